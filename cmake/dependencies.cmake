@@ -1,0 +1,12 @@
+# Every library that is not ours, by pkg-config: one imported target each (PkgConfig::NAME), linked where its one home is.
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+foreach(dep
+    ZMQ:libzmq CZMQ:libczmq MSGPACK:msgpack JANSSON:jansson SODIUM:libsodium SOXR:soxr SQLITE:sqlite3
+    MICROHTTPD:libmicrohttpd CURL:libcurl SECCOMP:libseccomp
+    AVFORMAT:libavformat AVCODEC:libavcodec AVUTIL:libavutil SWRESAMPLE:libswresample)
+  string(REPLACE ":" ";" pair ${dep})
+  list(GET pair 0 name)
+  list(GET pair 1 module)
+  pkg_check_modules(${name} REQUIRED IMPORTED_TARGET ${module})
+endforeach()

@@ -1,0 +1,37 @@
+# kt_test(NAME FOLDER LIBS...) -- one Criterion program from all *.c of a folder, one CTest entry; NAME is its name there.
+# Without Criterion (libcriterion-dev) the tests are left out, and said so once. The thread sanitizer has a stand-in for it.
+pkg_check_modules(CRITERION IMPORTED_TARGET criterion)
+if(NOT CRITERION_FOUND)
+  message(STATUS "Criterion not found: unit tests are not built (ops/setup --tests installs it)")
+endif()
+
+function(kt_test name folder)
+  if(NOT CRITERION_FOUND)
+    return()
+  endif()
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*.c)
+  if(NOT sources)
+    return()
+  endif()
+  add_executable(test_${name} ${sources})
+  target_link_libraries(test_${name} PRIVATE ${ARGN})
+  target_compile_definitions(test_${name} PRIVATE KT_SOURCE_DIR="${CMAKE_SOURCE_DIR}" KT_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  set(environment KITHARA_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY} KITHARA_DECODE=${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/kithara-decode)
+  if(CMAKE_BUILD_TYPE STREQUAL "tsan")
+    target_include_directories(test_${name} BEFORE PRIVATE ${CMAKE_SOURCE_DIR}/tests/tsan)
+    target_sources(test_${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests/tsan/runner.c)
+    list(APPEND environment "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/tsan/suppressions.txt:die_after_fork=0")
+    add_test(NAME ${name} COMMAND test_${name})
+  else()
+    target_link_libraries(test_${name} PRIVATE PkgConfig::CRITERION)
+    add_test(NAME ${name} COMMAND test_${name} --timeout 120)
+  endif()
+  set_tests_properties(${name} PROPERTIES TIMEOUT 600 ENVIRONMENT "${environment}")
+endfunction()
+
+# kt_script(NAME FILE [ARGUMENTS...]) -- a Python test that starts processes; label "slow": left out by ops/test --quick.
+function(kt_script name file)
+  add_test(NAME ${name} COMMAND python3 ${CMAKE_CURRENT_SOURCE_DIR}/${file} ${ARGN})
+  set_tests_properties(${name} PROPERTIES TIMEOUT 900 ENVIRONMENT
+    "KITHARA_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};KITHARA_BUILD=${CMAKE_BINARY_DIR};PYTHONDONTWRITEBYTECODE=1")
+endfunction()

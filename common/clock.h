@@ -1,0 +1,15 @@
+// kt_clock -- the two clocks. Deadlines and durations use the monotonic one; the wall clock only labels rows and lines.
+// Any thread, no state, nothing fails.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+int64_t kt_clock_ms(void);       // monotonic, milliseconds
+int64_t kt_clock_us(void);       // monotonic, microseconds
+int64_t kt_clock_cpu_us(void);   // CPU time of the calling thread, microseconds
+int64_t kt_clock_wall_ms(void);  // Unix time, milliseconds
+
+enum { KT_RFC3339_BYTES = 32 };
+// "2024-01-01T12:00:12.345Z" into out[KT_RFC3339_BYTES]; returns out.
+const char *kt_clock_rfc3339(int64_t wall_ms, char *out);

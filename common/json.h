@@ -1,0 +1,47 @@
+// kt_json -- jansson behind a few helpers, so that the rest of the tree needs to know nothing of it but json_t in
+// signatures. Parsing is bounded in bytes and depth; numbers that are not finite never get in.
+#pragma once
+
+#include "common/buf.h"
+#include "common/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct json_t json_t;
+
+enum { KT_JSON_WHY = 256 };
+
+// The whole text is one JSON object, at most max_bytes, no duplicate keys. why: "line 3: ..." on failure. KT_EMESSAGE.
+KT_MUST_USE kt_err_t kt_json_parse(const char *text, size_t length, size_t max_bytes, json_t **out,
+                                   char why[KT_JSON_WHY]);
+// One line, keys in insertion order, reals with 9 significant digits. Appends to out (its err tells).
+void kt_json_write(const json_t *value, kt_buf_t *out);
+void kt_json_free(json_t **value_p);
+
+// Adding to an object or array; each returns false when out of memory. A real that is not finite becomes null.
+json_t *kt_json_object(void);
+json_t *kt_json_array(void);
+bool    kt_json_set(json_t *object, const char *key, json_t *value);  // steals value; false if value is NULL
+bool    kt_json_append(json_t *array, json_t *value);                 // steals value
+json_t *kt_json_real(double value);                                   // null when not finite
+json_t *kt_json_int(int64_t value);
+json_t *kt_json_bool(bool value);
+json_t *kt_json_text(const char *text);  // NULL text: null; not UTF-8: sanitised
+json_t *kt_json_null(void);
+
+// Reading: the member if it is there and of the type, else the fallback.
+const json_t *kt_json_get(const json_t *object, const char *key);
+const json_t *kt_json_at(const json_t *array, size_t index);
+size_t        kt_json_count(const json_t *array_or_object);
+const char   *kt_json_str(const json_t *object, const char *key, const char *fallback);
+int64_t       kt_json_i64(const json_t *object, const char *key, int64_t fallback);
+double        kt_json_f64(const json_t *object, const char *key, double fallback);
+bool          kt_json_flag(const json_t *object, const char *key, bool fallback);
+
+// Looking at a value: for tables.
+bool    kt_json_is_null(const json_t *value);
+bool    kt_json_number(const json_t *value, double *out);                // of an integer or real
+void    kt_json_plain(const json_t *value, char *out, size_t capacity);  // a text as it is, "yes"/"no", else JSON; cut
+json_t *kt_json_copy(const json_t *value);                               // deep

@@ -1,0 +1,243 @@
+#include "common/log.h"
+
+#include "common/clock.h"
+#include "common/text.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+// A text line stays under PIPE_BUF (4096), so that the lines of several processes on one pipe do not mix.
+enum { FIELDS_BYTES = 3072, LINE_BYTES = 8192, PROGRAM_BYTES = 64 };
+
+// Written by kt_log_setup before threads start, constant afterwards.
+static kt_log_level_t  least_level = KT_LOG_INFO;
+static kt_log_format_t line_format = KT_LOG_TEXT;
+static char            program_name[PROGRAM_BYTES];
+
+// The lock is held while a sink runs, so that a sink needs none of its own; stderr needs none.
+static pthread_mutex_t sink_lock = PTHREAD_MUTEX_INITIALIZER;
+static kt_log_sink_fn *sink_fn;
+static void           *sink_context;
+static atomic_bool     has_sink;
+
+// A line under construction; what does not fit is left out.
+typedef struct line {
+    char   bytes[LINE_BYTES];
+    size_t length;
+    size_t limit;  // bytes that may be used
+} line_t;
+
+void
+kt_log_setup(kt_log_level_t least, kt_log_format_t format, const char *program)
+{
+    least_level = least;
+    line_format = format;
+    kt_text_sanitize(program_name, sizeof program_name, program ? program : "", program ? strlen(program) : 0);
+}
+
+void
+kt_log_set_sink(kt_log_sink_fn *sink, void *context)
+{
+    pthread_mutex_lock(&sink_lock);
+    sink_fn      = sink;
+    sink_context = context;
+    has_sink     = sink != NULL;
+    pthread_mutex_unlock(&sink_lock);
+}
+
+bool
+kt_log_wants(kt_log_level_t level)
+{
+    return level >= least_level;
+}
+
+const char *
+kt_log_quote(char *out, size_t capacity, const char *text)
+{
+    size_t length = 0;
+    if (!capacity)
+        return out;
+    for (; *text; text++) {
+        bool escape = *text == '"' || *text == '\\';
+        if (length + escape + 1 >= capacity)
+            break;
+        if (escape)
+            out[length++] = '\\';
+        out[length++] = *text;
+    }
+    out[length] = '\0';
+    return out;
+}
+
+static const char *
+level_name(kt_log_level_t level)
+{
+    static const char *const names[] = {"DEBUG", "INFO", "WARN", "ERROR"};
+    return (unsigned)level < sizeof names / sizeof *names ? names[level] : "ERROR";
+}
+
+// Control characters (C0, DEL and C1) would end the line or drive a terminal.
+static void
+remove_controls(char *text)
+{
+    for (unsigned char *at = (unsigned char *)text; *at; at++) {
+        if (*at < 0x20 || *at == 0x7F)
+            *at = '?';
+        else if (at[0] == 0xC2 && at[1] >= 0x80 && at[1] < 0xA0)
+            at[0] = at[1] = '?';
+    }
+}
+
+static bool
+add(line_t *line, const char *text, size_t length)
+{
+    if (length > line->limit - line->length)
+        return false;
+    memcpy(line->bytes + line->length, text, length);
+    line->length += length;
+    return true;
+}
+
+static bool
+add_text(line_t *line, const char *text)
+{
+    return add(line, text, strlen(text));
+}
+
+// "text" as a JSON string; in a quoted value of a field a backslash hides the character after it.
+static bool
+add_json_string(line_t *line, const char *text, size_t length, bool quoted)
+{
+    bool fits = add_text(line, "\"");
+    for (size_t i = 0; i < length && fits; i++) {
+        if (quoted && text[i] == '\\' && i + 1 < length)
+            i++;
+        if (text[i] == '"' || text[i] == '\\')
+            fits = add_text(line, "\\");
+        fits = fits && add(line, text + i, 1);
+    }
+    return fits && add_text(line, "\"");
+}
+
+static bool
+add_json_pair(line_t *line, const char *key, const char *value)
+{
+    return add_text(line, line->length > 1 ? "," : "") && add_json_string(line, key, strlen(key), false) &&
+           add_text(line, ":") && add_json_string(line, value, strlen(value), false);
+}
+
+// The end of a quoted value whose first character is at: a quote that nothing hides, before a blank or the end.
+static const char *
+end_of_quoted(const char *at)
+{
+    for (; *at; at++) {
+        if (*at == '\\' && at[1])
+            at++;
+        else if (*at == '"' && (at[1] == ' ' || at[1] == '\0'))
+            break;
+    }
+    return at;
+}
+
+// One key=value (or a lone word, whose value is then empty) from *at on, which moves behind it.
+static bool
+add_json_field(line_t *line, const char **at)
+{
+    const char *key    = *at;
+    size_t      length = strcspn(key, "= ");
+    const char *value  = key + length + (key[length] == '=');
+    bool        quoted = value > key + length && *value == '"';
+    value += quoted;
+    const char *end = quoted ? end_of_quoted(value) : value + strcspn(value, " ");
+    if (value == key + length)
+        end = value;
+    *at = end + (quoted && *end == '"');
+    return add_text(line, ",") && add_json_string(line, key, length, false) && add_text(line, ":") &&
+           add_json_string(line, value, (size_t)(end - value), quoted);
+}
+
+static void
+write_json(line_t *line, const char *time, kt_log_level_t level, const char *id, const char *fields)
+{
+    line->limit = LINE_BYTES - 2;
+    add_text(line, "{");
+    add_json_pair(line, "time", time);
+    add_json_pair(line, "level", level_name(level));
+    add_json_pair(line, "id", id);
+    if (*program_name)
+        add_json_pair(line, "program", program_name);
+    for (const char *at = fields; *(at += strspn(at, " "));) {
+        size_t before = line->length;
+        if (add_json_field(line, &at))
+            continue;
+        line->length = before;
+        break;
+    }
+    line->limit = LINE_BYTES;
+    add_text(line, "}\n");
+}
+
+static void
+write_text(line_t *line, const char *time, kt_log_level_t level, const char *id, const char *fields)
+{
+    const char *parts[] = {
+        time,         " ", level_name(level), " ", id, *fields ? " " : "", fields, *program_name ? " program=" : "",
+        program_name, "\n"};
+    line->limit = LINE_BYTES;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        add_text(line, parts[i]);
+}
+
+static void
+write_line(kt_log_level_t level, const char *id, const char *fields)
+{
+    line_t line;
+    char   time[KT_RFC3339_BYTES];
+    line.length = 0;
+    kt_clock_rfc3339(kt_clock_wall_ms(), time);
+    if (line_format == KT_LOG_JSON)
+        write_json(&line, time, level, id, fields);
+    else
+        write_text(&line, time, level, id, fields);
+    ssize_t written;
+    do
+        written = write(STDERR_FILENO, line.bytes, line.length);
+    while (written < 0 && errno == EINTR);
+}
+
+static bool
+give_to_sink(kt_log_level_t level, const char *id, const char *fields)
+{
+    pthread_mutex_lock(&sink_lock);
+    kt_log_sink_fn *sink = sink_fn;
+    if (sink)
+        sink(sink_context, level, id, fields);
+    pthread_mutex_unlock(&sink_lock);
+    return sink != NULL;
+}
+
+void
+kt_log_at(kt_log_level_t level, const char *id, const char *format, ...)
+{
+    char    raw[FIELDS_BYTES], fields[FIELDS_BYTES];
+    int     caller_errno = errno;
+    va_list arguments;
+    if (!kt_log_wants(level))
+        return;
+    va_start(arguments, format);
+    int length = vsnprintf(raw, sizeof raw, format, arguments);
+    va_end(arguments);
+    if (length < 0)
+        raw[0] = '\0';
+    kt_text_sanitize(fields, sizeof fields, raw, strlen(raw));
+    remove_controls(fields);
+    if (!has_sink || !give_to_sink(level, id, fields))
+        write_line(level, id, fields);
+    errno = caller_errno;
+}

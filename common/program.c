@@ -1,0 +1,225 @@
+#include "common/program.h"
+
+#include "common/log.h"
+#include "common/text.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+enum { MAX_SETS = 64, HELP_BYTES = 1 << 20 };
+
+typedef enum option_key {
+    HELP    = 'h',
+    VERSION = 'V',
+    PRINT   = 'p',
+    CONFIG  = 'c',
+    SET     = 's',
+    DEBUG   = 'd',
+    READY,
+    PARENT
+} option_key_t;
+
+static const struct option OPTIONS[] = {
+    {"help", no_argument, NULL, HELP},
+    {"version", no_argument, NULL, VERSION},
+    {"print-config", no_argument, NULL, PRINT},
+    {"config", required_argument, NULL, CONFIG},
+    {"set", required_argument, NULL, SET},
+    {"debug", no_argument, NULL, DEBUG},
+    {"ready-fd", required_argument, NULL, READY},
+    {"with-parent", no_argument, NULL, PARENT},
+    {0},
+};
+
+typedef struct request {
+    const char *config;
+    char       *sets[MAX_SETS];
+    size_t      n_sets;
+    bool        help, version, print, debug;
+} request_t;
+
+void
+kt_program_complain(const kt_program_t *self, kt_err_t err, const char *why)
+{
+    fprintf(stderr, "%s: %s: %s\n", self->name, kt_err_name(err), why && *why ? why : kt_err_text(err));
+}
+
+static bool
+bad_usage(const kt_program_t *self, const char *what, const char *argument)
+{
+    fprintf(stderr, "%s: EUSAGE: %s %s: see %s --help\n", self->name, what, argument, self->name);
+    return false;
+}
+
+static bool
+read_option(kt_program_t *self, request_t *request, int key)
+{
+    int64_t number;
+    switch (key) {
+    case HELP: request->help = true; return true;
+    case VERSION: request->version = true; return true;
+    case PRINT: request->print = true; return true;
+    case CONFIG: request->config = optarg; return true;
+    case DEBUG: request->debug = true; return true;
+    case PARENT: self->with_parent = true; return true;
+    case SET:
+        if (request->n_sets == MAX_SETS || !strchr(optarg, '='))
+            return bad_usage(self, "--set wants NAME=VALUE, not", optarg);
+        request->sets[request->n_sets++] = optarg;
+        return true;
+    case READY:
+        if (kt_text_to_i64(optarg, 0, 1 << 20, &number))
+            return bad_usage(self, "--ready-fd wants the number of a descriptor, not", optarg);
+        self->ready_fd = (int)number;
+        return true;
+    default: return bad_usage(self, "unknown or incomplete option", "on the command line");
+    }
+}
+
+static void
+print_help(const kt_program_t *self)
+{
+    kt_buf_t text;
+    kt_buf_init(&text, HELP_BYTES);
+    kt_buf_fmt(&text,
+               "%s -- %s\n\nUsage: %s [--config FILE] [--set NAME=VALUE]... [--debug]\n\n"
+               "  --config FILE      read settings from a file of NAME=value lines\n"
+               "  --set NAME=VALUE   set one setting; wins over file and environment\n"
+               "  --debug            write debug lines to the log\n"
+               "  --print-config     print the settings in force and where each comes from\n"
+               "  --ready-fd N       write one line of JSON to descriptor N when ready\n"
+               "  --with-parent      end when the parent process ends\n"
+               "  --version, --help\n\n"
+               "Example: %s --set ANALYZER_LOG_LEVEL=DEBUG\n\n"
+               "Settings (environment, then file, then default):\n",
+               self->name, self->purpose, self->name, self->name);
+    kt_settings_help(&text, false);
+    if (!text.err)
+        fputs(text.bytes, stdout);
+    kt_buf_fini(&text);
+}
+
+static bool
+apply_sets(kt_program_t *self, request_t *request)
+{
+    char     why[KT_SETTINGS_WHY] = "";
+    kt_err_t err                  = KT_OK;
+    for (size_t i = 0; i < request->n_sets && !err; i++) {
+        char *equals = strchr(request->sets[i], '=');
+        *equals      = '\0';
+        err          = kt_settings_set(&self->settings, request->sets[i], equals + 1, why);
+    }
+    if (!err)
+        err = kt_settings_check(&self->settings, why);
+    if (err)
+        kt_program_complain(self, err, why);
+    return !err;
+}
+
+static void
+setup_log(const kt_program_t *self, bool debug)
+{
+    static const char *const levels[] = {"DEBUG", "INFO", "WARNING", "ERROR"};
+    kt_log_level_t           least    = KT_LOG_INFO;
+    for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
+        if (strcasecmp(self->settings.log_level, levels[i]) == 0)
+            least = (kt_log_level_t)i;
+    kt_log_setup(debug ? KT_LOG_DEBUG : least,
+                 strcasecmp(self->settings.log_format, "json") == 0 ? KT_LOG_JSON : KT_LOG_TEXT, self->name);
+}
+
+static bool
+load_settings(kt_program_t *self, request_t *request)
+{
+    char     why[KT_SETTINGS_WHY] = "";
+    kt_err_t err                  = kt_settings_load(&self->settings, request->config, environ, why);
+    if (err) {
+        kt_program_complain(self, err, why);
+        return false;
+    }
+    if (apply_sets(self, request))
+        return true;
+    kt_settings_fini(&self->settings);
+    return false;
+}
+
+static void
+print_settings(const kt_program_t *self)
+{
+    kt_buf_t text;
+    kt_buf_init(&text, HELP_BYTES);
+    kt_settings_print(&self->settings, &text);
+    if (!text.err)
+        fputs(text.bytes, stdout);
+    kt_buf_fini(&text);
+}
+
+bool
+kt_program_start(kt_program_t *self, int argc, char **argv, int *exit_code)
+{
+    request_t request = {0};
+    int       key;
+    self->ready_fd = -1;
+    *exit_code     = 2;
+    while ((key = getopt_long(argc, argv, "h", OPTIONS, NULL)) >= 0)
+        if (!read_option(self, &request, key))
+            return false;
+    if (optind < argc)
+        return bad_usage(self, "no such argument:", argv[optind]);
+    *exit_code = 0;
+    if (request.help || request.version) {
+        if (request.help)
+            print_help(self);
+        else
+            printf("%s %s\n", self->name, KT_VERSION);
+        return false;
+    }
+    *exit_code   = 1;
+    pid_t parent = getppid();
+    if (!load_settings(self, &request))
+        return false;
+    setup_log(self, request.debug);
+    if (request.print) {
+        print_settings(self);
+        kt_settings_fini(&self->settings);
+        *exit_code = 0;
+        return false;
+    }
+    // The parent may have ended between our start and this call: then the signal never comes.
+    if (self->with_parent && (prctl(PR_SET_PDEATHSIG, SIGTERM) || getppid() != parent)) {
+        kt_settings_fini(&self->settings);
+        return false;
+    }
+    return true;
+}
+
+int
+kt_program_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    signal(SIGPIPE, SIG_IGN);
+    if (pthread_sigmask(SIG_BLOCK, &set, NULL))
+        return -1;
+    return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+int
+kt_program_next_signal(int signal_fd)
+{
+    struct signalfd_siginfo info;
+    if (signal_fd < 0 || read(signal_fd, &info, sizeof info) != sizeof info)
+        return 0;
+    return (int)info.ssi_signo;
+}

@@ -1,0 +1,26 @@
+// kt_program -- what the mains of the daemons share: the command line, the settings, the signals, the first words in
+// the log. Main thread, before any other is started.
+#pragma once
+
+#include "common/settings.h"
+
+#include <stdbool.h>
+
+typedef struct kt_program {
+    const char   *name;     // "kithara-node"
+    const char   *purpose;  // one line for --help
+    kt_settings_t settings;
+    int           ready_fd;     // --ready-fd N, else -1
+    bool          with_parent;  // --with-parent: ends when the parent does
+} kt_program_t;
+
+// Reads --help, --version, --print-config, --config FILE, --set NAME=VALUE, --debug, --ready-fd N, --with-parent; sets
+// up the log and --with-parent's signal. False: the program ends with *exit_code (0, 1, or 2 for bad usage), whatever
+// was to be said is said. True: kt_settings_fini(&self->settings) at the end.
+bool kt_program_start(kt_program_t *self, int argc, char **argv, int *exit_code);
+// "kithara-node: EPORT: what, where, what to do" on stderr.
+void kt_program_complain(const kt_program_t *self, kt_err_t err, const char *why);
+// Blocks SIGTERM, SIGINT and SIGHUP (threads inherit it), ignores SIGPIPE; a signalfd of the three, or -1.
+int kt_program_signals(void);
+// The number of the next pending signal of that descriptor, 0 when there is none. Never waits.
+int kt_program_next_signal(int signal_fd);

@@ -1,0 +1,219 @@
+#include "common/queue.h"
+
+#include "common/assert.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+// The longest wait, so that a deadline never overflows: a day.
+static const int64_t MAX_WAIT_MS = 24 * 3600 * 1000;
+
+// A ring under one lock. The event descriptor's counter is 1 while items are in and 0 otherwise; it changes under the
+// lock, on the steps from and to empty alone.
+struct kt_queue {
+    pthread_mutex_t lock;
+    pthread_cond_t  filled;  // an item came in, or closed
+    pthread_cond_t  room;    // an item went out, or closed
+    bool            has_locks;
+    bool            closed;
+    int             event_fd;
+    size_t          max_items;
+    size_t          first;
+    atomic_size_t   count;
+    void          **items;
+};
+
+static bool
+init_locks(kt_queue_t *self)
+{
+    pthread_condattr_t attributes;
+    if (pthread_condattr_init(&attributes))
+        return false;
+    // On Linux none of these three can fail: glibc allocates nothing for them.
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_mutex_init(&self->lock, NULL);
+    pthread_cond_init(&self->filled, &attributes);
+    pthread_cond_init(&self->room, &attributes);
+    pthread_condattr_destroy(&attributes);
+    return true;
+}
+
+kt_err_t
+kt_queue_new(kt_queue_t **self_p, size_t max_items)
+{
+    if (!max_items)
+        return KT_EINVAL;
+    if (max_items > SIZE_MAX / sizeof(void *))
+        return KT_ENOMEM;
+    kt_err_t    err  = KT_ENOMEM;
+    kt_queue_t *self = calloc(1, sizeof *self);
+    if (!self)
+        return err;
+    self->max_items = max_items;
+    self->event_fd  = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    self->items     = calloc(max_items, sizeof *self->items);
+    if (!self->items)
+        goto fail;
+    err = KT_ESYSTEM;
+    if (self->event_fd < 0 || !(self->has_locks = init_locks(self)))
+        goto fail;
+    *self_p = self;
+    return KT_OK;
+fail:
+    kt_queue_destroy(&self);
+    return err;
+}
+
+void
+kt_queue_destroy(kt_queue_t **self_p)
+{
+    kt_queue_t *self = *self_p;
+    if (!self)
+        return;
+    if (self->has_locks) {
+        pthread_cond_destroy(&self->room);
+        pthread_cond_destroy(&self->filled);
+        pthread_mutex_destroy(&self->lock);
+    }
+    if (self->event_fd >= 0)
+        close(self->event_fd);
+    free(self->items);
+    free(self);
+    *self_p = NULL;
+}
+
+static struct timespec
+deadline_in(int64_t timeout_ms)
+{
+    struct timespec at;
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    int64_t ms = timeout_ms > MAX_WAIT_MS ? MAX_WAIT_MS : timeout_ms;
+    at.tv_sec += ms / 1000;
+    at.tv_nsec += ms % 1000 * 1000000;
+    if (at.tv_nsec >= 1000000000) {
+        at.tv_nsec -= 1000000000;
+        at.tv_sec++;
+    }
+    return at;
+}
+
+static void
+make_readable(kt_queue_t *self)
+{
+    uint64_t one = 1;
+    kt_assert(write(self->event_fd, &one, sizeof one) == sizeof one);
+}
+
+static void
+make_unreadable(kt_queue_t *self)
+{
+    uint64_t counter;
+    kt_assert(read(self->event_fd, &counter, sizeof counter) == sizeof counter);
+}
+
+// With the lock held. item_p is a pointer to any kind of pointer, hence the memcpy.
+static kt_err_t
+put(kt_queue_t *self, void *item_p)
+{
+    if (self->closed)
+        return KT_ECLOSED;
+    if (self->count == self->max_items)
+        return KT_EFULL;
+    void *nothing = NULL;
+    memcpy(&self->items[(self->first + self->count) % self->max_items], item_p, sizeof(void *));
+    memcpy(item_p, &nothing, sizeof nothing);
+    if (self->count++ == 0)
+        make_readable(self);
+    pthread_cond_signal(&self->filled);
+    return KT_OK;
+}
+
+kt_err_t
+kt_queue_push(kt_queue_t *self, void *item_p)
+{
+    pthread_mutex_lock(&self->lock);
+    kt_err_t err = put(self, item_p);
+    pthread_mutex_unlock(&self->lock);
+    return err;
+}
+
+kt_err_t
+kt_queue_push_wait(kt_queue_t *self, void *item_p, int64_t timeout_ms)
+{
+    struct timespec deadline = deadline_in(timeout_ms);
+    int             late     = timeout_ms <= 0;
+    pthread_mutex_lock(&self->lock);
+    kt_err_t err = put(self, item_p);
+    while (err == KT_EFULL && !late) {
+        late = pthread_cond_timedwait(&self->room, &self->lock, &deadline);
+        err  = put(self, item_p);
+    }
+    pthread_mutex_unlock(&self->lock);
+    return err == KT_EFULL ? KT_ETIME : err;
+}
+
+// With the lock held and items in.
+static size_t
+take(kt_queue_t *self, void **items, size_t max)
+{
+    size_t n = self->count < max ? self->count : max;
+    for (size_t i = 0; i < n; i++) {
+        items[i]    = self->items[self->first];
+        self->first = (self->first + 1) % self->max_items;
+    }
+    self->count -= n;
+    if (n && !self->count)
+        make_unreadable(self);
+    if (n == 1)
+        pthread_cond_signal(&self->room);
+    else if (n)
+        pthread_cond_broadcast(&self->room);
+    return n;
+}
+
+kt_err_t
+kt_queue_pop(kt_queue_t *self, void **items, size_t max, size_t *n, int64_t timeout_ms)
+{
+    kt_err_t err = KT_OK;
+    pthread_mutex_lock(&self->lock);
+    if (!self->count && !self->closed && timeout_ms > 0) {
+        struct timespec deadline = deadline_in(timeout_ms);
+        int             late     = 0;
+        while (!self->count && !self->closed && !late)
+            late = pthread_cond_timedwait(&self->filled, &self->lock, &deadline);
+    }
+    if (self->count)
+        *n = take(self, items, max);
+    else
+        err = self->closed ? KT_ECLOSED : KT_ETIME;
+    pthread_mutex_unlock(&self->lock);
+    return err;
+}
+
+void
+kt_queue_close(kt_queue_t *self)
+{
+    pthread_mutex_lock(&self->lock);
+    self->closed = true;
+    pthread_cond_broadcast(&self->filled);
+    pthread_cond_broadcast(&self->room);
+    pthread_mutex_unlock(&self->lock);
+}
+
+size_t
+kt_queue_count(const kt_queue_t *self)
+{
+    return self->count;
+}
+
+int
+kt_queue_fd(kt_queue_t *self)
+{
+    return self->event_fd;
+}

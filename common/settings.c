@@ -1,0 +1,281 @@
+// Loading: defaults, then the file, then the environment, each by kt_setting_put, so that a later source simply
+// overwrites an earlier one. What the values may be is in settings_table.c, what is shown of them in settings_print.c.
+#include "common/settings.h"
+
+#include "common/settings_table.h"
+#include "common/text.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MAX_FILE_BYTES = 1 << 20, SHOWN_BYTES = 96 };
+
+static kt_err_t explain(char why[KT_SETTINGS_WHY], kt_err_t err, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+// Names and files come from outside: the sentence is cut and sanitised.
+static kt_err_t
+explain(char why[KT_SETTINGS_WHY], kt_err_t err, const char *format, ...)
+{
+    char    text[KT_SETTINGS_WHY];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    kt_text_sanitize(why, KT_SETTINGS_WHY, text, strlen(text));
+    return err;
+}
+
+static kt_err_t
+unknown(char why[KT_SETTINGS_WHY], const char *env)
+{
+    const char *nearest = kt_setting_nearest(env);
+    return explain(why, KT_ESETTING, "%.*s is not a setting%s%s%s", SHOWN_BYTES, env, nearest ? "; did you mean " : "",
+                   nearest ? nearest : "", nearest ? "?" : "");
+}
+
+static kt_err_t
+put_by_name(kt_settings_t *self, const char *env, const char *value, kt_setting_source_t source,
+            char why[KT_SETTINGS_WHY])
+{
+    int row = kt_setting_find(env);
+    return row < 0 ? unknown(why, env) : kt_setting_put(self, row, value, source, why);
+}
+
+static kt_err_t
+put_defaults(kt_settings_t *self, char why[KT_SETTINGS_WHY])
+{
+    kt_err_t err = KT_OK;
+    for (int row = 0; row < KT_SETTING_ROWS && !err; row++)
+        err = kt_setting_put(self, row, KT_SETTING_TABLE[row].default_text, KT_SETTING_DEFAULT, why);
+    return err;
+}
+
+static char *
+trim(char *text)
+{
+    text += strspn(text, " \t");
+    size_t length = strlen(text);
+    while (length && strchr(" \t\r", text[length - 1]))
+        length--;
+    text[length] = '\0';
+    return text;
+}
+
+// What follows a closing quote: nothing or a comment.
+static bool
+is_end(const char *text)
+{
+    text += strspn(text, " \t");
+    return *text == '\0' || *text == '#';
+}
+
+// The value in place: in double quotes (\" and \\ stand for themselves), in single quotes, or up to " #". NULL if a
+// quote is not closed.
+static char *
+unquote(char *text)
+{
+    char quote = *text;
+    if (quote != '"' && quote != '\'') {
+        for (char *at = text; *at; at++)
+            if (*at == '#' && (at == text || at[-1] == ' ' || at[-1] == '\t'))
+                *at-- = '\0';
+        return trim(text);
+    }
+    char *to = text, *at = text + 1;
+    for (; *at && *at != quote; at++) {
+        if (quote == '"' && *at == '\\' && (at[1] == '"' || at[1] == '\\'))
+            at++;
+        *to++ = *at;
+    }
+    if (!*at || !is_end(at + 1))
+        return NULL;
+    *to = '\0';
+    return text;
+}
+
+static kt_err_t
+put_line(kt_settings_t *self, char *line, char why[KT_SETTINGS_WHY])
+{
+    line = trim(line);
+    if (!*line || *line == '#')
+        return KT_OK;
+    char *equals = strchr(line, '=');
+    if (!equals)
+        return explain(why, KT_ESETTING, "\"%.*s\" is not NAME=value", SHOWN_BYTES, line);
+    *equals     = '\0';
+    char *name  = trim(line);
+    char *value = unquote(trim(equals + 1));
+    if (!value)
+        return explain(why, KT_ESETTING, "%.*s: the quotes of its value do not match", SHOWN_BYTES, name);
+    return put_by_name(self, name, value, KT_SETTING_FILE, why);
+}
+
+static kt_err_t
+put_lines(kt_settings_t *self, const char *file, char *text, char why[KT_SETTINGS_WHY])
+{
+    char detail[KT_SETTINGS_WHY];
+    for (int number = 1; text; number++) {
+        char *end = strchr(text, '\n');
+        if (end)
+            *end++ = '\0';
+        kt_err_t err = put_line(self, text, detail);
+        if (err)
+            return explain(why, err, "%.*s:%d: %s", SHOWN_BYTES, file, number, detail);
+        text = end;
+    }
+    return KT_OK;
+}
+
+// The whole file into text. A folder, for one, opens and cannot be read.
+static kt_err_t
+read_file(const char *file, kt_buf_t *text, char why[KT_SETTINGS_WHY])
+{
+    char  block[4096];
+    FILE *stream = fopen(file, "re");
+    if (!stream)
+        return explain(why, KT_ENOFILE, "%.*s: %s", SHOWN_BYTES, file, strerror(errno));
+    for (size_t got; !text->err && (got = fread(block, 1, sizeof block, stream)) > 0;)
+        kt_buf_add(text, block, got);
+    int failed = ferror(stream) ? errno : 0;
+    fclose(stream);
+    if (failed)
+        return explain(why, KT_ENOFILE, "%.*s: %s", SHOWN_BYTES, file, strerror(failed));
+    if (text->err == KT_EFULL)
+        return explain(why, KT_ESETTING, "%.*s: larger than %d bytes", SHOWN_BYTES, file, MAX_FILE_BYTES);
+    kt_buf_add(text, "", 0);
+    if (text->err)
+        return explain(why, KT_ENOMEM, "out of memory");
+    if (memchr(text->bytes, '\0', text->length))
+        return explain(why, KT_ESETTING, "%.*s: not a text file", SHOWN_BYTES, file);
+    return KT_OK;
+}
+
+static kt_err_t
+put_file(kt_settings_t *self, const char *file, char why[KT_SETTINGS_WHY])
+{
+    kt_buf_t text;
+    kt_buf_init(&text, MAX_FILE_BYTES);
+    kt_err_t err = read_file(file, &text, why);
+    if (!err)
+        err = put_lines(self, file, text.bytes, why);
+    kt_buf_fini(&text);
+    return err;
+}
+
+// ANALYZER_ is ours, so that an unknown name there is a mistake; other programs own the rest of the environment.
+static kt_err_t
+put_variable(kt_settings_t *self, const char *variable, char why[KT_SETTINGS_WHY])
+{
+    static const char ours[] = "ANALYZER_";
+    const char       *equals = strchr(variable, '=');
+    if (!equals)
+        return KT_OK;
+    char *name = strndup(variable, (size_t)(equals - variable));
+    if (!name)
+        return explain(why, KT_ENOMEM, "out of memory");
+    kt_err_t err = KT_OK;
+    if (kt_setting_find(name) >= 0 || strncmp(name, ours, sizeof ours - 1) == 0)
+        err = put_by_name(self, name, equals + 1, KT_SETTING_ENVIRONMENT, why);
+    free(name);
+    return err;
+}
+
+static kt_err_t
+put_environment(kt_settings_t *self, char *const *environment, char why[KT_SETTINGS_WHY])
+{
+    char     detail[KT_SETTINGS_WHY];
+    kt_err_t err = KT_OK;
+    for (; *environment && !err; environment++)
+        err = put_variable(self, *environment, detail);
+    return err ? explain(why, err, "environment: %s", detail) : KT_OK;
+}
+
+static const char *
+file_in(char *const *environment)
+{
+    static const char name[] = "ANALYZER_CONFIG=";
+    for (; *environment; environment++)
+        if (strncmp(*environment, name, sizeof name - 1) == 0 && (*environment)[sizeof name - 1])
+            return *environment + sizeof name - 1;
+    return NULL;
+}
+
+kt_err_t
+kt_settings_load(kt_settings_t *self, const char *file, char *const *environment, char why[KT_SETTINGS_WHY])
+{
+    kt_settings_t loaded = {.memory = calloc(1, sizeof(kt_settings_memory_t))};
+    if (!loaded.memory)
+        return explain(why, KT_ENOMEM, "out of memory");
+    const char *read_from = file ? file : file_in(environment);
+    kt_err_t    err       = put_defaults(&loaded, why);
+    if (!err && read_from)
+        err = put_file(&loaded, read_from, why);
+    if (!err)
+        err = put_environment(&loaded, environment, why);
+    if (!err && file)
+        err = kt_setting_put(&loaded, KT_SETTING_ROW_config, file, KT_SETTING_SET, why);
+    if (!err)
+        err = kt_settings_check(&loaded, why);
+    if (err)
+        kt_settings_fini(&loaded);
+    else
+        *self = loaded;
+    return err;
+}
+
+void
+kt_settings_fini(kt_settings_t *self)
+{
+    kt_settings_memory_t *memory = self->memory;
+    for (int row = 0; memory && row < KT_SETTING_ROWS; row++)
+        free(memory->texts[row]);
+    free(memory);
+    memset(self, 0, sizeof *self);
+}
+
+kt_err_t
+kt_settings_set(kt_settings_t *self, const char *env, const char *value, char why[KT_SETTINGS_WHY])
+{
+    return put_by_name(self, env, value, KT_SETTING_SET, why);
+}
+
+kt_err_t
+kt_settings_check(const kt_settings_t *self, char why[KT_SETTINGS_WHY])
+{
+    if (self->hop_length <= self->n_fft)
+        return KT_OK;
+    return explain(why, KT_ESETTING,
+                   "ANALYZER_HOP_LENGTH=%lld is longer than ANALYZER_N_FFT=%lld: samples between the frames would be "
+                   "left out",
+                   (long long)self->hop_length, (long long)self->n_fft);
+}
+
+static const char *
+home(void)
+{
+    const char *folder = getenv("HOME");
+    if (folder && *folder == '/')
+        return folder;
+    const struct passwd *user = getpwuid(getuid());
+    return user ? user->pw_dir : "/";
+}
+
+const char *
+kt_settings_state_dir(const kt_settings_t *self, char *out, size_t capacity)
+{
+    const char *xdg = getenv("XDG_STATE_HOME");
+    int         length;
+    if (*self->state_dir)
+        length = snprintf(out, capacity, "%s", self->state_dir);
+    else if (xdg && *xdg == '/')  // the XDG specification has relative paths ignored
+        length = snprintf(out, capacity, "%s/kithara", xdg);
+    else
+        length = snprintf(out, capacity, "%s/.local/state/kithara", home());
+    return length >= 0 && (size_t)length < capacity ? out : NULL;
+}

@@ -1,0 +1,57 @@
+// kt_settings -- every setting of Kithara, from one table (settings.def): the environment wins over a file of
+// NAME=value lines, which wins over the default. Read once at start, constant afterwards: any thread may read.
+//
+// An unknown ANALYZER_* name or a value out of range is KT_ESETTING, with a sentence that names the setting, the value
+// and what is permitted.
+#pragma once
+
+#include "common/buf.h"
+#include "common/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct kt_settings {
+// one member a row, named by the second column: int64_t, double, bool or const char * (never NULL, owned by self)
+#define KT_INT(env, name, min, max, def, unit, meaning) int64_t name;
+#define KT_REAL(env, name, min, max, def, unit, meaning) double name;
+#define KT_BOOL(env, name, def, meaning) bool name;
+#define KT_TEXT(env, name, max_bytes, def, meaning) const char *name;
+#define KT_SECRET(env, name, max_bytes, def, meaning) const char *name;
+#define KT_ENUM(env, name, choices, def, meaning) const char *name;
+#include "common/settings.def"
+#undef KT_INT
+#undef KT_REAL
+#undef KT_BOOL
+#undef KT_TEXT
+#undef KT_SECRET
+#undef KT_ENUM
+    void *memory;  // private: holds the strings
+} kt_settings_t;
+
+enum { KT_SETTINGS_WHY = 512 };
+
+// file: NULL reads no file unless ANALYZER_CONFIG names one. environment: a NULL-terminated array of NAME=value, as
+// environ. On failure `why` says which name, what is wrong and what is permitted. KT_ESETTING, KT_ENOFILE, KT_ENOMEM.
+KT_MUST_USE kt_err_t kt_settings_load(kt_settings_t *self, const char *file, char *const *environment,
+                                      char why[KT_SETTINGS_WHY]);
+void                 kt_settings_fini(kt_settings_t *self);
+
+// Sets one by its environment name, as --set and the wire's shared settings do. KT_ESETTING, KT_ENOMEM; self keeps its
+// old value then. Rules between two settings are not looked at: call kt_settings_check after the last one.
+KT_MUST_USE kt_err_t kt_settings_set(kt_settings_t *self, const char *env, const char *value,
+                                     char why[KT_SETTINGS_WHY]);
+
+// The rules that go beyond one row (kt_settings_load has applied them): hop_length <= n_fft. KT_ESETTING.
+KT_MUST_USE kt_err_t kt_settings_check(const kt_settings_t *self, char why[KT_SETTINGS_WHY]);
+
+// The state folder: ANALYZER_STATE_DIR, else $XDG_STATE_HOME/kithara, else ~/.local/state/kithara. Returns out, or NULL
+// if it does not fit. Makes nothing.
+const char *kt_settings_state_dir(const kt_settings_t *self, char *out, size_t capacity);
+
+// NAME=value lines, in table order, each with where it came from as a comment; secrets (and passwords within URLs) are
+// masked. What --print-config prints; it can be read back as a file, in which a masked line is a comment.
+void kt_settings_print(const kt_settings_t *self, kt_buf_t *out);
+// The table for --help (plain) and for docs/settings.md (markdown).
+void kt_settings_help(kt_buf_t *out, bool markdown);

@@ -1,0 +1,162 @@
+#include "common/settings.h"
+#include "common/settings_table.h"
+
+#include <string.h>
+
+static const char *
+text_of(const kt_settings_t *self, int row)
+{
+    return *(const char *const *)((const char *)self + KT_SETTING_TABLE[row].offset);
+}
+
+static bool
+is_plain_place(const char *text)
+{
+    return strncmp(text, "sqlite:", 7) == 0 || strncmp(text, "memory:", 7) == 0;
+}
+
+// scheme://user:password@host. A password that was not percent-encoded may hold any character, so that the last '@'
+// ends it. *end: behind the password. NULL without one.
+static const char *
+password_in_authority(const char *text, const char **end)
+{
+    const char *scheme = strstr(text, "://");
+    const char *at     = scheme ? strrchr(scheme, '@') : NULL;
+    const char *colon  = at ? memchr(scheme + 3, ':', (size_t)(at - scheme - 3)) : NULL;
+    *end               = at;
+    return colon ? colon + 1 : NULL;
+}
+
+// ...?password=secret, as libpq's URLs permit.
+static const char *
+password_in_query(const char *text, const char **end)
+{
+    static const char key[]    = "password=";
+    const char       *password = strcasestr(text, key);
+    if (!password)
+        return NULL;
+    password += sizeof key - 1;
+    *end = password + strcspn(password, "& ");
+    return password;
+}
+
+// The text without its passwords; true if something was hidden.
+static bool
+add_masked(kt_buf_t *out, bool secret, const char *text)
+{
+    const char *end      = NULL;
+    bool        hidden   = false;
+    const char *password = password_in_authority(text, &end);
+    if (secret && *text && !strstr(text, "://") && !is_plain_place(text)) {
+        kt_buf_str(out, "***");
+        return true;
+    }
+    if (!password)
+        password = password_in_query(text, &end);
+    for (; password; password = password_in_query(text, &end)) {
+        kt_buf_add(out, text, (size_t)(password - text));
+        kt_buf_str(out, "***");
+        text   = end;
+        hidden = true;
+    }
+    kt_buf_str(out, text);
+    return hidden;
+}
+
+// As the file's reader takes it: quoted where a blank, a quote or a comment's sign would mean something else.
+static void
+add_quoted(kt_buf_t *out, const char *text)
+{
+    if (!strpbrk(text, " #\"'\\")) {
+        kt_buf_str(out, text);
+        return;
+    }
+    kt_buf_str(out, "\"");
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\')
+            kt_buf_str(out, "\\");
+        kt_buf_add(out, text, 1);
+    }
+    kt_buf_str(out, "\"");
+}
+
+// True if something was hidden.
+static bool
+add_value(const kt_settings_t *self, int row, kt_buf_t *out)
+{
+    const kt_setting_row_t *r      = &KT_SETTING_TABLE[row];
+    const void             *member = (const char *)self + r->offset;
+    kt_buf_t                masked;
+    bool                    hidden = false;
+    switch (r->kind) {
+    case KT_SETTING_INT: kt_buf_fmt(out, "%lld", (long long)*(const int64_t *)member); break;
+    case KT_SETTING_REAL: kt_buf_fmt(out, "%.17g", *(const double *)member); break;
+    case KT_SETTING_BOOL: kt_buf_str(out, *(const bool *)member ? "true" : "false"); break;
+    default:
+        kt_buf_init(&masked, out->max_bytes);
+        hidden = add_masked(&masked, r->kind == KT_SETTING_SECRET, text_of(self, row));
+        kt_buf_add(&masked, "", 0);
+        if (masked.err)
+            out->err = out->err ? out->err : masked.err;
+        else
+            add_quoted(out, masked.bytes);
+        kt_buf_fini(&masked);
+    }
+    return hidden;
+}
+
+void
+kt_settings_print(const kt_settings_t *self, kt_buf_t *out)
+{
+    static const char *const    sources[] = {"default", "file", "environment", "set"};
+    const kt_settings_memory_t *memory    = self->memory;
+    for (int row = 0; row < KT_SETTING_ROWS; row++) {
+        kt_buf_t line;
+        kt_buf_init(&line, out->max_bytes);
+        bool hidden = add_value(self, row, &line);
+        kt_buf_add(&line, "", 0);
+        // A line with *** would be read back as a wrong password.
+        kt_buf_fmt(out, "%s%s=%s  # %s%s\n", hidden ? "# " : "", KT_SETTING_TABLE[row].env, line.err ? "" : line.bytes,
+                   sources[memory->sources[row]], hidden ? ", masked" : "");
+        if (line.err && !out->err)
+            out->err = line.err;
+        kt_buf_fini(&line);
+    }
+}
+
+static void
+add_markdown(kt_buf_t *out, const char *text)
+{
+    for (; *text; text++) {
+        if (*text == '|')
+            kt_buf_str(out, "\\");
+        kt_buf_add(out, text, 1);
+    }
+}
+
+static void
+add_help_row(kt_buf_t *out, int row, bool markdown)
+{
+    const kt_setting_row_t *r = &KT_SETTING_TABLE[row];
+    char                    permits[160];
+    kt_setting_permits(row, permits, sizeof permits);
+    if (markdown) {
+        kt_buf_fmt(out, "| `%s` | ", r->env);
+        add_markdown(out, r->default_text);
+        kt_buf_fmt(out, " | %s%s%s | ", permits, *r->unit ? " " : "", r->unit);
+        add_markdown(out, r->meaning);
+        kt_buf_str(out, " |\n");
+    } else {
+        kt_buf_fmt(out, "  %-30s %s\n  %-30s   %s%s%s; default: %s\n", r->env, r->meaning, "", permits,
+                   *r->unit ? " " : "", r->unit, *r->default_text ? r->default_text : "empty");
+    }
+}
+
+void
+kt_settings_help(kt_buf_t *out, bool markdown)
+{
+    if (markdown)
+        kt_buf_str(out, "| setting | default | permitted | meaning |\n| --- | --- | --- | --- |\n");
+    for (int row = 0; row < KT_SETTING_ROWS; row++)
+        add_help_row(out, row, markdown);
+}

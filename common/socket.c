@@ -1,0 +1,151 @@
+#include "common/socket.h"
+
+#include "common/zap.h"
+
+#include <czmq.h>
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+
+enum { ENDPOINT_BYTES = 256 };
+
+typedef struct option {
+    int name;
+    int value;
+} option_t;
+
+// What both ends set. Heartbeats close a connection whose other end is silent for four seconds; a handshake that takes
+// longer than five is a stranger's. No routing id is ever set: see ARCHITECTURE.md.
+static const option_t BOTH[] = {
+    {ZMQ_HEARTBEAT_IVL, 1000},
+    {ZMQ_HEARTBEAT_TIMEOUT, 4000},
+    {ZMQ_HEARTBEAT_TTL, 4000},
+    {ZMQ_HANDSHAKE_IVL, 5000},
+};
+
+// High-water marks are messages for one peer: batches out are few and answered by credit, results in are many and held
+// back by TCP once the mark is reached.
+static const option_t ROUTER[] = {
+    {ZMQ_CURVE_SERVER, 1}, {ZMQ_ROUTER_MANDATORY, 1}, {ZMQ_BACKLOG, 4096},
+    {ZMQ_SNDHWM, 1000},    {ZMQ_RCVHWM, 1000},        {ZMQ_LINGER, 0},
+};
+
+// IMMEDIATE: a message for a connection that is down is refused instead of kept. Anything that was queued would reach
+// the next coordinator before HELLO and state the past; inventories repair what a broken connection lost. LINGER gives
+// a last BYE the time to leave.
+static const option_t DEALER[] = {
+    {ZMQ_RECONNECT_IVL, 100},    {ZMQ_RECONNECT_IVL_MAX, 2000},
+    {ZMQ_CONNECT_TIMEOUT, 5000}, {ZMQ_IMMEDIATE, 1},
+    {ZMQ_SNDHWM, 1000},          {ZMQ_RCVHWM, 1000},
+    {ZMQ_LINGER, 500},
+};
+
+#define APPLY(socket, options) apply(socket, options, sizeof(options) / sizeof *(options))
+
+static void
+setup(void)
+{
+    // Without this CZMQ takes SIGINT and SIGTERM for itself; both mean "drain" here.
+    zsys_handler_set(NULL);
+    zsys_init();
+}
+
+void
+kt_socket_setup(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, setup);
+}
+
+static bool
+apply(void *socket, const option_t *options, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (zmq_setsockopt(socket, options[i].name, &options[i].value, sizeof options[i].value))
+            return false;
+    return true;
+}
+
+static bool
+set_text(void *socket, int name, const char *text)
+{
+    return zmq_setsockopt(socket, name, text, strlen(text)) == 0;
+}
+
+static bool
+apply_common(void *socket, const char *address)
+{
+    int64_t max_bytes = KT_MAX_FRAME_BYTES;
+    int     ipv6      = strchr(address, '[') != NULL;  // asked for by the address alone: it changes what * binds
+    return APPLY(socket, BOTH) && zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &max_bytes, sizeof max_bytes) == 0 &&
+           zmq_setsockopt(socket, ZMQ_IPV6, &ipv6, sizeof ipv6) == 0;
+}
+
+// inproc and others carry no CURVE.
+static bool
+has_curve(const char *address)
+{
+    return strncmp(address, "tcp://", 6) == 0 || strncmp(address, "ipc://", 6) == 0;
+}
+
+static kt_err_t
+bind_router(void *socket, const char *address, char *endpoint)
+{
+    size_t size = ENDPOINT_BYTES;
+    if (zmq_bind(socket, address))
+        return errno == EINVAL || errno == EPROTONOSUPPORT ? KT_EINVAL : KT_EPORT;
+    return zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, endpoint, &size) ? KT_EPORT : KT_OK;
+}
+
+kt_err_t
+kt_socket_router(zsock_t **out, const char *bind, const kt_curve_t *key, char *endpoint)
+{
+    kt_socket_setup();
+    if (!has_curve(bind))
+        return KT_EINVAL;
+    if (!kt_zap_is_running())
+        return KT_EAUTH;
+    char     address[ENDPOINT_BYTES];
+    kt_err_t err    = KT_ENOMEM;
+    zsock_t *self   = zsock_new(ZMQ_ROUTER);
+    void    *socket = self ? zsock_resolve(self) : NULL;
+    if (!socket)
+        goto fail;
+    err = KT_EINVAL;
+    if (!apply_common(socket, bind) || !APPLY(socket, ROUTER) || !set_text(socket, ZMQ_ZAP_DOMAIN, "kithara") ||
+        !set_text(socket, ZMQ_CURVE_SECRETKEY, key->secret_key))
+        goto fail;
+    err = bind_router(socket, bind, address);
+    if (err)
+        goto fail;
+    memcpy(endpoint, address, strlen(address) + 1);
+    *out = self;
+    return KT_OK;
+fail:
+    zsock_destroy(&self);
+    return err;
+}
+
+kt_err_t
+kt_socket_dealer(zsock_t **out, const char *connect, const char *server_public, const kt_curve_t *key)
+{
+    kt_socket_setup();
+    if (!has_curve(connect) || !kt_curve_is_key(server_public))
+        return KT_EINVAL;
+    kt_err_t err    = KT_ENOMEM;
+    zsock_t *self   = zsock_new(ZMQ_DEALER);
+    void    *socket = self ? zsock_resolve(self) : NULL;
+    if (!socket)
+        goto fail;
+    err = KT_EINVAL;
+    if (!apply_common(socket, connect) || !APPLY(socket, DEALER) ||
+        !set_text(socket, ZMQ_CURVE_SERVERKEY, server_public) ||
+        !set_text(socket, ZMQ_CURVE_PUBLICKEY, key->public_key) ||
+        !set_text(socket, ZMQ_CURVE_SECRETKEY, key->secret_key) || zmq_connect(socket, connect))
+        goto fail;
+    *out = self;
+    return KT_OK;
+fail:
+    zsock_destroy(&self);
+    return err;
+}

@@ -1,0 +1,116 @@
+#include "common/text.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool
+is_tail(unsigned char byte)
+{
+    return (byte & 0xC0) == 0x80;
+}
+
+// Bytes of the well-formed character that starts here (table 3-7 of the Unicode standard), 0 if there is none.
+static size_t
+character(const unsigned char *at, size_t left)
+{
+    unsigned char first = at[0];
+    if (first < 0x80)
+        return first != 0;
+    if (first < 0xC2 || first > 0xF4)
+        return 0;
+    size_t length = first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+    if (left < length)
+        return 0;
+    // The second byte's range excludes overlong forms, surrogates and what lies beyond U+10FFFF.
+    unsigned char least = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
+    unsigned char most  = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
+    if (at[1] < least || at[1] > most)
+        return 0;
+    for (size_t i = 2; i < length; i++)
+        if (!is_tail(at[i]))
+            return 0;
+    return length;
+}
+
+bool
+kt_text_is_utf8(const char *text, size_t length)
+{
+    const unsigned char *bytes = (const unsigned char *)text;
+    for (size_t at = 0; at < length;) {
+        size_t step = character(bytes + at, length - at);
+        if (!step)
+            return false;
+        at += step;
+    }
+    return true;
+}
+
+size_t
+kt_text_sanitize(char *out, size_t capacity, const char *text, size_t length)
+{
+    const unsigned char *bytes   = (const unsigned char *)text;
+    size_t               written = 0;
+    if (!capacity)
+        return 0;
+    for (size_t at = 0; at < length;) {
+        size_t      step = character(bytes + at, length - at);
+        const char *from = step ? text + at : "\xEF\xBF\xBD";
+        size_t      size = step ? step : 3;
+        if (size > capacity - 1 - written)
+            break;
+        memcpy(out + written, from, size);
+        written += size;
+        at += step ? step : 1;
+    }
+    out[written] = '\0';
+    return written;
+}
+
+bool
+kt_text_copy(char *out, size_t capacity, const char *text)
+{
+    size_t length = strnlen(text, capacity);
+    if (!capacity)
+        return false;
+    bool fits = length < capacity;
+    if (fits)
+        memcpy(out, text, length);
+    out[fits ? length : 0] = '\0';
+    return fits;
+}
+
+// strtoll and strtod skip blanks and know hexadecimal, infinity and not-a-number: none of that is a number here.
+static bool
+has_only(const char *text, const char *permitted)
+{
+    return text && *text && text[strspn(text, permitted)] == '\0';
+}
+
+kt_err_t
+kt_text_to_i64(const char *text, int64_t min, int64_t max, int64_t *out)
+{
+    if (!has_only(text, "+-0123456789"))
+        return KT_EINVAL;
+    char *end       = NULL;
+    errno           = 0;
+    long long value = strtoll(text, &end, 10);
+    if (errno || *end || end == text || value < min || value > max)
+        return KT_EINVAL;
+    *out = value;
+    return KT_OK;
+}
+
+kt_err_t
+kt_text_to_f64(const char *text, double min, double max, double *out)
+{
+    if (!has_only(text, "+-.eE0123456789"))
+        return KT_EINVAL;
+    char  *end   = NULL;
+    double value = strtod(text, &end);
+    if (*end || end == text || !isfinite(value) || value < min || value > max)
+        return KT_EINVAL;
+    *out = value;
+    return KT_OK;
+}

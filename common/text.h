@@ -1,0 +1,18 @@
+// kt_text -- small pure functions on strings: UTF-8, bounded copies, numbers. Any thread.
+#pragma once
+
+#include "common/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+bool kt_text_is_utf8(const char *text, size_t length);  // strict: no overlong forms, no surrogates, no NUL
+// Copies at most capacity-1 bytes of text, every invalid byte as U+FFFD, never cutting a character; always terminated.
+// Returns the bytes written without the NUL.
+size_t kt_text_sanitize(char *out, size_t capacity, const char *text, size_t length);
+// Bounded copy; false (and an empty string) if it does not fit.
+bool kt_text_copy(char *out, size_t capacity, const char *text);
+// The whole text is a number within bounds. KT_EINVAL; *out untouched.
+KT_MUST_USE kt_err_t kt_text_to_i64(const char *text, int64_t min, int64_t max, int64_t *out);
+KT_MUST_USE kt_err_t kt_text_to_f64(const char *text, double min, double max, double *out);

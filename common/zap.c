@@ -1,0 +1,299 @@
+// The protocol is ZeroMQ RFC 27: libzmq asks the REP socket at inproc://zeromq.zap.01 once for each handshake, and
+// waits with it until the answer is there. The answer needs memory alone: a sorted array behind a lock.
+#include "common/zap.h"
+
+#include "common/assert.h"
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/socket.h"
+
+#include <czmq.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum { KEY_BYTES = 32, FRAME_BYTES = 256, MAX_FILE_BYTES = 16 << 20, POLL_MS = 1000, LINE_EVERY_MS = 1000 };
+enum { VERSION, REQUEST, DOMAIN, ADDRESS, IDENTITY, MECHANISM, CREDENTIALS, FRAMES };
+
+typedef char key_text_t[KT_CURVE_TEXT];
+
+static const char ADDRESS_TEXT[] = "inproc://zeromq.zap.01";
+
+// Of the process: libzmq knows one handler in a context.
+static atomic_bool is_running;
+
+struct kt_zap {
+    pthread_mutex_t lock;
+    key_text_t     *keys;  // sorted
+    size_t          key_count;
+    void           *socket;   // belongs to the thread once that runs
+    int             stop_fd;  // readable: the thread ends
+    pthread_t       thread;
+    bool            has_thread;
+    int             refusals;      // since the last line about them; the thread's own
+    int64_t         next_line_ms;  // the thread's own
+};
+
+typedef struct request {
+    struct {
+        char   bytes[FRAME_BYTES];
+        size_t length;
+    } frames[FRAMES];
+    size_t count;
+} request_t;
+
+static int
+compare_keys(const void *a, const void *b)
+{
+    return memcmp(a, b, KT_CURVE_TEXT);
+}
+
+static bool
+is_allowed(kt_zap_t *self, const char *key)
+{
+    pthread_mutex_lock(&self->lock);
+    bool found = self->key_count && bsearch(key, self->keys, self->key_count, sizeof *self->keys, compare_keys) != NULL;
+    pthread_mutex_unlock(&self->lock);
+    return found;
+}
+
+// All frames of one request; what does not fit counts but is not kept. False when nothing is there.
+static bool
+receive(void *socket, request_t *request)
+{
+    int    more = 1;
+    size_t size = sizeof more;
+    for (request->count = 0; more; request->count++) {
+        char bytes[FRAME_BYTES];
+        int  length = zmq_recv(socket, bytes, sizeof bytes, ZMQ_DONTWAIT);
+        if (length < 0 || zmq_getsockopt(socket, ZMQ_RCVMORE, &more, &size))
+            return false;
+        if (request->count >= FRAMES)
+            continue;
+        size_t kept = (size_t)length < sizeof bytes ? (size_t)length : sizeof bytes;
+        memcpy(request->frames[request->count].bytes, bytes, kept);
+        request->frames[request->count].length = (size_t)length;
+    }
+    return true;
+}
+
+static bool
+frame_is(const request_t *request, size_t i, const char *text)
+{
+    return request->frames[i].length == strlen(text) &&
+           memcmp(request->frames[i].bytes, text, request->frames[i].length) == 0;
+}
+
+// The key that asks, as text. False for anything but a CURVE request of version 1.0.
+static bool
+asking_key(const request_t *request, key_text_t key)
+{
+    return request->count == FRAMES && frame_is(request, VERSION, "1.0") && frame_is(request, MECHANISM, "CURVE") &&
+           request->frames[CREDENTIALS].length == KEY_BYTES &&
+           zmq_z85_encode(key, (const uint8_t *)request->frames[CREDENTIALS].bytes, KEY_BYTES);
+}
+
+// 300 (a temporary error) answers nothing: the peer's handshake runs out (ZMQ_HANDSHAKE_IVL, five seconds) and it tries
+// again, so that a key that is allowed later gets in. After a 400 libzmq 4.3.4 gives up for ever, and a node that was
+// started before its key was added would have to be started again.
+static void
+answer(void *socket, const request_t *request, bool allowed, const char *key)
+{
+    bool        has_id  = request->count > REQUEST && request->frames[REQUEST].length <= FRAME_BYTES;
+    const char *texts[] = {"1.0", NULL, allowed ? "200" : "300", allowed ? "OK" : "not allowed yet", allowed ? key : "",
+                           ""};
+    size_t      n       = sizeof texts / sizeof *texts;
+    for (size_t i = 0; i < n; i++) {
+        const char *bytes  = texts[i] ? texts[i] : has_id ? request->frames[REQUEST].bytes : "";
+        size_t      length = texts[i] ? strlen(texts[i]) : has_id ? request->frames[REQUEST].length : 0;
+        if (zmq_send(socket, bytes, length, ZMQ_DONTWAIT | (i + 1 < n ? ZMQ_SNDMORE : 0)) < 0)
+            return;  // the connection that asked is gone
+    }
+}
+
+// Nodes that may not connect try again every few seconds: at most one line a second tells of all.
+static void
+log_refusal(kt_zap_t *self, const request_t *request, const char *key)
+{
+    char    address[FRAME_BYTES + 1] = "";
+    size_t  length                   = request->count > ADDRESS ? request->frames[ADDRESS].length : 0;
+    int64_t now_ms                   = kt_clock_ms();
+    self->refusals++;
+    if (now_ms < self->next_line_ms)
+        return;
+    memcpy(address, request->frames[ADDRESS].bytes, length < FRAME_BYTES ? length : FRAME_BYTES);
+    kt_log_warn("ZAP-REFUSED", "key=%s address=%s refusals=%d", key, address, self->refusals);
+    self->refusals     = 0;
+    self->next_line_ms = now_ms + LINE_EVERY_MS;
+}
+
+static void
+serve(kt_zap_t *self)
+{
+    request_t  request;
+    key_text_t key = "";
+    if (!receive(self->socket, &request))
+        return;
+    bool known   = asking_key(&request, key);
+    bool allowed = known && is_allowed(self, key);
+    answer(self->socket, &request, allowed, key);
+    if (!allowed)
+        log_refusal(self, &request, known ? key : "none");
+}
+
+// Closing alone frees the address some time later, on libzmq's own thread.
+static void
+close_socket(void *socket)
+{
+    zmq_unbind(socket, ADDRESS_TEXT);
+    zmq_close(socket);
+}
+
+static void *
+run(void *argument)
+{
+    kt_zap_t      *self    = argument;
+    zmq_pollitem_t items[] = {{.socket = self->socket, .events = ZMQ_POLLIN},
+                              {.fd = self->stop_fd, .events = ZMQ_POLLIN}};
+    while (!items[1].revents) {
+        if (zmq_poll(items, 2, POLL_MS) < 0 && errno != EINTR)
+            break;  // the context is being ended
+        if (items[0].revents)
+            serve(self);
+    }
+    close_socket(self->socket);
+    return NULL;
+}
+
+kt_err_t
+kt_zap_new(kt_zap_t **self_p)
+{
+    kt_err_t  err  = KT_ENOMEM;
+    kt_zap_t *self = calloc(1, sizeof *self);
+    if (!self)
+        return err;
+    kt_socket_setup();
+    pthread_mutex_init(&self->lock, NULL);
+    self->socket  = zmq_socket(zsys_init(), ZMQ_REP);
+    self->stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    int linger    = 0;
+    if (!self->socket || self->stop_fd < 0 || zmq_setsockopt(self->socket, ZMQ_LINGER, &linger, sizeof linger))
+        goto fail;
+    err = KT_ESTATE;
+    if (zmq_bind(self->socket, ADDRESS_TEXT))
+        goto fail;
+    err = KT_ESYSTEM;
+    if (pthread_create(&self->thread, NULL, run, self))
+        goto fail;
+    self->has_thread = true;
+    is_running       = true;
+    *self_p          = self;
+    return KT_OK;
+fail:
+    kt_zap_destroy(&self);
+    return err;
+}
+
+void
+kt_zap_destroy(kt_zap_t **self_p)
+{
+    kt_zap_t *self = *self_p;
+    if (!self)
+        return;
+    uint64_t one = 1;
+    if (self->has_thread) {
+        kt_assert(write(self->stop_fd, &one, sizeof one) == sizeof one);
+        pthread_join(self->thread, NULL);
+        is_running = false;
+    } else if (self->socket) {
+        close_socket(self->socket);
+    }
+    if (self->stop_fd >= 0)
+        close(self->stop_fd);
+    pthread_mutex_destroy(&self->lock);
+    free(self->keys);
+    free(self);
+    *self_p = NULL;
+}
+
+bool
+kt_zap_is_running(void)
+{
+    return is_running;
+}
+
+kt_err_t
+kt_zap_allow(kt_zap_t *self, const char (*keys)[41], size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strnlen(keys[i], KT_CURVE_TEXT) == KT_CURVE_TEXT || !kt_curve_is_key(keys[i]))
+            return KT_EINVAL;
+    key_text_t *sorted = calloc(n ? n : 1, sizeof *sorted);
+    if (!sorted)
+        return KT_ENOMEM;
+    if (n)
+        memcpy(sorted, keys, n * sizeof *sorted);
+    qsort(sorted, n, sizeof *sorted, compare_keys);
+    pthread_mutex_lock(&self->lock);
+    key_text_t *old = self->keys;
+    self->keys      = sorted;
+    self->key_count = n;
+    pthread_mutex_unlock(&self->lock);
+    free(old);
+    return KT_OK;
+}
+
+// One line: its key is added, blank lines and comments pass. False for anything else.
+static bool
+read_line(char *line, kt_buf_t *keys)
+{
+    key_text_t key = "";
+    line += strspn(line, " \t");
+    size_t length = strcspn(line, " \t\r\n");
+    if (length == KT_CURVE_TEXT - 1)
+        memcpy(key, line, length);
+    if (kt_curve_is_key(key))
+        kt_buf_add(keys, key, sizeof key);
+    else
+        return *line == '#' || length == 0;
+    return true;
+}
+
+static bool
+read_lines(FILE *file, const char *path, kt_buf_t *keys)
+{
+    char  *line     = NULL;
+    size_t capacity = 0, number = 0, bad = 0;
+    while (getline(&line, &capacity, file) >= 0) {
+        number++;
+        if (read_line(line, keys))
+            continue;
+        bad++;
+        kt_log_error("ZAP-KEY-BAD", "file=\"%s\" line=%zu want=\"KEY NAME, KEY being 40 characters of Z85\"", path,
+                     number);
+    }
+    free(line);
+    return !bad;
+}
+
+kt_err_t
+kt_zap_allow_file(kt_zap_t *self, const char *path)
+{
+    kt_buf_t keys;
+    kt_err_t err  = KT_EINVAL;
+    FILE    *file = fopen(path, "re");
+    if (!file)
+        return KT_ENOFILE;
+    kt_buf_init(&keys, MAX_FILE_BYTES);
+    if (read_lines(file, path, &keys))
+        err = keys.err ? keys.err : kt_zap_allow(self, (const char(*)[41])keys.bytes, keys.length / sizeof(key_text_t));
+    kt_buf_fini(&keys);
+    fclose(file);
+    return err;
+}

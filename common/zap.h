@@ -1,0 +1,19 @@
+// kt_zap -- the ZAP handler of a coordinator: which CURVE public keys may connect. One thread of its own, answers from
+// memory; the set is replaced as a whole by kt_zap_allow. The key becomes the connection's User-Id.
+#pragma once
+
+#include "common/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct kt_zap kt_zap_t;
+
+KT_MUST_USE kt_err_t kt_zap_new(kt_zap_t **self_p);  // before the ROUTER is bound; KT_ESTATE: one is there
+void                 kt_zap_destroy(kt_zap_t **self_p);
+bool                 kt_zap_is_running(void);  // any thread: one is there
+// keys: n Z85 texts of 40 characters. Any thread. KT_ENOMEM, KT_EINVAL.
+KT_MUST_USE kt_err_t kt_zap_allow(kt_zap_t *self, const char (*keys)[41], size_t n);
+// A file of lines "KEY NAME", # comments (a first word that is a key wins: '#' is a character of Z85); bad lines are
+// reported by number in the log, and then nothing changes. KT_ENOFILE, KT_EINVAL, KT_ENOMEM.
+KT_MUST_USE kt_err_t kt_zap_allow_file(kt_zap_t *self, const char *path);

@@ -1,0 +1,246 @@
+// Answers of the ledger become events; the lease is opened, renewed, and given up for lost when it could not be renewed
+// in time.
+#include "common/clock.h"
+#include "common/log.h"
+#include "coordinator/core.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ANSWERS_A_TURN = 512 };
+
+// A guess of what a file takes, for the shape of batches: some 3 ms a second of sound; without a declared duration that
+// of a file at 128 kbit/s; without a size too, four minutes.
+static uint32_t
+predicted_ms(const kt_claimed_t *claimed)
+{
+    double seconds = claimed->declared_duration_s;
+    if (!(seconds > 0))
+        seconds = claimed->declared_bytes ? (double)claimed->declared_bytes / 16000 : 240;
+    double ms = seconds * 3;
+    return ms < 1 ? 1 : ms > 1e8 ? 100000000 : (uint32_t)ms;
+}
+
+static void
+lease_ask(kt_coordinator_t *self, kt_ledger_request_type_t type)
+{
+    if (self->lease.asked)
+        return;
+    kt_ledger_request_t *request = kt_ledger_request_new(type, NULL);
+    if (!request)
+        return;  // the next tick tries again
+    snprintf(request->open.lease.coordinator, sizeof request->open.lease.coordinator, "%s", self->name);
+    request->open.lease.length_ms = self->settings->lease_ms;
+    self->lease.asked             = true;
+    self->lease.asked_ms          = kt_clock_ms();
+    kt_core_post(self, request);
+}
+
+void
+kt_core_lease_check(kt_coordinator_t *self)
+{
+    if (self->lease.held)
+        lease_ask(self, KT_LREQ_RENEW);
+}
+
+// What was claimed is no longer ours.
+static void
+lose_lease(kt_coordinator_t *self, const char *why)
+{
+    kt_event_t event = {.type = KT_EV_LEASE_LOST};
+    if (!self->lease.held)
+        return;
+    self->lease.held = false;
+    kt_log_warn("LEASE-LOST", "coordinator=%s epoch=%llu why=\"%s\"", self->name, (unsigned long long)self->lease.epoch,
+                why);
+    kt_core_step_or_fail(self, &event);
+}
+
+void
+kt_core_lease_tick(kt_coordinator_t *self, int64_t now_ms)
+{
+    if (self->lease.held && now_ms - self->lease.good_ms > self->settings->lease_ms)
+        lose_lease(self, "not renewed in time");
+    if (!self->lease.held)
+        lease_ask(self, KT_LREQ_OPEN);
+    else if (now_ms - self->lease.asked_ms >= self->settings->lease_ms / 3)
+        lease_ask(self, KT_LREQ_RENEW);
+}
+
+static void
+on_opened(kt_coordinator_t *self, kt_ledger_request_t *request)
+{
+    kt_event_t event  = {.type = KT_EV_LEASE_OPEN};
+    self->lease.asked = false;
+    if (request->err) {
+        kt_log_warn("LEASE-REFUSED", "coordinator=%s err=%s", self->name, kt_err_name(request->err));
+        return;  // the next tick asks again
+    }
+    self->lease.held    = true;
+    self->lease.epoch   = request->open.lease.epoch;
+    self->lease.good_ms = self->lease.asked_ms;
+    kt_log_info("LEASE-OPEN", "coordinator=%s epoch=%llu", self->name, (unsigned long long)self->lease.epoch);
+    kt_core_step_or_fail(self, &event);
+}
+
+static void
+on_renewed(kt_coordinator_t *self, kt_ledger_request_t *request)
+{
+    self->lease.asked = false;
+    if (!request->err)
+        self->lease.good_ms = self->lease.asked_ms;
+    else if (request->err == KT_EFENCED)
+        lose_lease(self, "another holds it");
+}
+
+static void
+take_claim(kt_coordinator_t *self, kt_claimed_t *claimed)
+{
+    kt_claim_t *claim = NULL;
+    if (kt_claims_add(&self->claims, claimed->id, &claimed->body, claimed->body_bytes, &claim)) {
+        kt_core_fail(self, "CLAIM-LOST", KT_ENOMEM);
+        return;
+    }
+    kt_sched_job_t job = {.id       = claimed->id,
+                          .attempts = claimed->attempts,
+                          .crashes  = claimed->crashes,
+                          .cost_ms  = predicted_ms(claimed),
+                          .tag      = claim};
+    kt_buf_add(&self->jobs, &job, sizeof job);
+}
+
+static void
+on_claimed(kt_coordinator_t *self, kt_ledger_request_t *request)
+{
+    self->claiming = false;
+    if (request->err == KT_EFENCED || request->err == KT_EUNKNOWN_COMMIT) {
+        lose_lease(self, request->err == KT_EFENCED ? "another holds it" : "a claim's outcome is unknown");
+        return;
+    }
+    kt_buf_clear(&self->jobs);
+    for (size_t i = 0; i < request->claim.n && !request->err; i++)
+        take_claim(self, &request->claim.claimed[i]);
+    if (self->jobs.err)
+        kt_core_fail(self, "CLAIM-LOST", KT_ENOMEM);
+    kt_event_t event = {.type = KT_EV_CLAIMED};
+    event.jobs.at    = (const kt_sched_job_t *)(void *)self->jobs.bytes;
+    event.jobs.n     = self->jobs.length / sizeof(kt_sched_job_t);
+    kt_core_step_or_fail(self, &event);
+}
+
+static kt_stored_t
+how_stored(const kt_ledger_request_t *request)
+{
+    if (request->err == KT_EFENCED)
+        return KT_STORED_FENCED;
+    return request->err ? KT_STORED_BAD_DATA : request->store.stored;
+}
+
+static void
+tell_stored(kt_coordinator_t *self, const kt_ledger_request_t *request)
+{
+    kt_event_t event = {.type = KT_EV_STORED, .id = request->store.result.id};
+    if (request->err == KT_ECLOSED)
+        return;  // the actor is ending, and so are we
+    if (kt_err_verdict(request->err) == KT_VERDICT_CRASH) {
+        kt_core_fail(self, "LEDGER-BROKEN", request->err);
+        return;
+    }
+    if (request->err != KT_EFENCED && kt_err_verdict(request->err) == KT_VERDICT_RETRY)
+        event.type = KT_EV_COMMIT_UNKNOWN;
+    event.stored.failure = request->type == KT_LREQ_FAIL;
+    event.stored.how     = how_stored(request);
+    if (event.type == KT_EV_STORED && event.stored.how == KT_STORED_NEW)
+        self->done_in[self->second]++;
+    else if (event.type == KT_EV_STORED && event.stored.how == KT_STORED_ALREADY)
+        self->late_results++;
+    kt_core_step_or_fail(self, &event);
+}
+
+// Gives the request back to its payload first: the scheduler may ask for it again, or drop it.
+static void
+on_stored(kt_coordinator_t *self, kt_ledger_request_t **request_p)
+{
+    kt_ledger_request_t *request = *request_p;
+    kt_payload_t        *payload = request->context;
+    if (payload) {
+        payload->posted  = false;
+        payload->request = request;
+        *request_p       = NULL;
+        if (payload->dropped) {
+            kt_tag_destroy(payload);
+            return;
+        }
+    }
+    tell_stored(self, request);
+}
+
+static void
+on_state(kt_coordinator_t *self, kt_ledger_request_t *request)
+{
+    kt_event_t event = {.type = request->err ? KT_EV_LEDGER_DOWN : KT_EV_LEDGER_UP};
+    self->ledger_err = request->err;
+    kt_core_step_or_fail(self, &event);
+}
+
+static void
+on_drained(kt_coordinator_t *self, const kt_ledger_request_t *request)
+{
+    for (size_t i = 0; i < request->drained.n && !request->err; i++) {
+        kt_event_t event = {.type = KT_EV_DRAIN};
+        event.drain.name = request->drained.names[i];
+        event.drain.on   = true;
+        kt_core_set_drained(self, request->drained.names[i], true);
+        kt_core_step_or_fail(self, &event);
+    }
+}
+
+static void
+on_fenced(kt_coordinator_t *self, const kt_ledger_request_t *request)
+{
+    if (request->err == KT_EFENCED)
+        lose_lease(self, "another holds it");
+    else if (request->err)
+        kt_log_warn("LEDGER-REFUSED", "request=%d err=%s", request->type, kt_err_name(request->err));
+}
+
+static void
+answer(kt_coordinator_t *self, kt_ledger_request_t **request_p)
+{
+    kt_ledger_request_t *request = *request_p;
+    switch (request->type) {
+    case KT_LREQ_OPEN: on_opened(self, request); break;
+    case KT_LREQ_RENEW: on_renewed(self, request); break;
+    case KT_LREQ_CLAIM: on_claimed(self, request); break;
+    case KT_LREQ_STORE:
+    case KT_LREQ_FAIL: on_stored(self, request_p); break;
+    case KT_LREQ_STATE: on_state(self, request); break;
+    case KT_LREQ_DRAINED: on_drained(self, request); break;
+    case KT_LREQ_RELEASE:
+    case KT_LREQ_BLAME: on_fenced(self, request); break;
+    default: kt_core_call_answered(self, request_p); break;
+    }
+}
+
+void
+kt_core_answers(void *context)
+{
+    kt_coordinator_t *self = context;
+    void             *answers[ANSWERS_A_TURN];
+    size_t            n = 0;
+    if (kt_queue_pop(kt_ledger_actor_answers(self->actor), answers, ANSWERS_A_TURN, &n, 0))
+        return;
+    for (size_t i = 0; i < n; i++) {
+        kt_ledger_request_t *request = answers[i];
+        if (!self->failed)
+            answer(self, &request);
+        kt_ledger_request_destroy(&request);
+    }
+    if (self->work_came) {
+        kt_event_t event = {.type = KT_EV_WORK};
+        self->work_came  = false;
+        kt_core_step_or_fail(self, &event);
+    }
+    kt_core_post_overflow(self);
+}

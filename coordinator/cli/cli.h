@@ -1,0 +1,57 @@
+// kithara -- the operator's command line. main.c reads the global options and finds the command in one table; a command
+// parses what is left with getopt_long and returns the exit code: 0 well, 1 something failed, 2 wrong usage.
+// Everything here runs on the main thread. Results go to stdout, everything else to stderr; no colour and no progress
+// bar where the stream is no terminal.
+#pragma once
+
+#include "common/err.h"
+#include "common/settings.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef enum kt_exit { KT_EXIT_OK = 0, KT_EXIT_FAILED = 1, KT_EXIT_USAGE = 2 } kt_exit_t;
+
+typedef enum kt_format { KT_FORMAT_TABLE, KT_FORMAT_WIDE, KT_FORMAT_JSON, KT_FORMAT_CSV } kt_format_t;
+
+typedef struct kt_command kt_command_t;
+
+typedef struct kt_cli {
+    const kt_settings_t *settings;
+    const kt_command_t  *command;   // the one that runs
+    kt_format_t          format;    // -o of the commands that list things
+    bool                 debug;     // --debug
+    bool                 color;     // stdout is a terminal and NO_COLOR is not set
+    bool                 progress;  // stderr is a terminal
+} kt_cli_t;
+
+struct kt_command {
+    const char *name;
+    const char *arguments;                             // "[OPTIONS] FILE..."
+    const char *summary;                               // one line
+    const char *help;                                  // options and an example
+    int (*run)(kt_cli_t *cli, int argc, char **argv);  // argv[0] is the command's name
+};
+
+extern const kt_command_t KT_CLI_COMMANDS[];  // in the order of --help
+extern const size_t       KT_CLI_N_COMMANDS;
+
+// "kithara: ECODE: what: text: what to do" on stderr; returns KT_EXIT_FAILED. detail (what exactly, what to do) may be
+// NULL.
+int kt_cli_fail(kt_err_t err, const char *what, const char *detail);
+// Wrong usage: the sentence, then where help is; returns KT_EXIT_USAGE.
+int kt_cli_usage(const kt_cli_t *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
+// -o table|wide|json|csv into cli->format. false (and said) if it is none of them.
+bool kt_cli_format(kt_cli_t *cli, const char *name);
+
+int kt_cmd_analyze(kt_cli_t *cli, int argc, char **argv);
+int kt_cmd_run(kt_cli_t *cli, int argc, char **argv);
+int kt_cmd_up(kt_cli_t *cli, int argc, char **argv);
+int kt_cmd_submit(kt_cli_t *cli, int argc, char **argv);
+int kt_cmd_status(kt_cli_t *cli, int argc, char **argv);
+int kt_cmd_nodes(kt_cli_t *cli, int argc, char **argv);
+int kt_cmd_queue(kt_cli_t *cli, int argc, char **argv);
+int kt_cmd_jobs(kt_cli_t *cli, int argc, char **argv);
+int kt_cmd_results(kt_cli_t *cli, int argc, char **argv);
+int kt_cmd_audit(kt_cli_t *cli, int argc, char **argv);
+int kt_cmd_docs(kt_cli_t *cli, int argc, char **argv);

@@ -1,0 +1,180 @@
+#include "coordinator/cli/client.h"
+
+#include "coordinator/cli/cli.h"
+
+#include <ctype.h>
+#include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ANSWER_MAX = 64 << 20, CONNECT_MS = 2000, WHOLE_MS = 15000, WHY = 512 };
+
+struct kt_client {
+    CURL    *curl;
+    char     base[1024];
+    char     why[WHY];
+    kt_buf_t answer;
+};
+
+static size_t
+take_answer(char *bytes, size_t size, size_t count, void *context)
+{
+    kt_buf_t *answer = context;
+    kt_buf_add(answer, bytes, size * count);
+    return answer->err ? 0 : size * count;
+}
+
+kt_err_t
+kt_client_new(kt_client_t **self_p, const char *base_url)
+{
+    kt_client_t *self = calloc(1, sizeof *self);
+    if (!self)
+        return KT_ENOMEM;
+    kt_buf_init(&self->answer, ANSWER_MAX);
+    snprintf(self->base, sizeof self->base, "%s", base_url);
+    for (size_t n = strlen(self->base); n && self->base[n - 1] == '/'; n--)
+        self->base[n - 1] = '\0';
+    self->curl = curl_easy_init();
+    if (!self->curl) {
+        kt_client_destroy(&self);
+        return KT_ENOMEM;
+    }
+    *self_p = self;
+    return KT_OK;
+}
+
+void
+kt_client_destroy(kt_client_t **self_p)
+{
+    kt_client_t *self = *self_p;
+    if (!self)
+        return;
+    curl_easy_cleanup(self->curl);
+    kt_buf_fini(&self->answer);
+    free(self);
+    *self_p = NULL;
+}
+
+const char *
+kt_client_url(const kt_client_t *self)
+{
+    return self->base;
+}
+
+const char *
+kt_client_why(const kt_client_t *self)
+{
+    return self->why;
+}
+
+static void
+set_options(kt_client_t *self, const char *url, const char *body, size_t length, struct curl_slist *headers)
+{
+    CURL *curl = self->curl;
+    curl_easy_reset(curl);
+    curl_easy_setopt(curl, CURLOPT_URL, url);
+    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(curl, CURLOPT_PROXY, "");
+    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)WHOLE_MS);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_answer);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &self->answer);
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    if (body) {
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)length);
+    }
+}
+
+static kt_err_t
+transport_error(kt_client_t *self, CURLcode code)
+{
+    if (code == CURLE_OPERATION_TIMEDOUT) {
+        snprintf(self->why, WHY, "%.400s gave no answer in time", self->base);
+        return KT_ETIME;
+    }
+    snprintf(self->why, WHY,
+             "no coordinator at %.300s (%s): start one with `kithara up`, or name it by ANALYZER_HTTP_URL", self->base,
+             curl_easy_strerror(code));
+    return KT_EUNREACHABLE;
+}
+
+// {"error":{"code","number","text","detail"}} -> the code, the detail into why.
+static kt_err_t
+refusal(kt_client_t *self, long status, const json_t *answer)
+{
+    const json_t *error = answer ? kt_json_get(answer, "error") : NULL;
+    snprintf(self->why, WHY, "%s", error ? kt_json_str(error, "detail", "") : "");
+    if (!error)
+        snprintf(self->why, WHY, "HTTP status %ld", status);
+    int64_t number = error ? kt_json_i64(error, "number", 0) : 0;
+    return number ? (kt_err_t)number : KT_EMESSAGE;
+}
+
+static kt_err_t
+call(kt_client_t *self, const char *path, const char *body, size_t length, json_t **out)
+{
+    char url[8192], parse_why[KT_JSON_WHY];
+    self->why[0] = '\0';
+    if ((size_t)snprintf(url, sizeof url, "%s%s", self->base, path) >= sizeof url)
+        return KT_EINVAL;
+    struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
+    kt_buf_clear(&self->answer);
+    set_options(self, url, body, length, headers);
+    CURLcode code   = curl_easy_perform(self->curl);
+    long     status = 0;
+    curl_easy_getinfo(self->curl, CURLINFO_RESPONSE_CODE, &status);
+    curl_slist_free_all(headers);
+    if (code != CURLE_OK)
+        return transport_error(self, code);
+    json_t  *answer = NULL;
+    kt_err_t err    = kt_json_parse(self->answer.length ? self->answer.bytes : "", self->answer.length, ANSWER_MAX,
+                                 &answer, parse_why);
+    if (status < 200 || status > 299) {
+        err = refusal(self, status, err ? NULL : answer);
+        kt_json_free(&answer);
+        return err;
+    }
+    if (err) {
+        snprintf(self->why, WHY, "the answer of %.200s is not understood: %s", url, parse_why);
+        return err;
+    }
+    *out = answer;
+    return KT_OK;
+}
+
+kt_err_t
+kt_client_get(kt_client_t *self, const char *path, json_t **out)
+{
+    return call(self, path, NULL, 0, out);
+}
+
+kt_err_t
+kt_client_post(kt_client_t *self, const char *path, const char *body, size_t length, json_t **out)
+{
+    return call(self, path, body, length, out);
+}
+
+int
+kt_client_fail(const kt_client_t *self, kt_err_t err)
+{
+    return kt_cli_fail(err, self->base, self->why);
+}
+
+bool
+kt_client_escape(char *out, size_t capacity, const char *text)
+{
+    size_t used = 0;
+    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+        if (used + 4 > capacity)
+            return false;
+        if (isalnum(*c) || strchr("-._~", *c))
+            out[used++] = (char)*c;
+        else
+            used += (size_t)snprintf(out + used, capacity - used, "%%%02X", *c);
+    }
+    out[used] = '\0';
+    return true;
+}

@@ -1,0 +1,24 @@
+// kt_client -- the coordinator's JSON API over HTTP (libcurl). One thread. Every call has a deadline; what went wrong
+// is said on stderr by kt_client_fail in the words of the coordinator, or with the remedy when nobody answers.
+#pragma once
+
+#include "common/err.h"
+#include "common/json.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct kt_client kt_client_t;
+
+KT_MUST_USE kt_err_t kt_client_new(kt_client_t **self_p, const char *base_url);  // "http://127.0.0.1:8710"
+void                 kt_client_destroy(kt_client_t **self_p);
+const char          *kt_client_url(const kt_client_t *self);
+
+// path: "/v1/status". *out: the answer's object (kt_json_free). KT_EUNREACHABLE, KT_ETIME, KT_EMESSAGE, or the code
+// that the coordinator answered with.
+KT_MUST_USE kt_err_t kt_client_get(kt_client_t *self, const char *path, json_t **out);
+KT_MUST_USE kt_err_t kt_client_post(kt_client_t *self, const char *path, const char *body, size_t length, json_t **out);
+const char          *kt_client_why(const kt_client_t *self);                 // of the last failure
+int                  kt_client_fail(const kt_client_t *self, kt_err_t err);  // says it; returns the exit code
+// text with everything but unreserved characters as %XX, for a query; false if it does not fit.
+bool kt_client_escape(char *out, size_t capacity, const char *text);

@@ -1,0 +1,77 @@
+#include "coordinator/cli/cli.h"
+
+// The commands in the order of --help. Adding one is a row here and a file cmd_NAME.c.
+const kt_command_t KT_CLI_COMMANDS[] = {
+    {"analyze", "[OPTIONS] FILE...", "analyse files here, without a farm",
+     "  -o, --output FORMAT   summary (default), jsonl (the output message of each file) or csv\n"
+     "      --jsonl           short for -o jsonl\n"
+     "      --options LIST    what to extract: spectral,mir,perceptual,similarity,quality (default: all)\n"
+     "      --frames DIR      also write the per-frame matrices as DIR/NAME.FEATURE.npy\n"
+     "      --pcm f32 --rate HZ --channels N\n"
+     "                        the files are raw little-endian samples\n"
+     "      --workers N       files at a time (default: ANALYZER_WORKERS, at most one a core)\n\n"
+     "Exit code: 0, 1 if any file failed, 2 for wrong usage.\n\n"
+     "Example:\n  kithara analyze song.mp3\n  kithara analyze --jsonl *.flac > features.jsonl\n",
+     kt_cmd_analyze},
+    {"run", "[OPTIONS] FOLDER|FILE...", "a private farm on this machine for one folder, then gone",
+     "      --out FILE        also write the output messages, one JSON a line\n"
+     "      --workers N       worker threads of the node (default: ANALYZER_WORKERS, at most one a core)\n"
+     "      --all             also take what is no media by its name (pictures, checksums)\n"
+     "      --fresh           start anew even if an earlier run of this folder was interrupted\n"
+     "  -o, --output FORMAT   table (default), wide, json or csv of the results\n\n"
+     "An interrupted run of the same folder is continued: what is done is not done again.\n\n"
+     "Example:\n  kithara run ~/Music --out music.jsonl\n",
+     kt_cmd_run},
+    {"up", "[OPTIONS] [FOLDER...]", "a farm on this machine until Ctrl-C",
+     "      --workers N       worker threads of the node\n\n"
+     "The folders are the media roots (default: ANALYZER_MEDIA_ROOTS, else your home folder).\n"
+     "The first Ctrl-C finishes what is in work, the second stops at once.\n\n"
+     "Example:\n  kithara up ~/Music &\n  kithara submit ~/Music/*.ogg && kithara status\n",
+     kt_cmd_up},
+    {"submit", "[OPTIONS] FILE...", "give files to a farm",
+     "      --priority P      low, normal (default) or high\n"
+     "      --options LIST    what to extract: spectral,mir,perceptual,similarity,quality (default: all)\n"
+     "      --wait            wait until all of them have a result\n"
+     "  -o, --output FORMAT   table, wide, json or csv\n\n"
+     "Example:\n  kithara submit --wait ~/Music/*.ogg\n",
+     kt_cmd_submit},
+    {"status", "[OPTIONS]", "what the farm does",
+     "  -o, --output FORMAT   table, wide, json or csv\n      --watch           repeat each second\n\nExample:\n  "
+     "kithara status --watch\n",
+     kt_cmd_status},
+    {"nodes", "[OPTIONS] [drain|undrain NAME]", "the compute nodes; take one out of service and back",
+     "  -o, --output FORMAT   table, wide, json or csv\n      --watch           repeat each second\n\nExample:\n  "
+     "kithara nodes -o wide\n  kithara nodes drain gpu7\n",
+     kt_cmd_nodes},
+    {"queue", "[OPTIONS]", "how much work there is and how fast it goes",
+     "  -o, --output FORMAT   table, wide, json or csv\n      --watch           repeat each second\n\nExample:\n  "
+     "kithara queue\n",
+     kt_cmd_queue},
+    {"jobs", "[OPTIONS] [retry|cancel|why ID]", "the jobs; try one again, cancel it, ask for its story",
+     "      --state STATE     only queued, claimed, done, failed or cancelled\n"
+     "      --path PREFIX     only files below PREFIX\n"
+     "      --after ID        begin after this job\n"
+     "      --limit N         at most N (default: 50)\n"
+     "  -o, --output FORMAT   table, wide, json or csv\n      --watch           repeat each second\n\n"
+     "Example:\n  kithara jobs --state failed\n  kithara jobs retry 17\n",
+     kt_cmd_jobs},
+    {"results", "[OPTIONS]", "the stored features",
+     "      --run FOLDER      of the private ledger that `kithara run FOLDER` made\n"
+     "      --ledger URL      of this ledger (default: DATABASE_URL)\n"
+     "      --failed          failures too, and only them with --failed=only\n"
+     "      --path PREFIX     only files below PREFIX\n"
+     "      --after ID        begin after this job\n"
+     "      --limit N         at most N (default: all)\n"
+     "  -o, --output FORMAT   table, wide, json (the output messages, one a line) or csv\n\n"
+     "Example:\n  kithara results --run ~/Music -o csv > features.csv\n",
+     kt_cmd_results},
+    {"audit", "[OPTIONS]", "prove that nothing is lost and nothing is doubled",
+     "      --run FOLDER      of the private ledger that `kithara run FOLDER` made\n"
+     "      --ledger URL      of this ledger (default: DATABASE_URL)\n\n"
+     "Exit code: 0 if every job has exactly one outcome and every digest is right, else 1 and the rows.\n\n"
+     "Example:\n  kithara audit --run ~/Music\n",
+     kt_cmd_audit},
+    {"docs", "features|settings|errors", "the tables behind it all, as Markdown", "Example:\n  kithara docs features\n",
+     kt_cmd_docs},
+};
+const size_t KT_CLI_N_COMMANDS = sizeof KT_CLI_COMMANDS / sizeof *KT_CLI_COMMANDS;

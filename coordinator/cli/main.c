@@ -1,0 +1,229 @@
+#include "common/log.h"
+#include "coordinator/cli/cli.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int
+kt_cli_fail(kt_err_t err, const char *what, const char *detail)
+{
+    fprintf(stderr, "kithara: %s: %s: %s%s%s\n", kt_err_name(err), what, kt_err_text(err),
+            detail && *detail ? ": " : "", detail ? detail : "");
+    return KT_EXIT_FAILED;
+}
+
+int
+kt_cli_usage(const kt_cli_t *cli, const char *format, ...)
+{
+    va_list arguments;
+    fprintf(stderr, "kithara: EUSAGE: ");
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fprintf(stderr, ": see `kithara %s%s--help`\n", cli && cli->command ? cli->command->name : "",
+            cli && cli->command ? " " : "");
+    return KT_EXIT_USAGE;
+}
+
+bool
+kt_cli_format(kt_cli_t *cli, const char *name)
+{
+    static const char *const NAMES[] = {"table", "wide", "json", "csv"};
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
+        if (!strcmp(name, NAMES[i])) {
+            cli->format = (kt_format_t)i;
+            return true;
+        }
+    (void)kt_cli_usage(cli, "'%s' is not one of table, wide, json, csv", name);
+    return false;
+}
+
+static void
+print_help(void)
+{
+    printf("kithara -- a batch farm that listens to music and watches video\n\nUsage: kithara [OPTIONS] COMMAND ...\n\n"
+           "Commands:\n");
+    for (size_t i = 0; i < KT_CLI_N_COMMANDS; i++)
+        printf("  %-9s %s\n", KT_CLI_COMMANDS[i].name, KT_CLI_COMMANDS[i].summary);
+    printf("\nOptions, before or after the command:\n"
+           "  --config FILE     settings from FILE (NAME=value lines; the environment wins)\n"
+           "  --set NAME=VALUE  one setting\n"
+           "  --print-config    every setting and where it comes from\n"
+           "  --debug           log more\n"
+           "  --gpu             use a GPU (ANALYZER_GPU_ENABLED=true)\n"
+           "  --version         version\n"
+           "  --help            this, or with a command its options and an example; `kithara docs settings` lists "
+           "settings\n"
+           "\nExample:\n  kithara run ~/Music\n");
+}
+
+static void
+print_command_help(const kt_command_t *command)
+{
+    printf("kithara %s -- %s\n\nUsage: kithara %s %s\n\n%s", command->name, command->summary, command->name,
+           command->arguments, command->help);
+}
+
+static const kt_command_t *
+find_command(const char *name)
+{
+    for (size_t i = 0; i < KT_CLI_N_COMMANDS; i++)
+        if (!strcmp(KT_CLI_COMMANDS[i].name, name))
+            return &KT_CLI_COMMANDS[i];
+    return NULL;
+}
+
+// The global options, taken out of argv wherever they stand before "--".
+typedef struct globals {
+    const char *config;
+    const char *sets[64];
+    size_t      n_sets;
+    bool        help, version, print_config, debug, gpu;
+} globals_t;
+
+// -1: not a global option; else how many arguments it took, 0 when its value is missing.
+static int
+take_global(globals_t *g, const char *argument, const char *next)
+{
+    struct {
+        const char *name;
+        bool       *flag;
+    } flags[] = {{"--help", &g->help},       {"-h", &g->help},
+                 {"--version", &g->version}, {"--print-config", &g->print_config},
+                 {"--debug", &g->debug},     {"--gpu", &g->gpu}};
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+        if (!strcmp(argument, flags[i].name)) {
+            *flags[i].flag = true;
+            return 1;
+        }
+    if (!strcmp(argument, "--config")) {
+        g->config = next;
+        return next ? 2 : 0;
+    }
+    if (!strcmp(argument, "--set")) {
+        if (next && g->n_sets < sizeof g->sets / sizeof *g->sets)
+            g->sets[g->n_sets++] = next;
+        return next ? 2 : 0;
+    }
+    return -1;
+}
+
+// Moves what is not global to the front of argv; returns how many remain, or -1 when a value is missing.
+static int
+take_globals(globals_t *g, int argc, char **argv)
+{
+    int kept = 1;
+    for (int i = 1; i < argc;) {
+        if (!strcmp(argv[i], "--")) {
+            while (i < argc)
+                argv[kept++] = argv[i++];
+            break;
+        }
+        int taken = take_global(g, argv[i], i + 1 < argc ? argv[i + 1] : NULL);
+        if (!taken)
+            return -1;
+        if (taken < 0)
+            argv[kept++] = argv[i++];
+        else
+            i += taken;
+    }
+    argv[kept] = NULL;
+    return kept;
+}
+
+static kt_err_t
+apply_sets(kt_settings_t *settings, const globals_t *g, char why[KT_SETTINGS_WHY])
+{
+    for (size_t i = 0; i < g->n_sets; i++) {
+        char        name[128];
+        const char *equals = strchr(g->sets[i], '=');
+        if (!equals || (size_t)(equals - g->sets[i]) >= sizeof name) {
+            snprintf(why, KT_SETTINGS_WHY, "--set wants NAME=VALUE, not '%s'", g->sets[i]);
+            return KT_ESETTING;
+        }
+        snprintf(name, sizeof name, "%.*s", (int)(equals - g->sets[i]), g->sets[i]);
+        kt_err_t err = kt_settings_set(settings, name, equals + 1, why);
+        if (err)
+            return err;
+    }
+    if (g->debug)
+        return kt_settings_set(settings, "ANALYZER_LOG_LEVEL", "DEBUG", why);
+    return KT_OK;
+}
+
+static void
+set_up_log(const kt_settings_t *settings, bool debug)
+{
+    // A person at a terminal sees warnings; what a farm logs at INFO is for its own processes.
+    kt_log_level_t least = debug ? KT_LOG_DEBUG : KT_LOG_WARN;
+    kt_log_setup(least, strcmp(settings->log_format, "json") ? KT_LOG_TEXT : KT_LOG_JSON, "kithara");
+}
+
+static int
+print_config(const kt_settings_t *settings)
+{
+    kt_buf_t out;
+    kt_buf_init(&out, 1 << 20);
+    kt_settings_print(settings, &out);
+    if (!out.err)
+        fwrite(out.bytes, 1, out.length, stdout);
+    int code = out.err ? kt_cli_fail(out.err, "--print-config", NULL) : KT_EXIT_OK;
+    kt_buf_fini(&out);
+    return code;
+}
+
+static int
+dispatch(const globals_t *g, const kt_settings_t *settings, const kt_command_t *command, int argc, char **argv)
+{
+    if (g->print_config)
+        return print_config(settings);
+    kt_cli_t cli = {.settings = settings,
+                    .command  = command,
+                    .debug    = g->debug,
+                    .color    = isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),
+                    .progress = isatty(STDERR_FILENO)};
+    set_up_log(settings, g->debug);
+    optind   = 0;
+    int code = command->run(&cli, argc - 1, argv + 1);
+    if (fflush(stdout) && code == KT_EXIT_OK)
+        code = kt_cli_fail(KT_EIO, "standard output", strerror(errno));
+    return code;
+}
+
+int
+main(int argc, char **argv)
+{
+    globals_t g = {0};
+    setlocale(LC_CTYPE, "C.UTF-8");
+    signal(SIGPIPE, SIG_IGN);
+    argc = take_globals(&g, argc, argv);
+    if (argc < 0)
+        return kt_cli_usage(NULL, "an option lacks its value");
+    const kt_command_t *command = argc > 1 ? find_command(argv[1]) : NULL;
+    if (g.version)
+        return printf("kithara %s\n", KT_VERSION) < 0;
+    if (g.help || (argc == 1 && !g.print_config)) {
+        command ? print_command_help(command) : print_help();
+        return g.help ? KT_EXIT_OK : KT_EXIT_USAGE;
+    }
+    if (!command && !g.print_config)
+        return kt_cli_usage(NULL, "there is no command '%s'", argv[1]);
+    char          why[KT_SETTINGS_WHY] = "";
+    kt_settings_t settings;
+    kt_err_t      err = kt_settings_load(&settings, g.config, environ, why);
+    if (err)
+        return kt_cli_fail(err, "settings", why);
+    err = apply_sets(&settings, &g, why);
+    if (!err)
+        err = kt_settings_check(&settings, why);
+    int code = err ? kt_cli_fail(err, "settings", why) : dispatch(&g, &settings, command, argc, argv);
+    kt_settings_fini(&settings);
+    return code;
+}

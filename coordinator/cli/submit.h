@@ -1,0 +1,27 @@
+// kt_submit -- files into input messages, messages in batches to the coordinator, answers to the caller. One thread.
+#pragma once
+
+#include "coordinator/cli/client.h"
+
+#include <stdint.h>
+
+typedef struct kt_submit kt_submit_t;
+
+// One answer: as the coordinator gave it, {"message_id","job","status","error"}, and the path that was asked for.
+typedef void kt_submitted_fn(void *context, const char *path, const json_t *answer);
+
+typedef struct kt_submit_opts {
+    kt_client_t     *client;
+    const char      *priority;  // "normal"
+    uint32_t         options;   // kt_option_t bits
+    const char      *session;   // message ids are made of it and the path, so that the same file is the same job
+    kt_submitted_fn *answered;
+    void            *context;
+} kt_submit_opts_t;
+
+KT_MUST_USE kt_err_t kt_submit_new(kt_submit_t **self_p, const kt_submit_opts_t *opts);
+void                 kt_submit_destroy(kt_submit_t **self_p);
+// An absolute path; a name that is no UTF-8 is sent with U+FFFD and fails at the node with KT_ENAME. Sends when a batch
+// is full.
+KT_MUST_USE kt_err_t kt_submit_file(kt_submit_t *self, const char *path);
+KT_MUST_USE kt_err_t kt_submit_flush(kt_submit_t *self);

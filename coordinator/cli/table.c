@@ -1,0 +1,329 @@
+#include "coordinator/cli/table.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <wchar.h>
+
+// Cells are kept as text, row after row, until the widths are known; a terminal table has at most some thousand rows,
+// and longer lists come as CSV or JSON, which hold nothing.
+enum { CELL_MAX = 4200, COLUMNS_MAX = 400, NARROW_PATH = 48 };
+
+struct kt_table {
+    kt_format_t        format;
+    bool               color, began;
+    const kt_column_t *columns;
+    size_t             n_columns;
+    size_t             shown[COLUMNS_MAX];  // indices of the columns in this format
+    size_t             n_shown;
+    char             **cells;
+    size_t             n_cells, capacity;
+    kt_err_t           err;
+};
+
+kt_err_t
+kt_table_new(kt_table_t **self_p, kt_format_t format, bool color, const kt_column_t *columns, size_t n)
+{
+    kt_table_t *self = calloc(1, sizeof *self);
+    if (!self || n > COLUMNS_MAX) {
+        free(self);
+        return KT_ENOMEM;
+    }
+    *self = (kt_table_t){.format = format, .color = color, .columns = columns, .n_columns = n};
+    for (size_t i = 0; i < n; i++)
+        if (format != KT_FORMAT_TABLE || !columns[i].wide)
+            self->shown[self->n_shown++] = i;
+    *self_p = self;
+    return KT_OK;
+}
+
+void
+kt_table_destroy(kt_table_t **self_p)
+{
+    kt_table_t *self = *self_p;
+    if (!self)
+        return;
+    for (size_t i = 0; i < self->n_cells; i++)
+        free(self->cells[i]);
+    free(self->cells);
+    free(self);
+    *self_p = NULL;
+}
+
+// The value at "a.b.c" or "a.b[2]"; NULL when it is not there.
+static const json_t *
+look_up(const json_t *row, const char *path)
+{
+    char part[64];
+    for (const json_t *at = row; at;) {
+        size_t n = strcspn(path, ".[");
+        snprintf(part, sizeof part, "%.*s", (int)n, path);
+        at = kt_json_get(at, part);
+        path += n;
+        if (at && *path == '[') {
+            at   = kt_json_at(at, (size_t)strtoul(path + 1, NULL, 10));
+            path = strchr(path, ']') + 1;
+        }
+        if (!*path)
+            return at;
+        path++;
+    }
+    return NULL;
+}
+
+const char *
+kt_table_seconds(char out[32], double seconds)
+{
+    long whole = (long)seconds;
+    if (seconds < 60)
+        snprintf(out, 32, "%.1f s", seconds);
+    else if (whole < 3600)
+        snprintf(out, 32, "%ld min %02ld s", whole / 60, whole % 60);
+    else
+        snprintf(out, 32, "%ld h %02ld min", whole / 3600, whole / 60 % 60);
+    return out;
+}
+
+static void
+write_number(char out[CELL_MAX], kt_cell_t cell, double value)
+{
+    char text[32];
+    switch (cell) {
+    case KT_CELL_INT: snprintf(out, CELL_MAX, "%.0f", value); break;
+    case KT_CELL_FIXED1: snprintf(out, CELL_MAX, "%.1f", value); break;
+    case KT_CELL_SECONDS: snprintf(out, CELL_MAX, "%s", kt_table_seconds(text, value)); break;
+    case KT_CELL_MS: snprintf(out, CELL_MAX, "%.1f s", value / 1000); break;
+    case KT_CELL_CLOCK: snprintf(out, CELL_MAX, "%ld:%02ld", lround(value) / 60, lround(value) % 60); break;
+    default: snprintf(out, CELL_MAX, "%.4g", value); break;
+    }
+}
+
+// Cuts a long path in front, at a character's border, so that the file's name stays.
+static void
+write_path(char out[CELL_MAX], const char *text, size_t most)
+{
+    size_t n = strlen(text);
+    if (n <= most) {
+        snprintf(out, CELL_MAX, "%s", text);
+        return;
+    }
+    const char *tail = text + n - most + 3;
+    while ((*tail & 0xC0) == 0x80)
+        tail++;
+    snprintf(out, CELL_MAX, "...%s", tail);
+}
+
+static void
+write_cell(const kt_table_t *self, const kt_column_t *column, const json_t *row, char out[CELL_MAX])
+{
+    const json_t *value = look_up(row, column->member);
+    bool          csv   = self->format == KT_FORMAT_CSV;
+    char          text[CELL_MAX];
+    double        number;
+    if (!value || kt_json_is_null(value))
+        snprintf(out, CELL_MAX, "%s", csv ? "" : "-");
+    else if (kt_json_number(value, &number) && csv)
+        snprintf(out, CELL_MAX, "%.9g", number);
+    else if (kt_json_number(value, &number))
+        write_number(out, column->cell, number);
+    else {
+        kt_json_plain(value, text, sizeof text);
+        write_path(out, text,
+                   column->cell == KT_CELL_PATH && self->format == KT_FORMAT_TABLE ? NARROW_PATH : CELL_MAX - 1);
+    }
+}
+
+// CSV as RFC 4180: quotes where they are needed.
+static void
+write_csv_text(FILE *out, const char *text)
+{
+    if (!strpbrk(text, ",\"\r\n")) {
+        fputs(text, out);
+        return;
+    }
+    fputc('"', out);
+    for (; *text; text++) {
+        if (*text == '"')
+            fputc('"', out);
+        fputc(*text, out);
+    }
+    fputc('"', out);
+}
+
+static void
+write_csv_row(kt_table_t *self, const json_t *row, FILE *out)
+{
+    char cell[CELL_MAX];
+    if (!self->began)
+        for (size_t i = 0; i < self->n_shown; i++)
+            fprintf(out, "%s%s", self->columns[self->shown[i]].member, i + 1 < self->n_shown ? "," : "\r\n");
+    self->began = true;
+    for (size_t i = 0; row && i < self->n_shown; i++) {
+        write_cell(self, &self->columns[self->shown[i]], row, cell);
+        write_csv_text(out, cell);
+        fputs(i + 1 < self->n_shown ? "," : "\r\n", out);
+    }
+}
+
+static void
+write_json_row(const json_t *row, FILE *out)
+{
+    kt_buf_t text;
+    kt_buf_init(&text, 64 << 20);
+    kt_json_write(row, &text);
+    if (!text.err)
+        fprintf(out, "%s\n", text.bytes);
+    kt_buf_fini(&text);
+}
+
+// Room for one more row of cells.
+static bool
+reserve(kt_table_t *self)
+{
+    if (self->n_cells + self->n_shown <= self->capacity)
+        return true;
+    size_t capacity = self->capacity ? 2 * self->capacity : 64 * self->n_shown;
+    char **cells    = realloc(self->cells, capacity * sizeof *cells);
+    if (!cells)
+        return false;
+    self->cells    = cells;
+    self->capacity = capacity;
+    return true;
+}
+
+static void
+hold_row(kt_table_t *self, const json_t *row)
+{
+    char cell[CELL_MAX];
+    if (!reserve(self)) {
+        self->err = KT_ENOMEM;
+        return;
+    }
+    for (size_t i = 0; i < self->n_shown; i++) {
+        write_cell(self, &self->columns[self->shown[i]], row, cell);
+        char *copy = strdup(cell);
+        if (!copy)
+            self->err = KT_ENOMEM;
+        self->cells[self->n_cells++] = copy;
+    }
+}
+
+void
+kt_table_row(kt_table_t *self, const json_t *row)
+{
+    if (self->err)
+        return;
+    if (self->format == KT_FORMAT_JSON)
+        write_json_row(row, stdout);
+    else if (self->format == KT_FORMAT_CSV)
+        write_csv_row(self, row, stdout);
+    else
+        hold_row(self, row);
+}
+
+// Columns that a text takes on a terminal.
+static size_t
+width(const char *text)
+{
+    wchar_t wide[CELL_MAX];
+    size_t  n = mbstowcs(wide, text, CELL_MAX - 1);
+    if (n == (size_t)-1)
+        return strlen(text);
+    int columns = wcswidth(wide, n);
+    return columns < 0 ? n : (size_t)columns;
+}
+
+static bool
+is_text(kt_cell_t cell)
+{
+    return cell == KT_CELL_TEXT || cell == KT_CELL_PATH;
+}
+
+static void
+put_padded(FILE *out, const char *text, size_t columns, bool left, bool last)
+{
+    size_t blanks = columns - width(text);
+    if (!left)
+        fprintf(out, "%*s", (int)blanks, "");
+    fputs(text, out);
+    if (left && !last)
+        fprintf(out, "%*s", (int)blanks, "");
+    fputs(last ? "\n" : "  ", out);
+}
+
+static void
+put_line(const kt_table_t *self, const size_t *widths, char *const *cells, FILE *out)
+{
+    for (size_t i = 0; i < self->n_shown; i++) {
+        const kt_column_t *column = &self->columns[self->shown[i]];
+        put_padded(out, cells ? cells[i] : column->title, widths[i], is_text(column->cell), i + 1 == self->n_shown);
+    }
+}
+
+kt_err_t
+kt_table_end(kt_table_t *self, FILE *out)
+{
+    size_t widths[COLUMNS_MAX] = {0};
+    if (self->format == KT_FORMAT_CSV && !self->began)
+        write_csv_row(self, NULL, out);
+    if (self->err || self->format == KT_FORMAT_CSV || self->format == KT_FORMAT_JSON)
+        return self->err;
+    for (size_t i = 0; i < self->n_shown; i++)
+        widths[i] = width(self->columns[self->shown[i]].title);
+    for (size_t i = 0; i < self->n_cells; i++) {
+        size_t n = width(self->cells[i]), *widest = &widths[i % self->n_shown];
+        *widest = n > *widest ? n : *widest;
+    }
+    fputs(self->color ? "\033[1m" : "", out);
+    put_line(self, widths, NULL, out);
+    fputs(self->color ? "\033[0m" : "", out);
+    for (size_t i = 0; i < self->n_cells; i += self->n_shown)
+        put_line(self, widths, &self->cells[i], out);
+    return KT_OK;
+}
+
+int
+kt_table_list(const kt_cli_t *cli, const json_t *answer, const char *member, const kt_column_t *columns, size_t n)
+{
+    kt_table_t *table = NULL;
+    if (cli->format == KT_FORMAT_JSON) {
+        write_json_row(answer, stdout);
+        return KT_EXIT_OK;
+    }
+    kt_err_t err = kt_table_new(&table, cli->format, cli->color, columns, n);
+    if (err)
+        return kt_cli_fail(err, "table", NULL);
+    const json_t *rows = kt_json_get(answer, member);
+    for (size_t i = 0; rows && i < kt_json_count(rows); i++)
+        kt_table_row(table, kt_json_at(rows, i));
+    err = kt_table_end(table, stdout);
+    kt_table_destroy(&table);
+    return err ? kt_cli_fail(err, "table", NULL) : KT_EXIT_OK;
+}
+
+int
+kt_table_object(const kt_cli_t *cli, const json_t *object, const kt_column_t *columns, size_t n)
+{
+    char        cell[CELL_MAX];
+    kt_table_t *table = NULL;
+    if (cli->format == KT_FORMAT_JSON) {
+        write_json_row(object, stdout);
+        return KT_EXIT_OK;
+    }
+    kt_err_t err = kt_table_new(&table, cli->format, cli->color, columns, n);
+    if (err)
+        return kt_cli_fail(err, "table", NULL);
+    if (cli->format == KT_FORMAT_CSV)
+        kt_table_row(table, object);
+    size_t widest = 0;
+    for (size_t i = 0; i < table->n_shown; i++)
+        widest = width(columns[table->shown[i]].title) > widest ? width(columns[table->shown[i]].title) : widest;
+    for (size_t i = 0; cli->format != KT_FORMAT_CSV && i < table->n_shown; i++) {
+        const kt_column_t *column = &columns[table->shown[i]];
+        write_cell(table, column, object, cell);
+        printf("%s%-*s%s  %s\n", cli->color ? "\033[1m" : "", (int)widest, column->title, cli->color ? "\033[0m" : "",
+               cell);
+    }
+    kt_table_destroy(&table);
+    return KT_EXIT_OK;
+}

@@ -1,0 +1,44 @@
+// kt_keys -- which nodes may come: <state>/keys/allowed, lines of "KEY NAME" (CURVE public key in Z85, the name that
+// this key may use; without a name: any that nobody else uses). The coordinator's own pair lies beside it. One thread,
+// but for kt_keys_allow, which any process may call.
+#pragma once
+
+#include "common/err.h"
+#include "common/socket.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/stat.h>
+
+enum { KT_KEYS_PATH = 4096, KT_KEYS_NAME = 64 };
+
+typedef struct kt_key {
+    char key[KT_CURVE_TEXT];
+    char name[KT_KEYS_NAME];  // "": any
+} kt_key_t;
+
+typedef struct kt_keys {
+    char            path[KT_KEYS_PATH];
+    kt_key_t       *at;  // sorted by key
+    size_t          n;
+    struct timespec changed;  // of the file that was read
+    off_t           bytes;
+    ino_t           inode;
+} kt_keys_t;
+
+// "<state_dir>/keys/NAME"; false if it does not fit.
+bool kt_keys_path(char out[KT_KEYS_PATH], const char *state_dir, const char *name);
+
+// Makes an empty file (and its folder) when there is none; reads it. KT_EIO, KT_EINVAL (a bad line, named in the log),
+// KT_ENOMEM.
+KT_MUST_USE kt_err_t kt_keys_init(kt_keys_t *self, const char *state_dir);
+void                 kt_keys_fini(kt_keys_t *self);
+// Reads the file again if it changed (or always: force). *changed tells whether the set is another now. A bad line is
+// logged and leaves everything as it was: KT_EINVAL.
+KT_MUST_USE kt_err_t kt_keys_reload(kt_keys_t *self, bool force, bool *changed);
+// NULL: this key may not come.
+const kt_key_t *kt_keys_find(const kt_keys_t *self, const char *key);
+
+// Appends the line unless the key stands there already; the file is replaced as a whole, and two callers at once lose
+// nothing (lock file). KT_EINVAL (no key, bad name), KT_EIO, KT_ENOMEM.
+KT_MUST_USE kt_err_t kt_keys_allow(const char *state_dir, const char *public_key, const char *name);

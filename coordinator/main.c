@@ -1,0 +1,54 @@
+// kithara-coordinator: opens the ledger, then runs until a signal. Exit status 0, 1 when it could not start or had to
+// end, 2 for bad usage.
+#include "common/log.h"
+#include "common/program.h"
+#include "coordinator/coordinator.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+static void
+say_ready(const kt_program_t *program, const kt_coordinator_t *coordinator)
+{
+    if (program->ready_fd < 0)
+        return;
+    dprintf(program->ready_fd, "{\"http\":\"%s\",\"router\":\"%s\",\"public_key\":\"%s\"}\n",
+            kt_coordinator_http(coordinator), kt_coordinator_router(coordinator),
+            kt_coordinator_public_key(coordinator));
+    close(program->ready_fd);
+}
+
+static kt_err_t
+serve(const kt_program_t *program, int signal_fd)
+{
+    char              why[KT_LEDGER_WHY] = "";
+    kt_ledger_t      *ledger             = NULL;
+    kt_coordinator_t *coordinator        = NULL;
+    kt_err_t          err                = kt_ledger_open(&ledger, &program->settings, true, why);
+    if (!err)
+        err = kt_coordinator_new(&coordinator, &program->settings, &ledger, why);
+    if (err) {
+        kt_program_complain(program, err, why);
+    } else {
+        say_ready(program, coordinator);
+        err = kt_coordinator_run(coordinator, signal_fd);
+    }
+    kt_coordinator_destroy(&coordinator);
+    if (ledger)
+        ledger->ops->close(&ledger);
+    return err;
+}
+
+int
+main(int argc, char **argv)
+{
+    int          exit_code;
+    kt_program_t program = {.name    = "kithara-coordinator",
+                            .purpose = "takes in jobs, gives them to nodes, stores the results"};
+    if (!kt_program_start(&program, argc, argv, &exit_code))
+        return exit_code;
+    int signal_fd = kt_program_signals();
+    exit_code     = serve(&program, signal_fd) != KT_OK;
+    kt_settings_fini(&program.settings);
+    return exit_code;
+}

@@ -1,0 +1,12 @@
+// Complex transform of several frames side by side, radix 4, decimation in frequency, in place; results stay in the
+// plan's order (place[k]), which costs nothing, as each value is a whole vector. Blocks are finished one after the
+// other once they fit the first cache. Real samples are read as complex pairs (even, odd), under the plan's window
+// halved, so that the step to the real spectrum needs no division.
+#pragma once
+
+#include "kernels/cpu/simd.h"
+#include "kernels/plan.h"
+
+// lane: KT_LANES (KT_WIDE) pointers to n_fft samples; z: [points][re, im].
+void KT_NAME(kt_fft_f64)(const kt_plan_t *plan, const float *const *lane, vd_t *z);
+void KT_NAME(kt_fft_f32)(const kt_plan_t *plan, const float *const *lane, vw_t *z);

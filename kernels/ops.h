@@ -1,0 +1,29 @@
+// kt_cpu_ops -- the kernels of one instruction set as a table; "ref" is the plain reference, the definition. The same
+// source (cpu/*.c) is compiled once for each other set. Functions are pure but for their scratch; any thread, own
+// scratch.
+#pragma once
+
+#include "kernels/device.h"
+
+typedef struct kt_cpu_ops {
+    const char *isa;                                 // "ref", "base", "avx2", "avx512"
+    size_t (*scratch_bytes)(const kt_plan_t *plan);  // 64-byte aligned memory that the first four need
+    kt_err_t (*frontend)(const kt_plan_t *plan, void *scratch, const kt_span_t *spans, size_t n, const kt_rows_t *out);
+    // bank: [bins][n_chroma], kt_chroma_bank.
+    void (*chroma)(const kt_plan_t *plan, const float *bank, void *scratch, const kt_span_t *spans, size_t n,
+                   float *const *out);
+    // Spectra of all frames, nothing kept: what a benchmark takes off to see a single row's own time.
+    void (*spectra)(const kt_plan_t *plan, void *scratch, const kt_span_t *spans, size_t n);
+    void (*to_db)(const float *power, size_t count, float *db);
+    void (*contrast)(const float *peak, const float *valley, size_t count, float *out);
+    void (*mfcc)(const kt_plan_t *plan, const float *mel_db, size_t frames, float *out);
+    void (*onset)(const kt_plan_t *plan, const float *mel_db, size_t frames, float *out);
+} kt_cpu_ops_t;
+
+extern const kt_cpu_ops_t kt_cpu_ops_ref, kt_cpu_ops_base;
+#ifdef KT_HAVE_AVX
+extern const kt_cpu_ops_t kt_cpu_ops_avx2, kt_cpu_ops_avx512;
+#endif
+
+// By name; NULL: unknown, or this processor lacks it. An empty or missing name: the best.
+const kt_cpu_ops_t *kt_cpu_ops(const char *isa);

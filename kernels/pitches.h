@@ -1,0 +1,8 @@
+// Filling kt_pitches_t: shared by the reference and the fast kernels, so that both give the same bins.
+#pragma once
+
+#include "kernels/device.h"
+
+// One peak at `bin` of the power spectrum, from its value and its neighbours', by librosa's widths of float. KT_ENOMEM.
+KT_MUST_USE kt_err_t kt_pitches_add(kt_pitches_t *self, const kt_plan_t *plan, uint32_t bin, float before, float at,
+                                    float after);

@@ -1,0 +1,43 @@
+// kt_modules -- what turns a stream into features: one file and one row of this table each. The driver (kt_analysis)
+// asks the modules of the wanted options what they read, computes exactly that, and knows nothing else of them.
+#pragma once
+
+#include "node/audio/segment.h"
+#include "proto/document.h"
+#include "proto/job.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+// What a stream is. channels 0: a file without sound.
+typedef struct kt_stream {
+    const kt_plan_t *plan;
+    uint32_t         rate_hz, channels;
+} kt_stream_t;
+
+typedef struct kt_module {
+    const char *name;
+    uint32_t    options;  // kt_option_t bits, any of which asks for this module
+    uint32_t    reads;    // KT_READS bits of the matrices that it needs
+    kt_err_t (*new)(void **state, const kt_stream_t *stream);
+    // Interleaved samples at the file's own rate, finite, as they come. NULL: not needed.
+    kt_err_t (*push)(void *state, const float *pcm, size_t frames);
+    // A closed segment with at least one frame, in order. NULL: not needed.
+    kt_err_t (*segment)(void *state, const kt_segment_t *segment);
+    // Const, so that a snapshot is a finish that goes on. What cannot be computed becomes null with a reason.
+    kt_err_t (*finish)(const void *state, kt_document_t *document);
+    void (*destroy)(void **state);
+} kt_module_t;
+
+extern const kt_module_t kt_module_spectral;
+
+enum { KT_MODULES = 1 };
+extern const kt_module_t *const kt_modules[KT_MODULES];
+
+// Matrices that --frames writes, by the names of the feature table.
+typedef struct kt_frames_row {
+    kt_feature_t feature;
+    kt_matrix_t  matrix;
+} kt_frames_row_t;
+extern const kt_frames_row_t kt_frames_rows[];
+extern const size_t          kt_frames_rows_count;

@@ -1,0 +1,330 @@
+#include "node/audio/segment.h"
+
+#include "common/assert.h"
+#include "common/clock.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+// Positions are counted in the padded stream, which begins with n_fft / 2 zeros: frame t covers [t * hop, t * hop +
+// n_fft). pcm[0] of segment k stands at k * max_frames * hop, so frame i of the segment begins at pcm[i * hop].
+//
+// The onset envelope compares a frame with the one before, 1 + n_fft / (2 hop) frames ago (librosa's shift). So every
+// matrix has `margin` rows before its first frame, and from the second segment on the mel rows there are the last ones
+// of the segment before (`lead` of them). They take part in the segment's top_db floor.
+struct kt_segment {
+    const kt_plan_t   *plan;
+    kt_device_t       *device;
+    kt_frontend_opts_t opts;
+    uint32_t           reads;
+    size_t             max_frames, max_samples, margin;
+
+    float  *pcm;
+    size_t  filled, pcm_capacity;
+    int64_t origin;  // of pcm[0] in the padded stream
+    int64_t end;     // where the real samples end there; INT64_MAX until known
+
+    float       *at[KT_MATRICES];
+    size_t       room[KT_MATRICES];  // frames, beside the margin
+    size_t       frames, lead;
+    kt_pitches_t pitches;
+    int64_t      spectral_us, chroma_us;
+};
+
+enum { FIRST_FRAMES = 1024 };
+
+size_t
+kt_segment_max_frames(const kt_frontend_opts_t *opts)
+{
+    return 1 + (size_t)((uint64_t)KT_SEGMENT_SECONDS * opts->rate_hz / opts->hop);
+}
+
+size_t
+kt_matrix_width(const kt_plan_t *plan, kt_matrix_t matrix)
+{
+    const kt_frontend_opts_t *opts = kt_plan_opts(plan);
+    switch (matrix) {
+    case KT_MATRIX_MEL_DB: return opts->n_mels;
+    case KT_MATRIX_MFCC: return opts->n_mfcc;
+    case KT_MATRIX_CONTRAST: return kt_row_width(plan, KT_ROW_PEAK);
+    case KT_MATRIX_ONSET: return 1;
+    case KT_MATRIX_CHROMA: return opts->n_chroma;
+    default: return kt_row_width(plan, (kt_row_t)matrix);
+    }
+}
+
+// What is derived needs its sources; a matrix that does not exist at this rate is read by nobody.
+static uint32_t
+with_sources(const kt_plan_t *plan, uint32_t reads)
+{
+    if (reads & (KT_READS(KT_MATRIX_MFCC) | KT_READS(KT_MATRIX_ONSET)))
+        reads |= KT_READS(KT_MATRIX_MEL_DB);
+    if (reads & KT_READS(KT_MATRIX_MEL_DB))
+        reads |= KT_READS(KT_MATRIX_MEL);
+    if (reads & KT_READS(KT_MATRIX_CONTRAST))
+        reads |= KT_READS(KT_MATRIX_PEAK) | KT_READS(KT_MATRIX_VALLEY);
+    for (int m = 0; m < KT_MATRICES; m++)
+        if (kt_matrix_width(plan, (kt_matrix_t)m) == 0)
+            reads &= ~KT_READS(m);
+    return reads;
+}
+
+kt_err_t
+kt_segment_new(kt_segment_t **self_p, const kt_plan_t *plan, kt_device_t *device, uint32_t reads)
+{
+    kt_segment_t *self = calloc(1, sizeof *self);
+    if (!self)
+        return KT_ENOMEM;
+    self->plan        = plan;
+    self->device      = device;
+    self->opts        = *kt_plan_opts(plan);
+    self->reads       = with_sources(plan, reads);
+    self->max_frames  = kt_segment_max_frames(&self->opts);
+    self->max_samples = (self->max_frames - 1) * self->opts.hop + self->opts.n_fft;
+    self->margin      = 1 + self->opts.n_fft / (2 * self->opts.hop);
+    self->end         = INT64_MAX;
+    *self_p           = self;
+    return KT_OK;
+}
+
+void
+kt_segment_destroy(kt_segment_t **self_p)
+{
+    kt_segment_t *self = *self_p;
+    if (!self)
+        return;
+    for (int m = 0; m < KT_MATRICES; m++)
+        free(self->at[m]);
+    kt_pitches_fini(&self->pitches);
+    free(self->pcm);
+    free(self);
+    *self_p = NULL;
+}
+
+// Twice as much as before, at least `want`, never more than a segment needs.
+static size_t
+grown(size_t capacity, size_t want, size_t max)
+{
+    size_t next = 2 * capacity > want ? 2 * capacity : want;
+    return next < max ? next : max;
+}
+
+static kt_err_t
+grow_pcm(kt_segment_t *self, size_t want)
+{
+    if (want <= self->pcm_capacity)
+        return KT_OK;
+    size_t least    = FIRST_FRAMES * (size_t)self->opts.hop + self->opts.n_fft;
+    size_t capacity = grown(self->pcm_capacity, want > least ? want : least, self->max_samples);
+    float *pcm      = realloc(self->pcm, capacity * sizeof *pcm);
+    if (!pcm)
+        return KT_ENOMEM;
+    self->pcm          = pcm;
+    self->pcm_capacity = capacity;
+    return KT_OK;
+}
+
+static kt_err_t
+grow_matrix(kt_segment_t *self, int matrix, size_t frames)
+{
+    if (frames <= self->room[matrix])
+        return KT_OK;
+    size_t room = grown(self->room[matrix], frames > FIRST_FRAMES ? frames : FIRST_FRAMES, self->max_frames);
+    size_t row  = kt_matrix_width(self->plan, (kt_matrix_t)matrix) * sizeof(float);
+    float *at   = realloc(self->at[matrix], (self->margin + room) * row);
+    if (!at)
+        return KT_ENOMEM;
+    self->at[matrix]   = at;
+    self->room[matrix] = room;
+    return KT_OK;
+}
+
+static float *
+row_at(const kt_segment_t *self, int matrix, size_t frame)
+{
+    return self->at[matrix] + (self->margin + frame) * kt_matrix_width(self->plan, (kt_matrix_t)matrix);
+}
+
+// Frames that the samples so far hold whole.
+static size_t
+frames_ready(const kt_segment_t *self)
+{
+    return self->filled < self->opts.n_fft ? 0 : 1 + (self->filled - self->opts.n_fft) / self->opts.hop;
+}
+
+static kt_span_t
+span_of(const kt_segment_t *self, size_t first, size_t frames)
+{
+    kt_span_t span   = {.pcm = self->pcm + first * self->opts.hop, .frames = frames};
+    int64_t   length = (int64_t)((frames - 1) * self->opts.hop + self->opts.n_fft);
+    int64_t   start  = self->origin + (int64_t)(first * self->opts.hop);
+    int64_t   begin  = (int64_t)(self->opts.n_fft / 2) - start;
+    int64_t   end    = self->end == INT64_MAX ? length : self->end - start;
+    span.real_begin  = (size_t)(begin < 0 ? 0 : begin > length ? length : begin);
+    span.real_end    = (size_t)(end > length ? length : end);
+    return span;
+}
+
+// The first pass over the next `frames` frames.
+static kt_err_t
+run_batch(kt_segment_t *self, size_t frames)
+{
+    int64_t   start = kt_clock_us();
+    kt_rows_t rows  = {0};
+    for (int m = 0; m < KT_ROWS; m++) {
+        if (!(self->reads & KT_READS(m)))
+            continue;
+        kt_err_t err = grow_matrix(self, m, self->frames + frames);
+        if (err)
+            return err;
+        rows.row[m] = row_at(self, m, self->frames);
+    }
+    if (self->reads & KT_READS(KT_MATRIX_CHROMA))
+        rows.pitches = &self->pitches;
+    kt_span_t span = span_of(self, self->frames, frames);
+    kt_err_t  err  = kt_device_frontend(self->device, self->plan, &span, 1, &rows);
+    if (err)
+        return err;
+    self->frames += frames;
+    self->spectral_us += kt_clock_us() - start;
+    return KT_OK;
+}
+
+kt_err_t
+kt_segment_feed(kt_segment_t *self, const float *samples, size_t n, size_t *taken)
+{
+    size_t padding = self->origin == 0 && self->filled == 0 ? self->opts.n_fft / 2 : 0;
+    size_t room    = self->max_samples - self->filled - padding;
+    size_t take    = n < room ? n : room;
+
+    kt_err_t err = grow_pcm(self, self->filled + padding + take);
+    if (err)
+        return err;
+    memset(self->pcm + self->filled, 0, padding * sizeof *self->pcm);
+    self->filled += padding;
+    memcpy(self->pcm + self->filled, samples, take * sizeof *samples);
+    self->filled += take;
+    while (frames_ready(self) >= self->frames + KT_BATCH_FRAMES)
+        if ((err = run_batch(self, KT_BATCH_FRAMES)))
+            return err;
+    *taken = take;
+    return KT_OK;
+}
+
+void
+kt_segment_end(kt_segment_t *self)
+{
+    self->end = self->origin + (int64_t)self->filled;
+}
+
+size_t
+kt_segment_padding(const kt_segment_t *self)
+{
+    return self->opts.n_fft / 2;
+}
+
+static kt_err_t
+run_chroma(kt_segment_t *self)
+{
+    int64_t  start = kt_clock_us();
+    kt_err_t err   = grow_matrix(self, KT_MATRIX_CHROMA, self->frames);
+    if (err)
+        return err;
+    kt_span_t span   = span_of(self, 0, self->frames);
+    float    *out    = row_at(self, KT_MATRIX_CHROMA, 0);
+    double    tuning = kt_pitches_tuning(&self->pitches);
+    err              = kt_device_chroma(self->device, self->plan, tuning, &span, 1, &out);
+    self->chroma_us += kt_clock_us() - start;
+    return err;
+}
+
+// The mel rows in decibels, then what reads them; `lead` rows of the segment before come along.
+static void
+run_mel(kt_segment_t *self)
+{
+    size_t frames = self->lead + self->frames;
+    size_t back   = self->lead * self->opts.n_mels;
+    float *db     = row_at(self, KT_MATRIX_MEL_DB, 0) - back;
+    kt_rows_to_db(row_at(self, KT_MATRIX_MEL, 0) - back, frames * self->opts.n_mels, db);
+    if (self->reads & KT_READS(KT_MATRIX_MFCC))
+        kt_rows_mfcc(self->plan, db + back, self->frames, row_at(self, KT_MATRIX_MFCC, 0));
+    if (self->reads & KT_READS(KT_MATRIX_ONSET))
+        kt_rows_onset(self->plan, db, frames, row_at(self, KT_MATRIX_ONSET, 0) - self->lead);
+}
+
+kt_err_t
+kt_segment_close(kt_segment_t *self)
+{
+    size_t   left = frames_ready(self) - self->frames;
+    kt_err_t err  = left ? run_batch(self, left) : KT_OK;
+    for (int m = KT_ROWS; m < KT_MATRICES && !err; m++)
+        if (self->reads & KT_READS(m))
+            err = grow_matrix(self, m, self->frames);
+    if (err || self->frames == 0)
+        return err;
+    if (self->reads & KT_READS(KT_MATRIX_MEL_DB))
+        run_mel(self);
+    if (self->reads & KT_READS(KT_MATRIX_CONTRAST))
+        kt_rows_contrast(self->plan, row_at(self, KT_MATRIX_PEAK, 0), row_at(self, KT_MATRIX_VALLEY, 0), self->frames,
+                         row_at(self, KT_MATRIX_CONTRAST, 0));
+    return self->reads & KT_READS(KT_MATRIX_CHROMA) ? run_chroma(self) : KT_OK;
+}
+
+void
+kt_segment_next(kt_segment_t *self)
+{
+    kt_assert(self->frames == self->max_frames);
+    if (self->reads & KT_READS(KT_MATRIX_MEL)) {
+        self->lead = self->margin;
+        memmove(self->at[KT_MATRIX_MEL], row_at(self, KT_MATRIX_MEL, self->frames - self->margin),
+                self->margin * self->opts.n_mels * sizeof(float));
+    }
+    size_t step = self->frames * self->opts.hop;
+    size_t keep = self->filled - step;
+    memmove(self->pcm, self->pcm + step, keep * sizeof *self->pcm);
+    self->filled = keep;
+    self->origin += (int64_t)step;
+    self->frames        = 0;
+    self->pitches.count = 0;
+}
+
+size_t
+kt_segment_frames(const kt_segment_t *self)
+{
+    return self->frames;
+}
+
+const float *
+kt_segment_matrix(const kt_segment_t *self, kt_matrix_t matrix)
+{
+    return self->reads & KT_READS(matrix) ? row_at(self, matrix, 0) : NULL;
+}
+
+size_t
+kt_segment_width(const kt_segment_t *self, kt_matrix_t matrix)
+{
+    return kt_matrix_width(self->plan, matrix);
+}
+
+const kt_plan_t *
+kt_segment_plan(const kt_segment_t *self)
+{
+    return self->plan;
+}
+
+void
+kt_segment_times(const kt_segment_t *self, int64_t *spectral_us, int64_t *chroma_us)
+{
+    *spectral_us = self->spectral_us;
+    *chroma_us   = self->chroma_us;
+}
+
+uint64_t
+kt_segment_bytes(const kt_frontend_opts_t *opts, size_t frames)
+{
+    enum { SCALARS = 7, CONTRAST = 3 * 7, PITCH_BYTES = 5 };
+    uint64_t floats  = opts->hop + SCALARS + CONTRAST + 2 * opts->n_mels + opts->n_mfcc + opts->n_chroma;
+    uint64_t bins    = (uint64_t)(4000 - 150) * opts->n_fft / opts->rate_hz;  // a peak takes two of them at least
+    uint64_t pitches = (bins < opts->n_fft / 2 ? bins : opts->n_fft / 2) / 2 * PITCH_BYTES;
+    return frames * (floats * sizeof(float) + pitches) + (uint64_t)opts->n_fft * sizeof(float);
+}

@@ -1,0 +1,64 @@
+// kt_segment -- up to ten minutes of one stream: its mono samples at the analysis rate and the rows of its frames.
+// Frames lie on the stream's grid (centred at t * hop), segments on a grid of frames; what a frame at a border needs of
+// its neighbours is kept, so a border changes no row. Rows are computed in batches of fixed frames while samples
+// arrive; what needs the whole segment (tuning, then chroma; the top_db floor of mel_db) is computed by close. Buffers
+// grow with the stream up to one segment and are then used again. One thread.
+#pragma once
+
+#include "common/err.h"
+#include "kernels/device.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// Everything that a module may read of a segment, [frames][width]: the device's rows by their own numbers, then what is
+// derived from them.
+typedef enum kt_matrix {
+    KT_MATRIX_CENTROID  = KT_ROW_CENTROID,
+    KT_MATRIX_BANDWIDTH = KT_ROW_BANDWIDTH,
+    KT_MATRIX_ROLLOFF   = KT_ROW_ROLLOFF,
+    KT_MATRIX_FLATNESS  = KT_ROW_FLATNESS,
+    KT_MATRIX_ZCR       = KT_ROW_ZCR,
+    KT_MATRIX_RMS       = KT_ROW_RMS,
+    KT_MATRIX_PEAK      = KT_ROW_PEAK,
+    KT_MATRIX_VALLEY    = KT_ROW_VALLEY,
+    KT_MATRIX_MEL       = KT_ROW_MEL,
+    KT_MATRIX_MEL_DB    = KT_ROWS,  // power_to_db of mel over the segment
+    KT_MATRIX_MFCC,
+    KT_MATRIX_CONTRAST,
+    KT_MATRIX_ONSET,
+    KT_MATRIX_CHROMA,
+    KT_MATRICES
+} kt_matrix_t;
+
+#define KT_READS(matrix) (1u << (matrix))
+enum { KT_SEGMENT_SECONDS = 600, KT_BATCH_FRAMES = 256 };
+
+typedef struct kt_segment kt_segment_t;
+
+// reads: KT_READS bits; what they are derived from is added. The device and the plan stay the caller's. KT_ENOMEM.
+KT_MUST_USE kt_err_t kt_segment_new(kt_segment_t **self_p, const kt_plan_t *plan, kt_device_t *device, uint32_t reads);
+void                 kt_segment_destroy(kt_segment_t **self_p);
+
+// Takes samples until the segment is full, and says how many: *taken < n means close, use, next, and come again.
+// KT_ENOMEM.
+KT_MUST_USE kt_err_t kt_segment_feed(kt_segment_t *self, const float *samples, size_t n, size_t *taken);
+// The stream's last sample is in. From now on only kt_segment_padding zeros are fed, which no zero crossing counts.
+void   kt_segment_end(kt_segment_t *self);
+size_t kt_segment_padding(const kt_segment_t *self);  // zeros that follow the last sample: n_fft / 2
+// The rows that are left and everything derived. KT_ENOMEM.
+KT_MUST_USE kt_err_t kt_segment_close(kt_segment_t *self);
+void                 kt_segment_next(kt_segment_t *self);  // after close: the next one, with what it needs of this one
+
+size_t       kt_segment_frames(const kt_segment_t *self);                      // rows there are; complete after close
+const float *kt_segment_matrix(const kt_segment_t *self, kt_matrix_t matrix);  // after close; NULL if nobody reads it
+size_t       kt_segment_width(const kt_segment_t *self, kt_matrix_t matrix);   // 0: not defined at this rate
+const kt_plan_t *kt_segment_plan(const kt_segment_t *self);
+// Microseconds in the first pass, and in tuning and chroma, of all segments so far.
+void kt_segment_times(const kt_segment_t *self, int64_t *spectral_us, int64_t *chroma_us);
+
+size_t kt_segment_max_frames(const kt_frontend_opts_t *opts);  // of one segment
+size_t kt_matrix_width(const kt_plan_t *plan, kt_matrix_t matrix);
+// Upper bound of what a segment with this many frames takes, with everything read; bytes.
+uint64_t kt_segment_bytes(const kt_frontend_opts_t *opts, size_t frames);

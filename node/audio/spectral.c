@@ -1,0 +1,130 @@
+// spectral -- means and statistics over frames of what the device and the segment give: one row of ROWS a feature.
+#include "node/audio/modules.h"
+#include "node/audio/summary.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+
+const kt_frames_row_t kt_frames_rows[] = {
+    {KT_FEATURE_SPECTRAL_spectral_centroid, KT_MATRIX_CENTROID},
+    {KT_FEATURE_SPECTRAL_spectral_rolloff, KT_MATRIX_ROLLOFF},
+    {KT_FEATURE_SPECTRAL_spectral_bandwidth, KT_MATRIX_BANDWIDTH},
+    {KT_FEATURE_SPECTRAL_spectral_contrast, KT_MATRIX_CONTRAST},
+    {KT_FEATURE_SPECTRAL_spectral_flatness, KT_MATRIX_FLATNESS},
+    {KT_FEATURE_SPECTRAL_zero_crossing_rate, KT_MATRIX_ZCR},
+    {KT_FEATURE_SPECTRAL_rms, KT_MATRIX_RMS},
+    {KT_FEATURE_SPECTRAL_mfcc, KT_MATRIX_MFCC},
+    {KT_FEATURE_SPECTRAL_chroma, KT_MATRIX_CHROMA},
+    {KT_FEATURE_SPECTRAL_mel, KT_MATRIX_MEL},
+    {KT_FEATURE_SPECTRAL_onset_strength, KT_MATRIX_ONSET},
+};
+enum { ROWS = sizeof kt_frames_rows / sizeof *kt_frames_rows };
+const size_t kt_frames_rows_count = ROWS;
+
+enum {
+    READS = KT_READS(KT_MATRIX_CENTROID) | KT_READS(KT_MATRIX_ROLLOFF) | KT_READS(KT_MATRIX_BANDWIDTH) |
+            KT_READS(KT_MATRIX_CONTRAST) | KT_READS(KT_MATRIX_FLATNESS) | KT_READS(KT_MATRIX_ZCR) |
+            KT_READS(KT_MATRIX_RMS) | KT_READS(KT_MATRIX_MFCC) | KT_READS(KT_MATRIX_CHROMA) | KT_READS(KT_MATRIX_MEL) |
+            KT_READS(KT_MATRIX_ONSET),
+};
+
+typedef struct spectral {
+    bool          no_sound;
+    kt_summary_t *summary[ROWS];  // NULL: the feature does not exist at this rate
+} spectral_t;
+
+static void
+destroy(void **state)
+{
+    spectral_t *self = *state;
+    if (!self)
+        return;
+    for (size_t i = 0; i < ROWS; i++)
+        kt_summary_destroy(&self->summary[i]);
+    free(self);
+    *state = NULL;
+}
+
+static kt_err_t
+create(void **state, const kt_stream_t *stream)
+{
+    spectral_t *self = calloc(1, sizeof *self);
+    if (!self)
+        return KT_ENOMEM;
+    self->no_sound = stream->channels == 0;
+    for (size_t i = 0; i < ROWS; i++) {
+        size_t   width = kt_matrix_width(stream->plan, kt_frames_rows[i].matrix);
+        kt_err_t err   = width ? kt_summary_new(&self->summary[i], width) : KT_OK;
+        if (err) {
+            destroy((void **)&self);
+            return err;
+        }
+    }
+    *state = self;
+    return KT_OK;
+}
+
+static kt_err_t
+fold(void *state, const kt_segment_t *segment)
+{
+    spectral_t *self = state;
+    kt_err_t    err  = KT_OK;
+    for (size_t i = 0; i < ROWS && !err; i++)
+        if (self->summary[i])
+            err = kt_summary_fold(self->summary[i], kt_segment_matrix(segment, kt_frames_rows[i].matrix),
+                                  kt_segment_frames(segment));
+    return err;
+}
+
+// A file whose samples are far beyond full scale can leave the feature table's ranges; that is a fact of the file and
+// no reason to refuse the rest of its values.
+static bool
+within_table(kt_feature_t feature, const kt_statistic_t *stats, size_t n)
+{
+    const kt_feature_desc_t *desc = kt_feature_desc(feature);
+    for (size_t i = 0; i < n; i++)
+        if (!(stats[i].min >= desc->min && stats[i].max <= desc->max))
+            return false;
+    return true;
+}
+
+static kt_err_t
+write_row(const spectral_t *self, size_t row, kt_document_t *document)
+{
+    kt_feature_t        feature = kt_frames_rows[row].feature;
+    const kt_summary_t *summary = self->summary[row];
+    if (!summary || self->no_sound) {
+        kt_document_null(document, feature, self->no_sound ? "no sound" : "not defined at this analysis rate");
+        return KT_OK;
+    }
+    size_t          width = kt_summary_width(summary);
+    kt_statistic_t *stats = calloc(width, sizeof *stats);
+    kt_err_t        err   = stats ? kt_summary_statistics(summary, stats) : KT_ENOMEM;
+    if (err == KT_ENOTFOUND)
+        kt_document_null(document, feature, "the sound has no samples");
+    else if (!err && !within_table(feature, stats, width))
+        kt_document_null(document, feature, "out of range: samples far beyond full scale");
+    else if (!err)
+        kt_document_statistics(document, feature, stats, width);
+    free(stats);
+    return err == KT_ENOTFOUND ? KT_OK : err;
+}
+
+static kt_err_t
+finish(const void *state, kt_document_t *document)
+{
+    kt_err_t err = KT_OK;
+    for (size_t i = 0; i < ROWS && !err; i++)
+        err = write_row(state, i, document);
+    return err;
+}
+
+const kt_module_t kt_module_spectral = {
+    .name    = "spectral",
+    .options = KT_OPTION_SPECTRAL,
+    .reads   = READS,
+    .new     = create,
+    .segment = fold,
+    .finish  = finish,
+    .destroy = destroy,
+};

@@ -1,0 +1,219 @@
+#include "node/audio/summary.h"
+
+#include "node/audio/sort.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct kt_moments {
+    double mean, m2, min, max;
+} kt_moments_t;
+
+struct kt_summary {
+    size_t        width;
+    uint64_t      frames;
+    kt_moments_t *moments;   // [width]
+    float        *quantile;  // [segment][width][KT_QUANTILES]
+    uint64_t     *weight;    // [segment] frames
+    size_t        segments, room;
+    double       *median;  // [width] of the first segment
+};
+
+// Columns are gathered a cache line of floats at a time.
+enum { COLUMNS = 16 };
+
+kt_err_t
+kt_summary_new(kt_summary_t **self_p, size_t width)
+{
+    kt_summary_t *self = calloc(1, sizeof *self);
+    if (!self)
+        goto fail;
+    self->width   = width;
+    self->moments = calloc(width, sizeof *self->moments);
+    self->median  = calloc(width, sizeof *self->median);
+    if (!self->moments || !self->median)
+        goto fail;
+    *self_p = self;
+    return KT_OK;
+fail:
+    kt_summary_destroy(&self);
+    return KT_ENOMEM;
+}
+
+void
+kt_summary_destroy(kt_summary_t **self_p)
+{
+    kt_summary_t *self = *self_p;
+    if (!self)
+        return;
+    free(self->moments);
+    free(self->median);
+    free(self->quantile);
+    free(self->weight);
+    free(self);
+    *self_p = NULL;
+}
+
+// Four partial sums, so that an addition need not wait for the one before.
+static double
+sum_of(const float *x, size_t n, double centre, bool squared)
+{
+    double sum[4] = {0};
+    size_t i      = 0;
+    for (; i + 4 <= n; i += 4)
+        for (size_t lane = 0; lane < 4; lane++)
+            sum[lane] += squared ? (x[i + lane] - centre) * (x[i + lane] - centre) : x[i + lane] - centre;
+    for (; i < n; i++)
+        sum[i & 3] += squared ? (x[i] - centre) * (x[i] - centre) : x[i] - centre;
+    return (sum[0] + sum[1]) + (sum[2] + sum[3]);
+}
+
+static kt_moments_t
+moments_of(const float *sorted, size_t n)
+{
+    kt_moments_t out = {.min = sorted[0], .max = sorted[n - 1]};
+    out.mean         = sum_of(sorted, n, 0, false) / (double)n;
+    out.m2           = sum_of(sorted, n, out.mean, true);
+    return out;
+}
+
+static void
+merge_moments(kt_moments_t *a, uint64_t frames_a, const kt_moments_t *b, uint64_t frames_b)
+{
+    double na = (double)frames_a, nb = (double)frames_b, delta = b->mean - a->mean;
+    if (frames_a == 0) {
+        *a = *b;
+        return;
+    }
+    a->mean += delta * nb / (na + nb);
+    a->m2 += b->m2 + delta * delta * na * nb / (na + nb);
+    a->min = fmin(a->min, b->min);
+    a->max = fmax(a->max, b->max);
+}
+
+// The value at a rank between two sorted values lies on the line between them.
+static double
+at_rank(const float *sorted, size_t n, double rank)
+{
+    size_t below = (size_t)rank;
+    double part  = rank - (double)below;
+    return below + 1 < n && part > 0 ? sorted[below] + part * ((double)sorted[below + 1] - sorted[below])
+                                     : sorted[below];
+}
+
+static kt_err_t
+add_segment(kt_summary_t *self, size_t frames)
+{
+    if (self->segments == self->room) {
+        size_t room  = self->room ? 2 * self->room : 1;
+        float *table = realloc(self->quantile, room * self->width * KT_QUANTILES * sizeof *table);
+        if (!table)
+            return KT_ENOMEM;
+        self->quantile   = table;
+        uint64_t *weight = realloc(self->weight, room * sizeof *weight);
+        if (!weight)
+            return KT_ENOMEM;
+        self->weight = weight;
+        self->room   = room;
+    }
+    self->weight[self->segments++] = frames;
+    return KT_OK;
+}
+
+static void
+fold_column(kt_summary_t *self, size_t column, const float *sorted, size_t n)
+{
+    kt_moments_t own = moments_of(sorted, n);
+    merge_moments(&self->moments[column], self->frames, &own, n);
+    if (self->segments == 1)
+        self->median[column] = at_rank(sorted, n, 0.5 * (double)(n - 1));
+    float *quantile = self->quantile + ((self->segments - 1) * self->width + column) * KT_QUANTILES;
+    for (size_t q = 0; q < KT_QUANTILES; q++)
+        quantile[q] = (float)at_rank(sorted, n, (double)q / (KT_QUANTILES - 1) * (double)(n - 1));
+}
+
+kt_err_t
+kt_summary_fold(kt_summary_t *self, const float *rows, size_t frames)
+{
+    if (frames == 0)
+        return KT_OK;
+    float   *columns = malloc(COLUMNS * frames * sizeof *columns);
+    float   *scratch = malloc(frames * sizeof *scratch);
+    kt_err_t err     = columns && scratch ? add_segment(self, frames) : KT_ENOMEM;
+    for (size_t first = 0; first < self->width && !err; first += COLUMNS) {
+        size_t count = self->width - first < COLUMNS ? self->width - first : COLUMNS;
+        for (size_t i = 0; i < frames; i++)
+            for (size_t c = 0; c < count; c++)
+                columns[c * frames + i] = rows[i * self->width + first + c];
+        for (size_t c = 0; c < count; c++) {
+            kt_sort_floats(columns + c * frames, scratch, frames);
+            fold_column(self, first + c, columns + c * frames, frames);
+        }
+    }
+    if (!err)
+        self->frames += frames;
+    free(columns);
+    free(scratch);
+    return err;
+}
+
+typedef struct kt_weighted {
+    float  value;
+    double weight;
+} kt_weighted_t;
+
+static int
+by_value(const void *a, const void *b)
+{
+    const kt_weighted_t *x = a, *y = b;
+    return (x->value > y->value) - (x->value < y->value);
+}
+
+// Each of a segment's quantiles stands for an equal share of its frames.
+static double
+weighted_median(const kt_summary_t *self, size_t column, kt_weighted_t *points)
+{
+    size_t n     = 0;
+    double total = 0, below = 0;
+    for (size_t s = 0; s < self->segments; s++) {
+        const float *quantile = self->quantile + (s * self->width + column) * KT_QUANTILES;
+        for (size_t q = 0; q < KT_QUANTILES; q++)
+            points[n++] = (kt_weighted_t){quantile[q], (double)self->weight[s]};
+        total += (double)self->weight[s] * KT_QUANTILES;
+    }
+    qsort(points, n, sizeof *points, by_value);
+    for (size_t i = 0; i < n; i++) {
+        below += points[i].weight;
+        if (below >= 0.5 * total)
+            return points[i].value;
+    }
+    return points[n - 1].value;
+}
+
+kt_err_t
+kt_summary_statistics(const kt_summary_t *self, kt_statistic_t *out)
+{
+    if (self->frames == 0)
+        return KT_ENOTFOUND;
+    kt_weighted_t *points = malloc(self->segments * KT_QUANTILES * sizeof *points);
+    if (!points)
+        return KT_ENOMEM;
+    for (size_t c = 0; c < self->width; c++) {
+        const kt_moments_t *moments = &self->moments[c];
+        out[c].mean                 = moments->mean;
+        out[c].std                  = sqrt(moments->m2 / (double)self->frames);
+        out[c].min                  = moments->min;
+        out[c].max                  = moments->max;
+        out[c].median               = self->segments == 1 ? self->median[c] : weighted_median(self, c, points);
+    }
+    free(points);
+    return KT_OK;
+}
+
+size_t
+kt_summary_width(const kt_summary_t *self)
+{
+    return self->width;
+}

@@ -1,0 +1,24 @@
+// kt_summary -- statistics of per-frame rows over a whole file, folded in segment by segment: mean, population standard
+// deviation, min and max as if all frames had been seen at once (doubles; Chan, Golub, LeVeque 1983 for the merge), the
+// median exactly while there is one segment, else the frame-weighted median of every segment's 257 equi-rank quantiles
+// (off by at most 1/512 of a segment's ranks). Memory: one kilobyte a component and segment. One thread.
+#pragma once
+
+#include "common/err.h"
+#include "proto/document.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct kt_summary kt_summary_t;
+
+enum { KT_QUANTILES = 257 };
+
+KT_MUST_USE kt_err_t kt_summary_new(kt_summary_t **self_p, size_t width);
+void                 kt_summary_destroy(kt_summary_t **self_p);
+
+// Row-major [frames][width]; no value may be NaN. KT_ENOMEM.
+KT_MUST_USE kt_err_t kt_summary_fold(kt_summary_t *self, const float *rows, size_t frames);
+// out[width]. KT_ENOMEM; KT_ENOTFOUND before the first frame.
+KT_MUST_USE kt_err_t kt_summary_statistics(const kt_summary_t *self, kt_statistic_t *out);
+size_t               kt_summary_width(const kt_summary_t *self);

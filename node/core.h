@@ -1,0 +1,77 @@
+// The inside of kt_node, shared by the files that make it up: node.c (life), orders.c (what coordinators say),
+// reports.c (what they are told), workers.c (the threads). Everything is the link thread's but where said otherwise.
+#pragma once
+
+#include "common/queue.h"
+#include "common/socket.h"
+#include "node/item.h"
+#include "node/link.h"
+#include "node/node.h"
+#include "node/noop.h"
+#include "node/pipeline.h"
+
+#include <pthread.h>
+
+enum { KT_NODE_WORKERS = 256, KT_NODE_TICK_MS = 100, KT_NODE_TEXT = 64 };
+
+typedef struct kt_coordinator_view {
+    char     address[256];
+    bool     welcomed;
+    bool     drained;  // it asked for no more
+    bool     said_silent;
+    uint64_t seen_batch;
+    int64_t  since_ms;          // without a welcome
+    int64_t  refused_until_ms;  // it does not want us: not asked again before
+} kt_coordinator_view_t;
+
+typedef struct kt_node_worker {
+    kt_node_t       *node;
+    pthread_t        thread;
+    kt_worker_t     *worker;    // NULL when nothing is analysed (noop)
+    _Atomic uint64_t progress;  // the worker's
+} kt_node_worker_t;
+
+struct kt_node {
+    kt_settings_t         settings;  // a copy: the coordinator's shared ones replace ours before work begins
+    char                  name[KT_NODE_TEXT], host[KT_NODE_TEXT];
+    uint64_t              incarnation;
+    kt_curve_t            key;
+    kt_dealers_t         *dealers;
+    kt_coordinator_view_t coordinators[KT_COORDINATORS_MAX];
+    size_t                n_coordinators;
+    kt_items_t            items;
+    size_t                n_detached;
+    kt_queue_t           *work;     // kt_item_t *, to the workers
+    kt_queue_t           *tickets;  // kt_ticket_t *, from them
+    kt_pipeline_t        *pipeline;
+    kt_noop_t            *noop;
+    kt_node_worker_t      workers[KT_NODE_WORKERS];
+    size_t                n_workers;  // running
+    bool                  draining, stopping, failed;
+    int                   signal_fd;
+    int64_t               live_ms, beat_ms, alone_ms;
+    double                mean_us;  // of a file, moving; 0: none yet
+    kt_wire_arena_t       arena;
+    kt_buf_t              frame;                         // a message being encoded
+    kt_buf_t              started;                       // kt_item_t *: to be told at the end of the turn
+    kt_buf_t              outgoing;                      // kt_item_t *: outcomes to be told at the end of the turn
+    kt_buf_t              outcomes, stages, held, kept;  // elements of a message being put together
+};
+
+// workers.c
+KT_MUST_USE kt_err_t kt_node_start_workers(kt_node_t *self);  // KT_ENOMEM, KT_ESYSTEM and the pipeline's
+bool                 kt_node_join_workers(kt_node_t *self, int64_t timeout_ms);  // false: one does not end
+// orders.c
+void kt_node_order(void *context, size_t coordinator, const void *bytes, size_t length);
+void kt_node_cancel(kt_node_t *self, kt_item_t *item);  // forgotten now, or when its worker gives it back
+// reports.c
+void   kt_node_send(kt_node_t *self, size_t coordinator, const kt_msg_t *msg);
+void   kt_node_hello(kt_node_t *self, size_t coordinator);
+void   kt_node_live(kt_node_t *self);
+void   kt_node_beat(kt_node_t *self, size_t coordinator);
+void   kt_node_bye(kt_node_t *self, const char *reason);
+void   kt_node_tickets(void *context);
+void   kt_node_flush(void *context);
+void   kt_node_resend(kt_node_t *self,
+                      int64_t    older_than_ms);   // outcomes that were told before then and not acknowledged
+size_t kt_node_in_hand(const kt_node_t *self);  // held, not kept

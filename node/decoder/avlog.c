@@ -1,0 +1,35 @@
+#include "node/decoder/avlog.h"
+
+#include <libavutil/log.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static char last[200];
+
+__attribute__((format(printf, 3, 0))) static void
+keep(void *from, int level, const char *format, va_list args)
+{
+    (void)from;
+    if (level > AV_LOG_ERROR)
+        return;
+    char line[sizeof last];
+    vsnprintf(line, sizeof line, format, args);
+    size_t n = strcspn(line, "\r\n");
+    if (!n)
+        return;
+    memcpy(last, line, n);
+    last[n] = '\0';
+}
+
+void
+kt_avlog_install(void)
+{
+    av_log_set_callback(keep);
+}
+
+const char *
+kt_avlog_last(void)
+{
+    return last;
+}

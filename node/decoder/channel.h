@@ -1,0 +1,24 @@
+// kt_channel -- the child's end of the control socket and the ring: records out, freed slots in. Blocks while the
+// client has all slots; ends the process quietly when the client is gone, for then nobody waits for an answer.
+#pragma once
+
+#include "node/decoder/protocol.h"
+
+#include <stdbool.h>
+
+typedef struct kt_channel {
+    int      control_fd;
+    uint8_t *ring;                  // KT_RING_BYTES, mapped for good
+    bool     taken[KT_RING_SLOTS];  // sent and not yet given back
+    uint32_t slot;                  // the one that is being filled
+    size_t   fill_bytes;
+} kt_channel_t;
+
+// Maps the ring. KT_ESYSTEM.
+KT_MUST_USE kt_err_t kt_channel_init(kt_channel_t *self, int control_fd, int ring_fd);
+void                 kt_channel_facts(kt_channel_t *self, const kt_facts_t *facts);
+// Interleaved samples in frames of channels * 4 bytes; sent when a slot is full.
+void           kt_channel_pcm(kt_channel_t *self, const float *pcm, size_t frames, uint32_t channels);
+_Noreturn void kt_channel_end(kt_channel_t *self, uint64_t damaged);  // sends what is left, END, and exits
+_Noreturn void kt_channel_fault(kt_channel_t *self, kt_err_t err, const char *why);
+_Noreturn void kt_channel_hang(kt_channel_t *self);  // for tests: says nothing for ever

@@ -1,0 +1,123 @@
+#include "node/decoder/child.h"
+
+#include "node/decoder/avlog.h"
+#include "node/decoder/channel.h"
+#include "node/decoder/convert.h"
+#include "node/decoder/facts.h"
+#include "node/decoder/hooks.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+typedef struct child {
+    kt_channel_t channel;
+    kt_sniffed_t sniffed;
+    kt_media_t   media;
+    kt_convert_t convert;
+    kt_facts_t   facts;
+    uint64_t     frames, frames_max;
+} child_t;
+
+static void
+must(child_t *self, kt_err_t err, const char *why)
+{
+    if (err != KT_OK)
+        kt_channel_fault(&self->channel, err, why);
+}
+
+// Samples in front of time zero: what an encoder needed to get going, which FFmpeg leaves in for some Vorbis files and
+// libsndfile and libvorbis do not let out. Only at the beginning: later time stamps are not to be trusted that far.
+static size_t
+before_zero(const child_t *self, const AVFrame *frame)
+{
+    if (self->frames || frame->pts == AV_NOPTS_VALUE || frame->pts >= 0 || frame->sample_rate < 1)
+        return 0;
+    int64_t first = av_rescale_q(frame->pts, self->media.audio->time_base, (AVRational){1, frame->sample_rate});
+    return first < 0 ? (size_t)-first : 0;
+}
+
+static void
+let_out(child_t *self, const AVFrame *frame)
+{
+    const float *pcm;
+    size_t       frames;
+    kt_err_t     err = kt_convert_run(&self->convert, frame, frame ? before_zero(self, frame) : 0, &pcm, &frames);
+    if (err == KT_EDAMAGED) {
+        self->media.damaged++;
+        return;
+    }
+    must(self, err, "converting samples");
+    size_t left = (size_t)(self->frames_max - self->frames);
+    kt_channel_pcm(&self->channel, pcm, frames < left ? frames : left, self->convert.channels);
+    self->frames += frames < left ? frames : left;
+    must(self, frames > left ? KT_ETOOLONG : KT_OK, "more sound than is permitted");
+}
+
+static void
+let_all_out(child_t *self, const kt_decode_limits_t *limits, AVFrame *frame)
+{
+    double most      = limits->max_duration_s * self->convert.rate_hz;
+    self->frames_max = most < 9e15 ? (uint64_t)(most > 0 ? most : 0) : UINT64_MAX / 2;
+    while (frame) {
+        let_out(self, frame);
+        must(self, kt_media_next(&self->media, &frame), self->media.why);
+    }
+    let_out(self, NULL);
+}
+
+static kt_err_t
+nothing_decoded(child_t *self)
+{
+    const kt_media_t *m   = &self->media;
+    char             *why = self->media.why;
+    if (!m->packets) {
+        (void)snprintf(why, sizeof m->why, "there is a header and no sound behind it");
+        return KT_ETRUNCATED;
+    }
+    (void)snprintf(why, sizeof m->why, "none of %llu packets could be decoded: %s", (unsigned long long)m->packets,
+                   kt_avlog_last());
+    return m->unsupported ? KT_ECODEC : KT_EDAMAGED;
+}
+
+static void
+run(child_t *self, uint64_t size, const kt_decode_limits_t *limits)
+{
+    AVFrame    *frame = NULL;
+    const char *why;
+    kt_err_t    err = kt_sniff(KT_CHILD_MEDIA_FD, size, &self->sniffed, &why);
+    must(self, err, why);
+    must(self, kt_media_open(&self->media, KT_CHILD_MEDIA_FD, size, &self->sniffed), self->media.why);
+    err = kt_media_open_codec(&self->media);
+    if (err == KT_OK) {
+        must(self, kt_media_next(&self->media, &frame), self->media.why);
+        err = frame ? kt_convert_init(&self->convert, frame) : KT_OK;
+    }
+    kt_facts_fill(&self->facts, &self->media, &self->sniffed, frame);
+    must(self, err == KT_ESTREAM ? err : KT_OK, "the stream's rate or channel count");
+    if (!frame && err == KT_OK)
+        err = nothing_decoded(self);
+    kt_channel_facts(&self->channel, &self->facts);
+    must(self, err, self->media.why);
+    let_all_out(self, limits, frame);
+    must(self, self->frames ? KT_OK : nothing_decoded(self), self->media.why);
+    kt_channel_end(&self->channel, self->media.damaged);
+}
+
+void
+kt_child_run(const kt_sandbox_t *sandbox, const kt_decode_request_t *request, const int fds[KT_REQUEST_FDS])
+{
+    static child_t self;  // 40 KB; a process runs one
+    struct stat    st;
+    if (kt_sandbox_descriptors(fds) != KT_OK)
+        _exit(1);
+    if (kt_channel_init(&self.channel, KT_CHILD_CONTROL_FD, KT_CHILD_RING_FD) != KT_OK)
+        _exit(1);
+    close(KT_CHILD_RING_FD);
+    must(&self, fstat(KT_CHILD_MEDIA_FD, &st) ? KT_EIO : KT_OK, "the file's size is unknown");
+    must(&self, kt_sandbox_enter(sandbox, &request->limits), "the sandbox could not be set up");
+    kt_hooks_fault(&self.channel, (uint64_t)st.st_size);
+    run(&self, (uint64_t)st.st_size, &request->limits);
+    _exit(0);
+}

@@ -1,0 +1,44 @@
+// kithara-decode -- Kithara's only program that links FFmpeg. The node starts it with a socket as descriptor 3 and
+// speaks node/decoder/protocol.h; it is of no use by hand.
+#include "node/decoder/avlog.h"
+#include "node/decoder/protocol.h"
+#include "node/decoder/server.h"
+
+#include <libavformat/avformat.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+static int
+usage(int code)
+{
+    FILE *to = code ? stderr : stdout;
+    (void)fprintf(to,
+                  "kithara-decode %s: the decoder of kithara-node, which starts it by itself.\n"
+                  "It decodes each media file in a sandboxed process of its own.\n"
+                  "Example: kithara analyze song.flac\n",
+                  KT_VERSION);
+    return code;
+}
+
+static bool
+has_client(void)
+{
+    int       type  = 0;
+    socklen_t bytes = sizeof type;
+    return !getsockopt(KT_DECODE_FD, SOL_SOCKET, SO_TYPE, &type, &bytes) && type == SOCK_SEQPACKET;
+}
+
+int
+main(int argc, char **argv)
+{
+    if (argc > 1)
+        return usage(strcmp(argv[1], "--help") && strcmp(argv[1], "--version") ? 2 : 0);
+    if (!has_client())
+        return usage(2);
+    kt_avlog_install();
+    kt_err_t err = kt_server_run(KT_DECODE_FD);
+    if (err != KT_OK)
+        (void)fprintf(stderr, "kithara-decode: %s: %s\n", kt_err_name(err), kt_err_text(err));
+    return err == KT_OK ? 0 : 1;
+}

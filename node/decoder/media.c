@@ -1,0 +1,235 @@
+#include "node/decoder/media.h"
+
+#include "node/decoder/avlog.h"
+
+#include <errno.h>
+#include <libavutil/avstring.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+// FAILURES_MAX: demuxer errors in a row after which the rest of the file is given up.
+enum { IO_BYTES = 64 * 1024, FAILURES_MAX = 64 };
+
+static const char CODECS[] =
+    "mp1,mp1float,mp2,mp2float,mp3,mp3float,aac,vorbis,opus,flac,alac,wavpack,ac3,eac3,"
+    "pcm_u8,pcm_s8,pcm_s8_planar,pcm_s16le,pcm_s16be,pcm_s16le_planar,pcm_s16be_planar,pcm_u16le,pcm_u16be,"
+    "pcm_s24le,pcm_s24be,pcm_s24le_planar,pcm_u24le,pcm_u24be,pcm_s32le,pcm_s32be,pcm_s32le_planar,pcm_u32le,pcm_u32be,"
+    "pcm_s64le,pcm_s64be,pcm_f32le,pcm_f32be,pcm_f64le,pcm_f64be,pcm_alaw,pcm_mulaw,"
+    "adpcm_ms,adpcm_ima_wav,adpcm_ima_qt";
+
+// While it looks for streams FFmpeg may also open these: for MPEG-4 part 2 it takes the picture's size from the first
+// picture alone. All other sizes come from the container.
+static const char SIZE_CODECS[] = "mpeg4,h263";
+
+static int
+on_read(void *opaque, uint8_t *into, int want)
+{
+    kt_media_t *self = opaque;
+    ssize_t     n;
+    do
+        n = pread(self->fd, into, (size_t)want, (off_t)self->position);
+    while (n < 0 && errno == EINTR);
+    if (n < 0) {
+        self->io_failed = true;
+        return AVERROR(EIO);
+    }
+    self->hit_end |= n == 0;
+    self->position += (uint64_t)n;
+    return n ? (int)n : AVERROR_EOF;
+}
+
+static int64_t
+on_seek(void *opaque, int64_t offset, int whence)
+{
+    kt_media_t *self = opaque;
+    int64_t     size = (int64_t)(self->size - self->start), at;
+    switch (whence & ~AVSEEK_FORCE) {
+    case AVSEEK_SIZE: return size;
+    case SEEK_SET: at = 0; break;
+    case SEEK_CUR: at = (int64_t)(self->position - self->start); break;
+    case SEEK_END: at = size; break;
+    default: return AVERROR(EINVAL);
+    }
+    if (__builtin_add_overflow(at, offset, &at) || at < 0 || at > INT64_MAX - (int64_t)self->start)
+        return AVERROR(EINVAL);
+    self->position = self->start + (uint64_t)at;
+    return at;
+}
+
+static int
+refuse_io(AVFormatContext *format, AVIOContext **io, const char *url, int flags, AVDictionary **options)
+{
+    (void)format, (void)io, (void)url, (void)flags, (void)options;
+    return AVERROR(EPERM);
+}
+
+static kt_err_t
+failed(kt_media_t *self, int code, kt_err_t otherwise, const char *doing)
+{
+    char said[AV_ERROR_MAX_STRING_SIZE];
+    bool quote = *kt_avlog_last() != '\0';
+    if (!quote)
+        (void)av_strerror(code, said, sizeof said);
+    (void)snprintf(self->why, sizeof self->why, "%s: %s", doing, quote ? kt_avlog_last() : said);
+    if (self->io_failed)
+        return KT_EIO;
+    return code == AVERROR(ENOMEM) ? KT_EDECMEM : otherwise;
+}
+
+static kt_err_t
+prepare(kt_media_t *self)
+{
+    uint8_t *buffer = av_malloc(IO_BYTES);
+    self->io        = buffer ? avio_alloc_context(buffer, IO_BYTES, 0, self, on_read, NULL, on_seek) : NULL;
+    self->format    = avformat_alloc_context();
+    self->packet    = av_packet_alloc();
+    self->frame     = av_frame_alloc();
+    if (!self->io || !self->format || !self->packet || !self->frame)
+        return failed(self, AVERROR(ENOMEM), KT_EDECMEM, "starting");
+    self->format->pb                 = self->io;
+    self->format->io_open            = refuse_io;
+    self->format->protocol_whitelist = av_strdup("none");
+    self->format->format_whitelist   = av_strdup(KT_SNIFF_DEMUXERS);
+    self->format->codec_whitelist    = av_asprintf("%s,%s", CODECS, SIZE_CODECS);
+    if (!self->format->protocol_whitelist || !self->format->format_whitelist || !self->format->codec_whitelist)
+        return failed(self, AVERROR(ENOMEM), KT_EDECMEM, "starting");
+    return KT_OK;
+}
+
+static AVStream *
+moving_picture(const AVFormatContext *format)
+{
+    AVStream *first = NULL;
+    for (unsigned i = 0; i < format->nb_streams; i++) {
+        AVStream *s = format->streams[i];
+        if (s->codecpar->codec_type != AVMEDIA_TYPE_VIDEO || s->disposition & AV_DISPOSITION_ATTACHED_PIC)
+            continue;
+        if (!first || (s->disposition & AV_DISPOSITION_DEFAULT && !(first->disposition & AV_DISPOSITION_DEFAULT)))
+            first = s;
+    }
+    return first;
+}
+
+static void
+select_streams(kt_media_t *self)
+{
+    AVFormatContext *format = self->format;
+    int              best   = av_find_best_stream(format, AVMEDIA_TYPE_AUDIO, -1, -1, NULL, 0);
+    self->audio             = best >= 0 ? format->streams[best] : NULL;
+    self->video             = moving_picture(format);
+    for (unsigned i = 0; i < format->nb_streams; i++)
+        if (format->streams[i] != self->audio)
+            format->streams[i]->discard = AVDISCARD_ALL;
+}
+
+kt_err_t
+kt_media_open(kt_media_t *self, int fd, uint64_t size, const kt_sniffed_t *sniffed)
+{
+    *self        = (kt_media_t){.fd = fd, .start = sniffed->start, .size = size, .position = sniffed->start};
+    kt_err_t err = prepare(self);
+    if (err != KT_OK)
+        return err;
+    int code = avformat_open_input(&self->format, NULL, av_find_input_format(sniffed->demuxer), NULL);
+    if (code < 0)
+        return failed(self, code, self->hit_end ? KT_ETRUNCATED : KT_EDAMAGED, "opening the container");
+    code = avformat_find_stream_info(self->format, NULL);
+    if (code < 0)
+        return failed(self, code, KT_EDAMAGED, "looking for streams");
+    select_streams(self);
+    return KT_OK;
+}
+
+static const AVCodec *
+permitted_decoder(enum AVCodecID id)
+{
+    const AVCodec *codec = avcodec_find_decoder(id);
+    return codec && av_match_list(codec->name, CODECS, ',') > 0 ? codec : NULL;
+}
+
+kt_err_t
+kt_media_open_codec(kt_media_t *self)
+{
+    if (!self->audio) {
+        (void)snprintf(self->why, sizeof self->why, "no audio stream among %u", self->format->nb_streams);
+        return KT_ENOAUDIO;
+    }
+    const AVCodec *codec = permitted_decoder(self->audio->codecpar->codec_id);
+    if (!codec) {
+        const char *name = avcodec_get_name(self->audio->codecpar->codec_id);
+        (void)snprintf(self->why, sizeof self->why, "no decoder for the codec %s", name);
+        return KT_ECODEC;
+    }
+    self->codec = avcodec_alloc_context3(codec);
+    int code    = self->codec ? avcodec_parameters_to_context(self->codec, self->audio->codecpar) : AVERROR(ENOMEM);
+    if (code >= 0) {
+        self->codec->thread_count = 1;
+        self->codec->pkt_timebase = self->audio->time_base;
+        code                      = avcodec_open2(self->codec, codec, NULL);
+    }
+    return code < 0 ? failed(self, code, KT_EDAMAGED, "opening the audio decoder") : KT_OK;
+}
+
+// Reads up to the next packet of the audio stream; *code is 0, AVERROR_EOF, or what can not be survived.
+static int
+read_packet(kt_media_t *self)
+{
+    for (int failures = 0; failures < FAILURES_MAX;) {
+        int code = av_read_frame(self->format, self->packet);
+        if (code == AVERROR_EOF || code == AVERROR(ENOMEM) || self->io_failed)
+            return code;
+        if (code < 0) {
+            failures++;
+            self->damaged++;
+            continue;
+        }
+        if (self->packet->stream_index == self->audio->index)
+            return 0;
+        av_packet_unref(self->packet);
+    }
+    return AVERROR_EOF;
+}
+
+// Gives the decoder one packet, or the order to drain. A packet that it refuses is lost, not the file.
+static int
+feed(kt_media_t *self)
+{
+    int code = read_packet(self);
+    if (code == AVERROR_EOF && !self->io_failed) {
+        self->draining = true;
+        code           = avcodec_send_packet(self->codec, NULL);
+        return code == AVERROR(ENOMEM) ? code : 0;
+    }
+    if (code < 0)
+        return code;
+    self->packets++;
+    code = avcodec_send_packet(self->codec, self->packet);
+    av_packet_unref(self->packet);
+    self->damaged += code < 0;
+    self->unsupported |= code == AVERROR_PATCHWELCOME;
+    return code == AVERROR(ENOMEM) ? code : 0;
+}
+
+kt_err_t
+kt_media_next(kt_media_t *self, AVFrame **frame)
+{
+    for (;;) {
+        int code = avcodec_receive_frame(self->codec, self->frame);
+        if (code >= 0) {
+            *frame = self->frame;
+            return KT_OK;
+        }
+        if (code == AVERROR_EOF || (self->draining && code != AVERROR(ENOMEM))) {
+            *frame = NULL;
+            return KT_OK;
+        }
+        if (code != AVERROR(EAGAIN) && code != AVERROR(ENOMEM)) {
+            self->damaged++;
+            self->unsupported |= code == AVERROR_PATCHWELCOME;
+        }
+        if (code != AVERROR(ENOMEM))
+            code = feed(self);
+        if (code < 0)
+            return failed(self, code, KT_EIO, "reading");
+    }
+}

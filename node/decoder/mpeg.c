@@ -1,0 +1,93 @@
+#include "node/decoder/mpeg.h"
+
+enum { HEADER_BYTES = 7, FRAMES_NEEDED = 4, TAIL_BYTES = 128 };
+
+// What must be the same in each frame of a run: for MPEG audio sync, version, layer and rate; for ADTS sync, version,
+// profile, rate and channel count.
+typedef struct frame {
+    kt_mpeg_kind_t kind;
+    uint32_t       same;
+    size_t         bytes;
+} frame_t;
+
+// kbit/s by index: layer I, II, III of MPEG-1, then layer I and layers II and III of MPEG-2 and 2.5.
+static const uint16_t KBITS[5][15] = {
+    {0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448},
+    {0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384},
+    {0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320},
+    {0, 32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256},
+    {0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160},
+};
+
+static bool
+mpeg_audio(const uint8_t *b, frame_t *out)
+{
+    static const uint32_t rates[3] = {44100, 48000, 32000};
+    unsigned              version = b[1] >> 3 & 3, layer = 4u - (b[1] >> 1 & 3), kbit = b[2] >> 4, rate = b[2] >> 2 & 3;
+    if (version == 1 || layer == 4 || kbit == 0 || kbit == 15 || rate == 3 || (b[3] & 3) == 2)
+        return false;
+    bool     first = version == 3;
+    uint32_t hz    = rates[rate] >> (first ? 0 : version == 2 ? 1 : 2);
+    uint32_t bps   = 1000u * KBITS[first ? layer - 1 : layer == 1 ? 3 : 4][kbit];
+    unsigned pad   = b[2] >> 1 & 1;
+    out->kind      = KT_MPEG_AUDIO;
+    out->same      = (uint32_t)b[1] << 8 | (b[2] & 0x0c);
+    out->bytes     = layer == 1 ? (12 * bps / hz + pad) * 4 : (layer == 3 && !first ? 72 : 144) * bps / hz + pad;
+    return true;
+}
+
+static bool
+adts(const uint8_t *b, frame_t *out)
+{
+    if ((b[2] >> 2 & 15) > 12)
+        return false;
+    out->kind  = KT_MPEG_ADTS;
+    out->same  = (uint32_t)b[1] << 16 | (uint32_t)(b[2] & 0xfd) << 8 | (b[3] & 0xc0);
+    out->bytes = (size_t)(b[3] & 3) << 11 | (size_t)b[4] << 3 | b[5] >> 5;
+    return out->bytes > HEADER_BYTES;
+}
+
+static bool
+frame_at(const uint8_t *b, frame_t *out)
+{
+    if (b[0] != 0xff || (b[1] & 0xe0) != 0xe0)
+        return false;
+    if ((b[1] & 0xf6) == 0xf0)
+        return adts(b, out);
+    return mpeg_audio(b, out);
+}
+
+// Frames in a row from `at`; *end is where the last one ends, which may lie past `length`.
+static size_t
+run(const uint8_t *bytes, size_t length, size_t at, frame_t *first, size_t *end)
+{
+    frame_t next;
+    size_t  frames = 0;
+    for (*end = at; frames < FRAMES_NEEDED && *end + HEADER_BYTES <= length; frames++) {
+        if (!frame_at(bytes + *end, &next) || (frames && (next.kind != first->kind || next.same != first->same)))
+            break;
+        if (!frames)
+            *first = next;
+        *end += next.bytes;
+    }
+    return frames;
+}
+
+kt_mpeg_kind_t
+kt_mpeg_find(const uint8_t *bytes, size_t length, bool whole, size_t *offset)
+{
+    frame_t first;
+    size_t  end;
+    size_t  frames = run(bytes, length, 0, &first, &end);
+    if (whole && frames && end + TAIL_BYTES >= length && (frames > 1 || end <= length)) {
+        *offset = 0;
+        return first.kind;
+    }
+    for (size_t at = 0; at + HEADER_BYTES <= length; at++) {
+        if (bytes[at] == 0xff && run(bytes, length, at, &first, &end) == FRAMES_NEEDED) {
+            *offset = at;
+            return first.kind;
+        }
+    }
+    return KT_MPEG_NONE;
+}

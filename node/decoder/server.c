@@ -1,0 +1,258 @@
+#include "node/decoder/server.h"
+
+#include "common/clock.h"
+#include "node/decoder/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { FIXED_FDS = 2, IDLE_MS = 60000 };
+
+typedef struct entry {
+    pid_t   pid;         // 0: this place is free
+    int     control_fd;  // the server's own hold on the child's end
+    int64_t due_ms;
+    bool    killed, out_of_time;
+} entry_t;
+
+typedef struct server {
+    int           socket, signals;
+    pid_t         pid;
+    sigset_t      mask;  // as it was before SIGCHLD was blocked: a child goes back to it
+    kt_sandbox_t *sandbox;
+    entry_t       entries[KT_DECODE_CHILDREN];
+    struct pollfd polled[FIXED_FDS + KT_DECODE_CHILDREN];
+} server_t;
+
+static void
+tell(int control_fd, const kt_decode_record_t *record)
+{
+    // A client that has gone, or a child that has filled the queue, loses the record; the closed socket speaks for
+    // itself.
+    (void)!send(control_fd, record, sizeof *record, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void
+refuse(int control_fd, kt_err_t err, const char *why)
+{
+    kt_decode_record_t record = {.kind = KT_DECODE_FAULT, .code = err};
+    strncpy(record.why, why, sizeof record.why - 1);
+    tell(control_fd, &record);
+}
+
+static _Noreturn void
+become_child(const server_t *self, const kt_decode_request_t *request, const int fds[KT_REQUEST_FDS])
+{
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) || getppid() != self->pid ||
+        sigprocmask(SIG_SETMASK, &self->mask, NULL))
+        _exit(1);
+    kt_child_run(self->sandbox, request, fds);
+}
+
+static entry_t *
+free_entry(server_t *self)
+{
+    for (size_t i = 0; i < KT_DECODE_CHILDREN; i++)
+        if (!self->entries[i].pid)
+            return &self->entries[i];
+    return NULL;
+}
+
+static void
+start_child(server_t *self, const kt_decode_request_t *request, const int fds[KT_REQUEST_FDS])
+{
+    entry_t *entry   = free_entry(self);
+    int      control = entry ? fcntl(fds[KT_FD_CONTROL], F_DUPFD_CLOEXEC, 0) : -1;
+    pid_t    pid     = control >= 0 ? fork() : -1;
+    if (pid == 0)
+        become_child(self, request, fds);
+    if (pid > 0) {
+        *entry        = (entry_t){.pid = pid, .control_fd = control};
+        entry->due_ms = kt_clock_ms() + (int64_t)request->limits.wall_s * 1000;
+        return;
+    }
+    refuse(fds[KT_FD_CONTROL], entry ? KT_ESYSTEM : KT_EFULL,
+           entry ? "no process could be started" : "too many files are being decoded at a time");
+    if (control >= 0)
+        close(control);
+}
+
+// Collects the descriptors of one packet, whatever else is wrong with it, so that none is lost.
+static size_t
+take_fds(struct msghdr *msg, int fds[KT_REQUEST_FDS])
+{
+    size_t count = 0;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+            continue;
+        size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (size_t i = 0; i < n; i++) {
+            int fd;
+            memcpy(&fd, CMSG_DATA(c) + i * sizeof fd, sizeof fd);
+            if (count < KT_REQUEST_FDS)
+                fds[count++] = fd;
+            else
+                close(fd);
+        }
+    }
+    return count;
+}
+
+// One request. false: the client has hung up.
+static bool
+take_request(server_t *self)
+{
+    union {
+        struct cmsghdr align;
+        char           bytes[CMSG_SPACE(KT_REQUEST_FDS * sizeof(int))];
+    } rights;
+    kt_decode_request_t request;
+    int                 fds[KT_REQUEST_FDS];
+    struct iovec        part = {.iov_base = &request, .iov_len = sizeof request};
+    struct msghdr msg = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &rights, .msg_controllen = sizeof rights};
+    ssize_t       n   = recvmsg(self->socket, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (n == 0)
+        return false;
+    if (n < 0)
+        return errno == EAGAIN || errno == EINTR;
+    size_t count = take_fds(&msg, fds);
+    if (count == KT_REQUEST_FDS && n == sizeof request && !(msg.msg_flags & MSG_TRUNC) &&
+        request.magic == KT_DECODE_MAGIC && request.version == KT_DECODE_VERSION)
+        start_child(self, &request, fds);
+    for (size_t i = 0; i < count; i++)
+        close(fds[i]);
+    return true;
+}
+
+static void
+bury(entry_t *entry, int status, const struct rusage *usage)
+{
+    kt_decode_record_t record = {.kind = KT_DECODE_EXIT, .code = status, .out_of_time = entry->out_of_time};
+    record.peak_bytes         = (uint64_t)usage->ru_maxrss * 1024;
+    record.cpu_us             = (uint64_t)(usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) * 1000000u +
+                    (uint64_t)(usage->ru_utime.tv_usec + usage->ru_stime.tv_usec);
+    tell(entry->control_fd, &record);
+    close(entry->control_fd);
+    *entry = (entry_t){0};
+}
+
+static void
+reap(server_t *self)
+{
+    struct signalfd_siginfo info;
+    struct rusage           usage;
+    int                     status;
+    pid_t                   pid;
+    while (read(self->signals, &info, sizeof info) > 0)
+        ;
+    while ((pid = wait4(-1, &status, WNOHANG, &usage)) > 0)
+        for (size_t i = 0; i < KT_DECODE_CHILDREN; i++)
+            if (self->entries[i].pid == pid)
+                bury(&self->entries[i], status, &usage);
+}
+
+static void
+end_child(entry_t *entry)
+{
+    entry->killed = true;
+    kill(entry->pid, SIGKILL);
+}
+
+// Kills who is out of time; returns the milliseconds until the next one will be.
+static int
+keep_time(server_t *self)
+{
+    int64_t now = kt_clock_ms(), next = now + IDLE_MS;
+    for (size_t i = 0; i < KT_DECODE_CHILDREN; i++) {
+        entry_t *e = &self->entries[i];
+        if (!e->pid || e->killed)
+            continue;
+        if (e->due_ms <= now) {
+            e->out_of_time = true;
+            end_child(e);
+        } else if (e->due_ms < next) {
+            next = e->due_ms;
+        }
+    }
+    return (int)(next - now);
+}
+
+// false: the client has hung up.
+static bool
+turn(server_t *self)
+{
+    self->polled[0] = (struct pollfd){.fd = self->socket, .events = POLLIN};
+    self->polled[1] = (struct pollfd){.fd = self->signals, .events = POLLIN};
+    for (size_t i = 0; i < KT_DECODE_CHILDREN; i++) {
+        const entry_t *e            = &self->entries[i];
+        self->polled[FIXED_FDS + i] = (struct pollfd){.fd = e->pid && !e->killed ? e->control_fd : -1};
+    }
+    int wait_ms = keep_time(self);
+    if (poll(self->polled, FIXED_FDS + KT_DECODE_CHILDREN, wait_ms) <= 0)
+        return true;
+    for (size_t i = 0; i < KT_DECODE_CHILDREN; i++)
+        if (self->polled[FIXED_FDS + i].revents && self->entries[i].pid)
+            end_child(&self->entries[i]);
+    if (self->polled[1].revents)
+        reap(self);
+    return !self->polled[0].revents || take_request(self);
+}
+
+static kt_err_t
+open_signals(server_t *self)
+{
+    sigset_t block;
+    sigemptyset(&block);
+    sigaddset(&block, SIGCHLD);
+    // Ctrl-C and a service manager's SIGTERM reach the whole group; the node decides when decoding ends.
+    if (signal(SIGINT, SIG_IGN) == SIG_ERR || signal(SIGTERM, SIG_IGN) == SIG_ERR || signal(SIGHUP, SIG_IGN) == SIG_ERR)
+        return KT_ESYSTEM;
+    if (sigprocmask(SIG_BLOCK, &block, &self->mask))
+        return KT_ESYSTEM;
+    self->signals = signalfd(-1, &block, SFD_CLOEXEC | SFD_NONBLOCK);
+    return self->signals < 0 ? KT_ESYSTEM : KT_OK;
+}
+
+static void
+end_all(server_t *self)
+{
+    for (size_t i = 0; i < KT_DECODE_CHILDREN; i++) {
+        entry_t *e = &self->entries[i];
+        if (!e->pid)
+            continue;
+        end_child(e);
+        (void)waitpid(e->pid, NULL, 0);  // killed for good: returns at once
+        close(e->control_fd);
+    }
+}
+
+kt_err_t
+kt_server_run(int socket)
+{
+    static server_t self;
+    self         = (server_t){.socket = socket, .signals = -1, .pid = getpid()};
+    kt_err_t err = kt_sandbox_new(&self.sandbox);
+    if (err != KT_OK)
+        return err;
+    err = open_signals(&self);
+    if (err == KT_OK) {
+        tell(socket, &(kt_decode_record_t){.kind = KT_DECODE_HELLO, .code = KT_DECODE_VERSION});
+        while (turn(&self))
+            ;
+        end_all(&self);
+        close(self.signals);
+    }
+    kt_sandbox_destroy(&self.sandbox);
+    return err;
+}

@@ -1,0 +1,9 @@
+// kt_server -- the fork server: takes requests, forks a child for each, reaps it and tells its client how it ended. It
+// keeps the wall-clock limit, and kills the child of a client that has hung up. One thread, one loop; ends when its
+// client does.
+#pragma once
+
+#include "common/err.h"
+
+// socket: the server socket, connected. KT_OK when the client is gone, and with it all children; KT_ESYSTEM, KT_ENOMEM.
+KT_MUST_USE kt_err_t kt_server_run(int socket);

@@ -1,0 +1,258 @@
+#include "node/decoder/sniff.h"
+
+#include "node/decoder/mpeg.h"
+#include "node/decoder/protocol.h"
+#include "node/decoder/text.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { HEAD_BYTES = 4096, SEARCH_BYTES = 256 * 1024, TAGS_MAX = 16, CHUNKS_MAX = 64, BOXES_MAX = 100000 };
+
+const char KT_SNIFF_DEMUXERS[] = "mp3,aac,wav,w64,flac,ogg,mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,aiff,caf";
+
+typedef struct file {
+    int      fd;
+    uint64_t size;
+    uint64_t base;  // where head was read: behind tags, if there are any
+    uint8_t  head[HEAD_BYTES];
+    size_t   have;  // bytes in head
+} file_t;
+
+// As many bytes as there are. KT_EIO.
+static kt_err_t
+read_at(int fd, uint64_t at, void *into, size_t want, size_t *have)
+{
+    size_t done = 0;
+    while (done < want) {
+        ssize_t n = pread(fd, (char *)into + done, want - done, (off_t)(at + done));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return KT_EIO;
+        if (n == 0)
+            break;
+        done += (size_t)n;
+    }
+    *have = done;
+    return KT_OK;
+}
+
+static uint32_t
+be32(const uint8_t *b)
+{
+    return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
+}
+
+static uint32_t
+le32(const uint8_t *b)
+{
+    return (uint32_t)b[3] << 24 | (uint32_t)b[2] << 16 | (uint32_t)b[1] << 8 | b[0];
+}
+
+static bool
+has(const file_t *f, size_t at, const char *magic)
+{
+    size_t n = strlen(magic);
+    return f->have >= at + n && !memcmp(f->head + at, magic, n);
+}
+
+// FFmpeg answers an impossible format chunk with "invalid data"; the user deserves the reason.
+static kt_err_t
+check_wav(const file_t *f, const char **why)
+{
+    size_t at = 12;
+    for (int i = 0; i < CHUNKS_MAX && at + 24 <= f->have && f->head[3] != 'X'; i++) {
+        const uint8_t *chunk = f->head + at;
+        if (!memcmp(chunk, "fmt ", 4)) {
+            uint32_t channels = chunk[10] | (uint32_t)chunk[11] << 8, rate = le32(chunk + 12);
+            *why = "the WAV header's rate or channel count is impossible";
+            return rate < 1 || rate > KT_RATE_MAX_HZ || channels < 1 || channels > KT_CHANNELS_MAX ? KT_ESTREAM : KT_OK;
+        }
+        at += 8 + (size_t)le32(chunk + 4) + (le32(chunk + 4) & 1);
+    }
+    return KT_OK;
+}
+
+// Walks the boxes at the top: without `moov` (or fragments) there is no index, and nothing can be decoded.
+static kt_err_t
+check_mp4(const file_t *f, const char **why)
+{
+    uint64_t at = f->base;
+    for (int i = 0; i < BOXES_MAX && at + 8 <= f->size; i++) {
+        uint8_t  box[16] = {0};
+        size_t   have;
+        kt_err_t err = read_at(f->fd, at, box, sizeof box, &have);
+        if (err != KT_OK)
+            return err;
+        if (!memcmp(box + 4, "moov", 4))
+            return KT_OK;
+        uint64_t bytes = be32(box);
+        if (bytes == 1)
+            bytes = (uint64_t)be32(box + 8) << 32 | be32(box + 12);
+        if (bytes < 8 || bytes > f->size - at)
+            break;
+        at += bytes;
+    }
+    *why = "the index (moov box) is missing";
+    return KT_ETRUNCATED;
+}
+
+static bool
+is_mp4(const file_t *f)
+{
+    static const char *const types[] = {"ftyp", "moov", "mdat", "free", "skip", "wide", "pnot"};
+    if (f->have < 8 || (be32(f->head) < 8 && be32(f->head) > 1))
+        return false;
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (has(f, 4, types[i]))
+            return true;
+    return false;
+}
+
+// Formats that begin with their name, and have a second one further on or none.
+typedef struct magic {
+    const char *first;
+    size_t      at;
+    const char *second, *demuxer, *container;
+} magic_t;
+
+static const magic_t MAGICS[] = {
+    {"RIFF", 8, "WAVE", "wav", "wav"},
+    {"RIFX", 8, "WAVE", "wav", "wav"},
+    {"RF64", 8, "WAVE", "wav", "wav"},
+    {"BW64", 8, "WAVE", "wav", "wav"},
+    {"RIFF", 8, "AVI", "avi", "avi"},
+    {"riff\x2e\x91\xcf\x11", 24, "wave", "w64", "w64"},
+    {"fLaC", 0, "", "flac", "flac"},
+    {"OggS", 0, "", "ogg", "ogg"},
+    {"\x1a\x45\xdf\xa3", 0, "", "matroska", "matroska"},
+    {"FORM", 8, "AIFF", "aiff", "aiff"},
+    {"FORM", 8, "AIFC", "aiff", "aiff"},
+    {"caff", 0, "", "caf", "caf"},
+};
+
+// KT_EFORMAT: none of them.
+static kt_err_t
+by_magic(const file_t *f, kt_sniffed_t *out, const char **why)
+{
+    for (size_t i = 0; i < sizeof MAGICS / sizeof *MAGICS; i++) {
+        const magic_t *m = &MAGICS[i];
+        if (!has(f, 0, m->first) || !has(f, m->at, m->second))
+            continue;
+        *out = (kt_sniffed_t){.demuxer = m->demuxer, .container = m->container};
+        if (!strcmp(m->demuxer, "matroska") && memmem(f->head, f->have, "\x42\x82\x84webm", 7))
+            out->container = "webm";
+        return strcmp(m->demuxer, "wav") ? KT_OK : check_wav(f, why);
+    }
+    if (!is_mp4(f))
+        return KT_EFORMAT;
+    bool quicktime = !has(f, 4, "ftyp") || has(f, 8, "qt  ");
+    *out           = (kt_sniffed_t){.demuxer = "mov", .container = quicktime ? "mov" : "mp4"};
+    return check_mp4(f, why);
+}
+
+// Bytes of the ID3v2 tag that begins here, 0 if none does.
+static uint64_t
+tag_bytes(const uint8_t *b, size_t have)
+{
+    if (have < 10 || memcmp(b, "ID3", 3) || b[3] == 0xff || b[4] == 0xff || ((b[6] | b[7] | b[8] | b[9]) & 0x80))
+        return 0;
+    uint64_t body = (uint64_t)b[6] << 21 | (uint64_t)b[7] << 14 | (uint64_t)b[8] << 7 | b[9];
+    return 10 + body + (b[5] & 0x10 ? 10 : 0);
+}
+
+// Where the tags end. A tag that claims more than the file holds is no tag: the search goes on behind its header.
+static kt_err_t
+skip_tags(const file_t *f, uint64_t *end, bool *broken)
+{
+    *end    = 0;
+    *broken = false;
+    for (int i = 0; i < TAGS_MAX; i++) {
+        uint8_t  head[10];
+        size_t   have;
+        kt_err_t err = read_at(f->fd, *end, head, sizeof head, &have);
+        if (err != KT_OK)
+            return err;
+        uint64_t bytes = tag_bytes(head, have);
+        if (!bytes)
+            return KT_OK;
+        if (bytes > f->size - *end) {
+            *broken = true;
+            *end += 10;
+            return KT_OK;
+        }
+        *end += bytes;
+    }
+    return KT_OK;
+}
+
+// Raw frames at or behind `from`; what is in front of them is left out unless it is a sound tag.
+static kt_err_t
+by_frames(const file_t *f, uint64_t from, bool broken, kt_sniffed_t *out)
+{
+    size_t         have, offset = 0;
+    kt_mpeg_kind_t kind  = KT_MPEG_NONE;
+    uint8_t       *bytes = malloc(SEARCH_BYTES);
+    if (!bytes)
+        return KT_ENOMEM;
+    kt_err_t err = read_at(f->fd, from, bytes, SEARCH_BYTES, &have);
+    if (err == KT_OK)
+        kind = kt_mpeg_find(bytes, have, from + have >= f->size, &offset);
+    free(bytes);
+    if (err != KT_OK)
+        return err;
+    if (kind == KT_MPEG_NONE)
+        return KT_EFORMAT;
+    const char *name = kind == KT_MPEG_AUDIO ? "mp3" : "aac";
+    *out             = (kt_sniffed_t){.demuxer = name, .container = name};
+    out->start       = broken || from == 0 ? from + offset : 0;
+    return KT_OK;
+}
+
+static kt_err_t
+behind_tags(file_t *f, kt_sniffed_t *out, const char **why)
+{
+    uint64_t end;
+    bool     broken;
+    kt_err_t err = skip_tags(f, &end, &broken);
+    if (err != KT_OK)
+        return err;
+    if (end && !broken) {
+        f->base = end;
+        err     = read_at(f->fd, end, f->head, HEAD_BYTES, &f->have);
+        if (err == KT_OK)
+            err = by_magic(f, out, why);
+        // FFmpeg reads the tags in front of FLAC by itself; another container is shown without them.
+        if (err == KT_OK)
+            out->start = strcmp(out->demuxer, "flac") ? end : 0;
+        if (err != KT_EFORMAT)
+            return err;
+    }
+    err = by_frames(f, end, broken, out);
+    if (err == KT_EFORMAT && end) {
+        *why = "a tag is there and no sound behind it";
+        return KT_ETRUNCATED;
+    }
+    return err;
+}
+
+kt_err_t
+kt_sniff(int fd, uint64_t size, kt_sniffed_t *out, const char **why)
+{
+    file_t f = {.fd = fd, .size = size};
+    *why     = "";
+    if (!size)
+        return KT_EEMPTY;
+    kt_err_t err = read_at(fd, 0, f.head, HEAD_BYTES, &f.have);
+    if (err != KT_OK)
+        return err;
+    err = by_magic(&f, out, why);
+    if (err != KT_EFORMAT)
+        return err;
+    err = kt_sniff_text(f.head, f.have);
+    return err != KT_OK ? err : behind_tags(&f, out, why);
+}

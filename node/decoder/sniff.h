@@ -1,0 +1,21 @@
+// kt_sniff -- what a file is, from its bytes alone, before FFmpeg sees it: the name never counts. Only formats of a
+// short list are let in, so that no other demuxer is ever reached; playlists, manifests and text have their own
+// answers.
+#pragma once
+
+#include "common/err.h"
+
+#include <stdint.h>
+
+typedef struct kt_sniffed {
+    const char *demuxer;    // FFmpeg's short name
+    const char *container;  // ours, for the facts
+    uint64_t    start;      // what lies before is rubbish that the demuxer should not see
+} kt_sniffed_t;
+
+extern const char KT_SNIFF_DEMUXERS[];  // all demuxers that may come out, as FFmpeg's format_whitelist
+
+// Reads with pread. *why: a plain sentence part on failure. KT_EEMPTY, KT_EPLAYLIST, KT_ETEXT, KT_EFORMAT,
+// KT_ETRUNCATED (recognised, but the index or header is missing), KT_ESTREAM (a WAV of impossible rate or channels),
+// KT_EIO, KT_ENOMEM.
+KT_MUST_USE kt_err_t kt_sniff(int fd, uint64_t size, kt_sniffed_t *out, const char **why);

@@ -1,0 +1,36 @@
+// kt_dealers -- a DEALER to each coordinator and the zloop that the link thread lives in; the only file of the node
+// that knows ZeroMQ. All watching is set up before run. Handlers never wait.
+#pragma once
+
+#include "common/err.h"
+#include "common/socket.h"
+
+#include <stddef.h>
+
+typedef struct kt_dealers kt_dealers_t;
+
+enum { KT_COORDINATORS_MAX = 16 };
+
+typedef struct kt_dealers_ops {
+    void (*frame)(void *context, size_t coordinator, const void *bytes, size_t length);  // bytes are borrowed
+    void (*flush)(void *context);  // after a bounded number of frames, a descriptor's handler, a tick
+    void (*tick)(void *context);   // each tick_ms
+} kt_dealers_ops_t;
+
+typedef struct kt_dealers_opts {
+    const char *const      *addresses;
+    size_t                  n;  // at most KT_COORDINATORS_MAX
+    const char             *server_public;
+    const kt_curve_t       *key;
+    const kt_dealers_ops_t *ops;
+    void                   *context;
+    int                     tick_ms;
+} kt_dealers_opts_t;
+
+KT_MUST_USE kt_err_t kt_dealers_new(kt_dealers_t **self_p, const kt_dealers_opts_t *opts);  // KT_EINVAL, KT_ENOMEM
+void                 kt_dealers_destroy(kt_dealers_t **self_p);
+KT_MUST_USE kt_err_t kt_dealers_watch(kt_dealers_t *self, int fd, void (*handler)(void *context));  // KT_ENOMEM
+void                 kt_dealers_run(kt_dealers_t *self);                                            // until stopped
+void                 kt_dealers_stop(kt_dealers_t *self);                                           // from a handler
+// KT_EUNREACHABLE: the connection is down, or takes no more now; the message is lost.
+KT_MUST_USE kt_err_t kt_dealers_send(kt_dealers_t *self, size_t coordinator, const void *bytes, size_t length);

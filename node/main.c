@@ -1,0 +1,44 @@
+// kithara-node: serves its coordinators until a signal. Exit status 0, 1 when it could not start or had to end, 2 for
+// bad usage. With --solo-child it is the process of one suspect file.
+#include "common/log.h"
+#include "common/program.h"
+#include "node/node.h"
+#include "node/solo.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static kt_err_t
+serve(const kt_program_t *program, int signal_fd)
+{
+    char       why[KT_NODE_WHY] = "";
+    kt_node_t *node             = NULL;
+    kt_err_t   err              = kt_node_new(&node, &program->settings, why);
+    if (err) {
+        kt_program_complain(program, err, why);
+        return err;
+    }
+    if (program->ready_fd >= 0) {
+        dprintf(program->ready_fd, "{}\n");
+        close(program->ready_fd);
+    }
+    err = kt_node_run(node, signal_fd);
+    kt_node_destroy(&node);
+    return err;
+}
+
+int
+main(int argc, char **argv)
+{
+    int          exit_code;
+    kt_program_t program = {.name = "kithara-node", .purpose = "analyses the files that its coordinators give it"};
+    if (argc == 2 && strcmp(argv[1], "--solo-child") == 0)
+        return kt_solo_child();
+    if (!kt_program_start(&program, argc, argv, &exit_code))
+        return exit_code;
+    int signal_fd = kt_program_signals();
+    exit_code     = serve(&program, signal_fd) != KT_OK;
+    kt_settings_fini(&program.settings);
+    return exit_code;
+}

@@ -1,0 +1,360 @@
+// Life of the node: keys, sockets, ticks, draining, the end.
+#include "node/node.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/program.h"
+#include "common/text.h"
+#include "node/core.h"
+#include "node/solo.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+enum { LIVE_MS = 500, BEAT_MS = 1000, RESEND_MS = 5000, SILENT_MS = 5000, ALONE_MS = 30000, STUCK_MS = 15000 };
+enum { JOIN_MS = 5000, LIST_BYTES = 64 << 20, PATH_BYTES = 4400 };
+
+static void
+init_bufs(kt_node_t *self)
+{
+    kt_buf_init(&self->frame, KT_MAX_FRAME_BYTES);
+    kt_buf_t *lists[] = {&self->started, &self->outgoing, &self->outcomes, &self->stages, &self->held, &self->kept};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        kt_buf_init(lists[i], LIST_BYTES);
+}
+
+static void
+fini_bufs(kt_node_t *self)
+{
+    kt_buf_t *all[] = {&self->frame,  &self->started, &self->outgoing, &self->outcomes,
+                       &self->stages, &self->held,    &self->kept};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        kt_buf_fini(all[i]);
+}
+
+static kt_err_t
+name_self(kt_node_t *self, char why[KT_NODE_WHY])
+{
+    if (gethostname(self->host, sizeof self->host - 1) || !*self->host)
+        snprintf(self->host, sizeof self->host, "localhost");
+    snprintf(self->name, sizeof self->name, "%s", *self->settings.node_name ? self->settings.node_name : self->host);
+    if (self->name[strcspn(self->name, " \t\r\n/")]) {
+        snprintf(why, KT_NODE_WHY, "ANALYZER_NODE_NAME=%s: a node's name has no blanks and no '/'", self->name);
+        return KT_ESETTING;
+    }
+    return getrandom(&self->incarnation, sizeof self->incarnation, 0) == sizeof self->incarnation ? KT_OK : KT_ESYSTEM;
+}
+
+// The first word of a small file.
+static bool
+read_word(const char *path, char out[KT_CURVE_TEXT])
+{
+    char  text[KT_CURVE_TEXT + 1] = "";
+    FILE *file                    = fopen(path, "re");
+    if (!file)
+        return false;
+    bool good = fscanf(file, "%41s", text) == 1 && kt_curve_is_key(text);
+    fclose(file);
+    return good && kt_text_copy(out, KT_CURVE_TEXT, text);
+}
+
+static kt_err_t
+load_server_key(kt_node_t *self, const char *state_dir, char out[KT_CURVE_TEXT], char why[KT_NODE_WHY])
+{
+    char        path[PATH_BYTES];
+    const char *given = self->settings.coordinator_key;
+    if (kt_curve_is_key(given)) {
+        snprintf(out, KT_CURVE_TEXT, "%s", given);
+        return KT_OK;
+    }
+    if (*given)
+        snprintf(path, sizeof path, "%s", given);
+    else
+        snprintf(path, sizeof path, "%s/keys/coordinator.public", state_dir);
+    if (read_word(path, out))
+        return KT_OK;
+    snprintf(why, KT_NODE_WHY,
+             "no coordinator's public key in %.300s: start the coordinator once, copy its file there, or set "
+             "ANALYZER_COORDINATOR_KEY",
+             path);
+    return KT_ENOFILE;
+}
+
+static kt_err_t
+load_own_key(kt_node_t *self, const char *state_dir, char why[KT_NODE_WHY])
+{
+    char path[PATH_BYTES];
+    snprintf(path, sizeof path, "%s/keys/node-%s", state_dir, self->name);
+    kt_err_t err = kt_curve_load_or_make(path, &self->key);
+    if (err)
+        snprintf(why, KT_NODE_WHY, "the key %.300s cannot be used (%s): see the folder's rights", path,
+                 kt_err_text(err));
+    return err;
+}
+
+// ANALYZER_COORDINATORS, cut at blanks.
+static kt_err_t
+split_coordinators(kt_node_t *self, char why[KT_NODE_WHY])
+{
+    const char *at     = self->settings.coordinators;
+    int64_t     now_ms = kt_clock_ms();
+    while (*(at += strspn(at, " \t\n,"))) {
+        size_t                 length = strcspn(at, " \t\n,");
+        kt_coordinator_view_t *view   = &self->coordinators[self->n_coordinators];
+        if (self->n_coordinators == KT_COORDINATORS_MAX || length >= sizeof view->address)
+            break;
+        memcpy(view->address, at, length);
+        view->since_ms = now_ms;
+        self->n_coordinators++;
+        at += length;
+    }
+    if (self->n_coordinators && !*at)
+        return KT_OK;
+    snprintf(why, KT_NODE_WHY, "ANALYZER_COORDINATORS names 1 to %d addresses like tcp://127.0.0.1:8711",
+             KT_COORDINATORS_MAX);
+    return KT_ESETTING;
+}
+
+static void node_tick(void *context);
+
+static const kt_dealers_ops_t DEALERS_OPS = {kt_node_order, kt_node_flush, node_tick};
+
+static kt_err_t
+connect_all(kt_node_t *self, const char *server_public, char why[KT_NODE_WHY])
+{
+    const char       *addresses[KT_COORDINATORS_MAX];
+    kt_dealers_opts_t opts = {addresses, self->n_coordinators, server_public, &self->key, &DEALERS_OPS,
+                              self,      KT_NODE_TICK_MS};
+    for (size_t i = 0; i < self->n_coordinators; i++)
+        addresses[i] = self->coordinators[i].address;
+    kt_err_t err = kt_dealers_new(&self->dealers, &opts);
+    if (err == KT_EINVAL)
+        snprintf(why, KT_NODE_WHY, "ANALYZER_COORDINATORS=%.300s: write each as tcp://127.0.0.1:8711",
+                 self->settings.coordinators);
+    return err;
+}
+
+static kt_err_t
+open_all(kt_node_t *self, char why[KT_NODE_WHY])
+{
+    char     state_dir[PATH_BYTES - 256], server_public[KT_CURVE_TEXT];
+    kt_err_t err = name_self(self, why);
+    if (!err && !kt_settings_state_dir(&self->settings, state_dir, sizeof state_dir))
+        err = KT_ESETTING;
+    if (!err)
+        err = load_own_key(self, state_dir, why);
+    if (!err)
+        err = load_server_key(self, state_dir, server_public, why);
+    if (!err)
+        err = split_coordinators(self, why);
+    if (!err)
+        err = kt_queue_new(&self->work, KT_ITEMS_MAX);
+    if (!err)
+        err = kt_queue_new(&self->tickets, 2 * 2 * KT_ITEMS_MAX);  // detached items have tickets too
+    if (!err)
+        err = connect_all(self, server_public, why);
+    if (!err)
+        err = kt_dealers_watch(self->dealers, kt_queue_fd(self->tickets), kt_node_tickets);
+    return err;
+}
+
+kt_err_t
+kt_node_new(kt_node_t **self_p, const kt_settings_t *settings, char why[KT_NODE_WHY])
+{
+    kt_node_t *self = calloc(1, sizeof *self);
+    why[0]          = '\0';
+    if (!self)
+        return KT_ENOMEM;
+    self->signal_fd = -1;
+    init_bufs(self);
+    kt_socket_setup();
+    kt_err_t err = kt_settings_copy(settings, &self->settings);
+    if (!err)
+        err = open_all(self, why);
+    if (err)
+        goto fail;
+    kt_log_info("NODE-KEY", "node=%s public_key=%s allow=\"a line 'KEY NAME' in the coordinator's keys/allowed\"",
+                self->name, self->key.public_key);
+    *self_p = self;
+    return KT_OK;
+fail:
+    kt_node_destroy(&self);
+    return err;
+}
+
+static void
+begin_drain(kt_node_t *self)
+{
+    kt_log_info("NODE-DRAIN", "on=1 reason=\"signal\" in_hand=%zu kept=%zu", kt_node_in_hand(self), self->items.n_kept);
+    self->draining = true;
+    self->alone_ms = kt_clock_ms();
+    for (size_t i = 0; i < self->n_coordinators; i++)
+        if (self->coordinators[i].welcomed)
+            kt_node_beat(self, i);
+}
+
+// What is in hand goes back at once: the coordinator gives it to others.
+static void
+stop_now(kt_node_t *self)
+{
+    kt_log_warn("NODE-STOP", "handed_back=%zu", kt_node_in_hand(self));
+    self->stopping = true;
+    kt_dealers_stop(self->dealers);
+}
+
+static void
+on_signal(void *context)
+{
+    kt_node_t *self = context;
+    for (int number; (number = kt_program_next_signal(self->signal_fd));) {
+        if (number == SIGHUP)
+            continue;
+        if (self->draining)
+            stop_now(self);
+        else
+            begin_drain(self);
+    }
+}
+
+static bool
+is_alone(const kt_node_t *self)
+{
+    for (size_t i = 0; i < self->n_coordinators; i++)
+        if (self->coordinators[i].welcomed)
+            return false;
+    return true;
+}
+
+// Drained when nothing is in hand and nothing is kept. Without any coordinator the results are given up after a while:
+// their jobs are done again elsewhere.
+static void
+check_drain(kt_node_t *self, int64_t now_ms)
+{
+    if (!self->draining || kt_node_in_hand(self))
+        return;
+    if (!is_alone(self))
+        self->alone_ms = now_ms;
+    if (self->items.n_kept && now_ms - self->alone_ms < ALONE_MS)
+        return;
+    if (self->items.n_kept)
+        kt_log_warn("RESULTS-GIVEN-UP", "kept=%zu", self->items.n_kept);
+    kt_dealers_stop(self->dealers);
+}
+
+static void
+check_silence(kt_node_t *self, int64_t now_ms)
+{
+    for (size_t i = 0; i < self->n_coordinators; i++) {
+        kt_coordinator_view_t *view = &self->coordinators[i];
+        if (view->welcomed || view->said_silent || now_ms - view->since_ms < SILENT_MS)
+            continue;
+        view->said_silent = true;
+        kt_log_warn("COORDINATOR-SILENT",
+                    "address=%s public_key=%s text=\"is it up, and does its keys/allowed have this key?\"",
+                    view->address, self->key.public_key);
+    }
+}
+
+// A thread that is past its file's deadline by so much does not obey it any more, and cannot be ended alone. The
+// process ends; its files are suspects from now on and run alone, where the one that hangs can be ended.
+static void
+check_stuck(const kt_node_t *self, int64_t now_ms)
+{
+    int64_t own_ms = self->settings.file_deadline_s * 1000;
+    for (const kt_item_t *item = self->items.first; item; item = item->next) {
+        int64_t limit_ms =
+            item->deadline_ms && item->deadline_ms < (uint64_t)own_ms ? (int64_t)item->deadline_ms : own_ms;
+        if (item->stage != KT_ITEM_STARTED || now_ms - item->started_ms < limit_ms + STUCK_MS)
+            continue;
+        kt_log_error("WORKER-STUCK", "job=%llu run=%u ms=%lld", (unsigned long long)item->job, item->run,
+                     (long long)(now_ms - item->started_ms));
+        _exit(EXIT_FAILURE);
+    }
+}
+
+static void
+live(kt_node_t *self, int64_t now_ms)
+{
+    self->live_ms = now_ms + LIVE_MS;
+    kt_node_live(self);
+    for (size_t i = 0; i < self->n_coordinators; i++)
+        if (!self->coordinators[i].welcomed && now_ms >= self->coordinators[i].refused_until_ms)
+            kt_node_hello(self, i);
+    check_silence(self, now_ms);
+}
+
+static void
+beat(kt_node_t *self, int64_t now_ms)
+{
+    self->beat_ms = now_ms + BEAT_MS;
+    for (size_t i = 0; i < self->n_coordinators; i++)
+        if (self->coordinators[i].welcomed)
+            kt_node_beat(self, i);
+    kt_node_resend(self, now_ms - RESEND_MS);
+    check_stuck(self, now_ms);
+}
+
+static void
+node_tick(void *context)
+{
+    kt_node_t *self   = context;
+    int64_t    now_ms = kt_clock_ms();
+    if (now_ms >= self->live_ms)
+        live(self, now_ms);
+    if (now_ms >= self->beat_ms)
+        beat(self, now_ms);
+    check_drain(self, now_ms);
+}
+
+kt_err_t
+kt_node_run(kt_node_t *self, int signal_fd)
+{
+    self->signal_fd = signal_fd;
+    kt_err_t err    = signal_fd >= 0 ? kt_dealers_watch(self->dealers, signal_fd, on_signal) : KT_OK;
+    if (err)
+        return err;
+    kt_dealers_run(self->dealers);
+    kt_node_bye(self, self->failed ? "unable to work" : self->stopping ? "stopped" : "drained");
+    kt_log_info("NODE-END", "kept=%zu in_hand=%zu", self->items.n_kept, kt_node_in_hand(self));
+    return self->failed ? KT_ESTATE : KT_OK;
+}
+
+static void
+cancel_all(kt_node_t *self)
+{
+    for (kt_item_t *item = self->items.first, *next; item; item = next) {
+        next = item->next;
+        kt_node_cancel(self, item);
+    }
+}
+
+void
+kt_node_destroy(kt_node_t **self_p)
+{
+    kt_node_t *self = *self_p;
+    if (!self)
+        return;
+    cancel_all(self);
+    kt_dealers_destroy(&self->dealers);
+    if (self->work && !kt_node_join_workers(self, JOIN_MS)) {
+        // A thread still runs in memory that cannot be freed under it; everything is told, so the process ends here.
+        kt_log_warn("WORKER-LEFT", "text=\"a worker did not end in time\"");
+        _exit(self->failed ? EXIT_FAILURE : EXIT_SUCCESS);
+    }
+    if (self->tickets)
+        kt_node_tickets(self);
+    kt_pipeline_destroy(&self->pipeline);
+    kt_noop_destroy(&self->noop);
+    kt_queue_destroy(&self->work);
+    kt_queue_destroy(&self->tickets);
+    kt_items_fini(&self->items);
+    kt_wire_arena_fini(&self->arena);
+    kt_settings_fini(&self->settings);
+    fini_bufs(self);
+    free(self);
+    *self_p = NULL;
+}

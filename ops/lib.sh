@@ -1,0 +1,46 @@
+# Shared by the scripts of this folder: where the tree is, what is installed, how to say things.
+# shellcheck shell=bash
+set -euo pipefail
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+BUILD=${KITHARA_BUILD:-$ROOT/build}
+JOBS=$(nproc)
+MUSIC_PACKAGE=wesnoth-1.16-music
+MUSIC_FOLDER=/usr/share/games/wesnoth/1.16/data/core/music
+
+# What building and running need, what the tests need beside it, what ops/check needs beside that.
+BUILD_PACKAGES="build-essential cmake ninja-build pkg-config libzmq3-dev libczmq-dev libmsgpack-dev libjansson-dev
+    libsodium-dev libsoxr-dev libsqlite3-dev libmicrohttpd-dev libcurl4-openssl-dev libseccomp-dev libavformat-dev
+    libavcodec-dev libavutil-dev libswresample-dev"
+TEST_PACKAGES="libcriterion-dev ffmpeg python3 python3-venv sqlite3 $MUSIC_PACKAGE"
+CHECK_PACKAGES="clang-format universal-ctags"
+BENCH_PACKAGES="valgrind"
+
+say() { printf '%s\n' "$*" >&2; }
+die() {
+    say "$1"
+    exit "${2:-1}"
+}
+
+# Those of the named packages that are not installed, one a line.
+missing_packages() {
+    local package
+    for package in "$@"; do
+        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed' || printf '%s\n' "$package"
+    done
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+# Installs what is missing of the named packages; says what it does; nothing when all are there.
+install_packages() {
+    local missing
+    mapfile -t missing < <(missing_packages "$@")
+    [ ${#missing[@]} -eq 0 ] && return 0
+    command -v apt-get >/dev/null || die "missing: ${missing[*]}; this script knows Debian's apt-get only"
+    [ "$(id -u)" = 0 ] || command -v sudo >/dev/null || die "missing: ${missing[*]}; run ops/setup as root"
+    say "installing: ${missing[*]}"
+    as_root apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
+}

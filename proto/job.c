@@ -1,0 +1,274 @@
+#include "proto/job.h"
+
+#include "common/buf.h"
+#include "common/json.h"
+#include "common/text.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const PRIORITIES[] = {
+    [KT_PRIORITY_LOW] = "low", [KT_PRIORITY_NORMAL] = "normal", [KT_PRIORITY_HIGH] = "high"};
+
+static const struct {
+    const char *name, *member;
+    uint32_t    bit;
+} OPTIONS[] = {
+    {"spectral", "extract_spectral", KT_OPTION_SPECTRAL},
+    {"mir", "extract_mir", KT_OPTION_MIR},
+    {"perceptual", "extract_perceptual", KT_OPTION_PERCEPTUAL},
+    {"similarity", "similarity_analysis", KT_OPTION_SIMILARITY},
+    {"quality", "quality_assessment", KT_OPTION_QUALITY},
+};
+
+enum { N_PRIORITIES = sizeof PRIORITIES / sizeof *PRIORITIES, N_OPTIONS = sizeof OPTIONS / sizeof *OPTIONS };
+
+const char *
+kt_priority_name(kt_priority_t priority)
+{
+    return (unsigned)priority < N_PRIORITIES ? PRIORITIES[priority] : "normal";
+}
+
+bool
+kt_priority_find(const char *name, kt_priority_t *out)
+{
+    for (unsigned i = 0; i < N_PRIORITIES; i++)
+        if (!strcmp(PRIORITIES[i], name)) {
+            *out = (kt_priority_t)i;
+            return true;
+        }
+    return false;
+}
+
+static uint32_t
+option_bit(const char *name, size_t length)
+{
+    for (unsigned i = 0; i < N_OPTIONS; i++)
+        if (strlen(OPTIONS[i].name) == length && !memcmp(OPTIONS[i].name, name, length))
+            return OPTIONS[i].bit;
+    return 0;
+}
+
+kt_err_t
+kt_options_parse(const char *list, uint32_t *out)
+{
+    uint32_t options = 0;
+    for (const char *at = list;; at++) {
+        size_t   length = strcspn(at, ",");
+        uint32_t bit    = option_bit(at, length);
+        if (!bit)
+            return KT_EINVAL;
+        options |= bit;
+        at += length;
+        if (!*at)
+            break;
+    }
+    *out = options;
+    return KT_OK;
+}
+
+// A member that is there; null counts as missing.
+static const json_t *
+member(const json_t *object, const char *name)
+{
+    const json_t *value = kt_json_get(object, name);
+    return value && !json_is_null(value) ? value : NULL;
+}
+
+// An optional text; "" when missing. jansson has checked that it is UTF-8 without NUL.
+static kt_err_t
+read_text(const json_t *body, const char *name, char *out, size_t capacity, char why[KT_JOB_WHY])
+{
+    const json_t *value = member(body, name);
+    *out                = '\0';
+    if (!value)
+        return KT_OK;
+    if (!json_is_string(value)) {
+        snprintf(why, KT_JOB_WHY, "%s must be a string", name);
+        return KT_EMESSAGE;
+    }
+    if (!kt_text_copy(out, capacity, json_string_value(value))) {
+        snprintf(why, KT_JOB_WHY, "%s is longer than %zu bytes", name, capacity - 1);
+        return KT_EMESSAGE;
+    }
+    return KT_OK;
+}
+
+static kt_err_t
+read_texts(const json_t *body, kt_job_t *job, char why[KT_JOB_WHY])
+{
+    const struct {
+        const char *name;
+        char       *out;
+        size_t      capacity;
+    } texts[] = {
+        {"message_id", job->message_id, sizeof job->message_id},
+        {"media_id", job->media_id, sizeof job->media_id},
+        {"file_path", job->file_path, sizeof job->file_path},
+        {"file_format", job->declared_format, sizeof job->declared_format},
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (read_text(body, texts[i].name, texts[i].out, texts[i].capacity, why))
+            return KT_EMESSAGE;
+    if (!*job->file_path) {
+        snprintf(why, KT_JOB_WHY, "file_path is missing or empty");
+        return KT_EMESSAGE;
+    }
+    return KT_OK;
+}
+
+static kt_err_t
+read_priority(const json_t *body, kt_priority_t *out, char why[KT_JOB_WHY])
+{
+    const json_t *value = member(body, "priority");
+    *out                = KT_PRIORITY_NORMAL;
+    if (!value || (json_is_string(value) && kt_priority_find(json_string_value(value), out)))
+        return KT_OK;
+    snprintf(why, KT_JOB_WHY, "priority must be \"low\", \"normal\" or \"high\"");
+    return KT_EMESSAGE;
+}
+
+static kt_err_t
+read_options(const json_t *body, uint32_t *out, char why[KT_JOB_WHY])
+{
+    const json_t *options = member(body, "analysis_options");
+    *out                  = KT_OPTION_ALL;
+    if (options && !json_is_object(options)) {
+        snprintf(why, KT_JOB_WHY, "analysis_options must be an object");
+        return KT_EMESSAGE;
+    }
+    for (unsigned i = 0; options && i < N_OPTIONS; i++) {
+        const json_t *value = member(options, OPTIONS[i].member);
+        if (value && !json_is_boolean(value)) {
+            snprintf(why, KT_JOB_WHY, "analysis_options.%s must be true or false", OPTIONS[i].member);
+            return KT_EMESSAGE;
+        }
+        if (value && json_is_false(value))
+            *out &= ~OPTIONS[i].bit;
+    }
+    return KT_OK;
+}
+
+static kt_err_t
+read_hints(const json_t *body, kt_job_t *job, char why[KT_JOB_WHY])
+{
+    const json_t *size     = member(body, "file_size");
+    const json_t *metadata = member(body, "metadata");
+    const json_t *duration = metadata && json_is_object(metadata) ? member(metadata, "duration") : NULL;
+    const char   *problem  = NULL;
+    if (size && (!json_is_integer(size) || json_integer_value(size) < 0))
+        problem = "file_size must be a whole number of bytes, not negative";
+    else if (metadata && !json_is_object(metadata))
+        problem = "metadata must be an object";
+    else if (duration && (!json_is_number(duration) || !(json_number_value(duration) >= 0)))
+        problem = "metadata.duration must be a number of seconds, not negative";
+    else if (member(body, "timestamp") && !json_is_string(member(body, "timestamp")))
+        problem = "timestamp must be a string";
+    if (problem) {
+        snprintf(why, KT_JOB_WHY, "%s", problem);
+        return KT_EMESSAGE;
+    }
+    job->declared_bytes      = size ? (uint64_t)json_integer_value(size) : 0;
+    job->declared_duration_s = duration ? json_number_value(duration) : 0;
+    return KT_OK;
+}
+
+// SHA-256 of the body as it is: keys sorted and blanks gone, so that two ways of writing the same message are one.
+static kt_err_t
+digest_body(const json_t *body, kt_digest_t *out)
+{
+    char *text = json_dumps(body, JSON_SORT_KEYS | JSON_COMPACT);
+    if (!text)
+        return KT_ENOMEM;
+    kt_digest_of(text, strlen(text), out);
+    free(text);
+    return KT_OK;
+}
+
+// A message without an id gets one from the whole body, unknown members included. Whether the same id comes with
+// another body is asked without the timestamp: a producer that sends a message again may well stamp it anew.
+static kt_err_t
+identify(json_t *body, kt_job_t *job)
+{
+    kt_digest_t whole;
+    kt_err_t    err = *job->message_id ? KT_OK : digest_body(body, &whole);
+    if (err)
+        return err;
+    if (!*job->message_id)
+        kt_digest_uuid(&whole, job->message_id);
+    (void)json_object_del(body, "timestamp");
+    return digest_body(body, &job->body_digest);
+}
+
+kt_err_t
+kt_job_parse(const char *text, size_t length, kt_job_t *out, char why[KT_JOB_WHY])
+{
+    json_t  *body;
+    kt_job_t job = {0};
+    kt_err_t err = kt_json_parse(text, length, KT_JOB_MAX_BYTES, &body, why);
+    if (err)
+        return err;
+    err = read_texts(body, &job, why);
+    if (!err)
+        err = read_priority(body, &job.priority, why);
+    if (!err)
+        err = read_options(body, &job.options, why);
+    if (!err)
+        err = read_hints(body, &job, why);
+    if (!err && identify(body, &job)) {
+        err = KT_ENOMEM;
+        snprintf(why, KT_JOB_WHY, "%s", kt_err_text(err));
+    }
+    kt_json_free(&body);
+    if (!err)
+        *out = job;
+    return err;
+}
+
+static bool
+set_text(json_t *object, const char *name, const char *text)
+{
+    return !*text || kt_json_set(object, name, kt_json_text(text));
+}
+
+static json_t *
+options_object(uint32_t options)
+{
+    json_t *object = kt_json_object();
+    bool    good   = object;
+    for (unsigned i = 0; good && i < N_OPTIONS; i++)
+        good = kt_json_set(object, OPTIONS[i].member, kt_json_bool(options & OPTIONS[i].bit));
+    if (!good)
+        kt_json_free(&object);
+    return object;
+}
+
+static json_t *
+metadata_object(double duration_s)
+{
+    json_t *object = kt_json_object();
+    if (object && !kt_json_set(object, "duration", kt_json_real(duration_s)))
+        kt_json_free(&object);
+    return object;
+}
+
+void
+kt_job_write(const kt_job_t *job, kt_buf_t *out)
+{
+    json_t *body = kt_json_object();
+    bool good = body && set_text(body, "message_id", job->message_id) && set_text(body, "file_path", job->file_path) &&
+                set_text(body, "media_id", job->media_id) && set_text(body, "file_format", job->declared_format);
+    if (good && job->declared_bytes)
+        good = kt_json_set(body, "file_size", kt_json_int((int64_t)job->declared_bytes));
+    if (good && job->declared_duration_s > 0)
+        good = kt_json_set(body, "metadata", metadata_object(job->declared_duration_s));
+    good = good && kt_json_set(body, "analysis_options", options_object(job->options)) &&
+           kt_json_set(body, "priority", kt_json_text(kt_priority_name(job->priority)));
+    if (good)
+        kt_json_write(body, out);
+    else if (!out->err)
+        out->err = KT_ENOMEM;
+    kt_json_free(&body);
+}

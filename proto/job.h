@@ -1,0 +1,54 @@
+// kt_job -- the input message, as it arrives (AMQP, HTTP, the command line) and as it stands in the ledger: field for
+// field the specification's. Declared format, size and duration are hints; the file decides.
+#pragma once
+
+#include "common/digest.h"
+#include "common/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    KT_JOB_MAX_BYTES = 256 << 10,  // of one input message
+    KT_JOB_ID_BYTES  = 128,        // message_id and media_id, with NUL
+    KT_JOB_PATH      = 4096,
+    KT_JOB_WHY       = 256,
+};
+
+typedef enum kt_priority { KT_PRIORITY_LOW, KT_PRIORITY_NORMAL, KT_PRIORITY_HIGH } kt_priority_t;
+
+// analysis_options: what to extract; a missing option is true. Bits of kt_job_t.options.
+typedef enum kt_option {
+    KT_OPTION_SPECTRAL   = 1 << 0,
+    KT_OPTION_MIR        = 1 << 1,
+    KT_OPTION_PERCEPTUAL = 1 << 2,
+    KT_OPTION_SIMILARITY = 1 << 3,
+    KT_OPTION_QUALITY    = 1 << 4,
+    KT_OPTION_ALL        = (1 << 5) - 1,
+} kt_option_t;
+
+typedef struct kt_job {
+    char          message_id[KT_JOB_ID_BYTES];
+    char          media_id[KT_JOB_ID_BYTES];  // "" when absent
+    char          file_path[KT_JOB_PATH];
+    kt_priority_t priority;
+    uint32_t      options;              // kt_option_t bits
+    uint64_t      declared_bytes;       // file_size; 0 unknown
+    double        declared_duration_s;  // metadata.duration; 0 unknown
+    char          declared_format[32];  // file_format
+    kt_digest_t   body_digest;          // of the canonical body: tells a repeated message from a clash
+} kt_job_t;
+
+// text: one JSON object. A missing message_id is made from the digest of the body (so that a repeated message stays one
+// job); unknown members are ignored; a member of the wrong type or over its bound is KT_EMESSAGE with a sentence in
+// why.
+KT_MUST_USE kt_err_t kt_job_parse(const char *text, size_t length, kt_job_t *out, char why[KT_JOB_WHY]);
+// The input message of a job, for the command line and for tests.
+typedef struct kt_buf kt_buf_t;
+void                  kt_job_write(const kt_job_t *job, kt_buf_t *out);
+
+const char *kt_priority_name(kt_priority_t priority);  // "low", "normal", "high"
+bool        kt_priority_find(const char *name, kt_priority_t *out);
+// "spectral,mir" -> bits. KT_EINVAL.
+KT_MUST_USE kt_err_t kt_options_parse(const char *list, uint32_t *out);

@@ -1,0 +1,168 @@
+// ledger_bench -- how many jobs a second a ledger takes in, claims and stores, in groups as the actor makes them.
+//
+//   ledger_bench sqlite:/var/tmp/bench.sqlite 100000 1024     ledger, jobs, bytes of a document
+//   ledger_bench memory: 1000000 64
+//
+// Each phase is a row: jobs a second, time outside the ledger left out; `overall` counts a job once for all three. The
+// ledger must be new; it is audited at the end, and its file left for whoever wants to look at it.
+#include "common/clock.h"
+#include "common/text.h"
+#include "coordinator/ledger.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { GROUP = 512, BODY_BYTES = 500 };
+
+typedef struct bench {
+    int64_t       spent_us;  // within the ledger, in this phase
+    kt_ledger_t  *ledger;
+    kt_lease_t    lease;
+    char         *document;
+    size_t        document_bytes;
+    char          body[BODY_BYTES + 1];
+    kt_job_t      job[GROUP];
+    kt_new_job_t  row[GROUP];
+    kt_inserted_t inserted[GROUP];
+    uint64_t      numbers[GROUP];
+    kt_claimed_t  claimed[GROUP];
+    kt_result_t   results[GROUP];
+    kt_stored_t   stored[GROUP];
+} bench_t;
+
+static void
+stop_on(kt_err_t err, const char *what)
+{
+    if (!err)
+        return;
+    fprintf(stderr, "ledger_bench: %s: %s: %s\n", kt_err_name(err), what, kt_err_text(err));
+    exit(1);
+}
+
+// message_ids as they come in practice: in no order.
+static void
+make_job(bench_t *self, size_t i, uint64_t number)
+{
+    kt_digest_t digest;
+    kt_digest_of(&number, sizeof number, &digest);
+    kt_digest_uuid(&digest, self->job[i].message_id);
+    snprintf(self->job[i].file_path, sizeof self->job[i].file_path, "/srv/music/artist/album/%08" PRIu64 ".flac",
+             number);
+    self->job[i].priority    = KT_PRIORITY_NORMAL;
+    self->job[i].body_digest = digest;
+    self->row[i] = (kt_new_job_t){.job = &self->job[i], .body = self->body, .body_bytes = BODY_BYTES, .wall_ms = 1};
+}
+
+static void
+insert(bench_t *self, uint64_t first, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        make_job(self, i, first + i);
+    self->spent_us -= kt_clock_us();
+    stop_on(self->ledger->ops->insert_jobs(self->ledger, self->row, n, self->inserted, self->numbers), "insert");
+    self->spent_us += kt_clock_us();
+}
+
+static void
+claim(bench_t *self, uint64_t first, size_t n)
+{
+    size_t got = 0;
+    (void)first;
+    self->spent_us -= kt_clock_us();
+    stop_on(self->ledger->ops->claim(self->ledger, &self->lease, n, 2, self->claimed, &got), "claim");
+    self->spent_us += kt_clock_us();
+    stop_on(got == n ? KT_OK : KT_ESTATE, "claim");
+    for (size_t i = 0; i < n; i++)
+        free(self->claimed[i].body);
+}
+
+static void
+store(bench_t *self, uint64_t first, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        self->results[i] = (kt_result_t){.id             = {first + i, 1},
+                                         .attempt        = 1,
+                                         .node_name      = "node-a",
+                                         .document       = self->document,
+                                         .document_bytes = self->document_bytes,
+                                         .processing_us  = 1000,
+                                         .wall_ms        = 3,
+                                         .n_stages       = 2,
+                                         .stages         = {{"decode", 400}, {"spectral", 600}}};
+    self->spent_us -= kt_clock_us();
+    stop_on(self->ledger->ops->store(self->ledger, self->results, n, self->stored), "store");
+    self->spent_us += kt_clock_us();
+    for (size_t i = 0; i < n; i++)
+        stop_on(self->stored[i] == KT_STORED_NEW ? KT_OK : KT_ESTATE, "store");
+}
+
+static double
+phase(bench_t *self, const char *name, void (*work)(bench_t *, uint64_t, size_t), uint64_t jobs)
+{
+    self->spent_us = 0;
+    for (uint64_t first = 1; first <= jobs; first += GROUP)
+        work(self, first, jobs - first + 1 < GROUP ? (size_t)(jobs - first + 1) : GROUP);
+    double seconds = (double)self->spent_us * 1e-6;
+    printf("%-8s %10.0f jobs/s\n", name, (double)jobs / seconds);
+    return seconds;
+}
+
+static void
+tell(void *context, kt_run_id_t id, const char *finding)
+{
+    ++*(size_t *)context;
+    printf("job %" PRIu64 ": %s\n", id.job, finding);
+}
+
+static void
+audit(bench_t *self, uint64_t jobs)
+{
+    size_t   findings = 0;
+    uint64_t rows     = 0;
+    int64_t  start_us = kt_clock_us();
+    stop_on(self->ledger->ops->audit(self->ledger, tell, &findings, &rows), "audit");
+    printf("%-8s %10.0f rows/s, %zu findings\n", "audit", (double)rows / ((double)(kt_clock_us() - start_us) * 1e-6),
+           findings);
+    stop_on(findings || rows < jobs ? KT_ESTATE : KT_OK, "audit");
+}
+
+static kt_err_t
+open_ledger(bench_t *self, const char *url)
+{
+    char          why[KT_LEDGER_WHY] = "";
+    kt_settings_t settings           = {.database_url = url, .state_dir = ""};
+    kt_err_t      err                = kt_ledger_open(&self->ledger, &settings, true, why);
+    if (err)
+        fprintf(stderr, "ledger_bench: %s: %s\n", kt_err_name(err), why);
+    return err;
+}
+
+int
+main(int argc, char **argv)
+{
+    int64_t  jobs = 0, bytes = 0;
+    bench_t *self = calloc(1, sizeof *self);
+    if (argc != 4 || !self || kt_text_to_i64(argv[2], 1, INT64_MAX / 2, &jobs) ||
+        kt_text_to_i64(argv[3], 0, 16 << 20, &bytes)) {
+        fprintf(stderr, "usage: ledger_bench sqlite:PATH|memory: JOBS DOCUMENT_BYTES\n");
+        return 2;
+    }
+    if (open_ledger(self, argv[1]))
+        return 1;
+    memset(self->body, 'b', BODY_BYTES);
+    self->document_bytes = (size_t)bytes;
+    self->document       = malloc(self->document_bytes + 1);
+    stop_on(self->document ? KT_OK : KT_ENOMEM, "document");
+    memset(self->document, 'd', self->document_bytes);
+    stop_on(self->ledger->ops->lease_open(self->ledger, "bench", 3600 * 1000, &self->lease), "lease");
+    double seconds = phase(self, "insert", insert, (uint64_t)jobs) + phase(self, "claim", claim, (uint64_t)jobs) +
+                     phase(self, "store", store, (uint64_t)jobs);
+    printf("%-8s %10.0f jobs/s\n", "overall", (double)jobs / seconds);
+    audit(self, (uint64_t)jobs);
+    kt_ledger_close(&self->ledger);
+    free(self->document);
+    free(self);
+    return 0;
+}

@@ -1,0 +1,215 @@
+#!/usr/bin/env python3
+"""`kithara run` on real files with real processes: kills, faults, bad files, determinism."""
+import json
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import media  # noqa: E402
+from harness import KITHARA, children, clip, environment, expect, kithara, main, test, until  # noqa: E402
+
+FORMATS = ("ogg", "mp3", "flac", "wav", "m4a", "opus")
+_clips = {}
+
+
+def music(folder, count=12, seconds=8):
+    """A folder of short clips of real tracks, in all the formats. Made once, linked where they are wanted."""
+    if not _clips:
+        home = pathlib.Path(media.BUILD) / "test-clips"
+        home.mkdir(parents=True, exist_ok=True)
+        for i, track in enumerate(media.tracks(12)):
+            for suffix in FORMATS:
+                path = home / f"{i:02d} {track.stem}.{suffix}"
+                if not path.exists():
+                    clip(track, path.with_name("part." + suffix), seconds)
+                    path.with_name("part." + suffix).rename(path)
+                _clips[len(_clips)] = path
+    target = folder / "music"
+    target.mkdir()
+    for i in range(count):
+        path = _clips[i % len(_clips)]
+        os.symlink(path, target / f"{i:03d} {path.name}")
+    return target
+
+
+def documents(path):
+    return {os.path.basename(d["file_path"]): d for d in map(json.loads, path.read_text(encoding="utf-8").splitlines())}
+
+
+def features_text(document):
+    """What must not depend on anything but the file: everything but ids, times and the path."""
+    kept = {k: v for k, v in document.items() if k not in ("message_id", "timestamp", "processing_time", "file_path")}
+    return json.dumps(kept, sort_keys=False)
+
+
+def audit(folder, music_folder):
+    result = kithara(folder, "audit", "--run", music_folder)
+    expect(result.returncode == 0, f"audit: {result.stdout}{result.stderr}")
+
+
+def start_run(folder, music_folder, *arguments, **settings):
+    return subprocess.Popen([KITHARA, "run", str(music_folder), *arguments], env=environment(folder, **settings),
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish(process, timeout=180):
+    out, err = process.communicate(timeout=timeout)
+    return process.returncode, out, err
+
+
+def child(process, name):
+    return until(lambda: children(process.pid, name), 20, f"{name} is running")[0]
+
+
+def stored(folder):
+    """Results in the run's ledger at this moment."""
+    import sqlite3
+    found = list((folder / "state").glob("runs/*/ledger.sqlite"))
+    if not found:
+        return 0
+    try:
+        with sqlite3.connect(f"file:{found[0]}?mode=ro", uri=True, timeout=5) as db:
+            return db.execute("select count(*) from results").fetchone()[0]
+    except sqlite3.Error:
+        return 0
+
+
+def expect_all_once(folder, music_folder, out_path, count):
+    lines = out_path.read_text(encoding="utf-8").splitlines()
+    expect(len(lines) == count, f"{len(lines)} results of {count} files")
+    expect(len(documents(out_path)) == count, "a file has two results")
+    expect(all(d["success"] for d in documents(out_path).values()), "an innocent file failed")
+    audit(folder, music_folder)
+
+
+@test
+def a_folder_of_real_music_is_analysed_whole(folder):
+    source = music(folder, 12)
+    result = kithara(folder, "run", source, "--out", folder / "out.jsonl")
+    expect(result.returncode == 0, result.stderr)
+    expect_all_once(folder, source, folder / "out.jsonl", 12)
+    expect("12 files, 12 analysed, 0 failed" in result.stderr, result.stderr)
+    for name, document in documents(folder / "out.jsonl").items():
+        spectral = document["features"]["spectral"]
+        expect(100 < spectral["spectral_centroid"] < 8000 and len(spectral["mfcc"]) == 13, f"{name}: {spectral}")
+
+
+@test
+def a_killed_node_costs_no_file(folder):
+    source = music(folder, 60)
+    process = start_run(folder, source, "--out", str(folder / "out.jsonl"))
+    until(lambda: stored(folder) >= 5, 60, "five results")
+    os.kill(child(process, "kithara-node"), signal.SIGKILL)
+    code, _, err = finish(process)
+    expect(code == 0, err)
+    expect_all_once(folder, source, folder / "out.jsonl", 60)
+
+
+@test
+def a_killed_coordinator_costs_no_file(folder):
+    source = music(folder, 60)
+    process = start_run(folder, source, "--out", str(folder / "out.jsonl"))
+    until(lambda: stored(folder) >= 5, 60, "five results")
+    os.kill(child(process, "kithara-coordinator"), signal.SIGKILL)
+    code, _, err = finish(process)
+    expect(code == 0, err)
+    expect_all_once(folder, source, folder / "out.jsonl", 60)
+
+
+@test
+def a_run_that_was_killed_whole_goes_on_where_it_was(folder):
+    source = music(folder, 60)
+    process = start_run(folder, source)
+    until(lambda: stored(folder) >= 10, 60, "ten results")
+    victims = [child(process, "kithara-node"), child(process, "kithara-coordinator"), process.pid]
+    for pid in victims:
+        os.kill(pid, signal.SIGKILL)
+    finish(process)
+    before = stored(folder)
+    result = kithara(folder, "run", source, "--out", folder / "out.jsonl")
+    expect(result.returncode == 0, result.stderr)
+    expect("interrupted" in result.stderr, result.stderr)
+    expect_all_once(folder, source, folder / "out.jsonl", 60)
+    expect(stored(folder) == 60 and before >= 10, f"{before} before, {stored(folder)} after")
+
+
+@test
+def random_kills_lose_and_double_nothing(folder):
+    source, rng = music(folder, 72), random.Random(7)
+    process = start_run(folder, source, "--out", str(folder / "out.jsonl"))
+    for kill in range(4):
+        until(lambda: stored(folder) >= 6 * (kill + 1) or process.poll() is not None, 60, "some more results")
+        name = rng.choice(("kithara-node", "kithara-coordinator"))
+        if process.poll() is None and (found := children(process.pid, name)):
+            os.kill(found[0], signal.SIGKILL)
+    code, _, err = finish(process)
+    expect(code == 0, err)
+    expect_all_once(folder, source, folder / "out.jsonl", 72)
+
+
+@test
+def a_crash_of_our_own_code_fails_one_file_alone(folder):
+    source = music(folder, 24)
+    victim = sorted(os.listdir(source))[7]
+    result = kithara(folder, "run", source, "--out", folder / "out.jsonl", ANALYZER_TEST_FAULT=f"crash:{victim}")
+    expect(result.returncode == 1, result.stderr)
+    found = documents(folder / "out.jsonl")
+    failed = [name for name, d in found.items() if not d["success"]]
+    expect(len(found) == 24 and failed == [victim], f"failed: {failed}")
+    expect(found[victim]["error"]["code"] == "ECRASH", str(found[victim]["error"]))
+    audit(folder, source)
+
+
+@test
+def workers_batches_and_order_change_no_byte_of_the_features(folder):
+    source = music(folder, 18)
+    texts = []
+    for turn, (workers, batch) in enumerate(((1, 1), (4, 10), (2, 3))):
+        out = folder / f"out{turn}.jsonl"
+        result = kithara(folder, "run", source, "--fresh", "--workers", workers, "--out", out, ANALYZER_BATCH_SIZE=batch)
+        expect(result.returncode == 0, result.stderr)
+        texts.append({name: features_text(d) for name, d in documents(out).items()})
+    reverse = sorted((str(p) for p in source.iterdir()), reverse=True)
+    alone = kithara(folder, "analyze", "--jsonl", *reverse)
+    texts.append({os.path.basename(d["file_path"]): features_text(d) for d in map(json.loads, alone.stdout.splitlines())})
+    for other in texts[1:]:
+        expect(other.keys() == texts[0].keys(), "not the same files")
+        for name, text in texts[0].items():
+            expect(text == other[name], f"{name} differs:\n{text}\n{other[name]}")
+
+
+@test
+def the_first_ctrl_c_drains_and_the_same_command_goes_on(folder):
+    source = music(folder, 72)
+    process = start_run(folder, source)
+    until(lambda: stored(folder) >= 5, 60, "five results")
+    process.send_signal(signal.SIGINT)
+    code, _, err = finish(process, 60)
+    expect(code == 1 and "goes on where this ended" in err, err)
+    middle = stored(folder)
+    expect(5 <= middle < 72, f"{middle} results")
+    result = kithara(folder, "run", source, "--out", folder / "out.jsonl")
+    expect(result.returncode == 0, result.stderr)
+    expect_all_once(folder, source, folder / "out.jsonl", 72)
+
+
+@test
+def the_second_ctrl_c_stops_at_once(folder):
+    source = music(folder, 24)
+    process = start_run(folder, source, ANALYZER_TEST_FAULT="hang:00", ANALYZER_FILE_DEADLINE=600)
+    child(process, "kithara-node")
+    until(lambda: stored(folder) >= 1 or process.poll() is not None, 60, "a result")
+    process.send_signal(signal.SIGINT)
+    until(lambda: True, 1, "")
+    process.send_signal(signal.SIGINT)
+    code, _, err = finish(process, 30)
+    expect(code == 1, err)
+    expect(not children(os.getpid(), "kithara-node"), "a node was left behind")
+
+
+if __name__ == "__main__":
+    main()

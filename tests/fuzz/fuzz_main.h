@@ -1,0 +1,61 @@
+// A small driver for compilers without libFuzzer: `PROGRAM [runs [seed]]` changes seeds of valid input at random places
+// and gives them to LLVMFuzzerTestOneInput. With -fsanitize=fuzzer (KT_LIBFUZZER defined) libFuzzer brings its own
+// main.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
+
+#ifndef KT_LIBFUZZER
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// One valid input in fresh memory of just its size; *length tells it.
+static uint8_t *fuzz_seed(unsigned number, size_t *length);
+
+static uint64_t
+fuzz_random(uint64_t *state)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return *state;
+}
+
+static size_t
+fuzz_change(uint8_t *bytes, size_t length, uint64_t *state)
+{
+    for (uint64_t n = 1 + fuzz_random(state) % 4; n && length; n--) {
+        size_t at = fuzz_random(state) % length;
+        switch (fuzz_random(state) % 4) {
+        case 0: bytes[at] ^= (uint8_t)(1u << fuzz_random(state) % 8); break;
+        case 1: bytes[at] = (uint8_t)fuzz_random(state); break;
+        case 2: length = at; break;
+        default: memmove(bytes + at, bytes + length / 2, length - (at > length / 2 ? at : length / 2)); break;
+        }
+    }
+    return length;
+}
+
+int
+main(int argc, char **argv)
+{
+    unsigned long runs  = argc > 1 ? strtoul(argv[1], NULL, 10) : 100000;
+    uint64_t      state = argc > 2 ? strtoull(argv[2], NULL, 10) | 1 : 1;
+    for (unsigned long i = 0; i < runs; i++) {
+        size_t   length;
+        uint8_t *seed  = fuzz_seed((unsigned)fuzz_random(&state), &length);
+        length         = fuzz_change(seed, length, &state);
+        uint8_t *exact = malloc(length ? length : 1);
+        memcpy(exact, seed, length);
+        LLVMFuzzerTestOneInput(exact, length);
+        free(exact);
+        free(seed);
+    }
+    printf("%lu inputs, none crashed\n", runs);
+    return 0;
+}
+#endif

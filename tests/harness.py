@@ -1,0 +1,87 @@
+"""A few lines of test runner for tests that start processes: named by what holds, closing with 'N passed, N failed'."""
+import os
+import pathlib
+import subprocess
+import sys
+import time
+import traceback
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+BIN = pathlib.Path(os.environ.get("KITHARA_BIN", ROOT / "build/bin"))
+KITHARA = str(BIN / "kithara")
+TESTS = []
+
+
+def test(function):
+    """Registers a test: a function of one argument, a fresh temporary folder."""
+    TESTS.append(function)
+    return function
+
+
+def expect(condition, sentence):
+    if not condition:
+        raise AssertionError(sentence)
+
+
+def environment(folder, **settings):
+    """Ours, with a state folder of the test's own and none of the user's settings."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("ANALYZER_", "DATABASE_", "AMQP_", "REDIS_"))}
+    return {**kept, "ANALYZER_STATE_DIR": str(folder / "state"), **{k: str(v) for k, v in settings.items()}}
+
+
+def kithara(folder, *arguments, timeout=120, **settings):
+    """Runs the command line to its end; the result has returncode, stdout, stderr (text)."""
+    return subprocess.run([KITHARA, *map(str, arguments)], env=environment(folder, **settings), timeout=timeout,
+                          capture_output=True, text=True, errors="surrogateescape")
+
+
+def until(condition, seconds, sentence):
+    """Polls, with a deadline: for what another process does and does not tell us."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        expect(time.monotonic() < deadline, f"not within {seconds} s: {sentence}")
+        time.sleep(0.02)  # the poll's step, not a wait for luck: the deadline decides
+    return value
+
+
+def children(pid, name=None):
+    """Process ids of the direct children of pid, of that program name."""
+    found = []
+    for task in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in task.read_text().split():
+            try:
+                command = pathlib.Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")[0].decode()
+            except OSError:
+                continue
+            if name is None or os.path.basename(command) == name:
+                found.append(int(child))
+    return found
+
+
+def clip(source, target, seconds=8, start=20):
+    """A short piece of a real track; the extension of the target decides the codec."""
+    subprocess.run(["ffmpeg", "-v", "error", "-nostdin", "-y", "-ss", str(start), "-t", str(seconds), "-i", str(source), "-vn",
+                    "-bitexact", str(target)], check=True)
+    return target
+
+
+def main():
+    import tempfile
+    wanted = sys.argv[1:]
+    passed = failed = 0
+    for function in TESTS:
+        if wanted and not any(w in function.__name__ for w in wanted):
+            continue
+        began = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="kithara-test-") as folder:
+            try:
+                function(pathlib.Path(folder))
+                passed += 1
+                print(f"ok      {function.__name__} ({time.monotonic() - began:.1f} s)", flush=True)
+            except Exception as error:  # a test may fail in any way
+                failed += 1
+                print(f"FAILED  {function.__name__}: {error}", flush=True)
+                if not isinstance(error, AssertionError):
+                    traceback.print_exc()
+    print(f"{passed} passed, {failed} failed")
+    sys.exit(1 if failed else 0)

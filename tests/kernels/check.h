@@ -1,0 +1,41 @@
+// What the files of kernel_check share.
+#pragma once
+
+#include "kernels/ops.h"
+#include "kernels/plan.h"
+
+typedef enum tolerance {
+#define KT_TOLERANCE(what, limit, why) TOLERANCE_##what,
+#include "tests/kernels/tolerances.def"
+#undef KT_TOLERANCE
+    TOLERANCES
+} tolerance_t;
+
+// A stream of samples as the kernels see it: half a frame of zeros at both ends. Ends the program if memory is out.
+typedef struct input {
+    float    *pcm;
+    kt_span_t span;
+} input_t;
+typedef enum signal_kind { NOISE, CHORD, IMPULSE, CONSTANT, SILENCE, QUIET, SIGNALS } signal_kind_t;
+extern const char *const signal_names[SIGNALS];
+
+input_t make_input(const kt_plan_t *plan, signal_kind_t kind, size_t frames);
+void    free_input(input_t *self);
+
+// Memory between two guard bands; guard_ok is false once anything outside was written.
+typedef struct guarded {
+    float *values;
+    size_t count;
+} guarded_t;
+guarded_t guard_new(size_t count);
+bool      guard_ok(const guarded_t *self);
+void      guard_free(guarded_t *self);
+
+void *scratch_new(const kt_cpu_ops_t *ops, const kt_plan_t *plan);  // ends the program if memory is out
+
+// One line a failure, counted. Returns its condition.
+bool check(bool holds, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+void check_rows(const kt_cpu_ops_t *ops);   // check_rows.c: first pass, second pass, rows of a segment
+void check_edges(const kt_cpu_ops_t *ops);  // check_edges.c: grouping, NaN and Inf
+void bench(const char *isa);                // check_bench.c: NULL for every instruction set

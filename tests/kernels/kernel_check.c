@@ -1,0 +1,58 @@
+// kernel_check --check | --bench [ISA] -- proves each fast kernel equal to its reference within tolerances.def, or
+// measures both. Closes with one line; exit 1 if anything failed, 2 for bad usage.
+#include "tests/kernels/check.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static unsigned passed, failed;
+
+bool
+check(bool holds, const char *format, ...)
+{
+    if (holds) {
+        passed++;
+        return true;
+    }
+    failed++;
+    va_list args;
+    va_start(args, format);
+    printf("FAILED ");
+    vprintf(format, args);
+    printf("\n");
+    va_end(args);
+    return false;
+}
+
+static int
+run_checks(void)
+{
+    static const char *const names[] = {"base", "avx2", "avx512"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const kt_cpu_ops_t *ops = kt_cpu_ops(names[i]);
+        if (!ops) {
+            printf("%s: not on this processor\n", names[i]);
+            continue;
+        }
+        const unsigned before = passed;
+        check_rows(ops);
+        check_edges(ops);
+        printf("%s: %u checks hold\n", names[i], passed - before);
+    }
+    printf("%u passed, %u failed\n", passed, failed);
+    return failed ? 1 : 0;
+}
+
+int
+main(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "--check") == 0)
+        return run_checks();
+    if ((argc == 2 || argc == 3) && strcmp(argv[1], "--bench") == 0) {
+        bench(argc == 3 ? argv[2] : NULL);
+        return 0;
+    }
+    fprintf(stderr, "usage: kernel_check --check | --bench [ref|base|avx2|avx512]\n");
+    return 2;
+}

@@ -1,0 +1,288 @@
+// The world of one seed: its profile, its files, the queue of what happens next, and what must be true at the end.
+#include "tests/sim/sim.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+uint32_t
+sim_random(sim_t *sim, uint32_t below)
+{
+    sim->random += UINT64_C(0x9e3779b97f4a7c15);  // splitmix64 (Steele, Lea, Flood: Fast splittable generators, 2014)
+    uint64_t mixed = sim->random;
+    mixed          = (mixed ^ (mixed >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    mixed          = (mixed ^ (mixed >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return below ? (uint32_t)((mixed ^ (mixed >> 31)) >> 32) % below : 0;
+}
+
+bool
+sim_chance(sim_t *sim, uint32_t per_mille)
+{
+    return sim_random(sim, 1000) < per_mille;
+}
+
+void
+sim_fail(sim_t *sim, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(sim->why, sizeof sim->why, format, arguments);
+    va_end(arguments);
+    longjmp(sim->failed, 1);
+}
+
+sim_file_t *
+sim_file(sim_t *sim, kt_run_id_t id)
+{
+    return &sim->files[id.job <= SIM_FILES ? id.job : 0];
+}
+
+bool
+sim_innocent(const sim_file_t *file)
+{
+    return file->kind <= SIM_FLAKY;
+}
+
+// The queue: a binary heap by time, then by order of coming.
+
+static bool
+earlier(const sim_event_t *a, const sim_event_t *b)
+{
+    return a->at_ms != b->at_ms ? a->at_ms < b->at_ms : a->order < b->order;
+}
+
+void
+sim_push(sim_t *sim, sim_event_t event)
+{
+    if (sim->n_queue == sim->queue_capacity) {
+        sim->queue_capacity = sim->queue_capacity ? 2 * sim->queue_capacity : 256;
+        sim->queue          = realloc(sim->queue, sim->queue_capacity * sizeof *sim->queue);
+    }
+    event.order  = ++sim->order;
+    size_t place = sim->n_queue++;
+    for (; place && earlier(&event, &sim->queue[(place - 1) / 2]); place = (place - 1) / 2)
+        sim->queue[place] = sim->queue[(place - 1) / 2];
+    sim->queue[place] = event;
+}
+
+static sim_event_t
+pop(sim_t *sim)
+{
+    sim_event_t first = sim->queue[0], last = sim->queue[--sim->n_queue];
+    size_t      place = 0;
+    for (size_t child; (child = 2 * place + 1) < sim->n_queue; place = child) {
+        if (child + 1 < sim->n_queue && earlier(&sim->queue[child + 1], &sim->queue[child]))
+            child++;
+        if (!earlier(&sim->queue[child], &last))
+            break;
+        sim->queue[place] = sim->queue[child];
+    }
+    sim->queue[place] = last;
+    return first;
+}
+
+// The profile: some seeds are harsh, some have a perfect network, so that each rule is seen alone and with all others.
+
+static void
+make_files(sim_t *sim)
+{
+    sim->n_files = 20 + (int)sim_random(sim, SIM_FILES - 20);
+    for (int i = 1; i <= sim->n_files; i++) {
+        sim_file_t *file = &sim->files[i];
+        uint32_t    draw = sim_random(sim, 100);
+        file->kind       = draw < 70   ? SIM_GOOD
+                           : draw < 78 ? SIM_SLOW
+                           : draw < 86 ? SIM_FLAKY
+                           : draw < 91 ? SIM_REJECT
+                           : draw < 94 ? SIM_POISON
+                           : draw < 95 ? SIM_KILLER
+                           : draw < 97 ? SIM_HANG
+                                       : SIM_BADDATA;
+        file->work_ms    = file->kind == SIM_SLOW ? 3000 + sim_random(sim, 5000) : 20 + sim_random(sim, 800);
+        file->flakes     = file->kind == SIM_FLAKY ? 1 : 0;
+        file->wall_ms    = sim_random(sim, 40000);
+    }
+}
+
+static void
+make(sim_t *sim)
+{
+    sim->in_order       = sim_chance(sim, 400);
+    sim->loss           = sim_chance(sim, 600) ? sim_random(sim, 150) : 0;
+    sim->repeat         = sim_chance(sim, 500) ? sim_random(sim, 150) : 0;
+    sim->jitter_ms      = sim_chance(sim, 200) ? 1200 : 5 + sim_random(sim, 60);
+    sim->latency_ms     = sim_chance(sim, 300) ? 200 : 2;
+    sim->commit_unknown = sim_chance(sim, 500) ? sim_random(sim, 60) : 0;
+    sim->n_nodes        = 1 + (int)sim_random(sim, SIM_NODES);
+    sim->opts           = (kt_sched_opts_t){.batch_size       = 1 + sim_random(sim, 8),
+                                            .max_attempts     = SIM_MAX_ATTEMPTS,
+                                            .window           = 10 + sim_random(sim, 80),
+                                            .node_silence_ms  = 2500,
+                                            .job_deadline_ms  = 15000,
+                                            .claim_idle_ms    = 1000,
+                                            .black_hole_count = 3};
+    sim->reliable       = sim->in_order && !sim->loss && !sim->repeat && sim->jitter_ms < 100;
+    make_files(sim);
+    for (int i = 0; i < sim->n_nodes; i++) {
+        sim_node_t *node = &sim->nodes[i];
+        node->index      = i;
+        node->slots      = 1 + sim_random(sim, 4);
+        node->room       = node->slots + sim_random(sim, 6);
+        sim_node_start(sim, node);
+        sim_push(sim, (sim_event_t){.at_ms = sim_random(sim, 2000), .type = SIM_NODE_STEP, .node = i});
+    }
+    sim_push(sim, (sim_event_t){.at_ms = 1000, .type = SIM_FAULT});
+    sim_coordinator_start(sim);
+}
+
+// Events
+
+static void
+restart(sim_t *sim, int node)
+{
+    if (node >= 0)
+        sim_node_start(sim, &sim->nodes[node]);
+    else
+        sim_coordinator_start(sim);
+}
+
+static void
+deliver(sim_t *sim, const sim_event_t *event)
+{
+    sim_node_t *node = event->node >= 0 ? &sim->nodes[event->node] : NULL;
+    switch (event->type) {
+    case SIM_TO_COORDINATOR: sim_coordinator_take(sim, event->msg); break;
+    case SIM_TO_NODE:
+        if (node->up && node->handle == event->msg->handle)
+            sim_node_take(sim, node, event->msg);
+        break;
+    case SIM_NODE_STEP: sim_node_step(sim, node); break;
+    case SIM_TICK:
+        if (event->generation == sim->coordinator)
+            sim_coordinator_tick(sim);
+        break;
+    case SIM_ANSWER: sim_coordinator_answer(sim, event->request); break;
+    case SIM_FAULT: sim_fault(sim); break;
+    case SIM_RESTART: restart(sim, event->node); break;
+    default: break;
+    }
+}
+
+static bool
+for_coordinator(sim_event_type_t type)
+{
+    return type == SIM_TO_COORDINATOR || type == SIM_TICK || type == SIM_ANSWER;
+}
+
+static void
+one_event(sim_t *sim)
+{
+    sim_event_t event = pop(sim);
+    sim->now_ms       = event.at_ms > sim->now_ms ? event.at_ms : sim->now_ms;
+    if (for_coordinator(event.type) && sim->now_ms < sim->stopped_until_ms) {
+        event.at_ms = sim->stopped_until_ms;
+        sim_push(sim, event);
+    } else if (event.type == SIM_REQUEST) {
+        sim_request_run(sim, &event);
+    } else {
+        deliver(sim, &event);
+        free(event.msg);
+        free(event.request);
+    }
+}
+
+// The end
+
+static bool
+all_done(sim_t *sim)
+{
+    kt_sched_view_t view;
+    for (int i = 1; i <= sim->n_files; i++)
+        if (sim->files[i].state <= SIM_CLAIMED)
+            return false;
+    for (int i = 0; i < sim->n_nodes; i++)
+        if (sim->nodes[i].n_items)
+            return false;
+    if (sim->dead)
+        return false;
+    kt_sched_view(sim->sched, &view);
+    return view.ready + view.sent + view.running + view.storing == 0;
+}
+
+static void
+say_what_is_left(sim_t *sim)
+{
+    for (int i = 1; i <= sim->n_files; i++)
+        if (sim->files[i].state <= SIM_CLAIMED)
+            sim_fail(sim, "file %d of kind %d is not done: state %d, %u blames, %u crashes", i, sim->files[i].kind,
+                     sim->files[i].state, sim->files[i].blames, sim->files[i].crashes);
+    for (int i = 0; i < sim->n_nodes; i++)
+        if (sim->nodes[i].n_items)
+            sim_fail(sim, "node %d still has file %llu in hand, state %d", i,
+                     (unsigned long long)sim->nodes[i].items[0].id.job, sim->nodes[i].items[0].state);
+    sim_fail(sim, "the scheduler still has jobs");
+}
+
+static void
+check_outcomes(sim_t *sim)
+{
+    for (int i = 1; i <= sim->n_files; i++) {
+        const sim_file_t *file = &sim->files[i];
+        bool              fits = file->state == SIM_CANCELLED || (file->state == SIM_DONE) == sim_innocent(file);
+        if (!fits)
+            sim_fail(sim, "file %d of kind %d ended in state %d", i, file->kind, file->state);
+        if (file->results != (file->state != SIM_CANCELLED) && file->state != SIM_CANCELLED)
+            sim_fail(sim, "file %d has %u outcomes", i, file->results);
+    }
+}
+
+static void
+live(sim_t *sim)
+{
+    bool healed = false;
+    make(sim);
+    while (sim->now_ms < SIM_END_MS) {
+        one_event(sim);
+        if (!healed && sim->now_ms >= SIM_CALM_AT_MS && !sim->dead) {
+            healed = true;
+            sim_heal(sim);
+        }
+        if (healed && all_done(sim))
+            break;
+    }
+    if (!all_done(sim))
+        say_what_is_left(sim);
+    check_outcomes(sim);
+    sim_coordinator_die(sim);
+    if (sim->tags)
+        sim_fail(sim, "%zu tags were never dropped", sim->tags);
+}
+
+static void
+fini(sim_t *sim)
+{
+    sim_coordinator_bury(sim);
+    kt_actions_fini(&sim->actions);
+    for (size_t i = 0; i < sim->n_queue; i++) {
+        free(sim->queue[i].msg);
+        free(sim->queue[i].request);
+    }
+    free(sim->queue);
+}
+
+bool
+sim_run(sim_t *sim, uint64_t seed, sim_mutation_t mutation)
+{
+    memset(sim, 0, sizeof *sim);
+    sim->seed     = seed;
+    sim->random   = seed * UINT64_C(0xd1342543de82ef95) + 1;
+    sim->mutation = mutation;
+    bool passed   = setjmp(sim->failed) == 0;
+    if (passed)
+        live(sim);
+    else
+        passed = false;
+    fini(sim);
+    return sim->why[0] == '\0';
+}

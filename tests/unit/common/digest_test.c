@@ -1,0 +1,93 @@
+#include "common/digest.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+// The example of FIPS 180-2, appendix B.1, and the digest of no bytes.
+static const char ABC[]   = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+static const char EMPTY[] = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+static void
+expect(const kt_digest_t *digest, const char *hex)
+{
+    char out[KT_DIGEST_HEX];
+    cr_assert_str_eq(kt_digest_hex(digest, out), hex);
+}
+
+static int
+file_of(const void *bytes, size_t length)
+{
+    int fd = memfd_create("digest", MFD_CLOEXEC);
+    cr_assert_geq(fd, 0);
+    cr_assert_eq(write(fd, bytes, length), (ssize_t)length);
+    return fd;
+}
+
+Test(digest, known_digests_come_out)
+{
+    kt_digest_t digest;
+    kt_digest_of("abc", 3, &digest);
+    expect(&digest, ABC);
+    kt_digest_of("", 0, &digest);
+    expect(&digest, EMPTY);
+}
+
+Test(digest, a_file_of_several_blocks_has_the_digest_of_its_bytes)
+{
+    size_t      length = 3 * (256 << 10) + 17;
+    char       *bytes  = malloc(length);
+    kt_digest_t of_bytes, of_file;
+    for (size_t i = 0; i < length; i++)
+        bytes[i] = (char)(i * 31);
+    int fd = file_of(bytes, length);
+    kt_digest_of(bytes, length, &of_bytes);
+    cr_assert_eq(kt_digest_of_fd(fd, &of_file), KT_OK);
+    cr_assert_eq(memcmp(&of_bytes, &of_file, sizeof of_file), 0);
+    close(fd);
+    free(bytes);
+}
+
+Test(digest, the_files_position_neither_matters_nor_moves)
+{
+    kt_digest_t digest;
+    int         fd = file_of("abc", 3);
+    cr_assert_eq(lseek(fd, 1, SEEK_SET), 1);
+    cr_assert_eq(kt_digest_of_fd(fd, &digest), KT_OK);
+    expect(&digest, ABC);
+    cr_assert_eq(lseek(fd, 0, SEEK_CUR), 1);
+    close(fd);
+}
+
+Test(digest, what_cannot_be_read_leaves_the_digest_alone)
+{
+    kt_digest_t digest = {{1, 2, 3}};
+    int         pipes[2];
+    cr_assert_eq(pipe(pipes), 0);
+    cr_assert_eq(kt_digest_of_fd(pipes[0], &digest), KT_EIO);
+    cr_assert_eq(kt_digest_of_fd(-1, &digest), KT_EIO);
+    cr_assert_eq(digest.bytes[2], 3);
+}
+
+Test(digest, a_named_uuid_is_the_digest_with_version_and_variant)
+{
+    kt_digest_t digest;
+    char        out[KT_UUID_TEXT];
+    kt_digest_of("abc", 3, &digest);
+    cr_assert_str_eq(kt_digest_uuid(&digest, out), "ba7816bf-8f01-8fea-8141-40de5dae2223");
+    memset(&digest, 0xFF, sizeof digest);
+    cr_assert_str_eq(kt_digest_uuid(&digest, out), "ffffffff-ffff-8fff-bfff-ffffffffffff");
+}
+
+Test(digest, random_uuids_are_of_version_4_and_differ)
+{
+    char a[KT_UUID_TEXT], b[KT_UUID_TEXT];
+    kt_uuid_random(a);
+    kt_uuid_random(b);
+    cr_assert_str_neq(a, b);
+    cr_assert_eq(strlen(a), 36);
+    cr_assert_eq(a[14], '4');
+    cr_assert(strchr("89ab", a[19]));
+}

@@ -1,0 +1,38 @@
+#include "common/err.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+static const kt_err_t ALL[] = {
+#define KT_ERR(name, value, verdict, text) KT_##name,
+#include "common/err.def"
+#undef KT_ERR
+};
+
+enum { COUNT = sizeof ALL / sizeof *ALL };
+
+Test(err, every_value_is_unique_and_never_positive)
+{
+    for (int i = 0; i < COUNT; i++) {
+        cr_assert_leq((int)ALL[i], 0);
+        for (int j = i + 1; j < COUNT; j++)
+            cr_assert_neq(ALL[i], ALL[j]);
+    }
+}
+
+Test(err, every_error_has_a_name_a_sentence_part_and_a_verdict)
+{
+    for (int i = 0; i < COUNT; i++) {
+        const char *text = kt_err_text(ALL[i]);
+        cr_assert_gt(strlen(kt_err_name(ALL[i])), 0);
+        cr_assert_gt(strlen(text), 0);
+        cr_assert_neq(text[strlen(text) - 1], '.');
+        cr_assert_eq(kt_err_verdict(ALL[i]) == KT_VERDICT_NONE, ALL[i] == KT_OK);
+    }
+}
+
+Test(err, an_error_of_another_version_is_worth_another_try)
+{
+    cr_assert_str_eq(kt_err_name((kt_err_t)-9999), "EUNKNOWN");
+    cr_assert_eq(kt_err_verdict((kt_err_t)-9999), KT_VERDICT_RETRY);
+}

@@ -1,0 +1,213 @@
+#include "common/buf.h"
+#include "proto/job.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static kt_job_t job;
+static char     why[KT_JOB_WHY];
+
+static kt_err_t
+parse(const char *text)
+{
+    *why = '\0';
+    return kt_job_parse(text, strlen(text), &job, why);
+}
+
+static const char *const SPECIFIED =
+    "{\"message_id\": \"uuid\", \"file_path\": \"/data/music/song.mp3\", \"media_id\": \"media_uuid\","
+    " \"file_format\": \"mp3\", \"file_size\": 8394752,"
+    " \"metadata\": {\"title\": \"Song Title\", \"artist\": \"Artist Name\", \"duration\": 240.5},"
+    " \"analysis_options\": {\"extract_spectral\": true, \"extract_mir\": true, \"extract_perceptual\": true,"
+    " \"similarity_analysis\": true, \"quality_assessment\": true},"
+    " \"priority\": \"normal\", \"timestamp\": \"2024-01-01T12:00:00Z\"}";
+
+Test(job, the_specifications_example_is_understood)
+{
+    cr_assert_eq(parse(SPECIFIED), KT_OK, "%s", why);
+    cr_assert_str_eq(job.message_id, "uuid");
+    cr_assert_str_eq(job.media_id, "media_uuid");
+    cr_assert_str_eq(job.file_path, "/data/music/song.mp3");
+    cr_assert_str_eq(job.declared_format, "mp3");
+    cr_assert_eq(job.declared_bytes, 8394752);
+    cr_assert_float_eq(job.declared_duration_s, 240.5, 0);
+    cr_assert_eq(job.options, KT_OPTION_ALL);
+    cr_assert_eq(job.priority, KT_PRIORITY_NORMAL);
+}
+
+Test(job, a_path_alone_is_a_job)
+{
+    cr_assert_eq(parse("{\"file_path\":\"a.mp3\"}"), KT_OK, "%s", why);
+    cr_assert_eq(strlen(job.message_id), 36);
+    cr_assert_str_eq(job.media_id, "");
+    cr_assert_eq(job.options, KT_OPTION_ALL);
+    cr_assert_eq(job.priority, KT_PRIORITY_NORMAL);
+    cr_assert_eq(job.declared_bytes, 0);
+}
+
+Test(job, null_counts_as_missing_and_unknown_members_are_ignored)
+{
+    cr_assert_eq(parse("{\"file_path\":\"https://host/a.mp3\",\"message_id\":null,\"priority\":null,\"metadata\":null,"
+                       "\"file_size\":null,\"analysis_options\":{\"extract_mir\":null,\"new\":7},\"new\":[1,{}]}"),
+                 KT_OK, "%s", why);
+    cr_assert_eq(job.options, KT_OPTION_ALL);
+    cr_assert_str_eq(job.file_path, "https://host/a.mp3");
+}
+
+Test(job, options_and_priority_are_read)
+{
+    cr_assert_eq(parse("{\"file_path\":\"a\",\"priority\":\"high\",\"analysis_options\":{\"extract_mir\":false,"
+                       "\"quality_assessment\":false}}"),
+                 KT_OK);
+    cr_assert_eq(job.options, KT_OPTION_SPECTRAL | KT_OPTION_PERCEPTUAL | KT_OPTION_SIMILARITY);
+    cr_assert_eq(job.priority, KT_PRIORITY_HIGH);
+}
+
+Test(job, a_whole_duration_is_a_number_too)
+{
+    cr_assert_eq(parse("{\"file_path\":\"a\",\"metadata\":{\"duration\":240}}"), KT_OK);
+    cr_assert_float_eq(job.declared_duration_s, 240, 0);
+}
+
+static const struct {
+    const char *text, *named;
+} BAD[] = {
+    {"", "line"},
+    {"{", "line"},
+    {"[]", "object"},
+    {"{\"file_path\":\"a\"} x", "line"},
+    {"{\"file_path\":\"a\",\"file_path\":\"b\"}", "duplicate"},
+    {"{}", "file_path"},
+    {"{\"file_path\":\"\"}", "file_path"},
+    {"{\"file_path\":null}", "file_path"},
+    {"{\"file_path\":7}", "file_path"},
+    {"{\"file_path\":[\"a\"]}", "file_path"},
+    {"{\"file_path\":\"a\\u0000b\"}", "line"},
+    {"{\"file_path\":\"a\xff\"}", "line"},
+    {"{\"file_path\":\"\xed\xa0\x80\"}", "line"},
+    {"{\"file_path\":\"a\",\"message_id\":5}", "message_id"},
+    {"{\"file_path\":\"a\",\"media_id\":{}}", "media_id"},
+    {"{\"file_path\":\"a\",\"file_format\":true}", "file_format"},
+    {"{\"file_path\":\"a\",\"file_format\":\"0123456789012345678901234567890123456789\"}", "file_format"},
+    {"{\"file_path\":\"a\",\"file_size\":\"8\"}", "file_size"},
+    {"{\"file_path\":\"a\",\"file_size\":-1}", "file_size"},
+    {"{\"file_path\":\"a\",\"file_size\":1.5}", "file_size"},
+    {"{\"file_path\":\"a\",\"file_size\":99999999999999999999}", "line"},
+    {"{\"file_path\":\"a\",\"metadata\":[]}", "metadata"},
+    {"{\"file_path\":\"a\",\"metadata\":{\"duration\":\"3:10\"}}", "metadata.duration"},
+    {"{\"file_path\":\"a\",\"metadata\":{\"duration\":-1}}", "metadata.duration"},
+    {"{\"file_path\":\"a\",\"metadata\":{\"duration\":NaN}}", "line"},
+    {"{\"file_path\":\"a\",\"metadata\":{\"duration\":1e999}}", "line"},
+    {"{\"file_path\":\"a\",\"analysis_options\":true}", "analysis_options"},
+    {"{\"file_path\":\"a\",\"analysis_options\":{\"extract_mir\":1}}", "analysis_options.extract_mir"},
+    {"{\"file_path\":\"a\",\"priority\":\"urgent\"}", "priority"},
+    {"{\"file_path\":\"a\",\"priority\":1}", "priority"},
+    {"{\"file_path\":\"a\",\"timestamp\":1704110400}", "timestamp"},
+};
+
+Test(job, bad_input_is_refused_and_named)
+{
+    kt_job_t before;
+    memset(&job, 0x5a, sizeof job);
+    before = job;
+    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
+        cr_assert_eq(parse(BAD[i].text), KT_EMESSAGE, "%s", BAD[i].text);
+        cr_assert_not_null(strstr(why, BAD[i].named), "%s: %s", BAD[i].text, why);
+        cr_assert_eq(memcmp(&job, &before, sizeof job), 0, "the job was touched by %s", BAD[i].text);
+    }
+}
+
+static kt_err_t
+parse_with_path_of(size_t bytes)
+{
+    char *text = malloc(bytes + 64);
+    int   head = sprintf(text, "{\"file_path\":\"");
+    memset(text + head, 'a', bytes);
+    strcpy(text + head + bytes, "\"}");
+    kt_err_t err = parse(text);
+    free(text);
+    return err;
+}
+
+Test(job, long_texts_are_bounded)
+{
+    cr_assert_eq(parse_with_path_of(KT_JOB_PATH - 1), KT_OK);
+    cr_assert_eq(parse_with_path_of(KT_JOB_PATH), KT_EMESSAGE);
+    cr_assert_not_null(strstr(why, "file_path is longer than 4095 bytes"));
+    cr_assert_eq(parse_with_path_of(KT_JOB_MAX_BYTES), KT_EMESSAGE);
+}
+
+Test(job, the_length_is_kept_to)
+{
+    const char *text = "{\"file_path\":\"a\"}{";
+    cr_assert_eq(kt_job_parse(text, strlen(text) - 1, &job, why), KT_OK, "%s", why);
+}
+
+Test(job, the_same_body_in_another_dress_is_the_same)
+{
+    kt_job_t first;
+    cr_assert_eq(parse("{\"file_path\":\"a\",\"priority\":\"low\",\"metadata\":{\"x\":1,\"duration\":2.50}}"), KT_OK);
+    first = job;
+    cr_assert_eq(
+        parse("{ \"metadata\" : {\"duration\" : 2.5,\n\"x\":1}, \"priority\":\"low\", \"file_path\":\"\\u0061\"}"),
+        KT_OK);
+    cr_assert_eq(memcmp(&first.body_digest, &job.body_digest, sizeof job.body_digest), 0);
+    cr_assert_str_eq(first.message_id, job.message_id);
+    cr_assert_eq(parse("{\"file_path\":\"a\",\"priority\":\"high\",\"metadata\":{\"x\":1,\"duration\":2.5}}"), KT_OK);
+    cr_assert_neq(memcmp(&first.body_digest, &job.body_digest, sizeof job.body_digest), 0);
+    cr_assert_str_neq(first.message_id, job.message_id);
+}
+
+Test(job, a_written_job_is_read_as_it_was)
+{
+    kt_buf_t buf;
+    kt_job_t first;
+    kt_buf_init(&buf, KT_JOB_MAX_BYTES);
+    cr_assert_eq(parse(SPECIFIED), KT_OK);
+    job.options  = KT_OPTION_MIR;
+    job.priority = KT_PRIORITY_LOW;
+    first        = job;
+    kt_job_write(&job, &buf);
+    cr_assert_eq(buf.err, KT_OK);
+    cr_assert_eq(parse(buf.bytes), KT_OK, "%s", why);
+    first.body_digest = job.body_digest;
+    cr_assert_eq(memcmp(&first, &job, sizeof job), 0, "%s", buf.bytes);
+    kt_buf_fini(&buf);
+}
+
+Test(job, a_bare_job_is_written_without_guesses)
+{
+    kt_buf_t buf;
+    kt_job_t bare = {.file_path = "a\"b", .options = KT_OPTION_ALL, .priority = KT_PRIORITY_NORMAL};
+    kt_buf_init(&buf, KT_JOB_MAX_BYTES);
+    kt_job_write(&bare, &buf);
+    cr_assert_str_eq(buf.bytes,
+                     "{\"file_path\":\"a\\\"b\",\"analysis_options\":{\"extract_spectral\":true,\"extract_mir\":"
+                     "true,\"extract_perceptual\":true,\"similarity_analysis\":true,\"quality_assessment\":true},"
+                     "\"priority\":\"normal\"}");
+    kt_buf_fini(&buf);
+}
+
+Test(job, option_lists_are_read)
+{
+    uint32_t options = 77;
+    cr_assert_eq(kt_options_parse("spectral,mir", &options), KT_OK);
+    cr_assert_eq(options, KT_OPTION_SPECTRAL | KT_OPTION_MIR);
+    cr_assert_eq(kt_options_parse("quality", &options), KT_OK);
+    cr_assert_eq(options, KT_OPTION_QUALITY);
+    static const char *const bad[] = {"", ",", "mir,", "Mir", "mir spectral", "mirr", "mi"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        cr_assert_eq(kt_options_parse(bad[i], &options), KT_EINVAL, "%s", bad[i]);
+    cr_assert_eq(options, KT_OPTION_QUALITY);
+}
+
+Test(job, priorities_have_names)
+{
+    kt_priority_t priority = KT_PRIORITY_LOW;
+    cr_assert_str_eq(kt_priority_name(KT_PRIORITY_HIGH), "high");
+    cr_assert(kt_priority_find("normal", &priority));
+    cr_assert_eq(priority, KT_PRIORITY_NORMAL);
+    cr_assert_not(kt_priority_find("NORMAL", &priority));
+}
