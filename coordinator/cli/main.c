@@ -192,7 +192,7 @@ dispatch(const globals_t *g, const kt_settings_t *settings, const kt_command_t *
     set_up_log(settings, g->debug);
     optind   = 0;
     int code = command->run(&cli, argc - 1, argv + 1);
-    if (fflush(stdout) && code == KT_EXIT_OK)
+    if (fflush(stdout) && errno != EPIPE && code == KT_EXIT_OK)  // a reader that has seen enough is no failure
         code = kt_cli_fail(KT_EIO, "standard output", strerror(errno));
     return code;
 }

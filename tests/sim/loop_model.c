@@ -12,6 +12,10 @@ tag_new(sim_t *sim, bool payload)
 {
     sim_tag_t *tag = calloc(1, sizeof *tag);
     tag->payload   = payload;
+    tag->next      = sim->all_tags;
+    if (tag->next)
+        tag->next->prev = tag;
+    sim->all_tags = tag;
     sim->tags++;
     return tag;
 }
@@ -19,10 +23,25 @@ tag_new(sim_t *sim, bool payload)
 static sim_t *tag_owner;  // drain_tags has no context
 
 static void
-tag_free(void *tag)
+tag_free(void *pointer)
 {
+    sim_tag_t *tag = pointer;
+    if (tag->prev)
+        tag->prev->next = tag->next;
+    else
+        tag_owner->all_tags = tag->next;
+    if (tag->next)
+        tag->next->prev = tag->prev;
     tag_owner->tags--;
     free(tag);
+}
+
+void
+sim_tags_fini(sim_t *sim)
+{
+    tag_owner = sim;
+    while (sim->all_tags)
+        tag_free(sim->all_tags);
 }
 
 void
@@ -170,6 +189,16 @@ perform(sim_t *sim, const kt_action_t *action, bool of_failure)
     }
 }
 
+// The tags of actions that were not carried out: the process's memory goes with it.
+static void
+forget_rest(sim_t *sim, size_t from)
+{
+    tag_owner = sim;
+    for (size_t i = from; i < sim->actions.n; i++)
+        if (sim->actions.at[i].type == KT_ACT_DROP)
+            tag_free(sim->actions.at[i].tag);
+}
+
 void
 sim_tell(sim_t *sim, const kt_event_t *event)
 {
@@ -188,9 +217,7 @@ sim_tell(sim_t *sim, const kt_event_t *event)
             refused[n_refused++] = action->node;
         perform(sim, action, of_failure);
         if (sim->die_after && --sim->die_after == 0) {
-            for (i++; i < sim->actions.n; i++)  // the process's memory goes with it
-                if (sim->actions.at[i].type == KT_ACT_DROP)
-                    sim->actions.at[i].tag ? (tag_owner = sim, tag_free(sim->actions.at[i].tag)) : (void)0;
+            forget_rest(sim, i + 1);
             sim_coordinator_die(sim);
             return;
         }

@@ -191,7 +191,7 @@ void
 sim_node_step(sim_t *sim, sim_node_t *node)
 {
     sim_push(sim, (sim_event_t){.at_ms = sim->now_ms + STEP_MS, .type = SIM_NODE_STEP, .node = node->index});
-    if (node->up && !node->stalled)
+    if (node->up)
         work(sim, node);
     if (node->up)
         talk(sim, node);

@@ -184,11 +184,15 @@ one_event(sim_t *sim)
         event.at_ms = sim->stopped_until_ms;
         sim_push(sim, event);
     } else if (event.type == SIM_REQUEST) {
+        sim->current = event;
         sim_request_run(sim, &event);
+        sim->current = (sim_event_t){.node = -1};
     } else {
+        sim->current = event;
         deliver(sim, &event);
         free(event.msg);
         free(event.request);
+        sim->current = (sim_event_t){.node = -1};
     }
 }
 
@@ -263,6 +267,9 @@ static void
 fini(sim_t *sim)
 {
     sim_coordinator_bury(sim);
+    sim_tags_fini(sim);
+    free(sim->current.msg);
+    free(sim->current.request);
     kt_actions_fini(&sim->actions);
     for (size_t i = 0; i < sim->n_queue; i++) {
         free(sim->queue[i].msg);
@@ -278,11 +285,8 @@ sim_run(sim_t *sim, uint64_t seed, sim_mutation_t mutation)
     sim->seed     = seed;
     sim->random   = seed * UINT64_C(0xd1342543de82ef95) + 1;
     sim->mutation = mutation;
-    bool passed   = setjmp(sim->failed) == 0;
-    if (passed)
+    if (setjmp(sim->failed) == 0)
         live(sim);
-    else
-        passed = false;
     fini(sim);
     return sim->why[0] == '\0';
 }

@@ -1,0 +1,147 @@
+// What the small world of the simulator is made of: files, messages, requests, nodes, events.
+#pragma once
+
+#include "coordinator/scheduler.h"
+
+#include <setjmp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    SIM_NODES        = 6,
+    SIM_FILES        = 160,
+    SIM_ITEMS        = 40,       // most that a node has in hand, held and kept
+    SIM_CALM_AT_MS   = 60000,    // faults end
+    SIM_END_MS       = 3600000,  // by then everything is done
+    SIM_MAX_ATTEMPTS = 4,
+};
+
+// A rule broken on purpose: the simulator must notice.
+typedef enum sim_mutation {
+    SIM_MUTATION_NONE,
+    SIM_ACK_BEFORE_COMMIT,  // the loop acknowledges a result when it hands it to the ledger
+    SIM_FORGET_STORED,      // the ledger's answers do not reach the scheduler
+    SIM_LEAK_TAG,           // a DROP is overlooked
+    SIM_DOUBLE_STORE,       // the ledger has no primary key
+    SIM_DEAF_TO_BEATS,      // inventories do not reach the scheduler
+    SIM_MUTATIONS
+} sim_mutation_t;
+
+typedef enum sim_kind {
+    SIM_GOOD,
+    SIM_SLOW,
+    SIM_FLAKY,    // fails for a reason that passes, a few times
+    SIM_REJECT,   // not a media file
+    SIM_POISON,   // crashes the node, or the process it runs alone in
+    SIM_KILLER,   // crashes the node in any case
+    SIM_HANG,     // never ends
+    SIM_BADDATA,  // its document cannot be stored
+    SIM_KINDS
+} sim_kind_t;
+
+typedef enum sim_row_state { SIM_QUEUED, SIM_CLAIMED, SIM_DONE, SIM_FAILED, SIM_CANCELLED } sim_row_state_t;
+
+typedef struct sim_file {
+    sim_kind_t      kind;
+    sim_row_state_t state;
+    uint64_t        epoch;
+    uint32_t        blames, crashes, results, flakes;
+    int64_t         work_ms, wall_ms;  // when it comes in
+    kt_err_t        err;
+} sim_file_t;
+
+typedef struct sim_tag sim_tag_t;
+struct sim_tag {
+    uint32_t   in_ledger;  // requests that work on it
+    bool       payload;
+    sim_tag_t *prev, *next;
+};
+
+typedef enum sim_msg_type {
+    SIM_MSG_HELLO,
+    SIM_MSG_LIVE,
+    SIM_MSG_BEAT,
+    SIM_MSG_STARTED,
+    SIM_MSG_RESULT,
+    SIM_MSG_FAILED,
+    SIM_MSG_BYE,
+    SIM_MSG_WHO,
+    SIM_MSG_WELCOME,
+    SIM_MSG_BATCH,
+    SIM_MSG_ACK,
+    SIM_MSG_NACK,
+    SIM_MSG_CANCEL,
+    SIM_MSG_DRAIN,
+} sim_msg_type_t;
+
+typedef struct sim_msg {
+    sim_msg_type_t   type;
+    kt_node_handle_t handle;  // the connection that it travels on
+    int              node;
+    kt_run_id_t      id;
+    uint32_t         attempt, free, n_held, n_kept;
+    kt_err_t         err;
+    bool             solo, of_failure, leaving, on;
+    uint64_t         number;  // batch, seen batch, progress, incarnation, coordinator
+    kt_held_t        held[SIM_ITEMS];
+    kt_run_id_t      kept[SIM_ITEMS];
+} sim_msg_t;
+
+typedef enum sim_event_type {
+    SIM_TO_COORDINATOR,
+    SIM_TO_NODE,
+    SIM_NODE_STEP,
+    SIM_TICK,
+    SIM_REQUEST,  // a ledger request is carried out
+    SIM_ANSWER,   // and answered
+    SIM_FAULT,
+    SIM_RESTART,
+} sim_event_type_t;
+
+typedef enum sim_request_type { SIM_OPEN, SIM_CLAIM, SIM_STORE, SIM_FAIL, SIM_BLAME, SIM_RELEASE } sim_request_type_t;
+
+typedef struct sim_request {
+    sim_request_type_t type;
+    uint64_t           epoch, down_count;
+    uint64_t           coordinator;
+    kt_run_id_t        id;
+    uint32_t           want, n;  // want: of a BLAME its ordinal
+    kt_err_t           err;
+    sim_tag_t         *tag;
+    kt_stored_t        how;
+    bool               unknown;
+    kt_run_id_t        claimed[SIM_FILES];
+} sim_request_t;
+
+typedef struct sim_event {
+    int64_t          at_ms;
+    uint64_t         order;
+    sim_event_type_t type;
+    uint64_t         generation;
+    sim_msg_t       *msg;
+    sim_request_t   *request;
+    int              node;
+} sim_event_t;
+
+typedef enum sim_item_state { SIM_WAITING, SIM_WORKING, SIM_KEPT_OK, SIM_KEPT_FAILURE } sim_item_state_t;
+
+typedef struct sim_item {
+    kt_run_id_t      id;
+    uint32_t         attempt;
+    bool             solo;
+    sim_item_state_t state;
+    kt_err_t         err;
+    int64_t          until_ms;
+} sim_item_t;
+
+typedef struct sim_node {
+    int              index;
+    bool             up, welcomed, leaving;
+    kt_node_handle_t handle;
+    uint64_t         incarnation, coordinator, seen_batch, progress;
+    uint32_t         slots, room;
+    int64_t          hello_ms, live_ms, beat_ms, cut_until_ms, last_to_ms, last_from_ms;
+    sim_item_t       items[SIM_ITEMS];
+    uint32_t         n_items;
+} sim_node_t;

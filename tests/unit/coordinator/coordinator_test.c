@@ -1,0 +1,286 @@
+// The coordinator as a whole, over a ledger in memory, against a node that the test plays by hand.
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/program.h"
+#include "common/socket.h"
+#include "coordinator/coordinator.h"
+#include "coordinator/keys.h"
+#include "proto/wire.h"
+
+#include <criterion/criterion.h>
+#include <czmq.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { PATIENCE_MS = 10000, QUIET_MS = 300, JOBS = 3 };
+
+static char              folder[] = "/tmp/kithara-coordinator-XXXXXX";
+static kt_settings_t     settings;
+static kt_coordinator_t *coordinator;
+static pthread_t         thread;
+static int               signal_fd;
+static kt_curve_t        key;
+static zsock_t          *dealer;
+static kt_wire_arena_t   arena;
+static zmq_msg_t         frame;
+
+static void
+set(const char *name, const char *value)
+{
+    char why[KT_SETTINGS_WHY];
+    cr_assert_eq(kt_settings_set(&settings, name, value, why), KT_OK, "%s", why);
+}
+
+static void
+fill(kt_ledger_t *ledger)
+{
+    char why[KT_JOB_WHY];
+    for (int i = 0; i < JOBS; i++) {
+        char          body[128];
+        kt_job_t      job;
+        kt_inserted_t how;
+        uint64_t      id;
+        int           length = snprintf(body, sizeof body, "{\"message_id\":\"m%d\",\"file_path\":\"/%d.mp3\"}", i, i);
+        cr_assert_eq(kt_job_parse(body, (size_t)length, &job, why), KT_OK);
+        kt_new_job_t row = {&job, body, (size_t)length, kt_clock_wall_ms()};
+        cr_assert_eq(ledger->ops->insert_jobs(ledger, &row, 1, &how, &id), KT_OK);
+    }
+}
+
+static void *
+run(void *context)
+{
+    kt_err_t err = kt_coordinator_run(coordinator, signal_fd);
+    return err ? context : NULL;
+}
+
+static void
+connect_as(const kt_curve_t *pair)
+{
+    cr_assert_eq(
+        kt_socket_dealer(&dealer, kt_coordinator_router(coordinator), kt_coordinator_public_key(coordinator), pair),
+        KT_OK);
+    zsock_set_sndtimeo(dealer, PATIENCE_MS);  // IMMEDIATE: a send waits for the connection
+}
+
+static void
+start(void)
+{
+    char         why[KT_LEDGER_WHY];
+    char        *nothing[] = {NULL};
+    kt_ledger_t *ledger    = NULL;
+    signal_fd              = kt_program_signals();
+    zmq_msg_init(&frame);
+    cr_assert(mkdtemp(folder));
+    cr_assert_eq(kt_settings_load(&settings, NULL, nothing, why), KT_OK);
+    set("ANALYZER_STATE_DIR", folder);
+    set("ANALYZER_ROUTER_BIND", "tcp://127.0.0.1:0");
+    set("ANALYZER_HTTP_BIND", "127.0.0.1:0");
+    set("ANALYZER_NODE_SILENCE", "60000");
+    cr_assert_eq(kt_ledger_memory_open(&ledger), KT_OK);
+    fill(ledger);
+    cr_assert_eq(kt_curve_new(&key), KT_OK);
+    cr_assert_eq(kt_keys_allow(folder, key.public_key, "by-hand"), KT_OK);
+    cr_assert_eq(kt_coordinator_new(&coordinator, &settings, &ledger, why), KT_OK, "%s", why);
+    cr_assert_eq(pthread_create(&thread, NULL, run, folder), 0);
+    connect_as(&key);
+}
+
+static void
+stop(void)
+{
+    void *failed;
+    zsock_destroy(&dealer);
+    kill(getpid(), SIGTERM);
+    kill(getpid(), SIGINT);  // a second one: what is out is handed back at once
+    pthread_join(thread, &failed);
+    cr_assert_null(failed);
+    kt_coordinator_destroy(&coordinator);
+    kt_settings_fini(&settings);
+    kt_wire_arena_fini(&arena);
+    zmq_msg_close(&frame);
+}
+
+TestSuite(coordinator, .init = start, .fini = stop, .timeout = 60);
+
+static void
+say(const kt_msg_t *msg)
+{
+    kt_buf_t bytes;
+    kt_buf_init(&bytes, KT_MAX_FRAME_BYTES);
+    cr_assert_eq(kt_wire_encode(msg, &bytes), KT_OK);
+    cr_assert_geq(zmq_send(zsock_resolve(dealer), bytes.bytes, bytes.length, 0), 0);
+    kt_buf_fini(&bytes);
+}
+
+// The next message, or false when nothing comes for so long.
+static bool
+hear(kt_msg_t *msg, int timeout_ms)
+{
+    zsock_set_rcvtimeo(dealer, timeout_ms);
+    if (zmq_msg_recv(&frame, zsock_resolve(dealer), 0) < 0)
+        return false;
+    cr_assert_eq(kt_wire_decode(zmq_msg_data(&frame), zmq_msg_size(&frame), &arena, msg), KT_OK);
+    return true;
+}
+
+static void
+hear_only(kt_msg_t *msg, kt_msg_type_t type)
+{
+    cr_assert(hear(msg, PATIENCE_MS), "no %s came", kt_msg_name(type));
+    cr_assert_eq(msg->type, type, "%s came, not %s", kt_msg_name(msg->type), kt_msg_name(type));
+}
+
+static void
+say_hello(const char *name, uint64_t wire_least)
+{
+    kt_msg_t msg          = {.type = KT_MSG_HELLO};
+    msg.hello.wire        = wire_least > KT_WIRE_VERSION ? wire_least : KT_WIRE_VERSION;
+    msg.hello.wire_least  = wire_least;
+    msg.hello.name        = kt_bytes_of(name);
+    msg.hello.incarnation = 1;
+    msg.hello.slots       = 2;
+    say(&msg);
+}
+
+static void
+say_beat(uint64_t free)
+{
+    kt_msg_t msg  = {.type = KT_MSG_BEAT};
+    msg.beat.free = free;
+    say(&msg);
+}
+
+static void
+say_result(const kt_wire_work_t *work, kt_err_t err, const char *document)
+{
+    kt_wire_outcome_t outcome = {
+        .job = work->job, .run = work->run, .attempt = work->attempt, .err = err, .document = kt_bytes_of(document)};
+    kt_msg_t msg        = {.type = KT_MSG_RESULT};
+    msg.result.items.at = &outcome;
+    msg.result.items.n  = 1;
+    say(&msg);
+}
+
+// HELLO, WELCOME, credit for so many, and the first of the work that comes.
+static kt_wire_work_t
+begin_work(uint64_t free)
+{
+    kt_msg_t msg;
+    say_hello("by-hand", 1);
+    hear_only(&msg, KT_MSG_WELCOME);
+    say_beat(free);
+    hear_only(&msg, KT_MSG_BATCH);
+    cr_assert_geq(msg.batch.items.n, 1);
+    cr_assert_leq(msg.batch.items.n, free);
+    return msg.batch.items.at[0];
+}
+
+Test(coordinator, a_stranger_is_asked_who_it_is)
+{
+    kt_msg_t msg;
+    say_beat(5);
+    hear_only(&msg, KT_MSG_WHO);
+    say_hello("by-hand", 1);
+    hear_only(&msg, KT_MSG_WELCOME);
+    cr_assert_eq(msg.welcome.wire, KT_WIRE_VERSION);
+    cr_assert_gt(msg.welcome.settings.n, 0);
+}
+
+Test(coordinator, another_name_than_the_keys_is_refused)
+{
+    kt_msg_t msg;
+    say_hello("somebody-else", 1);
+    hear_only(&msg, KT_MSG_REFUSE);
+    cr_assert_eq(msg.refuse.err, KT_EAUTH);
+}
+
+Test(coordinator, a_wire_version_from_the_future_is_refused)
+{
+    kt_msg_t msg;
+    say_hello("by-hand", KT_WIRE_VERSION + 1);
+    hear_only(&msg, KT_MSG_REFUSE);
+    cr_assert_eq(msg.refuse.err, KT_EVERSION);
+}
+
+Test(coordinator, no_more_is_sent_than_there_is_credit)
+{
+    kt_msg_t msg;
+    begin_work(1);
+    cr_assert_not(hear(&msg, QUIET_MS), "%s came", kt_msg_name(msg.type));
+}
+
+Test(coordinator, a_result_is_acknowledged_and_so_is_its_repetition)
+{
+    kt_msg_t       msg;
+    kt_wire_work_t work = begin_work(1);
+    for (int i = 0; i < 2; i++) {
+        say_result(&work, KT_OK, "{\"success\":true}");
+        do {
+            cr_assert(hear(&msg, PATIENCE_MS), "no ACK came");
+        } while (msg.type == KT_MSG_BATCH);  // the result gave credit
+        cr_assert_eq(msg.type, KT_MSG_ACK);
+        cr_assert_eq(msg.ack.items.at[0].job, work.job);
+    }
+}
+
+Test(coordinator, a_final_failure_is_stored_and_acknowledged)
+{
+    kt_msg_t       msg;
+    kt_wire_work_t work = begin_work(1);
+    say_result(&work, KT_ETEXT, "{\"success\":false}");
+    do {
+        cr_assert(hear(&msg, PATIENCE_MS), "no ACK came");
+    } while (msg.type == KT_MSG_BATCH);
+    cr_assert_eq(msg.type, KT_MSG_ACK);
+}
+
+Test(coordinator, a_result_without_a_document_is_refused)
+{
+    kt_msg_t       msg;
+    kt_wire_work_t work = begin_work(1);
+    say_result(&work, KT_OK, "");
+    hear_only(&msg, KT_MSG_NACK);
+    cr_assert_eq(msg.nack.items.at[0].err, KT_EDOCUMENT);
+}
+
+Test(coordinator, garbage_and_odd_frames_harm_nobody)
+{
+    kt_msg_t msg;
+    say_hello("by-hand", 1);
+    hear_only(&msg, KT_MSG_WELCOME);
+    for (unsigned length = 0; length < 300; length += 7) {
+        char bytes[300];
+        memset(bytes, (int)(length * 31), sizeof bytes);
+        cr_assert_geq(zmq_send(zsock_resolve(dealer), bytes, length, 0), 0);
+    }
+    cr_assert_geq(zmq_send(zsock_resolve(dealer), "a", 1, ZMQ_SNDMORE), 0);
+    cr_assert_geq(zmq_send(zsock_resolve(dealer), "b", 1, 0), 0);
+    kt_msg_t coordinators_own = {.type = KT_MSG_WHO};
+    say(&coordinators_own);
+    say_beat(1);
+    hear_only(&msg, KT_MSG_BATCH);
+}
+
+Test(coordinator, what_a_node_that_says_goodbye_had_goes_to_the_next)
+{
+    kt_msg_t       msg  = {.type = KT_MSG_BYE, .bye = {.reason = kt_bytes_of("done")}};
+    kt_wire_work_t work = begin_work(1);
+    uint64_t       job  = work.job;
+    bool           back = false;
+    say(&msg);
+    zsock_destroy(&dealer);
+    connect_as(&key);
+    say_hello("by-hand", 1);
+    hear_only(&msg, KT_MSG_WELCOME);
+    say_beat(JOBS);
+    for (size_t got = 0; got < JOBS;) {
+        hear_only(&msg, KT_MSG_BATCH);
+        for (size_t i = 0; i < msg.batch.items.n; i++)
+            back = back || msg.batch.items.at[i].job == job;
+        got += msg.batch.items.n;
+    }
+    cr_assert(back);
+}
