@@ -39,6 +39,16 @@ kt_text_is_utf8(const char *text, size_t length)
 {
     const unsigned char *bytes = (const unsigned char *)text;
     for (size_t at = 0; at < length;) {
+        // Eight plain ASCII characters at once (none zero, no top bit): most text is nothing else, and documents are
+        // checked on every store (half of the memory ledger's time without this).
+        uint64_t word;
+        if (length - at >= sizeof word) {
+            memcpy(&word, bytes + at, sizeof word);
+            if (!((word | (word - 0x0101010101010101u)) & 0x8080808080808080u)) {
+                at += sizeof word;
+                continue;
+            }
+        }
         size_t step = character(bytes + at, length - at);
         if (!step)
             return false;

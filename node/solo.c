@@ -20,10 +20,7 @@
 #include <unistd.h>
 
 enum { CHILD_SOCKET = 3, CHILD_SETTINGS = 4, CHILD_PROGRESS = 5, FIRST_FREE = 10 };
-enum { MESSAGE_BYTES = 4 << 20, SLICE_MS = 100, GRACE_MS = 10000, SEND_MS = 10000, MIB = 1 << 20 };
-
-// Beside what files may take: program, libraries, tables.
-static const uint64_t PROGRAM_BYTES = UINT64_C(512) << 20;
+enum { MESSAGE_BYTES = 4 << 20, SLICE_MS = 100, GRACE_MS = 10000, SEND_MS = 10000, MIB = 1 << 20, PROGRAM_MB = 512 };
 
 typedef struct child {
     pid_t             pid;  // 0: none
@@ -265,12 +262,13 @@ kt_solo_run(const kt_settings_t *settings, const kt_item_t *item, _Atomic uint64
                     late ? "it ran alone and did not end in time" : detail);
 }
 
-// A file that swells meets this instead of the machine's memory. Address sanitizer reserves more than any limit.
+// A file that swells meets this instead of the machine's memory. Beside what files may take there is room for program,
+// libraries and tables. Address sanitizer reserves more than any limit.
 static void
 limit_memory(const kt_settings_t *settings)
 {
 #ifndef __SANITIZE_ADDRESS__
-    uint64_t      bytes = (uint64_t)settings->max_memory_mb * MIB + PROGRAM_BYTES;
+    uint64_t      bytes = ((uint64_t)settings->max_memory_mb + PROGRAM_MB) * MIB;
     struct rlimit limit = {bytes, bytes};
     (void)setrlimit(RLIMIT_DATA, &limit);
 #else

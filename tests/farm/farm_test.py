@@ -4,6 +4,7 @@
 KITHARA_BIN is the folder of the programs (default: build/bin of this tree). Runs with the standard library alone.
 """
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -59,6 +60,21 @@ class Work(unittest.TestCase):
             self.assertEqual(farm.coordinator.stop(), 0)
             status, text = farm.audit()
             self.assertEqual(status, 0, text)
+
+    def test_a_frozen_node_is_lost_its_files_run_elsewhere_and_it_may_come_back(self):
+        with Farm(**NOOP).start(["a", "b"]) as farm:
+            frozen = farm.nodes["a"].process
+            frozen.send_signal(signal.SIGSTOP)
+            farm.submit(0, 2000)
+            farm.wait_finished(2000)
+            wait_for(lambda: "NODE-LOST node=a" in farm.coordinator.text(), "the loss")
+            frozen.send_signal(signal.SIGCONT)
+            wait_for(lambda: farm.get("/v1/status")["nodes"]["live"] == 2, "the return")
+            farm.submit(2000, 2000)
+            farm.wait_finished(4000)
+            self.assertEqual({job["state"] for job in farm.all_jobs()}, {"done"})
+            self.assertEqual(farm.coordinator.stop(), 0)
+            self.assertEqual(farm.audit()[0], 0, farm.audit()[1])
 
     def test_a_file_that_crashes_the_analysis_fails_alone(self):
         with Farm(ANALYZER_TEST_FAULT="crash:boom", ANALYZER_WORKERS="2") as farm:

@@ -6,8 +6,8 @@
 enum { SUITES = 64, TESTS = 2000 };
 
 typedef struct row {
-    const char    *suite, *name;
-    void         (*body)(void);
+    const char *suite, *name;
+    void (*body)(void);
     tsan_options_t options;
 } row_t;
 

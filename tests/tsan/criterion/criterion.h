@@ -1,5 +1,5 @@
-// A stand-in for the part of Criterion that our tests use, for the thread sanitizer alone: Criterion maps an arena at an address
-// that the sanitizer keeps for itself, and cannot start. One forked child a test, as Criterion does.
+// A stand-in for the part of Criterion that our tests use, for the thread sanitizer alone: Criterion maps an arena at
+// an address that the sanitizer keeps for itself, and cannot start. One forked child a test, as Criterion does.
 #pragma once
 
 #include <stdbool.h>
@@ -28,7 +28,7 @@ void tsan_fail(const char *file, int line, const char *text);
         tsan_suite(#suite, (tsan_options_t){__VA_ARGS__});                                                             \
     }
 #define Test(suite, name, ...)                                                                                         \
-    static void                            suite##_##name##_body(void);                                                \
+    static void                                   suite##_##name##_body(void);                                         \
     __attribute__((constructor(102))) static void suite##_##name##_register(void)                                      \
     {                                                                                                                  \
         tsan_test(#suite, #name, suite##_##name##_body, (tsan_options_t){__VA_ARGS__});                                \

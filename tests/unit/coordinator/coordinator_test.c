@@ -9,6 +9,7 @@
 
 #include <criterion/criterion.h>
 #include <czmq.h>
+#include <ftw.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -88,6 +89,13 @@ start(void)
     connect_as(&key);
 }
 
+static int
+remove_entry(const char *path, const struct stat *info, int type, struct FTW *at)
+{
+    (void)info, (void)type, (void)at;
+    return remove(path);
+}
+
 static void
 stop(void)
 {
@@ -101,6 +109,7 @@ stop(void)
     kt_settings_fini(&settings);
     kt_wire_arena_fini(&arena);
     zmq_msg_close(&frame);
+    nftw(folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 TestSuite(coordinator, .init = start, .fini = stop, .timeout = 60);
