@@ -60,7 +60,7 @@ bad_usage(const kt_program_t *self, const char *what, const char *argument)
 }
 
 static bool
-read_option(kt_program_t *self, request_t *request, int key)
+read_option(kt_program_t *self, request_t *request, int key, const char *argument)
 {
     int64_t number;
     switch (key) {
@@ -80,7 +80,7 @@ read_option(kt_program_t *self, request_t *request, int key)
             return bad_usage(self, "--ready-fd wants the number of a descriptor, not", optarg);
         self->ready_fd = (int)number;
         return true;
-    default: return bad_usage(self, "unknown or incomplete option", "on the command line");
+    default: return bad_usage(self, "unknown option, or one without its value:", argument);
     }
 }
 
@@ -169,8 +169,9 @@ kt_program_start(kt_program_t *self, int argc, char **argv, int *exit_code)
     int       key;
     self->ready_fd = -1;
     *exit_code     = 2;
+    opterr         = 0;  // we say it ourselves
     while ((key = getopt_long(argc, argv, "h", OPTIONS, NULL)) >= 0)
-        if (!read_option(self, &request, key))
+        if (!read_option(self, &request, key, argv[optind - 1]))
             return false;
     if (optind < argc)
         return bad_usage(self, "no such argument:", argv[optind]);

@@ -58,7 +58,8 @@ struct kt_coordinator {
     int64_t              drain_until_ms, started_ms, second_ms;
     uint64_t             done_in[KT_RATE_SECONDS + 1];  // outcomes stored, by second
     size_t               second;
-    uint64_t             late_results;
+    uint64_t             late_results, bad_frames;
+    int64_t              bad_said_ms;
     size_t               n_stages;
     struct {
         char     name[32];

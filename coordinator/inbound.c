@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOG_TEXT = 256 };
+enum { LOG_TEXT = 256, BAD_FRAMES_MS = 1000 };
 
 static void
 ask_who(kt_coordinator_t *self, kt_node_handle_t to)
@@ -190,6 +190,19 @@ dispatch(kt_coordinator_t *self, kt_peer_t *peer, const kt_msg_t *msg)
     }
 }
 
+// A peer may send nothing but garbage: one line a second tells of it.
+static void
+say_bad_frame(kt_coordinator_t *self, const char *key, size_t length, kt_err_t err)
+{
+    int64_t now_ms = kt_clock_ms();
+    self->bad_frames++;
+    if (self->bad_said_ms && now_ms - self->bad_said_ms < BAD_FRAMES_MS)
+        return;
+    self->bad_said_ms = now_ms;
+    kt_log_warn("FRAME-BAD", "key=%s bytes=%zu err=%s frames=%llu", key, length, kt_err_name(err),
+                (unsigned long long)self->bad_frames);
+}
+
 void
 kt_core_frame(void *context, kt_node_handle_t from, const char *key, const void *bytes, size_t length)
 {
@@ -197,7 +210,7 @@ kt_core_frame(void *context, kt_node_handle_t from, const char *key, const void 
     kt_msg_t          msg;
     kt_err_t          err = kt_wire_decode(bytes, length, &self->arena, &msg);
     if (err) {
-        kt_log_warn("FRAME-BAD", "key=%s bytes=%zu err=%s", key, length, kt_err_name(err));
+        say_bad_frame(self, key, length, err);
         return;
     }
     if (msg.type == KT_MSG_HELLO) {

@@ -33,18 +33,27 @@ give_back(kt_sched_t *self, kt_sjob_t *job)
     kt_snode_refresh(self, node);
 }
 
+// Errors and losses have each their own limit (scheduler.h); both are blames and durable.
+static bool
+is_last(const kt_sched_t *self, const kt_sjob_t *job, kt_err_t err)
+{
+    uint32_t errors = job->blames > job->crashes ? job->blames - job->crashes : 0;
+    return err == KT_ENODELOST ? job->crashes + 1 >= KT_SCHED_LOSSES : errors + 1 >= self->opts.max_attempts;
+}
+
 // One more failed attempt: another try, or the end. document: the node's, NULL for none.
 static void
 blame(kt_sched_t *self, kt_sjob_t *job, kt_err_t err, void *document)
 {
     kt_node_handle_t handle = job->node->handle;
     job->over_attempt       = job->attempt;
-    if (job->blames + 1 >= self->opts.max_attempts) {
+    if (is_last(self, job, err)) {
         if (document)
             kt_sjob_offer(job, handle);
         kt_sjob_fail(self, job, err, document);
         return;
     }
+    job->crashes += err == KT_ENODELOST;
     kt_action_t *action = kt_sched_emit(self, KT_ACT_BLAME);
     action->id          = job->id;
     action->attempt     = ++job->blames;
@@ -154,6 +163,7 @@ take_failure(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
         return;
     }
     node->failed++;
+    kt_err_t err = what->err == KT_OK || what->err == KT_ENODELOST ? KT_EMESSAGE : what->err;
     if (what->err == KT_ECRASH)
         kt_snode_crash(self, node->name, job->id);
     if (kt_err_verdict(what->err) == KT_VERDICT_REJECT) {
@@ -162,11 +172,11 @@ take_failure(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
         kt_sjob_fail(self, job, what->err, tag);
         return;
     }
-    if (job->blames + 1 < self->opts.max_attempts)
+    if (!is_last(self, job, err))
         kt_sched_emit_node(self, KT_ACT_ACK, what->handle, job->id);
     else if (!tag)
         kt_sjob_offer(job, what->handle);
-    blame(self, job, what->err == KT_OK ? KT_EMESSAGE : what->err, tag);
+    blame(self, job, err, tag);
 }
 
 // LOST, RETURNED, EXPIRED
@@ -182,7 +192,6 @@ lose(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
         job->spared++;
         give_back(self, job);
     } else {
-        job->crashes++;
         blame(self, job, KT_ENODELOST, NULL);
         job->over_attempt = over;  // should the node come back with it in hand, it may go on
     }

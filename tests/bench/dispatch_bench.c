@@ -35,7 +35,7 @@ typedef struct gate {
     kt_ledger_ops_t ops;
     kt_ledger_t    *inner;
     size_t          jobs, stored;
-    int64_t         start_us, end_us, stored_cpu_us;
+    int64_t         start_us, end_us;
 } gate_t;
 
 static atomic_size_t nodes_here;
@@ -188,9 +188,8 @@ set(kt_settings_t *settings, const char *name, const char *value)
 static pid_t
 start_node(const char *program, const char *folder, const char *router, const char *batch, size_t number)
 {
-    char       name[32], path[PATH], why_key[KT_CURVE_TEXT];
+    char       name[32], path[PATH];
     kt_curve_t key;
-    (void)why_key;
     snprintf(name, sizeof name, "bench-%zu", number);
     snprintf(path, sizeof path, "%s/keys/node-%s", folder, name);
     kt_err_t err = kt_curve_load_or_make(path, &key);
