@@ -24,7 +24,8 @@ typedef struct kt_module {
     kt_err_t (*push)(void *state, const float *pcm, size_t frames);
     // A closed segment with at least one frame, in order. NULL: not needed.
     kt_err_t (*segment)(void *state, const kt_segment_t *segment);
-    // Const, so that a snapshot is a finish that goes on. What cannot be computed becomes null with a reason.
+    // Const, so that a snapshot is a finish that goes on. What cannot be computed becomes null with a reason. Modules
+    // finish in the order of the table; one that builds on the values of earlier ones reads them in the document.
     kt_err_t (*finish)(const void *state, kt_document_t *document);
     void (*destroy)(void **state);
 } kt_module_t;

@@ -306,6 +306,23 @@ kt_segment_width(const kt_segment_t *self, kt_matrix_t matrix)
     return kt_matrix_width(self->plan, matrix);
 }
 
+const float *
+kt_segment_samples(const kt_segment_t *self, size_t *n)
+{
+    size_t  first = self->opts.n_fft / 2;
+    int64_t real  = self->end - self->origin < (int64_t)self->filled ? self->end - self->origin : (int64_t)self->filled;
+    size_t  most  = self->max_frames * self->opts.hop;
+    size_t  there = real > (int64_t)first ? (size_t)real - first : 0;
+    *n            = there < most ? there : most;
+    return self->pcm + first;
+}
+
+double
+kt_segment_begin(const kt_segment_t *self)
+{
+    return (double)self->origin / self->opts.rate_hz;
+}
+
 const kt_plan_t *
 kt_segment_plan(const kt_segment_t *self)
 {

@@ -33,6 +33,7 @@ typedef enum kt_matrix {
 } kt_matrix_t;
 
 #define KT_READS(matrix) (1u << (matrix))
+#define KT_READS_SAMPLES (1u << 31)  // no matrix, but the samples of the segment
 enum { KT_SEGMENT_SECONDS = 600, KT_BATCH_FRAMES = 256 };
 
 typedef struct kt_segment kt_segment_t;
@@ -54,6 +55,10 @@ void                 kt_segment_next(kt_segment_t *self);  // after close: the n
 size_t       kt_segment_frames(const kt_segment_t *self);                      // rows there are; complete after close
 const float *kt_segment_matrix(const kt_segment_t *self, kt_matrix_t matrix);  // after close; NULL if nobody reads it
 size_t       kt_segment_width(const kt_segment_t *self, kt_matrix_t matrix);   // 0: not defined at this rate
+// The segment's own mono samples at the analysis rate, borrowed until next: sample i of the segment stands at second
+// kt_segment_begin + i / rate. Frame t is centred at sample t * hop.
+const float     *kt_segment_samples(const kt_segment_t *self, size_t *n);
+double           kt_segment_begin(const kt_segment_t *self);  // seconds from the stream's start
 const kt_plan_t *kt_segment_plan(const kt_segment_t *self);
 // Microseconds in the first pass, and in tuning and chroma, of all segments so far.
 void kt_segment_times(const kt_segment_t *self, int64_t *spectral_us, int64_t *chroma_us);

@@ -43,7 +43,9 @@ claim(sim_t *sim, sim_request_t *request)
             continue;
         sim->files[i].state            = SIM_CLAIMED;
         sim->files[i].epoch            = sim->epoch;
-        request->claimed[request->n++] = (kt_run_id_t){(uint64_t)i, 1};
+        sim->files[i].claimed_by       = sim->epoch;
+        sim->files[i].seen_ms          = sim->now_ms;
+        request->claimed[request->n++] = (kt_run_id_t){(uint64_t)i, sim->files[i].run};
     }
 }
 
@@ -53,25 +55,24 @@ store(sim_t *sim, sim_request_t *request, bool success)
     sim_file_t *file  = sim_file(sim, request->id);
     bool        ours  = file->state == SIM_CLAIMED && file->epoch == request->epoch && request->epoch == sim->epoch;
     bool        fresh = file->state <= SIM_CLAIMED || sim->mutation == SIM_DOUBLE_STORE;
-    if (success && file->kind == SIM_BADDATA && fresh) {
+    if (request->id.run != file->run) {
+        request->how = KT_STORED_ALREADY;  // of a run that a retry has replaced
+    } else if (success && file->kind == SIM_BADDATA && fresh) {
         request->how = KT_STORED_BAD_DATA;
     } else if (file->state == SIM_CANCELLED) {
         request->how = KT_STORED_CANCELLED;
     } else if (!fresh) {
         request->how = KT_STORED_ALREADY;
-    } else if (!success && !ours) {
+    } else if (!success && !ours && sim->mutation != SIM_NO_FENCING) {
         request->how = KT_STORED_FENCED;
+    } else if (!success && sim_chance(sim, sim->bad_failure)) {
+        request->how = KT_STORED_BAD_DATA;
     } else {
         request->how = KT_STORED_NEW;
-        file->state  = success ? SIM_DONE : SIM_FAILED;
-        file->err    = request->err;
-        if (++file->results > 1)
-            sim_fail(sim, "file %llu has two outcomes", (unsigned long long)request->id.job);
-        if (!success && sim_innocent(file))
-            sim_fail(sim, "innocent file %llu failed with %s after %u blames, %u crashes",
-                     (unsigned long long)request->id.job, kt_err_name(request->err), file->blames, file->crashes);
-        if (success && !sim_innocent(file))
-            sim_fail(sim, "file %llu cannot succeed and did", (unsigned long long)request->id.job);
+        sim_witness_outcome(sim, request, success);
+        file->state = success ? SIM_DONE : SIM_FAILED;
+        file->err   = request->err;
+        file->results++;
     }
 }
 
@@ -79,11 +80,15 @@ static void
 blame(sim_t *sim, const sim_request_t *request)
 {
     sim_file_t *file = sim_file(sim, request->id);
-    if (file->state != SIM_CLAIMED || file->epoch != request->epoch || request->want <= file->blames)
+    uint64_t    bit  = UINT64_C(1) << (request->want < 64 ? request->want : 63);
+    bool        ours = file->state == SIM_CLAIMED && file->epoch == request->epoch && file->run == request->id.run;
+    if (!ours || file->ordinals & bit)
         return;
     sim->n_blames++;
-    file->crashes += request->err == KT_ENODELOST || request->err == KT_ECRASH;
-    if (++file->blames >= SIM_MAX_ATTEMPTS)
+    file->ordinals |= bit;
+    file->blames++;
+    file->crashes += request->err == KT_ENODELOST;
+    if (file->blames - file->crashes >= SIM_MAX_ATTEMPTS || file->crashes >= KT_SCHED_LOSSES)
         sim_fail(sim, "file %llu was tried more often than permitted", (unsigned long long)request->id.job);
 }
 
@@ -91,21 +96,62 @@ static void
 release(sim_t *sim, const sim_request_t *request)
 {
     sim_file_t *file = sim_file(sim, request->id);
-    if (file->state == SIM_CLAIMED && file->epoch == request->epoch)
+    bool        ours = file->state == SIM_CLAIMED && file->epoch == request->epoch && file->run == request->id.run;
+    sim->n_releases++;
+    if (ours)
         file->state = SIM_QUEUED;
+}
+
+// Nobody hears what became of these two, so they are repeated while the ledger is down; they are lost with the process,
+// and a BLAME, on which nothing but justice depends, also without it.
+static bool
+is_told_in_vain(sim_t *sim, sim_event_t *event)
+{
+    const sim_request_t *request = event->request;
+    bool                 orphan  = sim->dead || request->coordinator != sim->coordinator;
+    bool                 trouble = sim->ledger_down || request->down_count != sim->down_count;
+    if (request->type == SIM_BLAME && (orphan || trouble) && sim_chance(sim, 500)) {
+        sim->n_lost_blames++;
+        return true;
+    }
+    return (orphan || sim->ledger_down) && sim_chance(sim, 500);
+}
+
+// Returns whether there is nothing left to do but to free the request.
+static bool
+run_untold(sim_t *sim, sim_event_t *event)
+{
+    sim_request_t *request = event->request;
+    bool           alive   = !sim->dead && request->coordinator == sim->coordinator;
+    if (sim->ledger_down && alive && request->type == SIM_RELEASE) {
+        event->at_ms = sim->now_ms + 100;
+        sim_push(sim, *event);
+        return false;
+    }
+    if (is_told_in_vain(sim, event))
+        return true;
+    if (request->type == SIM_BLAME)
+        blame(sim, request);
+    else
+        release(sim, request);
+    return true;
 }
 
 void
 sim_request_run(sim_t *sim, sim_event_t *event)
 {
     sim_request_t *request = event->request;
-    bool           durable = request->type == SIM_BLAME || request->type == SIM_RELEASE;  // the loop repeats these
-    bool           lost    = !durable && (sim->ledger_down || request->down_count != sim->down_count);
+    bool           lost    = sim->ledger_down || request->down_count != sim->down_count;
+    if (request->type == SIM_BLAME || request->type == SIM_RELEASE) {
+        if (run_untold(sim, event))
+            free(request);
+        return;
+    }
     if (lost)
         request->down_count = UINT64_MAX;  // no answer, whatever happens
     if (lost && sim_chance(sim, 500))
         goto answer;  // it did not get there
-    if (!lost && !durable && sim_chance(sim, sim->commit_unknown)) {
+    if (!lost && sim_chance(sim, sim->commit_unknown)) {
         request->unknown = true;
         if (sim_chance(sim, 500))
             goto answer;
@@ -114,10 +160,6 @@ sim_request_run(sim_t *sim, sim_event_t *event)
         open_lease(sim, request);
     else if (request->type == SIM_CLAIM)
         claim(sim, request);
-    else if (request->type == SIM_BLAME)
-        blame(sim, request);
-    else if (request->type == SIM_RELEASE)
-        release(sim, request);
     else
         store(sim, request, request->type == SIM_STORE);
 answer:

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { RENEW_MS = 3000, REFUSED_MAX = 64 };
 
@@ -48,6 +49,7 @@ void
 sim_coordinator_start(sim_t *sim)
 {
     sim->coordinator++;
+    sim->memory++;
     sim->my_epoch        = 0;
     sim->dead            = false;
     sim->claim_in_flight = false;
@@ -55,6 +57,9 @@ sim_coordinator_start(sim_t *sim)
         sim_fail(sim, "no scheduler");
     if (sim->ledger_down)
         sim_tell(sim, &(kt_event_t){.type = KT_EV_LEDGER_DOWN});
+    for (int i = 0; i < SIM_HOSTS; i++)
+        if (sim->drained[i])
+            sim_tell(sim, &(kt_event_t){.type = KT_EV_DRAIN, .drain = {SIM_HOST_NAMES[i], true}});
     sim->opening = true;
     if (!sim->ledger_down)  // else when it is up
         sim_post(sim, (sim_request_t){.type = SIM_OPEN});
@@ -102,6 +107,7 @@ sim_coordinator_die(sim_t *sim)
 static void
 open_again(sim_t *sim)
 {
+    sim->memory++;
     sim_tell(sim, &(kt_event_t){.type = KT_EV_LEASE_LOST});
     sim->claim_in_flight = false;
     if (!sim->opening && !sim->dead) {
@@ -133,7 +139,8 @@ connected(const sim_t *sim, kt_node_handle_t handle)
 static void
 send_batch(sim_t *sim, const kt_action_t *action)
 {
-    sim_msg_t msg = {.type = SIM_MSG_BATCH, .number = action->batch, .solo = action->solo};
+    sim_msg_t msg = {.type = SIM_MSG_BATCH, .number = action->batch, .solo = action->solo, .memory = sim->memory};
+    sim_witness_batch(sim, action);
     for (uint32_t i = 0; i < action->count; i++) {
         const kt_sent_t *sent = &sim->actions.jobs[action->first_job + i];
         if (msg.n_held == SIM_ITEMS)
@@ -178,12 +185,14 @@ perform(sim_t *sim, const kt_action_t *action, bool of_failure)
     case KT_ACT_ACK: to_node(sim, action, SIM_MSG_ACK, of_failure); break;
     case KT_ACT_NACK: to_node(sim, action, SIM_MSG_NACK, false); break;
     case KT_ACT_BLAME:
+        sim_witness_blame(sim, action);
         sim_post(sim,
                  (sim_request_t){.type = SIM_BLAME, .id = action->id, .err = action->err, .want = action->attempt});
         break;
     case KT_ACT_RELEASE: sim_post(sim, (sim_request_t){.type = SIM_RELEASE, .id = action->id}); break;
     case KT_ACT_WHO: to_node(sim, action, SIM_MSG_WHO, false); break;
     case KT_ACT_DROP: drop(sim, action->tag); break;
+    case KT_ACT_DRAIN: *sim_drained(sim, action->node_name) = action->on; break;
     case KT_ACT_CHECK_LEASE: sim->renewed_ms = INT64_MIN / 2; break;
     default: break;
     }
@@ -199,6 +208,28 @@ forget_rest(sim_t *sim, size_t from)
             tag_free(sim->actions.at[i].tag);
 }
 
+// Without memory nothing may have happened: it is told again, and then there is some.
+static void
+step(sim_t *sim, const kt_event_t *event)
+{
+    kt_sched_view_t before, after;
+    if (sim_chance(sim, sim->no_memory)) {
+        kt_sched_view(sim->sched, &before);
+        sim_memory_fails(1 + sim_random(sim, 3));
+        kt_err_t err = kt_sched_step(sim->sched, event, sim->now_ms, &sim->actions);
+        sim_memory_fails(0);
+        if (!err)
+            return;
+        kt_sched_view(sim->sched, &after);
+        kt_sched_check(sim->sched);
+        sim->n_out_of_memory++;
+        if (err != KT_ENOMEM || memcmp(&before, &after, sizeof before) != 0)
+            sim_fail(sim, "without memory something happened");
+    }
+    if (kt_sched_step(sim->sched, event, sim->now_ms, &sim->actions))
+        sim_fail(sim, "out of memory");
+}
+
 void
 sim_tell(sim_t *sim, const kt_event_t *event)
 {
@@ -207,10 +238,12 @@ sim_tell(sim_t *sim, const kt_event_t *event)
     bool             of_failure = event->type == KT_EV_FAILED;
     if (sim->dead)
         return;
-    if (kt_sched_step(sim->sched, event, sim->now_ms, &sim->actions))
-        sim_fail(sim, "out of memory");
+    step(sim, event);
     sim->steps++;
     kt_sched_check(sim->sched);
+    kt_sched_view_t view;
+    kt_sched_view(sim->sched, &view);
+    sim->ready_ms = view.ready ? sim->now_ms : sim->ready_ms;
     for (size_t i = 0; i < sim->actions.n; i++) {
         const kt_action_t *action = &sim->actions.at[i];
         if (action->node && !connected(sim, action->node) && n_refused < REFUSED_MAX)
@@ -226,8 +259,6 @@ sim_tell(sim_t *sim, const kt_event_t *event)
         sim_tell(sim, &(kt_event_t){.type = KT_EV_SEND_REFUSED, .node = refused[i]});
 }
 
-static const char *const NAMES[SIM_NODES] = {"host-a", "host-a", "host-b", "host-c", "host-d", "host-e"};
-
 void
 sim_coordinator_take(sim_t *sim, const sim_msg_t *msg)
 {
@@ -237,7 +268,8 @@ sim_coordinator_take(sim_t *sim, const sim_msg_t *msg)
     switch (msg->type) {
     case SIM_MSG_HELLO:
         event.type              = KT_EV_HELLO;
-        event.hello.name        = NAMES[msg->node];
+        event.hello.name        = sim_host(msg->node);
+        event.hello.drained     = *sim_drained(sim, event.hello.name);
         event.hello.incarnation = msg->number;
         event.hello.slots       = sim->nodes[msg->node].slots;
         sim_send_down(sim, msg->handle, &(sim_msg_t){.type = SIM_MSG_WELCOME, .number = sim->coordinator});
@@ -271,9 +303,10 @@ tell_claimed(sim_t *sim, const sim_request_t *request)
     kt_sched_job_t jobs[SIM_FILES];
     for (uint32_t i = 0; i < request->n; i++) {
         const sim_file_t *file = sim_file(sim, request->claimed[i]);
+        bool              told = sim->mutation != SIM_FORGET_CRASHES;
         jobs[i]                = (kt_sched_job_t){.id       = request->claimed[i],
                                                   .attempts = file->blames,
-                                                  .crashes  = file->crashes,
+                                                  .crashes  = told ? file->crashes : 0,
                                                   .cost_ms  = (uint32_t)file->work_ms,
                                                   .tag      = tag_new(sim, false)};
     }
@@ -373,6 +406,7 @@ sim_ledger_up(sim_t *sim)
     sim->ledger_down     = false;
     sim->claim_in_flight = false;
     sim->opening         = again;
+    sim->memory += again;
     if (again)
         sim_tell(sim, &(kt_event_t){.type = KT_EV_LEASE_LOST});
     sim_tell(sim, &(kt_event_t){.type = KT_EV_LEDGER_UP});

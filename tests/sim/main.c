@@ -1,5 +1,5 @@
-// sim --seeds N [--first S] | --mutations | --throughput: runs worlds and says `N passed, N failed`. A failing seed is
-// named with its step and reason; `sim --seeds 1 --first SEED` repeats it exactly.
+// sim --seeds N [--first S] [--until-failure] | --mutations | --throughput: runs worlds and says `N passed, N failed`.
+// A failing seed is named with its step and reason; `sim --seeds 1 --first SEED` repeats it exactly.
 #include "tests/sim/sim.h"
 
 #include <signal.h>
@@ -37,19 +37,23 @@ run_seed(uint64_t seed, sim_mutation_t mutation)
 }
 
 static int
-run_seeds(uint64_t first, uint64_t n)
+run_seeds(uint64_t first, uint64_t n, bool until_failure)
 {
-    uint64_t        failed = 0, steps = 0;
+    uint64_t        failed = 0, steps = 0, run = 0, slowest = 0;
+    int64_t         slowest_ms = 0;
     struct timespec start, end;
     clock_gettime(CLOCK_MONOTONIC, &start);
-    for (uint64_t seed = first; seed < first + n; seed++) {
-        failed += !run_seed(seed, SIM_MUTATION_NONE);
+    for (; run < n && !(until_failure && failed); run++) {
+        failed += !run_seed(first + run, SIM_MUTATION_NONE);
         steps += world.steps;
+        if (world.now_ms > slowest_ms)
+            slowest_ms = world.now_ms, slowest = first + run;
     }
     clock_gettime(CLOCK_MONOTONIC, &end);
     double took_s = (double)(end.tv_sec - start.tv_sec) + (double)(end.tv_nsec - start.tv_nsec) / 1e9;
-    printf("%.0f seeds/s, %.0f steps/s\n", (double)n / took_s, (double)steps / took_s);
-    printf("%llu passed, %llu failed\n", (unsigned long long)(n - failed), (unsigned long long)failed);
+    printf("%.0f seeds/s, %.0f steps/s; longest world: seed %llu, %.0f s\n", (double)run / took_s,
+           (double)steps / took_s, (unsigned long long)slowest, (double)slowest_ms / 1e3);
+    printf("%llu passed, %llu failed\n", (unsigned long long)(run - failed), (unsigned long long)failed);
     return failed ? 1 : 0;
 }
 
@@ -57,7 +61,7 @@ run_seeds(uint64_t first, uint64_t n)
 static int
 run_mutations(void)
 {
-    enum { TRIES = 60 };
+    enum { TRIES = 300 };
     int missed = 0;
     for (int mutation = 1; mutation < SIM_MUTATIONS; mutation++) {
         uint64_t seed = 1;
@@ -76,10 +80,12 @@ int
 main(int argc, char **argv)
 {
     uint64_t n = 100, first = 1;
-    bool     mutations = false;
+    bool     mutations = false, until_failure = false;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--mutations") == 0) {
             mutations = true;
+        } else if (strcmp(argv[i], "--until-failure") == 0) {
+            until_failure = true;
         } else if (strcmp(argv[i], "--throughput") == 0) {
             return sim_throughput();
         } else if (strcmp(argv[i], "--seeds") == 0 && i + 1 < argc) {
@@ -87,10 +93,10 @@ main(int argc, char **argv)
         } else if (strcmp(argv[i], "--first") == 0 && i + 1 < argc) {
             first = strtoull(argv[++i], NULL, 10);
         } else {
-            fprintf(stderr, "usage: sim --seeds N [--first S] | --mutations | --throughput\n");
+            fprintf(stderr, "usage: sim --seeds N [--first S] [--until-failure] | --mutations | --throughput\n");
             return 2;
         }
     }
     catch_aborts();
-    return mutations ? run_mutations() : run_seeds(first, n);
+    return mutations ? run_mutations() : run_seeds(first, n, until_failure);
 }

@@ -80,22 +80,35 @@ finish(sim_t *sim, sim_node_t *node, sim_item_t *item, kt_err_t err)
     offer(sim, node, item);
 }
 
+static bool
+is_fatal(const sim_t *sim, const sim_file_t *file, const sim_item_t *item)
+{
+    bool alone = item->solo && sim->mutation != SIM_NOT_ALONE;
+    return file->kind == SIM_KILLER || (file->kind == SIM_POISON && !alone);
+}
+
+static void
+kill_node(sim_t *sim, sim_node_t *node, const sim_item_t *item)
+{
+    sim_witness_kill(sim, item);
+    sim_node_crash(sim, node);
+}
+
 // What the file does when its time is over. Returns false when the node is no more.
 static bool
 end_work(sim_t *sim, sim_node_t *node, sim_item_t *item)
 {
     sim_file_t *file = sim_file(sim, item->id);
-    bool        solo = item->solo;
     kt_err_t    err  = KT_OK;
-    if (file->kind == SIM_KILLER || (file->kind == SIM_POISON && !solo)) {
-        sim_node_crash(sim, node);
+    if (is_fatal(sim, file, item)) {
+        kill_node(sim, node, item);
         return false;
     }
     if (file->kind == SIM_POISON)
         err = KT_ECRASH;
     else if (file->kind == SIM_REJECT)
         err = KT_EFORMAT;
-    else if (file->kind == SIM_FLAKY && file->flakes > 0 && file->blames + 2 < SIM_MAX_ATTEMPTS)
+    else if (file->kind == SIM_FLAKY && file->flakes > 0)
         file->flakes--, err = KT_EIO;
     finish(sim, node, item, err);
     return true;
@@ -106,17 +119,18 @@ static bool
 begin_work(sim_t *sim, sim_node_t *node, sim_item_t *item)
 {
     sim_file_t *file  = sim_file(sim, item->id);
-    bool        fatal = file->kind == SIM_KILLER || (file->kind == SIM_POISON && !item->solo);
+    bool        fatal = is_fatal(sim, file, item);
+    file->begun       = file->begun || file->run == item->id.run;
     item->state       = SIM_WORKING;
     item->until_ms    = file->kind == SIM_HANG ? INT64_MAX : sim->now_ms + file->work_ms;
     if (fatal && sim_chance(sim, 200)) {  // before a word of it left
-        sim_node_crash(sim, node);
+        kill_node(sim, node, item);
         return false;
     }
     sim_msg_t msg = {.type = SIM_MSG_STARTED, .id = item->id, .attempt = item->attempt};
     sim_send_up(sim, node, &msg);
     if (fatal && sim_chance(sim, 300)) {
-        sim_node_crash(sim, node);
+        kill_node(sim, node, item);
         return false;
     }
     return true;
@@ -187,6 +201,13 @@ leave(sim_t *sim, sim_node_t *node)
     sim_node_crash(sim, node);
 }
 
+static void
+show_items(sim_t *sim, const sim_node_t *node)
+{
+    for (uint32_t i = 0; i < node->n_items; i++)
+        sim_file(sim, node->items[i].id)->seen_ms = sim->now_ms;
+}
+
 void
 sim_node_step(sim_t *sim, sim_node_t *node)
 {
@@ -195,6 +216,8 @@ sim_node_step(sim_t *sim, sim_node_t *node)
         work(sim, node);
     if (node->up)
         talk(sim, node);
+    if (node->up)
+        show_items(sim, node);
     if (node->up && node->leaving)
         leave(sim, node);
 }
@@ -209,7 +232,8 @@ take_batch(sim_t *sim, sim_node_t *node, const sim_msg_t *msg)
         if (item || node->n_items == SIM_ITEMS)
             continue;
         item  = &node->items[node->n_items++];
-        *item = (sim_item_t){.id = msg->held[i].id, .attempt = msg->held[i].attempt, .solo = msg->solo};
+        *item = (sim_item_t){
+            .id = msg->held[i].id, .attempt = msg->held[i].attempt, .solo = msg->solo, .memory = msg->memory};
         if (count(node, false) > node->room && sim->reliable)
             sim_fail(sim, "node %d was sent more than its credit", node->index);
     }
@@ -222,7 +246,7 @@ take_ack(sim_t *sim, sim_node_t *node, const sim_msg_t *msg)
     if (!item || !is_kept(item))
         return;
     const sim_file_t *file = sim_file(sim, msg->id);
-    if (item->state == SIM_KEPT_OK && !msg->of_failure && file->state <= SIM_CLAIMED)
+    if (item->state == SIM_KEPT_OK && !msg->of_failure && file->state <= SIM_CLAIMED && file->run == msg->id.run)
         sim_fail(sim, "file %llu was acknowledged before its commit", (unsigned long long)msg->id.job);
     erase(node, item);
 }

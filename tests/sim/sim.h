@@ -13,7 +13,7 @@ typedef struct sim {
     sim_event_t    current;
     size_t         n_queue, queue_capacity;
     // profile
-    uint32_t loss, repeat, jitter_ms, latency_ms, commit_unknown;  // per mille
+    uint32_t loss, repeat, jitter_ms, latency_ms, commit_unknown, bad_failure, no_memory;  // per mille
     bool     in_order, reliable;  // reliable: nothing lost, repeated, reordered or slow
     int      n_nodes, n_files;
     // the world
@@ -24,18 +24,20 @@ typedef struct sim {
     bool     ledger_down;
     uint64_t epoch, down_count;
     int64_t  ledger_busy_ms;
+    bool     drained[SIM_HOSTS];
     // the coordinator
     kt_sched_t     *sched;
     kt_sched_opts_t opts;
     kt_actions_t    actions;
     uint64_t        coordinator;  // which one since the start
+    uint64_t        memory;       // a new one with each coordinator and each lost lease
     uint64_t        my_epoch;
     bool            opening, claim_in_flight, dead;
-    int64_t         stopped_until_ms, renewed_ms;
-    uint32_t        die_after;  // actions; 0: not
+    int64_t         stopped_until_ms, renewed_ms, ready_ms;  // ready: when last a job was
+    uint32_t        die_after;                               // actions; 0: not
     size_t          tags;
     sim_tag_t      *all_tags;
-    uint64_t        n_deaths, n_blames;
+    uint64_t        n_deaths, n_blames, n_out_of_memory, n_retries, n_lost_blames, n_releases;
     char            why[256];
     jmp_buf         failed;
 } sim_t;
@@ -72,6 +74,18 @@ void sim_ledger_up(sim_t *sim);
 void sim_tell(sim_t *sim, const kt_event_t *event);
 // throughput.c
 int sim_throughput(void);
+// witness.c: what the scheduler decided, judged by what the world knows
+void sim_witness_batch(sim_t *sim, const kt_action_t *action);
+void sim_witness_blame(sim_t *sim, const kt_action_t *action);
+void sim_witness_kill(sim_t *sim, const sim_item_t *item);  // this item crashed its node
+void sim_witness_outcome(sim_t *sim, const sim_request_t *request, bool success);
+void sim_witness_calm(sim_t *sim);  // each second, once the faults are over
+// memory.c: the n-th allocation from now fails; 0: none
+void sim_memory_fails(uint32_t nth);
+// hosts: the names of the nodes
+extern const char *const SIM_HOST_NAMES[SIM_HOSTS];
+const char              *sim_host(int node);
+bool                    *sim_drained(sim_t *sim, const char *host);
 // faults.c
 void sim_fault(sim_t *sim);
 void sim_heal(sim_t *sim);

@@ -14,7 +14,8 @@ enum {
     SIM_ITEMS        = 40,       // most that a node has in hand, held and kept
     SIM_CALM_AT_MS   = 60000,    // faults end
     SIM_END_MS       = 3600000,  // by then everything is done
-    SIM_MAX_ATTEMPTS = 4,
+    SIM_MAX_ATTEMPTS = 3,        // the product's default
+    SIM_HOSTS        = 5,
 };
 
 // A rule broken on purpose: the simulator must notice.
@@ -25,6 +26,9 @@ typedef enum sim_mutation {
     SIM_LEAK_TAG,           // a DROP is overlooked
     SIM_DOUBLE_STORE,       // the ledger has no primary key
     SIM_DEAF_TO_BEATS,      // inventories do not reach the scheduler
+    SIM_NOT_ALONE,          // nodes run a suspect beside the others, in their own process
+    SIM_FORGET_CRASHES,     // a claim does not tell what is known of the file
+    SIM_NO_FENCING,         // the ledger takes a failure from whoever tells it
     SIM_MUTATIONS
 } sim_mutation_t;
 
@@ -46,9 +50,16 @@ typedef struct sim_file {
     sim_kind_t      kind;
     sim_row_state_t state;
     uint64_t        epoch;
-    uint32_t        blames, crashes, results, flakes;
-    int64_t         work_ms, wall_ms;  // when it comes in
+    uint32_t        run, results, flakes;  // results and what follows are of this run
+    uint32_t        blames, crashes;       // rows
+    uint64_t        ordinals;              // of them, a bit each
+    int64_t         work_ms, wall_ms;      // when it comes in
     kt_err_t        err;
+    // what the witness saw
+    uint64_t claimed_by, memory;  // epoch of the claim; memory that the following are of
+    uint32_t kills, sendings;
+    bool     begun;    // on any node
+    int64_t  seen_ms;  // last in some node's hand, sent to one, or claimed
 } sim_file_t;
 
 typedef struct sim_tag sim_tag_t;
@@ -84,6 +95,7 @@ typedef struct sim_msg {
     kt_err_t         err;
     bool             solo, of_failure, leaving, on;
     uint64_t         number;  // batch, seen batch, progress, incarnation, coordinator
+    uint64_t         memory;  // of the coordinator, when it sent a batch
     kt_held_t        held[SIM_ITEMS];
     kt_run_id_t      kept[SIM_ITEMS];
 } sim_msg_t;
@@ -130,6 +142,7 @@ typedef struct sim_item {
     kt_run_id_t      id;
     uint32_t         attempt;
     bool             solo;
+    uint64_t         memory;  // of the coordinator, when it sent this
     sim_item_state_t state;
     kt_err_t         err;
     int64_t          until_ms;

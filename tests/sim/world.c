@@ -100,7 +100,8 @@ make_files(sim_t *sim)
                            : draw < 97 ? SIM_HANG
                                        : SIM_BADDATA;
         file->work_ms    = file->kind == SIM_SLOW ? 3000 + sim_random(sim, 5000) : 20 + sim_random(sim, 800);
-        file->flakes     = file->kind == SIM_FLAKY ? 1 : 0;
+        file->flakes     = file->kind == SIM_FLAKY ? 1 + sim_random(sim, SIM_MAX_ATTEMPTS - 1) : 0;
+        file->run        = 1;
         file->wall_ms    = sim_random(sim, 40000);
     }
 }
@@ -114,6 +115,8 @@ make(sim_t *sim)
     sim->jitter_ms      = sim_chance(sim, 200) ? 1200 : 5 + sim_random(sim, 60);
     sim->latency_ms     = sim_chance(sim, 300) ? 200 : 2;
     sim->commit_unknown = sim_chance(sim, 500) ? sim_random(sim, 60) : 0;
+    sim->bad_failure    = sim_chance(sim, 300) ? 300 : 0;
+    sim->no_memory      = sim_chance(sim, 300) ? sim_random(sim, 300) : 0;
     sim->n_nodes        = 1 + (int)sim_random(sim, SIM_NODES);
     sim->opts           = (kt_sched_opts_t){.batch_size       = 1 + sim_random(sim, 8),
                                             .max_attempts     = SIM_MAX_ATTEMPTS,

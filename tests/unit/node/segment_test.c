@@ -17,7 +17,7 @@ enum {
 
 static float *pcm;
 static float *kept[KT_MATRICES];
-static size_t kept_frames, segments;
+static size_t kept_frames, segments, seen_samples;
 
 static void
 open_stream(void)
@@ -55,6 +55,11 @@ close_one(kt_segment_t *segment, uint32_t reads)
     for (int m = 0; m < KT_MATRICES; m++)
         if (reads & KT_READS(m))
             keep_matrix(segment, (kt_matrix_t)m);
+    size_t       n;
+    const float *samples = kt_segment_samples(segment, &n);
+    cr_assert_float_eq(kt_segment_begin(segment) * 8000, (double)seen_samples, 1e-6);
+    cr_assert_eq(memcmp(samples, pcm + seen_samples, n * sizeof *samples), 0);
+    seen_samples += n;
     kept_frames += kt_segment_frames(segment);
     segments++;
 }
@@ -82,6 +87,7 @@ run_stream(uint32_t reads, size_t samples)
     cr_assert_eq(kt_segment_padding(segment), N_FFT / 2);
     feed_all(segment, zeros, N_FFT / 2, reads);
     close_one(segment, reads);
+    cr_assert_eq(seen_samples, samples, "the segments' own samples are not the stream's");
     kt_segment_destroy(&segment);
 }
 

@@ -1,0 +1,139 @@
+// What the scheduler decides is judged here by what it cannot see: which file crashes nodes, who claimed what, which
+// node has what in hand. Each rule stands beside its reason.
+#include "tests/sim/sim.h"
+
+#include <string.h>
+
+enum {
+    KILLS_MAX    = 4,     // nodes that a file may crash within one memory of a coordinator
+    UNSEEN_MS    = 8000,  // for so long a claimed file may be in nobody's hand, when all is calm
+    SETTLE_MS    = 7000,  // the longest pause of a coordinator, which may reach into the calm
+    UNBEGUN_LOST = 3,     // losses without a word that the file had begun, until they are held against it
+};
+
+const char *const        SIM_HOST_NAMES[SIM_HOSTS] = {"host-a", "host-b", "host-c", "host-d", "host-e"};
+static const signed char HOST_OF[SIM_NODES]        = {0, 0, 1, 2, 3, 4};
+
+const char *
+sim_host(int node)
+{
+    return SIM_HOST_NAMES[HOST_OF[node]];
+}
+
+bool *
+sim_drained(sim_t *sim, const char *host)
+{
+    int i = 0;
+    while (strcmp(SIM_HOST_NAMES[i], host) != 0)
+        i++;
+    return &sim->drained[i];
+}
+
+// Whether the file's row is of that run; what is known of an older one was forgotten with the retry.
+static sim_file_t *
+current(sim_t *sim, kt_run_id_t id)
+{
+    sim_file_t *file = sim_file(sim, id);
+    if (file->run != id.run)
+        return NULL;
+    if (file->memory != sim->memory) {
+        file->memory = sim->memory;
+        file->kills = file->sendings = 0;
+    }
+    return file;
+}
+
+// The row of a suspect says so, whichever coordinator claimed it: it must not be sent among others again.
+void
+sim_witness_batch(sim_t *sim, const kt_action_t *action)
+{
+    if (action->count > sim->opts.batch_size || (action->solo && action->count > 1))
+        sim_fail(sim, "a batch of %u, solo %d", action->count, action->solo);
+    if (*sim_drained(sim, action->node_name))
+        sim_fail(sim, "a batch for %s, which is drained", action->node_name);
+    for (uint32_t i = 0; i < action->count; i++) {
+        kt_run_id_t id   = sim->actions.jobs[action->first_job + i].id;
+        sim_file_t *file = current(sim, id);
+        if (!file)
+            continue;
+        file->sendings++;
+        file->seen_ms = sim->now_ms;
+        if (file->crashes && !action->solo)
+            sim_fail(sim, "file %llu, %u times lost with a node, was sent among others", (unsigned long long)id.job,
+                     file->crashes);
+    }
+}
+
+// A loss is held against what had begun. What never began anywhere must have been lost often enough to be suspicious,
+// for the word of its beginning may be what was lost.
+void
+sim_witness_blame(sim_t *sim, const kt_action_t *action)
+{
+    const sim_file_t *file = current(sim, action->id);
+    if (file && action->err == KT_ENODELOST && !file->begun && file->sendings < UNBEGUN_LOST)
+        sim_fail(sim, "file %llu was blamed for a loss and had not begun anywhere", (unsigned long long)action->id.job);
+}
+
+// A file that crashes the process it is in can cost the nodes it is sent to before the coordinator knows: one, when
+// STARTED or a beat tells; two, when nothing tells, for the second unexplained loss makes it a suspect; and a late copy
+// of a batch that was believed lost may follow each of them. After that it runs alone and costs none. A coordinator
+// that lost its memory or its lease may learn the same once more, as far as no BLAME became durable.
+void
+sim_witness_kill(sim_t *sim, const sim_item_t *item)
+{
+    sim_file_t *file = item->memory == sim->memory ? current(sim, item->id) : NULL;
+    if (file && file->kind == SIM_POISON && ++file->kills > KILLS_MAX)
+        sim_fail(sim, "file %llu crashed %u nodes although it could run alone", (unsigned long long)item->id.job,
+                 file->kills);
+}
+
+static kt_err_t
+right_error(sim_kind_t kind)
+{
+    static const kt_err_t errors[SIM_KINDS] = {[SIM_REJECT]  = KT_EFORMAT,
+                                               [SIM_POISON]  = KT_ECRASH,
+                                               [SIM_KILLER]  = KT_ENODELOST,
+                                               [SIM_HANG]    = KT_ETIME,
+                                               [SIM_BADDATA] = KT_EBADDATA};
+    return errors[kind];
+}
+
+// The first outcome of a run, and of a failure that it comes from the lease under which the file was claimed.
+void
+sim_witness_outcome(sim_t *sim, const sim_request_t *request, bool success)
+{
+    const sim_file_t  *file   = sim_file(sim, request->id);
+    unsigned long long number = request->id.job;
+    if (file->results)
+        sim_fail(sim, "file %llu has two outcomes", number);
+    if (!success && (file->claimed_by != request->epoch || request->epoch != sim->epoch))
+        sim_fail(sim, "file %llu failed by a lease that is not its own", number);
+    if (!success && sim_innocent(file))
+        sim_fail(sim, "innocent file %llu failed with %s after %u blames, %u crashes", number,
+                 kt_err_name(request->err), file->blames, file->crashes);
+    if (success && !sim_innocent(file))
+        sim_fail(sim, "file %llu cannot succeed and did", number);
+    if (!success && request->err != right_error(file->kind))
+        sim_fail(sim, "file %llu of kind %d failed with %s", number, file->kind, kt_err_name(request->err));
+}
+
+// Nothing is lost on the way any more: what is neither ready nor with the ledger is in a node's hand, or was a moment
+// ago.
+void
+sim_witness_calm(sim_t *sim)
+{
+    kt_sched_view_t view;
+    int64_t         since_ms = SIM_CALM_AT_MS + SETTLE_MS;
+    if (sim->dead || sim->opening || sim->now_ms < since_ms)
+        return;
+    kt_sched_view(sim->sched, &view);
+    if (view.ready || view.storing)
+        return;
+    for (int i = 1; i <= sim->n_files; i++) {
+        const sim_file_t *file = &sim->files[i];
+        int64_t           from = file->seen_ms > since_ms ? file->seen_ms : since_ms;
+        from                   = from > sim->ready_ms ? from : sim->ready_ms;
+        if (file->state == SIM_CLAIMED && file->epoch == sim->epoch && sim->now_ms - from > UNSEEN_MS)
+            sim_fail(sim, "file %d is claimed and in nobody's hand for %lld ms", i, (long long)(sim->now_ms - from));
+    }
+}
