@@ -56,7 +56,7 @@ typedef struct sim_file {
     int64_t         work_ms, wall_ms;      // when it comes in
     kt_err_t        err;
     // what the witness saw
-    uint64_t claimed_by, memory;  // epoch of the claim; memory that the following are of
+    uint64_t claimed_by, memory;  // epoch of the claim; memory that the kills are of
     uint32_t kills, sendings;
     bool     begun;    // on any node
     int64_t  seen_ms;  // last in some node's hand, sent to one, or claimed

@@ -38,7 +38,7 @@ current(sim_t *sim, kt_run_id_t id)
         return NULL;
     if (file->memory != sim->memory) {
         file->memory = sim->memory;
-        file->kills = file->sendings = 0;
+        file->kills  = 0;
     }
     return file;
 }
