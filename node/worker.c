@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 struct kt_worker {
@@ -282,8 +283,15 @@ log_stages(const run_t *run)
     for (size_t i = 0; i < report->n_stages; i++)
         n += snprintf(line + n, sizeof line - (size_t)n, " %s_us=%lld", report->stages[i].name,
                       (long long)report->stages[i].us);
-    kt_log_debug("FILE-DONE", "path=\"%s\" err=%s%s", kt_log_quote(quoted, sizeof quoted, run->job->file_path),
-                 kt_err_name(report->err), line);
+    struct rusage usage;
+    uint64_t      decoder_peak = 0;
+    double        decoder_cpu  = 0;
+    getrusage(RUSAGE_SELF, &usage);
+    if (run->source.decode)
+        kt_decode_usage(run->source.decode, &decoder_peak, &decoder_cpu);
+    kt_log_debug("FILE-DONE", "path=\"%s\" err=%s peak_bytes=%lld decoder_peak_bytes=%llu decoder_cpu_s=%.3f%s",
+                 kt_log_quote(quoted, sizeof quoted, run->job->file_path), kt_err_name(report->err),
+                 (long long)usage.ru_maxrss * 1024, (unsigned long long)decoder_peak, decoder_cpu, line);
 }
 
 static void

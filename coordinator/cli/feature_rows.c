@@ -71,17 +71,11 @@ add(kt_feature_rows_t *self, kt_feature_t feature, int index)
 static int
 spread(kt_feature_t feature, const kt_settings_t *settings)
 {
+    enum { MOST = 16 };
     switch (feature) {
     case KT_FEATURE_SPECTRAL_mfcc: return (int)settings->n_mfcc;
     case KT_FEATURE_SPECTRAL_chroma: return (int)settings->n_chroma;
-    case KT_FEATURE_SPECTRAL_mel:
-    case KT_FEATURE_VISUAL_scene_changes:
-    case KT_FEATURE_VISUAL_color_histogram:
-    case KT_FEATURE_VISUAL_motion_vectors:
-    case KT_FEATURE_VECTORS_spectral_vector:
-    case KT_FEATURE_VECTORS_mir_vector:
-    case KT_FEATURE_VECTORS_combined_vector: return 0;
-    default: return (int)kt_feature_desc(feature)->max_count;
+    default: return kt_feature_desc(feature)->max_count <= MOST ? (int)kt_feature_desc(feature)->max_count : 0;
     }
 }
 
