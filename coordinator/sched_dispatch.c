@@ -38,12 +38,23 @@ next_for(const kt_sched_t *self, kt_sjob_t *job, const kt_snode_t *node)
     return NULL;
 }
 
+// A failure that is told again, by a node that missed our ACK, must not count again, even if all this was forgotten
+// meanwhile but the blame: so no sending after a blame has the number of one before it.
+static uint32_t
+next_attempt(kt_sjob_t *job)
+{
+    uint32_t floor = job->blames * SCHED_SENDINGS;
+    if (job->last_attempt < floor)
+        job->last_attempt = floor;
+    return ++job->last_attempt;
+}
+
 static void
 put_in_batch(kt_sched_t *self, kt_sjob_t *job, kt_snode_t *node, kt_action_t *send)
 {
     kt_sjob_to_node(self, job, node, false, send->solo);
     job->batch   = send->batch;
-    job->attempt = ++job->last_attempt;
+    job->attempt = next_attempt(job);
     kt_assert(self->out->n_jobs < self->out->jobs_capacity);
     self->out->jobs[self->out->n_jobs++] =
         (kt_sent_t){.id = job->id, .attempt = job->attempt, .cost_ms = job->cost_ms, .tag = job->tag};

@@ -35,6 +35,7 @@ enum {
     SCHED_STUCK_MS     = 10000,  // without progress although something runs: "stuck" in the view
     SCHED_SPARED       = 2,      // after that a suspect has a node to itself: the next loss is its own
     SCHED_FREE_MAX     = 65536,  // credit that is believed
+    SCHED_SENDINGS     = 1000,   // attempts of the wire are numbered in thousands: 2001 is the first after two blames
 };
 
 typedef struct kt_sjob_list {

@@ -123,9 +123,10 @@ held(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
             kt_sched_emit_node(self, KT_ACT_CANCEL, what->handle, job->id);
         return;
     }
+    if (what->attempt <= job->over_attempt)  // said before our answer to that attempt came there: nothing new
+        return;
     job->seen_beat = what->node->beat;
-    if (what->attempt > job->over_attempt)
-        job->attempt = what->attempt;
+    job->attempt   = what->attempt;
     if (what->running && job->state == SJOB_SENT)
         run(self, job);
 }

@@ -68,12 +68,11 @@ on_claimed(kt_sched_t *self, const kt_event_t *event)
             kt_sjob_happens(self, job, SJOB_ON_CLAIMED, &what);
             continue;
         }
-        job               = kt_sjob_take(self, claim->id, true);
-        job->tag          = tag;
-        job->blames       = claim->attempts;
-        job->last_attempt = claim->attempts;
-        job->crashes      = claim->crashes;
-        job->cost_ms      = claim->cost_ms;
+        job          = kt_sjob_take(self, claim->id, true);
+        job->tag     = tag;
+        job->blames  = claim->attempts;
+        job->crashes = claim->crashes;
+        job->cost_ms = claim->cost_ms;
         kt_sjob_to_ready(self, job, false);
     }
     if (!self->claiming)

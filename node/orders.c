@@ -107,12 +107,13 @@ on_welcome(kt_node_t *self, size_t index, const kt_msg_welcome_t *msg)
     kt_node_resend(self, INT64_MAX);
 }
 
-// A job that is here already: the newer attempt's number is what its outcome will carry.
+// A job that is here already: what is still to come will carry the newer attempt's number. An outcome that is kept
+// belongs to the attempt that made it: renumbered, an old failure would count once more.
 static void
 take_again(kt_node_t *self, kt_item_t *item, const kt_wire_work_t *work, size_t index)
 {
     item->coordinator = index;
-    if (work->attempt > item->attempt)
+    if (item->stage != KT_ITEM_KEPT && work->attempt > item->attempt)
         item->attempt = (uint32_t)work->attempt;
     if (item->stage == KT_ITEM_KEPT)
         kt_buf_add(&self->outgoing, &item, sizeof item);

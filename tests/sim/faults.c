@@ -7,6 +7,7 @@ node_fault(sim_t *sim, sim_node_t *node)
 {
     if (!node->up)
         return;
+    sim_witness_scare(sim, node);
     switch (sim_random(sim, 4)) {
     case 0: sim_node_crash(sim, node); break;
     case 1: node->cut_until_ms = sim->now_ms + sim_random(sim, 8000); break;
@@ -37,9 +38,9 @@ retry_file(sim_t *sim)
     file->run++;
     file->state  = SIM_QUEUED;
     file->blames = file->crashes = file->results = 0;
-    file->kills = file->sendings = 0;
-    file->ordinals               = 0;
-    file->begun                  = false;
+    file->kills = file->sendings = file->scares = 0;
+    file->ordinals                              = 0;
+    file->begun                                 = false;
     sim->n_retries++;
     sim_tell(sim, &(kt_event_t){.type = KT_EV_WORK});
 }

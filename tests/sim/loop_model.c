@@ -215,6 +215,7 @@ step(sim_t *sim, const kt_event_t *event)
     kt_sched_view_t before, after;
     if (sim_chance(sim, sim->no_memory)) {
         kt_sched_view(sim->sched, &before);
+        kt_actions_fini(&sim->actions);  // so that there is something to take
         sim_memory_fails(1 + sim_random(sim, 3));
         kt_err_t err = kt_sched_step(sim->sched, event, sim->now_ms, &sim->actions);
         sim_memory_fails(0);

@@ -91,6 +91,7 @@ static void
 kill_node(sim_t *sim, sim_node_t *node, const sim_item_t *item)
 {
     sim_witness_kill(sim, item);
+    sim_witness_scare(sim, node);
     sim_node_crash(sim, node);
 }
 
@@ -229,6 +230,8 @@ take_batch(sim_t *sim, sim_node_t *node, const sim_msg_t *msg)
         node->seen_batch = msg->number;
     for (uint32_t i = 0; i < msg->n_held; i++) {
         sim_item_t *item = find(node, msg->held[i].id);
+        if (item && !is_kept(item) && item->attempt < msg->held[i].attempt)
+            item->attempt = msg->held[i].attempt;  // the number that its outcome will carry
         if (item || node->n_items == SIM_ITEMS)
             continue;
         item  = &node->items[node->n_items++];

@@ -5,6 +5,29 @@
 
 #include "tests/sim/sim_types.h"
 
+typedef enum sim_item_state { SIM_WAITING, SIM_WORKING, SIM_KEPT_OK, SIM_KEPT_FAILURE } sim_item_state_t;
+
+typedef struct sim_item {
+    kt_run_id_t      id;
+    uint32_t         attempt;
+    bool             solo;
+    uint64_t         memory;  // of the coordinator, when it sent this
+    sim_item_state_t state;
+    kt_err_t         err;
+    int64_t          until_ms;
+} sim_item_t;
+
+typedef struct sim_node {
+    int              index;
+    bool             up, welcomed, leaving;
+    kt_node_handle_t handle;
+    uint64_t         incarnation, coordinator, seen_batch, progress;
+    uint32_t         slots, room;
+    int64_t          hello_ms, live_ms, beat_ms, cut_until_ms, last_to_ms, last_from_ms;
+    sim_item_t       items[SIM_ITEMS];
+    uint32_t         n_items;
+} sim_node_t;
+
 typedef struct sim {
     uint64_t       seed, random, order, steps;
     sim_mutation_t mutation;
@@ -77,7 +100,8 @@ int sim_throughput(void);
 // witness.c: what the scheduler decided, judged by what the world knows
 void sim_witness_batch(sim_t *sim, const kt_action_t *action);
 void sim_witness_blame(sim_t *sim, const kt_action_t *action);
-void sim_witness_kill(sim_t *sim, const sim_item_t *item);  // this item crashed its node
+void sim_witness_kill(sim_t *sim, const sim_item_t *item);   // this item crashed its node
+void sim_witness_scare(sim_t *sim, const sim_node_t *node);  // something happens to it
 void sim_witness_outcome(sim_t *sim, const sim_request_t *request, bool success);
 void sim_witness_calm(sim_t *sim);  // each second, once the faults are over
 // memory.c: the n-th allocation from now fails; 0: none

@@ -51,6 +51,17 @@ void tsan_fail(const char *file, int line, const char *text);
 #define cr_assert_str_empty(a, ...) cr_assert(!*(a))
 #define cr_assert_arr_eq(a, b, n, ...) cr_assert(memcmp((a), (b), (n)) == 0)
 #define cr_assert_float_eq(a, b, e, ...) cr_assert((a) - (b) <= (e) && (b) - (a) <= (e))
+#define cr_expect_eq cr_assert_eq
+#define cr_expect_neq cr_assert_neq
+#define cr_expect_lt cr_assert_lt
+#define cr_expect_leq cr_assert_leq
+#define cr_expect_gt cr_assert_gt
+#define cr_expect_geq cr_assert_geq
+#define cr_expect_not cr_assert_not
+#define cr_expect_null cr_assert_null
+#define cr_expect_not_null cr_assert_not_null
+#define cr_expect_str_eq cr_assert_str_eq
+#define cr_expect_float_eq cr_assert_float_eq
 #define cr_assert_fail(...) tsan_fail(__FILE__, __LINE__, "failed")
 #define cr_skip_test(...) exit(0)
 #define cr_log_info(...) ((void)0)

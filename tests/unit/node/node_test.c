@@ -229,7 +229,7 @@ Test(node, a_result_is_kept_and_sent_again_until_it_is_acknowledged)
     while (msg.beat.kept.n);
 }
 
-Test(node, the_same_work_again_is_answered_with_the_newer_attempt)
+Test(node, the_same_work_again_is_answered_with_the_result_that_is_kept)
 {
     kt_msg_t msg;
     welcome();
@@ -238,7 +238,7 @@ Test(node, the_same_work_again_is_answered_with_the_newer_attempt)
     say_batch(2, 2);
     hear_next(&msg, KT_MSG_RESULT);
     cr_assert_eq(msg.result.items.n, 1);
-    cr_assert_eq(msg.result.items.at[0].attempt, 2);
+    cr_assert_eq(msg.result.items.at[0].attempt, 1);
 }
 
 Test(node, a_refused_result_comes_back_as_a_failure)

@@ -1,0 +1,139 @@
+#!/usr/bin/env python3
+"""Breaks the scheduler on purpose, one rule at a time, and expects the simulation to notice.
+
+  mutate.py --source ROOT --work FOLDER --compiler CC --flags "..." --link "..." [--seeds N] [--only NAME]
+
+Each mutation is a list of (file, old text, new text). The file is copied to FOLDER, changed, compiled and linked before
+the library that holds the right one. A text that is not found, or a mutation that passes N seeds, is a failure: a
+simulation that cannot fail proves nothing.
+"""
+import argparse
+import concurrent.futures
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+
+TABLE, OUTCOME, DISPATCH, NODES = "sched_table.c", "sched_outcome.c", "sched_dispatch.c", "sched_nodes.c"
+BEAT, JOBS, STEP = "sched_beat.c", "sched_jobs.c", "scheduler.c"
+
+MUTATIONS = {
+    "a result is acknowledged before it is stored": [
+        (OUTCOME, "    kt_sjob_offer(job, what->handle);\n    ask_store(self, job);",
+         "    kt_sched_emit_node(self, KT_ACT_ACK, what->handle, job->id);\n    ask_store(self, job);")],
+    "what was sent to a lost node is forgotten": [
+        (TABLE, "    if (!job->claimed || (!begun && ++job->lost_unstarted < 3)) {",
+         "    if (!begun) {\n        kt_sjob_forget(self, job);\n    } else if (!job->claimed) {")],
+    "a loss is held against all that the node had": [
+        (TABLE, "bool     begun = job->state == SJOB_RUNNING;", "bool     begun = true;")],
+    "credit is never counted down": [
+        (DISPATCH, "    node->credit--;\n", ""),
+        (NODES, "node->items.count < node->capacity ? node->capacity - node->items.count : 0;", "node->capacity;")],
+    "a result of an unknown job is dropped": [
+        (STEP, "    if (!job)\n        job = kt_sjob_take(self, event->id, false);",
+         "    if (!job) {\n        kt_sched_emit_drop(self, &what.tag);\n        return;\n    }")],
+    "a second missing inventory is ignored": [
+        (BEAT, "self->now_ms - job->missing_ms >= patience", "patience < 0")],
+    "the first missing inventory counts": [
+        (BEAT, "if (wait && !job->missing_ms) {", "if (wait && patience < 0) {")],
+    "a ledger that is back is not asked again": [
+        (STEP, "    self->claim_after_ms = self->now_ms;\n    ask_again_all(self);",
+         "    self->claim_after_ms = self->now_ms;\n    (void)ask_again_all;")],
+    "an unknown commit is not asked again": [
+        (STEP, "    if (!job || !self->ledger_up)\n        return;", "    if (job || !self->ledger_up)\n        return;")],
+    "a drained node gets work": [
+        (NODES, " && !node->leaving && !node->name->drained;", " && !node->leaving;")],
+    "a batch is as large as the room": [
+        (DISPATCH, "    if (most > self->opts.batch_size)\n        most = self->opts.batch_size;\n", "")],
+    "a suspect runs among others": [
+        (JOBS, "return job->crashes > 0 || job->lost_unstarted >= 2;", "return job->crashes > UINT32_MAX - 1;")],
+    "losses have no limit": [
+        (TABLE, "job->crashes + 1 >= KT_SCHED_LOSSES", "job->crashes + 1 >= UINT32_MAX")],
+    "losses count as attempts": [
+        (TABLE, "job->blames > job->crashes ? job->blames - job->crashes : 0;", "job->blames;")],
+    "an old failure counts": [
+        (TABLE, " || job->attempt != what->attempt) {", ") {")],
+    "sendings are numbered anew after a blame": [
+        (DISPATCH, "job->blames * SCHED_SENDINGS;", "job->blames;")],
+    "an old inventory begins a new attempt": [
+        (TABLE, "    if (what->attempt <= job->over_attempt)  // said",
+         "    if (what->attempt == UINT32_MAX)  // said")],
+    "a result that cannot be stored is done": [
+        (OUTCOME, "    if (what->how == KT_STORED_BAD_DATA)\n        refuse_success(self, job);",
+         "    if (what->how == KT_STORED_FENCED)\n        refuse_success(self, job);")],
+    "a kept outcome is never asked for": [
+        (BEAT, "if (node->loose_beats >= 2) {", "if (node->loose_beats == UINT32_MAX) {")],
+    "two claims at once": [
+        (DISPATCH, "    self->claiming                           = true;\n", "")],
+    "what waits is kept when the lease is gone": [
+        (STEP, "    each_disowned(self, self->ready.first);\n", "")],
+    "a step without memory has an effect": [
+        (STEP, "    kt_err_t err = reserve(self, event, out);\n    if (err)\n        return err;",
+         "    kt_err_t err = reserve(self, event, out);\n    self->lease_held = self->lease_held && !err;\n"
+         "    if (err)\n        return err;")],
+}
+
+
+def arguments():
+    parser = argparse.ArgumentParser()
+    for name in ("source", "work", "compiler", "flags", "link"):
+        parser.add_argument("--" + name, required=True)
+    parser.add_argument("--seeds", type=int, default=400)
+    parser.add_argument("--only", default="")
+    return parser.parse_args()
+
+
+def mutate(args, folder, changes):
+    """The changed sources, in the work folder; None and a reason when a text is not there exactly once."""
+    texts = {}
+    for name, old, new in changes:
+        text = texts.get(name) or (pathlib.Path(args.source) / "coordinator" / name).read_text()
+        if text.count(old) != 1:
+            return None, f"{name} has its text {text.count(old)} times: {old.strip().splitlines()[0]!r}"
+        texts[name] = text.replace(old, new)
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+    return [str(folder / name) for name in texts], ""
+
+
+def try_one(args, number, name):
+    folder = pathlib.Path(args.work) / f"mutation{number}"
+    folder.mkdir(parents=True, exist_ok=True)
+    sources, why = mutate(args, folder, MUTATIONS[name])
+    if not sources:
+        return False, why
+    program = folder / "sim"
+    build = [args.compiler, *shlex.split(args.flags), "-O1", "-I", args.source, *sources, *shlex.split(args.link),
+             "-o", str(program)]
+    built = subprocess.run(build, capture_output=True, text=True)
+    if built.returncode:
+        return False, "does not compile: " + built.stderr[:400]
+    try:
+        ran = subprocess.run([str(program), "--seeds", str(args.seeds), "--until-failure"], capture_output=True, text=True,
+                             timeout=100)
+    except subprocess.TimeoutExpired:
+        return False, "did not end"
+    program.unlink()
+    found = re.search(r"^seed (\d+) failed.*?: (.*)$", ran.stdout, re.M)
+    if not found:
+        return False, f"was not noticed in {args.seeds} seeds"
+    return True, f"seed {found[1]}: {found[2]}"
+
+
+def main():
+    args = arguments()
+    names = [name for name in MUTATIONS if args.only in name]
+    failed = 0
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        tries = [(name, pool.submit(try_one, args, number, name)) for number, name in enumerate(names)]
+        for name, one in tries:
+            noticed, what = one.result()
+            failed += not noticed
+            print(f"{'noticed' if noticed else 'MISSED '}  {name}: {what}", flush=True)
+    print(f"{len(names) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
