@@ -35,25 +35,36 @@ def tracks(count, folder=None):
     return found
 
 
-def oracle_python():
-    """Python of an environment that has the oracle's pinned modules, made once beside the build; KITHARA_ORACLE_PYTHON names
-    another. None (and said) when the packages cannot be had."""
-    if given := os.environ.get("KITHARA_ORACLE_PYTHON"):
-        return given
-    # Essentia is AGPL guidance for people, never part of a test run.
-    wanted = (ROOT / "tests/oracle/requirements.txt").read_text(encoding="utf-8").split("# only for essentia")[0]
-    home = BUILD / "oracle-venv"
-    python, stamp, listed = home / "bin/python", home / "installed.txt", BUILD / "oracle-requirements.txt"
+def environment(name, wanted):
+    """Python of an environment with these requirements, made once beside the build. None (and said) when they cannot be had."""
+    home = BUILD / f"{name}-venv"
+    python, stamp, listed = home / "bin/python", home / "installed.txt", BUILD / f"{name}-requirements.txt"
     if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
         return str(python)
-    print("making the oracle's environment (once)", flush=True)
+    print(f"making the environment of {name} (once)", file=sys.stderr, flush=True)
     base = shutil.which("python3.11") or sys.executable
     try:
         listed.write_text(wanted, encoding="utf-8")
         subprocess.run([base, "-m", "venv", "--clear", home], check=True, timeout=300)
         subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", listed], check=True, timeout=1200)
     except (subprocess.SubprocessError, OSError) as problem:
-        print(f"no environment for the oracle: {problem}")
+        print(f"no environment of {name}: {problem}", file=sys.stderr)
         return None
     stamp.write_text(wanted, encoding="utf-8")
     return str(python)
+
+
+def requirements():
+    """The oracle's pinned modules; what only Essentia needs."""
+    return (ROOT / "tests/oracle/requirements.txt").read_text(encoding="utf-8").split("# only for essentia")
+
+
+def oracle_python():
+    """Python that has librosa; KITHARA_ORACLE_PYTHON names another. None when the packages cannot be had."""
+    return os.environ.get("KITHARA_ORACLE_PYTHON") or environment("oracle", requirements()[0])
+
+
+def essentia_python():
+    """Python that has Essentia: AGPL, a peer for benchmarks, never part of a test run or of the product."""
+    numpy = next(line for line in requirements()[0].splitlines() if line.startswith("numpy"))
+    return environment("essentia", numpy + "\n#" + requirements()[1])
