@@ -36,7 +36,7 @@ HOMES = {
     "jansson.h": ["common/json.*", "proto/*"],
     "sodium.h": ["common/*"],
     "yaml.h": ["models/catalogue.*"],
-    "cairo*": ["coordinator/cli/plot.c"],
+    "cairo*": ["coordinator/cli/plot*.c"],
     "zmq.h": ["common/socket.*", "common/curve.*", "common/zap.*", "node/link.c", "coordinator/link.c"],
     "czmq.h": ["common/socket.*", "common/curve.*", "common/zap.*", "node/link.c", "coordinator/link.c"],
     "hiredis/*": ["coordinator/cache.c"],
