@@ -174,6 +174,15 @@ kt_json_at(const json_t *array, size_t index)
     return json_array_get(array, index);
 }
 
+const char *
+kt_json_key(const json_t *object, size_t index)
+{
+    void *at = json_object_iter((json_t *)object);
+    while (at && index-- > 0)
+        at = json_object_iter_next((json_t *)object, at);
+    return at ? json_object_iter_key(at) : NULL;
+}
+
 size_t
 kt_json_count(const json_t *array_or_object)
 {

@@ -35,6 +35,7 @@ json_t *kt_json_null(void);
 const json_t *kt_json_get(const json_t *object, const char *key);
 const json_t *kt_json_at(const json_t *array, size_t index);
 size_t        kt_json_count(const json_t *array_or_object);
+const char   *kt_json_key(const json_t *object, size_t index);  // in insertion order; walks, so for small objects
 const char   *kt_json_str(const json_t *object, const char *key, const char *fallback);
 int64_t       kt_json_i64(const json_t *object, const char *key, int64_t fallback);
 double        kt_json_f64(const json_t *object, const char *key, double fallback);

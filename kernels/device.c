@@ -1,5 +1,6 @@
 #include "kernels/device.h"
 
+#include "kernels/cqt.h"
 #include "kernels/ops.h"
 #include "kernels/plan.h"
 
@@ -8,7 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-// One a thread: scratch for the largest plan seen, and the chroma bank last asked for. Nothing of a stream.
+// One a thread: scratch for the largest plan seen, the chroma bank and constant-Q transform last asked for. Nothing of
+// a stream.
 struct kt_device {
     const kt_cpu_ops_t *ops;
     void               *scratch;
@@ -16,6 +18,8 @@ struct kt_device {
     float              *bank;
     kt_frontend_opts_t  bank_opts;
     double              bank_tuning;
+    kt_cqt_t           *cqt;
+    uint32_t            cqt_rate_hz, cqt_hop;
 };
 
 static bool
@@ -79,6 +83,7 @@ kt_device_destroy(kt_device_t **self_p)
         return;
     free(self->scratch);
     free(self->bank);
+    kt_cqt_destroy(&self->cqt);
     free(self);
     *self_p = NULL;
 }
@@ -131,6 +136,21 @@ kt_device_chroma(kt_device_t *self, const kt_plan_t *plan, double tuning, const 
         return err;
     self->ops->chroma(plan, self->bank, self->scratch, spans, n, out);
     return KT_OK;
+}
+
+kt_err_t
+kt_device_chroma_cqt(kt_device_t *self, const kt_plan_t *plan, double tuning, const float *pcm, size_t n, size_t frames,
+                     float *out)
+{
+    if (!self->cqt || self->cqt_rate_hz != plan->opts.rate_hz || self->cqt_hop != plan->opts.hop) {
+        kt_cqt_destroy(&self->cqt);
+        const kt_err_t err = kt_cqt_new(&self->cqt, plan->opts.rate_hz, plan->opts.hop);
+        if (err)
+            return err;
+        self->cqt_rate_hz = plan->opts.rate_hz;
+        self->cqt_hop     = plan->opts.hop;
+    }
+    return kt_cqt_chroma(self->cqt, tuning, pcm, n, frames, out);
 }
 
 // The processor's name as the system tells it; "CPU" where it does not.

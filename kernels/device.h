@@ -54,11 +54,11 @@ typedef struct kt_span {
     size_t       real_begin, real_end;
 } kt_span_t;
 
-// Peaks of the power spectrum for the tuning estimate (librosa's piptrack on |X|^2, 150 to 4000 Hz): one entry a peak
-// with pitch > 0, in frame order. Grows; bounded by frames * bins/2.
+// Peaks of a spectrum for the tuning estimate (librosa's piptrack, 150 to 4000 Hz): one entry a peak with pitch > 0, in
+// frame order. Grows; bounded by frames * bins/2.
 typedef struct kt_pitches {
     float   *magnitude;
-    uint8_t *bin;  // 0..99: bin of the histogram of deviations, resolution 0.01, n_chroma bins an octave
+    uint8_t *bin;  // 0..99: bin of the histogram of deviations, resolution 0.01
     size_t   count, capacity;
 } kt_pitches_t;
 void kt_pitches_fini(kt_pitches_t *self);  // idempotent; a zeroed struct is empty
@@ -69,7 +69,8 @@ double kt_pitches_tuning(const kt_pitches_t *self);
 // nothing.
 typedef struct kt_rows {
     float        *row[KT_ROWS];
-    kt_pitches_t *pitches;  // NULL: not wanted
+    kt_pitches_t *pitches;      // of |X|^2, n_chroma bins an octave (chroma_stft); NULL: not wanted
+    kt_pitches_t *cqt_pitches;  // of |X|, 36 bins an octave (chroma_cqt); NULL: not wanted
 } kt_rows_t;
 
 typedef struct kt_device kt_device_t;
@@ -94,6 +95,10 @@ KT_MUST_USE kt_err_t kt_device_frontend(kt_device_t *self, const kt_plan_t *plan
                                         const kt_rows_t *out);
 KT_MUST_USE kt_err_t kt_device_chroma(kt_device_t *self, const kt_plan_t *plan, double tuning, const kt_span_t *spans,
                                       size_t n, float *const *out);
+// Chroma of a constant-Q transform of n samples, [frames][12] (cqt.h). KT_EINVAL: not defined at the plan's rate and
+// hop.
+KT_MUST_USE kt_err_t kt_device_chroma_cqt(kt_device_t *self, const kt_plan_t *plan, double tuning, const float *pcm,
+                                          size_t n, size_t frames, float *out);
 void                 kt_device_facts(const kt_device_t *self, kt_device_facts_t *out);
 void                 kt_device_destroy(kt_device_t **self_p);
 

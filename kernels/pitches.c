@@ -14,9 +14,9 @@ edge(unsigned bin)
 
 // Histogram bin of a pitch's deviation from the equal-tempered grid, in float where librosa is in float.
 static uint8_t
-deviation_bin(const kt_plan_t *plan, float pitch_hz)
+deviation_bin(unsigned per_octave, float pitch_hz)
 {
-    float rest = fmodf((float)plan->opts.n_chroma * log2f(pitch_hz / 27.5F), 1);
+    float rest = fmodf((float)per_octave * log2f(pitch_hz / 27.5F), 1);
     if (rest >= 0.5F)
         rest -= 1;
     int bin = (int)floor((rest + 0.5) * 100);
@@ -45,7 +45,8 @@ grow(kt_pitches_t *self)
 }
 
 kt_err_t
-kt_pitches_add(kt_pitches_t *self, const kt_plan_t *plan, uint32_t bin, float before, float at, float after)
+kt_pitches_add(kt_pitches_t *self, const kt_plan_t *plan, unsigned per_octave, uint32_t bin, float before, float at,
+               float after)
 {
     if (self->count == self->capacity && grow(self))
         return KT_ENOMEM;
@@ -54,7 +55,7 @@ kt_pitches_add(kt_pitches_t *self, const kt_plan_t *plan, uint32_t bin, float be
     const float  shift           = fabs(b) >= fabs(a) ? 0 : (float)(-b / a);
     const float  pitch           = (float)(((double)bin + shift) * plan->opts.rate_hz / plan->opts.n_fft);
     self->magnitude[self->count] = at + 0.5F * (difference / 2) * shift;
-    self->bin[self->count]       = deviation_bin(plan, pitch);
+    self->bin[self->count]       = deviation_bin(per_octave, pitch);
     self->count++;
     return KT_OK;
 }

@@ -3,6 +3,7 @@
 
 #include "kernels/device.h"
 
-// One peak at `bin` of the power spectrum, from its value and its neighbours', by librosa's widths of float. KT_ENOMEM.
-KT_MUST_USE kt_err_t kt_pitches_add(kt_pitches_t *self, const kt_plan_t *plan, uint32_t bin, float before, float at,
-                                    float after);
+// One peak at `bin` of a spectrum, from its value and its neighbours', by librosa's widths of float; deviations are of
+// a grid of per_octave pitches. KT_ENOMEM.
+KT_MUST_USE kt_err_t kt_pitches_add(kt_pitches_t *self, const kt_plan_t *plan, unsigned per_octave, uint32_t bin,
+                                    float before, float at, float after);

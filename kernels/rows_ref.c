@@ -1,9 +1,11 @@
 #include "kernels/rows_ref.h"
 
 #include "kernels/chroma_ref.h"
+#include "kernels/cqt_ref.h"
 #include "kernels/frontend_ref.h"
 #include "kernels/ops.h"
 #include "kernels/plan.h"
+#include "kernels/powers_ref.h"
 
 #include <math.h>
 
@@ -80,6 +82,9 @@ const kt_cpu_ops_t kt_cpu_ops_ref = {
     .frontend      = kt_frontend_ref,
     .chroma        = kt_chroma_ref,
     .spectra       = kt_spectra_ref,
+    .powers        = kt_powers_ref,
+    .cqt_octave    = kt_cqt_octave_ref,
+    .halve         = kt_halve_ref,
     .to_db         = kt_to_db_ref,
     .contrast      = kt_contrast_ref,
     .mfcc          = kt_mfcc_ref,

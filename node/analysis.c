@@ -53,7 +53,8 @@ size_blocks(kt_analysis_t *self)
 static kt_err_t
 open_modules(kt_analysis_t *self)
 {
-    kt_stream_t stream = {self->opts.plan, self->opts.rate_hz, self->opts.channels};
+    kt_stream_t stream = {self->opts.plan, self->opts.rate_hz, self->opts.channels, self->opts.layout,
+                          self->opts.options};
     for (size_t m = 0; m < KT_MODULES; m++) {
         if (!(kt_modules[m]->options & self->opts.options))
             continue;
@@ -128,6 +129,18 @@ kt_analysis_destroy(kt_analysis_t **self_p)
     *self_p = NULL;
 }
 
+static void
+show_frames(const kt_analysis_t *self)
+{
+    for (size_t i = 0; i < kt_frames_rows_count; i++) {
+        kt_matrix_t  matrix = kt_frames_rows[i].matrix;
+        const float *rows   = kt_segment_matrix(self->segment, matrix);
+        if (rows)
+            self->opts.frames(self->opts.context, kt_feature_desc(kt_frames_rows[i].feature)->name, rows,
+                              kt_segment_frames(self->segment), kt_segment_width(self->segment, matrix));
+    }
+}
+
 static kt_err_t
 close_segment(kt_analysis_t *self)
 {
@@ -135,6 +148,8 @@ close_segment(kt_analysis_t *self)
     if (err || kt_segment_frames(self->segment) == 0)
         return err;
     self->segments++;
+    if (self->opts.frames && self->opts.each_segment)
+        show_frames(self);
     for (size_t m = 0; m < KT_MODULES && !err; m++)
         if (self->wanted[m] && kt_modules[m]->segment)
             err = kt_modules[m]->segment(self->module[m], self->segment);
@@ -287,23 +302,11 @@ close_stream(kt_analysis_t *self)
     return err;
 }
 
-static void
-show_frames(const kt_analysis_t *self)
-{
-    for (size_t i = 0; i < kt_frames_rows_count; i++) {
-        kt_matrix_t  matrix = kt_frames_rows[i].matrix;
-        const float *rows   = kt_segment_matrix(self->segment, matrix);
-        if (rows)
-            self->opts.frames(self->opts.context, kt_feature_desc(kt_frames_rows[i].feature)->name, rows,
-                              kt_segment_frames(self->segment), kt_segment_width(self->segment, matrix));
-    }
-}
-
 kt_err_t
 kt_analysis_finish(kt_analysis_t *self, kt_document_t *document)
 {
     kt_err_t err = self->segment ? close_stream(self) : KT_OK;
-    if (!err && self->opts.frames && self->segments == 1)
+    if (!err && self->opts.frames && !self->opts.each_segment && self->segments == 1)
         show_frames(self);
     int64_t start = kt_clock_us();
     for (size_t m = 0; m < KT_MODULES && !err; m++)
@@ -330,7 +333,7 @@ kt_analysis_bytes(const kt_frontend_opts_t *opts, double seconds)
     uint64_t       max_frames  = kt_segment_max_frames(opts);
     double         frames      = seconds * opts->rate_hz / opts->hop + 2;
     uint64_t       in_segment  = seconds > 0 && frames < (double)max_frames ? (uint64_t)frames : max_frames;
-    uint64_t       components  = 14 + 2 * (uint64_t)opts->n_mels + opts->n_mfcc + opts->n_chroma;
+    uint64_t       components  = 32 + 2 * (uint64_t)opts->n_mels + opts->n_mfcc + opts->n_chroma;
     double         segments    = seconds > 0 ? ceil(frames / (double)max_frames) : UNKNOWN_SEGMENTS;
     double         quantiles   = segments * (double)components * 257 * sizeof(float);
     uint64_t       sort_buffer = 17 * in_segment * sizeof(float);

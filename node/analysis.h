@@ -11,21 +11,24 @@
 #include "kernels/device.h"
 #include "proto/document.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 typedef struct kt_analysis kt_analysis_t;
 
-// Per-frame matrices of the one segment that files up to ten minutes have (for --frames); called in finish, row-major
-// [frames][width].
+// Per-frame matrices, row-major [frames][width]: of the one segment that files up to ten minutes have (for --frames),
+// called in finish; or of each segment when it is complete (for plots).
 typedef void kt_frames_fn(void *context, const char *feature, const float *rows, size_t frames, size_t width);
 
 typedef struct kt_analysis_opts {
     const kt_plan_t *plan;    // shared, constant
     kt_device_t     *device;  // this thread's
     uint32_t         rate_hz, channels;
+    const char      *layout;   // FFmpeg's name of the speakers; NULL or "": unknown. Needed by new alone
     uint32_t         options;  // kt_option_t bits: what is left out costs nothing
     kt_frames_fn    *frames;   // NULL: none
+    bool             each_segment;
     void            *context;
 } kt_analysis_opts_t;
 
@@ -41,6 +44,14 @@ KT_MUST_USE kt_err_t kt_analysis_push(kt_analysis_t *self, const float *pcm, siz
 // After the last push, once: features and statistics into the document. A stream without samples gives nulls with a
 // reason.
 KT_MUST_USE kt_err_t kt_analysis_finish(kt_analysis_t *self, kt_document_t *document);
+// The message of what was pushed so far, exactly as if the stream ended here, one line with "snapshot": true; the
+// stream goes on and its end is the same with and without snapshots. A copy of this process (fork, whose pages are
+// shared until one side writes) finishes the stream and the document there; here both stay as they are. So the process
+// must have this one thread only, and the device must be the processor: `kithara analyze -`, not a node's worker. Takes
+// what finish takes, and as much memory again at most, for that long. KT_EDOCUMENT (with why), KT_ETIME, KT_ESYSTEM,
+// KT_ENOMEM.
+KT_MUST_USE kt_err_t kt_analysis_snapshot(const kt_analysis_t *self, const kt_document_t *document,
+                                          const kt_stamp_t *stamp, kt_buf_t *out, char why[KT_DOCUMENT_WHY]);
 void                 kt_analysis_stages(const kt_analysis_t *self, kt_stage_us_t *out);
 // Peak memory that a file of this length needs here, for admission; seconds 0: unknown, so the most.
 uint64_t kt_analysis_bytes(const kt_frontend_opts_t *opts, double seconds);

@@ -121,9 +121,9 @@ judge_exit(kt_decode_t *self)
 static bool
 may_say(int32_t code)
 {
-    static const kt_err_t codes[] = {KT_EEMPTY,   KT_EFORMAT, KT_ETEXT,    KT_EPLAYLIST, KT_ETRUNCATED,
-                                     KT_ENOAUDIO, KT_ECODEC,  KT_EDAMAGED, KT_ETOOLONG,  KT_ESTREAM,
-                                     KT_EDECMEM,  KT_EIO,     KT_ESYSTEM,  KT_EFULL,     KT_ENOMEM};
+    static const kt_err_t codes[] = {KT_EEMPTY,  KT_EFORMAT,  KT_ETEXT,    KT_EPLAYLIST,  KT_ETRUNCATED, KT_ENOAUDIO,
+                                     KT_ECODEC,  KT_EDAMAGED, KT_ETOOLONG, KT_ESTREAM,    KT_EDECMEM,    KT_EIO,
+                                     KT_ESYSTEM, KT_EFULL,    KT_ENOMEM,   KT_ENOTREGULAR};
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
         if (code == (int32_t)codes[i])
             return true;

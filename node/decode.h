@@ -53,13 +53,15 @@ typedef struct kt_facts {
 KT_MUST_USE kt_err_t kt_decode_server_new(kt_decode_server_t **self_p, const char *program);
 void                 kt_decode_server_destroy(kt_decode_server_t **self_p);  // ends every child
 
-// fd: open for reading, stays the caller's. A server that has died is started again, once a call. KT_ESYSTEM,
+// fd: open for reading, stays the caller's: a file, which is read by place, or a pipe or socket, which is read on from
+// where it stands. A server that has died is started again, once a call. KT_ESYSTEM,
 // KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_decode_open(kt_decode_server_t *server, int fd, const kt_decode_limits_t *limits,
                                     kt_decode_t **out);
 // Once, before the first read: what the file is, or why it is none. KT_EEMPTY, KT_EFORMAT, KT_ETEXT, KT_EPLAYLIST,
-// KT_ETRUNCATED, KT_EDAMAGED, KT_ESTREAM, KT_EDECODER, KT_EDECMEM, KT_EDECCPU, KT_EDECWALL; KT_EIO; KT_EFULL (too many
-// files at a time), KT_ESYSTEM (the server has died). An error stays: each later call returns it again.
+// KT_ETRUNCATED, KT_EDAMAGED, KT_ESTREAM, KT_EDECODER, KT_EDECMEM, KT_EDECCPU, KT_EDECWALL; KT_ENOTREGULAR (a format
+// that needs seeking, from a pipe); KT_EIO; KT_EFULL (too many files at a time), KT_ESYSTEM (the server has died). An
+// error stays: each later call returns it again.
 KT_MUST_USE kt_err_t kt_decode_facts(kt_decode_t *self, kt_facts_t *out);
 // The next samples: interleaved float32 at the file's own rate and channels (facts), valid until the next call.
 // *frames == 0 at the end of the sound. Errors as above, and, for a file whose facts are sound, KT_ENOAUDIO, KT_ECODEC,

@@ -34,6 +34,8 @@ kt_pipeline_new(kt_pipeline_t **self_p, const kt_pipeline_opts_t *opts)
         goto fail;
     if ((err = kt_fetch_new(&self->fetch, opts->media_roots, opts->any_path)))
         goto fail;
+    if ((err = kt_cache_new(&self->cache, opts->settings)))
+        goto fail;
     if ((err = kt_decode_server_new(&self->decode, NULL)))
         goto fail;
     *self_p = self;
@@ -50,6 +52,7 @@ kt_pipeline_destroy(kt_pipeline_t **self_p)
     if (!self)
         return;
     kt_decode_server_destroy(&self->decode);
+    kt_cache_destroy(&self->cache);
     kt_fetch_destroy(&self->fetch);
     kt_admission_destroy(&self->admission);
     kt_plan_destroy(&self->plan);

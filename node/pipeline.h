@@ -44,12 +44,17 @@ typedef struct kt_report {
     kt_buf_t document;  // the output message, of a failure too; kt_buf_fini it
 } kt_report_t;
 
+// The decoded samples as they come, interleaved, at the file's own rate and channels.
+typedef void kt_tap_fn(void *context, const kt_facts_t *facts, const float *pcm, size_t frames);
+
 typedef struct kt_worker_opts {
-    int64_t           deadline_ms;  // monotonic; 0: ANALYZER_FILE_DEADLINE from now
-    _Atomic bool     *cancelled;    // may be set by another thread: ends with KT_ECANCELLED. NULL: never
-    _Atomic uint64_t *progress;     // grows while the file advances. NULL: nobody looks
-    kt_frames_fn     *frames;       // --frames
-    void             *context;
+    int64_t           deadline_ms;     // monotonic; 0: ANALYZER_FILE_DEADLINE from now
+    _Atomic bool     *cancelled;       // may be set by another thread: ends with KT_ECANCELLED. NULL: never
+    _Atomic uint64_t *progress;        // grows while the file advances. NULL: nobody looks
+    kt_frames_fn     *frames;          // --frames
+    bool              each_segment;    // frames, for each segment of a long file
+    kt_tap_fn        *tap;             // NULL: nobody listens
+    void             *context;         // of both
     bool              id_from_digest;  // analyze: message_id is made from the content's digest
     const char       *pcm;             // "f32": the file is raw samples of pcm_rate_hz, pcm_channels; NULL: media
     uint32_t          pcm_rate_hz, pcm_channels;

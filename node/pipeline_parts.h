@@ -3,6 +3,7 @@
 #pragma once
 
 #include "node/admission.h"
+#include "node/cache.h"
 #include "node/fetch.h"
 #include "node/pipeline.h"
 
@@ -12,12 +13,14 @@ struct kt_pipeline {
     kt_decode_server_t  *decode;
     kt_plan_t           *plan;
     kt_admission_t      *admission;
+    kt_cache_t          *cache;  // NULL: none
 };
 
 // Where samples come from: a decoder child, or a file of raw little-endian float32.
 typedef struct kt_source {
     kt_decode_t *decode;
     int          fd;  // raw only
+    bool         stream;
     uint64_t     at_bytes, size_bytes;
     uint32_t     rate_hz, channels;
     float       *raw;
@@ -26,6 +29,9 @@ typedef struct kt_source {
 // fd stays the caller's. KT_ENOMEM and what kt_decode_open gives.
 KT_MUST_USE kt_err_t kt_source_open(kt_source_t *self, kt_pipeline_t *pipeline, const kt_worker_opts_t *opts, int fd,
                                     uint64_t size_bytes, int64_t deadline_ms);
+// A pipe or socket instead: waits for its bytes, idle_ms at most.
+KT_MUST_USE kt_err_t kt_source_open_stream(kt_source_t *self, kt_pipeline_t *pipeline, const kt_worker_opts_t *opts,
+                                           int fd, int64_t idle_ms);
 void                 kt_source_close(kt_source_t *self);
 KT_MUST_USE kt_err_t kt_source_facts(kt_source_t *self, kt_facts_t *out);
 KT_MUST_USE kt_err_t kt_source_read(kt_source_t *self, const float **pcm, size_t *frames);  // *frames 0: the end

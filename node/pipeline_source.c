@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { RAW_FRAMES = 8192 };
@@ -25,15 +26,9 @@ limits_of(const kt_settings_t *settings, int64_t deadline_ms)
     };
 }
 
-kt_err_t
-kt_source_open(kt_source_t *self, kt_pipeline_t *pipeline, const kt_worker_opts_t *opts, int fd, uint64_t size_bytes,
-               int64_t deadline_ms)
+static kt_err_t
+open_raw(kt_source_t *self, const kt_worker_opts_t *opts)
 {
-    *self = (kt_source_t){.fd = fd, .size_bytes = size_bytes};
-    if (!opts->pcm) {
-        kt_decode_limits_t limits = limits_of(pipeline->settings, deadline_ms);
-        return kt_decode_open(pipeline->decode, fd, &limits, &self->decode);
-    }
     if (strcmp(opts->pcm, "f32") != 0 || opts->pcm_rate_hz == 0 || opts->pcm_channels == 0)
         return KT_EINVAL;
     self->rate_hz  = opts->pcm_rate_hz;
@@ -42,6 +37,28 @@ kt_source_open(kt_source_t *self, kt_pipeline_t *pipeline, const kt_worker_opts_
     return self->raw ? KT_OK : KT_ENOMEM;
 }
 
+kt_err_t
+kt_source_open(kt_source_t *self, kt_pipeline_t *pipeline, const kt_worker_opts_t *opts, int fd, uint64_t size_bytes,
+               int64_t deadline_ms)
+{
+    *self                     = (kt_source_t){.fd = fd, .size_bytes = size_bytes};
+    kt_decode_limits_t limits = limits_of(pipeline->settings, deadline_ms);
+    return opts->pcm ? open_raw(self, opts) : kt_decode_open(pipeline->decode, fd, &limits, &self->decode);
+}
+
+kt_err_t
+kt_source_open_stream(kt_source_t *self, kt_pipeline_t *pipeline, const kt_worker_opts_t *opts, int fd, int64_t idle_ms)
+{
+    struct stat st;
+    *self = (kt_source_t){.fd = fd};
+    if (fstat(fd, &st))
+        return KT_EIO;
+    self->stream              = !S_ISREG(st.st_mode);
+    self->size_bytes          = self->stream ? 0 : (uint64_t)st.st_size;
+    kt_decode_limits_t limits = limits_of(pipeline->settings, kt_clock_ms() + idle_ms);
+    limits.stall_ms           = idle_ms < UINT32_MAX ? (uint32_t)idle_ms : UINT32_MAX;
+    return opts->pcm ? open_raw(self, opts) : kt_decode_open(pipeline->decode, fd, &limits, &self->decode);
+}
 void
 kt_source_close(kt_source_t *self)
 {
@@ -81,7 +98,9 @@ read_raw(kt_source_t *self, const float **pcm, size_t *frames)
 {
     size_t frame = self->channels * sizeof(float), want = RAW_FRAMES * frame, got = 0;
     while (got < want) {
-        ssize_t n = pread(self->fd, (char *)self->raw + got, want - got, (off_t)(self->at_bytes + got));
+        char   *into = (char *)self->raw + got;
+        ssize_t n    = self->stream ? read(self->fd, into, want - got)
+                                    : pread(self->fd, into, want - got, (off_t)(self->at_bytes + got));
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)

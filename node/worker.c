@@ -30,6 +30,7 @@ typedef struct run {
     uint64_t                held_bytes;
     double                  expected_s;  // 0: the most is reserved
     uint64_t                frames;
+    bool                    cached;  // the document is there, from an earlier time
 } run_t;
 
 // A decoder child: 1 to 5 MB of its own pages as measured, its ring, and room for codecs with large states.
@@ -108,6 +109,43 @@ open_file(run_t *run)
     return err;
 }
 
+static kt_cache_key_t
+cache_key(const run_t *run)
+{
+    return (kt_cache_key_t){
+        .content      = run->report->content_digest,
+        .options      = run->job->options,
+        .pcm_rate_hz  = run->opts->pcm ? run->opts->pcm_rate_hz : 0,
+        .pcm_channels = run->opts->pcm ? run->opts->pcm_channels : 0,
+    };
+}
+
+static kt_stamp_t
+stamp_now(run_t *run, int64_t now_us)
+{
+    run->report->processing_us = now_us - run->start_us;
+    return (kt_stamp_t){(double)run->report->processing_us / 1e6, kt_clock_wall_ms()};
+}
+
+// Who wants matrices wants them computed.
+static bool
+find_cached(run_t *run)
+{
+    char              quoted[KT_JOB_PATH];
+    const kt_cache_t *cache = run->worker->pipeline->cache;
+    int64_t           start = kt_clock_us();
+    if (!cache || run->opts->frames)
+        return false;
+    kt_cache_key_t key   = cache_key(run);
+    kt_stamp_t     stamp = stamp_now(run, start);
+    run->cached          = kt_cache_find(cache, &key, run->job, &stamp, &run->report->document) == KT_OK;
+    if (!run->cached)
+        return false;
+    add_stage(run->report, "cache", kt_clock_us() - start);
+    kt_log_debug("CACHE-HIT", "path=\"%s\"", kt_log_quote(quoted, sizeof quoted, run->job->file_path));
+    return true;
+}
+
 static kt_err_t
 open_source(run_t *run)
 {
@@ -171,6 +209,8 @@ take_chunks(run_t *run)
         if (err || frames == 0)
             return err;
         run->frames += frames;
+        if (run->opts->tap)
+            run->opts->tap(run->opts->context, &run->worker->facts, pcm, frames);
         if ((double)run->frames / run->source.rate_hz > (double)run->worker->pipeline->settings->max_duration_s)
             return KT_ETOOLONG;
         if ((err = admit_longer(run)) || (err = kt_analysis_push(run->analysis, pcm, frames)) || (err = step(run)))
@@ -184,13 +224,15 @@ analyse(run_t *run)
     kt_pipeline_t     *pipeline = run->worker->pipeline;
     const kt_facts_t  *facts    = &run->worker->facts;
     kt_analysis_opts_t opts     = {
-            .plan     = pipeline->plan,
-            .device   = run->worker->device,
-            .rate_hz  = facts->has_audio ? facts->rate_hz : 0,
-            .channels = facts->has_audio ? facts->channels : 0,
-            .options  = run->job->options,
-            .frames   = run->opts->frames,
-            .context  = run->opts->context,
+            .plan         = pipeline->plan,
+            .device       = run->worker->device,
+            .rate_hz      = facts->has_audio ? facts->rate_hz : 0,
+            .channels     = facts->has_audio ? facts->channels : 0,
+            .layout       = facts->layout,
+            .options      = run->job->options,
+            .frames       = run->opts->frames,
+            .each_segment = run->opts->each_segment,
+            .context      = run->opts->context,
     };
     kt_err_t err = kt_fault_strike(pipeline->settings->test_fault, run->job->file_path,
                                    (uint64_t)pipeline->settings->max_memory_mb << 20);
@@ -217,7 +259,7 @@ static kt_err_t
 run_file(run_t *run)
 {
     kt_err_t err;
-    if ((err = open_file(run)) || (err = step(run)))
+    if ((err = open_file(run)) || (err = step(run)) || find_cached(run))
         return err;
     if ((err = kt_document_new(&run->document, run->job)))  // after the digest, which may name the message
         return err;
@@ -248,6 +290,15 @@ add_stages(run_t *run)
     add_stage(run->report, "audio_summary", stages.summary);
 }
 
+static void
+store_cached(const run_t *run)
+{
+    kt_cache_t    *cache = run->worker->pipeline->cache;
+    kt_cache_key_t key   = cache_key(run);
+    if (cache && run->size_bytes > 0)  // not of noop, which has read nothing
+        kt_cache_store(cache, &key, run->report->document.bytes, run->report->document.length);
+}
+
 // The document of whatever came of it: of the features, or of why there are none.
 static void
 render(run_t *run)
@@ -255,12 +306,15 @@ render(run_t *run)
     kt_report_t *report               = run->report;
     char         why[KT_DOCUMENT_WHY] = "";
     int64_t      start                = kt_clock_us();
-    report->processing_us             = start - run->start_us;
-    kt_stamp_t stamp                  = {(double)report->processing_us / 1e6, kt_clock_wall_ms()};
+    kt_stamp_t   stamp                = stamp_now(run, start);
+    if (run->cached)
+        return;
     if (!report->err) {
         report->err = kt_document_finish(run->document, &stamp, &report->document, why);
         if (report->err)
             set_detail(report, why);
+        else
+            store_cached(run);
     }
     if (report->err) {
         kt_buf_clear(&report->document);
@@ -322,7 +376,8 @@ kt_worker_run(kt_worker_t *self, const kt_job_t *job, const kt_worker_opts_t *op
         report->err = kt_document_new(&run.document, &self->job);
     } else {
         report->err = run_file(&run);
-        add_stages(&run);
+        if (!run.cached)
+            add_stages(&run);
     }
     render(&run);
     log_stages(&run);

@@ -255,3 +255,9 @@ kt_document_model(kt_document_t *self, const char *name, const char *version)
     self->err = KT_ENOMEM;
     snprintf(self->why, sizeof self->why, "model_versions did not fit in memory");
 }
+
+void
+kt_document_snapshot(kt_document_t *self)
+{
+    self->snapshot = true;
+}

@@ -11,6 +11,7 @@ struct kt_document {
     char    *reasons[KT_FEATURES];  // NULL: the general one
     char    *methods[KT_FEATURES];  // NULL: the table's
     json_t  *models;
+    bool     snapshot;
     kt_err_t err;  // the first failure, with its sentence
     char     why[KT_DOCUMENT_WHY];
 };

@@ -194,12 +194,14 @@ kt_document_finish(kt_document_t *self, const kt_stamp_t *stamp, kt_buf_t *out, 
         return self->err;
     }
     json_t *root = kt_json_object();
-    bool    good =
-        root && set_head(root, &self->job, stamp, true) && kt_json_set(root, "features", features_object(self)) &&
-        kt_json_set(root, "quality_metrics", group_object(self, KT_GROUP_QUALITY)) &&
-        kt_json_set(root, "similarity_vectors", group_object(self, KT_GROUP_VECTORS)) &&
-        kt_json_set(root, "methods", methods_object(self)) && kt_json_set(root, "reasons", reasons_object(self)) &&
-        kt_json_set(root, "model_versions", json_incref(self->models)) && set_timestamp(root, stamp);
+    bool    good = root && set_head(root, &self->job, stamp, true) &&
+                (!self->snapshot || kt_json_set(root, "snapshot", kt_json_bool(true))) &&
+                kt_json_set(root, "features", features_object(self)) &&
+                kt_json_set(root, "quality_metrics", group_object(self, KT_GROUP_QUALITY)) &&
+                kt_json_set(root, "similarity_vectors", group_object(self, KT_GROUP_VECTORS)) &&
+                kt_json_set(root, "methods", methods_object(self)) &&
+                kt_json_set(root, "reasons", reasons_object(self)) &&
+                kt_json_set(root, "model_versions", json_incref(self->models)) && set_timestamp(root, stamp);
     kt_err_t err = good ? kt_document_check_tree(root, why) : KT_ENOMEM;
     if (!err)
         err = write_bounded(root, out, why);

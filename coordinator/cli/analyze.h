@@ -8,7 +8,13 @@
 
 #include <stdint.h>
 
-typedef enum kt_analyze_format { KT_ANALYZE_SUMMARY, KT_ANALYZE_JSONL, KT_ANALYZE_CSV } kt_analyze_format_t;
+typedef enum kt_analyze_format {
+    KT_ANALYZE_SUMMARY,
+    KT_ANALYZE_JSONL,
+    KT_ANALYZE_CSV,
+    KT_ANALYZE_SPOTIFY,
+    KT_ANALYZE_ESSENTIA,
+} kt_analyze_format_t;
 
 typedef struct kt_analyze_opts {
     kt_analyze_format_t format;
@@ -16,6 +22,7 @@ typedef struct kt_analyze_opts {
     const char         *pcm;      // "f32", or NULL
     uint32_t            rate_hz, channels;
     const char         *frames_dir;  // NULL: none
+    double              every_s;     // "-" only: seconds of sound from snapshot to snapshot; 0: none
     size_t              workers;
     char              **files;
     size_t              n_files;
@@ -23,6 +30,18 @@ typedef struct kt_analyze_opts {
 
 // KT_EXIT_OK, or KT_EXIT_USAGE and said.
 int kt_analyze_options(kt_analyze_opts_t *out, const kt_cli_t *cli, int argc, char **argv);
+
+// The one file is "-": standard input, a stream.
+int kt_analyze_live(const kt_cli_t *cli, const kt_analyze_opts_t *opts);
+
+// Output messages on stdout in the wanted format. One thread.
+typedef struct kt_analyze_printer kt_analyze_printer_t;
+KT_MUST_USE kt_err_t              kt_analyze_printer_new(kt_analyze_printer_t **self_p, const kt_cli_t *cli,
+                                                         kt_analyze_format_t format);
+void                              kt_analyze_printer_destroy(kt_analyze_printer_t **self_p);
+// One message. false: nobody reads any more. A reader that has left (head, less) wants no word about it; any other
+// trouble has been told, and then *failed is set.
+bool kt_analyze_print(kt_analyze_printer_t *self, const char *text, size_t length, bool *failed);
 
 // A block for people: what the file is, then a line a feature. Appends to out.
 void kt_analyze_summary(const json_t *document, bool color, kt_buf_t *out);

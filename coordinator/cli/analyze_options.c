@@ -10,34 +10,29 @@
 #include <unistd.h>
 
 enum { WORKERS_MAX = 256 };
+#define EVERY_MIN 0.1
+#define EVERY_MAX 86400.0
 
-enum { OPT_JSONL = 256, OPT_OPTIONS, OPT_PCM, OPT_RATE, OPT_CHANNELS, OPT_FRAMES, OPT_WORKERS };
+enum { OPT_JSONL = 256, OPT_OPTIONS, OPT_PCM, OPT_RATE, OPT_CHANNELS, OPT_FRAMES, OPT_EVERY, OPT_WORKERS };
 
 static const struct option LONG_OPTIONS[] = {
-    {"output", required_argument, NULL, 'o'},
-    {"jsonl", no_argument, NULL, OPT_JSONL},
-    {"options", required_argument, NULL, OPT_OPTIONS},
-    {"pcm", required_argument, NULL, OPT_PCM},
-    {"rate", required_argument, NULL, OPT_RATE},
-    {"channels", required_argument, NULL, OPT_CHANNELS},
-    {"frames", required_argument, NULL, OPT_FRAMES},
-    {"workers", required_argument, NULL, OPT_WORKERS},
-    {NULL, 0, NULL, 0},
+    {"output", required_argument, NULL, 'o'},          {"jsonl", no_argument, NULL, OPT_JSONL},
+    {"options", required_argument, NULL, OPT_OPTIONS}, {"pcm", required_argument, NULL, OPT_PCM},
+    {"rate", required_argument, NULL, OPT_RATE},       {"channels", required_argument, NULL, OPT_CHANNELS},
+    {"frames", required_argument, NULL, OPT_FRAMES},   {"every", required_argument, NULL, OPT_EVERY},
+    {"workers", required_argument, NULL, OPT_WORKERS}, {NULL, 0, NULL, 0},
 };
 
 static int
 take_format(kt_analyze_opts_t *out, const kt_cli_t *cli, const char *name)
 {
-    static const char *const NAMES[] = {"summary", "jsonl", "csv"};
+    static const char *const NAMES[] = {"summary", "jsonl", "csv", "spotify", "essentia"};
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
         if (strcmp(name, NAMES[i]) == 0) {
             out->format = (kt_analyze_format_t)i;
             return KT_EXIT_OK;
         }
-    if (strcmp(name, "spotify") != 0 && strcmp(name, "essentia") != 0)
-        return kt_cli_usage(cli, "'%s' is not one of summary, jsonl, csv", name);
-    (void)kt_cli_fail(KT_ENOTYET, name, "use -o jsonl");
-    return KT_EXIT_USAGE;
+    return kt_cli_usage(cli, "'%s' is not one of summary, jsonl, csv, spotify, essentia", name);
 }
 
 static int
@@ -61,6 +56,10 @@ take_option(kt_analyze_opts_t *out, const kt_cli_t *cli, int option)
     case OPT_RATE: return take_count(cli, "--rate", optarg, 768000, &out->rate_hz);
     case OPT_CHANNELS: return take_count(cli, "--channels", optarg, 64, &out->channels);
     case OPT_FRAMES: out->frames_dir = optarg; return KT_EXIT_OK;
+    case OPT_EVERY:
+        return kt_text_to_f64(optarg, EVERY_MIN, EVERY_MAX, &out->every_s)
+                   ? kt_cli_usage(cli, "--every wants seconds from %g to %g, not '%s'", EVERY_MIN, EVERY_MAX, optarg)
+                   : KT_EXIT_OK;
     case OPT_WORKERS:
         code         = take_count(cli, "--workers", optarg, WORKERS_MAX, &workers);
         out->workers = workers;
@@ -77,6 +76,24 @@ take_option(kt_analyze_opts_t *out, const kt_cli_t *cli, int option)
     }
 }
 
+// What holds for standard input, and for it alone.
+static int
+check_live(const kt_analyze_opts_t *self, const kt_cli_t *cli)
+{
+    bool live = false;
+    for (size_t i = 0; i < self->n_files; i++)
+        live |= strcmp(self->files[i], "-") == 0;
+    if (!live)
+        return self->every_s > 0 ? kt_cli_usage(cli, "--every belongs to -, the standard input") : KT_EXIT_OK;
+    if (self->n_files > 1)
+        return kt_cli_usage(cli, "- stands alone: no other file goes with it");
+    if (self->frames_dir)
+        return kt_cli_usage(cli, "--frames wants a file, not -");
+    if (self->every_s > 0 && self->format != KT_ANALYZE_SUMMARY && self->format != KT_ANALYZE_JSONL)
+        return kt_cli_usage(cli, "--every prints JSON lines (-o jsonl) only");
+    return KT_EXIT_OK;
+}
+
 static int
 check(const kt_analyze_opts_t *self, const kt_cli_t *cli)
 {
@@ -86,6 +103,9 @@ check(const kt_analyze_opts_t *self, const kt_cli_t *cli)
         return kt_cli_usage(cli, "--pcm needs --rate HZ and --channels N");
     if (!self->pcm && (self->rate_hz || self->channels))
         return kt_cli_usage(cli, "--rate and --channels belong to --pcm; a media file says its own");
+    int code = check_live(self, cli);
+    if (code != KT_EXIT_OK)
+        return code;
     if (self->frames_dir && mkdir(self->frames_dir, 0777) != 0 && errno != EEXIST) {
         (void)kt_cli_fail(KT_EIO, self->frames_dir, strerror(errno));
         return KT_EXIT_USAGE;

@@ -53,5 +53,7 @@ int kt_cmd_nodes(kt_cli_t *cli, int argc, char **argv);
 int kt_cmd_queue(kt_cli_t *cli, int argc, char **argv);
 int kt_cmd_jobs(kt_cli_t *cli, int argc, char **argv);
 int kt_cmd_results(kt_cli_t *cli, int argc, char **argv);
+int kt_cmd_similar(kt_cli_t *cli, int argc, char **argv);
 int kt_cmd_audit(kt_cli_t *cli, int argc, char **argv);
+int kt_cmd_plot(kt_cli_t *cli, int argc, char **argv);
 int kt_cmd_docs(kt_cli_t *cli, int argc, char **argv);

@@ -1,10 +1,7 @@
 #include "common/text.h"
 #include "coordinator/cli/analyze.h"
-#include "coordinator/cli/feature_rows.h"
 #include "node/pipeline.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,8 +27,7 @@ typedef struct analyze {
     _Atomic bool             stop;           // nobody reads the output any more
     size_t                   ring;
     outcome_t               *outcomes;
-    kt_feature_rows_t       *rows;   // CSV
-    kt_table_t              *table;  // CSV
+    kt_analyze_printer_t    *printer;
     bool                     failed;
 } analyze_t;
 
@@ -145,55 +141,12 @@ print_error(analyze_t *self, const char *path, const outcome_t *out)
 }
 
 static void
-print_parsed(analyze_t *self, const kt_report_t *report)
-{
-    char    why[KT_JSON_WHY];
-    json_t *document = NULL;
-    if (kt_json_parse(report->document.bytes, report->document.length, KT_DOCUMENT_MAX_BYTES, &document, why))
-        return;
-    if (self->table) {
-        json_t *row = kt_feature_row(self->rows, document);
-        kt_table_row(self->table, row);
-        kt_json_free(&row);
-    } else if (!report->err) {
-        kt_buf_t text;
-        kt_buf_init(&text, KT_DOCUMENT_MAX_BYTES);
-        kt_analyze_summary(document, self->cli->color, &text);
-        fwrite(text.bytes, 1, text.length, stdout);
-        kt_buf_fini(&text);
-    }
-    kt_json_free(&document);
-}
-
-// A reader that has left (head, less) wants no message about it.
-static void
-leave_quietly(analyze_t *self)
-{
-    int nowhere = errno == EPIPE ? open("/dev/null", O_WRONLY | O_CLOEXEC) : -1;
-    self->stop  = true;
-    if (nowhere < 0) {
-        (void)kt_cli_fail(errno == ENOSPC ? KT_EDISK : KT_EIO, "standard output", strerror(errno));
-        self->failed = true;
-        return;
-    }
-    dup2(nowhere, STDOUT_FILENO);
-    close(nowhere);
-    clearerr(stdout);
-}
-
-static void
 print_outcome(analyze_t *self, const char *path, outcome_t *out)
 {
     const kt_buf_t *document = &out->report.document;
     print_error(self, path, out);
-    if (document->length > 0 && self->opts->format == KT_ANALYZE_JSONL) {
-        fwrite(document->bytes, 1, document->length, stdout);
-        putchar('\n');
-    } else if (document->length > 0) {
-        print_parsed(self, &out->report);
-    }
-    if (fflush(stdout) != 0)
-        leave_quietly(self);
+    if (document->length > 0 && !kt_analyze_print(self->printer, document->bytes, document->length, &self->failed))
+        self->stop = true;
     kt_buf_fini(&out->report.document);
 }
 
@@ -243,13 +196,7 @@ open_all(analyze_t *self)
     self->ring     = RING_PER_WORKER * self->opts->workers;
     self->outcomes = calloc(self->ring, sizeof *self->outcomes);
     kt_err_t err   = self->outcomes ? kt_pipeline_new(&self->pipeline, &pipeline) : KT_ENOMEM;
-    if (err || self->opts->format != KT_ANALYZE_CSV)
-        return err;
-    size_t n = 0;
-    if ((err = kt_feature_rows_new(&self->rows, self->cli->settings)))
-        return err;
-    const kt_column_t *columns = kt_feature_rows_columns(self->rows, KT_FORMAT_CSV, &n);
-    return kt_table_new(&self->table, KT_FORMAT_CSV, false, columns, n);
+    return err ? err : kt_analyze_printer_new(&self->printer, self->cli, self->opts->format);
 }
 
 int
@@ -259,12 +206,13 @@ kt_cmd_analyze(kt_cli_t *cli, int argc, char **argv)
     int               code = kt_analyze_options(&opts, cli, argc, argv);
     if (code != KT_EXIT_OK)
         return code;
+    if (strcmp(opts.files[0], "-") == 0)
+        return kt_analyze_live(cli, &opts);
     analyze_t self = {
         .cli = cli, .opts = &opts, .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
     kt_err_t err = open_all(&self);
     code         = err ? kt_cli_fail(err, "analyze cannot start", NULL) : run_threads(&self);
-    kt_table_destroy(&self.table);
-    kt_feature_rows_destroy(&self.rows);
+    kt_analyze_printer_destroy(&self.printer);
     kt_pipeline_destroy(&self.pipeline);
     free(self.outcomes);
     return code;

@@ -1,8 +1,6 @@
 // results and audit: what opens the ledger itself.
 #include "common/text.h"
 #include "coordinator/cli/results.h"
-#include "coordinator/cli/rundir.h"
-#include "coordinator/ledger.h"
 
 #include <getopt.h>
 #include <stdlib.h>
@@ -60,29 +58,13 @@ parse(kt_cli_t *cli, int argc, char **argv, asked_t *asked)
     return true;
 }
 
-// The ledger that is meant: --ledger, the one of `run FOLDER`, or (NULL) the setting's.
-static kt_err_t
-find_ledger(kt_cli_t *cli, asked_t *asked, const char **url)
-{
-    char  real[PATH_MAX];
-    char *paths[] = {real};
-    *url          = asked->ledger;
-    if (!asked->run)
-        return KT_OK;
-    if (!realpath(asked->run, real))
-        return KT_ENOFILE;
-    kt_err_t err = kt_rundir_locate(&asked->rundir, cli->settings, paths, 1);
-    *url         = asked->rundir.database_url;
-    return err;
-}
-
 int
 kt_cmd_results(kt_cli_t *cli, int argc, char **argv)
 {
     asked_t asked = {0};
     if (!parse(cli, argc, argv, &asked))
         return KT_EXIT_USAGE;
-    kt_err_t err = find_ledger(cli, &asked, &asked.results.database_url);
+    kt_err_t err = kt_results_locate(cli, asked.run, asked.ledger, &asked.rundir, &asked.results.database_url);
     if (err)
         return kt_cli_fail(err, asked.run, NULL);
     return kt_results_show(cli, &asked.results, NULL);
@@ -112,7 +94,7 @@ kt_cmd_audit(kt_cli_t *cli, int argc, char **argv)
     const char   *url                = NULL;
     if (!parse(cli, argc, argv, &asked))
         return KT_EXIT_USAGE;
-    kt_err_t err = find_ledger(cli, &asked, &url);
+    kt_err_t err = kt_results_locate(cli, asked.run, asked.ledger, &asked.rundir, &url);
     if (err)
         return kt_cli_fail(err, asked.run, NULL);
     settings.database_url = url ? url : settings.database_url;

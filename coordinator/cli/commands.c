@@ -2,16 +2,25 @@
 
 // The commands in the order of --help. Adding one is a row here and a file cmd_NAME.c.
 const kt_command_t KT_CLI_COMMANDS[] = {
-    {"analyze", "[OPTIONS] FILE...", "analyse files here, without a farm",
-     "  -o, --output FORMAT   summary (default), jsonl (the output message of each file) or csv\n"
+    {"analyze", "[OPTIONS] FILE...|-", "analyse files here, without a farm",
+     "  -o, --output FORMAT   summary (default), jsonl (the output message of each file), csv,\n"
+     "                        spotify (its audio-features object, one JSON a line; loudness is LUFS, key -1 unknown)\n"
+     "                        or essentia (the layout of its music extractor: only the fields that are defined\n"
+     "                        alike; the key, by a profile of our own, under key_edma)\n"
      "      --jsonl           short for -o jsonl\n"
      "      --options LIST    what to extract: spectral,mir,perceptual,similarity,quality (default: all)\n"
      "      --frames DIR      also write the per-frame matrices as DIR/NAME.FEATURE.npy\n"
      "      --pcm f32 --rate HZ --channels N\n"
      "                        the files are raw little-endian samples\n"
+     "      --every SECONDS   with -: a snapshot, one JSON a line, after each SECONDS of sound\n"
      "      --workers N       files at a time (default: ANALYZER_WORKERS, at most one a core)\n\n"
+     "The file - is a stream on standard input: raw samples, or any format that needs no seeking (an MP4 must have "
+     "its\n"
+     "index in front). At its end stands the message that the file would have.\n\n"
      "Exit code: 0, 1 if any file failed, 2 for wrong usage.\n\n"
-     "Example:\n  kithara analyze song.mp3\n  kithara analyze --jsonl *.flac > features.jsonl\n",
+     "Example:\n  kithara analyze song.mp3\n  kithara analyze --jsonl *.flac > features.jsonl\n"
+     "  arecord -f dat -t raw | ffmpeg -f s16le -ar 48000 -ac 2 -i - -f f32le - |\n"
+     "      kithara analyze - --every 10 --pcm f32 --rate 48000 --channels 2\n",
      kt_cmd_analyze},
     {"run", "[OPTIONS] FOLDER|FILE...", "a private farm on this machine for one folder, then gone",
      "      --out FILE        also write the output messages, one JSON a line\n"
@@ -65,12 +74,25 @@ const kt_command_t KT_CLI_COMMANDS[] = {
      "  -o, --output FORMAT   table, wide, json (the output messages, one a line) or csv\n\n"
      "Example:\n  kithara results --run ~/Music -o csv > features.csv\n",
      kt_cmd_results},
+    {"similar", "[OPTIONS] FILE", "the stored recordings that sound most like a file",
+     "      --run FOLDER      of the private ledger that `kithara run FOLDER` made\n"
+     "      --ledger URL      of this ledger (default: DATABASE_URL)\n"
+     "  -n N                  how many (default: 10, at most 1000)\n"
+     "  -o, --output FORMAT   table (default), wide, json or csv\n\n"
+     "The file is analysed if the ledger has no result of it. The distance is 1 minus the cosine of the combined\n"
+     "vectors: 0 for the same recording, about 1 for unrelated ones.\n\n"
+     "Example:\n  kithara similar --run ~/Music song.mp3\n",
+     kt_cmd_similar},
     {"audit", "[OPTIONS]", "prove that nothing is lost and nothing is doubled",
      "      --run FOLDER      of the private ledger that `kithara run FOLDER` made\n"
      "      --ledger URL      of this ledger (default: DATABASE_URL)\n\n"
      "Exit code: 0 if every job has exactly one outcome and every digest is right, else 1 and the rows.\n\n"
      "Example:\n  kithara audit --run ~/Music\n",
      kt_cmd_audit},
+    {"plot", "[OPTIONS] FILE", "draw a page about a file: waveform, spectrogram, chroma, tempogram, loudness",
+     "      --out FILE.png    where to (default: the file's name and .png, here)\n\n"
+     "Example:\n  kithara plot song.flac --out song.png\n",
+     kt_cmd_plot},
     {"docs", "features|settings|errors", "the tables behind it all, as Markdown", "Example:\n  kithara docs features\n",
      kt_cmd_docs},
 };

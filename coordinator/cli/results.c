@@ -1,15 +1,12 @@
 #include "coordinator/cli/results.h"
 
 #include "coordinator/cli/feature_rows.h"
-#include "coordinator/ledger.h"
 #include "proto/document.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum { PAGE = 64 };
-
-typedef kt_err_t visit_fn(void *context, const kt_job_row_t *row);
 
 // Opens the ledger of this address (NULL: as set) for reading.
 static kt_err_t
@@ -30,7 +27,8 @@ wanted(const kt_results_ask_t *ask, const kt_job_row_t *row)
 }
 
 static kt_err_t
-visit_page(const kt_results_ask_t *ask, kt_job_row_t *rows, size_t n, uint64_t *left, visit_fn *visit, void *context)
+visit_page(const kt_results_ask_t *ask, kt_job_row_t *rows, size_t n, uint64_t *left, kt_results_fn *visit,
+           void *context)
 {
     kt_err_t err = KT_OK;
     for (size_t i = 0; i < n; i++) {
@@ -44,7 +42,7 @@ visit_page(const kt_results_ask_t *ask, kt_job_row_t *rows, size_t n, uint64_t *
 }
 
 static kt_err_t
-visit_all(kt_ledger_t *ledger, const kt_results_ask_t *ask, visit_fn *visit, void *context)
+visit_all(kt_ledger_t *ledger, const kt_results_ask_t *ask, kt_results_fn *visit, void *context)
 {
     kt_job_query_t query = {
         .after_job = ask->after_job, .state = -1, .documents = true, .path_prefix = ask->path_prefix};
@@ -59,6 +57,35 @@ visit_all(kt_ledger_t *ledger, const kt_results_ask_t *ask, visit_fn *visit, voi
         err             = visit_page(ask, rows, n, &left, visit, context);
     }
     free(rows);
+    return err;
+}
+
+kt_err_t
+kt_results_visit(const kt_cli_t *cli, const kt_results_ask_t *ask, kt_results_fn *visit, void *context,
+                 char why[KT_LEDGER_WHY])
+{
+    kt_ledger_t *ledger = NULL;
+    why[0]              = '\0';
+    kt_err_t err        = open_ledger(cli, ask->database_url, &ledger, why);
+    if (!err)
+        err = visit_all(ledger, ask, visit, context);
+    if (ledger)
+        ledger->ops->close(&ledger);
+    return err;
+}
+
+kt_err_t
+kt_results_locate(const kt_cli_t *cli, const char *run, const char *ledger, kt_rundir_t *rundir, const char **url)
+{
+    char  real[PATH_MAX];
+    char *paths[] = {real};
+    *url          = ledger;
+    if (!run)
+        return KT_OK;
+    if (!realpath(run, real))
+        return KT_ENOFILE;
+    kt_err_t err = kt_rundir_locate(rundir, cli->settings, paths, 1);
+    *url         = rundir->database_url;
     return err;
 }
 
@@ -113,17 +140,12 @@ open_view(view_t *view, const kt_cli_t *cli)
 static int
 show_or_write(const kt_cli_t *cli, const kt_results_ask_t *ask, view_t *view)
 {
-    char         why[KT_LEDGER_WHY] = "";
-    kt_ledger_t *ledger             = NULL;
-    kt_err_t     err                = open_ledger(cli, ask->database_url, &ledger, why);
+    char     why[KT_LEDGER_WHY] = "";
+    kt_err_t err                = open_view(view, cli);
     if (!err)
-        err = open_view(view, cli);
-    if (!err)
-        err = visit_all(ledger, ask, visit_row, view);
+        err = kt_results_visit(cli, ask, visit_row, view, why);
     if (!err && !view->out)
         err = kt_table_end(view->table, stdout);
-    if (ledger)
-        ledger->ops->close(&ledger);
     kt_table_destroy(&view->table);
     kt_feature_rows_destroy(&view->features);
     return err ? kt_cli_fail(err, "results", why) : KT_EXIT_OK;

@@ -90,10 +90,10 @@ FFT(last_pass)(VEC *z, size_t count, size_t len)
     }
 }
 
-void
-KT_NAME(FFT(kt_fft))(const kt_plan_t *plan, const float *const *lane, VEC *z)
+// What comes after the first pass.
+static void
+FFT(other_passes)(const kt_plan_t *plan, VEC *z)
 {
-    FFT(first_pass)(plan, lane, z);
     size_t      len = plan->points / 4;
     const REAL *w   = TWIDDLE(plan) + 6 * len;
     for (; len > FFT(cached); w += 6 * (len / 4), len /= 4)
@@ -108,3 +108,19 @@ KT_NAME(FFT(kt_fft))(const kt_plan_t *plan, const float *const *lane, VEC *z)
         FFT(last_pass)(z + 2 * at, len, sub);
     }
 }
+
+void
+KT_NAME(FFT(kt_fft))(const kt_plan_t *plan, const float *const *lane, VEC *z)
+{
+    FFT(first_pass)(plan, lane, z);
+    FFT(other_passes)(plan, z);
+}
+
+#ifdef WITH_VALUES
+void
+KT_NAME(FFT(kt_fft_values))(const kt_plan_t *plan, VEC *z)
+{
+    FFT(pass)(z, plan->points, TWIDDLE(plan));
+    FFT(other_passes)(plan, z);
+}
+#endif

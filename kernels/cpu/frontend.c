@@ -101,6 +101,7 @@ pitches(const kt_batch_t *batch, const kt_rows_t *out, const scratch_t *s, unsig
     if (!any)
         return KT_OK;
     const kt_plan_t *plan = batch->plan;
+    const unsigned   n    = plan->opts.n_chroma;
     KT_NAME(kt_power_peaks)(plan, s->x, s->peaks);
     for (size_t lane = 0; lane < batch->count; lane++) {
         kt_pitches_t *to = out[batch->span[lane]].pitches;
@@ -108,9 +109,30 @@ pitches(const kt_batch_t *batch, const kt_rows_t *out, const scratch_t *s, unsig
             if (!(s->peaks[k] >> lane & 1))
                 continue;
             const float before = s->x[k - 1][lane], at = s->x[k][lane], after = s->x[k + 1][lane];
-            if (kt_pitches_add(to, plan, k, before * before, at * at, after * after))
+            if (kt_pitches_add(to, plan, n, k, before * before, at * at, after * after))
                 return KT_ENOMEM;
         }
+    }
+    return KT_OK;
+}
+
+// The same of the magnitudes, for the constant-Q transform.
+static kt_err_t
+cqt_pitches(const kt_batch_t *batch, const kt_rows_t *out, const scratch_t *s, unsigned bad)
+{
+    bool any = false;
+    for (size_t lane = 0; lane < batch->count; lane++)
+        any = any || out[batch->span[lane]].cqt_pitches;
+    if (!any)
+        return KT_OK;
+    const kt_plan_t *plan = batch->plan;
+    KT_NAME(kt_magnitude_peaks)(plan, s->x, s->peaks);
+    for (size_t lane = 0; lane < batch->count; lane++) {
+        kt_pitches_t *to = out[batch->span[lane]].cqt_pitches;
+        for (uint32_t k = plan->pitch_begin; to && !(bad >> lane & 1) && k < plan->pitch_end; k++)
+            if (s->peaks[k] >> lane & 1 &&
+                kt_pitches_add(to, plan, KT_CQT_PER_OCTAVE, k, s->x[k - 1][lane], s->x[k][lane], s->x[k + 1][lane]))
+                return KT_ENOMEM;
     }
     return KT_OK;
 }
@@ -127,7 +149,7 @@ wave_rows(const kt_plan_t *plan, const kt_span_t *span, const kt_rows_t *out)
 static bool
 wants_spectrum(const kt_rows_t *out)
 {
-    bool any = out->pitches != NULL;
+    bool any = out->pitches || out->cqt_pitches;
     for (kt_row_t r = 0; r < KT_ROWS; r++)
         any = any || (out->row[r] && r != KT_ROW_RMS && r != KT_ROW_ZCR);
     return any;
@@ -155,7 +177,7 @@ KT_NAME(kt_frontend)(const kt_plan_t *plan, void *scratch, const kt_span_t *span
     while (any && kt_batch_next(&batch, KT_LANES)) {
         const unsigned bad = without_numbers(KT_NAME(kt_magnitudes)(plan, batch.lane, s.z, s.x));
         rows(&batch, out, &s, bad);
-        if (pitches(&batch, out, &s, bad))
+        if (pitches(&batch, out, &s, bad) || cqt_pitches(&batch, out, &s, bad))
             return KT_ENOMEM;
     }
     return KT_OK;

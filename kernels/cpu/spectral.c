@@ -99,14 +99,28 @@ KT_NAME(kt_mel)(const kt_plan_t *plan, const vf_t *x, vf_t *out)
     }
 }
 
-void
-KT_NAME(kt_power_peaks)(const kt_plan_t *plan, const vf_t *x, uint16_t *mask)
+KT_INLINE vf_t
+largest_of(const kt_plan_t *plan, const vf_t *x)
 {
     vf_t largest[4] = {{0}};
     for (uint32_t k = 0; k + 1 < plan->bins; k += 4)
         for (uint32_t i = 0; i < 4; i++)
             largest[i] = vf_max(largest[i], x[k + i]);
-    const vf_t top = vf_max(vf_max(vf_max(largest[0], largest[1]), vf_max(largest[2], largest[3])), x[plan->bins - 1]);
+    return vf_max(vf_max(vf_max(largest[0], largest[1]), vf_max(largest[2], largest[3])), x[plan->bins - 1]);
+}
+
+void
+KT_NAME(kt_magnitude_peaks)(const kt_plan_t *plan, const vf_t *x, uint16_t *mask)
+{
+    const vf_t threshold = largest_of(plan, x) * 0.1F;
+    for (uint32_t k = plan->pitch_begin; k < plan->pitch_end; k++)
+        mask[k] = (uint16_t)vi_mask((x[k] > threshold) & (x[k] > x[k - 1]) & (x[k] >= x[k + 1]));
+}
+
+void
+KT_NAME(kt_power_peaks)(const kt_plan_t *plan, const vf_t *x, uint16_t *mask)
+{
+    const vf_t top       = largest_of(plan, x);
     const vf_t threshold = top * top * 0.1F;
     vf_t before = x[plan->pitch_begin - 1] * x[plan->pitch_begin - 1], at = x[plan->pitch_begin] * x[plan->pitch_begin];
     for (uint32_t k = plan->pitch_begin; k < plan->pitch_end; k++) {

@@ -2,4 +2,9 @@
 
 const kt_module_t *const kt_modules[KT_MODULES] = {
     &kt_module_spectral,
+    &kt_module_loudness,
+    &kt_module_key,
+    &kt_module_quality,
+    &kt_module_perceptual,
+    &kt_module_similarity,
 };

@@ -9,10 +9,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// What a stream is. channels 0: a file without sound.
+// What a stream is. channels 0: a file without sound. layout: FFmpeg's name of the speakers, NULL or "": unknown; valid
+// in `new` only.
 typedef struct kt_stream {
     const kt_plan_t *plan;
     uint32_t         rate_hz, channels;
+    const char      *layout;
+    uint32_t         options;  // kt_option_t bits that are asked for
 } kt_stream_t;
 
 typedef struct kt_module {
@@ -24,15 +27,21 @@ typedef struct kt_module {
     kt_err_t (*push)(void *state, const float *pcm, size_t frames);
     // A closed segment with at least one frame, in order. NULL: not needed.
     kt_err_t (*segment)(void *state, const kt_segment_t *segment);
-    // Const, so that a snapshot is a finish that goes on. What cannot be computed becomes null with a reason. Modules
-    // finish in the order of the table; one that builds on the values of earlier ones reads them in the document.
+    // Const. Of a snapshot it runs in a copy of the process (node/snapshot.c), of which a module need not know. What
+    // cannot be computed becomes null with a reason. Modules finish in the order of the table; one that builds on the
+    // values of earlier ones reads them in the document.
     kt_err_t (*finish)(const void *state, kt_document_t *document);
     void (*destroy)(void **state);
 } kt_module_t;
 
 extern const kt_module_t kt_module_spectral;
+extern const kt_module_t kt_module_loudness;
+extern const kt_module_t kt_module_key;
+extern const kt_module_t kt_module_quality;
+extern const kt_module_t kt_module_perceptual;
+extern const kt_module_t kt_module_similarity;
 
-enum { KT_MODULES = 1 };
+enum { KT_MODULES = 6 };
 extern const kt_module_t *const kt_modules[KT_MODULES];
 
 // Matrices that --frames writes, by the names of the feature table.

@@ -2,6 +2,7 @@
 
 #include "common/assert.h"
 #include "common/clock.h"
+#include "kernels/cqt.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +28,7 @@ struct kt_segment {
     float       *at[KT_MATRICES];
     size_t       room[KT_MATRICES];  // frames, beside the margin
     size_t       frames, lead;
-    kt_pitches_t pitches;
+    kt_pitches_t pitches, cqt_pitches;
     int64_t      spectral_us, chroma_us;
 };
 
@@ -49,6 +50,8 @@ kt_matrix_width(const kt_plan_t *plan, kt_matrix_t matrix)
     case KT_MATRIX_CONTRAST: return kt_row_width(plan, KT_ROW_PEAK);
     case KT_MATRIX_ONSET: return 1;
     case KT_MATRIX_CHROMA: return opts->n_chroma;
+    case KT_MATRIX_CHROMA_CQT: return kt_cqt_is_defined(opts->rate_hz, opts->hop) ? KT_CQT_CLASSES : 0;
+    case KT_MATRIX_TONNETZ: return kt_cqt_is_defined(opts->rate_hz, opts->hop) ? KT_TONNETZ : 0;
     default: return kt_row_width(plan, (kt_row_t)matrix);
     }
 }
@@ -63,6 +66,8 @@ with_sources(const kt_plan_t *plan, uint32_t reads)
         reads |= KT_READS(KT_MATRIX_MEL);
     if (reads & KT_READS(KT_MATRIX_CONTRAST))
         reads |= KT_READS(KT_MATRIX_PEAK) | KT_READS(KT_MATRIX_VALLEY);
+    if (reads & KT_READS(KT_MATRIX_TONNETZ))
+        reads |= KT_READS(KT_MATRIX_CHROMA_CQT);
     for (int m = 0; m < KT_MATRICES; m++)
         if (kt_matrix_width(plan, (kt_matrix_t)m) == 0)
             reads &= ~KT_READS(m);
@@ -96,6 +101,7 @@ kt_segment_destroy(kt_segment_t **self_p)
     for (int m = 0; m < KT_MATRICES; m++)
         free(self->at[m]);
     kt_pitches_fini(&self->pitches);
+    kt_pitches_fini(&self->cqt_pitches);
     free(self->pcm);
     free(self);
     *self_p = NULL;
@@ -181,6 +187,8 @@ run_batch(kt_segment_t *self, size_t frames)
     }
     if (self->reads & KT_READS(KT_MATRIX_CHROMA))
         rows.pitches = &self->pitches;
+    if (self->reads & KT_READS(KT_MATRIX_CHROMA_CQT))
+        rows.cqt_pitches = &self->cqt_pitches;
     kt_span_t span = span_of(self, self->frames, frames);
     kt_err_t  err  = kt_device_frontend(self->device, self->plan, &span, 1, &rows);
     if (err)
@@ -238,6 +246,23 @@ run_chroma(kt_segment_t *self)
     return err;
 }
 
+// The transform takes the segment's own samples for all there are, so in a longer stream the lowest notes' windows
+// (three seconds) are cut at a segment's ends.
+static kt_err_t
+run_cqt(kt_segment_t *self)
+{
+    int64_t      start = kt_clock_us();
+    size_t       n;
+    const float *samples = kt_segment_samples(self, &n);
+    float       *chroma  = row_at(self, KT_MATRIX_CHROMA_CQT, 0);
+    double       tuning  = kt_pitches_tuning(&self->cqt_pitches);
+    kt_err_t     err     = kt_device_chroma_cqt(self->device, self->plan, tuning, samples, n, self->frames, chroma);
+    if (!err && self->reads & KT_READS(KT_MATRIX_TONNETZ))
+        kt_tonnetz(chroma, self->frames, row_at(self, KT_MATRIX_TONNETZ, 0));
+    self->chroma_us += kt_clock_us() - start;
+    return err;
+}
+
 // The mel rows in decibels, then what reads them; `lead` rows of the segment before come along.
 static void
 run_mel(kt_segment_t *self)
@@ -267,7 +292,11 @@ kt_segment_close(kt_segment_t *self)
     if (self->reads & KT_READS(KT_MATRIX_CONTRAST))
         kt_rows_contrast(self->plan, row_at(self, KT_MATRIX_PEAK, 0), row_at(self, KT_MATRIX_VALLEY, 0), self->frames,
                          row_at(self, KT_MATRIX_CONTRAST, 0));
-    return self->reads & KT_READS(KT_MATRIX_CHROMA) ? run_chroma(self) : KT_OK;
+    if (self->reads & KT_READS(KT_MATRIX_CHROMA))
+        err = run_chroma(self);
+    if (!err && self->reads & KT_READS(KT_MATRIX_CHROMA_CQT))
+        err = run_cqt(self);
+    return err;
 }
 
 void
@@ -284,8 +313,9 @@ kt_segment_next(kt_segment_t *self)
     memmove(self->pcm, self->pcm + step, keep * sizeof *self->pcm);
     self->filled = keep;
     self->origin += (int64_t)step;
-    self->frames        = 0;
-    self->pitches.count = 0;
+    self->frames            = 0;
+    self->pitches.count     = 0;
+    self->cqt_pitches.count = 0;
 }
 
 size_t
@@ -339,8 +369,8 @@ kt_segment_times(const kt_segment_t *self, int64_t *spectral_us, int64_t *chroma
 uint64_t
 kt_segment_bytes(const kt_frontend_opts_t *opts, size_t frames)
 {
-    enum { SCALARS = 7, CONTRAST = 3 * 7, PITCH_BYTES = 5 };
-    uint64_t floats  = opts->hop + SCALARS + CONTRAST + 2 * opts->n_mels + opts->n_mfcc + opts->n_chroma;
+    enum { SCALARS = 7, CONTRAST = 3 * 7, CQT = 12 + 6, PITCH_BYTES = 2 * 5 };
+    uint64_t floats  = opts->hop + SCALARS + CONTRAST + CQT + 2 * opts->n_mels + opts->n_mfcc + opts->n_chroma;
     uint64_t bins    = (uint64_t)(4000 - 150) * opts->n_fft / opts->rate_hz;  // a peak takes two of them at least
     uint64_t pitches = (bins < opts->n_fft / 2 ? bins : opts->n_fft / 2) / 2 * PITCH_BYTES;
     return frames * (floats * sizeof(float) + pitches) + (uint64_t)opts->n_fft * sizeof(float);

@@ -1,7 +1,8 @@
 // kt_segment -- up to ten minutes of one stream: its mono samples at the analysis rate and the rows of its frames.
 // Frames lie on the stream's grid (centred at t * hop), segments on a grid of frames; what a frame at a border needs of
 // its neighbours is kept, so a border changes no row. Rows are computed in batches of fixed frames while samples
-// arrive; what needs the whole segment (tuning, then chroma; the top_db floor of mel_db) is computed by close. Buffers
+// arrive; what needs the whole segment (tuning, then chroma, the
+// constant-Q transform; the top_db floor of mel_db) is computed by close. Buffers
 // grow with the stream up to one segment and are then used again. One thread.
 #pragma once
 
@@ -29,6 +30,8 @@ typedef enum kt_matrix {
     KT_MATRIX_CONTRAST,
     KT_MATRIX_ONSET,
     KT_MATRIX_CHROMA,
+    KT_MATRIX_CHROMA_CQT,
+    KT_MATRIX_TONNETZ,  // of chroma_cqt
     KT_MATRICES
 } kt_matrix_t;
 
@@ -54,7 +57,7 @@ void                 kt_segment_next(kt_segment_t *self);  // after close: the n
 
 size_t       kt_segment_frames(const kt_segment_t *self);                      // rows there are; complete after close
 const float *kt_segment_matrix(const kt_segment_t *self, kt_matrix_t matrix);  // after close; NULL if nobody reads it
-size_t       kt_segment_width(const kt_segment_t *self, kt_matrix_t matrix);   // 0: not defined at this rate
+size_t kt_segment_width(const kt_segment_t *self, kt_matrix_t matrix);  // 0: not defined at this rate, n_fft or hop
 // The segment's own mono samples at the analysis rate, borrowed until next: sample i of the segment stands at second
 // kt_segment_begin + i / rate. Frame t is centred at sample t * hop.
 const float     *kt_segment_samples(const kt_segment_t *self, size_t *n);

@@ -17,6 +17,8 @@ const kt_frames_row_t kt_frames_rows[] = {
     {KT_FEATURE_SPECTRAL_chroma, KT_MATRIX_CHROMA},
     {KT_FEATURE_SPECTRAL_mel, KT_MATRIX_MEL},
     {KT_FEATURE_SPECTRAL_onset_strength, KT_MATRIX_ONSET},
+    {KT_FEATURE_SPECTRAL_chroma_cqt, KT_MATRIX_CHROMA_CQT},
+    {KT_FEATURE_SPECTRAL_tonnetz, KT_MATRIX_TONNETZ},
 };
 enum { ROWS = sizeof kt_frames_rows / sizeof *kt_frames_rows };
 const size_t kt_frames_rows_count = ROWS;
@@ -25,7 +27,7 @@ enum {
     READS = KT_READS(KT_MATRIX_CENTROID) | KT_READS(KT_MATRIX_ROLLOFF) | KT_READS(KT_MATRIX_BANDWIDTH) |
             KT_READS(KT_MATRIX_CONTRAST) | KT_READS(KT_MATRIX_FLATNESS) | KT_READS(KT_MATRIX_ZCR) |
             KT_READS(KT_MATRIX_RMS) | KT_READS(KT_MATRIX_MFCC) | KT_READS(KT_MATRIX_CHROMA) | KT_READS(KT_MATRIX_MEL) |
-            KT_READS(KT_MATRIX_ONSET),
+            KT_READS(KT_MATRIX_ONSET) | KT_READS(KT_MATRIX_CHROMA_CQT) | KT_READS(KT_MATRIX_TONNETZ),
 };
 
 typedef struct spectral {
@@ -88,13 +90,21 @@ within_table(kt_feature_t feature, const kt_statistic_t *stats, size_t n)
     return true;
 }
 
+static const char *
+why_undefined(kt_matrix_t matrix)
+{
+    if (matrix == KT_MATRIX_CHROMA_CQT || matrix == KT_MATRIX_TONNETZ)
+        return "not defined here: seven octaves from C1 need an analysis rate of 8,412 Hz and a hop divisible by 64";
+    return "not defined at this analysis rate";
+}
+
 static kt_err_t
 write_row(const spectral_t *self, size_t row, kt_document_t *document)
 {
     kt_feature_t        feature = kt_frames_rows[row].feature;
     const kt_summary_t *summary = self->summary[row];
     if (!summary || self->no_sound) {
-        kt_document_null(document, feature, self->no_sound ? "no sound" : "not defined at this analysis rate");
+        kt_document_null(document, feature, self->no_sound ? "no sound" : why_undefined(kt_frames_rows[row].matrix));
         return KT_OK;
     }
     size_t          width = kt_summary_width(summary);

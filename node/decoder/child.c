@@ -8,11 +8,11 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 typedef struct child {
     kt_channel_t channel;
+    kt_input_t   input;
     kt_sniffed_t sniffed;
     kt_media_t   media;
     kt_convert_t convert;
@@ -82,13 +82,13 @@ nothing_decoded(child_t *self)
 }
 
 static void
-run(child_t *self, uint64_t size, const kt_decode_limits_t *limits)
+run(child_t *self, const kt_decode_limits_t *limits)
 {
     AVFrame    *frame = NULL;
     const char *why;
-    kt_err_t    err = kt_sniff(KT_CHILD_MEDIA_FD, size, &self->sniffed, &why);
+    kt_err_t    err = kt_sniff(&self->input, &self->sniffed, &why);
     must(self, err, why);
-    must(self, kt_media_open(&self->media, KT_CHILD_MEDIA_FD, size, &self->sniffed), self->media.why);
+    must(self, kt_media_open(&self->media, &self->input, &self->sniffed), self->media.why);
     err = kt_media_open_codec(&self->media);
     if (err == KT_OK) {
         must(self, kt_media_next(&self->media, &frame), self->media.why);
@@ -109,15 +109,14 @@ void
 kt_child_run(const kt_sandbox_t *sandbox, const kt_decode_request_t *request, const int fds[KT_REQUEST_FDS])
 {
     static child_t self;  // 40 KB; a process runs one
-    struct stat    st;
     if (kt_sandbox_descriptors(fds) != KT_OK)
         _exit(1);
     if (kt_channel_init(&self.channel, KT_CHILD_CONTROL_FD, KT_CHILD_RING_FD) != KT_OK)
         _exit(1);
     close(KT_CHILD_RING_FD);
-    must(&self, fstat(KT_CHILD_MEDIA_FD, &st) ? KT_EIO : KT_OK, "the file's size is unknown");
+    must(&self, kt_input_init(&self.input, KT_CHILD_MEDIA_FD), "the file's size is unknown");
     must(&self, kt_sandbox_enter(sandbox, &request->limits), "the sandbox could not be set up");
-    kt_hooks_fault(&self.channel, (uint64_t)st.st_size);
-    run(&self, (uint64_t)st.st_size, &request->limits);
+    kt_hooks_fault(&self.channel, self.input.size);
+    run(&self, &request->limits);
     _exit(0);
 }

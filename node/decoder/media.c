@@ -6,7 +6,6 @@
 #include <libavutil/avstring.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 // FAILURES_MAX: demuxer errors in a row after which the rest of the file is given up.
 enum { IO_BYTES = 64 * 1024, FAILURES_MAX = 64 };
@@ -26,24 +25,22 @@ static int
 on_read(void *opaque, uint8_t *into, int want)
 {
     kt_media_t *self = opaque;
-    ssize_t     n;
-    do
-        n = pread(self->fd, into, (size_t)want, (off_t)self->position);
-    while (n < 0 && errno == EINTR);
-    if (n < 0) {
+    size_t      n;
+    if (kt_input_some(self->input, self->position, into, (size_t)want, &n) != KT_OK) {
         self->io_failed = true;
         return AVERROR(EIO);
     }
     self->hit_end |= n == 0;
-    self->position += (uint64_t)n;
+    self->position += n;
     return n ? (int)n : AVERROR_EOF;
 }
 
 static int64_t
 on_seek(void *opaque, int64_t offset, int whence)
 {
-    kt_media_t *self = opaque;
-    int64_t     size = (int64_t)(self->size - self->start), at;
+    kt_media_t *self   = opaque;
+    bool        stream = self->input->stream;
+    int64_t     size   = stream ? 0 : (int64_t)(self->input->size - self->start), at;
     switch (whence & ~AVSEEK_FORCE) {
     case AVSEEK_SIZE: return size;
     case SEEK_SET: at = 0; break;
@@ -53,6 +50,8 @@ on_seek(void *opaque, int64_t offset, int whence)
     }
     if (__builtin_add_overflow(at, offset, &at) || at < 0 || at > INT64_MAX - (int64_t)self->start)
         return AVERROR(EINVAL);
+    if (stream && !kt_input_reaches(self->input, self->start + (uint64_t)at))
+        return AVERROR(ENOSYS);
     self->position = self->start + (uint64_t)at;
     return at;
 }
@@ -77,14 +76,24 @@ failed(kt_media_t *self, int code, kt_err_t otherwise, const char *doing)
     return code == AVERROR(ENOMEM) ? KT_EDECMEM : otherwise;
 }
 
+// A stream cannot seek. Only FFmpeg's MP3 reader is told that it can, that the file has no bytes, and is then refused:
+// an unknown size it takes for a huge one, mistrusts the count of frames at the beginning, and leaves the encoder's
+// padding in at the end.
+static bool
+may_seek(const kt_media_t *self, const kt_sniffed_t *sniffed)
+{
+    return !self->input->stream || !strcmp(sniffed->demuxer, "mp3");
+}
+
 static kt_err_t
-prepare(kt_media_t *self)
+prepare(kt_media_t *self, const kt_sniffed_t *sniffed)
 {
     uint8_t *buffer = av_malloc(IO_BYTES);
-    self->io        = buffer ? avio_alloc_context(buffer, IO_BYTES, 0, self, on_read, NULL, on_seek) : NULL;
-    self->format    = avformat_alloc_context();
-    self->packet    = av_packet_alloc();
-    self->frame     = av_frame_alloc();
+    bool     seek   = may_seek(self, sniffed);
+    self->io     = buffer ? avio_alloc_context(buffer, IO_BYTES, 0, self, on_read, NULL, seek ? on_seek : NULL) : NULL;
+    self->format = avformat_alloc_context();
+    self->packet = av_packet_alloc();
+    self->frame  = av_frame_alloc();
     if (!self->io || !self->format || !self->packet || !self->frame)
         return failed(self, AVERROR(ENOMEM), KT_EDECMEM, "starting");
     self->format->pb                 = self->io;
@@ -124,10 +133,10 @@ select_streams(kt_media_t *self)
 }
 
 kt_err_t
-kt_media_open(kt_media_t *self, int fd, uint64_t size, const kt_sniffed_t *sniffed)
+kt_media_open(kt_media_t *self, kt_input_t *input, const kt_sniffed_t *sniffed)
 {
-    *self        = (kt_media_t){.fd = fd, .start = sniffed->start, .size = size, .position = sniffed->start};
-    kt_err_t err = prepare(self);
+    *self        = (kt_media_t){.input = input, .start = sniffed->start, .position = sniffed->start};
+    kt_err_t err = prepare(self, sniffed);
     if (err != KT_OK)
         return err;
     int code = avformat_open_input(&self->format, NULL, av_find_input_format(sniffed->demuxer), NULL);

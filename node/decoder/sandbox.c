@@ -68,6 +68,7 @@ add_rules(scmp_filter_ctx ctx)
     for (size_t i = 0; i < sizeof DEADLY / sizeof *DEADLY; i++)
         bad |= seccomp_rule_add(ctx, SCMP_ACT_KILL_PROCESS, DEADLY[i], 0);
     bad |= seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(pread64), 1, SCMP_A0(SCMP_CMP_EQ, KT_CHILD_MEDIA_FD));
+    bad |= seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(read), 1, SCMP_A0(SCMP_CMP_EQ, KT_CHILD_MEDIA_FD));
     bad |= seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(sendmsg), 1, SCMP_A0(SCMP_CMP_EQ, KT_CHILD_CONTROL_FD));
     bad |= seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(recvfrom), 1, SCMP_A0(SCMP_CMP_EQ, KT_CHILD_CONTROL_FD));
     bad |= seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 2, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0),

@@ -4,42 +4,23 @@
 #include "node/decoder/protocol.h"
 #include "node/decoder/text.h"
 
-#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-enum { HEAD_BYTES = 4096, SEARCH_BYTES = 256 * 1024, TAGS_MAX = 16, CHUNKS_MAX = 64, BOXES_MAX = 100000 };
+// LIVE_SEARCH_BYTES: of a stream that is just being made, two seconds at 128 kbit/s and not a quarter of a minute.
+enum { HEAD_BYTES = 4096, SEARCH_BYTES = 256 * 1024, LIVE_SEARCH_BYTES = 32 * 1024 };
+enum { TAGS_MAX = 16, CHUNKS_MAX = 64, BOXES_MAX = 100000 };
 
 const char KT_SNIFF_DEMUXERS[] = "mp3,aac,wav,w64,flac,ogg,mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,aiff,caf";
 
 typedef struct file {
-    int      fd;
-    uint64_t size;
-    uint64_t base;  // where head was read: behind tags, if there are any
-    uint8_t  head[HEAD_BYTES];
-    size_t   have;  // bytes in head
+    kt_input_t *input;
+    uint64_t    size;
+    uint64_t    base;  // where head was read: behind tags, if there are any
+    uint8_t     head[HEAD_BYTES];
+    size_t      have;  // bytes in head
 } file_t;
-
-// As many bytes as there are. KT_EIO.
-static kt_err_t
-read_at(int fd, uint64_t at, void *into, size_t want, size_t *have)
-{
-    size_t done = 0;
-    while (done < want) {
-        ssize_t n = pread(fd, (char *)into + done, want - done, (off_t)(at + done));
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return KT_EIO;
-        if (n == 0)
-            break;
-        done += (size_t)n;
-    }
-    *have = done;
-    return KT_OK;
-}
 
 static uint32_t
 be32(const uint8_t *b)
@@ -85,11 +66,15 @@ check_mp4(const file_t *f, const char **why)
     for (int i = 0; i < BOXES_MAX && at + 8 <= f->size; i++) {
         uint8_t  box[16] = {0};
         size_t   have;
-        kt_err_t err = read_at(f->fd, at, box, sizeof box, &have);
+        kt_err_t err = kt_input_look(f->input, at, box, sizeof box, &have);
         if (err != KT_OK)
             return err;
         if (!memcmp(box + 4, "moov", 4))
             return KT_OK;
+        if (f->input->stream && !memcmp(box + 4, "mdat", 4)) {
+            *why = "the index of this MP4 stands behind its sound, where a stream cannot be read first: give the file";
+            return KT_ENOTREGULAR;
+        }
         uint64_t bytes = be32(box);
         if (bytes == 1)
             bytes = (uint64_t)be32(box + 8) << 32 | be32(box + 12);
@@ -165,26 +150,30 @@ tag_bytes(const uint8_t *b, size_t have)
     return 10 + body + (b[5] & 0x10 ? 10 : 0);
 }
 
-// Where the tags end. A tag that claims more than the file holds is no tag: the search goes on behind its header.
+// Where the tags end. A tag that claims more than the file holds is no tag: the search goes on behind its header. How
+// much a stream holds shows when nothing stands behind the tag.
 static kt_err_t
 skip_tags(const file_t *f, uint64_t *end, bool *broken)
 {
-    *end    = 0;
-    *broken = false;
+    uint64_t before = 0;
+    *end            = 0;
+    *broken         = false;
     for (int i = 0; i < TAGS_MAX; i++) {
         uint8_t  head[10];
         size_t   have;
-        kt_err_t err = read_at(f->fd, *end, head, sizeof head, &have);
+        kt_err_t err = kt_input_look(f->input, *end, head, sizeof head, &have);
         if (err != KT_OK)
             return err;
         uint64_t bytes = tag_bytes(head, have);
-        if (!bytes)
-            return KT_OK;
-        if (bytes > f->size - *end) {
+        bool     lost  = f->input->stream && *end > 0 && have == 0;
+        if (lost || bytes > f->size - *end) {
             *broken = true;
-            *end += 10;
+            *end    = (lost ? before : *end) + 10;
             return KT_OK;
         }
+        if (!bytes)
+            return KT_OK;
+        before = *end;
         *end += bytes;
     }
     return KT_OK;
@@ -196,12 +185,13 @@ by_frames(const file_t *f, uint64_t from, bool broken, kt_sniffed_t *out)
 {
     size_t         have, offset = 0;
     kt_mpeg_kind_t kind  = KT_MPEG_NONE;
-    uint8_t       *bytes = malloc(SEARCH_BYTES);
+    size_t         want  = f->input->stream ? LIVE_SEARCH_BYTES : SEARCH_BYTES;
+    uint8_t       *bytes = malloc(want);
     if (!bytes)
         return KT_ENOMEM;
-    kt_err_t err = read_at(f->fd, from, bytes, SEARCH_BYTES, &have);
+    kt_err_t err = kt_input_look(f->input, from, bytes, want, &have);
     if (err == KT_OK)
-        kind = kt_mpeg_find(bytes, have, from + have >= f->size, &offset);
+        kind = kt_mpeg_find(bytes, have, have < want || from + have >= f->size, &offset);
     free(bytes);
     if (err != KT_OK)
         return err;
@@ -223,7 +213,7 @@ behind_tags(file_t *f, kt_sniffed_t *out, const char **why)
         return err;
     if (end && !broken) {
         f->base = end;
-        err     = read_at(f->fd, end, f->head, HEAD_BYTES, &f->have);
+        err     = kt_input_look(f->input, end, f->head, HEAD_BYTES, &f->have);
         if (err == KT_OK)
             err = by_magic(f, out, why);
         // FFmpeg reads the tags in front of FLAC by itself; another container is shown without them.
@@ -241,15 +231,15 @@ behind_tags(file_t *f, kt_sniffed_t *out, const char **why)
 }
 
 kt_err_t
-kt_sniff(int fd, uint64_t size, kt_sniffed_t *out, const char **why)
+kt_sniff(kt_input_t *input, kt_sniffed_t *out, const char **why)
 {
-    file_t f = {.fd = fd, .size = size};
-    *why     = "";
-    if (!size)
-        return KT_EEMPTY;
-    kt_err_t err = read_at(fd, 0, f.head, HEAD_BYTES, &f.have);
+    file_t f     = {.input = input, .size = input->size};
+    *why         = "";
+    kt_err_t err = kt_input_look(input, 0, f.head, HEAD_BYTES, &f.have);
     if (err != KT_OK)
         return err;
+    if (!f.have)
+        return KT_EEMPTY;
     err = by_magic(&f, out, why);
     if (err != KT_EFORMAT)
         return err;

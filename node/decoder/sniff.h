@@ -3,7 +3,7 @@
 // answers.
 #pragma once
 
-#include "common/err.h"
+#include "node/decoder/input.h"
 
 #include <stdint.h>
 
@@ -15,7 +15,7 @@ typedef struct kt_sniffed {
 
 extern const char KT_SNIFF_DEMUXERS[];  // all demuxers that may come out, as FFmpeg's format_whitelist
 
-// Reads with pread. *why: a plain sentence part on failure. KT_EEMPTY, KT_EPLAYLIST, KT_ETEXT, KT_EFORMAT,
+// *why: a plain sentence part on failure. KT_EEMPTY, KT_EPLAYLIST, KT_ETEXT, KT_EFORMAT,
 // KT_ETRUNCATED (recognised, but the index or header is missing), KT_ESTREAM (a WAV of impossible rate or channels),
-// KT_EIO, KT_ENOMEM.
-KT_MUST_USE kt_err_t kt_sniff(int fd, uint64_t size, kt_sniffed_t *out, const char **why);
+// KT_ENOTREGULAR (a stream of a format that must be read from its end), KT_EIO, KT_ENOMEM.
+KT_MUST_USE kt_err_t kt_sniff(kt_input_t *input, kt_sniffed_t *out, const char **why);

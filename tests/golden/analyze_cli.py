@@ -93,7 +93,8 @@ class Analyze(unittest.TestCase):
             self.assertIn(word, out)
 
     def test_wrong_usage_is_two(self):
-        for argv in ([], ["--nonsense", "a"], ["-o", "xml", "a"], ["-o", "spotify", "a"], ["-o", "essentia", "a"],
+        for argv in ([], ["--nonsense", "a"], ["-o", "xml", "a"], ["--every", "5", "a"],
+                     ["--every", "0", "-"], ["-", "a"], ["--frames", "x", "-"], ["--every", "5", "-o", "csv", "-"],
                      ["--pcm", "f32", "a"], ["--pcm", "s16", "--rate", "1", "--channels", "1", "a"],
                      ["--rate", "8000", "a"], ["--workers", "0", "a"], ["--options", "colour", "a"]):
             code, out, err = kithara(*argv)
@@ -124,7 +125,7 @@ class Analyze(unittest.TestCase):
         code, _, _ = kithara("--frames", frames, self.files[5])
         self.assertEqual(code, 0)
         names = sorted(p.name for p in frames.iterdir())
-        self.assertEqual(len(names), 11)
+        self.assertEqual(len(names), 13)
         data = (frames / "tone 5.wav.mfcc.npy").read_bytes()
         columns = 1 + RATE // 512
         self.assertIn(f"'fortran_order': True, 'shape': (13, {columns})".encode(), data[:128])

@@ -38,4 +38,5 @@ bool check(bool holds, const char *format, ...) __attribute__((format(printf, 2,
 
 void check_rows(const kt_cpu_ops_t *ops);   // check_rows.c: first pass, second pass, rows of a segment
 void check_edges(const kt_cpu_ops_t *ops);  // check_edges.c: grouping, NaN and Inf
+void check_cqt(const kt_cpu_ops_t *ops);    // check_cqt.c: an octave of the constant-Q transform
 void bench(const char *isa);                // check_bench.c: NULL for every instruction set

@@ -1,4 +1,5 @@
 // Milliseconds of one core for a minute of sound at 22,050 Hz, kernel by kernel, beside the reference.
+#include "kernels/cqt.h"
 #include "tests/kernels/check.h"
 
 #include <stdio.h>
@@ -6,12 +7,23 @@
 #include <string.h>
 #include <time.h>
 
-enum { RUNS = 5, SECONDS_FAST = 60, SECONDS_REF = 3, COLUMNS = 16 };
+enum { RUNS = 5, SECONDS_FAST = 60, SECONDS_REF = 3, COLUMNS = 18 };
 static const kt_frontend_opts_t defaults         = {22050, 2048, 512, 128, 13, 12};
-static const char *const        columns[COLUMNS] = {"spectra", "centroid", "bandwidth", "rolloff",   "flatness", "zcr",
-                                                    "rms",     "peak",     "valley",    "mel",       "pitches",  "first_pass",
-                                                    "chroma",  "mel_db",   "contrast",  "mfcc+onset"};
-enum { SPECTRA, FIRST_ROW, PITCHES = FIRST_ROW + KT_ROWS, FIRST_PASS, CHROMA, MEL_DB, CONTRAST, MFCC };
+static const char *const        columns[COLUMNS] = {
+           "spectra", "centroid", "bandwidth",   "rolloff",    "flatness", "zcr", "rms",    "peak",     "valley",
+           "mel",     "pitches",  "cqt_pitches", "first_pass", "chroma",   "cqt", "mel_db", "contrast", "mfcc+onset"};
+enum {
+    SPECTRA,
+    FIRST_ROW,
+    PITCHES = FIRST_ROW + KT_ROWS,
+    CQT_PITCHES,
+    FIRST_PASS,
+    CHROMA,
+    CQT,
+    MEL_DB,
+    CONTRAST,
+    MFCC
+};
 
 typedef struct bench {
     const kt_cpu_ops_t *ops;
@@ -19,15 +31,18 @@ typedef struct bench {
     input_t             input;
     void               *scratch;
     guarded_t           rows[KT_ROWS], bank, chroma, db, contrast, mfcc, onset;
-    kt_pitches_t        pitches;
+    kt_pitches_t        pitches, cqt_pitches;
+    kt_cqt_t           *cqt;
     double              minutes;
 } bench_t;
 
 static void
-frontend(bench_t *self, int first, int last, bool with_pitches)
+frontend(bench_t *self, int first, int last, bool with_pitches, bool with_cqt)
 {
-    kt_rows_t out       = {.pitches = with_pitches ? &self->pitches : NULL};
-    self->pitches.count = 0;
+    kt_rows_t out           = {.pitches     = with_pitches ? &self->pitches : NULL,
+                               .cqt_pitches = with_cqt ? &self->cqt_pitches : NULL};
+    self->pitches.count     = 0;
+    self->cqt_pitches.count = 0;
     for (int r = first; r <= last; r++)
         out.row[r] = self->rows[r].values;
     if (self->ops->frontend(self->plan, self->scratch, &self->input.span, 1, &out))
@@ -41,8 +56,13 @@ run(bench_t *self, int column)
     const kt_cpu_ops_t *ops    = self->ops;
     switch (column) {
     case SPECTRA: ops->spectra(self->plan, self->scratch, &self->input.span, 1); break;
-    case PITCHES: frontend(self, 0, -1, true); break;
-    case FIRST_PASS: frontend(self, 0, KT_ROWS - 1, true); break;
+    case PITCHES: frontend(self, 0, -1, true, false); break;
+    case CQT_PITCHES: frontend(self, 0, -1, false, true); break;
+    case FIRST_PASS: frontend(self, 0, KT_ROWS - 1, true, true); break;
+    case CQT:
+        if (kt_cqt_chroma(self->cqt, 0, self->input.span.pcm, (frames - 1) * defaults.hop, frames, self->chroma.values))
+            exit(1);
+        break;
     case CHROMA:
         ops->chroma(self->plan, self->bank.values, self->scratch, &self->input.span, 1, &self->chroma.values);
         break;
@@ -55,7 +75,7 @@ run(bench_t *self, int column)
         ops->mfcc(self->plan, self->db.values, frames, self->mfcc.values);
         ops->onset(self->plan, self->db.values, frames, self->onset.values);
         break;
-    default: frontend(self, column - FIRST_ROW, column - FIRST_ROW, false);
+    default: frontend(self, column - FIRST_ROW, column - FIRST_ROW, false, false);
     }
 }
 
@@ -88,6 +108,9 @@ open_bench(bench_t *self, const kt_cpu_ops_t *ops, int seconds)
     const size_t frames = (size_t)seconds * defaults.rate_hz / defaults.hop + 1;
     if (kt_plan_new(&self->plan, &defaults))
         exit(1);
+    setenv("KITHARA_ISA", ops->isa, 1);
+    if (kt_cqt_new(&self->cqt, defaults.rate_hz, defaults.hop))
+        exit(1);
     self->input   = make_input(self->plan, CHORD, frames);
     self->scratch = scratch_new(ops, self->plan);
     for (kt_row_t r = 0; r < KT_ROWS; r++)
@@ -110,6 +133,8 @@ close_bench(bench_t *self)
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         guard_free(all[i]);
     kt_pitches_fini(&self->pitches);
+    kt_pitches_fini(&self->cqt_pitches);
+    kt_cqt_destroy(&self->cqt);
     free_input(&self->input);
     free(self->scratch);
     kt_plan_destroy(&self->plan);
@@ -121,11 +146,12 @@ measure_all(const kt_cpu_ops_t *ops, bool is_ref, double *out)
 {
     bench_t self;
     open_bench(&self, ops, is_ref ? SECONDS_REF : SECONDS_FAST);
-    frontend(&self, 0, KT_ROWS - 1, true);  // fills what later columns read
+    frontend(&self, 0, KT_ROWS - 1, true, true);  // fills what later columns read
     for (int i = 0; i < COLUMNS; i++) {
-        const bool   shares = i > SPECTRA && i <= PITCHES && i != FIRST_ROW + KT_ROW_ZCR && i != FIRST_ROW + KT_ROW_RMS;
-        const double took   = measure(&self, i, is_ref ? 1 : RUNS) - (shares ? out[SPECTRA] : 0);
-        out[i]              = took > 0 ? took : 0;
+        const bool shares =
+            i > SPECTRA && i <= CQT_PITCHES && i != FIRST_ROW + KT_ROW_ZCR && i != FIRST_ROW + KT_ROW_RMS;
+        const double took = measure(&self, i, is_ref ? 1 : RUNS) - (shares ? out[SPECTRA] : 0);
+        out[i]            = took > 0 ? took : 0;
     }
     close_bench(&self);
 }
@@ -144,6 +170,7 @@ bench(const char *isa)
         printf("%-12s %10s %10s %8s   (ms a minute at 22,050 Hz, one core)\n", ops->isa, "fast", "reference", "ratio");
         for (int c = 0; c < COLUMNS; c++)
             printf("%-12s %10.2f %10.1f %8.0f\n", columns[c], fast[c], ref[c], fast[c] > 0 ? ref[c] / fast[c] : 0);
-        printf("%-12s %10.2f\n", "total", fast[FIRST_PASS] + fast[CHROMA] + fast[MEL_DB] + fast[CONTRAST] + fast[MFCC]);
+        printf("%-12s %10.2f\n", "total",
+               fast[FIRST_PASS] + fast[CHROMA] + fast[CQT] + fast[MEL_DB] + fast[CONTRAST] + fast[MFCC]);
     }
 }

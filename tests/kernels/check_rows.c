@@ -91,8 +91,9 @@ static void
 first_pass(const pair_t *pair, signal_kind_t kind, const input_t *input)
 {
     guarded_t    fast[KT_ROWS], ref[KT_ROWS];
-    kt_pitches_t fast_pitches = {0}, ref_pitches = {0};
-    kt_rows_t    fast_out = {.pitches = &fast_pitches}, ref_out = {.pitches = &ref_pitches};
+    kt_pitches_t fast_pitches = {0}, ref_pitches = {0}, fast_cqt = {0}, ref_cqt = {0};
+    kt_rows_t    fast_out = {.pitches = &fast_pitches, .cqt_pitches = &fast_cqt};
+    kt_rows_t    ref_out  = {.pitches = &ref_pitches, .cqt_pitches = &ref_cqt};
     for (kt_row_t r = 0; r < KT_ROWS; r++) {
         const size_t count = pair->frames * kt_row_width(pair->plan, r);
         fast[r]            = guard_new(count);
@@ -104,8 +105,10 @@ first_pass(const pair_t *pair, signal_kind_t kind, const input_t *input)
     check(kt_cpu_ops_ref.frontend(pair->plan, pair->ref_scratch, &input->span, 1, &ref_out) == KT_OK, "reference");
     for (kt_row_t r = 0; r < KT_ROWS; r++)
         compare(pair, (tolerance_t)r, &fast[r], &ref[r]);
-    if (kind == NOISE || kind == CHORD)
+    if (kind == NOISE || kind == CHORD) {
         compare_pitches(pair, &fast_pitches, &ref_pitches);
+        compare_pitches(pair, &fast_cqt, &ref_cqt);
+    }
     segment_rows(pair, ref);
     for (kt_row_t r = 0; r < KT_ROWS; r++) {
         guard_free(&fast[r]);
@@ -113,6 +116,8 @@ first_pass(const pair_t *pair, signal_kind_t kind, const input_t *input)
     }
     kt_pitches_fini(&fast_pitches);
     kt_pitches_fini(&ref_pitches);
+    kt_pitches_fini(&fast_cqt);
+    kt_pitches_fini(&ref_cqt);
 }
 
 static void

@@ -38,6 +38,7 @@ run_checks(void)
         const unsigned before = passed;
         check_rows(ops);
         check_edges(ops);
+        check_cqt(ops);
         printf("%s: %u checks hold\n", names[i], passed - before);
     }
     printf("%u passed, %u failed\n", passed, failed);

@@ -143,3 +143,16 @@ Test(json, a_value_that_does_not_fit_leaves_no_half_of_itself)
     kt_buf_fini(&out);
     kt_json_free(&value);
 }
+
+Test(json, keys_come_in_the_order_of_insertion)
+{
+    json_t *object = kt_json_object();
+    cr_assert_null(kt_json_key(object, 0));
+    cr_assert(kt_json_set(object, "z", kt_json_int(1)));
+    cr_assert(kt_json_set(object, "a", kt_json_int(2)));
+    cr_assert(kt_json_set(object, "z", kt_json_int(3)));  // keeps its place
+    cr_assert_str_eq(kt_json_key(object, 0), "z");
+    cr_assert_str_eq(kt_json_key(object, 1), "a");
+    cr_assert_null(kt_json_key(object, 2));
+    kt_json_free(&object);
+}

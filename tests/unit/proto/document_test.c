@@ -415,3 +415,13 @@ Test(document, text_regions_are_checked_by_their_numbers)
     expect_change_refused("\"text_regions\":null", "\"text_regions\":[7]", "features.visual.text_regions");
     expect_change_refused("\"text_regions\":null", "\"text_regions\":{}", "features.visual.text_regions");
 }
+
+Test(document, a_snapshot_says_what_it_is_and_a_final_message_does_not)
+{
+    cr_assert_eq(finish(), KT_OK, "%s", why);
+    cr_assert_null(strstr(out.bytes, "snapshot"));
+    kt_document_snapshot(doc);
+    cr_assert_eq(finish(), KT_OK, "%s", why);
+    cr_assert_not_null(strstr(out.bytes, "\"success\":true,\"snapshot\":true,\"features\""));
+    cr_assert_eq(kt_document_check(out.bytes, out.length, why), KT_OK, "%s", why);
+}

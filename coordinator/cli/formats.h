@@ -1,0 +1,20 @@
+// kt_formats -- one output message in the forms that other programs already read. Each takes a parsed message of a
+// success and appends one line of JSON without newline; what the message does not know is null (Spotify) or left out
+// (Essentia). Pure.
+#pragma once
+
+#include "common/buf.h"
+#include "common/json.h"
+#include "proto/features.h"
+
+// The audio-features object of Spotify's Web API (closed to new programs in 2024): its thirteen fields, and type, id
+// (message_id) and uri (of the file). loudness is LUFS where theirs was their own decibels; key is -1 when unknown.
+void kt_format_spotify(const json_t *document, kt_buf_t *out);
+// The layout of the JSON of Essentia's music extractor: metadata, lowlevel, rhythm, tonal; only the fields that we have
+// by a like definition. The key stands under key_edma, though its profile is our own.
+void kt_format_essentia(const json_t *document, kt_buf_t *out);
+
+// For both: a member of the message by its row; NULL when it is null or missing.
+const json_t *kt_format_value(const json_t *document, kt_feature_t feature);
+// 0 (C) to 11 (B) of "C#" or "Db"; -1: none.
+int kt_format_pitch_class(const char *name);

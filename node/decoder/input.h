@@ -1,0 +1,32 @@
+// kt_input -- the bytes of one media file, or of a stream that cannot be read twice (pipe, socket). Of a stream the
+// first bytes are kept until its format is known, so that the sniffer may look around in them; after that it only goes
+// on. Runs in the sandboxed child. One thread.
+#pragma once
+
+#include "common/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct kt_input {
+    int      fd;
+    bool     stream;
+    uint64_t size;  // of a stream: UINT64_MAX, nobody knows
+    uint8_t *head;  // stream: its first bytes, NULL once they have been read a second time
+    size_t   have, capacity;
+    uint64_t position;  // stream: of the descriptor
+} kt_input_t;
+
+// How far a stream is searched: tags with pictures stand in front of the sound.
+enum { KT_INPUT_HEAD = 16 << 20 };
+
+// KT_EIO: the descriptor says nothing of itself.
+KT_MUST_USE kt_err_t kt_input_init(kt_input_t *self, int fd);
+void                 kt_input_fini(kt_input_t *self);
+// As many bytes as there are at this place, for the sniffer. Of a stream: before the first kt_input_some, and within
+// KT_INPUT_HEAD; beyond it there is nothing. Waits for bytes that have not come yet. KT_EIO, KT_ENOMEM.
+KT_MUST_USE kt_err_t kt_input_look(kt_input_t *self, uint64_t at, void *into, size_t want, size_t *have);
+bool                 kt_input_reaches(const kt_input_t *self, uint64_t at);  // can what stands there still be read?
+// Some bytes at this place, 0 at the end. Of a stream the places only grow, and what is passed over is gone. KT_EIO.
+KT_MUST_USE kt_err_t kt_input_some(kt_input_t *self, uint64_t at, void *into, size_t want, size_t *have);
