@@ -33,10 +33,11 @@ static void
 write_sound(kt_document_t *document, const kt_facts_t *facts)
 {
     static const kt_feature_t features[] = {FEATURE(audio_codec), FEATURE(sample_rate), FEATURE(bits_per_sample),
-                                            FEATURE(audio_channels), FEATURE(channel_layout)};
+                                            FEATURE(channel_layout)};
     if (!facts->has_audio) {
         for (size_t i = 0; i < sizeof features / sizeof *features; i++)
             kt_document_null(document, features[i], "no sound");
+        kt_document_int(document, FEATURE(audio_channels), 0);
         return;
     }
     write_text(document, FEATURE(audio_codec), facts->audio_codec);

@@ -44,16 +44,16 @@ mel_of(double hz)
     return hz < 1000 ? hz / (200.0 / 3) : 15 + log(hz / 1000) / (log(6.4) / 27);
 }
 
+// Only where they are so many pixels apart on average: else they would hide the picture.
 static void
-draw_beats(const kt_page_t *page, kt_feature_t feature, double length, double alpha)
+draw_beats(const kt_page_t *page, kt_feature_t feature, double length, double apart)
 {
     const json_t *beats = kt_format_value(page->document, feature);
     size_t        n     = kt_json_count(beats);
-    double        dense = page->duration_s > 0 ? (double)n * 5 / KT_PAGE_INNER : 1;
-    if (n == 0 || dense > 1)
+    if (n == 0 || (double)n * apart > KT_PAGE_INNER)
         return;
     cairo_set_line_width(page->cr, 1.3);
-    cairo_set_source_rgba(page->cr, 1, 1, 1, alpha);
+    cairo_set_source_rgba(page->cr, 1, 1, 1, length < KT_PAGE_MEL ? 0.9 : 0.22);
     for (size_t i = 0; i < n; i++) {
         double seconds = 0;
         if (kt_json_number(kt_json_at(beats, i), &seconds))
@@ -100,9 +100,9 @@ kt_page_mel(kt_page_t *page, uint32_t *pixels)
     }
     if (most > 0) {
         kt_page_paint(page, pixels, KT_PAGE_INNER, mel->width, KT_PAGE_MEL, true);
-        draw_beats(page, KT_FEATURE_MIR_beats, 12, 0.9);
-        draw_beats(page, KT_FEATURE_MIR_downbeats, 24, 0.9);
-        draw_beats(page, KT_FEATURE_MIR_downbeats, KT_PAGE_MEL, 0.22);
+        draw_beats(page, KT_FEATURE_MIR_beats, 12, 5);
+        draw_beats(page, KT_FEATURE_MIR_downbeats, 24, 5);
+        draw_beats(page, KT_FEATURE_MIR_downbeats, KT_PAGE_MEL, 24);
         draw_mel_axis(page);
         kt_page_color_bar(page, KT_PAGE_MEL, KT_COLOR_MAGMA, "0 dB", "-80 dB");
     } else {

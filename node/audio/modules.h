@@ -16,6 +16,7 @@ typedef struct kt_stream {
     uint32_t         rate_hz, channels;
     const char      *layout;
     uint32_t         options;  // kt_option_t bits that are asked for
+    kt_device_t     *device;   // borrowed, for rows that the plan does not have
 } kt_stream_t;
 
 typedef struct kt_module {
@@ -36,12 +37,13 @@ typedef struct kt_module {
 
 extern const kt_module_t kt_module_spectral;
 extern const kt_module_t kt_module_loudness;
+extern const kt_module_t kt_module_rhythm;
 extern const kt_module_t kt_module_key;
 extern const kt_module_t kt_module_quality;
 extern const kt_module_t kt_module_perceptual;
 extern const kt_module_t kt_module_similarity;
 
-enum { KT_MODULES = 6 };
+enum { KT_MODULES = 7 };
 extern const kt_module_t *const kt_modules[KT_MODULES];
 
 // Matrices that --frames writes, by the names of the feature table.
