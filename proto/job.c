@@ -55,6 +55,10 @@ kt_err_t
 kt_options_parse(const char *list, uint32_t *out)
 {
     uint32_t options = 0;
+    if (!strcmp(list, "none")) {
+        *out = 0;
+        return KT_OK;
+    }
     for (const char *at = list;; at++) {
         size_t   length = strcspn(at, ",");
         uint32_t bit    = option_bit(at, length);

@@ -50,5 +50,5 @@ void                  kt_job_write(const kt_job_t *job, kt_buf_t *out);
 
 const char *kt_priority_name(kt_priority_t priority);  // "low", "normal", "high"
 bool        kt_priority_find(const char *name, kt_priority_t *out);
-// "spectral,mir" -> bits. KT_EINVAL.
+// "spectral,mir" -> bits; "none": the technical facts alone. KT_EINVAL.
 KT_MUST_USE kt_err_t kt_options_parse(const char *list, uint32_t *out);

@@ -8,7 +8,7 @@ const kt_command_t KT_CLI_COMMANDS[] = {
      "                        or essentia (the layout of its music extractor: only the fields that are defined\n"
      "                        alike; the key, by a profile of our own, under key_edma)\n"
      "      --jsonl           short for -o jsonl\n"
-     "      --options LIST    what to extract: spectral,mir,perceptual,similarity,quality (default: all)\n"
+     "      --options LIST    what to extract: spectral,mir,perceptual,similarity,quality, or none (default: all)\n"
      "      --frames DIR      also write the per-frame matrices as DIR/NAME.FEATURE.npy\n"
      "      --pcm f32 --rate HZ --channels N\n"
      "                        the files are raw little-endian samples\n"
@@ -39,7 +39,7 @@ const kt_command_t KT_CLI_COMMANDS[] = {
      kt_cmd_up},
     {"submit", "[OPTIONS] FILE...", "give files to a farm",
      "      --priority P      low, normal (default) or high\n"
-     "      --options LIST    what to extract: spectral,mir,perceptual,similarity,quality (default: all)\n"
+     "      --options LIST    what to extract: spectral,mir,perceptual,similarity,quality, or none (default: all)\n"
      "      --wait            wait until all of them have a result\n"
      "  -o, --output FORMAT   table, wide, json or csv\n\n"
      "Example:\n  kithara submit --wait ~/Music/*.ogg\n",

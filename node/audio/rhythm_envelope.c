@@ -14,6 +14,7 @@ enum {
 
 static const size_t FIRST_BAND[KT_ENVELOPE_GROUPS + 1] = {0, 3, 8, 18, 34, 54, BANDS};
 static const double BAND_SPACING = 0.616, NARROW_BAND_HZ = 41, WINDOW_S = 0.04, FLOOR = 1.5e-8, SILENT_SINE = 1e-5;
+static const float  HUGE_POWER = 1e37f;  // also in place of what is no number
 
 // Slaney's mel scale at half the rate.
 static double
@@ -97,6 +98,22 @@ rise_of(kt_envelope_t *self, size_t frame, const float *now, const float *before
     self->rise[frame] = all / (float)bands;
 }
 
+// 10 log10 of a positive normal number, to 1e-5: its exponent, and the series of the inverse hyperbolic tangent for its
+// mantissa. (kt_rows_to_db has a floor of its own, that of a batch.)
+static inline float
+decibels(float power)
+{
+    const float TWO_DB = 3.01029996f, SERIES_DB = 8.68588964f;
+    uint32_t    bits;
+    memcpy(&bits, &power, sizeof bits);
+    int32_t  exponent = (int32_t)(bits - 0x3f3504f3) >> 23;  // mantissas lie around 1: from the root of 1/2 up
+    uint32_t mantissa = bits - ((uint32_t)exponent << 23);
+    float    m;
+    memcpy(&m, &mantissa, sizeof m);
+    float s = (m - 1) / (m + 1), q = s * s;
+    return TWO_DB * (float)exponent + SERIES_DB * s * (1 + q * (1 / 3.0f + q * (1 / 5.0f + q / 7.0f)));
+}
+
 // Rows of one batch in decibels, after the last LAG rows of the batch before.
 typedef struct batch {
     float *pcm, *mel, *level;
@@ -116,7 +133,7 @@ batch_open(batch_t *self, const kt_frontend_opts_t *opts, float floor)
     if (!self->pcm || !self->mel || !self->level)
         return KT_ENOMEM;
     for (size_t i = 0; i < LAG * self->bands; i++)
-        self->level[BATCH * self->bands + i] = 10 * log10f(floor);
+        self->level[BATCH * self->bands + i] = decibels(floor);
     return KT_OK;
 }
 
@@ -151,10 +168,10 @@ batch_run(batch_t *self, kt_device_t *device, const kt_plan_t *plan, size_t fram
     kt_err_t err         = kt_device_frontend(device, plan, &span, 1, &rows);
     if (err)
         return err;
-    for (size_t i = 0; i < frames * self->bands; i++)
-        self->mel[i] += self->floor;
     memcpy(self->level, self->level + BATCH * self->bands, LAG * self->bands * sizeof *self->level);
-    kt_rows_to_db(self->mel, frames * self->bands, self->level + LAG * self->bands);
+    float *level = self->level + LAG * self->bands;
+    for (size_t i = 0; i < frames * self->bands; i++)
+        level[i] = decibels(self->mel[i] < HUGE_POWER ? self->mel[i] + self->floor : HUGE_POWER);
     return KT_OK;
 }
 

@@ -9,7 +9,7 @@
 
 // Below these nothing can be said of a beat. Half a minute of noise reaches a clarity of 0.017, a shorter one more.
 enum { LEAST_ONSETS = 2, LEAST_BEATS = 4, SPAN_BEATS = 16 };
-static const double LEAST_SECONDS = 2, LEAST_CLARITY = 0.02, CLARITY_SECONDS = 30;
+static const double LEAST_SECONDS = 2, LEAST_CLARITY = 0.02, CLARITY_SECONDS = 30, SURE_CLARITY = 0.2;
 
 static int
 compare(const void *a, const void *b)
@@ -95,6 +95,7 @@ find_tempo(kt_rhythm_t *self, const kt_evidence_t *evidence)
         self->why = "no regular beat";
         return KT_OK;
     }
+    self->tempo.period_share *= fmin(1, self->tempo.clarity / SURE_CLARITY);
     return err ? err : find_beats(self, evidence);
 }
 

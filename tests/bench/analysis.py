@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""ops/bench spectral | audio: CPU time of `kithara analyze` on real tracks, one thread, as a ratio to FFmpeg decoding and
+"""ops/bench spectral | audio | profile: CPU time of `kithara analyze` on real tracks, one thread, as a ratio to FFmpeg decoding and
 resampling the same files to 22,050 Hz mono; librosa, and for `audio` Essentia's music extractor, in rows beside it.
 
   spectral  --options spectral, OGG songs; librosa computes the same features
+  profile   each group of features alone, OGG songs: what it adds to opening, digesting and decoding (no peers, no ratio)
   audio     everything, OGG and MP3 songs; librosa computes what it has of it (spectral set, tonnetz, onsets, beats)
 
 CPU time (user and system) of the whole process tree, net of what the same command takes for a tenth of a second of sound; the
@@ -133,14 +134,32 @@ def report(name, rows):
     print(f"{name} ratio={total['ours'] / total['floor']:.2f}")
 
 
+def profile(args):
+    """CPU ms a minute of each group alone: a run with it, less one with none."""
+    paths = media.tracks(TRACKS, args.media_path)
+    minutes = sum(media.seconds(p) for p in paths) / 60
+
+    def spent(options):
+        return best([KITHARA, "analyze", "--jsonl", "--workers", "1", "--options", options, *map(str, paths)])
+
+    floor = spent("none")
+    print(f"{'group':40} CPU ms a minute of sound")
+    print(f"{'open, digest, decode, start':40} {1000 * floor / minutes:8.1f}")
+    for group in ("spectral", "mir", "perceptual", "quality", "similarity", "spectral,mir,perceptual,quality,similarity"):
+        print(f"{group:40} {1000 * (spent(group) - floor) / minutes:8.1f}")
+
+
 def main():
     ap = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    ap.add_argument("name", choices=("spectral", "audio"))
+    ap.add_argument("name", choices=("spectral", "audio", "profile"))
     ap.add_argument("--media-path", help="folder of tracks instead of the packaged music")
     ap.add_argument("--no-peers", action="store_true", help="without librosa and Essentia")
     args = ap.parse_args()
     began = time.monotonic()
-    report(args.name, measure(args.name, args))
+    if args.name == "profile":
+        profile(args)
+    else:
+        report(args.name, measure(args.name, args))
     print(f"measured in {time.monotonic() - began:.0f} s", file=sys.stderr)
 
 

@@ -16,9 +16,9 @@ clicks(double seconds, double apart)
 {
     size_t n   = (size_t)(seconds * RATE);
     float *pcm = calloc(n, sizeof *pcm);
-    for (size_t k = 0; (size_t)((0.1 + (double)k * apart) * RATE) + 400 < n; k++)
+    for (size_t k = 0; (size_t)((0.3 + (double)k * apart) * RATE) + 400 < n; k++)
         for (size_t i = 0; i < 400; i++)
-            pcm[(size_t)((0.1 + (double)k * apart) * RATE) + i] =
+            pcm[(size_t)((0.3 + (double)k * apart) * RATE) + i] =
                 (float)(0.4 * exp(-(double)i / 80) * sin(1.5 * (double)i));
     return pcm;
 }

@@ -17,7 +17,7 @@ rs_click(float *pcm, size_t n, double second, double hz, double gain)
 {
     size_t first = (size_t)(second * RS_RATE);
     for (size_t i = 0; i < RS_RATE / 20 && first + i < n; i++)
-        pcm[first + i] += (float)(gain * exp(-(double)i / 200) * sin(6.283185307 * hz * (double)i / RS_RATE));
+        pcm[first + i] += (float)(gain * exp(-(double)i / 120) * sin(6.283185307 * hz * (double)i / RS_RATE));
 }
 
 // Beats from `first` on; the first of each `bar` is a low one.

@@ -211,3 +211,12 @@ Test(job, priorities_have_names)
     cr_assert_eq(priority, KT_PRIORITY_NORMAL);
     cr_assert_not(kt_priority_find("NORMAL", &priority));
 }
+
+Test(job, none_is_no_option_and_nothing_is_no_list)
+{
+    uint32_t options = KT_OPTION_ALL;
+    cr_assert_eq(kt_options_parse("none", &options), KT_OK);
+    cr_assert_eq(options, 0);
+    cr_assert_eq(kt_options_parse("none,mir", &options), KT_EINVAL);
+    cr_assert_eq(kt_options_parse("", &options), KT_EINVAL);
+}
