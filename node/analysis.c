@@ -53,8 +53,8 @@ size_blocks(kt_analysis_t *self)
 static kt_err_t
 open_modules(kt_analysis_t *self)
 {
-    kt_stream_t stream = {self->opts.plan, self->opts.rate_hz, self->opts.channels, self->opts.layout,
-                          self->opts.options, self->opts.device};
+    kt_stream_t stream = {self->opts.plan,   self->opts.rate_hz, self->opts.channels,
+                          self->opts.layout, self->opts.options, self->opts.device};
     for (size_t m = 0; m < KT_MODULES; m++) {
         if (!(kt_modules[m]->options & self->opts.options))
             continue;
