@@ -35,6 +35,24 @@ def kithara(folder, *arguments, timeout=120, **settings):
                           capture_output=True, text=True, errors="surrogateescape")
 
 
+_started = []
+
+
+def start(command, **options):
+    """A process that does not outlive its test, however that ends."""
+    process = subprocess.Popen(list(map(str, command)), text=True, **options)
+    _started.append(process)
+    return process
+
+
+def end_started():
+    for process in _started:
+        if process.poll() is None:
+            process.kill()
+            process.wait(30)
+    _started.clear()
+
+
 def until(condition, seconds, sentence):
     """Polls, with a deadline: for what another process does and does not tell us."""
     deadline = time.monotonic() + seconds
@@ -83,5 +101,7 @@ def main():
                 print(f"FAILED  {function.__name__}: {error}", flush=True)
                 if not isinstance(error, AssertionError):
                     traceback.print_exc()
+            finally:
+                end_started()
     print(f"{passed} passed, {failed} failed")
     sys.exit(1 if failed else 0)

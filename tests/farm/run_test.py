@@ -6,12 +6,11 @@ import pathlib
 import random
 import shutil
 import signal
-import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import media  # noqa: E402
-from harness import KITHARA, children, clip, environment, expect, kithara, main, test, until  # noqa: E402
+from harness import KITHARA, children, clip, environment, expect, kithara, main, start, test, until  # noqa: E402
 
 FORMATS = ("ogg", "mp3", "flac", "wav", "m4a", "opus")
 _clips = {}
@@ -53,8 +52,8 @@ def audit(folder, music_folder):
 
 
 def start_run(folder, music_folder, *arguments, **settings):
-    return subprocess.Popen([KITHARA, "run", str(music_folder), *arguments], env=environment(folder, **settings),
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return start([KITHARA, "run", music_folder, *arguments], env=environment(folder, **settings), stdout=subprocess.PIPE,
+                 stderr=subprocess.PIPE)
 
 
 def finish(process, timeout=180):
