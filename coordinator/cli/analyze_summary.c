@@ -6,7 +6,7 @@
 #include <string.h>
 
 // A list longer than this is named only; its numbers stand in the other formats.
-enum { LIST_SHOWN = 16, NAME_WIDTH = 20 };
+enum { LIST_SHOWN = 16, NAME_WIDTH = 26 };
 
 #define BOLD "\033[1m"
 #define DIM "\033[2m"
@@ -99,12 +99,11 @@ add_list(kt_buf_t *out, const json_t *list)
         kt_buf_fmt(out, "  %zu values\n", n);
         return;
     }
-    for (size_t i = 0; i < n; i++)
-        kt_buf_fmt(out, "%s%9.*f",
-                   i == 8 ? "\n                       "
-                   : i    ? " "
-                          : "  ",
-                   3, number_of(kt_json_at(list, i)));
+    for (size_t i = 0; i < n; i++) {
+        if (i == 8)
+            kt_buf_fmt(out, "\n  %*s", NAME_WIDTH, "");
+        kt_buf_fmt(out, "%s%9.3f", i % 8 ? " " : "  ", number_of(kt_json_at(list, i)));
+    }
     kt_buf_str(out, "\n");
 }
 
@@ -115,8 +114,11 @@ add_feature(kt_buf_t *out, const kt_feature_desc_t *desc, const json_t *group, c
     static const char *const PARTS[] = {"std", "min", "max", "median"};
     kt_buf_fmt(out, "  %-*s", NAME_WIDTH, desc->name);
     if (desc->shape == KT_SHAPE_TEXT) {
-        kt_buf_str(out, " ");
-        add_clean(out, kt_json_str(group, desc->name, ""));
+        const char *text = kt_json_str(group, desc->name, "");
+        kt_buf_fmt(out, "%*s", strlen(text) < 11 ? 11 - (int)strlen(text) : 1, "");
+        add_clean(out, text);
+    } else if (desc->shape == KT_SHAPE_INT) {
+        kt_buf_fmt(out, " %10lld", (long long)number_of(value));
     } else if (desc->shape == KT_SHAPE_REALS) {
         add_list(out, value);
         return;
@@ -145,8 +147,8 @@ static void
 add_heading(kt_buf_t *out, kt_group_t group, bool color)
 {
     static const char STATISTICS[] = "       mean        std        min        max     median";
-    kt_buf_fmt(out, "  %s%-*s%s%s\n", color ? DIM : "", NAME_WIDTH, kt_group_name(group),
-               group == KT_GROUP_SPECTRAL ? STATISTICS : "", color ? PLAIN : "");
+    kt_buf_fmt(out, "  %s%-*s%s%s\n", color ? DIM : "", group == KT_GROUP_SPECTRAL ? NAME_WIDTH : 1,
+               kt_group_name(group), group == KT_GROUP_SPECTRAL ? STATISTICS : "", color ? PLAIN : "");
 }
 
 void

@@ -91,6 +91,7 @@ write_number(char out[CELL_MAX], kt_cell_t cell, double value)
     switch (cell) {
     case KT_CELL_INT: snprintf(out, CELL_MAX, "%.0f", value); break;
     case KT_CELL_FIXED1: snprintf(out, CELL_MAX, "%.1f", value); break;
+    case KT_CELL_FIXED2: snprintf(out, CELL_MAX, "%.2f", value); break;
     case KT_CELL_FIXED4: snprintf(out, CELL_MAX, "%.4f", value); break;
     case KT_CELL_SECONDS: snprintf(out, CELL_MAX, "%s", kt_table_seconds(text, value)); break;
     case KT_CELL_MS: snprintf(out, CELL_MAX, "%.1f s", value / 1000); break;

@@ -14,6 +14,7 @@ typedef enum kt_cell {
     KT_CELL_INT,
     KT_CELL_REAL,     // four significant digits
     KT_CELL_FIXED1,   // one decimal
+    KT_CELL_FIXED2,   // two decimals
     KT_CELL_FIXED4,   // four decimals
     KT_CELL_SECONDS,  // 1.2 s, 3 min 04 s, 2 h 10 min
     KT_CELL_MS,       // milliseconds shown as seconds
