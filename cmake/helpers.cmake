@@ -16,7 +16,8 @@ function(kt_test name folder)
   add_executable(test_${name} ${sources})
   target_link_libraries(test_${name} PRIVATE ${ARGN})
   target_compile_definitions(test_${name} PRIVATE KT_SOURCE_DIR="${CMAKE_SOURCE_DIR}" KT_BINARY_DIR="${CMAKE_BINARY_DIR}")
-  set(environment KITHARA_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY} KITHARA_DECODE=${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/kithara-decode)
+  set(environment "LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/asan/suppressions.txt:print_suppressions=0"
+    KITHARA_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY} KITHARA_DECODE=${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/kithara-decode)
   if(CMAKE_BUILD_TYPE STREQUAL "tsan")
     foreach(source ${sources})  # the stand-in knows neither parameters nor redirection
       file(STRINGS ${source} more REGEX "criterion/(parameterized|redirect)\\.h")

@@ -33,6 +33,12 @@ tsan_fail(const char *file, int line, const char *text)
     _exit(9);
 }
 
+void
+tsan_ignore(int none, ...)
+{
+    (void)none;
+}
+
 static void
 run_here(const row_t *test)
 {

@@ -21,6 +21,7 @@ typedef struct tsan_options {
 void tsan_suite(const char *suite, tsan_options_t options);
 void tsan_test(const char *suite, const char *name, void (*body)(void), tsan_options_t options);
 void tsan_fail(const char *file, int line, const char *text);
+void tsan_ignore(int none, ...);
 
 #define TestSuite(suite, ...)                                                                                          \
     __attribute__((constructor(101))) static void tsan_suite_##suite(void)                                             \
@@ -35,22 +36,24 @@ void tsan_fail(const char *file, int line, const char *text);
     }                                                                                                                  \
     static void suite##_##name##_body(void)
 
-#define cr_assert(condition, ...) ((condition) ? (void)0 : tsan_fail(__FILE__, __LINE__, #condition))
+// The message and its arguments are not shown, but they are used.
+#define cr_assert(condition, ...)                                                                                      \
+    ((condition) ? (void)0 : (tsan_ignore(0, ##__VA_ARGS__), tsan_fail(__FILE__, __LINE__, #condition)))
 #define cr_expect cr_assert
-#define cr_assert_not(condition, ...) cr_assert(!(condition))
-#define cr_assert_null(value, ...) cr_assert((value) == NULL)
-#define cr_assert_not_null(value, ...) cr_assert((value) != NULL)
-#define cr_assert_eq(a, b, ...) cr_assert((a) == (b))
-#define cr_assert_neq(a, b, ...) cr_assert((a) != (b))
-#define cr_assert_lt(a, b, ...) cr_assert((a) < (b))
-#define cr_assert_leq(a, b, ...) cr_assert((a) <= (b))
-#define cr_assert_gt(a, b, ...) cr_assert((a) > (b))
-#define cr_assert_geq(a, b, ...) cr_assert((a) >= (b))
-#define cr_assert_str_eq(a, b, ...) cr_assert(strcmp((a), (b)) == 0)
-#define cr_assert_str_neq(a, b, ...) cr_assert(strcmp((a), (b)) != 0)
-#define cr_assert_str_empty(a, ...) cr_assert(!*(a))
-#define cr_assert_arr_eq(a, b, n, ...) cr_assert(memcmp((a), (b), (n)) == 0)
-#define cr_assert_float_eq(a, b, e, ...) cr_assert((a) - (b) <= (e) && (b) - (a) <= (e))
+#define cr_assert_not(condition, ...) cr_assert(!(condition), ##__VA_ARGS__)
+#define cr_assert_null(value, ...) cr_assert((value) == NULL, ##__VA_ARGS__)
+#define cr_assert_not_null(value, ...) cr_assert((value) != NULL, ##__VA_ARGS__)
+#define cr_assert_eq(a, b, ...) cr_assert((a) == (b), ##__VA_ARGS__)
+#define cr_assert_neq(a, b, ...) cr_assert((a) != (b), ##__VA_ARGS__)
+#define cr_assert_lt(a, b, ...) cr_assert((a) < (b), ##__VA_ARGS__)
+#define cr_assert_leq(a, b, ...) cr_assert((a) <= (b), ##__VA_ARGS__)
+#define cr_assert_gt(a, b, ...) cr_assert((a) > (b), ##__VA_ARGS__)
+#define cr_assert_geq(a, b, ...) cr_assert((a) >= (b), ##__VA_ARGS__)
+#define cr_assert_str_eq(a, b, ...) cr_assert(strcmp((a), (b)) == 0, ##__VA_ARGS__)
+#define cr_assert_str_neq(a, b, ...) cr_assert(strcmp((a), (b)) != 0, ##__VA_ARGS__)
+#define cr_assert_str_empty(a, ...) cr_assert(!*(a), ##__VA_ARGS__)
+#define cr_assert_arr_eq(a, b, n, ...) cr_assert(memcmp((a), (b), (n)) == 0, ##__VA_ARGS__)
+#define cr_assert_float_eq(a, b, e, ...) cr_assert((a) - (b) <= (e) && (b) - (a) <= (e), ##__VA_ARGS__)
 #define cr_expect_eq cr_assert_eq
 #define cr_expect_neq cr_assert_neq
 #define cr_expect_lt cr_assert_lt
