@@ -19,7 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FILES_A_TURN = 200, LOOK_MS = 100 };
+enum { LOOK_MS = 100 };
 
 typedef struct run {
     kt_cli_t     *cli;
@@ -33,7 +33,8 @@ typedef struct run {
     kt_scan_t    *scan;
     kt_submit_t  *submit;
     kt_progress_t progress;
-    bool          scanned;  // every file has been submitted
+    bool          walked;   // every file has been seen
+    bool          scanned;  // and submitted
     uint64_t      submitted, known, refused;
     uint64_t      done, failed;  // of this session, as the queue says
     uint64_t      first_job;     // of this session
@@ -139,17 +140,23 @@ close_run(run_t *run)
     kt_folders_fini(&run->folders);
 }
 
-// Some more files into the farm. A coordinator that is just being started again is asked again at the next turn: ids
-// are made of the session and the path, so that nothing is doubled.
+// One more batch into the farm. A coordinator that is just being started again gets the same batch at the next turn,
+// and the walk goes on when it has taken it.
 static kt_err_t
 submit_some(run_t *run)
 {
-    kt_err_t err = KT_OK;
-    for (int i = 0; !err && !run->scanned && i < FILES_A_TURN; i++) {
+    while (!run->walked && !kt_submit_full(run->submit)) {
         const char *path = kt_scan_next(run->scan);
-        run->scanned     = !path;
-        err              = path ? kt_submit_file(run->submit, path) : kt_submit_flush(run->submit);
+        kt_err_t    err  = path ? kt_submit_file(run->submit, path) : KT_OK;
+        run->walked      = !path;
+        if (err == KT_EINVAL) {  // longer than a path may be: said, and no harm to the others
+            run->refused++;
+            (void)kt_cli_fail(err, path, "the path is too long");
+        } else if (err)
+            return err;
     }
+    kt_err_t err = kt_submit_flush(run->submit);
+    run->scanned = !err && run->walked;
     return err;
 }
 
@@ -186,13 +193,14 @@ static kt_err_t
 work(run_t *run)
 {
     kt_err_t err = look(run);
+    err          = passing(err) ? KT_OK : err;
     while (!err && !(run->scanned && run->done >= run->submitted)) {
         bool stopping = kt_farm_stopping(run->farm);
         if (!stopping)
             err = submit_some(run);
         if (!err || passing(err))
             err = look(run);
-        kt_farm_event_t event = kt_farm_step(run->farm, run->scanned || stopping ? LOOK_MS : 0);
+        kt_farm_event_t event = kt_farm_step(run->farm, run->scanned || stopping || err ? LOOK_MS : 0);
         if (event == KT_FARM_STOP) {
             kt_progress_end(&run->progress);
             fprintf(stderr, "kithara: finishing what is in work; Ctrl-C again stops at once\n");

@@ -106,8 +106,11 @@ submit_all(work_t *work, char **paths, size_t n)
                                .answered = take_answer,
                                .context  = work};
     kt_err_t         err    = kt_submit_new(&submit, &opts);
-    for (size_t i = 0; !err && i < n; i++)
+    for (size_t i = 0; !err && i < n; i++) {
         err = kt_submit_file(submit, absolute(paths[i], path));
+        if (!err && kt_submit_full(submit))
+            err = kt_submit_flush(submit);
+    }
     if (!err)
         err = kt_submit_flush(submit);
     kt_submit_destroy(&submit);

@@ -80,21 +80,33 @@ pass_answers(kt_submit_t *self, const json_t *answer)
         self->opts.answered(self->opts.context, self->paths[i], kt_json_at(results, i));
 }
 
+bool
+kt_submit_full(const kt_submit_t *self)
+{
+    return self->n == BATCH;
+}
+
+// A batch that got no answer is kept: ids are made of the session and the path, so sending it again doubles nothing.
 kt_err_t
 kt_submit_flush(kt_submit_t *self)
 {
     json_t *answer = NULL;
     if (!self->n)
         return KT_OK;
-    kt_buf_str(&self->body, "]}");
-    kt_err_t err = self->body.err;
+    kt_buf_t whole;
+    kt_buf_init(&whole, BODY_MAX + 2);
+    kt_buf_add(&whole, self->body.bytes, self->body.length);
+    kt_buf_str(&whole, "]}");
+    kt_err_t err = self->body.err ? self->body.err : whole.err;
     if (!err)
-        err = kt_client_post(self->opts.client, "/v1/jobs", self->body.bytes, self->body.length, &answer);
-    if (!err)
-        pass_answers(self, answer);
+        err = kt_client_post(self->opts.client, "/v1/jobs", whole.bytes, whole.length, &answer);
+    kt_buf_fini(&whole);
+    if (err)
+        return err;
+    pass_answers(self, answer);
     kt_json_free(&answer);
     forget(self);
-    return err;
+    return KT_OK;
 }
 
 kt_err_t
@@ -103,6 +115,8 @@ kt_submit_file(kt_submit_t *self, const char *path)
     kt_job_t job;
     if (strlen(path) >= KT_JOB_PATH)
         return KT_EINVAL;
+    if (kt_submit_full(self))
+        return KT_EFULL;
     char *copy = strdup(path);
     if (!copy)
         return KT_ENOMEM;
@@ -110,5 +124,5 @@ kt_submit_file(kt_submit_t *self, const char *path)
     kt_buf_str(&self->body, self->n ? "," : "{\"messages\":[");
     kt_job_write(&job, &self->body);
     self->paths[self->n++] = copy;
-    return self->n == BATCH ? kt_submit_flush(self) : KT_OK;
+    return self->body.err;
 }

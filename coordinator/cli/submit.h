@@ -21,7 +21,9 @@ typedef struct kt_submit_opts {
 
 KT_MUST_USE kt_err_t kt_submit_new(kt_submit_t **self_p, const kt_submit_opts_t *opts);
 void                 kt_submit_destroy(kt_submit_t **self_p);
-// An absolute path; a name that is no UTF-8 is sent with U+FFFD and fails at the node with KT_ENAME. Sends when a batch
-// is full.
+// Adds an absolute path to the batch; a name that is no UTF-8 is sent with U+FFFD and fails at the node with KT_ENAME.
+// KT_EFULL: flush first.
 KT_MUST_USE kt_err_t kt_submit_file(kt_submit_t *self, const char *path);
+bool                 kt_submit_full(const kt_submit_t *self);
+// Sends the batch. On failure it is kept, whole, for the next call.
 KT_MUST_USE kt_err_t kt_submit_flush(kt_submit_t *self);

@@ -122,6 +122,22 @@ def a_killed_coordinator_costs_no_file(folder):
 
 
 @test
+def a_coordinator_killed_while_files_come_in_loses_none_of_them(folder):
+    source = folder / "many"
+    source.mkdir()
+    for i in range(4000):
+        (source / f"{i:04d}.wav").write_bytes(b"x")
+    process = start_run(folder, source, "--out", str(folder / "out.jsonl"), ANALYZER_TEST_FAULT="noop")
+    for kill in range(3):
+        until(lambda: stored(folder) > 50 * kill or process.poll() is not None, 60, "some results")
+        if process.poll() is None and (found := children(process.pid, "kithara-coordinator")):
+            os.kill(found[0], signal.SIGKILL)
+    code, _, err = finish(process)
+    expect(code == 0, err)
+    expect_all_once(folder, source, folder / "out.jsonl", 4000)
+
+
+@test
 def a_run_that_was_killed_whole_goes_on_where_it_was(folder):
     source = music(folder, 60)
     process = start_run(folder, source)
