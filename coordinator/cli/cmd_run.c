@@ -35,9 +35,9 @@ typedef struct run {
     kt_progress_t progress;
     bool          walked;   // every file has been seen
     bool          scanned;  // and submitted
-    uint64_t      submitted, known, refused;
-    uint64_t      done, failed;  // of this session, as the queue says
-    uint64_t      first_job;     // of this session
+    uint64_t      submitted, refused;
+    uint64_t      done;       // of this session, as the queue says
+    uint64_t      first_job;  // of this session
     bool          counted;
     uint64_t      before;  // outcomes in the ledger from earlier sessions
     int64_t       began_ms;
@@ -94,7 +94,6 @@ take_answer(void *context, const char *path, const json_t *answer)
         return;
     }
     run->submitted++;
-    run->known += strcmp(status, "known") == 0;
     if (!run->first_job || job < run->first_job)
         run->first_job = job;
 }
@@ -165,8 +164,7 @@ static kt_err_t
 look(run_t *run)
 {
     json_t  *queue = NULL;
-    char     note[64];
-    kt_err_t err = kt_client_get(run->client, "/v1/queue", &queue);
+    kt_err_t err   = kt_client_get(run->client, "/v1/queue", &queue);
     if (err)
         return err;
     uint64_t failed = (uint64_t)kt_json_i64(queue, "failed", 0);
@@ -177,7 +175,6 @@ look(run_t *run)
         run->before = all;
     run->counted = true;
     run->done    = run->scanned ? run->submitted - (open < run->submitted ? open : run->submitted) : all - run->before;
-    snprintf(note, sizeof note, "%llu failed", (unsigned long long)failed);
     kt_progress_show(&run->progress, run->done, run->submitted, "");
     return KT_OK;
 }
