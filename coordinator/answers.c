@@ -219,7 +219,11 @@ answer(kt_coordinator_t *self, kt_ledger_request_t **request_p)
     case KT_LREQ_DRAINED: on_drained(self, request); break;
     case KT_LREQ_RELEASE:
     case KT_LREQ_BLAME: on_fenced(self, request); break;
-    default: kt_core_call_answered(self, request_p); break;
+    default:
+        if (request->answered)
+            request->answered(request->context, request_p);
+        else
+            kt_core_call_answered(self, request_p);
     }
 }
 

@@ -11,6 +11,7 @@
 
 #include "common/err.h"
 #include "common/settings.h"
+#include "coordinator/ledger_outbox.h"
 #include "coordinator/ledger_rows.h"
 
 #include <stdbool.h>
@@ -46,9 +47,23 @@ typedef struct kt_ledger_ops {
 
     kt_err_t (*ask)(kt_ledger_t *self, kt_ask_t *asks, size_t n);
 
+    // The outbox (ledger_outbox.h). take: rows of this lease's epoch with id > after that are not confirmed, oldest
+    // first, at most `want`, together at most KT_OUTBOX_BYTES of messages but always one. done: confirms; unknown or
+    // confirmed ids do no harm. KT_EFENCED.
+    kt_err_t (*outbox_put)(kt_ledger_t *self, const kt_letter_t *letters, size_t n);
+    kt_err_t (*outbox_take)(kt_ledger_t *self, const kt_lease_t *lease, uint64_t after, size_t want,
+                            kt_outbox_row_t *out, size_t *n);
+    kt_err_t (*outbox_done)(kt_ledger_t *self, const uint64_t *ids, size_t n, int64_t wall_ms);
+
+    // Removes documents and bodies of at most `want` jobs that ended before before_ms and have nothing waiting in the
+    // outbox; their message_id stays known. *n: how many.
+    kt_err_t (*retain)(kt_ledger_t *self, int64_t before_ms, size_t want, size_t *n);
+
     // Reading; read-only openers have these alone (the others give them KT_EACCESS).
     kt_err_t (*totals)(kt_ledger_t *self, int64_t wall_ms, kt_totals_t *out);
     kt_err_t (*jobs)(kt_ledger_t *self, const kt_job_query_t *query, kt_job_row_t *out, size_t capacity, size_t *n);
+    // What happened to one job, oldest first; KT_ENOTFOUND.
+    kt_err_t (*story)(kt_ledger_t *self, uint64_t job, kt_story_row_t *out, size_t capacity, size_t *n);
     kt_err_t (*drained)(kt_ledger_t *self, char (*names)[64], size_t capacity, size_t *n);
     // Every rule that the ledger must keep, each breach by one sentence; rows: how many were looked at. Reads all.
     kt_err_t (*audit)(kt_ledger_t *self, kt_audit_fn *found, void *context, uint64_t *rows);
@@ -57,15 +72,17 @@ typedef struct kt_ledger_ops {
 } kt_ledger_ops_t;
 struct kt_ledger {
     const kt_ledger_ops_t *ops;
+    bool                   publishes;  // outcomes get a row in the outbox; set by kt_ledger_open: AMQP is configured
 };
 
-enum { KT_LEDGER_WHY = 512 };
-// DATABASE_URL: "sqlite:PATH", "memory:" or "" (ledger.sqlite in the state folder). writer: takes the exclusive lock of
-// the file and makes what is missing (KT_ELOCKED names the remedy in why); else opens read-only. KT_ENOTYET for
-// postgresql.
+enum { KT_LEDGER_WHY = 512, KT_OUTBOX_BYTES = 8 << 20 };
+// DATABASE_URL: "postgresql://...", "sqlite:PATH", "memory:" or "" (ledger.sqlite in the state folder). writer: SQLite
+// takes the exclusive lock of the file and makes what is missing (KT_ELOCKED names the remedy in why), PostgreSQL wants
+// the schema to be there (KT_ESCHEMA: `kithara db migrate`); else opens read-only.
 KT_MUST_USE kt_err_t kt_ledger_open(kt_ledger_t **out, const kt_settings_t *settings, bool writer,
                                     char why[KT_LEDGER_WHY]);
 KT_MUST_USE kt_err_t kt_ledger_sqlite_open(kt_ledger_t **out, const char *path, bool writer, char why[KT_LEDGER_WHY]);
+KT_MUST_USE kt_err_t kt_ledger_postgres_open(kt_ledger_t **out, const char *url, bool writer, char why[KT_LEDGER_WHY]);
 KT_MUST_USE kt_err_t kt_ledger_memory_open(kt_ledger_t **out);
 void                 kt_ledger_close(kt_ledger_t **self_p);    // whichever it is; NULL-safe
 const char          *kt_job_state_name(kt_job_state_t state);  // "queued", ...

@@ -10,7 +10,13 @@
 #include "common/queue.h"
 #include "coordinator/ledger.h"
 
-enum { KT_LEDGER_GROUP = 512, KT_LEDGER_QUEUE = 65536, KT_LEDGER_NAMES = 1024, KT_LEDGER_PAGE = 10000 };
+enum {
+    KT_LEDGER_GROUP = 512,
+    KT_LEDGER_QUEUE = 65536,
+    KT_LEDGER_NAMES = 1024,
+    KT_LEDGER_PAGE  = 10000,
+    KT_LEDGER_STORY = 256
+};
 
 typedef enum kt_ledger_request_type {
     KT_LREQ_INSERT,   // new_job (one), answers inserted, id
@@ -22,19 +28,29 @@ typedef enum kt_ledger_request_type {
     KT_LREQ_STORE,    // result: answers stored
     KT_LREQ_FAIL,     // result: answers stored
     KT_LREQ_ASK,      // ask
+    KT_LREQ_LETTER,   // letter: a message that cannot become a job
+    KT_LREQ_OUTBOX,   // after, want: answers rows[n]
+    KT_LREQ_SENT,     // ids[n]: confirmed by the broker
+    KT_LREQ_RETAIN,   // before_ms, want: answers n
     KT_LREQ_TOTALS,   // totals
     KT_LREQ_JOBS,     // query: answers rows[n]
+    KT_LREQ_STORY,    // job: answers rows[n]
     KT_LREQ_DRAINED,  // answers names[n]
     KT_LREQ_STATE,    // from the actor itself
 } kt_ledger_request_type_t;
 
+typedef struct kt_ledger_request kt_ledger_request_t;
+// Loop thread: what the asker does with the answer. It may keep the request, and then sets *request_p to NULL.
+typedef void kt_ledger_answered_fn(void *context, kt_ledger_request_t **request_p);
+
 // One heap object, owned by whoever holds the pointer. Texts and documents within are owned by the request (freed with
 // it); who keeps one sets its pointer to NULL. The actor makes `claimed`, `rows` and `names`, and sets a wall_ms that
 // is 0 to the time of the call. A want beyond KT_LEDGER_QUEUE or a capacity beyond KT_LEDGER_PAGE is KT_EINVAL.
-typedef struct kt_ledger_request {
+struct kt_ledger_request {
     kt_ledger_request_type_t type;
-    kt_err_t                 err;      // of the call
-    void                    *context;  // the asker's
+    kt_err_t                 err;       // of the call
+    void                    *context;   // the asker's
+    kt_ledger_answered_fn   *answered;  // NULL: an HTTP call's, or one of the loop's own kinds
     union {
         struct {
             kt_job_t      job;
@@ -68,6 +84,29 @@ typedef struct kt_ledger_request {
             char     node_name[64];
         } ask;
         struct {
+            kt_letter_t letter;  // its texts point into the members below
+            char       *body, *reply;
+            char        message_id[KT_JOB_ID_BYTES], reason[KT_OUTBOX_REASON];
+        } letter;
+        struct {
+            uint64_t         after;
+            size_t           want, n;
+            kt_outbox_row_t *rows;
+        } outbox;
+        struct {
+            uint64_t *ids;
+            size_t    n;
+        } sent;
+        struct {
+            int64_t before_ms;
+            size_t  want, n;
+        } retain;
+        struct {
+            uint64_t        job;
+            size_t          n;
+            kt_story_row_t *rows;  // at most KT_LEDGER_STORY
+        } story;
+        struct {
             kt_totals_t totals;
         } totals;
         struct {
@@ -82,7 +121,7 @@ typedef struct kt_ledger_request {
             size_t n;
         } drained;
     };
-} kt_ledger_request_t;
+};
 
 kt_ledger_request_t *kt_ledger_request_new(kt_ledger_request_type_t type, void *context);  // NULL: out of memory
 void                 kt_ledger_request_destroy(kt_ledger_request_t **self_p);

@@ -131,6 +131,65 @@ call_ask(kt_ledger_group_t *self, kt_ledger_request_t *const *requests, size_t n
 }
 
 static kt_err_t
+call_letter(kt_ledger_group_t *self, kt_ledger_request_t *const *requests, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        kt_letter_t *letter = &self->letters[i];
+        *letter             = requests[i]->letter.letter;
+        letter->body        = requests[i]->letter.body;
+        letter->reply       = requests[i]->letter.reply;
+        letter->message_id  = requests[i]->letter.message_id;
+        letter->reason      = requests[i]->letter.reason;
+        if (!letter->wall_ms)
+            letter->wall_ms = kt_clock_wall_ms();
+    }
+    return self->ledger->ops->outbox_put(self->ledger, self->letters, n);
+}
+
+static kt_err_t
+call_outbox(kt_ledger_group_t *self, kt_ledger_request_t *const *requests, size_t n)
+{
+    (void)n;
+    kt_ledger_request_t *request = requests[0];
+    if (request->outbox.want > KT_LEDGER_PAGE)
+        return KT_EINVAL;
+    if (!request->outbox.rows)
+        request->outbox.rows = calloc(request->outbox.want + 1, sizeof *request->outbox.rows);
+    if (!request->outbox.rows)
+        return KT_ENOMEM;
+    return self->ledger->ops->outbox_take(self->ledger, &self->lease, request->outbox.after, request->outbox.want,
+                                          request->outbox.rows, &request->outbox.n);
+}
+
+static kt_err_t
+call_sent(kt_ledger_group_t *self, kt_ledger_request_t *const *requests, size_t n)
+{
+    (void)n;
+    return self->ledger->ops->outbox_done(self->ledger, requests[0]->sent.ids, requests[0]->sent.n, kt_clock_wall_ms());
+}
+
+static kt_err_t
+call_retain(kt_ledger_group_t *self, kt_ledger_request_t *const *requests, size_t n)
+{
+    (void)n;
+    kt_ledger_request_t *request = requests[0];
+    return self->ledger->ops->retain(self->ledger, request->retain.before_ms, request->retain.want, &request->retain.n);
+}
+
+static kt_err_t
+call_story(kt_ledger_group_t *self, kt_ledger_request_t *const *requests, size_t n)
+{
+    (void)n;
+    kt_ledger_request_t *request = requests[0];
+    if (!request->story.rows)
+        request->story.rows = calloc(KT_LEDGER_STORY, sizeof *request->story.rows);
+    if (!request->story.rows)
+        return KT_ENOMEM;
+    return self->ledger->ops->story(self->ledger, request->story.job, request->story.rows, KT_LEDGER_STORY,
+                                    &request->story.n);
+}
+
+static kt_err_t
 call_totals(kt_ledger_group_t *self, kt_ledger_request_t *const *requests, size_t n)
 {
     (void)n;
@@ -181,6 +240,11 @@ static const row_t ROWS[] = {
     [KT_LREQ_STORE]   = {call_store, .grouped = true},
     [KT_LREQ_FAIL]    = {call_fail, .grouped = true},
     [KT_LREQ_ASK]     = {call_ask, .grouped = true},
+    [KT_LREQ_LETTER]  = {call_letter, .grouped = true},
+    [KT_LREQ_OUTBOX]  = {call_outbox},
+    [KT_LREQ_SENT]    = {call_sent},
+    [KT_LREQ_RETAIN]  = {call_retain},
+    [KT_LREQ_STORY]   = {call_story, .reading = true},
     [KT_LREQ_TOTALS]  = {call_totals, .reading = true},
     [KT_LREQ_JOBS]    = {call_jobs, .reading = true},
     [KT_LREQ_DRAINED] = {call_drained, .reading = true},

@@ -30,6 +30,21 @@ free_rows(kt_ledger_request_t *self)
     free(self->jobs.path_prefix);
 }
 
+static void
+free_outbox(kt_ledger_request_t *self)
+{
+    for (size_t i = 0; i < self->outbox.n; i++)
+        free(self->outbox.rows[i].bytes);
+    free(self->outbox.rows);
+}
+
+static void
+free_letter(kt_ledger_request_t *self)
+{
+    free(self->letter.body);
+    free(self->letter.reply);
+}
+
 void
 kt_ledger_request_destroy(kt_ledger_request_t **self_p)
 {
@@ -42,6 +57,10 @@ kt_ledger_request_destroy(kt_ledger_request_t **self_p)
     case KT_LREQ_STORE:
     case KT_LREQ_FAIL: free(self->store.document); break;
     case KT_LREQ_JOBS: free_rows(self); break;
+    case KT_LREQ_LETTER: free_letter(self); break;
+    case KT_LREQ_OUTBOX: free_outbox(self); break;
+    case KT_LREQ_SENT: free(self->sent.ids); break;
+    case KT_LREQ_STORY: free(self->story.rows); break;
     case KT_LREQ_DRAINED: free(self->drained.names); break;
     default: break;
     }

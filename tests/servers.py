@@ -1,0 +1,259 @@
+"""Private servers for tests: PostgreSQL, RabbitMQ, Redis, each in a folder of its own on a free loopback port, ended by
+its own process id. They can be killed, frozen, stopped and started again on the same port with the same data.
+
+    with Postgres() as database, RabbitMQ() as broker:
+        environment(DATABASE_URL=database.url, AMQP_CONNECTION_STRING=broker.url)
+"""
+import atexit
+import ctypes
+import glob
+import os
+import pathlib
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+START_S = 60
+STOP_S = 30
+_running = []
+
+
+def die_with_parent():
+    """In the child: end when the test does, however it ends (PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+@atexit.register
+def close_all():
+    for server in list(_running):
+        server.close()
+
+
+def free_ports(count):
+    """Ports that were free a moment ago; all held together, so that they differ."""
+    probes = [socket.socket() for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()
+
+
+class Server:
+    """Common life: a folder, a process (in a group of its own, with its children), a port that answers."""
+
+    user = None  # the program refuses to run as root: then it runs as this user
+
+    def __init__(self, **options):
+        self.options = options
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="kithara-server-"))
+        self.process = None
+        self.port, *self.more_ports = free_ports(4)
+        _running.append(self)
+        self.prepare()
+        self.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def as_user(self):
+        """Options of Popen that drop root for `user`, and give it the folder."""
+        if os.getuid() or not self.user:
+            return {}
+        entry = pwd.getpwnam(self.user)
+        for path in [self.folder, *self.folder.rglob("*")]:
+            os.chown(path, entry.pw_uid, entry.pw_gid)
+        return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+
+    def start(self):
+        with open(self.folder / "log", "ab") as log:
+            self.process = subprocess.Popen(self.command(), env=self.environment(), stdout=log, stderr=log,
+                                            stdin=subprocess.DEVNULL, start_new_session=True, cwd=self.folder, preexec_fn=die_with_parent, **self.as_user())
+        deadline = time.monotonic() + START_S
+        while not self.ready():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"{type(self).__name__} does not start:\n{self.text()[-3000:]}")
+            time.sleep(0.05)  # the poll's step; the deadline decides
+
+    def send(self, number):
+        os.killpg(self.process.pid, number)
+
+    def kill(self):
+        """kill -9 of all of it; the data stays."""
+        if self.process and self.process.poll() is None:
+            self.send(signal.SIGKILL)
+        if self.process:
+            self.process.wait(STOP_S)
+
+    def stop(self):
+        """An orderly end; the data stays."""
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(self.stop_signal)
+            try:
+                self.process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                pass
+        self.kill()
+
+    stop_signal = signal.SIGTERM
+
+    def restart(self):
+        self.stop()
+        self.start()
+
+    def freeze(self):
+        self.send(signal.SIGSTOP)
+
+    def thaw(self):
+        self.send(signal.SIGCONT)
+
+    def close(self):
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        if self in _running:
+            _running.remove(self)
+
+    def text(self):
+        return (self.folder / "log").read_text(errors="replace") if (self.folder / "log").exists() else ""
+
+    def environment(self):
+        return {**os.environ, "HOME": str(self.folder), "LC_ALL": "C.UTF-8"}
+
+    def prepare(self):
+        pass
+
+    def answers(self, greeting=b""):
+        """Whether the port takes a connection and says something to a greeting."""
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), 1) as probe:
+                probe.settimeout(1)
+                probe.sendall(greeting)
+                return bool(probe.recv(1)) if greeting else True
+        except OSError:
+            return False
+
+
+class Postgres(Server):
+    """options: settings=dict of postgresql.conf."""
+
+    user = "postgres"
+    stop_signal = signal.SIGINT  # fast shutdown: does not wait for clients
+
+    def programs(self):
+        found = sorted(glob.glob("/usr/lib/postgresql/*/bin"))
+        if not found:
+            raise RuntimeError("PostgreSQL is not installed: ops/setup --tests")
+        return pathlib.Path(found[-1])
+
+    def prepare(self):
+        (self.folder / "data").mkdir()
+        subprocess.run([self.programs() / "initdb", "-D", self.folder / "data", "-U", "kithara", "-A", "trust", "-E", "UTF8",
+                        "--locale=C.UTF-8", "--no-sync"], check=True, capture_output=True, cwd=self.folder, **self.as_user())
+
+    def command(self):
+        settings = {"listen_addresses": "127.0.0.1", "port": self.port, "unix_socket_directories": self.folder,
+                    "max_connections": 50, **self.options.get("settings", {})}
+        return [self.programs() / "postgres", "-D", self.folder / "data", *[f"--{k}={v}" for k, v in settings.items()]]
+
+    def ready(self):
+        return subprocess.run([self.programs() / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]).returncode == 0
+
+    @property
+    def url(self):
+        return f"postgresql://kithara@127.0.0.1:{self.port}/postgres"
+
+    def connect(self):
+        import psycopg2
+        connection = psycopg2.connect(self.url, connect_timeout=5)
+        connection.autocommit = True
+        return connection
+
+    def sql(self, text, *values):
+        """Rows of one statement."""
+        connection = self.connect()
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(text, values)
+                return cursor.fetchall() if cursor.description else []
+        finally:
+            connection.close()
+
+
+class RabbitMQ(Server):
+    """options: config=text of rabbitmq.conf beside ours. epmd runs beside it, in the foreground, and ends with it."""
+
+    def prepare(self):
+        self.epmd = None
+        config = f"listeners.tcp.1 = 127.0.0.1:{self.port}\nloopback_users.guest = true\n" + self.options.get("config", "")
+        (self.folder / "rabbitmq.conf").write_text(config)
+        (self.folder / "enabled_plugins").write_text("[].\n")
+        (self.folder / ".erlang.cookie").write_text("kitharatest")
+        (self.folder / ".erlang.cookie").chmod(0o400)
+
+    def environment(self):
+        return {**super().environment(), "ERL_EPMD_PORT": str(self.more_ports[0]), "ERL_EPMD_ADDRESS": "127.0.0.1",
+                "RABBITMQ_NODENAME": f"kithara{self.port}@localhost", "RABBITMQ_DIST_PORT": str(self.more_ports[1]),
+                "RABBITMQ_MNESIA_BASE": str(self.folder / "mnesia"), "RABBITMQ_LOG_BASE": str(self.folder / "logs"),
+                "RABBITMQ_CONFIG_FILE": str(self.folder / "rabbitmq.conf"), "RABBITMQ_LOGS": "-",
+                "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "enabled_plugins"), "RABBITMQ_CONF_ENV_FILE": "/dev/null",
+                "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 2:2 -kernel inet_dist_use_interface {127,0,0,1}"}
+
+    def start(self):
+        if not self.epmd or self.epmd.poll() is not None:
+            self.epmd = subprocess.Popen(["epmd", "-port", str(self.more_ports[0]), "-address", "127.0.0.1"],
+                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+                                         preexec_fn=die_with_parent)
+        super().start()
+
+    def command(self):
+        return ["/usr/lib/rabbitmq/bin/rabbitmq-server"]
+
+    def ready(self):
+        return "Server startup complete" in self.text()[self.seen:] and self.answers(b"AMQP\0\0\x09\1")
+
+    seen = 0
+
+    def kill(self):
+        super().kill()
+        self.seen = len(self.text())
+
+    def close(self):
+        self.kill()
+        if self.epmd:
+            self.epmd.kill()
+            self.epmd.wait(STOP_S)
+        super().close()
+
+    @property
+    def url(self):
+        return f"amqp://guest:guest@127.0.0.1:{self.port}/"
+
+    def control(self, *arguments):
+        """rabbitmqctl; takes seconds."""
+        return subprocess.run(["/usr/lib/rabbitmq/bin/rabbitmqctl", *arguments], env=self.environment(), check=True,
+                              capture_output=True, text=True, timeout=START_S).stdout
+
+    def connect(self):
+        import pika
+        return pika.BlockingConnection(pika.URLParameters(self.url + "?socket_timeout=10"))
+
+
+class Redis(Server):
+    def command(self):
+        return ["redis-server", "--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--dir", str(self.folder)]
+
+    def ready(self):
+        return self.answers(b"PING\r\n")
+
+    @property
+    def url(self):
+        return f"redis://127.0.0.1:{self.port}/0"
