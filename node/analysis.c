@@ -24,6 +24,10 @@ struct kt_analysis {
     kt_segment_t      *segment;   // NULL: nobody reads rows
     kt_resample_t     *resample;  // NULL: the file has the analysis rate
     size_t             segments;
+    kt_stretch_t       stretch;
+    uint64_t           pushed;               // frames of the stream, those before the stretch included
+    uint64_t           skip;                 // samples at the analysis rate before those that the segment needs
+    uint64_t           left;                 // segments to come; UINT64_MAX: as many as there are
     uint64_t           samples, not_finite;  // mono samples at the analysis rate; samples taken as 0
     kt_stage_us_t      stages;
     size_t             block_frames, resampled_capacity;
@@ -53,8 +57,8 @@ size_blocks(kt_analysis_t *self)
 static kt_err_t
 open_modules(kt_analysis_t *self)
 {
-    kt_stream_t stream = {self->opts.plan,   self->opts.rate_hz, self->opts.channels,
-                          self->opts.layout, self->opts.options, self->opts.device};
+    kt_stream_t stream = {self->opts.plan,    self->opts.rate_hz, self->opts.channels, self->opts.layout,
+                          self->opts.options, self->opts.device,  self->stretch};
     for (size_t m = 0; m < KT_MODULES; m++) {
         if (!(kt_modules[m]->options & self->opts.options))
             continue;
@@ -76,9 +80,25 @@ open_stream(kt_analysis_t *self)
         err = kt_resample_new(&self->resample, self->opts.rate_hz, rate_hz);
     if (err)
         return err;
+    kt_segment_start(self->segment, self->opts.first_segment);
+    self->skip      = kt_segment_from(self->segment) - kt_stretch_at(&self->stretch, self->opts.rate_hz, rate_hz);
     self->mono      = calloc(self->block_frames, sizeof *self->mono);
     self->resampled = calloc(self->resampled_capacity, sizeof *self->resampled);
     return self->mono && self->resampled ? KT_OK : KT_ENOMEM;
+}
+
+// A file without sound has no segments.
+static kt_err_t
+find_stretch(kt_analysis_t *self)
+{
+    const kt_analysis_opts_t *opts = &self->opts;
+    self->stretch                  = (kt_stretch_t){0, 0, UINT64_MAX, UINT64_MAX};
+    self->left                     = opts->segments ? opts->segments : UINT64_MAX;
+    if (opts->first_segment == 0 && opts->segments == 0)
+        return KT_OK;
+    kt_err_t err = kt_stretch_of(opts->plan, opts->rate_hz, opts->first_segment, opts->segments, &self->stretch);
+    self->pushed = self->stretch.from;
+    return err;
 }
 
 kt_err_t
@@ -89,7 +109,7 @@ kt_analysis_new(kt_analysis_t **self_p, const kt_analysis_opts_t *opts)
     if (!self)
         goto fail;
     self->opts = *opts;
-    if ((err = open_modules(self)))
+    if ((err = find_stretch(self)) || (err = open_modules(self)))
         goto fail;
     if (opts->channels > 0 && opts->rate_hz == 0) {
         err = KT_EINVAL;
@@ -160,14 +180,21 @@ close_segment(kt_analysis_t *self)
 static kt_err_t
 feed(kt_analysis_t *self, const float *samples, size_t n)
 {
-    for (size_t taken = 0;; samples += taken, n -= taken) {
+    size_t before = n < self->skip ? n : (size_t)self->skip;
+    self->skip -= before;
+    samples += before;
+    n -= before;
+    for (size_t taken = 0; self->left > 0; samples += taken, n -= taken) {
         kt_err_t err = kt_segment_feed(self->segment, samples, n, &taken);
         if (err || taken == n)
             return err;
         if ((err = close_segment(self)))
             return err;
-        kt_segment_next(self->segment);
+        self->left -= self->left < UINT64_MAX;
+        if (self->left > 0)
+            kt_segment_next(self->segment);
     }
+    return KT_OK;
 }
 
 // Everything but the first pass and chroma that happens between the two clocks is the modules' summaries.
@@ -274,6 +301,7 @@ kt_analysis_push(kt_analysis_t *self, const float *pcm, size_t frames)
         kt_err_t err = push_some(self, pcm, some);
         if (err)
             return err;
+        self->pushed += some;
     }
     return KT_OK;
 }
@@ -285,7 +313,7 @@ close_stream(kt_analysis_t *self)
     kt_err_t err = flush_mono(self);
     if (!err && self->resample)
         err = drain(self, NULL, 0, true);
-    if (err || self->samples == 0)
+    if (err || self->samples == 0 || self->left == 0)
         return err;
     kt_segment_end(self->segment);
     memset(self->resampled, 0, RESAMPLED * sizeof *self->resampled);
@@ -295,7 +323,7 @@ close_stream(kt_analysis_t *self)
         left -= n;
     }
     int64_t start = kt_clock_us(), chroma = self->stages.chroma, spectral = self->stages.spectral;
-    if (!err)
+    if (!err && self->left > 0)
         err = close_segment(self);
     kt_segment_times(self->segment, &self->stages.spectral, &self->stages.chroma);
     self->stages.summary += kt_clock_us() - start - (self->stages.chroma - chroma) - (self->stages.spectral - spectral);
@@ -305,6 +333,8 @@ close_stream(kt_analysis_t *self)
 kt_err_t
 kt_analysis_finish(kt_analysis_t *self, kt_document_t *document)
 {
+    if (self->stretch.own > 0 || self->pushed > self->stretch.end)
+        return KT_EINVAL;
     kt_err_t err = self->segment ? close_stream(self) : KT_OK;
     if (!err && self->opts.frames && !self->opts.each_segment && self->segments == 1)
         show_frames(self);
@@ -316,6 +346,71 @@ kt_analysis_finish(kt_analysis_t *self, kt_document_t *document)
     if (self->not_finite > 0)
         kt_log_info("ANALYSIS-NOT-FINITE", "samples=%llu", (unsigned long long)self->not_finite);
     return err;
+}
+
+// --- stretches -------------------------------------------------------------------------------------------------------
+
+void
+kt_analysis_stretch(const kt_analysis_t *self, kt_stretch_t *out)
+{
+    *out = self->stretch;
+}
+
+// The stream may end within what self needs beyond its own; then both have seen its end.
+static bool
+adjoin(const kt_analysis_t *self, const kt_analysis_t *next)
+{
+    const kt_analysis_opts_t *a = &self->opts, *b = &next->opts;
+    return a->plan == b->plan && a->rate_hz == b->rate_hz && a->channels == b->channels && a->options == b->options &&
+           self->stretch.end == next->stretch.own && next->pushed > next->stretch.own &&
+           (self->pushed >= self->stretch.to || self->pushed == next->pushed);
+}
+
+// The open end of the later one: its samples in the blocks, the resampler and the segment.
+static void
+go_on_as(kt_analysis_t *self, kt_analysis_t *next)
+{
+    kt_segment_t  *segment  = self->segment;
+    kt_resample_t *resample = self->resample;
+    float         *mono     = self->mono;
+    if (segment)
+        kt_segment_add_times(next->segment, segment);
+    self->segment     = next->segment;
+    self->resample    = next->resample;
+    self->mono        = next->mono;
+    next->segment     = segment;
+    next->resample    = resample;
+    next->mono        = mono;
+    self->n_mono      = next->n_mono;
+    self->stretch.end = next->stretch.end;
+    self->stretch.to  = next->stretch.to;
+    self->pushed      = next->pushed;
+    self->skip        = next->skip;
+    self->left        = next->left;
+}
+
+kt_err_t
+kt_analysis_merge(kt_analysis_t *self, kt_analysis_t **next_p)
+{
+    kt_analysis_t *next = *next_p;
+    if (!adjoin(self, next))
+        return KT_EINVAL;
+    kt_err_t err = self->segment && self->left > 0 ? close_stream(self) : KT_OK;
+    for (size_t m = 0; m < KT_MODULES && !err; m++)
+        if (self->wanted[m])
+            err = kt_modules[m]->merge(&self->module[m], &next->module[m]);
+    if (err)
+        return err;
+    go_on_as(self, next);
+    self->segments += next->segments;
+    self->samples += next->samples;
+    self->not_finite += next->not_finite;
+    self->stages.resample += next->stages.resample;
+    self->stages.spectral += next->stages.spectral;
+    self->stages.chroma += next->stages.chroma;
+    self->stages.summary += next->stages.summary;
+    kt_analysis_destroy(next_p);
+    return KT_OK;
 }
 
 void
@@ -335,7 +430,7 @@ kt_analysis_bytes(const kt_frontend_opts_t *opts, double seconds)
     uint64_t       in_segment  = seconds > 0 && frames < (double)max_frames ? (uint64_t)frames : max_frames;
     uint64_t       components  = 32 + 2 * (uint64_t)opts->n_mels + opts->n_mfcc + opts->n_chroma;
     double         segments    = seconds > 0 ? ceil(frames / (double)max_frames) : UNKNOWN_SEGMENTS;
-    double         quantiles   = segments * (double)components * 257 * sizeof(float);
+    double         quantiles   = segments * (double)components * (257 + 8) * sizeof(float);
     uint64_t       sort_buffer = 17 * in_segment * sizeof(float);
     return BASE + kt_segment_bytes(opts, in_segment) + sort_buffer + (uint64_t)quantiles;
 }

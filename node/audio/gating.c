@@ -23,6 +23,16 @@ kt_gating_add(kt_gating_t *self, double energy)
     self->energy[at] += energy;
 }
 
+void
+kt_gating_merge(kt_gating_t *self, const kt_gating_t *more)
+{
+    for (int i = 0; i < KT_GATING_BINS; i++) {
+        self->count[i] += more->count[i];
+        self->energy[i] += more->energy[i];
+    }
+    self->loudest = more->loudest > self->loudest ? more->loudest : self->loudest;
+}
+
 // The first bin whose blocks are, on the whole, not below `energy`; the last one for all that no bin reaches.
 static int
 first_from(const kt_gating_t *self, double energy)

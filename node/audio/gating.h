@@ -18,6 +18,8 @@ double kt_loudness_of(double energy);  // LUFS; -infinity of 0
 
 // Mean square energy behind the K-weighting, channels weighted and summed. Below -70 LUFS only `loudest` learns of it.
 void kt_gating_add(kt_gating_t *self, double energy);
+// The blocks of another part of the same stream.
+void kt_gating_merge(kt_gating_t *self, const kt_gating_t *more);
 // Gated mean in LUFS: blocks not below -70 LUFS, then those not more than 10 LU below their mean. False: none.
 bool kt_gating_integrated(const kt_gating_t *self, double *lufs);
 // 95th minus 10th percentile in LU of the blocks not more than 20 LU below their mean. False: none.

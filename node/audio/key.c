@@ -49,6 +49,15 @@ fold(void *state, const kt_segment_t *segment)
     return self->classes ? kt_pitch_classes_fold(self->classes, samples, n) : KT_OK;
 }
 
+static kt_err_t
+merge(void **state, void **next)
+{
+    kt_key_module_t *self = *state, *later = *next;
+    if (self->classes)
+        kt_pitch_classes_merge(self->classes, later->classes);
+    return KT_OK;
+}
+
 static void
 write_nulls(kt_document_t *document, const char *reason)
 {
@@ -99,5 +108,6 @@ const kt_module_t kt_module_key = {
     .new     = create,
     .segment = fold,
     .finish  = finish,
+    .merge   = merge,
     .destroy = destroy,
 };

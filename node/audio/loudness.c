@@ -30,8 +30,9 @@ typedef struct loudness {
     kt_kweight_t             kweight;
     kt_interpolation_t       between;
     size_t                   filled;    // frames of the present block
-    uint64_t                 done;      // frames of the blocks before
-    uint64_t                 hops;      // that are complete
+    uint64_t                 own, end;  // of the stretch: blocks between them count
+    uint64_t                 done;      // frames of the stream before the present block
+    uint64_t                 hops;      // of the stream that are complete
     uint64_t                 hop_from;  // the present hop's first frame
     double                   hop_energy;
     double                   energy[SHORT_TERM], length[SHORT_TERM];  // of the last hops, frames
@@ -59,6 +60,11 @@ create(void **state, const kt_stream_t *stream)
     self->rate_hz  = stream->rate_hz;
     self->channels = stream->channels;
     self->options  = stream->options;
+    self->own      = stream->stretch.own;
+    self->end      = stream->stretch.end;
+    self->done     = stream->stretch.from;
+    self->hops     = stream->rate_hz ? stream->stretch.from * 10 / stream->rate_hz : 0;
+    self->hop_from = self->done;
     self->ops      = kt_loudness_ops(getenv("KITHARA_ISA"));
     if (stream->rate_hz >= KT_KWEIGHT_MIN_HZ)
         kt_kweight_design(&self->kweight, stream->rate_hz);
@@ -146,9 +152,21 @@ weigh_block(loudness_t *self)
     }
 }
 
+// The stretch's own samples begin: what was counted so far is its neighbour's; filters and windows go on.
+static void
+forget(loudness_t *self)
+{
+    memset(&self->momentary, 0, sizeof self->momentary);
+    memset(&self->short_term, 0, sizeof self->short_term);
+    for (uint32_t c = 0; c < self->channels; c++)
+        self->channel[c].peaks = (kt_peaks_t){0, 0, 0};
+}
+
 static void
 end_block(loudness_t *self)
 {
+    if (self->done == self->own)
+        forget(self);
     if (self->rate_hz >= KT_KWEIGHT_MIN_HZ)
         weigh_block(self);
     for (uint32_t c = 0; c < self->channels; c++) {
@@ -164,7 +182,7 @@ static kt_err_t
 push(void *state, const float *pcm, size_t frames)
 {
     loudness_t *self = state;
-    for (size_t n; frames > 0; frames -= n, pcm += n * self->channels) {
+    for (size_t n; frames > 0 && self->done < self->end; frames -= n, pcm += n * self->channels) {
         n = BLOCK - self->filled < frames ? BLOCK - self->filled : frames;
         self->ops->planes(pcm, n, self->channels, self->channel[0].plane + KT_PEAK_MARGIN + self->filled,
                           sizeof(channel_t) / sizeof(float));
@@ -172,6 +190,27 @@ push(void *state, const float *pcm, size_t frames)
         if (self->filled == BLOCK)
             end_block(self);
     }
+    return KT_OK;
+}
+
+static kt_err_t
+merge(void **state, void **next)
+{
+    loudness_t *self = *state, *later = *next;
+    if (later->done == later->own)
+        forget(later);  // it has not filled a block of its own
+    kt_gating_merge(&later->momentary, &self->momentary);
+    kt_gating_merge(&later->short_term, &self->short_term);
+    for (uint32_t c = 0; c < self->channels; c++) {
+        const kt_peaks_t *before = &self->channel[c].peaks;
+        kt_peaks_t       *peaks  = &later->channel[c].peaks;
+        peaks->sample            = fmaxf(peaks->sample, before->sample);
+        peaks->between           = fmaxf(peaks->between, before->between);
+        peaks->squares += before->squares;
+    }
+    later->own = self->own;
+    *state     = later;
+    *next      = self;
     return KT_OK;
 }
 
@@ -288,5 +327,6 @@ const kt_module_t kt_module_loudness = {
     .new     = create,
     .push    = push,
     .finish  = finish,
+    .merge   = merge,
     .destroy = destroy,
 };

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "node/audio/segment.h"
+#include "node/stretch.h"
 #include "proto/document.h"
 #include "proto/job.h"
 
@@ -17,6 +18,7 @@ typedef struct kt_stream {
     const char      *layout;
     uint32_t         options;  // kt_option_t bits that are asked for
     kt_device_t     *device;   // borrowed, for rows that the plan does not have
+    kt_stretch_t     stretch;  // the part of the stream that is analysed: all of it, or some of its segments
 } kt_stream_t;
 
 typedef struct kt_module {
@@ -24,7 +26,9 @@ typedef struct kt_module {
     uint32_t    options;  // kt_option_t bits, any of which asks for this module
     uint32_t    reads;    // KT_READS bits of the matrices that it needs
     kt_err_t (*new)(void **state, const kt_stream_t *stream);
-    // Interleaved samples at the file's own rate, finite, as they come. NULL: not needed.
+    // Interleaved samples at the file's own rate, finite, as they come, from stretch.from on. What lies before
+    // stretch.own brings filters into their state and is not counted; what lies behind stretch.end is left. NULL: not
+    // needed.
     kt_err_t (*push)(void *state, const float *pcm, size_t frames);
     // A closed segment with at least one frame, in order. NULL: not needed.
     kt_err_t (*segment)(void *state, const kt_segment_t *segment);
@@ -32,6 +36,9 @@ typedef struct kt_module {
     // cannot be computed becomes null with a reason. Modules finish in the order of the table; one that builds on the
     // values of earlier ones reads them in the document.
     kt_err_t (*finish)(const void *state, kt_document_t *document);
+    // *state has seen one stretch, *next the one that adjoins it: *state becomes that of both and goes on where *next
+    // stood; what is left in *next can only be destroyed. KT_ENOMEM.
+    kt_err_t (*merge)(void **state, void **next);
     void (*destroy)(void **state);
 } kt_module_t;
 

@@ -67,16 +67,46 @@ add_frames(perceptual_t *self, const kt_segment_t *segment)
     }
 }
 
+static void
+add(perceptual_t *self, const perceptual_t *more)
+{
+    self->seconds += more->seconds;
+    self->frames += more->frames;
+    self->onset += more->onset;
+    self->level += more->level;
+    self->centroid += more->centroid;
+    self->flatness += more->flatness;
+    self->voice.windows += more->voice.windows;
+    self->voice.speech += more->voice.speech;
+    self->voice.voice += more->voice.voice;
+    self->dance.sounding += more->dance.sounding;
+    for (int j = 0; j < KT_DANCE_SCALES; j++) {
+        self->dance.residual[j] += more->dance.residual[j];
+        self->dance.blocks[j] += more->dance.blocks[j];
+    }
+}
+
 static kt_err_t
 fold(void *state, const kt_segment_t *segment)
 {
-    perceptual_t *self = state;
-    size_t        samples;
+    perceptual_t here = {0};
+    size_t       samples;
     (void)kt_segment_samples(segment, &samples);
-    self->seconds += (double)samples / kt_plan_opts(kt_segment_plan(segment))->rate_hz;
-    add_frames(self, segment);
-    kt_err_t err = kt_voice_fold(&self->voice, segment);
-    return err ? err : kt_dance_fold(&self->dance, segment);
+    here.seconds = (double)samples / kt_plan_opts(kt_segment_plan(segment))->rate_hz;
+    add_frames(&here, segment);
+    kt_err_t err = kt_voice_fold(&here.voice, segment);
+    if (!err)
+        err = kt_dance_fold(&here.dance, segment);
+    if (!err)
+        add(state, &here);
+    return err;
+}
+
+static kt_err_t
+merge(void **state, void **next)
+{
+    add(*state, *next);
+    return KT_OK;
 }
 
 static double
@@ -118,6 +148,8 @@ finish(const void *state, kt_document_t *document)
         all = "silence when mixed to mono";
     else if (isnan(cues.loudness))
         all = "the loudness is not defined";
+    else if (self->dance.sounding < 1)
+        all = "less than a second of sound";
     for (size_t i = 0; i < sizeof estimators / sizeof *estimators; i++) {
         double value = all ? NAN : estimators[i].estimate(&cues);
         if (isfinite(value))
@@ -136,5 +168,6 @@ const kt_module_t kt_module_perceptual = {
     .new     = create,
     .segment = fold,
     .finish  = finish,
+    .merge   = merge,
     .destroy = destroy,
 };

@@ -47,10 +47,10 @@ enum { KT_VOICE_READS = KT_READS(KT_MATRIX_MEL) | KT_READS(KT_MATRIX_MEL_DB) | K
 KT_MUST_USE kt_err_t kt_voice_fold(kt_voice_t *self, const kt_segment_t *segment);  // KT_ENOMEM
 
 // Detrended fluctuation of the level (perceptual_dance.c): for each time scale the sum of the mean squared residuals
-// and their number.
+// and their number; and how many seconds there are above -80 dBFS, a constant not counted as sound.
 enum { KT_DANCE_SCALES = 36 };
 typedef struct kt_dance {
-    double residual[KT_DANCE_SCALES], blocks[KT_DANCE_SCALES];
+    double residual[KT_DANCE_SCALES], blocks[KT_DANCE_SCALES], sounding;
 } kt_dance_t;
 KT_MUST_USE kt_err_t kt_dance_fold(kt_dance_t *self, const kt_segment_t *segment);  // KT_ENOMEM
 double               kt_dance_exponent(const kt_dance_t *self);                     // NAN: too short, or constant

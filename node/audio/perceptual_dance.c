@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 enum { A_SECOND = 100, LEAST_SCALES = 8 };
+static const double SOUND = 1e-4;
 
 static size_t
 scale_of(int j)
@@ -37,25 +38,28 @@ deviation(const float *x, size_t n)
     return n > 1 && power > 0 ? sqrt(power / (double)(n - 1)) : 0;
 }
 
-// Running sums of the cumulated level: of y, i * y and y * y before index i. Returns the number of blocks.
+// Running sums of the cumulated level: of y, i * y and y * y before index i.
 typedef struct sums {
     double y, iy, yy;
 } sums_t;
 
-static void
+// Returns the seconds of sound.
+static double
 cumulate(const float *samples, uint32_t rate_hz, size_t blocks, sums_t *sums)
 {
-    double mean = 0, y = 0;
+    double mean = 0, y = 0, sounding = 0;
     for (size_t k = 0; k < blocks; k++) {
         size_t from = k * rate_hz / A_SECOND, to = (k + 1) * rate_hz / A_SECOND;
         sums[k + 1].y = deviation(samples + from, to - from);  // the level, until it is cumulated
         mean += sums[k + 1].y / (double)blocks;
+        sounding += sums[k + 1].y > SOUND;
     }
     sums[0] = (sums_t){0, 0, 0};
     for (size_t k = 0; k < blocks; k++) {
         y += sums[k + 1].y - mean;
         sums[k + 1] = (sums_t){sums[k].y + y, sums[k].iy + (double)k * y, sums[k].yy + y * y};
     }
+    return sounding / A_SECOND;
 }
 
 // Mean square of what a straight line leaves of the m values from `at`.
@@ -79,7 +83,7 @@ kt_dance_fold(kt_dance_t *self, const kt_segment_t *segment)
     sums_t      *sums    = calloc(blocks + 1, sizeof *sums);
     if (!sums)
         return KT_ENOMEM;
-    cumulate(samples, rate_hz, blocks, sums);
+    self->sounding += cumulate(samples, rate_hz, blocks, sums);
     for (int j = 0; j < KT_DANCE_SCALES; j++) {
         size_t m = scale_of(j), jump = m / 50 > 1 ? m / 50 : 1;
         for (size_t at = 0; at + m <= blocks; at += jump) {

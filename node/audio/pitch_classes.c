@@ -164,14 +164,16 @@ mean_deviation(const double histogram[SEMITONE], double *focus)
 static void
 close_segment(kt_pitch_classes_t *self)
 {
-    double focus, tuning = mean_deviation(self->segment_tuning, &focus);
+    double focus, tuning = mean_deviation(self->segment_tuning, &focus), classes[KT_PITCH_CLASSES] = {0};
     for (int i = 0; i < CENTS; i++) {
         double at      = (i + 0.5) / SEMITONE - tuning;
         double nearest = floor(at + 0.5);
         double window  = cos(M_PI * (at - nearest));
-        self->classes[((int)nearest % KT_PITCH_CLASSES + KT_PITCH_CLASSES) % KT_PITCH_CLASSES] +=
+        classes[((int)nearest % KT_PITCH_CLASSES + KT_PITCH_CLASSES) % KT_PITCH_CLASSES] +=
             self->segment[i] * window * window;
     }
+    for (int c = 0; c < KT_PITCH_CLASSES; c++)
+        self->classes[c] += classes[c];
     for (int i = 0; i < SEMITONE; i++)
         self->tuning[i] += self->segment_tuning[i];
     memset(self->segment, 0, sizeof self->segment);
@@ -200,6 +202,16 @@ kt_pitch_classes_fold(kt_pitch_classes_t *self, const float *samples, size_t n)
     }
     close_segment(self);
     return KT_OK;
+}
+
+void
+kt_pitch_classes_merge(kt_pitch_classes_t *self, const kt_pitch_classes_t *next)
+{
+    for (int c = 0; c < KT_PITCH_CLASSES; c++)
+        self->classes[c] += next->classes[c];
+    for (int i = 0; i < SEMITONE; i++)
+        self->tuning[i] += next->tuning[i];
+    self->peaks += next->peaks;
 }
 
 void

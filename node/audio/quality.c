@@ -56,6 +56,17 @@ open_spectra(kt_quality_t *self)
     return err ? err : self->rows ? KT_OK : KT_ENOMEM;
 }
 
+// The first frame of a spectrum that is to be gathered is the first one that begins within what is pushed.
+static void
+place(kt_quality_t *self, const kt_stretch_t *stretch)
+{
+    self->own  = stretch->own;
+    self->end  = stretch->end;
+    self->done = stretch->from;
+    if (self->rate_hz > 0)
+        self->frame = (stretch->from * 4 + self->rate_hz - 1) / self->rate_hz;
+}
+
 static kt_err_t
 create(void **state, const kt_stream_t *stream)
 {
@@ -72,9 +83,10 @@ create(void **state, const kt_stream_t *stream)
     self->first_sound = UINT64_MAX;
     self->n_fft       = n_fft;
     self->n_low       = samples_of(low_hz, KT_HUM_SECONDS, KT_LOWBAND_WINDOW);
+    place(self, &stream->stretch);
     for (int c = 0; c < 2; c++) {
         kt_channel_facts_init(&self->channel[c].facts);
-        kt_lowband_init(&self->channel[c].low, stream->rate_hz);
+        kt_lowband_init(&self->channel[c].low, stream->rate_hz, stream->stretch.from / KT_GROUP_SAMPLES);
     }
     kt_err_t err = stream->channels > 0 && stream->rate_hz >= LOWEST_RATE_HZ ? open_spectra(self) : KT_OK;
     if (err)
@@ -196,9 +208,33 @@ run_groups(kt_quality_t *self, size_t frames)
         self->stereo.product += self->ops->product(self->channel[0].plane + 1, self->channel[1].plane + 1, groups);
 }
 
+// The stretch's own samples begin: what was counted so far is its neighbour's; a spectrum that is half gathered is not.
+static void
+forget(kt_quality_t *self)
+{
+    for (uint32_t c = 0; c < self->used; c++) {
+        kt_channel_facts_forget(&self->channel[c].facts);
+        kt_lowband_forget(&self->channel[c].low);
+    }
+    memmove(self->batch, self->batch + self->gathered * self->n_fft, self->n_fft * sizeof *self->batch);
+    self->gathered     = 0;
+    self->first_sound  = UINT64_MAX;
+    self->last_sound   = 0;
+    self->spectra_seen = 0;
+    self->stereo       = (kt_stereo_t){0};
+    memset(&self->hum, 0, sizeof self->hum);
+    memset(&self->tone, 0, sizeof self->tone);
+    memset(&self->band, 0, sizeof self->band);
+    memset(&self->noise, 0, sizeof self->noise);
+    if (self->spectra)
+        kt_noise_init(&self->noise, self->n_fft / 2);
+}
+
 static void
 end_block(kt_quality_t *self)
 {
+    if (self->done == self->own)
+        forget(self);
     run_groups(self, BLOCK);
     if (self->spectra) {
         gather(self, BLOCK);
@@ -216,7 +252,7 @@ static kt_err_t
 push(void *state, const float *pcm, size_t frames)
 {
     kt_quality_t *self = state;
-    for (size_t n; frames > 0; frames -= n, pcm += n * self->channels) {
+    for (size_t n; frames > 0 && self->done < self->end; frames -= n, pcm += n * self->channels) {
         n = BLOCK + 1 - self->filled < frames ? BLOCK + 1 - self->filled : frames;
         self->ops->split(pcm, n, self->channels, self->channel[0].plane + 1 + self->filled,
                          self->channel[1].plane + 1 + self->filled);
@@ -224,6 +260,40 @@ push(void *state, const float *pcm, size_t frames)
         if (self->filled == BLOCK + 1)
             end_block(self);
     }
+    return KT_OK;
+}
+
+static void
+precede(kt_quality_t *self, const kt_quality_t *before)
+{
+    for (uint32_t c = 0; c < self->used; c++) {
+        kt_channel_facts_precede(&self->channel[c].facts, &before->channel[c].facts);
+        kt_lowband_precede(&self->channel[c].low, &before->channel[c].low);
+    }
+    if (before->first_sound != UINT64_MAX) {
+        self->last_sound  = self->first_sound != UINT64_MAX ? self->last_sound : before->last_sound;
+        self->first_sound = before->first_sound;
+    }
+    self->own = before->own;
+    self->spectra_seen += before->spectra_seen;
+    self->stereo.product += before->stereo.product;
+    kt_hum_merge(&self->hum, &before->hum);
+    kt_noise_merge(&self->noise, &before->noise);
+    kt_band_merge(&self->band, &before->band);
+    kt_tone_merge(&self->tone, &before->tone);
+}
+
+static kt_err_t
+merge(void **state, void **next)
+{
+    kt_quality_t *self = *state, *later = *next;
+    if (self->spectra)
+        run_batch(self);
+    if (later->done == later->own)
+        forget(later);  // it has not filled a block of its own
+    precede(later, self);
+    *state = later;
+    *next  = self;
     return KT_OK;
 }
 
@@ -279,5 +349,6 @@ const kt_module_t kt_module_quality = {
     .new     = create,
     .push    = push,
     .finish  = finish,
+    .merge   = merge,
     .destroy = destroy,
 };

@@ -1,5 +1,7 @@
 // The parts of the quality module: each is a small state that takes blocks, groups of samples or spectra, and says what
-// it found at the end. All are plain values: a copy of one is a snapshot of it. One thread. Powers are those of a
+// it found at the end. All are plain values: a copy of one is a snapshot of it. `forget` drops what was counted and
+// keeps the state of filters and runs; `precede` adds what was counted of the stretch before (node/analysis.h). One
+// thread. Powers are those of a
 // periodogram: the mean over all bins of both sides is the mean square of the samples.
 #pragma once
 
@@ -17,6 +19,7 @@ typedef struct kt_levels {
     uint64_t n;
 } kt_levels_t;
 void   kt_levels_add(kt_levels_t *self, float power);
+void   kt_levels_merge(kt_levels_t *self, const kt_levels_t *more);
 double kt_levels_quantile(const kt_levels_t *self, double q);  // of q in 0 .. 1; 0 while there are none
 
 // --- quality_samples.c: one channel, group by group
@@ -41,6 +44,8 @@ void kt_channel_facts_init(kt_channel_facts_t *self);
 // The groups of `samples` samples; the last one may be filled up with zeros.
 void kt_channel_facts_add(kt_channel_facts_t *self, const kt_samples_ops_t *ops, const float *x,
                           const kt_sample_group_t *groups, size_t samples, uint32_t rate_hz);
+void kt_channel_facts_forget(kt_channel_facts_t *self);
+void kt_channel_facts_precede(kt_channel_facts_t *self, const kt_channel_facts_t *before);
 // Samples in flat tops, those of a run that goes on included.
 uint64_t kt_channel_facts_clipped(const kt_channel_facts_t *self);
 
@@ -56,7 +61,9 @@ typedef struct kt_lowband {
     uint64_t    in_window, windows;
     kt_levels_t levels;  // of half seconds
 } kt_lowband_t;
-void kt_lowband_init(kt_lowband_t *self, uint32_t rate_hz);
+void kt_lowband_init(kt_lowband_t *self, uint32_t rate_hz, uint64_t values);  // values: that the stream had before
+void kt_lowband_forget(kt_lowband_t *self);
+void kt_lowband_precede(kt_lowband_t *self, const kt_lowband_t *before);
 // At most KT_LOWBAND_GROUPS groups; out: one value each, without offset.
 void   kt_lowband_add(kt_lowband_t *self, const kt_samples_ops_t *ops, const kt_sample_group_t *groups, size_t n,
                       float *out);
@@ -68,6 +75,7 @@ typedef struct kt_hum {
     kt_levels_t level[2];
 } kt_hum_t;
 enum { KT_HUM_SECONDS = 3, KT_HUM_MIN_WINDOWS = 3, KT_HUM_NONE = -1 };
+void kt_hum_merge(kt_hum_t *self, const kt_hum_t *more);
 void kt_hum_add(kt_hum_t *self, const float *powers, size_t n_fft, double low_rate_hz);
 // 0: 50 Hz, 1: 60 Hz, KT_HUM_NONE. *level_db under `total`, the whole's power.
 int kt_hum_found(const kt_hum_t *self, double total, double *level_db);
@@ -81,8 +89,10 @@ typedef struct kt_noise {
     double      sum[KT_NOISE_GROUPS];
 } kt_noise_t;
 void   kt_noise_init(kt_noise_t *self, size_t bins);
+void   kt_noise_merge(kt_noise_t *self, const kt_noise_t *more);
 void   kt_noise_add(kt_noise_t *self, const float *powers);
 double kt_noise_power(const kt_noise_t *self, size_t n_fft);
+double kt_noise_below(const kt_noise_t *self, size_t n_fft);  // 16 Hz at most: the lowest group's, going on as 1/f
 
 // --- quality_distortion.c: harmonics of a tone that lasts
 enum { KT_TONE_BINS = 8193 };
@@ -93,6 +103,8 @@ typedef struct kt_tone {
     double   powers[KT_TONE_BINS];
 } kt_tone_t;
 void kt_tone_add(kt_tone_t *self, const float *powers, size_t bins);
+// Two parts of a stream: their spectra together where they hold one tone, else those of the more frequent one.
+void kt_tone_merge(kt_tone_t *self, const kt_tone_t *more);
 bool kt_tone_thd(const kt_tone_t *self, size_t bins, double *thd);  // false: no tone lasts
 
 // --- quality_band.c: where the spectrum ends
@@ -102,6 +114,7 @@ typedef struct kt_band {
     double   powers[KT_BANDS_MAX];
 } kt_band_t;
 void        kt_band_add(kt_band_t *self, const float *powers, size_t bins);
+void        kt_band_merge(kt_band_t *self, const kt_band_t *more);
 double      kt_band_limit(const kt_band_t *self, size_t bins, double nyquist_hz);  // 0: nothing
 const char *kt_band_source(const kt_band_t *self, size_t bins, double nyquist_hz, double limit_hz);
 

@@ -25,6 +25,16 @@ kt_band_add(kt_band_t *self, const float *powers, size_t bins)
     self->frames++;
 }
 
+void
+kt_band_merge(kt_band_t *self, const kt_band_t *more)
+{
+    self->frames += more->frames;
+    for (size_t b = 0; b < KT_BANDS_MAX; b++) {
+        self->above[b] += more->above[b];
+        self->powers[b] += more->powers[b];
+    }
+}
+
 static bool
 is_filled(const kt_band_t *self, size_t band)
 {

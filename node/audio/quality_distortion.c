@@ -58,6 +58,12 @@ pitch_of(const float *powers, size_t bins)
     return sum >= 0.9 * total ? bin : 0;
 }
 
+static bool
+is_same(double bin, double other)
+{
+    return fabs(other - bin) <= 0.01 * bin + 0.5;
+}
+
 // The pitch of most frames is found as they come: one that is outvoted gives way (Boyer and Moore).
 void
 kt_tone_add(kt_tone_t *self, const float *powers, size_t bins)
@@ -71,7 +77,7 @@ kt_tone_add(kt_tone_t *self, const float *powers, size_t bins)
         self->frames = 0;
         self->bin    = bin;
     }
-    if (fabs(bin - self->bin) > 0.01 * self->bin + 0.5) {
+    if (!is_same(self->bin, bin)) {
         self->votes--;
         return;
     }
@@ -79,6 +85,25 @@ kt_tone_add(kt_tone_t *self, const float *powers, size_t bins)
     self->frames++;
     for (size_t k = 0; k < bins; k++)
         self->powers[k] += powers[k];
+}
+
+void
+kt_tone_merge(kt_tone_t *self, const kt_tone_t *more)
+{
+    const uint32_t sounding = self->sounding + more->sounding;
+    const int64_t  votes    = self->votes;
+    if (self->frames > 0 && more->frames > 0 && is_same(self->bin, more->bin)) {
+        self->votes += more->votes;
+        self->frames += more->frames;
+        for (size_t k = 0; k < KT_TONE_BINS; k++)
+            self->powers[k] += more->powers[k];
+    } else if (more->votes > self->votes) {
+        *self = *more;
+        self->votes -= votes;
+    } else {
+        self->votes -= more->votes;
+    }
+    self->sounding = sounding;
 }
 
 static double

@@ -68,6 +68,16 @@ kt_hum_add(kt_hum_t *self, const float *powers, size_t n_fft, double low_rate_hz
     self->windows++;
 }
 
+void
+kt_hum_merge(kt_hum_t *self, const kt_hum_t *more)
+{
+    self->windows += more->windows;
+    for (int mains = 0; mains < 2; mains++) {
+        self->present[mains] += more->present[mains];
+        kt_levels_merge(&self->level[mains], &more->level[mains]);
+    }
+}
+
 static bool
 is_hum(const kt_hum_t *self, int mains, double total, double *level_db)
 {

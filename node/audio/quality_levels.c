@@ -16,6 +16,14 @@ kt_levels_add(kt_levels_t *self, float power)
     self->n++;
 }
 
+void
+kt_levels_merge(kt_levels_t *self, const kt_levels_t *more)
+{
+    for (int i = 0; i < KT_LEVELS; i++)
+        self->count[i] += more->count[i];
+    self->n += more->n;
+}
+
 static double
 edge(size_t level)
 {

@@ -15,12 +15,20 @@ tap(int i)
     return (float)(window * sin(2 * M_PI * cut * t) / (M_PI * t));
 }
 
+static uint64_t
+half_second(const kt_lowband_t *self)
+{
+    return (uint64_t)fmax(1, self->low_rate_hz / 2);
+}
+
 void
-kt_lowband_init(kt_lowband_t *self, uint32_t rate_hz)
+kt_lowband_init(kt_lowband_t *self, uint32_t rate_hz, uint64_t values)
 {
     float sum = 0;
-    *self     = (kt_lowband_t){.low_rate_hz = (double)rate_hz / KT_GROUP_SAMPLES};
+    *self     = (kt_lowband_t){.low_rate_hz = (double)rate_hz / KT_GROUP_SAMPLES, .values = values};
     self->cut = tan(M_PI * fmin(16 / self->low_rate_hz, 0.25));
+    if (values > 0)
+        self->in_window = values % half_second(self);
     for (int i = 0; i < KT_LOWPASS_TAPS; i++)
         sum += self->taps[i] = tap(i);
     for (int i = 0; i < KT_LOWPASS_TAPS; i++)
@@ -45,7 +53,7 @@ add_rumble(kt_lowband_t *self, double x)
     const double y    = section(self->filter[1], once, self->cut, 0.7653668647301796);
     self->window += y * y;
     self->rumble += y * y;
-    if (++self->in_window < (uint64_t)(self->low_rate_hz / 2))
+    if (++self->in_window < half_second(self))
         return;
     kt_levels_add(&self->levels, (float)(self->window / (double)self->in_window));
     self->windows++;
@@ -76,6 +84,22 @@ kt_lowband_add(kt_lowband_t *self, const kt_samples_ops_t *ops, const kt_sample_
         out[g] = without_mean(self, out[g]);
         add_rumble(self, out[g]);
     }
+}
+
+void
+kt_lowband_forget(kt_lowband_t *self)
+{
+    self->rumble  = 0;
+    self->windows = 0;
+    self->levels  = (kt_levels_t){.n = 0};
+}
+
+void
+kt_lowband_precede(kt_lowband_t *self, const kt_lowband_t *before)
+{
+    self->rumble += before->rumble;
+    self->windows += before->windows;
+    kt_levels_merge(&self->levels, &before->levels);
 }
 
 double

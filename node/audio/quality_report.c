@@ -48,9 +48,11 @@ put_snr(const kt_quality_t *self, const whole_t *whole, kt_document_t *document)
     const char  *reason = "shorter than four seconds of sound";
     double       snr = NAN, counts = NAN;
     if (self->noise.frames >= KT_NOISE_MIN_FRAMES) {
-        double noise = kt_noise_power(&self->noise, self->n_fft);
+        double rumble = 0;
         for (uint32_t c = 0; c < self->used; c++)
-            noise += kt_lowband_rumble(&self->channel[c].low) / self->used;
+            rumble += kt_lowband_rumble(&self->channel[c].low) / self->used;
+        const double noise =
+            kt_noise_power(&self->noise, self->n_fft) + fmin(rumble, kt_noise_below(&self->noise, self->n_fft));
         const double total = whole->power * self->spectra_seen / self->noise.frames;
         snr = counts = 10 * log10(fmax(total - noise, 1e-3 * total) / fmax(noise, 1e-12 * total));
     }

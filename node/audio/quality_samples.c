@@ -162,6 +162,44 @@ kt_channel_facts_add(kt_channel_facts_t *self, const kt_samples_ops_t *ops, cons
     }
 }
 
+void
+kt_channel_facts_forget(kt_channel_facts_t *self)
+{
+    self->sum             = 0;
+    self->squares         = 0;
+    self->tops[0].samples = 0;
+    self->tops[1].samples = 0;
+    self->dropouts        = 0;
+    self->clicks          = 0;
+}
+
+// A peak that the later stretch does not raise stands, and only tops that reach it count.
+static void
+precede_tops(kt_flat_tops_t *self, const kt_flat_tops_t *before)
+{
+    const float tolerance = 1e-4F * before->peak;
+    if (self->peak > before->peak + tolerance)
+        return;
+    if (self->peak < before->peak - tolerance) {
+        self->samples = 0;
+        self->run     = 0;
+    }
+    self->peak = before->peak;
+    self->samples += before->samples;
+}
+
+void
+kt_channel_facts_precede(kt_channel_facts_t *self, const kt_channel_facts_t *before)
+{
+    self->groups += before->groups;
+    self->sum += before->sum;
+    self->squares += before->squares;
+    precede_tops(&self->tops[0], &before->tops[0]);
+    precede_tops(&self->tops[1], &before->tops[1]);
+    self->dropouts += before->dropouts;
+    self->clicks += before->clicks;
+}
+
 uint64_t
 kt_channel_facts_clipped(const kt_channel_facts_t *self)
 {

@@ -21,7 +21,8 @@ typedef struct kt_quality {
     float                  *rows;                   // scratch: powers of a batch
     uint32_t                n_fft, n_low;
     size_t                  filled;                   // frames of the present block, and the one after it
-    uint64_t                done;                     // frames of the blocks before
+    uint64_t                own, end;                 // of the stretch: blocks between them count
+    uint64_t                done;                     // frames of the stream before the present block
     uint64_t                first_sound, last_sound;  // frame numbers; first: UINT64_MAX while there is none
     uint64_t                frame;                    // the spectrum that is being gathered
     size_t                  gathered, low_gathered;   // whole frames of the batch; values of the hum's window

@@ -33,7 +33,7 @@ typedef struct rhythm {
     part_t      *parts;
     size_t       n_parts, parts_capacity;
     double       seconds;
-    const char  *why;  // of the last segment without a beat
+    const char  *why;  // of the last segment without a beat; NULL: there is none
 } rhythm_t;
 
 static void
@@ -58,7 +58,6 @@ create(void **state, const kt_stream_t *stream)
     if (!self)
         return KT_ENOMEM;
     self->device = stream->device;
-    self->why    = "no sound";
     for (int i = 0; i < LISTS; i++)
         self->list[i] = (list_t){.feature = feature[i], .most = kt_feature_desc(feature[i])->max_count};
     kt_err_t err = KT_OK;
@@ -92,16 +91,25 @@ append(list_t *list, const double *times, size_t n)
 }
 
 static kt_err_t
+room_for(rhythm_t *self, size_t parts)
+{
+    if (parts <= self->parts_capacity)
+        return KT_OK;
+    size_t  capacity = 2 * self->parts_capacity > parts ? 2 * self->parts_capacity : parts;
+    part_t *grown    = realloc(self->parts, capacity * sizeof *grown);
+    if (!grown)
+        return KT_ENOMEM;
+    self->parts          = grown;
+    self->parts_capacity = capacity;
+    return KT_OK;
+}
+
+static kt_err_t
 keep(rhythm_t *self, const kt_rhythm_t *found)
 {
-    if (self->n_parts == self->parts_capacity) {
-        size_t  capacity = self->parts_capacity ? 2 * self->parts_capacity : 1;
-        part_t *grown    = realloc(self->parts, capacity * sizeof *grown);
-        if (!grown)
-            return KT_ENOMEM;
-        self->parts          = grown;
-        self->parts_capacity = capacity;
-    }
+    kt_err_t err = room_for(self, self->n_parts + 1);
+    if (err)
+        return err;
     const kt_tempo_t *tempo      = &found->tempo;
     self->parts[self->n_parts++] = (part_t){
         .weight      = found->seconds,
@@ -135,6 +143,26 @@ fold(void *state, const kt_segment_t *segment)
         err = keep(self, &found);
     kt_rhythm_fini(&found);
     return err;
+}
+
+static kt_err_t
+merge(void **state, void **next)
+{
+    rhythm_t *self = *state, *later = *next;
+    kt_err_t  err = room_for(self, self->n_parts + later->n_parts);
+    for (int i = 0; i < LISTS && !err; i++) {
+        err = append(&self->list[i], later->list[i].times, later->list[i].kept);
+        if (!err)
+            self->list[i].count += later->list[i].count - later->list[i].kept;
+    }
+    if (err)
+        return err;
+    if (later->n_parts > 0)
+        memcpy(self->parts + self->n_parts, later->parts, later->n_parts * sizeof *self->parts);
+    self->n_parts += later->n_parts;
+    self->seconds += later->seconds;
+    self->why = later->why ? later->why : self->why;
+    return KT_OK;
 }
 
 // --- over the segments
@@ -235,7 +263,7 @@ finish(const void *state, kt_document_t *document)
         KT_FEATURE_MIR_time_signature, KT_FEATURE_MIR_time_signature_confidence, KT_FEATURE_MIR_beat_strength,
     };
     const rhythm_t *self = state;
-    const char     *why  = self->plan && self->seconds <= 0 ? "no samples" : self->why;
+    const char     *why  = self->plan && self->seconds <= 0 ? "no samples" : self->why ? self->why : "no sound";
     write_onsets(self, document);
     write_list(&self->list[BEATS], document, why);
     write_list(&self->list[DOWNBEATS], document, self->n_parts ? "no whole bar" : why);
@@ -254,5 +282,6 @@ const kt_module_t kt_module_rhythm = {
     .new     = create,
     .segment = fold,
     .finish  = finish,
+    .merge   = merge,
     .destroy = destroy,
 };

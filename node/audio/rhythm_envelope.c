@@ -186,6 +186,15 @@ smooth(float *out, const float *in, size_t n)
     }
 }
 
+// Frames whose windows lack samples.
+static void
+clear(float *rise, size_t begin, size_t end, size_t n)
+{
+    memset(rise, 0, begin * sizeof *rise);
+    if (end < n)
+        memset(rise + end, 0, (n - end) * sizeof *rise);
+}
+
 static kt_err_t
 fill(kt_envelope_t *self, kt_device_t *device, const kt_plan_t *plan, const float *samples, size_t n)
 {
@@ -218,11 +227,12 @@ kt_envelope_new(kt_envelope_t *self, kt_device_t *device, const kt_plan_t *plan,
         kt_envelope_fini(&made);
         return err;
     }
+    size_t whole  = n > opts->n_fft / 2 ? 1 + (n - opts->n_fft / 2) / opts->hop : 0;
     size_t border = begins ? 0 : made.frames < BORDER ? made.frames : BORDER;
-    memset(made.rise, 0, border * sizeof *made.rise);
+    clear(made.rise, border, whole, made.frames);
     smooth(made.full, made.rise, made.frames);
     for (size_t g = 0; g < KT_ENVELOPE_GROUPS; g++) {
-        memset(made.group[g], 0, border * sizeof *made.rise);
+        clear(made.group[g], border, whole, made.frames);
         smooth(made.group[g], made.group[g], made.frames);
     }
     *self = made;

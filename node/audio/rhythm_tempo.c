@@ -202,6 +202,7 @@ period_clues(const kt_evidence_t *e, double period, const multiples_t *groups, d
     clue[KT_CLUE_GROUPS_BEAT]    = kt_likeness_near(&e->groups, period, 0.02);
     clue[KT_CLUE_HALF]           = kt_likeness_near(&e->full, period / 2, 0.02);
     clue[KT_CLUE_THIRD]          = kt_likeness_near(&e->full, period / 3, 0.02);
+    clue[KT_CLUE_TWO_THIRDS]     = kt_likeness_near(&e->full, period * 2 / 3, 0.02);
     clue[KT_CLUE_QUARTER]        = kt_likeness_near(&e->full, period / 4, 0.02);
     clue[KT_CLUE_ONE_AND_HALF]   = kt_likeness_near(&e->full, period * 1.5, 0.02);
     clue[KT_CLUE_PULSE]          = full[f] - 1;

@@ -22,8 +22,9 @@ struct kt_segment {
 
     float  *pcm;
     size_t  filled, pcm_capacity;
-    int64_t origin;  // of pcm[0] in the padded stream
-    int64_t end;     // where the real samples end there; INT64_MAX until known
+    int64_t origin;   // of pcm[0] in the padded stream
+    int64_t end;      // where the real samples end there; INT64_MAX until known
+    bool    leading;  // the first `margin` frames are those of the segment before
 
     float       *at[KT_MATRICES];
     size_t       room[KT_MATRICES];  // frames, beside the margin
@@ -90,6 +91,21 @@ kt_segment_new(kt_segment_t **self_p, const kt_plan_t *plan, kt_device_t *device
     self->end         = INT64_MAX;
     *self_p           = self;
     return KT_OK;
+}
+
+void
+kt_segment_start(kt_segment_t *self, uint32_t number)
+{
+    kt_assert(self->filled == 0 && self->margin <= self->max_frames);
+    self->leading = number > 0;
+    self->origin  = number > 0 ? (int64_t)((number * (uint64_t)self->max_frames - self->margin) * self->opts.hop) : 0;
+}
+
+uint64_t
+kt_segment_from(const kt_segment_t *self)
+{
+    int64_t from = self->origin - (int64_t)(self->opts.n_fft / 2);
+    return from > 0 ? (uint64_t)from : 0;
 }
 
 void
@@ -198,24 +214,73 @@ run_batch(kt_segment_t *self, size_t frames)
     return KT_OK;
 }
 
+// At most so many of them that there are `most` in all.
+static kt_err_t
+take(kt_segment_t *self, const float *samples, size_t n, size_t most, size_t *taken)
+{
+    size_t   room = most - self->filled, count = n < room ? n : room;
+    kt_err_t err = grow_pcm(self, self->filled + count);
+    if (err)
+        return err;
+    if (count > 0)
+        memcpy(self->pcm + self->filled, samples, count * sizeof *samples);
+    self->filled += count;
+    *taken = count;
+    return KT_OK;
+}
+
+// What the segment keeps of its first `frames` frames for those behind them, which become the first.
+static void
+hand_over(kt_segment_t *self, size_t frames)
+{
+    if (self->reads & KT_READS(KT_MATRIX_MEL)) {
+        self->lead = self->margin;
+        memmove(self->at[KT_MATRIX_MEL], row_at(self, KT_MATRIX_MEL, frames - self->margin),
+                self->margin * self->opts.n_mels * sizeof(float));
+    }
+    size_t step = frames * self->opts.hop;
+    size_t keep = self->filled - step;
+    memmove(self->pcm, self->pcm + step, keep * sizeof *self->pcm);
+    self->filled = keep;
+    self->origin += (int64_t)step;
+    self->frames            = 0;
+    self->pitches.count     = 0;
+    self->cqt_pitches.count = 0;
+}
+
+// The frames of the segment before, of which only those rows are needed that this one looks back to.
+static kt_err_t
+feed_lead(kt_segment_t *self, const float *samples, size_t n, size_t *taken)
+{
+    size_t   most = (self->margin - 1) * self->opts.hop + self->opts.n_fft;
+    kt_err_t err  = take(self, samples, n, most, taken);
+    if (err || self->filled < most)
+        return err;
+    if ((err = run_batch(self, self->margin)))
+        return err;
+    hand_over(self, self->margin);
+    self->leading = false;
+    return KT_OK;
+}
+
 kt_err_t
 kt_segment_feed(kt_segment_t *self, const float *samples, size_t n, size_t *taken)
 {
-    size_t padding = self->origin == 0 && self->filled == 0 ? self->opts.n_fft / 2 : 0;
-    size_t room    = self->max_samples - self->filled - padding;
-    size_t take    = n < room ? n : room;
-
-    kt_err_t err = grow_pcm(self, self->filled + padding + take);
+    size_t   led = 0, rest = 0;
+    kt_err_t err = self->leading ? feed_lead(self, samples, n, &led) : KT_OK;
+    if (!err && self->origin == 0 && self->filled == 0) {
+        err = grow_pcm(self, self->opts.n_fft / 2);
+        if (!err)
+            memset(self->pcm, 0, self->opts.n_fft / 2 * sizeof *self->pcm);
+        self->filled = err ? 0 : self->opts.n_fft / 2;
+    }
+    if (!err)
+        err = take(self, samples + led, n - led, self->max_samples, &rest);
+    while (!err && !self->leading && frames_ready(self) >= self->frames + KT_BATCH_FRAMES)
+        err = run_batch(self, KT_BATCH_FRAMES);
     if (err)
         return err;
-    memset(self->pcm + self->filled, 0, padding * sizeof *self->pcm);
-    self->filled += padding;
-    memcpy(self->pcm + self->filled, samples, take * sizeof *samples);
-    self->filled += take;
-    while (frames_ready(self) >= self->frames + KT_BATCH_FRAMES)
-        if ((err = run_batch(self, KT_BATCH_FRAMES)))
-            return err;
-    *taken = take;
+    *taken = led + rest;
     return KT_OK;
 }
 
@@ -280,7 +345,7 @@ run_mel(kt_segment_t *self)
 kt_err_t
 kt_segment_close(kt_segment_t *self)
 {
-    size_t   left = frames_ready(self) - self->frames;
+    size_t   left = self->leading ? 0 : frames_ready(self) - self->frames;
     kt_err_t err  = left ? run_batch(self, left) : KT_OK;
     for (int m = KT_ROWS; m < KT_MATRICES && !err; m++)
         if (self->reads & KT_READS(m))
@@ -303,19 +368,7 @@ void
 kt_segment_next(kt_segment_t *self)
 {
     kt_assert(self->frames == self->max_frames);
-    if (self->reads & KT_READS(KT_MATRIX_MEL)) {
-        self->lead = self->margin;
-        memmove(self->at[KT_MATRIX_MEL], row_at(self, KT_MATRIX_MEL, self->frames - self->margin),
-                self->margin * self->opts.n_mels * sizeof(float));
-    }
-    size_t step = self->frames * self->opts.hop;
-    size_t keep = self->filled - step;
-    memmove(self->pcm, self->pcm + step, keep * sizeof *self->pcm);
-    self->filled = keep;
-    self->origin += (int64_t)step;
-    self->frames            = 0;
-    self->pitches.count     = 0;
-    self->cqt_pitches.count = 0;
+    hand_over(self, self->frames);
 }
 
 size_t
@@ -364,6 +417,13 @@ kt_segment_times(const kt_segment_t *self, int64_t *spectral_us, int64_t *chroma
 {
     *spectral_us = self->spectral_us;
     *chroma_us   = self->chroma_us;
+}
+
+void
+kt_segment_add_times(kt_segment_t *self, const kt_segment_t *before)
+{
+    self->spectral_us += before->spectral_us;
+    self->chroma_us += before->chroma_us;
 }
 
 uint64_t

@@ -45,6 +45,10 @@ typedef struct kt_segment kt_segment_t;
 KT_MUST_USE kt_err_t kt_segment_new(kt_segment_t **self_p, const kt_plan_t *plan, kt_device_t *device, uint32_t reads);
 void                 kt_segment_destroy(kt_segment_t **self_p);
 
+// Before the first sample: the segment is that of this number on the grid. Feeding then begins with sample
+// kt_segment_from of the stream at the analysis rate, where the frames begin that its neighbour hands over.
+void     kt_segment_start(kt_segment_t *self, uint32_t number);
+uint64_t kt_segment_from(const kt_segment_t *self);
 // Takes samples until the segment is full, and says how many: *taken < n means close, use, next, and come again.
 // KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_segment_feed(kt_segment_t *self, const float *samples, size_t n, size_t *taken);
@@ -65,6 +69,7 @@ double           kt_segment_begin(const kt_segment_t *self);  // seconds from th
 const kt_plan_t *kt_segment_plan(const kt_segment_t *self);
 // Microseconds in the first pass, and in tuning and chroma, of all segments so far.
 void kt_segment_times(const kt_segment_t *self, int64_t *spectral_us, int64_t *chroma_us);
+void kt_segment_add_times(kt_segment_t *self, const kt_segment_t *before);  // those of a stretch before come along
 
 size_t kt_segment_max_frames(const kt_frontend_opts_t *opts);  // of one segment
 size_t kt_matrix_width(const kt_plan_t *plan, kt_matrix_t matrix);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 static const double LIMIT = 4;
+enum { LEAST_FRAMES = 44 };  // one second
 
 typedef struct similarity {
     bool         defined, heard;
@@ -38,6 +39,14 @@ create(void **state, const kt_stream_t *stream)
     return KT_OK;
 }
 
+static void
+add(similarity_t *self, const similarity_t *more)
+{
+    self->heard |= more->heard;
+    kt_timbre_add(&self->timbre, &more->timbre);
+    kt_pattern_add(&self->pattern, &more->pattern);
+}
+
 static kt_err_t
 fold(void *state, const kt_segment_t *segment)
 {
@@ -48,14 +57,23 @@ fold(void *state, const kt_segment_t *segment)
     float *bands = calloc(frames * KT_SIM_BANDS, sizeof *bands);
     if (!bands)
         return KT_ENOMEM;
-    kt_err_t err = KT_OK;
-    if (kt_similarity_bands(segment, bands)) {
-        self->heard = true;
-        kt_timbre_fold(&self->timbre, bands, frames);
-        err = kt_pattern_fold(&self->pattern, bands, kt_segment_matrix(segment, KT_MATRIX_CHROMA), frames);
+    kt_err_t     err  = KT_OK;
+    similarity_t here = {.heard = kt_similarity_bands(segment, bands)};
+    if (here.heard) {
+        kt_timbre_fold(&here.timbre, bands, frames);
+        err = kt_pattern_fold(&here.pattern, bands, kt_segment_matrix(segment, KT_MATRIX_CHROMA), frames);
     }
+    if (!err)
+        add(self, &here);
     free(bands);
     return err;
+}
+
+static kt_err_t
+merge(void **state, void **next)
+{
+    add(*state, *next);
+    return KT_OK;
 }
 
 // Raw values to one scale, then to length 1. False if nothing is left.
@@ -86,8 +104,10 @@ finish(const void *state, kt_document_t *document)
     const similarity_t *self = state;
     double              raw[KT_SIM_COMBINED], out[KT_SIM_COMBINED];
     double             *pattern = out + KT_SIM_TIMBRE;
-    if (!self->defined || !self->heard) {
-        write_nulls(document, self->defined ? "silence" : "defined at 22050 Hz, n_fft 2048, hop 512, 128 mel bands");
+    if (!self->defined || !self->heard || self->timbre.frames < LEAST_FRAMES) {
+        const char *short_or_silent = self->heard ? "shorter than a second" : "silence";
+        write_nulls(document,
+                    self->defined ? short_or_silent : "defined at 22050 Hz, n_fft 2048, hop 512, 128 mel bands");
         return KT_OK;
     }
     kt_timbre_values(&self->timbre, raw);
@@ -112,5 +132,6 @@ const kt_module_t kt_module_similarity = {
     .new     = create,
     .segment = fold,
     .finish  = finish,
+    .merge   = merge,
     .destroy = destroy,
 };

@@ -26,6 +26,7 @@ typedef struct kt_timbre {
     double   sum[KT_SIM_CEPSTRA], squares[KT_SIM_CEPSTRA], change[KT_SIM_CEPSTRA];
 } kt_timbre_t;
 void kt_timbre_fold(kt_timbre_t *self, const float *bands, size_t frames);
+void kt_timbre_add(kt_timbre_t *self, const kt_timbre_t *more);
 void kt_timbre_values(const kt_timbre_t *self, double out[KT_SIM_TIMBRE]);  // frames > 0
 
 // similarity_pattern.c -- modulation of the bands, autocorrelation of the onsets, intervals of the chroma over time.
@@ -37,6 +38,7 @@ typedef struct kt_pattern {
 } kt_pattern_t;
 // chroma: [frames][12]. KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_pattern_fold(kt_pattern_t *self, const float *bands, const float *chroma, size_t frames);
+void                 kt_pattern_add(kt_pattern_t *self, const kt_pattern_t *more);
 void                 kt_pattern_values(const kt_pattern_t *self, double out[KT_SIM_PATTERN]);
 
 // similarity_scale.c -- mean and deviation of every raw value over real tracks, and how well it stays what it is when a

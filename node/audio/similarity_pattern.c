@@ -158,6 +158,22 @@ kt_pattern_fold(kt_pattern_t *self, const float *bands, const float *chroma, siz
     return KT_OK;
 }
 
+void
+kt_pattern_add(kt_pattern_t *self, const kt_pattern_t *more)
+{
+    for (int octave = 0; octave < KT_SIM_OCTAVES; octave++) {
+        self->pairs[octave] += more->pairs[octave];
+        for (int group = 0; group < KT_SIM_GROUPS; group++)
+            self->energy[group][octave] += more->energy[group][octave];
+    }
+    self->onset_power += more->onset_power;
+    for (int i = 0; i < KT_SIM_LAGS; i++)
+        self->onset_lag[i] += more->onset_lag[i];
+    for (int d = 0; d < DISTANCES; d++)
+        for (int k = 0; k < CLASSES; k++)
+            self->interval[d][k] += more->interval[d][k];
+}
+
 static void
 write_intervals(const kt_pattern_t *self, double *out)
 {

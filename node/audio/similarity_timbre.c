@@ -64,6 +64,18 @@ kt_timbre_fold(kt_timbre_t *self, const float *bands, size_t frames)
 }
 
 void
+kt_timbre_add(kt_timbre_t *self, const kt_timbre_t *more)
+{
+    self->frames += more->frames;
+    self->changes += more->changes;
+    for (int c = 0; c < KT_SIM_CEPSTRA; c++) {
+        self->sum[c] += more->sum[c];
+        self->squares[c] += more->squares[c];
+        self->change[c] += more->change[c];
+    }
+}
+
+void
 kt_timbre_values(const kt_timbre_t *self, double out[KT_SIM_TIMBRE])
 {
     for (int c = 0; c < KT_SIM_CEPSTRA; c++) {

@@ -78,6 +78,17 @@ fold(void *state, const kt_segment_t *segment)
     return err;
 }
 
+static kt_err_t
+merge(void **state, void **next)
+{
+    spectral_t *self = *state, *later = *next;
+    kt_err_t    err = KT_OK;
+    for (size_t i = 0; i < ROWS && !err; i++)
+        if (self->summary[i])
+            err = kt_summary_merge(self->summary[i], later->summary[i]);
+    return err;
+}
+
 // A file whose samples are far beyond full scale can leave the feature table's ranges; that is a fact of the file and
 // no reason to refuse the rest of its values.
 static bool
@@ -136,5 +147,6 @@ const kt_module_t kt_module_spectral = {
     .new     = create,
     .segment = fold,
     .finish  = finish,
+    .merge   = merge,
     .destroy = destroy,
 };

@@ -14,7 +14,7 @@ typedef struct kt_moments {
 struct kt_summary {
     size_t        width;
     uint64_t      frames;
-    kt_moments_t *moments;   // [width]
+    kt_moments_t *moments;   // [segment][width]
     float        *quantile;  // [segment][width][KT_QUANTILES]
     uint64_t     *weight;    // [segment] frames
     size_t        segments, room;
@@ -30,10 +30,9 @@ kt_summary_new(kt_summary_t **self_p, size_t width)
     kt_summary_t *self = calloc(1, sizeof *self);
     if (!self)
         goto fail;
-    self->width   = width;
-    self->moments = calloc(width, sizeof *self->moments);
-    self->median  = calloc(width, sizeof *self->median);
-    if (!self->moments || !self->median)
+    self->width  = width;
+    self->median = calloc(width, sizeof *self->median);
+    if (!self->median)
         goto fail;
     *self_p = self;
     return KT_OK;
@@ -104,29 +103,31 @@ at_rank(const float *sorted, size_t n, double rank)
 }
 
 static kt_err_t
-add_segment(kt_summary_t *self, size_t frames)
+make_room(kt_summary_t *self, size_t segments)
 {
-    if (self->segments == self->room) {
-        size_t room  = self->room ? 2 * self->room : 1;
-        float *table = realloc(self->quantile, room * self->width * KT_QUANTILES * sizeof *table);
-        if (!table)
-            return KT_ENOMEM;
-        self->quantile   = table;
-        uint64_t *weight = realloc(self->weight, room * sizeof *weight);
-        if (!weight)
-            return KT_ENOMEM;
-        self->weight = weight;
-        self->room   = room;
-    }
-    self->weight[self->segments++] = frames;
+    size_t room = 2 * self->room > segments ? 2 * self->room : segments;
+    if (segments <= self->room)
+        return KT_OK;
+    float *table = realloc(self->quantile, room * self->width * KT_QUANTILES * sizeof *table);
+    if (!table)
+        return KT_ENOMEM;
+    self->quantile        = table;
+    kt_moments_t *moments = realloc(self->moments, room * self->width * sizeof *moments);
+    if (!moments)
+        return KT_ENOMEM;
+    self->moments    = moments;
+    uint64_t *weight = realloc(self->weight, room * sizeof *weight);
+    if (!weight)
+        return KT_ENOMEM;
+    self->weight = weight;
+    self->room   = room;
     return KT_OK;
 }
 
 static void
 fold_column(kt_summary_t *self, size_t column, const float *sorted, size_t n)
 {
-    kt_moments_t own = moments_of(sorted, n);
-    merge_moments(&self->moments[column], self->frames, &own, n);
+    self->moments[(self->segments - 1) * self->width + column] = moments_of(sorted, n);
     if (self->segments == 1)
         self->median[column] = at_rank(sorted, n, 0.5 * (double)(n - 1));
     float *quantile = self->quantile + ((self->segments - 1) * self->width + column) * KT_QUANTILES;
@@ -141,7 +142,9 @@ kt_summary_fold(kt_summary_t *self, const float *rows, size_t frames)
         return KT_OK;
     float   *columns = malloc(COLUMNS * frames * sizeof *columns);
     float   *scratch = malloc(frames * sizeof *scratch);
-    kt_err_t err     = columns && scratch ? add_segment(self, frames) : KT_ENOMEM;
+    kt_err_t err     = columns && scratch ? make_room(self, self->segments + 1) : KT_ENOMEM;
+    if (!err)
+        self->weight[self->segments++] = frames;
     for (size_t first = 0; first < self->width && !err; first += COLUMNS) {
         size_t count = self->width - first < COLUMNS ? self->width - first : COLUMNS;
         for (size_t i = 0; i < frames; i++)
@@ -157,6 +160,37 @@ kt_summary_fold(kt_summary_t *self, const float *rows, size_t frames)
     free(columns);
     free(scratch);
     return err;
+}
+
+kt_err_t
+kt_summary_merge(kt_summary_t *self, const kt_summary_t *next)
+{
+    size_t   row = next->width * next->segments;
+    kt_err_t err = next->segments > 0 ? make_room(self, self->segments + next->segments) : KT_OK;
+    if (err || next->segments == 0)
+        return err;
+    memcpy(self->moments + self->segments * self->width, next->moments, row * sizeof *self->moments);
+    memcpy(self->quantile + self->segments * self->width * KT_QUANTILES, next->quantile,
+           row * KT_QUANTILES * sizeof *self->quantile);
+    memcpy(self->weight + self->segments, next->weight, next->segments * sizeof *self->weight);
+    if (self->segments == 0)
+        memcpy(self->median, next->median, self->width * sizeof *self->median);
+    self->segments += next->segments;
+    self->frames += next->frames;
+    return KT_OK;
+}
+
+// Of all segments, one after the other.
+static kt_moments_t
+all_moments(const kt_summary_t *self, size_t column)
+{
+    kt_moments_t out  = {0};
+    uint64_t     seen = 0;
+    for (size_t s = 0; s < self->segments; s++) {
+        merge_moments(&out, seen, &self->moments[s * self->width + column], self->weight[s]);
+        seen += self->weight[s];
+    }
+    return out;
 }
 
 typedef struct kt_weighted {
@@ -201,12 +235,12 @@ kt_summary_statistics(const kt_summary_t *self, kt_statistic_t *out)
     if (!points)
         return KT_ENOMEM;
     for (size_t c = 0; c < self->width; c++) {
-        const kt_moments_t *moments = &self->moments[c];
-        out[c].mean                 = moments->mean;
-        out[c].std                  = sqrt(moments->m2 / (double)self->frames);
-        out[c].min                  = moments->min;
-        out[c].max                  = moments->max;
-        out[c].median               = self->segments == 1 ? self->median[c] : weighted_median(self, c, points);
+        const kt_moments_t moments = all_moments(self, c);
+        out[c].mean                = moments.mean;
+        out[c].std                 = sqrt(moments.m2 / (double)self->frames);
+        out[c].min                 = moments.min;
+        out[c].max                 = moments.max;
+        out[c].median              = self->segments == 1 ? self->median[c] : weighted_median(self, c, points);
     }
     free(points);
     return KT_OK;

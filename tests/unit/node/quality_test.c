@@ -124,6 +124,14 @@ Test(quality, noise_under_a_tone_is_found_within_a_decibel)
     }
 }
 
+Test(quality, what_moves_below_16_hz_is_no_louder_noise_than_the_floor_above)
+{
+    add_sine(1000, 0.3, 0.3);
+    add_noise(0.3 / sqrt(2) * sqrt(12) * pow(10, -50 / 20.0));
+    add_sine(9, 0.03, 0.03);
+    cr_assert_float_eq(quality_of(2, "snr"), 50, 1);
+}
+
 Test(quality, noise_alone_has_no_signal)
 {
     add_noise(0.2);

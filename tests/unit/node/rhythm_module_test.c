@@ -113,6 +113,19 @@ Test(rhythm_module, silence_and_a_lone_click_have_no_tempo)
     free(pcm);
 }
 
+Test(rhythm_module, a_sound_that_is_cut_off_does_not_begin_there)
+{
+    enum { SECONDS = 5 };
+    float *pcm = calloc(SECONDS * RS_RATE, sizeof *pcm);
+    for (size_t i = 0; i < SECONDS * RS_RATE; i++)
+        pcm[i] = (float)(0.5 * sin(6.283185307 * 440 * (double)i / RS_RATE));
+    ax_result_t result = analyse(pcm, SECONDS);
+    cr_expect_float_eq(rs_value(result.text, "onsets", 0), 0, 0.02);
+    cr_expect_float_eq(rs_value(result.text, "onset_rate", 0), 1.0 / SECONDS, 1e-6);
+    free(result.text);
+    free(pcm);
+}
+
 Test(rhythm_module, noise_has_no_tempo)
 {
     for (unsigned seed = 1; seed <= 3; seed++) {

@@ -179,6 +179,17 @@ Test(similarity, one_sample_and_a_constant_give_finite_values)
     free(samples);
 }
 
+Test(similarity, half_a_second_is_not_enough)
+{
+    float *pcm  = play(&FIRST);
+    char  *text = ax_analyse(pcm, RATE / 2, RATE, 1, KT_OPTION_SIMILARITY, 0, 0).text;
+    double vector[256];
+    cr_assert_eq(vector_of(text, "combined_vector", vector), 0);
+    cr_assert_not_null(strstr(text, "shorter than a second"));
+    free(text);
+    free(pcm);
+}
+
 TestSuite(similarity_8k, .init = ax_open_8k, .fini = ax_close);
 
 Test(similarity_8k, at_other_settings_there_is_no_vector)

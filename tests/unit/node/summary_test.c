@@ -105,6 +105,28 @@ Test(summary, segments_merge_to_the_whole)
     free(rows);
 }
 
+Test(summary, what_is_merged_is_to_the_last_bit_what_is_folded)
+{
+    float         *rows    = ax_noise(6000 * WIDTH, 24);
+    size_t         parts[] = {2000, 1, 999, 3000};
+    kt_statistic_t want[WIDTH], got[WIDTH];
+    for (size_t cut = 0; cut <= 4; cut++) {
+        size_t before = 0;
+        for (size_t i = 0; i < cut; i++)
+            before += parts[i];
+        kt_summary_t *whole = folded(rows, parts, 4), *self = folded(rows, parts, cut);
+        kt_summary_t *next = folded(rows + before * WIDTH, parts + cut, 4 - cut);
+        cr_assert_eq(kt_summary_merge(self, next), KT_OK);
+        cr_assert_eq(kt_summary_statistics(whole, want), KT_OK);
+        cr_assert_eq(kt_summary_statistics(self, got), KT_OK);
+        cr_assert_arr_eq(got, want, sizeof want, "cut %zu", cut);
+        kt_summary_destroy(&whole);
+        kt_summary_destroy(&self);
+        kt_summary_destroy(&next);
+    }
+    free(rows);
+}
+
 Test(summary, a_large_offset_does_not_eat_the_deviation)
 {
     size_t frames = 1000;
