@@ -14,12 +14,9 @@ typedef struct option {
     int value;
 } option_t;
 
-// What both ends set. Heartbeats close a connection whose other end is silent for four seconds; a handshake that takes
-// longer than five is a stranger's. No routing id is ever set: see ARCHITECTURE.md.
+// What both ends set. A handshake that takes longer than five seconds is a stranger's. No routing id is ever set: see
+// ARCHITECTURE.md.
 static const option_t BOTH[] = {
-    {ZMQ_HEARTBEAT_IVL, 1000},
-    {ZMQ_HEARTBEAT_TIMEOUT, 4000},
-    {ZMQ_HEARTBEAT_TTL, 4000},
     {ZMQ_HANDSHAKE_IVL, 5000},
 };
 
@@ -33,10 +30,19 @@ static const option_t ROUTER[] = {
 // IMMEDIATE: a message for a connection that is down is refused instead of kept. Anything that was queued would reach
 // the next coordinator before HELLO and state the past; inventories repair what a broken connection lost. LINGER gives
 // a last BYE the time to leave.
+// Heartbeats: a node that hears nothing for three seconds after a ping, four in all, begins a new connection, and its
+// pings tell the ROUTER to close one that is silent for four. The ROUTER sends none of its own: with a thousand nodes
+// they were half of what an idle fleet costs.
 static const option_t DEALER[] = {
-    {ZMQ_RECONNECT_IVL, 100},    {ZMQ_RECONNECT_IVL_MAX, 2000},
-    {ZMQ_CONNECT_TIMEOUT, 5000}, {ZMQ_IMMEDIATE, 1},
-    {ZMQ_SNDHWM, 1000},          {ZMQ_RCVHWM, 1000},
+    {ZMQ_HEARTBEAT_IVL, 1000},
+    {ZMQ_HEARTBEAT_TIMEOUT, 3000},
+    {ZMQ_HEARTBEAT_TTL, 4000},
+    {ZMQ_RECONNECT_IVL, 100},
+    {ZMQ_RECONNECT_IVL_MAX, 2000},
+    {ZMQ_CONNECT_TIMEOUT, 5000},
+    {ZMQ_IMMEDIATE, 1},
+    {ZMQ_SNDHWM, 1000},
+    {ZMQ_RCVHWM, 1000},
     {ZMQ_LINGER, 500},
 };
 

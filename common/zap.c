@@ -29,15 +29,16 @@ static const char ADDRESS_TEXT[] = "inproc://zeromq.zap.01";
 static atomic_bool is_running;
 
 struct kt_zap {
-    pthread_mutex_t lock;
-    key_text_t     *keys;  // sorted
-    size_t          key_count;
-    void           *socket;   // belongs to the thread once that runs
-    int             stop_fd;  // readable: the thread ends
-    pthread_t       thread;
-    bool            has_thread;
-    int             refusals;      // since the last line about them; the thread's own
-    int64_t         next_line_ms;  // the thread's own
+    pthread_mutex_t  lock;
+    key_text_t      *keys;  // sorted
+    size_t           key_count;
+    void            *socket;   // belongs to the thread once that runs
+    int              stop_fd;  // readable: the thread ends
+    pthread_t        thread;
+    bool             has_thread;
+    _Atomic uint64_t refused;       // in all
+    int              refusals;      // since the last line about them; the thread's own
+    int64_t          next_line_ms;  // the thread's own
 };
 
 typedef struct request {
@@ -99,14 +100,14 @@ asking_key(const request_t *request, key_text_t key)
            zmq_z85_encode(key, (const uint8_t *)request->frames[CREDENTIALS].bytes, KEY_BYTES);
 }
 
-// 300 (a temporary error) answers nothing: the peer's handshake runs out (ZMQ_HANDSHAKE_IVL, five seconds) and it tries
-// again, so that a key that is allowed later gets in. After a 400 libzmq 4.3.4 gives up for ever, and a node that was
-// started before its key was added would have to be started again.
+// 400 tells the peer at once that its key is not allowed. libzmq 4.3.4 then gives up for ever; a node notices and
+// knocks again after a second, so that a key that is allowed later gets in. (After a 300, a temporary error, nothing is
+// said: the peer would wait for its handshake to run out, five seconds.)
 static void
 answer(void *socket, const request_t *request, bool allowed, const char *key)
 {
     bool        has_id  = request->count > REQUEST && request->frames[REQUEST].length <= FRAME_BYTES;
-    const char *texts[] = {"1.0", NULL, allowed ? "200" : "300", allowed ? "OK" : "not allowed yet", allowed ? key : "",
+    const char *texts[] = {"1.0", NULL, allowed ? "200" : "400", allowed ? "OK" : "not allowed", allowed ? key : "",
                            ""};
     size_t      n       = sizeof texts / sizeof *texts;
     for (size_t i = 0; i < n; i++) {
@@ -125,6 +126,7 @@ log_refusal(kt_zap_t *self, const request_t *request, const char *key)
     size_t  length                   = request->count > ADDRESS ? request->frames[ADDRESS].length : 0;
     int64_t now_ms                   = kt_clock_ms();
     self->refusals++;
+    atomic_fetch_add(&self->refused, 1);
     if (now_ms < self->next_line_ms)
         return;
     memcpy(address, request->frames[ADDRESS].bytes, length < FRAME_BYTES ? length : FRAME_BYTES);
@@ -296,4 +298,10 @@ kt_zap_allow_file(kt_zap_t *self, const char *path)
     kt_buf_fini(&keys);
     fclose(file);
     return err;
+}
+
+uint64_t
+kt_zap_refused(const kt_zap_t *self)
+{
+    return atomic_load(&self->refused);
 }

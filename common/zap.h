@@ -6,12 +6,14 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct kt_zap kt_zap_t;
 
 KT_MUST_USE kt_err_t kt_zap_new(kt_zap_t **self_p);  // before the ROUTER is bound; KT_ESTATE: one is there
 void                 kt_zap_destroy(kt_zap_t **self_p);
-bool                 kt_zap_is_running(void);  // any thread: one is there
+uint64_t             kt_zap_refused(const kt_zap_t *self);  // handshakes refused so far; any thread
+bool                 kt_zap_is_running(void);               // any thread: one is there
 // keys: n Z85 texts of 40 characters. Any thread. KT_ENOMEM, KT_EINVAL.
 KT_MUST_USE kt_err_t kt_zap_allow(kt_zap_t *self, const char (*keys)[41], size_t n);
 // A file of lines "KEY NAME", # comments (a first word that is a key wins: '#' is a character of Z85); bad lines are

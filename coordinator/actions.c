@@ -130,7 +130,8 @@ act_send(kt_coordinator_t *self, const kt_action_t *action)
                                    .body        = {claim->body, claim->body_bytes},
                                    .cost_ms     = sent->cost_ms,
                                    .deadline_ms = (uint64_t)self->settings->job_deadline_s * 1000,
-                                   .solo        = action->solo};
+                                   .solo        = action->solo,
+                                   .alone       = action->alone};
         size_t            more  = kt_wire_work_bytes(&work);
         if (n > first && (bytes + more > KT_MAX_FRAME_BYTES || n - first == BATCH_ITEMS)) {
             send_batch(self, action, (const kt_wire_work_t *)(void *)self->works.bytes + first, n - first);
@@ -306,6 +307,7 @@ kt_core_set_drained(kt_coordinator_t *self, const char *node_name, bool on)
 {
     char name[KT_PEER_TEXT] = "";
     snprintf(name, sizeof name, "%s", node_name);
+    self->marks++;
     if (on) {
         if (!kt_core_is_drained(self, name))
             kt_buf_add(&self->drained, name, sizeof name);
@@ -383,7 +385,9 @@ static act_fn *const ACTS[KT_ACTIONS] = {
 kt_err_t
 kt_core_step(kt_coordinator_t *self, const kt_event_t *event)
 {
-    kt_err_t err = kt_sched_step(self->sched, event, kt_clock_ms(), &self->actions);
+    int64_t now_ms = kt_clock_ms();
+    kt_core_lease_guard(self, now_ms);
+    kt_err_t err = kt_sched_step(self->sched, event, now_ms, &self->actions);
     if (err)
         return err;
     for (size_t i = 0; i < self->actions.n; i++)

@@ -3,24 +3,13 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "coordinator/core.h"
+#include "coordinator/cost.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { ANSWERS_A_TURN = 512 };
-
-// A guess of what a file takes, for the shape of batches: some 3 ms a second of sound; without a declared duration that
-// of a file at 128 kbit/s; without a size too, four minutes.
-static uint32_t
-predicted_ms(const kt_claimed_t *claimed)
-{
-    double seconds = claimed->declared_duration_s;
-    if (!(seconds > 0))
-        seconds = claimed->declared_bytes ? (double)claimed->declared_bytes / 16000 : 240;
-    double ms = seconds * 3;
-    return ms < 1 ? 1 : ms > 1e8 ? 100000000 : (uint32_t)ms;
-}
+enum { ANSWERS_A_TURN = 512, MARKS_MS = 2000 };
 
 static void
 lease_ask(kt_coordinator_t *self, kt_ledger_request_type_t type)
@@ -58,13 +47,19 @@ lose_lease(kt_coordinator_t *self, const char *why)
 }
 
 void
-kt_core_lease_tick(kt_coordinator_t *self, int64_t now_ms)
+kt_core_lease_guard(kt_coordinator_t *self, int64_t now_ms)
 {
     if (self->lease.held && now_ms - self->lease.good_ms > self->settings->lease_ms)
         lose_lease(self, "not renewed in time");
+}
+
+void
+kt_core_lease_tick(kt_coordinator_t *self, int64_t now_ms)
+{
+    kt_core_lease_guard(self, now_ms);
     if (!self->lease.held)
         lease_ask(self, KT_LREQ_OPEN);
-    else if (now_ms - self->lease.asked_ms >= self->settings->lease_ms / 3)
+    else if (now_ms - self->lease.asked_ms >= self->settings->lease_ms / 4)
         lease_ask(self, KT_LREQ_RENEW);
 }
 
@@ -75,6 +70,8 @@ on_opened(kt_coordinator_t *self, kt_ledger_request_t *request)
     self->lease.asked = false;
     if (request->err) {
         kt_log_warn("LEASE-REFUSED", "coordinator=%s err=%s", self->name, kt_err_name(request->err));
+        if (request->err == KT_ELOCKED)  // a live coordinator has our name: two of one name would fence each other
+            kt_core_fail(self, "LEASE-NAME", KT_ELOCKED);
         return;  // the next tick asks again
     }
     self->lease.held    = true;
@@ -87,17 +84,22 @@ on_opened(kt_coordinator_t *self, kt_ledger_request_t *request)
 static void
 on_renewed(kt_coordinator_t *self, kt_ledger_request_t *request)
 {
+    kt_event_t event  = {.type = KT_EV_WORK};
     self->lease.asked = false;
-    if (!request->err)
+    if (!request->err) {
         self->lease.good_ms = self->lease.asked_ms;
-    else if (request->err == KT_EFENCED)
+        kt_core_step_or_fail(self, &event);  // a renewal takes over what dead coordinators had
+    } else if (request->err == KT_EFENCED) {
         lose_lease(self, "another holds it");
+    }
 }
 
 static void
 take_claim(kt_coordinator_t *self, kt_claimed_t *claimed)
 {
     kt_claim_t *claim = NULL;
+    uint32_t    cost_ms =
+        kt_cost_ms(claimed->declared_bytes, claimed->declared_duration_s, claimed->body, claimed->body_bytes);
     if (kt_claims_add(&self->claims, claimed->id, &claimed->body, claimed->body_bytes, &claim)) {
         kt_core_fail(self, "CLAIM-LOST", KT_ENOMEM);
         return;
@@ -105,7 +107,7 @@ take_claim(kt_coordinator_t *self, kt_claimed_t *claimed)
     kt_sched_job_t job = {.id       = claimed->id,
                           .attempts = claimed->attempts,
                           .crashes  = claimed->crashes,
-                          .cost_ms  = predicted_ms(claimed),
+                          .cost_ms  = cost_ms,
                           .tag      = claim};
     kt_buf_add(&self->jobs, &job, sizeof job);
 }
@@ -138,6 +140,35 @@ how_stored(const kt_ledger_request_t *request)
 }
 
 static void
+count_outcome(kt_coordinator_t *self, const kt_ledger_request_t *request)
+{
+    int code = -(int)request->store.result.err;
+    kt_outlet_wake(self->outlet);
+    self->done_in[self->second]++;
+    if (request->type == KT_LREQ_STORE)
+        self->tally.done++;
+    else
+        self->tally.failed++;
+    if (request->type == KT_LREQ_FAIL && code > 0 && code < KT_TALLY_CODES)
+        self->tally.failures[code]++;
+}
+
+// A copy: the message stays with its request, which the scheduler may ask for again.
+static void
+cache_outcome(kt_coordinator_t *self, const kt_ledger_request_t *request)
+{
+    if (!self->cache || request->err || request->store.stored != KT_STORED_NEW || !request->store.document)
+        return;
+    size_t bytes = request->store.result.document_bytes;
+    char  *copy  = malloc(bytes + 1);
+    if (!copy)
+        return;  // the ledger has it
+    memcpy(copy, request->store.document, bytes);
+    copy[bytes] = '\0';
+    kt_result_cache_put(self->cache, &copy, bytes);
+}
+
+static void
 tell_stored(kt_coordinator_t *self, const kt_ledger_request_t *request)
 {
     kt_event_t event = {.type = KT_EV_STORED, .id = request->store.result.id};
@@ -152,7 +183,7 @@ tell_stored(kt_coordinator_t *self, const kt_ledger_request_t *request)
     event.stored.failure = request->type == KT_LREQ_FAIL;
     event.stored.how     = how_stored(request);
     if (event.type == KT_EV_STORED && event.stored.how == KT_STORED_NEW)
-        self->done_in[self->second]++;
+        count_outcome(self, request);
     else if (event.type == KT_EV_STORED && event.stored.how == KT_STORED_ALREADY)
         self->late_results++;
     kt_core_step_or_fail(self, &event);
@@ -164,6 +195,7 @@ on_stored(kt_coordinator_t *self, kt_ledger_request_t **request_p)
 {
     kt_ledger_request_t *request = *request_p;
     kt_payload_t        *payload = request->context;
+    cache_outcome(self, request);
     if (payload) {
         payload->posted  = false;
         payload->request = request;
@@ -184,16 +216,59 @@ on_state(kt_coordinator_t *self, kt_ledger_request_t *request)
     kt_core_step_or_fail(self, &event);
 }
 
+void
+kt_core_ask_drained(kt_coordinator_t *self)
+{
+    kt_ledger_request_t *request = kt_ledger_request_new(KT_LREQ_DRAINED, (void *)(uintptr_t)self->marks);
+    if (!request)
+        return;  // a later tick asks again
+    self->marks_ms = kt_clock_ms();
+    kt_core_post(self, request);
+}
+
+void
+kt_core_marks_tick(kt_coordinator_t *self, int64_t now_ms)
+{
+    if (now_ms - self->marks_ms >= MARKS_MS && !self->ledger_err)
+        kt_core_ask_drained(self);
+}
+
+static void
+mark(kt_coordinator_t *self, const char *name, bool on)
+{
+    kt_event_t event = {.type = KT_EV_DRAIN};
+    event.drain.name = name;
+    event.drain.on   = on;
+    kt_log_info("NODE-DRAIN", "node=%s on=%d from=ledger", name, on);
+    kt_core_step_or_fail(self, &event);
+    kt_core_tell_drain(self, name, on, "asked by an operator");
+    kt_core_set_drained(self, name, on);  // last: the name may stand in what this changes
+}
+
+static bool
+is_listed(const kt_ledger_request_t *request, const char *name)
+{
+    for (size_t i = 0; i < request->drained.n; i++)
+        if (strcmp(request->drained.names[i], name) == 0)
+            return true;
+    return false;
+}
+
+// The ledger's list is the truth, unless ours has changed since it was asked for.
 static void
 on_drained(kt_coordinator_t *self, const kt_ledger_request_t *request)
 {
-    for (size_t i = 0; i < request->drained.n && !request->err; i++) {
-        kt_event_t event = {.type = KT_EV_DRAIN};
-        event.drain.name = request->drained.names[i];
-        event.drain.on   = true;
-        kt_core_set_drained(self, request->drained.names[i], true);
-        kt_core_step_or_fail(self, &event);
+    if (request->err || (uint64_t)(uintptr_t)request->context != self->marks)
+        return;
+    for (size_t at = self->drained.length; at >= KT_PEER_TEXT && !self->failed; at -= KT_PEER_TEXT) {
+        char name[KT_PEER_TEXT];
+        memcpy(name, self->drained.bytes + at - KT_PEER_TEXT, sizeof name);
+        if (!is_listed(request, name))
+            mark(self, name, false);
     }
+    for (size_t i = 0; i < request->drained.n && !self->failed; i++)
+        if (!kt_core_is_drained(self, request->drained.names[i]))
+            mark(self, request->drained.names[i], true);
 }
 
 static void
@@ -246,5 +321,6 @@ kt_core_answers(void *context)
         self->work_came  = false;
         kt_core_step_or_fail(self, &event);
     }
+    kt_outlet_turn(self->outlet);
     kt_core_post_overflow(self);
 }

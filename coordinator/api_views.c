@@ -2,24 +2,21 @@
 #include "common/clock.h"
 #include "common/json.h"
 #include "coordinator/api.h"
+#include "coordinator/api_amqp.h"
+#include "coordinator/process_facts.h"
 #include "proto/document.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <sys/sysinfo.h>
-#include <unistd.h>
 
 static const double MIB = 1024.0 * 1024.0;
 
 static kt_call_t *
 ask_snapshot(kt_api_t *self, bool nodes)
 {
-    kt_call_t *call = kt_call_new(1);
-    if (call) {
-        call->wants_totals = true;
-        call->wants_nodes  = nodes;
-    }
-    return kt_api_ask(self, &call) ? call : NULL;
+    kt_call_t *call = NULL;
+    return kt_api_snapshot(self, nodes, &call) ? call : NULL;
 }
 
 static json_t *
@@ -28,26 +25,15 @@ count(uint64_t value)
     return kt_json_int(value > INT64_MAX ? INT64_MAX : (int64_t)value);
 }
 
-static double
-resident_mb(void)
-{
-    unsigned long pages = 0;
-    FILE         *file  = fopen("/proc/self/statm", "re");
-    if (!file)
-        return 0;
-    if (fscanf(file, "%*s %lu", &pages) != 1)
-        pages = 0;
-    fclose(file);
-    return (double)pages * (double)sysconf(_SC_PAGESIZE) / MIB;
-}
-
 static json_t *
 memory_usage(void)
 {
-    struct sysinfo info     = {0};
-    double         used_mb  = resident_mb();
-    double         total_mb = sysinfo(&info) ? 0 : (double)info.totalram * info.mem_unit / MIB;
-    json_t        *json     = kt_json_object();
+    struct sysinfo     info = {0};
+    kt_process_facts_t facts;
+    kt_process_facts(&facts);
+    double  used_mb  = (double)facts.resident_bytes / MIB;
+    double  total_mb = sysinfo(&info) ? 0 : (double)info.totalram * info.mem_unit / MIB;
+    json_t *json     = kt_json_object();
     kt_json_set(json, "used_mb", kt_json_int((int64_t)(used_mb + 0.5)));
     kt_json_set(json, "total_mb", kt_json_int((int64_t)(total_mb + 0.5)));
     kt_json_set(json, "percentage",
@@ -158,6 +144,7 @@ kt_api_status(kt_api_t *self)
     kt_json_set(ledger, "kind", kt_json_text(seen->ledger_kind));
     kt_json_set(ledger, "up", kt_json_bool(seen->view.ledger_up));
     kt_json_set(json, "ledger", ledger);
+    kt_json_set(json, "amqp", kt_api_amqp(&seen->amqp));
     kt_json_set(json, "jobs", job_counts(&seen->totals));
     kt_json_set(nodes, "live", kt_json_int(seen->view.nodes_live));
     kt_json_set(nodes, "all", kt_json_int(seen->nodes_all));

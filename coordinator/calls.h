@@ -3,6 +3,7 @@
 #pragma once
 
 #include "common/queue.h"
+#include "coordinator/amqp_stats.h"
 #include "coordinator/ledger_actor.h"
 #include "coordinator/scheduler.h"
 
@@ -17,6 +18,15 @@ typedef struct kt_node_row {
     uint64_t       memory_mb, incarnation;
 } kt_node_row_t;
 
+enum { KT_TALLY_CODES = 128 };
+
+// What this process has counted since its start: numbers that only grow.
+typedef struct kt_tally {
+    uint64_t submitted_new, submitted_known, submitted_clash;  // over HTTP
+    uint64_t done, failed;                                     // outcomes stored
+    uint64_t failures[KT_TALLY_CODES];                         // of them, by the number of their error without its sign
+} kt_tally_t;
+
 // What the loop knows at one moment; taken for each call.
 typedef struct kt_snapshot {
     char            coordinator[64];
@@ -27,6 +37,12 @@ typedef struct kt_snapshot {
     kt_totals_t     totals;  // fresh when the ledger is up, else the last known
     double          rate_per_s;
     uint32_t        nodes_all, gpu_nodes;
+    kt_tally_t      tally;
+    uint64_t        late_results, bad_frames, keys_refused, lease_epoch;
+    size_t          ledger_waiting, overflow_waiting;  // requests for the ledger: with the actor, and not yet
+    kt_amqp_stats_t amqp;
+    bool            job_known;  // the asked job is in the window, and job says where
+    kt_job_view_t   job;
     kt_node_row_t  *nodes;  // when asked for
     size_t          n_nodes;
     size_t          n_stages;
@@ -38,6 +54,7 @@ typedef struct kt_snapshot {
 
 typedef struct kt_call {
     bool                  wants_totals, wants_nodes;
+    kt_run_id_t           wants_job;  // 0: none
     kt_ledger_request_t **requests;  // NULL while the actor has it
     size_t                n_requests, n_answered;
     kt_snapshot_t         snapshot;

@@ -98,6 +98,8 @@ open_state(kt_coordinator_t *self, kt_ledger_t **ledger_p)
     if (!err) {
         self->ledger_kind = (*ledger_p)->ops->name;
         err               = kt_ledger_actor_new(&self->actor, ledger_p);
+        if (!err)
+            err = kt_backfiller_new(&self->backfiller, self->actor, self->settings);
     }
     return err;
 }
@@ -115,10 +117,9 @@ watch_all(kt_coordinator_t *self)
 static kt_err_t
 ask_first(kt_coordinator_t *self)
 {
-    kt_ledger_request_t *request = kt_ledger_request_new(KT_LREQ_DRAINED, NULL);
-    if (!request)
+    kt_core_ask_drained(self);
+    if (!self->marks_ms)
         return KT_ENOMEM;
-    kt_core_post(self, request);
     kt_core_lease_tick(self, kt_clock_ms());
     return KT_OK;
 }
@@ -133,6 +134,29 @@ name_self(kt_coordinator_t *self)
 }
 
 static kt_err_t
+open_cache(kt_coordinator_t *self, char why[KT_LEDGER_WHY])
+{
+    return *self->settings->redis_url
+               ? kt_result_cache_new(&self->cache, self->settings->redis_url, self->settings->redis_ttl_s, why)
+               : KT_OK;
+}
+
+static kt_err_t
+open_http(kt_coordinator_t *self, char why[KT_LEDGER_WHY])
+{
+    kt_err_t err = open_cache(self, why);
+    if (!err)
+        err = kt_api_server_new(&self->api, self->settings, self->state_dir, why);
+    if (err)
+        return err;
+    self->api->calls    = self->calls;
+    self->api->cache    = self->cache;
+    kt_http_opts_t opts = {
+        .bind = self->settings->http_bind, .gate = kt_api_admit, .handler = kt_api_serve, .context = self->api};
+    return kt_http_new(&self->http, &opts, self->http_address, why);
+}
+
+static kt_err_t
 open_all(kt_coordinator_t *self, kt_ledger_t **ledger_p, char why[KT_LEDGER_WHY])
 {
     kt_err_t err = load_keys(self, why);
@@ -143,9 +167,11 @@ open_all(kt_coordinator_t *self, kt_ledger_t **ledger_p, char why[KT_LEDGER_WHY]
     if (!err)
         err = watch_all(self);
     if (!err)
+        err = kt_core_amqp_open(self, why);
+    if (!err)
         err = ask_first(self);
     if (!err)
-        err = kt_http_new(&self->http, self->settings->http_bind, kt_api_serve, self->calls, self->http_address, why);
+        err = open_http(self, why);
     return err;
 }
 
@@ -215,6 +241,7 @@ begin_drain(kt_coordinator_t *self)
     kt_log_info("COORDINATOR-DRAIN", "nodes=%zu at_most_ms=%d", self->peers.n, DRAIN_MS);
     self->draining       = true;
     self->drain_until_ms = kt_clock_ms() + DRAIN_MS;
+    kt_core_amqp_drain(self, kt_clock_ms());
     for (size_t i = 0; i < self->peers.n; i++) {
         kt_event_t event = {.type = KT_EV_DRAIN};
         event.drain.name = self->peers.at[i]->name;
@@ -244,8 +271,18 @@ check_drain(kt_coordinator_t *self, int64_t now_ms)
     if (!self->draining)
         return;
     kt_sched_view(self->sched, &view);
-    if (view.sent + view.running + view.storing == 0 || now_ms >= self->drain_until_ms)
+    bool idle = view.sent + view.running + view.storing == 0 && kt_core_amqp_is_drained(self, now_ms);
+    if (idle || now_ms >= self->drain_until_ms)
         kt_core_stop(self);
+}
+
+static void
+retain(kt_coordinator_t *self, int64_t now_ms)
+{
+    kt_ledger_request_t *request =
+        kt_retention_tick(&self->retention, self->settings->retention_days, now_ms, kt_clock_wall_ms());
+    if (request)
+        kt_core_post(self, request);
 }
 
 static void
@@ -257,8 +294,10 @@ each_second(kt_coordinator_t *self, int64_t now_ms)
     self->second                = (self->second + 1) % (KT_RATE_SECONDS + 1);
     self->done_in[self->second] = 0;
     kt_core_check_keys(self, false);
+    kt_core_marks_tick(self, now_ms);
     kt_core_watch_nodes(self, now_ms);
     kt_core_prune_peers(self, now_ms);
+    retain(self, now_ms);
 }
 
 static void
@@ -271,6 +310,8 @@ on_tick(void *context)
     if (now_ms >= kt_sched_deadline_ms(self->sched))
         kt_core_step_or_fail(self, &event);
     kt_core_post_overflow(self);
+    kt_core_amqp_tick(self, now_ms);
+    kt_core_backfill_tick(self, now_ms);
     each_second(self, now_ms);
     check_drain(self, now_ms);
 }
@@ -326,8 +367,13 @@ kt_coordinator_destroy(kt_coordinator_t **self_p)
     if (self->calls)
         kt_core_calls_close(self);
     kt_http_destroy(&self->http);
+    kt_api_server_destroy(&self->api);
+    kt_backfiller_stop(self->backfiller);
     kt_ledger_actor_destroy(&self->actor);
+    kt_core_amqp_close(self);
+    kt_result_cache_destroy(&self->cache);
     drop_overflow(self);
+    kt_backfiller_destroy(&self->backfiller);
     if (self->sched)
         kt_sched_drain_tags(self->sched, kt_tag_destroy);
     kt_sched_destroy(&self->sched);

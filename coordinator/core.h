@@ -5,13 +5,19 @@
 
 #include "common/socket.h"
 #include "common/zap.h"
+#include "coordinator/api.h"
+#include "coordinator/backfill.h"
+#include "coordinator/cache.h"
 #include "coordinator/calls.h"
 #include "coordinator/claims.h"
 #include "coordinator/coordinator.h"
 #include "coordinator/http.h"
+#include "coordinator/intake.h"
 #include "coordinator/keys.h"
 #include "coordinator/link.h"
+#include "coordinator/outlet.h"
 #include "coordinator/peers.h"
+#include "coordinator/retention.h"
 #include "proto/wire.h"
 
 enum { KT_RATE_SECONDS = 10, KT_TICK_MS = 20 };
@@ -51,10 +57,19 @@ struct kt_coordinator {
     kt_err_t             ledger_err;
     kt_call_t           *owed;  // calls that wait for ledger answers
     kt_totals_t          totals;
+    kt_retention_t       retention;
+    kt_tally_t           tally;
+    kt_result_cache_t   *cache;  // NULL: no REDIS_URL
+    kt_api_server_t     *api;
+    kt_backfiller_t     *backfiller;
+    kt_intake_t         *intake;  // NULL, both: no AMQP_CONNECTION_STRING
+    kt_outlet_t         *outlet;
     int                  signal_fd;
     bool                 draining, failed;
     bool                 claiming;   // a CLAIM is with the actor
     bool                 work_came;  // in this turn: the ledger has new jobs
+    uint64_t             marks;  // changes of `drained` that are ours: an older answer of the ledger does not undo them
+    int64_t              marks_ms;  // when the ledger was last asked for them
     int64_t              drain_until_ms, started_ms, second_ms;
     uint64_t             done_in[KT_RATE_SECONDS + 1];  // outcomes stored, by second
     size_t               second;
@@ -84,6 +99,7 @@ void kt_core_send(kt_coordinator_t *self, kt_node_handle_t to, const kt_msg_t *m
 void kt_core_flush(void *context);
 bool kt_core_is_drained(const kt_coordinator_t *self, const char *node_name);
 void kt_core_set_drained(kt_coordinator_t *self, const char *node_name, bool on);
+void kt_core_ask_drained(kt_coordinator_t *self);  // the ledger's list again: other coordinators may have changed it
 void kt_core_tell_drain(kt_coordinator_t *self, const char *node_name, bool on, const char *reason);
 
 // inbound.c
@@ -100,6 +116,17 @@ void kt_core_watch_nodes(kt_coordinator_t *self, int64_t now_ms);  // says once 
 void kt_core_answers(void *context);
 void kt_core_lease_tick(kt_coordinator_t *self, int64_t now_ms);
 void kt_core_lease_check(kt_coordinator_t *self);  // RENEW now
+// Before each step: a process that was stopped for longer than its lease holds nothing, whatever comes first.
+void kt_core_lease_guard(kt_coordinator_t *self, int64_t now_ms);
+void kt_core_marks_tick(kt_coordinator_t *self, int64_t now_ms);
+
+// core_amqp.c: intake and outlet together. KT_ESETTING: the address of the broker is wrong.
+KT_MUST_USE kt_err_t kt_core_amqp_open(kt_coordinator_t *self, char why[KT_LEDGER_WHY]);
+void                 kt_core_amqp_tick(kt_coordinator_t *self, int64_t now_ms);
+void                 kt_core_amqp_drain(kt_coordinator_t *self, int64_t now_ms);  // takes nothing new
+bool                 kt_core_amqp_is_drained(kt_coordinator_t *self, int64_t now_ms);
+void                 kt_core_amqp_stats(kt_coordinator_t *self, kt_amqp_stats_t *out);
+void                 kt_core_amqp_close(kt_coordinator_t *self);
 
 // loop_calls.c
 void   kt_core_calls(void *context);

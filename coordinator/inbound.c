@@ -139,6 +139,13 @@ new_payload(kt_coordinator_t *self, const kt_peer_t *peer, const kt_wire_outcome
     return payload;
 }
 
+static uint32_t
+took_ms(uint64_t us)
+{
+    uint64_t ms = us / 1000;
+    return us == 0 ? 0 : ms == 0 ? 1 : ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms;
+}
+
 static void
 on_outcome(kt_coordinator_t *self, kt_peer_t *peer, const kt_wire_outcome_t *outcome)
 {
@@ -146,7 +153,8 @@ on_outcome(kt_coordinator_t *self, kt_peer_t *peer, const kt_wire_outcome_t *out
                         .node    = peer->handle,
                         .id      = run_of(outcome->job, outcome->run),
                         .attempt = (uint32_t)outcome->attempt,
-                        .err     = (kt_err_t)outcome->err};
+                        .err     = (kt_err_t)outcome->err,
+                        .took_ms = took_ms(outcome->processing_us)};
     if (!outcome->document.n) {
         kt_log_warn("RESULT-EMPTY", "node=%s job=%llu", peer->name, (unsigned long long)outcome->job);
         kt_peer_nack(&self->peers, peer, event.id, KT_EDOCUMENT);

@@ -208,16 +208,38 @@ replace(const char *path, const kt_buf_t *text)
     return KT_EIO;
 }
 
+// Reads the text of the list, without the lines of one key ("": with all). *taken: how many lines that were.
+static kt_err_t
+read_without(const char *path, const char *public_key, kt_buf_t *text, size_t *taken)
+{
+    kt_buf_t all;
+    int      fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return KT_EIO;
+    kt_buf_init(&all, MAX_FILE_BYTES);
+    kt_err_t err = read_all(fd, &all);
+    close(fd);
+    *taken = 0;
+    for (char *line = all.bytes, *end; !err && line && *line; line = end) {
+        size_t length = strcspn(line, "\n");
+        char  *first  = line + strspn(line, " \t");
+        end           = line + length + (line[length] == '\n');
+        if (*public_key && strncmp(first, public_key, KT_CURVE_TEXT - 1) == 0)
+            ++*taken;
+        else
+            kt_buf_add(text, line, (size_t)(end - line));
+    }
+    kt_buf_fini(&all);
+    return err ? err : text->err;
+}
+
 static kt_err_t
 append(kt_keys_t *keys, const char *public_key, const char *name)
 {
     kt_buf_t text;
-    int      fd = open(keys->path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return KT_EIO;
+    size_t   taken;
     kt_buf_init(&text, MAX_FILE_BYTES);
-    kt_err_t err = read_all(fd, &text);
-    close(fd);
+    kt_err_t err = read_without(keys->path, "", &text, &taken);
     if (!err && text.length && text.bytes[text.length - 1] != '\n')
         kt_buf_str(&text, "\n");
     kt_buf_fmt(&text, "%s %s\n", public_key, name);
@@ -229,26 +251,70 @@ append(kt_keys_t *keys, const char *public_key, const char *name)
     return err;
 }
 
-kt_err_t
-kt_keys_allow(const char *state_dir, const char *public_key, const char *name)
+static kt_err_t
+take_out(kt_keys_t *keys, const char *public_key)
 {
-    kt_keys_t keys = {0};
-    char      lock[KT_KEYS_PATH];
-    if (!kt_curve_is_key(public_key) || strlen(name) >= KT_KEYS_NAME || name[strcspn(name, " \t\r\n")] ||
-        !kt_keys_path(lock, state_dir, ".lock"))
+    kt_buf_t text;
+    size_t   taken = 0;
+    kt_buf_init(&text, MAX_FILE_BYTES);
+    kt_err_t err = read_without(keys->path, public_key, &text, &taken);
+    if (!err && !taken)
+        err = KT_ENOTFOUND;
+    if (!err)
+        err = replace(keys->path, &text);
+    kt_buf_fini(&text);
+    return err;
+}
+
+// The lock of the list, and the list; *fd is to be closed.
+static kt_err_t
+open_list(kt_keys_t *keys, const char *state_dir, int *fd)
+{
+    char lock[KT_KEYS_PATH];
+    if (!kt_keys_path(lock, state_dir, ".lock"))
         return KT_EINVAL;
     kt_err_t err = make_folders(lock);
     if (err)
         return err;
-    int fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0 || flock(fd, LOCK_EX)) {
-        if (fd >= 0)
-            close(fd);
+    int opened = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (opened < 0)
         return KT_EIO;
-    }
-    err = kt_keys_init(&keys, state_dir);
-    if (!err && !kt_keys_find(&keys, public_key))
+    err = flock(opened, LOCK_EX) ? KT_EIO : kt_keys_init(keys, state_dir);
+    if (err)
+        close(opened);
+    else
+        *fd = opened;
+    return err;
+}
+
+kt_err_t
+kt_keys_allow(const char *state_dir, const char *public_key, const char *name)
+{
+    kt_keys_t keys = {0};
+    int       fd   = -1;
+    if (!kt_curve_is_key(public_key) || strlen(name) >= KT_KEYS_NAME || name[strcspn(name, " \t\r\n")])
+        return KT_EINVAL;
+    kt_err_t err = open_list(&keys, state_dir, &fd);
+    if (err)
+        return err;
+    if (!kt_keys_find(&keys, public_key))
         err = append(&keys, public_key, name);
+    kt_keys_fini(&keys);
+    close(fd);
+    return err;
+}
+
+kt_err_t
+kt_keys_revoke(const char *state_dir, const char *public_key)
+{
+    kt_keys_t keys = {0};
+    int       fd   = -1;
+    if (!kt_curve_is_key(public_key))
+        return KT_EINVAL;
+    kt_err_t err = open_list(&keys, state_dir, &fd);
+    if (err)
+        return err;
+    err = take_out(&keys, public_key);
     kt_keys_fini(&keys);
     close(fd);
     return err;

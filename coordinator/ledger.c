@@ -39,8 +39,8 @@ starts(const char *text, const char *prefix)
 }
 
 // A URL may hold a password: no sentence repeats more of it than its scheme.
-kt_err_t
-kt_ledger_open(kt_ledger_t **out, const kt_settings_t *settings, bool writer, char why[KT_LEDGER_WHY])
+static kt_err_t
+open_url(kt_ledger_t **out, const kt_settings_t *settings, bool writer, char why[KT_LEDGER_WHY])
 {
     const char *url = settings->database_url;
     if (!*url)
@@ -53,14 +53,19 @@ kt_ledger_open(kt_ledger_t **out, const kt_settings_t *settings, bool writer, ch
             snprintf(why, KT_LEDGER_WHY, "no memory for a ledger in memory");
         return err;
     }
-    if (starts(url, "postgresql:") || starts(url, "postgres:")) {
-        snprintf(why, KT_LEDGER_WHY,
-                 "DATABASE_URL: a PostgreSQL ledger is not available in this version; "
-                 "use sqlite:PATH, or leave it empty for a file in the state folder");
-        return KT_ENOTYET;
-    }
+    if (starts(url, "postgresql:") || starts(url, "postgres:"))
+        return kt_ledger_postgres_open(out, url, writer, why);
     snprintf(why, KT_LEDGER_WHY,
-             "DATABASE_URL is not understood: use sqlite:PATH or memory:, "
+             "DATABASE_URL is not understood: use postgresql://USER@HOST/DATABASE, sqlite:PATH or memory:, "
              "or leave it empty for a file in the state folder");
     return KT_ESETTING;
+}
+
+kt_err_t
+kt_ledger_open(kt_ledger_t **out, const kt_settings_t *settings, bool writer, char why[KT_LEDGER_WHY])
+{
+    kt_err_t err = open_url(out, settings, writer, why);
+    if (!err)
+        (*out)->publishes = *settings->amqp_url != '\0';
+    return err;
 }

@@ -11,6 +11,7 @@
 
 #include "common/err.h"
 #include "common/settings.h"
+#include "coordinator/ledger_backfill.h"
 #include "coordinator/ledger_outbox.h"
 #include "coordinator/ledger_rows.h"
 
@@ -68,6 +69,7 @@ typedef struct kt_ledger_ops {
     // Every rule that the ledger must keep, each breach by one sentence; rows: how many were looked at. Reads all.
     kt_err_t (*audit)(kt_ledger_t *self, kt_audit_fn *found, void *context, uint64_t *rows);
 
+    const kt_backfill_ops_t *backfill;    // NULL: this ledger keeps no backfills (ledger_backfill.h)
     void (*close)(kt_ledger_t **self_p);  // NULL-safe, idempotent, nulls
 } kt_ledger_ops_t;
 struct kt_ledger {

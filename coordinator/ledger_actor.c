@@ -176,6 +176,7 @@ kt_ledger_actor_new(kt_ledger_actor_t **self_p, kt_ledger_t **ledger_p)
     err                = KT_ESYSTEM;
     if (pthread_create(&self->thread, NULL, run, self))
         goto fail;
+    pthread_setname_np(self->thread, "ledger");
     self->started = true;
     *ledger_p     = NULL;
     *self_p       = self;
@@ -229,4 +230,10 @@ kt_queue_t *
 kt_ledger_actor_answers(kt_ledger_actor_t *self)
 {
     return self->out;
+}
+
+size_t
+kt_ledger_actor_waiting(const kt_ledger_actor_t *self)
+{
+    return kt_queue_count(self->in);
 }

@@ -36,12 +36,17 @@ typedef enum kt_ledger_request_type {
     KT_LREQ_JOBS,     // query: answers rows[n]
     KT_LREQ_STORY,    // job: answers rows[n]
     KT_LREQ_DRAINED,  // answers names[n]
+    KT_LREQ_CALL,     // call: any other transaction
+    KT_LREQ_LOOK,     // call: one that only reads
     KT_LREQ_STATE,    // from the actor itself
 } kt_ledger_request_type_t;
 
 typedef struct kt_ledger_request kt_ledger_request_t;
 // Loop thread: what the asker does with the answer. It may keep the request, and then sets *request_p to NULL.
 typedef void kt_ledger_answered_fn(void *context, kt_ledger_request_t **request_p);
+
+// Ledger thread: a transaction of another part (backfill). args hold what it needs and what it answers.
+typedef kt_err_t kt_ledger_call_fn(void *args, kt_ledger_t *ledger, const kt_lease_t *lease);
 
 // One heap object, owned by whoever holds the pointer. Texts and documents within are owned by the request (freed with
 // it); who keeps one sets its pointer to NULL. The actor makes `claimed`, `rows` and `names`, and sets a wall_ms that
@@ -117,6 +122,11 @@ struct kt_ledger_request {
             kt_job_row_t  *rows;
         } jobs;
         struct {
+            kt_ledger_call_fn *run;
+            void              *args;  // the request's, freed by
+            void (*free)(void *args);
+        } call;  // CALL and LOOK
+        struct {
             char (*names)[64];  // the actor's to make, at most KT_LEDGER_NAMES
             size_t n;
         } drained;
@@ -133,5 +143,6 @@ KT_MUST_USE kt_err_t kt_ledger_actor_new(kt_ledger_actor_t **self_p, kt_ledger_t
 void kt_ledger_actor_destroy(kt_ledger_actor_t **self_p);  // finishes what is queued, at most 5 s, then closes
 // Any thread. Takes the request and nulls the pointer; KT_EFULL, KT_ECLOSED leave it.
 KT_MUST_USE kt_err_t kt_ledger_actor_post(kt_ledger_actor_t *self, kt_ledger_request_t **request_p);
+size_t kt_ledger_actor_waiting(const kt_ledger_actor_t *self);  // requests that wait; a moment's number, any thread
 // Answered requests for the loop: poll kt_queue_fd of this, pop kt_ledger_request_t *, destroy each.
 kt_queue_t *kt_ledger_actor_answers(kt_ledger_actor_t *self);

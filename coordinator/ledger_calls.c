@@ -225,6 +225,13 @@ call_drained(kt_ledger_group_t *self, kt_ledger_request_t *const *requests, size
     return self->ledger->ops->drained(self->ledger, request->drained.names, KT_LEDGER_NAMES, &request->drained.n);
 }
 
+static kt_err_t
+call_call(kt_ledger_group_t *self, kt_ledger_request_t *const *requests, size_t n)
+{
+    (void)n;
+    return requests[0]->call.run(requests[0]->call.args, self->ledger, &self->lease);
+}
+
 typedef struct row {
     kt_err_t (*call)(kt_ledger_group_t *self, kt_ledger_request_t *const *requests, size_t n);
     bool grouped, reading;
@@ -248,6 +255,8 @@ static const row_t ROWS[] = {
     [KT_LREQ_TOTALS]  = {call_totals, .reading = true},
     [KT_LREQ_JOBS]    = {call_jobs, .reading = true},
     [KT_LREQ_DRAINED] = {call_drained, .reading = true},
+    [KT_LREQ_CALL]    = {call_call},
+    [KT_LREQ_LOOK]    = {call_call, .reading = true},
 };
 
 static const row_t *

@@ -19,6 +19,7 @@ totals(kt_ledger_t *base, int64_t wall_ms, kt_totals_t *out)
                         .cancelled           = self->counts[KT_JOB_CANCELLED],
                         .retried             = self->retried,
                         .processing_us_total = (uint64_t)self->processing_us,
+                        .outbox_waiting      = self->outbox_waiting,
     };
     for (size_t i = 0; i < self->days.n; i++) {
         const kt_mem_day_t *row = kt_mem_row(&self->days, i);
@@ -29,14 +30,14 @@ totals(kt_ledger_t *base, int64_t wall_ms, kt_totals_t *out)
 }
 
 static kt_err_t
-show_outcome(const kt_mem_result_t *result, bool document, kt_job_row_t *out)
+show_outcome(const kt_mem_result_t *result, bool document, bool retained, kt_job_row_t *out)
 {
     out->err            = result->err;
     out->stored_wall_ms = result->stored_ms;
     out->processing_us  = result->processing_us;
     kt_text_copy(out->detail, sizeof out->detail, result->detail);
     kt_text_copy(out->node_name, sizeof out->node_name, result->node);
-    if (!document)
+    if (!document || retained)
         return KT_OK;
     out->document = malloc(result->document_bytes + 1);
     if (!out->document)
@@ -62,7 +63,7 @@ show_job(const kt_mem_t *self, const kt_mem_job_t *job, bool document, kt_job_ro
         out->err = KT_ECANCELLED;
     if (job->facts.state != KT_JOB_DONE && job->facts.state != KT_JOB_FAILED)
         return KT_OK;
-    return show_outcome(kt_mem_row(&self->results, job->result - 1), document, out);
+    return show_outcome(kt_mem_row(&self->results, job->result - 1), document, job->facts.retained, out);
 }
 
 static bool
@@ -132,11 +133,17 @@ static const kt_ledger_ops_t OPS = {
     .blame       = kt_mem_blame,
     .store       = kt_mem_store,
     .fail        = kt_mem_fail,
+    .retain      = kt_mem_retain,
     .ask         = kt_mem_ask,
+    .outbox_put  = kt_mem_outbox_put,
+    .outbox_take = kt_mem_outbox_take,
+    .outbox_done = kt_mem_outbox_done,
     .totals      = totals,
     .jobs        = jobs_page,
+    .story       = kt_mem_story,
     .drained     = drained,
     .audit       = kt_mem_audit,
+    .backfill    = &KT_MEM_BACKFILL,
     .close       = close_memory,
 };
 

@@ -18,7 +18,7 @@ typedef struct kt_mem_job {
     uint32_t       attempts, crashes;
     uint64_t       declared_bytes;
     double         declared_duration_s;
-    int64_t        created_ms;
+    int64_t        created_ms, claimed_ms, ended_ms;
     size_t         result;   // 1 + place of the last outcome; 0 none
     size_t         attempt;  // 1 + place of the last attempt; 0 none
     bool           in_heap;  // its heap has an entry, current or not
@@ -26,18 +26,35 @@ typedef struct kt_mem_job {
 
 typedef struct kt_mem_result {
     kt_run_id_t id;
+    uint32_t    attempt;
     size_t      earlier;  // 1 + place of the outcome of an earlier run
     kt_err_t    err;
     int64_t     processing_us, stored_ms;
     const char *detail, *node, *document;
     size_t      document_bytes;
+    kt_digest_t content_digest;
+    size_t      outbox;  // number of its row there; 0: stored where nothing is published
 } kt_mem_result_t;
+
+typedef struct kt_mem_outbox {
+    kt_outbox_kind_t kind;
+    kt_run_id_t      run;
+    kt_err_t         err;
+    uint64_t         epoch;
+    bool             waiting;
+    int64_t          confirmed_ms;
+    const char      *message_id, *reason, *bytes;
+    size_t           n_bytes;
+} kt_mem_outbox_t;
 
 typedef struct kt_mem_attempt {
     kt_run_id_t id;
     size_t      earlier;
     uint32_t    attempt;
+    kt_err_t    err;
     bool        crash;
+    int64_t     at_ms;
+    char        node[64];
 } kt_mem_attempt_t;
 
 typedef struct kt_mem_lease {
@@ -61,8 +78,13 @@ typedef struct kt_mem_block kt_mem_block_t;
 typedef struct kt_mem {
     kt_ledger_t     base;
     kt_mem_rows_t   jobs, results, attempts, leases, days, marks;  // job n is row n - 1
-    kt_mem_rows_t   heaps[KT_RANKS];                               // of job numbers, the oldest first
-    size_t         *map;                                           // 1 + row of a job, 0 free; a power of two
+    kt_mem_rows_t   outbox;                                        // of number n is row n - 1
+    size_t          outbox_first;                                  // all rows before it are confirmed
+    uint64_t        outbox_waiting;
+    uint64_t        epoch;            // of the lease that was opened last
+    kt_mem_rows_t   heaps[KT_RANKS];  // of job numbers, the oldest first
+    kt_mem_rows_t   backfills, files;  // of ledger_memory_backfill.h
+    size_t         *map;              // 1 + row of a job, 0 free; a power of two
     size_t          map_slots;
     kt_mem_block_t *blocks;
     uint64_t        counts[KT_JOB_CANCELLED + 1], retried;
@@ -93,6 +115,7 @@ kt_mem_job_t *kt_mem_oldest(kt_mem_t *self, unsigned rank);   // the oldest queu
 void          kt_mem_dequeue(kt_mem_t *self, unsigned rank);  // takes the oldest one out
 
 // Keeps the counts and the heap right.
+bool          kt_mem_has_lease(const kt_mem_t *self, uint64_t epoch);
 void          kt_mem_set_state(kt_mem_t *self, kt_mem_job_t *job, kt_job_state_t state);
 kt_mem_job_t *kt_mem_claimed(const kt_mem_t *self, const kt_lease_t *lease, kt_run_id_t id);  // NULL: not under it
 
@@ -106,5 +129,19 @@ kt_err_t kt_mem_blame(kt_ledger_t *self, const kt_lease_t *lease, const kt_attem
 kt_err_t kt_mem_store(kt_ledger_t *self, const kt_result_t *results, size_t n, kt_stored_t *how);
 kt_err_t kt_mem_fail(kt_ledger_t *self, const kt_lease_t *lease, const kt_result_t *failures, size_t n,
                      kt_stored_t *how);
+kt_err_t kt_mem_retain(kt_ledger_t *self, int64_t before_ms, size_t want, size_t *n);
 kt_err_t kt_mem_ask(kt_ledger_t *self, kt_ask_t *asks, size_t n);
+// The row of a job's outcome that was just stored; room must be there. What belongs to no lease goes to this epoch.
+void     kt_mem_outbox_result(kt_mem_t *self, const kt_mem_job_t *job);
+void     kt_mem_outbox_take_over(kt_mem_t *self, uint64_t epoch);
+kt_err_t kt_mem_outbox_put(kt_ledger_t *self, const kt_letter_t *letters, size_t n);
+kt_err_t kt_mem_outbox_take(kt_ledger_t *self, const kt_lease_t *lease, uint64_t after, size_t want,
+                            kt_outbox_row_t *out, size_t *n);
+kt_err_t kt_mem_outbox_done(kt_ledger_t *self, const uint64_t *ids, size_t n, int64_t wall_ms);
+kt_err_t kt_mem_story(kt_ledger_t *self, uint64_t job, kt_story_row_t *out, size_t capacity, size_t *n);
+// ledger_memory_backfill.c
+extern const kt_backfill_ops_t KT_MEM_BACKFILL;
+void     kt_mem_backfill_init(kt_mem_t *self);
+void     kt_mem_backfill_fini(kt_mem_t *self);
+void     kt_mem_backfill_audit(const kt_mem_t *self, kt_audit_fn *found, void *context);
 kt_err_t kt_mem_audit(kt_ledger_t *self, kt_audit_fn *found, void *context, uint64_t *rows);

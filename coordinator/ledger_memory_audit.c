@@ -11,15 +11,6 @@ typedef struct audit {
     uint64_t        counts[KT_JOB_CANCELLED + 1];
 } audit_t;
 
-static bool
-has_lease(const kt_mem_t *self, uint64_t epoch)
-{
-    for (size_t i = 0; i < self->leases.n; i++)
-        if (((const kt_mem_lease_t *)kt_mem_row(&self->leases, i))->lease.epoch == epoch)
-            return true;
-    return false;
-}
-
 static size_t
 count_outcomes(const audit_t *audit, const kt_mem_job_t *job, const kt_mem_result_t **of_run)
 {
@@ -76,7 +67,7 @@ check_job(audit_t *audit, const kt_mem_job_t *job)
     audit->counts[facts->state]++;
     check_outcome(audit, job);
     check_attempts(audit, job);
-    if (facts->state == KT_JOB_CLAIMED && !has_lease(audit->self, facts->epoch))
+    if (facts->state == KT_JOB_CLAIMED && !kt_mem_has_lease(audit->self, facts->epoch))
         audit->found(audit->context, facts->id, "the job is claimed under an epoch that no lease has");
     if (facts->state != KT_JOB_CLAIMED && facts->epoch)
         audit->found(audit->context, facts->id, "the job is not claimed but carries an epoch");
@@ -84,6 +75,28 @@ check_job(audit_t *audit, const kt_mem_job_t *job)
         audit->found(audit->context, facts->id, "the job is queued but cannot be claimed");
     if (kt_mem_find(audit->self, job->message_id, job->hash) != job)
         audit->found(audit->context, facts->id, "the job is not found by its message_id");
+}
+
+static void
+check_outbox(const audit_t *audit)
+{
+    const kt_mem_t *self    = audit->self;
+    uint64_t        waiting = 0;
+    for (size_t i = 0; i < self->outbox.n; i++) {
+        const kt_mem_outbox_t *row = kt_mem_row(&self->outbox, i);
+        waiting += row->waiting;
+        if (row->waiting && row->epoch && !kt_mem_has_lease(self, row->epoch))
+            audit->found(audit->context, row->run, "an outbox row waits under an epoch that no lease has");
+    }
+    for (size_t i = 0; i < self->results.n; i++) {
+        const kt_mem_result_t *result = kt_mem_row(&self->results, i);
+        const kt_mem_outbox_t *row    = result->outbox ? kt_mem_row(&self->outbox, result->outbox - 1) : NULL;
+        if (row && (row->run.job != result->id.job || row->run.run != result->id.run))
+            audit->found(audit->context, result->id, "the result's outbox row is another's");
+    }
+    if (waiting != self->outbox_waiting)
+        audit->found(audit->context, (kt_run_id_t){0, 0},
+                     "the totals and the rows differ about what waits in the outbox");
 }
 
 kt_err_t
@@ -101,6 +114,8 @@ kt_mem_audit(kt_ledger_t *base, kt_audit_fn *found, void *context, uint64_t *row
                  kt_job_state_name((kt_job_state_t)state), audit.counts[state]);
         found(context, (kt_run_id_t){0, 0}, text);
     }
-    *rows = self->jobs.n + self->results.n + self->attempts.n;
+    check_outbox(&audit);
+    kt_mem_backfill_audit(self, found, context);
+    *rows = self->jobs.n + self->results.n + self->attempts.n + self->outbox.n;
     return KT_OK;
 }

@@ -74,6 +74,12 @@ find_lease(const kt_mem_t *self, uint64_t epoch)
     return NULL;
 }
 
+bool
+kt_mem_has_lease(const kt_mem_t *self, uint64_t epoch)
+{
+    return find_lease(self, epoch) != NULL;
+}
+
 // Drops the leases that have run out, or that this name had, and frees what is claimed without a lease.
 static void
 sweep(kt_mem_t *self, const char *name)
@@ -107,7 +113,9 @@ kt_mem_lease_open(kt_ledger_t *base, const char *coordinator, int64_t length_ms,
     lease.epoch         = self->next_epoch++;
     kt_mem_lease_t *row = kt_mem_add(&self->leases);
     *row                = (kt_mem_lease_t){.lease = lease, .expires_ms = kt_clock_wall_ms() + length_ms};
-    *out                = lease;
+    self->epoch         = lease.epoch;
+    kt_mem_outbox_take_over(self, lease.epoch);
+    *out = lease;
     return KT_OK;
 }
 
@@ -120,11 +128,17 @@ kt_mem_lease_renew(kt_ledger_t *base, const kt_lease_t *lease)
         return KT_EFENCED;
     row->expires_ms = kt_clock_wall_ms() + lease->length_ms;
     sweep(self, NULL);
+    kt_mem_outbox_take_over(self, lease->epoch);
     return KT_OK;
 }
 
+typedef struct take {
+    uint64_t epoch;
+    int64_t  wall_ms;
+} take_t;
+
 static kt_err_t
-take_job(kt_mem_t *self, kt_mem_job_t *job, uint64_t epoch, kt_claimed_t *out)
+take_job(kt_mem_t *self, kt_mem_job_t *job, const take_t *take, kt_claimed_t *out)
 {
     char *body = malloc(job->body_bytes + 1);
     if (!body)
@@ -142,19 +156,20 @@ take_job(kt_mem_t *self, kt_mem_job_t *job, uint64_t epoch, kt_claimed_t *out)
     };
     kt_mem_dequeue(self, kt_rule_rank(job->priority));
     kt_mem_set_state(self, job, KT_JOB_CLAIMED);
-    job->facts.epoch = epoch;
+    job->facts.epoch = take->epoch;
+    job->claimed_ms  = take->wall_ms;
     return KT_OK;
 }
 
 static kt_err_t
-take_rank(kt_mem_t *self, unsigned rank, int64_t created_until_ms, size_t limit, uint64_t epoch, kt_claimed_t *out,
+take_rank(kt_mem_t *self, const take_t *take, unsigned rank, int64_t created_until_ms, size_t limit, kt_claimed_t *out,
           size_t *n)
 {
     kt_err_t      err  = KT_OK;
     size_t        most = *n + limit;
     kt_mem_job_t *job;
     while (!err && *n < most && (job = kt_mem_oldest(self, rank)) && job->created_ms <= created_until_ms) {
-        err = take_job(self, job, epoch, &out[*n]);
+        err = take_job(self, job, take, &out[*n]);
         *n += !err;
     }
     return err;
@@ -174,15 +189,16 @@ kt_mem_claim(kt_ledger_t *base, const kt_lease_t *lease, size_t want, int64_t wa
 {
     kt_mem_t       *self = (kt_mem_t *)base;
     kt_mem_lease_t *row  = find_lease(self, lease->epoch);
+    take_t          take = {lease->epoch, wall_ms};
     size_t          got  = 0;
     kt_err_t        err  = row && !strcmp(row->lease.coordinator, lease->coordinator) ? KT_OK : KT_EFENCED;
     for (unsigned rank = 1; rank < KT_RANKS && !err; rank++) {
         size_t share = kt_rule_aged_share(&self->turns[rank], want);
         share        = share < want - got ? share : want - got;
-        err          = take_rank(self, rank, wall_ms - KT_CLAIM_AGED_MS, share, lease->epoch, out, &got);
+        err          = take_rank(self, &take, rank, wall_ms - KT_CLAIM_AGED_MS, share, out, &got);
     }
     for (unsigned rank = 0; rank < KT_RANKS && !err; rank++)
-        err = take_rank(self, rank, INT64_MAX, want - got, lease->epoch, out, &got);
+        err = take_rank(self, &take, rank, INT64_MAX, want - got, out, &got);
     if (err)
         give_back(self, out, got);
     else

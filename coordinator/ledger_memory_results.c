@@ -28,8 +28,15 @@ kt_mem_blame(kt_ledger_t *base, const kt_lease_t *lease, const kt_attempt_t *att
         if (!job || is_blamed(self, job, from))
             continue;
         kt_mem_attempt_t *row = kt_mem_add(&self->attempts);
-        *row                  = (kt_mem_attempt_t){from->id, job->attempt, from->attempt, from->crash};
-        job->attempt          = self->attempts.n;
+        *row                  = (kt_mem_attempt_t){.id      = from->id,
+                                                   .earlier = job->attempt,
+                                                   .attempt = from->attempt,
+                                                   .err     = from->err,
+                                                   .crash   = from->crash,
+                                                   .at_ms   = from->wall_ms};
+        if (from->node_name)
+            kt_text_sanitize(row->node, sizeof row->node, from->node_name, strlen(from->node_name));
+        job->attempt = self->attempts.n;
         job->attempts++;
         job->crashes += from->crash;
     }
@@ -72,6 +79,7 @@ keep_result(kt_mem_t *self, kt_mem_job_t *job, const kt_result_t *from)
     kt_mem_result_t *row = kt_mem_add(&self->results);
     *row                 = (kt_mem_result_t){
                         .id             = from->id,
+                        .attempt        = from->attempt,
                         .earlier        = job->result,
                         .err            = from->err,
                         .processing_us  = from->processing_us,
@@ -80,10 +88,14 @@ keep_result(kt_mem_t *self, kt_mem_job_t *job, const kt_result_t *from)
                         .node           = kt_mem_text(self, node, node_bytes),
                         .document       = kt_mem_text(self, from->document, from->document_bytes),
                         .document_bytes = from->document_bytes,
+                        .content_digest = from->content_digest,
     };
     job->result = self->results.n;
+    if (self->base.publishes)
+        kt_mem_outbox_result(self, job);
     self->processing_us += from->processing_us;
     kt_mem_set_state(self, job, from->err ? KT_JOB_FAILED : KT_JOB_DONE);
+    job->ended_ms = from->wall_ms;
     if (!from->err)
         count_day(self, kt_rule_day(from->wall_ms));
 }
@@ -94,7 +106,8 @@ outcomes(kt_mem_t *self, const kt_lease_t *lease, const kt_result_t *results, si
     size_t bytes = 0;
     for (size_t i = 0; i < n; i++)
         bytes += results[i].document_bytes + 512 + 64 + 3;
-    if (!kt_mem_room(&self->results, n) || !kt_mem_room(&self->days, n) || !kt_mem_text_room(self, bytes))
+    if (!kt_mem_room(&self->results, n) || !kt_mem_room(&self->outbox, n) || !kt_mem_room(&self->days, n) ||
+        !kt_mem_text_room(self, bytes))
         return KT_ENOMEM;
     for (size_t i = 0; i < n; i++) {
         kt_mem_job_t *job = kt_mem_job(self, results[i].id.job);

@@ -1,4 +1,5 @@
 #include "common/assert.h"
+#include "common/clock.h"
 #include "coordinator/ledger_memory.h"
 
 #include <stdlib.h>
@@ -21,8 +22,10 @@ kt_mem_init(kt_mem_t *self)
     self->leases.row_bytes   = sizeof(kt_mem_lease_t);
     self->days.row_bytes     = sizeof(kt_mem_day_t);
     self->marks.row_bytes    = 64;
+    self->outbox.row_bytes   = sizeof(kt_mem_outbox_t);
     self->next_epoch         = 1;
     kt_rule_turns_init(self->turns);
+    kt_mem_backfill_init(self);
     for (unsigned rank = 0; rank < KT_RANKS; rank++)
         self->heaps[rank].row_bytes = sizeof(uint64_t);
 }
@@ -30,12 +33,13 @@ kt_mem_init(kt_mem_t *self)
 void
 kt_mem_fini(kt_mem_t *self)
 {
-    kt_mem_rows_t *const all[] = {&self->jobs,   &self->results, &self->attempts,
-                                  &self->leases, &self->days,    &self->marks};
+    kt_mem_rows_t *const all[] = {&self->jobs, &self->results, &self->attempts, &self->leases,
+                                  &self->days, &self->marks,   &self->outbox};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         free(all[i]->at);
     for (unsigned rank = 0; rank < KT_RANKS; rank++)
         free(self->heaps[rank].at);
+    kt_mem_backfill_fini(self);
     free(self->map);
     while (self->blocks) {
         kt_mem_block_t *next = self->blocks->next;
@@ -220,6 +224,8 @@ kt_mem_set_state(kt_mem_t *self, kt_mem_job_t *job, kt_job_state_t state)
     job->facts.state = state;
     if (state != KT_JOB_CLAIMED)
         job->facts.epoch = 0;
+    if (state >= KT_JOB_DONE)
+        job->ended_ms = kt_clock_wall_ms();
     if (state == KT_JOB_QUEUED)
         kt_mem_enqueue(self, job);
 }

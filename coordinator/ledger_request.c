@@ -62,6 +62,11 @@ kt_ledger_request_destroy(kt_ledger_request_t **self_p)
     case KT_LREQ_SENT: free(self->sent.ids); break;
     case KT_LREQ_STORY: free(self->story.rows); break;
     case KT_LREQ_DRAINED: free(self->drained.names); break;
+    case KT_LREQ_CALL:
+    case KT_LREQ_LOOK:
+        if (self->call.free)
+            self->call.free(self->call.args);
+        break;
     default: break;
     }
     free(self);

@@ -23,7 +23,8 @@ size_t kt_rule_aged_share(uint32_t *turn, size_t want);
 typedef struct kt_job_facts {
     kt_run_id_t    id;
     kt_job_state_t state;
-    uint64_t       epoch;  // of the claim; 0 when not claimed
+    uint64_t       epoch;     // of the claim; 0 when not claimed
+    bool           retained;  // its body and documents are gone, so that it cannot be tried again
 } kt_job_facts_t;
 
 // job: NULL when there is none. lease: NULL for a success. KT_STORED_NEW: it may be stored.

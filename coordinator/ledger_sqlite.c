@@ -35,11 +35,17 @@ static const kt_ledger_ops_t OPS = {
     .blame       = kt_lsql_blame,
     .store       = kt_lsql_store,
     .fail        = kt_lsql_fail,
+    .retain      = kt_lsql_retain,
     .ask         = kt_lsql_ask,
+    .outbox_put  = kt_lsql_outbox_put,
+    .outbox_take = kt_lsql_outbox_take,
+    .outbox_done = kt_lsql_outbox_done,
     .totals      = kt_lsql_totals,
     .jobs        = kt_lsql_jobs,
+    .story       = kt_lsql_story,
     .drained     = kt_lsql_drained,
     .audit       = kt_lsql_audit,
+    .backfill    = &KT_LSQL_BACKFILL,
     .close       = close_sqlite,
 };
 

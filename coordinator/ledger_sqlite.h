@@ -20,7 +20,7 @@ typedef enum kt_lsql_id {
 
 typedef struct kt_lsql_delta {
     int64_t state[KT_JOB_CANCELLED + 1];
-    int64_t retried, processing_us;
+    int64_t retried, processing_us, waiting;
     int64_t day, day_done;
 } kt_lsql_delta_t;
 
@@ -30,6 +30,7 @@ typedef struct kt_lsql {
     sqlite3_stmt   *stmts[KT_SQL_COUNT];
     kt_lsql_delta_t delta;
     bool            writer;
+    uint64_t        epoch;              // of the lease that was opened last: the outbox rows of outcomes carry it
     int             lock_fd;            // -1 without
     uint32_t        turns[KT_RANKS];    // of the aged shares
     char            path[KT_JOB_PATH];  // for sentences
@@ -60,6 +61,7 @@ void           kt_lsql_int(kt_lsql_call_t *call, int64_t value);
 void           kt_lsql_real(kt_lsql_call_t *call, double value);
 void           kt_lsql_text(kt_lsql_call_t *call, const char *text);  // NULL: ""
 void           kt_lsql_bytes(kt_lsql_call_t *call, const char *text, size_t length);
+void           kt_lsql_blob(kt_lsql_call_t *call, const void *bytes, size_t length);
 void           kt_lsql_digest(kt_lsql_call_t *call, const kt_digest_t *digest);  // all zero: NULL
 kt_err_t       kt_lsql_step(kt_lsql_call_t *call, bool *more);                   // resets after the last row
 kt_err_t       kt_lsql_run(kt_lsql_call_t *call);                                // to the end
@@ -68,8 +70,18 @@ int64_t        kt_lsql_changes(const kt_lsql_t *self);                          
 // *found: whether the job is there.
 kt_err_t kt_lsql_facts(kt_lsql_t *self, uint64_t job, kt_job_facts_t *out, bool *found);
 
+// ledger_sqlite_backfill.c
+kt_err_t                       kt_lsql_backfill_schema(kt_lsql_t *self);  // makes what is missing
+extern const kt_backfill_ops_t KT_LSQL_BACKFILL;
+kt_err_t kt_lsql_backfill_audit(kt_lsql_t *self, kt_audit_fn *found, void *context);
+
+// Within a transaction.
+kt_err_t kt_lsql_insert_one(kt_lsql_t *self, const kt_new_job_t *row, kt_inserted_t *how, uint64_t *id);
+kt_err_t kt_lsql_check_lease(kt_lsql_t *self, const kt_lease_t *lease);  // KT_EFENCED
+
 // ledger_sqlite_schema.c: checks the version row, for the writer makes a new schema. KT_ESCHEMA, KT_ESTATE, KT_EIO.
 kt_err_t kt_lsql_schema(kt_lsql_t *self, char why[KT_LEDGER_WHY]);
+int64_t  kt_lsql_schema_number(void);  // of this program
 // ledger_sqlite_lock.c: the lock file beside the ledger's. KT_ELOCKED, KT_EIO.
 kt_err_t kt_lsql_lock(kt_lsql_t *self, char why[KT_LEDGER_WHY]);
 void     kt_lsql_unlock(kt_lsql_t *self);
@@ -87,8 +99,17 @@ kt_err_t kt_lsql_blame(kt_ledger_t *self, const kt_lease_t *lease, const kt_atte
 kt_err_t kt_lsql_store(kt_ledger_t *self, const kt_result_t *results, size_t n, kt_stored_t *how);
 kt_err_t kt_lsql_fail(kt_ledger_t *self, const kt_lease_t *lease, const kt_result_t *failures, size_t n,
                       kt_stored_t *how);
+kt_err_t kt_lsql_retain(kt_ledger_t *self, int64_t before_ms, size_t want, size_t *n);
 kt_err_t kt_lsql_ask(kt_ledger_t *self, kt_ask_t *asks, size_t n);
+// Within a transaction: the row of an outcome that was just stored; what belongs to no lease goes to this epoch.
+kt_err_t kt_lsql_outbox_result(kt_lsql_t *self, const kt_result_t *result);
+kt_err_t kt_lsql_outbox_take_over(kt_lsql_t *self, uint64_t epoch);
+kt_err_t kt_lsql_outbox_put(kt_ledger_t *self, const kt_letter_t *letters, size_t n);
+kt_err_t kt_lsql_outbox_take(kt_ledger_t *self, const kt_lease_t *lease, uint64_t after, size_t want,
+                             kt_outbox_row_t *out, size_t *n);
+kt_err_t kt_lsql_outbox_done(kt_ledger_t *self, const uint64_t *ids, size_t n, int64_t wall_ms);
 kt_err_t kt_lsql_totals(kt_ledger_t *self, int64_t wall_ms, kt_totals_t *out);
 kt_err_t kt_lsql_jobs(kt_ledger_t *self, const kt_job_query_t *query, kt_job_row_t *out, size_t capacity, size_t *n);
+kt_err_t kt_lsql_story(kt_ledger_t *self, uint64_t job, kt_story_row_t *out, size_t capacity, size_t *n);
 kt_err_t kt_lsql_drained(kt_ledger_t *self, char (*names)[64], size_t capacity, size_t *n);
 kt_err_t kt_lsql_audit(kt_ledger_t *self, kt_audit_fn *found, void *context, uint64_t *rows);

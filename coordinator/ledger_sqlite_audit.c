@@ -30,7 +30,8 @@ static const char *const RULES[] = {
     "SELECT min(id), 0, 'the message_id ' || message_id || ' stands in ' || count(*) || ' jobs' FROM jobs"
     " GROUP BY message_id HAVING count(*) > 1",
     "SELECT id, run, 'the job has no input message' FROM jobs j WHERE NOT EXISTS (SELECT 1 FROM bodies WHERE job = "
-    "j.id)",
+    "j.id AND (body <> '' OR j.retained <> 0))",
+    "SELECT id, run, 'the job is past its retention but not ended' FROM jobs WHERE retained <> 0 AND state < 2",
     "SELECT job, 0, 'the input message belongs to no job' FROM bodies b WHERE NOT EXISTS"
     " (SELECT 1 FROM jobs WHERE id = b.job)",
     // attempts and outbox
@@ -39,8 +40,20 @@ static const char *const RULES[] = {
     " LEFT JOIN attempts a ON a.job = j.id AND a.run = j.run GROUP BY j.id) j WHERE attempts <> n OR crashes <> c",
     "SELECT job, run, 'the attempt belongs to no job' FROM attempts a WHERE NOT EXISTS"
     " (SELECT 1 FROM jobs WHERE id = a.job)",
-    "SELECT job, run, 'the outbox row belongs to no result' FROM outbox o WHERE NOT EXISTS"
+    "SELECT job, run, 'the outbox row belongs to no result' FROM outbox o WHERE kind = 0 AND NOT EXISTS"
     " (SELECT 1 FROM results r WHERE r.job = o.job AND r.run = o.run)",
+    "SELECT job, run, 'the result has no outbox row, and was stored to be published' FROM results r WHERE published"
+    " AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.kind = 0 AND o.job = r.job AND o.run = r.run)",
+    "SELECT job, run, 'the run stands ' || count(*) || ' times in the outbox' FROM outbox WHERE kind = 0"
+    " GROUP BY job, run HAVING count(*) > 1",
+    "SELECT job, run, 'the outbox row ' || id || ' waits under epoch ' || epoch || ', which no lease has' FROM outbox"
+    " WHERE confirmed_ms = 0 AND epoch <> 0 AND epoch NOT IN (SELECT epoch FROM leases)",
+    "SELECT job, run, 'the outbox row ' || id || ' waits and has nothing to send' FROM outbox"
+    " WHERE kind <> 0 AND confirmed_ms = 0 AND bytes IS NULL",
+    "SELECT job, run, 'the outbox row ' || id || ' is of kind ' || kind || ', confirmed at ' || confirmed_ms"
+    " FROM outbox WHERE kind NOT IN (0, 1, 2) OR confirmed_ms < 0",
+    "SELECT 0, 0, 'the totals have ' || outbox_waiting || ' waiting messages, the outbox ' || n FROM totals,"
+    " (SELECT count(*) n FROM outbox WHERE confirmed_ms = 0) WHERE outbox_waiting <> n",
     // the ledger's own counts
     "SELECT 0, 0, 'the totals have ' || t.n || ' ' || t.name || ' jobs, the rows ' || c.n FROM"
     " (SELECT 0 state, 'queued' name, queued n FROM totals UNION ALL SELECT 1, 'claimed', claimed FROM totals"
@@ -57,7 +70,7 @@ static const char *const RULES[] = {
     " WHERE coalesce(done, 0) <> coalesce(n, 0)",
     // the file itself
     "SELECT 0, 0, 'the index ' || column1 || ' is missing' FROM (VALUES ('jobs_message'), ('jobs_claimable'),"
-    " ('jobs_claimed'), ('jobs_unhappy'), ('results_once'), ('outbox_waiting')) WHERE column1 NOT IN"
+    " ('jobs_claimed'), ('jobs_unhappy'), ('jobs_ended'), ('results_once'), ('outbox_waiting'), ('outbox_once')) WHERE column1 NOT IN"
     " (SELECT name FROM sqlite_schema WHERE type = 'index')",
     "SELECT 0, 0, 'SQLite finds the file damaged: ' || integrity_check FROM pragma_integrity_check"
     " WHERE integrity_check <> 'ok'",
@@ -137,6 +150,8 @@ kt_lsql_audit(kt_ledger_t *base, kt_audit_fn *found, void *context, uint64_t *ro
         err = check_rule(&audit, RULES[i]);
     if (!err)
         err = check_documents(&audit);
+    if (!err)
+        err = kt_lsql_backfill_audit(audit.self, found, context);
     if (!err)
         err = count_rows(audit.self, rows);
     return kt_lsql_end(audit.self, err);

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static kt_err_t
-check_lease(kt_lsql_t *self, const kt_lease_t *lease)
+kt_err_t
+kt_lsql_check_lease(kt_lsql_t *self, const kt_lease_t *lease)
 {
     bool           ours;
     kt_lsql_call_t call = kt_lsql_call(self, KT_SQL_LEASE_OURS);
@@ -112,7 +112,7 @@ kt_lsql_claim(kt_ledger_t *base, const kt_lease_t *lease, size_t want, int64_t w
     size_t     got  = 0;
     kt_err_t   err  = kt_lsql_begin(self);
     if (!err)
-        err = check_lease(self, lease);
+        err = kt_lsql_check_lease(self, lease);
     if (!err)
         err = claim_all(self, take, want, out, &got);
     err = kt_lsql_end(self, err);

@@ -97,6 +97,12 @@ kt_lsql_bytes(kt_lsql_call_t *call, const char *text, size_t length)
 }
 
 void
+kt_lsql_blob(kt_lsql_call_t *call, const void *bytes, size_t length)
+{
+    note(call, sqlite3_bind_blob64(call->stmt, ++call->bound, bytes ? bytes : "", length, SQLITE_STATIC));
+}
+
+void
 kt_lsql_text(kt_lsql_call_t *call, const char *text)
 {
     kt_lsql_bytes(call, text, text ? strlen(text) : 0);
@@ -181,6 +187,7 @@ write_delta(kt_lsql_t *self)
         kt_lsql_int(&call, self->delta.state[state]);
     kt_lsql_int(&call, self->delta.retried);
     kt_lsql_int(&call, self->delta.processing_us);
+    kt_lsql_int(&call, self->delta.waiting);
     kt_err_t err = kt_lsql_run(&call);
     if (err || !self->delta.day_done)
         return err;
@@ -231,6 +238,7 @@ kt_lsql_facts(kt_lsql_t *self, uint64_t job, kt_job_facts_t *out, bool *found)
     out->id    = (kt_run_id_t){.job = job, .run = (uint32_t)sqlite3_column_int64(call.stmt, 0)};
     out->state = (kt_job_state_t)sqlite3_column_int(call.stmt, 1);
     out->epoch = (uint64_t)sqlite3_column_int64(call.stmt, 2);
+    out->retained = sqlite3_column_int(call.stmt, 3) != 0;
     kt_lsql_reset(&call);
     return KT_OK;
 }

@@ -62,8 +62,8 @@ find_known(kt_lsql_t *self, const kt_job_t *job, kt_inserted_t *how, uint64_t *i
     return KT_OK;
 }
 
-static kt_err_t
-insert_one(kt_lsql_t *self, const kt_new_job_t *row, kt_inserted_t *how, uint64_t *id)
+kt_err_t
+kt_lsql_insert_one(kt_lsql_t *self, const kt_new_job_t *row, kt_inserted_t *how, uint64_t *id)
 {
     if (!kt_rule_job_ok(row))
         return KT_EBADDATA;
@@ -84,6 +84,6 @@ kt_lsql_insert_jobs(kt_ledger_t *base, const kt_new_job_t *jobs, size_t n, kt_in
     kt_lsql_t *self = (kt_lsql_t *)base;
     kt_err_t   err  = kt_lsql_begin(self);
     for (size_t i = 0; i < n && !err; i++)
-        err = insert_one(self, &jobs[i], &how[i], &ids[i]);
+        err = kt_lsql_insert_one(self, &jobs[i], &how[i], &ids[i]);
     return kt_lsql_end(self, err);
 }

@@ -68,10 +68,14 @@ kt_lsql_lease_open(kt_ledger_t *base, const char *coordinator, int64_t length_ms
         err = put_lease(self, &lease, KT_SQL_LEASE_PUT);
     if (!err)
         err = free_claims(self);
-    err = kt_lsql_end(self, err);
     if (!err)
-        *out = lease;
-    return err;
+        err = kt_lsql_outbox_take_over(self, lease.epoch);
+    err = kt_lsql_end(self, err);
+    if (err)
+        return err;
+    self->epoch = lease.epoch;
+    *out        = lease;
+    return KT_OK;
 }
 
 // Our own lease is prolonged before those that have run out are swept: nobody has taken it over yet.
@@ -86,7 +90,10 @@ kt_lsql_lease_renew(kt_ledger_t *base, const kt_lease_t *lease)
         err = KT_EFENCED;
     if (!err)
         err = sweep_leases(self, kt_clock_wall_ms());
+    bool swept = !err && kt_lsql_changes(self);
     if (!err)
         err = free_claims(self);
+    if (!err && swept)
+        err = kt_lsql_outbox_take_over(self, lease->epoch);
     return kt_lsql_end(self, err);
 }

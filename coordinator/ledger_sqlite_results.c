@@ -32,6 +32,7 @@ put_result(kt_lsql_t *self, const kt_result_t *result)
     kt_lsql_digest(&call, &result->content_digest);
     kt_lsql_digest(&call, &digest);
     kt_lsql_bytes(&call, result->document, result->document_bytes);
+    kt_lsql_int(&call, self->base.publishes);
     return kt_lsql_run(&call);
 }
 
@@ -41,6 +42,18 @@ set_state(kt_lsql_t *self, const kt_job_facts_t *job, kt_job_state_t state)
     kt_lsql_call_t call = kt_lsql_call(self, KT_SQL_JOB_STATE);
     kt_lsql_int(&call, (int64_t)job->id.job);
     kt_lsql_int(&call, state);
+    kt_lsql_moved(self, (int)job->state, (int)state);
+    return kt_lsql_run(&call);
+}
+
+static kt_err_t
+end_job(kt_lsql_t *self, const kt_job_facts_t *job, const kt_result_t *result)
+{
+    kt_job_state_t state = result->err ? KT_JOB_FAILED : KT_JOB_DONE;
+    kt_lsql_call_t call  = kt_lsql_call(self, KT_SQL_JOB_END);
+    kt_lsql_int(&call, (int64_t)job->id.job);
+    kt_lsql_int(&call, state);
+    kt_lsql_int(&call, result->wall_ms);
     kt_lsql_moved(self, (int)job->state, (int)state);
     return kt_lsql_run(&call);
 }
@@ -72,8 +85,10 @@ store_new(kt_lsql_t *self, const kt_job_facts_t *job, const kt_result_t *result,
         *how = KT_STORED_ALREADY;
     if (err || *how != KT_STORED_NEW)
         return err == KT_EBADDATA ? KT_OK : err;
+    if (self->base.publishes && (err = kt_lsql_outbox_result(self, result)))
+        return err;
     self->delta.processing_us += result->processing_us;
-    err = set_state(self, job, result->err ? KT_JOB_FAILED : KT_JOB_DONE);
+    err = end_job(self, job, result);
     if (err || result->err)
         return err;
     return count_day(self, kt_rule_day(result->wall_ms));

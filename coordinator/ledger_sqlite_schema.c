@@ -13,24 +13,26 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SCHEMA_VERSION = 1 };
+enum { SCHEMA_VERSION = 2 };
 
 static const char SCHEMA[] =
     "CREATE TABLE meta(schema_version INTEGER NOT NULL, next_epoch INTEGER NOT NULL) STRICT;"
     "CREATE TABLE jobs(id INTEGER PRIMARY KEY, state INTEGER NOT NULL DEFAULT 0, rank INTEGER NOT NULL,"
     " run INTEGER NOT NULL DEFAULT 1, epoch INTEGER NOT NULL DEFAULT 0, attempts INTEGER NOT NULL DEFAULT 0,"
     " crashes INTEGER NOT NULL DEFAULT 0, created_ms INTEGER NOT NULL, claimed_ms INTEGER NOT NULL DEFAULT 0,"
+    " ended_ms INTEGER NOT NULL DEFAULT 0, retained INTEGER NOT NULL DEFAULT 0,"
     " declared_bytes INTEGER NOT NULL, declared_duration_s REAL NOT NULL, message_id TEXT NOT NULL,"
     " media_id TEXT NOT NULL, body_digest BLOB, file_path TEXT NOT NULL) STRICT;"
     "CREATE UNIQUE INDEX jobs_message ON jobs(message_id);"
     "CREATE INDEX jobs_claimable ON jobs(rank) WHERE state = 0;"
     "CREATE INDEX jobs_claimed ON jobs(epoch) WHERE state = 1;"
     "CREATE INDEX jobs_unhappy ON jobs(state) WHERE state >= 3;"
+    "CREATE INDEX jobs_ended ON jobs(ended_ms) WHERE state >= 2 AND retained = 0;"
     "CREATE TABLE bodies(job INTEGER PRIMARY KEY REFERENCES jobs(id), body TEXT NOT NULL) STRICT;"
     "CREATE TABLE results(job INTEGER NOT NULL REFERENCES jobs(id), run INTEGER NOT NULL, attempt INTEGER NOT NULL,"
     " err INTEGER NOT NULL, processing_us INTEGER NOT NULL, stored_ms INTEGER NOT NULL, detail TEXT NOT NULL,"
     " node TEXT NOT NULL, stages TEXT NOT NULL, content_digest BLOB, document_digest BLOB NOT NULL,"
-    " document TEXT NOT NULL) STRICT;"
+    " document TEXT NOT NULL, published INTEGER NOT NULL) STRICT;"
     "CREATE UNIQUE INDEX results_once ON results(job, run);"
     "CREATE TABLE attempts(job INTEGER NOT NULL REFERENCES jobs(id), run INTEGER NOT NULL, attempt INTEGER NOT NULL,"
     " err INTEGER NOT NULL, crash INTEGER NOT NULL, at_ms INTEGER NOT NULL, node TEXT NOT NULL,"
@@ -38,15 +40,17 @@ static const char SCHEMA[] =
     "CREATE TABLE leases(coordinator TEXT PRIMARY KEY, epoch INTEGER NOT NULL UNIQUE, expires_ms INTEGER NOT NULL)"
     " STRICT;"
     "CREATE TABLE node_marks(name TEXT PRIMARY KEY, drained INTEGER NOT NULL) STRICT;"
-    "CREATE TABLE outbox(id INTEGER PRIMARY KEY, job INTEGER NOT NULL, run INTEGER NOT NULL,"
-    " created_ms INTEGER NOT NULL, lease_epoch INTEGER NOT NULL DEFAULT 0, confirmed INTEGER NOT NULL DEFAULT 0)"
-    " STRICT;"
-    "CREATE INDEX outbox_waiting ON outbox(id) WHERE confirmed = 0;"
+    "CREATE TABLE outbox(id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, job INTEGER NOT NULL DEFAULT 0,"
+    " run INTEGER NOT NULL DEFAULT 0, err INTEGER NOT NULL, epoch INTEGER NOT NULL,"
+    " confirmed_ms INTEGER NOT NULL DEFAULT 0, message_id TEXT NOT NULL DEFAULT '', reason TEXT NOT NULL DEFAULT '',"
+    " bytes BLOB) STRICT;"
+    "CREATE INDEX outbox_waiting ON outbox(epoch, id) WHERE confirmed_ms = 0;"
+    "CREATE UNIQUE INDEX outbox_once ON outbox(job, run) WHERE kind = 0;"
     "CREATE TABLE totals(queued INTEGER NOT NULL, claimed INTEGER NOT NULL, done INTEGER NOT NULL,"
-    " failed INTEGER NOT NULL, cancelled INTEGER NOT NULL, retried INTEGER NOT NULL, processing_us INTEGER NOT NULL)"
-    " STRICT;"
+    " failed INTEGER NOT NULL, cancelled INTEGER NOT NULL, retried INTEGER NOT NULL, processing_us INTEGER NOT NULL,"
+    " outbox_waiting INTEGER NOT NULL) STRICT;"
     "CREATE TABLE days(day INTEGER PRIMARY KEY, done INTEGER NOT NULL) STRICT;"
-    "INSERT INTO totals VALUES (0, 0, 0, 0, 0, 0, 0);";
+    "INSERT INTO totals VALUES (0, 0, 0, 0, 0, 0, 0, 0);";
 
 // One number that a statement gives; KT_EAGAIN without a row.
 static kt_err_t
@@ -162,5 +166,13 @@ kt_lsql_schema(kt_lsql_t *self, char why[KT_LEDGER_WHY])
         return err;
     if ((err = kt_lsql_exec(self, WRITER_PRAGMAS)))
         return tell_unreadable(self, err, why);
-    return tables ? KT_OK : make(self, why);
+    if (!tables && (err = make(self, why)))
+        return err;
+    return (err = kt_lsql_backfill_schema(self)) ? tell_unreadable(self, err, why) : KT_OK;
+}
+
+int64_t
+kt_lsql_schema_number(void)
+{
+    return SCHEMA_VERSION;
 }

@@ -57,6 +57,18 @@ take_nodes(kt_coordinator_t *self, kt_snapshot_t *out)
 }
 
 static void
+take_tallies(const kt_coordinator_t *self, kt_snapshot_t *out)
+{
+    out->tally            = self->tally;
+    out->late_results     = self->late_results;
+    out->bad_frames       = self->bad_frames;
+    out->keys_refused     = kt_zap_refused(self->zap);
+    out->lease_epoch      = self->lease.epoch;
+    out->ledger_waiting   = kt_ledger_actor_waiting(self->actor);
+    out->overflow_waiting = self->overflow.length / sizeof(kt_ledger_request_t *);
+}
+
+static void
 take_snapshot(kt_coordinator_t *self, kt_call_t *call)
 {
     kt_snapshot_t *out = &call->snapshot;
@@ -68,10 +80,14 @@ take_snapshot(kt_coordinator_t *self, kt_call_t *call)
     out->rate_per_s  = kt_core_rate(self);
     out->nodes_all   = (uint32_t)kt_sched_nodes(self->sched, kt_clock_ms(), NULL, 0);
     out->n_stages    = self->n_stages;
+    take_tallies(self, out);
+    kt_core_amqp_stats(self, &out->amqp);
     memcpy(out->stages, self->stages, sizeof out->stages);
     for (size_t i = 0; i < self->peers.n; i++)
         out->gpu_nodes += strncmp(self->peers.at[i]->device, "cpu", 3) != 0;
     kt_sched_view(self->sched, &out->view);
+    if (call->wants_job.job)
+        out->job_known = kt_sched_job(self->sched, call->wants_job, kt_clock_ms(), &out->job);
     if (call->wants_nodes)
         take_nodes(self, out);
 }
@@ -144,6 +160,15 @@ kt_core_calls(void *context)
         begin(self, calls[i]);
 }
 
+// Another coordinator may have claimed it and nodes may work on it for that one: they stop, and say so there, where the
+// run is then handed back to the ledger.
+static void
+cancel_everywhere(kt_coordinator_t *self, kt_run_id_t id)
+{
+    for (size_t i = 0; i < self->peers.n && !kt_claims_find(&self->claims, id); i++)
+        kt_peer_cancel(&self->peers, self->peers.at[i], id);
+}
+
 static void
 after_ask(kt_coordinator_t *self, const kt_ledger_request_t *request)
 {
@@ -152,7 +177,10 @@ after_ask(kt_coordinator_t *self, const kt_ledger_request_t *request)
     if (request->err || ask->how)
         return;
     switch (ask->type) {
-    case KT_ASK_CANCEL: event.type = KT_EV_CANCEL; break;
+    case KT_ASK_CANCEL:
+        event.type = KT_EV_CANCEL;
+        cancel_everywhere(self, ask->id);
+        break;
     case KT_ASK_RETRY: self->work_came = true; return;
     case KT_ASK_DRAIN:
     case KT_ASK_UNDRAIN:
@@ -170,8 +198,17 @@ after_ask(kt_coordinator_t *self, const kt_ledger_request_t *request)
 static void
 after_insert(kt_coordinator_t *self, const kt_ledger_request_t *request)
 {
-    if (!request->err && request->insert.inserted == KT_INSERTED_NEW)
+    if (request->err)
+        return;
+    kt_tally_t *tally = &self->tally;
+    switch (request->insert.inserted) {
+    case KT_INSERTED_NEW:
+        tally->submitted_new++;
         self->work_came = true;  // said once a turn
+        break;
+    case KT_INSERTED_KNOWN: tally->submitted_known++; break;
+    case KT_INSERTED_CLASH: tally->submitted_clash++; break;
+    }
 }
 
 static void
@@ -181,7 +218,10 @@ after(kt_coordinator_t *self, const kt_ledger_request_t *request)
         after_ask(self, request);
     else if (request->type == KT_LREQ_INSERT)
         after_insert(self, request);
-    else if (request->type == KT_LREQ_TOTALS && !request->err)
+    else if (request->type == KT_LREQ_CALL) {
+        self->work_came = true;  // a retry
+        kt_backfiller_wake(self->backfiller);
+    } else if (request->type == KT_LREQ_TOTALS && !request->err)
         self->totals = request->totals.totals;
 }
 

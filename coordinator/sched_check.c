@@ -55,6 +55,7 @@ check_node(const kt_sched_t *self, const kt_snode_t *node, tally_t *tally)
     kt_assert(!node->in_hungry || (kt_snode_usable(node) && kt_snode_room(node) > 0));
     kt_assert(node->counted == kt_snode_usable(node));
     kt_assert(node->counted_capacity == (node->counted ? node->capacity : 0));
+    kt_assert(node->counted_weight == (node->counted ? kt_snode_weight(node) : 0));
     for (const kt_sjob_t *job = node->items.first; job; job = job->next)
         kt_assert(job->batch <= node->last_batch), solo += job->solo;
     kt_assert(solo == node->n_solo);
@@ -64,15 +65,17 @@ static void
 check_nodes(const kt_sched_t *self, tally_t *tally)
 {
     size_t   nodes = 0, usable = 0, hungry = 0, named = 0, names = 0;
-    uint64_t capacity = 0;
+    uint64_t capacity = 0, weight = 0;
     for (const kt_snode_t *node = self->nodes; node; node = node->next) {
         check_node(self, node, tally);
         nodes++;
         usable += node->counted;
         hungry += node->in_hungry;
         capacity += node->counted_capacity;
+        weight += node->counted_weight;
     }
     kt_assert(nodes == self->n_nodes && usable == self->n_usable && capacity == self->capacity);
+    kt_assert(weight == self->weight);
     for (const kt_snode_t *node = self->hungry_first; node; node = node->hungry_next) {
         kt_assert(node->in_hungry);
         hungry--;

@@ -1,6 +1,6 @@
 // What to claim and what to send. Jobs go in the ledger's order; nodes with credit are served in turn; a batch takes a
 // share of what is ready, by number and by predicted cost, so that the shares shrink as the queue drains and a file
-// that costs more than a share travels alone.
+// that costs more than a share travels alone. A node's share is what it gets through: slots times measured speed.
 #include "coordinator/sched_jobs.h"
 #include "coordinator/sched_nodes.h"
 
@@ -77,7 +77,7 @@ open_batch(kt_sched_t *self, kt_snode_t *node, bool solo)
 static bool
 wants_node(const kt_sjob_t *job)
 {
-    return job->spared >= SCHED_SPARED;
+    return job->spared >= SCHED_SPARED || job->crashes >= SCHED_LOSSES_ALONE;
 }
 
 // Whether the quiet node still has, or waits for, a suspect of that kind.
@@ -121,8 +121,18 @@ send_suspect(kt_sched_t *self, kt_snode_t *node)
         if (node->items.count)
             return false;
     }
-    put_in_batch(self, job, node, open_batch(self, node, true));
+    kt_action_t *send = open_batch(self, node, true);
+    send->alone       = wants_node(job);
+    put_in_batch(self, job, node, send);
     return true;
+}
+
+// Half of the node's part, rounded up: the other half is for who asks next.
+static uint64_t
+share_of(const kt_sched_t *self, const kt_snode_t *node, uint64_t whole)
+{
+    double part = (double)kt_snode_weight(node) / (2 * (double)self->weight);
+    return (uint64_t)((double)whole * part + 0.999999);
 }
 
 static bool
@@ -131,10 +141,9 @@ send_batch(kt_sched_t *self, kt_snode_t *node)
     kt_sjob_t *job = next_for(self, self->ready.first, node);
     if (!job)
         return false;
-    uint64_t shares = 2 * (uint64_t)self->n_usable;
-    uint64_t most   = (self->ready.count + shares - 1) / shares;
-    uint64_t budget = self->ready_cost_ms / shares, cost = 0;
-    uint32_t room = kt_snode_room(node);
+    uint64_t most = share_of(self, node, self->ready.count), cost = 0;
+    uint64_t budget = share_of(self, node, self->ready_cost_ms);
+    uint32_t room   = kt_snode_room(node);
     if (most > self->opts.batch_size)
         most = self->opts.batch_size;
     if (most > room)

@@ -71,6 +71,7 @@ typedef struct kt_event {
     kt_run_id_t      id;
     uint32_t         attempt;
     kt_err_t         err;
+    uint32_t         took_ms;  // RESULT: what the file has cost there; 0: not known
     void            *tag;
     union {
         struct {
@@ -130,8 +131,8 @@ typedef struct kt_action {
     uint32_t         attempt;
     uint32_t         count;
     kt_err_t         err;
-    bool             solo, on;
-    uint64_t         batch;  // SEND: its number
+    bool             solo, alone, on;  // alone: the node takes nothing else meanwhile, from nobody
+    uint64_t         batch;            // SEND: its number
     void            *tag;
     const char      *node_name;  // borrowed until the next step
     size_t           first_job;  // SEND: jobs[first_job .. first_job + count) of the list

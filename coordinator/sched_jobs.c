@@ -178,6 +178,7 @@ kt_sjob_to_node(kt_sched_t *self, kt_sjob_t *job, kt_snode_t *node, bool running
     leave_any(self, job);
     enter_state(self, job, running ? SJOB_RUNNING : SJOB_SENT);
     job->node       = node;
+    job->bad_data   = false;
     job->since_ms   = self->now_ms;
     job->missing_ms = 0;
     job->solo       = solo;

@@ -115,11 +115,32 @@ kt_snode_refresh(kt_sched_t *self, kt_snode_t *node)
     self->capacity += (uint64_t)capacity - node->counted_capacity;
     node->counted          = usable;
     node->counted_capacity = capacity;
-    bool hungry            = is_hungry(self, node);
+    uint64_t weight        = usable ? kt_snode_weight(node) : 0;
+    self->weight += weight - node->counted_weight;
+    node->counted_weight = weight;
+    bool hungry          = is_hungry(self, node);
     if (hungry && !node->in_hungry)
         hungry_add(self, node);
     else if (!hungry && node->in_hungry)
         hungry_remove(self, node);
+}
+
+uint64_t
+kt_snode_weight(const kt_snode_t *node)
+{
+    return (uint64_t)(node->slots ? node->slots : 1) * node->speed;
+}
+
+// Sums that forget by a sixteenth with each file: a ratio of sums and not a mean of ratios, so that a short file whose
+// time is mostly overhead does not count as much as a long one.
+void
+kt_snode_measure(kt_sched_t *self, kt_snode_t *node, uint32_t cost_ms, uint32_t took_ms)
+{
+    node->cost_ms += cost_ms - node->cost_ms / 16;
+    node->took_ms += took_ms - node->took_ms / 16;
+    double speed = node->took_ms > 0 ? SCHED_SPEED * node->cost_ms / node->took_ms : SCHED_SPEED;
+    node->speed  = speed < 1 ? 1 : speed > SCHED_SPEED_MAX ? SCHED_SPEED_MAX : (uint32_t)speed;
+    kt_snode_refresh(self, node);
 }
 
 void
@@ -161,6 +182,7 @@ create(kt_sched_t *self, kt_node_handle_t handle, kt_sname_t *name)
         return NULL;
     node->handle = handle;
     node->name   = name;
+    node->speed  = SCHED_SPEED;
     node->next   = self->nodes;
     if (self->nodes)
         self->nodes->prev = node;

@@ -16,11 +16,13 @@ void kt_snode_refuse(kt_sched_t *self, kt_snode_t *node);  // a frame to it coul
 void kt_snode_due(kt_sched_t *self);                       // timers
 void kt_snode_expire(kt_sched_t *self, kt_snode_t *node);  // attempts past their deadline
 
-bool     kt_snode_usable(const kt_snode_t *node);                          // may be given work at all
-uint32_t kt_snode_room(const kt_snode_t *node);                            // files that it would take now
-void     kt_snode_refresh(kt_sched_t *self, kt_snode_t *node);             // after any change of credit, items or state
-void     kt_snode_rotate(kt_sched_t *self, kt_snode_t *node);              // to the end of those that want work
-void     kt_snode_credit(kt_sched_t *self, kt_snode_t *node);              // one file is finished there
+bool     kt_snode_usable(const kt_snode_t *node);               // may be given work at all
+uint32_t kt_snode_room(const kt_snode_t *node);                 // files that it would take now
+void     kt_snode_refresh(kt_sched_t *self, kt_snode_t *node);  // after any change of credit, items or state
+void     kt_snode_rotate(kt_sched_t *self, kt_snode_t *node);   // to the end of those that want work
+void     kt_snode_credit(kt_sched_t *self, kt_snode_t *node);   // one file is finished there
+void     kt_snode_measure(kt_sched_t *self, kt_snode_t *node, uint32_t cost_ms, uint32_t took_ms);
+uint64_t kt_snode_weight(const kt_snode_t *node);  // what it gets through, in comparison; at least 1
 void     kt_snode_crash(kt_sched_t *self, kt_sname_t *name, kt_run_id_t);  // counts towards a black hole
 
 void kt_snode_drain(kt_sched_t *self, const char *name, bool on);

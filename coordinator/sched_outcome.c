@@ -117,8 +117,9 @@ refuse_success(kt_sched_t *self, kt_sjob_t *job)
         kt_sjob_forget(self, job);
     } else if (node && !node->lost) {
         kt_sjob_to_node(self, job, node, true, false);
-        job->batch   = 0;
-        job->attempt = job->offer_attempt;
+        job->batch    = 0;
+        job->bad_data = true;
+        job->attempt  = job->offer_attempt;
         kt_snode_refresh(self, node);
     } else {
         kt_sjob_fail(self, job, KT_EBADDATA, NULL);

@@ -34,8 +34,11 @@ enum {
     SCHED_LOST_MS      = 60000,  // how long a lost node stays in view
     SCHED_STUCK_MS     = 10000,  // without progress although something runs: "stuck" in the view
     SCHED_SPARED       = 2,      // after that a suspect has a node to itself: the next loss is its own
+    SCHED_LOSSES_ALONE = 3,      // and after so many losses: others there may be of another coordinator
     SCHED_FREE_MAX     = 65536,  // credit that is believed
-    SCHED_SENDINGS     = 1000,   // attempts of the wire are numbered in thousands: 2001 is the first after two blames
+    SCHED_SPEED        = 1000,   // a node's speed is in thousandths of what was predicted
+    SCHED_SPEED_MAX    = 100 * SCHED_SPEED,
+    SCHED_SENDINGS     = 1000,  // attempts of the wire are numbered in thousands: 2001 is the first after two blames
 };
 
 typedef struct kt_sjob_list {
@@ -50,6 +53,7 @@ struct kt_sjob {
     bool             solo;           // READY: among the suspects; SENT, RUNNING: sent to run alone in a process
     bool             store_pending;  // a STORE is not yet answered
     bool             fail_pending;   // a FAIL is not yet answered
+    bool             bad_data;       // RUNNING: done there, but its document cannot be stored; the node was told
     kt_sjob_t       *hash_next, *prev, *next;
     kt_snode_t      *node;            // SENT, RUNNING
     uint64_t         batch;           // SENT, RUNNING: its number; 0 when it was found in a beat
@@ -88,6 +92,9 @@ struct kt_snode {
     kt_sname_t      *name;
     bool             lost, leaving, refused, in_hungry, counted;
     uint32_t         slots, free, credit, capacity, counted_capacity, kept, loose_beats;
+    uint32_t         speed;             // measured, in thousandths: predicted cost over time taken
+    double           cost_ms, took_ms;  // moving sums behind it
+    uint64_t         counted_weight;    // its part of sched.weight
     size_t           n_running, n_solo;
     kt_sjob_list_t   items;
     uint64_t         last_batch, seen_batch, beat, progress, done, failed;
@@ -115,7 +122,7 @@ struct kt_sched {
     kt_snode_t *nodes, *hungry_first, *hungry_last;
     kt_snode_t *quiet;  // gets nothing but a suspect that must have a node to itself
     size_t      n_nodes, n_hungry, n_usable;
-    uint64_t    capacity;
+    uint64_t    capacity, weight;  // of the usable: files in hand; slots times speed
     kt_sname_t *names;
     size_t      n_names;
     kt_heap_t  *timers;

@@ -142,7 +142,28 @@ held_although_over(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
 static bool
 is_unrun(kt_err_t err)
 {
-    return err == KT_EFULL || err == KT_ECLOSED || err == KT_EAGAIN || err == KT_ECANCELLED;
+    return err == KT_EFULL || err == KT_ECLOSED || err == KT_EAGAIN;
+}
+
+// Another coordinator has told the node to stop: the run was cancelled, and the ledger knows. It gets the run back; if
+// it was not cancelled after all, it will be claimed again.
+static void
+hand_back(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
+{
+    kt_snode_t *node = job->node;
+    void       *tag  = what->tag;
+    kt_sched_emit_node(self, KT_ACT_ACK, what->handle, job->id);
+    kt_sched_emit_drop(self, &tag);
+    kt_sched_emit(self, KT_ACT_RELEASE)->id = job->id;
+    kt_sjob_forget(self, job);
+    kt_snode_refresh(self, node);
+}
+
+// Sent before the last blame, which may have been for this very failure: another coordinator told the ledger of it.
+static bool
+is_blamed(const kt_sjob_t *job, uint32_t attempt)
+{
+    return attempt <= job->blames * SCHED_SENDINGS;
 }
 
 static void
@@ -150,11 +171,16 @@ take_failure(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
 {
     kt_snode_t *node = job->node;
     void       *tag  = what->tag;
-    if (!job->claimed || node != what->node || job->attempt != what->attempt) {
+    bool        ours = job->claimed && node == what->node && job->attempt == what->attempt;
+    if (!ours || is_blamed(job, what->attempt)) {
         kt_sjob_old_failure(self, job, what);
         return;
     }
     kt_snode_credit(self, node);
+    if (what->err == KT_ECANCELLED) {
+        hand_back(self, job, what);
+        return;
+    }
     if (is_unrun(what->err)) {
         node->credit      = what->err == KT_EFULL || what->err == KT_ECLOSED ? 0 : node->credit;
         job->over_attempt = job->attempt;
@@ -187,12 +213,15 @@ lose(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
 {
     bool     begun = job->state == SJOB_RUNNING;
     uint32_t over  = job->over_attempt;
-    if (!job->claimed || (!begun && ++job->lost_unstarted < 3)) {
+    if (job->claimed && job->bad_data) {
+        kt_sjob_fail(self, job, KT_EBADDATA, NULL);  // its work was over: the loss is another's
+    } else if (!job->claimed || (!begun && ++job->lost_unstarted < 3)) {
         give_back(self, job);
     } else if (job->solo && what->exonerated && job->spared < SCHED_SPARED + self->opts.max_attempts) {
         job->spared++;
         give_back(self, job);
     } else {
+        job->lost_unstarted = begun ? job->lost_unstarted : 0;  // the next ones need as many again to count
         blame(self, job, KT_ENODELOST, NULL);
         job->over_attempt = over;  // should the node come back with it in hand, it may go on
     }

@@ -1,4 +1,5 @@
 // Snapshots for people: what each node does, and where the window's jobs are.
+#include "coordinator/sched_jobs.h"
 #include "coordinator/sched_nodes.h"
 
 #include <string.h>
@@ -43,6 +44,27 @@ kt_sched_nodes(const kt_sched_t *self, int64_t now_ms, kt_node_view_t *out, size
     return n;
 }
 
+bool
+kt_sched_job(const kt_sched_t *self, kt_run_id_t id, int64_t now_ms, kt_job_view_t *out)
+{
+    static const char *const NAMES[SJOB_STATES] = {"ready", "sent", "running", "storing", "failing"};
+    const kt_sjob_t         *job                = kt_sjob_find(self, id);
+    if (!job)
+        return false;
+    memset(out, 0, sizeof *out);
+    out->state   = NAMES[job->state];
+    out->attempt = job->attempt;
+    out->claimed = job->claimed;
+    out->solo    = job->solo;
+    if (job->node) {
+        memcpy(out->node, job->node->name->text, sizeof out->node);
+        out->for_ms = now_ms - job->since_ms;
+    }
+    for (const kt_sjob_t *at = job->prev; job->state == SJOB_READY && at; at = at->prev)
+        out->before++;
+    return true;
+}
+
 void
 kt_sched_view(const kt_sched_t *self, kt_sched_view_t *out)
 {
@@ -56,6 +78,7 @@ kt_sched_view(const kt_sched_t *self, kt_sched_view_t *out)
     uint64_t credit = 0;
     for (const kt_snode_t *node = self->nodes; node; node = node->next) {
         out->nodes_live += !node->lost;
+        out->nodes_drained += !node->lost && !kt_snode_usable(node);
         credit += kt_snode_usable(node) ? kt_snode_room(node) : 0;
     }
     out->credit = credit < UINT32_MAX ? (uint32_t)credit : UINT32_MAX;

@@ -227,6 +227,8 @@ on_result(kt_sched_t *self, kt_snode_t *node, const kt_event_t *event)
         node->name->crashes = 0;
         node->progress_ms   = self->now_ms;
     }
+    if (node && job && job->claimed && job->node == node && event->took_ms)
+        kt_snode_measure(self, node, job->cost_ms, event->took_ms);
     if (!job)
         job = kt_sjob_take(self, event->id, false);
     kt_sjob_happens(self, job, SJOB_ON_SUCCESS, &what);

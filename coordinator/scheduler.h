@@ -58,9 +58,20 @@ typedef struct kt_node_view {
 } kt_node_view_t;
 size_t kt_sched_nodes(const kt_sched_t *self, int64_t now_ms, kt_node_view_t *out, size_t capacity);
 
+// Where one run is in the window.
+typedef struct kt_job_view {
+    const char *state;     // "ready", "sent", "running", "storing", "failing"
+    char        node[64];  // who has it; ""
+    int64_t     for_ms;    // sent or running: since when
+    uint32_t    attempt;   // of the wire
+    bool        claimed, solo;
+    size_t      before;  // ready: how many go first
+} kt_job_view_t;
+bool kt_sched_job(const kt_sched_t *self, kt_run_id_t id, int64_t now_ms, kt_job_view_t *out);  // false: unknown
+
 typedef struct kt_sched_view {
     size_t   ready, sent, running, storing;
-    uint32_t nodes_live, credit;
+    uint32_t nodes_live, nodes_drained, credit;
     bool     ledger_up, lease_held;
 } kt_sched_view_t;
 void kt_sched_view(const kt_sched_t *self, kt_sched_view_t *out);

@@ -12,16 +12,20 @@
 
 #include <pthread.h>
 
-enum { KT_NODE_WORKERS = 256, KT_NODE_TICK_MS = 100, KT_NODE_TEXT = 64 };
+enum { KT_NODE_WORKERS = 256, KT_NODE_TICK_MS = 100, KT_NODE_TEXT = 64, KT_NODE_IDLE_BEATS = 3 };
 
 typedef struct kt_coordinator_view {
     char     address[256];
     bool     welcomed;
     bool     drained;  // it asked for no more
-    bool     said_silent;
+    bool     said_silent, said_refused;
+    bool     used;        // it has sent a batch since the last beat
+    uint32_t idle_beats;  // beats in a row without one
+    size_t   share;       // of our credit, as the next beat says
     uint64_t seen_batch;
     int64_t  since_ms;          // without a welcome
     int64_t  refused_until_ms;  // it does not want us: not asked again before
+    int64_t  knock_ms;          // 0, or when a connection that was refused is tried again
 } kt_coordinator_view_t;
 
 typedef struct kt_node_worker {
@@ -50,7 +54,9 @@ struct kt_node {
     bool                  draining, stopping, failed;
     int                   signal_fd;
     int64_t               live_ms, beat_ms, alone_ms;
-    double                mean_us;  // of a file, moving; 0: none yet
+    uint64_t              beats;
+    size_t                limit, limit_before;  // files in hand beyond which none is taken: of the last two beats
+    double                mean_us;              // of a file, moving; 0: none yet
     kt_wire_arena_t       arena;
     kt_buf_t              frame;                         // a message being encoded
     kt_buf_t              started;                       // kt_item_t *: to be told at the end of the turn
@@ -64,11 +70,13 @@ bool                 kt_node_join_workers(kt_node_t *self, int64_t timeout_ms); 
 // orders.c
 void kt_node_order(void *context, size_t coordinator, const void *bytes, size_t length);
 void kt_node_cancel(kt_node_t *self, kt_item_t *item);  // forgotten now, or when its worker gives it back
+void kt_node_unpark(kt_node_t *self);  // a file that is to be alone begins when nothing else is in hand
+void kt_node_away(kt_node_t *self, size_t coordinator);  // its connection is gone: what it gave is everybody's now
 // reports.c
 void   kt_node_send(kt_node_t *self, size_t coordinator, const kt_msg_t *msg);
 void   kt_node_hello(kt_node_t *self, size_t coordinator);
 void   kt_node_live(kt_node_t *self);
-void   kt_node_beat(kt_node_t *self, size_t coordinator);
+void   kt_node_beat(kt_node_t *self);  // to all who have welcomed us
 void   kt_node_bye(kt_node_t *self, const char *reason);
 void   kt_node_tickets(void *context);
 void   kt_node_flush(void *context);

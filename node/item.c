@@ -57,8 +57,11 @@ kt_items_add(kt_items_t *self, const kt_wire_work_t *work, size_t coordinator, k
     item->body_bytes   = work->body.n;
     item->deadline_ms  = work->deadline_ms;
     item->solo         = work->solo;
-    item->started      = (kt_ticket_t){item, false};
-    item->finished     = (kt_ticket_t){item, true};
+    item->alone        = work->alone;
+    item->parked       = work->alone;
+    self->n_alone += work->alone;
+    item->started  = (kt_ticket_t){item, false};
+    item->finished = (kt_ticket_t){item, true};
     link_in(self, item);
     *out = item;
     return KT_OK;
@@ -70,6 +73,7 @@ kt_items_keep(kt_items_t *self, kt_item_t *item)
     kt_assert(item->stage != KT_ITEM_KEPT && !item->detached);
     item->stage = KT_ITEM_KEPT;
     self->n_kept++;
+    self->n_alone -= item->alone;
 }
 
 void
@@ -89,6 +93,7 @@ kt_items_detach(kt_items_t *self, kt_item_t *item)
         self->last = item->previous;
     self->n--;
     self->n_kept -= item->stage == KT_ITEM_KEPT;
+    self->n_alone -= item->alone && item->stage != KT_ITEM_KEPT;
     item->detached = true;
 }
 

@@ -44,10 +44,13 @@ struct kt_item {
     uint64_t        job;
     uint32_t        run, attempt;
     size_t          coordinator;  // who gave it last
+    bool            orphan;       // that one was away meanwhile: all others are told of it, too
     char           *body;         // the input message; constant
     size_t          body_bytes;
     uint64_t        deadline_ms;  // longest time from its start
     bool            solo;
+    bool            alone;   // nothing else may be in work meanwhile
+    bool            parked;  // alone, and not with a worker yet
     kt_item_stage_t stage;
     bool            detached;   // out of the table: goes when its worker gives it back
     _Atomic bool    cancelled;  // link sets, worker reads
@@ -58,8 +61,8 @@ struct kt_item {
 
 typedef struct kt_items {
     kt_item_t *buckets[KT_ITEM_BUCKETS];
-    kt_item_t *first, *last;  // in the order of arrival
-    size_t     n, n_kept;
+    kt_item_t *first, *last;        // in the order of arrival
+    size_t     n, n_kept, n_alone;  // n_alone: of those that are not kept
 } kt_items_t;
 
 kt_item_t *kt_items_find(const kt_items_t *self, uint64_t job, uint64_t run);

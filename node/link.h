@@ -11,16 +11,21 @@ typedef struct kt_dealers kt_dealers_t;
 
 enum { KT_COORDINATORS_MAX = 16 };
 
+// What became of a connection. REFUSED: the other end does not let our key in (yet); libzmq then gives up, so knock
+// again with kt_dealers_reconnect. DOWN comes at once when a process ends, after four seconds when it only freezes.
+typedef enum kt_dealer_state { KT_DEALER_UP, KT_DEALER_DOWN, KT_DEALER_REFUSED } kt_dealer_state_t;
+
 typedef struct kt_dealers_ops {
     void (*frame)(void *context, size_t coordinator, const void *bytes, size_t length);  // bytes are borrowed
+    void (*state)(void *context, size_t coordinator, kt_dealer_state_t state);
     void (*flush)(void *context);  // after a bounded number of frames, a descriptor's handler, a tick
     void (*tick)(void *context);   // each tick_ms
 } kt_dealers_ops_t;
 
 typedef struct kt_dealers_opts {
-    const char *const      *addresses;
-    size_t                  n;  // at most KT_COORDINATORS_MAX
-    const char             *server_public;
+    const char *const *addresses;
+    size_t             n;                         // at most KT_COORDINATORS_MAX
+    const char (*server_publics)[KT_CURVE_TEXT];  // of each
     const kt_curve_t       *key;
     const kt_dealers_ops_t *ops;
     void                   *context;
@@ -34,3 +39,4 @@ void                 kt_dealers_run(kt_dealers_t *self);                        
 void                 kt_dealers_stop(kt_dealers_t *self);                                           // from a handler
 // KT_EUNREACHABLE: the connection is down, or takes no more now; the message is lost.
 KT_MUST_USE kt_err_t kt_dealers_send(kt_dealers_t *self, size_t coordinator, const void *bytes, size_t length);
+void                 kt_dealers_reconnect(kt_dealers_t *self, size_t coordinator);  // a fresh connection

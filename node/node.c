@@ -16,7 +16,10 @@
 #include <unistd.h>
 
 enum { LIVE_MS = 500, BEAT_MS = 1000, RESEND_MS = 5000, SILENT_MS = 5000, ALONE_MS = 30000, STUCK_MS = 15000 };
+enum { KNOCK_MS = 1000 };
 enum { JOIN_MS = 5000, LIST_BYTES = 64 << 20, PATH_BYTES = 4400 };
+
+static const char BLANKS[] = " \t\r\n,";
 
 static void
 init_bufs(kt_node_t *self)
@@ -49,39 +52,68 @@ name_self(kt_node_t *self, char why[KT_NODE_WHY])
     return getrandom(&self->incarnation, sizeof self->incarnation, 0) == sizeof self->incarnation ? KT_OK : KT_ESYSTEM;
 }
 
-// The first word of a small file.
-static bool
-read_word(const char *path, char out[KT_CURVE_TEXT])
+// Keys, separated by blanks; 0 when a word is none or there are too many.
+static size_t
+read_keys(const char *text, char out[KT_COORDINATORS_MAX][KT_CURVE_TEXT])
 {
-    char  text[KT_CURVE_TEXT + 1] = "";
-    FILE *file                    = fopen(path, "re");
-    if (!file)
-        return false;
-    bool good = fscanf(file, "%41s", text) == 1 && kt_curve_is_key(text);
-    fclose(file);
-    return good && kt_text_copy(out, KT_CURVE_TEXT, text);
+    size_t n = 0;
+    while (*(text += strspn(text, BLANKS))) {
+        size_t length = strcspn(text, BLANKS);
+        char   word[KT_CURVE_TEXT];
+        if (length >= sizeof word || n == KT_COORDINATORS_MAX)
+            return 0;
+        memcpy(word, text, length);
+        word[length] = '\0';
+        if (!kt_curve_is_key(word))
+            return 0;
+        memcpy(out[n++], word, sizeof word);
+        text += length;
+    }
+    return n;
 }
 
+static size_t
+read_key_file(const char *path, char out[KT_COORDINATORS_MAX][KT_CURVE_TEXT])
+{
+    char  text[(KT_COORDINATORS_MAX + 1) * (KT_CURVE_TEXT + 1)] = "";
+    FILE *file                                                  = fopen(path, "re");
+    if (!file)
+        return 0;
+    size_t length = fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    text[length] = '\0';
+    return read_keys(text, out);
+}
+
+// One key is all coordinators'; else there is one for each, in the order of their addresses.
 static kt_err_t
-load_server_key(kt_node_t *self, const char *state_dir, char out[KT_CURVE_TEXT], char why[KT_NODE_WHY])
+load_server_keys(kt_node_t *self, const char *state_dir, char out[KT_COORDINATORS_MAX][KT_CURVE_TEXT],
+                 char why[KT_NODE_WHY])
 {
     char        path[PATH_BYTES];
     const char *given = self->settings.coordinator_key;
-    if (kt_curve_is_key(given)) {
-        snprintf(out, KT_CURVE_TEXT, "%s", given);
-        return KT_OK;
-    }
+    size_t      n     = read_keys(given, out);
     if (*given)
         snprintf(path, sizeof path, "%s", given);
     else
         snprintf(path, sizeof path, "%s/keys/coordinator.public", state_dir);
-    if (read_word(path, out))
+    if (!n)
+        n = read_key_file(path, out);
+    if (!n) {
+        snprintf(why, KT_NODE_WHY,
+                 "no coordinator's public key in %.300s: start the coordinator once, copy its file there, or set "
+                 "ANALYZER_COORDINATOR_KEY",
+                 path);
+        return KT_ENOFILE;
+    }
+    for (size_t i = 1; n == 1 && i < self->n_coordinators; i++)
+        memcpy(out[i], out[0], sizeof out[i]);
+    if (n == 1 || n == self->n_coordinators)
         return KT_OK;
     snprintf(why, KT_NODE_WHY,
-             "no coordinator's public key in %.300s: start the coordinator once, copy its file there, or set "
-             "ANALYZER_COORDINATOR_KEY",
-             path);
-    return KT_ENOFILE;
+             "ANALYZER_COORDINATOR_KEY has %zu keys for %zu coordinators: give one for all, or one each", n,
+             self->n_coordinators);
+    return KT_ESETTING;
 }
 
 static kt_err_t
@@ -102,8 +134,8 @@ split_coordinators(kt_node_t *self, char why[KT_NODE_WHY])
 {
     const char *at     = self->settings.coordinators;
     int64_t     now_ms = kt_clock_ms();
-    while (*(at += strspn(at, " \t\n,"))) {
-        size_t                 length = strcspn(at, " \t\n,");
+    while (*(at += strspn(at, BLANKS))) {
+        size_t                 length = strcspn(at, BLANKS);
         kt_coordinator_view_t *view   = &self->coordinators[self->n_coordinators];
         if (self->n_coordinators == KT_COORDINATORS_MAX || length >= sizeof view->address)
             break;
@@ -121,13 +153,15 @@ split_coordinators(kt_node_t *self, char why[KT_NODE_WHY])
 
 static void node_tick(void *context);
 
-static const kt_dealers_ops_t DEALERS_OPS = {kt_node_order, kt_node_flush, node_tick};
+static void on_state(void *context, size_t index, kt_dealer_state_t state);
+
+static const kt_dealers_ops_t DEALERS_OPS = {kt_node_order, on_state, kt_node_flush, node_tick};
 
 static kt_err_t
-connect_all(kt_node_t *self, const char *server_public, char why[KT_NODE_WHY])
+connect_all(kt_node_t *self, const char (*server_publics)[KT_CURVE_TEXT], char why[KT_NODE_WHY])
 {
     const char       *addresses[KT_COORDINATORS_MAX];
-    kt_dealers_opts_t opts = {addresses, self->n_coordinators, server_public, &self->key, &DEALERS_OPS,
+    kt_dealers_opts_t opts = {addresses, self->n_coordinators, server_publics, &self->key, &DEALERS_OPS,
                               self,      KT_NODE_TICK_MS};
     for (size_t i = 0; i < self->n_coordinators; i++)
         addresses[i] = self->coordinators[i].address;
@@ -141,22 +175,22 @@ connect_all(kt_node_t *self, const char *server_public, char why[KT_NODE_WHY])
 static kt_err_t
 open_all(kt_node_t *self, char why[KT_NODE_WHY])
 {
-    char     state_dir[PATH_BYTES - 256], server_public[KT_CURVE_TEXT];
+    char     state_dir[PATH_BYTES - 256], server_publics[KT_COORDINATORS_MAX][KT_CURVE_TEXT];
     kt_err_t err = name_self(self, why);
     if (!err && !kt_settings_state_dir(&self->settings, state_dir, sizeof state_dir))
         err = KT_ESETTING;
     if (!err)
         err = load_own_key(self, state_dir, why);
     if (!err)
-        err = load_server_key(self, state_dir, server_public, why);
-    if (!err)
         err = split_coordinators(self, why);
+    if (!err)
+        err = load_server_keys(self, state_dir, server_publics, why);
     if (!err)
         err = kt_queue_new(&self->work, KT_ITEMS_MAX);
     if (!err)
         err = kt_queue_new(&self->tickets, 2 * 2 * KT_ITEMS_MAX);  // detached items have tickets too
     if (!err)
-        err = connect_all(self, server_public, why);
+        err = connect_all(self, (const char(*)[KT_CURVE_TEXT])server_publics, why);
     if (!err)
         err = kt_dealers_watch(self->dealers, kt_queue_fd(self->tickets), kt_node_tickets);
     return err;
@@ -192,9 +226,7 @@ begin_drain(kt_node_t *self)
     kt_log_info("NODE-DRAIN", "on=1 reason=\"signal\" in_hand=%zu kept=%zu", kt_node_in_hand(self), self->items.n_kept);
     self->draining = true;
     self->alone_ms = kt_clock_ms();
-    for (size_t i = 0; i < self->n_coordinators; i++)
-        if (self->coordinators[i].welcomed)
-            kt_node_beat(self, i);
+    kt_node_beat(self);
 }
 
 // What is in hand goes back at once: the coordinator gives it to others.
@@ -276,11 +308,50 @@ check_stuck(const kt_node_t *self, int64_t now_ms)
     }
 }
 
+// What the link says of a connection. A refused one is tried again soon: the key may be allowed by then.
+static void
+on_state(void *context, size_t index, kt_dealer_state_t state)
+{
+    kt_node_t             *self   = context;
+    kt_coordinator_view_t *view   = &self->coordinators[index];
+    int64_t                now_ms = kt_clock_ms();
+    if (state == KT_DEALER_UP) {
+        self->live_ms  = now_ms;  // HELLO with the next tick
+        view->knock_ms = 0;
+    } else if (state == KT_DEALER_REFUSED) {
+        view->knock_ms = now_ms + KNOCK_MS;
+        if (!view->said_refused)
+            kt_log_warn("KEY-REFUSED", "coordinator=%s public_key=%s text=\"kithara keys allow lets it in\"",
+                        view->address, self->key.public_key);
+        view->said_refused = true;
+    } else {
+        if (view->welcomed)
+            kt_log_warn("COORDINATOR-AWAY", "address=%s in_hand=%zu kept=%zu", view->address, kt_node_in_hand(self),
+                        self->items.n_kept);
+        view->since_ms = view->welcomed ? now_ms : view->since_ms;
+        view->welcomed = false;
+        kt_node_away(self, index);
+    }
+}
+
+static void
+knock(kt_node_t *self, int64_t now_ms)
+{
+    for (size_t i = 0; i < self->n_coordinators; i++) {
+        kt_coordinator_view_t *view = &self->coordinators[i];
+        if (!view->knock_ms || now_ms < view->knock_ms)
+            continue;
+        view->knock_ms = 0;
+        kt_dealers_reconnect(self->dealers, i);
+    }
+}
+
 static void
 live(kt_node_t *self, int64_t now_ms)
 {
     self->live_ms = now_ms + LIVE_MS;
-    kt_node_live(self);
+    if (now_ms < self->beat_ms && self->beat_ms - now_ms > LIVE_MS / 2)  // else a BEAT comes at once, and says as much
+        kt_node_live(self);
     for (size_t i = 0; i < self->n_coordinators; i++)
         if (!self->coordinators[i].welcomed && now_ms >= self->coordinators[i].refused_until_ms)
             kt_node_hello(self, i);
@@ -291,9 +362,7 @@ static void
 beat(kt_node_t *self, int64_t now_ms)
 {
     self->beat_ms = now_ms + BEAT_MS;
-    for (size_t i = 0; i < self->n_coordinators; i++)
-        if (self->coordinators[i].welcomed)
-            kt_node_beat(self, i);
+    kt_node_beat(self);
     kt_node_resend(self, now_ms - RESEND_MS);
     check_stuck(self, now_ms);
 }
@@ -303,6 +372,7 @@ node_tick(void *context)
 {
     kt_node_t *self   = context;
     int64_t    now_ms = kt_clock_ms();
+    knock(self, now_ms);
     if (now_ms >= self->live_ms)
         live(self, now_ms);
     if (now_ms >= self->beat_ms)

@@ -4,6 +4,7 @@
 
 #include "common/clock.h"
 #include "common/json.h"
+#include "common/text.h"
 #include "proto/document.h"
 #include "proto/job.h"
 
@@ -11,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DOCUMENT_BYTES = 64 << 10, MARKS = 3 };
+enum { DOCUMENT_BYTES = 64 << 10, SIZE_LEAST = 256, SIZE_MOST = 32 << 10, MARKS = 3 };
 
 // In the order in which they stand in the message; quotes belong to them.
 static const char *const MARK[MARKS] = {"\"@message_id@\"", "\"@media_id@\"", "\"@file_path@\""};
@@ -49,6 +50,37 @@ render(char **out)
     return err;
 }
 
+// A head without features, and padding up to the size.
+static kt_err_t
+render_padded(char **out, size_t bytes)
+{
+    kt_buf_t text;
+    kt_buf_init(&text, DOCUMENT_BYTES);
+    kt_buf_fmt(&text, "{\"message_id\":%s,\"media_id\":%s,\"file_path\":%s,", MARK[0], MARK[1], MARK[2]);
+    kt_buf_str(&text, "\"analysis_version\":\"" KT_ANALYSIS_VERSION "\",\"success\":true,\"padding\":\"");
+    while (!text.err && text.length < bytes - 2)
+        kt_buf_add(&text, "0123456789abcdef", bytes - 2 - text.length < 16 ? bytes - 2 - text.length : 16);
+    kt_buf_str(&text, "\"}");
+    *out = kt_buf_take(&text, NULL);
+    return *out ? KT_OK : KT_ENOMEM;
+}
+
+// The number behind "noop:", 0 without one.
+static kt_err_t
+size_of(const char *fault, size_t *out)
+{
+    char        number[16] = "";
+    int64_t     bytes      = 0;
+    const char *at         = strstr(fault, "noop:");
+    if (!at)
+        return KT_OK;
+    snprintf(number, sizeof number, "%.*s", (int)strcspn(at + 5, ","), at + 5);
+    kt_err_t err = kt_text_to_i64(number, SIZE_LEAST, SIZE_MOST, &bytes);
+    if (!err)
+        *out = (size_t)bytes;
+    return err;
+}
+
 static kt_err_t
 cut(kt_noop_t *self)
 {
@@ -67,12 +99,15 @@ cut(kt_noop_t *self)
 }
 
 kt_err_t
-kt_noop_new(kt_noop_t **self_p)
+kt_noop_new(kt_noop_t **self_p, const char *fault)
 {
-    kt_noop_t *self = calloc(1, sizeof *self);
+    size_t     bytes = 0;
+    kt_noop_t *self  = calloc(1, sizeof *self);
     if (!self)
         return KT_ENOMEM;
-    kt_err_t err = render(&self->text);
+    kt_err_t err = size_of(fault, &bytes);
+    if (!err)
+        err = bytes ? render_padded(&self->text, bytes) : render(&self->text);
     if (!err)
         err = cut(self);
     if (err)

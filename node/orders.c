@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { REFUSED_MS = 5000, NAME_BYTES = 65, VALUE_BYTES = 4097, TEXT_BYTES = 257 };
+enum { REFUSED_MS = 1500, NAME_BYTES = 65, VALUE_BYTES = 4097, TEXT_BYTES = 257 };
 
 // What changes a document's bytes: nothing else is taken over from a coordinator.
 static const struct {
@@ -101,9 +101,10 @@ on_welcome(kt_node_t *self, size_t index, const kt_msg_welcome_t *msg)
     kt_bytes_copy(name, sizeof name, msg->coordinator);
     kt_log_info("NODE-WELCOME", "coordinator=%s address=%s epoch=%llu kept=%zu", name, view->address,
                 (unsigned long long)msg->epoch, self->items.n_kept);
-    view->said_silent = false;
-    view->seen_batch  = 0;
-    kt_node_beat(self, index);
+    view->said_silent = view->said_refused = false;
+    view->seen_batch                       = 0;
+    view->idle_beats                       = 0;
+    kt_node_beat(self);
     kt_node_resend(self, INT64_MAX);
 }
 
@@ -113,6 +114,7 @@ static void
 take_again(kt_node_t *self, kt_item_t *item, const kt_wire_work_t *work, size_t index)
 {
     item->coordinator = index;
+    item->orphan      = false;
     if (item->stage != KT_ITEM_KEPT && work->attempt > item->attempt)
         item->attempt = (uint32_t)work->attempt;
     if (item->stage == KT_ITEM_KEPT)
@@ -129,11 +131,32 @@ take(kt_node_t *self, const kt_wire_work_t *work, size_t index)
         take_again(self, item, work, index);
         return;
     }
-    if (kt_items_add(&self->items, work, index, &item))
-        return;  // the coordinator misses it in our beats
+    // Beyond what was offered: several coordinators may use old credit at once. They miss it in our beats.
+    size_t limit = self->limit > self->limit_before ? self->limit : self->limit_before;
+    if (self->items.n_alone || kt_node_in_hand(self) >= limit || kt_items_add(&self->items, work, index, &item))
+        return;
+    if (item->parked)
+        return;
     kt_item_t *pushed = item;
     if (kt_queue_push(self->work, &pushed))
         kt_items_forget(&self->items, &item);
+}
+
+void
+kt_node_unpark(kt_node_t *self)
+{
+    kt_item_t *parked = NULL;
+    size_t     others = self->n_detached;
+    for (kt_item_t *item = self->items.first; item && self->items.n_alone; item = item->next) {
+        parked = item->parked ? item : parked;
+        others += !item->parked && item->stage != KT_ITEM_KEPT;
+    }
+    if (!parked || others)
+        return;
+    parked->parked    = false;
+    kt_item_t *pushed = parked;
+    if (kt_queue_push(self->work, &pushed))
+        kt_items_forget(&self->items, &parked);
 }
 
 static void
@@ -141,7 +164,11 @@ on_batch(kt_node_t *self, size_t index, const kt_msg_batch_t *msg)
 {
     if (!self->n_workers || self->stopping)
         return;
-    self->coordinators[index].seen_batch = msg->number;
+    kt_coordinator_view_t *view = &self->coordinators[index];
+    view->seen_batch            = msg->number;
+    view->used                  = true;
+    if (view->idle_beats >= KT_NODE_IDLE_BEATS)  // it gets its full share again
+        self->beat_ms = 0;
     for (size_t i = 0; i < msg->items.n; i++)
         take(self, &msg->items.at[i], index);
 }
@@ -150,7 +177,7 @@ void
 kt_node_cancel(kt_node_t *self, kt_item_t *item)
 {
     item->cancelled = true;
-    if (item->stage == KT_ITEM_KEPT) {
+    if (item->stage == KT_ITEM_KEPT || item->parked) {
         kt_items_forget(&self->items, &item);
         return;
     }
@@ -158,14 +185,50 @@ kt_node_cancel(kt_node_t *self, kt_item_t *item)
     self->n_detached++;
 }
 
+// Somebody has to take over what a coordinator that is away gave us: all others learn what we have of it, and get its
+// outcomes. Who comes first stores them.
+void
+kt_node_away(kt_node_t *self, size_t index)
+{
+    for (kt_item_t *item = self->items.first; item; item = item->next) {
+        if (item->coordinator != index || item->orphan)
+            continue;
+        item->orphan  = true;
+        self->beat_ms = 0;
+        if (item->stage == KT_ITEM_KEPT)
+            kt_buf_add(&self->outgoing, &item, sizeof item);
+    }
+}
+
 // Acknowledged: stored, perhaps by another node's work while ours still goes on.
 static void
-on_refs(kt_node_t *self, const kt_wire_ref_t *refs, size_t n)
+on_ack(kt_node_t *self, const kt_msg_ack_t *msg)
 {
     kt_node_flush(self);  // nothing that waits to be told may point to what is forgotten here
-    for (size_t i = 0; i < n; i++) {
-        kt_item_t *item = kt_items_find(&self->items, refs[i].job, refs[i].run);
+    for (size_t i = 0; i < msg->items.n; i++) {
+        kt_item_t *item = kt_items_find(&self->items, msg->items.at[i].job, msg->items.at[i].run);
         if (item)
+            kt_node_cancel(self, item);
+    }
+}
+
+// An operator asked one coordinator to cancel what another one has given us: the work stops, and who gave it hears of
+// that as of any other outcome.
+static bool
+is_of_another(const kt_node_t *self, const kt_item_t *item, size_t index)
+{
+    return item->coordinator != index && !item->orphan && self->coordinators[item->coordinator].welcomed;
+}
+
+static void
+on_cancel(kt_node_t *self, size_t index, const kt_msg_cancel_t *msg)
+{
+    kt_node_flush(self);
+    for (size_t i = 0; i < msg->items.n; i++) {
+        kt_item_t *item = kt_items_find(&self->items, msg->items.at[i].job, msg->items.at[i].run);
+        if (item && is_of_another(self, item, index))
+            item->cancelled = true;
+        else if (item)
             kt_node_cancel(self, item);
     }
 }
@@ -193,7 +256,7 @@ on_drain(kt_node_t *self, size_t index, const kt_msg_drain_t *msg)
     kt_bytes_copy(reason, sizeof reason, msg->reason);
     kt_log_info("NODE-DRAIN", "on=%d reason=\"%s\"", msg->on, kt_log_quote(quoted, sizeof quoted, reason));
     self->coordinators[index].drained = msg->on;
-    kt_node_beat(self, index);
+    kt_node_beat(self);
 }
 
 static void
@@ -202,8 +265,11 @@ on_refuse(kt_node_t *self, size_t index, const kt_msg_refuse_t *msg)
     char                   text[TEXT_BYTES], quoted[TEXT_BYTES];
     kt_coordinator_view_t *view = &self->coordinators[index];
     kt_bytes_copy(text, sizeof text, msg->text);
-    kt_log_error("NODE-REFUSED", "coordinator=%s err=%s text=\"%s\" public_key=%s", view->address,
-                 kt_err_name((kt_err_t)msg->err), kt_log_quote(quoted, sizeof quoted, text), self->key.public_key);
+    if (!view->said_refused)
+        kt_log_error("NODE-REFUSED", "coordinator=%s err=%s text=\"%s\" public_key=%s", view->address,
+                     kt_err_name((kt_err_t)msg->err), kt_log_quote(quoted, sizeof quoted, text), self->key.public_key);
+    kt_node_away(self, index);
+    view->said_refused     = true;
     view->welcomed         = false;
     view->since_ms         = kt_clock_ms();
     view->refused_until_ms = kt_clock_ms() + REFUSED_MS;
@@ -235,8 +301,8 @@ kt_node_order(void *context, size_t index, const void *bytes, size_t length)
     case KT_MSG_WHO: on_who(self, index); break;
     case KT_MSG_WELCOME: on_welcome(self, index, &msg.welcome); break;
     case KT_MSG_BATCH: on_batch(self, index, &msg.batch); break;
-    case KT_MSG_ACK: on_refs(self, msg.ack.items.at, msg.ack.items.n); break;
-    case KT_MSG_CANCEL: on_refs(self, msg.cancel.items.at, msg.cancel.items.n); break;
+    case KT_MSG_ACK: on_ack(self, &msg.ack); break;
+    case KT_MSG_CANCEL: on_cancel(self, index, &msg.cancel); break;
     case KT_MSG_NACK: on_nack(self, &msg.nack); break;
     case KT_MSG_DRAIN: on_drain(self, index, &msg.drain); break;
     case KT_MSG_REFUSE: on_refuse(self, index, &msg.refuse); break;

@@ -34,6 +34,8 @@ kt_pipeline_new(kt_pipeline_t **self_p, const kt_pipeline_opts_t *opts)
         goto fail;
     if ((err = kt_fetch_new(&self->fetch, opts->media_roots, opts->any_path)))
         goto fail;
+    if ((err = kt_fetch_http_new(&self->fetch_http, opts->settings, opts->any_path)))
+        goto fail;
     if ((err = kt_cache_new(&self->cache, opts->settings)))
         goto fail;
     if ((err = kt_decode_server_new(&self->decode, NULL)))
@@ -53,6 +55,7 @@ kt_pipeline_destroy(kt_pipeline_t **self_p)
         return;
     kt_decode_server_destroy(&self->decode);
     kt_cache_destroy(&self->cache);
+    kt_fetch_http_destroy(&self->fetch_http);
     kt_fetch_destroy(&self->fetch);
     kt_admission_destroy(&self->admission);
     kt_plan_destroy(&self->plan);

@@ -5,11 +5,13 @@
 #include "node/admission.h"
 #include "node/cache.h"
 #include "node/fetch.h"
+#include "node/fetch_http.h"
 #include "node/pipeline.h"
 
 struct kt_pipeline {
     const kt_settings_t *settings;
     kt_fetch_t          *fetch;
+    kt_fetch_http_t     *fetch_http;
     kt_decode_server_t  *decode;
     kt_plan_t           *plan;
     kt_admission_t      *admission;

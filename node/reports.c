@@ -3,6 +3,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "node/core.h"
+#include "node/solo.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,16 +75,59 @@ wanted(const kt_node_t *self)
     return slots + (ahead < (double)slots ? slots : (size_t)ahead);
 }
 
-static size_t
-free_credit(const kt_node_t *self, const kt_coordinator_view_t *view)
+static bool
+takes_part(const kt_node_t *self, size_t index)
 {
-    size_t want = wanted(self), have = self->items.n + self->n_detached, sharers = 0;
-    for (size_t i = 0; i < self->n_coordinators; i++)
-        sharers += self->coordinators[i].welcomed;
-    if (self->draining || self->stopping || view->drained || have >= want)
-        return 0;
-    size_t share = (want - have) / (sharers ? sharers : 1);
-    return share ? share : 1;
+    return self->coordinators[index].welcomed && !self->coordinators[index].drained;
+}
+
+static bool
+is_idle(const kt_coordinator_view_t *view)
+{
+    return view->idle_beats >= KT_NODE_IDLE_BEATS;
+}
+
+// Parts of `room` for those who take part and are idle, or not; what is left over goes to another one each time.
+static size_t
+share_among(kt_node_t *self, size_t room, size_t each, bool idle)
+{
+    size_t given = 0;
+    for (size_t k = 0; k < self->n_coordinators && given < room; k++) {
+        size_t                 i    = (self->beats + k) % self->n_coordinators;
+        kt_coordinator_view_t *view = &self->coordinators[i];
+        if (!takes_part(self, i) || is_idle(view) != idle)
+            continue;
+        size_t part = room - given < each ? room - given : each;
+        view->share += part;
+        given += part;
+    }
+    return given;
+}
+
+// Together the coordinators get what we can take, never more. One that has had no work for some beats is left a
+// single file, so that it can begin again, and the others have the rest.
+static void
+share_credit(kt_node_t *self)
+{
+    size_t want = wanted(self), have = self->items.n + self->n_detached, idle = 0, busy = 0;
+    for (size_t i = 0; i < self->n_coordinators; i++) {
+        kt_coordinator_view_t *view = &self->coordinators[i];
+        view->idle_beats            = view->used ? 0 : view->idle_beats + 1;
+        view->used                  = false;
+        view->share                 = 0;
+        if (takes_part(self, i))
+            *(is_idle(view) ? &idle : &busy) += 1;
+    }
+    bool   takes = have < want && !self->draining && !self->stopping && !self->items.n_alone;
+    size_t room  = takes ? want - have : 0;
+    size_t left  = busy && idle ? room - share_among(self, room, 1, true) : room;
+    size_t n     = busy ? busy : idle;
+    if (n)
+        left -= share_among(self, left, left / n, !busy);
+    if (n && left)
+        (void)share_among(self, left, 1, !busy);
+    self->limit_before = self->limit;
+    self->limit        = have + room;
 }
 
 static uint64_t
@@ -107,7 +151,7 @@ gather(kt_node_t *self, size_t index)
     for (const kt_item_t *item = self->items.first; item; item = item->next) {
         kt_wire_held_t held = {item->job, item->run, item->attempt, item->stage == KT_ITEM_STARTED};
         kt_wire_ref_t  ref  = {item->job, item->run};
-        if (item->coordinator != index)
+        if (item->coordinator != index && !item->orphan)
             continue;
         if (item->stage == KT_ITEM_KEPT)
             kt_buf_add(&self->kept, &ref, sizeof ref);
@@ -116,8 +160,8 @@ gather(kt_node_t *self, size_t index)
     }
 }
 
-void
-kt_node_beat(kt_node_t *self, size_t index)
+static void
+beat_to(kt_node_t *self, size_t index)
 {
     const kt_coordinator_view_t *view = &self->coordinators[index];
     kt_msg_t                     msg  = {.type = KT_MSG_BEAT};
@@ -125,7 +169,7 @@ kt_node_beat(kt_node_t *self, size_t index)
     if (self->held.err || self->kept.err)
         return;  // half an inventory would be a lie
     msg.beat.seen_batch = view->seen_batch;
-    msg.beat.free       = free_credit(self, view);
+    msg.beat.free       = view->share;
     msg.beat.memory_mb  = resident_mb();
     msg.beat.leaving    = self->draining;
     msg.beat.held.at    = (const kt_wire_held_t *)(void *)self->held.bytes;
@@ -133,6 +177,16 @@ kt_node_beat(kt_node_t *self, size_t index)
     msg.beat.kept.at    = (const kt_wire_ref_t *)(void *)self->kept.bytes;
     msg.beat.kept.n     = self->kept.length / sizeof(kt_wire_ref_t);
     kt_node_send(self, index, &msg);
+}
+
+void
+kt_node_beat(kt_node_t *self)
+{
+    self->beats++;
+    share_credit(self);
+    for (size_t i = 0; i < self->n_coordinators; i++)
+        if (self->coordinators[i].welcomed)
+            beat_to(self, i);
 }
 
 void
@@ -153,7 +207,10 @@ take_outcome(kt_node_t *self, kt_item_t *item)
         return;
     }
     double took_us = (double)item->outcome.processing_us + 1;
-    self->mean_us  = self->mean_us > 0 ? self->mean_us + (took_us - self->mean_us) / 16 : took_us;
+    if (item->cancelled && !item->outcome.document)
+        kt_outcome_fail(&item->outcome, item->body, item->body_bytes, KT_ECANCELLED, "cancelled while it waited");
+    else
+        self->mean_us = self->mean_us > 0 ? self->mean_us + (took_us - self->mean_us) / 16 : took_us;
     kt_items_keep(&self->items, item);
     kt_buf_add(&self->outgoing, &item, sizeof item);
 }
@@ -192,7 +249,7 @@ flush_started(kt_node_t *self, size_t index)
     size_t            count = 0;
     for (size_t i = 0; i < n; i++) {
         const kt_item_t *item = items[i];
-        if (item->stage == KT_ITEM_STARTED && item->coordinator == index)
+        if (item->stage == KT_ITEM_STARTED && (item->coordinator == index || item->orphan))
             told[count++] = (kt_wire_held_t){item->job, item->run, item->attempt, 1};
         if (count == STARTED_ITEMS || (count && i + 1 == n)) {
             msg.started.items.at = told;
@@ -203,16 +260,11 @@ flush_started(kt_node_t *self, size_t index)
     }
 }
 
-// Where an item's outcome goes: to who gave it, or to any other of that ledger while that one is away.
-static size_t
-target_of(const kt_node_t *self, const kt_item_t *item)
+// An item's outcome goes to who gave it; to all others of that ledger if that one is or was away.
+static bool
+is_for(const kt_node_t *self, const kt_item_t *item, size_t index)
 {
-    if (self->coordinators[item->coordinator].welcomed)
-        return item->coordinator;
-    for (size_t i = 0; i < self->n_coordinators; i++)
-        if (self->coordinators[i].welcomed)
-            return i;
-    return SIZE_MAX;
+    return item->coordinator == index || item->orphan || !self->coordinators[item->coordinator].welcomed;
 }
 
 static void
@@ -265,7 +317,7 @@ flush_outgoing(kt_node_t *self, size_t index, int64_t now_ms)
     size_t            n = self->outgoing.length / sizeof *items, bytes = 0, count = 0;
     for (size_t i = 0; i < n; i++) {
         kt_item_t *item = items[i];
-        if (target_of(self, item) != index || !item->outcome.document)
+        if (!is_for(self, item, index) || !item->outcome.document)
             continue;
         size_t more = item->outcome.document_bytes;
         if (count && (bytes + more > FRAME_BYTES || count == FRAME_ITEMS)) {
@@ -296,6 +348,8 @@ kt_node_flush(void *context)
     }
     kt_buf_clear(&self->started);
     kt_buf_clear(&self->outgoing);
+    if (self->items.n_alone)
+        kt_node_unpark(self);
 }
 
 void

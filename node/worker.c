@@ -79,6 +79,14 @@ set_detail(kt_report_t *report, const char *text)
     snprintf(report->detail, sizeof report->detail, "%s", text);
 }
 
+// The path as it stands in a log line.
+static const char *
+shown_path(const run_t *run, char quoted[KT_JOB_PATH])
+{
+    char shown[KT_JOB_PATH];
+    return kt_log_quote(quoted, KT_JOB_PATH, kt_job_shown(run->job->file_path, shown, sizeof shown));
+}
+
 // Once a chunk: tells that the file advances, and whether it may go on.
 static kt_err_t
 step(run_t *run)
@@ -90,12 +98,23 @@ step(run_t *run)
     return kt_clock_ms() < run->deadline_ms ? KT_OK : KT_ETIME;
 }
 
+// Opened beneath a root, or fetched into an anonymous file.
+static kt_err_t
+open_path(run_t *run, char why[KT_FETCH_WHY])
+{
+    const kt_pipeline_t *pipeline = run->worker->pipeline;
+    const char          *path     = run->job->file_path;
+    kt_admission_wait_t  wait     = {run->deadline_ms, run->opts->cancelled, run->opts->progress};
+    return kt_job_is_url(path) ? kt_fetch_http_open(pipeline->fetch_http, path, &wait, &run->fd, &run->size_bytes, why)
+                               : kt_fetch_open(pipeline->fetch, path, &run->fd, &run->size_bytes, why);
+}
+
 static kt_err_t
 open_file(run_t *run)
 {
     int64_t  start = kt_clock_us();
     char     why[KT_FETCH_WHY];
-    kt_err_t err = kt_fetch_open(run->worker->pipeline->fetch, run->job->file_path, &run->fd, &run->size_bytes, why);
+    kt_err_t err = open_path(run, why);
     add_stage(run->report, "open", kt_clock_us() - start);
     if (err) {
         set_detail(run->report, why);
@@ -142,7 +161,7 @@ find_cached(run_t *run)
     if (!run->cached)
         return false;
     add_stage(run->report, "cache", kt_clock_us() - start);
-    kt_log_debug("CACHE-HIT", "path=\"%s\"", kt_log_quote(quoted, sizeof quoted, run->job->file_path));
+    kt_log_debug("CACHE-HIT", "path=\"%s\"", shown_path(run, quoted));
     return true;
 }
 
@@ -251,7 +270,7 @@ static void
 log_damage(const run_t *run)
 {
     char quoted[KT_JOB_PATH];
-    kt_log_info("FILE-DAMAGED", "path=\"%s\" parts=%llu", kt_log_quote(quoted, sizeof quoted, run->job->file_path),
+    kt_log_info("FILE-DAMAGED", "path=\"%s\" parts=%llu", shown_path(run, quoted),
                 (unsigned long long)kt_decode_damaged(run->source.decode));
 }
 
@@ -344,8 +363,8 @@ log_stages(const run_t *run)
     if (run->source.decode)
         kt_decode_usage(run->source.decode, &decoder_peak, &decoder_cpu);
     kt_log_debug("FILE-DONE", "path=\"%s\" err=%s peak_bytes=%lld decoder_peak_bytes=%llu decoder_cpu_s=%.3f%s",
-                 kt_log_quote(quoted, sizeof quoted, run->job->file_path), kt_err_name(report->err),
-                 (long long)usage.ru_maxrss * 1024, (unsigned long long)decoder_peak, decoder_cpu, line);
+                 shown_path(run, quoted), kt_err_name(report->err), (long long)usage.ru_maxrss * 1024,
+                 (unsigned long long)decoder_peak, decoder_cpu, line);
 }
 
 static void

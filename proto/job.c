@@ -5,9 +5,11 @@
 #include "common/text.h"
 
 #include <jansson.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static const char *const PRIORITIES[] = {
     [KT_PRIORITY_LOW] = "low", [KT_PRIORITY_NORMAL] = "normal", [KT_PRIORITY_HIGH] = "high"};
@@ -100,6 +102,29 @@ read_text(const json_t *body, const char *name, char *out, size_t capacity, char
     return KT_OK;
 }
 
+bool
+kt_job_is_url(const char *file_path)
+{
+    return strncasecmp(file_path, "http://", 7) == 0 || strncasecmp(file_path, "https://", 8) == 0;
+}
+
+const char *
+kt_job_shown(const char *file_path, char *out, size_t capacity)
+{
+    size_t query = kt_job_is_url(file_path) ? strcspn(file_path, "?#") : strlen(file_path);
+    snprintf(out, capacity, "%.*s%s", query > INT_MAX ? INT_MAX : (int)query, file_path,
+             file_path[query] ? "?..." : "");
+    return out;
+}
+
+// "user:password@host"
+static bool
+has_credentials(const char *file_path)
+{
+    const char *host = strstr(file_path, "://");
+    return kt_job_is_url(file_path) && host && memchr(host + 3, '@', strcspn(host + 3, "/?#\\"));
+}
+
 static kt_err_t
 read_texts(const json_t *body, kt_job_t *job, char why[KT_JOB_WHY])
 {
@@ -118,6 +143,10 @@ read_texts(const json_t *body, kt_job_t *job, char why[KT_JOB_WHY])
             return KT_EMESSAGE;
     if (!*job->file_path) {
         snprintf(why, KT_JOB_WHY, "file_path is missing or empty");
+        return KT_EMESSAGE;
+    }
+    if (has_credentials(job->file_path)) {
+        snprintf(why, KT_JOB_WHY, "file_path is a URL with a user or password in it, which would be stored and shown");
         return KT_EMESSAGE;
     }
     return KT_OK;

@@ -48,6 +48,12 @@ KT_MUST_USE kt_err_t kt_job_parse(const char *text, size_t length, kt_job_t *out
 typedef struct kt_buf kt_buf_t;
 void                  kt_job_write(const kt_job_t *job, kt_buf_t *out);
 
+// file_path is a path beneath a node's media roots, or the URL of a source: http://HOST[:PORT]/..., https://...; one
+// with a user or password in it is refused by kt_job_parse, for the path is stored and shown.
+bool kt_job_is_url(const char *file_path);
+// As it may stand in a log: a URL without its query, which may hold a signature. Returns out.
+const char *kt_job_shown(const char *file_path, char *out, size_t capacity);
+
 const char *kt_priority_name(kt_priority_t priority);  // "low", "normal", "high"
 bool        kt_priority_find(const char *name, kt_priority_t *out);
 // "spectral,mir" -> bits; "none": the technical facts alone. KT_EINVAL.

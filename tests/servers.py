@@ -164,6 +164,19 @@ class Postgres(Server):
                     "max_connections": 50, **self.options.get("settings", {})}
         return [self.programs() / "postgres", "-D", self.folder / "data", *[f"--{k}={v}" for k, v in settings.items()]]
 
+    def everyone(self):
+        """The postmaster and its children, each of which leads a session of its own."""
+        children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [self.process.pid, *map(int, children.read_text().split())] if children.exists() else []
+
+    def send(self, number):
+        """To all of them: the postmaster first, so that it starts no more."""
+        for pid in self.everyone():
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                pass
+
     def ready(self):
         return subprocess.run([self.programs() / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]).returncode == 0
 
@@ -213,6 +226,15 @@ class RabbitMQ(Server):
                                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
                                          preexec_fn=die_with_parent)
         super().start()
+        if self.seen:
+            self.elect()
+
+    def elect(self):
+        """After a restart RabbitMQ 3.10 on a single node may leave a quorum queue without a leader for ever
+        (rabbitmq-server issue 10070); an operator's remedy is this."""
+        self.control("eval", "[ra:trigger_election({element(1, amqqueue:get_pid(Q)), node()}) || "
+                             "Q <- rabbit_amqqueue:list_with_possible_retry(fun rabbit_amqqueue:list/0), "
+                             "amqqueue:get_type(Q) =:= rabbit_quorum_queue], ok.")
 
     def command(self):
         return ["/usr/lib/rabbitmq/bin/rabbitmq-server"]

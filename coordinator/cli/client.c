@@ -1,9 +1,11 @@
 #include "coordinator/cli/client.h"
 
 #include "coordinator/cli/cli.h"
+#include "coordinator/http_token.h"
 
 #include <ctype.h>
 #include <curl/curl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +16,7 @@ struct kt_client {
     CURL    *curl;
     char     base[1024];
     char     why[WHY];
+    char     authorization[KT_HTTP_TOKEN + 32];  // the header's line, or ""
     kt_buf_t answer;
 };
 
@@ -54,6 +57,16 @@ kt_client_destroy(kt_client_t **self_p)
     kt_buf_fini(&self->answer);
     free(self);
     *self_p = NULL;
+}
+
+void
+kt_client_authorize(kt_client_t *self, const kt_settings_t *settings, const char *state_dir)
+{
+    char folder[PATH_MAX], token[KT_HTTP_TOKEN];
+    if (!state_dir)
+        state_dir = kt_settings_state_dir(settings, folder, sizeof folder);
+    if (*kt_http_token_find(settings, state_dir, token))
+        snprintf(self->authorization, sizeof self->authorization, "Authorization: Bearer %s", token);
 }
 
 const char *
@@ -121,6 +134,10 @@ call(kt_client_t *self, const char *path, const char *body, size_t length, json_
     if ((size_t)snprintf(url, sizeof url, "%s%s", self->base, path) >= sizeof url)
         return KT_EINVAL;
     struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
+    if (headers && *self->authorization && !curl_slist_append(headers, self->authorization)) {
+        curl_slist_free_all(headers);
+        return KT_ENOMEM;
+    }
     kt_buf_clear(&self->answer);
     set_options(self, url, body, length, headers);
     CURLcode code   = curl_easy_perform(self->curl);

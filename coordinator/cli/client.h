@@ -4,6 +4,7 @@
 
 #include "common/err.h"
 #include "common/json.h"
+#include "common/settings.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,7 +13,10 @@ typedef struct kt_client kt_client_t;
 
 KT_MUST_USE kt_err_t kt_client_new(kt_client_t **self_p, const char *base_url);  // "http://127.0.0.1:8710"
 void                 kt_client_destroy(kt_client_t **self_p);
-const char          *kt_client_url(const kt_client_t *self);
+// Control needs the coordinator's token, and so does reading over the network: ANALYZER_HTTP_TOKEN, or http.token in
+// state_dir (NULL: the settings' own). Without one we ask without, and the coordinator says what it misses.
+void        kt_client_authorize(kt_client_t *self, const kt_settings_t *settings, const char *state_dir);
+const char *kt_client_url(const kt_client_t *self);
 
 // path: "/v1/status". *out: the answer's object (kt_json_free). KT_EUNREACHABLE, KT_ETIME, KT_EMESSAGE, or the code
 // that the coordinator answered with.

@@ -48,7 +48,7 @@ static bool
 job_path(const analyze_t *self, const char *path, char *out)
 {
     char here[KT_JOB_PATH], whole[2 * KT_JOB_PATH];
-    if (path[0] == '/' || self->cli->settings->media_roots[0] == '\0')
+    if (path[0] == '/' || kt_job_is_url(path) || self->cli->settings->media_roots[0] == '\0')
         return kt_text_copy(out, KT_JOB_PATH, path);
     if (!getcwd(here, sizeof here) || strlen(path) >= KT_JOB_PATH)
         return false;

@@ -1,5 +1,6 @@
 #include "common/buf.h"
 #include "coordinator/cli/cli.h"
+#include "coordinator/metrics.h"
 #include "proto/features.h"
 
 #include <stdio.h>
@@ -36,7 +37,10 @@ kt_cmd_docs(kt_cli_t *cli, int argc, char **argv)
     static const struct {
         const char *name;
         void (*write)(kt_buf_t *out);
-    } TABLES[] = {{"features", kt_features_markdown}, {"settings", settings_markdown}, {"errors", errors_markdown}};
+    } TABLES[] = {{"features", kt_features_markdown},
+                  {"settings", settings_markdown},
+                  {"errors", errors_markdown},
+                  {"metrics", kt_metrics_markdown}};
     for (size_t i = 0; argc == 2 && i < sizeof TABLES / sizeof *TABLES; i++) {
         if (strcmp(argv[1], TABLES[i].name))
             continue;
@@ -49,5 +53,5 @@ kt_cmd_docs(kt_cli_t *cli, int argc, char **argv)
         kt_buf_fini(&out);
         return code;
     }
-    return kt_cli_usage(cli, "docs takes one of features, settings, errors");
+    return kt_cli_usage(cli, "docs takes one of features, settings, errors, metrics");
 }

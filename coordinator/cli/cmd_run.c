@@ -118,6 +118,8 @@ open_run(run_t *run, char why[KT_FARM_WHY])
     if (!err)
         err = kt_client_new(&run->client, kt_farm_http(run->farm));
     if (!err)
+        kt_client_authorize(run->client, settings, run->dir.path);
+    if (!err)
         err = kt_scan_new(&run->scan, paths, run->folders.n, run->all);
     if (!err)
         err = kt_submit_new(&run->submit, &(kt_submit_opts_t){.client   = run->client,

@@ -1,6 +1,7 @@
 // status, nodes, queue, jobs: what an admin asks the coordinator, and the few things it can be told. One fetch, one
 // table of columns each.
 #include "coordinator/cli/client.h"
+#include "coordinator/cli/cmd_why.h"
 #include "coordinator/cli/table.h"
 #include "coordinator/cli/watch.h"
 
@@ -97,6 +98,7 @@ show(kt_cli_t *cli, const view_t *view, bool watch)
     kt_err_t     err    = kt_client_new(&client, cli->settings->http_url);
     if (err)
         return kt_cli_fail(err, cli->settings->http_url, NULL);
+    kt_client_authorize(client, cli->settings, NULL);
     int code;
     do {
         kt_watch_clear(cli, watch);
@@ -115,6 +117,7 @@ tell(kt_cli_t *cli, const char *path, const char *done)
     kt_err_t     err    = kt_client_new(&client, cli->settings->http_url);
     if (err)
         return kt_cli_fail(err, cli->settings->http_url, NULL);
+    kt_client_authorize(client, cli->settings, NULL);
     err      = kt_client_post(client, path, "{}", 2, &answer);
     int code = err ? kt_client_fail(client, err) : KT_EXIT_OK;
     if (!err)
@@ -244,11 +247,5 @@ kt_cmd_jobs(kt_cli_t *cli, int argc, char **argv)
         return job_control(cli, verb, id);
     if (strcmp(verb, "why"))
         return kt_cli_usage(cli, "'%s' is none of retry, cancel, why", verb);
-    char number[64];
-    if (!kt_client_escape(number, sizeof number, id))
-        return kt_cli_usage(cli, "'%.40s' is no job", id);
-    snprintf(view.path, sizeof view.path, "/v1/jobs/%s", number);
-    view.list   = NULL;
-    cli->format = cli->format == KT_FORMAT_TABLE ? KT_FORMAT_WIDE : cli->format;
-    return show(cli, &view, asked.watch);
+    return kt_cli_why(cli, id);
 }

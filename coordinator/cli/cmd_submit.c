@@ -86,6 +86,8 @@ parse(work_t *work, int argc, char **argv)
 static const char *
 absolute(const char *path, char out[PATH_MAX])
 {
+    if (kt_job_is_url(path))
+        return path;
     if (realpath(path, out))
         return out;
     char folder[PATH_MAX];
@@ -166,6 +168,8 @@ kt_cmd_submit(kt_cli_t *cli, int argc, char **argv)
     int      code = KT_EXIT_FAILED;
     kt_err_t err  = kt_client_new(&work.client, cli->settings->http_url);
     work.jobs     = calloc(n, sizeof *work.jobs);
+    if (!err)
+        kt_client_authorize(work.client, cli->settings, NULL);
     if (!err && work.jobs)
         err = kt_table_new(&work.table, cli->format, cli->color, COLUMNS, sizeof COLUMNS / sizeof *COLUMNS);
     if (!err && work.jobs)

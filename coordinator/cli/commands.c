@@ -44,6 +44,27 @@ const kt_command_t KT_CLI_COMMANDS[] = {
      "  -o, --output FORMAT   table, wide, json or csv\n\n"
      "Example:\n  kithara submit --wait ~/Music/*.ogg\n",
      kt_cmd_submit},
+    {"backfill", "start FOLDER|LIST|- | status [ID] | pause|resume|cancel|retry ID | export ID",
+     "a big set of files as one object: start, watch, steer, export",
+     "start: a FOLDER is listed by the coordinator, beneath its ANALYZER_MEDIA_ROOTS; a LIST of paths (a file, or - for\n"
+     "standard input; one a line, or separated by NUL) is sent to it first. Unchanged files are skipped. It goes on\n"
+     "without this command, whatever is killed; a list that was not sent to its end is sent on by the same command.\n"
+     "      --name NAME       a name for it; with -: by which an interrupted list is found again\n"
+     "      --options LIST    what to extract: spectral,mir,perceptual,similarity,quality, or none (default: all)\n"
+     "      --priority P      low (default), normal or high\n"
+     "      --all             also what is no media by its name (pictures, checksums)\n"
+     "      --force           skip nothing\n"
+     "      --digest          skip also by content: reads each file that is new or changed\n"
+     "      --wait            show the progress until it has ended\n"
+     "status [ID]:\n"
+     "  -o, --output FORMAT   table, wide, json or csv\n      --watch           repeat each second\n"
+     "pause, resume, cancel ID: stop and go on; cancel also takes back what is queued\n"
+     "retry ID: the failed files run again\n"
+     "export ID: the output messages, of skipped files those of before\n"
+     "  -o, --output FORMAT   jsonl (default) or csv\n"
+     "      --failed          failures only\n\n"
+     "Example:\n  kithara backfill start /music --wait\n  find /music -newer stamp -print0 | kithara backfill start -\n",
+     kt_cmd_backfill},
     {"status", "[OPTIONS]", "what the farm does",
      "  -o, --output FORMAT   table, wide, json or csv\n      --watch           repeat each second\n\nExample:\n  "
      "kithara status --watch\n",
@@ -64,6 +85,14 @@ const kt_command_t KT_CLI_COMMANDS[] = {
      "  -o, --output FORMAT   table, wide, json or csv\n      --watch           repeat each second\n\n"
      "Example:\n  kithara jobs --state failed\n  kithara jobs retry 17\n",
      kt_cmd_jobs},
+    {"keys", "[OPTIONS] new|allow KEY [NAME]|revoke KEY|list", "which nodes may work here",
+     "      --out FOLDER      with new: where the pair goes, as node.public and node.secret (default: here)\n"
+     "  -o, --output FORMAT   table, wide, json or csv\n\n"
+     "Works on keys/allowed in the state folder (ANALYZER_STATE_DIR) of this machine's coordinator, which sees a change\n"
+     "within a second. With a NAME the key is good for that node name alone. A node prints its public key at its start\n"
+     "and keeps its pair in keys/node-NAME of its own state folder. A revoked node is put out; its work goes elsewhere.\n\n"
+     "Example:\n  kithara keys allow 'Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID' gpu7\n  kithara keys list\n",
+     kt_cmd_keys},
     {"results", "[OPTIONS]", "the stored features",
      "      --run FOLDER      of the private ledger that `kithara run FOLDER` made\n"
      "      --ledger URL      of this ledger (default: DATABASE_URL)\n"
@@ -93,7 +122,16 @@ const kt_command_t KT_CLI_COMMANDS[] = {
      "      --out FILE.png    where to (default: the file's name and .png, here)\n\n"
      "Example:\n  kithara plot song.flac --out song.png\n",
      kt_cmd_plot},
-    {"docs", "features|settings|errors", "the tables behind it all, as Markdown", "Example:\n  kithara docs features\n",
+    {"db", "[OPTIONS] migrate|status", "the ledger's schema: bring it up to date, or show it",
+     "      --ledger URL      of this ledger (default: DATABASE_URL)\n"
+     "  -o, --output FORMAT   status: table (default), wide, json or csv\n\n"
+     "A coordinator starts only on a PostgreSQL database whose schema is this program's; a SQLite ledger is made and\n"
+     "brought up to date by the coordinator itself. Migrating is safe beside others that migrate, and does nothing when\n"
+     "there is nothing to do.\n\n"
+     "Exit code: 0 if the schema is this program's, else 1.\n\n"
+     "Example:\n  DATABASE_URL=postgresql://kithara@db.example/kithara kithara db migrate\n",
+     kt_cmd_db},
+    {"docs", "features|settings|errors|metrics", "the tables behind it all, as Markdown", "Example:\n  kithara docs features\n",
      kt_cmd_docs},
 };
 const size_t KT_CLI_N_COMMANDS = sizeof KT_CLI_COMMANDS / sizeof *KT_CLI_COMMANDS;

@@ -185,6 +185,8 @@ start_coordinator(kt_farm_t *self)
     add(a, "--ready-fd");
     add(a, fd);
     add_set(a, "DATABASE_URL", self->opts.database_url);
+    if (self->opts.database_url)
+        add_set(a, "AMQP_CONNECTION_STRING", "");  // a private farm takes nothing from the queue of the others
     // Once its ports are known they are kept, so that nodes and callers find a coordinator that was started again.
     add_set(a, "ANALYZER_ROUTER_BIND", *self->router ? self->router : self->opts.router_bind);
     add_set(a, "ANALYZER_HTTP_BIND", *self->http ? self->http + strlen("http://") : self->opts.http_bind);

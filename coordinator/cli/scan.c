@@ -1,9 +1,10 @@
 #include "coordinator/cli/scan.h"
 
+#include "coordinator/companions.h"
+
 #include <fts.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 struct kt_scan {
     FTS     *walk;
@@ -11,10 +12,6 @@ struct kt_scan {
     bool     all;
     uint64_t skipped, unreadable;
 };
-
-// What lies beside music and is none: covers, checksums, databases of file managers.
-static const char *const COMPANIONS[] = {"jpg", "jpeg", "png", "gif", "webp", "bmp", "tif", "tiff", "sfv",
-                                         "md5", "nfo",  "cue", "log", "db",   "ini", "pdf", "lrc"};
 
 static int
 by_name(const FTSENT **a, const FTSENT **b)
@@ -56,16 +53,6 @@ kt_scan_destroy(kt_scan_t **self_p)
     *self_p = NULL;
 }
 
-static bool
-is_companion(const char *name)
-{
-    const char *dot = strrchr(name, '.');
-    for (size_t i = 0; dot && i < sizeof COMPANIONS / sizeof *COMPANIONS; i++)
-        if (!strcasecmp(dot + 1, COMPANIONS[i]))
-            return true;
-    return false;
-}
-
 // Is this entry a file for the caller? What was named on the command line always is.
 static bool
 wanted(kt_scan_t *self, FTSENT *entry)
@@ -81,7 +68,7 @@ wanted(kt_scan_t *self, FTSENT *entry)
         return false;
     }
     bool file = entry->fts_info == FTS_F || entry->fts_info == FTS_SL || (named && entry->fts_info == FTS_NS);
-    if (file && !named && !self->all && is_companion(entry->fts_name)) {
+    if (file && !named && !self->all && kt_name_is_companion(entry->fts_name)) {
         self->skipped++;
         return false;
     }

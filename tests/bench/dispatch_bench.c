@@ -135,6 +135,7 @@ gate_init(gate_t *self, kt_ledger_t *inner, size_t jobs)
     self->ops.blame       = gate_blame;
     self->ops.fail        = gate_fail;
     self->ops.drained     = gate_drained;
+    self->ops.backfill    = NULL;
     self->ops.close       = gate_close;
     self->base.ops        = &self->ops;
 }

@@ -2,9 +2,10 @@
 //
 //   ledger_bench sqlite:/var/tmp/bench.sqlite 100000 1024     ledger, jobs, bytes of a document
 //   ledger_bench memory: 1000000 64
+//   ledger_bench postgresql://... 100000 1024 publish         with the outbox: taken and confirmed
 //
-// Each phase is a row: jobs a second, time outside the ledger left out; `overall` counts a job once for all three. The
-// ledger must be new; it is audited at the end, and its file left for whoever wants to look at it.
+// Each phase is a row: jobs a second, time outside the ledger left out; `overall` counts a job once for all of them.
+// The ledger must be new (PostgreSQL: migrated); it is audited at the end, and left for whoever wants to look at it.
 #include "common/clock.h"
 #include "common/text.h"
 #include "coordinator/ledger.h"
@@ -17,19 +18,21 @@
 enum { GROUP = 512, BODY_BYTES = 500 };
 
 typedef struct bench {
-    int64_t       spent_us;  // within the ledger, in this phase
-    kt_ledger_t  *ledger;
-    kt_lease_t    lease;
-    char         *document;
-    size_t        document_bytes;
-    char          body[BODY_BYTES + 1];
-    kt_job_t      job[GROUP];
-    kt_new_job_t  row[GROUP];
-    kt_inserted_t inserted[GROUP];
-    uint64_t      numbers[GROUP];
-    kt_claimed_t  claimed[GROUP];
-    kt_result_t   results[GROUP];
-    kt_stored_t   stored[GROUP];
+    int64_t         spent_us;  // within the ledger, in this phase
+    kt_ledger_t    *ledger;
+    kt_lease_t      lease;
+    char           *document;
+    size_t          document_bytes;
+    char            body[BODY_BYTES + 1];
+    kt_job_t        job[GROUP];
+    kt_new_job_t    row[GROUP];
+    kt_inserted_t   inserted[GROUP];
+    uint64_t        numbers[GROUP];
+    kt_claimed_t    claimed[GROUP];
+    kt_result_t     results[GROUP];
+    kt_stored_t     stored[GROUP];
+    uint64_t        after;  // the last outbox row that was taken
+    kt_outbox_row_t rows[GROUP];
 } bench_t;
 
 static void
@@ -98,6 +101,33 @@ store(bench_t *self, uint64_t first, size_t n)
         stop_on(self->stored[i] == KT_STORED_NEW ? KT_OK : KT_ESTATE, "store");
 }
 
+static void
+take(bench_t *self, uint64_t first, size_t n)
+{
+    size_t got = 0;
+    (void)first;
+    for (size_t all = 0; all < n; all += got) {
+        self->spent_us -= kt_clock_us();
+        stop_on(self->ledger->ops->outbox_take(self->ledger, &self->lease, self->after, n - all, self->rows, &got),
+                "take");
+        self->spent_us += kt_clock_us();
+        stop_on(got ? KT_OK : KT_ESTATE, "take");
+        for (size_t i = 0; i < got; i++) {
+            self->numbers[all + i] = self->after = self->rows[i].id;
+            free(self->rows[i].bytes);
+        }
+    }
+}
+
+static void
+publish(bench_t *self, uint64_t first, size_t n)
+{
+    take(self, first, n);
+    self->spent_us -= kt_clock_us();
+    stop_on(self->ledger->ops->outbox_done(self->ledger, self->numbers, n, 4), "done");
+    self->spent_us += kt_clock_us();
+}
+
 static double
 phase(bench_t *self, const char *name, void (*work)(bench_t *, uint64_t, size_t), uint64_t jobs)
 {
@@ -132,7 +162,7 @@ static kt_err_t
 open_ledger(bench_t *self, const char *url)
 {
     char          why[KT_LEDGER_WHY] = "";
-    kt_settings_t settings           = {.database_url = url, .state_dir = ""};
+    kt_settings_t settings           = {.database_url = url, .state_dir = "", .amqp_url = ""};
     kt_err_t      err                = kt_ledger_open(&self->ledger, &settings, true, why);
     if (err)
         fprintf(stderr, "ledger_bench: %s: %s\n", kt_err_name(err), why);
@@ -143,14 +173,16 @@ int
 main(int argc, char **argv)
 {
     int64_t  jobs = 0, bytes = 0;
-    bench_t *self = calloc(1, sizeof *self);
-    if (argc != 4 || !self || kt_text_to_i64(argv[2], 1, INT64_MAX / 2, &jobs) ||
+    bench_t *self      = calloc(1, sizeof *self);
+    bool     publishes = argc == 5 && strcmp(argv[4], "publish") == 0;
+    if ((argc != 4 && !publishes) || !self || kt_text_to_i64(argv[2], 1, INT64_MAX / 2, &jobs) ||
         kt_text_to_i64(argv[3], 0, 16 << 20, &bytes)) {
-        fprintf(stderr, "usage: ledger_bench sqlite:PATH|memory: JOBS DOCUMENT_BYTES\n");
+        fprintf(stderr, "usage: ledger_bench sqlite:PATH|memory:|postgresql:... JOBS DOCUMENT_BYTES [publish]\n");
         return 2;
     }
     if (open_ledger(self, argv[1]))
         return 1;
+    self->ledger->publishes = publishes;
     memset(self->body, 'b', BODY_BYTES);
     self->document_bytes = (size_t)bytes;
     self->document       = malloc(self->document_bytes + 1);
@@ -159,6 +191,8 @@ main(int argc, char **argv)
     stop_on(self->ledger->ops->lease_open(self->ledger, "bench", 3600 * 1000, &self->lease), "lease");
     double seconds = phase(self, "insert", insert, (uint64_t)jobs) + phase(self, "claim", claim, (uint64_t)jobs) +
                      phase(self, "store", store, (uint64_t)jobs);
+    if (publishes)
+        seconds += phase(self, "publish", publish, (uint64_t)jobs);
     printf("%-8s %10.0f jobs/s\n", "overall", (double)jobs / seconds);
     audit(self, (uint64_t)jobs);
     kt_ledger_close(&self->ledger);

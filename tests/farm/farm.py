@@ -65,7 +65,7 @@ class Farm:
         shutil.rmtree(self.folder)
 
     def env(self, **more):
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANALYZER_", "DATABASE_"))}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANALYZER_", "DATABASE_", "AMQP_", "REDIS_"))}
         return {
             **kept,
             "ANALYZER_STATE_DIR": self.folder,
@@ -123,10 +123,20 @@ class Farm:
         wait_for(lambda: self.get("/v1/status")["nodes"]["live"] == len(names), "the nodes")
         return self
 
+    def token(self):
+        """What control needs: the setting, or what the coordinator wrote into its state folder; "" before its start."""
+        try:
+            with open(self.path("http.token")) as file:
+                return self.settings.get("ANALYZER_HTTP_TOKEN") or file.read().strip()
+        except FileNotFoundError:
+            return self.settings.get("ANALYZER_HTTP_TOKEN", "")
+
     def request(self, method, path, body=None):
         """Status and JSON."""
         data = None if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
-        request = urllib.request.Request(self.http + path, data, method=method)
+        token = self.token()
+        headers = {"Authorization": "Bearer " + token} if token else {}
+        request = urllib.request.Request(self.http + path, data, headers, method=method)
         try:
             with urllib.request.urlopen(request, timeout=20) as answer:
                 return answer.status, json.load(answer)

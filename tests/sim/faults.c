@@ -2,18 +2,41 @@
 // nodes that it ran on, every innocent file must have succeeded in the end.
 #include "tests/sim/sim.h"
 
+enum { SILENT_MS = 4000 };  // the heartbeat that ends a silent connection
+
 static void
 node_fault(sim_t *sim, sim_node_t *node)
 {
     if (!node->up)
         return;
+    int side = (int)sim_random(sim, (uint32_t)sim->n_sides);
     sim_witness_scare(sim, node);
     switch (sim_random(sim, 4)) {
-    case 0: sim_node_crash(sim, node); break;
-    case 1: node->cut_until_ms = sim->now_ms + sim_random(sim, 8000); break;
-    case 2: node->handle = ++sim->next_handle; break;  // the same process on a new connection
-    default: node->leaving = true; break;
+    case 0:
+        sim_counts.node_kills++;
+        sim_node_crash(sim, node);
+        break;
+    case 1:
+        sim_counts.cuts++;
+        node->conns[side].cut_until_ms = sim->now_ms + sim_random(sim, 8000);
+        break;
+    case 2:  // the same process on a new connection
+        sim_counts.reconnects++;
+        node->conns[side].handle = ++sim->next_handle;
+        if (sim_chance(sim, 500))  // and it notices
+            sim_node_away(sim, node, side);
+        break;
+    default:
+        sim_counts.leaves++;
+        node->leaving = true;
+        break;
     }
+}
+
+static sim_side_t *
+any_side(sim_t *sim)
+{
+    return &sim->sides[sim_random(sim, (uint32_t)sim->n_sides)];
 }
 
 static void
@@ -24,8 +47,13 @@ cancel_file(sim_t *sim)
     id.run           = file->run;
     if (file->state > SIM_CLAIMED || file->wall_ms > sim->now_ms)
         return;
+    sim_side_t *side  = any_side(sim);
+    bool        other = file->state == SIM_CLAIMED && file->epoch != side->my_epoch;
+    sim_counts.cancels++;
     file->state = SIM_CANCELLED;
-    sim_tell(sim, &(kt_event_t){.type = KT_EV_CANCEL, .id = id});
+    sim_tell(sim, side, &(kt_event_t){.type = KT_EV_CANCEL, .id = id});
+    for (int i = 0; i < sim->n_nodes && other && !side->dead; i++)  // who has it stops it, and says so
+        sim_send_down(sim, sim->nodes[i].conns[side->index].handle, &(sim_msg_t){.type = SIM_MSG_CANCEL, .id = id});
 }
 
 // An operator wants one that is over to be done once more: a new run, of which nothing is known.
@@ -41,31 +69,48 @@ retry_file(sim_t *sim)
     file->kills = file->sendings = file->scares = 0;
     file->ordinals                              = 0;
     file->begun                                 = false;
-    sim->n_retries++;
-    sim_tell(sim, &(kt_event_t){.type = KT_EV_WORK});
+    sim_counts.retries++;
+    sim_tell(sim, any_side(sim), &(kt_event_t){.type = KT_EV_WORK});
 }
 
-// The ledger knows it, too: a coordinator that is not there is told when it comes.
+// One coordinator is told; the others read it in the ledger.
 static void
 drain(sim_t *sim, const char *host, bool on)
 {
-    *sim_drained(sim, host) = on;
-    sim_tell(sim, &(kt_event_t){.type = KT_EV_DRAIN, .drain = {host, on}});
+    sim->drained[sim_host_index(host)] = on;
+    sim_side_t *side                   = any_side(sim);
+    if (!side->dead)
+        sim_tell_marks(sim, side);
+}
+
+// Stopped for so long that its connections end. What it does then, it does with an old idea of the world.
+static void
+freeze(sim_t *sim, sim_side_t *side)
+{
+    int64_t for_ms         = 500 + sim_random(sim, 6000);
+    side->stopped_until_ms = sim->now_ms + for_ms;
+    sim_counts.coordinator_freezes++;
+    for (int i = 0; i < sim->n_nodes && for_ms > SILENT_MS; i++)
+        sim_push(sim, (sim_event_t){.at_ms      = sim->now_ms + SILENT_MS + sim_random(sim, 100),
+                                    .type       = SIM_AWAY,
+                                    .node       = i,
+                                    .side       = side->index,
+                                    .generation = side->coordinator});
 }
 
 static void
 coordinator_fault(sim_t *sim)
 {
-    switch (sim_random(sim, 5)) {
-    case 0: sim->die_after = 1 + sim_random(sim, 60); break;
-    case 1: sim->stopped_until_ms = sim->now_ms + 500 + sim_random(sim, 6000); break;
-    case 2:  // somebody else took the lease over, and left again
-        sim->epoch++;
-        for (int i = 1; i <= sim->n_files; i++)
-            if (sim->files[i].state == SIM_CLAIMED)
-                sim->files[i].state = SIM_QUEUED;
-        break;
+    sim_side_t *side = any_side(sim);
+    switch (sim_random(sim, 6)) {
+    case 0: side->die_after = 1 + sim_random(sim, 60); break;
+    case 1: freeze(sim, side); break;
+    case 2: sim_lease_drop(sim, side); break;  // somebody else took it over, and left again
     case 3: sim_ledger_down(sim); break;
+    case 4:
+        sim_counts.clock_jumps++;
+        sim->clock_ms += (int64_t)sim_random(sim, 20000) - 10000;
+        break;
     default: sim_ledger_up(sim); break;
     }
 }
@@ -82,7 +127,9 @@ void
 sim_fault(sim_t *sim)
 {
     bool calm = sim->now_ms >= SIM_CALM_AT_MS;
-    sim_push(sim, (sim_event_t){.at_ms = sim->now_ms + (calm ? 1000 : 200 + sim_random(sim, 3000)), .type = SIM_FAULT});
+    sim_push(sim, (sim_event_t){.at_ms = sim->now_ms + (calm ? 1000 : 200 + sim_random(sim, 3000)),
+                                .type  = SIM_FAULT,
+                                .node  = -1});
     if (calm) {
         sim_witness_calm(sim);
         if (sim->now_ms / 1000 % 10 == 0)
@@ -97,7 +144,7 @@ sim_fault(sim_t *sim)
     else if (what < 8)
         cancel_file(sim);
     else if (what < 9)
-        sim_tell(sim, &(kt_event_t){.type = KT_EV_WORK});
+        sim_tell(sim, any_side(sim), &(kt_event_t){.type = KT_EV_WORK});
     else if (what < 10)
         drain(sim, "host-b", sim_chance(sim, 500));
     else
@@ -109,7 +156,9 @@ void
 sim_heal(sim_t *sim)
 {
     sim->loss = sim->repeat = sim->commit_unknown = sim->bad_failure = sim->no_memory = 0;
-    sim->die_after                                                                    = 0;
+    sim->broker_loss = sim->confirm_loss = 0;
+    for (int i = 0; i < sim->n_sides; i++)
+        sim->sides[i].die_after = 0;
     sim_ledger_up(sim);
     undrain_all(sim);
 }

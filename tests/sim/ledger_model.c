@@ -1,5 +1,5 @@
-// The ledger: leases with epochs, one outcome a run, latency, times of trouble in which a request may have been carried
-// out although nobody hears of it.
+// The ledger: a lease with an epoch for each coordinator, one outcome a run, latency, times of trouble in which a
+// request may have been carried out although nobody hears of it.
 #include "tests/sim/sim.h"
 
 #include <stdlib.h>
@@ -11,30 +11,87 @@ sim_post(sim_t *sim, sim_request_t request)
     if (sim->ledger_busy_ms < sim->now_ms)
         sim->ledger_busy_ms = sim->now_ms;
     sim->ledger_busy_ms += sim_random(sim, sim->latency_ms + 1);
-    request.coordinator = sim->coordinator;
+    request.coordinator = sim->me->coordinator;
+    request.side        = sim->me->index;
     request.down_count  = sim->down_count;
-    request.epoch       = sim->my_epoch;
+    request.epoch       = sim->me->my_epoch;
     if (request.tag)
         request.tag->in_ledger++;
     sim_request_t *copy = malloc(sizeof *copy);
     *copy               = request;
-    sim_push(sim, (sim_event_t){.at_ms = sim->ledger_busy_ms, .type = SIM_REQUEST, .request = copy});
+    sim_push(sim,
+             (sim_event_t){.at_ms = sim->ledger_busy_ms, .type = SIM_REQUEST, .side = request.side, .request = copy});
+}
+
+bool
+sim_lease_is(const sim_t *sim, uint64_t epoch)
+{
+    for (int i = 0; i < sim->n_sides; i++)
+        if (epoch && sim->sides[i].lease_epoch == epoch)
+            return true;
+    return false;
+}
+
+// What is claimed without a lease is free.
+static void
+free_claims(sim_t *sim)
+{
+    for (int i = 1; i <= sim->n_files; i++)
+        if (sim->files[i].state == SIM_CLAIMED && !sim_lease_is(sim, sim->files[i].epoch) &&
+            sim->mutation != SIM_NO_TAKE_OVER)
+            sim->files[i].state = SIM_QUEUED;
+}
+
+void
+sim_lease_drop(sim_t *sim, sim_side_t *side)
+{
+    sim_counts.leases_lost += side->lease_epoch != 0;
+    side->lease_epoch = 0;
+    free_claims(sim);
+}
+
+// Whoever comes to the ledger ends the leases that have run out.
+static void
+sweep(sim_t *sim, const sim_side_t *but)
+{
+    for (int i = 0; i < sim->n_sides; i++) {
+        sim_side_t *side = &sim->sides[i];
+        if (side == but || !side->lease_epoch || side->lease_until_ms > sim->now_ms + sim->clock_ms)
+            continue;
+        sim_counts.take_overs++;
+        sim_lease_drop(sim, side);
+    }
 }
 
 static void
 open_lease(sim_t *sim, sim_request_t *request)
 {
-    sim->epoch++;
-    for (int i = 1; i <= sim->n_files; i++)
-        if (sim->files[i].state == SIM_CLAIMED)
-            sim->files[i].state = SIM_QUEUED;
-    request->epoch = sim->epoch;
+    sim_side_t *side     = &sim->sides[request->side];
+    side->lease_epoch    = ++sim->epoch;
+    side->lease_until_ms = sim->now_ms + sim->clock_ms + SIM_LEASE_MS;
+    request->epoch       = sim->epoch;
+    free_claims(sim);
+    sweep(sim, side);
+    sim_letters_take_over(sim, sim->epoch);
+}
+
+static void
+renew_lease(sim_t *sim, sim_request_t *request)
+{
+    sim_side_t *side = &sim->sides[request->side];
+    if (side->lease_epoch != request->epoch) {
+        request->how = KT_STORED_FENCED;
+        return;
+    }
+    side->lease_until_ms = sim->now_ms + sim->clock_ms + SIM_LEASE_MS;
+    sweep(sim, side);
+    sim_letters_take_over(sim, request->epoch);
 }
 
 static void
 claim(sim_t *sim, sim_request_t *request)
 {
-    if (request->epoch != sim->epoch) {
+    if (!sim_lease_is(sim, request->epoch)) {
         request->how = KT_STORED_FENCED;
         return;
     }
@@ -42,8 +99,8 @@ claim(sim_t *sim, sim_request_t *request)
         if (sim->files[i].state != SIM_QUEUED || sim->files[i].wall_ms > sim->now_ms)
             continue;
         sim->files[i].state            = SIM_CLAIMED;
-        sim->files[i].epoch            = sim->epoch;
-        sim->files[i].claimed_by       = sim->epoch;
+        sim->files[i].epoch            = request->epoch;
+        sim->files[i].claimed_by       = request->epoch;
         sim->files[i].seen_ms          = sim->now_ms;
         request->claimed[request->n++] = (kt_run_id_t){(uint64_t)i, sim->files[i].run};
     }
@@ -52,8 +109,8 @@ claim(sim_t *sim, sim_request_t *request)
 static void
 store(sim_t *sim, sim_request_t *request, bool success)
 {
-    sim_file_t *file  = sim_file(sim, request->id);
-    bool        ours  = file->state == SIM_CLAIMED && file->epoch == request->epoch && request->epoch == sim->epoch;
+    sim_file_t *file = sim_file(sim, request->id);
+    bool        ours = file->state == SIM_CLAIMED && file->epoch == request->epoch && sim_lease_is(sim, request->epoch);
     bool        fresh = file->state <= SIM_CLAIMED || sim->mutation == SIM_DOUBLE_STORE;
     if (request->id.run != file->run) {
         request->how = KT_STORED_ALREADY;  // of a run that a retry has replaced
@@ -73,6 +130,7 @@ store(sim_t *sim, sim_request_t *request, bool success)
         file->state = success ? SIM_DONE : SIM_FAILED;
         file->err   = request->err;
         file->results++;
+        sim_letter_add(sim, request->id, &sim->sides[request->side]);
     }
 }
 
@@ -84,7 +142,7 @@ blame(sim_t *sim, const sim_request_t *request)
     bool        ours = file->state == SIM_CLAIMED && file->epoch == request->epoch && file->run == request->id.run;
     if (!ours || file->ordinals & bit)
         return;
-    sim->n_blames++;
+    sim_counts.blames++;
     file->ordinals |= bit;
     file->blames++;
     file->crashes += request->err == KT_ENODELOST;
@@ -97,7 +155,6 @@ release(sim_t *sim, const sim_request_t *request)
 {
     sim_file_t *file = sim_file(sim, request->id);
     bool        ours = file->state == SIM_CLAIMED && file->epoch == request->epoch && file->run == request->id.run;
-    sim->n_releases++;
     if (ours)
         file->state = SIM_QUEUED;
 }
@@ -108,10 +165,10 @@ static bool
 is_told_in_vain(sim_t *sim, sim_event_t *event)
 {
     const sim_request_t *request = event->request;
-    bool                 orphan  = sim->dead || request->coordinator != sim->coordinator;
+    bool                 orphan  = sim->me->dead || request->coordinator != sim->me->coordinator;
     bool                 trouble = sim->ledger_down || request->down_count != sim->down_count;
     if (request->type == SIM_BLAME && (orphan || trouble) && sim_chance(sim, 500)) {
-        sim->n_lost_blames++;
+        sim_counts.lost_blames++;
         return true;
     }
     return (orphan || sim->ledger_down) && sim_chance(sim, 500);
@@ -122,7 +179,7 @@ static bool
 run_untold(sim_t *sim, sim_event_t *event)
 {
     sim_request_t *request = event->request;
-    bool           alive   = !sim->dead && request->coordinator == sim->coordinator;
+    bool           alive   = !sim->me->dead && request->coordinator == sim->me->coordinator;
     if (sim->ledger_down && alive && request->type == SIM_RELEASE) {
         event->at_ms = sim->now_ms + 100;
         sim_push(sim, *event);
@@ -153,15 +210,22 @@ sim_request_run(sim_t *sim, sim_event_t *event)
         goto answer;  // it did not get there
     if (!lost && sim_chance(sim, sim->commit_unknown)) {
         request->unknown = true;
+        sim_counts.unknown_commits++;
         if (sim_chance(sim, 500))
             goto answer;
     }
     if (request->type == SIM_OPEN)
         open_lease(sim, request);
+    else if (request->type == SIM_RENEW)
+        renew_lease(sim, request);
     else if (request->type == SIM_CLAIM)
         claim(sim, request);
     else
         store(sim, request, request->type == SIM_STORE);
 answer:
-    sim_push(sim, (sim_event_t){.at_ms = sim->now_ms + sim_random(sim, 3), .type = SIM_ANSWER, .request = request});
+    sim_push(sim, (sim_event_t){.at_ms   = sim->now_ms + sim_random(sim, 3),
+                                .type    = SIM_ANSWER,
+                                .side    = request->side,
+                                .node    = -1,
+                                .request = request});
 }

@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RENEW_MS = 3000, REFUSED_MAX = 64 };
+enum { REFUSED_MAX = 64 };
 
-static sim_tag_t *
-tag_new(sim_t *sim, bool payload)
+sim_tag_t *
+sim_tag_new(sim_t *sim, bool payload)
 {
     sim_tag_t *tag = calloc(1, sizeof *tag);
     tag->payload   = payload;
@@ -45,34 +45,51 @@ sim_tags_fini(sim_t *sim)
         tag_free(sim->all_tags);
 }
 
+// What the ledger says of drained nodes; said again every while, for other coordinators change it.
 void
-sim_coordinator_start(sim_t *sim)
+sim_tell_marks(sim_t *sim, sim_side_t *side)
 {
-    sim->coordinator++;
-    sim->memory++;
-    sim->my_epoch        = 0;
-    sim->dead            = false;
-    sim->claim_in_flight = false;
-    if (kt_sched_new(&sim->sched, &sim->opts))
+    side->marks_ms = sim->now_ms;
+    for (int i = 0; i < SIM_HOSTS && !side->dead; i++) {
+        if (side->drained[i] == sim->drained[i])
+            continue;
+        side->drained[i] = sim->drained[i];
+        sim_tell(sim, side, &(kt_event_t){.type = KT_EV_DRAIN, .drain = {SIM_HOST_NAMES[i], sim->drained[i]}});
+    }
+}
+
+void
+sim_coordinator_start(sim_t *sim, sim_side_t *side)
+{
+    sim->me           = side;
+    side->coordinator = ++sim->next_coordinator;
+    side->memory      = ++sim->next_memory;
+    side->my_epoch    = 0;
+    side->dead = side->held = false;
+    side->claim_in_flight = side->renewing = false;
+    memset(side->drained, 0, sizeof side->drained);
+    if (kt_sched_new(&side->sched, &sim->opts))
         sim_fail(sim, "no scheduler");
     if (sim->ledger_down)
-        sim_tell(sim, &(kt_event_t){.type = KT_EV_LEDGER_DOWN});
-    for (int i = 0; i < SIM_HOSTS; i++)
-        if (sim->drained[i])
-            sim_tell(sim, &(kt_event_t){.type = KT_EV_DRAIN, .drain = {SIM_HOST_NAMES[i], true}});
-    sim->opening = true;
+        sim_tell(sim, side, &(kt_event_t){.type = KT_EV_LEDGER_DOWN});
+    sim_tell_marks(sim, side);
+    side->opening = true;
     if (!sim->ledger_down)  // else when it is up
         sim_post(sim, (sim_request_t){.type = SIM_OPEN});
-    sim_push(sim, (sim_event_t){.at_ms = sim->now_ms + 1, .type = SIM_TICK, .generation = sim->coordinator});
+    sim_push(sim, (sim_event_t){.at_ms      = sim->now_ms + 1,
+                                .type       = SIM_TICK,
+                                .side       = side->index,
+                                .node       = -1,
+                                .generation = side->coordinator});
 }
 
 // Nobody waits for these requests any more, and what they worked on is free.
-static void
-void_requests(sim_t *sim)
+void
+sim_void_requests(sim_t *sim, const sim_side_t *side)
 {
     for (size_t i = 0; i < sim->n_queue; i++) {
         sim_request_t *request = sim->queue[i].request;
-        if (!request || !request->tag)
+        if (!request || !request->tag || request->side != side->index)
             continue;
         request->tag->in_ledger--;
         request->tag = NULL;
@@ -80,39 +97,54 @@ void_requests(sim_t *sim)
 }
 
 void
-sim_coordinator_bury(sim_t *sim)
+sim_coordinator_bury(sim_t *sim, sim_side_t *side)
 {
     tag_owner = sim;
-    void_requests(sim);
-    if (sim->sched)
-        kt_sched_drain_tags(sim->sched, tag_free);
-    kt_sched_destroy(&sim->sched);
+    sim_void_requests(sim, side);
+    if (side->sched)
+        kt_sched_drain_tags(side->sched, tag_free);
+    kt_sched_destroy(&side->sched);
+}
+
+// Each connection is a new one, and the nodes notice sooner or later.
+void
+sim_coordinator_die(sim_t *sim, sim_side_t *side)
+{
+    if (side->dead)
+        return;
+    sim_coordinator_bury(sim, side);
+    side->dead      = true;
+    side->die_after = 0;
+    for (int i = 0; i < sim->n_nodes; i++) {
+        if (sim->nodes[i].up)
+            sim->nodes[i].conns[side->index].handle = ++sim->next_handle;
+        int64_t at_ms = sim->now_ms + (sim_chance(sim, 700) ? 1 : (int64_t)sim_random(sim, 4500));
+        sim_push(
+            sim,
+            (sim_event_t){
+                .at_ms = at_ms, .type = SIM_AWAY, .node = i, .side = side->index, .generation = side->coordinator});
+    }
+    side->gone = sim->n_sides > 1 && !sim->sides[!side->index].gone && sim_chance(sim, 150);
+    if (side->gone)
+        return;
+    sim_push(sim, (sim_event_t){.at_ms = sim->now_ms + 100 + sim_random(sim, 12000),
+                                .type  = SIM_RESTART,
+                                .node  = -1,
+                                .side  = side->index});
 }
 
 void
-sim_coordinator_die(sim_t *sim)
+sim_open_again(sim_t *sim, sim_side_t *side)
 {
-    if (sim->dead)
-        return;
-    sim_coordinator_bury(sim);
-    sim->dead      = true;
-    sim->die_after = 0;
-    sim->n_deaths++;
-    for (int i = 0; i < sim->n_nodes; i++)  // each connection is a new one
-        if (sim->nodes[i].up)
-            sim->nodes[i].handle = ++sim->next_handle;
-    sim_push(sim, (sim_event_t){.at_ms = sim->now_ms + 100 + sim_random(sim, 4000), .type = SIM_RESTART, .node = -1});
-}
-
-static void
-open_again(sim_t *sim)
-{
-    sim->memory++;
-    sim_tell(sim, &(kt_event_t){.type = KT_EV_LEASE_LOST});
-    sim->claim_in_flight = false;
-    if (!sim->opening && !sim->dead) {
-        sim->opening = true;
-        sim_post(sim, (sim_request_t){.type = SIM_OPEN});
+    side->memory = ++sim->next_memory;
+    side->held   = false;
+    sim_tell(sim, side, &(kt_event_t){.type = KT_EV_LEASE_LOST});
+    side->claim_in_flight = false;
+    if (!side->opening && !side->dead) {
+        side->opening = true;
+        sim->me       = side;
+        if (!sim->ledger_down)  // else when it is up
+            sim_post(sim, (sim_request_t){.type = SIM_OPEN});
     }
 }
 
@@ -131,7 +163,7 @@ static bool
 connected(const sim_t *sim, kt_node_handle_t handle)
 {
     for (int i = 0; i < sim->n_nodes; i++)
-        if (sim->nodes[i].up && sim->nodes[i].handle == handle)
+        if (sim->nodes[i].up && sim->nodes[i].conns[sim->me->index].handle == handle)
             return true;
     return false;
 }
@@ -139,10 +171,14 @@ connected(const sim_t *sim, kt_node_handle_t handle)
 static void
 send_batch(sim_t *sim, const kt_action_t *action)
 {
-    sim_msg_t msg = {.type = SIM_MSG_BATCH, .number = action->batch, .solo = action->solo, .memory = sim->memory};
+    sim_msg_t msg = {.type   = SIM_MSG_BATCH,
+                     .number = action->batch,
+                     .solo   = action->solo,
+                     .alone  = action->alone,
+                     .memory = sim->me->memory};
     sim_witness_batch(sim, action);
     for (uint32_t i = 0; i < action->count; i++) {
-        const kt_sent_t *sent = &sim->actions.jobs[action->first_job + i];
+        const kt_sent_t *sent = &sim->me->actions.jobs[action->first_job + i];
         if (msg.n_held == SIM_ITEMS)
             sim_fail(sim, "a batch of %u", action->count);
         if (!sent->tag)
@@ -157,7 +193,8 @@ post_outcome(sim_t *sim, const kt_action_t *action, sim_request_type_t type)
 {
     if (type == SIM_STORE && sim->mutation == SIM_ACK_BEFORE_COMMIT)
         for (int i = 0; i < sim->n_nodes; i++)
-            sim_send_down(sim, sim->nodes[i].handle, &(sim_msg_t){.type = SIM_MSG_ACK, .id = action->id});
+            sim_send_down(sim, sim->nodes[i].conns[sim->me->index].handle,
+                          &(sim_msg_t){.type = SIM_MSG_ACK, .id = action->id});
     sim_post(sim, (sim_request_t){.type = type, .id = action->id, .err = action->err, .tag = action->tag});
 }
 
@@ -173,9 +210,9 @@ perform(sim_t *sim, const kt_action_t *action, bool of_failure)
 {
     switch (action->type) {
     case KT_ACT_CLAIM:
-        if (sim->claim_in_flight)
+        if (sim->me->claim_in_flight)
             sim_fail(sim, "two claims at once");
-        sim->claim_in_flight = true;
+        sim->me->claim_in_flight = true;
         sim_post(sim, (sim_request_t){.type = SIM_CLAIM, .want = action->count});
         break;
     case KT_ACT_SEND: send_batch(sim, action); break;
@@ -192,8 +229,11 @@ perform(sim_t *sim, const kt_action_t *action, bool of_failure)
     case KT_ACT_RELEASE: sim_post(sim, (sim_request_t){.type = SIM_RELEASE, .id = action->id}); break;
     case KT_ACT_WHO: to_node(sim, action, SIM_MSG_WHO, false); break;
     case KT_ACT_DROP: drop(sim, action->tag); break;
-    case KT_ACT_DRAIN: *sim_drained(sim, action->node_name) = action->on; break;
-    case KT_ACT_CHECK_LEASE: sim->renewed_ms = INT64_MIN / 2; break;
+    case KT_ACT_DRAIN:
+        sim->drained[sim_host_index(action->node_name)]     = action->on;
+        sim->me->drained[sim_host_index(action->node_name)] = action->on;
+        break;
+    case KT_ACT_CHECK_LEASE: sim->me->asked_ms = INT64_MIN / 2; break;
     default: break;
     }
 }
@@ -202,215 +242,79 @@ perform(sim_t *sim, const kt_action_t *action, bool of_failure)
 static void
 forget_rest(sim_t *sim, size_t from)
 {
-    tag_owner = sim;
-    for (size_t i = from; i < sim->actions.n; i++)
-        if (sim->actions.at[i].type == KT_ACT_DROP)
-            tag_free(sim->actions.at[i].tag);
+    tag_owner                   = sim;
+    const kt_actions_t *actions = &sim->me->actions;
+    for (size_t i = from; i < actions->n; i++)
+        if (actions->at[i].type == KT_ACT_DROP)
+            tag_free(actions->at[i].tag);
 }
 
 // Without memory nothing may have happened: it is told again, and then there is some.
 static void
-step(sim_t *sim, const kt_event_t *event)
+step(sim_t *sim, sim_side_t *side, const kt_event_t *event)
 {
     kt_sched_view_t before, after;
     if (sim_chance(sim, sim->no_memory)) {
-        kt_sched_view(sim->sched, &before);
-        kt_actions_fini(&sim->actions);  // so that there is something to take
+        kt_sched_view(side->sched, &before);
+        kt_actions_fini(&side->actions);  // so that there is something to take
         sim_memory_fails(1 + sim_random(sim, 3));
-        kt_err_t err = kt_sched_step(sim->sched, event, sim->now_ms, &sim->actions);
+        kt_err_t err = kt_sched_step(side->sched, event, sim->now_ms, &side->actions);
         sim_memory_fails(0);
         if (!err)
             return;
-        kt_sched_view(sim->sched, &after);
-        kt_sched_check(sim->sched);
-        sim->n_out_of_memory++;
+        kt_sched_view(side->sched, &after);
+        kt_sched_check(side->sched);
+        sim_counts.no_memory++;
         if (err != KT_ENOMEM || memcmp(&before, &after, sizeof before) != 0)
             sim_fail(sim, "without memory something happened");
     }
-    if (kt_sched_step(sim->sched, event, sim->now_ms, &sim->actions))
+    if (kt_sched_step(side->sched, event, sim->now_ms, &side->actions))
         sim_fail(sim, "out of memory");
 }
 
+// What came with an event to a coordinator that is no more.
+static void
+forget_event(sim_t *sim, const kt_event_t *event)
+{
+    tag_owner = sim;
+    if (event->tag)
+        tag_free(event->tag);
+    for (size_t i = 0; event->type == KT_EV_CLAIMED && i < event->jobs.n; i++)
+        tag_free(event->jobs.at[i].tag);
+}
+
 void
-sim_tell(sim_t *sim, const kt_event_t *event)
+sim_tell(sim_t *sim, sim_side_t *side, const kt_event_t *event)
 {
     kt_node_handle_t refused[REFUSED_MAX];
     size_t           n_refused  = 0;
-    bool             of_failure = event->type == KT_EV_FAILED;
-    if (sim->dead)
+    bool             of_failure = event->type == KT_EV_FAILED || (event->type == KT_EV_STORED && event->stored.failure);
+    sim->me                     = side;
+    if (side->dead)
         return;
-    step(sim, event);
+    sim_lease_guard(sim, side);
+    if (side->dead) {
+        forget_event(sim, event);
+        return;
+    }
+    step(sim, side, event);
     sim->steps++;
-    kt_sched_check(sim->sched);
+    kt_sched_check(side->sched);
     kt_sched_view_t view;
-    kt_sched_view(sim->sched, &view);
-    sim->ready_ms = view.ready ? sim->now_ms : sim->ready_ms;
-    for (size_t i = 0; i < sim->actions.n; i++) {
-        const kt_action_t *action = &sim->actions.at[i];
+    kt_sched_view(side->sched, &view);
+    side->ready_ms = view.ready ? sim->now_ms : side->ready_ms;
+    for (size_t i = 0; i < side->actions.n; i++) {
+        const kt_action_t *action = &side->actions.at[i];
         if (action->node && !connected(sim, action->node) && n_refused < REFUSED_MAX)
             refused[n_refused++] = action->node;
         perform(sim, action, of_failure);
-        if (sim->die_after && --sim->die_after == 0) {
+        if (side->die_after && --side->die_after == 0) {
+            sim_counts.coordinator_kills++;
             forget_rest(sim, i + 1);
-            sim_coordinator_die(sim);
+            sim_coordinator_die(sim, side);
             return;
         }
     }
     for (size_t i = 0; i < n_refused && event->type != KT_EV_SEND_REFUSED; i++)
-        sim_tell(sim, &(kt_event_t){.type = KT_EV_SEND_REFUSED, .node = refused[i]});
-}
-
-void
-sim_coordinator_take(sim_t *sim, const sim_msg_t *msg)
-{
-    kt_event_t event = {.node = msg->handle, .id = msg->id, .attempt = msg->attempt, .err = msg->err};
-    if (sim->dead)
-        return;
-    switch (msg->type) {
-    case SIM_MSG_HELLO:
-        event.type              = KT_EV_HELLO;
-        event.hello.name        = sim_host(msg->node);
-        event.hello.drained     = *sim_drained(sim, event.hello.name);
-        event.hello.incarnation = msg->number;
-        event.hello.slots       = sim->nodes[msg->node].slots;
-        sim_send_down(sim, msg->handle, &(sim_msg_t){.type = SIM_MSG_WELCOME, .number = sim->coordinator});
-        break;
-    case SIM_MSG_LIVE: event.type = KT_EV_LIVE, event.live.progress = msg->number; break;
-    case SIM_MSG_BEAT:
-        if (sim->mutation == SIM_DEAF_TO_BEATS && sim->now_ms > 20000 && msg->node != 0) {
-            event.type = KT_EV_LIVE, event.live.progress = 0;
-            break;
-        }
-        event.type            = KT_EV_BEAT;
-        event.beat.seen_batch = msg->number;
-        event.beat.free       = msg->free;
-        event.beat.leaving    = msg->leaving;
-        event.beat.held       = msg->held;
-        event.beat.n_held     = msg->n_held;
-        event.beat.kept       = msg->kept;
-        event.beat.n_kept     = msg->n_kept;
-        break;
-    case SIM_MSG_STARTED: event.type = KT_EV_STARTED; break;
-    case SIM_MSG_RESULT: event.type = KT_EV_RESULT, event.tag = tag_new(sim, true); break;
-    case SIM_MSG_FAILED: event.type = KT_EV_FAILED, event.tag = tag_new(sim, true); break;
-    default: event.type = KT_EV_GONE; break;
-    }
-    sim_tell(sim, &event);
-}
-
-static void
-tell_claimed(sim_t *sim, const sim_request_t *request)
-{
-    kt_sched_job_t jobs[SIM_FILES];
-    for (uint32_t i = 0; i < request->n; i++) {
-        const sim_file_t *file = sim_file(sim, request->claimed[i]);
-        bool              told = sim->mutation != SIM_FORGET_CRASHES;
-        jobs[i]                = (kt_sched_job_t){.id       = request->claimed[i],
-                                                  .attempts = file->blames,
-                                                  .crashes  = told ? file->crashes : 0,
-                                                  .cost_ms  = (uint32_t)file->work_ms,
-                                                  .tag      = tag_new(sim, false)};
-    }
-    sim->claim_in_flight = false;
-    sim_tell(sim, &(kt_event_t){.type = KT_EV_CLAIMED, .jobs = {jobs, request->n}});
-}
-
-static void
-answer_claim(sim_t *sim, const sim_request_t *request)
-{
-    if (request->epoch != sim->my_epoch || sim->opening)
-        return;  // of a lease that is gone
-    if (request->unknown || request->how == KT_STORED_FENCED)
-        open_again(sim);
-    else
-        tell_claimed(sim, request);
-}
-
-static void
-answer_open(sim_t *sim, const sim_request_t *request)
-{
-    if (request->unknown) {
-        sim_post(sim, (sim_request_t){.type = SIM_OPEN});
-        return;
-    }
-    sim->opening    = false;
-    sim->my_epoch   = request->epoch;
-    sim->renewed_ms = sim->now_ms;
-    sim_tell(sim, &(kt_event_t){.type = KT_EV_LEASE_OPEN});
-}
-
-static void
-answer_outcome(sim_t *sim, const sim_request_t *request)
-{
-    bool failure = request->type == SIM_FAIL;
-    if (request->tag)
-        request->tag->in_ledger--;
-    if (sim->mutation == SIM_FORGET_STORED && sim_chance(sim, 100))
-        return;
-    if (request->unknown)
-        sim_tell(sim, &(kt_event_t){.type = KT_EV_COMMIT_UNKNOWN, .id = request->id, .stored = {0, failure}});
-    else
-        sim_tell(sim, &(kt_event_t){.type = KT_EV_STORED, .id = request->id, .stored = {request->how, failure}});
-}
-
-void
-sim_coordinator_answer(sim_t *sim, sim_request_t *request)
-{
-    bool ours = !sim->dead && request->coordinator == sim->coordinator && request->down_count == sim->down_count;
-    if (!ours || sim->ledger_down)
-        return;
-    if (request->type == SIM_OPEN)
-        answer_open(sim, request);
-    else if (request->type == SIM_CLAIM)
-        answer_claim(sim, request);
-    else if (request->type == SIM_STORE || request->type == SIM_FAIL)
-        answer_outcome(sim, request);
-}
-
-void
-sim_coordinator_tick(sim_t *sim)
-{
-    if (sim->dead)
-        return;
-    sim_tell(sim, &(kt_event_t){.type = KT_EV_TICK});
-    if (!sim->dead && !sim->opening && !sim->ledger_down && sim->now_ms - sim->renewed_ms >= RENEW_MS) {
-        sim->renewed_ms = sim->now_ms;
-        if (sim->my_epoch != sim->epoch)
-            open_again(sim);
-    }
-    if (sim->dead)
-        return;
-    int64_t due_ms = kt_sched_deadline_ms(sim->sched);
-    sim_push(sim, (sim_event_t){.at_ms      = due_ms > sim->now_ms ? due_ms : sim->now_ms + 1,
-                                .type       = SIM_TICK,
-                                .generation = sim->coordinator});
-}
-
-void
-sim_ledger_down(sim_t *sim)
-{
-    if (sim->ledger_down)
-        return;
-    sim->ledger_down = true;
-    sim->down_count++;
-    void_requests(sim);
-    sim_tell(sim, &(kt_event_t){.type = KT_EV_LEDGER_DOWN});
-}
-
-// A claim whose answer was lost may have been carried out: only a new lease makes its jobs claimable.
-void
-sim_ledger_up(sim_t *sim)
-{
-    if (!sim->ledger_down)
-        return;
-    bool again           = sim->claim_in_flight || sim->opening;
-    sim->ledger_down     = false;
-    sim->claim_in_flight = false;
-    sim->opening         = again;
-    sim->memory += again;
-    if (again)
-        sim_tell(sim, &(kt_event_t){.type = KT_EV_LEASE_LOST});
-    sim_tell(sim, &(kt_event_t){.type = KT_EV_LEDGER_UP});
-    if (again && !sim->dead)
-        sim_post(sim, (sim_request_t){.type = SIM_OPEN});
+        sim_tell(sim, side, &(kt_event_t){.type = KT_EV_SEND_REFUSED, .node = refused[i]});
 }

@@ -36,6 +36,42 @@ run_seed(uint64_t seed, sim_mutation_t mutation)
     return passed;
 }
 
+static void
+say_counts(const sim_counts_t *n)
+{
+    const struct {
+        const char *what;
+        uint64_t    count;
+    } rows[] = {
+        {"worlds with two coordinators", n->two_sided},
+        {"coordinators killed between two actions", n->coordinator_kills},
+        {"coordinators frozen and thawed", n->coordinator_freezes},
+        {"leases ended", n->leases_lost},
+        {"of them taken over by the other coordinator", n->take_overs},
+        {"jumps of the ledger's clock", n->clock_jumps},
+        {"times without the ledger", n->ledger_downs},
+        {"commits whose answer was lost", n->unknown_commits},
+        {"steps without memory", n->no_memory},
+        {"nodes killed", n->node_kills},
+        {"nodes killed by a file", n->node_crashes},
+        {"nodes that left", n->leaves},
+        {"connections cut", n->cuts},
+        {"connections replaced", n->reconnects},
+        {"messages lost", n->lost},
+        {"messages repeated", n->repeated},
+        {"jobs cancelled", n->cancels},
+        {"jobs run again", n->retries},
+        {"blames", n->blames},
+        {"blames lost with their coordinator", n->lost_blames},
+        {"messages published", n->published},
+        {"of them repeated", n->republished},
+        {"lost on the way to the broker", n->lost_publishes},
+        {"confirms lost", n->lost_confirms},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        printf("%12llu %s\n", (unsigned long long)rows[i].count, rows[i].what);
+}
+
 static int
 run_seeds(uint64_t first, uint64_t n, bool until_failure)
 {
@@ -51,6 +87,7 @@ run_seeds(uint64_t first, uint64_t n, bool until_failure)
     }
     clock_gettime(CLOCK_MONOTONIC, &end);
     double took_s = (double)(end.tv_sec - start.tv_sec) + (double)(end.tv_nsec - start.tv_nsec) / 1e9;
+    say_counts(&sim_counts);
     printf("%.0f seeds/s, %.0f steps/s; longest world: seed %llu, %.0f s\n", (double)run / took_s,
            (double)steps / took_s, (unsigned long long)slowest, (double)slowest_ms / 1e3);
     printf("%llu passed, %llu failed\n", (unsigned long long)(run - failed), (unsigned long long)failed);

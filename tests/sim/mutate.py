@@ -23,8 +23,8 @@ MUTATIONS = {
         (OUTCOME, "    kt_sjob_offer(job, what->handle);\n    ask_store(self, job);",
          "    kt_sched_emit_node(self, KT_ACT_ACK, what->handle, job->id);\n    ask_store(self, job);")],
     "what was sent to a lost node is forgotten": [
-        (TABLE, "    if (!job->claimed || (!begun && ++job->lost_unstarted < 3)) {",
-         "    if (!begun) {\n        kt_sjob_forget(self, job);\n    } else if (!job->claimed) {")],
+        (TABLE, "    } else if (!job->claimed || (!begun && ++job->lost_unstarted < 3)) {",
+         "    } else if (!begun) {\n        kt_sjob_forget(self, job);\n    } else if (!job->claimed) {")],
     "a loss is held against all that the node had": [
         (TABLE, "bool     begun = job->state == SJOB_RUNNING;", "bool     begun = true;")],
     "credit is never counted down": [
@@ -53,12 +53,16 @@ MUTATIONS = {
     "losses count as attempts": [
         (TABLE, "job->blames > job->crashes ? job->blames - job->crashes : 0;", "job->blames;")],
     "an old failure counts": [
-        (TABLE, " || job->attempt != what->attempt) {", ") {")],
+        (TABLE, " && job->attempt == what->attempt;", ";"),
+        (TABLE, "return attempt <= job->blames * SCHED_SENDINGS;", "return attempt == UINT32_MAX && job;")],
+    "nobody gets a node to itself": [
+        (DISPATCH, "    send->alone       = wants_node(job);\n", "")],
     "sendings are numbered anew after a blame": [
         (DISPATCH, "job->blames * SCHED_SENDINGS;", "job->blames;")],
     "an old inventory begins a new attempt": [
         (TABLE, "    if (what->attempt <= job->over_attempt)  // said",
-         "    if (what->attempt == UINT32_MAX)  // said")],
+         "    if (what->attempt == UINT32_MAX)  // said"),
+        (TABLE, "return attempt <= job->blames * SCHED_SENDINGS;", "return attempt == UINT32_MAX && job;")],
     "a result that cannot be stored is done": [
         (OUTCOME, "    if (what->how == KT_STORED_BAD_DATA)\n        refuse_success(self, job);",
          "    if (what->how == KT_STORED_FENCED)\n        refuse_success(self, job);")],

@@ -1,5 +1,6 @@
-// A node as PROTOCOL.md has it: says HELLO until it is welcomed, LIVE and BEAT, works on so many files at once, keeps
-// each outcome until it is acknowledged and offers it again only after a WELCOME.
+// A node as PROTOCOL.md has it: says HELLO to each coordinator until it is welcomed, LIVE and BEAT, keeps each outcome
+// until it is acknowledged and offers it again only after a WELCOME. Its credit is shared by those that have welcomed
+// it; what it has from one that is away is told to all.
 #include "tests/sim/sim.h"
 
 #include <string.h>
@@ -38,18 +39,32 @@ count(const sim_node_t *node, bool kept)
     return n;
 }
 
+// Somebody's file is to have the node to itself.
+static bool
+is_reserved(const sim_node_t *node)
+{
+    for (uint32_t i = 0; i < node->n_items; i++)
+        if (node->items[i].alone && !is_kept(&node->items[i]))
+            return true;
+    return false;
+}
+
 void
 sim_node_start(sim_t *sim, sim_node_t *node)
 {
-    node->up          = true;
-    node->welcomed    = false;
-    node->leaving     = false;
-    node->n_items     = 0;
-    node->seen_batch  = 0;
-    node->coordinator = 0;
-    node->incarnation = ++sim->next_incarnation;
-    node->handle      = ++sim->next_handle;
-    node->hello_ms    = 0;
+    node->up      = true;
+    node->leaving = false;
+    node->n_items = 0;
+    node->limit = node->limit_before = 0;
+    node->incarnation                = ++sim->next_incarnation;
+    for (int side = 0; side < sim->n_sides; side++) {
+        sim_conn_t *conn  = &node->conns[side];
+        conn->welcomed    = false;
+        conn->seen_batch  = 0;
+        conn->coordinator = 0;
+        conn->handle      = ++sim->next_handle;
+        conn->hello_ms    = 0;
+    }
 }
 
 void
@@ -57,138 +72,117 @@ sim_node_crash(sim_t *sim, sim_node_t *node)
 {
     int64_t back_ms = sim->now_ms + 500 + sim_random(sim, 5000);
     node->up        = false;
-    node->handle    = 0;
+    for (int side = 0; side < sim->n_sides; side++)
+        node->conns[side].handle = 0;
     sim_push(sim, (sim_event_t){.at_ms = back_ms, .type = SIM_RESTART, .node = node->index});
 }
 
-static void
-offer(sim_t *sim, sim_node_t *node, const sim_item_t *item)
+// To who gave it; to all who listen, if that one is or was away.
+static bool
+is_for(const sim_node_t *node, const sim_item_t *item, int side)
+{
+    return node->conns[side].welcomed && (item->side == side || item->orphan || !node->conns[item->side].welcomed);
+}
+
+void
+sim_node_offer(sim_t *sim, sim_node_t *node, const sim_item_t *item)
 {
     sim_msg_t msg = {.type    = item->state == SIM_KEPT_OK ? SIM_MSG_RESULT : SIM_MSG_FAILED,
                      .id      = item->id,
                      .attempt = item->attempt,
                      .err     = item->err};
-    sim_send_up(sim, node, &msg);
+    for (int side = 0; side < sim->n_sides; side++)
+        if (is_for(node, item, side))
+            sim_send_up(sim, node, side, &msg);
 }
 
-static void
-finish(sim_t *sim, sim_node_t *node, sim_item_t *item, kt_err_t err)
+void
+sim_node_finish(sim_t *sim, sim_node_t *node, sim_item_t *item, kt_err_t err)
 {
     item->state = err ? SIM_KEPT_FAILURE : SIM_KEPT_OK;
     item->err   = err;
     node->progress++;
-    offer(sim, node, item);
+    sim_node_offer(sim, node, item);
 }
 
-static bool
-is_fatal(const sim_t *sim, const sim_file_t *file, const sim_item_t *item)
+// The connection to a coordinator is gone, and the node knows.
+void
+sim_node_away(sim_t *sim, sim_node_t *node, int side)
 {
-    bool alone = item->solo && sim->mutation != SIM_NOT_ALONE;
-    return file->kind == SIM_KILLER || (file->kind == SIM_POISON && !alone);
-}
-
-static void
-kill_node(sim_t *sim, sim_node_t *node, const sim_item_t *item)
-{
-    sim_witness_kill(sim, item);
-    sim_witness_scare(sim, node);
-    sim_node_crash(sim, node);
-}
-
-// What the file does when its time is over. Returns false when the node is no more.
-static bool
-end_work(sim_t *sim, sim_node_t *node, sim_item_t *item)
-{
-    sim_file_t *file = sim_file(sim, item->id);
-    kt_err_t    err  = KT_OK;
-    if (is_fatal(sim, file, item)) {
-        kill_node(sim, node, item);
-        return false;
-    }
-    if (file->kind == SIM_POISON)
-        err = KT_ECRASH;
-    else if (file->kind == SIM_REJECT)
-        err = KT_EFORMAT;
-    else if (file->kind == SIM_FLAKY && file->flakes > 0)
-        file->flakes--, err = KT_EIO;
-    finish(sim, node, item, err);
-    return true;
-}
-
-// Returns false when the node is no more.
-static bool
-begin_work(sim_t *sim, sim_node_t *node, sim_item_t *item)
-{
-    sim_file_t *file  = sim_file(sim, item->id);
-    bool        fatal = is_fatal(sim, file, item);
-    file->begun       = file->begun || file->run == item->id.run;
-    item->state       = SIM_WORKING;
-    item->until_ms    = file->kind == SIM_HANG ? INT64_MAX : sim->now_ms + file->work_ms;
-    if (fatal && sim_chance(sim, 200)) {  // before a word of it left
-        kill_node(sim, node, item);
-        return false;
-    }
-    sim_msg_t msg = {.type = SIM_MSG_STARTED, .id = item->id, .attempt = item->attempt};
-    sim_send_up(sim, node, &msg);
-    if (fatal && sim_chance(sim, 300)) {
-        kill_node(sim, node, item);
-        return false;
-    }
-    return true;
-}
-
-static void
-work(sim_t *sim, sim_node_t *node)
-{
-    uint32_t working = 0;
+    if (!node->up || sim->mutation == SIM_ORPHANS_UNTOLD)
+        return;
+    node->conns[side].welcomed = false;
     for (uint32_t i = 0; i < node->n_items; i++) {
         sim_item_t *item = &node->items[i];
-        if (item->state == SIM_WORKING && item->until_ms <= sim->now_ms && !end_work(sim, node, item))
-            return;
-        working += item->state == SIM_WORKING;
-    }
-    for (uint32_t i = 0; i < node->n_items && working < node->slots; i++) {
-        if (node->items[i].state != SIM_WAITING)
+        if (item->side != side || item->orphan)
             continue;
-        if (!begin_work(sim, node, &node->items[i]))
-            return;
-        working++;
+        item->orphan = true;
+        if (is_kept(item))
+            sim_node_offer(sim, node, item);
     }
+    node->beat_ms = 0;
+}
+
+static uint32_t
+share_of(const sim_t *sim, const sim_node_t *node, int side)
+{
+    bool     takes   = node->n_items < node->room && !node->leaving && !is_reserved(node);
+    uint32_t room    = takes ? node->room - node->n_items : 0;
+    uint32_t sharers = 0;
+    for (int i = 0; i < sim->n_sides; i++)
+        sharers += node->conns[i].welcomed;
+    bool extra = sharers == 2 && room % 2 && (node->beats + (uint64_t)side) % 2;
+    return sharers ? room / sharers + extra : 0;
 }
 
 static void
-say_beat(sim_t *sim, sim_node_t *node)
+say_beat(sim_t *sim, sim_node_t *node, int side)
 {
-    sim_msg_t msg = {.type = SIM_MSG_BEAT, .number = node->seen_batch, .leaving = node->leaving};
+    sim_msg_t msg = {.type = SIM_MSG_BEAT, .number = node->conns[side].seen_batch, .leaving = node->leaving};
     for (uint32_t i = 0; i < node->n_items; i++) {
         const sim_item_t *item = &node->items[i];
+        if (item->side != side && !item->orphan)
+            continue;
         if (is_kept(item))
             msg.kept[msg.n_kept++] = item->id;
         else
             msg.held[msg.n_held++] =
                 (kt_held_t){.id = item->id, .attempt = item->attempt, .started = item->state == SIM_WORKING};
     }
-    msg.free = node->n_items < node->room && !node->leaving ? node->room - node->n_items : 0;
-    sim_send_up(sim, node, &msg);
+    msg.free = share_of(sim, node, side);
+    sim_send_up(sim, node, side, &msg);
+}
+
+static void
+beat(sim_t *sim, sim_node_t *node)
+{
+    node->beat_ms = sim->now_ms + BEAT_MS;
+    node->beats++;
+    node->limit_before = node->limit;
+    node->limit        = node->n_items > node->room ? node->n_items : node->room;
+    for (int side = 0; side < sim->n_sides; side++)
+        if (node->conns[side].welcomed)
+            say_beat(sim, node, side);
 }
 
 static void
 talk(sim_t *sim, sim_node_t *node)
 {
-    if (!node->welcomed && sim->now_ms >= node->hello_ms) {
-        sim_msg_t msg  = {.type = SIM_MSG_HELLO, .number = node->incarnation};
-        node->hello_ms = sim->now_ms + LIVE_MS;
-        sim_send_up(sim, node, &msg);
+    sim_msg_t hello = {.type = SIM_MSG_HELLO, .number = node->incarnation};
+    sim_msg_t live  = {.type = SIM_MSG_LIVE, .number = node->progress};
+    bool      due   = sim->now_ms >= node->live_ms;
+    node->live_ms   = due ? sim->now_ms + LIVE_MS : node->live_ms;
+    for (int side = 0; side < sim->n_sides; side++) {
+        sim_conn_t *conn = &node->conns[side];
+        if (!conn->welcomed && sim->now_ms >= conn->hello_ms) {
+            conn->hello_ms = sim->now_ms + LIVE_MS;
+            sim_send_up(sim, node, side, &hello);
+        }
+        if (due)
+            sim_send_up(sim, node, side, &live);
     }
-    if (sim->now_ms >= node->live_ms) {
-        sim_msg_t msg = {.type = SIM_MSG_LIVE, .number = node->progress};
-        node->live_ms = sim->now_ms + LIVE_MS;
-        sim_send_up(sim, node, &msg);
-    }
-    if (node->welcomed && sim->now_ms >= node->beat_ms) {
-        node->beat_ms = sim->now_ms + BEAT_MS;
-        say_beat(sim, node);
-    }
+    if (sim->now_ms >= node->beat_ms)
+        beat(sim, node);
 }
 
 // By its own wish: goodbye when nothing is in hand.
@@ -198,7 +192,8 @@ leave(sim_t *sim, sim_node_t *node)
     if (node->n_items)
         return;
     sim_msg_t msg = {.type = SIM_MSG_BYE};
-    sim_send_up(sim, node, &msg);
+    for (int side = 0; side < sim->n_sides; side++)
+        sim_send_up(sim, node, side, &msg);
     sim_node_crash(sim, node);
 }
 
@@ -214,7 +209,7 @@ sim_node_step(sim_t *sim, sim_node_t *node)
 {
     sim_push(sim, (sim_event_t){.at_ms = sim->now_ms + STEP_MS, .type = SIM_NODE_STEP, .node = node->index});
     if (node->up)
-        work(sim, node);
+        sim_node_work(sim, node);
     if (node->up)
         talk(sim, node);
     if (node->up)
@@ -223,21 +218,41 @@ sim_node_step(sim_t *sim, sim_node_t *node)
         leave(sim, node);
 }
 
+// A run that is here already may come from another coordinator now: that one takes it over.
+static void
+take_again(sim_node_t *node, sim_item_t *item, const sim_msg_t *msg, uint32_t attempt)
+{
+    (void)node;
+    if (item->side != msg->side)
+        item->memory = msg->memory;
+    item->side   = msg->side;
+    item->orphan = false;
+    if (!is_kept(item) && item->attempt < attempt)
+        item->attempt = attempt;  // the number that its outcome will carry
+}
+
 static void
 take_batch(sim_t *sim, sim_node_t *node, const sim_msg_t *msg)
 {
-    if (node->seen_batch < msg->number)
-        node->seen_batch = msg->number;
+    sim_conn_t *conn  = &node->conns[msg->side];
+    uint32_t    limit = node->limit > node->limit_before ? node->limit : node->limit_before;
+    if (conn->seen_batch < msg->number)
+        conn->seen_batch = msg->number;
     for (uint32_t i = 0; i < msg->n_held; i++) {
         sim_item_t *item = find(node, msg->held[i].id);
-        if (item && !is_kept(item) && item->attempt < msg->held[i].attempt)
-            item->attempt = msg->held[i].attempt;  // the number that its outcome will carry
-        if (item || node->n_items == SIM_ITEMS)
+        if (item)
+            take_again(node, item, msg, msg->held[i].attempt);
+        if (item || node->n_items == SIM_ITEMS || is_reserved(node) ||
+            (sim->n_sides > 1 && count(node, false) >= limit))
             continue;
         item  = &node->items[node->n_items++];
-        *item = (sim_item_t){
-            .id = msg->held[i].id, .attempt = msg->held[i].attempt, .solo = msg->solo, .memory = msg->memory};
-        if (count(node, false) > node->room && sim->reliable)
+        *item = (sim_item_t){.id      = msg->held[i].id,
+                             .attempt = msg->held[i].attempt,
+                             .solo    = msg->solo,
+                             .alone   = msg->alone,
+                             .side    = msg->side,
+                             .memory  = msg->memory};
+        if (count(node, false) > (sim->n_sides > 1 ? limit : node->room) && sim->reliable)
             sim_fail(sim, "node %d was sent more than its credit", node->index);
     }
 }
@@ -254,28 +269,46 @@ take_ack(sim_t *sim, sim_node_t *node, const sim_msg_t *msg)
     erase(node, item);
 }
 
+// An operator cancelled through one coordinator what another one has sent: that one hears that it has stopped.
+static void
+take_cancel(sim_t *sim, sim_node_t *node, sim_item_t *item, int side)
+{
+    if (item->side != side && !item->orphan && node->conns[item->side].welcomed)
+        sim_node_finish(sim, node, item, KT_ECANCELLED);
+    else
+        erase(node, item);
+}
+
+static void
+take_welcome(sim_t *sim, sim_node_t *node, const sim_msg_t *msg)
+{
+    sim_conn_t *conn = &node->conns[msg->side];
+    conn->welcomed   = true;
+    if (conn->coordinator != msg->number)
+        conn->seen_batch = 0;
+    conn->coordinator = msg->number;
+    for (uint32_t i = 0; i < node->n_items; i++)
+        if (is_kept(&node->items[i]))
+            sim_node_offer(sim, node, &node->items[i]);
+    node->beat_ms = 0;
+}
+
 void
 sim_node_take(sim_t *sim, sim_node_t *node, const sim_msg_t *msg)
 {
     sim_item_t *item = find(node, msg->id);
     if (msg->type == SIM_MSG_WHO) {
-        node->welcomed = false;
-        node->hello_ms = 0;
+        node->conns[msg->side].welcomed = false;
+        node->conns[msg->side].hello_ms = 0;
     } else if (msg->type == SIM_MSG_WELCOME) {
-        node->welcomed = true;
-        if (node->coordinator != msg->number)
-            node->seen_batch = 0;
-        node->coordinator = msg->number;
-        for (uint32_t i = 0; i < node->n_items; i++)
-            if (is_kept(&node->items[i]))
-                offer(sim, node, &node->items[i]);
+        take_welcome(sim, node, msg);
     } else if (msg->type == SIM_MSG_BATCH) {
         take_batch(sim, node, msg);
     } else if (msg->type == SIM_MSG_ACK) {
         take_ack(sim, node, msg);
     } else if (msg->type == SIM_MSG_NACK && item && item->state == SIM_KEPT_OK) {
-        finish(sim, node, item, msg->err);
+        sim_node_finish(sim, node, item, msg->err);
     } else if (msg->type == SIM_MSG_CANCEL && item && !is_kept(item)) {
-        erase(node, item);
+        take_cancel(sim, node, item, msg->side);
     }
 }

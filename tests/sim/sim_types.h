@@ -1,4 +1,4 @@
-// What the small world of the simulator is made of: files, messages, requests, nodes, events.
+// What the small world of the simulator is made of: its bounds, its files, the rules that are broken on purpose.
 #pragma once
 
 #include "coordinator/scheduler.h"
@@ -21,6 +21,9 @@ enum {
     SIM_END_MS       = 1800000,  // by then everything is done
     SIM_MAX_ATTEMPTS = 3,        // the product's default
     SIM_HOSTS        = 5,
+    SIM_SIDES        = 2,  // coordinators of the one ledger
+    SIM_LEASE_MS     = 4000,
+    SIM_LETTERS      = 4 * SIM_FILES,  // outcomes of all runs
 };
 
 // A rule broken on purpose: the simulator must notice.
@@ -34,6 +37,11 @@ typedef enum sim_mutation {
     SIM_NOT_ALONE,          // nodes run a suspect beside the others, in their own process
     SIM_FORGET_CRASHES,     // a claim does not tell what is known of the file
     SIM_NO_FENCING,         // the ledger takes a failure from whoever tells it
+    SIM_NO_TAKE_OVER,       // what a dead coordinator had claimed stays claimed
+    SIM_ORPHANS_UNTOLD,     // a node tells nobody of what it has from a coordinator that is away, and waits for it
+    SIM_ZOMBIE,             // a coordinator goes on with a lease that has run out
+    SIM_CONFIRM_EARLY,      // a message counts as published when it is sent
+    SIM_LETTERS_STAY,       // what a dead coordinator had to publish is taken over by nobody
     SIM_MUTATIONS
 } sim_mutation_t;
 
@@ -74,69 +82,34 @@ struct sim_tag {
     sim_tag_t *prev, *next;
 };
 
-typedef enum sim_msg_type {
-    SIM_MSG_HELLO,
-    SIM_MSG_LIVE,
-    SIM_MSG_BEAT,
-    SIM_MSG_STARTED,
-    SIM_MSG_RESULT,
-    SIM_MSG_FAILED,
-    SIM_MSG_BYE,
-    SIM_MSG_WHO,
-    SIM_MSG_WELCOME,
-    SIM_MSG_BATCH,
-    SIM_MSG_ACK,
-    SIM_MSG_NACK,
-    SIM_MSG_CANCEL,
-    SIM_MSG_DRAIN,
-} sim_msg_type_t;
+typedef enum sim_item_state { SIM_WAITING, SIM_WORKING, SIM_KEPT_OK, SIM_KEPT_FAILURE } sim_item_state_t;
 
-typedef struct sim_msg {
-    sim_msg_type_t   type;
-    kt_node_handle_t handle;  // the connection that it travels on
-    int              node;
+typedef struct sim_item {
     kt_run_id_t      id;
-    uint32_t         attempt, free, n_held, n_kept;
+    uint32_t         attempt;
+    bool             solo, alone, orphan;
+    int              side;    // who gave it
+    uint64_t         memory;  // of the coordinator, when it sent this
+    sim_item_state_t state;
     kt_err_t         err;
-    bool             solo, of_failure, leaving, on;
-    uint64_t         number;  // batch, seen batch, progress, incarnation, coordinator
-    uint64_t         memory;  // of the coordinator, when it sent a batch
-    kt_held_t        held[SIM_ITEMS];
-    kt_run_id_t      kept[SIM_ITEMS];
-} sim_msg_t;
+    int64_t          until_ms;
+} sim_item_t;
 
-typedef enum sim_event_type {
-    SIM_TO_COORDINATOR,
-    SIM_TO_NODE,
-    SIM_NODE_STEP,
-    SIM_TICK,
-    SIM_REQUEST,  // a ledger request is carried out
-    SIM_ANSWER,   // and answered
-    SIM_FAULT,
-    SIM_RESTART,
-} sim_event_type_t;
+// A node's connection to one coordinator.
+typedef struct sim_conn {
+    bool             welcomed;
+    kt_node_handle_t handle;
+    uint64_t         coordinator, seen_batch;
+    int64_t          hello_ms, cut_until_ms, last_to_ms, last_from_ms;
+} sim_conn_t;
 
-typedef enum sim_request_type { SIM_OPEN, SIM_CLAIM, SIM_STORE, SIM_FAIL, SIM_BLAME, SIM_RELEASE } sim_request_type_t;
-
-typedef struct sim_request {
-    sim_request_type_t type;
-    uint64_t           epoch, down_count;
-    uint64_t           coordinator;
-    kt_run_id_t        id;
-    uint32_t           want, n;  // want: of a BLAME its ordinal
-    kt_err_t           err;
-    sim_tag_t         *tag;
-    kt_stored_t        how;
-    bool               unknown;
-    kt_run_id_t        claimed[SIM_FILES];
-} sim_request_t;
-
-typedef struct sim_event {
-    int64_t          at_ms;
-    uint64_t         order;
-    sim_event_type_t type;
-    uint64_t         generation;
-    sim_msg_t       *msg;
-    sim_request_t   *request;
-    int              node;
-} sim_event_t;
+typedef struct sim_node {
+    int        index;
+    bool       up, leaving;
+    uint64_t   incarnation, progress, beats;
+    uint32_t   slots, room, limit, limit_before;
+    int64_t    live_ms, beat_ms;
+    sim_conn_t conns[SIM_SIDES];
+    sim_item_t items[SIM_ITEMS];
+    uint32_t   n_items;
+} sim_node_t;

@@ -6,6 +6,7 @@
 
 enum {
     KILLS_MAX    = 4,     // nodes that a file may crash within one memory of a coordinator
+    KILLS_LATE   = 8,     // the same where batches overtake each other
     UNSEEN_MS    = 8000,  // for so long a claimed file may be in nobody's hand, when all is calm
     SETTLE_MS    = 7000,  // the longest pause of a coordinator, which may reach into the calm
     UNBEGUN_LOST = 3,     // losses without a word that the file had begun, until they are held against it
@@ -20,24 +21,24 @@ sim_host(int node)
     return SIM_HOST_NAMES[HOST_OF[node]];
 }
 
-bool *
-sim_drained(sim_t *sim, const char *host)
+int
+sim_host_index(const char *host)
 {
     int i = 0;
     while (strcmp(SIM_HOST_NAMES[i], host) != 0)
         i++;
-    return &sim->drained[i];
+    return i;
 }
 
 // Whether the file's row is of that run; what is known of an older one was forgotten with the retry.
 static sim_file_t *
-current(sim_t *sim, kt_run_id_t id)
+current(sim_t *sim, kt_run_id_t id, uint64_t memory)
 {
     sim_file_t *file = sim_file(sim, id);
     if (file->run != id.run)
         return NULL;
-    if (file->memory != sim->memory) {
-        file->memory = sim->memory;
+    if (file->memory != memory) {
+        file->memory = memory;
         file->kills  = 0;
     }
     return file;
@@ -49,16 +50,19 @@ sim_witness_batch(sim_t *sim, const kt_action_t *action)
 {
     if (action->count > sim->opts.batch_size || (action->solo && action->count > 1))
         sim_fail(sim, "a batch of %u, solo %d", action->count, action->solo);
-    if (*sim_drained(sim, action->node_name))
+    if (sim->now_ms - sim->me->good_ms > SIM_LEASE_MS)
+        sim_fail(sim, "coordinator %d sends with a lease that has run out", sim->me->index);
+    if (sim->me->drained[sim_host_index(action->node_name)])
         sim_fail(sim, "a batch for %s, which is drained", action->node_name);
     for (uint32_t i = 0; i < action->count; i++) {
-        kt_run_id_t id   = sim->actions.jobs[action->first_job + i].id;
-        sim_file_t *file = current(sim, id);
+        kt_run_id_t id   = sim->me->actions.jobs[action->first_job + i].id;
+        sim_file_t *file = current(sim, id, sim->me->memory);
         if (!file)
             continue;
         file->sendings++;
         file->seen_ms = sim->now_ms;
-        if (file->crashes && !action->solo)
+        bool ours     = file->epoch == sim->me->my_epoch && sim_lease_is(sim, file->epoch);
+        if (file->crashes && !action->solo && ours)
             sim_fail(sim, "file %llu, %u times lost with a node, was sent among others", (unsigned long long)id.job,
                      file->crashes);
     }
@@ -69,7 +73,7 @@ sim_witness_batch(sim_t *sim, const kt_action_t *action)
 void
 sim_witness_blame(sim_t *sim, const kt_action_t *action)
 {
-    const sim_file_t *file = current(sim, action->id);
+    const sim_file_t *file = current(sim, action->id, sim->me->memory);
     if (file && action->err == KT_ENODELOST && !file->begun && file->sendings + file->scares < UNBEGUN_LOST)
         sim_fail(sim, "file %llu was blamed for a loss and had not begun anywhere", (unsigned long long)action->id.job);
 }
@@ -79,12 +83,14 @@ sim_witness_blame(sim_t *sim, const kt_action_t *action)
 // batches overtake each other and a late copy follows, and one whose wait in the node's hand passed the deadline in the
 // moment of the crash. After that it runs alone and costs none. (Measured: more than two in 26 of 10,000 worlds, four
 // in one of 12,000.) A coordinator that lost its memory or its lease may learn the same once more, as far as no BLAME
-// became durable.
+// became durable. Where messages overtake each other by a second, which TCP never lets them, a batch that is overtaken
+// is missing from two inventories, sent again elsewhere, and its late copy crashes one more node, each time anew: five
+// in 2 of 100,000 worlds.
 void
 sim_witness_kill(sim_t *sim, const sim_item_t *item)
 {
-    sim_file_t *file = item->memory == sim->memory ? current(sim, item->id) : NULL;
-    if (file && file->kind == SIM_POISON && ++file->kills > KILLS_MAX)
+    sim_file_t *file = sim->sides[item->side].memory == item->memory ? current(sim, item->id, item->memory) : NULL;
+    if (file && file->kind == SIM_POISON && ++file->kills > (sim->in_order ? KILLS_MAX : KILLS_LATE))
         sim_fail(sim, "file %llu crashed %u nodes although it could run alone", (unsigned long long)item->id.job,
                  file->kills);
 }
@@ -115,7 +121,7 @@ sim_witness_outcome(sim_t *sim, const sim_request_t *request, bool success)
     unsigned long long number = request->id.job;
     if (file->results)
         sim_fail(sim, "file %llu has two outcomes", number);
-    if (!success && (file->claimed_by != request->epoch || request->epoch != sim->epoch))
+    if (!success && (file->claimed_by != request->epoch || !sim_lease_is(sim, request->epoch)))
         sim_fail(sim, "file %llu failed by a lease that is not its own", number);
     if (!success && sim_innocent(file))
         sim_fail(sim, "innocent file %llu failed with %s after %u blames, %u crashes", number,
@@ -126,23 +132,30 @@ sim_witness_outcome(sim_t *sim, const sim_request_t *request, bool success)
         sim_fail(sim, "file %llu of kind %d failed with %s", number, file->kind, kt_err_name(request->err));
 }
 
-// Nothing is lost on the way any more: what is neither ready nor with the ledger is in a node's hand, or was a moment
-// ago.
-void
-sim_witness_calm(sim_t *sim)
+static void
+calm_side(sim_t *sim, const sim_side_t *side)
 {
     kt_sched_view_t view;
     int64_t         since_ms = SIM_CALM_AT_MS + SETTLE_MS;
-    if (sim->dead || sim->opening || sim->now_ms < since_ms)
+    if (side->dead || side->opening)
         return;
-    kt_sched_view(sim->sched, &view);
+    kt_sched_view(side->sched, &view);
     if (view.ready || view.storing)
         return;
     for (int i = 1; i <= sim->n_files; i++) {
         const sim_file_t *file = &sim->files[i];
         int64_t           from = file->seen_ms > since_ms ? file->seen_ms : since_ms;
-        from                   = from > sim->ready_ms ? from : sim->ready_ms;
-        if (file->state == SIM_CLAIMED && file->epoch == sim->epoch && sim->now_ms - from > UNSEEN_MS)
+        from                   = from > side->ready_ms ? from : side->ready_ms;
+        if (file->state == SIM_CLAIMED && file->epoch == side->my_epoch && sim->now_ms - from > UNSEEN_MS)
             sim_fail(sim, "file %d is claimed and in nobody's hand for %lld ms", i, (long long)(sim->now_ms - from));
     }
+}
+
+// Nothing is lost on the way any more: what is neither ready nor with the ledger is in a node's hand, or was a moment
+// ago.
+void
+sim_witness_calm(sim_t *sim)
+{
+    for (int i = 0; i < sim->n_sides && sim->now_ms >= SIM_CALM_AT_MS + SETTLE_MS; i++)
+        calm_side(sim, &sim->sides[i]);
 }

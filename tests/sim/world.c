@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+sim_counts_t sim_counts;
+
 uint32_t
 sim_random(sim_t *sim, uint32_t below)
 {
@@ -117,7 +119,10 @@ make(sim_t *sim)
     sim->commit_unknown = sim_chance(sim, 500) ? sim_random(sim, 60) : 0;
     sim->bad_failure    = sim_chance(sim, 300) ? 300 : 0;
     sim->no_memory      = sim_chance(sim, 300) ? sim_random(sim, 300) : 0;
+    sim->broker_loss    = sim_random(sim, 200);
+    sim->confirm_loss   = sim_random(sim, 200);
     sim->n_nodes        = 1 + (int)sim_random(sim, SIM_NODES);
+    sim->n_sides        = 1 + sim_chance(sim, 600);
     sim->opts           = (kt_sched_opts_t){.batch_size       = 1 + sim_random(sim, 8),
                                             .max_attempts     = SIM_MAX_ATTEMPTS,
                                             .window           = 10 + sim_random(sim, 80),
@@ -135,8 +140,14 @@ make(sim_t *sim)
         sim_node_start(sim, node);
         sim_push(sim, (sim_event_t){.at_ms = sim_random(sim, 2000), .type = SIM_NODE_STEP, .node = i});
     }
-    sim_push(sim, (sim_event_t){.at_ms = 1000, .type = SIM_FAULT});
-    sim_coordinator_start(sim);
+    sim_push(sim, (sim_event_t){.at_ms = 1000, .type = SIM_FAULT, .node = -1});
+    for (int i = 0; i < sim->n_sides; i++) {
+        sim->sides[i].index = i;
+        sim_coordinator_start(sim, &sim->sides[i]);
+        sim_push(sim, (sim_event_t){.at_ms = 1000, .type = SIM_PUBLISH, .side = i, .node = -1});
+    }
+    sim_counts.worlds++;
+    sim_counts.two_sided += sim->n_sides == 2;
 }
 
 // Events
@@ -147,7 +158,7 @@ restart(sim_t *sim, int node)
     if (node >= 0)
         sim_node_start(sim, &sim->nodes[node]);
     else
-        sim_coordinator_start(sim);
+        sim_coordinator_start(sim, sim->me);
 }
 
 static void
@@ -157,14 +168,17 @@ deliver(sim_t *sim, const sim_event_t *event)
     switch (event->type) {
     case SIM_TO_COORDINATOR: sim_coordinator_take(sim, event->msg); break;
     case SIM_TO_NODE:
-        if (node->up && node->handle == event->msg->handle)
+        if (node->up && node->conns[event->side].handle == event->msg->handle)
             sim_node_take(sim, node, event->msg);
         break;
     case SIM_NODE_STEP: sim_node_step(sim, node); break;
     case SIM_TICK:
-        if (event->generation == sim->coordinator)
-            sim_coordinator_tick(sim);
+        if (event->generation == sim->me->coordinator)
+            sim_coordinator_tick(sim, sim->me);
         break;
+    case SIM_PUBLISH: sim_publish(sim, sim->me); break;
+    case SIM_CONFIRM: sim_confirm(sim, event->letter); break;
+    case SIM_AWAY: sim_node_away(sim, node, event->side); break;
     case SIM_ANSWER: sim_coordinator_answer(sim, event->request); break;
     case SIM_FAULT: sim_fault(sim); break;
     case SIM_RESTART: restart(sim, event->node); break;
@@ -175,7 +189,8 @@ deliver(sim_t *sim, const sim_event_t *event)
 static bool
 for_coordinator(sim_event_type_t type)
 {
-    return type == SIM_TO_COORDINATOR || type == SIM_TICK || type == SIM_ANSWER;
+    return type == SIM_TO_COORDINATOR || type == SIM_TICK || type == SIM_ANSWER || type == SIM_PUBLISH ||
+           type == SIM_CONFIRM;
 }
 
 static void
@@ -183,8 +198,9 @@ one_event(sim_t *sim)
 {
     sim_event_t event = pop(sim);
     sim->now_ms       = event.at_ms > sim->now_ms ? event.at_ms : sim->now_ms;
-    if (for_coordinator(event.type) && sim->now_ms < sim->stopped_until_ms) {
-        event.at_ms = sim->stopped_until_ms;
+    sim->me           = &sim->sides[event.side];
+    if (for_coordinator(event.type) && sim->now_ms < sim->me->stopped_until_ms) {
+        event.at_ms = sim->me->stopped_until_ms;
         sim_push(sim, event);
     } else if (event.type == SIM_REQUEST) {
         sim->current = event;
@@ -202,19 +218,28 @@ one_event(sim_t *sim)
 // The end
 
 static bool
-all_done(sim_t *sim)
+is_quiet(const sim_side_t *side)
 {
     kt_sched_view_t view;
+    if (side->dead)
+        return side->gone;
+    kt_sched_view(side->sched, &view);
+    return view.ready + view.sent + view.running + view.storing == 0;
+}
+
+static bool
+all_done(sim_t *sim)
+{
     for (int i = 1; i <= sim->n_files; i++)
         if (sim->files[i].state <= SIM_CLAIMED)
             return false;
     for (int i = 0; i < sim->n_nodes; i++)
         if (sim->nodes[i].n_items)
             return false;
-    if (sim->dead)
-        return false;
-    kt_sched_view(sim->sched, &view);
-    return view.ready + view.sent + view.running + view.storing == 0;
+    for (int i = 0; i < sim->n_sides; i++)
+        if (!is_quiet(&sim->sides[i]))
+            return false;
+    return sim_letters_done(sim);
 }
 
 static void
@@ -228,7 +253,8 @@ say_what_is_left(sim_t *sim)
         if (sim->nodes[i].n_items)
             sim_fail(sim, "node %d still has file %llu in hand, state %d", i,
                      (unsigned long long)sim->nodes[i].items[0].id.job, sim->nodes[i].items[0].state);
-    sim_fail(sim, "the scheduler still has jobs");
+    sim_letters_check(sim);
+    sim_fail(sim, "a scheduler still has jobs");
 }
 
 static void
@@ -251,7 +277,7 @@ live(sim_t *sim)
     make(sim);
     while (sim->now_ms < SIM_END_MS) {
         one_event(sim);
-        if (!healed && sim->now_ms >= SIM_CALM_AT_MS && !sim->dead) {
+        if (!healed && sim->now_ms >= SIM_CALM_AT_MS) {
             healed = true;
             sim_heal(sim);
         }
@@ -261,7 +287,9 @@ live(sim_t *sim)
     if (!all_done(sim))
         say_what_is_left(sim);
     check_outcomes(sim);
-    sim_coordinator_die(sim);
+    sim_letters_check(sim);
+    for (int i = 0; i < sim->n_sides; i++)
+        sim_coordinator_die(sim, &sim->sides[i]);
     if (sim->tags)
         sim_fail(sim, "%zu tags were never dropped", sim->tags);
 }
@@ -269,11 +297,13 @@ live(sim_t *sim)
 static void
 fini(sim_t *sim)
 {
-    sim_coordinator_bury(sim);
+    for (int i = 0; i < sim->n_sides; i++) {
+        sim_coordinator_bury(sim, &sim->sides[i]);
+        kt_actions_fini(&sim->sides[i].actions);
+    }
     sim_tags_fini(sim);
     free(sim->current.msg);
     free(sim->current.request);
-    kt_actions_fini(&sim->actions);
     for (size_t i = 0; i < sim->n_queue; i++) {
         free(sim->queue[i].msg);
         free(sim->queue[i].request);
@@ -288,6 +318,7 @@ sim_run(sim_t *sim, uint64_t seed, sim_mutation_t mutation)
     sim->seed     = seed;
     sim->random   = seed * UINT64_C(0xd1342543de82ef95) + 1;
     sim->mutation = mutation;
+    sim->me       = &sim->sides[0];
     if (setjmp(sim->failed) == 0)
         live(sim);
     fini(sim);

@@ -117,7 +117,7 @@ Test(zap, nobody_is_allowed_at_first)
     reply_t reply;
     char    keys[1][41];
     make_keys(keys, 1);
-    cr_assert_str_eq(ask_key(keys[0], &reply), "300");
+    cr_assert_str_eq(ask_key(keys[0], &reply), "400");
     cr_assert_str_eq(reply.frames[4], "");
 }
 
@@ -131,7 +131,7 @@ Test(zap, every_allowed_key_is_found_and_named_and_others_are_not)
         cr_assert_str_eq(ask_key(keys[i], &reply), "200");
         cr_assert_str_eq(reply.frames[4], keys[i]);
     }
-    cr_assert_str_eq(ask_key(keys[KEYS - 1], &reply), "300");
+    cr_assert_str_eq(ask_key(keys[KEYS - 1], &reply), "400");
 }
 
 Test(zap, a_new_set_replaces_the_old_one)
@@ -141,10 +141,10 @@ Test(zap, a_new_set_replaces_the_old_one)
     make_keys(keys, 2);
     cr_assert_eq(kt_zap_allow(zap, (const char(*)[41])keys, 1), KT_OK);
     cr_assert_eq(kt_zap_allow(zap, (const char(*)[41])keys + 1, 1), KT_OK);
-    cr_assert_str_eq(ask_key(keys[0], &reply), "300");
+    cr_assert_str_eq(ask_key(keys[0], &reply), "400");
     cr_assert_str_eq(ask_key(keys[1], &reply), "200");
     cr_assert_eq(kt_zap_allow(zap, NULL, 0), KT_OK);
-    cr_assert_str_eq(ask_key(keys[1], &reply), "300");
+    cr_assert_str_eq(ask_key(keys[1], &reply), "400");
 }
 
 Test(zap, malformed_requests_are_refused_and_do_no_harm)
@@ -156,16 +156,16 @@ Test(zap, malformed_requests_are_refused_and_do_no_harm)
     make_keys(keys, 1);
     cr_assert_eq(kt_zap_allow(zap, (const char(*)[41])keys, 1), KT_OK);
     zmq_z85_decode(bytes, keys[0]);
-    cr_assert_str_eq(ask("PLAIN", bytes, 32, &reply), "300");
-    cr_assert_str_eq(ask("CURVE", bytes, 31, &reply), "300");
-    cr_assert_str_eq(ask("CURVE", large, sizeof large, &reply), "300");
+    cr_assert_str_eq(ask("PLAIN", bytes, 32, &reply), "400");
+    cr_assert_str_eq(ask("CURVE", bytes, 31, &reply), "400");
+    cr_assert_str_eq(ask("CURVE", large, sizeof large, &reply), "400");
     zmq_send(asker, "1.0", 3, 0);  // one frame alone
     receive(&reply);
-    cr_assert_str_eq(reply.frames[2], "300");
+    cr_assert_str_eq(reply.frames[2], "400");
     for (int i = 0; i < 40; i++)
         zmq_send(asker, large, sizeof large, i < 39 ? ZMQ_SNDMORE : 0);
     receive(&reply);
-    cr_assert_str_eq(reply.frames[2], "300");
+    cr_assert_str_eq(reply.frames[2], "400");
     cr_assert_str_eq(ask_key(keys[0], &reply), "200");
 }
 

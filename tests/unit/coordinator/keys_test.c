@@ -148,3 +148,23 @@ Test(keys, callers_at_once_lose_nothing)
     cr_assert_eq(keys.n, CALLERS);
     kt_keys_fini(&keys);
 }
+
+Test(keys, a_revoked_key_is_gone_and_everything_else_stays)
+{
+    const char *one = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7", *two = "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID";
+    kt_keys_t   keys;
+    char        text[512] = "";
+    cr_assert_eq(kt_keys_init(&keys, folder), KT_OK);
+    write_file(&keys, "# ours\n");
+    cr_assert_eq(kt_keys_allow(folder, one, "a"), KT_OK);
+    cr_assert_eq(kt_keys_allow(folder, two, "b"), KT_OK);
+    cr_assert_eq(kt_keys_revoke(folder, one), KT_OK);
+    cr_assert_eq(kt_keys_revoke(folder, one), KT_ENOTFOUND);
+    cr_assert_eq(kt_keys_revoke(folder, "short"), KT_EINVAL);
+    FILE  *file   = fopen(keys.path, "re");
+    size_t length = file ? fread(text, 1, sizeof text - 1, file) : 0;
+    cr_assert(length);
+    fclose(file);
+    cr_assert(strstr(text, "# ours\n") && strstr(text, two) && !strstr(text, one));
+    kt_keys_fini(&keys);
+}

@@ -9,6 +9,7 @@
 typedef void ledger_rule_t(kt_ledger_t *ledger);
 void         conform_memory(ledger_rule_t *rule);
 void         conform_sqlite(ledger_rule_t *rule);
+void         conform_postgres(ledger_rule_t *rule);  // skipped without KITHARA_TEST_POSTGRES
 
 #define CONFORMS(name)                                                                                                 \
     static void name(kt_ledger_t *ledger);                                                                             \
@@ -19,5 +20,9 @@ void         conform_sqlite(ledger_rule_t *rule);
     Test(ledger_sqlite, name)                                                                                          \
     {                                                                                                                  \
         conform_sqlite(name);                                                                                          \
+    }                                                                                                                  \
+    Test(ledger_postgres, name)                                                                                        \
+    {                                                                                                                  \
+        conform_postgres(name);                                                                                        \
     }                                                                                                                  \
     static void name(kt_ledger_t *ledger)

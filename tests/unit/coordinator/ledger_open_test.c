@@ -9,7 +9,7 @@
 static kt_err_t
 open_url(const char *url, const char *state_dir, kt_ledger_t **out, char why[KT_LEDGER_WHY])
 {
-    kt_settings_t settings = {.database_url = url, .state_dir = state_dir};
+    kt_settings_t settings = {.database_url = url, .state_dir = state_dir, .amqp_url = ""};
     why[0]                 = '\0';
     return kt_ledger_open(out, &settings, true, why);
 }
@@ -35,8 +35,12 @@ Test(ledger_open, a_url_that_is_not_understood_is_never_repeated)
 {
     char         why[KT_LEDGER_WHY];
     kt_ledger_t *ledger = NULL;
-    cr_assert_eq(open_url("postgresql://u:secret@h/db", "", &ledger, why), KT_ENOTYET);
-    cr_assert(strstr(why, "sqlite:PATH") && !strstr(why, "secret"), "%s", why);
+    cr_assert_eq(open_url("postgresql://u:secret@127.0.0.1:1/db", "", &ledger, why), KT_EUNREACHABLE);
+    cr_assert(strstr(why, "127.0.0.1") && !strstr(why, "secret"), "%s", why);
+    cr_assert_eq(open_url("postgresql://u:p@127.0.0.1:secret/db", "", &ledger, why), KT_EUNREACHABLE);
+    cr_assert(strstr(why, "DATABASE_URL") && !strstr(why, "secret"), "%s", why);
+    cr_assert_eq(open_url("postgresql://u:secret@127.0.0.1/db?secret=1", "", &ledger, why), KT_ESETTING);
+    cr_assert(strstr(why, "DATABASE_URL") && !strstr(why, "secret"), "%s", why);
     cr_assert_eq(open_url("mysql://u:secret@h/db", "", &ledger, why), KT_ESETTING);
     cr_assert(strstr(why, "DATABASE_URL") && !strstr(why, "secret"), "%s", why);
     cr_assert_eq(open_url("sqlite:", "", &ledger, why), KT_ESETTING);

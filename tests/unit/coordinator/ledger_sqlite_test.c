@@ -65,6 +65,14 @@ fill(void)
     fixture_audit_clean(ledger);
 }
 
+static void
+put_letter(void)
+{
+    const kt_letter_t letter = {
+        .body = "x", .body_bytes = 1, .message_id = "", .err = KT_EMESSAGE, .reason = "no JSON"};
+    cr_assert_eq(ledger->ops->outbox_put(ledger, &letter, 1), KT_OK);
+}
+
 Test(ledger_file, what_was_committed_is_there_after_a_restart)
 {
     fill();
@@ -276,7 +284,15 @@ static const struct {
     {"DELETE FROM attempts", "the job counts 1 attempts and 1 crashes, its rows 0 and 0"},
     {"UPDATE attempts SET crash = 0", "the job counts 1 attempts and 1 crashes, its rows 1 and 0"},
     {"INSERT INTO attempts VALUES (77, 1, 1, 0, 0, 0, '')", "the attempt belongs to no job"},
-    {"INSERT INTO outbox(job, run, created_ms) VALUES (5, 1, 0)", "the outbox row belongs to no result"},
+    {"INSERT INTO outbox(kind, job, run, err, epoch) VALUES (0, 5, 1, 0, 0)", "the outbox row belongs to no result"},
+    {"DELETE FROM outbox WHERE kind = 0", "the result has no outbox row, and was stored to be published"},
+    {"DROP INDEX outbox_once; INSERT INTO outbox(kind, job, run, err, epoch) SELECT kind, job, run, err, epoch FROM "
+     "outbox",
+     "stands 2 times in the outbox"},
+    {"UPDATE outbox SET epoch = 44", "waits under epoch 44, which no lease has"},
+    {"UPDATE outbox SET bytes = NULL WHERE kind = 2", "waits and has nothing to send"},
+    {"UPDATE outbox SET kind = 7 WHERE kind = 2", "is of kind 7"},
+    {"UPDATE totals SET outbox_waiting = 9", "the totals have 9 waiting messages, the outbox 3"},
     {"UPDATE totals SET queued = queued + 1", "the totals have 2 queued jobs, the rows 1"},
     {"UPDATE totals SET claimed = 0", "the totals have 0 claimed jobs, the rows 1"},
     {"UPDATE totals SET done = 0", "the totals have 0 done jobs"},
@@ -297,7 +313,9 @@ Test(ledger_audit, every_broken_rule_is_found)
 {
     for (size_t i = 0; i < sizeof BREAKS / sizeof *BREAKS; i++) {
         set_up();
+        ledger->publishes = true;
         fill();
+        put_letter();
         sql("PRAGMA foreign_keys = OFF");
         sql(BREAKS[i].sql);
         kt_ledger_t *reader             = NULL;

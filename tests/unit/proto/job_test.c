@@ -83,6 +83,8 @@ static const struct {
     {"{\"file_path\":\"\"}", "file_path"},
     {"{\"file_path\":null}", "file_path"},
     {"{\"file_path\":7}", "file_path"},
+    {"{\"file_path\":\"http://u:p@host/a.mp3\"}", "password"},
+    {"{\"file_path\":\"HTTPS://u@host\"}", "password"},
     {"{\"file_path\":[\"a\"]}", "file_path"},
     {"{\"file_path\":\"a\\u0000b\"}", "line"},
     {"{\"file_path\":\"a\xff\"}", "line"},
@@ -219,4 +221,17 @@ Test(job, none_is_no_option_and_nothing_is_no_list)
     cr_assert_eq(options, 0);
     cr_assert_eq(kt_options_parse("none,mir", &options), KT_EINVAL);
     cr_assert_eq(kt_options_parse("", &options), KT_EINVAL);
+}
+
+Test(job, a_url_is_told_from_a_path_and_shown_without_its_query)
+{
+    char shown[64];
+    cr_assert(kt_job_is_url("http://host/a") && kt_job_is_url("HTTPS://host"));
+    cr_assert_not(kt_job_is_url("/music/http://host/a"));
+    cr_assert_not(kt_job_is_url("ftp://host/a"));
+    cr_assert_not(kt_job_is_url(""));
+    cr_assert_str_eq(kt_job_shown("https://h/a.mp3?sig=secret", shown, sizeof shown), "https://h/a.mp3?...");
+    cr_assert_str_eq(kt_job_shown("https://h/a.mp3", shown, sizeof shown), "https://h/a.mp3");
+    cr_assert_str_eq(kt_job_shown("/music/what?.mp3", shown, sizeof shown), "/music/what?.mp3");
+    cr_assert_eq(parse("{\"file_path\":\"https://host/a@b.mp3?c=d@e\"}"), KT_OK, "%s", why);
 }

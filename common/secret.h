@@ -1,0 +1,11 @@
+// kt_secret -- tokens that two sides share: made of randomness, compared without telling by the time it takes how much
+// of a guess was right (libsodium). Any thread.
+#pragma once
+
+#include <stdbool.h>
+
+enum { KT_SECRET_TEXT = 44 };  // 32 random bytes as base64url without padding, and NUL
+
+const char *kt_secret_make(char out[KT_SECRET_TEXT]);  // returns out
+// The time depends on the lengths alone, and not on where the texts differ. Empty texts are equal to nothing.
+bool kt_secret_equal(const char *a, const char *b);

@@ -1,0 +1,39 @@
+// The broker in /v1/status.
+#include "coordinator/api_amqp.h"
+
+#include "common/clock.h"
+#include "common/json.h"
+
+static json_t *
+connection(const kt_amqp_health_t *health)
+{
+    json_t *json = kt_json_object();
+    kt_json_set(json, "state", kt_json_text(kt_amqp_state_name(health->state)));
+    kt_json_set(json, "for_s", kt_json_real((double)(kt_clock_ms() - health->since_ms) / 1000));
+    kt_json_set(json, "connects", kt_json_int((int64_t)health->connects));
+    kt_json_set(json, "losses", kt_json_int((int64_t)health->losses));
+    kt_json_set(json, "error", *health->error ? kt_json_text(health->error) : kt_json_null());
+    return json;
+}
+
+json_t *
+kt_api_amqp(const kt_amqp_stats_t *stats)
+{
+    if (!stats->configured)
+        return kt_json_null();
+    const struct {
+        const char *name;
+        uint64_t    value;
+    } counts[] = {
+        {"delivered", stats->delivered}, {"accepted", stats->accepted},   {"known", stats->known},
+        {"rejected", stats->rejected},   {"settled", stats->settled},     {"unsettled", stats->unsettled},
+        {"confirmed", stats->confirmed}, {"returned", stats->returned},   {"refused", stats->refused},
+        {"lost", stats->lost},           {"in_flight", stats->in_flight}, {"in_flight_bytes", stats->in_flight_bytes}};
+    json_t *json = kt_json_object();
+    kt_json_set(json, "in", connection(&stats->in));
+    kt_json_set(json, "out", connection(&stats->out));
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        kt_json_set(json, counts[i].name, kt_json_int((int64_t)counts[i].value));
+    kt_json_set(json, "unroutable", kt_json_bool(stats->unroutable));
+    return json;
+}

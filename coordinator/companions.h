@@ -1,0 +1,6 @@
+// What lies beside music and is none: covers, checksums, databases of file managers. Any thread.
+#pragma once
+
+#include <stdbool.h>
+
+bool kt_name_is_companion(const char *name);  // by its extension

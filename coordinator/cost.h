@@ -1,0 +1,10 @@
+// kt_cost -- a guess of what a file takes to analyse, for the shape of batches alone: a wrong one costs a little
+// balance. Pure; any thread.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+// Milliseconds, at least 1. From the declared duration; else from the declared size and the bit rate that is usual for
+// the format, by the file's extension in the input message; else that of a song of four minutes.
+uint32_t kt_cost_ms(uint64_t declared_bytes, double declared_duration_s, const char *body, size_t body_bytes);

@@ -1,0 +1,510 @@
+#!/usr/bin/python3
+"""AMQP against a real broker: input messages become output messages whatever happens to broker, queue, exchange or us."""
+import collections
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+import wave
+
+sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1]), os.path.dirname(os.path.abspath(__file__))]
+
+import pika  # noqa: E402
+import pika.exceptions  # noqa: E402
+
+from farm import Farm, wait_for  # noqa: E402
+from harness import expect, kithara, main, test  # noqa: E402
+from servers import RabbitMQ  # noqa: E402
+
+HEARTBEAT_S = 1
+LOST = (pika.exceptions.AMQPError, ConnectionError, AssertionError)
+_shared = []
+
+
+def shared_broker():
+    """One broker for all tests that leave it as they found it; each test has queues of its own."""
+    if not _shared or _shared[0].process.poll() is not None:
+        _shared[:] = [RabbitMQ()]
+    return _shared[0]
+
+
+class Rig:
+    """A farm of noop nodes at a broker, with a queue, an exchange and a consumer of the test's own."""
+
+    def __init__(self, name, broker=None, nodes=("n1",), start=True, **settings):
+        self.broker = broker or shared_broker()
+        self.queue, self.exchange, self.results = f"in-{name}", f"ex-{name}", f"out-{name}"
+        self.wait_channel()
+        settings = {"AMQP_CONNECTION_STRING": self.broker.url, "ANALYZER_QUEUE_NAME": self.queue, "ANALYZER_EXCHANGE_NAME": self.exchange,
+                    "ANALYZER_AMQP_HEARTBEAT": str(HEARTBEAT_S), "ANALYZER_TEST_FAULT": "noop", **settings}
+        self.farm = Farm(**{k: str(v) for k, v in settings.items()})
+        self.got = collections.defaultdict(list)
+        self.deaths = []
+        if start:
+            self.farm.start(list(nodes))
+            self.wait_up()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.farm.__exit__()
+        try:
+            self.connection.close()
+        except LOST:
+            pass
+
+    def wait_channel(self, timeout=60):
+        until = time.monotonic() + timeout
+        while True:
+            try:
+                self.connection = self.broker.connect()
+                self.channel = self.connection.channel()
+                self.channel.confirm_delivery()
+                return self.channel
+            except LOST:
+                expect(time.monotonic() < until, "no connection to the broker")
+
+    def amqp(self):
+        return self.farm.get("/v1/status")["amqp"]
+
+    def wait_state(self, state, side=None, timeout=40):
+        sides = [side] if side else ["in", "out"]
+        wait_for(lambda: all(self.amqp()[s]["state"] == state for s in sides), f"{sides} {state}: {self.amqp()}", timeout)
+
+    def wait_up(self, timeout=40):
+        self.wait_state("up", None, timeout)
+
+    def bind(self):
+        self.channel.queue_declare(self.results, durable=True)
+        self.channel.queue_bind(self.results, self.exchange, "analyzer.result")
+
+    def publish(self, message, message_id=None):
+        body = message if isinstance(message, bytes) else json.dumps(message).encode()
+        properties = pika.BasicProperties(message_id=message_id, delivery_mode=2)
+        until = time.monotonic() + 60
+        while True:
+            try:
+                return self.channel.basic_publish("", self.queue, body, properties, mandatory=True)
+            except LOST as error:  # a quorum queue refuses for a moment after a restart
+                expect(time.monotonic() < until, f"the broker does not take the message: {error!r}")
+                self.wait_channel()
+
+    def jobs(self, first, count, **more):
+        for n in range(first, first + count):
+            self.publish({"message_id": f"m{n}", "file_path": f"/music/{n}.mp3", **more})
+
+    def collect(self, done, timeout=60, queue=None):
+        """Takes output messages until done(self) holds; each (message_id) with its bodies."""
+        until = time.monotonic() + timeout
+        while not done(self):
+            expect(time.monotonic() < until, f"only {len(self.got)} output messages: {self.amqp()}")
+            try:
+                for method, properties, body in self.channel.consume(queue or self.results, inactivity_timeout=0.2):
+                    if method is None or done(self):
+                        break
+                    self.got[properties.message_id].append((body, properties))
+                    self.channel.basic_ack(method.delivery_tag)
+                self.channel.cancel()
+            except LOST:
+                self.wait_channel()
+        return self.got
+
+    def collect_count(self, count, timeout=60):
+        return self.collect(lambda rig: len(rig.got) >= count, timeout)
+
+    def dead(self):
+        """What lies in the dead-letter queue now: (body, headers)."""
+        found = []
+        while True:
+            method, properties, body = self.channel.basic_get(self.queue + ".dead", auto_ack=True)
+            if method is None:
+                return found
+            found.append((body, properties.headers))
+
+    def check_clean(self, jobs):
+        """Each job exactly one outcome, each output message always the same bytes, an audit without findings, an end in time."""
+        for message_id, messages in self.got.items():
+            expect(len({body for body, _ in messages}) == 1, f"{message_id} came with different bytes")
+        wait_for(lambda: self.amqp()["in_flight"] == 0 and self.amqp()["unsettled"] == 0, "the end of all traffic")
+        queue = self.farm.get("/v1/queue")
+        expect(queue["done"] + queue["failed"] == jobs, f"{jobs} jobs, but {queue}")
+        began = time.monotonic()
+        expect(self.farm.coordinator.stop() == 0, "the coordinator ends well")
+        expect(time.monotonic() - began < 10, "in time")
+        status, text = self.farm.audit()
+        expect(status == 0, text)
+        waiting = self.channel.queue_declare(self.queue, passive=True).method.message_count
+        expect(waiting == 0, f"{waiting} messages are left in the input queue")
+
+
+def tone(path, seconds=3):
+    with wave.open(str(path), "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(22050)
+        out.writeframes(b"".join(((i * 257) % 4096 - 2048).to_bytes(2, "little", signed=True) for i in range(22050 * seconds)))
+
+
+@test
+def the_specification_s_message_comes_out_as_an_output_message(folder):
+    tone(folder / "song.wav")
+    message = {
+        "message_id": "uuid", "file_path": str(folder / "song.wav"), "media_id": "media_uuid", "file_format": "mp3", "file_size": 8394752,
+        "metadata": {"title": "Song Title", "artist": "Artist Name", "duration": 240.5},
+        "analysis_options": {"extract_spectral": True, "extract_mir": True, "extract_perceptual": True, "similarity_analysis": True,
+                             "quality_assessment": True},
+        "priority": "normal", "timestamp": "2024-01-01T12:00:00Z"}
+    with Rig("example", ANALYZER_TEST_FAULT="", ANALYZER_MEDIA_ROOTS=folder) as rig:
+        rig.bind()
+        rig.publish(message)
+        (body, properties), = rig.collect_count(1, 90)["uuid"]
+        out = json.loads(body)
+        expect(out["message_id"] == "uuid" and out["media_id"] == "media_uuid" and out["success"] is True, out)
+        expect(out["analysis_version"] == "1.0.0" and out["processing_time"] > 0 and out["timestamp"].endswith("Z"), out)
+        expect(set(out["features"]) >= {"spectral", "mir", "perceptual", "technical"}, out["features"].keys())
+        expect(out["features"]["spectral"]["spectral_centroid"] > 0, out["features"]["spectral"])
+        expect({"quality_metrics", "similarity_vectors", "model_versions"} <= set(out), out.keys())
+        expect(properties.content_type == "application/json" and properties.delivery_mode == 2, properties)
+        expect(properties.headers["success"] is True, properties.headers)
+        rig.check_clean(1)
+
+
+@test
+def duplicates_clashes_and_malformed_messages_all_get_their_answer(folder):
+    del folder
+    count = 2000
+    with Rig("mixed", nodes=("n1", "n2")) as rig:
+        rig.bind()
+        for n in range(count):
+            rig.publish({"message_id": f"m{n}", "file_path": f"/music/{n}.mp3"})
+            if n % 7 == 0:
+                rig.publish({"file_path": f"/music/{n}.mp3", "message_id": f"m{n}", "timestamp": "2024-01-01T12:00:00Z"})
+            if n % 100 == 0:
+                rig.publish({"message_id": f"m{n}", "file_path": "/another.mp3"})
+            if n % 200 == 0:
+                rig.publish(b"hello \xff\x00 world", message_id=f"bad-{n}")
+                rig.publish({"message_id": f"typed-{n}", "file_path": 5})
+                rig.publish(b"[]")
+        rig.publish(b'{"message_id":"big","file_path":"/x","padding":"' + b"x" * 300000 + b'"}', message_id="big")
+        asked = count + 10 + 10 + 1
+        rig.collect(lambda r: len(r.got) >= asked and sum(len({b for b, _ in r.got[f"m{n}"]}) for n in range(0, count, 100)) >= 40, 90)
+        wait_for(lambda: rig.amqp()["unsettled"] == 0, "all settled")
+        dead = rig.dead()
+        codes = collections.Counter(headers["x-kithara-error"] for _, headers in dead)
+        expect(codes["ECLASH"] == count // 100 and codes["EMESSAGE"] == 31, codes)
+        expect(all(headers["x-kithara-reason"] for _, headers in dead), "a reason with each")
+        expect(sum(body == b"hello \xff\x00 world" for body, _ in dead) == 10, "byte for byte")
+        expect(any(len(body) == 256 << 10 and "300" in headers["x-kithara-reason"] for body, headers in dead), "the big one is cut")
+        for message_id in [f"bad-{n}" for n in range(0, count, 200)] + ["typed-0", "big"]:
+            out = json.loads(rig.got[message_id][0][0])
+            expect(out["success"] is False and out["error"]["code"] == "EMESSAGE" and out["message_id"] == message_id, out)
+        for n in range(0, count, 100):  # the job's own message, and the refusal of the other
+            outs = [json.loads(body) for body, _ in rig.got.pop(f"m{n}")]
+            expect({out["success"] for out in outs} == {True, False}, outs)
+        expect(rig.amqp()["known"] >= count // 7, rig.amqp())
+        expect("INTAKE-REJECTED" in rig.farm.coordinator.text(), "said in the log")
+        rig.check_clean(count)
+
+
+@test
+def a_broker_that_is_killed_or_restarted_under_load_loses_and_doubles_nothing(folder):
+    del folder
+    with RabbitMQ() as broker, Rig("killed", broker) as rig:
+        rig.bind()
+        for turn in range(3):
+            rig.jobs(turn * 400, 400)
+            if turn == 0:
+                broker.kill()
+                broker.start()
+            elif turn == 1:
+                broker.restart()
+            rig.wait_channel()
+            rig.collect_count((turn + 1) * 400, 90)
+        expect(rig.amqp()["out"]["losses"] >= 2 and rig.amqp()["in"]["losses"] >= 2, rig.amqp())
+        rig.wait_up()
+        rig.check_clean(1200)
+
+
+@test
+def a_frozen_broker_is_given_up_within_two_heartbeats_and_taken_back(folder):
+    del folder
+    with RabbitMQ() as broker, Rig("frozen", broker) as rig:
+        rig.bind()
+        rig.jobs(0, 300)
+        broker.freeze()
+        began = time.monotonic()
+        wait_for(lambda: all(rig.amqp()[s]["state"] != "up" for s in ("in", "out")), "the loss is seen", 2 * HEARTBEAT_S + 3)
+        expect(time.monotonic() - began < 2 * HEARTBEAT_S + 3, "in time")
+        expect(rig.farm.get("/health")["status"] == "healthy", "the farm goes on")
+        rig.farm.submit(10000, 100)
+        rig.farm.wait_finished(100)
+        broker.thaw()
+        rig.wait_channel()
+        rig.collect_count(400, 90)
+        rig.wait_up()
+        rig.check_clean(400)
+
+
+@test
+def a_publisher_that_is_stuck_in_a_full_socket_is_freed(folder):
+    del folder
+    with RabbitMQ() as broker, Rig("stuck", broker, ANALYZER_TEST_FAULT="noop:32000") as rig:
+        rig.bind()
+        rig.jobs(0, 10)
+        rig.collect_count(10)
+        broker.freeze()
+        rig.farm.submit(10000, 1000)  # 32 MB of output messages against sockets that nobody reads
+        rig.farm.wait_finished(1010)
+        wait_for(lambda: rig.amqp()["out"]["state"] != "up", "the loss is seen", 4 * HEARTBEAT_S + 5)
+        began = time.monotonic()
+        broker.thaw()
+        rig.wait_channel()
+        rig.collect_count(1010, 90)
+        expect(time.monotonic() - began < 60, "in time")
+        rig.wait_up()
+        rig.check_clean(1010)
+
+
+@test
+def a_coordinator_beside_a_frozen_broker_ends_within_its_bounds(folder):
+    del folder
+    with RabbitMQ() as broker, Rig("ending", broker) as rig:
+        rig.jobs(0, 50)
+        broker.freeze()
+        began = time.monotonic()
+        expect(rig.farm.coordinator.stop(30) == 0, "the coordinator ends well")
+        expect(time.monotonic() - began < 15, f"{time.monotonic() - began:.1f} s")
+        broker.thaw()
+
+
+@test
+def a_deleted_queue_is_declared_again(folder):
+    del folder
+    with Rig("deleted") as rig:
+        rig.bind()
+        rig.jobs(0, 50)
+        rig.collect_count(50)
+        rig.channel.queue_delete(rig.queue)
+        wait_for(lambda: rig.amqp()["in"]["connects"] >= 2 and rig.amqp()["in"]["state"] == "up", "the new queue")
+        rig.jobs(50, 50)
+        rig.collect_count(100)
+        rig.check_clean(100)
+
+
+@test
+def a_deleted_exchange_closes_the_channel_and_is_declared_again(folder):
+    del folder
+    with Rig("exchange") as rig:
+        rig.bind()
+        rig.jobs(0, 20)
+        rig.collect_count(20)
+        rig.channel.exchange_delete(rig.exchange)
+        rig.jobs(20, 20)
+        wait_for(lambda: "NOT_FOUND" in rig.farm.coordinator.text(), "the broker closes the channel")
+        rig.wait_up()
+        wait_for(lambda: rig.amqp()["returned"] > 0, "no queue is bound now")
+        rig.bind()
+        rig.collect_count(40)
+        rig.check_clean(40)
+
+
+@test
+def messages_that_no_queue_takes_wait_until_one_is_bound(folder):
+    del folder
+    with Rig("unbound") as rig:
+        rig.jobs(0, 500)
+        wait_for(lambda: rig.amqp()["returned"] >= 500 and rig.amqp()["unroutable"], "all are returned")
+        expect(rig.farm.coordinator.text().count("AMQP-RETURNED") == 1, "said once a minute")
+        expect(rig.farm.get("/v1/queue")["done"] == 500, "the work goes on")
+        rig.farm.coordinator.kill()  # what waits outlives the process
+        rig.farm.start_coordinator()
+        rig.wait_up()
+        wait_for(lambda: rig.amqp()["returned"] >= 500, "tried again")
+        returned = rig.amqp()["returned"]
+        rig.bind()
+        rig.collect_count(500, 60)
+        expect(rig.amqp()["returned"] < returned + 500, f"few probes, not all again and again: {rig.amqp()}")
+        wait_for(lambda: not rig.amqp()["unroutable"], "the way is open")
+        rig.check_clean(500)
+
+
+@test
+def a_broker_out_of_memory_blocks_the_outlet_and_is_honoured(folder):
+    del folder
+    with RabbitMQ() as broker, Rig("alarm", broker) as rig:
+        rig.bind()
+        rig.jobs(0, 50)
+        rig.collect_count(50)
+        broker.control("set_vm_memory_high_watermark", "0.00001")
+        rig.farm.submit(10000, 300)
+        rig.farm.wait_finished(350)
+        rig.wait_state("blocked", "out")
+        confirmed = rig.amqp()["confirmed"]
+        connects = rig.amqp()["out"]["connects"]
+        time_over = time.monotonic() + 4 * HEARTBEAT_S
+        wait_for(lambda: time.monotonic() > time_over, "several heartbeats", 10 * HEARTBEAT_S)
+        now = rig.amqp()
+        expect(now["out"]["state"] == "blocked" and now["out"]["connects"] == connects, f"it stays, with heartbeats: {now}")
+        expect(now["confirmed"] == confirmed, "nothing is published meanwhile")
+        broker.control("set_vm_memory_high_watermark", "0.4")
+        rig.collect_count(350)
+        rig.wait_up()
+        rig.check_clean(350)
+
+
+@test
+def wrong_credentials_are_named_and_stop_nothing_else(folder):
+    del folder
+    broker = shared_broker()
+    with Rig("credentials", start=False, AMQP_CONNECTION_STRING=f"amqp://guest:wr0ng@127.0.0.1:{broker.port}/") as rig:
+        rig.farm.start(["n1"])
+        wait_for(lambda: rig.amqp()["out"]["error"] and rig.amqp()["in"]["error"], "the refusal")
+        expect("ACCESS_REFUSED" in rig.amqp()["out"]["error"], rig.amqp())
+        rig.farm.submit(0, 10)
+        rig.farm.wait_finished(10)
+        expect("wr0ng" not in rig.farm.coordinator.text(), "no password in the log")
+        expect(rig.farm.get("/v1/status")["amqp"]["confirmed"] == 0, "nothing went out")
+        expect(rig.farm.coordinator.stop() == 0, "the coordinator ends well")
+
+
+@test
+def an_address_that_is_none_is_refused_at_the_start(folder):
+    del folder
+    with Farm(AMQP_CONNECTION_STRING="amqp:/guest:s3cret@nowhere") as farm:
+        process = farm.start_coordinator(wait=False)
+        expect(process.process.wait(20) != 0, "no start")
+        expect("AMQP_CONNECTION_STRING" in process.text() and "s3cret" not in process.text(), process.text())
+
+
+@test
+def a_queue_of_another_kind_is_used_as_it_is(folder):
+    del folder
+    with Rig("classic", start=False) as rig:
+        rig.channel.queue_declare(rig.queue, durable=True, arguments={"x-max-length": 100000})
+        rig.channel.exchange_declare(rig.exchange, "fanout")
+        rig.farm.start(["n1"])
+        rig.wait_up()
+        expect("AMQP-AS-FOUND" in rig.farm.coordinator.text(), "said in the log")
+        rig.channel.queue_declare(rig.results, durable=True)
+        rig.channel.queue_bind(rig.results, rig.exchange)
+        rig.jobs(0, 20)
+        rig.collect_count(20)
+        rig.check_clean(20)
+
+
+@test
+def an_exchange_type_that_does_not_exist_is_named_and_stops_nothing_else(folder):
+    del folder
+    with Rig("type", start=False, ANALYZER_EXCHANGE_TYPE="polka") as rig:
+        rig.farm.start(["n1"])
+        wait_for(lambda: rig.amqp()["out"]["error"], "the refusal")
+        expect("polka" in rig.amqp()["out"]["error"], rig.amqp())
+        rig.wait_state("up", "in")
+        rig.jobs(0, 20)
+        rig.farm.wait_finished(20)
+        rig.channel.exchange_declare(rig.exchange, "topic", durable=True)
+        rig.bind()
+        rig.collect_count(20)
+        rig.check_clean(20)
+
+
+@test
+def a_coordinator_that_is_killed_or_drained_under_load_loses_and_doubles_nothing(folder):
+    del folder
+    rounds, each = 4, 800
+    with Rig("torn", ANALYZER_PREFETCH_COUNT=50) as rig:
+        rig.bind()
+        for turn in range(rounds):
+            before = rig.farm.finished()
+            rig.jobs(turn * each, each)
+            wait_for(lambda: rig.farm.finished() > before, "a first outcome")
+            if turn % 2:
+                expect(rig.farm.coordinator.stop() == 0, "a drain ends well")
+            else:
+                rig.farm.coordinator.kill()
+            rig.farm.start_coordinator()
+        rig.wait_up()
+        rig.collect_count(rounds * each, 90)
+        rig.check_clean(rounds * each)
+
+
+def make_ca(folder, name):
+    """A certificate authority and a server certificate for 127.0.0.1 and localhost."""
+    def openssl(*arguments):
+        subprocess.run(["openssl", *arguments], check=True, capture_output=True, cwd=folder)
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.pem", "-days", "2",
+            "-subj", f"/CN={name}")
+    openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}-server.key", "-out", f"{name}-server.csr", "-subj", "/CN=localhost")
+    (folder / "names").write_text("subjectAltName=DNS:localhost\n")
+    openssl("x509", "-req", "-in", f"{name}-server.csr", "-CA", f"{name}.pem", "-CAkey", f"{name}.key", "-CAcreateserial",
+            "-out", f"{name}-server.pem", "-days", "2", "-extfile", "names")
+    for path in folder.iterdir():
+        path.chmod(0o644)
+    folder.chmod(0o755)
+    return folder / f"{name}.pem"
+
+
+class TlsBroker(RabbitMQ):
+    def prepare(self):
+        authority = pathlib.Path(self.options["folder"])
+        self.options["config"] = (f"listeners.ssl.1 = 127.0.0.1:{self.more_ports[2]}\nssl_options.cacertfile = {authority}/ours.pem\n"
+                                  f"ssl_options.certfile = {authority}/ours-server.pem\nssl_options.keyfile = {authority}/ours-server.key\n"
+                                  "ssl_options.verify = verify_none\n")
+        super().prepare()
+
+    def secure(self, host="localhost"):
+        return f"amqps://guest:guest@{host}:{self.more_ports[2]}/"
+
+
+@test
+def tls_is_used_with_the_right_authority_and_refused_with_a_wrong_one_or_another_name(folder):
+    ours, others = make_ca(folder, "ours"), make_ca(folder, "others")
+    with TlsBroker(folder=str(folder)) as broker:
+        with Rig("tls", broker, AMQP_CONNECTION_STRING=broker.secure(), ANALYZER_AMQP_CA=ours) as rig:
+            rig.bind()
+            rig.jobs(0, 20)
+            rig.collect_count(20)
+            rig.check_clean(20)
+        for address, authority in [(broker.secure(), others), (broker.secure("127.0.0.1"), ours), (broker.secure(), "")]:
+            with Rig("tls-bad", broker, start=False, AMQP_CONNECTION_STRING=address, ANALYZER_AMQP_CA=authority) as rig:
+                rig.farm.start_coordinator()
+                wait_for(lambda: rig.amqp()["in"]["error"] and rig.amqp()["out"]["error"], "the refusal")
+                expect(rig.amqp()["in"]["connects"] == 0 and "SSL" in rig.amqp()["in"]["error"], rig.amqp())
+                rig.farm.coordinator.process.send_signal(signal.SIGTERM)
+
+
+@test
+def connections_that_an_operator_closes_come_back(folder):
+    del folder
+    with Rig("closed") as rig:
+        rig.bind()
+        rig.jobs(0, 200)
+        rig.broker.control("close_all_connections", "tested")
+        rig.wait_channel()
+        rig.jobs(200, 200)
+        rig.collect_count(400)
+        wait_for(lambda: rig.amqp()["in"]["connects"] >= 2 and rig.amqp()["out"]["connects"] >= 2, "both came back")
+        expect("CONNECTION_FORCED" in rig.farm.coordinator.text(), "the broker's words")
+        rig.check_clean(400)
+
+
+@test
+def a_private_farm_leaves_the_queue_of_the_others_alone(folder):
+    broker = shared_broker()
+    tone(folder / "song.wav")
+    with Rig("private", start=False) as rig:
+        rig.channel.queue_declare(rig.queue, durable=True)
+        rig.jobs(0, 5)
+        done = kithara(folder, "run", folder / "song.wav", "--out", folder / "out.jsonl", AMQP_CONNECTION_STRING=broker.url,
+                       ANALYZER_QUEUE_NAME=rig.queue)
+        expect(done.returncode == 0, done.stderr)
+        left = rig.channel.queue_declare(rig.queue, passive=True).method.message_count
+        expect(left == 5, f"{left} of 5 messages are left")
+
+
+if __name__ == "__main__":
+    main()

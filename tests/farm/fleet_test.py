@@ -1,0 +1,347 @@
+#!/usr/bin/env python3
+"""The fleet: keys that come and go, names, strangers on the port, files that all crash, several coordinators on one
+PostgreSQL. Real processes; servers of their own (tests/servers.py).
+
+KITHARA_BIN is the folder of the programs (default: build/bin of this tree).
+"""
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+import unittest
+import urllib.request
+import wave
+
+sys.path.insert(0, os.path.dirname(__file__))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from farm import BIN, Farm, Process, free_port, wait_for  # noqa: E402
+from servers import Postgres  # noqa: E402
+
+NOOP = {"ANALYZER_TEST_FAULT": "noop"}
+KITHARA = os.path.join(BIN, "kithara")
+
+
+def kithara(farm, *arguments, **settings):
+    return subprocess.run([KITHARA, *arguments], env=farm.env(ANALYZER_HTTP_URL=farm.http, **settings), capture_output=True,
+                          text=True, timeout=60)
+
+
+def write_tone(path, seconds):
+    with wave.open(path, "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(44100)
+        out.writeframes(b"".join(struct.pack("<h", (i * 440 % 20000) - 10000) for i in range(int(44100 * seconds))))
+
+
+def write_silence(path, seconds):
+    """As long as one wants: nothing of it takes room on the disk."""
+    write_tone(path, 0)
+    size = 88200 * seconds
+    with open(path, "r+b") as out:
+        out.write(struct.pack("<4sI", b"RIFF", size + 36))
+        out.seek(40)
+        out.write(struct.pack("<I", size))
+        out.truncate(44 + size)
+
+
+def key_of(farm, name):
+    with open(farm.path("keys", f"node-{name}.public")) as key:
+        return key.read().strip()
+
+
+class Keys(unittest.TestCase):
+    def test_a_key_that_is_allowed_after_the_first_knock_gets_in_within_two_seconds(self):
+        with Farm(**NOOP) as farm:
+            farm.start_coordinator()
+            node = farm.start_node("late")
+            wait_for(lambda: "KEY-REFUSED" in node.text(), "the refusal")
+            began = time.monotonic()
+            done = kithara(farm, "keys", "allow", key_of(farm, "late"), "late")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            wait_for(lambda: "NODE-WELCOME" in node.text(), "the welcome", 10)
+            self.assertLess(time.monotonic() - began, 3.0)  # a second until the file is read, one between two knocks
+            farm.submit(0, 200)
+            farm.wait_finished(200)
+
+    def test_a_revoked_node_is_put_out_and_its_work_goes_elsewhere(self):
+        with Farm(**NOOP).start(["a", "b"]) as farm:
+            farm.submit(0, 2000)
+            self.assertEqual(kithara(farm, "keys", "revoke", key_of(farm, "a")).returncode, 0)
+            farm.coordinator.process.send_signal(signal.SIGHUP)
+            wait_for(lambda: "AUTH-REVOKED node=a" in farm.coordinator.text(), "the revocation")
+            wait_for(lambda: "NODE-REFUSED" in farm.nodes["a"].text(), "the refusal")
+            farm.submit(2000, 2000)
+            farm.wait_finished(4000)
+            self.assertEqual([n["name"] for n in farm.get("/v1/nodes")["nodes"]], ["b"])
+            again = kithara(farm, "keys", "revoke", key_of(farm, "a"))
+            self.assertEqual((again.returncode, "ENOTFOUND" in again.stderr), (1, True))
+            self.assertEqual(kithara(farm, "keys", "allow", key_of(farm, "a"), "a").returncode, 0)
+            wait_for(lambda: farm.get("/v1/status")["nodes"]["live"] == 2, "the return", 6)
+            self.assertEqual(farm.coordinator.stop(), 0)
+            self.assertEqual(farm.audit()[0], 0, farm.audit()[1])
+
+    def test_the_command_line_makes_lists_and_refuses_keys(self):
+        with Farm(**NOOP) as farm:
+            made = kithara(farm, "keys", "new", "--out", farm.path("pair"), "-o", "json")
+            self.assertEqual(made.returncode, 0, made.stderr)
+            pair = json.loads(made.stdout)
+            self.assertEqual(os.stat(pair["secret_file"]).st_mode & 0o777, 0o600)
+            self.assertEqual(kithara(farm, "keys", "new", "--out", farm.path("pair")).returncode, 1)
+            self.assertEqual(kithara(farm, "keys", "allow", pair["public_key"], "gpu7").returncode, 0)
+            listed = json.loads(kithara(farm, "keys", "list", "-o", "json").stdout)["keys"]
+            self.assertEqual(listed, [{"key": pair["public_key"], "name": "gpu7"}])
+            bad = kithara(farm, "keys", "allow", "short")
+            self.assertEqual((bad.returncode, "EUSAGE" in bad.stderr), (2, True))
+
+
+class Strangers(unittest.TestCase):
+    def test_garbage_on_the_port_harms_nobody(self):
+        with Farm(**NOOP).start(["a"]) as farm:
+            port = int(farm.router.rsplit(":", 1)[1])
+            greeting = b"\xff\0\0\0\0\0\0\0\1\x7f\3\1CURVE" + bytes(15) + bytes(32)
+            payloads = [b"GET / HTTP/1.1\r\n\r\n", bytes(4096), os.urandom(65536), greeting + os.urandom(4096),
+                        greeting + b"\4\xc8\5HELLO" + bytes(193), greeting + b"\2" + b"\xff" * 8 + os.urandom(1 << 20)]
+            for payload in payloads * 5:
+                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 5) as stranger:
+                    stranger.sendall(payload)
+            farm.submit(0, 1000)
+            farm.wait_finished(1000)
+            self.assertTrue(farm.coordinator.alive() and farm.nodes["a"].alive())
+            self.assertNotIn("NODE-LOST", farm.coordinator.text())
+
+
+class Story(unittest.TestCase):
+    def test_a_jobs_story_says_what_it_waits_for_what_failed_and_what_became_of_it(self):
+        with Farm(ANALYZER_TEST_FAULT="crash:boom", ANALYZER_WORKERS="1") as farm:
+            farm.settings["ANALYZER_MEDIA_ROOTS"] = farm.folder
+            farm.start_coordinator()
+            farm.allow(farm.make_key("a"), "a")
+            write_tone(farm.path("boom.wav"), 1)
+            farm.post("/v1/jobs", {"messages": [{"message_id": "boom", "file_path": farm.path("boom.wav")}]})
+            waiting = kithara(farm, "jobs", "why", "1")
+            self.assertEqual(waiting.returncode, 0, waiting.stderr)
+            self.assertIn("no node is here", waiting.stdout)
+
+            def finished():
+                if "a" not in farm.nodes or not farm.nodes["a"].alive():
+                    farm.start_node("a")
+                return farm.finished() == 1
+
+            wait_for(finished, "the failure", 60)
+            told = json.loads(kithara(farm, "jobs", "why", "1", "-o", "json").stdout)
+            lines = told["story"]
+            self.assertEqual([line["what"] for line in lines], ["accepted", "attempt", "outcome"])
+            self.assertEqual((lines[1]["code"], lines[1]["crash"], lines[1]["name"]), ("ENODELOST", True, "a"))
+            self.assertIn("runs alone", lines[1]["meaning"])
+            self.assertEqual((lines[2]["code"], lines[2]["name"]), ("ECRASH", "a"))
+            self.assertIn("ended", lines[2]["meaning"])
+            self.assertEqual(told["now"]["state"], "failed")
+            table = kithara(farm, "jobs", "why", "1").stdout
+            for word in ("ENODELOST", "ECRASH", "boom.wav", "is over: failed"):
+                self.assertIn(word, table)
+            self.assertEqual(kithara(farm, "jobs", "why", "99").returncode, 1)
+
+
+CRASHING = """
+#include <pthread.h>
+#include <stdlib.h>
+__attribute__((constructor)) static void begin(void) { pthread_atfork(NULL, NULL, abort); }
+"""
+
+
+def crashing_programs(folder):
+    """A copy of the node whose decoder's children all die as soon as they are forked."""
+    os.mkdir(folder)
+    source = os.path.join(folder, "crash.c")
+    with open(source, "w") as out:
+        out.write(CRASHING)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", os.path.join(folder, "crash.so"), source], check=True)
+    shutil.copy(os.path.join(BIN, "kithara-node"), folder)
+    wrapper = os.path.join(folder, "kithara-decode")
+    with open(wrapper, "w") as out:
+        out.write(f"#!/bin/sh\nLD_PRELOAD={folder}/crash.so exec {os.path.abspath(BIN)}/kithara-decode \"$@\"\n")
+    os.chmod(wrapper, 0o755)
+    return os.path.join(folder, "kithara-node")
+
+
+class Crashes(unittest.TestCase):
+    FILES = int(os.environ.get("KITHARA_CRASHES", "1000"))  # 10000 on request: the same, longer
+
+    def test_files_that_all_crash_their_decoder_each_fail_alone(self):
+        with Farm(ANALYZER_WORKERS="2") as farm:
+            farm.settings["ANALYZER_MEDIA_ROOTS"] = farm.folder
+            farm.node_program = crashing_programs(farm.path("bin"))
+            write_tone(farm.path("boom.wav"), 0.05)
+            farm.start_coordinator()
+            for name in ("a", "b"):
+                farm.allow(farm.make_key(name), name)
+                farm.nodes[name] = Process([farm.node_program, "--with-parent"], farm.env(ANALYZER_NODE_NAME=name),
+                                           farm.path(name + ".log"))
+            farm.submit(0, self.FILES, farm.path("boom.wav"))
+            farm.wait_finished(self.FILES, 60 + self.FILES / 10)
+            jobs = farm.all_jobs()
+            self.assertEqual({(job["error"], job["attempts"]) for job in jobs}, {("EDECODER", 0)})
+            self.assertIn("killed by signal 6", jobs[0]["detail"])
+            self.assertTrue(farm.nodes["a"].alive() and farm.nodes["b"].alive())
+            self.assertEqual(farm.coordinator.stop(), 0)
+            self.assertEqual(farm.audit()[0], 0, farm.audit()[1])
+
+
+class Pair(Farm):
+    """Two coordinators on one PostgreSQL; each node serves both. The members of Farm are those of the first one."""
+
+    def __init__(self, database, **settings):
+        super().__init__(DATABASE_URL=database.url, **settings)
+        self.database = database
+        self.routers = [self.router, f"tcp://127.0.0.1:{free_port()}"]
+        self.binds = [self.http_bind, f"127.0.0.1:{free_port()}"]
+        self.settings["ANALYZER_COORDINATORS"] = " ".join(self.routers)
+        self.coordinators = [None, None]
+        done = kithara(self, "db", "migrate")
+        assert done.returncode == 0, done.stderr
+
+    def __exit__(self, *what):
+        for coordinator in self.coordinators:
+            if coordinator and coordinator.alive():
+                coordinator.process.send_signal(signal.SIGCONT)
+                coordinator.kill()
+        super().__exit__(*what)
+
+    def start_one(self, i):
+        self.coordinators[i] = self.start_coordinator(log=f"coordinator-{i}.log", ANALYZER_COORDINATOR_NAME=f"c{i}",
+                                                      ANALYZER_ROUTER_BIND=self.routers[i], ANALYZER_HTTP_BIND=self.binds[i])
+        self.coordinator = self.coordinators[0]
+
+    def start_pair(self, names):
+        for i in (0, 1):
+            self.start_one(i)
+        for name in names:
+            self.allow(self.make_key(name), name)
+        for coordinator in self.coordinators:
+            coordinator.process.send_signal(signal.SIGHUP)
+        for name in names:
+            self.start_node(name)
+        for i in (0, 1):
+            wait_for(lambda: self.ask(i, "/v1/status")["nodes"]["live"] == len(names), f"the nodes at {i}")
+        return self
+
+    def ask(self, i, path):
+        with urllib.request.urlopen(f"http://{self.binds[i]}{path}", timeout=20) as answer:
+            return json.load(answer)
+
+    def control(self, i, path):
+        """POST by the command line's means."""
+        saved, self.http = self.http, f"http://{self.binds[i]}"
+        try:
+            return self.post(path)
+        finally:
+            self.http = saved
+
+    def sums(self):
+        return {state: count for state, count in self.database.sql("SELECT state, count(*) FROM jobs GROUP BY state")}
+
+    def outcomes(self):
+        return self.database.sql("SELECT count(*), count(DISTINCT job) FROM results")[0]
+
+    def wait_outcomes(self, count, timeout=60):
+        wait_for(lambda: self.outcomes()[0] >= count, f"{count} outcomes", timeout)
+
+    def audit(self):
+        done = kithara(self, "audit")
+        return done.returncode, done.stdout + done.stderr
+
+
+class Coordinators(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.database = Postgres(settings={"fsync": "off"})
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.database.close()
+
+    def setUp(self):
+        self.database.sql("DROP SCHEMA public CASCADE")
+        self.database.sql("CREATE SCHEMA public")
+
+    def expect_all_done(self, farm, count):
+        self.assertEqual(farm.outcomes(), (count, count))
+        status, text = farm.audit()
+        self.assertEqual(status, 0, text)
+
+    def test_both_work_and_each_job_is_done_once(self):
+        with Pair(self.database, **NOOP).start_pair(["a", "b"]) as farm:
+            farm.submit(0, 6000)
+            farm.wait_outcomes(6000)
+            self.expect_all_done(farm, 6000)
+            logs = [coordinator.text() for coordinator in farm.coordinators]
+            self.assertTrue(all("LEASE-OPEN" in log for log in logs))
+
+    def test_a_killed_coordinators_work_is_taken_over(self):
+        with Pair(self.database, **NOOP).start_pair(["a", "b"]) as farm:
+            for round_number in range(4):
+                victim = round_number % 2
+                first = round_number * 3000
+                farm.submit(first, 3000)
+                wait_for(lambda: farm.outcomes()[0] > first + 300, "a first outcome")
+                farm.coordinators[victim].kill()
+                farm.wait_outcomes(first + 3000, 30)
+                farm.start_one(victim)
+            self.expect_all_done(farm, 12000)
+
+    def test_a_frozen_coordinator_is_fenced_when_it_thaws(self):
+        with Pair(self.database, **NOOP).start_pair(["a", "b"]) as farm:
+            farm.submit(0, 8000)
+            wait_for(lambda: farm.outcomes()[0] > 200, "a first outcome")
+            farm.coordinators[1].process.send_signal(signal.SIGSTOP)
+            wait_for(lambda: self.database.sql("SELECT count(*) FROM leases")[0][0] == 1, "the end of its lease")
+            farm.wait_outcomes(8000, 40)
+            farm.coordinators[1].process.send_signal(signal.SIGCONT)
+            wait_for(lambda: "LEASE-LOST" in farm.coordinators[1].text(), "the zombie's awakening")
+            wait_for(lambda: farm.coordinators[1].text().count("LEASE-OPEN") == 2, "its new lease")
+            farm.submit(8000, 2000)
+            farm.wait_outcomes(10000)
+            self.expect_all_done(farm, 10000)
+
+    def test_a_drain_at_one_is_known_to_the_other(self):
+        with Pair(self.database, **NOOP).start_pair(["a"]) as farm:
+            farm.post("/v1/nodes/a/drain")
+            for i in (0, 1):
+                wait_for(lambda: farm.ask(i, "/v1/nodes")["nodes"][0]["state"] == "draining", f"the drain at {i}", 6)
+            farm.control(1, "/v1/nodes/a/undrain")
+            for i in (0, 1):
+                wait_for(lambda: farm.ask(i, "/v1/nodes")["nodes"][0]["state"] == "live", f"the return at {i}", 6)
+
+    def test_a_long_job_is_cancelled_through_the_other_coordinator(self):
+        with Pair(self.database, ANALYZER_WORKERS="2") as farm:
+            farm.settings["ANALYZER_MEDIA_ROOTS"] = farm.folder
+            write_silence(farm.path("long.wav"), 3600)
+            farm.start_pair(["a"])
+            farm.post("/v1/jobs", {"messages": [{"message_id": "long", "file_path": farm.path("long.wav")}]})
+
+            def runner():
+                for i in (0, 1):
+                    if farm.ask(i, "/v1/status")["running"]:
+                        return [i]
+                return []
+
+            wait_for(runner, "the job's beginning")
+            owner = runner()[0]
+            job = farm.ask(0, "/v1/jobs")["jobs"][0]["job"]
+            told = farm.ask(1 - owner, f"/v1/jobs/{job}/story")["now"]["sentence"]
+            self.assertIn("another coordinator", told)
+            farm.control(1 - owner, f"/v1/jobs/{job}/cancel")
+            wait_for(lambda: not farm.ask(owner, "/v1/status")["running"], "the end of the work", 30)
+            self.assertEqual(farm.ask(owner, f"/v1/jobs/{job}")["state"], "cancelled")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

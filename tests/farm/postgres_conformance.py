@@ -1,0 +1,22 @@
+#!/usr/bin/env python3
+"""The conformance suite of the ledgers, and what only the PostgreSQL one has, against a private server.
+
+    postgres_conformance.py TEST_PROGRAM [--only FILTER]
+"""
+import argparse
+import os
+import pathlib
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from servers import Postgres  # noqa: E402
+
+parser = argparse.ArgumentParser()
+parser.add_argument("program")
+parser.add_argument("--only", default="ledger_postgres*/*")
+arguments = parser.parse_args()
+# Durability is the server's business and is tested by killing it elsewhere; here each test makes a schema of its own.
+with Postgres(settings={"fsync": "off", "max_connections": 100}) as server:
+    sys.exit(subprocess.run([arguments.program, "--filter", arguments.only, "--timeout", "120"],
+                            env={**os.environ, "KITHARA_TEST_POSTGRES": server.url}, timeout=800).returncode)

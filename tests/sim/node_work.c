@@ -1,0 +1,93 @@
+// The node's workers: so many files at a time, each ending as its kind does.
+#include "tests/sim/sim.h"
+
+static bool
+is_fatal(const sim_t *sim, const sim_file_t *file, const sim_item_t *item)
+{
+    bool alone = item->solo && sim->mutation != SIM_NOT_ALONE;
+    return file->kind == SIM_KILLER || (file->kind == SIM_POISON && !alone);
+}
+
+static void
+kill_node(sim_t *sim, sim_node_t *node, const sim_item_t *item)
+{
+    sim_counts.node_crashes++;
+    sim_witness_kill(sim, item);
+    sim_witness_scare(sim, node);
+    sim_node_crash(sim, node);
+}
+
+// What the file does when its time is over. Returns false when the node is no more.
+static bool
+end_work(sim_t *sim, sim_node_t *node, sim_item_t *item)
+{
+    sim_file_t *file = sim_file(sim, item->id);
+    kt_err_t    err  = KT_OK;
+    if (is_fatal(sim, file, item)) {
+        kill_node(sim, node, item);
+        return false;
+    }
+    if (file->kind == SIM_POISON)
+        err = KT_ECRASH;
+    else if (file->kind == SIM_REJECT)
+        err = KT_EFORMAT;
+    else if (file->kind == SIM_FLAKY && file->flakes > 0)
+        file->flakes--, err = KT_EIO;
+    sim_node_finish(sim, node, item, err);
+    return true;
+}
+
+// Returns false when the node is no more.
+static bool
+begin_work(sim_t *sim, sim_node_t *node, sim_item_t *item)
+{
+    sim_file_t *file  = sim_file(sim, item->id);
+    bool        fatal = is_fatal(sim, file, item);
+    file->begun       = file->begun || file->run == item->id.run;
+    item->state       = SIM_WORKING;
+    item->until_ms    = file->kind == SIM_HANG ? INT64_MAX : sim->now_ms + file->work_ms;
+    if (fatal && sim_chance(sim, 200)) {  // before a word of it left
+        kill_node(sim, node, item);
+        return false;
+    }
+    sim_msg_t msg = {.type = SIM_MSG_STARTED, .id = item->id, .attempt = item->attempt};
+    for (int side = 0; side < sim->n_sides; side++)
+        if (item->side == side || item->orphan)
+            sim_send_up(sim, node, side, &msg);
+    if (fatal && sim_chance(sim, 300)) {
+        kill_node(sim, node, item);
+        return false;
+    }
+    return true;
+}
+
+// Nothing else is in work or waits for it.
+static bool
+is_alone(const sim_node_t *node, const sim_item_t *item)
+{
+    for (uint32_t i = 0; i < node->n_items; i++) {
+        const sim_item_t *other = &node->items[i];
+        if (other != item && (other->state == SIM_WORKING || (other->state == SIM_WAITING && !other->alone)))
+            return false;
+    }
+    return true;
+}
+
+void
+sim_node_work(sim_t *sim, sim_node_t *node)
+{
+    uint32_t working = 0;
+    for (uint32_t i = 0; i < node->n_items; i++) {
+        sim_item_t *item = &node->items[i];
+        if (item->state == SIM_WORKING && item->until_ms <= sim->now_ms && !end_work(sim, node, item))
+            return;
+        working += item->state == SIM_WORKING;
+    }
+    for (uint32_t i = 0; i < node->n_items && working < node->slots; i++) {
+        if (node->items[i].state != SIM_WAITING || (node->items[i].alone && !is_alone(node, &node->items[i])))
+            continue;
+        if (!begin_work(sim, node, &node->items[i]))
+            return;
+        working++;
+    }
+}

@@ -1,0 +1,23 @@
+#include "common/secret.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+Test(secret, tokens_are_long_printable_and_never_the_same)
+{
+    char a[KT_SECRET_TEXT], b[KT_SECRET_TEXT];
+    cr_assert_eq(kt_secret_make(a), a);
+    kt_secret_make(b);
+    cr_assert_eq(strlen(a), KT_SECRET_TEXT - 1);
+    cr_assert_eq(strspn(a, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"), strlen(a));
+    cr_assert_str_neq(a, b);
+}
+
+Test(secret, equal_means_the_whole_text_and_nothing_equals_nothing)
+{
+    cr_assert(kt_secret_equal("secret", "secret"));
+    cr_assert_not(kt_secret_equal("secret", "secre"));
+    cr_assert_not(kt_secret_equal("secret", "secrets"));
+    cr_assert_not(kt_secret_equal("secret", ""));
+    cr_assert_not(kt_secret_equal("", ""));
+}
