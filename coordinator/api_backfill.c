@@ -5,6 +5,7 @@
 #include "common/text.h"
 #include "coordinator/api.h"
 #include "coordinator/backfill_source.h"
+#include "coordinator/ledger_backfill_rules.h"
 #include "proto/document.h"
 
 #include <stdio.h>

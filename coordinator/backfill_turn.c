@@ -2,6 +2,7 @@
 
 #include "common/buf.h"
 #include "common/clock.h"
+#include "coordinator/ledger_backfill_rules.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,6 +1,7 @@
 // ledger_memory_backfill -- backfills in the ledger in memory. Private to ledger_memory*.c.
 #pragma once
 
+#include "coordinator/ledger_backfill_rules.h"
 #include "coordinator/ledger_memory.h"
 
 typedef struct kt_mem_chunk {

@@ -3,6 +3,7 @@
 // backfill that was taken over, paused or cancelled in between is read anew. Private to ledger_postgres_backfill*.c.
 #pragma once
 
+#include "coordinator/ledger_backfill_rules.h"
 #include "coordinator/ledger_postgres.h"
 #include "coordinator/ledger_postgres_facts.h"
 

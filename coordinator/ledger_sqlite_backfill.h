@@ -2,6 +2,7 @@
 // ledger_sqlite_backfill*.c.
 #pragma once
 
+#include "coordinator/ledger_backfill_rules.h"
 #include "coordinator/ledger_sqlite.h"
 
 typedef enum kt_lsql_item { KT_ITEM_OPEN, KT_ITEM_FAILED, KT_ITEM_CANCELLED } kt_lsql_item_t;

@@ -34,7 +34,8 @@ as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
 }
 
-# Installs what is missing of the named packages; says what it does; nothing when all are there.
+# Installs what is missing of the named packages; says what it does; nothing when all are there. Servers that come with
+# them are not started (RUNLEVEL): the tests start private ones.
 install_packages() {
     local missing
     mapfile -t missing < <(missing_packages "$@")
@@ -43,5 +44,5 @@ install_packages() {
     [ "$(id -u)" = 0 ] || command -v sudo >/dev/null || die "missing: ${missing[*]}; run ops/setup as root"
     say "installing: ${missing[*]}"
     as_root apt-get update -qq
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
+    as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
 }

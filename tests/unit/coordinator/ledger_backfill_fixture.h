@@ -1,6 +1,7 @@
 // ledger_backfill_fixture -- short ways to make backfills in a ledger, for tests.
 #pragma once
 
+#include "coordinator/ledger_backfill_rules.h"
 #include "ledger_fixture.h"
 
 // A folder (RUNNING), and one that is taken under the lease.

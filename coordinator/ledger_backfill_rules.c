@@ -1,5 +1,4 @@
-// What every ledger decides alike about backfills.
-#include "coordinator/ledger_backfill.h"
+#include "coordinator/ledger_backfill_rules.h"
 
 #include "common/text.h"
 
