@@ -134,6 +134,25 @@ add_markdown(kt_buf_t *out, const char *text)
     }
 }
 
+enum { HELP_INDENT = 33, HELP_WIDTH = 100 };
+
+// Words in lines that fit beside the names; the cursor stands at the indent already.
+static void
+add_wrapped(kt_buf_t *out, const char *text)
+{
+    size_t column = HELP_INDENT;
+    for (size_t length; *text; text += length + (text[length] == ' ')) {
+        length    = strcspn(text, " ");
+        bool next = column > HELP_INDENT && column + 1 + length > HELP_WIDTH;
+        if (next)
+            kt_buf_fmt(out, "\n%*s", HELP_INDENT, "");
+        else if (column > HELP_INDENT)
+            kt_buf_str(out, " ");
+        column = next ? HELP_INDENT + length : column + (column > HELP_INDENT) + length;
+        kt_buf_add(out, text, length);
+    }
+}
+
 static void
 add_help_row(kt_buf_t *out, int row, bool markdown)
 {
@@ -147,8 +166,10 @@ add_help_row(kt_buf_t *out, int row, bool markdown)
         add_markdown(out, r->meaning);
         kt_buf_str(out, " |\n");
     } else {
-        kt_buf_fmt(out, "  %-30s %s\n  %-30s   %s%s%s; default: %s\n", r->env, r->meaning, "", permits,
-                   *r->unit ? " " : "", r->unit, *r->default_text ? r->default_text : "empty");
+        kt_buf_fmt(out, "  %-30s ", r->env);
+        add_wrapped(out, r->meaning);
+        kt_buf_fmt(out, "\n  %-30s   %s%s%s; default: %s\n", "", permits, *r->unit ? " " : "", r->unit,
+                   *r->default_text ? r->default_text : "empty");
     }
 }
 

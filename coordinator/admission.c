@@ -122,16 +122,20 @@ kt_core_hello(kt_coordinator_t *self, kt_node_handle_t from, const char *key, co
     if (hello->wire < KT_WIRE_LEAST || hello->wire_least > KT_WIRE_VERSION) {
         kt_log_warn("WIRE-VERSION", "node=%s wire=%llu least=%llu", name, (unsigned long long)hello->wire,
                     (unsigned long long)hello->wire_least);
+        self->turned_away.wire++;
         refuse(self, from, KT_EVERSION, "this wire version is not spoken here");
         return;
     }
     const char *why = is_name(name) ? objection(self, key, name, now_ms) : "a node needs a name without blanks";
     if (why) {
+        self->turned_away.name++;
         kt_peers_remove(&self->peers, from);
         refuse(self, from, KT_EAUTH, why);
         return;
     }
     if (kt_peers_add(&self->peers, from, &peer)) {
+        kt_log_error("NODE-NO-ROOM", "node=%s nodes=%zu", name, self->peers.n);
+        self->turned_away.room++;
         refuse(self, from, KT_EFULL, "no room for another node");
         return;
     }

@@ -200,8 +200,9 @@ serve(kt_amqp_actor_t *self)
                     connection->url.port);
     }
     while (!err && !self->stopping) {
-        bool more = false;
-        err       = take_frames(self, &more);
+        bool more           = false;
+        self->busy_since_ms = kt_clock_ms();  // of this turn: one that always has more to do is not stuck
+        err                 = take_frames(self, &more);
         if (!err)
             err = self->opts.ops->work(self->opts.context, connection, &more);
         if (!err && !more)

@@ -16,6 +16,29 @@ connection(const kt_amqp_health_t *health)
     return json;
 }
 
+// The worse of the two connections.
+static kt_amqp_state_t
+state_of(const kt_amqp_stats_t *stats)
+{
+    static const kt_amqp_state_t WORST_FIRST[] = {KT_AMQP_DOWN, KT_AMQP_CONNECTING, KT_AMQP_BLOCKED};
+    for (size_t i = 0; i < sizeof WORST_FIRST / sizeof *WORST_FIRST; i++)
+        if (stats->in.state == WORST_FIRST[i] || stats->out.state == WORST_FIRST[i])
+            return WORST_FIRST[i];
+    return KT_AMQP_UP;
+}
+
+static const char *
+trouble_of(const kt_amqp_stats_t *stats)
+{
+    if (stats->in.state != KT_AMQP_UP && *stats->in.error)
+        return stats->in.error;
+    if (stats->out.state != KT_AMQP_UP && *stats->out.error)
+        return stats->out.error;
+    if (stats->in.state == KT_AMQP_BLOCKED || stats->out.state == KT_AMQP_BLOCKED)
+        return "the broker takes no messages: its memory or disk alarm is on";
+    return stats->unroutable ? "output messages wait: no queue that takes them is bound to the exchange" : NULL;
+}
+
 json_t *
 kt_api_amqp(const kt_amqp_stats_t *stats)
 {
@@ -30,6 +53,8 @@ kt_api_amqp(const kt_amqp_stats_t *stats)
         {"confirmed", stats->confirmed}, {"returned", stats->returned},   {"refused", stats->refused},
         {"lost", stats->lost},           {"in_flight", stats->in_flight}, {"in_flight_bytes", stats->in_flight_bytes}};
     json_t *json = kt_json_object();
+    kt_json_set(json, "state", kt_json_text(kt_amqp_state_name(state_of(stats))));
+    kt_json_set(json, "trouble", kt_json_text(trouble_of(stats)));
     kt_json_set(json, "in", connection(&stats->in));
     kt_json_set(json, "out", connection(&stats->out));
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)

@@ -156,6 +156,19 @@ kt_api_status(kt_api_t *self)
     kt_api_reply(self, json);
 }
 
+// null where the node has no GPU, or nobody says.
+static void
+set_gpu(json_t *json, const kt_gpu_view_t *gpu)
+{
+    bool any = gpu->gpus > 0;
+    kt_json_set(json, "gpus", count(gpu->gpus));
+    kt_json_set(json, "gpus_lost", count(gpu->lost));
+    kt_json_set(json, "gpu_percent", any && gpu->percent >= 0 ? kt_json_int(gpu->percent) : kt_json_null());
+    kt_json_set(json, "gpu_memory_mb", any ? count(gpu->memory_mb) : kt_json_null());
+    kt_json_set(json, "gpu_memory_total_mb", any ? count(gpu->memory_total_mb) : kt_json_null());
+    kt_json_set(json, "gpu_celsius", any && gpu->celsius >= 0 ? kt_json_int(gpu->celsius) : kt_json_null());
+}
+
 static json_t *
 node_row(const kt_node_row_t *row)
 {
@@ -177,6 +190,7 @@ node_row(const kt_node_row_t *row)
     kt_json_set(json, "version", kt_json_text(row->version));
     kt_json_set(json, "device", kt_json_text(row->device));
     kt_json_set(json, "memory_mb", count(row->memory_mb));
+    set_gpu(json, &row->gpu);
     kt_json_set(json, "incarnation", kt_json_text(incarnation));
     return json;
 }

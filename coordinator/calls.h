@@ -5,6 +5,7 @@
 #include "common/queue.h"
 #include "coordinator/amqp_stats.h"
 #include "coordinator/ledger_actor.h"
+#include "coordinator/peers.h"
 #include "coordinator/scheduler.h"
 
 #include <pthread.h>
@@ -16,6 +17,7 @@ typedef struct kt_node_row {
     kt_node_view_t view;
     char           host[64], version[64], device[64];
     uint64_t       memory_mb, incarnation;
+    kt_gpu_view_t  gpu;
 } kt_node_row_t;
 
 enum { KT_TALLY_CODES = 128 };
@@ -27,25 +29,31 @@ typedef struct kt_tally {
     uint64_t failures[KT_TALLY_CODES];                         // of them, by the number of their error without its sign
 } kt_tally_t;
 
+// Nodes whose HELLO was refused, by the reason.
+typedef struct kt_turned_away {
+    uint64_t wire, name, room;
+} kt_turned_away_t;
+
 // What the loop knows at one moment; taken for each call.
 typedef struct kt_snapshot {
-    char            coordinator[64];
-    const char     *ledger_kind;
-    int64_t         uptime_ms;
-    bool            draining;
-    kt_sched_view_t view;
-    kt_totals_t     totals;  // fresh when the ledger is up, else the last known
-    double          rate_per_s;
-    uint32_t        nodes_all, gpu_nodes;
-    kt_tally_t      tally;
-    uint64_t        late_results, bad_frames, keys_refused, lease_epoch;
-    size_t          ledger_waiting, overflow_waiting;  // requests for the ledger: with the actor, and not yet
-    kt_amqp_stats_t amqp;
-    bool            job_known;  // the asked job is in the window, and job says where
-    kt_job_view_t   job;
-    kt_node_row_t  *nodes;  // when asked for
-    size_t          n_nodes;
-    size_t          n_stages;
+    char             coordinator[64];
+    const char      *ledger_kind;
+    int64_t          uptime_ms;
+    bool             draining;
+    kt_sched_view_t  view;
+    kt_totals_t      totals;  // fresh when the ledger is up, else the last known
+    double           rate_per_s;
+    uint32_t         nodes_all, gpu_nodes;
+    kt_tally_t       tally;
+    uint64_t         late_results, bad_frames, keys_refused, lease_epoch;
+    kt_turned_away_t turned_away;
+    size_t           ledger_waiting, overflow_waiting;  // requests for the ledger: with the actor, and not yet
+    kt_amqp_stats_t  amqp;
+    bool             job_known;  // the asked job is in the window, and job says where
+    kt_job_view_t    job;
+    kt_node_row_t   *nodes;  // when asked for
+    size_t           n_nodes;
+    size_t           n_stages;
     struct {
         char     name[32];
         uint64_t count, us;
@@ -55,7 +63,7 @@ typedef struct kt_snapshot {
 typedef struct kt_call {
     bool                  wants_totals, wants_nodes;
     kt_run_id_t           wants_job;  // 0: none
-    kt_ledger_request_t **requests;  // NULL while the actor has it
+    kt_ledger_request_t **requests;   // NULL while the actor has it
     size_t                n_requests, n_answered;
     kt_snapshot_t         snapshot;
     kt_err_t              err;              // of the call as a whole: KT_EFULL, KT_ECLOSED, KT_ENOMEM

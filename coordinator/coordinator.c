@@ -229,7 +229,9 @@ void
 kt_core_fail(kt_coordinator_t *self, const char *id, kt_err_t err)
 {
     if (!self->failed)
-        kt_log_error(id, "err=%s text=\"%s\"", kt_err_name(err), "the next start reads the ledger");
+        kt_log_error(id, "err=%s text=\"%s\"", kt_err_name(err),
+                     err == KT_ELOCKED ? "set ANALYZER_COORDINATOR_NAME to a name of its own"
+                                       : "the next start reads the ledger");
     self->failed = true;
     kt_core_stop(self);
 }

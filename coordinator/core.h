@@ -56,6 +56,7 @@ struct kt_coordinator {
     kt_lease_state_t     lease;
     kt_err_t             ledger_err;
     kt_call_t           *owed;  // calls that wait for ledger answers
+    size_t               n_owed;
     kt_totals_t          totals;
     kt_retention_t       retention;
     kt_tally_t           tally;
@@ -74,6 +75,7 @@ struct kt_coordinator {
     uint64_t             done_in[KT_RATE_SECONDS + 1];  // outcomes stored, by second
     size_t               second;
     uint64_t             late_results, bad_frames;
+    kt_turned_away_t     turned_away;
     int64_t              bad_said_ms;
     size_t               n_stages;
     struct {

@@ -32,6 +32,13 @@ run_of(uint64_t job, uint64_t run)
     return (kt_run_id_t){.job = job, .run = run > UINT32_MAX ? 0 : (uint32_t)run};
 }
 
+// No attempt has the number 0: what does not fit is nobody's.
+static uint32_t
+attempt_of(uint64_t attempt)
+{
+    return attempt > UINT32_MAX ? 0 : (uint32_t)attempt;
+}
+
 static void
 on_beat(kt_coordinator_t *self, kt_peer_t *peer, const kt_msg_beat_t *beat)
 {
@@ -39,7 +46,7 @@ on_beat(kt_coordinator_t *self, kt_peer_t *peer, const kt_msg_beat_t *beat)
     kt_buf_clear(&self->kept);
     for (size_t i = 0; i < beat->held.n; i++) {
         const kt_wire_held_t *at   = &beat->held.at[i];
-        kt_held_t             held = {run_of(at->job, at->run), (uint32_t)at->attempt, at->stage != 0};
+        kt_held_t             held = {run_of(at->job, at->run), attempt_of(at->attempt), at->stage != 0};
         kt_buf_add(&self->held, &held, sizeof held);
     }
     for (size_t i = 0; i < beat->kept.n; i++) {
@@ -57,6 +64,12 @@ on_beat(kt_coordinator_t *self, kt_peer_t *peer, const kt_msg_beat_t *beat)
     event.beat.kept       = (const kt_run_id_t *)(void *)self->kept.bytes;
     event.beat.n_kept     = beat->kept.n;
     peer->memory_mb       = beat->memory_mb;
+    peer->gpu             = (kt_gpu_view_t){.gpus            = beat->gpus,
+                                            .lost            = beat->gpus_lost,
+                                            .memory_mb       = beat->gpu_memory_mb,
+                                            .memory_total_mb = beat->gpu_memory_total_mb,
+                                            .percent         = beat->gpu_percent,
+                                            .celsius         = beat->gpu_celsius};
     kt_core_step_or_fail(self, &event);
 }
 
@@ -68,7 +81,7 @@ on_started(kt_coordinator_t *self, kt_peer_t *peer, const kt_msg_started_t *star
         kt_event_t            event = {.type    = KT_EV_STARTED,
                                        .node    = peer->handle,
                                        .id      = run_of(at->job, at->run),
-                                       .attempt = (uint32_t)at->attempt};
+                                       .attempt = attempt_of(at->attempt)};
         kt_core_step_or_fail(self, &event);
     }
 }
@@ -97,7 +110,7 @@ static void
 fill_result(kt_coordinator_t *self, const kt_wire_outcome_t *outcome, kt_result_t *result)
 {
     result->id            = run_of(outcome->job, outcome->run);
-    result->attempt       = (uint32_t)outcome->attempt;
+    result->attempt       = attempt_of(outcome->attempt);
     result->err           = (kt_err_t)outcome->err;
     result->processing_us = bounded_us(outcome->processing_us);
     result->wall_ms       = kt_clock_wall_ms();
@@ -152,7 +165,7 @@ on_outcome(kt_coordinator_t *self, kt_peer_t *peer, const kt_wire_outcome_t *out
     kt_event_t event = {.type    = outcome->err ? KT_EV_FAILED : KT_EV_RESULT,
                         .node    = peer->handle,
                         .id      = run_of(outcome->job, outcome->run),
-                        .attempt = (uint32_t)outcome->attempt,
+                        .attempt = attempt_of(outcome->attempt),
                         .err     = (kt_err_t)outcome->err,
                         .took_ms = took_ms(outcome->processing_us)};
     if (!outcome->document.n) {

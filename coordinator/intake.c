@@ -109,6 +109,8 @@ leave(kt_intake_t *self, kt_delivery_t *delivery, kt_err_t err)
 {
     if (err != KT_ECLOSED)
         kt_log_warn("INTAKE-LEFT", "err=%s", kt_err_name(err));
+    if (kt_err_verdict(err) == KT_VERDICT_CRASH)  // else the prefetch window fills with what nobody asks for again
+        kt_core_fail(self->core, "LEDGER-BROKEN", err);
     delivery->epoch = 0;
     settle(self, delivery);
 }

@@ -208,7 +208,7 @@ replace(const char *path, const kt_buf_t *text)
     return KT_EIO;
 }
 
-// Reads the text of the list, without the lines of one key ("": with all). *taken: how many lines that were.
+// Reads the text of the list, without the lines of one key. *taken: how many lines that were.
 static kt_err_t
 read_without(const char *path, const char *public_key, kt_buf_t *text, size_t *taken)
 {
@@ -224,7 +224,7 @@ read_without(const char *path, const char *public_key, kt_buf_t *text, size_t *t
         size_t length = strcspn(line, "\n");
         char  *first  = line + strspn(line, " \t");
         end           = line + length + (line[length] == '\n');
-        if (*public_key && strncmp(first, public_key, KT_CURVE_TEXT - 1) == 0)
+        if (strncmp(first, public_key, KT_CURVE_TEXT - 1) == 0)
             ++*taken;
         else
             kt_buf_add(text, line, (size_t)(end - line));
@@ -233,13 +233,14 @@ read_without(const char *path, const char *public_key, kt_buf_t *text, size_t *t
     return err ? err : text->err;
 }
 
+// One line a key: what it was allowed as before goes.
 static kt_err_t
 append(kt_keys_t *keys, const char *public_key, const char *name)
 {
     kt_buf_t text;
     size_t   taken;
     kt_buf_init(&text, MAX_FILE_BYTES);
-    kt_err_t err = read_without(keys->path, "", &text, &taken);
+    kt_err_t err = read_without(keys->path, public_key, &text, &taken);
     if (!err && text.length && text.bytes[text.length - 1] != '\n')
         kt_buf_str(&text, "\n");
     kt_buf_fmt(&text, "%s %s\n", public_key, name);
@@ -297,7 +298,8 @@ kt_keys_allow(const char *state_dir, const char *public_key, const char *name)
     kt_err_t err = open_list(&keys, state_dir, &fd);
     if (err)
         return err;
-    if (!kt_keys_find(&keys, public_key))
+    const kt_key_t *before = kt_keys_find(&keys, public_key);
+    if (!before || strcmp(before->name, name) != 0)
         err = append(&keys, public_key, name);
     kt_keys_fini(&keys);
     close(fd);

@@ -39,8 +39,8 @@ KT_MUST_USE kt_err_t kt_keys_reload(kt_keys_t *self, bool force, bool *changed);
 // NULL: this key may not come.
 const kt_key_t *kt_keys_find(const kt_keys_t *self, const char *key);
 
-// Appends the line unless the key stands there already; the file is replaced as a whole, and two callers at once lose
-// nothing (lock file). KT_EINVAL (no key, bad name), KT_EIO, KT_ENOMEM.
+// Appends the line; a line that the key had before goes, so that the name is the one said last. The file is replaced
+// as a whole, and two callers at once lose nothing (lock file). KT_EINVAL (no key, bad name), KT_EIO, KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_keys_allow(const char *state_dir, const char *public_key, const char *name);
 // Takes the key's lines out, comments stay. KT_ENOTFOUND: it was not allowed. Else as kt_keys_allow.
 KT_MUST_USE kt_err_t kt_keys_revoke(const char *state_dir, const char *public_key);

@@ -81,10 +81,10 @@ typedef struct kt_mem {
     kt_mem_rows_t   outbox;                                        // of number n is row n - 1
     size_t          outbox_first;                                  // all rows before it are confirmed
     uint64_t        outbox_waiting;
-    uint64_t        epoch;            // of the lease that was opened last
-    kt_mem_rows_t   heaps[KT_RANKS];  // of job numbers, the oldest first
+    uint64_t        epoch;             // of the lease that was opened last
+    kt_mem_rows_t   heaps[KT_RANKS];   // of job numbers, the oldest first
     kt_mem_rows_t   backfills, files;  // of ledger_memory_backfill.h
-    size_t         *map;              // 1 + row of a job, 0 free; a power of two
+    size_t         *map;               // 1 + row of a job, 0 free; a power of two
     size_t          map_slots;
     kt_mem_block_t *blocks;
     uint64_t        counts[KT_JOB_CANCELLED + 1], retried;
@@ -141,7 +141,7 @@ kt_err_t kt_mem_outbox_done(kt_ledger_t *self, const uint64_t *ids, size_t n, in
 kt_err_t kt_mem_story(kt_ledger_t *self, uint64_t job, kt_story_row_t *out, size_t capacity, size_t *n);
 // ledger_memory_backfill.c
 extern const kt_backfill_ops_t KT_MEM_BACKFILL;
-void     kt_mem_backfill_init(kt_mem_t *self);
-void     kt_mem_backfill_fini(kt_mem_t *self);
-void     kt_mem_backfill_audit(const kt_mem_t *self, kt_audit_fn *found, void *context);
-kt_err_t kt_mem_audit(kt_ledger_t *self, kt_audit_fn *found, void *context, uint64_t *rows);
+void                           kt_mem_backfill_init(kt_mem_t *self);
+void                           kt_mem_backfill_fini(kt_mem_t *self);
+void                           kt_mem_backfill_audit(const kt_mem_t *self, kt_audit_fn *found, void *context);
+kt_err_t                       kt_mem_audit(kt_ledger_t *self, kt_audit_fn *found, void *context, uint64_t *rows);

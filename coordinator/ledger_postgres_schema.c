@@ -111,11 +111,14 @@ check_applied(const kt_migration_row_t *rows, size_t n, char why[KT_LEDGER_WHY])
     return KT_OK;
 }
 
-static bool
-is_utf8(const kt_lpg_t *self)
+static kt_err_t
+check_encoding(const kt_lpg_t *self, char why[KT_LEDGER_WHY])
 {
     const char *encoding = PQparameterStatus(self->db, "server_encoding");
-    return encoding && strcmp(encoding, "UTF8") == 0;
+    if (encoding && strcmp(encoding, "UTF8") == 0)
+        return KT_OK;
+    snprintf(why, KT_LEDGER_WHY, "the database's encoding is not UTF8: make one with ENCODING 'UTF8'");
+    return KT_ESCHEMA;
 }
 
 kt_err_t
@@ -126,10 +129,7 @@ kt_lpg_check_schema(kt_lpg_t *self, char why[KT_LEDGER_WHY])
     kt_err_t            err  = read_applied(self, &rows, &n);
     if (err)
         snprintf(why, KT_LEDGER_WHY, "the schema cannot be read: %.300s", self->said);
-    else if (!is_utf8(self)) {
-        snprintf(why, KT_LEDGER_WHY, "the database's encoding is not UTF8: make one with ENCODING 'UTF8'");
-        err = KT_ESCHEMA;
-    } else
+    else if (!(err = check_encoding(self, why)))
         err = check_applied(rows, n, why);
     for (size_t i = 0; i < MIGRATIONS_N && !err; i++) {
         if (find(rows, n, MIGRATIONS[i].number))
@@ -217,6 +217,8 @@ migrate(kt_lpg_t *self, size_t *applied, char why[KT_LEDGER_WHY])
 {
     kt_err_t err = kt_lpg_connect(self);
     if (!err)
+        err = check_encoding(self, why);
+    if (!err)
         err = kt_lpg_simple(self, "SELECT pg_advisory_lock(hashtextextended(current_schema() || '/migrations', 1))",
                             KT_LPG_LONG_MS, NULL);
     if (!err)
@@ -292,7 +294,7 @@ merge(kt_migration_row_t *rows, const kt_migration_row_t *applied, size_t n)
         if (applied[i].number <= MIGRATIONS[MIGRATIONS_N - 1].number)
             continue;
         rows[got]         = applied[i];
-        rows[got++].state = KT_MIGRATION_CHANGED;
+        rows[got++].state = KT_MIGRATION_NEWER;
     }
     return got;
 }

@@ -67,8 +67,7 @@ cancel(kt_job_facts_t *job)
 static kt_err_t
 retry(kt_job_facts_t *job)
 {
-    if (job->state == KT_JOB_QUEUED || job->state == KT_JOB_CLAIMED || job->id.run == UINT32_MAX ||
-        job->retained)
+    if (job->state == KT_JOB_QUEUED || job->state == KT_JOB_CLAIMED || job->id.run == UINT32_MAX || job->retained)
         return KT_EINVAL;
     job->state = KT_JOB_QUEUED;
     job->id.run++;

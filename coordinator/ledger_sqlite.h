@@ -73,7 +73,7 @@ kt_err_t kt_lsql_facts(kt_lsql_t *self, uint64_t job, kt_job_facts_t *out, bool 
 // ledger_sqlite_backfill.c
 kt_err_t                       kt_lsql_backfill_schema(kt_lsql_t *self);  // makes what is missing
 extern const kt_backfill_ops_t KT_LSQL_BACKFILL;
-kt_err_t kt_lsql_backfill_audit(kt_lsql_t *self, kt_audit_fn *found, void *context);
+kt_err_t                       kt_lsql_backfill_audit(kt_lsql_t *self, kt_audit_fn *found, void *context);
 
 // Within a transaction.
 kt_err_t kt_lsql_insert_one(kt_lsql_t *self, const kt_new_job_t *row, kt_inserted_t *how, uint64_t *id);

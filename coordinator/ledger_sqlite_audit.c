@@ -70,7 +70,8 @@ static const char *const RULES[] = {
     " WHERE coalesce(done, 0) <> coalesce(n, 0)",
     // the file itself
     "SELECT 0, 0, 'the index ' || column1 || ' is missing' FROM (VALUES ('jobs_message'), ('jobs_claimable'),"
-    " ('jobs_claimed'), ('jobs_unhappy'), ('jobs_ended'), ('results_once'), ('outbox_waiting'), ('outbox_once')) WHERE column1 NOT IN"
+    " ('jobs_claimed'), ('jobs_unhappy'), ('jobs_ended'), ('results_once'), ('outbox_waiting'), ('outbox_once')) WHERE "
+    "column1 NOT IN"
     " (SELECT name FROM sqlite_schema WHERE type = 'index')",
     "SELECT 0, 0, 'SQLite finds the file damaged: ' || integrity_check FROM pragma_integrity_check"
     " WHERE integrity_check <> 'ok'",

@@ -235,9 +235,9 @@ kt_lsql_facts(kt_lsql_t *self, uint64_t job, kt_job_facts_t *out, bool *found)
     kt_err_t err = kt_lsql_step(&call, found);
     if (err || !*found)
         return err;
-    out->id    = (kt_run_id_t){.job = job, .run = (uint32_t)sqlite3_column_int64(call.stmt, 0)};
-    out->state = (kt_job_state_t)sqlite3_column_int(call.stmt, 1);
-    out->epoch = (uint64_t)sqlite3_column_int64(call.stmt, 2);
+    out->id       = (kt_run_id_t){.job = job, .run = (uint32_t)sqlite3_column_int64(call.stmt, 0)};
+    out->state    = (kt_job_state_t)sqlite3_column_int(call.stmt, 1);
+    out->epoch    = (uint64_t)sqlite3_column_int64(call.stmt, 2);
     out->retained = sqlite3_column_int(call.stmt, 3) != 0;
     kt_lsql_reset(&call);
     return KT_OK;

@@ -85,8 +85,8 @@ prepare_page(kt_lsql_t *self, const kt_job_query_t *query, sqlite3_stmt **stmt)
              " r.err, r.detail, r.stored_ms, r.processing_us, r.node, %s"
              " FROM jobs j LEFT JOIN results r ON r.job = j.id AND r.run = j.run WHERE j.id > ?1%s%s%s"
              " ORDER BY j.id LIMIT ?2",
-             query->documents ? "iif(j.retained, NULL, r.document)" : "NULL", others ? state : where_state(query->state),
-             query->message_id ? " AND j.message_id = ?3" : "",
+             query->documents ? "iif(j.retained, NULL, r.document)" : "NULL",
+             others ? state : where_state(query->state), query->message_id ? " AND j.message_id = ?3" : "",
              query->path_prefix ? " AND substr(j.file_path, 1, length(?4)) = ?4" : "");
     return sqlite3_prepare_v2(self->db, sql, -1, stmt, NULL);
 }

@@ -63,8 +63,7 @@ deliver(kt_link_t *self, const uint8_t *id, size_t id_bytes, zmq_msg_t *payload)
 {
     const char *key = zmq_msg_gets(payload, "User-Id");
     if (id_bytes != ID_BYTES || id[0] != 0 || !key || zmq_msg_more(payload)) {
-        kt_log_warn("FRAME-BAD", "id_bytes=%zu bytes=%zu parts=%s", id_bytes, zmq_msg_size(payload),
-                    zmq_msg_more(payload) ? "many" : "one");
+        self->ops->frame(self->context, 0, key ? key : "none", "", 0);
         return;
     }
     self->ops->frame(self->context, handle_of(id), key, zmq_msg_data(payload), zmq_msg_size(payload));

@@ -12,7 +12,8 @@ typedef struct kt_link kt_link_t;
 
 typedef struct kt_link_ops {
     // One message: the connection's handle (assigned by the ROUTER, never 0), the public key that CURVE has proved, and
-    // the bytes, borrowed.
+    // the bytes, borrowed. What has another form than one frame of a connection that the ROUTER named comes as no bytes
+    // from 0.
     void (*frame)(void *context, kt_node_handle_t from, const char *key, const void *bytes, size_t length);
     // After a bounded number of frames, after a descriptor's handler, after a tick: the turn ends.
     void (*flush)(void *context);

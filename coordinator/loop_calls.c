@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CALLS_A_TURN = 64, NODES_MAX = 4096 };
+// Askers give up after a while, their requests stay until the ledger answers: while it does not, so many calls are owed
+// at most. Those who still wait have a connection each.
+enum { CALLS_A_TURN = 64, NODES_MAX = 4096, CALLS_OWED = 2 * KT_HTTP_CONNECTIONS };
 
 // Over the last ten seconds and what has passed of this one, or over our life where that is shorter.
 double
@@ -35,6 +37,7 @@ describe_node(const kt_coordinator_t *self, kt_node_row_t *row)
     snprintf(row->version, sizeof row->version, "%s", peer->version);
     snprintf(row->device, sizeof row->device, "%s", peer->device);
     row->memory_mb   = peer->memory_mb;
+    row->gpu         = peer->gpu;
     row->incarnation = peer->incarnation;
 }
 
@@ -63,6 +66,7 @@ take_tallies(const kt_coordinator_t *self, kt_snapshot_t *out)
     out->late_results     = self->late_results;
     out->bad_frames       = self->bad_frames;
     out->keys_refused     = kt_zap_refused(self->zap);
+    out->turned_away      = self->turned_away;
     out->lease_epoch      = self->lease.epoch;
     out->ledger_waiting   = kt_ledger_actor_waiting(self->actor);
     out->overflow_waiting = self->overflow.length / sizeof(kt_ledger_request_t *);
@@ -100,6 +104,7 @@ owe(kt_coordinator_t *self, kt_call_t *call)
     if (self->owed)
         self->owed->previous = call;
     self->owed = call;
+    self->n_owed++;
 }
 
 static void
@@ -112,6 +117,7 @@ settle(kt_coordinator_t *self, kt_call_t *call, kt_err_t err)
     if (call->next)
         call->next->previous = call->previous;
     call->next = call->previous = NULL;
+    self->n_owed--;
     kt_call_finish(call, err);
 }
 
@@ -119,7 +125,7 @@ settle(kt_coordinator_t *self, kt_call_t *call, kt_err_t err)
 static bool
 add_totals(const kt_coordinator_t *self, kt_call_t *call)
 {
-    if (!call->wants_totals || self->ledger_err)
+    if (!call->wants_totals || self->ledger_err || self->n_owed > CALLS_OWED)
         return true;
     call->requests[0] = kt_ledger_request_new(KT_LREQ_TOTALS, call);
     call->n_requests  = call->requests[0] != NULL;
@@ -129,6 +135,10 @@ add_totals(const kt_coordinator_t *self, kt_call_t *call)
 static void
 begin(kt_coordinator_t *self, kt_call_t *call)
 {
+    if (call->n_requests && self->n_owed >= CALLS_OWED) {
+        kt_call_finish(call, KT_EFULL);
+        return;
+    }
     owe(self, call);
     take_snapshot(self, call);
     if (!add_totals(self, call)) {

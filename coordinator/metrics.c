@@ -1,6 +1,9 @@
 #include "coordinator/metrics.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 typedef enum type { COUNTER, GAUGE, SUMMARY } type_t;
 
@@ -54,6 +57,17 @@ add_labels(kt_buf_t *out, const char *const *labels)
     kt_buf_str(out, "}");
 }
 
+// A short text that reads back as the same number; counts stay without an exponent.
+static void
+add_number(kt_buf_t *out, double value)
+{
+    char text[40];
+    snprintf(text, sizeof text, "%.15g", value);
+    if (strchr(text, 'e') || strtod(text, NULL) != value)
+        snprintf(text, sizeof text, "%.17g", value);
+    kt_buf_fmt(out, " %s\n", text);
+}
+
 void
 kt_metric_add(kt_buf_t *out, kt_metric_t metric, const char *suffix, const char *const *labels, double value)
 {
@@ -61,7 +75,7 @@ kt_metric_add(kt_buf_t *out, kt_metric_t metric, const char *suffix, const char 
     if (labels)
         add_labels(out, labels);
     if (isfinite(value))
-        kt_buf_fmt(out, " %.17g\n", value);
+        add_number(out, value);
     else
         kt_buf_str(out, isnan(value) ? " NaN\n" : value > 0 ? " +Inf\n" : " -Inf\n");
 }

@@ -13,6 +13,12 @@
 
 enum { KT_PEER_TEXT = 64 };
 
+// What a node's beat says of its GPUs; -1: it does not know.
+typedef struct kt_gpu_view {
+    uint64_t gpus, lost, memory_mb, memory_total_mb;
+    int64_t  percent, celsius;
+} kt_gpu_view_t;
+
 typedef struct kt_peer {
     kt_node_handle_t handle;
     char             key[KT_CURVE_TEXT];
@@ -20,6 +26,7 @@ typedef struct kt_peer {
     uint64_t         incarnation;
     uint32_t         slots;
     uint64_t         memory_mb;
+    kt_gpu_view_t    gpu;
     int64_t          heard_ms;
     bool             dirty;          // in the list of those with something to send
     bool             said_lost;      // in the log

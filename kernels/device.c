@@ -1,6 +1,7 @@
 #include "kernels/device.h"
 
 #include "kernels/cqt.h"
+#include "kernels/device_ops.h"
 #include "kernels/ops.h"
 #include "kernels/plan.h"
 
@@ -9,10 +10,11 @@
 #include <string.h>
 #include <unistd.h>
 
-// One a thread: scratch for the largest plan seen, the chroma bank and constant-Q transform last asked for. Nothing of
-// a stream.
-struct kt_device {
-    const kt_cpu_ops_t *ops;
+// The CPU's: scratch for the largest plan seen, the chroma bank and constant-Q transform last asked for. Nothing of a
+// stream.
+typedef struct cpu_device {
+    kt_device_t         device;
+    const kt_cpu_ops_t *cpu;
     void               *scratch;
     size_t              scratch_bytes;
     float              *bank;
@@ -20,7 +22,7 @@ struct kt_device {
     double              bank_tuning;
     kt_cqt_t           *cqt;
     uint32_t            cqt_rate_hz, cqt_hop;
-};
+} cpu_device_t;
 
 static bool
 cpu_has(const char *isa)
@@ -61,37 +63,26 @@ current(void)
     return ops ? ops : &kt_cpu_ops_base;
 }
 
-kt_err_t
-kt_device_cpu(kt_device_t **self_p)
+static cpu_device_t *
+cpu_of(kt_device_t *device)
 {
-    const kt_cpu_ops_t *ops = kt_cpu_ops(getenv("KITHARA_ISA"));
-    if (!ops)
-        return KT_ESETTING;
-    kt_device_t *self = calloc(1, sizeof *self);
-    if (!self)
-        return KT_ENOMEM;
-    self->ops = ops;
-    *self_p   = self;
-    return KT_OK;
+    return (cpu_device_t *)(void *)device;
 }
 
-void
-kt_device_destroy(kt_device_t **self_p)
+static void
+cpu_destroy(kt_device_t *device)
 {
-    kt_device_t *self = *self_p;
-    if (!self)
-        return;
+    cpu_device_t *self = cpu_of(device);
     free(self->scratch);
     free(self->bank);
     kt_cqt_destroy(&self->cqt);
     free(self);
-    *self_p = NULL;
 }
 
 static kt_err_t
-reserve(kt_device_t *self, const kt_plan_t *plan)
+reserve(cpu_device_t *self, const kt_plan_t *plan)
 {
-    const size_t bytes = (self->ops->scratch_bytes(plan) + 63) / 64 * 64;
+    const size_t bytes = (self->cpu->scratch_bytes(plan) + 63) / 64 * 64;
     if (bytes <= self->scratch_bytes)
         return KT_OK;
     void *scratch = aligned_alloc(64, bytes);
@@ -105,7 +96,7 @@ reserve(kt_device_t *self, const kt_plan_t *plan)
 
 // The bank depends on nothing but the options and the tuning, and a file is cut into many spans: keep the last one.
 static kt_err_t
-prepare_bank(kt_device_t *self, const kt_plan_t *plan, double tuning)
+prepare_bank(cpu_device_t *self, const kt_plan_t *plan, double tuning)
 {
     if (self->bank && self->bank_tuning == tuning && memcmp(&self->bank_opts, &plan->opts, sizeof plan->opts) == 0)
         return KT_OK;
@@ -120,28 +111,31 @@ prepare_bank(kt_device_t *self, const kt_plan_t *plan, double tuning)
     return KT_OK;
 }
 
-kt_err_t
-kt_device_frontend(kt_device_t *self, const kt_plan_t *plan, const kt_span_t *spans, size_t n, const kt_rows_t *out)
+static kt_err_t
+cpu_frontend(kt_device_t *device, const kt_plan_t *plan, const kt_span_t *spans, size_t n, const kt_rows_t *out)
 {
-    const kt_err_t err = reserve(self, plan);
-    return err ? err : self->ops->frontend(plan, self->scratch, spans, n, out);
+    cpu_device_t  *self = cpu_of(device);
+    const kt_err_t err  = reserve(self, plan);
+    return err ? err : self->cpu->frontend(plan, self->scratch, spans, n, out);
 }
 
-kt_err_t
-kt_device_chroma(kt_device_t *self, const kt_plan_t *plan, double tuning, const kt_span_t *spans, size_t n,
-                 float *const *out)
+static kt_err_t
+cpu_chroma(kt_device_t *device, const kt_plan_t *plan, double tuning, const kt_span_t *spans, size_t n,
+           float *const *out)
 {
-    kt_err_t err = KT_OK;
+    cpu_device_t *self = cpu_of(device);
+    kt_err_t      err  = KT_OK;
     if ((err = reserve(self, plan)) || (err = prepare_bank(self, plan, tuning)))
         return err;
-    self->ops->chroma(plan, self->bank, self->scratch, spans, n, out);
+    self->cpu->chroma(plan, self->bank, self->scratch, spans, n, out);
     return KT_OK;
 }
 
-kt_err_t
-kt_device_chroma_cqt(kt_device_t *self, const kt_plan_t *plan, double tuning, const float *pcm, size_t n, size_t frames,
-                     float *out)
+static kt_err_t
+cpu_chroma_cqt(kt_device_t *device, const kt_plan_t *plan, double tuning, const float *pcm, size_t n, size_t frames,
+               float *out)
 {
+    cpu_device_t *self = cpu_of(device);
     if (!self->cqt || self->cqt_rate_hz != plan->opts.rate_hz || self->cqt_hop != plan->opts.hop) {
         kt_cqt_destroy(&self->cqt);
         const kt_err_t err = kt_cqt_new(&self->cqt, plan->opts.rate_hz, plan->opts.hop);
@@ -172,13 +166,65 @@ cpu_name(char *out, size_t size)
         fclose(file);
 }
 
+static void
+cpu_facts(const kt_device_t *device, kt_device_facts_t *out)
+{
+    const cpu_device_t *self  = (const cpu_device_t *)(const void *)device;
+    const long          pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
+    *out = (kt_device_facts_t){.memory_bytes = pages > 0 ? (uint64_t)pages * (uint64_t)page_bytes : 0};
+    cpu_name(out->name, sizeof out->name);
+    snprintf(out->kind, sizeof out->kind, "cpu-%s", self->cpu->isa);
+}
+
+static const kt_device_ops_t CPU_DEVICE = {cpu_frontend, cpu_chroma, cpu_chroma_cqt, cpu_facts, cpu_destroy};
+
+kt_err_t
+kt_device_cpu(kt_device_t **self_p)
+{
+    const kt_cpu_ops_t *cpu = kt_cpu_ops(getenv("KITHARA_ISA"));
+    if (!cpu)
+        return KT_ESETTING;
+    cpu_device_t *self = calloc(1, sizeof *self);
+    if (!self)
+        return KT_ENOMEM;
+    self->device.ops = &CPU_DEVICE;
+    self->cpu        = cpu;
+    *self_p          = &self->device;
+    return KT_OK;
+}
+
+kt_err_t
+kt_device_frontend(kt_device_t *self, const kt_plan_t *plan, const kt_span_t *spans, size_t n, const kt_rows_t *out)
+{
+    return self->ops->frontend(self, plan, spans, n, out);
+}
+
+kt_err_t
+kt_device_chroma(kt_device_t *self, const kt_plan_t *plan, double tuning, const kt_span_t *spans, size_t n,
+                 float *const *out)
+{
+    return self->ops->chroma(self, plan, tuning, spans, n, out);
+}
+
+kt_err_t
+kt_device_chroma_cqt(kt_device_t *self, const kt_plan_t *plan, double tuning, const float *pcm, size_t n, size_t frames,
+                     float *out)
+{
+    return self->ops->chroma_cqt(self, plan, tuning, pcm, n, frames, out);
+}
+
 void
 kt_device_facts(const kt_device_t *self, kt_device_facts_t *out)
 {
-    const long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
-    *out = (kt_device_facts_t){.memory_bytes = pages > 0 ? (uint64_t)pages * (uint64_t)page_bytes : 0};
-    cpu_name(out->name, sizeof out->name);
-    snprintf(out->kind, sizeof out->kind, "cpu-%s", self->ops->isa);
+    self->ops->facts(self, out);
+}
+
+void
+kt_device_destroy(kt_device_t **self_p)
+{
+    if (*self_p)
+        (*self_p)->ops->destroy(*self_p);
+    *self_p = NULL;
 }
 
 void

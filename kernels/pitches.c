@@ -45,19 +45,25 @@ grow(kt_pitches_t *self)
 }
 
 kt_err_t
-kt_pitches_add(kt_pitches_t *self, const kt_plan_t *plan, unsigned per_octave, uint32_t bin, float before, float at,
-               float after)
+kt_pitches_append(kt_pitches_t *self, unsigned per_octave, float magnitude, float pitch_hz)
 {
     if (self->count == self->capacity && grow(self))
         return KT_ENOMEM;
-    const float  sum = after + before, difference = after - before;  // float, then double: as librosa's stencil
-    const double a = (double)sum - 2.0 * at, b = difference / 2.0;
-    const float  shift           = fabs(b) >= fabs(a) ? 0 : (float)(-b / a);
-    const float  pitch           = (float)(((double)bin + shift) * plan->opts.rate_hz / plan->opts.n_fft);
-    self->magnitude[self->count] = at + 0.5F * (difference / 2) * shift;
-    self->bin[self->count]       = deviation_bin(per_octave, pitch);
+    self->magnitude[self->count] = magnitude;
+    self->bin[self->count]       = deviation_bin(per_octave, pitch_hz);
     self->count++;
     return KT_OK;
+}
+
+kt_err_t
+kt_pitches_add(kt_pitches_t *self, const kt_plan_t *plan, unsigned per_octave, uint32_t bin, float before, float at,
+               float after)
+{
+    const float  sum = after + before, difference = after - before;  // float, then double: as librosa's stencil
+    const double a = (double)sum - 2.0 * at, b = difference / 2.0;
+    const float  shift = fabs(b) >= fabs(a) ? 0 : (float)(-b / a);
+    const float  pitch = (float)(((double)bin + shift) * plan->opts.rate_hz / plan->opts.n_fft);
+    return kt_pitches_append(self, per_octave, at + 0.5F * (difference / 2) * shift, pitch);
 }
 
 void

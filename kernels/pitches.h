@@ -7,3 +7,5 @@
 // a grid of per_octave pitches. KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_pitches_add(kt_pitches_t *self, const kt_plan_t *plan, unsigned per_octave, uint32_t bin,
                                     float before, float at, float after);
+// One whose place and height are known already.
+KT_MUST_USE kt_err_t kt_pitches_append(kt_pitches_t *self, unsigned per_octave, float magnitude, float pitch_hz);

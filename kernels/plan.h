@@ -55,3 +55,7 @@ void                 kt_plan_fill_pitch(kt_plan_t *self);
 
 // chroma_bank.c: bank is [bins][n_chroma], float as librosa's, for a tuning in fractions of a chroma bin.
 void kt_chroma_bank(const kt_plan_t *self, double tuning, float *bank);
+// The same as bumps instead of a matrix, for a device that computes weights where it needs them: [3][bins] step within
+// the octave, sharpness, scale. The weight of bin k for class c, counted from A, is scale * exp(-sharpness * d^2), d
+// the distance step - c folded into [-rint(n/2), n - rint(n/2)); class 0 of the output is 3 * (n/12) classes above A.
+void kt_chroma_bumps(const kt_plan_t *self, double tuning, float *bumps);

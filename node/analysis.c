@@ -170,9 +170,12 @@ close_segment(kt_analysis_t *self)
     self->segments++;
     if (self->opts.frames && self->opts.each_segment)
         show_frames(self);
-    for (size_t m = 0; m < KT_MODULES && !err; m++)
+    for (size_t m = 0; m < KT_MODULES && !err; m++) {
+        int64_t start = kt_clock_us();
         if (self->wanted[m] && kt_modules[m]->segment)
             err = kt_modules[m]->segment(self->module[m], self->segment);
+        self->stages.modules[m] += kt_clock_us() - start;
+    }
     return err;
 }
 
@@ -197,17 +200,6 @@ feed(kt_analysis_t *self, const float *samples, size_t n)
     return KT_OK;
 }
 
-// Everything but the first pass and chroma that happens between the two clocks is the modules' summaries.
-static kt_err_t
-feed_timed(kt_analysis_t *self, const float *samples, size_t n)
-{
-    int64_t  start = kt_clock_us(), rows = self->stages.spectral + self->stages.chroma;
-    kt_err_t err = feed(self, samples, n);
-    kt_segment_times(self->segment, &self->stages.spectral, &self->stages.chroma);
-    self->stages.summary += kt_clock_us() - start - (self->stages.spectral + self->stages.chroma - rows);
-    return err;
-}
-
 // What the resampler gives, until it gives no full buffer (while pushing) or nothing (at the end).
 static kt_err_t
 drain(kt_analysis_t *self, const float *mono, size_t n, bool last)
@@ -221,7 +213,7 @@ drain(kt_analysis_t *self, const float *mono, size_t n, bool last)
         if (err)
             return err;
         self->samples += got;
-        if (got > 0 && (err = feed_timed(self, self->resampled, got)))
+        if (got > 0 && (err = feed(self, self->resampled, got)))
             return err;
         if (last ? got == 0 : got < self->resampled_capacity)
             return KT_OK;
@@ -239,7 +231,7 @@ flush_mono(kt_analysis_t *self)
     if (self->resample)
         return drain(self, self->mono, n, false);
     self->samples += n;
-    return feed_timed(self, self->mono, n);
+    return feed(self, self->mono, n);
 }
 
 // Sixteen at a time, so that the compiler does them side by side: every sample of every file comes through here.
@@ -278,9 +270,13 @@ push_some(kt_analysis_t *self, const float *pcm, size_t frames)
 {
     kt_err_t err = KT_OK;
     pcm          = make_finite(self, pcm, frames * self->opts.channels);
-    for (size_t m = 0; m < KT_MODULES && !err; m++)
-        if (self->wanted[m] && kt_modules[m]->push)
-            err = kt_modules[m]->push(self->module[m], pcm, frames);
+    for (size_t m = 0; m < KT_MODULES && !err; m++) {
+        if (!self->wanted[m] || !kt_modules[m]->push)
+            continue;
+        int64_t start = kt_clock_us();
+        err           = kt_modules[m]->push(self->module[m], pcm, frames);
+        self->stages.modules[m] += kt_clock_us() - start;
+    }
     if (err || !self->segment)
         return err;
     int64_t start = kt_clock_us();
@@ -319,15 +315,10 @@ close_stream(kt_analysis_t *self)
     memset(self->resampled, 0, RESAMPLED * sizeof *self->resampled);
     for (size_t left = kt_segment_padding(self->segment); left > 0 && !err;) {
         size_t n = left < RESAMPLED ? left : RESAMPLED;
-        err      = feed_timed(self, self->resampled, n);
+        err      = feed(self, self->resampled, n);
         left -= n;
     }
-    int64_t start = kt_clock_us(), chroma = self->stages.chroma, spectral = self->stages.spectral;
-    if (!err && self->left > 0)
-        err = close_segment(self);
-    kt_segment_times(self->segment, &self->stages.spectral, &self->stages.chroma);
-    self->stages.summary += kt_clock_us() - start - (self->stages.chroma - chroma) - (self->stages.spectral - spectral);
-    return err;
+    return !err && self->left > 0 ? close_segment(self) : err;
 }
 
 kt_err_t
@@ -338,11 +329,12 @@ kt_analysis_finish(kt_analysis_t *self, kt_document_t *document)
     kt_err_t err = self->segment ? close_stream(self) : KT_OK;
     if (!err && self->opts.frames && !self->opts.each_segment && self->segments == 1)
         show_frames(self);
-    int64_t start = kt_clock_us();
-    for (size_t m = 0; m < KT_MODULES && !err; m++)
+    for (size_t m = 0; m < KT_MODULES && !err; m++) {
+        int64_t start = kt_clock_us();
         if (self->wanted[m])
             err = kt_modules[m]->finish(self->module[m], document);
-    self->stages.summary += kt_clock_us() - start;
+        self->stages.modules[m] += kt_clock_us() - start;
+    }
     if (self->not_finite > 0)
         kt_log_info("ANALYSIS-NOT-FINITE", "samples=%llu", (unsigned long long)self->not_finite);
     return err;
@@ -406,17 +398,20 @@ kt_analysis_merge(kt_analysis_t *self, kt_analysis_t **next_p)
     self->samples += next->samples;
     self->not_finite += next->not_finite;
     self->stages.resample += next->stages.resample;
-    self->stages.spectral += next->stages.spectral;
-    self->stages.chroma += next->stages.chroma;
-    self->stages.summary += next->stages.summary;
+    for (size_t m = 0; m < KT_MODULES; m++)
+        self->stages.modules[m] += next->stages.modules[m];
     kt_analysis_destroy(next_p);
     return KT_OK;
 }
+
+_Static_assert((int)KT_MODULES <= (int)KT_STAGE_MODULES, "each module has a place for its time");
 
 void
 kt_analysis_stages(const kt_analysis_t *self, kt_stage_us_t *out)
 {
     *out = self->stages;
+    if (self->segment)
+        kt_segment_times(self->segment, &out->spectral, &out->chroma);
 }
 
 // Blocks, the device's scratch, module states; the first figure is measured, with room.

@@ -39,9 +39,10 @@ typedef struct kt_analysis_opts {
 // minute before its own for what has a memory (filters, windows of loudness, the frames an onset looks back to), a
 // second after them. Then merges, from the first on, and finish on what has become the whole.
 
-// Microseconds of each stage, for the result's header.
+// Microseconds of each stage, for the result's header. modules: of those of node/audio/modules.h, by their place there.
+enum { KT_STAGE_MODULES = 8 };
 typedef struct kt_stage_us {
-    int64_t resample, spectral, chroma, summary;
+    int64_t resample, spectral, chroma, modules[KT_STAGE_MODULES];
 } kt_stage_us_t;
 
 KT_MUST_USE kt_err_t kt_analysis_new(kt_analysis_t **self_p, const kt_analysis_opts_t *opts);  // KT_EINVAL, KT_ENOMEM

@@ -108,13 +108,19 @@ kt_cache_destroy(kt_cache_t **self_p)
 static void
 name_of(const kt_cache_t *self, const kt_cache_key_t *key, char name[KT_DIGEST_HEX])
 {
-    uint8_t     bytes[2 * KT_DIGEST_BYTES + 12];
+    uint8_t     bytes[3 * KT_DIGEST_BYTES + 12];
+    size_t      n = sizeof bytes - KT_DIGEST_BYTES;
     kt_digest_t digest;
     uint32_t    numbers[] = {key->options, key->pcm_rate_hz, key->pcm_channels};
     memcpy(bytes, self->own.bytes, KT_DIGEST_BYTES);
     memcpy(bytes + KT_DIGEST_BYTES, key->content.bytes, KT_DIGEST_BYTES);
     memcpy(bytes + 2 * (size_t)KT_DIGEST_BYTES, numbers, sizeof numbers);
-    kt_digest_of(bytes, sizeof bytes, &digest);
+    if (key->device && *key->device) {
+        kt_digest_of(key->device, strlen(key->device), &digest);
+        memcpy(bytes + n, digest.bytes, KT_DIGEST_BYTES);
+        n = sizeof bytes;
+    }
+    kt_digest_of(bytes, n, &digest);
     kt_digest_hex(&digest, name);
 }
 

@@ -27,6 +27,7 @@ typedef struct kt_cache_key {
     kt_digest_t content;
     uint32_t    options;                    // kt_option_t bits
     uint32_t    pcm_rate_hz, pcm_channels;  // of raw samples; 0: a media file
+    const char *device;                     // what computes rows; NULL or "": the processor alone
 } kt_cache_key_t;
 
 // The message of a job that has been answered before: message_id, media_id, file_path, processing_time and timestamp

@@ -48,6 +48,8 @@ struct kt_node {
     kt_queue_t           *work;     // kt_item_t *, to the workers
     kt_queue_t           *tickets;  // kt_ticket_t *, from them
     kt_pipeline_t        *pipeline;
+    kt_gpus_t            *gpus;       // NULL: none here, or not wanted
+    bool                  gpus_lost;  // and what the setting wants was done
     kt_noop_t            *noop;
     kt_node_worker_t      workers[KT_NODE_WORKERS];
     size_t                n_workers;  // running

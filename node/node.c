@@ -6,12 +6,14 @@
 #include "common/program.h"
 #include "common/text.h"
 #include "node/core.h"
+#include "node/gpus.h"
 #include "node/solo.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -185,6 +187,8 @@ open_all(kt_node_t *self, char why[KT_NODE_WHY])
         err = split_coordinators(self, why);
     if (!err)
         err = load_server_keys(self, state_dir, server_publics, why);
+    if (!err && !strstr(self->settings.test_fault, "noop"))
+        self->gpus = kt_gpus_or_none(&self->settings);
     if (!err)
         err = kt_queue_new(&self->work, KT_ITEMS_MAX);
     if (!err)
@@ -194,6 +198,14 @@ open_all(kt_node_t *self, char why[KT_NODE_WHY])
     if (!err)
         err = kt_dealers_watch(self->dealers, kt_queue_fd(self->tickets), kt_node_tickets);
     return err;
+}
+
+// Every job would fail on such a node.
+static void
+warn_rootless(const kt_settings_t *settings)
+{
+    if (!*settings->media_roots && !*settings->source_hosts && !*settings->test_fault)
+        kt_log_warn("MEDIA-ROOTS-NONE", "text=\"no file may be opened: set ANALYZER_MEDIA_ROOTS\"");
 }
 
 kt_err_t
@@ -211,8 +223,9 @@ kt_node_new(kt_node_t **self_p, const kt_settings_t *settings, char why[KT_NODE_
         err = open_all(self, why);
     if (err)
         goto fail;
-    kt_log_info("NODE-KEY", "node=%s public_key=%s allow=\"a line 'KEY NAME' in the coordinator's keys/allowed\"",
-                self->name, self->key.public_key);
+    kt_log_info("NODE-KEY", "node=%s public_key=%s allow=\"on each coordinator's host: kithara keys allow 'KEY' %s\"",
+                self->name, self->key.public_key, self->name);
+    warn_rootless(&self->settings);
     *self_p = self;
     return KT_OK;
 fail:
@@ -221,9 +234,10 @@ fail:
 }
 
 static void
-begin_drain(kt_node_t *self)
+begin_drain(kt_node_t *self, const char *reason)
 {
-    kt_log_info("NODE-DRAIN", "on=1 reason=\"signal\" in_hand=%zu kept=%zu", kt_node_in_hand(self), self->items.n_kept);
+    kt_log_info("NODE-DRAIN", "on=1 reason=\"%s\" in_hand=%zu kept=%zu", reason, kt_node_in_hand(self),
+                self->items.n_kept);
     self->draining = true;
     self->alone_ms = kt_clock_ms();
     kt_node_beat(self);
@@ -248,7 +262,7 @@ on_signal(void *context)
         if (self->draining)
             stop_now(self);
         else
-            begin_drain(self);
+            begin_drain(self, "signal");
     }
 }
 
@@ -285,9 +299,10 @@ check_silence(kt_node_t *self, int64_t now_ms)
         if (view->welcomed || view->said_silent || now_ms - view->since_ms < SILENT_MS)
             continue;
         view->said_silent = true;
-        kt_log_warn("COORDINATOR-SILENT",
-                    "address=%s public_key=%s text=\"is it up, and does its keys/allowed have this key?\"",
-                    view->address, self->key.public_key);
+        kt_log_warn(
+            "COORDINATOR-SILENT",
+            "address=%s public_key=%s text=\"is it up, is ANALYZER_COORDINATOR_KEY its key, does it allow ours?\"",
+            view->address, self->key.public_key);
     }
 }
 
@@ -367,6 +382,25 @@ beat(kt_node_t *self, int64_t now_ms)
     check_stuck(self, now_ms);
 }
 
+// Once, when no GPU is left: what began there ends on the processor in any case.
+static void
+check_gpus(kt_node_t *self)
+{
+    char device[64];
+    if (!self->gpus || self->gpus_lost || kt_gpus_usable(self->gpus))
+        return;
+    self->gpus_lost = true;
+    kt_log_warn("GPU-NONE", "device=%s why=\"all are lost\" then=%s", kt_device_text(self->gpus, device),
+                self->settings.gpu_lost);
+    if (strcasecmp(self->settings.gpu_lost, "leave") == 0 && !self->draining) {
+        self->failed = true;  // its supervisor sees that this was no wish
+        begin_drain(self, "GPU lost");
+    }
+    for (size_t i = 0; i < self->n_coordinators && !self->draining; i++)
+        if (self->coordinators[i].welcomed)
+            kt_node_hello(self, i);  // which says what it computes on from now on
+}
+
 static void
 node_tick(void *context)
 {
@@ -377,6 +411,7 @@ node_tick(void *context)
         live(self, now_ms);
     if (now_ms >= self->beat_ms)
         beat(self, now_ms);
+    check_gpus(self);
     check_drain(self, now_ms);
 }
 
@@ -418,6 +453,7 @@ kt_node_destroy(kt_node_t **self_p)
     if (self->tickets)
         kt_node_tickets(self);
     kt_pipeline_destroy(&self->pipeline);
+    kt_gpus_close(&self->gpus);
     kt_noop_destroy(&self->noop);
     kt_queue_destroy(&self->work);
     kt_queue_destroy(&self->tickets);

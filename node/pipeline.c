@@ -26,7 +26,10 @@ kt_pipeline_new(kt_pipeline_t **self_p, const kt_pipeline_opts_t *opts)
     kt_pipeline_t *self = calloc(1, sizeof *self);
     if (!self)
         goto fail;
-    self->settings              = opts->settings;
+    self->settings = opts->settings;
+    self->gpus     = opts->gpus;
+    if (self->gpus)
+        (void)kt_gpus_name(self->gpus, self->device, sizeof self->device);
     kt_frontend_opts_t frontend = frontend_of(opts->settings);
     if ((err = kt_plan_new(&self->plan, &frontend)))
         goto fail;

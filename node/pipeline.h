@@ -4,6 +4,7 @@
 #pragma once
 
 #include "common/settings.h"
+#include "kernels/gpu.h"
 #include "node/analysis.h"
 #include "node/decode.h"
 #include "proto/document.h"
@@ -20,6 +21,7 @@ typedef struct kt_pipeline_opts {
     const kt_settings_t *settings;
     const char          *media_roots;  // ':'-separated
     bool                 any_path;
+    kt_gpus_t           *gpus;  // borrowed; NULL: workers use the processor
 } kt_pipeline_opts_t;
 KT_MUST_USE kt_err_t kt_pipeline_new(kt_pipeline_t **self_p, const kt_pipeline_opts_t *opts);
 void                 kt_pipeline_destroy(kt_pipeline_t **self_p);  // after its workers
@@ -29,7 +31,7 @@ void kt_pipeline_memory(const kt_pipeline_t *self, uint64_t *now_bytes, uint64_t
 KT_MUST_USE kt_err_t kt_worker_new(kt_worker_t **self_p, kt_pipeline_t *pipeline);
 void                 kt_worker_destroy(kt_worker_t **self_p);
 
-enum { KT_STAGES = 8, KT_DETAIL = 512 };
+enum { KT_STAGES = 16, KT_DETAIL = 512 };
 
 typedef struct kt_report {
     kt_err_t    err;

@@ -15,7 +15,9 @@ struct kt_pipeline {
     kt_decode_server_t  *decode;
     kt_plan_t           *plan;
     kt_admission_t      *admission;
-    kt_cache_t          *cache;  // NULL: none
+    kt_cache_t          *cache;       // NULL: none
+    kt_gpus_t           *gpus;        // borrowed; NULL: none
+    char                 device[96];  // what results on the GPUs depend on beside the processor; "" without
 };
 
 // Where samples come from: a decoder child, or a file of raw little-endian float32.

@@ -3,6 +3,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "node/core.h"
+#include "node/gpus.h"
 #include "node/solo.h"
 
 #include <stdio.h>
@@ -29,6 +30,7 @@ kt_node_send(kt_node_t *self, size_t index, const kt_msg_t *msg)
 void
 kt_node_hello(kt_node_t *self, size_t index)
 {
+    char     device[64];
     kt_msg_t msg          = {.type = KT_MSG_HELLO};
     msg.hello.wire        = KT_WIRE_VERSION;
     msg.hello.wire_least  = KT_WIRE_LEAST;
@@ -37,7 +39,7 @@ kt_node_hello(kt_node_t *self, size_t index)
     msg.hello.host        = kt_bytes_of(self->host);
     msg.hello.version     = kt_bytes_of(KT_VERSION);
     msg.hello.analysis    = kt_bytes_of(KT_ANALYSIS_VERSION);
-    msg.hello.device      = kt_bytes_of("cpu");
+    msg.hello.device      = kt_bytes_of(kt_device_text(self->gpus, device));
     msg.hello.slots       = (uint64_t)self->settings.workers;
     kt_node_send(self, index, &msg);
 }
@@ -161,6 +163,21 @@ gather(kt_node_t *self, size_t index)
 }
 
 static void
+add_gpus(const kt_node_t *self, kt_msg_beat_t *beat)
+{
+    kt_gpu_facts_t facts;
+    if (!self->gpus)
+        return;
+    kt_gpus_facts(self->gpus, &facts);
+    beat->gpus                = facts.opened - facts.lost;
+    beat->gpus_lost           = facts.lost;
+    beat->gpu_percent         = facts.percent;
+    beat->gpu_memory_mb       = facts.memory_used_mb;
+    beat->gpu_memory_total_mb = facts.memory_total_mb;
+    beat->gpu_celsius         = facts.celsius;
+}
+
+static void
 beat_to(kt_node_t *self, size_t index)
 {
     const kt_coordinator_view_t *view = &self->coordinators[index];
@@ -172,10 +189,11 @@ beat_to(kt_node_t *self, size_t index)
     msg.beat.free       = view->share;
     msg.beat.memory_mb  = resident_mb();
     msg.beat.leaving    = self->draining;
-    msg.beat.held.at    = (const kt_wire_held_t *)(void *)self->held.bytes;
-    msg.beat.held.n     = self->held.length / sizeof(kt_wire_held_t);
-    msg.beat.kept.at    = (const kt_wire_ref_t *)(void *)self->kept.bytes;
-    msg.beat.kept.n     = self->kept.length / sizeof(kt_wire_ref_t);
+    add_gpus(self, &msg.beat);
+    msg.beat.held.at = (const kt_wire_held_t *)(void *)self->held.bytes;
+    msg.beat.held.n  = self->held.length / sizeof(kt_wire_held_t);
+    msg.beat.kept.at = (const kt_wire_ref_t *)(void *)self->kept.bytes;
+    msg.beat.kept.n  = self->kept.length / sizeof(kt_wire_ref_t);
     kt_node_send(self, index, &msg);
 }
 

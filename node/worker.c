@@ -1,5 +1,6 @@
 #include "common/clock.h"
 #include "common/log.h"
+#include "node/audio/modules.h"
 #include "node/pipeline_parts.h"
 
 #include <stdio.h>
@@ -43,7 +44,7 @@ kt_worker_new(kt_worker_t **self_p, kt_pipeline_t *pipeline)
     if (!self)
         return KT_ENOMEM;
     self->pipeline = pipeline;
-    kt_err_t err   = kt_device_cpu(&self->device);
+    kt_err_t err   = pipeline->gpus ? kt_device_gpu(&self->device, pipeline->gpus) : kt_device_cpu(&self->device);
     if (err) {
         kt_worker_destroy(&self);
         return err;
@@ -66,6 +67,11 @@ kt_worker_destroy(kt_worker_t **self_p)
 static void
 add_stage(kt_report_t *report, const char *name, int64_t us)
 {
+    for (size_t i = 0; i < report->n_stages; i++)
+        if (strcmp(report->stages[i].name, name) == 0) {
+            report->stages[i].us += us;
+            return;
+        }
     if (report->n_stages == KT_STAGES)
         return;
     report->stages[report->n_stages].name = name;
@@ -133,6 +139,7 @@ cache_key(const run_t *run)
 {
     return (kt_cache_key_t){
         .content      = run->report->content_digest,
+        .device       = run->worker->pipeline->device,
         .options      = run->job->options,
         .pcm_rate_hz  = run->opts->pcm ? run->opts->pcm_rate_hz : 0,
         .pcm_channels = run->opts->pcm ? run->opts->pcm_channels : 0,
@@ -304,16 +311,20 @@ add_stages(run_t *run)
         return;
     kt_analysis_stages(run->analysis, &stages);
     add_stage(run->report, "audio_resample", stages.resample);
-    add_stage(run->report, "audio_spectral", stages.spectral);
-    add_stage(run->report, "audio_chroma", stages.chroma);
-    add_stage(run->report, "audio_summary", stages.summary);
+    add_stage(run->report, "audio_spectral", stages.spectral + stages.chroma);
+    for (size_t m = 0; m < KT_MODULES; m++)
+        if (stages.modules[m])
+            add_stage(run->report, kt_modules[m]->stage, stages.modules[m]);
 }
 
 static void
 store_cached(const run_t *run)
 {
-    kt_cache_t    *cache = run->worker->pipeline->cache;
-    kt_cache_key_t key   = cache_key(run);
+    const kt_pipeline_t *pipeline = run->worker->pipeline;
+    kt_cache_t          *cache    = pipeline->cache;
+    kt_cache_key_t       key      = cache_key(run);
+    if (pipeline->gpus && !kt_gpus_whole(pipeline->gpus))
+        return;                        // part of it may be the processor's work
     if (cache && run->size_bytes > 0)  // not of noop, which has read nothing
         kt_cache_store(cache, &key, run->report->document.bytes, run->report->document.length);
 }
@@ -348,9 +359,9 @@ render(run_t *run)
 static void
 log_stages(const run_t *run)
 {
-    const kt_report_t *report    = run->report;
-    char               line[512] = "", quoted[KT_JOB_PATH];
-    int                n         = 0;
+    const kt_report_t *report     = run->report;
+    char               line[1024] = "", quoted[KT_JOB_PATH];
+    int                n          = 0;
     if (!kt_log_wants(KT_LOG_DEBUG))
         return;
     for (size_t i = 0; i < report->n_stages; i++)

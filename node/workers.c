@@ -75,7 +75,8 @@ start_analysis(kt_node_t *self)
 {
     if (strstr(self->settings.test_fault, "noop"))
         return kt_noop_new(&self->noop, self->settings.test_fault);
-    kt_pipeline_opts_t opts = {.settings = &self->settings, .media_roots = self->settings.media_roots};
+    kt_pipeline_opts_t opts = {
+        .settings = &self->settings, .media_roots = self->settings.media_roots, .gpus = self->gpus};
     return kt_pipeline_new(&self->pipeline, &opts);
 }
 

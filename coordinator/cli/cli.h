@@ -21,6 +21,7 @@ typedef struct kt_cli {
     const kt_command_t  *command;   // the one that runs
     kt_format_t          format;    // -o of the commands that list things
     bool                 debug;     // --debug
+    bool                 gpu;       // --gpu
     bool                 color;     // stdout is a terminal and NO_COLOR is not set
     bool                 progress;  // stderr is a terminal
 } kt_cli_t;
@@ -41,6 +42,8 @@ extern const size_t       KT_CLI_N_COMMANDS;
 int kt_cli_fail(kt_err_t err, const char *what, const char *detail);
 // Wrong usage: the sentence, then where help is; returns KT_EXIT_USAGE.
 int kt_cli_usage(const kt_cli_t *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
+// Digits alone, and not 0: the number of a job.
+bool kt_cli_is_number(const char *text);
 // -o table|wide|json|csv into cli->format. false (and said) if it is none of them.
 bool kt_cli_format(kt_cli_t *cli, const char *name);
 

@@ -108,8 +108,7 @@ transport_error(kt_client_t *self, CURLcode code)
         snprintf(self->why, WHY, "%.400s gave no answer in time", self->base);
         return KT_ETIME;
     }
-    snprintf(self->why, WHY,
-             "no coordinator at %.300s (%s): start one with `kithara up`, or name it by ANALYZER_HTTP_URL", self->base,
+    snprintf(self->why, WHY, "%s: start a coordinator there, or set ANALYZER_HTTP_URL to one that runs",
              curl_easy_strerror(code));
     return KT_EUNREACHABLE;
 }

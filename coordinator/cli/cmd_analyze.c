@@ -1,5 +1,6 @@
 #include "common/text.h"
 #include "coordinator/cli/analyze.h"
+#include "node/gpus.h"
 #include "node/pipeline.h"
 
 #include <pthread.h>
@@ -20,6 +21,7 @@ typedef struct outcome {
 typedef struct analyze {
     const kt_cli_t          *cli;
     const kt_analyze_opts_t *opts;
+    kt_gpus_t               *gpus;  // --gpu; else NULL: the same bytes wherever analyze runs
     kt_pipeline_t           *pipeline;
     pthread_mutex_t          lock;
     pthread_cond_t           changed;
@@ -189,13 +191,18 @@ run_threads(analyze_t *self)
 }
 
 static kt_err_t
-open_all(analyze_t *self)
+open_all(analyze_t *self, char why[KT_GPU_WHY])
 {
-    kt_pipeline_opts_t pipeline = {
-        .settings = self->cli->settings, .media_roots = self->cli->settings->media_roots, .any_path = true};
-    self->ring     = RING_PER_WORKER * self->opts->workers;
-    self->outcomes = calloc(self->ring, sizeof *self->outcomes);
-    kt_err_t err   = self->outcomes ? kt_pipeline_new(&self->pipeline, &pipeline) : KT_ENOMEM;
+    kt_err_t err = self->cli->gpu ? kt_gpus_of(self->cli->settings, &self->gpus, why) : KT_OK;
+    if (err)
+        return err;
+    kt_pipeline_opts_t pipeline = {.settings    = self->cli->settings,
+                                   .media_roots = self->cli->settings->media_roots,
+                                   .any_path    = true,
+                                   .gpus        = self->gpus};
+    self->ring                  = RING_PER_WORKER * self->opts->workers;
+    self->outcomes              = calloc(self->ring, sizeof *self->outcomes);
+    err                         = self->outcomes ? kt_pipeline_new(&self->pipeline, &pipeline) : KT_ENOMEM;
     return err ? err : kt_analyze_printer_new(&self->printer, self->cli, self->opts->format);
 }
 
@@ -210,10 +217,12 @@ kt_cmd_analyze(kt_cli_t *cli, int argc, char **argv)
         return kt_analyze_live(cli, &opts);
     analyze_t self = {
         .cli = cli, .opts = &opts, .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
-    kt_err_t err = open_all(&self);
-    code         = err ? kt_cli_fail(err, "analyze cannot start", NULL) : run_threads(&self);
+    char     why[KT_GPU_WHY] = "";
+    kt_err_t err             = open_all(&self, why);
+    code                     = err ? kt_cli_fail(err, "analyze cannot start", *why ? why : NULL) : run_threads(&self);
     kt_analyze_printer_destroy(&self.printer);
     kt_pipeline_destroy(&self.pipeline);
+    kt_gpus_close(&self.gpus);
     free(self.outcomes);
     return code;
 }

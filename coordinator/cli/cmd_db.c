@@ -17,7 +17,11 @@ static const char *
 state_name(kt_migration_state_t state)
 {
     static const char *const NAMES[] = {
-        [KT_MIGRATION_APPLIED] = "applied", [KT_MIGRATION_MISSING] = "missing", [KT_MIGRATION_CHANGED] = "changed"};
+        [KT_MIGRATION_APPLIED] = "applied",
+        [KT_MIGRATION_MISSING] = "missing",
+        [KT_MIGRATION_CHANGED] = "changed",
+        [KT_MIGRATION_NEWER]   = "newer",
+    };
     return NAMES[state];
 }
 
@@ -77,7 +81,7 @@ migrate(const kt_settings_t *settings)
     kt_err_t err                = kt_ledger_migrate(settings, &applied, why);
     if (err)
         return kt_cli_fail(err, "db migrate", why);
-    printf("%zu applied, the schema is up to date\n", applied);
+    printf("%zu migration%s applied, the schema is up to date\n", applied, applied == 1 ? "" : "s");
     return KT_EXIT_OK;
 }
 

@@ -79,7 +79,12 @@ say_finding(void *context, kt_run_id_t id, const char *finding)
 {
     findings_t *findings = context;
     findings->n++;
-    printf("job %llu run %u: %s\n", (unsigned long long)id.job, id.run, finding);
+    if (id.job && id.run)
+        printf("job %llu run %u: %s\n", (unsigned long long)id.job, id.run, finding);
+    else if (id.job)
+        printf("job %llu: %s\n", (unsigned long long)id.job, finding);
+    else
+        printf("ledger: %s\n", finding);
 }
 
 int

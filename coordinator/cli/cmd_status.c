@@ -20,6 +20,8 @@ static const kt_column_t STATUS[] = {
     {"draining", "draining", KT_CELL_TEXT, true},
     {"ledger", "ledger.kind", KT_CELL_TEXT, false},
     {"ledger answers", "ledger.up", KT_CELL_TEXT, false},
+    {"broker", "amqp.state", KT_CELL_TEXT, false},
+    {"broker's trouble", "amqp.trouble", KT_CELL_TEXT, false},
     {"nodes live", "nodes.live", KT_CELL_INT, false},
     {"nodes known", "nodes.all", KT_CELL_INT, true},
     {"jobs queued", "jobs.queued", KT_CELL_INT, false},
@@ -45,13 +47,25 @@ static const kt_column_t QUEUE[] = {
 };
 
 static const kt_column_t NODES[] = {
-    {"NODE", "name", KT_CELL_TEXT, false},         {"STATE", "state", KT_CELL_TEXT, false},
-    {"SLOTS", "slots", KT_CELL_INT, false},        {"FREE", "credit", KT_CELL_INT, false},
-    {"IN WORK", "held", KT_CELL_INT, false},       {"KEPT", "kept", KT_CELL_INT, true},
-    {"DONE", "done", KT_CELL_INT, false},          {"FAILED", "failed", KT_CELL_INT, false},
-    {"CRASHES", "crashes", KT_CELL_INT, true},     {"SILENT", "silent_ms", KT_CELL_MS, false},
-    {"MEMORY MB", "memory_mb", KT_CELL_INT, true}, {"DEVICE", "device", KT_CELL_TEXT, false},
-    {"HOST", "host", KT_CELL_TEXT, true},          {"VERSION", "version", KT_CELL_TEXT, true},
+    {"NODE", "name", KT_CELL_TEXT, false},
+    {"STATE", "state", KT_CELL_TEXT, false},
+    {"SLOTS", "slots", KT_CELL_INT, false},
+    {"CREDIT", "credit", KT_CELL_INT, false},
+    {"IN WORK", "held", KT_CELL_INT, false},
+    {"KEPT", "kept", KT_CELL_INT, true},
+    {"DONE", "done", KT_CELL_INT, false},
+    {"FAILED", "failed", KT_CELL_INT, false},
+    {"CRASHES", "crashes", KT_CELL_INT, true},
+    {"SILENT", "silent_ms", KT_CELL_MS, false},
+    {"MEMORY MB", "memory_mb", KT_CELL_INT, true},
+    {"DEVICE", "device", KT_CELL_TEXT, false},
+    {"HOST", "host", KT_CELL_TEXT, true},
+    {"VERSION", "version", KT_CELL_TEXT, true},
+    {"GPUS", "gpus", KT_CELL_INT, true},
+    {"GPU %", "gpu_percent", KT_CELL_INT, true},
+    {"GPU MB", "gpu_memory_mb", KT_CELL_INT, true},
+    {"OF MB", "gpu_memory_total_mb", KT_CELL_INT, true},
+    {"GPU C", "gpu_celsius", KT_CELL_INT, true},
 };
 
 static const kt_column_t JOBS[] = {
@@ -108,9 +122,24 @@ show(kt_cli_t *cli, const view_t *view, bool watch)
     return code;
 }
 
-// POST without a body, for control; says what was done.
+// A drain is a mark on a name: it may be put on one that is not here (yet), or that is spelt wrongly.
+static bool
+is_here(kt_client_t *client, const char *name)
+{
+    json_t *answer = NULL;
+    bool    found  = false;
+    if (kt_client_get(client, "/v1/nodes", &answer))
+        return true;  // not known to be away
+    const json_t *nodes = kt_json_get(answer, "nodes");
+    for (size_t i = 0; nodes && i < kt_json_count(nodes) && !found; i++)
+        found = !strcmp(kt_json_str(kt_json_at(nodes, i), "name", ""), name);
+    kt_json_free(&answer);
+    return found;
+}
+
+// POST without a body, for control; says what was done. node: whom it was about, NULL nobody.
 static int
-tell(kt_cli_t *cli, const char *path, const char *done)
+tell(kt_cli_t *cli, const char *path, const char *done, const char *node)
 {
     kt_client_t *client = NULL;
     json_t      *answer = NULL;
@@ -121,7 +150,8 @@ tell(kt_cli_t *cli, const char *path, const char *done)
     err      = kt_client_post(client, path, "{}", 2, &answer);
     int code = err ? kt_client_fail(client, err) : KT_EXIT_OK;
     if (!err)
-        printf("%s\n", done);
+        printf("%s%s\n", done,
+               node && !is_here(client, node) ? " (no node of that name is here now: it holds when one comes)" : "");
     kt_json_free(&answer);
     kt_client_destroy(&client);
     return code;
@@ -201,7 +231,7 @@ kt_cmd_nodes(kt_cli_t *cli, int argc, char **argv)
         return kt_cli_usage(cli, "the name is too long");
     snprintf(path, sizeof path, "/v1/nodes/%s/%s", name, verb);
     snprintf(done, sizeof done, "%.100s: %s", argv[optind + 1], strcmp(verb, "drain") ? "takes work again" : "drains");
-    return tell(cli, path, done);
+    return tell(cli, path, done, argv[optind + 1]);
 }
 
 static bool
@@ -224,11 +254,11 @@ static int
 job_control(kt_cli_t *cli, const char *verb, const char *id)
 {
     char path[PATH], number[64], done[128];
-    if (!kt_client_escape(number, sizeof number, id))
-        return kt_cli_usage(cli, "'%.40s' is no job", id);
+    if (!kt_cli_is_number(id) || !kt_client_escape(number, sizeof number, id))
+        return kt_cli_usage(cli, "'%.40s' is no job's number", id);
     snprintf(path, sizeof path, "/v1/jobs/%s/%s", number, verb);
     snprintf(done, sizeof done, "job %.40s: %s", id, strcmp(verb, "retry") ? "cancelled" : "queued again");
-    return tell(cli, path, done);
+    return tell(cli, path, done, NULL);
 }
 
 int

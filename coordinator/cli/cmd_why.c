@@ -48,8 +48,8 @@ kt_cli_why(kt_cli_t *cli, const char *id)
     char         path[256], number[128];
     kt_client_t *client = NULL;
     json_t      *story  = NULL;
-    if (!kt_client_escape(number, sizeof number, id))
-        return kt_cli_usage(cli, "'%.40s' is no job", id);
+    if (!kt_cli_is_number(id) || !kt_client_escape(number, sizeof number, id))
+        return kt_cli_usage(cli, "'%.40s' is no job's number", id);
     snprintf(path, sizeof path, "/v1/jobs/%s/story", number);
     kt_err_t err = kt_client_new(&client, cli->settings->http_url);
     if (err)

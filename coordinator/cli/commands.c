@@ -46,7 +46,8 @@ const kt_command_t KT_CLI_COMMANDS[] = {
      kt_cmd_submit},
     {"backfill", "start FOLDER|LIST|- | status [ID] | pause|resume|cancel|retry ID | export ID",
      "a big set of files as one object: start, watch, steer, export",
-     "start: a FOLDER is listed by the coordinator, beneath its ANALYZER_MEDIA_ROOTS; a LIST of paths (a file, or - for\n"
+     "start: a FOLDER is listed by the coordinator, beneath its ANALYZER_MEDIA_ROOTS; a LIST of paths (a file, or - "
+     "for\n"
      "standard input; one a line, or separated by NUL) is sent to it first. Unchanged files are skipped. It goes on\n"
      "without this command, whatever is killed; a list that was not sent to its end is sent on by the same command.\n"
      "      --name NAME       a name for it; with -: by which an interrupted list is found again\n"
@@ -63,7 +64,8 @@ const kt_command_t KT_CLI_COMMANDS[] = {
      "export ID: the output messages, of skipped files those of before\n"
      "  -o, --output FORMAT   jsonl (default) or csv\n"
      "      --failed          failures only\n\n"
-     "Example:\n  kithara backfill start /music --wait\n  find /music -newer stamp -print0 | kithara backfill start -\n",
+     "Example:\n  kithara backfill start /music --wait\n  find /music -newer stamp -print0 | kithara backfill start "
+     "-\n",
      kt_cmd_backfill},
     {"status", "[OPTIONS]", "what the farm does",
      "  -o, --output FORMAT   table, wide, json or csv\n      --watch           repeat each second\n\nExample:\n  "
@@ -83,14 +85,17 @@ const kt_command_t KT_CLI_COMMANDS[] = {
      "      --after ID        begin after this job\n"
      "      --limit N         at most N (default: 50)\n"
      "  -o, --output FORMAT   table, wide, json or csv\n      --watch           repeat each second\n\n"
-     "Example:\n  kithara jobs --state failed\n  kithara jobs retry 17\n",
+     "Example:\n  kithara jobs --state failed\n  kithara jobs why 17\n  kithara jobs retry 17\n",
      kt_cmd_jobs},
     {"keys", "[OPTIONS] new|allow KEY [NAME]|revoke KEY|list", "which nodes may work here",
      "      --out FOLDER      with new: where the pair goes, as node.public and node.secret (default: here)\n"
      "  -o, --output FORMAT   table, wide, json or csv\n\n"
-     "Works on keys/allowed in the state folder (ANALYZER_STATE_DIR) of this machine's coordinator, which sees a change\n"
-     "within a second. With a NAME the key is good for that node name alone. A node prints its public key at its start\n"
-     "and keeps its pair in keys/node-NAME of its own state folder. A revoked node is put out; its work goes elsewhere.\n\n"
+     "Works on keys/allowed in the state folder (ANALYZER_STATE_DIR) of this machine's coordinator, which sees a "
+     "change\n"
+     "within a second. With a NAME the key is good for that node name alone. A node prints its public key at its "
+     "start\n"
+     "and keeps its pair in keys/node-NAME of its own state folder. A revoked node is put out; its work goes "
+     "elsewhere.\n\n"
      "Example:\n  kithara keys allow 'Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID' gpu7\n  kithara keys list\n",
      kt_cmd_keys},
     {"results", "[OPTIONS]", "the stored features",
@@ -126,12 +131,13 @@ const kt_command_t KT_CLI_COMMANDS[] = {
      "      --ledger URL      of this ledger (default: DATABASE_URL)\n"
      "  -o, --output FORMAT   status: table (default), wide, json or csv\n\n"
      "A coordinator starts only on a PostgreSQL database whose schema is this program's; a SQLite ledger is made and\n"
-     "brought up to date by the coordinator itself. Migrating is safe beside others that migrate, and does nothing when\n"
+     "brought up to date by the coordinator itself. Migrating is safe beside others that migrate, and does nothing "
+     "when\n"
      "there is nothing to do.\n\n"
      "Exit code: 0 if the schema is this program's, else 1.\n\n"
      "Example:\n  DATABASE_URL=postgresql://kithara@db.example/kithara kithara db migrate\n",
      kt_cmd_db},
-    {"docs", "features|settings|errors|metrics", "the tables behind it all, as Markdown", "Example:\n  kithara docs features\n",
-     kt_cmd_docs},
+    {"docs", "features|settings|errors|metrics", "the tables behind it all, as Markdown",
+     "Example:\n  kithara docs features\n", kt_cmd_docs},
 };
 const size_t KT_CLI_N_COMMANDS = sizeof KT_CLI_COMMANDS / sizeof *KT_CLI_COMMANDS;

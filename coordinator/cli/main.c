@@ -33,6 +33,12 @@ kt_cli_usage(const kt_cli_t *cli, const char *format, ...)
 }
 
 bool
+kt_cli_is_number(const char *text)
+{
+    return *text && *text != '0' && strspn(text, "0123456789") == strlen(text);
+}
+
+bool
 kt_cli_format(kt_cli_t *cli, const char *name)
 {
     static const char *const NAMES[] = {"table", "wide", "json", "csv"};
@@ -57,7 +63,7 @@ print_help(void)
            "  --set NAME=VALUE  one setting\n"
            "  --print-config    every setting and where it comes from\n"
            "  --debug           log more\n"
-           "  --gpu             use a GPU (ANALYZER_GPU_ENABLED=true)\n"
+           "  --gpu             use a GPU (ANALYZER_GPU_ENABLED=true); analyze fails without one\n"
            "  --version         version\n"
            "  --help            this, or with a command its options and an example; `kithara docs settings` lists "
            "settings\n"
@@ -153,6 +159,9 @@ apply_sets(kt_settings_t *settings, const globals_t *g, char why[KT_SETTINGS_WHY
         if (err)
             return err;
     }
+    kt_err_t err = g->gpu ? kt_settings_set(settings, "ANALYZER_GPU_ENABLED", "true", why) : KT_OK;
+    if (err)
+        return err;
     if (g->debug)
         return kt_settings_set(settings, "ANALYZER_LOG_LEVEL", "DEBUG", why);
     return KT_OK;
@@ -187,6 +196,7 @@ dispatch(const globals_t *g, const kt_settings_t *settings, const kt_command_t *
     kt_cli_t cli = {.settings = settings,
                     .command  = command,
                     .debug    = g->debug,
+                    .gpu      = g->gpu,
                     .color    = isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),
                     .progress = isatty(STDERR_FILENO)};
     set_up_log(settings, g->debug);

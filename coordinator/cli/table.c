@@ -115,6 +115,18 @@ write_path(char out[CELL_MAX], const char *text, size_t most)
     snprintf(out, CELL_MAX, "...%s", tail);
 }
 
+// A path may hold anything; what would steer the terminal is shown as a question mark (C0, DEL, C1 as UTF-8).
+static void
+disarm(char *text)
+{
+    for (unsigned char *c = (unsigned char *)text; *c; c++) {
+        if (*c < 0x20 || *c == 0x7F)
+            *c = '?';
+        else if (*c == 0xC2 && c[1] >= 0x80 && c[1] < 0xA0)
+            c[0] = c[1] = '?';
+    }
+}
+
 static void
 write_cell(const kt_table_t *self, const kt_column_t *column, const json_t *row, char out[CELL_MAX])
 {
@@ -130,7 +142,9 @@ write_cell(const kt_table_t *self, const kt_column_t *column, const json_t *row,
         write_number(out, column->cell, number);
     else {
         kt_json_plain(value, text, sizeof text);
-        write_path(out, text,
+        if (!csv)
+            disarm(text);
+        write_path(out, *text || csv ? text : "-",
                    column->cell == KT_CELL_PATH && self->format == KT_FORMAT_TABLE ? NARROW_PATH : CELL_MAX - 1);
     }
 }

@@ -103,6 +103,7 @@ finish(const void *state, kt_document_t *document)
 
 const kt_module_t kt_module_key = {
     .name    = "key",
+    .stage   = "audio_mir",
     .options = KT_OPTION_MIR,
     .reads   = KT_READS_SAMPLES,
     .new     = create,

@@ -323,6 +323,7 @@ finish(const void *state, kt_document_t *document)
 
 const kt_module_t kt_module_loudness = {
     .name    = "loudness",
+    .stage   = "audio_loudness",
     .options = KT_OPTION_PERCEPTUAL | KT_OPTION_QUALITY,
     .new     = create,
     .push    = push,

@@ -23,6 +23,7 @@ typedef struct kt_stream {
 
 typedef struct kt_module {
     const char *name;
+    const char *stage;    // under which its time is reported; several may share one
     uint32_t    options;  // kt_option_t bits, any of which asks for this module
     uint32_t    reads;    // KT_READS bits of the matrices that it needs
     kt_err_t (*new)(void **state, const kt_stream_t *stream);

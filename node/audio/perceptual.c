@@ -163,6 +163,7 @@ finish(const void *state, kt_document_t *document)
 
 const kt_module_t kt_module_perceptual = {
     .name    = "perceptual",
+    .stage   = "audio_perceptual",
     .options = KT_OPTION_PERCEPTUAL,
     .reads   = READS | KT_READS_SAMPLES,
     .new     = create,

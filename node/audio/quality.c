@@ -345,6 +345,7 @@ finish(const void *state, kt_document_t *document)
 
 const kt_module_t kt_module_quality = {
     .name    = "quality",
+    .stage   = "audio_quality",
     .options = KT_OPTION_QUALITY,
     .new     = create,
     .push    = push,

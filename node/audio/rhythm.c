@@ -277,6 +277,7 @@ finish(const void *state, kt_document_t *document)
 
 const kt_module_t kt_module_rhythm = {
     .name    = "rhythm",
+    .stage   = "audio_mir",
     .options = KT_OPTION_MIR,
     .reads   = KT_READS(KT_MATRIX_CHROMA) | KT_READS_SAMPLES,
     .new     = create,

@@ -127,6 +127,7 @@ finish(const void *state, kt_document_t *document)
 
 const kt_module_t kt_module_similarity = {
     .name    = "similarity",
+    .stage   = "audio_similarity",
     .options = KT_OPTION_SIMILARITY,
     .reads   = KT_READS(KT_MATRIX_MEL) | KT_READS(KT_MATRIX_CHROMA),
     .new     = create,

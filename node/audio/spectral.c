@@ -142,6 +142,7 @@ finish(const void *state, kt_document_t *document)
 
 const kt_module_t kt_module_spectral = {
     .name    = "spectral",
+    .stage   = "audio_spectral",
     .options = KT_OPTION_SPECTRAL,
     .reads   = READS,
     .new     = create,

@@ -364,6 +364,7 @@ def wrong_credentials_are_named_and_stop_nothing_else(folder):
         rig.farm.start(["n1"])
         wait_for(lambda: rig.amqp()["out"]["error"] and rig.amqp()["in"]["error"], "the refusal")
         expect("ACCESS_REFUSED" in rig.amqp()["out"]["error"], rig.amqp())
+        expect("ACCESS_REFUSED" in rig.amqp()["trouble"] and rig.amqp()["state"] != "up", rig.amqp())
         rig.farm.submit(0, 10)
         rig.farm.wait_finished(10)
         expect("wr0ng" not in rig.farm.coordinator.text(), "no password in the log")

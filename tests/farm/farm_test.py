@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import unittest
+import urllib.request
 import wave
 
 sys.path.insert(0, os.path.dirname(__file__))
@@ -140,6 +141,11 @@ class Control(unittest.TestCase):
             self.assertEqual(mixed[1]["error"]["code"], "EMESSAGE")
 
 
+def metrics(farm):
+    with urllib.request.urlopen(farm.http + "/metrics", timeout=10) as answer:
+        return answer.read().decode()
+
+
 class Keys(unittest.TestCase):
     def test_an_unknown_key_stays_out_and_a_revoked_one_is_put_out(self):
         with Farm(**NOOP).start(["a"]) as farm:
@@ -159,6 +165,7 @@ class Keys(unittest.TestCase):
             node = farm.start_node("b")
             wait_for(lambda: "NODE-REFUSED" in node.text(), "the refusal")
             self.assertIn("AUTH-NAME-FOREIGN", farm.coordinator.text())
+            self.assertRegex(metrics(farm), r'kithara_hellos_refused_total\{reason="name"\} [1-9]')
 
 
 class Start(unittest.TestCase):

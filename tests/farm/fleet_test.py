@@ -102,6 +102,22 @@ class Keys(unittest.TestCase):
             self.assertEqual((bad.returncode, "EUSAGE" in bad.stderr), (2, True))
 
 
+    def test_mistakes_at_the_command_line_are_named(self):
+        with Farm(**NOOP).start(["a"]) as farm:
+            for order in ("why", "retry", "cancel"):
+                odd = kithara(farm, "jobs", order, "seven")
+                self.assertEqual((odd.returncode, "'seven' is no job's number" in odd.stderr), (2, True), odd.stderr)
+            self.assertEqual(kithara(farm, "nodes", "drain", "a").stdout, "a: drains\n")
+            self.assertIn("no node of that name", kithara(farm, "nodes", "drain", "typo").stdout)
+
+    def test_what_a_path_holds_does_not_steer_the_terminal(self):
+        with Farm(**NOOP).start(["a"]) as farm:
+            farm.post("/v1/jobs", {"messages": [{"message_id": "m", "file_path": "/\x1b[31m\n\u009b1mx\u00e9.mp3"}]})
+            shown = kithara(farm, "jobs").stdout
+            self.assertIn("/?[31m???1mx\u00e9.mp3", shown)
+            self.assertEqual(len(shown.splitlines()), 2, shown)
+
+
 class Strangers(unittest.TestCase):
     def test_garbage_on_the_port_harms_nobody(self):
         with Farm(**NOOP).start(["a"]) as farm:

@@ -267,7 +267,17 @@ def a_coordinator_refuses_a_schema_of_another_version(folder):
         server.sql("INSERT INTO schema_migrations VALUES (99, '0099_future', '', now())")
         refused("newer program")
         status = kithara(folder, "db", "status", "-o", "json", DATABASE_URL=server.url)
-        expect(status.returncode == 1 and '"0099_future"' in status.stdout and '"changed"' in status.stdout, status.stdout)
+        expect(status.returncode == 1 and '"0099_future"' in status.stdout and '"changed"' in status.stdout and '"newer"' in status.stdout, status.stdout)
+
+
+@test
+def a_database_of_another_encoding_gets_no_schema(folder):
+    with Postgres(settings=SMALL) as server:
+        server.sql("CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'")
+        url = server.url.replace("/postgres", "/latin")
+        result = kithara(folder, "db", "migrate", DATABASE_URL=url)
+        expect(result.returncode == 1 and "ESCHEMA" in result.stderr and "ENCODING 'UTF8'" in result.stderr, result.stderr)
+        expect("missing" in kithara(folder, "db", "status", DATABASE_URL=url).stdout, "a schema was made")
 
 
 @test
@@ -277,7 +287,7 @@ def two_that_migrate_at_once_do_it_once(folder):
                       stderr=subprocess.PIPE) for _ in range(2)]
         told = [process.communicate(timeout=60) for process in both]
         expect([process.returncode for process in both] == [0, 0], f"{told}")
-        expect(sum(out.startswith("0 applied") for out, _ in told) == 1, f"{told}")
+        expect(sum(out.startswith("0 migrations applied") for out, _ in told) == 1, f"{told}")
 
 
 @test

@@ -22,6 +22,9 @@ extern const char *const signal_names[SIGNALS];
 input_t make_input(const kt_plan_t *plan, signal_kind_t kind, size_t frames);
 void    free_input(input_t *self);
 
+// The tuning of the chroma bank in use, for kernels that make its weights themselves.
+extern double check_tuning;
+
 // Memory between two guard bands; guard_ok is false once anything outside was written.
 typedef struct guarded {
     float *values;

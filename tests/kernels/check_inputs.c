@@ -8,6 +8,8 @@
 enum { GUARD = 32 };                         // floats on either side
 static const uint32_t PATTERN = 0x7FC0BEEF;  // a NaN that no kernel makes
 
+double check_tuning;
+
 const char *const signal_names[SIGNALS] = {"noise", "chord", "impulse", "constant", "silence", "quiet"};
 
 static float *

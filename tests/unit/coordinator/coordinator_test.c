@@ -3,17 +3,21 @@
 #include "common/log.h"
 #include "common/program.h"
 #include "common/socket.h"
-#include "coordinator/coordinator.h"
-#include "coordinator/keys.h"
-#include "proto/wire.h"
+#include "coordinator/core.h"
+#include "ledger_gate.h"
 
 #include <criterion/criterion.h>
 #include <czmq.h>
 #include <ftw.h>
+#include <limits.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 enum { PATIENCE_MS = 10000, QUIET_MS = 300, JOBS = 3 };
 
@@ -71,7 +75,7 @@ start(void)
 {
     char         why[KT_LEDGER_WHY];
     char        *nothing[] = {NULL};
-    kt_ledger_t *ledger    = NULL;
+    kt_ledger_t *ledger    = &gate.base;
     signal_fd              = kt_program_signals();
     zmq_msg_init(&frame);
     cr_assert(mkdtemp(folder));
@@ -80,8 +84,9 @@ start(void)
     set("ANALYZER_ROUTER_BIND", "tcp://127.0.0.1:0");
     set("ANALYZER_HTTP_BIND", "127.0.0.1:0");
     set("ANALYZER_NODE_SILENCE", "60000");
-    cr_assert_eq(kt_ledger_memory_open(&ledger), KT_OK);
-    fill(ledger);
+    cr_assert_eq(kt_ledger_memory_open(&gate.real), KT_OK);
+    gate.base.ops = &GATE_OPS;
+    fill(gate.real);
     cr_assert_eq(kt_curve_new(&key), KT_OK);
     cr_assert_eq(kt_keys_allow(folder, key.public_key, "by-hand"), KT_OK);
     cr_assert_eq(kt_coordinator_new(&coordinator, &settings, &ledger, why), KT_OK, "%s", why);
@@ -106,6 +111,7 @@ stop(void)
     pthread_join(thread, &failed);
     cr_assert_null(failed);
     kt_coordinator_destroy(&coordinator);
+    kt_ledger_close(&gate.real);
     kt_settings_fini(&settings);
     kt_wire_arena_fini(&arena);
     zmq_msg_close(&frame);
@@ -187,6 +193,36 @@ begin_work(uint64_t free)
     return msg.batch.items.at[0];
 }
 
+static void
+get_metrics(char *out, size_t capacity)
+{
+    static const char  ASK[]    = "GET /metrics HTTP/1.0\r\n\r\n";
+    struct sockaddr_in to       = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct timeval     patience = {.tv_sec = PATIENCE_MS / 1000};
+    int                fd       = socket(AF_INET, SOCK_STREAM, 0);
+    size_t             length   = 0;
+    to.sin_port = htons((uint16_t)strtoul(strrchr(kt_coordinator_http(coordinator), ':') + 1, NULL, 10));
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    cr_assert_eq(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    cr_assert_eq(send(fd, ASK, sizeof ASK - 1, 0), (ssize_t)sizeof ASK - 1);
+    for (ssize_t got; (got = recv(fd, out + length, capacity - 1 - length, 0)) > 0;)
+        length += (size_t)got;
+    out[length] = '\0';
+    close(fd);
+}
+
+// A sample of /metrics, -1 when it is not there.
+static double
+metric(const char *name)
+{
+    static char page[1 << 17];
+    char        line[256];
+    snprintf(line, sizeof line, "\n%s ", name);
+    get_metrics(page, sizeof page);
+    const char *at = strstr(page, line);
+    return at ? strtod(at + strlen(line), NULL) : -1;
+}
+
 Test(coordinator, a_stranger_is_asked_who_it_is)
 {
     kt_msg_t msg;
@@ -204,6 +240,7 @@ Test(coordinator, another_name_than_the_keys_is_refused)
     say_hello("somebody-else", 1);
     hear_only(&msg, KT_MSG_REFUSE);
     cr_assert_eq(msg.refuse.err, KT_EAUTH);
+    cr_assert_eq(metric("kithara_hellos_refused_total{reason=\"name\"}"), 1);
 }
 
 Test(coordinator, a_wire_version_from_the_future_is_refused)
@@ -212,6 +249,7 @@ Test(coordinator, a_wire_version_from_the_future_is_refused)
     say_hello("by-hand", KT_WIRE_VERSION + 1);
     hear_only(&msg, KT_MSG_REFUSE);
     cr_assert_eq(msg.refuse.err, KT_EVERSION);
+    cr_assert_eq(metric("kithara_hellos_refused_total{reason=\"wire\"}"), 1);
 }
 
 Test(coordinator, no_more_is_sent_than_there_is_credit)
@@ -271,6 +309,7 @@ Test(coordinator, garbage_and_odd_frames_harm_nobody)
     say(&coordinators_own);
     say_beat(1);
     hear_only(&msg, KT_MSG_BATCH);
+    cr_assert_eq(metric("kithara_bad_frames_total"), 300 / 7 + 2);  // the last: of two parts
 }
 
 Test(coordinator, what_a_node_that_says_goodbye_had_goes_to_the_next)
@@ -292,4 +331,33 @@ Test(coordinator, what_a_node_that_says_goodbye_had_goes_to_the_next)
         got += msg.batch.items.n;
     }
     cr_assert(back);
+}
+
+// An order that waits for the ledger; whoever asks gives up at once.
+static kt_err_t
+ask_and_leave(int64_t patience_ms)
+{
+    kt_call_t *call            = kt_call_new(1);
+    call->requests[0]          = kt_ledger_request_new(KT_LREQ_ASK, call);
+    call->requests[0]->ask.ask = (kt_ask_t){.type = KT_ASK_CANCEL, .id = {.job = 99}};
+    call->n_requests           = 1;
+    kt_err_t err               = kt_call_ask(&call, coordinator->calls, patience_ms);
+    kt_call_destroy(&call);
+    return err;
+}
+
+Test(coordinator, what_is_asked_of_a_ledger_that_is_down_has_a_bound)
+{
+    size_t   asked = 0;
+    kt_err_t err   = KT_EFULL;
+    gate.err       = KT_EIO;
+    gate.fails     = INT_MAX;
+    while (asked < 4 * KT_HTTP_CONNECTIONS && ask_and_leave(2) != KT_EFULL)
+        asked++;
+    cr_assert_geq(asked, KT_HTTP_CONNECTIONS);
+    cr_assert_lt(asked, 4 * KT_HTTP_CONNECTIONS);
+    gate.fails = 0;
+    while (err == KT_EFULL)  // until the ledger has answered what is owed; the suite has a timeout
+        err = ask_and_leave(PATIENCE_MS);
+    cr_assert_eq(err, KT_OK);
 }

@@ -113,6 +113,22 @@ Test(keys, allowing_twice_writes_one_line)
     kt_keys_fini(&keys);
 }
 
+Test(keys, allowing_with_another_name_changes_the_name)
+{
+    char      a[KT_CURVE_TEXT], b[KT_CURVE_TEXT];
+    kt_keys_t keys;
+    new_key(a);
+    new_key(b);
+    cr_assert_eq(kt_keys_allow(folder, a, "one"), KT_OK);
+    cr_assert_eq(kt_keys_allow(folder, b, "two"), KT_OK);
+    cr_assert_eq(kt_keys_allow(folder, a, "three"), KT_OK);
+    cr_assert_eq(kt_keys_init(&keys, folder), KT_OK);
+    cr_assert_eq(keys.n, 2);
+    cr_assert_str_eq(kt_keys_find(&keys, a)->name, "three");
+    cr_assert_str_eq(kt_keys_find(&keys, b)->name, "two");
+    kt_keys_fini(&keys);
+}
+
 Test(keys, bad_keys_and_names_are_refused)
 {
     char a[KT_CURVE_TEXT];

@@ -61,7 +61,7 @@ Test(metrics, samples_are_written_as_the_format_wants_them)
                                 "# HELP kithara_node_files_total files that a node finished since it connected: done, "
                                 "failed\n# TYPE kithara_node_files_total counter\n"
                                 "kithara_node_files_total{node=\"a\\\"b\\\\c\\nd\",outcome=\"done\"} 1000000000000000\n"
-                                "kithara_stage_seconds_sum{stage=\"decode\"} 0.10000000000000001\n"
+                                "kithara_stage_seconds_sum{stage=\"decode\"} 0.1\n"
                                 "kithara_stage_seconds NaN\nkithara_stage_seconds -Inf\n");
     kt_buf_fini(&out);
 }

@@ -1,0 +1,303 @@
+// The shared object's one table: devices, contexts, memory. Batches are in backend_batch.c.
+#include "kernels/cuda/backend_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LEAST_ARCH = 75, GROWTH_BYTES = 2 << 20 };
+
+kt_err_t
+kt_gpu_failed(kt_gpu_context_t *self, cudaError_t error, const char *what)
+{
+    (void)cudaGetLastError();
+    if (error == cudaErrorMemoryAllocation)
+        return KT_ENOMEM;
+    snprintf(self->why, sizeof self->why, "%s failed: %s: %s", what, cudaGetErrorName(error),
+             cudaGetErrorString(error));
+    return KT_ESTATE;
+}
+
+// A driver runs programs of every CUDA release of its own major number.
+static kt_err_t
+check_driver(char why[KT_GPU_WHY])
+{
+    int driver = 0, own = 0;
+    if (cudaDriverGetVersion(&driver) != cudaSuccess || driver == 0) {
+        snprintf(why, KT_GPU_WHY, "no NVIDIA driver");
+        return KT_ENOTFOUND;
+    }
+    if (cudaRuntimeGetVersion(&own) != cudaSuccess || driver / 1000 >= own / 1000)
+        return KT_OK;
+    snprintf(why, KT_GPU_WHY, "the NVIDIA driver is for CUDA %d.%d, this program needs %d.0", driver / 1000,
+             driver % 1000 / 10, own / 1000);
+    return KT_ENOTFOUND;
+}
+
+// CUDA shows an instance of a divided GPU only to a process that asks for it by this variable, before its first call.
+static void
+show_instances(const char *devices)
+{
+    char list[1024];
+    if (!strstr(devices, "MIG-") || strlen(devices) >= sizeof list)
+        return;
+    size_t n = 0;
+    for (const char *at = devices; *at; at++)
+        if (!strchr(" \t\r\n,", *at))
+            list[n++] = *at;
+        else if (n > 0 && list[n - 1] != ',')
+            list[n++] = ',';
+    list[n] = '\0';
+    (void)setenv("CUDA_VISIBLE_DEVICES", list, 0);  // the user's own word goes before ours
+}
+
+static kt_err_t
+backend_count(const char *devices, int *n, char why[KT_GPU_WHY])
+{
+    show_instances(devices);
+    kt_err_t err = check_driver(why);
+    if (err)
+        return err;
+    cudaError_t error = cudaGetDeviceCount(n);
+    (void)cudaGetLastError();
+    if (error == cudaErrorNoDevice || (error == cudaSuccess && *n == 0))
+        snprintf(why, KT_GPU_WHY, "no NVIDIA GPU");
+    else if (error)
+        snprintf(why, KT_GPU_WHY, "%s", cudaGetErrorString(error));
+    return error == cudaSuccess && *n > 0 ? KT_OK : KT_ENOTFOUND;
+}
+
+static void
+write_uuid(const cudaUUID_t *uuid, char out[KT_GPU_TEXT])
+{
+    const char *visible = getenv("CUDA_VISIBLE_DEVICES");
+    int         n       = snprintf(out, KT_GPU_TEXT, "%s", visible && strstr(visible, "MIG-") ? "MIG-" : "GPU-");
+    for (int i = 0; i < 16; i++)
+        n += snprintf(out + n, (size_t)(KT_GPU_TEXT - n), "%s%02x", i >= 4 && i <= 10 && i % 2 == 0 ? "-" : "",
+                      (unsigned char)uuid->bytes[i]);
+}
+
+static kt_err_t
+backend_describe(int device, kt_gpu_about_t *out)
+{
+    struct cudaDeviceProp prop;
+    if (cudaGetDeviceProperties(&prop, device) != cudaSuccess) {
+        (void)cudaGetLastError();
+        return KT_ENOTFOUND;
+    }
+    *out = (kt_gpu_about_t){.memory_bytes = prop.totalGlobalMem};
+    snprintf(out->name, sizeof out->name, "%.63s", prop.name);
+    snprintf(out->arch, sizeof out->arch, "sm_%d%d", prop.major, prop.minor);
+    write_uuid(&prop.uuid, out->uuid);
+    return KT_OK;
+}
+
+// A slab grows by whole steps, so that batches of like size soon need no more.
+kt_err_t
+kt_gpu_slab(kt_gpu_context_t *self, kt_gpu_lane_t *lane, size_t bytes)
+{
+    if (bytes <= lane->slab_bytes)
+        return KT_OK;
+    uint64_t most = self->opts.max_bytes ? self->opts.max_bytes - (self->pool_bytes - lane->slab_bytes) : UINT64_MAX;
+    size_t   step = (bytes + GROWTH_BYTES - 1) / GROWTH_BYTES * GROWTH_BYTES;
+    step          = step <= most ? step : bytes;
+    if (step > most)
+        return KT_ENOMEM;
+    cudaError_t error = cudaFree(lane->slab);
+    self->pool_bytes -= lane->slab_bytes;
+    lane->slab       = NULL;
+    lane->slab_bytes = 0;
+    if (!error)
+        error = cudaMalloc((void **)&lane->slab, step);
+    if (error)
+        return kt_gpu_failed(self, error, "device memory");
+    lane->slab_bytes = step;
+    self->pool_bytes += step;
+    return KT_OK;
+}
+
+// Room for samples, results, and an eighth of both for runs, chroma tables and work areas.
+static size_t
+whole_slab(const kt_gpu_context_opts_t *opts)
+{
+    size_t bytes = (opts->in_bytes + opts->out_bytes) / 7 * 8;
+    size_t share = opts->max_bytes / opts->slots;
+    return opts->max_bytes && share < bytes ? share : bytes;
+}
+
+static kt_err_t
+open_lane(kt_gpu_context_t *self, kt_gpu_lane_t *lane)
+{
+    const kt_gpu_context_opts_t *opts  = &self->opts;
+    cudaError_t                  error = cudaStreamCreateWithFlags(&lane->stream, cudaStreamNonBlocking);
+    if (!error)
+        error = cudaEventCreateWithFlags(&lane->done, cudaEventDisableTiming);
+    if (!error)
+        error = cudaHostAlloc((void **)&lane->in, opts->in_bytes, cudaHostAllocDefault);
+    if (!error)
+        error = cudaHostAlloc((void **)&lane->out, opts->out_bytes, cudaHostAllocDefault);
+    if (error)
+        return kt_gpu_failed(self, error, "opening the device");
+    return opts->growth ? KT_OK : kt_gpu_slab(self, lane, whole_slab(opts));
+}
+
+static kt_err_t
+open_device(kt_gpu_context_t *self)
+{
+    struct cudaDeviceProp prop;
+    char                  bus_id[32] = "";
+    kt_gpu_about_t        about;
+    cudaError_t           error = cudaSetDevice(self->opts.device);
+    if (!error)
+        error = cudaGetDeviceProperties(&prop, self->opts.device);
+    if (error)
+        return kt_gpu_failed(self, error, "opening the device");
+    if (10 * prop.major + prop.minor < LEAST_ARCH) {
+        snprintf(self->why, sizeof self->why, "%.63s has compute capability %d.%d, and 7.5 is the least", prop.name,
+                 prop.major, prop.minor);
+        return KT_ENOTFOUND;
+    }
+    self->processors = prop.multiProcessorCount > 0 ? (uint32_t)prop.multiProcessorCount : 1;
+    if (backend_describe(self->opts.device, &about) == KT_OK &&
+        cudaDeviceGetPCIBusId(bus_id, sizeof bus_id, self->opts.device) == cudaSuccess)
+        self->nvml = kt_gpu_nvml_open(about.uuid, bus_id);
+    return KT_OK;
+}
+
+static void
+close_lane(kt_gpu_lane_t *lane)
+{
+    if (lane->stream && lane->stage != STAGE_IDLE)
+        (void)cudaStreamSynchronize(lane->stream);
+    (void)cudaFree(lane->slab);
+    (void)cudaFreeHost(lane->side);
+    (void)cudaFreeHost(lane->out);
+    (void)cudaFreeHost(lane->in);
+    if (lane->done)
+        (void)cudaEventDestroy(lane->done);
+    if (lane->stream)
+        (void)cudaStreamDestroy(lane->stream);
+}
+
+static void
+backend_close(kt_gpu_context_t **self_p)
+{
+    kt_gpu_context_t *self = *self_p;
+    *self_p                = NULL;
+    if (!self)
+        return;
+    (void)cudaSetDevice(self->opts.device);
+    for (uint32_t i = 0; i < self->opts.slots; i++)
+        close_lane(&self->lanes[i]);
+    for (size_t i = 0; i < KT_GPU_PLANS; i++) {
+        kt_cuda_plan_destroy(&self->plans[i].cuda);
+        kt_plan_destroy(&self->plans[i].plan);
+    }
+    (void)cudaGetLastError();
+    kt_gpu_nvml_close(&self->nvml);
+    free(self);
+}
+
+static kt_err_t
+backend_open(kt_gpu_context_t **self_p, const kt_gpu_context_opts_t *opts, char why[KT_GPU_WHY])
+{
+    kt_gpu_context_t *self = calloc(1, sizeof *self);
+    if (!self)
+        return KT_ENOMEM;
+    self->opts   = *opts;
+    kt_err_t err = open_device(self);
+    for (uint32_t i = 0; i < opts->slots && !err; i++)
+        err = open_lane(self, &self->lanes[i]);
+    if (err) {
+        snprintf(why, KT_GPU_WHY, "%s", err == KT_ENOMEM ? "not enough memory" : self->why);
+        backend_close(&self);
+        return err;
+    }
+    *self_p = self;
+    return KT_OK;
+}
+
+static float *
+backend_samples(kt_gpu_context_t *self, uint32_t slot)
+{
+    return self->lanes[slot].in;
+}
+
+static const void *
+backend_results(const kt_gpu_context_t *self, uint32_t slot)
+{
+    return self->lanes[slot].out;
+}
+
+static kt_err_t
+backend_state(kt_gpu_context_t *self, kt_gpu_state_t *out)
+{
+    size_t      unused = 0, total = 0;
+    cudaError_t error = cudaSetDevice(self->opts.device);
+    *out              = (kt_gpu_state_t){.percent = -1, .celsius = -1};
+    if (!error)
+        error = cudaMemGetInfo(&unused, &total);
+    if (!error) {
+        out->memory_used_bytes  = total - unused;
+        out->memory_total_bytes = total;
+    }
+    if (self->nvml)
+        kt_gpu_nvml_state(self->nvml, out);
+    return error ? kt_gpu_failed(self, error, "a look at the memory") : KT_OK;
+}
+
+static uint64_t
+backend_pool_bytes(const kt_gpu_context_t *self)
+{
+    return self->pool_bytes;
+}
+
+static const char *
+backend_why(const kt_gpu_context_t *self)
+{
+    return self->why;
+}
+
+static kt_err_t
+backend_peaks(const void *results, const kt_gpu_layout_t *layout, kt_gpu_peaks_t which, const kt_gpu_part_t *part,
+              unsigned per_octave, kt_pitches_t *out)
+{
+    const char            *at    = results;
+    const kt_cuda_slice_t *slice = (const kt_cuda_slice_t *)(const void *)(at + layout->slice[which]);
+    const kt_cuda_peak_t  *peak  = (const kt_cuda_peak_t *)(const void *)(at + layout->peak[which]);
+    uint32_t               used;
+    memcpy(&used, at + layout->used[which], sizeof used);
+    used = used < layout->capacity ? used : (uint32_t)layout->capacity;
+    return kt_cuda_peaks_collect(peak, used, slice + part->row, part->frames, per_octave, out);
+}
+
+#ifdef KT_CUDA_SIM
+#define NAME "cuda-sim"
+#else
+#define NAME "cuda"
+#endif
+
+static const kt_gpu_backend_t BACKEND = {
+    .abi        = KT_GPU_ABI,
+    .name       = NAME,
+    .count      = backend_count,
+    .describe   = backend_describe,
+    .open       = backend_open,
+    .close      = backend_close,
+    .samples    = backend_samples,
+    .results    = backend_results,
+    .submit     = kt_gpu_submit,
+    .poll       = kt_gpu_poll,
+    .state      = backend_state,
+    .pool_bytes = backend_pool_bytes,
+    .why        = backend_why,
+    .peaks      = backend_peaks,
+};
+
+__attribute__((visibility("default"))) const kt_gpu_backend_t *kithara_gpu_backend(void);
+
+const kt_gpu_backend_t *
+kithara_gpu_backend(void)
+{
+    return &BACKEND;
+}

@@ -1,0 +1,152 @@
+#include "kernels/cuda/backend_nvml.h"
+
+#include <cuda_runtime.h>
+#include <dlfcn.h>
+#include <stdlib.h>
+
+// The few declarations that are needed, with NVML's own values: its header belongs to the driver's development package,
+// which a build need not have. Types are NVML's in size and order.
+enum { SUCCESS = 0, XID_EVENT = 8, SENSOR_GPU = 0 };
+typedef struct nvml_device    *device_t;
+typedef struct nvml_event_set *event_set_t;
+typedef struct nvml_memory {
+    unsigned long long total, free, used;
+} memory_t;
+typedef struct nvml_utilization {
+    unsigned gpu, memory;
+} utilization_t;
+typedef struct nvml_event {
+    device_t           device;
+    unsigned long long type, data;
+    unsigned           gpu_instance, compute_instance;
+} event_t;
+
+struct kt_gpu_nvml {
+    void       *library;
+    device_t    device;
+    event_set_t events;
+    int         xid;
+    int (*shutdown)(void);
+    int (*memory)(device_t, memory_t *);
+    int (*utilization)(device_t, utilization_t *);
+    int (*temperature)(device_t, int, unsigned *);
+    int (*event_wait)(event_set_t, event_t *, unsigned);
+    int (*event_free)(event_set_t);
+};
+
+static void *
+open_library(void)
+{
+#ifdef KT_CUDA_SIM
+    Dl_info own;  // the simulator answers for NVML, within this library
+    return dladdr((const void *)(uintptr_t)&open_library, &own) ? dlopen(own.dli_fname, RTLD_NOW | RTLD_NOLOAD) : NULL;
+#else
+    return dlopen("libnvidia-ml.so.1", RTLD_NOW | RTLD_LOCAL);
+#endif
+}
+
+static void
+resolve(kt_gpu_nvml_t *self)
+{
+    void *library     = self->library;
+    self->shutdown    = (int (*)(void))(uintptr_t)dlsym(library, "nvmlShutdown");
+    self->memory      = (int (*)(device_t, memory_t *))(uintptr_t)dlsym(library, "nvmlDeviceGetMemoryInfo");
+    self->utilization = (int (*)(device_t, utilization_t *))(uintptr_t)dlsym(library, "nvmlDeviceGetUtilizationRates");
+    self->temperature = (int (*)(device_t, int, unsigned *))(uintptr_t)dlsym(library, "nvmlDeviceGetTemperature");
+    self->event_wait  = (int (*)(event_set_t, event_t *, unsigned))(uintptr_t)dlsym(library, "nvmlEventSetWait_v2");
+    self->event_free  = (int (*)(event_set_t))(uintptr_t)dlsym(library, "nvmlEventSetFree");
+}
+
+static bool
+find_device(kt_gpu_nvml_t *self, const char *uuid, const char *bus_id)
+{
+    typedef int find_fn(const char *, device_t *);
+    find_fn    *by_uuid = (find_fn *)(uintptr_t)dlsym(self->library, "nvmlDeviceGetHandleByUUID");
+    find_fn    *by_bus  = (find_fn *)(uintptr_t)dlsym(self->library, "nvmlDeviceGetHandleByPciBusId_v2");
+    return (by_uuid && by_uuid(uuid, &self->device) == SUCCESS) || (by_bus && by_bus(bus_id, &self->device) == SUCCESS);
+}
+
+static void
+watch(kt_gpu_nvml_t *self)
+{
+    typedef int  create_fn(event_set_t *);
+    typedef int  register_fn(device_t, unsigned long long, event_set_t);
+    create_fn   *make   = (create_fn *)(uintptr_t)dlsym(self->library, "nvmlEventSetCreate");
+    register_fn *listen = (register_fn *)(uintptr_t)dlsym(self->library, "nvmlDeviceRegisterEvents");
+    if (!make || !listen || !self->event_wait || !self->event_free || make(&self->events) != SUCCESS)
+        return;
+    if (listen(self->device, XID_EVENT, self->events) == SUCCESS)
+        return;
+    (void)self->event_free(self->events);
+    self->events = NULL;
+}
+
+kt_gpu_nvml_t *
+kt_gpu_nvml_open(const char *uuid, const char *bus_id)
+{
+    kt_gpu_nvml_t *self = calloc(1, sizeof *self);
+    if (!self)
+        return NULL;
+    self->library     = open_library();
+    int (*init)(void) = self->library ? (int (*)(void))(uintptr_t)dlsym(self->library, "nvmlInit_v2") : NULL;
+    if (!init || init() != SUCCESS)
+        goto fail;
+    resolve(self);
+    if (!find_device(self, uuid, bus_id))
+        goto fail;
+    watch(self);
+    return self;
+fail:
+    kt_gpu_nvml_close(&self);
+    return NULL;
+}
+
+void
+kt_gpu_nvml_close(kt_gpu_nvml_t **self_p)
+{
+    kt_gpu_nvml_t *self = *self_p;
+    *self_p             = NULL;
+    if (!self)
+        return;
+    if (self->events)
+        (void)self->event_free(self->events);
+    if (self->shutdown)
+        (void)self->shutdown();
+    if (self->library)
+        (void)dlclose(self->library);
+    free(self);
+}
+
+// Events that a program of any user causes by its own fault, or that only count: the device works on. If the program
+// was ours, CUDA says so with the next call.
+static bool
+is_harmless(unsigned long long xid)
+{
+    static const unsigned short HARMLESS[] = {13, 31, 43, 45, 63, 68, 92};
+    for (size_t i = 0; i < sizeof HARMLESS / sizeof *HARMLESS; i++)
+        if (HARMLESS[i] == xid)
+            return true;
+    return false;
+}
+
+void
+kt_gpu_nvml_state(kt_gpu_nvml_t *self, kt_gpu_state_t *out)
+{
+    enum { EVENTS_A_LOOK = 16 };
+    memory_t      memory = {0};
+    utilization_t use    = {0};
+    unsigned      celsius;
+    event_t       event = {0};
+    if (self->memory && self->memory(self->device, &memory) == SUCCESS) {
+        out->memory_used_bytes  = memory.used;
+        out->memory_total_bytes = memory.total;
+    }
+    if (self->utilization && self->utilization(self->device, &use) == SUCCESS)
+        out->percent = (int)use.gpu;
+    if (self->temperature && self->temperature(self->device, SENSOR_GPU, &celsius) == SUCCESS)
+        out->celsius = (int)celsius;
+    for (int i = 0; i < EVENTS_A_LOOK && self->events && self->event_wait(self->events, &event, 0) == SUCCESS; i++)
+        if (event.type & XID_EVENT && !is_harmless(event.data))
+            self->xid = (int)event.data;
+    out->xid = self->xid;
+}

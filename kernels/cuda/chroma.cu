@@ -1,0 +1,130 @@
+// Second pass for n_fft 512 to 4096: chroma, or the power spectrum itself for those who look at single partials (key,
+// quality). One block a run, as in the first pass, but in float: a frame is divided by its own largest class, and the
+// transform's rounding lies 1e-14 in power below the frame's loudest bin.
+//
+// The bank of chroma weights is never a matrix (49 KiB at 1025 bins and 12 classes, more shared memory than the
+// transform): a bin's weights are a bump around its pitch, three numbers, and an exponential is cheaper than a read.
+// Each warp makes whole classes, its lanes the bins, so that a class is one reduction of a warp.
+#include "kernels/cuda/chroma.cuh"
+
+// What a block does with the power spectrum of a frame: classes, or the bins themselves.
+struct kt_second {
+    const float *banks;   // [][3][bins]; NULL: powers
+    float       *out;     // [rows][n_chroma], [rows][powers]
+    uint32_t     powers;  // bins wanted
+};
+
+template <int POINTS>
+__global__ void
+__launch_bounds__(POINTS / 8, POINTS > 1024 ? 2 : 4)
+    kt_second_kernel(const __grid_constant__ kt_cuda_tables_t plan, const kt_cuda_run_t *__restrict__ runs,
+                     const float *__restrict__ pcm, const __grid_constant__ kt_second second)
+{
+    typedef kt_fft<float, POINTS> fft_t;
+    const kt_thread               me    = kt_thread_here();
+    const kt_cuda_layout_t       &at    = plan.second;
+    const kt_cuda_run_t          &run   = kt_run_here(runs + blockIdx.x, kt_shared + at.run, me.t);
+    kt_complex<float>            *cells = (kt_complex<float> *)kt_shared;
+    float                        *power = (float *)(kt_shared + at.magnitude), *bump = (float *)(kt_shared + at.bump);
+    const kt_ring                 ring = {(float *)(kt_shared + at.ring), plan.n_fft - 1};
+    kt_window<float>              window;
+    fft_t                         fft;
+    window.prepare(me.t, plan.n_fft);
+    fft.prepare(me.t);
+    for (unsigned i = me.t; second.banks && i < 3 * plan.bins; i += me.threads)
+        bump[i] = second.banks[(uint64_t)run.bank * 3 * plan.bins + i];
+    if (run.frames)
+        ring.fill(pcm + run.pcm, 0, plan.hop, me);
+    __syncthreads();
+    for (unsigned f = 0; f < run.frames; f++) {
+        kt_complex<float> z[8];
+        auto              take = [&](unsigned k, float re, float im) {
+            const float r = 0.25F * re, i = 0.25F * im;
+            power[k] = fmaf(r, r, i * i);
+        };
+        window.load<fft_t::THREADS>(ring, f * plan.hop, me.t, z);
+        fft.run(z, cells, me.t);
+        kt_real_spectrum<float, POINTS>(z, cells, me.t, fft.real, take);
+        __syncthreads();
+        if (f + 1 < run.frames)
+            ring.fill(pcm + run.pcm, f + 1, plan.hop, me);
+        if (second.banks)
+            kt_chroma_frame(plan, power, bump, (float *)(kt_shared + at.class_sum),
+                            second.out + (run.row + f) * plan.n_chroma, me);
+        else
+            for (unsigned k = me.t; k < second.powers; k += me.threads)
+                second.out[(run.row + f) * second.powers + k] = power[k];
+        __syncthreads();
+    }
+}
+
+template <int POINTS>
+static cudaError_t
+permit(const kt_cuda_tables_t &tables)
+{
+    return cudaFuncSetAttribute(kt_second_kernel<POINTS>, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                (int)tables.shared_limit);
+}
+
+extern "C" kt_err_t
+kt_cuda_chroma_permit(const kt_cuda_tables_t *tables)
+{
+    cudaError_t error = cudaErrorInvalidValue;
+    switch (tables->n_fft) {
+    case 512: error = permit<256>(*tables); break;
+    case 1024: error = permit<512>(*tables); break;
+    case 2048: error = permit<1024>(*tables); break;
+    case 4096: error = permit<2048>(*tables); break;
+    }
+    return error == cudaSuccess ? KT_OK : KT_EIO;
+}
+
+template <int POINTS>
+static void
+launch(const kt_cuda_tables_t &tables, const kt_cuda_run_t *runs, size_t n, const float *pcm, const kt_second &second,
+       cudaStream_t stream)
+{
+    KT_LAUNCH(kt_second_kernel<POINTS>, dim3((unsigned)n), dim3(POINTS / 8), tables.second.bytes, stream, tables, runs,
+              pcm, second);
+}
+
+static kt_err_t
+run_second(const kt_cuda_plan_t *self, const kt_cuda_run_t *runs, size_t n, const float *pcm, const kt_second &second,
+           cudaStream_t stream)
+{
+    switch (self->tables.n_fft) {
+    case 512: launch<256>(self->tables, runs, n, pcm, second, stream); break;
+    case 1024: launch<512>(self->tables, runs, n, pcm, second, stream); break;
+    case 2048: launch<1024>(self->tables, runs, n, pcm, second, stream); break;
+    case 4096: launch<2048>(self->tables, runs, n, pcm, second, stream); break;
+    }
+    return cudaGetLastError() == cudaSuccess ? KT_OK : KT_EIO;
+}
+
+extern "C" kt_err_t
+kt_cuda_chroma(const kt_cuda_plan_t *self, const kt_cuda_run_t *runs, size_t n, uint32_t longest, const float *pcm,
+               const float *banks, float *out, void *work, cudaStream_t stream)
+{
+    if (longest > KT_CUDA_RUN_FRAMES || n > INT32_MAX)
+        return KT_EINVAL;
+    if (n == 0 || longest == 0)
+        return KT_OK;
+    const kt_cuda_outputs_t outputs = {NULL, banks, out, NULL, 0};
+    if (!kt_cuda_is_fused(self->tables.n_fft))
+        return kt_cuda_split(self, runs, n, longest, pcm, &outputs, work, stream);
+    return run_second(self, runs, n, pcm, {banks, out, 0}, stream);
+}
+
+extern "C" kt_err_t
+kt_cuda_powers(const kt_cuda_plan_t *self, const kt_cuda_run_t *runs, size_t n, uint32_t longest, const float *pcm,
+               uint32_t bins, float *out, void *work, cudaStream_t stream)
+{
+    if (longest > KT_CUDA_RUN_FRAMES || n > INT32_MAX || bins > self->tables.bins)
+        return KT_EINVAL;
+    if (n == 0 || longest == 0)
+        return KT_OK;
+    const kt_cuda_outputs_t outputs = {NULL, NULL, NULL, out, bins};
+    if (!kt_cuda_is_fused(self->tables.n_fft))
+        return kt_cuda_split(self, runs, n, longest, pcm, &outputs, work, stream);
+    return run_second(self, runs, n, pcm, {NULL, out, bins}, stream);
+}

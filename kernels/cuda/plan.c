@@ -1,0 +1,210 @@
+// Tables of a configuration on the device, and how a block's shared memory is laid out for it.
+#include "kernels/cuda/tables.h"
+
+#include <cufft.h>
+#include <stdlib.h>
+
+static uint32_t
+place(uint32_t *end, size_t bytes)
+{
+    const uint32_t at = *end;
+    *end              = at + (uint32_t)((bytes + 15) / 16 * 16);
+    return at;
+}
+
+// The cells of n_fft/2 values with a gap after every eight; magnitudes go to their second half.
+static void
+place_cells(const kt_cuda_tables_t *t, kt_cuda_layout_t *out, uint32_t *end, size_t value_bytes)
+{
+    const uint32_t points = t->n_fft / 2, cells = points + points / 8;
+    if (kt_cuda_is_fused(t->n_fft)) {
+        place(end, cells * value_bytes);
+        out->magnitude = (uint32_t)(cells / 2 * value_bytes);
+        out->ring      = place(end, t->n_fft * sizeof(float));
+    } else {
+        out->magnitude = place(end, t->bins * sizeof(float));
+    }
+    out->run = place(end, sizeof(kt_cuda_run_t));
+}
+
+static void
+lay_out_first(kt_cuda_tables_t *t, uint32_t limit)
+{
+    kt_cuda_layout_t *out = &t->first;
+    uint32_t          end = 0;
+    place_cells(t, out, &end, 2 * sizeof(double));
+    out->slot    = place(&end, 32 * sizeof(kt_slot_t));
+    out->extreme = place(&end, 2 * 32 * KT_BANDS * sizeof(float));
+    out->list    = place(&end, 2 * (size_t)t->list_room * sizeof(uint16_t));
+    out->partial = place(&end, 32 * (KT_SUMS + 1) * sizeof(double));
+    if (kt_cuda_is_fused(t->n_fft)) {
+        out->band = place(&end, 2 * (size_t)t->n_mels * sizeof(uint32_t));
+        if (end + t->mel_weights * sizeof(float) + 16 <= limit)
+            out->weight = place(&end, t->mel_weights * sizeof(float));
+    }
+    out->bytes = end;
+}
+
+static void
+lay_out_second(kt_cuda_tables_t *t)
+{
+    kt_cuda_layout_t *out = &t->second;
+    uint32_t          end = 0;
+    place_cells(t, out, &end, 2 * sizeof(float));
+    out->class_sum = place(&end, t->n_chroma * sizeof(float));
+    if (kt_cuda_is_fused(t->n_fft))
+        out->bump = place(&end, 3 * (size_t)t->bins * sizeof(float));
+    out->bytes = end;
+}
+
+// Eight rows of decibels and the row before; the cosines too if they are not too many.
+static void
+lay_out_segments(kt_cuda_tables_t *t)
+{
+    enum { ENOUGH = 48 * 1024 };
+    uint32_t     end   = 0;
+    const size_t bytes = (size_t)t->n_mels * t->n_mfcc * sizeof(float);
+    place(&end, (KT_SEGMENT_STEP + 1) * (size_t)t->n_mels * sizeof(float));
+    if (end + bytes <= ENOUGH)
+        t->segment_dct = place(&end, bytes);
+    t->segment_bytes = end;
+}
+
+static void
+fill(kt_cuda_tables_t *t, const kt_plan_t *plan)
+{
+    const kt_mel_band_t *last = &plan->mel[plan->opts.n_mels - 1];
+    *t                        = (kt_cuda_tables_t){.rate_hz      = plan->opts.rate_hz,
+                                                   .n_fft        = plan->opts.n_fft,
+                                                   .hop          = plan->opts.hop,
+                                                   .bins         = plan->bins,
+                                                   .n_mels       = plan->opts.n_mels,
+                                                   .n_mfcc       = plan->opts.n_mfcc,
+                                                   .n_chroma     = plan->opts.n_chroma,
+                                                   .has_contrast = plan->has_contrast,
+                                                   .pitch_begin  = plan->pitch_begin,
+                                                   .pitch_end    = plan->pitch_end,
+                                                   .list_room    = (plan->pitch_end - plan->pitch_begin) / 2 + 1,
+                                                   .mel_weights  = (uint32_t)(last->offset + last->count),
+                                                   .bin_hz       = kt_plan_bin_hz(plan)};
+    for (int i = 0; i < KT_BANDS; i++)
+        t->contrast[i] = plan->contrast[i];
+}
+
+// Bands, weights and cosines one after the other, as they will lie on the device.
+static uint32_t *
+gather(const kt_cuda_tables_t *t, const kt_plan_t *plan, size_t words)
+{
+    uint32_t *out = calloc(words, sizeof *out);
+    if (!out)
+        return NULL;
+    float *weight = (float *)(out + 2 * (size_t)t->n_mels), *dct = weight + t->mel_weights;
+    for (uint32_t i = 0; i < t->n_mels; i++) {
+        out[2 * i]     = plan->mel[i].first | plan->mel[i].count << 16;
+        out[2 * i + 1] = (uint32_t)plan->mel[i].offset;
+        for (uint32_t c = 0; c < t->n_mfcc; c++)
+            dct[(size_t)i * t->n_mfcc + c] = (float)plan->dct[(size_t)i * plan->dct_stride + c];
+    }
+    for (uint32_t i = 0; i < t->mel_weights; i++)
+        weight[i] = plan->mel_weight[i];
+    return out;
+}
+
+static kt_err_t
+upload(kt_cuda_plan_t *self, const kt_plan_t *plan)
+{
+    kt_cuda_tables_t *t     = &self->tables;
+    const size_t      words = 2 * (size_t)t->n_mels + t->mel_weights + (size_t)t->n_mels * t->n_mfcc;
+    uint32_t         *host  = gather(t, plan, words);
+    if (!host)
+        return KT_ENOMEM;
+    kt_err_t err = cudaMalloc(&self->memory, words * sizeof *host) == cudaSuccess ? KT_OK : KT_ENOMEM;
+    if (!err && cudaMemcpy(self->memory, host, words * sizeof *host, cudaMemcpyHostToDevice) != cudaSuccess)
+        err = KT_EIO;
+    free(host);
+    t->mel_band   = self->memory;
+    t->mel_weight = (const float *)(t->mel_band + 2 * (size_t)t->n_mels);
+    t->dct        = t->mel_weight + t->mel_weights;
+    return err;
+}
+
+static kt_err_t
+open_fft(kt_cuda_plan_t *self)
+{
+    int               n = (int)self->tables.n_fft, in = 2 * (int)self->tables.bins, out = (int)self->tables.bins;
+    const cufftResult made = cufftPlanMany(&self->fft, 1, &n, &in, 1, in, &out, 1, out, CUFFT_D2Z, KT_CUDA_FFT_BATCH);
+    self->has_fft          = made == CUFFT_SUCCESS;
+    return self->has_fft ? KT_OK : made == CUFFT_ALLOC_FAILED ? KT_ENOMEM : KT_EIO;
+}
+
+static kt_err_t
+permit(const kt_cuda_tables_t *t)
+{
+    if (!kt_cuda_is_fused(t->n_fft))
+        return kt_cuda_split_permit(t);
+    const kt_err_t err = kt_cuda_frontend_permit(t);
+    return err ? err : kt_cuda_chroma_permit(t);
+}
+
+kt_err_t
+kt_cuda_plan_new(kt_cuda_plan_t **self_p, const kt_plan_t *plan)
+{
+    int             device = 0, limit = 0;
+    kt_err_t        err  = KT_ENOMEM;
+    kt_cuda_plan_t *self = calloc(1, sizeof *self);
+    if (!self)
+        goto fail;
+    err = KT_EIO;
+    if (cudaGetDevice(&device) != cudaSuccess ||
+        cudaDeviceGetAttribute(&limit, cudaDevAttrMaxSharedMemoryPerBlockOptin, device) != cudaSuccess)
+        goto fail;
+    fill(&self->tables, plan);
+    self->tables.shared_limit = (uint32_t)limit;
+    lay_out_first(&self->tables, (uint32_t)limit);
+    lay_out_second(&self->tables);
+    lay_out_segments(&self->tables);
+    err = KT_EINVAL;
+    if (self->tables.first.bytes > (uint32_t)limit || self->tables.second.bytes > (uint32_t)limit)
+        goto fail;
+    if ((err = permit(&self->tables)) || (err = upload(self, plan)))
+        goto fail;
+    if (!kt_cuda_is_fused(self->tables.n_fft) && (err = open_fft(self)))
+        goto fail;
+    *self_p = self;
+    return KT_OK;
+fail:
+    kt_cuda_plan_destroy(&self);
+    return err;
+}
+
+void
+kt_cuda_plan_destroy(kt_cuda_plan_t **self_p)
+{
+    kt_cuda_plan_t *self = *self_p;
+    if (!self)
+        return;
+    (void)cudaFree(self->memory);
+    if (self->has_fft)
+        (void)cufftDestroy(self->fft);
+    free(self);
+    *self_p = NULL;
+}
+
+size_t
+kt_cuda_plan_work_bytes(const kt_cuda_plan_t *self)
+{
+    const kt_cuda_tables_t *t = &self->tables;
+    return kt_cuda_is_fused(t->n_fft) ? 0 : (size_t)KT_CUDA_WORK_FRAMES * 2 * t->bins * sizeof(double);
+}
+
+uint32_t
+kt_cuda_peaks_a_frame(const kt_cuda_plan_t *self)
+{
+    return self->tables.list_room;
+}
+
+size_t
+kt_cuda_bank_floats(const kt_cuda_plan_t *self)
+{
+    return 3 * (size_t)self->tables.bins;
+}

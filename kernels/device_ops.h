@@ -1,0 +1,20 @@
+// The inside of kt_device: a table of operations, and the first member of what each kind of device keeps. Only the
+// files of kernels/ see it.
+#pragma once
+
+#include "kernels/device.h"
+
+typedef struct kt_device_ops {
+    kt_err_t (*frontend)(kt_device_t *self, const kt_plan_t *plan, const kt_span_t *spans, size_t n,
+                         const kt_rows_t *out);
+    kt_err_t (*chroma)(kt_device_t *self, const kt_plan_t *plan, double tuning, const kt_span_t *spans, size_t n,
+                       float *const *out);
+    kt_err_t (*chroma_cqt)(kt_device_t *self, const kt_plan_t *plan, double tuning, const float *pcm, size_t n,
+                           size_t frames, float *out);
+    void (*facts)(const kt_device_t *self, kt_device_facts_t *out);
+    void (*destroy)(kt_device_t *self);
+} kt_device_ops_t;
+
+struct kt_device {
+    const kt_device_ops_t *ops;
+};

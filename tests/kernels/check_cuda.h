@@ -1,0 +1,13 @@
+// What only the CUDA kernels have. `all` is false in the rounds that only try another order of threads.
+#pragma once
+
+#include "tests/kernels/cuda_ops.h"
+
+double tolerance_of(tolerance_t what);
+// Largest difference over the largest |value| of the reference; infinite where only one of the two is NaN.
+double off_by(const float *fast, const float *ref, size_t count);
+
+void check_batches(bool all);   // check_batches.c: ragged batches, runs of any length, rows that nobody wants, powers
+void check_segments(bool all);  // check_segments.c: rows of whole segments
+void check_traffic(void);       // check_traffic.c: bytes of global memory a frame, faults of the device
+void check_images(bool all);    // check_images.c: statistics of pictures
