@@ -13,6 +13,9 @@
 
 enum { IDLE_S = 15, HEADER_BYTES = 32 << 10, HEADERS_MAX = 64, STACK_BYTES = 512 << 10 };
 enum { RESPONSE_BYTES = 64 << 20, BODIES_BYTES = 128 << 20, TOO_MANY_HEADERS = 431 };
+// The daemon closes what comes when all its places are taken. Those whom the guard has ended keep theirs until their
+// threads have noticed, so there are more than are meant to be used.
+enum { PLACES = 2 * KT_HTTP_CONNECTIONS, CROWD = KT_HTTP_CONNECTIONS / 8 * 7 };
 
 struct kt_http {
     struct MHD_Daemon *daemon;
@@ -233,7 +236,7 @@ start_daemon(kt_http_t *self)
 {
     return MHD_start_daemon(MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL, 0, NULL,
                             NULL, on_request, self, MHD_OPTION_LISTEN_SOCKET, self->fd, MHD_OPTION_CONNECTION_LIMIT,
-                            (unsigned)KT_HTTP_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
+                            (unsigned)PLACES, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
                             MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES, MHD_OPTION_THREAD_STACK_SIZE,
                             (size_t)STACK_BYTES, MHD_OPTION_NOTIFY_COMPLETED, on_end, NULL,
                             MHD_OPTION_NOTIFY_CONNECTION, on_connection, self, MHD_OPTION_END);
@@ -249,7 +252,7 @@ kt_http_new(kt_http_t **self_p, const kt_http_opts_t *opts, char address[KT_HTTP
     self->opts   = *opts;
     kt_err_t err = kt_http_listen(opts->bind, &self->fd, why);
     if (!err)
-        err = kt_http_guard_new(&self->guard, KT_HTTP_CONNECTIONS);
+        err = kt_http_guard_new(&self->guard, PLACES, CROWD);
     if (err)
         goto fail;
     kt_http_listen_name(self->fd, address);

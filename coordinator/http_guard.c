@@ -20,7 +20,7 @@ struct kt_http_guard {
     pthread_cond_t  changed;
     pthread_t       thread;
     bool            started, closing;
-    size_t          n_places, n;
+    size_t          n_places, crowd, n;
     uint64_t        ended;
     place_t         places[];
 };
@@ -28,7 +28,7 @@ struct kt_http_guard {
 static bool
 is_crowded(const kt_http_guard_t *self)
 {
-    return self->n * 8 >= self->n_places * 7;
+    return self->n >= self->crowd;
 }
 
 static void
@@ -95,7 +95,7 @@ run(void *context)
 }
 
 kt_err_t
-kt_http_guard_new(kt_http_guard_t **self_p, size_t places)
+kt_http_guard_new(kt_http_guard_t **self_p, size_t places, size_t crowd)
 {
     pthread_condattr_t attributes;
     kt_http_guard_t   *self = calloc(1, sizeof *self + places * sizeof *self->places);
@@ -107,6 +107,7 @@ kt_http_guard_new(kt_http_guard_t **self_p, size_t places)
     pthread_cond_init(&self->changed, &attributes);
     pthread_condattr_destroy(&attributes);
     self->n_places = places;
+    self->crowd    = crowd;
     for (size_t i = 0; i < places; i++)
         self->places[i].fd = -1;
     self->started = pthread_create(&self->thread, NULL, run, self) == 0;

@@ -259,7 +259,7 @@ Test(http_guard, only_those_that_wait_in_a_crowd_are_ended, .timeout = 30)
     kt_http_guard_t *guard = NULL;
     int              pairs[PLACES][2];
     char             byte;
-    cr_assert_eq(kt_http_guard_new(&guard, PLACES), KT_OK);
+    cr_assert_eq(kt_http_guard_new(&guard, PLACES, PLACES - 1), KT_OK);
     for (size_t i = 0; i < PLACES; i++) {
         cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pairs[i]), 0);
         cr_assert_eq(kt_http_guard_enter(guard, pairs[i][0]), i);
