@@ -188,6 +188,8 @@ add_nodes(kt_buf_t *out, const kt_snapshot_t *seen)
     free(nodes);
     kt_metric_one(out, KT_METRIC_BAD_FRAMES, (double)seen->bad_frames);
     kt_metric_one(out, KT_METRIC_KEYS_REFUSED, (double)seen->keys_refused);
+    kt_metric_one(out, KT_METRIC_CONNECTIONS_ENDED, (double)seen->connections_ended);
+    kt_metric_one(out, KT_METRIC_HANDSHAKES_FAILED, (double)seen->handshakes_failed);
     kt_metric_begin(out, KT_METRIC_HELLOS_REFUSED);
     labelled(out, KT_METRIC_HELLOS_REFUSED, "reason", "wire", seen->turned_away.wire);
     labelled(out, KT_METRIC_HELLOS_REFUSED, "reason", "name", seen->turned_away.name);

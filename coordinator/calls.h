@@ -47,6 +47,7 @@ typedef struct kt_snapshot {
     kt_tally_t       tally;
     uint64_t         late_results, bad_frames, keys_refused, lease_epoch;
     kt_turned_away_t turned_away;
+    uint64_t         connections_ended, handshakes_failed;
     size_t           ledger_waiting, overflow_waiting;  // requests for the ledger: with the actor, and not yet
     kt_amqp_stats_t  amqp;
     bool             job_known;  // the asked job is in the window, and job says where

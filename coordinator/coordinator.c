@@ -318,7 +318,7 @@ on_tick(void *context)
     check_drain(self, now_ms);
 }
 
-static const kt_link_ops_t LINK_OPS = {kt_core_frame, kt_core_flush, on_tick};
+static const kt_link_ops_t LINK_OPS = {kt_core_frame, kt_core_ended, kt_core_flush, on_tick};
 
 // Claims that did not come to an end: the next coordinator, or we after a restart, need not wait for the lease.
 static void

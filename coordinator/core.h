@@ -76,6 +76,8 @@ struct kt_coordinator {
     size_t               second;
     uint64_t             late_results, bad_frames;
     kt_turned_away_t     turned_away;
+    uint64_t             connections_ended, handshakes_failed;
+    int64_t              ended_said_ms;
     int64_t              bad_said_ms;
     size_t               n_stages;
     struct {
@@ -105,6 +107,7 @@ void kt_core_ask_drained(kt_coordinator_t *self);  // the ledger's list again: o
 void kt_core_tell_drain(kt_coordinator_t *self, const char *node_name, bool on, const char *reason);
 
 // inbound.c
+void kt_core_ended(void *context, bool handshake);
 void kt_core_frame(void *context, kt_node_handle_t from, const char *key, const void *bytes, size_t length);
 // admission.c
 void kt_core_hello(kt_coordinator_t *self, kt_node_handle_t from, const char *key, const kt_msg_hello_t *hello);

@@ -248,3 +248,21 @@ kt_core_frame(void *context, kt_node_handle_t from, const char *key, const void 
     peer->heard_ms = kt_clock_ms();
     dispatch(self, peer, &msg);
 }
+
+// Said at most once in ten seconds: a flood of strangers must not fill the log.
+void
+kt_core_ended(void *context, bool handshake)
+{
+    enum { SAY_MS = 10000 };
+    kt_coordinator_t *self   = context;
+    int64_t           now_ms = kt_clock_ms();
+    self->connections_ended += !handshake;
+    self->handshakes_failed += handshake;
+    if (self->ended_said_ms && now_ms - self->ended_said_ms < SAY_MS)
+        return;
+    self->ended_said_ms = now_ms;
+    kt_log_info(handshake ? "LINK-NO-HANDSHAKE" : "LINK-ENDED", "ended=%llu no_handshake=%llu text=\"%s\"",
+                (unsigned long long)self->connections_ended, (unsigned long long)self->handshakes_failed,
+                handshake ? "something that is no node came to the nodes' port"
+                          : "a node left or died, the network broke, or a frame was larger than permitted");
+}

@@ -7,10 +7,15 @@
 
 #include <czmq.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { ID_BYTES = 5, ENDPOINT_BYTES = 256, FRAMES_A_TURN = 64, MAX_WATCHES = 8 };
+
+enum {
+    MONITORED = ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL
+};
 
 static const uint64_t HANDLE_BIT = UINT64_C(1) << 32;
 
@@ -22,7 +27,7 @@ typedef struct watch {
 struct kt_link {
     const kt_link_ops_t *ops;
     void                *context;
-    zsock_t             *router;
+    zsock_t             *router, *monitor;
     zloop_t             *loop;
     char                 endpoint[ENDPOINT_BYTES];
     watch_t              watches[MAX_WATCHES];
@@ -106,6 +111,46 @@ on_router(zloop_t *loop, zsock_t *router, void *argument)
     return end_turn(self);
 }
 
+// One event of two parts: its number and a value, then an address. False when nothing is there.
+static bool
+receive_event(kt_link_t *self, void *monitor)
+{
+    zmq_msg_t part;
+    uint16_t  event = 0;
+    zmq_msg_init(&part);
+    bool got = receive(monitor, &part);
+    if (got && zmq_msg_size(&part) >= sizeof event)
+        memcpy(&event, zmq_msg_data(&part), sizeof event);
+    if (got)
+        skip_rest(monitor, &part);
+    zmq_msg_close(&part);
+    if (event)
+        self->ops->ended(self->context, event != ZMQ_EVENT_DISCONNECTED);
+    return got;
+}
+
+static int
+on_monitor(zloop_t *loop, zsock_t *monitor, void *argument)
+{
+    (void)loop;
+    kt_link_t *self = argument;
+    for (int i = 0; i < FRAMES_A_TURN && receive_event(self, zsock_resolve(monitor)); i++)
+        continue;
+    return end_turn(self);
+}
+
+// It drops events when nobody takes them: they are counts, and never hold the socket up.
+static bool
+watch_ends(kt_link_t *self)
+{
+    char endpoint[64];
+    snprintf(endpoint, sizeof endpoint, "inproc://kithara-router-%p", (void *)self);
+    self->monitor = zsock_new(ZMQ_PAIR);
+    return self->monitor && zmq_socket_monitor(zsock_resolve(self->router), endpoint, MONITORED) == 0 &&
+           zmq_connect(zsock_resolve(self->monitor), endpoint) == 0 &&
+           zloop_reader(self->loop, self->monitor, on_monitor, self) == 0;
+}
+
 static int
 on_watch(zloop_t *loop, zmq_pollitem_t *item, void *argument)
 {
@@ -140,7 +185,7 @@ kt_link_new(kt_link_t **self_p, const kt_link_opts_t *opts)
     if (!self->loop)
         goto fail;
     zloop_set_nonstop(self->loop, true);
-    if (zloop_reader(self->loop, self->router, on_router, self) ||
+    if (!watch_ends(self) || zloop_reader(self->loop, self->router, on_router, self) ||
         zloop_timer(self->loop, (size_t)opts->tick_ms, 0, on_tick, self) < 0)
         goto fail;
     *self_p = self;
@@ -157,6 +202,9 @@ kt_link_destroy(kt_link_t **self_p)
     if (!self)
         return;
     zloop_destroy(&self->loop);
+    if (self->router)
+        zmq_socket_monitor(zsock_resolve(self->router), NULL, 0);
+    zsock_destroy(&self->monitor);
     zsock_destroy(&self->router);
     free(self);
     *self_p = NULL;

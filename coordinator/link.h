@@ -6,6 +6,7 @@
 #include "common/socket.h"
 #include "coordinator/scheduler.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct kt_link kt_link_t;
@@ -15,6 +16,9 @@ typedef struct kt_link_ops {
     // the bytes, borrowed. What has another form than one frame of a connection that the ROUTER named comes as no bytes
     // from 0.
     void (*frame)(void *context, kt_node_handle_t from, const char *key, const void *bytes, size_t length);
+    // A connection ended: its node left or died, the network broke, or it sent a frame beyond KT_MAX_FRAME_BYTES, which
+    // libzmq answers so; or (handshake) it never spoke CURVE. ZAP counts refused keys.
+    void (*ended)(void *context, bool handshake);
     // After a bounded number of frames, after a descriptor's handler, after a tick: the turn ends.
     void (*flush)(void *context);
     void (*tick)(void *context);  // each tick_ms

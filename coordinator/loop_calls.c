@@ -62,14 +62,17 @@ take_nodes(kt_coordinator_t *self, kt_snapshot_t *out)
 static void
 take_tallies(const kt_coordinator_t *self, kt_snapshot_t *out)
 {
-    out->tally            = self->tally;
-    out->late_results     = self->late_results;
-    out->bad_frames       = self->bad_frames;
-    out->keys_refused     = kt_zap_refused(self->zap);
-    out->turned_away      = self->turned_away;
-    out->lease_epoch      = self->lease.epoch;
-    out->ledger_waiting   = kt_ledger_actor_waiting(self->actor);
-    out->overflow_waiting = self->overflow.length / sizeof(kt_ledger_request_t *);
+    out->tally        = self->tally;
+    out->late_results = self->late_results;
+    out->bad_frames   = self->bad_frames;
+    out->keys_refused = kt_zap_refused(self->zap);
+    out->turned_away  = self->turned_away;
+
+    out->connections_ended = self->connections_ended;
+    out->handshakes_failed = self->handshakes_failed;
+    out->lease_epoch       = self->lease.epoch;
+    out->ledger_waiting    = kt_ledger_actor_waiting(self->actor);
+    out->overflow_waiting  = self->overflow.length / sizeof(kt_ledger_request_t *);
 }
 
 static void

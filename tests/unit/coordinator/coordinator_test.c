@@ -312,6 +312,48 @@ Test(coordinator, garbage_and_odd_frames_harm_nobody)
     cr_assert_eq(metric("kithara_bad_frames_total"), 300 / 7 + 2);  // the last: of two parts
 }
 
+// Asks again until the metric is that large.
+static bool
+grows_to(const char *name, double value)
+{
+    int64_t until_ms = kt_clock_ms() + PATIENCE_MS;
+    while (metric(name) < value)
+        if (kt_clock_ms() > until_ms)
+            return false;
+    return true;
+}
+
+Test(coordinator, a_frame_beyond_the_limit_ends_its_connection_and_is_counted)
+{
+    kt_msg_t msg;
+    size_t   length = KT_MAX_FRAME_BYTES + 1;
+    char    *bytes  = calloc(1, length);
+    cr_assert_not_null(bytes);
+    say_hello("by-hand", 1);
+    hear_only(&msg, KT_MSG_WELCOME);
+    cr_assert_eq(metric("kithara_connections_ended_total"), 0);
+    cr_assert_geq(zmq_send(zsock_resolve(dealer), bytes, length, 0), 0);
+    cr_assert(grows_to("kithara_connections_ended_total", 1));
+    free(bytes);
+    say_hello("by-hand", 1);  // the next connection is served
+    hear_only(&msg, KT_MSG_WELCOME);
+}
+
+Test(coordinator, what_is_no_node_at_the_nodes_port_is_counted)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int                fd = socket(AF_INET, SOCK_STREAM, 0);
+    char               nonsense[256];
+    memset(nonsense, 'x', sizeof nonsense);
+    to.sin_port = htons((uint16_t)strtoul(strrchr(kt_coordinator_router(coordinator), ':') + 1, NULL, 10));
+    cr_assert_eq(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    cr_assert_eq(send(fd, nonsense, sizeof nonsense, 0), (ssize_t)sizeof nonsense);
+    int64_t until_ms = kt_clock_ms() + PATIENCE_MS;
+    while (metric("kithara_handshakes_failed_total") + metric("kithara_connections_ended_total") < 1)
+        cr_assert_lt(kt_clock_ms(), until_ms);
+    close(fd);
+}
+
 Test(coordinator, what_a_node_that_says_goodbye_had_goes_to_the_next)
 {
     kt_msg_t       msg  = {.type = KT_MSG_BYE, .bye = {.reason = kt_bytes_of("done")}};
