@@ -80,6 +80,41 @@ template <typename T> struct kt_window {
     }
 };
 
+// In float 1 - cos loses its digits at both ends of a frame, so there it is 2 sin^2 of half the angle: from the frame's
+// begin for the first four of a thread's samples, from its end for the others, and every sum has terms of one sign.
+template <> struct kt_window<float> {
+    kt_complex<float> head[2], tail[2];  // cos, sin of half the angle of the first sample; of an eighth of pi less that
+
+    __device__ __forceinline__ void prepare(unsigned t, unsigned n_fft)
+    {
+        for (unsigned odd = 0; odd < 2; odd++) {
+            const float half = (float)(2 * t + odd) / (float)n_fft;  // exact: n_fft is a power of two
+            head[odd]        = {cospif(half), sinpif(half)};
+            tail[odd]        = {cospif(0.125f - half), sinpif(0.125f - half)};
+        }
+    }
+
+    __device__ __forceinline__ float twice_hann(unsigned odd, unsigned i) const
+    {
+        constexpr float TURN[4][2] = {
+            {1, 0}, {0.92387953f, 0.38268343f}, {0.70710678f, 0.70710678f}, {0.38268343f, 0.92387953f}};
+        const unsigned           steps = i < 4 ? i : 7 - i;
+        const kt_complex<float> &from  = i < 4 ? head[odd] : tail[odd];
+        const float              sine  = fmaf(from.im, TURN[steps][0], from.re * TURN[steps][1]);
+        return 2 * sine * sine;
+    }
+
+    template <int THREADS>
+    __device__ __forceinline__ void load(const kt_ring &ring, unsigned begin, unsigned t, kt_complex<float> x[8]) const
+    {
+#pragma unroll
+        for (unsigned i = 0; i < 8; i++) {
+            const unsigned at = begin + 2 * (t + i * THREADS);
+            x[i]              = {ring.at(at) * twice_hann(0, i), ring.at(at + 1) * twice_hann(1, i)};
+        }
+    }
+};
+
 // From the transform of even and odd samples to that of the frame; visit(k, re, im) gets each frequency once, four
 // times too large (two by the window). The second half of `cells` is free for what it writes. Begins with a barrier.
 template <typename T, int POINTS, typename Visit>

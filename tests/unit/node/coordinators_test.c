@@ -181,7 +181,7 @@ Test(coordinators, each_is_known_by_its_own_key_and_both_get_results)
         hear(&sides[i], &msg, KT_MSG_BEAT);
         give(&sides[i], 10 + (uint64_t)i, 1);
         hear(&sides[i], &msg, KT_MSG_RESULT);
-        cr_assert_eq(msg.result.items.at[0].job, 10 + i);
+        cr_assert_eq(msg.result.items.at[0].job, (uint64_t)(10 + i));
     }
 }
 

@@ -1,0 +1,39 @@
+# gpu_bench_sim: the benchmark of the CUDA kernels on the simulated device, where CTest runs it small, for its numbers alone.
+# bin/gpu_bench: the same for a GPU, by `ops/bench gpu`; it needs nvcc and cuBLAS.
+set(gpu_bench gpu_bench.c gpu_set.c gpu_cost.c gpu_copies.c gpu_figures.c
+  ${CMAKE_SOURCE_DIR}/kernels/cuda/plan.c ${CMAKE_SOURCE_DIR}/kernels/cuda/runs.c)
+file(GLOB kernels_cu CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels/cuda/*.cu)
+
+add_executable(gpu_bench_sim ${gpu_bench})
+target_include_directories(gpu_bench_sim BEFORE PRIVATE ${CMAKE_SOURCE_DIR}/tests/cudasim/include)
+kt_sim_sources(gpu_bench_sim ${kernels_cu} gpu_peer.cu)
+target_link_libraries(gpu_bench_sim PRIVATE kt_kernels kt_common stdc++)
+set_target_properties(gpu_bench_sim PROPERTIES LINKER_LANGUAGE C)  # whose flags name the sanitizers
+add_test(NAME gpu_bench COMMAND gpu_bench_sim --tiny)
+add_test(NAME gpu_bench_without_gpu COMMAND gpu_bench_sim)
+set_tests_properties(gpu_bench gpu_bench_without_gpu PROPERTIES TIMEOUT 120 ENVIRONMENT KITHARA_SIM_ABORT=1)
+set_tests_properties(gpu_bench_without_gpu PROPERTIES ENVIRONMENT KITHARA_SIM_DEVICES=0
+  PASS_REGULAR_EXPRESSION "not run: no GPU\ngpu ratio=none\n$")
+
+if(NOT TARGET kithara-cuda)  # whose objects they are
+  return()
+endif()
+get_filename_component(toolkit ${KT_NVCC} REALPATH)
+get_filename_component(toolkit ${toolkit}/../.. ABSOLUTE)
+find_library(KT_CUBLAS cublas PATHS ${toolkit}/lib64)
+if(NOT KT_CUBLAS)
+  message(STATUS "cuBLAS: none (ops/bench gpu has no peer to measure against, and is not built)")
+  return()
+endif()
+set(kernels_o)
+foreach(source ${kernels_cu})
+  get_filename_component(name ${source} NAME_WE)
+  list(APPEND kernels_o ${CMAKE_BINARY_DIR}/kernels/cuda/kithara-cuda_${name}.o)
+endforeach()
+set_source_files_properties(${kernels_o} PROPERTIES EXTERNAL_OBJECT TRUE GENERATED TRUE)
+add_executable(gpu_bench ${gpu_bench} ${kernels_o})
+add_dependencies(gpu_bench kithara-cuda)
+kt_nvcc_sources(gpu_bench gpu_peer.cu)
+target_include_directories(gpu_bench SYSTEM BEFORE PRIVATE ${toolkit}/include)
+target_link_libraries(gpu_bench PRIVATE kt_kernels kt_common ${KT_CUDART} ${KT_CUFFT} ${KT_CUBLAS} rt ${CMAKE_DL_LIBS}
+  Threads::Threads stdc++)

@@ -1,0 +1,131 @@
+// Operations of one frame, from the sources: a fused multiply-add is two, an addition or multiplication one; compares,
+// moves and whole numbers (the contrast's selection is nothing else) are none. Library functions are what nvcc 13 makes
+// of them, counted in its PTX.
+#include "kernels/cuda/tables.h"
+#include "tests/bench/gpu_bench.h"
+
+enum {
+    LOG10_DOUBLE  = 50,
+    COSPI_DOUBLE  = 50,  // with the division before it
+    LOG2_FLOAT    = 29,
+    EXP_FLOAT     = 10,  // beside one special function
+    DIVIDE_FLOAT  = 8,   // likewise
+    ROOT_FLOAT    = 6,   // likewise
+    STEP          = 12,  // fft.cuh: kt_step, six fused
+    STEP_PLAIN    = 4,
+    TIMES         = 6,
+    EIGHTH        = 4,
+    POINTS_THREAD = 8
+};
+
+// kt_fft::run and kt_real_spectrum of one thread, times threads.
+static double
+transform(uint32_t n_fft)
+{
+    const uint32_t points = n_fft / 2;
+    const double   first = 10 * STEP_PLAIN + 2 * STEP, eight = 2 * TIMES + EIGHTH + 12 * STEP;
+    const double   four = 2 * TIMES + EIGHTH + 8 * STEP, two = TIMES + EIGHTH + 4 * STEP;
+    const double   last    = points == 512 ? 0 : points == 1024 ? two : four;
+    const double   passes  = first + eight + (points > 256 ? eight : 0) + last;
+    const double   to_real = 4 * (TIMES + 4 + 6 + 4);
+    return (passes + to_real) * points / POINTS_THREAD;
+}
+
+static double
+extremes(const kt_plan_t *plan)
+{
+    double sum = 0;
+    for (int i = 0; i < KT_BANDS && plan->has_contrast; i++)
+        sum += 2.0 * plan->contrast[i].extremes;
+    return sum;
+}
+
+// What every bin adds to its thread's sums (kt_magnitude, kt_sums::add), and the reduction of those.
+static void
+add_sums(const kt_plan_t *plan, gpu_cost_t *out)
+{
+    const bool   fused   = kt_cuda_is_fused(plan->opts.n_fft);
+    const double threads = fused ? plan->opts.n_fft / 16 : 256, warps = threads / 32, bins = plan->bins;
+    out->fp64 += 5 * bins + threads * (6 * 5 + 2 * warps) + KT_SUMS * warps;
+    out->fp32 += bins * (2 + DIVIDE_FLOAT + 2 + ROOT_FLOAT + 1 + 3 + LOG2_FLOAT);
+    out->special += 2 * bins;
+}
+
+static void
+add_spectrum(const kt_plan_t *plan, bool in_double, gpu_cost_t *out)
+{
+    const double n = plan->opts.n_fft;
+    if (!kt_cuda_is_fused(plan->opts.n_fft)) {  // cuFFT's own count is not known: the usual 2.5 n log2 n
+        double log2 = 0;
+        for (uint32_t m = plan->opts.n_fft; m > 1; m /= 2)
+            log2++;
+        out->fp64 += n * (3 + COSPI_DOUBLE) + 2.5 * n * log2;
+    } else if (in_double) {
+        out->fp64 += transform(plan->opts.n_fft) + 2 * n;
+    } else {
+        out->fp32 += transform(plan->opts.n_fft) + 2 * n;
+    }
+}
+
+static void
+add_mel(const kt_plan_t *plan, gpu_cost_t *out)
+{
+    const kt_mel_band_t *last = &plan->mel[plan->opts.n_mels - 1];
+    out->fp32 += 3.0 * (double)(last->offset + last->count);
+    out->bytes += plan->opts.n_mels * sizeof(float);
+}
+
+static void
+add_first(const kt_plan_t *plan, bool all, gpu_cost_t *out)
+{
+    add_spectrum(plan, true, out);
+    add_sums(plan, out);
+    add_mel(plan, out);
+    if (!all)
+        return;
+    out->fp64 += 2.0 * plan->opts.n_fft;                                                           // squares
+    out->fp32 += 2.0 * plan->bins + 3.0 * (plan->pitch_end - plan->pitch_begin) + extremes(plan);  // rolloff, peaks
+    out->bytes += 2 * sizeof(kt_cuda_slice_t);
+    for (int r = 0; r < KT_ROWS; r++)
+        out->bytes += r == KT_ROW_MEL ? 0 : (double)(kt_row_width(plan, (kt_row_t)r) * sizeof(float));
+}
+
+static void
+add_chroma(const kt_plan_t *plan, gpu_cost_t *out)
+{
+    const double classes = plan->opts.n_chroma, terms = classes * plan->bins;
+    add_spectrum(plan, false, out);
+    out->fp32 += 5.0 * plan->bins + terms * (3 + 2 + EXP_FLOAT + 1 + 2) + classes * 5 * 32;
+    out->special += terms + classes;
+    out->bytes += classes * sizeof(float);
+}
+
+static void
+add_segments(const kt_plan_t *plan, gpu_cost_t *out)
+{
+    const double mels = plan->opts.n_mels, mfcc = plan->opts.n_mfcc, bands = plan->has_contrast ? 2 * KT_BANDS : 0;
+    out->fp64 += (mels + bands) * (LOG10_DOUBLE + 1) + 2 * mels * mfcc + mels + 5 * 32 + bands / 2;
+    out->fp32 += mels;
+    out->bytes += (2 * mels + mfcc + 1 + bands * 1.5) * sizeof(float);
+}
+
+gpu_cost_t
+gpu_cost(const kt_plan_t *plan, gpu_kernel_t kernel)
+{
+    gpu_cost_t out = {0};
+    if (kernel != GPU_SEGMENTS && kernel != GPU_MAXIMA)
+        out.bytes = plan->opts.hop * sizeof(float);
+    switch (kernel) {
+    case GPU_FIRST: add_first(plan, true, &out); break;
+    case GPU_MEL: add_first(plan, false, &out); break;
+    case GPU_CHROMA: add_chroma(plan, &out); break;
+    case GPU_POWERS:
+        add_spectrum(plan, false, &out);
+        out.fp32 += 5.0 * plan->bins;
+        out.bytes += plan->bins * sizeof(float);
+        break;
+    case GPU_SEGMENTS: add_segments(plan, &out); break;
+    default: out.bytes = (plan->opts.n_mels + 2 * (plan->has_contrast ? KT_BANDS : 0)) * sizeof(float);
+    }
+    return out;
+}

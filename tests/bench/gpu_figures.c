@@ -1,0 +1,100 @@
+#include "tests/bench/gpu_bench.h"
+
+#include <stdio.h>
+
+#ifdef KT_CUDA_SIM
+#include "kernels/cuda/image.h"
+#include "tests/cudasim/cudasim.h"
+
+#include <stdlib.h>
+
+typedef struct figure {
+    const char  *kernel;  // as the compiler's report names it
+    uint32_t     n_fft;
+    gpu_kernel_t what;
+    uint32_t     hop, n_mels;  // 0: a quarter of n_fft, 128
+} figure_t;
+static const figure_t figures[] = {
+    {"kt_frontend_kernel<256>", 512, GPU_FIRST, 0, 0},   {"kt_frontend_kernel<512>", 1024, GPU_FIRST, 0, 0},
+    {"kt_frontend_kernel<1024>", 2048, GPU_FIRST, 0, 0}, {"kt_frontend_kernel<2048>", 4096, GPU_FIRST, 0, 0},
+    {"kt_frontend_kernel<512>", 1024, GPU_MEL, 220, 80},  // the rhythm's rows
+    {"kt_second_kernel<256>", 512, GPU_CHROMA, 0, 0},    {"kt_second_kernel<512>", 1024, GPU_CHROMA, 0, 0},
+    {"kt_second_kernel<1024>", 2048, GPU_CHROMA, 0, 0},  {"kt_second_kernel<2048>", 4096, GPU_CHROMA, 0, 0},
+    {"kt_second_kernel<1024>", 2048, GPU_POWERS, 0, 0},  {"kt_segments_kernel", 2048, GPU_SEGMENTS, 0, 0},
+    {"kt_maxima_kernel", 2048, GPU_MAXIMA, 0, 0},        {"kt_split_rows_kernel", 8192, GPU_FIRST, 0, 0},
+    {"kt_split_second_kernel", 8192, GPU_CHROMA, 0, 0},
+};
+enum { RUNS = 2, WIDTH = 320, HEIGHT = 180, PICTURES = 17 };
+
+// Counts since `before`, of each of n frames: bytes read and written, accesses of shared memory, operations in double
+// and in float, special functions.
+static void
+print_figure(const char *kernel, const char *what, uint32_t n_fft, uint32_t hop, size_t n,
+             const cudasim_counters_t *before, const gpu_cost_t *cost)
+{
+    const double       frames = (double)n;
+    cudasim_counters_t now;
+    cudasim_counters(NULL, &now);
+    printf("%s\t%s\t%u\t%u\t%.0f\t%.0f\t%.0f\t%.0f\t%.0f\t%.0f\n", kernel, what, n_fft, hop,
+           (double)(now.read_bytes - before->read_bytes) / frames,
+           (double)(now.written_bytes - before->written_bytes) / frames,
+           (double)(now.shared_accesses - before->shared_accesses) / frames, cost->fp64, cost->fp32, cost->special);
+    fflush(stdout);
+}
+
+// Two whole runs of frames: what each run reads once is in it.
+static void
+figure_of(const figure_t *figure)
+{
+    const uint32_t           hop     = figure->hop ? figure->hop : figure->n_fft / 4;
+    const kt_frontend_opts_t opts    = {22050, figure->n_fft, hop, figure->n_mels ? figure->n_mels : 128, 13, 12};
+    const uint32_t           samples = (RUNS * KT_CUDA_RUN_FRAMES - 1) * opts.hop;
+    gpu_set_t                set     = gpu_set_open(&opts, &(gpu_spans_t){&samples, 1, KT_CUDA_RUN_FRAMES});
+    cudasim_counters_t       before;
+    if (figure->what == GPU_SEGMENTS || figure->what == GPU_MAXIMA)
+        gpu_must(gpu_set_run(&set, GPU_FIRST, NULL) == KT_OK && cudaDeviceSynchronize() == cudaSuccess, "first pass");
+    cudasim_counters(NULL, &before);
+    gpu_must(gpu_set_run(&set, figure->what, NULL) == KT_OK && cudaDeviceSynchronize() == cudaSuccess, figure->kernel);
+    const gpu_cost_t cost = gpu_cost(set.plan, figure->what);
+    print_figure(figure->kernel, gpu_kernel_names[figure->what], opts.n_fft, hop, set.rows, &before, &cost);
+    gpu_set_close(&set);
+}
+
+static void
+figure_of_pictures(void)
+{
+    const size_t       bytes = (size_t)PICTURES * WIDTH * HEIGHT * 3;
+    uint8_t           *rgb   = gpu_host(bytes, 1);
+    const gpu_cost_t   cost  = {0};
+    cudasim_counters_t before;
+    for (size_t i = 0; i < bytes; i++)
+        rgb[i] = (uint8_t)(i * 2654435761U >> 13);
+    uint8_t          *pictures = gpu_copy(rgb, bytes);
+    kt_image_stats_t *out      = gpu_new(PICTURES * sizeof *out);
+    gpu_must(cudaMemset(out, 0, PICTURES * sizeof *out) == cudaSuccess, "pictures");
+    cudasim_counters(NULL, &before);
+    gpu_must(kt_cuda_images(pictures, NULL, PICTURES, WIDTH, HEIGHT, out, NULL) == KT_OK &&
+                 cudaDeviceSynchronize() == cudaSuccess,
+             "pictures");
+    print_figure("kt_images_kernel", "a picture of 320 x 180", 0, 0, PICTURES, &before, &cost);
+    gpu_free(pictures);
+    gpu_free(out);
+    free(rgb);
+}
+
+int
+gpu_figures(void)
+{
+    for (size_t i = 0; i < sizeof figures / sizeof *figures; i++)
+        figure_of(&figures[i]);
+    figure_of_pictures();
+    return cudasim_finish() == 0 ? 0 : 1;
+}
+#else
+int
+gpu_figures(void)
+{
+    fprintf(stderr, "gpu_bench: only the simulator counts (gpu_bench_sim --figures)\n");
+    return 2;
+}
+#endif

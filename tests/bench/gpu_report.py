@@ -1,0 +1,193 @@
+#!/usr/bin/env python3
+"""The tables of docs/gpu.md: what each CUDA kernel moves and computes, and the time that the limits of two GPUs allow.
+
+    tests/bench/gpu_report.py [BUILD]           prints them
+    tests/bench/gpu_report.py [BUILD] --write   puts them into docs/gpu.md, between its two marks
+    tests/bench/gpu_report.py [BUILD] --check   exit 1 if the page has others
+
+Needs BUILD/bin/gpu_bench_sim (bytes, by the simulator's counters; operations, by formula) and the reports of nvcc beside
+the objects (registers). Exit 77 where either is missing.
+"""
+import difflib
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "ops/checks"))
+import spills  # noqa: E402
+
+PAGE = ROOT / "docs/gpu.md"
+BEGIN, END = "<!-- tables of tests/bench/gpu_report.py -->\n", "<!-- end of the tables -->\n"
+RATE_HZ, FILE_S = 22050, 240
+
+
+class Device:
+    """Peaks of a data sheet; from them the clock, at one fused multiply-add a core, 128 cores a multiprocessor."""
+
+    def __init__(self, name, arch, processors, memory, fp32, fp64, bus):
+        self.name, self.arch, self.memory, self.fp32, self.fp64, self.bus = name, arch, memory, fp32, fp64, bus
+        clocks = fp32 / 256  # of all multiprocessors together
+        self.special, self.shared = 16 * clocks, 32 * clocks
+        self.about = f"{processors} multiprocessors at {clocks / processors / 1e9:.2f} GHz"
+
+
+DEVICES = [Device("H200", "sm_90", 132, 4.8e12, 67e12, 34e12, 50e9),
+           Device("L4", "sm_89", 58, 300e9, 30.3e12, 30.3e12 / 64, 25e9)]
+
+
+class Figure:
+    def __init__(self, line):
+        self.kernel, self.what, *numbers = line.split("\t")
+        (self.n_fft, self.hop, self.read, self.written, self.shared, self.fp64, self.fp32,
+         self.special) = map(int, numbers)
+
+    def title(self):
+        size = f", {self.n_fft}/{self.hop}" if self.n_fft else ""
+        return f"`{self.kernel}`: {self.what}{size}"
+
+    def limits(self, device):
+        """ns a frame that memory, arithmetic and shared memory each need at least."""
+        compute = max((self.fp64 / device.fp64, "double"), (self.fp32 / device.fp32, "float"),
+                      (self.special / device.special, "special"))
+        return {"memory": (self.read + self.written) / device.memory * 1e9, compute[1]: compute[0] * 1e9,
+                "shared": self.shared / device.shared * 1e9}
+
+    def least(self, device):
+        return max(self.limits(device).values())
+
+
+def figures(build):
+    program = build / "bin/gpu_bench_sim"
+    if not program.exists():
+        return []
+    out = subprocess.run([program, "--figures"], capture_output=True, text=True, check=True).stdout
+    return [Figure(line) for line in out.splitlines()]
+
+
+def number(x):
+    return f"{x:,.0f}" if x >= 100 else f"{x:.1f}" if x >= 1 else f"{x:.2f}"
+
+
+def table(heading, rows):
+    return ["| " + " | ".join(heading) + " |", "|" + " --- |" * len(heading),
+            *("| " + " | ".join(row) + " |" for row in rows), ""]
+
+
+def work(found):
+    yield "### Work of a frame"
+    yield ""
+    yield from table(["kernel, n_fft/hop", "bytes in", "bytes out", "shared accesses", "operations in double", "in float",
+                      "special functions"],
+                     ([f.title(), *(f"{n:,}" for n in (f.read, f.written, f.shared, f.fp64, f.fp32, f.special))]
+                      for f in found))
+
+
+def occupied(report, kernel, device):
+    entry = report[kernel, device.arch]
+    threads, dynamic = spills.launch(kernel)
+    shared = dynamic + entry["static"]
+    blocks, percent = spills.occupancy(device.arch, threads, entry["registers"], shared)
+    return [str(entry["registers"]), f"{shared:,}", f"{blocks} of {threads}, {percent} %"]
+
+
+def bounds(figure, device):
+    limits = figure.limits(device)
+    slowest = max(limits, key=limits.get)
+    return [", ".join(f"**{name} {number(ns)}**" if name == slowest else f"{name} {number(ns)}"
+                      for name, ns in limits.items() if ns > 0)]
+
+
+def limits(found, report):
+    for device in DEVICES:
+        yield f"### At best on an {device.name} ({device.about})"
+        yield ""
+        yield from table(["kernel, n_fft/hop", "registers", "shared bytes", "blocks an SM, occupancy",
+                          "ns a frame: each limit, **the slowest**"],
+                         ([f.title(), *occupied(report, f.kernel, device), *bounds(f, device)] for f in found))
+
+
+def of(found, kernel, what):
+    return next(f for f in found if f.kernel == kernel and f.what.startswith(what))
+
+
+def node_passes(found):
+    """What a node asks of its GPU for a file: (figure, frames)."""
+    frames, beats = FILE_S * RATE_HZ // 512 + 1, FILE_S * RATE_HZ // 220 + 1
+    return [(of(found, "kt_frontend_kernel<1024>", "first pass, all"), frames),
+            (of(found, "kt_second_kernel<1024>", "second pass, chroma"), frames),
+            (of(found, "kt_frontend_kernel<512>", "first pass, mel"), beats)]
+
+
+def cpu_ms(row):
+    text = (ROOT / "docs/performance.md").read_text(encoding="utf-8")
+    return float(re.search(r"\| " + re.escape(row) + r"[^|]*\| ([\d.]+)", text)[1])
+
+
+def cores_for(rate, ms_a_minute):
+    return rate * ms_a_minute * FILE_S / 60 / 1000
+
+
+def file_table(found, decode, rest):
+    passes, rows = node_passes(found), []
+    for device in DEVICES:
+        kernels = sum(f.least(device) * n for f, n in passes) * 1e-9
+        bus = max(sum(4 * f.hop * n for f, n in passes), sum(f.written * n for f, n in passes)) / device.bus
+        rate = 1 / max(kernels, bus)
+        rows.append([device.name, f"{kernels * 1e6:,.0f} us, {1 / kernels:,.0f}", f"{bus * 1e6:,.0f} us, {1 / bus:,.0f}",
+                     f"{rate:,.0f}", f"{cores_for(rate, decode):,.0f}", f"{cores_for(rate, rest):,.0f}"])
+    return table(["GPU", "kernels: time a file, files a second", "bus: likewise", "the GPU's limit, files a second",
+                  "cores that decode and resample so many", "cores that do all else of the analysis too"], rows)
+
+
+def core_table(decode, rest, alone):
+    def rate(cores, ms):
+        return f"{cores * 1000 / (ms * FILE_S / 60):,.0f}"
+    return table(["cores of a node", "files a second, decoding and resampling alone", "whole analysis, rows on a GPU",
+                  "whole analysis without a GPU"],
+                 ([str(c), rate(c, decode), rate(c, rest), rate(c, alone)] for c in (2, 8, 32, 64, 128)))
+
+
+def node(found):
+    opened, resampled = cpu_ms("open, digest"), cpu_ms("resampling to 22,050 Hz")
+    alone = opened + cpu_ms("all of them together")
+    taken = cpu_ms("rows, tuning, chroma, mfcc, onset") + float(
+        re.search(r"mel rows at a finer hop \(([\d.]+)\)", (ROOT / "docs/performance.md").read_text(encoding="utf-8"))[1])
+    decode, rest = opened + resampled, alone - taken
+    yield "### Files a second, and where decoding becomes the limit"
+    yield ""
+    yield (f"A file is {FILE_S // 60} minutes. A core needs {decode:.0f} ms a minute to open, decode and resample it, "
+           f"{alone:.0f} for the whole analysis; the GPU takes at most {taken:.0f} of them ({100 * taken / alone:.0f} %).")
+    yield ""
+    yield from file_table(found, decode, rest)
+    yield from core_table(decode, rest, alone)
+
+
+def tables(build):
+    found, report = figures(build), spills.read(build / "kernels/cuda")
+    if not found or not report:
+        return None
+    return "\n".join([*work(found), *limits(found, report), *node(found)]).rstrip("\n") + "\n"
+
+
+def main():
+    arguments = [a for a in sys.argv[1:] if not a.startswith("--")]
+    text = tables(pathlib.Path(arguments[0]) if arguments else ROOT / "build")
+    if text is None:
+        print("not compared: no gpu_bench_sim, or no report of nvcc (build with nvcc first)", file=sys.stderr)
+        return 77
+    if "--write" not in sys.argv and "--check" not in sys.argv:
+        print(text, end="")
+        return 0
+    before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
+    old, after = rest.split(END)
+    if "--check" in sys.argv:
+        sys.stdout.writelines(difflib.unified_diff(old.splitlines(True), text.splitlines(True), "docs/gpu.md", "now"))
+        return int(old != text)
+    PAGE.write_text(before + BEGIN + text + END + after, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
