@@ -98,11 +98,28 @@ parse(kt_cli_t *cli, int argc, char **argv, const char **folder)
     return true;
 }
 
+// A key may begin with '-' (one in 85 does), which getopt would take for an option: it gets a word in its place.
+static const char *
+take_key(int argc, char **argv)
+{
+    static char placeholder[] = "KEY";
+    for (int i = 1; i + 1 < argc; i++) {
+        if (strcmp(argv[i], "allow") && strcmp(argv[i], "revoke"))
+            continue;
+        const char *key = argv[i + 1];
+        if (strlen(key) != KT_CURVE_TEXT - 1)
+            return NULL;
+        argv[i + 1] = placeholder;
+        return key;
+    }
+    return NULL;
+}
+
 int
 kt_cmd_keys(kt_cli_t *cli, int argc, char **argv)
 {
     char        state_dir[KT_KEYS_PATH - 64];
-    const char *folder = NULL;
+    const char *folder = NULL, *key = take_key(argc, argv);
     if (!parse(cli, argc, argv, &folder))
         return KT_EXIT_USAGE;
     int         words = argc - optind;
@@ -116,6 +133,6 @@ kt_cmd_keys(kt_cli_t *cli, int argc, char **argv)
     if (!strcmp(verb, "list") && words <= 1)
         return list(cli, state_dir);
     if ((!strcmp(verb, "allow") && (words == 2 || words == 3)) || (!strcmp(verb, "revoke") && words == 2))
-        return change(cli, state_dir, verb, argv[optind + 1], words == 3 ? argv[optind + 2] : "");
+        return change(cli, state_dir, verb, key ? key : argv[optind + 1], words == 3 ? argv[optind + 2] : "");
     return kt_cli_usage(cli, "keys takes new, allow KEY [NAME], revoke KEY or list");
 }

@@ -71,6 +71,14 @@ class Keys(unittest.TestCase):
             farm.submit(0, 200)
             farm.wait_finished(200)
 
+    def test_a_key_that_begins_with_a_dash_is_no_option(self):
+        with Farm() as farm:
+            farm.start_coordinator()
+            key = "-" + "a" * 39
+            for arguments in (["allow", key, "dash"], ["revoke", key]):
+                done = kithara(farm, "keys", *arguments)
+                self.assertEqual(done.returncode, 0, done.stderr)
+
     def test_a_revoked_node_is_put_out_and_its_work_goes_elsewhere(self):
         with Farm(**NOOP).start(["a", "b"]) as farm:
             farm.submit(0, 2000)
