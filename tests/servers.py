@@ -131,10 +131,10 @@ class Server:
     def prepare(self):
         pass
 
-    def answers(self, greeting=b""):
+    def answers(self, greeting=b"", port=None):
         """Whether the port takes a connection and says something to a greeting."""
         try:
-            with socket.create_connection(("127.0.0.1", self.port), 1) as probe:
+            with socket.create_connection(("127.0.0.1", port or self.port), 1) as probe:
                 probe.settimeout(1)
                 probe.sendall(greeting)
                 return bool(probe.recv(1)) if greeting else True
@@ -225,6 +225,9 @@ class RabbitMQ(Server):
             self.epmd = subprocess.Popen(["epmd", "-port", str(self.more_ports[0]), "-address", "127.0.0.1"],
                                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
                                          preexec_fn=die_with_parent)
+            deadline = time.monotonic() + START_S  # without one that listens Erlang starts a daemon, which would stay
+            while not self.answers(port=self.more_ports[0]) and time.monotonic() < deadline:
+                time.sleep(0.02)  # the poll's step; the deadline decides
         super().start()
         if self.seen:
             self.elect()
