@@ -37,7 +37,11 @@ void      guard_free(guarded_t *self);
 void *scratch_new(const kt_cpu_ops_t *ops, const kt_plan_t *plan);  // ends the program if memory is out
 
 // One line a failure, counted. Returns its condition.
-bool check(bool holds, const char *format, ...) __attribute__((format(printf, 2, 3)));
+typedef struct checks {
+    unsigned passed, failed;
+} checks_t;
+extern checks_t checks;
+bool            check(bool holds, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 void check_rows(const kt_cpu_ops_t *ops);   // check_rows.c: first pass, second pass, rows of a segment
 void check_edges(const kt_cpu_ops_t *ops);  // check_edges.c: grouping, NaN and Inf

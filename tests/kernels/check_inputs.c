@@ -1,6 +1,7 @@
 #include "tests/kernels/check.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,4 +99,23 @@ scratch_new(const kt_cpu_ops_t *ops, const kt_plan_t *plan)
         exit(1);
     }
     return out;
+}
+
+checks_t checks;
+
+bool
+check(bool holds, const char *format, ...)
+{
+    if (holds) {
+        checks.passed++;
+        return true;
+    }
+    checks.failed++;
+    va_list args;
+    va_start(args, format);
+    printf("FAILED ");
+    vprintf(format, args);
+    printf("\n");
+    va_end(args);
+    return false;
 }

@@ -2,28 +2,8 @@
 // measures both. Closes with one line; exit 1 if anything failed, 2 for bad usage.
 #include "tests/kernels/check.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-static unsigned passed, failed;
-
-bool
-check(bool holds, const char *format, ...)
-{
-    if (holds) {
-        passed++;
-        return true;
-    }
-    failed++;
-    va_list args;
-    va_start(args, format);
-    printf("FAILED ");
-    vprintf(format, args);
-    printf("\n");
-    va_end(args);
-    return false;
-}
 
 static int
 run_checks(void)
@@ -35,14 +15,14 @@ run_checks(void)
             printf("%s: not on this processor\n", names[i]);
             continue;
         }
-        const unsigned before = passed;
+        const unsigned before = checks.passed;
         check_rows(ops);
         check_edges(ops);
         check_cqt(ops);
-        printf("%s: %u checks hold\n", names[i], passed - before);
+        printf("%s: %u checks hold\n", names[i], checks.passed - before);
     }
-    printf("%u passed, %u failed\n", passed, failed);
-    return failed ? 1 : 0;
+    printf("%u passed, %u failed\n", checks.passed, checks.failed);
+    return checks.failed ? 1 : 0;
 }
 
 int

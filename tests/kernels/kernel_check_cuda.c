@@ -3,32 +3,12 @@
 // anything failed, 2 for bad usage, 77 without a GPU.
 #include "tests/kernels/check_cuda.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #ifdef KT_CUDA_SIM
 #include "tests/cudasim/cudasim.h"
 #endif
-
-static unsigned passed, failed;
-
-bool
-check(bool holds, const char *format, ...)
-{
-    if (holds) {
-        passed++;
-        return true;
-    }
-    failed++;
-    va_list args;
-    va_start(args, format);
-    printf("FAILED ");
-    vprintf(format, args);
-    printf("\n");
-    va_end(args);
-    return false;
-}
 
 // What the simulator saw while the checks ran; on a GPU the sanitizer of the toolkit says as much (ops/check gpu).
 static void
@@ -49,7 +29,7 @@ run_checks(unsigned long seed, bool all)
 #ifdef KT_CUDA_SIM
     cudasim_reset(seed);
 #endif
-    const unsigned before = passed;
+    const unsigned before = checks.passed;
     if (all) {
         check_rows(&cuda_ops);
         check_edges(&cuda_ops);
@@ -61,7 +41,7 @@ run_checks(unsigned long seed, bool all)
         check_traffic();
     device_forget(true);
     check_reports(seed);
-    printf("seed %lu: %u checks hold\n", seed, passed - before);
+    printf("seed %lu: %u checks hold\n", seed, checks.passed - before);
     fflush(stdout);
 }
 
@@ -94,6 +74,6 @@ main(int argc, char **argv)
 #endif
     for (unsigned long i = 0; i < seeds; i++)
         run_checks(first + i, i == 0);
-    printf("%u passed, %u failed\n", passed, failed);
-    return failed ? 1 : 0;
+    printf("%u passed, %u failed\n", checks.passed, checks.failed);
+    return checks.failed ? 1 : 0;
 }
