@@ -9,7 +9,7 @@ function(kt_test name folder)
   if(NOT CRITERION_FOUND)
     return()
   endif()
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*.c)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*.c)
   if(NOT sources)
     return()
   endif()
@@ -42,4 +42,13 @@ function(kt_script name file)
   add_test(NAME ${name} COMMAND /usr/bin/python3 ${CMAKE_CURRENT_SOURCE_DIR}/${file} ${ARGN})
   set_tests_properties(${name} PROPERTIES TIMEOUT 900 ENVIRONMENT
     "KITHARA_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};KITHARA_BUILD=${CMAKE_BINARY_DIR};PYTHONDONTWRITEBYTECODE=1")
+endfunction()
+
+# kt_library(NAME LIBS...) -- one static library from all *.c of this folder but main.c. LIBS are the folders below it, as in
+# ops/checks/walls.txt: a file that uses another folder does not link in this folder's own test program.
+function(kt_library name)
+  file(GLOB sources CONFIGURE_DEPENDS *.c)
+  list(FILTER sources EXCLUDE REGEX "/main\\.c$")
+  add_library(${name} STATIC ${sources})
+  target_link_libraries(${name} PUBLIC ${ARGN})
 endfunction()

@@ -1,6 +1,7 @@
 // CURVE key pairs and their two files. The secret file decides: it appears by link(2), which only one of several
 // processes wins, and the public file is derived from it, so that a kill at any point leaves a whole pair or none.
-#include "common/socket.h"
+#include "common/curve.h"
+
 #include "common/text.h"
 
 #include <errno.h>

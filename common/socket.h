@@ -2,6 +2,7 @@
 // One context a process (CZMQ's, its signal handler off). A socket belongs to the thread that made it.
 #pragma once
 
+#include "common/curve.h"
 #include "common/err.h"
 
 #include <stdbool.h>
@@ -10,21 +11,9 @@
 
 typedef struct _zsock_t zsock_t;
 
-enum { KT_CURVE_TEXT = 41, KT_MAX_FRAME_BYTES = 4 << 20 };
-
-typedef struct kt_curve {
-    char public_key[KT_CURVE_TEXT];  // Z85
-    char secret_key[KT_CURVE_TEXT];
-} kt_curve_t;
+enum { KT_MAX_FRAME_BYTES = 4 << 20 };
 
 void kt_socket_setup(void);  // once at the start of a program that uses ZeroMQ, before any thread
-
-KT_MUST_USE kt_err_t kt_curve_new(kt_curve_t *out);
-bool                 kt_curve_is_key(const char *text);  // 40 characters of Z85
-// PATH.public and PATH.secret (mode 0600), in a folder that is made when missing (mode 0700); made when missing, whole
-// or not at all, and one pair for all when several processes start at once. KT_EIO, KT_EDISK, KT_EACCESS, KT_EINVAL
-// (damaged, or the two are no pair).
-KT_MUST_USE kt_err_t kt_curve_load_or_make(const char *path, kt_curve_t *out);
 
 // ROUTER bound with CURVE as server and ROUTER_MANDATORY; *endpoint (256 bytes) gets the real address. tcp:// and
 // ipc:// alone, as others know no CURVE. KT_EPORT, KT_EINVAL (no such address); KT_EAUTH without a kt_zap: libzmq

@@ -5,8 +5,8 @@
 #include "common/log.h"
 #include "common/program.h"
 #include "common/text.h"
-#include "coordinator/api.h"
-#include "coordinator/core.h"
+#include "coordinator/api/api.h"
+#include "coordinator/loop/core.h"
 
 #include <signal.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "common/settings.h"
-#include "coordinator/ledger.h"
+#include "coordinator/ledger/ledger.h"
 
 typedef struct kt_coordinator kt_coordinator_t;
 

@@ -3,6 +3,7 @@
 #include "common/log.h"
 #include "common/program.h"
 #include "coordinator/coordinator.h"
+#include "coordinator/ledger/open/open.h"
 
 #include <stdio.h>
 #include <unistd.h>

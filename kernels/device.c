@@ -1,9 +1,9 @@
 #include "kernels/device.h"
 
-#include "kernels/cqt.h"
+#include "kernels/audio/cqt.h"
+#include "kernels/audio/plan.h"
 #include "kernels/device_ops.h"
 #include "kernels/ops.h"
-#include "kernels/plan.h"
 
 #include <stdio.h>
 #include <stdlib.h>

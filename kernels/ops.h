@@ -3,9 +3,9 @@
 // scratch.
 #pragma once
 
-#include "kernels/cqt_basis.h"
+#include "kernels/audio/cqt_basis.h"
+#include "kernels/audio/decimate.h"
 #include "kernels/device.h"
-#include "kernels/halving.h"
 
 typedef struct kt_cpu_ops {
     const char *isa;                                 // "ref", "base", "avx2", "avx512"

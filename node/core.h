@@ -4,11 +4,11 @@
 
 #include "common/queue.h"
 #include "common/socket.h"
-#include "node/item.h"
-#include "node/link.h"
+#include "node/link/dealer.h"
+#include "node/link/task.h"
 #include "node/node.h"
-#include "node/noop.h"
-#include "node/pipeline.h"
+#include "node/run/pipeline.h"
+#include "node/work/noop.h"
 
 #include <pthread.h>
 

@@ -3,7 +3,7 @@
 #include "common/log.h"
 #include "common/program.h"
 #include "node/node.h"
-#include "node/solo.h"
+#include "node/work/isolated.h"
 
 #include <stdio.h>
 #include <string.h>

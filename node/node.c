@@ -6,8 +6,8 @@
 #include "common/program.h"
 #include "common/text.h"
 #include "node/core.h"
-#include "node/gpus.h"
-#include "node/solo.h"
+#include "node/run/gpus.h"
+#include "node/work/isolated.h"
 
 #include <signal.h>
 #include <stdio.h>

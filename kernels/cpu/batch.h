@@ -2,8 +2,8 @@
 // dropped afterwards.
 #pragma once
 
+#include "kernels/audio/plan.h"
 #include "kernels/cpu/simd.h"
-#include "kernels/plan.h"
 
 typedef struct kt_batch {
     const kt_plan_t *plan;

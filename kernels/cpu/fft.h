@@ -4,8 +4,8 @@
 // halved, so that the step to the real spectrum needs no division.
 #pragma once
 
+#include "kernels/audio/plan.h"
 #include "kernels/cpu/simd.h"
-#include "kernels/plan.h"
 
 // lane: KT_LANES (KT_WIDE) pointers to n_fft samples; z: [points][re, im].
 void KT_NAME(kt_fft_f64)(const kt_plan_t *plan, const float *const *lane, vd_t *z);

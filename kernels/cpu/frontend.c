@@ -1,7 +1,7 @@
+#include "kernels/audio/spectral_peaks.h"
 #include "kernels/cpu/batch.h"
 #include "kernels/cpu/fft.h"
 #include "kernels/cpu/kernels.h"
-#include "kernels/pitches.h"
 
 #include <float.h>
 

@@ -1,7 +1,7 @@
 // A batch's way through a slot: one copy in for samples and one for runs and chroma tables, the launch, one copy out
 // for rows, and when it is known how many peaks there are, one for those of each kind. All on the slot's own stream.
+#include "kernels/audio/plan.h"
 #include "kernels/cuda/backend_private.h"
-#include "kernels/plan.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
 // the driver and is loaded at run time; without it everything is unknown. One thread.
 #pragma once
 
-#include "kernels/cuda/backend.h"
+#include "kernels/gpu/abi.h"
 
 typedef struct kt_gpu_nvml kt_gpu_nvml_t;
 

@@ -1,9 +1,9 @@
 // The inside of a context: backend.c (devices, life), backend_batch.c (a batch's way through a slot).
 #pragma once
 
-#include "kernels/cuda/backend.h"
 #include "kernels/cuda/backend_nvml.h"
 #include "kernels/cuda/kt_cuda.h"
+#include "kernels/gpu/abi.h"
 
 enum { KT_GPU_PLANS = 16 };
 

@@ -12,7 +12,7 @@
 // every row keeps the tolerance of the CPU's kernels. It costs 85 thousand double operations a frame: at best 2.5 ns on
 // an H200 (half the rate of float), 0.18 us on an L4 (1/64 of it), which still is 500 songs a second, more than its
 // host can decode.
-#include "kernels/cuda/desk.cuh"
+#include "kernels/cuda/row_workspace.cuh"
 
 template <int POINTS>
 __global__ void

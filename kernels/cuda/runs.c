@@ -1,6 +1,6 @@
 // The host's part of a batch: spans cut into runs, segments into tiles, peaks put in order. No CUDA.
+#include "kernels/audio/spectral_peaks.h"
 #include "kernels/cuda/kt_cuda.h"
-#include "kernels/pitches.h"
 
 size_t
 kt_cuda_runs_of(size_t frames, uint32_t run_frames)

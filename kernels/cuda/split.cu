@@ -5,7 +5,7 @@
 // A work area holds KT_CUDA_WORK_FRAMES frames, so runs go in groups. cuFFT's plan has a fixed batch and is called as
 // often as a group needs, so a few frames cost little; places without a frame hold zeros.
 #include "kernels/cuda/chroma.cuh"
-#include "kernels/cuda/desk.cuh"
+#include "kernels/cuda/row_workspace.cuh"
 
 #include <cufft.h>
 

@@ -2,8 +2,8 @@
 // parts of a block's shared memory lie. Only the files of kernels/cuda/ see it.
 #pragma once
 
+#include "kernels/audio/plan.h"
 #include "kernels/cuda/kt_cuda.h"
-#include "kernels/plan.h"
 
 // Byte offsets into a block's dynamic shared memory. Values of frames are worked on in `cells`, whose second half is
 // free for magnitudes once the transform is done.

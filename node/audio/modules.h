@@ -3,7 +3,7 @@
 #pragma once
 
 #include "node/audio/segment.h"
-#include "node/stretch.h"
+#include "node/audio/segment_range.h"
 #include "proto/document.h"
 #include "proto/job.h"
 
@@ -33,9 +33,9 @@ typedef struct kt_module {
     kt_err_t (*push)(void *state, const float *pcm, size_t frames);
     // A closed segment with at least one frame, in order. NULL: not needed.
     kt_err_t (*segment)(void *state, const kt_segment_t *segment);
-    // Const. Of a snapshot it runs in a copy of the process (node/snapshot.c), of which a module need not know. What
-    // cannot be computed becomes null with a reason. Modules finish in the order of the table; one that builds on the
-    // values of earlier ones reads them in the document.
+    // Const. Of a snapshot it runs in a copy of the process (node/run/snapshot.c), of which a module need not know.
+    // What cannot be computed becomes null with a reason. Modules finish in the order of the table; one that builds on
+    // the values of earlier ones reads them in the document.
     kt_err_t (*finish)(const void *state, kt_document_t *document);
     // *state has seen one stretch, *next the one that adjoins it: *state becomes that of both and goes on where *next
     // stood; what is left in *next can only be destroyed. KT_ENOMEM.

@@ -2,7 +2,7 @@
 
 #include "common/assert.h"
 #include "common/clock.h"
-#include "kernels/cqt.h"
+#include "kernels/audio/cqt.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 // client has all slots; ends the process quietly when the client is gone, for then nobody waits for an answer.
 #pragma once
 
-#include "node/decoder/protocol.h"
+#include "node/decode/protocol.h"
 
 #include <stdbool.h>
 

@@ -3,8 +3,8 @@
 #include "node/decoder/avlog.h"
 #include "node/decoder/channel.h"
 #include "node/decoder/convert.h"
-#include "node/decoder/facts.h"
 #include "node/decoder/hooks.h"
+#include "node/decoder/media_info.h"
 
 #include <stdio.h>
 #include <string.h>

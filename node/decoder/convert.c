@@ -1,6 +1,6 @@
 #include "node/decoder/convert.h"
 
-#include "node/decoder/protocol.h"
+#include "node/decode/protocol.h"
 
 #include <libavutil/mem.h>
 #include <libavutil/samplefmt.h>

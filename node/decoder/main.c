@@ -1,7 +1,7 @@
 // kithara-decode -- Kithara's only program that links FFmpeg. The node starts it with a socket as descriptor 3 and
-// speaks node/decoder/protocol.h; it is of no use by hand.
+// speaks node/decode/protocol.h; it is of no use by hand.
+#include "node/decode/protocol.h"
 #include "node/decoder/avlog.h"
-#include "node/decoder/protocol.h"
 #include "node/decoder/server.h"
 
 #include <libavformat/avformat.h>

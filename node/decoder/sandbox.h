@@ -2,7 +2,7 @@
 // and talk on its control socket. The filter is compiled once in the server and only installed in the child.
 #pragma once
 
-#include "node/decoder/protocol.h"
+#include "node/decode/protocol.h"
 
 // The child's descriptors, the same in every child: the filter names them.
 enum { KT_CHILD_CONTROL_FD = 3, KT_CHILD_MEDIA_FD = 4, KT_CHILD_RING_FD = 5 };

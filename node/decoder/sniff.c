@@ -1,7 +1,7 @@
 #include "node/decoder/sniff.h"
 
+#include "node/decode/protocol.h"
 #include "node/decoder/mpeg.h"
-#include "node/decoder/protocol.h"
 #include "node/decoder/text.h"
 
 #include <stdbool.h>

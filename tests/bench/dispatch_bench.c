@@ -10,7 +10,7 @@
 #include "common/log.h"
 #include "common/program.h"
 #include "coordinator/coordinator.h"
-#include "coordinator/keys.h"
+#include "coordinator/access/keys.h"
 #include "proto/job.h"
 
 #include <errno.h>

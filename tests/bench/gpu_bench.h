@@ -2,9 +2,9 @@
 // Trouble with the device or with memory ends the program with a sentence.
 #pragma once
 
+#include "kernels/audio/plan.h"
 #include "kernels/cuda/kt_cuda.h"
-#include "kernels/gpu_layout.h"
-#include "kernels/plan.h"
+#include "kernels/gpu/layout.h"
 
 void  gpu_must(bool holds, const char *what);
 void *gpu_new(size_t bytes);

@@ -2,7 +2,8 @@
 // parsed, one request each, with a window of unanswered ones. The time is from the first post to the last answer.
 #include "common/clock.h"
 #include "common/text.h"
-#include "coordinator/ledger_actor.h"
+#include "coordinator/ledger/actor.h"
+#include "coordinator/ledger/open/open.h"
 
 #include <inttypes.h>
 #include <stdio.h>

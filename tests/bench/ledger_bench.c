@@ -8,7 +8,7 @@
 // The ledger must be new (PostgreSQL: migrated); it is audited at the end, and left for whoever wants to look at it.
 #include "common/clock.h"
 #include "common/text.h"
-#include "coordinator/ledger.h"
+#include "coordinator/ledger/open/open.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
 // node without work does: HELLO until WELCOME, LIVE each half second, BEAT each second, HELLO again when asked WHO.
 #include "common/clock.h"
 #include "common/socket.h"
-#include "coordinator/keys.h"
+#include "coordinator/access/keys.h"
 #include "proto/wire.h"
 
 #include <czmq.h>

@@ -1,6 +1,6 @@
 // similarity_raw FILE.f32... -- the raw values of the similarity vectors of mono float samples at 22,050 Hz, a line a
-// file. A tool for developers: similarity_scale.py makes the table of node/audio/similarity_scale.c with it.
-#include "node/audio/similarity.h"
+// file. A tool for developers: similarity_scale.py makes the table of node/audio/similarity/scale.c with it.
+#include "node/audio/similarity/similarity.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Write node/audio/similarity_scale.c: where each raw value of the similarity vectors lies over real tracks.
+"""Write node/audio/similarity/scale.c: where each raw value of the similarity vectors lies over real tracks.
 
-    similarity_scale.py --raw BUILD/bin/similarity_raw TRACK... > node/audio/similarity_scale.c
+    similarity_scale.py --raw BUILD/bin/similarity_raw TRACK... > node/audio/similarity/scale.c
 
 Of each track of at least MINUTE seconds, the whole is taken and two pieces of it: 30 s as AAC, and 60 s, 8 dB quieter,
 as MP3 of 64 kbit/s. Mean and deviation are over the whole tracks; the weight is the correlation over tracks of the
@@ -83,7 +83,7 @@ def main():
                     file.unlink()
     mean, deviation, weight = table(np.array(rows))
     print(f"// Written by tests/bench/similarity_scale.py from {len(rows)} real tracks; how is said there.\n"
-          '#include "node/audio/similarity.h"\n\n// clang-format off\n'
+          '#include "node/audio/similarity/similarity.h"\n\n// clang-format off\n'
           "const kt_similarity_scale_t kt_similarity_scales[KT_SIM_COMBINED] = {")
     cells = [f"{{{literal(m)}, {literal(d)}, {w:.3f}f}}," for m, d, w in zip(mean, deviation, weight)]
     for i in range(0, len(cells), 3):

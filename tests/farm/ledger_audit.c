@@ -1,6 +1,6 @@
 // ledger_audit PATH -- the audit of a SQLite ledger, for tests of the farm: the findings, a line with the number of
 // rows looked at, exit status 1 if there is any finding.
-#include "coordinator/ledger.h"
+#include "coordinator/ledger/ledger.h"
 
 #include <stdio.h>
 

@@ -4,7 +4,7 @@
 // It ends when its own jobs are in and nothing is queued, claimed or waiting; with JOBS 0 when its input closes.
 #include "common/clock.h"
 #include "common/text.h"
-#include "coordinator/ledger.h"
+#include "coordinator/ledger/open/open.h"
 
 #include <inttypes.h>
 #include <poll.h>

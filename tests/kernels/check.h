@@ -1,8 +1,8 @@
 // What the files of kernel_check share.
 #pragma once
 
+#include "kernels/audio/plan.h"
 #include "kernels/ops.h"
-#include "kernels/plan.h"
 
 typedef enum tolerance {
 #define KT_TOLERANCE(what, limit, why) TOLERANCE_##what,

@@ -1,5 +1,5 @@
 // Milliseconds of one core for a minute of sound at 22,050 Hz, kernel by kernel, beside the reference.
-#include "kernels/cqt.h"
+#include "kernels/audio/cqt.h"
 #include "tests/kernels/check.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 // The constant-Q transform's two kernels, fast against reference. The filter between octaves; one octave: transforms
 // from 256 to 2048, hops of every octave, any number of frames.
-#include "kernels/cqt_basis.h"
+#include "kernels/audio/cqt_basis.h"
 #include "tests/kernels/check.h"
 
 #include <math.h>

@@ -15,8 +15,8 @@ import shlex
 import subprocess
 import sys
 
-TABLE, OUTCOME, DISPATCH, NODES = "sched_table.c", "sched_outcome.c", "sched_dispatch.c", "sched_nodes.c"
-BEAT, JOBS, STEP = "sched_beat.c", "sched_jobs.c", "scheduler.c"
+TABLE, OUTCOME, DISPATCH, NODES = "table.c", "outcome.c", "dispatch.c", "nodes.c"
+BEAT, JOBS, STEP = "beat.c", "jobs.c", "scheduler.c"
 
 MUTATIONS = {
     "a result is acknowledged before it is stored": [
@@ -92,7 +92,7 @@ def mutate(args, folder, changes):
     """The changed sources, in the work folder; None and a reason when a text is not there exactly once."""
     texts = {}
     for name, old, new in changes:
-        text = texts.get(name) or (pathlib.Path(args.source) / "coordinator" / name).read_text()
+        text = texts.get(name) or (pathlib.Path(args.source) / "coordinator/sched" / name).read_text()
         if text.count(old) != 1:
             return None, f"{name} has its text {text.count(old)} times: {old.strip().splitlines()[0]!r}"
         texts[name] = text.replace(old, new)

@@ -1,7 +1,7 @@
 // What the small world of the simulator is made of: its bounds, its files, the rules that are broken on purpose.
 #pragma once
 
-#include "coordinator/scheduler.h"
+#include "coordinator/sched/scheduler.h"
 
 #include <setjmp.h>
 #include <stdbool.h>

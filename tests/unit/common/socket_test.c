@@ -120,7 +120,8 @@ Test(socket, an_allowed_key_gets_through_and_is_the_senders_user_id)
     zsock_destroy(&dealer);
 }
 
-// libzmq gives up once it was refused: who knows of that, from the socket's monitor, connects again (node/link.c).
+// libzmq gives up once it was refused: who knows of that, from the socket's monitor, connects again
+// (node/link/dealer.c).
 Test(socket, an_unknown_key_stays_outside_and_a_new_connection_gets_in_once_it_is_allowed)
 {
     char     routing[ROUTING_BYTES];

@@ -3,8 +3,8 @@
 #include "common/log.h"
 #include "common/program.h"
 #include "common/socket.h"
-#include "coordinator/core.h"
-#include "ledger_gate.h"
+#include "coordinator/loop/core.h"
+#include "tests/unit/coordinator/ledger/gate.h"
 
 #include <criterion/criterion.h>
 #include <czmq.h>

@@ -1,0 +1,74 @@
+// The loop's AMQP side as a whole: absent without AMQP_CONNECTION_STRING, else an intake and an outlet.
+#include "coordinator/amqp/consumer.h"
+#include "coordinator/amqp/publisher.h"
+#include "coordinator/loop/core.h"
+
+static void
+on_deliveries(void *context)
+{
+    kt_coordinator_t *self = context;
+    kt_intake_turn(self->intake);
+}
+
+static void
+on_published(void *context)
+{
+    kt_coordinator_t *self = context;
+    kt_outlet_answers(self->outlet);
+}
+
+kt_err_t
+kt_core_amqp_open(kt_coordinator_t *self, char why[KT_LEDGER_WHY])
+{
+    if (!*self->settings->amqp_url)
+        return KT_OK;
+    kt_err_t err = kt_outlet_new(&self->outlet, self, why);
+    if (!err)
+        err = kt_intake_new(&self->intake, self, why);
+    if (!err)
+        err = kt_link_watch(self->link, kt_outlet_fd(self->outlet), on_published);
+    if (!err)
+        err = kt_link_watch(self->link, kt_intake_fd(self->intake), on_deliveries);
+    return err;
+}
+
+void
+kt_core_amqp_tick(kt_coordinator_t *self, int64_t now_ms)
+{
+    if (self->intake)
+        kt_intake_tick(self->intake, now_ms);
+    if (self->outlet)
+        kt_outlet_tick(self->outlet, now_ms);
+}
+
+void
+kt_core_amqp_drain(kt_coordinator_t *self, int64_t now_ms)
+{
+    if (self->intake)
+        kt_intake_cancel(self->intake, now_ms);
+}
+
+bool
+kt_core_amqp_is_drained(kt_coordinator_t *self, int64_t now_ms)
+{
+    return (!self->intake || kt_intake_is_done(self->intake, now_ms)) &&
+           (!self->outlet || kt_outlet_is_done(self->outlet, now_ms));
+}
+
+void
+kt_core_amqp_stats(kt_coordinator_t *self, kt_amqp_stats_t *out)
+{
+    *out            = (kt_amqp_stats_t){0};
+    out->configured = self->intake && self->outlet;
+    if (!out->configured)
+        return;
+    kt_intake_stats(self->intake, out);
+    kt_outlet_stats(self->outlet, out);
+}
+
+void
+kt_core_amqp_close(kt_coordinator_t *self)
+{
+    kt_intake_destroy(&self->intake);
+    kt_outlet_destroy(&self->outlet);
+}

@@ -1,0 +1,104 @@
+// Declaring queues and exchanges. The broker closes the channel over a declaration that differs from what exists, or
+// that we may not make; the next channel then looks whether there is something to use as it is.
+#include "common/log.h"
+#include "coordinator/amqp/connection.h"
+
+#include <amqp.h>
+#include <stdio.h>
+
+enum { NOT_FOUND = 404, CODE_CONNECTION = 500 };
+
+static amqp_table_entry_t
+text_entry(const char *key, const char *text)
+{
+    return (amqp_table_entry_t){.key   = amqp_cstring_bytes(key),
+                                .value = {.kind = AMQP_FIELD_KIND_UTF8, .value.bytes = amqp_cstring_bytes(text)}};
+}
+
+const char *
+kt_amqp_dead_name(const kt_settings_t *settings, char out[KT_AMQP_NAME])
+{
+    snprintf(out, KT_AMQP_NAME, "%.*s.dead", KT_AMQP_NAME - 6, settings->queue_name);
+    return out;
+}
+
+static bool
+is_passed_over(int code)
+{
+    return code && code < CODE_CONNECTION;
+}
+
+// A quorum queue; one that exists otherwise is taken as it is.
+static kt_err_t
+declare_queue(kt_amqp_connection_t *self, const char *name, const char *dead_exchange)
+{
+    amqp_table_entry_t entries[] = {text_entry("x-queue-type", "quorum"),
+                                    text_entry("x-dead-letter-exchange", dead_exchange ? dead_exchange : "")};
+    amqp_table_t       arguments = {dead_exchange ? 2 : 1, entries};
+    int                code      = 0;
+    char               why[KT_AMQP_WHY], said[2 * KT_AMQP_WHY];
+    amqp_queue_declare(self->state, self->channel, amqp_cstring_bytes(name), 0, 1, 0, 0, arguments);
+    kt_err_t err = kt_amqp_last_reply(self, &code);
+    if (!err || !is_passed_over(code))
+        return err;
+    snprintf(why, sizeof why, "%s", self->why);
+    if ((err = kt_amqp_next_channel(self)))
+        return err;
+    amqp_queue_declare(self->state, self->channel, amqp_cstring_bytes(name), 1, 0, 0, 0, amqp_empty_table);
+    if ((err = kt_amqp_last_reply(self, &code)))
+        return err;
+    kt_log_info("AMQP-AS-FOUND", "queue=%s text=\"%s\"", name, kt_log_quote(said, sizeof said, why));
+    return KT_OK;
+}
+
+static kt_err_t
+ask_exchange(kt_amqp_connection_t *self, const char *name, const char *type, bool passive, int *code)
+{
+    amqp_exchange_declare(self->state, self->channel, amqp_cstring_bytes(name), amqp_cstring_bytes(type), passive,
+                          !passive, 0, 0, amqp_empty_table);
+    return kt_amqp_last_reply(self, code);
+}
+
+// Looks first: an exchange that exists is used whatever its type. The nameless one always exists.
+static kt_err_t
+declare_exchange(kt_amqp_connection_t *self, const char *name, const char *type)
+{
+    int      code = 0;
+    kt_err_t err  = *name ? ask_exchange(self, name, type, true, &code) : KT_OK;
+    if (!err || code != NOT_FOUND)
+        return err;
+    if ((err = kt_amqp_next_channel(self)))
+        return err;
+    return ask_exchange(self, name, type, false, &code);
+}
+
+kt_err_t
+kt_amqp_declare_exchange(kt_amqp_connection_t *self)
+{
+    return declare_exchange(self, self->settings->exchange_name, self->settings->exchange_type);
+}
+
+kt_err_t
+kt_amqp_declare_dead(kt_amqp_connection_t *self)
+{
+    char     name[KT_AMQP_NAME];
+    int      code;
+    kt_err_t err = declare_exchange(self, kt_amqp_dead_name(self->settings, name), "fanout");
+    if (!err)
+        err = declare_queue(self, name, NULL);
+    if (err)
+        return err;
+    amqp_queue_bind(self->state, self->channel, amqp_cstring_bytes(name), amqp_cstring_bytes(name), amqp_empty_bytes,
+                    amqp_empty_table);
+    return kt_amqp_last_reply(self, &code);
+}
+
+kt_err_t
+kt_amqp_declare_queue(kt_amqp_connection_t *self)
+{
+    char     dead[KT_AMQP_NAME];
+    kt_err_t err = kt_amqp_declare_dead(self);
+    if (err)
+        return err;
+    return declare_queue(self, self->settings->queue_name, kt_amqp_dead_name(self->settings, dead));
+}

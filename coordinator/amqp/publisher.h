@@ -1,0 +1,25 @@
+// outlet -- publishing on the loop's side: it takes waiting rows of the outbox in order, gives them to the AMQP actor
+// and tells the ledger, in groups, which the broker has confirmed. So each message goes out at least once, and a row
+// whose confirmation was lost goes out again. Loop thread.
+//
+// What is on its way is bounded in rows and bytes. A row that no queue takes (returned) or that the broker refuses
+// stays in the outbox; a few such rows are tried again with growing pauses, in turn, and when one gets through all that
+// waits follows. Now and then the outbox is looked through from its beginning: rows that a dead coordinator left come
+// there.
+#pragma once
+
+#include "coordinator/amqp/send.h"
+#include "coordinator/ledger/ledger.h"
+
+typedef struct kt_coordinator kt_coordinator_t;
+typedef struct kt_outlet      kt_outlet_t;
+
+KT_MUST_USE kt_err_t kt_outlet_new(kt_outlet_t **self_p, kt_coordinator_t *core, char why[KT_LEDGER_WHY]);
+void                 kt_outlet_destroy(kt_outlet_t **self_p);
+int                  kt_outlet_fd(kt_outlet_t *self);       // readable: the actor has answers
+void                 kt_outlet_answers(kt_outlet_t *self);  // takes some of them
+void                 kt_outlet_wake(kt_outlet_t *self);     // NULL-safe: the ledger has new rows
+void                 kt_outlet_turn(kt_outlet_t *self);     // NULL-safe: asks and tells the ledger what is due
+void                 kt_outlet_tick(kt_outlet_t *self, int64_t now_ms);
+bool                 kt_outlet_is_done(kt_outlet_t *self, int64_t now_ms);      // at the end: all that can go is out
+void                 kt_outlet_stats(kt_outlet_t *self, kt_amqp_stats_t *out);  // its part

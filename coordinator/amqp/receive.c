@@ -1,0 +1,311 @@
+#include "coordinator/amqp/receive.h"
+
+#include "common/buf.h"
+#include "common/log.h"
+#include "common/text.h"
+#include "coordinator/amqp/actor.h"
+#include "coordinator/amqp/delivery_tags.h"
+
+#include <amqp.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { POP = 256, SPAN = 4 };
+
+struct kt_amqp_in {
+    const kt_settings_t *settings;
+    kt_delivery_read_fn *read;
+    kt_queue_t          *deliveries, *settled;
+    kt_amqp_actor_t     *actor;
+    atomic_bool          cancelled;
+    // the actor's thread
+    kt_tags_t      tags;
+    size_t         out;        // deliveries with the loop
+    bool           consuming;  // subscribed on this connection
+    bool           ending;     // the cancel is sent
+    kt_delivery_t *coming;     // its frames come in
+    uint64_t       missing;    // bytes of its body
+    size_t         room;       // bytes allocated
+};
+
+static const char CONSUMER[] = "kithara";
+
+void
+kt_delivery_destroy(kt_delivery_t **self_p)
+{
+    kt_delivery_t *self = *self_p;
+    if (!self)
+        return;
+    free(self->body);
+    kt_ledger_request_destroy(&self->request);
+    free(self);
+    *self_p = NULL;
+}
+
+static kt_err_t
+say(kt_amqp_connection_t *connection, const char *text)
+{
+    snprintf(connection->why, sizeof connection->why, "%s", text);
+    return KT_EIO;
+}
+
+static kt_err_t
+subscribe(kt_amqp_in_t *self, kt_amqp_connection_t *connection)
+{
+    int code;
+    amqp_basic_consume(connection->state, connection->channel, amqp_cstring_bytes(self->settings->queue_name),
+                       amqp_cstring_bytes(CONSUMER), 0, 0, 0, amqp_empty_table);
+    kt_err_t err    = kt_amqp_last_reply(connection, &code);
+    self->consuming = !err;
+    return err;
+}
+
+static kt_err_t
+begin(void *context, kt_amqp_connection_t *connection)
+{
+    kt_amqp_in_t *self = context;
+    int           code;
+    kt_tags_begin(&self->tags);
+    kt_err_t err = kt_amqp_declare_queue(connection);
+    if (err)
+        return err;
+    amqp_basic_qos(connection->state, connection->channel, 0, (uint16_t)self->settings->prefetch_count, 0);
+    return kt_amqp_last_reply(connection, &code);
+}
+
+static void
+lost(void *context)
+{
+    kt_amqp_in_t *self = context;
+    kt_delivery_destroy(&self->coming);
+    self->consuming = self->ending = false;
+    kt_tags_begin(&self->tags);  // what the loop has of it is void
+}
+
+static kt_err_t
+start_message(kt_amqp_in_t *self, kt_amqp_connection_t *connection, const amqp_basic_deliver_t *method)
+{
+    if (self->coming || kt_tags_deliver(&self->tags, method->delivery_tag))
+        return say(connection, "the broker delivers out of turn");
+    self->coming = calloc(1, sizeof *self->coming);
+    if (!self->coming)
+        return say(connection, "out of memory for a message");
+    self->coming->epoch = self->tags.epoch;
+    self->coming->tag   = method->delivery_tag;
+    self->missing       = UINT64_MAX;  // until its header says
+    return KT_OK;
+}
+
+static void
+read_message_id(kt_delivery_t *delivery, const amqp_basic_properties_t *properties)
+{
+    amqp_bytes_t id = properties->message_id;
+    if (properties->_flags & AMQP_BASIC_MESSAGE_ID_FLAG && id.len < sizeof delivery->message_id &&
+        kt_text_is_utf8(id.bytes, id.len))
+        kt_text_sanitize(delivery->message_id, sizeof delivery->message_id, id.bytes, id.len);
+}
+
+static kt_err_t
+finish_message(kt_amqp_in_t *self, kt_amqp_connection_t *connection)
+{
+    kt_delivery_t *delivery              = self->coming;
+    delivery->body[delivery->body_bytes] = '\0';
+    if (self->read(delivery))
+        return say(connection, "out of memory for a message");
+    if (kt_queue_push(self->deliveries, &self->coming))
+        return say(connection, "the broker delivers more than it was asked for");
+    self->coming = NULL;
+    self->out++;
+    return KT_OK;
+}
+
+static kt_err_t
+take_header(kt_amqp_in_t *self, kt_amqp_connection_t *connection, const amqp_frame_t *frame)
+{
+    uint64_t       bytes    = frame->payload.properties.body_size;
+    kt_delivery_t *delivery = self->coming;
+    if (!delivery || self->missing != UINT64_MAX)
+        return KT_OK;
+    self->room          = bytes < KT_JOB_MAX_BYTES ? (size_t)bytes : KT_JOB_MAX_BYTES;
+    self->missing       = bytes;
+    delivery->all_bytes = bytes;
+    delivery->body      = malloc(self->room + 1);
+    if (!delivery->body)
+        return say(connection, "out of memory for a message");
+    read_message_id(delivery, frame->payload.properties.decoded);
+    return bytes ? KT_OK : finish_message(self, connection);
+}
+
+static kt_err_t
+take_body(kt_amqp_in_t *self, kt_amqp_connection_t *connection, amqp_bytes_t piece)
+{
+    kt_delivery_t *delivery = self->coming;
+    if (!delivery || !delivery->body)
+        return KT_OK;
+    if (piece.len > self->missing)
+        return say(connection, "a message is longer than its header said");
+    size_t fits = self->room - delivery->body_bytes;
+    fits        = piece.len < fits ? piece.len : fits;
+    memcpy(delivery->body + delivery->body_bytes, piece.bytes, fits);
+    delivery->body_bytes += fits;
+    self->missing -= piece.len;
+    return self->missing ? KT_OK : finish_message(self, connection);
+}
+
+static kt_err_t
+take_method(kt_amqp_in_t *self, kt_amqp_connection_t *connection, const amqp_method_t *method)
+{
+    switch (method->id) {
+    case AMQP_BASIC_DELIVER_METHOD: return start_message(self, connection, method->decoded);
+    case AMQP_BASIC_CANCEL_METHOD: return say(connection, "the broker cancelled the subscription: the queue is gone");
+    case AMQP_BASIC_CANCEL_OK_METHOD: self->consuming = false; return KT_OK;
+    default: return KT_OK;
+    }
+}
+
+static kt_err_t
+take_frame(void *context, kt_amqp_connection_t *connection, const struct amqp_frame_t_ *frame)
+{
+    kt_amqp_in_t *self = context;
+    switch (frame->frame_type) {
+    case AMQP_FRAME_METHOD: return take_method(self, connection, &frame->payload.method);
+    case AMQP_FRAME_HEADER: return take_header(self, connection, frame);
+    case AMQP_FRAME_BODY: return take_body(self, connection, frame->payload.body_fragment);
+    default: return KT_OK;
+    }
+}
+
+static kt_err_t
+acknowledge(void *context, uint64_t tag, bool multiple)
+{
+    kt_amqp_connection_t *connection = context;
+    return kt_amqp_status(connection, amqp_basic_ack(connection->state, connection->channel, tag, multiple));
+}
+
+static void
+take_settled(kt_amqp_in_t *self)
+{
+    void  *items[POP];
+    size_t n = 0;
+    while (!kt_queue_pop(self->settled, items, POP, &n, 0))
+        for (size_t i = 0; i < n; i++) {
+            kt_delivery_t *delivery = items[i];
+            kt_tags_settle(&self->tags, delivery->epoch, delivery->tag);
+            kt_delivery_destroy(&delivery);
+            self->out--;
+        }
+}
+
+static kt_err_t
+unsubscribe(kt_amqp_in_t *self, kt_amqp_connection_t *connection)
+{
+    amqp_basic_cancel_t cancel = {.consumer_tag = amqp_cstring_bytes(CONSUMER)};
+    self->ending               = true;
+    return kt_amqp_status(connection,
+                          amqp_send_method(connection->state, connection->channel, AMQP_BASIC_CANCEL_METHOD, &cancel));
+}
+
+static kt_err_t
+work(void *context, kt_amqp_connection_t *connection, bool *more)
+{
+    kt_amqp_in_t *self = context;
+    (void)more;
+    take_settled(self);
+    if (!connection)
+        return KT_OK;
+    kt_err_t err = kt_tags_flush(&self->tags, acknowledge, connection);
+    if (!err && self->cancelled && self->consuming && !self->ending)
+        err = unsubscribe(self, connection);
+    else if (!err && !self->cancelled && !self->consuming && !self->out)
+        err = subscribe(self, connection);
+    return err;
+}
+
+static const kt_amqp_ops_t OPS = {.begin = begin, .frame = take_frame, .work = work, .lost = lost};
+
+kt_err_t
+kt_amqp_in_new(kt_amqp_in_t **self_p, const kt_settings_t *settings, kt_delivery_read_fn *read, char why[KT_AMQP_WHY])
+{
+    size_t        window = (size_t)settings->prefetch_count;
+    kt_amqp_in_t *self   = calloc(1, sizeof *self);
+    if (!self)
+        return KT_ENOMEM;
+    self->settings = settings;
+    self->read     = read;
+    kt_err_t err   = kt_queue_new(&self->deliveries, window);
+    if (!err)
+        err = kt_queue_new(&self->settled, window + 1);
+    if (!err)
+        err = kt_tags_init(&self->tags, SPAN * window);
+    if (!err) {
+        kt_amqp_actor_opts_t opts = {settings, "in", &OPS, self, kt_queue_fd(self->settled)};
+        err                       = kt_amqp_actor_new(&self->actor, &opts, why);
+    }
+    if (err)
+        kt_amqp_in_destroy(&self);
+    else
+        *self_p = self;
+    return err;
+}
+
+static void
+empty(kt_queue_t *queue)
+{
+    void  *item;
+    size_t n;
+    while (queue && !kt_queue_pop(queue, &item, 1, &n, 0)) {
+        kt_delivery_t *delivery = item;
+        kt_delivery_destroy(&delivery);
+    }
+}
+
+void
+kt_amqp_in_destroy(kt_amqp_in_t **self_p)
+{
+    kt_amqp_in_t *self = *self_p;
+    if (!self)
+        return;
+    kt_amqp_actor_destroy(&self->actor);
+    empty(self->deliveries);
+    empty(self->settled);
+    kt_delivery_destroy(&self->coming);
+    kt_queue_destroy(&self->deliveries);
+    kt_queue_destroy(&self->settled);
+    kt_tags_fini(&self->tags);
+    free(self);
+    *self_p = NULL;
+}
+
+kt_queue_t *
+kt_amqp_in_deliveries(kt_amqp_in_t *self)
+{
+    return self->deliveries;
+}
+
+// The queue has room for all that the loop can hold.
+void
+kt_amqp_in_settle(kt_amqp_in_t *self, kt_delivery_t **delivery_p)
+{
+    if (kt_queue_push(self->settled, delivery_p))
+        kt_delivery_destroy(delivery_p);
+}
+
+void
+kt_amqp_in_cancel(kt_amqp_in_t *self)
+{
+    self->cancelled = true;
+}
+
+void
+kt_amqp_in_watch(kt_amqp_in_t *self, int64_t now_ms)
+{
+    kt_amqp_actor_watch(self->actor, now_ms);
+}
+
+void
+kt_amqp_in_health(kt_amqp_in_t *self, kt_amqp_health_t *out)
+{
+    kt_amqp_actor_health(self->actor, out);
+}

@@ -1,0 +1,298 @@
+#include "coordinator/amqp/send.h"
+
+#include "coordinator/amqp/actor.h"
+#include "coordinator/amqp/confirms.h"
+
+#include <amqp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// Frames are looked at between bursts: a broker that talks to a client which only sends is not read by either.
+enum { POP = 256, BURST = 32, BURST_BYTES = 256 << 10, PERSISTENT = 2, HEADERS = 4 };
+
+static const char ROW_HEADER[] = "x-kithara-row";
+
+struct kt_amqp_out {
+    const kt_settings_t *settings;
+    kt_queue_t          *given, *answers;
+    kt_amqp_actor_t     *actor;
+    // the actor's thread
+    kt_window_t        window;
+    kt_amqp_message_t *first, **last;  // to be published, in order
+    bool               warm;           // something was confirmed on this connection
+};
+
+void
+kt_amqp_message_destroy(kt_amqp_message_t **self_p)
+{
+    if (*self_p)
+        free((*self_p)->row.bytes);
+    free(*self_p);
+    *self_p = NULL;
+}
+
+// The queue has room for all that can be here.
+static void
+give_back(kt_amqp_out_t *self, kt_amqp_message_t *message, kt_published_t how)
+{
+    message->how = how;
+    if (kt_queue_push(self->answers, &message))
+        kt_amqp_message_destroy(&message);
+}
+
+static void
+settled(void *context, void *item, bool acked, bool returned)
+{
+    kt_amqp_out_t *self = context;
+    self->warm          = true;
+    give_back(self, item, !acked ? KT_PUBLISHED_REFUSED : returned ? KT_PUBLISHED_RETURNED : KT_PUBLISHED_CONFIRMED);
+}
+
+static void
+gone(void *context, void *item, bool acked, bool returned)
+{
+    (void)acked, (void)returned;
+    give_back(context, item, KT_PUBLISHED_LOST);
+}
+
+static kt_err_t
+begin(void *context, kt_amqp_connection_t *connection)
+{
+    kt_amqp_out_t *self = context;
+    int            code;
+    self->warm   = false;
+    kt_err_t err = kt_amqp_declare_dead(connection);
+    if (!err)
+        err = kt_amqp_declare_exchange(connection);
+    if (err)
+        return err;
+    amqp_confirm_select(connection->state, connection->channel);
+    return kt_amqp_last_reply(connection, &code);
+}
+
+static void
+lost(void *context)
+{
+    kt_amqp_out_t *self = context;
+    kt_window_begin(&self->window, gone, self);
+}
+
+static void
+note_returned(kt_amqp_out_t *self, const amqp_basic_properties_t *properties)
+{
+    for (int i = 0; i < properties->headers.num_entries; i++) {
+        const amqp_table_entry_t *entry = &properties->headers.entries[i];
+        if (entry->value.kind == AMQP_FIELD_KIND_I64 && entry->key.len == sizeof ROW_HEADER - 1 &&
+            memcmp(entry->key.bytes, ROW_HEADER, entry->key.len) == 0)
+            kt_window_return(&self->window, (uint64_t)entry->value.value.i64);
+    }
+}
+
+static kt_err_t
+settle(kt_amqp_out_t *self, kt_amqp_connection_t *connection, uint64_t tag, bool multiple, bool acked)
+{
+    kt_err_t err = kt_window_settle(&self->window, tag, multiple, acked, settled, self);
+    if (err)
+        snprintf(connection->why, sizeof connection->why, "the broker confirms what was never published");
+    return err;
+}
+
+// The only content that comes on this channel is that of returned messages.
+static kt_err_t
+take_frame(void *context, kt_amqp_connection_t *connection, const struct amqp_frame_t_ *frame)
+{
+    kt_amqp_out_t *self = context;
+    if (frame->frame_type == AMQP_FRAME_HEADER)
+        note_returned(self, frame->payload.properties.decoded);
+    if (frame->frame_type != AMQP_FRAME_METHOD)
+        return KT_OK;
+    const amqp_method_t *method = &frame->payload.method;
+    if (method->id == AMQP_BASIC_ACK_METHOD) {
+        const amqp_basic_ack_t *ack = method->decoded;
+        return settle(self, connection, ack->delivery_tag, ack->multiple, true);
+    }
+    if (method->id == AMQP_BASIC_NACK_METHOD) {
+        const amqp_basic_nack_t *nack = method->decoded;
+        return settle(self, connection, nack->delivery_tag, nack->multiple, false);
+    }
+    return KT_OK;
+}
+
+static amqp_table_entry_t
+text_header(const char *key, const char *text)
+{
+    return (amqp_table_entry_t){.key   = amqp_cstring_bytes(key),
+                                .value = {.kind = AMQP_FIELD_KIND_UTF8, .value.bytes = amqp_cstring_bytes(text)}};
+}
+
+static int
+make_headers(const kt_outbox_row_t *row, amqp_table_entry_t out[HEADERS])
+{
+    int n    = 0;
+    out[n++] = (amqp_table_entry_t){.key   = amqp_cstring_bytes(ROW_HEADER),
+                                    .value = {.kind = AMQP_FIELD_KIND_I64, .value.i64 = (int64_t)row->id}};
+    if (row->kind == KT_OUTBOX_DEAD) {
+        out[n++] = text_header("x-kithara-error", kt_err_name(row->err));
+        out[n++] = text_header("x-kithara-reason", row->reason);
+    } else {
+        out[n++] = (amqp_table_entry_t){.key   = amqp_cstring_bytes("success"),
+                                        .value = {.kind = AMQP_FIELD_KIND_BOOLEAN, .value.boolean = row->err == KT_OK}};
+    }
+    return n;
+}
+
+static kt_err_t
+publish(kt_amqp_out_t *self, kt_amqp_connection_t *connection, const kt_outbox_row_t *row)
+{
+    char                    dead_name[KT_AMQP_NAME];
+    amqp_table_entry_t      headers[HEADERS];
+    bool                    dead       = row->kind == KT_OUTBOX_DEAD;
+    amqp_basic_properties_t properties = {
+        ._flags        = AMQP_BASIC_DELIVERY_MODE_FLAG | AMQP_BASIC_HEADERS_FLAG | AMQP_BASIC_CONTENT_TYPE_FLAG,
+        .delivery_mode = PERSISTENT,
+        .content_type  = amqp_cstring_bytes(dead ? "application/octet-stream" : "application/json"),
+        .headers       = {make_headers(row, headers), headers},
+        .message_id    = amqp_cstring_bytes(row->message_id),
+    };
+    if (*row->message_id)
+        properties._flags |= AMQP_BASIC_MESSAGE_ID_FLAG;
+    const char  *exchange = dead ? kt_amqp_dead_name(self->settings, dead_name) : self->settings->exchange_name;
+    const char  *key      = dead ? "" : self->settings->routing_key;
+    amqp_bytes_t body     = {row->n_bytes, row->bytes};
+    return kt_amqp_status(connection,
+                          amqp_basic_publish(connection->state, connection->channel, amqp_cstring_bytes(exchange),
+                                             amqp_cstring_bytes(key), 1, 0, &properties, body));
+}
+
+static void
+take_given(kt_amqp_out_t *self)
+{
+    void  *items[POP];
+    size_t n = 0;
+    while (!kt_queue_pop(self->given, items, POP, &n, 0))
+        for (size_t i = 0; i < n; i++) {
+            *self->last = items[i];
+            self->last  = &(*self->last)->next;
+            *self->last = NULL;
+        }
+}
+
+static kt_amqp_message_t *
+take_first(kt_amqp_out_t *self)
+{
+    kt_amqp_message_t *message = self->first;
+    self->first                = message->next;
+    if (!self->first)
+        self->last = &self->first;
+    return message;
+}
+
+// The first message of a connection goes alone: a broker that is out of memory or disk says so only after it, and what
+// else is in the socket then would stick there.
+static bool
+may_publish(const kt_amqp_out_t *self, const kt_amqp_connection_t *connection)
+{
+    return self->first && !connection->blocked && !kt_window_is_full(&self->window) &&
+           (self->warm || self->window.open == 0);
+}
+
+static kt_err_t
+work(void *context, kt_amqp_connection_t *connection, bool *more)
+{
+    kt_amqp_out_t *self  = context;
+    size_t         bytes = 0;
+    kt_err_t       err   = KT_OK;
+    take_given(self);
+    if (!connection)
+        return KT_OK;
+    for (int i = 0; i < BURST && bytes < BURST_BYTES && !err && may_publish(self, connection); i++) {
+        kt_amqp_message_t *message = take_first(self);
+        kt_window_add(&self->window, message, message->row.id);
+        bytes += message->row.n_bytes;
+        err = publish(self, connection, &message->row);
+    }
+    *more = *more || may_publish(self, connection);
+    return err;
+}
+
+static const kt_amqp_ops_t OPS = {.begin = begin, .frame = take_frame, .work = work, .lost = lost};
+
+kt_err_t
+kt_amqp_out_new(kt_amqp_out_t **self_p, const kt_settings_t *settings, char why[KT_AMQP_WHY])
+{
+    kt_amqp_out_t *self = calloc(1, sizeof *self);
+    if (!self)
+        return KT_ENOMEM;
+    self->settings = settings;
+    self->last     = &self->first;
+    kt_err_t err   = kt_queue_new(&self->given, KT_AMQP_OUT_MAX);
+    if (!err)
+        err = kt_queue_new(&self->answers, KT_AMQP_OUT_MAX);
+    if (!err)
+        err = kt_window_init(&self->window, KT_AMQP_OUT_MAX);
+    if (!err) {
+        kt_amqp_actor_opts_t opts = {settings, "out", &OPS, self, kt_queue_fd(self->given)};
+        err                       = kt_amqp_actor_new(&self->actor, &opts, why);
+    }
+    if (err)
+        kt_amqp_out_destroy(&self);
+    else
+        *self_p = self;
+    return err;
+}
+
+static void
+empty(kt_queue_t *queue)
+{
+    void  *item;
+    size_t n;
+    while (queue && !kt_queue_pop(queue, &item, 1, &n, 0)) {
+        kt_amqp_message_t *message = item;
+        kt_amqp_message_destroy(&message);
+    }
+}
+
+void
+kt_amqp_out_destroy(kt_amqp_out_t **self_p)
+{
+    kt_amqp_out_t *self = *self_p;
+    if (!self)
+        return;
+    kt_amqp_actor_destroy(&self->actor);  // its last word: the window is given back
+    empty(self->given);
+    empty(self->answers);
+    while (self->first) {
+        kt_amqp_message_t *message = take_first(self);
+        kt_amqp_message_destroy(&message);
+    }
+    kt_queue_destroy(&self->given);
+    kt_queue_destroy(&self->answers);
+    kt_window_fini(&self->window);
+    free(self);
+    *self_p = NULL;
+}
+
+kt_err_t
+kt_amqp_out_give(kt_amqp_out_t *self, kt_amqp_message_t **message_p)
+{
+    return kt_queue_push(self->given, message_p);
+}
+
+kt_queue_t *
+kt_amqp_out_answers(kt_amqp_out_t *self)
+{
+    return self->answers;
+}
+
+void
+kt_amqp_out_watch(kt_amqp_out_t *self, int64_t now_ms)
+{
+    kt_amqp_actor_watch(self->actor, now_ms);
+}
+
+void
+kt_amqp_out_health(kt_amqp_out_t *self, kt_amqp_health_t *out)
+{
+    kt_amqp_actor_health(self->actor, out);
+}

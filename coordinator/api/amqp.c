@@ -1,0 +1,64 @@
+// The broker in /v1/status.
+#include "coordinator/api/amqp.h"
+
+#include "common/clock.h"
+#include "common/json.h"
+
+static json_t *
+connection(const kt_amqp_health_t *health)
+{
+    json_t *json = kt_json_object();
+    kt_json_set(json, "state", kt_json_text(kt_amqp_state_name(health->state)));
+    kt_json_set(json, "for_s", kt_json_real((double)(kt_clock_ms() - health->since_ms) / 1000));
+    kt_json_set(json, "connects", kt_json_int((int64_t)health->connects));
+    kt_json_set(json, "losses", kt_json_int((int64_t)health->losses));
+    kt_json_set(json, "error", *health->error ? kt_json_text(health->error) : kt_json_null());
+    return json;
+}
+
+// The worse of the two connections.
+static kt_amqp_state_t
+state_of(const kt_amqp_stats_t *stats)
+{
+    static const kt_amqp_state_t WORST_FIRST[] = {KT_AMQP_DOWN, KT_AMQP_CONNECTING, KT_AMQP_BLOCKED};
+    for (size_t i = 0; i < sizeof WORST_FIRST / sizeof *WORST_FIRST; i++)
+        if (stats->in.state == WORST_FIRST[i] || stats->out.state == WORST_FIRST[i])
+            return WORST_FIRST[i];
+    return KT_AMQP_UP;
+}
+
+static const char *
+trouble_of(const kt_amqp_stats_t *stats)
+{
+    if (stats->in.state != KT_AMQP_UP && *stats->in.error)
+        return stats->in.error;
+    if (stats->out.state != KT_AMQP_UP && *stats->out.error)
+        return stats->out.error;
+    if (stats->in.state == KT_AMQP_BLOCKED || stats->out.state == KT_AMQP_BLOCKED)
+        return "the broker takes no messages: its memory or disk alarm is on";
+    return stats->unroutable ? "output messages wait: no queue that takes them is bound to the exchange" : NULL;
+}
+
+json_t *
+kt_api_amqp(const kt_amqp_stats_t *stats)
+{
+    if (!stats->configured)
+        return kt_json_null();
+    const struct {
+        const char *name;
+        uint64_t    value;
+    } counts[] = {
+        {"delivered", stats->delivered}, {"accepted", stats->accepted},   {"known", stats->known},
+        {"rejected", stats->rejected},   {"settled", stats->settled},     {"unsettled", stats->unsettled},
+        {"confirmed", stats->confirmed}, {"returned", stats->returned},   {"refused", stats->refused},
+        {"lost", stats->lost},           {"in_flight", stats->in_flight}, {"in_flight_bytes", stats->in_flight_bytes}};
+    json_t *json = kt_json_object();
+    kt_json_set(json, "state", kt_json_text(kt_amqp_state_name(state_of(stats))));
+    kt_json_set(json, "trouble", kt_json_text(trouble_of(stats)));
+    kt_json_set(json, "in", connection(&stats->in));
+    kt_json_set(json, "out", connection(&stats->out));
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        kt_json_set(json, counts[i].name, kt_json_int((int64_t)counts[i].value));
+    kt_json_set(json, "unroutable", kt_json_bool(stats->unroutable));
+    return json;
+}

@@ -1,0 +1,8 @@
+// api_amqp -- the two AMQP connections and their counts as JSON: a member of /v1/status. HTTP thread.
+#pragma once
+
+#include "coordinator/amqp/stats.h"
+
+typedef struct json_t json_t;
+
+json_t *kt_api_amqp(const kt_amqp_stats_t *stats);  // null without a broker

@@ -1,0 +1,501 @@
+// Backfills: new ones, their lists, what an operator wants of them, how they stand and what came out. Each request is
+// one transaction of the ledger (retry: one a page).
+#include "common/clock.h"
+#include "common/json.h"
+#include "common/text.h"
+#include "coordinator/api/api.h"
+#include "coordinator/backfill/source.h"
+#include "coordinator/ledger/backfill_rules.h"
+#include "proto/document.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BAD_REQUEST = 400, NOT_FOUND = 404, BAD_STATE = 409, SERVER = 500 };
+enum { PAGE = 100, PAGE_MAX = 1000, RESULT_BYTES = 8 << 20 };
+
+// What a request carries to the ledger and back; the request's own.
+typedef struct asked {
+    uint64_t              id, number, chunks;
+    kt_backfill_verb_t    verb;
+    bool                  failed;
+    char                 *bytes;
+    size_t                length, capacity, n;
+    kt_backfill_t        *rows;  // capacity of them
+    kt_backfill_result_t *results;
+} asked_t;
+
+static void
+free_asked(void *context)
+{
+    asked_t *asked = context;
+    for (size_t i = 0; asked->results && i < asked->n; i++) {
+        free(asked->results[i].path);
+        free(asked->results[i].document);
+    }
+    free(asked->results);
+    free(asked->rows);
+    free(asked->bytes);
+    free(asked);
+}
+
+static kt_err_t
+run_create(void *context, kt_ledger_t *ledger, const kt_lease_t *lease)
+{
+    asked_t      *asked = context;
+    kt_backfill_t made;
+    (void)lease;
+    if (!ledger->ops->backfill)
+        return KT_ENOTYET;
+    kt_err_t err = ledger->ops->backfill->create(ledger, asked->rows, kt_clock_wall_ms(), &made);
+    if (!err)
+        *asked->rows = made;
+    return err;
+}
+
+static kt_err_t
+run_find(void *context, kt_ledger_t *ledger, const kt_lease_t *lease)
+{
+    asked_t *asked = context;
+    (void)lease;
+    if (!ledger->ops->backfill)
+        return KT_ENOTYET;
+    return ledger->ops->backfill->find(ledger, asked->number, asked->rows, asked->capacity, &asked->n);
+}
+
+static kt_err_t
+run_spool(void *context, kt_ledger_t *ledger, const kt_lease_t *lease)
+{
+    asked_t *asked = context;
+    (void)lease;
+    if (!ledger->ops->backfill)
+        return KT_ENOTYET;
+    return ledger->ops->backfill->spool(ledger, asked->id, asked->number, asked->bytes, asked->length);
+}
+
+static kt_err_t
+run_control(void *context, kt_ledger_t *ledger, const kt_lease_t *lease)
+{
+    asked_t *asked = context;
+    (void)lease;
+    if (!ledger->ops->backfill)
+        return KT_ENOTYET;
+    if (asked->verb == KT_BACKFILL_RETRY)
+        return ledger->ops->backfill->retry(ledger, asked->id, &asked->number, KT_BACKFILL_PAGE, &asked->n);
+    return ledger->ops->backfill->control(ledger, asked->id, asked->verb, asked->chunks, kt_clock_wall_ms());
+}
+
+static kt_err_t
+run_results(void *context, kt_ledger_t *ledger, const kt_lease_t *lease)
+{
+    asked_t      *asked = context;
+    size_t        n     = 0;
+    kt_backfill_t row;
+    (void)lease;
+    if (!ledger->ops->backfill)
+        return KT_ENOTYET;
+    kt_err_t err = ledger->ops->backfill->find(ledger, asked->id - 1, &row, 1, &n);
+    if (err || !n || row.id != asked->id)
+        return err ? err : KT_ENOTFOUND;
+    return ledger->ops->backfill->results(ledger, asked->id, asked->number, asked->failed, RESULT_BYTES, asked->results,
+                                          asked->capacity, &asked->n);
+}
+
+// A call of one request that owns the asked, whose rows or results have room for capacity; NULL: out of memory.
+static kt_call_t *
+new_call(kt_ledger_request_type_t type, kt_ledger_call_fn *run, size_t capacity, asked_t **out)
+{
+    kt_call_t           *call    = kt_call_new(1);
+    kt_ledger_request_t *request = call ? kt_ledger_request_new(type, call) : NULL;
+    asked_t             *asked   = request ? calloc(1, sizeof *asked) : NULL;
+    if (asked) {
+        request->call.run  = run;
+        request->call.args = asked;
+        request->call.free = free_asked;
+        asked->capacity    = capacity;
+        if (run == run_results)
+            asked->results = calloc(capacity + 1, sizeof *asked->results);
+        else
+            asked->rows = calloc(capacity + 1, sizeof *asked->rows);
+    }
+    if (!asked || (!asked->rows && !asked->results)) {
+        kt_ledger_request_destroy(&request);
+        kt_call_destroy(&call);
+        return NULL;
+    }
+    call->requests[0] = request;
+    call->n_requests  = 1;
+    *out              = asked;
+    return call;
+}
+
+static void
+refuse(kt_api_t *self, kt_err_t err)
+{
+    switch (err) {
+    case KT_ENOTFOUND: kt_api_fail(self, NOT_FOUND, err, "no such backfill"); break;
+    case KT_EINVAL: kt_api_fail(self, BAD_STATE, err, "the backfill is not in a state for that"); break;
+    case KT_EEMPTY: kt_api_fail(self, BAD_STATE, err, "the list has no path in it"); break;
+    case KT_ECLASH:
+        kt_api_fail(self, BAD_STATE, err, "another list has begun under this token: cancel that backfill first");
+        break;
+    case KT_EBADDATA: kt_api_fail(self, BAD_REQUEST, err, "name, folder or list is not valid UTF-8"); break;
+    case KT_ENOTYET: kt_api_fail(self, SERVER, err, "this ledger keeps no backfills: use SQLite or PostgreSQL"); break;
+    default: kt_api_fail(self, SERVER, err, "the ledger refused");
+    }
+}
+
+// Asks; true: answered well. Else the reply is written and the call is gone.
+static bool
+ask(kt_api_t *self, kt_call_t **call_p)
+{
+    if (!kt_api_ask(self, call_p))
+        return false;
+    kt_err_t err = (*call_p)->requests[0]->err;
+    if (!err)
+        return true;
+    refuse(self, err);
+    kt_call_destroy(call_p);
+    return false;
+}
+
+static json_t *
+time_of(int64_t wall_ms)
+{
+    char text[KT_RFC3339_BYTES];
+    return wall_ms ? kt_json_text(kt_clock_rfc3339(wall_ms, text)) : kt_json_null();
+}
+
+static void
+set_counts(json_t *json, const kt_backfill_t *b)
+{
+    const struct {
+        const char *name;
+        uint64_t    n;
+    } counts[] = {{"listed", b->listed},
+                  {"skipped", b->skipped},
+                  {"refused", b->refused},
+                  {"repeated", b->repeated},
+                  {"left_out", b->left_out},
+                  {"unreadable_folders", b->unreadable},
+                  {"waiting", kt_backfill_waiting(b)},
+                  {"open", kt_backfill_open(b)},
+                  {"done", b->done},
+                  {"failed", b->failed},
+                  {"cancelled", b->cancelled},
+                  {"chunks", b->chunks}};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        kt_json_set(json, counts[i].name, kt_json_int((int64_t)counts[i].n));
+}
+
+// How far: of all paths those that need no more work; without the end of listing there is no telling.
+static void
+set_progress(json_t *json, const kt_backfill_t *b)
+{
+    double   rate  = kt_backfill_rate(b, kt_clock_wall_ms());
+    uint64_t left  = kt_backfill_waiting(b) + kt_backfill_open(b);
+    bool     known = b->listed_all && b->listed;
+    kt_json_set(json, "listed_all", kt_json_bool(b->listed_all));
+    kt_json_set(json, "progress", known ? kt_json_real(1 - (double)left / (double)b->listed) : kt_json_null());
+    kt_json_set(json, "rate_per_s", kt_json_real(rate));
+    kt_json_set(json, "eta_s",
+                known && rate > 0 && b->state == KT_BACKFILL_RUNNING ? kt_json_real((double)left / rate)
+                                                                     : kt_json_null());
+}
+
+static json_t *
+object_of(const kt_backfill_t *b)
+{
+    json_t *json = kt_json_object();
+    kt_json_set(json, "id", kt_json_int((int64_t)b->id));
+    kt_json_set(json, "name", kt_json_text(b->name));
+    kt_json_set(json, "kind", kt_json_text(b->kind == KT_BACKFILL_FOLDER ? "folder" : "list"));
+    kt_json_set(json, "source", kt_json_text(b->source));
+    kt_json_set(json, "state", kt_json_text(kt_backfill_state_name(b->state)));
+    kt_json_set(json, "detail", b->detail[0] ? kt_json_text(b->detail) : kt_json_null());
+    kt_json_set(json, "priority", kt_json_text(kt_priority_name(b->priority)));
+    kt_json_set(json, "all", kt_json_bool(b->flags & KT_BACKFILL_ALL));
+    kt_json_set(json, "force", kt_json_bool(b->flags & KT_BACKFILL_FORCE));
+    kt_json_set(json, "digest", kt_json_bool(b->flags & KT_BACKFILL_DIGEST));
+    set_counts(json, b);
+    set_progress(json, b);
+    kt_json_set(json, "created", time_of(b->created_ms));
+    kt_json_set(json, "ended", time_of(b->ended_ms));
+    return json;
+}
+
+static void
+read_flags(const json_t *body, kt_backfill_t *out)
+{
+    out->flags = (kt_json_flag(body, "all", false) ? KT_BACKFILL_ALL : 0u) |
+                 (kt_json_flag(body, "force", false) ? KT_BACKFILL_FORCE : 0u) |
+                 (kt_json_flag(body, "digest", false) ? KT_BACKFILL_DIGEST : 0u);
+}
+
+// What is wrong with the wish, or NULL.
+static const char *
+read_wish(const json_t *body, kt_backfill_t *out)
+{
+    const char *folder = kt_json_str(body, "folder", ""), *list = kt_json_str(body, "list", "");
+    const char *options = kt_json_str(body, "options", "");
+    if (!*folder == !*list)
+        return "either folder or list must be given";
+    out->kind     = *folder ? KT_BACKFILL_FOLDER : KT_BACKFILL_LIST;
+    out->options  = KT_OPTION_ALL;
+    out->priority = KT_PRIORITY_LOW;
+    if (!kt_text_copy(out->source, sizeof out->source, *folder ? folder : list))
+        return "the source is too long";
+    if (!kt_text_copy(out->name, sizeof out->name, kt_json_str(body, "name", "")))
+        return "the name is longer than 127 bytes";
+    if (!kt_text_copy(out->token, sizeof out->token, kt_json_str(body, "token", "")) || !out->token[0])
+        return "token is missing or longer than 79 bytes";
+    if (!kt_priority_find(kt_json_str(body, "priority", "low"), &out->priority))
+        return "priority is low, normal or high";
+    if (*options && kt_options_parse(options, &out->options))
+        return "options is a list of spectral, mir, perceptual, similarity, quality, or none";
+    kt_text_copy(out->version, sizeof out->version, KT_ANALYSIS_VERSION);
+    read_flags(body, out);
+    return NULL;
+}
+
+static bool
+check_folder(kt_api_t *self, kt_backfill_t *wish)
+{
+    char        why[KT_SOURCE_WHY] = "", real[KT_JOB_PATH];
+    const char *roots              = self->server->settings ? self->server->settings->media_roots : "";
+    if (wish->kind != KT_BACKFILL_FOLDER)
+        return true;
+    kt_err_t err = kt_backfill_beneath(roots, wish->source, real, why);
+    if (err)
+        kt_api_fail(self, BAD_REQUEST, err, why);
+    return !err;
+}
+
+void
+kt_api_backfill_new(kt_api_t *self)
+{
+    char     why[KT_JSON_WHY] = "";
+    json_t  *body             = NULL;
+    asked_t *asked            = NULL;
+    kt_err_t err              = kt_json_parse(self->request->body, self->request->body_bytes, KT_HTTP_BODY, &body, why);
+    if (err) {
+        kt_api_fail(self, BAD_REQUEST, err, why);
+        return;
+    }
+    kt_call_t  *call = new_call(KT_LREQ_CALL, run_create, 1, &asked);
+    const char *bad  = call ? read_wish(body, asked->rows) : NULL;
+    kt_json_free(&body);
+    if (bad)
+        kt_api_fail(self, BAD_REQUEST, KT_EINVAL, bad);
+    if (bad || (call && !check_folder(self, asked->rows))) {
+        kt_call_destroy(&call);
+        return;
+    }
+    if (!ask(self, &call))
+        return;
+    kt_api_reply(self, object_of(asked->rows));
+    kt_call_destroy(&call);
+}
+
+static bool
+read_number(kt_api_t *self, const char *name, int64_t fallback, int64_t most, uint64_t *out)
+{
+    const char *text  = kt_http_arg(self->request, name, NULL);
+    int64_t     value = fallback;
+    char        why[64];
+    if (text && kt_text_to_i64(text, 0, most, &value)) {
+        snprintf(why, sizeof why, "%.20s is a number from 0 to %lld", name, (long long)most);
+        kt_api_fail(self, BAD_REQUEST, KT_EINVAL, why);
+        return false;
+    }
+    *out = (uint64_t)value;
+    return true;
+}
+
+void
+kt_api_backfills(kt_api_t *self)
+{
+    asked_t *asked = NULL;
+    uint64_t after = 0;
+    if (!read_number(self, "after", 0, INT64_MAX, &after))
+        return;
+    kt_call_t *call = new_call(KT_LREQ_LOOK, run_find, PAGE, &asked);
+    if (call)
+        asked->number = after;
+    if (!ask(self, &call))
+        return;
+    json_t *json = kt_json_object(), *list = kt_json_array();
+    for (size_t i = 0; i < asked->n; i++)
+        kt_json_append(list, object_of(&asked->rows[i]));
+    kt_json_set(json, "backfills", list);
+    kt_json_set(json, "next", asked->n == PAGE ? kt_json_int((int64_t)asked->rows[PAGE - 1].id) : kt_json_null());
+    kt_api_reply(self, json);
+    kt_call_destroy(&call);
+}
+
+// The backfill of the path, as it is now.
+static void
+reply_one(kt_api_t *self, int64_t retried)
+{
+    asked_t   *asked = NULL;
+    kt_call_t *call  = new_call(KT_LREQ_LOOK, run_find, 1, &asked);
+    if (call)
+        asked->number = self->job - 1;
+    if (!ask(self, &call))
+        return;
+    if (asked->n && asked->rows[0].id == self->job) {
+        json_t *json = object_of(&asked->rows[0]);
+        if (retried >= 0)
+            kt_json_set(json, "retried", kt_json_int(retried));
+        kt_api_reply(self, json);
+    } else {
+        refuse(self, KT_ENOTFOUND);
+    }
+    kt_call_destroy(&call);
+}
+
+void
+kt_api_backfill(kt_api_t *self)
+{
+    reply_one(self, -1);
+}
+
+void
+kt_api_backfill_list(kt_api_t *self)
+{
+    asked_t *asked = NULL;
+    uint64_t chunk = 0;
+    if (!read_number(self, "chunk", 0, INT32_MAX, &chunk))
+        return;
+    if (!self->request->body_bytes || self->request->body_bytes > KT_BACKFILL_CHUNK) {
+        kt_api_fail(self, BAD_REQUEST, KT_EMESSAGE, "a chunk has 1 to 1048576 bytes");
+        return;
+    }
+    kt_call_t *call = new_call(KT_LREQ_CALL, run_spool, 0, &asked);
+    if (call) {
+        asked->id     = self->job;
+        asked->number = chunk;
+        asked->length = self->request->body_bytes;
+        asked->bytes  = malloc(asked->length);
+        if (asked->bytes)
+            memcpy(asked->bytes, self->request->body, asked->length);
+        else
+            kt_call_destroy(&call);
+    }
+    if (!ask(self, &call))
+        return;
+    json_t *json = kt_json_object();
+    kt_json_set(json, "chunk", kt_json_int((int64_t)chunk));
+    kt_api_reply(self, json);
+    kt_call_destroy(&call);
+}
+
+static bool
+control(kt_api_t *self, kt_backfill_verb_t verb, uint64_t *number, size_t *n)
+{
+    asked_t *asked = NULL;
+    uint64_t chunks;
+    if (!read_number(self, "chunks", 0, INT32_MAX, &chunks))
+        return false;
+    kt_call_t *call = new_call(KT_LREQ_CALL, run_control, 0, &asked);
+    if (call) {
+        asked->id     = self->job;
+        asked->verb   = verb;
+        asked->chunks = chunks;
+        asked->number = *number;
+    }
+    if (!ask(self, &call))
+        return false;
+    *number = asked->number;
+    *n      = asked->n;
+    kt_call_destroy(&call);
+    return true;
+}
+
+static void
+control_once(kt_api_t *self, kt_backfill_verb_t verb)
+{
+    uint64_t number = 0;
+    size_t   n      = 0;
+    if (control(self, verb, &number, &n))
+        reply_one(self, -1);
+}
+
+void
+kt_api_backfill_seal(kt_api_t *self)
+{
+    control_once(self, KT_BACKFILL_SEAL);
+}
+
+void
+kt_api_backfill_pause(kt_api_t *self)
+{
+    control_once(self, KT_BACKFILL_PAUSE);
+}
+
+void
+kt_api_backfill_resume(kt_api_t *self)
+{
+    control_once(self, KT_BACKFILL_RESUME);
+}
+
+void
+kt_api_backfill_cancel(kt_api_t *self)
+{
+    control_once(self, KT_BACKFILL_CANCEL);
+}
+
+// Page after page; a caller that leaves in between has some of the failures running again, and may ask once more.
+void
+kt_api_backfill_retry(kt_api_t *self)
+{
+    uint64_t at      = 0, was;
+    int64_t  retried = 0;
+    size_t   n       = 0;
+    do {
+        was = at;
+        if (!control(self, KT_BACKFILL_RETRY, &at, &n))
+            return;
+        retried += (int64_t)n;
+    } while (at != was);
+    reply_one(self, retried);
+}
+
+static json_t *
+result_of(const kt_backfill_result_t *row)
+{
+    json_t *json = kt_json_object();
+    kt_json_set(json, "row", kt_json_int((int64_t)row->row));
+    kt_json_set(json, "file_path", kt_json_text(row->path));
+    kt_json_set(json, "outcome", kt_json_text(kt_backfill_outcome_name(row->outcome)));
+    kt_json_set(json, "job", row->job ? kt_json_int((int64_t)row->job) : kt_json_null());
+    kt_json_set(json, "error", kt_api_error(row->err, row->detail));
+    kt_json_set(json, "document", row->document ? kt_json_text(row->document) : kt_json_null());
+    return json;
+}
+
+void
+kt_api_backfill_results(kt_api_t *self)
+{
+    asked_t *asked = NULL;
+    uint64_t after = 0, limit = PAGE, failed = 0;
+    if (!read_number(self, "after", 0, INT64_MAX, &after) || !read_number(self, "limit", PAGE, PAGE_MAX, &limit) ||
+        !read_number(self, "failed", 0, 1, &failed))
+        return;
+    kt_call_t *call = new_call(KT_LREQ_LOOK, run_results, limit ? (size_t)limit : 1, &asked);
+    if (call) {
+        asked->id     = self->job;
+        asked->number = after;
+        asked->failed = failed;
+    }
+    if (!ask(self, &call))
+        return;
+    json_t *json = kt_json_object(), *list = kt_json_array();
+    for (size_t i = 0; i < asked->n; i++)
+        kt_json_append(list, result_of(&asked->results[i]));
+    kt_json_set(json, "results", list);
+    kt_json_set(json, "next", asked->n ? kt_json_int((int64_t)asked->results[asked->n - 1].row) : kt_json_null());
+    kt_api_reply(self, json);
+    kt_call_destroy(&call);
+}

@@ -1,0 +1,65 @@
+// An operator's orders: cancel, retry, drain, undrain.
+#include "common/json.h"
+#include "coordinator/api/api.h"
+
+#include <stdio.h>
+
+enum { BAD_STATE = 409, NOT_FOUND = 404, SERVER = 500 };
+
+static void
+ask(kt_api_t *self, kt_ask_type_t type, bool node)
+{
+    kt_call_t           *call    = kt_call_new(1);
+    kt_ledger_request_t *request = call ? kt_ledger_request_new(KT_LREQ_ASK, call) : NULL;
+    if (!request) {
+        kt_call_destroy(&call);
+    } else {
+        call->requests[0] = request;
+        call->n_requests  = 1;
+        request->ask.ask  = (kt_ask_t){.type = type, .id = {.job = node ? 0 : self->job}};
+        if (node) {
+            snprintf(request->ask.node_name, sizeof request->ask.node_name, "%s", self->name);
+            request->ask.ask.node_name = request->ask.node_name;
+        }
+    }
+    if (!kt_api_ask(self, &call))
+        return;
+    request      = call->requests[0];
+    kt_err_t err = request->err ? request->err : request->ask.ask.how;
+    if (err) {
+        kt_api_fail(self,
+                    request->err          ? SERVER
+                    : err == KT_ENOTFOUND ? NOT_FOUND
+                                          : BAD_STATE,
+                    err, err == KT_ENOTFOUND ? "no such job" : "the job is not in a state for that");
+    } else {
+        json_t *json = kt_json_object();
+        kt_json_set(json, "ok", kt_json_bool(true));
+        kt_api_reply(self, json);
+    }
+    kt_call_destroy(&call);
+}
+
+void
+kt_api_cancel(kt_api_t *self)
+{
+    ask(self, KT_ASK_CANCEL, false);
+}
+
+void
+kt_api_retry(kt_api_t *self)
+{
+    ask(self, KT_ASK_RETRY, false);
+}
+
+void
+kt_api_drain(kt_api_t *self)
+{
+    ask(self, KT_ASK_DRAIN, true);
+}
+
+void
+kt_api_undrain(kt_api_t *self)
+{
+    ask(self, KT_ASK_UNDRAIN, true);
+}

@@ -1,0 +1,309 @@
+// Jobs: pages of them, one, its document, and new ones.
+#include "common/clock.h"
+#include "common/json.h"
+#include "common/text.h"
+#include "coordinator/api/api.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PAGE = 100, PAGE_MAX = 1000, SUBMIT_MAX = 1000, BAD_REQUEST = 400, NOT_FOUND = 404, SERVER = 500 };
+
+static kt_call_t *
+new_jobs_call(size_t capacity, kt_ledger_request_t **request)
+{
+    kt_call_t *call = kt_call_new(1);
+    if (!call)
+        return NULL;
+    call->requests[0] = kt_ledger_request_new(KT_LREQ_JOBS, call);
+    call->n_requests  = call->requests[0] != NULL;
+    if (!call->n_requests)
+        kt_call_destroy(&call);
+    else {
+        *request                  = call->requests[0];
+        (*request)->jobs.capacity = capacity;
+    }
+    return call;
+}
+
+static json_t *
+time_of(int64_t wall_ms)
+{
+    char text[KT_RFC3339_BYTES];
+    return wall_ms ? kt_json_text(kt_clock_rfc3339(wall_ms, text)) : kt_json_null();
+}
+
+static json_t *
+row_of(const kt_job_row_t *row)
+{
+    json_t *json   = kt_json_object();
+    bool    stored = row->stored_wall_ms != 0;
+    kt_json_set(json, "job", kt_json_int((int64_t)row->id.job));
+    kt_json_set(json, "run", kt_json_int(row->id.run));
+    kt_json_set(json, "message_id", kt_json_text(row->message_id));
+    kt_json_set(json, "file_path", kt_json_text(row->file_path));
+    kt_json_set(json, "state", kt_json_text(kt_job_state_name(row->state)));
+    kt_json_set(json, "priority", kt_json_text(kt_priority_name(row->priority)));
+    kt_json_set(json, "attempts", kt_json_int(row->attempts));
+    kt_json_set(json, "crashes", kt_json_int(row->crashes));
+    kt_json_set(json, "error", row->err ? kt_json_text(kt_err_name(row->err)) : kt_json_null());
+    kt_json_set(json, "detail", row->detail[0] ? kt_json_text(row->detail) : kt_json_null());
+    kt_json_set(json, "created", time_of(row->created_wall_ms));
+    kt_json_set(json, "stored", time_of(row->stored_wall_ms));
+    kt_json_set(json, "processing_time", stored ? kt_json_real((double)row->processing_us * 1e-6) : kt_json_null());
+    kt_json_set(json, "node", row->node_name[0] ? kt_json_text(row->node_name) : kt_json_null());
+    return json;
+}
+
+static bool
+find_state(const char *name, int *out)
+{
+    for (int i = KT_JOB_QUEUED; i <= KT_JOB_CANCELLED; i++)
+        if (strcmp(kt_job_state_name((kt_job_state_t)i), name) == 0) {
+            *out = i;
+            return true;
+        }
+    return false;
+}
+
+// The query's arguments; what is wrong with them, or NULL.
+static const char *
+read_query(const kt_http_request_t *http, kt_ledger_request_t *request, size_t *limit)
+{
+    kt_job_query_t *query = &request->jobs.query;
+    const char     *state = kt_http_arg(http, "state", NULL), *id = kt_http_arg(http, "message_id", NULL);
+    const char     *path   = kt_http_arg(http, "path", NULL);
+    int64_t         number = 0;
+    query->state           = -1;
+    if (state && *state && !find_state(state, &query->state))
+        return "state is one of queued, claimed, done, failed, cancelled";
+    if (kt_text_to_i64(kt_http_arg(http, "after", "0"), 0, INT64_MAX, &number))
+        return "after is the number of a job";
+    query->after_job = (uint64_t)number;
+    number           = PAGE;
+    if (kt_http_arg(http, "limit", NULL) && kt_text_to_i64(kt_http_arg(http, "limit", ""), 1, PAGE_MAX, &number))
+        return "limit is a number from 1 to 1000";
+    *limit = (size_t)number;
+    if (id && *id) {
+        if (!kt_text_copy(request->jobs.message_id, sizeof request->jobs.message_id, id))
+            return "message_id is too long";
+        query->message_id = request->jobs.message_id;
+    }
+    if (path && *path) {
+        request->jobs.path_prefix = strdup(path);
+        query->path_prefix        = request->jobs.path_prefix;
+    }
+    return NULL;
+}
+
+static void
+reply_page(kt_api_t *self, const kt_ledger_request_t *request)
+{
+    json_t *json = kt_json_object(), *jobs = kt_json_array();
+    size_t  n = request->jobs.n;
+    for (size_t i = 0; i < n; i++)
+        kt_json_append(jobs, row_of(&request->jobs.rows[i]));
+    kt_json_set(json, "jobs", jobs);
+    kt_json_set(json, "next",
+                n && n == request->jobs.capacity ? kt_json_int((int64_t)request->jobs.rows[n - 1].id.job)
+                                                 : kt_json_null());
+    kt_api_reply(self, json);
+}
+
+void
+kt_api_jobs(kt_api_t *self)
+{
+    kt_ledger_request_t *request = NULL;
+    size_t               limit   = PAGE;
+    kt_call_t           *call    = new_jobs_call(PAGE, &request);
+    const char          *why     = call ? read_query(self->request, request, &limit) : NULL;
+    if (why) {
+        kt_call_destroy(&call);
+        kt_api_fail(self, BAD_REQUEST, KT_EINVAL, why);
+        return;
+    }
+    if (call)
+        request->jobs.capacity = limit;
+    if (!kt_api_ask(self, &call))
+        return;
+    if (call->requests[0]->err)
+        kt_api_fail(self, SERVER, call->requests[0]->err, "the ledger cannot be read");
+    else
+        reply_page(self, call->requests[0]);
+    kt_call_destroy(&call);
+}
+
+// The one job of the path, or an answer that there is none.
+static kt_call_t *
+ask_one(kt_api_t *self, bool document, const kt_job_row_t **row)
+{
+    kt_ledger_request_t *request = NULL;
+    kt_call_t           *call    = new_jobs_call(1, &request);
+    if (call) {
+        request->jobs.query.after_job = self->job - 1;
+        request->jobs.query.state     = -1;
+        request->jobs.query.documents = document;
+    }
+    if (!kt_api_ask(self, &call))
+        return NULL;
+    request = call->requests[0];
+    if (!request->err && request->jobs.n && request->jobs.rows[0].id.job == self->job) {
+        *row = &request->jobs.rows[0];
+        return call;
+    }
+    kt_api_fail(self, request->err ? SERVER : NOT_FOUND, request->err ? request->err : KT_ENOTFOUND, "no such job");
+    kt_call_destroy(&call);
+    return NULL;
+}
+
+void
+kt_api_job(kt_api_t *self)
+{
+    const kt_job_row_t *row  = NULL;
+    kt_call_t          *call = ask_one(self, false, &row);
+    if (!call)
+        return;
+    kt_api_reply(self, row_of(row));
+    kt_call_destroy(&call);
+}
+
+void
+kt_api_document(kt_api_t *self)
+{
+    const kt_job_row_t *row  = NULL;
+    kt_call_t          *call = ask_one(self, true, &row);
+    if (!call)
+        return;
+    if (row->document) {
+        self->response->status = 200;
+        kt_buf_add(&self->response->body, row->document, row->document_bytes);
+    } else {
+        kt_api_fail(self, NOT_FOUND, KT_ENOTFOUND, "this job has no stored result yet");
+    }
+    kt_call_destroy(&call);
+}
+
+// What becomes of each message of a submission: a request, or why there is none.
+typedef struct submission {
+    kt_call_t *call;
+    size_t     n;
+    struct {
+        char     message_id[KT_JOB_ID_BYTES];
+        kt_err_t err;
+        char     detail[KT_JOB_WHY];
+        bool     asked;  // the next request of the call is its
+    } at[SUBMIT_MAX];
+} submission_t;
+
+static kt_err_t
+add_message(submission_t *self, const json_t *message, char why[KT_JOB_WHY])
+{
+    kt_buf_t body;
+    kt_buf_init(&body, KT_JOB_MAX_BYTES);
+    kt_json_write(message, &body);
+    kt_ledger_request_t *request = kt_ledger_request_new(KT_LREQ_INSERT, self->call);
+    size_t               bytes   = 0;
+    kt_err_t             err     = body.err == KT_EFULL ? KT_EMESSAGE : body.err;
+    if (err)
+        snprintf(why, KT_JOB_WHY, "a message has at most %d bytes", KT_JOB_MAX_BYTES);
+    char *text = kt_buf_take(&body, &bytes);
+    if (!err && (!text || !request))
+        err = KT_ENOMEM;
+    if (!err)
+        err = kt_job_parse(text, bytes, &request->insert.job, why);
+    if (err) {
+        free(text);
+        kt_ledger_request_destroy(&request);
+        return err;
+    }
+    request->insert.body                           = text;
+    request->insert.body_bytes                     = bytes;
+    self->call->requests[self->call->n_requests++] = request;
+    return KT_OK;
+}
+
+static void
+read_messages(submission_t *self, const json_t *messages)
+{
+    for (size_t i = 0; i < kt_json_count(messages); i++) {
+        const json_t *message = kt_json_at(messages, i);
+        self->at[i].err       = add_message(self, message, self->at[i].detail);
+        self->at[i].asked     = !self->at[i].err;
+        kt_text_copy(self->at[i].message_id, sizeof self->at[i].message_id, kt_json_str(message, "message_id", ""));
+        self->n++;
+    }
+}
+
+static json_t *
+outcome_of(const submission_t *self, size_t i, const kt_ledger_request_t *request)
+{
+    static const char *const words[] = {
+        [KT_INSERTED_NEW] = "new", [KT_INSERTED_KNOWN] = "known", [KT_INSERTED_CLASH] = "clash"};
+    json_t     *json   = kt_json_object();
+    kt_err_t    err    = self->at[i].err;
+    const char *status = "error", *detail = self->at[i].detail, *id = self->at[i].message_id;
+    if (request) {
+        err    = request->err;
+        status = err ? "error" : words[request->insert.inserted];
+        id     = request->insert.job.message_id;
+        if (!err && request->insert.inserted == KT_INSERTED_CLASH)
+            err = KT_ECLASH;
+        detail = "";
+    }
+    kt_json_set(json, "message_id", kt_json_text(id));
+    kt_json_set(json, "job", request && !err ? kt_json_int((int64_t)request->insert.id) : kt_json_null());
+    kt_json_set(json, "status", kt_json_text(status));
+    kt_json_set(json, "error", kt_api_error(err, detail));
+    return json;
+}
+
+static void
+reply_outcomes(kt_api_t *self, const submission_t *submission)
+{
+    json_t *json = kt_json_object(), *results = kt_json_array();
+    size_t  next = 0;
+    for (size_t i = 0; i < submission->n; i++)
+        kt_json_append(results,
+                       outcome_of(submission, i, submission->at[i].asked ? submission->call->requests[next++] : NULL));
+    kt_json_set(json, "results", results);
+    kt_api_reply(self, json);
+}
+
+static void
+submit(kt_api_t *self, const json_t *messages)
+{
+    submission_t *submission = calloc(1, sizeof *submission);
+    if (submission)
+        submission->call = kt_call_new(kt_json_count(messages));
+    if (!submission || !submission->call) {
+        free(submission);
+        kt_api_fail(self, SERVER, KT_ENOMEM, "");
+        return;
+    }
+    read_messages(submission, messages);
+    if (kt_api_ask(self, &submission->call)) {
+        reply_outcomes(self, submission);
+        kt_call_destroy(&submission->call);
+    }
+    free(submission);
+}
+
+void
+kt_api_submit(kt_api_t *self)
+{
+    char     why[KT_JSON_WHY] = "";
+    json_t  *body             = NULL;
+    kt_err_t err              = kt_json_parse(self->request->body, self->request->body_bytes, KT_HTTP_BODY, &body, why);
+    if (err) {
+        kt_api_fail(self, BAD_REQUEST, err, why);
+        return;
+    }
+    const json_t *messages = kt_json_get(body, "messages");
+    size_t        n        = kt_json_at(messages, 0) ? kt_json_count(messages) : 0;
+    if (!n || n > SUBMIT_MAX)
+        kt_api_fail(self, BAD_REQUEST, KT_EMESSAGE, "messages is a list of 1 to 1000 input messages");
+    else
+        submit(self, messages);
+    kt_json_free(&body);
+}

@@ -1,0 +1,305 @@
+// /metrics: one snapshot of the loop, the counters of the HTTP threads and of the cache, what the kernel says.
+#include "coordinator/api/api.h"
+#include "coordinator/metrics/metrics.h"
+#include "coordinator/api/process_stats.h"
+#include "proto/document.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { OK = 200, NODES_SHOWN = 1024 };
+
+static void
+labelled(kt_buf_t *out, kt_metric_t metric, const char *label, const char *value, uint64_t number)
+{
+    kt_metric_add(out, metric, "", (const char *[]){label, value, NULL}, (double)number);
+}
+
+static void
+add_process(kt_buf_t *out, const kt_snapshot_t *seen)
+{
+    kt_process_facts_t facts;
+    kt_process_facts(&facts);
+    const char *build[] = {"version",         KT_VERSION, "analysis_version", KT_ANALYSIS_VERSION, "ledger",
+                           seen->ledger_kind, NULL};
+    kt_metric_begin(out, KT_METRIC_BUILD);
+    kt_metric_add(out, KT_METRIC_BUILD, "", build, 1);
+    kt_metric_one(out, KT_METRIC_CPU, facts.cpu_s);
+    kt_metric_one(out, KT_METRIC_MEMORY, (double)facts.resident_bytes);
+    kt_metric_one(out, KT_METRIC_FDS, (double)facts.open_fds);
+    kt_metric_one(out, KT_METRIC_FDS_MAX, (double)facts.max_fds);
+    kt_metric_one(out, KT_METRIC_START, facts.started_s);
+    kt_metric_one(out, KT_METRIC_DRAINING, seen->draining);
+}
+
+static void
+add_failures(kt_buf_t *out, const kt_tally_t *tally)
+{
+    bool begun = false;
+    for (int code = 1; code < KT_TALLY_CODES; code++) {
+        if (!tally->failures[code])
+            continue;
+        if (!begun)
+            kt_metric_begin(out, KT_METRIC_FAILURES);
+        begun = true;
+        labelled(out, KT_METRIC_FAILURES, "code", kt_err_name((kt_err_t)-code), tally->failures[code]);
+    }
+}
+
+static void
+add_stages(kt_buf_t *out, const kt_snapshot_t *seen)
+{
+    if (seen->n_stages)
+        kt_metric_begin(out, KT_METRIC_STAGE);
+    for (size_t i = 0; i < seen->n_stages; i++) {
+        const char *labels[] = {"stage", seen->stages[i].name, NULL};
+        kt_metric_add(out, KT_METRIC_STAGE, "_sum", labels, (double)seen->stages[i].us * 1e-6);
+        kt_metric_add(out, KT_METRIC_STAGE, "_count", labels, (double)seen->stages[i].count);
+    }
+}
+
+static void
+add_jobs(kt_buf_t *out, const kt_snapshot_t *seen)
+{
+    const kt_totals_t *totals = &seen->totals;
+    const kt_tally_t  *tally  = &seen->tally;
+    kt_metric_begin(out, KT_METRIC_JOBS);
+    labelled(out, KT_METRIC_JOBS, "state", "queued", totals->queued);
+    labelled(out, KT_METRIC_JOBS, "state", "claimed", totals->claimed);
+    labelled(out, KT_METRIC_JOBS, "state", "done", totals->done);
+    labelled(out, KT_METRIC_JOBS, "state", "failed", totals->failed);
+    labelled(out, KT_METRIC_JOBS, "state", "cancelled", totals->cancelled);
+    kt_metric_begin(out, KT_METRIC_WINDOW);
+    labelled(out, KT_METRIC_WINDOW, "place", "ready", seen->view.ready);
+    labelled(out, KT_METRIC_WINDOW, "place", "sent", seen->view.sent);
+    labelled(out, KT_METRIC_WINDOW, "place", "running", seen->view.running);
+    labelled(out, KT_METRIC_WINDOW, "place", "storing", seen->view.storing);
+    kt_metric_begin(out, KT_METRIC_SUBMITTED);
+    labelled(out, KT_METRIC_SUBMITTED, "how", "new", tally->submitted_new);
+    labelled(out, KT_METRIC_SUBMITTED, "how", "known", tally->submitted_known);
+    labelled(out, KT_METRIC_SUBMITTED, "how", "clash", tally->submitted_clash);
+    kt_metric_begin(out, KT_METRIC_OUTCOMES);
+    labelled(out, KT_METRIC_OUTCOMES, "outcome", "done", tally->done);
+    labelled(out, KT_METRIC_OUTCOMES, "outcome", "failed", tally->failed);
+    add_failures(out, tally);
+    kt_metric_one(out, KT_METRIC_LATE, (double)seen->late_results);
+    add_stages(out, seen);
+}
+
+static void
+add_ledger(kt_buf_t *out, const kt_snapshot_t *seen)
+{
+    kt_metric_one(out, KT_METRIC_LEDGER_UP, seen->view.ledger_up);
+    kt_metric_begin(out, KT_METRIC_LEDGER_WAITING);
+    labelled(out, KT_METRIC_LEDGER_WAITING, "queue", "actor", seen->ledger_waiting);
+    labelled(out, KT_METRIC_LEDGER_WAITING, "queue", "overflow", seen->overflow_waiting);
+    kt_metric_one(out, KT_METRIC_LEASE_HELD, seen->view.lease_held);
+    kt_metric_one(out, KT_METRIC_LEASE_EPOCH, (double)seen->lease_epoch);
+    kt_metric_one(out, KT_METRIC_OUTBOX, (double)seen->totals.outbox_waiting);
+}
+
+// One name's rows together: while a node reconnects there may be two.
+typedef struct node {
+    const char *name;
+    uint64_t    slots, held, kept, done, failed;
+    int64_t     silent_ms;
+} node_t;
+
+static int
+compare(const void *a, const void *b)
+{
+    return strcmp(((const node_t *)a)->name, ((const node_t *)b)->name);
+}
+
+// Those that are not lost, each name once; *n of them. NULL: out of memory.
+static node_t *
+merge_nodes(const kt_snapshot_t *seen, size_t *n)
+{
+    node_t *nodes = calloc(seen->n_nodes ? seen->n_nodes : 1, sizeof *nodes);
+    size_t  rows = 0, kept = 0;
+    if (!nodes)
+        return NULL;
+    for (size_t i = 0; i < seen->n_nodes; i++) {
+        const kt_node_view_t *view = &seen->nodes[i].view;
+        if (strcmp(view->state, "lost") == 0)
+            continue;
+        nodes[rows++] =
+            (node_t){view->name, view->slots, view->held, view->kept, view->done, view->failed, view->silent_ms};
+    }
+    qsort(nodes, rows, sizeof *nodes, compare);
+    for (size_t i = 0; i < rows; i++) {
+        node_t *last = kept ? &nodes[kept - 1] : NULL;
+        if (!last || strcmp(last->name, nodes[i].name) != 0) {
+            nodes[kept++] = nodes[i];
+            continue;
+        }
+        last->slots += nodes[i].slots;
+        last->held += nodes[i].held;
+        last->kept += nodes[i].kept;
+        last->done += nodes[i].done;
+        last->failed += nodes[i].failed;
+        last->silent_ms = nodes[i].silent_ms < last->silent_ms ? nodes[i].silent_ms : last->silent_ms;
+    }
+    *n = kept < NODES_SHOWN ? kept : NODES_SHOWN;
+    return nodes;
+}
+
+static void
+add_each_node(kt_buf_t *out, const node_t *nodes, size_t n)
+{
+    kt_metric_begin(out, KT_METRIC_NODE_SLOTS);
+    for (size_t i = 0; i < n; i++)
+        labelled(out, KT_METRIC_NODE_SLOTS, "node", nodes[i].name, nodes[i].slots);
+    kt_metric_begin(out, KT_METRIC_NODE_HELD);
+    for (size_t i = 0; i < n; i++)
+        labelled(out, KT_METRIC_NODE_HELD, "node", nodes[i].name, nodes[i].held);
+    kt_metric_begin(out, KT_METRIC_NODE_KEPT);
+    for (size_t i = 0; i < n; i++)
+        labelled(out, KT_METRIC_NODE_KEPT, "node", nodes[i].name, nodes[i].kept);
+    kt_metric_begin(out, KT_METRIC_NODE_SILENT);
+    for (size_t i = 0; i < n; i++)
+        kt_metric_add(out, KT_METRIC_NODE_SILENT, "", (const char *[]){"node", nodes[i].name, NULL},
+                      (double)nodes[i].silent_ms / 1000);
+    kt_metric_begin(out, KT_METRIC_NODE_FILES);
+    for (size_t i = 0; i < n; i++) {
+        const char *done[]   = {"node", nodes[i].name, "outcome", "done", NULL};
+        const char *failed[] = {"node", nodes[i].name, "outcome", "failed", NULL};
+        kt_metric_add(out, KT_METRIC_NODE_FILES, "", done, (double)nodes[i].done);
+        kt_metric_add(out, KT_METRIC_NODE_FILES, "", failed, (double)nodes[i].failed);
+    }
+}
+
+static void
+add_nodes(kt_buf_t *out, const kt_snapshot_t *seen)
+{
+    static const char *const STATES[] = {"live", "busy", "draining", "stuck", "lost"};
+    size_t                   n        = 0;
+    node_t                  *nodes    = merge_nodes(seen, &n);
+    kt_metric_begin(out, KT_METRIC_NODES);
+    for (size_t s = 0; s < sizeof STATES / sizeof *STATES; s++) {
+        uint64_t count = 0;
+        for (size_t i = 0; i < seen->n_nodes; i++)
+            count += strcmp(seen->nodes[i].view.state, STATES[s]) == 0;
+        labelled(out, KT_METRIC_NODES, "state", STATES[s], count);
+    }
+    kt_metric_one(out, KT_METRIC_CREDIT, seen->view.credit);
+    if (n)
+        add_each_node(out, nodes, n);
+    free(nodes);
+    kt_metric_one(out, KT_METRIC_BAD_FRAMES, (double)seen->bad_frames);
+    kt_metric_one(out, KT_METRIC_KEYS_REFUSED, (double)seen->keys_refused);
+    kt_metric_one(out, KT_METRIC_CONNECTIONS_ENDED, (double)seen->connections_ended);
+    kt_metric_one(out, KT_METRIC_HANDSHAKES_FAILED, (double)seen->handshakes_failed);
+    kt_metric_begin(out, KT_METRIC_HELLOS_REFUSED);
+    labelled(out, KT_METRIC_HELLOS_REFUSED, "reason", "wire", seen->turned_away.wire);
+    labelled(out, KT_METRIC_HELLOS_REFUSED, "reason", "name", seen->turned_away.name);
+    labelled(out, KT_METRIC_HELLOS_REFUSED, "reason", "room", seen->turned_away.room);
+}
+
+static void
+add_http(kt_buf_t *out, const kt_api_t *self)
+{
+    kt_http_stats_t stats;
+    const char     *method;
+    char            path[64], code[16];
+    uint64_t        count;
+    bool            begun = false;
+    for (size_t route = 0; route < KT_API_ROUTES; route++)
+        for (size_t status = 0; kt_api_served(self->server, route, status, &method, path, code, &count); status++) {
+            const char *labels[] = {"method", method, "route", path, "status", code, NULL};
+            if (!count)
+                continue;
+            if (!begun)
+                kt_metric_begin(out, KT_METRIC_HTTP_REQUESTS);
+            begun = true;
+            kt_metric_add(out, KT_METRIC_HTTP_REQUESTS, "", labels, (double)count);
+        }
+    kt_http_stats(self->request->server, &stats);
+    kt_metric_one(out, KT_METRIC_HTTP_NOW, (double)stats.connections);
+    kt_metric_one(out, KT_METRIC_HTTP_ACCEPTED, (double)stats.accepted);
+    kt_metric_one(out, KT_METRIC_HTTP_ENDED, (double)stats.ended);
+    kt_metric_one(out, KT_METRIC_HTTP_TOO_LARGE, (double)stats.too_large);
+}
+
+static void
+add_cache(kt_buf_t *out, kt_result_cache_t *cache)
+{
+    kt_result_cache_stats_t stats;
+    if (!cache)
+        return;
+    kt_result_cache_stats(cache, &stats);
+    kt_metric_one(out, KT_METRIC_CACHE_UP, stats.up);
+    kt_metric_one(out, KT_METRIC_CACHE_WAITING, (double)stats.waiting);
+    kt_metric_begin(out, KT_METRIC_CACHE_WRITES);
+    labelled(out, KT_METRIC_CACHE_WRITES, "outcome", "stored", stats.stored);
+    labelled(out, KT_METRIC_CACHE_WRITES, "outcome", "dropped", stats.dropped);
+    labelled(out, KT_METRIC_CACHE_WRITES, "outcome", "failed", stats.failed);
+    kt_metric_begin(out, KT_METRIC_CACHE_READS);
+    labelled(out, KT_METRIC_CACHE_READS, "outcome", "hit", stats.hits);
+    labelled(out, KT_METRIC_CACHE_READS, "outcome", "miss", stats.misses);
+    labelled(out, KT_METRIC_CACHE_READS, "outcome", "failed", stats.read_errors);
+}
+
+static void
+add_connections(kt_buf_t *out, const kt_amqp_stats_t *stats)
+{
+    const struct {
+        const char             *name;
+        const kt_amqp_health_t *health;
+    } both[] = {{"in", &stats->in}, {"out", &stats->out}};
+    kt_metric_begin(out, KT_METRIC_AMQP_UP);
+    for (size_t i = 0; i < 2; i++)
+        labelled(out, KT_METRIC_AMQP_UP, "connection", both[i].name,
+                 both[i].health->state == KT_AMQP_UP || both[i].health->state == KT_AMQP_BLOCKED);
+    kt_metric_begin(out, KT_METRIC_AMQP_BLOCKED);
+    for (size_t i = 0; i < 2; i++)
+        labelled(out, KT_METRIC_AMQP_BLOCKED, "connection", both[i].name, both[i].health->state == KT_AMQP_BLOCKED);
+    kt_metric_begin(out, KT_METRIC_AMQP_CONNECTS);
+    for (size_t i = 0; i < 2; i++)
+        labelled(out, KT_METRIC_AMQP_CONNECTS, "connection", both[i].name, both[i].health->connects);
+    kt_metric_begin(out, KT_METRIC_AMQP_LOSSES);
+    for (size_t i = 0; i < 2; i++)
+        labelled(out, KT_METRIC_AMQP_LOSSES, "connection", both[i].name, both[i].health->losses);
+}
+
+static void
+add_amqp(kt_buf_t *out, const kt_amqp_stats_t *stats)
+{
+    if (!stats->configured)
+        return;
+    add_connections(out, stats);
+    kt_metric_one(out, KT_METRIC_AMQP_DELIVERED, (double)stats->delivered);
+    kt_metric_begin(out, KT_METRIC_AMQP_INTAKE);
+    labelled(out, KT_METRIC_AMQP_INTAKE, "how", "accepted", stats->accepted);
+    labelled(out, KT_METRIC_AMQP_INTAKE, "how", "known", stats->known);
+    labelled(out, KT_METRIC_AMQP_INTAKE, "how", "rejected", stats->rejected);
+    kt_metric_one(out, KT_METRIC_AMQP_SETTLED, (double)stats->settled);
+    kt_metric_one(out, KT_METRIC_AMQP_UNSETTLED, (double)stats->unsettled);
+    kt_metric_begin(out, KT_METRIC_AMQP_PUBLISHED);
+    labelled(out, KT_METRIC_AMQP_PUBLISHED, "outcome", "confirmed", stats->confirmed);
+    labelled(out, KT_METRIC_AMQP_PUBLISHED, "outcome", "returned", stats->returned);
+    labelled(out, KT_METRIC_AMQP_PUBLISHED, "outcome", "refused", stats->refused);
+    labelled(out, KT_METRIC_AMQP_PUBLISHED, "outcome", "lost", stats->lost);
+    kt_metric_one(out, KT_METRIC_AMQP_IN_FLIGHT, (double)stats->in_flight);
+    kt_metric_one(out, KT_METRIC_AMQP_FLIGHT_SIZE, (double)stats->in_flight_bytes);
+    kt_metric_one(out, KT_METRIC_AMQP_UNROUTABLE, stats->unroutable);
+}
+
+void
+kt_api_metrics(kt_api_t *self)
+{
+    kt_call_t *call = NULL;
+    kt_buf_t  *out  = &self->response->body;
+    if (!kt_api_snapshot(self, true, &call))
+        return;
+    self->response->status = OK;
+    self->response->type   = KT_METRICS_TYPE;
+    add_process(out, &call->snapshot);
+    add_jobs(out, &call->snapshot);
+    add_ledger(out, &call->snapshot);
+    add_nodes(out, &call->snapshot);
+    add_http(out, self);
+    add_cache(out, self->server->cache);
+    add_amqp(out, &call->snapshot.amqp);
+    kt_call_destroy(&call);
+}

@@ -1,0 +1,302 @@
+#include "coordinator/backfill/source.h"
+
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/text.h"
+#include "coordinator/backfill/walk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PAGE_MS = 1000, LOOK_EACH = 64, DIGEST_PAGE = 50, TEXT_MAX = KT_BACKFILL_PAGE * (KT_JOB_PATH + 1) };
+
+struct kt_backfill_source {
+    kt_backfill_t      b;
+    const char        *roots;
+    kt_walk_t         *walk;  // of a folder
+    kt_chunk_fn       *chunk;
+    void              *context;
+    char              *bytes;  // of a list: the chunk that is being read
+    size_t             length, at;
+    char               separator;
+    char               folder[KT_JOB_PATH];
+    char               cursor[KT_BACKFILL_CURSOR];
+    uint64_t           left_out, unreadable;  // of the walk, told so far
+    kt_buf_t           text;                  // the paths of a page
+    kt_backfill_path_t paths[KT_BACKFILL_PAGE];
+    size_t             page;                         // most paths of one
+    size_t             n, places[KT_BACKFILL_PAGE];  // where in the text each begins
+};
+
+// The root that a path of text lies beneath; ".." leads nowhere that text can tell.
+static bool
+is_beneath(const char *roots, const char *path)
+{
+    if (strstr(path, "/../"))
+        return false;
+    for (const char *at = roots; *at;) {
+        size_t length = strcspn(at, ":"), bare = length;
+        while (bare > 0 && at[bare - 1] == '/')
+            bare--;
+        if (length && !strncmp(path, at, bare) && (path[bare] == '/' || !path[bare]))
+            return true;
+        at += length + (at[length] == ':');
+    }
+    return false;
+}
+
+// As is_beneath, with each root as it really is.
+static bool
+is_beneath_real(const char *roots, const char *path)
+{
+    char root[KT_JOB_PATH], real[PATH_MAX];
+    for (const char *at = roots; *at;) {
+        size_t length = strcspn(at, ":");
+        snprintf(root, sizeof root, "%.*s", (int)(length < sizeof root ? length : sizeof root - 1), at);
+        if (length && realpath(root, real) && !strchr(real, ':') && is_beneath(real, path))
+            return true;
+        at += length + (at[length] == ':');
+    }
+    return false;
+}
+
+kt_err_t
+kt_backfill_beneath(const char *roots, const char *folder, char out[KT_JOB_PATH], char why[KT_SOURCE_WHY])
+{
+    static const char remedy[] = "send a list of its files instead: find FOLDER -type f | kithara backfill start -";
+    char              real[PATH_MAX];
+    struct stat       facts;
+    if (folder[0] != '/' || !realpath(folder, real) || stat(real, &facts)) {
+        bool denied = folder[0] == '/' && errno == EACCES;
+        snprintf(why, KT_SOURCE_WHY, "the coordinator %s '%.200s': %s", denied ? "may not read" : "does not see",
+                 folder, remedy);
+        return denied ? KT_EACCESS : KT_ENOFILE;
+    }
+    if (!S_ISDIR(facts.st_mode)) {
+        snprintf(why, KT_SOURCE_WHY, "'%.200s' is no folder for the coordinator", folder);
+        return KT_EINVAL;
+    }
+    if (!is_beneath_real(roots, real)) {
+        snprintf(why, KT_SOURCE_WHY,
+                 "'%.200s' lies outside the coordinator's ANALYZER_MEDIA_ROOTS: add it there, or %s", real, remedy);
+        return KT_EROOT;
+    }
+    if (access(real, R_OK | X_OK)) {
+        snprintf(why, KT_SOURCE_WHY, "the coordinator may not read '%.200s': %s", real, remedy);
+        return KT_EACCESS;
+    }
+    return kt_text_copy(out, KT_JOB_PATH, real) ? KT_OK : KT_ENOFILE;
+}
+
+static kt_err_t
+open_folder(kt_backfill_source_t *self, char why[KT_SOURCE_WHY])
+{
+    kt_err_t err = kt_backfill_beneath(self->roots, self->b.source, self->folder, why);
+    if (err)
+        return err;
+    err = kt_walk_new(&self->walk, self->folder, self->b.cursor, self->b.flags & KT_BACKFILL_ALL, KT_WALK_NAMES);
+    if (err)
+        snprintf(why, KT_SOURCE_WHY, "'%.200s' cannot be listed: %s", self->folder, kt_err_text(err));
+    return err;
+}
+
+static kt_err_t
+open_list(kt_backfill_source_t *self)
+{
+    int64_t at = 0;
+    if (self->b.cursor[0] && kt_text_to_i64(self->b.cursor, 0, KT_BACKFILL_CHUNK, &at))
+        return KT_ESTATE;
+    self->at = (size_t)at;
+    return KT_OK;
+}
+
+kt_err_t
+kt_backfill_source_new(kt_backfill_source_t **self_p, const kt_backfill_t *b, const char *roots, kt_chunk_fn *chunk,
+                       void *context, char why[KT_SOURCE_WHY])
+{
+    kt_backfill_source_t *self = calloc(1, sizeof *self);
+    why[0]                     = '\0';
+    if (!self)
+        return KT_ENOMEM;
+    self->b       = *b;
+    self->roots   = roots;
+    self->chunk   = chunk;
+    self->context = context;
+    // What is digested and not yet stored is lost with this process: little at a time.
+    self->page = b->flags & KT_BACKFILL_DIGEST ? DIGEST_PAGE : KT_BACKFILL_PAGE;
+    kt_buf_init(&self->text, TEXT_MAX);
+    kt_err_t err = b->kind == KT_BACKFILL_FOLDER ? open_folder(self, why) : open_list(self);
+    if (err)
+        goto fail;
+    *self_p = self;
+    return KT_OK;
+fail:
+    kt_backfill_source_destroy(&self);
+    return err;
+}
+
+void
+kt_backfill_source_destroy(kt_backfill_source_t **self_p)
+{
+    kt_backfill_source_t *self = *self_p;
+    if (!self)
+        return;
+    kt_walk_destroy(&self->walk);
+    kt_buf_fini(&self->text);
+    free(self->bytes);
+    free(self);
+    *self_p = NULL;
+}
+
+// A path into the page. One that cannot stand in a message is kept as far as it can be shown, with the reason.
+static void
+add(kt_backfill_source_t *self, const char *path, size_t length, int64_t bytes, int64_t mtime_ns)
+{
+    char                clean[KT_JOB_PATH];
+    kt_backfill_path_t *row = &self->paths[self->n];
+    *row                    = (kt_backfill_path_t){.bytes = bytes, .mtime_ns = mtime_ns};
+    if (!kt_text_is_utf8(path, length))
+        row->err = KT_ENAME;
+    else if (length >= KT_JOB_PATH)
+        row->err = KT_EINVAL;
+    self->places[self->n++] = self->text.length;
+    size_t shown            = kt_text_sanitize(clean, sizeof clean, path, length);
+    kt_buf_add(&self->text, clean, shown + 1);
+}
+
+static kt_err_t
+walk_page(kt_backfill_source_t *self, kt_backfill_page_t *out)
+{
+    char           path[2 * KT_JOB_PATH];
+    kt_walk_file_t file;
+    bool           more  = true;
+    int64_t        until = kt_clock_ms() + PAGE_MS;
+    kt_err_t       err   = KT_OK;
+    while (self->n < self->page && (self->n % LOOK_EACH || kt_clock_ms() < until)) {
+        err = kt_walk_next(self->walk, &file, &more);
+        if (err || !more)
+            break;
+        int length = snprintf(path, sizeof path, "%s/%s", strcmp(self->folder, "/") ? self->folder : "", file.path);
+        add(self, path, (size_t)length, file.bytes, file.mtime_ns);
+    }
+    out->last       = !more;
+    out->distinct   = true;
+    out->left_out   = kt_walk_left_out(self->walk) - self->left_out;
+    out->unreadable = kt_walk_unreadable(self->walk) - self->unreadable;
+    self->left_out += out->left_out;
+    self->unreadable += out->unreadable;
+    if (self->n)
+        kt_walk_cursor(self->walk, self->cursor);
+    return err;
+}
+
+static bool
+is_url(const char *path, size_t length)
+{
+    return (length > 7 && !strncmp(path, "http://", 7)) || (length > 8 && !strncmp(path, "https://", 8));
+}
+
+static void
+add_entry(kt_backfill_source_t *self, const char *entry, size_t length)
+{
+    char        path[KT_JOB_PATH];
+    struct stat facts;
+    int64_t     bytes = 0, mtime_ns = 0;
+    if (length && self->separator == '\n' && entry[length - 1] == '\r')
+        length--;
+    if (!length)
+        return;
+    bool shown = length < sizeof path;
+    snprintf(path, sizeof path, "%.*s", (int)(shown ? length : 0), entry);
+    if (is_beneath(self->roots, path) && !stat(path, &facts) && S_ISREG(facts.st_mode)) {
+        bytes    = facts.st_size;
+        mtime_ns = facts.st_mtim.tv_sec * INT64_C(1000000000) + facts.st_mtim.tv_nsec;
+    }
+    add(self, entry, length, bytes, mtime_ns);
+    kt_backfill_path_t *row = &self->paths[self->n - 1];
+    if (!row->err && entry[0] != '/' && !is_url(entry, length))
+        row->err = KT_EROOT;
+}
+
+static kt_err_t
+next_chunk(kt_backfill_source_t *self)
+{
+    free(self->bytes);
+    self->bytes  = NULL;
+    kt_err_t err = self->chunk(self->context, self->b.chunk, &self->bytes, &self->length);
+    if (!err)
+        self->separator = memchr(self->bytes, '\0', self->length) ? '\0' : '\n';
+    return err;
+}
+
+static kt_err_t
+list_page(kt_backfill_source_t *self, kt_backfill_page_t *out)
+{
+    int64_t  until = kt_clock_ms() + PAGE_MS;
+    kt_err_t err   = KT_OK;
+    while (!err && self->b.chunk < self->b.chunks && self->n < self->page &&
+           (self->n % LOOK_EACH || kt_clock_ms() < until)) {
+        if (!self->bytes && (err = next_chunk(self)))
+            break;
+        if (self->at >= self->length) {
+            free(self->bytes);
+            self->bytes = NULL;
+            self->at    = 0;
+            self->b.chunk++;
+            continue;
+        }
+        const char *entry = self->bytes + self->at;
+        const char *end   = memchr(entry, self->separator, self->length - self->at);
+        size_t      n     = end ? (size_t)(end - entry) : self->length - self->at;
+        self->at += n + (end != NULL);
+        add_entry(self, entry, n);
+    }
+    snprintf(self->cursor, sizeof self->cursor, "%zu", self->at);
+    out->last = self->b.chunk == self->b.chunks;
+    return err;
+}
+
+kt_err_t
+kt_backfill_source_page(kt_backfill_source_t *self, kt_backfill_page_t *out, kt_backfill_path_t **paths)
+{
+    self->n = 0;
+    kt_buf_clear(&self->text);
+    *out = (kt_backfill_page_t){.id = self->b.id, .number = self->b.pages};
+    if (!self->cursor[0])
+        memcpy(self->cursor, self->b.cursor, sizeof self->cursor);
+    kt_err_t err = self->walk ? walk_page(self, out) : list_page(self, out);
+    if (!err)
+        err = self->text.err;
+    if (err)
+        return err;
+    for (size_t i = 0; i < self->n; i++)
+        self->paths[i].path = self->text.bytes + self->places[i];
+    self->b.pages++;
+    out->chunk  = self->b.chunk;
+    out->cursor = self->cursor;
+    out->paths  = self->paths;
+    out->n      = self->n;
+    *paths      = self->paths;
+    return KT_OK;
+}
+
+void
+kt_backfill_source_digest(const kt_backfill_source_t *self, kt_backfill_path_t *path)
+{
+    struct stat facts;
+    kt_digest_t digest;
+    if (!is_beneath(self->roots, path->path) && !self->walk)
+        return;
+    int fd = open(path->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    if (!fstat(fd, &facts) && S_ISREG(facts.st_mode) && facts.st_size && !kt_digest_of_fd(fd, &digest))
+        path->digest = digest;
+    close(fd);
+}

@@ -1,0 +1,228 @@
+#include "common/text.h"
+#include "coordinator/cli/analyze/analyze.h"
+#include "node/run/gpus.h"
+#include "node/run/pipeline.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+// Workers take the files in order and put each outcome into a ring; the main thread prints them in that order. A worker
+// may be at most a ring ahead of what is printed, so memory does not grow with the number of files.
+typedef struct outcome {
+    bool                ready;
+    kt_report_t         report;
+    kt_analyze_frames_t frames;
+} outcome_t;
+
+typedef struct analyze {
+    const kt_cli_t          *cli;
+    const kt_analyze_opts_t *opts;
+    kt_gpus_t               *gpus;  // --gpu; else NULL: the same bytes wherever analyze runs
+    kt_pipeline_t           *pipeline;
+    pthread_mutex_t          lock;
+    pthread_cond_t           changed;
+    size_t                   next, printed;  // files taken, files printed
+    _Atomic bool             stop;           // nobody reads the output any more
+    size_t                   ring;
+    outcome_t               *outcomes;
+    kt_analyze_printer_t    *printer;
+    bool                     failed;
+} analyze_t;
+
+enum { RING_PER_WORKER = 4, WAIT_S = 1 };
+
+// Waits have an end; whoever waits looks at its condition again.
+static void
+wait_for_change(analyze_t *self)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += WAIT_S;
+    pthread_cond_timedwait(&self->changed, &self->lock, &until);
+}
+
+// With media roots a path must be absolute.
+static bool
+job_path(const analyze_t *self, const char *path, char *out)
+{
+    char here[KT_JOB_PATH], whole[2 * KT_JOB_PATH];
+    if (path[0] == '/' || kt_job_is_url(path) || self->cli->settings->media_roots[0] == '\0')
+        return kt_text_copy(out, KT_JOB_PATH, path);
+    if (!getcwd(here, sizeof here) || strlen(path) >= KT_JOB_PATH)
+        return false;
+    snprintf(whole, sizeof whole, "%s/%s", here, path);
+    return kt_text_copy(out, KT_JOB_PATH, whole);
+}
+
+static void
+analyze_one(analyze_t *self, kt_worker_t *worker, const char *path, outcome_t *out)
+{
+    kt_job_t    job = {.priority = KT_PRIORITY_NORMAL, .options = self->opts->options};
+    kt_digest_t digest;
+    kt_digest_of(path, strlen(path), &digest);  // stands in while the content is not known
+    kt_digest_uuid(&digest, job.message_id);
+    out->frames              = (kt_analyze_frames_t){.dir = self->opts->frames_dir, .path = path};
+    kt_worker_opts_t options = {
+        .cancelled      = &self->stop,
+        .frames         = self->opts->frames_dir ? kt_analyze_frame : NULL,
+        .context        = &out->frames,
+        .id_from_digest = true,
+        .pcm            = self->opts->pcm,
+        .pcm_rate_hz    = self->opts->rate_hz,
+        .pcm_channels   = self->opts->channels,
+    };
+    if (job_path(self, path, job.file_path)) {
+        kt_worker_run(worker, &job, &options, &out->report);
+        return;
+    }
+    kt_stamp_t stamp = {0};
+    memset(&out->report, 0, sizeof out->report);
+    out->report.err = KT_ENOFILE;
+    snprintf(out->report.detail, sizeof out->report.detail, "the path is too long");
+    kt_buf_init(&out->report.document, KT_DOCUMENT_MAX_BYTES);
+    if (kt_document_failure(&job, KT_ENOFILE, out->report.detail, &stamp, &out->report.document))
+        out->report.err = KT_ENOMEM;
+}
+
+// The next file's number, when there is one and its place in the ring is free.
+static bool
+take_next(analyze_t *self, size_t *index)
+{
+    bool taken = false;
+    pthread_mutex_lock(&self->lock);
+    while (!self->stop && self->next < self->opts->n_files && self->next >= self->printed + self->ring)
+        wait_for_change(self);
+    if (!self->stop && self->next < self->opts->n_files) {
+        *index = self->next++;
+        taken  = true;
+    }
+    pthread_mutex_unlock(&self->lock);
+    return taken;
+}
+
+static void *
+work(void *context)
+{
+    analyze_t   *self   = context;
+    kt_worker_t *worker = NULL;
+    kt_err_t     err    = kt_worker_new(&worker, self->pipeline);
+    for (size_t index; take_next(self, &index);) {
+        outcome_t *out = &self->outcomes[index % self->ring];
+        if (worker) {
+            analyze_one(self, worker, self->opts->files[index], out);
+        } else {
+            memset(&out->report, 0, sizeof out->report);
+            out->report.err = err;
+        }
+        pthread_mutex_lock(&self->lock);
+        out->ready = true;
+        pthread_cond_broadcast(&self->changed);
+        pthread_mutex_unlock(&self->lock);
+    }
+    kt_worker_destroy(&worker);
+    return NULL;
+}
+
+static void
+print_error(analyze_t *self, const char *path, const outcome_t *out)
+{
+    char clean[KT_JOB_PATH];
+    kt_text_sanitize(clean, sizeof clean, path, strlen(path));
+    if (out->report.err)
+        (void)kt_cli_fail(out->report.err, clean, out->report.detail);
+    else if (out->frames.err)
+        (void)kt_cli_fail(out->frames.err, out->frames.what, "the per-frame matrices are incomplete");
+    else if (self->opts->frames_dir && out->frames.written == 0)
+        fprintf(stderr, "kithara: %s: no per-frame matrices: no spectral features, or longer than ten minutes\n",
+                clean);
+    self->failed |= out->report.err || out->frames.err;
+}
+
+static void
+print_outcome(analyze_t *self, const char *path, outcome_t *out)
+{
+    const kt_buf_t *document = &out->report.document;
+    print_error(self, path, out);
+    if (document->length > 0 && !kt_analyze_print(self->printer, document->bytes, document->length, &self->failed))
+        self->stop = true;
+    kt_buf_fini(&out->report.document);
+}
+
+static void
+print_all(analyze_t *self)
+{
+    for (size_t i = 0; i < self->opts->n_files && !self->stop; i++) {
+        outcome_t *out = &self->outcomes[i % self->ring];
+        pthread_mutex_lock(&self->lock);
+        while (!out->ready)
+            wait_for_change(self);
+        pthread_mutex_unlock(&self->lock);
+        print_outcome(self, self->opts->files[i], out);
+        pthread_mutex_lock(&self->lock);
+        out->ready = false;
+        self->printed++;
+        pthread_cond_broadcast(&self->changed);
+        pthread_mutex_unlock(&self->lock);
+    }
+}
+
+static int
+run_threads(analyze_t *self)
+{
+    pthread_t threads[256];
+    size_t    started = 0;
+    while (started < self->opts->workers && !pthread_create(&threads[started], NULL, work, self))
+        started++;
+    if (started == 0)
+        return kt_cli_fail(KT_ESYSTEM, "worker threads", NULL);
+    print_all(self);
+    pthread_mutex_lock(&self->lock);
+    pthread_cond_broadcast(&self->changed);
+    pthread_mutex_unlock(&self->lock);
+    for (size_t i = 0; i < started; i++)
+        pthread_join(threads[i], NULL);
+    for (size_t i = 0; i < self->ring; i++)
+        kt_buf_fini(&self->outcomes[i].report.document);
+    return self->failed ? KT_EXIT_FAILED : KT_EXIT_OK;
+}
+
+static kt_err_t
+open_all(analyze_t *self, char why[KT_GPU_WHY])
+{
+    kt_err_t err = self->cli->gpu ? kt_gpus_of(self->cli->settings, &self->gpus, why) : KT_OK;
+    if (err)
+        return err;
+    kt_pipeline_opts_t pipeline = {.settings    = self->cli->settings,
+                                   .media_roots = self->cli->settings->media_roots,
+                                   .any_path    = true,
+                                   .gpus        = self->gpus};
+    self->ring                  = RING_PER_WORKER * self->opts->workers;
+    self->outcomes              = calloc(self->ring, sizeof *self->outcomes);
+    err                         = self->outcomes ? kt_pipeline_new(&self->pipeline, &pipeline) : KT_ENOMEM;
+    return err ? err : kt_analyze_printer_new(&self->printer, self->cli, self->opts->format);
+}
+
+int
+kt_cmd_analyze(kt_cli_t *cli, int argc, char **argv)
+{
+    kt_analyze_opts_t opts;
+    int               code = kt_analyze_options(&opts, cli, argc, argv);
+    if (code != KT_EXIT_OK)
+        return code;
+    if (strcmp(opts.files[0], "-") == 0)
+        return kt_analyze_live(cli, &opts);
+    analyze_t self = {
+        .cli = cli, .opts = &opts, .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+    char     why[KT_GPU_WHY] = "";
+    kt_err_t err             = open_all(&self, why);
+    code                     = err ? kt_cli_fail(err, "analyze cannot start", *why ? why : NULL) : run_threads(&self);
+    kt_analyze_printer_destroy(&self.printer);
+    kt_pipeline_destroy(&self.pipeline);
+    kt_gpus_close(&self.gpus);
+    free(self.outcomes);
+    return code;
+}

@@ -1,0 +1,180 @@
+#include "coordinator/cli/analyze/feature_rows.h"
+
+#include "proto/features.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { COLUMNS_MAX = 360, NAME = 48 };
+
+typedef struct place {
+    kt_feature_t feature;
+    int          index;  // in a list; -1: the value itself
+} place_t;
+
+struct kt_feature_rows {
+    size_t      n;
+    kt_column_t columns[COLUMNS_MAX];
+    char        names[COLUMNS_MAX][NAME];
+    place_t     places[COLUMNS_MAX];
+};
+
+static const kt_column_t TERMINAL[] = {
+    {"FILE", "file_name", KT_CELL_PATH, false},
+    {"LENGTH", "duration", KT_CELL_CLOCK, false},
+    {"CODEC", "audio_codec", KT_CELL_TEXT, false},
+    {"RATE", "sample_rate", KT_CELL_INT, true},
+    {"CHANNELS", "audio_channels", KT_CELL_INT, true},
+    {"BPM", "tempo", KT_CELL_FIXED1, false},
+    {"METER", "time_signature", KT_CELL_INT, false},
+    {"KEY", "key", KT_CELL_TEXT, false},
+    {"MODE", "mode", KT_CELL_TEXT, false},
+    {"LUFS", "loudness", KT_CELL_FIXED1, false},
+    {"RANGE LU", "dynamic_range", KT_CELL_FIXED1, true},
+    {"ENERGY", "energy", KT_CELL_FIXED2, false},
+    {"DANCE", "danceability", KT_CELL_FIXED2, false},
+    {"CENTROID", "spectral_centroid", KT_CELL_INT, false},
+    {"BANDWIDTH", "spectral_bandwidth", KT_CELL_INT, true},
+    {"ROLLOFF", "spectral_rolloff", KT_CELL_INT, true},
+    {"FLATNESS", "spectral_flatness", KT_CELL_FIXED4, false},
+    {"ZCR", "zero_crossing_rate", KT_CELL_FIXED4, false},
+    {"RMS", "rms", KT_CELL_FIXED4, true},
+    {"ONSET", "onset_strength", KT_CELL_FIXED4, true},
+    {"QUALITY", "quality_quality_score", KT_CELL_FIXED2, false},
+    {"BAND LIMIT", "band_limit", KT_CELL_INT, true},
+    {"MFCC 1", "mfcc_1", KT_CELL_REAL, true},
+    {"MFCC 2", "mfcc_2", KT_CELL_REAL, true},
+    {"TIME", "processing_time", KT_CELL_SECONDS, false},
+    {"ERROR", "error", KT_CELL_TEXT, false},
+    {"DETAIL", "error_detail", KT_CELL_TEXT, true},
+};
+
+// Members of the message itself, in front of the features.
+static const char *const HEAD[] = {"message_id", "file_path", "success", "processing_time", "error", "error_detail"};
+
+static bool
+shared_name(kt_feature_t feature)
+{
+    for (int i = 0; i < KT_FEATURES; i++)
+        if (i != (int)feature && !strcmp(kt_feature_desc((kt_feature_t)i)->name, kt_feature_desc(feature)->name))
+            return true;
+    return false;
+}
+
+static void
+add(kt_feature_rows_t *self, kt_feature_t feature, int index)
+{
+    const kt_feature_desc_t *desc   = kt_feature_desc(feature);
+    bool                     prefix = shared_name(feature) && desc->group != KT_GROUP_PERCEPTUAL;
+    if (self->n == COLUMNS_MAX)
+        return;
+    char *name = self->names[self->n];
+    int used = snprintf(name, NAME, "%s%s%s", prefix ? kt_group_name(desc->group) : "", prefix ? "_" : "", desc->name);
+    if (index >= 0)
+        snprintf(name + used, NAME - (size_t)used, "_%d", index + 1);
+    self->places[self->n]    = (place_t){feature, index};
+    self->columns[self->n++] = (kt_column_t){name, name, KT_CELL_REAL, false};
+}
+
+// Entries of a list that become columns; 0: the list stays out (too long for a row, or of no fixed length).
+static int
+spread(kt_feature_t feature, const kt_settings_t *settings)
+{
+    enum { MOST = 16 };
+    switch (feature) {
+    case KT_FEATURE_SPECTRAL_mfcc: return (int)settings->n_mfcc;
+    case KT_FEATURE_SPECTRAL_chroma: return (int)settings->n_chroma;
+    default: return kt_feature_desc(feature)->max_count <= MOST ? (int)kt_feature_desc(feature)->max_count : 0;
+    }
+}
+
+kt_err_t
+kt_feature_rows_new(kt_feature_rows_t **self_p, const kt_settings_t *settings)
+{
+    kt_feature_rows_t *self = calloc(1, sizeof *self);
+    if (!self)
+        return KT_ENOMEM;
+    for (size_t i = 0; i < sizeof HEAD / sizeof *HEAD; i++) {
+        self->places[self->n]    = (place_t){KT_FEATURES, -1};
+        self->columns[self->n++] = (kt_column_t){HEAD[i], HEAD[i], KT_CELL_TEXT, false};
+    }
+    for (int i = 0; i < KT_FEATURES; i++) {
+        kt_feature_t feature = (kt_feature_t)i;
+        kt_shape_t   shape   = kt_feature_desc(feature)->shape;
+        if (shape <= KT_SHAPE_TEXT)
+            add(self, feature, -1);
+        for (int k = 0; shape == KT_SHAPE_REALS && k < spread(feature, settings); k++)
+            add(self, feature, k);
+    }
+    *self_p = self;
+    return KT_OK;
+}
+
+void
+kt_feature_rows_destroy(kt_feature_rows_t **self_p)
+{
+    free(*self_p);
+    *self_p = NULL;
+}
+
+const kt_column_t *
+kt_feature_rows_columns(const kt_feature_rows_t *self, kt_format_t format, size_t *n)
+{
+    bool all = format == KT_FORMAT_CSV;
+    *n       = all ? self->n : sizeof TERMINAL / sizeof *TERMINAL;
+    return all ? self->columns : TERMINAL;
+}
+
+static const json_t *
+member(const json_t *document, const char *path)
+{
+    char part[32];
+    for (const json_t *at = document; at; path++) {
+        size_t n = strcspn(path, ".");
+        snprintf(part, sizeof part, "%.*s", (int)n, path);
+        at = kt_json_get(at, part);
+        path += n;
+        if (!*path)
+            return at;
+    }
+    return NULL;
+}
+
+static json_t *
+copy_head(const json_t *document)
+{
+    json_t *row = kt_json_object();
+    if (!row)
+        return NULL;
+    const char   *path  = kt_json_str(document, "file_path", "");
+    const char   *slash = strrchr(path, '/');
+    const json_t *error = kt_json_get(document, "error");
+    (void)kt_json_set(row, "message_id", kt_json_text(kt_json_str(document, "message_id", "")));
+    (void)kt_json_set(row, "file_path", kt_json_text(path));
+    (void)kt_json_set(row, "file_name", kt_json_text(slash ? slash + 1 : path));
+    (void)kt_json_set(row, "success", kt_json_bool(kt_json_flag(document, "success", false)));
+    (void)kt_json_set(row, "processing_time", kt_json_real(kt_json_f64(document, "processing_time", 0)));
+    (void)kt_json_set(row, "error", error ? kt_json_text(kt_json_str(error, "code", "")) : kt_json_null());
+    (void)kt_json_set(row, "error_detail", error ? kt_json_text(kt_json_str(error, "detail", "")) : kt_json_null());
+    return row;
+}
+
+json_t *
+kt_feature_row(const kt_feature_rows_t *self, const json_t *document)
+{
+    json_t *row = copy_head(document);
+    for (size_t i = 0; row && i < self->n; i++) {
+        place_t place = self->places[i];
+        if (place.feature == KT_FEATURES)
+            continue;
+        const kt_feature_desc_t *desc  = kt_feature_desc(place.feature);
+        const json_t            *group = member(document, kt_group_path(desc->group));
+        const json_t            *value = group ? kt_json_get(group, desc->name) : NULL;
+        if (value && place.index >= 0)
+            value = kt_json_at(value, (size_t)place.index);
+        if (value)
+            (void)kt_json_set(row, self->names[i], kt_json_copy(value));
+    }
+    return row;
+}

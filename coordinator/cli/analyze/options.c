@@ -1,0 +1,140 @@
+#include "common/text.h"
+#include "coordinator/cli/analyze/analyze.h"
+#include "proto/job.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { WORKERS_MAX = 256 };
+#define EVERY_MIN 0.1
+#define EVERY_MAX 86400.0
+
+enum { OPT_JSONL = 256, OPT_OPTIONS, OPT_PCM, OPT_RATE, OPT_CHANNELS, OPT_FRAMES, OPT_EVERY, OPT_WORKERS };
+
+static const struct option LONG_OPTIONS[] = {
+    {"output", required_argument, NULL, 'o'},          {"jsonl", no_argument, NULL, OPT_JSONL},
+    {"options", required_argument, NULL, OPT_OPTIONS}, {"pcm", required_argument, NULL, OPT_PCM},
+    {"rate", required_argument, NULL, OPT_RATE},       {"channels", required_argument, NULL, OPT_CHANNELS},
+    {"frames", required_argument, NULL, OPT_FRAMES},   {"every", required_argument, NULL, OPT_EVERY},
+    {"workers", required_argument, NULL, OPT_WORKERS}, {NULL, 0, NULL, 0},
+};
+
+static int
+take_format(kt_analyze_opts_t *out, const kt_cli_t *cli, const char *name)
+{
+    static const char *const NAMES[] = {"summary", "jsonl", "csv", "spotify", "essentia"};
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
+        if (strcmp(name, NAMES[i]) == 0) {
+            out->format = (kt_analyze_format_t)i;
+            return KT_EXIT_OK;
+        }
+    return kt_cli_usage(cli, "'%s' is not one of summary, jsonl, csv, spotify, essentia", name);
+}
+
+static int
+take_count(const kt_cli_t *cli, const char *option, const char *text, int64_t max, uint32_t *out)
+{
+    int64_t value;
+    if (kt_text_to_i64(text, 1, max, &value))
+        return kt_cli_usage(cli, "%s wants a whole number from 1 to %lld, not '%s'", option, (long long)max, text);
+    *out = (uint32_t)value;
+    return KT_EXIT_OK;
+}
+
+static int
+take_option(kt_analyze_opts_t *out, const kt_cli_t *cli, int option)
+{
+    uint32_t workers = 0;
+    int      code    = KT_EXIT_OK;
+    switch (option) {
+    case 'o': return take_format(out, cli, optarg);
+    case OPT_JSONL: return take_format(out, cli, "jsonl");
+    case OPT_RATE: return take_count(cli, "--rate", optarg, 768000, &out->rate_hz);
+    case OPT_CHANNELS: return take_count(cli, "--channels", optarg, 64, &out->channels);
+    case OPT_FRAMES: out->frames_dir = optarg; return KT_EXIT_OK;
+    case OPT_EVERY:
+        return kt_text_to_f64(optarg, EVERY_MIN, EVERY_MAX, &out->every_s)
+                   ? kt_cli_usage(cli, "--every wants seconds from %g to %g, not '%s'", EVERY_MIN, EVERY_MAX, optarg)
+                   : KT_EXIT_OK;
+    case OPT_WORKERS:
+        code         = take_count(cli, "--workers", optarg, WORKERS_MAX, &workers);
+        out->workers = workers;
+        return code;
+    case OPT_PCM:
+        out->pcm = optarg;
+        return strcmp(optarg, "f32") == 0 ? KT_EXIT_OK : kt_cli_usage(cli, "--pcm knows only f32, not '%s'", optarg);
+    case OPT_OPTIONS:
+        return kt_options_parse(optarg, &out->options) == KT_OK
+                   ? KT_EXIT_OK
+                   : kt_cli_usage(cli, "--options knows spectral, mir, perceptual, similarity, quality, not '%s'",
+                                  optarg);
+    default: return kt_cli_usage(cli, "an option is unknown or lacks its value");
+    }
+}
+
+// What holds for standard input, and for it alone.
+static int
+check_live(const kt_analyze_opts_t *self, const kt_cli_t *cli)
+{
+    bool live = false;
+    for (size_t i = 0; i < self->n_files; i++)
+        live |= strcmp(self->files[i], "-") == 0;
+    if (!live)
+        return self->every_s > 0 ? kt_cli_usage(cli, "--every belongs to -, the standard input") : KT_EXIT_OK;
+    if (self->n_files > 1)
+        return kt_cli_usage(cli, "- stands alone: no other file goes with it");
+    if (self->frames_dir)
+        return kt_cli_usage(cli, "--frames wants a file, not -");
+    if (self->every_s > 0 && self->format != KT_ANALYZE_SUMMARY && self->format != KT_ANALYZE_JSONL)
+        return kt_cli_usage(cli, "--every prints JSON lines (-o jsonl) only");
+    return KT_EXIT_OK;
+}
+
+static int
+check(const kt_analyze_opts_t *self, const kt_cli_t *cli)
+{
+    if (self->n_files == 0)
+        return kt_cli_usage(cli, "no file is given");
+    if (self->pcm && (!self->rate_hz || !self->channels))
+        return kt_cli_usage(cli, "--pcm needs --rate HZ and --channels N");
+    if (!self->pcm && (self->rate_hz || self->channels))
+        return kt_cli_usage(cli, "--rate and --channels belong to --pcm; a media file says its own");
+    int code = check_live(self, cli);
+    if (code != KT_EXIT_OK)
+        return code;
+    if (self->frames_dir && mkdir(self->frames_dir, 0777) != 0 && errno != EEXIST) {
+        (void)kt_cli_fail(KT_EIO, self->frames_dir, strerror(errno));
+        return KT_EXIT_USAGE;
+    }
+    return KT_EXIT_OK;
+}
+
+static size_t
+least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+int
+kt_analyze_options(kt_analyze_opts_t *out, const kt_cli_t *cli, int argc, char **argv)
+{
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    *out      = (kt_analyze_opts_t){.options = KT_OPTION_ALL};
+    opterr    = 0;
+    optind    = 0;
+    for (int option; (option = getopt_long(argc, argv, "o:", LONG_OPTIONS, NULL)) != -1;) {
+        int code = take_option(out, cli, option);
+        if (code != KT_EXIT_OK)
+            return code;
+    }
+    out->files   = argv + optind;
+    out->n_files = (size_t)(argc - optind);
+    if (out->workers == 0)
+        out->workers = least((size_t)cli->settings->workers, cpus > 0 ? (size_t)cpus : 1);
+    out->workers = least(out->workers, out->n_files ? out->n_files : 1);
+    return check(out, cli);
+}

@@ -1,0 +1,175 @@
+#include "coordinator/cli/analyze/analyze.h"
+#include "proto/features.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+// A list longer than this is named only; its numbers stand in the other formats.
+enum { LIST_SHOWN = 16, NAME_WIDTH = 26 };
+
+#define BOLD "\033[1m"
+#define DIM "\033[2m"
+#define PLAIN "\033[0m"
+
+static double
+number_of(const json_t *value)
+{
+    double number = NAN;
+    return kt_json_number(value, &number) ? number : NAN;
+}
+
+static const json_t *
+group_of(const json_t *document, kt_group_t group)
+{
+    const json_t *at = document;
+    char          part[32];
+    for (const char *path = kt_group_path(group); at && *path;) {
+        size_t n = strcspn(path, ".");
+        snprintf(part, sizeof part, "%.*s", (int)n, path);
+        at = kt_json_get(at, part);
+        path += n + (path[n] == '.');
+    }
+    return at;
+}
+
+// Text from a file, without what could move a terminal's cursor.
+static void
+add_clean(kt_buf_t *out, const char *text)
+{
+    for (; *text; text++)
+        kt_buf_add(out, (unsigned char)*text < 32 || *text == 127 ? " " : text, 1);
+}
+
+static void
+add_bytes(kt_buf_t *out, double bytes)
+{
+    if (bytes < 1e6)
+        kt_buf_fmt(out, "%.1f kB", bytes / 1e3);
+    else
+        kt_buf_fmt(out, "%.1f MB", bytes / 1e6);
+}
+
+static void
+add_facts(kt_buf_t *out, const json_t *technical)
+{
+    double seconds  = kt_json_f64(technical, "duration", 0);
+    double bit_rate = kt_json_f64(technical, "bit_rate", 0);
+    kt_buf_fmt(out, "%d:%05.2f  ", (int)(seconds / 60), fmod(seconds, 60));
+    add_clean(out, kt_json_str(technical, "codec", "?"));
+    kt_buf_str(out, " in ");
+    add_clean(out, kt_json_str(technical, "container", "?"));
+    if (kt_json_i64(technical, "sample_rate", 0) > 0) {
+        kt_buf_fmt(out, "  %lld Hz  %lld ch", (long long)kt_json_i64(technical, "sample_rate", 0),
+                   (long long)kt_json_i64(technical, "audio_channels", 0));
+        const char *layout = kt_json_str(technical, "channel_layout", "");
+        kt_buf_fmt(out, "%s%s%s", *layout ? " (" : "", layout, *layout ? ")" : "");
+    }
+    if (bit_rate > 0)
+        kt_buf_fmt(out, "  %.0f kbit/s", bit_rate / 1e3);
+    kt_buf_str(out, "  ");
+    add_bytes(out, kt_json_f64(technical, "file_size", 0));
+    const json_t *tags   = kt_json_get(technical, "tags");
+    const char   *title  = kt_json_str(tags, "title", "");
+    const char   *artist = kt_json_str(tags, "artist", "");
+    if (*title || *artist) {
+        kt_buf_str(out, "\n  ");
+        add_clean(out, artist);
+        kt_buf_str(out, *title && *artist ? " - " : "");
+        add_clean(out, title);
+    }
+    kt_buf_str(out, "\n");
+}
+
+// Six columns of width 11: as many digits as say something.
+static void
+add_number(kt_buf_t *out, double value)
+{
+    if (isnan(value))
+        kt_buf_fmt(out, " %10s", "-");
+    else
+        kt_buf_fmt(out, " %10.*f", fabs(value) >= 1000 ? 1 : fabs(value) >= 10 ? 2 : 4, value);
+}
+
+static void
+add_list(kt_buf_t *out, const json_t *list)
+{
+    size_t n = kt_json_count(list);
+    if (n > LIST_SHOWN) {
+        kt_buf_fmt(out, "  %zu values\n", n);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (i == 8)
+            kt_buf_fmt(out, "\n  %*s", NAME_WIDTH, "");
+        kt_buf_fmt(out, "%s%9.3f", i % 8 ? " " : "  ", number_of(kt_json_at(list, i)));
+    }
+    kt_buf_str(out, "\n");
+}
+
+static void
+add_feature(kt_buf_t *out, const kt_feature_desc_t *desc, const json_t *group, const json_t *statistics)
+{
+    const json_t            *value   = kt_json_get(group, desc->name);
+    static const char *const PARTS[] = {"std", "min", "max", "median"};
+    kt_buf_fmt(out, "  %-*s", NAME_WIDTH, desc->name);
+    if (desc->shape == KT_SHAPE_TEXT) {
+        const char *text = kt_json_str(group, desc->name, "");
+        kt_buf_fmt(out, "%*s", strlen(text) < 11 ? 11 - (int)strlen(text) : 1, "");
+        add_clean(out, text);
+    } else if (desc->shape == KT_SHAPE_INT) {
+        kt_buf_fmt(out, " %10lld", (long long)number_of(value));
+    } else if (desc->shape == KT_SHAPE_REALS) {
+        add_list(out, value);
+        return;
+    } else {
+        add_number(out, number_of(value));
+        for (size_t i = 0; statistics && i < sizeof PARTS / sizeof *PARTS; i++)
+            add_number(out, kt_json_f64(statistics, PARTS[i], NAN));
+    }
+    kt_buf_fmt(out, "%s%s\n", *desc->unit ? "  " : "", desc->unit);
+}
+
+static bool
+is_shown(const kt_feature_desc_t *desc, const json_t *group)
+{
+    const json_t *value = kt_json_get(group, desc->name);
+    switch (desc->shape) {
+    case KT_SHAPE_REAL:
+    case KT_SHAPE_INT: return desc->group != KT_GROUP_TECHNICAL && !isnan(number_of(value));
+    case KT_SHAPE_TEXT: return desc->group != KT_GROUP_TECHNICAL && *kt_json_str(group, desc->name, "");
+    case KT_SHAPE_REALS: return desc->group != KT_GROUP_TECHNICAL && kt_json_count(value) > 0;
+    default: return false;
+    }
+}
+
+static void
+add_heading(kt_buf_t *out, kt_group_t group, bool color)
+{
+    static const char STATISTICS[] = "       mean        std        min        max     median";
+    kt_buf_fmt(out, "  %s%-*s%s%s\n", color ? DIM : "", group == KT_GROUP_SPECTRAL ? NAME_WIDTH : 1,
+               kt_group_name(group), group == KT_GROUP_SPECTRAL ? STATISTICS : "", color ? PLAIN : "");
+}
+
+void
+kt_analyze_summary(const json_t *document, bool color, kt_buf_t *out)
+{
+    const json_t *features   = kt_json_get(document, "features");
+    const json_t *statistics = kt_json_get(features, "statistics");
+    kt_group_t    before     = KT_GROUPS;
+    kt_buf_str(out, color ? BOLD : "");
+    add_clean(out, kt_json_str(document, "file_path", ""));
+    kt_buf_fmt(out, "%s\n  ", color ? PLAIN : "");
+    add_facts(out, group_of(document, KT_GROUP_TECHNICAL));
+    for (int i = 0; i < KT_FEATURES; i++) {
+        const kt_feature_desc_t *desc  = kt_feature_desc((kt_feature_t)i);
+        const json_t            *group = group_of(document, desc->group);
+        if (!is_shown(desc, group))
+            continue;
+        if (desc->group != before)
+            add_heading(out, desc->group, color);
+        before = desc->group;
+        add_feature(out, desc, group, kt_json_get(statistics, desc->name));
+    }
+    kt_buf_str(out, "\n");
+}

@@ -1,0 +1,315 @@
+// run FOLDER: a private farm for some paths. The walk through the folder, the submission and the progress bar share one
+// loop: one batch of files, then a look at the farm, so that a Ctrl-C is seen at once and memory does not grow with the
+// folder.
+#include "common/clock.h"
+#include "coordinator/cli/local/farm.h"
+#include "coordinator/cli/local/folders.h"
+#include "coordinator/cli/local/rundir.h"
+#include "coordinator/cli/local/scan.h"
+#include "coordinator/cli/progress.h"
+#include "coordinator/cli/remote/submit.h"
+#include "coordinator/cli/store/results.h"
+#include "coordinator/cli/table.h"
+#include "proto/job.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { LOOK_MS = 100 };
+
+typedef struct run {
+    kt_cli_t     *cli;
+    const char   *out_path, *workers;
+    char          default_workers[16];
+    bool          all, fresh;
+    kt_folders_t  folders;
+    kt_rundir_t   dir;
+    kt_farm_t    *farm;
+    kt_client_t  *client;
+    kt_scan_t    *scan;
+    kt_submit_t  *submit;
+    kt_progress_t progress;
+    bool          walked;   // every file has been seen
+    bool          scanned;  // and submitted
+    uint64_t      submitted, refused;
+    uint64_t      done;       // of this session, as the queue says
+    uint64_t      first_job;  // of this session
+    bool          counted;
+    uint64_t      before;  // outcomes in the ledger from earlier sessions
+    int64_t       began_ms;
+} run_t;
+
+static bool
+parse(run_t *run, int argc, char **argv)
+{
+    static const struct option OPTIONS[] = {
+        {"out", required_argument, NULL, 'O'},    {"workers", required_argument, NULL, 'w'},
+        {"all", no_argument, NULL, 'a'},          {"fresh", no_argument, NULL, 'f'},
+        {"output", required_argument, NULL, 'o'}, {NULL, 0, NULL, 0}};
+    for (int c; (c = getopt_long(argc, argv, "o:", OPTIONS, NULL)) != -1;) {
+        switch (c) {
+        case 'O': run->out_path = optarg; break;
+        case 'w': run->workers = optarg; break;
+        case 'a': run->all = true; break;
+        case 'f': run->fresh = true; break;
+        case 'o':
+            if (!kt_cli_format(run->cli, optarg))
+                return false;
+            break;
+        default: (void)kt_cli_usage(run->cli, "there is no such option"); return false;
+        }
+    }
+    if (optind < argc)
+        return true;
+    (void)kt_cli_usage(run->cli, "no folder is named");
+    return false;
+}
+
+// One worker a core: more only make the files wait for each other.
+static void
+choose_workers(run_t *run)
+{
+    long cores   = sysconf(_SC_NPROCESSORS_ONLN);
+    long workers = run->cli->settings->workers;
+    snprintf(run->default_workers, sizeof run->default_workers, "%ld", cores > 0 && cores < workers ? cores : workers);
+    if (!run->workers)
+        run->workers = run->default_workers;
+}
+
+static void
+take_answer(void *context, const char *path, const json_t *answer)
+{
+    run_t      *run    = context;
+    const char *status = kt_json_str(answer, "status", "error");
+    uint64_t    job    = (uint64_t)kt_json_i64(answer, "job", 0);
+    if (!job) {
+        const json_t *error = kt_json_get(answer, "error");
+        run->refused++;
+        (void)kt_cli_fail((kt_err_t)(error ? kt_json_i64(error, "number", KT_EMESSAGE) : KT_EMESSAGE), path,
+                          error ? kt_json_str(error, "detail", "") : status);
+        return;
+    }
+    run->submitted++;
+    if (!run->first_job || job < run->first_job)
+        run->first_job = job;
+}
+
+static kt_err_t
+open_run(run_t *run, char why[KT_FARM_WHY])
+{
+    const kt_settings_t *settings = run->cli->settings;
+    char *const         *paths    = run->folders.paths;
+    kt_err_t             err      = kt_rundir_begin(&run->dir, settings, paths, run->folders.n, run->fresh);
+    snprintf(why, KT_FARM_WHY, "%.400s", run->dir.path);
+    if (!err)
+        err = kt_farm_new(&run->farm,
+                          &(kt_farm_opts_t){.cli          = run->cli,
+                                            .state_dir    = run->dir.path,
+                                            .database_url = run->dir.database_url,
+                                            .media_roots  = run->folders.roots,
+                                            .workers      = run->workers,
+                                            .router_bind  = "tcp://127.0.0.1:0",
+                                            .http_bind    = "127.0.0.1:0"},
+                          why);
+    if (!err)
+        err = kt_client_new(&run->client, kt_farm_http(run->farm));
+    if (!err)
+        kt_client_authorize(run->client, settings, run->dir.path);
+    if (!err)
+        err = kt_scan_new(&run->scan, paths, run->folders.n, run->all);
+    if (!err)
+        err = kt_submit_new(&run->submit, &(kt_submit_opts_t){.client   = run->client,
+                                                              .priority = "normal",
+                                                              .options  = KT_OPTION_ALL,
+                                                              .session  = run->dir.session,
+                                                              .answered = take_answer,
+                                                              .context  = run});
+    return err;
+}
+
+static void
+close_run(run_t *run)
+{
+    kt_submit_destroy(&run->submit);
+    kt_scan_destroy(&run->scan);
+    kt_client_destroy(&run->client);
+    kt_farm_destroy(&run->farm);
+    kt_folders_fini(&run->folders);
+}
+
+// One more batch into the farm. A coordinator that is just being started again gets the same batch at the next turn,
+// and the walk goes on when it has taken it.
+static kt_err_t
+submit_some(run_t *run)
+{
+    while (!run->walked && !kt_submit_full(run->submit)) {
+        const char *path = kt_scan_next(run->scan);
+        kt_err_t    err  = path ? kt_submit_file(run->submit, path) : KT_OK;
+        run->walked      = !path;
+        if (err == KT_EINVAL) {  // longer than a path may be: said, and no harm to the others
+            run->refused++;
+            (void)kt_cli_fail(err, path, "the path is too long");
+        } else if (err)
+            return err;
+    }
+    kt_err_t err = kt_submit_flush(run->submit);
+    run->scanned = !err && run->walked;
+    return err;
+}
+
+// Outcomes of this session: what the ledger has in all, less what it had from earlier ones.
+static kt_err_t
+look(run_t *run)
+{
+    json_t  *queue = NULL;
+    kt_err_t err   = kt_client_get(run->client, "/v1/queue", &queue);
+    if (err)
+        return err;
+    uint64_t failed = (uint64_t)kt_json_i64(queue, "failed", 0);
+    uint64_t all    = (uint64_t)kt_json_i64(queue, "done", 0) + failed + (uint64_t)kt_json_i64(queue, "cancelled", 0);
+    uint64_t open   = (uint64_t)(kt_json_i64(queue, "queued", 0) + kt_json_i64(queue, "claimed", 0));
+    kt_json_free(&queue);
+    if (!run->counted)
+        run->before = all;
+    run->counted = true;
+    run->done    = run->scanned ? run->submitted - (open < run->submitted ? open : run->submitted) : all - run->before;
+    kt_progress_show(&run->progress, run->done, run->submitted, "");
+    return KT_OK;
+}
+
+// An unreachable coordinator may be on its way back: the farm starts it again.
+static bool
+passing(kt_err_t err)
+{
+    return err == KT_EUNREACHABLE || err == KT_ETIME;
+}
+
+static kt_err_t
+work(run_t *run)
+{
+    kt_err_t err = look(run);
+    err          = passing(err) ? KT_OK : err;
+    while (!err && !(run->scanned && run->done >= run->submitted)) {
+        bool stopping = kt_farm_stopping(run->farm);
+        if (!stopping)
+            err = submit_some(run);
+        if (!err || passing(err))
+            err = look(run);
+        kt_farm_event_t event = kt_farm_step(run->farm, run->scanned || stopping || err ? LOOK_MS : 0);
+        if (event == KT_FARM_STOP) {
+            kt_progress_end(&run->progress);
+            fprintf(stderr, "kithara: finishing what is in work; Ctrl-C again stops at once\n");
+        }
+        if (event == KT_FARM_ENDED)
+            return KT_ECANCELLED;
+        if (passing(err) || kt_farm_stopping(run->farm))
+            err = KT_OK;
+    }
+    return err;
+}
+
+static int
+write_out(const run_t *run, const kt_results_ask_t *ask)
+{
+    FILE *out = strcmp(run->out_path, "-") ? fopen(run->out_path, "we") : stdout;
+    if (!out)
+        return kt_cli_fail(errno == EACCES   ? KT_EACCESS
+                           : errno == ENOSPC ? KT_EDISK
+                                             : KT_EIO,
+                           run->out_path, strerror(errno));
+    int code = kt_results_write(run->cli, ask, out);
+    if ((out == stdout ? fflush(out) : fclose(out)) && code == KT_EXIT_OK)
+        code = kt_cli_fail(errno == ENOSPC ? KT_EDISK : KT_EIO, run->out_path, strerror(errno));
+    return code;
+}
+
+static void
+say_end(const run_t *run, const kt_results_count_t *count)
+{
+    char   text[32];
+    double seconds = (double)(kt_clock_ms() - run->began_ms) / 1000;
+    fflush(stdout);
+    fprintf(stderr, "kithara: %llu files, %llu analysed, %llu failed",
+            (unsigned long long)(count->successes + count->failures), (unsigned long long)count->successes,
+            (unsigned long long)(count->failures + run->refused));
+    if (kt_scan_skipped(run->scan))
+        fprintf(stderr, ", %llu left out as no media (--all takes them)",
+                (unsigned long long)kt_scan_skipped(run->scan));
+    if (kt_scan_unreadable(run->scan))
+        fprintf(stderr, ", %llu folders could not be read", (unsigned long long)kt_scan_unreadable(run->scan));
+    fprintf(stderr, " in %s\n", kt_table_seconds(text, seconds));
+    if (run->folders.n == 1)
+        fprintf(stderr, "kithara: `kithara results --run '%s'` shows them again\n", run->folders.paths[0]);
+}
+
+// After the farm has ended: the table, the file, the exit code.
+static int
+report(run_t *run)
+{
+    kt_results_count_t count = {0};
+    kt_results_ask_t   ask   = {.database_url = run->dir.database_url,
+                                .which        = KT_WHICH_ALL,
+                                .after_job    = run->first_job ? run->first_job - 1 : 0};
+    int                code  = KT_EXIT_OK;
+    if (run->submitted)
+        code = kt_results_show(run->cli, &ask, &count);
+    if (code == KT_EXIT_OK && run->out_path && run->submitted)
+        code = write_out(run, &ask);
+    say_end(run, &count);
+    bool     whole = count.successes + count.failures == run->submitted;
+    kt_err_t err   = whole && code == KT_EXIT_OK ? kt_rundir_end(&run->dir) : KT_OK;
+    if (err)
+        return kt_cli_fail(err, run->dir.path, NULL);
+    if (!whole)
+        return kt_cli_fail(KT_ESTATE, run->dir.path, "some files have no result: run it again");
+    return code != KT_EXIT_OK || count.failures || run->refused ? KT_EXIT_FAILED : KT_EXIT_OK;
+}
+
+static int
+end_early(run_t *run, kt_err_t err, const char *why)
+{
+    if (err == KT_ECANCELLED) {
+        fprintf(stderr, "kithara: stopped with %llu of %llu files done; the same command goes on where this ended\n",
+                (unsigned long long)run->done, (unsigned long long)run->submitted);
+        return KT_EXIT_FAILED;
+    }
+    if (err == KT_ECLOSED)
+        return KT_EXIT_FAILED;  // the coordinator has said why
+    if (run->client)
+        return kt_client_fail(run->client, err);
+    return kt_cli_fail(err, why, NULL);
+}
+
+int
+kt_cmd_run(kt_cli_t *cli, int argc, char **argv)
+{
+    run_t run = {.cli = cli, .began_ms = kt_clock_ms()};
+    char  why[KT_FARM_WHY];
+    if (!parse(&run, argc, argv))
+        return KT_EXIT_USAGE;
+    choose_workers(&run);
+    kt_err_t err = kt_folders_take(&run.folders, argv + optind, (size_t)(argc - optind), why);
+    if (!err)
+        err = open_run(&run, why);
+    if (!err && run.dir.resumed)
+        fprintf(stderr, "kithara: going on with a run that was interrupted (--fresh starts anew)\n");
+    kt_progress_begin(&run.progress, cli, "files", 0);
+    if (!err)
+        err = work(&run);
+    kt_progress_end(&run.progress);
+    int code;
+    if (err)
+        code = end_early(&run, err, why);
+    else {
+        kt_farm_stop(run.farm);
+        while (kt_farm_step(run.farm, LOOK_MS) != KT_FARM_ENDED)
+            continue;
+        code = report(&run);
+    }
+    close_run(&run);
+    return code;
+}

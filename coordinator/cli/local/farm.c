@@ -1,0 +1,394 @@
+#include "coordinator/cli/local/farm.h"
+
+#include "common/clock.h"
+#include "common/json.h"
+#include "common/log.h"
+#include "common/socket.h"
+#include "common/text.h"
+#include "coordinator/access/keys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+// A child that dies is started again after a pause that doubles from 100 ms to 5 s and is forgotten after a minute of
+// health.
+enum { READY_MS = 15000, END_MS = 20000, PAUSE_MS = 100, PAUSE_MAX_MS = 5000, HEALTHY_MS = 60000, PATH = 4096 };
+
+typedef struct child {
+    const char *program;  // "kithara-node"
+    pid_t       pid;      // 0: not running
+    int64_t     began_ms, again_ms, pause_ms;
+} child_t;
+
+struct kt_farm {
+    kt_farm_opts_t opts;
+    child_t        coordinator, node;
+    int            signals;         // signalfd
+    int            stops;           // how often the user asked
+    char           programs[PATH];  // folder of our executables
+    char           http[KT_FARM_URL], router[KT_FARM_URL], key[64];
+};
+
+static kt_err_t
+find_programs(kt_farm_t *self)
+{
+    ssize_t n = readlink("/proc/self/exe", self->programs, sizeof self->programs - 1);
+    if (n <= 0)
+        return KT_ESYSTEM;
+    self->programs[n]                   = '\0';
+    *(strrchr(self->programs, '/') + 1) = '\0';
+    return KT_OK;
+}
+
+static kt_err_t
+catch_signals(kt_farm_t *self)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < 4; i++)
+        sigaddset(&set, (int[]){SIGINT, SIGTERM, SIGHUP, SIGCHLD}[i]);
+    if (sigprocmask(SIG_BLOCK, &set, NULL))
+        return KT_ESYSTEM;
+    self->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return self->signals < 0 ? KT_ESYSTEM : KT_OK;
+}
+
+// The settings that the farm imposes, as --set arguments: they win over the environment and the file.
+typedef struct arguments {
+    char  *argv[64];
+    size_t n;
+    char   text[24][PATH + 64];
+    size_t n_text;
+} arguments_t;
+
+static void
+add(arguments_t *a, const char *word)
+{
+    a->argv[a->n++] = (char *)word;
+    a->argv[a->n]   = NULL;
+}
+
+static void
+add_set(arguments_t *a, const char *name, const char *value)
+{
+    if (!value)
+        return;
+    char *text = a->text[a->n_text++];
+    snprintf(text, sizeof a->text[0], "%s=%.*s", name, PATH, value);
+    add(a, "--set");
+    add(a, text);
+}
+
+static void
+add_common(kt_farm_t *self, arguments_t *a, const child_t *child)
+{
+    char *program = a->text[a->n_text++];
+    snprintf(program, sizeof a->text[0], "%.*s%s", PATH - 32, self->programs, child->program);
+    add(a, program);
+    add(a, "--with-parent");
+    if (self->opts.cli->debug)
+        add(a, "--debug");
+    if (*self->opts.cli->settings->config) {
+        add(a, "--config");
+        add(a, self->opts.cli->settings->config);
+    }
+    add_set(a, "ANALYZER_STATE_DIR", self->opts.state_dir);
+    add_set(a, "ANALYZER_LOG_LEVEL", self->opts.cli->debug ? "DEBUG" : "WARNING");
+}
+
+// Own process group; our signal mask undone; stdin closed off.
+static kt_err_t
+spawn(child_t *child, char **argv)
+{
+    posix_spawn_file_actions_t files;
+    posix_spawnattr_t          attributes;
+    sigset_t                   none;
+    sigemptyset(&none);
+    posix_spawn_file_actions_init(&files);
+    posix_spawnattr_init(&attributes);
+    posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
+    posix_spawnattr_setpgroup(&attributes, 0);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    int error = posix_spawn(&child->pid, argv[0], &files, &attributes, argv, environ);
+    posix_spawn_file_actions_destroy(&files);
+    posix_spawnattr_destroy(&attributes);
+    if (error) {
+        child->pid = 0;
+        return KT_ESYSTEM;
+    }
+    child->began_ms = kt_clock_ms();
+    return KT_OK;
+}
+
+// Reads the line that a coordinator writes to --ready-fd; end of file means that it gave up.
+static kt_err_t
+read_ready(int fd, char *line, size_t capacity)
+{
+    int64_t deadline_ms = kt_clock_ms() + READY_MS;
+    size_t  used        = 0;
+    while (used + 1 < capacity && (!used || line[used - 1] != '\n')) {
+        struct pollfd ready = {.fd = fd, .events = POLLIN};
+        int64_t       left  = deadline_ms - kt_clock_ms();
+        if (left <= 0 || poll(&ready, 1, (int)left) == 0)
+            return KT_ETIME;
+        ssize_t n = read(fd, line + used, capacity - 1 - used);
+        if (n == 0)
+            return KT_ECLOSED;
+        used += n > 0 ? (size_t)n : 0;
+    }
+    line[used] = '\0';
+    return KT_OK;
+}
+
+static kt_err_t
+take_ready(kt_farm_t *self, const char *line)
+{
+    char     why[KT_JSON_WHY];
+    json_t  *ready = NULL;
+    kt_err_t err   = kt_json_parse(line, strlen(line), 4096, &ready, why);
+    if (err)
+        return err;
+    snprintf(self->http, sizeof self->http, "%s", kt_json_str(ready, "http", ""));
+    snprintf(self->router, sizeof self->router, "%s", kt_json_str(ready, "router", ""));
+    snprintf(self->key, sizeof self->key, "%s", kt_json_str(ready, "public_key", ""));
+    kt_json_free(&ready);
+    return KT_OK;
+}
+
+static kt_err_t
+start_coordinator(kt_farm_t *self)
+{
+    int  ends[2];
+    char line[1024], fd[16];
+    if (pipe2(ends, O_CLOEXEC))
+        return KT_ESYSTEM;
+    arguments_t *a = calloc(1, sizeof *a);
+    if (!a) {
+        close(ends[0]);
+        close(ends[1]);
+        return KT_ENOMEM;
+    }
+    int inherited = fcntl(ends[1], F_DUPFD, 3);  // without close-on-exec: the child's
+    snprintf(fd, sizeof fd, "%d", inherited);
+    add_common(self, a, &self->coordinator);
+    add(a, "--ready-fd");
+    add(a, fd);
+    add_set(a, "DATABASE_URL", self->opts.database_url);
+    if (self->opts.database_url)
+        add_set(a, "AMQP_CONNECTION_STRING", "");  // a private farm takes nothing from the queue of the others
+    // Once its ports are known they are kept, so that nodes and callers find a coordinator that was started again.
+    add_set(a, "ANALYZER_ROUTER_BIND", *self->router ? self->router : self->opts.router_bind);
+    add_set(a, "ANALYZER_HTTP_BIND", *self->http ? self->http + strlen("http://") : self->opts.http_bind);
+    kt_err_t err = spawn(&self->coordinator, a->argv);
+    free(a);
+    close(inherited);
+    close(ends[1]);
+    if (!err)
+        err = read_ready(ends[0], line, sizeof line);
+    if (!err)
+        err = take_ready(self, line);
+    close(ends[0]);
+    return err;
+}
+
+// The node's key pair is made here if it is missing, so that the coordinator allows it before it knocks.
+static kt_err_t
+allow_node(const kt_farm_t *self)
+{
+    char       name[64], path[PATH + 128];
+    kt_curve_t key;
+    kt_text_copy(name, sizeof name, self->opts.cli->settings->node_name);
+    if (!*name && gethostname(name, sizeof name - 1))
+        return KT_ESYSTEM;
+    snprintf(path, sizeof path, "%s/keys/node-%s", self->opts.state_dir, name);
+    kt_err_t err = kt_curve_load_or_make(path, &key);
+    return err ? err : kt_keys_allow(self->opts.state_dir, key.public_key, name);
+}
+
+static kt_err_t
+start_node(kt_farm_t *self)
+{
+    arguments_t *a = calloc(1, sizeof *a);
+    if (!a)
+        return KT_ENOMEM;
+    add_common(self, a, &self->node);
+    add_set(a, "ANALYZER_COORDINATORS", self->router);
+    add_set(a, "ANALYZER_COORDINATOR_KEY", self->key);
+    add_set(a, "ANALYZER_MEDIA_ROOTS", self->opts.media_roots);
+    add_set(a, "ANALYZER_WORKERS", self->opts.workers);
+    kt_err_t err = spawn(&self->node, a->argv);
+    free(a);
+    return err;
+}
+
+kt_err_t
+kt_farm_new(kt_farm_t **self_p, const kt_farm_opts_t *opts, char why[KT_FARM_WHY])
+{
+    kt_farm_t *self = calloc(1, sizeof *self);
+    if (!self)
+        return KT_ENOMEM;
+    *self        = (kt_farm_t){.opts        = *opts,
+                               .signals     = -1,
+                               .coordinator = {.program = "kithara-coordinator"},
+                               .node        = {.program = "kithara-node"}};
+    why[0]       = '\0';
+    kt_err_t err = find_programs(self);
+    if (!err)
+        err = catch_signals(self);
+    if (!err)
+        err = allow_node(self);
+    if (!err)
+        err = start_coordinator(self);
+    if (err == KT_ECLOSED)
+        snprintf(why, KT_FARM_WHY, "the coordinator did not start; it says why above");
+    if (!err)
+        err = start_node(self);
+    if (err) {
+        kt_farm_destroy(&self);
+        return err;
+    }
+    *self_p = self;
+    return KT_OK;
+}
+
+const char *
+kt_farm_http(const kt_farm_t *self)
+{
+    return self->http;
+}
+
+const char *
+kt_farm_router(const kt_farm_t *self)
+{
+    return self->router;
+}
+
+bool
+kt_farm_stopping(const kt_farm_t *self)
+{
+    return self->stops > 0;
+}
+
+static void
+tell(const child_t *child, int signal_number)
+{
+    if (child->pid)
+        kill(child->pid, signal_number);
+}
+
+void
+kt_farm_stop(kt_farm_t *self)
+{
+    self->stops++;
+    tell(&self->node, SIGTERM);
+    if (!self->node.pid || self->stops > 1)
+        tell(&self->coordinator, SIGTERM);
+}
+
+static void
+bury(kt_farm_t *self, child_t *child, int status)
+{
+    int64_t now_ms = kt_clock_ms();
+    child->pid     = 0;
+    if (self->stops) {
+        if (child == &self->node)
+            tell(&self->coordinator, SIGTERM);
+        return;
+    }
+    bool healthy    = now_ms - child->began_ms > HEALTHY_MS;
+    child->pause_ms = healthy || !child->pause_ms ? PAUSE_MS : child->pause_ms * 2;
+    child->pause_ms = child->pause_ms > PAUSE_MAX_MS ? PAUSE_MAX_MS : child->pause_ms;
+    child->again_ms = now_ms + child->pause_ms;
+    kt_log_warn("CHILD-DIED", "program=%s %s=%d again_in_ms=%lld", child->program,
+                WIFSIGNALED(status) ? "signal" : "code", WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
+                (long long)child->pause_ms);
+}
+
+static void
+reap(kt_farm_t *self)
+{
+    int status;
+    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+        if (pid == self->coordinator.pid)
+            bury(self, &self->coordinator, status);
+        else if (pid == self->node.pid)
+            bury(self, &self->node, status);
+    }
+}
+
+static void
+revive(kt_farm_t *self, child_t *child, kt_err_t (*start)(kt_farm_t *))
+{
+    if (self->stops || child->pid || kt_clock_ms() < child->again_ms)
+        return;
+    kt_err_t err = start(self);
+    if (err)
+        kt_log_error("CHILD-START", "program=%s error=%s", child->program, kt_err_name(err));
+    child->again_ms = kt_clock_ms() + PAUSE_MAX_MS;
+}
+
+static kt_farm_event_t
+read_signals(kt_farm_t *self)
+{
+    struct signalfd_siginfo info;
+    kt_farm_event_t         event = KT_FARM_QUIET;
+    while (read(self->signals, &info, sizeof info) == sizeof info) {
+        if (info.ssi_signo == SIGCHLD) {
+            reap(self);
+            continue;
+        }
+        kt_farm_stop(self);
+        event = self->stops > 1 ? KT_FARM_STOP_NOW : KT_FARM_STOP;
+    }
+    return event;
+}
+
+kt_farm_event_t
+kt_farm_step(kt_farm_t *self, int64_t timeout_ms)
+{
+    struct pollfd ready = {.fd = self->signals, .events = POLLIN};
+    (void)poll(&ready, 1, (int)timeout_ms);
+    kt_farm_event_t event = read_signals(self);
+    if (event != KT_FARM_QUIET)
+        return event;
+    if (self->stops && !self->node.pid && !self->coordinator.pid)
+        return KT_FARM_ENDED;
+    revive(self, &self->coordinator, start_coordinator);
+    revive(self, &self->node, start_node);
+    return KT_FARM_QUIET;
+}
+
+void
+kt_farm_destroy(kt_farm_t **self_p)
+{
+    kt_farm_t *self = *self_p;
+    if (!self)
+        return;
+    int64_t deadline_ms = kt_clock_ms() + END_MS;
+    if (!self->stops)
+        kt_farm_stop(self);
+    while ((self->coordinator.pid || self->node.pid) && kt_clock_ms() < deadline_ms)
+        if (kt_farm_step(self, 100) == KT_FARM_ENDED)
+            break;
+    tell(&self->node, SIGKILL);
+    tell(&self->coordinator, SIGKILL);
+    if (self->node.pid)
+        waitpid(self->node.pid, NULL, 0);
+    if (self->coordinator.pid)
+        waitpid(self->coordinator.pid, NULL, 0);
+    if (self->signals >= 0)
+        close(self->signals);
+    free(self);
+    *self_p = NULL;
+}

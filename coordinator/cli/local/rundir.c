@@ -1,0 +1,107 @@
+#include "coordinator/cli/local/rundir.h"
+
+#include "common/buf.h"
+#include "common/text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+kt_err_t
+kt_rundir_locate(kt_rundir_t *out, const kt_settings_t *settings, char *const *paths, size_t n)
+{
+    char        state[PATH_MAX / 2], hex[KT_DIGEST_HEX];
+    kt_digest_t digest;
+    kt_buf_t    all;
+    kt_buf_init(&all, 64 << 20);
+    for (size_t i = 0; i < n; i++)
+        kt_buf_add(&all, paths[i], strlen(paths[i]) + 1);
+    if (all.err) {
+        kt_err_t err = all.err;
+        kt_buf_fini(&all);
+        return err;
+    }
+    kt_digest_of(all.bytes, all.length, &digest);
+    kt_buf_fini(&all);
+    kt_digest_hex(&digest, hex);
+    *out = (kt_rundir_t){0};
+    snprintf(out->path, sizeof out->path, "%s/runs/%.16s", kt_settings_state_dir(settings, state, sizeof state), hex);
+    snprintf(out->database_url, sizeof out->database_url, "sqlite:%s/ledger.sqlite", out->path);
+    return KT_OK;
+}
+
+static kt_err_t
+from_errno(void)
+{
+    return errno == ENOSPC || errno == EDQUOT ? KT_EDISK : KT_EIO;
+}
+
+// mkdir -p
+static kt_err_t
+make_folders(const char *path)
+{
+    char part[PATH_MAX];
+    if (!kt_text_copy(part, sizeof part, path))
+        return KT_EINVAL;
+    for (char *slash = part + 1; (slash = strchr(slash, '/')); *slash++ = '/') {
+        *slash = '\0';
+        if (mkdir(part, 0700) && errno != EEXIST)
+            return from_errno();
+    }
+    return mkdir(part, 0700) && errno != EEXIST ? from_errno() : KT_OK;
+}
+
+static bool
+read_session(const char *file, char session[KT_UUID_TEXT])
+{
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    ssize_t n = read(fd, session, KT_UUID_TEXT - 1);
+    close(fd);
+    session[n < 0 ? 0 : n] = '\0';
+    return n == KT_UUID_TEXT - 1;
+}
+
+// Whole or not at all: written beside, synced, renamed.
+static kt_err_t
+write_session(const char *file, const char *session)
+{
+    char beside[PATH_MAX + 32];
+    if ((size_t)snprintf(beside, sizeof beside, "%s.new", file) >= sizeof beside)
+        return KT_EINVAL;
+    int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return from_errno();
+    size_t   length = strlen(session);
+    kt_err_t err    = write(fd, session, length) == (ssize_t)length && !fsync(fd) ? KT_OK : from_errno();
+    close(fd);
+    if (!err && rename(beside, file))
+        err = from_errno();
+    return err;
+}
+
+kt_err_t
+kt_rundir_begin(kt_rundir_t *out, const kt_settings_t *settings, char *const *paths, size_t n, bool fresh)
+{
+    char     file[PATH_MAX + 16];
+    kt_err_t err = kt_rundir_locate(out, settings, paths, n);
+    if (!err)
+        err = make_folders(out->path);
+    if (err)
+        return err;
+    snprintf(file, sizeof file, "%s/session", out->path);
+    out->resumed = !fresh && read_session(file, out->session);
+    return out->resumed ? KT_OK : write_session(file, kt_uuid_random(out->session));
+}
+
+kt_err_t
+kt_rundir_end(const kt_rundir_t *self)
+{
+    char file[PATH_MAX + 16];
+    snprintf(file, sizeof file, "%s/session", self->path);
+    return unlink(file) && errno != ENOENT ? from_errno() : KT_OK;
+}

@@ -1,0 +1,95 @@
+#include "coordinator/cli/cli.h"
+#include "coordinator/cli/plot/plot.h"
+#include "node/run/pipeline.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct options {
+    const char *file, *out;
+    char        own[4096];  // the name that is used when none is given
+} options_t;
+
+static int
+take_options(options_t *out, const kt_cli_t *cli, int argc, char **argv)
+{
+    static const struct option LONG[] = {{"out", required_argument, NULL, 'w'}, {NULL, 0, NULL, 0}};
+    *out                              = (options_t){0};
+    opterr                            = 0;
+    optind                            = 0;
+    for (int option; (option = getopt_long(argc, argv, "", LONG, NULL)) != -1;) {
+        if (option != 'w')
+            return kt_cli_usage(cli, "an option is unknown or lacks its value");
+        out->out = optarg;
+    }
+    if (argc - optind != 1)
+        return kt_cli_usage(cli, "plot wants one file");
+    out->file = argv[optind];
+    if (!out->out) {
+        const char *slash = strrchr(out->file, '/');
+        snprintf(out->own, sizeof out->own, "%s.png", slash ? slash + 1 : out->file);
+        out->out = out->own;
+    }
+    return KT_EXIT_OK;
+}
+
+static int
+draw(const options_t *options, const kt_plot_data_t *data, const kt_buf_t *text)
+{
+    char     why[KT_JSON_WHY];
+    json_t  *document = NULL;
+    kt_err_t err      = kt_json_parse(text->bytes, text->length, KT_DOCUMENT_MAX_BYTES, &document, why);
+    if (!err)
+        err = kt_plot_page(data, document, options->out);
+    kt_json_free(&document);
+    if (err)
+        return kt_cli_fail(err, options->out, NULL);
+    printf("%s\n", options->out);
+    return KT_EXIT_OK;
+}
+
+static int
+analyse(const kt_cli_t *cli, const options_t *options, kt_worker_t *worker)
+{
+    const kt_settings_t *settings = cli->settings;
+    kt_job_t             job      = {.priority = KT_PRIORITY_NORMAL, .options = KT_OPTION_ALL};
+    kt_report_t          report   = {0};
+    kt_plot_data_t       data     = {.frames_hz   = (double)settings->sample_rate_hz / (double)settings->hop_length,
+                                     .analysis_hz = (double)settings->sample_rate_hz};
+    kt_worker_opts_t     opts     = {.frames         = kt_plot_frames,
+                                     .each_segment   = true,
+                                     .tap            = kt_plot_samples,
+                                     .context        = &data,
+                                     .id_from_digest = true};
+    snprintf(job.message_id, sizeof job.message_id, "plot");
+    if (strlen(options->file) >= sizeof job.file_path)
+        return kt_cli_fail(KT_ENOFILE, options->file, "the path is too long");
+    snprintf(job.file_path, sizeof job.file_path, "%s", options->file);
+    kt_worker_run(worker, &job, &opts, &report);
+    int code = report.err ? kt_cli_fail(report.err, options->file, report.detail)
+               : data.err ? kt_cli_fail(data.err, options->file, NULL)
+                          : draw(options, &data, &report.document);
+    kt_buf_fini(&report.document);
+    kt_plot_data_fini(&data);
+    return code;
+}
+
+int
+kt_cmd_plot(kt_cli_t *cli, int argc, char **argv)
+{
+    options_t options;
+    int       code = take_options(&options, cli, argc, argv);
+    if (code != KT_EXIT_OK)
+        return code;
+    kt_pipeline_opts_t opts = {.settings = cli->settings, .media_roots = cli->settings->media_roots, .any_path = true};
+    kt_pipeline_t     *pipeline = NULL;
+    kt_worker_t       *worker   = NULL;
+    kt_err_t           err      = kt_pipeline_new(&pipeline, &opts);
+    if (!err)
+        err = kt_worker_new(&worker, pipeline);
+    code = err ? kt_cli_fail(err, "plot cannot start", NULL) : analyse(cli, &options, worker);
+    kt_worker_destroy(&worker);
+    kt_pipeline_destroy(&pipeline);
+    return code;
+}

@@ -1,0 +1,113 @@
+// The page: a title, then panels one below the other over one time axis.
+#include "coordinator/cli/plot/page.h"
+
+#include <cairo.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    HEIGHT = KT_PAGE_TOP + KT_PAGE_WAVE + KT_PAGE_MEL + KT_PAGE_CHROMA + KT_PAGE_TEMPO + KT_PAGE_LOUD +
+             4 * KT_PAGE_GAP + KT_PAGE_BOTTOM
+};
+
+static void
+join(char *out, size_t capacity, const char *part)
+{
+    size_t used = strlen(out);
+    if (*part)
+        snprintf(out + used, capacity - used, "%s%s", used ? "   \xc2\xb7   " : "", part);
+}
+
+// "3:25 · flac in flac · 44100 Hz stereo" and what is known of the music.
+static void
+draw_title(const kt_page_t *page)
+{
+    char          facts[512] = "", music[512] = "", part[256], name[KT_FEATURE_KEY], more[KT_FEATURE_KEY], length[32];
+    const json_t *tags  = kt_format_value(page->document, KT_FEATURE_TECHNICAL_tags);
+    const char   *title = kt_json_str(tags, "title", ""), *artist = kt_json_str(tags, "artist", "");
+    const char   *path = kt_json_str(page->document, "file_path", ""), *slash = strrchr(path, '/');
+    const char   *file = slash ? slash + 1 : path;
+    char          heading[1024];
+    snprintf(heading, sizeof heading, "%s%s%s", artist, *artist && *title ? " \xe2\x80\x93 " : "", title);
+    kt_page_clock_text(page->duration_s, page->duration_s < 1 ? 0.01 : page->duration_s < 10 ? 0.1 : 1, length);
+    join(facts, sizeof facts, *heading ? file : "");
+    join(facts, sizeof facts, length);
+    join(facts, sizeof facts, kt_page_text_of(page, KT_FEATURE_TECHNICAL_audio_codec, name));
+    snprintf(part, sizeof part, "%.0f Hz %s", kt_page_value_of(page, KT_FEATURE_TECHNICAL_sample_rate),
+             kt_page_text_of(page, KT_FEATURE_TECHNICAL_channel_layout, name));
+    join(facts, sizeof facts, part);
+    snprintf(part, sizeof part, "%.1f BPM", kt_page_value_of(page, KT_FEATURE_MIR_tempo));
+    join(music, sizeof music, isnan(kt_page_value_of(page, KT_FEATURE_MIR_tempo)) ? "" : part);
+    snprintf(part, sizeof part, "%.0f beats a bar", kt_page_value_of(page, KT_FEATURE_MIR_time_signature));
+    join(music, sizeof music, isnan(kt_page_value_of(page, KT_FEATURE_MIR_time_signature)) ? "" : part);
+    snprintf(part, sizeof part, "%s %s", kt_page_text_of(page, KT_FEATURE_MIR_key, name),
+             kt_page_text_of(page, KT_FEATURE_MIR_mode, more));
+    join(music, sizeof music, *name ? part : "");
+    snprintf(part, sizeof part, "%.1f LUFS", kt_page_value_of(page, KT_FEATURE_PERCEPTUAL_loudness));
+    join(music, sizeof music, isnan(kt_page_value_of(page, KT_FEATURE_PERCEPTUAL_loudness)) ? "" : part);
+    snprintf(part, sizeof part, "range %.1f LU", kt_page_value_of(page, KT_FEATURE_PERCEPTUAL_dynamic_range));
+    join(music, sizeof music, isnan(kt_page_value_of(page, KT_FEATURE_PERCEPTUAL_dynamic_range)) ? "" : part);
+    kt_page_font(page, 30, true);
+    kt_page_color(page, KT_PAGE_INK, 1);
+    kt_page_text(page, KT_PAGE_LEFT, 36, 0, *heading ? heading : file);
+    kt_page_font(page, 19, false);
+    kt_page_color(page, KT_PAGE_SOFT, 1);
+    kt_page_text(page, KT_PAGE_LEFT, 72, 0, facts);
+    kt_page_color(page, KT_PAGE_WAVE_INK, 1);
+    kt_page_text(page, KT_PAGE_LEFT, 99, 0, music);
+}
+
+static kt_err_t
+draw_page(kt_page_t *page)
+{
+    uint32_t *pixels = calloc((size_t)KT_PAGE_INNER * KT_PAGE_ROWS_MAX, sizeof *pixels);
+    if (!pixels)
+        return KT_ENOMEM;
+    cairo_set_source_rgb(page->cr, 1, 1, 1);
+    cairo_paint(page->cr);
+    draw_title(page);
+    page->y = KT_PAGE_TOP;
+    kt_page_wave(page);
+    page->y += KT_PAGE_WAVE + KT_PAGE_GAP;
+    kt_page_mel(page, pixels);
+    page->y += KT_PAGE_MEL + KT_PAGE_GAP;
+    kt_page_chroma(page, pixels);
+    page->y += KT_PAGE_CHROMA + KT_PAGE_GAP;
+    kt_err_t err = kt_page_tempogram(page, pixels);
+    page->y += KT_PAGE_TEMPO + KT_PAGE_GAP;
+    kt_page_loudness(page);
+    free(pixels);
+    return err;
+}
+
+static kt_err_t
+error_of(cairo_status_t status)
+{
+    if (status == CAIRO_STATUS_SUCCESS)
+        return KT_OK;
+    if (status == CAIRO_STATUS_NO_MEMORY)
+        return KT_ENOMEM;
+    return errno == ENOSPC ? KT_EDISK : KT_EIO;
+}
+
+kt_err_t
+kt_plot_page(const kt_plot_data_t *data, const json_t *document, const char *path)
+{
+    cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, KT_PAGE_WIDTH, HEIGHT);
+    kt_page_t        page    = {.cr = cairo_create(surface), .data = data, .document = document};
+    page.duration_s          = kt_page_value_of(&page, KT_FEATURE_TECHNICAL_duration);
+    if (!(page.duration_s > 0))
+        page.duration_s = 1;
+    kt_err_t err = draw_page(&page);
+    if (!err)
+        err = error_of(cairo_status(page.cr));
+    errno = 0;
+    if (!err)
+        err = error_of(cairo_surface_write_to_png(surface, path));
+    cairo_destroy(page.cr);
+    cairo_surface_destroy(surface);
+    return err;
+}

@@ -1,0 +1,251 @@
+// backfill: big sets of files as one object. What stands here shows and steers; start and export have files of their
+// own.
+#include "coordinator/cli/remote/cmd_backfill.h"
+
+#include "coordinator/cli/progress.h"
+#include "coordinator/cli/table.h"
+#include "coordinator/cli/watch.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PATH = 256, WATCH_MS = 1000, WAIT_MS = 200 };
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+static const kt_column_t COLUMNS[] = {
+    {"ID", "id", KT_CELL_INT, false},
+    {"NAME", "name", KT_CELL_TEXT, true},
+    {"STATE", "state", KT_CELL_TEXT, false},
+    {"SOURCE", "source", KT_CELL_PATH, false},
+    {"LISTED", "listed", KT_CELL_INT, false},
+    {"SKIPPED", "skipped", KT_CELL_INT, false},
+    {"REFUSED", "refused", KT_CELL_INT, true},
+    {"REPEATED", "repeated", KT_CELL_INT, true},
+    {"LEFT OUT", "left_out", KT_CELL_INT, true},
+    {"UNREADABLE", "unreadable_folders", KT_CELL_INT, true},
+    {"WAITING", "waiting", KT_CELL_INT, false},
+    {"OPEN", "open", KT_CELL_INT, false},
+    {"DONE", "done", KT_CELL_INT, false},
+    {"FAILED", "failed", KT_CELL_INT, false},
+    {"CANCELLED", "cancelled", KT_CELL_INT, true},
+    {"PRIORITY", "priority", KT_CELL_TEXT, true},
+    {"FILES/S", "rate_per_s", KT_CELL_FIXED1, false},
+    {"TIME LEFT", "eta_s", KT_CELL_SECONDS, false},
+    {"CREATED", "created", KT_CELL_TEXT, true},
+    {"ENDED", "ended", KT_CELL_TEXT, true},
+    {"DETAIL", "detail", KT_CELL_TEXT, true},
+};
+
+static const kt_column_t LINES[] = {
+    {"backfill", "id", KT_CELL_INT, false},
+    {"name", "name", KT_CELL_TEXT, false},
+    {"source", "source", KT_CELL_TEXT, false},
+    {"state", "state", KT_CELL_TEXT, false},
+    {"why", "detail", KT_CELL_TEXT, false},
+    {"paths listed", "listed", KT_CELL_INT, false},
+    {"all listed", "listed_all", KT_CELL_TEXT, false},
+    {"skipped, unchanged", "skipped", KT_CELL_INT, false},
+    {"refused names", "refused", KT_CELL_INT, false},
+    {"given twice", "repeated", KT_CELL_INT, true},
+    {"left out by name", "left_out", KT_CELL_INT, true},
+    {"unreadable folders", "unreadable_folders", KT_CELL_INT, true},
+    {"waiting", "waiting", KT_CELL_INT, false},
+    {"in the queue or in work", "open", KT_CELL_INT, false},
+    {"done", "done", KT_CELL_INT, false},
+    {"failed", "failed", KT_CELL_INT, false},
+    {"cancelled", "cancelled", KT_CELL_INT, true},
+    {"priority", "priority", KT_CELL_TEXT, true},
+    {"files a second", "rate_per_s", KT_CELL_FIXED1, false},
+    {"time left", "eta_s", KT_CELL_SECONDS, false},
+    {"created", "created", KT_CELL_TEXT, true},
+    {"ended", "ended", KT_CELL_TEXT, true},
+};
+
+int
+kt_backfill_show(const kt_cli_t *cli, const json_t *backfill)
+{
+    return kt_table_object(cli, backfill, LINES, COUNT(LINES));
+}
+
+static bool
+path_of(char out[PATH], const char *id, const char *verb)
+{
+    char number[64];
+    if (!kt_client_escape(number, sizeof number, id))
+        return false;
+    return snprintf(out, PATH, "/v1/backfills/%s%s%s", number, verb ? "/" : "", verb ? verb : "") < PATH;
+}
+
+static int
+show_one(kt_cli_t *cli, kt_client_t *client, const char *id)
+{
+    char     path[PATH];
+    json_t  *answer = NULL;
+    kt_err_t err    = path_of(path, id, NULL) ? kt_client_get(client, path, &answer) : KT_EINVAL;
+    if (err)
+        return kt_client_fail(client, err);
+    int code = kt_backfill_show(cli, answer);
+    kt_json_free(&answer);
+    return code;
+}
+
+static kt_err_t
+add_page(kt_client_t *client, kt_table_t *table, int64_t *after)
+{
+    char    path[PATH];
+    json_t *answer = NULL;
+    snprintf(path, sizeof path, "/v1/backfills?after=%lld", (long long)*after);
+    kt_err_t err = kt_client_get(client, path, &answer);
+    if (err)
+        return err;
+    const json_t *rows = kt_json_get(answer, "backfills");
+    for (size_t i = 0; rows && i < kt_json_count(rows); i++)
+        kt_table_row(table, kt_json_at(rows, i));
+    *after = kt_json_i64(answer, "next", -1);
+    kt_json_free(&answer);
+    return KT_OK;
+}
+
+static int
+show_all(kt_cli_t *cli, kt_client_t *client)
+{
+    kt_table_t *table = NULL;
+    kt_err_t    err   = kt_table_new(&table, cli->format, cli->color, COLUMNS, COUNT(COLUMNS));
+    bool        asked = !err;
+    for (int64_t after = 0; !err && after >= 0;)
+        err = add_page(client, table, &after);
+    int code = err ? asked ? kt_client_fail(client, err) : kt_cli_fail(err, "backfill", NULL) : KT_EXIT_OK;
+    if (!err && kt_table_end(table, stdout))
+        code = kt_cli_fail(KT_EIO, "standard output", NULL);
+    kt_table_destroy(&table);
+    return code;
+}
+
+static int
+status(kt_cli_t *cli, kt_client_t *client, int argc, char **argv)
+{
+    static const struct option OPTIONS[] = {
+        {"output", required_argument, NULL, 'o'}, {"watch", no_argument, NULL, 'w'}, {NULL, 0, NULL, 0}};
+    bool watch = false;
+    int  code;
+    optind = 0;
+    for (int c; (c = getopt_long(argc, argv, "o:", OPTIONS, NULL)) != -1;) {
+        if (c == 'o' && !kt_cli_format(cli, optarg))
+            return KT_EXIT_USAGE;
+        if (c == '?')
+            return kt_cli_usage(cli, "there is no such option here");
+        watch = watch || c == 'w';
+    }
+    if (optind + 1 < argc)
+        return kt_cli_usage(cli, "backfill status takes at most one ID");
+    do {
+        kt_watch_clear(cli, watch);
+        code = optind < argc ? show_one(cli, client, argv[optind]) : show_all(cli, client);
+    } while (watch && code == KT_EXIT_OK && kt_watch_wait(WATCH_MS));
+    return code;
+}
+
+// pause, resume, cancel, retry.
+static int
+control(kt_cli_t *cli, kt_client_t *client, int argc, char **argv)
+{
+    char    path[PATH];
+    json_t *answer = NULL;
+    if (argc != 2)
+        return kt_cli_usage(cli, "backfill %s takes one ID", argv[0]);
+    if (!path_of(path, argv[1], argv[0]))
+        return kt_cli_usage(cli, "'%.40s' is no backfill", argv[1]);
+    kt_err_t err = kt_client_post(client, path, "{}", 2, &answer);
+    if (err)
+        return kt_client_fail(client, err);
+    if (!strcmp(argv[0], "retry"))
+        printf("backfill %.40s: %lld failed files run again\n", argv[1], (long long)kt_json_i64(answer, "retried", 0));
+    else
+        printf("backfill %.40s: %s\n", argv[1], kt_json_str(answer, "state", ""));
+    kt_json_free(&answer);
+    return KT_EXIT_OK;
+}
+
+static bool
+has_ended(const json_t *backfill)
+{
+    const char *state = kt_json_str(backfill, "state", "");
+    return !strcmp(state, "done") || !strcmp(state, "broken") ||
+           (!strcmp(state, "cancelled") && !kt_json_i64(backfill, "open", 0));
+}
+
+static void
+draw(kt_progress_t *progress, const json_t *b)
+{
+    char    note[96];
+    int64_t failed = kt_json_i64(b, "failed", 0), skipped = kt_json_i64(b, "skipped", 0);
+    int64_t ended = kt_json_i64(b, "done", 0) + failed + kt_json_i64(b, "cancelled", 0);
+    int64_t total = kt_json_i64(b, "listed", 0) - skipped - kt_json_i64(b, "refused", 0);
+    snprintf(note, sizeof note, "%lld failed, %lld skipped%s", (long long)failed, (long long)skipped,
+             kt_json_flag(b, "listed_all", false) ? "" : ", still listing");
+    kt_progress_show(progress, (uint64_t)ended, (uint64_t)total, note);
+}
+
+int
+kt_backfill_wait(kt_cli_t *cli, kt_client_t *client, int64_t id)
+{
+    char          path[PATH], number[32];
+    kt_progress_t progress;
+    json_t       *answer = NULL;
+    bool          done = false, interrupted = false;
+    kt_err_t      err = KT_OK;
+    snprintf(number, sizeof number, "%lld", (long long)id);
+    if (!path_of(path, number, NULL))
+        return KT_EXIT_USAGE;
+    kt_progress_begin(&progress, cli, "files", 0);
+    while (!done && !interrupted) {
+        kt_json_free(&answer);
+        err = kt_client_get(client, path, &answer);  // while the coordinator is away we go on asking
+        if (!err)
+            draw(&progress, answer);
+        done        = (!err && has_ended(answer)) || (err && err != KT_EUNREACHABLE && err != KT_ETIME);
+        interrupted = !done && !kt_watch_wait(WAIT_MS);
+    }
+    kt_progress_end(&progress);
+    if (interrupted)
+        fprintf(stderr, "kithara: backfill %s goes on in the farm\n", number);
+    int code = err && !interrupted ? kt_client_fail(client, err) : KT_EXIT_OK;
+    if (!err && !interrupted)
+        fprintf(stderr, "kithara: backfill %s is %s: %lld done, %lld failed, %lld skipped\n", number,
+                kt_json_str(answer, "state", ""), (long long)kt_json_i64(answer, "done", 0),
+                (long long)kt_json_i64(answer, "failed", 0), (long long)kt_json_i64(answer, "skipped", 0));
+    if (interrupted || (!err && (kt_json_i64(answer, "failed", 0) || strcmp(kt_json_str(answer, "state", ""), "done"))))
+        code = KT_EXIT_FAILED;
+    kt_json_free(&answer);
+    return code;
+}
+
+static const struct {
+    const char *name;
+    int (*run)(kt_cli_t *cli, kt_client_t *client, int argc, char **argv);
+} VERBS[] = {{"start", kt_backfill_start},
+             {"status", status},
+             {"export", kt_backfill_export},
+             {"pause", control},
+             {"resume", control},
+             {"cancel", control},
+             {"retry", control}};
+
+int
+kt_cmd_backfill(kt_cli_t *cli, int argc, char **argv)
+{
+    kt_client_t *client = NULL;
+    size_t       verb   = 0;
+    while (argc > 1 && verb < COUNT(VERBS) && strcmp(argv[1], VERBS[verb].name))
+        verb++;
+    if (argc < 2 || verb == COUNT(VERBS))
+        return kt_cli_usage(cli, "backfill is one of start, status, pause, resume, cancel, retry, export");
+    kt_err_t err = kt_client_new(&client, cli->settings->http_url);
+    if (err)
+        return kt_cli_fail(err, cli->settings->http_url, NULL);
+    kt_client_authorize(client, cli->settings, NULL);
+    int code = VERBS[verb].run(cli, client, argc - 1, argv + 1);
+    kt_client_destroy(&client);
+    return code;
+}

@@ -1,0 +1,281 @@
+// status, nodes, queue, jobs: what an admin asks the coordinator, and the few things it can be told. One fetch, one
+// table of columns each.
+#include "coordinator/cli/client.h"
+#include "coordinator/cli/remote/cmd_why.h"
+#include "coordinator/cli/table.h"
+#include "coordinator/cli/watch.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PATH = 8192 };
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+static const kt_column_t STATUS[] = {
+    {"coordinator", "coordinator", KT_CELL_TEXT, false},
+    {"version", "version", KT_CELL_TEXT, true},
+    {"analysis version", "analysis_version", KT_CELL_TEXT, true},
+    {"up for", "uptime_s", KT_CELL_SECONDS, false},
+    {"draining", "draining", KT_CELL_TEXT, true},
+    {"ledger", "ledger.kind", KT_CELL_TEXT, false},
+    {"ledger answers", "ledger.up", KT_CELL_TEXT, false},
+    {"broker", "amqp.state", KT_CELL_TEXT, false},
+    {"broker's trouble", "amqp.trouble", KT_CELL_TEXT, false},
+    {"nodes live", "nodes.live", KT_CELL_INT, false},
+    {"nodes known", "nodes.all", KT_CELL_INT, true},
+    {"jobs queued", "jobs.queued", KT_CELL_INT, false},
+    {"jobs in work", "jobs.claimed", KT_CELL_INT, false},
+    {"jobs done", "jobs.done", KT_CELL_INT, false},
+    {"jobs failed", "jobs.failed", KT_CELL_INT, false},
+    {"jobs cancelled", "jobs.cancelled", KT_CELL_INT, true},
+    {"credit of the nodes", "credit", KT_CELL_INT, true},
+    {"ready", "ready", KT_CELL_INT, true},
+    {"sent", "sent", KT_CELL_INT, true},
+    {"running", "running", KT_CELL_INT, true},
+    {"storing", "storing", KT_CELL_INT, true},
+    {"files a second", "rate_per_s", KT_CELL_FIXED1, false},
+};
+
+static const kt_column_t QUEUE[] = {
+    {"queued", "queued", KT_CELL_INT, false},       {"in work", "claimed", KT_CELL_INT, false},
+    {"ready", "ready", KT_CELL_INT, true},          {"sent", "sent", KT_CELL_INT, true},
+    {"running", "running", KT_CELL_INT, true},      {"storing", "storing", KT_CELL_INT, true},
+    {"done", "done", KT_CELL_INT, false},           {"failed", "failed", KT_CELL_INT, false},
+    {"cancelled", "cancelled", KT_CELL_INT, false}, {"files a second", "rate_per_s", KT_CELL_FIXED1, false},
+    {"time left", "eta_s", KT_CELL_SECONDS, false},
+};
+
+static const kt_column_t NODES[] = {
+    {"NODE", "name", KT_CELL_TEXT, false},
+    {"STATE", "state", KT_CELL_TEXT, false},
+    {"SLOTS", "slots", KT_CELL_INT, false},
+    {"CREDIT", "credit", KT_CELL_INT, false},
+    {"IN WORK", "held", KT_CELL_INT, false},
+    {"KEPT", "kept", KT_CELL_INT, true},
+    {"DONE", "done", KT_CELL_INT, false},
+    {"FAILED", "failed", KT_CELL_INT, false},
+    {"CRASHES", "crashes", KT_CELL_INT, true},
+    {"SILENT", "silent_ms", KT_CELL_MS, false},
+    {"MEMORY MB", "memory_mb", KT_CELL_INT, true},
+    {"DEVICE", "device", KT_CELL_TEXT, false},
+    {"HOST", "host", KT_CELL_TEXT, true},
+    {"VERSION", "version", KT_CELL_TEXT, true},
+    {"GPUS", "gpus", KT_CELL_INT, true},
+    {"GPU %", "gpu_percent", KT_CELL_INT, true},
+    {"GPU MB", "gpu_memory_mb", KT_CELL_INT, true},
+    {"OF MB", "gpu_memory_total_mb", KT_CELL_INT, true},
+    {"GPU C", "gpu_celsius", KT_CELL_INT, true},
+};
+
+static const kt_column_t JOBS[] = {
+    {"JOB", "job", KT_CELL_INT, false},
+    {"RUN", "run", KT_CELL_INT, true},
+    {"STATE", "state", KT_CELL_TEXT, false},
+    {"PRIORITY", "priority", KT_CELL_TEXT, true},
+    {"ATTEMPTS", "attempts", KT_CELL_INT, true},
+    {"TIME", "processing_time", KT_CELL_SECONDS, false},
+    {"NODE", "node", KT_CELL_TEXT, false},
+    {"FILE", "file_path", KT_CELL_PATH, false},
+    {"ERROR", "error", KT_CELL_TEXT, false},
+    {"DETAIL", "detail", KT_CELL_TEXT, true},
+    {"CREATED", "created", KT_CELL_TEXT, true},
+    {"STORED", "stored", KT_CELL_TEXT, true},
+    {"MESSAGE", "message_id", KT_CELL_TEXT, true},
+};
+
+// What one command shows: where it is fetched, and how it is written.
+typedef struct view {
+    char               path[PATH];
+    const char        *list;  // member that holds the rows; NULL: one object
+    const kt_column_t *columns;
+    size_t             n_columns;
+} view_t;
+
+static int
+show_once(kt_cli_t *cli, kt_client_t *client, const view_t *view)
+{
+    json_t  *answer = NULL;
+    kt_err_t err    = kt_client_get(client, view->path, &answer);
+    if (err)
+        return kt_client_fail(client, err);
+    int code = view->list ? kt_table_list(cli, answer, view->list, view->columns, view->n_columns)
+                          : kt_table_object(cli, answer, view->columns, view->n_columns);
+    kt_json_free(&answer);
+    return code;
+}
+
+static int
+show(kt_cli_t *cli, const view_t *view, bool watch)
+{
+    kt_client_t *client = NULL;
+    kt_err_t     err    = kt_client_new(&client, cli->settings->http_url);
+    if (err)
+        return kt_cli_fail(err, cli->settings->http_url, NULL);
+    kt_client_authorize(client, cli->settings, NULL);
+    int code;
+    do {
+        kt_watch_clear(cli, watch);
+        code = show_once(cli, client, view);
+    } while (watch && code == KT_EXIT_OK && kt_watch_wait(1000));
+    kt_client_destroy(&client);
+    return code;
+}
+
+// A drain is a mark on a name: it may be put on one that is not here (yet), or that is spelt wrongly.
+static bool
+is_here(kt_client_t *client, const char *name)
+{
+    json_t *answer = NULL;
+    bool    found  = false;
+    if (kt_client_get(client, "/v1/nodes", &answer))
+        return true;  // not known to be away
+    const json_t *nodes = kt_json_get(answer, "nodes");
+    for (size_t i = 0; nodes && i < kt_json_count(nodes) && !found; i++)
+        found = !strcmp(kt_json_str(kt_json_at(nodes, i), "name", ""), name);
+    kt_json_free(&answer);
+    return found;
+}
+
+// POST without a body, for control; says what was done. node: whom it was about, NULL nobody.
+static int
+tell(kt_cli_t *cli, const char *path, const char *done, const char *node)
+{
+    kt_client_t *client = NULL;
+    json_t      *answer = NULL;
+    kt_err_t     err    = kt_client_new(&client, cli->settings->http_url);
+    if (err)
+        return kt_cli_fail(err, cli->settings->http_url, NULL);
+    kt_client_authorize(client, cli->settings, NULL);
+    err      = kt_client_post(client, path, "{}", 2, &answer);
+    int code = err ? kt_client_fail(client, err) : KT_EXIT_OK;
+    if (!err)
+        printf("%s%s\n", done,
+               node && !is_here(client, node) ? " (no node of that name is here now: it holds when one comes)" : "");
+    kt_json_free(&answer);
+    kt_client_destroy(&client);
+    return code;
+}
+
+// The options that all of these share, and the filters of jobs.
+typedef struct asked {
+    bool        watch;
+    const char *state, *prefix, *after, *limit;
+} asked_t;
+
+static bool
+parse(kt_cli_t *cli, int argc, char **argv, bool filters, asked_t *out)
+{
+    static const struct option OPTIONS[] = {
+        {"output", required_argument, NULL, 'o'},
+        {"watch", no_argument, NULL, 'w'},
+        {"state", required_argument, NULL, 's'},
+        {"path", required_argument, NULL, 'p'},
+        {"after", required_argument, NULL, 'a'},
+        {"limit", required_argument, NULL, 'l'},
+        {NULL, 0, NULL, 0},
+    };
+    *out = (asked_t){.limit = "50", .after = "0"};
+    for (int c; (c = getopt_long(argc, argv, "o:", OPTIONS, NULL)) != -1;) {
+        const char **filter = c == 's' ? &out->state : c == 'p' ? &out->prefix : c == 'a' ? &out->after : &out->limit;
+        if (c == 'w')
+            out->watch = true;
+        else if (c == 'o' && !kt_cli_format(cli, optarg))
+            return false;
+        else if (c == '?' || (c != 'o' && !filters)) {
+            (void)kt_cli_usage(cli, "there is no such option here");
+            return false;
+        } else if (c != 'o')
+            *filter = optarg;
+    }
+    return true;
+}
+
+static int
+show_plain(kt_cli_t *cli, int argc, char **argv, const view_t *view)
+{
+    asked_t asked;
+    if (!parse(cli, argc, argv, false, &asked))
+        return KT_EXIT_USAGE;
+    if (optind < argc)
+        return kt_cli_usage(cli, "'%s' is one word too many", argv[optind]);
+    return show(cli, view, asked.watch);
+}
+
+int
+kt_cmd_status(kt_cli_t *cli, int argc, char **argv)
+{
+    return show_plain(cli, argc, argv, &(view_t){"/v1/status", NULL, STATUS, COUNT(STATUS)});
+}
+
+int
+kt_cmd_queue(kt_cli_t *cli, int argc, char **argv)
+{
+    return show_plain(cli, argc, argv, &(view_t){"/v1/queue", NULL, QUEUE, COUNT(QUEUE)});
+}
+
+int
+kt_cmd_nodes(kt_cli_t *cli, int argc, char **argv)
+{
+    asked_t asked;
+    char    path[PATH], name[256], done[512];
+    view_t  view = {"/v1/nodes", "nodes", NODES, COUNT(NODES)};
+    if (!parse(cli, argc, argv, false, &asked))
+        return KT_EXIT_USAGE;
+    if (optind == argc)
+        return show(cli, &view, asked.watch);
+    const char *verb = argv[optind];
+    if (optind + 2 != argc || (strcmp(verb, "drain") && strcmp(verb, "undrain")))
+        return kt_cli_usage(cli, "nodes takes drain NAME or undrain NAME");
+    if (!kt_client_escape(name, sizeof name, argv[optind + 1]))
+        return kt_cli_usage(cli, "the name is too long");
+    snprintf(path, sizeof path, "/v1/nodes/%s/%s", name, verb);
+    snprintf(done, sizeof done, "%.100s: %s", argv[optind + 1], strcmp(verb, "drain") ? "takes work again" : "drains");
+    return tell(cli, path, done, argv[optind + 1]);
+}
+
+static bool
+jobs_path(char out[PATH], const asked_t *asked)
+{
+    char prefix[PATH / 2], state[64], after[32], limit[32];
+    if (!kt_client_escape(prefix, sizeof prefix, asked->prefix ? asked->prefix : "") ||
+        !kt_client_escape(state, sizeof state, asked->state ? asked->state : "") ||
+        !kt_client_escape(after, sizeof after, asked->after) || !kt_client_escape(limit, sizeof limit, asked->limit))
+        return false;
+    int n = snprintf(out, PATH, "/v1/jobs?after=%s&limit=%s", after, limit);
+    if (asked->state)
+        n += snprintf(out + n, PATH - (size_t)n, "&state=%s", state);
+    if (asked->prefix)
+        n += snprintf(out + n, PATH - (size_t)n, "&path=%s", prefix);
+    return n < PATH;
+}
+
+static int
+job_control(kt_cli_t *cli, const char *verb, const char *id)
+{
+    char path[PATH], number[64], done[128];
+    if (!kt_cli_is_number(id) || !kt_client_escape(number, sizeof number, id))
+        return kt_cli_usage(cli, "'%.40s' is no job's number", id);
+    snprintf(path, sizeof path, "/v1/jobs/%s/%s", number, verb);
+    snprintf(done, sizeof done, "job %.40s: %s", id, strcmp(verb, "retry") ? "cancelled" : "queued again");
+    return tell(cli, path, done, NULL);
+}
+
+int
+kt_cmd_jobs(kt_cli_t *cli, int argc, char **argv)
+{
+    asked_t asked;
+    view_t  view = {"", "jobs", JOBS, COUNT(JOBS)};
+    if (!parse(cli, argc, argv, true, &asked))
+        return KT_EXIT_USAGE;
+    if (optind == argc)
+        return jobs_path(view.path, &asked) ? show(cli, &view, asked.watch) : kt_cli_usage(cli, "a filter is too long");
+    const char *verb = argv[optind], *id = argv[optind + 1];
+    if (optind + 2 != argc)
+        return kt_cli_usage(cli, "jobs takes retry ID, cancel ID or why ID");
+    if (!strcmp(verb, "retry") || !strcmp(verb, "cancel"))
+        return job_control(cli, verb, id);
+    if (strcmp(verb, "why"))
+        return kt_cli_usage(cli, "'%s' is none of retry, cancel, why", verb);
+    return kt_cli_why(cli, id);
+}

@@ -1,0 +1,189 @@
+#include "common/digest.h"
+#include "coordinator/cli/progress.h"
+#include "coordinator/cli/remote/submit.h"
+#include "coordinator/cli/table.h"
+#include "coordinator/cli/watch.h"
+#include "proto/job.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const kt_column_t COLUMNS[] = {
+    {"JOB", "job", KT_CELL_INT, false},
+    {"STATUS", "status", KT_CELL_TEXT, false},
+    {"MESSAGE", "message_id", KT_CELL_TEXT, false},
+    {"FILE", "file_path", KT_CELL_PATH, false},
+    {"ERROR", "error.code", KT_CELL_TEXT, true},
+};
+
+typedef struct work {
+    kt_cli_t    *cli;
+    kt_client_t *client;
+    const char  *priority;
+    uint32_t     options;
+    bool         wait;
+    kt_table_t  *table;
+    int64_t     *jobs;
+    size_t       n_jobs, failed;
+} work_t;
+
+static void
+take_answer(void *context, const char *path, const json_t *answer)
+{
+    work_t *work = context;
+    json_t *row  = kt_json_object();
+    if (!row)
+        return;
+    const char *status = kt_json_str(answer, "status", "error");
+    int64_t     job    = kt_json_i64(answer, "job", 0);
+    (void)kt_json_set(row, "job", job ? kt_json_int(job) : kt_json_null());
+    (void)kt_json_set(row, "status", kt_json_text(status));
+    (void)kt_json_set(row, "message_id", kt_json_text(kt_json_str(answer, "message_id", "")));
+    (void)kt_json_set(row, "file_path", kt_json_text(path));
+    kt_table_row(work->table, row);
+    kt_json_free(&row);
+    if (job)
+        work->jobs[work->n_jobs++] = job;
+    else
+        work->failed++;
+}
+
+static bool
+parse(work_t *work, int argc, char **argv)
+{
+    static const struct option OPTIONS[] = {{"output", required_argument, NULL, 'o'},
+                                            {"priority", required_argument, NULL, 'p'},
+                                            {"options", required_argument, NULL, 'x'},
+                                            {"wait", no_argument, NULL, 'w'},
+                                            {NULL, 0, NULL, 0}};
+    kt_priority_t              priority;
+    for (int c; (c = getopt_long(argc, argv, "o:", OPTIONS, NULL)) != -1;) {
+        if (c == 'w')
+            work->wait = true;
+        else if (c == 'p' && kt_priority_find(optarg, &priority))
+            work->priority = optarg;
+        else if (c == 'x' && !kt_options_parse(optarg, &work->options))
+            continue;
+        else if (c == 'o' && kt_cli_format(work->cli, optarg))
+            continue;
+        else if (c != 'o') {
+            (void)kt_cli_usage(work->cli, c == '?' ? "there is no such option" : "'%s' is not understood", optarg);
+            return false;
+        } else
+            return false;
+    }
+    if (optind < argc)
+        return true;
+    (void)kt_cli_usage(work->cli, "no file is named");
+    return false;
+}
+
+// The path as the nodes will see it. A file that is not there is submitted all the same: a node may see what we do not.
+static const char *
+absolute(const char *path, char out[PATH_MAX])
+{
+    if (kt_job_is_url(path))
+        return path;
+    if (realpath(path, out))
+        return out;
+    char folder[PATH_MAX];
+    if (path[0] == '/' || !getcwd(folder, sizeof folder))
+        return path;
+    return snprintf(out, PATH_MAX, "%.2000s/%.2000s", folder, path) < PATH_MAX ? out : path;
+}
+
+static kt_err_t
+submit_all(work_t *work, char **paths, size_t n)
+{
+    char             session[KT_UUID_TEXT], path[PATH_MAX];
+    kt_submit_t     *submit = NULL;
+    kt_submit_opts_t opts   = {.client   = work->client,
+                               .priority = work->priority,
+                               .options  = work->options,
+                               .session  = kt_uuid_random(session),
+                               .answered = take_answer,
+                               .context  = work};
+    kt_err_t         err    = kt_submit_new(&submit, &opts);
+    for (size_t i = 0; !err && i < n; i++) {
+        err = kt_submit_file(submit, absolute(paths[i], path));
+        if (!err && kt_submit_full(submit))
+            err = kt_submit_flush(submit);
+    }
+    if (!err)
+        err = kt_submit_flush(submit);
+    kt_submit_destroy(&submit);
+    return err;
+}
+
+// "done", "failed" ... of one job; false when it could not be asked for.
+static bool
+is_final(work_t *work, int64_t job, bool *failed)
+{
+    char    path[64];
+    json_t *answer = NULL;
+    snprintf(path, sizeof path, "/v1/jobs/%lld", (long long)job);
+    if (kt_client_get(work->client, path, &answer))
+        return false;
+    const char *state = kt_json_str(answer, "state", "");
+    bool        final = !strcmp(state, "done") || !strcmp(state, "failed") || !strcmp(state, "cancelled");
+    *failed           = final && strcmp(state, "done");
+    kt_json_free(&answer);
+    return final;
+}
+
+static int
+wait_all(work_t *work)
+{
+    kt_progress_t progress;
+    size_t        failed = 0;
+    kt_progress_begin(&progress, work->cli, "files", 0);
+    for (size_t done = 0; done < work->n_jobs;) {
+        bool bad = false;
+        if (is_final(work, work->jobs[done], &bad)) {
+            done++;
+            failed += bad;
+        } else if (!kt_watch_wait(200)) {
+            kt_progress_end(&progress);
+            fprintf(stderr, "kithara: %zu of %zu are done; the rest goes on in the farm\n", done, work->n_jobs);
+            return KT_EXIT_FAILED;
+        }
+        kt_progress_show(&progress, done, work->n_jobs, "");
+    }
+    kt_progress_end(&progress);
+    fprintf(stderr, "kithara: %zu done, %zu failed\n", work->n_jobs - failed, failed);
+    return failed ? KT_EXIT_FAILED : KT_EXIT_OK;
+}
+
+int
+kt_cmd_submit(kt_cli_t *cli, int argc, char **argv)
+{
+    work_t work = {.cli = cli, .priority = "normal", .options = KT_OPTION_ALL};
+    if (!parse(&work, argc, argv))
+        return KT_EXIT_USAGE;
+    size_t   n    = (size_t)(argc - optind);
+    int      code = KT_EXIT_FAILED;
+    kt_err_t err  = kt_client_new(&work.client, cli->settings->http_url);
+    work.jobs     = calloc(n, sizeof *work.jobs);
+    if (!err)
+        kt_client_authorize(work.client, cli->settings, NULL);
+    if (!err && work.jobs)
+        err = kt_table_new(&work.table, cli->format, cli->color, COLUMNS, sizeof COLUMNS / sizeof *COLUMNS);
+    if (!err && work.jobs)
+        err = submit_all(&work, argv + optind, n);
+    if (work.table)
+        (void)kt_table_end(work.table, stdout);
+    if (err || !work.jobs)
+        code = work.client ? kt_client_fail(work.client, err) : kt_cli_fail(KT_ENOMEM, "submit", NULL);
+    else if (work.wait)
+        code = wait_all(&work);
+    else
+        code = work.failed ? KT_EXIT_FAILED : KT_EXIT_OK;
+    kt_table_destroy(&work.table);
+    kt_client_destroy(&work.client);
+    free(work.jobs);
+    return code;
+}

@@ -1,0 +1,128 @@
+#include "coordinator/cli/remote/submit.h"
+
+#include "common/digest.h"
+#include "common/text.h"
+#include "proto/job.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { BATCH = 200, BODY_MAX = 7 << 20 };
+
+struct kt_submit {
+    kt_submit_opts_t opts;
+    kt_priority_t    priority;
+    kt_buf_t         body;  // {"messages":[...
+    char            *paths[BATCH];
+    size_t           n;
+};
+
+kt_err_t
+kt_submit_new(kt_submit_t **self_p, const kt_submit_opts_t *opts)
+{
+    kt_submit_t *self = calloc(1, sizeof *self);
+    if (!self)
+        return KT_ENOMEM;
+    self->opts = *opts;
+    kt_buf_init(&self->body, BODY_MAX);
+    if (!kt_priority_find(opts->priority, &self->priority)) {
+        kt_submit_destroy(&self);
+        return KT_EINVAL;
+    }
+    *self_p = self;
+    return KT_OK;
+}
+
+static void
+forget(kt_submit_t *self)
+{
+    for (size_t i = 0; i < self->n; i++)
+        free(self->paths[i]);
+    self->n = 0;
+    kt_buf_clear(&self->body);
+}
+
+void
+kt_submit_destroy(kt_submit_t **self_p)
+{
+    kt_submit_t *self = *self_p;
+    if (!self)
+        return;
+    forget(self);
+    kt_buf_fini(&self->body);
+    free(self);
+    *self_p = NULL;
+}
+
+// The id depends on the raw bytes of the path: two names that look alike once sanitised stay two jobs.
+static void
+make_job(const kt_submit_t *self, const char *path, kt_job_t *job)
+{
+    char        text[KT_JOB_PATH + 128];
+    kt_digest_t digest;
+    struct stat facts;
+    *job  = (kt_job_t){.priority = self->priority, .options = self->opts.options};
+    int n = snprintf(text, sizeof text, "%.100s\n%s", self->opts.session, path);
+    kt_digest_of(text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1, &digest);
+    kt_digest_uuid(&digest, job->message_id);
+    kt_text_sanitize(job->file_path, sizeof job->file_path, path, strlen(path));
+    if (!stat(path, &facts) && S_ISREG(facts.st_mode))
+        job->declared_bytes = (uint64_t)facts.st_size;
+}
+
+static void
+pass_answers(kt_submit_t *self, const json_t *answer)
+{
+    const json_t *results = kt_json_get(answer, "results");
+    for (size_t i = 0; results && i < kt_json_count(results) && i < self->n; i++)
+        self->opts.answered(self->opts.context, self->paths[i], kt_json_at(results, i));
+}
+
+bool
+kt_submit_full(const kt_submit_t *self)
+{
+    return self->n == BATCH;
+}
+
+// A batch that got no answer is kept: ids are made of the session and the path, so sending it again doubles nothing.
+kt_err_t
+kt_submit_flush(kt_submit_t *self)
+{
+    json_t *answer = NULL;
+    if (!self->n)
+        return KT_OK;
+    kt_buf_t whole;
+    kt_buf_init(&whole, BODY_MAX + 2);
+    kt_buf_add(&whole, self->body.bytes, self->body.length);
+    kt_buf_str(&whole, "]}");
+    kt_err_t err = self->body.err ? self->body.err : whole.err;
+    if (!err)
+        err = kt_client_post(self->opts.client, "/v1/jobs", whole.bytes, whole.length, &answer);
+    kt_buf_fini(&whole);
+    if (err)
+        return err;
+    pass_answers(self, answer);
+    kt_json_free(&answer);
+    forget(self);
+    return KT_OK;
+}
+
+kt_err_t
+kt_submit_file(kt_submit_t *self, const char *path)
+{
+    kt_job_t job;
+    if (strlen(path) >= KT_JOB_PATH)
+        return KT_EINVAL;
+    if (kt_submit_full(self))
+        return KT_EFULL;
+    char *copy = strdup(path);
+    if (!copy)
+        return KT_ENOMEM;
+    make_job(self, path, &job);
+    kt_buf_str(&self->body, self->n ? "," : "{\"messages\":[");
+    kt_job_write(&job, &self->body);
+    self->paths[self->n++] = copy;
+    return self->body.err;
+}

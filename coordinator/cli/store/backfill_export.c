@@ -1,0 +1,164 @@
+// backfill export: the output messages of a backfill, page by page. A path that was never analysed (its name cannot be
+// told to a node) has a line of the same shape.
+#include "coordinator/cli/analyze/feature_rows.h"
+#include "coordinator/cli/remote/cmd_backfill.h"
+#include "coordinator/cli/table.h"
+#include "proto/document.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct export
+{
+    kt_cli_t          *cli;
+    kt_client_t       *client;
+    bool               csv, failed;
+    const char        *id;
+    kt_feature_rows_t *features;
+    kt_table_t        *table;
+    uint64_t           written, missing;
+}
+export_t;
+
+static bool
+parse(export_t *self, int argc, char **argv)
+{
+    static const struct option OPTIONS[] = {
+        {"output", required_argument, NULL, 'o'}, {"failed", no_argument, NULL, 'f'}, {NULL, 0, NULL, 0}};
+    optind = 0;
+    for (int c; (c = getopt_long(argc, argv, "o:", OPTIONS, NULL)) != -1;) {
+        if (c == 'f') {
+            self->failed = true;
+        } else if (c != 'o' || (strcmp(optarg, "jsonl") && strcmp(optarg, "csv"))) {
+            (void)kt_cli_usage(self->cli, c == 'o' ? "-o is jsonl or csv" : "there is no such option");
+            return false;
+        } else {
+            self->csv = !strcmp(optarg, "csv");
+        }
+    }
+    if (optind + 1 == argc) {
+        self->id = argv[optind];
+        return true;
+    }
+    (void)kt_cli_usage(self->cli, "backfill export takes one ID");
+    return false;
+}
+
+static kt_err_t
+open_table(export_t *self)
+{
+    size_t   n;
+    kt_err_t err = self->csv ? kt_feature_rows_new(&self->features, self->cli->settings) : KT_OK;
+    if (err || !self->csv)
+        return err;
+    const kt_column_t *columns = kt_feature_rows_columns(self->features, KT_FORMAT_CSV, &n);
+    return kt_table_new(&self->table, KT_FORMAT_CSV, false, columns, n);
+}
+
+// What stands for the output message of a path that has none.
+static json_t *
+stand_in(const json_t *row)
+{
+    json_t *json = kt_json_object();
+    kt_json_set(json, "message_id", kt_json_null());
+    kt_json_set(json, "file_path", kt_json_text(kt_json_str(row, "file_path", "")));
+    kt_json_set(json, "success", kt_json_bool(false));
+    kt_json_set(json, "error", kt_json_copy(kt_json_get(row, "error")));
+    return json;
+}
+
+static kt_err_t
+write_json(const json_t *json)
+{
+    kt_buf_t text;
+    kt_buf_init(&text, 1 << 20);
+    kt_json_write(json, &text);
+    kt_err_t err = text.err;
+    if (!err && (fwrite(text.bytes, 1, text.length, stdout) != text.length || fputc('\n', stdout) == EOF))
+        err = KT_EIO;
+    kt_buf_fini(&text);
+    return err;
+}
+
+static kt_err_t
+write_csv(export_t *self, const json_t *document)
+{
+    json_t *flat = kt_feature_row(self->features, document);
+    if (!flat)
+        return KT_ENOMEM;
+    kt_table_row(self->table, flat);
+    kt_json_free(&flat);
+    return ferror(stdout) ? KT_EIO : KT_OK;
+}
+
+static kt_err_t
+write_row(export_t *self, const json_t *row)
+{
+    char        why[KT_JSON_WHY];
+    json_t     *json    = NULL;
+    const char *text    = kt_json_str(row, "document", NULL);
+    const char *outcome = kt_json_str(row, "outcome", "");
+    kt_err_t    err     = KT_OK;
+    if (!text && strcmp(outcome, "refused")) {
+        self->missing++;
+        return KT_OK;
+    }
+    self->written++;
+    if (text && !self->csv)
+        return fputs(text, stdout) < 0 || fputc('\n', stdout) == EOF ? KT_EIO : KT_OK;
+    if (text)
+        err = kt_json_parse(text, strlen(text), KT_DOCUMENT_MAX_BYTES, &json, why);
+    else if (!(json = stand_in(row)))
+        err = KT_ENOMEM;
+    if (!err)
+        err = self->csv ? write_csv(self, json) : write_json(json);
+    kt_json_free(&json);
+    return err;
+}
+
+// *said: the coordinator told why.
+static kt_err_t
+write_pages(export_t *self, bool *said)
+{
+    char     path[256], number[64];
+    kt_err_t err = kt_client_escape(number, sizeof number, self->id) ? KT_OK : KT_EINVAL;
+    for (int64_t after = 0; !err && after >= 0;) {
+        json_t *answer = NULL;
+        snprintf(path, sizeof path, "/v1/backfills/%s/results?limit=500&failed=%d&after=%lld", number, self->failed,
+                 (long long)after);
+        err   = kt_client_get(self->client, path, &answer);
+        *said = err != KT_OK;
+        if (err)
+            break;
+        const json_t *rows = kt_json_get(answer, "results");
+        for (size_t i = 0; rows && i < kt_json_count(rows) && !err; i++)
+            err = write_row(self, kt_json_at(rows, i));
+        after = kt_json_i64(answer, "next", -1);
+        kt_json_free(&answer);
+    }
+    return err;
+}
+
+int
+kt_backfill_export(kt_cli_t *cli, kt_client_t *client, int argc, char **argv)
+{
+    export_t self = {.cli = cli, .client = client};
+    bool     said = false;
+    if (!parse(&self, argc, argv))
+        return KT_EXIT_USAGE;
+    kt_err_t err = open_table(&self);
+    if (!err)
+        err = write_pages(&self, &said);
+    if (!err && self.table)
+        err = kt_table_end(self.table, stdout);
+    if (!err && fflush(stdout))
+        err = KT_EIO;
+    kt_table_destroy(&self.table);
+    kt_feature_rows_destroy(&self.features);
+    if (err)
+        return said ? kt_client_fail(client, err) : kt_cli_fail(err, "export", NULL);
+    if (self.missing)
+        fprintf(stderr, "kithara: %llu paths have no result to show\n", (unsigned long long)self.missing);
+    return KT_EXIT_OK;
+}

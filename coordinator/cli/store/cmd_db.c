@@ -1,0 +1,107 @@
+// db: the ledger's schema.
+#include "common/clock.h"
+#include "coordinator/cli/table.h"
+#include "coordinator/ledger/open/migrate.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const kt_column_t COLUMNS[] = {
+    {"NUMBER", "number", KT_CELL_INT, false},     {"MIGRATION", "name", KT_CELL_TEXT, false},
+    {"STATE", "state", KT_CELL_TEXT, false},      {"APPLIED", "applied_at", KT_CELL_TEXT, false},
+    {"CHECKSUM", "checksum", KT_CELL_TEXT, true},
+};
+
+static const char *
+state_name(kt_migration_state_t state)
+{
+    static const char *const NAMES[] = {
+        [KT_MIGRATION_APPLIED] = "applied",
+        [KT_MIGRATION_MISSING] = "missing",
+        [KT_MIGRATION_CHANGED] = "changed",
+        [KT_MIGRATION_NEWER]   = "newer",
+    };
+    return NAMES[state];
+}
+
+static json_t *
+row_json(const kt_migration_row_t *row)
+{
+    char    at[KT_RFC3339_BYTES];
+    json_t *object = kt_json_object();
+    bool    made   = kt_json_set(object, "number", kt_json_int(row->number)) &&
+                kt_json_set(object, "name", kt_json_text(row->name)) &&
+                kt_json_set(object, "state", kt_json_text(state_name(row->state))) &&
+                kt_json_set(object, "applied_at",
+                            row->applied_ms ? kt_json_text(kt_clock_rfc3339(row->applied_ms, at)) : kt_json_null()) &&
+                kt_json_set(object, "checksum", *row->checksum ? kt_json_text(row->checksum) : kt_json_null());
+    if (!made)
+        kt_json_free(&object);
+    return object;
+}
+
+static int
+show(const kt_cli_t *cli, const kt_migration_row_t *rows, size_t n)
+{
+    bool    current = true;
+    json_t *list    = kt_json_array();
+    json_t *answer  = kt_json_object();
+    bool    made    = list && answer;
+    for (size_t i = 0; i < n && made; i++) {
+        current = current && rows[i].state == KT_MIGRATION_APPLIED;
+        made    = kt_json_append(list, row_json(&rows[i]));
+    }
+    made     = made && kt_json_set(answer, "current", kt_json_bool(current)) && kt_json_set(answer, "migrations", list);
+    int code = made ? kt_table_list(cli, answer, "migrations", COLUMNS, sizeof COLUMNS / sizeof *COLUMNS)
+                    : kt_cli_fail(KT_ENOMEM, "db", NULL);
+    kt_json_free(&answer);
+    return code == KT_EXIT_OK && !current ? KT_EXIT_FAILED : code;
+}
+
+static int
+status(const kt_cli_t *cli, const kt_settings_t *settings)
+{
+    char                why[KT_LEDGER_WHY] = "";
+    kt_migration_row_t *rows               = NULL;
+    size_t              n                  = 0;
+    kt_err_t            err                = kt_ledger_schema(settings, &rows, &n, why);
+    if (err)
+        return kt_cli_fail(err, "db status", why);
+    int code = show(cli, rows, n);
+    free(rows);
+    return code;
+}
+
+static int
+migrate(const kt_settings_t *settings)
+{
+    char     why[KT_LEDGER_WHY] = "";
+    size_t   applied            = 0;
+    kt_err_t err                = kt_ledger_migrate(settings, &applied, why);
+    if (err)
+        return kt_cli_fail(err, "db migrate", why);
+    printf("%zu migration%s applied, the schema is up to date\n", applied, applied == 1 ? "" : "s");
+    return KT_EXIT_OK;
+}
+
+int
+kt_cmd_db(kt_cli_t *cli, int argc, char **argv)
+{
+    static const struct option OPTIONS[] = {
+        {"output", required_argument, NULL, 'o'}, {"ledger", required_argument, NULL, 'L'}, {NULL, 0, NULL, 0}};
+    kt_settings_t settings = *cli->settings;  // shallow: only the address differs
+    for (int c; (c = getopt_long(argc, argv, "o:", OPTIONS, NULL)) != -1;) {
+        if (c == 'L')
+            settings.database_url = optarg;
+        else if (c != 'o')
+            return kt_cli_usage(cli, "'%s' is not understood", argv[optind - 1]);
+        else if (!kt_cli_format(cli, optarg))
+            return KT_EXIT_USAGE;
+    }
+    if (optind + 1 == argc && !strcmp(argv[optind], "status"))
+        return status(cli, &settings);
+    if (optind + 1 == argc && !strcmp(argv[optind], "migrate"))
+        return migrate(&settings);
+    return kt_cli_usage(cli, "db takes one of migrate, status");
+}

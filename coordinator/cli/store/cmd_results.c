@@ -1,0 +1,116 @@
+// results and audit: what opens the ledger itself.
+#include "common/text.h"
+#include "coordinator/cli/store/results.h"
+#include "coordinator/ledger/open/open.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct asked {
+    const char      *run, *ledger;
+    kt_results_ask_t results;
+    kt_rundir_t      rundir;
+} asked_t;
+
+static bool
+parse_number(kt_cli_t *cli, const char *text, uint64_t *out)
+{
+    int64_t value;
+    if (kt_text_to_i64(text, 0, INT64_MAX, &value)) {
+        (void)kt_cli_usage(cli, "'%s' is no number", text);
+        return false;
+    }
+    *out = (uint64_t)value;
+    return true;
+}
+
+static bool
+take_option(kt_cli_t *cli, asked_t *asked, int option)
+{
+    switch (option) {
+    case 'o': return kt_cli_format(cli, optarg);
+    case 'r': asked->run = optarg; return true;
+    case 'd': asked->ledger = optarg; return true;
+    case 'p': asked->results.path_prefix = optarg; return true;
+    case 'f': asked->results.which = optarg && !strcmp(optarg, "only") ? KT_WHICH_FAILURES : KT_WHICH_ALL; return true;
+    case 'a': return parse_number(cli, optarg, &asked->results.after_job);
+    case 'l': return parse_number(cli, optarg, &asked->results.limit);
+    default: (void)kt_cli_usage(cli, "there is no such option"); return false;
+    }
+}
+
+static bool
+parse(kt_cli_t *cli, int argc, char **argv, asked_t *asked)
+{
+    static const struct option OPTIONS[] = {
+        {"output", required_argument, NULL, 'o'}, {"run", required_argument, NULL, 'r'},
+        {"ledger", required_argument, NULL, 'd'}, {"path", required_argument, NULL, 'p'},
+        {"failed", optional_argument, NULL, 'f'}, {"after", required_argument, NULL, 'a'},
+        {"limit", required_argument, NULL, 'l'},  {NULL, 0, NULL, 0},
+    };
+    for (int c; (c = getopt_long(argc, argv, "o:", OPTIONS, NULL)) != -1;)
+        if (!take_option(cli, asked, c))
+            return false;
+    if (optind < argc) {
+        (void)kt_cli_usage(cli, "'%s' is one word too many", argv[optind]);
+        return false;
+    }
+    return true;
+}
+
+int
+kt_cmd_results(kt_cli_t *cli, int argc, char **argv)
+{
+    asked_t asked = {0};
+    if (!parse(cli, argc, argv, &asked))
+        return KT_EXIT_USAGE;
+    kt_err_t err = kt_results_locate(cli, asked.run, asked.ledger, &asked.rundir, &asked.results.database_url);
+    if (err)
+        return kt_cli_fail(err, asked.run, NULL);
+    return kt_results_show(cli, &asked.results, NULL);
+}
+
+typedef struct findings {
+    uint64_t n;
+} findings_t;
+
+static void
+say_finding(void *context, kt_run_id_t id, const char *finding)
+{
+    findings_t *findings = context;
+    findings->n++;
+    if (id.job && id.run)
+        printf("job %llu run %u: %s\n", (unsigned long long)id.job, id.run, finding);
+    else if (id.job)
+        printf("job %llu: %s\n", (unsigned long long)id.job, finding);
+    else
+        printf("ledger: %s\n", finding);
+}
+
+int
+kt_cmd_audit(kt_cli_t *cli, int argc, char **argv)
+{
+    asked_t       asked              = {0};
+    findings_t    findings           = {0};
+    char          why[KT_LEDGER_WHY] = "";
+    kt_ledger_t  *ledger             = NULL;
+    uint64_t      rows               = 0;
+    kt_settings_t settings           = *cli->settings;  // shallow: only the address differs
+    const char   *url                = NULL;
+    if (!parse(cli, argc, argv, &asked))
+        return KT_EXIT_USAGE;
+    kt_err_t err = kt_results_locate(cli, asked.run, asked.ledger, &asked.rundir, &url);
+    if (err)
+        return kt_cli_fail(err, asked.run, NULL);
+    settings.database_url = url ? url : settings.database_url;
+    err                   = kt_ledger_open(&ledger, &settings, false, why);
+    if (!err)
+        err = ledger->ops->audit(ledger, say_finding, &findings, &rows);
+    if (ledger)
+        ledger->ops->close(&ledger);
+    if (err)
+        return kt_cli_fail(err, "audit", why);
+    printf("%llu rows read, %llu findings\n", (unsigned long long)rows, (unsigned long long)findings.n);
+    return findings.n ? KT_EXIT_FAILED : KT_EXIT_OK;
+}

@@ -1,0 +1,284 @@
+// similar -- the stored recordings that are nearest to a file: exact search by cosine distance of the combined vector,
+// one pass over the ledger, page by page; only the nearest are kept.
+#include "common/text.h"
+#include "coordinator/cli/store/results.h"
+#include "coordinator/cli/table.h"
+#include "node/run/pipeline.h"
+
+#include <getopt.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_VALUES = 256, MOST_NEAREST = 1000, DEFAULT_NEAREST = 10 };
+
+// A vector and the version of its definition: others are not compared with it.
+typedef struct vector {
+    size_t n;
+    double value[MOST_VALUES];
+    char   version[32];
+} vector_t;
+
+typedef struct neighbour {
+    double  distance;
+    json_t *row;
+} neighbour_t;
+
+typedef struct similar {
+    kt_cli_t        *cli;
+    const char      *run, *ledger;
+    int64_t          wanted;
+    char             path[PATH_MAX];
+    kt_rundir_t      rundir;
+    kt_results_ask_t ask;
+    bool             found;  // the file itself has a stored vector
+    vector_t         query;
+    uint64_t         compared, other_versions;
+    size_t           n;
+    neighbour_t     *nearest;  // ascending
+} similar_t;
+
+static const kt_column_t COLUMNS[] = {
+    {"DISTANCE", "distance", KT_CELL_FIXED4, false},
+    {"FILE", "file_path", KT_CELL_PATH, false},
+    {"LENGTH", "duration", KT_CELL_CLOCK, false},
+    {"TEMPO", "tempo", KT_CELL_FIXED1, true},
+    {"KEY", "key", KT_CELL_TEXT, true},
+    {"MODE", "mode", KT_CELL_TEXT, true},
+    {"JOB", "job", KT_CELL_INT, true},
+};
+
+static bool
+take_option(similar_t *self, int option)
+{
+    switch (option) {
+    case 'o': return kt_cli_format(self->cli, optarg);
+    case 'r': self->run = optarg; return true;
+    case 'd': self->ledger = optarg; return true;
+    case 'n':
+        if (!kt_text_to_i64(optarg, 1, MOST_NEAREST, &self->wanted))
+            return true;
+        (void)kt_cli_usage(self->cli, "-n %s: a number from 1 to %d is needed", optarg, MOST_NEAREST);
+        return false;
+    default: (void)kt_cli_usage(self->cli, "there is no such option"); return false;
+    }
+}
+
+static bool
+parse(similar_t *self, int argc, char **argv)
+{
+    static const struct option OPTIONS[] = {
+        {"output", required_argument, NULL, 'o'},
+        {"run", required_argument, NULL, 'r'},
+        {"ledger", required_argument, NULL, 'd'},
+        {NULL, 0, NULL, 0},
+    };
+    self->wanted = DEFAULT_NEAREST;
+    for (int c; (c = getopt_long(argc, argv, "o:n:", OPTIONS, NULL)) != -1;)
+        if (!take_option(self, c))
+            return false;
+    if (argc - optind != 1) {
+        (void)kt_cli_usage(self->cli, "one file is needed");
+        return false;
+    }
+    return true;
+}
+
+// False where the document has no combined vector.
+static bool
+read_vector(const json_t *document, vector_t *out)
+{
+    const json_t *list = kt_json_get(kt_json_get(document, "similarity_vectors"), "combined_vector");
+    out->n             = kt_json_count(list);
+    if (out->n == 0 || out->n > MOST_VALUES)
+        return false;
+    for (size_t i = 0; i < out->n; i++)
+        if (!kt_json_number(kt_json_at(list, i), &out->value[i]))
+            return false;
+    const char *version = kt_json_str(kt_json_get(document, "methods"), "combined_vector", "");
+    return kt_text_copy(out->version, sizeof out->version, version);
+}
+
+static kt_err_t
+parse_document(const char *text, size_t length, json_t **out)
+{
+    char why[KT_JSON_WHY];
+    return kt_json_parse(text, length, KT_DOCUMENT_MAX_BYTES, out, why);
+}
+
+// Looks for the file's own result.
+static kt_err_t
+visit_own(void *context, const kt_job_row_t *row)
+{
+    similar_t *self     = context;
+    json_t    *document = NULL;
+    if (strcmp(row->file_path, self->path) != 0)
+        return KT_OK;
+    kt_err_t err = parse_document(row->document, row->document_bytes, &document);
+    if (!err && read_vector(document, &self->query))
+        self->found = true;
+    kt_json_free(&document);
+    return err;
+}
+
+// Unit vectors: one minus the cosine, 0 for the same direction, 2 for the opposite.
+static double
+distance(const vector_t *a, const vector_t *b)
+{
+    double dot = 0;
+    for (size_t i = 0; i < a->n; i++)
+        dot += a->value[i] * b->value[i];
+    return fmax(0, 1 - dot);
+}
+
+static json_t *
+show_row(const kt_job_row_t *row, const json_t *document, double at)
+{
+    const json_t *features = kt_json_get(document, "features"), *mir = kt_json_get(features, "mir"),
+                 *technical = kt_json_get(features, "technical");
+    json_t *out             = kt_json_object();
+    bool    whole           = kt_json_set(out, "distance", kt_json_real(at)) &&
+                 kt_json_set(out, "file_path", kt_json_text(row->file_path)) &&
+                 kt_json_set(out, "duration", kt_json_real(kt_json_f64(technical, "duration", NAN))) &&
+                 kt_json_set(out, "tempo", kt_json_real(kt_json_f64(mir, "tempo", NAN))) &&
+                 kt_json_set(out, "key", kt_json_text(kt_json_str(mir, "key", NULL))) &&
+                 kt_json_set(out, "mode", kt_json_text(kt_json_str(mir, "mode", NULL))) &&
+                 kt_json_set(out, "job", kt_json_int((int64_t)row->id.job));
+    if (!whole)
+        kt_json_free(&out);
+    return out;
+}
+
+// Into its place among the nearest; of equal ones the earlier job stays in front.
+static kt_err_t
+keep(similar_t *self, const kt_job_row_t *row, const json_t *document, double at)
+{
+    size_t place = self->n;
+    while (place > 0 && self->nearest[place - 1].distance > at)
+        place--;
+    if (place == (size_t)self->wanted)
+        return KT_OK;
+    json_t *shown = show_row(row, document, at);
+    if (!shown)
+        return KT_ENOMEM;
+    if (self->n == (size_t)self->wanted)
+        kt_json_free(&self->nearest[--self->n].row);
+    memmove(self->nearest + place + 1, self->nearest + place, (self->n - place) * sizeof *self->nearest);
+    self->nearest[place] = (neighbour_t){at, shown};
+    self->n++;
+    return KT_OK;
+}
+
+static kt_err_t
+visit_other(void *context, const kt_job_row_t *row)
+{
+    similar_t *self     = context;
+    json_t    *document = NULL;
+    vector_t   other;
+    if (strcmp(row->file_path, self->path) == 0)
+        return KT_OK;
+    kt_err_t err = parse_document(row->document, row->document_bytes, &document);
+    if (!err && read_vector(document, &other)) {
+        bool same = other.n == self->query.n && strcmp(other.version, self->query.version) == 0;
+        *(same ? &self->compared : &self->other_versions) += 1;
+        err = same ? keep(self, row, document, distance(&self->query, &other)) : KT_OK;
+    }
+    kt_json_free(&document);
+    return err;
+}
+
+static kt_err_t
+run_worker(similar_t *self, kt_worker_t *worker, char detail[KT_DETAIL])
+{
+    kt_job_t         job      = {.message_id = "similar", .options = KT_OPTION_SIMILARITY};
+    kt_worker_opts_t opts     = {0};
+    kt_report_t      report   = {0};
+    json_t          *document = NULL;
+    if (!kt_text_copy(job.file_path, sizeof job.file_path, self->path))
+        return KT_ENOFILE;
+    kt_worker_run(worker, &job, &opts, &report);
+    kt_err_t err = report.err;
+    snprintf(detail, KT_DETAIL, "%s", report.detail);
+    if (!err)
+        err = parse_document(report.document.bytes, report.document.length, &document);
+    if (!err && !read_vector(document, &self->query)) {
+        snprintf(detail, KT_DETAIL, "no vector: %s",
+                 kt_json_str(kt_json_get(document, "reasons"), "similarity_vectors", "silence, or other settings"));
+        err = KT_ENOTFOUND;
+    }
+    kt_json_free(&document);
+    kt_buf_fini(&report.document);
+    return err;
+}
+
+// The file's vector by an analysis here and now.
+static kt_err_t
+analyse(similar_t *self, char detail[KT_DETAIL])
+{
+    const kt_settings_t *settings = self->cli->settings;
+    kt_pipeline_opts_t   opts     = {.settings = settings, .media_roots = settings->media_roots, .any_path = true};
+    kt_pipeline_t       *pipeline = NULL;
+    kt_worker_t         *worker   = NULL;
+    kt_err_t             err      = kt_pipeline_new(&pipeline, &opts);
+    if (!err)
+        err = kt_worker_new(&worker, pipeline);
+    if (!err)
+        err = run_worker(self, worker, detail);
+    kt_worker_destroy(&worker);
+    kt_pipeline_destroy(&pipeline);
+    return err;
+}
+
+static int
+search(similar_t *self)
+{
+    char     why[KT_LEDGER_WHY] = "", detail[KT_DETAIL] = "";
+    kt_err_t err = kt_results_locate(self->cli, self->run, self->ledger, &self->rundir, &self->ask.database_url);
+    if (err)
+        return kt_cli_fail(err, self->run, NULL);
+    self->ask.path_prefix = self->path;
+    if ((err = kt_results_visit(self->cli, &self->ask, visit_own, self, why)))
+        return kt_cli_fail(err, "the ledger", why);
+    if (!self->found && (err = analyse(self, detail)))
+        return kt_cli_fail(err, self->path, detail);
+    self->ask.path_prefix = NULL;
+    self->nearest         = calloc((size_t)self->wanted + 1, sizeof *self->nearest);
+    err                   = self->nearest ? kt_results_visit(self->cli, &self->ask, visit_other, self, why) : KT_ENOMEM;
+    return err ? kt_cli_fail(err, "the ledger", why) : KT_EXIT_OK;
+}
+
+static int
+show(const similar_t *self)
+{
+    kt_table_t *table = NULL;
+    kt_err_t err = kt_table_new(&table, self->cli->format, self->cli->color, COLUMNS, sizeof COLUMNS / sizeof *COLUMNS);
+    for (size_t i = 0; i < self->n && !err; i++)
+        kt_table_row(table, self->nearest[i].row);
+    if (!err)
+        err = kt_table_end(table, stdout);
+    kt_table_destroy(&table);
+    if (self->other_versions)
+        fprintf(stderr, "kithara: %llu results have vectors of another version and were left out: analyse them anew\n",
+                (unsigned long long)self->other_versions);
+    if (!self->compared)
+        fprintf(stderr, "kithara: no result of the ledger has a vector to compare with\n");
+    return err ? kt_cli_fail(err, "similar", NULL) : KT_EXIT_OK;
+}
+
+int
+kt_cmd_similar(kt_cli_t *cli, int argc, char **argv)
+{
+    similar_t self = {.cli = cli};
+    if (!parse(&self, argc, argv))
+        return KT_EXIT_USAGE;
+    if (!realpath(argv[optind], self.path))
+        return kt_cli_fail(KT_ENOFILE, argv[optind], NULL);
+    int code = search(&self);
+    if (code == KT_EXIT_OK)
+        code = show(&self);
+    for (size_t i = 0; i < self.n; i++)
+        kt_json_free(&self.nearest[i].row);
+    free(self.nearest);
+    return code;
+}

@@ -1,0 +1,197 @@
+#include "coordinator/http/guard.h"
+
+#include "common/clock.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
+
+enum { LOOK_MS = 250 };
+
+typedef struct place {
+    int     fd;  // -1: free
+    bool    working, ended;
+    int64_t since_ms;  // of this turn: entered, or the handler was done
+} place_t;
+
+struct kt_http_guard {
+    pthread_mutex_t lock;
+    pthread_cond_t  changed;
+    pthread_t       thread;
+    bool            started, closing;
+    size_t          n_places, crowd, n;
+    uint64_t        ended;
+    place_t         places[];
+};
+
+static bool
+is_crowded(const kt_http_guard_t *self)
+{
+    return self->n >= self->crowd;
+}
+
+static void
+end_place(kt_http_guard_t *self, place_t *place)
+{
+    shutdown(place->fd, SHUT_RDWR);
+    place->ended = true;
+    self->ended++;
+}
+
+// For the one that came: the place of the one that has waited longest.
+static void
+end_oldest(kt_http_guard_t *self)
+{
+    place_t *oldest = NULL;
+    for (size_t i = 0; i < self->n_places; i++) {
+        place_t *place = &self->places[i];
+        if (place->fd >= 0 && !place->working && !place->ended && (!oldest || place->since_ms < oldest->since_ms))
+            oldest = place;
+    }
+    if (oldest)
+        end_place(self, oldest);
+}
+
+static void
+end_overdue(kt_http_guard_t *self, int64_t now_ms)
+{
+    int64_t most_ms = is_crowded(self) ? KT_HTTP_CROWD_MS : KT_HTTP_TURN_MS;
+    for (size_t i = 0; i < self->n_places; i++) {
+        place_t *place = &self->places[i];
+        if (place->fd >= 0 && !place->working && !place->ended && now_ms - place->since_ms >= most_ms)
+            end_place(self, place);
+    }
+}
+
+static void
+wait_a_while(kt_http_guard_t *self)
+{
+    struct timespec at;
+    if (!self->n) {
+        pthread_cond_wait(&self->changed, &self->lock);  // until a connection comes, or the end
+        return;
+    }
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    at.tv_nsec += LOOK_MS * 1000000L;
+    if (at.tv_nsec >= 1000000000L) {
+        at.tv_nsec -= 1000000000L;
+        at.tv_sec++;
+    }
+    pthread_cond_timedwait(&self->changed, &self->lock, &at);
+}
+
+static void *
+run(void *context)
+{
+    kt_http_guard_t *self = context;
+    pthread_mutex_lock(&self->lock);
+    while (!self->closing) {
+        wait_a_while(self);
+        end_overdue(self, kt_clock_ms());
+    }
+    pthread_mutex_unlock(&self->lock);
+    return NULL;
+}
+
+kt_err_t
+kt_http_guard_new(kt_http_guard_t **self_p, size_t places, size_t crowd)
+{
+    pthread_condattr_t attributes;
+    kt_http_guard_t   *self = calloc(1, sizeof *self + places * sizeof *self->places);
+    if (!self)
+        return KT_ENOMEM;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_mutex_init(&self->lock, NULL);
+    pthread_cond_init(&self->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    self->n_places = places;
+    self->crowd    = crowd;
+    for (size_t i = 0; i < places; i++)
+        self->places[i].fd = -1;
+    self->started = pthread_create(&self->thread, NULL, run, self) == 0;
+    if (!self->started) {
+        kt_http_guard_destroy(&self);
+        return KT_ESYSTEM;
+    }
+    *self_p = self;
+    return KT_OK;
+}
+
+void
+kt_http_guard_destroy(kt_http_guard_t **self_p)
+{
+    kt_http_guard_t *self = *self_p;
+    if (!self)
+        return;
+    pthread_mutex_lock(&self->lock);
+    self->closing = true;
+    pthread_cond_signal(&self->changed);
+    pthread_mutex_unlock(&self->lock);
+    if (self->started)
+        pthread_join(self->thread, NULL);
+    pthread_cond_destroy(&self->changed);
+    pthread_mutex_destroy(&self->lock);
+    free(self);
+    *self_p = NULL;
+}
+
+size_t
+kt_http_guard_enter(kt_http_guard_t *self, int fd)
+{
+    size_t place = self->n_places;
+    pthread_mutex_lock(&self->lock);
+    for (size_t i = 0; i < self->n_places && place == self->n_places; i++)
+        if (self->places[i].fd < 0)
+            place = i;
+    if (place < self->n_places) {
+        if (is_crowded(self))
+            end_oldest(self);
+        self->places[place] = (place_t){.fd = fd, .since_ms = kt_clock_ms()};
+        if (self->n++ == 0)
+            pthread_cond_signal(&self->changed);
+    }
+    pthread_mutex_unlock(&self->lock);
+    return place;
+}
+
+void
+kt_http_guard_leave(kt_http_guard_t *self, size_t place)
+{
+    if (place >= self->n_places)
+        return;
+    pthread_mutex_lock(&self->lock);
+    self->places[place].fd = -1;
+    self->n--;
+    pthread_mutex_unlock(&self->lock);
+}
+
+void
+kt_http_guard_work(kt_http_guard_t *self, size_t place, bool on)
+{
+    if (place >= self->n_places)
+        return;
+    pthread_mutex_lock(&self->lock);
+    self->places[place].working  = on;
+    self->places[place].since_ms = kt_clock_ms();
+    pthread_mutex_unlock(&self->lock);
+}
+
+size_t
+kt_http_guard_count(kt_http_guard_t *self)
+{
+    pthread_mutex_lock(&self->lock);
+    size_t n = self->n;
+    pthread_mutex_unlock(&self->lock);
+    return n;
+}
+
+uint64_t
+kt_http_guard_ended(kt_http_guard_t *self)
+{
+    pthread_mutex_lock(&self->lock);
+    uint64_t n = self->ended;
+    pthread_mutex_unlock(&self->lock);
+    return n;
+}

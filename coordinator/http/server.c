@@ -1,0 +1,304 @@
+#include "coordinator/http/server.h"
+
+#include "common/log.h"
+#include "common/text.h"
+#include "coordinator/http/guard.h"
+
+#include <microhttpd.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { IDLE_S = 15, HEADER_BYTES = 32 << 10, HEADERS_MAX = 64, STACK_BYTES = 512 << 10 };
+enum { RESPONSE_BYTES = 64 << 20, BODIES_BYTES = 128 << 20, TOO_MANY_HEADERS = 431 };
+// The daemon closes what comes when all its places are taken. Those whom the guard has ended keep theirs until their
+// threads have noticed, so there are more than are meant to be used.
+enum { PLACES = 2 * KT_HTTP_CONNECTIONS, CROWD = KT_HTTP_CONNECTIONS / 8 * 7 };
+
+struct kt_http {
+    struct MHD_Daemon *daemon;
+    kt_http_guard_t   *guard;
+    int                fd;  // listening; the daemon's once that runs
+    kt_http_opts_t     opts;
+    _Atomic size_t     bodies_bytes;  // of all requests that are being read or in work
+    _Atomic uint64_t   accepted, too_large;
+};
+
+// One request, from its headers to the end of its answer.
+typedef struct exchange {
+    kt_http_t         *server;
+    kt_buf_t           body;
+    size_t             counted_bytes;  // of the body, within bodies_bytes
+    bool               refused;        // by the gate: response is the answer
+    kt_http_response_t response;
+} exchange_t;
+
+static enum MHD_Result
+take_arg(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    (void)kind;
+    kt_http_request_t *request = context;
+    if (request->n_args == KT_HTTP_ARGS)
+        return MHD_NO;
+    request->args[request->n_args].name    = name;
+    request->args[request->n_args++].value = value ? value : "";
+    return MHD_YES;
+}
+
+static void
+say_error(kt_http_response_t *response, unsigned status, kt_err_t err, const char *detail)
+{
+    response->status = status;
+    kt_buf_fmt(&response->body, "{\"error\":{\"code\":\"%s\",\"number\":%d,\"text\":\"%s\",\"detail\":\"%s\"}}",
+               kt_err_name(err), err, kt_err_text(err), detail);
+}
+
+static void
+add_headers(struct MHD_Response *answer, const kt_http_response_t *response)
+{
+    MHD_add_response_header(answer, MHD_HTTP_HEADER_CONTENT_TYPE, response->type ? response->type : "application/json");
+    MHD_add_response_header(answer, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    MHD_add_response_header(answer, "X-Content-Type-Options", "nosniff");
+    if (response->status == MHD_HTTP_METHOD_NOT_ALLOWED)
+        MHD_add_response_header(answer, MHD_HTTP_HEADER_ALLOW, "GET, HEAD, POST");
+    if (response->status == MHD_HTTP_UNAUTHORIZED)
+        MHD_add_response_header(answer, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"kithara\"");
+}
+
+static enum MHD_Result
+reply(struct MHD_Connection *connection, kt_http_response_t *response)
+{
+    size_t               length = 0;
+    char                *bytes  = kt_buf_take(&response->body, &length);
+    struct MHD_Response *answer;
+    if (bytes) {
+        answer = MHD_create_response_from_buffer(length, bytes, MHD_RESPMEM_MUST_FREE);
+    } else {
+        static char memory[] =
+            "{\"error\":{\"code\":\"ENOMEM\",\"number\":-1,\"text\":\"out of memory\",\"detail\":\"\"}}";
+        response->status = MHD_HTTP_INTERNAL_SERVER_ERROR;
+        response->type   = NULL;
+        answer           = MHD_create_response_from_buffer(sizeof memory - 1, memory, MHD_RESPMEM_PERSISTENT);
+    }
+    if (!answer) {
+        free(bytes);
+        return MHD_NO;
+    }
+    add_headers(answer, response);
+    enum MHD_Result result = MHD_queue_response(connection, response->status, answer);
+    MHD_destroy_response(answer);
+    return result;
+}
+
+static kt_http_request_t
+request_of(kt_http_t *self, struct MHD_Connection *connection, const char *path, const char *method)
+{
+    kt_http_request_t request = {
+        .server        = self,
+        .path          = path,
+        .method        = strcmp(method, MHD_HTTP_METHOD_HEAD) == 0 ? MHD_HTTP_METHOD_GET : method,
+        .authorization = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION),
+        .origin        = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ORIGIN),
+        .body          = "",
+    };
+    MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, take_arg, &request);
+    return request;
+}
+
+// With the headers: what is to become of the request.
+static enum MHD_Result
+begin(kt_http_t *self, struct MHD_Connection *connection, const char *path, const char *method, void **state)
+{
+    exchange_t *exchange = calloc(1, sizeof *exchange);
+    if (!exchange)
+        return MHD_NO;
+    exchange->server = self;
+    kt_buf_init(&exchange->body, KT_HTTP_BODY);
+    kt_buf_init(&exchange->response.body, RESPONSE_BYTES);
+    *state = exchange;
+    if (MHD_get_connection_values(connection, MHD_HEADER_KIND, NULL, NULL) > HEADERS_MAX) {
+        exchange->refused = true;
+        say_error(&exchange->response, TOO_MANY_HEADERS, KT_EFULL, "a request has at most 64 headers");
+        return MHD_YES;
+    }
+    kt_http_request_t request = request_of(self, connection, path, method);
+    exchange->refused         = !self->opts.gate(self->opts.context, &request, &exchange->response);
+    return MHD_YES;
+}
+
+// Past a bound the rest is read and thrown away, so that the sender comes to read the answer.
+static void
+take_part(exchange_t *exchange, const char *part, size_t bytes)
+{
+    kt_http_t *self = exchange->server;
+    if (exchange->refused || exchange->body.err)
+        return;
+    exchange->counted_bytes += bytes;
+    if (atomic_fetch_add(&self->bodies_bytes, bytes) + bytes > BODIES_BYTES)
+        exchange->body.err = KT_EAGAIN;
+    else
+        kt_buf_add(&exchange->body, part, bytes);
+    if (exchange->body.err)
+        atomic_fetch_add(&self->too_large, 1);
+}
+
+static void
+refuse_body(exchange_t *exchange)
+{
+    kt_http_response_t *response = &exchange->response;
+    if (exchange->body.err == KT_EFULL)
+        say_error(response, MHD_HTTP_CONTENT_TOO_LARGE, KT_EFULL, "a body has at most 8388608 bytes");
+    else
+        say_error(response, MHD_HTTP_SERVICE_UNAVAILABLE, exchange->body.err,
+                  "too many large requests at once: ask again");
+}
+
+static size_t *
+place_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info ? info->socket_context : NULL;
+}
+
+static void
+serve(kt_http_t *self, struct MHD_Connection *connection, const char *path, const char *method, exchange_t *exchange)
+{
+    size_t           *place   = place_of(connection);
+    kt_http_request_t request = request_of(self, connection, path, method);
+    request.body              = exchange->body.bytes ? exchange->body.bytes : "";
+    request.body_bytes        = exchange->body.length;
+    if (place)
+        kt_http_guard_work(self->guard, *place, true);
+    self->opts.handler(self->opts.context, &request, &exchange->response);
+    if (place)
+        kt_http_guard_work(self->guard, *place, false);
+}
+
+// Called first with the headers, then with each part of the body, then once more without any.
+static enum MHD_Result
+on_request(void *context, struct MHD_Connection *connection, const char *path, const char *method, const char *version,
+           const char *part, size_t *part_bytes, void **state)
+{
+    (void)version;
+    exchange_t *exchange = *state;
+    if (!exchange)
+        return begin(context, connection, path, method, state);
+    if (*part_bytes) {
+        take_part(exchange, part, *part_bytes);
+        *part_bytes = 0;
+        return MHD_YES;
+    }
+    if (!exchange->refused && exchange->body.err)
+        refuse_body(exchange);
+    else if (!exchange->refused)
+        serve(context, connection, path, method, exchange);
+    return reply(connection, &exchange->response);
+}
+
+static void
+on_end(void *context, struct MHD_Connection *connection, void **state, enum MHD_RequestTerminationCode code)
+{
+    (void)context, (void)connection, (void)code;
+    exchange_t *exchange = *state;
+    if (!exchange)
+        return;
+    atomic_fetch_sub(&exchange->server->bodies_bytes, exchange->counted_bytes);
+    kt_buf_fini(&exchange->body);
+    kt_buf_fini(&exchange->response.body);
+    free(exchange);
+    *state = NULL;
+}
+
+// The daemon tells of the end before it closes the descriptor.
+static void
+on_connection(void *context, struct MHD_Connection *connection, void **state, enum MHD_ConnectionNotificationCode code)
+{
+    kt_http_t *self  = context;
+    size_t    *place = *state;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        atomic_fetch_add(&self->accepted, 1);
+        place = malloc(sizeof *place);
+        if (place)
+            *place = kt_http_guard_enter(self->guard, info->connect_fd);
+        *state = place;
+    } else if (place) {
+        kt_http_guard_leave(self->guard, *place);
+        free(place);
+        *state = NULL;
+    }
+}
+
+static struct MHD_Daemon *
+start_daemon(kt_http_t *self)
+{
+    return MHD_start_daemon(MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL, 0, NULL,
+                            NULL, on_request, self, MHD_OPTION_LISTEN_SOCKET, self->fd, MHD_OPTION_CONNECTION_LIMIT,
+                            (unsigned)PLACES, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
+                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES, MHD_OPTION_THREAD_STACK_SIZE,
+                            (size_t)STACK_BYTES, MHD_OPTION_NOTIFY_COMPLETED, on_end, NULL,
+                            MHD_OPTION_NOTIFY_CONNECTION, on_connection, self, MHD_OPTION_END);
+}
+
+kt_err_t
+kt_http_new(kt_http_t **self_p, const kt_http_opts_t *opts, char address[KT_HTTP_ADDRESS], char why[KT_HTTP_WHY])
+{
+    kt_http_t *self = calloc(1, sizeof *self);
+    if (!self)
+        return KT_ENOMEM;
+    self->fd     = -1;
+    self->opts   = *opts;
+    kt_err_t err = kt_http_listen(opts->bind, &self->fd, why);
+    if (!err)
+        err = kt_http_guard_new(&self->guard, PLACES, CROWD);
+    if (err)
+        goto fail;
+    kt_http_listen_name(self->fd, address);
+    err          = KT_ENOMEM;
+    self->daemon = start_daemon(self);
+    if (!self->daemon)
+        goto fail;
+    *self_p = self;
+    return KT_OK;
+fail:
+    kt_http_destroy(&self);
+    return err;
+}
+
+void
+kt_http_destroy(kt_http_t **self_p)
+{
+    kt_http_t *self = *self_p;
+    if (!self)
+        return;
+    if (self->daemon)
+        MHD_stop_daemon(self->daemon);
+    else if (self->fd >= 0)
+        close(self->fd);
+    kt_http_guard_destroy(&self->guard);
+    free(self);
+    *self_p = NULL;
+}
+
+const char *
+kt_http_arg(const kt_http_request_t *request, const char *name, const char *fallback)
+{
+    for (size_t i = 0; i < request->n_args; i++)
+        if (strcmp(request->args[i].name, name) == 0)
+            return request->args[i].value;
+    return fallback;
+}
+
+void
+kt_http_stats(kt_http_t *self, kt_http_stats_t *out)
+{
+    *out = (kt_http_stats_t){0};
+    if (!self)
+        return;
+    out->connections = kt_http_guard_count(self->guard);
+    out->ended       = kt_http_guard_ended(self->guard);
+    out->accepted    = atomic_load(&self->accepted);
+    out->too_large   = atomic_load(&self->too_large);
+}

@@ -1,0 +1,61 @@
+// kt_http -- the HTTP server (libmicrohttpd, only here): a thread a connection. Bounded: connections, bytes and number
+// of headers, bytes of a body and of all bodies together, the time for a request and for taking its answer
+// (http_guard.h). Routing, rights and JSON are the handler's (api.c); it may block up to its own deadline.
+#pragma once
+
+#include "common/buf.h"
+#include "common/err.h"
+#include "coordinator/http/listen.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { KT_HTTP_BODY = 8 << 20, KT_HTTP_ARGS = 16, KT_HTTP_CONNECTIONS = 256 };
+
+typedef struct kt_http kt_http_t;
+
+typedef struct kt_http_request {
+    kt_http_t  *server;                  // whose request it is; NULL in tests
+    const char *method;                  // "GET", "POST"; a HEAD is a GET whose body is not sent
+    const char *path;                    // decoded, "/v1/jobs/7"
+    const char *authorization, *origin;  // headers, or NULL
+    const char *body;                    // NUL-terminated
+    size_t      body_bytes;
+    size_t      n_args;
+    struct {
+        const char *name, *value;  // of the query, decoded
+    } args[KT_HTTP_ARGS];
+} kt_http_request_t;
+
+typedef struct kt_http_response {
+    unsigned    status;
+    const char *type;  // static; NULL: application/json
+    kt_buf_t    body;
+} kt_http_response_t;
+
+// Looks at a request before its body is read; false: refused, and *response is the answer. A body that comes all the
+// same is read and thrown away.
+typedef bool kt_http_gate_fn(void *context, const kt_http_request_t *request, kt_http_response_t *response);
+typedef void kt_http_handler_fn(void *context, const kt_http_request_t *request, kt_http_response_t *response);
+
+typedef struct kt_http_opts {
+    const char         *bind;  // "127.0.0.1:8710", "[::1]:0"
+    kt_http_gate_fn    *gate;
+    kt_http_handler_fn *handler;
+    void               *context;  // of both
+} kt_http_opts_t;
+
+typedef struct kt_http_stats {
+    uint64_t connections;                 // now
+    uint64_t accepted, ended, too_large;  // so far: connections; shut down by the guard; bodies beyond a bound
+} kt_http_stats_t;
+
+// address: what it really listens to, "http://127.0.0.1:8710". KT_EPORT, KT_EINVAL (why says which), KT_ENOMEM,
+// KT_ESYSTEM.
+KT_MUST_USE kt_err_t kt_http_new(kt_http_t **self_p, const kt_http_opts_t *opts, char address[KT_HTTP_ADDRESS],
+                                 char why[KT_HTTP_WHY]);
+void                 kt_http_destroy(kt_http_t **self_p);  // waits for handlers
+// A member of the query, or fallback.
+const char *kt_http_arg(const kt_http_request_t *request, const char *name, const char *fallback);
+void        kt_http_stats(kt_http_t *self, kt_http_stats_t *out);  // any thread; zeros for NULL

@@ -1,0 +1,239 @@
+// The thread between the loop and the ledger. Requests keep their order; neighbours of a kind become one call. Which
+// error means what:
+//
+//   verdict RETRY (disk, full, busy, memory)  the same call again, after a pause that grows from 20 ms to 5 s; STATE
+//   EFENCED                                   the answer: the loop opens a new lease
+//   EUNKNOWN_COMMIT of a CLAIM                the answer too: jobs may be claimed that nobody knows of, so the loop
+//   opens
+//                                             a new lease, which frees them. All other calls are repeated: they are
+//                                             idempotent
+//   verdict CRASH (the file is damaged)       the answer, and STATE
+//   anything else, in a group                 row by row, so that the bad one alone gets it
+//   a reading call                            the answer: status is worth no waiting, and says nothing of writing
+#include "coordinator/ledger/actor.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "coordinator/ledger/calls.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+enum { FIRST_PAUSE_MS = 20, LONGEST_PAUSE_MS = 5000, STOP_MS = 5000, IDLE_MS = 60000, ANSWER_MS = 100 };
+
+struct kt_ledger_actor {
+    kt_queue_t       *in, *out;
+    kt_queue_t       *wake;  // stays empty; its closing ends a pause
+    pthread_t         thread;
+    bool              started;
+    _Atomic int64_t   stop_by_ms;  // 0: not stopping
+    kt_err_t          told;        // the last STATE
+    int64_t           pause_ms;
+    kt_ledger_group_t group;
+};
+
+// The answers' queue has room for twice what can be asked; a loop that takes none at all makes the thread wait here,
+// which in turn fills the queue of requests, so that posting is refused.
+static void
+answer(kt_ledger_actor_t *self, kt_ledger_request_t **request_p)
+{
+    kt_err_t err;
+    do {
+        err = kt_queue_push_wait(self->out, request_p, ANSWER_MS);
+    } while (err == KT_ETIME && !self->stop_by_ms);
+    kt_ledger_request_destroy(request_p);  // the loop is gone; after a push there is nothing left to destroy
+}
+
+static void
+answer_all(kt_ledger_actor_t *self, kt_ledger_request_t **requests, size_t n, kt_err_t err)
+{
+    for (size_t i = 0; i < n; i++) {
+        requests[i]->err = err;
+        answer(self, &requests[i]);
+    }
+}
+
+// Said once a change. Without memory for the message it is said after the next call.
+static void
+tell_state(kt_ledger_actor_t *self, kt_err_t err)
+{
+    if (self->told == err)
+        return;
+    kt_ledger_request_t *state = kt_ledger_request_new(KT_LREQ_STATE, NULL);
+    if (!state)
+        return;
+    state->err = err;
+    self->told = err;
+    if (err)
+        kt_log_error("LEDGER-DOWN", "err=%s text=\"%s\"", kt_err_name(err), kt_err_text(err));
+    else
+        kt_log_info("LEDGER-UP", "ledger=%s", self->group.ledger->ops->name);
+    answer(self, &state);
+}
+
+static bool
+is_passing(kt_err_t err, kt_ledger_request_type_t type)
+{
+    if (err == KT_EFENCED || (err == KT_EUNKNOWN_COMMIT && type == KT_LREQ_CLAIM))
+        return false;
+    return kt_err_verdict(err) == KT_VERDICT_RETRY;
+}
+
+// False when the actor is being destroyed.
+static bool
+pause_a_while(kt_ledger_actor_t *self)
+{
+    void  *nothing;
+    size_t n;
+    if (kt_queue_pop(self->wake, &nothing, 1, &n, self->pause_ms) == KT_ECLOSED)
+        return false;
+    self->pause_ms *= 2;
+    if (self->pause_ms > LONGEST_PAUSE_MS)
+        self->pause_ms = LONGEST_PAUSE_MS;
+    return true;
+}
+
+// Until the ledger has said something final.
+static kt_err_t
+call_until_answered(kt_ledger_actor_t *self, kt_ledger_request_t **requests, size_t n)
+{
+    kt_ledger_request_type_t type = requests[0]->type;
+    for (;;) {
+        kt_err_t err = kt_ledger_call(&self->group, requests, n);
+        if (kt_ledger_is_reading(type))
+            return err;
+        if (!is_passing(err, type)) {
+            tell_state(self, kt_err_verdict(err) == KT_VERDICT_CRASH ? err : KT_OK);
+            self->pause_ms = FIRST_PAUSE_MS;
+            return err;
+        }
+        tell_state(self, err);
+        if (!pause_a_while(self))
+            return err;
+    }
+}
+
+static bool
+is_row_error(kt_err_t err)
+{
+    return kt_err_verdict(err) == KT_VERDICT_REJECT;
+}
+
+static void
+serve(kt_ledger_actor_t *self, kt_ledger_request_t **requests, size_t n)
+{
+    bool     late = self->stop_by_ms && kt_clock_ms() > self->stop_by_ms;
+    kt_err_t err  = late ? KT_ECLOSED : call_until_answered(self, requests, n);
+    if (n == 1 || !is_row_error(err)) {
+        answer_all(self, requests, n, err);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        answer_all(self, &requests[i], 1, call_until_answered(self, &requests[i], 1));
+}
+
+static size_t
+neighbours(kt_ledger_request_t *const *requests, size_t n)
+{
+    size_t same = 1;
+    while (same < n && kt_ledger_is_grouped(requests[0]->type) && requests[same]->type == requests[0]->type)
+        same++;
+    return same;
+}
+
+static void *
+run(void *context)
+{
+    kt_ledger_actor_t   *self = context;
+    void                *items[KT_LEDGER_GROUP];
+    kt_ledger_request_t *requests[KT_LEDGER_GROUP];
+    for (kt_err_t err = KT_OK; err != KT_ECLOSED;) {
+        size_t n = 0;
+        err      = kt_queue_pop(self->in, items, KT_LEDGER_GROUP, &n, IDLE_MS);
+        for (size_t i = 0; i < n; i++)
+            requests[i] = items[i];
+        for (size_t at = 0, same; at < n; at += same) {
+            same = neighbours(requests + at, n - at);
+            serve(self, requests + at, same);
+        }
+    }
+    return NULL;
+}
+
+kt_err_t
+kt_ledger_actor_new(kt_ledger_actor_t **self_p, kt_ledger_t **ledger_p)
+{
+    kt_err_t           err  = KT_ENOMEM;
+    kt_ledger_actor_t *self = calloc(1, sizeof *self);
+    if (!self)
+        return err;
+    self->pause_ms = FIRST_PAUSE_MS;
+    if ((err = kt_queue_new(&self->in, KT_LEDGER_QUEUE)) || (err = kt_queue_new(&self->wake, 1)) ||
+        (err = kt_queue_new(&self->out, 2 * KT_LEDGER_QUEUE)))
+        goto fail;
+    self->group.ledger = *ledger_p;
+    err                = KT_ESYSTEM;
+    if (pthread_create(&self->thread, NULL, run, self))
+        goto fail;
+    pthread_setname_np(self->thread, "ledger");
+    self->started = true;
+    *ledger_p     = NULL;
+    *self_p       = self;
+    return KT_OK;
+fail:
+    self->group.ledger = NULL;
+    kt_ledger_actor_destroy(&self);
+    return err;
+}
+
+static void
+empty(kt_queue_t *queue)
+{
+    void  *item;
+    size_t n;
+    while (queue && kt_queue_pop(queue, &item, 1, &n, 0) == KT_OK) {
+        kt_ledger_request_t *request = item;
+        kt_ledger_request_destroy(&request);
+    }
+}
+
+void
+kt_ledger_actor_destroy(kt_ledger_actor_t **self_p)
+{
+    kt_ledger_actor_t *self = *self_p;
+    if (!self)
+        return;
+    if (self->started) {
+        self->stop_by_ms = kt_clock_ms() + STOP_MS;
+        kt_queue_close(self->in);
+        kt_queue_close(self->wake);
+        pthread_join(self->thread, NULL);
+    }
+    empty(self->in);
+    empty(self->out);
+    kt_queue_destroy(&self->in);
+    kt_queue_destroy(&self->out);
+    kt_queue_destroy(&self->wake);
+    kt_ledger_close(&self->group.ledger);
+    free(self);
+    *self_p = NULL;
+}
+
+kt_err_t
+kt_ledger_actor_post(kt_ledger_actor_t *self, kt_ledger_request_t **request_p)
+{
+    return kt_queue_push(self->in, request_p);
+}
+
+kt_queue_t *
+kt_ledger_actor_answers(kt_ledger_actor_t *self)
+{
+    return self->out;
+}
+
+size_t
+kt_ledger_actor_waiting(const kt_ledger_actor_t *self)
+{
+    return kt_queue_count(self->in);
+}

@@ -1,0 +1,33 @@
+// ledger_backfill_rules -- what every ledger decides alike about backfills: names, states, counts, the rate. Pure
+// functions; any thread.
+#pragma once
+
+#include "coordinator/ledger/backfill.h"
+
+const char           *kt_backfill_state_name(kt_backfill_state_t state);        // "spooling", ...
+const char           *kt_backfill_outcome_name(kt_backfill_outcome_t outcome);  // "waiting", ...
+kt_backfill_outcome_t kt_backfill_outcome_of(kt_err_t refused, bool skipped, bool has_job, int job_state);
+// The state after a verb; KT_EINVAL: not in this state. A wish that is already fulfilled is KT_OK.
+kt_err_t kt_rule_backfill(kt_backfill_state_t *state, kt_backfill_verb_t verb);
+// The same on a whole row, with what belongs to it. KT_EEMPTY: a list without a chunk; KT_EINVAL.
+kt_err_t kt_backfill_control(kt_backfill_t *self, kt_backfill_verb_t verb, uint64_t chunks, int64_t wall_ms);
+bool     kt_backfill_ok(const kt_backfill_t *wanted);  // its texts can be stored
+void     kt_backfill_fresh(const kt_backfill_t *wanted, uint64_t id, int64_t wall_ms, kt_backfill_t *out);
+// Counts a page that is stored now, of whose n rows `repeated` were left out as repeated.
+void kt_backfill_count_page(kt_backfill_t *self, const kt_backfill_page_t *page, uint64_t repeated);
+// A row as a ledger keeps it: its texts (name, token, source, version, cursor, detail) and its numbers, in a fixed
+// order.
+enum { KT_BACKFILL_TEXTS = 6, KT_BACKFILL_NUMBERS = 26 };
+void kt_backfill_texts(const kt_backfill_t *self, const char *out[KT_BACKFILL_TEXTS]);
+void kt_backfill_numbers(const kt_backfill_t *self, int64_t out[KT_BACKFILL_NUMBERS]);
+void kt_backfill_read(kt_backfill_t *out, uint64_t id, const char *const texts[KT_BACKFILL_TEXTS],
+                      const int64_t numbers[KT_BACKFILL_NUMBERS]);
+// After `left` items have been counted: what else changes; false: nothing.
+bool     kt_backfill_after_settle(kt_backfill_t *self, size_t left, int64_t wall_ms);
+uint64_t kt_backfill_open(const kt_backfill_t *self);     // jobs without outcome
+uint64_t kt_backfill_waiting(const kt_backfill_t *self);  // rows listed and not yet fed
+bool     kt_backfill_is_active(const kt_backfill_t *self);
+bool     kt_backfill_is_done(const kt_backfill_t *self);  // RUNNING, and nothing is left
+// Keeps the two moments; per second over the last ten to twenty seconds, 0 before there are two.
+void   kt_backfill_note_rate(kt_backfill_t *self, int64_t wall_ms);
+double kt_backfill_rate(const kt_backfill_t *self, int64_t wall_ms);

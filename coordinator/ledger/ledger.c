@@ -1,0 +1,18 @@
+#include "coordinator/ledger/ledger.h"
+
+const char *
+kt_job_state_name(kt_job_state_t state)
+{
+    static const char *const NAMES[] = {
+        [KT_JOB_QUEUED] = "queued", [KT_JOB_CLAIMED] = "claimed",     [KT_JOB_DONE] = "done",
+        [KT_JOB_FAILED] = "failed", [KT_JOB_CANCELLED] = "cancelled",
+    };
+    return (unsigned)state < sizeof NAMES / sizeof *NAMES ? NAMES[state] : "unknown";
+}
+
+void
+kt_ledger_close(kt_ledger_t **self_p)
+{
+    if (*self_p)
+        (*self_p)->ops->close(self_p);
+}

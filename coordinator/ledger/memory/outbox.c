@@ -1,0 +1,137 @@
+// The outbox of the ledger in memory. Row n has the number n + 1; `outbox_first` stands before the first row that still
+// waits, so that a look from the beginning does not pass over all that was ever confirmed.
+#include "common/text.h"
+#include "coordinator/ledger/memory/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static kt_mem_outbox_t *
+row_at(const kt_mem_t *self, size_t place)
+{
+    return kt_mem_row(&self->outbox, place);
+}
+
+static kt_mem_outbox_t *
+add_row(kt_mem_t *self, kt_outbox_kind_t kind)
+{
+    kt_mem_outbox_t *row = kt_mem_add(&self->outbox);
+    row->kind            = kind;
+    row->epoch           = self->epoch;
+    row->waiting         = true;
+    self->outbox_waiting++;
+    return row;
+}
+
+void
+kt_mem_outbox_result(kt_mem_t *self, const kt_mem_job_t *job)
+{
+    kt_mem_outbox_t *row    = add_row(self, KT_OUTBOX_RESULT);
+    kt_mem_result_t *result = kt_mem_row(&self->results, job->result - 1);
+    row->run                = result->id;
+    row->err                = result->err;
+    row->message_id         = job->message_id;
+    row->reason             = "";
+    row->bytes              = result->document;
+    row->n_bytes            = result->document_bytes;
+    result->outbox          = self->outbox.n;
+}
+
+void
+kt_mem_outbox_take_over(kt_mem_t *self, uint64_t epoch)
+{
+    for (size_t i = self->outbox_first; i < self->outbox.n; i++) {
+        kt_mem_outbox_t *row = row_at(self, i);
+        if (row->waiting && !kt_mem_has_lease(self, row->epoch))
+            row->epoch = epoch;
+    }
+}
+
+static void
+put_letter(kt_mem_t *self, const kt_letter_t *from, kt_outbox_kind_t kind)
+{
+    char             id[KT_JOB_ID_BYTES], reason[KT_OUTBOX_REASON];
+    kt_mem_outbox_t *row    = add_row(self, kind);
+    bool             reply  = kind == KT_OUTBOX_REPLY;
+    size_t           length = kt_text_sanitize(id, sizeof id, from->message_id, strlen(from->message_id));
+    row->err                = from->err;
+    row->message_id         = kt_mem_text(self, id, length);
+    length                  = kt_text_sanitize(reason, sizeof reason, from->reason, strlen(from->reason));
+    row->reason             = kt_mem_text(self, reason, length);
+    row->n_bytes            = reply ? from->reply_bytes : from->body_bytes;
+    row->bytes              = kt_mem_text(self, reply ? from->reply : from->body, row->n_bytes);
+}
+
+kt_err_t
+kt_mem_outbox_put(kt_ledger_t *base, const kt_letter_t *letters, size_t n)
+{
+    kt_mem_t *self  = (kt_mem_t *)base;
+    size_t    bytes = 0;
+    for (size_t i = 0; i < n; i++)
+        bytes += letters[i].body_bytes + letters[i].reply_bytes + 2 * (KT_JOB_ID_BYTES + KT_OUTBOX_REASON + 1);
+    if (!kt_mem_room(&self->outbox, 2 * n) || !kt_mem_text_room(self, bytes))
+        return KT_ENOMEM;
+    for (size_t i = 0; i < n; i++) {
+        put_letter(self, &letters[i], KT_OUTBOX_DEAD);
+        if (letters[i].reply)
+            put_letter(self, &letters[i], KT_OUTBOX_REPLY);
+    }
+    return KT_OK;
+}
+
+static kt_err_t
+copy_row(const kt_mem_outbox_t *row, uint64_t id, kt_outbox_row_t *out)
+{
+    char *bytes = malloc(row->n_bytes + 1);
+    if (!bytes)
+        return KT_ENOMEM;
+    memcpy(bytes, row->bytes, row->n_bytes + 1);
+    *out = (kt_outbox_row_t){.id = id, .kind = row->kind, .run = row->run, .err = row->err};
+    kt_text_copy(out->message_id, sizeof out->message_id, row->message_id);
+    kt_text_copy(out->reason, sizeof out->reason, row->reason);
+    out->bytes   = bytes;
+    out->n_bytes = row->n_bytes;
+    return KT_OK;
+}
+
+kt_err_t
+kt_mem_outbox_take(kt_ledger_t *base, const kt_lease_t *lease, uint64_t after, size_t want, kt_outbox_row_t *out,
+                   size_t *n)
+{
+    const kt_mem_t *self  = (const kt_mem_t *)base;
+    size_t          place = after < self->outbox_first ? self->outbox_first : (size_t)after;
+    size_t          got = 0, bytes = 0;
+    kt_err_t        err = kt_mem_has_lease(self, lease->epoch) ? KT_OK : KT_EFENCED;
+    for (; place < self->outbox.n && got < want && !err; place++) {
+        const kt_mem_outbox_t *row = row_at(self, place);
+        if (!row->waiting || row->epoch != lease->epoch)
+            continue;
+        bytes += row->n_bytes;
+        if (got && bytes > KT_OUTBOX_BYTES)
+            break;
+        err = copy_row(row, place + 1, &out[got]);
+        got += !err;
+    }
+    for (size_t i = 0; err && i < got; i++)
+        free(out[i].bytes);
+    if (!err)
+        *n = got;
+    return err;
+}
+
+kt_err_t
+kt_mem_outbox_done(kt_ledger_t *base, const uint64_t *ids, size_t n, int64_t wall_ms)
+{
+    kt_mem_t *self = (kt_mem_t *)base;
+    for (size_t i = 0; i < n; i++) {
+        kt_mem_outbox_t *row = ids[i] && ids[i] <= self->outbox.n ? row_at(self, (size_t)ids[i] - 1) : NULL;
+        if (!row || !row->waiting)
+            continue;
+        row->waiting      = false;
+        row->confirmed_ms = wall_ms;
+        self->outbox_waiting--;
+    }
+    while (self->outbox_first < self->outbox.n && !row_at(self, self->outbox_first)->waiting)
+        self->outbox_first++;
+    return KT_OK;
+}

@@ -1,0 +1,54 @@
+#include "coordinator/ledger/open/open.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static kt_err_t
+open_default(kt_ledger_t **out, const kt_settings_t *settings, bool writer, char why[KT_LEDGER_WHY])
+{
+    char folder[4096], path[4096 + 32];
+    if (!kt_settings_state_dir(settings, folder, sizeof folder)) {
+        snprintf(why, KT_LEDGER_WHY, "no state folder for the ledger: set ANALYZER_STATE_DIR, HOME or DATABASE_URL");
+        return KT_ESETTING;
+    }
+    snprintf(path, sizeof path, "%s/ledger.sqlite", folder);
+    return kt_ledger_sqlite_open(out, path, writer, why);
+}
+
+static bool
+starts(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+// A URL may hold a password: no sentence repeats more of it than its scheme.
+static kt_err_t
+open_url(kt_ledger_t **out, const kt_settings_t *settings, bool writer, char why[KT_LEDGER_WHY])
+{
+    const char *url = settings->database_url;
+    if (!*url)
+        return open_default(out, settings, writer, why);
+    if (starts(url, "sqlite:") && url[strlen("sqlite:")])
+        return kt_ledger_sqlite_open(out, url + strlen("sqlite:"), writer, why);
+    if (strcmp(url, "memory:") == 0) {
+        kt_err_t err = kt_ledger_memory_open(out);
+        if (err)
+            snprintf(why, KT_LEDGER_WHY, "no memory for a ledger in memory");
+        return err;
+    }
+    if (starts(url, "postgresql:") || starts(url, "postgres:"))
+        return kt_ledger_postgres_open(out, url, writer, why);
+    snprintf(why, KT_LEDGER_WHY,
+             "DATABASE_URL is not understood: use postgresql://USER@HOST/DATABASE, sqlite:PATH or memory:, "
+             "or leave it empty for a file in the state folder");
+    return KT_ESETTING;
+}
+
+kt_err_t
+kt_ledger_open(kt_ledger_t **out, const kt_settings_t *settings, bool writer, char why[KT_LEDGER_WHY])
+{
+    kt_err_t err = open_url(out, settings, writer, why);
+    if (!err)
+        (*out)->publishes = *settings->amqp_url != '\0';
+    return err;
+}

@@ -1,0 +1,55 @@
+// ledger_outbox -- what waits to be published, and what an operator asks about one job: values of the ledger's
+// operations outbox_put, outbox_take, outbox_done and story. An outbox row is written in the commit of what it tells
+// of, where a publisher is configured (kt_ledger_t.publishes), and confirmed when the broker has it: so a message goes
+// out at least once. Rows belong to the epoch of the coordinator that wrote them; with a lease its rows are taken over.
+#pragma once
+
+#include "coordinator/ledger/rows.h"
+
+// RESULT: the document of (job, run), stored in the results. REPLY: an output message for a message that never became a
+// job. DEAD: such a message itself, for the dead-letter exchange.
+typedef enum kt_outbox_kind { KT_OUTBOX_RESULT, KT_OUTBOX_REPLY, KT_OUTBOX_DEAD } kt_outbox_kind_t;
+
+enum { KT_OUTBOX_REASON = 256 };
+
+// A message that came in and cannot become a job: one DEAD row, and a REPLY row where there is a reply.
+typedef struct kt_letter {
+    const char *body;  // as it came, any bytes
+    size_t      body_bytes;
+    const char *message_id;  // as far as it could be read; ""
+    kt_err_t    err;
+    const char *reason;  // a sentence
+    const char *reply;   // NULL: none
+    size_t      reply_bytes;
+    int64_t     wall_ms;
+} kt_letter_t;
+
+typedef struct kt_outbox_row {
+    uint64_t         id;  // grows within an epoch
+    kt_outbox_kind_t kind;
+    kt_run_id_t      run;  // RESULT
+    kt_err_t         err;  // of the outcome, or why it is dead
+    char             message_id[KT_JOB_ID_BYTES];
+    char             reason[KT_OUTBOX_REASON];
+    char            *bytes;  // what is published; malloc'ed, the caller's
+    size_t           n_bytes;
+} kt_outbox_row_t;
+
+// One line of a job's story, in the order of time.
+typedef enum kt_story_type {
+    KT_STORY_ACCEPTED,   // the job came into the ledger
+    KT_STORY_CLAIMED,    // a coordinator (name) holds it now
+    KT_STORY_ATTEMPT,    // an attempt failed on a node (name): err, crash
+    KT_STORY_OUTCOME,    // a result or final failure was stored: err, name of the node, attempt
+    KT_STORY_PUBLISHED,  // confirmed by the broker; at_ms 0: waiting
+} kt_story_type_t;
+
+typedef struct kt_story_row {
+    kt_story_type_t type;
+    int64_t         at_ms;  // 0: not known
+    uint32_t        run, attempt;
+    kt_err_t        err;
+    bool            crash;
+    char            name[64];
+    char            detail[512];
+} kt_story_row_t;

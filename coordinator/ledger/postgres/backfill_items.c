@@ -1,0 +1,268 @@
+// Jobs of backfills in the PostgreSQL ledger: settled when they have ended, tried again when they failed.
+#include "coordinator/ledger/postgres/backfill.h"
+#include "coordinator/ledger/postgres/ops.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct item {
+    uint64_t       row;
+    kt_run_id_t    id;
+    kt_job_state_t state;
+    bool           retained;
+} item_t;
+
+// What becomes of items: sorted into lists by where they go.
+typedef struct sorted {
+    item_t        *items;
+    size_t         n;
+    kt_lpg_facts_t facts;  // of the jobs that change
+    kt_lpg_delta_t delta;
+    size_t         counts[3];  // of to: done, failed or open, cancelled
+    int           *to;         // of each item: GONE, or a kt_lpg_item_t; STAYS
+} sorted_t;
+
+enum { STAYS = -2, GONE = -1 };
+
+static void
+fini(sorted_t *self)
+{
+    free(self->items);
+    free(self->to);
+    kt_lpg_facts_fini(&self->facts);
+}
+
+// The items of answer k.
+static kt_err_t
+read_items(const kt_lpg_t *self, size_t k, sorted_t *out)
+{
+    size_t n      = (size_t)kt_lpg_rows(self, k);
+    *out          = (sorted_t){.n = n};
+    out->items    = calloc(n + 1, sizeof *out->items);
+    out->to       = calloc(n + 1, sizeof *out->to);
+    out->facts.at = calloc(n + 1, sizeof *out->facts.at);
+    if (!out->items || !out->to || !out->facts.at)
+        return KT_ENOMEM;
+    for (size_t i = 0; i < n; i++) {
+        int row = (int)i;
+        out->items[i] =
+            (item_t){.row = (uint64_t)kt_lpg_int(self, k, row, 0),
+                     .id = {.job = (uint64_t)kt_lpg_int(self, k, row, 1), .run = (uint32_t)kt_lpg_int(self, k, row, 2)},
+                     .state    = (kt_job_state_t)kt_lpg_int(self, k, row, 3),
+                     .retained = kt_lpg_int(self, k, row, 4) != 0};
+    }
+    return KT_OK;
+}
+
+static void
+change(sorted_t *self, const item_t *item, kt_job_state_t state, uint32_t run, int64_t wall_ms)
+{
+    kt_lpg_fact_t *fact = &self->facts.at[self->facts.n++];
+    *fact               = (kt_lpg_fact_t){.was = {.id = item->id, .state = item->state}, .changed_ms = wall_ms};
+    fact->now           = fact->was;
+    fact->now.state     = state;
+    fact->now.id.run    = run;
+}
+
+static size_t
+count_to(const sorted_t *self, int to)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < self->n; i++)
+        n += self->to[i] == to;
+    return n;
+}
+
+static void
+arg_rows(kt_lpg_t *self, const sorted_t *sorted, int to, size_t n)
+{
+    kt_lpg_array(self, KT_PG_INT8, n);
+    for (size_t i = 0; i < sorted->n; i++)
+        if (sorted->to[i] == to)
+            kt_lpg_el_int(self, (int64_t)sorted->items[i].row);
+    kt_lpg_array_end(self);
+}
+
+static void
+put_move(kt_lpg_t *self, uint64_t id, const sorted_t *sorted, kt_lpg_item_t from, kt_lpg_item_t to)
+{
+    size_t n = count_to(sorted, (int)to);
+    if (!n)
+        return;
+    kt_lpg_arg_int(self, (int64_t)id);
+    kt_lpg_arg_int(self, from);
+    kt_lpg_arg_int(self, to);
+    arg_rows(self, sorted, (int)to, n);
+    kt_lpg_arg_int(self, (int64_t)n);
+    kt_lpg_put(self, KT_PG_ITEMS_MOVE);
+}
+
+// Successes leave, and are remembered by their files.
+static void
+put_gone(kt_lpg_t *self, const kt_backfill_t *b, const sorted_t *sorted, kt_lpg_item_t from)
+{
+    size_t n = count_to(sorted, GONE);
+    if (!n)
+        return;
+    kt_lpg_arg_int(self, (int64_t)b->id);
+    kt_lpg_arg_int(self, from);
+    arg_rows(self, sorted, GONE, n);
+    kt_lpg_arg_int(self, (int64_t)n);
+    kt_lpg_put(self, KT_PG_ITEMS_DROP);
+    kt_lpg_arg_int(self, (int64_t)b->id);
+    arg_rows(self, sorted, GONE, n);
+    for (int run = 0; run < 2; run++) {
+        kt_lpg_array(self, KT_PG_INT8, n);
+        for (size_t i = 0; i < sorted->n; i++)
+            if (sorted->to[i] == GONE)
+                kt_lpg_el_int(self, run ? sorted->items[i].id.run : (int64_t)sorted->items[i].id.job);
+        kt_lpg_array_end(self);
+    }
+    kt_lpg_arg_int(self, b->options);
+    kt_lpg_arg_text(self, b->version);
+    kt_lpg_put(self, KT_PG_FILES_PUT);
+}
+
+static kt_err_t
+write_items(kt_lpg_t *self, const kt_lpg_backfill_t *row, sorted_t *sorted, kt_lpg_item_t from)
+{
+    kt_lpg_backfill_write(self);
+    kt_lpg_backfill_put(self, row);
+    kt_lpg_facts_put(self, &sorted->facts, &sorted->delta);
+    put_gone(self, &row->b, sorted, from);
+    for (int to = KT_PG_ITEM_OPEN; to <= KT_PG_ITEM_CANCELLED; to++)
+        if (to != (int)from)
+            put_move(self, row->b.id, sorted, from, (kt_lpg_item_t)to);
+    kt_lpg_put_delta(self, &sorted->delta);
+    return kt_lpg_backfill_commit(self);
+}
+
+static void
+judge_ended(kt_backfill_t *b, sorted_t *sorted, int64_t wall_ms)
+{
+    for (size_t i = 0; i < sorted->n; i++) {
+        const item_t *item = &sorted->items[i];
+        bool          done = item->state == KT_JOB_DONE, failed = item->state == KT_JOB_FAILED;
+        sorted->to[i] = done ? GONE : failed ? (int)KT_PG_ITEM_FAILED : (int)KT_PG_ITEM_CANCELLED;
+        b->done += done;
+        b->failed += failed;
+        b->cancelled += !done && !failed;
+        if (item->state == KT_JOB_QUEUED)
+            change(sorted, item, KT_JOB_CANCELLED, item->id.run, wall_ms);
+    }
+}
+
+static kt_err_t
+settle_once(kt_lpg_t *self, const kt_lease_t *lease, uint64_t id, size_t want, int64_t wall_ms, size_t *n,
+            kt_lpg_backfill_t *row)
+{
+    sorted_t sorted = {0};
+    kt_err_t err    = kt_lpg_begin(self, true);
+    if (err)
+        return err;
+    kt_lpg_backfill_put_get(self, lease, id);
+    if (!(err = kt_lpg_run(self)))
+        err = kt_lpg_backfill_got(self, lease, row);
+    if (err)
+        return err;
+    kt_lpg_start(self, KT_LPG_CALL_MS);
+    kt_lpg_arg_int(self, (int64_t)id);
+    kt_lpg_arg_int(self, row->b.state == KT_BACKFILL_CANCELLED);
+    kt_lpg_arg_int(self, (int64_t)want);
+    kt_lpg_put(self, KT_PG_ITEMS_ENDED);
+    if (!(err = kt_lpg_run(self)))
+        err = read_items(self, 0, &sorted);
+    if (!err) {
+        judge_ended(&row->b, &sorted, wall_ms);
+        *n = sorted.n;
+        if (kt_backfill_after_settle(&row->b, sorted.n, wall_ms))
+            err = write_items(self, row, &sorted, KT_PG_ITEM_OPEN);
+    }
+    fini(&sorted);
+    return err;
+}
+
+kt_err_t
+kt_lpg_backfill_settle(kt_ledger_t *base, const kt_lease_t *lease, uint64_t id, size_t want, int64_t wall_ms, size_t *n,
+                       kt_backfill_t *out)
+{
+    kt_lpg_backfill_t row;
+    size_t            left  = 0;
+    int               tries = 0;
+    kt_err_t          err;
+    do
+        err = settle_once((kt_lpg_t *)base, lease, id, want, wall_ms, &left, &row);
+    while (kt_lpg_again(&err, &tries));
+    if (err)
+        return err;
+    *n   = left;
+    *out = row.b;
+    return KT_OK;
+}
+
+// A failure that an operator has tried again by its job number meanwhile is taken as it stands now; one whose input is
+// past its retention cannot run again.
+static size_t
+judge_failed(kt_backfill_t *b, sorted_t *sorted)
+{
+    size_t run = 0;
+    for (size_t i = 0; i < sorted->n; i++) {
+        const item_t *item = &sorted->items[i];
+        sorted->to[i]      = STAYS;
+        if (item->state == KT_JOB_CANCELLED || (item->state == KT_JOB_FAILED && item->retained))
+            continue;
+        b->failed--;
+        sorted->to[i] = item->state == KT_JOB_DONE ? GONE : (int)KT_PG_ITEM_OPEN;
+        b->done += item->state == KT_JOB_DONE;
+        run += item->state != KT_JOB_DONE;
+        if (item->state != KT_JOB_FAILED)
+            continue;
+        change(sorted, item, KT_JOB_QUEUED, item->id.run + 1, 0);
+        sorted->delta.retried++;
+    }
+    return run;
+}
+
+static kt_err_t
+retry_once(kt_lpg_t *self, uint64_t id, uint64_t *after, size_t want, size_t *n)
+{
+    kt_lpg_backfill_t   row;
+    sorted_t            sorted = {0};
+    kt_err_t            err    = kt_lpg_begin(self, true);
+    kt_backfill_state_t state;
+    if (err)
+        return err;
+    kt_lpg_backfill_put_get(self, NULL, id);
+    kt_lpg_arg_int(self, (int64_t)id);
+    kt_lpg_arg_int(self, (int64_t)*after);
+    kt_lpg_arg_int(self, (int64_t)want);
+    kt_lpg_put(self, KT_PG_ITEMS_FAILED);
+    if (!(err = kt_lpg_run(self)))
+        err = kt_lpg_backfill_got(self, NULL, &row);
+    if (err)
+        return err;
+    state = row.b.state;
+    if (!(err = kt_rule_backfill(&state, KT_BACKFILL_RETRY)))
+        err = read_items(self, 2, &sorted);
+    size_t run = err ? 0 : judge_failed(&row.b, &sorted);
+    if (!err && run)
+        err = kt_backfill_control(&row.b, KT_BACKFILL_RETRY, 0, 0);
+    if (!err && sorted.n)
+        err = write_items(self, &row, &sorted, KT_PG_ITEM_FAILED);
+    if (!err && sorted.n)
+        *after = sorted.items[sorted.n - 1].row;
+    *n = run;
+    fini(&sorted);
+    return err;
+}
+
+kt_err_t
+kt_lpg_backfill_retry(kt_ledger_t *base, uint64_t id, uint64_t *after, size_t want, size_t *n)
+{
+    kt_err_t err;
+    int      tries = 0;
+    do
+        err = retry_once((kt_lpg_t *)base, id, after, want, n);
+    while (kt_lpg_again(&err, &tries));
+    return err;
+}

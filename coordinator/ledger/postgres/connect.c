@@ -1,0 +1,173 @@
+// The connection: its deadlines, its session, its prepared statements. A password never leaves the URL: of what libpq
+// says only that of a server which was found is repeated, and only if it does not hold the password. (A URL whose
+// password has unescaped characters is cut wrongly, and complaints about its parts would show pieces of it.)
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/text.h"
+#include "coordinator/ledger/postgres/postgres.h"
+#include "coordinator/ledger/postgres/schema.h"
+
+#include <libpq-fe.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const TEXTS[] = {
+#define KT_SQL(name, text) text,
+#include "coordinator/ledger/postgres/postgres.def"
+#undef KT_SQL
+};
+_Static_assert((int)KT_PG_COUNT <= (int)KT_LPG_ANSWERS, "all statements are prepared in one pipeline");
+
+// The writer's statements probe indexes for rows that they name. Their plans are made once, perhaps on empty tables,
+// where any plan looks cheap: so what would read a whole table is ruled out. The server gives up a statement before we
+// give up the connection, and notices a vanished coordinator in seconds.
+static const char SESSION[] =
+    "SELECT set_config('statement_timeout', '9000', false), set_config('idle_in_transaction_session_timeout', '20000',"
+    " false), set_config('tcp_keepalives_idle', '2', false), set_config('tcp_keepalives_interval', '1', false),"
+    " set_config('tcp_keepalives_count', '3', false), set_config('tcp_user_timeout', '6000', false),"
+    " set_config('jit', 'off', false), set_config('plan_cache_mode', 'force_generic_plan', false)";
+static const char WRITER[] =
+    "SELECT set_config('enable_seqscan', 'off', false), set_config('enable_hashjoin', 'off', false),"
+    " set_config('enable_mergejoin', 'off', false), set_config('enable_bitmapscan', 'off', false)";
+static const char READER[] = "SELECT set_config('default_transaction_read_only', 'on', false)";
+
+static bool
+holds_password(const char *url, const char *text)
+{
+    char             *why     = NULL;
+    bool              holds   = false;
+    PQconninfoOption *options = PQconninfoParse(url, &why);
+    for (PQconninfoOption *option = options; option && option->keyword; option++)
+        if (*option->dispchar && option->val && *option->val && strstr(text, option->val))
+            holds = true;
+    PQconninfoFree(options);
+    PQfreemem(why);
+    return holds;
+}
+
+static kt_err_t
+check_url(kt_lpg_t *self)
+{
+    char             *why     = NULL;
+    PQconninfoOption *options = PQconninfoParse(self->url, &why);
+    PQfreemem(why);
+    if (!options) {
+        snprintf(self->said, sizeof self->said, "it is no valid URL: postgresql://USER@HOST:PORT/DATABASE");
+        return KT_ESETTING;
+    }
+    PQconninfoFree(options);
+    return KT_OK;
+}
+
+static kt_err_t
+tell_refused(kt_lpg_t *self)
+{
+    const char *text = self->db ? PQerrorMessage(self->db) : "out of memory";
+    kt_err_t    err  = KT_EUNREACHABLE;
+    if (self->db && (PQconnectionUsedPassword(self->db) || PQconnectionNeedsPassword(self->db)))
+        err = KT_EAUTH;
+    if (strncmp(text, "connection to server", 20))
+        text = "no such host, or a part of it is wrong; special characters in a password are written as %XX";
+    else if (holds_password(self->url, text))
+        text = "the connection was refused";
+    kt_text_sanitize(self->said, sizeof self->said, text, strcspn(text, "\n"));
+    return err;
+}
+
+static void
+ignore_notice(void *context, const PGresult *notice)
+{
+    (void)context, (void)notice;
+}
+
+// PQconnectdbParams waits at most connect_timeout for each host and address.
+kt_err_t
+kt_lpg_connect(kt_lpg_t *self)
+{
+    char timeout[16];
+    snprintf(timeout, sizeof timeout, "%d", KT_LPG_CONNECT_S);
+    const char *const names[]  = {"connect_timeout",     "keepalives_idle",
+                                  "keepalives_interval", "keepalives_count",
+                                  "tcp_user_timeout",    "target_session_attrs",
+                                  "application_name",    "dbname",
+                                  "client_encoding",     NULL};
+    const char *const values[] = {timeout,   "2",       "1",    "3", "6000", self->writer ? "read-write" : "any",
+                                  "kithara", self->url, "UTF8", NULL};
+    kt_lpg_drop(self);
+    kt_err_t err = check_url(self);
+    if (err)
+        return err;
+    self->db = PQconnectdbParams(names, values, 1);
+    if (self->db && PQstatus(self->db) == CONNECTION_OK && PQsetnonblocking(self->db, 1) == 0) {
+        PQsetNoticeReceiver(self->db, ignore_notice, NULL);
+        return KT_OK;
+    }
+    err = tell_refused(self);
+    PQfinish(self->db);
+    self->db = NULL;
+    return err;
+}
+
+static kt_err_t
+prepare_all(kt_lpg_t *self)
+{
+    char     name[16];
+    kt_err_t err = KT_OK;
+    if (!PQenterPipelineMode(self->db))
+        return KT_EIO;
+    kt_lpg_start(self, KT_LPG_CALL_MS);
+    for (int id = 0; id < KT_PG_COUNT && !err; id++) {
+        snprintf(name, sizeof name, "k%d", id);
+        err = PQsendPrepare(self->db, name, TEXTS[id], 0, NULL) ? KT_OK : KT_EIO;
+        self->n_sent += !err;
+    }
+    return err ? err : kt_lpg_run(self);
+}
+
+// Another session of ours may still hold the name, when only the network between us broke: it is ended, for the lease
+// is this process's. Without the lock the lease still counts.
+static kt_err_t
+lock_again(kt_lpg_t *self)
+{
+    if (!*self->name)
+        return KT_OK;
+    kt_lpg_start(self, KT_LPG_CALL_MS);
+    kt_lpg_arg_text(self, self->name);
+    kt_lpg_arg_int(self, self->old_pid);
+    kt_lpg_put(self, KT_PG_LEASE_KICK);
+    kt_lpg_arg_text(self, self->name);
+    kt_lpg_put(self, KT_PG_LEASE_TRY);
+    kt_err_t err = kt_lpg_run(self);
+    if (!err)
+        self->locked = kt_lpg_int(self, 1, 0, 0) != 0;
+    return err;
+}
+
+static kt_err_t
+set_up(kt_lpg_t *self)
+{
+    char     why[KT_LEDGER_WHY] = "";
+    kt_err_t err                = kt_lpg_simple(self, SESSION, KT_LPG_CALL_MS, NULL);
+    if (!err)
+        err = kt_lpg_simple(self, self->writer ? WRITER : READER, KT_LPG_CALL_MS, NULL);
+    if (!err && (err = kt_lpg_check_schema(self, why)))
+        kt_text_copy(self->said, sizeof self->said, why);
+    if (!err)
+        err = prepare_all(self);
+    if (!err)
+        err = lock_again(self);
+    return err;
+}
+
+kt_err_t
+kt_lpg_ready(kt_lpg_t *self)
+{
+    kt_err_t err = kt_lpg_connect(self);
+    if (!err)
+        err = set_up(self);
+    self->pipelined = !err;
+    if (err)
+        kt_lpg_drop(self);
+    return err;
+}

@@ -1,0 +1,22 @@
+// The schema of the PostgreSQL ledger: numbered migrations within the program, and what of them a database has. Used by
+// `kithara db` and by the ledger when it connects.
+#pragma once
+
+#include "common/buf.h"
+#include "coordinator/ledger/open/migrate.h"
+
+typedef struct kt_lpg kt_lpg_t;
+
+// The session's database has what this program needs: KT_ESCHEMA and a sentence if not, KT_EIO. Before the pipeline.
+KT_MUST_USE kt_err_t kt_lpg_check_schema(kt_lpg_t *self, char why[KT_LEDGER_WHY]);
+
+// Applies what is missing, each migration in a transaction of its own, under a lock; then the view of the features,
+// made anew if its text changed. *applied: how many. KT_ESCHEMA (changed or newer), KT_EAUTH, KT_EUNREACHABLE, KT_EIO,
+// KT_EDISK.
+KT_MUST_USE kt_err_t kt_ledger_postgres_migrate(const char *url, size_t *applied, char why[KT_LEDGER_WHY]);
+// The migrations of this program and of the database, by number; *rows: malloc'ed, the caller's.
+KT_MUST_USE kt_err_t kt_ledger_postgres_status(const char *url, kt_migration_row_t **rows, size_t *n,
+                                               char why[KT_LEDGER_WHY]);
+
+// ledger_postgres_view.c: the SELECT of the view `features`, one column a scalar feature.
+void kt_lpg_view_text(kt_buf_t *out);

@@ -1,0 +1,405 @@
+// Rows of backfills in the SQLite ledger: listed, fed, settled, tried again.
+#include "coordinator/ledger/sqlite/backfill.h"
+
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool
+has_digest(const kt_digest_t *digest)
+{
+    static const kt_digest_t none;
+    return memcmp(digest, &none, sizeof none) != 0;
+}
+
+static kt_err_t
+read_known(kt_lsql_call_t *call, uint64_t *job)
+{
+    bool     more;
+    kt_err_t err = kt_lsql_step(call, &more);
+    if (!err && more)
+        *job = (uint64_t)sqlite3_column_int64(call->stmt, 0);
+    kt_lsql_reset(call);
+    return err;
+}
+
+static kt_err_t
+find_known(kt_lsql_t *self, const kt_backfill_t *b, kt_backfill_path_t *path)
+{
+    kt_err_t err = KT_OK;
+    if (path->mtime_ns && !path->job) {
+        kt_lsql_call_t call = kt_lsql_call(self, KT_SQL_FILE_KNOWN);
+        kt_lsql_text(&call, path->path);
+        kt_lsql_int(&call, path->bytes);
+        kt_lsql_int(&call, path->mtime_ns);
+        kt_lsql_text(&call, b->version);
+        kt_lsql_int(&call, b->options);
+        err = read_known(&call, &path->job);
+    }
+    if (!err && !path->job && has_digest(&path->digest)) {
+        kt_lsql_call_t call = kt_lsql_call(self, KT_SQL_CONTENT_KNOWN);
+        kt_lsql_digest(&call, &path->digest);
+        kt_lsql_text(&call, b->version);
+        kt_lsql_int(&call, b->options);
+        err = read_known(&call, &path->job);
+    }
+    return err;
+}
+
+kt_err_t
+kt_lsql_backfill_known(kt_ledger_t *base, const kt_backfill_t *b, kt_backfill_path_t *paths, size_t n)
+{
+    kt_err_t err = KT_OK;
+    for (size_t i = 0; i < n && !err; i++)
+        if (!paths[i].err)
+            err = find_known((kt_lsql_t *)base, b, &paths[i]);
+    return err;
+}
+
+static void
+bind_key(kt_lsql_call_t *call, const kt_backfill_path_t *path, bool distinct)
+{
+    kt_digest_t key = {0};
+    int         at  = ++call->bound;
+    kt_digest_of(path->path, strlen(path->path), &key);
+    int rc = distinct || path->err ? sqlite3_bind_null(call->stmt, at)
+                                   : sqlite3_bind_blob(call->stmt, at, key.bytes, KT_PATH_KEY, SQLITE_TRANSIENT);
+    if (call->rc == SQLITE_OK)
+        call->rc = rc;
+}
+
+static kt_err_t
+put_path(kt_lsql_t *self, const kt_backfill_page_t *page, uint64_t row, const kt_backfill_path_t *path)
+{
+    kt_lsql_call_t call = kt_lsql_call(self, KT_SQL_PATH_PUT);
+    kt_lsql_int(&call, (int64_t)page->id);
+    kt_lsql_int(&call, (int64_t)row);
+    kt_lsql_text(&call, path->path);
+    kt_lsql_int(&call, path->bytes);
+    kt_lsql_int(&call, path->mtime_ns);
+    kt_lsql_int(&call, path->err);
+    kt_lsql_int(&call, (int64_t)path->job);
+    bind_key(&call, path, page->distinct);
+    return kt_lsql_run(&call);
+}
+
+static kt_err_t
+put_paths(kt_lsql_t *self, kt_backfill_t *b, const kt_backfill_page_t *page, uint64_t *repeated)
+{
+    kt_err_t err = KT_OK;
+    uint64_t row = b->listed;
+    for (size_t i = 0; i < page->n && !err; i++) {
+        const kt_backfill_path_t *path = &page->paths[i];
+        err                            = put_path(self, page, row + 1, path);
+        bool is_new                    = kt_lsql_changes(self) != 0;
+        row += is_new;
+        *repeated += !is_new;
+        b->refused += is_new && path->err;
+        b->skipped += is_new && !path->err && path->job;
+    }
+    return err;
+}
+
+static kt_err_t
+drop_read(kt_lsql_t *self, const kt_backfill_page_t *page)
+{
+    kt_lsql_call_t call = kt_lsql_call(self, KT_SQL_CHUNKS_DROP);
+    kt_lsql_int(&call, (int64_t)page->id);
+    kt_lsql_int(&call, (int64_t)page->chunk);
+    return kt_lsql_run(&call);
+}
+
+static kt_err_t
+list_page(kt_lsql_t *self, kt_backfill_t *b, const kt_backfill_page_t *page)
+{
+    uint64_t repeated = 0;
+    if (b->pages == page->number + 1)
+        return KT_OK;  // told again
+    if (b->pages != page->number || b->state != KT_BACKFILL_RUNNING || page->n > KT_BACKFILL_PAGE)
+        return KT_EINVAL;
+    kt_err_t err = put_paths(self, b, page, &repeated);
+    kt_backfill_count_page(b, page, repeated);
+    if (!err)
+        err = kt_lsql_backfill_put(self, b);
+    if (!err && b->kind == KT_BACKFILL_LIST)
+        err = drop_read(self, page);
+    return err;
+}
+
+kt_err_t
+kt_lsql_backfill_list(kt_ledger_t *base, const kt_lease_t *lease, const kt_backfill_page_t *page)
+{
+    kt_lsql_t    *self = (kt_lsql_t *)base;
+    kt_backfill_t b;
+    kt_err_t      err = kt_lsql_begin(self);
+    if (!err)
+        err = kt_lsql_backfill_own(self, lease, page->id, &b);
+    if (!err)
+        err = list_page(self, &b, page);
+    return kt_lsql_end(self, err);
+}
+
+kt_err_t
+kt_lsql_backfill_waiting(kt_ledger_t *base, const kt_backfill_t *b, size_t want, kt_backfill_path_t *out, size_t *n)
+{
+    bool           more = true;
+    size_t         got  = 0;
+    kt_err_t       err  = KT_OK;
+    kt_lsql_call_t call = kt_lsql_call((kt_lsql_t *)base, KT_SQL_PATHS_WAITING);
+    kt_lsql_int(&call, (int64_t)b->id);
+    kt_lsql_int(&call, (int64_t)b->fed_row);
+    kt_lsql_int(&call, (int64_t)(b->fed_row + KT_BACKFILL_SPAN));
+    kt_lsql_int(&call, (int64_t)want);
+    while (got < want && !(err = kt_lsql_step(&call, &more)) && more) {
+        const char *text = (const char *)sqlite3_column_text(call.stmt, 1);
+        out[got]         = (kt_backfill_path_t){.row   = (uint64_t)sqlite3_column_int64(call.stmt, 0),
+                                                .path  = strdup(text ? text : ""),
+                                                .bytes = sqlite3_column_int64(call.stmt, 2)};
+        if (!out[got].path) {
+            err = KT_ENOMEM;
+            break;
+        }
+        got++;
+    }
+    kt_lsql_reset(&call);
+    for (size_t i = 0; err && i < got; i++)
+        free((char *)out[i].path);
+    if (!err)
+        *n = got;
+    return err;
+}
+
+static kt_err_t
+put_item(kt_lsql_t *self, uint64_t id, uint64_t row, const kt_new_job_t *job)
+{
+    kt_inserted_t how;
+    uint64_t      number = 0;
+    kt_err_t      err    = kt_lsql_insert_one(self, job, &how, &number);
+    if (err)
+        return err;
+    kt_lsql_call_t call = kt_lsql_call(self, KT_SQL_ITEM_PUT);
+    kt_lsql_int(&call, (int64_t)id);
+    kt_lsql_int(&call, (int64_t)row);
+    kt_lsql_int(&call, (int64_t)number);
+    return kt_lsql_run(&call);
+}
+
+kt_err_t
+kt_lsql_backfill_feed(kt_ledger_t *base, const kt_lease_t *lease, uint64_t id, const uint64_t *rows,
+                      const kt_new_job_t *jobs, size_t n, uint64_t up_to)
+{
+    kt_lsql_t    *self = (kt_lsql_t *)base;
+    kt_backfill_t b;
+    kt_err_t      err = kt_lsql_begin(self);
+    if (!err)
+        err = kt_lsql_backfill_own(self, lease, id, &b);
+    if (!err && b.fed_row >= up_to)
+        return kt_lsql_end(self, KT_OK);  // told again
+    if (!err && (b.state != KT_BACKFILL_RUNNING || up_to > b.listed))
+        err = KT_EINVAL;
+    for (size_t i = 0; i < n && !err; i++)
+        err = put_item(self, id, rows[i], &jobs[i]);
+    b.fed_row = up_to;
+    b.fed += n;
+    if (!err)
+        err = kt_lsql_backfill_put(self, &b);
+    return kt_lsql_end(self, err);
+}
+
+typedef struct item {
+    uint64_t       row;
+    kt_run_id_t    id;
+    kt_job_state_t state;
+    bool           retained;
+} item_t;
+
+static kt_err_t
+read_items(kt_lsql_call_t *call, item_t *out, size_t capacity, size_t *n)
+{
+    bool     more = true;
+    kt_err_t err  = KT_OK;
+    *n            = 0;
+    while (*n < capacity && !(err = kt_lsql_step(call, &more)) && more) {
+        item_t *item   = &out[(*n)++];
+        item->row      = (uint64_t)sqlite3_column_int64(call->stmt, 0);
+        item->id       = (kt_run_id_t){.job = (uint64_t)sqlite3_column_int64(call->stmt, 1),
+                                       .run = (uint32_t)sqlite3_column_int64(call->stmt, 2)};
+        item->state    = (kt_job_state_t)sqlite3_column_int(call->stmt, 3);
+        item->retained = sqlite3_column_int(call->stmt, 4) != 0;
+    }
+    kt_lsql_reset(call);
+    return err;
+}
+
+static kt_err_t
+drop_item(kt_lsql_t *self, uint64_t id, kt_lsql_item_t state, uint64_t row)
+{
+    kt_lsql_call_t call = kt_lsql_call(self, KT_SQL_ITEM_DROP);
+    kt_lsql_int(&call, (int64_t)id);
+    kt_lsql_int(&call, state);
+    kt_lsql_int(&call, (int64_t)row);
+    return kt_lsql_run(&call);
+}
+
+static kt_err_t
+move_item(kt_lsql_t *self, uint64_t id, kt_lsql_item_t from, kt_lsql_item_t to, uint64_t row)
+{
+    kt_lsql_call_t call = kt_lsql_call(self, KT_SQL_ITEM_STATE);
+    kt_lsql_int(&call, (int64_t)id);
+    kt_lsql_int(&call, from);
+    kt_lsql_int(&call, (int64_t)row);
+    kt_lsql_int(&call, to);
+    return kt_lsql_run(&call);
+}
+
+// A success leaves the items and is remembered by its file.
+static kt_err_t
+settle_done(kt_lsql_t *self, kt_backfill_t *b, kt_lsql_item_t from, const item_t *item)
+{
+    kt_lsql_call_t call = kt_lsql_call(self, KT_SQL_FILE_PUT);
+    kt_lsql_int(&call, (int64_t)b->id);
+    kt_lsql_int(&call, (int64_t)item->row);
+    kt_lsql_text(&call, b->version);
+    kt_lsql_int(&call, b->options);
+    kt_lsql_int(&call, (int64_t)item->id.job);
+    kt_lsql_int(&call, item->id.run);
+    kt_err_t err = kt_lsql_run(&call);
+    b->done++;
+    return err ? err : drop_item(self, b->id, from, item->row);
+}
+
+static kt_err_t
+cancel_queued(kt_lsql_t *self, const item_t *item)
+{
+    kt_lsql_call_t call = kt_lsql_call(self, KT_SQL_JOB_STATE);
+    kt_lsql_int(&call, (int64_t)item->id.job);
+    kt_lsql_int(&call, KT_JOB_CANCELLED);
+    kt_lsql_moved(self, KT_JOB_QUEUED, KT_JOB_CANCELLED);
+    return kt_lsql_run(&call);
+}
+
+static kt_err_t
+settle_item(kt_lsql_t *self, kt_backfill_t *b, const item_t *item)
+{
+    kt_err_t err = KT_OK;
+    if (item->state == KT_JOB_DONE)
+        return settle_done(self, b, KT_ITEM_OPEN, item);
+    if (item->state == KT_JOB_FAILED) {
+        b->failed++;
+        return move_item(self, b->id, KT_ITEM_OPEN, KT_ITEM_FAILED, item->row);
+    }
+    if (item->state == KT_JOB_QUEUED)
+        err = cancel_queued(self, item);
+    b->cancelled++;
+    return err ? err : move_item(self, b->id, KT_ITEM_OPEN, KT_ITEM_CANCELLED, item->row);
+}
+
+static kt_err_t
+settle(kt_lsql_t *self, kt_backfill_t *b, size_t want, int64_t wall_ms, size_t *n)
+{
+    item_t *items = calloc(want ? want : 1, sizeof *items);
+    if (!items)
+        return KT_ENOMEM;
+    kt_lsql_call_t call = kt_lsql_call(self, KT_SQL_ITEMS_ENDED);
+    kt_lsql_int(&call, (int64_t)b->id);
+    kt_lsql_int(&call, b->state == KT_BACKFILL_CANCELLED);
+    kt_lsql_int(&call, (int64_t)want);
+    kt_err_t err = read_items(&call, items, want, n);
+    for (size_t i = 0; i < *n && !err; i++)
+        err = settle_item(self, b, &items[i]);
+    free(items);
+    if (err)
+        return err;
+    return kt_backfill_after_settle(b, *n, wall_ms) ? kt_lsql_backfill_put(self, b) : KT_OK;
+}
+
+kt_err_t
+kt_lsql_backfill_settle(kt_ledger_t *base, const kt_lease_t *lease, uint64_t id, size_t want, int64_t wall_ms,
+                        size_t *n, kt_backfill_t *out)
+{
+    kt_lsql_t    *self = (kt_lsql_t *)base;
+    kt_backfill_t b;
+    size_t        left = 0;
+    kt_err_t      err  = kt_lsql_begin(self);
+    if (!err)
+        err = kt_lsql_backfill_own(self, lease, id, &b);
+    if (!err)
+        err = settle(self, &b, want, wall_ms, &left);
+    err = kt_lsql_end(self, err);
+    if (err)
+        return err;
+    *n   = left;
+    *out = b;
+    return KT_OK;
+}
+
+// A failure that an operator has tried again by its job number meanwhile is taken as it stands now; one whose input is
+// past its retention cannot run again.
+static kt_err_t
+retry_item(kt_lsql_t *self, kt_backfill_t *b, const item_t *item, size_t *n)
+{
+    if (item->state == KT_JOB_CANCELLED || (item->state == KT_JOB_FAILED && item->retained))
+        return KT_OK;
+    b->failed--;
+    if (item->state == KT_JOB_DONE)
+        return settle_done(self, b, KT_ITEM_FAILED, item);
+    if (item->state == KT_JOB_FAILED) {
+        kt_lsql_call_t call = kt_lsql_call(self, KT_SQL_JOB_RETRY);
+        kt_lsql_int(&call, (int64_t)item->id.job);
+        kt_lsql_int(&call, (int64_t)item->id.run + 1);
+        kt_lsql_moved(self, KT_JOB_FAILED, KT_JOB_QUEUED);
+        self->delta.retried++;
+        kt_err_t err = kt_lsql_run(&call);
+        if (err)
+            return err;
+    }
+    ++*n;
+    return move_item(self, b->id, KT_ITEM_FAILED, KT_ITEM_OPEN, item->row);
+}
+
+static kt_err_t
+retry(kt_lsql_t *self, kt_backfill_t *b, uint64_t *after, size_t want, size_t *n)
+{
+    size_t  seen  = 0;
+    item_t *items = calloc(want ? want : 1, sizeof *items);
+    if (!items)
+        return KT_ENOMEM;
+    kt_lsql_call_t call = kt_lsql_call(self, KT_SQL_ITEMS_FAILED);
+    kt_lsql_int(&call, (int64_t)b->id);
+    kt_lsql_int(&call, (int64_t)*after);
+    kt_lsql_int(&call, (int64_t)want);
+    kt_err_t err = read_items(&call, items, want, &seen);
+    for (size_t i = 0; i < seen && !err; i++)
+        err = retry_item(self, b, &items[i], n);
+    if (seen)
+        *after = items[seen - 1].row;
+    free(items);
+    if (err)
+        return err;
+    if (*n)
+        err = kt_backfill_control(b, KT_BACKFILL_RETRY, 0, 0);
+    return err || !seen ? err : kt_lsql_backfill_put(self, b);
+}
+
+kt_err_t
+kt_lsql_backfill_retry(kt_ledger_t *base, uint64_t id, uint64_t *after, size_t want, size_t *n)
+{
+    kt_lsql_t    *self = (kt_lsql_t *)base;
+    kt_backfill_t b;
+    uint64_t      to  = *after;
+    size_t        ran = 0;
+    kt_err_t      err = kt_lsql_begin(self);
+    if (!err)
+        err = kt_lsql_backfill_get(self, id, &b);
+    kt_backfill_state_t state = b.state;
+    if (!err)
+        err = kt_rule_backfill(&state, KT_BACKFILL_RETRY);
+    if (!err)
+        err = retry(self, &b, &to, want, &ran);
+    err = kt_lsql_end(self, err);
+    if (err)
+        return err;
+    *after = to;
+    *n     = ran;
+    return KT_OK;
+}

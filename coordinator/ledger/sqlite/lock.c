@@ -1,0 +1,129 @@
+#include "common/text.h"
+#include "coordinator/ledger/sqlite/sqlite.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+// mkdir -p of a folder's name.
+static bool
+make_folders(const char *folder)
+{
+    char path[KT_JOB_PATH];
+    if (!kt_text_copy(path, sizeof path, folder))
+        return false;
+    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (mkdir(path, 0700) && errno != EEXIST)
+            return false;
+        *slash = '/';
+    }
+    return mkdir(path, 0700) == 0 || errno == EEXIST;
+}
+
+// The file itself may be missing: then its folder's real name and its own.
+static bool
+real_name(const char *path, const char *folder, char out[KT_JOB_PATH])
+{
+    char real[PATH_MAX], copy[KT_JOB_PATH];
+    if (realpath(path, real))
+        return kt_text_copy(out, KT_JOB_PATH, real);
+    if (errno != ENOENT || !realpath(folder, real) || !kt_text_copy(copy, sizeof copy, path))
+        return false;
+    int length = snprintf(out, KT_JOB_PATH, "%s/%s", strcmp(real, "/") ? real : "", basename(copy));
+    return length > 0 && length < KT_JOB_PATH;
+}
+
+kt_err_t
+kt_lsql_resolve(const char *path, bool make, char out[KT_JOB_PATH], char why[KT_LEDGER_WHY])
+{
+    char        copy[KT_JOB_PATH];
+    const char *folder = kt_text_copy(copy, sizeof copy, path) ? dirname(copy) : NULL;
+    if (folder && !make && access(path, F_OK) && errno == ENOENT) {
+        snprintf(why, KT_LEDGER_WHY,
+                 "there is no ledger at '%.200s': start a coordinator there first, or name another one in DATABASE_URL",
+                 path);
+        return KT_ENOTFOUND;
+    }
+    if (folder && (!make || make_folders(folder)) && real_name(path, folder, out))
+        return KT_OK;
+    snprintf(why, KT_LEDGER_WHY, "the ledger '%.200s' cannot be opened (%s): name another one in DATABASE_URL", path,
+             folder ? strerror(errno) : "the name is too long");
+    return KT_EIO;
+}
+
+static long
+read_pid(int fd)
+{
+    char    text[32];
+    ssize_t got = pread(fd, text, sizeof text - 1, 0);
+    if (got <= 0)
+        return 0;
+    text[got] = '\0';
+    return strtol(text, NULL, 10);
+}
+
+static kt_err_t
+tell_locked(const kt_lsql_t *self, int fd, char why[KT_LEDGER_WHY])
+{
+    char holder[64] = "";
+    long pid        = read_pid(fd);
+    if (pid > 0)
+        snprintf(holder, sizeof holder, " (process %ld)", pid);
+    snprintf(
+        why, KT_LEDGER_WHY,
+        "another coordinator%s works on the ledger '%.200s': stop it first, or name another ledger in DATABASE_URL",
+        holder, self->path);
+    return KT_ELOCKED;
+}
+
+// For the sentence alone: a lock without the number locks as well.
+static void
+write_pid(int fd)
+{
+    char text[32];
+    int  length = snprintf(text, sizeof text, "%ld\n", (long)getpid());
+    if (ftruncate(fd, 0) || pwrite(fd, text, (size_t)length, 0) != length)
+        return;
+}
+
+// A lock of the open file description: it goes with the process, however that ends, and the file stays.
+kt_err_t
+kt_lsql_lock(kt_lsql_t *self, char why[KT_LEDGER_WHY])
+{
+    char         path[KT_JOB_PATH + 8];
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    snprintf(path, sizeof path, "%s.lock", self->path);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        snprintf(why, KT_LEDGER_WHY, "the lock file '%.200s' cannot be made (%s)", path, strerror(errno));
+        return KT_EIO;
+    }
+    if (fcntl(fd, F_OFD_SETLK, &lock)) {
+        kt_err_t err = errno == EAGAIN || errno == EACCES ? tell_locked(self, fd, why) : KT_EIO;
+        if (err == KT_EIO)
+            snprintf(why, KT_LEDGER_WHY, "the lock file '%.200s' cannot be locked (%s)", path, strerror(errno));
+        close(fd);
+        return err;
+    }
+    write_pid(fd);
+    self->lock_fd = fd;
+    return KT_OK;
+}
+
+void
+kt_lsql_unlock(kt_lsql_t *self)
+{
+    if (self->lock_fd < 0)
+        return;
+    if (ftruncate(self->lock_fd, 0))
+        errno = 0;  // the number is a courtesy; the lock ends with the descriptor
+    close(self->lock_fd);
+    self->lock_fd = -1;
+}

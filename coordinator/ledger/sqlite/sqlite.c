@@ -1,0 +1,91 @@
+// The SQLite ledger: one file, one writer (ledger_sqlite_lock.c), any number of readers beside it. Every call is one
+// transaction: BEGIN IMMEDIATE, kept statements, COMMIT with a sync of the write-ahead log.
+#include "coordinator/ledger/sqlite/sqlite.h"
+
+#include "common/text.h"
+
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+// Only a shell or a reader that recovers the log can hold the file for a moment: the lock keeps other writers out.
+enum { BUSY_MS = 2000 };
+
+static void
+close_sqlite(kt_ledger_t **self_p)
+{
+    kt_lsql_t *self = (kt_lsql_t *)*self_p;
+    if (!self)
+        return;
+    for (size_t i = 0; i < KT_SQL_COUNT; i++)
+        sqlite3_finalize(self->stmts[i]);
+    sqlite3_close(self->db);
+    kt_lsql_unlock(self);
+    free(self);
+    *self_p = NULL;
+}
+
+static const kt_ledger_ops_t OPS = {
+    .name        = "sqlite",
+    .insert_jobs = kt_lsql_insert_jobs,
+    .lease_open  = kt_lsql_lease_open,
+    .lease_renew = kt_lsql_lease_renew,
+    .claim       = kt_lsql_claim,
+    .release     = kt_lsql_release,
+    .blame       = kt_lsql_blame,
+    .store       = kt_lsql_store,
+    .fail        = kt_lsql_fail,
+    .retain      = kt_lsql_retain,
+    .ask         = kt_lsql_ask,
+    .outbox_put  = kt_lsql_outbox_put,
+    .outbox_take = kt_lsql_outbox_take,
+    .outbox_done = kt_lsql_outbox_done,
+    .totals      = kt_lsql_totals,
+    .jobs        = kt_lsql_jobs,
+    .story       = kt_lsql_story,
+    .drained     = kt_lsql_drained,
+    .audit       = kt_lsql_audit,
+    .backfill    = &KT_LSQL_BACKFILL,
+    .close       = close_sqlite,
+};
+
+static kt_err_t
+open_db(kt_lsql_t *self, char why[KT_LEDGER_WHY])
+{
+    int access = self->writer ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
+    int rc     = sqlite3_open_v2(self->path, &self->db, access | SQLITE_OPEN_NOMUTEX, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_busy_timeout(self->db, BUSY_MS);
+    if (rc == SQLITE_OK)
+        return KT_OK;
+    snprintf(why, KT_LEDGER_WHY, "the ledger '%.200s' cannot be opened (%.80s): look at its rights and its folder's",
+             self->path, self->db ? sqlite3_errmsg(self->db) : "out of memory");
+    return kt_lsql_err(self, rc);
+}
+
+kt_err_t
+kt_ledger_sqlite_open(kt_ledger_t **out, const char *path, bool writer, char why[KT_LEDGER_WHY])
+{
+    kt_err_t   err  = KT_ENOMEM;
+    kt_lsql_t *self = calloc(1, sizeof *self);
+    if (!self) {
+        snprintf(why, KT_LEDGER_WHY, "no memory for the ledger '%.200s'", path);
+        return err;
+    }
+    kt_ledger_t *base = &self->base;
+    base->ops         = &OPS;
+    self->lock_fd     = -1;
+    self->writer      = writer;
+    kt_rule_turns_init(self->turns);
+    if ((err = kt_lsql_resolve(path, writer, self->path, why)))
+        goto fail;
+    if (writer && (err = kt_lsql_lock(self, why)))
+        goto fail;
+    if ((err = open_db(self, why)) || (err = kt_lsql_schema(self, why)))
+        goto fail;
+    *out = base;
+    return KT_OK;
+fail:
+    close_sqlite(&base);
+    return err;
+}

@@ -1,0 +1,60 @@
+// kt_peers -- the connections that have said HELLO: who they are, and what is to be sent to each at the end of the
+// loop's turn (references gather here, so that a turn's acknowledgements are one frame). The loop's.
+#pragma once
+
+#include "common/buf.h"
+#include "common/socket.h"
+#include "proto/run.h"
+#include "proto/wire.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { KT_PEER_TEXT = 64 };
+
+// What a node's beat says of its GPUs; -1: it does not know.
+typedef struct kt_gpu_view {
+    uint64_t gpus, lost, memory_mb, memory_total_mb;
+    int64_t  percent, celsius;
+} kt_gpu_view_t;
+
+typedef struct kt_peer {
+    kt_node_handle_t handle;
+    char             key[KT_CURVE_TEXT];
+    char             name[KT_PEER_TEXT], host[KT_PEER_TEXT], version[KT_PEER_TEXT], device[KT_PEER_TEXT];
+    uint64_t         incarnation;
+    uint32_t         slots;
+    uint64_t         memory_mb;
+    kt_gpu_view_t    gpu;
+    int64_t          heard_ms;
+    bool             dirty;          // in the list of those with something to send
+    bool             said_lost;      // in the log
+    kt_buf_t         acks, cancels;  // kt_wire_ref_t
+    kt_buf_t         nacks;          // kt_wire_refusal_t
+} kt_peer_t;
+
+typedef struct kt_peers {
+    kt_peer_t **at;  // sorted by handle
+    size_t      n, capacity;
+    kt_buf_t    dirty;  // kt_node_handle_t
+} kt_peers_t;
+
+enum { KT_PEERS_MAX = 16384 };
+
+void kt_peers_init(kt_peers_t *self);
+void kt_peers_fini(kt_peers_t *self);
+// A new one, or the one that is there. KT_ENOMEM, KT_EFULL (KT_PEERS_MAX).
+KT_MUST_USE kt_err_t kt_peers_add(kt_peers_t *self, kt_node_handle_t handle, kt_peer_t **out);
+kt_peer_t           *kt_peers_find(const kt_peers_t *self, kt_node_handle_t handle);
+// The connection of that name that was heard last; NULL: none.
+kt_peer_t *kt_peers_named(const kt_peers_t *self, const char *name);
+void       kt_peers_remove(kt_peers_t *self, kt_node_handle_t handle);
+
+// For the end of the turn. Out of memory forgets the reference: the node asks again.
+void kt_peer_ack(kt_peers_t *self, kt_peer_t *peer, kt_run_id_t id);
+void kt_peer_cancel(kt_peers_t *self, kt_peer_t *peer, kt_run_id_t id);
+void kt_peer_nack(kt_peers_t *self, kt_peer_t *peer, kt_run_id_t id, kt_err_t err);
+// Gives each peer with something to send to `send` as messages within the table's bounds, and forgets it.
+typedef void kt_peer_send_fn(void *context, kt_peer_t *peer, const kt_msg_t *msg);
+void         kt_peers_flush(kt_peers_t *self, kt_peer_send_fn *send, void *context);

@@ -1,0 +1,82 @@
+// kt_call -- a question that an HTTP thread puts to the loop: ledger requests to post, and a snapshot to take. The
+// asker waits with a deadline; who comes second, the asker that gave up or the loop that answers, frees the call.
+#pragma once
+
+#include "common/queue.h"
+#include "coordinator/amqp/stats.h"
+#include "coordinator/ledger/actor.h"
+#include "coordinator/link/peers.h"
+#include "coordinator/sched/scheduler.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+
+enum { KT_CALLS_WAITING = 256, KT_CALL_TIMEOUT_MS = 5000, KT_SNAPSHOT_STAGES = 32 };
+
+typedef struct kt_node_row {
+    kt_node_view_t view;
+    char           host[64], version[64], device[64];
+    uint64_t       memory_mb, incarnation;
+    kt_gpu_view_t  gpu;
+} kt_node_row_t;
+
+enum { KT_TALLY_CODES = 128 };
+
+// What this process has counted since its start: numbers that only grow.
+typedef struct kt_tally {
+    uint64_t submitted_new, submitted_known, submitted_clash;  // over HTTP
+    uint64_t done, failed;                                     // outcomes stored
+    uint64_t failures[KT_TALLY_CODES];                         // of them, by the number of their error without its sign
+} kt_tally_t;
+
+// Nodes whose HELLO was refused, by the reason.
+typedef struct kt_turned_away {
+    uint64_t wire, name, room;
+} kt_turned_away_t;
+
+// What the loop knows at one moment; taken for each call.
+typedef struct kt_snapshot {
+    char             coordinator[64];
+    const char      *ledger_kind;
+    int64_t          uptime_ms;
+    bool             draining;
+    kt_sched_view_t  view;
+    kt_totals_t      totals;  // fresh when the ledger is up, else the last known
+    double           rate_per_s;
+    uint32_t         nodes_all, gpu_nodes;
+    kt_tally_t       tally;
+    uint64_t         late_results, bad_frames, keys_refused, lease_epoch;
+    kt_turned_away_t turned_away;
+    uint64_t         connections_ended, handshakes_failed;
+    size_t           ledger_waiting, overflow_waiting;  // requests for the ledger: with the actor, and not yet
+    kt_amqp_stats_t  amqp;
+    bool             job_known;  // the asked job is in the window, and job says where
+    kt_job_view_t    job;
+    kt_node_row_t   *nodes;  // when asked for
+    size_t           n_nodes;
+    size_t           n_stages;
+    struct {
+        char     name[32];
+        uint64_t count, us;
+    } stages[KT_SNAPSHOT_STAGES];
+} kt_snapshot_t;
+
+typedef struct kt_call {
+    bool                  wants_totals, wants_nodes;
+    kt_run_id_t           wants_job;  // 0: none
+    kt_ledger_request_t **requests;   // NULL while the actor has it
+    size_t                n_requests, n_answered;
+    kt_snapshot_t         snapshot;
+    kt_err_t              err;              // of the call as a whole: KT_EFULL, KT_ECLOSED, KT_ENOMEM
+    struct kt_call       *next, *previous;  // the loop's list of those it owes an answer
+    pthread_mutex_t       lock;
+    pthread_cond_t        changed;
+    bool                  done, abandoned;
+} kt_call_t;
+
+kt_call_t *kt_call_new(size_t max_requests);  // NULL: out of memory. requests has room for max_requests
+void       kt_call_destroy(kt_call_t **self_p);
+// HTTP thread: puts the call into the queue and waits. KT_OK: answered. Else *call_p is NULL, the call is no longer the
+// asker's: KT_ETIME, KT_EFULL, KT_ECLOSED.
+KT_MUST_USE kt_err_t kt_call_ask(kt_call_t **call_p, kt_queue_t *queue, int64_t timeout_ms);
+void                 kt_call_finish(kt_call_t *self, kt_err_t err);  // loop: answers; the call is the asker's again

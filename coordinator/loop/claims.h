@@ -1,0 +1,41 @@
+// kt_claims -- the jobs in hand: what the scheduler's tags point at. A table from (job, run) to the input message, so
+// that a failure without a node's document can be written and everything can be handed back at the end. The loop's.
+#pragma once
+
+#include "coordinator/ledger/actor.h"
+#include "coordinator/sched/scheduler.h"
+
+// A tag is one of these two, told apart by its first member.
+typedef enum kt_tag_kind { KT_TAG_CLAIM, KT_TAG_PAYLOAD } kt_tag_kind_t;
+typedef struct kt_tag {
+    kt_tag_kind_t kind;
+} kt_tag_t;
+
+typedef struct kt_claim {
+    kt_tag_t    tag;
+    kt_run_id_t id;
+    char       *body;
+    size_t      body_bytes;
+} kt_claim_t;
+
+// A node's outcome on its way into the ledger: the request is the actor's while posted.
+typedef struct kt_payload {
+    kt_tag_t             tag;
+    kt_ledger_request_t *request;
+    bool                 posted;
+    bool                 dropped;  // by the scheduler, while posted: goes when the answer comes
+} kt_payload_t;
+
+typedef struct kt_claims {
+    kt_claim_t **slots;
+    size_t       capacity;  // a power of two, or 0
+    size_t       n;
+} kt_claims_t;
+
+void kt_claims_fini(kt_claims_t *self);  // the table alone: claims are the scheduler's tags
+// Takes *body. An older claim of the same run is replaced and destroyed by the caller's DROP alone. KT_ENOMEM.
+KT_MUST_USE kt_err_t kt_claims_add(kt_claims_t *self, kt_run_id_t id, char **body, size_t body_bytes, kt_claim_t **out);
+kt_claim_t          *kt_claims_find(const kt_claims_t *self, kt_run_id_t id);  // NULL: not in hand
+void                 kt_claims_drop(kt_claims_t *self,
+                                    kt_claim_t  *claim);  // out of the table, if it is this very one that stands there
+void                 kt_tag_destroy(void *tag);  // either kind; of a posted payload the request stays the actor's

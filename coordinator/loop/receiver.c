@@ -1,0 +1,268 @@
+// Frames from nodes become events. Whoever has not said HELLO on this connection is asked to.
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/text.h"
+#include "coordinator/loop/core.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LOG_TEXT = 256, BAD_FRAMES_MS = 1000 };
+
+static void
+ask_who(kt_coordinator_t *self, kt_node_handle_t to)
+{
+    kt_msg_t msg = {.type = KT_MSG_WHO, .who = {.wire = KT_WIRE_VERSION}};
+    kt_core_send(self, to, &msg);
+}
+
+static void
+on_live(kt_coordinator_t *self, kt_peer_t *peer, const kt_msg_live_t *live)
+{
+    kt_event_t event = {.type = KT_EV_LIVE, .node = peer->handle};
+    for (size_t i = 0; i < live->workers.n; i++)
+        event.live.progress += live->workers.at[i].count;
+    kt_core_step_or_fail(self, &event);
+}
+
+static kt_run_id_t
+run_of(uint64_t job, uint64_t run)
+{
+    return (kt_run_id_t){.job = job, .run = run > UINT32_MAX ? 0 : (uint32_t)run};
+}
+
+// No attempt has the number 0: what does not fit is nobody's.
+static uint32_t
+attempt_of(uint64_t attempt)
+{
+    return attempt > UINT32_MAX ? 0 : (uint32_t)attempt;
+}
+
+static void
+on_beat(kt_coordinator_t *self, kt_peer_t *peer, const kt_msg_beat_t *beat)
+{
+    kt_buf_clear(&self->held);
+    kt_buf_clear(&self->kept);
+    for (size_t i = 0; i < beat->held.n; i++) {
+        const kt_wire_held_t *at   = &beat->held.at[i];
+        kt_held_t             held = {run_of(at->job, at->run), attempt_of(at->attempt), at->stage != 0};
+        kt_buf_add(&self->held, &held, sizeof held);
+    }
+    for (size_t i = 0; i < beat->kept.n; i++) {
+        kt_run_id_t id = run_of(beat->kept.at[i].job, beat->kept.at[i].run);
+        kt_buf_add(&self->kept, &id, sizeof id);
+    }
+    if (self->held.err || self->kept.err)
+        return;  // the next beat says it again
+    kt_event_t event      = {.type = KT_EV_BEAT, .node = peer->handle};
+    event.beat.seen_batch = beat->seen_batch;
+    event.beat.free       = (uint32_t)(beat->free > UINT32_MAX ? UINT32_MAX : beat->free);
+    event.beat.leaving    = beat->leaving;
+    event.beat.held       = (const kt_held_t *)(void *)self->held.bytes;
+    event.beat.n_held     = beat->held.n;
+    event.beat.kept       = (const kt_run_id_t *)(void *)self->kept.bytes;
+    event.beat.n_kept     = beat->kept.n;
+    peer->memory_mb       = beat->memory_mb;
+    peer->gpu             = (kt_gpu_view_t){.gpus            = beat->gpus,
+                                            .lost            = beat->gpus_lost,
+                                            .memory_mb       = beat->gpu_memory_mb,
+                                            .memory_total_mb = beat->gpu_memory_total_mb,
+                                            .percent         = beat->gpu_percent,
+                                            .celsius         = beat->gpu_celsius};
+    kt_core_step_or_fail(self, &event);
+}
+
+static void
+on_started(kt_coordinator_t *self, kt_peer_t *peer, const kt_msg_started_t *started)
+{
+    for (size_t i = 0; i < started->items.n && !self->failed; i++) {
+        const kt_wire_held_t *at    = &started->items.at[i];
+        kt_event_t            event = {.type    = KT_EV_STARTED,
+                                       .node    = peer->handle,
+                                       .id      = run_of(at->job, at->run),
+                                       .attempt = attempt_of(at->attempt)};
+        kt_core_step_or_fail(self, &event);
+    }
+}
+
+static void
+count_stage(kt_coordinator_t *self, const char *name, int64_t us)
+{
+    size_t i = 0;
+    while (i < self->n_stages && strcmp(self->stages[i].name, name) != 0)
+        i++;
+    if (i == KT_SNAPSHOT_STAGES)
+        return;
+    if (i == self->n_stages)
+        snprintf(self->stages[self->n_stages++].name, sizeof self->stages[i].name, "%s", name);
+    self->stages[i].count++;
+    self->stages[i].us += (uint64_t)us;
+}
+
+static int64_t
+bounded_us(uint64_t us)
+{
+    return us > INT64_MAX / 1024 ? 0 : (int64_t)us;
+}
+
+static void
+fill_result(kt_coordinator_t *self, const kt_wire_outcome_t *outcome, kt_result_t *result)
+{
+    result->id            = run_of(outcome->job, outcome->run);
+    result->attempt       = attempt_of(outcome->attempt);
+    result->err           = (kt_err_t)outcome->err;
+    result->processing_us = bounded_us(outcome->processing_us);
+    result->wall_ms       = kt_clock_wall_ms();
+    result->n_stages      = outcome->stages.n < KT_RESULT_STAGES ? outcome->stages.n : KT_RESULT_STAGES;
+    for (size_t i = 0; i < result->n_stages; i++) {
+        kt_bytes_copy(result->stages[i].name, sizeof result->stages[i].name, outcome->stages.at[i].name);
+        result->stages[i].us = bounded_us(outcome->stages.at[i].us);
+        if (!outcome->err)
+            count_stage(self, result->stages[i].name, result->stages[i].us);
+    }
+    if (outcome->content_digest.n == sizeof result->content_digest.bytes)
+        memcpy(result->content_digest.bytes, outcome->content_digest.at, outcome->content_digest.n);
+}
+
+static kt_payload_t *
+new_payload(kt_coordinator_t *self, const kt_peer_t *peer, const kt_wire_outcome_t *outcome)
+{
+    kt_payload_t        *payload = calloc(1, sizeof *payload);
+    kt_ledger_request_t *request = kt_ledger_request_new(KT_LREQ_STORE, payload);
+    char                *bytes   = malloc(outcome->document.n + 1);
+    if (!payload || !request || !bytes) {
+        free(payload);
+        free(bytes);
+        kt_ledger_request_destroy(&request);
+        return NULL;
+    }
+    memcpy(bytes, outcome->document.at, outcome->document.n);
+    bytes[outcome->document.n]           = '\0';
+    request->store.document              = bytes;
+    request->store.result.document       = bytes;
+    request->store.result.document_bytes = outcome->document.n;
+    kt_bytes_copy(request->store.detail, sizeof request->store.detail, outcome->detail);
+    snprintf(request->store.node_name, sizeof request->store.node_name, "%s", peer->name);
+    request->store.result.detail    = request->store.detail;
+    request->store.result.node_name = request->store.node_name;
+    fill_result(self, outcome, &request->store.result);
+    payload->tag.kind = KT_TAG_PAYLOAD;
+    payload->request  = request;
+    return payload;
+}
+
+static uint32_t
+took_ms(uint64_t us)
+{
+    uint64_t ms = us / 1000;
+    return us == 0 ? 0 : ms == 0 ? 1 : ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms;
+}
+
+static void
+on_outcome(kt_coordinator_t *self, kt_peer_t *peer, const kt_wire_outcome_t *outcome)
+{
+    kt_event_t event = {.type    = outcome->err ? KT_EV_FAILED : KT_EV_RESULT,
+                        .node    = peer->handle,
+                        .id      = run_of(outcome->job, outcome->run),
+                        .attempt = attempt_of(outcome->attempt),
+                        .err     = (kt_err_t)outcome->err,
+                        .took_ms = took_ms(outcome->processing_us)};
+    if (!outcome->document.n) {
+        kt_log_warn("RESULT-EMPTY", "node=%s job=%llu", peer->name, (unsigned long long)outcome->job);
+        kt_peer_nack(&self->peers, peer, event.id, KT_EDOCUMENT);
+        return;
+    }
+    kt_payload_t *payload = new_payload(self, peer, outcome);
+    event.tag             = payload;
+    // Without memory the outcome is as if it had been lost on the way: the node sends it again.
+    if (payload && kt_core_step(self, &event))
+        kt_tag_destroy(payload);
+}
+
+static void
+on_result(kt_coordinator_t *self, kt_peer_t *peer, const kt_msg_result_t *result)
+{
+    for (size_t i = 0; i < result->items.n && !self->failed; i++)
+        on_outcome(self, peer, &result->items.at[i]);
+}
+
+static void
+on_bye(kt_coordinator_t *self, kt_peer_t *peer, const kt_msg_bye_t *bye)
+{
+    char       reason[LOG_TEXT], quoted[LOG_TEXT];
+    kt_event_t event = {.type = KT_EV_GONE, .node = peer->handle};
+    kt_bytes_copy(reason, sizeof reason, bye->reason);
+    kt_log_info("NODE-BYE", "node=%s reason=\"%s\"", peer->name, kt_log_quote(quoted, sizeof quoted, reason));
+    kt_peers_remove(&self->peers, event.node);
+    kt_core_step_or_fail(self, &event);
+}
+
+static void
+dispatch(kt_coordinator_t *self, kt_peer_t *peer, const kt_msg_t *msg)
+{
+    switch (msg->type) {
+    case KT_MSG_LIVE: on_live(self, peer, &msg->live); break;
+    case KT_MSG_BEAT: on_beat(self, peer, &msg->beat); break;
+    case KT_MSG_STARTED: on_started(self, peer, &msg->started); break;
+    case KT_MSG_RESULT: on_result(self, peer, &msg->result); break;
+    case KT_MSG_BYE: on_bye(self, peer, &msg->bye); break;
+    default: kt_log_warn("FRAME-UNEXPECTED", "node=%s message=%s", peer->name, kt_msg_name(msg->type));
+    }
+}
+
+// A peer may send nothing but garbage: one line a second tells of it.
+static void
+say_bad_frame(kt_coordinator_t *self, const char *key, size_t length, kt_err_t err)
+{
+    int64_t now_ms = kt_clock_ms();
+    self->bad_frames++;
+    if (self->bad_said_ms && now_ms - self->bad_said_ms < BAD_FRAMES_MS)
+        return;
+    self->bad_said_ms = now_ms;
+    kt_log_warn("FRAME-BAD", "key=%s bytes=%zu err=%s frames=%llu", key, length, kt_err_name(err),
+                (unsigned long long)self->bad_frames);
+}
+
+void
+kt_core_frame(void *context, kt_node_handle_t from, const char *key, const void *bytes, size_t length)
+{
+    kt_coordinator_t *self = context;
+    kt_msg_t          msg;
+    kt_err_t          err = kt_wire_decode(bytes, length, &self->arena, &msg);
+    if (err) {
+        say_bad_frame(self, key, length, err);
+        return;
+    }
+    if (msg.type == KT_MSG_HELLO) {
+        kt_core_hello(self, from, key, &msg.hello);
+        return;
+    }
+    kt_peer_t *peer = kt_peers_find(&self->peers, from);
+    if (!peer || strcmp(peer->key, key) != 0) {
+        if (peer)
+            kt_log_warn("AUTH-KEY-CHANGED", "node=%s key=%s holder=%s", peer->name, key, peer->key);
+        ask_who(self, from);
+        return;
+    }
+    peer->heard_ms = kt_clock_ms();
+    dispatch(self, peer, &msg);
+}
+
+// Said at most once in ten seconds: a flood of strangers must not fill the log.
+void
+kt_core_ended(void *context, bool handshake)
+{
+    enum { SAY_MS = 10000 };
+    kt_coordinator_t *self   = context;
+    int64_t           now_ms = kt_clock_ms();
+    self->connections_ended += !handshake;
+    self->handshakes_failed += handshake;
+    if (self->ended_said_ms && now_ms - self->ended_said_ms < SAY_MS)
+        return;
+    self->ended_said_ms = now_ms;
+    kt_log_info(handshake ? "LINK-NO-HANDSHAKE" : "LINK-ENDED", "ended=%llu no_handshake=%llu text=\"%s\"",
+                (unsigned long long)self->connections_ended, (unsigned long long)self->handshakes_failed,
+                handshake ? "something that is no node came to the nodes' port"
+                          : "a node left or died, the network broke, or a frame was larger than permitted");
+}

@@ -1,0 +1,24 @@
+// kt_metrics -- what /metrics says, as one table (metrics.def), and its text: Prometheus' format 0.0.4. Pure; one
+// thread a buffer.
+#pragma once
+
+#include "common/buf.h"
+
+#include <stdint.h>
+
+typedef enum kt_metric {
+#define KT_METRIC(id, name, type, unit, labels, help) KT_METRIC_##id,
+#include "coordinator/metrics/metrics.def"
+#undef KT_METRIC
+    KT_METRICS
+} kt_metric_t;
+
+#define KT_METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
+
+const char *kt_metric_name(kt_metric_t metric);
+// HELP and TYPE; its samples follow, each set of labels once. A metric without samples is not begun.
+void kt_metric_begin(kt_buf_t *out, kt_metric_t metric);
+// labels: name, value, name, value, ..., NULL; NULL: none. suffix: "", or "_sum", "_count" of a summary.
+void kt_metric_add(kt_buf_t *out, kt_metric_t metric, const char *suffix, const char *const *labels, double value);
+void kt_metric_one(kt_buf_t *out, kt_metric_t metric, double value);  // begin and the one sample without labels
+void kt_metrics_markdown(kt_buf_t *out);                              // docs/metrics.md

@@ -1,0 +1,470 @@
+// The actor holds two connections: its own, and the readers', which it hands over once Redis has answered a PING. So a
+// reader never connects, and after a failure finds none until the actor has made a new one.
+#include "coordinator/result_cache/cache.h"
+
+#include "common/clock.h"
+#include "common/json.h"
+#include "common/log.h"
+#include "common/queue.h"
+#include "coordinator/result_cache/redis_url.h"
+#include "proto/document.h"
+
+#include <hiredis/hiredis.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <time.h>
+
+enum { PIPELINE = 64, POP_MS = 500, PAUSE_MS = 100, KEY_BYTES = 160, NUMBER_BYTES = 24, TEXT_BYTES = 200 };
+
+typedef struct entry {
+    char  *document;
+    size_t bytes;
+} entry_t;
+
+struct kt_result_cache {
+    kt_cache_url_t url;
+    char           ttl[NUMBER_BYTES];
+    kt_queue_t    *queue;  // of entry_t
+    pthread_t      thread;
+    bool           started;
+    // the actor's
+    redisContext *writer;
+    int64_t       pause_ms, again_ms;
+    bool          said_down;
+    // the readers' connection, under the lock; changed wakes an actor that pauses
+    pthread_mutex_t  lock;
+    pthread_cond_t   changed;
+    redisContext    *reader;
+    bool             closing;
+    _Atomic bool     up;
+    _Atomic size_t   waiting_bytes;
+    _Atomic uint64_t stored, dropped, failed, hits, misses, read_errors;
+};
+
+static void
+bound(redisContext *context, int64_t deadline_ms)
+{
+    int64_t left_ms = deadline_ms - kt_clock_ms();
+    if (left_ms < 1)
+        left_ms = 1;  // 0 would wait for ever
+    redisSetTimeout(context, (struct timeval){.tv_sec = left_ms / 1000, .tv_usec = left_ms % 1000 * 1000});
+}
+
+// The next reply, or NULL: Redis is gone, talks nonsense, or takes longer than the deadline, a byte at a time too.
+static redisReply *
+next_reply(redisContext *context, int64_t deadline_ms)
+{
+    void *reply = NULL;
+    int   done  = 0;
+    while (!done && kt_clock_ms() < deadline_ms) {
+        bound(context, deadline_ms);
+        if (redisBufferWrite(context, &done))
+            return NULL;
+    }
+    while (done && !redisGetReplyFromReader(context, &reply)) {
+        if (reply || kt_clock_ms() >= deadline_ms)
+            return reply;
+        bound(context, deadline_ms);
+        if (redisBufferRead(context))
+            return NULL;
+    }
+    return NULL;
+}
+
+// One command whose answer is not an error. why: what Redis said, or "".
+static bool
+order(redisContext *context, int argc, const char **argv, int64_t deadline_ms, char why[TEXT_BYTES])
+{
+    if (redisAppendCommandArgv(context, argc, argv, NULL))
+        return false;
+    redisReply *reply = next_reply(context, deadline_ms);
+    bool        good  = reply && reply->type != REDIS_REPLY_ERROR;
+    if (reply && !good)
+        snprintf(why, TEXT_BYTES, "%.*s", (int)(reply->len < TEXT_BYTES ? reply->len : TEXT_BYTES - 1), reply->str);
+    if (reply)
+        freeReplyObject(reply);
+    return good;
+}
+
+static bool
+introduce(const kt_cache_url_t *url, redisContext *context, int64_t deadline_ms, char why[TEXT_BYTES])
+{
+    char        db[NUMBER_BYTES];
+    const char *with_user[] = {"AUTH", url->user, url->password}, *without[] = {"AUTH", url->password};
+    snprintf(db, sizeof db, "%d", url->db);
+    if (*url->user && !order(context, 3, with_user, deadline_ms, why))
+        return false;
+    if (!*url->user && *url->password && !order(context, 2, without, deadline_ms, why))
+        return false;
+    if (url->db && !order(context, 2, (const char *[]){"SELECT", db}, deadline_ms, why))
+        return false;
+    return order(context, 1, (const char *[]){"PING"}, deadline_ms, why);
+}
+
+static redisContext *
+open_connection(const kt_cache_url_t *url, char why[TEXT_BYTES])
+{
+    int64_t        deadline_ms = kt_clock_ms() + KT_CACHE_WRITE_MS;
+    struct timeval at_most     = {.tv_sec = KT_CACHE_WRITE_MS / 1000};
+    redisContext  *context     = redisConnectWithTimeout(url->host, url->port, at_most);
+    why[0]                     = '\0';
+    if (context && !context->err && introduce(url, context, deadline_ms, why))
+        return context;
+    if (!*why)
+        snprintf(why, TEXT_BYTES, "%s", context && context->err ? context->errstr : "no answer in time");
+    if (context)
+        redisFree(context);
+    return NULL;
+}
+
+static void
+set_down(kt_result_cache_t *self, const char *why)
+{
+    char quoted[2 * TEXT_BYTES];
+    kt_log_quote(quoted, sizeof quoted, why);  // of the connection, perhaps: it goes now
+    if (self->writer)
+        redisFree(self->writer);
+    self->writer   = NULL;
+    self->pause_ms = self->pause_ms ? self->pause_ms * 2 : PAUSE_MS;
+    if (self->pause_ms > KT_CACHE_AGAIN_MS)
+        self->pause_ms = KT_CACHE_AGAIN_MS;
+    self->again_ms = kt_clock_ms() + self->pause_ms;
+    atomic_store(&self->up, false);
+    if (!self->said_down)
+        kt_log_warn("CACHE-DOWN", "host=%s port=%d why=\"%s\"", self->url.host, self->url.port, quoted);
+    self->said_down = true;
+}
+
+static void
+set_up(kt_result_cache_t *self)
+{
+    kt_log_info("CACHE-UP", "host=%s port=%d db=%d", self->url.host, self->url.port, self->url.db);
+    self->said_down = false;
+    atomic_store(&self->up, true);
+}
+
+static bool
+wants_reader(kt_result_cache_t *self)
+{
+    pthread_mutex_lock(&self->lock);
+    bool wanted = !self->reader;
+    pthread_mutex_unlock(&self->lock);
+    return wanted;
+}
+
+// Both connections, where they are missing and the pause is over.
+static void
+connect_all(kt_result_cache_t *self)
+{
+    char why[TEXT_BYTES];
+    if (kt_clock_ms() < self->again_ms || (self->writer && !wants_reader(self)))
+        return;
+    bool new_writer = !self->writer;
+    if (new_writer)
+        self->writer = open_connection(&self->url, why);
+    redisContext *reader = self->writer && wants_reader(self) ? open_connection(&self->url, why) : NULL;
+    pthread_mutex_lock(&self->lock);
+    if (!self->reader) {
+        self->reader = reader;
+        reader       = NULL;
+    }
+    pthread_mutex_unlock(&self->lock);
+    if (reader)
+        redisFree(reader);
+    if (!self->writer || wants_reader(self))
+        set_down(self, why);
+    else if (new_writer)
+        set_up(self);
+}
+
+static void
+free_entry(kt_result_cache_t *self, entry_t *entry)
+{
+    atomic_fetch_sub(&self->waiting_bytes, entry->bytes);
+    free(entry->document);
+    free(entry);
+}
+
+// The command for one document; false when it names no message.
+static bool
+append(kt_result_cache_t *self, const entry_t *entry)
+{
+    char    key[KEY_BYTES], why[KT_JSON_WHY];
+    json_t *document = NULL;
+    if (kt_json_parse(entry->document, entry->bytes, KT_DOCUMENT_MAX_BYTES, &document, why))
+        return false;
+    const char *id     = kt_json_str(document, "message_id", "");
+    int         length = snprintf(key, sizeof key, "kithara:result:%s", id);
+    bool        good   = *id && length < KEY_BYTES;
+    kt_json_free(&document);
+    if (!good)
+        return false;
+    const char *argv[]    = {"SET", key, entry->document, "EX", self->ttl};
+    size_t      lengths[] = {3, (size_t)length, entry->bytes, 2, strlen(self->ttl)};
+    return redisAppendCommandArgv(self->writer, 5, argv, lengths) == REDIS_OK;
+}
+
+// Sends all in one pipeline, then reads as many replies.
+static void
+store(kt_result_cache_t *self, void **entries, size_t n)
+{
+    int64_t deadline_ms = kt_clock_ms() + KT_CACHE_WRITE_MS;
+    size_t  sent = 0, done = 0, refused = 0;
+    char    why[TEXT_BYTES] = "no answer in time";
+    for (size_t i = 0; i < n; i++)
+        sent += append(self, entries[i]);
+    while (done < sent) {
+        redisReply *reply = next_reply(self->writer, deadline_ms);
+        if (!reply)
+            break;
+        if (reply->type == REDIS_REPLY_ERROR) {
+            refused++;
+            snprintf(why, sizeof why, "%.*s", (int)(reply->len < sizeof why ? reply->len : sizeof why - 1), reply->str);
+        }
+        freeReplyObject(reply);
+        done++;
+    }
+    atomic_fetch_add(&self->stored, done - refused);
+    atomic_fetch_add(&self->failed, n - (done - refused));
+    if (done < sent || refused)
+        set_down(self, self->writer->err ? self->writer->errstr : why);
+    else
+        self->pause_ms = 0;
+    for (size_t i = 0; i < n; i++)
+        free_entry(self, entries[i]);
+}
+
+// Until the next try is due, or the end.
+static void
+pause_down(kt_result_cache_t *self)
+{
+    struct timespec at = {.tv_sec = self->again_ms / 1000, .tv_nsec = self->again_ms % 1000 * 1000000};
+    pthread_mutex_lock(&self->lock);
+    while (!self->closing && kt_clock_ms() < self->again_ms)
+        pthread_cond_timedwait(&self->changed, &self->lock, &at);
+    pthread_mutex_unlock(&self->lock);
+}
+
+// Nothing to write: does it still answer?
+static void
+look_after(kt_result_cache_t *self)
+{
+    char why[TEXT_BYTES] = "no answer in time";
+    if (!order(self->writer, 1, (const char *[]){"PING"}, kt_clock_ms() + KT_CACHE_WRITE_MS, why))
+        set_down(self, self->writer->err ? self->writer->errstr : why);
+}
+
+// Redis was started again since the last write: a new connection at once, so that what was popped is not lost.
+static void
+renew_if_gone(kt_result_cache_t *self)
+{
+    char byte, why[TEXT_BYTES];
+    if (recv(self->writer->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0)
+        return;
+    redisContext *context = open_connection(&self->url, why);
+    if (!context)
+        return;  // the write fails, and is counted
+    redisFree(self->writer);
+    self->writer = context;
+}
+
+static bool
+is_closing(kt_result_cache_t *self)
+{
+    pthread_mutex_lock(&self->lock);
+    bool closing = self->closing;
+    pthread_mutex_unlock(&self->lock);
+    return closing;
+}
+
+static void
+drop_rest(kt_result_cache_t *self)
+{
+    void  *entries[PIPELINE];
+    size_t n = 0;
+    while (!kt_queue_pop(self->queue, entries, PIPELINE, &n, 0)) {
+        atomic_fetch_add(&self->dropped, n);
+        for (size_t i = 0; i < n; i++)
+            free_entry(self, entries[i]);
+    }
+}
+
+static void *
+run(void *context)
+{
+    kt_result_cache_t *self = context;
+    void              *entries[PIPELINE];
+    size_t             n         = 0;
+    int64_t            finish_ms = 0;
+    for (;;) {
+        if (!finish_ms && is_closing(self))
+            finish_ms = kt_clock_ms() + KT_CACHE_WRITE_MS;
+        if (finish_ms && (!self->writer || kt_clock_ms() >= finish_ms))
+            break;
+        if (!finish_ms)
+            connect_all(self);
+        if (!self->writer) {
+            pause_down(self);
+            continue;
+        }
+        kt_err_t err = kt_queue_pop(self->queue, entries, PIPELINE, &n, POP_MS);
+        if (err == KT_ECLOSED)
+            break;
+        if (err) {
+            look_after(self);
+            continue;
+        }
+        renew_if_gone(self);
+        store(self, entries, n);
+    }
+    drop_rest(self);
+    return NULL;
+}
+
+static kt_err_t
+start(kt_result_cache_t *self)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_mutex_init(&self->lock, NULL);
+    pthread_cond_init(&self->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    kt_err_t err = kt_queue_new(&self->queue, KT_CACHE_QUEUE);
+    if (err)
+        return err;
+    self->started = pthread_create(&self->thread, NULL, run, self) == 0;
+    return self->started ? KT_OK : KT_ESYSTEM;
+}
+
+kt_err_t
+kt_result_cache_new(kt_result_cache_t **self_p, const char *url, int64_t ttl_s, char why[KT_CACHE_WHY])
+{
+    kt_cache_url_t parsed;
+    kt_err_t       err = kt_cache_url_parse(url, &parsed, why);
+    if (err)
+        return err;
+    kt_result_cache_t *self = calloc(1, sizeof *self);
+    if (!self)
+        return KT_ENOMEM;
+    self->url = parsed;
+    snprintf(self->ttl, sizeof self->ttl, "%lld", (long long)ttl_s);
+    err = start(self);
+    if (err) {
+        snprintf(why, KT_CACHE_WHY, "the result cache does not start: %s", kt_err_text(err));
+        kt_result_cache_destroy(&self);
+        return err;
+    }
+    *self_p = self;
+    return KT_OK;
+}
+
+void
+kt_result_cache_destroy(kt_result_cache_t **self_p)
+{
+    kt_result_cache_t *self = *self_p;
+    if (!self)
+        return;
+    pthread_mutex_lock(&self->lock);
+    self->closing = true;
+    pthread_cond_signal(&self->changed);
+    pthread_mutex_unlock(&self->lock);
+    if (self->queue)
+        kt_queue_close(self->queue);
+    if (self->started)
+        pthread_join(self->thread, NULL);
+    if (self->writer)
+        redisFree(self->writer);
+    if (self->reader)
+        redisFree(self->reader);
+    pthread_cond_destroy(&self->changed);
+    pthread_mutex_destroy(&self->lock);
+    kt_queue_destroy(&self->queue);
+    free(self);
+    *self_p = NULL;
+}
+
+void
+kt_result_cache_put(kt_result_cache_t *self, char **document, size_t bytes)
+{
+    entry_t *entry = malloc(sizeof *entry);
+    size_t   all   = atomic_fetch_add(&self->waiting_bytes, bytes) + bytes;
+    if (entry && all <= KT_CACHE_BYTES) {
+        *entry = (entry_t){*document, bytes};
+        if (!kt_queue_push(self->queue, &entry)) {
+            *document = NULL;
+            return;
+        }
+    }
+    atomic_fetch_sub(&self->waiting_bytes, bytes);
+    atomic_fetch_add(&self->dropped, 1);
+    free(entry);
+    free(*document);
+    *document = NULL;
+}
+
+// Under the lock. NULL: none, or a reply that is to be freed.
+static redisReply *
+ask(kt_result_cache_t *self, const char *message_id)
+{
+    char        key[KEY_BYTES];
+    int         length    = snprintf(key, sizeof key, "kithara:result:%s", message_id);
+    const char *argv[]    = {"GET", key};
+    size_t      lengths[] = {3, (size_t)length};
+    if (length >= KEY_BYTES || redisAppendCommandArgv(self->reader, 2, argv, lengths))
+        return NULL;
+    redisReply *reply = next_reply(self->reader, kt_clock_ms() + KT_CACHE_READ_MS);
+    if (!reply) {
+        redisFree(self->reader);  // what it still says would be taken for the answer to the next question
+        self->reader = NULL;
+    }
+    return reply;
+}
+
+static kt_err_t
+take(const redisReply *reply, char **document, size_t *bytes)
+{
+    if (reply->type != REDIS_REPLY_STRING)
+        return reply->type == REDIS_REPLY_NIL ? KT_ENOTFOUND : KT_EUNREACHABLE;
+    char *copy = malloc(reply->len + 1);
+    if (!copy)
+        return KT_ENOMEM;
+    memcpy(copy, reply->str, reply->len);
+    copy[reply->len] = '\0';
+    *document        = copy;
+    *bytes           = reply->len;
+    return KT_OK;
+}
+
+kt_err_t
+kt_result_cache_get(kt_result_cache_t *self, const char *message_id, char **document, size_t *bytes)
+{
+    pthread_mutex_lock(&self->lock);
+    redisReply *reply = self->reader ? ask(self, message_id) : NULL;
+    pthread_mutex_unlock(&self->lock);
+    kt_err_t err = reply ? take(reply, document, bytes) : KT_EUNREACHABLE;
+    if (reply)
+        freeReplyObject(reply);
+    atomic_fetch_add(err == KT_OK ? &self->hits : err == KT_ENOTFOUND ? &self->misses : &self->read_errors, 1);
+    return err;
+}
+
+void
+kt_result_cache_stats(kt_result_cache_t *self, kt_result_cache_stats_t *out)
+{
+    *out = (kt_result_cache_stats_t){
+        .up          = atomic_load(&self->up),
+        .waiting     = kt_queue_count(self->queue),
+        .stored      = atomic_load(&self->stored),
+        .dropped     = atomic_load(&self->dropped),
+        .failed      = atomic_load(&self->failed),
+        .hits        = atomic_load(&self->hits),
+        .misses      = atomic_load(&self->misses),
+        .read_errors = atomic_load(&self->read_errors),
+    };
+}

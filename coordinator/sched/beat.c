@@ -1,0 +1,93 @@
+// A beat is a node's whole truth: what it holds, what it keeps, what it could take. It repairs whatever lost, late or
+// repeated messages have done to our picture of it.
+#include "coordinator/sched/jobs.h"
+#include "coordinator/sched/nodes.h"
+
+static void
+see_held(kt_sched_t *self, kt_snode_t *node, const kt_held_t *held)
+{
+    kt_sjob_t *job = kt_sjob_find(self, held->id);
+    if (!job && kt_sjob_is_done(self, held->id)) {
+        kt_sched_emit_node(self, KT_ACT_CANCEL, node->handle, held->id);
+        return;
+    }
+    if (!job) {  // of an earlier coordinator, most likely: it is here when we claim it
+        job               = kt_sjob_take(self, held->id, false);
+        job->attempt      = held->attempt;
+        job->last_attempt = held->attempt;
+        kt_sjob_to_node(self, job, node, held->started, false);
+    }
+    kt_sjob_what_t what = {.node = node, .handle = node->handle, .attempt = held->attempt, .running = held->started};
+    kt_sjob_happens(self, job, SJOB_ON_HELD, &what);
+}
+
+// Returns whether the outcome that the node keeps is on its way as far as we know.
+static bool
+see_kept(kt_sched_t *self, kt_snode_t *node, kt_run_id_t id)
+{
+    kt_sjob_t *job = kt_sjob_find(self, id);
+    if (!job) {
+        if (!kt_sjob_is_done(self, id))
+            return false;
+        kt_sched_emit_node(self, KT_ACT_ACK, node->handle, id);  // the first one was lost
+        return true;
+    }
+    if (job->node == node)
+        job->seen_beat = node->beat;
+    return job->state == SJOB_STORING || job->state == SJOB_FAILING;
+}
+
+// Items that the node does not speak of. One in a batch that it has not seen is on its way for as long as a link may be
+// slow; one in a batch that it has seen may have crossed an answer: so only the second beat counts, and not one that
+// follows the first at once.
+static uint32_t
+miss(kt_sched_t *self, kt_snode_t *node)
+{
+    uint32_t unseen = 0;
+    for (kt_sjob_t *job = node->items.last, *prev; job; job = prev) {
+        prev = job->prev;
+        if (job->seen_beat == node->beat) {
+            job->missing_ms = 0;
+            continue;
+        }
+        bool    on_its_way = job->batch > node->seen_batch;
+        int64_t patience   = on_its_way ? self->opts.node_silence_ms : SCHED_BEAT_MS / 2;
+        bool    wait       = job->claimed || on_its_way;
+        if (wait && !job->missing_ms) {
+            job->missing_ms = self->now_ms;
+        } else if (!wait || self->now_ms - job->missing_ms >= patience) {
+            kt_sjob_what_t what = {.node = node, .handle = node->handle};
+            kt_sjob_happens(self, job, SJOB_ON_RETURNED, &what);
+            continue;
+        }
+        unseen += on_its_way;
+    }
+    return unseen;
+}
+
+void
+kt_sched_beat(kt_sched_t *self, kt_snode_t *node, const kt_event_t *event)
+{
+    bool all_known = true;
+    node->beat++;
+    node->seen_batch = event->beat.seen_batch;
+    if (node->last_batch < node->seen_batch)  // of an earlier coordinator: ours are numbered after them
+        node->last_batch = node->seen_batch;
+    for (size_t i = 0; i < event->beat.n_held; i++)
+        see_held(self, node, &event->beat.held[i]);
+    for (size_t i = 0; i < event->beat.n_kept; i++)
+        all_known = see_kept(self, node, event->beat.kept[i]) && all_known;
+    node->loose_beats = all_known ? 0 : node->loose_beats + 1;
+    if (node->loose_beats >= 2) {  // it says HELLO then, and offers all of them again
+        node->loose_beats = 0;
+        kt_sched_ask_who(self, node->handle);
+    }
+    uint32_t unseen = miss(self, node);
+    node->free      = event->beat.free < SCHED_FREE_MAX ? event->beat.free : SCHED_FREE_MAX;
+    node->kept      = (uint32_t)event->beat.n_kept;
+    node->leaving   = event->beat.leaving;
+    node->capacity  = node->free + (uint32_t)event->beat.n_held;
+    node->credit    = node->free > unseen ? node->free - unseen : 0;
+    kt_snode_expire(self, node);
+    kt_snode_refresh(self, node);
+}

@@ -1,0 +1,176 @@
+// What to claim and what to send. Jobs go in the ledger's order; nodes with credit are served in turn; a batch takes a
+// share of what is ready, by number and by predicted cost, so that the shares shrink as the queue drains and a file
+// that costs more than a share travels alone. A node's share is what it gets through: slots times measured speed.
+#include "coordinator/sched/jobs.h"
+#include "coordinator/sched/nodes.h"
+
+enum { LOOK_AHEAD = 16 };  // jobs that may be passed over because they should go to another node
+
+static void
+claim(kt_sched_t *self)
+{
+    uint64_t target = 2 * self->capacity + self->opts.batch_size;
+    if (target > self->opts.window)
+        target = self->opts.window;
+    if (self->claiming || self->n_open >= target || self->now_ms < self->claim_after_ms)
+        return;
+    uint64_t room = target - self->n_open;
+    if (self->counts[SJOB_READY] && room < target / 8)  // not one by one
+        return;
+    self->claiming                           = true;
+    self->work_came                          = false;
+    self->claim_asked                        = (uint32_t)room;
+    kt_sched_emit(self, KT_ACT_CLAIM)->count = (uint32_t)room;
+}
+
+static bool
+suits(const kt_sched_t *self, const kt_sjob_t *job, const kt_snode_t *node)
+{
+    return self->n_usable < 2 || job->avoid != node->name->text || self->now_ms >= job->avoid_until_ms;
+}
+
+static kt_sjob_t *
+next_for(const kt_sched_t *self, kt_sjob_t *job, const kt_snode_t *node)
+{
+    for (int passed = 0; job && passed < LOOK_AHEAD; passed++, job = job->next)
+        if (suits(self, job, node))
+            return job;
+    return NULL;
+}
+
+// A failure that is told again, by a node that missed our ACK, must not count again, even if all this was forgotten
+// meanwhile but the blame: so no sending after a blame has the number of one before it.
+static uint32_t
+next_attempt(kt_sjob_t *job)
+{
+    uint32_t floor = job->blames * SCHED_SENDINGS;
+    if (job->last_attempt < floor)
+        job->last_attempt = floor;
+    return ++job->last_attempt;
+}
+
+static void
+put_in_batch(kt_sched_t *self, kt_sjob_t *job, kt_snode_t *node, kt_action_t *send)
+{
+    kt_sjob_to_node(self, job, node, false, send->solo);
+    job->batch   = send->batch;
+    job->attempt = next_attempt(job);
+    kt_assert(self->out->n_jobs < self->out->jobs_capacity);
+    self->out->jobs[self->out->n_jobs++] =
+        (kt_sent_t){.id = job->id, .attempt = job->attempt, .cost_ms = job->cost_ms, .tag = job->tag};
+    send->count++;
+    node->credit--;
+}
+
+static kt_action_t *
+open_batch(kt_sched_t *self, kt_snode_t *node, bool solo)
+{
+    kt_action_t *send = kt_sched_emit(self, KT_ACT_SEND);
+    send->node        = node->handle;
+    send->node_name   = node->name->text;
+    send->batch       = ++node->last_batch;
+    send->solo        = solo;
+    send->first_job   = self->out->n_jobs;
+    return send;
+}
+
+static bool
+wants_node(const kt_sjob_t *job)
+{
+    return job->spared >= SCHED_SPARED || job->crashes >= SCHED_LOSSES_ALONE;
+}
+
+// Whether the quiet node still has, or waits for, a suspect of that kind.
+static bool
+is_quiet_needed(const kt_sched_t *self)
+{
+    if (!kt_snode_usable(self->quiet) || self->quiet->refused)
+        return false;
+    for (const kt_sjob_t *job = self->quiet->items.first; job; job = job->next)
+        if (job->solo && wants_node(job))
+            return true;
+    const kt_sjob_t *job = self->suspects.first;
+    for (int passed = 0; job && passed < LOOK_AHEAD; passed++, job = job->next)
+        if (wants_node(job) && suits(self, job, self->quiet))
+            return true;
+    return false;
+}
+
+static kt_sjob_t *
+next_suspect(const kt_sched_t *self, const kt_snode_t *node)
+{
+    kt_sjob_t *job = self->suspects.first;
+    for (int passed = 0; job && passed < LOOK_AHEAD; passed++, job = job->next) {
+        bool place = wants_node(job) ? !self->quiet || self->quiet == node : self->quiet != node;
+        if (place && suits(self, job, node))
+            return job;
+    }
+    return NULL;
+}
+
+// One suspect at a time on a node: when the node is lost, nobody wonders which of them it was. One that was spared
+// because others were there waits until a node has nothing else.
+static bool
+send_suspect(kt_sched_t *self, kt_snode_t *node)
+{
+    kt_sjob_t *job = node->n_solo ? NULL : next_suspect(self, node);
+    if (!job)
+        return false;
+    if (wants_node(job)) {
+        self->quiet = node;
+        if (node->items.count)
+            return false;
+    }
+    kt_action_t *send = open_batch(self, node, true);
+    send->alone       = wants_node(job);
+    put_in_batch(self, job, node, send);
+    return true;
+}
+
+// Half of the node's part, rounded up: the other half is for who asks next.
+static uint64_t
+share_of(const kt_sched_t *self, const kt_snode_t *node, uint64_t whole)
+{
+    double part = (double)kt_snode_weight(node) / (2 * (double)self->weight);
+    return (uint64_t)((double)whole * part + 0.999999);
+}
+
+static bool
+send_batch(kt_sched_t *self, kt_snode_t *node)
+{
+    kt_sjob_t *job = next_for(self, self->ready.first, node);
+    if (!job)
+        return false;
+    uint64_t most = share_of(self, node, self->ready.count), cost = 0;
+    uint64_t budget = share_of(self, node, self->ready_cost_ms);
+    uint32_t room   = kt_snode_room(node);
+    if (most > self->opts.batch_size)
+        most = self->opts.batch_size;
+    if (most > room)
+        most = room;
+    kt_action_t *send = open_batch(self, node, false);
+    do {
+        kt_sjob_t *after = job->next;
+        cost += job->cost_ms;
+        put_in_batch(self, job, node, send);
+        job = send->count < most ? next_for(self, after, node) : NULL;
+    } while (job && cost + job->cost_ms <= budget);
+    return true;
+}
+
+void
+kt_sched_dispatch(kt_sched_t *self)
+{
+    if (!self->lease_held || !self->ledger_up)
+        return;
+    if (self->quiet && !is_quiet_needed(self))
+        self->quiet = NULL;
+    for (size_t tries = self->n_hungry; self->counts[SJOB_READY] && self->n_hungry && tries; tries--) {
+        kt_snode_t *node = self->hungry_first;
+        if (send_suspect(self, node) || (node != self->quiet && send_batch(self, node)))
+            tries = self->n_hungry + 1;
+        kt_snode_rotate(self, node);
+        kt_snode_refresh(self, node);
+    }
+    claim(self);
+}

@@ -1,0 +1,271 @@
+#include "coordinator/sched/jobs.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { CHUNK = 256, FIRST_BUCKETS = 1024 };
+
+// Jobs are taken in chunks and reused; nothing goes back to the heap before the end.
+struct kt_sjob_chunk {
+    kt_sjob_chunk_t *next;
+    kt_sjob_t        jobs[CHUNK];
+};
+
+size_t
+kt_sjobs_slot(kt_run_id_t id, size_t slots)
+{
+    uint64_t mixed = (id.job + ((uint64_t)id.run << 48)) * UINT64_C(0x9e3779b97f4a7c15);
+    return (size_t)(mixed >> 32) & (slots - 1);
+}
+
+static kt_err_t
+rehash(kt_sched_t *self, size_t n_buckets)
+{
+    kt_sjob_t **buckets = calloc(n_buckets, sizeof(kt_sjob_t *));
+    if (!buckets)
+        return KT_ENOMEM;
+    for (size_t i = 0; i < self->n_buckets; i++)
+        for (kt_sjob_t *job = self->buckets[i], *next; job; job = next) {
+            next               = job->hash_next;
+            kt_sjob_t **bucket = &buckets[kt_sjobs_slot(job->id, n_buckets)];
+            job->hash_next     = *bucket;
+            *bucket            = job;
+        }
+    free(self->buckets);
+    self->buckets   = buckets;
+    self->n_buckets = n_buckets;
+    return KT_OK;
+}
+
+static kt_err_t
+add_chunk(kt_sched_t *self)
+{
+    kt_sjob_chunk_t *chunk = calloc(1, sizeof *chunk);
+    if (!chunk)
+        return KT_ENOMEM;
+    chunk->next  = self->chunks;
+    self->chunks = chunk;
+    for (size_t i = 0; i < CHUNK; i++) {
+        chunk->jobs[i].next = self->spare;
+        self->spare         = &chunk->jobs[i];
+    }
+    self->n_spare += CHUNK;
+    return KT_OK;
+}
+
+kt_err_t
+kt_sjobs_reserve(kt_sched_t *self, size_t more)
+{
+    kt_err_t err  = KT_OK;
+    size_t   want = self->n_buckets ? self->n_buckets : FIRST_BUCKETS;
+    while (want < self->n_jobs + more)
+        want *= 2;
+    if (want != self->n_buckets)
+        err = rehash(self, want);
+    while (!err && self->n_spare < more)
+        err = add_chunk(self);
+    return err;
+}
+
+void
+kt_sjobs_fini(kt_sched_t *self)
+{
+    for (kt_sjob_chunk_t *chunk = self->chunks, *next; chunk; chunk = next) {
+        next = chunk->next;
+        free(chunk);
+    }
+    free(self->buckets);
+}
+
+kt_sjob_t *
+kt_sjob_find(const kt_sched_t *self, kt_run_id_t id)
+{
+    if (!self->n_buckets)
+        return NULL;
+    kt_sjob_t *job = self->buckets[kt_sjobs_slot(id, self->n_buckets)];
+    while (job && (job->id.job != id.job || job->id.run != id.run))
+        job = job->hash_next;
+    return job;
+}
+
+// The lists.
+
+static void
+list_push(kt_sjob_list_t *list, kt_sjob_t *job, bool front)
+{
+    job->prev = front ? NULL : list->last;
+    job->next = front ? list->first : NULL;
+    if (job->prev)
+        job->prev->next = job;
+    else
+        list->first = job;
+    if (job->next)
+        job->next->prev = job;
+    else
+        list->last = job;
+    list->count++;
+}
+
+static void
+list_remove(kt_sjob_list_t *list, kt_sjob_t *job)
+{
+    if (job->prev)
+        job->prev->next = job->next;
+    else
+        list->first = job->next;
+    if (job->next)
+        job->next->prev = job->prev;
+    else
+        list->last = job->prev;
+    job->prev = job->next = NULL;
+    list->count--;
+}
+
+static bool
+is_open(kt_sjob_state_t state)
+{
+    return state <= SJOB_RUNNING;
+}
+
+static void
+leave_place(kt_sched_t *self, kt_sjob_t *job)
+{
+    self->counts[job->state]--;
+    self->n_open -= job->claimed && is_open(job->state);
+    if (job->state == SJOB_READY) {
+        self->ready_cost_ms -= job->cost_ms;
+        list_remove(job->solo ? &self->suspects : &self->ready, job);
+    } else if (job->node) {
+        job->node->n_running -= job->state == SJOB_RUNNING;
+        job->node->n_solo -= job->solo;
+        list_remove(&job->node->items, job);
+        job->node = NULL;
+    } else {
+        list_remove(&self->ledger, job);
+    }
+}
+
+static void
+enter_state(kt_sched_t *self, kt_sjob_t *job, kt_sjob_state_t state)
+{
+    job->state = state;
+    self->counts[state]++;
+    self->n_open += job->claimed && is_open(state);
+}
+
+// A job that was just taken stands in no list.
+static void
+leave_any(kt_sched_t *self, kt_sjob_t *job)
+{
+    if (job->state != SJOB_NEW)
+        leave_place(self, job);
+}
+
+void
+kt_sjob_to_ready(kt_sched_t *self, kt_sjob_t *job, bool front)
+{
+    kt_assert(job->claimed);
+    leave_any(self, job);
+    enter_state(self, job, SJOB_READY);
+    self->ready_cost_ms += job->cost_ms;
+    job->solo = kt_sjob_suspect(job);
+    list_push(job->solo ? &self->suspects : &self->ready, job, front);
+}
+
+void
+kt_sjob_to_node(kt_sched_t *self, kt_sjob_t *job, kt_snode_t *node, bool running, bool solo)
+{
+    leave_any(self, job);
+    enter_state(self, job, running ? SJOB_RUNNING : SJOB_SENT);
+    job->node       = node;
+    job->bad_data   = false;
+    job->since_ms   = self->now_ms;
+    job->missing_ms = 0;
+    job->solo       = solo;
+    if (running && node->n_running == 0)
+        node->progress_ms = self->now_ms;
+    node->n_running += running;
+    node->n_solo += solo;
+    list_push(&node->items, job, false);
+}
+
+void
+kt_sjob_to_ledger(kt_sched_t *self, kt_sjob_t *job, kt_sjob_state_t state)
+{
+    leave_any(self, job);
+    enter_state(self, job, state);
+    list_push(&self->ledger, job, false);
+}
+
+kt_sjob_t *
+kt_sjob_take(kt_sched_t *self, kt_run_id_t id, bool claimed)
+{
+    kt_sjob_t *job = self->spare;
+    kt_assert(job);
+    self->spare = job->next;
+    self->n_spare--;
+    memset(job, 0, sizeof *job);
+    job->id            = id;
+    job->claimed       = claimed;
+    job->state         = SJOB_NEW;
+    kt_sjob_t **bucket = &self->buckets[kt_sjobs_slot(id, self->n_buckets)];
+    job->hash_next     = *bucket;
+    *bucket            = job;
+    self->n_jobs++;
+    return job;
+}
+
+void
+kt_sjob_forget(kt_sched_t *self, kt_sjob_t *job)
+{
+    leave_any(self, job);
+    kt_sched_emit_drop(self, &job->tag);
+    kt_sched_emit_drop(self, &job->payload);
+    kt_sched_emit_drop(self, &job->document);
+    kt_sjob_t **link = &self->buckets[kt_sjobs_slot(job->id, self->n_buckets)];
+    while (*link != job)
+        link = &(*link)->hash_next;
+    *link       = job->hash_next;
+    job->next   = self->spare;
+    self->spare = job;
+    self->n_spare++;
+    self->n_jobs--;
+}
+
+void
+kt_sjob_own(kt_sched_t *self, kt_sjob_t *job, bool claimed)
+{
+    if (job->claimed == claimed)
+        return;
+    job->claimed = claimed;
+    if (is_open(job->state))
+        self->n_open += claimed ? (size_t)1 : (size_t)-1;
+}
+
+bool
+kt_sjob_is_done(const kt_sched_t *self, kt_run_id_t id)
+{
+    const kt_run_id_t *slot = &self->done[kt_sjobs_slot(id, SCHED_DONE)];
+    return id.job && slot->job == id.job && slot->run == id.run;
+}
+
+void
+kt_sjob_set_done(kt_sched_t *self, kt_run_id_t id)
+{
+    self->done[kt_sjobs_slot(id, SCHED_DONE)] = id;
+}
+
+bool
+kt_sjob_suspect(const kt_sjob_t *job)
+{
+    return job->crashes > 0 || job->lost_unstarted >= 2;
+}
+
+bool
+kt_sjob_offered(const kt_sjob_t *job, kt_node_handle_t node)
+{
+    for (uint32_t i = 0; i < job->n_offers; i++)
+        if (job->offers[i] == node)
+            return true;
+    return false;
+}

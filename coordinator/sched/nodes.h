@@ -1,0 +1,30 @@
+// Nodes of the scheduler: known by handle, remembered by name, with the credit that they stated.
+#pragma once
+
+#include "coordinator/sched/state.h"
+
+kt_snode_t *kt_snode_find(const kt_sched_t *self, kt_node_handle_t handle);
+// HELLO: a new node, the same one again, or the same one under a new handle. NULL when there is no memory or no place:
+// then it is as if it had said nothing.
+kt_snode_t *kt_snode_hello(kt_sched_t *self, const kt_event_t *event);
+void        kt_snode_heard(kt_sched_t *self, kt_snode_t *node);
+// Its silence lasted too long, or another incarnation took its place: what it had goes back, with blame.
+void kt_snode_lose(kt_sched_t *self, kt_snode_t *node);
+// It said goodbye: what it had goes back without blame.
+void kt_snode_leave(kt_sched_t *self, kt_snode_t *node);
+void kt_snode_refuse(kt_sched_t *self, kt_snode_t *node);  // a frame to it could not be sent
+void kt_snode_due(kt_sched_t *self);                       // timers
+void kt_snode_expire(kt_sched_t *self, kt_snode_t *node);  // attempts past their deadline
+
+bool     kt_snode_usable(const kt_snode_t *node);               // may be given work at all
+uint32_t kt_snode_room(const kt_snode_t *node);                 // files that it would take now
+void     kt_snode_refresh(kt_sched_t *self, kt_snode_t *node);  // after any change of credit, items or state
+void     kt_snode_rotate(kt_sched_t *self, kt_snode_t *node);   // to the end of those that want work
+void     kt_snode_credit(kt_sched_t *self, kt_snode_t *node);   // one file is finished there
+void     kt_snode_measure(kt_sched_t *self, kt_snode_t *node, uint32_t cost_ms, uint32_t took_ms);
+uint64_t kt_snode_weight(const kt_snode_t *node);  // what it gets through, in comparison; at least 1
+void     kt_snode_crash(kt_sched_t *self, kt_sname_t *name, kt_run_id_t);  // counts towards a black hole
+
+void kt_snode_drain(kt_sched_t *self, const char *name, bool on);
+void kt_snodes_tidy(kt_sched_t *self);  // forgets names that nothing needs; only before anything borrowed a name
+void kt_snodes_fini(kt_sched_t *self);

@@ -1,0 +1,207 @@
+// A job and the ledger: what is asked for, who waits for the answer, and what the answer means. A tag that is with the
+// ledger stays until the answer came.
+#include "coordinator/sched/outcome.h"
+
+#include "coordinator/sched/nodes.h"
+
+void
+kt_sjob_offer(kt_sjob_t *job, kt_node_handle_t node)
+{
+    if (job->n_offers < SCHED_OFFERS && !kt_sjob_offered(job, node))
+        job->offers[job->n_offers++] = node;
+}
+
+static void
+answer_offers(kt_sched_t *self, kt_sjob_t *job, kt_action_type_t type, kt_err_t err)
+{
+    for (uint32_t i = 0; i < job->n_offers; i++) {
+        kt_sched_emit_node(self, type, job->offers[i], job->id);
+        self->out->at[self->out->n - 1].err = err;
+    }
+    job->n_offers = 0;
+}
+
+static void
+ask_store(kt_sched_t *self, kt_sjob_t *job)
+{
+    job->store_pending = true;
+    if (!self->ledger_up)
+        return;
+    kt_action_t *action = kt_sched_emit(self, KT_ACT_STORE);
+    action->id          = job->id;
+    action->attempt     = job->offer_attempt;
+    action->tag         = job->payload;
+}
+
+static void
+ask_fail(kt_sched_t *self, kt_sjob_t *job)
+{
+    job->fail_pending = true;
+    if (!self->ledger_up)
+        return;
+    kt_action_t *action = kt_sched_emit(self, KT_ACT_FAIL);
+    action->id          = job->id;
+    action->attempt     = job->blames + 1;
+    action->err         = job->err;
+    action->tag         = job->document;
+}
+
+void
+kt_sjob_fail(kt_sched_t *self, kt_sjob_t *job, kt_err_t err, void *document)
+{
+    kt_snode_t *node = job->node;
+    job->err         = err;
+    job->document    = document;
+    kt_sjob_to_ledger(self, job, SJOB_FAILING);
+    if (node)
+        kt_snode_refresh(self, node);
+    ask_fail(self, job);
+}
+
+void
+kt_sjob_succeed(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
+{
+    kt_snode_t *node = job->node;
+    if (node && node != what->node)
+        kt_sched_emit_node(self, KT_ACT_CANCEL, node->handle, job->id);
+    kt_sjob_to_ledger(self, job, SJOB_STORING);
+    if (node && node == what->node)
+        kt_snode_credit(self, node);
+    else if (node)
+        kt_snode_refresh(self, node);
+    job->payload       = what->tag;
+    job->offer_attempt = what->attempt;
+    kt_sjob_offer(job, what->handle);
+    ask_store(self, job);
+}
+
+void
+kt_sjob_succeed_again(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
+{
+    void *tag = what->tag;
+    kt_sjob_offer(job, what->handle);
+    kt_sched_emit_drop(self, &tag);
+}
+
+void
+kt_sjob_old_failure(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
+{
+    void *tag = what->tag;
+    if (!kt_sjob_offered(job, what->handle))  // else the answer comes with the ledger's
+        kt_sched_emit_node(self, KT_ACT_ACK, what->handle, job->id);
+    kt_sched_emit_drop(self, &tag);
+}
+
+// The run has its outcome: whoever offered one may forget it. Stays while the ledger still works on one of its tags.
+static void
+finish(kt_sched_t *self, kt_sjob_t *job)
+{
+    kt_sjob_set_done(self, job->id);
+    answer_offers(self, job, KT_ACT_ACK, KT_OK);
+    if (!job->fail_pending)
+        kt_sjob_forget(self, job);
+}
+
+// The ledger cannot store the document as it is. The node, told so, answers with a failure of that code.
+static void
+refuse_success(kt_sched_t *self, kt_sjob_t *job)
+{
+    kt_snode_t *node = NULL;
+    for (uint32_t i = 0; i < job->n_offers && !node; i++)
+        node = kt_snode_find(self, job->offers[i]);
+    answer_offers(self, job, KT_ACT_NACK, KT_EBADDATA);
+    kt_sched_emit_drop(self, &job->payload);
+    if (job->fail_pending) {
+        kt_sjob_to_ledger(self, job, SJOB_FAILING);
+    } else if (!job->claimed) {
+        kt_sjob_forget(self, job);
+    } else if (node && !node->lost) {
+        kt_sjob_to_node(self, job, node, true, false);
+        job->batch    = 0;
+        job->bad_data = true;
+        job->attempt  = job->offer_attempt;
+        kt_snode_refresh(self, node);
+    } else {
+        kt_sjob_fail(self, job, KT_EBADDATA, NULL);
+    }
+}
+
+void
+kt_sjob_success_answered(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
+{
+    if (!job->store_pending)
+        return;
+    if (what->how == KT_STORED_FENCED)  // a success needs no lease: it is asked for again when the ledger is up again
+        return;
+    job->store_pending = false;
+    if (what->how == KT_STORED_BAD_DATA)
+        refuse_success(self, job);
+    else
+        finish(self, job);
+}
+
+// Not ours any more when it was asked: forgotten, or, if it was claimed anew meanwhile, begun anew.
+static void
+failure_fenced(kt_sched_t *self, kt_sjob_t *job)
+{
+    answer_offers(self, job, KT_ACT_ACK, KT_OK);
+    kt_sched_emit_drop(self, &job->document);
+    if (job->claimed)
+        kt_sjob_to_ready(self, job, true);
+    else
+        kt_sjob_forget(self, job);
+}
+
+void
+kt_sjob_failure_answered(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
+{
+    if (!job->fail_pending)
+        return;
+    job->fail_pending = false;
+    if (what->how == KT_STORED_FENCED) {
+        failure_fenced(self, job);
+    } else if (what->how != KT_STORED_BAD_DATA) {
+        finish(self, job);
+    } else if (job->document) {
+        kt_sched_emit_drop(self, &job->document);
+        ask_fail(self, job);
+    } else {
+        answer_offers(self, job, KT_ACT_ACK, KT_OK);
+        kt_sched_emit(self, KT_ACT_RELEASE)->id = job->id;
+        kt_sjob_forget(self, job);
+    }
+}
+
+// A success came while the failure was with the ledger: its answer decides. Either may come first.
+void
+kt_sjob_failure_answered_late(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
+{
+    (void)what;
+    if (!job->fail_pending)
+        return;
+    job->fail_pending = false;
+    kt_sched_emit_drop(self, &job->document);
+    if (job->store_pending)
+        return;
+    answer_offers(self, job, KT_ACT_ACK, KT_OK);
+    kt_sjob_forget(self, job);
+}
+
+void
+kt_sjob_ask_again(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
+{
+    (void)what;
+    if (job->store_pending)
+        ask_store(self, job);
+    if (job->fail_pending)
+        ask_fail(self, job);
+}
+
+void
+kt_sjob_again(kt_sched_t *self, kt_sjob_t *job, bool failure)
+{
+    if (failure && job->fail_pending)
+        ask_fail(self, job);
+    else if (!failure && job->store_pending)
+        ask_store(self, job);
+}

@@ -1,0 +1,17 @@
+// A job and the ledger: the happenings of sched_table.c that ask it for something or bring its answer.
+#pragma once
+
+#include "coordinator/sched/jobs.h"
+
+// Remembers that the node keeps the outcome until it gets an ACK. Not more than a few: others offer it again.
+void kt_sjob_offer(kt_sjob_t *job, kt_node_handle_t node);
+// The final failure goes to the ledger. document: the node's, with its tag; NULL: the loop writes one.
+void kt_sjob_fail(kt_sched_t *self, kt_sjob_t *job, kt_err_t err, void *document);
+
+void kt_sjob_succeed(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what);
+void kt_sjob_succeed_again(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what);
+void kt_sjob_old_failure(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what);
+void kt_sjob_success_answered(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what);
+void kt_sjob_failure_answered(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what);
+void kt_sjob_failure_answered_late(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what);
+void kt_sjob_ask_again(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what);

@@ -1,0 +1,409 @@
+// The step: one event, looked up in a table, then whatever can be sent or claimed. Job states and what happens to them
+// are in sched_table.c, the inventories in sched_beat.c, batches and claims in sched_dispatch.c.
+#include "coordinator/sched/scheduler.h"
+
+#include "coordinator/sched/jobs.h"
+#include "coordinator/sched/nodes.h"
+
+#include <stdlib.h>
+
+void
+kt_sched_opts_from(kt_sched_opts_t *out, const kt_settings_t *settings)
+{
+    *out = (kt_sched_opts_t){.batch_size       = (uint32_t)settings->batch_size,
+                             .max_attempts     = (uint32_t)settings->max_attempts,
+                             .window           = 20000,
+                             .node_silence_ms  = settings->node_silence_ms,
+                             .job_deadline_ms  = settings->job_deadline_s * 1000,
+                             .claim_idle_ms    = 1000,
+                             .black_hole_count = 5};
+}
+
+kt_err_t
+kt_sched_new(kt_sched_t **self_p, const kt_sched_opts_t *opts)
+{
+    kt_err_t    err  = KT_ENOMEM;
+    kt_sched_t *self = calloc(1, sizeof *self);
+    if (!self)
+        return err;
+    self->opts      = *opts;
+    self->ledger_up = true;
+    err             = kt_heap_new(&self->timers, SCHED_NODES);
+    if (err)
+        goto fail;
+    *self_p = self;
+    return KT_OK;
+fail:
+    kt_sched_destroy(&self);
+    return err;
+}
+
+void
+kt_sched_destroy(kt_sched_t **self_p)
+{
+    kt_sched_t *self = *self_p;
+    if (!self)
+        return;
+    kt_snodes_fini(self);
+    kt_sjobs_fini(self);
+    free(self);
+    *self_p = NULL;
+}
+
+// Events of the ledger.
+
+static void
+on_claimed(kt_sched_t *self, const kt_event_t *event)
+{
+    for (size_t i = 0; i < event->jobs.n; i++) {
+        const kt_sched_job_t *claim = &event->jobs.at[i];
+        void                 *tag   = claim->tag;
+        if (!self->lease_held) {
+            kt_sched_emit_drop(self, &tag);
+            continue;
+        }
+        kt_sjob_t     *job  = kt_sjob_find(self, claim->id);
+        kt_sjob_what_t what = {.claim = claim};
+        if (job) {
+            kt_sjob_happens(self, job, SJOB_ON_CLAIMED, &what);
+            continue;
+        }
+        job          = kt_sjob_take(self, claim->id, true);
+        job->tag     = tag;
+        job->blames  = claim->attempts;
+        job->crashes = claim->crashes;
+        job->cost_ms = claim->cost_ms;
+        kt_sjob_to_ready(self, job, false);
+    }
+    if (!self->claiming)
+        return;
+    self->claiming       = false;
+    bool idle            = event->jobs.n < self->claim_asked && !self->work_came;
+    self->claim_after_ms = idle ? self->now_ms + self->opts.claim_idle_ms : self->now_ms;
+}
+
+static void
+on_work(kt_sched_t *self, const kt_event_t *event)
+{
+    (void)event;
+    self->work_came      = true;
+    self->claim_after_ms = self->now_ms;
+}
+
+static void
+on_stored(kt_sched_t *self, const kt_event_t *event)
+{
+    kt_sjob_t     *job  = kt_sjob_find(self, event->id);
+    kt_sjob_what_t what = {.how = event->stored.how};
+    if (job)
+        kt_sjob_happens(self, job, event->stored.failure ? SJOB_ON_FAILED : SJOB_ON_STORED, &what);
+}
+
+static void
+ask_again_all(kt_sched_t *self)
+{
+    kt_sjob_what_t what = {.how = KT_STORED_NEW};
+    for (kt_sjob_t *job = self->ledger.first; job; job = job->next)
+        kt_sjob_happens(self, job, SJOB_ON_AGAIN, &what);
+}
+
+static void
+on_ledger_down(kt_sched_t *self, const kt_event_t *event)
+{
+    (void)event;
+    self->ledger_up = false;
+    self->claiming  = false;
+}
+
+static void
+on_ledger_up(kt_sched_t *self, const kt_event_t *event)
+{
+    (void)event;
+    if (self->ledger_up)
+        return;
+    self->ledger_up      = true;
+    self->claim_after_ms = self->now_ms;
+    ask_again_all(self);
+}
+
+static void
+on_commit_unknown(kt_sched_t *self, const kt_event_t *event)
+{
+    kt_sjob_t *job = kt_sjob_find(self, event->id);
+    if (!job || !self->ledger_up)
+        return;
+    kt_sjob_again(self, job, event->stored.failure);
+}
+
+static void
+each_disowned(kt_sched_t *self, kt_sjob_t *first)
+{
+    kt_sjob_what_t what = {.how = KT_STORED_FENCED};
+    for (kt_sjob_t *job = first, *next; job; job = next) {
+        next = job->next;
+        kt_sjob_happens(self, job, SJOB_ON_UNOWNED, &what);
+    }
+}
+
+static void
+on_lease_lost(kt_sched_t *self, const kt_event_t *event)
+{
+    (void)event;
+    self->lease_held = false;
+    self->claiming   = false;
+    each_disowned(self, self->ready.first);
+    each_disowned(self, self->suspects.first);
+    each_disowned(self, self->ledger.first);
+    for (kt_snode_t *node = self->nodes; node; node = node->next)
+        each_disowned(self, node->items.first);
+}
+
+static void
+on_lease_open(kt_sched_t *self, const kt_event_t *event)
+{
+    (void)event;
+    self->lease_held     = true;
+    self->claiming       = false;
+    self->claim_after_ms = self->now_ms;
+}
+
+static void
+on_cancel(kt_sched_t *self, const kt_event_t *event)
+{
+    kt_sjob_t     *job  = kt_sjob_find(self, event->id);
+    kt_sjob_what_t what = {.how = KT_STORED_CANCELLED};
+    if (job)
+        kt_sjob_happens(self, job, SJOB_ON_CANCEL, &what);
+}
+
+static void
+on_drain(kt_sched_t *self, const kt_event_t *event)
+{
+    kt_snode_drain(self, event->drain.name, event->drain.on);
+}
+
+static void
+on_tick(kt_sched_t *self, const kt_event_t *event)
+{
+    (void)event;
+    kt_snode_due(self);
+}
+
+// Events of nodes: one that is known, or a stranger (never heard of, or taken for lost).
+
+static kt_sjob_what_t
+words_of(kt_snode_t *node, const kt_event_t *event)
+{
+    return (kt_sjob_what_t){
+        .node = node, .handle = event->node, .attempt = event->attempt, .err = event->err, .tag = event->tag};
+}
+
+static void
+on_live(kt_sched_t *self, kt_snode_t *node, const kt_event_t *event)
+{
+    (void)self;
+    if (node->progress != event->live.progress)
+        node->progress_ms = self->now_ms;
+    node->progress = event->live.progress;
+}
+
+static void
+on_started(kt_sched_t *self, kt_snode_t *node, const kt_event_t *event)
+{
+    kt_sjob_t     *job  = kt_sjob_find(self, event->id);
+    kt_sjob_what_t what = words_of(node, event);
+    if (job)
+        kt_sjob_happens(self, job, SJOB_ON_STARTED, &what);
+}
+
+// node may be NULL: a finished result is worth storing whoever brings it.
+static void
+on_result(kt_sched_t *self, kt_snode_t *node, const kt_event_t *event)
+{
+    kt_sjob_t     *job  = kt_sjob_find(self, event->id);
+    kt_sjob_what_t what = words_of(node, event);
+    if (node) {
+        node->done++;
+        node->name->crashes = 0;
+        node->progress_ms   = self->now_ms;
+    }
+    if (node && job && job->claimed && job->node == node && event->took_ms)
+        kt_snode_measure(self, node, job->cost_ms, event->took_ms);
+    if (!job)
+        job = kt_sjob_take(self, event->id, false);
+    kt_sjob_happens(self, job, SJOB_ON_SUCCESS, &what);
+}
+
+static void
+on_failed(kt_sched_t *self, kt_snode_t *node, const kt_event_t *event)
+{
+    kt_sjob_t     *job  = kt_sjob_find(self, event->id);
+    kt_sjob_what_t what = words_of(node, event);
+    if (job) {
+        kt_sjob_happens(self, job, SJOB_ON_FAILURE, &what);
+    } else {
+        kt_sched_emit_node(self, KT_ACT_ACK, node->handle, event->id);
+        kt_sched_emit_drop(self, &what.tag);
+    }
+}
+
+static void
+on_refused(kt_sched_t *self, kt_snode_t *node, const kt_event_t *event)
+{
+    (void)event;
+    kt_snode_refuse(self, node);
+}
+
+static void
+on_gone(kt_sched_t *self, kt_snode_t *node, const kt_event_t *event)
+{
+    (void)event;
+    kt_snode_leave(self, node);
+}
+
+static void
+ask_stranger(kt_sched_t *self, kt_snode_t *node, const kt_event_t *event)
+{
+    (void)node;
+    void *tag = event->tag;
+    kt_sched_ask_who(self, event->node);
+    if (event->type == KT_EV_FAILED)  // kept there, and offered again
+        kt_sched_emit_drop(self, &tag);
+}
+
+static void
+store_of_stranger(kt_sched_t *self, kt_snode_t *node, const kt_event_t *event)
+{
+    (void)node;
+    kt_sched_ask_who(self, event->node);
+    on_result(self, NULL, event);
+}
+
+static void
+ignore(kt_sched_t *self, kt_snode_t *node, const kt_event_t *event)
+{
+    (void)self, (void)node, (void)event;
+}
+
+typedef void event_fn(kt_sched_t *self, const kt_event_t *event);
+typedef void node_event_fn(kt_sched_t *self, kt_snode_t *node, const kt_event_t *event);
+
+static event_fn *const EVENTS[KT_EVENTS] = {
+    [KT_EV_CLAIMED]        = on_claimed,
+    [KT_EV_WORK]           = on_work,
+    [KT_EV_STORED]         = on_stored,
+    [KT_EV_LEDGER_DOWN]    = on_ledger_down,
+    [KT_EV_LEDGER_UP]      = on_ledger_up,
+    [KT_EV_COMMIT_UNKNOWN] = on_commit_unknown,
+    [KT_EV_LEASE_LOST]     = on_lease_lost,
+    [KT_EV_LEASE_OPEN]     = on_lease_open,
+    [KT_EV_DRAIN]          = on_drain,
+    [KT_EV_CANCEL]         = on_cancel,
+    [KT_EV_TICK]           = on_tick,
+};
+
+enum { STRANGER, KNOWN, NODE_STATES };
+
+static node_event_fn *const NODE_EVENTS[NODE_STATES][KT_EVENTS] = {
+    [STRANGER] = {[KT_EV_BEAT]         = ask_stranger,
+                  [KT_EV_LIVE]         = ask_stranger,
+                  [KT_EV_STARTED]      = ask_stranger,
+                  [KT_EV_RESULT]       = store_of_stranger,
+                  [KT_EV_FAILED]       = ask_stranger,
+                  [KT_EV_SEND_REFUSED] = ignore,
+                  [KT_EV_GONE]         = ignore},
+    [KNOWN]    = {[KT_EV_BEAT]         = kt_sched_beat,
+                  [KT_EV_LIVE]         = on_live,
+                  [KT_EV_STARTED]      = on_started,
+                  [KT_EV_RESULT]       = on_result,
+                  [KT_EV_FAILED]       = on_failed,
+                  [KT_EV_SEND_REFUSED] = on_refused,
+                  [KT_EV_GONE]         = on_gone},
+};
+
+static void
+tell_node(kt_sched_t *self, const kt_event_t *event)
+{
+    if (event->type == KT_EV_HELLO) {
+        kt_snodes_tidy(self);
+        (void)kt_snode_hello(self, event);
+        return;
+    }
+    kt_snode_t *node = kt_snode_find(self, event->node);
+    int         who  = node && !node->lost ? KNOWN : STRANGER;
+    if (who == KNOWN && event->type != KT_EV_SEND_REFUSED)
+        kt_snode_heard(self, node);
+    node_event_fn *handle = NODE_EVENTS[who][event->type];
+    kt_assert(handle);
+    handle(self, node, event);
+}
+
+// All that the step can need is taken before anything changes: per job that is known or told of, a handful of actions
+// and one place in a batch.
+static kt_err_t
+reserve(kt_sched_t *self, const kt_event_t *event, kt_actions_t *out)
+{
+    size_t told = 1;
+    if (event->type == KT_EV_CLAIMED)
+        told = event->jobs.n;
+    else if (event->type == KT_EV_BEAT)
+        told = event->beat.n_held + event->beat.n_kept;
+    size_t   jobs = self->n_jobs + told;
+    kt_err_t err  = kt_sjobs_reserve(self, told);
+    return err ? err : kt_actions_reserve(out, 64 + 5 * jobs + 2 * self->n_nodes, jobs);
+}
+
+// We were stopped, or starved: the silence is ours, not the nodes'. The lease may be gone too.
+static void
+notice_gap(kt_sched_t *self)
+{
+    int64_t gap_ms = self->now_ms - self->last_ms;
+    if (!self->last_ms || gap_ms < 4 * SCHED_TICK_MS || gap_ms < self->opts.node_silence_ms / 2)
+        return;
+    kt_sched_emit(self, KT_ACT_CHECK_LEASE);
+    for (kt_snode_t *node = self->nodes; node; node = node->next)
+        node->heard_ms = self->now_ms;
+}
+
+kt_err_t
+kt_sched_step(kt_sched_t *self, const kt_event_t *event, int64_t now_ms, kt_actions_t *out)
+{
+    kt_err_t err = reserve(self, event, out);
+    if (err)
+        return err;
+    out->n       = 0;
+    out->n_jobs  = 0;
+    self->out    = out;
+    self->now_ms = now_ms;
+    notice_gap(self);
+    if (EVENTS[event->type])
+        EVENTS[event->type](self, event);
+    else
+        tell_node(self, event);
+    kt_sched_dispatch(self);
+    self->last_ms = now_ms;
+    self->out     = NULL;
+    return KT_OK;
+}
+
+int64_t
+kt_sched_deadline_ms(const kt_sched_t *self)
+{
+    const kt_heap_entry_t *first  = kt_heap_first(self->timers);
+    int64_t                due_ms = self->last_ms + SCHED_TICK_MS;
+    return first && first->due_ms < due_ms ? first->due_ms : due_ms;
+}
+
+void
+kt_sched_drain_tags(kt_sched_t *self, void (*free_tag)(void *tag))
+{
+    for (size_t i = 0; i < self->n_buckets; i++)
+        for (kt_sjob_t *job = self->buckets[i]; job; job = job->hash_next) {
+            void **tags[] = {&job->tag, &job->payload, &job->document};
+            for (size_t t = 0; t < sizeof tags / sizeof *tags; t++) {
+                if (*tags[t])
+                    free_tag(*tags[t]);
+                *tags[t] = NULL;
+            }
+        }
+}

@@ -1,0 +1,85 @@
+// Snapshots for people: what each node does, and where the window's jobs are.
+#include "coordinator/sched/jobs.h"
+#include "coordinator/sched/nodes.h"
+
+#include <string.h>
+
+static const char *
+state_name(const kt_snode_t *node, int64_t stuck_ms)
+{
+    if (node->lost)
+        return "lost";
+    if (stuck_ms >= SCHED_STUCK_MS)
+        return "stuck";
+    if (node->leaving || node->name->drained)
+        return "draining";
+    return node->n_running && kt_snode_room(node) == 0 ? "busy" : "live";
+}
+
+static void
+view_node(const kt_snode_t *node, int64_t now_ms, kt_node_view_t *out)
+{
+    memset(out, 0, sizeof *out);
+    memcpy(out->name, node->name->text, sizeof out->name);
+    out->handle    = node->handle;
+    out->slots     = node->slots;
+    out->credit    = kt_snode_room(node);
+    out->held      = (uint32_t)node->items.count;
+    out->kept      = node->kept;
+    out->crashes   = node->name->crashes;
+    out->done      = node->done;
+    out->failed    = node->failed;
+    out->silent_ms = now_ms - node->heard_ms;
+    out->stuck_ms  = node->n_running ? now_ms - node->progress_ms : 0;
+    out->state     = state_name(node, out->stuck_ms);
+}
+
+size_t
+kt_sched_nodes(const kt_sched_t *self, int64_t now_ms, kt_node_view_t *out, size_t capacity)
+{
+    size_t n = 0;
+    for (const kt_snode_t *node = self->nodes; node; node = node->next, n++)
+        if (n < capacity)
+            view_node(node, now_ms, &out[n]);
+    return n;
+}
+
+bool
+kt_sched_job(const kt_sched_t *self, kt_run_id_t id, int64_t now_ms, kt_job_view_t *out)
+{
+    static const char *const NAMES[SJOB_STATES] = {"ready", "sent", "running", "storing", "failing"};
+    const kt_sjob_t         *job                = kt_sjob_find(self, id);
+    if (!job)
+        return false;
+    memset(out, 0, sizeof *out);
+    out->state   = NAMES[job->state];
+    out->attempt = job->attempt;
+    out->claimed = job->claimed;
+    out->solo    = job->solo;
+    if (job->node) {
+        memcpy(out->node, job->node->name->text, sizeof out->node);
+        out->for_ms = now_ms - job->since_ms;
+    }
+    for (const kt_sjob_t *at = job->prev; job->state == SJOB_READY && at; at = at->prev)
+        out->before++;
+    return true;
+}
+
+void
+kt_sched_view(const kt_sched_t *self, kt_sched_view_t *out)
+{
+    memset(out, 0, sizeof *out);
+    out->ready      = self->counts[SJOB_READY];
+    out->sent       = self->counts[SJOB_SENT];
+    out->running    = self->counts[SJOB_RUNNING];
+    out->storing    = self->counts[SJOB_STORING] + self->counts[SJOB_FAILING];
+    out->ledger_up  = self->ledger_up;
+    out->lease_held = self->lease_held;
+    uint64_t credit = 0;
+    for (const kt_snode_t *node = self->nodes; node; node = node->next) {
+        out->nodes_live += !node->lost;
+        out->nodes_drained += !node->lost && !kt_snode_usable(node);
+        credit += kt_snode_usable(node) ? kt_snode_room(node) : 0;
+    }
+    out->credit = credit < UINT32_MAX ? (uint32_t)credit : UINT32_MAX;
+}

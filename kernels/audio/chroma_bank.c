@@ -1,0 +1,76 @@
+#include "kernels/audio/plan.h"
+
+#include <math.h>
+
+// Gaussian bumps around each pitch class (librosa.filters.chroma: centre octave 5, width 2 octaves, L2 columns, C
+// first).
+enum { MOST_CLASSES = 96 };  // that a plan accepts
+static const double CENTRE_OCTAVE = 5, OCTAVE_WIDTH = 2;
+
+// Bin k on a scale of n_chroma steps an octave, 0 at A0. Bin 0 is made up: one and a half octaves below bin 1.
+static double
+step_of(const kt_plan_t *self, double tuning, uint32_t k)
+{
+    const double n = self->opts.n_chroma, a440 = 440 * exp2(tuning / n);
+    const double hz = (k ? k : 1) * kt_plan_bin_hz(self);
+    return n * log2(hz / (a440 / 16)) - (k ? 0 : 1.5 * n);
+}
+
+// A bump's place on that scale, its width in steps, and the factor that its octave and the norm of its column make.
+typedef struct bump {
+    double step, width, scale;
+} bump_t;
+
+// Height at class c, counted from A, before the factor.
+static double
+height(const kt_plan_t *self, const bump_t *bump, uint32_t c)
+{
+    const uint32_t n    = self->opts.n_chroma;
+    const double   half = rint(n / 2.0);
+    double         away = fmod(bump->step - c + half + 10 * n, n);
+    away                = (away < 0 ? away + n : away) - half;
+    return exp(-2 * (away / bump->width) * (away / bump->width));
+}
+
+// Also the heights at all classes.
+static bump_t
+bump_of(const kt_plan_t *self, double tuning, uint32_t k, double *heights)
+{
+    const uint32_t n      = self->opts.n_chroma;
+    bump_t         bump   = {.step = step_of(self, tuning, k)};
+    const double   octave = (bump.step / n - CENTRE_OCTAVE) / OCTAVE_WIDTH;
+    double         norm   = 0;
+    bump.width            = fmax(step_of(self, tuning, k + 1) - bump.step, 1);
+    for (uint32_t c = 0; c < n; c++) {
+        heights[c] = height(self, &bump, c);
+        norm += heights[c] * heights[c];
+    }
+    bump.scale = exp(-0.5 * octave * octave) / (norm > 0 ? sqrt(norm) : 1);
+    return bump;
+}
+
+void
+kt_chroma_bank(const kt_plan_t *self, double tuning, float *bank)
+{
+    const uint32_t n = self->opts.n_chroma, roll = 3 * (n / 12);
+    double         heights[MOST_CLASSES];
+    for (uint32_t k = 0; k < self->bins; k++) {
+        const bump_t bump = bump_of(self, tuning, k, heights);
+        for (uint32_t c = 0; c < n; c++)
+            bank[(size_t)k * n + c] = (float)(heights[(c + roll) % n] * bump.scale);
+    }
+}
+
+void
+kt_chroma_bumps(const kt_plan_t *self, double tuning, float *bumps)
+{
+    const double n = self->opts.n_chroma;
+    double       heights[MOST_CLASSES];
+    for (uint32_t k = 0; k < self->bins; k++) {
+        const bump_t bump                 = bump_of(self, tuning, k, heights);
+        const double rest                 = fmod(bump.step, n);
+        bumps[k]                          = (float)(rest < 0 ? rest + n : rest);
+        bumps[self->bins + k]             = (float)(2 / (bump.width * bump.width));
+        bumps[2 * (size_t)self->bins + k] = (float)bump.scale;
+    }
+}

@@ -1,0 +1,55 @@
+#include "kernels/audio/power_spectrum.h"
+
+#include "kernels/ops.h"
+
+#include <stdlib.h>
+
+struct kt_powers {
+    kt_plan_t          *plan;
+    const kt_cpu_ops_t *ops;
+    void               *scratch;
+};
+
+// Nothing but the transform's tables is used of the plan, so its bands are as few as a plan may have.
+kt_err_t
+kt_powers_new(kt_powers_t **self_p, uint32_t rate_hz, uint32_t n_fft, uint32_t hop)
+{
+    const kt_frontend_opts_t opts = {
+        .rate_hz = rate_hz, .n_fft = n_fft, .hop = hop, .n_mels = 1, .n_mfcc = 1, .n_chroma = 12};
+    kt_powers_t *self = calloc(1, sizeof *self);
+    kt_err_t     err  = self ? kt_plan_new(&self->plan, &opts) : KT_ENOMEM;
+    if (err)
+        goto fail;
+    const kt_cpu_ops_t *ops = kt_cpu_ops(getenv("KITHARA_ISA"));
+    self->ops               = ops ? ops : &kt_cpu_ops_base;
+    self->scratch           = aligned_alloc(64, (self->ops->scratch_bytes(self->plan) + 63) / 64 * 64);
+    err                     = KT_ENOMEM;
+    if (!self->scratch)
+        goto fail;
+    *self_p = self;
+    return KT_OK;
+fail:
+    kt_powers_destroy(&self);
+    return err;
+}
+
+void
+kt_powers_destroy(kt_powers_t **self_p)
+{
+    kt_powers_t *self = *self_p;
+    if (!self)
+        return;
+    kt_plan_destroy(&self->plan);
+    free(self->scratch);
+    free(self);
+    *self_p = NULL;
+}
+
+void
+kt_powers_rows(kt_powers_t *self, const float *pcm, size_t frames, size_t bins, float *out)
+{
+    const kt_frontend_opts_t *opts   = kt_plan_opts(self->plan);
+    const size_t              length = frames ? (frames - 1) * opts->hop + opts->n_fft : 0;
+    const kt_span_t           span   = {.pcm = pcm, .frames = frames, .real_end = length};
+    self->ops->powers(self->plan, self->scratch, &span, bins, out);
+}

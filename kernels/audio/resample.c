@@ -1,0 +1,186 @@
+#include "kernels/audio/resample.h"
+
+#include <math.h>
+#include <soxr.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct kt_resample {
+    soxr_t   soxr;  // NULL: equal rates, samples pass through
+    uint32_t from_hz, to_hz;
+    float   *pending;  // input not yet taken by soxr because the output was full
+    size_t   begin, end, capacity;
+    uint64_t taken, given;  // input and output samples since the start
+    bool     finished;
+};
+
+enum { MIN_HZ = 1000, MAX_HZ = 768000 };
+
+kt_err_t
+kt_resample_new(kt_resample_t **self_p, uint32_t from_hz, uint32_t to_hz)
+{
+    if (from_hz < MIN_HZ || from_hz > MAX_HZ || to_hz < MIN_HZ || to_hz > MAX_HZ)
+        return KT_EINVAL;
+    kt_resample_t *self = calloc(1, sizeof *self);
+    if (!self)
+        goto fail;
+    self->from_hz = from_hz;
+    self->to_hz   = to_hz;
+    if (from_hz != to_hz) {
+        const soxr_io_spec_t      io      = soxr_io_spec(SOXR_FLOAT32_I, SOXR_FLOAT32_I);
+        const soxr_quality_spec_t quality = soxr_quality_spec(SOXR_HQ, 0);
+        const soxr_runtime_spec_t runtime = soxr_runtime_spec(1);
+        soxr_error_t              error   = NULL;
+        self->soxr                        = soxr_create(from_hz, to_hz, 1, &error, &io, &quality, &runtime);
+        if (!self->soxr || error)
+            goto fail;
+    }
+    *self_p = self;
+    return KT_OK;
+fail:
+    kt_resample_destroy(&self);
+    return KT_ENOMEM;
+}
+
+void
+kt_resample_destroy(kt_resample_t **self_p)
+{
+    kt_resample_t *self = *self_p;
+    if (!self)
+        return;
+    if (self->soxr)
+        soxr_delete(self->soxr);
+    free(self->pending);
+    free(self);
+    *self_p = NULL;
+}
+
+// As librosa computes it, rounding of the ratio included.
+static uint64_t
+target(const kt_resample_t *self)
+{
+    return (uint64_t)ceil((double)self->taken * ((double)self->to_hz / self->from_hz));
+}
+
+static kt_err_t
+keep(kt_resample_t *self, const float *in, size_t n)
+{
+    if (self->begin == self->end)
+        self->begin = self->end = 0;
+    if (n > SIZE_MAX / sizeof *in / 2 - self->end)
+        return KT_ENOMEM;
+    if (self->end + n > self->capacity) {
+        const size_t capacity = self->end + n;
+        float       *pending  = realloc(self->pending, capacity * sizeof *pending);
+        if (!pending)
+            return KT_ENOMEM;
+        self->pending  = pending;
+        self->capacity = capacity;
+    }
+    if (n > 0)
+        memcpy(self->pending + self->end, in, n * sizeof *in);
+    self->end += n;
+    return KT_OK;
+}
+
+// One step of soxr, or of copying; *done of n input samples are taken.
+static kt_err_t
+step(kt_resample_t *self, const float *in, size_t n, size_t *done, float *out, size_t capacity, size_t *n_out)
+{
+    if (!self->soxr) {
+        *done = *n_out = n < capacity ? n : capacity;
+        if (*done > 0)
+            memcpy(out, in, *done * sizeof *out);
+        return KT_OK;
+    }
+    *done = *n_out = 0;
+    if (capacity == 0)
+        return KT_OK;
+    const float none = 0;  // a NULL input would mean the end of the stream
+    return soxr_process(self->soxr, in ? in : &none, n, done, out, capacity, n_out) ? KT_ENOMEM : KT_OK;
+}
+
+// Steps until the input is taken or the output full: soxr takes no more at once than the room in the output calls for.
+static kt_err_t
+run(kt_resample_t *self, const float *in, size_t n, size_t *done, float *out, size_t capacity, size_t *n_out)
+{
+    for (*done = *n_out = 0; *done < n && *n_out < capacity;) {
+        size_t         took = 0, made = 0;
+        const kt_err_t err = step(self, in + *done, n - *done, &took, out + *n_out, capacity - *n_out, &made);
+        if (err)
+            return err;
+        *done += took;
+        *n_out += made;
+    }
+    return KT_OK;
+}
+
+kt_err_t
+kt_resample_push(kt_resample_t *self, const float *in, size_t n_in, float *out, size_t capacity, size_t *n_out)
+{
+    const bool held = self->begin < self->end;
+    if (self->finished || (n_in > 0 && held))
+        return KT_EINVAL;
+    const float *from = held ? self->pending + self->begin : in;
+    const size_t n    = held ? self->end - self->begin : n_in;
+    size_t       done = 0, made = 0;
+    kt_err_t     err = run(self, from, n, &done, out, capacity, &made);
+    if (!err && made < capacity) {  // the input is taken; soxr may hold finished samples
+        size_t none = 0, more = 0;
+        err = step(self, NULL, 0, &none, out + made, capacity - made, &more);
+        made += more;
+    }
+    if (!err && held)
+        self->begin += done;
+    else if (!err && done < n)
+        err = keep(self, from + done, n - done);
+    if (err)
+        return err;
+    self->taken += n_in;
+    self->given += made;
+    *n_out = made;
+    return KT_OK;
+}
+
+// What soxr still holds, cut at the target length; soxr may give one sample less than that, which is then zero.
+static kt_err_t
+rest(kt_resample_t *self, float *out, size_t capacity, size_t *n_out)
+{
+    const uint64_t end = target(self), left = end > self->given ? end - self->given : 0;
+    const size_t   wanted = left < capacity ? (size_t)left : capacity;
+    size_t         made   = 0;
+    self->finished        = true;
+    if (self->soxr && wanted > 0 && soxr_process(self->soxr, NULL, 0, NULL, out, wanted, &made))
+        return KT_ENOMEM;
+    for (; made < wanted; made++)
+        out[made] = 0;
+    *n_out = made;
+    return KT_OK;
+}
+
+kt_err_t
+kt_resample_finish(kt_resample_t *self, float *out, size_t capacity, size_t *n_out)
+{
+    size_t   done = 0, made = 0;
+    kt_err_t err = run(self, self->pending + self->begin, self->end - self->begin, &done, out, capacity, &made);
+    self->begin += done;  // what the last push may have left behind
+    if (!err && made == 0)
+        err = rest(self, out, capacity, &made);
+    if (err)
+        return err;
+    self->given += made;
+    *n_out = made;
+    return KT_OK;
+}
+
+void
+kt_to_mono(const float *interleaved, size_t frames, uint32_t channels, float *out)
+{
+    for (size_t i = 0; i < frames; i++) {
+        float sum = interleaved[i * channels];
+        for (uint32_t c = 1; c < channels; c++)
+            sum += interleaved[i * channels + c];
+        out[i] = sum / (float)channels;
+    }
+}

@@ -1,0 +1,80 @@
+#include "kernels/audio/samples_private.h"
+
+#include <math.h>
+
+static float
+spike_of(const float *x)
+{
+    const float before = x[0] - x[-1], after = x[0] - x[1];
+    return before * after > 0 ? fminf(fabsf(before), fabsf(after)) : 0;
+}
+
+static kt_sample_group_t
+group_of(const float *x)
+{
+    kt_sample_group_t out     = {.low = x[0], .high = x[0]};
+    double            squares = 0, bends = 0, sum[KT_GROUP_SUMS] = {0};
+    for (size_t i = 0; i < KT_GROUP_SAMPLES; i++) {
+        const float spike = spike_of(x + i), bend = x[i] - (x[(ptrdiff_t)i - 1] + x[i + 1]) / 2;
+        out.low   = fminf(out.low, x[i]);
+        out.high  = fmaxf(out.high, x[i]);
+        out.spike = fmaxf(out.spike, spike);
+        out.zeros += x[i] == 0;
+        squares += (double)x[i] * x[i];
+        bends += fabsf(bend);
+        sum[i * KT_GROUP_SUMS / KT_GROUP_SAMPLES] += x[i];
+    }
+    out.squares = (float)squares;
+    out.bends   = (float)bends;
+    for (size_t s = 0; s < KT_GROUP_SUMS; s++)
+        out.sum[s] = (float)sum[s];
+    return out;
+}
+
+static void
+groups(const float *x, size_t n, kt_sample_group_t *out)
+{
+    for (size_t g = 0; g < n; g++)
+        out[g] = group_of(x + g * KT_GROUP_SAMPLES);
+}
+
+static double
+product(const float *left, const float *right, size_t n)
+{
+    double out = 0;
+    for (size_t i = 0; i < n * KT_GROUP_SAMPLES; i++)
+        out += (double)left[i] * right[i];
+    return out;
+}
+
+static void
+split(const float *pcm, size_t frames, uint32_t channels, float *first, float *second)
+{
+    for (size_t i = 0; i < frames; i++) {
+        first[i] = pcm[i * channels];
+        if (channels > 1)
+            second[i] = pcm[i * channels + 1];
+    }
+}
+
+static uint64_t
+reach(const float *x, float sign, float least)
+{
+    uint64_t out = 0;
+    for (size_t i = 0; i < KT_GROUP_SAMPLES; i++)
+        out |= (uint64_t)(sign * x[i] >= least) << i;
+    return out;
+}
+
+static void
+lowpass(const float *taps, const float *x, size_t n, float *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        double sum = 0;
+        for (size_t k = 0; k < KT_LOWPASS_TAPS; k++)
+            sum += (double)taps[k] * x[i * KT_GROUP_SUMS + k];
+        out[i] = (float)sum;
+    }
+}
+
+const kt_samples_ops_t kt_samples_ops_ref = {groups, product, split, reach, lowpass};

@@ -1,0 +1,138 @@
+#include "kernels/audio/spectral_peaks.h"
+
+#include "kernels/audio/plan.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static double
+edge(unsigned bin)
+{
+    return bin * 0.01 - 0.5;
+}
+
+// Histogram bin of a pitch's deviation from the equal-tempered grid, in float where librosa is in float.
+static uint8_t
+deviation_bin(unsigned per_octave, float pitch_hz)
+{
+    float rest = fmodf((float)per_octave * log2f(pitch_hz / 27.5F), 1);
+    if (rest >= 0.5F)
+        rest -= 1;
+    int bin = (int)floor((rest + 0.5) * 100);
+    bin     = bin < 0 ? 0 : bin > KT_PITCH_BINS - 1 ? KT_PITCH_BINS - 1 : bin;
+    if (bin > 0 && rest < edge((unsigned)bin))
+        bin--;
+    else if (bin < KT_PITCH_BINS - 1 && rest >= edge((unsigned)bin + 1))
+        bin++;
+    return (uint8_t)bin;
+}
+
+static kt_err_t
+grow(kt_pitches_t *self)
+{
+    const size_t capacity  = self->capacity ? 2 * self->capacity : 1024;
+    float       *magnitude = realloc(self->magnitude, capacity * sizeof *magnitude);
+    if (!magnitude)
+        return KT_ENOMEM;
+    self->magnitude = magnitude;
+    uint8_t *bin    = realloc(self->bin, capacity * sizeof *bin);
+    if (!bin)
+        return KT_ENOMEM;
+    self->bin      = bin;
+    self->capacity = capacity;
+    return KT_OK;
+}
+
+kt_err_t
+kt_pitches_append(kt_pitches_t *self, unsigned per_octave, float magnitude, float pitch_hz)
+{
+    if (self->count == self->capacity && grow(self))
+        return KT_ENOMEM;
+    self->magnitude[self->count] = magnitude;
+    self->bin[self->count]       = deviation_bin(per_octave, pitch_hz);
+    self->count++;
+    return KT_OK;
+}
+
+kt_err_t
+kt_pitches_add(kt_pitches_t *self, const kt_plan_t *plan, unsigned per_octave, uint32_t bin, float before, float at,
+               float after)
+{
+    const float  sum = after + before, difference = after - before;  // float, then double: as librosa's stencil
+    const double a = (double)sum - 2.0 * at, b = difference / 2.0;
+    const float  shift = fabs(b) >= fabs(a) ? 0 : (float)(-b / a);
+    const float  pitch = (float)(((double)bin + shift) * plan->opts.rate_hz / plan->opts.n_fft);
+    return kt_pitches_append(self, per_octave, at + 0.5F * (difference / 2) * shift, pitch);
+}
+
+void
+kt_pitches_fini(kt_pitches_t *self)
+{
+    free(self->magnitude);
+    free(self->bin);
+    *self = (kt_pitches_t){0};
+}
+
+// Bits of a float as an unsigned number of the same order.
+static uint32_t
+ordered(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits & 0x80000000U ? ~bits : bits | 0x80000000U;
+}
+
+static float
+unordered(uint32_t key)
+{
+    const uint32_t bits = key & 0x80000000U ? key & 0x7FFFFFFFU : ~key;
+    float          x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+// The value of the given rank, by radix selection from the top: no copy, no allocation, linear.
+static float
+select_rank(const float *x, size_t n, size_t rank)
+{
+    enum { DIGIT = 8 };
+    uint32_t prefix = 0;
+    for (int shift = 32 - DIGIT; shift >= 0; shift -= DIGIT) {
+        size_t         counts[1 << DIGIT] = {0};
+        const uint32_t mask               = shift == 32 - DIGIT ? 0 : ~0U << (shift + DIGIT);
+        for (size_t i = 0; i < n; i++) {
+            const uint32_t key = ordered(x[i]);
+            if ((key & mask) == prefix)
+                counts[key >> shift & ((1U << DIGIT) - 1)]++;
+        }
+        uint32_t digit = 0;
+        for (; rank >= counts[digit]; digit++)
+            rank -= counts[digit];
+        prefix |= digit << shift;
+    }
+    return unordered(prefix);
+}
+
+static float
+median(const float *x, size_t n)
+{
+    const float upper = select_rank(x, n, n / 2);
+    return n % 2 ? upper : (select_rank(x, n, n / 2 - 1) + upper) / 2;
+}
+
+double
+kt_pitches_tuning(const kt_pitches_t *self)
+{
+    if (self->count == 0)
+        return 0;
+    const float threshold             = median(self->magnitude, self->count);
+    size_t      counts[KT_PITCH_BINS] = {0};
+    for (size_t i = 0; i < self->count; i++)
+        counts[self->bin[i]] += self->magnitude[i] >= threshold;
+    unsigned fullest = 0;
+    for (unsigned bin = 1; bin < KT_PITCH_BINS; bin++)
+        if (counts[bin] > counts[fullest])
+            fullest = bin;
+    return edge(fullest);
+}

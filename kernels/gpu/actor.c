@@ -1,0 +1,305 @@
+// The actor: sends what has gathered, asks what has become of it, looks after the device's health.
+#include "common/clock.h"
+#include "common/log.h"
+#include "kernels/gpu/private.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+// POLL_US: between two looks at work in flight; a batch takes some hundreds. CLOSE_MS: for workers that are still here.
+enum { POLL_US = 100, IDLE_US = 250000, STATE_MS = 1000, CLOSE_MS = 5000 };
+// Samples of 4096 frames at the default hop, and their rows and peaks.
+enum { SLOT_BYTES = 28 << 20 };
+
+static bool
+timed_wait(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t until_us)
+{
+    struct timespec until = {until_us / 1000000, until_us % 1000000 * 1000};
+    return pthread_cond_clockwait(cond, lock, CLOCK_MONOTONIC, &until) != ETIMEDOUT;
+}
+
+bool
+kt_gpu_wait(kt_gpu_t *self, int64_t until_us)
+{
+    return timed_wait(&self->changed, &self->lock, until_us);
+}
+
+static void
+finish(kt_gpu_t *self, kt_gpu_slot_t *slot, kt_err_t err)
+{
+    slot->err         = err;
+    slot->state       = slot->users ? SLOT_DONE : SLOT_FREE;
+    self->progress_ms = kt_clock_ms();
+    pthread_cond_broadcast(&self->changed);
+}
+
+void
+kt_gpu_lose(kt_gpu_t *self, const char *why)
+{
+    if (self->lost)
+        return;
+    self->lost = true;
+    kt_log_warn("GPU-LOST", "device=\"%s\" uuid=%s xid=%d why=\"%s\"", self->about.name, self->about.uuid,
+                self->state.xid, why);
+    snprintf(self->why, sizeof self->why, "%s", why);
+    for (size_t i = 0; i < KT_GPU_SLOTS; i++)
+        if (self->slots[i].state != SLOT_FREE && self->slots[i].state != SLOT_DONE)
+            finish(self, &self->slots[i], KT_ESTATE);
+    pthread_cond_broadcast(&self->changed);
+    pthread_cond_signal(&self->work);
+}
+
+// By what the backend says; NVML may know the XID by now.
+static void
+fail(kt_gpu_t *self)
+{
+    kt_gpu_state_t state = {.percent = -1, .celsius = -1};
+    pthread_mutex_unlock(&self->lock);
+    (void)self->backend->state(self->context, &state);
+    pthread_mutex_lock(&self->lock);
+    self->state = state;
+    kt_gpu_lose(self, self->backend->why(self->context));
+}
+
+static size_t
+flying(const kt_gpu_t *self)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < KT_GPU_SLOTS; i++)
+        n += self->slots[i].state == SLOT_FLYING;
+    return n;
+}
+
+// A batch waits for company only while the device has something to do, and while somebody may still come.
+static bool
+is_due(const kt_gpu_t *self, const kt_gpu_slot_t *slot, int64_t now_us)
+{
+    if (slot->state != SLOT_FILLING || slot->writers)
+        return false;
+    return slot->full || self->closing || self->waiting >= self->attached || !flying(self) ||
+           now_us - slot->opened_us >= self->opts.wait_us;
+}
+
+static void
+send(kt_gpu_t *self, uint32_t index)
+{
+    kt_gpu_slot_t *slot = &self->slots[index];
+    slot->state         = SLOT_SENDING;
+    if (!flying(self))
+        self->progress_ms = kt_clock_ms();
+    pthread_mutex_unlock(&self->lock);
+    kt_err_t err  = self->backend->submit(self->context, index, &slot->batch);
+    uint64_t pool = self->backend->pool_bytes(self->context);
+    pthread_mutex_lock(&self->lock);
+    self->pool_bytes = pool;
+    if (self->lost)  // meanwhile, by a worker that waited for too long
+        return;
+    if (err == KT_ESTATE) {
+        fail(self);
+    } else if (err) {
+        finish(self, slot, err);
+    } else {
+        slot->state = SLOT_FLYING;
+        self->batches++;
+        self->parts += slot->batch.n_parts;
+        self->frames += slot->batch.frames;
+    }
+}
+
+static void
+poll_slot(kt_gpu_t *self, uint32_t index)
+{
+    bool done = false;
+    pthread_mutex_unlock(&self->lock);
+    kt_err_t err = self->backend->poll(self->context, index, &done);
+    pthread_mutex_lock(&self->lock);
+    if (self->lost)
+        return;
+    if (err)
+        fail(self);
+    else if (done)
+        finish(self, &self->slots[index], KT_OK);
+}
+
+static void
+look(kt_gpu_t *self, int64_t now_ms)
+{
+    kt_gpu_state_t state = {.percent = -1, .celsius = -1};
+    char           why[KT_GPU_WHY];
+    self->state_ms = now_ms + STATE_MS;
+    pthread_mutex_unlock(&self->lock);
+    kt_err_t err = self->backend->state(self->context, &state);
+    pthread_mutex_lock(&self->lock);
+    self->state = state;
+    if (err)
+        kt_gpu_lose(self, self->backend->why(self->context));
+    else if (state.xid) {
+        snprintf(why, sizeof why, "the driver told of XID %d", state.xid);
+        kt_gpu_lose(self, why);
+    }
+}
+
+// Only when nothing ends any more: a busy device may take its time.
+static void
+check_deadline(kt_gpu_t *self)
+{
+    char why[KT_GPU_WHY];
+    if (!flying(self) || kt_clock_ms() - self->progress_ms < self->opts.deadline_ms)
+        return;
+    snprintf(why, sizeof why, "no batch ended within %lld ms", (long long)self->opts.deadline_ms);
+    self->hung = true;
+    kt_gpu_lose(self, why);
+}
+
+static void
+turn(kt_gpu_t *self)
+{
+    int64_t now_us = kt_clock_us();
+    for (uint32_t i = 0; i < KT_GPU_SLOTS && !self->lost; i++)
+        if (is_due(self, &self->slots[i], now_us))
+            send(self, i);
+    for (uint32_t i = 0; i < KT_GPU_SLOTS && !self->lost; i++)
+        if (self->slots[i].state == SLOT_FLYING)
+            poll_slot(self, i);
+    if (!self->lost && kt_clock_ms() >= self->state_ms)
+        look(self, kt_clock_ms());
+    if (!self->lost)
+        check_deadline(self);
+}
+
+// When there is something to do again, if nobody says so before.
+static int64_t
+next_us(const kt_gpu_t *self)
+{
+    int64_t now_us = kt_clock_us(), at = now_us + (flying(self) ? POLL_US : IDLE_US);
+    for (size_t i = 0; i < KT_GPU_SLOTS; i++) {
+        const kt_gpu_slot_t *slot = &self->slots[i];
+        int64_t              due  = slot->opened_us + self->opts.wait_us;
+        if (is_due(self, slot, now_us))
+            return now_us;
+        if (slot->state == SLOT_FILLING && !slot->writers && due < at)
+            at = due;
+    }
+    return at;
+}
+
+static bool
+has_work(const kt_gpu_t *self)
+{
+    for (size_t i = 0; i < KT_GPU_SLOTS; i++)
+        if (self->slots[i].state == SLOT_FILLING || self->slots[i].state == SLOT_FLYING)
+            return true;
+    return false;
+}
+
+static void *
+actor(void *argument)
+{
+    kt_gpu_t *self = argument;
+    pthread_mutex_lock(&self->lock);
+    while (!self->closing || (!self->lost && has_work(self))) {
+        turn(self);
+        int64_t at = self->lost ? kt_clock_us() + IDLE_US : next_us(self);
+        if (at > kt_clock_us())
+            (void)timed_wait(&self->work, &self->lock, at);
+    }
+    self->ended = true;
+    pthread_cond_broadcast(&self->changed);
+    pthread_mutex_unlock(&self->lock);
+    return NULL;
+}
+
+// A slot's memory: five parts of sixteen for samples, nine for results, two for what the backend adds.
+static kt_err_t
+open_context(kt_gpu_t *self, int device, char why[KT_GPU_WHY])
+{
+    uint64_t                    most = self->opts.max_bytes ? self->opts.max_bytes / KT_GPU_SLOTS : SLOT_BYTES;
+    size_t                      part = (size_t)(most < SLOT_BYTES ? most : SLOT_BYTES) / 16;
+    const kt_gpu_context_opts_t opts = {.device    = device,
+                                        .slots     = KT_GPU_SLOTS,
+                                        .in_bytes  = 5 * part / KT_GPU_ALIGN_BYTES * KT_GPU_ALIGN_BYTES,
+                                        .out_bytes = 9 * part / KT_GPU_ALIGN_BYTES * KT_GPU_ALIGN_BYTES,
+                                        .max_bytes = self->opts.max_bytes,
+                                        .growth    = self->opts.growth};
+    kt_err_t                    err  = self->backend->describe(device, &self->about);
+    if (!err)
+        err = self->backend->open(&self->context, &opts, why);
+    for (uint32_t i = 0; i < KT_GPU_SLOTS && !err; i++) {
+        self->slots[i].samples = self->backend->samples(self->context, i);
+        self->slots[i].results = self->backend->results(self->context, i);
+    }
+    self->slot_samples   = opts.in_bytes / sizeof(float);
+    self->slot_out_bytes = opts.out_bytes;
+    if (!err)
+        self->pool_bytes = self->backend->pool_bytes(self->context);
+    return err;
+}
+
+kt_err_t
+kt_gpu_open(kt_gpu_t **self_p, const kt_gpu_opts_t *opts, int device, char why[KT_GPU_WHY])
+{
+    kt_gpu_t *self = calloc(1, sizeof *self);
+    if (!self)
+        return KT_ENOMEM;
+    self->backend = opts->backend;
+    self->opts    = *opts;
+    self->state   = (kt_gpu_state_t){.percent = -1, .celsius = -1};
+    pthread_mutex_init(&self->lock, NULL);
+    pthread_cond_init(&self->work, NULL);
+    pthread_cond_init(&self->changed, NULL);
+    kt_err_t err = open_context(self, device, why);
+    if (!err && pthread_create(&self->thread, NULL, actor, self))
+        err = KT_ESYSTEM;
+    if (err) {
+        kt_gpu_close(&self);
+        return err;
+    }
+    self->started = true;
+    *self_p       = self;
+    return KT_OK;
+}
+
+// True when nobody is in it any more. A thread that a hung device keeps is left where it is.
+static bool
+stop(kt_gpu_t *self)
+{
+    pthread_mutex_lock(&self->lock);
+    int64_t until_us = kt_clock_us() + 1000 * (CLOSE_MS + (self->lost ? 0 : self->opts.deadline_ms));
+    self->closing    = true;
+    pthread_cond_signal(&self->work);
+    while ((!self->ended || self->inside) && kt_gpu_wait(self, until_us))
+        continue;
+    bool ended = self->ended && !self->inside;
+    pthread_mutex_unlock(&self->lock);
+    if (ended)
+        pthread_join(self->thread, NULL);
+    return ended;
+}
+
+void
+kt_gpu_close(kt_gpu_t **self_p)
+{
+    kt_gpu_t *self = *self_p;
+    *self_p        = NULL;
+    if (!self)
+        return;
+    bool ended = !self->started || stop(self);
+    if (!ended || self->hung)
+        kt_log_warn("GPU-LEFT", "device=\"%s\" text=\"it does not answer: its memory stays taken until the end\"",
+                    self->about.name);
+    if (!ended)
+        return;
+    if (self->started)
+        kt_log_info("GPU-CLOSE", "device=\"%s\" batches=%llu parts=%llu frames=%llu on_cpu=%llu", self->about.name,
+                    (unsigned long long)self->batches, (unsigned long long)self->parts,
+                    (unsigned long long)self->frames, (unsigned long long)self->on_cpu);
+    if (self->context && !self->hung)
+        self->backend->close(&self->context);
+    pthread_cond_destroy(&self->changed);
+    pthread_cond_destroy(&self->work);
+    pthread_mutex_destroy(&self->lock);
+    free(self);
+}

@@ -1,0 +1,115 @@
+// kt_device on a GPU: posts spans to its actor, and does on the CPU what the GPU does not do or fails at.
+#include "kernels/device_ops.h"
+#include "kernels/gpu/private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+typedef struct gpu_device {
+    kt_device_t  device;
+    kt_gpus_t   *gpus;  // borrowed
+    kt_gpu_t    *gpu;   // one of them
+    kt_device_t *cpu;
+} gpu_device_t;
+
+static gpu_device_t *
+gpu_of(kt_device_t *device)
+{
+    return (gpu_device_t *)(void *)device;
+}
+
+// Whoever lost its GPU has another one for the next span, if one is left.
+static kt_err_t
+run(gpu_device_t *self, const kt_gpu_request_t *request)
+{
+    kt_err_t err = kt_gpu_run(self->gpu, request);
+    if (err == KT_ESTATE) {
+        kt_gpus_detach(self->gpu);
+        self->gpu = kt_gpus_attach(self->gpus);
+    }
+    return err;
+}
+
+// Peaks are appended: what a failed attempt left is taken back first.
+static kt_err_t
+gpu_frontend_one(gpu_device_t *self, const kt_plan_t *plan, const kt_span_t *span, const kt_rows_t *out)
+{
+    kt_gpu_request_t request = {.plan = plan, .pass = KT_GPU_FIRST, .span = span, .rows = out};
+    size_t           had     = out->pitches ? out->pitches->count : 0;
+    size_t           had_cqt = out->cqt_pitches ? out->cqt_pitches->count : 0;
+    if (run(self, &request) == KT_OK)
+        return KT_OK;
+    if (out->pitches)
+        out->pitches->count = had;
+    if (out->cqt_pitches)
+        out->cqt_pitches->count = had_cqt;
+    return kt_device_frontend(self->cpu, plan, span, 1, out);
+}
+
+static kt_err_t
+gpu_frontend(kt_device_t *device, const kt_plan_t *plan, const kt_span_t *spans, size_t n, const kt_rows_t *out)
+{
+    kt_err_t err = KT_OK;
+    for (size_t i = 0; i < n && !err; i++)
+        err = gpu_frontend_one(gpu_of(device), plan, &spans[i], &out[i]);
+    return err;
+}
+
+static kt_err_t
+gpu_chroma(kt_device_t *device, const kt_plan_t *plan, double tuning, const kt_span_t *spans, size_t n,
+           float *const *out)
+{
+    gpu_device_t *self = gpu_of(device);
+    kt_err_t      err  = KT_OK;
+    for (size_t i = 0; i < n && !err; i++) {
+        kt_gpu_request_t request = {
+            .plan = plan, .pass = KT_GPU_CHROMA, .span = &spans[i], .tuning = tuning, .chroma = out[i]};
+        if (run(self, &request))
+            err = kt_device_chroma(self->cpu, plan, tuning, &spans[i], 1, &out[i]);
+    }
+    return err;
+}
+
+static kt_err_t
+gpu_chroma_cqt(kt_device_t *device, const kt_plan_t *plan, double tuning, const float *pcm, size_t n, size_t frames,
+               float *out)
+{
+    return kt_device_chroma_cqt(gpu_of(device)->cpu, plan, tuning, pcm, n, frames, out);
+}
+
+static void
+gpu_facts(const kt_device_t *device, kt_device_facts_t *out)
+{
+    const gpu_device_t *self = (const gpu_device_t *)(const void *)device;
+    *out                     = (kt_device_facts_t){.kind = "cuda", .memory_bytes = self->gpu->about.memory_bytes};
+    snprintf(out->name, sizeof out->name, "%s", self->gpu->about.name);
+}
+
+static void
+gpu_destroy(kt_device_t *device)
+{
+    gpu_device_t *self = gpu_of(device);
+    kt_gpus_detach(self->gpu);
+    kt_device_destroy(&self->cpu);
+    free(self);
+}
+
+static const kt_device_ops_t GPU_DEVICE = {gpu_frontend, gpu_chroma, gpu_chroma_cqt, gpu_facts, gpu_destroy};
+
+kt_err_t
+kt_device_gpu(kt_device_t **self_p, kt_gpus_t *gpus)
+{
+    gpu_device_t *self = calloc(1, sizeof *self);
+    if (!self)
+        return KT_ENOMEM;
+    kt_err_t err = kt_device_cpu(&self->cpu);
+    if (err) {
+        free(self);
+        return err;
+    }
+    self->device.ops = &GPU_DEVICE;
+    self->gpus       = gpus;
+    self->gpu        = kt_gpus_attach(gpus);
+    *self_p          = &self->device;
+    return KT_OK;
+}

@@ -1,0 +1,204 @@
+// All GPUs of a process: which ones, and what they say together.
+#include "kernels/gpu/gpus.h"
+
+#include "common/log.h"
+#include "kernels/gpu/private.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum { MIB = 1 << 20 };
+static const char BLANKS[] = " \t\r\n,";
+
+struct kt_gpus {
+    size_t    n;
+    kt_gpu_t *at[KT_GPUS_MAX];
+};
+
+// A word of the setting: an index, or the beginning of a UUID.
+static bool
+is_named(const char *word, size_t length, int index, const char *uuid)
+{
+    char number[16];
+    snprintf(number, sizeof number, "%d", index);
+    return (strlen(number) == length && strncmp(number, word, length) == 0) ||
+           (!isdigit((unsigned char)*word) && strncasecmp(uuid, word, length) == 0);
+}
+
+// The device that a word means; -1: none.
+static int
+find(const kt_gpu_backend_t *backend, int n, const char *word, size_t length)
+{
+    kt_gpu_about_t about;
+    for (int i = 0; i < n; i++)
+        if (backend->describe(i, &about) == KT_OK && is_named(word, length, i, about.uuid))
+            return i;
+    return -1;
+}
+
+static kt_err_t
+add(kt_gpus_t *self, const kt_gpu_opts_t *opts, int device, char why[KT_GPU_WHY])
+{
+    if (self->n == KT_GPUS_MAX)
+        return KT_OK;
+    kt_err_t err = kt_gpu_open(&self->at[self->n], opts, device, why);
+    if (err) {
+        kt_log_warn("GPU-UNUSABLE", "device=%d err=%s why=\"%s\"", device, kt_err_name(err), why);
+        return err;
+    }
+    const kt_gpu_about_t *about = &self->at[self->n]->about;
+    kt_log_info("GPU-OPEN", "device=%d name=\"%s\" uuid=%s arch=%s memory_mb=%llu", device, about->name, about->uuid,
+                about->arch, (unsigned long long)(about->memory_bytes / MIB));
+    self->n++;
+    return KT_OK;
+}
+
+// Those that the setting names, in its order and each once; a name that is not here is an error of the setting. One
+// that cannot be opened is left out, as long as there is another.
+static kt_err_t
+open_all(kt_gpus_t *self, const kt_gpu_opts_t *opts, int n, char why[KT_GPU_WHY])
+{
+    // Where instances of divided GPUs are named, CUDA shows those alone.
+    bool        all  = !opts->devices || strstr(opts->devices, "MIG-");
+    const char *at   = all ? "" : opts->devices + strspn(opts->devices, BLANKS);
+    uint64_t    seen = 0;
+    kt_err_t    err  = KT_ENOTFOUND;
+    for (int i = 0; i < n && !*at; i++)
+        err = add(self, opts, i, why);
+    while (*at) {
+        size_t length = strcspn(at, BLANKS);
+        int    device = find(opts->backend, n, at, length);
+        if (device < 0) {
+            snprintf(why, KT_GPU_WHY, "ANALYZER_GPU_DEVICES names '%.*s', which is not among the %d here",
+                     (int)(length < KT_GPU_TEXT ? length : KT_GPU_TEXT), at, n);
+            return KT_ENOTFOUND;
+        }
+        if (device < 64 && !(seen >> device & 1))
+            err = add(self, opts, device, why);
+        seen |= device < 64 ? 1ULL << device : 0;
+        at += length;
+        at += strspn(at, BLANKS);
+    }
+    return self->n ? KT_OK : err;
+}
+
+kt_err_t
+kt_gpus_open(kt_gpus_t **self_p, const kt_gpu_opts_t *opts, char why[KT_GPU_WHY])
+{
+    int           n    = 0;
+    kt_gpu_opts_t own  = *opts;
+    kt_gpus_t    *self = calloc(1, sizeof *self);
+    why[0]             = '\0';
+    kt_err_t err       = !self ? KT_ENOMEM : own.backend ? KT_OK : kt_gpu_load(&own.backend, why);
+    if (!err)
+        err = own.backend->count(own.devices ? own.devices : "", &n, why);
+    if (!err)
+        err = open_all(self, &own, n, why);
+    if (err) {
+        kt_gpus_close(&self);
+        return err;
+    }
+    *self_p = self;
+    return KT_OK;
+}
+
+void
+kt_gpus_close(kt_gpus_t **self_p)
+{
+    kt_gpus_t *self = *self_p;
+    if (!self)
+        return;
+    for (size_t i = 0; i < self->n; i++)
+        kt_gpu_close(&self->at[i]);
+    free(self);
+    *self_p = NULL;
+}
+
+static void
+add_facts(kt_gpu_t *gpu, kt_gpu_facts_t *out, int *percents, int *n_percents)
+{
+    pthread_mutex_lock(&gpu->lock);
+    const kt_gpu_state_t *state = &gpu->state;
+    out->opened++;
+    out->lost += gpu->lost;
+    out->celsius = state->celsius > out->celsius ? state->celsius : out->celsius;
+    *percents += state->percent >= 0 ? state->percent : 0;
+    *n_percents += state->percent >= 0;
+    out->memory_used_mb += state->memory_used_bytes / MIB;
+    out->memory_total_mb += state->memory_total_bytes / MIB;
+    out->pool_bytes += gpu->pool_bytes;
+    out->batches += gpu->batches;
+    out->parts += gpu->parts;
+    out->frames += gpu->frames;
+    out->on_cpu += gpu->on_cpu;
+    pthread_mutex_unlock(&gpu->lock);
+}
+
+void
+kt_gpus_facts(const kt_gpus_t *self, kt_gpu_facts_t *out)
+{
+    int percents = 0, n = 0;
+    *out = (kt_gpu_facts_t){.percent = -1, .celsius = -1};
+    for (size_t i = 0; i < self->n; i++)
+        add_facts(self->at[i], out, &percents, &n);
+    out->percent = n ? percents / n : -1;
+}
+
+bool
+kt_gpus_usable(const kt_gpus_t *self)
+{
+    kt_gpu_facts_t facts;
+    kt_gpus_facts(self, &facts);
+    return facts.lost < facts.opened;
+}
+
+bool
+kt_gpus_whole(const kt_gpus_t *self)
+{
+    kt_gpu_facts_t facts;
+    kt_gpus_facts(self, &facts);
+    return facts.lost == 0 && facts.on_cpu == 0;
+}
+
+const char *
+kt_gpus_name(const kt_gpus_t *self, char *out, size_t size)
+{
+    if (self->n > 1)
+        snprintf(out, size, "cuda: %s x%zu", self->at[0]->about.name, self->n);
+    else
+        snprintf(out, size, "cuda: %s", self->at[0]->about.name);
+    return out;
+}
+
+kt_gpu_t *
+kt_gpus_attach(kt_gpus_t *self)
+{
+    kt_gpu_t *best = NULL;
+    uint32_t  load = UINT32_MAX;
+    for (size_t i = 0; i < self->n; i++) {
+        kt_gpu_t *gpu = self->at[i];
+        pthread_mutex_lock(&gpu->lock);
+        uint32_t here = gpu->lost ? UINT32_MAX - 1 : gpu->attached;
+        pthread_mutex_unlock(&gpu->lock);
+        if (here < load) {
+            best = gpu;
+            load = here;
+        }
+    }
+    pthread_mutex_lock(&best->lock);
+    best->attached++;
+    pthread_mutex_unlock(&best->lock);
+    return best;
+}
+
+void
+kt_gpus_detach(kt_gpu_t *gpu)
+{
+    pthread_mutex_lock(&gpu->lock);
+    gpu->attached--;
+    pthread_cond_signal(&gpu->work);  // those who wait may be all there are now
+    pthread_mutex_unlock(&gpu->lock);
+}

@@ -1,0 +1,91 @@
+#include "kernels/image/stats_ref.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct hsv {
+    int h, s, v;
+} hsv_t;
+
+static int
+luma(const uint8_t *p)
+{
+    return (299 * p[0] + 587 * p[1] + 114 * p[2] + 500) / 1000;
+}
+
+// n / d in 20.12 fixed point, rounded, as OpenCV's tables hold it.
+static int
+quotient(int n, int d)
+{
+    return d == 0 ? 0 : (2 * (n << 12) + d) / (2 * d);
+}
+
+static hsv_t
+hsv_of(const uint8_t *p)
+{
+    const int r = p[0], g = p[1], b = p[2];
+    const int most = r > g ? (r > b ? r : b) : g > b ? g : b, least = r < g ? (r < b ? r : b) : g < b ? g : b;
+    const int range = most - least;
+    int       h     = most == r ? g - b : most == g ? b - r + 2 * range : r - g + 4 * range;
+    h               = (h * quotient(30, range) + 2048) >> 12;
+    return (hsv_t){h < 0 ? h + 180 : h, (range * quotient(255, most) + 2048) >> 12, most};
+}
+
+static void
+colours(const uint8_t *p, const uint8_t *before, kt_image_stats_t *out)
+{
+    const hsv_t    now = hsv_of(p);
+    const uint64_t y   = (uint64_t)luma(p);
+    out->colour[p[0] / 32 * 64 + p[1] / 32 * 8 + p[2] / 32]++;
+    out->sum[KT_IMAGE_LUMA] += y;
+    out->sum[KT_IMAGE_LUMA_SQUARES] += y * y;
+    out->sum[KT_IMAGE_HUE] += (uint64_t)now.h;
+    out->sum[KT_IMAGE_SATURATION] += (uint64_t)now.s;
+    out->sum[KT_IMAGE_VALUE] += (uint64_t)now.v;
+    if (!before)
+        return;
+    const hsv_t then = hsv_of(before);
+    out->sum[KT_IMAGE_HUE_CHANGE] += (uint64_t)abs(now.h - then.h);
+    out->sum[KT_IMAGE_SATURATION_CHANGE] += (uint64_t)abs(now.s - then.s);
+    out->sum[KT_IMAGE_VALUE_CHANGE] += (uint64_t)abs(now.v - then.v);
+}
+
+void
+kt_image_stats_ref(const uint8_t *rgb, const uint8_t *before, uint32_t width, uint32_t height, kt_image_stats_t *out)
+{
+    const size_t row = 3 * (size_t)width;
+    memset(out, 0, sizeof *out);
+    for (uint32_t y = 0; y < height; y++)
+        for (uint32_t x = 0; x < width; x++) {
+            const size_t   at = y * row + 3 * (size_t)x;
+            const uint8_t *p  = rgb + at;
+            colours(p, before ? before + at : NULL, out);
+            if (x == 0 || y == 0 || x + 1 == width || y + 1 == height)
+                continue;
+            const int64_t edge = 4 * luma(p) - luma(p - 3) - luma(p + 3) - luma(p - row) - luma(p + row);
+            out->sum[KT_IMAGE_EDGES] += (uint64_t)edge;
+            out->sum[KT_IMAGE_EDGE_SQUARES] += (uint64_t)(edge * edge);
+        }
+}
+
+static double
+variance(double sum, double squares, double n)
+{
+    return n > 0 ? fmax(0, squares / n - sum / n * (sum / n)) : 0;
+}
+
+void
+kt_image_facts(const kt_image_stats_t *stats, uint32_t width, uint32_t height, kt_image_facts_t *out)
+{
+    const uint64_t *sum    = stats->sum;
+    const double    pixels = (double)width * height, n = pixels > 0 ? pixels : 1;
+    const double    inner = width > 2 && height > 2 ? (double)(width - 2) * (height - 2) : 0;
+    *out                  = (kt_image_facts_t){
+                         .brightness = (double)sum[KT_IMAGE_LUMA] / n / 255,
+                         .contrast   = sqrt(variance((double)sum[KT_IMAGE_LUMA], (double)sum[KT_IMAGE_LUMA_SQUARES], n)) / 255,
+                         .saturation = (double)sum[KT_IMAGE_SATURATION] / n / 255,
+                         .change     = {(double)sum[KT_IMAGE_HUE_CHANGE] / n, (double)sum[KT_IMAGE_SATURATION_CHANGE] / n,
+                                        (double)sum[KT_IMAGE_VALUE_CHANGE] / n},
+                         .sharpness  = variance((double)(int64_t)sum[KT_IMAGE_EDGES], (double)sum[KT_IMAGE_EDGE_SQUARES], inner)};
+}

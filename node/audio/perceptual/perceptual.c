@@ -1,0 +1,174 @@
+// perceptual -- gathers the cues of perceptual.h: means over frames of its own, and what loudness, rhythm and key wrote
+// into the document before; then asks each estimator. Liveness has no honest method on signals and waits for a model.
+#include "node/audio/perceptual/perceptual.h"
+
+#include "node/audio/modules.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct perceptual {
+    uint32_t   channels;
+    double     seconds;
+    double     frames, onset;              // sum over frames
+    double     level, centroid, flatness;  // sums weighted with the level
+    kt_voice_t voice;
+    kt_dance_t dance;
+} perceptual_t;
+
+enum {
+    READS = KT_VOICE_READS | KT_READS(KT_MATRIX_CENTROID) | KT_READS(KT_MATRIX_FLATNESS) | KT_READS(KT_MATRIX_RMS) |
+            KT_READS(KT_MATRIX_ONSET),
+};
+
+static const struct {
+    kt_feature_t feature;
+    double (*estimate)(const kt_cues_t *cues);
+    const char *reason;  // when the estimator has no answer
+} estimators[] = {
+    {KT_FEATURE_PERCEPTUAL_energy, kt_energy, "not defined"},
+    {KT_FEATURE_PERCEPTUAL_valence, kt_valence, "not defined"},
+    {KT_FEATURE_PERCEPTUAL_danceability, kt_danceability, "the level does not fluctuate"},
+    {KT_FEATURE_PERCEPTUAL_acousticness, kt_acousticness, "not defined"},
+    {KT_FEATURE_PERCEPTUAL_instrumentalness, kt_instrumentalness, "not defined for these analysis settings"},
+    {KT_FEATURE_PERCEPTUAL_speechiness, kt_speechiness, "not defined for these analysis settings"},
+};
+
+static kt_err_t
+create(void **state, const kt_stream_t *stream)
+{
+    perceptual_t *self = calloc(1, sizeof *self);
+    if (!self)
+        return KT_ENOMEM;
+    self->channels = stream->channels;
+    *state         = self;
+    return KT_OK;
+}
+
+static void
+destroy(void **state)
+{
+    free(*state);
+    *state = NULL;
+}
+
+static void
+add_frames(perceptual_t *self, const kt_segment_t *segment)
+{
+    const float *rms = kt_segment_matrix(segment, KT_MATRIX_RMS), *onset = kt_segment_matrix(segment, KT_MATRIX_ONSET);
+    const float *centroid = kt_segment_matrix(segment, KT_MATRIX_CENTROID);
+    const float *flatness = kt_segment_matrix(segment, KT_MATRIX_FLATNESS);
+    for (size_t t = 0; t < kt_segment_frames(segment); t++) {
+        self->frames++;
+        self->onset += onset[t];
+        self->level += rms[t];
+        self->centroid += (double)rms[t] * centroid[t];
+        self->flatness += (double)rms[t] * log10(fmax(flatness[t], 1e-10));
+    }
+}
+
+static void
+add(perceptual_t *self, const perceptual_t *more)
+{
+    self->seconds += more->seconds;
+    self->frames += more->frames;
+    self->onset += more->onset;
+    self->level += more->level;
+    self->centroid += more->centroid;
+    self->flatness += more->flatness;
+    self->voice.windows += more->voice.windows;
+    self->voice.speech += more->voice.speech;
+    self->voice.voice += more->voice.voice;
+    self->dance.sounding += more->dance.sounding;
+    for (int j = 0; j < KT_DANCE_SCALES; j++) {
+        self->dance.residual[j] += more->dance.residual[j];
+        self->dance.blocks[j] += more->dance.blocks[j];
+    }
+}
+
+static kt_err_t
+fold(void *state, const kt_segment_t *segment)
+{
+    perceptual_t here = {0};
+    size_t       samples;
+    (void)kt_segment_samples(segment, &samples);
+    here.seconds = (double)samples / kt_plan_opts(kt_segment_plan(segment))->rate_hz;
+    add_frames(&here, segment);
+    kt_err_t err = kt_voice_fold(&here.voice, segment);
+    if (!err)
+        err = kt_dance_fold(&here.dance, segment);
+    if (!err)
+        add(state, &here);
+    return err;
+}
+
+static kt_err_t
+merge(void **state, void **next)
+{
+    add(*state, *next);
+    return KT_OK;
+}
+
+static double
+value_of(const kt_document_t *document, kt_feature_t feature)
+{
+    double value;
+    return kt_document_values(document, feature, &value, 1) == 1 ? value : NAN;
+}
+
+static kt_cues_t
+cues_of(const perceptual_t *self, const kt_document_t *document)
+{
+    const char *mode = kt_document_text_of(document, KT_FEATURE_MIR_mode);
+    return (kt_cues_t){
+        .loudness       = value_of(document, KT_FEATURE_PERCEPTUAL_loudness),
+        .onset_strength = self->frames > 0 ? self->onset / self->frames : NAN,
+        .centroid       = self->level > 0 ? self->centroid / self->level : NAN,
+        .flatness       = self->level > 0 ? self->flatness / self->level : NAN,
+        .mode           = mode ? (strcmp(mode, "major") == 0 ? 1 : -1) : NAN,
+        .key_strength   = value_of(document, KT_FEATURE_MIR_key_strength),
+        .tempo          = value_of(document, KT_FEATURE_MIR_tempo),
+        .speech         = self->voice.windows > 0 ? self->voice.speech / self->voice.windows : NAN,
+        .voice          = self->voice.windows > 0 ? self->voice.voice / self->voice.windows : NAN,
+        .scaling        = kt_dance_exponent(&self->dance),
+    };
+}
+
+static kt_err_t
+finish(const void *state, kt_document_t *document)
+{
+    const perceptual_t *self = state;
+    kt_cues_t           cues = cues_of(self, document);
+    const char         *all  = NULL;
+    if (self->channels == 0)
+        all = "no sound";
+    else if (self->seconds < 1)
+        all = self->seconds > 0 ? "shorter than 1 s" : "the sound has no samples";
+    else if (!(self->level > 0))
+        all = "silence when mixed to mono";
+    else if (isnan(cues.loudness))
+        all = "the loudness is not defined";
+    else if (self->dance.sounding < 1)
+        all = "less than a second of sound";
+    for (size_t i = 0; i < sizeof estimators / sizeof *estimators; i++) {
+        double value = all ? NAN : estimators[i].estimate(&cues);
+        if (isfinite(value))
+            kt_document_real(document, estimators[i].feature, fmin(fmax(value, 0), 1));
+        else
+            kt_document_null(document, estimators[i].feature, all ? all : estimators[i].reason);
+    }
+    kt_document_null(document, KT_FEATURE_PERCEPTUAL_liveness, "no signal method: needs a model");
+    return KT_OK;
+}
+
+const kt_module_t kt_module_perceptual = {
+    .name    = "perceptual",
+    .stage   = "audio_perceptual",
+    .options = KT_OPTION_PERCEPTUAL,
+    .reads   = READS | KT_READS_SAMPLES,
+    .new     = create,
+    .segment = fold,
+    .finish  = finish,
+    .merge   = merge,
+    .destroy = destroy,
+};

@@ -1,0 +1,94 @@
+#include "node/audio/perceptual/speakers.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+// One letter a channel, in FFmpeg's order: F front or above, S side or back, L low frequencies. The first row of so
+// many channels is the usual one.
+static const struct {
+    const char *name, *speakers;
+} layouts[] = {
+    {"mono", "F"},
+    {"stereo", "FF"},
+    {"2.1", "FFL"},
+    {"3.0", "FFF"},
+    {"3.0(back)", "FFS"},
+    {"4.0", "FFFS"},
+    {"quad", "FFSS"},
+    {"quad(side)", "FFSS"},
+    {"3.1", "FFFL"},
+    {"5.0", "FFFSS"},
+    {"5.0(side)", "FFFSS"},
+    {"4.1", "FFFLS"},
+    {"5.1", "FFFLSS"},
+    {"5.1(side)", "FFFLSS"},
+    {"6.0", "FFFSSS"},
+    {"6.0(front)", "FFFFSS"},
+    {"hexagonal", "FFFSSS"},
+    {"6.1", "FFFLSSS"},
+    {"6.1(back)", "FFFLSSS"},
+    {"6.1(front)", "FFLFFSS"},
+    {"7.0", "FFFSSSS"},
+    {"7.0(front)", "FFFFFSS"},
+    {"7.1", "FFFLSSSS"},
+    {"7.1(wide)", "FFFLSSFF"},
+    {"7.1(wide-side)", "FFFLFFSS"},
+    {"octagonal", "FFFSSSSS"},
+};
+
+static double
+weight_of(char speaker)
+{
+    return speaker == 'L' ? 0 : speaker == 'S' ? 1.41 : 1;
+}
+
+static const char *
+speakers_of(const char *layout, uint32_t channels)
+{
+    const char *usual = NULL;
+    for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++) {
+        if (strlen(layouts[i].speakers) != channels)
+            continue;
+        if (layout && strcmp(layouts[i].name, layout) == 0)
+            return layouts[i].speakers;
+        usual = usual ? usual : layouts[i].speakers;
+    }
+    return usual;
+}
+
+// Of a speaker's name as FFmpeg writes it: BL, BC, SL, SDL, TBL ...
+static double
+weight_of_name(const char *name, size_t length)
+{
+    bool back = name[0] == 'B' || name[0] == 'S' || (length > 1 && name[0] == 'T' && name[1] == 'B');
+    bool foot = length > 2 && strncmp(name, "BF", 2) == 0;  // bottom front
+    return length >= 3 && strncmp(name, "LFE", 3) == 0 ? 0 : back && !foot ? 1.41 : 1;
+}
+
+// "3 channels (FL+FR+LFE)". False when it names another number of them.
+static bool
+read_names(const char *layout, uint32_t channels, double *weights)
+{
+    const char *at = layout ? strchr(layout, '(') : NULL;
+    if (!at || !strstr(layout, " channels ("))
+        return false;
+    for (uint32_t c = 0; c < channels; c++) {
+        size_t length = strcspn(++at, "+)");
+        if (length == 0 || at[length] != (c + 1 < channels ? '+' : ')'))
+            return false;
+        weights[c] = weight_of_name(at, length);
+        at += length;
+    }
+    return true;
+}
+
+void
+kt_speaker_weights(const char *layout, uint32_t channels, double *weights)
+{
+    if (read_names(layout, channels, weights))
+        return;
+    const char *speakers = speakers_of(layout, channels);
+    for (uint32_t c = 0; c < channels; c++)
+        weights[c] = speakers ? weight_of(speakers[c]) : 1;
+}

@@ -1,0 +1,355 @@
+// quality -- what is wrong with the sound: noise, clipping, distortion, hum, dropouts, clicks, offset, a band that ends
+// early, channels that cancel. Of more than two channels the first two (front left and right) are looked at.
+//
+// Samples are gathered in blocks of fixed length, so the caller's chunks cannot change a bit. A kernel makes groups of
+// 64 samples of them (kernels/audio/samples.h); four times a second a frame of some 93 ms, from one channel and the
+// other in turn, becomes a power spectrum. Frames below -100 dBFS are digital silence and not the recording's noise:
+// left out. Silence at head and tail is what lies before the first and after the last sample above -60 dBFS.
+#include "node/audio/quality/state.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BLOCK = KT_QUALITY_BLOCK, GROUPS = BLOCK / KT_GROUP_SAMPLES, FRAMES = 16, LOWEST_RATE_HZ = 4000 };
+static const float  SOUND     = 0.001F;
+static const double MIN_POWER = 1e-10, HANN_POWER = 0.375;
+
+static void
+destroy(void **state)
+{
+    kt_quality_t *self = *state;
+    if (!self)
+        return;
+    kt_powers_destroy(&self->spectra);
+    kt_powers_destroy(&self->low_spectra);
+    free(self->rows);
+    free(self);
+    *state = NULL;
+}
+
+// The largest power of two that lasts no longer than `seconds`.
+static uint32_t
+samples_of(double rate_hz, double seconds, uint32_t most)
+{
+    uint32_t n = 256;
+    while (2 * n <= most && 2 * n <= rate_hz * seconds)
+        n *= 2;
+    return n;
+}
+
+static size_t
+size_of(uint32_t n_fft)
+{
+    return sizeof(kt_quality_t) + (size_t)FRAMES * n_fft * sizeof(float);
+}
+
+static kt_err_t
+open_spectra(kt_quality_t *self)
+{
+    const size_t bins = (self->n_fft > self->n_low ? self->n_fft : self->n_low) / 2 + 1;
+    kt_noise_init(&self->noise, self->n_fft / 2);
+    kt_err_t err = kt_powers_new(&self->spectra, self->rate_hz, self->n_fft, self->n_fft);
+    if (!err)
+        err = kt_powers_new(&self->low_spectra, self->rate_hz, self->n_low, self->n_low);
+    self->rows = calloc(FRAMES * bins, sizeof *self->rows);
+    return err ? err : self->rows ? KT_OK : KT_ENOMEM;
+}
+
+// The first frame of a spectrum that is to be gathered is the first one that begins within what is pushed.
+static void
+place(kt_quality_t *self, const kt_stretch_t *stretch)
+{
+    self->own  = stretch->own;
+    self->end  = stretch->end;
+    self->done = stretch->from;
+    if (self->rate_hz > 0)
+        self->frame = (stretch->from * 4 + self->rate_hz - 1) / self->rate_hz;
+}
+
+static kt_err_t
+create(void **state, const kt_stream_t *stream)
+{
+    const double   SECONDS = 0.13;  // 4096 at 44.1 kHz; a frame never reaches the next one
+    const double   low_hz  = (double)stream->rate_hz / KT_GROUP_SAMPLES;
+    const uint32_t n_fft   = samples_of(stream->rate_hz, SECONDS, 2 * (KT_TONE_BINS - 1));
+    kt_quality_t  *self    = calloc(1, size_of(n_fft));
+    if (!self)
+        return KT_ENOMEM;
+    self->rate_hz     = stream->rate_hz;
+    self->channels    = stream->channels;
+    self->used        = stream->channels < 2 ? stream->channels : 2;
+    self->ops         = kt_samples_ops(getenv("KITHARA_ISA"));
+    self->first_sound = UINT64_MAX;
+    self->n_fft       = n_fft;
+    self->n_low       = samples_of(low_hz, KT_HUM_SECONDS, KT_LOWBAND_WINDOW);
+    place(self, &stream->stretch);
+    for (int c = 0; c < 2; c++) {
+        kt_channel_facts_init(&self->channel[c].facts);
+        kt_lowband_init(&self->channel[c].low, stream->rate_hz, stream->stretch.from / KT_GROUP_SAMPLES);
+    }
+    kt_err_t err = stream->channels > 0 && stream->rate_hz >= LOWEST_RATE_HZ ? open_spectra(self) : KT_OK;
+    if (err)
+        destroy((void **)&self);
+    else
+        *state = self;
+    return err;
+}
+
+// --- spectra ---------------------------------------------------------------------------------------------------------
+
+static void
+scale(float *powers, size_t n, uint32_t n_fft)
+{
+    const float factor = (float)(1 / (HANN_POWER * n_fft));
+    for (size_t i = 0; i < n; i++)
+        powers[i] *= factor;
+}
+
+static void
+run_batch(kt_quality_t *self)
+{
+    const size_t bins = self->n_fft / 2 + 1;
+    if (self->gathered == 0)
+        return;
+    kt_powers_rows(self->spectra, self->batch, self->gathered, bins, self->rows);
+    scale(self->rows, self->gathered * bins, self->n_fft);
+    for (size_t i = 0; i < self->gathered; i++) {
+        const float *powers = self->rows + i * bins;
+        double       sum    = 0;
+        for (size_t k = 0; k < bins; k++)
+            sum += powers[k];
+        self->spectra_seen++;
+        if (2 * sum < MIN_POWER * self->n_fft)
+            continue;
+        kt_noise_add(&self->noise, powers);
+        kt_tone_add(&self->tone, powers, bins);
+        kt_band_add(&self->band, powers, bins);
+    }
+    self->gathered = 0;
+}
+
+// What the block's first `frames` frames hold of the spectra's frames.
+static void
+gather(kt_quality_t *self, size_t frames)
+{
+    for (const uint64_t end = self->done + frames;;) {
+        const uint64_t start = self->frame * self->rate_hz / 4, stop = start + self->n_fft;
+        const float   *plane = self->channel[self->frame % self->used].plane + 1;
+        const uint64_t from = start > self->done ? start : self->done, to = stop < end ? stop : end;
+        if (from < to)
+            memcpy(self->batch + self->gathered * self->n_fft + (from - start), plane + (from - self->done),
+                   (to - from) * sizeof *plane);
+        if (stop > end)
+            return;
+        self->frame++;
+        if (++self->gathered == FRAMES)
+            run_batch(self);
+    }
+}
+
+static void
+run_hum(kt_quality_t *self)
+{
+    const size_t bins = self->n_low / 2 + 1;
+    for (uint32_t c = 0; c < self->used; c++)
+        kt_powers_rows(self->low_spectra, self->channel[c].window, 1, bins, self->rows + c * bins);
+    for (size_t k = 0; k < bins && self->used == 2; k++)
+        self->rows[k] = (self->rows[k] + self->rows[bins + k]) / 2;
+    scale(self->rows, bins, self->n_low);
+    kt_hum_add(&self->hum, self->rows, self->n_low, (double)self->rate_hz / KT_GROUP_SAMPLES);
+    self->low_gathered = 0;
+}
+
+// --- samples ---------------------------------------------------------------------------------------------------------
+
+static bool
+is_sound(const kt_quality_t *self, size_t i)
+{
+    return fabsf(self->channel[0].plane[1 + i]) > SOUND ||
+           (self->used == 2 && fabsf(self->channel[1].plane[1 + i]) > SOUND);
+}
+
+// Where sound begins and ends, in a group that has some.
+static void
+note_sound(kt_quality_t *self, size_t group)
+{
+    size_t first = group * KT_GROUP_SAMPLES, last = first + KT_GROUP_SAMPLES - 1;
+    while (!is_sound(self, last))
+        last--;
+    self->last_sound = self->done + last;
+    if (self->first_sound != UINT64_MAX)
+        return;
+    while (!is_sound(self, first))
+        first++;
+    self->first_sound = self->done + first;
+}
+
+// The first `frames` frames of the block; zeros behind them make the last group whole.
+static void
+run_groups(kt_quality_t *self, size_t frames)
+{
+    const size_t groups        = (frames + KT_GROUP_SAMPLES - 1) / KT_GROUP_SAMPLES;
+    bool         sound[GROUPS] = {false};
+    for (uint32_t c = 0; c < self->used; c++) {
+        kt_quality_channel_t *channel = &self->channel[c];
+        kt_sample_group_t     out[GROUPS];
+        self->ops->groups(channel->plane + 1, groups, out);
+        kt_channel_facts_add(&channel->facts, self->ops, channel->plane + 1, out, frames, self->rate_hz);
+        if (self->spectra)
+            kt_lowband_add(&channel->low, self->ops, out, groups, channel->window + self->low_gathered);
+        for (size_t g = 0; g < groups; g++)
+            sound[g] |= out[g].high > SOUND || out[g].low < -SOUND;
+    }
+    for (size_t g = 0; g < groups; g++)
+        if (sound[g])
+            note_sound(self, g);
+    if (self->used == 2)
+        self->stereo.product += self->ops->product(self->channel[0].plane + 1, self->channel[1].plane + 1, groups);
+}
+
+// The stretch's own samples begin: what was counted so far is its neighbour's; a spectrum that is half gathered is not.
+static void
+forget(kt_quality_t *self)
+{
+    for (uint32_t c = 0; c < self->used; c++) {
+        kt_channel_facts_forget(&self->channel[c].facts);
+        kt_lowband_forget(&self->channel[c].low);
+    }
+    memmove(self->batch, self->batch + self->gathered * self->n_fft, self->n_fft * sizeof *self->batch);
+    self->gathered     = 0;
+    self->first_sound  = UINT64_MAX;
+    self->last_sound   = 0;
+    self->spectra_seen = 0;
+    self->stereo       = (kt_stereo_t){0};
+    memset(&self->hum, 0, sizeof self->hum);
+    memset(&self->tone, 0, sizeof self->tone);
+    memset(&self->band, 0, sizeof self->band);
+    memset(&self->noise, 0, sizeof self->noise);
+    if (self->spectra)
+        kt_noise_init(&self->noise, self->n_fft / 2);
+}
+
+static void
+end_block(kt_quality_t *self)
+{
+    if (self->done == self->own)
+        forget(self);
+    run_groups(self, BLOCK);
+    if (self->spectra) {
+        gather(self, BLOCK);
+        self->low_gathered += GROUPS;
+        if (self->low_gathered == self->n_low)
+            run_hum(self);
+    }
+    for (uint32_t c = 0; c < self->used; c++)
+        memcpy(self->channel[c].plane, self->channel[c].plane + BLOCK, 2 * sizeof(float));
+    self->done += BLOCK;
+    self->filled = 1;
+}
+
+static kt_err_t
+push(void *state, const float *pcm, size_t frames)
+{
+    kt_quality_t *self = state;
+    for (size_t n; frames > 0 && self->done < self->end; frames -= n, pcm += n * self->channels) {
+        n = BLOCK + 1 - self->filled < frames ? BLOCK + 1 - self->filled : frames;
+        self->ops->split(pcm, n, self->channels, self->channel[0].plane + 1 + self->filled,
+                         self->channel[1].plane + 1 + self->filled);
+        self->filled += n;
+        if (self->filled == BLOCK + 1)
+            end_block(self);
+    }
+    return KT_OK;
+}
+
+static void
+precede(kt_quality_t *self, const kt_quality_t *before)
+{
+    for (uint32_t c = 0; c < self->used; c++) {
+        kt_channel_facts_precede(&self->channel[c].facts, &before->channel[c].facts);
+        kt_lowband_precede(&self->channel[c].low, &before->channel[c].low);
+    }
+    if (before->first_sound != UINT64_MAX) {
+        self->last_sound  = self->first_sound != UINT64_MAX ? self->last_sound : before->last_sound;
+        self->first_sound = before->first_sound;
+    }
+    self->own = before->own;
+    self->spectra_seen += before->spectra_seen;
+    self->stereo.product += before->stereo.product;
+    kt_hum_merge(&self->hum, &before->hum);
+    kt_noise_merge(&self->noise, &before->noise);
+    kt_band_merge(&self->band, &before->band);
+    kt_tone_merge(&self->tone, &before->tone);
+}
+
+static kt_err_t
+merge(void **state, void **next)
+{
+    kt_quality_t *self = *state, *later = *next;
+    if (self->spectra)
+        run_batch(self);
+    if (later->done == later->own)
+        forget(later);  // it has not filled a block of its own
+    precede(later, self);
+    *state = later;
+    *next  = self;
+    return KT_OK;
+}
+
+// What the present block holds.
+static void
+end_stream(kt_quality_t *self)
+{
+    for (uint32_t c = 0; c < self->used; c++)
+        memset(self->channel[c].plane + 1 + self->filled, 0, (BLOCK + 1 - self->filled) * sizeof(float));
+    if (self->spectra)
+        gather(self, self->filled);
+    run_groups(self, self->filled);
+    if (self->spectra)
+        run_batch(self);
+    self->done += self->filled;
+    self->filled = 0;
+}
+
+static bool
+is_silent(const kt_quality_t *self)
+{
+    double squares = 0;
+    for (uint32_t c = 0; c < self->used; c++)
+        squares += self->channel[c].facts.squares;
+    return squares == 0;
+}
+
+// The end of the stream is taken on a copy, so that a snapshot is a finish that goes on. The transforms are shared:
+// they keep nothing.
+static kt_err_t
+finish(const void *state, kt_document_t *document)
+{
+    const kt_quality_t *self = state;
+    kt_quality_t       *end  = malloc(size_of(self->n_fft));
+    if (!end)
+        return KT_ENOMEM;
+    memcpy(end, self, size_of(self->n_fft));
+    if (end->used > 0)
+        end_stream(end);
+    if (end->used == 0 || end->done == 0)
+        kt_quality_report_nothing(document, end->used == 0 ? "no sound" : "the sound has no samples");
+    else if (is_silent(end))
+        kt_quality_report_nothing(document, "silence");
+    else
+        kt_quality_report(end, document);
+    free(end);
+    return KT_OK;
+}
+
+const kt_module_t kt_module_quality = {
+    .name    = "quality",
+    .stage   = "audio_quality",
+    .options = KT_OPTION_QUALITY,
+    .new     = create,
+    .push    = push,
+    .finish  = finish,
+    .merge   = merge,
+    .destroy = destroy,
+};

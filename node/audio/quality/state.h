@@ -1,0 +1,42 @@
+// The quality module's state (quality.c fills it, quality_report.c reads it).
+#pragma once
+
+#include "kernels/audio/power_spectrum.h"
+#include "node/audio/modules.h"
+#include "node/audio/quality/quality.h"
+
+enum { KT_QUALITY_BLOCK = 4096 };
+
+typedef struct kt_quality_channel {
+    kt_channel_facts_t facts;
+    kt_lowband_t       low;
+    float plane[1 + KT_QUALITY_BLOCK + 1];  // the last sample of the block before, the block, the first of the next
+    float window[KT_LOWBAND_WINDOW];
+} kt_quality_channel_t;
+
+typedef struct kt_quality {
+    uint32_t                rate_hz, channels, used;  // used: at most two
+    const kt_samples_ops_t *ops;
+    kt_powers_t            *spectra, *low_spectra;  // NULL: not at this rate
+    float                  *rows;                   // scratch: powers of a batch
+    uint32_t                n_fft, n_low;
+    size_t                  filled;                   // frames of the present block, and the one after it
+    uint64_t                own, end;                 // of the stretch: blocks between them count
+    uint64_t                done;                     // frames of the stream before the present block
+    uint64_t                first_sound, last_sound;  // frame numbers; first: UINT64_MAX while there is none
+    uint64_t                frame;                    // the spectrum that is being gathered
+    size_t                  gathered, low_gathered;   // whole frames of the batch; values of the hum's window
+    uint32_t                spectra_seen;             // silent ones included
+    kt_quality_channel_t    channel[2];
+    kt_stereo_t             stereo;
+    kt_hum_t                hum;
+    kt_noise_t              noise;
+    kt_tone_t               tone;
+    kt_band_t               band;
+    float                   batch[];  // [FRAMES][n_fft]
+} kt_quality_t;
+
+// What was found into the document, of a stream that has ended and was not silent.
+void kt_quality_report(const kt_quality_t *self, kt_document_t *document);
+// Null for all that this module gives.
+void kt_quality_report_nothing(kt_document_t *document, const char *reason);

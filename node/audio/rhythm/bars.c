@@ -1,0 +1,168 @@
+#include "node/audio/rhythm/bars.h"
+
+#include "node/audio/rhythm/tempo.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PARTS = KT_PLACE_PARTS, GROUP_BARS = 8, LEAST_APART = 8 };
+
+static const double MOVE_COST = 8, DRAWN_S = 0.03, DELAY_FRAMES = 1;
+
+static const double WEIGHT[KT_PLACE_CLUES] = {
+#define KT_PLACE(role, ...) __VA_ARGS__,
+#include "node/audio/rhythm/metrical_positions.def"
+#undef KT_PLACE
+};
+
+// --- the best place of each group of bars
+// ----------------------------------------------------------------------------
+
+typedef struct groups {
+    size_t  count, length;  // length: parts of a group, whole bars
+    size_t  places;
+    double *score;  // [count][places], then of the best path to there
+    int    *from;   // [count][places]
+    int    *best;   // [count]
+} groups_t;
+
+static void
+groups_close(groups_t *self)
+{
+    free(self->score);
+    free(self->from);
+    free(self->best);
+}
+
+static kt_err_t
+groups_open(groups_t *self, const kt_places_t *grid, int signature)
+{
+    double clues[KT_PLACE_MOST][KT_PLACE_CLUES];
+    size_t bar = (size_t)kt_meter_beats(signature) * PARTS, bars = grid->parts / bar;
+
+    self->places = bar;
+    self->length = bar * (bars < GROUP_BARS ? bars : GROUP_BARS);
+    self->count  = self->length ? grid->parts / self->length : 0;
+    self->score  = calloc(self->count * bar + 1, sizeof *self->score);
+    self->from   = calloc(self->count * bar + 1, sizeof *self->from);
+    self->best   = calloc(self->count + 1, sizeof *self->best);
+    if (!self->score || !self->from || !self->best)
+        return KT_ENOMEM;
+    for (size_t g = 0; g < self->count; g++) {
+        kt_places_clues(grid, signature, g * self->length, (g + 1) * self->length, clues);
+        for (size_t p = 0; p < bar; p++)
+            for (int c = 0; c < KT_PLACE_CLUES; c++)
+                self->score[g * bar + p] += WEIGHT[c] * clues[p][c];
+    }
+    return KT_OK;
+}
+
+static int
+largest(const double *values, size_t n)
+{
+    size_t best = 0;
+    for (size_t i = 1; i < n; i++)
+        if (values[i] > values[best])
+            best = i;
+    return (int)best;
+}
+
+static void
+groups_solve(groups_t *self)
+{
+    const size_t n = self->places;
+    for (size_t g = 1; g < self->count; g++) {
+        const double *before = self->score + (g - 1) * n;
+        int           moved  = largest(before, n);
+        for (size_t p = 0; p < n; p++) {
+            bool stay = before[p] >= before[moved] - MOVE_COST;
+            self->score[g * n + p] += stay ? before[p] : before[moved] - MOVE_COST;
+            self->from[g * n + p] = stay ? (int)p : moved;
+        }
+    }
+    for (size_t g = self->count; g-- > 0;)
+        self->best[g] = g + 1 == self->count ? largest(self->score + g * n, n)
+                                             : self->from[(g + 1) * n + (size_t)self->best[g + 1]];
+}
+
+// --- times
+// -----------------------------------------------------------------------------------------------------------
+
+// Second of a part, also of those up to one interval before the pulse and behind it.
+static double
+second_of(const size_t *pulse, size_t n, double rate_hz, int64_t part)
+{
+    int64_t i = part < 0 ? 0 : part / PARTS;
+    if (i > (int64_t)n - 2)
+        i = (int64_t)n - 2;
+    double interval = (double)(pulse[i + 1] - pulse[i]);
+    double frame    = (double)pulse[i] + interval * (double)(part - i * PARTS) / PARTS;
+    return (frame - DELAY_FRAMES) / rate_hz;
+}
+
+// The onset within DRAWN_S, else the time itself. *at: where the search goes on; times ascend.
+static double
+drawn(const kt_evidence_t *evidence, double time, size_t *at)
+{
+    const double *onset = evidence->onsets;
+    while (*at + 1 < evidence->n_onsets && fabs(onset[*at + 1] - time) <= fabs(onset[*at] - time))
+        ++*at;
+    return evidence->n_onsets && fabs(onset[*at] - time) <= DRAWN_S ? onset[*at] : time;
+}
+
+typedef struct times {
+    double *beats, *downs;
+    size_t  n_beats, n_downs;
+} times_t;
+
+static void
+write_times(times_t *out, const kt_evidence_t *evidence, const groups_t *groups, const size_t *pulse, size_t n)
+{
+    const double  rate_hz = evidence->envelope.rate_hz, end = (double)(evidence->envelope.frames - 1) / rate_hz;
+    const int64_t bar  = (int64_t)groups->places;
+    size_t        at   = 0;
+    int64_t       last = -2 * PARTS;
+    for (int64_t part = -PARTS; part < (int64_t)n * PARTS; part++) {
+        size_t group = part < 0 || groups->count == 0 ? 0 : (size_t)part / groups->length;
+        group        = group < groups->count ? group : groups->count ? groups->count - 1 : 0;
+        int place    = groups->best[group];
+        if ((part - place + bar) % PARTS != 0 || part - last < LEAST_APART)
+            continue;
+        double time = second_of(pulse, n, rate_hz, part);
+        if (time < 0 || time > end)
+            continue;
+        last                       = part;
+        time                       = drawn(evidence, time, &at);
+        out->beats[out->n_beats++] = time;
+        if (groups->count && (part - place + bar) % bar == 0)
+            out->downs[out->n_downs++] = time;
+    }
+}
+
+kt_err_t
+kt_bars_find(const kt_evidence_t *evidence, int signature, const size_t *pulse, size_t n, double **beats,
+             size_t *n_beats, double **downs, size_t *n_downs)
+{
+    kt_places_t grid   = {0};
+    groups_t    groups = {0};
+    times_t     times  = {calloc(2 * n + 4, sizeof(double)), calloc(2 * n + 4, sizeof(double)), 0, 0};
+    kt_err_t    err    = times.beats && times.downs ? kt_places_new(&grid, evidence, pulse, n) : KT_ENOMEM;
+    if (!err)
+        err = groups_open(&groups, &grid, signature);
+    if (err) {
+        free(times.beats);
+        free(times.downs);
+    } else {
+        groups_solve(&groups);
+        write_times(&times, evidence, &groups, pulse, n);
+        *beats   = times.beats;
+        *n_beats = times.n_beats;
+        *downs   = times.downs;
+        *n_downs = times.n_downs;
+    }
+    groups_close(&groups);
+    kt_places_fini(&grid);
+    return err;
+}

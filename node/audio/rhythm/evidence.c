@@ -1,0 +1,230 @@
+#include "node/audio/rhythm/evidence.h"
+
+#include "kernels/audio/autocorrelation.h"
+#include "node/audio/rhythm/onsets.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double WINDOW_S = 20, LAGS_S = 10, HARMONY_HZ = 21.5, AROUND_S = 0.2, REACH_S = 0.19;
+static const double MOST_MEANS = 10, LEAST_CAP_DB = 6;
+
+double
+kt_likeness_at(const kt_likeness_t *self, double lag)
+{
+    double at = lag * self->rate_hz;
+    size_t i  = (size_t)at;
+    if (at < 0 || i + 1 >= self->lags)
+        return 0;
+    double part = at - (double)i;
+    return self->value[i] * (1 - part) + self->value[i + 1] * part;
+}
+
+double
+kt_likeness_near(const kt_likeness_t *self, double lag, double spread)
+{
+    enum { STEPS = 4 };
+    if (lag * self->rate_hz + 1 >= (double)self->lags)
+        return 0;
+    double best = -1;
+    for (int i = -STEPS; i <= STEPS; i++)
+        best = fmax(best, kt_likeness_at(self, lag * (1 + spread * i / STEPS)));
+    return best;
+}
+
+static kt_err_t
+likeness_of(kt_likeness_t *self, const float *const *rows, size_t count, size_t n, double rate_hz)
+{
+    self->rate_hz = rate_hz;
+    self->lags    = (size_t)(LAGS_S * rate_hz);
+    self->value   = calloc(self->lags, sizeof *self->value);
+    if (!self->value)
+        return KT_ENOMEM;
+    kt_err_t err   = kt_autocorrelate(rows, count, n, (size_t)(WINDOW_S * rate_hz), self->lags, self->value);
+    float    whole = self->value[0];
+    for (size_t i = 0; i < self->lags && !err; i++)
+        self->value[i] = whole > 1e-9f ? self->value[i] / whole : 0;
+    return err;
+}
+
+// --- the envelope --------------------------------------------------------------------------------------------------
+
+// What stands above the mean of 0.2 s on both sides, so that a slow swell is no rhythm. capped: and no more than some
+// ten times its own mean, so that one loud beginning does not drown all others.
+static void
+above_mean(const float *in, float *out, size_t n, size_t around, bool capped)
+{
+    double sum = 0, total = 0;
+    for (size_t i = 0; i < around && i < n; i++)
+        sum += in[i];
+    for (size_t i = 0; i < n; i++) {
+        if (i + around < n)
+            sum += in[i + around];
+        if (i > around)
+            sum -= in[i - around - 1];
+        double above = in[i] - sum / (double)(2 * around + 1);
+        out[i]       = above > 0 ? (float)above : 0;
+        total += out[i];
+    }
+    const float most = (float)fmax(LEAST_CAP_DB, MOST_MEANS * total / (double)n);
+    for (size_t i = 0; i < n && capped; i++)
+        out[i] = out[i] < most ? out[i] : most;
+}
+
+static kt_err_t
+compare_envelope(kt_evidence_t *self)
+{
+    const kt_envelope_t *envelope = &self->envelope;
+    const size_t         n = envelope->frames, around = (size_t)(AROUND_S * envelope->rate_hz);
+    const float         *rows[1 + KT_ENVELOPE_GROUPS];
+    float               *memory = calloc((1 + KT_ENVELOPE_GROUPS) * n, sizeof *memory);
+    if (!memory)
+        return KT_ENOMEM;
+    for (size_t r = 0; r <= KT_ENVELOPE_GROUPS; r++) {
+        above_mean(r == 0 ? envelope->full : envelope->group[r - 1], memory + r * n, n, around, r == 0);
+        rows[r] = memory + r * n;
+    }
+    kt_err_t err = likeness_of(&self->full, rows, 1, n, envelope->rate_hz);
+    if (!err)
+        err = likeness_of(&self->groups, rows + 1, KT_ENVELOPE_GROUPS, n, envelope->rate_hz);
+    if (!err)
+        err = likeness_of(&self->low, rows + 1, 1, n, envelope->rate_hz);
+    free(memory);
+    return err;
+}
+
+// --- the harmony ---------------------------------------------------------------------------------------------------
+
+static void
+unit_length(float *row, size_t width)
+{
+    double square = 0;
+    for (size_t c = 0; c < width; c++)
+        square += (double)row[c] * row[c];
+    double scale = square > 1e-12 && isfinite(square) ? 1 / sqrt(square) : 0;
+    for (size_t c = 0; c < width; c++)
+        row[c] = scale > 0 ? (float)(row[c] * scale) : 0;
+}
+
+static kt_err_t
+fill_harmony(kt_evidence_t *self, const kt_segment_t *segment)
+{
+    const kt_frontend_opts_t *opts    = kt_plan_opts(kt_segment_plan(segment));
+    const double              rate_hz = (double)opts->rate_hz / opts->hop;
+    const size_t              width = kt_segment_width(segment, KT_MATRIX_CHROMA), frames = kt_segment_frames(segment);
+    const float              *chroma = kt_segment_matrix(segment, KT_MATRIX_CHROMA);
+    const size_t              some   = (size_t)fmax(1, round(rate_hz / HARMONY_HZ));
+
+    self->harmony_rate_hz = rate_hz / (double)some;
+    self->harmony_frames  = frames / some;
+    self->harmony_width   = width;
+    self->harmony         = calloc(self->harmony_frames * width + 1, sizeof *self->harmony);
+    self->change          = calloc(self->harmony_frames + 1, sizeof *self->change);
+    if (!self->harmony || !self->change)
+        return KT_ENOMEM;
+    for (size_t t = 0; t < self->harmony_frames; t++) {
+        float *row = self->harmony + t * width;
+        for (size_t i = 0; i < some; i++)
+            for (size_t c = 0; c < width; c++)
+                row[c] += chroma[(t * some + i) * width + c];
+        unit_length(row, width);
+    }
+    return kt_evidence_change(self, (size_t)fmax(1, round(REACH_S * self->harmony_rate_hz)), self->change);
+}
+
+// 1 - cosine; nothing is no change to anything.
+static float
+distance(const double *a, const double *b, size_t width)
+{
+    double both = 0, one = 0, other = 0;
+    for (size_t c = 0; c < width; c++) {
+        both += a[c] * b[c];
+        one += a[c] * a[c];
+        other += b[c] * b[c];
+    }
+    return one > 1e-12 && other > 1e-12 ? (float)fmax(0, 1 - both / sqrt(one * other)) : 0;
+}
+
+kt_err_t
+kt_evidence_change(const kt_evidence_t *self, size_t reach, float *out)
+{
+    const size_t n = self->harmony_frames, width = self->harmony_width;
+    double      *memory = calloc(2 * width + 1, sizeof *memory);
+    if (!memory)
+        return KT_ENOMEM;
+    double *after = memory, *before = memory + width;
+    for (size_t t = 0; t < reach && t < n; t++)
+        for (size_t c = 0; c < width; c++)
+            after[c] += self->harmony[t * width + c];
+    for (size_t t = 0; t < n; t++) {
+        out[t] = distance(after, before, width);
+        for (size_t c = 0; c < width; c++) {
+            double here = self->harmony[t * width + c];
+            after[c] += (t + reach < n ? self->harmony[(t + reach) * width + c] : 0) - here;
+            before[c] += here - (t >= reach ? self->harmony[(t - reach) * width + c] : 0);
+        }
+    }
+    free(memory);
+    return KT_OK;
+}
+
+static kt_err_t
+compare_harmony(kt_evidence_t *self)
+{
+    const size_t  n = self->harmony_frames, width = self->harmony_width;
+    float        *columns = calloc(n * width + 1, sizeof *columns);
+    const float **rows    = calloc(width + 1, sizeof *rows);
+    kt_err_t      err     = columns && rows ? KT_OK : KT_ENOMEM;
+    for (size_t c = 0; c < width && !err; c++) {
+        for (size_t t = 0; t < n; t++)
+            columns[c * n + t] = self->harmony[t * width + c];
+        rows[c] = columns + c * n;
+    }
+    if (!err)
+        err = likeness_of(&self->chords, rows, width, n, self->harmony_rate_hz);
+    if (!err)
+        err = likeness_of(&self->changes, &(const float *){self->change}, 1, n, self->harmony_rate_hz);
+    free(rows);
+    free(columns);
+    return err;
+}
+
+// -------------------------------------------------------------------------------------------------------------------
+
+kt_err_t
+kt_evidence_new(kt_evidence_t *self, kt_device_t *device, const kt_plan_t *plan, const kt_segment_t *segment)
+{
+    size_t        n;
+    const float  *samples = kt_segment_samples(segment, &n);
+    kt_evidence_t made    = {0};
+    kt_err_t      err     = kt_envelope_new(&made.envelope, device, plan, samples, n, kt_segment_begin(segment) <= 0);
+    if (!err)
+        err = kt_onsets_find(&made.envelope, &made.onsets, &made.n_onsets);
+    if (!err)
+        err = compare_envelope(&made);
+    if (!err)
+        err = fill_harmony(&made, segment);
+    if (!err)
+        err = compare_harmony(&made);
+    if (err)
+        kt_evidence_fini(&made);
+    else
+        *self = made;
+    return err;
+}
+
+void
+kt_evidence_fini(kt_evidence_t *self)
+{
+    kt_envelope_fini(&self->envelope);
+    free(self->onsets);
+    free(self->harmony);
+    free(self->change);
+    free(self->full.value);
+    free(self->groups.value);
+    free(self->low.value);
+    free(self->chords.value);
+    free(self->changes.value);
+    *self = (kt_evidence_t){0};
+}

@@ -1,0 +1,38 @@
+// kt_evidence -- what tempo, beats and bars of a segment are judged by: the envelope, the harmony some twenty times a
+// second, and how each of them resembles itself at lags up to ten seconds.
+#pragma once
+
+#include "node/audio/rhythm/envelope.h"
+#include "node/audio/segment.h"
+
+// Autocorrelation over windows of twenty seconds, 1 at lag 0 (all 0: nothing there).
+typedef struct kt_likeness {
+    float *value;
+    size_t lags;
+    double rate_hz;
+} kt_likeness_t;
+
+// At a lag in seconds, straight between the values; 0 beyond the last.
+double kt_likeness_at(const kt_likeness_t *self, double lag);
+// The largest of nine values within lag * (1 - spread) .. lag * (1 + spread); 0 where lag is beyond the last.
+double kt_likeness_near(const kt_likeness_t *self, double lag, double spread);
+
+typedef struct kt_evidence {
+    kt_envelope_t envelope;
+    double       *onsets;  // seconds
+    size_t        n_onsets;
+    double        harmony_rate_hz;
+    size_t        harmony_frames, harmony_width;
+    float        *harmony;  // [frames][width] chroma, each frame of length 1 or 0
+    float        *change;   // [frames] 1 - cosine of the harmony of 0.2 s after and before
+    // of the full envelope, of all its groups, of the lowest, of the harmony and of its changes
+    kt_likeness_t full, groups, low, chords, changes;
+} kt_evidence_t;
+
+// KT_ENOMEM.
+KT_MUST_USE kt_err_t kt_evidence_new(kt_evidence_t *self, kt_device_t *device, const kt_plan_t *plan,
+                                     const kt_segment_t *segment);
+void                 kt_evidence_fini(kt_evidence_t *self);
+
+// Change of harmony across each frame with `reach` frames on both sides. out: [harmony_frames]. KT_ENOMEM.
+KT_MUST_USE kt_err_t kt_evidence_change(const kt_evidence_t *self, size_t reach, float *out);

@@ -1,0 +1,152 @@
+#include "node/audio/rhythm/bars.h"
+#include "node/audio/rhythm/tempo.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PARTS = KT_PLACE_PARTS, RISES = 4, LONG = KT_PLACE_CHANNELS - 1, SHORT = KT_PLACE_CHANNELS - 2 };
+
+// Frame of a part of the pulse.
+static double
+frame_of(const size_t *pulse, size_t part)
+{
+    size_t i = part / PARTS;
+    return (double)pulse[i] + (double)(pulse[i + 1] - pulse[i]) * (double)(part % PARTS) / PARTS;
+}
+
+static float
+largest_around(const float *row, size_t n, double at, double reach)
+{
+    double first = fmax(0, ceil(at - reach));
+    float  most  = 0;
+    for (size_t i = (size_t)first; i < n && (double)i <= at + reach; i++)
+        most = row[i] > most ? row[i] : most;
+    return most;
+}
+
+static double
+mean_of(const float *row, size_t n)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += row[i];
+    return n ? sum / (double)n : 0;
+}
+
+// One channel: the largest of the row around every part, over its mean times `units`. step: values of the row a frame
+// of the envelope.
+static void
+fill(kt_places_t *self, int channel, const float *row, size_t n, double step, double units, const size_t *pulse)
+{
+    double scale = 1 / (units * mean_of(row, n) + 1e-9);
+    for (size_t part = 0; part < self->parts; part++) {
+        double width               = (double)(pulse[part / PARTS + 1] - pulse[part / PARTS]) / PARTS;
+        double reach               = fmax(1, fmax(1, round(width / 2)) * step);
+        float  around              = largest_around(row, n, frame_of(pulse, part) * step, reach);
+        self->level[channel][part] = (float)(around * scale);
+    }
+}
+
+static void
+fill_rises(kt_places_t *self, const kt_envelope_t *envelope, float *sum, const size_t *pulse)
+{
+    static const int first[RISES + 1] = {0, 1, 3, 5, KT_ENVELOPE_GROUPS};
+    for (int channel = 0; channel < RISES; channel++) {
+        memset(sum, 0, envelope->frames * sizeof *sum);
+        for (int g = first[channel]; g < first[channel + 1]; g++)
+            for (size_t i = 0; i < envelope->frames; i++)
+                sum[i] += envelope->group[g][i];
+        fill(self, channel, sum, envelope->frames, 1, 4, pulse);
+    }
+}
+
+kt_err_t
+kt_places_new(kt_places_t *self, const kt_evidence_t *evidence, const size_t *pulse, size_t n)
+{
+    const kt_envelope_t *envelope = &evidence->envelope;
+    const double         step     = evidence->harmony_rate_hz / envelope->rate_hz;
+    const double         beat     = (double)(pulse[n - 1] - pulse[0]) / (double)(n - 1);
+    const size_t         parts    = (n - 1) * PARTS;
+    float               *row      = calloc(envelope->frames + evidence->harmony_frames + 1, sizeof *row);
+    float               *memory   = calloc(KT_PLACE_CHANNELS * parts, sizeof *memory);
+    kt_places_t          made     = {.parts = parts, .memory = memory};
+    kt_err_t             err      = row && memory ? KT_OK : KT_ENOMEM;
+    if (!err) {
+        for (int c = 0; c < KT_PLACE_CHANNELS; c++)
+            made.level[c] = memory + (size_t)c * parts;
+        fill_rises(&made, envelope, row, pulse);
+        fill(&made, SHORT, evidence->change, evidence->harmony_frames, step, 1, pulse);
+        err = kt_evidence_change(evidence, (size_t)fmax(1, round(beat * step)), row);
+    }
+    if (!err)
+        fill(&made, LONG, row, evidence->harmony_frames, step, 1, pulse);
+    free(row);
+    if (err)
+        kt_places_fini(&made);
+    else
+        *self = made;
+    return err;
+}
+
+void
+kt_places_fini(kt_places_t *self)
+{
+    free(self->memory);
+    *self = (kt_places_t){0};
+}
+
+// A bar of so many beats that begins at a place, from its means.
+typedef struct bar {
+    const double *mean;  // [beats * PARTS]
+    int           beats, place;
+} bar_t;
+
+static double
+level_at(const bar_t *bar, int beat, int part)
+{
+    return bar->mean[(bar->place + beat * PARTS + part) % (bar->beats * PARTS)];
+}
+
+static double
+over_beats(const bar_t *bar, int first, int part)
+{
+    double sum = 0;
+    for (int b = first; b < bar->beats; b++)
+        sum += level_at(bar, b, part);
+    return sum / fmax(1, bar->beats - first);
+}
+
+static void
+roles_of(const bar_t *bar, int signature, double all, double role[KT_PLACE_ROLES])
+{
+    double thirds = 0;
+    for (int b = 0; b < bar->beats; b++)
+        thirds += fmax(level_at(bar, b, 4), level_at(bar, b, 8)) / bar->beats;
+    role[0] = level_at(bar, 0, 0) - all;
+    role[1] = over_beats(bar, 0, 0) - all;
+    role[2] = (signature == 6 ? thirds : over_beats(bar, 0, 6)) - all;
+    role[3] = (signature == 6 ? over_beats(bar, 0, 8) : (over_beats(bar, 0, 3) + over_beats(bar, 0, 9)) / 2) - all;
+    role[4] = (bar->beats % 2 == 0 ? level_at(bar, bar->beats / 2, 0) : over_beats(bar, 1, 0)) - all;
+}
+
+void
+kt_places_clues(const kt_places_t *self, int signature, size_t begin, size_t end,
+                double clues[KT_PLACE_MOST][KT_PLACE_CLUES])
+{
+    const int    beats = kt_meter_beats(signature), places = beats * PARTS;
+    const size_t bars = (end - begin) / (size_t)places;
+    for (int c = 0; c < KT_PLACE_CHANNELS; c++) {
+        double mean[KT_PLACE_MOST] = {0}, all = 0, role[KT_PLACE_ROLES];
+        for (size_t i = 0; i < bars * (size_t)places; i++)
+            mean[i % (size_t)places] += self->level[c][begin + i] / (double)bars;
+        for (int p = 0; p < places; p++)
+            all += mean[p] / places;
+        for (int p = 0; p < places; p++) {
+            bar_t bar = {mean, beats, p};
+            roles_of(&bar, signature, all, role);
+            for (int r = 0; r < KT_PLACE_ROLES; r++)
+                clues[p][r * KT_PLACE_CHANNELS + c] = role[r];
+        }
+    }
+}

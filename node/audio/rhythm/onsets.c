@@ -1,0 +1,60 @@
+#include "node/audio/rhythm/onsets.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+static const double AROUND_S = 0.1, APART_S = 0.03, LEAST_RISE = 0.6;
+
+static bool
+is_largest(const float *rise, size_t n, size_t t, size_t apart)
+{
+    size_t end = t + apart + 1 < n ? t + apart + 1 : n;
+    for (size_t i = t > apart ? t - apart : 0; i < end; i++)
+        if (rise[i] > rise[t])
+            return false;
+    return true;
+}
+
+static double
+mean_around(const float *rise, size_t n, size_t t, size_t around)
+{
+    size_t begin = t > around ? t - around : 0, end = t + around + 1 < n ? t + around + 1 : n;
+    double sum = 0;
+    for (size_t i = begin; i < end; i++)
+        sum += rise[i];
+    return sum / (double)(end - begin);
+}
+
+// The top of the parabola through a peak and its neighbours, in frames from the peak.
+static double
+top(const float *rise, size_t n, size_t t)
+{
+    if (t == 0 || t + 1 == n)
+        return 0;
+    double bend = (double)rise[t - 1] - 2.0 * rise[t] + rise[t + 1];
+    return bend < 0 ? fmax(-0.5, fmin(0.5, 0.5 * ((double)rise[t - 1] - rise[t + 1]) / bend)) : 0;
+}
+
+kt_err_t
+kt_onsets_find(const kt_envelope_t *envelope, double **times, size_t *count)
+{
+    const float *rise = envelope->rise;
+    const size_t n = envelope->frames, apart = (size_t)(APART_S * envelope->rate_hz + 0.5);
+    const size_t around = (size_t)(AROUND_S * envelope->rate_hz + 0.5);
+    double      *out    = calloc(n / (apart + 1) + 2, sizeof *out);
+    size_t       found  = 0;
+    if (!out)
+        return KT_ENOMEM;
+    for (size_t t = 0, next = 0; t < n; t++) {
+        if (t < next || rise[t] < LEAST_RISE || !is_largest(rise, n, t, apart))
+            continue;
+        if (rise[t] < mean_around(rise, n, t, around) + LEAST_RISE)
+            continue;
+        out[found++] = fmax(0, ((double)t + top(rise, n, t) - 1) / envelope->rate_hz);
+        next         = t + apart + 1;
+    }
+    *times = out;
+    *count = found;
+    return KT_OK;
+}

@@ -1,0 +1,45 @@
+// kt_meters -- hypotheses of what the beat and the bar are: a period and a meter each, judged together, since a tempo
+// is told from its double, its half and its two thirds by the bars that it makes.
+//
+// Periods: peaks of the autocorrelation summed over one to four beats (comb, as in Percival and Tzanetakis 2014), and
+// their simple ratios. Each goes with 2, 3, 4, 5 and 7 beats a bar and with 6 (two beats of three parts). The score is
+// linear in the evidence of rhythm_weights.def (likeness at the beat, its parts and multiples; contrast of the bar's
+// multiples with other beats', after Cozens and Godsill 2023; a mild prior of tempo, bar and meter); a softmax
+// over all hypotheses makes it a probability.
+#pragma once
+
+#include "node/audio/rhythm/evidence.h"
+
+enum { KT_METER_KINDS = 6, KT_METER_PERIODS = 48, KT_METER_HYPOTHESES = KT_METER_PERIODS * KT_METER_KINDS };
+
+enum {
+#define KT_WEIGHT(name, weight, meaning) KT_CLUE_##name,
+#include "node/audio/rhythm/weights.def"
+#undef KT_WEIGHT
+    KT_CLUES
+};
+
+typedef struct kt_meter {
+    double period;     // seconds a beat
+    int    signature;  // 2, 3, 4, 5, 6, 7
+    double clue[KT_CLUES];
+    double probability;
+} kt_meter_t;
+
+static inline int
+kt_meter_beats(int signature)
+{
+    return signature == 6 ? 2 : signature;
+}
+
+typedef struct kt_tempo {
+    double period, other_period;       // seconds; other_period 0: there is no runner-up
+    double period_share, meter_share;  // probability of the period; of the meter among those of this period
+    int    signature;
+    double clarity;  // likeness of the groups at the likest of one to seven beats, 0 .. 1
+} kt_tempo_t;
+
+// The hypotheses, unjudged, at most KT_METER_HYPOTHESES; how many: 0 where nothing repeats.
+size_t kt_meters_gather(const kt_evidence_t *evidence, kt_meter_t *meters);
+// The most probable period and its meter. KT_ENOTFOUND: nothing repeats; KT_ENOMEM.
+KT_MUST_USE kt_err_t kt_tempo_judge(const kt_evidence_t *evidence, kt_tempo_t *out);

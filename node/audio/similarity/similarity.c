@@ -1,0 +1,138 @@
+// similarity -- three unit vectors for cosine distance (version 1): spectral (timbre), mir (rhythm and harmony) and
+// both. Every raw value (similarity.h) is put to mean 0 and deviation 1 over real tracks, limited to 4 deviations and
+// weighted by how little a cut or a codec changes it (similarity_scale.c), then each vector is divided by its length;
+// combined holds both with equal weight. Vectors of other
+// definitions must not be compared, so at other settings than the defaults there are none.
+#include "node/audio/similarity/similarity.h"
+
+#include "node/audio/modules.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static const double LIMIT = 4;
+enum { LEAST_FRAMES = 44 };  // one second
+
+typedef struct similarity {
+    bool         defined, heard;
+    kt_timbre_t  timbre;
+    kt_pattern_t pattern;
+} similarity_t;
+
+static void
+destroy(void **state)
+{
+    free(*state);
+    *state = NULL;
+}
+
+static kt_err_t
+create(void **state, const kt_stream_t *stream)
+{
+    const kt_frontend_opts_t *opts = kt_plan_opts(stream->plan);
+    similarity_t             *self = calloc(1, sizeof *self);
+    if (!self)
+        return KT_ENOMEM;
+    self->defined = opts->rate_hz == 22050 && opts->n_fft == 2048 && opts->hop == 512 && opts->n_mels == 128 &&
+                    opts->n_chroma == 12;
+    *state = self;
+    return KT_OK;
+}
+
+static void
+add(similarity_t *self, const similarity_t *more)
+{
+    self->heard |= more->heard;
+    kt_timbre_add(&self->timbre, &more->timbre);
+    kt_pattern_add(&self->pattern, &more->pattern);
+}
+
+static kt_err_t
+fold(void *state, const kt_segment_t *segment)
+{
+    similarity_t *self   = state;
+    size_t        frames = kt_segment_frames(segment);
+    if (!self->defined)
+        return KT_OK;
+    float *bands = calloc(frames * KT_SIM_BANDS, sizeof *bands);
+    if (!bands)
+        return KT_ENOMEM;
+    kt_err_t     err  = KT_OK;
+    similarity_t here = {.heard = kt_similarity_bands(segment, bands)};
+    if (here.heard) {
+        kt_timbre_fold(&here.timbre, bands, frames);
+        err = kt_pattern_fold(&here.pattern, bands, kt_segment_matrix(segment, KT_MATRIX_CHROMA), frames);
+    }
+    if (!err)
+        add(self, &here);
+    free(bands);
+    return err;
+}
+
+static kt_err_t
+merge(void **state, void **next)
+{
+    add(*state, *next);
+    return KT_OK;
+}
+
+// Raw values to one scale, then to length 1. False if nothing is left.
+static bool
+unit(const double *raw, const kt_similarity_scale_t *scale, size_t n, double *out)
+{
+    double square = 0;
+    for (size_t i = 0; i < n; i++) {
+        out[i] = scale[i].weight * fmax(-LIMIT, fmin(LIMIT, (raw[i] - scale[i].mean) / scale[i].deviation));
+        square += out[i] * out[i];
+    }
+    for (size_t i = 0; i < n && square > 0; i++)
+        out[i] /= sqrt(square);
+    return square > 0;
+}
+
+static void
+write_nulls(kt_document_t *document, const char *reason)
+{
+    kt_document_null(document, KT_FEATURE_VECTORS_spectral_vector, reason);
+    kt_document_null(document, KT_FEATURE_VECTORS_mir_vector, reason);
+    kt_document_null(document, KT_FEATURE_VECTORS_combined_vector, reason);
+}
+
+static kt_err_t
+finish(const void *state, kt_document_t *document)
+{
+    const similarity_t *self = state;
+    double              raw[KT_SIM_COMBINED], out[KT_SIM_COMBINED];
+    double             *pattern = out + KT_SIM_TIMBRE;
+    if (!self->defined || !self->heard || self->timbre.frames < LEAST_FRAMES) {
+        const char *short_or_silent = self->heard ? "shorter than a second" : "silence";
+        write_nulls(document,
+                    self->defined ? short_or_silent : "defined at 22050 Hz, n_fft 2048, hop 512, 128 mel bands");
+        return KT_OK;
+    }
+    kt_timbre_values(&self->timbre, raw);
+    kt_pattern_values(&self->pattern, raw + KT_SIM_TIMBRE);
+    if (!unit(raw, kt_similarity_scales, KT_SIM_TIMBRE, out) ||
+        !unit(raw + KT_SIM_TIMBRE, kt_similarity_scales + KT_SIM_TIMBRE, KT_SIM_PATTERN, pattern)) {
+        write_nulls(document, "nothing to compare");
+        return KT_OK;
+    }
+    kt_document_reals(document, KT_FEATURE_VECTORS_spectral_vector, out, KT_SIM_TIMBRE);
+    kt_document_reals(document, KT_FEATURE_VECTORS_mir_vector, pattern, KT_SIM_PATTERN);
+    for (int i = 0; i < KT_SIM_COMBINED; i++)
+        out[i] *= M_SQRT1_2;
+    kt_document_reals(document, KT_FEATURE_VECTORS_combined_vector, out, KT_SIM_COMBINED);
+    return KT_OK;
+}
+
+const kt_module_t kt_module_similarity = {
+    .name    = "similarity",
+    .stage   = "audio_similarity",
+    .options = KT_OPTION_SIMILARITY,
+    .reads   = KT_READS(KT_MATRIX_MEL) | KT_READS(KT_MATRIX_CHROMA),
+    .new     = create,
+    .segment = fold,
+    .finish  = finish,
+    .merge   = merge,
+    .destroy = destroy,
+};

@@ -1,0 +1,431 @@
+#include "node/audio/track.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "kernels/audio/resample.h"
+#include "node/audio/modules.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+// The way of a sample: made finite -> modules that read the source -> mono -> resampled -> segment -> at the segment's
+// end the modules. Mono samples go to the resampler in blocks of fixed length and rows are computed in batches of fixed
+// frames, both counted from the stream's start, so the caller's chunks cannot change a bit.
+//
+// Past one segment (kt_segment_max_frames, ten minutes): tuning and the top_db floor are each segment's own; mean, std,
+// min and max are those of all frames; the median is the weighted median of the segments' quantiles (kt_summary).
+struct kt_analysis {
+    kt_analysis_opts_t opts;
+    void              *module[KT_MODULES];  // states; NULL: not asked for
+    bool               wanted[KT_MODULES];
+    uint32_t           reads;
+    kt_segment_t      *segment;   // NULL: nobody reads rows
+    kt_resample_t     *resample;  // NULL: the file has the analysis rate
+    size_t             segments;
+    kt_stretch_t       stretch;
+    uint64_t           pushed;               // frames of the stream, those before the stretch included
+    uint64_t           skip;                 // samples at the analysis rate before those that the segment needs
+    uint64_t           left;                 // segments to come; UINT64_MAX: as many as there are
+    uint64_t           samples, not_finite;  // mono samples at the analysis rate; samples taken as 0
+    kt_stage_us_t      stages;
+    size_t             block_frames, resampled_capacity;
+    size_t             n_mono;
+    float             *finite;  // one block, interleaved
+    float             *mono;    // one block
+    float             *resampled;
+};
+
+enum { BLOCK_FRAMES = 4096, RESAMPLED = 8192, RESAMPLED_SPARE = 64 };
+
+// Beyond this the square of a spectrum's value leaves float32; no decoder gives such samples but a damaged one.
+#define SAMPLE_LIMIT 1e12f
+
+// A block is short enough that what becomes of it fits the resampler's output buffer, which takes it in one call then.
+static void
+size_blocks(kt_analysis_t *self)
+{
+    uint64_t to = kt_plan_opts(self->opts.plan)->rate_hz, from = self->opts.rate_hz;
+    uint64_t fitting         = from * (RESAMPLED - RESAMPLED_SPARE) / to;
+    self->block_frames       = fitting < 1 ? 1 : fitting > BLOCK_FRAMES ? BLOCK_FRAMES : (size_t)fitting;
+    self->resampled_capacity = (size_t)(self->block_frames * to / from) + RESAMPLED_SPARE;
+    if (self->resampled_capacity < RESAMPLED)
+        self->resampled_capacity = RESAMPLED;
+}
+
+static kt_err_t
+open_modules(kt_analysis_t *self)
+{
+    kt_stream_t stream = {self->opts.plan,    self->opts.rate_hz, self->opts.channels, self->opts.layout,
+                          self->opts.options, self->opts.device,  self->stretch};
+    for (size_t m = 0; m < KT_MODULES; m++) {
+        if (!(kt_modules[m]->options & self->opts.options))
+            continue;
+        kt_err_t err = kt_modules[m]->new (&self->module[m], &stream);
+        if (err)
+            return err;
+        self->wanted[m] = true;
+        self->reads |= kt_modules[m]->reads;
+    }
+    return KT_OK;
+}
+
+static kt_err_t
+open_stream(kt_analysis_t *self)
+{
+    uint32_t rate_hz = kt_plan_opts(self->opts.plan)->rate_hz;
+    kt_err_t err     = kt_segment_new(&self->segment, self->opts.plan, self->opts.device, self->reads);
+    if (!err && rate_hz != self->opts.rate_hz)
+        err = kt_resample_new(&self->resample, self->opts.rate_hz, rate_hz);
+    if (err)
+        return err;
+    kt_segment_start(self->segment, self->opts.first_segment);
+    self->skip      = kt_segment_from(self->segment) - kt_stretch_at(&self->stretch, self->opts.rate_hz, rate_hz);
+    self->mono      = calloc(self->block_frames, sizeof *self->mono);
+    self->resampled = calloc(self->resampled_capacity, sizeof *self->resampled);
+    return self->mono && self->resampled ? KT_OK : KT_ENOMEM;
+}
+
+// A file without sound has no segments.
+static kt_err_t
+find_stretch(kt_analysis_t *self)
+{
+    const kt_analysis_opts_t *opts = &self->opts;
+    self->stretch                  = (kt_stretch_t){0, 0, UINT64_MAX, UINT64_MAX};
+    self->left                     = opts->segments ? opts->segments : UINT64_MAX;
+    if (opts->first_segment == 0 && opts->segments == 0)
+        return KT_OK;
+    kt_err_t err = kt_stretch_of(opts->plan, opts->rate_hz, opts->first_segment, opts->segments, &self->stretch);
+    self->pushed = self->stretch.from;
+    return err;
+}
+
+kt_err_t
+kt_analysis_new(kt_analysis_t **self_p, const kt_analysis_opts_t *opts)
+{
+    kt_err_t       err  = KT_ENOMEM;
+    kt_analysis_t *self = calloc(1, sizeof *self);
+    if (!self)
+        goto fail;
+    self->opts = *opts;
+    if ((err = find_stretch(self)) || (err = open_modules(self)))
+        goto fail;
+    if (opts->channels > 0 && opts->rate_hz == 0) {
+        err = KT_EINVAL;
+        goto fail;
+    }
+    if (opts->channels > 0) {
+        size_blocks(self);
+        self->finite = calloc(self->block_frames * opts->channels, sizeof *self->finite);
+        err          = self->finite ? KT_OK : KT_ENOMEM;
+        if (!err && self->reads)
+            err = open_stream(self);
+        if (err)
+            goto fail;
+    }
+    *self_p = self;
+    return KT_OK;
+fail:
+    kt_analysis_destroy(&self);
+    return err;
+}
+
+void
+kt_analysis_destroy(kt_analysis_t **self_p)
+{
+    kt_analysis_t *self = *self_p;
+    if (!self)
+        return;
+    for (size_t m = 0; m < KT_MODULES; m++)
+        if (self->module[m])
+            kt_modules[m]->destroy(&self->module[m]);
+    kt_segment_destroy(&self->segment);
+    kt_resample_destroy(&self->resample);
+    free(self->finite);
+    free(self->mono);
+    free(self->resampled);
+    free(self);
+    *self_p = NULL;
+}
+
+static void
+show_frames(const kt_analysis_t *self)
+{
+    for (size_t i = 0; i < kt_frames_rows_count; i++) {
+        kt_matrix_t  matrix = kt_frames_rows[i].matrix;
+        const float *rows   = kt_segment_matrix(self->segment, matrix);
+        if (rows)
+            self->opts.frames(self->opts.context, kt_feature_desc(kt_frames_rows[i].feature)->name, rows,
+                              kt_segment_frames(self->segment), kt_segment_width(self->segment, matrix));
+    }
+}
+
+static kt_err_t
+close_segment(kt_analysis_t *self)
+{
+    kt_err_t err = kt_segment_close(self->segment);
+    if (err || kt_segment_frames(self->segment) == 0)
+        return err;
+    self->segments++;
+    if (self->opts.frames && self->opts.each_segment)
+        show_frames(self);
+    for (size_t m = 0; m < KT_MODULES && !err; m++) {
+        int64_t start = kt_clock_us();
+        if (self->wanted[m] && kt_modules[m]->segment)
+            err = kt_modules[m]->segment(self->module[m], self->segment);
+        self->stages.modules[m] += kt_clock_us() - start;
+    }
+    return err;
+}
+
+// Samples at the analysis rate, into one segment after the other.
+static kt_err_t
+feed(kt_analysis_t *self, const float *samples, size_t n)
+{
+    size_t before = n < self->skip ? n : (size_t)self->skip;
+    self->skip -= before;
+    samples += before;
+    n -= before;
+    for (size_t taken = 0; self->left > 0; samples += taken, n -= taken) {
+        kt_err_t err = kt_segment_feed(self->segment, samples, n, &taken);
+        if (err || taken == n)
+            return err;
+        if ((err = close_segment(self)))
+            return err;
+        self->left -= self->left < UINT64_MAX;
+        if (self->left > 0)
+            kt_segment_next(self->segment);
+    }
+    return KT_OK;
+}
+
+// What the resampler gives, until it gives no full buffer (while pushing) or nothing (at the end).
+static kt_err_t
+drain(kt_analysis_t *self, const float *mono, size_t n, bool last)
+{
+    for (size_t got;;) {
+        int64_t  start = kt_clock_us();
+        kt_err_t err   = last
+                             ? kt_resample_finish(self->resample, self->resampled, self->resampled_capacity, &got)
+                             : kt_resample_push(self->resample, mono, n, self->resampled, self->resampled_capacity, &got);
+        self->stages.resample += kt_clock_us() - start;
+        if (err)
+            return err;
+        self->samples += got;
+        if (got > 0 && (err = feed(self, self->resampled, got)))
+            return err;
+        if (last ? got == 0 : got < self->resampled_capacity)
+            return KT_OK;
+        n = 0;
+    }
+}
+
+static kt_err_t
+flush_mono(kt_analysis_t *self)
+{
+    size_t n     = self->n_mono;
+    self->n_mono = 0;
+    if (n == 0)
+        return KT_OK;
+    if (self->resample)
+        return drain(self, self->mono, n, false);
+    self->samples += n;
+    return feed(self, self->mono, n);
+}
+
+// Sixteen at a time, so that the compiler does them side by side: every sample of every file comes through here.
+static size_t
+count_unusable(const float *pcm, size_t count)
+{
+    enum { LANES = 16 };
+    size_t bad = 0, i = 0;
+    for (; i + LANES <= count; i += LANES) {
+        uint32_t here = 0;
+        for (size_t lane = 0; lane < LANES; lane++)
+            here += !(fabsf(pcm[i + lane]) <= SAMPLE_LIMIT);
+        bad += here;
+    }
+    for (; i < count; i++)
+        bad += !(fabsf(pcm[i]) <= SAMPLE_LIMIT);
+    return bad;
+}
+
+// The samples themselves when all can be used, else a copy with zeros.
+static const float *
+make_finite(kt_analysis_t *self, const float *pcm, size_t count)
+{
+    size_t bad = count_unusable(pcm, count);
+    if (bad == 0)
+        return pcm;
+    for (size_t i = 0; i < count; i++)
+        self->finite[i] = fabsf(pcm[i]) <= SAMPLE_LIMIT ? pcm[i] : 0.0f;
+    self->not_finite += bad;
+    return self->finite;
+}
+
+// At most as many frames as the present block has room for.
+static kt_err_t
+push_some(kt_analysis_t *self, const float *pcm, size_t frames)
+{
+    kt_err_t err = KT_OK;
+    pcm          = make_finite(self, pcm, frames * self->opts.channels);
+    for (size_t m = 0; m < KT_MODULES && !err; m++) {
+        if (!self->wanted[m] || !kt_modules[m]->push)
+            continue;
+        int64_t start = kt_clock_us();
+        err           = kt_modules[m]->push(self->module[m], pcm, frames);
+        self->stages.modules[m] += kt_clock_us() - start;
+    }
+    if (err || !self->segment)
+        return err;
+    int64_t start = kt_clock_us();
+    kt_to_mono(pcm, frames, self->opts.channels, self->mono + self->n_mono);
+    self->n_mono += frames;
+    self->stages.resample += kt_clock_us() - start;
+    return self->n_mono == self->block_frames ? flush_mono(self) : KT_OK;
+}
+
+kt_err_t
+kt_analysis_push(kt_analysis_t *self, const float *pcm, size_t frames)
+{
+    if (frames > 0 && self->opts.channels == 0)
+        return KT_EINVAL;
+    for (size_t some; frames > 0; frames -= some, pcm += some * self->opts.channels) {
+        some         = self->block_frames - self->n_mono;
+        some         = frames < some ? frames : some;
+        kt_err_t err = push_some(self, pcm, some);
+        if (err)
+            return err;
+        self->pushed += some;
+    }
+    return KT_OK;
+}
+
+// The stream's end: what the blocks and the resampler still hold, then the zeros that centred frames reach into.
+static kt_err_t
+close_stream(kt_analysis_t *self)
+{
+    kt_err_t err = flush_mono(self);
+    if (!err && self->resample)
+        err = drain(self, NULL, 0, true);
+    if (err || self->samples == 0 || self->left == 0)
+        return err;
+    kt_segment_end(self->segment);
+    memset(self->resampled, 0, RESAMPLED * sizeof *self->resampled);
+    for (size_t left = kt_segment_padding(self->segment); left > 0 && !err;) {
+        size_t n = left < RESAMPLED ? left : RESAMPLED;
+        err      = feed(self, self->resampled, n);
+        left -= n;
+    }
+    return !err && self->left > 0 ? close_segment(self) : err;
+}
+
+kt_err_t
+kt_analysis_finish(kt_analysis_t *self, kt_document_t *document)
+{
+    if (self->stretch.own > 0 || self->pushed > self->stretch.end)
+        return KT_EINVAL;
+    kt_err_t err = self->segment ? close_stream(self) : KT_OK;
+    if (!err && self->opts.frames && !self->opts.each_segment && self->segments == 1)
+        show_frames(self);
+    for (size_t m = 0; m < KT_MODULES && !err; m++) {
+        int64_t start = kt_clock_us();
+        if (self->wanted[m])
+            err = kt_modules[m]->finish(self->module[m], document);
+        self->stages.modules[m] += kt_clock_us() - start;
+    }
+    if (self->not_finite > 0)
+        kt_log_info("ANALYSIS-NOT-FINITE", "samples=%llu", (unsigned long long)self->not_finite);
+    return err;
+}
+
+// --- stretches -------------------------------------------------------------------------------------------------------
+
+void
+kt_analysis_stretch(const kt_analysis_t *self, kt_stretch_t *out)
+{
+    *out = self->stretch;
+}
+
+// The stream may end within what self needs beyond its own; then both have seen its end.
+static bool
+adjoin(const kt_analysis_t *self, const kt_analysis_t *next)
+{
+    const kt_analysis_opts_t *a = &self->opts, *b = &next->opts;
+    return a->plan == b->plan && a->rate_hz == b->rate_hz && a->channels == b->channels && a->options == b->options &&
+           self->stretch.end == next->stretch.own && next->pushed > next->stretch.own &&
+           (self->pushed >= self->stretch.to || self->pushed == next->pushed);
+}
+
+// The open end of the later one: its samples in the blocks, the resampler and the segment.
+static void
+go_on_as(kt_analysis_t *self, kt_analysis_t *next)
+{
+    kt_segment_t  *segment  = self->segment;
+    kt_resample_t *resample = self->resample;
+    float         *mono     = self->mono;
+    if (segment)
+        kt_segment_add_times(next->segment, segment);
+    self->segment     = next->segment;
+    self->resample    = next->resample;
+    self->mono        = next->mono;
+    next->segment     = segment;
+    next->resample    = resample;
+    next->mono        = mono;
+    self->n_mono      = next->n_mono;
+    self->stretch.end = next->stretch.end;
+    self->stretch.to  = next->stretch.to;
+    self->pushed      = next->pushed;
+    self->skip        = next->skip;
+    self->left        = next->left;
+}
+
+kt_err_t
+kt_analysis_merge(kt_analysis_t *self, kt_analysis_t **next_p)
+{
+    kt_analysis_t *next = *next_p;
+    if (!adjoin(self, next))
+        return KT_EINVAL;
+    kt_err_t err = self->segment && self->left > 0 ? close_stream(self) : KT_OK;
+    for (size_t m = 0; m < KT_MODULES && !err; m++)
+        if (self->wanted[m])
+            err = kt_modules[m]->merge(&self->module[m], &next->module[m]);
+    if (err)
+        return err;
+    go_on_as(self, next);
+    self->segments += next->segments;
+    self->samples += next->samples;
+    self->not_finite += next->not_finite;
+    self->stages.resample += next->stages.resample;
+    for (size_t m = 0; m < KT_MODULES; m++)
+        self->stages.modules[m] += next->stages.modules[m];
+    kt_analysis_destroy(next_p);
+    return KT_OK;
+}
+
+_Static_assert((int)KT_MODULES <= (int)KT_STAGE_MODULES, "each module has a place for its time");
+
+void
+kt_analysis_stages(const kt_analysis_t *self, kt_stage_us_t *out)
+{
+    *out = self->stages;
+    if (self->segment)
+        kt_segment_times(self->segment, &out->spectral, &out->chroma);
+}
+
+// Blocks, the device's scratch, module states; the first figure is measured, with room.
+uint64_t
+kt_analysis_bytes(const kt_frontend_opts_t *opts, double seconds)
+{
+    enum { UNKNOWN_SEGMENTS = 24 };
+    const uint64_t BASE        = 8u << 20;
+    uint64_t       max_frames  = kt_segment_max_frames(opts);
+    double         frames      = seconds * opts->rate_hz / opts->hop + 2;
+    uint64_t       in_segment  = seconds > 0 && frames < (double)max_frames ? (uint64_t)frames : max_frames;
+    uint64_t       components  = 32 + 2 * (uint64_t)opts->n_mels + opts->n_mfcc + opts->n_chroma;
+    double         segments    = seconds > 0 ? ceil(frames / (double)max_frames) : UNKNOWN_SEGMENTS;
+    double         quantiles   = segments * (double)components * (257 + 8) * sizeof(float);
+    uint64_t       sort_buffer = 17 * in_segment * sizeof(float);
+    return BASE + kt_segment_bytes(opts, in_segment) + sort_buffer + (uint64_t)quantiles;
+}

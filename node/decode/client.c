@@ -1,0 +1,381 @@
+#include "node/decode/client.h"
+
+#include "common/assert.h"
+#include "common/clock.h"
+#include "common/text.h"
+#include "node/decode/server_client.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <math.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+// GRACE_MS: the server keeps the wall-clock limit; this long after it the client no longer waits for its word.
+// GOODBYE_MS: longest wait for a child's exit once it has said its last word.
+enum { GRACE_MS = 2000, GOODBYE_MS = 2000 };
+
+typedef enum state { FRESH, SOUNDING, ENDED } state_t;
+
+struct kt_decode {
+    int                control_fd;
+    const uint8_t     *ring;
+    float             *pcm;  // samples are copied out of the ring: the child could change them while they are read
+    state_t            state;
+    kt_err_t           err;  // sticky
+    char               why[KT_WHY_BYTES];
+    kt_decode_limits_t limits;
+    int64_t            wall_ms;  // when the wall-clock limit is reached
+    uint32_t           rate_hz, channels;
+    uint64_t           frames, damaged, peak_bytes, cpu_us;
+    struct {
+        kt_decode_record_t record;
+        kt_facts_t         facts;
+    } in;  // the record that came last
+};
+
+static kt_err_t
+fail(kt_decode_t *self, kt_err_t err, const char *why)
+{
+    self->state = ENDED;
+    self->err   = err;
+    why         = *why ? why : kt_err_text(err);
+    (void)kt_text_sanitize(self->why, sizeof self->why, why, strnlen(why, KT_WHY_BYTES));
+    return err;
+}
+
+// The next record into self->in, with its length. KT_ETIME; KT_ECLOSED: child and server have let go; KT_ESYSTEM.
+static kt_err_t
+receive(kt_decode_t *self, int64_t deadline_ms, size_t *bytes)
+{
+    for (;;) {
+        ssize_t n = recv(self->control_fd, &self->in, sizeof self->in, MSG_DONTWAIT | MSG_TRUNC);
+        if (n >= 0) {
+            *bytes = (size_t)n;
+            return n ? KT_OK : KT_ECLOSED;
+        }
+        // The other end was closed with slots of ours unread; what it had sent before is still there and comes next.
+        if (errno == ECONNRESET)
+            continue;
+        if (errno != EAGAIN && errno != EINTR)
+            return KT_ESYSTEM;
+        int64_t       left = deadline_ms - kt_clock_ms();
+        struct pollfd one  = {.fd = self->control_fd, .events = POLLIN};
+        if (left <= 0)
+            return KT_ETIME;
+        if (poll(&one, 1, left > INT_MAX ? INT_MAX : (int)left) < 0 && errno != EINTR)
+            return KT_ESYSTEM;
+    }
+}
+
+static void
+take_usage(kt_decode_t *self)
+{
+    self->peak_bytes = self->in.record.peak_bytes;
+    self->cpu_us     = self->in.record.cpu_us;
+}
+
+// After the child's last word: its exit, for the usage. What else it sends by then is of no interest.
+static void
+await_exit(kt_decode_t *self)
+{
+    size_t  bytes;
+    int64_t deadline_ms = kt_clock_ms() + GOODBYE_MS;
+    while (receive(self, deadline_ms, &bytes) == KT_OK) {
+        if (bytes == sizeof self->in.record && self->in.record.kind == KT_DECODE_EXIT) {
+            take_usage(self);
+            return;
+        }
+    }
+}
+
+// A child that ended without a last word.
+static kt_err_t
+judge_exit(kt_decode_t *self)
+{
+    int  status = self->in.record.code;
+    char why[64];
+    take_usage(self);
+    if (self->in.record.out_of_time)
+        return fail(self, KT_EDECWALL, "killed at the wall-clock limit");
+    int  signal  = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    bool all_cpu = self->cpu_us >= (uint64_t)self->limits.cpu_s * 1000000u;
+    if (signal == SIGXCPU || (signal == SIGKILL && all_cpu))
+        return fail(self, KT_EDECCPU, "killed at the CPU time limit");
+    if (signal == SIGSYS)
+        return fail(self, KT_EDECODER, "killed for a forbidden system call");
+    (void)snprintf(why, sizeof why, signal ? "killed by signal %d" : "ended with status %d",
+                   signal ? signal : WEXITSTATUS(status));
+    return fail(self, KT_EDECODER, why);
+}
+
+// Codes that a child may answer with; any other is a lie.
+static bool
+may_say(int32_t code)
+{
+    static const kt_err_t codes[] = {KT_EEMPTY,  KT_EFORMAT,  KT_ETEXT,    KT_EPLAYLIST,  KT_ETRUNCATED, KT_ENOAUDIO,
+                                     KT_ECODEC,  KT_EDAMAGED, KT_ETOOLONG, KT_ESTREAM,    KT_EDECMEM,    KT_EIO,
+                                     KT_ESYSTEM, KT_EFULL,    KT_ENOMEM,   KT_ENOTREGULAR};
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+        if (code == (int32_t)codes[i])
+            return true;
+    return false;
+}
+
+static kt_err_t
+take_fault(kt_decode_t *self)
+{
+    kt_err_t err = may_say(self->in.record.code) ? (kt_err_t)self->in.record.code : KT_EDECODER;
+    char     why[KT_WHY_BYTES];
+    memcpy(why, self->in.record.why, sizeof why);
+    why[sizeof why - 1] = '\0';
+    await_exit(self);
+    // Out of memory for the child means out of its limit.
+    return fail(self, err == KT_ENOMEM ? KT_EDECMEM : err, why);
+}
+
+static kt_err_t
+broken(kt_decode_t *self)
+{
+    return fail(self, KT_EDECODER, "the decoder broke the protocol");
+}
+
+// Waits for FACTS, PCM or END; all else is an end of its own kind.
+static kt_err_t
+next_record(kt_decode_t *self, size_t *bytes)
+{
+    int64_t  stall_ms = kt_clock_ms() + self->limits.stall_ms, wall_ms = self->wall_ms + GRACE_MS;
+    kt_err_t err = receive(self, stall_ms < wall_ms ? stall_ms : wall_ms, bytes);
+    if (err == KT_ETIME)
+        return fail(self, KT_EDECWALL, "no answer within the time limit");
+    if (err == KT_ECLOSED)
+        return fail(self, KT_ESYSTEM, "the decoder's server has ended");
+    if (err != KT_OK)
+        return fail(self, err, "receiving from the decoder");
+    if (*bytes < sizeof self->in.record || *bytes > sizeof self->in)
+        return broken(self);
+    if (self->in.record.kind == KT_DECODE_FACTS)
+        return KT_OK;
+    if (*bytes != sizeof self->in.record)
+        return broken(self);
+    switch (self->in.record.kind) {
+    case KT_DECODE_PCM:
+    case KT_DECODE_END: return KT_OK;
+    case KT_DECODE_FAULT: return take_fault(self);
+    case KT_DECODE_EXIT: return judge_exit(self);
+    default: return broken(self);
+    }
+}
+
+static void
+tidy_text(char *text, size_t capacity)
+{
+    char raw[KT_TAG_VALUE];
+    kt_assert(capacity <= sizeof raw);
+    memcpy(raw, text, capacity);
+    (void)kt_text_sanitize(text, capacity, raw, strnlen(raw, capacity));
+}
+
+static void
+tidy_bool(bool *value)
+{
+    unsigned char raw;
+    memcpy(&raw, value, 1);
+    *value = raw != 0;
+}
+
+static void
+tidy_number(double *value)
+{
+    if (!isfinite(*value) || *value < 0)
+        *value = 0;
+}
+
+// Whatever stands there becomes facts that nobody can stumble over.
+static void
+tidy_facts(kt_facts_t *f)
+{
+    tidy_text(f->container, sizeof f->container);
+    tidy_text(f->audio_codec, sizeof f->audio_codec);
+    tidy_text(f->layout, sizeof f->layout);
+    tidy_text(f->video_codec, sizeof f->video_codec);
+    tidy_bool(&f->has_audio);
+    tidy_bool(&f->has_video);
+    tidy_bool(&f->has_cover_art);
+    tidy_number(&f->duration_s);
+    tidy_number(&f->frame_rate_hz);
+    tidy_number(&f->aspect_ratio);
+    for (uint32_t i = 0; i < f->tag_count; i++) {
+        tidy_text(f->tags[i].key, sizeof f->tags[i].key);
+        tidy_text(f->tags[i].value, sizeof f->tags[i].value);
+    }
+}
+
+static kt_err_t
+take_facts(kt_decode_t *self, size_t bytes)
+{
+    kt_facts_t *f = &self->in.facts;
+    if (bytes < sizeof self->in.record + KT_FACTS_BYTES(0) || f->tag_count > KT_FACT_TAGS ||
+        bytes != sizeof self->in.record + KT_FACTS_BYTES(f->tag_count))
+        return broken(self);
+    tidy_facts(f);
+    if (f->has_audio &&
+        (f->rate_hz < 1 || f->rate_hz > KT_RATE_MAX_HZ || f->channels < 1 || f->channels > KT_CHANNELS_MAX))
+        return fail(self, KT_ESTREAM, "the stream's rate or channel count");
+    memset(f->tags + f->tag_count, 0, (KT_FACT_TAGS - f->tag_count) * sizeof *f->tags);
+    self->rate_hz  = f->has_audio ? f->rate_hz : 0;
+    self->channels = f->has_audio ? f->channels : 0;
+    self->state    = SOUNDING;
+    return KT_OK;
+}
+
+kt_err_t
+kt_decode_facts(kt_decode_t *self, kt_facts_t *out)
+{
+    size_t bytes;
+    if (self->err != KT_OK)
+        return self->err;
+    kt_assert(self->state == FRESH);
+    kt_err_t err = next_record(self, &bytes);
+    if (err == KT_OK)
+        err = self->in.record.kind == KT_DECODE_FACTS ? take_facts(self, bytes) : broken(self);
+    if (err == KT_OK)
+        *out = self->in.facts;
+    return err;
+}
+
+static kt_err_t
+take_pcm(kt_decode_t *self, size_t *frames)
+{
+    kt_decode_record_t record = {.kind = KT_DECODE_SLOT, .slot = self->in.record.slot};
+    uint32_t           bytes = self->in.record.bytes, frame_bytes = self->channels * (uint32_t)sizeof(float);
+    if (record.slot >= KT_RING_SLOTS || !bytes || bytes > KT_RING_SLOT_BYTES || !frame_bytes || bytes % frame_bytes)
+        return broken(self);
+    self->frames += bytes / frame_bytes;
+    if ((double)self->frames > self->limits.max_duration_s * self->rate_hz)
+        return fail(self, KT_ETOOLONG, "more sound than is permitted");
+    memcpy(self->pcm, self->ring + (size_t)record.slot * KT_RING_SLOT_BYTES, bytes);
+    // Refused only where the child is gone or reads nothing: then what it said last, or its exit, comes next.
+    (void)!send(self->control_fd, &record, sizeof record, MSG_DONTWAIT | MSG_NOSIGNAL);
+    *frames = bytes / frame_bytes;
+    return KT_OK;
+}
+
+kt_err_t
+kt_decode_read(kt_decode_t *self, const float **pcm, size_t *frames)
+{
+    size_t bytes, count = 0;
+    if (self->err != KT_OK)
+        return self->err;
+    kt_assert(self->state != FRESH);
+    if (self->state == SOUNDING) {
+        kt_err_t err = next_record(self, &bytes);
+        if (err == KT_OK && self->in.record.kind == KT_DECODE_PCM)
+            err = take_pcm(self, &count);
+        else if (err == KT_OK && self->in.record.kind == KT_DECODE_FACTS)
+            err = broken(self);
+        if (err != KT_OK)
+            return err;
+        if (!count) {
+            self->state   = ENDED;
+            self->damaged = self->in.record.damaged;
+            await_exit(self);
+        }
+    }
+    *pcm    = self->pcm;
+    *frames = count;
+    return KT_OK;
+}
+
+// A ring that neither side can make smaller: the other would die of reading it.
+static kt_err_t
+make_ring(kt_decode_t *self, int *fd)
+{
+    *fd = memfd_create("kithara-pcm", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (*fd < 0 || ftruncate(*fd, KT_RING_BYTES) || fcntl(*fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
+        return KT_ESYSTEM;
+    void *ring = mmap(NULL, KT_RING_BYTES, PROT_READ, MAP_SHARED, *fd, 0);
+    if (ring == MAP_FAILED)
+        return KT_ESYSTEM;
+    self->ring = ring;
+    return KT_OK;
+}
+
+kt_err_t
+kt_decode_open(kt_decode_server_t *server, int fd, const kt_decode_limits_t *limits, kt_decode_t **out)
+{
+    kt_decode_request_t request = {.magic = KT_DECODE_MAGIC, .version = KT_DECODE_VERSION, .limits = *limits};
+    int                 fds[KT_REQUEST_FDS] = {[KT_FD_MEDIA] = fd, [KT_FD_RING] = -1, [KT_FD_CONTROL] = -1};
+    int                 pair[2];
+    kt_err_t            err  = KT_ENOMEM;
+    kt_decode_t        *self = calloc(1, sizeof *self);
+    if (!self)
+        goto fail;
+    self->control_fd = -1;
+    self->limits     = *limits;
+    self->wall_ms    = kt_clock_ms() + (int64_t)limits->wall_s * 1000;
+    self->pcm        = malloc(KT_RING_SLOT_BYTES);
+    if (!self->pcm)
+        goto fail;
+    err = make_ring(self, &fds[KT_FD_RING]);
+    if (err != KT_OK)
+        goto fail;
+    err = KT_ESYSTEM;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+        goto fail;
+    self->control_fd   = pair[0];
+    fds[KT_FD_CONTROL] = pair[1];
+    err                = kt_decode_server_send(server, &request, fds, kt_clock_ms() + limits->stall_ms);
+    if (err != KT_OK)
+        goto fail;
+    *out = self;
+fail:
+    for (int i = KT_FD_RING; i < KT_REQUEST_FDS; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+    if (err != KT_OK)
+        kt_decode_close(&self);
+    return err;
+}
+
+const char *
+kt_decode_why(const kt_decode_t *self)
+{
+    return self->why;
+}
+
+uint64_t
+kt_decode_damaged(const kt_decode_t *self)
+{
+    return self->damaged;
+}
+
+void
+kt_decode_usage(const kt_decode_t *self, uint64_t *peak_bytes, double *cpu_s)
+{
+    *peak_bytes = self->peak_bytes;
+    *cpu_s      = (double)self->cpu_us * 1e-6;
+}
+
+void
+kt_decode_close(kt_decode_t **self_p)
+{
+    kt_decode_t *self = *self_p;
+    if (!self)
+        return;
+    if (self->control_fd >= 0)
+        close(self->control_fd);  // the server sees it and ends the child
+    if (self->ring)
+        munmap((void *)self->ring, KT_RING_BYTES);
+    free(self->pcm);
+    free(self);
+    *self_p = NULL;
+}

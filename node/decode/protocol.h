@@ -1,0 +1,68 @@
+// The protocol between the node and kithara-decode, version 1: both sides are of the same build and the same machine,
+// so records are C structs. Every socket is SOCK_SEQPACKET: one record is one packet, whole or not at all.
+//
+//   server socket (descriptor 3 of kithara-decode)
+//     server -> client  HELLO record                         once, when FFmpeg is loaded
+//     client -> server  request + {media, ring, control}     descriptors by SCM_RIGHTS, in this order
+//     closed by the client: the server kills its children and ends
+//   control socket, one a file
+//     child  -> client  FACTS record, followed by the facts  once
+//     child  -> client  PCM record (slot, bytes)             slots in any order, each until the client gives it back
+//     client -> child   SLOT record (slot)
+//     child  -> client  END or FAULT record                  then the child exits
+//     server -> client  EXIT record                          when the child has been reaped; the last one
+//     closed by the client: the server kills the child
+//   ring: a memfd of KT_RING_SLOTS slots, sealed against growing and shrinking, written by the child alone
+//
+// The client trusts nothing that a child says. The server trusts the client and reads nothing from a child.
+#pragma once
+
+#include "node/decode/client.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    KT_DECODE_MAGIC    = 0x4b44,
+    KT_DECODE_VERSION  = 1,
+    KT_DECODE_FD       = 3,    // the server socket's descriptor in kithara-decode
+    KT_DECODE_CHILDREN = 256,  // more at a time are refused with KT_EFULL
+    KT_RING_SLOTS      = 4,
+    KT_RING_SLOT_BYTES = 256 * 1024,
+    KT_RING_BYTES      = KT_RING_SLOTS * KT_RING_SLOT_BYTES,
+    KT_WHY_BYTES       = 240,
+    KT_RATE_MAX_HZ     = 768000,
+    KT_CHANNELS_MAX    = 64,
+};
+
+enum { KT_FD_MEDIA, KT_FD_RING, KT_FD_CONTROL, KT_REQUEST_FDS };
+
+typedef struct kt_decode_request {
+    uint32_t           magic, version;
+    kt_decode_limits_t limits;
+} kt_decode_request_t;
+
+typedef enum kt_decode_kind {
+    KT_DECODE_HELLO = 1,
+    KT_DECODE_FACTS,
+    KT_DECODE_PCM,
+    KT_DECODE_SLOT,
+    KT_DECODE_END,
+    KT_DECODE_FAULT,
+    KT_DECODE_EXIT,
+} kt_decode_kind_t;
+
+typedef struct kt_decode_record {
+    uint32_t kind;
+    uint32_t slot, bytes;        // PCM, SLOT
+    int32_t  code;               // FAULT: kt_err_t; EXIT: wait status; HELLO: version
+    uint32_t out_of_time;        // EXIT: the server killed the child at its wall-clock limit
+    uint32_t reserved;           // 0
+    uint64_t damaged;            // END: packets that could not be decoded and were skipped
+    uint64_t peak_bytes;         // EXIT
+    uint64_t cpu_us;             // EXIT
+    char     why[KT_WHY_BYTES];  // FAULT
+} kt_decode_record_t;
+
+// Bytes of facts that travel: unused tags stay at home.
+#define KT_FACTS_BYTES(tag_count) (offsetof(kt_facts_t, tags) + (size_t)(tag_count) * sizeof(kt_tag_t))

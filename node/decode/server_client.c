@@ -1,0 +1,207 @@
+#include "node/decode/server_client.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/text.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+enum { START_MS = 20000, STOP_MS = 5000 };
+
+struct kt_decode_server {
+    pthread_mutex_t mutex;  // guards what follows
+    pid_t           pid;    // 0: none runs
+    int             socket;
+    char            program[PATH_MAX];
+};
+
+static kt_err_t
+find_program(char out[PATH_MAX], const char *program)
+{
+    static const char name[] = "kithara-decode";
+    if (!program)
+        program = getenv("KITHARA_DECODE");
+    if (program)
+        return kt_text_copy(out, PATH_MAX, program) ? KT_OK : KT_ENOFILE;
+    ssize_t n = readlink("/proc/self/exe", out, PATH_MAX - sizeof name);
+    if (n <= 0 || n == PATH_MAX - (ssize_t)sizeof name)
+        return KT_ESYSTEM;
+    out[n]      = '\0';
+    char *slash = strrchr(out, '/');
+    memcpy(slash ? slash + 1 : out, name, sizeof name);
+    return KT_OK;
+}
+
+// Waits for events on one descriptor. KT_ETIME, KT_ESYSTEM.
+static kt_err_t
+wait_for(int fd, short events, int64_t deadline_ms)
+{
+    for (;;) {
+        int64_t       left = deadline_ms - kt_clock_ms();
+        struct pollfd one  = {.fd = fd, .events = events};
+        int           n    = poll(&one, 1, left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left);
+        if (n > 0)
+            return KT_OK;
+        if (n < 0 && errno != EINTR)
+            return KT_ESYSTEM;
+        if (n == 0)
+            return KT_ETIME;
+    }
+}
+
+// The server's exit follows from the closed socket; SIGKILL is for one that is stuck.
+static void
+stop(kt_decode_server_t *self)
+{
+    if (self->socket >= 0)
+        close(self->socket);
+    self->socket = -1;
+    if (!self->pid)
+        return;
+    int fd = pidfd_open(self->pid, 0);
+    if (fd < 0 || wait_for(fd, POLLIN, kt_clock_ms() + STOP_MS) != KT_OK)
+        kill(self->pid, SIGKILL);
+    if (fd >= 0)
+        close(fd);
+    while (waitpid(self->pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+    self->pid = 0;
+}
+
+static int
+spawn(kt_decode_server_t *self, int socket)
+{
+    posix_spawn_file_actions_t files;
+    posix_spawnattr_t          attr;
+    sigset_t                   none, all;
+    sigemptyset(&none);
+    sigfillset(&all);
+    if (posix_spawn_file_actions_init(&files))
+        return ENOMEM;
+    if (posix_spawnattr_init(&attr)) {
+        posix_spawn_file_actions_destroy(&files);
+        return ENOMEM;
+    }
+    // Not PR_SET_PDEATHSIG: it follows the thread that starts the server, which may be one worker among many. The
+    // server ends with its socket, whichever way this process goes.
+    int bad = posix_spawn_file_actions_adddup2(&files, socket, KT_DECODE_FD);
+    bad     = bad ? bad : posix_spawn_file_actions_addclosefrom_np(&files, KT_DECODE_FD + 1);
+    bad     = bad ? bad : posix_spawnattr_setsigmask(&attr, &none);
+    bad     = bad ? bad : posix_spawnattr_setsigdefault(&attr, &all);
+    bad     = bad ? bad : posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    if (!bad)
+        bad = posix_spawn(&self->pid, self->program, &files, &attr, (char *[]){self->program, NULL}, environ);
+    posix_spawnattr_destroy(&attr);
+    posix_spawn_file_actions_destroy(&files);
+    return bad;
+}
+
+// Starts the server and waits until it has loaded FFmpeg and says so.
+static kt_err_t
+start(kt_decode_server_t *self)
+{
+    kt_decode_record_t hello = {0};
+    int                pair[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+        return KT_ESYSTEM;
+    int bad = spawn(self, pair[1]);
+    close(pair[1]);
+    self->socket = pair[0];
+    if (bad)
+        self->pid = 0;
+    if (!bad && wait_for(self->socket, POLLIN, kt_clock_ms() + START_MS) == KT_OK &&
+        recv(self->socket, &hello, sizeof hello, MSG_DONTWAIT) == sizeof hello && hello.kind == KT_DECODE_HELLO &&
+        hello.code == KT_DECODE_VERSION)
+        return KT_OK;
+    stop(self);
+    kt_log_error("DECODER-START", "program=\"%s\" reason=\"%s\"", self->program,
+                 bad ? strerror(bad) : "it did not say hello, or it is of another version");
+    return bad == ENOENT || bad == EACCES ? KT_ENOFILE : KT_ESYSTEM;
+}
+
+// KT_ECLOSED: the server is gone. KT_ETIME, KT_ESYSTEM.
+static kt_err_t
+send_once(kt_decode_server_t *self, const kt_decode_request_t *request, const int fds[KT_REQUEST_FDS],
+          int64_t deadline_ms)
+{
+    union {
+        struct cmsghdr align;
+        char           bytes[CMSG_SPACE(KT_REQUEST_FDS * sizeof(int))];
+    } rights             = {0};
+    struct iovec  part   = {.iov_base = (void *)request, .iov_len = sizeof *request};
+    struct msghdr msg    = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &rights, .msg_controllen = sizeof rights};
+    *CMSG_FIRSTHDR(&msg) = (struct cmsghdr){
+        .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(KT_REQUEST_FDS * sizeof(int))};
+    memcpy(CMSG_DATA(CMSG_FIRSTHDR(&msg)), fds, KT_REQUEST_FDS * sizeof(int));
+    while (sendmsg(self->socket, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+        if (errno != EAGAIN && errno != EINTR)
+            return errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN ? KT_ECLOSED : KT_ESYSTEM;
+        kt_err_t err = wait_for(self->socket, POLLOUT, deadline_ms);
+        if (err != KT_OK)
+            return err;
+    }
+    return KT_OK;
+}
+
+kt_err_t
+kt_decode_server_send(kt_decode_server_t *self, const kt_decode_request_t *request, const int fds[KT_REQUEST_FDS],
+                      int64_t deadline_ms)
+{
+    pthread_mutex_lock(&self->mutex);
+    kt_err_t err = self->pid ? send_once(self, request, fds, deadline_ms) : KT_ECLOSED;
+    if (err == KT_ECLOSED) {
+        kt_log_warn("DECODER-RESTART", "program=\"%s\" pid=%d", self->program, (int)self->pid);
+        stop(self);
+        err = start(self);
+        if (err == KT_OK)
+            err = send_once(self, request, fds, deadline_ms);
+    }
+    pthread_mutex_unlock(&self->mutex);
+    return err == KT_OK ? KT_OK : KT_ESYSTEM;
+}
+
+kt_err_t
+kt_decode_server_new(kt_decode_server_t **self_p, const char *program)
+{
+    kt_decode_server_t *self = calloc(1, sizeof *self);
+    if (!self)
+        return KT_ENOMEM;
+    self->socket = -1;
+    pthread_mutex_init(&self->mutex, NULL);
+    kt_err_t err = find_program(self->program, program);
+    if (err == KT_OK)
+        err = start(self);
+    if (err != KT_OK)
+        goto fail;
+    *self_p = self;
+    return KT_OK;
+fail:
+    kt_decode_server_destroy(&self);
+    return err;
+}
+
+void
+kt_decode_server_destroy(kt_decode_server_t **self_p)
+{
+    kt_decode_server_t *self = *self_p;
+    if (!self)
+        return;
+    stop(self);
+    pthread_mutex_destroy(&self->mutex);
+    free(self);
+    *self_p = NULL;
+}

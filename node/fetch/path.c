@@ -1,0 +1,204 @@
+#include "node/fetch/path.h"
+
+#include "common/log.h"
+#include "common/text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+typedef struct root {
+    int   fd;         // O_PATH
+    char *given;      // as the setting spells it, without slashes at the end
+    char *canonical;  // as realpath says
+} root_t;
+
+struct kt_fetch {
+    bool   any_path;
+    size_t n_roots;
+    root_t roots[KT_FETCH_ROOTS];
+};
+
+enum { RACES = 8 };  // openat2 answers EAGAIN when a folder is renamed at that moment
+
+// One root, taken over only when everything about it is known.
+static kt_err_t
+add_root(kt_fetch_t *self, const char *text, size_t length)
+{
+    while (length > 1 && text[length - 1] == '/')
+        length--;
+    root_t root = {.fd = -1, .given = strndup(text, length)};
+    if (!root.given)
+        return KT_ENOMEM;
+    root.fd        = open(root.given, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    root.canonical = root.fd < 0 ? NULL : realpath(root.given, NULL);
+    if (root.canonical) {
+        self->roots[self->n_roots++] = root;
+        return KT_OK;
+    }
+    kt_log_warn("MEDIA-ROOT", "root=%s text=\"%s\"", root.given, strerror(errno));
+    if (root.fd >= 0)
+        close(root.fd);
+    free(root.given);
+    return KT_OK;
+}
+
+kt_err_t
+kt_fetch_new(kt_fetch_t **self_p, const char *roots, bool any_path)
+{
+    kt_err_t    err  = KT_ENOMEM;
+    kt_fetch_t *self = calloc(1, sizeof *self);
+    if (!self)
+        goto fail;
+    const char *at = roots ? roots : "";
+    self->any_path = any_path && *at == '\0';
+    for (size_t length; *at; at += length + (at[length] == ':')) {
+        length = strcspn(at, ":");
+        if (self->n_roots == KT_FETCH_ROOTS) {
+            err = KT_EINVAL;
+            goto fail;
+        }
+        if (length > 0 && (err = add_root(self, at, length)))
+            goto fail;
+    }
+    *self_p = self;
+    return KT_OK;
+fail:
+    kt_fetch_destroy(&self);
+    return err;
+}
+
+void
+kt_fetch_destroy(kt_fetch_t **self_p)
+{
+    kt_fetch_t *self = *self_p;
+    if (!self)
+        return;
+    for (size_t i = 0; i < self->n_roots; i++) {
+        close(self->roots[i].fd);
+        free(self->roots[i].given);
+        free(self->roots[i].canonical);
+    }
+    free(self);
+    *self_p = NULL;
+}
+
+kt_err_t
+kt_fetch_error(int error, const char *path)
+{
+    switch (error) {
+    case 0: return KT_OK;
+    case ENOENT: return strstr(path, "\xEF\xBF\xBD") ? KT_ENAME : KT_ENOFILE;  // a name that was once sanitised
+    case ENOTDIR:
+    case ELOOP:  // links in a circle, or one that the kernel will not follow
+    case ENAMETOOLONG: return KT_ENOFILE;
+    case EACCES:
+    case EPERM: return KT_EACCESS;
+    case EXDEV: return KT_EROOT;  // "..", or a link, that leads out
+    case EISDIR: return KT_EDIRECTORY;
+    case ENXIO:
+    case ENODEV: return KT_ENOTREGULAR;
+    case ENOMEM: return KT_ENOMEM;
+    case EIO:
+    case ESTALE:
+    case ETIMEDOUT: return KT_EIO;
+    default: return KT_ESYSTEM;
+    }
+}
+
+// The part of path below the folder, "." for the folder itself, NULL when it does not begin there.
+static const char *
+below(const char *path, const char *folder)
+{
+    size_t length = strcmp(folder, "/") == 0 ? 0 : strlen(folder);
+    if (strncmp(path, folder, length) != 0)
+        return NULL;
+    if (path[length] == '\0' && length > 0)
+        return ".";
+    if (path[length] != '/')
+        return NULL;
+    path += length + strspn(path + length, "/");
+    return *path ? path : ".";
+}
+
+static int
+open_below(const root_t *root, const char *rest)
+{
+    struct open_how how = {
+        .flags   = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
+    };
+    long fd = -1;
+    for (int i = 0; i < RACES; i++) {
+        fd = syscall(SYS_openat2, root->fd, rest, &how, sizeof how);
+        if (fd >= 0 || (errno != EAGAIN && errno != EINTR))
+            break;
+    }
+    return (int)fd;
+}
+
+// The descriptor, or -1 with errno; EXDEV when no root has the path.
+static int
+open_path(const kt_fetch_t *self, const char *path)
+{
+    int fd = -1;
+    if (self->any_path)
+        return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    errno = EXDEV;
+    for (size_t i = 0; i < self->n_roots && fd < 0 && errno == EXDEV; i++) {
+        const char *rest = below(path, self->roots[i].given);
+        if (!rest)
+            rest = below(path, self->roots[i].canonical);
+        if (rest)
+            fd = open_below(&self->roots[i], rest);
+    }
+    return fd;
+}
+
+static kt_err_t
+check_kind(int fd, uint64_t *size_bytes)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return KT_ESYSTEM;
+    if (S_ISDIR(st.st_mode))
+        return KT_EDIRECTORY;
+    if (!S_ISREG(st.st_mode))
+        return KT_ENOTREGULAR;
+    if (st.st_size == 0)
+        return KT_EEMPTY;
+    *size_bytes = (uint64_t)st.st_size;
+    return KT_OK;
+}
+
+kt_err_t
+kt_fetch_open(const kt_fetch_t *self, const char *path, int *fd, uint64_t *size_bytes, char why[KT_FETCH_WHY])
+{
+    why[0] = '\0';
+    if (!kt_text_is_utf8(path, strlen(path)))
+        return KT_ENAME;
+    int opened = open_path(self, path);
+    if (opened < 0) {
+        int      error = errno;
+        kt_err_t err   = kt_fetch_error(error, path);
+        if (err == KT_EROOT)
+            snprintf(why, KT_FETCH_WHY, "%s",
+                     self->n_roots ? "no media root holds it" : "ANALYZER_MEDIA_ROOTS names none");
+        else if (error != ENOENT && error != EACCES)  // of which the code says all
+            snprintf(why, KT_FETCH_WHY, "%s", strerror(error));
+        return err;
+    }
+    kt_err_t err = check_kind(opened, size_bytes);
+    if (err) {
+        close(opened);
+        return err;
+    }
+    *fd = opened;
+    return KT_OK;
+}

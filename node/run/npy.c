@@ -1,0 +1,46 @@
+#include "node/run/npy.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+// Magic, version and the header's length take 10 bytes; the whole is padded with blanks to a multiple of 64.
+enum { PREFIX = 10, HEADER = 128 };
+
+static bool
+write_header(FILE *file, size_t frames, size_t width)
+{
+    char header[HEADER];
+    memset(header, ' ', sizeof header);
+    memcpy(header, "\x93NUMPY\x01\x00", 8);
+    header[8] = (char)(HEADER - PREFIX);
+    header[9] = 0;
+    int n = snprintf(header + PREFIX, HEADER - PREFIX, "{'descr': '<f4', 'fortran_order': True, 'shape': (%zu, %zu), }",
+                     width, frames);
+    if (n < 0 || n >= HEADER - PREFIX - 1)
+        return false;
+    header[PREFIX + n] = ' ';
+    header[HEADER - 1] = '\n';
+    return fwrite(header, 1, sizeof header, file) == sizeof header;
+}
+
+kt_err_t
+kt_npy_write(const char *path, const float *rows, size_t frames, size_t width)
+{
+    if (width != 0 && frames > SIZE_MAX / sizeof *rows / width)
+        return KT_EINVAL;
+    FILE *file = fopen(path, "wbe");
+    if (!file)
+        return KT_EIO;
+    bool written =
+        write_header(file, frames, width) && fwrite(rows, sizeof *rows, frames * width, file) == frames * width;
+    int why = errno;
+    if (fclose(file) != 0 && written) {
+        written = false;
+        why     = errno;
+    }
+    errno = why;
+    return written ? KT_OK : why == ENOSPC || why == EDQUOT ? KT_EDISK : KT_EIO;
+}

@@ -1,0 +1,73 @@
+#include "node/run/pipeline.h"
+
+#include "node/run/pipeline_parts.h"
+
+#include <stdlib.h>
+
+enum { N_MELS = 128 };
+
+static kt_frontend_opts_t
+frontend_of(const kt_settings_t *settings)
+{
+    return (kt_frontend_opts_t){
+        .rate_hz  = (uint32_t)settings->sample_rate_hz,
+        .n_fft    = (uint32_t)settings->n_fft,
+        .hop      = (uint32_t)settings->hop_length,
+        .n_mels   = N_MELS,
+        .n_mfcc   = (uint32_t)settings->n_mfcc,
+        .n_chroma = (uint32_t)settings->n_chroma,
+    };
+}
+
+kt_err_t
+kt_pipeline_new(kt_pipeline_t **self_p, const kt_pipeline_opts_t *opts)
+{
+    kt_err_t       err  = KT_ENOMEM;
+    kt_pipeline_t *self = calloc(1, sizeof *self);
+    if (!self)
+        goto fail;
+    self->settings = opts->settings;
+    self->gpus     = opts->gpus;
+    if (self->gpus)
+        (void)kt_gpus_name(self->gpus, self->device, sizeof self->device);
+    kt_frontend_opts_t frontend = frontend_of(opts->settings);
+    if ((err = kt_plan_new(&self->plan, &frontend)))
+        goto fail;
+    if ((err = kt_admission_new(&self->admission, (uint64_t)opts->settings->max_memory_mb << 20)))
+        goto fail;
+    if ((err = kt_fetch_new(&self->fetch, opts->media_roots, opts->any_path)))
+        goto fail;
+    if ((err = kt_fetch_http_new(&self->fetch_http, opts->settings, opts->any_path)))
+        goto fail;
+    if ((err = kt_cache_new(&self->cache, opts->settings)))
+        goto fail;
+    if ((err = kt_decode_server_new(&self->decode, NULL)))
+        goto fail;
+    *self_p = self;
+    return KT_OK;
+fail:
+    kt_pipeline_destroy(&self);
+    return err;
+}
+
+void
+kt_pipeline_destroy(kt_pipeline_t **self_p)
+{
+    kt_pipeline_t *self = *self_p;
+    if (!self)
+        return;
+    kt_decode_server_destroy(&self->decode);
+    kt_cache_destroy(&self->cache);
+    kt_fetch_http_destroy(&self->fetch_http);
+    kt_fetch_destroy(&self->fetch);
+    kt_admission_destroy(&self->admission);
+    kt_plan_destroy(&self->plan);
+    free(self);
+    *self_p = NULL;
+}
+
+void
+kt_pipeline_memory(const kt_pipeline_t *self, uint64_t *now_bytes, uint64_t *peak_bytes)
+{
+    kt_admission_levels(self->admission, now_bytes, peak_bytes);
+}

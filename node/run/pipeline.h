@@ -1,0 +1,66 @@
+// kt_pipeline -- one file from path to document: open (beneath the media roots), digest, decode, analyse, validate.
+// What a node's worker, its solo child and `kithara analyze` all call. A pipeline is shared by many threads; a worker
+// belongs to one.
+#pragma once
+
+#include "common/settings.h"
+#include "kernels/gpu/gpus.h"
+#include "node/audio/track.h"
+#include "node/decode/client.h"
+#include "proto/document.h"
+#include "proto/job.h"
+
+#include <stdatomic.h>
+
+typedef struct kt_pipeline kt_pipeline_t;
+typedef struct kt_worker   kt_worker_t;
+
+// Any media path may be opened when media_roots is NULL or empty and any_path is set (analyze); else only beneath a
+// root (openat2: RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS). Starts the decoder's fork server.
+typedef struct kt_pipeline_opts {
+    const kt_settings_t *settings;
+    const char          *media_roots;  // ':'-separated
+    bool                 any_path;
+    kt_gpus_t           *gpus;  // borrowed; NULL: workers use the processor
+} kt_pipeline_opts_t;
+KT_MUST_USE kt_err_t kt_pipeline_new(kt_pipeline_t **self_p, const kt_pipeline_opts_t *opts);
+void                 kt_pipeline_destroy(kt_pipeline_t **self_p);  // after its workers
+// Resident memory admitted at this moment, and the most so far; bytes.
+void kt_pipeline_memory(const kt_pipeline_t *self, uint64_t *now_bytes, uint64_t *peak_bytes);
+
+KT_MUST_USE kt_err_t kt_worker_new(kt_worker_t **self_p, kt_pipeline_t *pipeline);
+void                 kt_worker_destroy(kt_worker_t **self_p);
+
+enum { KT_STAGES = 16, KT_DETAIL = 512 };
+
+typedef struct kt_report {
+    kt_err_t    err;
+    char        detail[KT_DETAIL];  // what the error is about; the path is not repeated
+    kt_digest_t content_digest;     // zero when the file was not read
+    int64_t     processing_us;
+    size_t      n_stages;
+    struct {
+        const char *name;  // "open", "digest", "decode", "audio_resample", "audio_spectral", ...
+        int64_t     us;
+    } stages[KT_STAGES];
+    kt_buf_t document;  // the output message, of a failure too; kt_buf_fini it
+} kt_report_t;
+
+// The decoded samples as they come, interleaved, at the file's own rate and channels.
+typedef void kt_tap_fn(void *context, const kt_facts_t *facts, const float *pcm, size_t frames);
+
+typedef struct kt_worker_opts {
+    int64_t           deadline_ms;     // monotonic; 0: ANALYZER_FILE_DEADLINE from now
+    _Atomic bool     *cancelled;       // may be set by another thread: ends with KT_ECANCELLED. NULL: never
+    _Atomic uint64_t *progress;        // grows while the file advances. NULL: nobody looks
+    kt_frames_fn     *frames;          // --frames
+    bool              each_segment;    // frames, for each segment of a long file
+    kt_tap_fn        *tap;             // NULL: nobody listens
+    void             *context;         // of both
+    bool              id_from_digest;  // analyze: message_id is made from the content's digest
+    const char       *pcm;             // "f32": the file is raw samples of pcm_rate_hz, pcm_channels; NULL: media
+    uint32_t          pcm_rate_hz, pcm_channels;
+} kt_worker_opts_t;
+
+// Never fails but through report->err: whatever happens, report has a document (unless memory is out: KT_ENOMEM).
+void kt_worker_run(kt_worker_t *self, const kt_job_t *job, const kt_worker_opts_t *opts, kt_report_t *report);

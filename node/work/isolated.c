@@ -1,0 +1,349 @@
+#include "node/work/isolated.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "node/run/pipeline.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { CHILD_SOCKET = 3, CHILD_SETTINGS = 4, CHILD_PROGRESS = 5, FIRST_FREE = 10 };
+enum { MESSAGE_BYTES = 4 << 20, SLICE_MS = 100, GRACE_MS = 10000, SEND_MS = 10000, MIB = 1 << 20, PROGRAM_MB = 512 };
+
+typedef struct child {
+    pid_t             pid;  // 0: none
+    int               socket, settings, memory;
+    _Atomic uint64_t *shared;  // the child's progress
+} child_t;
+
+// A message is its length, four bytes in the machine's order, and its bytes. False at the end of time or of the peer.
+static bool
+transfer(int fd, char *bytes, size_t length, bool out, int64_t until_ms)
+{
+    for (size_t done = 0; done < length;) {
+        ssize_t n = out ? send(fd, bytes + done, length - done, MSG_NOSIGNAL | MSG_DONTWAIT)
+                        : recv(fd, bytes + done, length - done, MSG_DONTWAIT);
+        if (n > 0) {
+            done += (size_t)n;
+            continue;
+        }
+        int64_t       left    = until_ms - kt_clock_ms();
+        struct pollfd poll_fd = {.fd = fd, .events = out ? POLLOUT : POLLIN};
+        if (n == 0 || (errno != EAGAIN && errno != EINTR) || left <= 0)
+            return false;
+        (void)poll(&poll_fd, 1, (int)(left < SLICE_MS ? left : SLICE_MS));
+    }
+    return true;
+}
+
+static bool
+send_message(int fd, const kt_msg_t *msg, int64_t until_ms)
+{
+    kt_buf_t text;
+    kt_buf_init(&text, MESSAGE_BYTES);
+    bool     good   = !kt_wire_encode(msg, &text) && !text.err;
+    uint32_t length = (uint32_t)text.length;
+    good            = good && transfer(fd, (char *)&length, sizeof length, true, until_ms) &&
+           transfer(fd, text.bytes, text.length, true, until_ms);
+    kt_buf_fini(&text);
+    return good;
+}
+
+// *bytes is the message's memory, to be freed by the caller in any case.
+static bool
+read_message(int fd, kt_wire_arena_t *arena, char **bytes, kt_msg_t *msg, int64_t until_ms)
+{
+    uint32_t length = 0;
+    if (!transfer(fd, (char *)&length, sizeof length, false, until_ms) || !length || length > MESSAGE_BYTES)
+        return false;
+    *bytes = malloc(length);
+    return *bytes && transfer(fd, *bytes, length, false, until_ms) && !kt_wire_decode(*bytes, length, arena, msg);
+}
+
+static void
+close_child(child_t *child)
+{
+    int fds[] = {child->socket, child->settings, child->memory};
+    for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+    if (child->shared)
+        munmap((void *)child->shared, sizeof *child->shared);
+}
+
+static bool
+map_progress(child_t *child)
+{
+    child->memory = memfd_create("kithara-progress", MFD_CLOEXEC);
+    if (child->memory < 0 || ftruncate(child->memory, sizeof *child->shared))
+        return false;
+    void *at = mmap(NULL, sizeof *child->shared, PROT_READ | PROT_WRITE, MAP_SHARED, child->memory, 0);
+    if (at == MAP_FAILED)
+        return false;
+    child->shared = at;
+    return true;
+}
+
+// Above the fixed numbers at which the child finds its descriptors, so that none is overwritten on the way there.
+static int
+raise_fd(int fd)
+{
+    int raised = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, FIRST_FREE);
+    if (fd >= 0)
+        close(fd);
+    return raised;
+}
+
+static int
+spawn(child_t *child, int peer)
+{
+    static char                program[] = "kithara-node", option[] = "--solo-child";
+    char                      *arguments[] = {program, option, NULL};
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t          attributes;
+    sigset_t                   none;
+    int                        from[] = {peer, child->settings, child->memory};
+    sigemptyset(&none);
+    posix_spawn_file_actions_init(&actions);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+    for (int i = 0; i < 3; i++)
+        posix_spawn_file_actions_adddup2(&actions, from[i], CHILD_SOCKET + i);
+    int failed = posix_spawn(&child->pid, "/proc/self/exe", &actions, &attributes, arguments, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
+    return failed;
+}
+
+static bool
+start(child_t *child, const kt_settings_t *settings)
+{
+    int pair[2] = {-1, -1};
+    *child      = (child_t){.socket = -1, .settings = -1, .memory = -1};
+    if (kt_settings_pass(settings, &child->settings) || !map_progress(child) ||
+        socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+        return false;
+    child->socket   = pair[0];
+    child->settings = raise_fd(child->settings);
+    child->memory   = raise_fd(child->memory);
+    pair[1]         = raise_fd(pair[1]);
+    int failed      = child->settings < 0 || child->memory < 0 || pair[1] < 0 || spawn(child, pair[1]);
+    if (pair[1] >= 0)
+        close(pair[1]);
+    if (failed)
+        child->pid = 0;
+    return !failed;
+}
+
+// Waits for something to read while telling the progress. False: cancelled, or too late.
+static bool
+wait_for_outcome(const child_t *child, const kt_item_t *item, _Atomic uint64_t *progress, int64_t until_ms)
+{
+    uint64_t seen = 0;
+    while (!item->cancelled && kt_clock_ms() < until_ms) {
+        struct pollfd fd    = {.fd = child->socket, .events = POLLIN};
+        uint64_t      now   = *child->shared;
+        int           ready = poll(&fd, 1, SLICE_MS);
+        *progress += now - seen;
+        seen = now;
+        if (ready > 0)
+            return true;
+    }
+    return false;
+}
+
+// How the child ended, in words.
+static void
+describe_end(int status, char detail[KT_OUTCOME_DETAIL])
+{
+    if (WIFSIGNALED(status))
+        snprintf(detail, KT_OUTCOME_DETAIL, "signal SIG%s (%d)",
+                 sigabbrev_np(WTERMSIG(status)) ? sigabbrev_np(WTERMSIG(status)) : "?", WTERMSIG(status));
+    else
+        snprintf(detail, KT_OUTCOME_DETAIL, "exit status %d without a result", WEXITSTATUS(status));
+}
+
+static void
+take_outcome(const kt_wire_outcome_t *told, kt_outcome_t *outcome)
+{
+    outcome->err           = (kt_err_t)told->err;
+    outcome->processing_us = (int64_t)told->processing_us;
+    kt_bytes_copy(outcome->detail, sizeof outcome->detail, told->detail);
+    if (told->content_digest.n == sizeof outcome->content_digest.bytes)
+        memcpy(outcome->content_digest.bytes, told->content_digest.at, told->content_digest.n);
+    outcome->n_stages = told->stages.n < KT_OUTCOME_STAGES ? told->stages.n : KT_OUTCOME_STAGES;
+    for (size_t i = 0; i < outcome->n_stages; i++) {
+        kt_bytes_copy(outcome->stages[i].name, sizeof outcome->stages[i].name, told->stages.at[i].name);
+        outcome->stages[i].us = (int64_t)told->stages.at[i].us;
+    }
+    outcome->document = malloc(told->document.n + 1);
+    if (!outcome->document)
+        return;
+    memcpy(outcome->document, told->document.at, told->document.n);
+    outcome->document[told->document.n] = '\0';
+    outcome->document_bytes             = told->document.n;
+}
+
+static kt_wire_work_t
+work_of(const kt_item_t *item)
+{
+    return (kt_wire_work_t){.job         = item->job,
+                            .run         = item->run,
+                            .attempt     = item->attempt,
+                            .body        = {item->body, item->body_bytes},
+                            .deadline_ms = item->deadline_ms,
+                            .solo        = true};
+}
+
+// The child's outcome into *outcome; false when it gave none.
+static bool
+converse(const child_t *child, const kt_item_t *item, _Atomic uint64_t *progress, int64_t until_ms,
+         kt_outcome_t *outcome)
+{
+    kt_wire_arena_t arena = {0};
+    kt_wire_work_t  work  = work_of(item);
+    kt_msg_t        msg   = {.type = KT_MSG_BATCH};
+    char           *bytes = NULL;
+    msg.batch.items.at    = &work;
+    msg.batch.items.n     = 1;
+    bool good             = send_message(child->socket, &msg, kt_clock_ms() + SEND_MS) &&
+                wait_for_outcome(child, item, progress, until_ms) &&
+                read_message(child->socket, &arena, &bytes, &msg, kt_clock_ms() + SEND_MS) &&
+                msg.type == KT_MSG_RESULT && msg.result.items.n == 1 && msg.result.items.at[0].document.n;
+    if (good)
+        take_outcome(&msg.result.items.at[0], outcome);
+    free(bytes);
+    kt_wire_arena_fini(&arena);
+    return good && outcome->document;
+}
+
+void
+kt_solo_run(const kt_settings_t *settings, const kt_item_t *item, _Atomic uint64_t *progress, kt_outcome_t *outcome)
+{
+    child_t child;
+    int     status = 0;
+    char    detail[KT_OUTCOME_DETAIL];
+    int64_t start_us = kt_clock_us();
+    int64_t until_ms = kt_clock_ms() + (int64_t)item->deadline_ms + GRACE_MS;
+    if (!start(&child, settings)) {
+        close_child(&child);
+        kt_outcome_fail(outcome, item->body, item->body_bytes, KT_ESYSTEM, "no process of its own could be started");
+        return;
+    }
+    bool good = converse(&child, item, progress, until_ms, outcome);
+    bool late = !good && kt_clock_ms() >= until_ms;
+    if (late || item->cancelled)
+        kill(child.pid, SIGKILL);
+    close_child(&child);  // a child that waits for us sees the end
+    while (waitpid(child.pid, &status, 0) < 0 && errno == EINTR)
+        continue;
+    if (good)
+        return;
+    outcome->processing_us = kt_clock_us() - start_us;
+    describe_end(status, detail);
+    kt_log_warn("SOLO-FAILED", "job=%llu run=%u end=\"%s\"", (unsigned long long)item->job, item->run, detail);
+    kt_outcome_fail(outcome, item->body, item->body_bytes,
+                    item->cancelled ? KT_ECANCELLED
+                    : late          ? KT_ETIME
+                                    : KT_ECRASH,
+                    late ? "it ran alone and did not end in time" : detail);
+}
+
+// A file that swells meets this instead of the machine's memory. Beside what files may take there is room for program,
+// libraries and tables. Address sanitizer reserves more than any limit.
+static void
+limit_memory(const kt_settings_t *settings)
+{
+#ifndef __SANITIZE_ADDRESS__
+    uint64_t      bytes = ((uint64_t)settings->max_memory_mb + PROGRAM_MB) * MIB;
+    struct rlimit limit = {bytes, bytes};
+    (void)setrlimit(RLIMIT_DATA, &limit);
+#else
+    (void)settings;
+#endif
+}
+
+static bool
+tell_outcome(const kt_item_t *item, int fd)
+{
+    const kt_outcome_t  *outcome = &item->outcome;
+    kt_wire_stage_time_t stages[KT_OUTCOME_STAGES];
+    kt_wire_outcome_t    told = {.job            = item->job,
+                                 .run            = item->run,
+                                 .attempt        = item->attempt,
+                                 .err            = outcome->err,
+                                 .detail         = kt_bytes_of(outcome->detail),
+                                 .processing_us  = (uint64_t)outcome->processing_us,
+                                 .content_digest = {(const char *)outcome->content_digest.bytes, KT_DIGEST_BYTES},
+                                 .document       = {outcome->document, outcome->document_bytes}};
+    for (size_t i = 0; i < outcome->n_stages; i++)
+        stages[i] = (kt_wire_stage_time_t){kt_bytes_of(outcome->stages[i].name), (uint64_t)outcome->stages[i].us};
+    told.stages.at      = stages;
+    told.stages.n       = outcome->n_stages;
+    kt_msg_t msg        = {.type = KT_MSG_RESULT};
+    msg.result.items.at = &told;
+    msg.result.items.n  = 1;
+    return outcome->document && send_message(fd, &msg, kt_clock_ms() + SEND_MS);
+}
+
+static kt_err_t
+analyse(const kt_settings_t *settings, kt_item_t *item, _Atomic uint64_t *progress)
+{
+    kt_pipeline_t     *pipeline = NULL;
+    kt_worker_t       *worker   = NULL;
+    kt_pipeline_opts_t opts     = {.settings = settings, .media_roots = settings->media_roots};
+    kt_err_t           err      = kt_pipeline_new(&pipeline, &opts);
+    if (!err)
+        err = kt_worker_new(&worker, pipeline);
+    if (!err)
+        kt_outcome_run(&item->outcome, worker, item, (int64_t)item->deadline_ms, progress);
+    if (!err && item->outcome.err == KT_ENOMEM)  // met the limit above: another attempt would again
+        kt_outcome_fail(&item->outcome, item->body, item->body_bytes, KT_EMEMLIMIT, item->outcome.detail);
+    kt_worker_destroy(&worker);
+    kt_pipeline_destroy(&pipeline);
+    return err;
+}
+
+static int
+serve_one(const kt_settings_t *settings, _Atomic uint64_t *progress)
+{
+    static kt_items_t items;
+    kt_wire_arena_t   arena = {0};
+    kt_msg_t          msg;
+    kt_item_t        *item  = NULL;
+    char             *bytes = NULL;
+    bool good = read_message(CHILD_SOCKET, &arena, &bytes, &msg, kt_clock_ms() + SEND_MS) && msg.type == KT_MSG_BATCH &&
+                msg.batch.items.n == 1 && !kt_items_add(&items, &msg.batch.items.at[0], 0, &item) &&
+                !analyse(settings, item, progress) && tell_outcome(item, CHILD_SOCKET);
+    free(bytes);
+    kt_wire_arena_fini(&arena);
+    kt_items_fini(&items);
+    return good ? 0 : 1;
+}
+
+int
+kt_solo_child(void)
+{
+    kt_settings_t settings;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    void *at = mmap(NULL, sizeof(uint64_t), PROT_READ | PROT_WRITE, MAP_SHARED, CHILD_PROGRESS, 0);
+    if (at == MAP_FAILED || kt_settings_take(&settings, CHILD_SETTINGS))
+        return 1;
+    limit_memory(&settings);
+    int status = serve_one(&settings, at);
+    kt_settings_fini(&settings);
+    return status;
+}

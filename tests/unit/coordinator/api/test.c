@@ -1,0 +1,363 @@
+// The API against a loop that the test plays: a thread that answers each call at once.
+#include "common/json.h"
+#include "coordinator/api/api.h"
+
+#include <criterion/criterion.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PATIENCE_MS = 20000 };
+
+static kt_queue_t        *queue;
+static kt_api_server_t    server = {.loopback = true, .token = "let-me-in"};
+static _Atomic bool       ledger_down, stuck;
+static pthread_t          loop;
+static kt_http_response_t response;
+static json_t            *answer;
+static kt_call_t         *late;  // given up by its asker
+
+static void
+play_jobs(kt_ledger_request_t *request)
+{
+    request->jobs.rows = calloc(2, sizeof *request->jobs.rows);
+    if (strcmp(request->jobs.message_id, "none") == 0)
+        return;
+    for (size_t i = 0; i < 2 && i < request->jobs.capacity; i++) {
+        kt_job_row_t *row = &request->jobs.rows[request->jobs.n++];
+        row->id           = (kt_run_id_t){request->jobs.query.after_job + 1 + i, 1};
+        row->state        = KT_JOB_DONE;
+        snprintf(row->message_id, sizeof row->message_id, "m%zu", i);
+        if (request->jobs.query.documents)
+            row->document = strdup("{\"success\":true}");
+        row->document_bytes = row->document ? strlen(row->document) : 0;
+    }
+}
+
+static void
+play(kt_ledger_request_t *request)
+{
+    switch (request->type) {
+    case KT_LREQ_JOBS: play_jobs(request); break;
+    case KT_LREQ_INSERT:
+        request->insert.id = 40;
+        request->insert.inserted =
+            strcmp(request->insert.job.message_id, "clash") ? KT_INSERTED_NEW : KT_INSERTED_CLASH;
+        break;
+    case KT_LREQ_ASK:
+        request->ask.ask.how = request->ask.ask.id.job == 9   ? KT_ENOTFOUND
+                               : request->ask.ask.id.job == 8 ? KT_EINVAL
+                                                              : KT_OK;
+        break;
+    default: break;
+    }
+}
+
+static void *
+run_loop(void *context)
+{
+    void  *item;
+    size_t n;
+    (void)context;
+    while (!kt_queue_pop(queue, &item, 1, &n, PATIENCE_MS)) {
+        kt_call_t *call = item;
+        if (stuck && call->wants_totals) {  // as when the ledger stands still: the asker goes on without
+            stuck = false;
+            late  = call;
+            continue;
+        }
+        call->snapshot.totals     = (kt_totals_t){.queued = 3, .done = 8, .failed = 2, .processing_us_total = 20000000};
+        call->snapshot.rate_per_s = 1.5;
+        call->snapshot.ledger_kind = "memory";
+        call->snapshot.view        = (kt_sched_view_t){.ledger_up = !ledger_down, .lease_held = true, .nodes_live = 1};
+        call->snapshot.tally       = (kt_tally_t){.done = 8, .failed = 2, .failures = {[-KT_EFORMAT] = 2}};
+        if (call->wants_nodes) {
+            call->snapshot.nodes    = calloc(1, sizeof *call->snapshot.nodes);
+            call->snapshot.n_nodes  = 1;
+            call->snapshot.nodes[0] = (kt_node_row_t){.view = {.name = "gpu7", .state = "live"}, .incarnation = 255};
+        }
+        for (size_t i = 0; i < call->n_requests; i++)
+            play(call->requests[i]);
+        kt_call_finish(call, KT_OK);
+    }
+    return NULL;
+}
+
+static void
+open_loop(void)
+{
+    cr_assert_eq(kt_queue_new(&queue, 16), KT_OK);
+    server.calls = queue;
+    cr_assert_eq(pthread_create(&loop, NULL, run_loop, NULL), 0);
+    kt_buf_init(&response.body, 1 << 20);
+}
+
+static void
+close_loop(void)
+{
+    kt_queue_close(queue);
+    pthread_join(loop, NULL);
+    kt_queue_destroy(&queue);
+    if (late)
+        kt_call_finish(late, KT_OK);  // frees it
+    kt_buf_fini(&response.body);
+    kt_json_free(&answer);
+}
+
+TestSuite(api, .init = open_loop, .fini = close_loop);
+
+static const json_t *
+ask_with(kt_http_request_t request, unsigned status)
+{
+    char why[KT_JSON_WHY];
+    kt_buf_clear(&response.body);
+    kt_json_free(&answer);
+    request.body       = request.body ? request.body : "";
+    request.body_bytes = strlen(request.body);
+    response.type      = NULL;
+    kt_api_serve(&server, &request, &response);
+    cr_assert_eq(response.status, status, "%s: %u %s", request.path, response.status, response.body.bytes);
+    cr_assert_eq(kt_json_parse(response.body.bytes, response.body.length, 1 << 20, &answer, why), KT_OK, "%s", why);
+    return answer;
+}
+
+static const json_t *
+ask(const char *method, const char *path, unsigned status)
+{
+    return ask_with((kt_http_request_t){.method = method, .path = path}, status);
+}
+
+static const char *
+code_of(const json_t *json)
+{
+    return kt_json_str(kt_json_get(json, "error"), "code", "");
+}
+
+// A shape is the members in their order, each with the kind of its value: s text, i whole number, r number or null,
+// b yes or no, a list, o object.
+static char
+kind_of(const json_t *object, const char *key)
+{
+    const json_t *value = kt_json_get(object, key);
+    char          plain[64];
+    double        number;
+    kt_json_plain(value, plain, sizeof plain);
+    if (kt_json_is_null(value) || kt_json_number(value, &number))
+        return kt_json_i64(object, key, -1) >= 0 ? 'i' : 'r';
+    if (kt_json_str(object, key, NULL))
+        return 's';
+    if (strcmp(plain, "yes") == 0 || strcmp(plain, "no") == 0)
+        return 'b';
+    return plain[0] == '[' ? 'a' : 'o';
+}
+
+static void
+expect_shape(const json_t *object, const char *shape)
+{
+    char   found[512] = "";
+    size_t used       = 0;
+    for (size_t i = 0; i < kt_json_count(object); i++) {
+        const char *key = kt_json_key(object, i);
+        used += (size_t)snprintf(found + used, sizeof found - used, "%s%s:%c", i ? " " : "", key, kind_of(object, key));
+    }
+    cr_expect_str_eq(found, shape);
+}
+
+Test(api, health_has_the_specifications_shape)
+{
+    const json_t *json = ask("GET", "/health", 200);
+    expect_shape(json, "status:s version:s models_loaded:i queue_size:i processing_active:b gpu_available:b "
+                       "memory_usage:o");
+    expect_shape(kt_json_get(json, "memory_usage"), "used_mb:i total_mb:i percentage:r");
+    cr_assert_str_eq(kt_json_str(json, "status", ""), "healthy");
+    cr_assert_eq(kt_json_i64(json, "queue_size", 0), 3);
+    cr_assert_gt(kt_json_i64(kt_json_get(json, "memory_usage"), "total_mb", 0), 0);
+    ledger_down = true;
+    cr_assert_str_eq(kt_json_str(ask("GET", "/health", 200), "status", ""), "unhealthy");
+}
+
+Test(api, models_has_the_specifications_shape)
+{
+    const json_t *json = ask("GET", "/models", 200);
+    expect_shape(json, "models:a total_models:i memory_usage_mb:i");
+    cr_assert_eq(kt_json_i64(json, "total_models", -1), 0);
+}
+
+Test(api, stats_has_the_specifications_shape)
+{
+    const json_t *json = ask("GET", "/stats", 200);
+    expect_shape(json, "processed_files:i average_processing_time:r success_rate:r error_rate:r queue_metrics:o "
+                       "feature_extraction_times:o");
+    expect_shape(kt_json_get(json, "queue_metrics"), "pending:i processing:i completed_today:i");
+    cr_assert_eq(kt_json_i64(json, "processed_files", 0), 10);
+    cr_assert_float_eq(kt_json_f64(json, "average_processing_time", 0), 2, 1e-9);
+    cr_assert_float_eq(kt_json_f64(json, "success_rate", 0), 0.8, 1e-9);
+    cr_assert_float_eq(kt_json_f64(json, "error_rate", 0), 0.2, 1e-9);
+    cr_assert_eq(kt_json_i64(kt_json_get(json, "queue_metrics"), "pending", 0), 3);
+}
+
+Test(api, a_ledger_that_stands_still_hides_nothing_else)
+{
+    stuck = true;
+    cr_assert_eq(kt_json_i64(ask("GET", "/health", 200), "queue_size", 0), 3);
+    cr_assert_not(stuck);
+}
+
+Test(api, probes_say_what_is_missing)
+{
+    cr_assert(kt_json_flag(ask("GET", "/livez", 200), "alive", false));
+    cr_assert(kt_json_flag(ask("GET", "/readyz", 200), "ready", false));
+    ledger_down        = true;
+    const json_t *json = ask("GET", "/readyz", 503);
+    cr_assert_not(kt_json_flag(json, "ready", true));
+    cr_assert_str_eq(kt_json_str(json, "reason", ""), "the ledger does not answer");
+    cr_assert(kt_json_flag(ask("GET", "/livez", 200), "alive", false), "a ledger that is down does not kill us");
+    kt_queue_close(queue);
+    cr_assert_not(kt_json_flag(ask("GET", "/livez", 503), "alive", true));
+}
+
+Test(api, metrics_are_text_of_the_snapshot)
+{
+    kt_http_request_t request = {.method = "GET", .path = "/metrics", .body = ""};
+    kt_buf_clear(&response.body);
+    kt_api_serve(&server, &request, &response);
+    cr_assert_eq(response.status, 200);
+    cr_assert_str_eq(response.type, "text/plain; version=0.0.4; charset=utf-8");
+    static const char *const lines[] = {"\nkithara_jobs{state=\"queued\"} 3\n",
+                                        "\nkithara_failures_total{code=\"EFORMAT\"} 2\n", "\nkithara_ledger_up 1\n",
+                                        "\nkithara_node_slots{node=\"gpu7\"} 0\n"};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        cr_expect(strstr(response.body.bytes, lines[i]), "%s", lines[i]);
+}
+
+static bool
+admits(const char *method, const char *path, const char *authorization, const char *origin, unsigned status)
+{
+    kt_http_request_t request = {.method = method, .path = path, .authorization = authorization, .origin = origin};
+    kt_buf_clear(&response.body);
+    bool admitted = kt_api_admit(&server, &request, &response);
+    cr_expect_eq(admitted, status == 200, "%s %s", method, path);
+    if (!admitted)
+        cr_expect(response.status == status && strstr(response.body.bytes, "EAUTH"), "%s %s: %u", method, path,
+                  response.status);
+    return admitted;
+}
+
+Test(api, control_wants_the_token_and_no_web_page)
+{
+    static const char *const control[] = {"/v1/jobs", "/v1/jobs/1/cancel", "/v1/jobs/1/retry", "/v1/nodes/a/drain",
+                                          "/v1/nodes/a/undrain"};
+    for (size_t i = 0; i < sizeof control / sizeof *control; i++) {
+        admits("POST", control[i], NULL, NULL, 401);
+        admits("POST", control[i], "Bearer let-me", NULL, 401);
+        admits("POST", control[i], "Basic let-me-in", NULL, 401);
+        admits("POST", control[i], "Bearer ", NULL, 401);
+        admits("POST", control[i], "Bearer let-me-in", NULL, 200);
+        admits("POST", control[i], "bearer  let-me-in", NULL, 200);
+        admits("POST", control[i], "Bearer let-me-in", "http://127.0.0.1:8710", 403);
+        admits("POST", control[i], NULL, "null", 403);
+    }
+    cr_assert(strstr(response.body.bytes, "Origin"));
+}
+
+Test(api, reading_is_open_on_loopback_and_wants_the_token_elsewhere)
+{
+    static const char *const open[]   = {"/livez", "/readyz", "/health", "/metrics"};
+    static const char *const closed[] = {"/models", "/stats", "/v1/status", "/v1/jobs", "/v1/results/x", "/nothing"};
+    for (int network = 0; network < 2; network++) {
+        server.loopback = !network;
+        for (size_t i = 0; i < sizeof open / sizeof *open; i++)
+            admits("GET", open[i], NULL, "http://page", 200);
+        for (size_t i = 0; i < sizeof closed / sizeof *closed; i++) {
+            admits("GET", closed[i], NULL, NULL, network ? 401 : 200);
+            admits("GET", closed[i], "Bearer let-me-in", NULL, 200);
+        }
+    }
+}
+
+Test(api, without_a_token_of_its_own_the_server_obeys_nobody)
+{
+    server.token[0] = '\0';
+    admits("POST", "/v1/jobs", "Bearer ", NULL, 401);
+    admits("POST", "/v1/jobs", "Bearer x", NULL, 401);
+}
+
+Test(api, a_result_is_found_by_its_message_whatever_that_is_called)
+{
+    cr_assert(kt_json_flag(ask("GET", "/v1/results/m 1/with/strokes", 200), "success", false));
+    ask("GET", "/v1/results/none", 404);
+    ask("GET", "/v1/results/", 404);
+}
+
+Test(api, status_queue_and_nodes_show_the_snapshot)
+{
+    cr_assert_eq(kt_json_i64(kt_json_get(ask("GET", "/v1/status", 200), "jobs"), "done", 0), 8);
+    cr_assert_float_eq(kt_json_f64(ask("GET", "/v1/queue", 200), "eta_s", 0), 2, 1e-9);
+    const json_t *node = kt_json_at(kt_json_get(ask("GET", "/v1/nodes", 200), "nodes"), 0);
+    cr_assert_str_eq(kt_json_str(node, "name", ""), "gpu7");
+    cr_assert_str_eq(kt_json_str(node, "incarnation", ""), "00000000000000ff");
+}
+
+Test(api, pages_of_jobs_say_where_the_next_begins)
+{
+    kt_http_request_t request = {.method = "GET", .path = "/v1/jobs", .n_args = 2};
+    request.args[0].name = "limit", request.args[0].value = "2";
+    request.args[1].name = "after", request.args[1].value = "5";
+    const json_t *json = ask_with(request, 200);
+    cr_assert_eq(kt_json_count(kt_json_get(json, "jobs")), 2);
+    cr_assert_eq(kt_json_i64(json, "next", 0), 7);
+    request.args[0].value = "3";
+    cr_assert_eq(kt_json_i64(ask_with(request, 200), "next", -1), -1);
+    request.args[1].value = "x";
+    cr_assert_str_eq(code_of(ask_with(request, 400)), "EINVAL");
+}
+
+Test(api, one_job_and_its_document_are_found_by_number)
+{
+    cr_assert_eq(kt_json_i64(ask("GET", "/v1/jobs/12", 200), "job", 0), 12);
+    cr_assert(kt_json_flag(ask("GET", "/v1/jobs/12/document", 200), "success", false));
+}
+
+Test(api, unknown_paths_and_wrong_methods_are_told_apart)
+{
+    static const char *const unknown[] = {
+        "/", "/nothing", "/v1/jobs/", "/v1/jobs/0", "/v1/jobs/x/cancel", "/v1/jobs/1/2/cancel", "/v1/nodes//drain"};
+    for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
+        cr_assert_str_eq(code_of(ask("GET", unknown[i], 404)), "ENOTFOUND");
+    ask("DELETE", "/v1/jobs", 405);
+    ask("POST", "/v1/status", 405);
+    ask("GET", "/v1/nodes/gpu7/drain", 405);
+}
+
+Test(api, orders_are_passed_on_and_refusals_named)
+{
+    cr_assert(kt_json_flag(ask("POST", "/v1/nodes/gpu7/drain", 200), "ok", false));
+    cr_assert(kt_json_flag(ask("POST", "/v1/jobs/1/cancel", 200), "ok", false));
+    cr_assert_str_eq(code_of(ask("POST", "/v1/jobs/9/cancel", 404)), "ENOTFOUND");
+    cr_assert_str_eq(code_of(ask("POST", "/v1/jobs/8/retry", 409)), "EINVAL");
+}
+
+Test(api, each_message_of_a_submission_has_its_own_answer)
+{
+    kt_http_request_t request = {.method = "POST", .path = "/v1/jobs"};
+    request.body              = "{\"messages\":[{\"message_id\":\"a\",\"file_path\":\"/a\"},{\"message_id\":7},"
+                                "{\"message_id\":\"clash\",\"file_path\":\"/b\"}]}";
+    const json_t *results     = kt_json_get(ask_with(request, 200), "results");
+    cr_assert_str_eq(kt_json_str(kt_json_at(results, 0), "status", ""), "new");
+    cr_assert_eq(kt_json_i64(kt_json_at(results, 0), "job", 0), 40);
+    cr_assert_str_eq(kt_json_str(kt_json_at(results, 1), "status", ""), "error");
+    cr_assert_str_eq(code_of(kt_json_at(results, 1)), "EMESSAGE");
+    cr_assert_str_eq(kt_json_str(kt_json_at(results, 2), "status", ""), "clash");
+    cr_assert_str_eq(code_of(kt_json_at(results, 2)), "ECLASH");
+}
+
+Test(api, a_submission_that_is_none_is_refused)
+{
+    static const char *const bodies[] = {
+        "", "{", "[]", "{}", "{\"messages\":7}", "{\"messages\":[]}", "{\"messages\":{\"a\":1}}"};
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++)
+        cr_assert_str_eq(
+            code_of(ask_with((kt_http_request_t){.method = "POST", .path = "/v1/jobs", .body = bodies[i]}, 400)),
+            "EMESSAGE");
+}

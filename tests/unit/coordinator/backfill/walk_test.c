@@ -1,0 +1,288 @@
+// The walk, its order, and that it goes on after any file; the source that makes pages of it or of a list.
+#include "coordinator/backfill/source.h"
+#include "coordinator/backfill/step.h"
+#include "coordinator/backfill/walk.h"
+#include "tests/unit/coordinator/ledger/backfill_fixture.h"
+
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { MOST = 64 };
+static char root[256];
+static char found[MOST][512], cursors[MOST][KT_WALK_CURSOR];
+
+static void
+touch(const char *path, const char *text)
+{
+    char whole[600];
+    snprintf(whole, sizeof whole, "%s/%s", root, path);
+    for (char *c = whole + strlen(root) + 1; (c = strchr(c, '/')); c++) {
+        *c = '\0';
+        mkdir(whole, 0777);
+        *c = '/';
+    }
+    FILE *file = fopen(whole, "w");
+    cr_assert_not_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static void
+make_tree(void)
+{
+    static const char *const NAMES[] = {"b/z.mp3",     "b/a.mp3",         "a.mp3",     "b.mp3",       "a/x/1.mp3",
+                                        "a/x/2.mp3",   "a/y.mp3",         "c/d/e/f",   "line\nbreak", "100%.mp3",
+                                        "bad\xff.mp3", "c/bad\xfe/1.mp3", "cover.jpg", ".hidden",     ".folder/x.mp3"};
+    char                     link[600];
+    snprintf(root, sizeof root, "/tmp/kt-walk-XXXXXX");
+    cr_assert_not_null(mkdtemp(root));
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
+        touch(NAMES[i], "x");
+    snprintf(link, sizeof link, "%s/loop", root);
+    cr_assert_eq(symlink(root, link), 0);
+    snprintf(link, sizeof link, "%s/zlink.mp3", root);
+    cr_assert_eq(symlink("a.mp3", link), 0);
+}
+
+static void
+remove_tree(void)
+{
+    char command[300];
+    snprintf(command, sizeof command, "rm -rf '%s'", root);
+    cr_assert_eq(system(command), 0);
+}
+
+TestSuite(backfill_walk, .init = make_tree, .fini = remove_tree);
+
+static size_t
+walk(const char *cursor, size_t names, bool all)
+{
+    kt_walk_t     *self = NULL;
+    kt_walk_file_t file;
+    bool           more = true;
+    size_t         n    = 0;
+    cr_assert_eq(kt_walk_new(&self, root, cursor, all, names), KT_OK);
+    for (;;) {
+        cr_assert_eq(kt_walk_next(self, &file, &more), KT_OK);
+        if (!more)
+            break;
+        cr_assert_eq(file.bytes, 1);
+        cr_assert(file.mtime_ns > 0);
+        snprintf(found[n], sizeof found[n], "%s", file.path);
+        kt_walk_cursor(self, cursors[n++]);
+    }
+    cr_assert_eq(kt_walk_left_out(self), cursor[0] || all ? kt_walk_left_out(self) : 1);
+    kt_walk_destroy(&self);
+    kt_walk_destroy(&self);
+    return n;
+}
+
+Test(backfill_walk, files_come_by_the_names_of_each_folder)
+{
+    static const char *const ORDER[] = {"100%.mp3", "a/x/1.mp3",   "a/x/2.mp3", "a/y.mp3",     "a.mp3",
+                                        "b/a.mp3",  "b/z.mp3",     "b.mp3",     "bad\xff.mp3", "c/bad\xfe/1.mp3",
+                                        "c/d/e/f",  "line\nbreak", "zlink.mp3"};
+    size_t                   n       = walk("", KT_WALK_NAMES, false);
+    cr_assert_eq(n, sizeof ORDER / sizeof *ORDER);
+    for (size_t i = 0; i < n; i++)
+        cr_assert_str_eq(found[i], ORDER[i]);
+}
+
+Test(backfill_walk, it_goes_on_after_any_file_whatever_its_name)
+{
+    char   all[MOST][512], cursor[KT_WALK_CURSOR];
+    size_t n = walk("", KT_WALK_NAMES, true);
+    memcpy(all, found, sizeof all);
+    for (size_t i = 0; i < n; i++) {
+        memcpy(cursor, cursors[i], sizeof cursor);
+        for (const char *c = cursor; *c; c++)
+            cr_assert(*c > ' ' && *c < 127);
+        cr_assert_eq(walk(cursor, KT_WALK_NAMES, true), n - i - 1);
+        for (size_t k = i + 1; k < n; k++)
+            cr_assert_str_eq(found[k - i - 1], all[k]);
+        walk("", KT_WALK_NAMES, true);
+    }
+}
+
+Test(backfill_walk, a_folder_of_more_names_than_are_held_is_read_in_parts)
+{
+    char name[64];
+    for (int i = 0; i < 1000; i++) {
+        snprintf(name, sizeof name, "many/%03d.mp3", i * 7919 % 1000);
+        touch(name, "x");
+    }
+    kt_walk_t     *self = NULL;
+    kt_walk_file_t file;
+    bool           more  = true;
+    int            count = 0;
+    cr_assert_eq(kt_walk_new(&self, root, "many/099.mp3", false, 1), KT_OK);
+    while (!kt_walk_next(self, &file, &more) && more && !strncmp(file.path, "many/", 5)) {
+        snprintf(name, sizeof name, "many/%03d.mp3", 100 + count++);
+        cr_assert_str_eq(file.path, name);
+    }
+    cr_assert_eq(count, 900);
+    kt_walk_destroy(&self);
+}
+
+Test(backfill_walk, what_was_removed_after_the_cursor_does_not_stop_it)
+{
+    char path[600];
+    snprintf(path, sizeof path, "%s/a/x/1.mp3", root);
+    unlink(path);
+    snprintf(path, sizeof path, "%s/a/x/2.mp3", root);
+    unlink(path);
+    snprintf(path, sizeof path, "%s/a/x", root);
+    rmdir(path);
+    walk("a/x/1.mp3", KT_WALK_NAMES, true);
+    cr_assert_str_eq(found[0], "a/y.mp3");
+}
+
+Test(backfill_walk, bad_cursors_and_folders_are_errors)
+{
+    kt_walk_t *self = NULL;
+    cr_assert_eq(kt_walk_new(&self, root, "a%4", false, 9), KT_EINVAL);
+    cr_assert_eq(kt_walk_new(&self, root, "/etc", false, 9), KT_EINVAL);
+    cr_assert_eq(kt_walk_new(&self, "/nowhere/at/all", "", false, 9), KT_ENOFILE);
+    cr_assert_null(self);
+}
+
+static const char *chunks[] = {"/m/1\n\n/m/2\r\nrelative\n", NULL, "https://h/x\n/m/1"};
+static const char  nul[]    = "/m/a\nb\0/m/\xff\0";
+
+static kt_err_t
+give_chunk(void *context, uint64_t chunk, char **bytes, size_t *length)
+{
+    (void)context;
+    if (chunk > 2)
+        return KT_ENOTFOUND;
+    *length = chunk == 1 ? sizeof nul - 1 : strlen(chunks[chunk]);
+    *bytes  = malloc(*length + 1);
+    memcpy(*bytes, chunk == 1 ? nul : chunks[chunk], *length);
+    return KT_OK;
+}
+
+Test(backfill_walk, a_list_is_read_chunk_by_chunk_with_reasons_for_what_is_refused)
+{
+    static const struct {
+        const char *path;
+        kt_err_t    err;
+    } WANT[]                     = {{"/m/1", KT_OK},
+                                    {"/m/2", KT_OK},
+                                    {"relative", KT_EROOT},
+                                    {"/m/a\nb", KT_OK},
+                                    {"/m/\xef\xbf\xbd", KT_ENAME},
+                                    {"https://h/x", KT_OK},
+                                    {"/m/1", KT_OK}};
+    kt_backfill_t         b      = {.id = 4, .kind = KT_BACKFILL_LIST, .chunks = 3};
+    kt_backfill_source_t *source = NULL;
+    kt_backfill_page_t    page;
+    kt_backfill_path_t   *paths = NULL;
+    char                  why[KT_SOURCE_WHY];
+    cr_assert_eq(kt_backfill_source_new(&source, &b, "", give_chunk, NULL, why), KT_OK);
+    cr_assert_eq(kt_backfill_source_page(source, &page, &paths), KT_OK);
+    cr_assert(page.last && !page.distinct && page.n == sizeof WANT / sizeof *WANT && page.chunk == 3);
+    for (size_t i = 0; i < page.n; i++) {
+        cr_assert_str_eq(paths[i].path, WANT[i].path);
+        cr_assert_eq(paths[i].err, WANT[i].err);
+    }
+    kt_backfill_source_destroy(&source);
+    b.chunk = 2;
+    strcpy(b.cursor, "12");
+    cr_assert_eq(kt_backfill_source_new(&source, &b, "", give_chunk, NULL, why), KT_OK);
+    cr_assert_eq(kt_backfill_source_page(source, &page, &paths), KT_OK);
+    cr_assert(page.n == 1 && !strcmp(paths[0].path, "/m/1"), "it goes on within a chunk");
+    kt_backfill_source_destroy(&source);
+}
+
+Test(backfill_walk, a_folder_source_has_absolute_paths_and_digests)
+{
+    kt_backfill_t         b      = {.id = 4, .kind = KT_BACKFILL_FOLDER};
+    kt_backfill_source_t *source = NULL;
+    kt_backfill_page_t    page;
+    kt_backfill_path_t   *paths = NULL;
+    kt_digest_t           digest;
+    char                  why[KT_SOURCE_WHY], want[600];
+    snprintf(b.source, sizeof b.source, "%s", root);
+    cr_assert_eq(kt_backfill_source_new(&source, &b, "/elsewhere:/etc", NULL, NULL, why), KT_EROOT);
+    cr_assert_not_null(strstr(why, "ANALYZER_MEDIA_ROOTS"));
+    cr_assert_eq(kt_backfill_source_new(&source, &b, root, NULL, NULL, why), KT_OK, "%s", why);
+    cr_assert_eq(kt_backfill_source_page(source, &page, &paths), KT_OK);
+    cr_assert(page.last && page.distinct && page.n == 13 && page.left_out == 1);
+    snprintf(want, sizeof want, "%s/100%%.mp3", root);
+    cr_assert_str_eq(paths[0].path, want);
+    cr_assert_eq(paths[8].err, KT_ENAME);
+    kt_backfill_source_digest(source, &paths[0]);
+    kt_digest_of("x", 1, &digest);
+    cr_assert_eq(memcmp(&paths[0].digest, &digest, sizeof digest), 0);
+    kt_backfill_source_destroy(&source);
+    kt_backfill_source_destroy(&source);
+}
+
+Test(backfill_turn, the_window_bounds_what_is_open_and_turns_go_round)
+{
+    kt_ledger_t        *ledger = fixture_memory();
+    kt_lease_t          lease  = fixture_lease(ledger, "one");
+    kt_backfill_turn_t *turn   = NULL;
+    kt_backfill_t       one = backfill_folder(ledger, "t1"), two = backfill_folder(ledger, "t2");
+    size_t              fed = 0;
+    cr_assert_eq(kt_backfill_turn_new(&turn), KT_OK);
+    cr_assert_eq(kt_backfill_turn_run(turn, ledger, &lease), KT_OK);
+    cr_assert_eq(kt_backfill_turn_live(turn), 2);
+    cr_assert_eq(kt_backfill_turn_to_list(turn)->id, one.id, "the oldest is listed first");
+    for (uint64_t i = 0; i < 60; i++)
+        cr_assert_eq(backfill_page(ledger, &lease, one.id, 1 + 100 * i, 100, 77, i == 59), KT_OK);
+    cr_assert_eq(backfill_page(ledger, &lease, two.id, 1, 3, 77, false), KT_OK);
+    for (int i = 0; i < 40; i++) {
+        cr_assert_eq(kt_backfill_turn_run(turn, ledger, &lease), KT_OK);
+        fed += kt_backfill_turn_fed(turn);
+        cr_assert_eq(kt_backfill_turn_to_list(turn)->id, two.id);
+    }
+    one = backfill_now(ledger, one.id);
+    cr_assert_eq(kt_backfill_open(&one), KT_BACKFILL_WINDOW);
+    cr_assert_eq(fed, KT_BACKFILL_WINDOW + 3, "both were fed");
+    cr_assert(!kt_backfill_turn_again(turn));
+    kt_job_row_t row = fixture_row(ledger, 4);
+    cr_assert_str_eq(row.message_id, "backfill-1-1");  // the other had its turn first
+    cr_assert_str_eq(row.file_path, "/m/1");
+    cr_assert_eq(row.priority, KT_PRIORITY_LOW);
+    cr_assert_eq(ledger->ops->backfill->control(ledger, two.id, KT_BACKFILL_CANCEL, 0, 0), KT_OK);
+    for (int i = 0; i < 3; i++)
+        cr_assert_eq(kt_backfill_turn_run(turn, ledger, &lease), KT_OK);
+    cr_assert_null(kt_backfill_turn_to_list(turn));
+    cr_assert_eq(backfill_now(ledger, two.id).cancelled, 3);
+    fixture_audit_clean(ledger);
+    kt_backfill_turn_destroy(&turn);
+    kt_ledger_close(&ledger);
+}
+
+Test(backfill_turn, a_ledger_without_backfills_has_nothing_to_do)
+{
+    kt_ledger_ops_t     bare   = {.name = "bare"};
+    kt_ledger_t         ledger = {.ops = &bare};
+    kt_lease_t          lease  = {.epoch = 1};
+    kt_backfill_turn_t *turn   = NULL;
+    cr_assert_eq(kt_backfill_turn_new(&turn), KT_OK);
+    cr_assert_eq(kt_backfill_turn_run(turn, &ledger, &lease), KT_OK);
+    cr_assert(!kt_backfill_turn_live(turn) && !kt_backfill_turn_to_list(turn));
+    kt_backfill_turn_destroy(&turn);
+}
+
+Test(backfill_rate, it_counts_over_two_moments_and_ends_with_the_backfill)
+{
+    kt_backfill_t b = {0};
+    kt_backfill_note_rate(&b, 1000);
+    b.done = 100;
+    cr_assert_float_eq(kt_backfill_rate(&b, 2000), 100, 0.01);
+    kt_backfill_note_rate(&b, 5000);
+    cr_assert_eq(b.rate_ms[0], 0, "within ten seconds nothing is noted");
+    kt_backfill_note_rate(&b, 11000);
+    b.done = 300;
+    cr_assert_float_eq(kt_backfill_rate(&b, 21000), 15, 0.01);
+    b.ended_ms = 16000;
+    cr_assert_float_eq(kt_backfill_rate(&b, 99000), 20, 0.01);
+}

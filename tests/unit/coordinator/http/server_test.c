@@ -1,0 +1,282 @@
+// The HTTP server by itself, spoken to byte by byte.
+#include "common/clock.h"
+#include "coordinator/http/guard.h"
+#include "coordinator/http/server.h"
+
+#include <criterion/criterion.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { PATIENCE_MS = 20000, ANSWER_BYTES = 64 << 10 };
+
+static kt_http_t *server;
+static char       address[KT_HTTP_ADDRESS], why[KT_HTTP_WHY], answer[ANSWER_BYTES];
+
+// /refused is refused at the gate; everything else is answered with what came.
+static bool
+gate(void *context, const kt_http_request_t *request, kt_http_response_t *response)
+{
+    (void)context;
+    if (strcmp(request->path, "/refused") != 0)
+        return true;
+    response->status = 401;
+    kt_buf_str(&response->body, "{\"refused\":true}");
+    return false;
+}
+
+static void
+handle(void *context, const kt_http_request_t *request, kt_http_response_t *response)
+{
+    (void)context;
+    response->status = 200;
+    response->type   = strcmp(request->path, "/text") == 0 ? "text/plain" : NULL;
+    kt_buf_fmt(&response->body, "%s %s bytes=%zu a=%s auth=%s origin=%s", request->method, request->path,
+               request->body_bytes, kt_http_arg(request, "a", "none"),
+               request->authorization ? request->authorization : "none", request->origin ? request->origin : "none");
+}
+
+static void
+open_server(void)
+{
+    kt_http_opts_t opts = {.bind = "127.0.0.1:0", .gate = gate, .handler = handle};
+    struct rlimit  files;
+    signal(SIGPIPE, SIG_IGN);
+    getrlimit(RLIMIT_NOFILE, &files);
+    files.rlim_cur = files.rlim_max < 4096 ? files.rlim_max : 4096;
+    setrlimit(RLIMIT_NOFILE, &files);
+    cr_assert_eq(kt_http_new(&server, &opts, address, why), KT_OK, "%s", why);
+}
+
+static void
+close_server(void)
+{
+    kt_http_destroy(&server);
+    kt_http_destroy(&server);  // idempotent
+}
+
+TestSuite(http, .init = open_server, .fini = close_server, .timeout = 60);
+
+static int
+dial(void)
+{
+    struct sockaddr_in at      = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct timeval     patient = {.tv_sec = PATIENCE_MS / 1000};
+    int                fd      = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    at.sin_port                = htons((uint16_t)atoi(strrchr(address, ':') + 1));
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patient, sizeof patient);
+    cr_assert_eq(connect(fd, (struct sockaddr *)&at, sizeof at), 0);
+    return fd;
+}
+
+// Everything until the server closes, or until the body that Content-Length tells of is there.
+static const char *
+hear(int fd)
+{
+    size_t length = 0;
+    answer[0]     = '\0';
+    for (ssize_t n; (n = recv(fd, answer + length, sizeof answer - 1 - length, 0)) > 0;) {
+        length += (size_t)n;
+        answer[length]     = '\0';
+        const char *body   = strstr(answer, "\r\n\r\n");
+        const char *header = strcasestr(answer, "Content-Length: ");
+        if (body && header && length >= (size_t)(body + 4 - answer) + strtoul(header + 16, NULL, 10))
+            break;
+    }
+    return answer;
+}
+
+static void
+say(int fd, const char *text)
+{
+    cr_assert_eq(send(fd, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
+}
+
+static const char *
+ask(const char *request)
+{
+    int fd = dial();
+    say(fd, request);
+    hear(fd);
+    close(fd);
+    return answer;
+}
+
+Test(http, a_request_comes_with_its_query_and_headers)
+{
+    ask("GET /x%20y?a=1%262 HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer t\r\nOrigin: http://o\r\n\r\n");
+    cr_assert(strncmp(answer, "HTTP/1.1 200 ", 13) == 0, "%s", answer);
+    cr_assert(strstr(answer, "GET /x y bytes=0 a=1&2 auth=Bearer t origin=http://o"), "%s", answer);
+    cr_assert(strstr(answer, "Content-Type: application/json"), "%s", answer);
+    cr_assert(strstr(answer, "Cache-Control: no-store"), "%s", answer);
+    cr_assert(strstr(ask("GET /text HTTP/1.1\r\nHost: h\r\n\r\n"), "Content-Type: text/plain"));
+}
+
+Test(http, a_head_is_a_get_without_its_body)
+{
+    int fd = dial();
+    say(fd, "HEAD /x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    size_t length = 0;
+    for (ssize_t n; (n = recv(fd, answer + length, sizeof answer - 1 - length, 0)) > 0;)
+        length += (size_t)n;
+    answer[length] = '\0';
+    close(fd);
+    cr_assert(strstr(answer, " 200 ") && strcmp(strstr(answer, "\r\n\r\n"), "\r\n\r\n") == 0, "%s", answer);
+}
+
+Test(http, several_requests_go_through_one_connection)
+{
+    int fd = dial();
+    for (int i = 0; i < 3; i++) {
+        say(fd, "POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello");
+        cr_assert(strstr(hear(fd), "POST /p bytes=5"), "%s", answer);
+    }
+    close(fd);
+}
+
+Test(http, what_the_gate_refuses_is_answered_after_its_body_was_thrown_away)
+{
+    ask("POST /refused HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello");
+    cr_assert(strncmp(answer, "HTTP/1.1 401 ", 13) == 0 && strstr(answer, "{\"refused\":true}"), "%s", answer);
+    cr_assert(strstr(answer, "WWW-Authenticate: Bearer"), "%s", answer);
+}
+
+Test(http, a_body_beyond_its_bound_is_refused_and_its_sender_hears_so)
+{
+    enum { CHUNK = 64 << 10 };
+    char           *chunk = calloc(1, CHUNK), head[128];
+    size_t          bytes = (size_t)KT_HTTP_BODY + CHUNK;
+    kt_http_stats_t stats;
+    int             fd = dial();
+    snprintf(head, sizeof head, "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: %zu\r\n\r\n", bytes);
+    say(fd, head);
+    for (size_t sent = 0; sent < bytes;) {
+        ssize_t n = send(fd, chunk, bytes - sent < CHUNK ? bytes - sent : CHUNK, MSG_NOSIGNAL);
+        cr_assert_gt(n, 0);
+        sent += (size_t)n;
+    }
+    free(chunk);
+    cr_assert(strncmp(hear(fd), "HTTP/1.1 413 ", 13) == 0, "%s", answer);
+    close(fd);
+    kt_http_stats(server, &stats);
+    cr_assert_eq(stats.too_large, 1);
+}
+
+Test(http, too_many_headers_and_too_many_bytes_of_them_are_refused)
+{
+    char  *text = malloc(128 << 10);
+    size_t used = (size_t)sprintf(text, "GET / HTTP/1.1\r\nHost: h\r\n");
+    for (int i = 0; i < 100; i++)
+        used += (size_t)sprintf(text + used, "X-%d: 1\r\n", i);
+    strcpy(text + used, "\r\n");
+    cr_assert(strncmp(ask(text), "HTTP/1.1 431 ", 13) == 0, "%s", answer);
+    used = (size_t)sprintf(text, "GET / HTTP/1.1\r\nHost: h\r\nX: ");
+    memset(text + used, 'x', 100 << 10);
+    strcpy(text + used + (100 << 10), "\r\n\r\n");
+    int fd = dial();
+    (void)!send(fd, text, strlen(text), MSG_NOSIGNAL);
+    hear(fd);  // 431, or closed while we were sending
+    cr_assert(!*answer || strncmp(answer, "HTTP/1.1 431 ", 13) == 0, "%s", answer);
+    close(fd);
+    free(text);
+}
+
+Test(http, nonsense_harms_nobody)
+{
+    static const char *const nonsense[] = {"\r\n\r\n\r\n", "GET\r\n\r\n",
+                                           "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+                                           "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: -1\r\n\r\n",
+                                           "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"};
+    for (size_t i = 0; i < sizeof nonsense / sizeof *nonsense; i++) {
+        int fd = dial();
+        say(fd, nonsense[i]);
+        shutdown(fd, SHUT_WR);
+        hear(fd);
+        close(fd);
+        cr_assert_not(strstr(answer, " 200 "), "%zu: %s", i, answer);
+    }
+    cr_assert(strstr(ask("GET /fine HTTP/1.1\r\nHost: h\r\n\r\n"), "GET /fine"));
+}
+
+Test(http, idle_connections_in_every_place_make_room_for_one_that_asks)
+{
+    enum { FLOOD = KT_HTTP_CONNECTIONS + 200 };
+    int             fds[FLOOD];
+    kt_http_stats_t stats;
+    for (int i = 0; i < FLOOD; i++) {
+        fds[i] = dial();
+        say(fds[i], "GET /slow HTT");  // a request that never comes to its end
+    }
+    int64_t began_ms = kt_clock_ms();
+    cr_assert(strstr(ask("GET /fine HTTP/1.1\r\nHost: h\r\n\r\n"), "GET /fine"), "%s", answer);
+    cr_assert_lt(kt_clock_ms() - began_ms, 10000);
+    kt_http_stats(server, &stats);
+    cr_assert_geq(stats.ended, 1);
+    for (int i = 0; i < FLOOD; i++)
+        close(fds[i]);
+}
+
+Test(http, an_address_that_is_none_and_a_busy_port_are_named)
+{
+    static const char *const bad[] = {"",           "8710",        ":8710",   "localhost:8710",
+                                      "127.0.0.1:", "127.0.0.1:x", "[::1:80", "1.2.3:4:5"};
+    kt_http_t               *other = NULL;
+    char                     unused[KT_HTTP_ADDRESS];
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        kt_http_opts_t opts = {.bind = bad[i], .gate = gate, .handler = handle};
+        kt_err_t       err  = kt_http_new(&other, &opts, unused, why);
+        if (!err) {
+            kt_http_destroy(&other);  // "127.0.0.1:" is port 0 to some resolvers
+            continue;
+        }
+        cr_expect_eq(err, KT_EINVAL, "%s", bad[i]);
+        cr_expect(strstr(why, "ANALYZER_HTTP_BIND"), "%s", why);
+    }
+    kt_http_opts_t taken = {.bind = address + strlen("http://"), .gate = gate, .handler = handle};
+    cr_assert_eq(kt_http_new(&other, &taken, unused, why), KT_EPORT);
+    cr_assert(strstr(why, address) && strstr(why, "in use"), "%s", why);
+}
+
+Test(http_listen, loopback_is_told_from_the_network)
+{
+    cr_assert(kt_http_is_loopback("127.0.0.1:0"));
+    cr_assert(kt_http_is_loopback("127.9.9.9:80"));
+    cr_assert(kt_http_is_loopback("[::1]:80"));
+    cr_assert_not(kt_http_is_loopback("0.0.0.0:80"));
+    cr_assert_not(kt_http_is_loopback("[::]:80"));
+    cr_assert_not(kt_http_is_loopback("nonsense"));
+}
+
+Test(http_guard, only_those_that_wait_in_a_crowd_are_ended, .timeout = 30)
+{
+    enum { PLACES = 8 };
+    kt_http_guard_t *guard = NULL;
+    int              pairs[PLACES][2];
+    char             byte;
+    cr_assert_eq(kt_http_guard_new(&guard, PLACES, PLACES - 1), KT_OK);
+    for (size_t i = 0; i < PLACES; i++) {
+        cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pairs[i]), 0);
+        cr_assert_eq(kt_http_guard_enter(guard, pairs[i][0]), i);
+    }
+    kt_http_guard_work(guard, 3, true);
+    cr_assert_eq(kt_http_guard_enter(guard, pairs[0][0]), PLACES, "there is no place");
+    cr_assert_eq(kt_http_guard_count(guard), PLACES);
+    for (size_t i = 0; i < PLACES; i++)
+        if (i != 3)
+            cr_assert_eq(recv(pairs[i][1], &byte, 1, 0), 0, "%zu was not ended", i);
+    cr_assert_eq(kt_http_guard_ended(guard), PLACES - 1);
+    cr_assert_eq(recv(pairs[3][1], &byte, 1, MSG_DONTWAIT), -1, "one with a request in work was ended");
+    for (size_t i = 0; i < PLACES; i++) {
+        kt_http_guard_leave(guard, i);
+        close(pairs[i][0]);
+        close(pairs[i][1]);
+    }
+    cr_assert_eq(kt_http_guard_count(guard), 0);
+    kt_http_guard_destroy(&guard);
+}

@@ -1,0 +1,408 @@
+// What only the PostgreSQL ledger has: its schema, its readers, several coordinators, a connection that breaks, the
+// view of the features, and its audit, which is proved by breaking every rule with plain SQL.
+#include "common/clock.h"
+#include "coordinator/ledger/open/migrate.h"
+#include "coordinator/ledger/postgres/postgres.h"
+#include "coordinator/ledger/postgres/schema.h"
+#include "tests/unit/coordinator/ledger/postgres_fixture.h"
+
+#include <criterion/criterion.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char         url[FIXTURE_URL];
+static kt_ledger_t *ledger;
+
+static void
+set_up(void)
+{
+    if (!fixture_postgres_begin(url))
+        cr_skip_test("no KITHARA_TEST_POSTGRES");
+    fixture_postgres_migrate(url);
+    ledger = fixture_postgres(url, true);
+}
+
+static void
+tear_down(void)
+{
+    if (!ledger)
+        return;
+    kt_ledger_close(&ledger);
+    fixture_postgres_end();
+}
+
+TestSuite(ledger_postgres_only, .init = set_up, .fini = tear_down);
+
+static void
+sql(const char *text)
+{
+    fixture_postgres_sql(text, NULL, 0);
+}
+
+static int64_t
+number(const char *text)
+{
+    char out[64];
+    fixture_postgres_sql(text, out, sizeof out);
+    return strtoll(out, NULL, 10);
+}
+
+// One job of each final state and of each open one, published.
+static void
+fill(void)
+{
+    kt_run_id_t ids[4];
+    ledger->publishes = true;
+    for (uint64_t i = 1; i <= 5; i++)
+        fixture_insert(ledger, i);
+    kt_lease_t lease = fixture_lease(ledger, "one");
+    cr_assert_eq(fixture_claim_n(ledger, &lease, 4, 0, ids), 4);
+    kt_result_t  success = fixture_success(ids[0]), failure = fixture_failure(ids[1], KT_EFORMAT);
+    kt_attempt_t attempt = {.id = ids[1], .attempt = 1, .err = KT_ENODELOST, .crash = true, .node_name = "n"};
+    kt_letter_t  letter  = {.body = "x", .body_bytes = 1, .message_id = "", .err = KT_EMESSAGE, .reason = "no JSON"};
+    cr_assert_eq(ledger->ops->blame(ledger, &lease, &attempt, 1), KT_OK);
+    cr_assert_eq(fixture_store(ledger, &success), KT_STORED_NEW);
+    cr_assert_eq(fixture_fail(ledger, &lease, &failure), KT_STORED_NEW);
+    cr_assert_eq(ledger->ops->outbox_put(ledger, &letter, 1), KT_OK);
+    cr_assert_eq(fixture_ask(ledger, KT_ASK_CANCEL, ids[2]).how, KT_OK);
+    fixture_audit_clean(ledger);
+}
+
+static kt_err_t
+open_other(const char *where, bool writer, char why[KT_LEDGER_WHY])
+{
+    kt_ledger_t *other = NULL;
+    why[0]             = '\0';
+    kt_err_t err       = kt_ledger_postgres_open(&other, where, writer, why);
+    kt_ledger_close(&other);
+    return err;
+}
+
+Test(ledger_postgres_only, a_schema_that_is_not_this_program_s_is_refused_with_the_remedy)
+{
+    char why[KT_LEDGER_WHY];
+    sql("UPDATE schema_migrations SET checksum = 'other' WHERE number = 1");
+    cr_assert_eq(open_other(url, true, why), KT_ESCHEMA);
+    cr_assert(strstr(why, "0001_ledger") && strstr(why, "another text"), "%s", why);
+    size_t applied = 7;
+    cr_assert_eq(kt_ledger_postgres_migrate(url, &applied, why), KT_ESCHEMA, "nothing is applied on top of it");
+    sql("DELETE FROM schema_migrations");
+    cr_assert_eq(open_other(url, false, why), KT_ESCHEMA);
+    cr_assert(strstr(why, "kithara db migrate"), "%s", why);
+    sql("INSERT INTO schema_migrations VALUES (99, '0099_future', '', now())");
+    cr_assert_eq(open_other(url, true, why), KT_ESCHEMA);
+    cr_assert(strstr(why, "schema 99") && strstr(why, "newer program"), "%s", why);
+}
+
+Test(ledger_postgres_only, migrations_are_applied_once_and_shown)
+{
+    char                why[KT_LEDGER_WHY] = "";
+    kt_migration_row_t *rows               = NULL;
+    size_t              n = 0, applied = 7;
+    cr_assert_eq(kt_ledger_postgres_migrate(url, &applied, why), KT_OK, "%s", why);
+    cr_assert_eq(applied, 0);
+    sql("UPDATE schema_migrations SET checksum = 'other' WHERE number = 1");
+    sql("INSERT INTO schema_migrations VALUES (99, '0099_future', 'f', now())");
+    cr_assert_eq(kt_ledger_postgres_status(url, &rows, &n, why), KT_OK, "%s", why);
+    cr_assert_geq(n, 2);
+    cr_assert(rows[0].number == 1 && rows[0].state == KT_MIGRATION_CHANGED && rows[0].applied_ms > 0);
+    cr_assert(rows[n - 1].number == 99 && rows[n - 1].state == KT_MIGRATION_NEWER);
+    free(rows);
+}
+
+Test(ledger_postgres_only, the_view_is_made_anew_when_its_text_is_another)
+{
+    char    why[KT_LEDGER_WHY] = "";
+    size_t  applied;
+    int64_t columns = number("SELECT count(*) FROM information_schema.columns WHERE table_name = 'features'"
+                             " AND table_schema = current_schema()");
+    cr_assert_gt(columns, 60);
+    sql("DROP VIEW features; CREATE VIEW features AS SELECT 1 AS one; COMMENT ON VIEW features IS 'older'");
+    cr_assert_eq(kt_ledger_postgres_migrate(url, &applied, why), KT_OK, "%s", why);
+    cr_assert_eq(number("SELECT count(*) FROM information_schema.columns WHERE table_name = 'features'"
+                        " AND table_schema = current_schema()"),
+                 columns);
+}
+
+Test(ledger_postgres_only, the_view_has_what_the_document_has)
+{
+    static const char DOCUMENT[] =
+        "{\"success\":true,\"features\":{\"spectral\":{\"spectral_centroid\":1234.5625,\"mfcc\":[1,2]},"
+        "\"mir\":{\"key\":\"F#\",\"tempo\":null},\"technical\":{\"sample_rate\":44100,\"codec\":\"flac\"},"
+        "\"perceptual\":{\"dynamic_range\":7.25}},\"quality_metrics\":{\"dynamic_range\":11.5}}";
+    char        out[64];
+    kt_run_id_t id        = {fixture_insert(ledger, 1), 1};
+    kt_result_t result    = fixture_success(id);
+    result.document       = DOCUMENT;
+    result.document_bytes = sizeof DOCUMENT - 1;
+    cr_assert_eq(fixture_store(ledger, &result), KT_STORED_NEW);
+    fixture_postgres_sql(
+        "SELECT concat_ws('|', spectral_centroid, key, coalesce(tempo::text, 'none'), sample_rate, codec,"
+        " coalesce(spectral_flatness::text, 'none'), perceptual_dynamic_range, quality_dynamic_range,"
+        " file_path) FROM features",
+        out, sizeof out);
+    cr_assert_str_eq(out, "1234.5625|F#|none|44100|flac|none|7.25|11.5|/music/1.flac");
+    fixture_insert(ledger, 2);
+    cr_assert_eq(number("SELECT count(*) FROM features"), 1, "only what is done");
+}
+
+Test(ledger_postgres_only, a_reader_sees_every_commit_and_changes_nothing)
+{
+    kt_lease_t    lease;
+    kt_job_t      job;
+    kt_new_job_t  row;
+    kt_inserted_t how;
+    uint64_t      id;
+    kt_ledger_t  *reader = fixture_postgres(url, false);
+    for (uint64_t i = 1; i <= 3; i++) {
+        fixture_insert(ledger, i);
+        cr_assert_eq(fixture_totals(reader).queued, i);
+    }
+    cr_assert_eq(fixture_audit_clean(reader), 3);
+    fixture_job(9, KT_PRIORITY_NORMAL, 0, &job, &row);
+    cr_assert_eq(reader->ops->insert_jobs(reader, &row, 1, &how, &id), KT_EACCESS);
+    cr_assert_eq(reader->ops->lease_open(reader, "x", 1000, &lease), KT_EACCESS);
+    kt_ledger_close(&reader);
+}
+
+Test(ledger_postgres_only, a_second_live_coordinator_of_the_same_name_is_refused)
+{
+    kt_lease_t   first = fixture_lease(ledger, "one"), lease;
+    kt_ledger_t *other = fixture_postgres(url, true);
+    cr_assert_eq(other->ops->lease_open(other, "one", 60000, &lease), KT_ELOCKED);
+    cr_assert_eq(ledger->ops->lease_renew(ledger, &first), KT_OK);
+    cr_assert_eq(other->ops->lease_open(other, "two", 60000, &lease), KT_OK);
+    kt_ledger_close(&ledger);
+    cr_assert_eq(other->ops->lease_open(other, "one", 60000, &lease), KT_OK, "its session is gone");
+    ledger = other;
+}
+
+static void
+wait_ms(int64_t ms)
+{
+    for (int64_t end_ms = kt_clock_ms() + ms; kt_clock_ms() < end_ms;)
+        sql("SELECT pg_sleep(0.05)");
+}
+
+Test(ledger_postgres_only, the_work_of_a_dead_session_goes_on_before_its_lease_runs_out)
+{
+    kt_run_id_t     ids[2];
+    kt_outbox_row_t row;
+    size_t          n      = 0;
+    kt_ledger_t    *other  = fixture_postgres(url, true);
+    kt_lease_t      steady = fixture_lease(ledger, "steady"), dead = fixture_lease(other, "dead");
+    fixture_insert(ledger, 1);
+    fixture_insert(ledger, 2);
+    other->publishes = true;
+    cr_assert_eq(fixture_claim_n(other, &dead, 2, 0, ids), 2);
+    kt_result_t success = fixture_success(ids[0]);
+    cr_assert_eq(fixture_store(other, &success), KT_STORED_NEW);
+    cr_assert_eq(ledger->ops->lease_renew(ledger, &steady), KT_OK);
+    cr_assert_eq(fixture_claim_n(ledger, &steady, 2, 0, ids), 0, "it lives");
+    kt_ledger_close(&other);
+    wait_ms(2100);
+    cr_assert_eq(ledger->ops->lease_renew(ledger, &steady), KT_OK);
+    cr_assert_eq(fixture_claim_n(ledger, &steady, 2, 0, ids), 1);
+    cr_assert_eq(ids[0].job, 2);
+    cr_assert_eq(ledger->ops->outbox_take(ledger, &steady, 1, 1, &row, &n), KT_OK);
+    cr_assert(n == 1 && row.run.job == 1, "and what it had not published, behind what was taken before");
+    free(row.bytes);
+    fixture_audit_clean(ledger);
+}
+
+Test(ledger_postgres_only, a_live_coordinator_that_renews_is_left_alone)
+{
+    kt_run_id_t  ids[1];
+    kt_ledger_t *other  = fixture_postgres(url, true);
+    kt_lease_t   steady = fixture_lease(ledger, "steady"), busy = fixture_lease(other, "busy");
+    fixture_insert(ledger, 1);
+    cr_assert_eq(fixture_claim_n(other, &busy, 1, 0, ids), 1);
+    wait_ms(2100);
+    cr_assert_eq(ledger->ops->lease_renew(ledger, &steady), KT_OK);
+    cr_assert_eq(other->ops->lease_renew(other, &busy), KT_OK, "not renewed for two seconds, but its session lives");
+    cr_assert_eq(fixture_claim_n(ledger, &steady, 1, 0, ids), 0);
+    kt_ledger_close(&other);
+}
+
+Test(ledger_postgres_only, two_coordinators_never_claim_the_same_job)
+{
+    kt_run_id_t  ids[2][64];
+    bool         seen[257] = {0};
+    size_t       all       = 0;
+    kt_ledger_t *other     = fixture_postgres(url, true);
+    kt_lease_t   leases[2] = {fixture_lease(ledger, "one"), fixture_lease(other, "two")};
+    kt_ledger_t *both[2]   = {ledger, other};
+    for (uint64_t i = 1; i <= 256; i++)
+        fixture_insert(ledger, i);
+    for (size_t turn = 0; all < 256; turn++) {
+        size_t n = fixture_claim_n(both[turn % 2], &leases[turn % 2], 64, 0, ids[turn % 2]);
+        cr_assert_eq(n, 64);
+        for (size_t i = 0; i < n; i++) {
+            cr_assert(!seen[ids[turn % 2][i].job], "job %" PRIu64, ids[turn % 2][i].job);
+            seen[ids[turn % 2][i].job] = true;
+        }
+        all += n;
+    }
+    kt_ledger_close(&other);
+    cr_assert_eq(fixture_totals(ledger).claimed, 256);
+}
+
+// Ends the sessions that hold a lease's name. Their sockets close a moment later: until then a question finds it out.
+static void
+kick_backends(void)
+{
+    kt_totals_t totals;
+    kt_err_t    err;
+    sql("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND"
+        " (classid::bigint << 32 | objid::bigint) IN (SELECT lock_key FROM leases)");
+    while (number("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+                  " AND (classid::bigint << 32 | objid::bigint) IN (SELECT lock_key FROM leases)"))
+        ;
+    for (int tries = 0; (err = ledger->ops->totals(ledger, 0, &totals)) && tries < 100; tries++)
+        cr_assert_eq(err, KT_EIO);
+    cr_assert_eq(err, KT_OK);
+}
+
+Test(ledger_postgres_only, a_connection_that_broke_is_opened_again_and_the_lease_still_counts)
+{
+    kt_run_id_t ids[2];
+    fixture_insert(ledger, 1);
+    fixture_insert(ledger, 2);
+    kt_lease_t lease = fixture_lease(ledger, "one");
+    cr_assert_eq(fixture_claim_n(ledger, &lease, 1, 0, ids), 1);
+    kick_backends();
+    cr_assert_eq(fixture_claim_n(ledger, &lease, 1, 0, ids + 1), 1);
+    cr_assert_eq(ledger->ops->lease_renew(ledger, &lease), KT_OK);
+    cr_assert_eq(number("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+                        " AND (classid::bigint << 32 | objid::bigint) IN (SELECT lock_key FROM leases)"),
+                 1, "the name is held again");
+}
+
+Test(ledger_postgres_only, a_success_that_races_a_cancel_is_judged_again)
+{
+    kt_lpg_t      *self  = (kt_lpg_t *)ledger;
+    kt_run_id_t    id    = {fixture_insert(ledger, 1), 1};
+    kt_lpg_delta_t delta = {0};
+    cr_assert_eq(kt_lpg_begin(self, true), KT_OK);
+    kt_lpg_put(self, KT_PG_BEGIN);
+    const int64_t change[] = {(int64_t)id.job, 1, KT_JOB_CLAIMED, 5, 1, KT_JOB_DONE, 9};
+    for (size_t i = 0; i < sizeof change / sizeof *change; i++) {
+        kt_lpg_array(self, KT_PG_INT8, 1);
+        kt_lpg_el_int(self, change[i]);
+        kt_lpg_array_end(self);
+    }
+    kt_lpg_arg_int(self, 1);
+    kt_lpg_put(self, KT_PG_JOBS_CHANGE);
+    kt_lpg_moved(&delta, KT_JOB_CLAIMED, KT_JOB_DONE);
+    kt_lpg_put_delta(self, &delta);
+    kt_lpg_put_commit(self);
+    cr_assert_eq(kt_lpg_run(self), KT_EAGAIN, "it was claimed when it was judged, and is queued");
+    kt_totals_t totals = fixture_totals(ledger);
+    cr_assert(totals.queued == 1 && totals.done == 0);
+}
+
+Test(ledger_postgres_only, a_large_document_is_kept_byte_for_byte)
+{
+    size_t      length   = 3 << 20;
+    char       *document = malloc(length + 1);
+    kt_run_id_t id       = {fixture_insert(ledger, 1), 1};
+    kt_result_t result   = fixture_success(id);
+    for (size_t i = 0; i < length; i++)
+        document[i] = (char)(' ' + i * 7919 % 90);
+    document[length]      = '\0';
+    result.document       = document;
+    result.document_bytes = length;
+    cr_assert_eq(fixture_store(ledger, &result), KT_STORED_NEW);
+    kt_job_query_t query = {.state = KT_JOB_DONE, .documents = true};
+    kt_job_row_t   row;
+    size_t         n = 0;
+    cr_assert_eq(ledger->ops->jobs(ledger, &query, &row, 1, &n), KT_OK);
+    cr_assert(n == 1 && row.document_bytes == length && memcmp(row.document, document, length) == 0);
+    free(row.document);
+    free(document);
+}
+
+static const struct {
+    const char *sql;
+    const char *finding;
+} BREAKS[] = {
+    {"DELETE FROM results WHERE err = 0", "the job is done but has no result"},
+    {"DELETE FROM results WHERE err <> 0", "the job is failed but has no result"},
+    {"ALTER TABLE results DROP CONSTRAINT results_once; INSERT INTO results SELECT * FROM results WHERE err = 0",
+     "the run has 2 results"},
+    {"UPDATE jobs SET state = 0 WHERE state = 2", "the job is queued but has a result"},
+    {"UPDATE jobs SET state = 1, epoch = 1 WHERE state = 3", "the job is claimed but has a result"},
+    {"UPDATE jobs SET state = 4 WHERE state = 2", "the job is cancelled but has a result"},
+    {"UPDATE results SET job = 77 WHERE err = 0", "the result belongs to no job"},
+    {"UPDATE results SET run = 2 WHERE err = 0", "a run that the job has not reached"},
+    {"UPDATE jobs SET state = 3 WHERE state = 2", "the job is failed but its result says success"},
+    {"UPDATE results SET err = -3 WHERE err = 0", "the job is done but its result says failure"},
+    {"UPDATE jobs SET state = 9 WHERE id = 5", "which do not exist"},
+    {"UPDATE jobs SET rank = 4 WHERE id = 5", "which do not exist"},
+    {"DELETE FROM leases", "which no lease has"},
+    {"UPDATE jobs SET epoch = 3 WHERE state = 0", "not claimed but carries epoch"},
+    {"ALTER TABLE inputs DROP CONSTRAINT inputs_message; UPDATE inputs SET message_id = 'm1'",
+     "the message_id m1 stands in 5 jobs"},
+    {"DELETE FROM inputs WHERE job = 5", "the job has no input message"},
+    {"UPDATE inputs SET body = '' WHERE job = 5", "the job has no input message"},
+    {"UPDATE inputs SET job = 77 WHERE job = 5", "the input message belongs to no job"},
+    {"UPDATE jobs SET retained = true WHERE id = 5", "past its retention but not ended"},
+    {"DELETE FROM attempts", "the job counts 1 attempts and 1 crashes, its rows 0 and 0"},
+    {"UPDATE attempts SET crash = false", "the job counts 1 attempts and 1 crashes, its rows 1 and 0"},
+    {"UPDATE attempts SET job = 77", "the attempt belongs to no job"},
+    {"INSERT INTO outbox(id, epoch, kind, job, run, err, created_ms) VALUES (99, 1, 0, 5, 1, 0, 0)",
+     "the outbox row belongs to no result"},
+    {"DROP INDEX outbox_once; INSERT INTO outbox(id, epoch, kind, job, run, err, created_ms) SELECT 99, epoch, kind, "
+     "job,"
+     " run, err, 0 FROM outbox WHERE kind = 0 AND err = 0",
+     "times in the outbox"},
+    {"DELETE FROM outbox WHERE kind = 0 AND err = 0", "was stored to be published"},
+    {"UPDATE results SET published = false WHERE err = 0", "was not to be published"},
+    {"UPDATE outbox SET err = -7 WHERE kind = 0 AND err = 0", "the outbox row says error -7, its result 0"},
+    {"UPDATE outbox SET bytes = NULL WHERE kind = 2", "waits and has nothing to send"},
+    {"UPDATE outbox SET kind = 8 WHERE kind = 2", "which does not exist"},
+    {"UPDATE counters SET queued = queued + 1 WHERE coordinator = 'one'", "the totals have 2 queued jobs, the rows 1"},
+    {"UPDATE counters SET claimed = 0", "claimed jobs, the rows 1"},
+    {"UPDATE counters SET done = 0", "the totals have 0 done jobs"},
+    {"UPDATE counters SET processing_us = 1", "us of processing"},
+    {"UPDATE counters SET waiting = 9 WHERE coordinator = 'one'", "waiting messages, the outbox 3"},
+    {"UPDATE days SET done = 4", "counts 4 done, the results 1"},
+    {"DELETE FROM days", "the day 1 counts 0 done"},
+    {"DROP INDEX jobs_claimable", "the index jobs_claimable is missing"},
+    {"UPDATE results SET document = document || ' ' WHERE err = 0", "its digest differs"},
+    {"UPDATE results SET document_digest = '' WHERE err = 0", "its digest differs"},
+    {"UPDATE results SET document = '', document_digest = '' WHERE err = 0", "its digest differs"},
+};
+
+Test(ledger_postgres_audit, every_broken_rule_is_found)
+{
+    for (size_t i = 0; i < sizeof BREAKS / sizeof *BREAKS; i++) {
+        set_up();
+        fill();
+        sql(BREAKS[i].sql);
+        kt_ledger_t *reader = fixture_postgres(url, false);
+        cr_assert_geq(fixture_findings(reader, BREAKS[i].finding), 1, "%s", BREAKS[i].sql);
+        kt_ledger_close(&reader);
+        tear_down();
+    }
+}
+
+Test(ledger_postgres_state, every_sqlstate_has_its_meaning)
+{
+    cr_assert_eq(kt_lpg_state_err("40001"), KT_EAGAIN);
+    cr_assert_eq(kt_lpg_state_err("40P01"), KT_EAGAIN);
+    cr_assert_eq(kt_lpg_state_err("40003"), KT_EIO);
+    cr_assert_eq(kt_lpg_state_err("53100"), KT_EDISK);
+    cr_assert_eq(kt_lpg_state_err("53300"), KT_EIO);
+    cr_assert_eq(kt_lpg_state_err("57P01"), KT_EIO);
+    cr_assert_eq(kt_lpg_state_err("57014"), KT_EIO);
+    cr_assert_eq(kt_lpg_state_err("22021"), KT_EBADDATA);
+    cr_assert_eq(kt_lpg_state_err("23505"), KT_EBADDATA);
+    cr_assert_eq(kt_lpg_state_err("42P01"), KT_ESCHEMA);
+    cr_assert_eq(kt_lpg_state_err("42501"), KT_EIO, "rights can be given while work waits");
+    cr_assert_eq(kt_lpg_state_err("XX001"), KT_ESTATE);
+    cr_assert_eq(kt_lpg_state_err("ZZZZZ"), KT_EIO);
+}

@@ -1,0 +1,273 @@
+// The same on the simulated device: the library as a node loads it, with the kernels as they are.
+#include "common/clock.h"
+#include "common/log.h"
+#include "tests/unit/kernels/gpu/gpu_fixture.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum { FRAMES = 11, BREAK_ERROR = 719, BREAK_XID = 79 };
+static const float LIMIT = 2e-5f;  // of the largest value of a row: CHROMA's in tests/kernels/tolerances.def
+#define LIBRARY KT_BINARY_DIR "/bin/libkithara-cuda-sim.so"
+
+static void *
+symbol(const char *name)
+{
+    void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
+    cr_assert(library, "%s", dlerror());
+    void *found = dlsym(library, name);
+    cr_assert(found, "%s", name);
+    return found;
+}
+
+// Nothing that a GPU would punish, and nothing left behind.
+static void
+check_clean(void)
+{
+    size_t (*finish)(void) = (size_t(*)(void))(uintptr_t)symbol("cudasim_finish");
+    cr_assert_eq(finish(), 0);
+}
+
+static void
+break_after(const char *call, uint64_t n)
+{
+    void (*set)(const char *, uint64_t, int, int) =
+        (void (*)(const char *, uint64_t, int, int))(uintptr_t)symbol("cudasim_break_after");
+    set(call, n, BREAK_ERROR, BREAK_XID);
+}
+
+static kt_err_t
+try_open(kt_gpus_t **gpus, const kt_gpu_opts_t *opts, char why[KT_GPU_WHY])
+{
+    if (access(LIBRARY, R_OK))
+        cr_skip_test("no C++ compiler made the simulated device");
+    setenv("KITHARA_CUDA_LIBRARY", LIBRARY, 1);
+    kt_log_setup(KT_LOG_ERROR, KT_LOG_TEXT, "test");
+    return kt_gpus_open(gpus, opts, why);
+}
+
+static kt_gpus_t *
+open_sim(const char *seed, kt_gpu_opts_t opts)
+{
+    kt_gpus_t *gpus = NULL;
+    char       why[KT_GPU_WHY];
+    setenv("KITHARA_SIM_SEED", seed, 1);
+    opts.deadline_ms = 120000;
+    cr_assert_eq(try_open(&gpus, &opts, why), KT_OK, "%s", why);
+    return gpus;
+}
+
+static kt_gpu_facts_t
+facts_of(const kt_gpus_t *gpus)
+{
+    kt_gpu_facts_t facts;
+    kt_gpus_facts(gpus, &facts);
+    return facts;
+}
+
+static void
+numbers_agree(const char *seed)
+{
+    const kt_frontend_opts_t small = {8000, 512, 128, 40, 13, 12};
+    kt_gpus_t               *gpus  = open_sim(seed, KT_GPU_DEFAULTS);
+    sound_t                  a = sound_new(&gpu_defaults, FRAMES, 1), b = sound_new(&small, 5, 2);
+    sound_run(&a, gpus);
+    sound_run(&b, gpus);
+    sound_check(&a, &gpu_defaults, 1, LIMIT);
+    sound_check(&b, &small, 2, LIMIT);
+    cr_assert_eq(facts_of(gpus).on_cpu, 0);
+    cr_assert_eq(facts_of(gpus).frames, 2 * (FRAMES + 5));
+    sound_free(&a);
+    sound_free(&b);
+    kt_gpus_close(&gpus);
+    check_clean();
+}
+
+Test(gpu_sim, rows_and_chroma_are_the_processors_in_order)
+{
+    numbers_agree("0");
+}
+
+Test(gpu_sim, rows_and_chroma_are_the_processors_in_a_random_order)
+{
+    numbers_agree("5");
+}
+
+// Alone, then with three others at once, then in small pieces.
+static void
+company_changes_nothing(const char *seed)
+{
+    enum { WORKERS = 4 };
+    kt_gpus_t *gpus  = open_sim(seed, KT_GPU_DEFAULTS);
+    sound_t    alone = sound_new(&gpu_defaults, FRAMES, 3), many[WORKERS];
+    sound_run(&alone, gpus);
+    for (uint32_t i = 0; i < WORKERS; i++)
+        many[i] = sound_new(&gpu_defaults, i == 2 ? FRAMES : 2 + 3 * i, i == 2 ? 3 : 20 + i);
+    for (size_t i = 0; i < WORKERS; i++)
+        sound_start(&many[i], gpus);
+    for (size_t i = 0; i < WORKERS; i++)
+        sound_join(&many[i]);
+    sound_same(&alone, &many[2], 0);
+    for (size_t i = 0; i < WORKERS; i++)
+        sound_free(&many[i]);
+    kt_device_destroy(&alone.device);
+    kt_gpus_close(&gpus);
+    kt_gpu_opts_t tight = KT_GPU_DEFAULTS;
+    tight.max_bytes     = 256 << 10;
+    gpus                = open_sim(seed, tight);
+    sound_t pieces      = sound_new(&gpu_defaults, FRAMES, 3);
+    sound_run(&pieces, gpus);
+    cr_assert_gt(facts_of(gpus).parts, 2);
+    sound_same(&alone, &pieces, 0);
+    sound_free(&pieces);
+    sound_free(&alone);
+    kt_gpus_close(&gpus);
+    check_clean();
+}
+
+Test(gpu_sim, company_changes_no_byte_in_order)
+{
+    company_changes_nothing("1");
+}
+
+Test(gpu_sim, company_changes_no_byte_in_a_random_order)
+{
+    company_changes_nothing("4");
+}
+
+Test(gpu_sim, memory_grows_with_the_batches_and_stays_below_the_limit)
+{
+    kt_gpu_opts_t opts = KT_GPU_DEFAULTS;
+    opts.max_bytes     = 24 << 20;
+    kt_gpus_t *gpus    = open_sim("0", opts);
+    sound_t    sound   = sound_new(&gpu_defaults, FRAMES, 4);
+    cr_assert_eq(facts_of(gpus).pool_bytes, 0);
+    sound_run(&sound, gpus);
+    uint64_t after = facts_of(gpus).pool_bytes;
+    cr_assert_gt(after, 0);
+    cr_assert_lt(after, opts.max_bytes / 2);
+    sound_free(&sound);
+    kt_gpus_close(&gpus);
+    check_clean();
+}
+
+Test(gpu_sim, without_growth_the_memory_is_taken_at_once)
+{
+    kt_gpu_opts_t opts = KT_GPU_DEFAULTS;
+    opts.max_bytes     = 24 << 20;
+    opts.growth        = false;
+    kt_gpus_t *gpus    = open_sim("0", opts);
+    uint64_t   taken   = facts_of(gpus).pool_bytes;
+    sound_t    sound   = sound_new(&gpu_defaults, FRAMES, 5);
+    cr_assert_leq(taken, opts.max_bytes);
+    cr_assert_geq(taken, opts.max_bytes - (1 << 20));
+    sound_run(&sound, gpus);
+    cr_assert_eq(facts_of(gpus).pool_bytes, taken);
+    cr_assert_eq(facts_of(gpus).on_cpu, 0);
+    sound_free(&sound);
+    kt_gpus_close(&gpus);
+    check_clean();
+}
+
+Test(gpu_sim, memory_that_others_have_costs_no_device)
+{
+    setenv("KITHARA_SIM_MEMORY", "1048576", 1);
+    kt_gpus_t *gpus  = open_sim("0", KT_GPU_DEFAULTS);
+    sound_t    sound = sound_new(&gpu_defaults, FRAMES, 6);
+    sound_run(&sound, gpus);
+    sound_check(&sound, &gpu_defaults, 6, 0);
+    cr_assert_eq(facts_of(gpus).lost, 0);
+    cr_assert_eq(facts_of(gpus).on_cpu, 2);
+    sound_free(&sound);
+    kt_gpus_close(&gpus);
+    check_clean();
+}
+
+static void
+lost_in_work(const char *seed, const char *call, uint64_t n)
+{
+    kt_gpus_t *gpus = open_sim(seed, KT_GPU_DEFAULTS);
+    sound_t    a = sound_new(&gpu_defaults, FRAMES, 7), b = sound_new(&gpu_defaults, FRAMES + 3, 8);
+    break_after(call, n);
+    sound_start(&a, gpus);
+    sound_start(&b, gpus);
+    sound_join(&a);
+    sound_join(&b);
+    cr_assert_eq(facts_of(gpus).lost, 1);
+    cr_assert_gt(facts_of(gpus).on_cpu, 0);
+    sound_check(&a, &gpu_defaults, 7, LIMIT);
+    sound_check(&b, &gpu_defaults, 8, LIMIT);
+    sound_free(&a);
+    sound_free(&b);
+    kt_gpus_close(&gpus);
+}
+
+Test(gpu_sim, a_device_that_breaks_in_a_launch_leaves_right_numbers)
+{
+    lost_in_work("0", "cudaLaunchKernel", 2);
+}
+
+Test(gpu_sim, a_device_that_breaks_in_a_copy_leaves_right_numbers)
+{
+    lost_in_work("5", "cudaMemcpyAsync", 5);
+}
+
+Test(gpu_sim, a_device_that_breaks_while_one_asks_leaves_right_numbers)
+{
+    lost_in_work("2", "cudaEventQuery", 9);
+}
+
+Test(gpu_sim, an_xid_is_noticed_when_nothing_runs)
+{
+    void (*break_device)(int, int, int) = (void (*)(int, int, int))(uintptr_t)symbol("cudasim_break_device");
+    kt_gpus_t *gpus                     = open_sim("0", KT_GPU_DEFAULTS);
+    int64_t    until                    = kt_clock_ms() + 20000;
+    break_device(0, BREAK_ERROR, BREAK_XID);
+    while (kt_gpus_usable(gpus) && kt_clock_ms() < until)
+        sched_yield();
+    cr_assert(!kt_gpus_usable(gpus));
+    kt_gpus_close(&gpus);
+}
+
+Test(gpu_sim, nvml_tells_memory_load_and_temperature)
+{
+    kt_gpus_t     *gpus  = open_sim("0", KT_GPU_DEFAULTS);
+    int64_t        until = kt_clock_ms() + 20000;
+    kt_gpu_facts_t facts;
+    do
+        kt_gpus_facts(gpus, &facts);
+    while (facts.celsius < 0 && kt_clock_ms() < until);
+    cr_assert_geq(facts.percent, 0);
+    cr_assert_gt(facts.celsius, 0);
+    cr_assert_eq(facts.memory_total_mb, 4096);
+    kt_gpus_close(&gpus);
+    check_clean();
+}
+
+static void
+is_none(const char *variable, const char *value, const char *words)
+{
+    kt_gpus_t    *gpus = NULL;
+    char          why[KT_GPU_WHY];
+    kt_gpu_opts_t opts = KT_GPU_DEFAULTS;
+    setenv(variable, value, 1);
+    cr_assert_eq(try_open(&gpus, &opts, why), KT_ENOTFOUND);
+    cr_assert(strstr(why, words), "%s", why);
+    cr_assert_null(gpus);
+}
+
+Test(gpu_sim, no_driver_is_said)
+{
+    is_none("KITHARA_SIM_DEVICES", "0", "no NVIDIA driver");
+}
+
+Test(gpu_sim, no_device_is_said)
+{
+    is_none("KITHARA_SIM_FAULTS", "cudaGetDeviceCount:1:100", "no NVIDIA GPU");
+}
+
+Test(gpu_sim, a_driver_that_is_too_old_is_said)
+{
+    is_none("KITHARA_SIM_FAULTS", "cudaGetDeviceCount:1:35", "insufficient");
+}

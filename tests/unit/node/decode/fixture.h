@@ -1,0 +1,43 @@
+// What the decoder's tests share: a scratch folder, media files made on the spot, and whole files decoded in one call.
+#pragma once
+
+#include "node/decode/client.h"
+
+#include <sys/types.h>
+
+extern kt_decode_server_t *fx_server;
+extern char                fx_folder[64];
+
+extern const kt_decode_limits_t FX_LIMITS;  // ample
+
+// Scratch folder and server; Criterion's init and fini. Plain: without a server.
+void fx_open(void);
+void fx_open_plain(void);
+void fx_close(void);
+
+// One file, decoded to its end.
+typedef struct fx_decoded {
+    kt_err_t   facts_err, err;  // err: of the first call that failed
+    kt_facts_t facts;
+    float     *pcm;
+    size_t     frames;
+    uint64_t   damaged, peak_bytes;
+    double     cpu_s;
+    char       why[256];
+} fx_decoded_t;
+
+const char *fx_path(const char *name);  // in the scratch folder; a static buffer
+void        fx_write(const char *name, const void *bytes, size_t length);
+size_t      fx_read(const char *name, void *bytes, size_t capacity);  // returns the length
+void        fx_ffmpeg(const char *arguments, const char *name);       // ffmpeg ARGUMENTS NAME, in the scratch folder
+void     fx_wav(const char *name, unsigned tag, unsigned bits, unsigned channels, unsigned rate_hz, const void *samples,
+                size_t bytes);
+void     fx_decode(const char *name, const kt_decode_limits_t *limits, fx_decoded_t *out);
+kt_err_t fx_verdict(const char *name);  // KT_OK, or the first error
+void     fx_free(fx_decoded_t *decoded);
+pid_t    fx_child_of(pid_t parent);     // the only child process, waited for with a deadline
+pid_t    fx_first_child(pid_t parent);  // 0: it has none
+size_t   fx_open_fds(pid_t pid);
+// Open descriptors once there are no more than `most`, or after a deadline: a server closes its own a moment after it
+// has spoken its last word on them.
+size_t fx_open_fds_settled(pid_t pid, size_t most);

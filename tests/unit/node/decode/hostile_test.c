@@ -1,0 +1,218 @@
+// A decoder that lies: the test program itself, started with KT_TEST_LIE, plays kithara-decode and breaks the protocol
+// in one way. The client must come to an error, or to facts that are sound, and never to anything else.
+#include "node/decode/protocol.h"
+#include "tests/unit/node/decode/fixture.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static struct {
+    kt_decode_record_t record;
+    kt_facts_t         facts;
+} out;
+
+static void
+say(int fd, size_t bytes)
+{
+    (void)!send(fd, &out, bytes, MSG_NOSIGNAL);
+}
+
+static void
+say_record(int fd, kt_decode_record_t record)
+{
+    out.record = record;
+    say(fd, sizeof record);
+}
+
+static void
+say_facts(int fd, uint32_t rate_hz, uint32_t channels)
+{
+    out.record          = (kt_decode_record_t){.kind = KT_DECODE_FACTS};
+    out.facts.has_audio = true;
+    out.facts.rate_hz   = rate_hz;
+    out.facts.channels  = channels;
+    say(fd, sizeof out.record + KT_FACTS_BYTES(out.facts.tag_count));
+}
+
+static void
+say_wild_facts(int fd)
+{
+    memset(&out.facts, 0xff, KT_FACTS_BYTES(2));  // texts without an end, flags of no value, numbers that are none
+    out.facts.tag_count = 2;
+    say_facts(fd, 44100, 2);
+    say_record(fd, (kt_decode_record_t){.kind = KT_DECODE_END});
+}
+
+static void
+say_pcm(int fd, uint32_t slot, uint32_t bytes)
+{
+    say_facts(fd, 1000, 2);
+    say_record(fd, (kt_decode_record_t){.kind = KT_DECODE_PCM, .slot = slot, .bytes = bytes});
+}
+
+static void
+lie(const char *how, int fd)
+{
+    if (!strcmp(how, "short"))
+        say(fd, 5);
+    else if (!strcmp(how, "kind"))
+        say_record(fd, (kt_decode_record_t){.kind = 99});
+    else if (!strcmp(how, "order"))
+        say_record(fd, (kt_decode_record_t){.kind = KT_DECODE_PCM, .bytes = 8});
+    else if (!strcmp(how, "end"))
+        say_record(fd, (kt_decode_record_t){.kind = KT_DECODE_END});
+    else if (!strcmp(how, "code"))
+        say_record(fd, (kt_decode_record_t){.kind = KT_DECODE_FAULT, .code = KT_OK});
+    else if (!strcmp(how, "ledger"))
+        say_record(fd, (kt_decode_record_t){.kind = KT_DECODE_FAULT, .code = KT_ELOCKED});
+    else if (!strcmp(how, "exit"))
+        say_record(fd, (kt_decode_record_t){.kind = KT_DECODE_EXIT, .code = 0});
+    else if (!strcmp(how, "rate"))
+        say_facts(fd, 0, 2);
+    else if (!strcmp(how, "high"))
+        say_facts(fd, 768001, 2);
+    else if (!strcmp(how, "channels"))
+        say_facts(fd, 44100, 65);
+    else if (!strcmp(how, "tags")) {
+        out.record          = (kt_decode_record_t){.kind = KT_DECODE_FACTS};
+        out.facts.tag_count = UINT32_MAX;
+        say(fd, sizeof out);
+    } else if (!strcmp(how, "few")) {
+        out.record          = (kt_decode_record_t){.kind = KT_DECODE_FACTS};
+        out.facts.tag_count = 3;
+        say(fd, sizeof out.record + KT_FACTS_BYTES(2));
+    } else if (!strcmp(how, "wild"))
+        say_wild_facts(fd);
+    else if (!strcmp(how, "twice")) {
+        say_facts(fd, 44100, 2);
+        say_facts(fd, 44100, 2);
+    } else if (!strcmp(how, "slot"))
+        say_pcm(fd, KT_RING_SLOTS, 8);
+    else if (!strcmp(how, "none"))
+        say_pcm(fd, 0, 0);
+    else if (!strcmp(how, "odd"))
+        say_pcm(fd, 0, 12);
+    else if (!strcmp(how, "large"))
+        say_pcm(fd, 0, KT_RING_SLOT_BYTES + 8);
+    else if (!strcmp(how, "long"))
+        say_pcm(fd, 0, 8 * 2000);
+}
+
+// Takes requests until the client is gone; answers each with the lie and hangs up.
+static void
+play_server(const char *how)
+{
+    union {
+        struct cmsghdr align;
+        char           bytes[CMSG_SPACE(KT_REQUEST_FDS * sizeof(int))];
+    } rights;
+    kt_decode_request_t request;
+    struct iovec        part = {.iov_base = &request, .iov_len = sizeof request};
+    struct msghdr msg = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &rights, .msg_controllen = sizeof rights};
+    say_record(KT_DECODE_FD, (kt_decode_record_t){.kind = KT_DECODE_HELLO, .code = KT_DECODE_VERSION});
+    while (recvmsg(KT_DECODE_FD, &msg, 0) == sizeof request) {
+        int fds[KT_REQUEST_FDS];
+        memcpy(fds, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof fds);
+        lie(how, fds[KT_FD_CONTROL]);
+        for (int i = 0; i < KT_REQUEST_FDS; i++)
+            close(fds[i]);
+        msg.msg_controllen = sizeof rights;
+    }
+}
+
+__attribute__((constructor)) static void
+become_server(void)
+{
+    const char *how = getenv("KT_TEST_LIE");
+    if (!how)
+        return;
+    play_server(how);
+    _exit(0);
+}
+
+static void
+decode_lie(const char *how, fx_decoded_t *d)
+{
+    kt_decode_limits_t limits = FX_LIMITS;
+    limits.max_duration_s     = 1;
+    fx_open_plain();
+    setenv("KT_TEST_LIE", how, 1);
+    cr_assert_eq(kt_decode_server_new(&fx_server, "/proc/self/exe"), KT_OK);
+    unsetenv("KT_TEST_LIE");
+    fx_write("any", "x", 1);
+    fx_decode("any", &limits, d);
+    fx_free(d);
+    fx_close();
+}
+
+static void
+expect_lie(const char *how, kt_err_t err)
+{
+    static fx_decoded_t d;
+    decode_lie(how, &d);
+    cr_expect_eq(d.err, err, "%s: %s: %s", how, kt_err_name(d.err), d.why);
+}
+
+Test(decode_hostile, records_of_a_wrong_size_kind_or_order_are_refused)
+{
+    expect_lie("short", KT_EDECODER);
+    expect_lie("kind", KT_EDECODER);
+    expect_lie("order", KT_EDECODER);
+    expect_lie("end", KT_EDECODER);
+    expect_lie("twice", KT_EDECODER);
+    expect_lie("exit", KT_EDECODER);
+}
+
+Test(decode_hostile, codes_that_are_no_decoders_business_are_refused)
+{
+    expect_lie("code", KT_EDECODER);
+    expect_lie("ledger", KT_EDECODER);
+}
+
+Test(decode_hostile, streams_out_of_range_are_refused)
+{
+    expect_lie("rate", KT_ESTREAM);
+    expect_lie("high", KT_ESTREAM);
+    expect_lie("channels", KT_ESTREAM);
+}
+
+Test(decode_hostile, slots_and_lengths_that_cannot_be_are_refused)
+{
+    expect_lie("tags", KT_EDECODER);
+    expect_lie("few", KT_EDECODER);
+    expect_lie("slot", KT_EDECODER);
+    expect_lie("none", KT_EDECODER);
+    expect_lie("odd", KT_EDECODER);
+    expect_lie("large", KT_EDECODER);
+}
+
+Test(decode_hostile, sound_beyond_the_limit_is_refused_by_the_client_too)
+{
+    expect_lie("long", KT_ETOOLONG);
+}
+
+Test(decode_hostile, silence_on_the_line_is_the_servers_death)
+{
+    expect_lie("nothing", KT_ESYSTEM);
+}
+
+Test(decode_hostile, wild_facts_are_tidied)
+{
+    static fx_decoded_t d;
+    decode_lie("wild", &d);
+    cr_expect_eq(d.facts_err, KT_OK);
+    cr_expect_eq(d.err, KT_OK);
+    cr_expect_eq(d.facts.duration_s, 0);
+    cr_expect_eq(d.facts.aspect_ratio, 0);
+    cr_expect_lt(strnlen(d.facts.container, KT_FACT_TEXT), KT_FACT_TEXT);
+    cr_expect_lt(strnlen(d.facts.tags[1].value, KT_TAG_VALUE), KT_TAG_VALUE);
+    cr_expect_eq(strncmp(d.facts.container, "\xef\xbf\xbd", 3), 0);
+    cr_expect_eq((int)d.facts.has_cover_art, 1);
+    cr_expect_eq(d.facts.tags[2].key[0], '\0');
+}

@@ -1,0 +1,176 @@
+// What is read from a pipe, where nothing can be read twice.
+#include "tests/unit/node/decode/fixture.h"
+
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+TestSuite(decode_stream, .init = fx_open, .fini = fx_close, .timeout = 60);
+
+// A process that writes the file into a pipe, in pieces of `piece` bytes; the pipe's other end.
+static int
+pipe_of(const char *name, size_t piece, pid_t *writer)
+{
+    static char bytes[4 << 20];
+    size_t      length = fx_read(name, bytes, sizeof bytes);
+    int         ends[2];
+    cr_assert_eq(pipe2(ends, O_CLOEXEC), 0);
+    *writer = fork();
+    if (*writer == 0) {
+        signal(SIGPIPE, SIG_DFL);
+        close(ends[0]);
+        for (size_t done = 0; done < length;) {
+            ssize_t n = write(ends[1], bytes + done, length - done < piece ? length - done : piece);
+            if (n <= 0)
+                _exit(1);
+            done += (size_t)n;
+        }
+        _exit(0);
+    }
+    close(ends[1]);
+    return ends[0];
+}
+
+static void
+end_writer(int fd, pid_t writer)
+{
+    close(fd);
+    kill(writer, SIGKILL);
+    waitpid(writer, NULL, 0);
+}
+
+// Everything that comes out of a pipe.
+static void
+decode_pipe(const char *name, size_t piece, fx_decoded_t *out)
+{
+    pid_t        writer;
+    kt_decode_t *decode = NULL;
+    int          fd     = pipe_of(name, piece, &writer);
+    memset(out, 0, sizeof *out);
+    cr_assert_eq(kt_decode_open(fx_server, fd, &FX_LIMITS, &decode), KT_OK);
+    out->facts_err = out->err = kt_decode_facts(decode, &out->facts);
+    while (!out->err) {
+        const float *pcm;
+        size_t       frames;
+        out->err = kt_decode_read(decode, &pcm, &frames);
+        if (out->err || frames == 0)
+            break;
+        size_t channels = out->facts.channels;
+        out->pcm        = realloc(out->pcm, (out->frames + frames) * channels * sizeof *pcm);
+        memcpy(out->pcm + out->frames * channels, pcm, frames * channels * sizeof *pcm);
+        out->frames += frames;
+    }
+    snprintf(out->why, sizeof out->why, "%s", kt_decode_why(decode));
+    kt_decode_close(&decode);
+    end_writer(fd, writer);
+}
+
+static void
+check_equal(const char *name, size_t piece)
+{
+    fx_decoded_t file, stream;
+    fx_decode(name, &FX_LIMITS, &file);
+    decode_pipe(name, piece, &stream);
+    cr_assert_eq(file.err, KT_OK, "%s: %s", name, file.why);
+    cr_assert_eq(stream.err, KT_OK, "%s: %s", name, stream.why);
+    cr_assert_str_eq(stream.facts.container, file.facts.container);
+    cr_assert_eq(stream.facts.rate_hz, file.facts.rate_hz);
+    cr_assert_eq(stream.frames, file.frames, "%s: %zu of %zu frames", name, stream.frames, file.frames);
+    cr_assert_arr_eq(stream.pcm, file.pcm, file.frames * file.facts.channels * sizeof(float));
+    fx_free(&file);
+    fx_free(&stream);
+}
+
+static const char *const NAMES[] = {"a.wav", "a.ogg", "a.mp3", "a.flac", "a.aac", "a.mkv", "a.aiff", "fast.m4a"};
+
+static void
+make(const char *name)
+{
+    fx_ffmpeg("-f lavfi -i sine=440:duration=3 -f lavfi -i anoisesrc=d=3:a=0.1:r=44100 "
+              "-filter_complex amerge=inputs=2 -metadata title=Tone -movflags +faststart",
+              name);
+}
+
+Test(decode_stream, a_pipe_gives_sample_for_sample_what_the_file_gives)
+{
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
+        make(NAMES[i]);
+        check_equal(NAMES[i], 1 << 16);
+    }
+}
+
+Test(decode_stream, small_pieces_change_nothing)
+{
+    make("a.mp3");
+    make("a.ogg");
+    check_equal("a.mp3", 100);
+    check_equal("a.ogg", 7);
+}
+
+Test(decode_stream, sound_comes_out_before_the_stream_ends)
+{
+    static char  bytes[4 << 20];
+    int          ends[2];
+    kt_decode_t *decode = NULL;
+    kt_facts_t   facts;
+    const float *pcm;
+    size_t       frames = 0;
+    make("a.wav");
+    size_t length = fx_read("a.wav", bytes, sizeof bytes);
+    cr_assert_eq(pipe2(ends, O_CLOEXEC), 0);
+    cr_assert_gt(fcntl(ends[1], F_SETPIPE_SZ, 1 << 20), 0);
+    cr_assert_eq(write(ends[1], bytes, length / 2), (ssize_t)(length / 2));
+    cr_assert_eq(kt_decode_open(fx_server, ends[0], &FX_LIMITS, &decode), KT_OK);
+    cr_assert_eq(kt_decode_facts(decode, &facts), KT_OK);
+    cr_assert_eq(kt_decode_read(decode, &pcm, &frames), KT_OK);
+    cr_assert_gt(frames, 0, "the writer holds the other half and the end");
+    kt_decode_close(&decode);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+Test(decode_stream, an_mp4_with_its_index_at_the_end_is_refused_in_plain_words)
+{
+    fx_decoded_t out;
+    fx_ffmpeg("-f lavfi -i sine=440:duration=2", "late.m4a");
+    cr_assert_eq(fx_verdict("late.m4a"), KT_OK);
+    decode_pipe("late.m4a", 1 << 16, &out);
+    cr_assert_eq(out.err, KT_ENOTREGULAR);
+    cr_assert_not_null(strstr(out.why, "index"), "%s", out.why);
+    fx_free(&out);
+}
+
+Test(decode_stream, what_is_no_media_is_told_as_of_a_file)
+{
+    static const struct {
+        const char *bytes;
+        kt_err_t    err;
+    } CASES[] = {{"", KT_EEMPTY}, {"just some words of text\n", KT_ETEXT}, {"#EXTM3U\nx.mp3\n", KT_EPLAYLIST}};
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        fx_decoded_t out;
+        fx_write("case", CASES[i].bytes, strlen(CASES[i].bytes));
+        decode_pipe("case", 100, &out);
+        cr_assert_eq(out.err, CASES[i].err, "%s", kt_err_name(out.err));
+        fx_free(&out);
+    }
+}
+
+Test(decode_stream, a_tag_that_claims_more_than_the_stream_holds_is_no_tag)
+{
+    static char  bytes[1 << 20];
+    fx_decoded_t out;
+    fx_ffmpeg("-f lavfi -i sine=440:duration=2 -id3v2_version 0 -write_xing 0", "plain.mp3");
+    static const char LIE[] = "ID3\x04\x00\x00\x00\x7f\x7f\x7f";
+    memcpy(bytes, LIE, 10);
+    size_t length = fx_read("plain.mp3", bytes + 10, sizeof bytes - 10);
+    fx_write("lie.mp3", bytes, length + 10);
+    decode_pipe("lie.mp3", 1 << 16, &out);
+    cr_assert_eq(out.err, KT_OK, "%s", out.why);
+    cr_assert_gt(out.frames, 44100);
+    fx_free(&out);
+}

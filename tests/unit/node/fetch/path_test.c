@@ -1,0 +1,204 @@
+#include "node/fetch/path.h"
+#include "tests/unit/node/decode/fixture.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static kt_fetch_t *fetch;
+
+static void
+open_roots(void)
+{
+    fx_open_plain();
+    mkdir(fx_path("root"), 0755);
+    mkdir(fx_path("root/deep"), 0755);
+    mkdir(fx_path("outside"), 0755);
+    fx_write("root/a.wav", "abc", 3);
+    fx_write("root/deep/b.wav", "abcd", 4);
+    fx_write("outside/secret.wav", "s", 1);
+    cr_assert_eq(kt_fetch_new(&fetch, fx_path("root"), true), KT_OK);
+}
+
+static void
+close_roots(void)
+{
+    kt_fetch_destroy(&fetch);
+    kt_fetch_destroy(&fetch);  // idempotent
+    fx_close();
+}
+
+TestSuite(fetch, .init = open_roots, .fini = close_roots, .timeout = 20);
+
+static kt_err_t
+try_path(const kt_fetch_t *self, const char *path, uint64_t *size)
+{
+    int      fd = -1;
+    char     why[KT_FETCH_WHY];
+    kt_err_t err = kt_fetch_open(self, path, &fd, size, why);
+    cr_assert_eq(err == KT_OK, fd >= 0, "%s", path);
+    if (fd >= 0) {
+        cr_assert(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+        close(fd);
+    }
+    return err;
+}
+
+static void
+expect(const char *name, kt_err_t err)
+{
+    uint64_t size = 0;
+    cr_expect_eq(try_path(fetch, fx_path(name), &size), err, "%s", name);
+}
+
+Test(fetch, a_file_beneath_a_root_opens_with_its_size)
+{
+    uint64_t size = 0;
+    cr_assert_eq(try_path(fetch, fx_path("root/a.wav"), &size), KT_OK);
+    cr_assert_eq(size, 3);
+    expect("root/deep/b.wav", KT_OK);
+    expect("root//deep/../a.wav", KT_OK);  // stays beneath
+}
+
+Test(fetch, what_leads_out_of_the_root_is_refused)
+{
+    expect("outside/secret.wav", KT_EROOT);
+    expect("root/../outside/secret.wav", KT_EROOT);
+    expect("rootless", KT_EROOT);
+    uint64_t size;
+    cr_assert_eq(try_path(fetch, "/etc/hostname", &size), KT_EROOT);
+    cr_assert_eq(try_path(fetch, "a.wav", &size), KT_EROOT, "a relative path belongs to no root");
+}
+
+Test(fetch, links_may_stay_beneath_but_not_leave)
+{
+    char target[128];
+    cr_assert_eq(symlink("a.wav", fx_path("root/near")), 0);
+    cr_assert_eq(symlink("../outside/secret.wav", fx_path("root/far")), 0);
+    snprintf(target, sizeof target, "%s", fx_path("outside"));
+    cr_assert_eq(symlink(target, fx_path("root/absolute")), 0);
+    cr_assert_eq(symlink("loop", fx_path("root/loop")), 0);
+    expect("root/near", KT_OK);
+    expect("root/far", KT_EROOT);
+    expect("root/absolute/secret.wav", KT_EROOT);
+    expect("root/loop", KT_ENOFILE);
+}
+
+Test(fetch, what_is_no_regular_file_has_its_own_code)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    fx_write("root/empty.wav", "", 0);
+    cr_assert_eq(mkfifo(fx_path("root/pipe"), 0644), 0);
+    int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", fx_path("root/socket"));
+    cr_assert_eq(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
+    expect("root/empty.wav", KT_EEMPTY);
+    expect("root/deep", KT_EDIRECTORY);
+    expect("root", KT_EDIRECTORY);
+    expect("root/pipe", KT_ENOTREGULAR);  // and nobody waited for a writer
+    expect("root/socket", KT_ENOTREGULAR);
+    expect("root/none.wav", KT_ENOFILE);
+    expect("root/a.wav/b", KT_ENOFILE);
+    close(listener);
+}
+
+Test(fetch, names_that_are_not_utf8_say_so)
+{
+    uint64_t size;
+    cr_assert_eq(try_path(fetch, "/tmp/\xff\xfe.wav", &size), KT_ENAME);
+    expect("root/was sanitised \xEF\xBF\xBD.wav", KT_ENAME);
+    fx_write("root/real \xEF\xBF\xBD.wav", "x", 1);
+    expect("root/real \xEF\xBF\xBD.wav", KT_OK);
+}
+
+Test(fetch, without_roots_nothing_opens_unless_any_path_is_allowed)
+{
+    kt_fetch_t *none = NULL, *any = NULL;
+    uint64_t    size;
+    cr_assert_eq(kt_fetch_new(&none, "", false), KT_OK);
+    cr_assert_eq(kt_fetch_new(&any, NULL, true), KT_OK);
+    cr_assert_eq(try_path(none, fx_path("root/a.wav"), &size), KT_EROOT);
+    cr_assert_eq(try_path(any, fx_path("outside/secret.wav"), &size), KT_OK);
+    kt_fetch_destroy(&none);
+    kt_fetch_destroy(&any);
+}
+
+Test(fetch, the_whole_file_system_can_be_a_root)
+{
+    kt_fetch_t *all = NULL;
+    uint64_t    size;
+    cr_assert_eq(kt_fetch_new(&all, "/", false), KT_OK);
+    cr_assert_eq(try_path(all, fx_path("outside/secret.wav"), &size), KT_OK);
+    cr_assert_eq(try_path(all, "/", &size), KT_EDIRECTORY);
+    cr_assert_eq(try_path(all, "", &size), KT_EROOT);
+    kt_fetch_destroy(&all);
+}
+
+Test(fetch, several_roots_and_their_links_are_all_tried)
+{
+    char        list[512];
+    uint64_t    size;
+    kt_fetch_t *both = NULL;
+    char        target[128];
+    snprintf(target, sizeof target, "%s", fx_path("outside"));
+    cr_assert_eq(symlink(target, fx_path("alias")), 0);
+    int n = snprintf(list, sizeof list, "%s:", fx_path("missing"));
+    n += snprintf(list + n, sizeof list - (size_t)n, "%s/:", fx_path("root"));
+    snprintf(list + n, sizeof list - (size_t)n, "%s", fx_path("alias"));
+    cr_assert_eq(kt_fetch_new(&both, list, false), KT_OK);
+    cr_assert_eq(try_path(both, fx_path("root/a.wav"), &size), KT_OK);
+    cr_assert_eq(try_path(both, fx_path("alias/secret.wav"), &size), KT_OK);
+    cr_assert_eq(try_path(both, fx_path("outside/secret.wav"), &size), KT_OK, "the root's canonical name");
+    kt_fetch_destroy(&both);
+}
+
+Test(fetch, each_errno_has_a_code)
+{
+    static const struct {
+        int      error;
+        kt_err_t err;
+    } rows[] = {{ENOENT, KT_ENOFILE},
+                {ENOTDIR, KT_ENOFILE},
+                {EACCES, KT_EACCESS},
+                {EPERM, KT_EACCESS},
+                {EXDEV, KT_EROOT},
+                {ELOOP, KT_ENOFILE},
+                {EIO, KT_EIO},
+                {ESTALE, KT_EIO},
+                {ENAMETOOLONG, KT_ENOFILE},
+                {ENOMEM, KT_ENOMEM},
+                {EMFILE, KT_ESYSTEM},
+                {ENXIO, KT_ENOTREGULAR},
+                {EISDIR, KT_EDIRECTORY},
+                {0, KT_OK}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        cr_assert_eq(kt_fetch_error(rows[i].error, "/a"), rows[i].err, "errno %d", rows[i].error);
+}
+
+// Root reads everything, so a child becomes nobody first.
+Test(fetch, a_file_that_may_not_be_read_says_so)
+{
+    fx_write("root/closed.wav", "x", 1);
+    cr_assert_eq(chmod(fx_path("root/closed.wav"), 0), 0);
+    chmod(fx_path(""), 0755);
+    pid_t child = fork();
+    if (child == 0) {
+        int      fd;
+        char     why[KT_FETCH_WHY];
+        uint64_t size;
+        if (getuid() == 0 && setuid(65534) != 0)
+            _exit(2);
+        _exit(kt_fetch_open(fetch, fx_path("root/closed.wav"), &fd, &size, why) == KT_EACCESS ? 0 : 1);
+    }
+    int status = 0;
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert_eq(status, 0);
+}
