@@ -1,7 +1,7 @@
 #include "coordinator/cli/client.h"
 
-#include "coordinator/cli/cli.h"
 #include "coordinator/access/token.h"
+#include "coordinator/cli/cli.h"
 
 #include <ctype.h>
 #include <curl/curl.h>

@@ -1,6 +1,6 @@
 #include "common/buf.h"
-#include "coordinator/metrics/metrics.h"
 #include "coordinator/cli/cli.h"
+#include "coordinator/metrics/metrics.h"
 #include "proto/features.h"
 
 #include <stdio.h>

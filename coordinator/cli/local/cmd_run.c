@@ -4,11 +4,11 @@
 #include "common/clock.h"
 #include "coordinator/cli/local/farm.h"
 #include "coordinator/cli/local/folders.h"
-#include "coordinator/cli/local/rundir.h"
 #include "coordinator/cli/local/scan.h"
 #include "coordinator/cli/progress.h"
 #include "coordinator/cli/remote/submit.h"
 #include "coordinator/cli/store/results.h"
+#include "coordinator/cli/store/rundir.h"
 #include "coordinator/cli/table.h"
 #include "proto/job.h"
 

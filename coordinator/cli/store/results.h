@@ -3,7 +3,7 @@
 #pragma once
 
 #include "coordinator/cli/cli.h"
-#include "coordinator/cli/local/rundir.h"
+#include "coordinator/cli/store/rundir.h"
 #include "coordinator/ledger/ledger.h"
 
 #include <stdint.h>
