@@ -135,7 +135,7 @@ post_letter(kt_delivery_t *delivery, kt_ledger_request_t *letter)
     kt_intake_t *self = delivery->owner;
     letter->context   = delivery;
     letter->answered  = on_letter;
-    kt_core_post(self->core, letter);
+    kt_ledger_port_post(&self->core->port, &letter);
 }
 
 static void
@@ -179,7 +179,7 @@ take(kt_intake_t *self, kt_delivery_t *delivery)
     keep(self, delivery);
     request->context  = delivery;
     request->answered = request->type == KT_LREQ_LETTER ? on_letter : on_insert;
-    kt_core_post(self->core, request);
+    kt_ledger_port_post(&self->core->port, &request);
 }
 
 void

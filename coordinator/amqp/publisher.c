@@ -152,7 +152,7 @@ take_page(kt_outlet_t *self, kt_ledger_request_t *request)
     self->asking = false;
     if (request->err == KT_EFENCED) {
         self->fenced = self->epoch;  // all of it again under the next lease
-        kt_core_lease_check(self->core);
+        kt_lease_check(&self->core->lease);
     }
     return !request->err;
 }
@@ -203,7 +203,7 @@ ask(kt_outlet_t *self, uint64_t after, size_t want, kt_ledger_answered_fn *answe
     request->outbox.want  = want;
     request->answered     = answered;
     self->asking          = true;
-    kt_core_post(self->core, request);
+    kt_ledger_port_post(&self->core->port, &request);
 }
 
 static void
@@ -234,7 +234,7 @@ tell(kt_outlet_t *self)
     request->answered = on_told;
     self->n_confirmed = 0;
     self->telling     = true;
-    kt_core_post(self->core, request);
+    kt_ledger_port_post(&self->core->port, &request);
 }
 
 static void
@@ -248,8 +248,8 @@ begin_look(kt_outlet_t *self)
 static void
 ask_what_is_due(kt_outlet_t *self, int64_t now_ms)
 {
-    const kt_lease_state_t *lease = &self->core->lease;
-    size_t                  room  = ROWS - self->ids.n;
+    const kt_lease_keeper_t *lease = &self->core->lease;
+    size_t                   room  = ROWS - self->ids.n;
     if (!lease->held || lease->epoch == self->fenced || self->asking || room < ROWS_LEAST ||
         self->bytes >= KT_OUTBOX_BYTES)
         return;

@@ -94,7 +94,7 @@ void
 kt_core_backfill_tick(kt_coordinator_t *core, int64_t now_ms)
 {
     kt_backfiller_t *self = core->backfiller;
-    if (!self || !self->request || now_ms < self->due_ms || !core->lease.held || core->ledger_err || core->draining)
+    if (!self || !self->request || now_ms < self->due_ms || !core->lease.held || core->port.err || core->draining)
         return;
     kt_ledger_request_t *request = self->request;
     self->request                = NULL;
@@ -102,5 +102,5 @@ kt_core_backfill_tick(kt_coordinator_t *core, int64_t now_ms)
     request->context             = core;
     request->answered            = on_turn;
     request->err                 = KT_OK;
-    kt_core_post(core, request);
+    kt_ledger_port_post(&core->port, &request);
 }
