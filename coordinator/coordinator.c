@@ -6,7 +6,7 @@
 #include "common/program.h"
 #include "common/text.h"
 #include "coordinator/api/api.h"
-#include "coordinator/loop/core.h"
+#include "coordinator/core.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -96,7 +96,7 @@ open_state(kt_coordinator_t *self, kt_ledger_t **ledger_p)
         self->ledger_kind = (*ledger_p)->ops->name;
         err               = kt_ledger_port_open(&self->port, ledger_p);
         if (!err)
-            err = kt_backfiller_new(&self->backfiller, self->port.actor, self->settings);
+            err = kt_backfiller_new(&self->backfiller, self->settings, &self->port, &self->lease, self->sink);
     }
     return err;
 }
@@ -174,6 +174,7 @@ static void
 init_parts(kt_coordinator_t *self)
 {
     kt_sink_t sink = {self, sink_event, sink_fatal, sink_work};
+    self->sink     = sink;
     kt_ledger_port_init(&self->port, sink);
     kt_lease_init(&self->lease, &self->port, sink, self->name, self->settings->lease_ms);
     kt_drains_init(&self->drains, &self->port, sink, notify_drain);
@@ -292,6 +293,7 @@ begin_drain(kt_coordinator_t *self)
     self->draining       = true;
     self->drain_until_ms = kt_clock_ms() + DRAIN_MS;
     kt_core_amqp_drain(self, kt_clock_ms());
+    kt_backfiller_drain(self->backfiller);
     for (size_t i = 0; i < self->peers.n; i++) {
         kt_event_t event = {.type = KT_EV_DRAIN};
         event.drain.name = self->peers.at[i]->name;
@@ -358,7 +360,7 @@ on_tick(void *context)
         kt_core_step_or_fail(self, &event);
     kt_ledger_port_post_overflow(&self->port);
     kt_core_amqp_tick(self, now_ms);
-    kt_core_backfill_tick(self, now_ms);
+    kt_backfiller_tick(self->backfiller, now_ms);
     each_second(self, now_ms);
     check_drain(self, now_ms);
 }

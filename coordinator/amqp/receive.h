@@ -6,7 +6,7 @@
 #pragma once
 
 #include "common/queue.h"
-#include "coordinator/amqp/stats.h"
+#include "coordinator/loop/amqp_stats.h"
 #include "coordinator/ledger/actor.h"
 
 typedef struct kt_amqp_in kt_amqp_in_t;

@@ -6,7 +6,7 @@
 
 #include "common/queue.h"
 #include "common/settings.h"
-#include "coordinator/amqp/stats.h"
+#include "coordinator/loop/amqp_stats.h"
 #include "coordinator/ledger/outbox.h"
 
 enum { KT_AMQP_OUT_MAX = 2048 };

@@ -3,9 +3,9 @@
 #pragma once
 
 #include "common/queue.h"
-#include "coordinator/amqp/stats.h"
 #include "coordinator/ledger/actor.h"
 #include "coordinator/link/peers.h"
+#include "coordinator/loop/amqp_stats.h"
 #include "coordinator/loop/counters.h"
 #include "coordinator/sched/scheduler.h"
 

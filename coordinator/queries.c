@@ -2,7 +2,7 @@
 // does nothing here that takes long: parsing and rendering are the asker's.
 #include "common/clock.h"
 #include "common/log.h"
-#include "coordinator/loop/core.h"
+#include "coordinator/core.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 // What the scheduler decides becomes frames and ledger requests. A table of one handler an action.
 #include "common/clock.h"
 #include "common/log.h"
-#include "coordinator/loop/core.h"
+#include "coordinator/core.h"
 #include "coordinator/sched/cost.h"
 
 #include <stdio.h>

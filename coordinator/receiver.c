@@ -2,7 +2,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"
-#include "coordinator/loop/core.h"
+#include "coordinator/core.h"
 
 #include <stdio.h>
 #include <stdlib.h>

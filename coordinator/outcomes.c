@@ -1,7 +1,7 @@
 // Outcomes on their way into the ledger: the STORE and FAIL actions become requests, their answers become events.
 #include "common/clock.h"
 #include "common/log.h"
-#include "coordinator/loop/core.h"
+#include "coordinator/core.h"
 #include "proto/document.h"
 
 #include <stdio.h>

@@ -44,6 +44,7 @@ struct kt_coordinator {
     kt_buf_t             held, kept;  // of a beat: kt_held_t, kt_run_id_t
     kt_buf_t             jobs;        // kt_sched_job_t of a claim
     kt_buf_t             refused;     // kt_node_handle_t: the socket did not know them
+    kt_sink_t            sink;
     kt_ledger_port_t     port;
     kt_lease_keeper_t    lease;
     kt_drains_t          drains;
