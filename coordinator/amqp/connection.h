@@ -4,7 +4,7 @@
 #pragma once
 
 #include "common/settings.h"
-#include "coordinator/amqp/stats.h"
+#include "coordinator/loop/amqp_stats.h"
 
 #include <stdint.h>
 

@@ -6,8 +6,8 @@
 #pragma once
 
 #include "common/queue.h"
-#include "coordinator/amqp/stats.h"
 #include "coordinator/ledger/actor.h"
+#include "coordinator/loop/amqp_stats.h"
 
 typedef struct kt_amqp_in kt_amqp_in_t;
 

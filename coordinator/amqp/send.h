@@ -6,8 +6,8 @@
 
 #include "common/queue.h"
 #include "common/settings.h"
-#include "coordinator/amqp/stats.h"
 #include "coordinator/ledger/outbox.h"
+#include "coordinator/loop/amqp_stats.h"
 
 enum { KT_AMQP_OUT_MAX = 2048 };
 
