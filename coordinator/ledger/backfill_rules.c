@@ -71,6 +71,77 @@ kt_rule_backfill(kt_backfill_state_t *state, kt_backfill_verb_t verb)
     return KT_OK;
 }
 
+kt_err_t
+kt_backfill_allows(const kt_backfill_t *self, kt_backfill_verb_t verb)
+{
+    kt_backfill_state_t state = self->state;
+    return kt_rule_backfill(&state, verb);
+}
+
+kt_err_t
+kt_rule_backfill_spool(const kt_backfill_t *self, uint64_t chunk, bool *repeated)
+{
+    *repeated = chunk < self->chunks;
+    return self->state == KT_BACKFILL_SPOOLING && chunk <= self->chunks ? KT_OK : KT_EINVAL;
+}
+
+kt_err_t
+kt_rule_backfill_list(const kt_backfill_t *self, const kt_backfill_page_t *page, bool *repeated)
+{
+    *repeated = self->pages == page->number + 1;
+    if (*repeated)
+        return KT_OK;
+    bool next = self->pages == page->number && self->state == KT_BACKFILL_RUNNING;
+    return next && page->n <= KT_BACKFILL_PAGE ? KT_OK : KT_EINVAL;
+}
+
+kt_err_t
+kt_rule_backfill_feed(const kt_backfill_t *self, const kt_new_job_t *jobs, size_t n, uint64_t up_to, bool *repeated)
+{
+    *repeated = self->fed_row >= up_to;
+    if (*repeated)
+        return KT_OK;
+    if (self->state != KT_BACKFILL_RUNNING || up_to > self->listed)
+        return KT_EINVAL;
+    for (size_t i = 0; i < n; i++)
+        if (!kt_rule_job_ok(&jobs[i]))
+            return KT_EBADDATA;
+    return KT_OK;
+}
+
+kt_item_state_t
+kt_rule_item_settle(kt_job_facts_t *job)
+{
+    if (job->state == KT_JOB_DONE)
+        return KT_ITEM_GONE;
+    if (job->state == KT_JOB_FAILED)
+        return KT_ITEM_FAILED;
+    job->state = KT_JOB_CANCELLED;
+    return KT_ITEM_CANCELLED;
+}
+
+kt_item_state_t
+kt_rule_item_retry(kt_job_facts_t *job)
+{
+    const kt_ask_t ask = {.type = KT_ASK_RETRY};
+    if (job->state == KT_JOB_DONE)
+        return KT_ITEM_GONE;
+    if (job->state == KT_JOB_CANCELLED || (job->state == KT_JOB_FAILED && kt_rule_ask(job, &ask)))
+        return KT_ITEM_FAILED;
+    return KT_ITEM_OPEN;
+}
+
+void
+kt_backfill_count_item(kt_backfill_t *self, kt_item_state_t from, kt_item_state_t to)
+{
+    uint64_t *const counts[] = {
+        [KT_ITEM_FAILED] = &self->failed, [KT_ITEM_CANCELLED] = &self->cancelled, [KT_ITEM_GONE] = &self->done};
+    if (from != KT_ITEM_OPEN)
+        --*counts[from];
+    if (to != KT_ITEM_OPEN)
+        ++*counts[to];
+}
+
 static kt_err_t
 seal(kt_backfill_t *self, uint64_t chunks)
 {
