@@ -3,7 +3,6 @@
 #include "common/zap.h"
 
 #include "common/assert.h"
-#include "common/buf.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/socket.h"
@@ -18,7 +17,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { KEY_BYTES = 32, FRAME_BYTES = 256, MAX_FILE_BYTES = 16 << 20, POLL_MS = 1000, LINE_EVERY_MS = 1000 };
+enum { KEY_BYTES = 32, FRAME_BYTES = 256, POLL_MS = 1000, LINE_EVERY_MS = 1000 };
 enum { VERSION, REQUEST, DOMAIN, ADDRESS, IDENTITY, MECHANISM, CREDENTIALS, FRAMES };
 
 typedef char key_text_t[KT_CURVE_TEXT];
@@ -249,55 +248,6 @@ kt_zap_allow(kt_zap_t *self, const char (*keys)[41], size_t n)
     pthread_mutex_unlock(&self->lock);
     free(old);
     return KT_OK;
-}
-
-// One line: its key is added, blank lines and comments pass. False for anything else.
-static bool
-read_line(char *line, kt_buf_t *keys)
-{
-    key_text_t key = "";
-    line += strspn(line, " \t");
-    size_t length = strcspn(line, " \t\r\n");
-    if (length == KT_CURVE_TEXT - 1)
-        memcpy(key, line, length);
-    if (kt_curve_is_key(key))
-        kt_buf_add(keys, key, sizeof key);
-    else
-        return *line == '#' || length == 0;
-    return true;
-}
-
-static bool
-read_lines(FILE *file, const char *path, kt_buf_t *keys)
-{
-    char  *line     = NULL;
-    size_t capacity = 0, number = 0, bad = 0;
-    while (getline(&line, &capacity, file) >= 0) {
-        number++;
-        if (read_line(line, keys))
-            continue;
-        bad++;
-        kt_log_error("ZAP-KEY-BAD", "file=\"%s\" line=%zu want=\"KEY NAME, KEY being 40 characters of Z85\"", path,
-                     number);
-    }
-    free(line);
-    return !bad;
-}
-
-kt_err_t
-kt_zap_allow_file(kt_zap_t *self, const char *path)
-{
-    kt_buf_t keys;
-    kt_err_t err  = KT_EINVAL;
-    FILE    *file = fopen(path, "re");
-    if (!file)
-        return KT_ENOFILE;
-    kt_buf_init(&keys, MAX_FILE_BYTES);
-    if (read_lines(file, path, &keys))
-        err = keys.err ? keys.err : kt_zap_allow(self, (const char(*)[41])keys.bytes, keys.length / sizeof(key_text_t));
-    kt_buf_fini(&keys);
-    fclose(file);
-    return err;
 }
 
 uint64_t

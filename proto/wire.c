@@ -167,12 +167,6 @@ kt_wire_encode(const kt_msg_t *msg, kt_buf_t *out)
 }
 
 size_t
-kt_wire_outcome_bytes(const kt_wire_outcome_t *item)
-{
-    return measure(kt_wire_shape(KT_WIRE_ITEM_outcome), (const char *)item);
-}
-
-size_t
 kt_wire_work_bytes(const kt_wire_work_t *item)
 {
     return measure(kt_wire_shape(KT_WIRE_ITEM_work), (const char *)item);

@@ -6,7 +6,6 @@
 // Room for `more` jobs, so that taking them cannot fail within the step.
 KT_MUST_USE kt_err_t kt_sjobs_reserve(kt_sched_t *self, size_t more);
 void                 kt_sjobs_fini(kt_sched_t *self);
-size_t               kt_sjobs_slot(kt_run_id_t id, size_t slots);  // a power of two
 
 kt_sjob_t *kt_sjob_find(const kt_sched_t *self, kt_run_id_t id);  // NULL when unknown
 // A new one, in no list yet: one of the moves below follows.

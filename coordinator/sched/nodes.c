@@ -222,8 +222,8 @@ give_all_back(kt_sched_t *self, kt_snode_t *node, kt_sjob_happening_t happening,
 
 // A loss counts towards a black hole when a file was in work that had not been suspect before: a suspect is likelier to
 // have done it than the node.
-void
-kt_snode_lose(kt_sched_t *self, kt_snode_t *node)
+static void
+snode_lose(kt_sched_t *self, kt_snode_t *node)
 {
     bool             others = false;
     const kt_sjob_t *fresh  = NULL;
@@ -279,7 +279,7 @@ settle_namesakes(kt_sched_t *self, const kt_event_t *event)
         if (node->handle == event->node || strcmp(node->name->text, event->hello.name) != 0)
             continue;
         if (!node->lost && self->now_ms - node->heard_ms >= self->opts.node_silence_ms / 2)
-            kt_snode_lose(self, node);
+            snode_lose(self, node);
         if (node->lost)
             destroy(self, node);
     }
@@ -296,7 +296,7 @@ move(kt_sched_t *self, const kt_event_t *event)
         return node;
     kt_snode_t *stale = kt_snode_find(self, event->node);
     if (stale) {
-        kt_snode_lose(self, stale);
+        snode_lose(self, stale);
         destroy(self, stale);
     }
     map_remove(self, node);
@@ -339,7 +339,7 @@ kt_snode_hello(kt_sched_t *self, const kt_event_t *event)
     if (!node) {
         kt_snode_t *before = kt_snode_find(self, event->node);
         if (before && !before->lost)
-            kt_snode_lose(self, before);
+            snode_lose(self, before);
         if (before)
             destroy(self, before);
         settle_namesakes(self, event);
@@ -383,7 +383,7 @@ kt_snode_due(kt_sched_t *self)
         if (node->lost) {
             destroy(self, node);
         } else if (self->now_ms - node->heard_ms >= limit_ms) {
-            kt_snode_lose(self, node);
+            snode_lose(self, node);
         } else {
             set_timer(self, node, node->heard_ms + limit_ms);
             kt_snode_expire(self, node);

@@ -8,8 +8,6 @@ kt_snode_t *kt_snode_find(const kt_sched_t *self, kt_node_handle_t handle);
 // then it is as if it had said nothing.
 kt_snode_t *kt_snode_hello(kt_sched_t *self, const kt_event_t *event);
 void        kt_snode_heard(kt_sched_t *self, kt_snode_t *node);
-// Its silence lasted too long, or another incarnation took its place: what it had goes back, with blame.
-void kt_snode_lose(kt_sched_t *self, kt_snode_t *node);
 // It said goodbye: what it had goes back without blame.
 void kt_snode_leave(kt_sched_t *self, kt_snode_t *node);
 void kt_snode_refuse(kt_sched_t *self, kt_snode_t *node);  // a frame to it could not be sent
