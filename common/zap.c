@@ -1,5 +1,5 @@
-// The protocol is ZeroMQ RFC 27: libzmq asks the REP socket at inproc://zeromq.zap.01 once for each handshake, and
-// waits with it until the answer is there. The answer needs memory alone: a sorted array behind a lock.
+// The protocol is ZeroMQ RFC 27: libzmq asks the REP socket at inproc://zeromq.zap.01 once per handshake, and
+// holds the handshake until the answer. The answer comes from memory: a sorted array under a lock.
 #include "common/zap.h"
 
 #include "common/assert.h"
@@ -90,7 +90,7 @@ frame_is(const request_t *request, size_t i, const char *text)
            memcmp(request->frames[i].bytes, text, request->frames[i].length) == 0;
 }
 
-// The key that asks, as text. False for anything but a CURVE request of version 1.0.
+// The key of the request, as text. False for anything but a CURVE request of version 1.0.
 static bool
 asking_key(const request_t *request, key_text_t key)
 {
@@ -99,9 +99,9 @@ asking_key(const request_t *request, key_text_t key)
            zmq_z85_encode(key, (const uint8_t *)request->frames[CREDENTIALS].bytes, KEY_BYTES);
 }
 
-// 400 tells the peer at once that its key is not allowed. libzmq 4.3.4 then gives up for ever; a node notices and
-// knocks again after a second, so that a key that is allowed later gets in. (After a 300, a temporary error, nothing is
-// said: the peer would wait for its handshake to run out, five seconds.)
+// 400 rejects the key at once. libzmq 4.3.4 then never retries; the node detects this and reconnects after a second, so
+// that a key allowed later is accepted. (After a 300, a temporary error, no reply is sent: the peer would wait for its
+// handshake timeout of five seconds.)
 static void
 answer(void *socket, const request_t *request, bool allowed, const char *key)
 {
@@ -117,7 +117,7 @@ answer(void *socket, const request_t *request, bool allowed, const char *key)
     }
 }
 
-// Nodes that may not connect try again every few seconds: at most one line a second tells of all.
+// Rejected nodes retry every few seconds: logs at most one line per second for all of them.
 static void
 log_refusal(kt_zap_t *self, const request_t *request, const char *key)
 {

@@ -1,4 +1,4 @@
-// kt_zap -- the ZAP handler of a coordinator: which CURVE public keys may connect. One thread of its own, answers from
+// kt_zap -- the ZAP handler of a coordinator: which CURVE public keys may connect. Own thread; answers from
 // memory; the set is replaced as a whole by kt_zap_allow. The key becomes the connection's User-Id.
 #pragma once
 

@@ -160,7 +160,7 @@ kt_wire_encode(const kt_msg_t *msg, kt_buf_t *out)
     msgpack_pack_uint64(&packer, msg->type);
     pack_fields(&packer, shape, row_of(msg));
     if (out->err)
-        out->length = before;  // half a message is none
+        out->length = before;  // drop the partial message
     if (out->err && out->bytes)
         out->bytes[before] = '\0';
     return out->err;

@@ -74,7 +74,7 @@ typedef struct kt_wire_arena {
 void kt_wire_arena_fini(kt_wire_arena_t *self);
 
 // Appends one message. A field over its bound is KT_EINVAL (a bug of ours or an oversized document: the caller checks
-// sizes first); out->err tells of memory.
+// sizes first); out->err is set when out of memory.
 KT_MUST_USE kt_err_t kt_wire_encode(const kt_msg_t *msg, kt_buf_t *out);
 // Bytes from the network: every count and length is checked against the table and against what is there before anything
 // is taken for it. The message borrows from bytes and from the arena until either is used again. KT_EMESSAGE
