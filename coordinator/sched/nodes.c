@@ -87,7 +87,7 @@ kt_snode_usable(const kt_snode_t *node)
     return !node->lost && !node->leaving && !node->name->drained;
 }
 
-// Both limits are the node's own words: what it said is free, and what it said it can have in hand at all.
+// Both limits are reported by the node: its free slots and its total capacity.
 uint32_t
 kt_snode_room(const kt_snode_t *node)
 {
@@ -95,8 +95,7 @@ kt_snode_room(const kt_snode_t *node)
     return node->credit < left ? node->credit : (uint32_t)left;
 }
 
-// A node whose workers all have something to do is not fed crumbs: a batch of one for each result would double the
-// frames.
+// A fully busy node is not refilled one file at a time: one batch per result would double the number of frames.
 static bool
 is_hungry(const kt_sched_t *self, const kt_snode_t *node)
 {
@@ -151,7 +150,7 @@ kt_snode_credit(kt_sched_t *self, kt_snode_t *node)
     kt_snode_refresh(self, node);
 }
 
-// Coming and going.
+// Connect, refuse, lose.
 
 static void
 destroy(kt_sched_t *self, kt_snode_t *node)
@@ -209,7 +208,7 @@ kt_snode_heard(kt_sched_t *self, kt_snode_t *node)
     }
 }
 
-// The latest first, so that the oldest stands in front in the end.
+// Newest first, so that the oldest ends up at the front.
 static void
 give_all_back(kt_sched_t *self, kt_snode_t *node, kt_sjob_happening_t happening, bool others)
 {
@@ -423,7 +422,7 @@ kt_snode_drain(kt_sched_t *self, const char *text, bool on)
             kt_snode_refresh(self, node);
 }
 
-// Names of pods come and go: those that say nothing any more are let go before there is no place.
+// Pod names change: names without information are dropped before the table is full.
 void
 kt_snodes_tidy(kt_sched_t *self)
 {
