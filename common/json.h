@@ -1,5 +1,5 @@
-// kt_json -- jansson behind a few helpers, so that the rest of the tree needs to know nothing of it but json_t in
-// signatures. Parsing is bounded in bytes and depth; numbers that are not finite never get in.
+// kt_json -- jansson behind a few helpers, so that other code uses only json_t in
+// signatures. Parsing is bounded in bytes and depth; non-finite numbers are rejected.
 #pragma once
 
 #include "common/buf.h"

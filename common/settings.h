@@ -1,5 +1,5 @@
-// kt_settings -- every setting of Kithara, from one table (settings.def): the environment wins over a file of
-// NAME=value lines, which wins over the default. Read once at start, constant afterwards: any thread may read.
+// kt_settings -- every setting of Kithara, from one table (settings.def): environment variables override a file
+// of NAME=value lines, which overrides the defaults. Read once at start, constant afterwards: any thread may read.
 //
 // An unknown ANALYZER_* name or a value out of range is KT_ESETTING, with a sentence that names the setting, the value
 // and what is permitted.
@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 typedef struct kt_settings {
-// one member a row, named by the second column: int64_t, double, bool or const char * (never NULL, owned by self)
+// one member per row, named by the second column: int64_t, double, bool or const char * (never NULL, owned by self)
 #define KT_INT(env, name, min, max, def, unit, meaning) int64_t name;
 #define KT_REAL(env, name, min, max, def, unit, meaning) double name;
 #define KT_BOOL(env, name, def, meaning) bool name;

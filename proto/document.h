@@ -57,9 +57,6 @@ void kt_document_snapshot(kt_document_t *self);
 size_t kt_document_values(const kt_document_t *self, kt_feature_t feature, double *out, size_t capacity);
 // The text of a TEXT; NULL when it is null.
 const char *kt_document_text_of(const kt_document_t *self, kt_feature_t feature);
-// "std", "min", "max" or "median" of a per-frame feature, as kt_document_values.
-size_t kt_document_statistic(const kt_document_t *self, kt_feature_t feature, const char *part, double *out,
-                             size_t capacity);
 
 typedef struct kt_stamp {
     double  processing_time_s;

@@ -46,7 +46,6 @@ void kt_amqp_close(kt_amqp_connection_t *self);
 KT_MUST_USE kt_err_t kt_amqp_next_channel(kt_amqp_connection_t *self);
 // KT_OK, or what went wrong, with the broker's words in why; *code: its number (404, 406, ...), 0 without one. After a
 // number below 500 the connection stands and next_channel goes on.
-KT_MUST_USE kt_err_t kt_amqp_reply(kt_amqp_connection_t *self, const struct amqp_rpc_reply_t_ *reply, int *code);
 KT_MUST_USE kt_err_t kt_amqp_last_reply(kt_amqp_connection_t *self, int *code);
 KT_MUST_USE kt_err_t kt_amqp_status(kt_amqp_connection_t *self, int status);  // of calls that return one
 // A frame in which the broker closes the channel or the connection: answers it. KT_EIO with why.

@@ -69,18 +69,6 @@ kt_client_authorize(kt_client_t *self, const kt_settings_t *settings, const char
         snprintf(self->authorization, sizeof self->authorization, "Authorization: Bearer %s", token);
 }
 
-const char *
-kt_client_url(const kt_client_t *self)
-{
-    return self->base;
-}
-
-const char *
-kt_client_why(const kt_client_t *self)
-{
-    return self->why;
-}
-
 static void
 set_options(kt_client_t *self, const char *url, const char *body, size_t length, struct curl_slist *headers)
 {
