@@ -74,6 +74,7 @@ typedef struct kt_rows {
 } kt_rows_t;
 
 typedef struct kt_device kt_device_t;
+typedef struct kt_isa    kt_isa_t;  // kernels/isa.h
 typedef struct kt_device_facts {
     char     name[64];
     char     kind[16];  // "cpu-avx512", "cpu-avx2", "cpu-base", "cpu-ref", "cuda"
@@ -99,14 +100,18 @@ KT_MUST_USE kt_err_t kt_device_chroma(kt_device_t *self, const kt_plan_t *plan, 
 // hop.
 KT_MUST_USE kt_err_t kt_device_chroma_cqt(kt_device_t *self, const kt_plan_t *plan, double tuning, const float *pcm,
                                           size_t n, size_t frames, float *out);
-void                 kt_device_facts(const kt_device_t *self, kt_device_facts_t *out);
-void                 kt_device_destroy(kt_device_t **self_p);
+// What work beside the device runs on: loudness, samples, power spectra, and the functions below.
+const kt_isa_t *kt_device_isa(const kt_device_t *self);
+void            kt_device_facts(const kt_device_t *self, kt_device_facts_t *out);
+void            kt_device_destroy(kt_device_t **self_p);
 
 // What needs a whole segment, in place or beside; pure, any thread. `frames` rows of the width given by the plan.
 // power_to_db(ref 1, amin 1e-10, top_db 80): the maximum is over the whole matrix; NaN stays NaN and leaves the others
 // alone.
-void kt_rows_to_db(const float *power, size_t count, float *db);
-void kt_rows_contrast(const kt_plan_t *plan, const float *peak, const float *valley, size_t frames, float *out);
-void kt_rows_mfcc(const kt_plan_t *plan, const float *mel_db, size_t frames, float *out);  // [frames][n_mfcc]
+void kt_rows_to_db(const kt_isa_t *isa, const float *power, size_t count, float *db);
+void kt_rows_contrast(const kt_isa_t *isa, const kt_plan_t *plan, const float *peak, const float *valley, size_t frames,
+                      float *out);
+void kt_rows_mfcc(const kt_isa_t *isa, const kt_plan_t *plan, const float *mel_db, size_t frames,
+                  float *out);  // [frames][n_mfcc]
 // Onset envelope: mean over mels of max(0, S_t - S_(t-1)), shifted by 1 + n_fft/(2 hop) frames, cut to `frames`.
-void kt_rows_onset(const kt_plan_t *plan, const float *mel_db, size_t frames, float *out);
+void kt_rows_onset(const kt_isa_t *isa, const kt_plan_t *plan, const float *mel_db, size_t frames, float *out);

@@ -33,6 +33,3 @@ extern const kt_cpu_ops_t kt_cpu_ops_ref, kt_cpu_ops_base;
 #ifdef KT_HAVE_AVX
 extern const kt_cpu_ops_t kt_cpu_ops_avx2, kt_cpu_ops_avx512;
 #endif
-
-// By name; NULL: unknown, or this processor lacks it. An empty or missing name: the best.
-const kt_cpu_ops_t *kt_cpu_ops(const char *isa);

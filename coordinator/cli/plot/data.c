@@ -1,5 +1,5 @@
 #include "coordinator/cli/plot/plot.h"
-#include "kernels/audio/loudness.h"
+#include "kernels/isa.h"
 #include "node/audio/perceptual/speakers.h"
 #include "node/decode/client.h"
 
@@ -98,7 +98,7 @@ open_samples(kt_plot_data_t *self, const kt_facts_t *facts)
     if (!l || columns_init(&self->peaks, KT_REDUCE_MAX, 2) || columns_init(&self->squares, KT_REDUCE_MEAN, 1) ||
         columns_init(&self->momentary, KT_REDUCE_MEAN, 1) || columns_init(&self->shortly, KT_REDUCE_MEAN, 1))
         return KT_ENOMEM;
-    l->ops         = kt_loudness_ops(NULL);
+    l->ops         = kt_isa(NULL)->loudness;
     l->possible    = facts->rate_hz >= KT_KWEIGHT_MIN_HZ && facts->channels <= CHANNELS;
     l->hop_frames  = facts->rate_hz / 10 ? facts->rate_hz / 10 : 1;
     l->wave_frames = facts->rate_hz * WAVE_MS / 1000 ? facts->rate_hz * WAVE_MS / 1000 : 1;
