@@ -33,7 +33,7 @@ typedef struct kt_settings {
 enum { KT_SETTINGS_WHY = 512 };
 
 // file: NULL reads no file unless ANALYZER_CONFIG names one. environment: a NULL-terminated array of NAME=value, as
-// environ. On failure `why` says which name, what is wrong and what is permitted. KT_ESETTING, KT_ENOFILE, KT_ENOMEM.
+// environ. On failure `why` names the setting, the error and the permitted values. KT_ESETTING, KT_ENOFILE, KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_settings_load(kt_settings_t *self, const char *file, char *const *environment,
                                       char why[KT_SETTINGS_WHY]);
 void                 kt_settings_fini(kt_settings_t *self);

@@ -49,7 +49,7 @@ void kt_document_statistics(kt_document_t *self, kt_feature_t feature, const kt_
 // Another method than the table's ("methods" in the message).
 void kt_document_method(kt_document_t *self, kt_feature_t feature, const char *method);
 void kt_document_model(kt_document_t *self, const char *name, const char *version);  // model_versions
-// The message of a stream that goes on: "snapshot": true stands behind "success". A final message has no such member.
+// An intermediate message of a stream: adds "snapshot": true after "success". A final message has no such member.
 void kt_document_snapshot(kt_document_t *self);
 
 // What has been set so far: later modules and other formats read it here, and not in each other. The values of a REAL,

@@ -210,7 +210,7 @@ say_close(kt_amqp_connection_t *self, const char *what, int code, amqp_bytes_t t
     return code;
 }
 
-// What the broker says with a close, and our answer to it. The number, 0 if it is no close.
+// Handles a close from the broker and answers it. Returns its code, 0 if it is no close.
 static int
 answer_close(kt_amqp_connection_t *self, const amqp_method_t *method, amqp_channel_t channel)
 {

@@ -1,5 +1,5 @@
-// kt_metrics -- what /metrics says, as one table (metrics.def), and its text: Prometheus' format 0.0.4. Pure; one
-// thread a buffer.
+// kt_metrics -- the metrics of /metrics as one table (metrics.def), and their text: Prometheus format 0.0.4. Pure; one
+// thread per buffer.
 #pragma once
 
 #include "common/buf.h"

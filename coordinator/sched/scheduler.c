@@ -338,7 +338,7 @@ tell_node(kt_sched_t *self, const kt_event_t *event)
     handle(self, node, event);
 }
 
-// All that the step can need is taken before anything changes: per job that is known or told of, a handful of actions
+// All memory for the step is reserved before any change: per job that is known or named, a handful of actions
 // and one place in a batch.
 static kt_err_t
 reserve(kt_sched_t *self, const kt_event_t *event, kt_actions_t *out)

@@ -123,7 +123,7 @@ held(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
             kt_sched_emit_node(self, KT_ACT_CANCEL, what->handle, job->id);
         return;
     }
-    if (what->attempt <= job->over_attempt)  // said before our answer to that attempt came there: nothing new
+    if (what->attempt <= job->over_attempt)  // sent before our answer to that attempt arrived: stale
         return;
     job->seen_beat = what->node->beat;
     job->attempt   = what->attempt;
@@ -145,7 +145,7 @@ is_unrun(kt_err_t err)
     return err == KT_EFULL || err == KT_ECLOSED || err == KT_EAGAIN;
 }
 
-// Another coordinator has told the node to stop: the run was cancelled, and the ledger knows. It gets the run back; if
+// Another coordinator cancelled it on the node: the run was cancelled, and the ledger knows. It gets the run back; if
 // it was not cancelled after all, it will be claimed again.
 static void
 hand_back(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
