@@ -4,8 +4,8 @@
 #pragma once
 
 #include "kernels/audio/loudness.h"
+#include "kernels/audio/ops.h"
 #include "kernels/audio/samples.h"
-#include "kernels/ops.h"
 
 typedef struct kt_isa {
     const char              *name;  // "ref", "base", "avx2", "avx512"

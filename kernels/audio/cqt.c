@@ -1,8 +1,8 @@
 #include "kernels/audio/cqt.h"
 
 #include "kernels/audio/cqt_basis.h"
+#include "kernels/audio/ops.h"
 #include "kernels/audio/resample.h"
-#include "kernels/ops.h"
 
 #include <float.h>
 #include <math.h>

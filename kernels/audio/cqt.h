@@ -16,7 +16,7 @@
 enum { KT_CQT_CLASSES = 12, KT_CQT_PER_OCTAVE = 36, KT_TONNETZ = 6 };
 
 typedef struct kt_cqt kt_cqt_t;
-struct kt_cpu_ops;  // kernels/ops.h
+struct kt_cpu_ops;  // kernels/audio/ops.h
 
 // Is it defined? The highest wavelet lies below half the rate (8,412 Hz and up), the hop can be halved six times, and
 // the longest wavelet of the top octave fits 16,384 samples.

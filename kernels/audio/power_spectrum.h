@@ -4,7 +4,7 @@
 #pragma once
 
 #include "common/err.h"
-#include "kernels/ops.h"
+#include "kernels/audio/ops.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -3,9 +3,9 @@
 #include "kernels/audio/chroma_ref.h"
 #include "kernels/audio/cqt_ref.h"
 #include "kernels/audio/frontend_ref.h"
+#include "kernels/audio/ops.h"
 #include "kernels/audio/plan.h"
 #include "kernels/audio/power_spectrum_ref.h"
-#include "kernels/ops.h"
 
 #include <math.h>
 

@@ -1,7 +1,7 @@
-// The references of what needs a whole segment (kt_rows_*); contracts in device.h.
+// The references of what needs a whole segment (kt_rows_*); contracts in kernels/device.h.
 #pragma once
 
-#include "kernels/device.h"
+#include "kernels/audio/rows.h"
 
 void kt_to_db_ref(const float *power, size_t count, float *db);
 void kt_contrast_ref(const float *peak, const float *valley, size_t count, float *out);

@@ -1,7 +1,7 @@
 // kt_gpu_layout -- where the results of one GPU batch lie, so that who launches and who reads agree. Pure, any thread.
 #pragma once
 
-#include "kernels/device.h"
+#include "kernels/audio/rows.h"
 
 typedef enum kt_gpu_pass { KT_GPU_FIRST, KT_GPU_CHROMA } kt_gpu_pass_t;
 typedef enum kt_gpu_peaks { KT_GPU_PITCHES, KT_GPU_CQT_PITCHES, KT_GPU_PEAKS } kt_gpu_peaks_t;
