@@ -5,10 +5,10 @@
 #include "common/queue.h"
 #include "common/socket.h"
 #include "node/link/dealer.h"
-#include "node/link/task.h"
 #include "node/node.h"
 #include "node/run/pipeline.h"
 #include "node/work/noop.h"
+#include "node/work/task.h"
 
 #include <pthread.h>
 
