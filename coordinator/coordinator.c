@@ -267,8 +267,8 @@ kt_coordinator_public_key(const kt_coordinator_t *self)
     return self->key.public_key;
 }
 
-void
-kt_core_stop(kt_coordinator_t *self)
+static void
+core_stop(kt_coordinator_t *self)
 {
     kt_link_stop(self->link);
 }
@@ -282,7 +282,7 @@ kt_core_fail(kt_coordinator_t *self, const char *id, kt_err_t err)
                                        : "the next start reads the ledger");
     self->failed = true;
     kt_ledger_port_close(&self->port);
-    kt_core_stop(self);
+    core_stop(self);
 }
 
 // Every node is taken for drained: nothing more goes out, what is out comes back.
@@ -310,7 +310,7 @@ on_signal(void *context)
         if (number == SIGHUP)
             kt_core_check_keys(self, true);
         else if (self->draining)
-            kt_core_stop(self);
+            core_stop(self);
         else
             begin_drain(self);
     }
@@ -325,7 +325,7 @@ check_drain(kt_coordinator_t *self, int64_t now_ms)
     kt_sched_view(self->sched, &view);
     bool idle = view.sent + view.running + view.storing == 0 && kt_core_amqp_is_drained(self, now_ms);
     if (idle || now_ms >= self->drain_until_ms)
-        kt_core_stop(self);
+        core_stop(self);
 }
 
 static void

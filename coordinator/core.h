@@ -67,8 +67,6 @@ struct kt_coordinator {
     int64_t              bad_said_ms;
 };
 
-// coordinator.c
-void kt_core_stop(kt_coordinator_t *self);  // at the end of this turn
 // A state that cannot be repaired in place (out of memory between two facts): log, end, and let the next start read the
 // ledger.
 void kt_core_fail(kt_coordinator_t *self, const char *id, kt_err_t err);

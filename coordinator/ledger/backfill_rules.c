@@ -56,8 +56,9 @@ static const struct {
     [KT_BACKFILL_RETRY]  = {1u << KT_BACKFILL_DONE, KT_BACKFILL_RUNNING},
 };
 
-kt_err_t
-kt_rule_backfill(kt_backfill_state_t *state, kt_backfill_verb_t verb)
+// The state after a verb; KT_EINVAL: not in this state. Idempotent: KT_OK if already in that state.
+static kt_err_t
+rule_backfill(kt_backfill_state_t *state, kt_backfill_verb_t verb)
 {
     if ((unsigned)verb >= sizeof VERBS / sizeof *VERBS)
         return KT_EINVAL;
@@ -75,7 +76,7 @@ kt_err_t
 kt_backfill_allows(const kt_backfill_t *self, kt_backfill_verb_t verb)
 {
     kt_backfill_state_t state = self->state;
-    return kt_rule_backfill(&state, verb);
+    return rule_backfill(&state, verb);
 }
 
 kt_err_t
@@ -160,7 +161,7 @@ kt_backfill_control(kt_backfill_t *self, kt_backfill_verb_t verb, uint64_t chunk
     kt_backfill_state_t was = self->state;
     kt_err_t            err = verb == KT_BACKFILL_SEAL ? seal(self, chunks) : KT_OK;
     if (!err)
-        err = kt_rule_backfill(&self->state, verb);
+        err = rule_backfill(&self->state, verb);
     if (err || was == self->state)
         return err;
     bool ends      = self->state == KT_BACKFILL_CANCELLED;
@@ -239,8 +240,8 @@ kt_backfill_is_active(const kt_backfill_t *self)
            kt_backfill_open(self);
 }
 
-bool
-kt_backfill_is_done(const kt_backfill_t *self)
+static bool
+backfill_is_done(const kt_backfill_t *self)
 {
     return self->state == KT_BACKFILL_RUNNING && self->listed_all && !kt_backfill_waiting(self) &&
            !kt_backfill_open(self);
@@ -319,7 +320,7 @@ kt_backfill_after_settle(kt_backfill_t *self, size_t left, int64_t wall_ms)
 {
     int64_t rate_ms = self->rate_ms[1];
     kt_backfill_note_rate(self, wall_ms);
-    if (!kt_backfill_is_done(self))
+    if (!backfill_is_done(self))
         return left || rate_ms != self->rate_ms[1];
     self->state    = KT_BACKFILL_DONE;
     self->ended_ms = wall_ms;

@@ -8,8 +8,6 @@
 const char           *kt_backfill_state_name(kt_backfill_state_t state);        // "spooling", ...
 const char           *kt_backfill_outcome_name(kt_backfill_outcome_t outcome);  // "waiting", ...
 kt_backfill_outcome_t kt_backfill_outcome_of(kt_err_t refused, bool skipped, bool has_job, int job_state);
-// The state after a verb; KT_EINVAL: not in this state. A wish that is already fulfilled is KT_OK.
-kt_err_t kt_rule_backfill(kt_backfill_state_t *state, kt_backfill_verb_t verb);
 // The same on a whole row, with what belongs to it. KT_EEMPTY: a list without a chunk; KT_EINVAL.
 kt_err_t kt_backfill_control(kt_backfill_t *self, kt_backfill_verb_t verb, uint64_t chunks, int64_t wall_ms);
 // The same, without changing the row: KT_EINVAL if the verb cannot be applied to it now.
@@ -45,7 +43,6 @@ bool     kt_backfill_after_settle(kt_backfill_t *self, size_t left, int64_t wall
 uint64_t kt_backfill_open(const kt_backfill_t *self);     // jobs without outcome
 uint64_t kt_backfill_waiting(const kt_backfill_t *self);  // rows listed and not yet fed
 bool     kt_backfill_is_active(const kt_backfill_t *self);
-bool     kt_backfill_is_done(const kt_backfill_t *self);  // RUNNING, and nothing is left
 // Keeps the two moments; per second over the last ten to twenty seconds, 0 before there are two.
 void   kt_backfill_note_rate(kt_backfill_t *self, int64_t wall_ms);
 double kt_backfill_rate(const kt_backfill_t *self, int64_t wall_ms);

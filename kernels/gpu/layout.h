@@ -23,9 +23,7 @@ typedef struct kt_gpu_layout {
     size_t capacity;  // peaks
 } kt_gpu_layout_t;
 
-// Peaks that a frame has at most: every other bin of the range.
-uint32_t kt_gpu_peaks_a_frame(const kt_plan_t *plan);
-void     kt_gpu_layout(const kt_plan_t *plan, kt_gpu_pass_t pass, uint32_t wanted, size_t frames, kt_gpu_layout_t *out);
+void kt_gpu_layout(const kt_plan_t *plan, kt_gpu_pass_t pass, uint32_t wanted, size_t frames, kt_gpu_layout_t *out);
 // How many frames fit into so many bytes; 0: none.
 size_t kt_gpu_layout_frames(const kt_plan_t *plan, kt_gpu_pass_t pass, uint32_t wanted, size_t bytes);
 

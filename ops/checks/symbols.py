@@ -8,7 +8,9 @@ nothing uses should go. ALLOWED lists the exceptions, each with its reason. Prin
 """
 import collections
 import fnmatch
+import json
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -40,8 +42,11 @@ def symbols(file):
 def main():
     build = pathlib.Path(sys.argv[1])
     users, owners, breaches = collections.Counter(), {}, []
-    for file in sorted(build.rglob("*.c.o")):
-        path = file.relative_to(build).as_posix()
+    commands = json.loads((build / "compile_commands.json").read_text(encoding="utf-8"))
+    for path in sorted(set(re.findall(r" -o (\S+\.c\.o)", " ".join(command["command"] for command in commands)))):
+        file = build / path
+        if not file.exists():
+            continue  # a target that is not built by default
         defined, data, wanted = symbols(file)
         users.update(wanted)
         if not path.startswith(PRODUCT) or "cudasim" in path or "_sim" in path:
