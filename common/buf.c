@@ -37,7 +37,7 @@ fail(kt_buf_t *self, kt_err_t err)
     return false;
 }
 
-// Room for `more` bytes and the NUL. After a failure everything is refused, so that no content has a hole.
+// Reserves `more` bytes and the NUL. After a failure every append fails, so that the content has no gaps.
 static bool
 reserve(kt_buf_t *self, size_t more)
 {

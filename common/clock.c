@@ -27,12 +27,6 @@ kt_clock_us(void)
 }
 
 int64_t
-kt_clock_cpu_us(void)
-{
-    return read_us(CLOCK_THREAD_CPUTIME_ID);
-}
-
-int64_t
 kt_clock_wall_ms(void)
 {
     return read_us(CLOCK_REALTIME) / 1000;

@@ -7,7 +7,6 @@
 
 int64_t kt_clock_ms(void);       // monotonic, milliseconds
 int64_t kt_clock_us(void);       // monotonic, microseconds
-int64_t kt_clock_cpu_us(void);   // CPU time of the calling thread, microseconds
 int64_t kt_clock_wall_ms(void);  // Unix time, milliseconds
 
 enum { KT_RFC3339_BYTES = 32 };

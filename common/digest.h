@@ -1,4 +1,4 @@
-// kt_digest -- SHA-256 of a stream (libsodium): content identity of files, bodies and documents. One object a thread.
+// kt_digest -- SHA-256 of a stream (libsodium): content identity of files, bodies and documents. One object per thread.
 #pragma once
 
 #include "common/err.h"

@@ -21,12 +21,12 @@ refuse(char why[KT_JSON_WHY], const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    // The library's sentences quote the text that they refuse.
+    // The library's messages quote the rejected text.
     kt_text_sanitize(why, KT_JSON_WHY, text, strlen(text));
     return KT_EMESSAGE;
 }
 
-// The library recurses on depth and would go 2048 deep; brackets outside of strings are counted before it starts.
+// Bounds nesting before parsing: jansson recurses up to 2,048 levels.
 static bool
 is_shallow(const char *text, size_t length, int *line)
 {
@@ -85,7 +85,7 @@ kt_json_write(const json_t *value, kt_buf_t *out)
         return;
     if (!out->err)
         out->err = KT_ENOMEM;
-    // Half a value is no content: take it back.
+    // Removes the partial value.
     out->length = length;
     if (out->bytes)
         out->bytes[length] = '\0';

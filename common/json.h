@@ -1,5 +1,5 @@
-// kt_json -- jansson behind a few helpers, so that the rest of the tree needs to know nothing of it but json_t in
-// signatures. Parsing is bounded in bytes and depth; numbers that are not finite never get in.
+// kt_json -- jansson behind a few helpers, so that other code uses only json_t in
+// signatures. Parsing is bounded in bytes and depth; non-finite numbers are rejected.
 #pragma once
 
 #include "common/buf.h"
@@ -16,7 +16,7 @@ enum { KT_JSON_WHY = 256 };
 // The whole text is one JSON object, at most max_bytes, no duplicate keys. why: "line 3: ..." on failure. KT_EMESSAGE.
 KT_MUST_USE kt_err_t kt_json_parse(const char *text, size_t length, size_t max_bytes, json_t **out,
                                    char why[KT_JSON_WHY]);
-// One line, keys in insertion order, reals with 9 significant digits. Appends to out (its err tells).
+// One line, keys in insertion order, reals with 9 significant digits. Appends to out (check its err).
 void kt_json_write(const json_t *value, kt_buf_t *out);
 void kt_json_free(json_t **value_p);
 

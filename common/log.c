@@ -26,7 +26,7 @@ static kt_log_sink_fn *sink_fn;
 static void           *sink_context;
 static atomic_bool     has_sink;
 
-// A line under construction; what does not fit is left out.
+// A line under construction; text over the limit is dropped.
 typedef struct line {
     char   bytes[LINE_BYTES];
     size_t length;

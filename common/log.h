@@ -1,4 +1,4 @@
-// kt_log -- one line an event: time, level, stable id, key=value. Text or JSON by setting; the sink is a function, so
+// kt_log -- one line per event: time, level, stable id, key=value. Text or JSON by setting; the sink is a function, so
 // that tests assert on ids. Any thread; a line is written whole. Never blocks on anything but its sink (stderr).
 //
 //   kt_log_warn("NODE-LOST", "node=%s jobs=%d silent_ms=%lld", name, jobs, (long long)ms);

@@ -169,7 +169,7 @@ kt_program_start(kt_program_t *self, int argc, char **argv, int *exit_code)
     int       key;
     self->ready_fd = -1;
     *exit_code     = 2;
-    opterr         = 0;  // we say it ourselves
+    opterr         = 0;  // errors are reported below
     while ((key = getopt_long(argc, argv, "h", OPTIONS, NULL)) >= 0)
         if (!read_option(self, &request, key, argv[optind - 1]))
             return false;
@@ -194,7 +194,7 @@ kt_program_start(kt_program_t *self, int argc, char **argv, int *exit_code)
         *exit_code = 0;
         return false;
     }
-    // The parent may have ended between our start and this call: then the signal never comes.
+    // The parent may have exited before this call; the signal is then never sent.
     if (self->with_parent && (prctl(PR_SET_PDEATHSIG, SIGTERM) || getppid() != parent)) {
         kt_settings_fini(&self->settings);
         return false;

@@ -21,7 +21,7 @@ KT_MUST_USE kt_err_t kt_queue_push_wait(kt_queue_t *self, void *item_p, int64_t 
 // KT_OK with *n > 0; KT_ETIME with none; KT_ECLOSED when closed and empty.
 KT_MUST_USE kt_err_t kt_queue_pop(kt_queue_t *self, void **items, size_t max, size_t *n, int64_t timeout_ms);
 
-void   kt_queue_close(kt_queue_t *self);  // refuses from now on, wakes every waiter; what is in can still be popped
-size_t kt_queue_count(const kt_queue_t *self);  // a moment's number
+void   kt_queue_close(kt_queue_t *self);  // rejects pushes and wakes every waiter; queued items can still be popped
+size_t kt_queue_count(const kt_queue_t *self);  // a snapshot
 // Readable (POLLIN) while items are in: for poll loops, which pop until KT_ETIME with timeout 0. Owned by the queue.
 int kt_queue_fd(kt_queue_t *self);

@@ -1,5 +1,5 @@
-// kt_secret -- tokens that two sides share: made of randomness, compared without telling by the time it takes how much
-// of a guess was right (libsodium). Any thread.
+// kt_secret -- random shared tokens, compared in constant time
+// (libsodium). Any thread.
 #pragma once
 
 #include <stdbool.h>

@@ -18,7 +18,7 @@ enum { MAX_FILE_BYTES = 1 << 20, SHOWN_BYTES = 96 };
 static kt_err_t explain(char why[KT_SETTINGS_WHY], kt_err_t err, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-// Names and files come from outside: the sentence is cut and sanitised.
+// Names and files are untrusted: the message is truncated and sanitised.
 static kt_err_t
 explain(char why[KT_SETTINGS_WHY], kt_err_t err, const char *format, ...)
 {
@@ -168,7 +168,7 @@ put_file(kt_settings_t *self, const char *file, char why[KT_SETTINGS_WHY])
     return err;
 }
 
-// ANALYZER_ is ours, so that an unknown name there is a mistake; other programs own the rest of the environment.
+// An unknown name with the prefix ANALYZER_ is an error; other variables belong to other programs.
 static kt_err_t
 put_variable(kt_settings_t *self, const char *variable, char why[KT_SETTINGS_WHY])
 {

@@ -1,5 +1,5 @@
-// kt_settings -- every setting of Kithara, from one table (settings.def): the environment wins over a file of
-// NAME=value lines, which wins over the default. Read once at start, constant afterwards: any thread may read.
+// kt_settings -- every setting of Kithara, from one table (settings.def): environment variables override a file
+// of NAME=value lines, which overrides the defaults. Read once at start, constant afterwards: any thread may read.
 //
 // An unknown ANALYZER_* name or a value out of range is KT_ESETTING, with a sentence that names the setting, the value
 // and what is permitted.
@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 typedef struct kt_settings {
-// one member a row, named by the second column: int64_t, double, bool or const char * (never NULL, owned by self)
+// one member per row, named by the second column: int64_t, double, bool or const char * (never NULL, owned by self)
 #define KT_INT(env, name, min, max, def, unit, meaning) int64_t name;
 #define KT_REAL(env, name, min, max, def, unit, meaning) double name;
 #define KT_BOOL(env, name, def, meaning) bool name;
@@ -33,7 +33,7 @@ typedef struct kt_settings {
 enum { KT_SETTINGS_WHY = 512 };
 
 // file: NULL reads no file unless ANALYZER_CONFIG names one. environment: a NULL-terminated array of NAME=value, as
-// environ. On failure `why` says which name, what is wrong and what is permitted. KT_ESETTING, KT_ENOFILE, KT_ENOMEM.
+// environ. On failure `why` names the setting, the error and the permitted values. KT_ESETTING, KT_ENOFILE, KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_settings_load(kt_settings_t *self, const char *file, char *const *environment,
                                       char why[KT_SETTINGS_WHY]);
 void                 kt_settings_fini(kt_settings_t *self);

@@ -168,7 +168,7 @@ put_value(kt_settings_t *self, int row, const char *text)
     }
 }
 
-// The kernels transform frames of a power of two alone, which no pair of bounds can say.
+// The kernels require a power of two, which bounds cannot express.
 static bool
 breaks_own_rule(int row, const char *text)
 {

@@ -1,4 +1,4 @@
-// Private to common/settings*.c: the rows of settings.def as data, and what one row can tell of a text.
+// Private to common/settings*.c: the rows of settings.def as data, and the checks of one value.
 #pragma once
 
 #include "common/err.h"
@@ -38,7 +38,7 @@ typedef struct kt_setting_row {
 } kt_setting_row_t;
 
 enum {
-// one number a row, and how many there are
+// one index per row, and the number of rows
 #define KT_INT(env, name, ...) KT_SETTING_ROW_##name,
 #define KT_REAL(env, name, ...) KT_SETTING_ROW_##name,
 #define KT_BOOL(env, name, ...) KT_SETTING_ROW_##name,

@@ -1,4 +1,4 @@
-// What lies beside music and is none: covers, checksums, databases of file managers. Any thread.
+// Sidecar files: covers, checksums, databases of file managers. Any thread.
 #pragma once
 
 #include <stdbool.h>

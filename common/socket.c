@@ -14,7 +14,7 @@ typedef struct option {
     int value;
 } option_t;
 
-// What both ends set. A handshake that takes longer than five seconds is a stranger's. No routing id is ever set: see
+// Options of both ends. The handshake is limited to five seconds. No routing id is ever set: see
 // ARCHITECTURE.md.
 static const option_t BOTH[] = {
     {ZMQ_HANDSHAKE_IVL, 5000},
@@ -27,11 +27,11 @@ static const option_t ROUTER[] = {
     {ZMQ_SNDHWM, 1000},    {ZMQ_RCVHWM, 1000},        {ZMQ_LINGER, 0},
 };
 
-// IMMEDIATE: a message for a connection that is down is refused instead of kept. Anything that was queued would reach
-// the next coordinator before HELLO and state the past; inventories repair what a broken connection lost. LINGER gives
-// a last BYE the time to leave.
+// IMMEDIATE: a message for a connection that is down is refused instead of kept. Queued messages would reach
+// the next coordinator before HELLO with stale state; inventories recover what a broken connection lost. LINGER leaves
+// time to send BYE.
 // Heartbeats: a node that hears nothing for three seconds after a ping, four in all, begins a new connection, and its
-// pings tell the ROUTER to close one that is silent for four. The ROUTER sends none of its own: with a thousand nodes
+// pings make the ROUTER close one that is silent for four. The ROUTER sends none of its own: with a thousand nodes
 // they were half of what an idle fleet costs.
 static const option_t DEALER[] = {
     {ZMQ_HEARTBEAT_IVL, 1000},

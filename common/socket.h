@@ -1,5 +1,5 @@
 // kt_socket -- ZeroMQ's options in one place: CURVE always, no routing id, bounded queues, heartbeats, handshake limit.
-// One context a process (CZMQ's, its signal handler off). A socket belongs to the thread that made it.
+// One context per process (CZMQ's, its signal handler off). A socket belongs to the thread that made it.
 #pragma once
 
 #include "common/curve.h"

@@ -91,7 +91,7 @@ kt_text_copy(char *out, size_t capacity, const char *text)
     return fits;
 }
 
-// strtoll and strtod skip blanks and know hexadecimal, infinity and not-a-number: none of that is a number here.
+// strtoll and strtod accept blanks, hexadecimal, infinity and NaN; these are rejected here.
 static bool
 has_only(const char *text, const char *permitted)
 {

@@ -1,9 +1,8 @@
-// The protocol is ZeroMQ RFC 27: libzmq asks the REP socket at inproc://zeromq.zap.01 once for each handshake, and
-// waits with it until the answer is there. The answer needs memory alone: a sorted array behind a lock.
+// The protocol is ZeroMQ RFC 27: libzmq asks the REP socket at inproc://zeromq.zap.01 once per handshake, and
+// holds the handshake until the answer. The answer comes from memory: a sorted array under a lock.
 #include "common/zap.h"
 
 #include "common/assert.h"
-#include "common/buf.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/socket.h"
@@ -18,7 +17,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { KEY_BYTES = 32, FRAME_BYTES = 256, MAX_FILE_BYTES = 16 << 20, POLL_MS = 1000, LINE_EVERY_MS = 1000 };
+enum { KEY_BYTES = 32, FRAME_BYTES = 256, POLL_MS = 1000, LINE_EVERY_MS = 1000 };
 enum { VERSION, REQUEST, DOMAIN, ADDRESS, IDENTITY, MECHANISM, CREDENTIALS, FRAMES };
 
 typedef char key_text_t[KT_CURVE_TEXT];
@@ -91,7 +90,7 @@ frame_is(const request_t *request, size_t i, const char *text)
            memcmp(request->frames[i].bytes, text, request->frames[i].length) == 0;
 }
 
-// The key that asks, as text. False for anything but a CURVE request of version 1.0.
+// The key of the request, as text. False for anything but a CURVE request of version 1.0.
 static bool
 asking_key(const request_t *request, key_text_t key)
 {
@@ -100,9 +99,9 @@ asking_key(const request_t *request, key_text_t key)
            zmq_z85_encode(key, (const uint8_t *)request->frames[CREDENTIALS].bytes, KEY_BYTES);
 }
 
-// 400 tells the peer at once that its key is not allowed. libzmq 4.3.4 then gives up for ever; a node notices and
-// knocks again after a second, so that a key that is allowed later gets in. (After a 300, a temporary error, nothing is
-// said: the peer would wait for its handshake to run out, five seconds.)
+// 400 rejects the key at once. libzmq 4.3.4 then never retries; the node detects this and reconnects after a second, so
+// that a key allowed later is accepted. (After a 300, a temporary error, no reply is sent: the peer would wait for its
+// handshake timeout of five seconds.)
 static void
 answer(void *socket, const request_t *request, bool allowed, const char *key)
 {
@@ -118,7 +117,7 @@ answer(void *socket, const request_t *request, bool allowed, const char *key)
     }
 }
 
-// Nodes that may not connect try again every few seconds: at most one line a second tells of all.
+// Rejected nodes retry every few seconds: logs at most one line per second for all of them.
 static void
 log_refusal(kt_zap_t *self, const request_t *request, const char *key)
 {
@@ -249,55 +248,6 @@ kt_zap_allow(kt_zap_t *self, const char (*keys)[41], size_t n)
     pthread_mutex_unlock(&self->lock);
     free(old);
     return KT_OK;
-}
-
-// One line: its key is added, blank lines and comments pass. False for anything else.
-static bool
-read_line(char *line, kt_buf_t *keys)
-{
-    key_text_t key = "";
-    line += strspn(line, " \t");
-    size_t length = strcspn(line, " \t\r\n");
-    if (length == KT_CURVE_TEXT - 1)
-        memcpy(key, line, length);
-    if (kt_curve_is_key(key))
-        kt_buf_add(keys, key, sizeof key);
-    else
-        return *line == '#' || length == 0;
-    return true;
-}
-
-static bool
-read_lines(FILE *file, const char *path, kt_buf_t *keys)
-{
-    char  *line     = NULL;
-    size_t capacity = 0, number = 0, bad = 0;
-    while (getline(&line, &capacity, file) >= 0) {
-        number++;
-        if (read_line(line, keys))
-            continue;
-        bad++;
-        kt_log_error("ZAP-KEY-BAD", "file=\"%s\" line=%zu want=\"KEY NAME, KEY being 40 characters of Z85\"", path,
-                     number);
-    }
-    free(line);
-    return !bad;
-}
-
-kt_err_t
-kt_zap_allow_file(kt_zap_t *self, const char *path)
-{
-    kt_buf_t keys;
-    kt_err_t err  = KT_EINVAL;
-    FILE    *file = fopen(path, "re");
-    if (!file)
-        return KT_ENOFILE;
-    kt_buf_init(&keys, MAX_FILE_BYTES);
-    if (read_lines(file, path, &keys))
-        err = keys.err ? keys.err : kt_zap_allow(self, (const char(*)[41])keys.bytes, keys.length / sizeof(key_text_t));
-    kt_buf_fini(&keys);
-    fclose(file);
-    return err;
 }
 
 uint64_t

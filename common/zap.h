@@ -1,4 +1,4 @@
-// kt_zap -- the ZAP handler of a coordinator: which CURVE public keys may connect. One thread of its own, answers from
+// kt_zap -- the ZAP handler of a coordinator: which CURVE public keys may connect. Own thread; answers from
 // memory; the set is replaced as a whole by kt_zap_allow. The key becomes the connection's User-Id.
 #pragma once
 
@@ -16,6 +16,3 @@ uint64_t             kt_zap_refused(const kt_zap_t *self);  // handshakes refuse
 bool                 kt_zap_is_running(void);               // any thread: one is there
 // keys: n Z85 texts of 40 characters. Any thread. KT_ENOMEM, KT_EINVAL.
 KT_MUST_USE kt_err_t kt_zap_allow(kt_zap_t *self, const char (*keys)[41], size_t n);
-// A file of lines "KEY NAME", # comments (a first word that is a key wins: '#' is a character of Z85); bad lines are
-// reported by number in the log, and then nothing changes. KT_ENOFILE, KT_EINVAL, KT_ENOMEM.
-KT_MUST_USE kt_err_t kt_zap_allow_file(kt_zap_t *self, const char *path);

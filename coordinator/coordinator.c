@@ -6,7 +6,7 @@
 #include "common/program.h"
 #include "common/text.h"
 #include "coordinator/api/api.h"
-#include "coordinator/loop/core.h"
+#include "coordinator/core.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -14,8 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { DRAIN_MS = 60000, SECOND_MS = 1000, ROUTER_WHY = 300 };
-enum { LIST_BYTES = 64 << 20, DRAINED_BYTES = 4096 * KT_PEER_TEXT };
+enum { DRAIN_MS = 60000, ROUTER_WHY = 300 };
+enum { LIST_BYTES = 64 << 20 };
 
 static const kt_link_ops_t LINK_OPS;
 
@@ -28,16 +28,13 @@ init_bufs(kt_coordinator_t *self)
     kt_buf_init(&self->kept, LIST_BYTES);
     kt_buf_init(&self->jobs, LIST_BYTES);
     kt_buf_init(&self->refused, LIST_BYTES);
-    kt_buf_init(&self->overflow, LIST_BYTES);
-    kt_buf_init(&self->drained, DRAINED_BYTES);
     kt_peers_init(&self->peers);
 }
 
 static void
 fini_bufs(kt_coordinator_t *self)
 {
-    kt_buf_t *all[] = {&self->frame, &self->works,   &self->held,     &self->kept,
-                       &self->jobs,  &self->refused, &self->overflow, &self->drained};
+    kt_buf_t *all[] = {&self->frame, &self->works, &self->held, &self->kept, &self->jobs, &self->refused};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         kt_buf_fini(all[i]);
     kt_peers_fini(&self->peers);
@@ -97,17 +94,32 @@ open_state(kt_coordinator_t *self, kt_ledger_t **ledger_p)
         err = kt_queue_new(&self->calls, KT_CALLS_WAITING);
     if (!err) {
         self->ledger_kind = (*ledger_p)->ops->name;
-        err               = kt_ledger_actor_new(&self->actor, ledger_p);
+        err               = kt_ledger_port_open(&self->port, ledger_p);
         if (!err)
-            err = kt_backfiller_new(&self->backfiller, self->actor, self->settings);
+            err = kt_backfiller_new(&self->backfiller, self->settings, &self->port, &self->lease, self->sink);
     }
     return err;
+}
+
+static void
+on_answers(void *context)
+{
+    kt_coordinator_t *self = context;
+    if (!kt_ledger_port_answers(&self->port))
+        return;
+    if (self->work_came) {
+        kt_event_t event = {.type = KT_EV_WORK};
+        self->work_came  = false;
+        kt_core_step_or_fail(self, &event);
+    }
+    kt_outlet_turn(self->outlet);
+    kt_ledger_port_post_overflow(&self->port);
 }
 
 static kt_err_t
 watch_all(kt_coordinator_t *self)
 {
-    kt_err_t err = kt_link_watch(self->link, kt_queue_fd(kt_ledger_actor_answers(self->actor)), kt_core_answers);
+    kt_err_t err = kt_link_watch(self->link, kt_ledger_port_fd(&self->port), on_answers);
     if (!err)
         err = kt_link_watch(self->link, kt_queue_fd(self->calls), kt_core_calls);
     return err;
@@ -117,10 +129,10 @@ watch_all(kt_coordinator_t *self)
 static kt_err_t
 ask_first(kt_coordinator_t *self)
 {
-    kt_core_ask_drained(self);
-    if (!self->marks_ms)
+    kt_drains_read(&self->drains);
+    if (!self->drains.asked_ms)
         return KT_ENOMEM;
-    kt_core_lease_tick(self, kt_clock_ms());
+    kt_lease_tick(&self->lease, kt_clock_ms());
     return KT_OK;
 }
 
@@ -131,6 +143,41 @@ name_self(kt_coordinator_t *self)
         snprintf(self->name, sizeof self->name, "%s", self->settings->coordinator_name);
     else if (gethostname(self->name, sizeof self->name - 1) || !*self->name)
         snprintf(self->name, sizeof self->name, "coordinator");
+}
+
+static void
+sink_event(void *context, const kt_event_t *event)
+{
+    kt_core_step_or_fail(context, event);
+}
+
+static void
+sink_fatal(void *context, const char *id, kt_err_t err)
+{
+    kt_core_fail(context, id, err);
+}
+
+static void
+sink_work(void *context)
+{
+    kt_coordinator_t *self = context;
+    self->work_came        = true;
+}
+
+static void
+notify_drain(void *context, const char *node_name, bool on)
+{
+    kt_core_tell_drain(context, node_name, on, "asked by an operator");
+}
+
+static void
+init_parts(kt_coordinator_t *self)
+{
+    kt_sink_t sink = {self, sink_event, sink_fatal, sink_work};
+    self->sink     = sink;
+    kt_ledger_port_init(&self->port, sink);
+    kt_lease_init(&self->lease, &self->port, sink, self->name, self->settings->lease_ms);
+    kt_drains_init(&self->drains, &self->port, sink, notify_drain);
 }
 
 static kt_err_t
@@ -183,11 +230,12 @@ kt_coordinator_new(kt_coordinator_t **self_p, const kt_settings_t *settings, kt_
     why[0]                 = '\0';
     if (!self)
         return KT_ENOMEM;
-    self->settings   = settings;
-    self->signal_fd  = -1;
-    self->started_ms = kt_clock_ms();
+    self->settings            = settings;
+    self->signal_fd           = -1;
+    self->counters.started_ms = kt_clock_ms();
     init_bufs(self);
     name_self(self);
+    init_parts(self);
     kt_socket_setup();
     kt_err_t err = open_all(self, ledger_p, why);
     if (err)
@@ -219,8 +267,8 @@ kt_coordinator_public_key(const kt_coordinator_t *self)
     return self->key.public_key;
 }
 
-void
-kt_core_stop(kt_coordinator_t *self)
+static void
+core_stop(kt_coordinator_t *self)
 {
     kt_link_stop(self->link);
 }
@@ -233,7 +281,8 @@ kt_core_fail(kt_coordinator_t *self, const char *id, kt_err_t err)
                      err == KT_ELOCKED ? "set ANALYZER_COORDINATOR_NAME to a name of its own"
                                        : "the next start reads the ledger");
     self->failed = true;
-    kt_core_stop(self);
+    kt_ledger_port_close(&self->port);
+    core_stop(self);
 }
 
 // Every node is taken for drained: nothing more goes out, what is out comes back.
@@ -244,6 +293,7 @@ begin_drain(kt_coordinator_t *self)
     self->draining       = true;
     self->drain_until_ms = kt_clock_ms() + DRAIN_MS;
     kt_core_amqp_drain(self, kt_clock_ms());
+    kt_backfiller_drain(self->backfiller);
     for (size_t i = 0; i < self->peers.n; i++) {
         kt_event_t event = {.type = KT_EV_DRAIN};
         event.drain.name = self->peers.at[i]->name;
@@ -260,7 +310,7 @@ on_signal(void *context)
         if (number == SIGHUP)
             kt_core_check_keys(self, true);
         else if (self->draining)
-            kt_core_stop(self);
+            core_stop(self);
         else
             begin_drain(self);
     }
@@ -275,7 +325,7 @@ check_drain(kt_coordinator_t *self, int64_t now_ms)
     kt_sched_view(self->sched, &view);
     bool idle = view.sent + view.running + view.storing == 0 && kt_core_amqp_is_drained(self, now_ms);
     if (idle || now_ms >= self->drain_until_ms)
-        kt_core_stop(self);
+        core_stop(self);
 }
 
 static void
@@ -284,19 +334,16 @@ retain(kt_coordinator_t *self, int64_t now_ms)
     kt_ledger_request_t *request =
         kt_retention_tick(&self->retention, self->settings->retention_days, now_ms, kt_clock_wall_ms());
     if (request)
-        kt_core_post(self, request);
+        kt_ledger_port_post(&self->port, &request);
 }
 
 static void
 each_second(kt_coordinator_t *self, int64_t now_ms)
 {
-    if (now_ms - self->second_ms < SECOND_MS)
+    if (!kt_counters_tick(&self->counters, now_ms))
         return;
-    self->second_ms             = now_ms;
-    self->second                = (self->second + 1) % (KT_RATE_SECONDS + 1);
-    self->done_in[self->second] = 0;
     kt_core_check_keys(self, false);
-    kt_core_marks_tick(self, now_ms);
+    kt_drains_tick(&self->drains, now_ms);
     kt_core_watch_nodes(self, now_ms);
     kt_core_prune_peers(self, now_ms);
     retain(self, now_ms);
@@ -308,12 +355,12 @@ on_tick(void *context)
     kt_coordinator_t *self   = context;
     kt_event_t        event  = {.type = KT_EV_TICK};
     int64_t           now_ms = kt_clock_ms();
-    kt_core_lease_tick(self, now_ms);
+    kt_lease_tick(&self->lease, now_ms);
     if (now_ms >= kt_sched_deadline_ms(self->sched))
         kt_core_step_or_fail(self, &event);
-    kt_core_post_overflow(self);
+    kt_ledger_port_post_overflow(&self->port);
     kt_core_amqp_tick(self, now_ms);
-    kt_core_backfill_tick(self, now_ms);
+    kt_backfiller_tick(self->backfiller, now_ms);
     each_second(self, now_ms);
     check_drain(self, now_ms);
 }
@@ -326,13 +373,8 @@ hand_back(kt_coordinator_t *self)
 {
     size_t n = 0;
     for (size_t i = 0; i < self->claims.capacity && self->lease.held; i++) {
-        const kt_claim_t    *claim   = self->claims.slots[i];
-        kt_ledger_request_t *request = claim ? kt_ledger_request_new(KT_LREQ_RELEASE, NULL) : NULL;
-        if (!request)
-            continue;
-        request->release.id = claim->id;
-        kt_core_post(self, request);
-        n++;
+        const kt_claim_t *claim = self->claims.slots[i];
+        n += claim && kt_core_release(self, claim->id);
     }
     kt_log_info("COORDINATOR-END", "handed_back=%zu", n);
 }
@@ -350,16 +392,6 @@ kt_coordinator_run(kt_coordinator_t *self, int signal_fd)
     return self->failed ? KT_ESTATE : KT_OK;
 }
 
-static void
-drop_overflow(kt_coordinator_t *self)
-{
-    for (size_t at = 0; at < self->overflow.length; at += sizeof(kt_ledger_request_t *)) {
-        kt_ledger_request_t *request;
-        memcpy(&request, self->overflow.bytes + at, sizeof request);
-        kt_ledger_request_destroy(&request);
-    }
-}
-
 void
 kt_coordinator_destroy(kt_coordinator_t **self_p)
 {
@@ -371,10 +403,10 @@ kt_coordinator_destroy(kt_coordinator_t **self_p)
     kt_http_destroy(&self->http);
     kt_api_server_destroy(&self->api);
     kt_backfiller_stop(self->backfiller);
-    kt_ledger_actor_destroy(&self->actor);
+    kt_ledger_port_stop(&self->port);
     kt_core_amqp_close(self);
     kt_result_cache_destroy(&self->cache);
-    drop_overflow(self);
+    kt_ledger_port_fini(&self->port);
     kt_backfiller_destroy(&self->backfiller);
     if (self->sched)
         kt_sched_drain_tags(self->sched, kt_tag_destroy);
@@ -385,6 +417,7 @@ kt_coordinator_destroy(kt_coordinator_t **self_p)
     kt_zap_destroy(&self->zap);
     kt_keys_fini(&self->keys);
     kt_queue_destroy(&self->calls);
+    kt_drains_fini(&self->drains);
     kt_wire_arena_fini(&self->arena);
     fini_bufs(self);
     free(self);

@@ -17,4 +17,5 @@ typedef struct kt_device_ops {
 
 struct kt_device {
     const kt_device_ops_t *ops;
+    const kt_isa_t        *isa;  // of what runs on the CPU; never NULL
 };

@@ -5,10 +5,10 @@
 #include "common/queue.h"
 #include "common/socket.h"
 #include "node/link/dealer.h"
-#include "node/link/task.h"
 #include "node/node.h"
 #include "node/run/pipeline.h"
 #include "node/work/noop.h"
+#include "node/work/task.h"
 
 #include <pthread.h>
 
@@ -70,12 +70,10 @@ struct kt_node {
 KT_MUST_USE kt_err_t kt_node_start_workers(kt_node_t *self);  // KT_ENOMEM, KT_ESYSTEM and the pipeline's
 bool                 kt_node_join_workers(kt_node_t *self, int64_t timeout_ms);  // false: one does not end
 // orders.c
-void kt_node_order(void *context, size_t coordinator, const void *bytes, size_t length);
-void kt_node_cancel(kt_node_t *self, kt_item_t *item);  // forgotten now, or when its worker gives it back
-void kt_node_unpark(kt_node_t *self);  // a file that is to be alone begins when nothing else is in hand
-void kt_node_away(kt_node_t *self, size_t coordinator);  // its connection is gone: what it gave is everybody's now
-// reports.c
-void   kt_node_send(kt_node_t *self, size_t coordinator, const kt_msg_t *msg);
+void   kt_node_order(void *context, size_t coordinator, const void *bytes, size_t length);
+void   kt_node_cancel(kt_node_t *self, kt_item_t *item);  // forgotten now, or when its worker gives it back
+void   kt_node_unpark(kt_node_t *self);  // a file that is to be alone begins when nothing else is in hand
+void   kt_node_away(kt_node_t *self, size_t coordinator);  // its connection is gone: what it gave is everybody's now
 void   kt_node_hello(kt_node_t *self, size_t coordinator);
 void   kt_node_live(kt_node_t *self);
 void   kt_node_beat(kt_node_t *self);  // to all who have welcomed us

@@ -49,7 +49,7 @@ void kt_document_statistics(kt_document_t *self, kt_feature_t feature, const kt_
 // Another method than the table's ("methods" in the message).
 void kt_document_method(kt_document_t *self, kt_feature_t feature, const char *method);
 void kt_document_model(kt_document_t *self, const char *name, const char *version);  // model_versions
-// The message of a stream that goes on: "snapshot": true stands behind "success". A final message has no such member.
+// An intermediate message of a stream: adds "snapshot": true after "success". A final message has no such member.
 void kt_document_snapshot(kt_document_t *self);
 
 // What has been set so far: later modules and other formats read it here, and not in each other. The values of a REAL,
@@ -57,9 +57,6 @@ void kt_document_snapshot(kt_document_t *self);
 size_t kt_document_values(const kt_document_t *self, kt_feature_t feature, double *out, size_t capacity);
 // The text of a TEXT; NULL when it is null.
 const char *kt_document_text_of(const kt_document_t *self, kt_feature_t feature);
-// "std", "min", "max" or "median" of a per-frame feature, as kt_document_values.
-size_t kt_document_statistic(const kt_document_t *self, kt_feature_t feature, const char *part, double *out,
-                             size_t capacity);
 
 typedef struct kt_stamp {
     double  processing_time_s;

@@ -25,9 +25,3 @@ kt_document_text_of(const kt_document_t *self, kt_feature_t feature)
 {
     return json_string_value(self->values[feature]);
 }
-
-size_t
-kt_document_statistic(const kt_document_t *self, kt_feature_t feature, const char *part, double *out, size_t capacity)
-{
-    return values(json_object_get(self->statistics[feature], part), out, capacity);
-}

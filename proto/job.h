@@ -37,7 +37,7 @@ typedef struct kt_job {
     uint64_t      declared_bytes;       // file_size; 0 unknown
     double        declared_duration_s;  // metadata.duration; 0 unknown
     char          declared_format[32];  // file_format
-    kt_digest_t   body_digest;          // of the canonical body: tells a repeated message from a clash
+    kt_digest_t   body_digest;          // of the canonical body: distinguishes a repeated message from a clash
 } kt_job_t;
 
 // text: one JSON object. A missing message_id is made from the digest of the body (so that a repeated message stays one

@@ -160,16 +160,10 @@ kt_wire_encode(const kt_msg_t *msg, kt_buf_t *out)
     msgpack_pack_uint64(&packer, msg->type);
     pack_fields(&packer, shape, row_of(msg));
     if (out->err)
-        out->length = before;  // half a message is none
+        out->length = before;  // drop the partial message
     if (out->err && out->bytes)
         out->bytes[before] = '\0';
     return out->err;
-}
-
-size_t
-kt_wire_outcome_bytes(const kt_wire_outcome_t *item)
-{
-    return measure(kt_wire_shape(KT_WIRE_ITEM_outcome), (const char *)item);
 }
 
 size_t

@@ -74,13 +74,12 @@ typedef struct kt_wire_arena {
 void kt_wire_arena_fini(kt_wire_arena_t *self);
 
 // Appends one message. A field over its bound is KT_EINVAL (a bug of ours or an oversized document: the caller checks
-// sizes first); out->err tells of memory.
+// sizes first); out->err is set when out of memory.
 KT_MUST_USE kt_err_t kt_wire_encode(const kt_msg_t *msg, kt_buf_t *out);
 // Bytes from the network: every count and length is checked against the table and against what is there before anything
 // is taken for it. The message borrows from bytes and from the arena until either is used again. KT_EMESSAGE
 // (malformed, unknown id, over a bound), KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_wire_decode(const void *bytes, size_t length, kt_wire_arena_t *arena, kt_msg_t *out);
-// Encoded size of an outcome or a work item, for packing frames under KT_MAX_FRAME_BYTES. Upper bounds; 0 when a field
-// of it passes its bound, so that it can stand in no message.
-size_t kt_wire_outcome_bytes(const kt_wire_outcome_t *item);
+// Upper bound of the encoded size of a work item, for packing frames under KT_MAX_FRAME_BYTES; 0 when one of its fields
+// exceeds its bound, so that no message can hold it.
 size_t kt_wire_work_bytes(const kt_wire_work_t *item);

@@ -1,5 +1,5 @@
 // Decoding. msgpack-c's own unpacker takes memory for as many elements as a head claims before it has seen one byte of
-// them, so that five bytes from a stranger cost gigabytes. This reader takes nothing on trust: a length or count is
+// them, so that five untrusted bytes could cost gigabytes. This reader takes nothing on trust: a length or count is
 // compared with the table and with the bytes that are left, and only then used.
 #include "proto/wire.h"
 #include "proto/wire_table.h"
@@ -11,7 +11,7 @@ typedef struct reader {
     const uint8_t *at, *end;
     char          *memory;  // of lists: used from the start
     size_t         capacity;
-    size_t         used;  // grows past capacity when there is too little: then it says how much was needed
+    size_t         used;  // exceeds capacity when the arena is too small: the size needed
 } reader_t;
 
 typedef enum kind { BAD, NIL, FALSE, TRUE, UINT, INT, F32, F64, STR, BIN, EXT, ARRAY, MAP } kind_t;
@@ -168,7 +168,7 @@ read_scalar(reader_t *self, head_t head, const kt_wire_field_t *field, void *out
 
 static kt_err_t read_fields(reader_t *self, const kt_wire_shape_t *shape, uint64_t n, char *row);
 
-// Elements into the arena. KT_EFULL when it is too small; `used` then tells what is needed so far.
+// Elements into the arena. KT_EFULL when it is too small; `used` is then the size needed so far.
 static kt_err_t
 read_list(reader_t *self, head_t head, const kt_wire_field_t *field, char *out)
 {

@@ -1,5 +1,5 @@
 // kt_keys -- which nodes may come: <state>/keys/allowed, lines of "KEY NAME" (CURVE public key in Z85, the name that
-// this key may use; without a name: any that nobody else uses). The coordinator's own pair lies beside it. One thread,
+// this key may use; without a name: any unused name). The coordinator's own key pair is in the same folder. One thread,
 // but for kt_keys_allow, which any process may call.
 #pragma once
 
@@ -33,13 +33,13 @@ bool kt_keys_path(char out[KT_KEYS_PATH], const char *state_dir, const char *nam
 // KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_keys_init(kt_keys_t *self, const char *state_dir);
 void                 kt_keys_fini(kt_keys_t *self);
-// Reads the file again if it changed (or always: force). *changed tells whether the set is another now. A bad line is
+// Reads the file again if it changed (or always: force). *changed: whether the set changed. A bad line is
 // logged and leaves everything as it was: KT_EINVAL.
 KT_MUST_USE kt_err_t kt_keys_reload(kt_keys_t *self, bool force, bool *changed);
 // NULL: this key may not come.
 const kt_key_t *kt_keys_find(const kt_keys_t *self, const char *key);
 
-// Appends the line; a line that the key had before goes, so that the name is the one said last. The file is replaced
+// Appends the line; an earlier line of the key is removed, so the last name applies. The file is replaced
 // as a whole, and two callers at once lose nothing (lock file). KT_EINVAL (no key, bad name), KT_EIO, KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_keys_allow(const char *state_dir, const char *public_key, const char *name);
 // Takes the key's lines out, comments stay. KT_ENOTFOUND: it was not allowed. Else as kt_keys_allow.

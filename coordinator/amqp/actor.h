@@ -8,7 +8,7 @@
 
 typedef struct kt_amqp_actor kt_amqp_actor_t;
 
-// Called on the actor's thread. A failure gives the connection up; connection->why says what is logged.
+// Called on the actor's thread. A failure closes the connection; connection->why is logged.
 typedef struct kt_amqp_ops {
     kt_err_t (*begin)(void *context, kt_amqp_connection_t *connection);  // after each login: declares, subscribes
     kt_err_t (*frame)(void *context, kt_amqp_connection_t *connection, const struct amqp_frame_t_ *frame);

@@ -143,6 +143,8 @@ text_entry(const char *key, const char *text)
                                 .value = {.kind = AMQP_FIELD_KIND_UTF8, .value.bytes = amqp_cstring_bytes(text)}};
 }
 
+static kt_err_t reply_check(kt_amqp_connection_t *self, const amqp_rpc_reply_t *reply, int *code);
+
 kt_err_t
 kt_amqp_login(kt_amqp_connection_t *self)
 {
@@ -165,7 +167,7 @@ kt_amqp_login(kt_amqp_connection_t *self)
     amqp_rpc_reply_t reply =
         amqp_login_with_properties(self->state, url->vhost, 0, FRAME_BYTES, (int)self->settings->amqp_heartbeat_s,
                                    &properties, AMQP_SASL_METHOD_PLAIN, url->user, url->password);
-    kt_err_t err = kt_amqp_reply(self, &reply, &code);
+    kt_err_t err = reply_check(self, &reply, &code);
     if (err)
         return code == CODE_REFUSED ? KT_EAUTH : err;
     self->channel = 0;
@@ -208,7 +210,7 @@ say_close(kt_amqp_connection_t *self, const char *what, int code, amqp_bytes_t t
     return code;
 }
 
-// What the broker says with a close, and our answer to it. The number, 0 if it is no close.
+// Handles a close from the broker and answers it. Returns its code, 0 if it is no close.
 static int
 answer_close(kt_amqp_connection_t *self, const amqp_method_t *method, amqp_channel_t channel)
 {
@@ -228,8 +230,8 @@ answer_close(kt_amqp_connection_t *self, const amqp_method_t *method, amqp_chann
     return 0;
 }
 
-kt_err_t
-kt_amqp_reply(kt_amqp_connection_t *self, const struct amqp_rpc_reply_t_ *reply, int *code)
+static kt_err_t
+reply_check(kt_amqp_connection_t *self, const amqp_rpc_reply_t *reply, int *code)
 {
     *code = 0;
     if (reply->reply_type == AMQP_RESPONSE_NORMAL)
@@ -248,7 +250,7 @@ kt_err_t
 kt_amqp_last_reply(kt_amqp_connection_t *self, int *code)
 {
     amqp_rpc_reply_t reply = amqp_get_rpc_reply(self->state);
-    return kt_amqp_reply(self, &reply, code);
+    return reply_check(self, &reply, code);
 }
 
 kt_err_t

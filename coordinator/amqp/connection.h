@@ -4,7 +4,7 @@
 #pragma once
 
 #include "common/settings.h"
-#include "coordinator/amqp/stats.h"
+#include "coordinator/loop/amqp_stats.h"
 
 #include <stdint.h>
 
@@ -28,7 +28,7 @@ typedef struct kt_amqp_connection {
     amqp_connection_state_t state;  // NULL: closed
     int                     fd;     // -1: closed
     uint16_t                channel;
-    bool                    blocked;           // the broker said that it takes no messages now
+    bool                    blocked;           // connection.blocked received: no publishing
     char                    why[KT_AMQP_WHY];  // of the last failure
 } kt_amqp_connection_t;
 
@@ -39,21 +39,20 @@ void                 kt_amqp_connection_fini(kt_amqp_connection_t *self);
 // Socket (and TLS), then login and channel; between the two the actor makes fd known to its watchdog. KT_EIO, KT_EAUTH.
 KT_MUST_USE kt_err_t kt_amqp_connect(kt_amqp_connection_t *self);
 KT_MUST_USE kt_err_t kt_amqp_login(kt_amqp_connection_t *self);
-void kt_amqp_goodbye(kt_amqp_connection_t *self);  // tells the broker, waits for its answer a second at most
+void kt_amqp_goodbye(kt_amqp_connection_t *self);  // closes the connection; waits at most 1 s for close-ok
 void kt_amqp_close(kt_amqp_connection_t *self);
 
 // Another channel, after the broker closed the last one over a request.
 KT_MUST_USE kt_err_t kt_amqp_next_channel(kt_amqp_connection_t *self);
 // KT_OK, or what went wrong, with the broker's words in why; *code: its number (404, 406, ...), 0 without one. After a
-// number below 500 the connection stands and next_channel goes on.
-KT_MUST_USE kt_err_t kt_amqp_reply(kt_amqp_connection_t *self, const struct amqp_rpc_reply_t_ *reply, int *code);
+// code below 500 the connection remains open: call next_channel.
 KT_MUST_USE kt_err_t kt_amqp_last_reply(kt_amqp_connection_t *self, int *code);
 KT_MUST_USE kt_err_t kt_amqp_status(kt_amqp_connection_t *self, int status);  // of calls that return one
 // A frame in which the broker closes the channel or the connection: answers it. KT_EIO with why.
 KT_MUST_USE kt_err_t kt_amqp_closed_by_broker(kt_amqp_connection_t *self, const struct amqp_frame_t_ *frame);
 
-// amqp_declare.c: the input queue with its dead-letter exchange and queue; the output exchange. What exists in another
-// shape is used as it is, which is said once in the log.
+// declare.c: the input queue with its dead-letter exchange and queue; the output exchange. What exists with
+// other properties is used unchanged, which is logged once.
 KT_MUST_USE kt_err_t kt_amqp_declare_queue(kt_amqp_connection_t *self);
 KT_MUST_USE kt_err_t kt_amqp_declare_dead(kt_amqp_connection_t *self);
 KT_MUST_USE kt_err_t kt_amqp_declare_exchange(kt_amqp_connection_t *self);

@@ -3,7 +3,6 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "coordinator/amqp/reject.h"
-#include "coordinator/loop/core.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,24 +10,29 @@
 enum { A_TURN = 512, SAY_MS = 1000, DONE_MS = 5000 };
 
 struct kt_intake {
-    kt_coordinator_t *core;
-    kt_amqp_in_t     *in;
-    kt_delivery_t    *first;  // with the ledger
-    size_t            n;
-    uint64_t          delivered, accepted, known, rejected, settled;
-    uint64_t          said;  // of the rejected, in the log
-    int64_t           said_ms, done_by_ms;
+    kt_ledger_port_t *port;
+    kt_sink_t         sink;
+    void (*on_rejected)(void *context);  // context of the sink
+    kt_amqp_in_t  *in;
+    kt_delivery_t *first;  // with the ledger
+    size_t         n;
+    uint64_t       delivered, accepted, known, rejected, settled;
+    uint64_t       said;  // of the rejected, in the log
+    int64_t        said_ms, done_by_ms;
 };
 
 kt_err_t
-kt_intake_new(kt_intake_t **self_p, kt_coordinator_t *core, char why[KT_LEDGER_WHY])
+kt_intake_new(kt_intake_t **self_p, const kt_settings_t *settings, kt_ledger_port_t *port, kt_sink_t sink,
+              void (*rejected)(void *context), char why[KT_LEDGER_WHY])
 {
     char         reason[KT_AMQP_WHY] = "";
     kt_intake_t *self                = calloc(1, sizeof *self);
     if (!self)
         return KT_ENOMEM;
-    self->core   = core;
-    kt_err_t err = kt_amqp_in_new(&self->in, core->settings, kt_intake_read, reason);
+    self->port        = port;
+    self->sink        = sink;
+    self->on_rejected = rejected;
+    kt_err_t err      = kt_amqp_in_new(&self->in, settings, kt_intake_read, reason);
     if (err) {
         snprintf(why, KT_LEDGER_WHY, "%s", *reason ? reason : kt_err_text(err));
         free(self);
@@ -110,7 +114,7 @@ leave(kt_intake_t *self, kt_delivery_t *delivery, kt_err_t err)
     if (err != KT_ECLOSED)
         kt_log_warn("INTAKE-LEFT", "err=%s", kt_err_name(err));
     if (kt_err_verdict(err) == KT_VERDICT_CRASH)  // else the prefetch window fills with what nobody asks for again
-        kt_core_fail(self->core, "LEDGER-BROKEN", err);
+        self->sink.fatal(self->sink.context, "LEDGER-BROKEN", err);
     delivery->epoch = 0;
     settle(self, delivery);
 }
@@ -125,7 +129,7 @@ on_letter(void *context, kt_ledger_request_t **request_p)
         return;
     }
     say_rejected(self, *request_p);
-    kt_outlet_wake(self->core->outlet);
+    self->on_rejected(self->sink.context);
     settle(self, delivery);
 }
 
@@ -135,7 +139,7 @@ post_letter(kt_delivery_t *delivery, kt_ledger_request_t *letter)
     kt_intake_t *self = delivery->owner;
     letter->context   = delivery;
     letter->answered  = on_letter;
-    kt_core_post(self->core, letter);
+    kt_ledger_port_post(self->port, &letter);
 }
 
 static void
@@ -162,8 +166,9 @@ on_insert(void *context, kt_ledger_request_t **request_p)
     } else if (request->insert.inserted == KT_INSERTED_CLASH) {
         refuse(delivery, request, KT_ECLASH);
     } else {
-        bool is_new           = request->insert.inserted == KT_INSERTED_NEW;
-        self->core->work_came = self->core->work_came || is_new;
+        bool is_new = request->insert.inserted == KT_INSERTED_NEW;
+        if (is_new)
+            self->sink.work(self->sink.context);
         self->accepted += is_new;
         self->known += !is_new;
         settle(self, delivery);
@@ -179,7 +184,7 @@ take(kt_intake_t *self, kt_delivery_t *delivery)
     keep(self, delivery);
     request->context  = delivery;
     request->answered = request->type == KT_LREQ_LETTER ? on_letter : on_insert;
-    kt_core_post(self->core, request);
+    kt_ledger_port_post(self->port, &request);
 }
 
 void

@@ -5,12 +5,14 @@
 #pragma once
 
 #include "coordinator/amqp/receive.h"
+#include "coordinator/loop/ledger_port.h"
 
-typedef struct kt_coordinator kt_coordinator_t;
-typedef struct kt_intake      kt_intake_t;
+typedef struct kt_intake kt_intake_t;
 
+// on_rejected: a message was stored in the outbox as rejected; called with the context of the sink.
 // KT_ESETTING: AMQP_CONNECTION_STRING is wrong; why says how.
-KT_MUST_USE kt_err_t kt_intake_new(kt_intake_t **self_p, kt_coordinator_t *core, char why[KT_LEDGER_WHY]);
+KT_MUST_USE kt_err_t kt_intake_new(kt_intake_t **self_p, const kt_settings_t *settings, kt_ledger_port_t *port,
+                                   kt_sink_t sink, void (*on_rejected)(void *context), char why[KT_LEDGER_WHY]);
 void                 kt_intake_destroy(kt_intake_t **self_p);
 int                  kt_intake_fd(kt_intake_t *self);    // readable: there are deliveries
 void                 kt_intake_turn(kt_intake_t *self);  // takes some of them

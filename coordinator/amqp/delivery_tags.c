@@ -86,9 +86,3 @@ kt_tags_flush(kt_tags_t *self, kt_tags_ack_fn *ack, void *context)
     self->n_early = 0;
     return err;
 }
-
-size_t
-kt_tags_open(const kt_tags_t *self)
-{
-    return (size_t)(self->next - self->first);
-}

@@ -31,4 +31,3 @@ bool kt_tags_settle(kt_tags_t *self, uint64_t epoch, uint64_t tag);
 typedef kt_err_t kt_tags_ack_fn(void *context, uint64_t tag, bool multiple);
 // Acknowledges all that is settled; stops at the first failure, after which only begin helps.
 KT_MUST_USE kt_err_t kt_tags_flush(kt_tags_t *self, kt_tags_ack_fn *ack, void *context);
-size_t               kt_tags_open(const kt_tags_t *self);  // delivered and not acknowledged, in the span

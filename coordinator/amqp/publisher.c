@@ -4,7 +4,6 @@
 #include "common/log.h"
 #include "coordinator/amqp/backoff.h"
 #include "coordinator/amqp/id_set.h"
-#include "coordinator/loop/core.h"
 #include "proto/document.h"
 
 #include <stdio.h>
@@ -24,40 +23,45 @@ enum {
 };
 
 struct kt_outlet {
-    kt_coordinator_t *core;
-    kt_amqp_out_t    *out;
-    kt_ids_t          ids;    // with the actor, or confirmed and not yet told to the ledger
-    size_t            bytes;  // with the actor
-    size_t            with_actor;
-    uint64_t          confirmed[ROWS];
-    size_t            n_confirmed;
-    bool              telling;                 // a SENT is with the ledger
-    bool              asking;                  // an OUTBOX is
-    bool              more;                    // there may be rows behind `after`
-    uint64_t          after, epoch;            // the outbox is read up to there, under that lease
-    uint64_t          fenced;                  // an epoch that is no longer ours, 0 none
-    int64_t           look_ms, look_began_ms;  // from the beginning: next time; 0 or when the one that runs began
-    bool              unroutable;
-    uint64_t          probe_after;
-    int64_t           probe_ms;
-    kt_backoff_t      probe_pause;
-    int64_t           said_ms, done_by_ms;
-    uint64_t          said;
-    uint64_t          n_sent, n_returned, n_refused, n_lost;
+    const kt_settings_t *settings;
+    kt_ledger_port_t    *port;
+    kt_lease_keeper_t   *lease;
+    kt_amqp_out_t       *out;
+    kt_ids_t             ids;    // with the actor, or confirmed and not yet told to the ledger
+    size_t               bytes;  // with the actor
+    size_t               with_actor;
+    uint64_t             confirmed[ROWS];
+    size_t               n_confirmed;
+    bool                 telling;                 // a SENT is with the ledger
+    bool                 asking;                  // an OUTBOX is
+    bool                 more;                    // there may be rows behind `after`
+    uint64_t             after, epoch;            // the outbox is read up to there, under that lease
+    uint64_t             fenced;                  // an epoch that is no longer ours, 0 none
+    int64_t              look_ms, look_began_ms;  // from the beginning: next time; 0 or when the one that runs began
+    bool                 unroutable;
+    uint64_t             probe_after;
+    int64_t              probe_ms;
+    kt_backoff_t         probe_pause;
+    int64_t              said_ms, done_by_ms;
+    uint64_t             said;
+    uint64_t             n_sent, n_returned, n_refused, n_lost;
 };
 
 kt_err_t
-kt_outlet_new(kt_outlet_t **self_p, kt_coordinator_t *core, char why[KT_LEDGER_WHY])
+kt_outlet_new(kt_outlet_t **self_p, const kt_settings_t *settings, kt_ledger_port_t *port, kt_lease_keeper_t *lease,
+              char why[KT_LEDGER_WHY])
 {
     char         reason[KT_AMQP_WHY] = "";
     kt_outlet_t *self                = calloc(1, sizeof *self);
     if (!self)
         return KT_ENOMEM;
-    self->core = core;
+    self->settings = settings;
+    self->port     = port;
+    self->lease    = lease;
     kt_backoff_init(&self->probe_pause, (uint64_t)kt_clock_us());
     kt_err_t err = kt_ids_init(&self->ids, ROWS);
     if (!err)
-        err = kt_amqp_out_new(&self->out, core->settings, reason);
+        err = kt_amqp_out_new(&self->out, settings, reason);
     if (err) {
         snprintf(why, KT_LEDGER_WHY, "%s", *reason ? reason : kt_err_text(err));
         kt_outlet_destroy(&self);
@@ -152,7 +156,7 @@ take_page(kt_outlet_t *self, kt_ledger_request_t *request)
     self->asking = false;
     if (request->err == KT_EFENCED) {
         self->fenced = self->epoch;  // all of it again under the next lease
-        kt_core_lease_check(self->core);
+        kt_lease_check(self->lease);
     }
     return !request->err;
 }
@@ -203,7 +207,7 @@ ask(kt_outlet_t *self, uint64_t after, size_t want, kt_ledger_answered_fn *answe
     request->outbox.want  = want;
     request->answered     = answered;
     self->asking          = true;
-    kt_core_post(self->core, request);
+    kt_ledger_port_post(self->port, &request);
 }
 
 static void
@@ -234,7 +238,7 @@ tell(kt_outlet_t *self)
     request->answered = on_told;
     self->n_confirmed = 0;
     self->telling     = true;
-    kt_core_post(self->core, request);
+    kt_ledger_port_post(self->port, &request);
 }
 
 static void
@@ -248,8 +252,8 @@ begin_look(kt_outlet_t *self)
 static void
 ask_what_is_due(kt_outlet_t *self, int64_t now_ms)
 {
-    const kt_lease_state_t *lease = &self->core->lease;
-    size_t                  room  = ROWS - self->ids.n;
+    const kt_lease_keeper_t *lease = self->lease;
+    size_t                   room  = ROWS - self->ids.n;
     if (!lease->held || lease->epoch == self->fenced || self->asking || room < ROWS_LEAST ||
         self->bytes >= KT_OUTBOX_BYTES)
         return;
@@ -287,8 +291,8 @@ say_returned(kt_outlet_t *self, const kt_amqp_message_t *message, int64_t now_ms
         return;
     kt_log_warn("AMQP-RETURNED",
                 "exchange=\"%s\" routing_key=\"%s\" how=%s messages=%llu text=\"they wait until a queue takes them\"",
-                message->row.kind == KT_OUTBOX_DEAD ? "dead-letter" : self->core->settings->exchange_name,
-                self->core->settings->routing_key, message->how == KT_PUBLISHED_RETURNED ? "returned" : "refused",
+                message->row.kind == KT_OUTBOX_DEAD ? "dead-letter" : self->settings->exchange_name,
+                self->settings->routing_key, message->how == KT_PUBLISHED_RETURNED ? "returned" : "refused",
                 (unsigned long long)(all - self->said));
     self->said    = all;
     self->said_ms = now_ms;

@@ -9,12 +9,12 @@
 #pragma once
 
 #include "coordinator/amqp/send.h"
-#include "coordinator/ledger/ledger.h"
+#include "coordinator/loop/lease.h"
 
-typedef struct kt_coordinator kt_coordinator_t;
-typedef struct kt_outlet      kt_outlet_t;
+typedef struct kt_outlet kt_outlet_t;
 
-KT_MUST_USE kt_err_t kt_outlet_new(kt_outlet_t **self_p, kt_coordinator_t *core, char why[KT_LEDGER_WHY]);
+KT_MUST_USE kt_err_t kt_outlet_new(kt_outlet_t **self_p, const kt_settings_t *settings, kt_ledger_port_t *port,
+                                   kt_lease_keeper_t *lease, char why[KT_LEDGER_WHY]);
 void                 kt_outlet_destroy(kt_outlet_t **self_p);
 int                  kt_outlet_fd(kt_outlet_t *self);       // readable: the actor has answers
 void                 kt_outlet_answers(kt_outlet_t *self);  // takes some of them

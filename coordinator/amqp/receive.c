@@ -94,7 +94,7 @@ start_message(kt_amqp_in_t *self, kt_amqp_connection_t *connection, const amqp_b
         return say(connection, "out of memory for a message");
     self->coming->epoch = self->tags.epoch;
     self->coming->tag   = method->delivery_tag;
-    self->missing       = UINT64_MAX;  // until its header says
+    self->missing       = UINT64_MAX;  // until its header arrives
     return KT_OK;
 }
 

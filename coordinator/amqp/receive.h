@@ -6,12 +6,12 @@
 #pragma once
 
 #include "common/queue.h"
-#include "coordinator/amqp/stats.h"
 #include "coordinator/ledger/actor.h"
+#include "coordinator/loop/amqp_stats.h"
 
 typedef struct kt_amqp_in kt_amqp_in_t;
 
-// A message of more than KT_JOB_MAX_BYTES is cut to that; all_bytes says how long it was.
+// A message over KT_JOB_MAX_BYTES is truncated to that; all_bytes is its full length.
 typedef struct kt_delivery {
     uint64_t             epoch, tag;
     char                *body;  // malloc'ed, NUL-terminated

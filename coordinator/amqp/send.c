@@ -259,7 +259,7 @@ kt_amqp_out_destroy(kt_amqp_out_t **self_p)
     kt_amqp_out_t *self = *self_p;
     if (!self)
         return;
-    kt_amqp_actor_destroy(&self->actor);  // its last word: the window is given back
+    kt_amqp_actor_destroy(&self->actor);  // joins the thread; unconfirmed messages come back as LOST
     empty(self->given);
     empty(self->answers);
     while (self->first) {

@@ -1,20 +1,20 @@
 // amqp_out -- output messages to the broker: an actor with a connection of its own that publishes what it is given,
-// persistent and mandatory, and gives each message back with what the broker said of it. RESULT and REPLY go to
+// persistent and mandatory, and returns each message with the broker's result. RESULT and REPLY go to
 // ANALYZER_EXCHANGE_NAME, DEAD to the dead-letter exchange. While there is no connection, or the broker has blocked it,
 // messages wait here: as many as the giver lets wait, at most KT_AMQP_OUT_MAX.
 #pragma once
 
 #include "common/queue.h"
 #include "common/settings.h"
-#include "coordinator/amqp/stats.h"
 #include "coordinator/ledger/outbox.h"
+#include "coordinator/loop/amqp_stats.h"
 
 enum { KT_AMQP_OUT_MAX = 2048 };
 
 typedef enum kt_published {
     KT_PUBLISHED_CONFIRMED,
     KT_PUBLISHED_RETURNED,  // no queue takes it
-    KT_PUBLISHED_REFUSED,   // the broker said no
+    KT_PUBLISHED_REFUSED,   // nack from the broker
     KT_PUBLISHED_LOST,      // the connection ended: it may or may not be there
 } kt_published_t;
 

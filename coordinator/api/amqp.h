@@ -1,7 +1,7 @@
 // api_amqp -- the two AMQP connections and their counts as JSON: a member of /v1/status. HTTP thread.
 #pragma once
 
-#include "coordinator/amqp/stats.h"
+#include "coordinator/loop/amqp_stats.h"
 
 typedef struct json_t json_t;
 

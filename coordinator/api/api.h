@@ -2,8 +2,8 @@
 // the loop (calls.h). The shapes of /health, /models and /stats are the specification's.
 #pragma once
 
-#include "coordinator/http/server.h"
 #include "coordinator/access/token.h"
+#include "coordinator/http/server.h"
 #include "coordinator/loop/calls.h"
 #include "coordinator/result_cache/cache.h"
 
@@ -22,7 +22,7 @@ typedef struct kt_api_server {
     _Atomic uint64_t     served[KT_API_ROUTES][KT_API_STATUSES];
 } kt_api_server_t;
 
-// Reads or makes the token. Nothing is owned but the object. KT_ENOMEM and what kt_http_token_load_or_make says.
+// Reads or makes the token. Nothing is owned but the object. KT_ENOMEM and the errors of kt_http_token_load_or_make.
 KT_MUST_USE kt_err_t kt_api_server_new(kt_api_server_t **self_p, const kt_settings_t *settings, const char *state_dir,
                                        char why[KT_HTTP_TOKEN_WHY]);
 void                 kt_api_server_destroy(kt_api_server_t **self_p);

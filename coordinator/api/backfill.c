@@ -233,7 +233,7 @@ read_flags(const json_t *body, kt_backfill_t *out)
                  (kt_json_flag(body, "digest", false) ? KT_BACKFILL_DIGEST : 0u);
 }
 
-// What is wrong with the wish, or NULL.
+// The error in the request, or NULL.
 static const char *
 read_wish(const json_t *body, kt_backfill_t *out)
 {

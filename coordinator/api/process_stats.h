@@ -1,5 +1,5 @@
-// kt_process_facts -- what the kernel says of this process (/proc/self, getrusage). Any thread; what cannot be known
-// is 0.
+// kt_process_facts -- statistics of this process from the kernel (/proc/self, getrusage). Any thread; what cannot be
+// known is 0.
 #pragma once
 
 #include <stdint.h>

@@ -1,7 +1,7 @@
-// /metrics: one snapshot of the loop, the counters of the HTTP threads and of the cache, what the kernel says.
+// /metrics: one snapshot of the loop, the counters of the HTTP threads and of the cache, and process statistics.
 #include "coordinator/api/api.h"
-#include "coordinator/metrics/metrics.h"
 #include "coordinator/api/process_stats.h"
+#include "coordinator/metrics/metrics.h"
 #include "proto/document.h"
 
 #include <stdlib.h>

@@ -70,7 +70,7 @@ line_of(const kt_story_row_t *row)
     return json;
 }
 
-// Why nobody works on a job that could be worked on.
+// Why a runnable job is not running.
 static void
 say_waiting(const kt_snapshot_t *seen, char *out, size_t capacity)
 {

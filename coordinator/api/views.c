@@ -156,7 +156,7 @@ kt_api_status(kt_api_t *self)
     kt_api_reply(self, json);
 }
 
-// null where the node has no GPU, or nobody says.
+// null if the node has no GPU, or the value is unknown.
 static void
 set_gpu(json_t *json, const kt_gpu_view_t *gpu)
 {

@@ -4,7 +4,6 @@
 #include "common/log.h"
 #include "coordinator/backfill/scanner.h"
 #include "coordinator/backfill/step.h"
-#include "coordinator/loop/core.h"
 
 #include <stdlib.h>
 
@@ -12,21 +11,29 @@
 enum { BUSY_MS = 100, IDLE_MS = 1000 };
 
 struct kt_backfiller {
-    kt_lister_t         *lister;
-    kt_backfill_turn_t  *turn;
-    kt_ledger_request_t *request;  // NULL while it is posted
-    int64_t              due_ms;
+    kt_ledger_port_t        *port;
+    const kt_lease_keeper_t *lease;
+    kt_sink_t                sink;
+    kt_lister_t             *lister;
+    kt_backfill_turn_t      *turn;
+    kt_ledger_request_t     *request;  // NULL while it is posted
+    int64_t                  due_ms;
+    bool                     draining;
 };
 
 kt_err_t
-kt_backfiller_new(kt_backfiller_t **self_p, kt_ledger_actor_t *actor, const kt_settings_t *settings)
+kt_backfiller_new(kt_backfiller_t **self_p, const kt_settings_t *settings, kt_ledger_port_t *port,
+                  const kt_lease_keeper_t *lease, kt_sink_t sink)
 {
     kt_backfiller_t *self = calloc(1, sizeof *self);
     if (!self)
         return KT_ENOMEM;
+    self->port   = port;
+    self->lease  = lease;
+    self->sink   = sink;
     kt_err_t err = kt_backfill_turn_new(&self->turn);
     if (!err)
-        err = kt_lister_new(&self->lister, actor, settings);
+        err = kt_lister_new(&self->lister, port->actor, settings);
     if (!err && !(self->request = kt_ledger_request_new(KT_LREQ_CALL, NULL)))
         err = KT_ENOMEM;
     if (err)
@@ -69,11 +76,10 @@ kt_backfiller_wake(kt_backfiller_t *self)
 static void
 on_turn(void *context, kt_ledger_request_t **request_p)
 {
-    kt_coordinator_t *core = context;
-    kt_backfiller_t  *self = core->backfiller;
-    kt_err_t          err  = (*request_p)->err;
-    self->request          = *request_p;
-    *request_p             = NULL;
+    kt_backfiller_t *self = context;
+    kt_err_t         err  = (*request_p)->err;
+    self->request         = *request_p;
+    *request_p            = NULL;
     if (err && err != KT_EFENCED)
         kt_log_warn("BACKFILL-TURN", "err=%s", kt_err_name(err));
     if (err)
@@ -82,25 +88,30 @@ on_turn(void *context, kt_ledger_request_t **request_p)
     if (to_list)
         kt_lister_offer(self->lister, to_list);
     if (kt_backfill_turn_fed(self->turn))
-        core->work_came = true;
+        self->sink.work(self->sink.context);
     bool live = kt_backfill_turn_live(self->turn) != 0;
     // Woken meanwhile, it stays due.
     if (self->due_ms)
         self->due_ms = kt_backfill_turn_again(self->turn) ? 0 : kt_clock_ms() + (live ? BUSY_MS : IDLE_MS);
-    kt_core_backfill_tick(core, kt_clock_ms());
+    kt_backfiller_tick(self, kt_clock_ms());
 }
 
 void
-kt_core_backfill_tick(kt_coordinator_t *core, int64_t now_ms)
+kt_backfiller_drain(kt_backfiller_t *self)
 {
-    kt_backfiller_t *self = core->backfiller;
-    if (!self || !self->request || now_ms < self->due_ms || !core->lease.held || core->ledger_err || core->draining)
+    self->draining = true;
+}
+
+void
+kt_backfiller_tick(kt_backfiller_t *self, int64_t now_ms)
+{
+    if (!self->request || now_ms < self->due_ms || !self->lease->held || self->port->err || self->draining)
         return;
     kt_ledger_request_t *request = self->request;
     self->request                = NULL;
     self->due_ms                 = now_ms + IDLE_MS;
-    request->context             = core;
+    request->context             = self;
     request->answered            = on_turn;
     request->err                 = KT_OK;
-    kt_core_post(core, request);
+    kt_ledger_port_post(self->port, &request);
 }

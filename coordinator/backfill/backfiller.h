@@ -3,14 +3,14 @@
 #pragma once
 
 #include "common/settings.h"
-#include "coordinator/ledger/actor.h"
+#include "coordinator/loop/lease.h"
 
-typedef struct kt_backfiller  kt_backfiller_t;
-typedef struct kt_coordinator kt_coordinator_t;  // coordinator.h
+typedef struct kt_backfiller kt_backfiller_t;
 
-KT_MUST_USE kt_err_t kt_backfiller_new(kt_backfiller_t **self_p, kt_ledger_actor_t *actor,
-                                       const kt_settings_t *settings);
+KT_MUST_USE kt_err_t kt_backfiller_new(kt_backfiller_t **self_p, const kt_settings_t *settings, kt_ledger_port_t *port,
+                                       const kt_lease_keeper_t *lease, kt_sink_t sink);
 void                 kt_backfiller_stop(kt_backfiller_t *self);  // before the actor goes; NULL-safe
 void                 kt_backfiller_destroy(kt_backfiller_t **self_p);
-void                 kt_backfiller_wake(kt_backfiller_t *self);  // an operator has asked something: look at once
-void                 kt_core_backfill_tick(kt_coordinator_t *core, int64_t now_ms);
+void                 kt_backfiller_wake(kt_backfiller_t *self);   // an operator has asked something: look at once
+void                 kt_backfiller_drain(kt_backfiller_t *self);  // no further turn begins
+void                 kt_backfiller_tick(kt_backfiller_t *self, int64_t now_ms);

@@ -63,7 +63,7 @@ static void
 take_answer(void *context, kt_ledger_request_t **request_p)
 {
     kt_lister_t *self = context;
-    (void)!kt_queue_push(self->answers, request_p);  // closed: the request goes with its owner, nobody waits
+    (void)!kt_queue_push(self->answers, request_p);  // closed: no caller is waiting
 }
 
 static kt_err_t

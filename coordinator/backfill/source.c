@@ -27,14 +27,14 @@ struct kt_backfill_source {
     char               separator;
     char               folder[KT_JOB_PATH];
     char               cursor[KT_BACKFILL_CURSOR];
-    uint64_t           left_out, unreadable;  // of the walk, told so far
+    uint64_t           left_out, unreadable;  // of the walk, reported so far
     kt_buf_t           text;                  // the paths of a page
     kt_backfill_path_t paths[KT_BACKFILL_PAGE];
     size_t             page;                         // most paths of one
     size_t             n, places[KT_BACKFILL_PAGE];  // where in the text each begins
 };
 
-// The root that a path of text lies beneath; ".." leads nowhere that text can tell.
+// The root above a path, by its text; a path with ".." has none.
 static bool
 is_beneath(const char *roots, const char *path)
 {

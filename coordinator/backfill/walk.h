@@ -18,8 +18,8 @@ typedef struct kt_walk_file {
     int64_t     bytes, mtime_ns;  // 0 when the file is not there (a link that leads nowhere)
 } kt_walk_file_t;
 
-// folder: absolute. cursor: "" for the beginning, or what kt_walk_cursor said after a file. all: also what is no media
-// by its name. names: the most that are held (KT_WALK_NAMES; tests take few). KT_ENOFILE, KT_EACCESS, KT_EIO (the
+// folder: absolute. cursor: "" for the beginning, or the result of kt_walk_cursor after a file. all: also what is no
+// media by its name. names: the most that are held (KT_WALK_NAMES; tests take few). KT_ENOFILE, KT_EACCESS, KT_EIO (the
 // folder itself), KT_EINVAL (the cursor), KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_walk_new(kt_walk_t **self_p, const char *folder, const char *cursor, bool all, size_t names);
 void                 kt_walk_destroy(kt_walk_t **self_p);

@@ -44,7 +44,7 @@ int kt_cli_fail(kt_err_t err, const char *what, const char *detail);
 int kt_cli_usage(const kt_cli_t *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 // Digits alone, and not 0: the number of a job.
 bool kt_cli_is_number(const char *text);
-// -o table|wide|json|csv into cli->format. false (and said) if it is none of them.
+// -o table|wide|json|csv into cli->format. false, with a message, for anything else.
 bool kt_cli_format(kt_cli_t *cli, const char *name);
 
 int kt_cmd_analyze(kt_cli_t *cli, int argc, char **argv);

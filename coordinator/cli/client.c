@@ -1,7 +1,7 @@
 #include "coordinator/cli/client.h"
 
-#include "coordinator/cli/cli.h"
 #include "coordinator/access/token.h"
+#include "coordinator/cli/cli.h"
 
 #include <ctype.h>
 #include <curl/curl.h>
@@ -67,18 +67,6 @@ kt_client_authorize(kt_client_t *self, const kt_settings_t *settings, const char
         state_dir = kt_settings_state_dir(settings, folder, sizeof folder);
     if (*kt_http_token_find(settings, state_dir, token))
         snprintf(self->authorization, sizeof self->authorization, "Authorization: Bearer %s", token);
-}
-
-const char *
-kt_client_url(const kt_client_t *self)
-{
-    return self->base;
-}
-
-const char *
-kt_client_why(const kt_client_t *self)
-{
-    return self->why;
 }
 
 static void

@@ -54,18 +54,18 @@ kt_cli_format(kt_cli_t *cli, const char *name)
 static void
 print_help(void)
 {
-    printf("kithara -- a batch farm that listens to music and watches video\n\nUsage: kithara [OPTIONS] COMMAND ...\n\n"
+    printf("kithara -- audio analysis farm\n\nUsage: kithara [OPTIONS] COMMAND ...\n\n"
            "Commands:\n");
     for (size_t i = 0; i < KT_CLI_N_COMMANDS; i++)
         printf("  %-9s %s\n", KT_CLI_COMMANDS[i].name, KT_CLI_COMMANDS[i].summary);
     printf("\nOptions, before or after the command:\n"
-           "  --config FILE     settings from FILE (NAME=value lines; the environment wins)\n"
-           "  --set NAME=VALUE  one setting\n"
-           "  --print-config    every setting and where it comes from\n"
-           "  --debug           log more\n"
+           "  --config FILE     settings from FILE (NAME=value lines; environment variables override it)\n"
+           "  --set NAME=VALUE  override one setting\n"
+           "  --print-config    print every setting and its origin\n"
+           "  --debug           log at level DEBUG\n"
            "  --gpu             use a GPU (ANALYZER_GPU_ENABLED=true); analyze fails without one\n"
-           "  --version         version\n"
-           "  --help            this, or with a command its options and an example; `kithara docs settings` lists "
+           "  --version         print the version\n"
+           "  --help            this help, or the help of the command; `kithara docs settings` lists the "
            "settings\n"
            "\nExample:\n  kithara run ~/Music\n");
 }
@@ -86,7 +86,7 @@ find_command(const char *name)
     return NULL;
 }
 
-// The global options, taken out of argv wherever they stand before "--".
+// Global options; recognized anywhere in argv before "--".
 typedef struct globals {
     const char *config;
     const char *sets[64];
@@ -94,7 +94,7 @@ typedef struct globals {
     bool        help, version, print_config, debug, gpu;
 } globals_t;
 
-// -1: not a global option; else how many arguments it took, 0 when its value is missing.
+// Returns the number of arguments consumed, 0 if the value is missing, -1 if not a global option.
 static int
 take_global(globals_t *g, const char *argument, const char *next)
 {
@@ -121,7 +121,7 @@ take_global(globals_t *g, const char *argument, const char *next)
     return -1;
 }
 
-// Moves what is not global to the front of argv; returns how many remain, or -1 when a value is missing.
+// Removes the global options from argv. Returns the new argc, or -1 if a value is missing.
 static int
 take_globals(globals_t *g, int argc, char **argv)
 {
@@ -151,7 +151,7 @@ apply_sets(kt_settings_t *settings, const globals_t *g, char why[KT_SETTINGS_WHY
         char        name[128];
         const char *equals = strchr(g->sets[i], '=');
         if (!equals || (size_t)(equals - g->sets[i]) >= sizeof name) {
-            snprintf(why, KT_SETTINGS_WHY, "--set wants NAME=VALUE, not '%s'", g->sets[i]);
+            snprintf(why, KT_SETTINGS_WHY, "--set expects NAME=VALUE, got '%s'", g->sets[i]);
             return KT_ESETTING;
         }
         snprintf(name, sizeof name, "%.*s", (int)(equals - g->sets[i]), g->sets[i]);
@@ -170,7 +170,7 @@ apply_sets(kt_settings_t *settings, const globals_t *g, char why[KT_SETTINGS_WHY
 static void
 set_up_log(const kt_settings_t *settings, bool debug)
 {
-    // A person at a terminal sees warnings; what a farm logs at INFO is for its own processes.
+    // Command-line use logs warnings only; INFO is for the long-running processes.
     kt_log_level_t least = debug ? KT_LOG_DEBUG : KT_LOG_WARN;
     kt_log_setup(least, strcmp(settings->log_format, "json") ? KT_LOG_TEXT : KT_LOG_JSON, "kithara");
 }
@@ -202,7 +202,7 @@ dispatch(const globals_t *g, const kt_settings_t *settings, const kt_command_t *
     set_up_log(settings, g->debug);
     optind   = 0;
     int code = command->run(&cli, argc - 1, argv + 1);
-    if (fflush(stdout) && errno != EPIPE && code == KT_EXIT_OK)  // a reader that has seen enough is no failure
+    if (fflush(stdout) && errno != EPIPE && code == KT_EXIT_OK)  // a closed pipe is not a failure
         code = kt_cli_fail(KT_EIO, "standard output", strerror(errno));
     return code;
 }
@@ -215,7 +215,7 @@ main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     argc = take_globals(&g, argc, argv);
     if (argc < 0)
-        return kt_cli_usage(NULL, "an option lacks its value");
+        return kt_cli_usage(NULL, "an option has no value");
     const kt_command_t *command = argc > 1 ? find_command(argv[1]) : NULL;
     if (g.version)
         return printf("kithara %s\n", KT_VERSION) < 0;
@@ -224,7 +224,7 @@ main(int argc, char **argv)
         return g.help ? KT_EXIT_OK : KT_EXIT_USAGE;
     }
     if (!command && !g.print_config)
-        return kt_cli_usage(NULL, "there is no command '%s'", argv[1]);
+        return kt_cli_usage(NULL, "unknown command '%s'", argv[1]);
     char          why[KT_SETTINGS_WHY] = "";
     kt_settings_t settings;
     kt_err_t      err = kt_settings_load(&settings, g.config, environ, why);

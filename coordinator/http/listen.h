@@ -1,4 +1,4 @@
-// kt_http_listen -- the listening socket of the HTTP server, and what its address says. One thread.
+// kt_http_listen -- the listening socket of the HTTP server, and the parser of its address. One thread.
 #pragma once
 
 #include "common/err.h"

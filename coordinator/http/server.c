@@ -211,7 +211,7 @@ on_end(void *context, struct MHD_Connection *connection, void **state, enum MHD_
     *state = NULL;
 }
 
-// The daemon tells of the end before it closes the descriptor.
+// The daemon reports the end before it closes the descriptor.
 static void
 on_connection(void *context, struct MHD_Connection *connection, void **state, enum MHD_ConnectionNotificationCode code)
 {

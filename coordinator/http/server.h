@@ -51,7 +51,7 @@ typedef struct kt_http_stats {
     uint64_t accepted, ended, too_large;  // so far: connections; shut down by the guard; bodies beyond a bound
 } kt_http_stats_t;
 
-// address: what it really listens to, "http://127.0.0.1:8710". KT_EPORT, KT_EINVAL (why says which), KT_ENOMEM,
+// address: the actual address, "http://127.0.0.1:8710". KT_EPORT, KT_EINVAL (see why), KT_ENOMEM,
 // KT_ESYSTEM.
 KT_MUST_USE kt_err_t kt_http_new(kt_http_t **self_p, const kt_http_opts_t *opts, char address[KT_HTTP_ADDRESS],
                                  char why[KT_HTTP_WHY]);

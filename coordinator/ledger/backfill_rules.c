@@ -56,8 +56,9 @@ static const struct {
     [KT_BACKFILL_RETRY]  = {1u << KT_BACKFILL_DONE, KT_BACKFILL_RUNNING},
 };
 
-kt_err_t
-kt_rule_backfill(kt_backfill_state_t *state, kt_backfill_verb_t verb)
+// The state after a verb; KT_EINVAL: not in this state. Idempotent: KT_OK if already in that state.
+static kt_err_t
+rule_backfill(kt_backfill_state_t *state, kt_backfill_verb_t verb)
 {
     if ((unsigned)verb >= sizeof VERBS / sizeof *VERBS)
         return KT_EINVAL;
@@ -69,6 +70,77 @@ kt_rule_backfill(kt_backfill_state_t *state, kt_backfill_verb_t verb)
         return KT_EINVAL;
     *state = VERBS[verb].to;
     return KT_OK;
+}
+
+kt_err_t
+kt_backfill_allows(const kt_backfill_t *self, kt_backfill_verb_t verb)
+{
+    kt_backfill_state_t state = self->state;
+    return rule_backfill(&state, verb);
+}
+
+kt_err_t
+kt_rule_backfill_spool(const kt_backfill_t *self, uint64_t chunk, bool *repeated)
+{
+    *repeated = chunk < self->chunks;
+    return self->state == KT_BACKFILL_SPOOLING && chunk <= self->chunks ? KT_OK : KT_EINVAL;
+}
+
+kt_err_t
+kt_rule_backfill_list(const kt_backfill_t *self, const kt_backfill_page_t *page, bool *repeated)
+{
+    *repeated = self->pages == page->number + 1;
+    if (*repeated)
+        return KT_OK;
+    bool next = self->pages == page->number && self->state == KT_BACKFILL_RUNNING;
+    return next && page->n <= KT_BACKFILL_PAGE ? KT_OK : KT_EINVAL;
+}
+
+kt_err_t
+kt_rule_backfill_feed(const kt_backfill_t *self, const kt_new_job_t *jobs, size_t n, uint64_t up_to, bool *repeated)
+{
+    *repeated = self->fed_row >= up_to;
+    if (*repeated)
+        return KT_OK;
+    if (self->state != KT_BACKFILL_RUNNING || up_to > self->listed)
+        return KT_EINVAL;
+    for (size_t i = 0; i < n; i++)
+        if (!kt_rule_job_ok(&jobs[i]))
+            return KT_EBADDATA;
+    return KT_OK;
+}
+
+kt_item_state_t
+kt_rule_item_settle(kt_job_facts_t *job)
+{
+    if (job->state == KT_JOB_DONE)
+        return KT_ITEM_GONE;
+    if (job->state == KT_JOB_FAILED)
+        return KT_ITEM_FAILED;
+    job->state = KT_JOB_CANCELLED;
+    return KT_ITEM_CANCELLED;
+}
+
+kt_item_state_t
+kt_rule_item_retry(kt_job_facts_t *job)
+{
+    const kt_ask_t ask = {.type = KT_ASK_RETRY};
+    if (job->state == KT_JOB_DONE)
+        return KT_ITEM_GONE;
+    if (job->state == KT_JOB_CANCELLED || (job->state == KT_JOB_FAILED && kt_rule_ask(job, &ask)))
+        return KT_ITEM_FAILED;
+    return KT_ITEM_OPEN;
+}
+
+void
+kt_backfill_count_item(kt_backfill_t *self, kt_item_state_t from, kt_item_state_t to)
+{
+    uint64_t *const counts[] = {
+        [KT_ITEM_FAILED] = &self->failed, [KT_ITEM_CANCELLED] = &self->cancelled, [KT_ITEM_GONE] = &self->done};
+    if (from != KT_ITEM_OPEN)
+        --*counts[from];
+    if (to != KT_ITEM_OPEN)
+        ++*counts[to];
 }
 
 static kt_err_t
@@ -89,7 +161,7 @@ kt_backfill_control(kt_backfill_t *self, kt_backfill_verb_t verb, uint64_t chunk
     kt_backfill_state_t was = self->state;
     kt_err_t            err = verb == KT_BACKFILL_SEAL ? seal(self, chunks) : KT_OK;
     if (!err)
-        err = kt_rule_backfill(&self->state, verb);
+        err = rule_backfill(&self->state, verb);
     if (err || was == self->state)
         return err;
     bool ends      = self->state == KT_BACKFILL_CANCELLED;
@@ -168,8 +240,8 @@ kt_backfill_is_active(const kt_backfill_t *self)
            kt_backfill_open(self);
 }
 
-bool
-kt_backfill_is_done(const kt_backfill_t *self)
+static bool
+backfill_is_done(const kt_backfill_t *self)
 {
     return self->state == KT_BACKFILL_RUNNING && self->listed_all && !kt_backfill_waiting(self) &&
            !kt_backfill_open(self);
@@ -248,7 +320,7 @@ kt_backfill_after_settle(kt_backfill_t *self, size_t left, int64_t wall_ms)
 {
     int64_t rate_ms = self->rate_ms[1];
     kt_backfill_note_rate(self, wall_ms);
-    if (!kt_backfill_is_done(self))
+    if (!backfill_is_done(self))
         return left || rate_ms != self->rate_ms[1];
     self->state    = KT_BACKFILL_DONE;
     self->ended_ms = wall_ms;

@@ -13,6 +13,13 @@ kt_rule_rank(kt_priority_t priority)
     return priority == KT_PRIORITY_HIGH ? 0 : priority == KT_PRIORITY_LOW ? 2 : 1;
 }
 
+kt_priority_t
+kt_rule_priority(uint64_t rank)
+{
+    static const kt_priority_t PRIORITIES[KT_RANKS] = {KT_PRIORITY_HIGH, KT_PRIORITY_NORMAL, KT_PRIORITY_LOW};
+    return rank < KT_RANKS ? PRIORITIES[rank] : KT_PRIORITY_NORMAL;
+}
+
 void
 kt_rule_turns_init(uint32_t turns[KT_RANKS])
 {

@@ -13,7 +13,8 @@
 enum { KT_CLAIM_AGED_MS = 10 * 60 * 1000, KT_CLAIM_SHARE = 16, KT_RANKS = 3 };
 
 // The rank of a priority, 0 first. An unknown priority counts as normal.
-unsigned kt_rule_rank(kt_priority_t priority);
+unsigned      kt_rule_rank(kt_priority_t priority);
+kt_priority_t kt_rule_priority(uint64_t rank);  // of a rank; an unknown rank is normal
 // How many of the next `want` claims belong to the aged jobs of one lower rank; *turn counts on. Ranks start apart, so
 // that claims of one job each do not come to the shares of two ranks at once.
 void   kt_rule_turns_init(uint32_t turns[KT_RANKS]);

@@ -1,4 +1,4 @@
-// kt_peers -- the connections that have said HELLO: who they are, and what is to be sent to each at the end of the
+// kt_peers -- the connections that sent HELLO: their identity, and what is to be sent to each at the end of the
 // loop's turn (references gather here, so that a turn's acknowledgements are one frame). The loop's.
 #pragma once
 
@@ -13,7 +13,7 @@
 
 enum { KT_PEER_TEXT = 64 };
 
-// What a node's beat says of its GPUs; -1: it does not know.
+// GPU state from a node's BEAT; -1: unknown.
 typedef struct kt_gpu_view {
     uint64_t gpus, lost, memory_mb, memory_total_mb;
     int64_t  percent, celsius;

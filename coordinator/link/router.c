@@ -139,7 +139,7 @@ on_monitor(zloop_t *loop, zsock_t *monitor, void *argument)
     return end_turn(self);
 }
 
-// It drops events when nobody takes them: they are counts, and never hold the socket up.
+// Events are dropped when the reader is slow: they are only counted, and never block the socket.
 static bool
 watch_ends(kt_link_t *self)
 {

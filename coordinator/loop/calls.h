@@ -3,15 +3,16 @@
 #pragma once
 
 #include "common/queue.h"
-#include "coordinator/amqp/stats.h"
 #include "coordinator/ledger/actor.h"
 #include "coordinator/link/peers.h"
+#include "coordinator/loop/amqp_stats.h"
+#include "coordinator/loop/counters.h"
 #include "coordinator/sched/scheduler.h"
 
 #include <pthread.h>
 #include <stdbool.h>
 
-enum { KT_CALLS_WAITING = 256, KT_CALL_TIMEOUT_MS = 5000, KT_SNAPSHOT_STAGES = 32 };
+enum { KT_CALLS_WAITING = 256, KT_CALL_TIMEOUT_MS = 5000 };
 
 typedef struct kt_node_row {
     kt_node_view_t view;
@@ -19,20 +20,6 @@ typedef struct kt_node_row {
     uint64_t       memory_mb, incarnation;
     kt_gpu_view_t  gpu;
 } kt_node_row_t;
-
-enum { KT_TALLY_CODES = 128 };
-
-// What this process has counted since its start: numbers that only grow.
-typedef struct kt_tally {
-    uint64_t submitted_new, submitted_known, submitted_clash;  // over HTTP
-    uint64_t done, failed;                                     // outcomes stored
-    uint64_t failures[KT_TALLY_CODES];                         // of them, by the number of their error without its sign
-} kt_tally_t;
-
-// Nodes whose HELLO was refused, by the reason.
-typedef struct kt_turned_away {
-    uint64_t wire, name, room;
-} kt_turned_away_t;
 
 // What the loop knows at one moment; taken for each call.
 typedef struct kt_snapshot {
@@ -55,10 +42,7 @@ typedef struct kt_snapshot {
     kt_node_row_t   *nodes;  // when asked for
     size_t           n_nodes;
     size_t           n_stages;
-    struct {
-        char     name[32];
-        uint64_t count, us;
-    } stages[KT_SNAPSHOT_STAGES];
+    kt_stage_sum_t   stages[KT_SNAPSHOT_STAGES];
 } kt_snapshot_t;
 
 typedef struct kt_call {
@@ -67,6 +51,7 @@ typedef struct kt_call {
     kt_ledger_request_t **requests;   // NULL while the actor has it
     size_t                n_requests, n_answered;
     kt_snapshot_t         snapshot;
+    void                 *owner;            // the loop's, for the callbacks of the requests
     kt_err_t              err;              // of the call as a whole: KT_EFULL, KT_ECLOSED, KT_ENOMEM
     struct kt_call       *next, *previous;  // the loop's list of those it owes an answer
     pthread_mutex_t       lock;

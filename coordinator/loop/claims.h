@@ -22,6 +22,7 @@ typedef struct kt_claim {
 typedef struct kt_payload {
     kt_tag_t             tag;
     kt_ledger_request_t *request;
+    void                *owner;  // of the callback, while posted
     bool                 posted;
     bool                 dropped;  // by the scheduler, while posted: goes when the answer comes
 } kt_payload_t;

@@ -1,5 +1,5 @@
-// kt_metrics -- what /metrics says, as one table (metrics.def), and its text: Prometheus' format 0.0.4. Pure; one
-// thread a buffer.
+// kt_metrics -- the metrics of /metrics as one table (metrics.def), and their text: Prometheus format 0.0.4. Pure; one
+// thread per buffer.
 #pragma once
 
 #include "common/buf.h"
@@ -15,7 +15,6 @@ typedef enum kt_metric {
 
 #define KT_METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
-const char *kt_metric_name(kt_metric_t metric);
 // HELP and TYPE; its samples follow, each set of labels once. A metric without samples is not begun.
 void kt_metric_begin(kt_buf_t *out, kt_metric_t metric);
 // labels: name, value, name, value, ..., NULL; NULL: none. suffix: "", or "_sum", "_count" of a summary.

@@ -51,7 +51,7 @@ bound(redisContext *context, int64_t deadline_ms)
 {
     int64_t left_ms = deadline_ms - kt_clock_ms();
     if (left_ms < 1)
-        left_ms = 1;  // 0 would wait for ever
+        left_ms = 1;  // 0 means no timeout
     redisSetTimeout(context, (struct timeval){.tv_sec = left_ms / 1000, .tv_usec = left_ms % 1000 * 1000});
 }
 
@@ -76,7 +76,7 @@ next_reply(redisContext *context, int64_t deadline_ms)
     return NULL;
 }
 
-// One command whose answer is not an error. why: what Redis said, or "".
+// One command whose answer is not an error. why: the error reply of Redis, or "".
 static bool
 order(redisContext *context, int argc, const char **argv, int64_t deadline_ms, char why[TEXT_BYTES])
 {
@@ -420,7 +420,7 @@ ask(kt_result_cache_t *self, const char *message_id)
         return NULL;
     redisReply *reply = next_reply(self->reader, kt_clock_ms() + KT_CACHE_READ_MS);
     if (!reply) {
-        redisFree(self->reader);  // what it still says would be taken for the answer to the next question
+        redisFree(self->reader);  // late replies would be matched to the next request
         self->reader = NULL;
     }
     return reply;

@@ -68,7 +68,7 @@ kt_sched_emit_drop(kt_sched_t *self, void **tag_p)
     *tag_p                                = NULL;
 }
 
-// A stranger may speak often before it can answer: one question a while is enough.
+// Rate-limits WHO to an unknown peer.
 void
 kt_sched_ask_who(kt_sched_t *self, kt_node_handle_t node)
 {

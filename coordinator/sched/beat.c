@@ -1,5 +1,5 @@
-// A beat is a node's whole truth: what it holds, what it keeps, what it could take. It repairs whatever lost, late or
-// repeated messages have done to our picture of it.
+// A BEAT is the complete state of a node: attempts held, outcomes unacknowledged, free credit. It corrects the effects
+// of lost, late and repeated messages.
 #include "coordinator/sched/jobs.h"
 #include "coordinator/sched/nodes.h"
 
@@ -11,7 +11,7 @@ see_held(kt_sched_t *self, kt_snode_t *node, const kt_held_t *held)
         kt_sched_emit_node(self, KT_ACT_CANCEL, node->handle, held->id);
         return;
     }
-    if (!job) {  // of an earlier coordinator, most likely: it is here when we claim it
+    if (!job) {  // probably sent by an earlier coordinator; noted for when we claim it
         job               = kt_sjob_take(self, held->id, false);
         job->attempt      = held->attempt;
         job->last_attempt = held->attempt;
@@ -21,7 +21,7 @@ see_held(kt_sched_t *self, kt_snode_t *node, const kt_held_t *held)
     kt_sjob_happens(self, job, SJOB_ON_HELD, &what);
 }
 
-// Returns whether the outcome that the node keeps is on its way as far as we know.
+// Returns whether the outcome kept by the node is being stored or acknowledged.
 static bool
 see_kept(kt_sched_t *self, kt_snode_t *node, kt_run_id_t id)
 {
@@ -37,9 +37,8 @@ see_kept(kt_sched_t *self, kt_snode_t *node, kt_run_id_t id)
     return job->state == SJOB_STORING || job->state == SJOB_FAILING;
 }
 
-// Items that the node does not speak of. One in a batch that it has not seen is on its way for as long as a link may be
-// slow; one in a batch that it has seen may have crossed an answer: so only the second beat counts, and not one that
-// follows the first at once.
+// Jobs missing from the beat. If the node has not seen the batch, it may still be in transit. If it has, the beat may
+// have crossed a message, so only a second beat, some time after the first, counts.
 static uint32_t
 miss(kt_sched_t *self, kt_snode_t *node)
 {
@@ -78,7 +77,7 @@ kt_sched_beat(kt_sched_t *self, kt_snode_t *node, const kt_event_t *event)
     for (size_t i = 0; i < event->beat.n_kept; i++)
         all_known = see_kept(self, node, event->beat.kept[i]) && all_known;
     node->loose_beats = all_known ? 0 : node->loose_beats + 1;
-    if (node->loose_beats >= 2) {  // it says HELLO then, and offers all of them again
+    if (node->loose_beats >= 2) {  // the node answers with HELLO and sends them again
         node->loose_beats = 0;
         kt_sched_ask_who(self, node->handle);
     }

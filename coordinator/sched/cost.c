@@ -3,7 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
-// Measured over the packaged music: some 3 ms a second of sound, whatever the format.
+// Measured over the packaged music: about 3 ms per second of audio, whatever the format.
 static const double   MS_A_SECOND = 3, SONG_S = 240;
 static const uint32_t MOST_MS = 100000000;
 
@@ -19,7 +19,7 @@ static const struct {
     {"mp4", 250000}, {"mkv", 500000}, {"webm", 250000}, {"mov", 500000}, {"avi", 250000},
 };
 
-// The extension of the message's file_path, "" if it is not found: the text is not parsed here, only looked at.
+// The extension of the message's file_path, "" if not found; the message is scanned, not parsed.
 static void
 find_extension(const char *body, size_t bytes, char out[EXTENSION])
 {

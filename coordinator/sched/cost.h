@@ -1,5 +1,5 @@
-// kt_cost -- a guess of what a file takes to analyse, for the shape of batches alone: a wrong one costs a little
-// balance. Pure; any thread.
+// kt_cost -- estimated analysis time of a file; used only to size batches, so an error costs only some balance. Pure;
+// any thread.
 #pragma once
 
 #include <stddef.h>

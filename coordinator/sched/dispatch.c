@@ -38,8 +38,8 @@ next_for(const kt_sched_t *self, kt_sjob_t *job, const kt_snode_t *node)
     return NULL;
 }
 
-// A failure that is told again, by a node that missed our ACK, must not count again, even if all this was forgotten
-// meanwhile but the blame: so no sending after a blame has the number of one before it.
+// A repeated failure (the node missed our ACK) must not count twice, even if only the durable blame survived a restart:
+// attempt numbers after a blame are disjoint from those before it.
 static uint32_t
 next_attempt(kt_sjob_t *job)
 {
@@ -80,7 +80,7 @@ wants_node(const kt_sjob_t *job)
     return job->spared >= SCHED_SPARED || job->crashes >= SCHED_LOSSES_ALONE;
 }
 
-// Whether the quiet node still has, or waits for, a suspect of that kind.
+// Whether the reserved node still has, or waits for, such a suspect.
 static bool
 is_quiet_needed(const kt_sched_t *self)
 {
@@ -108,8 +108,8 @@ next_suspect(const kt_sched_t *self, const kt_snode_t *node)
     return NULL;
 }
 
-// One suspect at a time on a node: when the node is lost, nobody wonders which of them it was. One that was spared
-// because others were there waits until a node has nothing else.
+// At most one suspect per node, so that a loss has one candidate. A suspect excused because of others waits for an idle
+// node.
 static bool
 send_suspect(kt_sched_t *self, kt_snode_t *node)
 {
@@ -127,7 +127,7 @@ send_suspect(kt_sched_t *self, kt_snode_t *node)
     return true;
 }
 
-// Half of the node's part, rounded up: the other half is for who asks next.
+// Half of the node's share, rounded up; the rest is left for the next node.
 static uint64_t
 share_of(const kt_sched_t *self, const kt_snode_t *node, uint64_t whole)
 {

@@ -1,7 +1,7 @@
-// What the scheduler is told and what it answers: events, actions and the few types within them. A job here is always a
-// job and its run. Everything in an event is borrowed for the step.
+// Input and output of the scheduler: events, actions and their types. A job here is always a job and its run. Pointers
+// in an event are borrowed for the step.
 //
-// Tags are the loop's own pointers, never looked into. Each tag that comes with CLAIMED, RESULT or FAILED goes back by
+// Tags are opaque pointers of the loop. Each tag that comes with CLAIMED, RESULT or FAILED goes back by
 // exactly one DROP (or by kt_sched_drain_tags). The tag of a STORE or FAIL is not dropped before that request was
 // answered by STORED, so that the ledger may work on what it points to.
 #pragma once
@@ -29,13 +29,13 @@ typedef struct kt_held {
 
 typedef enum kt_event_type {
     KT_EV_CLAIMED,         // jobs (n may be 0): answer to CLAIM
-    KT_EV_WORK,            // new jobs lie in the ledger
+    KT_EV_WORK,            // the ledger has new jobs
     KT_EV_HELLO,           // node, hello
     KT_EV_LIVE,            // node, progress: sum of the workers' counters
     KT_EV_BEAT,            // node, beat
     KT_EV_STARTED,         // node, id, attempt
     KT_EV_RESULT,          // node, id, attempt, tag of the payload: a success came in
-    KT_EV_FAILED,          // node, id, attempt, err, tag: the node says it failed
+    KT_EV_FAILED,          // node, id, attempt, err, tag: the node reports a failure
     KT_EV_STORED,          // id, stored: answer to STORE or FAIL
     KT_EV_LEDGER_DOWN,     // no claim, no dispatch; what is unanswered is void: it will be asked for again
     KT_EV_LEDGER_UP,       // every unanswered STORE, FAIL and CLAIM is asked for again
@@ -43,7 +43,7 @@ typedef enum kt_event_type {
     KT_EV_LEASE_LOST,      // claimed jobs are no longer ours: forgotten but for what is on its way; a CLAIM is void
     KT_EV_LEASE_OPEN,      // a new lease
     KT_EV_SEND_REFUSED,    // node: the socket does not know it (any more)
-    KT_EV_GONE,            // node: said BYE
+    KT_EV_GONE,            // node: BYE received
     KT_EV_DRAIN,           // name, on
     KT_EV_CANCEL,          // id: the ledger has it as cancelled
     KT_EV_TICK,            // time passes
@@ -102,7 +102,7 @@ typedef enum kt_action_type {
     KT_ACT_NACK,         // node, id, err
     KT_ACT_BLAME,        // id, attempt (1, 2, ... of the run), node name, err (ENODELOST: crash); durable, not answered
     KT_ACT_RELEASE,      // id: back to the ledger unrun
-    KT_ACT_DRAIN,        // node name, on: tell the node and the ledger (a black hole)
+    KT_ACT_DRAIN,        // node name, on: notify the node and the ledger (a black hole)
     KT_ACT_WHO,          // node: ask who it is (unknown, or what it keeps has not come)
     KT_ACT_CHECK_LEASE,  // there was a gap in our own ticks
     KT_ACT_DROP,  // tag: the job left the window (with tag of CLAIMED) or a payload is no longer needed (tag of RESULT)
@@ -116,7 +116,7 @@ typedef struct kt_action {
     uint32_t         attempt;
     uint32_t         count;
     kt_err_t         err;
-    bool             solo, alone, on;  // alone: the node takes nothing else meanwhile, from nobody
+    bool             solo, alone, on;  // alone: the node accepts no other work meanwhile
     uint64_t         batch;            // SEND: its number
     void            *tag;
     const char      *node_name;  // borrowed until the next step

@@ -11,8 +11,8 @@ struct kt_sjob_chunk {
     kt_sjob_t        jobs[CHUNK];
 };
 
-size_t
-kt_sjobs_slot(kt_run_id_t id, size_t slots)
+static size_t
+sjobs_slot(kt_run_id_t id, size_t slots)
 {
     uint64_t mixed = (id.job + ((uint64_t)id.run << 48)) * UINT64_C(0x9e3779b97f4a7c15);
     return (size_t)(mixed >> 32) & (slots - 1);
@@ -27,7 +27,7 @@ rehash(kt_sched_t *self, size_t n_buckets)
     for (size_t i = 0; i < self->n_buckets; i++)
         for (kt_sjob_t *job = self->buckets[i], *next; job; job = next) {
             next               = job->hash_next;
-            kt_sjob_t **bucket = &buckets[kt_sjobs_slot(job->id, n_buckets)];
+            kt_sjob_t **bucket = &buckets[sjobs_slot(job->id, n_buckets)];
             job->hash_next     = *bucket;
             *bucket            = job;
         }
@@ -82,7 +82,7 @@ kt_sjob_find(const kt_sched_t *self, kt_run_id_t id)
 {
     if (!self->n_buckets)
         return NULL;
-    kt_sjob_t *job = self->buckets[kt_sjobs_slot(id, self->n_buckets)];
+    kt_sjob_t *job = self->buckets[sjobs_slot(id, self->n_buckets)];
     while (job && (job->id.job != id.job || job->id.run != id.run))
         job = job->hash_next;
     return job;
@@ -208,7 +208,7 @@ kt_sjob_take(kt_sched_t *self, kt_run_id_t id, bool claimed)
     job->id            = id;
     job->claimed       = claimed;
     job->state         = SJOB_NEW;
-    kt_sjob_t **bucket = &self->buckets[kt_sjobs_slot(id, self->n_buckets)];
+    kt_sjob_t **bucket = &self->buckets[sjobs_slot(id, self->n_buckets)];
     job->hash_next     = *bucket;
     *bucket            = job;
     self->n_jobs++;
@@ -222,7 +222,7 @@ kt_sjob_forget(kt_sched_t *self, kt_sjob_t *job)
     kt_sched_emit_drop(self, &job->tag);
     kt_sched_emit_drop(self, &job->payload);
     kt_sched_emit_drop(self, &job->document);
-    kt_sjob_t **link = &self->buckets[kt_sjobs_slot(job->id, self->n_buckets)];
+    kt_sjob_t **link = &self->buckets[sjobs_slot(job->id, self->n_buckets)];
     while (*link != job)
         link = &(*link)->hash_next;
     *link       = job->hash_next;
@@ -245,14 +245,14 @@ kt_sjob_own(kt_sched_t *self, kt_sjob_t *job, bool claimed)
 bool
 kt_sjob_is_done(const kt_sched_t *self, kt_run_id_t id)
 {
-    const kt_run_id_t *slot = &self->done[kt_sjobs_slot(id, SCHED_DONE)];
+    const kt_run_id_t *slot = &self->done[sjobs_slot(id, SCHED_DONE)];
     return id.job && slot->job == id.job && slot->run == id.run;
 }
 
 void
 kt_sjob_set_done(kt_sched_t *self, kt_run_id_t id)
 {
-    self->done[kt_sjobs_slot(id, SCHED_DONE)] = id;
+    self->done[sjobs_slot(id, SCHED_DONE)] = id;
 }
 
 bool

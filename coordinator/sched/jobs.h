@@ -1,4 +1,4 @@
-// Jobs of the scheduler: their memory, the map by id, the lists they stand in, and the table of what happens to them.
+// Jobs of the scheduler: memory, the map by id, the lists, and the transition table.
 #pragma once
 
 #include "coordinator/sched/state.h"
@@ -6,14 +6,13 @@
 // Room for `more` jobs, so that taking them cannot fail within the step.
 KT_MUST_USE kt_err_t kt_sjobs_reserve(kt_sched_t *self, size_t more);
 void                 kt_sjobs_fini(kt_sched_t *self);
-size_t               kt_sjobs_slot(kt_run_id_t id, size_t slots);  // a power of two
 
 kt_sjob_t *kt_sjob_find(const kt_sched_t *self, kt_run_id_t id);  // NULL when unknown
 // A new one, in no list yet: one of the moves below follows.
 kt_sjob_t *kt_sjob_take(kt_sched_t *self, kt_run_id_t id, bool claimed);
 void       kt_sjob_forget(kt_sched_t *self, kt_sjob_t *job);  // drops its tags, out of all lists
 void       kt_sjob_own(kt_sched_t *self, kt_sjob_t *job, bool claimed);
-bool       kt_sjob_is_done(const kt_sched_t *self, kt_run_id_t id);  // false may be forgetfulness
+bool       kt_sjob_is_done(const kt_sched_t *self, kt_run_id_t id);  // best effort: false does not prove the opposite
 void       kt_sjob_set_done(kt_sched_t *self, kt_run_id_t id);
 
 // Moves out of whatever list it is in; counts follow.
@@ -31,8 +30,8 @@ typedef enum kt_sjob_happening {
     SJOB_ON_SUCCESS,   // node, attempt, tag
     SJOB_ON_FAILURE,   // node, attempt, err, tag
     SJOB_ON_HELD,      // node, attempt, running: found in its beat
-    SJOB_ON_LOST,      // its node is lost; exonerated: others there are likelier to have done it
-    SJOB_ON_RETURNED,  // its node does not have it (any more), nobody is to blame
+    SJOB_ON_LOST,      // its node is lost; exonerated: another file is the more likely cause
+    SJOB_ON_RETURNED,  // its node does not have it (any more); no blame
     SJOB_ON_EXPIRED,   // the attempt took too long
     SJOB_ON_STORED,    // how: the success was answered
     SJOB_ON_FAILED,    // how: the failure was answered
@@ -44,7 +43,7 @@ typedef enum kt_sjob_happening {
 
 typedef struct kt_sjob_what {
     const kt_sched_job_t *claim;
-    kt_snode_t           *node;    // NULL for a stranger
+    kt_snode_t           *node;    // NULL: unknown node
     kt_node_handle_t      handle;  // of it
     uint32_t              attempt;
     kt_err_t              err;

@@ -87,7 +87,7 @@ kt_snode_usable(const kt_snode_t *node)
     return !node->lost && !node->leaving && !node->name->drained;
 }
 
-// Both limits are the node's own words: what it said is free, and what it said it can have in hand at all.
+// Both limits are reported by the node: its free slots and its total capacity.
 uint32_t
 kt_snode_room(const kt_snode_t *node)
 {
@@ -95,8 +95,7 @@ kt_snode_room(const kt_snode_t *node)
     return node->credit < left ? node->credit : (uint32_t)left;
 }
 
-// A node whose workers all have something to do is not fed crumbs: a batch of one for each result would double the
-// frames.
+// A fully busy node is not refilled one file at a time: one batch per result would double the number of frames.
 static bool
 is_hungry(const kt_sched_t *self, const kt_snode_t *node)
 {
@@ -151,7 +150,7 @@ kt_snode_credit(kt_sched_t *self, kt_snode_t *node)
     kt_snode_refresh(self, node);
 }
 
-// Coming and going.
+// Connect, refuse, lose.
 
 static void
 destroy(kt_sched_t *self, kt_snode_t *node)
@@ -209,7 +208,7 @@ kt_snode_heard(kt_sched_t *self, kt_snode_t *node)
     }
 }
 
-// The latest first, so that the oldest stands in front in the end.
+// Newest first, so that the oldest ends up at the front.
 static void
 give_all_back(kt_sched_t *self, kt_snode_t *node, kt_sjob_happening_t happening, bool others)
 {
@@ -222,8 +221,8 @@ give_all_back(kt_sched_t *self, kt_snode_t *node, kt_sjob_happening_t happening,
 
 // A loss counts towards a black hole when a file was in work that had not been suspect before: a suspect is likelier to
 // have done it than the node.
-void
-kt_snode_lose(kt_sched_t *self, kt_snode_t *node)
+static void
+snode_lose(kt_sched_t *self, kt_snode_t *node)
 {
     bool             others = false;
     const kt_sjob_t *fresh  = NULL;
@@ -279,7 +278,7 @@ settle_namesakes(kt_sched_t *self, const kt_event_t *event)
         if (node->handle == event->node || strcmp(node->name->text, event->hello.name) != 0)
             continue;
         if (!node->lost && self->now_ms - node->heard_ms >= self->opts.node_silence_ms / 2)
-            kt_snode_lose(self, node);
+            snode_lose(self, node);
         if (node->lost)
             destroy(self, node);
     }
@@ -296,7 +295,7 @@ move(kt_sched_t *self, const kt_event_t *event)
         return node;
     kt_snode_t *stale = kt_snode_find(self, event->node);
     if (stale) {
-        kt_snode_lose(self, stale);
+        snode_lose(self, stale);
         destroy(self, stale);
     }
     map_remove(self, node);
@@ -339,7 +338,7 @@ kt_snode_hello(kt_sched_t *self, const kt_event_t *event)
     if (!node) {
         kt_snode_t *before = kt_snode_find(self, event->node);
         if (before && !before->lost)
-            kt_snode_lose(self, before);
+            snode_lose(self, before);
         if (before)
             destroy(self, before);
         settle_namesakes(self, event);
@@ -383,7 +382,7 @@ kt_snode_due(kt_sched_t *self)
         if (node->lost) {
             destroy(self, node);
         } else if (self->now_ms - node->heard_ms >= limit_ms) {
-            kt_snode_lose(self, node);
+            snode_lose(self, node);
         } else {
             set_timer(self, node, node->heard_ms + limit_ms);
             kt_snode_expire(self, node);
@@ -423,7 +422,7 @@ kt_snode_drain(kt_sched_t *self, const char *text, bool on)
             kt_snode_refresh(self, node);
 }
 
-// Names of pods come and go: those that say nothing any more are let go before there is no place.
+// Pod names change: names without information are dropped before the table is full.
 void
 kt_snodes_tidy(kt_sched_t *self)
 {

@@ -1,16 +1,14 @@
-// Nodes of the scheduler: known by handle, remembered by name, with the credit that they stated.
+// Nodes of the scheduler: map by handle, names with their history, and credit.
 #pragma once
 
 #include "coordinator/sched/state.h"
 
 kt_snode_t *kt_snode_find(const kt_sched_t *self, kt_node_handle_t handle);
 // HELLO: a new node, the same one again, or the same one under a new handle. NULL when there is no memory or no place:
-// then it is as if it had said nothing.
+// the HELLO is then ignored.
 kt_snode_t *kt_snode_hello(kt_sched_t *self, const kt_event_t *event);
 void        kt_snode_heard(kt_sched_t *self, kt_snode_t *node);
-// Its silence lasted too long, or another incarnation took its place: what it had goes back, with blame.
-void kt_snode_lose(kt_sched_t *self, kt_snode_t *node);
-// It said goodbye: what it had goes back without blame.
+// BYE: its jobs are requeued without blame.
 void kt_snode_leave(kt_sched_t *self, kt_snode_t *node);
 void kt_snode_refuse(kt_sched_t *self, kt_snode_t *node);  // a frame to it could not be sent
 void kt_snode_due(kt_sched_t *self);                       // timers
@@ -26,5 +24,5 @@ uint64_t kt_snode_weight(const kt_snode_t *node);  // what it gets through, in c
 void     kt_snode_crash(kt_sched_t *self, kt_sname_t *name, kt_run_id_t);  // counts towards a black hole
 
 void kt_snode_drain(kt_sched_t *self, const char *name, bool on);
-void kt_snodes_tidy(kt_sched_t *self);  // forgets names that nothing needs; only before anything borrowed a name
+void kt_snodes_tidy(kt_sched_t *self);  // drops unused names; call before any name is borrowed
 void kt_snodes_fini(kt_sched_t *self);

@@ -1,5 +1,5 @@
-// A job and the ledger: what is asked for, who waits for the answer, and what the answer means. A tag that is with the
-// ledger stays until the answer came.
+// A job and the ledger: requests, the nodes waiting for their answers, and the answers. A tag passed to the ledger is
+// kept until the answer.
 #include "coordinator/sched/outcome.h"
 
 #include "coordinator/sched/nodes.h"
@@ -92,7 +92,7 @@ kt_sjob_old_failure(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what
     kt_sched_emit_drop(self, &tag);
 }
 
-// The run has its outcome: whoever offered one may forget it. Stays while the ledger still works on one of its tags.
+// The run has its outcome: acknowledges every waiting node. The job is kept while the ledger uses one of its tags.
 static void
 finish(kt_sched_t *self, kt_sjob_t *job)
 {
@@ -102,7 +102,7 @@ finish(kt_sched_t *self, kt_sjob_t *job)
         kt_sjob_forget(self, job);
 }
 
-// The ledger cannot store the document as it is. The node, told so, answers with a failure of that code.
+// The ledger cannot store the document. After the NACK the node reports a failure with that code.
 static void
 refuse_success(kt_sched_t *self, kt_sjob_t *job)
 {

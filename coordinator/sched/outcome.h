@@ -1,9 +1,9 @@
-// A job and the ledger: the happenings of sched_table.c that ask it for something or bring its answer.
+// Job transitions (table.c) that send ledger requests or handle their answers.
 #pragma once
 
 #include "coordinator/sched/jobs.h"
 
-// Remembers that the node keeps the outcome until it gets an ACK. Not more than a few: others offer it again.
+// Records that the node waits for an ACK of the outcome. At most SCHED_OFFERS; further nodes send it again.
 void kt_sjob_offer(kt_sjob_t *job, kt_node_handle_t node);
 // The final failure goes to the ledger. document: the node's, with its tag; NULL: the loop writes one.
 void kt_sjob_fail(kt_sched_t *self, kt_sjob_t *job, kt_err_t err, void *document);

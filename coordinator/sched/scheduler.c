@@ -1,5 +1,5 @@
 // The step: one event, looked up in a table, then whatever can be sent or claimed. Job states and what happens to them
-// are in sched_table.c, the inventories in sched_beat.c, batches and claims in sched_dispatch.c.
+// are in table.c, the inventories in beat.c, batches and claims in dispatch.c.
 #include "coordinator/sched/scheduler.h"
 
 #include "coordinator/sched/jobs.h"
@@ -189,7 +189,7 @@ on_tick(kt_sched_t *self, const kt_event_t *event)
     kt_snode_due(self);
 }
 
-// Events of nodes: one that is known, or a stranger (never heard of, or taken for lost).
+// Events of nodes: known ones, or unknown ones (no HELLO yet, or considered lost).
 
 static kt_sjob_what_t
 words_of(kt_snode_t *node, const kt_event_t *event)
@@ -216,7 +216,7 @@ on_started(kt_sched_t *self, kt_snode_t *node, const kt_event_t *event)
         kt_sjob_happens(self, job, SJOB_ON_STARTED, &what);
 }
 
-// node may be NULL: a finished result is worth storing whoever brings it.
+// node may be NULL: a finished result is stored regardless of its sender.
 static void
 on_result(kt_sched_t *self, kt_snode_t *node, const kt_event_t *event)
 {
@@ -338,7 +338,7 @@ tell_node(kt_sched_t *self, const kt_event_t *event)
     handle(self, node, event);
 }
 
-// All that the step can need is taken before anything changes: per job that is known or told of, a handful of actions
+// All memory for the step is reserved before any change: per job that is known or named, a handful of actions
 // and one place in a batch.
 static kt_err_t
 reserve(kt_sched_t *self, const kt_event_t *event, kt_actions_t *out)
@@ -353,7 +353,7 @@ reserve(kt_sched_t *self, const kt_event_t *event, kt_actions_t *out)
     return err ? err : kt_actions_reserve(out, 64 + 5 * jobs + 2 * self->n_nodes, jobs);
 }
 
-// We were stopped, or starved: the silence is ours, not the nodes'. The lease may be gone too.
+// This process was stopped or starved, so the nodes are not silent. The lease may be lost too.
 static void
 notice_gap(kt_sched_t *self)
 {

@@ -1,4 +1,4 @@
-// kt_sched -- which job goes where, and what a death means: a pure function of events. No I/O, no clock, no threads;
+// kt_sched -- assigns jobs to nodes and blames lost ones: a pure function of events. No I/O, no clock, no threads;
 // memory is taken as jobs and nodes become known and reused. The loop thread turns frames, ledger answers and timers
 // into events and actions into frames and ledger requests; the simulator does the same with a virtual clock and a lossy
 // network. A job here is always a job and its run. now_ms is monotonic. One thread.
@@ -41,13 +41,13 @@ void kt_actions_fini(kt_actions_t *self);
 
 KT_MUST_USE kt_err_t kt_sched_new(kt_sched_t **self_p, const kt_sched_opts_t *opts);
 void                 kt_sched_destroy(kt_sched_t **self_p);  // tags are the caller's: kt_sched_drain_tags first
-// Clears and fills *out. KT_ENOMEM: nothing happened, tell it again.
+// Clears and fills *out. KT_ENOMEM: the state is unchanged; repeat the event.
 KT_MUST_USE kt_err_t kt_sched_step(kt_sched_t *self, const kt_event_t *event, int64_t now_ms, kt_actions_t *out);
 int64_t              kt_sched_deadline_ms(const kt_sched_t *self);  // when the next TICK is due
 void                 kt_sched_check(const kt_sched_t *self);        // asserts every invariant
 void                 kt_sched_drain_tags(kt_sched_t *self, void (*free_tag)(void *tag));
 
-// What an admin sees. Snapshots into the caller's array; returns how many there are in all.
+// Views for operators. Snapshots into the caller's array; returns how many there are in all.
 typedef struct kt_node_view {
     char             name[64];
     kt_node_handle_t handle;

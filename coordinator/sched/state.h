@@ -1,6 +1,5 @@
-// What the files of the scheduler share and nobody else may see: the job, the node, the name, the whole. Every job is
-// in exactly one place: the ready list, the list of the node that has it, or the list of those that wait for the
-// ledger.
+// Scheduler internals shared by sched/*.c. Every job is in exactly one list: the ready list, the list of its node, or
+// the list of jobs waiting for the ledger.
 #pragma once
 
 #include "common/assert.h"
@@ -8,12 +7,12 @@
 #include "coordinator/sched/scheduler.h"
 
 typedef enum kt_sjob_state {
-    SJOB_READY,    // claimed, with nobody
-    SJOB_SENT,     // in a batch to a node, or in its hand but not begun
-    SJOB_RUNNING,  // begun there
-    SJOB_STORING,  // a success is with the ledger
-    SJOB_FAILING,  // a final failure is with the ledger
-    SJOB_NEW,      // just taken, in no place yet; never between two steps
+    SJOB_READY,    // claimed, not assigned
+    SJOB_SENT,     // sent to a node, not started
+    SJOB_RUNNING,  // started on the node
+    SJOB_STORING,  // a success is being stored
+    SJOB_FAILING,  // a final failure is being stored
+    SJOB_NEW,      // allocated, in no list yet; never between two steps
     SJOB_STATES
 } kt_sjob_state_t;
 
@@ -30,12 +29,12 @@ enum {
     SCHED_ASKED        = 64,
     SCHED_TICK_MS      = 250,
     SCHED_BEAT_MS      = 1000,
-    SCHED_WHO_MS       = 500,    // a stranger is not asked more often
-    SCHED_LOST_MS      = 60000,  // how long a lost node stays in view
+    SCHED_WHO_MS       = 500,    // minimum interval between WHO to unknown peers
+    SCHED_LOST_MS      = 60000,  // how long a lost node stays in the views
     SCHED_STUCK_MS     = 10000,  // without progress although something runs: "stuck" in the view
-    SCHED_SPARED       = 2,      // after that a suspect has a node to itself: the next loss is its own
+    SCHED_SPARED       = 2,      // excused losses; then the suspect gets an exclusive node
     SCHED_LOSSES_ALONE = 3,      // and after so many losses: others there may be of another coordinator
-    SCHED_FREE_MAX     = 65536,  // credit that is believed
+    SCHED_FREE_MAX     = 65536,  // upper bound of a reported credit
     SCHED_SPEED        = 1000,   // a node's speed is in thousandths of what was predicted
     SCHED_SPEED_MAX    = 100 * SCHED_SPEED,
     SCHED_SENDINGS     = 1000,  // attempts of the wire are numbered in thousands: 2001 is the first after two blames
@@ -49,11 +48,11 @@ typedef struct kt_sjob_list {
 struct kt_sjob {
     kt_run_id_t      id;
     kt_sjob_state_t  state;
-    bool             claimed;        // ours by the lease; else a node told of it, or its success waits for the ledger
-    bool             solo;           // READY: among the suspects; SENT, RUNNING: sent to run alone in a process
+    bool             claimed;  // covered by our lease; else known from a node, or its success waits for the ledger
+    bool             solo;     // READY: among the suspects; SENT, RUNNING: sent to run alone in a process
     bool             store_pending;  // a STORE is not yet answered
     bool             fail_pending;   // a FAIL is not yet answered
-    bool             bad_data;       // RUNNING: done there, but its document cannot be stored; the node was told
+    bool             bad_data;       // RUNNING: done there, but its document cannot be stored; NACK was sent
     kt_sjob_t       *hash_next, *prev, *next;
     kt_snode_t      *node;            // SENT, RUNNING
     uint64_t         batch;           // SENT, RUNNING: its number; 0 when it was found in a beat
@@ -66,7 +65,7 @@ struct kt_sjob {
     uint32_t         blames;          // failed attempts, durable ones of earlier coordinators included
     uint32_t         crashes;         // of them: lost with its node
     uint32_t         spared;          // lost with a node that had other suspects
-    uint32_t         lost_unstarted;  // lost with a node without a word that it had begun
+    uint32_t         lost_unstarted;  // lost with a node before STARTED arrived
     uint32_t         cost_ms;
     const char      *avoid;  // name of a node that should not have it next (compared, never read)
     int64_t          avoid_until_ms;
@@ -120,7 +119,7 @@ struct kt_sched {
     // nodes
     kt_snode_t *node_buckets[SCHED_NODE_BUCKETS];
     kt_snode_t *nodes, *hungry_first, *hungry_last;
-    kt_snode_t *quiet;  // gets nothing but a suspect that must have a node to itself
+    kt_snode_t *quiet;  // reserved for a suspect that needs an exclusive node
     size_t      n_nodes, n_hungry, n_usable;
     uint64_t    capacity, weight;  // of the usable: files in hand; slots times speed
     kt_sname_t *names;

@@ -1,5 +1,5 @@
-// What happens to a job, state by state. Nodes may say anything at any time, old news and repetitions included, so
-// every pair that a node can bring about has an answer; pairs that only our own code could bring about are bugs.
+// Job transitions: [state][event]. A node can send any message at any time, also stale and repeated ones, so every pair
+// that a node can cause is handled; pairs that only our own code can cause are bugs.
 #include "coordinator/sched/jobs.h"
 #include "coordinator/sched/nodes.h"
 #include "coordinator/sched/outcome.h"
@@ -70,7 +70,7 @@ static void
 own(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
 {
     void *tag = what->claim->tag;
-    if (job->claimed) {  // told twice
+    if (job->claimed) {  // repeated
         kt_sched_emit_drop(self, &tag);
         return;
     }
@@ -99,7 +99,7 @@ start(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
         run(self, job);
 }
 
-// A job that is waiting is found in a node's hand: the node was thought lost, or a batch was.
+// A waiting job is held by a node: the node, or a batch to it, was considered lost.
 static void
 adopt(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
 {
@@ -123,7 +123,7 @@ held(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
             kt_sched_emit_node(self, KT_ACT_CANCEL, what->handle, job->id);
         return;
     }
-    if (what->attempt <= job->over_attempt)  // said before our answer to that attempt came there: nothing new
+    if (what->attempt <= job->over_attempt)  // sent before our answer to that attempt arrived: stale
         return;
     job->seen_beat = what->node->beat;
     job->attempt   = what->attempt;
@@ -138,14 +138,14 @@ held_although_over(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
         kt_sched_emit_node(self, KT_ACT_CANCEL, what->handle, job->id);
 }
 
-// The node did not work on it: nobody is to blame.
+// The node did not work on it: no blame.
 static bool
 is_unrun(kt_err_t err)
 {
     return err == KT_EFULL || err == KT_ECLOSED || err == KT_EAGAIN;
 }
 
-// Another coordinator has told the node to stop: the run was cancelled, and the ledger knows. It gets the run back; if
+// Another coordinator cancelled it on the node: the run was cancelled, and the ledger knows. It gets the run back; if
 // it was not cancelled after all, it will be claimed again.
 static void
 hand_back(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
@@ -159,7 +159,7 @@ hand_back(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
     kt_snode_refresh(self, node);
 }
 
-// Sent before the last blame, which may have been for this very failure: another coordinator told the ledger of it.
+// Sent before the last blame, which may have been for this failure: another coordinator recorded it.
 static bool
 is_blamed(const kt_sjob_t *job, uint32_t attempt)
 {
@@ -234,8 +234,8 @@ give_back_unblamed(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
     give_back(self, job);
 }
 
-// What has not begun waited behind others; and what nobody claimed within that time is no longer wanted: it was
-// cancelled, or has its outcome, before we were here to know.
+// Unstarted: requeue without blame. Unclaimed: the run was cancelled or finished before this coordinator started;
+// cancel it on the node.
 static void
 expire(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
 {

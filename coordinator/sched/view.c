@@ -1,4 +1,4 @@
-// Snapshots for people: what each node does, and where the window's jobs are.
+// Snapshots for operators: the state of each node and of the jobs in the window.
 #include "coordinator/sched/jobs.h"
 #include "coordinator/sched/nodes.h"
 

@@ -1,8 +1,8 @@
 #include "kernels/audio/cqt.h"
 
 #include "kernels/audio/cqt_basis.h"
+#include "kernels/audio/ops.h"
 #include "kernels/audio/resample.h"
-#include "kernels/ops.h"
 
 #include <float.h>
 #include <math.h>
@@ -47,19 +47,18 @@ kt_cqt_is_defined(uint32_t rate_hz, uint32_t hop)
 }
 
 kt_err_t
-kt_cqt_new(kt_cqt_t **self_p, uint32_t rate_hz, uint32_t hop)
+kt_cqt_new(kt_cqt_t **self_p, const kt_cpu_ops_t *ops, uint32_t rate_hz, uint32_t hop)
 {
     if (!kt_cqt_is_defined(rate_hz, hop))
         return KT_EINVAL;
     kt_cqt_t *self = calloc(1, sizeof *self);
     if (!self)
         return KT_ENOMEM;
-    const kt_cpu_ops_t *ops = kt_cpu_ops(getenv("KITHARA_ISA"));
-    self->ops               = ops ? ops : &kt_cpu_ops_base;
-    self->rate_hz           = rate_hz;
-    self->hop               = hop;
-    self->tuning            = NAN;
-    const kt_err_t err      = kt_halving_init(&self->halving);
+    self->ops          = ops;
+    self->rate_hz      = rate_hz;
+    self->hop          = hop;
+    self->tuning       = NAN;
+    const kt_err_t err = kt_halving_init(&self->halving);
     if (err) {
         kt_cqt_destroy(&self);
         return err;

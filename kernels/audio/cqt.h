@@ -16,13 +16,14 @@
 enum { KT_CQT_CLASSES = 12, KT_CQT_PER_OCTAVE = 36, KT_TONNETZ = 6 };
 
 typedef struct kt_cqt kt_cqt_t;
+struct kt_cpu_ops;  // kernels/audio/ops.h
 
 // Is it defined? The highest wavelet lies below half the rate (8,412 Hz and up), the hop can be halved six times, and
 // the longest wavelet of the top octave fits 16,384 samples.
 bool kt_cqt_is_defined(uint32_t rate_hz, uint32_t hop);
 
-// KT_EINVAL: not defined; KT_ENOMEM.
-KT_MUST_USE kt_err_t kt_cqt_new(kt_cqt_t **self_p, uint32_t rate_hz, uint32_t hop);
+// ops: borrowed, of one instruction set. KT_EINVAL: not defined; KT_ENOMEM.
+KT_MUST_USE kt_err_t kt_cqt_new(kt_cqt_t **self_p, const struct kt_cpu_ops *ops, uint32_t rate_hz, uint32_t hop);
 void                 kt_cqt_destroy(kt_cqt_t **self_p);
 
 // Chroma of the first `frames` (at most 1 + n / hop) frames centred at t * hop, with zeros around the samples; out is

@@ -1,7 +1,7 @@
 // The reference of kt_device_frontend: one frame after the other, plain C, double accumulators.
 #pragma once
 
-#include "kernels/device.h"
+#include "kernels/audio/rows.h"
 
 size_t               kt_ref_scratch_bytes(const kt_plan_t *plan);
 KT_MUST_USE kt_err_t kt_frontend_ref(const kt_plan_t *plan, void *scratch, const kt_span_t *spans, size_t n,

@@ -3,9 +3,6 @@
 // Processing, 7.6).
 #include "kernels/audio/loudness.h"
 
-#include "kernels/audio/loudness_private.h"
-#include "kernels/ops.h"
-
 #include <math.h>
 #include <string.h>
 
@@ -66,19 +63,4 @@ kt_interpolation_design(kt_interpolation_t *out, double rate_hz)
         const double size = design_phase((p + 1.0) / (out->phases + 1.0), out->taps[p]);
         out->bound        = fmaxf(out->bound, (float)(size * (1 + 1e-5)));
     }
-}
-
-const kt_loudness_ops_t *
-kt_loudness_ops(const char *isa)
-{
-    const kt_cpu_ops_t *usable = kt_cpu_ops(isa);
-    if (usable && strcmp(usable->isa, "ref") == 0)
-        return &kt_loudness_ops_ref;
-#ifdef KT_HAVE_AVX
-    if (usable && strcmp(usable->isa, "avx512") == 0)
-        return &kt_loudness_ops_avx512;
-    if (usable && strcmp(usable->isa, "avx2") == 0)
-        return &kt_loudness_ops_avx2;
-#endif
-    return &kt_loudness_ops_base;
 }

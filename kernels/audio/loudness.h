@@ -52,5 +52,8 @@ typedef struct kt_loudness_ops {
 void kt_kweight_design(kt_kweight_t *out, double rate_hz);
 void kt_interpolation_design(kt_interpolation_t *out, double rate_hz);  // by the rate: 4 times, from 96 kHz 2, 192 none
 
-// By name as kt_cpu_ops; never NULL: what cannot be used is taken for "base".
-const kt_loudness_ops_t *kt_loudness_ops(const char *isa);
+// One table per instruction set (kernels/isa.h chooses).
+extern const kt_loudness_ops_t kt_loudness_ops_ref, kt_loudness_ops_base;
+#ifdef KT_HAVE_AVX
+extern const kt_loudness_ops_t kt_loudness_ops_avx2, kt_loudness_ops_avx512;
+#endif

@@ -1,4 +1,4 @@
-#include "kernels/audio/loudness_private.h"
+#include "kernels/audio/loudness.h"
 
 #include <math.h>
 

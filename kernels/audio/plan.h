@@ -2,7 +2,7 @@
 // threads. Only the files of kernels/ see it. Sources: librosa 0.11 (filters.mel, filters.chroma, spectral_contrast).
 #pragma once
 
-#include "kernels/device.h"
+#include "kernels/audio/rows.h"
 
 enum { KT_BANDS = 7, KT_PITCH_BINS = 100 };
 

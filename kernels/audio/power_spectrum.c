@@ -1,7 +1,5 @@
 #include "kernels/audio/power_spectrum.h"
 
-#include "kernels/ops.h"
-
 #include <stdlib.h>
 
 struct kt_powers {
@@ -12,7 +10,7 @@ struct kt_powers {
 
 // Nothing but the transform's tables is used of the plan, so its bands are as few as a plan may have.
 kt_err_t
-kt_powers_new(kt_powers_t **self_p, uint32_t rate_hz, uint32_t n_fft, uint32_t hop)
+kt_powers_new(kt_powers_t **self_p, const kt_cpu_ops_t *ops, uint32_t rate_hz, uint32_t n_fft, uint32_t hop)
 {
     const kt_frontend_opts_t opts = {
         .rate_hz = rate_hz, .n_fft = n_fft, .hop = hop, .n_mels = 1, .n_mfcc = 1, .n_chroma = 12};
@@ -20,10 +18,9 @@ kt_powers_new(kt_powers_t **self_p, uint32_t rate_hz, uint32_t n_fft, uint32_t h
     kt_err_t     err  = self ? kt_plan_new(&self->plan, &opts) : KT_ENOMEM;
     if (err)
         goto fail;
-    const kt_cpu_ops_t *ops = kt_cpu_ops(getenv("KITHARA_ISA"));
-    self->ops               = ops ? ops : &kt_cpu_ops_base;
-    self->scratch           = aligned_alloc(64, (self->ops->scratch_bytes(self->plan) + 63) / 64 * 64);
-    err                     = KT_ENOMEM;
+    self->ops     = ops;
+    self->scratch = aligned_alloc(64, (self->ops->scratch_bytes(self->plan) + 63) / 64 * 64);
+    err           = KT_ENOMEM;
     if (!self->scratch)
         goto fail;
     *self_p = self;

@@ -4,14 +4,16 @@
 #pragma once
 
 #include "common/err.h"
+#include "kernels/audio/ops.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
 typedef struct kt_powers kt_powers_t;
 
-// n_fft: a power of two from 256 to 16384. KT_EINVAL, KT_ENOMEM.
-KT_MUST_USE kt_err_t kt_powers_new(kt_powers_t **self_p, uint32_t rate_hz, uint32_t n_fft, uint32_t hop);
+// ops: borrowed, of one instruction set. n_fft: a power of two from 256 to 16384. KT_EINVAL, KT_ENOMEM.
+KT_MUST_USE kt_err_t kt_powers_new(kt_powers_t **self_p, const kt_cpu_ops_t *ops, uint32_t rate_hz, uint32_t n_fft,
+                                   uint32_t hop);
 void                 kt_powers_destroy(kt_powers_t **self_p);
 // The first `bins` (at most n_fft / 2 + 1) of |X|^2 of each frame under a periodic Hann window, row-major
 // [frames][bins]. Frame i covers pcm[i * hop .. i * hop + n_fft); nothing is centred or padded here. A frame's values

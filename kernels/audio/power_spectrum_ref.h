@@ -1,6 +1,6 @@
 // The definition of the `powers` kernel: squares of the reference's magnitudes.
 #pragma once
 
-#include "kernels/device.h"
+#include "kernels/audio/rows.h"
 
 void kt_powers_ref(const kt_plan_t *plan, void *scratch, const kt_span_t *span, size_t bins, float *out);

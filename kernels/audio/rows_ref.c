@@ -3,9 +3,9 @@
 #include "kernels/audio/chroma_ref.h"
 #include "kernels/audio/cqt_ref.h"
 #include "kernels/audio/frontend_ref.h"
+#include "kernels/audio/ops.h"
 #include "kernels/audio/plan.h"
 #include "kernels/audio/power_spectrum_ref.h"
-#include "kernels/ops.h"
 
 #include <math.h>
 
@@ -34,24 +34,24 @@ at_least(double db, double low)
     return db < low ? low : db;
 }
 
-void
-kt_to_db_ref(const float *power, size_t count, float *db)
+static void
+to_db_ref(const float *power, size_t count, float *db)
 {
     const double low = lowest(power, count);
     for (size_t i = 0; i < count; i++)
         db[i] = (float)at_least(decibel(power[i]), low);
 }
 
-void
-kt_contrast_ref(const float *peak, const float *valley, size_t count, float *out)
+static void
+contrast_ref(const float *peak, const float *valley, size_t count, float *out)
 {
     const double low_peak = lowest(peak, count), low_valley = lowest(valley, count);
     for (size_t i = 0; i < count; i++)
         out[i] = (float)(at_least(decibel(peak[i]), low_peak) - at_least(decibel(valley[i]), low_valley));
 }
 
-void
-kt_mfcc_ref(const kt_plan_t *plan, const float *mel_db, size_t frames, float *out)
+static void
+mfcc_ref(const kt_plan_t *plan, const float *mel_db, size_t frames, float *out)
 {
     const uint32_t mels = plan->opts.n_mels, rows = plan->opts.n_mfcc;
     for (size_t f = 0; f < frames; f++)
@@ -63,8 +63,8 @@ kt_mfcc_ref(const kt_plan_t *plan, const float *mel_db, size_t frames, float *ou
         }
 }
 
-void
-kt_onset_ref(const kt_plan_t *plan, const float *mel_db, size_t frames, float *out)
+static void
+onset_ref(const kt_plan_t *plan, const float *mel_db, size_t frames, float *out)
 {
     const size_t mels = plan->opts.n_mels, shift = 1 + plan->opts.n_fft / (2 * plan->opts.hop);
     for (size_t f = 0; f < frames; f++) {
@@ -85,8 +85,8 @@ const kt_cpu_ops_t kt_cpu_ops_ref = {
     .powers        = kt_powers_ref,
     .cqt_octave    = kt_cqt_octave_ref,
     .halve         = kt_halve_ref,
-    .to_db         = kt_to_db_ref,
-    .contrast      = kt_contrast_ref,
-    .mfcc          = kt_mfcc_ref,
-    .onset         = kt_onset_ref,
+    .to_db         = to_db_ref,
+    .contrast      = contrast_ref,
+    .mfcc          = mfcc_ref,
+    .onset         = onset_ref,
 };

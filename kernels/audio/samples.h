@@ -32,5 +32,8 @@ typedef struct kt_samples_ops {
     void (*lowpass)(const float *taps, const float *x, size_t n, float *out);
 } kt_samples_ops_t;
 
-// By name as kt_cpu_ops; never NULL: what cannot be used is taken for "base".
-const kt_samples_ops_t *kt_samples_ops(const char *isa);
+// One table per instruction set (kernels/isa.h chooses).
+extern const kt_samples_ops_t kt_samples_ops_ref, kt_samples_ops_base;
+#ifdef KT_HAVE_AVX
+extern const kt_samples_ops_t kt_samples_ops_avx2, kt_samples_ops_avx512;
+#endif

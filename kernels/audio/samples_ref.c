@@ -1,4 +1,4 @@
-#include "kernels/audio/samples_private.h"
+#include "kernels/audio/samples.h"
 
 #include <math.h>
 

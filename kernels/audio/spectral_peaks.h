@@ -1,7 +1,7 @@
 // Filling kt_pitches_t: shared by the reference and the fast kernels, so that both give the same bins.
 #pragma once
 
-#include "kernels/device.h"
+#include "kernels/audio/rows.h"
 
 // One peak at `bin` of a spectrum, from its value and its neighbours', by librosa's widths of float; deviations are of
 // a grid of per_octave pitches. KT_ENOMEM.

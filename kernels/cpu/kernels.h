@@ -2,9 +2,9 @@
 // row kernel writes is [width], one lane a frame.
 #pragma once
 
+#include "kernels/audio/ops.h"
 #include "kernels/audio/plan.h"
 #include "kernels/cpu/simd.h"
-#include "kernels/ops.h"
 
 // Magnitudes as librosa rounds them; total: each lane's power, by which a frame without numbers is known.
 vf_t KT_NAME(kt_magnitudes)(const kt_plan_t *plan, const float *const *lane, vd_t *z, vf_t *x);

@@ -1,7 +1,8 @@
 // The K-weighting is a recursion: what bounds it is one multiply-add from each output to the next, so two channels go
 // side by side, and the two sections overlap by themselves. The interpolation has no recursion and is a plain
 // convolution, KT_PEAK_GROUP values at a time, left out where |samples| times the filter's bound do not reach the peak.
-#include "kernels/audio/loudness_private.h"
+#include "kernels/audio/loudness.h"
+
 #include "kernels/cpu/simd.h"
 
 typedef double   pair_t __attribute__((vector_size(16)));

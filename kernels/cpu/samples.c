@@ -1,5 +1,6 @@
 // Vectors of consecutive samples of one channel; what becomes of a group is reduced once at its end.
-#include "kernels/audio/samples_private.h"
+#include "kernels/audio/samples.h"
+
 #include "kernels/cpu/simd.h"
 
 typedef int32_t vwi_t __attribute__((vector_size(4 * KT_WIDE)));

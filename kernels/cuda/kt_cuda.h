@@ -9,7 +9,7 @@
 // block works on one run and reads its samples once. A frame's bytes depend on its samples alone, however it is cut.
 #pragma once
 
-#include "kernels/device.h"
+#include "kernels/audio/rows.h"
 
 #include <cuda_runtime.h>
 

@@ -108,6 +108,7 @@ kt_device_gpu(kt_device_t **self_p, kt_gpus_t *gpus)
         return err;
     }
     self->device.ops = &GPU_DEVICE;
+    self->device.isa = kt_device_isa(self->cpu);
     self->gpus       = gpus;
     self->gpu        = kt_gpus_attach(gpus);
     *self_p          = &self->device;

@@ -2,8 +2,9 @@
 
 #include "kernels/audio/plan.h"
 
-uint32_t
-kt_gpu_peaks_a_frame(const kt_plan_t *plan)
+// Peaks that a frame has at most: every other bin of the range.
+static uint32_t
+gpu_peaks_a_frame(const kt_plan_t *plan)
 {
     return (plan->pitch_end - plan->pitch_begin + 1) / 2 + 1;
 }
@@ -19,7 +20,7 @@ take(size_t *at, size_t bytes)
 static void
 lay_peaks(const kt_plan_t *plan, uint32_t wanted, size_t frames, size_t *at, kt_gpu_layout_t *out)
 {
-    out->capacity = frames * kt_gpu_peaks_a_frame(plan);
+    out->capacity = frames * gpu_peaks_a_frame(plan);
     for (int p = 0; p < KT_GPU_PEAKS; p++) {
         if (!(wanted & KT_GPU_WANTS_PEAKS(p)))
             continue;
@@ -62,6 +63,6 @@ kt_gpu_layout_frames(const kt_plan_t *plan, kt_gpu_pass_t pass, uint32_t wanted,
             frame += kt_row_width(plan, (kt_row_t)r) * sizeof(float);
     for (int p = 0; p < KT_GPU_PEAKS && pass == KT_GPU_FIRST; p++)
         if (wanted & KT_GPU_WANTS_PEAKS(p))
-            frame += 2 * sizeof(uint32_t) + (size_t)kt_gpu_peaks_a_frame(plan) * KT_GPU_PEAK_BYTES;
+            frame += 2 * sizeof(uint32_t) + (size_t)gpu_peaks_a_frame(plan) * KT_GPU_PEAK_BYTES;
     return bytes <= spare || frame == 0 ? 0 : (bytes - spare) / frame;
 }

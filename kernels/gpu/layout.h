@@ -1,7 +1,7 @@
 // kt_gpu_layout -- where the results of one GPU batch lie, so that who launches and who reads agree. Pure, any thread.
 #pragma once
 
-#include "kernels/device.h"
+#include "kernels/audio/rows.h"
 
 typedef enum kt_gpu_pass { KT_GPU_FIRST, KT_GPU_CHROMA } kt_gpu_pass_t;
 typedef enum kt_gpu_peaks { KT_GPU_PITCHES, KT_GPU_CQT_PITCHES, KT_GPU_PEAKS } kt_gpu_peaks_t;
@@ -23,9 +23,7 @@ typedef struct kt_gpu_layout {
     size_t capacity;  // peaks
 } kt_gpu_layout_t;
 
-// Peaks that a frame has at most: every other bin of the range.
-uint32_t kt_gpu_peaks_a_frame(const kt_plan_t *plan);
-void     kt_gpu_layout(const kt_plan_t *plan, kt_gpu_pass_t pass, uint32_t wanted, size_t frames, kt_gpu_layout_t *out);
+void kt_gpu_layout(const kt_plan_t *plan, kt_gpu_pass_t pass, uint32_t wanted, size_t frames, kt_gpu_layout_t *out);
 // How many frames fit into so many bytes; 0: none.
 size_t kt_gpu_layout_frames(const kt_plan_t *plan, kt_gpu_pass_t pass, uint32_t wanted, size_t bytes);
 

@@ -17,7 +17,7 @@ typedef struct kt_stream {
     uint32_t         rate_hz, channels;
     const char      *layout;
     uint32_t         options;  // kt_option_t bits that are asked for
-    kt_device_t     *device;   // borrowed, for rows that the plan does not have
+    kt_device_t     *device;   // borrowed, for rows that the plan does not have; its kt_isa_t is the modules' too
     kt_stretch_t     stretch;  // the part of the stream that is analysed: all of it, or some of its segments
 } kt_stream_t;
 

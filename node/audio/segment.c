@@ -335,11 +335,12 @@ run_mel(kt_segment_t *self)
     size_t frames = self->lead + self->frames;
     size_t back   = self->lead * self->opts.n_mels;
     float *db     = row_at(self, KT_MATRIX_MEL_DB, 0) - back;
-    kt_rows_to_db(row_at(self, KT_MATRIX_MEL, 0) - back, frames * self->opts.n_mels, db);
+    kt_rows_to_db(kt_device_isa(self->device), row_at(self, KT_MATRIX_MEL, 0) - back, frames * self->opts.n_mels, db);
     if (self->reads & KT_READS(KT_MATRIX_MFCC))
-        kt_rows_mfcc(self->plan, db + back, self->frames, row_at(self, KT_MATRIX_MFCC, 0));
+        kt_rows_mfcc(kt_device_isa(self->device), self->plan, db + back, self->frames, row_at(self, KT_MATRIX_MFCC, 0));
     if (self->reads & KT_READS(KT_MATRIX_ONSET))
-        kt_rows_onset(self->plan, db, frames, row_at(self, KT_MATRIX_ONSET, 0) - self->lead);
+        kt_rows_onset(kt_device_isa(self->device), self->plan, db, frames,
+                      row_at(self, KT_MATRIX_ONSET, 0) - self->lead);
 }
 
 kt_err_t
@@ -355,8 +356,8 @@ kt_segment_close(kt_segment_t *self)
     if (self->reads & KT_READS(KT_MATRIX_MEL_DB))
         run_mel(self);
     if (self->reads & KT_READS(KT_MATRIX_CONTRAST))
-        kt_rows_contrast(self->plan, row_at(self, KT_MATRIX_PEAK, 0), row_at(self, KT_MATRIX_VALLEY, 0), self->frames,
-                         row_at(self, KT_MATRIX_CONTRAST, 0));
+        kt_rows_contrast(kt_device_isa(self->device), self->plan, row_at(self, KT_MATRIX_PEAK, 0),
+                         row_at(self, KT_MATRIX_VALLEY, 0), self->frames, row_at(self, KT_MATRIX_CONTRAST, 0));
     if (self->reads & KT_READS(KT_MATRIX_CHROMA))
         err = run_chroma(self);
     if (!err && self->reads & KT_READS(KT_MATRIX_CHROMA_CQT))

@@ -20,8 +20,8 @@ kt_input_init(kt_input_t *self, int fd)
     return KT_OK;
 }
 
-void
-kt_input_fini(kt_input_t *self)
+static void
+input_fini(kt_input_t *self)
 {
     free(self->head);
     self->head = NULL;
@@ -116,7 +116,7 @@ kt_input_some(kt_input_t *self, uint64_t at, void *into, size_t want, size_t *ha
         memcpy(into, self->head + at, *have);
         return KT_OK;
     }
-    kt_input_fini(self);
+    input_fini(self);
     self->have = 0;
     while (self->position < at && n > 0) {
         uint64_t left = at - self->position;

@@ -23,7 +23,6 @@ enum { KT_INPUT_HEAD = 16 << 20 };
 
 // KT_EIO: the descriptor says nothing of itself.
 KT_MUST_USE kt_err_t kt_input_init(kt_input_t *self, int fd);
-void                 kt_input_fini(kt_input_t *self);
 // As many bytes as there are at this place, for the sniffer. Of a stream: before the first kt_input_some, and within
 // KT_INPUT_HEAD; beyond it there is nothing. Waits for bytes that have not come yet. KT_EIO, KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_input_look(kt_input_t *self, uint64_t at, void *into, size_t want, size_t *have);

@@ -6,7 +6,7 @@
 
 #include "common/settings.h"
 #include "node/fetch/path.h"
-#include "node/run/memory_budget.h"
+#include "node/memory/memory_budget.h"
 
 #include <stdbool.h>
 #include <stdint.h>

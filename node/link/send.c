@@ -14,8 +14,8 @@
 enum { TICKETS_A_TURN = 1024, FRAME_ITEMS = 256, FRAME_BYTES = 256 << 10, STARTED_ITEMS = 1024 };
 enum { LEAST_WORK_MS = 1000, BATCHES_AHEAD = 4 };
 
-void
-kt_node_send(kt_node_t *self, size_t index, const kt_msg_t *msg)
+static void
+node_send(kt_node_t *self, size_t index, const kt_msg_t *msg)
 {
     kt_buf_clear(&self->frame);
     kt_err_t err = kt_wire_encode(msg, &self->frame);
@@ -41,7 +41,7 @@ kt_node_hello(kt_node_t *self, size_t index)
     msg.hello.analysis    = kt_bytes_of(KT_ANALYSIS_VERSION);
     msg.hello.device      = kt_bytes_of(kt_device_text(self->gpus, device));
     msg.hello.slots       = (uint64_t)self->settings.workers;
-    kt_node_send(self, index, &msg);
+    node_send(self, index, &msg);
 }
 
 void
@@ -55,7 +55,7 @@ kt_node_live(kt_node_t *self)
     msg.live.workers.n  = self->n_workers;
     for (size_t i = 0; i < self->n_coordinators; i++)
         if (self->coordinators[i].welcomed)
-            kt_node_send(self, i, &msg);
+            node_send(self, i, &msg);
 }
 
 size_t
@@ -194,7 +194,7 @@ beat_to(kt_node_t *self, size_t index)
     msg.beat.held.n  = self->held.length / sizeof(kt_wire_held_t);
     msg.beat.kept.at = (const kt_wire_ref_t *)(void *)self->kept.bytes;
     msg.beat.kept.n  = self->kept.length / sizeof(kt_wire_ref_t);
-    kt_node_send(self, index, &msg);
+    node_send(self, index, &msg);
 }
 
 void
@@ -213,7 +213,7 @@ kt_node_bye(kt_node_t *self, const char *reason)
     kt_msg_t msg = {.type = KT_MSG_BYE, .bye = {.reason = kt_bytes_of(reason)}};
     for (size_t i = 0; i < self->n_coordinators; i++)
         if (self->coordinators[i].welcomed)
-            kt_node_send(self, i, &msg);
+            node_send(self, i, &msg);
 }
 
 static void
@@ -272,7 +272,7 @@ flush_started(kt_node_t *self, size_t index)
         if (count == STARTED_ITEMS || (count && i + 1 == n)) {
             msg.started.items.at = told;
             msg.started.items.n  = count;
-            kt_node_send(self, index, &msg);
+            node_send(self, index, &msg);
             count = 0;
         }
     }
@@ -323,7 +323,7 @@ send_outcomes(kt_node_t *self, size_t index)
     msg.result.items.at = told;
     msg.result.items.n  = n;
     if (n && !self->outcomes.err && !self->stages.err)
-        kt_node_send(self, index, &msg);
+        node_send(self, index, &msg);
     kt_buf_clear(&self->outcomes);
     kt_buf_clear(&self->stages);
 }

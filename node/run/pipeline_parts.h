@@ -4,7 +4,7 @@
 
 #include "node/fetch/http.h"
 #include "node/fetch/path.h"
-#include "node/run/memory_budget.h"
+#include "node/memory/memory_budget.h"
 #include "node/run/pipeline.h"
 #include "node/run/result_cache.h"
 

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "common/settings.h"
-#include "node/link/task.h"
+#include "node/work/task.h"
 
 // A worker's thread. progress grows while the child advances.
 void kt_solo_run(const kt_settings_t *settings, const kt_item_t *item, _Atomic uint64_t *progress,

@@ -4,7 +4,7 @@
 // Constant after new: any thread.
 #pragma once
 
-#include "node/link/task.h"
+#include "node/work/task.h"
 
 typedef struct kt_noop kt_noop_t;
 

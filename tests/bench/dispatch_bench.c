@@ -9,8 +9,8 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/program.h"
-#include "coordinator/coordinator.h"
 #include "coordinator/access/keys.h"
+#include "coordinator/coordinator.h"
 #include "proto/job.h"
 
 #include <errno.h>

@@ -1,8 +1,9 @@
-// A small driver for compilers without libFuzzer: `PROGRAM [runs [seed]]` changes seeds of valid input at random places
-// and gives them to LLVMFuzzerTestOneInput. With -fsanitize=fuzzer (KT_LIBFUZZER defined) libFuzzer brings its own
-// main.
+// A small driver for compilers without libFuzzer. `PROGRAM [RUNS [SEED]]` mutates valid inputs at random and passes
+// each to LLVMFuzzerTestOneInput; `PROGRAM SECONDSs [SEED]` ("60s") does so for that time. With -fsanitize=fuzzer
+// (KT_LIBFUZZER defined) libFuzzer supplies main.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,8 +13,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-// One valid input in fresh memory of just its size; *length tells it.
+// One valid input in heap memory of exactly its size, *length.
 static uint8_t *fuzz_seed(unsigned number, size_t *length);
 
 static uint64_t
@@ -45,7 +47,10 @@ main(int argc, char **argv)
 {
     unsigned long runs  = argc > 1 ? strtoul(argv[1], NULL, 10) : 100000;
     uint64_t      state = argc > 2 ? strtoull(argv[2], NULL, 10) | 1 : 1;
-    for (unsigned long i = 0; i < runs; i++) {
+    bool          timed = argc > 1 && argv[1][strlen(argv[1]) - 1] == 's';
+    time_t        end   = time(NULL) + (time_t)runs;
+    unsigned long i     = 0;
+    for (; timed ? time(NULL) < end : i < runs; i++) {
         size_t   length;
         uint8_t *seed  = fuzz_seed((unsigned)fuzz_random(&state), &length);
         length         = fuzz_change(seed, length, &state);
@@ -55,7 +60,7 @@ main(int argc, char **argv)
         free(exact);
         free(seed);
     }
-    printf("%lu inputs, none crashed\n", runs);
+    printf("%lu inputs, none crashed\n", i);
     return 0;
 }
 #endif

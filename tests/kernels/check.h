@@ -2,7 +2,7 @@
 #pragma once
 
 #include "kernels/audio/plan.h"
-#include "kernels/ops.h"
+#include "kernels/isa.h"
 
 typedef enum tolerance {
 #define KT_TOLERANCE(what, limit, why) TOLERANCE_##what,

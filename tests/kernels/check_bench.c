@@ -108,8 +108,7 @@ open_bench(bench_t *self, const kt_cpu_ops_t *ops, int seconds)
     const size_t frames = (size_t)seconds * defaults.rate_hz / defaults.hop + 1;
     if (kt_plan_new(&self->plan, &defaults))
         exit(1);
-    setenv("KITHARA_ISA", ops->isa, 1);
-    if (kt_cqt_new(&self->cqt, defaults.rate_hz, defaults.hop))
+    if (kt_cqt_new(&self->cqt, ops, defaults.rate_hz, defaults.hop))
         exit(1);
     self->input   = make_input(self->plan, CHORD, frames);
     self->scratch = scratch_new(ops, self->plan);
@@ -163,9 +162,10 @@ bench(const char *isa)
     double                   ref[COLUMNS], fast[COLUMNS];
     measure_all(&kt_cpu_ops_ref, true, ref);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const kt_cpu_ops_t *ops = isa && strcmp(isa, names[i]) != 0 ? NULL : kt_cpu_ops(names[i]);
-        if (!ops)
+        const kt_isa_t *set = isa && strcmp(isa, names[i]) != 0 ? NULL : kt_isa(names[i]);
+        if (!set)
             continue;
+        const kt_cpu_ops_t *ops = set->rows;
         measure_all(ops, false, fast);
         printf("%-12s %10s %10s %8s   (ms a minute at 22,050 Hz, one core)\n", ops->isa, "fast", "reference", "ratio");
         for (int c = 0; c < COLUMNS; c++)

@@ -10,15 +10,15 @@ run_checks(void)
 {
     static const char *const names[] = {"base", "avx2", "avx512"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const kt_cpu_ops_t *ops = kt_cpu_ops(names[i]);
-        if (!ops) {
+        const kt_isa_t *isa = kt_isa(names[i]);
+        if (!isa) {
             printf("%s: not on this processor\n", names[i]);
             continue;
         }
         const unsigned before = checks.passed;
-        check_rows(ops);
-        check_edges(ops);
-        check_cqt(ops);
+        check_rows(isa->rows);
+        check_edges(isa->rows);
+        check_cqt(isa->rows);
         printf("%s: %u checks hold\n", names[i], checks.passed - before);
     }
     printf("%u passed, %u failed\n", checks.passed, checks.failed);

@@ -102,10 +102,11 @@ segment_rows(tool_t *self)
     const kt_frontend_opts_t *opts = kt_plan_opts(self->plan);
     float                    *db = floats(self->frames * opts->n_mels), *mfcc = floats(self->frames * opts->n_mfcc),
           *onset = floats(self->frames), *contrast = floats(self->frames * kt_row_width(self->plan, KT_ROW_PEAK));
-    kt_rows_to_db(self->rows[KT_ROW_MEL], self->frames * opts->n_mels, db);
-    kt_rows_mfcc(self->plan, db, self->frames, mfcc);
-    kt_rows_onset(self->plan, db, self->frames, onset);
-    kt_rows_contrast(self->plan, self->rows[KT_ROW_PEAK], self->rows[KT_ROW_VALLEY], self->frames, contrast);
+    kt_rows_to_db(kt_device_isa(self->device), self->rows[KT_ROW_MEL], self->frames * opts->n_mels, db);
+    kt_rows_mfcc(kt_device_isa(self->device), self->plan, db, self->frames, mfcc);
+    kt_rows_onset(kt_device_isa(self->device), self->plan, db, self->frames, onset);
+    kt_rows_contrast(kt_device_isa(self->device), self->plan, self->rows[KT_ROW_PEAK], self->rows[KT_ROW_VALLEY],
+                     self->frames, contrast);
     save(self, "mel", self->rows[KT_ROW_MEL], opts->n_mels);
     save(self, "mel_db", db, opts->n_mels);
     save(self, "mfcc", mfcc, opts->n_mfcc);

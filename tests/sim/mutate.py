@@ -60,8 +60,8 @@ MUTATIONS = {
     "sendings are numbered anew after a blame": [
         (DISPATCH, "job->blames * SCHED_SENDINGS;", "job->blames;")],
     "an old inventory begins a new attempt": [
-        (TABLE, "    if (what->attempt <= job->over_attempt)  // said",
-         "    if (what->attempt == UINT32_MAX)  // said"),
+        (TABLE, "    if (what->attempt <= job->over_attempt)  // sent before",
+         "    if (what->attempt == UINT32_MAX)  // sent before"),
         (TABLE, "return attempt <= job->blames * SCHED_SENDINGS;", "return attempt == UINT32_MAX && job;")],
     "a result that cannot be stored is done": [
         (OUTCOME, "    if (what->how == KT_STORED_BAD_DATA)\n        refuse_success(self, job);",

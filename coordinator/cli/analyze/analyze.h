@@ -28,7 +28,7 @@ typedef struct kt_analyze_opts {
     size_t              n_files;
 } kt_analyze_opts_t;
 
-// KT_EXIT_OK, or KT_EXIT_USAGE and said.
+// KT_EXIT_OK, or KT_EXIT_USAGE with a message.
 int kt_analyze_options(kt_analyze_opts_t *out, const kt_cli_t *cli, int argc, char **argv);
 
 // The one file is "-": standard input, a stream.
@@ -39,8 +39,8 @@ typedef struct kt_analyze_printer kt_analyze_printer_t;
 KT_MUST_USE kt_err_t              kt_analyze_printer_new(kt_analyze_printer_t **self_p, const kt_cli_t *cli,
                                                          kt_analyze_format_t format);
 void                              kt_analyze_printer_destroy(kt_analyze_printer_t **self_p);
-// One message. false: nobody reads any more. A reader that has left (head, less) wants no word about it; any other
-// trouble has been told, and then *failed is set.
+// One message. false: stop writing. A closed pipe (head, less) is not reported; any other
+// error has been reported, and *failed is set.
 bool kt_analyze_print(kt_analyze_printer_t *self, const char *text, size_t length, bool *failed);
 
 // A block for people: what the file is, then a line a feature. Appends to out.

@@ -26,7 +26,7 @@ typedef struct analyze {
     pthread_mutex_t          lock;
     pthread_cond_t           changed;
     size_t                   next, printed;  // files taken, files printed
-    _Atomic bool             stop;           // nobody reads the output any more
+    _Atomic bool             stop;           // the reader closed the output
     size_t                   ring;
     outcome_t               *outcomes;
     kt_analyze_printer_t    *printer;
@@ -35,7 +35,7 @@ typedef struct analyze {
 
 enum { RING_PER_WORKER = 4, WAIT_S = 1 };
 
-// Waits have an end; whoever waits looks at its condition again.
+// Waits have a timeout; the waiter then checks its condition again.
 static void
 wait_for_change(analyze_t *self)
 {

@@ -10,7 +10,7 @@ typedef struct kt_feature_rows kt_feature_rows_t;
 
 KT_MUST_USE kt_err_t kt_feature_rows_new(kt_feature_rows_t **self_p, const kt_settings_t *settings);
 void                 kt_feature_rows_destroy(kt_feature_rows_t **self_p);
-// For a terminal: the few that say most. For CSV: all of them. Owned by self or constant.
+// For a terminal: the most informative ones. For CSV: all of them. Owned by self or constant.
 const kt_column_t *kt_feature_rows_columns(const kt_feature_rows_t *self, kt_format_t format, size_t *n);
 // document: an output message. NULL when out of memory; kt_json_free the row.
 json_t *kt_feature_row(const kt_feature_rows_t *self, const json_t *document);

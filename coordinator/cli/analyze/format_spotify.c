@@ -19,8 +19,8 @@ kt_format_value(const json_t *document, kt_feature_t feature)
     return value && !kt_json_is_null(value) ? value : NULL;
 }
 
-int
-kt_format_pitch_class(const char *name)
+static int
+format_pitch_class(const char *name)
 {
     static const char LETTERS[] = "C D EF G A B";
     const char       *at        = *name && *name != ' ' ? strchr(LETTERS, *name) : NULL;
@@ -44,7 +44,7 @@ key_of(const json_t *document)
     const json_t *key      = kt_format_value(document, KT_FEATURE_MIR_key);
     if (key)
         kt_json_plain(key, name, sizeof name);
-    return kt_json_int(kt_format_pitch_class(name));
+    return kt_json_int(format_pitch_class(name));
 }
 
 static json_t *

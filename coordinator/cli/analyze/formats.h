@@ -16,5 +16,3 @@ void kt_format_essentia(const json_t *document, kt_buf_t *out);
 
 // For both: a member of the message by its row; NULL when it is null or missing.
 const json_t *kt_format_value(const json_t *document, kt_feature_t feature);
-// 0 (C) to 11 (B) of "C#" or "Db"; -1: none.
-int kt_format_pitch_class(const char *name);

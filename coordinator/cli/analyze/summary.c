@@ -81,7 +81,7 @@ add_facts(kt_buf_t *out, const json_t *technical)
     kt_buf_str(out, "\n");
 }
 
-// Six columns of width 11: as many digits as say something.
+// Six columns of width 11: significant digits only.
 static void
 add_number(kt_buf_t *out, double value)
 {

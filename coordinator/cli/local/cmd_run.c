@@ -4,11 +4,11 @@
 #include "common/clock.h"
 #include "coordinator/cli/local/farm.h"
 #include "coordinator/cli/local/folders.h"
-#include "coordinator/cli/local/rundir.h"
 #include "coordinator/cli/local/scan.h"
 #include "coordinator/cli/progress.h"
 #include "coordinator/cli/remote/submit.h"
 #include "coordinator/cli/store/results.h"
+#include "coordinator/cli/store/rundir.h"
 #include "coordinator/cli/table.h"
 #include "proto/job.h"
 
@@ -36,7 +36,7 @@ typedef struct run {
     bool          walked;   // every file has been seen
     bool          scanned;  // and submitted
     uint64_t      submitted, refused;
-    uint64_t      done;       // of this session, as the queue says
+    uint64_t      done;       // of this session, from the queue
     uint64_t      first_job;  // of this session
     bool          counted;
     uint64_t      before;  // outcomes in the ledger from earlier sessions
@@ -150,7 +150,7 @@ submit_some(run_t *run)
         const char *path = kt_scan_next(run->scan);
         kt_err_t    err  = path ? kt_submit_file(run->submit, path) : KT_OK;
         run->walked      = !path;
-        if (err == KT_EINVAL) {  // longer than a path may be: said, and no harm to the others
+        if (err == KT_EINVAL) {  // path too long: reported; the others continue
             run->refused++;
             (void)kt_cli_fail(err, path, "the path is too long");
         } else if (err)
@@ -278,7 +278,7 @@ end_early(run_t *run, kt_err_t err, const char *why)
         return KT_EXIT_FAILED;
     }
     if (err == KT_ECLOSED)
-        return KT_EXIT_FAILED;  // the coordinator has said why
+        return KT_EXIT_FAILED;  // the coordinator reported the reason
     if (run->client)
         return kt_client_fail(run->client, err);
     return kt_cli_fail(err, why, NULL);

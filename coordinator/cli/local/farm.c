@@ -202,7 +202,7 @@ start_coordinator(kt_farm_t *self)
     return err;
 }
 
-// The node's key pair is made here if it is missing, so that the coordinator allows it before it knocks.
+// The node's key pair is made here if it is missing, so that the coordinator allows it before it connects.
 static kt_err_t
 allow_node(const kt_farm_t *self)
 {

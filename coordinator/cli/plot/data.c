@@ -1,5 +1,5 @@
 #include "coordinator/cli/plot/plot.h"
-#include "kernels/audio/loudness.h"
+#include "kernels/isa.h"
 #include "node/audio/perceptual/speakers.h"
 #include "node/decode/client.h"
 
@@ -7,16 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-kt_err_t
-kt_columns_init(kt_columns_t *self, kt_reduction_t reduction, size_t width)
+static kt_err_t
+columns_init(kt_columns_t *self, kt_reduction_t reduction, size_t width)
 {
     *self        = (kt_columns_t){.reduction = reduction, .width = width, .every = 1};
     self->values = malloc(KT_PLOT_COLUMNS * width * sizeof *self->values);
     return self->values ? KT_OK : KT_ENOMEM;
 }
 
-void
-kt_columns_fini(kt_columns_t *self)
+static void
+columns_fini(kt_columns_t *self)
 {
     free(self->values);
     *self = (kt_columns_t){0};
@@ -41,8 +41,8 @@ halve(kt_columns_t *self)
     self->in_last = self->every;
 }
 
-void
-kt_columns_add(kt_columns_t *self, const float *row)
+static void
+columns_add(kt_columns_t *self, const float *row)
 {
     if (self->n == KT_PLOT_COLUMNS && self->in_last == self->every)
         halve(self);
@@ -95,10 +95,10 @@ open_samples(kt_plot_data_t *self, const kt_facts_t *facts)
 {
     loudness_t *l  = calloc(1, sizeof *l);
     self->loudness = l;
-    if (!l || kt_columns_init(&self->peaks, KT_REDUCE_MAX, 2) || kt_columns_init(&self->squares, KT_REDUCE_MEAN, 1) ||
-        kt_columns_init(&self->momentary, KT_REDUCE_MEAN, 1) || kt_columns_init(&self->shortly, KT_REDUCE_MEAN, 1))
+    if (!l || columns_init(&self->peaks, KT_REDUCE_MAX, 2) || columns_init(&self->squares, KT_REDUCE_MEAN, 1) ||
+        columns_init(&self->momentary, KT_REDUCE_MEAN, 1) || columns_init(&self->shortly, KT_REDUCE_MEAN, 1))
         return KT_ENOMEM;
-    l->ops         = kt_loudness_ops(NULL);
+    l->ops         = kt_isa(NULL)->loudness;
     l->possible    = facts->rate_hz >= KT_KWEIGHT_MIN_HZ && facts->channels <= CHANNELS;
     l->hop_frames  = facts->rate_hz / 10 ? facts->rate_hz / 10 : 1;
     l->wave_frames = facts->rate_hz * WAVE_MS / 1000 ? facts->rate_hz * WAVE_MS / 1000 : 1;
@@ -127,8 +127,8 @@ close_hop(kt_plot_data_t *self, loudness_t *l)
     l->in_hop                       = 0;
     float momentary                 = mean_of_last(l, l->hops < MOMENTARY ? l->hops : MOMENTARY);
     float shortly                   = mean_of_last(l, l->hops < SHORT_TERM ? l->hops : SHORT_TERM);
-    kt_columns_add(&self->momentary, &momentary);
-    kt_columns_add(&self->shortly, &shortly);
+    columns_add(&self->momentary, &momentary);
+    columns_add(&self->shortly, &shortly);
 }
 
 static void
@@ -158,8 +158,8 @@ add_wave(kt_plot_data_t *self, loudness_t *l, const float *frame, uint32_t chann
     if (++l->in_wave < l->wave_frames)
         return;
     l->square /= (float)l->wave_frames;
-    kt_columns_add(&self->peaks, l->peak);
-    kt_columns_add(&self->squares, &l->square);
+    columns_add(&self->peaks, l->peak);
+    columns_add(&self->squares, &l->square);
     l->peak[0] = l->peak[1] = l->square = 0;
     l->in_wave                          = 0;
 }
@@ -188,10 +188,10 @@ kt_plot_samples(void *context, const kt_facts_t *facts, const float *pcm, size_t
 static kt_err_t
 add_rows(kt_columns_t *columns, const float *rows, size_t frames, size_t width)
 {
-    if (!columns->values && kt_columns_init(columns, KT_REDUCE_MEAN, width))
+    if (!columns->values && columns_init(columns, KT_REDUCE_MEAN, width))
         return KT_ENOMEM;
     for (size_t i = 0; i < frames; i++)
-        kt_columns_add(columns, rows + i * width);
+        columns_add(columns, rows + i * width);
     return KT_OK;
 }
 
@@ -230,7 +230,7 @@ kt_plot_data_fini(kt_plot_data_t *self)
 {
     kt_columns_t *all[] = {&self->peaks, &self->squares, &self->mel, &self->chroma, &self->momentary, &self->shortly};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        kt_columns_fini(all[i]);
+        columns_fini(all[i]);
     free(self->onset);
     free(self->loudness);
     *self = (kt_plot_data_t){0};

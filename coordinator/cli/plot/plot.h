@@ -24,9 +24,6 @@ typedef struct kt_columns {
     float         *values;  // [n][width]: sums or maxima
 } kt_columns_t;
 
-KT_MUST_USE kt_err_t kt_columns_init(kt_columns_t *self, kt_reduction_t reduction, size_t width);
-void                 kt_columns_fini(kt_columns_t *self);
-void                 kt_columns_add(kt_columns_t *self, const float *row);
 // The mean (or maximum) of part `index` of the file out of `parts`; out[width]. False: nothing is there.
 bool kt_columns_part(const kt_columns_t *self, size_t index, size_t parts, float *out);
 
@@ -51,13 +48,12 @@ typedef struct kt_facts kt_facts_t;
 void kt_plot_frames(void *context, const char *feature, const float *rows, size_t frames, size_t width);
 void kt_plot_samples(void *context, const kt_facts_t *facts, const float *pcm, size_t frames);
 
-// Autocorrelation of the onset envelope in windows of 8.9 s: out[columns][rows], 0 to 1, row r standing for
-// kt_tempogram_bpm(r, rows). KT_ENOMEM.
+// Autocorrelation of the onset envelope in windows of 8.9 s: out[columns][rows], 0 to 1, the tempo of row r growing
+// geometrically from KT_TEMPOGRAM_MIN_BPM to KT_TEMPOGRAM_MAX_BPM. KT_ENOMEM.
 #define KT_TEMPOGRAM_MIN_BPM 30.0
 #define KT_TEMPOGRAM_MAX_BPM 300.0
 KT_MUST_USE kt_err_t kt_tempogram(const float *onset, size_t n, double frames_hz, size_t columns, size_t rows,
                                   float *out);
-double               kt_tempogram_bpm(double row, size_t rows);
 
 // 0xffRRGGBB of 0 to 1 (clamped; NaN is 0), along a map that grows evenly brighter.
 typedef enum kt_colormap { KT_COLOR_MAGMA, KT_COLOR_VIRIDIS } kt_colormap_t;

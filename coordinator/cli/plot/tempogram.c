@@ -5,8 +5,8 @@
 
 #define WINDOW_S 8.9
 
-double
-kt_tempogram_bpm(double row, size_t rows)
+static double
+tempogram_bpm(double row, size_t rows)
 {
     return KT_TEMPOGRAM_MIN_BPM * pow(KT_TEMPOGRAM_MAX_BPM / KT_TEMPOGRAM_MIN_BPM, row / (double)(rows - 1));
 }
@@ -58,7 +58,7 @@ kt_tempogram(const float *onset, size_t n, double frames_hz, size_t columns, siz
         cut_out(onset, n, first, length, cut);
         autocorrelate(cut, length, lags < length ? lags : length, correlation);
         for (size_t r = 0; r < rows; r++) {
-            double lag        = 60 * frames_hz / kt_tempogram_bpm((double)r, rows);
+            double lag        = 60 * frames_hz / tempogram_bpm((double)r, rows);
             double now        = correlation[0] > 0 ? between(correlation, lags, lag) / correlation[0] : 0;
             out[c * rows + r] = (float)fmax(0, now);
         }

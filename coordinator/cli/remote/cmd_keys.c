@@ -1,8 +1,8 @@
 // keys: new pairs, and the list of those that may come. Works on files alone: the coordinator, running or not, reads
 // the list when it changes.
 #include "common/socket.h"
-#include "coordinator/cli/table.h"
 #include "coordinator/access/keys.h"
+#include "coordinator/cli/table.h"
 
 #include <getopt.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-// status, nodes, queue, jobs: what an admin asks the coordinator, and the few things it can be told. One fetch, one
+// status, nodes, queue, jobs: views of the coordinator for operators, and control requests. One fetch, one
 // table of columns each.
 #include "coordinator/cli/client.h"
 #include "coordinator/cli/remote/cmd_why.h"
@@ -137,7 +137,7 @@ is_here(kt_client_t *client, const char *name)
     return found;
 }
 
-// POST without a body, for control; says what was done. node: whom it was about, NULL nobody.
+// POST without a body, for control; prints the result. node: the node concerned, or NULL.
 static int
 tell(kt_cli_t *cli, const char *path, const char *done, const char *node)
 {

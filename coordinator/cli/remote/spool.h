@@ -17,9 +17,9 @@ typedef struct kt_spool {
 typedef kt_err_t kt_spool_open_fn(void *context, uint64_t *backfill);
 
 // Sends all of it; a coordinator that does not answer is asked again for a minute. KT_EEMPTY: no path in it; KT_ETEXT:
-// no list of paths at all; KT_EIO: the list cannot be read; else what the client says.
+// no list of paths at all; KT_EIO: the list cannot be read; else the error of the client.
 KT_MUST_USE kt_err_t kt_spool_send(kt_client_t *client, FILE *list, kt_spool_open_fn *open, void *context,
                                    kt_spool_t *out);
-// As kt_client_post, asking again for a minute while nobody answers.
+// As kt_client_post, retrying for a minute while there is no answer.
 KT_MUST_USE kt_err_t kt_spool_post(kt_client_t *client, const char *path, const char *body, size_t length,
                                    json_t **answer);

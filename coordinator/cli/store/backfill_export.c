@@ -117,7 +117,7 @@ write_row(export_t *self, const json_t *row)
     return err;
 }
 
-// *said: the coordinator told why.
+// *said: the coordinator sent a reason.
 static kt_err_t
 write_pages(export_t *self, bool *said)
 {

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "coordinator/cli/cli.h"
-#include "coordinator/cli/local/rundir.h"
+#include "coordinator/cli/store/rundir.h"
 #include "coordinator/ledger/ledger.h"
 
 #include <stdint.h>
@@ -33,7 +33,7 @@ typedef kt_err_t     kt_results_fn(void *context, const kt_job_row_t *row);
 KT_MUST_USE kt_err_t kt_results_visit(const kt_cli_t *cli, const kt_results_ask_t *ask, kt_results_fn *visit,
                                       void *context, char why[KT_LEDGER_WHY]);
 
-// In cli->format to stdout. KT_EXIT_OK or KT_EXIT_FAILED (and said).
+// In cli->format to stdout. KT_EXIT_OK or KT_EXIT_FAILED (with a message).
 int kt_results_show(const kt_cli_t *cli, const kt_results_ask_t *ask, kt_results_count_t *count);
 // The messages byte for byte, one a line.
 int kt_results_write(const kt_cli_t *cli, const kt_results_ask_t *ask, FILE *out);

@@ -101,9 +101,11 @@ spool(kt_ledger_t *base, uint64_t id, uint64_t number, const void *bytes, size_t
     kt_mem_backfill_t *row = kt_mem_backfill((kt_mem_t *)base, id);
     if (!row)
         return KT_ENOTFOUND;
-    if (row->b.state != KT_BACKFILL_SPOOLING || number > row->b.chunks)
-        return KT_EINVAL;
-    if (number < row->b.chunks) {
+    bool     repeated;
+    kt_err_t err = kt_rule_backfill_spool(&row->b, number, &repeated);
+    if (err)
+        return err;
+    if (repeated) {
         const kt_mem_chunk_t *known = kt_mem_row(&row->chunks, (size_t)number);
         return known->length == length && !memcmp(known->bytes, bytes, length) ? KT_OK : KT_ECLASH;
     }
@@ -175,8 +177,8 @@ kt_mem_backfill_audit(const kt_mem_t *self, kt_audit_fn *found, void *context)
             counts[((const kt_mem_item_t *)kt_mem_row(&row->items, i))->state]++;
         for (size_t i = 0; i < row->paths.n; i++)
             own += ((const kt_mem_path_t *)kt_mem_row(&row->paths, i))->own;
-        if (row->paths.n == row->b.listed && own == row->b.fed && counts[KT_MEM_FAILED] == row->b.failed &&
-            counts[KT_MEM_CANCELLED] == row->b.cancelled && counts[KT_MEM_OPEN] == kt_backfill_open(&row->b))
+        if (row->paths.n == row->b.listed && own == row->b.fed && counts[KT_ITEM_FAILED] == row->b.failed &&
+            counts[KT_ITEM_CANCELLED] == row->b.cancelled && counts[KT_ITEM_OPEN] == kt_backfill_open(&row->b))
             continue;
         snprintf(text, sizeof text, "the counts of backfill %" PRIu64 " are not those of its rows", id);
         found(context, (kt_run_id_t){0, 0}, text);

@@ -17,10 +17,9 @@ typedef struct kt_mem_path {
     bool     own;
 } kt_mem_path_t;
 
-typedef enum kt_mem_item_state { KT_MEM_OPEN, KT_MEM_FAILED, KT_MEM_CANCELLED, KT_MEM_GONE } kt_mem_item_state_t;
 typedef struct kt_mem_item {
-    uint64_t            row, job;
-    kt_mem_item_state_t state;
+    uint64_t        row, job;
+    kt_item_state_t state;
 } kt_mem_item_t;
 
 typedef struct kt_mem_backfill {

@@ -110,10 +110,10 @@ kt_mem_backfill_list(kt_ledger_t *base, const kt_lease_t *lease, const kt_backfi
     uint64_t           repeated                 = 0;
     if (!row)
         return KT_EFENCED;
-    if (row->b.pages == page->number + 1)
-        return KT_OK;  // told again
-    if (row->b.pages != page->number || row->b.state != KT_BACKFILL_RUNNING || page->n > KT_BACKFILL_PAGE)
-        return KT_EINVAL;
+    bool     known;
+    kt_err_t err = kt_rule_backfill_list(&row->b, page, &known);
+    if (err || known)
+        return err;
     bool room = kt_mem_room(&row->paths, page->n) && seen_room(row, page->n);
     for (size_t i = 0; i < page->n && room; i++)
         room = (copies[i] = strdup(page->paths[i].path)) != NULL;
@@ -155,13 +155,13 @@ kt_mem_backfill_feed(kt_ledger_t *base, const kt_lease_t *lease, uint64_t id, co
     kt_mem_backfill_t *row = kt_mem_backfill_own((kt_mem_t *)base, lease, id);
     if (!row)
         return KT_EFENCED;
-    if (row->b.fed_row >= up_to)
-        return KT_OK;  // told again
-    if (row->b.state != KT_BACKFILL_RUNNING || up_to > row->b.listed)
-        return KT_EINVAL;
+    bool     repeated;
+    kt_err_t err = kt_rule_backfill_feed(&row->b, jobs, n, up_to, &repeated);
+    if (err || repeated)
+        return err;
     kt_inserted_t *how = malloc((n + 1) * sizeof *how);
     uint64_t      *ids = malloc((n + 1) * sizeof *ids);
-    kt_err_t       err = how && ids && kt_mem_room(&row->items, n) ? KT_OK : KT_ENOMEM;
+    err                = how && ids && kt_mem_room(&row->items, n) ? KT_OK : KT_ENOMEM;
     if (!err)
         err = kt_mem_insert_jobs(base, jobs, n, how, ids);
     for (size_t i = 0; i < n && !err; i++) {
@@ -206,20 +206,12 @@ remember(kt_mem_t *self, const kt_mem_backfill_t *row, const kt_mem_item_t *item
 }
 
 static void
-end_item(kt_mem_t *self, kt_mem_backfill_t *row, kt_mem_item_t *item)
+move_item(kt_mem_t *self, kt_mem_backfill_t *row, kt_mem_item_t *item, kt_item_state_t to)
 {
-    switch (kt_mem_job(self, item->job)->facts.state) {
-    case KT_JOB_DONE:
+    if (to == KT_ITEM_GONE)
         remember(self, row, item);
-        item->state = KT_MEM_GONE;
-        row->b.done++;
-        break;
-    case KT_JOB_FAILED:
-        item->state = KT_MEM_FAILED;
-        row->b.failed++;
-        break;
-    default: item->state = KT_MEM_CANCELLED; row->b.cancelled++;
-    }
+    kt_backfill_count_item(&row->b, item->state, to);
+    item->state = to;
 }
 
 static void
@@ -228,20 +220,28 @@ drop_gone(kt_mem_backfill_t *row)
     size_t kept = 0;
     for (size_t i = 0; i < row->items.n; i++) {
         const kt_mem_item_t *item = kt_mem_row(&row->items, i);
-        if (item->state != KT_MEM_GONE)
+        if (item->state != KT_ITEM_GONE)
             memmove(kt_mem_row(&row->items, kept++), item, sizeof *item);
     }
     row->items.n = kept;
 }
 
 static bool
-has_ended(kt_mem_t *self, const kt_mem_backfill_t *row, const kt_mem_item_t *item)
+has_ended(const kt_mem_backfill_t *row, kt_job_state_t state)
 {
-    kt_job_state_t state = kt_mem_job(self, item->job)->facts.state;
-    kt_ask_t       ask   = {.type = KT_ASK_CANCEL, .id = {.job = item->job}};
-    if (state == KT_JOB_QUEUED && row->b.state == KT_BACKFILL_CANCELLED)
-        return !kt_mem_ask(&self->base, &ask, 1) && !ask.how;
-    return state != KT_JOB_QUEUED && state != KT_JOB_CLAIMED;
+    return state == KT_JOB_QUEUED ? row->b.state == KT_BACKFILL_CANCELLED : state != KT_JOB_CLAIMED;
+}
+
+static kt_err_t
+settle_item(kt_mem_t *self, kt_mem_backfill_t *row, kt_mem_item_t *item)
+{
+    kt_job_facts_t  job = kt_mem_job(self, item->job)->facts;
+    kt_ask_t        ask = {.type = KT_ASK_CANCEL, .id = job.id};
+    kt_err_t        err = job.state == KT_JOB_QUEUED ? kt_mem_ask(&self->base, &ask, 1) : KT_OK;
+    kt_item_state_t to  = kt_rule_item_settle(&job);
+    if (!err)
+        move_item(self, row, item, to);
+    return err;
 }
 
 kt_err_t
@@ -257,10 +257,8 @@ kt_mem_backfill_settle(kt_ledger_t *base, const kt_lease_t *lease, uint64_t id, 
         return KT_ENOMEM;
     for (size_t i = 0; i < row->items.n && left < want; i++) {
         kt_mem_item_t *item = kt_mem_row(&row->items, i);
-        if (item->state != KT_MEM_OPEN || !has_ended(self, row, item))
-            continue;
-        end_item(self, row, item);
-        left++;
+        if (item->state == KT_ITEM_OPEN && has_ended(row, kt_mem_job(self, item->job)->facts.state))
+            left += settle_item(self, row, item) == KT_OK;
     }
     drop_gone(row);
     (void)kt_backfill_after_settle(&row->b, left, wall_ms);
@@ -273,16 +271,14 @@ kt_mem_backfill_settle(kt_ledger_t *base, const kt_lease_t *lease, uint64_t id, 
 static bool
 retry_item(kt_mem_t *self, kt_mem_backfill_t *row, kt_mem_item_t *item)
 {
-    kt_ask_t       ask   = {.type = KT_ASK_RETRY, .id = {.job = item->job}};
-    kt_job_state_t state = kt_mem_job(self, item->job)->facts.state;
-    if (state == KT_JOB_CANCELLED || (state == KT_JOB_FAILED && (kt_mem_ask(&self->base, &ask, 1) || ask.how)))
+    kt_job_facts_t  job = kt_mem_job(self, item->job)->facts;
+    kt_ask_t        ask = {.type = KT_ASK_RETRY, .id = job.id};
+    uint32_t        run = job.id.run;
+    kt_item_state_t to  = kt_rule_item_retry(&job);
+    if (job.id.run != run && (kt_mem_ask(&self->base, &ask, 1) || ask.how))
         return false;
-    row->b.failed--;
-    if (state == KT_JOB_DONE)
-        end_item(self, row, item);
-    else
-        item->state = KT_MEM_OPEN;
-    return state != KT_JOB_DONE;
+    move_item(self, row, item, to);
+    return to == KT_ITEM_OPEN;
 }
 
 kt_err_t
@@ -293,13 +289,12 @@ kt_mem_backfill_retry(kt_ledger_t *base, uint64_t id, uint64_t *after, size_t wa
     size_t             ran = 0, seen = 0;
     if (!row)
         return KT_ENOTFOUND;
-    kt_backfill_state_t state = row->b.state;
-    kt_err_t            err   = kt_rule_backfill(&state, KT_BACKFILL_RETRY);
+    kt_err_t err = kt_backfill_allows(&row->b, KT_BACKFILL_RETRY);
     if (!err && !kt_mem_room(&self->files, want))
         err = KT_ENOMEM;
     for (size_t i = 0; i < row->items.n && seen < want && !err; i++) {
         kt_mem_item_t *item = kt_mem_row(&row->items, i);
-        if (item->state != KT_MEM_FAILED || item->row <= *after)
+        if (item->state != KT_ITEM_FAILED || item->row <= *after)
             continue;
         *after = item->row;
         seen++;

@@ -101,7 +101,6 @@ void *kt_mem_row(const kt_mem_rows_t *rows, size_t place);
 
 bool        kt_mem_text_room(kt_mem_t *self, size_t bytes);                 // for the copies of one call together
 const char *kt_mem_text(kt_mem_t *self, const char *bytes, size_t length);  // a copy with NUL; room must be there
-size_t      kt_mem_text_need(const char *bytes, size_t length);
 
 kt_mem_job_t *kt_mem_job(const kt_mem_t *self, uint64_t id);  // NULL: unknown
 uint64_t      kt_mem_hash(const char *message_id);

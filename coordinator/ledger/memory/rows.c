@@ -80,8 +80,8 @@ kt_mem_add(kt_mem_rows_t *rows)
     return memset(kt_mem_row(rows, rows->n++), 0, rows->row_bytes);
 }
 
-size_t
-kt_mem_text_need(const char *bytes, size_t length)
+static size_t
+mem_text_need(const char *bytes, size_t length)
 {
     return (bytes ? length : 0) + 1;
 }
@@ -104,7 +104,7 @@ const char *
 kt_mem_text(kt_mem_t *self, const char *bytes, size_t length)
 {
     kt_mem_block_t *block = self->blocks;
-    size_t          need  = kt_mem_text_need(bytes, length);
+    size_t          need  = mem_text_need(bytes, length);
     kt_assert(block && block->capacity - block->used >= need);
     char *copy = block->bytes + block->used;
     if (need > 1)

@@ -194,6 +194,7 @@ static kt_err_t
 spool_once(kt_lpg_t *self, uint64_t id, uint64_t number, const void *bytes, size_t length)
 {
     kt_lpg_backfill_t row;
+    bool              repeated;
     kt_err_t          err = kt_lpg_begin(self, true);
     if (err)
         return err;
@@ -201,11 +202,11 @@ spool_once(kt_lpg_t *self, uint64_t id, uint64_t number, const void *bytes, size
     put_chunk_get(self, id, number);
     if (!(err = kt_lpg_run(self)))
         err = kt_lpg_backfill_got(self, NULL, &row);
-    if (!err && (row.b.state != KT_BACKFILL_SPOOLING || number > row.b.chunks))
-        err = KT_EINVAL;
+    if (!err)
+        err = kt_rule_backfill_spool(&row.b, number, &repeated);
     if (err)
         return err;
-    if (number < row.b.chunks)
+    if (repeated)
         return compare_chunk(self, 2, bytes, length);
     row.b.chunks++;
     kt_lpg_backfill_write(self);

@@ -13,8 +13,6 @@ typedef struct kt_lpg_backfill {
     uint64_t      owner;
 } kt_lpg_backfill_t;
 
-typedef enum kt_lpg_item { KT_PG_ITEM_OPEN, KT_PG_ITEM_FAILED, KT_PG_ITEM_CANCELLED } kt_lpg_item_t;
-
 // Puts the questions of a read into the pipeline, as answers 0 and 1: is the lease ours (NULL: not asked, answer 0 is
 // void), and the row.
 void kt_lpg_backfill_put_get(kt_lpg_t *self, const kt_lease_t *lease, uint64_t id);

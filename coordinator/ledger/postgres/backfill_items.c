@@ -7,22 +7,17 @@
 
 typedef struct item {
     uint64_t       row;
-    kt_run_id_t    id;
-    kt_job_state_t state;
-    bool           retained;
+    kt_job_facts_t job;
 } item_t;
 
 // What becomes of items: sorted into lists by where they go.
 typedef struct sorted {
-    item_t        *items;
-    size_t         n;
-    kt_lpg_facts_t facts;  // of the jobs that change
-    kt_lpg_delta_t delta;
-    size_t         counts[3];  // of to: done, failed or open, cancelled
-    int           *to;         // of each item: GONE, or a kt_lpg_item_t; STAYS
+    item_t          *items;
+    size_t           n;
+    kt_lpg_facts_t   facts;  // of the jobs that change
+    kt_lpg_delta_t   delta;
+    kt_item_state_t *to;  // of each item
 } sorted_t;
-
-enum { STAYS = -2, GONE = -1 };
 
 static void
 fini(sorted_t *self)
@@ -44,28 +39,28 @@ read_items(const kt_lpg_t *self, size_t k, sorted_t *out)
     if (!out->items || !out->to || !out->facts.at)
         return KT_ENOMEM;
     for (size_t i = 0; i < n; i++) {
-        int row = (int)i;
-        out->items[i] =
-            (item_t){.row = (uint64_t)kt_lpg_int(self, k, row, 0),
-                     .id = {.job = (uint64_t)kt_lpg_int(self, k, row, 1), .run = (uint32_t)kt_lpg_int(self, k, row, 2)},
-                     .state    = (kt_job_state_t)kt_lpg_int(self, k, row, 3),
-                     .retained = kt_lpg_int(self, k, row, 4) != 0};
+        int row       = (int)i;
+        out->items[i] = (item_t){
+            .row = (uint64_t)kt_lpg_int(self, k, row, 0),
+            .job = {.id = {.job = (uint64_t)kt_lpg_int(self, k, row, 1), .run = (uint32_t)kt_lpg_int(self, k, row, 2)},
+                    .state    = (kt_job_state_t)kt_lpg_int(self, k, row, 3),
+                    .retained = kt_lpg_int(self, k, row, 4) != 0}};
     }
     return KT_OK;
 }
 
+// Notes where an item goes, and the change of its job, if there is one.
 static void
-change(sorted_t *self, const item_t *item, kt_job_state_t state, uint32_t run, int64_t wall_ms)
+note_item(sorted_t *self, size_t i, kt_item_state_t to, const kt_job_facts_t *now, int64_t wall_ms)
 {
-    kt_lpg_fact_t *fact = &self->facts.at[self->facts.n++];
-    *fact               = (kt_lpg_fact_t){.was = {.id = item->id, .state = item->state}, .changed_ms = wall_ms};
-    fact->now           = fact->was;
-    fact->now.state     = state;
-    fact->now.id.run    = run;
+    const kt_job_facts_t *was = &self->items[i].job;
+    self->to[i]               = to;
+    if (now->state != was->state)
+        self->facts.at[self->facts.n++] = (kt_lpg_fact_t){.was = *was, .now = *now, .changed_ms = wall_ms};
 }
 
 static size_t
-count_to(const sorted_t *self, int to)
+count_to(const sorted_t *self, kt_item_state_t to)
 {
     size_t n = 0;
     for (size_t i = 0; i < self->n; i++)
@@ -74,7 +69,7 @@ count_to(const sorted_t *self, int to)
 }
 
 static void
-arg_rows(kt_lpg_t *self, const sorted_t *sorted, int to, size_t n)
+arg_rows(kt_lpg_t *self, const sorted_t *sorted, kt_item_state_t to, size_t n)
 {
     kt_lpg_array(self, KT_PG_INT8, n);
     for (size_t i = 0; i < sorted->n; i++)
@@ -84,38 +79,38 @@ arg_rows(kt_lpg_t *self, const sorted_t *sorted, int to, size_t n)
 }
 
 static void
-put_move(kt_lpg_t *self, uint64_t id, const sorted_t *sorted, kt_lpg_item_t from, kt_lpg_item_t to)
+put_move(kt_lpg_t *self, uint64_t id, const sorted_t *sorted, kt_item_state_t from, kt_item_state_t to)
 {
-    size_t n = count_to(sorted, (int)to);
+    size_t n = count_to(sorted, to);
     if (!n)
         return;
     kt_lpg_arg_int(self, (int64_t)id);
     kt_lpg_arg_int(self, from);
     kt_lpg_arg_int(self, to);
-    arg_rows(self, sorted, (int)to, n);
+    arg_rows(self, sorted, to, n);
     kt_lpg_arg_int(self, (int64_t)n);
     kt_lpg_put(self, KT_PG_ITEMS_MOVE);
 }
 
 // Successes leave, and are remembered by their files.
 static void
-put_gone(kt_lpg_t *self, const kt_backfill_t *b, const sorted_t *sorted, kt_lpg_item_t from)
+put_gone(kt_lpg_t *self, const kt_backfill_t *b, const sorted_t *sorted, kt_item_state_t from)
 {
-    size_t n = count_to(sorted, GONE);
+    size_t n = count_to(sorted, KT_ITEM_GONE);
     if (!n)
         return;
     kt_lpg_arg_int(self, (int64_t)b->id);
     kt_lpg_arg_int(self, from);
-    arg_rows(self, sorted, GONE, n);
+    arg_rows(self, sorted, KT_ITEM_GONE, n);
     kt_lpg_arg_int(self, (int64_t)n);
     kt_lpg_put(self, KT_PG_ITEMS_DROP);
     kt_lpg_arg_int(self, (int64_t)b->id);
-    arg_rows(self, sorted, GONE, n);
+    arg_rows(self, sorted, KT_ITEM_GONE, n);
     for (int run = 0; run < 2; run++) {
         kt_lpg_array(self, KT_PG_INT8, n);
         for (size_t i = 0; i < sorted->n; i++)
-            if (sorted->to[i] == GONE)
-                kt_lpg_el_int(self, run ? sorted->items[i].id.run : (int64_t)sorted->items[i].id.job);
+            if (sorted->to[i] == KT_ITEM_GONE)
+                kt_lpg_el_int(self, run ? sorted->items[i].job.id.run : (int64_t)sorted->items[i].job.id.job);
         kt_lpg_array_end(self);
     }
     kt_lpg_arg_int(self, b->options);
@@ -124,15 +119,15 @@ put_gone(kt_lpg_t *self, const kt_backfill_t *b, const sorted_t *sorted, kt_lpg_
 }
 
 static kt_err_t
-write_items(kt_lpg_t *self, const kt_lpg_backfill_t *row, sorted_t *sorted, kt_lpg_item_t from)
+write_items(kt_lpg_t *self, const kt_lpg_backfill_t *row, sorted_t *sorted, kt_item_state_t from)
 {
     kt_lpg_backfill_write(self);
     kt_lpg_backfill_put(self, row);
     kt_lpg_facts_put(self, &sorted->facts, &sorted->delta);
     put_gone(self, &row->b, sorted, from);
-    for (int to = KT_PG_ITEM_OPEN; to <= KT_PG_ITEM_CANCELLED; to++)
-        if (to != (int)from)
-            put_move(self, row->b.id, sorted, from, (kt_lpg_item_t)to);
+    for (kt_item_state_t to = KT_ITEM_OPEN; to <= KT_ITEM_CANCELLED; to++)
+        if (to != from)
+            put_move(self, row->b.id, sorted, from, to);
     kt_lpg_put_delta(self, &sorted->delta);
     return kt_lpg_backfill_commit(self);
 }
@@ -141,14 +136,10 @@ static void
 judge_ended(kt_backfill_t *b, sorted_t *sorted, int64_t wall_ms)
 {
     for (size_t i = 0; i < sorted->n; i++) {
-        const item_t *item = &sorted->items[i];
-        bool          done = item->state == KT_JOB_DONE, failed = item->state == KT_JOB_FAILED;
-        sorted->to[i] = done ? GONE : failed ? (int)KT_PG_ITEM_FAILED : (int)KT_PG_ITEM_CANCELLED;
-        b->done += done;
-        b->failed += failed;
-        b->cancelled += !done && !failed;
-        if (item->state == KT_JOB_QUEUED)
-            change(sorted, item, KT_JOB_CANCELLED, item->id.run, wall_ms);
+        kt_job_facts_t  now = sorted->items[i].job;
+        kt_item_state_t to  = kt_rule_item_settle(&now);
+        note_item(sorted, i, to, &now, wall_ms);
+        kt_backfill_count_item(b, KT_ITEM_OPEN, to);
     }
 }
 
@@ -176,7 +167,7 @@ settle_once(kt_lpg_t *self, const kt_lease_t *lease, uint64_t id, size_t want, i
         judge_ended(&row->b, &sorted, wall_ms);
         *n = sorted.n;
         if (kt_backfill_after_settle(&row->b, sorted.n, wall_ms))
-            err = write_items(self, row, &sorted, KT_PG_ITEM_OPEN);
+            err = write_items(self, row, &sorted, KT_ITEM_OPEN);
     }
     fini(&sorted);
     return err;
@@ -200,36 +191,25 @@ kt_lpg_backfill_settle(kt_ledger_t *base, const kt_lease_t *lease, uint64_t id, 
     return KT_OK;
 }
 
-// A failure that an operator has tried again by its job number meanwhile is taken as it stands now; one whose input is
-// past its retention cannot run again.
 static size_t
 judge_failed(kt_backfill_t *b, sorted_t *sorted)
 {
-    size_t run = 0;
     for (size_t i = 0; i < sorted->n; i++) {
-        const item_t *item = &sorted->items[i];
-        sorted->to[i]      = STAYS;
-        if (item->state == KT_JOB_CANCELLED || (item->state == KT_JOB_FAILED && item->retained))
-            continue;
-        b->failed--;
-        sorted->to[i] = item->state == KT_JOB_DONE ? GONE : (int)KT_PG_ITEM_OPEN;
-        b->done += item->state == KT_JOB_DONE;
-        run += item->state != KT_JOB_DONE;
-        if (item->state != KT_JOB_FAILED)
-            continue;
-        change(sorted, item, KT_JOB_QUEUED, item->id.run + 1, 0);
-        sorted->delta.retried++;
+        kt_job_facts_t  now = sorted->items[i].job;
+        kt_item_state_t to  = kt_rule_item_retry(&now);
+        note_item(sorted, i, to, &now, 0);
+        kt_backfill_count_item(b, KT_ITEM_FAILED, to);
     }
-    return run;
+    sorted->delta.retried += (int64_t)sorted->facts.n;
+    return count_to(sorted, KT_ITEM_OPEN);
 }
 
 static kt_err_t
 retry_once(kt_lpg_t *self, uint64_t id, uint64_t *after, size_t want, size_t *n)
 {
-    kt_lpg_backfill_t   row;
-    sorted_t            sorted = {0};
-    kt_err_t            err    = kt_lpg_begin(self, true);
-    kt_backfill_state_t state;
+    kt_lpg_backfill_t row;
+    sorted_t          sorted = {0};
+    kt_err_t          err    = kt_lpg_begin(self, true);
     if (err)
         return err;
     kt_lpg_backfill_put_get(self, NULL, id);
@@ -241,17 +221,17 @@ retry_once(kt_lpg_t *self, uint64_t id, uint64_t *after, size_t want, size_t *n)
         err = kt_lpg_backfill_got(self, NULL, &row);
     if (err)
         return err;
-    state = row.b.state;
-    if (!(err = kt_rule_backfill(&state, KT_BACKFILL_RETRY)))
+    if (!(err = kt_backfill_allows(&row.b, KT_BACKFILL_RETRY)))
         err = read_items(self, 2, &sorted);
     size_t run = err ? 0 : judge_failed(&row.b, &sorted);
     if (!err && run)
         err = kt_backfill_control(&row.b, KT_BACKFILL_RETRY, 0, 0);
     if (!err && sorted.n)
-        err = write_items(self, &row, &sorted, KT_PG_ITEM_FAILED);
+        err = write_items(self, &row, &sorted, KT_ITEM_FAILED);
     if (!err && sorted.n)
         *after = sorted.items[sorted.n - 1].row;
-    *n = run;
+    if (!err)
+        *n = run;
     fini(&sorted);
     return err;
 }

@@ -158,7 +158,8 @@ static kt_err_t
 list_once(kt_lpg_t *self, const kt_lease_t *lease, const kt_backfill_page_t *page, const kt_backfill_path_t **paths)
 {
     kt_lpg_backfill_t row;
-    size_t            n   = page->n;
+    bool              repeated;
+    size_t            n   = page->n <= KT_BACKFILL_PAGE ? page->n : 0;  // a longer page is rejected below
     kt_err_t          err = kt_lpg_begin(self, true);
     if (err)
         return err;
@@ -170,10 +171,10 @@ list_once(kt_lpg_t *self, const kt_lease_t *lease, const kt_backfill_page_t *pag
     kt_lpg_put(self, KT_PG_PATHS_KNOWN);
     if (!(err = kt_lpg_run(self)))
         err = kt_lpg_backfill_got(self, lease, &row);
-    if (err || row.b.pages == page->number + 1)
-        return err;  // told again
-    if (row.b.pages != page->number || row.b.state != KT_BACKFILL_RUNNING)
-        return KT_EINVAL;
+    if (!err)
+        err = kt_rule_backfill_list(&row.b, page, &repeated);
+    if (err || repeated)
+        return err;
     keep_new(self, 2, paths, &n);
     return write_page(self, &row, page, paths, n);
 }
@@ -184,8 +185,6 @@ kt_lpg_backfill_list(kt_ledger_t *base, const kt_lease_t *lease, const kt_backfi
     const kt_backfill_path_t *paths[KT_BACKFILL_PAGE];
     kt_err_t                  err;
     int                       tries = 0;
-    if (page->n > KT_BACKFILL_PAGE)
-        return KT_EINVAL;
     do
         err = list_once((kt_lpg_t *)base, lease, page, paths);
     while (kt_lpg_again(&err, &tries));
@@ -249,16 +248,17 @@ feed_once(kt_lpg_t *self, const kt_lease_t *lease, uint64_t id, const uint64_t *
           size_t n, uint64_t up_to)
 {
     kt_lpg_backfill_t row;
+    bool              repeated;
     kt_err_t          err = kt_lpg_begin(self, true);
     if (err)
         return err;
     kt_lpg_backfill_put_get(self, lease, id);
     if (!(err = kt_lpg_run(self)))
         err = kt_lpg_backfill_got(self, lease, &row);
-    if (err || row.b.fed_row >= up_to)
-        return err;  // told again
-    if (row.b.state != KT_BACKFILL_RUNNING || up_to > row.b.listed)
-        return KT_EINVAL;
+    if (!err)
+        err = kt_rule_backfill_feed(&row.b, jobs, n, up_to, &repeated);
+    if (err || repeated)
+        return err;
     row.b.fed_row = up_to;
     row.b.fed += n;
     kt_lpg_backfill_write(self);
@@ -276,9 +276,6 @@ kt_lpg_backfill_feed(kt_ledger_t *base, const kt_lease_t *lease, uint64_t id, co
 {
     kt_err_t err;
     int      tries = 0;
-    for (size_t i = 0; i < n; i++)
-        if (!kt_rule_job_ok(&jobs[i]))
-            return KT_EBADDATA;
     do
         err = feed_once((kt_lpg_t *)base, lease, id, rows, jobs, n, up_to);
     while (kt_lpg_again(&err, &tries));

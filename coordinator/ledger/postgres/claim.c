@@ -30,14 +30,12 @@ put_claim(kt_lpg_t *self, const kt_lease_t *lease, size_t want, int64_t wall_ms)
 static kt_err_t
 read_claimed(const kt_lpg_t *self, int row, kt_claimed_t *out)
 {
-    static const kt_priority_t PRIORITIES[KT_RANKS] = {KT_PRIORITY_HIGH, KT_PRIORITY_NORMAL, KT_PRIORITY_LOW};
-    uint64_t                   rank                 = (uint64_t)kt_lpg_int(self, ANSWER, row, 4);
     memset(out, 0, sizeof *out);
     out->id.job              = (uint64_t)kt_lpg_int(self, ANSWER, row, 0);
     out->id.run              = (uint32_t)kt_lpg_int(self, ANSWER, row, 1);
     out->attempts            = (uint32_t)kt_lpg_int(self, ANSWER, row, 2);
     out->crashes             = (uint32_t)kt_lpg_int(self, ANSWER, row, 3);
-    out->priority            = PRIORITIES[rank < KT_RANKS ? rank : 1];
+    out->priority            = kt_rule_priority((uint64_t)kt_lpg_int(self, ANSWER, row, 4));
     out->declared_bytes      = (uint64_t)kt_lpg_int(self, ANSWER, row, 5);
     out->declared_duration_s = kt_lpg_real(self, ANSWER, row, 6);
     return kt_lpg_copy(self, ANSWER, row, 7, &out->body, &out->body_bytes);

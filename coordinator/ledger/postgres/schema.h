@@ -3,7 +3,8 @@
 #pragma once
 
 #include "common/buf.h"
-#include "coordinator/ledger/open/migrate.h"
+#include "coordinator/ledger/ledger.h"
+#include "coordinator/ledger/migration.h"
 
 typedef struct kt_lpg kt_lpg_t;
 

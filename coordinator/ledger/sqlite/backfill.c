@@ -221,12 +221,13 @@ spool(kt_ledger_t *base, uint64_t id, uint64_t number, const void *bytes, size_t
 {
     kt_lsql_t    *self = (kt_lsql_t *)base;
     kt_backfill_t b;
-    kt_err_t      err = kt_lsql_begin(self);
+    bool          repeated = false;
+    kt_err_t      err      = kt_lsql_begin(self);
     if (!err)
         err = kt_lsql_backfill_get(self, id, &b);
-    if (!err && (b.state != KT_BACKFILL_SPOOLING || number > b.chunks))
-        err = KT_EINVAL;
-    if (!err && number < b.chunks)
+    if (!err)
+        err = kt_rule_backfill_spool(&b, number, &repeated);
+    if (!err && repeated)
         err = compare_chunk(self, id, number, bytes, length);
     else if (!err)
         err = put_chunk(self, &b, bytes, length);

@@ -5,8 +5,6 @@
 #include "coordinator/ledger/backfill_rules.h"
 #include "coordinator/ledger/sqlite/sqlite.h"
 
-typedef enum kt_lsql_item { KT_ITEM_OPEN, KT_ITEM_FAILED, KT_ITEM_CANCELLED } kt_lsql_item_t;
-
 // Within a transaction. KT_ENOTFOUND.
 kt_err_t kt_lsql_backfill_get(kt_lsql_t *self, uint64_t id, kt_backfill_t *out);
 kt_err_t kt_lsql_backfill_put(kt_lsql_t *self, const kt_backfill_t *row);

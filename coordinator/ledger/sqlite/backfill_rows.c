@@ -113,11 +113,11 @@ static kt_err_t
 list_page(kt_lsql_t *self, kt_backfill_t *b, const kt_backfill_page_t *page)
 {
     uint64_t repeated = 0;
-    if (b->pages == page->number + 1)
-        return KT_OK;  // told again
-    if (b->pages != page->number || b->state != KT_BACKFILL_RUNNING || page->n > KT_BACKFILL_PAGE)
-        return KT_EINVAL;
-    kt_err_t err = put_paths(self, b, page, &repeated);
+    bool     known;
+    kt_err_t err = kt_rule_backfill_list(b, page, &known);
+    if (err || known)
+        return err;
+    err = put_paths(self, b, page, &repeated);
     kt_backfill_count_page(b, page, repeated);
     if (!err)
         err = kt_lsql_backfill_put(self, b);
@@ -190,13 +190,14 @@ kt_lsql_backfill_feed(kt_ledger_t *base, const kt_lease_t *lease, uint64_t id, c
 {
     kt_lsql_t    *self = (kt_lsql_t *)base;
     kt_backfill_t b;
+    bool          repeated;
     kt_err_t      err = kt_lsql_begin(self);
     if (!err)
         err = kt_lsql_backfill_own(self, lease, id, &b);
-    if (!err && b.fed_row >= up_to)
-        return kt_lsql_end(self, KT_OK);  // told again
-    if (!err && (b.state != KT_BACKFILL_RUNNING || up_to > b.listed))
-        err = KT_EINVAL;
+    if (!err)
+        err = kt_rule_backfill_feed(&b, jobs, n, up_to, &repeated);
+    if (err || repeated)
+        return kt_lsql_end(self, err);
     for (size_t i = 0; i < n && !err; i++)
         err = put_item(self, id, rows[i], &jobs[i]);
     b.fed_row = up_to;
@@ -208,9 +209,7 @@ kt_lsql_backfill_feed(kt_ledger_t *base, const kt_lease_t *lease, uint64_t id, c
 
 typedef struct item {
     uint64_t       row;
-    kt_run_id_t    id;
-    kt_job_state_t state;
-    bool           retained;
+    kt_job_facts_t job;
 } item_t;
 
 static kt_err_t
@@ -220,19 +219,19 @@ read_items(kt_lsql_call_t *call, item_t *out, size_t capacity, size_t *n)
     kt_err_t err  = KT_OK;
     *n            = 0;
     while (*n < capacity && !(err = kt_lsql_step(call, &more)) && more) {
-        item_t *item   = &out[(*n)++];
-        item->row      = (uint64_t)sqlite3_column_int64(call->stmt, 0);
-        item->id       = (kt_run_id_t){.job = (uint64_t)sqlite3_column_int64(call->stmt, 1),
-                                       .run = (uint32_t)sqlite3_column_int64(call->stmt, 2)};
-        item->state    = (kt_job_state_t)sqlite3_column_int(call->stmt, 3);
-        item->retained = sqlite3_column_int(call->stmt, 4) != 0;
+        item_t *item = &out[(*n)++];
+        item->row    = (uint64_t)sqlite3_column_int64(call->stmt, 0);
+        item->job    = (kt_job_facts_t){.id       = {.job = (uint64_t)sqlite3_column_int64(call->stmt, 1),
+                                                     .run = (uint32_t)sqlite3_column_int64(call->stmt, 2)},
+                                        .state    = (kt_job_state_t)sqlite3_column_int(call->stmt, 3),
+                                        .retained = sqlite3_column_int(call->stmt, 4) != 0};
     }
     kt_lsql_reset(call);
     return err;
 }
 
 static kt_err_t
-drop_item(kt_lsql_t *self, uint64_t id, kt_lsql_item_t state, uint64_t row)
+drop_item(kt_lsql_t *self, uint64_t id, kt_item_state_t state, uint64_t row)
 {
     kt_lsql_call_t call = kt_lsql_call(self, KT_SQL_ITEM_DROP);
     kt_lsql_int(&call, (int64_t)id);
@@ -241,57 +240,52 @@ drop_item(kt_lsql_t *self, uint64_t id, kt_lsql_item_t state, uint64_t row)
     return kt_lsql_run(&call);
 }
 
+// A success is remembered by its file.
 static kt_err_t
-move_item(kt_lsql_t *self, uint64_t id, kt_lsql_item_t from, kt_lsql_item_t to, uint64_t row)
-{
-    kt_lsql_call_t call = kt_lsql_call(self, KT_SQL_ITEM_STATE);
-    kt_lsql_int(&call, (int64_t)id);
-    kt_lsql_int(&call, from);
-    kt_lsql_int(&call, (int64_t)row);
-    kt_lsql_int(&call, to);
-    return kt_lsql_run(&call);
-}
-
-// A success leaves the items and is remembered by its file.
-static kt_err_t
-settle_done(kt_lsql_t *self, kt_backfill_t *b, kt_lsql_item_t from, const item_t *item)
+put_file(kt_lsql_t *self, const kt_backfill_t *b, const item_t *item)
 {
     kt_lsql_call_t call = kt_lsql_call(self, KT_SQL_FILE_PUT);
     kt_lsql_int(&call, (int64_t)b->id);
     kt_lsql_int(&call, (int64_t)item->row);
     kt_lsql_text(&call, b->version);
     kt_lsql_int(&call, b->options);
-    kt_lsql_int(&call, (int64_t)item->id.job);
-    kt_lsql_int(&call, item->id.run);
-    kt_err_t err = kt_lsql_run(&call);
-    b->done++;
-    return err ? err : drop_item(self, b->id, from, item->row);
+    kt_lsql_int(&call, (int64_t)item->job.id.job);
+    kt_lsql_int(&call, item->job.id.run);
+    return kt_lsql_run(&call);
 }
 
 static kt_err_t
-cancel_queued(kt_lsql_t *self, const item_t *item)
+move_item(kt_lsql_t *self, kt_backfill_t *b, const item_t *item, kt_item_state_t from, kt_item_state_t to)
 {
-    kt_lsql_call_t call = kt_lsql_call(self, KT_SQL_JOB_STATE);
-    kt_lsql_int(&call, (int64_t)item->id.job);
-    kt_lsql_int(&call, KT_JOB_CANCELLED);
-    kt_lsql_moved(self, KT_JOB_QUEUED, KT_JOB_CANCELLED);
+    kt_backfill_count_item(b, from, to);
+    if (from == to)
+        return KT_OK;
+    if (to == KT_ITEM_GONE) {
+        kt_err_t err = put_file(self, b, item);
+        return err ? err : drop_item(self, b->id, from, item->row);
+    }
+    kt_lsql_call_t call = kt_lsql_call(self, KT_SQL_ITEM_STATE);
+    kt_lsql_int(&call, (int64_t)b->id);
+    kt_lsql_int(&call, from);
+    kt_lsql_int(&call, (int64_t)item->row);
+    kt_lsql_int(&call, to);
     return kt_lsql_run(&call);
 }
 
 static kt_err_t
 settle_item(kt_lsql_t *self, kt_backfill_t *b, const item_t *item)
 {
-    kt_err_t err = KT_OK;
-    if (item->state == KT_JOB_DONE)
-        return settle_done(self, b, KT_ITEM_OPEN, item);
-    if (item->state == KT_JOB_FAILED) {
-        b->failed++;
-        return move_item(self, b->id, KT_ITEM_OPEN, KT_ITEM_FAILED, item->row);
+    kt_err_t        err = KT_OK;
+    kt_job_facts_t  now = item->job;
+    kt_item_state_t to  = kt_rule_item_settle(&now);
+    if (now.state != item->job.state) {
+        kt_lsql_call_t call = kt_lsql_call(self, KT_SQL_JOB_STATE);
+        kt_lsql_int(&call, (int64_t)now.id.job);
+        kt_lsql_int(&call, now.state);
+        kt_lsql_moved(self, (int)item->job.state, (int)now.state);
+        err = kt_lsql_run(&call);
     }
-    if (item->state == KT_JOB_QUEUED)
-        err = cancel_queued(self, item);
-    b->cancelled++;
-    return err ? err : move_item(self, b->id, KT_ITEM_OPEN, KT_ITEM_CANCELLED, item->row);
+    return err ? err : move_item(self, b, item, KT_ITEM_OPEN, to);
 }
 
 static kt_err_t
@@ -333,28 +327,22 @@ kt_lsql_backfill_settle(kt_ledger_t *base, const kt_lease_t *lease, uint64_t id,
     return KT_OK;
 }
 
-// A failure that an operator has tried again by its job number meanwhile is taken as it stands now; one whose input is
-// past its retention cannot run again.
 static kt_err_t
 retry_item(kt_lsql_t *self, kt_backfill_t *b, const item_t *item, size_t *n)
 {
-    if (item->state == KT_JOB_CANCELLED || (item->state == KT_JOB_FAILED && item->retained))
-        return KT_OK;
-    b->failed--;
-    if (item->state == KT_JOB_DONE)
-        return settle_done(self, b, KT_ITEM_FAILED, item);
-    if (item->state == KT_JOB_FAILED) {
+    kt_err_t        err = KT_OK;
+    kt_job_facts_t  now = item->job;
+    kt_item_state_t to  = kt_rule_item_retry(&now);
+    if (now.state != item->job.state) {
         kt_lsql_call_t call = kt_lsql_call(self, KT_SQL_JOB_RETRY);
-        kt_lsql_int(&call, (int64_t)item->id.job);
-        kt_lsql_int(&call, (int64_t)item->id.run + 1);
-        kt_lsql_moved(self, KT_JOB_FAILED, KT_JOB_QUEUED);
+        kt_lsql_int(&call, (int64_t)now.id.job);
+        kt_lsql_int(&call, now.id.run);
+        kt_lsql_moved(self, (int)item->job.state, (int)now.state);
         self->delta.retried++;
-        kt_err_t err = kt_lsql_run(&call);
-        if (err)
-            return err;
+        err = kt_lsql_run(&call);
     }
-    ++*n;
-    return move_item(self, b->id, KT_ITEM_FAILED, KT_ITEM_OPEN, item->row);
+    *n += to == KT_ITEM_OPEN;
+    return err ? err : move_item(self, b, item, KT_ITEM_FAILED, to);
 }
 
 static kt_err_t
@@ -391,9 +379,8 @@ kt_lsql_backfill_retry(kt_ledger_t *base, uint64_t id, uint64_t *after, size_t w
     kt_err_t      err = kt_lsql_begin(self);
     if (!err)
         err = kt_lsql_backfill_get(self, id, &b);
-    kt_backfill_state_t state = b.state;
     if (!err)
-        err = kt_rule_backfill(&state, KT_BACKFILL_RETRY);
+        err = kt_backfill_allows(&b, KT_BACKFILL_RETRY);
     if (!err)
         err = retry(self, &b, &to, want, &ran);
     err = kt_lsql_end(self, err);

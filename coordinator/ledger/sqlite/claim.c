@@ -22,18 +22,17 @@ kt_lsql_check_lease(kt_lsql_t *self, const kt_lease_t *lease)
 static kt_err_t
 read_claimed(sqlite3_stmt *stmt, unsigned rank, kt_claimed_t *out)
 {
-    static const kt_priority_t PRIORITIES[KT_RANKS] = {KT_PRIORITY_HIGH, KT_PRIORITY_NORMAL, KT_PRIORITY_LOW};
-    const void                *body                 = sqlite3_column_text(stmt, 7);
-    size_t                     length               = (size_t)sqlite3_column_bytes(stmt, 7);
-    *out                                            = (kt_claimed_t){
-                                                   .id       = {.job = (uint64_t)sqlite3_column_int64(stmt, 0), .run = (uint32_t)sqlite3_column_int64(stmt, 1)},
-                                                   .attempts = (uint32_t)sqlite3_column_int64(stmt, 2),
-                                                   .crashes  = (uint32_t)sqlite3_column_int64(stmt, 3),
-                                                   .declared_bytes      = (uint64_t)sqlite3_column_int64(stmt, 4),
-                                                   .declared_duration_s = sqlite3_column_double(stmt, 5),
-                                                   .priority            = PRIORITIES[rank],
-                                                   .body                = malloc(length + 1),
-                                                   .body_bytes          = length,
+    const void *body   = sqlite3_column_text(stmt, 7);
+    size_t      length = (size_t)sqlite3_column_bytes(stmt, 7);
+    *out               = (kt_claimed_t){
+                      .id       = {.job = (uint64_t)sqlite3_column_int64(stmt, 0), .run = (uint32_t)sqlite3_column_int64(stmt, 1)},
+                      .attempts = (uint32_t)sqlite3_column_int64(stmt, 2),
+                      .crashes  = (uint32_t)sqlite3_column_int64(stmt, 3),
+                      .declared_bytes      = (uint64_t)sqlite3_column_int64(stmt, 4),
+                      .declared_duration_s = sqlite3_column_double(stmt, 5),
+                      .priority            = kt_rule_priority(rank),
+                      .body                = malloc(length + 1),
+                      .body_bytes          = length,
     };
     if (!out->body)
         return KT_ENOMEM;

@@ -1,5 +1,6 @@
 // key -- key, mode and tuning of the whole file: pitch classes of the spectral peaks (pitch_classes.h) correlated with
 // the profiles of 24 keys (key_profiles.h). A file without pitch has no key.
+#include "kernels/isa.h"
 #include "node/audio/key/key_profiles.h"
 #include "node/audio/modules.h"
 
@@ -31,7 +32,9 @@ create(void **state, const kt_stream_t *stream)
     kt_key_module_t *self = calloc(1, sizeof *self);
     if (!self)
         return KT_ENOMEM;
-    kt_err_t err = stream->channels ? kt_pitch_classes_new(&self->classes, kt_plan_opts(stream->plan)->rate_hz) : KT_OK;
+    kt_err_t err = stream->channels ? kt_pitch_classes_new(&self->classes, kt_device_isa(stream->device)->rows,
+                                                           kt_plan_opts(stream->plan)->rate_hz)
+                                    : KT_OK;
     if (err == KT_ENOMEM) {
         destroy((void **)&self);
         return err;

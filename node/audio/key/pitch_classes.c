@@ -50,7 +50,7 @@ size_frames(kt_pitch_classes_t *self, uint32_t rate_hz)
 }
 
 kt_err_t
-kt_pitch_classes_new(kt_pitch_classes_t **self_p, uint32_t rate_hz)
+kt_pitch_classes_new(kt_pitch_classes_t **self_p, const kt_cpu_ops_t *ops, uint32_t rate_hz)
 {
     kt_err_t err = KT_ENOMEM;
     if (rate_hz < LEAST_HZ)
@@ -61,7 +61,7 @@ kt_pitch_classes_new(kt_pitch_classes_t **self_p, uint32_t rate_hz)
     size_frames(self, rate_hz);
     self->rows = calloc(BATCH * self->bins, sizeof *self->rows);
     self->tail = calloc(self->n_fft, sizeof *self->tail);
-    if (!self->rows || !self->tail || (err = kt_powers_new(&self->powers, rate_hz, self->n_fft, self->hop)))
+    if (!self->rows || !self->tail || (err = kt_powers_new(&self->powers, ops, rate_hz, self->n_fft, self->hop)))
         goto fail;
     *self_p = self;
     return KT_OK;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "common/err.h"
+#include "kernels/audio/ops.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -12,8 +13,8 @@ enum { KT_PITCH_CLASSES = 12 };
 
 typedef struct kt_pitch_classes kt_pitch_classes_t;
 
-// KT_EINVAL: a rate at which nothing of this is defined (below 8000 Hz); KT_ENOMEM.
-KT_MUST_USE kt_err_t kt_pitch_classes_new(kt_pitch_classes_t **self_p, uint32_t rate_hz);
+// ops: borrowed. KT_EINVAL: a rate at which nothing of this is defined (below 8000 Hz); KT_ENOMEM.
+KT_MUST_USE kt_err_t kt_pitch_classes_new(kt_pitch_classes_t **self_p, const kt_cpu_ops_t *ops, uint32_t rate_hz);
 void                 kt_pitch_classes_destroy(kt_pitch_classes_t **self_p);
 
 // The samples of one segment, finite. KT_ENOMEM.

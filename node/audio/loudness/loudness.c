@@ -5,8 +5,7 @@
 // hops of 100 ms, hop k from sample floor(k * rate / 10); a momentary value is the mean of 4 hops, a short-term value
 // of 30, both taken at every hop as FFmpeg does (libebur128 takes the range from one each second). Only full windows
 // count.
-#include "kernels/audio/loudness.h"
-
+#include "kernels/isa.h"
 #include "node/audio/loudness/gating.h"
 #include "node/audio/modules.h"
 #include "node/audio/perceptual/speakers.h"
@@ -65,7 +64,7 @@ create(void **state, const kt_stream_t *stream)
     self->done     = stream->stretch.from;
     self->hops     = stream->rate_hz ? stream->stretch.from * 10 / stream->rate_hz : 0;
     self->hop_from = self->done;
-    self->ops      = kt_loudness_ops(getenv("KITHARA_ISA"));
+    self->ops      = kt_device_isa(stream->device)->loudness;
     if (stream->rate_hz >= KT_KWEIGHT_MIN_HZ)
         kt_kweight_design(&self->kweight, stream->rate_hz);
     kt_interpolation_design(&self->between, stream->rate_hz);

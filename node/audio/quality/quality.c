@@ -5,6 +5,7 @@
 // 64 samples of them (kernels/audio/samples.h); four times a second a frame of some 93 ms, from one channel and the
 // other in turn, becomes a power spectrum. Frames below -100 dBFS are digital silence and not the recording's noise:
 // left out. Silence at head and tail is what lies before the first and after the last sample above -60 dBFS.
+#include "kernels/isa.h"
 #include "node/audio/quality/state.h"
 
 #include <math.h>
@@ -45,13 +46,13 @@ size_of(uint32_t n_fft)
 }
 
 static kt_err_t
-open_spectra(kt_quality_t *self)
+open_spectra(kt_quality_t *self, const kt_cpu_ops_t *ops)
 {
     const size_t bins = (self->n_fft > self->n_low ? self->n_fft : self->n_low) / 2 + 1;
     kt_noise_init(&self->noise, self->n_fft / 2);
-    kt_err_t err = kt_powers_new(&self->spectra, self->rate_hz, self->n_fft, self->n_fft);
+    kt_err_t err = kt_powers_new(&self->spectra, ops, self->rate_hz, self->n_fft, self->n_fft);
     if (!err)
-        err = kt_powers_new(&self->low_spectra, self->rate_hz, self->n_low, self->n_low);
+        err = kt_powers_new(&self->low_spectra, ops, self->rate_hz, self->n_low, self->n_low);
     self->rows = calloc(FRAMES * bins, sizeof *self->rows);
     return err ? err : self->rows ? KT_OK : KT_ENOMEM;
 }
@@ -79,7 +80,7 @@ create(void **state, const kt_stream_t *stream)
     self->rate_hz     = stream->rate_hz;
     self->channels    = stream->channels;
     self->used        = stream->channels < 2 ? stream->channels : 2;
-    self->ops         = kt_samples_ops(getenv("KITHARA_ISA"));
+    self->ops         = kt_device_isa(stream->device)->samples;
     self->first_sound = UINT64_MAX;
     self->n_fft       = n_fft;
     self->n_low       = samples_of(low_hz, KT_HUM_SECONDS, KT_LOWBAND_WINDOW);
@@ -88,7 +89,9 @@ create(void **state, const kt_stream_t *stream)
         kt_channel_facts_init(&self->channel[c].facts);
         kt_lowband_init(&self->channel[c].low, stream->rate_hz, stream->stretch.from / KT_GROUP_SAMPLES);
     }
-    kt_err_t err = stream->channels > 0 && stream->rate_hz >= LOWEST_RATE_HZ ? open_spectra(self) : KT_OK;
+    kt_err_t err = stream->channels > 0 && stream->rate_hz >= LOWEST_RATE_HZ
+                       ? open_spectra(self, kt_device_isa(stream->device)->rows)
+                       : KT_OK;
     if (err)
         destroy((void **)&self);
     else

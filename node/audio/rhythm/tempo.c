@@ -238,8 +238,9 @@ meter_clues(kt_meter_t *meter, const multiples_t curve[CURVES])
         bar_clues(&curve[c], beats, meter->signature, clue + first[c]);
 }
 
-size_t
-kt_meters_gather(const kt_evidence_t *e, kt_meter_t *meters)
+// The hypotheses, unjudged, at most KT_METER_HYPOTHESES; how many: 0 where nothing repeats.
+static size_t
+meters_gather(const kt_evidence_t *e, kt_meter_t *meters)
 {
     double periods[KT_METER_PERIODS];
     size_t n = find_periods(&e->full, periods), count = 0;
@@ -304,7 +305,7 @@ kt_tempo_judge(const kt_evidence_t *evidence, kt_tempo_t *out)
     kt_meter_t *meters = calloc(KT_METER_HYPOTHESES, sizeof *meters);
     if (!meters)
         return KT_ENOMEM;
-    size_t     count = kt_meters_gather(evidence, meters);
+    size_t     count = meters_gather(evidence, meters);
     kt_tempo_t made  = {0};
     fill_probabilities(meters, count);
     double second = 0;

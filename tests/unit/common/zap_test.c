@@ -16,25 +16,11 @@ enum { PATIENCE_MS = 10000, KEYS = 1000, THREADS = 4, ROUNDS = 50 };
 
 static kt_zap_t *zap;
 static void     *asker;
-static char      file[] = "/tmp/kt_zap_XXXXXX";
-static int       bad_lines;
-static char      last_fields[256];
-
-static void
-note_bad_line(void *context, kt_log_level_t level, const char *id, const char *fields)
-{
-    (void)context, (void)level;
-    bad_lines += strcmp(id, "ZAP-KEY-BAD") == 0;
-    snprintf(last_fields, sizeof last_fields, "%s", fields);
-}
 
 static void
 open_zap(void)
 {
-    int fd = mkstemp(file), timeout_ms = PATIENCE_MS;
-    cr_assert_geq(fd, 0);
-    close(fd);
-    kt_log_set_sink(note_bad_line, NULL);
+    int timeout_ms = PATIENCE_MS;
     cr_assert_eq(kt_zap_new(&zap), KT_OK);
     asker = zmq_socket(zsys_init(), ZMQ_REQ);
     cr_assert_eq(zmq_setsockopt(asker, ZMQ_RCVTIMEO, &timeout_ms, sizeof timeout_ms), 0);
@@ -46,7 +32,6 @@ close_zap(void)
 {
     zmq_close(asker);
     kt_zap_destroy(&zap);
-    unlink(file);
 }
 
 TestSuite(zap, .init = open_zap, .fini = close_zap);
@@ -101,15 +86,6 @@ make_keys(char (*keys)[41], size_t n)
         cr_assert_eq(kt_curve_new(&pair), KT_OK);
         memcpy(keys[i], pair.public_key, KT_CURVE_TEXT);
     }
-}
-
-static void
-write_file(const char *text)
-{
-    FILE *stream = fopen(file, "w");
-    cr_assert_not_null(stream);
-    fputs(text, stream);
-    fclose(stream);
 }
 
 Test(zap, nobody_is_allowed_at_first)
@@ -177,33 +153,6 @@ Test(zap, a_set_with_a_bad_key_changes_nothing)
     cr_assert_eq(kt_zap_allow(zap, (const char(*)[41])keys, 1), KT_OK);
     memset(keys[1], 'x', 41);  // not terminated
     cr_assert_eq(kt_zap_allow(zap, (const char(*)[41])keys, 2), KT_EINVAL);
-    cr_assert_str_eq(ask_key(keys[0], &reply), "200");
-}
-
-Test(zap, a_file_of_keys_names_and_comments_is_read)
-{
-    char    keys[2][41], text[512];
-    reply_t reply;
-    make_keys(keys, 2);
-    memset(keys[1], '#', 1);  // a key may begin like a comment
-    snprintf(text, sizeof text, "# nodes\n\n  %s gpu7 # the large one\n%s\r\n#%s gone\n", keys[0], keys[1], keys[0]);
-    write_file(text);
-    cr_assert_eq(kt_zap_allow_file(zap, file), KT_OK);
-    cr_assert_eq(bad_lines, 0);
-    cr_assert_str_eq(ask_key(keys[0], &reply), "200");
-}
-
-Test(zap, bad_lines_are_named_by_number_and_change_nothing)
-{
-    char    keys[1][41];
-    reply_t reply;
-    make_keys(keys, 1);
-    cr_assert_eq(kt_zap_allow(zap, (const char(*)[41])keys, 1), KT_OK);
-    write_file("# fine\nshort gpu1\n\nalso bad\n");
-    cr_assert_eq(kt_zap_allow_file(zap, file), KT_EINVAL);
-    cr_assert_eq(bad_lines, 2);
-    cr_assert(strstr(last_fields, "line=4 "), "%s", last_fields);
-    cr_assert_eq(kt_zap_allow_file(zap, "/nonexistent/keys"), KT_ENOFILE);
     cr_assert_str_eq(ask_key(keys[0], &reply), "200");
 }
 

@@ -3,7 +3,7 @@
 #include "common/log.h"
 #include "common/program.h"
 #include "common/socket.h"
-#include "coordinator/loop/core.h"
+#include "coordinator/core.h"
 #include "tests/unit/coordinator/ledger/gate.h"
 
 #include <criterion/criterion.h>

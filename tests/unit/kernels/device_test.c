@@ -1,4 +1,4 @@
-#include "kernels/ops.h"
+#include "kernels/isa.h"
 #include "tests/unit/kernels/stream.h"
 
 #include <math.h>
@@ -17,7 +17,7 @@ Test(device, each_instruction_set_names_itself)
 {
     static const char *const names[] = {"ref", "base", "avx2", "avx512"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (!kt_cpu_ops(names[i]))
+        if (!kt_isa(names[i]))
             continue;
         kt_device_t      *device = NULL;
         kt_device_facts_t facts;

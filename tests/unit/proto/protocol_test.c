@@ -11,11 +11,8 @@ static char page[64 << 10];
 static void
 read_page(void)
 {
-    char        path[4096];
-    const char *here = strstr(__FILE__, "tests/unit/proto");
-    cr_assert_not_null(here);
-    snprintf(path, sizeof path, "%.*sproto/PROTOCOL.md", (int)(here - __FILE__), __FILE__);
-    FILE *file = fopen(path, "r");
+    const char *path = KT_SOURCE_DIR "/proto/PROTOCOL.md";
+    FILE       *file = fopen(path, "r");
     cr_assert_not_null(file, "%s", path);
     size_t n = fread(page, 1, sizeof page - 1, file);
     page[n]  = '\0';

@@ -259,13 +259,13 @@ Test(wire, sizes_are_upper_bounds_and_near)
 {
     unsigned seed = 5;
     for (int round = 0; round < 300; round++) {
-        kt_msg_t msg   = random_message(KT_MSG_RESULT, &seed, 4);
+        kt_msg_t msg   = random_message(KT_MSG_BATCH, &seed, 4);
         size_t   bound = 32;
-        for (size_t i = 0; i < msg.result.items.n; i++)
-            bound += kt_wire_outcome_bytes(&msg.result.items.at[i]);
+        for (size_t i = 0; i < msg.batch.items.n; i++)
+            bound += kt_wire_work_bytes(&msg.batch.items.at[i]);
         encode(&msg);
         cr_assert_leq(buf.length, bound);
-        cr_assert_leq(bound, buf.length + 32 + 400 * msg.result.items.n);
+        cr_assert_leq(bound, buf.length + 32 + 400 * msg.batch.items.n);
     }
 }
 

@@ -297,6 +297,34 @@ CONFORMS(a_failure_tried_again_by_its_number_is_counted_as_it_stands)
     cr_assert(n == 0 && b.done == 1 && b.failed == 0 && b.state == KT_BACKFILL_DONE);
 }
 
+CONFORMS(a_retry_of_an_unknown_backfill_is_not_found_and_changes_nothing)
+{
+    uint64_t after = 7;
+    size_t   n     = 9;
+    cr_assert_eq(ops(ledger)->retry(ledger, 99, &after, 10, &n), KT_ENOTFOUND);
+    cr_assert(after == 7 && n == 9);
+}
+
+CONFORMS(a_feed_is_checked_by_lease_then_repetition_then_state_then_jobs)
+{
+    kt_lease_t    one = fixture_lease(ledger, "one"), two = fixture_lease(ledger, "two");
+    kt_backfill_t b      = backfill_folder(ledger, "t");
+    kt_job_t      job    = {.file_path = "/m/1"};  // no message id: it cannot be stored
+    kt_new_job_t  bad    = {.job = &job, .body = "{}", .body_bytes = 2};
+    uint64_t      rows[] = {2};
+    cr_assert_eq(backfill_take(ledger, &one), 1);
+    cr_assert_eq(backfill_page(ledger, &one, b.id, 1, 2, 77, false), KT_OK);
+    cr_assert_eq(backfill_feed(ledger, &one, b.id, 1), 1);
+    cr_assert_eq(ops(ledger)->feed(ledger, &two, b.id, rows, &bad, 1, 1), KT_EFENCED, "the lease comes first");
+    cr_assert_eq(ops(ledger)->feed(ledger, &one, b.id, rows, &bad, 1, 1), KT_OK, "a repeated feed is not checked");
+    cr_assert_eq(ops(ledger)->feed(ledger, &one, b.id, rows, &bad, 1, 3), KT_EINVAL, "the range before the jobs");
+    cr_assert_eq(ops(ledger)->feed(ledger, &one, b.id, rows, &bad, 1, 2), KT_EBADDATA);
+    cr_assert_eq(ops(ledger)->control(ledger, b.id, KT_BACKFILL_PAUSE, 0, 0), KT_OK);
+    cr_assert_eq(ops(ledger)->feed(ledger, &one, b.id, rows, &bad, 1, 2), KT_EINVAL, "the state before the jobs");
+    b = backfill_now(ledger, b.id);
+    cr_assert(b.fed == 1 && b.fed_row == 1);
+}
+
 CONFORMS(a_backfill_is_worked_on_under_one_lease_and_taken_over)
 {
     kt_lease_t    one = fixture_lease(ledger, "one"), two = fixture_lease(ledger, "two");

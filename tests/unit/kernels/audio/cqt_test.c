@@ -2,7 +2,7 @@
 // the two is kernel_check's, equality with librosa the golden test's.
 #include "kernels/audio/cqt_basis.h"
 #include "kernels/audio/resample.h"
-#include "kernels/ops.h"
+#include "kernels/isa.h"
 #include "tests/unit/kernels/stream.h"
 
 #include <math.h>
@@ -29,7 +29,7 @@ chroma_of(uint32_t rate_hz, uint32_t hop, double tuning, const float *pcm, size_
     kt_cqt_t    *cqt    = NULL;
     const size_t frames = 1 + n / hop;
     float       *out    = calloc(frames * KT_CQT_CLASSES, sizeof *out);
-    cr_assert_eq(kt_cqt_new(&cqt, rate_hz, hop), KT_OK);
+    cr_assert_eq(kt_cqt_new(&cqt, kt_isa(getenv("KITHARA_ISA"))->rows, rate_hz, hop), KT_OK);
     cr_assert_eq(kt_cqt_chroma(cqt, tuning, pcm, n, frames, out), KT_OK);
     kt_cqt_destroy(&cqt);
     cr_assert_null(cqt);
@@ -88,7 +88,7 @@ Test(cqt, the_object_may_be_used_again_with_another_tuning)
     enum { N = 30000, FRAMES = 1 + N / 512, BYTES = FRAMES * KT_CQT_CLASSES * sizeof(float) };
     kt_cqt_t *cqt = NULL;
     float    *pcm = tone(300, 22050, N), first[FRAMES * KT_CQT_CLASSES], again[FRAMES * KT_CQT_CLASSES];
-    cr_assert_eq(kt_cqt_new(&cqt, 22050, 512), KT_OK);
+    cr_assert_eq(kt_cqt_new(&cqt, kt_isa(getenv("KITHARA_ISA"))->rows, 22050, 512), KT_OK);
     cr_assert_eq(kt_cqt_chroma(cqt, 0.2, pcm, N, FRAMES, first), KT_OK);
     cr_assert_eq(kt_cqt_chroma(cqt, -0.3, pcm, N, FRAMES, again), KT_OK);
     cr_assert_neq(memcmp(first, again, BYTES), 0);
@@ -164,9 +164,9 @@ Test(cqt, a_longer_stream_has_the_same_first_frames)
 Test(cqt, what_is_not_defined_is_refused)
 {
     kt_cqt_t *cqt = NULL;
-    cr_assert_eq(kt_cqt_new(&cqt, 8000, 512), KT_EINVAL);
-    cr_assert_eq(kt_cqt_new(&cqt, 22050, 500), KT_EINVAL);
-    cr_assert_eq(kt_cqt_new(&cqt, 22050, 0), KT_EINVAL);
+    cr_assert_eq(kt_cqt_new(&cqt, kt_isa(getenv("KITHARA_ISA"))->rows, 8000, 512), KT_EINVAL);
+    cr_assert_eq(kt_cqt_new(&cqt, kt_isa(getenv("KITHARA_ISA"))->rows, 22050, 500), KT_EINVAL);
+    cr_assert_eq(kt_cqt_new(&cqt, kt_isa(getenv("KITHARA_ISA"))->rows, 22050, 0), KT_EINVAL);
     cr_assert_null(cqt);
     cr_assert(kt_cqt_is_defined(8412, 64));
     cr_assert(!kt_cqt_is_defined(8411, 64));
@@ -214,7 +214,7 @@ Test(cqt, halving_is_libsoxrs)
     cr_assert_eq(kt_resample_push(soxr, pcm + KT_HALVING_LEAD, N, theirs, N, &made), KT_OK);
     cr_assert_geq(made, OUT / 2);
     for (size_t set = 0; set < 2; set++) {
-        kt_cpu_ops(sets[set])->halve(&halving, scratch, pcm, BLOCKS, ours);
+        kt_isa(sets[set])->rows->halve(&halving, scratch, pcm, BLOCKS, ours);
         for (size_t i = 0; i < OUT / 2; i++)
             cr_assert_float_eq(ours[i], theirs[i], 1e-6, "sample %zu", i);
     }

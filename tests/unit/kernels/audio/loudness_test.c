@@ -1,5 +1,5 @@
 #include "kernels/audio/loudness.h"
-#include "kernels/ops.h"
+#include "tests/unit/kernels/isa_named.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -46,7 +46,7 @@ Test(loudness, every_instruction_set_weighs_like_the_reference)
     fill_noise(x, N, 0.7F, 1);
     fill_sine(x + N, N, 0.01, 0, 1.5);
     for (size_t i = 0; i < 3; i++) {
-        const kt_loudness_ops_t *fast = kt_loudness_ops(isas[i]), *ref = kt_loudness_ops("ref");
+        const kt_loudness_ops_t *fast = isa_named(isas[i])->loudness, *ref = isa_named("ref")->loudness;
         for (size_t r = 0; r < 6; r++)
             for (int part = 0; part < 2; part++) {
                 double want = energy_of(ref, rates[r], x + part * N, N),
@@ -59,7 +59,7 @@ Test(loudness, every_instruction_set_weighs_like_the_reference)
 
 Test(loudness, a_cut_between_calls_changes_no_bit)
 {
-    const kt_loudness_ops_t *ops = kt_loudness_ops(NULL);
+    const kt_loudness_ops_t *ops = isa_named(NULL)->loudness;
     kt_kweight_t             weight;
     kt_kweight_state_t       state[2] = {{{0}, {0}, {0}}, {{0}, {0}, {0}}}, whole[2];
     float                    x[2][N];
@@ -87,7 +87,7 @@ Test(loudness, the_weighting_has_the_gain_that_the_standard_tells)
     float *x = malloc(480000 * sizeof *x);
     for (size_t i = 0; i < 3; i++) {
         fill_sine(x, 480000, rows[i].hz / 48000, 0, 1);
-        double mean = energy_of(kt_loudness_ops(NULL), 48000, x, 480000) / 480000;
+        double mean = energy_of(isa_named(NULL)->loudness, 48000, x, 480000) / 480000;
         double gain = 10 * log10(mean / 0.5);
         cr_assert_float_eq(gain, rows[i].gain_db, rows[i].tolerance, "%g Hz: %g dB", rows[i].hz, gain);
     }
@@ -100,7 +100,7 @@ peaks_of(const char *isa, double rate, const float *x)
     kt_interpolation_t between;
     kt_peaks_t         peaks = {0, 0, 0};
     kt_interpolation_design(&between, rate);
-    kt_loudness_ops(isa)->peaks(&between, x, N, &peaks);
+    isa_named(isa)->loudness->peaks(&between, x, N, &peaks);
     return peaks;
 }
 
@@ -158,7 +158,7 @@ Test(loudness, silence_has_no_peak_and_no_energy)
     cr_assert_eq(peaks.sample, 0);
     cr_assert_eq(peaks.between, 0);
     cr_assert_eq(peaks.squares, 0);
-    cr_assert_eq(energy_of(kt_loudness_ops(NULL), 44100, x, N), 0);
+    cr_assert_eq(energy_of(isa_named(NULL)->loudness, 44100, x, N), 0);
 }
 
 Test(loudness, channels_become_planes)
@@ -167,7 +167,7 @@ Test(loudness, channels_become_planes)
         float pcm[8 * 37], out[8 * 40];
         for (uint32_t i = 0; i < channels * 37; i++)
             pcm[i] = (float)i;
-        kt_loudness_ops(NULL)->planes(pcm, 37, channels, out, 40);
+        isa_named(NULL)->loudness->planes(pcm, 37, channels, out, 40);
         for (uint32_t c = 0; c < channels; c++)
             for (uint32_t i = 0; i < 37; i++)
                 cr_assert_eq(out[c * 40 + i], (float)(i * channels + c));

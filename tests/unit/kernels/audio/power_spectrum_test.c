@@ -1,4 +1,5 @@
 #include "kernels/audio/power_spectrum.h"
+#include "tests/unit/kernels/isa_named.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -25,11 +26,9 @@ rows_with(const char *isa, const float *pcm, size_t frames)
 {
     kt_powers_t *powers = NULL;
     float       *out    = calloc(FRAMES * BINS, sizeof *out);
-    setenv("KITHARA_ISA", isa, 1);
-    cr_assert_eq(kt_powers_new(&powers, 22050, N_FFT, HOP), KT_OK);
+    cr_assert_eq(kt_powers_new(&powers, isa_named(isa)->rows, 22050, N_FFT, HOP), KT_OK);
     kt_powers_rows(powers, pcm, frames, BINS, out);
     kt_powers_destroy(&powers);
-    unsetenv("KITHARA_ISA");
     return out;
 }
 
@@ -69,7 +68,7 @@ Test(powers, a_frame_depends_on_its_samples_alone)
 Test(powers, no_frames_and_wrong_sizes)
 {
     kt_powers_t *powers = NULL;
-    cr_expect_eq(kt_powers_new(&powers, 22050, 1000, 500), KT_EINVAL);
+    cr_expect_eq(kt_powers_new(&powers, kt_isa(NULL)->rows, 22050, 1000, 500), KT_EINVAL);
     cr_expect_null(powers);
     float *out = rows_with("", NULL, 0);
     cr_expect_eq(out[0], 0);

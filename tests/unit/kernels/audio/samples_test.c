@@ -1,6 +1,6 @@
 #include "kernels/audio/power_spectrum.h"
 #include "kernels/audio/samples.h"
-#include "kernels/ops.h"
+#include "tests/unit/kernels/isa_named.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -37,11 +37,11 @@ same_group(const kt_sample_group_t *got, const kt_sample_group_t *want, const ch
 
 Test(samples, every_instruction_set_finds_what_the_reference_finds, .init = fill)
 {
-    const kt_samples_ops_t  *ref = kt_samples_ops("ref");
+    const kt_samples_ops_t  *ref = isa_named("ref")->samples;
     static kt_sample_group_t want[GROUPS], got[GROUPS];
     ref->groups(x + 1, GROUPS, want);
     for (size_t i = 0; i < 3; i++) {
-        const kt_samples_ops_t *ops = kt_samples_ops(isas[i]);
+        const kt_samples_ops_t *ops = isa_named(isas[i])->samples;
         ops->groups(x + 1, GROUPS, got);
         for (size_t g = 0; g < GROUPS; g++)
             same_group(&got[g], &want[g], isas[i]);
@@ -58,7 +58,7 @@ Test(samples, splitting_takes_the_first_two_of_any_number_of_channels, .init = f
     float a[100], b[100];
     for (size_t i = 0; i < 4; i++)
         for (uint32_t channels = 1; channels <= 8; channels++) {
-            kt_samples_ops(i < 3 ? isas[i] : "ref")->split(x, 100, channels, a, b);
+            isa_named(i < 3 ? isas[i] : "ref")->samples->split(x, 100, channels, a, b);
             for (size_t f = 0; f < 100; f++) {
                 cr_assert_eq(a[f], x[f * channels]);
                 cr_assert(channels == 1 || b[f] == x[f * channels + 1]);
@@ -69,9 +69,9 @@ Test(samples, splitting_takes_the_first_two_of_any_number_of_channels, .init = f
 Test(samples, the_low_pass_is_a_sum_of_products_every_fourth_sample, .init = fill)
 {
     float want[20], got[20];
-    kt_samples_ops("ref")->lowpass(y, x, 20, want);
+    isa_named("ref")->samples->lowpass(y, x, 20, want);
     for (size_t i = 0; i < 3; i++) {
-        kt_samples_ops(isas[i])->lowpass(y, x, 20, got);
+        isa_named(isas[i])->samples->lowpass(y, x, 20, got);
         for (size_t k = 0; k < 20; k++)
             cr_assert_float_eq(got[k], want[k], 1e-5);
     }
@@ -85,7 +85,7 @@ Test(samples, a_lone_sample_is_a_spike_and_an_edge_is_none)
     for (size_t i = 30; i < KT_GROUP_SAMPLES + 2; i++)
         edge[i] = 0.5F;
     for (size_t i = 0; i < 4; i++) {
-        const kt_samples_ops_t *ops = kt_samples_ops(i < 3 ? isas[i] : "ref");
+        const kt_samples_ops_t *ops = isa_named(i < 3 ? isas[i] : "ref")->samples;
         ops->groups(impulse + 1, 1, &group);
         cr_assert_eq(group.spike, 0.5F);
         cr_assert_eq(group.bends, 1.0F);
@@ -103,13 +103,11 @@ Test(samples, power_spectra_reach_half_the_rate, .init = fill)
         const size_t bins   = n_fft / 2 + 1;
         kt_powers_t *powers = NULL;
         float       *got = calloc(3 * bins, sizeof *got), *want = calloc(3 * bins, sizeof *want);
-        setenv("KITHARA_ISA", "ref", 1);
-        cr_assert_eq(kt_powers_new(&powers, 44100, n_fft, n_fft), KT_OK);
+        cr_assert_eq(kt_powers_new(&powers, isa_named("ref")->rows, 44100, n_fft, n_fft), KT_OK);
         kt_powers_rows(powers, x, 3, bins, want);
         kt_powers_destroy(&powers);
         for (size_t i = 0; i < 3; i++) {
-            setenv("KITHARA_ISA", isas[i], 1);
-            cr_assert_eq(kt_powers_new(&powers, 44100, n_fft, n_fft), KT_OK);
+            cr_assert_eq(kt_powers_new(&powers, isa_named(isas[i])->rows, 44100, n_fft, n_fft), KT_OK);
             kt_powers_rows(powers, x, 3, bins, got);
             kt_powers_destroy(&powers);
             for (size_t k = 0; k < 3 * bins; k++)

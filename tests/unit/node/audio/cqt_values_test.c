@@ -1,5 +1,6 @@
 // chroma_cqt and tonnetz as the segment and the document give them.
 #include "kernels/audio/cqt.h"
+#include "kernels/isa.h"
 #include "node/audio/segment.h"
 #include "tests/unit/node/audio/track_fixture.h"
 
@@ -163,7 +164,7 @@ Test(cqt_features, a_border_is_seen_only_within_a_window_of_it)
     cr_assert_eq(kt_device_cpu(&self.device), KT_OK);
     run_segments(&self);
     cr_assert_eq(self.frames, 1 + self.samples / HOP);
-    cr_assert_eq(kt_cqt_new(&cqt, RATE, HOP), KT_OK);
+    cr_assert_eq(kt_cqt_new(&cqt, kt_device_isa(self.device)->rows, RATE, HOP), KT_OK);
     cr_assert_eq(kt_cqt_chroma(cqt, -0.5, self.pcm, self.samples, self.frames, whole), KT_OK);
     float best = 1;
     for (int bin = 0; bin < 100; bin++) {  // which of the hundred tunings it was

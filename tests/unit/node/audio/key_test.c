@@ -1,3 +1,4 @@
+#include "kernels/isa.h"
 #include "node/audio/key/key_profiles.h"
 #include "node/audio/key/pitch_classes.h"
 #include "tests/unit/node/audio/track_fixture.h"
@@ -40,7 +41,7 @@ key_of(const float *samples, size_t n, uint32_t rate_hz, double *tuning)
 {
     kt_pitch_classes_t *classes = NULL;
     double              profile[KT_PITCH_CLASSES];
-    cr_assert_eq(kt_pitch_classes_new(&classes, rate_hz), KT_OK);
+    cr_assert_eq(kt_pitch_classes_new(&classes, kt_isa(NULL)->rows, rate_hz), KT_OK);
     cr_assert_eq(kt_pitch_classes_fold(classes, samples, n), KT_OK);
     kt_pitch_classes_profile(classes, profile);
     *tuning = kt_pitch_classes_tuning(classes);
@@ -111,7 +112,7 @@ Test(key, the_rate_changes_no_key)
         free(samples);
     }
     kt_pitch_classes_t *classes = NULL;
-    cr_expect_eq(kt_pitch_classes_new(&classes, 4000), KT_EINVAL);
+    cr_expect_eq(kt_pitch_classes_new(&classes, kt_isa(NULL)->rows, 4000), KT_EINVAL);
     cr_expect_null(classes);
 }
 
@@ -119,7 +120,7 @@ Test(key, segments_of_different_tuning_add_up_to_one_key)
 {
     kt_pitch_classes_t *classes = NULL;
     double              profile[KT_PITCH_CLASSES], sum = 0;
-    cr_assert_eq(kt_pitch_classes_new(&classes, RATE), KT_OK);
+    cr_assert_eq(kt_pitch_classes_new(&classes, kt_isa(NULL)->rows, RATE), KT_OK);
     for (int i = 0; i < 4; i++) {
         float *samples = cadence(RATE, 5 + 0.2 * (i - 1.5), true);
         cr_assert_eq(kt_pitch_classes_fold(classes, samples, LENGTH), KT_OK);

@@ -151,8 +151,9 @@ Test(segment, onsets_go_on_across_a_border)
     float *mel    = direct_rows(KT_ROW_MEL, SAMPLES, &frames);
     float *db     = malloc(frames * 128 * sizeof *db);
     float *onsets = malloc(frames * sizeof *onsets);
-    kt_rows_to_db(mel, frames * 128, db);  // noise: nothing is 80 dB below the largest, so the floors do not matter
-    kt_rows_onset(ax_plan, db, frames, onsets);
+    kt_rows_to_db(kt_device_isa(ax_device), mel, frames * 128,
+                  db);  // noise: nothing is 80 dB below the largest, so the floors do not matter
+    kt_rows_onset(kt_device_isa(ax_device), ax_plan, db, frames, onsets);
     cr_assert_eq(memcmp(onsets, kept[KT_MATRIX_ONSET], frames * sizeof *onsets), 0);
     free(mel);
     free(db);

@@ -2,7 +2,7 @@
 // does nothing here that takes long: parsing and rendering are the asker's.
 #include "common/clock.h"
 #include "common/log.h"
-#include "coordinator/loop/core.h"
+#include "coordinator/core.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,21 +11,6 @@
 // Askers give up after a while, their requests stay until the ledger answers: while it does not, so many calls are owed
 // at most. Those who still wait have a connection each.
 enum { CALLS_A_TURN = 64, NODES_MAX = 4096, CALLS_OWED = 2 * KT_HTTP_CONNECTIONS };
-
-// Over the last ten seconds and what has passed of this one, or over our life where that is shorter.
-double
-kt_core_rate(const kt_coordinator_t *self)
-{
-    uint64_t sum     = 0;
-    int64_t  now_ms  = kt_clock_ms();
-    int64_t  span_ms = KT_RATE_SECONDS * 1000 + (now_ms - self->second_ms);
-    int64_t  life_ms = now_ms - self->started_ms;
-    for (size_t i = 0; i <= KT_RATE_SECONDS; i++)
-        sum += self->done_in[i];
-    if (life_ms < span_ms)
-        span_ms = life_ms;
-    return (double)sum * 1000 / (double)(span_ms < 1000 ? 1000 : span_ms);
-}
 
 static void
 describe_node(const kt_coordinator_t *self, kt_node_row_t *row)
@@ -62,17 +47,17 @@ take_nodes(kt_coordinator_t *self, kt_snapshot_t *out)
 static void
 take_tallies(const kt_coordinator_t *self, kt_snapshot_t *out)
 {
-    out->tally        = self->tally;
-    out->late_results = self->late_results;
-    out->bad_frames   = self->bad_frames;
+    out->tally        = self->counters.tally;
+    out->late_results = self->counters.late_results;
+    out->bad_frames   = self->counters.bad_frames;
     out->keys_refused = kt_zap_refused(self->zap);
-    out->turned_away  = self->turned_away;
+    out->turned_away  = self->counters.turned_away;
 
-    out->connections_ended = self->connections_ended;
-    out->handshakes_failed = self->handshakes_failed;
+    out->connections_ended = self->counters.connections_ended;
+    out->handshakes_failed = self->counters.handshakes_failed;
     out->lease_epoch       = self->lease.epoch;
-    out->ledger_waiting    = kt_ledger_actor_waiting(self->actor);
-    out->overflow_waiting  = self->overflow.length / sizeof(kt_ledger_request_t *);
+    out->ledger_waiting    = kt_ledger_actor_waiting(self->port.actor);
+    out->overflow_waiting  = kt_ledger_port_overflow(&self->port);
 }
 
 static void
@@ -81,15 +66,15 @@ take_snapshot(kt_coordinator_t *self, kt_call_t *call)
     kt_snapshot_t *out = &call->snapshot;
     snprintf(out->coordinator, sizeof out->coordinator, "%s", self->name);
     out->ledger_kind = self->ledger_kind;
-    out->uptime_ms   = kt_clock_ms() - self->started_ms;
+    out->uptime_ms   = kt_clock_ms() - self->counters.started_ms;
     out->draining    = self->draining;
     out->totals      = self->totals;
-    out->rate_per_s  = kt_core_rate(self);
+    out->rate_per_s  = kt_counters_rate(&self->counters, kt_clock_ms());
     out->nodes_all   = (uint32_t)kt_sched_nodes(self->sched, kt_clock_ms(), NULL, 0);
-    out->n_stages    = self->n_stages;
+    out->n_stages    = self->counters.n_stages;
     take_tallies(self, out);
     kt_core_amqp_stats(self, &out->amqp);
-    memcpy(out->stages, self->stages, sizeof out->stages);
+    memcpy(out->stages, self->counters.stages, sizeof out->stages);
     for (size_t i = 0; i < self->peers.n; i++)
         out->gpu_nodes += strncmp(self->peers.at[i]->device, "cpu", 3) != 0;
     kt_sched_view(self->sched, &out->view);
@@ -128,49 +113,11 @@ settle(kt_coordinator_t *self, kt_call_t *call, kt_err_t err)
 static bool
 add_totals(const kt_coordinator_t *self, kt_call_t *call)
 {
-    if (!call->wants_totals || self->ledger_err || self->n_owed > CALLS_OWED)
+    if (!call->wants_totals || self->port.err || self->n_owed > CALLS_OWED)
         return true;
     call->requests[0] = kt_ledger_request_new(KT_LREQ_TOTALS, call);
     call->n_requests  = call->requests[0] != NULL;
     return call->n_requests;
-}
-
-static void
-begin(kt_coordinator_t *self, kt_call_t *call)
-{
-    if (call->n_requests && self->n_owed >= CALLS_OWED) {
-        kt_call_finish(call, KT_EFULL);
-        return;
-    }
-    owe(self, call);
-    take_snapshot(self, call);
-    if (!add_totals(self, call)) {
-        settle(self, call, KT_ENOMEM);
-        return;
-    }
-    size_t n = call->n_requests;
-    if (!n) {
-        settle(self, call, KT_OK);
-        return;
-    }
-    for (size_t i = 0; i < n; i++) {
-        kt_ledger_request_t *request = call->requests[i];
-        request->context             = call;
-        call->requests[i]            = NULL;
-        kt_core_post(self, request);
-    }
-}
-
-void
-kt_core_calls(void *context)
-{
-    kt_coordinator_t *self = context;
-    void             *calls[CALLS_A_TURN];
-    size_t            n = 0;
-    if (kt_queue_pop(self->calls, calls, CALLS_A_TURN, &n, 0))
-        return;
-    for (size_t i = 0; i < n; i++)
-        begin(self, calls[i]);
 }
 
 // Another coordinator may have claimed it and nodes may work on it for that one: they stop, and say so there, where the
@@ -200,7 +147,7 @@ after_ask(kt_coordinator_t *self, const kt_ledger_request_t *request)
         event.type       = KT_EV_DRAIN;
         event.drain.name = request->ask.node_name;
         event.drain.on   = ask->type == KT_ASK_DRAIN;
-        kt_core_set_drained(self, request->ask.node_name, event.drain.on);
+        kt_drains_set(&self->drains, request->ask.node_name, event.drain.on);
         kt_core_tell_drain(self, request->ask.node_name, event.drain.on, "asked by an operator");
         kt_log_info("NODE-DRAIN", "node=%s on=%d", request->ask.node_name, event.drain.on);
         break;
@@ -213,7 +160,7 @@ after_insert(kt_coordinator_t *self, const kt_ledger_request_t *request)
 {
     if (request->err)
         return;
-    kt_tally_t *tally = &self->tally;
+    kt_tally_t *tally = &self->counters.tally;
     switch (request->insert.inserted) {
     case KT_INSERTED_NEW:
         tally->submitted_new++;
@@ -239,18 +186,63 @@ after(kt_coordinator_t *self, const kt_ledger_request_t *request)
 }
 
 void
-kt_core_call_answered(kt_coordinator_t *self, kt_ledger_request_t **request_p)
+kt_core_ask_answered(void *context, kt_ledger_request_t **request_p)
 {
-    kt_call_t *call = (*request_p)->context;
+    after_ask(context, *request_p);
+}
+
+static void
+on_answered(void *context, kt_ledger_request_t **request_p)
+{
+    kt_call_t        *call = context;
+    kt_coordinator_t *self = call->owner;
     after(self, *request_p);
-    if (!call)
-        return;
     if (call->wants_totals)
         call->snapshot.totals = self->totals;
     call->requests[call->n_answered++] = *request_p;  // requests of one kind are answered in their order
     *request_p                         = NULL;
     if (call->n_answered == call->n_requests)
         settle(self, call, KT_OK);
+}
+
+static void
+begin(kt_coordinator_t *self, kt_call_t *call)
+{
+    if (call->n_requests && self->n_owed >= CALLS_OWED) {
+        kt_call_finish(call, KT_EFULL);
+        return;
+    }
+    call->owner = self;
+    owe(self, call);
+    take_snapshot(self, call);
+    if (!add_totals(self, call)) {
+        settle(self, call, KT_ENOMEM);
+        return;
+    }
+    size_t n = call->n_requests;
+    if (!n) {
+        settle(self, call, KT_OK);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        kt_ledger_request_t *request = call->requests[i];
+        request->context             = call;
+        request->answered            = on_answered;
+        call->requests[i]            = NULL;
+        kt_ledger_port_post(&self->port, &request);
+    }
+}
+
+void
+kt_core_calls(void *context)
+{
+    kt_coordinator_t *self = context;
+    void             *calls[CALLS_A_TURN];
+    size_t            n = 0;
+    if (kt_queue_pop(self->calls, calls, CALLS_A_TURN, &n, 0))
+        return;
+    for (size_t i = 0; i < n; i++)
+        begin(self, calls[i]);
 }
 
 void

@@ -1,8 +1,8 @@
 // What the scheduler decides becomes frames and ledger requests. A table of one handler an action.
 #include "common/clock.h"
 #include "common/log.h"
-#include "coordinator/loop/core.h"
-#include "proto/document.h"
+#include "coordinator/core.h"
+#include "coordinator/sched/cost.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,40 +56,43 @@ kt_core_flush(void *context)
     tell_refused(self);
 }
 
-void
-kt_core_post(kt_coordinator_t *self, kt_ledger_request_t *request)
+static void
+take_claim(kt_coordinator_t *self, kt_claimed_t *claimed)
 {
-    if (!self->overflow.length && !kt_ledger_actor_post(self->actor, &request))
+    kt_claim_t *claim = NULL;
+    uint32_t    cost_ms =
+        kt_cost_ms(claimed->declared_bytes, claimed->declared_duration_s, claimed->body, claimed->body_bytes);
+    if (kt_claims_add(&self->claims, claimed->id, &claimed->body, claimed->body_bytes, &claim)) {
+        kt_core_fail(self, "CLAIM-LOST", KT_ENOMEM);
         return;
-    kt_buf_add(&self->overflow, &request, sizeof request);
-    if (self->overflow.err)
-        kt_core_fail(self, "LEDGER-REQUEST-LOST", self->overflow.err);
-}
-
-void
-kt_core_post_overflow(kt_coordinator_t *self)
-{
-    size_t posted = 0, bytes = sizeof(kt_ledger_request_t *);
-    while (posted < self->overflow.length) {
-        kt_ledger_request_t *request;
-        memcpy(&request, self->overflow.bytes + posted, bytes);
-        if (kt_ledger_actor_post(self->actor, &request))
-            break;
-        posted += bytes;
     }
-    if (!posted)
-        return;
-    memmove(self->overflow.bytes, self->overflow.bytes + posted, self->overflow.length - posted);
-    self->overflow.length -= posted;
+    kt_sched_job_t job = {.id       = claimed->id,
+                          .attempts = claimed->attempts,
+                          .crashes  = claimed->crashes,
+                          .cost_ms  = cost_ms,
+                          .tag      = claim};
+    kt_buf_add(&self->jobs, &job, sizeof job);
 }
 
-static kt_ledger_request_t *
-new_request(kt_coordinator_t *self, kt_ledger_request_type_t type)
+static void
+on_claimed(void *context, kt_ledger_request_t **request_p)
 {
-    kt_ledger_request_t *request = kt_ledger_request_new(type, NULL);
-    if (!request)
-        kt_core_fail(self, "LEDGER-REQUEST-LOST", KT_ENOMEM);
-    return request;
+    kt_coordinator_t          *self    = context;
+    const kt_ledger_request_t *request = *request_p;
+    self->claiming                     = false;
+    if (request->err == KT_EFENCED || request->err == KT_EUNKNOWN_COMMIT) {
+        kt_lease_lose(&self->lease, request->err == KT_EFENCED ? "another holds it" : "a claim's outcome is unknown");
+        return;
+    }
+    kt_buf_clear(&self->jobs);
+    for (size_t i = 0; i < request->claim.n && !request->err; i++)
+        take_claim(self, &request->claim.claimed[i]);
+    if (self->jobs.err)
+        kt_core_fail(self, "CLAIM-LOST", KT_ENOMEM);
+    kt_event_t event = {.type = KT_EV_CLAIMED};
+    event.jobs.at    = (const kt_sched_job_t *)(void *)self->jobs.bytes;
+    event.jobs.n     = self->jobs.length / sizeof(kt_sched_job_t);
+    kt_core_step_or_fail(self, &event);
 }
 
 static void
@@ -97,12 +100,12 @@ act_claim(kt_coordinator_t *self, const kt_action_t *action)
 {
     if (self->draining || self->claiming)
         return;
-    kt_ledger_request_t *request = new_request(self, KT_LREQ_CLAIM);
+    kt_ledger_request_t *request = kt_ledger_port_request(&self->port, KT_LREQ_CLAIM, self, on_claimed);
     if (!request)
         return;
     request->claim.want = action->count;
     self->claiming      = true;
-    kt_core_post(self, request);
+    kt_ledger_port_post(&self->port, &request);
 }
 
 static void
@@ -175,98 +178,20 @@ act_nack(kt_coordinator_t *self, const kt_action_t *action)
 }
 
 static void
-post_payload(kt_coordinator_t *self, kt_payload_t *payload, kt_ledger_request_type_t type)
+on_fenced(void *context, kt_ledger_request_t **request_p)
 {
-    if (payload->posted)
-        return;  // asked again while the actor still has it: its answer comes
-    kt_ledger_request_t *request = payload->request;
-    request->type                = type;
-    request->err                 = KT_OK;
-    request->context             = payload;
-    payload->request             = NULL;
-    payload->posted              = true;
-    kt_core_post(self, request);
-}
-
-static void
-act_store(kt_coordinator_t *self, const kt_action_t *action)
-{
-    post_payload(self, action->tag, KT_LREQ_STORE);
-}
-
-// The message of a failure that no node has written: a lost node, too many attempts.
-static kt_err_t
-write_failure(const kt_claim_t *claim, kt_err_t failure, const char *detail, char **document, size_t *bytes)
-{
-    char       why[KT_JOB_WHY];
-    kt_buf_t   text;
-    kt_stamp_t stamp = {.wall_ms = kt_clock_wall_ms()};
-    kt_job_t  *job   = calloc(1, sizeof *job);
-    if (!job)
-        return KT_ENOMEM;
-    kt_buf_init(&text, KT_DOCUMENT_MAX_BYTES);
-    // A message that does not parse still fails by its number: the job stays empty then.
-    if (claim && kt_job_parse(claim->body, claim->body_bytes, job, why))
-        *job = (kt_job_t){0};
-    kt_err_t err = kt_document_failure(job, failure, detail, &stamp, &text);
-    free(job);
-    char *taken = kt_buf_take(&text, bytes);
-    if (err || !taken) {
-        free(taken);
-        return err ? err : KT_ENOMEM;
-    }
-    *document = taken;
-    return KT_OK;
-}
-
-// The request of a failure with a message of our own.
-static kt_ledger_request_t *
-own_failure(kt_coordinator_t *self, const kt_action_t *action)
-{
-    kt_ledger_request_t *request = new_request(self, KT_LREQ_FAIL);
-    if (!request)
-        return NULL;
-    kt_result_t *result = &request->store.result;
-    snprintf(request->store.detail, sizeof request->store.detail, "attempt %u%s%s", action->attempt,
-             action->node_name ? " on " : "", action->node_name ? action->node_name : "");
-    snprintf(request->store.node_name, sizeof request->store.node_name, "%s",
-             action->node_name ? action->node_name : "");
-    kt_err_t err = write_failure(kt_claims_find(&self->claims, action->id), action->err, request->store.detail,
-                                 &request->store.document, &result->document_bytes);
-    if (err) {
-        kt_ledger_request_destroy(&request);
-        kt_core_fail(self, "FAILURE-NOT-WRITTEN", err);
-        return NULL;
-    }
-    result->document  = request->store.document;
-    result->detail    = request->store.detail;
-    result->node_name = request->store.node_name;
-    result->id        = action->id;
-    result->attempt   = action->attempt;
-    result->err       = action->err;
-    result->wall_ms   = kt_clock_wall_ms();
-    return request;
-}
-
-static void
-act_fail(kt_coordinator_t *self, const kt_action_t *action)
-{
-    kt_payload_t *payload = action->tag;
-    kt_log_info("JOB-FAILED", "job=%llu run=%u attempt=%u err=%s", (unsigned long long)action->id.job, action->id.run,
-                action->attempt, kt_err_name(action->err));
-    if (payload && (payload->posted || payload->request->store.result.err == action->err)) {
-        post_payload(self, payload, KT_LREQ_FAIL);
-        return;
-    }
-    kt_ledger_request_t *request = own_failure(self, action);
-    if (request)
-        kt_core_post(self, request);
+    kt_coordinator_t          *self    = context;
+    const kt_ledger_request_t *request = *request_p;
+    if (request->err == KT_EFENCED)
+        kt_lease_lose(&self->lease, "another holds it");
+    else if (request->err)
+        kt_log_warn("LEDGER-REFUSED", "request=%d err=%s", request->type, kt_err_name(request->err));
 }
 
 static void
 act_blame(kt_coordinator_t *self, const kt_action_t *action)
 {
-    kt_ledger_request_t *request = new_request(self, KT_LREQ_BLAME);
+    kt_ledger_request_t *request = kt_ledger_port_request(&self->port, KT_LREQ_BLAME, self, on_fenced);
     if (!request)
         return;
     kt_attempt_t *attempt = &request->blame.attempt;
@@ -280,45 +205,26 @@ act_blame(kt_coordinator_t *self, const kt_action_t *action)
     attempt->wall_ms   = kt_clock_wall_ms();
     kt_log_warn("JOB-BLAMED", "job=%llu run=%u attempt=%u err=%s node=%s", (unsigned long long)action->id.job,
                 action->id.run, action->attempt, kt_err_name(action->err), attempt->node_name);
-    kt_core_post(self, request);
+    kt_ledger_port_post(&self->port, &request);
+}
+
+bool
+kt_core_release(kt_coordinator_t *self, kt_run_id_t id)
+{
+    kt_ledger_request_t *request = kt_ledger_request_new(KT_LREQ_RELEASE, self);
+    if (!request)
+        return false;
+    request->answered   = on_fenced;
+    request->release.id = id;
+    kt_ledger_port_post(&self->port, &request);
+    return true;
 }
 
 static void
 act_release(kt_coordinator_t *self, const kt_action_t *action)
 {
-    kt_ledger_request_t *request = new_request(self, KT_LREQ_RELEASE);
-    if (!request)
-        return;
-    request->release.id = action->id;
-    kt_core_post(self, request);
-}
-
-bool
-kt_core_is_drained(const kt_coordinator_t *self, const char *node_name)
-{
-    for (size_t at = 0; at < self->drained.length; at += KT_PEER_TEXT)
-        if (strcmp(self->drained.bytes + at, node_name) == 0)
-            return true;
-    return false;
-}
-
-void
-kt_core_set_drained(kt_coordinator_t *self, const char *node_name, bool on)
-{
-    char name[KT_PEER_TEXT] = "";
-    snprintf(name, sizeof name, "%s", node_name);
-    self->marks++;
-    if (on) {
-        if (!kt_core_is_drained(self, name))
-            kt_buf_add(&self->drained, name, sizeof name);
-        return;
-    }
-    for (size_t at = 0; at < self->drained.length; at += sizeof name)
-        if (strcmp(self->drained.bytes + at, name) == 0) {
-            self->drained.length -= sizeof name;
-            memmove(self->drained.bytes + at, self->drained.bytes + self->drained.length, sizeof name);
-            return;
-        }
+    if (!kt_core_release(self, action->id))
+        kt_core_fail(self, "LEDGER-REQUEST-LOST", KT_ENOMEM);
 }
 
 void
@@ -333,16 +239,16 @@ kt_core_tell_drain(kt_coordinator_t *self, const char *node_name, bool on, const
 static void
 act_drain(kt_coordinator_t *self, const kt_action_t *action)
 {
-    kt_ledger_request_t *request = new_request(self, KT_LREQ_ASK);
+    kt_ledger_request_t *request = kt_ledger_port_request(&self->port, KT_LREQ_ASK, self, kt_core_ask_answered);
     if (!request)
         return;
     snprintf(request->ask.node_name, sizeof request->ask.node_name, "%s", action->node_name);
     request->ask.ask =
         (kt_ask_t){.type = action->on ? KT_ASK_DRAIN : KT_ASK_UNDRAIN, .node_name = request->ask.node_name};
     kt_log_error("NODE-BLACK-HOLE", "node=%s drained=%d", action->node_name, action->on);
-    kt_core_set_drained(self, action->node_name, action->on);
+    kt_drains_set(&self->drains, action->node_name, action->on);
     kt_core_tell_drain(self, action->node_name, action->on, "one crash after another");
-    kt_core_post(self, request);
+    kt_ledger_port_post(&self->port, &request);
 }
 
 static void
@@ -356,7 +262,7 @@ static void
 act_check_lease(kt_coordinator_t *self, const kt_action_t *action)
 {
     (void)action;
-    kt_core_lease_check(self);
+    kt_lease_check(&self->lease);
 }
 
 static void
@@ -375,10 +281,10 @@ act_drop(kt_coordinator_t *self, const kt_action_t *action)
 typedef void act_fn(kt_coordinator_t *self, const kt_action_t *action);
 
 static act_fn *const ACTS[KT_ACTIONS] = {
-    [KT_ACT_CLAIM] = act_claim, [KT_ACT_SEND] = act_send,   [KT_ACT_CANCEL] = act_cancel,
-    [KT_ACT_STORE] = act_store, [KT_ACT_FAIL] = act_fail,   [KT_ACT_ACK] = act_ack,
-    [KT_ACT_NACK] = act_nack,   [KT_ACT_BLAME] = act_blame, [KT_ACT_RELEASE] = act_release,
-    [KT_ACT_DRAIN] = act_drain, [KT_ACT_WHO] = act_who,     [KT_ACT_CHECK_LEASE] = act_check_lease,
+    [KT_ACT_CLAIM] = act_claim,         [KT_ACT_SEND] = act_send,         [KT_ACT_CANCEL] = act_cancel,
+    [KT_ACT_STORE] = kt_core_act_store, [KT_ACT_FAIL] = kt_core_act_fail, [KT_ACT_ACK] = act_ack,
+    [KT_ACT_NACK] = act_nack,           [KT_ACT_BLAME] = act_blame,       [KT_ACT_RELEASE] = act_release,
+    [KT_ACT_DRAIN] = act_drain,         [KT_ACT_WHO] = act_who,           [KT_ACT_CHECK_LEASE] = act_check_lease,
     [KT_ACT_DROP] = act_drop,
 };
 
@@ -386,7 +292,7 @@ kt_err_t
 kt_core_step(kt_coordinator_t *self, const kt_event_t *event)
 {
     int64_t now_ms = kt_clock_ms();
-    kt_core_lease_guard(self, now_ms);
+    kt_lease_guard(&self->lease, now_ms);
     kt_err_t err = kt_sched_step(self->sched, event, now_ms, &self->actions);
     if (err)
         return err;

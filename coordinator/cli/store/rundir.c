@@ -1,4 +1,4 @@
-#include "coordinator/cli/local/rundir.h"
+#include "coordinator/cli/store/rundir.h"
 
 #include "common/buf.h"
 #include "common/text.h"

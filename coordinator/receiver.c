@@ -2,7 +2,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"
-#include "coordinator/loop/core.h"
+#include "coordinator/core.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -86,20 +86,6 @@ on_started(kt_coordinator_t *self, kt_peer_t *peer, const kt_msg_started_t *star
     }
 }
 
-static void
-count_stage(kt_coordinator_t *self, const char *name, int64_t us)
-{
-    size_t i = 0;
-    while (i < self->n_stages && strcmp(self->stages[i].name, name) != 0)
-        i++;
-    if (i == KT_SNAPSHOT_STAGES)
-        return;
-    if (i == self->n_stages)
-        snprintf(self->stages[self->n_stages++].name, sizeof self->stages[i].name, "%s", name);
-    self->stages[i].count++;
-    self->stages[i].us += (uint64_t)us;
-}
-
 static int64_t
 bounded_us(uint64_t us)
 {
@@ -119,7 +105,7 @@ fill_result(kt_coordinator_t *self, const kt_wire_outcome_t *outcome, kt_result_
         kt_bytes_copy(result->stages[i].name, sizeof result->stages[i].name, outcome->stages.at[i].name);
         result->stages[i].us = bounded_us(outcome->stages.at[i].us);
         if (!outcome->err)
-            count_stage(self, result->stages[i].name, result->stages[i].us);
+            kt_counters_stage(&self->counters, result->stages[i].name, result->stages[i].us);
     }
     if (outcome->content_digest.n == sizeof result->content_digest.bytes)
         memcpy(result->content_digest.bytes, outcome->content_digest.at, outcome->content_digest.n);
@@ -216,12 +202,12 @@ static void
 say_bad_frame(kt_coordinator_t *self, const char *key, size_t length, kt_err_t err)
 {
     int64_t now_ms = kt_clock_ms();
-    self->bad_frames++;
+    self->counters.bad_frames++;
     if (self->bad_said_ms && now_ms - self->bad_said_ms < BAD_FRAMES_MS)
         return;
     self->bad_said_ms = now_ms;
     kt_log_warn("FRAME-BAD", "key=%s bytes=%zu err=%s frames=%llu", key, length, kt_err_name(err),
-                (unsigned long long)self->bad_frames);
+                (unsigned long long)self->counters.bad_frames);
 }
 
 void
@@ -256,13 +242,14 @@ kt_core_ended(void *context, bool handshake)
     enum { SAY_MS = 10000 };
     kt_coordinator_t *self   = context;
     int64_t           now_ms = kt_clock_ms();
-    self->connections_ended += !handshake;
-    self->handshakes_failed += handshake;
+    self->counters.connections_ended += !handshake;
+    self->counters.handshakes_failed += handshake;
     if (self->ended_said_ms && now_ms - self->ended_said_ms < SAY_MS)
         return;
     self->ended_said_ms = now_ms;
     kt_log_info(handshake ? "LINK-NO-HANDSHAKE" : "LINK-ENDED", "ended=%llu no_handshake=%llu text=\"%s\"",
-                (unsigned long long)self->connections_ended, (unsigned long long)self->handshakes_failed,
+                (unsigned long long)self->counters.connections_ended,
+                (unsigned long long)self->counters.handshakes_failed,
                 handshake ? "something that is no node came to the nodes' port"
                           : "a node left or died, the network broke, or a frame was larger than permitted");
 }

@@ -1,34 +1,28 @@
-// The inside of kt_coordinator, shared by the files that make up its loop: coordinator.c (life), inbound.c (frames to
-// events), actions.c (actions to frames and requests), answers.c (ledger answers to events, the lease), loop_calls.c
-// (questions from HTTP). Everything here belongs to the loop thread.
+// The inside of kt_coordinator, shared by the files that make up its loop: coordinator.c (life), receiver.c (frames to
+// events), dispatcher.c (actions to frames and requests), outcomes.c (results into the ledger), queries.c (questions
+// from HTTP). Everything here belongs to the loop thread.
 #pragma once
 
 #include "common/socket.h"
 #include "common/zap.h"
+#include "coordinator/access/keys.h"
 #include "coordinator/amqp/consumer.h"
 #include "coordinator/amqp/publisher.h"
 #include "coordinator/api/api.h"
 #include "coordinator/backfill/backfiller.h"
 #include "coordinator/coordinator.h"
 #include "coordinator/http/server.h"
-#include "coordinator/access/keys.h"
 #include "coordinator/link/peers.h"
 #include "coordinator/link/router.h"
 #include "coordinator/loop/calls.h"
 #include "coordinator/loop/claims.h"
+#include "coordinator/loop/drains.h"
+#include "coordinator/loop/lease.h"
 #include "coordinator/loop/retention.h"
 #include "coordinator/result_cache/cache.h"
 #include "proto/wire.h"
 
-enum { KT_RATE_SECONDS = 10, KT_TICK_MS = 20 };
-
-typedef struct kt_lease_state {
-    bool     held;
-    bool     asked;     // an OPEN or RENEW is with the actor
-    int64_t  asked_ms;  // when it was posted
-    int64_t  good_ms;   // when the last one that succeeded was posted: the lease holds from then
-    uint64_t epoch;
-} kt_lease_state_t;
+enum { KT_TICK_MS = 20 };
 
 struct kt_coordinator {
     const kt_settings_t *settings;
@@ -37,7 +31,6 @@ struct kt_coordinator {
     kt_keys_t            keys;
     kt_zap_t            *zap;
     kt_link_t           *link;
-    kt_ledger_actor_t   *actor;
     const char          *ledger_kind;
     kt_queue_t          *calls;
     kt_http_t           *http;
@@ -51,15 +44,15 @@ struct kt_coordinator {
     kt_buf_t             held, kept;  // of a beat: kt_held_t, kt_run_id_t
     kt_buf_t             jobs;        // kt_sched_job_t of a claim
     kt_buf_t             refused;     // kt_node_handle_t: the socket did not know them
-    kt_buf_t             overflow;    // kt_ledger_request_t *: posted when the actor has room
-    kt_buf_t             drained;     // char[64]: names that an operator or a black hole drained
-    kt_lease_state_t     lease;
-    kt_err_t             ledger_err;
+    kt_sink_t            sink;
+    kt_ledger_port_t     port;
+    kt_lease_keeper_t    lease;
+    kt_drains_t          drains;
+    kt_counters_t        counters;
     kt_call_t           *owed;  // calls that wait for ledger answers
     size_t               n_owed;
     kt_totals_t          totals;
     kt_retention_t       retention;
-    kt_tally_t           tally;
     kt_result_cache_t   *cache;  // NULL: no REDIS_URL
     kt_api_server_t     *api;
     kt_backfiller_t     *backfiller;
@@ -69,44 +62,26 @@ struct kt_coordinator {
     bool                 draining, failed;
     bool                 claiming;   // a CLAIM is with the actor
     bool                 work_came;  // in this turn: the ledger has new jobs
-    uint64_t             marks;  // changes of `drained` that are ours: an older answer of the ledger does not undo them
-    int64_t              marks_ms;  // when the ledger was last asked for them
-    int64_t              drain_until_ms, started_ms, second_ms;
-    uint64_t             done_in[KT_RATE_SECONDS + 1];  // outcomes stored, by second
-    size_t               second;
-    uint64_t             late_results, bad_frames;
-    kt_turned_away_t     turned_away;
-    uint64_t             connections_ended, handshakes_failed;
+    int64_t              drain_until_ms;
     int64_t              ended_said_ms;
     int64_t              bad_said_ms;
-    size_t               n_stages;
-    struct {
-        char     name[32];
-        uint64_t count, us;
-    } stages[KT_SNAPSHOT_STAGES];
 };
 
-// coordinator.c
-void kt_core_stop(kt_coordinator_t *self);  // at the end of this turn
 // A state that cannot be repaired in place (out of memory between two facts): log, end, and let the next start read the
 // ledger.
 void kt_core_fail(kt_coordinator_t *self, const char *id, kt_err_t err);
 
-// actions.c
-// Tells the scheduler and does what it says. KT_ENOMEM: nothing happened.
+// dispatcher.c
+// One step of the scheduler and its actions. KT_ENOMEM: nothing happened.
 KT_MUST_USE kt_err_t kt_core_step(kt_coordinator_t *self, const kt_event_t *event);
 void                 kt_core_step_or_fail(kt_coordinator_t *self, const kt_event_t *event);
-// Posts the request now, or when the actor has room.
-void kt_core_post(kt_coordinator_t *self, kt_ledger_request_t *request);
-void kt_core_post_overflow(kt_coordinator_t *self);
-void kt_core_send(kt_coordinator_t *self, kt_node_handle_t to, const kt_msg_t *msg);
-void kt_core_flush(void *context);
-bool kt_core_is_drained(const kt_coordinator_t *self, const char *node_name);
-void kt_core_set_drained(kt_coordinator_t *self, const char *node_name, bool on);
-void kt_core_ask_drained(kt_coordinator_t *self);  // the ledger's list again: other coordinators may have changed it
-void kt_core_tell_drain(kt_coordinator_t *self, const char *node_name, bool on, const char *reason);
+void                 kt_core_send(kt_coordinator_t *self, kt_node_handle_t to, const kt_msg_t *msg);
+void                 kt_core_flush(void *context);
+void                 kt_core_tell_drain(kt_coordinator_t *self, const char *node_name, bool on, const char *reason);
+// Hands the run back to the ledger. False: out of memory.
+KT_MUST_USE bool kt_core_release(kt_coordinator_t *self, kt_run_id_t id);
 
-// inbound.c
+// receiver.c
 void kt_core_ended(void *context, bool handshake);
 void kt_core_frame(void *context, kt_node_handle_t from, const char *key, const void *bytes, size_t length);
 // admission.c
@@ -117,15 +92,11 @@ KT_MUST_USE kt_err_t kt_core_allow_keys(kt_coordinator_t *self);  // what keys s
 void                 kt_core_prune_peers(kt_coordinator_t *self, int64_t now_ms);
 void kt_core_watch_nodes(kt_coordinator_t *self, int64_t now_ms);  // says once in the log who is lost and who is back
 
-// answers.c
-void kt_core_answers(void *context);
-void kt_core_lease_tick(kt_coordinator_t *self, int64_t now_ms);
-void kt_core_lease_check(kt_coordinator_t *self);  // RENEW now
-// Before each step: a process that was stopped for longer than its lease holds nothing, whatever comes first.
-void kt_core_lease_guard(kt_coordinator_t *self, int64_t now_ms);
-void kt_core_marks_tick(kt_coordinator_t *self, int64_t now_ms);
+// outcomes.c
+void kt_core_act_store(kt_coordinator_t *self, const kt_action_t *action);
+void kt_core_act_fail(kt_coordinator_t *self, const kt_action_t *action);
 
-// core_amqp.c: intake and outlet together. KT_ESETTING: the address of the broker is wrong.
+// amqp.c: intake and outlet together. KT_ESETTING: the address of the broker is wrong.
 KT_MUST_USE kt_err_t kt_core_amqp_open(kt_coordinator_t *self, char why[KT_LEDGER_WHY]);
 void                 kt_core_amqp_tick(kt_coordinator_t *self, int64_t now_ms);
 void                 kt_core_amqp_drain(kt_coordinator_t *self, int64_t now_ms);  // takes nothing new
@@ -133,8 +104,7 @@ bool                 kt_core_amqp_is_drained(kt_coordinator_t *self, int64_t now
 void                 kt_core_amqp_stats(kt_coordinator_t *self, kt_amqp_stats_t *out);
 void                 kt_core_amqp_close(kt_coordinator_t *self);
 
-// loop_calls.c
-void   kt_core_calls(void *context);
-void   kt_core_call_answered(kt_coordinator_t *self, kt_ledger_request_t **request_p);  // may keep it
-void   kt_core_calls_close(kt_coordinator_t *self);                                     // nobody waits any longer
-double kt_core_rate(const kt_coordinator_t *self);
+// queries.c
+void kt_core_calls(void *context);
+void kt_core_ask_answered(void *context, kt_ledger_request_t **request_p);  // kt_ledger_answered_fn of an own ASK
+void kt_core_calls_close(kt_coordinator_t *self);                           // ends all calls with KT_ECLOSED

@@ -1,4 +1,4 @@
-#include "node/link/task.h"
+#include "node/work/task.h"
 
 #include "common/assert.h"
 

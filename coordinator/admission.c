@@ -3,7 +3,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"
-#include "coordinator/loop/core.h"
+#include "coordinator/core.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,7 +97,7 @@ forget_older(kt_coordinator_t *self, const kt_peer_t *peer)
 static void
 accept_hello(kt_coordinator_t *self, kt_peer_t *peer, const kt_msg_hello_t *hello)
 {
-    bool drained = kt_core_is_drained(self, peer->name);
+    bool drained = kt_drains_has(&self->drains, peer->name);
     forget_older(self, peer);
     kt_log_info("NODE-HELLO", "node=%s host=%s version=%s device=%s slots=%u incarnation=%llu drained=%d", peer->name,
                 peer->host, peer->version, peer->device, peer->slots, (unsigned long long)peer->incarnation, drained);
@@ -122,20 +122,20 @@ kt_core_hello(kt_coordinator_t *self, kt_node_handle_t from, const char *key, co
     if (hello->wire < KT_WIRE_LEAST || hello->wire_least > KT_WIRE_VERSION) {
         kt_log_warn("WIRE-VERSION", "node=%s wire=%llu least=%llu", name, (unsigned long long)hello->wire,
                     (unsigned long long)hello->wire_least);
-        self->turned_away.wire++;
+        self->counters.turned_away.wire++;
         refuse(self, from, KT_EVERSION, "this wire version is not spoken here");
         return;
     }
     const char *why = is_name(name) ? objection(self, key, name, now_ms) : "a node needs a name without blanks";
     if (why) {
-        self->turned_away.name++;
+        self->counters.turned_away.name++;
         kt_peers_remove(&self->peers, from);
         refuse(self, from, KT_EAUTH, why);
         return;
     }
     if (kt_peers_add(&self->peers, from, &peer)) {
         kt_log_error("NODE-NO-ROOM", "node=%s nodes=%zu", name, self->peers.n);
-        self->turned_away.room++;
+        self->counters.turned_away.room++;
         refuse(self, from, KT_EFULL, "no room for another node");
         return;
     }

@@ -1,7 +1,7 @@
 // The loop's AMQP side as a whole: absent without AMQP_CONNECTION_STRING, else an intake and an outlet.
 #include "coordinator/amqp/consumer.h"
 #include "coordinator/amqp/publisher.h"
-#include "coordinator/loop/core.h"
+#include "coordinator/core.h"
 
 static void
 on_deliveries(void *context)
@@ -17,14 +17,21 @@ on_published(void *context)
     kt_outlet_answers(self->outlet);
 }
 
+static void
+on_rejected(void *context)
+{
+    kt_coordinator_t *self = context;
+    kt_outlet_wake(self->outlet);
+}
+
 kt_err_t
 kt_core_amqp_open(kt_coordinator_t *self, char why[KT_LEDGER_WHY])
 {
     if (!*self->settings->amqp_url)
         return KT_OK;
-    kt_err_t err = kt_outlet_new(&self->outlet, self, why);
+    kt_err_t err = kt_outlet_new(&self->outlet, self->settings, &self->port, &self->lease, why);
     if (!err)
-        err = kt_intake_new(&self->intake, self, why);
+        err = kt_intake_new(&self->intake, self->settings, &self->port, self->sink, on_rejected, why);
     if (!err)
         err = kt_link_watch(self->link, kt_outlet_fd(self->outlet), on_published);
     if (!err)

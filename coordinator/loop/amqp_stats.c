@@ -1,4 +1,4 @@
-#include "coordinator/amqp/stats.h"
+#include "coordinator/loop/amqp_stats.h"
 
 const char *
 kt_amqp_state_name(kt_amqp_state_t state)

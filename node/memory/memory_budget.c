@@ -1,4 +1,4 @@
-#include "node/run/memory_budget.h"
+#include "node/memory/memory_budget.h"
 
 #include "common/assert.h"
 #include "common/clock.h"

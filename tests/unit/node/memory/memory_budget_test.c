@@ -1,5 +1,5 @@
 #include "common/clock.h"
-#include "node/run/memory_budget.h"
+#include "node/memory/memory_budget.h"
 
 #include <criterion/criterion.h>
 #include <pthread.h>

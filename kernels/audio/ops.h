@@ -5,7 +5,7 @@
 
 #include "kernels/audio/cqt_basis.h"
 #include "kernels/audio/decimate.h"
-#include "kernels/device.h"
+#include "kernels/audio/rows.h"
 
 typedef struct kt_cpu_ops {
     const char *isa;                                 // "ref", "base", "avx2", "avx512"
@@ -16,12 +16,12 @@ typedef struct kt_cpu_ops {
                    float *const *out);
     // Spectra of all frames, nothing kept: what a benchmark takes off to see a single row's own time.
     void (*spectra)(const kt_plan_t *plan, void *scratch, const kt_span_t *spans, size_t n);
-    // The first `bins` (at most n_fft / 2 + 1) of |X|^2 of each frame, [frames][bins] (powers.h).
+    // The first `bins` (at most n_fft / 2 + 1) of |X|^2 of each frame, [frames][bins] (power_spectrum.h).
     void (*powers)(const kt_plan_t *plan, void *scratch, const kt_span_t *span, size_t bins, float *out);
     // One octave of a constant-Q transform (cqt_ref.h); the scratch of the basis's plan.
     void (*cqt_octave)(const kt_cqt_basis_t *basis, void *scratch, const float *pcm, size_t hop, size_t frames,
                        float gain, float *out);
-    // Every second sample of `blocks` blocks (halving.h).
+    // Every second sample of `blocks` blocks (decimate.h).
     void (*halve)(const kt_halving_t *self, void *scratch, const float *in, size_t blocks, float *out);
     void (*to_db)(const float *power, size_t count, float *db);
     void (*contrast)(const float *peak, const float *valley, size_t count, float *out);
@@ -33,6 +33,3 @@ extern const kt_cpu_ops_t kt_cpu_ops_ref, kt_cpu_ops_base;
 #ifdef KT_HAVE_AVX
 extern const kt_cpu_ops_t kt_cpu_ops_avx2, kt_cpu_ops_avx512;
 #endif
-
-// By name; NULL: unknown, or this processor lacks it. An empty or missing name: the best.
-const kt_cpu_ops_t *kt_cpu_ops(const char *isa);

@@ -1,0 +1,58 @@
+#include "coordinator/loop/counters.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { SECOND_MS = 1000 };
+
+bool
+kt_counters_tick(kt_counters_t *self, int64_t now_ms)
+{
+    if (now_ms - self->second_ms < SECOND_MS)
+        return false;
+    self->second_ms             = now_ms;
+    self->second                = (self->second + 1) % (KT_RATE_SECONDS + 1);
+    self->done_in[self->second] = 0;
+    return true;
+}
+
+void
+kt_counters_outcome(kt_counters_t *self, bool failure, int code)
+{
+    self->done_in[self->second]++;
+    if (!failure) {
+        self->tally.done++;
+        return;
+    }
+    self->tally.failed++;
+    if (code > 0 && code < KT_TALLY_CODES)
+        self->tally.failures[code]++;
+}
+
+void
+kt_counters_stage(kt_counters_t *self, const char *name, int64_t us)
+{
+    size_t i = 0;
+    while (i < self->n_stages && strcmp(self->stages[i].name, name) != 0)
+        i++;
+    if (i == KT_SNAPSHOT_STAGES)
+        return;
+    if (i == self->n_stages)
+        snprintf(self->stages[self->n_stages++].name, sizeof self->stages[i].name, "%s", name);
+    self->stages[i].count++;
+    self->stages[i].us += (uint64_t)us;
+}
+
+// Over the last ten seconds and the part of this one, or over the life of the process where that is shorter.
+double
+kt_counters_rate(const kt_counters_t *self, int64_t now_ms)
+{
+    uint64_t sum     = 0;
+    int64_t  span_ms = KT_RATE_SECONDS * 1000 + (now_ms - self->second_ms);
+    int64_t  life_ms = now_ms - self->started_ms;
+    for (size_t i = 0; i <= KT_RATE_SECONDS; i++)
+        sum += self->done_in[i];
+    if (life_ms < span_ms)
+        span_ms = life_ms;
+    return (double)sum * 1000 / (double)(span_ms < 1000 ? 1000 : span_ms);
+}

@@ -1,0 +1,35 @@
+// kt_ledger_port -- the loop's side of the ledger actor: posts requests in their order, keeps those for which the actor
+// has no room, and passes each answer to the callback that its request carries. Loop thread; nothing blocks.
+#pragma once
+
+#include "common/buf.h"
+#include "coordinator/ledger/actor.h"
+#include "coordinator/loop/sink.h"
+
+typedef struct kt_ledger_port {
+    kt_ledger_actor_t *actor;  // owned
+    kt_sink_t          sink;
+    kt_buf_t           overflow;  // kt_ledger_request_t *: posted when the actor has room
+    kt_err_t           err;       // of the last STATE; KT_OK: the ledger answers
+    bool               closed;
+} kt_ledger_port_t;
+
+void kt_ledger_port_init(kt_ledger_port_t *self, kt_sink_t sink);
+void kt_ledger_port_fini(kt_ledger_port_t *self);  // after kt_ledger_port_stop: frees what was not posted
+// Takes the ledger and starts the actor; errors of kt_ledger_actor_new.
+KT_MUST_USE kt_err_t kt_ledger_port_open(kt_ledger_port_t *self, kt_ledger_t **ledger_p);
+void kt_ledger_port_stop(kt_ledger_port_t *self);      // ends the actor: finishes what is queued; idempotent
+int  kt_ledger_port_fd(const kt_ledger_port_t *self);  // readable: there are answers
+
+// Takes *request_p and nulls it. Posts now, or when the actor has room. No memory: LEDGER-REQUEST-LOST to the sink.
+void   kt_ledger_port_post(kt_ledger_port_t *self, kt_ledger_request_t **request_p);
+void   kt_ledger_port_post_overflow(kt_ledger_port_t *self);
+size_t kt_ledger_port_overflow(const kt_ledger_port_t *self);  // requests that wait for room in the actor
+// A new request with its callback. NULL, no memory: LEDGER-REQUEST-LOST to the sink.
+kt_ledger_request_t *kt_ledger_port_request(kt_ledger_port_t *self, kt_ledger_request_type_t type, void *context,
+                                            kt_ledger_answered_fn *answered);
+
+// Takes some answers and calls their callbacks. A STATE becomes LEDGER_DOWN or LEDGER_UP. After close, answers are
+// freed without a call. False: there were none.
+bool kt_ledger_port_answers(kt_ledger_port_t *self);
+void kt_ledger_port_close(kt_ledger_port_t *self);

@@ -1,0 +1,153 @@
+// kt_device on the CPU: runs inline on the calling thread, with the kernels of one instruction set.
+#include "kernels/audio/cqt.h"
+#include "kernels/audio/plan.h"
+#include "kernels/device_ops.h"
+#include "kernels/isa.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+// The CPU's device: scratch for the largest plan seen, the chroma bank and constant-Q transform last asked for. Nothing
+// of a stream.
+typedef struct cpu_device {
+    kt_device_t        device;
+    void              *scratch;
+    size_t             scratch_bytes;
+    float             *bank;
+    kt_frontend_opts_t bank_opts;
+    double             bank_tuning;
+    kt_cqt_t          *cqt;
+    uint32_t           cqt_rate_hz, cqt_hop;
+} cpu_device_t;
+
+static cpu_device_t *
+cpu_of(kt_device_t *device)
+{
+    return (cpu_device_t *)(void *)device;
+}
+
+static void
+cpu_destroy(kt_device_t *device)
+{
+    cpu_device_t *self = cpu_of(device);
+    free(self->scratch);
+    free(self->bank);
+    kt_cqt_destroy(&self->cqt);
+    free(self);
+}
+
+static kt_err_t
+reserve(cpu_device_t *self, const kt_plan_t *plan)
+{
+    const size_t bytes = (self->device.isa->rows->scratch_bytes(plan) + 63) / 64 * 64;
+    if (bytes <= self->scratch_bytes)
+        return KT_OK;
+    void *scratch = aligned_alloc(64, bytes);
+    if (!scratch)
+        return KT_ENOMEM;
+    free(self->scratch);
+    self->scratch       = scratch;
+    self->scratch_bytes = bytes;
+    return KT_OK;
+}
+
+// The bank depends on nothing but the options and the tuning, and a file is cut into many spans: keep the last one.
+static kt_err_t
+prepare_bank(cpu_device_t *self, const kt_plan_t *plan, double tuning)
+{
+    if (self->bank && self->bank_tuning == tuning && memcmp(&self->bank_opts, &plan->opts, sizeof plan->opts) == 0)
+        return KT_OK;
+    float *bank = calloc((size_t)plan->bins * plan->opts.n_chroma, sizeof *bank);
+    if (!bank)
+        return KT_ENOMEM;
+    kt_chroma_bank(plan, tuning, bank);
+    free(self->bank);
+    self->bank        = bank;
+    self->bank_opts   = plan->opts;
+    self->bank_tuning = tuning;
+    return KT_OK;
+}
+
+static kt_err_t
+cpu_frontend(kt_device_t *device, const kt_plan_t *plan, const kt_span_t *spans, size_t n, const kt_rows_t *out)
+{
+    cpu_device_t  *self = cpu_of(device);
+    const kt_err_t err  = reserve(self, plan);
+    return err ? err : self->device.isa->rows->frontend(plan, self->scratch, spans, n, out);
+}
+
+static kt_err_t
+cpu_chroma(kt_device_t *device, const kt_plan_t *plan, double tuning, const kt_span_t *spans, size_t n,
+           float *const *out)
+{
+    cpu_device_t *self = cpu_of(device);
+    kt_err_t      err  = KT_OK;
+    if ((err = reserve(self, plan)) || (err = prepare_bank(self, plan, tuning)))
+        return err;
+    self->device.isa->rows->chroma(plan, self->bank, self->scratch, spans, n, out);
+    return KT_OK;
+}
+
+static kt_err_t
+cpu_chroma_cqt(kt_device_t *device, const kt_plan_t *plan, double tuning, const float *pcm, size_t n, size_t frames,
+               float *out)
+{
+    cpu_device_t *self = cpu_of(device);
+    if (!self->cqt || self->cqt_rate_hz != plan->opts.rate_hz || self->cqt_hop != plan->opts.hop) {
+        kt_cqt_destroy(&self->cqt);
+        const kt_err_t err = kt_cqt_new(&self->cqt, self->device.isa->rows, plan->opts.rate_hz, plan->opts.hop);
+        if (err)
+            return err;
+        self->cqt_rate_hz = plan->opts.rate_hz;
+        self->cqt_hop     = plan->opts.hop;
+    }
+    return kt_cqt_chroma(self->cqt, tuning, pcm, n, frames, out);
+}
+
+// The processor's name as the system tells it; "CPU" where it does not.
+static void
+cpu_name(char *out, size_t size)
+{
+    snprintf(out, size, "CPU");
+    FILE *file = fopen("/proc/cpuinfo", "re");
+    char  line[256];
+    while (file && fgets(line, sizeof line, file)) {
+        const char *value = strchr(line, ':');
+        if (!value || strncmp(line, "model name", 10) != 0)
+            continue;
+        value += strspn(value, ": \t");
+        snprintf(out, size, "%.*s", (int)strcspn(value, "\n"), value);
+        break;
+    }
+    if (file)
+        fclose(file);
+}
+
+static void
+cpu_facts(const kt_device_t *device, kt_device_facts_t *out)
+{
+    const cpu_device_t *self  = (const cpu_device_t *)(const void *)device;
+    const long          pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
+    *out = (kt_device_facts_t){.memory_bytes = pages > 0 ? (uint64_t)pages * (uint64_t)page_bytes : 0};
+    cpu_name(out->name, sizeof out->name);
+    snprintf(out->kind, sizeof out->kind, "cpu-%s", self->device.isa->name);
+}
+
+static const kt_device_ops_t CPU_DEVICE = {cpu_frontend, cpu_chroma, cpu_chroma_cqt, cpu_facts, cpu_destroy};
+
+kt_err_t
+kt_device_cpu(kt_device_t **self_p)
+{
+    const kt_isa_t *isa = kt_isa(getenv("KITHARA_ISA"));
+    if (!isa)
+        return KT_ESETTING;
+    cpu_device_t *self = calloc(1, sizeof *self);
+    if (!self)
+        return KT_ENOMEM;
+    self->device.ops = &CPU_DEVICE;
+    self->device.isa = isa;
+    *self_p          = &self->device;
+    return KT_OK;
+}

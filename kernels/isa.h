@@ -1,0 +1,18 @@
+// kt_isa -- everything that is compiled once per instruction set, as one table. "ref" is the plain reference, the
+// definition. A device chooses its table when it is made and hands it down; nothing below it chooses again. Constant;
+// any thread.
+#pragma once
+
+#include "kernels/audio/loudness.h"
+#include "kernels/audio/ops.h"
+#include "kernels/audio/samples.h"
+
+typedef struct kt_isa {
+    const char              *name;  // "ref", "base", "avx2", "avx512"
+    const kt_cpu_ops_t      *rows;
+    const kt_samples_ops_t  *samples;
+    const kt_loudness_ops_t *loudness;
+} kt_isa_t;
+
+// By name; NULL: unknown, or this processor lacks it. An empty or missing name: the best, never NULL.
+const kt_isa_t *kt_isa(const char *name);
