@@ -125,11 +125,24 @@ class Rig:
                 return found
             found.append((body, properties.headers))
 
+    def ready(self):
+        """Messages in the input queue that no consumer has."""
+        return self.channel.queue_declare(self.queue, passive=True).method.message_count
+
+    def settled(self):
+        """Nothing is left to deliver or settle. A broker that was frozen keeps the consumer of a dead connection, and
+        the messages it had, until a heartbeat is missed: then they are delivered again."""
+        queue = self.channel.queue_declare(self.queue, passive=True).method
+        if queue.consumer_count > 1 or queue.message_count:
+            return False
+        amqp = self.amqp()
+        return amqp["in_flight"] == 0 and amqp["unsettled"] == 0
+
     def check_clean(self, jobs):
         """Each job exactly one outcome, each output message always the same bytes, an audit without findings, an end in time."""
         for message_id, messages in self.got.items():
             expect(len({body for body, _ in messages}) == 1, f"{message_id} came with different bytes")
-        wait_for(lambda: self.amqp()["in_flight"] == 0 and self.amqp()["unsettled"] == 0, "the end of all traffic")
+        wait_for(self.settled, "the end of all traffic")
         queue = self.farm.get("/v1/queue")
         expect(queue["done"] + queue["failed"] == jobs, f"{jobs} jobs, but {queue}")
         began = time.monotonic()
@@ -137,7 +150,7 @@ class Rig:
         expect(time.monotonic() - began < 10, "in time")
         status, text = self.farm.audit()
         expect(status == 0, text)
-        waiting = self.channel.queue_declare(self.queue, passive=True).method.message_count
+        waiting = self.ready()
         expect(waiting == 0, f"{waiting} messages are left in the input queue")
 
 
