@@ -23,7 +23,7 @@ class Load:
     """A program that works on the ledger as a coordinator does; its lines, read as they come."""
 
     def __init__(self, url, name, jobs):
-        self.process = start([BIN / "ledger_load", url, name, str(jobs)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        self.process = start([BIN.parent / "tests/ledger_load", url, name, str(jobs)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                              stderr=subprocess.DEVNULL)
         self.lines, self.stored = [], 0
         self.thread = threading.Thread(target=self.read, daemon=True)
