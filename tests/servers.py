@@ -27,6 +27,22 @@ def die_with_parent():
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
+# Waits on its input for the end of the test. A line: the server has ended. End of file without one: the test was killed, and
+# its server ($1, its session's group, and the direct children, which lead sessions of their own in PostgreSQL) and folder ($2) go.
+# Children are listed before anything is killed: later they have no parent to find them by. A frozen process dies as well.
+WATCH = """read line && exit
+kill -s KILL -- -$1 $1 $(cat /proc/$1/task/*/children)
+for turn in 1 2 3 4 5; do rm -rf -- "$2" && exit; sleep 0.2; done  # what dies may still write
+"""
+
+
+def watch(pid, folder):
+    """A process that ends the server `pid` when this one ends, however that ends: in a session of its own, so that a signal
+    to the test's group does not reach it first."""
+    return subprocess.Popen(["/bin/sh", "-c", WATCH, "watch", str(pid), str(folder)], stdin=subprocess.PIPE,
+                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+
+
 @atexit.register
 def close_all():
     for server in list(_running):
@@ -54,6 +70,7 @@ class Server:
         self.options = options
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="kithara-server-"))
         self.process = None
+        self.watcher = None
         self.port, *self.more_ports = free_ports(4)
         _running.append(self)
         self.prepare()
@@ -77,7 +94,8 @@ class Server:
     def start(self):
         with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen(self.command(), env=self.environment(), stdout=log, stderr=log,
-                                            stdin=subprocess.DEVNULL, start_new_session=True, cwd=self.folder, preexec_fn=die_with_parent, **self.as_user())
+                                            stdin=subprocess.DEVNULL, start_new_session=True, cwd=self.folder, **self.as_user())
+        self.watcher = watch(self.process.pid, self.folder)
         deadline = time.monotonic() + START_S
         while not self.ready():
             if self.process.poll() is not None or time.monotonic() > deadline:
@@ -93,6 +111,9 @@ class Server:
             self.send(signal.SIGKILL)
         if self.process:
             self.process.wait(STOP_S)
+        if self.watcher:
+            self.watcher.communicate(b"ended\n", STOP_S)
+            self.watcher = None
 
     def stop(self):
         """An orderly end; the data stays."""

@@ -4,7 +4,7 @@ function(kt_soak name hours)
   math(EXPR seconds "3600 * ${hours}")
   add_test(NAME soak_${name} CONFIGURATIONS soak COMMAND ${ARGN})
   set_tests_properties(soak_${name} PROPERTIES LABELS soak TIMEOUT ${seconds} SKIP_RETURN_CODE 77 ENVIRONMENT
-    "KITHARA_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY};KITHARA_BUILD=${CMAKE_BINARY_DIR};PYTHONDONTWRITEBYTECODE=1")
+    "KITHARA_BIN=${CMAKE_BINARY_DIR}/bin;KITHARA_BUILD=${CMAKE_BINARY_DIR};PYTHONDONTWRITEBYTECODE=1")
 endfunction()
 
 if(TARGET kithara-cuda-sim)

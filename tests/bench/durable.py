@@ -108,7 +108,7 @@ def seconds(system):
 
 def measure(system, items):
     """Items a second, and the microseconds of CPU that each part took for one."""
-    load = BIN / "amqp_load"
+    load = BIN.parent / "tests/amqp_load"
     sink = subprocess.Popen([load, "sink", system.broker.url, "apollonia", "analyzer.result", str(items), str(QUIET_S)],
                             stdout=subprocess.PIPE, text=True)
     assert sink.stdout.readline().strip() == "READY"

@@ -1,5 +1,5 @@
 # gpu_bench_sim: the benchmark of the CUDA kernels on the simulated device, where CTest runs it small, for its numbers alone.
-# bin/gpu_bench: the same for a GPU, by `ops/bench gpu`; it needs nvcc and cuBLAS.
+# tests/gpu_bench: the same for a GPU, by `ops/bench gpu`; it needs nvcc and cuBLAS.
 set(gpu_bench gpu_bench.c gpu_set.c gpu_cost.c gpu_copies.c gpu_figures.c
   ${CMAKE_SOURCE_DIR}/kernels/cuda/plan.c ${CMAKE_SOURCE_DIR}/kernels/cuda/runs.c)
 file(GLOB kernels_cu CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels/cuda/*.cu)

@@ -5,7 +5,7 @@
     tests/bench/gpu_report.py [BUILD] --write   puts them into docs/gpu.md, between its two marks
     tests/bench/gpu_report.py [BUILD] --check   exit 1 if the page has others
 
-Needs BUILD/bin/gpu_bench_sim (bytes, by the simulator's counters; operations, by formula) and the reports of nvcc beside
+Needs BUILD/tests/gpu_bench_sim (bytes, by the simulator's counters; operations, by formula) and the reports of nvcc beside
 the objects (registers). Exit 77 where either is missing.
 """
 import difflib
@@ -59,7 +59,7 @@ class Figure:
 
 
 def figures(build):
-    program = build / "bin/gpu_bench_sim"
+    program = build / "tests/gpu_bench_sim"
     if not program.exists():
         return []
     out = subprocess.run([program, "--figures"], capture_output=True, text=True, check=True).stdout

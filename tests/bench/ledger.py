@@ -31,7 +31,7 @@ def migrated(server):
 
 
 def rates(url, jobs):
-    text = run(BIN / "ledger_bench", url, jobs, 1024, "publish")
+    text = run(BIN.parent / "tests/ledger_bench", url, jobs, 1024, "publish")
     return {name: float(rate) for name, rate in re.findall(r"^(\w+) +(\d+) (?:jobs|rows)/s", text, re.M)}
 
 
@@ -52,7 +52,7 @@ def ledger(jobs):
 
 def intake(jobs):
     with Postgres(settings=SETTINGS) as server:
-        text = run(BIN / "intake_bench", migrated(server), jobs)
+        text = run(BIN.parent / "tests/intake_bench", migrated(server), jobs)
     print(text, end="")
     return float(text.split()[1]) / 20000
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Write node/audio/similarity/scale.c: where each raw value of the similarity vectors lies over real tracks.
 
-    similarity_scale.py --raw BUILD/bin/similarity_raw TRACK... > node/audio/similarity/scale.c
+    similarity_scale.py --raw BUILD/tests/similarity_raw TRACK... > node/audio/similarity/scale.c
 
 Of each track of at least MINUTE seconds, the whole is taken and two pieces of it: 30 s as AAC, and 60 s, 8 dB quieter,
 as MP3 of 64 kbit/s. Mean and deviation are over the whole tracks; the weight is the correlation over tracks of the

@@ -179,7 +179,7 @@ class Farm:
 
     def audit(self):
         """Exit status and output of the ledger's audit."""
-        program = [os.path.join(BIN, "ledger_audit"), self.path("ledger.sqlite")]
+        program = [os.path.join(BIN, "..", "tests", "ledger_audit"), self.path("ledger.sqlite")]
         done = subprocess.run(program, capture_output=True, text=True, timeout=60)
         return done.returncode, done.stdout + done.stderr
 

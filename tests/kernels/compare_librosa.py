@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compare kernel_rows with librosa 0.11, frame by frame. A tool for developers; tests/oracle/requirements.txt applies.
 
-  compare_librosa.py --rows build/bin/kernel_rows [--isa avx2 ...] [--rate R --n-fft N --hop H] FILE.f32...
+  compare_librosa.py --rows build/tests/kernel_rows [--isa avx2 ...] [--rate R --n-fft N --hop H] FILE.f32...
 
 Reads raw mono float32. A difference is relative to the largest |component| of its feature in the file; per frame the worst
 component counts. Prints the 99th percentile and the maximum over frames of each feature; exit 1 if a percentile (with --all
