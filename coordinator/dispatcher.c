@@ -1,4 +1,4 @@
-// What the scheduler decides becomes frames and ledger requests. A table of one handler an action.
+// What the scheduler decides becomes frames and ledger requests. A table holds one handler per action.
 #include "common/clock.h"
 #include "common/log.h"
 #include "coordinator/core.h"
@@ -24,7 +24,7 @@ kt_core_send(kt_coordinator_t *self, kt_node_handle_t to, const kt_msg_t *msg)
     }
     err = kt_link_send(self->link, to, self->frame.bytes, self->frame.length);
     if (err == KT_EUNREACHABLE)
-        kt_buf_add(&self->refused, &to, sizeof to);  // told to the scheduler after this step
+        kt_buf_add(&self->refused, &to, sizeof to);  // reported to the scheduler after this step
     else if (err)
         kt_log_debug("SEND-LOST", "message=%s node=%#llx", kt_msg_name(msg->type), (unsigned long long)to);
 }
@@ -35,9 +35,9 @@ send_to_peer(void *context, kt_peer_t *peer, const kt_msg_t *msg)
     kt_core_send(context, peer->handle, msg);
 }
 
-// Tells the scheduler of connections that turned out to be gone; each step may find more.
+// Reports closed connections to the scheduler; each step may find more.
 static void
-tell_refused(kt_coordinator_t *self)
+report_refused(kt_coordinator_t *self)
 {
     while (self->refused.length && !self->failed) {
         kt_event_t event = {.type = KT_EV_SEND_REFUSED};
@@ -53,7 +53,7 @@ kt_core_flush(void *context)
 {
     kt_coordinator_t *self = context;
     kt_peers_flush(&self->peers, send_to_peer, self);
-    tell_refused(self);
+    report_refused(self);
 }
 
 static void

@@ -235,7 +235,7 @@ kt_core_frame(void *context, kt_node_handle_t from, const char *key, const void 
     dispatch(self, peer, &msg);
 }
 
-// Said at most once in ten seconds: a flood of strangers must not fill the log.
+// Logged at most once per ten seconds: a flood of unknown peers must not fill the log.
 void
 kt_core_ended(void *context, bool handshake)
 {

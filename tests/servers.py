@@ -27,18 +27,19 @@ def die_with_parent():
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
-# Waits on its input for the end of the test. A line: the server has ended. End of file without one: the test was killed, and
-# its server ($1, its session's group, and the direct children, which lead sessions of their own in PostgreSQL) and folder ($2) go.
-# Children are listed before anything is killed: later they have no parent to find them by. A frozen process dies as well.
+# A shell that waits for the end of the test on its standard input. A line means that the server has already ended. End of file
+# without a line means that the test was killed: the shell kills the server ($1), its process group and its direct children
+# (PostgreSQL's lead sessions of their own), and removes the folder ($2). Children are listed before the first signal, because
+# an orphan cannot be found by its parent. SIGKILL also ends a frozen process.
 WATCH = """read line && exit
 kill -s KILL -- -$1 $1 $(cat /proc/$1/task/*/children)
-for turn in 1 2 3 4 5; do rm -rf -- "$2" && exit; sleep 0.2; done  # what dies may still write
+for turn in 1 2 3 4 5; do rm -rf -- "$2" && exit; sleep 0.2; done  # again while an ending process still creates files
 """
 
 
 def watch(pid, folder):
-    """A process that ends the server `pid` when this one ends, however that ends: in a session of its own, so that a signal
-    to the test's group does not reach it first."""
+    """Starts a process that ends the server `pid` when this process ends for any reason. It has its own session, so that a
+    signal to the test's group does not end it first."""
     return subprocess.Popen(["/bin/sh", "-c", WATCH, "watch", str(pid), str(folder)], stdin=subprocess.PIPE,
                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
 

@@ -27,7 +27,7 @@ struct kt_outlet {
     kt_ledger_port_t    *port;
     kt_lease_keeper_t   *lease;
     kt_amqp_out_t       *out;
-    kt_ids_t             ids;    // with the actor, or confirmed and not yet told to the ledger
+    kt_ids_t             ids;    // with the actor, or confirmed but not yet recorded in the ledger
     size_t               bytes;  // with the actor
     size_t               with_actor;
     uint64_t             confirmed[ROWS];
@@ -211,7 +211,7 @@ ask(kt_outlet_t *self, uint64_t after, size_t want, kt_ledger_answered_fn *answe
 }
 
 static void
-on_told(void *context, kt_ledger_request_t **request_p)
+on_sent_recorded(void *context, kt_ledger_request_t **request_p)
 {
     kt_outlet_t         *self    = context;
     kt_ledger_request_t *request = *request_p;
@@ -235,7 +235,7 @@ tell(kt_outlet_t *self)
     memcpy(ids, self->confirmed, self->n_confirmed * sizeof *ids);
     request->sent.ids = ids;
     request->sent.n   = self->n_confirmed;
-    request->answered = on_told;
+    request->answered = on_sent_recorded;
     self->n_confirmed = 0;
     self->telling     = true;
     kt_ledger_port_post(self->port, &request);

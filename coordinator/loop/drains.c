@@ -59,7 +59,7 @@ change(kt_drains_t *self, const char *name, bool on)
     kt_log_info("NODE-DRAIN", "node=%s on=%d from=ledger", name, on);
     self->sink.event(self->sink.context, &event);
     self->notify(self->sink.context, name, on);
-    kt_drains_set(self, name, on);  // last: the name may stand in what this changes
+    kt_drains_set(self, name, on);  // last: name may point into self->names
 }
 
 static bool

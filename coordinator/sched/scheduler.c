@@ -262,7 +262,7 @@ on_gone(kt_sched_t *self, kt_snode_t *node, const kt_event_t *event)
 }
 
 static void
-ask_stranger(kt_sched_t *self, kt_snode_t *node, const kt_event_t *event)
+ask_unknown(kt_sched_t *self, kt_snode_t *node, const kt_event_t *event)
 {
     (void)node;
     void *tag = event->tag;
@@ -272,7 +272,7 @@ ask_stranger(kt_sched_t *self, kt_snode_t *node, const kt_event_t *event)
 }
 
 static void
-store_of_stranger(kt_sched_t *self, kt_snode_t *node, const kt_event_t *event)
+outcome_of_unknown(kt_sched_t *self, kt_snode_t *node, const kt_event_t *event)
 {
     (void)node;
     kt_sched_ask_who(self, event->node);
@@ -302,23 +302,23 @@ static event_fn *const EVENTS[KT_EVENTS] = {
     [KT_EV_TICK]           = on_tick,
 };
 
-enum { STRANGER, KNOWN, NODE_STATES };
+enum { UNKNOWN_NODE, KNOWN, NODE_STATES };
 
 static node_event_fn *const NODE_EVENTS[NODE_STATES][KT_EVENTS] = {
-    [STRANGER] = {[KT_EV_BEAT]         = ask_stranger,
-                  [KT_EV_LIVE]         = ask_stranger,
-                  [KT_EV_STARTED]      = ask_stranger,
-                  [KT_EV_RESULT]       = store_of_stranger,
-                  [KT_EV_FAILED]       = ask_stranger,
-                  [KT_EV_SEND_REFUSED] = ignore,
-                  [KT_EV_GONE]         = ignore},
-    [KNOWN]    = {[KT_EV_BEAT]         = kt_sched_beat,
-                  [KT_EV_LIVE]         = on_live,
-                  [KT_EV_STARTED]      = on_started,
-                  [KT_EV_RESULT]       = on_result,
-                  [KT_EV_FAILED]       = on_failed,
-                  [KT_EV_SEND_REFUSED] = on_refused,
-                  [KT_EV_GONE]         = on_gone},
+    [UNKNOWN_NODE] = {[KT_EV_BEAT]         = ask_unknown,
+                      [KT_EV_LIVE]         = ask_unknown,
+                      [KT_EV_STARTED]      = ask_unknown,
+                      [KT_EV_RESULT]       = outcome_of_unknown,
+                      [KT_EV_FAILED]       = ask_unknown,
+                      [KT_EV_SEND_REFUSED] = ignore,
+                      [KT_EV_GONE]         = ignore},
+    [KNOWN]        = {[KT_EV_BEAT]         = kt_sched_beat,
+                      [KT_EV_LIVE]         = on_live,
+                      [KT_EV_STARTED]      = on_started,
+                      [KT_EV_RESULT]       = on_result,
+                      [KT_EV_FAILED]       = on_failed,
+                      [KT_EV_SEND_REFUSED] = on_refused,
+                      [KT_EV_GONE]         = on_gone},
 };
 
 static void
@@ -330,7 +330,7 @@ tell_node(kt_sched_t *self, const kt_event_t *event)
         return;
     }
     kt_snode_t *node = kt_snode_find(self, event->node);
-    int         who  = node && !node->lost ? KNOWN : STRANGER;
+    int         who  = node && !node->lost ? KNOWN : UNKNOWN_NODE;
     if (who == KNOWN && event->type != KT_EV_SEND_REFUSED)
         kt_snode_heard(self, node);
     node_event_fn *handle = NODE_EVENTS[who][event->type];
