@@ -122,20 +122,20 @@ kt_core_hello(kt_coordinator_t *self, kt_node_handle_t from, const char *key, co
     if (hello->wire < KT_WIRE_LEAST || hello->wire_least > KT_WIRE_VERSION) {
         kt_log_warn("WIRE-VERSION", "node=%s wire=%llu least=%llu", name, (unsigned long long)hello->wire,
                     (unsigned long long)hello->wire_least);
-        self->counters.turned_away.wire++;
+        self->counters.refused_hellos.wire++;
         refuse(self, from, KT_EVERSION, "this wire version is not spoken here");
         return;
     }
     const char *why = is_name(name) ? objection(self, key, name, now_ms) : "a node needs a name without blanks";
     if (why) {
-        self->counters.turned_away.name++;
+        self->counters.refused_hellos.name++;
         kt_peers_remove(&self->peers, from);
         refuse(self, from, KT_EAUTH, why);
         return;
     }
     if (kt_peers_add(&self->peers, from, &peer)) {
         kt_log_error("NODE-NO-ROOM", "node=%s nodes=%zu", name, self->peers.n);
-        self->counters.turned_away.room++;
+        self->counters.refused_hellos.room++;
         refuse(self, from, KT_EFULL, "no room for another node");
         return;
     }
@@ -218,11 +218,11 @@ say_lost(kt_coordinator_t *self, const kt_node_view_t *view)
 void
 kt_core_watch_nodes(kt_coordinator_t *self, int64_t now_ms)
 {
-    size_t          all   = kt_sched_nodes(self->sched, now_ms, NULL, 0);
+    size_t          all   = kt_sched_view_nodes(self->sched, now_ms, NULL, 0);
     kt_node_view_t *views = all ? calloc(all, sizeof *views) : NULL;
     if (!views)
         return;
-    size_t n = kt_sched_nodes(self->sched, now_ms, views, all);
+    size_t n = kt_sched_view_nodes(self->sched, now_ms, views, all);
     for (size_t i = 0; i < n && i < all; i++)
         say_lost(self, &views[i]);
     free(views);

@@ -7,21 +7,21 @@ static void
 on_deliveries(void *context)
 {
     kt_coordinator_t *self = context;
-    kt_intake_turn(self->intake);
+    kt_consumer_turn(self->intake);
 }
 
 static void
 on_published(void *context)
 {
     kt_coordinator_t *self = context;
-    kt_outlet_answers(self->outlet);
+    kt_publisher_answers(self->outlet);
 }
 
 static void
 on_rejected(void *context)
 {
     kt_coordinator_t *self = context;
-    kt_outlet_wake(self->outlet);
+    kt_publisher_wake(self->outlet);
 }
 
 kt_err_t
@@ -29,13 +29,13 @@ kt_core_amqp_open(kt_coordinator_t *self, char why[KT_LEDGER_WHY])
 {
     if (!*self->settings->amqp_url)
         return KT_OK;
-    kt_err_t err = kt_outlet_new(&self->outlet, self->settings, &self->port, &self->lease, why);
+    kt_err_t err = kt_publisher_new(&self->outlet, self->settings, &self->port, &self->lease, why);
     if (!err)
-        err = kt_intake_new(&self->intake, self->settings, &self->port, self->sink, on_rejected, why);
+        err = kt_consumer_new(&self->intake, self->settings, &self->port, self->sink, on_rejected, why);
     if (!err)
-        err = kt_link_watch(self->link, kt_outlet_fd(self->outlet), on_published);
+        err = kt_link_watch(self->link, kt_publisher_fd(self->outlet), on_published);
     if (!err)
-        err = kt_link_watch(self->link, kt_intake_fd(self->intake), on_deliveries);
+        err = kt_link_watch(self->link, kt_consumer_fd(self->intake), on_deliveries);
     return err;
 }
 
@@ -43,23 +43,23 @@ void
 kt_core_amqp_tick(kt_coordinator_t *self, int64_t now_ms)
 {
     if (self->intake)
-        kt_intake_tick(self->intake, now_ms);
+        kt_consumer_tick(self->intake, now_ms);
     if (self->outlet)
-        kt_outlet_tick(self->outlet, now_ms);
+        kt_publisher_tick(self->outlet, now_ms);
 }
 
 void
 kt_core_amqp_drain(kt_coordinator_t *self, int64_t now_ms)
 {
     if (self->intake)
-        kt_intake_cancel(self->intake, now_ms);
+        kt_consumer_cancel(self->intake, now_ms);
 }
 
 bool
 kt_core_amqp_is_drained(kt_coordinator_t *self, int64_t now_ms)
 {
-    return (!self->intake || kt_intake_is_done(self->intake, now_ms)) &&
-           (!self->outlet || kt_outlet_is_done(self->outlet, now_ms));
+    return (!self->intake || kt_consumer_is_done(self->intake, now_ms)) &&
+           (!self->outlet || kt_publisher_is_done(self->outlet, now_ms));
 }
 
 void
@@ -69,13 +69,13 @@ kt_core_amqp_stats(kt_coordinator_t *self, kt_amqp_stats_t *out)
     out->configured = self->intake && self->outlet;
     if (!out->configured)
         return;
-    kt_intake_stats(self->intake, out);
-    kt_outlet_stats(self->outlet, out);
+    kt_consumer_stats(self->intake, out);
+    kt_publisher_stats(self->outlet, out);
 }
 
 void
 kt_core_amqp_close(kt_coordinator_t *self)
 {
-    kt_intake_destroy(&self->intake);
-    kt_outlet_destroy(&self->outlet);
+    kt_consumer_destroy(&self->intake);
+    kt_publisher_destroy(&self->outlet);
 }

@@ -112,7 +112,7 @@ on_answers(void *context)
         self->work_came  = false;
         kt_core_step_or_fail(self, &event);
     }
-    kt_outlet_turn(self->outlet);
+    kt_publisher_turn(self->outlet);
     kt_ledger_port_post_overflow(&self->port);
 }
 

@@ -42,7 +42,7 @@ struct kt_coordinator {
     kt_buf_t             frame;       // a message being encoded
     kt_buf_t             works;       // kt_wire_work_t of a batch
     kt_buf_t             held, kept;  // of a beat: kt_held_t, kt_run_id_t
-    kt_buf_t             jobs;        // kt_sched_job_t of a claim
+    kt_buf_t             jobs;        // kt_sched_claim_t of a claim
     kt_buf_t             refused;     // kt_node_handle_t: the socket did not know them
     kt_sink_t            sink;
     kt_ledger_port_t     port;
@@ -56,15 +56,15 @@ struct kt_coordinator {
     kt_result_cache_t   *cache;  // NULL: no REDIS_URL
     kt_api_server_t     *api;
     kt_backfiller_t     *backfiller;
-    kt_intake_t         *intake;  // NULL, both: no AMQP_CONNECTION_STRING
-    kt_outlet_t         *outlet;
+    kt_consumer_t       *intake;  // NULL, both: no AMQP_CONNECTION_STRING
+    kt_publisher_t      *outlet;
     int                  signal_fd;
     bool                 draining, failed;
     bool                 claiming;   // a CLAIM is with the actor
     bool                 work_came;  // in this turn: the ledger has new jobs
     int64_t              drain_until_ms;
-    int64_t              ended_said_ms;
-    int64_t              bad_said_ms;
+    int64_t              ended_last_logged_ms;
+    int64_t              bad_last_logged_ms;
 };
 
 // A state that cannot be repaired in place (out of memory between two facts): log, end, and let the next start read the

@@ -66,11 +66,11 @@ take_claim(kt_coordinator_t *self, kt_claimed_t *claimed)
         kt_core_fail(self, "CLAIM-LOST", KT_ENOMEM);
         return;
     }
-    kt_sched_job_t job = {.id       = claimed->id,
-                          .attempts = claimed->attempts,
-                          .crashes  = claimed->crashes,
-                          .cost_ms  = cost_ms,
-                          .tag      = claim};
+    kt_sched_claim_t job = {.id       = claimed->id,
+                            .attempts = claimed->attempts,
+                            .crashes  = claimed->crashes,
+                            .cost_ms  = cost_ms,
+                            .tag      = claim};
     kt_buf_add(&self->jobs, &job, sizeof job);
 }
 
@@ -90,8 +90,8 @@ on_claimed(void *context, kt_ledger_request_t **request_p)
     if (self->jobs.err)
         kt_core_fail(self, "CLAIM-LOST", KT_ENOMEM);
     kt_event_t event = {.type = KT_EV_CLAIMED};
-    event.jobs.at    = (const kt_sched_job_t *)(void *)self->jobs.bytes;
-    event.jobs.n     = self->jobs.length / sizeof(kt_sched_job_t);
+    event.jobs.at    = (const kt_sched_claim_t *)(void *)self->jobs.bytes;
+    event.jobs.n     = self->jobs.length / sizeof(kt_sched_claim_t);
     kt_core_step_or_fail(self, &event);
 }
 
@@ -133,8 +133,8 @@ act_send(kt_coordinator_t *self, const kt_action_t *action)
                                    .body        = {claim->body, claim->body_bytes},
                                    .cost_ms     = sent->cost_ms,
                                    .deadline_ms = (uint64_t)self->settings->job_deadline_s * 1000,
-                                   .solo        = action->solo,
-                                   .alone       = action->alone};
+                                   .isolated    = action->isolated,
+                                   .exclusive   = action->exclusive};
         size_t            more  = kt_wire_work_bytes(&work);
         if (n > first && (bytes + more > KT_MAX_FRAME_BYTES || n - first == BATCH_ITEMS)) {
             send_batch(self, action, (const kt_wire_work_t *)(void *)self->works.bytes + first, n - first);
@@ -150,7 +150,7 @@ act_send(kt_coordinator_t *self, const kt_action_t *action)
     if (n > first)
         send_batch(self, action, (const kt_wire_work_t *)(void *)self->works.bytes + first, n - first);
     kt_log_debug("BATCH-SENT", "node=%#llx batch=%llu jobs=%u solo=%d", (unsigned long long)action->node,
-                 (unsigned long long)action->batch, action->count, action->solo);
+                 (unsigned long long)action->batch, action->count, action->isolated);
 }
 
 static void

@@ -46,7 +46,7 @@ report_stored(kt_coordinator_t *self, const kt_ledger_request_t *request)
     event.stored.failure = request->type == KT_LREQ_FAIL;
     event.stored.how     = how_stored(request);
     if (event.type == KT_EV_STORED && event.stored.how == KT_STORED_NEW) {
-        kt_outlet_wake(self->outlet);
+        kt_publisher_wake(self->outlet);
         kt_counters_outcome(&self->counters, event.stored.failure, -(int)request->store.result.err);
     }
     if (event.type == KT_EV_STORED && event.stored.how == KT_STORED_ALREADY)

@@ -29,12 +29,12 @@ describe_node(const kt_coordinator_t *self, kt_node_row_t *row)
 static void
 take_nodes(kt_coordinator_t *self, kt_snapshot_t *out)
 {
-    size_t          all   = kt_sched_nodes(self->sched, kt_clock_ms(), NULL, 0);
+    size_t          all   = kt_sched_view_nodes(self->sched, kt_clock_ms(), NULL, 0);
     size_t          room  = all < NODES_MAX ? all : NODES_MAX;
     kt_node_view_t *views = calloc(room ? room : 1, sizeof *views);
     out->nodes            = calloc(room ? room : 1, sizeof *out->nodes);
     if (views && out->nodes) {
-        all          = kt_sched_nodes(self->sched, kt_clock_ms(), views, room);
+        all          = kt_sched_view_nodes(self->sched, kt_clock_ms(), views, room);
         out->n_nodes = all < room ? all : room;
     }
     for (size_t i = 0; i < out->n_nodes; i++) {
@@ -47,11 +47,11 @@ take_nodes(kt_coordinator_t *self, kt_snapshot_t *out)
 static void
 take_tallies(const kt_coordinator_t *self, kt_snapshot_t *out)
 {
-    out->tally        = self->counters.tally;
-    out->late_results = self->counters.late_results;
-    out->bad_frames   = self->counters.bad_frames;
-    out->keys_refused = kt_zap_refused(self->zap);
-    out->turned_away  = self->counters.turned_away;
+    out->tally          = self->counters.tally;
+    out->late_results   = self->counters.late_results;
+    out->bad_frames     = self->counters.bad_frames;
+    out->keys_refused   = kt_zap_refused(self->zap);
+    out->refused_hellos = self->counters.refused_hellos;
 
     out->connections_ended = self->counters.connections_ended;
     out->handshakes_failed = self->counters.handshakes_failed;
@@ -70,7 +70,7 @@ take_snapshot(kt_coordinator_t *self, kt_call_t *call)
     out->draining    = self->draining;
     out->totals      = self->totals;
     out->rate_per_s  = kt_counters_rate(&self->counters, kt_clock_ms());
-    out->nodes_all   = (uint32_t)kt_sched_nodes(self->sched, kt_clock_ms(), NULL, 0);
+    out->nodes_all   = (uint32_t)kt_sched_view_nodes(self->sched, kt_clock_ms(), NULL, 0);
     out->n_stages    = self->counters.n_stages;
     take_tallies(self, out);
     kt_core_amqp_stats(self, &out->amqp);
@@ -79,7 +79,7 @@ take_snapshot(kt_coordinator_t *self, kt_call_t *call)
         out->gpu_nodes += strncmp(self->peers.at[i]->device, "cpu", 3) != 0;
     kt_sched_view(self->sched, &out->view);
     if (call->wants_job.job)
-        out->job_known = kt_sched_job(self->sched, call->wants_job, kt_clock_ms(), &out->job);
+        out->job_known = kt_sched_view_job(self->sched, call->wants_job, kt_clock_ms(), &out->job);
     if (call->wants_nodes)
         take_nodes(self, out);
 }
@@ -160,7 +160,7 @@ after_insert(kt_coordinator_t *self, const kt_ledger_request_t *request)
 {
     if (request->err)
         return;
-    kt_tally_t *tally = &self->counters.tally;
+    kt_outcome_counts_t *tally = &self->counters.tally;
     switch (request->insert.inserted) {
     case KT_INSERTED_NEW:
         tally->submitted_new++;

@@ -203,9 +203,9 @@ say_bad_frame(kt_coordinator_t *self, const char *key, size_t length, kt_err_t e
 {
     int64_t now_ms = kt_clock_ms();
     self->counters.bad_frames++;
-    if (self->bad_said_ms && now_ms - self->bad_said_ms < BAD_FRAMES_MS)
+    if (self->bad_last_logged_ms && now_ms - self->bad_last_logged_ms < BAD_FRAMES_MS)
         return;
-    self->bad_said_ms = now_ms;
+    self->bad_last_logged_ms = now_ms;
     kt_log_warn("FRAME-BAD", "key=%s bytes=%zu err=%s frames=%llu", key, length, kt_err_name(err),
                 (unsigned long long)self->counters.bad_frames);
 }
@@ -244,9 +244,9 @@ kt_core_ended(void *context, bool handshake)
     int64_t           now_ms = kt_clock_ms();
     self->counters.connections_ended += !handshake;
     self->counters.handshakes_failed += handshake;
-    if (self->ended_said_ms && now_ms - self->ended_said_ms < SAY_MS)
+    if (self->ended_last_logged_ms && now_ms - self->ended_last_logged_ms < SAY_MS)
         return;
-    self->ended_said_ms = now_ms;
+    self->ended_last_logged_ms = now_ms;
     kt_log_info(handshake ? "LINK-NO-HANDSHAKE" : "LINK-ENDED", "ended=%llu no_handshake=%llu text=\"%s\"",
                 (unsigned long long)self->counters.connections_ended,
                 (unsigned long long)self->counters.handshakes_failed,

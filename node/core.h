@@ -25,7 +25,7 @@ typedef struct kt_coordinator_view {
     uint64_t seen_batch;
     int64_t  since_ms;          // without a welcome
     int64_t  refused_until_ms;  // it does not want us: not asked again before
-    int64_t  knock_ms;          // 0, or when a connection that was refused is tried again
+    int64_t  reconnect_ms;      // 0, or when a connection that was refused is tried again
 } kt_coordinator_view_t;
 
 typedef struct kt_node_worker {
@@ -43,10 +43,10 @@ struct kt_node {
     kt_dealers_t         *dealers;
     kt_coordinator_view_t coordinators[KT_COORDINATORS_MAX];
     size_t                n_coordinators;
-    kt_items_t            items;
+    kt_tasks_t            tasks;
     size_t                n_detached;
-    kt_queue_t           *work;     // kt_item_t *, to the workers
-    kt_queue_t           *tickets;  // kt_ticket_t *, from them
+    kt_queue_t           *work;    // kt_task_t *, to the workers
+    kt_queue_t           *events;  // kt_task_event_t *, from them
     kt_pipeline_t        *pipeline;
     kt_gpus_t            *gpus;       // NULL: none here, or not wanted
     bool                  gpus_lost;  // and what the setting wants was done
@@ -61,8 +61,8 @@ struct kt_node {
     double                mean_us;              // of a file, moving; 0: none yet
     kt_wire_arena_t       arena;
     kt_buf_t              frame;                         // a message being encoded
-    kt_buf_t              started;                       // kt_item_t *: to be told at the end of the turn
-    kt_buf_t              outgoing;                      // kt_item_t *: outcomes to be told at the end of the turn
+    kt_buf_t              started;                       // kt_task_t *: to be told at the end of the turn
+    kt_buf_t              outgoing;                      // kt_task_t *: outcomes to be told at the end of the turn
     kt_buf_t              outcomes, stages, held, kept;  // elements of a message being put together
 };
 
@@ -71,7 +71,7 @@ KT_MUST_USE kt_err_t kt_node_start_workers(kt_node_t *self);  // KT_ENOMEM, KT_E
 bool                 kt_node_join_workers(kt_node_t *self, int64_t timeout_ms);  // false: one does not end
 // orders.c
 void   kt_node_order(void *context, size_t coordinator, const void *bytes, size_t length);
-void   kt_node_cancel(kt_node_t *self, kt_item_t *item);  // forgotten now, or when its worker gives it back
+void   kt_node_cancel(kt_node_t *self, kt_task_t *task);  // forgotten now, or when its worker gives it back
 void   kt_node_unpark(kt_node_t *self);  // a file that is to be alone begins when nothing else is in hand
 void   kt_node_away(kt_node_t *self, size_t coordinator);  // its connection is gone: what it gave is everybody's now
 void   kt_node_hello(kt_node_t *self, size_t coordinator);

@@ -34,7 +34,7 @@ main(int argc, char **argv)
     int          exit_code;
     kt_program_t program = {.name = "kithara-node", .purpose = "analyses the files that its coordinators give it"};
     if (argc == 2 && strcmp(argv[1], "--solo-child") == 0)
-        return kt_solo_child();
+        return kt_isolated_child();
     if (!kt_program_start(&program, argc, argv, &exit_code))
         return exit_code;
     int signal_fd = kt_program_signals();

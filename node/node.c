@@ -192,11 +192,11 @@ open_all(kt_node_t *self, char why[KT_NODE_WHY])
     if (!err)
         err = kt_queue_new(&self->work, KT_ITEMS_MAX);
     if (!err)
-        err = kt_queue_new(&self->tickets, 2 * 2 * KT_ITEMS_MAX);  // detached items have tickets too
+        err = kt_queue_new(&self->events, 2 * 2 * KT_ITEMS_MAX);  // detached tasks have events too
     if (!err)
         err = connect_all(self, (const char(*)[KT_CURVE_TEXT])server_publics, why);
     if (!err)
-        err = kt_dealers_watch(self->dealers, kt_queue_fd(self->tickets), kt_node_tickets);
+        err = kt_dealers_watch(self->dealers, kt_queue_fd(self->events), kt_node_tickets);
     return err;
 }
 
@@ -237,7 +237,7 @@ static void
 begin_drain(kt_node_t *self, const char *reason)
 {
     kt_log_info("NODE-DRAIN", "on=1 reason=\"%s\" in_hand=%zu kept=%zu", reason, kt_node_in_hand(self),
-                self->items.n_kept);
+                self->tasks.n_kept);
     self->draining = true;
     self->alone_ms = kt_clock_ms();
     kt_node_beat(self);
@@ -284,10 +284,10 @@ check_drain(kt_node_t *self, int64_t now_ms)
         return;
     if (!is_alone(self))
         self->alone_ms = now_ms;
-    if (self->items.n_kept && now_ms - self->alone_ms < ALONE_MS)
+    if (self->tasks.n_kept && now_ms - self->alone_ms < ALONE_MS)
         return;
-    if (self->items.n_kept)
-        kt_log_warn("RESULTS-GIVEN-UP", "kept=%zu", self->items.n_kept);
+    if (self->tasks.n_kept)
+        kt_log_warn("RESULTS-GIVEN-UP", "kept=%zu", self->tasks.n_kept);
     kt_dealers_stop(self->dealers);
 }
 
@@ -312,13 +312,13 @@ static void
 check_stuck(const kt_node_t *self, int64_t now_ms)
 {
     int64_t own_ms = self->settings.file_deadline_s * 1000;
-    for (const kt_item_t *item = self->items.first; item; item = item->next) {
+    for (const kt_task_t *task = self->tasks.first; task; task = task->next) {
         int64_t limit_ms =
-            item->deadline_ms && item->deadline_ms < (uint64_t)own_ms ? (int64_t)item->deadline_ms : own_ms;
-        if (item->stage != KT_ITEM_STARTED || now_ms - item->started_ms < limit_ms + STUCK_MS)
+            task->deadline_ms && task->deadline_ms < (uint64_t)own_ms ? (int64_t)task->deadline_ms : own_ms;
+        if (task->stage != KT_TASK_STARTED || now_ms - task->started_ms < limit_ms + STUCK_MS)
             continue;
-        kt_log_error("WORKER-STUCK", "job=%llu run=%u ms=%lld", (unsigned long long)item->job, item->run,
-                     (long long)(now_ms - item->started_ms));
+        kt_log_error("WORKER-STUCK", "job=%llu run=%u ms=%lld", (unsigned long long)task->job, task->run,
+                     (long long)(now_ms - task->started_ms));
         _exit(EXIT_FAILURE);
     }
 }
@@ -331,10 +331,10 @@ on_state(void *context, size_t index, kt_dealer_state_t state)
     kt_coordinator_view_t *view   = &self->coordinators[index];
     int64_t                now_ms = kt_clock_ms();
     if (state == KT_DEALER_UP) {
-        self->live_ms  = now_ms;  // HELLO with the next tick
-        view->knock_ms = 0;
+        self->live_ms      = now_ms;  // HELLO with the next tick
+        view->reconnect_ms = 0;
     } else if (state == KT_DEALER_REFUSED) {
-        view->knock_ms = now_ms + KNOCK_MS;
+        view->reconnect_ms = now_ms + KNOCK_MS;
         if (!view->said_refused)
             kt_log_warn("KEY-REFUSED", "coordinator=%s public_key=%s text=\"kithara keys allow lets it in\"",
                         view->address, self->key.public_key);
@@ -342,7 +342,7 @@ on_state(void *context, size_t index, kt_dealer_state_t state)
     } else {
         if (view->welcomed)
             kt_log_warn("COORDINATOR-AWAY", "address=%s in_hand=%zu kept=%zu", view->address, kt_node_in_hand(self),
-                        self->items.n_kept);
+                        self->tasks.n_kept);
         view->since_ms = view->welcomed ? now_ms : view->since_ms;
         view->welcomed = false;
         kt_node_away(self, index);
@@ -354,9 +354,9 @@ knock(kt_node_t *self, int64_t now_ms)
 {
     for (size_t i = 0; i < self->n_coordinators; i++) {
         kt_coordinator_view_t *view = &self->coordinators[i];
-        if (!view->knock_ms || now_ms < view->knock_ms)
+        if (!view->reconnect_ms || now_ms < view->reconnect_ms)
             continue;
-        view->knock_ms = 0;
+        view->reconnect_ms = 0;
         kt_dealers_reconnect(self->dealers, i);
     }
 }
@@ -424,16 +424,16 @@ kt_node_run(kt_node_t *self, int signal_fd)
         return err;
     kt_dealers_run(self->dealers);
     kt_node_bye(self, self->failed ? "unable to work" : self->stopping ? "stopped" : "drained");
-    kt_log_info("NODE-END", "kept=%zu in_hand=%zu", self->items.n_kept, kt_node_in_hand(self));
+    kt_log_info("NODE-END", "kept=%zu in_hand=%zu", self->tasks.n_kept, kt_node_in_hand(self));
     return self->failed ? KT_ESTATE : KT_OK;
 }
 
 static void
 cancel_all(kt_node_t *self)
 {
-    for (kt_item_t *item = self->items.first, *next; item; item = next) {
-        next = item->next;
-        kt_node_cancel(self, item);
+    for (kt_task_t *task = self->tasks.first, *next; task; task = next) {
+        next = task->next;
+        kt_node_cancel(self, task);
     }
 }
 
@@ -450,14 +450,14 @@ kt_node_destroy(kt_node_t **self_p)
         kt_log_warn("WORKER-LEFT", "text=\"a worker did not end in time\"");
         _exit(self->failed ? EXIT_FAILURE : EXIT_SUCCESS);
     }
-    if (self->tickets)
+    if (self->events)
         kt_node_tickets(self);
     kt_pipeline_destroy(&self->pipeline);
     kt_gpus_close(&self->gpus);
     kt_noop_destroy(&self->noop);
     kt_queue_destroy(&self->work);
-    kt_queue_destroy(&self->tickets);
-    kt_items_fini(&self->items);
+    kt_queue_destroy(&self->events);
+    kt_tasks_fini(&self->tasks);
     kt_wire_arena_fini(&self->arena);
     kt_settings_fini(&self->settings);
     fini_bufs(self);

@@ -9,7 +9,7 @@
 
 enum { A_TURN = 512, SAY_MS = 1000, DONE_MS = 5000 };
 
-struct kt_intake {
+struct kt_consumer {
     kt_ledger_port_t *port;
     kt_sink_t         sink;
     void (*on_rejected)(void *context);  // context of the sink
@@ -18,21 +18,21 @@ struct kt_intake {
     size_t         n;
     uint64_t       delivered, accepted, known, rejected, settled;
     uint64_t       said;  // of the rejected, in the log
-    int64_t        said_ms, done_by_ms;
+    int64_t        last_logged_ms, done_by_ms;
 };
 
 kt_err_t
-kt_intake_new(kt_intake_t **self_p, const kt_settings_t *settings, kt_ledger_port_t *port, kt_sink_t sink,
-              void (*rejected)(void *context), char why[KT_LEDGER_WHY])
+kt_consumer_new(kt_consumer_t **self_p, const kt_settings_t *settings, kt_ledger_port_t *port, kt_sink_t sink,
+                void (*rejected)(void *context), char why[KT_LEDGER_WHY])
 {
-    char         reason[KT_AMQP_WHY] = "";
-    kt_intake_t *self                = calloc(1, sizeof *self);
+    char           reason[KT_AMQP_WHY] = "";
+    kt_consumer_t *self                = calloc(1, sizeof *self);
     if (!self)
         return KT_ENOMEM;
     self->port        = port;
     self->sink        = sink;
     self->on_rejected = rejected;
-    kt_err_t err      = kt_amqp_in_new(&self->in, settings, kt_intake_read, reason);
+    kt_err_t err      = kt_amqp_in_new(&self->in, settings, kt_consumer_read, reason);
     if (err) {
         snprintf(why, KT_LEDGER_WHY, "%s", *reason ? reason : kt_err_text(err));
         free(self);
@@ -43,9 +43,9 @@ kt_intake_new(kt_intake_t **self_p, const kt_settings_t *settings, kt_ledger_por
 }
 
 void
-kt_intake_destroy(kt_intake_t **self_p)
+kt_consumer_destroy(kt_consumer_t **self_p)
 {
-    kt_intake_t *self = *self_p;
+    kt_consumer_t *self = *self_p;
     if (!self)
         return;
     kt_amqp_in_destroy(&self->in);
@@ -59,13 +59,13 @@ kt_intake_destroy(kt_intake_t **self_p)
 }
 
 int
-kt_intake_fd(kt_intake_t *self)
+kt_consumer_fd(kt_consumer_t *self)
 {
     return kt_queue_fd(kt_amqp_in_deliveries(self->in));
 }
 
 static void
-keep(kt_intake_t *self, kt_delivery_t *delivery)
+keep(kt_consumer_t *self, kt_delivery_t *delivery)
 {
     delivery->owner = self;
     delivery->next  = self->first;
@@ -76,7 +76,7 @@ keep(kt_intake_t *self, kt_delivery_t *delivery)
 }
 
 static void
-settle(kt_intake_t *self, kt_delivery_t *delivery)
+settle(kt_consumer_t *self, kt_delivery_t *delivery)
 {
     if (delivery->previous)
         delivery->previous->next = delivery->next;
@@ -91,25 +91,25 @@ settle(kt_intake_t *self, kt_delivery_t *delivery)
 
 // A flood of malformed messages is a line a second.
 static void
-say_rejected(kt_intake_t *self, const kt_ledger_request_t *request)
+say_rejected(kt_consumer_t *self, const kt_ledger_request_t *request)
 {
     char    reason[2 * KT_OUTBOX_REASON], id[2 * KT_JOB_ID_BYTES];
     int64_t now_ms = kt_clock_ms();
     self->rejected++;
-    if (self->said && now_ms - self->said_ms < SAY_MS)
+    if (self->said && now_ms - self->last_logged_ms < SAY_MS)
         return;
     kt_log_warn("INTAKE-REJECTED", "message_id=\"%s\" err=%s others=%llu reason=\"%s\"",
-                kt_log_quote(id, sizeof id, request->letter.message_id), kt_err_name(request->letter.letter.err),
+                kt_log_quote(id, sizeof id, request->reject.message_id), kt_err_name(request->reject.reject.err),
                 (unsigned long long)(self->rejected - self->said - 1),
-                kt_log_quote(reason, sizeof reason, request->letter.reason));
-    self->said    = self->rejected;
-    self->said_ms = now_ms;
+                kt_log_quote(reason, sizeof reason, request->reject.reason));
+    self->said           = self->rejected;
+    self->last_logged_ms = now_ms;
 }
 
 // Not the message's fault: it stays with the broker, which delivers it again on the next connection. No tag has the
 // epoch 0, so nothing is acknowledged.
 static void
-leave(kt_intake_t *self, kt_delivery_t *delivery, kt_err_t err)
+leave(kt_consumer_t *self, kt_delivery_t *delivery, kt_err_t err)
 {
     if (err != KT_ECLOSED)
         kt_log_warn("INTAKE-LEFT", "err=%s", kt_err_name(err));
@@ -120,10 +120,10 @@ leave(kt_intake_t *self, kt_delivery_t *delivery, kt_err_t err)
 }
 
 static void
-on_letter(void *context, kt_ledger_request_t **request_p)
+on_reject(void *context, kt_ledger_request_t **request_p)
 {
     kt_delivery_t *delivery = context;
-    kt_intake_t   *self     = delivery->owner;
+    kt_consumer_t *self     = delivery->owner;
     if ((*request_p)->err) {
         leave(self, delivery, (*request_p)->err);
         return;
@@ -134,23 +134,23 @@ on_letter(void *context, kt_ledger_request_t **request_p)
 }
 
 static void
-post_letter(kt_delivery_t *delivery, kt_ledger_request_t *letter)
+post_reject(kt_delivery_t *delivery, kt_ledger_request_t *reject)
 {
-    kt_intake_t *self = delivery->owner;
-    letter->context   = delivery;
-    letter->answered  = on_letter;
-    kt_ledger_port_post(self->port, &letter);
+    kt_consumer_t *self = delivery->owner;
+    reject->context     = delivery;
+    reject->answered    = on_reject;
+    kt_ledger_port_post(self->port, &reject);
 }
 
 static void
 refuse(kt_delivery_t *delivery, kt_ledger_request_t *request, kt_err_t why_not)
 {
-    kt_ledger_request_t *letter = NULL;
+    kt_ledger_request_t *reject = NULL;
     size_t               bytes  = request->insert.body_bytes;
-    if (kt_intake_letter(&letter, &request->insert.body, bytes, delivery->message_id, why_not, kt_err_text(why_not)))
+    if (kt_delivery_reject(&reject, &request->insert.body, bytes, delivery->message_id, why_not, kt_err_text(why_not)))
         leave(delivery->owner, delivery, KT_ENOMEM);
     else
-        post_letter(delivery, letter);
+        post_reject(delivery, reject);
 }
 
 static void
@@ -158,7 +158,7 @@ on_insert(void *context, kt_ledger_request_t **request_p)
 {
     kt_ledger_request_t *request  = *request_p;
     kt_delivery_t       *delivery = context;
-    kt_intake_t         *self     = delivery->owner;
+    kt_consumer_t       *self     = delivery->owner;
     if (request->err && kt_err_verdict(request->err) != KT_VERDICT_REJECT) {
         leave(self, delivery, request->err);
     } else if (request->err) {
@@ -176,19 +176,19 @@ on_insert(void *context, kt_ledger_request_t **request_p)
 }
 
 static void
-take(kt_intake_t *self, kt_delivery_t *delivery)
+take(kt_consumer_t *self, kt_delivery_t *delivery)
 {
     kt_ledger_request_t *request = delivery->request;
     delivery->request            = NULL;
     self->delivered++;
     keep(self, delivery);
     request->context  = delivery;
-    request->answered = request->type == KT_LREQ_LETTER ? on_letter : on_insert;
+    request->answered = request->type == KT_LREQ_REJECT ? on_reject : on_insert;
     kt_ledger_port_post(self->port, &request);
 }
 
 void
-kt_intake_turn(kt_intake_t *self)
+kt_consumer_turn(kt_consumer_t *self)
 {
     void  *items[A_TURN];
     size_t n = 0;
@@ -199,26 +199,26 @@ kt_intake_turn(kt_intake_t *self)
 }
 
 void
-kt_intake_tick(kt_intake_t *self, int64_t now_ms)
+kt_consumer_tick(kt_consumer_t *self, int64_t now_ms)
 {
     kt_amqp_in_watch(self->in, now_ms);
 }
 
 void
-kt_intake_cancel(kt_intake_t *self, int64_t now_ms)
+kt_consumer_cancel(kt_consumer_t *self, int64_t now_ms)
 {
     self->done_by_ms = now_ms + DONE_MS;
     kt_amqp_in_cancel(self->in);
 }
 
 bool
-kt_intake_is_done(const kt_intake_t *self, int64_t now_ms)
+kt_consumer_is_done(const kt_consumer_t *self, int64_t now_ms)
 {
     return self->n == 0 || now_ms >= self->done_by_ms;
 }
 
 void
-kt_intake_stats(kt_intake_t *self, kt_amqp_stats_t *out)
+kt_consumer_stats(kt_consumer_t *self, kt_amqp_stats_t *out)
 {
     kt_amqp_in_health(self->in, &out->in);
     out->delivered = self->delivered;

@@ -1,4 +1,4 @@
-// What a delivery asks of the ledger. A letter's reply is an output message with success: false, as far as the message
+// What a delivery asks of the ledger. A reject's reply is an output message with success: false, as far as the message
 // says for whom; the message_id may stand in the body or, when that is no JSON, in the broker's property.
 #include "common/clock.h"
 #include "common/json.h"
@@ -33,41 +33,41 @@ read_whose(const char *body, size_t bytes, const char *message_id, kt_job_t *out
 }
 
 static kt_err_t
-write_reply(kt_ledger_request_t *request, const kt_job_t *job, const kt_letter_t *letter)
+write_reply(kt_ledger_request_t *request, const kt_job_t *job, const kt_reject_t *reject)
 {
     kt_buf_t   text;
-    kt_stamp_t stamp = {.wall_ms = letter->wall_ms};
+    kt_stamp_t stamp = {.wall_ms = reject->wall_ms};
     kt_buf_init(&text, KT_DOCUMENT_MAX_BYTES);
-    kt_err_t err          = kt_document_failure(job, letter->err, request->letter.reason, &stamp, &text);
-    request->letter.reply = kt_buf_take(&text, &request->letter.letter.reply_bytes);
-    return err ? err : request->letter.reply ? KT_OK : KT_ENOMEM;
+    kt_err_t err          = kt_document_failure(job, reject->err, request->reject.reason, &stamp, &text);
+    request->reject.reply = kt_buf_take(&text, &request->reject.reject.reply_bytes);
+    return err ? err : request->reject.reply ? KT_OK : KT_ENOMEM;
 }
 
 kt_err_t
-kt_intake_letter(kt_ledger_request_t **out, char **body_p, size_t bytes, const char *message_id, kt_err_t why_not,
-                 const char *reason)
+kt_delivery_reject(kt_ledger_request_t **out, char **body_p, size_t bytes, const char *message_id, kt_err_t why_not,
+                   const char *reason)
 {
     kt_err_t             err     = KT_OK;
     kt_job_t            *job     = calloc(1, sizeof *job);
-    kt_ledger_request_t *request = kt_ledger_request_new(KT_LREQ_LETTER, NULL);
+    kt_ledger_request_t *request = kt_ledger_request_new(KT_LREQ_REJECT, NULL);
     if (!job || !request) {
         free(job);
         kt_ledger_request_destroy(&request);
         return KT_ENOMEM;
     }
-    kt_letter_t *letter = &request->letter.letter;
-    *letter             = (kt_letter_t){.body_bytes = bytes, .err = why_not, .wall_ms = kt_clock_wall_ms()};
-    kt_text_sanitize(request->letter.reason, sizeof request->letter.reason, reason, strlen(reason));
+    kt_reject_t *reject = &request->reject.reject;
+    *reject             = (kt_reject_t){.body_bytes = bytes, .err = why_not, .wall_ms = kt_clock_wall_ms()};
+    kt_text_sanitize(request->reject.reason, sizeof request->reject.reason, reason, strlen(reason));
     read_whose(*body_p, bytes, message_id, job);
-    kt_text_copy(request->letter.message_id, sizeof request->letter.message_id, job->message_id);
+    kt_text_copy(request->reject.message_id, sizeof request->reject.message_id, job->message_id);
     if (*job->message_id)
-        err = write_reply(request, job, letter);
+        err = write_reply(request, job, reject);
     free(job);
     if (err) {
         kt_ledger_request_destroy(&request);
         return KT_ENOMEM;
     }
-    request->letter.body = *body_p;
+    request->reject.body = *body_p;
     *body_p              = NULL;
     *out                 = request;
     return KT_OK;
@@ -76,12 +76,12 @@ kt_intake_letter(kt_ledger_request_t **out, char **body_p, size_t bytes, const c
 static kt_err_t
 refuse(kt_delivery_t *delivery, kt_err_t why_not, const char *reason)
 {
-    return kt_intake_letter(&delivery->request, &delivery->body, delivery->body_bytes, delivery->message_id, why_not,
-                            reason);
+    return kt_delivery_reject(&delivery->request, &delivery->body, delivery->body_bytes, delivery->message_id, why_not,
+                              reason);
 }
 
 kt_err_t
-kt_intake_read(kt_delivery_t *delivery)
+kt_consumer_read(kt_delivery_t *delivery)
 {
     char why[KT_JOB_WHY] = "";
     if (delivery->all_bytes > delivery->body_bytes) {

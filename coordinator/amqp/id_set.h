@@ -1,4 +1,4 @@
-// outlet_ids -- a small set of outbox numbers (never 0), of fixed room: which rows are on their way. One thread.
+// id_set -- a small set of outbox numbers (never 0), of fixed room: which rows are on their way. One thread.
 #pragma once
 
 #include "common/err.h"

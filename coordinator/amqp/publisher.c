@@ -22,7 +22,7 @@ enum {
     DONE_MS      = 3000,
 };
 
-struct kt_outlet {
+struct kt_publisher {
     const kt_settings_t *settings;
     kt_ledger_port_t    *port;
     kt_lease_keeper_t   *lease;
@@ -42,17 +42,17 @@ struct kt_outlet {
     uint64_t             probe_after;
     int64_t              probe_ms;
     kt_backoff_t         probe_pause;
-    int64_t              said_ms, done_by_ms;
+    int64_t              last_logged_ms, done_by_ms;
     uint64_t             said;
     uint64_t             n_sent, n_returned, n_refused, n_lost;
 };
 
 kt_err_t
-kt_outlet_new(kt_outlet_t **self_p, const kt_settings_t *settings, kt_ledger_port_t *port, kt_lease_keeper_t *lease,
-              char why[KT_LEDGER_WHY])
+kt_publisher_new(kt_publisher_t **self_p, const kt_settings_t *settings, kt_ledger_port_t *port,
+                 kt_lease_keeper_t *lease, char why[KT_LEDGER_WHY])
 {
-    char         reason[KT_AMQP_WHY] = "";
-    kt_outlet_t *self                = calloc(1, sizeof *self);
+    char            reason[KT_AMQP_WHY] = "";
+    kt_publisher_t *self                = calloc(1, sizeof *self);
     if (!self)
         return KT_ENOMEM;
     self->settings = settings;
@@ -64,7 +64,7 @@ kt_outlet_new(kt_outlet_t **self_p, const kt_settings_t *settings, kt_ledger_por
         err = kt_amqp_out_new(&self->out, settings, reason);
     if (err) {
         snprintf(why, KT_LEDGER_WHY, "%s", *reason ? reason : kt_err_text(err));
-        kt_outlet_destroy(&self);
+        kt_publisher_destroy(&self);
         return err;
     }
     *self_p = self;
@@ -72,9 +72,9 @@ kt_outlet_new(kt_outlet_t **self_p, const kt_settings_t *settings, kt_ledger_por
 }
 
 void
-kt_outlet_destroy(kt_outlet_t **self_p)
+kt_publisher_destroy(kt_publisher_t **self_p)
 {
-    kt_outlet_t *self = *self_p;
+    kt_publisher_t *self = *self_p;
     if (!self)
         return;
     kt_amqp_out_destroy(&self->out);
@@ -84,20 +84,20 @@ kt_outlet_destroy(kt_outlet_t **self_p)
 }
 
 int
-kt_outlet_fd(kt_outlet_t *self)
+kt_publisher_fd(kt_publisher_t *self)
 {
     return kt_queue_fd(kt_amqp_out_answers(self->out));
 }
 
 void
-kt_outlet_wake(kt_outlet_t *self)
+kt_publisher_wake(kt_publisher_t *self)
 {
     if (self)
         self->more = true;
 }
 
 static bool
-give(kt_outlet_t *self, kt_outbox_row_t *row, bool probe)
+give(kt_publisher_t *self, kt_outbox_row_t *row, bool probe)
 {
     kt_amqp_message_t *message = calloc(1, sizeof *message);
     if (!message || !kt_ids_add(&self->ids, row->id)) {
@@ -120,7 +120,7 @@ give(kt_outlet_t *self, kt_outbox_row_t *row, bool probe)
 
 // How far they went out; a row that is on its way already is passed over.
 static uint64_t
-give_all(kt_outlet_t *self, kt_ledger_request_t *request, uint64_t after, bool probe, bool *all)
+give_all(kt_publisher_t *self, kt_ledger_request_t *request, uint64_t after, bool probe, bool *all)
 {
     *all = true;
     for (size_t i = 0; i < request->outbox.n; i++) {
@@ -142,7 +142,7 @@ was_cut(const kt_ledger_request_t *request, size_t bytes)
 }
 
 static void
-end_look(kt_outlet_t *self)
+end_look(kt_publisher_t *self)
 {
     int64_t now_ms = kt_clock_ms(), least_ms = self->unroutable ? LOOK_SLOW_MS : LOOK_MS;
     int64_t pause_ms    = self->look_began_ms ? LOOK_SHARE * (now_ms - self->look_began_ms) : 0;
@@ -151,7 +151,7 @@ end_look(kt_outlet_t *self)
 }
 
 static bool
-take_page(kt_outlet_t *self, kt_ledger_request_t *request)
+take_page(kt_publisher_t *self, kt_ledger_request_t *request)
 {
     self->asking = false;
     if (request->err == KT_EFENCED) {
@@ -164,7 +164,7 @@ take_page(kt_outlet_t *self, kt_ledger_request_t *request)
 static void
 on_rows(void *context, kt_ledger_request_t **request_p)
 {
-    kt_outlet_t         *self    = context;
+    kt_publisher_t      *self    = context;
     kt_ledger_request_t *request = *request_p;
     size_t               bytes   = 0;
     bool                 all;
@@ -178,15 +178,15 @@ on_rows(void *context, kt_ledger_request_t **request_p)
         self->more = true;
     else if (!self->more && self->look_began_ms)
         end_look(self);
-    kt_outlet_turn(self);
+    kt_publisher_turn(self);
 }
 
 // The next few come with the next probe; behind the last one it begins again.
 static void
 on_probes(void *context, kt_ledger_request_t **request_p)
 {
-    kt_outlet_t *self = context;
-    bool         all;
+    kt_publisher_t *self = context;
+    bool            all;
     if (!take_page(self, *request_p))
         return;
     size_t n = (*request_p)->outbox.n;
@@ -194,11 +194,11 @@ on_probes(void *context, kt_ledger_request_t **request_p)
         self->unroutable = false;
     uint64_t end      = give_all(self, *request_p, self->probe_after, true, &all);
     self->probe_after = n < PROBES ? 0 : end;
-    kt_outlet_turn(self);
+    kt_publisher_turn(self);
 }
 
 static void
-ask(kt_outlet_t *self, uint64_t after, size_t want, kt_ledger_answered_fn *answered)
+ask(kt_publisher_t *self, uint64_t after, size_t want, kt_ledger_answered_fn *answered)
 {
     kt_ledger_request_t *request = kt_ledger_request_new(KT_LREQ_OUTBOX, self);
     if (!request)
@@ -213,17 +213,17 @@ ask(kt_outlet_t *self, uint64_t after, size_t want, kt_ledger_answered_fn *answe
 static void
 on_sent_recorded(void *context, kt_ledger_request_t **request_p)
 {
-    kt_outlet_t         *self    = context;
+    kt_publisher_t      *self    = context;
     kt_ledger_request_t *request = *request_p;
     self->telling                = false;
     for (size_t i = 0; i < request->sent.n; i++)
         kt_ids_remove(&self->ids, request->sent.ids[i]);
-    kt_outlet_turn(self);
+    kt_publisher_turn(self);
 }
 
 // One group at a time: while the ledger writes one, the next gathers.
 static void
-tell(kt_outlet_t *self)
+tell(kt_publisher_t *self)
 {
     kt_ledger_request_t *request = kt_ledger_request_new(KT_LREQ_SENT, self);
     uint64_t            *ids     = malloc(self->n_confirmed * sizeof *ids);
@@ -242,7 +242,7 @@ tell(kt_outlet_t *self)
 }
 
 static void
-begin_look(kt_outlet_t *self)
+begin_look(kt_publisher_t *self)
 {
     self->after         = 0;
     self->more          = true;
@@ -250,7 +250,7 @@ begin_look(kt_outlet_t *self)
 }
 
 static void
-ask_what_is_due(kt_outlet_t *self, int64_t now_ms)
+ask_what_is_due(kt_publisher_t *self, int64_t now_ms)
 {
     const kt_lease_keeper_t *lease = self->lease;
     size_t                   room  = ROWS - self->ids.n;
@@ -274,7 +274,7 @@ ask_what_is_due(kt_outlet_t *self, int64_t now_ms)
 }
 
 void
-kt_outlet_turn(kt_outlet_t *self)
+kt_publisher_turn(kt_publisher_t *self)
 {
     if (!self)
         return;
@@ -284,22 +284,22 @@ kt_outlet_turn(kt_outlet_t *self)
 }
 
 static void
-say_returned(kt_outlet_t *self, const kt_amqp_message_t *message, int64_t now_ms)
+say_returned(kt_publisher_t *self, const kt_amqp_message_t *message, int64_t now_ms)
 {
     uint64_t all = self->n_returned + self->n_refused;
-    if (self->said && now_ms - self->said_ms < SAY_MS)
+    if (self->said && now_ms - self->last_logged_ms < SAY_MS)
         return;
     kt_log_warn("AMQP-RETURNED",
                 "exchange=\"%s\" routing_key=\"%s\" how=%s messages=%llu text=\"they wait until a queue takes them\"",
                 message->row.kind == KT_OUTBOX_DEAD ? "dead-letter" : self->settings->exchange_name,
                 self->settings->routing_key, message->how == KT_PUBLISHED_RETURNED ? "returned" : "refused",
                 (unsigned long long)(all - self->said));
-    self->said    = all;
-    self->said_ms = now_ms;
+    self->said           = all;
+    self->last_logged_ms = now_ms;
 }
 
 static void
-on_unwanted(kt_outlet_t *self, const kt_amqp_message_t *message)
+on_unwanted(kt_publisher_t *self, const kt_amqp_message_t *message)
 {
     int64_t now_ms = kt_clock_ms();
     if (message->how == KT_PUBLISHED_RETURNED)
@@ -316,7 +316,7 @@ on_unwanted(kt_outlet_t *self, const kt_amqp_message_t *message)
 
 // A probe that gets through opens the way for all that waits.
 static void
-on_confirmed(kt_outlet_t *self, const kt_amqp_message_t *message)
+on_confirmed(kt_publisher_t *self, const kt_amqp_message_t *message)
 {
     self->confirmed[self->n_confirmed++] = message->row.id;
     self->n_sent++;
@@ -330,7 +330,7 @@ on_confirmed(kt_outlet_t *self, const kt_amqp_message_t *message)
 
 // Again from there on; what was confirmed meanwhile does not wait any more.
 static void
-on_lost(kt_outlet_t *self, const kt_amqp_message_t *message)
+on_lost(kt_publisher_t *self, const kt_amqp_message_t *message)
 {
     self->n_lost++;
     kt_ids_remove(&self->ids, message->row.id);
@@ -340,7 +340,7 @@ on_lost(kt_outlet_t *self, const kt_amqp_message_t *message)
 }
 
 void
-kt_outlet_answers(kt_outlet_t *self)
+kt_publisher_answers(kt_publisher_t *self)
 {
     void  *items[A_TURN];
     size_t n = 0;
@@ -358,18 +358,18 @@ kt_outlet_answers(kt_outlet_t *self)
         }
         kt_amqp_message_destroy(&message);
     }
-    kt_outlet_turn(self);
+    kt_publisher_turn(self);
 }
 
 void
-kt_outlet_tick(kt_outlet_t *self, int64_t now_ms)
+kt_publisher_tick(kt_publisher_t *self, int64_t now_ms)
 {
     kt_amqp_out_watch(self->out, now_ms);
-    kt_outlet_turn(self);
+    kt_publisher_turn(self);
 }
 
 bool
-kt_outlet_is_done(kt_outlet_t *self, int64_t now_ms)
+kt_publisher_is_done(kt_publisher_t *self, int64_t now_ms)
 {
     if (!self->done_by_ms)
         self->done_by_ms = now_ms + DONE_MS;
@@ -378,7 +378,7 @@ kt_outlet_is_done(kt_outlet_t *self, int64_t now_ms)
 }
 
 void
-kt_outlet_stats(kt_outlet_t *self, kt_amqp_stats_t *out)
+kt_publisher_stats(kt_publisher_t *self, kt_amqp_stats_t *out)
 {
     kt_amqp_out_health(self->out, &out->out);
     out->confirmed       = self->n_sent;

@@ -11,15 +11,15 @@
 #include "coordinator/amqp/send.h"
 #include "coordinator/loop/lease.h"
 
-typedef struct kt_outlet kt_outlet_t;
+typedef struct kt_publisher kt_publisher_t;
 
-KT_MUST_USE kt_err_t kt_outlet_new(kt_outlet_t **self_p, const kt_settings_t *settings, kt_ledger_port_t *port,
-                                   kt_lease_keeper_t *lease, char why[KT_LEDGER_WHY]);
-void                 kt_outlet_destroy(kt_outlet_t **self_p);
-int                  kt_outlet_fd(kt_outlet_t *self);       // readable: the actor has answers
-void                 kt_outlet_answers(kt_outlet_t *self);  // takes some of them
-void                 kt_outlet_wake(kt_outlet_t *self);     // NULL-safe: the ledger has new rows
-void                 kt_outlet_turn(kt_outlet_t *self);     // NULL-safe: asks and tells the ledger what is due
-void                 kt_outlet_tick(kt_outlet_t *self, int64_t now_ms);
-bool                 kt_outlet_is_done(kt_outlet_t *self, int64_t now_ms);      // at the end: all that can go is out
-void                 kt_outlet_stats(kt_outlet_t *self, kt_amqp_stats_t *out);  // its part
+KT_MUST_USE kt_err_t kt_publisher_new(kt_publisher_t **self_p, const kt_settings_t *settings, kt_ledger_port_t *port,
+                                      kt_lease_keeper_t *lease, char why[KT_LEDGER_WHY]);
+void                 kt_publisher_destroy(kt_publisher_t **self_p);
+int                  kt_publisher_fd(kt_publisher_t *self);       // readable: the actor has answers
+void                 kt_publisher_answers(kt_publisher_t *self);  // takes some of them
+void                 kt_publisher_wake(kt_publisher_t *self);     // NULL-safe: the ledger has new rows
+void                 kt_publisher_turn(kt_publisher_t *self);     // NULL-safe: asks and tells the ledger what is due
+void                 kt_publisher_tick(kt_publisher_t *self, int64_t now_ms);
+bool                 kt_publisher_is_done(kt_publisher_t *self, int64_t now_ms);  // at the end: all that can go is out
+void                 kt_publisher_stats(kt_publisher_t *self, kt_amqp_stats_t *out);  // its part

@@ -4,5 +4,5 @@
 #include "coordinator/ledger/actor.h"
 
 // Takes *body_p and nulls it; message_id serves when the body names none. KT_ENOMEM leaves it.
-KT_MUST_USE kt_err_t kt_intake_letter(kt_ledger_request_t **out, char **body_p, size_t bytes, const char *message_id,
-                                      kt_err_t why_not, const char *reason);
+KT_MUST_USE kt_err_t kt_delivery_reject(kt_ledger_request_t **out, char **body_p, size_t bytes, const char *message_id,
+                                        kt_err_t why_not, const char *reason);

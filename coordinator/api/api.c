@@ -239,9 +239,9 @@ refuse(kt_api_t *api)
               "folder of its http.token"
             : "needs `Authorization: Bearer TOKEN`, the token being ANALYZER_HTTP_TOKEN or the content of "
               "http.token in the coordinator's state folder");
-    int64_t now_ms = kt_clock_ms(), said_ms = atomic_load(&api->server->refusal_said_ms);
-    if (now_ms - said_ms >= SAY_EVERY_MS &&
-        atomic_compare_exchange_strong(&api->server->refusal_said_ms, &said_ms, now_ms))
+    int64_t now_ms = kt_clock_ms(), last_logged_ms = atomic_load(&api->server->refusal_last_logged_ms);
+    if (now_ms - last_logged_ms >= SAY_EVERY_MS &&
+        atomic_compare_exchange_strong(&api->server->refusal_last_logged_ms, &last_logged_ms, now_ms))
         kt_log_warn("HTTP-REFUSED", "method=%s why=\"%s\"", api->request->method,
                     api->request->authorization ? "wrong token" : "no token");
 }

@@ -18,7 +18,7 @@ typedef struct kt_api_server {
     kt_result_cache_t   *cache;     // NULL: none
     bool                 loopback;  // only this machine can ask: reading needs no token
     char                 token[KT_HTTP_TOKEN];
-    _Atomic int64_t      refusal_said_ms;
+    _Atomic int64_t      refusal_last_logged_ms;
     _Atomic uint64_t     served[KT_API_ROUTES][KT_API_STATUSES];
 } kt_api_server_t;
 

@@ -33,7 +33,7 @@ add_process(kt_buf_t *out, const kt_snapshot_t *seen)
 }
 
 static void
-add_failures(kt_buf_t *out, const kt_tally_t *tally)
+add_failures(kt_buf_t *out, const kt_outcome_counts_t *tally)
 {
     bool begun = false;
     for (int code = 1; code < KT_TALLY_CODES; code++) {
@@ -61,8 +61,8 @@ add_stages(kt_buf_t *out, const kt_snapshot_t *seen)
 static void
 add_jobs(kt_buf_t *out, const kt_snapshot_t *seen)
 {
-    const kt_totals_t *totals = &seen->totals;
-    const kt_tally_t  *tally  = &seen->tally;
+    const kt_totals_t         *totals = &seen->totals;
+    const kt_outcome_counts_t *tally  = &seen->tally;
     kt_metric_begin(out, KT_METRIC_JOBS);
     labelled(out, KT_METRIC_JOBS, "state", "queued", totals->queued);
     labelled(out, KT_METRIC_JOBS, "state", "claimed", totals->claimed);
@@ -191,9 +191,9 @@ add_nodes(kt_buf_t *out, const kt_snapshot_t *seen)
     kt_metric_one(out, KT_METRIC_CONNECTIONS_ENDED, (double)seen->connections_ended);
     kt_metric_one(out, KT_METRIC_HANDSHAKES_FAILED, (double)seen->handshakes_failed);
     kt_metric_begin(out, KT_METRIC_HELLOS_REFUSED);
-    labelled(out, KT_METRIC_HELLOS_REFUSED, "reason", "wire", seen->turned_away.wire);
-    labelled(out, KT_METRIC_HELLOS_REFUSED, "reason", "name", seen->turned_away.name);
-    labelled(out, KT_METRIC_HELLOS_REFUSED, "reason", "room", seen->turned_away.room);
+    labelled(out, KT_METRIC_HELLOS_REFUSED, "reason", "wire", seen->refused_hellos.wire);
+    labelled(out, KT_METRIC_HELLOS_REFUSED, "reason", "name", seen->refused_hellos.name);
+    labelled(out, KT_METRIC_HELLOS_REFUSED, "reason", "room", seen->refused_hellos.room);
 }
 
 static void

@@ -98,10 +98,10 @@ say_held(const kt_snapshot_t *seen, char out[SENTENCE])
     if (job->node[0]) {
         bool runs = job->state[0] == 'r';
         snprintf(out, SENTENCE, "%s node %s for %.1f s%s%s", WORDS[runs], job->node, (double)job->for_ms / 1000,
-                 runs ? "" : ", not begun yet", job->solo ? ", alone in a process of its own" : "");
+                 runs ? "" : ", not begun yet", job->isolated ? ", alone in a process of its own" : "");
     } else if (job->state[0] == 'r') {
         int n = snprintf(out, SENTENCE, "is next here but for %zu others%s; ", job->before,
-                         job->solo ? ", to run alone" : "");
+                         job->isolated ? ", to run alone" : "");
         if (n > 0 && n < SENTENCE / 2)
             say_waiting(seen, out + n, SENTENCE - (size_t)n);
     } else {

@@ -14,7 +14,7 @@ struct kt_backfiller {
     kt_ledger_port_t        *port;
     const kt_lease_keeper_t *lease;
     kt_sink_t                sink;
-    kt_lister_t             *lister;
+    kt_scanner_t            *scanner;
     kt_backfill_turn_t      *turn;
     kt_ledger_request_t     *request;  // NULL while it is posted
     int64_t                  due_ms;
@@ -33,7 +33,7 @@ kt_backfiller_new(kt_backfiller_t **self_p, const kt_settings_t *settings, kt_le
     self->sink   = sink;
     kt_err_t err = kt_backfill_turn_new(&self->turn);
     if (!err)
-        err = kt_lister_new(&self->lister, port->actor, settings);
+        err = kt_scanner_new(&self->scanner, port->actor, settings);
     if (!err && !(self->request = kt_ledger_request_new(KT_LREQ_CALL, NULL)))
         err = KT_ENOMEM;
     if (err)
@@ -51,7 +51,7 @@ void
 kt_backfiller_stop(kt_backfiller_t *self)
 {
     if (self)
-        kt_lister_stop(self->lister);
+        kt_scanner_stop(self->scanner);
 }
 
 void
@@ -60,7 +60,7 @@ kt_backfiller_destroy(kt_backfiller_t **self_p)
     kt_backfiller_t *self = *self_p;
     if (!self)
         return;
-    kt_lister_destroy(&self->lister);
+    kt_scanner_destroy(&self->scanner);
     kt_ledger_request_destroy(&self->request);
     kt_backfill_turn_destroy(&self->turn);
     free(self);
@@ -86,7 +86,7 @@ on_turn(void *context, kt_ledger_request_t **request_p)
         return;
     const kt_backfill_t *to_list = kt_backfill_turn_to_list(self->turn);
     if (to_list)
-        kt_lister_offer(self->lister, to_list);
+        kt_scanner_offer(self->scanner, to_list);
     if (kt_backfill_turn_fed(self->turn))
         self->sink.work(self->sink.context);
     bool live = kt_backfill_turn_live(self->turn) != 0;

@@ -1,5 +1,5 @@
 // kt_backfiller -- a coordinator's part in the backfills of its ledger: posts one turn of feeding after another while
-// it holds a lease, and gives its lister what is to be listed. The loop's.
+// it holds a lease, and gives its scanner what is to be listed. The loop's.
 #pragma once
 
 #include "common/settings.h"

@@ -15,7 +15,7 @@
 
 enum { IDLE_MS = 60000, ANSWER_MS = 1000, ROOM_MS = 50, STOP_S = 3, TROUBLE_MS = 1000 };
 
-struct kt_lister {
+struct kt_scanner {
     kt_ledger_actor_t   *actor;
     const kt_settings_t *settings;
     kt_queue_t          *offers, *answers;
@@ -62,12 +62,12 @@ run_chunk(void *context, kt_ledger_t *ledger, const kt_lease_t *lease)
 static void
 take_answer(void *context, kt_ledger_request_t **request_p)
 {
-    kt_lister_t *self = context;
+    kt_scanner_t *self = context;
     (void)!kt_queue_push(self->answers, request_p);  // closed: no caller is waiting
 }
 
 static kt_err_t
-post(kt_lister_t *self, kt_ledger_request_t **request_p)
+post(kt_scanner_t *self, kt_ledger_request_t **request_p)
 {
     void  *none;
     size_t n;
@@ -82,7 +82,7 @@ post(kt_lister_t *self, kt_ledger_request_t **request_p)
 
 // Asks the ledger and waits. After KT_ECLOSED the actor may still work on what args point to: the caller keeps it.
 static kt_err_t
-ask(kt_lister_t *self, kt_ledger_request_type_t type, kt_ledger_call_fn *run, args_t *args)
+ask(kt_scanner_t *self, kt_ledger_request_type_t type, kt_ledger_call_fn *run, args_t *args)
 {
     kt_ledger_request_t *request = kt_ledger_request_new(type, self);
     if (!request)
@@ -109,7 +109,7 @@ ask(kt_lister_t *self, kt_ledger_request_type_t type, kt_ledger_call_fn *run, ar
 }
 
 typedef struct listing {
-    kt_lister_t          *lister;
+    kt_scanner_t         *scanner;
     kt_backfill_t         b;
     kt_backfill_source_t *source;
     args_t                args;
@@ -122,7 +122,7 @@ get_chunk(void *context, uint64_t chunk, char **bytes, size_t *length)
 {
     listing_t *self = context;
     self->args      = (args_t){.b = &self->b, .chunk = chunk};
-    kt_err_t err    = ask(self->lister, KT_LREQ_LOOK, run_chunk, &self->args);
+    kt_err_t err    = ask(self->scanner, KT_LREQ_LOOK, run_chunk, &self->args);
     if (err)
         return err;
     *bytes           = self->args.bytes;
@@ -135,7 +135,7 @@ get_chunk(void *context, uint64_t chunk, char **bytes, size_t *length)
 static void
 digest_rest(listing_t *self)
 {
-    for (size_t i = 0; i < self->page.n && !self->lister->ending; i++)
+    for (size_t i = 0; i < self->page.n && !self->scanner->ending; i++)
         if (!self->args.paths[i].err && !self->args.paths[i].job)
             kt_backfill_source_digest(self->source, &self->args.paths[i]);
 }
@@ -149,12 +149,12 @@ store_page(listing_t *self)
     self->args.n     = self->page.n;
     self->args.knows = !(self->b.flags & KT_BACKFILL_FORCE);
     if (self->args.knows && self->b.flags & KT_BACKFILL_DIGEST) {
-        err = ask(self->lister, KT_LREQ_LOOK, run_page, &self->args);
+        err = ask(self->scanner, KT_LREQ_LOOK, run_page, &self->args);
         if (!err)
             digest_rest(self);
     }
     self->args.lists = true;
-    return err ? err : ask(self->lister, KT_LREQ_CALL, run_page, &self->args);
+    return err ? err : ask(self->scanner, KT_LREQ_CALL, run_page, &self->args);
 }
 
 static kt_err_t
@@ -204,13 +204,13 @@ static kt_err_t
 list(listing_t *self)
 {
     int64_t  began_ms = kt_clock_ms();
-    kt_err_t err = kt_backfill_source_new(&self->source, &self->b, self->lister->settings->media_roots, get_chunk, self,
-                                          self->why);
+    kt_err_t err      = kt_backfill_source_new(&self->source, &self->b, self->scanner->settings->media_roots, get_chunk,
+                                               self, self->why);
     kt_log_info("BACKFILL-LISTS", "backfill=%llu from_page=%llu", (unsigned long long)self->b.id,
                 (unsigned long long)self->b.pages);
     if (is_broken(err))
         err = tell_trouble(self, self->why[0] ? self->why : "what was stored of it cannot be read");
-    while (self->source && !err && !self->page.last && !self->page.trouble && !self->lister->ending)
+    while (self->source && !err && !self->page.last && !self->page.trouble && !self->scanner->ending)
         err = list_page(self);
     kt_log_info("BACKFILL-LISTED", "backfill=%llu pages=%llu ms=%lld err=%s", (unsigned long long)self->b.id,
                 (unsigned long long)self->b.pages, (long long)(kt_clock_ms() - began_ms), kt_err_name(err));
@@ -219,7 +219,7 @@ list(listing_t *self)
 
 // Before the same is tried again: the end closes the queue.
 static void
-pause_after(kt_lister_t *self, kt_err_t err)
+pause_after(kt_scanner_t *self, kt_err_t err)
 {
     void  *none;
     size_t n;
@@ -230,9 +230,9 @@ pause_after(kt_lister_t *self, kt_err_t err)
 static void *
 run(void *context)
 {
-    kt_lister_t *self = context;
-    void        *item;
-    size_t       n;
+    kt_scanner_t *self = context;
+    void         *item;
+    size_t        n;
     for (;;) {
         kt_err_t err = kt_queue_pop(self->offers, &item, 1, &n, IDLE_MS);
         if (err == KT_ECLOSED)
@@ -251,10 +251,10 @@ run(void *context)
 }
 
 kt_err_t
-kt_lister_new(kt_lister_t **self_p, kt_ledger_actor_t *actor, const kt_settings_t *settings)
+kt_scanner_new(kt_scanner_t **self_p, kt_ledger_actor_t *actor, const kt_settings_t *settings)
 {
-    kt_err_t     err  = KT_ENOMEM;
-    kt_lister_t *self = calloc(1, sizeof *self);
+    kt_err_t      err  = KT_ENOMEM;
+    kt_scanner_t *self = calloc(1, sizeof *self);
     if (!self)
         return err;
     self->actor    = actor;
@@ -268,12 +268,12 @@ kt_lister_new(kt_lister_t **self_p, kt_ledger_actor_t *actor, const kt_settings_
     *self_p       = self;
     return KT_OK;
 fail:
-    kt_lister_destroy(&self);
+    kt_scanner_destroy(&self);
     return err;
 }
 
 void
-kt_lister_stop(kt_lister_t *self)
+kt_scanner_stop(kt_scanner_t *self)
 {
     struct timespec until;
     if (!self || !self->started)
@@ -315,12 +315,12 @@ empty(kt_queue_t *offers, kt_queue_t *answers)
 }
 
 void
-kt_lister_destroy(kt_lister_t **self_p)
+kt_scanner_destroy(kt_scanner_t **self_p)
 {
-    kt_lister_t *self = *self_p;
+    kt_scanner_t *self = *self_p;
     if (!self)
         return;
-    kt_lister_stop(self);
+    kt_scanner_stop(self);
     *self_p = NULL;
     if (self->left_alone)
         return;  // its thread may still wake up in what is here
@@ -332,16 +332,16 @@ kt_lister_destroy(kt_lister_t **self_p)
 }
 
 void
-kt_lister_offer(kt_lister_t *self, const kt_backfill_t *b)
+kt_scanner_offer(kt_scanner_t *self, const kt_backfill_t *b)
 {
     if (self->busy)
         return;
     listing_t *listing = calloc(1, sizeof *listing);
     if (!listing)
         return;  // the next turn offers it again
-    listing->lister = self;
-    listing->b      = *b;
-    self->busy      = true;
+    listing->scanner = self;
+    listing->b       = *b;
+    self->busy       = true;
     if (kt_queue_push(self->offers, &listing)) {
         self->busy = false;
         free(listing);

@@ -1,4 +1,4 @@
-// kt_lister -- the thread that lists backfills: it reads the source, asks the ledger what is unchanged, digests where
+// kt_scanner -- the thread that lists backfills: it reads the source, asks the ledger what is unchanged, digests where
 // that is wanted, and has each page stored. It is a thread of its own because a file system may stand still for as long
 // as it likes; everything it knows is in the ledger, so that it may be killed anywhere.
 #pragma once
@@ -6,13 +6,13 @@
 #include "common/settings.h"
 #include "coordinator/ledger/actor.h"
 
-typedef struct kt_lister kt_lister_t;
+typedef struct kt_scanner kt_scanner_t;
 
 // actor and settings are borrowed. KT_ENOMEM, KT_ESYSTEM.
-KT_MUST_USE kt_err_t kt_lister_new(kt_lister_t **self_p, kt_ledger_actor_t *actor, const kt_settings_t *settings);
+KT_MUST_USE kt_err_t kt_scanner_new(kt_scanner_t **self_p, kt_ledger_actor_t *actor, const kt_settings_t *settings);
 // Loop thread. stop: no answer comes any more; waits for the thread a few seconds (one that hangs in the file system is
 // left behind). destroy: when the actor is gone, which may have held on to what the thread asked last.
-void kt_lister_stop(kt_lister_t *self);
-void kt_lister_destroy(kt_lister_t **self_p);
+void kt_scanner_stop(kt_scanner_t *self);
+void kt_scanner_destroy(kt_scanner_t **self_p);
 // Loop thread: list this one, if it is idle. A copy is taken.
-void kt_lister_offer(kt_lister_t *self, const kt_backfill_t *b);
+void kt_scanner_offer(kt_scanner_t *self, const kt_backfill_t *b);

@@ -28,7 +28,7 @@ typedef enum kt_ledger_request_type {
     KT_LREQ_STORE,    // result: answers stored
     KT_LREQ_FAIL,     // result: answers stored
     KT_LREQ_ASK,      // ask
-    KT_LREQ_LETTER,   // letter: a message that cannot become a job
+    KT_LREQ_REJECT,   // reject: a message that cannot become a job
     KT_LREQ_OUTBOX,   // after, want: answers rows[n]
     KT_LREQ_SENT,     // ids[n]: confirmed by the broker
     KT_LREQ_RETAIN,   // before_ms, want: answers n
@@ -89,10 +89,10 @@ struct kt_ledger_request {
             char     node_name[64];
         } ask;
         struct {
-            kt_letter_t letter;  // its texts point into the members below
+            kt_reject_t reject;  // its texts point into the members below
             char       *body, *reply;
             char        message_id[KT_JOB_ID_BYTES], reason[KT_OUTBOX_REASON];
-        } letter;
+        } reject;
         struct {
             uint64_t         after;
             size_t           want, n;

@@ -110,7 +110,7 @@ kt_rule_backfill_feed(const kt_backfill_t *self, const kt_new_job_t *jobs, size_
     return KT_OK;
 }
 
-kt_item_state_t
+kt_backfill_item_state_t
 kt_rule_item_settle(kt_job_facts_t *job)
 {
     if (job->state == KT_JOB_DONE)
@@ -121,7 +121,7 @@ kt_rule_item_settle(kt_job_facts_t *job)
     return KT_ITEM_CANCELLED;
 }
 
-kt_item_state_t
+kt_backfill_item_state_t
 kt_rule_item_retry(kt_job_facts_t *job)
 {
     const kt_ask_t ask = {.type = KT_ASK_RETRY};
@@ -133,7 +133,7 @@ kt_rule_item_retry(kt_job_facts_t *job)
 }
 
 void
-kt_backfill_count_item(kt_backfill_t *self, kt_item_state_t from, kt_item_state_t to)
+kt_backfill_count_item(kt_backfill_t *self, kt_backfill_item_state_t from, kt_backfill_item_state_t to)
 {
     uint64_t *const counts[] = {
         [KT_ITEM_FAILED] = &self->failed, [KT_ITEM_CANCELLED] = &self->cancelled, [KT_ITEM_GONE] = &self->done};

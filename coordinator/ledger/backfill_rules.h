@@ -22,13 +22,18 @@ kt_err_t kt_rule_backfill_list(const kt_backfill_t *self, const kt_backfill_page
 kt_err_t kt_rule_backfill_feed(const kt_backfill_t *self, const kt_new_job_t *jobs, size_t n, uint64_t up_to,
                                bool *repeated);
 // An item is a job of a backfill that has not succeeded. The values are stored, except GONE: the item is deleted.
-typedef enum kt_item_state { KT_ITEM_OPEN, KT_ITEM_FAILED, KT_ITEM_CANCELLED, KT_ITEM_GONE } kt_item_state_t;
+typedef enum kt_backfill_item_state {
+    KT_ITEM_OPEN,
+    KT_ITEM_FAILED,
+    KT_ITEM_CANCELLED,
+    KT_ITEM_GONE
+} kt_backfill_item_state_t;
 // The state of an open item whose job has ended, or is queued while its backfill is cancelled: that job is cancelled.
-kt_item_state_t kt_rule_item_settle(kt_job_facts_t *job);
+kt_backfill_item_state_t kt_rule_item_settle(kt_job_facts_t *job);
 // The state of a failed item that is to run again; its job runs again if it still counts as failed. A job that was
 // retried by its number meanwhile is taken as it stands now; one that cannot run again leaves the item FAILED.
-kt_item_state_t kt_rule_item_retry(kt_job_facts_t *job);
-void            kt_backfill_count_item(kt_backfill_t *self, kt_item_state_t from, kt_item_state_t to);
+kt_backfill_item_state_t kt_rule_item_retry(kt_job_facts_t *job);
+void kt_backfill_count_item(kt_backfill_t *self, kt_backfill_item_state_t from, kt_backfill_item_state_t to);
 // Counts a page that is stored now, of whose n rows `repeated` were left out as repeated.
 void kt_backfill_count_page(kt_backfill_t *self, const kt_backfill_page_t *page, uint64_t repeated);
 // A row as a ledger keeps it: its texts (name, token, source, version, cursor, detail) and its numbers, in a fixed

@@ -134,16 +134,16 @@ static kt_err_t
 call_letter(kt_ledger_group_t *self, kt_ledger_request_t *const *requests, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        kt_letter_t *letter = &self->letters[i];
-        *letter             = requests[i]->letter.letter;
-        letter->body        = requests[i]->letter.body;
-        letter->reply       = requests[i]->letter.reply;
-        letter->message_id  = requests[i]->letter.message_id;
-        letter->reason      = requests[i]->letter.reason;
-        if (!letter->wall_ms)
-            letter->wall_ms = kt_clock_wall_ms();
+        kt_reject_t *reject = &self->rejects[i];
+        *reject             = requests[i]->reject.reject;
+        reject->body        = requests[i]->reject.body;
+        reject->reply       = requests[i]->reject.reply;
+        reject->message_id  = requests[i]->reject.message_id;
+        reject->reason      = requests[i]->reject.reason;
+        if (!reject->wall_ms)
+            reject->wall_ms = kt_clock_wall_ms();
     }
-    return self->ledger->ops->outbox_put(self->ledger, self->letters, n);
+    return self->ledger->ops->outbox_put(self->ledger, self->rejects, n);
 }
 
 static kt_err_t
@@ -247,7 +247,7 @@ static const row_t ROWS[] = {
     [KT_LREQ_STORE]   = {call_store, .grouped = true},
     [KT_LREQ_FAIL]    = {call_fail, .grouped = true},
     [KT_LREQ_ASK]     = {call_ask, .grouped = true},
-    [KT_LREQ_LETTER]  = {call_letter, .grouped = true},
+    [KT_LREQ_REJECT]  = {call_letter, .grouped = true},
     [KT_LREQ_OUTBOX]  = {call_outbox},
     [KT_LREQ_SENT]    = {call_sent},
     [KT_LREQ_RETAIN]  = {call_retain},

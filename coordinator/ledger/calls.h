@@ -17,7 +17,7 @@ typedef struct kt_ledger_group {
     kt_result_t   results[KT_LEDGER_GROUP];
     kt_stored_t   stored[KT_LEDGER_GROUP];
     kt_ask_t      asks[KT_LEDGER_GROUP];
-    kt_letter_t   letters[KT_LEDGER_GROUP];
+    kt_reject_t   rejects[KT_LEDGER_GROUP];
 } kt_ledger_group_t;
 
 // n requests of one type, at most KT_LEDGER_GROUP; 1 for a type that is not grouped.

@@ -51,7 +51,7 @@ typedef struct kt_ledger_ops {
     // The outbox (ledger_outbox.h). take: rows of this lease's epoch with id > after that are not confirmed, oldest
     // first, at most `want`, together at most KT_OUTBOX_BYTES of messages but always one. done: confirms; unknown or
     // confirmed ids do no harm. KT_EFENCED.
-    kt_err_t (*outbox_put)(kt_ledger_t *self, const kt_letter_t *letters, size_t n);
+    kt_err_t (*outbox_put)(kt_ledger_t *self, const kt_reject_t *rejects, size_t n);
     kt_err_t (*outbox_take)(kt_ledger_t *self, const kt_lease_t *lease, uint64_t after, size_t want,
                             kt_outbox_row_t *out, size_t *n);
     kt_err_t (*outbox_done)(kt_ledger_t *self, const uint64_t *ids, size_t n, int64_t wall_ms);

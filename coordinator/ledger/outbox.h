@@ -13,7 +13,7 @@ typedef enum kt_outbox_kind { KT_OUTBOX_RESULT, KT_OUTBOX_REPLY, KT_OUTBOX_DEAD 
 enum { KT_OUTBOX_REASON = 256 };
 
 // A message that came in and cannot become a job: one DEAD row, and a REPLY row where there is a reply.
-typedef struct kt_letter {
+typedef struct kt_reject {
     const char *body;  // as it came, any bytes
     size_t      body_bytes;
     const char *message_id;  // as far as it could be read; ""
@@ -22,7 +22,7 @@ typedef struct kt_letter {
     const char *reply;   // NULL: none
     size_t      reply_bytes;
     int64_t     wall_ms;
-} kt_letter_t;
+} kt_reject_t;
 
 typedef struct kt_outbox_row {
     uint64_t         id;  // grows within an epoch

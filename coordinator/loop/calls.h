@@ -23,26 +23,26 @@ typedef struct kt_node_row {
 
 // What the loop knows at one moment; taken for each call.
 typedef struct kt_snapshot {
-    char             coordinator[64];
-    const char      *ledger_kind;
-    int64_t          uptime_ms;
-    bool             draining;
-    kt_sched_view_t  view;
-    kt_totals_t      totals;  // fresh when the ledger is up, else the last known
-    double           rate_per_s;
-    uint32_t         nodes_all, gpu_nodes;
-    kt_tally_t       tally;
-    uint64_t         late_results, bad_frames, keys_refused, lease_epoch;
-    kt_turned_away_t turned_away;
-    uint64_t         connections_ended, handshakes_failed;
-    size_t           ledger_waiting, overflow_waiting;  // requests for the ledger: with the actor, and not yet
-    kt_amqp_stats_t  amqp;
-    bool             job_known;  // the asked job is in the window, and job says where
-    kt_job_view_t    job;
-    kt_node_row_t   *nodes;  // when asked for
-    size_t           n_nodes;
-    size_t           n_stages;
-    kt_stage_sum_t   stages[KT_SNAPSHOT_STAGES];
+    char                coordinator[64];
+    const char         *ledger_kind;
+    int64_t             uptime_ms;
+    bool                draining;
+    kt_sched_view_t     view;
+    kt_totals_t         totals;  // fresh when the ledger is up, else the last known
+    double              rate_per_s;
+    uint32_t            nodes_all, gpu_nodes;
+    kt_outcome_counts_t tally;
+    uint64_t            late_results, bad_frames, keys_refused, lease_epoch;
+    kt_refused_hellos_t refused_hellos;
+    uint64_t            connections_ended, handshakes_failed;
+    size_t              ledger_waiting, overflow_waiting;  // requests for the ledger: with the actor, and not yet
+    kt_amqp_stats_t     amqp;
+    bool                job_known;  // the asked job is in the window, and job says where
+    kt_job_view_t       job;
+    kt_node_row_t      *nodes;  // when asked for
+    size_t              n_nodes;
+    size_t              n_stages;
+    kt_stage_sum_t      stages[KT_SNAPSHOT_STAGES];
 } kt_snapshot_t;
 
 typedef struct kt_call {

@@ -7,16 +7,16 @@
 
 enum { KT_TALLY_CODES = 128, KT_RATE_SECONDS = 10, KT_SNAPSHOT_STAGES = 32 };
 
-typedef struct kt_tally {
+typedef struct kt_outcome_counts {
     uint64_t submitted_new, submitted_known, submitted_clash;  // over HTTP
     uint64_t done, failed;                                     // outcomes stored
     uint64_t failures[KT_TALLY_CODES];                         // of them, by the number of their error without its sign
-} kt_tally_t;
+} kt_outcome_counts_t;
 
 // Nodes whose HELLO was refused, by the reason.
 typedef struct kt_turned_away {
     uint64_t wire, name, room;
-} kt_turned_away_t;
+} kt_refused_hellos_t;
 
 typedef struct kt_stage_sum {
     char     name[32];
@@ -24,15 +24,15 @@ typedef struct kt_stage_sum {
 } kt_stage_sum_t;
 
 typedef struct kt_counters {
-    int64_t          started_ms, second_ms;
-    uint64_t         done_in[KT_RATE_SECONDS + 1];  // outcomes stored, by second
-    size_t           second;
-    kt_tally_t       tally;
-    uint64_t         late_results, bad_frames;
-    kt_turned_away_t turned_away;
-    uint64_t         connections_ended, handshakes_failed;
-    size_t           n_stages;
-    kt_stage_sum_t   stages[KT_SNAPSHOT_STAGES];
+    int64_t             started_ms, second_ms;
+    uint64_t            done_in[KT_RATE_SECONDS + 1];  // outcomes stored, by second
+    size_t              second;
+    kt_outcome_counts_t tally;
+    uint64_t            late_results, bad_frames;
+    kt_refused_hellos_t refused_hellos;
+    uint64_t            connections_ended, handshakes_failed;
+    size_t              n_stages;
+    kt_stage_sum_t      stages[KT_SNAPSHOT_STAGES];
 } kt_counters_t;
 
 bool   kt_counters_tick(kt_counters_t *self, int64_t now_ms);             // true once a second: the next second begins

@@ -4,46 +4,47 @@
 #include "coordinator/sched/nodes.h"
 
 static void
-see_held(kt_sched_t *self, kt_snode_t *node, const kt_held_t *held)
+see_held(kt_sched_t *self, kt_sched_node_t *node, const kt_held_t *held)
 {
-    kt_sjob_t *job = kt_sjob_find(self, held->id);
-    if (!job && kt_sjob_is_done(self, held->id)) {
+    kt_sched_job_t *job = kt_sched_job_find(self, held->id);
+    if (!job && kt_sched_job_is_done(self, held->id)) {
         kt_sched_emit_node(self, KT_ACT_CANCEL, node->handle, held->id);
         return;
     }
     if (!job) {  // probably sent by an earlier coordinator; noted for when we claim it
-        job               = kt_sjob_take(self, held->id, false);
+        job               = kt_sched_job_take(self, held->id, false);
         job->attempt      = held->attempt;
         job->last_attempt = held->attempt;
-        kt_sjob_to_node(self, job, node, held->started, false);
+        kt_sched_job_to_node(self, job, node, held->started, false);
     }
-    kt_sjob_what_t what = {.node = node, .handle = node->handle, .attempt = held->attempt, .running = held->started};
-    kt_sjob_happens(self, job, SJOB_ON_HELD, &what);
+    kt_sched_job_args_t what = {
+        .node = node, .handle = node->handle, .attempt = held->attempt, .running = held->started};
+    kt_sched_job_apply(self, job, KT_SCHED_JOB_ON_HELD, &what);
 }
 
 // Returns whether the outcome kept by the node is being stored or acknowledged.
 static bool
-see_kept(kt_sched_t *self, kt_snode_t *node, kt_run_id_t id)
+see_kept(kt_sched_t *self, kt_sched_node_t *node, kt_run_id_t id)
 {
-    kt_sjob_t *job = kt_sjob_find(self, id);
+    kt_sched_job_t *job = kt_sched_job_find(self, id);
     if (!job) {
-        if (!kt_sjob_is_done(self, id))
+        if (!kt_sched_job_is_done(self, id))
             return false;
         kt_sched_emit_node(self, KT_ACT_ACK, node->handle, id);  // the first one was lost
         return true;
     }
     if (job->node == node)
         job->seen_beat = node->beat;
-    return job->state == SJOB_STORING || job->state == SJOB_FAILING;
+    return job->state == KT_SCHED_JOB_STORING || job->state == KT_SCHED_JOB_FAILING;
 }
 
 // Jobs missing from the beat. If the node has not seen the batch, it may still be in transit. If it has, the beat may
 // have crossed a message, so only a second beat, some time after the first, counts.
 static uint32_t
-miss(kt_sched_t *self, kt_snode_t *node)
+miss(kt_sched_t *self, kt_sched_node_t *node)
 {
     uint32_t unseen = 0;
-    for (kt_sjob_t *job = node->items.last, *prev; job; job = prev) {
+    for (kt_sched_job_t *job = node->items.last, *prev; job; job = prev) {
         prev = job->prev;
         if (job->seen_beat == node->beat) {
             job->missing_ms = 0;
@@ -55,8 +56,8 @@ miss(kt_sched_t *self, kt_snode_t *node)
         if (wait && !job->missing_ms) {
             job->missing_ms = self->now_ms;
         } else if (!wait || self->now_ms - job->missing_ms >= patience) {
-            kt_sjob_what_t what = {.node = node, .handle = node->handle};
-            kt_sjob_happens(self, job, SJOB_ON_RETURNED, &what);
+            kt_sched_job_args_t what = {.node = node, .handle = node->handle};
+            kt_sched_job_apply(self, job, KT_SCHED_JOB_ON_RETURNED, &what);
             continue;
         }
         unseen += on_its_way;
@@ -65,7 +66,7 @@ miss(kt_sched_t *self, kt_snode_t *node)
 }
 
 void
-kt_sched_beat(kt_sched_t *self, kt_snode_t *node, const kt_event_t *event)
+kt_sched_beat(kt_sched_t *self, kt_sched_node_t *node, const kt_event_t *event)
 {
     bool all_known = true;
     node->beat++;
@@ -87,6 +88,6 @@ kt_sched_beat(kt_sched_t *self, kt_snode_t *node, const kt_event_t *event)
     node->leaving   = event->beat.leaving;
     node->capacity  = node->free + (uint32_t)event->beat.n_held;
     node->credit    = node->free > unseen ? node->free - unseen : 0;
-    kt_snode_expire(self, node);
-    kt_snode_refresh(self, node);
+    kt_sched_node_expire(self, node);
+    kt_sched_node_refresh(self, node);
 }

@@ -3,37 +3,37 @@
 #include "coordinator/sched/nodes.h"
 
 typedef struct tally {
-    size_t   states[SJOB_STATES], jobs, open;
+    size_t   states[KT_SCHED_JOB_STATES], jobs, open;
     uint64_t ready_cost_ms;
 } tally_t;
 
 static void
-check_job(const kt_sched_t *self, const kt_sjob_t *job, tally_t *tally)
+check_job(const kt_sched_t *self, const kt_sched_job_t *job, tally_t *tally)
 {
-    kt_assert(kt_sjob_find(self, job->id) == job);
-    kt_assert(job->state < SJOB_NEW);
+    kt_assert(kt_sched_job_find(self, job->id) == job);
+    kt_assert(job->state < KT_SCHED_JOB_NEW);
     tally->states[job->state]++;
     tally->jobs++;
-    tally->open += job->claimed && job->state <= SJOB_RUNNING;
-    bool with_node = job->state == SJOB_SENT || job->state == SJOB_RUNNING;
+    tally->open += job->claimed && job->state <= KT_SCHED_JOB_RUNNING;
+    bool with_node = job->state == KT_SCHED_JOB_SENT || job->state == KT_SCHED_JOB_RUNNING;
     kt_assert((job->node != NULL) == with_node);
-    kt_assert(job->state != SJOB_READY || job->claimed);
+    kt_assert(job->state != KT_SCHED_JOB_READY || job->claimed);
     kt_assert(job->claimed || !job->tag);
-    kt_assert(!job->payload || job->state == SJOB_STORING);
+    kt_assert(!job->payload || job->state == KT_SCHED_JOB_STORING);
     kt_assert(!job->document || job->fail_pending);
-    kt_assert(!job->store_pending || job->state == SJOB_STORING);
-    kt_assert(!job->fail_pending || job->state == SJOB_STORING || job->state == SJOB_FAILING);
-    kt_assert(job->state < SJOB_STORING || job->store_pending || job->fail_pending);
-    kt_assert(job->state >= SJOB_STORING || job->n_offers == 0);
-    kt_assert(job->n_offers <= SCHED_OFFERS);
+    kt_assert(!job->store_pending || job->state == KT_SCHED_JOB_STORING);
+    kt_assert(!job->fail_pending || job->state == KT_SCHED_JOB_STORING || job->state == KT_SCHED_JOB_FAILING);
+    kt_assert(job->state < KT_SCHED_JOB_STORING || job->store_pending || job->fail_pending);
+    kt_assert(job->state >= KT_SCHED_JOB_STORING || job->n_waiting_ack == 0);
+    kt_assert(job->n_waiting_ack <= SCHED_OFFERS);
 }
 
 static void
-check_list(const kt_sched_t *self, const kt_sjob_list_t *list, const kt_snode_t *node, tally_t *tally)
+check_list(const kt_sched_t *self, const kt_sched_job_list_t *list, const kt_sched_node_t *node, tally_t *tally)
 {
-    size_t           count = 0;
-    const kt_sjob_t *prev  = NULL;
-    for (const kt_sjob_t *job = list->first; job; prev = job, job = job->next, count++) {
+    size_t                count = 0;
+    const kt_sched_job_t *prev  = NULL;
+    for (const kt_sched_job_t *job = list->first; job; prev = job, job = job->next, count++) {
         kt_assert(job->prev == prev);
         kt_assert(job->node == node);
         check_job(self, job, tally);
@@ -43,45 +43,45 @@ check_list(const kt_sched_t *self, const kt_sjob_list_t *list, const kt_snode_t 
 }
 
 static void
-check_node(const kt_sched_t *self, const kt_snode_t *node, tally_t *tally)
+check_node(const kt_sched_t *self, const kt_sched_node_t *node, tally_t *tally)
 {
-    size_t running = tally->states[SJOB_RUNNING], solo = 0;
+    size_t running = tally->states[KT_SCHED_JOB_RUNNING], isolated = 0;
     check_list(self, &node->items, node, tally);
-    kt_assert(tally->states[SJOB_RUNNING] - running == node->n_running);
-    kt_assert(kt_snode_find(self, node->handle) == node);
+    kt_assert(tally->states[KT_SCHED_JOB_RUNNING] - running == node->n_running);
+    kt_assert(kt_sched_node_find(self, node->handle) == node);
     kt_assert(node->timer.place != 0);
     kt_assert(!node->lost || node->items.count == 0);
     kt_assert(node->credit <= node->capacity);
-    kt_assert(!node->in_hungry || (kt_snode_usable(node) && kt_snode_room(node) > 0));
-    kt_assert(node->counted == kt_snode_usable(node));
+    kt_assert(!node->is_ready || (kt_sched_node_usable(node) && kt_sched_node_room(node) > 0));
+    kt_assert(node->counted == kt_sched_node_usable(node));
     kt_assert(node->counted_capacity == (node->counted ? node->capacity : 0));
-    kt_assert(node->counted_weight == (node->counted ? kt_snode_weight(node) : 0));
-    for (const kt_sjob_t *job = node->items.first; job; job = job->next)
-        kt_assert(job->batch <= node->last_batch), solo += job->solo;
-    kt_assert(solo == node->n_solo);
+    kt_assert(node->counted_weight == (node->counted ? kt_sched_node_weight(node) : 0));
+    for (const kt_sched_job_t *job = node->items.first; job; job = job->next)
+        kt_assert(job->batch <= node->last_batch), isolated += job->isolated;
+    kt_assert(isolated == node->n_isolated);
 }
 
 static void
 check_nodes(const kt_sched_t *self, tally_t *tally)
 {
-    size_t   nodes = 0, usable = 0, hungry = 0, named = 0, names = 0;
+    size_t   nodes = 0, usable = 0, ready_nodes = 0, named = 0, names = 0;
     uint64_t capacity = 0, weight = 0;
-    for (const kt_snode_t *node = self->nodes; node; node = node->next) {
+    for (const kt_sched_node_t *node = self->nodes; node; node = node->next) {
         check_node(self, node, tally);
         nodes++;
         usable += node->counted;
-        hungry += node->in_hungry;
+        ready_nodes += node->is_ready;
         capacity += node->counted_capacity;
         weight += node->counted_weight;
     }
     kt_assert(nodes == self->n_nodes && usable == self->n_usable && capacity == self->capacity);
     kt_assert(weight == self->weight);
-    for (const kt_snode_t *node = self->hungry_first; node; node = node->hungry_next) {
-        kt_assert(node->in_hungry);
-        hungry--;
+    for (const kt_sched_node_t *node = self->ready_nodes_first; node; node = node->ready_nodes_next) {
+        kt_assert(node->is_ready);
+        ready_nodes--;
     }
-    kt_assert(hungry == 0);
-    for (const kt_sname_t *name = self->names; name; name = name->next) {
+    kt_assert(ready_nodes == 0);
+    for (const kt_node_name_t *name = self->names; name; name = name->next) {
         named += name->nodes;
         names++;
         kt_assert(name->crashes < self->opts.black_hole_count);
@@ -90,13 +90,13 @@ check_nodes(const kt_sched_t *self, tally_t *tally)
 }
 
 static void
-check_ready(const kt_sched_t *self, const kt_sjob_list_t *list, bool suspects, tally_t *tally)
+check_ready(const kt_sched_t *self, const kt_sched_job_list_t *list, bool suspects, tally_t *tally)
 {
     size_t before = tally->jobs;
     check_list(self, list, NULL, tally);
-    kt_assert(tally->jobs == before + list->count && tally->states[SJOB_READY] == tally->jobs);
-    for (const kt_sjob_t *job = list->first; job; job = job->next) {
-        kt_assert(job->solo == suspects && job->solo == kt_sjob_suspect(job));
+    kt_assert(tally->jobs == before + list->count && tally->states[KT_SCHED_JOB_READY] == tally->jobs);
+    for (const kt_sched_job_t *job = list->first; job; job = job->next) {
+        kt_assert(job->isolated == suspects && job->isolated == kt_sched_job_suspect(job));
         tally->ready_cost_ms += job->cost_ms;
     }
 }
@@ -111,14 +111,14 @@ kt_sched_check(const kt_sched_t *self)
     check_nodes(self, &tally);
     size_t before = tally.jobs;
     check_list(self, &self->ledger, NULL, &tally);
-    kt_assert(tally.states[SJOB_STORING] + tally.states[SJOB_FAILING] == tally.jobs - before);
+    kt_assert(tally.states[KT_SCHED_JOB_STORING] + tally.states[KT_SCHED_JOB_FAILING] == tally.jobs - before);
     kt_assert(tally.jobs == self->n_jobs && tally.open == self->n_open);
-    for (int state = 0; state < SJOB_STATES; state++)
+    for (int state = 0; state < KT_SCHED_JOB_STATES; state++)
         kt_assert(tally.states[state] == self->counts[state]);
     size_t mapped = 0;
     for (size_t i = 0; i < self->n_buckets; i++)
-        for (const kt_sjob_t *job = self->buckets[i]; job; job = job->hash_next)
+        for (const kt_sched_job_t *job = self->buckets[i]; job; job = job->hash_next)
             mapped++;
     kt_assert(mapped == self->n_jobs);
-    kt_assert(self->lease_held || self->counts[SJOB_READY] == 0);
+    kt_assert(self->lease_held || self->counts[KT_SCHED_JOB_READY] == 0);
 }

@@ -15,7 +15,7 @@ claim(kt_sched_t *self)
     if (self->claiming || self->n_open >= target || self->now_ms < self->claim_after_ms)
         return;
     uint64_t room = target - self->n_open;
-    if (self->counts[SJOB_READY] && room < target / 8)  // not one by one
+    if (self->counts[KT_SCHED_JOB_READY] && room < target / 8)  // not one by one
         return;
     self->claiming                           = true;
     self->work_came                          = false;
@@ -24,13 +24,13 @@ claim(kt_sched_t *self)
 }
 
 static bool
-suits(const kt_sched_t *self, const kt_sjob_t *job, const kt_snode_t *node)
+suits(const kt_sched_t *self, const kt_sched_job_t *job, const kt_sched_node_t *node)
 {
     return self->n_usable < 2 || job->avoid != node->name->text || self->now_ms >= job->avoid_until_ms;
 }
 
-static kt_sjob_t *
-next_for(const kt_sched_t *self, kt_sjob_t *job, const kt_snode_t *node)
+static kt_sched_job_t *
+next_for(const kt_sched_t *self, kt_sched_job_t *job, const kt_sched_node_t *node)
 {
     for (int passed = 0; job && passed < LOOK_AHEAD; passed++, job = job->next)
         if (suits(self, job, node))
@@ -41,7 +41,7 @@ next_for(const kt_sched_t *self, kt_sjob_t *job, const kt_snode_t *node)
 // A repeated failure (the node missed our ACK) must not count twice, even if only the durable blame survived a restart:
 // attempt numbers after a blame are disjoint from those before it.
 static uint32_t
-next_attempt(kt_sjob_t *job)
+next_attempt(kt_sched_job_t *job)
 {
     uint32_t floor = job->blames * SCHED_SENDINGS;
     if (job->last_attempt < floor)
@@ -50,9 +50,9 @@ next_attempt(kt_sjob_t *job)
 }
 
 static void
-put_in_batch(kt_sched_t *self, kt_sjob_t *job, kt_snode_t *node, kt_action_t *send)
+put_in_batch(kt_sched_t *self, kt_sched_job_t *job, kt_sched_node_t *node, kt_action_t *send)
 {
-    kt_sjob_to_node(self, job, node, false, send->solo);
+    kt_sched_job_to_node(self, job, node, false, send->isolated);
     job->batch   = send->batch;
     job->attempt = next_attempt(job);
     kt_assert(self->out->n_jobs < self->out->jobs_capacity);
@@ -63,43 +63,43 @@ put_in_batch(kt_sched_t *self, kt_sjob_t *job, kt_snode_t *node, kt_action_t *se
 }
 
 static kt_action_t *
-open_batch(kt_sched_t *self, kt_snode_t *node, bool solo)
+open_batch(kt_sched_t *self, kt_sched_node_t *node, bool isolated)
 {
     kt_action_t *send = kt_sched_emit(self, KT_ACT_SEND);
     send->node        = node->handle;
     send->node_name   = node->name->text;
     send->batch       = ++node->last_batch;
-    send->solo        = solo;
+    send->isolated    = isolated;
     send->first_job   = self->out->n_jobs;
     return send;
 }
 
 static bool
-wants_node(const kt_sjob_t *job)
+wants_node(const kt_sched_job_t *job)
 {
-    return job->spared >= SCHED_SPARED || job->crashes >= SCHED_LOSSES_ALONE;
+    return job->excused >= SCHED_EXCUSED || job->crashes >= SCHED_LOSSES_ALONE;
 }
 
 // Whether the reserved node still has, or waits for, such a suspect.
 static bool
 is_quiet_needed(const kt_sched_t *self)
 {
-    if (!kt_snode_usable(self->quiet) || self->quiet->refused)
+    if (!kt_sched_node_usable(self->quiet) || self->quiet->refused)
         return false;
-    for (const kt_sjob_t *job = self->quiet->items.first; job; job = job->next)
-        if (job->solo && wants_node(job))
+    for (const kt_sched_job_t *job = self->quiet->items.first; job; job = job->next)
+        if (job->isolated && wants_node(job))
             return true;
-    const kt_sjob_t *job = self->suspects.first;
+    const kt_sched_job_t *job = self->suspects.first;
     for (int passed = 0; job && passed < LOOK_AHEAD; passed++, job = job->next)
         if (wants_node(job) && suits(self, job, self->quiet))
             return true;
     return false;
 }
 
-static kt_sjob_t *
-next_suspect(const kt_sched_t *self, const kt_snode_t *node)
+static kt_sched_job_t *
+next_suspect(const kt_sched_t *self, const kt_sched_node_t *node)
 {
-    kt_sjob_t *job = self->suspects.first;
+    kt_sched_job_t *job = self->suspects.first;
     for (int passed = 0; job && passed < LOOK_AHEAD; passed++, job = job->next) {
         bool place = wants_node(job) ? !self->quiet || self->quiet == node : self->quiet != node;
         if (place && suits(self, job, node))
@@ -111,9 +111,9 @@ next_suspect(const kt_sched_t *self, const kt_snode_t *node)
 // At most one suspect per node, so that a loss has one candidate. A suspect excused because of others waits for an idle
 // node.
 static bool
-send_suspect(kt_sched_t *self, kt_snode_t *node)
+send_suspect(kt_sched_t *self, kt_sched_node_t *node)
 {
-    kt_sjob_t *job = node->n_solo ? NULL : next_suspect(self, node);
+    kt_sched_job_t *job = node->n_isolated ? NULL : next_suspect(self, node);
     if (!job)
         return false;
     if (wants_node(job)) {
@@ -122,35 +122,35 @@ send_suspect(kt_sched_t *self, kt_snode_t *node)
             return false;
     }
     kt_action_t *send = open_batch(self, node, true);
-    send->alone       = wants_node(job);
+    send->exclusive   = wants_node(job);
     put_in_batch(self, job, node, send);
     return true;
 }
 
 // Half of the node's share, rounded up; the rest is left for the next node.
 static uint64_t
-share_of(const kt_sched_t *self, const kt_snode_t *node, uint64_t whole)
+share_of(const kt_sched_t *self, const kt_sched_node_t *node, uint64_t whole)
 {
-    double part = (double)kt_snode_weight(node) / (2 * (double)self->weight);
+    double part = (double)kt_sched_node_weight(node) / (2 * (double)self->weight);
     return (uint64_t)((double)whole * part + 0.999999);
 }
 
 static bool
-send_batch(kt_sched_t *self, kt_snode_t *node)
+send_batch(kt_sched_t *self, kt_sched_node_t *node)
 {
-    kt_sjob_t *job = next_for(self, self->ready.first, node);
+    kt_sched_job_t *job = next_for(self, self->ready.first, node);
     if (!job)
         return false;
     uint64_t most = share_of(self, node, self->ready.count), cost = 0;
     uint64_t budget = share_of(self, node, self->ready_cost_ms);
-    uint32_t room   = kt_snode_room(node);
+    uint32_t room   = kt_sched_node_room(node);
     if (most > self->opts.batch_size)
         most = self->opts.batch_size;
     if (most > room)
         most = room;
     kt_action_t *send = open_batch(self, node, false);
     do {
-        kt_sjob_t *after = job->next;
+        kt_sched_job_t *after = job->next;
         cost += job->cost_ms;
         put_in_batch(self, job, node, send);
         job = send->count < most ? next_for(self, after, node) : NULL;
@@ -165,12 +165,13 @@ kt_sched_dispatch(kt_sched_t *self)
         return;
     if (self->quiet && !is_quiet_needed(self))
         self->quiet = NULL;
-    for (size_t tries = self->n_hungry; self->counts[SJOB_READY] && self->n_hungry && tries; tries--) {
-        kt_snode_t *node = self->hungry_first;
+    for (size_t tries = self->n_ready_nodes; self->counts[KT_SCHED_JOB_READY] && self->n_ready_nodes && tries;
+         tries--) {
+        kt_sched_node_t *node = self->ready_nodes_first;
         if (send_suspect(self, node) || (node != self->quiet && send_batch(self, node)))
-            tries = self->n_hungry + 1;
-        kt_snode_rotate(self, node);
-        kt_snode_refresh(self, node);
+            tries = self->n_ready_nodes + 1;
+        kt_sched_node_rotate(self, node);
+        kt_sched_node_refresh(self, node);
     }
     claim(self);
 }

@@ -13,13 +13,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef struct kt_sched_job {
+typedef struct kt_sched_claim {
     kt_run_id_t id;
     uint32_t    attempts;  // blames so far, from the ledger
-    uint32_t    crashes;   // blames so far in which the node was lost while it worked on the file: > 0 runs solo
+    uint32_t    crashes;   // blames so far in which the node was lost while it worked on the file: > 0 runs isolated
     uint32_t    cost_ms;   // predicted
     void       *tag;       // the loop's; given back by DROP
-} kt_sched_job_t;
+} kt_sched_claim_t;
 
 typedef struct kt_held {
     kt_run_id_t id;
@@ -60,8 +60,8 @@ typedef struct kt_event {
     void            *tag;
     union {
         struct {
-            const kt_sched_job_t *at;
-            size_t                n;
+            const kt_sched_claim_t *at;
+            size_t                  n;
         } jobs;  // CLAIMED
         struct {
             const char *name;
@@ -94,7 +94,7 @@ typedef struct kt_event {
 
 typedef enum kt_action_type {
     KT_ACT_CLAIM,        // count: ask the ledger for so many jobs
-    KT_ACT_SEND,         // node, batch number, jobs (solo: one job, alone in a process)
+    KT_ACT_SEND,         // node, batch number, jobs (isolated: one job, alone in a process)
     KT_ACT_CANCEL,       // node, id: stop it there
     KT_ACT_STORE,        // id, tag: commit this success; answered by STORED
     KT_ACT_FAIL,         // id, attempt, err, tag (NULL: no node's document, the loop writes one); answered by STORED
@@ -116,8 +116,8 @@ typedef struct kt_action {
     uint32_t         attempt;
     uint32_t         count;
     kt_err_t         err;
-    bool             solo, alone, on;  // alone: the node accepts no other work meanwhile
-    uint64_t         batch;            // SEND: its number
+    bool             isolated, exclusive, on;  // exclusive: the node accepts no other work meanwhile
+    uint64_t         batch;                    // SEND: its number
     void            *tag;
     const char      *node_name;  // borrowed until the next step
     size_t           first_job;  // SEND: jobs[first_job .. first_job + count) of the list

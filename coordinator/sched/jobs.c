@@ -6,13 +6,13 @@
 enum { CHUNK = 256, FIRST_BUCKETS = 1024 };
 
 // Jobs are taken in chunks and reused; nothing goes back to the heap before the end.
-struct kt_sjob_chunk {
-    kt_sjob_chunk_t *next;
-    kt_sjob_t        jobs[CHUNK];
+struct kt_sched_job_chunk {
+    kt_sched_job_chunk_t *next;
+    kt_sched_job_t        jobs[CHUNK];
 };
 
 static size_t
-sjobs_slot(kt_run_id_t id, size_t slots)
+find_job_slot(kt_run_id_t id, size_t slots)
 {
     uint64_t mixed = (id.job + ((uint64_t)id.run << 48)) * UINT64_C(0x9e3779b97f4a7c15);
     return (size_t)(mixed >> 32) & (slots - 1);
@@ -21,15 +21,15 @@ sjobs_slot(kt_run_id_t id, size_t slots)
 static kt_err_t
 rehash(kt_sched_t *self, size_t n_buckets)
 {
-    kt_sjob_t **buckets = calloc(n_buckets, sizeof(kt_sjob_t *));
+    kt_sched_job_t **buckets = calloc(n_buckets, sizeof(kt_sched_job_t *));
     if (!buckets)
         return KT_ENOMEM;
     for (size_t i = 0; i < self->n_buckets; i++)
-        for (kt_sjob_t *job = self->buckets[i], *next; job; job = next) {
-            next               = job->hash_next;
-            kt_sjob_t **bucket = &buckets[sjobs_slot(job->id, n_buckets)];
-            job->hash_next     = *bucket;
-            *bucket            = job;
+        for (kt_sched_job_t *job = self->buckets[i], *next; job; job = next) {
+            next                    = job->hash_next;
+            kt_sched_job_t **bucket = &buckets[find_job_slot(job->id, n_buckets)];
+            job->hash_next          = *bucket;
+            *bucket                 = job;
         }
     free(self->buckets);
     self->buckets   = buckets;
@@ -40,7 +40,7 @@ rehash(kt_sched_t *self, size_t n_buckets)
 static kt_err_t
 add_chunk(kt_sched_t *self)
 {
-    kt_sjob_chunk_t *chunk = calloc(1, sizeof *chunk);
+    kt_sched_job_chunk_t *chunk = calloc(1, sizeof *chunk);
     if (!chunk)
         return KT_ENOMEM;
     chunk->next  = self->chunks;
@@ -54,7 +54,7 @@ add_chunk(kt_sched_t *self)
 }
 
 kt_err_t
-kt_sjobs_reserve(kt_sched_t *self, size_t more)
+kt_sched_jobs_reserve(kt_sched_t *self, size_t more)
 {
     kt_err_t err  = KT_OK;
     size_t   want = self->n_buckets ? self->n_buckets : FIRST_BUCKETS;
@@ -68,21 +68,21 @@ kt_sjobs_reserve(kt_sched_t *self, size_t more)
 }
 
 void
-kt_sjobs_fini(kt_sched_t *self)
+kt_sched_jobs_fini(kt_sched_t *self)
 {
-    for (kt_sjob_chunk_t *chunk = self->chunks, *next; chunk; chunk = next) {
+    for (kt_sched_job_chunk_t *chunk = self->chunks, *next; chunk; chunk = next) {
         next = chunk->next;
         free(chunk);
     }
     free(self->buckets);
 }
 
-kt_sjob_t *
-kt_sjob_find(const kt_sched_t *self, kt_run_id_t id)
+kt_sched_job_t *
+kt_sched_job_find(const kt_sched_t *self, kt_run_id_t id)
 {
     if (!self->n_buckets)
         return NULL;
-    kt_sjob_t *job = self->buckets[sjobs_slot(id, self->n_buckets)];
+    kt_sched_job_t *job = self->buckets[find_job_slot(id, self->n_buckets)];
     while (job && (job->id.job != id.job || job->id.run != id.run))
         job = job->hash_next;
     return job;
@@ -91,7 +91,7 @@ kt_sjob_find(const kt_sched_t *self, kt_run_id_t id)
 // The lists.
 
 static void
-list_push(kt_sjob_list_t *list, kt_sjob_t *job, bool front)
+list_push(kt_sched_job_list_t *list, kt_sched_job_t *job, bool front)
 {
     job->prev = front ? NULL : list->last;
     job->next = front ? list->first : NULL;
@@ -107,7 +107,7 @@ list_push(kt_sjob_list_t *list, kt_sjob_t *job, bool front)
 }
 
 static void
-list_remove(kt_sjob_list_t *list, kt_sjob_t *job)
+list_remove(kt_sched_job_list_t *list, kt_sched_job_t *job)
 {
     if (job->prev)
         job->prev->next = job->next;
@@ -122,22 +122,22 @@ list_remove(kt_sjob_list_t *list, kt_sjob_t *job)
 }
 
 static bool
-is_open(kt_sjob_state_t state)
+is_open(kt_sched_job_state_t state)
 {
-    return state <= SJOB_RUNNING;
+    return state <= KT_SCHED_JOB_RUNNING;
 }
 
 static void
-leave_place(kt_sched_t *self, kt_sjob_t *job)
+leave_place(kt_sched_t *self, kt_sched_job_t *job)
 {
     self->counts[job->state]--;
     self->n_open -= job->claimed && is_open(job->state);
-    if (job->state == SJOB_READY) {
+    if (job->state == KT_SCHED_JOB_READY) {
         self->ready_cost_ms -= job->cost_ms;
-        list_remove(job->solo ? &self->suspects : &self->ready, job);
+        list_remove(job->isolated ? &self->suspects : &self->ready, job);
     } else if (job->node) {
-        job->node->n_running -= job->state == SJOB_RUNNING;
-        job->node->n_solo -= job->solo;
+        job->node->n_running -= job->state == KT_SCHED_JOB_RUNNING;
+        job->node->n_isolated -= job->isolated;
         list_remove(&job->node->items, job);
         job->node = NULL;
     } else {
@@ -146,7 +146,7 @@ leave_place(kt_sched_t *self, kt_sjob_t *job)
 }
 
 static void
-enter_state(kt_sched_t *self, kt_sjob_t *job, kt_sjob_state_t state)
+enter_state(kt_sched_t *self, kt_sched_job_t *job, kt_sched_job_state_t state)
 {
     job->state = state;
     self->counts[state]++;
@@ -155,74 +155,74 @@ enter_state(kt_sched_t *self, kt_sjob_t *job, kt_sjob_state_t state)
 
 // A job that was just taken stands in no list.
 static void
-leave_any(kt_sched_t *self, kt_sjob_t *job)
+leave_any(kt_sched_t *self, kt_sched_job_t *job)
 {
-    if (job->state != SJOB_NEW)
+    if (job->state != KT_SCHED_JOB_NEW)
         leave_place(self, job);
 }
 
 void
-kt_sjob_to_ready(kt_sched_t *self, kt_sjob_t *job, bool front)
+kt_sched_job_to_ready(kt_sched_t *self, kt_sched_job_t *job, bool front)
 {
     kt_assert(job->claimed);
     leave_any(self, job);
-    enter_state(self, job, SJOB_READY);
+    enter_state(self, job, KT_SCHED_JOB_READY);
     self->ready_cost_ms += job->cost_ms;
-    job->solo = kt_sjob_suspect(job);
-    list_push(job->solo ? &self->suspects : &self->ready, job, front);
+    job->isolated = kt_sched_job_suspect(job);
+    list_push(job->isolated ? &self->suspects : &self->ready, job, front);
 }
 
 void
-kt_sjob_to_node(kt_sched_t *self, kt_sjob_t *job, kt_snode_t *node, bool running, bool solo)
+kt_sched_job_to_node(kt_sched_t *self, kt_sched_job_t *job, kt_sched_node_t *node, bool running, bool isolated)
 {
     leave_any(self, job);
-    enter_state(self, job, running ? SJOB_RUNNING : SJOB_SENT);
+    enter_state(self, job, running ? KT_SCHED_JOB_RUNNING : KT_SCHED_JOB_SENT);
     job->node       = node;
     job->bad_data   = false;
     job->since_ms   = self->now_ms;
     job->missing_ms = 0;
-    job->solo       = solo;
+    job->isolated   = isolated;
     if (running && node->n_running == 0)
         node->progress_ms = self->now_ms;
     node->n_running += running;
-    node->n_solo += solo;
+    node->n_isolated += isolated;
     list_push(&node->items, job, false);
 }
 
 void
-kt_sjob_to_ledger(kt_sched_t *self, kt_sjob_t *job, kt_sjob_state_t state)
+kt_sched_job_to_ledger(kt_sched_t *self, kt_sched_job_t *job, kt_sched_job_state_t state)
 {
     leave_any(self, job);
     enter_state(self, job, state);
     list_push(&self->ledger, job, false);
 }
 
-kt_sjob_t *
-kt_sjob_take(kt_sched_t *self, kt_run_id_t id, bool claimed)
+kt_sched_job_t *
+kt_sched_job_take(kt_sched_t *self, kt_run_id_t id, bool claimed)
 {
-    kt_sjob_t *job = self->spare;
+    kt_sched_job_t *job = self->spare;
     kt_assert(job);
     self->spare = job->next;
     self->n_spare--;
     memset(job, 0, sizeof *job);
-    job->id            = id;
-    job->claimed       = claimed;
-    job->state         = SJOB_NEW;
-    kt_sjob_t **bucket = &self->buckets[sjobs_slot(id, self->n_buckets)];
-    job->hash_next     = *bucket;
-    *bucket            = job;
+    job->id                 = id;
+    job->claimed            = claimed;
+    job->state              = KT_SCHED_JOB_NEW;
+    kt_sched_job_t **bucket = &self->buckets[find_job_slot(id, self->n_buckets)];
+    job->hash_next          = *bucket;
+    *bucket                 = job;
     self->n_jobs++;
     return job;
 }
 
 void
-kt_sjob_forget(kt_sched_t *self, kt_sjob_t *job)
+kt_sched_job_forget(kt_sched_t *self, kt_sched_job_t *job)
 {
     leave_any(self, job);
     kt_sched_emit_drop(self, &job->tag);
     kt_sched_emit_drop(self, &job->payload);
     kt_sched_emit_drop(self, &job->document);
-    kt_sjob_t **link = &self->buckets[sjobs_slot(job->id, self->n_buckets)];
+    kt_sched_job_t **link = &self->buckets[find_job_slot(job->id, self->n_buckets)];
     while (*link != job)
         link = &(*link)->hash_next;
     *link       = job->hash_next;
@@ -233,7 +233,7 @@ kt_sjob_forget(kt_sched_t *self, kt_sjob_t *job)
 }
 
 void
-kt_sjob_own(kt_sched_t *self, kt_sjob_t *job, bool claimed)
+kt_sched_job_own(kt_sched_t *self, kt_sched_job_t *job, bool claimed)
 {
     if (job->claimed == claimed)
         return;
@@ -243,28 +243,28 @@ kt_sjob_own(kt_sched_t *self, kt_sjob_t *job, bool claimed)
 }
 
 bool
-kt_sjob_is_done(const kt_sched_t *self, kt_run_id_t id)
+kt_sched_job_is_done(const kt_sched_t *self, kt_run_id_t id)
 {
-    const kt_run_id_t *slot = &self->done[sjobs_slot(id, SCHED_DONE)];
+    const kt_run_id_t *slot = &self->done[find_job_slot(id, SCHED_DONE)];
     return id.job && slot->job == id.job && slot->run == id.run;
 }
 
 void
-kt_sjob_set_done(kt_sched_t *self, kt_run_id_t id)
+kt_sched_job_set_done(kt_sched_t *self, kt_run_id_t id)
 {
-    self->done[sjobs_slot(id, SCHED_DONE)] = id;
+    self->done[find_job_slot(id, SCHED_DONE)] = id;
 }
 
 bool
-kt_sjob_suspect(const kt_sjob_t *job)
+kt_sched_job_suspect(const kt_sched_job_t *job)
 {
     return job->crashes > 0 || job->lost_unstarted >= 2;
 }
 
 bool
-kt_sjob_offered(const kt_sjob_t *job, kt_node_handle_t node)
+kt_sched_job_offered(const kt_sched_job_t *job, kt_node_handle_t node)
 {
-    for (uint32_t i = 0; i < job->n_offers; i++)
+    for (uint32_t i = 0; i < job->n_waiting_ack; i++)
         if (job->offers[i] == node)
             return true;
     return false;

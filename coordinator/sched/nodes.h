@@ -3,26 +3,26 @@
 
 #include "coordinator/sched/state.h"
 
-kt_snode_t *kt_snode_find(const kt_sched_t *self, kt_node_handle_t handle);
+kt_sched_node_t *kt_sched_node_find(const kt_sched_t *self, kt_node_handle_t handle);
 // HELLO: a new node, the same one again, or the same one under a new handle. NULL when there is no memory or no place:
 // the HELLO is then ignored.
-kt_snode_t *kt_snode_hello(kt_sched_t *self, const kt_event_t *event);
-void        kt_snode_heard(kt_sched_t *self, kt_snode_t *node);
+kt_sched_node_t *kt_sched_node_hello(kt_sched_t *self, const kt_event_t *event);
+void             kt_sched_node_heard(kt_sched_t *self, kt_sched_node_t *node);
 // BYE: its jobs are requeued without blame.
-void kt_snode_leave(kt_sched_t *self, kt_snode_t *node);
-void kt_snode_refuse(kt_sched_t *self, kt_snode_t *node);  // a frame to it could not be sent
-void kt_snode_due(kt_sched_t *self);                       // timers
-void kt_snode_expire(kt_sched_t *self, kt_snode_t *node);  // attempts past their deadline
+void kt_sched_node_leave(kt_sched_t *self, kt_sched_node_t *node);
+void kt_sched_node_refuse(kt_sched_t *self, kt_sched_node_t *node);  // a frame to it could not be sent
+void kt_sched_node_due(kt_sched_t *self);                            // timers
+void kt_sched_node_expire(kt_sched_t *self, kt_sched_node_t *node);  // attempts past their deadline
 
-bool     kt_snode_usable(const kt_snode_t *node);               // may be given work at all
-uint32_t kt_snode_room(const kt_snode_t *node);                 // files that it would take now
-void     kt_snode_refresh(kt_sched_t *self, kt_snode_t *node);  // after any change of credit, items or state
-void     kt_snode_rotate(kt_sched_t *self, kt_snode_t *node);   // to the end of those that want work
-void     kt_snode_credit(kt_sched_t *self, kt_snode_t *node);   // one file is finished there
-void     kt_snode_measure(kt_sched_t *self, kt_snode_t *node, uint32_t cost_ms, uint32_t took_ms);
-uint64_t kt_snode_weight(const kt_snode_t *node);  // what it gets through, in comparison; at least 1
-void     kt_snode_crash(kt_sched_t *self, kt_sname_t *name, kt_run_id_t);  // counts towards a black hole
+bool     kt_sched_node_usable(const kt_sched_node_t *node);               // may be given work at all
+uint32_t kt_sched_node_room(const kt_sched_node_t *node);                 // files that it would take now
+void     kt_sched_node_refresh(kt_sched_t *self, kt_sched_node_t *node);  // after any change of credit, items or state
+void     kt_sched_node_rotate(kt_sched_t *self, kt_sched_node_t *node);   // to the end of those that want work
+void     kt_sched_node_credit(kt_sched_t *self, kt_sched_node_t *node);   // one file is finished there
+void     kt_sched_node_measure(kt_sched_t *self, kt_sched_node_t *node, uint32_t cost_ms, uint32_t took_ms);
+uint64_t kt_sched_node_weight(const kt_sched_node_t *node);  // what it gets through, in comparison; at least 1
+void     kt_sched_node_crash(kt_sched_t *self, kt_node_name_t *name, kt_run_id_t);  // counts towards a black hole
 
-void kt_snode_drain(kt_sched_t *self, const char *name, bool on);
-void kt_snodes_tidy(kt_sched_t *self);  // drops unused names; call before any name is borrowed
-void kt_snodes_fini(kt_sched_t *self);
+void kt_sched_node_drain(kt_sched_t *self, const char *name, bool on);
+void kt_sched_nodes_tidy(kt_sched_t *self);  // drops unused names; call before any name is borrowed
+void kt_sched_nodes_fini(kt_sched_t *self);

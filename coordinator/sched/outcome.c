@@ -5,24 +5,24 @@
 #include "coordinator/sched/nodes.h"
 
 void
-kt_sjob_offer(kt_sjob_t *job, kt_node_handle_t node)
+kt_sched_job_offer(kt_sched_job_t *job, kt_node_handle_t node)
 {
-    if (job->n_offers < SCHED_OFFERS && !kt_sjob_offered(job, node))
-        job->offers[job->n_offers++] = node;
+    if (job->n_waiting_ack < SCHED_OFFERS && !kt_sched_job_offered(job, node))
+        job->offers[job->n_waiting_ack++] = node;
 }
 
 static void
-answer_offers(kt_sched_t *self, kt_sjob_t *job, kt_action_type_t type, kt_err_t err)
+answer_waiting_ack(kt_sched_t *self, kt_sched_job_t *job, kt_action_type_t type, kt_err_t err)
 {
-    for (uint32_t i = 0; i < job->n_offers; i++) {
+    for (uint32_t i = 0; i < job->n_waiting_ack; i++) {
         kt_sched_emit_node(self, type, job->offers[i], job->id);
         self->out->at[self->out->n - 1].err = err;
     }
-    job->n_offers = 0;
+    job->n_waiting_ack = 0;
 }
 
 static void
-ask_store(kt_sched_t *self, kt_sjob_t *job)
+ask_store(kt_sched_t *self, kt_sched_job_t *job)
 {
     job->store_pending = true;
     if (!self->ledger_up)
@@ -34,7 +34,7 @@ ask_store(kt_sched_t *self, kt_sjob_t *job)
 }
 
 static void
-ask_fail(kt_sched_t *self, kt_sjob_t *job)
+ask_fail(kt_sched_t *self, kt_sched_job_t *job)
 {
     job->fail_pending = true;
     if (!self->ledger_up)
@@ -47,87 +47,87 @@ ask_fail(kt_sched_t *self, kt_sjob_t *job)
 }
 
 void
-kt_sjob_fail(kt_sched_t *self, kt_sjob_t *job, kt_err_t err, void *document)
+kt_sched_job_fail(kt_sched_t *self, kt_sched_job_t *job, kt_err_t err, void *document)
 {
-    kt_snode_t *node = job->node;
-    job->err         = err;
-    job->document    = document;
-    kt_sjob_to_ledger(self, job, SJOB_FAILING);
+    kt_sched_node_t *node = job->node;
+    job->err              = err;
+    job->document         = document;
+    kt_sched_job_to_ledger(self, job, KT_SCHED_JOB_FAILING);
     if (node)
-        kt_snode_refresh(self, node);
+        kt_sched_node_refresh(self, node);
     ask_fail(self, job);
 }
 
 void
-kt_sjob_succeed(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
+kt_sched_job_succeed(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *what)
 {
-    kt_snode_t *node = job->node;
+    kt_sched_node_t *node = job->node;
     if (node && node != what->node)
         kt_sched_emit_node(self, KT_ACT_CANCEL, node->handle, job->id);
-    kt_sjob_to_ledger(self, job, SJOB_STORING);
+    kt_sched_job_to_ledger(self, job, KT_SCHED_JOB_STORING);
     if (node && node == what->node)
-        kt_snode_credit(self, node);
+        kt_sched_node_credit(self, node);
     else if (node)
-        kt_snode_refresh(self, node);
+        kt_sched_node_refresh(self, node);
     job->payload       = what->tag;
     job->offer_attempt = what->attempt;
-    kt_sjob_offer(job, what->handle);
+    kt_sched_job_offer(job, what->handle);
     ask_store(self, job);
 }
 
 void
-kt_sjob_succeed_again(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
+kt_sched_job_succeed_again(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *what)
 {
     void *tag = what->tag;
-    kt_sjob_offer(job, what->handle);
+    kt_sched_job_offer(job, what->handle);
     kt_sched_emit_drop(self, &tag);
 }
 
 void
-kt_sjob_old_failure(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
+kt_sched_job_old_failure(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *what)
 {
     void *tag = what->tag;
-    if (!kt_sjob_offered(job, what->handle))  // else the answer comes with the ledger's
+    if (!kt_sched_job_offered(job, what->handle))  // else the answer comes with the ledger's
         kt_sched_emit_node(self, KT_ACT_ACK, what->handle, job->id);
     kt_sched_emit_drop(self, &tag);
 }
 
 // The run has its outcome: acknowledges every waiting node. The job is kept while the ledger uses one of its tags.
 static void
-finish(kt_sched_t *self, kt_sjob_t *job)
+finish(kt_sched_t *self, kt_sched_job_t *job)
 {
-    kt_sjob_set_done(self, job->id);
-    answer_offers(self, job, KT_ACT_ACK, KT_OK);
+    kt_sched_job_set_done(self, job->id);
+    answer_waiting_ack(self, job, KT_ACT_ACK, KT_OK);
     if (!job->fail_pending)
-        kt_sjob_forget(self, job);
+        kt_sched_job_forget(self, job);
 }
 
 // The ledger cannot store the document. After the NACK the node reports a failure with that code.
 static void
-refuse_success(kt_sched_t *self, kt_sjob_t *job)
+refuse_success(kt_sched_t *self, kt_sched_job_t *job)
 {
-    kt_snode_t *node = NULL;
-    for (uint32_t i = 0; i < job->n_offers && !node; i++)
-        node = kt_snode_find(self, job->offers[i]);
-    answer_offers(self, job, KT_ACT_NACK, KT_EBADDATA);
+    kt_sched_node_t *node = NULL;
+    for (uint32_t i = 0; i < job->n_waiting_ack && !node; i++)
+        node = kt_sched_node_find(self, job->offers[i]);
+    answer_waiting_ack(self, job, KT_ACT_NACK, KT_EBADDATA);
     kt_sched_emit_drop(self, &job->payload);
     if (job->fail_pending) {
-        kt_sjob_to_ledger(self, job, SJOB_FAILING);
+        kt_sched_job_to_ledger(self, job, KT_SCHED_JOB_FAILING);
     } else if (!job->claimed) {
-        kt_sjob_forget(self, job);
+        kt_sched_job_forget(self, job);
     } else if (node && !node->lost) {
-        kt_sjob_to_node(self, job, node, true, false);
+        kt_sched_job_to_node(self, job, node, true, false);
         job->batch    = 0;
         job->bad_data = true;
         job->attempt  = job->offer_attempt;
-        kt_snode_refresh(self, node);
+        kt_sched_node_refresh(self, node);
     } else {
-        kt_sjob_fail(self, job, KT_EBADDATA, NULL);
+        kt_sched_job_fail(self, job, KT_EBADDATA, NULL);
     }
 }
 
 void
-kt_sjob_success_answered(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
+kt_sched_job_success_answered(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *what)
 {
     if (!job->store_pending)
         return;
@@ -142,18 +142,18 @@ kt_sjob_success_answered(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t 
 
 // Not ours any more when it was asked: forgotten, or, if it was claimed anew meanwhile, begun anew.
 static void
-failure_fenced(kt_sched_t *self, kt_sjob_t *job)
+failure_fenced(kt_sched_t *self, kt_sched_job_t *job)
 {
-    answer_offers(self, job, KT_ACT_ACK, KT_OK);
+    answer_waiting_ack(self, job, KT_ACT_ACK, KT_OK);
     kt_sched_emit_drop(self, &job->document);
     if (job->claimed)
-        kt_sjob_to_ready(self, job, true);
+        kt_sched_job_to_ready(self, job, true);
     else
-        kt_sjob_forget(self, job);
+        kt_sched_job_forget(self, job);
 }
 
 void
-kt_sjob_failure_answered(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
+kt_sched_job_failure_answered(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *what)
 {
     if (!job->fail_pending)
         return;
@@ -166,15 +166,15 @@ kt_sjob_failure_answered(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t 
         kt_sched_emit_drop(self, &job->document);
         ask_fail(self, job);
     } else {
-        answer_offers(self, job, KT_ACT_ACK, KT_OK);
+        answer_waiting_ack(self, job, KT_ACT_ACK, KT_OK);
         kt_sched_emit(self, KT_ACT_RELEASE)->id = job->id;
-        kt_sjob_forget(self, job);
+        kt_sched_job_forget(self, job);
     }
 }
 
 // A success came while the failure was with the ledger: its answer decides. Either may come first.
 void
-kt_sjob_failure_answered_late(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
+kt_sched_job_failure_answered_late(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *what)
 {
     (void)what;
     if (!job->fail_pending)
@@ -183,12 +183,12 @@ kt_sjob_failure_answered_late(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_wh
     kt_sched_emit_drop(self, &job->document);
     if (job->store_pending)
         return;
-    answer_offers(self, job, KT_ACT_ACK, KT_OK);
-    kt_sjob_forget(self, job);
+    answer_waiting_ack(self, job, KT_ACT_ACK, KT_OK);
+    kt_sched_job_forget(self, job);
 }
 
 void
-kt_sjob_ask_again(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
+kt_sched_job_ask_again(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *what)
 {
     (void)what;
     if (job->store_pending)
@@ -198,7 +198,7 @@ kt_sjob_ask_again(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
 }
 
 void
-kt_sjob_again(kt_sched_t *self, kt_sjob_t *job, bool failure)
+kt_sched_job_again(kt_sched_t *self, kt_sched_job_t *job, bool failure)
 {
     if (failure && job->fail_pending)
         ask_fail(self, job);

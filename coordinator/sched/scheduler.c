@@ -44,8 +44,8 @@ kt_sched_destroy(kt_sched_t **self_p)
     kt_sched_t *self = *self_p;
     if (!self)
         return;
-    kt_snodes_fini(self);
-    kt_sjobs_fini(self);
+    kt_sched_nodes_fini(self);
+    kt_sched_jobs_fini(self);
     free(self);
     *self_p = NULL;
 }
@@ -56,24 +56,24 @@ static void
 on_claimed(kt_sched_t *self, const kt_event_t *event)
 {
     for (size_t i = 0; i < event->jobs.n; i++) {
-        const kt_sched_job_t *claim = &event->jobs.at[i];
-        void                 *tag   = claim->tag;
+        const kt_sched_claim_t *claim = &event->jobs.at[i];
+        void                   *tag   = claim->tag;
         if (!self->lease_held) {
             kt_sched_emit_drop(self, &tag);
             continue;
         }
-        kt_sjob_t     *job  = kt_sjob_find(self, claim->id);
-        kt_sjob_what_t what = {.claim = claim};
+        kt_sched_job_t     *job  = kt_sched_job_find(self, claim->id);
+        kt_sched_job_args_t what = {.claim = claim};
         if (job) {
-            kt_sjob_happens(self, job, SJOB_ON_CLAIMED, &what);
+            kt_sched_job_apply(self, job, KT_SCHED_JOB_ON_CLAIMED, &what);
             continue;
         }
-        job          = kt_sjob_take(self, claim->id, true);
+        job          = kt_sched_job_take(self, claim->id, true);
         job->tag     = tag;
         job->blames  = claim->attempts;
         job->crashes = claim->crashes;
         job->cost_ms = claim->cost_ms;
-        kt_sjob_to_ready(self, job, false);
+        kt_sched_job_to_ready(self, job, false);
     }
     if (!self->claiming)
         return;
@@ -93,18 +93,18 @@ on_work(kt_sched_t *self, const kt_event_t *event)
 static void
 on_stored(kt_sched_t *self, const kt_event_t *event)
 {
-    kt_sjob_t     *job  = kt_sjob_find(self, event->id);
-    kt_sjob_what_t what = {.how = event->stored.how};
+    kt_sched_job_t     *job  = kt_sched_job_find(self, event->id);
+    kt_sched_job_args_t what = {.how = event->stored.how};
     if (job)
-        kt_sjob_happens(self, job, event->stored.failure ? SJOB_ON_FAILED : SJOB_ON_STORED, &what);
+        kt_sched_job_apply(self, job, event->stored.failure ? KT_SCHED_JOB_ON_FAILED : KT_SCHED_JOB_ON_STORED, &what);
 }
 
 static void
 ask_again_all(kt_sched_t *self)
 {
-    kt_sjob_what_t what = {.how = KT_STORED_NEW};
-    for (kt_sjob_t *job = self->ledger.first; job; job = job->next)
-        kt_sjob_happens(self, job, SJOB_ON_AGAIN, &what);
+    kt_sched_job_args_t what = {.how = KT_STORED_NEW};
+    for (kt_sched_job_t *job = self->ledger.first; job; job = job->next)
+        kt_sched_job_apply(self, job, KT_SCHED_JOB_ON_AGAIN, &what);
 }
 
 static void
@@ -129,19 +129,19 @@ on_ledger_up(kt_sched_t *self, const kt_event_t *event)
 static void
 on_commit_unknown(kt_sched_t *self, const kt_event_t *event)
 {
-    kt_sjob_t *job = kt_sjob_find(self, event->id);
+    kt_sched_job_t *job = kt_sched_job_find(self, event->id);
     if (!job || !self->ledger_up)
         return;
-    kt_sjob_again(self, job, event->stored.failure);
+    kt_sched_job_again(self, job, event->stored.failure);
 }
 
 static void
-each_disowned(kt_sched_t *self, kt_sjob_t *first)
+each_disowned(kt_sched_t *self, kt_sched_job_t *first)
 {
-    kt_sjob_what_t what = {.how = KT_STORED_FENCED};
-    for (kt_sjob_t *job = first, *next; job; job = next) {
+    kt_sched_job_args_t what = {.how = KT_STORED_FENCED};
+    for (kt_sched_job_t *job = first, *next; job; job = next) {
         next = job->next;
-        kt_sjob_happens(self, job, SJOB_ON_UNOWNED, &what);
+        kt_sched_job_apply(self, job, KT_SCHED_JOB_ON_UNOWNED, &what);
     }
 }
 
@@ -154,7 +154,7 @@ on_lease_lost(kt_sched_t *self, const kt_event_t *event)
     each_disowned(self, self->ready.first);
     each_disowned(self, self->suspects.first);
     each_disowned(self, self->ledger.first);
-    for (kt_snode_t *node = self->nodes; node; node = node->next)
+    for (kt_sched_node_t *node = self->nodes; node; node = node->next)
         each_disowned(self, node->items.first);
 }
 
@@ -170,36 +170,36 @@ on_lease_open(kt_sched_t *self, const kt_event_t *event)
 static void
 on_cancel(kt_sched_t *self, const kt_event_t *event)
 {
-    kt_sjob_t     *job  = kt_sjob_find(self, event->id);
-    kt_sjob_what_t what = {.how = KT_STORED_CANCELLED};
+    kt_sched_job_t     *job  = kt_sched_job_find(self, event->id);
+    kt_sched_job_args_t what = {.how = KT_STORED_CANCELLED};
     if (job)
-        kt_sjob_happens(self, job, SJOB_ON_CANCEL, &what);
+        kt_sched_job_apply(self, job, KT_SCHED_JOB_ON_CANCEL, &what);
 }
 
 static void
 on_drain(kt_sched_t *self, const kt_event_t *event)
 {
-    kt_snode_drain(self, event->drain.name, event->drain.on);
+    kt_sched_node_drain(self, event->drain.name, event->drain.on);
 }
 
 static void
 on_tick(kt_sched_t *self, const kt_event_t *event)
 {
     (void)event;
-    kt_snode_due(self);
+    kt_sched_node_due(self);
 }
 
 // Events of nodes: known ones, or unknown ones (no HELLO yet, or considered lost).
 
-static kt_sjob_what_t
-words_of(kt_snode_t *node, const kt_event_t *event)
+static kt_sched_job_args_t
+words_of(kt_sched_node_t *node, const kt_event_t *event)
 {
-    return (kt_sjob_what_t){
+    return (kt_sched_job_args_t){
         .node = node, .handle = event->node, .attempt = event->attempt, .err = event->err, .tag = event->tag};
 }
 
 static void
-on_live(kt_sched_t *self, kt_snode_t *node, const kt_event_t *event)
+on_live(kt_sched_t *self, kt_sched_node_t *node, const kt_event_t *event)
 {
     (void)self;
     if (node->progress != event->live.progress)
@@ -208,39 +208,39 @@ on_live(kt_sched_t *self, kt_snode_t *node, const kt_event_t *event)
 }
 
 static void
-on_started(kt_sched_t *self, kt_snode_t *node, const kt_event_t *event)
+on_started(kt_sched_t *self, kt_sched_node_t *node, const kt_event_t *event)
 {
-    kt_sjob_t     *job  = kt_sjob_find(self, event->id);
-    kt_sjob_what_t what = words_of(node, event);
+    kt_sched_job_t     *job  = kt_sched_job_find(self, event->id);
+    kt_sched_job_args_t what = words_of(node, event);
     if (job)
-        kt_sjob_happens(self, job, SJOB_ON_STARTED, &what);
+        kt_sched_job_apply(self, job, KT_SCHED_JOB_ON_STARTED, &what);
 }
 
 // node may be NULL: a finished result is stored regardless of its sender.
 static void
-on_result(kt_sched_t *self, kt_snode_t *node, const kt_event_t *event)
+on_result(kt_sched_t *self, kt_sched_node_t *node, const kt_event_t *event)
 {
-    kt_sjob_t     *job  = kt_sjob_find(self, event->id);
-    kt_sjob_what_t what = words_of(node, event);
+    kt_sched_job_t     *job  = kt_sched_job_find(self, event->id);
+    kt_sched_job_args_t what = words_of(node, event);
     if (node) {
         node->done++;
         node->name->crashes = 0;
         node->progress_ms   = self->now_ms;
     }
     if (node && job && job->claimed && job->node == node && event->took_ms)
-        kt_snode_measure(self, node, job->cost_ms, event->took_ms);
+        kt_sched_node_measure(self, node, job->cost_ms, event->took_ms);
     if (!job)
-        job = kt_sjob_take(self, event->id, false);
-    kt_sjob_happens(self, job, SJOB_ON_SUCCESS, &what);
+        job = kt_sched_job_take(self, event->id, false);
+    kt_sched_job_apply(self, job, KT_SCHED_JOB_ON_SUCCESS, &what);
 }
 
 static void
-on_failed(kt_sched_t *self, kt_snode_t *node, const kt_event_t *event)
+on_failed(kt_sched_t *self, kt_sched_node_t *node, const kt_event_t *event)
 {
-    kt_sjob_t     *job  = kt_sjob_find(self, event->id);
-    kt_sjob_what_t what = words_of(node, event);
+    kt_sched_job_t     *job  = kt_sched_job_find(self, event->id);
+    kt_sched_job_args_t what = words_of(node, event);
     if (job) {
-        kt_sjob_happens(self, job, SJOB_ON_FAILURE, &what);
+        kt_sched_job_apply(self, job, KT_SCHED_JOB_ON_FAILURE, &what);
     } else {
         kt_sched_emit_node(self, KT_ACT_ACK, node->handle, event->id);
         kt_sched_emit_drop(self, &what.tag);
@@ -248,21 +248,21 @@ on_failed(kt_sched_t *self, kt_snode_t *node, const kt_event_t *event)
 }
 
 static void
-on_refused(kt_sched_t *self, kt_snode_t *node, const kt_event_t *event)
+on_refused(kt_sched_t *self, kt_sched_node_t *node, const kt_event_t *event)
 {
     (void)event;
-    kt_snode_refuse(self, node);
+    kt_sched_node_refuse(self, node);
 }
 
 static void
-on_gone(kt_sched_t *self, kt_snode_t *node, const kt_event_t *event)
+on_gone(kt_sched_t *self, kt_sched_node_t *node, const kt_event_t *event)
 {
     (void)event;
-    kt_snode_leave(self, node);
+    kt_sched_node_leave(self, node);
 }
 
 static void
-ask_unknown(kt_sched_t *self, kt_snode_t *node, const kt_event_t *event)
+ask_unknown(kt_sched_t *self, kt_sched_node_t *node, const kt_event_t *event)
 {
     (void)node;
     void *tag = event->tag;
@@ -272,7 +272,7 @@ ask_unknown(kt_sched_t *self, kt_snode_t *node, const kt_event_t *event)
 }
 
 static void
-outcome_of_unknown(kt_sched_t *self, kt_snode_t *node, const kt_event_t *event)
+outcome_of_unknown(kt_sched_t *self, kt_sched_node_t *node, const kt_event_t *event)
 {
     (void)node;
     kt_sched_ask_who(self, event->node);
@@ -280,13 +280,13 @@ outcome_of_unknown(kt_sched_t *self, kt_snode_t *node, const kt_event_t *event)
 }
 
 static void
-ignore(kt_sched_t *self, kt_snode_t *node, const kt_event_t *event)
+ignore(kt_sched_t *self, kt_sched_node_t *node, const kt_event_t *event)
 {
     (void)self, (void)node, (void)event;
 }
 
 typedef void event_fn(kt_sched_t *self, const kt_event_t *event);
-typedef void node_event_fn(kt_sched_t *self, kt_snode_t *node, const kt_event_t *event);
+typedef void node_event_fn(kt_sched_t *self, kt_sched_node_t *node, const kt_event_t *event);
 
 static event_fn *const EVENTS[KT_EVENTS] = {
     [KT_EV_CLAIMED]        = on_claimed,
@@ -325,14 +325,14 @@ static void
 tell_node(kt_sched_t *self, const kt_event_t *event)
 {
     if (event->type == KT_EV_HELLO) {
-        kt_snodes_tidy(self);
-        (void)kt_snode_hello(self, event);
+        kt_sched_nodes_tidy(self);
+        (void)kt_sched_node_hello(self, event);
         return;
     }
-    kt_snode_t *node = kt_snode_find(self, event->node);
-    int         who  = node && !node->lost ? KNOWN : UNKNOWN_NODE;
+    kt_sched_node_t *node = kt_sched_node_find(self, event->node);
+    int              who  = node && !node->lost ? KNOWN : UNKNOWN_NODE;
     if (who == KNOWN && event->type != KT_EV_SEND_REFUSED)
-        kt_snode_heard(self, node);
+        kt_sched_node_heard(self, node);
     node_event_fn *handle = NODE_EVENTS[who][event->type];
     kt_assert(handle);
     handle(self, node, event);
@@ -349,7 +349,7 @@ reserve(kt_sched_t *self, const kt_event_t *event, kt_actions_t *out)
     else if (event->type == KT_EV_BEAT)
         told = event->beat.n_held + event->beat.n_kept;
     size_t   jobs = self->n_jobs + told;
-    kt_err_t err  = kt_sjobs_reserve(self, told);
+    kt_err_t err  = kt_sched_jobs_reserve(self, told);
     return err ? err : kt_actions_reserve(out, 64 + 5 * jobs + 2 * self->n_nodes, jobs);
 }
 
@@ -361,7 +361,7 @@ notice_gap(kt_sched_t *self)
     if (!self->last_ms || gap_ms < 4 * SCHED_TICK_MS || gap_ms < self->opts.node_silence_ms / 2)
         return;
     kt_sched_emit(self, KT_ACT_CHECK_LEASE);
-    for (kt_snode_t *node = self->nodes; node; node = node->next)
+    for (kt_sched_node_t *node = self->nodes; node; node = node->next)
         node->heard_ms = self->now_ms;
 }
 
@@ -398,7 +398,7 @@ void
 kt_sched_drain_tags(kt_sched_t *self, void (*free_tag)(void *tag))
 {
     for (size_t i = 0; i < self->n_buckets; i++)
-        for (kt_sjob_t *job = self->buckets[i]; job; job = job->hash_next) {
+        for (kt_sched_job_t *job = self->buckets[i]; job; job = job->hash_next) {
             void **tags[] = {&job->tag, &job->payload, &job->document};
             for (size_t t = 0; t < sizeof tags / sizeof *tags; t++) {
                 if (*tags[t])

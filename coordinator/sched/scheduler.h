@@ -56,7 +56,7 @@ typedef struct kt_node_view {
     uint64_t         done, failed;
     int64_t          silent_ms, stuck_ms;
 } kt_node_view_t;
-size_t kt_sched_nodes(const kt_sched_t *self, int64_t now_ms, kt_node_view_t *out, size_t capacity);
+size_t kt_sched_view_nodes(const kt_sched_t *self, int64_t now_ms, kt_node_view_t *out, size_t capacity);
 
 // Where one run is in the window.
 typedef struct kt_job_view {
@@ -64,10 +64,10 @@ typedef struct kt_job_view {
     char        node[64];  // who has it; ""
     int64_t     for_ms;    // sent or running: since when
     uint32_t    attempt;   // of the wire
-    bool        claimed, solo;
+    bool        claimed, isolated;
     size_t      before;  // ready: how many go first
 } kt_job_view_t;
-bool kt_sched_job(const kt_sched_t *self, kt_run_id_t id, int64_t now_ms, kt_job_view_t *out);  // false: unknown
+bool kt_sched_view_job(const kt_sched_t *self, kt_run_id_t id, int64_t now_ms, kt_job_view_t *out);  // false: unknown
 
 typedef struct kt_sched_view {
     size_t   ready, sent, running, storing;

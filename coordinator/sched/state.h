@@ -6,19 +6,19 @@
 #include "common/heap.h"
 #include "coordinator/sched/scheduler.h"
 
-typedef enum kt_sjob_state {
-    SJOB_READY,    // claimed, not assigned
-    SJOB_SENT,     // sent to a node, not started
-    SJOB_RUNNING,  // started on the node
-    SJOB_STORING,  // a success is being stored
-    SJOB_FAILING,  // a final failure is being stored
-    SJOB_NEW,      // allocated, in no list yet; never between two steps
-    SJOB_STATES
-} kt_sjob_state_t;
+typedef enum kt_sched_job_state {
+    KT_SCHED_JOB_READY,    // claimed, not assigned
+    KT_SCHED_JOB_SENT,     // sent to a node, not started
+    KT_SCHED_JOB_RUNNING,  // started on the node
+    KT_SCHED_JOB_STORING,  // a success is being stored
+    KT_SCHED_JOB_FAILING,  // a final failure is being stored
+    KT_SCHED_JOB_NEW,      // allocated, in no list yet; never between two steps
+    KT_SCHED_JOB_STATES
+} kt_sched_job_state_t;
 
-typedef struct kt_sjob  kt_sjob_t;
-typedef struct kt_snode kt_snode_t;
-typedef struct kt_sname kt_sname_t;
+typedef struct kt_sched_job  kt_sched_job_t;
+typedef struct kt_sched_node kt_sched_node_t;
+typedef struct kt_node_name  kt_node_name_t;
 
 enum {
     SCHED_OFFERS       = 4,  // nodes that wait for the acknowledgement of one job; a fifth one offers again
@@ -32,7 +32,7 @@ enum {
     SCHED_WHO_MS       = 500,    // minimum interval between WHO to unknown peers
     SCHED_LOST_MS      = 60000,  // how long a lost node stays in the views
     SCHED_STUCK_MS     = 10000,  // without progress although something runs: "stuck" in the view
-    SCHED_SPARED       = 2,      // excused losses; then the suspect gets an exclusive node
+    SCHED_EXCUSED      = 2,      // excused losses; then the suspect gets an exclusive node
     SCHED_LOSSES_ALONE = 3,      // and after so many losses: others there may be of another coordinator
     SCHED_FREE_MAX     = 65536,  // upper bound of a reported credit
     SCHED_SPEED        = 1000,   // a node's speed is in thousandths of what was predicted
@@ -40,68 +40,68 @@ enum {
     SCHED_SENDINGS     = 1000,  // attempts of the wire are numbered in thousands: 2001 is the first after two blames
 };
 
-typedef struct kt_sjob_list {
-    kt_sjob_t *first, *last;
-    size_t     count;
-} kt_sjob_list_t;
+typedef struct kt_sched_job_list {
+    kt_sched_job_t *first, *last;
+    size_t          count;
+} kt_sched_job_list_t;
 
-struct kt_sjob {
-    kt_run_id_t      id;
-    kt_sjob_state_t  state;
-    bool             claimed;  // covered by our lease; else known from a node, or its success waits for the ledger
-    bool             solo;     // READY: among the suspects; SENT, RUNNING: sent to run alone in a process
-    bool             store_pending;  // a STORE is not yet answered
-    bool             fail_pending;   // a FAIL is not yet answered
-    bool             bad_data;       // RUNNING: done there, but its document cannot be stored; NACK was sent
-    kt_sjob_t       *hash_next, *prev, *next;
-    kt_snode_t      *node;            // SENT, RUNNING
-    uint64_t         batch;           // SENT, RUNNING: its number; 0 when it was found in a beat
-    uint64_t         seen_beat;       // last beat of the node that had it
-    int64_t          missing_ms;      // first beat of the node that did not have it; 0: none
-    int64_t          since_ms;        // sent or started
-    uint32_t         attempt;         // of the wire: a number for each sending, so that old answers are known as old
-    uint32_t         last_attempt;    // greatest one used
-    uint32_t         over_attempt;    // an attempt known to be over, 0: none
-    uint32_t         blames;          // failed attempts, durable ones of earlier coordinators included
-    uint32_t         crashes;         // of them: lost with its node
-    uint32_t         spared;          // lost with a node that had other suspects
-    uint32_t         lost_unstarted;  // lost with a node before STARTED arrived
-    uint32_t         cost_ms;
-    const char      *avoid;  // name of a node that should not have it next (compared, never read)
-    int64_t          avoid_until_ms;
-    kt_err_t         err;  // FAILING
-    void            *tag, *payload, *document;
-    kt_node_handle_t offers[SCHED_OFFERS];  // nodes that keep the outcome until they get an ACK
-    uint32_t         n_offers, offer_attempt;
+struct kt_sched_job {
+    kt_run_id_t          id;
+    kt_sched_job_state_t state;
+    bool                 claimed;   // covered by our lease; else known from a node, or its success waits for the ledger
+    bool                 isolated;  // READY: among the suspects; SENT, RUNNING: sent to run alone in a process
+    bool                 store_pending;  // a STORE is not yet answered
+    bool                 fail_pending;   // a FAIL is not yet answered
+    bool                 bad_data;       // RUNNING: done there, but its document cannot be stored; NACK was sent
+    kt_sched_job_t      *hash_next, *prev, *next;
+    kt_sched_node_t     *node;          // SENT, RUNNING
+    uint64_t             batch;         // SENT, RUNNING: its number; 0 when it was found in a beat
+    uint64_t             seen_beat;     // last beat of the node that had it
+    int64_t              missing_ms;    // first beat of the node that did not have it; 0: none
+    int64_t              since_ms;      // sent or started
+    uint32_t             attempt;       // of the wire: a number for each sending, so that old answers are known as old
+    uint32_t             last_attempt;  // greatest one used
+    uint32_t             over_attempt;  // an attempt known to be over, 0: none
+    uint32_t             blames;        // failed attempts, durable ones of earlier coordinators included
+    uint32_t             crashes;       // of them: lost with its node
+    uint32_t             excused;       // lost with a node that had other suspects
+    uint32_t             lost_unstarted;  // lost with a node before STARTED arrived
+    uint32_t             cost_ms;
+    const char          *avoid;  // name of a node that should not have it next (compared, never read)
+    int64_t              avoid_until_ms;
+    kt_err_t             err;  // FAILING
+    void                *tag, *payload, *document;
+    kt_node_handle_t     offers[SCHED_OFFERS];  // nodes that keep the outcome until they get an ACK
+    uint32_t             n_waiting_ack, offer_attempt;
 };
 
-struct kt_sname {
-    char        text[64];
-    bool        drained;
-    uint32_t    crashes;  // in a row, of files that were not suspect
-    kt_run_id_t last_crash;
-    size_t      nodes;
-    kt_sname_t *next;
+struct kt_node_name {
+    char            text[64];
+    bool            drained;
+    uint32_t        crashes;  // in a row, of files that were not suspect
+    kt_run_id_t     last_crash;
+    size_t          nodes;
+    kt_node_name_t *next;
 };
 
-struct kt_snode {
-    kt_heap_entry_t  timer;  // first: the heap's entry is the node
-    kt_node_handle_t handle;
-    uint64_t         incarnation;
-    kt_sname_t      *name;
-    bool             lost, leaving, refused, in_hungry, counted;
-    uint32_t         slots, free, credit, capacity, counted_capacity, kept, loose_beats;
-    uint32_t         speed;             // measured, in thousandths: predicted cost over time taken
-    double           cost_ms, took_ms;  // moving sums behind it
-    uint64_t         counted_weight;    // its part of sched.weight
-    size_t           n_running, n_solo;
-    kt_sjob_list_t   items;
-    uint64_t         last_batch, seen_batch, beat, progress, done, failed;
-    int64_t          heard_ms, progress_ms;
-    kt_snode_t      *hash_next, *prev, *next, *hungry_prev, *hungry_next;
+struct kt_sched_node {
+    kt_heap_entry_t     timer;  // first: the heap's entry is the node
+    kt_node_handle_t    handle;
+    uint64_t            incarnation;
+    kt_node_name_t     *name;
+    bool                lost, leaving, refused, is_ready, counted;
+    uint32_t            slots, free, credit, capacity, counted_capacity, kept, loose_beats;
+    uint32_t            speed;             // measured, in thousandths: predicted cost over time taken
+    double              cost_ms, took_ms;  // moving sums behind it
+    uint64_t            counted_weight;    // its part of sched.weight
+    size_t              n_running, n_isolated;
+    kt_sched_job_list_t items;
+    uint64_t            last_batch, seen_batch, beat, progress, done, failed;
+    int64_t             heard_ms, progress_ms;
+    kt_sched_node_t    *hash_next, *prev, *next, *ready_nodes_prev, *ready_nodes_next;
 };
 
-typedef struct kt_sjob_chunk kt_sjob_chunk_t;
+typedef struct kt_sched_job_chunk kt_sched_job_chunk_t;
 
 struct kt_sched {
     kt_sched_opts_t opts;
@@ -109,22 +109,22 @@ struct kt_sched {
     int64_t         now_ms;
     int64_t         last_ms;  // of the step before; 0: none
     // jobs
-    kt_sjob_t      **buckets;
-    size_t           n_buckets, n_jobs, n_spare, n_open, counts[SJOB_STATES];
-    kt_sjob_t       *spare;
-    kt_sjob_chunk_t *chunks;
-    kt_sjob_list_t   ready, suspects, ledger;  // suspects are ready too, to be sent alone
-    uint64_t         ready_cost_ms;
-    kt_run_id_t      done[SCHED_DONE];  // runs with an outcome, the latest of each slot
+    kt_sched_job_t      **buckets;
+    size_t                n_buckets, n_jobs, n_spare, n_open, counts[KT_SCHED_JOB_STATES];
+    kt_sched_job_t       *spare;
+    kt_sched_job_chunk_t *chunks;
+    kt_sched_job_list_t   ready, suspects, ledger;  // suspects are ready too, to be sent alone
+    uint64_t              ready_cost_ms;
+    kt_run_id_t           done[SCHED_DONE];  // runs with an outcome, the latest of each slot
     // nodes
-    kt_snode_t *node_buckets[SCHED_NODE_BUCKETS];
-    kt_snode_t *nodes, *hungry_first, *hungry_last;
-    kt_snode_t *quiet;  // reserved for a suspect that needs an exclusive node
-    size_t      n_nodes, n_hungry, n_usable;
-    uint64_t    capacity, weight;  // of the usable: files in hand; slots times speed
-    kt_sname_t *names;
-    size_t      n_names;
-    kt_heap_t  *timers;
+    kt_sched_node_t *node_buckets[SCHED_NODE_BUCKETS];
+    kt_sched_node_t *nodes, *ready_nodes_first, *ready_nodes_last;
+    kt_sched_node_t *quiet;  // reserved for a suspect that needs an exclusive node
+    size_t           n_nodes, n_ready_nodes, n_usable;
+    uint64_t         capacity, weight;  // of the usable: files in hand; slots times speed
+    kt_node_name_t  *names;
+    size_t           n_names;
+    kt_heap_t       *timers;
     struct {
         kt_node_handle_t node;
         int64_t          at_ms;
@@ -145,4 +145,4 @@ void                 kt_sched_ask_who(kt_sched_t *self, kt_node_handle_t node);
 // sched_dispatch.c: what can be claimed and sent now
 void kt_sched_dispatch(kt_sched_t *self);
 // sched_beat.c
-void kt_sched_beat(kt_sched_t *self, kt_snode_t *node, const kt_event_t *event);
+void kt_sched_beat(kt_sched_t *self, kt_sched_node_t *node, const kt_event_t *event);

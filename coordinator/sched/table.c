@@ -4,16 +4,16 @@
 #include "coordinator/sched/nodes.h"
 #include "coordinator/sched/outcome.h"
 
-typedef void happening_fn(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what);
+typedef void happening_fn(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *what);
 
 static void
-nothing(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
+nothing(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *what)
 {
     (void)self, (void)job, (void)what;
 }
 
 static void
-bug(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
+bug(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *what)
 {
     (void)self, (void)job, (void)what;
     kt_assert(!"a job's state and what happens to it do not fit");
@@ -21,21 +21,21 @@ bug(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
 
 // Back to the front of the queue, preferably for another node.
 static void
-give_back(kt_sched_t *self, kt_sjob_t *job)
+give_back(kt_sched_t *self, kt_sched_job_t *job)
 {
-    kt_snode_t *node    = job->node;
-    job->avoid          = node->name->text;
-    job->avoid_until_ms = self->now_ms + 2 * self->opts.node_silence_ms;
+    kt_sched_node_t *node = job->node;
+    job->avoid            = node->name->text;
+    job->avoid_until_ms   = self->now_ms + 2 * self->opts.node_silence_ms;
     if (job->claimed)
-        kt_sjob_to_ready(self, job, true);
+        kt_sched_job_to_ready(self, job, true);
     else
-        kt_sjob_forget(self, job);
-    kt_snode_refresh(self, node);
+        kt_sched_job_forget(self, job);
+    kt_sched_node_refresh(self, node);
 }
 
 // Errors and losses have each their own limit (scheduler.h); both are blames and durable.
 static bool
-is_last(const kt_sched_t *self, const kt_sjob_t *job, kt_err_t err)
+is_last(const kt_sched_t *self, const kt_sched_job_t *job, kt_err_t err)
 {
     uint32_t errors = job->blames > job->crashes ? job->blames - job->crashes : 0;
     return err == KT_ENODELOST ? job->crashes + 1 >= KT_SCHED_LOSSES : errors + 1 >= self->opts.max_attempts;
@@ -43,14 +43,14 @@ is_last(const kt_sched_t *self, const kt_sjob_t *job, kt_err_t err)
 
 // One more failed attempt: another try, or the end. document: the node's, NULL for none.
 static void
-blame(kt_sched_t *self, kt_sjob_t *job, kt_err_t err, void *document)
+blame(kt_sched_t *self, kt_sched_job_t *job, kt_err_t err, void *document)
 {
     kt_node_handle_t handle = job->node->handle;
     job->over_attempt       = job->attempt;
     if (is_last(self, job, err)) {
         if (document)
-            kt_sjob_offer(job, handle);
-        kt_sjob_fail(self, job, err, document);
+            kt_sched_job_offer(job, handle);
+        kt_sched_job_fail(self, job, err, document);
         return;
     }
     job->crashes += err == KT_ENODELOST;
@@ -67,14 +67,14 @@ blame(kt_sched_t *self, kt_sjob_t *job, kt_err_t err, void *document)
 // CLAIMED
 
 static void
-own(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
+own(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *what)
 {
     void *tag = what->claim->tag;
     if (job->claimed) {  // repeated
         kt_sched_emit_drop(self, &tag);
         return;
     }
-    kt_sjob_own(self, job, true);
+    kt_sched_job_own(self, job, true);
     job->tag     = tag;
     job->blames  = what->claim->attempts;
     job->crashes = what->claim->crashes;
@@ -84,16 +84,16 @@ own(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
 // STARTED, HELD
 
 static void
-run(kt_sched_t *self, kt_sjob_t *job)
+run(kt_sched_t *self, kt_sched_job_t *job)
 {
     uint64_t batch = job->batch, seen = job->seen_beat;
-    kt_sjob_to_node(self, job, job->node, true, job->solo);
+    kt_sched_job_to_node(self, job, job->node, true, job->isolated);
     job->batch     = batch;
     job->seen_beat = seen;
 }
 
 static void
-start(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
+start(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *what)
 {
     if (job->node == what->node && job->attempt == what->attempt)
         run(self, job);
@@ -101,13 +101,13 @@ start(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
 
 // A waiting job is held by a node: the node, or a batch to it, was considered lost.
 static void
-adopt(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
+adopt(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *what)
 {
     if (what->attempt <= job->over_attempt) {
         kt_sched_emit_node(self, KT_ACT_CANCEL, what->handle, job->id);
         return;
     }
-    kt_sjob_to_node(self, job, what->node, what->running, false);
+    kt_sched_job_to_node(self, job, what->node, what->running, false);
     job->batch     = 0;
     job->seen_beat = what->node->beat;
     job->attempt   = what->attempt;
@@ -116,7 +116,7 @@ adopt(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
 }
 
 static void
-held(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
+held(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *what)
 {
     if (job->node != what->node) {
         if (job->claimed)
@@ -127,14 +127,14 @@ held(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
         return;
     job->seen_beat = what->node->beat;
     job->attempt   = what->attempt;
-    if (what->running && job->state == SJOB_SENT)
+    if (what->running && job->state == KT_SCHED_JOB_SENT)
         run(self, job);
 }
 
 static void
-held_although_over(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
+held_although_over(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *what)
 {
-    if (!kt_sjob_offered(job, what->handle))  // else it keeps the outcome until it is stored
+    if (!kt_sched_job_offered(job, what->handle))  // else it keeps the outcome until it is stored
         kt_sched_emit_node(self, KT_ACT_CANCEL, what->handle, job->id);
 }
 
@@ -148,35 +148,35 @@ is_unrun(kt_err_t err)
 // Another coordinator cancelled it on the node: the run was cancelled, and the ledger knows. It gets the run back; if
 // it was not cancelled after all, it will be claimed again.
 static void
-hand_back(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
+hand_back(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *what)
 {
-    kt_snode_t *node = job->node;
-    void       *tag  = what->tag;
+    kt_sched_node_t *node = job->node;
+    void            *tag  = what->tag;
     kt_sched_emit_node(self, KT_ACT_ACK, what->handle, job->id);
     kt_sched_emit_drop(self, &tag);
     kt_sched_emit(self, KT_ACT_RELEASE)->id = job->id;
-    kt_sjob_forget(self, job);
-    kt_snode_refresh(self, node);
+    kt_sched_job_forget(self, job);
+    kt_sched_node_refresh(self, node);
 }
 
 // Sent before the last blame, which may have been for this failure: another coordinator recorded it.
 static bool
-is_blamed(const kt_sjob_t *job, uint32_t attempt)
+is_blamed(const kt_sched_job_t *job, uint32_t attempt)
 {
     return attempt <= job->blames * SCHED_SENDINGS;
 }
 
 static void
-take_failure(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
+take_failure(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *what)
 {
-    kt_snode_t *node = job->node;
-    void       *tag  = what->tag;
-    bool        ours = job->claimed && node == what->node && job->attempt == what->attempt;
+    kt_sched_node_t *node = job->node;
+    void            *tag  = what->tag;
+    bool             ours = job->claimed && node == what->node && job->attempt == what->attempt;
     if (!ours || is_blamed(job, what->attempt)) {
-        kt_sjob_old_failure(self, job, what);
+        kt_sched_job_old_failure(self, job, what);
         return;
     }
-    kt_snode_credit(self, node);
+    kt_sched_node_credit(self, node);
     if (what->err == KT_ECANCELLED) {
         hand_back(self, job, what);
         return;
@@ -192,33 +192,33 @@ take_failure(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
     node->failed++;
     kt_err_t err = what->err == KT_OK || what->err == KT_ENODELOST ? KT_EMESSAGE : what->err;
     if (what->err == KT_ECRASH)
-        kt_snode_crash(self, node->name, job->id);
+        kt_sched_node_crash(self, node->name, job->id);
     if (kt_err_verdict(what->err) == KT_VERDICT_REJECT) {
         job->over_attempt = job->attempt;
-        kt_sjob_offer(job, what->handle);
-        kt_sjob_fail(self, job, what->err, tag);
+        kt_sched_job_offer(job, what->handle);
+        kt_sched_job_fail(self, job, what->err, tag);
         return;
     }
     if (!is_last(self, job, err))
         kt_sched_emit_node(self, KT_ACT_ACK, what->handle, job->id);
     else if (!tag)
-        kt_sjob_offer(job, what->handle);
+        kt_sched_job_offer(job, what->handle);
     blame(self, job, err, tag);
 }
 
 // LOST, RETURNED, EXPIRED
 
 static void
-lose(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
+lose(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *what)
 {
-    bool     begun = job->state == SJOB_RUNNING;
+    bool     begun = job->state == KT_SCHED_JOB_RUNNING;
     uint32_t over  = job->over_attempt;
     if (job->claimed && job->bad_data) {
-        kt_sjob_fail(self, job, KT_EBADDATA, NULL);  // its work was over: the loss is another's
+        kt_sched_job_fail(self, job, KT_EBADDATA, NULL);  // its work was over: the loss is another's
     } else if (!job->claimed || (!begun && ++job->lost_unstarted < 3)) {
         give_back(self, job);
-    } else if (job->solo && what->exonerated && job->spared < SCHED_SPARED + self->opts.max_attempts) {
-        job->spared++;
+    } else if (job->isolated && what->exonerated && job->excused < SCHED_EXCUSED + self->opts.max_attempts) {
+        job->excused++;
         give_back(self, job);
     } else {
         job->lost_unstarted = begun ? job->lost_unstarted : 0;  // the next ones need as many again to count
@@ -228,7 +228,7 @@ lose(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
 }
 
 static void
-give_back_unblamed(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
+give_back_unblamed(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *what)
 {
     (void)what;
     give_back(self, job);
@@ -237,11 +237,11 @@ give_back_unblamed(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
 // Unstarted: requeue without blame. Unclaimed: the run was cancelled or finished before this coordinator started;
 // cancel it on the node.
 static void
-expire(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
+expire(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *what)
 {
     (void)what;
     kt_sched_emit_node(self, KT_ACT_CANCEL, job->node->handle, job->id);
-    if (!job->claimed || job->state == SJOB_SENT) {
+    if (!job->claimed || job->state == KT_SCHED_JOB_SENT) {
         job->over_attempt = job->attempt;
         give_back(self, job);
         return;
@@ -253,116 +253,117 @@ expire(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
 // CANCEL, UNOWNED, AGAIN
 
 static void
-cancel(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
+cancel(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *what)
 {
     (void)what;
-    kt_snode_t *node = job->node;
+    kt_sched_node_t *node = job->node;
     if (node)
         kt_sched_emit_node(self, KT_ACT_CANCEL, node->handle, job->id);
-    kt_sjob_set_done(self, job->id);
-    kt_sjob_forget(self, job);
+    kt_sched_job_set_done(self, job->id);
+    kt_sched_job_forget(self, job);
     if (node)
-        kt_snode_refresh(self, node);
+        kt_sched_node_refresh(self, node);
 }
 
 static void
-forget(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
+forget(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *what)
 {
     (void)what;
-    kt_sjob_forget(self, job);
+    kt_sched_job_forget(self, job);
 }
 
 static void
-disown(kt_sched_t *self, kt_sjob_t *job, const kt_sjob_what_t *what)
+disown(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *what)
 {
     (void)what;
     kt_sched_emit_drop(self, &job->tag);
-    kt_sjob_own(self, job, false);
+    kt_sched_job_own(self, job, false);
 }
 
-static happening_fn *const TABLE[SJOB_STATES][SJOB_HAPPENINGS] = {
-    [SJOB_READY]   = {[SJOB_ON_CLAIMED]  = own,
-                      [SJOB_ON_STARTED]  = nothing,
-                      [SJOB_ON_SUCCESS]  = kt_sjob_succeed,
-                      [SJOB_ON_FAILURE]  = kt_sjob_old_failure,
-                      [SJOB_ON_HELD]     = adopt,
-                      [SJOB_ON_LOST]     = bug,
-                      [SJOB_ON_RETURNED] = bug,
-                      [SJOB_ON_EXPIRED]  = bug,
-                      [SJOB_ON_STORED]   = nothing,
-                      [SJOB_ON_FAILED]   = nothing,
-                      [SJOB_ON_CANCEL]   = cancel,
-                      [SJOB_ON_UNOWNED]  = forget,
-                      [SJOB_ON_AGAIN]    = bug},
-    [SJOB_SENT]    = {[SJOB_ON_CLAIMED]  = own,
-                      [SJOB_ON_STARTED]  = start,
-                      [SJOB_ON_SUCCESS]  = kt_sjob_succeed,
-                      [SJOB_ON_FAILURE]  = take_failure,
-                      [SJOB_ON_HELD]     = held,
-                      [SJOB_ON_LOST]     = lose,
-                      [SJOB_ON_RETURNED] = give_back_unblamed,
-                      [SJOB_ON_EXPIRED]  = expire,
-                      [SJOB_ON_STORED]   = nothing,
-                      [SJOB_ON_FAILED]   = nothing,
-                      [SJOB_ON_CANCEL]   = cancel,
-                      [SJOB_ON_UNOWNED]  = disown,
-                      [SJOB_ON_AGAIN]    = bug},
-    [SJOB_RUNNING] = {[SJOB_ON_CLAIMED]  = own,
-                      [SJOB_ON_STARTED]  = nothing,
-                      [SJOB_ON_SUCCESS]  = kt_sjob_succeed,
-                      [SJOB_ON_FAILURE]  = take_failure,
-                      [SJOB_ON_HELD]     = held,
-                      [SJOB_ON_LOST]     = lose,
-                      [SJOB_ON_RETURNED] = give_back_unblamed,
-                      [SJOB_ON_EXPIRED]  = expire,
-                      [SJOB_ON_STORED]   = nothing,
-                      [SJOB_ON_FAILED]   = nothing,
-                      [SJOB_ON_CANCEL]   = cancel,
-                      [SJOB_ON_UNOWNED]  = disown,
-                      [SJOB_ON_AGAIN]    = bug},
-    [SJOB_STORING] = {[SJOB_ON_CLAIMED]  = own,
-                      [SJOB_ON_STARTED]  = nothing,
-                      [SJOB_ON_SUCCESS]  = kt_sjob_succeed_again,
-                      [SJOB_ON_FAILURE]  = kt_sjob_old_failure,
-                      [SJOB_ON_HELD]     = held_although_over,
-                      [SJOB_ON_LOST]     = bug,
-                      [SJOB_ON_RETURNED] = bug,
-                      [SJOB_ON_EXPIRED]  = bug,
-                      [SJOB_ON_STORED]   = kt_sjob_success_answered,
-                      [SJOB_ON_FAILED]   = kt_sjob_failure_answered_late,
-                      [SJOB_ON_CANCEL]   = nothing,
-                      [SJOB_ON_UNOWNED]  = disown,
-                      [SJOB_ON_AGAIN]    = kt_sjob_ask_again},
-    [SJOB_FAILING] = {[SJOB_ON_CLAIMED]  = own,
-                      [SJOB_ON_STARTED]  = nothing,
-                      [SJOB_ON_SUCCESS]  = kt_sjob_succeed,
-                      [SJOB_ON_FAILURE]  = kt_sjob_old_failure,
-                      [SJOB_ON_HELD]     = held_although_over,
-                      [SJOB_ON_LOST]     = bug,
-                      [SJOB_ON_RETURNED] = bug,
-                      [SJOB_ON_EXPIRED]  = bug,
-                      [SJOB_ON_STORED]   = nothing,
-                      [SJOB_ON_FAILED]   = kt_sjob_failure_answered,
-                      [SJOB_ON_CANCEL]   = nothing,
-                      [SJOB_ON_UNOWNED]  = disown,
-                      [SJOB_ON_AGAIN]    = kt_sjob_ask_again},
-    [SJOB_NEW]     = {[SJOB_ON_CLAIMED]  = bug,
-                      [SJOB_ON_STARTED]  = bug,
-                      [SJOB_ON_SUCCESS]  = kt_sjob_succeed,
-                      [SJOB_ON_FAILURE]  = bug,
-                      [SJOB_ON_HELD]     = bug,
-                      [SJOB_ON_LOST]     = bug,
-                      [SJOB_ON_RETURNED] = bug,
-                      [SJOB_ON_EXPIRED]  = bug,
-                      [SJOB_ON_STORED]   = bug,
-                      [SJOB_ON_FAILED]   = bug,
-                      [SJOB_ON_CANCEL]   = bug,
-                      [SJOB_ON_UNOWNED]  = bug,
-                      [SJOB_ON_AGAIN]    = bug},
+static happening_fn *const TABLE[KT_SCHED_JOB_STATES][KT_SCHED_JOB_HAPPENINGS] = {
+    [KT_SCHED_JOB_READY]   = {[KT_SCHED_JOB_ON_CLAIMED]  = own,
+                              [KT_SCHED_JOB_ON_STARTED]  = nothing,
+                              [KT_SCHED_JOB_ON_SUCCESS]  = kt_sched_job_succeed,
+                              [KT_SCHED_JOB_ON_FAILURE]  = kt_sched_job_old_failure,
+                              [KT_SCHED_JOB_ON_HELD]     = adopt,
+                              [KT_SCHED_JOB_ON_LOST]     = bug,
+                              [KT_SCHED_JOB_ON_RETURNED] = bug,
+                              [KT_SCHED_JOB_ON_EXPIRED]  = bug,
+                              [KT_SCHED_JOB_ON_STORED]   = nothing,
+                              [KT_SCHED_JOB_ON_FAILED]   = nothing,
+                              [KT_SCHED_JOB_ON_CANCEL]   = cancel,
+                              [KT_SCHED_JOB_ON_UNOWNED]  = forget,
+                              [KT_SCHED_JOB_ON_AGAIN]    = bug},
+    [KT_SCHED_JOB_SENT]    = {[KT_SCHED_JOB_ON_CLAIMED]  = own,
+                              [KT_SCHED_JOB_ON_STARTED]  = start,
+                              [KT_SCHED_JOB_ON_SUCCESS]  = kt_sched_job_succeed,
+                              [KT_SCHED_JOB_ON_FAILURE]  = take_failure,
+                              [KT_SCHED_JOB_ON_HELD]     = held,
+                              [KT_SCHED_JOB_ON_LOST]     = lose,
+                              [KT_SCHED_JOB_ON_RETURNED] = give_back_unblamed,
+                              [KT_SCHED_JOB_ON_EXPIRED]  = expire,
+                              [KT_SCHED_JOB_ON_STORED]   = nothing,
+                              [KT_SCHED_JOB_ON_FAILED]   = nothing,
+                              [KT_SCHED_JOB_ON_CANCEL]   = cancel,
+                              [KT_SCHED_JOB_ON_UNOWNED]  = disown,
+                              [KT_SCHED_JOB_ON_AGAIN]    = bug},
+    [KT_SCHED_JOB_RUNNING] = {[KT_SCHED_JOB_ON_CLAIMED]  = own,
+                              [KT_SCHED_JOB_ON_STARTED]  = nothing,
+                              [KT_SCHED_JOB_ON_SUCCESS]  = kt_sched_job_succeed,
+                              [KT_SCHED_JOB_ON_FAILURE]  = take_failure,
+                              [KT_SCHED_JOB_ON_HELD]     = held,
+                              [KT_SCHED_JOB_ON_LOST]     = lose,
+                              [KT_SCHED_JOB_ON_RETURNED] = give_back_unblamed,
+                              [KT_SCHED_JOB_ON_EXPIRED]  = expire,
+                              [KT_SCHED_JOB_ON_STORED]   = nothing,
+                              [KT_SCHED_JOB_ON_FAILED]   = nothing,
+                              [KT_SCHED_JOB_ON_CANCEL]   = cancel,
+                              [KT_SCHED_JOB_ON_UNOWNED]  = disown,
+                              [KT_SCHED_JOB_ON_AGAIN]    = bug},
+    [KT_SCHED_JOB_STORING] = {[KT_SCHED_JOB_ON_CLAIMED]  = own,
+                              [KT_SCHED_JOB_ON_STARTED]  = nothing,
+                              [KT_SCHED_JOB_ON_SUCCESS]  = kt_sched_job_succeed_again,
+                              [KT_SCHED_JOB_ON_FAILURE]  = kt_sched_job_old_failure,
+                              [KT_SCHED_JOB_ON_HELD]     = held_although_over,
+                              [KT_SCHED_JOB_ON_LOST]     = bug,
+                              [KT_SCHED_JOB_ON_RETURNED] = bug,
+                              [KT_SCHED_JOB_ON_EXPIRED]  = bug,
+                              [KT_SCHED_JOB_ON_STORED]   = kt_sched_job_success_answered,
+                              [KT_SCHED_JOB_ON_FAILED]   = kt_sched_job_failure_answered_late,
+                              [KT_SCHED_JOB_ON_CANCEL]   = nothing,
+                              [KT_SCHED_JOB_ON_UNOWNED]  = disown,
+                              [KT_SCHED_JOB_ON_AGAIN]    = kt_sched_job_ask_again},
+    [KT_SCHED_JOB_FAILING] = {[KT_SCHED_JOB_ON_CLAIMED]  = own,
+                              [KT_SCHED_JOB_ON_STARTED]  = nothing,
+                              [KT_SCHED_JOB_ON_SUCCESS]  = kt_sched_job_succeed,
+                              [KT_SCHED_JOB_ON_FAILURE]  = kt_sched_job_old_failure,
+                              [KT_SCHED_JOB_ON_HELD]     = held_although_over,
+                              [KT_SCHED_JOB_ON_LOST]     = bug,
+                              [KT_SCHED_JOB_ON_RETURNED] = bug,
+                              [KT_SCHED_JOB_ON_EXPIRED]  = bug,
+                              [KT_SCHED_JOB_ON_STORED]   = nothing,
+                              [KT_SCHED_JOB_ON_FAILED]   = kt_sched_job_failure_answered,
+                              [KT_SCHED_JOB_ON_CANCEL]   = nothing,
+                              [KT_SCHED_JOB_ON_UNOWNED]  = disown,
+                              [KT_SCHED_JOB_ON_AGAIN]    = kt_sched_job_ask_again},
+    [KT_SCHED_JOB_NEW]     = {[KT_SCHED_JOB_ON_CLAIMED]  = bug,
+                              [KT_SCHED_JOB_ON_STARTED]  = bug,
+                              [KT_SCHED_JOB_ON_SUCCESS]  = kt_sched_job_succeed,
+                              [KT_SCHED_JOB_ON_FAILURE]  = bug,
+                              [KT_SCHED_JOB_ON_HELD]     = bug,
+                              [KT_SCHED_JOB_ON_LOST]     = bug,
+                              [KT_SCHED_JOB_ON_RETURNED] = bug,
+                              [KT_SCHED_JOB_ON_EXPIRED]  = bug,
+                              [KT_SCHED_JOB_ON_STORED]   = bug,
+                              [KT_SCHED_JOB_ON_FAILED]   = bug,
+                              [KT_SCHED_JOB_ON_CANCEL]   = bug,
+                              [KT_SCHED_JOB_ON_UNOWNED]  = bug,
+                              [KT_SCHED_JOB_ON_AGAIN]    = bug},
 };
 
 void
-kt_sjob_happens(kt_sched_t *self, kt_sjob_t *job, kt_sjob_happening_t happening, const kt_sjob_what_t *what)
+kt_sched_job_apply(kt_sched_t *self, kt_sched_job_t *job, kt_sched_job_event_t happening,
+                   const kt_sched_job_args_t *what)
 {
     TABLE[job->state][happening](self, job, what);
 }

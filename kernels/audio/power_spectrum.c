@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-struct kt_powers {
+struct kt_power_spectra {
     kt_plan_t          *plan;
     const kt_cpu_ops_t *ops;
     void               *scratch;
@@ -10,12 +10,13 @@ struct kt_powers {
 
 // Nothing but the transform's tables is used of the plan, so its bands are as few as a plan may have.
 kt_err_t
-kt_powers_new(kt_powers_t **self_p, const kt_cpu_ops_t *ops, uint32_t rate_hz, uint32_t n_fft, uint32_t hop)
+kt_power_spectra_new(kt_power_spectra_t **self_p, const kt_cpu_ops_t *ops, uint32_t rate_hz, uint32_t n_fft,
+                     uint32_t hop)
 {
     const kt_frontend_opts_t opts = {
         .rate_hz = rate_hz, .n_fft = n_fft, .hop = hop, .n_mels = 1, .n_mfcc = 1, .n_chroma = 12};
-    kt_powers_t *self = calloc(1, sizeof *self);
-    kt_err_t     err  = self ? kt_plan_new(&self->plan, &opts) : KT_ENOMEM;
+    kt_power_spectra_t *self = calloc(1, sizeof *self);
+    kt_err_t            err  = self ? kt_plan_new(&self->plan, &opts) : KT_ENOMEM;
     if (err)
         goto fail;
     self->ops     = ops;
@@ -26,14 +27,14 @@ kt_powers_new(kt_powers_t **self_p, const kt_cpu_ops_t *ops, uint32_t rate_hz, u
     *self_p = self;
     return KT_OK;
 fail:
-    kt_powers_destroy(&self);
+    kt_power_spectra_destroy(&self);
     return err;
 }
 
 void
-kt_powers_destroy(kt_powers_t **self_p)
+kt_power_spectra_destroy(kt_power_spectra_t **self_p)
 {
-    kt_powers_t *self = *self_p;
+    kt_power_spectra_t *self = *self_p;
     if (!self)
         return;
     kt_plan_destroy(&self->plan);
@@ -43,7 +44,7 @@ kt_powers_destroy(kt_powers_t **self_p)
 }
 
 void
-kt_powers_rows(kt_powers_t *self, const float *pcm, size_t frames, size_t bins, float *out)
+kt_power_spectra_rows(kt_power_spectra_t *self, const float *pcm, size_t frames, size_t bins, float *out)
 {
     const kt_frontend_opts_t *opts   = kt_plan_opts(self->plan);
     const size_t              length = frames ? (frames - 1) * opts->hop + opts->n_fft : 0;

@@ -1,6 +1,6 @@
-// kt_powers -- power spectra of frames of any length, for what looks at single partials and not at the bands of the
-// analysis (key). The frames have a plan of their own; single precision, as in the second pass of the device: rounding
-// lies 1e-14 of the frame's loudest bin below it in power. One thread.
+// kt_power_spectra -- power spectra of frames of any length, for what looks at single partials and not at the bands of
+// the analysis (key). The frames have a plan of their own; single precision, as in the second pass of the device:
+// rounding lies 1e-14 of the frame's loudest bin below it in power. One thread.
 #pragma once
 
 #include "common/err.h"
@@ -9,13 +9,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef struct kt_powers kt_powers_t;
+typedef struct kt_power_spectra kt_power_spectra_t;
 
 // ops: borrowed, of one instruction set. n_fft: a power of two from 256 to 16384. KT_EINVAL, KT_ENOMEM.
-KT_MUST_USE kt_err_t kt_powers_new(kt_powers_t **self_p, const kt_cpu_ops_t *ops, uint32_t rate_hz, uint32_t n_fft,
-                                   uint32_t hop);
-void                 kt_powers_destroy(kt_powers_t **self_p);
+KT_MUST_USE kt_err_t kt_power_spectra_new(kt_power_spectra_t **self_p, const kt_cpu_ops_t *ops, uint32_t rate_hz,
+                                          uint32_t n_fft, uint32_t hop);
+void                 kt_power_spectra_destroy(kt_power_spectra_t **self_p);
 // The first `bins` (at most n_fft / 2 + 1) of |X|^2 of each frame under a periodic Hann window, row-major
 // [frames][bins]. Frame i covers pcm[i * hop .. i * hop + n_fft); nothing is centred or padded here. A frame's values
 // depend on its samples alone.
-void kt_powers_rows(kt_powers_t *self, const float *pcm, size_t frames, size_t bins, float *out);
+void kt_power_spectra_rows(kt_power_spectra_t *self, const float *pcm, size_t frames, size_t bins, float *out);

@@ -4,7 +4,7 @@
 #include "kernels/audio/plan.h"
 
 void
-kt_powers_ref(const kt_plan_t *plan, void *scratch, const kt_span_t *span, size_t bins, float *out)
+kt_power_spectra_ref(const kt_plan_t *plan, void *scratch, const kt_span_t *span, size_t bins, float *out)
 {
     double *work      = scratch;
     float  *magnitude = (float *)(work + 2 * (size_t)plan->opts.n_fft);

@@ -3,4 +3,4 @@
 
 #include "kernels/audio/rows.h"
 
-void kt_powers_ref(const kt_plan_t *plan, void *scratch, const kt_span_t *span, size_t bins, float *out);
+void kt_power_spectra_ref(const kt_plan_t *plan, void *scratch, const kt_span_t *span, size_t bins, float *out);

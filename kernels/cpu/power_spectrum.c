@@ -18,7 +18,7 @@ power_at(const kt_plan_t *plan, const vw_t *z, uint32_t j, bool mirror)
 }
 
 void
-KT_NAME(kt_powers)(const kt_plan_t *plan, void *scratch, const kt_span_t *span, size_t bins, float *out)
+KT_NAME(kt_power_spectra)(const kt_plan_t *plan, void *scratch, const kt_span_t *span, size_t bins, float *out)
 {
     const uint32_t points = plan->points, middle = points / 2;
     const size_t   low   = bins < middle + 1 ? bins : middle + 1;

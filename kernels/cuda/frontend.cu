@@ -25,7 +25,7 @@ __launch_bounds__(POINTS / 8, POINTS > 1024 ? 1 : 3)
     const kt_cuda_run_t           &run      = kt_run_here(runs + blockIdx.x, kt_shared + plan.first.run, me.t);
     const kt_ring                  ring     = {(float *)(kt_shared + plan.first.ring), plan.n_fft - 1};
     const bool                     spectral = kt_wants_spectrum(out), wave = kt_wants_wave(out);
-    kt_desk                        desk = {plan, out, {0, 0, 0}};
+    kt_row_workspace                        desk = {plan, out, {0, 0, 0}};
     kt_window<double>              window;
     fft_t                          fft;
     window.prepare(me.t, plan.n_fft);

@@ -13,7 +13,7 @@ struct kt_pictures {
     unsigned          n, width, height, across;  // across: tiles in a row
 };
 
-struct kt_image_desk {
+struct kt_image_workspace {
     uint8_t  luma[HIGH + 2][WIDE + 2];
     unsigned colour[KT_IMAGE_COLOURS];
     int      hue_quotient[256], saturation_quotient[256];
@@ -35,7 +35,7 @@ kt_quotient(int n, int d)
 
 // h + 256 s + 65536 v.
 __device__ __forceinline__ unsigned
-kt_hsv(const kt_image_desk &desk, const uint8_t *p)
+kt_hsv(const kt_image_workspace &desk, const uint8_t *p)
 {
     const int r = p[0], g = p[1], b = p[2], most = max(r, max(g, b)), range = most - min(r, min(g, b));
     int       h = most == r ? g - b : most == g ? b - r + 2 * range : r - g + 4 * range;
@@ -61,7 +61,7 @@ struct kt_pixel {
 };
 
 __device__ __forceinline__ void
-kt_fill_luma(const kt_pictures &pictures, const uint8_t *picture, kt_image_desk &desk)
+kt_fill_luma(const kt_pictures &pictures, const uint8_t *picture, kt_image_workspace &desk)
 {
     const int left = (int)(blockIdx.x % pictures.across * WIDE) - 1,
               top  = (int)(blockIdx.x / pictures.across * HIGH) - 1;
@@ -75,7 +75,7 @@ kt_fill_luma(const kt_pictures &pictures, const uint8_t *picture, kt_image_desk 
 
 // The Laplacian at a pixel of the tile, and 0 at the picture's border.
 __device__ __forceinline__ int
-kt_edge(const kt_pictures &pictures, const kt_image_desk &desk, const kt_pixel &at)
+kt_edge(const kt_pictures &pictures, const kt_image_workspace &desk, const kt_pixel &at)
 {
     if (at.x == 0 || at.y == 0 || at.x + 1 >= pictures.width || at.y + 1 >= pictures.height)
         return 0;
@@ -91,7 +91,7 @@ kt_apart(unsigned a, unsigned b, unsigned shift)
 
 // One picture's part in this tile. `then` holds the pixels of the picture before, and gets those of this one.
 __device__ __forceinline__ void
-kt_tile(const kt_pictures &pictures, const uint8_t *picture, bool has_before, kt_image_desk &desk, unsigned *then,
+kt_tile(const kt_pictures &pictures, const uint8_t *picture, bool has_before, kt_image_workspace &desk, unsigned *then,
         unsigned *sum)
 {
 #pragma unroll
@@ -120,7 +120,7 @@ kt_tile(const kt_pictures &pictures, const uint8_t *picture, bool has_before, kt
 // What the tile adds to its picture: sums of the warps, then the colours that occur. A tile's sums fit 32 bits; only
 // that of the edges has a sign.
 __device__ __forceinline__ void
-kt_leave(kt_image_desk &desk, const unsigned *sum, kt_image_stats_t *out)
+kt_leave(kt_image_workspace &desk, const unsigned *sum, kt_image_stats_t *out)
 {
 #pragma unroll
     for (unsigned i = 0; i < KT_IMAGE_SUMS; i++) {
@@ -149,7 +149,7 @@ kt_leave(kt_image_desk &desk, const unsigned *sum, kt_image_stats_t *out)
 __global__ void
 __launch_bounds__(THREADS) kt_images_kernel(const __grid_constant__ kt_pictures pictures)
 {
-    __shared__ kt_image_desk desk;
+    __shared__ kt_image_workspace desk;
     const size_t             bytes = 3 * (size_t)pictures.width * pictures.height;
     const unsigned           first = blockIdx.y * PICTURES, end = min(first + PICTURES, pictures.n);
     const uint8_t           *start        = first > 0 ? pictures.rgb + (first - 1) * bytes : pictures.before;

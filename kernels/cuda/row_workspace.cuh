@@ -6,7 +6,7 @@
 
 // Where rows are made: the parts of the block's shared memory, found anew each time, because ten addresses kept in
 // registers would cost a block in every multiprocessor.
-struct kt_desk {
+struct kt_row_workspace {
     const kt_cuda_tables_t &plan;
     const kt_cuda_rows_t   &out;
     float                   top[KT_CUDA_MAXIMA];  // largest mel, peak, valley that this thread has made

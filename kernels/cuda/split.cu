@@ -58,7 +58,7 @@ __launch_bounds__(THREADS, 1)
     if (!place.exists)
         return;
     const bool spectral = kt_wants_spectrum(out);
-    kt_desk    desk     = {plan, out, {0, 0, 0}};
+    kt_row_workspace    desk     = {plan, out, {0, 0, 0}};
     kt_sums    sums     = {};
     if (kt_wants_wave(out))
         sums.add_wave(kt_samples{pcm + place.run->pcm}, place.frame * plan.hop, plan.n_fft, *place.run, me);

@@ -13,12 +13,12 @@
 // What a stream is. channels 0: a file without sound. layout: FFmpeg's name of the speakers, NULL or "": unknown; valid
 // in `new` only.
 typedef struct kt_stream {
-    const kt_plan_t *plan;
-    uint32_t         rate_hz, channels;
-    const char      *layout;
-    uint32_t         options;  // kt_option_t bits that are asked for
-    kt_device_t     *device;   // borrowed, for rows that the plan does not have; its kt_isa_t is the modules' too
-    kt_stretch_t     stretch;  // the part of the stream that is analysed: all of it, or some of its segments
+    const kt_plan_t   *plan;
+    uint32_t           rate_hz, channels;
+    const char        *layout;
+    uint32_t           options;  // kt_option_t bits that are asked for
+    kt_device_t       *device;   // borrowed, for rows that the plan does not have; its kt_isa_t is the modules' too
+    kt_segment_range_t stretch;  // the part of the stream that is analysed: all of it, or some of its segments
 } kt_stream_t;
 
 typedef struct kt_module {

@@ -33,7 +33,7 @@ grid_of(uint64_t rate_hz, uint64_t analysis_hz)
 }
 
 kt_err_t
-kt_stretch_of(const kt_plan_t *plan, uint32_t rate_hz, uint32_t first, uint32_t count, kt_stretch_t *out)
+kt_segment_range_of(const kt_plan_t *plan, uint32_t rate_hz, uint32_t first, uint32_t count, kt_segment_range_t *out)
 {
     const kt_frontend_opts_t *opts    = kt_plan_opts(plan);
     const uint64_t            segment = (uint64_t)kt_segment_max_frames(opts) * opts->hop;
@@ -43,7 +43,8 @@ kt_stretch_of(const kt_plan_t *plan, uint32_t rate_hz, uint32_t first, uint32_t 
     uint64_t end    = rerated((first + count) * segment, opts->rate_hz, rate_hz);
     uint64_t frames = rerated(3 * (uint64_t)opts->n_fft, opts->rate_hz, rate_hz);
     uint64_t before = (uint64_t)KT_STRETCH_BEFORE_S * rate_hz + frames;
-    *out = (kt_stretch_t){.own = begin / KT_STRETCH_BLOCK * KT_STRETCH_BLOCK, .end = UINT64_MAX, .to = UINT64_MAX};
+    *out =
+        (kt_segment_range_t){.own = begin / KT_STRETCH_BLOCK * KT_STRETCH_BLOCK, .end = UINT64_MAX, .to = UINT64_MAX};
     if (out->own > before)
         out->from = (out->own - before) / grid_of(rate_hz, opts->rate_hz) * grid_of(rate_hz, opts->rate_hz);
     if (count > 0) {
@@ -54,7 +55,7 @@ kt_stretch_of(const kt_plan_t *plan, uint32_t rate_hz, uint32_t first, uint32_t 
 }
 
 uint64_t
-kt_stretch_at(const kt_stretch_t *self, uint32_t rate_hz, uint32_t analysis_hz)
+kt_segment_range_at(const kt_segment_range_t *self, uint32_t rate_hz, uint32_t analysis_hz)
 {
     return rerated(self->from, rate_hz, analysis_hz);
 }

@@ -1,6 +1,6 @@
-// kt_stretch -- which samples of a stream an analysis of some of its segments needs: its own, those before them that
-// bring filters and frames into the state that they would have had, and those after them that the last frames reach
-// into. Pure arithmetic.
+// kt_segment_range -- which samples of a stream an analysis of some of its segments needs: its own, those before them
+// that bring filters and frames into the state that they would have had, and those after them that the last frames
+// reach into. Pure arithmetic.
 #pragma once
 
 #include "common/err.h"
@@ -14,13 +14,13 @@ enum { KT_STRETCH_BEFORE_S = 30, KT_STRETCH_AFTER_S = 1, KT_STRETCH_BLOCK = 4096
 // answers for. own and end are multiples of KT_STRETCH_BLOCK next to the segments' borders, so that stretches adjoin;
 // from is such that resampled samples, hops of loudness and windows of hum lie where the whole stream has them.
 // UINT64_MAX: the stream's end.
-typedef struct kt_stretch {
+typedef struct kt_segment_range {
     uint64_t from, own, end, to;
-} kt_stretch_t;
+} kt_segment_range_t;
 
 // Segments first .. first + count - 1 of the grid (kt_segment); count 0: to the stream's end. At a rate that has no
 // large divisor in common with the analysis rate, `from` is 0. KT_EINVAL: beyond KT_STRETCH_SEGMENTS, or no rate.
-KT_MUST_USE kt_err_t kt_stretch_of(const kt_plan_t *plan, uint32_t rate_hz, uint32_t first, uint32_t count,
-                                   kt_stretch_t *out);
+KT_MUST_USE kt_err_t kt_segment_range_of(const kt_plan_t *plan, uint32_t rate_hz, uint32_t first, uint32_t count,
+                                         kt_segment_range_t *out);
 // Where `from` stands at the analysis rate: a whole sample.
-uint64_t kt_stretch_at(const kt_stretch_t *self, uint32_t rate_hz, uint32_t analysis_hz);
+uint64_t kt_segment_range_at(const kt_segment_range_t *self, uint32_t rate_hz, uint32_t analysis_hz);

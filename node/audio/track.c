@@ -24,7 +24,7 @@ struct kt_analysis {
     kt_segment_t      *segment;   // NULL: nobody reads rows
     kt_resample_t     *resample;  // NULL: the file has the analysis rate
     size_t             segments;
-    kt_stretch_t       stretch;
+    kt_segment_range_t stretch;
     uint64_t           pushed;               // frames of the stream, those before the stretch included
     uint64_t           skip;                 // samples at the analysis rate before those that the segment needs
     uint64_t           left;                 // segments to come; UINT64_MAX: as many as there are
@@ -81,7 +81,7 @@ open_stream(kt_analysis_t *self)
     if (err)
         return err;
     kt_segment_start(self->segment, self->opts.first_segment);
-    self->skip      = kt_segment_from(self->segment) - kt_stretch_at(&self->stretch, self->opts.rate_hz, rate_hz);
+    self->skip      = kt_segment_from(self->segment) - kt_segment_range_at(&self->stretch, self->opts.rate_hz, rate_hz);
     self->mono      = calloc(self->block_frames, sizeof *self->mono);
     self->resampled = calloc(self->resampled_capacity, sizeof *self->resampled);
     return self->mono && self->resampled ? KT_OK : KT_ENOMEM;
@@ -92,11 +92,11 @@ static kt_err_t
 find_stretch(kt_analysis_t *self)
 {
     const kt_analysis_opts_t *opts = &self->opts;
-    self->stretch                  = (kt_stretch_t){0, 0, UINT64_MAX, UINT64_MAX};
+    self->stretch                  = (kt_segment_range_t){0, 0, UINT64_MAX, UINT64_MAX};
     self->left                     = opts->segments ? opts->segments : UINT64_MAX;
     if (opts->first_segment == 0 && opts->segments == 0)
         return KT_OK;
-    kt_err_t err = kt_stretch_of(opts->plan, opts->rate_hz, opts->first_segment, opts->segments, &self->stretch);
+    kt_err_t err = kt_segment_range_of(opts->plan, opts->rate_hz, opts->first_segment, opts->segments, &self->stretch);
     self->pushed = self->stretch.from;
     return err;
 }
@@ -343,7 +343,7 @@ kt_analysis_finish(kt_analysis_t *self, kt_document_t *document)
 // --- stretches -------------------------------------------------------------------------------------------------------
 
 void
-kt_analysis_stretch(const kt_analysis_t *self, kt_stretch_t *out)
+kt_analysis_range(const kt_analysis_t *self, kt_segment_range_t *out)
 {
     *out = self->stretch;
 }

@@ -35,7 +35,7 @@ typedef struct kt_analysis_opts {
 } kt_analysis_opts_t;
 
 // A very long stream in stretches: one analysis each of the segments first_segment .. + segments - 1 (0: to the end),
-// which is fed exactly the frames [from, to) that kt_analysis_stretch says, as far as the stream has them: half a
+// which is fed exactly the frames [from, to) that kt_analysis_range says, as far as the stream has them: half a
 // minute before its own for what has a memory (filters, windows of loudness, the frames an onset looks back to), a
 // second after them. Then merges, from the first on, and finish on what has become the whole.
 
@@ -55,7 +55,7 @@ KT_MUST_USE kt_err_t kt_analysis_finish(kt_analysis_t *self, kt_document_t *docu
 // KT_EINVAL: a stretch that is not the stream's beginning, or less of it than was pushed: merge first.
 
 // The frames of the source that an analysis with these options is to be pushed.
-void kt_analysis_stretch(const kt_analysis_t *self, kt_stretch_t *out);
+void kt_analysis_range(const kt_analysis_t *self, kt_segment_range_t *out);
 // *next_p continues where self ends: self becomes the analysis of both and may be pushed on where *next_p stood (if
 // that was the last one), merged and finished; *next_p is destroyed. KT_EINVAL (both as before): they do not adjoin,
 // differ in their options, self was pushed less than it needs, or *next_p nothing of its own (then the stream ended

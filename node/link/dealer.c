@@ -96,9 +96,9 @@ on_monitor(zloop_t *loop, zsock_t *monitor, void *argument)
 }
 
 static int
-on_watch(zloop_t *loop, zmq_pollitem_t *item, void *argument)
+on_watch(zloop_t *loop, zmq_pollitem_t *task, void *argument)
 {
-    (void)loop, (void)item;
+    (void)loop, (void)task;
     watch_t *watch = argument;
     watch->handler(watch->self->context);
     return end_turn(watch->self);
@@ -192,9 +192,9 @@ kt_dealers_watch(kt_dealers_t *self, int fd, void (*handler)(void *context))
     if (self->n_watches == MAX_WATCHES)
         return KT_ENOMEM;
     watch_t       *watch = &self->watches[self->n_watches++];
-    zmq_pollitem_t item  = {.fd = fd, .events = ZMQ_POLLIN};
+    zmq_pollitem_t task  = {.fd = fd, .events = ZMQ_POLLIN};
     *watch               = (watch_t){self, handler};
-    return zloop_poller(self->loop, &item, on_watch, watch) ? KT_ENOMEM : KT_OK;
+    return zloop_poller(self->loop, &task, on_watch, watch) ? KT_ENOMEM : KT_OK;
 }
 
 void

@@ -100,7 +100,7 @@ on_welcome(kt_node_t *self, size_t index, const kt_msg_welcome_t *msg)
     }
     kt_bytes_copy(name, sizeof name, msg->coordinator);
     kt_log_info("NODE-WELCOME", "coordinator=%s address=%s epoch=%llu kept=%zu", name, view->address,
-                (unsigned long long)msg->epoch, self->items.n_kept);
+                (unsigned long long)msg->epoch, self->tasks.n_kept);
     view->said_silent = view->said_refused = false;
     view->seen_batch                       = 0;
     view->idle_beats                       = 0;
@@ -111,52 +111,52 @@ on_welcome(kt_node_t *self, size_t index, const kt_msg_welcome_t *msg)
 // A job that is here already: what is still to come will carry the newer attempt's number. An outcome that is kept
 // belongs to the attempt that made it: renumbered, an old failure would count once more.
 static void
-take_again(kt_node_t *self, kt_item_t *item, const kt_wire_work_t *work, size_t index)
+take_again(kt_node_t *self, kt_task_t *task, const kt_wire_work_t *work, size_t index)
 {
-    item->coordinator = index;
-    item->orphan      = false;
-    if (item->stage != KT_ITEM_KEPT && work->attempt > item->attempt)
-        item->attempt = (uint32_t)work->attempt;
-    if (item->stage == KT_ITEM_KEPT)
-        kt_buf_add(&self->outgoing, &item, sizeof item);
-    else if (item->stage == KT_ITEM_STARTED)
-        kt_buf_add(&self->started, &item, sizeof item);
+    task->coordinator = index;
+    task->orphan      = false;
+    if (task->stage != KT_TASK_KEPT && work->attempt > task->attempt)
+        task->attempt = (uint32_t)work->attempt;
+    if (task->stage == KT_TASK_KEPT)
+        kt_buf_add(&self->outgoing, &task, sizeof task);
+    else if (task->stage == KT_TASK_STARTED)
+        kt_buf_add(&self->started, &task, sizeof task);
 }
 
 static void
 take(kt_node_t *self, const kt_wire_work_t *work, size_t index)
 {
-    kt_item_t *item = kt_items_find(&self->items, work->job, work->run);
-    if (item) {
-        take_again(self, item, work, index);
+    kt_task_t *task = kt_tasks_find(&self->tasks, work->job, work->run);
+    if (task) {
+        take_again(self, task, work, index);
         return;
     }
     // Beyond what was offered: several coordinators may use old credit at once. They miss it in our beats.
     size_t limit = self->limit > self->limit_before ? self->limit : self->limit_before;
-    if (self->items.n_alone || kt_node_in_hand(self) >= limit || kt_items_add(&self->items, work, index, &item))
+    if (self->tasks.n_exclusive || kt_node_in_hand(self) >= limit || kt_tasks_add(&self->tasks, work, index, &task))
         return;
-    if (item->parked)
+    if (task->parked)
         return;
-    kt_item_t *pushed = item;
+    kt_task_t *pushed = task;
     if (kt_queue_push(self->work, &pushed))
-        kt_items_forget(&self->items, &item);
+        kt_tasks_forget(&self->tasks, &task);
 }
 
 void
 kt_node_unpark(kt_node_t *self)
 {
-    kt_item_t *parked = NULL;
+    kt_task_t *parked = NULL;
     size_t     others = self->n_detached;
-    for (kt_item_t *item = self->items.first; item && self->items.n_alone; item = item->next) {
-        parked = item->parked ? item : parked;
-        others += !item->parked && item->stage != KT_ITEM_KEPT;
+    for (kt_task_t *task = self->tasks.first; task && self->tasks.n_exclusive; task = task->next) {
+        parked = task->parked ? task : parked;
+        others += !task->parked && task->stage != KT_TASK_KEPT;
     }
     if (!parked || others)
         return;
     parked->parked    = false;
-    kt_item_t *pushed = parked;
+    kt_task_t *pushed = parked;
     if (kt_queue_push(self->work, &pushed))
-        kt_items_forget(&self->items, &parked);
+        kt_tasks_forget(&self->tasks, &parked);
 }
 
 static void
@@ -174,14 +174,14 @@ on_batch(kt_node_t *self, size_t index, const kt_msg_batch_t *msg)
 }
 
 void
-kt_node_cancel(kt_node_t *self, kt_item_t *item)
+kt_node_cancel(kt_node_t *self, kt_task_t *task)
 {
-    item->cancelled = true;
-    if (item->stage == KT_ITEM_KEPT || item->parked) {
-        kt_items_forget(&self->items, &item);
+    task->cancelled = true;
+    if (task->stage == KT_TASK_KEPT || task->parked) {
+        kt_tasks_forget(&self->tasks, &task);
         return;
     }
-    kt_items_detach(&self->items, item);
+    kt_tasks_detach(&self->tasks, task);
     self->n_detached++;
 }
 
@@ -190,13 +190,13 @@ kt_node_cancel(kt_node_t *self, kt_item_t *item)
 void
 kt_node_away(kt_node_t *self, size_t index)
 {
-    for (kt_item_t *item = self->items.first; item; item = item->next) {
-        if (item->coordinator != index || item->orphan)
+    for (kt_task_t *task = self->tasks.first; task; task = task->next) {
+        if (task->coordinator != index || task->orphan)
             continue;
-        item->orphan  = true;
+        task->orphan  = true;
         self->beat_ms = 0;
-        if (item->stage == KT_ITEM_KEPT)
-            kt_buf_add(&self->outgoing, &item, sizeof item);
+        if (task->stage == KT_TASK_KEPT)
+            kt_buf_add(&self->outgoing, &task, sizeof task);
     }
 }
 
@@ -206,18 +206,18 @@ on_ack(kt_node_t *self, const kt_msg_ack_t *msg)
 {
     kt_node_flush(self);  // nothing that waits to be told may point to what is forgotten here
     for (size_t i = 0; i < msg->items.n; i++) {
-        kt_item_t *item = kt_items_find(&self->items, msg->items.at[i].job, msg->items.at[i].run);
-        if (item)
-            kt_node_cancel(self, item);
+        kt_task_t *task = kt_tasks_find(&self->tasks, msg->items.at[i].job, msg->items.at[i].run);
+        if (task)
+            kt_node_cancel(self, task);
     }
 }
 
 // An operator asked one coordinator to cancel what another one has given us: the work stops, and who gave it hears of
 // that as of any other outcome.
 static bool
-is_of_another(const kt_node_t *self, const kt_item_t *item, size_t index)
+is_of_another(const kt_node_t *self, const kt_task_t *task, size_t index)
 {
-    return item->coordinator != index && !item->orphan && self->coordinators[item->coordinator].welcomed;
+    return task->coordinator != index && !task->orphan && self->coordinators[task->coordinator].welcomed;
 }
 
 static void
@@ -225,11 +225,11 @@ on_cancel(kt_node_t *self, size_t index, const kt_msg_cancel_t *msg)
 {
     kt_node_flush(self);
     for (size_t i = 0; i < msg->items.n; i++) {
-        kt_item_t *item = kt_items_find(&self->items, msg->items.at[i].job, msg->items.at[i].run);
-        if (item && is_of_another(self, item, index))
-            item->cancelled = true;
-        else if (item)
-            kt_node_cancel(self, item);
+        kt_task_t *task = kt_tasks_find(&self->tasks, msg->items.at[i].job, msg->items.at[i].run);
+        if (task && is_of_another(self, task, index))
+            task->cancelled = true;
+        else if (task)
+            kt_node_cancel(self, task);
     }
 }
 
@@ -238,14 +238,14 @@ on_nack(kt_node_t *self, const kt_msg_nack_t *msg)
 {
     for (size_t i = 0; i < msg->items.n; i++) {
         const kt_wire_refusal_t *refusal = &msg->items.at[i];
-        kt_item_t               *item    = kt_items_find(&self->items, refusal->job, refusal->run);
-        if (!item || item->stage != KT_ITEM_KEPT)
+        kt_task_t               *task    = kt_tasks_find(&self->tasks, refusal->job, refusal->run);
+        if (!task || task->stage != KT_TASK_KEPT)
             continue;
         kt_err_t err = refusal->err < 0 ? (kt_err_t)refusal->err : KT_EBADDATA;
-        kt_log_warn("RESULT-REFUSED", "job=%llu run=%u err=%s", (unsigned long long)item->job, item->run,
+        kt_log_warn("RESULT-REFUSED", "job=%llu run=%u err=%s", (unsigned long long)task->job, task->run,
                     kt_err_name(err));
-        kt_outcome_fail(&item->outcome, item->body, item->body_bytes, err, "the result could not be stored");
-        kt_buf_add(&self->outgoing, &item, sizeof item);
+        kt_outcome_fail(&task->outcome, task->body, task->body_bytes, err, "the result could not be stored");
+        kt_buf_add(&self->outgoing, &task, sizeof task);
     }
 }
 

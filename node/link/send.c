@@ -61,7 +61,7 @@ kt_node_live(kt_node_t *self)
 size_t
 kt_node_in_hand(const kt_node_t *self)
 {
-    return self->items.n - self->items.n_kept + self->n_detached;
+    return self->tasks.n - self->tasks.n_kept + self->n_detached;
 }
 
 // How many files we want to have here: a second's work beyond one a slot, so that no worker waits for a frame, but no
@@ -111,7 +111,7 @@ share_among(kt_node_t *self, size_t room, size_t each, bool idle)
 static void
 share_credit(kt_node_t *self)
 {
-    size_t want = wanted(self), have = self->items.n + self->n_detached, idle = 0, busy = 0;
+    size_t want = wanted(self), have = self->tasks.n + self->n_detached, idle = 0, busy = 0;
     for (size_t i = 0; i < self->n_coordinators; i++) {
         kt_coordinator_view_t *view = &self->coordinators[i];
         view->idle_beats            = view->used ? 0 : view->idle_beats + 1;
@@ -120,7 +120,7 @@ share_credit(kt_node_t *self)
         if (takes_part(self, i))
             *(is_idle(view) ? &idle : &busy) += 1;
     }
-    bool   takes = have < want && !self->draining && !self->stopping && !self->items.n_alone;
+    bool   takes = have < want && !self->draining && !self->stopping && !self->tasks.n_exclusive;
     size_t room  = takes ? want - have : 0;
     size_t left  = busy && idle ? room - share_among(self, room, 1, true) : room;
     size_t n     = busy ? busy : idle;
@@ -150,12 +150,12 @@ gather(kt_node_t *self, size_t index)
 {
     kt_buf_clear(&self->held);
     kt_buf_clear(&self->kept);
-    for (const kt_item_t *item = self->items.first; item; item = item->next) {
-        kt_wire_held_t held = {item->job, item->run, item->attempt, item->stage == KT_ITEM_STARTED};
-        kt_wire_ref_t  ref  = {item->job, item->run};
-        if (item->coordinator != index && !item->orphan)
+    for (const kt_task_t *task = self->tasks.first; task; task = task->next) {
+        kt_wire_held_t held = {task->job, task->run, task->attempt, task->stage == KT_TASK_STARTED};
+        kt_wire_ref_t  ref  = {task->job, task->run};
+        if (task->coordinator != index && !task->orphan)
             continue;
-        if (item->stage == KT_ITEM_KEPT)
+        if (task->stage == KT_TASK_KEPT)
             kt_buf_add(&self->kept, &ref, sizeof ref);
         else
             kt_buf_add(&self->held, &held, sizeof held);
@@ -217,58 +217,58 @@ kt_node_bye(kt_node_t *self, const char *reason)
 }
 
 static void
-take_outcome(kt_node_t *self, kt_item_t *item)
+take_outcome(kt_node_t *self, kt_task_t *task)
 {
-    if (item->detached) {
+    if (task->detached) {
         self->n_detached--;
-        kt_item_destroy(&item);
+        kt_task_destroy(&task);
         return;
     }
-    double took_us = (double)item->outcome.processing_us + 1;
-    if (item->cancelled && !item->outcome.document)
-        kt_outcome_fail(&item->outcome, item->body, item->body_bytes, KT_ECANCELLED, "cancelled while it waited");
+    double took_us = (double)task->outcome.processing_us + 1;
+    if (task->cancelled && !task->outcome.document)
+        kt_outcome_fail(&task->outcome, task->body, task->body_bytes, KT_ECANCELLED, "cancelled while it waited");
     else
         self->mean_us = self->mean_us > 0 ? self->mean_us + (took_us - self->mean_us) / 16 : took_us;
-    kt_items_keep(&self->items, item);
-    kt_buf_add(&self->outgoing, &item, sizeof item);
+    kt_tasks_keep(&self->tasks, task);
+    kt_buf_add(&self->outgoing, &task, sizeof task);
 }
 
-// An item's first ticket comes before its second. What begins and ends in one turn needs no STARTED.
+// a task's first event comes before its second. What begins and ends in one turn needs no STARTED.
 void
 kt_node_tickets(void *context)
 {
     kt_node_t *self = context;
-    void      *tickets[TICKETS_A_TURN];
+    void      *events[TICKETS_A_TURN];
     size_t     n   = 0;
     int64_t    now = kt_clock_ms();
-    if (kt_queue_pop(self->tickets, tickets, TICKETS_A_TURN, &n, 0))
+    if (kt_queue_pop(self->events, events, TICKETS_A_TURN, &n, 0))
         return;
     for (size_t i = 0; i < n; i++) {
-        kt_ticket_t *ticket = tickets[i];
-        kt_item_t   *item   = ticket->item;
-        if (ticket->finished) {
-            take_outcome(self, item);
+        kt_task_event_t *event = events[i];
+        kt_task_t       *task  = event->task;
+        if (event->finished) {
+            take_outcome(self, task);
             continue;
         }
-        item->stage      = KT_ITEM_STARTED;
-        item->started_ms = now;
-        if (!item->detached)
-            kt_buf_add(&self->started, &item, sizeof item);
+        task->stage      = KT_TASK_STARTED;
+        task->started_ms = now;
+        if (!task->detached)
+            kt_buf_add(&self->started, &task, sizeof task);
     }
 }
 
 static void
 flush_started(kt_node_t *self, size_t index)
 {
-    kt_item_t *const *items = (kt_item_t *const *)(void *)self->started.bytes;
-    size_t            n     = self->started.length / sizeof *items;
+    kt_task_t *const *tasks = (kt_task_t *const *)(void *)self->started.bytes;
+    size_t            n     = self->started.length / sizeof *tasks;
     kt_wire_held_t    told[STARTED_ITEMS];
     kt_msg_t          msg   = {.type = KT_MSG_STARTED};
     size_t            count = 0;
     for (size_t i = 0; i < n; i++) {
-        const kt_item_t *item = items[i];
-        if (item->stage == KT_ITEM_STARTED && (item->coordinator == index || item->orphan))
-            told[count++] = (kt_wire_held_t){item->job, item->run, item->attempt, 1};
+        const kt_task_t *task = tasks[i];
+        if (task->stage == KT_TASK_STARTED && (task->coordinator == index || task->orphan))
+            told[count++] = (kt_wire_held_t){task->job, task->run, task->attempt, 1};
         if (count == STARTED_ITEMS || (count && i + 1 == n)) {
             msg.started.items.at = told;
             msg.started.items.n  = count;
@@ -278,21 +278,21 @@ flush_started(kt_node_t *self, size_t index)
     }
 }
 
-// An item's outcome goes to who gave it; to all others of that ledger if that one is or was away.
+// a task's outcome goes to who gave it; to all others of that ledger if that one is or was away.
 static bool
-is_for(const kt_node_t *self, const kt_item_t *item, size_t index)
+is_for(const kt_node_t *self, const kt_task_t *task, size_t index)
 {
-    return item->coordinator == index || item->orphan || !self->coordinators[item->coordinator].welcomed;
+    return task->coordinator == index || task->orphan || !self->coordinators[task->coordinator].welcomed;
 }
 
 static void
-add_outcome(kt_node_t *self, const kt_item_t *item)
+add_outcome(kt_node_t *self, const kt_task_t *task)
 {
     static const kt_digest_t nothing;
-    const kt_outcome_t      *outcome = &item->outcome;
-    kt_wire_outcome_t        told    = {.job           = item->job,
-                                        .run           = item->run,
-                                        .attempt       = item->attempt,
+    const kt_outcome_t      *outcome = &task->outcome;
+    kt_wire_outcome_t        told    = {.job           = task->job,
+                                        .run           = task->run,
+                                        .attempt       = task->attempt,
                                         .err           = outcome->err,
                                         .detail        = kt_bytes_of(outcome->detail),
                                         .processing_us = (uint64_t)outcome->processing_us,
@@ -331,19 +331,19 @@ send_outcomes(kt_node_t *self, size_t index)
 static void
 flush_outgoing(kt_node_t *self, size_t index, int64_t now_ms)
 {
-    kt_item_t *const *items = (kt_item_t *const *)(void *)self->outgoing.bytes;
-    size_t            n = self->outgoing.length / sizeof *items, bytes = 0, count = 0;
+    kt_task_t *const *tasks = (kt_task_t *const *)(void *)self->outgoing.bytes;
+    size_t            n = self->outgoing.length / sizeof *tasks, bytes = 0, count = 0;
     for (size_t i = 0; i < n; i++) {
-        kt_item_t *item = items[i];
-        if (!is_for(self, item, index) || !item->outcome.document)
+        kt_task_t *task = tasks[i];
+        if (!is_for(self, task, index) || !task->outcome.document)
             continue;
-        size_t more = item->outcome.document_bytes;
+        size_t more = task->outcome.document_bytes;
         if (count && (bytes + more > FRAME_BYTES || count == FRAME_ITEMS)) {
             send_outcomes(self, index);
             bytes = count = 0;
         }
-        add_outcome(self, item);
-        item->sent_ms = now_ms;
+        add_outcome(self, task);
+        task->sent_ms = now_ms;
         bytes += more;
         count++;
     }
@@ -366,14 +366,14 @@ kt_node_flush(void *context)
     }
     kt_buf_clear(&self->started);
     kt_buf_clear(&self->outgoing);
-    if (self->items.n_alone)
+    if (self->tasks.n_exclusive)
         kt_node_unpark(self);
 }
 
 void
 kt_node_resend(kt_node_t *self, int64_t older_than_ms)
 {
-    for (kt_item_t *item = self->items.first; item; item = item->next)
-        if (item->stage == KT_ITEM_KEPT && item->sent_ms < older_than_ms)
-            kt_buf_add(&self->outgoing, &item, sizeof item);
+    for (kt_task_t *task = self->tasks.first; task; task = task->next)
+        if (task->stage == KT_TASK_KEPT && task->sent_ms < older_than_ms)
+            kt_buf_add(&self->outgoing, &task, sizeof task);
 }

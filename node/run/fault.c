@@ -62,7 +62,7 @@ swell(uint64_t max_bytes)
 }
 
 kt_err_t
-kt_fault_strike(const char *setting, const char *path, uint64_t max_bytes)
+kt_fault_inject(const char *setting, const char *path, uint64_t max_bytes)
 {
     if (setting[0] == '\0')
         return KT_OK;

@@ -260,7 +260,7 @@ analyse(run_t *run)
             .each_segment = run->opts->each_segment,
             .context      = run->opts->context,
     };
-    kt_err_t err = kt_fault_strike(pipeline->settings->test_fault, run->job->file_path,
+    kt_err_t err = kt_fault_inject(pipeline->settings->test_fault, run->job->file_path,
                                    (uint64_t)pipeline->settings->max_memory_mb << 20);
     if (!err)
         err = kt_analysis_new(&run->analysis, &opts);

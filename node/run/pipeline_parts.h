@@ -47,5 +47,5 @@ void kt_technical_write(kt_document_t *document, const kt_facts_t *facts, double
 // ANALYZER_TEST_FAULT: "crash:WORD,hang:WORD,swell:WORD,noop". Does to this path what the setting says: aborts, never
 // returns (neither a deadline nor a cancel ends it), or takes memory until there is none or twice max_bytes are taken
 // (KT_ENOMEM, all given back).
-KT_MUST_USE kt_err_t kt_fault_strike(const char *setting, const char *path, uint64_t max_bytes);
+KT_MUST_USE kt_err_t kt_fault_inject(const char *setting, const char *path, uint64_t max_bytes);
 bool                 kt_fault_noop(const char *setting);

@@ -150,10 +150,10 @@ start(child_t *child, const kt_settings_t *settings)
 
 // Waits for something to read while telling the progress. False: cancelled, or too late.
 static bool
-wait_for_outcome(const child_t *child, const kt_item_t *item, _Atomic uint64_t *progress, int64_t until_ms)
+wait_for_outcome(const child_t *child, const kt_task_t *task, _Atomic uint64_t *progress, int64_t until_ms)
 {
     uint64_t seen = 0;
-    while (!item->cancelled && kt_clock_ms() < until_ms) {
+    while (!task->cancelled && kt_clock_ms() < until_ms) {
         struct pollfd fd    = {.fd = child->socket, .events = POLLIN};
         uint64_t      now   = *child->shared;
         int           ready = poll(&fd, 1, SLICE_MS);
@@ -198,29 +198,29 @@ take_outcome(const kt_wire_outcome_t *told, kt_outcome_t *outcome)
 }
 
 static kt_wire_work_t
-work_of(const kt_item_t *item)
+work_of(const kt_task_t *task)
 {
-    return (kt_wire_work_t){.job         = item->job,
-                            .run         = item->run,
-                            .attempt     = item->attempt,
-                            .body        = {item->body, item->body_bytes},
-                            .deadline_ms = item->deadline_ms,
-                            .solo        = true};
+    return (kt_wire_work_t){.job         = task->job,
+                            .run         = task->run,
+                            .attempt     = task->attempt,
+                            .body        = {task->body, task->body_bytes},
+                            .deadline_ms = task->deadline_ms,
+                            .isolated    = true};
 }
 
 // The child's outcome into *outcome; false when it gave none.
 static bool
-converse(const child_t *child, const kt_item_t *item, _Atomic uint64_t *progress, int64_t until_ms,
+converse(const child_t *child, const kt_task_t *task, _Atomic uint64_t *progress, int64_t until_ms,
          kt_outcome_t *outcome)
 {
     kt_wire_arena_t arena = {0};
-    kt_wire_work_t  work  = work_of(item);
+    kt_wire_work_t  work  = work_of(task);
     kt_msg_t        msg   = {.type = KT_MSG_BATCH};
     char           *bytes = NULL;
     msg.batch.items.at    = &work;
     msg.batch.items.n     = 1;
     bool good             = send_message(child->socket, &msg, kt_clock_ms() + SEND_MS) &&
-                wait_for_outcome(child, item, progress, until_ms) &&
+                wait_for_outcome(child, task, progress, until_ms) &&
                 read_message(child->socket, &arena, &bytes, &msg, kt_clock_ms() + SEND_MS) &&
                 msg.type == KT_MSG_RESULT && msg.result.items.n == 1 && msg.result.items.at[0].document.n;
     if (good)
@@ -231,21 +231,21 @@ converse(const child_t *child, const kt_item_t *item, _Atomic uint64_t *progress
 }
 
 void
-kt_solo_run(const kt_settings_t *settings, const kt_item_t *item, _Atomic uint64_t *progress, kt_outcome_t *outcome)
+kt_isolated_run(const kt_settings_t *settings, const kt_task_t *task, _Atomic uint64_t *progress, kt_outcome_t *outcome)
 {
     child_t child;
     int     status = 0;
     char    detail[KT_OUTCOME_DETAIL];
     int64_t start_us = kt_clock_us();
-    int64_t until_ms = kt_clock_ms() + (int64_t)item->deadline_ms + GRACE_MS;
+    int64_t until_ms = kt_clock_ms() + (int64_t)task->deadline_ms + GRACE_MS;
     if (!start(&child, settings)) {
         close_child(&child);
-        kt_outcome_fail(outcome, item->body, item->body_bytes, KT_ESYSTEM, "no process of its own could be started");
+        kt_outcome_fail(outcome, task->body, task->body_bytes, KT_ESYSTEM, "no process of its own could be started");
         return;
     }
-    bool good = converse(&child, item, progress, until_ms, outcome);
+    bool good = converse(&child, task, progress, until_ms, outcome);
     bool late = !good && kt_clock_ms() >= until_ms;
-    if (late || item->cancelled)
+    if (late || task->cancelled)
         kill(child.pid, SIGKILL);
     close_child(&child);  // a child that waits for us sees the end
     while (waitpid(child.pid, &status, 0) < 0 && errno == EINTR)
@@ -254,9 +254,9 @@ kt_solo_run(const kt_settings_t *settings, const kt_item_t *item, _Atomic uint64
         return;
     outcome->processing_us = kt_clock_us() - start_us;
     describe_end(status, detail);
-    kt_log_warn("SOLO-FAILED", "job=%llu run=%u end=\"%s\"", (unsigned long long)item->job, item->run, detail);
-    kt_outcome_fail(outcome, item->body, item->body_bytes,
-                    item->cancelled ? KT_ECANCELLED
+    kt_log_warn("SOLO-FAILED", "job=%llu run=%u end=\"%s\"", (unsigned long long)task->job, task->run, detail);
+    kt_outcome_fail(outcome, task->body, task->body_bytes,
+                    task->cancelled ? KT_ECANCELLED
                     : late          ? KT_ETIME
                                     : KT_ECRASH,
                     late ? "it ran alone and did not end in time" : detail);
@@ -277,13 +277,13 @@ limit_memory(const kt_settings_t *settings)
 }
 
 static bool
-tell_outcome(const kt_item_t *item, int fd)
+tell_outcome(const kt_task_t *task, int fd)
 {
-    const kt_outcome_t  *outcome = &item->outcome;
+    const kt_outcome_t  *outcome = &task->outcome;
     kt_wire_stage_time_t stages[KT_OUTCOME_STAGES];
-    kt_wire_outcome_t    told = {.job            = item->job,
-                                 .run            = item->run,
-                                 .attempt        = item->attempt,
+    kt_wire_outcome_t    told = {.job            = task->job,
+                                 .run            = task->run,
+                                 .attempt        = task->attempt,
                                  .err            = outcome->err,
                                  .detail         = kt_bytes_of(outcome->detail),
                                  .processing_us  = (uint64_t)outcome->processing_us,
@@ -300,7 +300,7 @@ tell_outcome(const kt_item_t *item, int fd)
 }
 
 static kt_err_t
-analyse(const kt_settings_t *settings, kt_item_t *item, _Atomic uint64_t *progress)
+analyse(const kt_settings_t *settings, kt_task_t *task, _Atomic uint64_t *progress)
 {
     kt_pipeline_t     *pipeline = NULL;
     kt_worker_t       *worker   = NULL;
@@ -309,9 +309,9 @@ analyse(const kt_settings_t *settings, kt_item_t *item, _Atomic uint64_t *progre
     if (!err)
         err = kt_worker_new(&worker, pipeline);
     if (!err)
-        kt_outcome_run(&item->outcome, worker, item, (int64_t)item->deadline_ms, progress);
-    if (!err && item->outcome.err == KT_ENOMEM)  // met the limit above: another attempt would again
-        kt_outcome_fail(&item->outcome, item->body, item->body_bytes, KT_EMEMLIMIT, item->outcome.detail);
+        kt_outcome_run(&task->outcome, worker, task, (int64_t)task->deadline_ms, progress);
+    if (!err && task->outcome.err == KT_ENOMEM)  // met the limit above: another attempt would again
+        kt_outcome_fail(&task->outcome, task->body, task->body_bytes, KT_EMEMLIMIT, task->outcome.detail);
     kt_worker_destroy(&worker);
     kt_pipeline_destroy(&pipeline);
     return err;
@@ -320,22 +320,22 @@ analyse(const kt_settings_t *settings, kt_item_t *item, _Atomic uint64_t *progre
 static int
 serve_one(const kt_settings_t *settings, _Atomic uint64_t *progress)
 {
-    static kt_items_t items;
+    static kt_tasks_t tasks;
     kt_wire_arena_t   arena = {0};
     kt_msg_t          msg;
-    kt_item_t        *item  = NULL;
+    kt_task_t        *task  = NULL;
     char             *bytes = NULL;
     bool good = read_message(CHILD_SOCKET, &arena, &bytes, &msg, kt_clock_ms() + SEND_MS) && msg.type == KT_MSG_BATCH &&
-                msg.batch.items.n == 1 && !kt_items_add(&items, &msg.batch.items.at[0], 0, &item) &&
-                !analyse(settings, item, progress) && tell_outcome(item, CHILD_SOCKET);
+                msg.batch.items.n == 1 && !kt_tasks_add(&tasks, &msg.batch.items.at[0], 0, &task) &&
+                !analyse(settings, task, progress) && tell_outcome(task, CHILD_SOCKET);
     free(bytes);
     kt_wire_arena_fini(&arena);
-    kt_items_fini(&items);
+    kt_tasks_fini(&tasks);
     return good ? 0 : 1;
 }
 
 int
-kt_solo_child(void)
+kt_isolated_child(void)
 {
     kt_settings_t settings;
     prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -1,4 +1,4 @@
-// How an item becomes an outcome on this thread, and how settings travel to a child.
+// How a task becomes an outcome on this thread, and how settings travel to a child.
 #include "common/clock.h"
 #include "node/run/pipeline.h"
 #include "node/work/isolated.h"
@@ -51,23 +51,23 @@ take_report(kt_outcome_t *outcome, kt_report_t *report)
 }
 
 void
-kt_outcome_run(kt_outcome_t *outcome, kt_worker_t *worker, const kt_item_t *item, int64_t limit_ms,
+kt_outcome_run(kt_outcome_t *outcome, kt_worker_t *worker, const kt_task_t *task, int64_t limit_ms,
                _Atomic uint64_t *progress)
 {
     char             why[KT_JOB_WHY];
     kt_job_t         job;
     kt_report_t      report;
     kt_worker_opts_t opts = {
-        .deadline_ms = kt_clock_ms() + limit_ms, .cancelled = (_Atomic bool *)&item->cancelled, .progress = progress};
-    kt_err_t err = kt_job_parse(item->body, item->body_bytes, &job, why);
+        .deadline_ms = kt_clock_ms() + limit_ms, .cancelled = (_Atomic bool *)&task->cancelled, .progress = progress};
+    kt_err_t err = kt_job_parse(task->body, task->body_bytes, &job, why);
     if (err) {
-        kt_outcome_fail(outcome, item->body, item->body_bytes, err, why);
+        kt_outcome_fail(outcome, task->body, task->body_bytes, err, why);
         return;
     }
     kt_worker_run(worker, &job, &opts, &report);
     take_report(outcome, &report);
     if (!outcome->document)
-        kt_outcome_fail(outcome, item->body, item->body_bytes, outcome->err ? outcome->err : KT_ENOMEM,
+        kt_outcome_fail(outcome, task->body, task->body_bytes, outcome->err ? outcome->err : KT_ENOMEM,
                         outcome->detail);
 }
 

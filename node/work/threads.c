@@ -1,4 +1,4 @@
-// The worker threads: an item from the queue, a ticket when it begins, a ticket when it is done.
+// The worker threads: a task from the queue, a event when it begins, a event when it is done.
 #include "common/assert.h"
 #include "common/clock.h"
 #include "common/log.h"
@@ -12,47 +12,47 @@
 
 enum { IDLE_MS = 60000 };
 
-// There is room for two tickets of each item.
+// There is room for two events of each task.
 static void
-push(kt_node_t *node, kt_ticket_t *ticket)
+push(kt_node_t *node, kt_task_event_t *event)
 {
-    kt_err_t err = kt_queue_push(node->tickets, &ticket);
+    kt_err_t err = kt_queue_push(node->events, &event);
     kt_assert(!err);
 }
 
 static int64_t
-limit_ms(const kt_node_t *node, const kt_item_t *item)
+limit_ms(const kt_node_t *node, const kt_task_t *task)
 {
     int64_t own = node->settings.file_deadline_s * 1000;
-    return item->deadline_ms && item->deadline_ms < (uint64_t)own ? (int64_t)item->deadline_ms : own;
+    return task->deadline_ms && task->deadline_ms < (uint64_t)own ? (int64_t)task->deadline_ms : own;
 }
 
 static void
-analyse(kt_node_worker_t *self, kt_item_t *item)
+analyse(kt_node_worker_t *self, kt_task_t *task)
 {
     kt_node_t *node     = self->node;
     int64_t    start_us = kt_clock_us();
     if (node->noop)
-        kt_noop_run(node->noop, item->body, item->body_bytes, &item->outcome);
-    else if (item->solo)
-        kt_solo_run(&node->settings, item, &self->progress, &item->outcome);
+        kt_noop_run(node->noop, task->body, task->body_bytes, &task->outcome);
+    else if (task->isolated)
+        kt_isolated_run(&node->settings, task, &self->progress, &task->outcome);
     else
-        kt_outcome_run(&item->outcome, self->worker, item, limit_ms(node, item), &self->progress);
-    if (!item->outcome.document)
-        kt_outcome_fail(&item->outcome, item->body, item->body_bytes, item->outcome.err ? item->outcome.err : KT_ENOMEM,
-                        item->outcome.detail);
-    item->outcome.processing_us = kt_clock_us() - start_us;
+        kt_outcome_run(&task->outcome, self->worker, task, limit_ms(node, task), &self->progress);
+    if (!task->outcome.document)
+        kt_outcome_fail(&task->outcome, task->body, task->body_bytes, task->outcome.err ? task->outcome.err : KT_ENOMEM,
+                        task->outcome.detail);
+    task->outcome.processing_us = kt_clock_us() - start_us;
 }
 
 static void
-serve(kt_node_worker_t *self, kt_item_t *item)
+serve(kt_node_worker_t *self, kt_task_t *task)
 {
-    if (!item->cancelled) {
-        push(self->node, &item->started);
-        analyse(self, item);
+    if (!task->cancelled) {
+        push(self->node, &task->started);
+        analyse(self, task);
     }
     self->progress++;
-    push(self->node, &item->finished);  // from here on it may be freed
+    push(self->node, &task->finished);  // from here on it may be freed
 }
 
 static void *
@@ -61,11 +61,11 @@ run(void *argument)
     kt_node_worker_t *self = argument;
     kt_err_t          err;
     do {
-        void  *item = NULL;
+        void  *task = NULL;
         size_t n    = 0;
-        err         = kt_queue_pop(self->node->work, &item, 1, &n, IDLE_MS);
+        err         = kt_queue_pop(self->node->work, &task, 1, &n, IDLE_MS);
         if (!err)
-            serve(self, item);
+            serve(self, task);
     } while (err != KT_ECLOSED);
     return NULL;
 }

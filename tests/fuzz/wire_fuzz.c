@@ -27,7 +27,7 @@ static uint8_t *
 fuzz_seed(unsigned number, size_t *length)
 {
     kt_wire_work_t work[] = {{.job = number, .run = 1, .attempt = 1, .body = kt_bytes_of("{\"file_path\":\"a\"}")},
-                             {.job = 70000, .solo = true, .deadline_ms = 1u << 20}};
+                             {.job = 70000, .isolated = true, .deadline_ms = 1u << 20}};
     kt_wire_stage_time_t stages[] = {{kt_bytes_of("decode"), 1000}, {kt_bytes_of("spectral"), number}};
     kt_wire_outcome_t    done[]   = {{.job = 9, .err = -40, .stages = {stages, 2}, .document = kt_bytes_of("{}")}};
     kt_wire_held_t       held[]   = {{1, 1, 1, 1}, {number, 1, 2, 0}};

@@ -47,15 +47,15 @@ sim_coordinator_take(sim_t *sim, const sim_msg_t *msg)
 static void
 tell_claimed(sim_t *sim, sim_side_t *side, const sim_request_t *request)
 {
-    kt_sched_job_t jobs[SIM_FILES];
+    kt_sched_claim_t jobs[SIM_FILES];
     for (uint32_t i = 0; i < request->n; i++) {
         const sim_file_t *file = sim_file(sim, request->claimed[i]);
         bool              told = sim->mutation != SIM_FORGET_CRASHES;
-        jobs[i]                = (kt_sched_job_t){.id       = request->claimed[i],
-                                                  .attempts = file->blames,
-                                                  .crashes  = told ? file->crashes : 0,
-                                                  .cost_ms  = (uint32_t)file->work_ms,
-                                                  .tag      = sim_tag_new(sim, false)};
+        jobs[i]                = (kt_sched_claim_t){.id       = request->claimed[i],
+                                                    .attempts = file->blames,
+                                                    .crashes  = told ? file->crashes : 0,
+                                                    .cost_ms  = (uint32_t)file->work_ms,
+                                                    .tag      = sim_tag_new(sim, false)};
     }
     side->claim_in_flight = false;
     sim_tell(sim, side, &(kt_event_t){.type = KT_EV_CLAIMED, .jobs = {jobs, request->n}});

@@ -1,4 +1,4 @@
-// What goes wrong, and when: drawn from the seed until the calm begins. Nothing is spared: whatever happens to the
+// What goes wrong, and when: drawn from the seed until the calm begins. Nothing is excused: whatever happens to the
 // nodes that it ran on, every innocent file must have succeeded in the end.
 #include "tests/sim/sim.h"
 

@@ -171,11 +171,11 @@ connected(const sim_t *sim, kt_node_handle_t handle)
 static void
 send_batch(sim_t *sim, const kt_action_t *action)
 {
-    sim_msg_t msg = {.type   = SIM_MSG_BATCH,
-                     .number = action->batch,
-                     .solo   = action->solo,
-                     .alone  = action->alone,
-                     .memory = sim->me->memory};
+    sim_msg_t msg = {.type      = SIM_MSG_BATCH,
+                     .number    = action->batch,
+                     .isolated  = action->isolated,
+                     .exclusive = action->exclusive,
+                     .memory    = sim->me->memory};
     sim_witness_batch(sim, action);
     for (uint32_t i = 0; i < action->count; i++) {
         const kt_sent_t *sent = &sim->me->actions.jobs[action->first_job + i];

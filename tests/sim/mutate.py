@@ -20,18 +20,18 @@ BEAT, JOBS, STEP = "beat.c", "jobs.c", "scheduler.c"
 
 MUTATIONS = {
     "a result is acknowledged before it is stored": [
-        (OUTCOME, "    kt_sjob_offer(job, what->handle);\n    ask_store(self, job);",
+        (OUTCOME, "    kt_sched_job_offer(job, what->handle);\n    ask_store(self, job);",
          "    kt_sched_emit_node(self, KT_ACT_ACK, what->handle, job->id);\n    ask_store(self, job);")],
     "what was sent to a lost node is forgotten": [
         (TABLE, "    } else if (!job->claimed || (!begun && ++job->lost_unstarted < 3)) {",
-         "    } else if (!begun) {\n        kt_sjob_forget(self, job);\n    } else if (!job->claimed) {")],
+         "    } else if (!begun) {\n        kt_sched_job_forget(self, job);\n    } else if (!job->claimed) {")],
     "a loss is held against all that the node had": [
-        (TABLE, "bool     begun = job->state == SJOB_RUNNING;", "bool     begun = true;")],
+        (TABLE, "bool     begun = job->state == KT_SCHED_JOB_RUNNING;", "bool     begun = true;")],
     "credit is never counted down": [
         (DISPATCH, "    node->credit--;\n", ""),
         (NODES, "node->items.count < node->capacity ? node->capacity - node->items.count : 0;", "node->capacity;")],
     "a result of an unknown job is dropped": [
-        (STEP, "    if (!job)\n        job = kt_sjob_take(self, event->id, false);",
+        (STEP, "    if (!job)\n        job = kt_sched_job_take(self, event->id, false);",
          "    if (!job) {\n        kt_sched_emit_drop(self, &what.tag);\n        return;\n    }")],
     "a second missing inventory is ignored": [
         (BEAT, "self->now_ms - job->missing_ms >= patience", "patience < 0")],
@@ -56,7 +56,7 @@ MUTATIONS = {
         (TABLE, " && job->attempt == what->attempt;", ";"),
         (TABLE, "return attempt <= job->blames * SCHED_SENDINGS;", "return attempt == UINT32_MAX && job;")],
     "nobody gets a node to itself": [
-        (DISPATCH, "    send->alone       = wants_node(job);\n", "")],
+        (DISPATCH, "    send->exclusive   = wants_node(job);\n", "")],
     "sendings are numbered anew after a blame": [
         (DISPATCH, "job->blames * SCHED_SENDINGS;", "job->blames;")],
     "an old inventory begins a new attempt": [

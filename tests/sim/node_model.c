@@ -44,7 +44,7 @@ static bool
 is_reserved(const sim_node_t *node)
 {
     for (uint32_t i = 0; i < node->n_items; i++)
-        if (node->items[i].alone && !is_kept(&node->items[i]))
+        if (node->items[i].exclusive && !is_kept(&node->items[i]))
             return true;
     return false;
 }
@@ -246,12 +246,12 @@ take_batch(sim_t *sim, sim_node_t *node, const sim_msg_t *msg)
             (sim->n_sides > 1 && count(node, false) >= limit))
             continue;
         item  = &node->items[node->n_items++];
-        *item = (sim_item_t){.id      = msg->held[i].id,
-                             .attempt = msg->held[i].attempt,
-                             .solo    = msg->solo,
-                             .alone   = msg->alone,
-                             .side    = msg->side,
-                             .memory  = msg->memory};
+        *item = (sim_item_t){.id        = msg->held[i].id,
+                             .attempt   = msg->held[i].attempt,
+                             .isolated  = msg->isolated,
+                             .exclusive = msg->exclusive,
+                             .side      = msg->side,
+                             .memory    = msg->memory};
         if (count(node, false) > (sim->n_sides > 1 ? limit : node->room) && sim->reliable)
             sim_fail(sim, "node %d was sent more than its credit", node->index);
     }

@@ -4,8 +4,8 @@
 static bool
 is_fatal(const sim_t *sim, const sim_file_t *file, const sim_item_t *item)
 {
-    bool alone = item->solo && sim->mutation != SIM_NOT_ALONE;
-    return file->kind == SIM_KILLER || (file->kind == SIM_POISON && !alone);
+    bool exclusive = item->isolated && sim->mutation != SIM_NOT_ALONE;
+    return file->kind == SIM_KILLER || (file->kind == SIM_POISON && !exclusive);
 }
 
 static void
@@ -67,7 +67,7 @@ is_alone(const sim_node_t *node, const sim_item_t *item)
 {
     for (uint32_t i = 0; i < node->n_items; i++) {
         const sim_item_t *other = &node->items[i];
-        if (other != item && (other->state == SIM_WORKING || (other->state == SIM_WAITING && !other->alone)))
+        if (other != item && (other->state == SIM_WORKING || (other->state == SIM_WAITING && !other->exclusive)))
             return false;
     }
     return true;
@@ -84,7 +84,7 @@ sim_node_work(sim_t *sim, sim_node_t *node)
         working += item->state == SIM_WORKING;
     }
     for (uint32_t i = 0; i < node->n_items && working < node->slots; i++) {
-        if (node->items[i].state != SIM_WAITING || (node->items[i].alone && !is_alone(node, &node->items[i])))
+        if (node->items[i].state != SIM_WAITING || (node->items[i].exclusive && !is_alone(node, &node->items[i])))
             continue;
         if (!begin_work(sim, node, &node->items[i]))
             return;

@@ -38,8 +38,8 @@ typedef struct sim {
     sim_node_t   nodes[SIM_NODES];
     sim_file_t   files[SIM_FILES + 1];
     uint64_t     next_handle, next_incarnation, next_coordinator, next_memory;
-    sim_letter_t letters[SIM_LETTERS];
-    int          n_letters;
+    sim_letter_t rejects[SIM_LETTERS];
+    int          n_rejects;
     // the ledger
     bool     ledger_down;
     uint64_t epoch, down_count;
@@ -85,7 +85,7 @@ void sim_lease_drop(sim_t *sim, sim_side_t *side);    // and what it had is free
 void sim_letter_add(sim_t *sim, kt_run_id_t id, const sim_side_t *writer);
 void sim_letters_take_over(sim_t *sim, uint64_t epoch);
 void sim_publish(sim_t *sim, sim_side_t *side);
-void sim_confirm(sim_t *sim, int letter);
+void sim_confirm(sim_t *sim, int reject);
 bool sim_letters_done(const sim_t *sim);
 void sim_letters_check(sim_t *sim);
 // loop_model.c, answers_model.c

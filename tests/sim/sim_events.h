@@ -27,7 +27,7 @@ typedef struct sim_msg {
     kt_run_id_t      id;
     uint32_t         attempt, free, n_held, n_kept;
     kt_err_t         err;
-    bool             solo, alone, of_failure, leaving, on;
+    bool             isolated, exclusive, of_failure, leaving, on;
     uint64_t         number;  // batch, seen batch, progress, incarnation, coordinator
     uint64_t         memory;  // of the coordinator, when it sent a batch
     kt_held_t        held[SIM_ITEMS];
@@ -79,7 +79,7 @@ typedef struct sim_event {
     uint64_t         generation;
     sim_msg_t       *msg;
     sim_request_t   *request;
-    int              node, side, letter;
+    int              node, side, reject;
 } sim_event_t;
 
 // An outcome's row in the outbox.

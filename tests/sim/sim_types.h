@@ -87,7 +87,7 @@ typedef enum sim_item_state { SIM_WAITING, SIM_WORKING, SIM_KEPT_OK, SIM_KEPT_FA
 typedef struct sim_item {
     kt_run_id_t      id;
     uint32_t         attempt;
-    bool             solo, alone, orphan;
+    bool             isolated, exclusive, orphan;
     int              side;    // who gave it
     uint64_t         memory;  // of the coordinator, when it sent this
     sim_item_state_t state;

@@ -27,10 +27,10 @@ static void tell(farm_t *farm, const kt_event_t *event);
 static void
 claim(farm_t *farm)
 {
-    static kt_sched_job_t jobs[BACKLOG];
-    uint32_t              n = farm->wanted < BACKLOG ? farm->wanted : BACKLOG;
+    static kt_sched_claim_t jobs[BACKLOG];
+    uint32_t                n = farm->wanted < BACKLOG ? farm->wanted : BACKLOG;
     for (uint32_t i = 0; i < n; i++)
-        jobs[i] = (kt_sched_job_t){.id = {++farm->next_job, 1}, .cost_ms = 1};
+        jobs[i] = (kt_sched_claim_t){.id = {++farm->next_job, 1}, .cost_ms = 1};
     farm->wanted = 0;
     tell(farm, &(kt_event_t){.type = KT_EV_CLAIMED, .jobs = {jobs, n}});
 }

@@ -48,8 +48,8 @@ current(sim_t *sim, kt_run_id_t id, uint64_t memory)
 void
 sim_witness_batch(sim_t *sim, const kt_action_t *action)
 {
-    if (action->count > sim->opts.batch_size || (action->solo && action->count > 1))
-        sim_fail(sim, "a batch of %u, solo %d", action->count, action->solo);
+    if (action->count > sim->opts.batch_size || (action->isolated && action->count > 1))
+        sim_fail(sim, "a batch of %u, solo %d", action->count, action->isolated);
     if (sim->now_ms - sim->me->good_ms > SIM_LEASE_MS)
         sim_fail(sim, "coordinator %d sends with a lease that has run out", sim->me->index);
     if (sim->me->drained[sim_host_index(action->node_name)])
@@ -62,7 +62,7 @@ sim_witness_batch(sim_t *sim, const kt_action_t *action)
         file->sendings++;
         file->seen_ms = sim->now_ms;
         bool ours     = file->epoch == sim->me->my_epoch && sim_lease_is(sim, file->epoch);
-        if (file->crashes && !action->solo && ours)
+        if (file->crashes && !action->isolated && ours)
             sim_fail(sim, "file %llu, %u times lost with a node, was sent among others", (unsigned long long)id.job,
                      file->crashes);
     }

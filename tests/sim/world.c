@@ -177,7 +177,7 @@ deliver(sim_t *sim, const sim_event_t *event)
             sim_coordinator_tick(sim, sim->me);
         break;
     case SIM_PUBLISH: sim_publish(sim, sim->me); break;
-    case SIM_CONFIRM: sim_confirm(sim, event->letter); break;
+    case SIM_CONFIRM: sim_confirm(sim, event->reject); break;
     case SIM_AWAY: sim_node_away(sim, node, event->side); break;
     case SIM_ANSWER: sim_coordinator_answer(sim, event->request); break;
     case SIM_FAULT: sim_fault(sim); break;

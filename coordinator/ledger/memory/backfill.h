@@ -18,8 +18,8 @@ typedef struct kt_mem_path {
 } kt_mem_path_t;
 
 typedef struct kt_mem_item {
-    uint64_t        row, job;
-    kt_item_state_t state;
+    uint64_t                 row, job;
+    kt_backfill_item_state_t state;
 } kt_mem_item_t;
 
 typedef struct kt_mem_backfill {

@@ -206,7 +206,7 @@ remember(kt_mem_t *self, const kt_mem_backfill_t *row, const kt_mem_item_t *item
 }
 
 static void
-move_item(kt_mem_t *self, kt_mem_backfill_t *row, kt_mem_item_t *item, kt_item_state_t to)
+move_item(kt_mem_t *self, kt_mem_backfill_t *row, kt_mem_item_t *item, kt_backfill_item_state_t to)
 {
     if (to == KT_ITEM_GONE)
         remember(self, row, item);
@@ -235,10 +235,10 @@ has_ended(const kt_mem_backfill_t *row, kt_job_state_t state)
 static kt_err_t
 settle_item(kt_mem_t *self, kt_mem_backfill_t *row, kt_mem_item_t *item)
 {
-    kt_job_facts_t  job = kt_mem_job(self, item->job)->facts;
-    kt_ask_t        ask = {.type = KT_ASK_CANCEL, .id = job.id};
-    kt_err_t        err = job.state == KT_JOB_QUEUED ? kt_mem_ask(&self->base, &ask, 1) : KT_OK;
-    kt_item_state_t to  = kt_rule_item_settle(&job);
+    kt_job_facts_t           job = kt_mem_job(self, item->job)->facts;
+    kt_ask_t                 ask = {.type = KT_ASK_CANCEL, .id = job.id};
+    kt_err_t                 err = job.state == KT_JOB_QUEUED ? kt_mem_ask(&self->base, &ask, 1) : KT_OK;
+    kt_backfill_item_state_t to  = kt_rule_item_settle(&job);
     if (!err)
         move_item(self, row, item, to);
     return err;
@@ -271,10 +271,10 @@ kt_mem_backfill_settle(kt_ledger_t *base, const kt_lease_t *lease, uint64_t id, 
 static bool
 retry_item(kt_mem_t *self, kt_mem_backfill_t *row, kt_mem_item_t *item)
 {
-    kt_job_facts_t  job = kt_mem_job(self, item->job)->facts;
-    kt_ask_t        ask = {.type = KT_ASK_RETRY, .id = job.id};
-    uint32_t        run = job.id.run;
-    kt_item_state_t to  = kt_rule_item_retry(&job);
+    kt_job_facts_t           job = kt_mem_job(self, item->job)->facts;
+    kt_ask_t                 ask = {.type = KT_ASK_RETRY, .id = job.id};
+    uint32_t                 run = job.id.run;
+    kt_backfill_item_state_t to  = kt_rule_item_retry(&job);
     if (job.id.run != run && (kt_mem_ask(&self->base, &ask, 1) || ask.how))
         return false;
     move_item(self, row, item, to);

@@ -133,7 +133,7 @@ kt_err_t kt_mem_ask(kt_ledger_t *self, kt_ask_t *asks, size_t n);
 // The row of a job's outcome that was just stored; room must be there. What belongs to no lease goes to this epoch.
 void     kt_mem_outbox_result(kt_mem_t *self, const kt_mem_job_t *job);
 void     kt_mem_outbox_take_over(kt_mem_t *self, uint64_t epoch);
-kt_err_t kt_mem_outbox_put(kt_ledger_t *self, const kt_letter_t *letters, size_t n);
+kt_err_t kt_mem_outbox_put(kt_ledger_t *self, const kt_reject_t *rejects, size_t n);
 kt_err_t kt_mem_outbox_take(kt_ledger_t *self, const kt_lease_t *lease, uint64_t after, size_t want,
                             kt_outbox_row_t *out, size_t *n);
 kt_err_t kt_mem_outbox_done(kt_ledger_t *self, const uint64_t *ids, size_t n, int64_t wall_ms);

@@ -48,7 +48,7 @@ kt_mem_outbox_take_over(kt_mem_t *self, uint64_t epoch)
 }
 
 static void
-put_letter(kt_mem_t *self, const kt_letter_t *from, kt_outbox_kind_t kind)
+put_reject(kt_mem_t *self, const kt_reject_t *from, kt_outbox_kind_t kind)
 {
     char             id[KT_JOB_ID_BYTES], reason[KT_OUTBOX_REASON];
     kt_mem_outbox_t *row    = add_row(self, kind);
@@ -63,18 +63,18 @@ put_letter(kt_mem_t *self, const kt_letter_t *from, kt_outbox_kind_t kind)
 }
 
 kt_err_t
-kt_mem_outbox_put(kt_ledger_t *base, const kt_letter_t *letters, size_t n)
+kt_mem_outbox_put(kt_ledger_t *base, const kt_reject_t *rejects, size_t n)
 {
     kt_mem_t *self  = (kt_mem_t *)base;
     size_t    bytes = 0;
     for (size_t i = 0; i < n; i++)
-        bytes += letters[i].body_bytes + letters[i].reply_bytes + 2 * (KT_JOB_ID_BYTES + KT_OUTBOX_REASON + 1);
+        bytes += rejects[i].body_bytes + rejects[i].reply_bytes + 2 * (KT_JOB_ID_BYTES + KT_OUTBOX_REASON + 1);
     if (!kt_mem_room(&self->outbox, 2 * n) || !kt_mem_text_room(self, bytes))
         return KT_ENOMEM;
     for (size_t i = 0; i < n; i++) {
-        put_letter(self, &letters[i], KT_OUTBOX_DEAD);
-        if (letters[i].reply)
-            put_letter(self, &letters[i], KT_OUTBOX_REPLY);
+        put_reject(self, &rejects[i], KT_OUTBOX_DEAD);
+        if (rejects[i].reply)
+            put_reject(self, &rejects[i], KT_OUTBOX_REPLY);
     }
     return KT_OK;
 }

@@ -58,8 +58,8 @@ tell_outcomes(const kt_mem_t *self, const kt_mem_job_t *job, teller_t *teller)
         kt_text_copy(row->detail, sizeof row->detail, from->detail);
         if (!from->outbox)
             continue;
-        const kt_mem_outbox_t *letter = kt_mem_row(&self->outbox, from->outbox - 1);
-        tell(teller, KT_STORY_PUBLISHED, from->id.run, letter->confirmed_ms)->err = from->err;
+        const kt_mem_outbox_t *reject = kt_mem_row(&self->outbox, from->outbox - 1);
+        tell(teller, KT_STORY_PUBLISHED, from->id.run, reject->confirmed_ms)->err = from->err;
     }
 }
 

@@ -48,7 +48,7 @@ kt_ledger_schema(const kt_settings_t *settings, kt_migration_row_t **rows, size_
         return err;
     if (!row)
         return KT_ENOMEM;
-    row->number = kt_lsql_schema_number();
+    row->number = kt_sqlite_schema_number();
     row->state  = err ? KT_MIGRATION_MISSING : KT_MIGRATION_APPLIED;
     snprintf(row->name, sizeof row->name, "embedded");
     *rows = row;

@@ -7,40 +7,40 @@
 #include <string.h>
 
 static void
-add_u32(kt_lpg_t *self, uint32_t value)
+add_u32(kt_pg_t *self, uint32_t value)
 {
     uint32_t wire = htobe32(value);
     kt_buf_add(&self->bytes, &wire, sizeof wire);
 }
 
 static void
-add_u64(kt_lpg_t *self, uint64_t value)
+add_u64(kt_pg_t *self, uint64_t value)
 {
     uint64_t wire = htobe64(value);
     kt_buf_add(&self->bytes, &wire, sizeof wire);
 }
 
-static kt_lpg_arg_t *
-new_arg(kt_lpg_t *self)
+static kt_pg_arg_t *
+new_arg(kt_pg_t *self)
 {
-    if (self->n_args == KT_LPG_ARGS) {
+    if (self->n_args == KT_PG_ARGS) {
         self->bytes.err = KT_EFULL;
         self->n_args--;
     }
-    kt_lpg_arg_t *arg = &self->args[self->n_args++];
-    *arg              = (kt_lpg_arg_t){.at = self->bytes.length};
+    kt_pg_arg_t *arg = &self->args[self->n_args++];
+    *arg             = (kt_pg_arg_t){.at = self->bytes.length};
     return arg;
 }
 
 static void
-end_arg(kt_lpg_t *self)
+end_arg(kt_pg_t *self)
 {
-    kt_lpg_arg_t *arg = &self->args[self->n_args - 1];
-    arg->length       = self->bytes.length - arg->at;
+    kt_pg_arg_t *arg = &self->args[self->n_args - 1];
+    arg->length      = self->bytes.length - arg->at;
 }
 
 void
-kt_lpg_arg_int(kt_lpg_t *self, int64_t value)
+kt_pg_arg_int(kt_pg_t *self, int64_t value)
 {
     new_arg(self);
     add_u64(self, (uint64_t)value);
@@ -48,7 +48,7 @@ kt_lpg_arg_int(kt_lpg_t *self, int64_t value)
 }
 
 void
-kt_lpg_arg_bytes(kt_lpg_t *self, const void *bytes, size_t length)
+kt_pg_arg_bytes(kt_pg_t *self, const void *bytes, size_t length)
 {
     new_arg(self);
     kt_buf_add(&self->bytes, bytes ? bytes : "", length);
@@ -56,19 +56,19 @@ kt_lpg_arg_bytes(kt_lpg_t *self, const void *bytes, size_t length)
 }
 
 void
-kt_lpg_arg_text(kt_lpg_t *self, const char *text)
+kt_pg_arg_text(kt_pg_t *self, const char *text)
 {
-    kt_lpg_arg_bytes(self, text, text ? strlen(text) : 0);
+    kt_pg_arg_bytes(self, text, text ? strlen(text) : 0);
 }
 
 void
-kt_lpg_arg_null(kt_lpg_t *self)
+kt_pg_arg_null(kt_pg_t *self)
 {
     new_arg(self)->null = true;
 }
 
 void
-kt_lpg_array(kt_lpg_t *self, kt_lpg_type_t type, size_t n)
+kt_pg_array(kt_pg_t *self, kt_pg_type_t type, size_t n)
 {
     // Numbers of the types in pg_type, which never change.
     static const uint32_t OIDS[] = {
@@ -84,20 +84,20 @@ kt_lpg_array(kt_lpg_t *self, kt_lpg_type_t type, size_t n)
 }
 
 void
-kt_lpg_array_end(kt_lpg_t *self)
+kt_pg_array_end(kt_pg_t *self)
 {
     end_arg(self);
 }
 
 void
-kt_lpg_el_int(kt_lpg_t *self, int64_t value)
+kt_pg_el_int(kt_pg_t *self, int64_t value)
 {
     add_u32(self, sizeof value);
     add_u64(self, (uint64_t)value);
 }
 
 void
-kt_lpg_el_real(kt_lpg_t *self, double value)
+kt_pg_el_real(kt_pg_t *self, double value)
 {
     uint64_t bits;
     memcpy(&bits, &value, sizeof bits);
@@ -106,7 +106,7 @@ kt_lpg_el_real(kt_lpg_t *self, double value)
 }
 
 void
-kt_lpg_el_bool(kt_lpg_t *self, bool value)
+kt_pg_el_bool(kt_pg_t *self, bool value)
 {
     char byte = value;
     add_u32(self, 1);
@@ -114,7 +114,7 @@ kt_lpg_el_bool(kt_lpg_t *self, bool value)
 }
 
 void
-kt_lpg_el_bytes(kt_lpg_t *self, const void *bytes, size_t length)
+kt_pg_el_bytes(kt_pg_t *self, const void *bytes, size_t length)
 {
     if (length > INT32_MAX) {
         self->bytes.err = KT_EFULL;
@@ -126,17 +126,17 @@ kt_lpg_el_bytes(kt_lpg_t *self, const void *bytes, size_t length)
 }
 
 void
-kt_lpg_el_text(kt_lpg_t *self, const char *text)
+kt_pg_el_text(kt_pg_t *self, const char *text)
 {
-    kt_lpg_el_bytes(self, text, text ? strlen(text) : 0);
+    kt_pg_el_bytes(self, text, text ? strlen(text) : 0);
 }
 
 void
-kt_lpg_el_digest(kt_lpg_t *self, const kt_digest_t *digest)
+kt_pg_el_digest(kt_pg_t *self, const kt_digest_t *digest)
 {
     static const kt_digest_t none;
     if (memcmp(digest, &none, sizeof none) == 0)
         add_u32(self, UINT32_MAX);
     else
-        kt_lpg_el_bytes(self, digest->bytes, sizeof digest->bytes);
+        kt_pg_el_bytes(self, digest->bytes, sizeof digest->bytes);
 }

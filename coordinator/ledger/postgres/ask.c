@@ -13,10 +13,10 @@ is_node(const kt_ask_t *ask)
 }
 
 static void
-judge_job(const kt_lpg_facts_t *facts, kt_ask_t *ask, kt_lpg_delta_t *delta)
+judge_job(const kt_pg_facts_t *facts, kt_ask_t *ask, kt_pg_delta_t *delta)
 {
-    kt_lpg_fact_t *fact = kt_lpg_facts_find(facts, ask->id.job);
-    ask->how            = KT_ENOTFOUND;
+    kt_pg_fact_t *fact = kt_pg_facts_find(facts, ask->id.job);
+    ask->how           = KT_ENOTFOUND;
     if (!fact)
         return;
     kt_job_facts_t now = fact->now;
@@ -31,52 +31,52 @@ judge_job(const kt_lpg_facts_t *facts, kt_ask_t *ask, kt_lpg_delta_t *delta)
 }
 
 static void
-put_node(kt_lpg_t *self, kt_ask_t *ask)
+put_node(kt_pg_t *self, kt_ask_t *ask)
 {
     ask->how = kt_rule_node_name_ok(ask->node_name) ? KT_OK : KT_EINVAL;
     if (ask->how)
         return;
-    kt_lpg_arg_text(self, ask->node_name);
-    kt_lpg_put(self, ask->type == KT_ASK_DRAIN ? KT_PG_NODE_DRAIN : KT_PG_NODE_UNDRAIN);
+    kt_pg_arg_text(self, ask->node_name);
+    kt_pg_put(self, ask->type == KT_ASK_DRAIN ? KT_PG_NODE_DRAIN : KT_PG_NODE_UNDRAIN);
 }
 
 static kt_err_t
-read_facts(kt_lpg_t *self, const kt_ask_t *asks, size_t n, kt_lpg_facts_t *out)
+read_facts(kt_pg_t *self, const kt_ask_t *asks, size_t n, kt_pg_facts_t *out)
 {
     uint64_t *ids = calloc(n, sizeof *ids);
     if (!ids)
         return KT_ENOMEM;
     for (size_t i = 0; i < n; i++)
         ids[i] = is_node(&asks[i]) ? 0 : asks[i].id.job;
-    kt_err_t err = kt_lpg_facts_read(self, ids, n, out);
+    kt_err_t err = kt_pg_facts_read(self, ids, n, out);
     free(ids);
     return err;
 }
 
 static kt_err_t
-fulfil(kt_lpg_t *self, const kt_lpg_facts_t *facts, kt_ask_t *asks, size_t n)
+fulfil(kt_pg_t *self, const kt_pg_facts_t *facts, kt_ask_t *asks, size_t n)
 {
-    kt_lpg_delta_t delta = {0};
-    kt_lpg_start(self, KT_LPG_CALL_MS);
-    kt_lpg_put(self, KT_PG_BEGIN);
+    kt_pg_delta_t delta = {0};
+    kt_pg_start(self, KT_PG_CALL_MS);
+    kt_pg_put(self, KT_PG_BEGIN);
     for (size_t i = 0; i < n; i++)
         if (is_node(&asks[i]))
             put_node(self, &asks[i]);
         else
             judge_job(facts, &asks[i], &delta);
-    kt_lpg_facts_put(self, facts, &delta);
-    kt_lpg_put_delta(self, &delta);
-    kt_lpg_put_commit(self);
-    return kt_lpg_run(self);
+    kt_pg_facts_put(self, facts, &delta);
+    kt_pg_put_delta(self, &delta);
+    kt_pg_put_commit(self);
+    return kt_pg_run(self);
 }
 
 // The asks are changed only with the commit, so that a group which is told again asks for the same runs.
 static kt_err_t
-ask_all(kt_lpg_t *self, kt_ask_t *asks, size_t n)
+ask_all(kt_pg_t *self, kt_ask_t *asks, size_t n)
 {
-    kt_lpg_facts_t facts  = {0};
-    kt_ask_t      *answer = malloc(n * sizeof *answer);
-    kt_err_t       err    = answer ? kt_lpg_begin(self, true) : KT_ENOMEM;
+    kt_pg_facts_t facts  = {0};
+    kt_ask_t     *answer = malloc(n * sizeof *answer);
+    kt_err_t      err    = answer ? kt_pg_begin(self, true) : KT_ENOMEM;
     if (!err)
         err = read_facts(self, asks, n, &facts);
     if (!err) {
@@ -85,24 +85,24 @@ ask_all(kt_lpg_t *self, kt_ask_t *asks, size_t n)
     }
     if (!err)
         memcpy(asks, answer, n * sizeof *answer);
-    kt_lpg_facts_fini(&facts);
+    kt_pg_facts_fini(&facts);
     free(answer);
     return err;
 }
 
 // A pipeline holds so many statements, and each node is one.
-enum { ASKS_A_CALL = KT_LPG_ANSWERS - 8 };
+enum { ASKS_A_CALL = KT_PG_ANSWERS - 8 };
 
 kt_err_t
-kt_lpg_ask(kt_ledger_t *base, kt_ask_t *asks, size_t n)
+kt_pg_ask(kt_ledger_t *base, kt_ask_t *asks, size_t n)
 {
     kt_err_t err = KT_OK;
     for (size_t at = 0, some; at < n && !err; at += some) {
         int tries = 0;
         some      = n - at < ASKS_A_CALL ? n - at : ASKS_A_CALL;
         do
-            err = ask_all((kt_lpg_t *)base, asks + at, some);
-        while (kt_lpg_again(&err, &tries));
+            err = ask_all((kt_pg_t *)base, asks + at, some);
+        while (kt_pg_again(&err, &tries));
     }
     return err;
 }

@@ -129,25 +129,25 @@ static const char COUNT[] =
 static const char FETCH[] = "FETCH 500 FROM audit";
 
 static kt_err_t
-run_sql(kt_lpg_t *self, const char *sql)
+run_sql(kt_pg_t *self, const char *sql)
 {
-    kt_lpg_start(self, KT_LPG_LONG_MS);
-    kt_lpg_put_sql(self, sql);
-    kt_err_t err = kt_lpg_run(self);
+    kt_pg_start(self, KT_PG_LONG_MS);
+    kt_pg_put_sql(self, sql);
+    kt_err_t err = kt_pg_run(self);
     return err == KT_EAGAIN ? KT_EIO : err;
 }
 
 static void
-tell(const kt_lpg_t *self, int row, kt_audit_fn *found, void *context)
+tell(const kt_pg_t *self, int row, kt_audit_fn *found, void *context)
 {
     char        text[512];
-    kt_run_id_t id = {.job = (uint64_t)kt_lpg_int(self, 0, row, 0), .run = (uint32_t)kt_lpg_int(self, 0, row, 1)};
-    kt_lpg_text(self, 0, row, 2, text, sizeof text);
+    kt_run_id_t id = {.job = (uint64_t)kt_pg_int(self, 0, row, 0), .run = (uint32_t)kt_pg_int(self, 0, row, 1)};
+    kt_pg_text(self, 0, row, 2, text, sizeof text);
     found(context, id, *text ? text : "a row that cannot be described");
 }
 
 static kt_err_t
-check_rule(kt_lpg_t *self, const char *rule, kt_audit_fn *found, void *context)
+check_rule(kt_pg_t *self, const char *rule, kt_audit_fn *found, void *context)
 {
     kt_buf_t declare;
     kt_buf_init(&declare, 64 << 10);
@@ -157,7 +157,7 @@ check_rule(kt_lpg_t *self, const char *rule, kt_audit_fn *found, void *context)
     kt_buf_fini(&declare);
     for (int rows = 1; rows && !err;) {
         err  = run_sql(self, FETCH);
-        rows = err ? 0 : kt_lpg_rows(self, 0);
+        rows = err ? 0 : kt_pg_rows(self, 0);
         for (int row = 0; row < rows; row++)
             tell(self, row, found, context);
     }
@@ -165,7 +165,7 @@ check_rule(kt_lpg_t *self, const char *rule, kt_audit_fn *found, void *context)
 }
 
 static kt_err_t
-check_all(kt_lpg_t *self, kt_audit_fn *found, void *context, uint64_t *rows)
+check_all(kt_pg_t *self, kt_audit_fn *found, void *context, uint64_t *rows)
 {
     kt_err_t err = run_sql(self, SETTINGS);
     for (size_t i = 0; i < sizeof RULES / sizeof *RULES && !err; i++)
@@ -173,25 +173,25 @@ check_all(kt_lpg_t *self, kt_audit_fn *found, void *context, uint64_t *rows)
     if (!err)
         err = run_sql(self, COUNT);
     if (!err)
-        *rows = (uint64_t)kt_lpg_int(self, 0, 0, 0);
+        *rows = (uint64_t)kt_pg_int(self, 0, 0, 0);
     return err;
 }
 
 kt_err_t
-kt_lpg_audit(kt_ledger_t *base, kt_audit_fn *found, void *context, uint64_t *rows)
+kt_pg_audit(kt_ledger_t *base, kt_audit_fn *found, void *context, uint64_t *rows)
 {
-    kt_lpg_t *self = (kt_lpg_t *)base;
-    kt_err_t  err  = kt_lpg_begin(self, false);
+    kt_pg_t *self = (kt_pg_t *)base;
+    kt_err_t err  = kt_pg_begin(self, false);
     if (err)
         return err;
-    kt_lpg_put(self, KT_PG_SNAPSHOT);
-    if (!(err = kt_lpg_run(self)))
+    kt_pg_put(self, KT_PG_SNAPSHOT);
+    if (!(err = kt_pg_run(self)))
         err = check_all(self, found, context, rows);
     if (err) {
-        kt_lpg_drop(self);  // the snapshot goes with the connection
+        kt_pg_drop(self);  // the snapshot goes with the connection
         return err;
     }
-    kt_lpg_start(self, KT_LPG_CALL_MS);
-    kt_lpg_put(self, KT_PG_COMMIT);
-    return kt_lpg_run(self);
+    kt_pg_start(self, KT_PG_CALL_MS);
+    kt_pg_put(self, KT_PG_COMMIT);
+    return kt_pg_run(self);
 }

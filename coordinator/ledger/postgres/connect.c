@@ -17,7 +17,7 @@ static const char *const TEXTS[] = {
 #include "coordinator/ledger/postgres/postgres.def"
 #undef KT_SQL
 };
-_Static_assert((int)KT_PG_COUNT <= (int)KT_LPG_ANSWERS, "all statements are prepared in one pipeline");
+_Static_assert((int)KT_PG_COUNT <= (int)KT_PG_ANSWERS, "all statements are prepared in one pipeline");
 
 // The writer's statements probe indexes for rows that they name. Their plans are made once, perhaps on empty tables,
 // where any plan looks cheap: so what would read a whole table is ruled out. The server gives up a statement before we
@@ -47,7 +47,7 @@ holds_password(const char *url, const char *text)
 }
 
 static kt_err_t
-check_url(kt_lpg_t *self)
+check_url(kt_pg_t *self)
 {
     char             *why     = NULL;
     PQconninfoOption *options = PQconninfoParse(self->url, &why);
@@ -61,7 +61,7 @@ check_url(kt_lpg_t *self)
 }
 
 static kt_err_t
-tell_refused(kt_lpg_t *self)
+tell_refused(kt_pg_t *self)
 {
     const char *text = self->db ? PQerrorMessage(self->db) : "out of memory";
     kt_err_t    err  = KT_EUNREACHABLE;
@@ -83,10 +83,10 @@ ignore_notice(void *context, const PGresult *notice)
 
 // PQconnectdbParams waits at most connect_timeout for each host and address.
 kt_err_t
-kt_lpg_connect(kt_lpg_t *self)
+kt_pg_connect(kt_pg_t *self)
 {
     char timeout[16];
-    snprintf(timeout, sizeof timeout, "%d", KT_LPG_CONNECT_S);
+    snprintf(timeout, sizeof timeout, "%d", KT_PG_CONNECT_S);
     const char *const names[]  = {"connect_timeout",     "keepalives_idle",
                                   "keepalives_interval", "keepalives_count",
                                   "tcp_user_timeout",    "target_session_attrs",
@@ -94,7 +94,7 @@ kt_lpg_connect(kt_lpg_t *self)
                                   "client_encoding",     NULL};
     const char *const values[] = {timeout,   "2",       "1",    "3", "6000", self->writer ? "read-write" : "any",
                                   "kithara", self->url, "UTF8", NULL};
-    kt_lpg_drop(self);
+    kt_pg_drop(self);
     kt_err_t err = check_url(self);
     if (err)
         return err;
@@ -110,48 +110,48 @@ kt_lpg_connect(kt_lpg_t *self)
 }
 
 static kt_err_t
-prepare_all(kt_lpg_t *self)
+prepare_all(kt_pg_t *self)
 {
     char     name[16];
     kt_err_t err = KT_OK;
     if (!PQenterPipelineMode(self->db))
         return KT_EIO;
-    kt_lpg_start(self, KT_LPG_CALL_MS);
+    kt_pg_start(self, KT_PG_CALL_MS);
     for (int id = 0; id < KT_PG_COUNT && !err; id++) {
         snprintf(name, sizeof name, "k%d", id);
         err = PQsendPrepare(self->db, name, TEXTS[id], 0, NULL) ? KT_OK : KT_EIO;
         self->n_sent += !err;
     }
-    return err ? err : kt_lpg_run(self);
+    return err ? err : kt_pg_run(self);
 }
 
 // Another session of ours may still hold the name, when only the network between us broke: it is ended, for the lease
 // is this process's. Without the lock the lease still counts.
 static kt_err_t
-lock_again(kt_lpg_t *self)
+lock_again(kt_pg_t *self)
 {
     if (!*self->name)
         return KT_OK;
-    kt_lpg_start(self, KT_LPG_CALL_MS);
-    kt_lpg_arg_text(self, self->name);
-    kt_lpg_arg_int(self, self->old_pid);
-    kt_lpg_put(self, KT_PG_LEASE_KICK);
-    kt_lpg_arg_text(self, self->name);
-    kt_lpg_put(self, KT_PG_LEASE_TRY);
-    kt_err_t err = kt_lpg_run(self);
+    kt_pg_start(self, KT_PG_CALL_MS);
+    kt_pg_arg_text(self, self->name);
+    kt_pg_arg_int(self, self->old_pid);
+    kt_pg_put(self, KT_PG_LEASE_KICK);
+    kt_pg_arg_text(self, self->name);
+    kt_pg_put(self, KT_PG_LEASE_TRY);
+    kt_err_t err = kt_pg_run(self);
     if (!err)
-        self->locked = kt_lpg_int(self, 1, 0, 0) != 0;
+        self->locked = kt_pg_int(self, 1, 0, 0) != 0;
     return err;
 }
 
 static kt_err_t
-set_up(kt_lpg_t *self)
+set_up(kt_pg_t *self)
 {
     char     why[KT_LEDGER_WHY] = "";
-    kt_err_t err                = kt_lpg_simple(self, SESSION, KT_LPG_CALL_MS, NULL);
+    kt_err_t err                = kt_pg_simple(self, SESSION, KT_PG_CALL_MS, NULL);
     if (!err)
-        err = kt_lpg_simple(self, self->writer ? WRITER : READER, KT_LPG_CALL_MS, NULL);
-    if (!err && (err = kt_lpg_check_schema(self, why)))
+        err = kt_pg_simple(self, self->writer ? WRITER : READER, KT_PG_CALL_MS, NULL);
+    if (!err && (err = kt_pg_check_schema(self, why)))
         kt_text_copy(self->said, sizeof self->said, why);
     if (!err)
         err = prepare_all(self);
@@ -161,13 +161,13 @@ set_up(kt_lpg_t *self)
 }
 
 kt_err_t
-kt_lpg_ready(kt_lpg_t *self)
+kt_pg_ready(kt_pg_t *self)
 {
-    kt_err_t err = kt_lpg_connect(self);
+    kt_err_t err = kt_pg_connect(self);
     if (!err)
         err = set_up(self);
     self->pipelined = !err;
     if (err)
-        kt_lpg_drop(self);
+        kt_pg_drop(self);
     return err;
 }

@@ -3,7 +3,7 @@
 #include <string.h>
 
 void
-kt_lpg_moved(kt_lpg_delta_t *delta, int from, int to)
+kt_pg_moved(kt_pg_delta_t *delta, int from, int to)
 {
     if (from >= 0)
         delta->state[from]--;
@@ -12,16 +12,16 @@ kt_lpg_moved(kt_lpg_delta_t *delta, int from, int to)
 }
 
 void
-kt_lpg_put_delta(kt_lpg_t *self, const kt_lpg_delta_t *delta)
+kt_pg_put_delta(kt_pg_t *self, const kt_pg_delta_t *delta)
 {
-    static const kt_lpg_delta_t none;
+    static const kt_pg_delta_t none;
     if (memcmp(delta, &none, sizeof none) == 0)
         return;
-    kt_lpg_arg_text(self, self->name);
+    kt_pg_arg_text(self, self->name);
     for (int state = 0; state <= KT_JOB_CANCELLED; state++)
-        kt_lpg_arg_int(self, delta->state[state]);
-    kt_lpg_arg_int(self, delta->retried);
-    kt_lpg_arg_int(self, delta->processing_us);
-    kt_lpg_arg_int(self, delta->waiting);
-    kt_lpg_put(self, KT_PG_ADD_COUNTS);
+        kt_pg_arg_int(self, delta->state[state]);
+    kt_pg_arg_int(self, delta->retried);
+    kt_pg_arg_int(self, delta->processing_us);
+    kt_pg_arg_int(self, delta->waiting);
+    kt_pg_put(self, KT_PG_ADD_COUNTS);
 }

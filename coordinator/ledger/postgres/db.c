@@ -12,9 +12,9 @@
 #include <string.h>
 
 static void
-clear(kt_lpg_t *self)
+clear(kt_pg_t *self)
 {
-    for (size_t i = 0; i < self->n_sent && i < KT_LPG_ANSWERS; i++) {
+    for (size_t i = 0; i < self->n_sent && i < KT_PG_ANSWERS; i++) {
         PQclear(self->answers[i]);
         self->answers[i] = NULL;
     }
@@ -26,7 +26,7 @@ clear(kt_lpg_t *self)
 }
 
 void
-kt_lpg_drop(kt_lpg_t *self)
+kt_pg_drop(kt_pg_t *self)
 {
     clear(self);
     if (self->db && PQbackendPID(self->db))
@@ -39,7 +39,7 @@ kt_lpg_drop(kt_lpg_t *self)
 
 // A connection that the server closed since the last call is found here, where nothing has been sent yet.
 static bool
-is_alive(kt_lpg_t *self)
+is_alive(kt_pg_t *self)
 {
     struct pollfd fd = {.fd = PQsocket(self->db), .events = POLLIN | POLLRDHUP};
     if (PQstatus(self->db) != CONNECTION_OK || poll(&fd, 1, 0) < 0)
@@ -48,10 +48,10 @@ is_alive(kt_lpg_t *self)
 }
 
 static kt_err_t
-connect_again(kt_lpg_t *self)
+connect_again(kt_pg_t *self)
 {
     char     text[2 * sizeof self->said];
-    kt_err_t err = kt_lpg_ready(self);
+    kt_err_t err = kt_pg_ready(self);
     if (!err) {
         kt_log_info("LEDGER-CONNECTED", "epoch=%llu", (unsigned long long)self->epoch);
         return KT_OK;
@@ -62,33 +62,33 @@ connect_again(kt_lpg_t *self)
 }
 
 kt_err_t
-kt_lpg_begin(kt_lpg_t *self, bool write)
+kt_pg_begin(kt_pg_t *self, bool write)
 {
     if (write && !self->writer)
         return KT_EACCESS;
     if (self->db && !is_alive(self))
-        kt_lpg_drop(self);
+        kt_pg_drop(self);
     kt_err_t err = self->db && self->pipelined ? KT_OK : connect_again(self);
     if (!err)
-        kt_lpg_start(self, KT_LPG_CALL_MS);
+        kt_pg_start(self, KT_PG_CALL_MS);
     return err;
 }
 
 void
-kt_lpg_start(kt_lpg_t *self, int64_t within_ms)
+kt_pg_start(kt_pg_t *self, int64_t within_ms)
 {
     clear(self);
     self->deadline_ms = kt_clock_ms() + within_ms;
 }
 
 typedef struct values {
-    const char *at[KT_LPG_ARGS];
-    int         lengths[KT_LPG_ARGS];
-    int         formats[KT_LPG_ARGS];
+    const char *at[KT_PG_ARGS];
+    int         lengths[KT_PG_ARGS];
+    int         formats[KT_PG_ARGS];
 } values_t;
 
 static void
-gather(const kt_lpg_t *self, values_t *values)
+gather(const kt_pg_t *self, values_t *values)
 {
     for (size_t i = 0; i < self->n_args; i++) {
         values->at[i]      = self->args[i].null ? NULL : self->bytes.bytes + self->args[i].at;
@@ -99,13 +99,13 @@ gather(const kt_lpg_t *self, values_t *values)
 
 // Parameters are copied by libpq, so their memory serves the next statement. The first failure is told by run.
 static void
-put(kt_lpg_t *self, kt_lpg_id_t id, const char *sql)
+put(kt_pg_t *self, kt_pg_id_t id, const char *sql)
 {
     char     name[16];
     values_t values;
     if (!self->put_err && self->bytes.err)
         self->put_err = self->bytes.err == KT_EFULL ? KT_EBADDATA : self->bytes.err;
-    if (!self->put_err && self->n_sent == KT_LPG_ANSWERS)
+    if (!self->put_err && self->n_sent == KT_PG_ANSWERS)
         self->put_err = KT_EINVAL;
     if (self->put_err)
         return;
@@ -123,19 +123,19 @@ put(kt_lpg_t *self, kt_lpg_id_t id, const char *sql)
 }
 
 void
-kt_lpg_put(kt_lpg_t *self, kt_lpg_id_t id)
+kt_pg_put(kt_pg_t *self, kt_pg_id_t id)
 {
     put(self, id, NULL);
 }
 
 void
-kt_lpg_put_sql(kt_lpg_t *self, const char *sql)
+kt_pg_put_sql(kt_pg_t *self, const char *sql)
 {
     put(self, KT_PG_COUNT, sql);
 }
 
 void
-kt_lpg_put_commit(kt_lpg_t *self)
+kt_pg_put_commit(kt_pg_t *self)
 {
     put(self, KT_PG_COMMIT, NULL);
     self->commits = self->put_err == KT_OK;
@@ -143,7 +143,7 @@ kt_lpg_put_commit(kt_lpg_t *self)
 
 // Until the socket may be read (or written, while flushing), or the call's deadline.
 static kt_err_t
-wait_socket(kt_lpg_t *self, bool flushing)
+wait_socket(kt_pg_t *self, bool flushing)
 {
     struct pollfd fd   = {.fd = PQsocket(self->db), .events = (short)(POLLIN | (flushing ? POLLOUT : 0))};
     int64_t       left = self->deadline_ms - kt_clock_ms();
@@ -158,7 +158,7 @@ wait_socket(kt_lpg_t *self, bool flushing)
 }
 
 static kt_err_t
-flush(kt_lpg_t *self)
+flush(kt_pg_t *self)
 {
     for (;;) {
         int left = PQflush(self->db);
@@ -173,7 +173,7 @@ flush(kt_lpg_t *self)
 // After the connection closed there may still be an answer that came before: libpq then gives it, or an error of its
 // own.
 static kt_err_t
-next_answer(kt_lpg_t *self, PGresult **out)
+next_answer(kt_pg_t *self, PGresult **out)
 {
     while (PQisBusy(self->db)) {
         kt_err_t err = wait_socket(self, false);
@@ -188,13 +188,13 @@ next_answer(kt_lpg_t *self, PGresult **out)
 
 // The first line says what, the others guess why.
 static void
-keep_text(kt_lpg_t *self, const char *text)
+keep_text(kt_pg_t *self, const char *text)
 {
     kt_text_sanitize(self->said, sizeof self->said, text ? text : "", text ? strcspn(text, "\n") : 0);
 }
 
 static void
-note_error(kt_lpg_t *self, const PGresult *answer)
+note_error(kt_pg_t *self, const PGresult *answer)
 {
     const char *state   = PQresultErrorField(answer, PG_DIAG_SQLSTATE);
     const char *primary = PQresultErrorField(answer, PG_DIAG_MESSAGE_PRIMARY);
@@ -204,7 +204,7 @@ note_error(kt_lpg_t *self, const PGresult *answer)
 
 // *failed: whether the server refused this statement. An error of this function: the connection cannot be used further.
 static kt_err_t
-collect_one(kt_lpg_t *self, size_t k, bool *failed)
+collect_one(kt_pg_t *self, size_t k, bool *failed)
 {
     PGresult *answer = NULL, *end = NULL;
     kt_err_t  err    = next_answer(self, &answer);
@@ -228,7 +228,7 @@ collect_one(kt_lpg_t *self, size_t k, bool *failed)
 
 // *answered: how many statements have their answer; *refused: whether the server refused one.
 static kt_err_t
-collect(kt_lpg_t *self, size_t *answered, bool *refused)
+collect(kt_pg_t *self, size_t *answered, bool *refused)
 {
     PGresult *sync = NULL;
     kt_err_t  err  = KT_OK;
@@ -243,7 +243,7 @@ collect(kt_lpg_t *self, size_t *answered, bool *refused)
 }
 
 static void
-complain(const kt_lpg_t *self, kt_err_t err)
+complain(const kt_pg_t *self, kt_err_t err)
 {
     char text[2 * sizeof self->said];
     kt_log_warn("LEDGER-POSTGRES", "err=%s state=%s text=\"%s\"", kt_err_name(err), *self->state ? self->state : "-",
@@ -253,7 +253,7 @@ complain(const kt_lpg_t *self, kt_err_t err)
 // What happened to a pipeline whose connection broke or whose deadline passed. A statement that the server refused took
 // the transaction with it.
 static kt_err_t
-lost(kt_lpg_t *self, kt_err_t why, bool refused)
+lost(kt_pg_t *self, kt_err_t why, bool refused)
 {
     kt_err_t err = self->commits && !refused ? KT_EUNKNOWN_COMMIT : KT_EIO;
     if (!refused) {
@@ -261,30 +261,30 @@ lost(kt_lpg_t *self, kt_err_t why, bool refused)
         keep_text(self, why == KT_ETIME ? "the database did not answer in time" : PQerrorMessage(self->db));
     }
     complain(self, err);
-    kt_lpg_drop(self);
+    kt_pg_drop(self);
     return err;
 }
 
 static void
-roll_back(kt_lpg_t *self)
+roll_back(kt_pg_t *self)
 {
     size_t answered = 0;
     bool   refused  = false;
     clear(self);
     put(self, KT_PG_ROLLBACK, NULL);
     if (self->put_err || !PQpipelineSync(self->db) || flush(self) || collect(self, &answered, &refused) || refused)
-        kt_lpg_drop(self);
+        kt_pg_drop(self);
 }
 
 static kt_err_t
-end_refused(kt_lpg_t *self)
+end_refused(kt_pg_t *self)
 {
-    kt_err_t err     = kt_lpg_state_err(self->state);
+    kt_err_t err     = kt_pg_state_err(self->state);
     bool     commits = self->commits;
     if (err != KT_EAGAIN)
         complain(self, err);
     if (strcmp(self->state, "25006") == 0)
-        kt_lpg_drop(self);  // the primary is elsewhere by now
+        kt_pg_drop(self);  // the primary is elsewhere by now
     else if (commits)
         roll_back(self);
     return err;
@@ -293,7 +293,7 @@ end_refused(kt_lpg_t *self)
 // An error as the COMMIT's own answer says that the server rolled back; one with a closing connection may also mean
 // that it gave up waiting for a standby, which is not known.
 kt_err_t
-kt_lpg_run(kt_lpg_t *self)
+kt_pg_run(kt_pg_t *self)
 {
     size_t answered = 0;
     bool   refused  = false;
@@ -301,7 +301,7 @@ kt_lpg_run(kt_lpg_t *self)
         kt_err_t err = self->put_err;
         if (err == KT_EIO)
             keep_text(self, PQerrorMessage(self->db));
-        kt_lpg_drop(self);  // what was put before must never be sent
+        kt_pg_drop(self);  // what was put before must never be sent
         return err;
     }
     kt_err_t err = PQpipelineSync(self->db) ? flush(self) : KT_ECLOSED;
@@ -315,10 +315,10 @@ kt_lpg_run(kt_lpg_t *self)
 }
 
 kt_err_t
-kt_lpg_simple(kt_lpg_t *self, const char *sql, int64_t within_ms, PGresult **out)
+kt_pg_simple(kt_pg_t *self, const char *sql, int64_t within_ms, PGresult **out)
 {
     PGresult *answer = NULL, *next = NULL;
-    kt_lpg_start(self, within_ms);
+    kt_pg_start(self, within_ms);
     kt_err_t err = PQsendQuery(self->db, sql) ? flush(self) : KT_ECLOSED;
     *self->state = '\0';
     bool refusal = false;
@@ -331,7 +331,7 @@ kt_lpg_simple(kt_lpg_t *self, const char *sql, int64_t within_ms, PGresult **out
         answer = next;
     }
     if (!err && (refusal || !answer))
-        err = *self->state ? kt_lpg_state_err(self->state) : KT_EIO;
+        err = *self->state ? kt_pg_state_err(self->state) : KT_EIO;
     else if (err)
         keep_text(self, err == KT_ETIME ? "the database did not answer in time" : PQerrorMessage(self->db));
     if (err || !out) {
@@ -343,24 +343,24 @@ kt_lpg_simple(kt_lpg_t *self, const char *sql, int64_t within_ms, PGresult **out
 }
 
 bool
-kt_lpg_again(kt_err_t *err, int *tries)
+kt_pg_again(kt_err_t *err, int *tries)
 {
     if (*err != KT_EAGAIN)
         return false;
-    if (++*tries < KT_LPG_TRIES)
+    if (++*tries < KT_PG_TRIES)
         return true;
     *err = KT_EIO;
     return false;
 }
 
 int
-kt_lpg_rows(const kt_lpg_t *self, size_t k)
+kt_pg_rows(const kt_pg_t *self, size_t k)
 {
     return k < self->n_sent ? PQntuples(self->answers[k]) : 0;
 }
 
 const char *
-kt_lpg_bytes(const kt_lpg_t *self, size_t k, int row, int column, size_t *length)
+kt_pg_bytes(const kt_pg_t *self, size_t k, int row, int column, size_t *length)
 {
     const PGresult *answer = self->answers[k];
     *length                = 0;
@@ -371,24 +371,24 @@ kt_lpg_bytes(const kt_lpg_t *self, size_t k, int row, int column, size_t *length
 }
 
 static uint64_t
-read_u64(const kt_lpg_t *self, size_t k, int row, int column)
+read_u64(const kt_pg_t *self, size_t k, int row, int column)
 {
     uint64_t    wire = 0;
     size_t      length;
-    const char *bytes = kt_lpg_bytes(self, k, row, column, &length);
+    const char *bytes = kt_pg_bytes(self, k, row, column, &length);
     if (bytes && length == sizeof wire)
         memcpy(&wire, bytes, sizeof wire);
     return be64toh(wire);
 }
 
 int64_t
-kt_lpg_int(const kt_lpg_t *self, size_t k, int row, int column)
+kt_pg_int(const kt_pg_t *self, size_t k, int row, int column)
 {
     return (int64_t)read_u64(self, k, row, column);
 }
 
 double
-kt_lpg_real(const kt_lpg_t *self, size_t k, int row, int column)
+kt_pg_real(const kt_pg_t *self, size_t k, int row, int column)
 {
     double   value;
     uint64_t bits = read_u64(self, k, row, column);
@@ -397,17 +397,17 @@ kt_lpg_real(const kt_lpg_t *self, size_t k, int row, int column)
 }
 
 void
-kt_lpg_text(const kt_lpg_t *self, size_t k, int row, int column, char *out, size_t capacity)
+kt_pg_text(const kt_pg_t *self, size_t k, int row, int column, char *out, size_t capacity)
 {
     size_t      length;
-    const char *bytes = kt_lpg_bytes(self, k, row, column, &length);
+    const char *bytes = kt_pg_bytes(self, k, row, column, &length);
     kt_text_sanitize(out, capacity, bytes ? bytes : "", length);
 }
 
 kt_err_t
-kt_lpg_copy(const kt_lpg_t *self, size_t k, int row, int column, char **out, size_t *length)
+kt_pg_copy(const kt_pg_t *self, size_t k, int row, int column, char **out, size_t *length)
 {
-    const char *bytes = kt_lpg_bytes(self, k, row, column, length);
+    const char *bytes = kt_pg_bytes(self, k, row, column, length);
     char       *copy  = malloc(*length + 1);
     if (!copy)
         return KT_ENOMEM;

@@ -18,35 +18,35 @@ compare(const void *a, const void *b)
 // The rows come in the order of their ids, each as often as it was asked for; ids are sorted, so the repeated ones are
 // left out before.
 static void
-put_question(kt_lpg_t *self, uint64_t *ids, size_t n)
+put_question(kt_pg_t *self, uint64_t *ids, size_t n)
 {
     size_t kept = 0;
     qsort(ids, n, sizeof *ids, compare);
     for (size_t i = 0; i < n; i++)
         if (!kept || ids[kept - 1] != ids[i])
             ids[kept++] = ids[i];
-    kt_lpg_array(self, KT_PG_INT8, kept);
+    kt_pg_array(self, KT_PG_INT8, kept);
     for (size_t i = 0; i < kept; i++)
-        kt_lpg_el_int(self, clamp_i64(ids[i]));
-    kt_lpg_array_end(self);
-    kt_lpg_put(self, KT_PG_FACTS);
+        kt_pg_el_int(self, clamp_i64(ids[i]));
+    kt_pg_array_end(self);
+    kt_pg_put(self, KT_PG_FACTS);
 }
 
 static void
-read_fact(const kt_lpg_t *self, int row, kt_lpg_fact_t *out)
+read_fact(const kt_pg_t *self, int row, kt_pg_fact_t *out)
 {
     kt_job_facts_t *was = &out->was;
-    was->id.job         = (uint64_t)kt_lpg_int(self, 0, row, 0);
-    was->id.run         = (uint32_t)kt_lpg_int(self, 0, row, 1);
-    was->state          = (kt_job_state_t)kt_lpg_int(self, 0, row, 2);
-    was->epoch          = (uint64_t)kt_lpg_int(self, 0, row, 3);
-    was->retained       = kt_lpg_int(self, 0, row, 4) != 0;
+    was->id.job         = (uint64_t)kt_pg_int(self, 0, row, 0);
+    was->id.run         = (uint32_t)kt_pg_int(self, 0, row, 1);
+    was->state          = (kt_job_state_t)kt_pg_int(self, 0, row, 2);
+    was->epoch          = (uint64_t)kt_pg_int(self, 0, row, 3);
+    was->retained       = kt_pg_int(self, 0, row, 4) != 0;
     out->now            = out->was;
     out->changed_ms     = 0;
 }
 
 kt_err_t
-kt_lpg_facts_read(kt_lpg_t *self, const uint64_t *ids, size_t n, kt_lpg_facts_t *out)
+kt_pg_facts_read(kt_pg_t *self, const uint64_t *ids, size_t n, kt_pg_facts_t *out)
 {
     uint64_t *sorted = malloc((n + 1) * sizeof *sorted);
     if (!sorted)
@@ -55,10 +55,10 @@ kt_lpg_facts_read(kt_lpg_t *self, const uint64_t *ids, size_t n, kt_lpg_facts_t 
         sorted[i] = ids[i];
     put_question(self, sorted, n);
     free(sorted);
-    kt_err_t err = kt_lpg_run(self);
+    kt_err_t err = kt_pg_run(self);
     if (err)
         return err;
-    out->n  = (size_t)kt_lpg_rows(self, 0);
+    out->n  = (size_t)kt_pg_rows(self, 0);
     out->at = malloc((out->n + 1) * sizeof *out->at);
     if (!out->at)
         return KT_ENOMEM;
@@ -67,8 +67,8 @@ kt_lpg_facts_read(kt_lpg_t *self, const uint64_t *ids, size_t n, kt_lpg_facts_t 
     return KT_OK;
 }
 
-kt_lpg_fact_t *
-kt_lpg_facts_find(const kt_lpg_facts_t *self, uint64_t job)
+kt_pg_fact_t *
+kt_pg_facts_find(const kt_pg_facts_t *self, uint64_t job)
 {
     size_t low = 0, high = self->n;
     while (low < high) {
@@ -82,7 +82,7 @@ kt_lpg_facts_find(const kt_lpg_facts_t *self, uint64_t job)
 }
 
 void
-kt_lpg_facts_fini(kt_lpg_facts_t *self)
+kt_pg_facts_fini(kt_pg_facts_t *self)
 {
     free(self->at);
     self->at = NULL;
@@ -90,13 +90,13 @@ kt_lpg_facts_fini(kt_lpg_facts_t *self)
 }
 
 static bool
-is_changed(const kt_lpg_fact_t *fact)
+is_changed(const kt_pg_fact_t *fact)
 {
     return fact->was.state != fact->now.state || fact->was.id.run != fact->now.id.run;
 }
 
 static int64_t
-column_of(const kt_lpg_fact_t *fact, int column)
+column_of(const kt_pg_fact_t *fact, int column)
 {
     switch (column) {
     case 0: return (int64_t)fact->was.id.job;
@@ -110,25 +110,25 @@ column_of(const kt_lpg_fact_t *fact, int column)
 }
 
 size_t
-kt_lpg_facts_put(kt_lpg_t *self, const kt_lpg_facts_t *facts, kt_lpg_delta_t *delta)
+kt_pg_facts_put(kt_pg_t *self, const kt_pg_facts_t *facts, kt_pg_delta_t *delta)
 {
     size_t changed = 0;
     for (size_t i = 0; i < facts->n; i++) {
         if (!is_changed(&facts->at[i]))
             continue;
         changed++;
-        kt_lpg_moved(delta, (int)facts->at[i].was.state, (int)facts->at[i].now.state);
+        kt_pg_moved(delta, (int)facts->at[i].was.state, (int)facts->at[i].now.state);
     }
     if (!changed)
         return 0;
     for (int column = 0; column < 7; column++) {
-        kt_lpg_array(self, KT_PG_INT8, changed);
+        kt_pg_array(self, KT_PG_INT8, changed);
         for (size_t i = 0; i < facts->n; i++)
             if (is_changed(&facts->at[i]))
-                kt_lpg_el_int(self, column_of(&facts->at[i], column));
-        kt_lpg_array_end(self);
+                kt_pg_el_int(self, column_of(&facts->at[i], column));
+        kt_pg_array_end(self);
     }
-    kt_lpg_arg_int(self, (int64_t)changed);
-    kt_lpg_put(self, KT_PG_JOBS_CHANGE);
+    kt_pg_arg_int(self, (int64_t)changed);
+    kt_pg_put(self, KT_PG_JOBS_CHANGE);
     return changed;
 }

@@ -9,21 +9,21 @@
 #include <string.h>
 
 static kt_err_t
-ask(kt_lpg_t *self)
+ask(kt_pg_t *self)
 {
-    kt_err_t err = kt_lpg_run(self);
+    kt_err_t err = kt_pg_run(self);
     return err == KT_EAGAIN ? KT_EIO : err;
 }
 
 kt_err_t
-kt_lpg_totals(kt_ledger_t *base, int64_t wall_ms, kt_totals_t *out)
+kt_pg_totals(kt_ledger_t *base, int64_t wall_ms, kt_totals_t *out)
 {
-    kt_lpg_t *self = (kt_lpg_t *)base;
-    kt_err_t  err  = kt_lpg_begin(self, false);
+    kt_pg_t *self = (kt_pg_t *)base;
+    kt_err_t err  = kt_pg_begin(self, false);
     if (err)
         return err;
-    kt_lpg_arg_int(self, kt_rule_day(wall_ms));
-    kt_lpg_put(self, KT_PG_TOTALS);
+    kt_pg_arg_int(self, kt_rule_day(wall_ms));
+    kt_pg_put(self, KT_PG_TOTALS);
     if ((err = ask(self)))
         return err;
     uint64_t *const fields[] = {&out->queued,
@@ -36,52 +36,52 @@ kt_lpg_totals(kt_ledger_t *base, int64_t wall_ms, kt_totals_t *out)
                                 &out->done_today,
                                 &out->outbox_waiting};
     for (int i = 0; i < (int)(sizeof fields / sizeof *fields); i++)
-        *fields[i] = (uint64_t)kt_lpg_int(self, 0, 0, i);
+        *fields[i] = (uint64_t)kt_pg_int(self, 0, 0, i);
     return KT_OK;
 }
 
 kt_err_t
-kt_lpg_drained(kt_ledger_t *base, char (*names)[64], size_t capacity, size_t *n)
+kt_pg_drained(kt_ledger_t *base, char (*names)[64], size_t capacity, size_t *n)
 {
-    kt_lpg_t *self = (kt_lpg_t *)base;
-    kt_err_t  err  = kt_lpg_begin(self, false);
+    kt_pg_t *self = (kt_pg_t *)base;
+    kt_err_t err  = kt_pg_begin(self, false);
     if (err)
         return err;
-    kt_lpg_arg_int(self, (int64_t)capacity);
-    kt_lpg_put(self, KT_PG_DRAINED);
+    kt_pg_arg_int(self, (int64_t)capacity);
+    kt_pg_put(self, KT_PG_DRAINED);
     if ((err = ask(self)))
         return err;
-    *n = (size_t)kt_lpg_rows(self, 0);
+    *n = (size_t)kt_pg_rows(self, 0);
     for (size_t i = 0; i < *n; i++)
-        kt_lpg_text(self, 0, (int)i, 0, names[i], sizeof names[i]);
+        kt_pg_text(self, 0, (int)i, 0, names[i], sizeof names[i]);
     return KT_OK;
 }
 
 kt_err_t
-kt_lpg_story(kt_ledger_t *base, uint64_t job, kt_story_row_t *out, size_t capacity, size_t *n)
+kt_pg_story(kt_ledger_t *base, uint64_t job, kt_story_row_t *out, size_t capacity, size_t *n)
 {
-    kt_lpg_t *self = (kt_lpg_t *)base;
-    kt_err_t  err  = kt_lpg_begin(self, false);
+    kt_pg_t *self = (kt_pg_t *)base;
+    kt_err_t err  = kt_pg_begin(self, false);
     if (err)
         return err;
-    kt_lpg_arg_int(self, job > INT64_MAX ? INT64_MAX : (int64_t)job);
-    kt_lpg_arg_int(self, (int64_t)capacity);
-    kt_lpg_put(self, KT_PG_STORY);
+    kt_pg_arg_int(self, job > INT64_MAX ? INT64_MAX : (int64_t)job);
+    kt_pg_arg_int(self, (int64_t)capacity);
+    kt_pg_put(self, KT_PG_STORY);
     if ((err = ask(self)))
         return err;
-    size_t got = (size_t)kt_lpg_rows(self, 0);
+    size_t got = (size_t)kt_pg_rows(self, 0);
     if (!got)
         return KT_ENOTFOUND;
     for (size_t i = 0; i < got; i++) {
         int row = (int)i;
-        out[i]  = (kt_story_row_t){.type    = (kt_story_type_t)kt_lpg_int(self, 0, row, 0),
-                                   .run     = (uint32_t)kt_lpg_int(self, 0, row, 1),
-                                   .attempt = (uint32_t)kt_lpg_int(self, 0, row, 2),
-                                   .at_ms   = kt_lpg_int(self, 0, row, 3),
-                                   .err     = (kt_err_t)kt_lpg_int(self, 0, row, 4),
-                                   .crash   = kt_lpg_int(self, 0, row, 5) != 0};
-        kt_lpg_text(self, 0, row, 6, out[i].name, sizeof out[i].name);
-        kt_lpg_text(self, 0, row, 7, out[i].detail, sizeof out[i].detail);
+        out[i]  = (kt_story_row_t){.type    = (kt_story_type_t)kt_pg_int(self, 0, row, 0),
+                                   .run     = (uint32_t)kt_pg_int(self, 0, row, 1),
+                                   .attempt = (uint32_t)kt_pg_int(self, 0, row, 2),
+                                   .at_ms   = kt_pg_int(self, 0, row, 3),
+                                   .err     = (kt_err_t)kt_pg_int(self, 0, row, 4),
+                                   .crash   = kt_pg_int(self, 0, row, 5) != 0};
+        kt_pg_text(self, 0, row, 6, out[i].name, sizeof out[i].name);
+        kt_pg_text(self, 0, row, 7, out[i].detail, sizeof out[i].detail);
     }
     kt_story_sort(out, got);
     *n = got;
@@ -108,18 +108,18 @@ where_state(int state)
 }
 
 static void
-put_page(kt_lpg_t *self, const kt_job_query_t *query, size_t capacity)
+put_page(kt_pg_t *self, const kt_job_query_t *query, size_t capacity)
 {
     char sql[2048], message_id[64] = "", prefix[80] = "";
     int  filters = 2;
-    kt_lpg_arg_int(self, query->after_job > INT64_MAX ? INT64_MAX : (int64_t)query->after_job);
-    kt_lpg_arg_int(self, (int64_t)capacity);
+    kt_pg_arg_int(self, query->after_job > INT64_MAX ? INT64_MAX : (int64_t)query->after_job);
+    kt_pg_arg_int(self, (int64_t)capacity);
     if (query->message_id) {
-        kt_lpg_arg_text(self, query->message_id);
+        kt_pg_arg_text(self, query->message_id);
         snprintf(message_id, sizeof message_id, " AND i.message_id = $%d::text", ++filters);
     }
     if (query->path_prefix) {
-        kt_lpg_arg_text(self, query->path_prefix);
+        kt_pg_arg_text(self, query->path_prefix);
         snprintf(prefix, sizeof prefix, " AND starts_with(i.file_path, $%d::text)", ++filters);
     }
     snprintf(sql, sizeof sql,
@@ -130,48 +130,48 @@ put_page(kt_lpg_t *self, const kt_job_query_t *query, size_t capacity)
              " ORDER BY j.id LIMIT $2::bigint",
              query->documents ? "CASE WHEN j.retained THEN NULL ELSE r.document END" : "NULL::text",
              where_state(query->state), message_id, prefix);
-    kt_lpg_put_sql(self, sql);
+    kt_pg_put_sql(self, sql);
 }
 
 static kt_err_t
-read_row(const kt_lpg_t *self, int row, kt_job_row_t *out)
+read_row(const kt_pg_t *self, int row, kt_job_row_t *out)
 {
     static const kt_priority_t PRIORITIES[KT_RANKS] = {KT_PRIORITY_HIGH, KT_PRIORITY_NORMAL, KT_PRIORITY_LOW};
-    uint64_t                   rank                 = (uint64_t)kt_lpg_int(self, 0, row, 5);
+    uint64_t                   rank                 = (uint64_t)kt_pg_int(self, 0, row, 5);
     size_t                     length;
     memset(out, 0, sizeof *out);
-    out->id.job = (uint64_t)kt_lpg_int(self, 0, row, 0);
-    out->id.run = (uint32_t)kt_lpg_int(self, 0, row, 1);
-    kt_lpg_text(self, 0, row, 2, out->message_id, sizeof out->message_id);
-    kt_lpg_text(self, 0, row, 3, out->file_path, sizeof out->file_path);
-    out->state           = (kt_job_state_t)kt_lpg_int(self, 0, row, 4);
+    out->id.job = (uint64_t)kt_pg_int(self, 0, row, 0);
+    out->id.run = (uint32_t)kt_pg_int(self, 0, row, 1);
+    kt_pg_text(self, 0, row, 2, out->message_id, sizeof out->message_id);
+    kt_pg_text(self, 0, row, 3, out->file_path, sizeof out->file_path);
+    out->state           = (kt_job_state_t)kt_pg_int(self, 0, row, 4);
     out->priority        = PRIORITIES[rank < KT_RANKS ? rank : 1];
-    out->attempts        = (uint32_t)kt_lpg_int(self, 0, row, 6);
-    out->crashes         = (uint32_t)kt_lpg_int(self, 0, row, 7);
-    out->created_wall_ms = kt_lpg_int(self, 0, row, 8);
-    out->err             = (kt_err_t)kt_lpg_int(self, 0, row, 9);
+    out->attempts        = (uint32_t)kt_pg_int(self, 0, row, 6);
+    out->crashes         = (uint32_t)kt_pg_int(self, 0, row, 7);
+    out->created_wall_ms = kt_pg_int(self, 0, row, 8);
+    out->err             = (kt_err_t)kt_pg_int(self, 0, row, 9);
     if (out->state == KT_JOB_CANCELLED)
         out->err = KT_ECANCELLED;
-    kt_lpg_text(self, 0, row, 10, out->detail, sizeof out->detail);
-    out->stored_wall_ms = kt_lpg_int(self, 0, row, 11);
-    out->processing_us  = kt_lpg_int(self, 0, row, 12);
-    kt_lpg_text(self, 0, row, 13, out->node_name, sizeof out->node_name);
-    if (!kt_lpg_bytes(self, 0, row, 14, &length))
+    kt_pg_text(self, 0, row, 10, out->detail, sizeof out->detail);
+    out->stored_wall_ms = kt_pg_int(self, 0, row, 11);
+    out->processing_us  = kt_pg_int(self, 0, row, 12);
+    kt_pg_text(self, 0, row, 13, out->node_name, sizeof out->node_name);
+    if (!kt_pg_bytes(self, 0, row, 14, &length))
         return KT_OK;
-    return kt_lpg_copy(self, 0, row, 14, &out->document, &out->document_bytes);
+    return kt_pg_copy(self, 0, row, 14, &out->document, &out->document_bytes);
 }
 
 kt_err_t
-kt_lpg_jobs(kt_ledger_t *base, const kt_job_query_t *query, kt_job_row_t *out, size_t capacity, size_t *n)
+kt_pg_jobs(kt_ledger_t *base, const kt_job_query_t *query, kt_job_row_t *out, size_t capacity, size_t *n)
 {
-    kt_lpg_t *self = (kt_lpg_t *)base;
-    size_t    got  = 0;
-    kt_err_t  err  = kt_lpg_begin(self, false);
+    kt_pg_t *self = (kt_pg_t *)base;
+    size_t   got  = 0;
+    kt_err_t err  = kt_pg_begin(self, false);
     if (err)
         return err;
     put_page(self, query, capacity);
     err = ask(self);
-    for (int row = 0; !err && row < kt_lpg_rows(self, 0); row++)
+    for (int row = 0; !err && row < kt_pg_rows(self, 0); row++)
         err = read_row(self, row, &out[got++]);
     if (!err)
         *n = got;

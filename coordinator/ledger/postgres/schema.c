@@ -41,18 +41,18 @@ value(const PGresult *answer, int row, int column)
 
 // All that the database knows to have applied; no table is none. *out: malloc'ed.
 static kt_err_t
-read_applied(kt_lpg_t *self, kt_migration_row_t **out, size_t *n)
+read_applied(kt_pg_t *self, kt_migration_row_t **out, size_t *n)
 {
     PGresult *answer = NULL;
-    kt_err_t  err = kt_lpg_simple(self, "SELECT to_regclass('schema_migrations') IS NOT NULL", KT_LPG_CALL_MS, &answer);
+    kt_err_t  err   = kt_pg_simple(self, "SELECT to_regclass('schema_migrations') IS NOT NULL", KT_PG_CALL_MS, &answer);
     bool      there = !err && PQntuples(answer) == 1 && *value(answer, 0, 0) == 't';
     PQclear(answer);
     answer = NULL;
     if (!err && there)
-        err = kt_lpg_simple(self,
-                            "SELECT number, name, checksum, (extract(epoch FROM applied_at) * 1000)::bigint"
-                            " FROM schema_migrations ORDER BY number",
-                            KT_LPG_CALL_MS, &answer);
+        err = kt_pg_simple(self,
+                           "SELECT number, name, checksum, (extract(epoch FROM applied_at) * 1000)::bigint"
+                           " FROM schema_migrations ORDER BY number",
+                           KT_PG_CALL_MS, &answer);
     if (err)
         return err;
     size_t              got  = answer ? (size_t)PQntuples(answer) : 0;
@@ -112,7 +112,7 @@ check_applied(const kt_migration_row_t *rows, size_t n, char why[KT_LEDGER_WHY])
 }
 
 static kt_err_t
-check_encoding(const kt_lpg_t *self, char why[KT_LEDGER_WHY])
+check_encoding(const kt_pg_t *self, char why[KT_LEDGER_WHY])
 {
     const char *encoding = PQparameterStatus(self->db, "server_encoding");
     if (encoding && strcmp(encoding, "UTF8") == 0)
@@ -122,7 +122,7 @@ check_encoding(const kt_lpg_t *self, char why[KT_LEDGER_WHY])
 }
 
 kt_err_t
-kt_lpg_check_schema(kt_lpg_t *self, char why[KT_LEDGER_WHY])
+kt_pg_check_schema(kt_pg_t *self, char why[KT_LEDGER_WHY])
 {
     kt_migration_row_t *rows = NULL;
     size_t              n    = 0;
@@ -143,7 +143,7 @@ kt_lpg_check_schema(kt_lpg_t *self, char why[KT_LEDGER_WHY])
 }
 
 static kt_err_t
-apply(kt_lpg_t *self, const migration_t *migration)
+apply(kt_pg_t *self, const migration_t *migration)
 {
     kt_buf_t sql;
     char     checksum[KT_DIGEST_HEX];
@@ -151,7 +151,7 @@ apply(kt_lpg_t *self, const migration_t *migration)
     kt_buf_init(&sql, 16 << 20);
     kt_buf_fmt(&sql, "BEGIN; %s; INSERT INTO schema_migrations VALUES (%" PRId64 ", '%s', '%s', now()); COMMIT",
                migration->text, migration->number, migration->name, checksum);
-    kt_err_t err = sql.err ? sql.err : kt_lpg_simple(self, sql.bytes, KT_LPG_LONG_MS, NULL);
+    kt_err_t err = sql.err ? sql.err : kt_pg_simple(self, sql.bytes, KT_PG_LONG_MS, NULL);
     kt_buf_fini(&sql);
     if (!err)
         kt_log_info("LEDGER-MIGRATED", "migration=%s", migration->name);
@@ -159,7 +159,7 @@ apply(kt_lpg_t *self, const migration_t *migration)
 }
 
 static kt_err_t
-apply_missing(kt_lpg_t *self, size_t *applied, char why[KT_LEDGER_WHY])
+apply_missing(kt_pg_t *self, size_t *applied, char why[KT_LEDGER_WHY])
 {
     kt_migration_row_t *rows = NULL;
     size_t              n    = 0;
@@ -182,7 +182,7 @@ apply_missing(kt_lpg_t *self, size_t *applied, char why[KT_LEDGER_WHY])
 
 // The view is made anew when its text, which stands in its comment as a digest, is another.
 static kt_err_t
-make_view(kt_lpg_t *self)
+make_view(kt_pg_t *self)
 {
     kt_buf_t    view, sql;
     kt_digest_t digest;
@@ -190,20 +190,19 @@ make_view(kt_lpg_t *self)
     PGresult   *answer = NULL;
     kt_buf_init(&view, 1 << 20);
     kt_buf_init(&sql, 2 << 20);
-    kt_lpg_view_text(&view);
+    kt_pg_view_text(&view);
     kt_err_t err = view.err;
     if (!err) {
         kt_digest_of(view.bytes, view.length, &digest);
         kt_digest_hex(&digest, mark);
-        err =
-            kt_lpg_simple(self, "SELECT obj_description(to_regclass('features'), 'pg_class')", KT_LPG_CALL_MS, &answer);
+        err = kt_pg_simple(self, "SELECT obj_description(to_regclass('features'), 'pg_class')", KT_PG_CALL_MS, &answer);
     }
     if (!err && strcmp(value(answer, 0, 0), mark)) {
         kt_buf_fmt(
             &sql,
             "BEGIN; DROP VIEW IF EXISTS features; CREATE VIEW features AS %s; COMMENT ON VIEW features IS '%s'; COMMIT",
             view.bytes, mark);
-        err = sql.err ? sql.err : kt_lpg_simple(self, sql.bytes, KT_LPG_CALL_MS, NULL);
+        err = sql.err ? sql.err : kt_pg_simple(self, sql.bytes, KT_PG_CALL_MS, NULL);
     }
     PQclear(answer);
     kt_buf_fini(&view);
@@ -213,16 +212,16 @@ make_view(kt_lpg_t *self)
 
 // One migrates at a time; the lock goes with the session.
 static kt_err_t
-migrate(kt_lpg_t *self, size_t *applied, char why[KT_LEDGER_WHY])
+migrate(kt_pg_t *self, size_t *applied, char why[KT_LEDGER_WHY])
 {
-    kt_err_t err = kt_lpg_connect(self);
+    kt_err_t err = kt_pg_connect(self);
     if (!err)
         err = check_encoding(self, why);
     if (!err)
-        err = kt_lpg_simple(self, "SELECT pg_advisory_lock(hashtextextended(current_schema() || '/migrations', 1))",
-                            KT_LPG_LONG_MS, NULL);
+        err = kt_pg_simple(self, "SELECT pg_advisory_lock(hashtextextended(current_schema() || '/migrations', 1))",
+                           KT_PG_LONG_MS, NULL);
     if (!err)
-        err = kt_lpg_simple(self, TABLE, KT_LPG_CALL_MS, NULL);
+        err = kt_pg_simple(self, TABLE, KT_PG_CALL_MS, NULL);
     if (!err)
         err = apply_missing(self, applied, why);
     if (!err)
@@ -233,10 +232,10 @@ migrate(kt_lpg_t *self, size_t *applied, char why[KT_LEDGER_WHY])
 }
 
 static kt_err_t
-open_bare(kt_lpg_t **out, const char *url, bool writer, char why[KT_LEDGER_WHY])
+open_bare(kt_pg_t **out, const char *url, bool writer, char why[KT_LEDGER_WHY])
 {
-    kt_lpg_t *self = calloc(1, sizeof *self);
-    why[0]         = '\0';
+    kt_pg_t *self = calloc(1, sizeof *self);
+    why[0]        = '\0';
     if (self)
         self->url = strdup(url);
     if (!self || !self->url) {
@@ -245,15 +244,15 @@ open_bare(kt_lpg_t **out, const char *url, bool writer, char why[KT_LEDGER_WHY])
         return KT_ENOMEM;
     }
     self->writer = writer;
-    kt_buf_init(&self->bytes, KT_LPG_BYTES);
+    kt_buf_init(&self->bytes, KT_PG_BYTES);
     *out = self;
     return KT_OK;
 }
 
 static void
-close_bare(kt_lpg_t *self)
+close_bare(kt_pg_t *self)
 {
-    kt_lpg_drop(self);
+    kt_pg_drop(self);
     kt_buf_fini(&self->bytes);
     free(self->url);
     free(self);
@@ -262,8 +261,8 @@ close_bare(kt_lpg_t *self)
 kt_err_t
 kt_ledger_postgres_migrate(const char *url, size_t *applied, char why[KT_LEDGER_WHY])
 {
-    kt_lpg_t *self = NULL;
-    kt_err_t  err  = open_bare(&self, url, true, why);
+    kt_pg_t *self = NULL;
+    kt_err_t err  = open_bare(&self, url, true, why);
     if (err)
         return err;
     size_t n = 0;
@@ -302,13 +301,13 @@ merge(kt_migration_row_t *rows, const kt_migration_row_t *applied, size_t n)
 kt_err_t
 kt_ledger_postgres_status(const char *url, kt_migration_row_t **rows, size_t *n, char why[KT_LEDGER_WHY])
 {
-    kt_lpg_t           *self    = NULL;
+    kt_pg_t            *self    = NULL;
     kt_migration_row_t *applied = NULL, *all = NULL;
     size_t              n_applied = 0;
     kt_err_t            err       = open_bare(&self, url, false, why);
     if (err)
         return err;
-    err = kt_lpg_connect(self);
+    err = kt_pg_connect(self);
     if (!err)
         err = read_applied(self, &applied, &n_applied);
     if (err)

@@ -6,10 +6,10 @@
 #include "coordinator/ledger/ledger.h"
 #include "coordinator/ledger/migration.h"
 
-typedef struct kt_lpg kt_lpg_t;
+typedef struct kt_pg kt_pg_t;
 
 // The session's database has what this program needs: KT_ESCHEMA and a sentence if not, KT_EIO. Before the pipeline.
-KT_MUST_USE kt_err_t kt_lpg_check_schema(kt_lpg_t *self, char why[KT_LEDGER_WHY]);
+KT_MUST_USE kt_err_t kt_pg_check_schema(kt_pg_t *self, char why[KT_LEDGER_WHY]);
 
 // Applies what is missing, each migration in a transaction of its own, under a lock; then the view of the features,
 // made anew if its text changed. *applied: how many. KT_ESCHEMA (changed or newer), KT_EAUTH, KT_EUNREACHABLE, KT_EIO,
@@ -20,4 +20,4 @@ KT_MUST_USE kt_err_t kt_ledger_postgres_status(const char *url, kt_migration_row
                                                char why[KT_LEDGER_WHY]);
 
 // ledger_postgres_view.c: the SELECT of the view `features`, one column a scalar feature.
-void kt_lpg_view_text(kt_buf_t *out);
+void kt_pg_view_text(kt_buf_t *out);

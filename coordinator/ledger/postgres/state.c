@@ -3,7 +3,7 @@
 #include <string.h>
 
 kt_err_t
-kt_lpg_state_err(const char *state)
+kt_pg_state_err(const char *state)
 {
     static const struct {
         const char *prefix;

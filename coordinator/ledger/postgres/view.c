@@ -64,7 +64,7 @@ add_group(kt_buf_t *out, kt_group_t group)
 }
 
 void
-kt_lpg_view_text(kt_buf_t *out)
+kt_pg_view_text(kt_buf_t *out)
 {
     kt_buf_str(
         out, "SELECT j.id AS job, j.run, i.message_id, i.media_id, i.file_path, r.stored_ms, r.processing_us, r.node");

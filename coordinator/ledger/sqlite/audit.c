@@ -78,7 +78,7 @@ static const char *const RULES[] = {
 };
 
 typedef struct audit {
-    kt_lsql_t   *self;
+    kt_sqlite_t *self;
     kt_audit_fn *found;
     void        *context;
 } audit_t;
@@ -100,7 +100,7 @@ check_rule(const audit_t *audit, const char *sql)
         if (rc == SQLITE_ROW)
             tell(audit, stmt, (const char *)sqlite3_column_text(stmt, 2));
     }
-    kt_err_t err = kt_lsql_err(audit->self, rc);
+    kt_err_t err = kt_sqlite_err(audit->self, rc);
     sqlite3_finalize(stmt);
     return err;
 }
@@ -119,10 +119,10 @@ digest_holds(sqlite3_stmt *stmt)
 static kt_err_t
 check_documents(const audit_t *audit)
 {
-    bool           more = true;
-    kt_err_t       err;
-    kt_lsql_call_t call = kt_lsql_call(audit->self, KT_SQL_ALL_DOCUMENTS);
-    while (!(err = kt_lsql_step(&call, &more)) && more) {
+    bool             more = true;
+    kt_err_t         err;
+    kt_sqlite_call_t call = kt_sqlite_call(audit->self, KT_SQL_ALL_DOCUMENTS);
+    while (!(err = kt_sqlite_step(&call, &more)) && more) {
         if (!digest_holds(call.stmt))
             tell(audit, call.stmt, "the document is not the one that was stored: its digest differs");
     }
@@ -130,30 +130,30 @@ check_documents(const audit_t *audit)
 }
 
 static kt_err_t
-count_rows(kt_lsql_t *self, uint64_t *rows)
+count_rows(kt_sqlite_t *self, uint64_t *rows)
 {
-    bool           more;
-    kt_lsql_call_t call = kt_lsql_call(self, KT_SQL_ALL_ROWS);
-    kt_err_t       err  = kt_lsql_step(&call, &more);
+    bool             more;
+    kt_sqlite_call_t call = kt_sqlite_call(self, KT_SQL_ALL_ROWS);
+    kt_err_t         err  = kt_sqlite_step(&call, &more);
     if (err || !more)
         return err;
     *rows = (uint64_t)sqlite3_column_int64(call.stmt, 0);
-    kt_lsql_reset(&call);
+    kt_sqlite_reset(&call);
     return KT_OK;
 }
 
 kt_err_t
-kt_lsql_audit(kt_ledger_t *base, kt_audit_fn *found, void *context, uint64_t *rows)
+kt_sqlite_audit(kt_ledger_t *base, kt_audit_fn *found, void *context, uint64_t *rows)
 {
-    audit_t  audit = {.self = (kt_lsql_t *)base, .found = found, .context = context};
-    kt_err_t err   = kt_lsql_begin_read(audit.self);
+    audit_t  audit = {.self = (kt_sqlite_t *)base, .found = found, .context = context};
+    kt_err_t err   = kt_sqlite_begin_read(audit.self);
     for (size_t i = 0; i < sizeof RULES / sizeof *RULES && !err; i++)
         err = check_rule(&audit, RULES[i]);
     if (!err)
         err = check_documents(&audit);
     if (!err)
-        err = kt_lsql_backfill_audit(audit.self, found, context);
+        err = kt_sqlite_backfill_audit(audit.self, found, context);
     if (!err)
         err = count_rows(audit.self, rows);
-    return kt_lsql_end(audit.self, err);
+    return kt_sqlite_end(audit.self, err);
 }

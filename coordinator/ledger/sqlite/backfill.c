@@ -40,25 +40,25 @@ static const char SCHEMA[] =
     "CREATE INDEX IF NOT EXISTS files_content ON files(content_digest) WHERE content_digest IS NOT NULL;";
 
 kt_err_t
-kt_lsql_backfill_schema(kt_lsql_t *self)
+kt_sqlite_backfill_schema(kt_sqlite_t *self)
 {
-    return kt_lsql_exec(self, SCHEMA);
+    return kt_sqlite_exec(self, SCHEMA);
 }
 
 kt_err_t
-kt_lsql_backfill_put(kt_lsql_t *self, const kt_backfill_t *b)
+kt_sqlite_backfill_put(kt_sqlite_t *self, const kt_backfill_t *b)
 {
-    const char    *texts[KT_BACKFILL_TEXTS];
-    int64_t        numbers[KT_BACKFILL_NUMBERS];
-    kt_lsql_call_t call = kt_lsql_call(self, KT_SQL_BACKFILL_PUT);
+    const char      *texts[KT_BACKFILL_TEXTS];
+    int64_t          numbers[KT_BACKFILL_NUMBERS];
+    kt_sqlite_call_t call = kt_sqlite_call(self, KT_SQL_BACKFILL_PUT);
     kt_backfill_texts(b, texts);
     kt_backfill_numbers(b, numbers);
-    kt_lsql_int(&call, (int64_t)b->id);
+    kt_sqlite_int(&call, (int64_t)b->id);
     for (size_t i = 0; i < KT_BACKFILL_TEXTS; i++)
-        kt_lsql_text(&call, texts[i]);
+        kt_sqlite_text(&call, texts[i]);
     for (size_t i = 0; i < KT_BACKFILL_NUMBERS; i++)
-        kt_lsql_int(&call, numbers[i]);
-    return kt_lsql_run(&call);
+        kt_sqlite_int(&call, numbers[i]);
+    return kt_sqlite_run(&call);
 }
 
 static void
@@ -78,105 +78,105 @@ read_backfill(sqlite3_stmt *stmt, kt_backfill_t *b)
 
 // Rows of a call whose parameters are bound.
 static kt_err_t
-read_all(kt_lsql_call_t *call, kt_backfill_t *out, size_t capacity, size_t *n)
+read_all(kt_sqlite_call_t *call, kt_backfill_t *out, size_t capacity, size_t *n)
 {
     bool     more = true;
     kt_err_t err  = KT_OK;
     *n            = 0;
-    while (*n < capacity && !(err = kt_lsql_step(call, &more)) && more)
+    while (*n < capacity && !(err = kt_sqlite_step(call, &more)) && more)
         read_backfill(call->stmt, &out[(*n)++]);
-    kt_lsql_reset(call);
+    kt_sqlite_reset(call);
     return err;
 }
 
 kt_err_t
-kt_lsql_backfill_get(kt_lsql_t *self, uint64_t id, kt_backfill_t *out)
+kt_sqlite_backfill_get(kt_sqlite_t *self, uint64_t id, kt_backfill_t *out)
 {
-    size_t         n    = 0;
-    kt_lsql_call_t call = kt_lsql_call(self, KT_SQL_BACKFILL_GET);
-    kt_lsql_int(&call, (int64_t)id);
+    size_t           n    = 0;
+    kt_sqlite_call_t call = kt_sqlite_call(self, KT_SQL_BACKFILL_GET);
+    kt_sqlite_int(&call, (int64_t)id);
     kt_err_t err = read_all(&call, out, 1, &n);
     return err ? err : n ? KT_OK : KT_ENOTFOUND;
 }
 
 static kt_err_t
-ask_yes(kt_lsql_call_t *call, bool *yes)
+ask_yes(kt_sqlite_call_t *call, bool *yes)
 {
-    kt_err_t err = kt_lsql_step(call, yes);
-    kt_lsql_reset(call);
+    kt_err_t err = kt_sqlite_step(call, yes);
+    kt_sqlite_reset(call);
     return err;
 }
 
 kt_err_t
-kt_lsql_backfill_own(kt_lsql_t *self, const kt_lease_t *lease, uint64_t id, kt_backfill_t *out)
+kt_sqlite_backfill_own(kt_sqlite_t *self, const kt_lease_t *lease, uint64_t id, kt_backfill_t *out)
 {
-    bool           lives = false, ours = false;
-    kt_lsql_call_t call = kt_lsql_call(self, KT_SQL_LEASE_OURS);
-    kt_lsql_text(&call, lease->coordinator);
-    kt_lsql_int(&call, (int64_t)lease->epoch);
+    bool             lives = false, ours = false;
+    kt_sqlite_call_t call = kt_sqlite_call(self, KT_SQL_LEASE_OURS);
+    kt_sqlite_text(&call, lease->coordinator);
+    kt_sqlite_int(&call, (int64_t)lease->epoch);
     kt_err_t err = ask_yes(&call, &lives);
     if (!err) {
-        call = kt_lsql_call(self, KT_SQL_BACKFILL_OWNER);
-        kt_lsql_int(&call, (int64_t)id);
-        kt_lsql_int(&call, (int64_t)lease->epoch);
+        call = kt_sqlite_call(self, KT_SQL_BACKFILL_OWNER);
+        kt_sqlite_int(&call, (int64_t)id);
+        kt_sqlite_int(&call, (int64_t)lease->epoch);
         err = ask_yes(&call, &ours);
     }
     if (err)
         return err;
-    return lives && ours ? kt_lsql_backfill_get(self, id, out) : KT_EFENCED;
+    return lives && ours ? kt_sqlite_backfill_get(self, id, out) : KT_EFENCED;
 }
 
 static kt_err_t
-find_token(kt_lsql_t *self, const char *token, kt_backfill_t *out, size_t *n)
+find_token(kt_sqlite_t *self, const char *token, kt_backfill_t *out, size_t *n)
 {
-    kt_lsql_call_t call = kt_lsql_call(self, KT_SQL_BACKFILL_TOKEN);
-    kt_lsql_text(&call, token);
+    kt_sqlite_call_t call = kt_sqlite_call(self, KT_SQL_BACKFILL_TOKEN);
+    kt_sqlite_text(&call, token);
     return read_all(&call, out, 1, n);
 }
 
 static kt_err_t
-add(kt_lsql_t *self, const kt_backfill_t *wanted, int64_t wall_ms, kt_backfill_t *out)
+add(kt_sqlite_t *self, const kt_backfill_t *wanted, int64_t wall_ms, kt_backfill_t *out)
 {
-    kt_lsql_call_t call = kt_lsql_call(self, KT_SQL_BACKFILL_NEW);
-    kt_err_t       err  = kt_lsql_run(&call);
+    kt_sqlite_call_t call = kt_sqlite_call(self, KT_SQL_BACKFILL_NEW);
+    kt_err_t         err  = kt_sqlite_run(&call);
     if (err)
         return err;
     kt_backfill_fresh(wanted, (uint64_t)sqlite3_last_insert_rowid(self->db), wall_ms, out);
-    return kt_lsql_backfill_put(self, out);
+    return kt_sqlite_backfill_put(self, out);
 }
 
 static kt_err_t
 create(kt_ledger_t *base, const kt_backfill_t *wanted, int64_t wall_ms, kt_backfill_t *out)
 {
-    kt_lsql_t *self = (kt_lsql_t *)base;
-    size_t     n    = 0;
+    kt_sqlite_t *self = (kt_sqlite_t *)base;
+    size_t       n    = 0;
     if (!kt_backfill_ok(wanted))
         return KT_EBADDATA;
-    kt_err_t err = kt_lsql_begin(self);
+    kt_err_t err = kt_sqlite_begin(self);
     if (!err)
         err = find_token(self, wanted->token, out, &n);
     if (!err && !n)
         err = add(self, wanted, wall_ms, out);
-    return kt_lsql_end(self, err);
+    return kt_sqlite_end(self, err);
 }
 
 static kt_err_t
 find(kt_ledger_t *base, uint64_t after, kt_backfill_t *out, size_t capacity, size_t *n)
 {
-    kt_lsql_call_t call = kt_lsql_call((kt_lsql_t *)base, KT_SQL_BACKFILL_PAGE);
-    kt_lsql_int(&call, (int64_t)(after > INT64_MAX ? INT64_MAX : after));
-    kt_lsql_int(&call, (int64_t)capacity);
+    kt_sqlite_call_t call = kt_sqlite_call((kt_sqlite_t *)base, KT_SQL_BACKFILL_PAGE);
+    kt_sqlite_int(&call, (int64_t)(after > INT64_MAX ? INT64_MAX : after));
+    kt_sqlite_int(&call, (int64_t)capacity);
     return read_all(&call, out, capacity, n);
 }
 
 static kt_err_t
 chunk(kt_ledger_t *base, uint64_t id, uint64_t number, char **bytes, size_t *length)
 {
-    bool           more = false;
-    kt_lsql_call_t call = kt_lsql_call((kt_lsql_t *)base, KT_SQL_CHUNK_GET);
-    kt_lsql_int(&call, (int64_t)id);
-    kt_lsql_int(&call, (int64_t)number);
-    kt_err_t err = kt_lsql_step(&call, &more);
+    bool             more = false;
+    kt_sqlite_call_t call = kt_sqlite_call((kt_sqlite_t *)base, KT_SQL_CHUNK_GET);
+    kt_sqlite_int(&call, (int64_t)id);
+    kt_sqlite_int(&call, (int64_t)number);
+    kt_err_t err = kt_sqlite_step(&call, &more);
     if (err || !more)
         return err ? err : KT_ENOTFOUND;
     const void *blob = sqlite3_column_blob(call.stmt, 0);
@@ -188,12 +188,12 @@ chunk(kt_ledger_t *base, uint64_t id, uint64_t number, char **bytes, size_t *len
         *bytes     = copy;
         *length    = size;
     }
-    kt_lsql_reset(&call);
+    kt_sqlite_reset(&call);
     return copy ? KT_OK : KT_ENOMEM;
 }
 
 static kt_err_t
-compare_chunk(kt_lsql_t *self, uint64_t id, uint64_t number, const void *bytes, size_t length)
+compare_chunk(kt_sqlite_t *self, uint64_t id, uint64_t number, const void *bytes, size_t length)
 {
     char    *known       = NULL;
     size_t   known_bytes = 0;
@@ -205,100 +205,100 @@ compare_chunk(kt_lsql_t *self, uint64_t id, uint64_t number, const void *bytes, 
 }
 
 static kt_err_t
-put_chunk(kt_lsql_t *self, kt_backfill_t *b, const void *bytes, size_t length)
+put_chunk(kt_sqlite_t *self, kt_backfill_t *b, const void *bytes, size_t length)
 {
-    kt_lsql_call_t call = kt_lsql_call(self, KT_SQL_CHUNK_PUT);
-    kt_lsql_int(&call, (int64_t)b->id);
-    kt_lsql_int(&call, (int64_t)b->chunks);
-    kt_lsql_blob(&call, bytes, length);
+    kt_sqlite_call_t call = kt_sqlite_call(self, KT_SQL_CHUNK_PUT);
+    kt_sqlite_int(&call, (int64_t)b->id);
+    kt_sqlite_int(&call, (int64_t)b->chunks);
+    kt_sqlite_blob(&call, bytes, length);
     b->chunks++;
-    kt_err_t err = kt_lsql_run(&call);
-    return err ? err : kt_lsql_backfill_put(self, b);
+    kt_err_t err = kt_sqlite_run(&call);
+    return err ? err : kt_sqlite_backfill_put(self, b);
 }
 
 static kt_err_t
 spool(kt_ledger_t *base, uint64_t id, uint64_t number, const void *bytes, size_t length)
 {
-    kt_lsql_t    *self = (kt_lsql_t *)base;
+    kt_sqlite_t  *self = (kt_sqlite_t *)base;
     kt_backfill_t b;
     bool          repeated = false;
-    kt_err_t      err      = kt_lsql_begin(self);
+    kt_err_t      err      = kt_sqlite_begin(self);
     if (!err)
-        err = kt_lsql_backfill_get(self, id, &b);
+        err = kt_sqlite_backfill_get(self, id, &b);
     if (!err)
         err = kt_rule_backfill_spool(&b, number, &repeated);
     if (!err && repeated)
         err = compare_chunk(self, id, number, bytes, length);
     else if (!err)
         err = put_chunk(self, &b, bytes, length);
-    return kt_lsql_end(self, err);
+    return kt_sqlite_end(self, err);
 }
 
 static kt_err_t
-drop_chunks(kt_lsql_t *self, uint64_t id)
+drop_chunks(kt_sqlite_t *self, uint64_t id)
 {
-    kt_lsql_call_t call = kt_lsql_call(self, KT_SQL_CHUNKS_DROP);
-    kt_lsql_int(&call, (int64_t)id);
-    kt_lsql_int(&call, INT64_MAX);
-    return kt_lsql_run(&call);
+    kt_sqlite_call_t call = kt_sqlite_call(self, KT_SQL_CHUNKS_DROP);
+    kt_sqlite_int(&call, (int64_t)id);
+    kt_sqlite_int(&call, INT64_MAX);
+    return kt_sqlite_run(&call);
 }
 
 static kt_err_t
 control(kt_ledger_t *base, uint64_t id, kt_backfill_verb_t verb, uint64_t chunks, int64_t wall_ms)
 {
-    kt_lsql_t    *self = (kt_lsql_t *)base;
+    kt_sqlite_t  *self = (kt_sqlite_t *)base;
     kt_backfill_t b;
-    kt_err_t      err = kt_lsql_begin(self);
+    kt_err_t      err = kt_sqlite_begin(self);
     if (!err)
-        err = kt_lsql_backfill_get(self, id, &b);
+        err = kt_sqlite_backfill_get(self, id, &b);
     if (!err)
         err = kt_backfill_control(&b, verb, chunks, wall_ms);
     if (!err)
-        err = kt_lsql_backfill_put(self, &b);
+        err = kt_sqlite_backfill_put(self, &b);
     if (!err && verb == KT_BACKFILL_CANCEL)
         err = drop_chunks(self, id);
-    return kt_lsql_end(self, err);
+    return kt_sqlite_end(self, err);
 }
 
 static kt_err_t
 take(kt_ledger_t *base, const kt_lease_t *lease, kt_backfill_t *out, size_t capacity, size_t *n)
 {
-    kt_lsql_t     *self = (kt_lsql_t *)base;
-    kt_err_t       err  = kt_lsql_begin(self);
-    bool           ours = false;
-    kt_lsql_call_t call = kt_lsql_call(self, KT_SQL_LEASE_OURS);
-    kt_lsql_text(&call, lease->coordinator);
-    kt_lsql_int(&call, (int64_t)lease->epoch);
+    kt_sqlite_t     *self = (kt_sqlite_t *)base;
+    kt_err_t         err  = kt_sqlite_begin(self);
+    bool             ours = false;
+    kt_sqlite_call_t call = kt_sqlite_call(self, KT_SQL_LEASE_OURS);
+    kt_sqlite_text(&call, lease->coordinator);
+    kt_sqlite_int(&call, (int64_t)lease->epoch);
     if (!err)
         err = ask_yes(&call, &ours);
     if (!err && !ours)
         err = KT_EFENCED;
     if (!err) {
-        call = kt_lsql_call(self, KT_SQL_BACKFILL_OWN);
-        kt_lsql_int(&call, (int64_t)lease->epoch);
-        err = kt_lsql_run(&call);
+        call = kt_sqlite_call(self, KT_SQL_BACKFILL_OWN);
+        kt_sqlite_int(&call, (int64_t)lease->epoch);
+        err = kt_sqlite_run(&call);
     }
     if (!err) {
-        call = kt_lsql_call(self, KT_SQL_BACKFILL_OURS);
-        kt_lsql_int(&call, (int64_t)lease->epoch);
-        kt_lsql_int(&call, (int64_t)capacity);
+        call = kt_sqlite_call(self, KT_SQL_BACKFILL_OURS);
+        kt_sqlite_int(&call, (int64_t)lease->epoch);
+        kt_sqlite_int(&call, (int64_t)capacity);
         err = read_all(&call, out, capacity, n);
     }
-    return kt_lsql_end(self, err);
+    return kt_sqlite_end(self, err);
 }
 
-const kt_backfill_ops_t KT_LSQL_BACKFILL = {
+const kt_backfill_ops_t KT_SQLITE_BACKFILL = {
     .create  = create,
     .find    = find,
     .spool   = spool,
     .control = control,
-    .retry   = kt_lsql_backfill_retry,
-    .results = kt_lsql_backfill_results,
+    .retry   = kt_sqlite_backfill_retry,
+    .results = kt_sqlite_backfill_results,
     .take    = take,
     .chunk   = chunk,
-    .known   = kt_lsql_backfill_known,
-    .list    = kt_lsql_backfill_list,
-    .waiting = kt_lsql_backfill_waiting,
-    .feed    = kt_lsql_backfill_feed,
-    .settle  = kt_lsql_backfill_settle,
+    .known   = kt_sqlite_backfill_known,
+    .list    = kt_sqlite_backfill_list,
+    .waiting = kt_sqlite_backfill_waiting,
+    .feed    = kt_sqlite_backfill_feed,
+    .settle  = kt_sqlite_backfill_settle,
 };

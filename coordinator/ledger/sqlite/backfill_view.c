@@ -47,23 +47,23 @@ read_result(sqlite3_stmt *stmt, kt_backfill_result_t *out)
 }
 
 kt_err_t
-kt_lsql_backfill_results(kt_ledger_t *base, uint64_t id, uint64_t after, bool failed, size_t max_bytes,
-                         kt_backfill_result_t *out, size_t capacity, size_t *n)
+kt_sqlite_backfill_results(kt_ledger_t *base, uint64_t id, uint64_t after, bool failed, size_t max_bytes,
+                           kt_backfill_result_t *out, size_t capacity, size_t *n)
 {
-    bool           more = true;
-    size_t         got = 0, bytes = 0;
-    kt_err_t       err  = KT_OK;
-    kt_lsql_call_t call = kt_lsql_call((kt_lsql_t *)base, failed ? KT_SQL_RESULTS_FAILED : KT_SQL_RESULTS_ALL);
-    kt_lsql_int(&call, (int64_t)id);
-    kt_lsql_int(&call, (int64_t)(after > INT64_MAX ? INT64_MAX : after));
-    kt_lsql_int(&call, (int64_t)capacity);
-    while (got < capacity && bytes < max_bytes && !(err = kt_lsql_step(&call, &more)) && more) {
+    bool             more = true;
+    size_t           got = 0, bytes = 0;
+    kt_err_t         err  = KT_OK;
+    kt_sqlite_call_t call = kt_sqlite_call((kt_sqlite_t *)base, failed ? KT_SQL_RESULTS_FAILED : KT_SQL_RESULTS_ALL);
+    kt_sqlite_int(&call, (int64_t)id);
+    kt_sqlite_int(&call, (int64_t)(after > INT64_MAX ? INT64_MAX : after));
+    kt_sqlite_int(&call, (int64_t)capacity);
+    while (got < capacity && bytes < max_bytes && !(err = kt_sqlite_step(&call, &more)) && more) {
         err = read_result(call.stmt, &out[got]);
         if (err)
             break;
         bytes += out[got++].document_bytes;
     }
-    kt_lsql_reset(&call);
+    kt_sqlite_reset(&call);
     for (size_t i = 0; err && i < got; i++) {
         free(out[i].path);
         free(out[i].document);
@@ -100,7 +100,7 @@ static const char *const RULES[] = {
 };
 
 static kt_err_t
-check(kt_lsql_t *self, const char *sql, kt_audit_fn *found, void *context)
+check(kt_sqlite_t *self, const char *sql, kt_audit_fn *found, void *context)
 {
     sqlite3_stmt *stmt = NULL;
     int           rc   = sqlite3_prepare_v2(self->db, sql, -1, &stmt, NULL);
@@ -110,27 +110,27 @@ check(kt_lsql_t *self, const char *sql, kt_audit_fn *found, void *context)
             found(context, (kt_run_id_t){.job = (uint64_t)sqlite3_column_int64(stmt, 0)},
                   (const char *)sqlite3_column_text(stmt, 2));
     }
-    kt_err_t err = kt_lsql_err(self, rc);
+    kt_err_t err = kt_sqlite_err(self, rc);
     sqlite3_finalize(stmt);
     return err;
 }
 
 static kt_err_t
-has_backfills(kt_lsql_t *self, bool *yes)
+has_backfills(kt_sqlite_t *self, bool *yes)
 {
     sqlite3_stmt *stmt = NULL;
     int rc = sqlite3_prepare_v2(self->db, "SELECT 1 FROM sqlite_schema WHERE name = 'backfills'", -1, &stmt, NULL);
     if (rc == SQLITE_OK)
         rc = sqlite3_step(stmt);
     *yes         = rc == SQLITE_ROW;
-    kt_err_t err = kt_lsql_err(self, rc);
+    kt_err_t err = kt_sqlite_err(self, rc);
     sqlite3_finalize(stmt);
     return err;
 }
 
 // A ledger of before has none of the tables until a coordinator opens it.
 kt_err_t
-kt_lsql_backfill_audit(kt_lsql_t *self, kt_audit_fn *found, void *context)
+kt_sqlite_backfill_audit(kt_sqlite_t *self, kt_audit_fn *found, void *context)
 {
     bool     yes = false;
     kt_err_t err = has_backfills(self, &yes);

@@ -7,15 +7,15 @@
 #include <string.h>
 
 kt_err_t
-kt_lsql_check_lease(kt_lsql_t *self, const kt_lease_t *lease)
+kt_sqlite_check_lease(kt_sqlite_t *self, const kt_lease_t *lease)
 {
-    bool           ours;
-    kt_lsql_call_t call = kt_lsql_call(self, KT_SQL_LEASE_OURS);
-    kt_lsql_text(&call, lease->coordinator);
-    kt_lsql_int(&call, (int64_t)lease->epoch);
-    kt_err_t err = kt_lsql_step(&call, &ours);
+    bool             ours;
+    kt_sqlite_call_t call = kt_sqlite_call(self, KT_SQL_LEASE_OURS);
+    kt_sqlite_text(&call, lease->coordinator);
+    kt_sqlite_int(&call, (int64_t)lease->epoch);
+    kt_err_t err = kt_sqlite_step(&call, &ours);
     if (ours)
-        kt_lsql_reset(&call);
+        kt_sqlite_reset(&call);
     return err ? err : ours ? KT_OK : KT_EFENCED;
 }
 
@@ -49,38 +49,38 @@ typedef struct take {
 
 // All rows are read before the first is changed: the change takes them out of the index that is being read.
 static kt_err_t
-read_rank(kt_lsql_t *self, const take_t *take, unsigned rank, size_t limit, kt_claimed_t *out, size_t *n)
+read_rank(kt_sqlite_t *self, const take_t *take, unsigned rank, size_t limit, kt_claimed_t *out, size_t *n)
 {
-    bool           more = true;
-    kt_err_t       err  = KT_OK;
-    kt_lsql_call_t call = kt_lsql_call(self, KT_SQL_CLAIMABLE);
-    kt_lsql_int(&call, rank);
-    kt_lsql_int(&call, (int64_t)limit);
-    while (!err && !(err = kt_lsql_step(&call, &more)) && more) {
+    bool             more = true;
+    kt_err_t         err  = KT_OK;
+    kt_sqlite_call_t call = kt_sqlite_call(self, KT_SQL_CLAIMABLE);
+    kt_sqlite_int(&call, rank);
+    kt_sqlite_int(&call, (int64_t)limit);
+    while (!err && !(err = kt_sqlite_step(&call, &more)) && more) {
         if (sqlite3_column_int64(call.stmt, 6) <= take->aged_ms)
             err = read_claimed(call.stmt, rank, &out[(*n)++]);
     }
-    kt_lsql_reset(&call);
+    kt_sqlite_reset(&call);
     return err;
 }
 
 static kt_err_t
-mark_claimed(kt_lsql_t *self, const take_t *take, const kt_claimed_t *rows, size_t n)
+mark_claimed(kt_sqlite_t *self, const take_t *take, const kt_claimed_t *rows, size_t n)
 {
     kt_err_t err = KT_OK;
     for (size_t i = 0; i < n && !err; i++) {
-        kt_lsql_call_t call = kt_lsql_call(self, KT_SQL_JOB_CLAIM);
-        kt_lsql_int(&call, (int64_t)rows[i].id.job);
-        kt_lsql_int(&call, (int64_t)take->epoch);
-        kt_lsql_int(&call, take->now_ms);
-        err = kt_lsql_run(&call);
-        kt_lsql_moved(self, KT_JOB_QUEUED, KT_JOB_CLAIMED);
+        kt_sqlite_call_t call = kt_sqlite_call(self, KT_SQL_JOB_CLAIM);
+        kt_sqlite_int(&call, (int64_t)rows[i].id.job);
+        kt_sqlite_int(&call, (int64_t)take->epoch);
+        kt_sqlite_int(&call, take->now_ms);
+        err = kt_sqlite_run(&call);
+        kt_sqlite_moved(self, KT_JOB_QUEUED, KT_JOB_CLAIMED);
     }
     return err;
 }
 
 static kt_err_t
-claim_rank(kt_lsql_t *self, const take_t *take, unsigned rank, size_t limit, kt_claimed_t *out, size_t *n)
+claim_rank(kt_sqlite_t *self, const take_t *take, unsigned rank, size_t limit, kt_claimed_t *out, size_t *n)
 {
     size_t   first = *n;
     kt_err_t err   = limit ? read_rank(self, take, rank, limit, out, n) : KT_OK;
@@ -89,7 +89,7 @@ claim_rank(kt_lsql_t *self, const take_t *take, unsigned rank, size_t limit, kt_
 
 // The shares of the aged first, then by rank.
 static kt_err_t
-claim_all(kt_lsql_t *self, take_t take, size_t want, kt_claimed_t *out, size_t *n)
+claim_all(kt_sqlite_t *self, take_t take, size_t want, kt_claimed_t *out, size_t *n)
 {
     kt_err_t err = KT_OK;
     take.aged_ms = take.now_ms - KT_CLAIM_AGED_MS;
@@ -104,17 +104,17 @@ claim_all(kt_lsql_t *self, take_t take, size_t want, kt_claimed_t *out, size_t *
 }
 
 kt_err_t
-kt_lsql_claim(kt_ledger_t *base, const kt_lease_t *lease, size_t want, int64_t wall_ms, kt_claimed_t *out, size_t *n)
+kt_sqlite_claim(kt_ledger_t *base, const kt_lease_t *lease, size_t want, int64_t wall_ms, kt_claimed_t *out, size_t *n)
 {
-    kt_lsql_t *self = (kt_lsql_t *)base;
-    take_t     take = {.epoch = lease->epoch, .now_ms = wall_ms};
-    size_t     got  = 0;
-    kt_err_t   err  = kt_lsql_begin(self);
+    kt_sqlite_t *self = (kt_sqlite_t *)base;
+    take_t       take = {.epoch = lease->epoch, .now_ms = wall_ms};
+    size_t       got  = 0;
+    kt_err_t     err  = kt_sqlite_begin(self);
     if (!err)
-        err = kt_lsql_check_lease(self, lease);
+        err = kt_sqlite_check_lease(self, lease);
     if (!err)
         err = claim_all(self, take, want, out, &got);
-    err = kt_lsql_end(self, err);
+    err = kt_sqlite_end(self, err);
     if (!err)
         *n = got;
     for (size_t i = 0; err && i < got; i++)
@@ -123,53 +123,53 @@ kt_lsql_claim(kt_ledger_t *base, const kt_lease_t *lease, size_t want, int64_t w
 }
 
 kt_err_t
-kt_lsql_release(kt_ledger_t *base, const kt_lease_t *lease, const kt_run_id_t *ids, size_t n)
+kt_sqlite_release(kt_ledger_t *base, const kt_lease_t *lease, const kt_run_id_t *ids, size_t n)
 {
-    kt_lsql_t *self = (kt_lsql_t *)base;
-    kt_err_t   err  = kt_lsql_begin(self);
+    kt_sqlite_t *self = (kt_sqlite_t *)base;
+    kt_err_t     err  = kt_sqlite_begin(self);
     for (size_t i = 0; i < n && !err; i++) {
-        kt_lsql_call_t call = kt_lsql_call(self, KT_SQL_JOB_RELEASE);
-        kt_lsql_int(&call, (int64_t)ids[i].job);
-        kt_lsql_int(&call, ids[i].run);
-        kt_lsql_int(&call, (int64_t)lease->epoch);
-        err = kt_lsql_run(&call);
-        if (!err && kt_lsql_changes(self))
-            kt_lsql_moved(self, KT_JOB_CLAIMED, KT_JOB_QUEUED);
+        kt_sqlite_call_t call = kt_sqlite_call(self, KT_SQL_JOB_RELEASE);
+        kt_sqlite_int(&call, (int64_t)ids[i].job);
+        kt_sqlite_int(&call, ids[i].run);
+        kt_sqlite_int(&call, (int64_t)lease->epoch);
+        err = kt_sqlite_run(&call);
+        if (!err && kt_sqlite_changes(self))
+            kt_sqlite_moved(self, KT_JOB_CLAIMED, KT_JOB_QUEUED);
     }
-    return kt_lsql_end(self, err);
+    return kt_sqlite_end(self, err);
 }
 
 // The row counts once, however often it is told.
 static kt_err_t
-blame_one(kt_lsql_t *self, const kt_lease_t *lease, const kt_attempt_t *attempt)
+blame_one(kt_sqlite_t *self, const kt_lease_t *lease, const kt_attempt_t *attempt)
 {
-    char           node[64] = "";
-    kt_lsql_call_t call     = kt_lsql_call(self, KT_SQL_BLAME_PUT);
+    char             node[64] = "";
+    kt_sqlite_call_t call     = kt_sqlite_call(self, KT_SQL_BLAME_PUT);
     if (attempt->node_name)
         kt_text_sanitize(node, sizeof node, attempt->node_name, strlen(attempt->node_name));
-    kt_lsql_int(&call, (int64_t)attempt->id.job);
-    kt_lsql_int(&call, attempt->id.run);
-    kt_lsql_int(&call, attempt->attempt);
-    kt_lsql_int(&call, attempt->err);
-    kt_lsql_int(&call, attempt->crash);
-    kt_lsql_int(&call, attempt->wall_ms);
-    kt_lsql_text(&call, node);
-    kt_lsql_int(&call, (int64_t)lease->epoch);
-    kt_err_t err = kt_lsql_run(&call);
-    if (err || !kt_lsql_changes(self))
+    kt_sqlite_int(&call, (int64_t)attempt->id.job);
+    kt_sqlite_int(&call, attempt->id.run);
+    kt_sqlite_int(&call, attempt->attempt);
+    kt_sqlite_int(&call, attempt->err);
+    kt_sqlite_int(&call, attempt->crash);
+    kt_sqlite_int(&call, attempt->wall_ms);
+    kt_sqlite_text(&call, node);
+    kt_sqlite_int(&call, (int64_t)lease->epoch);
+    kt_err_t err = kt_sqlite_run(&call);
+    if (err || !kt_sqlite_changes(self))
         return err;
-    call = kt_lsql_call(self, KT_SQL_BLAME_COUNT);
-    kt_lsql_int(&call, (int64_t)attempt->id.job);
-    kt_lsql_int(&call, attempt->crash);
-    return kt_lsql_run(&call);
+    call = kt_sqlite_call(self, KT_SQL_BLAME_COUNT);
+    kt_sqlite_int(&call, (int64_t)attempt->id.job);
+    kt_sqlite_int(&call, attempt->crash);
+    return kt_sqlite_run(&call);
 }
 
 kt_err_t
-kt_lsql_blame(kt_ledger_t *base, const kt_lease_t *lease, const kt_attempt_t *attempts, size_t n)
+kt_sqlite_blame(kt_ledger_t *base, const kt_lease_t *lease, const kt_attempt_t *attempts, size_t n)
 {
-    kt_lsql_t *self = (kt_lsql_t *)base;
-    kt_err_t   err  = kt_lsql_begin(self);
+    kt_sqlite_t *self = (kt_sqlite_t *)base;
+    kt_err_t     err  = kt_sqlite_begin(self);
     for (size_t i = 0; i < n && !err; i++)
         err = blame_one(self, lease, &attempts[i]);
-    return kt_lsql_end(self, err);
+    return kt_sqlite_end(self, err);
 }

@@ -11,28 +11,28 @@ clamp_i64(uint64_t value)
 }
 
 static kt_err_t
-put_job(kt_lsql_t *self, const kt_new_job_t *row)
+put_job(kt_sqlite_t *self, const kt_new_job_t *row)
 {
-    const kt_job_t *job  = row->job;
-    kt_lsql_call_t  call = kt_lsql_call(self, KT_SQL_JOB_INSERT);
-    kt_lsql_text(&call, job->message_id);
-    kt_lsql_text(&call, job->media_id);
-    kt_lsql_text(&call, job->file_path);
-    kt_lsql_digest(&call, &job->body_digest);
-    kt_lsql_int(&call, kt_rule_rank(job->priority));
-    kt_lsql_int(&call, clamp_i64(job->declared_bytes));
-    kt_lsql_real(&call, job->declared_duration_s);
-    kt_lsql_int(&call, row->wall_ms);
-    return kt_lsql_run(&call);
+    const kt_job_t  *job  = row->job;
+    kt_sqlite_call_t call = kt_sqlite_call(self, KT_SQL_JOB_INSERT);
+    kt_sqlite_text(&call, job->message_id);
+    kt_sqlite_text(&call, job->media_id);
+    kt_sqlite_text(&call, job->file_path);
+    kt_sqlite_digest(&call, &job->body_digest);
+    kt_sqlite_int(&call, kt_rule_rank(job->priority));
+    kt_sqlite_int(&call, clamp_i64(job->declared_bytes));
+    kt_sqlite_real(&call, job->declared_duration_s);
+    kt_sqlite_int(&call, row->wall_ms);
+    return kt_sqlite_run(&call);
 }
 
 static kt_err_t
-put_body(kt_lsql_t *self, const kt_new_job_t *row, uint64_t id)
+put_body(kt_sqlite_t *self, const kt_new_job_t *row, uint64_t id)
 {
-    kt_lsql_call_t call = kt_lsql_call(self, KT_SQL_BODY_INSERT);
-    kt_lsql_int(&call, (int64_t)id);
-    kt_lsql_bytes(&call, row->body, row->body_bytes);
-    return kt_lsql_run(&call);
+    kt_sqlite_call_t call = kt_sqlite_call(self, KT_SQL_BODY_INSERT);
+    kt_sqlite_int(&call, (int64_t)id);
+    kt_sqlite_bytes(&call, row->body, row->body_bytes);
+    return kt_sqlite_run(&call);
 }
 
 static bool
@@ -46,44 +46,44 @@ same_digest(sqlite3_stmt *stmt, int column, const kt_digest_t *digest)
 }
 
 static kt_err_t
-find_known(kt_lsql_t *self, const kt_job_t *job, kt_inserted_t *how, uint64_t *id)
+find_known(kt_sqlite_t *self, const kt_job_t *job, kt_inserted_t *how, uint64_t *id)
 {
-    bool           more;
-    kt_lsql_call_t call = kt_lsql_call(self, KT_SQL_JOB_KNOWN);
-    kt_lsql_text(&call, job->message_id);
-    kt_err_t err = kt_lsql_step(&call, &more);
+    bool             more;
+    kt_sqlite_call_t call = kt_sqlite_call(self, KT_SQL_JOB_KNOWN);
+    kt_sqlite_text(&call, job->message_id);
+    kt_err_t err = kt_sqlite_step(&call, &more);
     if (err)
         return err;
     if (!more)
         return KT_ESTATE;
     *id  = (uint64_t)sqlite3_column_int64(call.stmt, 0);
     *how = same_digest(call.stmt, 1, &job->body_digest) ? KT_INSERTED_KNOWN : KT_INSERTED_CLASH;
-    kt_lsql_reset(&call);
+    kt_sqlite_reset(&call);
     return KT_OK;
 }
 
 kt_err_t
-kt_lsql_insert_one(kt_lsql_t *self, const kt_new_job_t *row, kt_inserted_t *how, uint64_t *id)
+kt_sqlite_insert_one(kt_sqlite_t *self, const kt_new_job_t *row, kt_inserted_t *how, uint64_t *id)
 {
     if (!kt_rule_job_ok(row))
         return KT_EBADDATA;
     kt_err_t err = put_job(self, row);
     if (err)
         return err;
-    if (!kt_lsql_changes(self))
+    if (!kt_sqlite_changes(self))
         return find_known(self, row->job, how, id);
     *id  = (uint64_t)sqlite3_last_insert_rowid(self->db);
     *how = KT_INSERTED_NEW;
-    kt_lsql_moved(self, -1, KT_JOB_QUEUED);
+    kt_sqlite_moved(self, -1, KT_JOB_QUEUED);
     return put_body(self, row, *id);
 }
 
 kt_err_t
-kt_lsql_insert_jobs(kt_ledger_t *base, const kt_new_job_t *jobs, size_t n, kt_inserted_t *how, uint64_t *ids)
+kt_sqlite_insert_jobs(kt_ledger_t *base, const kt_new_job_t *jobs, size_t n, kt_inserted_t *how, uint64_t *ids)
 {
-    kt_lsql_t *self = (kt_lsql_t *)base;
-    kt_err_t   err  = kt_lsql_begin(self);
+    kt_sqlite_t *self = (kt_sqlite_t *)base;
+    kt_err_t     err  = kt_sqlite_begin(self);
     for (size_t i = 0; i < n && !err; i++)
-        err = kt_lsql_insert_one(self, &jobs[i], &how[i], &ids[i]);
-    return kt_lsql_end(self, err);
+        err = kt_sqlite_insert_one(self, &jobs[i], &how[i], &ids[i]);
+    return kt_sqlite_end(self, err);
 }

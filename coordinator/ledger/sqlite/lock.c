@@ -41,7 +41,7 @@ real_name(const char *path, const char *folder, char out[KT_JOB_PATH])
 }
 
 kt_err_t
-kt_lsql_resolve(const char *path, bool make, char out[KT_JOB_PATH], char why[KT_LEDGER_WHY])
+kt_sqlite_resolve(const char *path, bool make, char out[KT_JOB_PATH], char why[KT_LEDGER_WHY])
 {
     char        copy[KT_JOB_PATH];
     const char *folder = kt_text_copy(copy, sizeof copy, path) ? dirname(copy) : NULL;
@@ -70,7 +70,7 @@ read_pid(int fd)
 }
 
 static kt_err_t
-tell_locked(const kt_lsql_t *self, int fd, char why[KT_LEDGER_WHY])
+tell_locked(const kt_sqlite_t *self, int fd, char why[KT_LEDGER_WHY])
 {
     char holder[64] = "";
     long pid        = read_pid(fd);
@@ -95,7 +95,7 @@ write_pid(int fd)
 
 // A lock of the open file description: it goes with the process, however that ends, and the file stays.
 kt_err_t
-kt_lsql_lock(kt_lsql_t *self, char why[KT_LEDGER_WHY])
+kt_sqlite_lock(kt_sqlite_t *self, char why[KT_LEDGER_WHY])
 {
     char         path[KT_JOB_PATH + 8];
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
@@ -118,7 +118,7 @@ kt_lsql_lock(kt_lsql_t *self, char why[KT_LEDGER_WHY])
 }
 
 void
-kt_lsql_unlock(kt_lsql_t *self)
+kt_sqlite_unlock(kt_sqlite_t *self)
 {
     if (self->lock_fd < 0)
         return;

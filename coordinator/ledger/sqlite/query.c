@@ -8,12 +8,12 @@
 #include <string.h>
 
 kt_err_t
-kt_lsql_totals(kt_ledger_t *base, int64_t wall_ms, kt_totals_t *out)
+kt_sqlite_totals(kt_ledger_t *base, int64_t wall_ms, kt_totals_t *out)
 {
-    bool           more;
-    kt_lsql_call_t call = kt_lsql_call((kt_lsql_t *)base, KT_SQL_TOTALS);
-    kt_lsql_int(&call, kt_rule_day(wall_ms));
-    kt_err_t err = kt_lsql_step(&call, &more);
+    bool             more;
+    kt_sqlite_call_t call = kt_sqlite_call((kt_sqlite_t *)base, KT_SQL_TOTALS);
+    kt_sqlite_int(&call, kt_rule_day(wall_ms));
+    kt_err_t err = kt_sqlite_step(&call, &more);
     if (err)
         return err;
     if (!more)
@@ -29,19 +29,19 @@ kt_lsql_totals(kt_ledger_t *base, int64_t wall_ms, kt_totals_t *out)
                                 &out->outbox_waiting};
     for (int i = 0; i < (int)(sizeof fields / sizeof *fields); i++)
         *fields[i] = (uint64_t)sqlite3_column_int64(call.stmt, i);
-    kt_lsql_reset(&call);
+    kt_sqlite_reset(&call);
     return KT_OK;
 }
 
 kt_err_t
-kt_lsql_drained(kt_ledger_t *base, char (*names)[64], size_t capacity, size_t *n)
+kt_sqlite_drained(kt_ledger_t *base, char (*names)[64], size_t capacity, size_t *n)
 {
-    bool           more = true;
-    size_t         got  = 0;
-    kt_err_t       err  = KT_OK;
-    kt_lsql_call_t call = kt_lsql_call((kt_lsql_t *)base, KT_SQL_DRAINED);
-    kt_lsql_int(&call, (int64_t)capacity);
-    while (!(err = kt_lsql_step(&call, &more)) && more) {
+    bool             more = true;
+    size_t           got  = 0;
+    kt_err_t         err  = KT_OK;
+    kt_sqlite_call_t call = kt_sqlite_call((kt_sqlite_t *)base, KT_SQL_DRAINED);
+    kt_sqlite_int(&call, (int64_t)capacity);
+    while (!(err = kt_sqlite_step(&call, &more)) && more) {
         const char *name = (const char *)sqlite3_column_text(call.stmt, 0);
         if (kt_text_copy(names[got], sizeof names[got], name ? name : ""))
             got++;
@@ -74,7 +74,7 @@ where_state(int state)
 
 // A filter by state and another filter do not share an index, so the state is then looked at row by row.
 static int
-prepare_page(kt_lsql_t *self, const kt_job_query_t *query, sqlite3_stmt **stmt)
+prepare_page(kt_sqlite_t *self, const kt_job_query_t *query, sqlite3_stmt **stmt)
 {
     char state[32] = "", sql[2048];
     bool others    = query->message_id || query->path_prefix;
@@ -155,27 +155,27 @@ read_row(sqlite3_stmt *stmt, kt_job_row_t *out)
 }
 
 static kt_err_t
-read_page(kt_lsql_t *self, sqlite3_stmt *stmt, kt_job_row_t *out, size_t capacity, size_t *n)
+read_page(kt_sqlite_t *self, sqlite3_stmt *stmt, kt_job_row_t *out, size_t capacity, size_t *n)
 {
     kt_err_t err = KT_OK;
     int      rc  = SQLITE_ROW;
     while (!err && *n < capacity && (rc = sqlite3_step(stmt)) == SQLITE_ROW)
         err = read_row(stmt, &out[(*n)++]);
     if (!err && rc != SQLITE_ROW && rc != SQLITE_DONE)
-        err = kt_lsql_err(self, rc);
+        err = kt_sqlite_err(self, rc);
     return err;
 }
 
 kt_err_t
-kt_lsql_jobs(kt_ledger_t *base, const kt_job_query_t *query, kt_job_row_t *out, size_t capacity, size_t *n)
+kt_sqlite_jobs(kt_ledger_t *base, const kt_job_query_t *query, kt_job_row_t *out, size_t capacity, size_t *n)
 {
-    kt_lsql_t    *self = (kt_lsql_t *)base;
+    kt_sqlite_t  *self = (kt_sqlite_t *)base;
     sqlite3_stmt *stmt = NULL;
     size_t        got  = 0;
     int           rc   = prepare_page(self, query, &stmt);
     if (rc == SQLITE_OK)
         rc = bind_page(stmt, query, capacity);
-    kt_err_t err = kt_lsql_err(self, rc);
+    kt_err_t err = kt_sqlite_err(self, rc);
     if (!err)
         err = read_page(self, stmt, out, capacity, &got);
     sqlite3_finalize(stmt);

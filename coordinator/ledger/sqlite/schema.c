@@ -54,13 +54,13 @@ static const char SCHEMA[] =
 
 // One number that a statement gives; KT_EAGAIN without a row.
 static kt_err_t
-ask_number(kt_lsql_t *self, const char *sql, int64_t *out)
+ask_number(kt_sqlite_t *self, const char *sql, int64_t *out)
 {
     sqlite3_stmt *stmt = NULL;
     int           rc   = sqlite3_prepare_v2(self->db, sql, -1, &stmt, NULL);
     if (rc == SQLITE_OK)
         rc = sqlite3_step(stmt);
-    kt_err_t err = rc == SQLITE_DONE ? KT_EAGAIN : kt_lsql_err(self, rc);
+    kt_err_t err = rc == SQLITE_DONE ? KT_EAGAIN : kt_sqlite_err(self, rc);
     if (rc == SQLITE_ROW)
         *out = sqlite3_column_int64(stmt, 0);
     sqlite3_finalize(stmt);
@@ -68,7 +68,7 @@ ask_number(kt_lsql_t *self, const char *sql, int64_t *out)
 }
 
 static kt_err_t
-tell_unreadable(const kt_lsql_t *self, kt_err_t err, char why[KT_LEDGER_WHY])
+tell_unreadable(const kt_sqlite_t *self, kt_err_t err, char why[KT_LEDGER_WHY])
 {
     if (err == KT_ESTATE)
         snprintf(why, KT_LEDGER_WHY,
@@ -81,7 +81,7 @@ tell_unreadable(const kt_lsql_t *self, kt_err_t err, char why[KT_LEDGER_WHY])
 }
 
 static kt_err_t
-tell_version(const kt_lsql_t *self, int64_t version, char why[KT_LEDGER_WHY])
+tell_version(const kt_sqlite_t *self, int64_t version, char why[KT_LEDGER_WHY])
 {
     snprintf(why, KT_LEDGER_WHY,
              "the ledger '%.200s' has schema %" PRId64 ", this program has %d: use %s program, or another DATABASE_URL",
@@ -90,7 +90,7 @@ tell_version(const kt_lsql_t *self, int64_t version, char why[KT_LEDGER_WHY])
 }
 
 static kt_err_t
-check_version(kt_lsql_t *self, char why[KT_LEDGER_WHY])
+check_version(kt_sqlite_t *self, char why[KT_LEDGER_WHY])
 {
     int64_t  version = 0;
     kt_err_t err     = ask_number(self, "SELECT schema_version FROM meta", &version);
@@ -107,7 +107,7 @@ static const char WRITER_PRAGMAS[] =
     "PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY;";
 
 static kt_err_t
-set_wal(kt_lsql_t *self, char why[KT_LEDGER_WHY])
+set_wal(kt_sqlite_t *self, char why[KT_LEDGER_WHY])
 {
     int64_t  logs;  // "wal" is no number; what counts is read back below
     kt_err_t err = ask_number(self, "PRAGMA journal_mode = WAL", &logs);
@@ -125,21 +125,21 @@ set_wal(kt_lsql_t *self, char why[KT_LEDGER_WHY])
 }
 
 static kt_err_t
-make(kt_lsql_t *self, char why[KT_LEDGER_WHY])
+make(kt_sqlite_t *self, char why[KT_LEDGER_WHY])
 {
     char version[128];
     snprintf(version, sizeof version, "INSERT INTO meta VALUES (%d, 1)", SCHEMA_VERSION);
-    kt_err_t err = kt_lsql_begin(self);
+    kt_err_t err = kt_sqlite_begin(self);
     if (!err)
-        err = kt_lsql_exec(self, SCHEMA);
+        err = kt_sqlite_exec(self, SCHEMA);
     if (!err)
-        err = kt_lsql_exec(self, version);
-    err = kt_lsql_end(self, err);
+        err = kt_sqlite_exec(self, version);
+    err = kt_sqlite_end(self, err);
     return err ? tell_unreadable(self, err, why) : KT_OK;
 }
 
 kt_err_t
-kt_lsql_schema(kt_lsql_t *self, char why[KT_LEDGER_WHY])
+kt_sqlite_schema(kt_sqlite_t *self, char why[KT_LEDGER_WHY])
 {
     int64_t  tables = 0, ours = 0;
     kt_err_t err = ask_number(self, "SELECT count(*), 0 FROM sqlite_schema", &tables);
@@ -160,19 +160,19 @@ kt_lsql_schema(kt_lsql_t *self, char why[KT_LEDGER_WHY])
     }
     if (!self->writer)
         return KT_OK;
-    if (!tables && (err = kt_lsql_exec(self, "PRAGMA page_size = 8192")))
+    if (!tables && (err = kt_sqlite_exec(self, "PRAGMA page_size = 8192")))
         return tell_unreadable(self, err, why);
     if ((err = set_wal(self, why)))
         return err;
-    if ((err = kt_lsql_exec(self, WRITER_PRAGMAS)))
+    if ((err = kt_sqlite_exec(self, WRITER_PRAGMAS)))
         return tell_unreadable(self, err, why);
     if (!tables && (err = make(self, why)))
         return err;
-    return (err = kt_lsql_backfill_schema(self)) ? tell_unreadable(self, err, why) : KT_OK;
+    return (err = kt_sqlite_backfill_schema(self)) ? tell_unreadable(self, err, why) : KT_OK;
 }
 
 int64_t
-kt_lsql_schema_number(void)
+kt_sqlite_schema_number(void)
 {
     return SCHEMA_VERSION;
 }

@@ -14,43 +14,43 @@ enum { BUSY_MS = 2000 };
 static void
 close_sqlite(kt_ledger_t **self_p)
 {
-    kt_lsql_t *self = (kt_lsql_t *)*self_p;
+    kt_sqlite_t *self = (kt_sqlite_t *)*self_p;
     if (!self)
         return;
     for (size_t i = 0; i < KT_SQL_COUNT; i++)
         sqlite3_finalize(self->stmts[i]);
     sqlite3_close(self->db);
-    kt_lsql_unlock(self);
+    kt_sqlite_unlock(self);
     free(self);
     *self_p = NULL;
 }
 
 static const kt_ledger_ops_t OPS = {
     .name        = "sqlite",
-    .insert_jobs = kt_lsql_insert_jobs,
-    .lease_open  = kt_lsql_lease_open,
-    .lease_renew = kt_lsql_lease_renew,
-    .claim       = kt_lsql_claim,
-    .release     = kt_lsql_release,
-    .blame       = kt_lsql_blame,
-    .store       = kt_lsql_store,
-    .fail        = kt_lsql_fail,
-    .retain      = kt_lsql_retain,
-    .ask         = kt_lsql_ask,
-    .outbox_put  = kt_lsql_outbox_put,
-    .outbox_take = kt_lsql_outbox_take,
-    .outbox_done = kt_lsql_outbox_done,
-    .totals      = kt_lsql_totals,
-    .jobs        = kt_lsql_jobs,
-    .story       = kt_lsql_story,
-    .drained     = kt_lsql_drained,
-    .audit       = kt_lsql_audit,
-    .backfill    = &KT_LSQL_BACKFILL,
+    .insert_jobs = kt_sqlite_insert_jobs,
+    .lease_open  = kt_sqlite_lease_open,
+    .lease_renew = kt_sqlite_lease_renew,
+    .claim       = kt_sqlite_claim,
+    .release     = kt_sqlite_release,
+    .blame       = kt_sqlite_blame,
+    .store       = kt_sqlite_store,
+    .fail        = kt_sqlite_fail,
+    .retain      = kt_sqlite_retain,
+    .ask         = kt_sqlite_ask,
+    .outbox_put  = kt_sqlite_outbox_put,
+    .outbox_take = kt_sqlite_outbox_take,
+    .outbox_done = kt_sqlite_outbox_done,
+    .totals      = kt_sqlite_totals,
+    .jobs        = kt_sqlite_jobs,
+    .story       = kt_sqlite_story,
+    .drained     = kt_sqlite_drained,
+    .audit       = kt_sqlite_audit,
+    .backfill    = &KT_SQLITE_BACKFILL,
     .close       = close_sqlite,
 };
 
 static kt_err_t
-open_db(kt_lsql_t *self, char why[KT_LEDGER_WHY])
+open_db(kt_sqlite_t *self, char why[KT_LEDGER_WHY])
 {
     int access = self->writer ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
     int rc     = sqlite3_open_v2(self->path, &self->db, access | SQLITE_OPEN_NOMUTEX, NULL);
@@ -60,14 +60,14 @@ open_db(kt_lsql_t *self, char why[KT_LEDGER_WHY])
         return KT_OK;
     snprintf(why, KT_LEDGER_WHY, "the ledger '%.200s' cannot be opened (%.80s): look at its rights and its folder's",
              self->path, self->db ? sqlite3_errmsg(self->db) : "out of memory");
-    return kt_lsql_err(self, rc);
+    return kt_sqlite_err(self, rc);
 }
 
 kt_err_t
 kt_ledger_sqlite_open(kt_ledger_t **out, const char *path, bool writer, char why[KT_LEDGER_WHY])
 {
-    kt_err_t   err  = KT_ENOMEM;
-    kt_lsql_t *self = calloc(1, sizeof *self);
+    kt_err_t     err  = KT_ENOMEM;
+    kt_sqlite_t *self = calloc(1, sizeof *self);
     if (!self) {
         snprintf(why, KT_LEDGER_WHY, "no memory for the ledger '%.200s'", path);
         return err;
@@ -77,11 +77,11 @@ kt_ledger_sqlite_open(kt_ledger_t **out, const char *path, bool writer, char why
     self->lock_fd     = -1;
     self->writer      = writer;
     kt_rule_turns_init(self->turns);
-    if ((err = kt_lsql_resolve(path, writer, self->path, why)))
+    if ((err = kt_sqlite_resolve(path, writer, self->path, why)))
         goto fail;
-    if (writer && (err = kt_lsql_lock(self, why)))
+    if (writer && (err = kt_sqlite_lock(self, why)))
         goto fail;
-    if ((err = open_db(self, why)) || (err = kt_lsql_schema(self, why)))
+    if ((err = open_db(self, why)) || (err = kt_sqlite_schema(self, why)))
         goto fail;
     *out = base;
     return KT_OK;

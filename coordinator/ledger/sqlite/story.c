@@ -28,15 +28,15 @@ read_row(sqlite3_stmt *stmt, kt_story_row_t *out)
 }
 
 kt_err_t
-kt_lsql_story(kt_ledger_t *base, uint64_t job, kt_story_row_t *out, size_t capacity, size_t *n)
+kt_sqlite_story(kt_ledger_t *base, uint64_t job, kt_story_row_t *out, size_t capacity, size_t *n)
 {
-    bool           more = true;
-    size_t         got  = 0;
-    kt_err_t       err  = KT_OK;
-    kt_lsql_call_t call = kt_lsql_call((kt_lsql_t *)base, KT_SQL_STORY);
-    kt_lsql_int(&call, job > INT64_MAX ? INT64_MAX : (int64_t)job);
-    kt_lsql_int(&call, (int64_t)capacity);
-    while (!(err = kt_lsql_step(&call, &more)) && more)
+    bool             more = true;
+    size_t           got  = 0;
+    kt_err_t         err  = KT_OK;
+    kt_sqlite_call_t call = kt_sqlite_call((kt_sqlite_t *)base, KT_SQL_STORY);
+    kt_sqlite_int(&call, job > INT64_MAX ? INT64_MAX : (int64_t)job);
+    kt_sqlite_int(&call, (int64_t)capacity);
+    while (!(err = kt_sqlite_step(&call, &more)) && more)
         read_row(call.stmt, &out[got++]);
     if (err)
         return err;

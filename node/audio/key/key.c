@@ -72,7 +72,7 @@ write_nulls(kt_document_t *document, const char *reason)
 }
 
 static void
-write_key(kt_document_t *document, const kt_key_t *key)
+write_key(kt_document_t *document, const kt_musical_key_t *key)
 {
     char second[16];
     snprintf(second, sizeof second, "%s %s", kt_key_tonic(key->second), kt_key_mode(key->second));
@@ -98,7 +98,7 @@ finish(const void *state, kt_document_t *document)
         write_nulls(document, sum <= 0 ? "silence" : "no pitch: the peaks keep to no scale");
         return KT_OK;
     }
-    kt_key_t key = kt_key_of(profile);
+    kt_musical_key_t key = kt_key_of(profile);
     write_key(document, &key);
     kt_document_real(document, KT_FEATURE_MIR_tuning, kt_pitch_classes_tuning(self->classes));
     return KT_OK;

@@ -37,10 +37,10 @@ correlation(const double *classes, const double *profile, int tonic)
     return xx > 0 && yy > 0 ? xy / sqrt(xx * yy) : 0;
 }
 
-kt_key_t
+kt_musical_key_t
 kt_key_of(const double classes[KT_PITCH_CLASSES])
 {
-    kt_key_t out = {.best = -1, .second = -1, .strength = -2, .second_strength = -2};
+    kt_musical_key_t out = {.best = -1, .second = -1, .strength = -2, .second_strength = -2};
     for (int key = 0; key < KT_KEYS; key++) {
         int    mode = key / KT_PITCH_CLASSES, tonic = key % KT_PITCH_CLASSES;
         double r = (correlation(classes, KOSTKA_PAYNE[mode], tonic) + correlation(classes, ALBRECHT[mode], tonic)) / 2;

@@ -9,9 +9,9 @@ enum { KT_KEYS = 24 };
 typedef struct kt_key {
     int    best, second;
     double strength, second_strength;  // correlations, -1 .. 1
-} kt_key_t;
+} kt_musical_key_t;
 
 // classes: from C, not all equal.
-kt_key_t    kt_key_of(const double classes[KT_PITCH_CLASSES]);
-const char *kt_key_tonic(int key);  // "C", "C#", ... "B"
-const char *kt_key_mode(int key);   // "major", "minor"
+kt_musical_key_t kt_key_of(const double classes[KT_PITCH_CLASSES]);
+const char      *kt_key_tonic(int key);  // "C", "C#", ... "B"
+const char      *kt_key_mode(int key);   // "major", "minor"

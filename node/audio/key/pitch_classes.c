@@ -22,15 +22,15 @@ static const float  RANGE = 1e-4f, FLOOR = 1e-6f;  // of the frame's largest pow
 enum { CENTS = 1200, SEMITONE = 100, HARMONICS = 3, BATCH = 32, LEAST_HZ = 8000 };
 
 struct kt_pitch_classes {
-    uint32_t     rate_hz, n_fft, hop;
-    size_t       first, bins;  // bins that may be peaks: first .. bins - 2
-    kt_powers_t *powers;
-    float       *rows;  // [BATCH][bins]
-    float       *tail;  // the last frame, filled with zeros
-    double       harmonic_cents[HARMONICS];
-    double       segment[CENTS], segment_tuning[SEMITONE];
-    double       classes[KT_PITCH_CLASSES], tuning[SEMITONE];
-    uint64_t     peaks;
+    uint32_t            rate_hz, n_fft, hop;
+    size_t              first, bins;  // bins that may be peaks: first .. bins - 2
+    kt_power_spectra_t *powers;
+    float              *rows;  // [BATCH][bins]
+    float              *tail;  // the last frame, filled with zeros
+    double              harmonic_cents[HARMONICS];
+    double              segment[CENTS], segment_tuning[SEMITONE];
+    double              classes[KT_PITCH_CLASSES], tuning[SEMITONE];
+    uint64_t            peaks;
 };
 
 static void
@@ -61,7 +61,7 @@ kt_pitch_classes_new(kt_pitch_classes_t **self_p, const kt_cpu_ops_t *ops, uint3
     size_frames(self, rate_hz);
     self->rows = calloc(BATCH * self->bins, sizeof *self->rows);
     self->tail = calloc(self->n_fft, sizeof *self->tail);
-    if (!self->rows || !self->tail || (err = kt_powers_new(&self->powers, ops, rate_hz, self->n_fft, self->hop)))
+    if (!self->rows || !self->tail || (err = kt_power_spectra_new(&self->powers, ops, rate_hz, self->n_fft, self->hop)))
         goto fail;
     *self_p = self;
     return KT_OK;
@@ -76,7 +76,7 @@ kt_pitch_classes_destroy(kt_pitch_classes_t **self_p)
     kt_pitch_classes_t *self = *self_p;
     if (!self)
         return;
-    kt_powers_destroy(&self->powers);
+    kt_power_spectra_destroy(&self->powers);
     free(self->rows);
     free(self->tail);
     free(self);
@@ -183,7 +183,7 @@ close_segment(kt_pitch_classes_t *self)
 static void
 add_frames(kt_pitch_classes_t *self, const float *samples, size_t frames)
 {
-    kt_powers_rows(self->powers, samples, frames, self->bins, self->rows);
+    kt_power_spectra_rows(self->powers, samples, frames, self->bins, self->rows);
     for (size_t f = 0; f < frames; f++)
         add_frame(self, self->rows + f * self->bins);
 }

@@ -22,8 +22,8 @@ destroy(void **state)
     kt_quality_t *self = *state;
     if (!self)
         return;
-    kt_powers_destroy(&self->spectra);
-    kt_powers_destroy(&self->low_spectra);
+    kt_power_spectra_destroy(&self->spectra);
+    kt_power_spectra_destroy(&self->low_spectra);
     free(self->rows);
     free(self);
     *state = NULL;
@@ -50,16 +50,16 @@ open_spectra(kt_quality_t *self, const kt_cpu_ops_t *ops)
 {
     const size_t bins = (self->n_fft > self->n_low ? self->n_fft : self->n_low) / 2 + 1;
     kt_noise_init(&self->noise, self->n_fft / 2);
-    kt_err_t err = kt_powers_new(&self->spectra, ops, self->rate_hz, self->n_fft, self->n_fft);
+    kt_err_t err = kt_power_spectra_new(&self->spectra, ops, self->rate_hz, self->n_fft, self->n_fft);
     if (!err)
-        err = kt_powers_new(&self->low_spectra, ops, self->rate_hz, self->n_low, self->n_low);
+        err = kt_power_spectra_new(&self->low_spectra, ops, self->rate_hz, self->n_low, self->n_low);
     self->rows = calloc(FRAMES * bins, sizeof *self->rows);
     return err ? err : self->rows ? KT_OK : KT_ENOMEM;
 }
 
 // The first frame of a spectrum that is to be gathered is the first one that begins within what is pushed.
 static void
-place(kt_quality_t *self, const kt_stretch_t *stretch)
+place(kt_quality_t *self, const kt_segment_range_t *stretch)
 {
     self->own  = stretch->own;
     self->end  = stretch->end;
@@ -115,7 +115,7 @@ run_batch(kt_quality_t *self)
     const size_t bins = self->n_fft / 2 + 1;
     if (self->gathered == 0)
         return;
-    kt_powers_rows(self->spectra, self->batch, self->gathered, bins, self->rows);
+    kt_power_spectra_rows(self->spectra, self->batch, self->gathered, bins, self->rows);
     scale(self->rows, self->gathered * bins, self->n_fft);
     for (size_t i = 0; i < self->gathered; i++) {
         const float *powers = self->rows + i * bins;
@@ -156,7 +156,7 @@ run_hum(kt_quality_t *self)
 {
     const size_t bins = self->n_low / 2 + 1;
     for (uint32_t c = 0; c < self->used; c++)
-        kt_powers_rows(self->low_spectra, self->channel[c].window, 1, bins, self->rows + c * bins);
+        kt_power_spectra_rows(self->low_spectra, self->channel[c].window, 1, bins, self->rows + c * bins);
     for (size_t k = 0; k < bins && self->used == 2; k++)
         self->rows[k] = (self->rows[k] + self->rows[bins + k]) / 2;
     scale(self->rows, bins, self->n_low);

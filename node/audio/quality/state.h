@@ -17,7 +17,7 @@ typedef struct kt_quality_channel {
 typedef struct kt_quality {
     uint32_t                rate_hz, channels, used;  // used: at most two
     const kt_samples_ops_t *ops;
-    kt_powers_t            *spectra, *low_spectra;  // NULL: not at this rate
+    kt_power_spectra_t     *spectra, *low_spectra;  // NULL: not at this rate
     float                  *rows;                   // scratch: powers of a batch
     uint32_t                n_fft, n_low;
     size_t                  filled;                   // frames of the present block, and the one after it

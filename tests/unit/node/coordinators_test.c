@@ -243,7 +243,7 @@ Test(coordinators, a_file_that_is_to_be_alone_begins_and_nothing_is_taken_meanwh
 {
     kt_msg_t       msg;
     kt_wire_work_t work = {
-        .job = 3, .run = 1, .attempt = 1, .body = kt_bytes_of("{\"file_path\":\"/a\"}"), .alone = true};
+        .job = 3, .run = 1, .attempt = 1, .body = kt_bytes_of("{\"file_path\":\"/a\"}"), .exclusive = true};
     begin();
     welcome(&sides[0]);
     hear(&sides[0], &msg, KT_MSG_BEAT);

@@ -118,8 +118,8 @@ Test(amqp_tags, the_window_moves_on_for_ever)
     kt_tags_fini(&tags);
 }
 
-// Items are letters; what becomes of them is written down: A acknowledged, N refused, R returned, L lost.
-static char        letters[] = "abcdefghijklmnopqrstuvwxyz";
+// Items are rejects; what becomes of them is written down: A acknowledged, N refused, R returned, L lost.
+static char        rejects[] = "abcdefghijklmnopqrstuvwxyz";
 static kt_window_t window;
 static char        outcome[256];
 
@@ -151,7 +151,7 @@ publish(size_t n)
 {
     static size_t next;
     for (size_t i = 0; i < n; i++, next++)
-        kt_window_add(&window, &letters[next % 26], 100 + next);
+        kt_window_add(&window, &rejects[next % 26], 100 + next);
 }
 
 static const char *
@@ -274,7 +274,7 @@ Test(amqp_url, what_is_wrong_is_said_without_the_password)
     cr_assert_eq(kt_amqp_url_parse(far, &url, why), KT_ESETTING);
 }
 
-Test(outlet_ids, what_is_added_is_there_until_it_is_removed)
+Test(id_set, what_is_added_is_there_until_it_is_removed)
 {
     kt_ids_t ids;
     cr_assert_eq(kt_ids_init(&ids, 1000), KT_OK);

@@ -1,4 +1,4 @@
-// What a delivery asks of the ledger: a job, or a letter with the reason and, where it is known for whom, a reply.
+// What a delivery asks of the ledger: a job, or a reject with the reason and, where it is known for whom, a reply.
 #include "coordinator/amqp/consumer.h"
 #include "proto/document.h"
 
@@ -25,7 +25,7 @@ static kt_delivery_t *
 read_text(const char *body, const char *property)
 {
     kt_delivery_t *delivery = delivery_of(body, strlen(body), property);
-    cr_assert_eq(kt_intake_read(delivery), KT_OK);
+    cr_assert_eq(kt_consumer_read(delivery), KT_OK);
     cr_assert_not_null(delivery->request);
     return delivery;
 }
@@ -46,11 +46,11 @@ Test(intake, an_input_message_becomes_a_job_with_its_bytes)
 Test(intake, what_is_no_json_is_a_letter_without_a_reply)
 {
     kt_delivery_t *delivery = read_text("hello", "");
-    cr_assert_eq(delivery->request->type, KT_LREQ_LETTER);
-    cr_assert_str_eq(delivery->request->letter.body, "hello");
-    cr_assert_eq(delivery->request->letter.letter.err, KT_EMESSAGE);
-    cr_assert_null(delivery->request->letter.reply);
-    cr_assert_gt(strlen(delivery->request->letter.reason), 0);
+    cr_assert_eq(delivery->request->type, KT_LREQ_REJECT);
+    cr_assert_str_eq(delivery->request->reject.body, "hello");
+    cr_assert_eq(delivery->request->reject.reject.err, KT_EMESSAGE);
+    cr_assert_null(delivery->request->reject.reply);
+    cr_assert_gt(strlen(delivery->request->reject.reason), 0);
     kt_delivery_destroy(&delivery);
 }
 
@@ -59,24 +59,24 @@ Test(intake, a_malformed_message_that_says_whose_it_is_gets_a_valid_output_messa
     char           why[KT_DOCUMENT_WHY] = "";
     kt_delivery_t *delivery = read_text("{\"message_id\": \"a7\", \"media_id\": \"m\", \"file_path\": 5}", "property");
     kt_ledger_request_t *request = delivery->request;
-    cr_assert_str_eq(request->letter.message_id, "a7");
-    cr_assert_not_null(request->letter.reply);
-    cr_assert_eq(kt_document_check(request->letter.reply, request->letter.letter.reply_bytes, why), KT_OK, "%s", why);
-    cr_assert(strstr(request->letter.reply, "\"success\":false") && strstr(request->letter.reply, "EMESSAGE") &&
-              strstr(request->letter.reply, "\"a7\""));
-    cr_assert(strstr(request->letter.reason, "file_path"));
+    cr_assert_str_eq(request->reject.message_id, "a7");
+    cr_assert_not_null(request->reject.reply);
+    cr_assert_eq(kt_document_check(request->reject.reply, request->reject.reject.reply_bytes, why), KT_OK, "%s", why);
+    cr_assert(strstr(request->reject.reply, "\"success\":false") && strstr(request->reject.reply, "EMESSAGE") &&
+              strstr(request->reject.reply, "\"a7\""));
+    cr_assert(strstr(request->reject.reason, "file_path"));
     kt_delivery_destroy(&delivery);
 }
 
 Test(intake, the_broker_s_property_names_what_the_body_does_not)
 {
     kt_delivery_t *delivery = read_text("\xff\xfe no text", "from-property");
-    cr_assert_str_eq(delivery->request->letter.message_id, "from-property");
-    cr_assert_not_null(delivery->request->letter.reply);
+    cr_assert_str_eq(delivery->request->reject.message_id, "from-property");
+    cr_assert_not_null(delivery->request->reject.reply);
     kt_delivery_destroy(&delivery);
     delivery = read_text("{\"message_id\": 12}", "");
-    cr_assert_str_eq(delivery->request->letter.message_id, "");
-    cr_assert_null(delivery->request->letter.reply);
+    cr_assert_str_eq(delivery->request->reject.message_id, "");
+    cr_assert_null(delivery->request->reject.reply);
     kt_delivery_destroy(&delivery);
 }
 
@@ -84,9 +84,9 @@ Test(intake, a_message_that_was_cut_is_refused_whatever_its_beginning_says)
 {
     kt_delivery_t *delivery = delivery_of("{}", 2, "big");
     delivery->all_bytes     = 300000;
-    cr_assert_eq(kt_intake_read(delivery), KT_OK);
-    cr_assert_eq(delivery->request->type, KT_LREQ_LETTER);
-    cr_assert(strstr(delivery->request->letter.reason, "300000 bytes"));
+    cr_assert_eq(kt_consumer_read(delivery), KT_OK);
+    cr_assert_eq(delivery->request->type, KT_LREQ_REJECT);
+    cr_assert(strstr(delivery->request->reject.reason, "300000 bytes"));
     kt_delivery_destroy(&delivery);
     kt_delivery_destroy(&delivery);
 }
@@ -94,7 +94,7 @@ Test(intake, a_message_that_was_cut_is_refused_whatever_its_beginning_says)
 Test(intake, an_empty_message_is_a_letter)
 {
     kt_delivery_t *delivery = read_text("", "");
-    cr_assert_eq(delivery->request->type, KT_LREQ_LETTER);
-    cr_assert_eq(delivery->request->letter.letter.body_bytes, 0);
+    cr_assert_eq(delivery->request->type, KT_LREQ_REJECT);
+    cr_assert_eq(delivery->request->reject.reject.body_bytes, 0);
     kt_delivery_destroy(&delivery);
 }

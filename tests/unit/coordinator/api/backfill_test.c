@@ -1,4 +1,4 @@
-// Backfills over HTTP, and the lister beside them, on a ledger in memory. The loop is played by a thread: it lets the
+// Backfills over HTTP, and the scanner beside them, on a ledger in memory. The loop is played by a thread: it lets the
 // actor run every request, as the real one does.
 #include "common/json.h"
 #include "coordinator/api/api.h"
@@ -26,7 +26,7 @@ static kt_api_server_t     server;
 static kt_settings_t       settings;
 static kt_http_response_t  response;
 static json_t             *answer;
-static kt_lister_t        *lister;
+static kt_scanner_t       *scanner;
 static kt_backfill_turn_t *turn;
 static char                folder[64];
 
@@ -99,7 +99,7 @@ begin(void)
     cr_assert_eq(kt_settings_set(&settings, "ANALYZER_MEDIA_ROOTS", folder, why), KT_OK);
     cr_assert_eq(kt_queue_new(&queue, 16), KT_OK);
     cr_assert_eq(kt_ledger_actor_new(&actor, &ledger), KT_OK);
-    cr_assert_eq(kt_lister_new(&lister, actor, &settings), KT_OK);
+    cr_assert_eq(kt_scanner_new(&scanner, actor, &settings), KT_OK);
     cr_assert_eq(kt_backfill_turn_new(&turn), KT_OK);
     server = (kt_api_server_t){.calls = queue, .settings = &settings, .loopback = true};
     kt_buf_init(&response.body, 64 << 20);
@@ -114,9 +114,9 @@ end(void)
     char command[100];
     ending = true;
     pthread_join(loop, NULL);
-    kt_lister_stop(lister);
+    kt_scanner_stop(scanner);
     kt_ledger_actor_destroy(&actor);
-    kt_lister_destroy(&lister);
+    kt_scanner_destroy(&scanner);
     kt_backfill_turn_destroy(&turn);
     kt_queue_destroy(&queue);
     kt_settings_fini(&settings);
@@ -161,7 +161,7 @@ turned(void *context, kt_ledger_request_t **request_p)
     cr_assert_eq(kt_queue_push(context, request_p), KT_OK);
 }
 
-// One turn, and what it finds to list goes to the lister.
+// One turn, and what it finds to list goes to the scanner.
 static void
 take_turn(void)
 {
@@ -181,7 +181,7 @@ take_turn(void)
     kt_ledger_request_destroy(&request);
     kt_queue_destroy(&done);
     if (kt_backfill_turn_to_list(turn))
-        kt_lister_offer(lister, kt_backfill_turn_to_list(turn));
+        kt_scanner_offer(scanner, kt_backfill_turn_to_list(turn));
 }
 
 static const json_t *
@@ -303,5 +303,5 @@ Test(api_backfill, the_end_in_the_middle_of_listing_waits_for_nobody)
     }
     wish(folder, body);
     ask("POST", "/v1/backfills", body, 200);
-    take_turn();  // the lister works now; the suite's end comes upon it
+    take_turn();  // the scanner works now; the suite's end comes upon it
 }

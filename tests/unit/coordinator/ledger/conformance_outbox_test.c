@@ -35,10 +35,10 @@ count_waiting(kt_ledger_t *ledger, const kt_lease_t *lease)
     return waiting(ledger, lease, 0, ids);
 }
 
-static kt_letter_t
-a_letter(const char *message_id, const char *reply)
+static kt_reject_t
+a_reject(const char *message_id, const char *reply)
 {
-    return (kt_letter_t){.body        = "not\0JSON\xff",
+    return (kt_reject_t){.body        = "not\0JSON\xff",
                          .body_bytes  = 9,
                          .message_id  = message_id,
                          .err         = KT_EMESSAGE,
@@ -161,9 +161,9 @@ CONFORMS(a_page_holds_a_bounded_number_of_bytes_but_always_one_message)
     cr_assert_not_null(text);
     memset(text, 'x', BIG);
     kt_lease_t  lease  = fixture_lease(ledger, "one");
-    kt_letter_t letter = {.body = text, .body_bytes = BIG, .message_id = "", .err = KT_EMESSAGE, .reason = ""};
+    kt_reject_t reject = {.body = text, .body_bytes = BIG, .message_id = "", .err = KT_EMESSAGE, .reason = ""};
     for (int i = 0; i < 3; i++)
-        cr_assert_eq(ledger->ops->outbox_put(ledger, &letter, 1), KT_OK);
+        cr_assert_eq(ledger->ops->outbox_put(ledger, &reject, 1), KT_OK);
     uint64_t after = 0;
     for (int i = 0; i < 3; i++) {
         cr_assert_eq(ledger->ops->outbox_take(ledger, &lease, after, ROWS, rows, &n), KT_OK);
@@ -180,7 +180,7 @@ CONFORMS(a_letter_waits_byte_for_byte_and_its_reply_beside_it)
     kt_outbox_row_t rows[ROWS];
     size_t          n     = 0;
     kt_lease_t      lease = fixture_lease(ledger, "one");
-    kt_letter_t     two[] = {a_letter("m7", "{\"success\":false}"), a_letter("", NULL)};
+    kt_reject_t     two[] = {a_reject("m7", "{\"success\":false}"), a_reject("", NULL)};
     cr_assert_eq(ledger->ops->outbox_put(ledger, two, 2), KT_OK);
     cr_assert_eq(ledger->ops->outbox_take(ledger, &lease, 0, ROWS, rows, &n), KT_OK);
     cr_assert_eq(n, 3);
@@ -203,9 +203,9 @@ CONFORMS(the_next_lease_of_a_name_takes_over_what_waits)
     size_t          n;
     ledger->publishes  = true;
     kt_lease_t  old    = fixture_lease(ledger, "one");
-    kt_letter_t letter = a_letter("m9", NULL);
+    kt_reject_t reject = a_reject("m9", NULL);
     finish_one(ledger, &old, 1);
-    cr_assert_eq(ledger->ops->outbox_put(ledger, &letter, 1), KT_OK);
+    cr_assert_eq(ledger->ops->outbox_put(ledger, &reject, 1), KT_OK);
     kt_lease_t lease = fixture_lease(ledger, "one");
     cr_assert_eq(ledger->ops->outbox_take(ledger, &old, 0, 1, &row, &n), KT_EFENCED);
     cr_assert_eq(count_waiting(ledger, &lease), 2);

@@ -108,15 +108,15 @@ CONFORMS(a_message_that_waits_to_be_published_is_told_until_it_is_confirmed)
     fixture_insert(ledger, 1);
     kt_lease_t      lease   = fixture_lease(ledger, "north");
     kt_result_t     success = fixture_success(fixture_claim(ledger, &lease).id);
-    kt_outbox_row_t letter[1];
+    kt_outbox_row_t reject[1];
     size_t          n = 0;
     cr_assert_eq(fixture_store(ledger, &success), KT_STORED_NEW);
     cr_assert_eq(story(ledger, success.id.job, rows, ROWS), 3);
     cr_assert(rows[2].type == KT_STORY_PUBLISHED && rows[2].at_ms == 0);
-    cr_assert_eq(ledger->ops->outbox_take(ledger, &lease, 0, 1, letter, &n), KT_OK);
+    cr_assert_eq(ledger->ops->outbox_take(ledger, &lease, 0, 1, reject, &n), KT_OK);
     cr_assert_eq(n, 1);
-    cr_assert_eq(ledger->ops->outbox_done(ledger, &letter[0].id, 1, 777), KT_OK);
-    free(letter[0].bytes);
+    cr_assert_eq(ledger->ops->outbox_done(ledger, &reject[0].id, 1, 777), KT_OK);
+    free(reject[0].bytes);
     cr_assert_eq(story(ledger, success.id.job, rows, ROWS), 3);
     cr_assert(rows[2].type == KT_STORY_PUBLISHED && rows[2].at_ms == 777);
 }

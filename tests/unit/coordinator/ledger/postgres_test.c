@@ -62,11 +62,11 @@ fill(void)
     cr_assert_eq(fixture_claim_n(ledger, &lease, 4, 0, ids), 4);
     kt_result_t  success = fixture_success(ids[0]), failure = fixture_failure(ids[1], KT_EFORMAT);
     kt_attempt_t attempt = {.id = ids[1], .attempt = 1, .err = KT_ENODELOST, .crash = true, .node_name = "n"};
-    kt_letter_t  letter  = {.body = "x", .body_bytes = 1, .message_id = "", .err = KT_EMESSAGE, .reason = "no JSON"};
+    kt_reject_t  reject  = {.body = "x", .body_bytes = 1, .message_id = "", .err = KT_EMESSAGE, .reason = "no JSON"};
     cr_assert_eq(ledger->ops->blame(ledger, &lease, &attempt, 1), KT_OK);
     cr_assert_eq(fixture_store(ledger, &success), KT_STORED_NEW);
     cr_assert_eq(fixture_fail(ledger, &lease, &failure), KT_STORED_NEW);
-    cr_assert_eq(ledger->ops->outbox_put(ledger, &letter, 1), KT_OK);
+    cr_assert_eq(ledger->ops->outbox_put(ledger, &reject, 1), KT_OK);
     cr_assert_eq(fixture_ask(ledger, KT_ASK_CANCEL, ids[2]).how, KT_OK);
     fixture_audit_clean(ledger);
 }
@@ -283,23 +283,23 @@ Test(ledger_postgres_only, a_connection_that_broke_is_opened_again_and_the_lease
 
 Test(ledger_postgres_only, a_success_that_races_a_cancel_is_judged_again)
 {
-    kt_lpg_t      *self  = (kt_lpg_t *)ledger;
-    kt_run_id_t    id    = {fixture_insert(ledger, 1), 1};
-    kt_lpg_delta_t delta = {0};
-    cr_assert_eq(kt_lpg_begin(self, true), KT_OK);
-    kt_lpg_put(self, KT_PG_BEGIN);
+    kt_pg_t      *self  = (kt_pg_t *)ledger;
+    kt_run_id_t   id    = {fixture_insert(ledger, 1), 1};
+    kt_pg_delta_t delta = {0};
+    cr_assert_eq(kt_pg_begin(self, true), KT_OK);
+    kt_pg_put(self, KT_PG_BEGIN);
     const int64_t change[] = {(int64_t)id.job, 1, KT_JOB_CLAIMED, 5, 1, KT_JOB_DONE, 9};
     for (size_t i = 0; i < sizeof change / sizeof *change; i++) {
-        kt_lpg_array(self, KT_PG_INT8, 1);
-        kt_lpg_el_int(self, change[i]);
-        kt_lpg_array_end(self);
+        kt_pg_array(self, KT_PG_INT8, 1);
+        kt_pg_el_int(self, change[i]);
+        kt_pg_array_end(self);
     }
-    kt_lpg_arg_int(self, 1);
-    kt_lpg_put(self, KT_PG_JOBS_CHANGE);
-    kt_lpg_moved(&delta, KT_JOB_CLAIMED, KT_JOB_DONE);
-    kt_lpg_put_delta(self, &delta);
-    kt_lpg_put_commit(self);
-    cr_assert_eq(kt_lpg_run(self), KT_EAGAIN, "it was claimed when it was judged, and is queued");
+    kt_pg_arg_int(self, 1);
+    kt_pg_put(self, KT_PG_JOBS_CHANGE);
+    kt_pg_moved(&delta, KT_JOB_CLAIMED, KT_JOB_DONE);
+    kt_pg_put_delta(self, &delta);
+    kt_pg_put_commit(self);
+    cr_assert_eq(kt_pg_run(self), KT_EAGAIN, "it was claimed when it was judged, and is queued");
     kt_totals_t totals = fixture_totals(ledger);
     cr_assert(totals.queued == 1 && totals.done == 0);
 }
@@ -392,17 +392,17 @@ Test(ledger_postgres_audit, every_broken_rule_is_found)
 
 Test(ledger_postgres_state, every_sqlstate_has_its_meaning)
 {
-    cr_assert_eq(kt_lpg_state_err("40001"), KT_EAGAIN);
-    cr_assert_eq(kt_lpg_state_err("40P01"), KT_EAGAIN);
-    cr_assert_eq(kt_lpg_state_err("40003"), KT_EIO);
-    cr_assert_eq(kt_lpg_state_err("53100"), KT_EDISK);
-    cr_assert_eq(kt_lpg_state_err("53300"), KT_EIO);
-    cr_assert_eq(kt_lpg_state_err("57P01"), KT_EIO);
-    cr_assert_eq(kt_lpg_state_err("57014"), KT_EIO);
-    cr_assert_eq(kt_lpg_state_err("22021"), KT_EBADDATA);
-    cr_assert_eq(kt_lpg_state_err("23505"), KT_EBADDATA);
-    cr_assert_eq(kt_lpg_state_err("42P01"), KT_ESCHEMA);
-    cr_assert_eq(kt_lpg_state_err("42501"), KT_EIO, "rights can be given while work waits");
-    cr_assert_eq(kt_lpg_state_err("XX001"), KT_ESTATE);
-    cr_assert_eq(kt_lpg_state_err("ZZZZZ"), KT_EIO);
+    cr_assert_eq(kt_pg_state_err("40001"), KT_EAGAIN);
+    cr_assert_eq(kt_pg_state_err("40P01"), KT_EAGAIN);
+    cr_assert_eq(kt_pg_state_err("40003"), KT_EIO);
+    cr_assert_eq(kt_pg_state_err("53100"), KT_EDISK);
+    cr_assert_eq(kt_pg_state_err("53300"), KT_EIO);
+    cr_assert_eq(kt_pg_state_err("57P01"), KT_EIO);
+    cr_assert_eq(kt_pg_state_err("57014"), KT_EIO);
+    cr_assert_eq(kt_pg_state_err("22021"), KT_EBADDATA);
+    cr_assert_eq(kt_pg_state_err("23505"), KT_EBADDATA);
+    cr_assert_eq(kt_pg_state_err("42P01"), KT_ESCHEMA);
+    cr_assert_eq(kt_pg_state_err("42501"), KT_EIO, "rights can be given while work waits");
+    cr_assert_eq(kt_pg_state_err("XX001"), KT_ESTATE);
+    cr_assert_eq(kt_pg_state_err("ZZZZZ"), KT_EIO);
 }

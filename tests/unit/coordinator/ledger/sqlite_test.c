@@ -37,7 +37,7 @@ TestSuite(ledger_file, .init = set_up, .fini = tear_down);
 static void
 sql(const char *text)
 {
-    cr_assert_eq(kt_lsql_exec((kt_lsql_t *)ledger, text), KT_OK, "%s", text);
+    cr_assert_eq(kt_sqlite_exec((kt_sqlite_t *)ledger, text), KT_OK, "%s", text);
 }
 
 static void
@@ -66,11 +66,11 @@ fill(void)
 }
 
 static void
-put_letter(void)
+put_reject(void)
 {
-    const kt_letter_t letter = {
+    const kt_reject_t reject = {
         .body = "x", .body_bytes = 1, .message_id = "", .err = KT_EMESSAGE, .reason = "no JSON"};
-    cr_assert_eq(ledger->ops->outbox_put(ledger, &letter, 1), KT_OK);
+    cr_assert_eq(ledger->ops->outbox_put(ledger, &reject, 1), KT_OK);
 }
 
 Test(ledger_file, what_was_committed_is_there_after_a_restart)
@@ -315,7 +315,7 @@ Test(ledger_audit, every_broken_rule_is_found)
         set_up();
         ledger->publishes = true;
         fill();
-        put_letter();
+        put_reject();
         sql("PRAGMA foreign_keys = OFF");
         sql(BREAKS[i].sql);
         kt_ledger_t *reader             = NULL;

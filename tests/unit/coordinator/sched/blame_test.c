@@ -13,7 +13,7 @@ Test(sched_blame, what_had_begun_on_a_lost_node_is_blamed_and_runs_alone_next)
     cr_assert_eq(sched_one(KT_ACT_BLAME)->err, KT_ENODELOST);
     sched_hello_as(B, "beta", 1);
     sched_beat(B, 0, 4, NULL, 0);
-    cr_assert(sched_one(KT_ACT_SEND)->solo);
+    cr_assert(sched_one(KT_ACT_SEND)->isolated);
 }
 
 Test(sched_blame, what_had_not_begun_on_a_lost_node_is_not_blamed)
@@ -54,7 +54,7 @@ Test(sched_blame, errors_and_losses_are_counted_apart_by_the_next_coordinator_to
     sched_hello_as(A, "alpha", 1);
     sched_beat(A, 0, 2, NULL, 0);
     sched_claimed_with(1, 1, 5, 4);
-    cr_assert(sched_one(KT_ACT_SEND)->solo);
+    cr_assert(sched_one(KT_ACT_SEND)->isolated);
     sched_word(KT_EV_FAILED, A, 1, 5001, KT_EIO);
     cr_assert_eq(sched_one(KT_ACT_BLAME)->attempt, 6);
     sched_word(KT_EV_FAILED, A, 1, 6001, KT_EIO);
@@ -112,7 +112,7 @@ Test(sched_blame, lost_twice_without_a_word_makes_a_suspect)
     for (uint64_t incarnation = 2; incarnation <= 3; incarnation++) {
         sched_hello_as(A, "alpha", incarnation);
         sched_beat(A, 0, 2, NULL, 0);
-        cr_assert_eq(sched_one(KT_ACT_SEND)->solo, incarnation == 3);
+        cr_assert_eq(sched_one(KT_ACT_SEND)->isolated, incarnation == 3);
     }
 }
 
@@ -131,7 +131,7 @@ Test(sched_blame, a_suspect_is_spared_when_others_were_likelier)
     sched_hello_as(A, "alpha", 1);
     sched_beat(A, 0, 4, NULL, 0);
     sched_claimed_with(1, 1, 1, 1);
-    cr_assert(sched_one(KT_ACT_SEND)->solo);
+    cr_assert(sched_one(KT_ACT_SEND)->isolated);
     sched_claimed_with(2, 1, 0, 0);
     sched_word(KT_EV_STARTED, A, 1, 2, KT_OK);
     sched_word(KT_EV_STARTED, A, 2, 1, KT_OK);

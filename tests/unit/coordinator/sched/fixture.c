@@ -76,9 +76,9 @@ sched_beat(kt_node_handle_t node, uint64_t seen, uint32_t free_slots, const kt_h
 void
 sched_claimed_with(uint64_t first, size_t n, uint32_t attempts, uint32_t crashes)
 {
-    kt_sched_job_t jobs[64];
+    kt_sched_claim_t jobs[64];
     for (size_t i = 0; i < n; i++)
-        jobs[i] = (kt_sched_job_t){sched_job(first + i), attempts, crashes, 10, &sched_tags[first + i]};
+        jobs[i] = (kt_sched_claim_t){sched_job(first + i), attempts, crashes, 10, &sched_tags[first + i]};
     sched_tell((kt_event_t){.type = KT_EV_CLAIMED, .jobs = {jobs, n}});
 }
 

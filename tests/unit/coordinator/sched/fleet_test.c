@@ -67,13 +67,13 @@ Test(sched_fleet, a_file_lost_again_and_again_gets_a_node_to_itself)
     sched_claimed_with(1, 1, 2, 2);
     sched_beat(A, 0, 4, NULL, 0);
     const kt_action_t *send = sched_one(KT_ACT_SEND);
-    cr_assert(send->solo && !send->alone);
+    cr_assert(send->isolated && !send->exclusive);
     sched_word(KT_EV_STARTED, A, 1, 2001, KT_OK);
     sched_tick_after(SILENCE_MS);
     sched_hello_as(B, "beta", 1);
     sched_beat(B, 0, 4, NULL, 0);
     send = sched_one(KT_ACT_SEND);
-    cr_assert(send->solo && send->alone);
+    cr_assert(send->isolated && send->exclusive);
 }
 
 Test(sched_fleet, losses_before_it_began_count_only_by_threes)
@@ -135,17 +135,17 @@ Test(sched_fleet, a_jobs_place_is_told)
     kt_job_view_t view;
     sched_one_sent();
     sched_claimed_with(2, 3, 0, 0);
-    cr_assert(kt_sched_job(sched_under_test, sched_job(1), sched_now_ms, &view));
+    cr_assert(kt_sched_view_job(sched_under_test, sched_job(1), sched_now_ms, &view));
     cr_assert_str_eq(view.state, "sent");
     cr_assert_str_eq(view.node, "alpha");
     sched_word(KT_EV_STARTED, A, 1, 1, KT_OK);
-    cr_assert(kt_sched_job(sched_under_test, sched_job(1), sched_now_ms + 700, &view));
+    cr_assert(kt_sched_view_job(sched_under_test, sched_job(1), sched_now_ms + 700, &view));
     cr_assert_str_eq(view.state, "running");
     cr_assert_eq(view.for_ms, 700);
-    cr_assert(kt_sched_job(sched_under_test, sched_job(4), sched_now_ms, &view));
+    cr_assert(kt_sched_view_job(sched_under_test, sched_job(4), sched_now_ms, &view));
     cr_assert_str_eq(view.state, "ready");
     cr_assert_eq(view.before, 1);
-    cr_assert(!kt_sched_job(sched_under_test, sched_job(9), sched_now_ms, &view));
+    cr_assert(!kt_sched_view_job(sched_under_test, sched_job(9), sched_now_ms, &view));
 }
 
 Test(sched_fleet, a_file_that_was_done_but_cannot_be_stored_is_not_held_for_the_loss_of_its_node)

@@ -73,11 +73,11 @@ Test(sched, a_node_is_never_sent_more_than_it_said_it_can_take)
 
 Test(sched, a_costly_file_travels_alone)
 {
-    kt_sched_job_t jobs[5] = {{sched_job(1), 0, 0, 5000, &sched_tags[1]},
-                              {sched_job(2), 0, 0, 10, &sched_tags[2]},
-                              {sched_job(3), 0, 0, 10, &sched_tags[3]},
-                              {sched_job(4), 0, 0, 10, &sched_tags[4]},
-                              {sched_job(5), 0, 0, 10, &sched_tags[5]}};
+    kt_sched_claim_t jobs[5] = {{sched_job(1), 0, 0, 5000, &sched_tags[1]},
+                                {sched_job(2), 0, 0, 10, &sched_tags[2]},
+                                {sched_job(3), 0, 0, 10, &sched_tags[3]},
+                                {sched_job(4), 0, 0, 10, &sched_tags[4]},
+                                {sched_job(5), 0, 0, 10, &sched_tags[5]}};
     sched_tell((kt_event_t){.type = KT_EV_LEASE_OPEN});
     sched_tell((kt_event_t){.type = KT_EV_CLAIMED, .jobs = {jobs, 5}});
     sched_hello_as(A, "alpha", 1);
@@ -350,9 +350,9 @@ Test(sched, a_view_names_the_state_of_each_node)
 {
     kt_node_view_t seen;
     sched_one_sent();
-    cr_assert_eq(kt_sched_nodes(sched_under_test, sched_now_ms, &seen, 1), 1);
+    cr_assert_eq(kt_sched_view_nodes(sched_under_test, sched_now_ms, &seen, 1), 1);
     cr_assert_str_eq(seen.state, "live");
     sched_tick_after(SILENCE_MS);
-    cr_assert_eq(kt_sched_nodes(sched_under_test, sched_now_ms, &seen, 1), 1);
+    cr_assert_eq(kt_sched_view_nodes(sched_under_test, sched_now_ms, &seen, 1), 1);
     cr_assert_str_eq(seen.state, "lost");
 }

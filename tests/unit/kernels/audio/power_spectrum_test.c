@@ -24,11 +24,11 @@ chord(void)
 static float *
 rows_with(const char *isa, const float *pcm, size_t frames)
 {
-    kt_powers_t *powers = NULL;
-    float       *out    = calloc(FRAMES * BINS, sizeof *out);
-    cr_assert_eq(kt_powers_new(&powers, isa_named(isa)->rows, 22050, N_FFT, HOP), KT_OK);
-    kt_powers_rows(powers, pcm, frames, BINS, out);
-    kt_powers_destroy(&powers);
+    kt_power_spectra_t *powers = NULL;
+    float              *out    = calloc(FRAMES * BINS, sizeof *out);
+    cr_assert_eq(kt_power_spectra_new(&powers, isa_named(isa)->rows, 22050, N_FFT, HOP), KT_OK);
+    kt_power_spectra_rows(powers, pcm, frames, BINS, out);
+    kt_power_spectra_destroy(&powers);
     return out;
 }
 
@@ -67,11 +67,11 @@ Test(powers, a_frame_depends_on_its_samples_alone)
 
 Test(powers, no_frames_and_wrong_sizes)
 {
-    kt_powers_t *powers = NULL;
-    cr_expect_eq(kt_powers_new(&powers, kt_isa(NULL)->rows, 22050, 1000, 500), KT_EINVAL);
+    kt_power_spectra_t *powers = NULL;
+    cr_expect_eq(kt_power_spectra_new(&powers, kt_isa(NULL)->rows, 22050, 1000, 500), KT_EINVAL);
     cr_expect_null(powers);
     float *out = rows_with("", NULL, 0);
     cr_expect_eq(out[0], 0);
     free(out);
-    kt_powers_destroy(&powers);
+    kt_power_spectra_destroy(&powers);
 }

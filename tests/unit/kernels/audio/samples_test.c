@@ -100,16 +100,16 @@ Test(samples, a_lone_sample_is_a_spike_and_an_edge_is_none)
 Test(samples, power_spectra_reach_half_the_rate, .init = fill)
 {
     for (uint32_t n_fft = 512; n_fft <= 1024; n_fft *= 2) {
-        const size_t bins   = n_fft / 2 + 1;
-        kt_powers_t *powers = NULL;
-        float       *got = calloc(3 * bins, sizeof *got), *want = calloc(3 * bins, sizeof *want);
-        cr_assert_eq(kt_powers_new(&powers, isa_named("ref")->rows, 44100, n_fft, n_fft), KT_OK);
-        kt_powers_rows(powers, x, 3, bins, want);
-        kt_powers_destroy(&powers);
+        const size_t        bins   = n_fft / 2 + 1;
+        kt_power_spectra_t *powers = NULL;
+        float              *got = calloc(3 * bins, sizeof *got), *want = calloc(3 * bins, sizeof *want);
+        cr_assert_eq(kt_power_spectra_new(&powers, isa_named("ref")->rows, 44100, n_fft, n_fft), KT_OK);
+        kt_power_spectra_rows(powers, x, 3, bins, want);
+        kt_power_spectra_destroy(&powers);
         for (size_t i = 0; i < 3; i++) {
-            cr_assert_eq(kt_powers_new(&powers, isa_named(isas[i])->rows, 44100, n_fft, n_fft), KT_OK);
-            kt_powers_rows(powers, x, 3, bins, got);
-            kt_powers_destroy(&powers);
+            cr_assert_eq(kt_power_spectra_new(&powers, isa_named(isas[i])->rows, 44100, n_fft, n_fft), KT_OK);
+            kt_power_spectra_rows(powers, x, 3, bins, got);
+            kt_power_spectra_destroy(&powers);
             for (size_t k = 0; k < 3 * bins; k++)
                 cr_assert_float_eq(got[k], want[k], 1e-4 + 1e-4 * want[k], "bin %zu of %u", k, n_fft);
         }

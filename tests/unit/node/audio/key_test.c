@@ -36,7 +36,7 @@ cadence(uint32_t rate_hz, double tonic, bool minor)
     return out;
 }
 
-static kt_key_t
+static kt_musical_key_t
 key_of(const float *samples, size_t n, uint32_t rate_hz, double *tuning)
 {
     kt_pitch_classes_t *classes = NULL;
@@ -78,9 +78,9 @@ TestSuite(key, .init = ax_open, .fini = ax_close);
 Test(key, a_cadence_is_in_its_key_in_all_twenty_four)
 {
     for (int key = 0; key < KT_KEYS; key++) {
-        double   tuning, tonic = (key + 3) % 12;  // over A
-        float   *samples = cadence(RATE, tonic, key >= 12);
-        kt_key_t found   = key_of(samples, LENGTH, RATE, &tuning);
+        double           tuning, tonic = (key + 3) % 12;  // over A
+        float           *samples = cadence(RATE, tonic, key >= 12);
+        kt_musical_key_t found   = key_of(samples, LENGTH, RATE, &tuning);
         cr_expect_eq(found.best, key, "%s %s taken for %s %s", kt_key_tonic(key), kt_key_mode(key),
                      kt_key_tonic(found.best), kt_key_mode(found.best));
         cr_expect(found.strength > 0.8 && found.strength <= 1 && found.second_strength < found.strength);
@@ -92,9 +92,9 @@ Test(key, a_cadence_is_in_its_key_in_all_twenty_four)
 Test(key, a_detuned_piece_keeps_its_key_and_tells_its_tuning)
 {
     for (double detuned = -0.4; detuned < 0.45; detuned += 0.2) {
-        double   tuning;
-        float   *samples = cadence(RATE, 3 + detuned, false);
-        kt_key_t found   = key_of(samples, LENGTH, RATE, &tuning);
+        double           tuning;
+        float           *samples = cadence(RATE, 3 + detuned, false);
+        kt_musical_key_t found   = key_of(samples, LENGTH, RATE, &tuning);
         cr_expect_eq(found.best, 0, "%g semitones: %s %s", detuned, kt_key_tonic(found.best), kt_key_mode(found.best));
         cr_expect_float_eq(tuning, detuned, 0.03, "%g for %g", tuning, detuned);
         free(samples);
@@ -105,9 +105,9 @@ Test(key, the_rate_changes_no_key)
 {
     static const uint32_t rates[] = {8000, 11025, 16000, 32000, 44100, 48000, 96000};
     for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
-        double   tuning;
-        float   *samples = cadence(rates[i], 0, true);
-        kt_key_t found   = key_of(samples, (size_t)rates[i] * CHORD_S * CHORDS, rates[i], &tuning);
+        double           tuning;
+        float           *samples = cadence(rates[i], 0, true);
+        kt_musical_key_t found   = key_of(samples, (size_t)rates[i] * CHORD_S * CHORDS, rates[i], &tuning);
         cr_expect_eq(found.best, 21, "%u Hz: %s %s", rates[i], kt_key_tonic(found.best), kt_key_mode(found.best));
         free(samples);
     }
@@ -136,9 +136,9 @@ Test(key, segments_of_different_tuning_add_up_to_one_key)
 
 Test(key, a_stretch_shorter_than_a_frame_is_heard)
 {
-    double   tuning;
-    float   *samples = cadence(RATE, 0, false);
-    kt_key_t found   = key_of(samples, RATE / 5, RATE, &tuning);
+    double           tuning;
+    float           *samples = cadence(RATE, 0, false);
+    kt_musical_key_t found   = key_of(samples, RATE / 5, RATE, &tuning);
     cr_expect_eq(found.best % 12, 9, "A, and not %s", kt_key_tonic(found.best));
     free(samples);
 }

@@ -54,9 +54,9 @@ opened(uint32_t rate_hz, uint32_t channels, uint32_t first, uint32_t count)
 static kt_analysis_t *
 analysed(const float *pcm, size_t frames, uint32_t rate_hz, uint32_t channels, uint32_t first, uint32_t count)
 {
-    kt_analysis_t *self = opened(rate_hz, channels, first, count);
-    kt_stretch_t   stretch;
-    kt_analysis_stretch(self, &stretch);
+    kt_analysis_t     *self = opened(rate_hz, channels, first, count);
+    kt_segment_range_t stretch;
+    kt_analysis_range(self, &stretch);
     uint64_t to = stretch.to < frames ? stretch.to : frames;
     cr_assert_lt(stretch.from, to);
     for (uint64_t at = stretch.from, n; at < to; at += n) {
@@ -179,9 +179,9 @@ Test(stretch, resampled_stretches_merge_to_nearly_the_whole)
 Test(stretch, the_stream_may_end_at_the_border)
 {
     enum { RATE = 8000, MOST = 1205 * RATE };
-    float       *pcm = piece(MOST, RATE, 1);
-    kt_stretch_t last;
-    cr_assert_eq(kt_stretch_of(ax_plan, RATE, 2, 0, &last), KT_OK);
+    float             *pcm = piece(MOST, RATE, 1);
+    kt_segment_range_t last;
+    cr_assert_eq(kt_segment_range_of(ax_plan, RATE, 2, 0, &last), KT_OK);
     for (size_t i = 0; i < 4; i++) {
         size_t         frames = (size_t)last.own + (size_t[]){1, 300, 4700, 9000}[i];
         kt_analysis_t *self   = analysed(pcm, frames, RATE, 1, 0, 0);
@@ -227,9 +227,9 @@ Test(stretch, borders_lie_on_the_grids_of_all_that_counts, .init = ax_open)
     static const uint32_t rates[] = {8000, 11025, 12000, 22050, 32000, 44100, 48000, 96000, 192000, 384000};
     for (size_t r = 0; r < sizeof rates / sizeof *rates; r++)
         for (uint32_t first = 1; first < 200; first += 17) {
-            kt_stretch_t here, next;
-            cr_assert_eq(kt_stretch_of(ax_plan, rates[r], first, 3, &here), KT_OK);
-            cr_assert_eq(kt_stretch_of(ax_plan, rates[r], first + 3, 0, &next), KT_OK);
+            kt_segment_range_t here, next;
+            cr_assert_eq(kt_segment_range_of(ax_plan, rates[r], first, 3, &here), KT_OK);
+            cr_assert_eq(kt_segment_range_of(ax_plan, rates[r], first + 3, 0, &next), KT_OK);
             cr_expect_eq(here.end, next.own);
             cr_expect_eq(here.from * 22050 % rates[r], 0, "%u Hz", rates[r]);
             cr_expect_eq(here.from % 16384, 0);
@@ -238,9 +238,9 @@ Test(stretch, borders_lie_on_the_grids_of_all_that_counts, .init = ax_open)
             cr_expect_leq(here.own - here.from, 120 * (uint64_t)rates[r], "%u Hz", rates[r]);
             cr_expect_gt(here.to, here.end);
         }
-    kt_stretch_t odd;
-    cr_expect_eq(kt_stretch_of(ax_plan, 22051, 3, 1, &odd), KT_OK);
+    kt_segment_range_t odd;
+    cr_expect_eq(kt_segment_range_of(ax_plan, 22051, 3, 1, &odd), KT_OK);
     cr_expect_eq(odd.from, 0, "no common divisor: all that was before");
-    cr_expect_eq(kt_stretch_of(ax_plan, 44100, KT_STRETCH_SEGMENTS, 1, &odd), KT_EINVAL);
-    cr_expect_eq(kt_stretch_of(ax_plan, 0, 1, 1, &odd), KT_EINVAL);
+    cr_expect_eq(kt_segment_range_of(ax_plan, 44100, KT_STRETCH_SEGMENTS, 1, &odd), KT_EINVAL);
+    cr_expect_eq(kt_segment_range_of(ax_plan, 0, 1, 1, &odd), KT_EINVAL);
 }

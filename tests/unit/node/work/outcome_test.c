@@ -44,9 +44,9 @@ Test(outcome, a_child_that_says_nothing_is_a_crash_of_its_file_alone)
     kt_settings_t    settings;
     _Atomic uint64_t progress = 0;
     kt_outcome_t     outcome  = {0};
-    kt_item_t        item     = {.job = 1, .run = 1, .body = body, .body_bytes = sizeof body - 1, .deadline_ms = 1000};
+    kt_task_t        task     = {.job = 1, .run = 1, .body = body, .body_bytes = sizeof body - 1, .deadline_ms = 1000};
     cr_assert_eq(kt_settings_load(&settings, NULL, nothing, why), KT_OK);
-    kt_solo_run(&settings, &item, &progress, &outcome);
+    kt_isolated_run(&settings, &task, &progress, &outcome);
     cr_assert_eq(outcome.err, KT_ECRASH);
     cr_assert_not_null(outcome.document);
     free(outcome.document);
