@@ -12,9 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const TEXTS[] = {
-#define KT_SQL(name, text) text,
-#include "coordinator/ledger/postgres/postgres.def"
+static const char *const TEXTS[KT_PG_COUNT] = {
+#define KT_SQL(name, text) [KT_SQL_##name] = text,
+#include "coordinator/ledger/postgres/dialect.def"
+#include "coordinator/ledger/sql/statements.def"
+#undef KT_SQL
+#define KT_SQL(name, text) [KT_PG_##name] = text,
+#include "coordinator/ledger/postgres/own.def"
 #undef KT_SQL
 };
 _Static_assert((int)KT_PG_COUNT <= (int)KT_PG_ANSWERS, "all statements are prepared in one pipeline");
@@ -53,7 +57,7 @@ check_url(kt_pg_t *self)
     PQconninfoOption *options = PQconninfoParse(self->url, &why);
     PQfreemem(why);
     if (!options) {
-        snprintf(self->said, sizeof self->said, "it is no valid URL: postgresql://USER@HOST:PORT/DATABASE");
+        snprintf(self->sql.why, sizeof self->sql.why, "it is no valid URL: postgresql://USER@HOST:PORT/DATABASE");
         return KT_ESETTING;
     }
     PQconninfoFree(options);
@@ -71,7 +75,7 @@ tell_refused(kt_pg_t *self)
         text = "no such host, or a part of it is wrong; special characters in a password are written as %XX";
     else if (holds_password(self->url, text))
         text = "the connection was refused";
-    kt_text_sanitize(self->said, sizeof self->said, text, strcspn(text, "\n"));
+    kt_text_sanitize(self->sql.why, sizeof self->sql.why, text, strcspn(text, "\n"));
     return err;
 }
 
@@ -92,7 +96,7 @@ kt_pg_connect(kt_pg_t *self)
                                   "tcp_user_timeout",    "target_session_attrs",
                                   "application_name",    "dbname",
                                   "client_encoding",     NULL};
-    const char *const values[] = {timeout,   "2",       "1",    "3", "6000", self->writer ? "read-write" : "any",
+    const char *const values[] = {timeout,   "2",       "1",    "3", "6000", self->sql.writer ? "read-write" : "any",
                                   "kithara", self->url, "UTF8", NULL};
     kt_pg_drop(self);
     kt_err_t err = check_url(self);
@@ -117,12 +121,13 @@ prepare_all(kt_pg_t *self)
     if (!PQenterPipelineMode(self->db))
         return KT_EIO;
     kt_pg_start(self, KT_PG_CALL_MS);
+    self->sql.put_err = KT_OK;
     for (int id = 0; id < KT_PG_COUNT && !err; id++) {
         snprintf(name, sizeof name, "k%d", id);
         err = PQsendPrepare(self->db, name, TEXTS[id], 0, NULL) ? KT_OK : KT_EIO;
         self->n_sent += !err;
     }
-    return err ? err : kt_pg_run(self);
+    return err ? err : self->sql.driver->run(&self->sql);
 }
 
 // Another session of ours may still hold the name, when only the network between us broke: it is ended, for the lease
@@ -130,17 +135,17 @@ prepare_all(kt_pg_t *self)
 static kt_err_t
 lock_again(kt_pg_t *self)
 {
-    if (!*self->name)
+    kt_sql_t *sql = &self->sql;
+    if (!*sql->name)
         return KT_OK;
-    kt_pg_start(self, KT_PG_CALL_MS);
-    kt_pg_arg_text(self, self->name);
-    kt_pg_arg_int(self, self->old_pid);
-    kt_pg_put(self, KT_PG_LEASE_KICK);
-    kt_pg_arg_text(self, self->name);
-    kt_pg_put(self, KT_PG_LEASE_TRY);
-    kt_err_t err = kt_pg_run(self);
+    kt_sql_arg_text(sql, sql->name);
+    kt_sql_arg_int(sql, self->old_pid);
+    kt_sql_put(sql, (kt_sql_id_t)KT_PG_LEASE_KICK);
+    kt_sql_arg_text(sql, sql->name);
+    size_t   k   = kt_sql_put(sql, (kt_sql_id_t)KT_PG_LEASE_TRY);
+    kt_err_t err = kt_sql_run(sql);
     if (!err)
-        self->locked = kt_pg_int(self, 1, 0, 0) != 0;
+        self->locked = kt_sql_int(sql, k, 0, 0) != 0;
     return err;
 }
 
@@ -150,9 +155,9 @@ set_up(kt_pg_t *self)
     char     why[KT_LEDGER_WHY] = "";
     kt_err_t err                = kt_pg_simple(self, SESSION, KT_PG_CALL_MS, NULL);
     if (!err)
-        err = kt_pg_simple(self, self->writer ? WRITER : READER, KT_PG_CALL_MS, NULL);
+        err = kt_pg_simple(self, self->sql.writer ? WRITER : READER, KT_PG_CALL_MS, NULL);
     if (!err && (err = kt_pg_check_schema(self, why)))
-        kt_text_copy(self->said, sizeof self->said, why);
+        kt_text_copy(self->sql.why, sizeof self->sql.why, why);
     if (!err)
         err = prepare_all(self);
     if (!err)

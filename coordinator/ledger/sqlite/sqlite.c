@@ -1,5 +1,5 @@
-// The SQLite ledger: one file, one writer (ledger_sqlite_lock.c), any number of readers beside it. Every call is one
-// transaction: BEGIN IMMEDIATE, kept statements, COMMIT with a sync of the write-ahead log.
+// The SQLite ledger: one file, one writer (lock.c), any number of readers beside it. Every call is one transaction:
+// BEGIN IMMEDIATE, kept statements, COMMIT with a sync of the write-ahead log.
 #include "coordinator/ledger/sqlite/sqlite.h"
 
 #include "common/text.h"
@@ -21,43 +21,24 @@ close_sqlite(kt_ledger_t **self_p)
         sqlite3_finalize(self->stmts[i]);
     sqlite3_close(self->db);
     kt_sqlite_unlock(self);
+    kt_buf_fini(&self->sql.bytes);
+    kt_buf_fini(&self->cells);
+    kt_buf_fini(&self->cell_bytes);
     free(self);
     *self_p = NULL;
 }
 
-static const kt_ledger_ops_t OPS = {
-    .name        = "sqlite",
-    .insert_jobs = kt_sqlite_insert_jobs,
-    .lease_open  = kt_sqlite_lease_open,
-    .lease_renew = kt_sqlite_lease_renew,
-    .claim       = kt_sqlite_claim,
-    .release     = kt_sqlite_release,
-    .blame       = kt_sqlite_blame,
-    .store       = kt_sqlite_store,
-    .fail        = kt_sqlite_fail,
-    .retain      = kt_sqlite_retain,
-    .ask         = kt_sqlite_ask,
-    .outbox_put  = kt_sqlite_outbox_put,
-    .outbox_take = kt_sqlite_outbox_take,
-    .outbox_done = kt_sqlite_outbox_done,
-    .totals      = kt_sqlite_totals,
-    .jobs        = kt_sqlite_jobs,
-    .story       = kt_sqlite_story,
-    .drained     = kt_sqlite_drained,
-    .audit       = kt_sqlite_audit,
-    .backfill    = &KT_SQLITE_BACKFILL,
-    .close       = close_sqlite,
-};
+static const kt_ledger_ops_t OPS = {.name = "sqlite", KT_SQL_OPS, .close = close_sqlite};
 
 static kt_err_t
 open_db(kt_sqlite_t *self, char why[KT_LEDGER_WHY])
 {
-    int access = self->writer ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
+    int access = self->sql.writer ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
     int rc     = sqlite3_open_v2(self->path, &self->db, access | SQLITE_OPEN_NOMUTEX, NULL);
     if (rc == SQLITE_OK)
         rc = sqlite3_busy_timeout(self->db, BUSY_MS);
     if (rc == SQLITE_OK)
-        return KT_OK;
+        return kt_sqlite_functions(self);
     snprintf(why, KT_LEDGER_WHY, "the ledger '%.200s' cannot be opened (%.80s): look at its rights and its folder's",
              self->path, self->db ? sqlite3_errmsg(self->db) : "out of memory");
     return kt_sqlite_err(self, rc);
@@ -72,11 +53,11 @@ kt_ledger_sqlite_open(kt_ledger_t **out, const char *path, bool writer, char why
         snprintf(why, KT_LEDGER_WHY, "no memory for the ledger '%.200s'", path);
         return err;
     }
-    kt_ledger_t *base = &self->base;
-    base->ops         = &OPS;
-    self->lock_fd     = -1;
-    self->writer      = writer;
-    kt_rule_turns_init(self->turns);
+    kt_ledger_t *base = &self->sql.base;
+    kt_sql_init(&self->sql, &OPS, &KT_SQLITE_DRIVER, writer);
+    kt_buf_init(&self->cells, KT_SQL_BYTES);
+    kt_buf_init(&self->cell_bytes, KT_SQL_BYTES);
+    self->lock_fd = -1;
     if ((err = kt_sqlite_resolve(path, writer, self->path, why)))
         goto fail;
     if (writer && (err = kt_sqlite_lock(self, why)))

@@ -7,9 +7,9 @@
 CREATE SEQUENCE backfill_ids;
 
 CREATE TABLE backfills(
-    id bigint NOT NULL PRIMARY KEY,
+    id bigint NOT NULL PRIMARY KEY DEFAULT nextval('backfill_ids'),
     owner bigint NOT NULL DEFAULT 0,    -- the epoch that works on it
-    changes bigint NOT NULL DEFAULT 0,  -- who writes expects the number that it has read
+    changes bigint NOT NULL DEFAULT 0,  -- a writer expects the number that it has read
     name text NOT NULL,
     token text NOT NULL UNIQUE,
     source text NOT NULL,

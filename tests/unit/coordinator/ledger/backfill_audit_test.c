@@ -54,8 +54,8 @@ Test(ledger_backfill_audit, a_lost_path_is_seen)
 Test(ledger_backfill_audit, a_path_that_was_never_fed_is_seen)
 {
     expect("UPDATE backfills SET fed_row = 4", "counts 3 fed paths, its rows up to there are 4");
-    expect("UPDATE jobs SET message_id = 'other' WHERE id = 3", "is fed but has no job");
-    expect("UPDATE jobs SET file_path = '/m/9' WHERE id = 3", "is fed but has no job");
+    expect("UPDATE inputs SET message_id = 'other' WHERE job = 3", "is fed but has no job");
+    expect("UPDATE inputs SET file_path = '/m/9' WHERE job = 3", "is fed but has no job");
 }
 
 Test(ledger_backfill_audit, wrong_counts_and_items_are_seen)

@@ -92,7 +92,7 @@ Test(ledger_postgres_only, a_schema_that_is_not_this_program_s_is_refused_with_t
     sql("DELETE FROM schema_migrations");
     cr_assert_eq(open_other(url, false, why), KT_ESCHEMA);
     cr_assert(strstr(why, "kithara db migrate"), "%s", why);
-    sql("INSERT INTO schema_migrations VALUES (99, '0099_future', '', now())");
+    sql("INSERT INTO schema_migrations VALUES (99, '0099_future', '', 0)");
     cr_assert_eq(open_other(url, true, why), KT_ESCHEMA);
     cr_assert(strstr(why, "schema 99") && strstr(why, "newer program"), "%s", why);
 }
@@ -105,7 +105,7 @@ Test(ledger_postgres_only, migrations_are_applied_once_and_shown)
     cr_assert_eq(kt_ledger_postgres_migrate(url, &applied, why), KT_OK, "%s", why);
     cr_assert_eq(applied, 0);
     sql("UPDATE schema_migrations SET checksum = 'other' WHERE number = 1");
-    sql("INSERT INTO schema_migrations VALUES (99, '0099_future', 'f', now())");
+    sql("INSERT INTO schema_migrations VALUES (99, '0099_future', 'f', 0)");
     cr_assert_eq(kt_ledger_postgres_status(url, &rows, &n, why), KT_OK, "%s", why);
     cr_assert_geq(n, 2);
     cr_assert(rows[0].number == 1 && rows[0].state == KT_MIGRATION_CHANGED && rows[0].applied_ms > 0);
@@ -283,23 +283,18 @@ Test(ledger_postgres_only, a_connection_that_broke_is_opened_again_and_the_lease
 
 Test(ledger_postgres_only, a_success_that_races_a_cancel_is_judged_again)
 {
-    kt_pg_t      *self  = (kt_pg_t *)ledger;
+    kt_sql_t     *self  = (kt_sql_t *)ledger;
     kt_run_id_t   id    = {fixture_insert(ledger, 1), 1};
-    kt_pg_delta_t delta = {0};
-    cr_assert_eq(kt_pg_begin(self, true), KT_OK);
-    kt_pg_put(self, KT_PG_BEGIN);
-    const int64_t change[] = {(int64_t)id.job, 1, KT_JOB_CLAIMED, 5, 1, KT_JOB_DONE, 9};
-    for (size_t i = 0; i < sizeof change / sizeof *change; i++) {
-        kt_pg_array(self, KT_PG_INT8, 1);
-        kt_pg_el_int(self, change[i]);
-        kt_pg_array_end(self);
-    }
-    kt_pg_arg_int(self, 1);
-    kt_pg_put(self, KT_PG_JOBS_CHANGE);
-    kt_pg_moved(&delta, KT_JOB_CLAIMED, KT_JOB_DONE);
-    kt_pg_put_delta(self, &delta);
-    kt_pg_put_commit(self);
-    cr_assert_eq(kt_pg_run(self), KT_EAGAIN, "it was claimed when it was judged, and is queued");
+    kt_sql_fact_t fact  = {.was        = {.id = id, .state = KT_JOB_CLAIMED, .epoch = 5},
+                           .now        = {.id = id, .state = KT_JOB_DONE},
+                           .changed_ms = 9};
+    int           tries = KT_SQL_TRIES - 1;
+    cr_assert_eq(kt_sql_begin(self, true), KT_OK);
+    kt_sql_write(self);
+    kt_sql_facts_put(self, &(kt_sql_facts_t){&fact, 1});
+    kt_err_t err = kt_sql_commit(self);
+    cr_assert_eq(err, KT_EAGAIN, "it was claimed when it was judged, and is queued");
+    cr_assert(!kt_sql_again(self, &err, &tries));
     kt_totals_t totals = fixture_totals(ledger);
     cr_assert(totals.queued == 1 && totals.done == 0);
 }
@@ -329,52 +324,9 @@ static const struct {
     const char *sql;
     const char *finding;
 } BREAKS[] = {
-    {"DELETE FROM results WHERE err = 0", "the job is done but has no result"},
-    {"DELETE FROM results WHERE err <> 0", "the job is failed but has no result"},
-    {"ALTER TABLE results DROP CONSTRAINT results_once; INSERT INTO results SELECT * FROM results WHERE err = 0",
-     "the run has 2 results"},
-    {"UPDATE jobs SET state = 0 WHERE state = 2", "the job is queued but has a result"},
-    {"UPDATE jobs SET state = 1, epoch = 1 WHERE state = 3", "the job is claimed but has a result"},
-    {"UPDATE jobs SET state = 4 WHERE state = 2", "the job is cancelled but has a result"},
-    {"UPDATE results SET job = 77 WHERE err = 0", "the result belongs to no job"},
-    {"UPDATE results SET run = 2 WHERE err = 0", "a run that the job has not reached"},
-    {"UPDATE jobs SET state = 3 WHERE state = 2", "the job is failed but its result says success"},
-    {"UPDATE results SET err = -3 WHERE err = 0", "the job is done but its result says failure"},
-    {"UPDATE jobs SET state = 9 WHERE id = 5", "which do not exist"},
-    {"UPDATE jobs SET rank = 4 WHERE id = 5", "which do not exist"},
-    {"DELETE FROM leases", "which no lease has"},
-    {"UPDATE jobs SET epoch = 3 WHERE state = 0", "not claimed but carries epoch"},
-    {"ALTER TABLE inputs DROP CONSTRAINT inputs_message; UPDATE inputs SET message_id = 'm1'",
-     "the message_id m1 stands in 5 jobs"},
-    {"DELETE FROM inputs WHERE job = 5", "the job has no input message"},
-    {"UPDATE inputs SET body = '' WHERE job = 5", "the job has no input message"},
-    {"UPDATE inputs SET job = 77 WHERE job = 5", "the input message belongs to no job"},
-    {"UPDATE jobs SET retained = true WHERE id = 5", "past its retention but not ended"},
-    {"DELETE FROM attempts", "the job counts 1 attempts and 1 crashes, its rows 0 and 0"},
-    {"UPDATE attempts SET crash = false", "the job counts 1 attempts and 1 crashes, its rows 1 and 0"},
-    {"UPDATE attempts SET job = 77", "the attempt belongs to no job"},
-    {"INSERT INTO outbox(id, epoch, kind, job, run, err, created_ms) VALUES (99, 1, 0, 5, 1, 0, 0)",
-     "the outbox row belongs to no result"},
-    {"DROP INDEX outbox_once; INSERT INTO outbox(id, epoch, kind, job, run, err, created_ms) SELECT 99, epoch, kind, "
-     "job,"
-     " run, err, 0 FROM outbox WHERE kind = 0 AND err = 0",
-     "times in the outbox"},
-    {"DELETE FROM outbox WHERE kind = 0 AND err = 0", "was stored to be published"},
-    {"UPDATE results SET published = false WHERE err = 0", "was not to be published"},
-    {"UPDATE outbox SET err = -7 WHERE kind = 0 AND err = 0", "the outbox row says error -7, its result 0"},
-    {"UPDATE outbox SET bytes = NULL WHERE kind = 2", "waits and has nothing to send"},
-    {"UPDATE outbox SET kind = 8 WHERE kind = 2", "which does not exist"},
-    {"UPDATE counters SET queued = queued + 1 WHERE coordinator = 'one'", "the totals have 2 queued jobs, the rows 1"},
-    {"UPDATE counters SET claimed = 0", "claimed jobs, the rows 1"},
-    {"UPDATE counters SET done = 0", "the totals have 0 done jobs"},
-    {"UPDATE counters SET processing_us = 1", "us of processing"},
-    {"UPDATE counters SET waiting = 9 WHERE coordinator = 'one'", "waiting messages, the outbox 3"},
-    {"UPDATE days SET done = 4", "counts 4 done, the results 1"},
-    {"DELETE FROM days", "the day 1 counts 0 done"},
-    {"DROP INDEX jobs_claimable", "the index jobs_claimable is missing"},
-    {"UPDATE results SET document = document || ' ' WHERE err = 0", "its digest differs"},
-    {"UPDATE results SET document_digest = '' WHERE err = 0", "its digest differs"},
-    {"UPDATE results SET document = '', document_digest = '' WHERE err = 0", "its digest differs"},
+#define KT_BREAK(sql, finding) {sql, finding},
+#include "tests/unit/coordinator/ledger/audit_breaks.def"
+#undef KT_BREAK
 };
 
 Test(ledger_postgres_audit, every_broken_rule_is_found)

@@ -1,0 +1,108 @@
+#include "coordinator/ledger/sql/sql.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int
+compare(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+kt_err_t
+kt_sql_facts_read(kt_sql_t *self, const uint64_t *ids, size_t n, kt_sql_facts_t *out)
+{
+    size_t    kept   = 0;
+    uint64_t *sorted = malloc((n + 1) * sizeof *sorted);
+    *out             = (kt_sql_facts_t){0};
+    if (!sorted)
+        return KT_ENOMEM;
+    memcpy(sorted, ids, n * sizeof *sorted);
+    qsort(sorted, n, sizeof *sorted, compare);
+    for (size_t i = 0; i < n; i++)
+        if (!kept || sorted[kept - 1] != sorted[i])
+            sorted[kept++] = sorted[i];
+    kt_sql_column(self, KT_SQL_U64, kept, sorted, sizeof *sorted);
+    size_t k = kt_sql_put(self, KT_SQL_FACTS);
+    free(sorted);
+    kt_err_t err = kt_sql_run(self);
+    if (err)
+        return err;
+    out->n  = kt_sql_rows(self, k);
+    out->at = calloc(out->n + 1, sizeof *out->at);
+    if (!out->at)
+        return KT_ENOMEM;
+    for (size_t i = 0; i < out->n; i++) {
+        kt_job_facts_t *was = &out->at[i].was;
+        was->id.job         = (uint64_t)kt_sql_int(self, k, i, 0);
+        was->id.run         = (uint32_t)kt_sql_int(self, k, i, 1);
+        was->state          = (kt_job_state_t)kt_sql_int(self, k, i, 2);
+        was->epoch          = (uint64_t)kt_sql_int(self, k, i, 3);
+        was->retained       = kt_sql_int(self, k, i, 4) != 0;
+        out->at[i].now      = *was;
+    }
+    return KT_OK;
+}
+
+kt_sql_fact_t *
+kt_sql_facts_find(const kt_sql_facts_t *self, uint64_t job)
+{
+    size_t low = 0, high = self->n;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (self->at[middle].was.id.job < job)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < self->n && self->at[low].was.id.job == job ? &self->at[low] : NULL;
+}
+
+void
+kt_sql_facts_fini(kt_sql_facts_t *self)
+{
+    free(self->at);
+    self->at = NULL;
+    self->n  = 0;
+}
+
+static bool
+is_changed(const kt_sql_fact_t *fact)
+{
+    return fact->was.state != fact->now.state || fact->was.id.run != fact->now.id.run;
+}
+
+static int64_t
+column_of(const kt_sql_fact_t *fact, int column)
+{
+    switch (column) {
+    case 0: return (int64_t)fact->was.id.job;
+    case 1: return fact->was.id.run;
+    case 2: return fact->was.state;
+    case 3: return (int64_t)fact->was.epoch;
+    case 4: return fact->now.id.run;
+    case 5: return fact->now.state;
+    default: return fact->changed_ms;
+    }
+}
+
+void
+kt_sql_facts_put(kt_sql_t *self, const kt_sql_facts_t *facts)
+{
+    size_t changed = 0;
+    for (size_t i = 0; i < facts->n; i++)
+        changed += is_changed(&facts->at[i]);
+    if (!changed)
+        return;
+    for (int column = 0; column < 7; column++) {
+        kt_sql_array(self, KT_SQL_INT8, changed);
+        for (size_t i = 0; i < facts->n; i++)
+            if (is_changed(&facts->at[i]))
+                kt_sql_el_int(self, column_of(&facts->at[i], column));
+        kt_sql_array_end(self);
+    }
+    kt_sql_arg_int(self, (int64_t)changed);
+    kt_sql_arg_text(self, self->name);
+    kt_sql_put(self, KT_SQL_JOBS_CHANGE);
+}

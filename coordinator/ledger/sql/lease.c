@@ -1,0 +1,102 @@
+// Leases: who may hold claims, and what becomes of claims and outbox rows that no lease covers any more. Lease time is
+// the database's clock.
+#include "common/text.h"
+#include "coordinator/ledger/sql/sql.h"
+
+#include <string.h>
+
+enum { ADOPTED_PER_CALL = 10000 };  // a renewal must not wait for a million rows; the next takes more
+
+static void
+arg_lease(kt_sql_t *self, const kt_lease_t *lease)
+{
+    kt_sql_arg_text(self, lease->coordinator);
+    if (lease->epoch)
+        kt_sql_arg_int(self, (int64_t)lease->epoch);
+    else
+        kt_sql_arg_null(self);  // the one that is being opened
+}
+
+static void
+put_sweep(kt_sql_t *self, const kt_lease_t *lease)
+{
+    arg_lease(self, lease);
+    kt_sql_put(self, KT_SQL_LEASE_SWEEP);
+    kt_sql_arg_text(self, self->name);
+    kt_sql_put(self, KT_SQL_JOBS_FREE);
+    arg_lease(self, lease);
+    kt_sql_arg_int(self, ADOPTED_PER_CALL);
+    kt_sql_arg_int(self, lease->epoch ? 1 : 0);
+    kt_sql_put(self, KT_SQL_OUTBOX_OVER);
+}
+
+static kt_err_t
+open_lease(kt_sql_t *self, kt_lease_t *lease)
+{
+    kt_err_t err = kt_sql_begin(self, true);
+    if (!err && self->driver->hold_name)
+        err = self->driver->hold_name(self, lease->coordinator);
+    if (err)
+        return err;
+    kt_text_copy(self->name, sizeof self->name, lease->coordinator);
+    kt_sql_write(self);
+    kt_sql_arg_text(self, lease->coordinator);
+    kt_sql_arg_int(self, lease->length_ms);
+    size_t k = kt_sql_put(self, KT_SQL_LEASE_OPEN);
+    put_sweep(self, lease);
+    if ((err = kt_sql_commit(self)))
+        return err;
+    lease->epoch = self->epoch = (uint64_t)kt_sql_int(self, k, 0, 0);
+    return KT_OK;
+}
+
+kt_err_t
+kt_sql_lease_open(kt_ledger_t *base, const char *coordinator, int64_t length_ms, kt_lease_t *out)
+{
+    kt_sql_t  *self  = (kt_sql_t *)base;
+    kt_lease_t lease = {.length_ms = length_ms};
+    int        tries = 0;
+    kt_err_t   err;
+    if (!kt_rule_node_name_ok(coordinator) || !kt_text_copy(lease.coordinator, sizeof lease.coordinator, coordinator))
+        return KT_EINVAL;
+    do
+        err = open_lease(self, &lease);
+    while (kt_sql_again(self, &err, &tries));
+    if (!err)
+        *out = lease;
+    return err;
+}
+
+// Our own lease is prolonged before those that ran out are swept: nobody has taken it over yet. A lease that is not
+// ours sweeps nothing.
+static kt_err_t
+renew_lease(kt_sql_t *self, const kt_lease_t *lease)
+{
+    kt_err_t err = kt_sql_begin(self, true);
+    if (err)
+        return err;
+    kt_sql_write(self);
+    kt_sql_put_lease(self, lease);
+    kt_sql_arg_int(self, lease->length_ms);
+    size_t k = kt_sql_put(self, KT_SQL_LEASE_RENEW);
+    put_sweep(self, lease);
+    if ((err = kt_sql_commit(self)))
+        return err;
+    if (!kt_sql_rows(self, k))
+        return KT_EFENCED;
+    if (self->driver->renewed)
+        self->driver->renewed(self, lease->coordinator);
+    return KT_OK;
+}
+
+kt_err_t
+kt_sql_lease_renew(kt_ledger_t *base, const kt_lease_t *lease)
+{
+    kt_sql_t *self  = (kt_sql_t *)base;
+    int       tries = 0;
+    kt_err_t  err;
+    do
+        err = renew_lease(self, lease);
+    while (kt_sql_again(self, &err, &tries));
+    return err;
+}

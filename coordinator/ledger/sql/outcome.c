@@ -1,0 +1,237 @@
+// Outcomes, and what an operator asks. Two round trips: what the jobs are, and, after the rules have judged, all rows
+// of the group at once.
+#include "common/clock.h"
+#include "coordinator/ledger/sql/sql.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+// The outcomes of a group that are stored.
+typedef struct news {
+    const kt_result_t **at;
+    size_t              n;
+} news_t;
+
+static void
+judge(const kt_sql_facts_t *facts, const kt_lease_t *lease, const kt_result_t *results, size_t n, kt_stored_t *how,
+      news_t *news)
+{
+    news->n = 0;
+    for (size_t i = 0; i < n; i++) {
+        kt_sql_fact_t *fact = kt_sql_facts_find(facts, results[i].id.job);
+        how[i]              = kt_rule_outcome(fact ? &fact->now : NULL, &results[i], lease);
+        if (how[i] != KT_STORED_NEW)
+            continue;
+        fact->now.state     = results[i].err ? KT_JOB_FAILED : KT_JOB_DONE;
+        fact->now.epoch     = 0;
+        fact->changed_ms    = results[i].wall_ms;
+        news->at[news->n++] = &results[i];
+    }
+}
+
+typedef enum column { JOB, RUN, ATTEMPT, ERR, PROCESSING_US, WALL_MS } column_t;
+
+static void
+arg_column(kt_sql_t *self, const news_t *news, column_t column)
+{
+    kt_sql_array(self, KT_SQL_INT8, news->n);
+    for (size_t i = 0; i < news->n; i++) {
+        const kt_result_t *result    = news->at[i];
+        const int64_t      numbers[] = {[JOB]           = (int64_t)result->id.job,
+                                        [RUN]           = result->id.run,
+                                        [ATTEMPT]       = result->attempt,
+                                        [ERR]           = result->err,
+                                        [PROCESSING_US] = result->processing_us,
+                                        [WALL_MS]       = result->wall_ms};
+        kt_sql_el_int(self, numbers[column]);
+    }
+    kt_sql_array_end(self);
+}
+
+static void
+arg_texts(kt_sql_t *self, const news_t *news)
+{
+    char stages[KT_STAGES_TEXT];
+    kt_sql_array(self, KT_SQL_TEXT, news->n);
+    for (size_t i = 0; i < news->n; i++)
+        kt_sql_el_clean(self, news->at[i]->detail, 512);
+    kt_sql_array_end(self);
+    kt_sql_array(self, KT_SQL_TEXT, news->n);
+    for (size_t i = 0; i < news->n; i++)
+        kt_sql_el_clean(self, news->at[i]->node_name, 64);
+    kt_sql_array_end(self);
+    kt_sql_array(self, KT_SQL_TEXT, news->n);
+    for (size_t i = 0; i < news->n; i++)
+        kt_sql_el_text(self, kt_rule_stages_json(news->at[i], stages));
+    kt_sql_array_end(self);
+}
+
+static void
+arg_documents(kt_sql_t *self, const news_t *news)
+{
+    kt_sql_array(self, KT_SQL_BYTEA, news->n);
+    for (size_t i = 0; i < news->n; i++)
+        kt_sql_el_digest(self, &news->at[i]->content_digest);
+    kt_sql_array_end(self);
+    kt_sql_array(self, KT_SQL_BYTEA, news->n);
+    for (size_t i = 0; i < news->n; i++) {
+        kt_digest_t digest;
+        kt_digest_of(news->at[i]->document ? news->at[i]->document : "", news->at[i]->document_bytes, &digest);
+        kt_sql_el_bytes(self, digest.bytes, sizeof digest.bytes);
+    }
+    kt_sql_array_end(self);
+    kt_sql_array(self, KT_SQL_TEXT, news->n);
+    for (size_t i = 0; i < news->n; i++)
+        kt_sql_el_bytes(self, news->at[i]->document, news->at[i]->document_bytes);
+    kt_sql_array_end(self);
+}
+
+static kt_err_t
+write_news(kt_sql_t *self, const kt_sql_facts_t *facts, const news_t *news)
+{
+    kt_sql_write(self);
+    kt_sql_facts_put(self, facts);
+    for (column_t column = JOB; column <= WALL_MS; column++)
+        arg_column(self, news, column);
+    arg_texts(self, news);
+    arg_documents(self, news);
+    kt_sql_arg_int(self, self->base.publishes);
+    kt_sql_arg_text(self, self->name);
+    kt_sql_put(self, KT_SQL_RESULTS_PUT);
+    if (self->base.publishes) {
+        static const column_t COLUMNS[] = {JOB, RUN, ERR, WALL_MS};
+        kt_sql_arg_int(self, (int64_t)self->epoch);
+        for (size_t i = 0; i < sizeof COLUMNS / sizeof *COLUMNS; i++)
+            arg_column(self, news, COLUMNS[i]);
+        kt_sql_arg_text(self, self->name);
+        kt_sql_put(self, KT_SQL_OUTBOX_RESULTS);
+    }
+    return kt_sql_commit(self);
+}
+
+static kt_err_t
+store_once(kt_sql_t *self, const kt_lease_t *lease, const kt_result_t *results, size_t n, kt_stored_t *how,
+           const uint64_t *jobs, news_t *news)
+{
+    kt_sql_facts_t facts = {0};
+    kt_err_t       err   = kt_sql_begin(self, true);
+    if (!err)
+        err = kt_sql_facts_read(self, jobs, n, &facts);
+    if (!err) {
+        judge(&facts, lease, results, n, how, news);
+        if (news->n)
+            err = write_news(self, &facts, news);
+    }
+    kt_sql_facts_fini(&facts);
+    return err;
+}
+
+static kt_err_t
+store_outcomes(kt_ledger_t *base, const kt_lease_t *lease, const kt_result_t *results, size_t n, kt_stored_t *how)
+{
+    kt_sql_t *self  = (kt_sql_t *)base;
+    int       tries = 0;
+    uint64_t *jobs  = malloc((n + 1) * sizeof *jobs);
+    news_t    news  = {.at = malloc((n + 1) * sizeof *news.at)};
+    kt_err_t  err   = jobs && news.at ? KT_OK : KT_ENOMEM;
+    for (size_t i = 0; i < n && !err; i++)
+        jobs[i] = results[i].id.job;
+    if (!err && n)
+        do
+            err = store_once(self, lease, results, n, how, jobs, &news);
+        while (kt_sql_again(self, &err, &tries));
+    free(jobs);
+    free(news.at);
+    return err;
+}
+
+kt_err_t
+kt_sql_store(kt_ledger_t *self, const kt_result_t *results, size_t n, kt_stored_t *how)
+{
+    return store_outcomes(self, NULL, results, n, how);
+}
+
+kt_err_t
+kt_sql_fail(kt_ledger_t *self, const kt_lease_t *lease, const kt_result_t *failures, size_t n, kt_stored_t *how)
+{
+    return store_outcomes(self, lease, failures, n, how);
+}
+
+static bool
+is_node(const kt_ask_t *ask)
+{
+    return ask->type == KT_ASK_DRAIN || ask->type == KT_ASK_UNDRAIN;
+}
+
+static void
+judge_ask(const kt_sql_facts_t *facts, kt_ask_t *ask)
+{
+    kt_sql_fact_t *fact = kt_sql_facts_find(facts, ask->id.job);
+    ask->how            = KT_ENOTFOUND;
+    if (!fact)
+        return;
+    kt_job_facts_t now = fact->now;
+    ask->how           = kt_rule_ask(&now, ask);
+    if (ask->how)
+        return;
+    ask->id.run      = now.id.run;
+    fact->now        = now;
+    fact->changed_ms = kt_clock_wall_ms();
+}
+
+static void
+put_mark(kt_sql_t *self, kt_ask_t *ask)
+{
+    ask->how = kt_rule_node_name_ok(ask->node_name) ? KT_OK : KT_EINVAL;
+    if (ask->how)
+        return;
+    kt_sql_arg_text(self, ask->node_name);
+    kt_sql_put(self, ask->type == KT_ASK_DRAIN ? KT_SQL_NODE_DRAIN : KT_SQL_NODE_UNDRAIN);
+}
+
+// A pipeline holds so many statements, and each node is one.
+enum { ASKS_PER_CALL = KT_SQL_ANSWERS - 8 };
+
+static kt_err_t
+ask_once(kt_sql_t *self, kt_ask_t *asks, size_t n)
+{
+    uint64_t       jobs[ASKS_PER_CALL];
+    kt_sql_facts_t facts = {0};
+    for (size_t i = 0; i < n; i++)
+        jobs[i] = is_node(&asks[i]) ? 0 : asks[i].id.job;
+    kt_err_t err = kt_sql_begin(self, true);
+    if (!err)
+        err = kt_sql_facts_read(self, jobs, n, &facts);
+    if (!err) {
+        kt_sql_write(self);
+        for (size_t i = 0; i < n; i++)
+            if (is_node(&asks[i]))
+                put_mark(self, &asks[i]);
+            else
+                judge_ask(&facts, &asks[i]);
+        kt_sql_facts_put(self, &facts);
+        err = kt_sql_commit(self);
+    }
+    kt_sql_facts_fini(&facts);
+    return err;
+}
+
+// The asks change only with the commit, so that a repeated group asks for the same runs.
+kt_err_t
+kt_sql_ask(kt_ledger_t *base, kt_ask_t *asks, size_t n)
+{
+    kt_sql_t *self = (kt_sql_t *)base;
+    kt_ask_t  answers[ASKS_PER_CALL];
+    kt_err_t  err = KT_OK;
+    for (size_t at = 0, some; at < n && !err; at += some) {
+        int tries = 0;
+        some      = n - at < ASKS_PER_CALL ? n - at : ASKS_PER_CALL;
+        do {
+            memcpy(answers, asks + at, some * sizeof *answers);
+            err = ask_once(self, answers, some);
+        } while (kt_sql_again(self, &err, &tries));
+        if (!err)
+            memcpy(asks + at, answers, some * sizeof *answers);
+    }
+    return err;
+}

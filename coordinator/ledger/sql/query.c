@@ -1,0 +1,233 @@
+// What status and the command line ask: totals, pages of jobs, drained nodes, a job's story. Short reads.
+#include "coordinator/ledger/sql/sql.h"
+#include "coordinator/ledger/story.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// A reading call of one statement, whose parameters `put` adds; its answer is number 0.
+typedef void put_fn(kt_sql_t *self, const void *wanted);
+
+static kt_err_t
+read_once(kt_sql_t *self, put_fn *put, const void *wanted)
+{
+    kt_err_t err = kt_sql_begin(self, false);
+    if (err)
+        return err;
+    put(self, wanted);
+    return kt_sql_run(self);
+}
+
+static void
+put_totals(kt_sql_t *self, const void *wanted)
+{
+    kt_sql_arg_int(self, kt_rule_day(*(const int64_t *)wanted));
+    kt_sql_put(self, KT_SQL_TOTALS);
+}
+
+kt_err_t
+kt_sql_totals(kt_ledger_t *base, int64_t wall_ms, kt_totals_t *out)
+{
+    kt_sql_t       *self     = (kt_sql_t *)base;
+    int             tries    = 0;
+    uint64_t *const fields[] = {&out->queued,
+                                &out->claimed,
+                                &out->done,
+                                &out->failed,
+                                &out->cancelled,
+                                &out->retried,
+                                &out->processing_us_total,
+                                &out->done_today,
+                                &out->outbox_waiting};
+    kt_err_t        err;
+    do {
+        err = read_once(self, put_totals, &wall_ms);
+        for (int i = 0; !err && i < (int)(sizeof fields / sizeof *fields); i++)
+            *fields[i] = (uint64_t)kt_sql_int(self, 0, 0, i);
+    } while (kt_sql_again(self, &err, &tries));
+    return err;
+}
+
+static void
+put_drained(kt_sql_t *self, const void *wanted)
+{
+    kt_sql_arg_u64(self, *(const size_t *)wanted);
+    kt_sql_put(self, KT_SQL_DRAINED);
+}
+
+kt_err_t
+kt_sql_drained(kt_ledger_t *base, char (*names)[64], size_t capacity, size_t *n)
+{
+    kt_sql_t *self  = (kt_sql_t *)base;
+    int       tries = 0;
+    kt_err_t  err;
+    do {
+        err = read_once(self, put_drained, &capacity);
+        if (!err)
+            *n = kt_sql_rows(self, 0);
+        for (size_t i = 0; !err && i < *n; i++)
+            kt_sql_text(self, 0, i, 0, names[i], sizeof names[i]);
+    } while (kt_sql_again(self, &err, &tries));
+    return err;
+}
+
+typedef struct story {
+    uint64_t job;
+    size_t   capacity;
+} story_t;
+
+static void
+put_story(kt_sql_t *self, const void *wanted)
+{
+    const story_t *story = wanted;
+    kt_sql_arg_u64(self, story->job);
+    kt_sql_arg_u64(self, story->capacity);
+    kt_sql_put(self, KT_SQL_STORY);
+}
+
+static void
+read_story(const kt_sql_t *self, size_t row, kt_story_row_t *out)
+{
+    *out = (kt_story_row_t){.type    = (kt_story_type_t)kt_sql_int(self, 0, row, 0),
+                            .run     = (uint32_t)kt_sql_int(self, 0, row, 1),
+                            .attempt = (uint32_t)kt_sql_int(self, 0, row, 2),
+                            .at_ms   = kt_sql_int(self, 0, row, 3),
+                            .err     = (kt_err_t)kt_sql_int(self, 0, row, 4),
+                            .crash   = kt_sql_int(self, 0, row, 5) != 0};
+    kt_sql_text(self, 0, row, 6, out->name, sizeof out->name);
+    kt_sql_text(self, 0, row, 7, out->detail, sizeof out->detail);
+}
+
+kt_err_t
+kt_sql_story(kt_ledger_t *base, uint64_t job, kt_story_row_t *out, size_t capacity, size_t *n)
+{
+    kt_sql_t     *self  = (kt_sql_t *)base;
+    const story_t story = {job, capacity};
+    size_t        got   = 0;
+    int           tries = 0;
+    kt_err_t      err;
+    do {
+        err = read_once(self, put_story, &story);
+        for (got = 0; !err && got < kt_sql_rows(self, 0); got++)
+            read_story(self, got, &out[got]);
+    } while (kt_sql_again(self, &err, &tries));
+    if (err || !got)
+        return err ? err : KT_ENOTFOUND;
+    kt_story_sort(out, got);
+    *n = got;
+    return KT_OK;
+}
+
+// How a page of one state finds its rows without reading all the others: the partial index of the state, and for queued
+// jobs one page of each rank.
+static const char *
+where_state(int state)
+{
+    switch (state) {
+    case KT_JOB_QUEUED:
+        return " AND j.state = 0 AND j.id IN (SELECT id FROM (SELECT id FROM jobs WHERE state = 0 AND rank = 0"
+               " AND id > $1::bigint ORDER BY id LIMIT $2::bigint) AS high UNION ALL SELECT id FROM (SELECT id FROM "
+               "jobs"
+               " WHERE state = 0 AND rank = 1 AND id > $1::bigint ORDER BY id LIMIT $2::bigint) AS normal UNION ALL"
+               " SELECT id FROM (SELECT id FROM jobs WHERE state = 0 AND rank = 2 AND id > $1::bigint ORDER BY id"
+               " LIMIT $2::bigint) AS low)";
+    case KT_JOB_CLAIMED: return " AND j.id IN (SELECT id FROM jobs WHERE state = 1)";
+    case KT_JOB_DONE: return " AND j.state = 2";
+    case KT_JOB_FAILED:
+        return " AND j.id IN (SELECT id FROM jobs WHERE state >= 3 AND state = 3 AND id > $1::bigint ORDER BY id"
+               " LIMIT $2::bigint)";
+    case KT_JOB_CANCELLED:
+        return " AND j.id IN (SELECT id FROM jobs WHERE state >= 3 AND state = 4 AND id > $1::bigint ORDER BY id"
+               " LIMIT $2::bigint)";
+    default: return "";
+    }
+}
+
+typedef struct page {
+    const kt_job_query_t *query;
+    size_t                capacity;
+} page_t;
+
+// A filter by state and another filter share no index: the state is then compared row by row.
+static void
+put_page(kt_sql_t *self, const void *wanted)
+{
+    const page_t         *page  = wanted;
+    const kt_job_query_t *query = page->query;
+    char                  sql[2048], state[40] = "", message_id[64] = "", prefix[80] = "";
+    int                   filters = 2;
+    kt_sql_arg_u64(self, query->after_job);
+    kt_sql_arg_u64(self, page->capacity);
+    if (query->message_id) {
+        kt_sql_arg_text(self, query->message_id);
+        snprintf(message_id, sizeof message_id, " AND i.message_id = $%d::text", ++filters);
+    }
+    if (query->path_prefix) {
+        kt_sql_arg_text(self, query->path_prefix);
+        ++filters;
+        snprintf(prefix, sizeof prefix, " AND substr(i.file_path, 1, length($%d::text)) = $%d::text", filters, filters);
+    }
+    if (filters > 2 && query->state >= 0)
+        snprintf(state, sizeof state, " AND j.state = %d", query->state);
+    snprintf(sql, sizeof sql,
+             "SELECT j.id, j.run, i.message_id, i.file_path, CAST(j.state AS bigint), CAST(j.rank AS bigint),"
+             " CAST(j.attempts AS bigint), CAST(j.crashes AS bigint), j.created_ms, CAST(coalesce(r.err, 0) AS bigint),"
+             " r.detail, coalesce(r.stored_ms, 0), coalesce(r.processing_us, 0), r.node, %s FROM jobs j JOIN inputs i"
+             " ON i.job = j.id LEFT JOIN results r ON r.job = j.id AND r.run = j.run WHERE j.id > $1::bigint%s%s%s"
+             " ORDER BY j.id LIMIT $2::bigint",
+             query->documents ? "CASE WHEN j.retained <> 0 THEN NULL ELSE r.document END" : "CAST(NULL AS text)",
+             filters > 2 ? state : where_state(query->state), message_id, prefix);
+    kt_sql_put_text(self, sql);
+}
+
+static kt_err_t
+read_job(const kt_sql_t *self, size_t row, kt_job_row_t *out)
+{
+    size_t length;
+    memset(out, 0, sizeof *out);
+    out->id.job = (uint64_t)kt_sql_int(self, 0, row, 0);
+    out->id.run = (uint32_t)kt_sql_int(self, 0, row, 1);
+    kt_sql_text(self, 0, row, 2, out->message_id, sizeof out->message_id);
+    kt_sql_text(self, 0, row, 3, out->file_path, sizeof out->file_path);
+    out->state           = (kt_job_state_t)kt_sql_int(self, 0, row, 4);
+    out->priority        = kt_rule_priority((uint64_t)kt_sql_int(self, 0, row, 5));
+    out->attempts        = (uint32_t)kt_sql_int(self, 0, row, 6);
+    out->crashes         = (uint32_t)kt_sql_int(self, 0, row, 7);
+    out->created_wall_ms = kt_sql_int(self, 0, row, 8);
+    out->err             = out->state == KT_JOB_CANCELLED ? KT_ECANCELLED : (kt_err_t)kt_sql_int(self, 0, row, 9);
+    kt_sql_text(self, 0, row, 10, out->detail, sizeof out->detail);
+    out->stored_wall_ms = kt_sql_int(self, 0, row, 11);
+    out->processing_us  = kt_sql_int(self, 0, row, 12);
+    kt_sql_text(self, 0, row, 13, out->node_name, sizeof out->node_name);
+    if (!kt_sql_cell(self, 0, row, 14, &length))
+        return KT_OK;
+    return kt_sql_copy(self, 0, row, 14, &out->document, &out->document_bytes);
+}
+
+static kt_err_t
+read_page(kt_sql_t *self, const page_t *page, kt_job_row_t *out, size_t *n)
+{
+    size_t   got = 0;
+    kt_err_t err = read_once(self, put_page, page);
+    for (; !err && got < kt_sql_rows(self, 0); got += !err)
+        err = read_job(self, got, &out[got]);
+    if (!err)
+        *n = got;
+    while (err && got--)
+        free(out[got].document);
+    return err;
+}
+
+kt_err_t
+kt_sql_jobs(kt_ledger_t *base, const kt_job_query_t *query, kt_job_row_t *out, size_t capacity, size_t *n)
+{
+    kt_sql_t    *self  = (kt_sql_t *)base;
+    const page_t page  = {query, capacity};
+    int          tries = 0;
+    kt_err_t     err;
+    do
+        err = read_page(self, &page, out, n);
+    while (kt_sql_again(self, &err, &tries));
+    return err;
+}
