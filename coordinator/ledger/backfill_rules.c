@@ -230,16 +230,6 @@ kt_backfill_waiting(const kt_backfill_t *self)
     return self->listed > past ? self->listed - past : 0;
 }
 
-bool
-kt_backfill_is_active(const kt_backfill_t *self)
-{
-    if (self->state == KT_BACKFILL_RUNNING)
-        return true;
-    return (self->state == KT_BACKFILL_PAUSED || self->state == KT_BACKFILL_CANCELLED ||
-            self->state == KT_BACKFILL_BROKEN) &&
-           kt_backfill_open(self);
-}
-
 static bool
 backfill_is_done(const kt_backfill_t *self)
 {

@@ -47,7 +47,6 @@ void kt_backfill_read(kt_backfill_t *out, uint64_t id, const char *const texts[K
 bool     kt_backfill_after_settle(kt_backfill_t *self, size_t left, int64_t wall_ms);
 uint64_t kt_backfill_open(const kt_backfill_t *self);     // jobs without outcome
 uint64_t kt_backfill_waiting(const kt_backfill_t *self);  // rows listed and not yet fed
-bool     kt_backfill_is_active(const kt_backfill_t *self);
 // Keeps the two moments; per second over the last ten to twenty seconds, 0 before there are two.
 void   kt_backfill_note_rate(kt_backfill_t *self, int64_t wall_ms);
 double kt_backfill_rate(const kt_backfill_t *self, int64_t wall_ms);

@@ -115,7 +115,6 @@ kt_mem_audit(kt_ledger_t *base, kt_audit_fn *found, void *context, uint64_t *row
         found(context, (kt_run_id_t){0, 0}, text);
     }
     check_outbox(&audit);
-    kt_mem_backfill_audit(self, found, context);
     *rows = self->jobs.n + self->results.n + self->attempts.n + self->outbox.n;
     return KT_OK;
 }

@@ -1,5 +1,5 @@
-// The ledger in memory: for the dispatch benchmark and for tests. It keeps every rule of the interface but durability,
-// and all that it is given until it is closed.
+// The ledger in memory: for the dispatch benchmark, the simulation and tests. It keeps every rule of the interface
+// except durability, keeps all rows until it is closed, and has no backfills.
 #include "coordinator/ledger/memory/memory.h"
 
 #include "common/text.h"
@@ -143,7 +143,6 @@ static const kt_ledger_ops_t OPS = {
     .story       = kt_mem_story,
     .drained     = drained,
     .audit       = kt_mem_audit,
-    .backfill    = &KT_MEM_BACKFILL,
     .close       = close_memory,
 };
 

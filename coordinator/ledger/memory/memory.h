@@ -1,5 +1,5 @@
 // ledger_memory -- the containers of the ledger in memory: rows in growing arrays, texts in large blocks that are freed
-// with the ledger, a hash map of message_ids and one heap a priority. Private to ledger_memory*.c. One thread.
+// with the ledger, a hash map of message_ids and one heap per priority. Private to memory/. One thread.
 //
 // Room for a whole call is made before its first row is changed (kt_mem_room, kt_mem_text_room), so that a call which
 // runs out of memory has changed nothing.
@@ -81,10 +81,9 @@ typedef struct kt_mem {
     kt_mem_rows_t   outbox;                                        // of number n is row n - 1
     size_t          outbox_first;                                  // all rows before it are confirmed
     uint64_t        outbox_waiting;
-    uint64_t        epoch;             // of the lease that was opened last
-    kt_mem_rows_t   heaps[KT_RANKS];   // of job numbers, the oldest first
-    kt_mem_rows_t   backfills, files;  // of ledger_memory_backfill.h
-    size_t         *map;               // 1 + row of a job, 0 free; a power of two
+    uint64_t        epoch;            // of the lease that was opened last
+    kt_mem_rows_t   heaps[KT_RANKS];  // of job numbers, the oldest first
+    size_t         *map;              // 1 + row of a job, 0 free; a power of two
     size_t          map_slots;
     kt_mem_block_t *blocks;
     uint64_t        counts[KT_JOB_CANCELLED + 1], retried;
@@ -138,9 +137,4 @@ kt_err_t kt_mem_outbox_take(kt_ledger_t *self, const kt_lease_t *lease, uint64_t
                             kt_outbox_row_t *out, size_t *n);
 kt_err_t kt_mem_outbox_done(kt_ledger_t *self, const uint64_t *ids, size_t n, int64_t wall_ms);
 kt_err_t kt_mem_story(kt_ledger_t *self, uint64_t job, kt_story_row_t *out, size_t capacity, size_t *n);
-// ledger_memory_backfill.c
-extern const kt_backfill_ops_t KT_MEM_BACKFILL;
-void                           kt_mem_backfill_init(kt_mem_t *self);
-void                           kt_mem_backfill_fini(kt_mem_t *self);
-void                           kt_mem_backfill_audit(const kt_mem_t *self, kt_audit_fn *found, void *context);
-kt_err_t                       kt_mem_audit(kt_ledger_t *self, kt_audit_fn *found, void *context, uint64_t *rows);
+kt_err_t kt_mem_audit(kt_ledger_t *self, kt_audit_fn *found, void *context, uint64_t *rows);

@@ -25,7 +25,6 @@ kt_mem_init(kt_mem_t *self)
     self->outbox.row_bytes   = sizeof(kt_mem_outbox_t);
     self->next_epoch         = 1;
     kt_rule_turns_init(self->turns);
-    kt_mem_backfill_init(self);
     for (unsigned rank = 0; rank < KT_RANKS; rank++)
         self->heaps[rank].row_bytes = sizeof(uint64_t);
 }
@@ -39,7 +38,6 @@ kt_mem_fini(kt_mem_t *self)
         free(all[i]->at);
     for (unsigned rank = 0; rank < KT_RANKS; rank++)
         free(self->heaps[rank].at);
-    kt_mem_backfill_fini(self);
     free(self->map);
     while (self->blocks) {
         kt_mem_block_t *next = self->blocks->next;

@@ -1,6 +1,8 @@
 // The PostgreSQL ledger: several coordinators may work on one, each with a connection of its own.
 #include "coordinator/ledger/postgres/postgres.h"
 
+#include "coordinator/ledger/sql/ops.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -39,8 +39,7 @@ typedef struct kt_pg {
     char      state[KT_PG_STATE];  // SQLSTATE of the last error, "" without
 } kt_pg_t;
 
-extern const kt_sql_driver_t     KT_PG_DRIVER;
-extern const kt_sql_migrations_t KT_PG_MIGRATIONS;
+extern const kt_sql_driver_t KT_PG_DRIVER;
 
 // state.c: what an SQLSTATE means for a call. KT_EAGAIN: try the call again at once.
 kt_err_t kt_pg_state_err(const char *state);

@@ -3,6 +3,7 @@
 #include "common/log.h"
 #include "common/text.h"
 #include "coordinator/ledger/postgres/postgres.h"
+#include "coordinator/ledger/sql/migrate.h"
 
 #include <inttypes.h>
 #include <libpq-fe.h>
@@ -15,7 +16,7 @@ static const kt_sql_migration_t MIGRATIONS[] = {
 #include "coordinator/migrations_postgresql.inc"
 #undef KT_MIGRATION
 };
-const kt_sql_migrations_t KT_PG_MIGRATIONS = {MIGRATIONS, sizeof MIGRATIONS / sizeof *MIGRATIONS, "BEGIN", "COMMIT"};
+static const kt_sql_migrations_t ALL = {MIGRATIONS, sizeof MIGRATIONS / sizeof *MIGRATIONS, "BEGIN", "COMMIT"};
 
 static const char *
 value(const PGresult *answer, int row, int column)
@@ -47,12 +48,12 @@ kt_pg_check_schema(kt_pg_t *self, char why[KT_LEDGER_WHY])
     }
     if ((err = check_encoding(self, why)))
         return err;
-    if (there && (err = kt_sql_check_migrations(&self->sql, &KT_PG_MIGRATIONS, &missing, why)))
+    if (there && (err = kt_sql_check_migrations(&self->sql, &ALL, &missing, why)))
         return err;
     if (there && !missing)
         return KT_OK;
     snprintf(why, KT_LEDGER_WHY, "the database %s: run `kithara db migrate`",
-             there && missing < KT_PG_MIGRATIONS.n ? "has an older schema" : "has no ledger yet");
+             there && missing < ALL.n ? "has an older schema" : "has no ledger yet");
     return KT_ESCHEMA;
 }
 
@@ -97,7 +98,7 @@ migrate(kt_pg_t *self, size_t *applied, char why[KT_LEDGER_WHY])
         err = kt_pg_simple(self, "SELECT pg_advisory_lock(hashtextextended(current_schema() || '/migrations', 1))",
                            KT_PG_LONG_MS, NULL);
     if (!err)
-        err = kt_sql_migrate(&self->sql, &KT_PG_MIGRATIONS, applied, why);
+        err = kt_sql_migrate(&self->sql, &ALL, applied, why);
     if (!err)
         err = make_view(self);
     if (err && !*why)
@@ -160,7 +161,7 @@ kt_ledger_postgres_status(const char *url, kt_migration_row_t **rows, size_t *n,
     bool there = !err && PQntuples(answer) == 1 && *value(answer, 0, 0) == 't';
     PQclear(answer);
     if (!err)
-        err = kt_sql_migration_rows(there ? &self->sql : NULL, &KT_PG_MIGRATIONS, rows, n);
+        err = kt_sql_migration_rows(there ? &self->sql : NULL, &ALL, rows, n);
     if (err)
         snprintf(why, KT_LEDGER_WHY, "DATABASE_URL: %.400s", self->sql.why);
     close_bare(self);

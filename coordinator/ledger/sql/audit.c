@@ -1,6 +1,6 @@
 // The audit: each rule is a query that gives the rows which break it, as (job, run, sentence). All of them read one
 // snapshot beside working coordinators. Tests break every rule with plain SQL and see the sentence.
-#include "coordinator/ledger/sql/sql.h"
+#include "coordinator/ledger/sql/ops.h"
 
 static const char *const RULES[] = {
 #define KT_AUDIT(text) text,

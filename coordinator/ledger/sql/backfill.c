@@ -2,6 +2,8 @@
 // backfill_paths.c, jobs in backfill_items.c.
 #include "coordinator/ledger/sql/backfill.h"
 
+#include "coordinator/ledger/sql/ops.h"
+
 #include <stdlib.h>
 #include <string.h>
 

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "coordinator/ledger/backfill_rules.h"
-#include "coordinator/ledger/sql/sql.h"
+#include "coordinator/ledger/sql/facts.h"
 
 typedef struct kt_sql_backfill {
     kt_backfill_t b;

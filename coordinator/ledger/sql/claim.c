@@ -1,5 +1,5 @@
 // Claims, and what is reported of claimed jobs: release and blame.
-#include "coordinator/ledger/sql/sql.h"
+#include "coordinator/ledger/sql/ops.h"
 
 #include <stdlib.h>
 #include <string.h>

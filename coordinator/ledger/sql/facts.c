@@ -1,4 +1,4 @@
-#include "coordinator/ledger/sql/sql.h"
+#include "coordinator/ledger/sql/facts.h"
 
 #include <stdlib.h>
 #include <string.h>

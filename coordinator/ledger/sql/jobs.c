@@ -1,5 +1,5 @@
 // Jobs on their way in, and what remains of them after their time.
-#include "coordinator/ledger/sql/sql.h"
+#include "coordinator/ledger/sql/ops.h"
 
 #include <string.h>
 

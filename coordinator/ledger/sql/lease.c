@@ -1,7 +1,7 @@
 // Leases: who may hold claims, and what becomes of claims and outbox rows that no lease covers any more. Lease time is
 // the database's clock.
 #include "common/text.h"
-#include "coordinator/ledger/sql/sql.h"
+#include "coordinator/ledger/sql/ops.h"
 
 #include <string.h>
 

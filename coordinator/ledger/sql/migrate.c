@@ -1,8 +1,9 @@
 // Numbered migrations: their rows in schema_migrations against the texts within the program. Plain statements, so that
 // it works before anything is prepared.
+#include "coordinator/ledger/sql/migrate.h"
+
 #include "common/clock.h"
 #include "common/text.h"
-#include "coordinator/ledger/sql/sql.h"
 
 #include <inttypes.h>
 #include <stdio.h>

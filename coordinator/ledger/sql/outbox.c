@@ -1,6 +1,6 @@
 // The outbox. The row of a result holds no bytes: they are the result's document. Those of rejects go with the
 // confirmation; the row stays, so that a job's story can say when it was published.
-#include "coordinator/ledger/sql/sql.h"
+#include "coordinator/ledger/sql/ops.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,8 @@
 // Outcomes, and what an operator asks. Two round trips: what the jobs are, and, after the rules have judged, all rows
 // of the group at once.
 #include "common/clock.h"
-#include "coordinator/ledger/sql/sql.h"
+#include "coordinator/ledger/sql/facts.h"
+#include "coordinator/ledger/sql/ops.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 // What status and the command line ask: totals, pages of jobs, drained nodes, a job's story. Short reads.
-#include "coordinator/ledger/sql/sql.h"
+#include "coordinator/ledger/sql/ops.h"
 #include "coordinator/ledger/story.h"
 
 #include <stdio.h>

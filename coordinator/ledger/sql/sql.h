@@ -19,7 +19,6 @@
 
 #include "common/buf.h"
 #include "coordinator/ledger/ledger.h"
-#include "coordinator/ledger/migration.h"
 #include "coordinator/ledger/rules.h"
 
 typedef enum kt_sql_id {
@@ -127,73 +126,6 @@ void kt_sql_array_end(kt_sql_t *self);
 typedef enum kt_sql_member { KT_SQL_U64, KT_SQL_U32, KT_SQL_I64, KT_SQL_I32 } kt_sql_member_t;
 void kt_sql_column(kt_sql_t *self, kt_sql_member_t member, size_t n, const void *at, size_t stride);
 
-// migrate.c: numbered migrations within the program, and which of them a database has.
-typedef struct kt_sql_migration {
-    int64_t     number;
-    const char *name, *text;
-} kt_sql_migration_t;
-typedef struct kt_sql_migrations {
-    const kt_sql_migration_t *at;
-    size_t                    n;
-    const char               *begin, *commit;  // of the transaction around each
-} kt_sql_migrations_t;
-// Nothing applied may be unknown to this program or known with another text; *missing: how many are not applied.
-// KT_ESCHEMA and a sentence.
-kt_err_t kt_sql_check_migrations(kt_sql_t *self, const kt_sql_migrations_t *all, size_t *missing,
-                                 char why[KT_LEDGER_WHY]);
-// Applies what is missing, each in one transaction; the caller keeps others away. KT_ESCHEMA, KT_EIO, KT_EDISK.
-kt_err_t kt_sql_migrate(kt_sql_t *self, const kt_sql_migrations_t *all, size_t *applied, char why[KT_LEDGER_WHY]);
-// Those of the program, then those only the database has; *rows: malloc'ed, the caller's.
-kt_err_t kt_sql_migration_rows(kt_sql_t *self, const kt_sql_migrations_t *all, kt_migration_row_t **rows, size_t *n);
-
-// facts.c: what a call knows of the jobs that it judges. Read first, changed in memory as the rules judge, and written
-// by one statement.
-typedef struct kt_sql_fact {
-    kt_job_facts_t was, now;
-    int64_t        changed_ms;
-} kt_sql_fact_t;
-typedef struct kt_sql_facts {
-    kt_sql_fact_t *at;  // by job
-    size_t         n;
-} kt_sql_facts_t;
-// The jobs of ids (0 and repeated ones do no harm); those that are not there are left out. A pipeline of its own.
-kt_err_t       kt_sql_facts_read(kt_sql_t *self, const uint64_t *ids, size_t n, kt_sql_facts_t *out);
-kt_sql_fact_t *kt_sql_facts_find(const kt_sql_facts_t *self, uint64_t job);    // NULL: no such job
-void           kt_sql_facts_put(kt_sql_t *self, const kt_sql_facts_t *facts);  // the changes, into the pipeline
-void           kt_sql_facts_fini(kt_sql_facts_t *self);
-
 // jobs.c: queued jobs into the pipeline; kt_rule_job_ok holds for all. Returns the answer's number.
 size_t kt_sql_put_jobs(kt_sql_t *self, const kt_new_job_t *jobs, size_t n);
 void   kt_sql_put_lease(kt_sql_t *self, const kt_lease_t *lease);  // the parameters coordinator, epoch
-
-// The operations, by file; see ledger.h for what they promise.
-kt_err_t kt_sql_insert_jobs(kt_ledger_t *self, const kt_new_job_t *jobs, size_t n, kt_inserted_t *how, uint64_t *ids);
-kt_err_t kt_sql_retain(kt_ledger_t *self, int64_t before_ms, size_t want, size_t *n);
-kt_err_t kt_sql_lease_open(kt_ledger_t *self, const char *coordinator, int64_t length_ms, kt_lease_t *out);
-kt_err_t kt_sql_lease_renew(kt_ledger_t *self, const kt_lease_t *lease);
-kt_err_t kt_sql_claim(kt_ledger_t *self, const kt_lease_t *lease, size_t want, int64_t wall_ms, kt_claimed_t *out,
-                      size_t *n);
-kt_err_t kt_sql_release(kt_ledger_t *self, const kt_lease_t *lease, const kt_run_id_t *ids, size_t n);
-kt_err_t kt_sql_blame(kt_ledger_t *self, const kt_lease_t *lease, const kt_attempt_t *attempts, size_t n);
-kt_err_t kt_sql_store(kt_ledger_t *self, const kt_result_t *results, size_t n, kt_stored_t *how);
-kt_err_t kt_sql_fail(kt_ledger_t *self, const kt_lease_t *lease, const kt_result_t *failures, size_t n,
-                     kt_stored_t *how);
-kt_err_t kt_sql_ask(kt_ledger_t *self, kt_ask_t *asks, size_t n);
-kt_err_t kt_sql_outbox_put(kt_ledger_t *self, const kt_reject_t *rejects, size_t n);
-kt_err_t kt_sql_outbox_take(kt_ledger_t *self, const kt_lease_t *lease, uint64_t after, size_t want,
-                            kt_outbox_row_t *out, size_t *n);
-kt_err_t kt_sql_outbox_done(kt_ledger_t *self, const uint64_t *ids, size_t n, int64_t wall_ms);
-kt_err_t kt_sql_totals(kt_ledger_t *self, int64_t wall_ms, kt_totals_t *out);
-kt_err_t kt_sql_jobs(kt_ledger_t *self, const kt_job_query_t *query, kt_job_row_t *out, size_t capacity, size_t *n);
-kt_err_t kt_sql_story(kt_ledger_t *self, uint64_t job, kt_story_row_t *out, size_t capacity, size_t *n);
-kt_err_t kt_sql_drained(kt_ledger_t *self, char (*names)[64], size_t capacity, size_t *n);
-kt_err_t kt_sql_audit(kt_ledger_t *self, kt_audit_fn *found, void *context, uint64_t *rows);
-extern const kt_backfill_ops_t KT_SQL_BACKFILL;
-
-// All operations but name and close.
-#define KT_SQL_OPS                                                                                                     \
-    .insert_jobs = kt_sql_insert_jobs, .lease_open = kt_sql_lease_open, .lease_renew = kt_sql_lease_renew,             \
-    .claim = kt_sql_claim, .release = kt_sql_release, .blame = kt_sql_blame, .store = kt_sql_store,                    \
-    .fail = kt_sql_fail, .ask = kt_sql_ask, .outbox_put = kt_sql_outbox_put, .outbox_take = kt_sql_outbox_take,        \
-    .outbox_done = kt_sql_outbox_done, .retain = kt_sql_retain, .totals = kt_sql_totals, .jobs = kt_sql_jobs,          \
-    .story = kt_sql_story, .drained = kt_sql_drained, .audit = kt_sql_audit, .backfill = &KT_SQL_BACKFILL

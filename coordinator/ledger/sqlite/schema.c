@@ -1,4 +1,5 @@
 // The schema of a SQLite ledger: made by its first writer, brought up to date by each.
+#include "coordinator/ledger/sql/migrate.h"
 #include "coordinator/ledger/sqlite/sqlite.h"
 
 #include <sqlite3.h>

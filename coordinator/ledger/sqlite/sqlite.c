@@ -2,7 +2,7 @@
 // BEGIN IMMEDIATE, kept statements, COMMIT with a sync of the write-ahead log.
 #include "coordinator/ledger/sqlite/sqlite.h"
 
-#include "common/text.h"
+#include "coordinator/ledger/sql/ops.h"
 
 #include <sqlite3.h>
 #include <stdio.h>

@@ -2,6 +2,7 @@
 // break a ledger on purpose. One thread at a time.
 #pragma once
 
+#include "coordinator/ledger/migration.h"
 #include "coordinator/ledger/sql/sql.h"
 
 typedef struct sqlite3      sqlite3;

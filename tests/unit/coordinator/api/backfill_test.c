@@ -1,4 +1,4 @@
-// Backfills over HTTP, and the scanner beside them, on a ledger in memory. The loop is played by a thread: it lets the
+// Backfills over HTTP, and the scanner beside them, on a SQLite ledger. The loop is played by a thread: it lets the
 // actor run every request, as the real one does.
 #include "common/json.h"
 #include "coordinator/api/api.h"
@@ -28,7 +28,7 @@ static kt_http_response_t  response;
 static json_t             *answer;
 static kt_scanner_t       *scanner;
 static kt_backfill_turn_t *turn;
-static char                folder[64];
+static char                folder[64], ledger_folder[FIXTURE_PATH];
 
 static void
 on_answers(void)
@@ -90,9 +90,10 @@ open_lease(void)
 static void
 begin(void)
 {
-    char         why[KT_SETTINGS_WHY];
-    char *const  nothing[] = {NULL};
-    kt_ledger_t *ledger    = fixture_memory();
+    char        why[KT_SETTINGS_WHY];
+    char *const nothing[] = {NULL};
+    fixture_folder(ledger_folder);
+    kt_ledger_t *ledger = fixture_sqlite(ledger_folder);
     strcpy(folder, "/tmp/kt-backfill-XXXXXX");
     cr_assert_not_null(mkdtemp(folder));
     cr_assert_eq(kt_settings_load(&settings, NULL, nothing, why), KT_OK);
@@ -116,6 +117,7 @@ end(void)
     pthread_join(loop, NULL);
     kt_scanner_stop(scanner);
     kt_ledger_actor_destroy(&actor);
+    fixture_remove(ledger_folder);
     kt_scanner_destroy(&scanner);
     kt_backfill_turn_destroy(&turn);
     kt_queue_destroy(&queue);

@@ -225,7 +225,9 @@ Test(backfill_walk, a_folder_source_has_absolute_paths_and_digests)
 
 Test(backfill_turn, the_window_bounds_what_is_open_and_turns_go_round)
 {
-    kt_ledger_t        *ledger = fixture_memory();
+    char ledger_folder[FIXTURE_PATH];
+    fixture_folder(ledger_folder);
+    kt_ledger_t        *ledger = fixture_sqlite(ledger_folder);
     kt_lease_t          lease  = fixture_lease(ledger, "one");
     kt_backfill_turn_t *turn   = NULL;
     kt_backfill_t       one = backfill_folder(ledger, "t1"), two = backfill_folder(ledger, "t2");
@@ -258,6 +260,7 @@ Test(backfill_turn, the_window_bounds_what_is_open_and_turns_go_round)
     fixture_audit_clean(ledger);
     kt_backfill_turn_destroy(&turn);
     kt_ledger_close(&ledger);
+    fixture_remove(ledger_folder);
 }
 
 Test(backfill_turn, a_ledger_without_backfills_has_nothing_to_do)

@@ -11,6 +11,19 @@ void         conform_memory(ledger_rule_t *rule);
 void         conform_sqlite(ledger_rule_t *rule);
 void         conform_postgres(ledger_rule_t *rule);  // skipped without KITHARA_TEST_POSTGRES
 
+// For what the ledger in memory does not have.
+#define CONFORMS_STORED(name)                                                                                          \
+    static void name(kt_ledger_t *ledger);                                                                             \
+    Test(ledger_sqlite, name)                                                                                          \
+    {                                                                                                                  \
+        conform_sqlite(name);                                                                                          \
+    }                                                                                                                  \
+    Test(ledger_postgres, name)                                                                                        \
+    {                                                                                                                  \
+        conform_postgres(name);                                                                                        \
+    }                                                                                                                  \
+    static void name(kt_ledger_t *ledger)
+
 #define CONFORMS(name)                                                                                                 \
     static void name(kt_ledger_t *ledger);                                                                             \
     Test(ledger_memory, name)                                                                                          \

@@ -11,7 +11,7 @@ ops(const kt_ledger_t *ledger)
     return ledger->ops->backfill;
 }
 
-CONFORMS(a_backfill_is_made_once_for_its_token)
+CONFORMS_STORED(a_backfill_is_made_once_for_its_token)
 {
     kt_backfill_t one = backfill_folder(ledger, "t1"), again = backfill_folder(ledger, "t1");
     kt_backfill_t two = backfill_list(ledger, "t2");
@@ -21,7 +21,7 @@ CONFORMS(a_backfill_is_made_once_for_its_token)
     cr_assert_eq(backfill_now(ledger, two.id).created_ms, 1000);
 }
 
-CONFORMS(chunks_come_in_order_and_any_number_of_times)
+CONFORMS_STORED(chunks_come_in_order_and_any_number_of_times)
 {
     kt_backfill_t b      = backfill_list(ledger, "t");
     char         *bytes  = NULL;
@@ -42,14 +42,14 @@ CONFORMS(chunks_come_in_order_and_any_number_of_times)
     cr_assert_neq(backfill_list(ledger, "t").id, b.id, "a sealed list gives its token back");
 }
 
-CONFORMS(an_empty_list_is_not_sealed)
+CONFORMS_STORED(an_empty_list_is_not_sealed)
 {
     kt_backfill_t b = backfill_list(ledger, "t");
     cr_assert_eq(ops(ledger)->control(ledger, b.id, KT_BACKFILL_SEAL, 0, 0), KT_EEMPTY);
     cr_assert_eq(backfill_now(ledger, b.id).state, KT_BACKFILL_SPOOLING);
 }
 
-CONFORMS(a_backfill_runs_from_listing_to_its_end)
+CONFORMS_STORED(a_backfill_runs_from_listing_to_its_end)
 {
     kt_lease_t    lease = fixture_lease(ledger, "one");
     kt_backfill_t b     = backfill_folder(ledger, "t");
@@ -68,7 +68,7 @@ CONFORMS(a_backfill_runs_from_listing_to_its_end)
     cr_assert_eq(backfill_take(ledger, &lease), 0, "there is nothing to do any more");
 }
 
-CONFORMS(a_page_told_again_changes_nothing_and_one_of_the_past_is_refused)
+CONFORMS_STORED(a_page_told_again_changes_nothing_and_one_of_the_past_is_refused)
 {
     kt_lease_t         lease = fixture_lease(ledger, "one");
     kt_backfill_t      b     = backfill_folder(ledger, "t");
@@ -83,7 +83,7 @@ CONFORMS(a_page_told_again_changes_nothing_and_one_of_the_past_is_refused)
     cr_assert_eq(ops(ledger)->list(ledger, &lease, &page), KT_EINVAL);
 }
 
-CONFORMS(a_path_given_twice_is_listed_once)
+CONFORMS_STORED(a_path_given_twice_is_listed_once)
 {
     kt_lease_t    lease = fixture_lease(ledger, "one");
     kt_backfill_t b     = backfill_list(ledger, "t");
@@ -103,7 +103,7 @@ CONFORMS(a_path_given_twice_is_listed_once)
     cr_assert_eq(backfill_settle(ledger, &lease, b.id).state, KT_BACKFILL_DONE);
 }
 
-CONFORMS(what_is_unchanged_is_known_and_what_changed_is_not)
+CONFORMS_STORED(what_is_unchanged_is_known_and_what_changed_is_not)
 {
     kt_lease_t    lease = fixture_lease(ledger, "one");
     kt_backfill_t b     = backfill_folder(ledger, "t1");
@@ -137,7 +137,7 @@ CONFORMS(what_is_unchanged_is_known_and_what_changed_is_not)
     cr_assert_eq(renamed.job, job, "the same content under another name");
 }
 
-CONFORMS(a_skipped_path_is_no_job_and_shows_the_earlier_document)
+CONFORMS_STORED(a_skipped_path_is_no_job_and_shows_the_earlier_document)
 {
     kt_lease_t           lease = fixture_lease(ledger, "one");
     kt_backfill_t        first = backfill_folder(ledger, "t1"), b;
@@ -168,7 +168,7 @@ CONFORMS(a_skipped_path_is_no_job_and_shows_the_earlier_document)
     backfill_settle(ledger, &lease, b.id);
 }
 
-CONFORMS(results_come_in_pages_and_failures_alone)
+CONFORMS_STORED(results_come_in_pages_and_failures_alone)
 {
     kt_lease_t           lease = fixture_lease(ledger, "one");
     kt_backfill_t        b     = backfill_folder(ledger, "t");
@@ -203,7 +203,7 @@ CONFORMS(results_come_in_pages_and_failures_alone)
     cr_assert_eq(rows, 5);
 }
 
-CONFORMS(a_paused_backfill_is_neither_listed_nor_fed_and_goes_on)
+CONFORMS_STORED(a_paused_backfill_is_neither_listed_nor_fed_and_goes_on)
 {
     kt_lease_t    lease = fixture_lease(ledger, "one");
     kt_backfill_t b     = backfill_folder(ledger, "t");
@@ -228,7 +228,7 @@ CONFORMS(a_paused_backfill_is_neither_listed_nor_fed_and_goes_on)
     cr_assert_eq(ops(ledger)->control(ledger, 99, KT_BACKFILL_PAUSE, 0, 0), KT_ENOTFOUND);
 }
 
-CONFORMS(a_cancelled_backfill_takes_back_what_is_queued)
+CONFORMS_STORED(a_cancelled_backfill_takes_back_what_is_queued)
 {
     kt_lease_t    lease = fixture_lease(ledger, "one");
     kt_backfill_t b     = backfill_folder(ledger, "t");
@@ -252,7 +252,7 @@ CONFORMS(a_cancelled_backfill_takes_back_what_is_queued)
     cr_assert_eq(ops(ledger)->retry(ledger, b.id, &after, 10, &n), KT_EINVAL);
 }
 
-CONFORMS(only_failures_are_tried_again_page_by_page)
+CONFORMS_STORED(only_failures_are_tried_again_page_by_page)
 {
     kt_lease_t    lease = fixture_lease(ledger, "one");
     kt_backfill_t b     = backfill_folder(ledger, "t");
@@ -279,7 +279,7 @@ CONFORMS(only_failures_are_tried_again_page_by_page)
     cr_assert(b.state == KT_BACKFILL_DONE && b.done == 4 && b.failed == 0);
 }
 
-CONFORMS(a_failure_tried_again_by_its_number_is_counted_as_it_stands)
+CONFORMS_STORED(a_failure_tried_again_by_its_number_is_counted_as_it_stands)
 {
     kt_lease_t    lease = fixture_lease(ledger, "one");
     kt_backfill_t b     = backfill_folder(ledger, "t");
@@ -297,7 +297,7 @@ CONFORMS(a_failure_tried_again_by_its_number_is_counted_as_it_stands)
     cr_assert(n == 0 && b.done == 1 && b.failed == 0 && b.state == KT_BACKFILL_DONE);
 }
 
-CONFORMS(a_retry_of_an_unknown_backfill_is_not_found_and_changes_nothing)
+CONFORMS_STORED(a_retry_of_an_unknown_backfill_is_not_found_and_changes_nothing)
 {
     uint64_t after = 7;
     size_t   n     = 9;
@@ -305,7 +305,7 @@ CONFORMS(a_retry_of_an_unknown_backfill_is_not_found_and_changes_nothing)
     cr_assert(after == 7 && n == 9);
 }
 
-CONFORMS(a_feed_is_checked_by_lease_then_repetition_then_state_then_jobs)
+CONFORMS_STORED(a_feed_is_checked_by_lease_then_repetition_then_state_then_jobs)
 {
     kt_lease_t    one = fixture_lease(ledger, "one"), two = fixture_lease(ledger, "two");
     kt_backfill_t b      = backfill_folder(ledger, "t");
@@ -325,7 +325,7 @@ CONFORMS(a_feed_is_checked_by_lease_then_repetition_then_state_then_jobs)
     cr_assert(b.fed == 1 && b.fed_row == 1);
 }
 
-CONFORMS(a_backfill_is_worked_on_under_one_lease_and_taken_over)
+CONFORMS_STORED(a_backfill_is_worked_on_under_one_lease_and_taken_over)
 {
     kt_lease_t    one = fixture_lease(ledger, "one"), two = fixture_lease(ledger, "two");
     kt_backfill_t b = backfill_folder(ledger, "t"), now;
@@ -343,7 +343,7 @@ CONFORMS(a_backfill_is_worked_on_under_one_lease_and_taken_over)
     cr_assert_eq(backfill_page(ledger, &two, b.id, 1, 1, 77, true), KT_OK);
 }
 
-CONFORMS(a_folder_that_cannot_be_listed_is_broken_and_may_be_resumed)
+CONFORMS_STORED(a_folder_that_cannot_be_listed_is_broken_and_may_be_resumed)
 {
     kt_lease_t         lease = fixture_lease(ledger, "one");
     kt_backfill_t      b     = backfill_folder(ledger, "t");
@@ -359,7 +359,7 @@ CONFORMS(a_folder_that_cannot_be_listed_is_broken_and_may_be_resumed)
     cr_assert(b.state == KT_BACKFILL_RUNNING && !b.detail[0]);
 }
 
-CONFORMS(an_empty_folder_is_done_at_once)
+CONFORMS_STORED(an_empty_folder_is_done_at_once)
 {
     kt_lease_t    lease = fixture_lease(ledger, "one");
     kt_backfill_t b     = backfill_folder(ledger, "t");

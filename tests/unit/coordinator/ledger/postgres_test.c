@@ -4,6 +4,7 @@
 #include "coordinator/ledger/open/migrate.h"
 #include "coordinator/ledger/postgres/postgres.h"
 #include "coordinator/ledger/postgres/schema.h"
+#include "coordinator/ledger/sql/facts.h"
 #include "tests/unit/coordinator/ledger/postgres_fixture.h"
 
 #include <criterion/criterion.h>

@@ -1,0 +1,19 @@
+// kt_sql_facts -- what a call knows of the jobs that it judges. Read first, changed in memory as the rules judge, and
+// written by one statement.
+#pragma once
+
+#include "coordinator/ledger/sql/sql.h"
+
+typedef struct kt_sql_fact {
+    kt_job_facts_t was, now;
+    int64_t        changed_ms;
+} kt_sql_fact_t;
+typedef struct kt_sql_facts {
+    kt_sql_fact_t *at;  // by job
+    size_t         n;
+} kt_sql_facts_t;
+// The jobs of ids (0 and repeated ones do no harm); those that are not there are left out. A pipeline of its own.
+kt_err_t       kt_sql_facts_read(kt_sql_t *self, const uint64_t *ids, size_t n, kt_sql_facts_t *out);
+kt_sql_fact_t *kt_sql_facts_find(const kt_sql_facts_t *self, uint64_t job);    // NULL: no such job
+void           kt_sql_facts_put(kt_sql_t *self, const kt_sql_facts_t *facts);  // the changes, into the pipeline
+void           kt_sql_facts_fini(kt_sql_facts_t *self);
