@@ -111,7 +111,7 @@ static kt_err_t
 write_items(kt_sql_t *self, const kt_sql_backfill_t *row, const items_t *items, kt_backfill_item_state_t from)
 {
     kt_sql_backfill_write(self, row);
-    kt_sql_facts_put(self, &items->facts);
+    kt_sql_facts_put(self, &items->facts, 0);
     put_gone(self, &row->b, items, from);
     for (kt_backfill_item_state_t to = KT_ITEM_OPEN; to <= KT_ITEM_CANCELLED; to++) {
         if (to == from || !has_any(items, to))

@@ -88,11 +88,19 @@ column_of(const kt_sql_fact_t *fact, int column)
 }
 
 void
-kt_sql_facts_put(kt_sql_t *self, const kt_sql_facts_t *facts)
+kt_sql_facts_put(kt_sql_t *self, const kt_sql_facts_t *facts, int64_t processing_us)
 {
-    size_t changed = 0;
-    for (size_t i = 0; i < facts->n; i++)
-        changed += is_changed(&facts->at[i]);
+    int64_t moved[KT_JOB_CANCELLED + 1] = {0}, retried = 0;
+    size_t  changed = 0;
+    for (size_t i = 0; i < facts->n; i++) {
+        const kt_sql_fact_t *fact = &facts->at[i];
+        if (!is_changed(fact))
+            continue;
+        changed++;
+        moved[fact->was.state]--;
+        moved[fact->now.state]++;
+        retried += fact->now.id.run > fact->was.id.run;
+    }
     if (!changed)
         return;
     for (int column = 0; column < 7; column++) {
@@ -104,5 +112,9 @@ kt_sql_facts_put(kt_sql_t *self, const kt_sql_facts_t *facts)
     }
     kt_sql_arg_int(self, (int64_t)changed);
     kt_sql_arg_text(self, self->name);
+    for (int state = 0; state <= KT_JOB_CANCELLED; state++)
+        kt_sql_arg_int(self, moved[state]);
+    kt_sql_arg_int(self, retried);
+    kt_sql_arg_int(self, processing_us);
     kt_sql_put(self, KT_SQL_JOBS_CHANGE);
 }

@@ -14,6 +14,7 @@ typedef struct kt_sql_facts {
 } kt_sql_facts_t;
 // The jobs of ids (0 and repeated ones do no harm); those that are not there are left out. A pipeline of its own.
 kt_err_t       kt_sql_facts_read(kt_sql_t *self, const uint64_t *ids, size_t n, kt_sql_facts_t *out);
-kt_sql_fact_t *kt_sql_facts_find(const kt_sql_facts_t *self, uint64_t job);    // NULL: no such job
-void           kt_sql_facts_put(kt_sql_t *self, const kt_sql_facts_t *facts);  // the changes, into the pipeline
-void           kt_sql_facts_fini(kt_sql_facts_t *self);
+kt_sql_fact_t *kt_sql_facts_find(const kt_sql_facts_t *self, uint64_t job);  // NULL: no such job
+// The changes and their counts, into the pipeline; processing_us: of the results that come with them.
+void kt_sql_facts_put(kt_sql_t *self, const kt_sql_facts_t *facts, int64_t processing_us);
+void kt_sql_facts_fini(kt_sql_facts_t *self);

@@ -87,18 +87,57 @@ arg_documents(kt_sql_t *self, const news_t *news)
     kt_sql_array_end(self);
 }
 
+// How many jobs are done on the day of done job i; 0: it is not done, or an earlier one has counted its day.
+static int64_t
+count_day(const news_t *news, size_t i)
+{
+    int64_t day = kt_rule_day(news->at[i]->wall_ms), n = 0;
+    if (news->at[i]->err)
+        return 0;
+    for (size_t k = 0; k < news->n; k++) {
+        if (news->at[k]->err || kt_rule_day(news->at[k]->wall_ms) != day)
+            continue;
+        if (k < i)
+            return 0;
+        n++;
+    }
+    return n;
+}
+
+static void
+put_days(kt_sql_t *self, const news_t *news)
+{
+    size_t days = 0;
+    for (size_t i = 0; i < news->n; i++)
+        days += count_day(news, i) > 0;
+    if (!days)
+        return;
+    kt_sql_arg_text(self, self->name);
+    for (int count = 0; count < 2; count++) {
+        kt_sql_array(self, KT_SQL_INT8, days);
+        for (size_t i = 0; i < news->n; i++)
+            if (count_day(news, i))
+                kt_sql_el_int(self, count ? count_day(news, i) : kt_rule_day(news->at[i]->wall_ms));
+        kt_sql_array_end(self);
+    }
+    kt_sql_put(self, KT_SQL_DAYS_ADD);
+}
+
 static kt_err_t
 write_news(kt_sql_t *self, const kt_sql_facts_t *facts, const news_t *news)
 {
+    int64_t processing_us = 0;
+    for (size_t i = 0; i < news->n; i++)
+        processing_us += news->at[i]->processing_us;
     kt_sql_write(self);
-    kt_sql_facts_put(self, facts);
+    kt_sql_facts_put(self, facts, processing_us);
     for (column_t column = JOB; column <= WALL_MS; column++)
         arg_column(self, news, column);
     arg_texts(self, news);
     arg_documents(self, news);
     kt_sql_arg_int(self, self->base.publishes);
-    kt_sql_arg_text(self, self->name);
     kt_sql_put(self, KT_SQL_RESULTS_PUT);
+    put_days(self, news);
     if (self->base.publishes) {
         static const column_t COLUMNS[] = {JOB, RUN, ERR, WALL_MS};
         kt_sql_arg_int(self, (int64_t)self->epoch);
@@ -210,7 +249,7 @@ ask_once(kt_sql_t *self, kt_ask_t *asks, size_t n)
                 put_mark(self, &asks[i]);
             else
                 judge_ask(&facts, &asks[i]);
-        kt_sql_facts_put(self, &facts);
+        kt_sql_facts_put(self, &facts, 0);
         err = kt_sql_commit(self);
     }
     kt_sql_facts_fini(&facts);

@@ -13,9 +13,18 @@
 
 static const char *const TEXTS[KT_SQL_COUNT] = {
 #define KT_SQL(name, text) [KT_SQL_##name] = text,
+#define KT_THEN(name, text)
 #include "coordinator/ledger/sql/statements.def"
 #include "coordinator/ledger/sqlite/dialect.def"
 #undef KT_SQL
+#undef KT_THEN
+};
+static const char *const THEN[KT_SQL_COUNT] = {
+#define KT_SQL(name, text)
+#define KT_THEN(name, text) [KT_SQL_##name] = text,
+#include "coordinator/ledger/sqlite/dialect.def"
+#undef KT_SQL
+#undef KT_THEN
 };
 
 // What must be in place to keep the rows apart, and the file itself.
@@ -26,8 +35,8 @@ static const char *const OWN_RULES[] = {
     " ('jobs_claimed'), ('jobs_unhappy'), ('jobs_ended'), ('results_once'), ('outbox_waiting'), ('outbox_once'))"
     " WHERE column1 NOT IN (SELECT name FROM sqlite_schema WHERE type = 'index')",
     "SELECT 0, 0, 'the trigger ' || column1 || ' is missing' FROM (VALUES ('epochs_new'), ('epochs_again'),"
-    " ('inputs_queue'), ('jobs_move'), ('jobs_retain'), ('attempts_count'), ('results_count'), ('outbox_count'),"
-    " ('outbox_confirm')) WHERE column1 NOT IN (SELECT name FROM sqlite_schema WHERE type = 'trigger')",
+    " ('jobs_retain'), ('attempts_count')) WHERE column1 NOT IN (SELECT name FROM sqlite_schema WHERE type = "
+    "'trigger')",
     "SELECT 0, 0, 'SQLite finds the file damaged: ' || integrity_check FROM pragma_integrity_check"
     " WHERE integrity_check <> 'ok'",
     NULL};
@@ -218,8 +227,8 @@ bind_element(sqlite3_stmt *stmt, int parameter, const kt_sql_arg_t *arg, const c
     return parameter ? bind_value(stmt, parameter, arg->type, bytes, length) : SQLITE_OK;
 }
 
-// The parameter's number of each argument, and of $place; 0: the text does not have it. A parameter is named "$n",
-// "$n::type" or "$place".
+// The parameter's number of each argument, and of $place and $changes; 0: the text does not have it. A parameter is
+// named "$n", "$n::type", "$place" or "$changes".
 typedef struct binding {
     int args[KT_SQL_ARGS], place;
 } binding_t;
@@ -299,20 +308,58 @@ execute(kt_sqlite_t *self, sqlite3_stmt *stmt, kt_sqlite_answer_t *answer)
     return err == KT_EFULL ? KT_EINVAL : err;
 }
 
+// Executes once per row of the array parameters. *changes: rows that were changed.
 static kt_err_t
-execute_rows(kt_sqlite_t *self, sqlite3_stmt *stmt, kt_sqlite_answer_t *answer)
+execute_rows(kt_sqlite_t *self, sqlite3_stmt *stmt, kt_sqlite_answer_t *answer, int64_t *changes)
 {
     reader_t  reader;
     binding_t binding;
     size_t    rows = start_reading(&self->sql, &reader);
     kt_err_t  err  = KT_OK;
     find_parameters(stmt, &binding);
+    *changes = sqlite3_total_changes64(self->db);
     *answer = (kt_sqlite_answer_t){.first = self->cells.length / sizeof(cell_t), .columns = sqlite3_column_count(stmt)};
     for (size_t row = 0; row < rows && !err; row++) {
         err = kt_sqlite_err(self, bind_row(&self->sql, stmt, &binding, &reader, row + 1));
         if (!err)
             err = execute(self, stmt, answer);
     }
+    *changes = sqlite3_total_changes64(self->db) - *changes;
+    return err;
+}
+
+// What follows a statement once: with its scalar parameters, and the number of changed rows.
+static kt_err_t
+execute_then(kt_sqlite_t *self, sqlite3_stmt *stmt, int64_t changes)
+{
+    reader_t           reader;
+    binding_t          binding;
+    kt_sqlite_answer_t none = {0};
+    start_reading(&self->sql, &reader);
+    find_parameters(stmt, &binding);
+    kt_err_t err = kt_sqlite_err(self, bind_row(&self->sql, stmt, &binding, &reader, (size_t)changes));
+    return err ? err : execute(self, stmt, &none);
+}
+
+static kt_err_t
+prepare(kt_sqlite_t *self, const char *sql, bool keep, sqlite3_stmt **stmt, const char **rest)
+{
+    return *stmt ? KT_OK
+                 : kt_sqlite_err(
+                       self, sqlite3_prepare_v3(self->db, sql, -1, keep ? SQLITE_PREPARE_PERSISTENT : 0, stmt, rest));
+}
+
+static kt_err_t
+put_then(kt_sqlite_t *self, kt_sql_id_t id, int64_t changes)
+{
+    sqlite3_stmt **then     = self->then[id];
+    const char    *rest     = THEN[id];
+    bool           is_ready = then[0] != NULL;
+    kt_err_t       err      = KT_OK;
+    for (size_t i = 0; i < KT_SQLITE_THEN && !err && !is_ready && *rest; i++)
+        err = prepare(self, rest, true, &then[i], &rest);
+    for (size_t i = 0; i < KT_SQLITE_THEN && !err && then[i]; i++)
+        err = execute_then(self, then[i], changes);
     return err;
 }
 
@@ -321,16 +368,17 @@ sqlite_put(kt_sql_t *base, kt_sql_id_t id, const char *sql)
 {
     kt_sqlite_t  *self = (kt_sqlite_t *)base;
     sqlite3_stmt *once = NULL, **stmt = sql ? &once : &self->stmts[id];
-    int           rc = SQLITE_OK;
+    int64_t       changes = 0;
     if (!base->n_put) {
         kt_buf_clear(&self->cells);
         kt_buf_clear(&self->cell_bytes);
     }
-    if (!*stmt)
-        rc = sqlite3_prepare_v3(self->db, sql ? sql : TEXTS[id], -1, sql ? 0 : SQLITE_PREPARE_PERSISTENT, stmt, NULL);
-    base->put_err = kt_sqlite_err(self, rc);
-    if (!base->put_err)
-        base->put_err = execute_rows(self, *stmt, &self->answers[base->n_put]);
+    kt_err_t err = prepare(self, sql ? sql : TEXTS[id], !sql, stmt, NULL);
+    if (!err)
+        err = execute_rows(self, *stmt, &self->answers[base->n_put], &changes);
+    if (!err && !sql && THEN[id] && (changes || id == KT_SQL_JOBS_CHANGE))
+        err = put_then(self, id, changes);
+    base->put_err = err;
     sqlite3_finalize(once);
 }
 

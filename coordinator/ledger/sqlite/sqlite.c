@@ -17,8 +17,11 @@ close_sqlite(kt_ledger_t **self_p)
     kt_sqlite_t *self = (kt_sqlite_t *)*self_p;
     if (!self)
         return;
-    for (size_t i = 0; i < KT_SQL_COUNT; i++)
+    for (size_t i = 0; i < KT_SQL_COUNT; i++) {
         sqlite3_finalize(self->stmts[i]);
+        for (size_t k = 0; k < KT_SQLITE_THEN; k++)
+            sqlite3_finalize(self->then[i][k]);
+    }
     sqlite3_close(self->db);
     kt_sqlite_unlock(self);
     kt_buf_fini(&self->sql.bytes);

@@ -8,6 +8,8 @@
 typedef struct sqlite3      sqlite3;
 typedef struct sqlite3_stmt sqlite3_stmt;
 
+enum { KT_SQLITE_THEN = 2 };  // statements that follow one at most
+
 // Rows of one statement: cells in `cells`, row by row.
 typedef struct kt_sqlite_answer {
     size_t first, rows;
@@ -17,7 +19,7 @@ typedef struct kt_sqlite_answer {
 typedef struct kt_sqlite {
     kt_sql_t           sql;
     sqlite3           *db;
-    sqlite3_stmt      *stmts[KT_SQL_COUNT];
+    sqlite3_stmt      *stmts[KT_SQL_COUNT], *then[KT_SQL_COUNT][KT_SQLITE_THEN];
     kt_sqlite_answer_t answers[KT_SQL_ANSWERS];
     kt_buf_t           cells, cell_bytes;  // of all answers of a pipeline
     int                lock_fd;            // -1 without

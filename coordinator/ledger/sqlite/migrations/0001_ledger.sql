@@ -123,34 +123,10 @@ END;
 CREATE TRIGGER epochs_again AFTER UPDATE OF epoch ON leases WHEN new.epoch <> old.epoch BEGIN
     UPDATE epochs SET next = next + 1;
 END;
-CREATE TRIGGER inputs_queue AFTER INSERT ON inputs BEGIN
-    INSERT INTO jobs(id, rank, created_ms) VALUES (new.job, new.rank, new.created_ms);
-    UPDATE counters SET queued = queued + 1;
-END;
-CREATE TRIGGER jobs_move AFTER UPDATE OF state ON jobs WHEN new.state <> old.state BEGIN
-    UPDATE counters SET queued = queued + (new.state = 0) - (old.state = 0),
-        claimed = claimed + (new.state = 1) - (old.state = 1), done = done + (new.state = 2) - (old.state = 2),
-        failed = failed + (new.state = 3) - (old.state = 3),
-        cancelled = cancelled + (new.state = 4) - (old.state = 4), retried = retried + (new.run > old.run);
-END;
 CREATE TRIGGER jobs_retain AFTER UPDATE OF retained ON jobs WHEN new.retained <> old.retained BEGIN
     UPDATE inputs SET body = '' WHERE job = new.id;
     UPDATE results SET document = '', document_digest = x'' WHERE job = new.id;
 END;
 CREATE TRIGGER attempts_count AFTER INSERT ON attempts BEGIN
     UPDATE jobs SET attempts = attempts + 1, crashes = crashes + new.crash WHERE id = new.job;
-END;
-CREATE TRIGGER results_count AFTER INSERT ON results BEGIN
-    UPDATE counters SET processing_us = processing_us + new.processing_us;
-    INSERT INTO days(day, coordinator, done)
-        SELECT CASE WHEN new.stored_ms >= 0 THEN new.stored_ms / 86400000 ELSE (new.stored_ms + 1) / 86400000 - 1 END,
-            '', 1 WHERE new.err = 0
-        ON CONFLICT (day, coordinator) DO UPDATE SET done = done + 1;
-END;
-CREATE TRIGGER outbox_count AFTER INSERT ON outbox BEGIN
-    UPDATE counters SET waiting = waiting + 1;
-END;
-CREATE TRIGGER outbox_confirm AFTER UPDATE OF confirmed_ms ON outbox WHEN old.confirmed_ms = 0 AND new.confirmed_ms <> 0
-BEGIN
-    UPDATE counters SET waiting = waiting - 1;
 END;

@@ -267,7 +267,7 @@ static const struct {
 #include "tests/unit/coordinator/ledger/audit_breaks.def"
 #undef KT_BREAK
     {"UPDATE outbox SET epoch = 44", "waits under epoch 44, which no lease has"},
-    {"DROP TRIGGER jobs_move", "the trigger jobs_move is missing"},
+    {"DROP TRIGGER jobs_retain", "the trigger jobs_retain is missing"},
     {"PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, 'state = 0', 'state = 2')"
      " WHERE name = 'jobs_claimable'; PRAGMA writable_schema = RESET",
      "SQLite finds the file damaged"},
