@@ -336,7 +336,8 @@ results_once(kt_sql_t *self, kt_sql_id_t id, uint64_t backfill, uint64_t after, 
     kt_sql_arg_u64(self, after);
     kt_sql_arg_u64(self, capacity);
     kt_sql_arg_u64(self, max_bytes);
-    size_t k = kt_sql_put(self, id);
+    self->max_bytes = max_bytes;
+    size_t k        = kt_sql_put(self, id);
     if ((err = kt_sql_run(self)))
         return err;
     while (!err && got < kt_sql_rows(self, k) && got < capacity) {

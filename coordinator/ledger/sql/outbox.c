@@ -107,6 +107,7 @@ take_rows(kt_sql_t *self, const kt_lease_t *lease, uint64_t after, size_t want, 
     kt_sql_arg_u64(self, after);
     kt_sql_arg_int(self, (int64_t)want);
     kt_sql_arg_int(self, KT_OUTBOX_BYTES);
+    self->max_bytes = KT_OUTBOX_BYTES;
     size_t k = kt_sql_put(self, KT_SQL_OUTBOX_TAKE), got = 0;
     if ((err = kt_sql_run(self)))
         return err;

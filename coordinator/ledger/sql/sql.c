@@ -55,7 +55,8 @@ put(kt_sql_t *self, kt_sql_id_t id, const char *sql)
         self->put_err = KT_EINVAL;
     if (!self->put_err)
         self->driver->put(self, id, sql);
-    self->n_args = 0;
+    self->n_args    = 0;
+    self->max_bytes = 0;
     kt_buf_clear(&self->bytes);
     return self->n_put++;
 }

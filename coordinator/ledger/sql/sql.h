@@ -84,6 +84,9 @@ struct kt_sql {
     size_t                 n_args, n_put;  // n_put: statements of this pipeline
     bool                   has_run;        // the next put starts a new pipeline
     kt_err_t               put_err;        // of a put in this pipeline
+    // Of the answer to the next statement put, 0: any; one row may always have more. For a database that reads row by
+    // row; the text of the other has the limit as a parameter.
+    size_t max_bytes;
 };
 
 // sql.c

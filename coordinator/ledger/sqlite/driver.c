@@ -104,14 +104,6 @@ sql_wall_ms(sqlite3_context *context, int n, sqlite3_value **values)
 }
 
 static void
-sql_octet_length(sqlite3_context *context, int n, sqlite3_value **values)
-{
-    (void)n;
-    if (sqlite3_value_type(values[0]) != SQLITE_NULL)
-        sqlite3_result_int64(context, sqlite3_value_bytes(values[0]));
-}
-
-static void
 sql_sha256(sqlite3_context *context, int n, sqlite3_value **values)
 {
     kt_digest_t digest;
@@ -137,7 +129,6 @@ kt_sqlite_functions(kt_sqlite_t *self)
         void (*function)(sqlite3_context *, int, sqlite3_value **);
     } FUNCTIONS[] = {
         {"wall_ms", 0, SQLITE_UTF8, sql_wall_ms},
-        {"octet_length", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, sql_octet_length},
         {"sha256", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, sql_sha256},
         {"convert_to", 2, SQLITE_UTF8 | SQLITE_DETERMINISTIC, sql_convert_to},
     };
@@ -265,13 +256,22 @@ bind_row(const kt_sql_t *self, sqlite3_stmt *stmt, const binding_t *binding, rea
 }
 
 static void
+keep_bytes(kt_sqlite_t *self, cell_t cell, const void *bytes)
+{
+    cell.at = self->cell_bytes.length;
+    if (cell.length)
+        kt_buf_add(&self->cell_bytes, bytes, cell.length);
+    kt_buf_add(&self->cell_bytes, "", 1);
+    kt_buf_add(&self->cells, &cell, sizeof cell);
+}
+
+static void
 keep_cell(kt_sqlite_t *self, sqlite3_stmt *stmt, int column)
 {
-    cell_t      cell = {.at = self->cell_bytes.length};
+    cell_t      cell = {.length = sizeof(uint64_t)};
     uint64_t    wire;
     double      real;
     const void *bytes = &wire;
-    cell.length       = sizeof wire;
     switch (sqlite3_column_type(stmt, column)) {
     case SQLITE_INTEGER: wire = htobe64((uint64_t)sqlite3_column_int64(stmt, column)); break;
     case SQLITE_FLOAT:
@@ -285,20 +285,20 @@ keep_cell(kt_sqlite_t *self, sqlite3_stmt *stmt, int column)
         break;
     default: bytes = sqlite3_column_blob(stmt, column); cell.length = (size_t)sqlite3_column_bytes(stmt, column);
     }
-    if (cell.length)
-        kt_buf_add(&self->cell_bytes, bytes, cell.length);
-    kt_buf_add(&self->cell_bytes, "", 1);
-    kt_buf_add(&self->cells, &cell, sizeof cell);
+    keep_bytes(self, cell, bytes);
 }
 
 static kt_err_t
 execute(kt_sqlite_t *self, sqlite3_stmt *stmt, kt_sqlite_answer_t *answer)
 {
-    int rc;
-    errno = 0;
+    size_t start = self->cell_bytes.length, max_bytes = self->sql.max_bytes;
+    int    rc = SQLITE_OK;
+    errno     = 0;
     while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
         for (int column = 0; column < answer->columns; column++)
             keep_cell(self, stmt, column);
+        if (max_bytes && answer->rows && self->cell_bytes.length - start > max_bytes)
+            break;
         answer->rows++;
     }
     kt_err_t err = kt_sqlite_err(self, rc);
@@ -308,37 +308,36 @@ execute(kt_sqlite_t *self, sqlite3_stmt *stmt, kt_sqlite_answer_t *answer)
     return err == KT_EFULL ? KT_EINVAL : err;
 }
 
-// Executes once per row of the array parameters. *changes: rows that were changed.
+// JOBS_INSERT's answer for a row that was inserted: its number, and its message_id, the first parameter.
+static void
+answer_inserted(kt_sqlite_t *self, const char *message_id, kt_sqlite_answer_t *answer)
+{
+    uint64_t wire = htobe64((uint64_t)sqlite3_last_insert_rowid(self->db));
+    keep_bytes(self, (cell_t){.length = sizeof wire}, &wire);
+    keep_bytes(self, (cell_t){.length = read_u32(message_id)}, message_id + sizeof(uint32_t));
+    answer->columns = 2;
+    answer->rows++;
+}
+
+// Executes once per row of the array parameters.
 static kt_err_t
-execute_rows(kt_sqlite_t *self, sqlite3_stmt *stmt, kt_sqlite_answer_t *answer, int64_t *changes)
+execute_rows(kt_sqlite_t *self, sqlite3_stmt *stmt, kt_sql_id_t id, kt_sqlite_answer_t *answer)
 {
     reader_t  reader;
     binding_t binding;
     size_t    rows = start_reading(&self->sql, &reader);
     kt_err_t  err  = KT_OK;
     find_parameters(stmt, &binding);
-    *changes = sqlite3_total_changes64(self->db);
     *answer = (kt_sqlite_answer_t){.first = self->cells.length / sizeof(cell_t), .columns = sqlite3_column_count(stmt)};
     for (size_t row = 0; row < rows && !err; row++) {
-        err = kt_sqlite_err(self, bind_row(&self->sql, stmt, &binding, &reader, row + 1));
+        const char *first = reader.at[0];
+        err               = kt_sqlite_err(self, bind_row(&self->sql, stmt, &binding, &reader, row + 1));
         if (!err)
             err = execute(self, stmt, answer);
+        if (!err && id == KT_SQL_JOBS_INSERT && sqlite3_changes64(self->db))
+            answer_inserted(self, first, answer);
     }
-    *changes = sqlite3_total_changes64(self->db) - *changes;
     return err;
-}
-
-// What follows a statement once: with its scalar parameters, and the number of changed rows.
-static kt_err_t
-execute_then(kt_sqlite_t *self, sqlite3_stmt *stmt, int64_t changes)
-{
-    reader_t           reader;
-    binding_t          binding;
-    kt_sqlite_answer_t none = {0};
-    start_reading(&self->sql, &reader);
-    find_parameters(stmt, &binding);
-    kt_err_t err = kt_sqlite_err(self, bind_row(&self->sql, stmt, &binding, &reader, (size_t)changes));
-    return err ? err : execute(self, stmt, &none);
 }
 
 static kt_err_t
@@ -349,17 +348,27 @@ prepare(kt_sqlite_t *self, const char *sql, bool keep, sqlite3_stmt **stmt, cons
                        self, sqlite3_prepare_v3(self->db, sql, -1, keep ? SQLITE_PREPARE_PERSISTENT : 0, stmt, rest));
 }
 
+// What follows a statement once: with its scalar parameters, and the number of rows changed since `changes`.
 static kt_err_t
 put_then(kt_sqlite_t *self, kt_sql_id_t id, int64_t changes)
 {
-    sqlite3_stmt **then     = self->then[id];
-    const char    *rest     = THEN[id];
-    bool           is_ready = then[0] != NULL;
-    kt_err_t       err      = KT_OK;
+    sqlite3_stmt     **then     = self->then[id];
+    const char        *rest     = THEN[id];
+    bool               is_ready = then[0] != NULL;
+    kt_sqlite_answer_t none     = {0};
+    kt_err_t           err      = KT_OK;
     for (size_t i = 0; i < KT_SQLITE_THEN && !err && !is_ready && *rest; i++)
         err = prepare(self, rest, true, &then[i], &rest);
-    for (size_t i = 0; i < KT_SQLITE_THEN && !err && then[i]; i++)
-        err = execute_then(self, then[i], changes);
+    for (size_t i = 0; i < KT_SQLITE_THEN && !err && then[i]; i++) {
+        reader_t  reader;
+        binding_t binding;
+        int64_t   changed = sqlite3_total_changes64(self->db) - changes;
+        start_reading(&self->sql, &reader);
+        find_parameters(then[i], &binding);
+        err = kt_sqlite_err(self, bind_row(&self->sql, then[i], &binding, &reader, (size_t)changed));
+        if (!err)
+            err = execute(self, then[i], &none);
+    }
     return err;
 }
 
@@ -368,15 +377,15 @@ sqlite_put(kt_sql_t *base, kt_sql_id_t id, const char *sql)
 {
     kt_sqlite_t  *self = (kt_sqlite_t *)base;
     sqlite3_stmt *once = NULL, **stmt = sql ? &once : &self->stmts[id];
-    int64_t       changes = 0;
+    int64_t       changes = sqlite3_total_changes64(self->db);
     if (!base->n_put) {
         kt_buf_clear(&self->cells);
         kt_buf_clear(&self->cell_bytes);
     }
     kt_err_t err = prepare(self, sql ? sql : TEXTS[id], !sql, stmt, NULL);
     if (!err)
-        err = execute_rows(self, *stmt, &self->answers[base->n_put], &changes);
-    if (!err && !sql && THEN[id] && (changes || id == KT_SQL_JOBS_CHANGE))
+        err = execute_rows(self, *stmt, id, &self->answers[base->n_put]);
+    if (!err && !sql && THEN[id])
         err = put_then(self, id, changes);
     base->put_err = err;
     sqlite3_finalize(once);
