@@ -23,7 +23,7 @@
 
 typedef enum kt_sql_id {
 #define KT_SQL(name, text) KT_SQL_##name,
-#include "coordinator/ledger/sql/names.def"
+#include "coordinator/ledger/sql/dialects.def"
 #include "coordinator/ledger/sql/statements.def"
 #undef KT_SQL
     KT_SQL_COUNT

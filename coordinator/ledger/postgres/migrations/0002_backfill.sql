@@ -48,9 +48,9 @@ CREATE TABLE backfills(
 CREATE TABLE backfill_chunks(
     backfill bigint NOT NULL,
     chunk bigint NOT NULL,
-    bytes bytea NOT NULL,
-    PRIMARY KEY (backfill, chunk)
+    bytes bytea NOT NULL
 );
+CREATE UNIQUE INDEX backfill_chunks_once ON backfill_chunks(backfill, chunk);
 
 CREATE TABLE backfill_paths(
     backfill bigint NOT NULL,
