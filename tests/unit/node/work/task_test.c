@@ -37,7 +37,7 @@ Test(tasks, the_table_is_bounded)
 {
     kt_task_t     *more = NULL;
     kt_wire_work_t work = {.job = 1, .run = 2, .body = {"{}", 2}};
-    for (uint64_t i = 0; i < KT_ITEMS_MAX; i++)
+    for (uint64_t i = 0; i < KT_TASKS_MAX; i++)
         add(i, 1);
     cr_assert_eq(kt_tasks_add(&tasks, &work, 0, &more), KT_EFULL);
     cr_assert_null(more);
@@ -46,12 +46,12 @@ Test(tasks, the_table_is_bounded)
 Test(tasks, kept_ones_are_counted_until_they_are_forgotten)
 {
     kt_task_t *one = add(1, 1), *two = add(2, 1);
-    kt_tasks_keep(&tasks, one);
-    kt_tasks_keep(&tasks, two);
-    cr_assert_eq(tasks.n_kept, 2);
-    kt_tasks_forget(&tasks, &one);
+    kt_tasks_finish(&tasks, one);
+    kt_tasks_finish(&tasks, two);
+    cr_assert_eq(tasks.n_unacked, 2);
+    kt_tasks_remove(&tasks, &one);
     cr_assert_null(one);
-    cr_assert(tasks.n == 1 && tasks.n_kept == 1);
+    cr_assert(tasks.n == 1 && tasks.n_unacked == 1);
     cr_assert_eq(tasks.first, two);
     cr_assert_eq(tasks.last, two);
 }
