@@ -10,5 +10,5 @@ size_t kt_credit_wanted(size_t threads, size_t batch, double mean_us);
 
 // Sets `share` of each view; the sum is `room` if any coordinator is welcomed and not drained, else 0. Updates the idle
 // beats: a coordinator that has sent no BATCH for KT_IDLE_BEATS gets one file, so that it can begin again, while others
-// are busy. `turn` rotates who gets the remainder.
+// are busy. `turn` rotates which ones get the remainder.
 void kt_credit_share(kt_coordinator_view_t *views, size_t n, size_t room, uint64_t turn);

@@ -90,10 +90,12 @@ update_credit(kt_uplink_t *self)
     self->limit        = have + room;
 }
 
-// The tasks that this coordinator is to know of: its own and the orphans. False: out of memory.
-static bool
-list_tasks(kt_uplink_t *self, size_t index)
+// common: what is the same for all coordinators. The lists have this coordinator's tasks and the orphans.
+static void
+send_beat(kt_uplink_t *self, size_t index, const kt_msg_beat_t *common)
 {
+    const kt_coordinator_view_t *view = &self->coordinators[index];
+    kt_msg_t                     msg  = {.type = KT_MSG_BEAT, .beat = *common};
     kt_buf_clear(&self->held);
     kt_buf_clear(&self->unacked);
     for (const kt_task_t *task = self->work->tasks.first; task; task = task->next) {
@@ -106,15 +108,7 @@ list_tasks(kt_uplink_t *self, size_t index)
         else
             kt_buf_add(&self->held, &held, sizeof held);
     }
-    return !self->held.err && !self->unacked.err;
-}
-
-static void
-send_beat(kt_uplink_t *self, size_t index, const kt_msg_beat_t *common)
-{
-    const kt_coordinator_view_t *view = &self->coordinators[index];
-    kt_msg_t                     msg  = {.type = KT_MSG_BEAT, .beat = *common};
-    if (!list_tasks(self, index))
+    if (self->held.err || self->unacked.err)
         return;  // the coordinator would take missing tasks for lost
     msg.beat.seen_batch = view->seen_batch;
     msg.beat.free       = view->share;
@@ -197,12 +191,6 @@ send_outcomes(kt_uplink_t *self, size_t index)
 }
 
 // An outcome is sent to the coordinator that gave the task, and to all others if that one is or was disconnected.
-static bool
-is_for(const kt_uplink_t *self, const kt_task_t *task, size_t index)
-{
-    return task->coordinator == index || task->orphan || !self->coordinators[task->coordinator].welcomed;
-}
-
 static void
 send_finished(kt_uplink_t *self, size_t index, int64_t now_ms)
 {
@@ -210,7 +198,8 @@ send_finished(kt_uplink_t *self, size_t index, int64_t now_ms)
     size_t            n = self->finished.length / sizeof *tasks, bytes = 0, count = 0;
     for (size_t i = 0; i < n; i++) {
         kt_task_t *task = tasks[i];
-        if (!is_for(self, task, index) || !task->outcome.document)
+        bool wanted     = task->coordinator == index || task->orphan || !self->coordinators[task->coordinator].welcomed;
+        if (!wanted || !task->outcome.document)
             continue;
         size_t more = task->outcome.document_bytes;
         if (count && (bytes + more > FRAME_BYTES || count == FRAME_OUTCOMES)) {

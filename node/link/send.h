@@ -7,7 +7,7 @@
 #include "node/link/uplink.h"
 
 void kt_send_hello(kt_uplink_t *self, size_t coordinator);
-void kt_send_hellos(kt_uplink_t *self);  // to those who know us: our device has changed
+void kt_send_hellos(kt_uplink_t *self);  // to those that have welcomed us: our device has changed
 void kt_send_live(kt_uplink_t *self);    // a counter per worker thread
 void kt_send_beats(kt_uplink_t *self);   // credit, load, the tasks in hand
 void kt_send_bye(kt_uplink_t *self, const char *reason);

@@ -264,16 +264,6 @@ limit_memory(const kt_settings_t *settings)
 #endif
 }
 
-static bool
-send_outcome(const kt_task_t *task)
-{
-    kt_wire_outcome_t    outcome;
-    kt_wire_stage_time_t stages[KT_OUTCOME_STAGES];
-    kt_msg_t             msg = {.type = KT_MSG_RESULT, .result = {.items = {&outcome, 1}}};
-    kt_task_to_wire(task, &outcome, stages);
-    return task->outcome.document && isolated_send(CHILD_SOCKET, &msg, kt_clock_ms() + SEND_MS);
-}
-
 static kt_err_t
 analyse_alone(const kt_settings_t *settings, kt_task_t *task, _Atomic uint64_t *progress)
 {
@@ -297,15 +287,22 @@ analyse_alone(const kt_settings_t *settings, kt_task_t *task, _Atomic uint64_t *
 static int
 child_serve(const kt_settings_t *settings, _Atomic uint64_t *progress)
 {
-    static kt_tasks_t tasks;
-    kt_wire_arena_t   arena = {0};
-    kt_msg_t          msg;
-    kt_task_t        *task  = NULL;
-    char             *bytes = NULL;
-    bool              good  = isolated_read(CHILD_SOCKET, &arena, &bytes, &msg, kt_clock_ms() + SEND_MS) &&
+    static kt_tasks_t    tasks;
+    kt_wire_outcome_t    outcome;
+    kt_wire_stage_time_t stages[KT_OUTCOME_STAGES];
+    kt_wire_arena_t      arena = {0};
+    kt_msg_t             msg;
+    kt_task_t           *task  = NULL;
+    char                *bytes = NULL;
+    bool                 good  = isolated_read(CHILD_SOCKET, &arena, &bytes, &msg, kt_clock_ms() + SEND_MS) &&
                 msg.type == KT_MSG_BATCH && msg.batch.items.n == 1 &&
                 !kt_tasks_add(&tasks, &msg.batch.items.at[0], 0, &task) && !analyse_alone(settings, task, progress) &&
-                send_outcome(task);
+                task->outcome.document;
+    if (good) {
+        kt_task_to_wire(task, &outcome, stages);
+        msg  = (kt_msg_t){.type = KT_MSG_RESULT, .result = {.items = {&outcome, 1}}};
+        good = isolated_send(CHILD_SOCKET, &msg, kt_clock_ms() + SEND_MS);
+    }
     free(bytes);
     kt_wire_arena_fini(&arena);
     kt_tasks_fini(&tasks);

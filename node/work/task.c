@@ -20,21 +20,6 @@ kt_tasks_find(const kt_tasks_t *self, uint64_t job, uint64_t run)
     return task;
 }
 
-static void
-tasks_insert(kt_tasks_t *self, kt_task_t *task)
-{
-    kt_task_t **bucket = &self->buckets[bucket_of(task->job, task->run)];
-    task->chain        = *bucket;
-    *bucket            = task;
-    task->previous     = self->last;
-    if (self->last)
-        self->last->next = task;
-    else
-        self->first = task;
-    self->last = task;
-    self->n++;
-}
-
 kt_err_t
 kt_tasks_add(kt_tasks_t *self, const kt_wire_work_t *work, size_t coordinator, kt_task_t **out)
 {
@@ -62,7 +47,17 @@ kt_tasks_add(kt_tasks_t *self, const kt_wire_work_t *work, size_t coordinator, k
     self->n_exclusive += work->exclusive;
     task->started  = (kt_task_event_t){task, false};
     task->finished = (kt_task_event_t){task, true};
-    tasks_insert(self, task);
+
+    kt_task_t **bucket = &self->buckets[bucket_of(task->job, task->run)];
+    task->chain        = *bucket;
+    *bucket            = task;
+    task->previous     = self->last;
+    if (self->last)
+        self->last->next = task;
+    else
+        self->first = task;
+    self->last = task;
+    self->n++;
     *out = task;
     return KT_OK;
 }

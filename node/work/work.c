@@ -104,17 +104,6 @@ kt_work_unpark(kt_work_t *self)
     (void)!work_push(self, parked);  // removed when it fails: the coordinator sends it again
 }
 
-static void
-finish_task(kt_work_t *self, kt_task_t *task)
-{
-    double took_us = (double)task->outcome.processing_us + 1;
-    if (task->cancelled && !task->outcome.document)
-        kt_outcome_fail(&task->outcome, task->body, task->body_bytes, KT_ECANCELLED, "cancelled while it waited");
-    else
-        self->mean_us = self->mean_us > 0 ? self->mean_us + (took_us - self->mean_us) / MEAN_WINDOW : took_us;
-    kt_tasks_finish(&self->tasks, task);
-}
-
 void
 kt_work_events(kt_work_t *self, int64_t now_ms, kt_task_changed_fn *changed, void *context)
 {
@@ -130,11 +119,16 @@ kt_work_events(kt_work_t *self, int64_t now_ms, kt_task_changed_fn *changed, voi
             kt_task_destroy(&task);
             continue;
         }
-        if (event->finished) {
-            finish_task(self, task);
-        } else {
+        if (!event->finished) {
             task->stage      = KT_TASK_STARTED;
             task->started_ms = now_ms;
+        } else if (task->cancelled && !task->outcome.document) {
+            kt_outcome_fail(&task->outcome, task->body, task->body_bytes, KT_ECANCELLED, "cancelled while it waited");
+            kt_tasks_finish(&self->tasks, task);
+        } else {
+            double took_us = (double)task->outcome.processing_us + 1;
+            self->mean_us += self->mean_us > 0 ? (took_us - self->mean_us) / MEAN_WINDOW : took_us;
+            kt_tasks_finish(&self->tasks, task);
         }
         if (!task->detached)
             changed(context, task);
