@@ -110,7 +110,7 @@ check_drain(kt_node_t *self, int64_t now_ms)
 }
 
 // A thread that ignores its file's deadline cannot be ended by itself, so the process ends. Its files are suspects from
-// then on and run isolated, where the one that hangs can be killed.
+// then on and run isolated, where the one that hangs is killed (earlier than this).
 static void
 check_stuck(kt_node_t *self, int64_t now_ms)
 {
@@ -200,7 +200,7 @@ static void
 port_unable(void *context, kt_err_t err)
 {
     kt_node_t *self = context;
-    (void)err;
+    kt_log_error("NODE-UNABLE", "err=%s text=\"%s\"", kt_err_name(err), kt_err_text(err));
     self->failed = true;
     kt_dealers_stop(self->dealers);
 }

@@ -63,7 +63,6 @@ on_welcome(kt_uplink_t *self, size_t index, const kt_msg_welcome_t *msg)
     if (!err)
         err = kt_work_start(self->work, self->opts.settings, self->opts.gpus);
     if (err) {
-        kt_log_error("NODE-UNABLE", "err=%s text=\"%s\"", kt_err_name(err), kt_err_text(err));
         self->opts.port.unable(self->opts.port.context, err);
         return;
     }

@@ -221,7 +221,7 @@ kt_isolated_run(const kt_settings_t *settings, const kt_task_t *task, _Atomic ui
     int     status = 0;
     char    detail[KT_OUTCOME_DETAIL];
     int64_t start_us = kt_clock_us();
-    int64_t until_ms = kt_clock_ms() + (int64_t)task->deadline_ms + GRACE_MS;
+    int64_t until_ms = kt_clock_ms() + kt_task_limit_ms(task, settings) + GRACE_MS;
     if (!child_start(&child, settings)) {
         child_close(&child);
         kt_outcome_fail(outcome, task->body, task->body_bytes, KT_ESYSTEM, "no process of its own could be started");
@@ -274,7 +274,7 @@ analyse_alone(const kt_settings_t *settings, kt_task_t *task, _Atomic uint64_t *
     kt_err_t           err      = kt_pipeline_new(&pipeline, &opts);
     if (!err)
         err = kt_worker_new(&worker, pipeline);
-    run_opts.deadline_ms = kt_clock_ms() + (int64_t)task->deadline_ms;
+    run_opts.deadline_ms = kt_clock_ms() + kt_task_limit_ms(task, settings);
     if (!err)
         kt_outcome_run(&task->outcome, worker, task->body, task->body_bytes, &run_opts);
     if (!err && task->outcome.err == KT_ENOMEM)  // at the limit above: another attempt would meet it too
