@@ -44,7 +44,8 @@ share_settings(kt_uplink_t *self, const kt_msg_welcome_t *msg)
         *own                   = wanted;
         wanted                 = replaced;
     } else if (!err && !same) {
-        kt_log_error("SETTINGS-CHANGED", "text=\"%s\"", "the coordinator has others now: a new start takes them over");
+        kt_log_error("SETTINGS-CHANGED",
+                     "text=\"the coordinator's shared settings differ: restart the node to use them\"");
         err = KT_ESETTING;
     }
     kt_settings_fini(&wanted);

@@ -87,7 +87,7 @@ kt_uplink_state(kt_uplink_t *self, size_t index, kt_dealer_state_t state)
     case KT_DEALER_REFUSED:  // the key may be allowed later
         view->reconnect_ms = now_ms + RECONNECT_MS;
         if (!view->logged_refused)
-            kt_log_warn("KEY-REFUSED", "coordinator=%s public_key=%s text=\"kithara keys allow lets it in\"",
+            kt_log_warn("KEY-REFUSED", "coordinator=%s public_key=%s text=\"allow it with: kithara keys allow\"",
                         view->address, self->opts.public_key);
         view->logged_refused = true;
         break;
@@ -122,10 +122,10 @@ log_silent(kt_uplink_t *self, int64_t now_ms)
         if (view->welcomed || view->logged_silent || now_ms - view->since_ms < SILENT_MS)
             continue;
         view->logged_silent = true;
-        kt_log_warn(
-            "COORDINATOR-SILENT",
-            "address=%s public_key=%s text=\"is it up, is ANALYZER_COORDINATOR_KEY its key, does it allow ours?\"",
-            view->address, self->opts.public_key);
+        kt_log_warn("COORDINATOR-SILENT",
+                    "address=%s public_key=%s text=\"no WELCOME: does it run, is ANALYZER_COORDINATOR_KEY its key, "
+                    "does it allow ours?\"",
+                    view->address, self->opts.public_key);
     }
 }
 
