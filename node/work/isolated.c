@@ -251,11 +251,11 @@ kt_isolated_run(const kt_settings_t *settings, const kt_task_t *task, _Atomic ui
 }
 
 // A file that exhausts memory meets this limit before the host's. PROGRAM_MB is for program, libraries and tables. Not
-// with the address sanitizer, which reserves more than any limit.
+// with a sanitizer that reserves more than any limit.
 static void
 limit_memory(const kt_settings_t *settings)
 {
-#ifndef __SANITIZE_ADDRESS__
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
     uint64_t      bytes = ((uint64_t)settings->max_memory_mb + PROGRAM_MB) * MIB;
     struct rlimit limit = {bytes, bytes};
     (void)setrlimit(RLIMIT_DATA, &limit);

@@ -90,7 +90,7 @@ open_analysis(kt_threads_t *self)
 }
 
 static kt_err_t
-start_thread(kt_threads_t *self)
+start_worker_thread(kt_threads_t *self)
 {
     worker_thread_t *worker = &self->threads[self->n];
     worker->owner           = self;
@@ -113,7 +113,7 @@ kt_threads_new(kt_threads_t **self_p, const kt_threads_opts_t *opts)
     self->opts   = *opts;
     kt_err_t err = open_analysis(self);
     while (!err && self->n < (size_t)opts->settings->workers)
-        err = start_thread(self);
+        err = start_worker_thread(self);
     if (err)
         goto fail;
     *self_p = self;
