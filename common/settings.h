@@ -15,6 +15,7 @@
 typedef struct kt_settings {
 // one member per row, named by the second column: int64_t, double, bool or const char * (never NULL, owned by self)
 #define KT_INT(env, name, min, max, def, unit, meaning) int64_t name;
+#define KT_SHARED KT_INT
 #define KT_REAL(env, name, min, max, def, unit, meaning) double name;
 #define KT_BOOL(env, name, def, meaning) bool name;
 #define KT_TEXT(env, name, max_bytes, def, meaning) const char *name;
@@ -22,6 +23,7 @@ typedef struct kt_settings {
 #define KT_ENUM(env, name, choices, def, meaning) const char *name;
 #include "common/settings.def"
 #undef KT_INT
+#undef KT_SHARED
 #undef KT_REAL
 #undef KT_BOOL
 #undef KT_TEXT

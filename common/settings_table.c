@@ -12,6 +12,7 @@ enum { NAME_BYTES = 64, CHOICE_BYTES = 64, PERMITS_BYTES = 160, SHOWN_BYTES = 80
 const kt_setting_row_t KT_SETTING_TABLE[KT_SETTING_ROWS] = {
 #define KT_INT(env, name, min, max, def, unit, meaning)                                                                \
     ROW(env, INT, name, min, max, 0, 0, 0, NULL, #def, unit, meaning)
+#define KT_SHARED KT_INT
 #define KT_REAL(env, name, min, max, def, unit, meaning)                                                               \
     ROW(env, REAL, name, 0, 0, min, max, 0, NULL, #def, unit, meaning)
 #define KT_BOOL(env, name, def, meaning) ROW(env, BOOL, name, 0, 0, 0, 0, 0, NULL, #def, "", meaning)
@@ -22,6 +23,7 @@ const kt_setting_row_t KT_SETTING_TABLE[KT_SETTING_ROWS] = {
 #include "common/settings.def"
 };
 #undef KT_INT
+#undef KT_SHARED
 #undef KT_REAL
 #undef KT_BOOL
 #undef KT_TEXT

@@ -40,6 +40,7 @@ typedef struct kt_setting_row {
 enum {
 // one index per row, and the number of rows
 #define KT_INT(env, name, ...) KT_SETTING_ROW_##name,
+#define KT_SHARED KT_INT
 #define KT_REAL(env, name, ...) KT_SETTING_ROW_##name,
 #define KT_BOOL(env, name, ...) KT_SETTING_ROW_##name,
 #define KT_TEXT(env, name, ...) KT_SETTING_ROW_##name,
@@ -47,6 +48,7 @@ enum {
 #define KT_ENUM(env, name, ...) KT_SETTING_ROW_##name,
 #include "common/settings.def"
 #undef KT_INT
+#undef KT_SHARED
 #undef KT_REAL
 #undef KT_BOOL
 #undef KT_TEXT

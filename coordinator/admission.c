@@ -2,6 +2,7 @@
 // belongs to another key, a wire version that we do not speak are refused.
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/settings_shared.h"
 #include "common/text.h"
 #include "coordinator/core.h"
 
@@ -10,11 +11,6 @@
 #include <string.h>
 
 enum { PEER_SILENCE_MS = 60000 };
-
-// Settings that change what a document says: every node of a farm has the coordinator's.
-static const char *const SHARED[] = {"ANALYZER_SAMPLE_RATE", "ANALYZER_HOP_LENGTH", "ANALYZER_N_FFT",
-                                     "ANALYZER_N_MFCC",      "ANALYZER_N_CHROMA",   "ANALYZER_MAX_DURATION"};
-enum { N_SHARED = sizeof SHARED / sizeof *SHARED };
 
 static void
 refuse(kt_coordinator_t *self, kt_node_handle_t to, kt_err_t err, const char *text)
@@ -26,21 +22,18 @@ refuse(kt_coordinator_t *self, kt_node_handle_t to, kt_err_t err, const char *te
 static void
 welcome(kt_coordinator_t *self, const kt_peer_t *peer, uint64_t wire)
 {
-    const kt_settings_t *settings         = self->settings;
-    const int64_t        values[N_SHARED] = {settings->sample_rate_hz, settings->hop_length, settings->n_fft,
-                                             settings->n_mfcc,         settings->n_chroma,   settings->max_duration_s};
-    char                 texts[N_SHARED][24];
-    kt_wire_setting_t    shared[N_SHARED];
-    for (size_t i = 0; i < N_SHARED; i++) {
-        snprintf(texts[i], sizeof texts[i], "%lld", (long long)values[i]);
-        shared[i] = (kt_wire_setting_t){.name = kt_bytes_of(SHARED[i]), .value = kt_bytes_of(texts[i])};
+    char              texts[KT_SHARED_SETTINGS][24];
+    kt_wire_setting_t shared[KT_SHARED_SETTINGS];
+    for (size_t i = 0; i < KT_SHARED_SETTINGS; i++) {
+        snprintf(texts[i], sizeof texts[i], "%lld", (long long)kt_shared_setting_value(self->settings, i));
+        shared[i] = (kt_wire_setting_t){kt_bytes_of(kt_shared_setting_name(i)), kt_bytes_of(texts[i])};
     }
     kt_msg_t msg            = {.type = KT_MSG_WELCOME};
     msg.welcome.wire        = wire < KT_WIRE_VERSION ? wire : KT_WIRE_VERSION;
     msg.welcome.coordinator = kt_bytes_of(self->name);
     msg.welcome.epoch       = self->lease.epoch;
     msg.welcome.settings.at = shared;
-    msg.welcome.settings.n  = N_SHARED;
+    msg.welcome.settings.n  = KT_SHARED_SETTINGS;
     kt_core_send(self, peer->handle, &msg);
 }
 

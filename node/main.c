@@ -1,5 +1,5 @@
-// kithara-node: serves its coordinators until a signal. Exit status 0, 1 when it could not start or had to end, 2 for
-// bad usage. With --solo-child it is the process of one suspect file.
+// kithara-node: works for its coordinators until a signal. Exit status 0; 1 when it could not start or work; 2 for bad
+// usage. With --solo-child it is the process of one isolated file.
 #include "common/log.h"
 #include "common/program.h"
 #include "node/node.h"
@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 static kt_err_t
-serve(const kt_program_t *program, int signal_fd)
+run_node(const kt_program_t *program, int signal_fd)
 {
     char       why[KT_NODE_WHY] = "";
     kt_node_t *node             = NULL;
@@ -38,7 +38,7 @@ main(int argc, char **argv)
     if (!kt_program_start(&program, argc, argv, &exit_code))
         return exit_code;
     int signal_fd = kt_program_signals();
-    exit_code     = serve(&program, signal_fd) != KT_OK;
+    exit_code     = run_node(&program, signal_fd) != KT_OK;
     kt_settings_fini(&program.settings);
     return exit_code;
 }

@@ -1,6 +1,6 @@
 // /metrics: one snapshot of the loop, the counters of the HTTP threads and of the cache, and process statistics.
+#include "common/process_stats.h"
 #include "coordinator/api/api.h"
-#include "coordinator/api/process_stats.h"
 #include "coordinator/metrics/metrics.h"
 #include "proto/document.h"
 
@@ -18,17 +18,17 @@ labelled(kt_buf_t *out, kt_metric_t metric, const char *label, const char *value
 static void
 add_process(kt_buf_t *out, const kt_snapshot_t *seen)
 {
-    kt_process_facts_t facts;
-    kt_process_facts(&facts);
+    kt_process_stats_t stats;
+    kt_process_stats(&stats);
     const char *build[] = {"version",         KT_VERSION, "analysis_version", KT_ANALYSIS_VERSION, "ledger",
                            seen->ledger_kind, NULL};
     kt_metric_begin(out, KT_METRIC_BUILD);
     kt_metric_add(out, KT_METRIC_BUILD, "", build, 1);
-    kt_metric_one(out, KT_METRIC_CPU, facts.cpu_s);
-    kt_metric_one(out, KT_METRIC_MEMORY, (double)facts.resident_bytes);
-    kt_metric_one(out, KT_METRIC_FDS, (double)facts.open_fds);
-    kt_metric_one(out, KT_METRIC_FDS_MAX, (double)facts.max_fds);
-    kt_metric_one(out, KT_METRIC_START, facts.started_s);
+    kt_metric_one(out, KT_METRIC_CPU, stats.cpu_s);
+    kt_metric_one(out, KT_METRIC_MEMORY, (double)stats.resident_bytes);
+    kt_metric_one(out, KT_METRIC_FDS, (double)stats.open_fds);
+    kt_metric_one(out, KT_METRIC_FDS_MAX, (double)stats.max_fds);
+    kt_metric_one(out, KT_METRIC_START, stats.started_s);
     kt_metric_one(out, KT_METRIC_DRAINING, seen->draining);
 }
 

@@ -1,9 +1,9 @@
 // Health, statistics, status, nodes, queue: views of one snapshot.
 #include "common/clock.h"
 #include "common/json.h"
+#include "common/process_stats.h"
 #include "coordinator/api/amqp.h"
 #include "coordinator/api/api.h"
-#include "coordinator/api/process_stats.h"
 #include "proto/document.h"
 
 #include <stdio.h>
@@ -28,12 +28,10 @@ count(uint64_t value)
 static json_t *
 memory_usage(void)
 {
-    struct sysinfo     info = {0};
-    kt_process_facts_t facts;
-    kt_process_facts(&facts);
-    double  used_mb  = (double)facts.resident_bytes / MIB;
-    double  total_mb = sysinfo(&info) ? 0 : (double)info.totalram * info.mem_unit / MIB;
-    json_t *json     = kt_json_object();
+    struct sysinfo info     = {0};
+    double         used_mb  = (double)kt_process_resident_bytes() / MIB;
+    double         total_mb = sysinfo(&info) ? 0 : (double)info.totalram * info.mem_unit / MIB;
+    json_t        *json     = kt_json_object();
     kt_json_set(json, "used_mb", kt_json_int((int64_t)(used_mb + 0.5)));
     kt_json_set(json, "total_mb", kt_json_int((int64_t)(total_mb + 0.5)));
     kt_json_set(json, "percentage",

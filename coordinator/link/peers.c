@@ -13,7 +13,7 @@ kt_peers_init(kt_peers_t *self)
 }
 
 static void
-destroy(kt_peer_t **peer_p)
+peer_destroy(kt_peer_t **peer_p)
 {
     kt_buf_fini(&(*peer_p)->acks);
     kt_buf_fini(&(*peer_p)->cancels);
@@ -26,15 +26,15 @@ void
 kt_peers_fini(kt_peers_t *self)
 {
     for (size_t i = 0; i < self->n; i++)
-        destroy(&self->at[i]);
+        peer_destroy(&self->at[i]);
     free(self->at);
     kt_buf_fini(&self->dirty);
     kt_peers_init(self);
 }
 
-// Where the handle stands, or would.
+// The index of the handle, or where it is to be inserted.
 static size_t
-place_of(const kt_peers_t *self, kt_node_handle_t handle)
+peer_position(const kt_peers_t *self, kt_node_handle_t handle)
 {
     size_t low = 0, high = self->n;
     while (low < high) {
@@ -50,24 +50,8 @@ place_of(const kt_peers_t *self, kt_node_handle_t handle)
 kt_peer_t *
 kt_peers_find(const kt_peers_t *self, kt_node_handle_t handle)
 {
-    size_t i = place_of(self, handle);
+    size_t i = peer_position(self, handle);
     return i < self->n && self->at[i]->handle == handle ? self->at[i] : NULL;
-}
-
-static kt_err_t
-grow(kt_peers_t *self)
-{
-    if (self->n < self->capacity)
-        return KT_OK;
-    if (self->n >= KT_PEERS_MAX)
-        return KT_EFULL;
-    size_t      capacity = self->capacity ? self->capacity * 2 : 64;
-    kt_peer_t **at       = realloc(self->at, capacity * sizeof *at);
-    if (!at)
-        return KT_ENOMEM;
-    self->at       = at;
-    self->capacity = capacity;
-    return KT_OK;
 }
 
 kt_err_t
@@ -78,9 +62,16 @@ kt_peers_add(kt_peers_t *self, kt_node_handle_t handle, kt_peer_t **out)
         *out = peer;
         return KT_OK;
     }
-    kt_err_t err = grow(self);
-    if (err)
-        return err;
+    if (self->n >= KT_PEERS_MAX)
+        return KT_EFULL;
+    if (self->n == self->capacity) {
+        size_t      capacity = self->capacity ? self->capacity * 2 : 64;
+        kt_peer_t **at       = realloc(self->at, capacity * sizeof *at);
+        if (!at)
+            return KT_ENOMEM;
+        self->at       = at;
+        self->capacity = capacity;
+    }
     peer = calloc(1, sizeof *peer);
     if (!peer)
         return KT_ENOMEM;
@@ -88,7 +79,7 @@ kt_peers_add(kt_peers_t *self, kt_node_handle_t handle, kt_peer_t **out)
     kt_buf_init(&peer->acks, LIST_BYTES);
     kt_buf_init(&peer->cancels, LIST_BYTES);
     kt_buf_init(&peer->nacks, LIST_BYTES);
-    size_t i = place_of(self, handle);
+    size_t i = peer_position(self, handle);
     memmove(self->at + i + 1, self->at + i, (self->n - i) * sizeof *self->at);
     self->at[i] = peer;
     self->n++;
@@ -109,16 +100,16 @@ kt_peers_named(const kt_peers_t *self, const char *name)
 void
 kt_peers_remove(kt_peers_t *self, kt_node_handle_t handle)
 {
-    size_t i = place_of(self, handle);
+    size_t i = peer_position(self, handle);
     if (i >= self->n || self->at[i]->handle != handle)
         return;
-    destroy(&self->at[i]);
+    peer_destroy(&self->at[i]);
     self->n--;
     memmove(self->at + i, self->at + i + 1, (self->n - i) * sizeof *self->at);
 }
 
 static void
-note(kt_peers_t *self, kt_peer_t *peer)
+mark_dirty(kt_peers_t *self, kt_peer_t *peer)
 {
     if (peer->dirty)
         return;
@@ -131,7 +122,7 @@ kt_peer_ack(kt_peers_t *self, kt_peer_t *peer, kt_run_id_t id)
 {
     kt_wire_ref_t ref = {.job = id.job, .run = id.run};
     kt_buf_add(&peer->acks, &ref, sizeof ref);
-    note(self, peer);
+    mark_dirty(self, peer);
 }
 
 void
@@ -139,7 +130,7 @@ kt_peer_cancel(kt_peers_t *self, kt_peer_t *peer, kt_run_id_t id)
 {
     kt_wire_ref_t ref = {.job = id.job, .run = id.run};
     kt_buf_add(&peer->cancels, &ref, sizeof ref);
-    note(self, peer);
+    mark_dirty(self, peer);
 }
 
 void
@@ -147,7 +138,7 @@ kt_peer_nack(kt_peers_t *self, kt_peer_t *peer, kt_run_id_t id, kt_err_t err)
 {
     kt_wire_refusal_t refusal = {.job = id.job, .run = id.run, .err = err};
     kt_buf_add(&peer->nacks, &refusal, sizeof refusal);
-    note(self, peer);
+    mark_dirty(self, peer);
 }
 
 static void

@@ -1,5 +1,5 @@
-// kt_peers -- the connections that sent HELLO: their identity, and what is to be sent to each at the end of the
-// loop's turn (references gather here, so that a turn's acknowledgements are one frame). The loop's.
+// kt_peers -- the connections that have sent HELLO: their identity, and the references to send to each at the end of
+// the turn, so that the acknowledgements of a turn are one frame. Loop thread.
 #pragma once
 
 #include "common/buf.h"
@@ -47,14 +47,14 @@ void kt_peers_fini(kt_peers_t *self);
 // A new one, or the one that is there. KT_ENOMEM, KT_EFULL (KT_PEERS_MAX).
 KT_MUST_USE kt_err_t kt_peers_add(kt_peers_t *self, kt_node_handle_t handle, kt_peer_t **out);
 kt_peer_t           *kt_peers_find(const kt_peers_t *self, kt_node_handle_t handle);
-// The connection of that name that was heard last; NULL: none.
+// The connection of that name with the latest message; NULL: none.
 kt_peer_t *kt_peers_named(const kt_peers_t *self, const char *name);
 void       kt_peers_remove(kt_peers_t *self, kt_node_handle_t handle);
 
-// For the end of the turn. Out of memory forgets the reference: the node asks again.
+// Collected for the end of the turn. Out of memory drops the reference: the node's next BEAT repeats it.
 void kt_peer_ack(kt_peers_t *self, kt_peer_t *peer, kt_run_id_t id);
 void kt_peer_cancel(kt_peers_t *self, kt_peer_t *peer, kt_run_id_t id);
 void kt_peer_nack(kt_peers_t *self, kt_peer_t *peer, kt_run_id_t id, kt_err_t err);
-// Gives each peer with something to send to `send` as messages within the table's bounds, and forgets it.
+// Calls `send` with the collected references as messages within the bounds of messages.def, and clears them.
 typedef void kt_peer_send_fn(void *context, kt_peer_t *peer, const kt_msg_t *msg);
 void         kt_peers_flush(kt_peers_t *self, kt_peer_send_fn *send, void *context);

@@ -1,5 +1,5 @@
-// kt_link -- the coordinator's ROUTER and the zloop that everything of the loop thread hangs on; the only file here
-// that knows ZeroMQ. All watching is set up before run. Handlers never wait.
+// kt_link -- the coordinator's ROUTER socket and the event loop of the loop thread; the only file of the coordinator
+// that uses ZeroMQ. Everything is watched before run. Handlers never block.
 #pragma once
 
 #include "common/err.h"
@@ -13,11 +13,11 @@ typedef struct kt_link kt_link_t;
 
 typedef struct kt_link_ops {
     // One message: the connection's handle (assigned by the ROUTER, never 0), the public key that CURVE has proved, and
-    // the bytes, borrowed. What has another form than one frame of a connection that the ROUTER named comes as no bytes
-    // from 0.
+    // the bytes, borrowed. A message of another form than one frame on a connection that the ROUTER named is reported
+    // as from 0, without its bytes.
     void (*frame)(void *context, kt_node_handle_t from, const char *key, const void *bytes, size_t length);
-    // A connection ended: its node left or died, the network broke, or it sent a frame beyond KT_MAX_FRAME_BYTES, which
-    // libzmq answers so; or (handshake) it never spoke CURVE. ZAP counts refused keys.
+    // A connection ended: its node left or died, the network failed, or libzmq closed it because of a frame beyond
+    // KT_MAX_FRAME_BYTES; or (handshake) the peer does not use CURVE. ZAP counts refused keys.
     void (*ended)(void *context, bool handshake);
     // After a bounded number of frames, after a descriptor's handler, after a tick: the turn ends.
     void (*flush)(void *context);
@@ -41,5 +41,5 @@ KT_MUST_USE kt_err_t kt_link_watch(kt_link_t *self, int fd, void (*handler)(void
 
 void kt_link_run(kt_link_t *self);   // until stopped
 void kt_link_stop(kt_link_t *self);  // from a handler
-// KT_EUNREACHABLE: no such connection (any more); KT_EFULL: it does not take more now, the message is lost.
+// KT_EUNREACHABLE: no such connection (any more); KT_EFULL: its queue is full. The message is lost.
 KT_MUST_USE kt_err_t kt_link_send(kt_link_t *self, kt_node_handle_t to, const void *bytes, size_t length);

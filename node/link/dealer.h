@@ -1,5 +1,5 @@
-// kt_dealers -- a DEALER to each coordinator and the zloop that the link thread lives in; the only file of the node
-// that knows ZeroMQ. All watching is set up before run. Handlers never wait.
+// kt_dealers -- one DEALER socket per coordinator and the event loop of the link thread; the only file of the node that
+// uses ZeroMQ. Everything is watched before run. Handlers never block.
 #pragma once
 
 #include "common/err.h"
@@ -11,8 +11,8 @@ typedef struct kt_dealers kt_dealers_t;
 
 enum { KT_COORDINATORS_MAX = 16 };
 
-// What became of a connection. REFUSED: the other end does not let our key in (yet); libzmq then gives up, so knock
-// again with kt_dealers_reconnect. DOWN comes at once when a process ends, after four seconds when it only freezes.
+// The state of a connection. REFUSED: the coordinator does not accept our key (yet); libzmq then gives up, so the
+// caller retries with kt_dealers_reconnect. DOWN comes at once when a process ends, after four seconds when it freezes.
 typedef enum kt_dealer_state { KT_DEALER_UP, KT_DEALER_DOWN, KT_DEALER_REFUSED } kt_dealer_state_t;
 
 typedef struct kt_dealers_ops {
@@ -37,6 +37,6 @@ void                 kt_dealers_destroy(kt_dealers_t **self_p);
 KT_MUST_USE kt_err_t kt_dealers_watch(kt_dealers_t *self, int fd, void (*handler)(void *context));  // KT_ENOMEM
 void                 kt_dealers_run(kt_dealers_t *self);                                            // until stopped
 void                 kt_dealers_stop(kt_dealers_t *self);                                           // from a handler
-// KT_EUNREACHABLE: the connection is down, or takes no more now; the message is lost.
+// KT_EUNREACHABLE: the connection is down or its queue is full; the message is lost.
 KT_MUST_USE kt_err_t kt_dealers_send(kt_dealers_t *self, size_t coordinator, const void *bytes, size_t length);
-void                 kt_dealers_reconnect(kt_dealers_t *self, size_t coordinator);  // a fresh connection
+void                 kt_dealers_reconnect(kt_dealers_t *self, size_t coordinator);  // a new connection

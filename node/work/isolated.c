@@ -2,6 +2,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/settings_pass.h"
 #include "node/run/pipeline.h"
 
 #include <errno.h>
@@ -28,7 +29,7 @@ typedef struct child {
     _Atomic uint64_t *shared;  // the child's progress
 } child_t;
 
-// A message is its length, four bytes in the machine's order, and its bytes. False at the end of time or of the peer.
+// All bytes, or false: timeout, or the peer closed. A message is its length, four bytes in native order, and its bytes.
 static bool
 transfer(int fd, char *bytes, size_t length, bool out, int64_t until_ms)
 {
@@ -49,7 +50,7 @@ transfer(int fd, char *bytes, size_t length, bool out, int64_t until_ms)
 }
 
 static bool
-send_message(int fd, const kt_msg_t *msg, int64_t until_ms)
+isolated_send(int fd, const kt_msg_t *msg, int64_t until_ms)
 {
     kt_buf_t text;
     kt_buf_init(&text, MESSAGE_BYTES);
@@ -61,9 +62,9 @@ send_message(int fd, const kt_msg_t *msg, int64_t until_ms)
     return good;
 }
 
-// *bytes is the message's memory, to be freed by the caller in any case.
+// *bytes is the memory of the message, to be freed by the caller in any case.
 static bool
-read_message(int fd, kt_wire_arena_t *arena, char **bytes, kt_msg_t *msg, int64_t until_ms)
+isolated_read(int fd, kt_wire_arena_t *arena, char **bytes, kt_msg_t *msg, int64_t until_ms)
 {
     uint32_t length = 0;
     if (!transfer(fd, (char *)&length, sizeof length, false, until_ms) || !length || length > MESSAGE_BYTES)
@@ -73,7 +74,7 @@ read_message(int fd, kt_wire_arena_t *arena, char **bytes, kt_msg_t *msg, int64_
 }
 
 static void
-close_child(child_t *child)
+child_close(child_t *child)
 {
     int fds[] = {child->socket, child->settings, child->memory};
     for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
@@ -84,7 +85,7 @@ close_child(child_t *child)
 }
 
 static bool
-map_progress(child_t *child)
+child_map_progress(child_t *child)
 {
     child->memory = memfd_create("kithara-progress", MFD_CLOEXEC);
     if (child->memory < 0 || ftruncate(child->memory, sizeof *child->shared))
@@ -96,7 +97,7 @@ map_progress(child_t *child)
     return true;
 }
 
-// Above the fixed numbers at which the child finds its descriptors, so that none is overwritten on the way there.
+// Moves fd above the fixed numbers of the child's descriptors, so that dup2 in the child overwrites none of them.
 static int
 raise_fd(int fd)
 {
@@ -107,7 +108,7 @@ raise_fd(int fd)
 }
 
 static int
-spawn(child_t *child, int peer)
+child_spawn(child_t *child, int peer)
 {
     static char                program[] = "kithara-node", option[] = "--solo-child";
     char                      *arguments[] = {program, option, NULL};
@@ -129,18 +130,18 @@ spawn(child_t *child, int peer)
 }
 
 static bool
-start(child_t *child, const kt_settings_t *settings)
+child_start(child_t *child, const kt_settings_t *settings)
 {
     int pair[2] = {-1, -1};
     *child      = (child_t){.socket = -1, .settings = -1, .memory = -1};
-    if (kt_settings_pass(settings, &child->settings) || !map_progress(child) ||
+    if (kt_settings_pass(settings, &child->settings) || !child_map_progress(child) ||
         socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
         return false;
     child->socket   = pair[0];
     child->settings = raise_fd(child->settings);
     child->memory   = raise_fd(child->memory);
     pair[1]         = raise_fd(pair[1]);
-    int failed      = child->settings < 0 || child->memory < 0 || pair[1] < 0 || spawn(child, pair[1]);
+    int failed      = child->settings < 0 || child->memory < 0 || pair[1] < 0 || child_spawn(child, pair[1]);
     if (pair[1] >= 0)
         close(pair[1]);
     if (failed)
@@ -148,9 +149,9 @@ start(child_t *child, const kt_settings_t *settings)
     return !failed;
 }
 
-// Waits for something to read while telling the progress. False: cancelled, or too late.
+// Waits for input while it adds the progress of the child to the caller's. False: cancelled, or too late.
 static bool
-wait_for_outcome(const child_t *child, const kt_task_t *task, _Atomic uint64_t *progress, int64_t until_ms)
+child_wait(const child_t *child, const kt_task_t *task, _Atomic uint64_t *progress, int64_t until_ms)
 {
     uint64_t seen = 0;
     while (!task->cancelled && kt_clock_ms() < until_ms) {
@@ -165,66 +166,49 @@ wait_for_outcome(const child_t *child, const kt_task_t *task, _Atomic uint64_t *
     return false;
 }
 
-// How the child ended, in words.
 static void
-describe_end(int status, char detail[KT_OUTCOME_DETAIL])
+outcome_from_wire(const kt_wire_outcome_t *wire, kt_outcome_t *outcome)
 {
-    if (WIFSIGNALED(status))
-        snprintf(detail, KT_OUTCOME_DETAIL, "signal SIG%s (%d)",
-                 sigabbrev_np(WTERMSIG(status)) ? sigabbrev_np(WTERMSIG(status)) : "?", WTERMSIG(status));
-    else
-        snprintf(detail, KT_OUTCOME_DETAIL, "exit status %d without a result", WEXITSTATUS(status));
-}
-
-static void
-take_outcome(const kt_wire_outcome_t *told, kt_outcome_t *outcome)
-{
-    outcome->err           = (kt_err_t)told->err;
-    outcome->processing_us = (int64_t)told->processing_us;
-    kt_bytes_copy(outcome->detail, sizeof outcome->detail, told->detail);
-    if (told->content_digest.n == sizeof outcome->content_digest.bytes)
-        memcpy(outcome->content_digest.bytes, told->content_digest.at, told->content_digest.n);
-    outcome->n_stages = told->stages.n < KT_OUTCOME_STAGES ? told->stages.n : KT_OUTCOME_STAGES;
+    outcome->err           = (kt_err_t)wire->err;
+    outcome->processing_us = (int64_t)wire->processing_us;
+    kt_bytes_copy(outcome->detail, sizeof outcome->detail, wire->detail);
+    if (wire->content_digest.n == sizeof outcome->content_digest.bytes)
+        memcpy(outcome->content_digest.bytes, wire->content_digest.at, wire->content_digest.n);
+    outcome->n_stages = wire->stages.n < KT_OUTCOME_STAGES ? wire->stages.n : KT_OUTCOME_STAGES;
     for (size_t i = 0; i < outcome->n_stages; i++) {
-        kt_bytes_copy(outcome->stages[i].name, sizeof outcome->stages[i].name, told->stages.at[i].name);
-        outcome->stages[i].us = (int64_t)told->stages.at[i].us;
+        kt_bytes_copy(outcome->stages[i].name, sizeof outcome->stages[i].name, wire->stages.at[i].name);
+        outcome->stages[i].us = (int64_t)wire->stages.at[i].us;
     }
-    outcome->document = malloc(told->document.n + 1);
+    outcome->document = malloc(wire->document.n + 1);
     if (!outcome->document)
         return;
-    memcpy(outcome->document, told->document.at, told->document.n);
-    outcome->document[told->document.n] = '\0';
-    outcome->document_bytes             = told->document.n;
+    memcpy(outcome->document, wire->document.at, wire->document.n);
+    outcome->document[wire->document.n] = '\0';
+    outcome->document_bytes             = wire->document.n;
 }
 
-static kt_wire_work_t
-work_of(const kt_task_t *task)
-{
-    return (kt_wire_work_t){.job         = task->job,
-                            .run         = task->run,
-                            .attempt     = task->attempt,
-                            .body        = {task->body, task->body_bytes},
-                            .deadline_ms = task->deadline_ms,
-                            .isolated    = true};
-}
-
-// The child's outcome into *outcome; false when it gave none.
+// Sends the task and reads its outcome; false when the child returns none.
 static bool
-converse(const child_t *child, const kt_task_t *task, _Atomic uint64_t *progress, int64_t until_ms,
-         kt_outcome_t *outcome)
+child_run_task(const child_t *child, const kt_task_t *task, _Atomic uint64_t *progress, int64_t until_ms,
+               kt_outcome_t *outcome)
 {
     kt_wire_arena_t arena = {0};
-    kt_wire_work_t  work  = work_of(task);
+    kt_wire_work_t  work  = {.job         = task->job,
+                             .run         = task->run,
+                             .attempt     = task->attempt,
+                             .body        = {task->body, task->body_bytes},
+                             .deadline_ms = task->deadline_ms,
+                             .isolated    = true};
     kt_msg_t        msg   = {.type = KT_MSG_BATCH};
     char           *bytes = NULL;
     msg.batch.items.at    = &work;
     msg.batch.items.n     = 1;
-    bool good             = send_message(child->socket, &msg, kt_clock_ms() + SEND_MS) &&
-                wait_for_outcome(child, task, progress, until_ms) &&
-                read_message(child->socket, &arena, &bytes, &msg, kt_clock_ms() + SEND_MS) &&
+    bool good             = isolated_send(child->socket, &msg, kt_clock_ms() + SEND_MS) &&
+                child_wait(child, task, progress, until_ms) &&
+                isolated_read(child->socket, &arena, &bytes, &msg, kt_clock_ms() + SEND_MS) &&
                 msg.type == KT_MSG_RESULT && msg.result.items.n == 1 && msg.result.items.at[0].document.n;
     if (good)
-        take_outcome(&msg.result.items.at[0], outcome);
+        outcome_from_wire(&msg.result.items.at[0], outcome);
     free(bytes);
     kt_wire_arena_fini(&arena);
     return good && outcome->document;
@@ -237,23 +221,27 @@ kt_isolated_run(const kt_settings_t *settings, const kt_task_t *task, _Atomic ui
     int     status = 0;
     char    detail[KT_OUTCOME_DETAIL];
     int64_t start_us = kt_clock_us();
-    int64_t until_ms = kt_clock_ms() + (int64_t)task->deadline_ms + GRACE_MS;
-    if (!start(&child, settings)) {
-        close_child(&child);
+    int64_t until_ms = kt_clock_ms() + kt_task_limit_ms(task, settings) + GRACE_MS;
+    if (!child_start(&child, settings)) {
+        child_close(&child);
         kt_outcome_fail(outcome, task->body, task->body_bytes, KT_ESYSTEM, "no process of its own could be started");
         return;
     }
-    bool good = converse(&child, task, progress, until_ms, outcome);
+    bool good = child_run_task(&child, task, progress, until_ms, outcome);
     bool late = !good && kt_clock_ms() >= until_ms;
     if (late || task->cancelled)
         kill(child.pid, SIGKILL);
-    close_child(&child);  // a child that waits for us sees the end
+    child_close(&child);  // a child that waits for input ends at this
     while (waitpid(child.pid, &status, 0) < 0 && errno == EINTR)
         continue;
     if (good)
         return;
     outcome->processing_us = kt_clock_us() - start_us;
-    describe_end(status, detail);
+    if (WIFSIGNALED(status))
+        snprintf(detail, sizeof detail, "signal SIG%s (%d)",
+                 sigabbrev_np(WTERMSIG(status)) ? sigabbrev_np(WTERMSIG(status)) : "?", WTERMSIG(status));
+    else
+        snprintf(detail, sizeof detail, "exit status %d without a result", WEXITSTATUS(status));
     kt_log_warn("SOLO-FAILED", "job=%llu run=%u end=\"%s\"", (unsigned long long)task->job, task->run, detail);
     kt_outcome_fail(outcome, task->body, task->body_bytes,
                     task->cancelled ? KT_ECANCELLED
@@ -262,12 +250,12 @@ kt_isolated_run(const kt_settings_t *settings, const kt_task_t *task, _Atomic ui
                     late ? "it ran alone and did not end in time" : detail);
 }
 
-// A file that swells meets this instead of the machine's memory. Beside what files may take there is room for program,
-// libraries and tables. Address sanitizer reserves more than any limit.
+// A file that exhausts memory meets this limit before the host's. PROGRAM_MB is for program, libraries and tables. Not
+// with a sanitizer that reserves more than any limit.
 static void
 limit_memory(const kt_settings_t *settings)
 {
-#ifndef __SANITIZE_ADDRESS__
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
     uint64_t      bytes = ((uint64_t)settings->max_memory_mb + PROGRAM_MB) * MIB;
     struct rlimit limit = {bytes, bytes};
     (void)setrlimit(RLIMIT_DATA, &limit);
@@ -276,41 +264,20 @@ limit_memory(const kt_settings_t *settings)
 #endif
 }
 
-static bool
-tell_outcome(const kt_task_t *task, int fd)
-{
-    const kt_outcome_t  *outcome = &task->outcome;
-    kt_wire_stage_time_t stages[KT_OUTCOME_STAGES];
-    kt_wire_outcome_t    told = {.job            = task->job,
-                                 .run            = task->run,
-                                 .attempt        = task->attempt,
-                                 .err            = outcome->err,
-                                 .detail         = kt_bytes_of(outcome->detail),
-                                 .processing_us  = (uint64_t)outcome->processing_us,
-                                 .content_digest = {(const char *)outcome->content_digest.bytes, KT_DIGEST_BYTES},
-                                 .document       = {outcome->document, outcome->document_bytes}};
-    for (size_t i = 0; i < outcome->n_stages; i++)
-        stages[i] = (kt_wire_stage_time_t){kt_bytes_of(outcome->stages[i].name), (uint64_t)outcome->stages[i].us};
-    told.stages.at      = stages;
-    told.stages.n       = outcome->n_stages;
-    kt_msg_t msg        = {.type = KT_MSG_RESULT};
-    msg.result.items.at = &told;
-    msg.result.items.n  = 1;
-    return outcome->document && send_message(fd, &msg, kt_clock_ms() + SEND_MS);
-}
-
 static kt_err_t
-analyse(const kt_settings_t *settings, kt_task_t *task, _Atomic uint64_t *progress)
+analyse_alone(const kt_settings_t *settings, kt_task_t *task, _Atomic uint64_t *progress)
 {
     kt_pipeline_t     *pipeline = NULL;
     kt_worker_t       *worker   = NULL;
     kt_pipeline_opts_t opts     = {.settings = settings, .media_roots = settings->media_roots};
+    kt_worker_opts_t   run_opts = {.cancelled = &task->cancelled, .progress = progress};
     kt_err_t           err      = kt_pipeline_new(&pipeline, &opts);
     if (!err)
         err = kt_worker_new(&worker, pipeline);
+    run_opts.deadline_ms = kt_clock_ms() + kt_task_limit_ms(task, settings);
     if (!err)
-        kt_outcome_run(&task->outcome, worker, task, (int64_t)task->deadline_ms, progress);
-    if (!err && task->outcome.err == KT_ENOMEM)  // met the limit above: another attempt would again
+        kt_outcome_run(&task->outcome, worker, task->body, task->body_bytes, &run_opts);
+    if (!err && task->outcome.err == KT_ENOMEM)  // at the limit above: another attempt would meet it too
         kt_outcome_fail(&task->outcome, task->body, task->body_bytes, KT_EMEMLIMIT, task->outcome.detail);
     kt_worker_destroy(&worker);
     kt_pipeline_destroy(&pipeline);
@@ -318,16 +285,24 @@ analyse(const kt_settings_t *settings, kt_task_t *task, _Atomic uint64_t *progre
 }
 
 static int
-serve_one(const kt_settings_t *settings, _Atomic uint64_t *progress)
+child_serve(const kt_settings_t *settings, _Atomic uint64_t *progress)
 {
-    static kt_tasks_t tasks;
-    kt_wire_arena_t   arena = {0};
-    kt_msg_t          msg;
-    kt_task_t        *task  = NULL;
-    char             *bytes = NULL;
-    bool good = read_message(CHILD_SOCKET, &arena, &bytes, &msg, kt_clock_ms() + SEND_MS) && msg.type == KT_MSG_BATCH &&
-                msg.batch.items.n == 1 && !kt_tasks_add(&tasks, &msg.batch.items.at[0], 0, &task) &&
-                !analyse(settings, task, progress) && tell_outcome(task, CHILD_SOCKET);
+    static kt_tasks_t    tasks;
+    kt_wire_outcome_t    outcome;
+    kt_wire_stage_time_t stages[KT_OUTCOME_STAGES];
+    kt_wire_arena_t      arena = {0};
+    kt_msg_t             msg;
+    kt_task_t           *task  = NULL;
+    char                *bytes = NULL;
+    bool                 good  = isolated_read(CHILD_SOCKET, &arena, &bytes, &msg, kt_clock_ms() + SEND_MS) &&
+                msg.type == KT_MSG_BATCH && msg.batch.items.n == 1 &&
+                !kt_tasks_add(&tasks, &msg.batch.items.at[0], 0, &task) && !analyse_alone(settings, task, progress) &&
+                task->outcome.document;
+    if (good) {
+        kt_task_to_wire(task, &outcome, stages);
+        msg  = (kt_msg_t){.type = KT_MSG_RESULT, .result = {.items = {&outcome, 1}}};
+        good = isolated_send(CHILD_SOCKET, &msg, kt_clock_ms() + SEND_MS);
+    }
     free(bytes);
     kt_wire_arena_fini(&arena);
     kt_tasks_fini(&tasks);
@@ -343,7 +318,7 @@ kt_isolated_child(void)
     if (at == MAP_FAILED || kt_settings_take(&settings, CHILD_SETTINGS))
         return 1;
     limit_memory(&settings);
-    int status = serve_one(&settings, at);
+    int status = child_serve(&settings, at);
     kt_settings_fini(&settings);
     return status;
 }

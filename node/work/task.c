@@ -20,25 +20,10 @@ kt_tasks_find(const kt_tasks_t *self, uint64_t job, uint64_t run)
     return task;
 }
 
-static void
-link_in(kt_tasks_t *self, kt_task_t *task)
-{
-    kt_task_t **bucket = &self->buckets[bucket_of(task->job, task->run)];
-    task->chain        = *bucket;
-    *bucket            = task;
-    task->previous     = self->last;
-    if (self->last)
-        self->last->next = task;
-    else
-        self->first = task;
-    self->last = task;
-    self->n++;
-}
-
 kt_err_t
 kt_tasks_add(kt_tasks_t *self, const kt_wire_work_t *work, size_t coordinator, kt_task_t **out)
 {
-    if (self->n == KT_ITEMS_MAX)
+    if (self->n == KT_TASKS_MAX)
         return KT_EFULL;
     kt_task_t *task = calloc(1, sizeof *task);
     char      *body = malloc(work->body.n + 1);
@@ -62,17 +47,27 @@ kt_tasks_add(kt_tasks_t *self, const kt_wire_work_t *work, size_t coordinator, k
     self->n_exclusive += work->exclusive;
     task->started  = (kt_task_event_t){task, false};
     task->finished = (kt_task_event_t){task, true};
-    link_in(self, task);
+
+    kt_task_t **bucket = &self->buckets[bucket_of(task->job, task->run)];
+    task->chain        = *bucket;
+    *bucket            = task;
+    task->previous     = self->last;
+    if (self->last)
+        self->last->next = task;
+    else
+        self->first = task;
+    self->last = task;
+    self->n++;
     *out = task;
     return KT_OK;
 }
 
 void
-kt_tasks_keep(kt_tasks_t *self, kt_task_t *task)
+kt_tasks_finish(kt_tasks_t *self, kt_task_t *task)
 {
-    kt_assert(task->stage != KT_TASK_KEPT && !task->detached);
-    task->stage = KT_TASK_KEPT;
-    self->n_kept++;
+    kt_assert(task->stage != KT_TASK_UNACKED && !task->detached);
+    task->stage = KT_TASK_UNACKED;
+    self->n_unacked++;
     self->n_exclusive -= task->exclusive;
 }
 
@@ -92,8 +87,8 @@ kt_tasks_detach(kt_tasks_t *self, kt_task_t *task)
     else
         self->last = task->previous;
     self->n--;
-    self->n_kept -= task->stage == KT_TASK_KEPT;
-    self->n_exclusive -= task->exclusive && task->stage != KT_TASK_KEPT;
+    self->n_unacked -= task->stage == KT_TASK_UNACKED;
+    self->n_exclusive -= task->exclusive && task->stage != KT_TASK_UNACKED;
     task->detached = true;
 }
 
@@ -109,10 +104,10 @@ kt_task_destroy(kt_task_t **self_p)
 }
 
 void
-kt_tasks_forget(kt_tasks_t *self, kt_task_t **item_p)
+kt_tasks_remove(kt_tasks_t *self, kt_task_t **task_p)
 {
-    kt_tasks_detach(self, *item_p);
-    kt_task_destroy(item_p);
+    kt_tasks_detach(self, *task_p);
+    kt_task_destroy(task_p);
 }
 
 void
@@ -120,6 +115,32 @@ kt_tasks_fini(kt_tasks_t *self)
 {
     while (self->first) {
         kt_task_t *task = self->first;
-        kt_tasks_forget(self, &task);
+        kt_tasks_remove(self, &task);
     }
+}
+
+int64_t
+kt_task_limit_ms(const kt_task_t *self, const kt_settings_t *settings)
+{
+    int64_t limit_ms = settings->file_deadline_s * 1000;
+    return self->deadline_ms && self->deadline_ms < (uint64_t)limit_ms ? (int64_t)self->deadline_ms : limit_ms;
+}
+
+void
+kt_task_to_wire(const kt_task_t *self, kt_wire_outcome_t *out, kt_wire_stage_time_t stages[KT_OUTCOME_STAGES])
+{
+    static const kt_digest_t unread;
+    const kt_outcome_t      *outcome = &self->outcome;
+    for (size_t i = 0; i < outcome->n_stages; i++)
+        stages[i] = (kt_wire_stage_time_t){kt_bytes_of(outcome->stages[i].name), (uint64_t)outcome->stages[i].us};
+    *out = (kt_wire_outcome_t){.job           = self->job,
+                               .run           = self->run,
+                               .attempt       = self->attempt,
+                               .err           = outcome->err,
+                               .detail        = kt_bytes_of(outcome->detail),
+                               .processing_us = (uint64_t)outcome->processing_us,
+                               .stages        = {stages, outcome->n_stages},
+                               .document      = {outcome->document, outcome->document_bytes}};
+    if (memcmp(&outcome->content_digest, &unread, sizeof unread) != 0)
+        out->content_digest = (kt_bytes_t){(const char *)outcome->content_digest.bytes, KT_DIGEST_BYTES};
 }

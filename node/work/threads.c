@@ -1,122 +1,163 @@
-// The worker threads: a task from the queue, a event when it begins, a event when it is done.
+#include "node/work/threads.h"
+
 #include "common/assert.h"
 #include "common/clock.h"
-#include "common/log.h"
-#include "node/core.h"
+#include "node/run/pipeline.h"
 #include "node/work/isolated.h"
+#include "node/work/noop.h"
+#include "node/work/task.h"
 
-#include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-enum { IDLE_MS = 60000 };
+enum { IDLE_MS = 60000, JOIN_MS = 60000 };
 
-// There is room for two events of each task.
+typedef struct worker_thread {
+    kt_threads_t    *owner;
+    pthread_t        thread;
+    kt_worker_t     *worker;  // NULL with noop
+    _Atomic uint64_t progress;
+} worker_thread_t;
+
+struct kt_threads {
+    kt_threads_opts_t opts;
+    kt_pipeline_t    *pipeline;
+    kt_noop_t        *noop;
+    worker_thread_t   threads[KT_THREADS_MAX];
+    size_t            n;  // running
+};
+
 static void
-push(kt_node_t *node, kt_task_event_t *event)
+push_event(const kt_threads_t *self, kt_task_event_t *event)
 {
-    kt_err_t err = kt_queue_push(node->events, &event);
+    kt_err_t err = kt_queue_push(self->opts.events, &event);
     kt_assert(!err);
 }
 
-static int64_t
-limit_ms(const kt_node_t *node, const kt_task_t *task)
-{
-    int64_t own = node->settings.file_deadline_s * 1000;
-    return task->deadline_ms && task->deadline_ms < (uint64_t)own ? (int64_t)task->deadline_ms : own;
-}
-
 static void
-analyse(kt_node_worker_t *self, kt_task_t *task)
+analyse_task(worker_thread_t *self, kt_task_t *task)
 {
-    kt_node_t *node     = self->node;
-    int64_t    start_us = kt_clock_us();
-    if (node->noop)
-        kt_noop_run(node->noop, task->body, task->body_bytes, &task->outcome);
+    const kt_threads_t  *owner    = self->owner;
+    const kt_settings_t *settings = owner->opts.settings;
+    int64_t              start_us = kt_clock_us();
+    kt_worker_opts_t     opts     = {.deadline_ms = kt_clock_ms() + kt_task_limit_ms(task, settings),
+                                     .cancelled   = &task->cancelled,
+                                     .progress    = &self->progress};
+    if (owner->noop)
+        kt_noop_run(owner->noop, task->body, task->body_bytes, &task->outcome);
     else if (task->isolated)
-        kt_isolated_run(&node->settings, task, &self->progress, &task->outcome);
+        kt_isolated_run(settings, task, &self->progress, &task->outcome);
     else
-        kt_outcome_run(&task->outcome, self->worker, task, limit_ms(node, task), &self->progress);
+        kt_outcome_run(&task->outcome, self->worker, task->body, task->body_bytes, &opts);
     if (!task->outcome.document)
         kt_outcome_fail(&task->outcome, task->body, task->body_bytes, task->outcome.err ? task->outcome.err : KT_ENOMEM,
                         task->outcome.detail);
     task->outcome.processing_us = kt_clock_us() - start_us;
 }
 
-static void
-serve(kt_node_worker_t *self, kt_task_t *task)
-{
-    if (!task->cancelled) {
-        push(self->node, &task->started);
-        analyse(self, task);
-    }
-    self->progress++;
-    push(self->node, &task->finished);  // from here on it may be freed
-}
-
 static void *
-run(void *argument)
+worker_thread_main(void *argument)
 {
-    kt_node_worker_t *self = argument;
-    kt_err_t          err;
+    worker_thread_t *self = argument;
+    kt_err_t         err;
     do {
-        void  *task = NULL;
-        size_t n    = 0;
-        err         = kt_queue_pop(self->node->work, &task, 1, &n, IDLE_MS);
-        if (!err)
-            serve(self, task);
+        void  *popped = NULL;
+        size_t n      = 0;
+        err           = kt_queue_pop(self->owner->opts.queue, &popped, 1, &n, IDLE_MS);
+        if (err)
+            continue;
+        kt_task_t *task = popped;
+        if (!task->cancelled) {
+            push_event(self->owner, &task->started);
+            analyse_task(self, task);
+        }
+        self->progress++;
+        push_event(self->owner, &task->finished);  // the link thread may free it from here on
     } while (err != KT_ECLOSED);
     return NULL;
 }
 
 static kt_err_t
-start_analysis(kt_node_t *self)
+open_analysis(kt_threads_t *self)
 {
-    if (strstr(self->settings.test_fault, "noop"))
-        return kt_noop_new(&self->noop, self->settings.test_fault);
-    kt_pipeline_opts_t opts = {
-        .settings = &self->settings, .media_roots = self->settings.media_roots, .gpus = self->gpus};
+    const kt_settings_t *settings = self->opts.settings;
+    if (strstr(settings->test_fault, "noop"))
+        return kt_noop_new(&self->noop, settings->test_fault);
+    kt_pipeline_opts_t opts = {.settings = settings, .media_roots = settings->media_roots, .gpus = self->opts.gpus};
     return kt_pipeline_new(&self->pipeline, &opts);
 }
 
 static kt_err_t
-start_worker(kt_node_t *self, kt_node_worker_t *worker)
+start_worker_thread(kt_threads_t *self)
 {
-    worker->node = self;
-    kt_err_t err = self->pipeline ? kt_worker_new(&worker->worker, self->pipeline) : KT_OK;
-    if (!err && pthread_create(&worker->thread, NULL, run, worker)) {
+    worker_thread_t *worker = &self->threads[self->n];
+    worker->owner           = self;
+    kt_err_t err            = self->pipeline ? kt_worker_new(&worker->worker, self->pipeline) : KT_OK;
+    if (!err && pthread_create(&worker->thread, NULL, worker_thread_main, worker)) {
         kt_worker_destroy(&worker->worker);
         err = KT_ESYSTEM;
     }
+    if (!err)
+        self->n++;
     return err;
 }
 
 kt_err_t
-kt_node_start_workers(kt_node_t *self)
+kt_threads_new(kt_threads_t **self_p, const kt_threads_opts_t *opts)
 {
-    kt_err_t err = self->n_workers ? KT_OK : start_analysis(self);
-    while (!err && self->n_workers < (size_t)self->settings.workers) {
-        err = start_worker(self, &self->workers[self->n_workers]);
-        if (!err)
-            self->n_workers++;
-    }
+    kt_threads_t *self = calloc(1, sizeof *self);
+    if (!self)
+        return KT_ENOMEM;
+    self->opts   = *opts;
+    kt_err_t err = open_analysis(self);
+    while (!err && self->n < (size_t)opts->settings->workers)
+        err = start_worker_thread(self);
+    if (err)
+        goto fail;
+    *self_p = self;
+    return KT_OK;
+fail:
+    if (kt_threads_join(self, JOIN_MS))  // idle threads: they end at once
+        kt_threads_destroy(&self);
     return err;
 }
 
 bool
-kt_node_join_workers(kt_node_t *self, int64_t timeout_ms)
+kt_threads_join(kt_threads_t *self, int64_t timeout_ms)
 {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += timeout_ms / 1000;
-    kt_queue_close(self->work);
-    while (self->n_workers) {
-        kt_node_worker_t *worker = &self->workers[self->n_workers - 1];
+    kt_queue_close(self->opts.queue);
+    while (self->n) {
+        worker_thread_t *worker = &self->threads[self->n - 1];
         if (pthread_clockjoin_np(worker->thread, NULL, CLOCK_MONOTONIC, &until))
             return false;
         kt_worker_destroy(&worker->worker);
-        self->n_workers--;
+        self->n--;
     }
     return true;
+}
+
+void
+kt_threads_destroy(kt_threads_t **self_p)
+{
+    kt_threads_t *self = *self_p;
+    if (!self)
+        return;
+    kt_assert(!self->n);
+    kt_pipeline_destroy(&self->pipeline);
+    kt_noop_destroy(&self->noop);
+    free(self);
+    *self_p = NULL;
+}
+
+size_t
+kt_threads_progress(const kt_threads_t *self, uint64_t out[KT_THREADS_MAX])
+{
+    for (size_t i = 0; i < self->n; i++)
+        out[i] = self->threads[i].progress;
+    return self->n;
 }

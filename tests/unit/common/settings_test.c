@@ -293,6 +293,7 @@ Test(settings, help_names_every_setting_and_escapes_markdown)
     kt_settings_help(&out, true);
     cr_assert_eq(out.err, KT_OK);
 #define KT_INT(env, ...) cr_assert(strstr(out.bytes, "  " env " ") && strstr(out.bytes, "| `" env "` |"), env);
+#define KT_SHARED KT_INT
 #define KT_REAL KT_INT
 #define KT_TEXT KT_INT
 #define KT_SECRET KT_INT

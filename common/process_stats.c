@@ -1,4 +1,4 @@
-#include "coordinator/api/process_stats.h"
+#include "common/process_stats.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -7,8 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
-static uint64_t
-resident_bytes(void)
+uint64_t
+kt_process_resident_bytes(void)
 {
     unsigned long pages = 0;
     FILE         *file  = fopen("/proc/self/statm", "re");
@@ -30,12 +30,12 @@ open_fds(void)
     for (const struct dirent *entry; (entry = readdir(dir));)
         n += entry->d_name[0] != '.';
     closedir(dir);
-    return n ? n - 1 : 0;  // without the one that we look through
+    return n ? n - 1 : 0;  // not the one of this listing
 }
 
 // Field 22 of /proc/self/stat is the start in clock ticks since boot; the name in field 2 may hold anything.
 static double
-started_s(void)
+process_started_s(void)
 {
     char               text[1024];
     unsigned long long ticks = 0;
@@ -63,16 +63,16 @@ seconds(struct timeval time)
 }
 
 void
-kt_process_facts(kt_process_facts_t *out)
+kt_process_stats(kt_process_stats_t *out)
 {
     struct rusage usage = {0};
     struct rlimit files = {0};
     getrusage(RUSAGE_SELF, &usage);
     getrlimit(RLIMIT_NOFILE, &files);
-    *out = (kt_process_facts_t){
+    *out = (kt_process_stats_t){
         .cpu_s          = seconds(usage.ru_utime) + seconds(usage.ru_stime),
-        .started_s      = started_s(),
-        .resident_bytes = resident_bytes(),
+        .started_s      = process_started_s(),
+        .resident_bytes = kt_process_resident_bytes(),
         .open_fds       = open_fds(),
         .max_fds        = files.rlim_cur,
     };

@@ -1,0 +1,7 @@
+// What a coordinator's messages do. Every message may come twice, late, or for a task that is gone. Link thread.
+#pragma once
+
+#include "node/link/uplink.h"
+
+// One frame from that coordinator; bytes that are no message are logged and dropped.
+void kt_uplink_receive(kt_uplink_t *self, size_t coordinator, const void *bytes, size_t length);

@@ -1,0 +1,42 @@
+// Private to node/link: the state of kt_uplink_t, shared by uplink.c, receive.c, send.c and credit.c.
+#pragma once
+
+#include "common/buf.h"
+#include "node/link/uplink.h"
+#include "proto/wire.h"
+
+enum { KT_ADDRESS_BYTES = 256, KT_IDLE_BEATS = 3 };
+
+typedef struct kt_coordinator_view {
+    char     address[KT_ADDRESS_BYTES];
+    bool     welcomed;
+    bool     drained;                        // it asked this node to take no more
+    bool     logged_silent, logged_refused;  // once until its next WELCOME
+    bool     used;                           // it has sent a BATCH since the last BEAT
+    uint32_t idle_beats;                     // BEATs in a row without one
+    size_t   share;                          // of the credit, for the next BEAT
+    uint64_t seen_batch;                     // number of its last BATCH
+    int64_t  since_ms;                       // without a welcome
+    int64_t  refused_until_ms;               // no HELLO before
+    int64_t  reconnect_ms;                   // when a refused connection is tried again; 0: not
+} kt_coordinator_view_t;
+
+struct kt_uplink {
+    kt_uplink_opts_t      opts;
+    kt_work_t            *work;
+    kt_coordinator_view_t coordinators[KT_COORDINATORS_MAX];
+    size_t                n_coordinators;
+    bool                  draining, stopping;
+    int64_t               live_ms, beat_ms;  // when each is due
+    uint64_t              beats;
+    size_t                limit, limit_before;  // files in hand that the last two BEATs allowed in all
+    kt_wire_arena_t       arena;                // of a received message
+    kt_buf_t              frame;                // a message being encoded
+    kt_buf_t              started;              // kt_task_t *: STARTED is due at the end of the turn
+    kt_buf_t              finished;             // kt_task_t *: RESULT is due at the end of the turn
+    kt_buf_t              outcomes, stages;     // elements of a RESULT
+    kt_buf_t              held, unacked;        // elements of a BEAT
+};
+
+// Every coordinator is sent the state of the tasks that this one gave: it may not return, and any other may store them.
+void kt_uplink_orphan(kt_uplink_t *self, size_t coordinator);

@@ -1,0 +1,177 @@
+#include "node/link/uplink.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/text.h"
+#include "node/link/send.h"
+#include "node/link/state.h"
+
+#include <stdlib.h>
+
+enum { LIVE_MS = 500, BEAT_MS = 1000, RESEND_MS = 5000, SILENT_MS = 5000, RECONNECT_MS = 1000, LIST_BYTES = 64 << 20 };
+
+kt_err_t
+kt_uplink_new(kt_uplink_t **self_p, const kt_uplink_opts_t *opts)
+{
+    if (!opts->n || opts->n > KT_COORDINATORS_MAX)
+        return KT_EINVAL;
+    kt_uplink_t *self = calloc(1, sizeof *self);
+    if (!self)
+        return KT_ENOMEM;
+    self->opts           = *opts;
+    self->work           = opts->work;
+    self->n_coordinators = opts->n;
+    kt_buf_init(&self->frame, KT_MAX_FRAME_BYTES);
+    kt_buf_t *lists[] = {&self->started, &self->finished, &self->outcomes, &self->stages, &self->held, &self->unacked};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        kt_buf_init(lists[i], LIST_BYTES);
+    for (size_t i = 0; i < opts->n; i++) {
+        self->coordinators[i].since_ms = kt_clock_ms();
+        if (!kt_text_copy(self->coordinators[i].address, KT_ADDRESS_BYTES, opts->addresses[i]))
+            goto fail;
+    }
+    *self_p = self;
+    return KT_OK;
+fail:
+    kt_uplink_destroy(&self);
+    return KT_EINVAL;
+}
+
+void
+kt_uplink_destroy(kt_uplink_t **self_p)
+{
+    kt_uplink_t *self = *self_p;
+    if (!self)
+        return;
+    kt_buf_t *all[] = {&self->frame,  &self->started, &self->finished, &self->outcomes,
+                       &self->stages, &self->held,    &self->unacked};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        kt_buf_fini(all[i]);
+    kt_wire_arena_fini(&self->arena);
+    free(self);
+    *self_p = NULL;
+}
+
+bool
+kt_uplink_is_welcome(const kt_uplink_t *self)
+{
+    for (size_t i = 0; i < self->n_coordinators; i++)
+        if (self->coordinators[i].welcomed)
+            return true;
+    return false;
+}
+
+void
+kt_uplink_orphan(kt_uplink_t *self, size_t index)
+{
+    for (kt_task_t *task = self->work->tasks.first; task; task = task->next) {
+        if (task->coordinator != index || task->orphan)
+            continue;
+        task->orphan  = true;
+        self->beat_ms = 0;
+        if (task->stage == KT_TASK_UNACKED)
+            kt_buf_add(&self->finished, &task, sizeof task);
+    }
+}
+
+void
+kt_uplink_state(kt_uplink_t *self, size_t index, kt_dealer_state_t state)
+{
+    kt_coordinator_view_t *view   = &self->coordinators[index];
+    int64_t                now_ms = kt_clock_ms();
+    switch (state) {
+    case KT_DEALER_UP:
+        self->live_ms      = now_ms;  // HELLO with the next tick
+        view->reconnect_ms = 0;
+        break;
+    case KT_DEALER_REFUSED:  // the key may be allowed later
+        view->reconnect_ms = now_ms + RECONNECT_MS;
+        if (!view->logged_refused)
+            kt_log_warn("KEY-REFUSED", "coordinator=%s public_key=%s text=\"allow it with: kithara keys allow\"",
+                        view->address, self->opts.public_key);
+        view->logged_refused = true;
+        break;
+    case KT_DEALER_DOWN:
+        if (view->welcomed) {
+            kt_log_warn("COORDINATOR-AWAY", "address=%s in_hand=%zu kept=%zu", view->address,
+                        kt_work_in_flight(self->work), self->work->tasks.n_unacked);
+            view->since_ms = now_ms;
+        }
+        view->welcomed = false;
+        kt_uplink_orphan(self, index);
+    }
+}
+
+static void
+reconnect_refused(kt_uplink_t *self, int64_t now_ms)
+{
+    for (size_t i = 0; i < self->n_coordinators; i++) {
+        kt_coordinator_view_t *view = &self->coordinators[i];
+        if (!view->reconnect_ms || now_ms < view->reconnect_ms)
+            continue;
+        view->reconnect_ms = 0;
+        self->opts.port.reconnect(self->opts.port.context, i);
+    }
+}
+
+static void
+log_silent(kt_uplink_t *self, int64_t now_ms)
+{
+    for (size_t i = 0; i < self->n_coordinators; i++) {
+        kt_coordinator_view_t *view = &self->coordinators[i];
+        if (view->welcomed || view->logged_silent || now_ms - view->since_ms < SILENT_MS)
+            continue;
+        view->logged_silent = true;
+        kt_log_warn("COORDINATOR-SILENT",
+                    "address=%s public_key=%s text=\"no WELCOME: does it run, is ANALYZER_COORDINATOR_KEY its key, "
+                    "does it allow ours?\"",
+                    view->address, self->opts.public_key);
+    }
+}
+
+void
+kt_uplink_tick(kt_uplink_t *self, int64_t now_ms)
+{
+    reconnect_refused(self, now_ms);
+    if (now_ms >= self->live_ms) {
+        self->live_ms = now_ms + LIVE_MS;
+        if (now_ms < self->beat_ms && self->beat_ms - now_ms > LIVE_MS / 2)  // a BEAT proves life as well
+            kt_send_live(self);
+        for (size_t i = 0; i < self->n_coordinators; i++)
+            if (!self->coordinators[i].welcomed && now_ms >= self->coordinators[i].refused_until_ms)
+                kt_send_hello(self, i);
+        log_silent(self, now_ms);
+    }
+    if (now_ms >= self->beat_ms) {
+        self->beat_ms = now_ms + BEAT_MS;
+        kt_send_beats(self);
+        kt_send_again(self, now_ms - RESEND_MS);
+    }
+}
+
+// A task that starts and ends in one turn needs no STARTED: kt_send_flush looks at its stage.
+static void
+task_changed(void *context, kt_task_t *task)
+{
+    kt_uplink_t *self = context;
+    kt_buf_add(task->stage == KT_TASK_STARTED ? &self->started : &self->finished, &task, sizeof task);
+}
+
+void
+kt_uplink_events(kt_uplink_t *self, int64_t now_ms)
+{
+    kt_work_events(self->work, now_ms, task_changed, self);
+}
+
+void
+kt_uplink_drain(kt_uplink_t *self)
+{
+    self->draining = true;
+    kt_send_beats(self);
+}
+
+void
+kt_uplink_stop(kt_uplink_t *self)
+{
+    self->stopping = true;
+}

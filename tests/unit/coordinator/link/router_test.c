@@ -1,0 +1,195 @@
+// One thread: the tick drives the client, the handlers of the router answer and stop the loop.
+#include "common/zap.h"
+#include "coordinator/link/router.h"
+
+#include <criterion/criterion.h>
+#include <czmq.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum { TICK_MS = 5, TICKS_MAX = 4000 };
+
+static kt_link_t       *router;
+static kt_zap_t        *zap;
+static kt_curve_t       server, own;
+static zsock_t         *client;
+static int              fd;
+static unsigned         ticks, flushes, frames, reads;
+static kt_node_handle_t from;
+static char             key[KT_CURVE_TEXT], text[16];
+static bool             sent, answered, ended, ended_in_handshake;
+static bool             two_parts, close_when_answered;
+
+static void
+on_frame(void *context, kt_node_handle_t handle, const char *user, const void *bytes, size_t length)
+{
+    cr_assert_eq(context, &router);
+    frames++;
+    from = handle;
+    snprintf(key, sizeof key, "%s", user);
+    snprintf(text, sizeof text, "%.*s", (int)length, (const char *)bytes);
+    if (handle)
+        cr_assert_eq(kt_link_send(router, handle, "answer", 6), KT_OK);
+    else
+        kt_link_stop(router);
+}
+
+static void
+on_ended(void *context, bool handshake)
+{
+    cr_assert_eq(context, &router);
+    ended              = true;
+    ended_in_handshake = handshake;
+    kt_link_stop(router);
+}
+
+static void
+on_flush(void *context)
+{
+    cr_assert_eq(context, &router);
+    flushes++;
+}
+
+static void
+on_tick(void *context)
+{
+    cr_assert_eq(context, &router);
+    cr_assert_lt(++ticks, TICKS_MAX);
+    if (!client)
+        return;
+    void *socket = zsock_resolve(client);
+    if (!sent)
+        sent = zmq_send(socket, "hello", 5, ZMQ_DONTWAIT | (two_parts ? ZMQ_SNDMORE : 0)) == 5 &&
+               (!two_parts || zmq_send(socket, "more", 4, ZMQ_DONTWAIT) == 4);
+    char bytes[16] = "";
+    if (sent && zmq_recv(socket, bytes, sizeof bytes - 1, ZMQ_DONTWAIT) >= 0) {
+        answered = strcmp(bytes, "answer") == 0;
+        if (close_when_answered)
+            zsock_destroy(&client);
+        else
+            kt_link_stop(router);
+    }
+}
+
+static void
+on_readable(void *context)
+{
+    uint64_t value;
+    cr_assert_eq(context, &router);
+    cr_assert_eq(read(fd, &value, sizeof value), sizeof value);
+    reads++;
+    kt_link_stop(router);
+}
+
+static void
+setup(void)
+{
+    static const kt_link_ops_t ops = {on_frame, on_ended, on_flush, on_tick};
+    char                       keys[1][KT_CURVE_TEXT];
+    kt_socket_setup();
+    cr_assert_eq(kt_curve_new(&server), KT_OK);
+    cr_assert_eq(kt_curve_new(&own), KT_OK);
+    memcpy(keys[0], own.public_key, sizeof keys[0]);
+    cr_assert_eq(kt_zap_new(&zap), KT_OK);
+    cr_assert_eq(kt_zap_allow(zap, (const char(*)[KT_CURVE_TEXT])keys, 1), KT_OK);
+    kt_link_opts_t opts = {"tcp://127.0.0.1:0", &server, &ops, &router, TICK_MS};
+    cr_assert_eq(kt_link_new(&router, &opts), KT_OK);
+    fd = eventfd(0, EFD_CLOEXEC);
+}
+
+static void
+teardown(void)
+{
+    zsock_destroy(&client);
+    kt_link_destroy(&router);
+    kt_zap_destroy(&zap);
+    close(fd);
+}
+
+TestSuite(router, .init = setup, .fini = teardown, .timeout = 60);
+
+static void
+connect_client(void)
+{
+    cr_assert_eq(kt_socket_dealer(&client, kt_link_endpoint(router), server.public_key, &own), KT_OK);
+}
+
+Test(router, a_frame_arrives_with_its_key_and_the_answer_returns)
+{
+    connect_client();
+    kt_link_run(router);
+    cr_assert(answered);
+    cr_assert_neq(from, 0);
+    cr_assert_str_eq(key, own.public_key);
+    cr_assert_str_eq(text, "hello");
+    cr_assert_geq(flushes, ticks);
+}
+
+Test(router, a_message_of_more_parts_is_reported_without_its_bytes)
+{
+    two_parts = true;
+    connect_client();
+    kt_link_run(router);
+    cr_assert_eq(frames, 1);
+    cr_assert_eq(from, 0);
+    cr_assert_str_eq(key, own.public_key);
+    cr_assert_str_eq(text, "");
+}
+
+Test(router, a_routing_id_that_the_peer_has_chosen_is_not_accepted)
+{
+    client = zsock_new(ZMQ_DEALER);
+    zsock_set_identity(client, "chosen");
+    zsock_set_curve_serverkey(client, server.public_key);
+    zsock_set_curve_publickey(client, own.public_key);
+    zsock_set_curve_secretkey(client, own.secret_key);
+    cr_assert_eq(zmq_connect(zsock_resolve(client), kt_link_endpoint(router)), 0);
+    kt_link_run(router);
+    cr_assert_eq(frames, 1);
+    cr_assert_eq(from, 0);
+    cr_assert_str_eq(text, "");
+}
+
+Test(router, the_end_of_a_connection_is_reported)
+{
+    close_when_answered = true;
+    connect_client();
+    kt_link_run(router);
+    cr_assert(answered && ended);
+    cr_assert_not(ended_in_handshake);
+    cr_assert_eq(kt_link_send(router, from, "late", 4), KT_EUNREACHABLE);
+}
+
+Test(router, a_peer_without_curve_delivers_nothing)
+{
+    client = zsock_new(ZMQ_DEALER);
+    cr_assert_eq(zmq_connect(zsock_resolve(client), kt_link_endpoint(router)), 0);
+    kt_link_run(router);
+    cr_assert(ended);
+    cr_assert_eq(frames, 0);
+}
+
+Test(router, a_handle_that_is_not_connected_is_unreachable)
+{
+    cr_assert_eq(kt_link_send(router, UINT64_C(1) << 32 | 77, "x", 1), KT_EUNREACHABLE);
+}
+
+Test(router, a_descriptor_is_watched)
+{
+    uint64_t one = 1;
+    cr_assert_eq(kt_link_watch(router, fd, on_readable), KT_OK);
+    cr_assert_eq(write(fd, &one, sizeof one), sizeof one);
+    kt_link_run(router);
+    cr_assert_eq(reads, 1);
+}
+
+Test(router, a_port_that_is_taken_is_an_error)
+{
+    static const kt_link_ops_t ops   = {on_frame, on_ended, on_flush, on_tick};
+    kt_link_t                 *other = NULL;
+    kt_link_opts_t             opts  = {kt_link_endpoint(router), &server, &ops, &router, TICK_MS};
+    cr_assert_eq(kt_link_new(&other, &opts), KT_EPORT);
+    cr_assert_null(other);
+}
