@@ -6,8 +6,8 @@
 #include "common/socket.h"
 #include "node/link/dealer.h"
 #include "node/node.h"
+#include "node/run/noop_message.h"
 #include "node/run/pipeline.h"
-#include "node/work/noop.h"
 #include "node/work/task.h"
 
 #include <pthread.h>
@@ -35,7 +35,15 @@ typedef struct kt_node_worker {
     _Atomic uint64_t progress;  // the worker's
 } kt_node_worker_t;
 
+// What the workers do: analyse, or nothing (ANALYZER_TEST_FAULT=noop).
+typedef struct kt_worker_ops {
+    kt_err_t (*open)(kt_node_t *node);                       // once, before the first worker
+    void (*run)(kt_node_worker_t *worker, kt_task_t *task);  // fills the task's outcome
+} kt_worker_ops_t;
+
 struct kt_node {
+    const kt_worker_ops_t *worker_ops;
+
     kt_settings_t         settings;  // a copy: the coordinator's shared ones replace ours before work begins
     char                  name[KT_NODE_TEXT], host[KT_NODE_TEXT];
     uint64_t              incarnation;
@@ -50,7 +58,7 @@ struct kt_node {
     kt_pipeline_t        *pipeline;
     kt_gpus_t            *gpus;       // NULL: none here, or not wanted
     bool                  gpus_lost;  // and what the setting wants was done
-    kt_noop_t            *noop;
+    kt_noop_message_t    *noop;       // NULL: files are analysed
     kt_node_worker_t      workers[KT_NODE_WORKERS];
     size_t                n_workers;  // running
     bool                  draining, stopping, failed;

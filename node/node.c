@@ -187,7 +187,7 @@ open_all(kt_node_t *self, char why[KT_NODE_WHY])
         err = split_coordinators(self, why);
     if (!err)
         err = load_server_keys(self, state_dir, server_publics, why);
-    if (!err && !strstr(self->settings.test_fault, "noop"))
+    if (!err && !self->settings.test_faults.noop)
         self->gpus = kt_gpus_or_none(&self->settings);
     if (!err)
         err = kt_queue_new(&self->work, KT_ITEMS_MAX);
@@ -454,7 +454,7 @@ kt_node_destroy(kt_node_t **self_p)
         kt_node_tickets(self);
     kt_pipeline_destroy(&self->pipeline);
     kt_gpus_close(&self->gpus);
-    kt_noop_destroy(&self->noop);
+    kt_noop_message_destroy(&self->noop);
     kt_queue_destroy(&self->work);
     kt_queue_destroy(&self->events);
     kt_tasks_fini(&self->tasks);

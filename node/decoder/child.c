@@ -106,7 +106,8 @@ run(child_t *self, const kt_decode_limits_t *limits)
 }
 
 void
-kt_child_run(const kt_sandbox_t *sandbox, const kt_decode_request_t *request, const int fds[KT_REQUEST_FDS])
+kt_child_run(const kt_sandbox_t *sandbox, const kt_test_faults_t *faults, const kt_decode_request_t *request,
+             const int fds[KT_REQUEST_FDS])
 {
     static child_t self;  // 40 KB; a process runs one
     if (kt_sandbox_descriptors(fds) != KT_OK)
@@ -116,7 +117,7 @@ kt_child_run(const kt_sandbox_t *sandbox, const kt_decode_request_t *request, co
     close(KT_CHILD_RING_FD);
     must(&self, kt_input_init(&self.input, KT_CHILD_MEDIA_FD), "the file's size is unknown");
     must(&self, kt_sandbox_enter(sandbox, &request->limits), "the sandbox could not be set up");
-    kt_hooks_fault(&self.channel, self.input.size);
+    kt_hooks_fault(faults, &self.channel, self.input.size);
     run(&self, &request->limits);
     _exit(0);
 }

@@ -27,12 +27,13 @@ typedef struct entry {
 } entry_t;
 
 typedef struct server {
-    int           socket, signals;
-    pid_t         pid;
-    sigset_t      mask;  // as it was before SIGCHLD was blocked: a child goes back to it
-    kt_sandbox_t *sandbox;
-    entry_t       entries[KT_DECODE_CHILDREN];
-    struct pollfd polled[FIXED_FDS + KT_DECODE_CHILDREN];
+    int                     socket, signals;
+    pid_t                   pid;
+    sigset_t                mask;  // as it was before SIGCHLD was blocked: a child goes back to it
+    kt_sandbox_t           *sandbox;
+    const kt_test_faults_t *faults;
+    entry_t                 entries[KT_DECODE_CHILDREN];
+    struct pollfd           polled[FIXED_FDS + KT_DECODE_CHILDREN];
 } server_t;
 
 static void
@@ -57,7 +58,7 @@ become_child(const server_t *self, const kt_decode_request_t *request, const int
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) || getppid() != self->pid ||
         sigprocmask(SIG_SETMASK, &self->mask, NULL))
         _exit(1);
-    kt_child_run(self->sandbox, request, fds);
+    kt_child_run(self->sandbox, self->faults, request, fds);
 }
 
 static entry_t *
@@ -238,10 +239,10 @@ end_all(server_t *self)
 }
 
 kt_err_t
-kt_server_run(int socket)
+kt_server_run(int socket, const kt_test_faults_t *faults)
 {
     static server_t self;
-    self         = (server_t){.socket = socket, .signals = -1, .pid = getpid()};
+    self         = (server_t){.socket = socket, .signals = -1, .pid = getpid(), .faults = faults};
     kt_err_t err = kt_sandbox_new(&self.sandbox);
     if (err != KT_OK)
         return err;

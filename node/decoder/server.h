@@ -4,6 +4,8 @@
 #pragma once
 
 #include "common/err.h"
+#include "common/fault.h"
 
-// socket: the server socket, connected. KT_OK when the client is gone, and with it all children; KT_ESYSTEM, KT_ENOMEM.
-KT_MUST_USE kt_err_t kt_server_run(int socket);
+// socket: the server socket, connected. faults: of the children. KT_OK when the client is gone, and with it all
+// children; KT_ESYSTEM, KT_ENOMEM.
+KT_MUST_USE kt_err_t kt_server_run(int socket, const kt_test_faults_t *faults);

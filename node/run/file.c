@@ -260,8 +260,8 @@ analyse(run_t *run)
             .each_segment = run->opts->each_segment,
             .context      = run->opts->context,
     };
-    kt_err_t err = kt_fault_inject(pipeline->settings->test_fault, run->job->file_path,
-                                   (uint64_t)pipeline->settings->max_memory_mb << 20);
+    kt_err_t err = kt_test_fault_inject(&pipeline->settings->test_faults, run->job->file_path,
+                                        (uint64_t)pipeline->settings->max_memory_mb << 20);
     if (!err)
         err = kt_analysis_new(&run->analysis, &opts);
     if (!err && facts->has_audio)
@@ -324,8 +324,8 @@ store_cached(const run_t *run)
     kt_cache_t          *cache    = pipeline->cache;
     kt_cache_key_t       key      = cache_key(run);
     if (pipeline->gpus && !kt_gpus_whole(pipeline->gpus))
-        return;                        // part of it may be the processor's work
-    if (cache && run->size_bytes > 0)  // not of noop, which has read nothing
+        return;  // part of it may be the processor's work
+    if (cache)
         kt_cache_store(cache, &key, run->report->document.bytes, run->report->document.length);
 }
 
@@ -393,22 +393,24 @@ leave(run_t *run)
 void
 kt_worker_run(kt_worker_t *self, const kt_job_t *job, const kt_worker_opts_t *opts, kt_report_t *report)
 {
-    const kt_settings_t *settings = self->pipeline->settings;
+    const kt_settings_t     *settings = self->pipeline->settings;
+    const kt_noop_message_t *noop     = self->pipeline->noop;
 
     memset(report, 0, sizeof *report);
     kt_buf_init(&report->document, KT_DOCUMENT_MAX_BYTES);
+    if (noop) {
+        kt_noop_message_write(noop, job, &report->document);
+        report->err = report->document.err;
+        return;
+    }
     self->job = *job;
     run_t run = {
         .worker = self, .opts = opts, .report = report, .job = &self->job, .fd = -1, .start_us = kt_clock_us()};
     run.deadline_ms =
         opts->deadline_ms > 0 ? opts->deadline_ms : kt_clock_ms() + (int64_t)settings->file_deadline_s * 1000;
-    if (kt_fault_noop(settings->test_fault)) {
-        report->err = kt_document_new(&run.document, &self->job);
-    } else {
-        report->err = run_file(&run);
-        if (!run.cached)
-            add_stages(&run);
-    }
+    report->err = run_file(&run);
+    if (!run.cached)
+        add_stages(&run);
     render(&run);
     log_stages(&run);
     leave(&run);

@@ -31,6 +31,9 @@ kt_pipeline_new(kt_pipeline_t **self_p, const kt_pipeline_opts_t *opts)
     if (self->gpus)
         (void)kt_gpus_name(self->gpus, self->device, sizeof self->device);
     kt_frontend_opts_t frontend = frontend_of(opts->settings);
+    if (opts->settings->test_faults.noop &&
+        (err = kt_noop_message_new(&self->noop, opts->settings->test_faults.noop_bytes)))
+        goto fail;
     if ((err = kt_plan_new(&self->plan, &frontend)))
         goto fail;
     if ((err = kt_admission_new(&self->admission, (uint64_t)opts->settings->max_memory_mb << 20)))
@@ -62,6 +65,7 @@ kt_pipeline_destroy(kt_pipeline_t **self_p)
     kt_fetch_destroy(&self->fetch);
     kt_admission_destroy(&self->admission);
     kt_plan_destroy(&self->plan);
+    kt_noop_message_destroy(&self->noop);
     free(self);
     *self_p = NULL;
 }

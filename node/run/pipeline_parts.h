@@ -5,6 +5,7 @@
 #include "node/fetch/http.h"
 #include "node/fetch/path.h"
 #include "node/memory/memory_budget.h"
+#include "node/run/noop_message.h"
 #include "node/run/pipeline.h"
 #include "node/run/result_cache.h"
 
@@ -16,6 +17,7 @@ struct kt_pipeline {
     kt_plan_t           *plan;
     kt_admission_t      *admission;
     kt_cache_t          *cache;       // NULL: none
+    kt_noop_message_t   *noop;        // NULL: files are analysed
     kt_gpus_t           *gpus;        // borrowed; NULL: none
     char                 device[96];  // what results on the GPUs depend on beside the processor; "" without
 };
@@ -44,8 +46,6 @@ const char          *kt_source_why(const kt_source_t *self);
 // The technical group. duration_s: of the decoded sound; 0 where there is none.
 void kt_technical_write(kt_document_t *document, const kt_facts_t *facts, double duration_s, uint64_t size_bytes);
 
-// ANALYZER_TEST_FAULT: "crash:WORD,hang:WORD,swell:WORD,noop". Does to this path what the setting says: aborts, never
-// returns (neither a deadline nor a cancel ends it), or takes memory until there is none or twice max_bytes are taken
-// (KT_ENOMEM, all given back).
-KT_MUST_USE kt_err_t kt_fault_inject(const char *setting, const char *path, uint64_t max_bytes);
-bool                 kt_fault_noop(const char *setting);
+// Does to this path what ANALYZER_TEST_FAULT asks for: aborts, never returns (neither a deadline nor a cancel ends it),
+// or takes memory until there is none or twice max_bytes are taken (KT_ENOMEM, all given back).
+KT_MUST_USE kt_err_t kt_test_fault_inject(const kt_test_faults_t *faults, const char *path, uint64_t max_bytes);

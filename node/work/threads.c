@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "node/core.h"
 #include "node/work/isolated.h"
+#include "node/work/noop.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -27,17 +28,31 @@ limit_ms(const kt_node_t *node, const kt_task_t *task)
     return task->deadline_ms && task->deadline_ms < (uint64_t)own ? (int64_t)task->deadline_ms : own;
 }
 
-static void
-analyse(kt_node_worker_t *self, kt_task_t *task)
+static kt_err_t
+open_pipeline(kt_node_t *node)
 {
-    kt_node_t *node     = self->node;
-    int64_t    start_us = kt_clock_us();
-    if (node->noop)
-        kt_noop_run(node->noop, task->body, task->body_bytes, &task->outcome);
-    else if (task->isolated)
+    kt_pipeline_opts_t opts = {
+        .settings = &node->settings, .media_roots = node->settings.media_roots, .gpus = node->gpus};
+    return kt_pipeline_new(&node->pipeline, &opts);
+}
+
+static void
+run_analysis(kt_node_worker_t *self, kt_task_t *task)
+{
+    kt_node_t *node = self->node;
+    if (task->isolated)
         kt_isolated_run(&node->settings, task, &self->progress, &task->outcome);
     else
         kt_outcome_run(&task->outcome, self->worker, task, limit_ms(node, task), &self->progress);
+}
+
+static const kt_worker_ops_t ANALYSIS_OPS = {open_pipeline, run_analysis};
+
+static void
+analyse(kt_node_worker_t *self, kt_task_t *task)
+{
+    int64_t start_us = kt_clock_us();
+    self->node->worker_ops->run(self, task);
     if (!task->outcome.document)
         kt_outcome_fail(&task->outcome, task->body, task->body_bytes, task->outcome.err ? task->outcome.err : KT_ENOMEM,
                         task->outcome.detail);
@@ -71,16 +86,6 @@ run(void *argument)
 }
 
 static kt_err_t
-start_analysis(kt_node_t *self)
-{
-    if (strstr(self->settings.test_fault, "noop"))
-        return kt_noop_new(&self->noop, self->settings.test_fault);
-    kt_pipeline_opts_t opts = {
-        .settings = &self->settings, .media_roots = self->settings.media_roots, .gpus = self->gpus};
-    return kt_pipeline_new(&self->pipeline, &opts);
-}
-
-static kt_err_t
 start_worker(kt_node_t *self, kt_node_worker_t *worker)
 {
     worker->node = self;
@@ -95,7 +100,10 @@ start_worker(kt_node_t *self, kt_node_worker_t *worker)
 kt_err_t
 kt_node_start_workers(kt_node_t *self)
 {
-    kt_err_t err = self->n_workers ? KT_OK : start_analysis(self);
+    kt_err_t err     = KT_OK;
+    self->worker_ops = self->settings.test_faults.noop ? &kt_noop_ops : &ANALYSIS_OPS;
+    if (!self->n_workers)
+        err = self->worker_ops->open(self);
     while (!err && self->n_workers < (size_t)self->settings.workers) {
         err = start_worker(self, &self->workers[self->n_workers]);
         if (!err)
