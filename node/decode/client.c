@@ -38,7 +38,7 @@ struct kt_decode {
     uint64_t           frames, damaged, peak_bytes, cpu_us;
     struct {
         kt_decode_record_t record;
-        kt_facts_t         facts;
+        kt_media_info_t    media_info;
     } in;  // the record that came last
 };
 
@@ -148,7 +148,7 @@ broken(kt_decode_t *self)
     return fail(self, KT_EDECODER, "the decoder broke the protocol");
 }
 
-// Waits for FACTS, PCM or END; all else is an end of its own kind.
+// Waits for MEDIA_INFO, PCM or END; every other record ends the decoding with its own error.
 static kt_err_t
 next_record(kt_decode_t *self, size_t *bytes)
 {
@@ -162,7 +162,7 @@ next_record(kt_decode_t *self, size_t *bytes)
         return fail(self, err, "receiving from the decoder");
     if (*bytes < sizeof self->in.record || *bytes > sizeof self->in)
         return broken(self);
-    if (self->in.record.kind == KT_DECODE_FACTS)
+    if (self->in.record.kind == KT_DECODE_MEDIA_INFO)
         return KT_OK;
     if (*bytes != sizeof self->in.record)
         return broken(self);
@@ -178,7 +178,7 @@ next_record(kt_decode_t *self, size_t *bytes)
 static void
 tidy_text(char *text, size_t capacity)
 {
-    char raw[KT_TAG_VALUE];
+    char raw[KT_MEDIA_TAG_VALUE];
     kt_assert(capacity <= sizeof raw);
     memcpy(raw, text, capacity);
     (void)kt_text_sanitize(text, capacity, raw, strnlen(raw, capacity));
@@ -199,9 +199,9 @@ tidy_number(double *value)
         *value = 0;
 }
 
-// Whatever stands there becomes facts that nobody can stumble over.
+// Makes untrusted values safe to use: terminated valid texts, finite numbers.
 static void
-tidy_facts(kt_facts_t *f)
+tidy_media_info(kt_media_info_t *f)
 {
     tidy_text(f->container, sizeof f->container);
     tidy_text(f->audio_codec, sizeof f->audio_codec);
@@ -220,17 +220,17 @@ tidy_facts(kt_facts_t *f)
 }
 
 static kt_err_t
-take_facts(kt_decode_t *self, size_t bytes)
+take_media_info(kt_decode_t *self, size_t bytes)
 {
-    kt_facts_t *f = &self->in.facts;
-    if (bytes < sizeof self->in.record + KT_FACTS_BYTES(0) || f->tag_count > KT_FACT_TAGS ||
-        bytes != sizeof self->in.record + KT_FACTS_BYTES(f->tag_count))
+    kt_media_info_t *f = &self->in.media_info;
+    if (bytes < sizeof self->in.record + KT_MEDIA_INFO_BYTES(0) || f->tag_count > KT_MEDIA_TAGS ||
+        bytes != sizeof self->in.record + KT_MEDIA_INFO_BYTES(f->tag_count))
         return broken(self);
-    tidy_facts(f);
+    tidy_media_info(f);
     if (f->has_audio &&
         (f->rate_hz < 1 || f->rate_hz > KT_RATE_MAX_HZ || f->channels < 1 || f->channels > KT_CHANNELS_MAX))
         return fail(self, KT_ESTREAM, "the stream's rate or channel count");
-    memset(f->tags + f->tag_count, 0, (KT_FACT_TAGS - f->tag_count) * sizeof *f->tags);
+    memset(f->tags + f->tag_count, 0, (KT_MEDIA_TAGS - f->tag_count) * sizeof *f->tags);
     self->rate_hz  = f->has_audio ? f->rate_hz : 0;
     self->channels = f->has_audio ? f->channels : 0;
     self->state    = SOUNDING;
@@ -238,7 +238,7 @@ take_facts(kt_decode_t *self, size_t bytes)
 }
 
 kt_err_t
-kt_decode_facts(kt_decode_t *self, kt_facts_t *out)
+kt_decode_media_info(kt_decode_t *self, kt_media_info_t *out)
 {
     size_t bytes;
     if (self->err != KT_OK)
@@ -246,9 +246,9 @@ kt_decode_facts(kt_decode_t *self, kt_facts_t *out)
     kt_assert(self->state == FRESH);
     kt_err_t err = next_record(self, &bytes);
     if (err == KT_OK)
-        err = self->in.record.kind == KT_DECODE_FACTS ? take_facts(self, bytes) : broken(self);
+        err = self->in.record.kind == KT_DECODE_MEDIA_INFO ? take_media_info(self, bytes) : broken(self);
     if (err == KT_OK)
-        *out = self->in.facts;
+        *out = self->in.media_info;
     return err;
 }
 
@@ -280,7 +280,7 @@ kt_decode_read(kt_decode_t *self, const float **pcm, size_t *frames)
         kt_err_t err = next_record(self, &bytes);
         if (err == KT_OK && self->in.record.kind == KT_DECODE_PCM)
             err = take_pcm(self, &count);
-        else if (err == KT_OK && self->in.record.kind == KT_DECODE_FACTS)
+        else if (err == KT_OK && self->in.record.kind == KT_DECODE_MEDIA_INFO)
             err = broken(self);
         if (err != KT_OK)
             return err;

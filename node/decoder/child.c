@@ -11,13 +11,13 @@
 #include <unistd.h>
 
 typedef struct child {
-    kt_channel_t channel;
-    kt_input_t   input;
-    kt_sniffed_t sniffed;
-    kt_media_t   media;
-    kt_convert_t convert;
-    kt_facts_t   facts;
-    uint64_t     frames, frames_max;
+    kt_channel_t    channel;
+    kt_input_t      input;
+    kt_sniffed_t    sniffed;
+    kt_media_t      media;
+    kt_convert_t    convert;
+    kt_media_info_t media_info;
+    uint64_t        frames, frames_max;
 } child_t;
 
 static void
@@ -94,11 +94,11 @@ run(child_t *self, const kt_decode_limits_t *limits)
         must(self, kt_media_next(&self->media, &frame), self->media.why);
         err = frame ? kt_convert_init(&self->convert, frame) : KT_OK;
     }
-    kt_facts_fill(&self->facts, &self->media, &self->sniffed, frame);
+    kt_media_info_fill(&self->media_info, &self->media, &self->sniffed, frame);
     must(self, err == KT_ESTREAM ? err : KT_OK, "the stream's rate or channel count");
     if (!frame && err == KT_OK)
         err = nothing_decoded(self);
-    kt_channel_facts(&self->channel, &self->facts);
+    kt_channel_media_info(&self->channel, &self->media_info);
     must(self, err, self->media.why);
     let_all_out(self, limits, frame);
     must(self, self->frames ? KT_OK : nothing_decoded(self), self->media.why);

@@ -1,4 +1,4 @@
-// kt_child -- the life of one sandboxed child: sniff, open, facts, samples, end. Never returns.
+// kt_child -- the life of one sandboxed child: sniff, open, media info, samples, end. Never returns.
 #pragma once
 
 #include "common/fault.h"

@@ -9,7 +9,7 @@
 
 typedef struct kt_sniffed {
     const char *demuxer;    // FFmpeg's short name
-    const char *container;  // ours, for the facts
+    const char *container;  // our name of it, for the media info
     uint64_t    start;      // what lies before is rubbish that the demuxer should not see
 } kt_sniffed_t;
 

@@ -10,10 +10,10 @@
 #include <unistd.h>
 
 struct kt_worker {
-    kt_pipeline_t *pipeline;
-    kt_device_t   *device;
-    kt_facts_t     facts;  // of the file in work: too large for a stack
-    kt_job_t       job;    // likewise; message_id may be made from the digest
+    kt_pipeline_t  *pipeline;
+    kt_device_t    *device;
+    kt_media_info_t media_info;  // of the file in work: too large for a stack
+    kt_job_t        job;         // likewise; message_id may be made from the digest
 };
 
 // One file on its way. Everything that it holds is let go by leave().
@@ -180,8 +180,8 @@ open_source(run_t *run)
     kt_err_t     err =
         kt_source_open(&run->source, worker->pipeline, run->opts, run->fd, run->size_bytes, run->deadline_ms);
     if (!err)
-        err = kt_source_facts(&run->source, &worker->facts);
-    if (!err && !worker->facts.has_audio && !worker->facts.has_video)
+        err = kt_source_media_info(&run->source, &worker->media_info);
+    if (!err && !worker->media_info.has_audio && !worker->media_info.has_video)
         err = KT_ENOAUDIO;
     run->decode_us += kt_clock_us() - start;
     return err;
@@ -191,12 +191,12 @@ open_source(run_t *run)
 static kt_err_t
 admit(run_t *run)
 {
-    kt_pipeline_t      *pipeline = run->worker->pipeline;
-    const kt_facts_t   *facts    = &run->worker->facts;
-    kt_admission_wait_t wait     = {run->deadline_ms, run->opts->cancelled, run->opts->progress};
-    uint64_t            bytes    = run->source.decode ? DECODER_BYTES : 0;
-    run->expected_s              = facts->duration_s;
-    if (facts->has_audio)
+    kt_pipeline_t         *pipeline   = run->worker->pipeline;
+    const kt_media_info_t *media_info = &run->worker->media_info;
+    kt_admission_wait_t    wait       = {run->deadline_ms, run->opts->cancelled, run->opts->progress};
+    uint64_t               bytes      = run->source.decode ? DECODER_BYTES : 0;
+    run->expected_s                   = media_info->duration_s;
+    if (media_info->has_audio)
         bytes += kt_analysis_bytes(kt_plan_opts(pipeline->plan), run->expected_s);
     kt_err_t err = kt_admission_take(pipeline->admission, bytes, &wait);
     if (!err)
@@ -236,7 +236,7 @@ take_chunks(run_t *run)
             return err;
         run->frames += frames;
         if (run->opts->tap)
-            run->opts->tap(run->opts->context, &run->worker->facts, pcm, frames);
+            run->opts->tap(run->opts->context, &run->worker->media_info, pcm, frames);
         if ((double)run->frames / run->source.rate_hz > (double)run->worker->pipeline->settings->max_duration_s)
             return KT_ETOOLONG;
         if ((err = admit_longer(run)) || (err = kt_analysis_push(run->analysis, pcm, frames)) || (err = step(run)))
@@ -247,26 +247,26 @@ take_chunks(run_t *run)
 static kt_err_t
 analyse(run_t *run)
 {
-    kt_pipeline_t     *pipeline = run->worker->pipeline;
-    const kt_facts_t  *facts    = &run->worker->facts;
-    kt_analysis_opts_t opts     = {
-            .plan         = pipeline->plan,
-            .device       = run->worker->device,
-            .rate_hz      = facts->has_audio ? facts->rate_hz : 0,
-            .channels     = facts->has_audio ? facts->channels : 0,
-            .layout       = facts->layout,
-            .options      = run->job->options,
-            .frames       = run->opts->frames,
-            .each_segment = run->opts->each_segment,
-            .context      = run->opts->context,
+    kt_pipeline_t         *pipeline   = run->worker->pipeline;
+    const kt_media_info_t *media_info = &run->worker->media_info;
+    kt_analysis_opts_t     opts       = {
+                  .plan         = pipeline->plan,
+                  .device       = run->worker->device,
+                  .rate_hz      = media_info->has_audio ? media_info->rate_hz : 0,
+                  .channels     = media_info->has_audio ? media_info->channels : 0,
+                  .layout       = media_info->layout,
+                  .options      = run->job->options,
+                  .frames       = run->opts->frames,
+                  .each_segment = run->opts->each_segment,
+                  .context      = run->opts->context,
     };
     kt_err_t err = kt_test_fault_inject(&pipeline->settings->test_faults, run->job->file_path,
                                         (uint64_t)pipeline->settings->max_memory_mb << 20);
     if (!err)
         err = kt_analysis_new(&run->analysis, &opts);
-    if (!err && facts->has_audio)
+    if (!err && media_info->has_audio)
         err = take_chunks(run);
-    if (!err && run->frames == 0 && !facts->has_video) {
+    if (!err && run->frames == 0 && !media_info->has_video) {
         set_detail(run->report, "the sound has no samples");
         return KT_ENOAUDIO;
     }
@@ -297,7 +297,7 @@ run_file(run_t *run)
     if (!err && run->source.decode && kt_decode_damaged(run->source.decode) > 0)
         log_damage(run);
     if (!err)
-        kt_technical_write(run->document, &run->worker->facts,
+        kt_technical_write(run->document, &run->worker->media_info,
                            run->frames ? (double)run->frames / run->source.rate_hz : 0, run->size_bytes);
     return err;
 }

@@ -15,7 +15,7 @@ typedef struct live {
     const kt_live_opts_t *opts;
     kt_device_t          *device;
     kt_source_t           source;
-    kt_facts_t            facts;
+    kt_media_info_t       media_info;
     kt_analysis_t        *analysis;
     int64_t               start_us;
     uint64_t              frames, n_snapshots;
@@ -40,14 +40,14 @@ seconds_so_far(const live_t *self)
     return (double)self->frames / self->source.rate_hz;
 }
 
-// The facts of a stream: its size is nobody's knowledge, and what was declared at its beginning says nothing.
+// Of a stream: its size is unknown, and what was declared at its beginning says nothing.
 static kt_err_t
 new_document(const live_t *self, kt_document_t **out)
 {
     kt_err_t err = kt_document_new(out, self->opts->job);
     if (err)
         return err;
-    kt_technical_write(*out, &self->facts, seconds_so_far(self), 0);
+    kt_technical_write(*out, &self->media_info, seconds_so_far(self), 0);
     kt_document_null(*out, KT_FEATURE_TECHNICAL_file_size, "a stream has no size");
     return KT_OK;
 }
@@ -126,8 +126,8 @@ open_stream(live_t *self)
     int64_t  idle_ms = 1000 * ((int64_t)self->pipeline->settings->max_duration_s + IDLE_S);
     kt_err_t err     = kt_source_open_stream(&self->source, self->pipeline, &pcm, self->opts->fd, idle_ms);
     if (!err)
-        err = kt_source_facts(&self->source, &self->facts);
-    if (!err && !self->facts.has_audio)
+        err = kt_source_media_info(&self->source, &self->media_info);
+    if (!err && !self->media_info.has_audio)
         err = KT_ENOAUDIO;
     if (err) {
         say(self, kt_source_why(&self->source));
@@ -137,7 +137,7 @@ open_stream(live_t *self)
                                .device   = self->device,
                                .rate_hz  = self->source.rate_hz,
                                .channels = self->source.channels,
-                               .layout   = self->facts.layout,
+                               .layout   = self->media_info.layout,
                                .options  = self->opts->job->options};
     return kt_analysis_new(&self->analysis, &opts);
 }

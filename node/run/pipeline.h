@@ -47,7 +47,7 @@ typedef struct kt_report {
 } kt_report_t;
 
 // The decoded samples as they come, interleaved, at the file's own rate and channels.
-typedef void kt_tap_fn(void *context, const kt_facts_t *facts, const float *pcm, size_t frames);
+typedef void kt_tap_fn(void *context, const kt_media_info_t *media_info, const float *pcm, size_t frames);
 
 typedef struct kt_worker_opts {
     int64_t           deadline_ms;     // monotonic; 0: ANALYZER_FILE_DEADLINE from now

@@ -39,12 +39,13 @@ KT_MUST_USE kt_err_t kt_source_open(kt_source_t *self, kt_pipeline_t *pipeline, 
 KT_MUST_USE kt_err_t kt_source_open_stream(kt_source_t *self, kt_pipeline_t *pipeline, const kt_worker_opts_t *opts,
                                            int fd, int64_t idle_ms);
 void                 kt_source_close(kt_source_t *self);
-KT_MUST_USE kt_err_t kt_source_facts(kt_source_t *self, kt_facts_t *out);
+KT_MUST_USE kt_err_t kt_source_media_info(kt_source_t *self, kt_media_info_t *out);
 KT_MUST_USE kt_err_t kt_source_read(kt_source_t *self, const float **pcm, size_t *frames);  // *frames 0: the end
 const char          *kt_source_why(const kt_source_t *self);
 
 // The technical group. duration_s: of the decoded sound; 0 where there is none.
-void kt_technical_write(kt_document_t *document, const kt_facts_t *facts, double duration_s, uint64_t size_bytes);
+void kt_technical_write(kt_document_t *document, const kt_media_info_t *media_info, double duration_s,
+                        uint64_t size_bytes);
 
 // Does to this path what ANALYZER_TEST_FAULT asks for: aborts, never returns (neither a deadline nor a cancel ends it),
 // or takes memory until there is none or twice max_bytes are taken (KT_ENOMEM, all given back).

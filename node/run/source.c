@@ -68,17 +68,17 @@ kt_source_close(kt_source_t *self)
 }
 
 kt_err_t
-kt_source_facts(kt_source_t *self, kt_facts_t *out)
+kt_source_media_info(kt_source_t *self, kt_media_info_t *out)
 {
     if (self->decode) {
-        kt_err_t err = kt_decode_facts(self->decode, out);
+        kt_err_t err = kt_decode_media_info(self->decode, out);
         if (!err && out->has_audio) {
             self->rate_hz  = out->rate_hz;
             self->channels = out->channels;
         }
         return err;
     }
-    *out = (kt_facts_t){
+    *out = (kt_media_info_t){
         .duration_s         = (double)(self->size_bytes / sizeof(float) / self->channels) / self->rate_hz,
         .streams            = 1,
         .has_audio          = true,
