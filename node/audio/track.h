@@ -7,9 +7,9 @@
 #pragma once
 
 #include "common/err.h"
-#include "common/settings.h"
 #include "kernels/device.h"
 #include "node/audio/segment_range.h"
+#include "node/run/track.h"
 #include "proto/document.h"
 
 #include <stdbool.h>
@@ -17,10 +17,6 @@
 #include <stdint.h>
 
 typedef struct kt_analysis kt_analysis_t;
-
-// Per-frame matrices, row-major [frames][width]: of the one segment that files up to ten minutes have (for --frames),
-// called in finish; or of each segment when it is complete (for plots).
-typedef void kt_frames_fn(void *context, const char *feature, const float *rows, size_t frames, size_t width);
 
 typedef struct kt_analysis_opts {
     const kt_plan_t *plan;    // shared, constant
@@ -74,14 +70,6 @@ void kt_analysis_range(const kt_analysis_t *self, kt_segment_range_t *out);
 // - thd: where no one pitch is the most frequent in all stretches, the frames of the others are left out.
 KT_MUST_USE kt_err_t kt_analysis_merge(kt_analysis_t *self, kt_analysis_t **next_p);
 
-// The message of what was pushed so far, exactly as if the stream ended here, one line with "snapshot": true; the
-// stream goes on and its end is the same with and without snapshots. A copy of this process (fork, whose pages are
-// shared until one side writes) finishes the stream and the document there; here both stay as they are. So the process
-// must have this one thread only, and the device must be the processor: `kithara analyze -`, not a node's worker. Takes
-// what finish takes, and as much memory again at most, for that long. KT_EDOCUMENT (with why), KT_ETIME, KT_ESYSTEM,
-// KT_ENOMEM.
-KT_MUST_USE kt_err_t kt_analysis_snapshot(const kt_analysis_t *self, const kt_document_t *document,
-                                          const kt_stamp_t *stamp, kt_buf_t *out, char why[KT_DOCUMENT_WHY]);
-void                 kt_analysis_stages(const kt_analysis_t *self, kt_stage_us_t *out);
+void kt_analysis_stages(const kt_analysis_t *self, kt_stage_us_t *out);
 // Peak memory that a file of this length needs here, for admission; seconds 0: unknown, so the most.
 uint64_t kt_analysis_bytes(const kt_frontend_opts_t *opts, double seconds);

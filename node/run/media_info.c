@@ -61,7 +61,7 @@ write_picture(kt_document_t *document, const kt_media_info_t *media_info)
 }
 
 void
-kt_technical_write(kt_document_t *document, const kt_media_info_t *media_info, double duration_s, uint64_t size_bytes)
+kt_technical_write(kt_document_t *document, const kt_media_info_t *media_info, double duration_s, int64_t size_bytes)
 {
     uint64_t own_bps = media_info->has_video ? media_info->video_bit_rate_bps : media_info->audio_bit_rate_bps;
     write_text(document, FEATURE(container), media_info->container);
@@ -72,7 +72,10 @@ kt_technical_write(kt_document_t *document, const kt_media_info_t *media_info, d
     kt_document_bool(document, FEATURE(has_video), media_info->has_video);
     kt_document_bool(document, FEATURE(has_cover_art), media_info->has_cover_art);
     kt_document_int(document, FEATURE(streams), media_info->streams);
-    kt_document_int(document, FEATURE(file_size), (int64_t)size_bytes);
+    if (size_bytes >= 0)
+        kt_document_int(document, FEATURE(file_size), size_bytes);
+    else
+        kt_document_null(document, FEATURE(file_size), "a stream has no size");
     write_sound(document, media_info);
     write_picture(document, media_info);
     for (size_t i = 0; i < media_info->tag_count && i < KT_MEDIA_TAGS; i++)

@@ -1,7 +1,7 @@
 #include "coordinator/cli/plot/plot.h"
 #include "kernels/isa.h"
 #include "node/audio/perceptual/speakers.h"
-#include "node/decode/media_info.h"
+#include "node/run/track.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -165,9 +165,13 @@ add_wave(kt_plot_data_t *self, loudness_t *l, const float *frame, uint32_t chann
 }
 
 void
-kt_plot_samples(void *context, const kt_media_info_t *media_info, const float *pcm, size_t frames)
+kt_plot_samples(void *context, const kt_media_info_t *media_info, const kt_chunk_t *chunk)
 {
     kt_plot_data_t *self = context;
+    if (chunk->track != KT_TRACK_AUDIO)
+        return;
+    const float *pcm    = chunk->audio.pcm;
+    size_t       frames = chunk->audio.frames;
     if (!self->err && !self->loudness)
         self->err = open_samples(self, media_info);
     loudness_t *l = self->loudness;
