@@ -69,7 +69,7 @@ double           kt_segment_begin(const kt_segment_t *self);  // seconds from th
 const kt_plan_t *kt_segment_plan(const kt_segment_t *self);
 // Microseconds in the first pass, and in tuning and chroma, of all segments so far.
 void kt_segment_times(const kt_segment_t *self, int64_t *spectral_us, int64_t *chroma_us);
-void kt_segment_add_times(kt_segment_t *self, const kt_segment_t *before);  // those of a stretch before come along
+void kt_segment_add_times(kt_segment_t *self, const kt_segment_t *before);  // adds those of the range before
 
 size_t kt_segment_max_frames(const kt_frontend_opts_t *opts);  // of one segment
 size_t kt_matrix_width(const kt_plan_t *plan, kt_matrix_t matrix);

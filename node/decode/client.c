@@ -43,7 +43,7 @@ struct kt_decode {
 };
 
 static kt_err_t
-fail(kt_decode_t *self, kt_err_t err, const char *why)
+decode_fail(kt_decode_t *self, kt_err_t err, const char *why)
 {
     self->state = ENDED;
     self->err   = err;
@@ -105,16 +105,16 @@ judge_exit(kt_decode_t *self)
     char why[64];
     take_usage(self);
     if (self->in.record.out_of_time)
-        return fail(self, KT_EDECWALL, "killed at the wall-clock limit");
+        return decode_fail(self, KT_EDECWALL, "killed at the wall-clock limit");
     int  signal  = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
     bool all_cpu = self->cpu_us >= (uint64_t)self->limits.cpu_s * 1000000u;
     if (signal == SIGXCPU || (signal == SIGKILL && all_cpu))
-        return fail(self, KT_EDECCPU, "killed at the CPU time limit");
+        return decode_fail(self, KT_EDECCPU, "killed at the CPU time limit");
     if (signal == SIGSYS)
-        return fail(self, KT_EDECODER, "killed for a forbidden system call");
+        return decode_fail(self, KT_EDECODER, "killed for a forbidden system call");
     (void)snprintf(why, sizeof why, signal ? "killed by signal %d" : "ended with status %d",
                    signal ? signal : WEXITSTATUS(status));
-    return fail(self, KT_EDECODER, why);
+    return decode_fail(self, KT_EDECODER, why);
 }
 
 // Codes that a child may answer with; any other is a lie.
@@ -139,13 +139,13 @@ take_fault(kt_decode_t *self)
     why[sizeof why - 1] = '\0';
     await_exit(self);
     // Out of memory for the child means out of its limit.
-    return fail(self, err == KT_ENOMEM ? KT_EDECMEM : err, why);
+    return decode_fail(self, err == KT_ENOMEM ? KT_EDECMEM : err, why);
 }
 
 static kt_err_t
 broken(kt_decode_t *self)
 {
-    return fail(self, KT_EDECODER, "the decoder broke the protocol");
+    return decode_fail(self, KT_EDECODER, "the decoder broke the protocol");
 }
 
 // Waits for MEDIA_INFO, PCM or END; every other record ends the decoding with its own error.
@@ -155,11 +155,11 @@ next_record(kt_decode_t *self, size_t *bytes)
     int64_t  stall_ms = kt_clock_ms() + self->limits.stall_ms, wall_ms = self->wall_ms + GRACE_MS;
     kt_err_t err = receive(self, stall_ms < wall_ms ? stall_ms : wall_ms, bytes);
     if (err == KT_ETIME)
-        return fail(self, KT_EDECWALL, "no answer within the time limit");
+        return decode_fail(self, KT_EDECWALL, "no answer within the time limit");
     if (err == KT_ECLOSED)
-        return fail(self, KT_ESYSTEM, "the decoder's server has ended");
+        return decode_fail(self, KT_ESYSTEM, "the decoder's server has ended");
     if (err != KT_OK)
-        return fail(self, err, "receiving from the decoder");
+        return decode_fail(self, err, "receiving from the decoder");
     if (*bytes < sizeof self->in.record || *bytes > sizeof self->in)
         return broken(self);
     if (self->in.record.kind == KT_DECODE_MEDIA_INFO)
@@ -229,7 +229,7 @@ take_media_info(kt_decode_t *self, size_t bytes)
     tidy_media_info(f);
     if (f->has_audio &&
         (f->rate_hz < 1 || f->rate_hz > KT_RATE_MAX_HZ || f->channels < 1 || f->channels > KT_CHANNELS_MAX))
-        return fail(self, KT_ESTREAM, "the stream's rate or channel count");
+        return decode_fail(self, KT_ESTREAM, "the stream's rate or channel count");
     memset(f->tags + f->tag_count, 0, (KT_MEDIA_TAGS - f->tag_count) * sizeof *f->tags);
     self->rate_hz  = f->has_audio ? f->rate_hz : 0;
     self->channels = f->has_audio ? f->channels : 0;
@@ -261,7 +261,7 @@ take_pcm(kt_decode_t *self, size_t *frames)
         return broken(self);
     self->frames += bytes / frame_bytes;
     if ((double)self->frames > self->limits.max_duration_s * self->rate_hz)
-        return fail(self, KT_ETOOLONG, "more sound than is permitted");
+        return decode_fail(self, KT_ETOOLONG, "more sound than is permitted");
     memcpy(self->pcm, self->ring + (size_t)record.slot * KT_RING_SLOT_BYTES, bytes);
     // Refused only where the child is gone or reads nothing: then what it said last, or its exit, comes next.
     (void)!send(self->control_fd, &record, sizeof record, MSG_DONTWAIT | MSG_NOSIGNAL);

@@ -201,7 +201,7 @@ read_packet(kt_media_t *self)
 
 // Gives the decoder one packet, or the order to drain. A packet that it refuses is lost, not the file.
 static int
-feed(kt_media_t *self)
+feed_codec(kt_media_t *self)
 {
     int code = read_packet(self);
     if (code == AVERROR_EOF && !self->io_failed) {
@@ -237,7 +237,7 @@ kt_media_next(kt_media_t *self, AVFrame **frame)
             self->unsupported |= code == AVERROR_PATCHWELCOME;
         }
         if (code != AVERROR(ENOMEM))
-            code = feed(self);
+            code = feed_codec(self);
         if (code < 0)
             return failed(self, code, KT_EIO, "reading");
     }

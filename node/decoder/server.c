@@ -37,7 +37,7 @@ typedef struct server {
 } server_t;
 
 static void
-tell(int control_fd, const kt_decode_record_t *record)
+send_record(int control_fd, const kt_decode_record_t *record)
 {
     // A client that has gone, or a child that has filled the queue, loses the record; the closed socket speaks for
     // itself.
@@ -45,11 +45,11 @@ tell(int control_fd, const kt_decode_record_t *record)
 }
 
 static void
-refuse(int control_fd, kt_err_t err, const char *why)
+refuse_request(int control_fd, kt_err_t err, const char *why)
 {
     kt_decode_record_t record = {.kind = KT_DECODE_FAULT, .code = err};
     strncpy(record.why, why, sizeof record.why - 1);
-    tell(control_fd, &record);
+    send_record(control_fd, &record);
 }
 
 static _Noreturn void
@@ -83,8 +83,8 @@ start_child(server_t *self, const kt_decode_request_t *request, const int fds[KT
         entry->due_ms = kt_clock_ms() + (int64_t)request->limits.wall_s * 1000;
         return;
     }
-    refuse(fds[KT_FD_CONTROL], entry ? KT_ESYSTEM : KT_EFULL,
-           entry ? "no process could be started" : "too many files are being decoded at a time");
+    refuse_request(fds[KT_FD_CONTROL], entry ? KT_ESYSTEM : KT_EFULL,
+                   entry ? "no process could be started" : "too many files are being decoded at a time");
     if (control >= 0)
         close(control);
 }
@@ -137,19 +137,19 @@ take_request(server_t *self)
 }
 
 static void
-bury(entry_t *entry, int status, const struct rusage *usage)
+report_exit(entry_t *entry, int status, const struct rusage *usage)
 {
     kt_decode_record_t record = {.kind = KT_DECODE_EXIT, .code = status, .out_of_time = entry->out_of_time};
     record.peak_bytes         = (uint64_t)usage->ru_maxrss * 1024;
     record.cpu_us             = (uint64_t)(usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) * 1000000u +
                     (uint64_t)(usage->ru_utime.tv_usec + usage->ru_stime.tv_usec);
-    tell(entry->control_fd, &record);
+    send_record(entry->control_fd, &record);
     close(entry->control_fd);
     *entry = (entry_t){0};
 }
 
 static void
-reap(server_t *self)
+reap_children(server_t *self)
 {
     struct signalfd_siginfo info;
     struct rusage           usage;
@@ -160,7 +160,7 @@ reap(server_t *self)
     while ((pid = wait4(-1, &status, WNOHANG, &usage)) > 0)
         for (size_t i = 0; i < KT_DECODE_CHILDREN; i++)
             if (self->entries[i].pid == pid)
-                bury(&self->entries[i], status, &usage);
+                report_exit(&self->entries[i], status, &usage);
 }
 
 static void
@@ -172,7 +172,7 @@ end_child(entry_t *entry)
 
 // Kills who is out of time; returns the milliseconds until the next one will be.
 static int
-keep_time(server_t *self)
+kill_overdue(server_t *self)
 {
     int64_t now = kt_clock_ms(), next = now + IDLE_MS;
     for (size_t i = 0; i < KT_DECODE_CHILDREN; i++) {
@@ -191,7 +191,7 @@ keep_time(server_t *self)
 
 // false: the client has hung up.
 static bool
-turn(server_t *self)
+server_step(server_t *self)
 {
     self->polled[0] = (struct pollfd){.fd = self->socket, .events = POLLIN};
     self->polled[1] = (struct pollfd){.fd = self->signals, .events = POLLIN};
@@ -199,14 +199,14 @@ turn(server_t *self)
         const entry_t *e            = &self->entries[i];
         self->polled[FIXED_FDS + i] = (struct pollfd){.fd = e->pid && !e->killed ? e->control_fd : -1};
     }
-    int wait_ms = keep_time(self);
+    int wait_ms = kill_overdue(self);
     if (poll(self->polled, FIXED_FDS + KT_DECODE_CHILDREN, wait_ms) <= 0)
         return true;
     for (size_t i = 0; i < KT_DECODE_CHILDREN; i++)
         if (self->polled[FIXED_FDS + i].revents && self->entries[i].pid)
             end_child(&self->entries[i]);
     if (self->polled[1].revents)
-        reap(self);
+        reap_children(self);
     return !self->polled[0].revents || take_request(self);
 }
 
@@ -248,8 +248,8 @@ kt_server_run(int socket, const kt_test_faults_t *faults)
         return err;
     err = open_signals(&self);
     if (err == KT_OK) {
-        tell(socket, &(kt_decode_record_t){.kind = KT_DECODE_HELLO, .code = KT_DECODE_VERSION});
-        while (turn(&self))
+        send_record(socket, &(kt_decode_record_t){.kind = KT_DECODE_HELLO, .code = KT_DECODE_VERSION});
+        while (server_step(&self))
             ;
         end_all(&self);
         close(self.signals);

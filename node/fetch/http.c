@@ -120,7 +120,7 @@ kt_fetch_http_allows(const char *hosts, const char *host, const char *port, bool
 }
 
 static kt_err_t
-refuse(const transfer_t *transfer, kt_err_t err, const char *sentence)
+transfer_refuse(const transfer_t *transfer, kt_err_t err, const char *sentence)
 {
     snprintf(transfer->why, KT_FETCH_WHY, "%s%s%.120s", transfer->host, *transfer->host ? ": " : "", sentence);
     return err;
@@ -147,7 +147,7 @@ check_parts(transfer_t *transfer, CURLU *parts)
     curl_free(host);
     curl_free(port);
     if (err == KT_EHOST)
-        refuse(transfer, err, user ? "a source with a user or password is not fetched" : "not permitted");
+        transfer_refuse(transfer, err, user ? "a source with a user or password is not fetched" : "not permitted");
     curl_free(user);
     return err;
 }
@@ -162,7 +162,7 @@ check_url(transfer_t *transfer, const char *url)
                                                                                 : check_parts(transfer, parts);
     curl_url_cleanup(parts);
     if (err == KT_EINVAL)
-        refuse(transfer, err, "not a URL of a source");
+        transfer_refuse(transfer, err, "not a URL of a source");
     return err;
 }
 
@@ -308,28 +308,29 @@ judge_status(const transfer_t *transfer, long status)
     char sentence[64];
     bool later = status >= 500 || status == 408 || status == 425 || status == 429;
     snprintf(sentence, sizeof sentence, "HTTP status %ld", status);
-    return refuse(transfer, later ? KT_EFETCH : KT_ESOURCE, sentence);
+    return transfer_refuse(transfer, later ? KT_EFETCH : KT_ESOURCE, sentence);
 }
 
 static kt_err_t
 judge_trouble(const transfer_t *transfer, CURLcode code)
 {
     switch (code) {
-    case CURLE_FILESIZE_EXCEEDED: return refuse(transfer, KT_ETOOLARGE, "its length is beyond the limit");
+    case CURLE_FILESIZE_EXCEEDED: return transfer_refuse(transfer, KT_ETOOLARGE, "its length is beyond the limit");
     case CURLE_OUT_OF_MEMORY: return KT_ENOMEM;
     case CURLE_OPERATION_TIMEDOUT:
-        return may_go_on(transfer) ? refuse(transfer, KT_ETIME, "") : refuse(transfer, KT_EFETCH, "too slow");
+        return may_go_on(transfer) ? transfer_refuse(transfer, KT_ETIME, "")
+                                   : transfer_refuse(transfer, KT_EFETCH, "too slow");
     case CURLE_PEER_FAILED_VERIFICATION:
-        return refuse(transfer, KT_EFETCH, "its certificate is not trusted (ANALYZER_SOURCE_CA)");
-    case CURLE_SSL_CACERT_BADFILE: return refuse(transfer, KT_EFETCH, "ANALYZER_SOURCE_CA cannot be read");
-    case CURLE_PARTIAL_FILE: return refuse(transfer, KT_EFETCH, "the file ended early");
-    default: return refuse(transfer, KT_EFETCH, curl_easy_strerror(code));
+        return transfer_refuse(transfer, KT_EFETCH, "its certificate is not trusted (ANALYZER_SOURCE_CA)");
+    case CURLE_SSL_CACERT_BADFILE: return transfer_refuse(transfer, KT_EFETCH, "ANALYZER_SOURCE_CA cannot be read");
+    case CURLE_PARTIAL_FILE: return transfer_refuse(transfer, KT_EFETCH, "the file ended early");
+    default: return transfer_refuse(transfer, KT_EFETCH, curl_easy_strerror(code));
     }
 }
 
 // One request. KT_OK: the file is there, or *next is where it is said to be.
 static kt_err_t
-ask(transfer_t *transfer, const char *url, char next[URL_BYTES])
+transfer_request(transfer_t *transfer, const char *url, char next[URL_BYTES])
 {
     char *location = NULL;
     long  status   = 0;
@@ -339,11 +340,12 @@ ask(transfer_t *transfer, const char *url, char next[URL_BYTES])
     curl_easy_getinfo(transfer->curl, CURLINFO_REDIRECT_URL, &location);
     next[0] = '\0';
     if (transfer->err)
-        return refuse(transfer, transfer->err, transfer->err == KT_EDISK ? "no room for the copy" : "broken off");
+        return transfer_refuse(transfer, transfer->err,
+                               transfer->err == KT_EDISK ? "no room for the copy" : "broken off");
     if (status >= 300 && status <= 399 && location)
         return snprintf(next, URL_BYTES, "%s", location) < URL_BYTES
                    ? KT_OK
-                   : refuse(transfer, KT_ESOURCE, "a redirect too long");
+                   : transfer_refuse(transfer, KT_ESOURCE, "a redirect too long");
     if (status >= 200 && status != 200)
         return judge_status(transfer, status);
     return code ? judge_trouble(transfer, code) : KT_OK;
@@ -354,18 +356,18 @@ follow(transfer_t *transfer, const char *url)
 {
     char at[URL_BYTES], next[URL_BYTES];
     if (snprintf(at, sizeof at, "%s", url) >= (int)sizeof at)
-        return refuse(transfer, KT_EINVAL, "the URL is too long");
+        return transfer_refuse(transfer, KT_EINVAL, "the URL is too long");
     for (int hop = 0; hop <= KT_FETCH_REDIRECTS; hop++) {
         kt_err_t err = check_url(transfer, at);
         if (err == KT_EINVAL && hop > 0)
-            return refuse(transfer, KT_ESOURCE, "redirects to what is no source");
+            return transfer_refuse(transfer, KT_ESOURCE, "redirects to what is no source");
         if (!err)
-            err = ask(transfer, at, next);
+            err = transfer_request(transfer, at, next);
         if (err || !*next)
             return err;
         memcpy(at, next, sizeof at);
     }
-    return refuse(transfer, KT_ESOURCE, "too many redirects");
+    return transfer_refuse(transfer, KT_ESOURCE, "too many redirects");
 }
 
 kt_err_t

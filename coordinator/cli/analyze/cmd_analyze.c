@@ -105,7 +105,7 @@ take_next(analyze_t *self, size_t *index)
 }
 
 static void *
-work(void *context)
+worker_main(void *context)
 {
     analyze_t   *self   = context;
     kt_worker_t *worker = NULL;
@@ -175,7 +175,7 @@ run_threads(analyze_t *self)
 {
     pthread_t threads[256];
     size_t    started = 0;
-    while (started < self->opts->workers && !pthread_create(&threads[started], NULL, work, self))
+    while (started < self->opts->workers && !pthread_create(&threads[started], NULL, worker_main, self))
         started++;
     if (started == 0)
         return kt_cli_fail(KT_ESYSTEM, "worker threads", NULL);

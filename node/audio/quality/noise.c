@@ -5,7 +5,7 @@
 // half as wide as its lower edge.
 //
 // Below 16 Hz nothing tells noise from the envelopes of notes, which are there in all music that is not filtered: what
-// is measured (quality_lowband.c) counts as noise as far as the floor above goes on downwards as pink noise does, with
+// is measured (lowband.c) counts as noise as far as the floor above goes on downwards as pink noise does, with
 // 1/f, to 1 Hz.
 #include "node/audio/quality/quality.h"
 

@@ -27,7 +27,7 @@ whole_of(const kt_quality_t *self)
 
 // NAN: null, for this reason; also what the feature table has no room for.
 static void
-put(kt_document_t *document, kt_feature_t feature, double value, const char *reason)
+write_value(kt_document_t *document, kt_feature_t feature, double value, const char *reason)
 {
     const kt_feature_desc_t *desc = kt_feature_desc(feature);
     if (isnan(value))
@@ -63,7 +63,7 @@ put_snr(const kt_quality_t *self, const whole_t *whole, kt_document_t *document)
         snr    = NAN;
         reason = "nothing stands out of the noise";
     }
-    put(document, KT_FEATURE_QUALITY_snr, snr, self->spectra ? reason : "not defined at this sample rate");
+    write_value(document, KT_FEATURE_QUALITY_snr, snr, self->spectra ? reason : "not defined at this sample rate");
     return counts;
 }
 
@@ -89,7 +89,7 @@ put_thd(const kt_quality_t *self, kt_document_t *document)
 {
     double thd = NAN;
     (void)kt_tone_thd(&self->tone, self->n_fft / 2 + 1, &thd);
-    put(document, KT_FEATURE_QUALITY_thd, thd, "no single pitch dominates");
+    write_value(document, KT_FEATURE_QUALITY_thd, thd, "no single pitch dominates");
     return thd;
 }
 
@@ -100,8 +100,8 @@ put_hum(const kt_quality_t *self, const whole_t *whole, kt_document_t *document)
     const int   found  = kt_hum_found(&self->hum, whole->power, &level);
     const char *reason = self->hum.windows < KT_HUM_MIN_WINDOWS ? "too short to tell hum from notes" : "no mains hum";
     level              = found == KT_HUM_NONE ? NAN : level;
-    put(document, KT_FEATURE_QUALITY_hum_frequency, found == KT_HUM_NONE ? NAN : 50 + 10 * found, reason);
-    put(document, KT_FEATURE_QUALITY_hum_level, level, reason);
+    write_value(document, KT_FEATURE_QUALITY_hum_frequency, found == KT_HUM_NONE ? NAN : 50 + 10 * found, reason);
+    write_value(document, KT_FEATURE_QUALITY_hum_level, level, reason);
     return level;
 }
 
@@ -113,7 +113,7 @@ put_stereo(const kt_quality_t *self, const whole_t *whole, kt_document_t *docume
     double       r        = NAN;
     if (self->used == 2)
         (void)kt_stereo_correlation(&self->stereo, &self->channel[0].facts, &self->channel[1].facts, whole->n, &r);
-    put(document, KT_FEATURE_QUALITY_stereo_correlation, r, reason);
+    write_value(document, KT_FEATURE_QUALITY_stereo_correlation, r, reason);
     if (isnan(r))
         kt_document_null(document, KT_FEATURE_QUALITY_phase_inverted, reason);
     else
@@ -128,8 +128,8 @@ put_edges(const kt_quality_t *self, kt_document_t *document)
     const char  *why  = "never louder than -60 dBFS";
     const double head = (double)self->first_sound / self->rate_hz;
     const double tail = (double)(self->done - 1 - self->last_sound) / self->rate_hz;
-    put(document, KT_FEATURE_QUALITY_silence_head, none ? NAN : head, why);
-    put(document, KT_FEATURE_QUALITY_silence_tail, none ? NAN : tail, why);
+    write_value(document, KT_FEATURE_QUALITY_silence_head, none ? NAN : head, why);
+    write_value(document, KT_FEATURE_QUALITY_silence_tail, none ? NAN : tail, why);
 }
 
 static void
@@ -160,10 +160,10 @@ kt_quality_report(const kt_quality_t *self, kt_document_t *document)
          [KT_FAULT_OFFSET]     = fabs(whole.offset),
          [KT_FAULT_PHASE]      = put_stereo(self, &whole, document),
     };
-    put(document, KT_FEATURE_QUALITY_clipping_ratio, whole.clipped, "");
-    put(document, KT_FEATURE_QUALITY_dc_offset, whole.offset, "");
-    put(document, KT_FEATURE_QUALITY_dropouts, whole.dropouts, "");
-    put(document, KT_FEATURE_QUALITY_clicks, whole.clicks, "");
+    write_value(document, KT_FEATURE_QUALITY_clipping_ratio, whole.clipped, "");
+    write_value(document, KT_FEATURE_QUALITY_dc_offset, whole.offset, "");
+    write_value(document, KT_FEATURE_QUALITY_dropouts, whole.dropouts, "");
+    write_value(document, KT_FEATURE_QUALITY_clicks, whole.clicks, "");
     put_edges(self, document);
     put_score(values, document);
 }

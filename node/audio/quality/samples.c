@@ -173,7 +173,7 @@ kt_channel_facts_forget(kt_channel_facts_t *self)
     self->clicks          = 0;
 }
 
-// A peak that the later stretch does not raise stands, and only tops that reach it count.
+// A peak that the later range does not raise is kept, and only tops that reach it count.
 static void
 precede_tops(kt_flat_tops_t *self, const kt_flat_tops_t *before)
 {

@@ -196,7 +196,7 @@ clear(float *rise, size_t begin, size_t end, size_t n)
 }
 
 static kt_err_t
-fill(kt_envelope_t *self, kt_device_t *device, const kt_plan_t *plan, const float *samples, size_t n)
+fill_envelope(kt_envelope_t *self, kt_device_t *device, const kt_plan_t *plan, const float *samples, size_t n)
 {
     const kt_frontend_opts_t *opts  = kt_plan_opts(plan);
     batch_t                   batch = {0};
@@ -222,7 +222,7 @@ kt_envelope_new(kt_envelope_t *self, kt_device_t *device, const kt_plan_t *plan,
     kt_envelope_t             made = {.rate_hz = (double)opts->rate_hz / opts->hop};
     kt_err_t                  err  = allocate(&made, n / opts->hop + 1);
     if (!err)
-        err = fill(&made, device, plan, samples, n);
+        err = fill_envelope(&made, device, plan, samples, n);
     if (err) {
         kt_envelope_fini(&made);
         return err;
