@@ -350,7 +350,7 @@ kt_analysis_range(const kt_analysis_t *self, kt_segment_range_t *out)
 
 // The stream may end within what self needs beyond its own; then both have seen its end.
 static bool
-adjoin(const kt_analysis_t *self, const kt_analysis_t *next)
+ranges_adjoin(const kt_analysis_t *self, const kt_analysis_t *next)
 {
     const kt_analysis_opts_t *a = &self->opts, *b = &next->opts;
     return a->plan == b->plan && a->rate_hz == b->rate_hz && a->channels == b->channels && a->options == b->options &&
@@ -385,7 +385,7 @@ kt_err_t
 kt_analysis_merge(kt_analysis_t *self, kt_analysis_t **next_p)
 {
     kt_analysis_t *next = *next_p;
-    if (!adjoin(self, next))
+    if (!ranges_adjoin(self, next))
         return KT_EINVAL;
     kt_err_t err = self->segment && self->left > 0 ? close_stream(self) : KT_OK;
     for (size_t m = 0; m < KT_MODULES && !err; m++)

@@ -97,7 +97,7 @@ await_exit(kt_decode_t *self)
     }
 }
 
-// A child that ended without a last word.
+// A child that ended without END or FAULT.
 static kt_err_t
 judge_exit(kt_decode_t *self)
 {
@@ -117,9 +117,9 @@ judge_exit(kt_decode_t *self)
     return decode_fail(self, KT_EDECODER, why);
 }
 
-// Codes that a child may answer with; any other is a lie.
+// Codes that a child may send.
 static bool
-may_say(int32_t code)
+is_child_error(int32_t code)
 {
     static const kt_err_t codes[] = {KT_EEMPTY,  KT_EFORMAT,  KT_ETEXT,    KT_EPLAYLIST,  KT_ETRUNCATED, KT_ENOAUDIO,
                                      KT_ECODEC,  KT_EDAMAGED, KT_ETOOLONG, KT_ESTREAM,    KT_EDECMEM,    KT_EIO,
@@ -133,7 +133,7 @@ may_say(int32_t code)
 static kt_err_t
 take_fault(kt_decode_t *self)
 {
-    kt_err_t err = may_say(self->in.record.code) ? (kt_err_t)self->in.record.code : KT_EDECODER;
+    kt_err_t err = is_child_error(self->in.record.code) ? (kt_err_t)self->in.record.code : KT_EDECODER;
     char     why[KT_WHY_BYTES];
     memcpy(why, self->in.record.why, sizeof why);
     why[sizeof why - 1] = '\0';
@@ -263,7 +263,7 @@ take_pcm(kt_decode_t *self, size_t *frames)
     if ((double)self->frames > self->limits.max_duration_s * self->rate_hz)
         return decode_fail(self, KT_ETOOLONG, "more sound than is permitted");
     memcpy(self->pcm, self->ring + (size_t)record.slot * KT_RING_SLOT_BYTES, bytes);
-    // Refused only where the child is gone or reads nothing: then what it said last, or its exit, comes next.
+    // Fails only where the child is gone or reads nothing: then its last record, or its exit, comes next.
     (void)!send(self->control_fd, &record, sizeof record, MSG_DONTWAIT | MSG_NOSIGNAL);
     *frames = bytes / frame_bytes;
     return KT_OK;
@@ -295,7 +295,7 @@ kt_decode_read(kt_decode_t *self, const float **pcm, size_t *frames)
     return KT_OK;
 }
 
-// A ring that neither side can make smaller: the other would die of reading it.
+// A ring that neither side can shrink: the other would get SIGBUS on reading it.
 static kt_err_t
 make_ring(kt_decode_t *self, int *fd)
 {

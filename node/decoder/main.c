@@ -23,20 +23,14 @@ usage(int code)
     return code;
 }
 
-static bool
-has_client(void)
-{
-    int       type  = 0;
-    socklen_t bytes = sizeof type;
-    return !getsockopt(KT_DECODE_FD, SOL_SOCKET, SO_TYPE, &type, &bytes) && type == SOCK_SEQPACKET;
-}
-
 int
 main(int argc, char **argv)
 {
     if (argc > 1)
         return usage(strcmp(argv[1], "--help") && strcmp(argv[1], "--version") ? 2 : 0);
-    if (!has_client())
+    int       type  = 0;
+    socklen_t bytes = sizeof type;
+    if (getsockopt(KT_DECODE_FD, SOL_SOCKET, SO_TYPE, &type, &bytes) || type != SOCK_SEQPACKET)
         return usage(2);
     char             why[KT_TEST_FAULT_WHY];
     kt_test_faults_t faults = {0};

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -39,26 +40,9 @@ typedef struct server {
 static void
 send_record(int control_fd, const kt_decode_record_t *record)
 {
-    // A client that has gone, or a child that has filled the queue, loses the record; the closed socket speaks for
-    // itself.
+    // A client that has gone, or a child that has filled the queue, loses the record; the client sees the closed
+    // socket.
     (void)!send(control_fd, record, sizeof *record, MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-
-static void
-refuse_request(int control_fd, kt_err_t err, const char *why)
-{
-    kt_decode_record_t record = {.kind = KT_DECODE_FAULT, .code = err};
-    strncpy(record.why, why, sizeof record.why - 1);
-    send_record(control_fd, &record);
-}
-
-static _Noreturn void
-become_child(const server_t *self, const kt_decode_request_t *request, const int fds[KT_REQUEST_FDS])
-{
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) || getppid() != self->pid ||
-        sigprocmask(SIG_SETMASK, &self->mask, NULL))
-        _exit(1);
-    kt_child_run(self->sandbox, self->faults, request, fds);
 }
 
 static entry_t *
@@ -76,15 +60,21 @@ start_child(server_t *self, const kt_decode_request_t *request, const int fds[KT
     entry_t *entry   = free_entry(self);
     int      control = entry ? fcntl(fds[KT_FD_CONTROL], F_DUPFD_CLOEXEC, 0) : -1;
     pid_t    pid     = control >= 0 ? fork() : -1;
-    if (pid == 0)
-        become_child(self, request, fds);
+    if (pid == 0) {
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) || getppid() != self->pid ||
+            sigprocmask(SIG_SETMASK, &self->mask, NULL))
+            _exit(1);
+        kt_child_run(self->sandbox, self->faults, request, fds);
+    }
     if (pid > 0) {
         *entry        = (entry_t){.pid = pid, .control_fd = control};
         entry->due_ms = kt_clock_ms() + (int64_t)request->limits.wall_s * 1000;
         return;
     }
-    refuse_request(fds[KT_FD_CONTROL], entry ? KT_ESYSTEM : KT_EFULL,
-                   entry ? "no process could be started" : "too many files are being decoded at a time");
+    kt_decode_record_t record = {.kind = KT_DECODE_FAULT, .code = entry ? KT_ESYSTEM : KT_EFULL};
+    snprintf(record.why, sizeof record.why, "%s",
+             entry ? "no process could be started" : "too many files are being decoded at a time");
+    send_record(fds[KT_FD_CONTROL], &record);
     if (control >= 0)
         close(control);
 }
@@ -170,7 +160,7 @@ end_child(entry_t *entry)
     kill(entry->pid, SIGKILL);
 }
 
-// Kills who is out of time; returns the milliseconds until the next one will be.
+// Kills children that are out of time; returns the milliseconds until the next one will be.
 static int
 kill_overdue(server_t *self)
 {

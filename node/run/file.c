@@ -302,14 +302,6 @@ take_snapshot(run_t *run)
 }
 
 static kt_err_t
-push_chunk(run_t *run, const kt_chunk_t *chunk)
-{
-    void    *track = run->tracks[chunk->track];
-    kt_err_t err   = track ? TRACKS[chunk->track]->push(track, chunk) : KT_OK;
-    return err ? err : check_limits(run);
-}
-
-static kt_err_t
 push_chunks(run_t *run)
 {
     double max_s = (double)run->worker->pipeline->settings->max_duration_s;
@@ -326,7 +318,11 @@ push_chunks(run_t *run)
             run->opts->tap(run->opts->context, &run->worker->media_info, &chunk);
         if (run->seconds > max_s)
             return KT_ETOOLONG;
-        if ((err = admit_longer(run)) || (err = push_chunk(run, &chunk)))
+        if ((err = admit_longer(run)))
+            return err;
+        if (run->tracks[chunk.track] && (err = TRACKS[chunk.track]->push(run->tracks[chunk.track], &chunk)))
+            return err;
+        if ((err = check_limits(run)))
             return err;
         if (run->source.snapshot_due && (err = take_snapshot(run)))
             return err;
@@ -346,17 +342,10 @@ analyse_content(run_t *run)
     return err ? err : finish_tracks(run);
 }
 
-static void
-log_damage(const run_t *run)
-{
-    char quoted[KT_JOB_PATH];
-    kt_log_info("FILE-DAMAGED", "path=\"%s\" parts=%llu", shown_path(run, quoted),
-                (unsigned long long)kt_decode_damaged(run->source.decode));
-}
-
 static kt_err_t
 run_file(run_t *run)
 {
+    char     quoted[KT_JOB_PATH];
     kt_err_t err = run->opts->stream ? KT_OK : open_file(run);
     if (err || (err = check_limits(run)) || find_cached(run))
         return err;
@@ -368,17 +357,9 @@ run_file(run_t *run)
     if (err && !run->report->detail[0] && strcmp(why, kt_err_text(err)) != 0)
         set_detail(run->report, why);
     if (!err && run->source.decode && kt_decode_damaged(run->source.decode) > 0)
-        log_damage(run);
+        kt_log_info("FILE-DAMAGED", "path=\"%s\" parts=%llu", shown_path(run, quoted),
+                    (unsigned long long)kt_decode_damaged(run->source.decode));
     return err;
-}
-
-static void
-add_stages(run_t *run)
-{
-    add_stage(run->report, "decode", run->decode_us);
-    for (size_t t = 0; t < KT_TRACKS; t++)
-        if (run->tracks[t])
-            TRACKS[t]->stages(run->tracks[t], add_stage, run->report);
 }
 
 static void
@@ -477,7 +458,10 @@ kt_worker_run(kt_worker_t *self, const kt_job_t *job, const kt_worker_opts_t *op
                                             : kt_clock_ms() + (int64_t)settings->file_deadline_s * 1000;
     report->err     = run_file(&run);
     if (!run.cached)
-        add_stages(&run);
+        add_stage(report, "decode", run.decode_us);
+    for (size_t t = 0; t < KT_TRACKS; t++)
+        if (run.tracks[t])
+            TRACKS[t]->stages(run.tracks[t], add_stage, report);
     render_document(&run);
     log_stages(&run);
     run_close(&run);

@@ -104,24 +104,19 @@ kt_noop_message_destroy(kt_noop_message_t **self_p)
     *self_p = NULL;
 }
 
-static void
-add_value(kt_buf_t *out, const char *text)
-{
-    json_t *value = *text ? kt_json_text(text) : kt_json_null();
-    if (value)
-        kt_json_write(value, out);
-    else
-        out->err = KT_ENOMEM;
-    kt_json_free(&value);
-}
-
 void
 kt_noop_message_write(const kt_noop_message_t *self, const kt_job_t *job, kt_buf_t *out)
 {
     const char *const values[MARKS] = {job->message_id, job->media_id, job->file_path};
     for (size_t i = 0; i <= MARKS; i++) {
         kt_buf_add(out, self->pieces[i].at, self->pieces[i].length);
-        if (i < MARKS)
-            add_value(out, values[i]);
+        if (i == MARKS)
+            break;
+        json_t *value = *values[i] ? kt_json_text(values[i]) : kt_json_null();
+        if (value)
+            kt_json_write(value, out);
+        else
+            out->err = KT_ENOMEM;
+        kt_json_free(&value);
     }
 }

@@ -18,14 +18,6 @@ print_message(void *context, const char *text, size_t length)
     return kt_analyze_print(self->printer, text, length, &self->failed);
 }
 
-static void
-make_blocking(int fd)
-{
-    int flags = fcntl(fd, F_GETFL);
-    if (flags >= 0 && flags & O_NONBLOCK)
-        (void)fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
-}
-
 // A snapshot needs a process with one thread: nothing may have started another by now.
 static int
 analyze_stream(const kt_cli_t *cli, const kt_analyze_opts_t *opts, live_t *self)
@@ -44,7 +36,9 @@ analyze_stream(const kt_cli_t *cli, const kt_analyze_opts_t *opts, live_t *self)
                                         .snapshot     = print_message,
                                         .context      = self};
     kt_uuid_random(job.message_id);
-    make_blocking(STDIN_FILENO);
+    int flags = fcntl(STDIN_FILENO, F_GETFL);
+    if (flags >= 0 && flags & O_NONBLOCK)
+        (void)fcntl(STDIN_FILENO, F_SETFL, flags & ~O_NONBLOCK);
     kt_err_t err = kt_pipeline_new(&pipeline, &pipeline_opts);
     if (!err)
         err = kt_worker_new(&worker, pipeline);

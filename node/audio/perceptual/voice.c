@@ -27,15 +27,6 @@ typedef struct view {
     float *wave;            // [bins][2][window]: windowed cosine and sine
 } view_t;
 
-static void
-view_fini(view_t *view)
-{
-    free(view->level);
-    free(view->power);
-    free(view->alike);
-    free(view->wave);
-}
-
 static double
 hann(const view_t *view, size_t t)
 {
@@ -234,6 +225,9 @@ kt_voice_fold(kt_voice_t *self, const kt_segment_t *segment)
             if (whole > 0 && mean_power(&view, at, view.window) > 1e-5 * whole)  // silence says nothing
                 fold_window(self, &view, at);
     }
-    view_fini(&view);
+    free(view.level);
+    free(view.power);
+    free(view.alike);
+    free(view.wave);
     return err;
 }

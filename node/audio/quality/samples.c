@@ -73,12 +73,6 @@ add_tops(kt_flat_tops_t *self, const kt_samples_ops_t *ops, const float *x, size
         add_runs(self, x, n, sign, self->peak > 0 && highest >= least ? ops->reach(x, sign, least) : 0);
 }
 
-static float
-loudest(const kt_sample_group_t *group)
-{
-    return fmaxf(group->high, -group->low);
-}
-
 static size_t
 leading_zeros(const float *x)
 {
@@ -100,7 +94,7 @@ trailing_zeros(const float *x)
 static void
 add_gaps(kt_channel_facts_t *self, const float *x, const kt_sample_group_t *group, uint32_t rate_hz)
 {
-    const float level = loudest(group);
+    const float level = fmaxf(group->high, -group->low);
     if (self->gap_open && group->zeros < KT_GROUP_SAMPLES) {
         self->dropouts += level >= LEAST;
         self->gap_open = false;

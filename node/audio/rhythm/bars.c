@@ -27,14 +27,6 @@ typedef struct groups {
     int    *best;   // [count]
 } groups_t;
 
-static void
-groups_close(groups_t *self)
-{
-    free(self->score);
-    free(self->from);
-    free(self->best);
-}
-
 static kt_err_t
 groups_open(groups_t *self, const kt_positions_t *grid, int signature)
 {
@@ -160,7 +152,9 @@ kt_bars_find(const kt_evidence_t *evidence, int signature, const size_t *pulse, 
         *downs   = times.downs;
         *n_downs = times.n_downs;
     }
-    groups_close(&groups);
+    free(groups.score);
+    free(groups.from);
+    free(groups.best);
     kt_positions_fini(&grid);
     return err;
 }
