@@ -57,7 +57,7 @@ kt_matrix_width(const kt_plan_t *plan, kt_matrix_t matrix)
     }
 }
 
-// What is derived needs its sources; a matrix that does not exist at this rate is read by nobody.
+// A derived matrix needs its sources; one that does not exist at this rate is not read.
 static uint32_t
 with_sources(const kt_plan_t *plan, uint32_t reads)
 {
@@ -229,7 +229,7 @@ take_samples(kt_segment_t *self, const float *samples, size_t n, size_t most, si
     return KT_OK;
 }
 
-// What the segment keeps of its first `frames` frames for those behind them, which become the first.
+// Drops the first `frames` frames, and keeps of them what the following ones need.
 static void
 hand_over(kt_segment_t *self, size_t frames)
 {

@@ -13,7 +13,7 @@ divisor(uint64_t a, uint64_t b)
     return a;
 }
 
-// Where sample `at` of one rate stands at another, rounded down.
+// Position of sample `at` at another rate, rounded down.
 static uint64_t
 rerated(uint64_t at, uint64_t from_hz, uint64_t to_hz)
 {

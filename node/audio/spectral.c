@@ -1,4 +1,4 @@
-// spectral -- means and statistics over frames of what the device and the segment give: one row of ROWS a feature.
+// spectral -- means and statistics over frames of the rows of device and segment: one row of ROWS per feature.
 #include "node/audio/modules.h"
 #include "node/audio/summary.h"
 

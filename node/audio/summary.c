@@ -83,7 +83,7 @@ merge_moments(kt_moments_t *a, uint64_t frames_a, const kt_moments_t *b, uint64_
     a->max = fmax(a->max, b->max);
 }
 
-// The value at a rank between two sorted values lies on the line between them.
+// The value at a rank between two sorted values is linear between them.
 static double
 at_rank(const float *sorted, size_t n, double rank)
 {

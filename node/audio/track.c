@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// The way of a sample: made finite -> modules that read the source -> mono -> resampled -> segment -> at the segment's
+// Path of a sample: made finite -> modules that read the source -> mono -> resampled -> segment -> at the segment's
 // end the modules. Mono samples go to the resampler in blocks of fixed length and rows are computed in batches of fixed
 // frames, both counted from the stream's start, so the caller's chunks cannot change a bit.
 //
@@ -21,7 +21,7 @@ struct kt_analysis {
     void              *module[KT_MODULES];  // states; NULL: not asked for
     bool               wanted[KT_MODULES];
     uint32_t           reads;
-    kt_segment_t      *segment;   // NULL: nobody reads rows
+    kt_segment_t      *segment;   // NULL: no module reads rows
     kt_resample_t     *resample;  // NULL: the file has the analysis rate
     size_t             segments;
     kt_segment_range_t range;
@@ -200,7 +200,7 @@ feed_segments(kt_analysis_t *self, const float *samples, size_t n)
     return KT_OK;
 }
 
-// What the resampler gives, until it gives no full buffer (while pushing) or nothing (at the end).
+// The resampler's output, until it fills no whole buffer (while pushing) or is empty (at the end).
 static kt_err_t
 drain_resample(kt_analysis_t *self, const float *mono, size_t n, bool last)
 {
@@ -234,7 +234,7 @@ flush_mono(kt_analysis_t *self)
     return feed_segments(self, self->mono, n);
 }
 
-// Sixteen at a time, so that the compiler does them side by side: every sample of every file comes through here.
+// Sixteen at a time, so that the compiler vectorises: every sample of every file passes here.
 static size_t
 count_unusable(const float *pcm, size_t count)
 {
@@ -302,7 +302,7 @@ kt_analysis_push(kt_analysis_t *self, const float *pcm, size_t frames)
     return KT_OK;
 }
 
-// The stream's end: what the blocks and the resampler still hold, then the zeros that centred frames reach into.
+// The stream's end: the rest in the blocks and the resampler, then the zeros that centred frames reach into.
 static kt_err_t
 close_stream(kt_analysis_t *self)
 {

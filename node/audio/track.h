@@ -31,9 +31,9 @@ typedef struct kt_analysis_opts {
 } kt_analysis_opts_t;
 
 // A very long stream in segment ranges: one analysis each of segments first_segment .. + segments - 1 (0: to the end),
-// which is fed exactly the frames [from, to) that kt_analysis_range says, as far as the stream has them: half a
-// minute before its own for what has a memory (filters, windows of loudness, the frames an onset looks back to), a
-// second after them. Then merges, from the first on, and finish on what has become the whole.
+// which is fed exactly the frames [from, to) of kt_analysis_range, as far as the stream has them: half a
+// minute before its own for everything with a memory (filters, windows of loudness, the frames an onset looks back to),
+// a second after them. Then merges, from the first on, and finish on what has become the whole.
 
 // Microseconds of each stage, for the result's header. modules: of those of node/audio/modules.h, by their place there.
 enum { KT_STAGE_MODULES = 8 };

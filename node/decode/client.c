@@ -19,8 +19,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-// GRACE_MS: the server keeps the wall-clock limit; this long after it the client no longer waits for its word.
-// GOODBYE_MS: longest wait for a child's exit once it has said its last word.
+// GRACE_MS: the server keeps the wall-clock limit; this long after it the client stops waiting for the record.
+// GOODBYE_MS: longest wait for a child's exit after its last record.
 enum { GRACE_MS = 2000, GOODBYE_MS = 2000 };
 
 typedef enum state { FRESH, SOUNDING, ENDED } state_t;
@@ -62,7 +62,7 @@ receive(kt_decode_t *self, int64_t deadline_ms, size_t *bytes)
             *bytes = (size_t)n;
             return n ? KT_OK : KT_ECLOSED;
         }
-        // The other end was closed with slots of ours unread; what it had sent before is still there and comes next.
+        // The other end was closed with unread slots; the records that it had sent before are still to be read.
         if (errno == ECONNRESET)
             continue;
         if (errno != EAGAIN && errno != EINTR)
@@ -83,7 +83,7 @@ take_usage(kt_decode_t *self)
     self->cpu_us     = self->in.record.cpu_us;
 }
 
-// After the child's last word: its exit, for the usage. What else it sends by then is of no interest.
+// After the child's last record: its exit, for the usage. Other records are ignored.
 static void
 await_exit(kt_decode_t *self)
 {

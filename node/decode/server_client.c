@@ -110,7 +110,7 @@ server_spawn(kt_decode_server_t *self, int socket)
     return bad;
 }
 
-// Starts the server and waits until it has loaded FFmpeg and says so.
+// Starts the server and waits for its HELLO, sent when FFmpeg is loaded.
 static kt_err_t
 server_start(kt_decode_server_t *self)
 {

@@ -27,8 +27,8 @@ fault_unless_ok(child_t *self, kt_err_t err, const char *why)
         kt_channel_fault(&self->channel, err, why);
 }
 
-// Samples in front of time zero: what an encoder needed to get going, which FFmpeg leaves in for some Vorbis files and
-// libsndfile and libvorbis do not let out. Only at the beginning: later time stamps are not to be trusted that far.
+// Samples before time zero: an encoder's priming, which FFmpeg leaves in for some Vorbis files and libsndfile and
+// libvorbis remove. Only at the beginning: later time stamps are not reliable enough.
 static size_t
 before_zero(const child_t *self, const AVFrame *frame)
 {

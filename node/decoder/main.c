@@ -1,5 +1,5 @@
 // kithara-decode -- Kithara's only program that links FFmpeg. The node starts it with a socket as descriptor 3 and
-// speaks node/decode/protocol.h; it is of no use by hand.
+// speaks node/decode/protocol.h; it is not meant to be started by hand.
 #include "common/fault.h"
 #include "node/decode/protocol.h"
 #include "node/decoder/avlog.h"

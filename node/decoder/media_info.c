@@ -101,7 +101,7 @@ fill_video(kt_media_info_t *out, AVFormatContext *format, AVStream *s)
 static double
 declared_duration(const AVFormatContext *format, const AVStream *audio)
 {
-    // What FFmpeg guesses from the size and a bit rate is nobody's declaration, but for plain samples it is exact.
+    // FFmpeg's estimate from the size and a bit rate is not declared by the file, but for plain samples it is exact.
     bool plain = audio && av_get_exact_bits_per_sample(audio->codecpar->codec_id) > 0;
     if (format->duration_estimation_method == AVFMT_DURATION_FROM_BITRATE && !plain)
         return 0;

@@ -1,6 +1,6 @@
-// kt_server -- the fork server: takes requests, forks a child for each, reaps it and tells its client how it ended. It
-// keeps the wall-clock limit, and kills the child of a client that has hung up. One thread, one loop; ends when its
-// client does.
+// kt_server -- the fork server: takes requests, forks a child for each, reaps it and reports its exit to the client. It
+// enforces the wall-clock limit, and kills the child of a client that has closed its socket. One thread, one loop; ends
+// when its client does.
 #pragma once
 
 #include "common/err.h"

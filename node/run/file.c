@@ -89,7 +89,7 @@ set_detail(kt_report_t *report, const char *text)
     snprintf(report->detail, sizeof report->detail, "%s", text);
 }
 
-// The path as it stands in a log line.
+// The path for a log line.
 static const char *
 shown_path(const run_t *run, char quoted[KT_JOB_PATH])
 {

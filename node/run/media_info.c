@@ -51,7 +51,7 @@ static void
 write_picture(kt_document_t *document, const kt_media_info_t *media_info)
 {
     if (!media_info->has_video)
-        return;  // null for a reason that the document knows
+        return;  // the document has a reason for these nulls
     if (media_info->width > 0 && media_info->height > 0)
         kt_document_reals(document, FEATURE(resolution), (double[]){media_info->width, media_info->height}, 2);
     else

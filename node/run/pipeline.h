@@ -53,7 +53,7 @@ typedef bool kt_message_fn(void *context, const char *text, size_t length);
 typedef struct kt_worker_opts {
     int64_t           deadline_ms;     // monotonic; 0: ANALYZER_FILE_DEADLINE from now
     _Atomic bool     *cancelled;       // may be set by another thread: ends with KT_ECANCELLED. NULL: never
-    _Atomic uint64_t *progress;        // grows while the file advances. NULL: nobody looks
+    _Atomic uint64_t *progress;        // grows while the file advances. NULL: not counted
     kt_frames_fn     *frames;          // --frames
     bool              each_segment;    // frames, for each segment of a long file
     kt_tap_fn        *tap;             // NULL: none

@@ -19,7 +19,7 @@ struct kt_pipeline {
     kt_cache_t          *cache;       // NULL: none
     kt_noop_message_t   *noop;        // NULL: files are analysed
     kt_gpus_t           *gpus;        // borrowed; NULL: none
-    char                 device[96];  // what results on the GPUs depend on beside the processor; "" without
+    char                 device[96];  // what results depend on besides the processor: the GPUs; "": none
 };
 
 // Gives the chunks of a file or stream: from a decoder child, or raw little-endian float32. Cuts them where a snapshot

@@ -63,7 +63,7 @@ analyze_one(analyze_t *self, kt_worker_t *worker, const char *path, outcome_t *o
 {
     kt_job_t    job = {.priority = KT_PRIORITY_NORMAL, .options = self->opts->options};
     kt_digest_t digest;
-    kt_digest_of(path, strlen(path), &digest);  // stands in while the content is not known
+    kt_digest_of(path, strlen(path), &digest);  // replaces the content digest until that is known
     kt_digest_uuid(&digest, job.message_id);
     out->frames              = (kt_analyze_frames_t){.dir = self->opts->frames_dir, .path = path};
     kt_worker_opts_t options = {

@@ -50,7 +50,7 @@ static const kt_column_t TERMINAL[] = {
     {"DETAIL", "error_detail", KT_CELL_TEXT, true},
 };
 
-// Members of the message itself, in front of the features.
+// Members of the message itself, before the features.
 static const char *const HEAD[] = {"message_id", "file_path", "success", "processing_time", "error", "error_detail"};
 
 static bool

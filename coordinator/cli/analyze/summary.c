@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-// A list longer than this is named only; its numbers stand in the other formats.
+// Of a longer list only the name is shown; its numbers are in the other formats.
 enum { LIST_SHOWN = 16, NAME_WIDTH = 26 };
 
 #define BOLD "\033[1m"
@@ -33,7 +33,7 @@ group_of(const json_t *document, kt_group_t group)
     return at;
 }
 
-// Text from a file, without what could move a terminal's cursor.
+// Text from a file, without control characters.
 static void
 add_clean(kt_buf_t *out, const char *text)
 {

@@ -214,7 +214,7 @@ loudness_merge(void **state, void **next)
     return KT_OK;
 }
 
-// What the present block holds, and the values between the last samples and the silence behind them.
+// Processes the current block, and the values between the last samples and the silence after them.
 static void
 end_stream(loudness_t *self)
 {
@@ -240,7 +240,7 @@ all_peaks(const loudness_t *self)
     return out;
 }
 
-// A value into the document, if its group is asked for; NAN: null, for that reason.
+// A value into the document, if its group is wanted; NAN: null, with that reason.
 static void
 write_value(const loudness_t *self, kt_document_t *document, kt_feature_t feature, double value, const char *reason)
 {

@@ -1,5 +1,5 @@
 // Instrumentalness, 0 to 1: one minus the mean evidence of a voice over windows of two seconds (voice.c).
-// Sung notes that are held look like an instrument's to it; a model that knows voices may take its place.
+// Held sung notes count as an instrument's; a model trained on voices may replace it.
 #include "node/audio/perceptual/perceptual.h"
 
 double

@@ -4,8 +4,8 @@
 #include <stddef.h>
 #include <string.h>
 
-// One letter a channel, in FFmpeg's order: F front or above, S side or back, L low frequencies. The first row of so
-// many channels is the usual one.
+// One letter per channel, in FFmpeg's order: F front or above, S side or back, L low frequencies. The first row
+// with a number of channels is the default for it.
 static const struct {
     const char *name, *speakers;
 } layouts[] = {

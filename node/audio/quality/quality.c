@@ -1,10 +1,11 @@
-// quality -- what is wrong with the sound: noise, clipping, distortion, hum, dropouts, clicks, offset, a band that ends
-// early, channels that cancel. Of more than two channels the first two (front left and right) are looked at.
+// quality -- faults of the recording: noise, clipping, distortion, hum, dropouts, clicks, offset, a band that ends
+// early, channels that cancel. Of more than two channels only the first two (front left and right) are analysed.
 //
 // Samples are gathered in blocks of fixed length, so the caller's chunks cannot change a bit. A kernel makes groups of
 // 64 samples of them (kernels/audio/samples.h); four times a second a frame of some 93 ms, from one channel and the
-// other in turn, becomes a power spectrum. Frames below -100 dBFS are digital silence and not the recording's noise:
-// left out. Silence at head and tail is what lies before the first and after the last sample above -60 dBFS.
+// other in turn, becomes a power spectrum. Frames below -100 dBFS are digital silence and
+// not the recording's noise: left out. Silence at head and tail is the time before the first and after the last sample
+// above -60 dBFS.
 #include "kernels/isa.h"
 #include "node/audio/quality/state.h"
 
@@ -132,7 +133,7 @@ run_batch(kt_quality_t *self)
     self->gathered = 0;
 }
 
-// What the block's first `frames` frames hold of the spectra's frames.
+// Copies the block's first `frames` frames into the spectra's frames.
 static void
 gather(kt_quality_t *self, size_t frames)
 {
@@ -188,7 +189,7 @@ note_sound(kt_quality_t *self, size_t group)
     self->first_sound = self->done + first;
 }
 
-// The first `frames` frames of the block; zeros behind them make the last group whole.
+// The first `frames` frames of the block; zeros after them complete the last group.
 static void
 run_groups(kt_quality_t *self, size_t frames)
 {
@@ -301,7 +302,7 @@ quality_merge(void **state, void **next)
     return KT_OK;
 }
 
-// What the present block holds.
+// Processes the current block.
 static void
 end_stream(kt_quality_t *self)
 {
@@ -325,8 +326,8 @@ is_silent(const kt_quality_t *self)
     return squares == 0;
 }
 
-// The end of the stream is taken on a copy, so that a snapshot is a finish that goes on. The transforms are shared:
-// they keep nothing.
+// Finishes a copy of the state, so that the stream can continue after a snapshot. The transforms are shared: they are
+// stateless.
 static kt_err_t
 quality_finish(const void *state, kt_document_t *document)
 {

@@ -1,8 +1,7 @@
-// The parts of the quality module: each is a small state that takes blocks, groups of samples or spectra, and says what
-// it found at the end. All are plain values: a copy of one is a snapshot of it. `forget` drops what was counted and
-// keeps the state of filters and runs; `precede` adds what was counted in the range before (node/audio/track.h). One
-// thread. Powers are those of a
-// periodogram: the mean over all bins of both sides is the mean square of the samples.
+// The parts of the quality module: each is a small state that takes blocks, groups of samples or spectra, and returns
+// its result at the end. All are plain values: a copy of one is a snapshot of it. `forget` drops the counts and keeps
+// the state of filters and runs; `precede` adds the counts of the range before (node/audio/track.h). One thread. Powers
+// are those of a periodogram: the mean over all bins of both sides is the mean square of the samples.
 #pragma once
 
 #include "kernels/audio/samples.h"
@@ -25,7 +24,7 @@ double kt_levels_quantile(const kt_levels_t *self, double q);  // of q in 0 .. 1
 // --- samples.c: one channel, group by group
 typedef struct kt_flat_tops {
     float    peak;    // of this sign, as a positive number
-    float    before;  // the last sample that did not lie at the peak
+    float    before;  // the last sample that was not at the peak
     uint64_t run, samples;
 } kt_flat_tops_t;
 
@@ -46,7 +45,7 @@ void kt_channel_facts_add(kt_channel_facts_t *self, const kt_samples_ops_t *ops,
                           const kt_sample_group_t *groups, size_t samples, uint32_t rate_hz);
 void kt_channel_facts_forget(kt_channel_facts_t *self);
 void kt_channel_facts_precede(kt_channel_facts_t *self, const kt_channel_facts_t *before);
-// Samples in flat tops, those of a run that goes on included.
+// Samples in flat tops, those of an open run included.
 uint64_t kt_channel_facts_clipped(const kt_channel_facts_t *self);
 
 // --- lowband.c: what lies below some 200 Hz, at 1/64 of the rate: rumble, and the samples for the hum
@@ -126,15 +125,15 @@ typedef struct kt_stereo {
 bool kt_stereo_correlation(const kt_stereo_t *self, const kt_channel_facts_t *left, const kt_channel_facts_t *right,
                            double n, double *correlation);
 
-// --- score.c: parts and score. A part is 1 where the fault is absent or cannot be told.
+// --- score.c: parts and score. A part is 1 where the fault is absent or cannot be measured.
 typedef enum kt_fault {
     KT_FAULT_NOISE,       // SNR, dB; NAN: none
     KT_FAULT_CLIPPING,    // clipping_ratio
     KT_FAULT_BANDWIDTH,   // band_limit, Hz
     KT_FAULT_DISTORTION,  // THD; NAN: not known
     KT_FAULT_HUM,         // hum_level, dB; NAN: none
-    KT_FAULT_DROPOUTS,    // a minute
-    KT_FAULT_CLICKS,      // a minute
+    KT_FAULT_DROPOUTS,    // per minute
+    KT_FAULT_CLICKS,      // per minute
     KT_FAULT_OFFSET,      // |dc_offset| over full scale
     KT_FAULT_PHASE,       // stereo_correlation; NAN: mono
     KT_FAULTS

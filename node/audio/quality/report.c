@@ -25,7 +25,7 @@ whole_of(const kt_quality_t *self)
     return out;
 }
 
-// NAN: null, for this reason; also what the feature table has no room for.
+// NAN, or beyond the feature table's range: null with this reason.
 static void
 write_value(kt_document_t *document, kt_feature_t feature, double value, const char *reason)
 {

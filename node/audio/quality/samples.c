@@ -5,7 +5,7 @@
 // below full scale does. A new peak begins anew, so that only tops at the file's own ceiling count.
 // Dropouts: runs of exact zeros from 64 samples (1.5 ms at 44.1 kHz) to half a second, with -40 dBFS or more in the
 // groups that they cut into on both sides; a pause in music dies away first.
-// Clicks: a sample that stands out of both neighbours by -40 dBFS and 20 times the mean bend of the rest of its own 64
+// Clicks: a sample that differs from both neighbours by -40 dBFS and 20 times the mean bend of the rest of its own 64
 // samples and of those around them. A steep edge is no spike; a burst of noise raises the mean.
 #include "node/audio/quality/quality.h"
 
@@ -22,7 +22,7 @@ end_run(kt_flat_tops_t *self, float next)
     self->run = 0;
 }
 
-// The runs of a group that reaches the peak but does not raise it; bit i of `at`: sample i lies at the peak.
+// The runs of a group that reaches the peak but does not raise it; bit i of `at`: sample i is at the peak.
 static void
 add_runs(kt_flat_tops_t *self, const float *x, size_t n, float sign, uint64_t at)
 {
@@ -41,7 +41,7 @@ add_runs(kt_flat_tops_t *self, const float *x, size_t n, float sign, uint64_t at
     }
 }
 
-// A group with a new peak: what is left of it from there on is looked at sample by sample.
+// A group with a new peak: the rest of it is examined sample by sample.
 static void
 raise_peak(kt_flat_tops_t *self, const float *x, size_t n, float sign)
 {

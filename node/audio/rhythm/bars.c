@@ -80,7 +80,7 @@ groups_solve(groups_t *self)
 
 // --- times -----------------------------------------------------------------------------------------------------------
 
-// Second of a part, also of those up to one interval before the pulse and behind it.
+// Time of a part in seconds, also of parts up to one interval before and after the pulse.
 static double
 second_of(const size_t *pulse, size_t n, double rate_hz, int64_t part)
 {
@@ -92,7 +92,7 @@ second_of(const size_t *pulse, size_t n, double rate_hz, int64_t part)
     return (frame - DELAY_FRAMES) / rate_hz;
 }
 
-// The onset within DRAWN_S, else the time itself. *at: where the search goes on; times ascend.
+// The onset within DRAWN_S, else the time itself. *at: where the next search starts; times ascend.
 static double
 drawn(const kt_evidence_t *evidence, double time, size_t *at)
 {

@@ -15,7 +15,7 @@ enum {
     KT_POSITION_MOST     = 7 * KT_POSITION_PARTS,
 };
 
-// A grid of KT_POSITION_PARTS values an interval of the pulse, for each channel.
+// A grid of KT_POSITION_PARTS values per interval of the pulse, for each channel.
 typedef struct kt_positions {
     size_t parts;  // values: intervals * KT_POSITION_PARTS
     float *level[KT_POSITION_CHANNELS];

@@ -14,7 +14,7 @@ enum {
 
 static const size_t FIRST_BAND[KT_ENVELOPE_GROUPS + 1] = {0, 3, 8, 18, 34, 54, BANDS};
 static const double BAND_SPACING = 0.616, NARROW_BAND_HZ = 41, WINDOW_S = 0.04, FLOOR = 1.5e-8, SILENT_SINE = 1e-5;
-static const float  HUGE_POWER = 1e37f;  // also in place of what is no number
+static const float  HUGE_POWER = 1e37f;  // also replaces NaN
 
 kt_err_t
 kt_envelope_plan(kt_plan_t **plan, uint32_t rate_hz)
@@ -44,7 +44,8 @@ loudest_second(const float *samples, size_t n, size_t second)
     return loudest;
 }
 
-// What is added to every power. A sine of amplitude a in a narrow band has power (a n_fft / 4)^2 / NARROW_BAND_HZ.
+// The floor that is added to every power. A sine of amplitude a in a narrow band has power (a n_fft / 4)^2 /
+// NARROW_BAND_HZ.
 static float
 floor_of(const kt_frontend_opts_t *opts, const float *samples, size_t n)
 {
@@ -131,7 +132,7 @@ batch_open(batch_t *self, const kt_frontend_opts_t *opts, float floor)
     return KT_OK;
 }
 
-// Samples of the frames from `first` on, with zeros for what lies outside.
+// Samples of the frames from `first` on, zeros outside of the signal.
 static void
 batch_load(batch_t *self, const kt_frontend_opts_t *opts, const float *samples, size_t n, size_t first, size_t length)
 {

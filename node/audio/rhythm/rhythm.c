@@ -1,6 +1,6 @@
 // rhythm -- tempo, beats, bars and onsets of a file: those of its segments one after the other (segment.h).
 // Tempo is the median over segments, weighted with their length and certainty; the time signature is voted for with the
-// same weights. What is kept of a segment are a few numbers and, up to the feature table's counts, its times.
+// same weights. A segment leaves a few numbers and, up to the feature table's counts, its times.
 #include "node/audio/modules.h"
 #include "node/audio/rhythm/segment.h"
 
@@ -20,7 +20,7 @@ typedef struct list {
 
 enum { BEATS, DOWNBEATS, ONSETS, LISTS };
 
-// What is kept of a segment with a beat.
+// Kept of a segment with a beat.
 typedef struct part {
     double weight, bpm, other_bpm, share, meter_share, clarity;
     int    signature;

@@ -41,7 +41,7 @@ KT_MUST_USE kt_err_t kt_pattern_fold(kt_pattern_t *self, const float *bands, con
 void                 kt_pattern_add(kt_pattern_t *self, const kt_pattern_t *more);
 void                 kt_pattern_values(const kt_pattern_t *self, double out[KT_SIM_PATTERN]);
 
-// scale.c -- mean and deviation of every raw value over real tracks, and how well it stays what it is when a
+// scale.c -- mean and deviation of every raw value over real tracks, and how stable it is when a
 // track is cut and encoded again; timbre first.
 typedef struct kt_similarity_scale {
     float mean, deviation, weight;
