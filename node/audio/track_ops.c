@@ -34,7 +34,10 @@ audio_new(void **self_p, const kt_track_opts_t *opts)
               .each_segment = opts->each_segment,
               .context      = opts->context,
     };
-    return kt_analysis_new((kt_analysis_t **)self_p, &analysis);
+    kt_analysis_t *self = NULL;
+    kt_err_t       err  = kt_analysis_new(&self, &analysis);
+    *self_p             = self;
+    return err;
 }
 
 static kt_err_t
@@ -52,7 +55,10 @@ audio_finish(void *self, kt_document_t *document)
 static kt_err_t
 audio_merge(void *self, void **next_p)
 {
-    return kt_analysis_merge(self, (kt_analysis_t **)next_p);
+    kt_analysis_t *next = *next_p;
+    kt_err_t       err  = kt_analysis_merge(self, &next);
+    *next_p             = next;
+    return err;
 }
 
 static void
@@ -70,7 +76,9 @@ audio_stages(const void *self, kt_stage_fn *add, void *context)
 static void
 audio_destroy(void **self_p)
 {
-    kt_analysis_destroy((kt_analysis_t **)self_p);
+    kt_analysis_t *self = *self_p;
+    kt_analysis_destroy(&self);
+    *self_p = NULL;
 }
 
 const kt_track_ops_t kt_audio_track = {

@@ -55,18 +55,6 @@ send_frame(child_t *self, const AVFrame *frame)
     fault_unless_ok(self, frames > left ? KT_ETOOLONG : KT_OK, "more sound than is permitted");
 }
 
-static void
-send_all_frames(child_t *self, const kt_decode_limits_t *limits, AVFrame *frame)
-{
-    double most      = limits->max_duration_s * self->convert.rate_hz;
-    self->frames_max = most < 9e15 ? (uint64_t)(most > 0 ? most : 0) : UINT64_MAX / 2;
-    while (frame) {
-        send_frame(self, frame);
-        fault_unless_ok(self, kt_media_next(&self->media, &frame), self->media.why);
-    }
-    send_frame(self, NULL);
-}
-
 static kt_err_t
 nothing_decoded(child_t *self)
 {
@@ -100,7 +88,13 @@ decode_file(child_t *self, const kt_decode_limits_t *limits)
         err = nothing_decoded(self);
     kt_channel_media_info(&self->channel, &self->media_info);
     fault_unless_ok(self, err, self->media.why);
-    send_all_frames(self, limits, frame);
+    double most      = limits->max_duration_s * self->convert.rate_hz;
+    self->frames_max = most < 9e15 ? (uint64_t)(most > 0 ? most : 0) : UINT64_MAX / 2;
+    while (frame) {
+        send_frame(self, frame);
+        fault_unless_ok(self, kt_media_next(&self->media, &frame), self->media.why);
+    }
+    send_frame(self, NULL);
     fault_unless_ok(self, self->frames ? KT_OK : nothing_decoded(self), self->media.why);
     kt_channel_end(&self->channel, self->media.damaged);
 }

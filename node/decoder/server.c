@@ -215,19 +215,6 @@ open_signals(server_t *self)
     return self->signals < 0 ? KT_ESYSTEM : KT_OK;
 }
 
-static void
-end_all(server_t *self)
-{
-    for (size_t i = 0; i < KT_DECODE_CHILDREN; i++) {
-        entry_t *e = &self->entries[i];
-        if (!e->pid)
-            continue;
-        end_child(e);
-        (void)waitpid(e->pid, NULL, 0);  // killed for good: returns at once
-        close(e->control_fd);
-    }
-}
-
 kt_err_t
 kt_server_run(int socket, const kt_test_faults_t *faults)
 {
@@ -241,7 +228,14 @@ kt_server_run(int socket, const kt_test_faults_t *faults)
         send_record(socket, &(kt_decode_record_t){.kind = KT_DECODE_HELLO, .code = KT_DECODE_VERSION});
         while (server_step(&self))
             ;
-        end_all(&self);
+        for (size_t i = 0; i < KT_DECODE_CHILDREN; i++) {
+            entry_t *e = &self.entries[i];
+            if (!e->pid)
+                continue;
+            end_child(e);
+            (void)waitpid(e->pid, NULL, 0);  // killed: returns at once
+            close(e->control_fd);
+        }
         close(self.signals);
     }
     kt_sandbox_destroy(&self.sandbox);

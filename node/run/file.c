@@ -108,23 +108,18 @@ check_limits(run_t *run)
     return kt_clock_ms() < run->deadline_ms ? KT_OK : KT_ETIME;
 }
 
-// Opened beneath a root, or fetched into an anonymous file.
+// Opened beneath a root, or fetched into an anonymous file; then its digest.
 static kt_err_t
-open_path(run_t *run, char why[KT_FETCH_WHY])
+open_file(run_t *run)
 {
     const kt_pipeline_t *pipeline = run->worker->pipeline;
     const char          *path     = run->job->file_path;
     kt_admission_wait_t  wait     = {run->deadline_ms, run->opts->cancelled, run->opts->progress};
-    return kt_job_is_url(path) ? kt_fetch_http_open(pipeline->fetch_http, path, &wait, &run->fd, &run->size_bytes, why)
-                               : kt_fetch_open(pipeline->fetch, path, &run->fd, &run->size_bytes, why);
-}
-
-static kt_err_t
-open_file(run_t *run)
-{
-    int64_t  start = kt_clock_us();
-    char     why[KT_FETCH_WHY];
-    kt_err_t err = open_path(run, why);
+    int64_t              start    = kt_clock_us();
+    char                 why[KT_FETCH_WHY];
+    kt_err_t             err = kt_job_is_url(path)
+                                   ? kt_fetch_http_open(pipeline->fetch_http, path, &wait, &run->fd, &run->size_bytes, why)
+                                   : kt_fetch_open(pipeline->fetch, path, &run->fd, &run->size_bytes, why);
     add_stage(run->report, "open", kt_clock_us() - start);
     if (err) {
         set_detail(run->report, why);
@@ -254,14 +249,15 @@ open_tracks(run_t *run)
         .each_segment = run->opts->each_segment,
         .context      = run->opts->context,
     };
-    kt_err_t err = KT_OK;
+    bool     snapshots = run->opts->every_s > 0;
+    kt_err_t err       = snapshots && run->worker->pipeline->gpus ? KT_EINVAL : KT_OK;
     for (size_t t = 0; t < KT_TRACKS && !err; t++)
         if (is_wanted(run, t))
-            err = run->opts->every_s > 0 && !TRACKS[t]->snapshot ? KT_EINVAL : TRACKS[t]->new (&run->tracks[t], &opts);
+            err = snapshots && !TRACKS[t]->snapshot ? KT_EINVAL : TRACKS[t]->new (&run->tracks[t], &opts);
     return err;
 }
 
-// Everything that the document says of the content so far.
+// Everything in the document about the content so far.
 static kt_err_t
 finish_tracks(run_t *run)
 {

@@ -142,14 +142,6 @@ read_raw(kt_source_t *self)
     return KT_OK;
 }
 
-// Frames up to where the next snapshot is due.
-static uint64_t
-frames_until_due(const kt_source_t *self)
-{
-    double due = self->every_s * (double)(self->n_snapshots + 1) * self->rate_hz;
-    return self->every_s > 0 && due < 9e15 ? (uint64_t)due - self->frames : UINT64_MAX;
-}
-
 kt_err_t
 kt_source_read(kt_source_t *self, kt_chunk_t *out, bool *end)
 {
@@ -165,9 +157,10 @@ kt_source_read(kt_source_t *self, kt_chunk_t *out, bool *end)
     }
     if (*end)
         return KT_OK;
-    uint64_t due       = frames_until_due(self);
-    size_t   frames    = self->left < due ? self->left : (size_t)due;
-    self->snapshot_due = frames == due;
+    double   next_due  = self->every_s * (double)(self->n_snapshots + 1) * self->rate_hz;
+    uint64_t until_due = self->every_s > 0 && next_due < 9e15 ? (uint64_t)next_due - self->frames : UINT64_MAX;
+    size_t   frames    = self->left < until_due ? self->left : (size_t)until_due;
+    self->snapshot_due = frames == until_due;
     self->n_snapshots += self->snapshot_due;
     self->frames += frames;
     *out = (kt_chunk_t){.track = KT_TRACK_AUDIO,

@@ -128,9 +128,10 @@ worker_main(void *context)
 }
 
 static void
-print_error(analyze_t *self, const char *path, const outcome_t *out)
+print_outcome(analyze_t *self, const char *path, outcome_t *out)
 {
-    char clean[KT_JOB_PATH];
+    const kt_buf_t *document = &out->report.document;
+    char            clean[KT_JOB_PATH];
     kt_text_sanitize(clean, sizeof clean, path, strlen(path));
     if (out->report.err)
         (void)kt_cli_fail(out->report.err, clean, out->report.detail);
@@ -140,13 +141,6 @@ print_error(analyze_t *self, const char *path, const outcome_t *out)
         fprintf(stderr, "kithara: %s: no per-frame matrices: no spectral features, or longer than ten minutes\n",
                 clean);
     self->failed |= out->report.err || out->frames.err;
-}
-
-static void
-print_outcome(analyze_t *self, const char *path, outcome_t *out)
-{
-    const kt_buf_t *document = &out->report.document;
-    print_error(self, path, out);
     if (document->length > 0 && !kt_analyze_print(self->printer, document->bytes, document->length, &self->failed))
         self->stop = true;
     kt_buf_fini(&out->report.document);

@@ -272,7 +272,7 @@ why_none(const loudness_t *self, unsigned hops, const char *too_short, const cha
 }
 
 static void
-put_loudness(const loudness_t *self, double true_peak, kt_document_t *document)
+write_loudness(const loudness_t *self, double true_peak, kt_document_t *document)
 {
     const char *momentary  = why_none(self, MOMENTARY, "shorter than 400 ms", "never louder than -70 LUFS");
     const char *short_term = why_none(self, SHORT_TERM, "shorter than 3 s", "never louder than -70 LUFS");
@@ -292,7 +292,7 @@ put_loudness(const loudness_t *self, double true_peak, kt_document_t *document)
 }
 
 static void
-put_all(const loudness_t *self, kt_document_t *document)
+write_all(const loudness_t *self, kt_document_t *document)
 {
     kt_peaks_t  peaks     = all_peaks(self);
     double      count     = (double)self->done * self->channels;
@@ -304,7 +304,7 @@ put_all(const loudness_t *self, kt_document_t *document)
     }
     write_value(self, document, KT_FEATURE_QUALITY_true_peak, true_peak, reason);
     write_value(self, document, KT_FEATURE_PERCEPTUAL_crest_factor, isnan(crest) ? NAN : fmax(crest, 0), reason);
-    put_loudness(self, true_peak, document);
+    write_loudness(self, true_peak, document);
 }
 
 static kt_err_t
@@ -316,7 +316,7 @@ loudness_finish(const void *state, kt_document_t *document)
         return KT_ENOMEM;
     memcpy(end, self, size_of(self->channels));
     end_stream(end);
-    put_all(end, document);
+    write_all(end, document);
     free(end);
     return KT_OK;
 }

@@ -58,17 +58,6 @@ open_spectra(kt_quality_t *self, const kt_cpu_ops_t *ops)
     return err ? err : self->rows ? KT_OK : KT_ENOMEM;
 }
 
-// The first frame of a spectrum that is to be gathered is the first one that begins within what is pushed.
-static void
-set_range(kt_quality_t *self, const kt_segment_range_t *range)
-{
-    self->own  = range->own;
-    self->end  = range->end;
-    self->done = range->from;
-    if (self->rate_hz > 0)
-        self->frame = (range->from * 4 + self->rate_hz - 1) / self->rate_hz;
-}
-
 static kt_err_t
 quality_new(void **state, const kt_stream_t *stream)
 {
@@ -85,7 +74,11 @@ quality_new(void **state, const kt_stream_t *stream)
     self->first_sound = UINT64_MAX;
     self->n_fft       = n_fft;
     self->n_low       = samples_of(low_hz, KT_HUM_SECONDS, KT_LOWBAND_WINDOW);
-    set_range(self, &stream->range);
+    self->own         = stream->range.own;
+    self->end         = stream->range.end;
+    self->done        = stream->range.from;
+    if (self->rate_hz > 0)  // the first frame of a spectrum that begins within the pushed samples
+        self->frame = (stream->range.from * 4 + self->rate_hz - 1) / self->rate_hz;
     for (int c = 0; c < 2; c++) {
         kt_channel_facts_init(&self->channel[c].facts);
         kt_lowband_init(&self->channel[c].low, stream->rate_hz, stream->range.from / KT_GROUP_SAMPLES);
