@@ -15,7 +15,14 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-enum { IDLE_HANDLES = 16, URL_BYTES = 8192, LEAST_RATE = 1024, NOT_OURS_BYTES = 1 << 20, HOST_BYTES = 128 };
+enum {
+    IDLE_HANDLES   = 16,
+    URL_BYTES      = 8192,
+    LEAST_RATE     = 1024,
+    NOT_OURS_BYTES = 1 << 20,
+    HOST_BYTES     = 128,
+    TIMER_SLACK_MS = 10
+};
 static const uint64_t DISK_RESERVE = 64 << 20;  // left free for others
 
 struct kt_fetch_http {
@@ -279,7 +286,8 @@ set_options(transfer_t *transfer, const char *url)
 {
     const kt_settings_t *settings = transfer->self->settings;
     CURL                *curl     = transfer->curl;
-    int64_t              left_ms  = transfer->wait->deadline_ms - kt_clock_ms();
+    // libcurl's timer may fire a millisecond early, and the deadline would then look like a slow server.
+    int64_t left_ms = transfer->wait->deadline_ms - kt_clock_ms() + TIMER_SLACK_MS;
     curl_easy_reset(curl);
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
