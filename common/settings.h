@@ -7,6 +7,7 @@
 
 #include "common/buf.h"
 #include "common/err.h"
+#include "common/fault.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,7 +30,8 @@ typedef struct kt_settings {
 #undef KT_TEXT
 #undef KT_SECRET
 #undef KT_ENUM
-    void *memory;  // private: holds the strings
+    kt_test_faults_t test_faults;  // test_fault, parsed
+    void            *memory;       // private: holds the strings
 } kt_settings_t;
 
 enum { KT_SETTINGS_WHY = 512 };

@@ -182,9 +182,15 @@ kt_err_t
 kt_setting_put(kt_settings_t *self, int row, const char *text, kt_setting_source_t source, char why[KT_SETTINGS_WHY])
 {
     const kt_setting_row_t *r = &KT_SETTING_TABLE[row];
-    char                    permits[PERMITS_BYTES], shown[SHOWN_BYTES];
-    kt_err_t                err = breaks_own_rule(row, text) ? KT_EINVAL : put_value(self, row, text);
+    char                    permits[PERMITS_BYTES], shown[SHOWN_BYTES], reason[KT_TEST_FAULT_WHY];
+    kt_test_faults_t        faults = self->test_faults;
+    if (row == KT_SETTING_ROW_test_fault && kt_test_faults_parse(&faults, KT_TEST_FAULT_IN_ANALYSIS, text, reason)) {
+        snprintf(why, KT_SETTINGS_WHY, "%s: %s", r->env, reason);
+        return KT_ESETTING;
+    }
+    kt_err_t err = breaks_own_rule(row, text) ? KT_EINVAL : put_value(self, row, text);
     if (!err) {
+        self->test_faults                                    = faults;
         ((kt_settings_memory_t *)self->memory)->sources[row] = (uint8_t)source;
         return KT_OK;
     }

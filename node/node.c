@@ -244,7 +244,7 @@ open_all(kt_node_t *self, char why[KT_NODE_WHY])
         err = load_own_key(self, state_dir, why);
     if (!err)
         err = kt_coordinator_list_read(&list, &self->settings, state_dir, why);
-    if (!err && !strstr(self->settings.test_fault, "noop"))
+    if (!err && !self->settings.test_faults.noop)
         self->gpus = kt_gpus_or_none(&self->settings);
     if (!err)
         err = kt_work_init(&self->work);

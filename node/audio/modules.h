@@ -1,5 +1,5 @@
-// kt_modules -- what turns a stream into features: one file and one row of this table each. The driver (kt_analysis)
-// asks the modules of the wanted options what they read, computes exactly that, and knows nothing else of them.
+// kt_modules -- the parts that turn audio into features: one file and one row of this table each. The track
+// (kt_analysis) computes exactly what the modules of the wanted options read, and knows nothing else of them.
 #pragma once
 
 #include "node/audio/segment.h"
@@ -10,15 +10,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// What a stream is. channels 0: a file without sound. layout: FFmpeg's name of the speakers, NULL or "": unknown; valid
-// in `new` only.
+// The stream that is analysed. channels 0: a file without audio. layout: FFmpeg's name of the speakers, NULL or "":
+// unknown; valid in `new` only.
 typedef struct kt_stream {
     const kt_plan_t   *plan;
     uint32_t           rate_hz, channels;
     const char        *layout;
     uint32_t           options;  // kt_option_t bits that are asked for
     kt_device_t       *device;   // borrowed, for rows that the plan does not have; its kt_isa_t is the modules' too
-    kt_segment_range_t stretch;  // the part of the stream that is analysed: all of it, or some of its segments
+    kt_segment_range_t range;    // the part of the stream that is analysed: all of it, or some of its segments
 } kt_stream_t;
 
 typedef struct kt_module {
@@ -27,18 +27,18 @@ typedef struct kt_module {
     uint32_t    options;  // kt_option_t bits, any of which asks for this module
     uint32_t    reads;    // KT_READS bits of the matrices that it needs
     kt_err_t (*new)(void **state, const kt_stream_t *stream);
-    // Interleaved samples at the file's own rate, finite, as they come, from stretch.from on. What lies before
-    // stretch.own brings filters into their state and is not counted; what lies behind stretch.end is left. NULL: not
+    // Interleaved samples at the file's own rate, finite, as they come, from range.from on. Those before
+    // range.own bring filters into their state and are not counted; those after range.end are skipped. NULL: not
     // needed.
     kt_err_t (*push)(void *state, const float *pcm, size_t frames);
     // A closed segment with at least one frame, in order. NULL: not needed.
     kt_err_t (*segment)(void *state, const kt_segment_t *segment);
-    // Const. Of a snapshot it runs in a copy of the process (node/run/snapshot.c), of which a module need not know.
-    // What cannot be computed becomes null with a reason. Modules finish in the order of the table; one that builds on
-    // the values of earlier ones reads them in the document.
+    // Const. A snapshot calls it in a copy of the process (node/run/snapshot.h); no module depends on that. A value
+    // that cannot be computed becomes null with a reason. Modules finish in the order of the table; one that needs
+    // values of earlier ones reads them from the document.
     kt_err_t (*finish)(const void *state, kt_document_t *document);
-    // *state has seen one stretch, *next the one that adjoins it: *state becomes that of both and goes on where *next
-    // stood; what is left in *next can only be destroyed. KT_ENOMEM.
+    // *state has seen one range, *next the adjoining one: *state becomes that of both and continues where *next
+    // stopped; *next can only be destroyed afterwards. KT_ENOMEM.
     kt_err_t (*merge)(void **state, void **next);
     void (*destroy)(void **state);
 } kt_module_t;

@@ -57,7 +57,7 @@ kt_matrix_width(const kt_plan_t *plan, kt_matrix_t matrix)
     }
 }
 
-// What is derived needs its sources; a matrix that does not exist at this rate is read by nobody.
+// A derived matrix needs its sources; one that does not exist at this rate is not read.
 static uint32_t
 with_sources(const kt_plan_t *plan, uint32_t reads)
 {
@@ -216,7 +216,7 @@ run_batch(kt_segment_t *self, size_t frames)
 
 // At most so many of them that there are `most` in all.
 static kt_err_t
-take(kt_segment_t *self, const float *samples, size_t n, size_t most, size_t *taken)
+take_samples(kt_segment_t *self, const float *samples, size_t n, size_t most, size_t *taken)
 {
     size_t   room = most - self->filled, count = n < room ? n : room;
     kt_err_t err = grow_pcm(self, self->filled + count);
@@ -229,7 +229,7 @@ take(kt_segment_t *self, const float *samples, size_t n, size_t most, size_t *ta
     return KT_OK;
 }
 
-// What the segment keeps of its first `frames` frames for those behind them, which become the first.
+// Drops the first `frames` frames, and keeps of them what the following ones need.
 static void
 hand_over(kt_segment_t *self, size_t frames)
 {
@@ -253,7 +253,7 @@ static kt_err_t
 feed_lead(kt_segment_t *self, const float *samples, size_t n, size_t *taken)
 {
     size_t   most = (self->margin - 1) * self->opts.hop + self->opts.n_fft;
-    kt_err_t err  = take(self, samples, n, most, taken);
+    kt_err_t err  = take_samples(self, samples, n, most, taken);
     if (err || self->filled < most)
         return err;
     if ((err = run_batch(self, self->margin)))
@@ -275,7 +275,7 @@ kt_segment_feed(kt_segment_t *self, const float *samples, size_t n, size_t *take
         self->filled = err ? 0 : self->opts.n_fft / 2;
     }
     if (!err)
-        err = take(self, samples + led, n - led, self->max_samples, &rest);
+        err = take_samples(self, samples + led, n - led, self->max_samples, &rest);
     while (!err && !self->leading && frames_ready(self) >= self->frames + KT_BATCH_FRAMES)
         err = run_batch(self, KT_BATCH_FRAMES);
     if (err)

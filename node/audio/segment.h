@@ -1,9 +1,8 @@
 // kt_segment -- up to ten minutes of one stream: its mono samples at the analysis rate and the rows of its frames.
-// Frames lie on the stream's grid (centred at t * hop), segments on a grid of frames; what a frame at a border needs of
-// its neighbours is kept, so a border changes no row. Rows are computed in batches of fixed frames while samples
-// arrive; what needs the whole segment (tuning, then chroma, the
-// constant-Q transform; the top_db floor of mel_db) is computed by close. Buffers
-// grow with the stream up to one segment and are then used again. One thread.
+// Frames are on the stream's grid (centred at t * hop), segments on a grid of frames. The samples that a frame at a
+// border needs of its neighbours are kept, so a border changes no row. Rows are computed in batches of fixed frames
+// while samples arrive; tuning, then chroma, the constant-Q transform and the top_db floor of mel_db need the whole
+// segment and are computed by close. Buffers grow with the stream up to one segment and are then reused. One thread.
 #pragma once
 
 #include "common/err.h"
@@ -13,8 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// Everything that a module may read of a segment, [frames][width]: the device's rows by their own numbers, then what is
-// derived from them.
+// Everything that a module may read of a segment, [frames][width]: the device's rows by their own numbers, then the
+// matrices derived from them.
 typedef enum kt_matrix {
     KT_MATRIX_CENTROID  = KT_ROW_CENTROID,
     KT_MATRIX_BANDWIDTH = KT_ROW_BANDWIDTH,
@@ -49,7 +48,7 @@ void                 kt_segment_destroy(kt_segment_t **self_p);
 // kt_segment_from of the stream at the analysis rate, where the frames begin that its neighbour hands over.
 void     kt_segment_start(kt_segment_t *self, uint32_t number);
 uint64_t kt_segment_from(const kt_segment_t *self);
-// Takes samples until the segment is full, and says how many: *taken < n means close, use, next, and come again.
+// Takes samples until the segment is full; *taken < n: call close, read it, call next, and feed the rest.
 // KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_segment_feed(kt_segment_t *self, const float *samples, size_t n, size_t *taken);
 // The stream's last sample is in. From now on only kt_segment_padding zeros are fed, which no zero crossing counts.
@@ -57,19 +56,19 @@ void   kt_segment_end(kt_segment_t *self);
 size_t kt_segment_padding(const kt_segment_t *self);  // zeros that follow the last sample: n_fft / 2
 // The rows that are left and everything derived. KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_segment_close(kt_segment_t *self);
-void                 kt_segment_next(kt_segment_t *self);  // after close: the next one, with what it needs of this one
+void                 kt_segment_next(kt_segment_t *self);  // after close: the next one, with frames of this one
 
 size_t       kt_segment_frames(const kt_segment_t *self);                      // rows there are; complete after close
-const float *kt_segment_matrix(const kt_segment_t *self, kt_matrix_t matrix);  // after close; NULL if nobody reads it
+const float *kt_segment_matrix(const kt_segment_t *self, kt_matrix_t matrix);  // after close; NULL if it is not read
 size_t kt_segment_width(const kt_segment_t *self, kt_matrix_t matrix);  // 0: not defined at this rate, n_fft or hop
-// The segment's own mono samples at the analysis rate, borrowed until next: sample i of the segment stands at second
+// The segment's own mono samples at the analysis rate, borrowed until next: sample i of the segment is at second
 // kt_segment_begin + i / rate. Frame t is centred at sample t * hop.
 const float     *kt_segment_samples(const kt_segment_t *self, size_t *n);
 double           kt_segment_begin(const kt_segment_t *self);  // seconds from the stream's start
 const kt_plan_t *kt_segment_plan(const kt_segment_t *self);
 // Microseconds in the first pass, and in tuning and chroma, of all segments so far.
 void kt_segment_times(const kt_segment_t *self, int64_t *spectral_us, int64_t *chroma_us);
-void kt_segment_add_times(kt_segment_t *self, const kt_segment_t *before);  // those of a stretch before come along
+void kt_segment_add_times(kt_segment_t *self, const kt_segment_t *before);  // adds those of the range before
 
 size_t kt_segment_max_frames(const kt_frontend_opts_t *opts);  // of one segment
 size_t kt_matrix_width(const kt_plan_t *plan, kt_matrix_t matrix);

@@ -13,7 +13,7 @@ divisor(uint64_t a, uint64_t b)
     return a;
 }
 
-// Where sample `at` of one rate stands at another, rounded down.
+// Position of sample `at` at another rate, rounded down.
 static uint64_t
 rerated(uint64_t at, uint64_t from_hz, uint64_t to_hz)
 {
@@ -37,19 +37,18 @@ kt_segment_range_of(const kt_plan_t *plan, uint32_t rate_hz, uint32_t first, uin
 {
     const kt_frontend_opts_t *opts    = kt_plan_opts(plan);
     const uint64_t            segment = (uint64_t)kt_segment_max_frames(opts) * opts->hop;
-    if (rate_hz == 0 || first > KT_STRETCH_SEGMENTS || count > KT_STRETCH_SEGMENTS - first)
+    if (rate_hz == 0 || first > KT_RANGE_SEGMENTS || count > KT_RANGE_SEGMENTS - first)
         return KT_EINVAL;
     uint64_t begin  = rerated(first * segment, opts->rate_hz, rate_hz);
     uint64_t end    = rerated((first + count) * segment, opts->rate_hz, rate_hz);
     uint64_t frames = rerated(3 * (uint64_t)opts->n_fft, opts->rate_hz, rate_hz);
-    uint64_t before = (uint64_t)KT_STRETCH_BEFORE_S * rate_hz + frames;
-    *out =
-        (kt_segment_range_t){.own = begin / KT_STRETCH_BLOCK * KT_STRETCH_BLOCK, .end = UINT64_MAX, .to = UINT64_MAX};
+    uint64_t before = (uint64_t)KT_RANGE_BEFORE_S * rate_hz + frames;
+    *out = (kt_segment_range_t){.own = begin / KT_RANGE_BLOCK * KT_RANGE_BLOCK, .end = UINT64_MAX, .to = UINT64_MAX};
     if (out->own > before)
         out->from = (out->own - before) / grid_of(rate_hz, opts->rate_hz) * grid_of(rate_hz, opts->rate_hz);
     if (count > 0) {
-        out->end = end / KT_STRETCH_BLOCK * KT_STRETCH_BLOCK;
-        out->to  = end + frames + (uint64_t)KT_STRETCH_AFTER_S * rate_hz;
+        out->end = end / KT_RANGE_BLOCK * KT_RANGE_BLOCK;
+        out->to  = end + frames + (uint64_t)KT_RANGE_AFTER_S * rate_hz;
     }
     return KT_OK;
 }

@@ -8,19 +8,19 @@
 
 #include <stdint.h>
 
-enum { KT_STRETCH_BEFORE_S = 30, KT_STRETCH_AFTER_S = 1, KT_STRETCH_BLOCK = 4096, KT_STRETCH_SEGMENTS = 1 << 20 };
+enum { KT_RANGE_BEFORE_S = 30, KT_RANGE_AFTER_S = 1, KT_RANGE_BLOCK = 4096, KT_RANGE_SEGMENTS = 1 << 20 };
 
-// Frames of the source, counted from the stream's start: [from, to) is to be pushed, [own, end) is what the stretch
-// answers for. own and end are multiples of KT_STRETCH_BLOCK next to the segments' borders, so that stretches adjoin;
-// from is such that resampled samples, hops of loudness and windows of hum lie where the whole stream has them.
-// UINT64_MAX: the stream's end.
+// Frames of the source, counted from the stream's start: [from, to) is to be pushed, [own, end) is what the range
+// counts. own and end are multiples of KT_RANGE_BLOCK next to the segments' borders, so that ranges adjoin;
+// from is such that resampled samples, hops of loudness and windows of hum are at the positions that they have in the
+// whole stream. UINT64_MAX: the stream's end.
 typedef struct kt_segment_range {
     uint64_t from, own, end, to;
 } kt_segment_range_t;
 
 // Segments first .. first + count - 1 of the grid (kt_segment); count 0: to the stream's end. At a rate that has no
-// large divisor in common with the analysis rate, `from` is 0. KT_EINVAL: beyond KT_STRETCH_SEGMENTS, or no rate.
+// large divisor in common with the analysis rate, `from` is 0. KT_EINVAL: beyond KT_RANGE_SEGMENTS, or no rate.
 KT_MUST_USE kt_err_t kt_segment_range_of(const kt_plan_t *plan, uint32_t rate_hz, uint32_t first, uint32_t count,
                                          kt_segment_range_t *out);
-// Where `from` stands at the analysis rate: a whole sample.
+// `from` at the analysis rate: a whole sample.
 uint64_t kt_segment_range_at(const kt_segment_range_t *self, uint32_t rate_hz, uint32_t analysis_hz);

@@ -1,4 +1,4 @@
-// spectral -- means and statistics over frames of what the device and the segment give: one row of ROWS a feature.
+// spectral -- means and statistics over frames of the rows of device and segment: one row of ROWS per feature.
 #include "node/audio/modules.h"
 #include "node/audio/summary.h"
 
@@ -36,7 +36,7 @@ typedef struct spectral {
 } spectral_t;
 
 static void
-destroy(void **state)
+spectral_destroy(void **state)
 {
     spectral_t *self = *state;
     if (!self)
@@ -48,7 +48,7 @@ destroy(void **state)
 }
 
 static kt_err_t
-create(void **state, const kt_stream_t *stream)
+spectral_new(void **state, const kt_stream_t *stream)
 {
     spectral_t *self = calloc(1, sizeof *self);
     if (!self)
@@ -58,7 +58,7 @@ create(void **state, const kt_stream_t *stream)
         size_t   width = kt_matrix_width(stream->plan, kt_frames_rows[i].matrix);
         kt_err_t err   = width ? kt_summary_new(&self->summary[i], width) : KT_OK;
         if (err) {
-            destroy((void **)&self);
+            spectral_destroy((void **)&self);
             return err;
         }
     }
@@ -67,7 +67,7 @@ create(void **state, const kt_stream_t *stream)
 }
 
 static kt_err_t
-fold(void *state, const kt_segment_t *segment)
+spectral_fold(void *state, const kt_segment_t *segment)
 {
     spectral_t *self = state;
     kt_err_t    err  = KT_OK;
@@ -79,7 +79,7 @@ fold(void *state, const kt_segment_t *segment)
 }
 
 static kt_err_t
-merge(void **state, void **next)
+spectral_merge(void **state, void **next)
 {
     spectral_t *self = *state, *later = *next;
     kt_err_t    err = KT_OK;
@@ -132,7 +132,7 @@ write_row(const spectral_t *self, size_t row, kt_document_t *document)
 }
 
 static kt_err_t
-finish(const void *state, kt_document_t *document)
+spectral_finish(const void *state, kt_document_t *document)
 {
     kt_err_t err = KT_OK;
     for (size_t i = 0; i < ROWS && !err; i++)
@@ -145,9 +145,9 @@ const kt_module_t kt_module_spectral = {
     .stage   = "audio_spectral",
     .options = KT_OPTION_SPECTRAL,
     .reads   = READS,
-    .new     = create,
-    .segment = fold,
-    .finish  = finish,
-    .merge   = merge,
-    .destroy = destroy,
+    .new     = spectral_new,
+    .segment = spectral_fold,
+    .finish  = spectral_finish,
+    .merge   = spectral_merge,
+    .destroy = spectral_destroy,
 };

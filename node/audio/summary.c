@@ -69,15 +69,6 @@ sum_of(const float *x, size_t n, double centre, bool squared)
     return (sum[0] + sum[1]) + (sum[2] + sum[3]);
 }
 
-static kt_moments_t
-moments_of(const float *sorted, size_t n)
-{
-    kt_moments_t out = {.min = sorted[0], .max = sorted[n - 1]};
-    out.mean         = sum_of(sorted, n, 0, false) / (double)n;
-    out.m2           = sum_of(sorted, n, out.mean, true);
-    return out;
-}
-
 static void
 merge_moments(kt_moments_t *a, uint64_t frames_a, const kt_moments_t *b, uint64_t frames_b)
 {
@@ -92,7 +83,7 @@ merge_moments(kt_moments_t *a, uint64_t frames_a, const kt_moments_t *b, uint64_
     a->max = fmax(a->max, b->max);
 }
 
-// The value at a rank between two sorted values lies on the line between them.
+// The value at a rank between two sorted values is linear between them.
 static double
 at_rank(const float *sorted, size_t n, double rank)
 {
@@ -127,7 +118,10 @@ make_room(kt_summary_t *self, size_t segments)
 static void
 fold_column(kt_summary_t *self, size_t column, const float *sorted, size_t n)
 {
-    self->moments[(self->segments - 1) * self->width + column] = moments_of(sorted, n);
+    kt_moments_t *moments = &self->moments[(self->segments - 1) * self->width + column];
+    *moments              = (kt_moments_t){.min = sorted[0], .max = sorted[n - 1]};
+    moments->mean         = sum_of(sorted, n, 0, false) / (double)n;
+    moments->m2           = sum_of(sorted, n, moments->mean, true);
     if (self->segments == 1)
         self->median[column] = at_rank(sorted, n, 0.5 * (double)(n - 1));
     float *quantile = self->quantile + ((self->segments - 1) * self->width + column) * KT_QUANTILES;

@@ -19,7 +19,7 @@ void                 kt_summary_destroy(kt_summary_t **self_p);
 
 // Row-major [frames][width]; no value may be NaN. KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_summary_fold(kt_summary_t *self, const float *rows, size_t frames);
-// What `next` has seen comes after: to the last bit as if all had been folded into one. Same width. KT_ENOMEM.
+// Appends the frames of `next`: to the last bit as if all had been folded into one. Same width. KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_summary_merge(kt_summary_t *self, const kt_summary_t *next);
 // out[width]. KT_ENOMEM; KT_ENOTFOUND before the first frame.
 KT_MUST_USE kt_err_t kt_summary_statistics(const kt_summary_t *self, kt_statistic_t *out);

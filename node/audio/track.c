@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// The way of a sample: made finite -> modules that read the source -> mono -> resampled -> segment -> at the segment's
+// Path of a sample: made finite -> modules that read the source -> mono -> resampled -> segment -> at the segment's
 // end the modules. Mono samples go to the resampler in blocks of fixed length and rows are computed in batches of fixed
 // frames, both counted from the stream's start, so the caller's chunks cannot change a bit.
 //
@@ -21,11 +21,11 @@ struct kt_analysis {
     void              *module[KT_MODULES];  // states; NULL: not asked for
     bool               wanted[KT_MODULES];
     uint32_t           reads;
-    kt_segment_t      *segment;   // NULL: nobody reads rows
+    kt_segment_t      *segment;   // NULL: no module reads rows
     kt_resample_t     *resample;  // NULL: the file has the analysis rate
     size_t             segments;
-    kt_segment_range_t stretch;
-    uint64_t           pushed;               // frames of the stream, those before the stretch included
+    kt_segment_range_t range;
+    uint64_t           pushed;               // frames of the stream, those before the range included
     uint64_t           skip;                 // samples at the analysis rate before those that the segment needs
     uint64_t           left;                 // segments to come; UINT64_MAX: as many as there are
     uint64_t           samples, not_finite;  // mono samples at the analysis rate; samples taken as 0
@@ -58,7 +58,7 @@ static kt_err_t
 open_modules(kt_analysis_t *self)
 {
     kt_stream_t stream = {self->opts.plan,    self->opts.rate_hz, self->opts.channels, self->opts.layout,
-                          self->opts.options, self->opts.device,  self->stretch};
+                          self->opts.options, self->opts.device,  self->range};
     for (size_t m = 0; m < KT_MODULES; m++) {
         if (!(kt_modules[m]->options & self->opts.options))
             continue;
@@ -81,7 +81,7 @@ open_stream(kt_analysis_t *self)
     if (err)
         return err;
     kt_segment_start(self->segment, self->opts.first_segment);
-    self->skip      = kt_segment_from(self->segment) - kt_segment_range_at(&self->stretch, self->opts.rate_hz, rate_hz);
+    self->skip      = kt_segment_from(self->segment) - kt_segment_range_at(&self->range, self->opts.rate_hz, rate_hz);
     self->mono      = calloc(self->block_frames, sizeof *self->mono);
     self->resampled = calloc(self->resampled_capacity, sizeof *self->resampled);
     return self->mono && self->resampled ? KT_OK : KT_ENOMEM;
@@ -89,15 +89,15 @@ open_stream(kt_analysis_t *self)
 
 // A file without sound has no segments.
 static kt_err_t
-find_stretch(kt_analysis_t *self)
+find_range(kt_analysis_t *self)
 {
     const kt_analysis_opts_t *opts = &self->opts;
-    self->stretch                  = (kt_segment_range_t){0, 0, UINT64_MAX, UINT64_MAX};
+    self->range                    = (kt_segment_range_t){0, 0, UINT64_MAX, UINT64_MAX};
     self->left                     = opts->segments ? opts->segments : UINT64_MAX;
     if (opts->first_segment == 0 && opts->segments == 0)
         return KT_OK;
-    kt_err_t err = kt_segment_range_of(opts->plan, opts->rate_hz, opts->first_segment, opts->segments, &self->stretch);
-    self->pushed = self->stretch.from;
+    kt_err_t err = kt_segment_range_of(opts->plan, opts->rate_hz, opts->first_segment, opts->segments, &self->range);
+    self->pushed = self->range.from;
     return err;
 }
 
@@ -109,7 +109,7 @@ kt_analysis_new(kt_analysis_t **self_p, const kt_analysis_opts_t *opts)
     if (!self)
         goto fail;
     self->opts = *opts;
-    if ((err = find_stretch(self)) || (err = open_modules(self)))
+    if ((err = find_range(self)) || (err = open_modules(self)))
         goto fail;
     if (opts->channels > 0 && opts->rate_hz == 0) {
         err = KT_EINVAL;
@@ -150,7 +150,7 @@ kt_analysis_destroy(kt_analysis_t **self_p)
 }
 
 static void
-show_frames(const kt_analysis_t *self)
+give_frames(const kt_analysis_t *self)
 {
     for (size_t i = 0; i < kt_frames_rows_count; i++) {
         kt_matrix_t  matrix = kt_frames_rows[i].matrix;
@@ -169,7 +169,7 @@ close_segment(kt_analysis_t *self)
         return err;
     self->segments++;
     if (self->opts.frames && self->opts.each_segment)
-        show_frames(self);
+        give_frames(self);
     for (size_t m = 0; m < KT_MODULES && !err; m++) {
         int64_t start = kt_clock_us();
         if (self->wanted[m] && kt_modules[m]->segment)
@@ -181,7 +181,7 @@ close_segment(kt_analysis_t *self)
 
 // Samples at the analysis rate, into one segment after the other.
 static kt_err_t
-feed(kt_analysis_t *self, const float *samples, size_t n)
+feed_segments(kt_analysis_t *self, const float *samples, size_t n)
 {
     size_t before = n < self->skip ? n : (size_t)self->skip;
     self->skip -= before;
@@ -200,9 +200,9 @@ feed(kt_analysis_t *self, const float *samples, size_t n)
     return KT_OK;
 }
 
-// What the resampler gives, until it gives no full buffer (while pushing) or nothing (at the end).
+// The resampler's output, until it fills no whole buffer (while pushing) or is empty (at the end).
 static kt_err_t
-drain(kt_analysis_t *self, const float *mono, size_t n, bool last)
+drain_resample(kt_analysis_t *self, const float *mono, size_t n, bool last)
 {
     for (size_t got;;) {
         int64_t  start = kt_clock_us();
@@ -213,7 +213,7 @@ drain(kt_analysis_t *self, const float *mono, size_t n, bool last)
         if (err)
             return err;
         self->samples += got;
-        if (got > 0 && (err = feed(self, self->resampled, got)))
+        if (got > 0 && (err = feed_segments(self, self->resampled, got)))
             return err;
         if (last ? got == 0 : got < self->resampled_capacity)
             return KT_OK;
@@ -229,12 +229,12 @@ flush_mono(kt_analysis_t *self)
     if (n == 0)
         return KT_OK;
     if (self->resample)
-        return drain(self, self->mono, n, false);
+        return drain_resample(self, self->mono, n, false);
     self->samples += n;
-    return feed(self, self->mono, n);
+    return feed_segments(self, self->mono, n);
 }
 
-// Sixteen at a time, so that the compiler does them side by side: every sample of every file comes through here.
+// Sixteen at a time, so that the compiler vectorises: every sample of every file passes here.
 static size_t
 count_unusable(const float *pcm, size_t count)
 {
@@ -302,20 +302,20 @@ kt_analysis_push(kt_analysis_t *self, const float *pcm, size_t frames)
     return KT_OK;
 }
 
-// The stream's end: what the blocks and the resampler still hold, then the zeros that centred frames reach into.
+// The stream's end: the rest in the blocks and the resampler, then the zeros that centred frames reach into.
 static kt_err_t
 close_stream(kt_analysis_t *self)
 {
     kt_err_t err = flush_mono(self);
     if (!err && self->resample)
-        err = drain(self, NULL, 0, true);
+        err = drain_resample(self, NULL, 0, true);
     if (err || self->samples == 0 || self->left == 0)
         return err;
     kt_segment_end(self->segment);
     memset(self->resampled, 0, RESAMPLED * sizeof *self->resampled);
     for (size_t left = kt_segment_padding(self->segment); left > 0 && !err;) {
         size_t n = left < RESAMPLED ? left : RESAMPLED;
-        err      = feed(self, self->resampled, n);
+        err      = feed_segments(self, self->resampled, n);
         left -= n;
     }
     return !err && self->left > 0 ? close_segment(self) : err;
@@ -324,11 +324,11 @@ close_stream(kt_analysis_t *self)
 kt_err_t
 kt_analysis_finish(kt_analysis_t *self, kt_document_t *document)
 {
-    if (self->stretch.own > 0 || self->pushed > self->stretch.end)
+    if (self->range.own > 0 || self->pushed > self->range.end)
         return KT_EINVAL;
     kt_err_t err = self->segment ? close_stream(self) : KT_OK;
     if (!err && self->opts.frames && !self->opts.each_segment && self->segments == 1)
-        show_frames(self);
+        give_frames(self);
     for (size_t m = 0; m < KT_MODULES && !err; m++) {
         int64_t start = kt_clock_us();
         if (self->wanted[m])
@@ -340,52 +340,52 @@ kt_analysis_finish(kt_analysis_t *self, kt_document_t *document)
     return err;
 }
 
-// --- stretches -------------------------------------------------------------------------------------------------------
+// --- segment ranges --------------------------------------------------------------------------------------------------
 
 void
 kt_analysis_range(const kt_analysis_t *self, kt_segment_range_t *out)
 {
-    *out = self->stretch;
+    *out = self->range;
 }
 
 // The stream may end within what self needs beyond its own; then both have seen its end.
 static bool
-adjoin(const kt_analysis_t *self, const kt_analysis_t *next)
+ranges_adjoin(const kt_analysis_t *self, const kt_analysis_t *next)
 {
     const kt_analysis_opts_t *a = &self->opts, *b = &next->opts;
     return a->plan == b->plan && a->rate_hz == b->rate_hz && a->channels == b->channels && a->options == b->options &&
-           self->stretch.end == next->stretch.own && next->pushed > next->stretch.own &&
-           (self->pushed >= self->stretch.to || self->pushed == next->pushed);
+           self->range.end == next->range.own && next->pushed > next->range.own &&
+           (self->pushed >= self->range.to || self->pushed == next->pushed);
 }
 
 // The open end of the later one: its samples in the blocks, the resampler and the segment.
 static void
-go_on_as(kt_analysis_t *self, kt_analysis_t *next)
+continue_as(kt_analysis_t *self, kt_analysis_t *next)
 {
     kt_segment_t  *segment  = self->segment;
     kt_resample_t *resample = self->resample;
     float         *mono     = self->mono;
     if (segment)
         kt_segment_add_times(next->segment, segment);
-    self->segment     = next->segment;
-    self->resample    = next->resample;
-    self->mono        = next->mono;
-    next->segment     = segment;
-    next->resample    = resample;
-    next->mono        = mono;
-    self->n_mono      = next->n_mono;
-    self->stretch.end = next->stretch.end;
-    self->stretch.to  = next->stretch.to;
-    self->pushed      = next->pushed;
-    self->skip        = next->skip;
-    self->left        = next->left;
+    self->segment   = next->segment;
+    self->resample  = next->resample;
+    self->mono      = next->mono;
+    next->segment   = segment;
+    next->resample  = resample;
+    next->mono      = mono;
+    self->n_mono    = next->n_mono;
+    self->range.end = next->range.end;
+    self->range.to  = next->range.to;
+    self->pushed    = next->pushed;
+    self->skip      = next->skip;
+    self->left      = next->left;
 }
 
 kt_err_t
 kt_analysis_merge(kt_analysis_t *self, kt_analysis_t **next_p)
 {
     kt_analysis_t *next = *next_p;
-    if (!adjoin(self, next))
+    if (!ranges_adjoin(self, next))
         return KT_EINVAL;
     kt_err_t err = self->segment && self->left > 0 ? close_stream(self) : KT_OK;
     for (size_t m = 0; m < KT_MODULES && !err; m++)
@@ -393,7 +393,7 @@ kt_analysis_merge(kt_analysis_t *self, kt_analysis_t **next_p)
             err = kt_modules[m]->merge(&self->module[m], &next->module[m]);
     if (err)
         return err;
-    go_on_as(self, next);
+    continue_as(self, next);
     self->segments += next->segments;
     self->samples += next->samples;
     self->not_finite += next->not_finite;

@@ -2,14 +2,14 @@
 // The cut into chunks changes nothing: frames lie on a fixed grid of samples, segments of at most ten minutes on a
 // fixed grid of frames. Up to one segment the values equal the reference library's; past it, per-segment matters
 // (tuning, the top_db reference) are taken segment by segment and statistics are merged: mean, std, min, max exactly,
-// the median from each segment's 257 quantiles (docs in analysis.c). Memory: one segment, whatever the length. One
+// the median from each segment's 257 quantiles (docs in track.c). Memory: one segment, whatever the length. One
 // thread.
 #pragma once
 
 #include "common/err.h"
-#include "common/settings.h"
 #include "kernels/device.h"
 #include "node/audio/segment_range.h"
+#include "node/run/track.h"
 #include "proto/document.h"
 
 #include <stdbool.h>
@@ -17,10 +17,6 @@
 #include <stdint.h>
 
 typedef struct kt_analysis kt_analysis_t;
-
-// Per-frame matrices, row-major [frames][width]: of the one segment that files up to ten minutes have (for --frames),
-// called in finish; or of each segment when it is complete (for plots).
-typedef void kt_frames_fn(void *context, const char *feature, const float *rows, size_t frames, size_t width);
 
 typedef struct kt_analysis_opts {
     const kt_plan_t *plan;    // shared, constant
@@ -31,13 +27,13 @@ typedef struct kt_analysis_opts {
     kt_frames_fn    *frames;   // NULL: none
     bool             each_segment;
     void            *context;
-    uint32_t         first_segment, segments;  // a stretch (kt_analysis_merge); 0, 0: the whole stream
+    uint32_t         first_segment, segments;  // a segment range (kt_analysis_merge); 0, 0: all
 } kt_analysis_opts_t;
 
-// A very long stream in stretches: one analysis each of the segments first_segment .. + segments - 1 (0: to the end),
-// which is fed exactly the frames [from, to) that kt_analysis_range says, as far as the stream has them: half a
-// minute before its own for what has a memory (filters, windows of loudness, the frames an onset looks back to), a
-// second after them. Then merges, from the first on, and finish on what has become the whole.
+// A very long stream in segment ranges: one analysis each of segments first_segment .. + segments - 1 (0: to the end),
+// which is fed exactly the frames [from, to) of kt_analysis_range, as far as the stream has them: half a
+// minute before its own for everything with a memory (filters, windows of loudness, the frames an onset looks back to),
+// a second after them. Then merges, from the first on, and finish on what has become the whole.
 
 // Microseconds of each stage, for the result's header. modules: of those of node/audio/modules.h, by their place there.
 enum { KT_STAGE_MODULES = 8 };
@@ -52,7 +48,7 @@ KT_MUST_USE kt_err_t kt_analysis_push(kt_analysis_t *self, const float *pcm, siz
 // After the last push, once: features and statistics into the document. A stream without samples gives nulls with a
 // reason.
 KT_MUST_USE kt_err_t kt_analysis_finish(kt_analysis_t *self, kt_document_t *document);
-// KT_EINVAL: a stretch that is not the stream's beginning, or less of it than was pushed: merge first.
+// KT_EINVAL: a range that does not begin the stream, or more was pushed than it needs: merge first.
 
 // The frames of the source that an analysis with these options is to be pushed.
 void kt_analysis_range(const kt_analysis_t *self, kt_segment_range_t *out);
@@ -64,24 +60,16 @@ void kt_analysis_range(const kt_analysis_t *self, kt_segment_range_t *out);
 // What finish then gives, against one analysis of the whole on the same machine:
 // - Where the file has the analysis rate, values differ by 1e-9 or less (relative), so that the message with its nine
 //   digits is the same text. Modules that know segments only (spectral, key, rhythm, perceptual, similarity) get the
-//   same segments: equal to the last bit with one segment a stretch; with more, sums of doubles are taken in another
+//   same segments: equal to the last bit with one segment per range; with more, sums of doubles are taken in another
 //   order. Tempo, beats and bars never cross segments. Of loudness and quality the counts are equal; sums are taken in
 //   another order, and filters began half a minute before: the K-weighting's past is gone by then, that of the offset
 //   of the low band (rumble, hum) is e^-15 of itself.
 // - At other rates the resampler, which works in blocks, rounds differently (libsoxr, 20 bits: 1e-6 of full scale a
 //   sample), so spectral values, and what follows from them, differ by some 1e-6, but where a decision was a tie.
-// - clipping_ratio: tops of two stretches whose peaks differ, but by less than 1e-4 of the peak, count together.
-// - thd: where no one pitch is the most frequent in all stretches, the frames of the others are left out.
+// - clipping_ratio: tops of two ranges whose peaks differ, but by less than 1e-4 of the peak, count together.
+// - thd: where no one pitch is the most frequent in all ranges, the frames of the others are left out.
 KT_MUST_USE kt_err_t kt_analysis_merge(kt_analysis_t *self, kt_analysis_t **next_p);
 
-// The message of what was pushed so far, exactly as if the stream ended here, one line with "snapshot": true; the
-// stream goes on and its end is the same with and without snapshots. A copy of this process (fork, whose pages are
-// shared until one side writes) finishes the stream and the document there; here both stay as they are. So the process
-// must have this one thread only, and the device must be the processor: `kithara analyze -`, not a node's worker. Takes
-// what finish takes, and as much memory again at most, for that long. KT_EDOCUMENT (with why), KT_ETIME, KT_ESYSTEM,
-// KT_ENOMEM.
-KT_MUST_USE kt_err_t kt_analysis_snapshot(const kt_analysis_t *self, const kt_document_t *document,
-                                          const kt_stamp_t *stamp, kt_buf_t *out, char why[KT_DOCUMENT_WHY]);
-void                 kt_analysis_stages(const kt_analysis_t *self, kt_stage_us_t *out);
+void kt_analysis_stages(const kt_analysis_t *self, kt_stage_us_t *out);
 // Peak memory that a file of this length needs here, for admission; seconds 0: unknown, so the most.
 uint64_t kt_analysis_bytes(const kt_frontend_opts_t *opts, double seconds);

@@ -19,8 +19,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-// GRACE_MS: the server keeps the wall-clock limit; this long after it the client no longer waits for its word.
-// GOODBYE_MS: longest wait for a child's exit once it has said its last word.
+// GRACE_MS: the server keeps the wall-clock limit; this long after it the client stops waiting for the record.
+// GOODBYE_MS: longest wait for a child's exit after its last record.
 enum { GRACE_MS = 2000, GOODBYE_MS = 2000 };
 
 typedef enum state { FRESH, SOUNDING, ENDED } state_t;
@@ -38,12 +38,12 @@ struct kt_decode {
     uint64_t           frames, damaged, peak_bytes, cpu_us;
     struct {
         kt_decode_record_t record;
-        kt_facts_t         facts;
+        kt_media_info_t    media_info;
     } in;  // the record that came last
 };
 
 static kt_err_t
-fail(kt_decode_t *self, kt_err_t err, const char *why)
+decode_fail(kt_decode_t *self, kt_err_t err, const char *why)
 {
     self->state = ENDED;
     self->err   = err;
@@ -62,7 +62,7 @@ receive(kt_decode_t *self, int64_t deadline_ms, size_t *bytes)
             *bytes = (size_t)n;
             return n ? KT_OK : KT_ECLOSED;
         }
-        // The other end was closed with slots of ours unread; what it had sent before is still there and comes next.
+        // The other end was closed with unread slots; the records that it had sent before are still to be read.
         if (errno == ECONNRESET)
             continue;
         if (errno != EAGAIN && errno != EINTR)
@@ -83,7 +83,7 @@ take_usage(kt_decode_t *self)
     self->cpu_us     = self->in.record.cpu_us;
 }
 
-// After the child's last word: its exit, for the usage. What else it sends by then is of no interest.
+// After the child's last record: its exit, for the usage. Other records are ignored.
 static void
 await_exit(kt_decode_t *self)
 {
@@ -97,7 +97,7 @@ await_exit(kt_decode_t *self)
     }
 }
 
-// A child that ended without a last word.
+// A child that ended without END or FAULT.
 static kt_err_t
 judge_exit(kt_decode_t *self)
 {
@@ -105,21 +105,21 @@ judge_exit(kt_decode_t *self)
     char why[64];
     take_usage(self);
     if (self->in.record.out_of_time)
-        return fail(self, KT_EDECWALL, "killed at the wall-clock limit");
+        return decode_fail(self, KT_EDECWALL, "killed at the wall-clock limit");
     int  signal  = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
     bool all_cpu = self->cpu_us >= (uint64_t)self->limits.cpu_s * 1000000u;
     if (signal == SIGXCPU || (signal == SIGKILL && all_cpu))
-        return fail(self, KT_EDECCPU, "killed at the CPU time limit");
+        return decode_fail(self, KT_EDECCPU, "killed at the CPU time limit");
     if (signal == SIGSYS)
-        return fail(self, KT_EDECODER, "killed for a forbidden system call");
+        return decode_fail(self, KT_EDECODER, "killed for a forbidden system call");
     (void)snprintf(why, sizeof why, signal ? "killed by signal %d" : "ended with status %d",
                    signal ? signal : WEXITSTATUS(status));
-    return fail(self, KT_EDECODER, why);
+    return decode_fail(self, KT_EDECODER, why);
 }
 
-// Codes that a child may answer with; any other is a lie.
+// Codes that a child may send.
 static bool
-may_say(int32_t code)
+is_child_error(int32_t code)
 {
     static const kt_err_t codes[] = {KT_EEMPTY,  KT_EFORMAT,  KT_ETEXT,    KT_EPLAYLIST,  KT_ETRUNCATED, KT_ENOAUDIO,
                                      KT_ECODEC,  KT_EDAMAGED, KT_ETOOLONG, KT_ESTREAM,    KT_EDECMEM,    KT_EIO,
@@ -133,36 +133,36 @@ may_say(int32_t code)
 static kt_err_t
 take_fault(kt_decode_t *self)
 {
-    kt_err_t err = may_say(self->in.record.code) ? (kt_err_t)self->in.record.code : KT_EDECODER;
+    kt_err_t err = is_child_error(self->in.record.code) ? (kt_err_t)self->in.record.code : KT_EDECODER;
     char     why[KT_WHY_BYTES];
     memcpy(why, self->in.record.why, sizeof why);
     why[sizeof why - 1] = '\0';
     await_exit(self);
     // Out of memory for the child means out of its limit.
-    return fail(self, err == KT_ENOMEM ? KT_EDECMEM : err, why);
+    return decode_fail(self, err == KT_ENOMEM ? KT_EDECMEM : err, why);
 }
 
 static kt_err_t
 broken(kt_decode_t *self)
 {
-    return fail(self, KT_EDECODER, "the decoder broke the protocol");
+    return decode_fail(self, KT_EDECODER, "the decoder broke the protocol");
 }
 
-// Waits for FACTS, PCM or END; all else is an end of its own kind.
+// Waits for MEDIA_INFO, PCM or END; every other record ends the decoding with its own error.
 static kt_err_t
 next_record(kt_decode_t *self, size_t *bytes)
 {
     int64_t  stall_ms = kt_clock_ms() + self->limits.stall_ms, wall_ms = self->wall_ms + GRACE_MS;
     kt_err_t err = receive(self, stall_ms < wall_ms ? stall_ms : wall_ms, bytes);
     if (err == KT_ETIME)
-        return fail(self, KT_EDECWALL, "no answer within the time limit");
+        return decode_fail(self, KT_EDECWALL, "no answer within the time limit");
     if (err == KT_ECLOSED)
-        return fail(self, KT_ESYSTEM, "the decoder's server has ended");
+        return decode_fail(self, KT_ESYSTEM, "the decoder's server has ended");
     if (err != KT_OK)
-        return fail(self, err, "receiving from the decoder");
+        return decode_fail(self, err, "receiving from the decoder");
     if (*bytes < sizeof self->in.record || *bytes > sizeof self->in)
         return broken(self);
-    if (self->in.record.kind == KT_DECODE_FACTS)
+    if (self->in.record.kind == KT_DECODE_MEDIA_INFO)
         return KT_OK;
     if (*bytes != sizeof self->in.record)
         return broken(self);
@@ -178,7 +178,7 @@ next_record(kt_decode_t *self, size_t *bytes)
 static void
 tidy_text(char *text, size_t capacity)
 {
-    char raw[KT_TAG_VALUE];
+    char raw[KT_MEDIA_TAG_VALUE];
     kt_assert(capacity <= sizeof raw);
     memcpy(raw, text, capacity);
     (void)kt_text_sanitize(text, capacity, raw, strnlen(raw, capacity));
@@ -199,9 +199,9 @@ tidy_number(double *value)
         *value = 0;
 }
 
-// Whatever stands there becomes facts that nobody can stumble over.
+// Makes untrusted values safe to use: terminated valid texts, finite numbers.
 static void
-tidy_facts(kt_facts_t *f)
+tidy_media_info(kt_media_info_t *f)
 {
     tidy_text(f->container, sizeof f->container);
     tidy_text(f->audio_codec, sizeof f->audio_codec);
@@ -220,17 +220,17 @@ tidy_facts(kt_facts_t *f)
 }
 
 static kt_err_t
-take_facts(kt_decode_t *self, size_t bytes)
+take_media_info(kt_decode_t *self, size_t bytes)
 {
-    kt_facts_t *f = &self->in.facts;
-    if (bytes < sizeof self->in.record + KT_FACTS_BYTES(0) || f->tag_count > KT_FACT_TAGS ||
-        bytes != sizeof self->in.record + KT_FACTS_BYTES(f->tag_count))
+    kt_media_info_t *f = &self->in.media_info;
+    if (bytes < sizeof self->in.record + KT_MEDIA_INFO_BYTES(0) || f->tag_count > KT_MEDIA_TAGS ||
+        bytes != sizeof self->in.record + KT_MEDIA_INFO_BYTES(f->tag_count))
         return broken(self);
-    tidy_facts(f);
+    tidy_media_info(f);
     if (f->has_audio &&
         (f->rate_hz < 1 || f->rate_hz > KT_RATE_MAX_HZ || f->channels < 1 || f->channels > KT_CHANNELS_MAX))
-        return fail(self, KT_ESTREAM, "the stream's rate or channel count");
-    memset(f->tags + f->tag_count, 0, (KT_FACT_TAGS - f->tag_count) * sizeof *f->tags);
+        return decode_fail(self, KT_ESTREAM, "the stream's rate or channel count");
+    memset(f->tags + f->tag_count, 0, (KT_MEDIA_TAGS - f->tag_count) * sizeof *f->tags);
     self->rate_hz  = f->has_audio ? f->rate_hz : 0;
     self->channels = f->has_audio ? f->channels : 0;
     self->state    = SOUNDING;
@@ -238,7 +238,7 @@ take_facts(kt_decode_t *self, size_t bytes)
 }
 
 kt_err_t
-kt_decode_facts(kt_decode_t *self, kt_facts_t *out)
+kt_decode_media_info(kt_decode_t *self, kt_media_info_t *out)
 {
     size_t bytes;
     if (self->err != KT_OK)
@@ -246,9 +246,9 @@ kt_decode_facts(kt_decode_t *self, kt_facts_t *out)
     kt_assert(self->state == FRESH);
     kt_err_t err = next_record(self, &bytes);
     if (err == KT_OK)
-        err = self->in.record.kind == KT_DECODE_FACTS ? take_facts(self, bytes) : broken(self);
+        err = self->in.record.kind == KT_DECODE_MEDIA_INFO ? take_media_info(self, bytes) : broken(self);
     if (err == KT_OK)
-        *out = self->in.facts;
+        *out = self->in.media_info;
     return err;
 }
 
@@ -261,9 +261,9 @@ take_pcm(kt_decode_t *self, size_t *frames)
         return broken(self);
     self->frames += bytes / frame_bytes;
     if ((double)self->frames > self->limits.max_duration_s * self->rate_hz)
-        return fail(self, KT_ETOOLONG, "more sound than is permitted");
+        return decode_fail(self, KT_ETOOLONG, "more sound than is permitted");
     memcpy(self->pcm, self->ring + (size_t)record.slot * KT_RING_SLOT_BYTES, bytes);
-    // Refused only where the child is gone or reads nothing: then what it said last, or its exit, comes next.
+    // Fails only where the child is gone or reads nothing: then its last record, or its exit, comes next.
     (void)!send(self->control_fd, &record, sizeof record, MSG_DONTWAIT | MSG_NOSIGNAL);
     *frames = bytes / frame_bytes;
     return KT_OK;
@@ -280,7 +280,7 @@ kt_decode_read(kt_decode_t *self, const float **pcm, size_t *frames)
         kt_err_t err = next_record(self, &bytes);
         if (err == KT_OK && self->in.record.kind == KT_DECODE_PCM)
             err = take_pcm(self, &count);
-        else if (err == KT_OK && self->in.record.kind == KT_DECODE_FACTS)
+        else if (err == KT_OK && self->in.record.kind == KT_DECODE_MEDIA_INFO)
             err = broken(self);
         if (err != KT_OK)
             return err;
@@ -295,7 +295,7 @@ kt_decode_read(kt_decode_t *self, const float **pcm, size_t *frames)
     return KT_OK;
 }
 
-// A ring that neither side can make smaller: the other would die of reading it.
+// A ring that neither side can shrink: the other would get SIGBUS on reading it.
 static kt_err_t
 make_ring(kt_decode_t *self, int *fd)
 {

@@ -5,16 +5,15 @@
 //     server -> client  HELLO record                         once, when FFmpeg is loaded
 //     client -> server  request + {media, ring, control}     descriptors by SCM_RIGHTS, in this order
 //     closed by the client: the server kills its children and ends
-//   control socket, one a file
-//     child  -> client  FACTS record, followed by the facts  once
-//     child  -> client  PCM record (slot, bytes)             slots in any order, each until the client gives it back
-//     client -> child   SLOT record (slot)
-//     child  -> client  END or FAULT record                  then the child exits
-//     server -> client  EXIT record                          when the child has been reaped; the last one
-//     closed by the client: the server kills the child
+//   control socket, one per file
+//     child  -> client  MEDIA_INFO record, then the info     once
+//     child  -> client  PCM record (slot, bytes)             slots in any order, each owned by the client until
+//     returned client -> child   SLOT record (slot) child  -> client  END or FAULT record                  then the
+//     child exits server -> client  EXIT record                          when the child has been reaped; the last
+//     record closed by the client: the server kills the child
 //   ring: a memfd of KT_RING_SLOTS slots, sealed against growing and shrinking, written by the child alone
 //
-// The client trusts nothing that a child says. The server trusts the client and reads nothing from a child.
+// The client trusts nothing from a child. The server trusts the client and reads nothing from a child.
 #pragma once
 
 #include "node/decode/client.h"
@@ -44,7 +43,7 @@ typedef struct kt_decode_request {
 
 typedef enum kt_decode_kind {
     KT_DECODE_HELLO = 1,
-    KT_DECODE_FACTS,
+    KT_DECODE_MEDIA_INFO,
     KT_DECODE_PCM,
     KT_DECODE_SLOT,
     KT_DECODE_END,
@@ -64,5 +63,5 @@ typedef struct kt_decode_record {
     char     why[KT_WHY_BYTES];  // FAULT
 } kt_decode_record_t;
 
-// Bytes of facts that travel: unused tags stay at home.
-#define KT_FACTS_BYTES(tag_count) (offsetof(kt_facts_t, tags) + (size_t)(tag_count) * sizeof(kt_tag_t))
+// Bytes of media info that are sent: without the unused tags.
+#define KT_MEDIA_INFO_BYTES(tag_count) (offsetof(kt_media_info_t, tags) + (size_t)(tag_count) * sizeof(kt_media_tag_t))

@@ -65,7 +65,7 @@ wait_for(int fd, short events, int64_t deadline_ms)
 
 // The server's exit follows from the closed socket; SIGKILL is for one that is stuck.
 static void
-stop(kt_decode_server_t *self)
+server_stop(kt_decode_server_t *self)
 {
     if (self->socket >= 0)
         close(self->socket);
@@ -83,7 +83,7 @@ stop(kt_decode_server_t *self)
 }
 
 static int
-spawn(kt_decode_server_t *self, int socket)
+server_spawn(kt_decode_server_t *self, int socket)
 {
     posix_spawn_file_actions_t files;
     posix_spawnattr_t          attr;
@@ -110,15 +110,15 @@ spawn(kt_decode_server_t *self, int socket)
     return bad;
 }
 
-// Starts the server and waits until it has loaded FFmpeg and says so.
+// Starts the server and waits for its HELLO, sent when FFmpeg is loaded.
 static kt_err_t
-start(kt_decode_server_t *self)
+server_start(kt_decode_server_t *self)
 {
     kt_decode_record_t hello = {0};
     int                pair[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
         return KT_ESYSTEM;
-    int bad = spawn(self, pair[1]);
+    int bad = server_spawn(self, pair[1]);
     close(pair[1]);
     self->socket = pair[0];
     if (bad)
@@ -127,7 +127,7 @@ start(kt_decode_server_t *self)
         recv(self->socket, &hello, sizeof hello, MSG_DONTWAIT) == sizeof hello && hello.kind == KT_DECODE_HELLO &&
         hello.code == KT_DECODE_VERSION)
         return KT_OK;
-    stop(self);
+    server_stop(self);
     kt_log_error("DECODER-START", "program=\"%s\" reason=\"%s\"", self->program,
                  bad ? strerror(bad) : "it did not say hello, or it is of another version");
     return bad == ENOENT || bad == EACCES ? KT_ENOFILE : KT_ESYSTEM;
@@ -165,8 +165,8 @@ kt_decode_server_send(kt_decode_server_t *self, const kt_decode_request_t *reque
     kt_err_t err = self->pid ? send_once(self, request, fds, deadline_ms) : KT_ECLOSED;
     if (err == KT_ECLOSED) {
         kt_log_warn("DECODER-RESTART", "program=\"%s\" pid=%d", self->program, (int)self->pid);
-        stop(self);
-        err = start(self);
+        server_stop(self);
+        err = server_start(self);
         if (err == KT_OK)
             err = send_once(self, request, fds, deadline_ms);
     }
@@ -184,7 +184,7 @@ kt_decode_server_new(kt_decode_server_t **self_p, const char *program)
     pthread_mutex_init(&self->mutex, NULL);
     kt_err_t err = find_program(self->program, program);
     if (err == KT_OK)
-        err = start(self);
+        err = server_start(self);
     if (err != KT_OK)
         goto fail;
     *self_p = self;
@@ -200,7 +200,7 @@ kt_decode_server_destroy(kt_decode_server_t **self_p)
     kt_decode_server_t *self = *self_p;
     if (!self)
         return;
-    stop(self);
+    server_stop(self);
     pthread_mutex_destroy(&self->mutex);
     free(self);
     *self_p = NULL;

@@ -1,5 +1,5 @@
 // kt_decode_server -- starting kithara-decode, starting it again when it has died, and handing requests to it. The
-// other half of node/decode/client.h; only decode.c includes this. Any thread.
+// other half of node/decode/client.h; only client.c includes this. Any thread.
 #pragma once
 
 #include "node/decode/client.h"

@@ -8,7 +8,7 @@
 static char last[200];
 
 __attribute__((format(printf, 3, 0))) static void
-keep(void *from, int level, const char *format, va_list args)
+keep_last(void *from, int level, const char *format, va_list args)
 {
     (void)from;
     if (level > AV_LOG_ERROR)
@@ -25,7 +25,7 @@ keep(void *from, int level, const char *format, va_list args)
 void
 kt_avlog_install(void)
 {
-    av_log_set_callback(keep);
+    av_log_set_callback(keep_last);
 }
 
 const char *

@@ -19,11 +19,12 @@ kt_channel_init(kt_channel_t *self, int control_fd, int ring_fd)
 }
 
 static void
-send_record(kt_channel_t *self, const kt_decode_record_t *record, const kt_facts_t *facts)
+send_record(kt_channel_t *self, const kt_decode_record_t *record, const kt_media_info_t *media_info)
 {
-    struct iovec  parts[2] = {{.iov_base = (void *)record, .iov_len = sizeof *record},
-                              {.iov_base = (void *)facts, .iov_len = facts ? KT_FACTS_BYTES(facts->tag_count) : 0}};
-    struct msghdr msg      = {.msg_iov = parts, .msg_iovlen = facts ? 2 : 1};
+    struct iovec parts[2] = {
+        {.iov_base = (void *)record, .iov_len = sizeof *record},
+        {.iov_base = (void *)media_info, .iov_len = media_info ? KT_MEDIA_INFO_BYTES(media_info->tag_count) : 0}};
+    struct msghdr msg = {.msg_iov = parts, .msg_iovlen = media_info ? 2 : 1};
     ssize_t       n;
     do
         n = sendmsg(self->control_fd, &msg, MSG_NOSIGNAL);
@@ -58,9 +59,9 @@ send_slot(kt_channel_t *self)
 }
 
 void
-kt_channel_facts(kt_channel_t *self, const kt_facts_t *facts)
+kt_channel_media_info(kt_channel_t *self, const kt_media_info_t *media_info)
 {
-    send_record(self, &(kt_decode_record_t){.kind = KT_DECODE_FACTS}, facts);
+    send_record(self, &(kt_decode_record_t){.kind = KT_DECODE_MEDIA_INFO}, media_info);
 }
 
 void

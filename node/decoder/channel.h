@@ -1,5 +1,5 @@
 // kt_channel -- the child's end of the control socket and the ring: records out, freed slots in. Blocks while the
-// client has all slots; ends the process quietly when the client is gone, for then nobody waits for an answer.
+// client has all slots; ends the process silently when the client is gone.
 #pragma once
 
 #include "node/decode/protocol.h"
@@ -16,9 +16,9 @@ typedef struct kt_channel {
 
 // Maps the ring. KT_ESYSTEM.
 KT_MUST_USE kt_err_t kt_channel_init(kt_channel_t *self, int control_fd, int ring_fd);
-void                 kt_channel_facts(kt_channel_t *self, const kt_facts_t *facts);
+void                 kt_channel_media_info(kt_channel_t *self, const kt_media_info_t *media_info);
 // Interleaved samples in frames of channels * 4 bytes; sent when a slot is full.
 void           kt_channel_pcm(kt_channel_t *self, const float *pcm, size_t frames, uint32_t channels);
 _Noreturn void kt_channel_end(kt_channel_t *self, uint64_t damaged);  // sends what is left, END, and exits
 _Noreturn void kt_channel_fault(kt_channel_t *self, kt_err_t err, const char *why);
-_Noreturn void kt_channel_hang(kt_channel_t *self);  // for tests: says nothing for ever
+_Noreturn void kt_channel_hang(kt_channel_t *self);  // for tests: never sends anything

@@ -11,24 +11,24 @@
 #include <unistd.h>
 
 typedef struct child {
-    kt_channel_t channel;
-    kt_input_t   input;
-    kt_sniffed_t sniffed;
-    kt_media_t   media;
-    kt_convert_t convert;
-    kt_facts_t   facts;
-    uint64_t     frames, frames_max;
+    kt_channel_t    channel;
+    kt_input_t      input;
+    kt_sniffed_t    sniffed;
+    kt_media_t      media;
+    kt_convert_t    convert;
+    kt_media_info_t media_info;
+    uint64_t        frames, frames_max;
 } child_t;
 
 static void
-must(child_t *self, kt_err_t err, const char *why)
+fault_unless_ok(child_t *self, kt_err_t err, const char *why)
 {
     if (err != KT_OK)
         kt_channel_fault(&self->channel, err, why);
 }
 
-// Samples in front of time zero: what an encoder needed to get going, which FFmpeg leaves in for some Vorbis files and
-// libsndfile and libvorbis do not let out. Only at the beginning: later time stamps are not to be trusted that far.
+// Samples before time zero: an encoder's priming, which FFmpeg leaves in for some Vorbis files and libsndfile and
+// libvorbis remove. Only at the beginning: later time stamps are not reliable enough.
 static size_t
 before_zero(const child_t *self, const AVFrame *frame)
 {
@@ -39,7 +39,7 @@ before_zero(const child_t *self, const AVFrame *frame)
 }
 
 static void
-let_out(child_t *self, const AVFrame *frame)
+send_frame(child_t *self, const AVFrame *frame)
 {
     const float *pcm;
     size_t       frames;
@@ -48,23 +48,11 @@ let_out(child_t *self, const AVFrame *frame)
         self->media.damaged++;
         return;
     }
-    must(self, err, "converting samples");
+    fault_unless_ok(self, err, "converting samples");
     size_t left = (size_t)(self->frames_max - self->frames);
     kt_channel_pcm(&self->channel, pcm, frames < left ? frames : left, self->convert.channels);
     self->frames += frames < left ? frames : left;
-    must(self, frames > left ? KT_ETOOLONG : KT_OK, "more sound than is permitted");
-}
-
-static void
-let_all_out(child_t *self, const kt_decode_limits_t *limits, AVFrame *frame)
-{
-    double most      = limits->max_duration_s * self->convert.rate_hz;
-    self->frames_max = most < 9e15 ? (uint64_t)(most > 0 ? most : 0) : UINT64_MAX / 2;
-    while (frame) {
-        let_out(self, frame);
-        must(self, kt_media_next(&self->media, &frame), self->media.why);
-    }
-    let_out(self, NULL);
+    fault_unless_ok(self, frames > left ? KT_ETOOLONG : KT_OK, "more sound than is permitted");
 }
 
 static kt_err_t
@@ -82,31 +70,38 @@ nothing_decoded(child_t *self)
 }
 
 static void
-run(child_t *self, const kt_decode_limits_t *limits)
+decode_file(child_t *self, const kt_decode_limits_t *limits)
 {
     AVFrame    *frame = NULL;
     const char *why;
     kt_err_t    err = kt_sniff(&self->input, &self->sniffed, &why);
-    must(self, err, why);
-    must(self, kt_media_open(&self->media, &self->input, &self->sniffed), self->media.why);
+    fault_unless_ok(self, err, why);
+    fault_unless_ok(self, kt_media_open(&self->media, &self->input, &self->sniffed), self->media.why);
     err = kt_media_open_codec(&self->media);
     if (err == KT_OK) {
-        must(self, kt_media_next(&self->media, &frame), self->media.why);
+        fault_unless_ok(self, kt_media_next(&self->media, &frame), self->media.why);
         err = frame ? kt_convert_init(&self->convert, frame) : KT_OK;
     }
-    kt_facts_fill(&self->facts, &self->media, &self->sniffed, frame);
-    must(self, err == KT_ESTREAM ? err : KT_OK, "the stream's rate or channel count");
+    kt_media_info_fill(&self->media_info, &self->media, &self->sniffed, frame);
+    fault_unless_ok(self, err == KT_ESTREAM ? err : KT_OK, "the stream's rate or channel count");
     if (!frame && err == KT_OK)
         err = nothing_decoded(self);
-    kt_channel_facts(&self->channel, &self->facts);
-    must(self, err, self->media.why);
-    let_all_out(self, limits, frame);
-    must(self, self->frames ? KT_OK : nothing_decoded(self), self->media.why);
+    kt_channel_media_info(&self->channel, &self->media_info);
+    fault_unless_ok(self, err, self->media.why);
+    double most      = limits->max_duration_s * self->convert.rate_hz;
+    self->frames_max = most < 9e15 ? (uint64_t)(most > 0 ? most : 0) : UINT64_MAX / 2;
+    while (frame) {
+        send_frame(self, frame);
+        fault_unless_ok(self, kt_media_next(&self->media, &frame), self->media.why);
+    }
+    send_frame(self, NULL);
+    fault_unless_ok(self, self->frames ? KT_OK : nothing_decoded(self), self->media.why);
     kt_channel_end(&self->channel, self->media.damaged);
 }
 
 void
-kt_child_run(const kt_sandbox_t *sandbox, const kt_decode_request_t *request, const int fds[KT_REQUEST_FDS])
+kt_child_run(const kt_sandbox_t *sandbox, const kt_test_faults_t *faults, const kt_decode_request_t *request,
+             const int fds[KT_REQUEST_FDS])
 {
     static child_t self;  // 40 KB; a process runs one
     if (kt_sandbox_descriptors(fds) != KT_OK)
@@ -114,9 +109,9 @@ kt_child_run(const kt_sandbox_t *sandbox, const kt_decode_request_t *request, co
     if (kt_channel_init(&self.channel, KT_CHILD_CONTROL_FD, KT_CHILD_RING_FD) != KT_OK)
         _exit(1);
     close(KT_CHILD_RING_FD);
-    must(&self, kt_input_init(&self.input, KT_CHILD_MEDIA_FD), "the file's size is unknown");
-    must(&self, kt_sandbox_enter(sandbox, &request->limits), "the sandbox could not be set up");
-    kt_hooks_fault(&self.channel, self.input.size);
-    run(&self, &request->limits);
+    fault_unless_ok(&self, kt_input_init(&self.input, KT_CHILD_MEDIA_FD), "the file's size is unknown");
+    fault_unless_ok(&self, kt_sandbox_enter(sandbox, &request->limits), "the sandbox could not be set up");
+    kt_hooks_fault(faults, &self.channel, self.input.size);
+    decode_file(&self, &request->limits);
     _exit(0);
 }

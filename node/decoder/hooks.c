@@ -1,40 +1,32 @@
 #include "node/decoder/hooks.h"
 
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { GULP_BYTES = 1 << 20 };
+enum { BLOCK_BYTES = 1 << 20 };
 
 static void
-swell(kt_channel_t *channel)
+exhaust_memory(kt_channel_t *channel)
 {
-    volatile char *gulp;
+    volatile char *block;
     // mmap instead of malloc: a sanitizer's malloc has its address space already.
-    while ((gulp = mmap(NULL, GULP_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)) != MAP_FAILED)
-        *gulp = 1;
+    while ((block = mmap(NULL, BLOCK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)) != MAP_FAILED)
+        *block = 1;
     kt_channel_fault(channel, KT_EDECMEM, "an allocation was refused");
 }
 
 void
-kt_hooks_fault(kt_channel_t *channel, uint64_t size_bytes)
+kt_hooks_fault(const kt_test_faults_t *faults, kt_channel_t *channel, uint64_t size_bytes)
 {
-    const char *fault = getenv("KITHARA_DECODE_FAULT");
-    if (!fault)
-        return;
-    size_t      n     = strcspn(fault, ":");
-    const char *bytes = fault[n] ? fault + n + 1 : NULL;
-    if (bytes && strtoull(bytes, NULL, 10) != size_bytes)
-        return;
-    if (n == 4 && !memcmp(fault, "hang", n))
+    if (kt_test_faults_hit_size(faults, KT_TEST_FAULT_HANG, size_bytes))
         kt_channel_hang(channel);
-    if (n == 5 && !memcmp(fault, "crash", n))
+    if (kt_test_faults_hit_size(faults, KT_TEST_FAULT_CRASH, size_bytes))
         __builtin_trap();
-    if (n == 5 && !memcmp(fault, "swell", n))
-        swell(channel);
-    if (n == 9 && !memcmp(fault, "forbidden", n))
+    if (kt_test_faults_hit_size(faults, KT_TEST_FAULT_SWELL, size_bytes))
+        exhaust_memory(channel);
+    if (kt_test_faults_hit_size(faults, KT_TEST_FAULT_FORBIDDEN, size_bytes))
         (void)execl("/bin/true", "true", (char *)NULL);
-    for (volatile unsigned turns = 0; n == 4 && !memcmp(fault, "spin", n);)
+    bool spin = kt_test_faults_hit_size(faults, KT_TEST_FAULT_SPIN, size_bytes);
+    for (volatile unsigned turns = 0; spin;)
         turns++;
 }

@@ -20,13 +20,6 @@ kt_input_init(kt_input_t *self, int fd)
     return KT_OK;
 }
 
-static void
-input_fini(kt_input_t *self)
-{
-    free(self->head);
-    self->head = NULL;
-}
-
 static kt_err_t
 at_place(int fd, uint64_t at, void *into, size_t want, size_t *have)
 {
@@ -116,7 +109,8 @@ kt_input_some(kt_input_t *self, uint64_t at, void *into, size_t want, size_t *ha
         memcpy(into, self->head + at, *have);
         return KT_OK;
     }
-    input_fini(self);
+    free(self->head);
+    self->head = NULL;
     self->have = 0;
     while (self->position < at && n > 0) {
         uint64_t left = at - self->position;

@@ -1,11 +1,13 @@
 // kithara-decode -- Kithara's only program that links FFmpeg. The node starts it with a socket as descriptor 3 and
-// speaks node/decode/protocol.h; it is of no use by hand.
+// speaks node/decode/protocol.h; it is not meant to be started by hand.
+#include "common/fault.h"
 #include "node/decode/protocol.h"
 #include "node/decoder/avlog.h"
 #include "node/decoder/server.h"
 
 #include <libavformat/avformat.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -21,23 +23,24 @@ usage(int code)
     return code;
 }
 
-static bool
-has_client(void)
-{
-    int       type  = 0;
-    socklen_t bytes = sizeof type;
-    return !getsockopt(KT_DECODE_FD, SOL_SOCKET, SO_TYPE, &type, &bytes) && type == SOCK_SEQPACKET;
-}
-
 int
 main(int argc, char **argv)
 {
     if (argc > 1)
         return usage(strcmp(argv[1], "--help") && strcmp(argv[1], "--version") ? 2 : 0);
-    if (!has_client())
+    int       type  = 0;
+    socklen_t bytes = sizeof type;
+    if (getsockopt(KT_DECODE_FD, SOL_SOCKET, SO_TYPE, &type, &bytes) || type != SOCK_SEQPACKET)
         return usage(2);
+    char             why[KT_TEST_FAULT_WHY];
+    kt_test_faults_t faults = {0};
+    const char      *asked  = getenv("KITHARA_DECODE_FAULT");
+    if (asked && kt_test_faults_parse(&faults, KT_TEST_FAULT_IN_DECODER, asked, why)) {
+        (void)fprintf(stderr, "kithara-decode: KITHARA_DECODE_FAULT: %s\n", why);
+        return 2;
+    }
     kt_avlog_install();
-    kt_err_t err = kt_server_run(KT_DECODE_FD);
+    kt_err_t err = kt_server_run(KT_DECODE_FD, &faults);
     if (err != KT_OK)
         (void)fprintf(stderr, "kithara-decode: %s: %s\n", kt_err_name(err), kt_err_text(err));
     return err == KT_OK ? 0 : 1;

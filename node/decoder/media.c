@@ -76,20 +76,14 @@ failed(kt_media_t *self, int code, kt_err_t otherwise, const char *doing)
     return code == AVERROR(ENOMEM) ? KT_EDECMEM : otherwise;
 }
 
-// A stream cannot seek. Only FFmpeg's MP3 reader is told that it can, that the file has no bytes, and is then refused:
-// an unknown size it takes for a huge one, mistrusts the count of frames at the beginning, and leaves the encoder's
-// padding in at the end.
-static bool
-may_seek(const kt_media_t *self, const kt_sniffed_t *sniffed)
-{
-    return !self->input->stream || !strcmp(sniffed->demuxer, "mp3");
-}
-
 static kt_err_t
 prepare(kt_media_t *self, const kt_sniffed_t *sniffed)
 {
+    // A stream cannot seek. Only for MP3 FFmpeg is told that it can, that the size is 0, and is then refused: it takes
+    // an unknown size for a huge one, distrusts the frame count at the beginning, and leaves the encoder's padding in
+    // at the end.
+    bool     seek   = !self->input->stream || !strcmp(sniffed->demuxer, "mp3");
     uint8_t *buffer = av_malloc(IO_BYTES);
-    bool     seek   = may_seek(self, sniffed);
     self->io     = buffer ? avio_alloc_context(buffer, IO_BYTES, 0, self, on_read, NULL, seek ? on_seek : NULL) : NULL;
     self->format = avformat_alloc_context();
     self->packet = av_packet_alloc();
@@ -149,13 +143,6 @@ kt_media_open(kt_media_t *self, kt_input_t *input, const kt_sniffed_t *sniffed)
     return KT_OK;
 }
 
-static const AVCodec *
-permitted_decoder(enum AVCodecID id)
-{
-    const AVCodec *codec = avcodec_find_decoder(id);
-    return codec && av_match_list(codec->name, CODECS, ',') > 0 ? codec : NULL;
-}
-
 kt_err_t
 kt_media_open_codec(kt_media_t *self)
 {
@@ -163,8 +150,8 @@ kt_media_open_codec(kt_media_t *self)
         (void)snprintf(self->why, sizeof self->why, "no audio stream among %u", self->format->nb_streams);
         return KT_ENOAUDIO;
     }
-    const AVCodec *codec = permitted_decoder(self->audio->codecpar->codec_id);
-    if (!codec) {
+    const AVCodec *codec = avcodec_find_decoder(self->audio->codecpar->codec_id);
+    if (!codec || av_match_list(codec->name, CODECS, ',') <= 0) {
         const char *name = avcodec_get_name(self->audio->codecpar->codec_id);
         (void)snprintf(self->why, sizeof self->why, "no decoder for the codec %s", name);
         return KT_ECODEC;
@@ -201,7 +188,7 @@ read_packet(kt_media_t *self)
 
 // Gives the decoder one packet, or the order to drain. A packet that it refuses is lost, not the file.
 static int
-feed(kt_media_t *self)
+feed_codec(kt_media_t *self)
 {
     int code = read_packet(self);
     if (code == AVERROR_EOF && !self->io_failed) {
@@ -237,7 +224,7 @@ kt_media_next(kt_media_t *self, AVFrame **frame)
             self->unsupported |= code == AVERROR_PATCHWELCOME;
         }
         if (code != AVERROR(ENOMEM))
-            code = feed(self);
+            code = feed_codec(self);
         if (code < 0)
             return failed(self, code, KT_EIO, "reading");
     }

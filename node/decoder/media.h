@@ -20,7 +20,7 @@ typedef struct kt_media {
     AVFrame         *frame;
     bool             draining;
     uint64_t         packets, damaged;  // of the audio stream: read; refused by the decoder
-    bool             unsupported;       // the decoder said that it lacks a feature
+    bool             unsupported;       // the decoder reported a missing feature
     char             why[200];
 } kt_media_t;
 

@@ -25,11 +25,11 @@ ratio(AVRational q)
 }
 
 static void
-add_tags(kt_facts_t *out, const AVDictionary *tags)
+add_tags(kt_media_info_t *out, const AVDictionary *tags)
 {
     const AVDictionaryEntry *entry = NULL;
-    while (out->tag_count < KT_FACT_TAGS && (entry = av_dict_get(tags, "", entry, AV_DICT_IGNORE_SUFFIX))) {
-        kt_tag_t *tag = &out->tags[out->tag_count];
+    while (out->tag_count < KT_MEDIA_TAGS && (entry = av_dict_get(tags, "", entry, AV_DICT_IGNORE_SUFFIX))) {
+        kt_media_tag_t *tag = &out->tags[out->tag_count];
         set_text(tag->key, sizeof tag->key, entry->key);
         for (char *c = tag->key; *c; c++)
             *c = *c >= 'A' && *c <= 'Z' ? (char)(*c + 'a' - 'A') : *c;
@@ -44,10 +44,10 @@ add_tags(kt_facts_t *out, const AVDictionary *tags)
 }
 
 static void
-set_layout(kt_facts_t *out, const AVChannelLayout *layout)
+set_layout(kt_media_info_t *out, const AVChannelLayout *layout)
 {
     AVChannelLayout guess = {0};
-    char            name[KT_FACT_TEXT];
+    char            name[KT_MEDIA_TEXT];
     // A container that names no positions means the usual ones.
     if (layout->order == AV_CHANNEL_ORDER_UNSPEC)
         av_channel_layout_default(&guess, layout->nb_channels);
@@ -59,7 +59,7 @@ set_layout(kt_facts_t *out, const AVChannelLayout *layout)
 }
 
 static void
-fill_audio(kt_facts_t *out, const AVStream *s, const AVFrame *first)
+fill_audio(kt_media_info_t *out, const AVStream *s, const AVFrame *first)
 {
     const AVCodecParameters *par    = s->codecpar;
     const AVChannelLayout   *layout = first ? &first->ch_layout : &par->ch_layout;
@@ -74,7 +74,7 @@ fill_audio(kt_facts_t *out, const AVStream *s, const AVFrame *first)
 }
 
 static void
-fill_video(kt_facts_t *out, AVFormatContext *format, AVStream *s)
+fill_video(kt_media_info_t *out, AVFormatContext *format, AVStream *s)
 {
     const AVCodecParameters *par = s->codecpar;
     out->has_video               = true;
@@ -101,7 +101,7 @@ fill_video(kt_facts_t *out, AVFormatContext *format, AVStream *s)
 static double
 declared_duration(const AVFormatContext *format, const AVStream *audio)
 {
-    // What FFmpeg guesses from the size and a bit rate is nobody's declaration, but for plain samples it is exact.
+    // FFmpeg's estimate from the size and a bit rate is not declared by the file, but for plain samples it is exact.
     bool plain = audio && av_get_exact_bits_per_sample(audio->codecpar->codec_id) > 0;
     if (format->duration_estimation_method == AVFMT_DURATION_FROM_BITRATE && !plain)
         return 0;
@@ -113,7 +113,7 @@ declared_duration(const AVFormatContext *format, const AVStream *audio)
 }
 
 void
-kt_facts_fill(kt_facts_t *out, const kt_media_t *media, const kt_sniffed_t *sniffed, const AVFrame *first)
+kt_media_info_fill(kt_media_info_t *out, const kt_media_t *media, const kt_sniffed_t *sniffed, const AVFrame *first)
 {
     AVFormatContext *format = media->format;
     memset(out, 0, sizeof *out);

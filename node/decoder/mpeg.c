@@ -59,7 +59,7 @@ frame_at(const uint8_t *b, frame_t *out)
 
 // Frames in a row from `at`; *end is where the last one ends, which may lie past `length`.
 static size_t
-run(const uint8_t *bytes, size_t length, size_t at, frame_t *first, size_t *end)
+run_of_frames(const uint8_t *bytes, size_t length, size_t at, frame_t *first, size_t *end)
 {
     frame_t next;
     size_t  frames = 0;
@@ -78,13 +78,13 @@ kt_mpeg_find(const uint8_t *bytes, size_t length, bool whole, size_t *offset)
 {
     frame_t first;
     size_t  end;
-    size_t  frames = run(bytes, length, 0, &first, &end);
+    size_t  frames = run_of_frames(bytes, length, 0, &first, &end);
     if (whole && frames && end + TAIL_BYTES >= length && (frames > 1 || end <= length)) {
         *offset = 0;
         return first.kind;
     }
     for (size_t at = 0; at + HEADER_BYTES <= length; at++) {
-        if (bytes[at] == 0xff && run(bytes, length, at, &first, &end) == FRAMES_NEEDED) {
+        if (bytes[at] == 0xff && run_of_frames(bytes, length, at, &first, &end) == FRAMES_NEEDED) {
             *offset = at;
             return first.kind;
         }

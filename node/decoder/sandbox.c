@@ -20,7 +20,7 @@ struct kt_sandbox {
     struct sock_filter filter[PROGRAM_MAX];
 };
 
-// Plain computing. What is in neither list fails with EPERM, so that a library that merely asks gets on without.
+// Plain computing. Calls in neither list fail with EPERM, so that a library that merely probes can continue.
 static const int ALLOWED[] = {
     SCMP_SYS(munmap),       SCMP_SYS(mremap),          SCMP_SYS(madvise),      SCMP_SYS(brk),
     SCMP_SYS(futex),        SCMP_SYS(clock_gettime),   SCMP_SYS(gettimeofday), SCMP_SYS(time),
@@ -29,7 +29,7 @@ static const int ALLOWED[] = {
     SCMP_SYS(clock_getres), SCMP_SYS(restart_syscall), SCMP_SYS(sigaltstack),  SCMP_SYS(sched_getaffinity),
 };
 
-// Nothing that decodes sound asks for these: whoever does has been taken over.
+// No decoder needs these: a process that calls them has been taken over.
 static const int DEADLY[] = {
     SCMP_SYS(execve),
     SCMP_SYS(execveat),
@@ -143,7 +143,7 @@ kt_sandbox_descriptors(const int fds[KT_REQUEST_FDS])
     static const int places[KT_REQUEST_FDS] = {
         [KT_FD_MEDIA] = KT_CHILD_MEDIA_FD, [KT_FD_RING] = KT_CHILD_RING_FD, [KT_FD_CONTROL] = KT_CHILD_CONTROL_FD};
     int spare[KT_REQUEST_FDS];
-    // First out of the way: one's place may be where another lies now.
+    // First moved away: the target of one may be the present number of another.
     for (int i = 0; i < KT_REQUEST_FDS; i++)
         if ((spare[i] = fcntl(fds[i], F_DUPFD, SPARE_FD)) < 0)
             return KT_ESYSTEM;
@@ -167,7 +167,7 @@ kt_sandbox_enter(const kt_sandbox_t *self, const kt_decode_limits_t *limits)
     uint64_t space = self->mapped_bytes + limits->memory_bytes;
     if (space < self->mapped_bytes)
         space = RLIM_INFINITY;
-    // The soft CPU limit ends in SIGXCPU, which tells the server why; the hard one is for who would ignore it.
+    // The soft CPU limit ends in SIGXCPU, which tells the server why; the hard one is for a process that ignores it.
     if (limit(RLIMIT_CORE, 0, 0) || limit(RLIMIT_FSIZE, 0, 0) || limit(RLIMIT_NPROC, 0, 0) ||
         limit(RLIMIT_MEMLOCK, 0, 0) || limit(RLIMIT_NOFILE, 0, 0) ||
         limit(RLIMIT_CPU, limits->cpu_s, (uint64_t)limits->cpu_s + 1) || limit(RLIMIT_AS, space, space))

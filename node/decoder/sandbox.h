@@ -1,5 +1,5 @@
-// kt_sandbox -- what a child may do once it holds its three descriptors: compute, read the media file, write its ring,
-// and talk on its control socket. The filter is compiled once in the server and only installed in the child.
+// kt_sandbox -- limits a child that holds its three descriptors to computing, reading the media file, writing its ring
+// and using its control socket. The filter is compiled once in the server and only installed in the child.
 #pragma once
 
 #include "node/decode/protocol.h"

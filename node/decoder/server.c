@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -27,37 +28,21 @@ typedef struct entry {
 } entry_t;
 
 typedef struct server {
-    int           socket, signals;
-    pid_t         pid;
-    sigset_t      mask;  // as it was before SIGCHLD was blocked: a child goes back to it
-    kt_sandbox_t *sandbox;
-    entry_t       entries[KT_DECODE_CHILDREN];
-    struct pollfd polled[FIXED_FDS + KT_DECODE_CHILDREN];
+    int                     socket, signals;
+    pid_t                   pid;
+    sigset_t                mask;  // as it was before SIGCHLD was blocked: a child goes back to it
+    kt_sandbox_t           *sandbox;
+    const kt_test_faults_t *faults;
+    entry_t                 entries[KT_DECODE_CHILDREN];
+    struct pollfd           polled[FIXED_FDS + KT_DECODE_CHILDREN];
 } server_t;
 
 static void
-tell(int control_fd, const kt_decode_record_t *record)
+send_record(int control_fd, const kt_decode_record_t *record)
 {
-    // A client that has gone, or a child that has filled the queue, loses the record; the closed socket speaks for
-    // itself.
+    // A client that has gone, or a child that has filled the queue, loses the record; the client sees the closed
+    // socket.
     (void)!send(control_fd, record, sizeof *record, MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-
-static void
-refuse(int control_fd, kt_err_t err, const char *why)
-{
-    kt_decode_record_t record = {.kind = KT_DECODE_FAULT, .code = err};
-    strncpy(record.why, why, sizeof record.why - 1);
-    tell(control_fd, &record);
-}
-
-static _Noreturn void
-become_child(const server_t *self, const kt_decode_request_t *request, const int fds[KT_REQUEST_FDS])
-{
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) || getppid() != self->pid ||
-        sigprocmask(SIG_SETMASK, &self->mask, NULL))
-        _exit(1);
-    kt_child_run(self->sandbox, request, fds);
 }
 
 static entry_t *
@@ -75,15 +60,21 @@ start_child(server_t *self, const kt_decode_request_t *request, const int fds[KT
     entry_t *entry   = free_entry(self);
     int      control = entry ? fcntl(fds[KT_FD_CONTROL], F_DUPFD_CLOEXEC, 0) : -1;
     pid_t    pid     = control >= 0 ? fork() : -1;
-    if (pid == 0)
-        become_child(self, request, fds);
+    if (pid == 0) {
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) || getppid() != self->pid ||
+            sigprocmask(SIG_SETMASK, &self->mask, NULL))
+            _exit(1);
+        kt_child_run(self->sandbox, self->faults, request, fds);
+    }
     if (pid > 0) {
         *entry        = (entry_t){.pid = pid, .control_fd = control};
         entry->due_ms = kt_clock_ms() + (int64_t)request->limits.wall_s * 1000;
         return;
     }
-    refuse(fds[KT_FD_CONTROL], entry ? KT_ESYSTEM : KT_EFULL,
-           entry ? "no process could be started" : "too many files are being decoded at a time");
+    kt_decode_record_t record = {.kind = KT_DECODE_FAULT, .code = entry ? KT_ESYSTEM : KT_EFULL};
+    snprintf(record.why, sizeof record.why, "%s",
+             entry ? "no process could be started" : "too many files are being decoded at a time");
+    send_record(fds[KT_FD_CONTROL], &record);
     if (control >= 0)
         close(control);
 }
@@ -136,19 +127,19 @@ take_request(server_t *self)
 }
 
 static void
-bury(entry_t *entry, int status, const struct rusage *usage)
+report_exit(entry_t *entry, int status, const struct rusage *usage)
 {
     kt_decode_record_t record = {.kind = KT_DECODE_EXIT, .code = status, .out_of_time = entry->out_of_time};
     record.peak_bytes         = (uint64_t)usage->ru_maxrss * 1024;
     record.cpu_us             = (uint64_t)(usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) * 1000000u +
                     (uint64_t)(usage->ru_utime.tv_usec + usage->ru_stime.tv_usec);
-    tell(entry->control_fd, &record);
+    send_record(entry->control_fd, &record);
     close(entry->control_fd);
     *entry = (entry_t){0};
 }
 
 static void
-reap(server_t *self)
+reap_children(server_t *self)
 {
     struct signalfd_siginfo info;
     struct rusage           usage;
@@ -159,7 +150,7 @@ reap(server_t *self)
     while ((pid = wait4(-1, &status, WNOHANG, &usage)) > 0)
         for (size_t i = 0; i < KT_DECODE_CHILDREN; i++)
             if (self->entries[i].pid == pid)
-                bury(&self->entries[i], status, &usage);
+                report_exit(&self->entries[i], status, &usage);
 }
 
 static void
@@ -169,9 +160,9 @@ end_child(entry_t *entry)
     kill(entry->pid, SIGKILL);
 }
 
-// Kills who is out of time; returns the milliseconds until the next one will be.
+// Kills children that are out of time; returns the milliseconds until the next one will be.
 static int
-keep_time(server_t *self)
+kill_overdue(server_t *self)
 {
     int64_t now = kt_clock_ms(), next = now + IDLE_MS;
     for (size_t i = 0; i < KT_DECODE_CHILDREN; i++) {
@@ -190,7 +181,7 @@ keep_time(server_t *self)
 
 // false: the client has hung up.
 static bool
-turn(server_t *self)
+server_step(server_t *self)
 {
     self->polled[0] = (struct pollfd){.fd = self->socket, .events = POLLIN};
     self->polled[1] = (struct pollfd){.fd = self->signals, .events = POLLIN};
@@ -198,14 +189,14 @@ turn(server_t *self)
         const entry_t *e            = &self->entries[i];
         self->polled[FIXED_FDS + i] = (struct pollfd){.fd = e->pid && !e->killed ? e->control_fd : -1};
     }
-    int wait_ms = keep_time(self);
+    int wait_ms = kill_overdue(self);
     if (poll(self->polled, FIXED_FDS + KT_DECODE_CHILDREN, wait_ms) <= 0)
         return true;
     for (size_t i = 0; i < KT_DECODE_CHILDREN; i++)
         if (self->polled[FIXED_FDS + i].revents && self->entries[i].pid)
             end_child(&self->entries[i]);
     if (self->polled[1].revents)
-        reap(self);
+        reap_children(self);
     return !self->polled[0].revents || take_request(self);
 }
 
@@ -224,33 +215,27 @@ open_signals(server_t *self)
     return self->signals < 0 ? KT_ESYSTEM : KT_OK;
 }
 
-static void
-end_all(server_t *self)
-{
-    for (size_t i = 0; i < KT_DECODE_CHILDREN; i++) {
-        entry_t *e = &self->entries[i];
-        if (!e->pid)
-            continue;
-        end_child(e);
-        (void)waitpid(e->pid, NULL, 0);  // killed for good: returns at once
-        close(e->control_fd);
-    }
-}
-
 kt_err_t
-kt_server_run(int socket)
+kt_server_run(int socket, const kt_test_faults_t *faults)
 {
     static server_t self;
-    self         = (server_t){.socket = socket, .signals = -1, .pid = getpid()};
+    self         = (server_t){.socket = socket, .signals = -1, .pid = getpid(), .faults = faults};
     kt_err_t err = kt_sandbox_new(&self.sandbox);
     if (err != KT_OK)
         return err;
     err = open_signals(&self);
     if (err == KT_OK) {
-        tell(socket, &(kt_decode_record_t){.kind = KT_DECODE_HELLO, .code = KT_DECODE_VERSION});
-        while (turn(&self))
+        send_record(socket, &(kt_decode_record_t){.kind = KT_DECODE_HELLO, .code = KT_DECODE_VERSION});
+        while (server_step(&self))
             ;
-        end_all(&self);
+        for (size_t i = 0; i < KT_DECODE_CHILDREN; i++) {
+            entry_t *e = &self.entries[i];
+            if (!e->pid)
+                continue;
+            end_child(e);
+            (void)waitpid(e->pid, NULL, 0);  // killed: returns at once
+            close(e->control_fd);
+        }
         close(self.signals);
     }
     kt_sandbox_destroy(&self.sandbox);

@@ -1,9 +1,11 @@
-// kt_server -- the fork server: takes requests, forks a child for each, reaps it and tells its client how it ended. It
-// keeps the wall-clock limit, and kills the child of a client that has hung up. One thread, one loop; ends when its
-// client does.
+// kt_server -- the fork server: takes requests, forks a child for each, reaps it and reports its exit to the client. It
+// enforces the wall-clock limit, and kills the child of a client that has closed its socket. One thread, one loop; ends
+// when its client does.
 #pragma once
 
 #include "common/err.h"
+#include "common/fault.h"
 
-// socket: the server socket, connected. KT_OK when the client is gone, and with it all children; KT_ESYSTEM, KT_ENOMEM.
-KT_MUST_USE kt_err_t kt_server_run(int socket);
+// socket: the server socket, connected. faults: of the children. KT_OK when the client is gone, and with it all
+// children; KT_ESYSTEM, KT_ENOMEM.
+KT_MUST_USE kt_err_t kt_server_run(int socket, const kt_test_faults_t *faults);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// LIVE_SEARCH_BYTES: of a stream that is just being made, two seconds at 128 kbit/s and not a quarter of a minute.
+// LIVE_SEARCH_BYTES: of a live stream: two seconds at 128 kbit/s instead of fifteen.
 enum { HEAD_BYTES = 4096, SEARCH_BYTES = 256 * 1024, LIVE_SEARCH_BYTES = 32 * 1024 };
 enum { TAGS_MAX = 16, CHUNKS_MAX = 64, BOXES_MAX = 100000 };
 
@@ -17,7 +17,7 @@ const char KT_SNIFF_DEMUXERS[] = "mp3,aac,wav,w64,flac,ogg,mov,mp4,m4a,3gp,3g2,m
 typedef struct file {
     kt_input_t *input;
     uint64_t    size;
-    uint64_t    base;  // where head was read: behind tags, if there are any
+    uint64_t    base;  // where head was read: after the tags, if any
     uint8_t     head[HEAD_BYTES];
     size_t      have;  // bytes in head
 } file_t;
@@ -41,7 +41,7 @@ has(const file_t *f, size_t at, const char *magic)
     return f->have >= at + n && !memcmp(f->head + at, magic, n);
 }
 
-// FFmpeg answers an impossible format chunk with "invalid data"; the user deserves the reason.
+// FFmpeg reports an impossible format chunk as "invalid data" only.
 static kt_err_t
 check_wav(const file_t *f, const char **why)
 {
@@ -150,8 +150,8 @@ tag_bytes(const uint8_t *b, size_t have)
     return 10 + body + (b[5] & 0x10 ? 10 : 0);
 }
 
-// Where the tags end. A tag that claims more than the file holds is no tag: the search goes on behind its header. How
-// much a stream holds shows when nothing stands behind the tag.
+// Where the tags end. A tag that claims more than the file holds is no tag: the search continues after its header.
+// A stream's length is known only when nothing follows the tag.
 static kt_err_t
 skip_tags(const file_t *f, uint64_t *end, bool *broken)
 {
@@ -179,7 +179,7 @@ skip_tags(const file_t *f, uint64_t *end, bool *broken)
     return KT_OK;
 }
 
-// Raw frames at or behind `from`; what is in front of them is left out unless it is a sound tag.
+// Raw frames at or after `from`; bytes before them are skipped unless they are an intact tag.
 static kt_err_t
 by_frames(const file_t *f, uint64_t from, bool broken, kt_sniffed_t *out)
 {
@@ -216,7 +216,7 @@ behind_tags(file_t *f, kt_sniffed_t *out, const char **why)
         err     = kt_input_look(f->input, end, f->head, HEAD_BYTES, &f->have);
         if (err == KT_OK)
             err = by_magic(f, out, why);
-        // FFmpeg reads the tags in front of FLAC by itself; another container is shown without them.
+        // FFmpeg reads the tags before FLAC by itself; other containers are given to it without them.
         if (err == KT_OK)
             out->start = strcmp(out->demuxer, "flac") ? end : 0;
         if (err != KT_EFORMAT)

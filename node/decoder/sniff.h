@@ -1,6 +1,5 @@
-// kt_sniff -- what a file is, from its bytes alone, before FFmpeg sees it: the name never counts. Only formats of a
-// short list are let in, so that no other demuxer is ever reached; playlists, manifests and text have their own
-// answers.
+// kt_sniff -- a file's format, from its bytes alone, before FFmpeg sees it: the name does not count. Only formats of a
+// short list pass, so no other demuxer is reached; playlists, manifests and text have their own errors.
 #pragma once
 
 #include "node/decoder/input.h"
@@ -9,8 +8,8 @@
 
 typedef struct kt_sniffed {
     const char *demuxer;    // FFmpeg's short name
-    const char *container;  // ours, for the facts
-    uint64_t    start;      // what lies before is rubbish that the demuxer should not see
+    const char *container;  // our name of it, for the media info
+    uint64_t    start;      // bytes before it are garbage that the demuxer must not see
 } kt_sniffed_t;
 
 extern const char KT_SNIFF_DEMUXERS[];  // all demuxers that may come out, as FFmpeg's format_whitelist

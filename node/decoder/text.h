@@ -1,4 +1,5 @@
-// kt_sniff_text -- is the beginning of a file text, and is that text a playlist or manifest? Pure; any thread.
+// kt_sniff_text -- whether the beginning of a file is text, and whether that is a playlist or manifest. Pure; any
+// thread.
 #pragma once
 
 #include "common/err.h"

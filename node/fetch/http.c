@@ -15,7 +15,14 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-enum { IDLE_HANDLES = 16, URL_BYTES = 8192, LEAST_RATE = 1024, NOT_OURS_BYTES = 1 << 20, HOST_BYTES = 128 };
+enum {
+    IDLE_HANDLES   = 16,
+    URL_BYTES      = 8192,
+    LEAST_RATE     = 1024,
+    NOT_OURS_BYTES = 1 << 20,
+    HOST_BYTES     = 128,
+    TIMER_SLACK_MS = 10
+};
 static const uint64_t DISK_RESERVE = 64 << 20;  // left free for others
 
 struct kt_fetch_http {
@@ -27,15 +34,15 @@ struct kt_fetch_http {
     size_t               n_idle;
 };
 
-// One source on its way.
+// One source being fetched.
 typedef struct transfer {
     kt_fetch_http_t           *self;
     const kt_admission_wait_t *wait;
     CURL                      *curl;
     int                        fd;
     uint64_t                   bytes, not_ours;  // written; of answers that are not the file
-    bool                       looked;           // the disk was asked for room
-    kt_err_t                   err;              // why the transfer was broken off by us
+    bool                       room_checked;     // the disk has been checked for room
+    kt_err_t                   err;              // why this side ended the transfer
     char                       host[HOST_BYTES];
     char                      *why;
 } transfer_t;
@@ -120,7 +127,7 @@ kt_fetch_http_allows(const char *hosts, const char *host, const char *port, bool
 }
 
 static kt_err_t
-refuse(const transfer_t *transfer, kt_err_t err, const char *sentence)
+transfer_refuse(const transfer_t *transfer, kt_err_t err, const char *sentence)
 {
     snprintf(transfer->why, KT_FETCH_WHY, "%s%s%.120s", transfer->host, *transfer->host ? ": " : "", sentence);
     return err;
@@ -147,7 +154,7 @@ check_parts(transfer_t *transfer, CURLU *parts)
     curl_free(host);
     curl_free(port);
     if (err == KT_EHOST)
-        refuse(transfer, err, user ? "a source with a user or password is not fetched" : "not permitted");
+        transfer_refuse(transfer, err, user ? "a source with a user or password is not fetched" : "not permitted");
     curl_free(user);
     return err;
 }
@@ -162,11 +169,11 @@ check_url(transfer_t *transfer, const char *url)
                                                                                 : check_parts(transfer, parts);
     curl_url_cleanup(parts);
     if (err == KT_EINVAL)
-        refuse(transfer, err, "not a URL of a source");
+        transfer_refuse(transfer, err, "not a URL of a source");
     return err;
 }
 
-// An anonymous file, or one whose name goes at once where the file system knows none.
+// An anonymous file, or one that is unlinked at once where the file system has no O_TMPFILE.
 static kt_err_t
 open_copy(const kt_settings_t *settings, int *out)
 {
@@ -190,9 +197,9 @@ open_copy(const kt_settings_t *settings, int *out)
     return KT_OK;
 }
 
-// The decoder gets no right to write.
+// Reopened read-only: the decoder must not write.
 static kt_err_t
-for_reading(int fd, int *out)
+reopen_read_only(int fd, int *out)
 {
     char path[64];
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
@@ -204,7 +211,7 @@ for_reading(int fd, int *out)
 }
 
 static kt_err_t
-may_go_on(const transfer_t *transfer)
+check_limits(const transfer_t *transfer)
 {
     if (transfer->wait->cancelled && atomic_load(transfer->wait->cancelled))
         return KT_ECANCELLED;
@@ -217,18 +224,18 @@ on_progress(void *context, curl_off_t want, curl_off_t got, curl_off_t to_send, 
     (void)want, (void)got, (void)to_send, (void)sent;
     transfer_t *transfer = context;
     if (!transfer->err)
-        transfer->err = may_go_on(transfer);
+        transfer->err = check_limits(transfer);
     return transfer->err != KT_OK;
 }
 
-// Before the first byte: is there room for what the server says will come.
+// Before the first byte: whether the disk has room for the announced length.
 static kt_err_t
-look_for_room(transfer_t *transfer)
+check_room(transfer_t *transfer)
 {
     struct statvfs disk;
     curl_off_t     length = -1;
     curl_easy_getinfo(transfer->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
-    transfer->looked = true;
+    transfer->room_checked = true;
     if (fstatvfs(transfer->fd, &disk))
         return KT_EIO;
     uint64_t free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize, want = length > 0 ? (uint64_t)length : 0;
@@ -250,7 +257,7 @@ write_all(transfer_t *transfer, const char *bytes, size_t length)
     return KT_OK;
 }
 
-// Bytes of an answer: of the file, or of a page about a redirect or an error, which nobody wants.
+// Bytes of a response: of the file, or of a page about a redirect or an error, which are dropped.
 static size_t
 on_bytes(char *bytes, size_t size, size_t count, void *context)
 {
@@ -264,9 +271,9 @@ on_bytes(char *bytes, size_t size, size_t count, void *context)
     }
     if (transfer->wait->progress)
         atomic_fetch_add(transfer->wait->progress, 1);
-    transfer->err = may_go_on(transfer);
-    if (!transfer->err && !transfer->looked)
-        transfer->err = look_for_room(transfer);
+    transfer->err = check_limits(transfer);
+    if (!transfer->err && !transfer->room_checked)
+        transfer->err = check_room(transfer);
     if (!transfer->err && length > transfer->self->max_bytes - transfer->bytes)
         transfer->err = KT_ETOOLARGE;
     if (!transfer->err)
@@ -279,12 +286,13 @@ set_options(transfer_t *transfer, const char *url)
 {
     const kt_settings_t *settings = transfer->self->settings;
     CURL                *curl     = transfer->curl;
-    int64_t              left_ms  = transfer->wait->deadline_ms - kt_clock_ms();
+    // libcurl's timer may fire a millisecond early, and the deadline would then look like a slow server.
+    int64_t left_ms = transfer->wait->deadline_ms - kt_clock_ms() + TIMER_SLACK_MS;
     curl_easy_reset(curl);
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);  // each hop is looked at by us
-    curl_easy_setopt(curl, CURLOPT_PROXY, "");           // whatever the environment says
+    curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);  // each hop is checked here
+    curl_easy_setopt(curl, CURLOPT_PROXY, "");           // the environment does not count
     curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "kithara/" KT_VERSION);
@@ -303,33 +311,25 @@ set_options(transfer_t *transfer, const char *url)
 }
 
 static kt_err_t
-judge_status(const transfer_t *transfer, long status)
-{
-    char sentence[64];
-    bool later = status >= 500 || status == 408 || status == 425 || status == 429;
-    snprintf(sentence, sizeof sentence, "HTTP status %ld", status);
-    return refuse(transfer, later ? KT_EFETCH : KT_ESOURCE, sentence);
-}
-
-static kt_err_t
-judge_trouble(const transfer_t *transfer, CURLcode code)
+error_of_curl(const transfer_t *transfer, CURLcode code)
 {
     switch (code) {
-    case CURLE_FILESIZE_EXCEEDED: return refuse(transfer, KT_ETOOLARGE, "its length is beyond the limit");
+    case CURLE_FILESIZE_EXCEEDED: return transfer_refuse(transfer, KT_ETOOLARGE, "its length is beyond the limit");
     case CURLE_OUT_OF_MEMORY: return KT_ENOMEM;
     case CURLE_OPERATION_TIMEDOUT:
-        return may_go_on(transfer) ? refuse(transfer, KT_ETIME, "") : refuse(transfer, KT_EFETCH, "too slow");
+        return check_limits(transfer) ? transfer_refuse(transfer, KT_ETIME, "")
+                                      : transfer_refuse(transfer, KT_EFETCH, "too slow");
     case CURLE_PEER_FAILED_VERIFICATION:
-        return refuse(transfer, KT_EFETCH, "its certificate is not trusted (ANALYZER_SOURCE_CA)");
-    case CURLE_SSL_CACERT_BADFILE: return refuse(transfer, KT_EFETCH, "ANALYZER_SOURCE_CA cannot be read");
-    case CURLE_PARTIAL_FILE: return refuse(transfer, KT_EFETCH, "the file ended early");
-    default: return refuse(transfer, KT_EFETCH, curl_easy_strerror(code));
+        return transfer_refuse(transfer, KT_EFETCH, "its certificate is not trusted (ANALYZER_SOURCE_CA)");
+    case CURLE_SSL_CACERT_BADFILE: return transfer_refuse(transfer, KT_EFETCH, "ANALYZER_SOURCE_CA cannot be read");
+    case CURLE_PARTIAL_FILE: return transfer_refuse(transfer, KT_EFETCH, "the file ended early");
+    default: return transfer_refuse(transfer, KT_EFETCH, curl_easy_strerror(code));
     }
 }
 
-// One request. KT_OK: the file is there, or *next is where it is said to be.
+// One request. KT_OK: the file is there, or *next is where it is redirected to.
 static kt_err_t
-ask(transfer_t *transfer, const char *url, char next[URL_BYTES])
+transfer_request(transfer_t *transfer, const char *url, char next[URL_BYTES])
 {
     char *location = NULL;
     long  status   = 0;
@@ -339,33 +339,38 @@ ask(transfer_t *transfer, const char *url, char next[URL_BYTES])
     curl_easy_getinfo(transfer->curl, CURLINFO_REDIRECT_URL, &location);
     next[0] = '\0';
     if (transfer->err)
-        return refuse(transfer, transfer->err, transfer->err == KT_EDISK ? "no room for the copy" : "broken off");
+        return transfer_refuse(transfer, transfer->err,
+                               transfer->err == KT_EDISK ? "no room for the copy" : "broken off");
     if (status >= 300 && status <= 399 && location)
         return snprintf(next, URL_BYTES, "%s", location) < URL_BYTES
                    ? KT_OK
-                   : refuse(transfer, KT_ESOURCE, "a redirect too long");
-    if (status >= 200 && status != 200)
-        return judge_status(transfer, status);
-    return code ? judge_trouble(transfer, code) : KT_OK;
+                   : transfer_refuse(transfer, KT_ESOURCE, "a redirect too long");
+    if (status >= 200 && status != 200) {
+        char sentence[64];
+        bool later = status >= 500 || status == 408 || status == 425 || status == 429;
+        snprintf(sentence, sizeof sentence, "HTTP status %ld", status);
+        return transfer_refuse(transfer, later ? KT_EFETCH : KT_ESOURCE, sentence);
+    }
+    return code ? error_of_curl(transfer, code) : KT_OK;
 }
 
 static kt_err_t
-follow(transfer_t *transfer, const char *url)
+follow_redirects(transfer_t *transfer, const char *url)
 {
     char at[URL_BYTES], next[URL_BYTES];
     if (snprintf(at, sizeof at, "%s", url) >= (int)sizeof at)
-        return refuse(transfer, KT_EINVAL, "the URL is too long");
+        return transfer_refuse(transfer, KT_EINVAL, "the URL is too long");
     for (int hop = 0; hop <= KT_FETCH_REDIRECTS; hop++) {
         kt_err_t err = check_url(transfer, at);
         if (err == KT_EINVAL && hop > 0)
-            return refuse(transfer, KT_ESOURCE, "redirects to what is no source");
+            return transfer_refuse(transfer, KT_ESOURCE, "redirects to what is no source");
         if (!err)
-            err = ask(transfer, at, next);
+            err = transfer_request(transfer, at, next);
         if (err || !*next)
             return err;
         memcpy(at, next, sizeof at);
     }
-    return refuse(transfer, KT_ESOURCE, "too many redirects");
+    return transfer_refuse(transfer, KT_ESOURCE, "too many redirects");
 }
 
 kt_err_t
@@ -382,12 +387,12 @@ kt_fetch_http_open(kt_fetch_http_t *self, const char *url, const kt_admission_wa
     if (!err)
         err = open_copy(self->settings, &transfer.fd);
     if (!err)
-        err = follow(&transfer, url);
+        err = follow_redirects(&transfer, url);
     give_handle(self, transfer.curl);
     if (!err && transfer.bytes == 0)
         err = KT_EEMPTY;
     if (!err)
-        err = for_reading(transfer.fd, fd);
+        err = reopen_read_only(transfer.fd, fd);
     if (!err)
         *size_bytes = transfer.bytes;
     if (transfer.fd >= 0)

@@ -1,7 +1,7 @@
 // kt_fetch_http -- from an http:// or https:// source to an open descriptor of a local copy (libcurl), for nodes that
-// do not share files. Only hosts that the setting names, at each redirect again; no proxy, no cookies, no credentials.
-// Bounded in bytes, in time and by what is free on the disk. The copy is an anonymous file in the state folder's tmp,
-// gone when its descriptor is closed. Any thread.
+// do not share files. Only hosts of the setting, checked at each redirect; no proxy, no cookies, no credentials.
+// Bounded in bytes, in time and by the free disk space. The copy is an anonymous file in the state folder's tmp, gone
+// when its descriptor is closed. Any thread.
 #pragma once
 
 #include "common/settings.h"

@@ -16,7 +16,7 @@
 typedef struct root {
     int   fd;         // O_PATH
     char *given;      // as the setting spells it, without slashes at the end
-    char *canonical;  // as realpath says
+    char *canonical;  // by realpath
 } root_t;
 
 struct kt_fetch {
@@ -190,7 +190,7 @@ kt_fetch_open(const kt_fetch_t *self, const char *path, int *fd, uint64_t *size_
         if (err == KT_EROOT)
             snprintf(why, KT_FETCH_WHY, "%s",
                      self->n_roots ? "no media root holds it" : "ANALYZER_MEDIA_ROOTS names none");
-        else if (error != ENOENT && error != EACCES)  // of which the code says all
+        else if (error != ENOENT && error != EACCES)  // whose error code is clear enough
             snprintf(why, KT_FETCH_WHY, "%s", strerror(error));
         return err;
     }

@@ -1,5 +1,5 @@
-// kt_fetch -- from a path to an open descriptor of a regular file, beneath the media roots. What a link or ".." could
-// reach outside of a root is refused by the kernel (openat2), not by looking at the text. Constant after new: any
+// kt_fetch -- from a path to an open descriptor of a regular file, beneath the media roots. A link or ".."
+// that leads out of a root is refused by the kernel (openat2), not by a check of the text. Constant after new: any
 // thread.
 #pragma once
 

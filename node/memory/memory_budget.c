@@ -56,14 +56,6 @@ kt_admission_destroy(kt_admission_t **self_p)
 }
 
 static void
-enter_line(kt_admission_t *self, waiter_t *me)
-{
-    me->next    = NULL;
-    *self->last = me;
-    self->last  = &me->next;
-}
-
-static void
 leave_line(kt_admission_t *self, const waiter_t *me)
 {
     waiter_t **at = &self->first;
@@ -82,14 +74,7 @@ add_bytes(kt_admission_t *self, uint64_t bytes)
         self->peak_bytes = self->now_bytes;
 }
 
-static void
-wait_turn(kt_admission_t *self, int64_t until_ms)
-{
-    struct timespec until = {until_ms / 1000, until_ms % 1000 * 1000000};
-    pthread_cond_timedwait(&self->changed, &self->lock, &until);
-}
-
-// Under the lock: until it is this one's turn and there is room.
+// Under the lock: until this waiter is the first and there is room.
 static kt_err_t
 wait_for_room(kt_admission_t *self, const waiter_t *me, uint64_t bytes, const kt_admission_wait_t *wait)
 {
@@ -99,7 +84,9 @@ wait_for_room(kt_admission_t *self, const waiter_t *me, uint64_t bytes, const kt
             return KT_ECANCELLED;
         if (now >= wait->deadline_ms)
             return KT_ETIME;
-        wait_turn(self, wait->deadline_ms - now < TURN_MS ? wait->deadline_ms : now + TURN_MS);
+        int64_t         until_ms = wait->deadline_ms - now < TURN_MS ? wait->deadline_ms : now + TURN_MS;
+        struct timespec until    = {until_ms / 1000, until_ms % 1000 * 1000000};
+        pthread_cond_timedwait(&self->changed, &self->lock, &until);
         if (wait->progress)
             atomic_fetch_add(wait->progress, 1);
     }
@@ -111,9 +98,10 @@ kt_admission_take(kt_admission_t *self, uint64_t bytes, const kt_admission_wait_
 {
     if (bytes > self->max_bytes)
         return KT_EMEMLIMIT;
-    waiter_t me;
+    waiter_t me = {.next = NULL};
     pthread_mutex_lock(&self->lock);
-    enter_line(self, &me);
+    *self->last  = &me;
+    self->last   = &me.next;
     kt_err_t err = wait_for_room(self, &me, bytes, wait);
     leave_line(self, &me);
     if (!err)

@@ -1,6 +1,5 @@
-// kt_admission -- memory that files in work may take together. A file reserves what it will need before it starts;
-// while others hold too much it waits, first come first served, so that a large file is not passed by small ones for
-// ever. Any thread.
+// kt_admission -- a budget of memory for all files in work. A file reserves what it will need before it starts and
+// waits while others hold too much, first come first served, so that small files cannot starve a large one. Any thread.
 #pragma once
 
 #include "common/err.h"
@@ -23,8 +22,8 @@ typedef struct kt_admission_wait {
 
 // Blocks until bytes fit. KT_EMEMLIMIT (more than the limit alone), KT_ETIME, KT_ECANCELLED: nothing is held then.
 KT_MUST_USE kt_err_t kt_admission_take(kt_admission_t *self, uint64_t bytes, const kt_admission_wait_t *wait);
-// More for one that already holds `held`, because its file is longer than it said. Never waits (two that wait for each
-// other would never end); others wait the longer. KT_EMEMLIMIT: held + more is more than the limit; nothing changes.
+// More for one that already holds `held`, because its file is longer than declared. Never waits (two could wait for
+// each other); others wait longer. KT_EMEMLIMIT: held + more is more than the limit; nothing changes.
 KT_MUST_USE kt_err_t kt_admission_grow(kt_admission_t *self, uint64_t held, uint64_t more);
 void                 kt_admission_give(kt_admission_t *self, uint64_t bytes);
 void                 kt_admission_levels(kt_admission_t *self, uint64_t *now_bytes, uint64_t *peak_bytes);

@@ -63,7 +63,7 @@ kt_cache_folder_read(const char *dir, const char *name, kt_buf_t *out)
         return error_of(errno);
     struct stat st;
     kt_err_t    err = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? read_whole(fd, out) : KT_EIO;
-    // The time of change is the time of the last question. Where that may not be set, age counts instead.
+    // The time of modification is that of the last request. Where it cannot be set, age counts instead.
     (void)futimens(fd, (struct timespec[]){{.tv_nsec = UTIME_OMIT}, {.tv_nsec = UTIME_NOW}});
     close(fd);
     return err;
@@ -78,9 +78,9 @@ by_age(const void *a, const void *b)
     return (x->asked.tv_nsec > y->asked.tv_nsec) - (x->asked.tv_nsec < y->asked.tv_nsec);
 }
 
-// Half-written files of lost writers go here.
+// Removes half-written files of lost writers on the way.
 static size_t
-list(int folder, DIR *stream, file_t *files)
+list_files(int folder, DIR *stream, file_t *files)
 {
     size_t      n   = 0;
     time_t      now = time(NULL);
@@ -100,7 +100,7 @@ list(int folder, DIR *stream, file_t *files)
     return n;
 }
 
-// Makes room for `want` bytes more. Whoever removes the same file at the same time is welcome.
+// Makes room for `want` bytes more. Other processes may remove the same files at the same time.
 static kt_err_t
 make_room(const char *path, uint64_t want, uint64_t share_bytes)
 {
@@ -109,7 +109,7 @@ make_room(const char *path, uint64_t want, uint64_t share_bytes)
     if (!stream)
         return KT_EIO;
     file_t *files = calloc(ENTRIES_MAX, sizeof *files);
-    size_t  n     = files ? list(dirfd(stream), stream, files) : 0;
+    size_t  n     = files ? list_files(dirfd(stream), stream, files) : 0;
     for (size_t i = 0; i < n; i++)
         bytes += files[i].bytes;
     bool full = bytes > share_bytes || n == ENTRIES_MAX;

@@ -4,52 +4,18 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SWELL_STEP = 16 << 20, WORD_BYTES = 128 };
-
-// The word of "kind:WORD" in the list, when the path holds it.
-static bool
-strikes(const char *setting, const char *kind, const char *path)
-{
-    size_t kind_length = strlen(kind);
-    for (const char *at = setting; *at;) {
-        size_t length = strcspn(at, ",");
-        if (length > kind_length && at[kind_length] == ':' && strncmp(at, kind, kind_length) == 0) {
-            char   word[WORD_BYTES];
-            size_t n = length - kind_length - 1;
-            if (n > 0 && n < sizeof word) {
-                memcpy(word, at + kind_length + 1, n);
-                word[n] = '\0';
-                if (strstr(path, word))
-                    return true;
-            }
-        }
-        at += length + (at[length] == ',');
-    }
-    return false;
-}
-
-bool
-kt_fault_noop(const char *setting)
-{
-    for (const char *at = setting; *at;) {
-        size_t length = strcspn(at, ",");
-        if (length == 4 && strncmp(at, "noop", 4) == 0)
-            return true;
-        at += length + (at[length] == ',');
-    }
-    return false;
-}
+enum { BLOCK_BYTES = 16 << 20 };
 
 // Each block begins with the address of the one before.
 static kt_err_t
-swell(uint64_t max_bytes)
+exhaust_memory(uint64_t max_bytes)
 {
     void **blocks = NULL;
-    for (uint64_t taken = 0; taken < 2 * max_bytes; taken += SWELL_STEP) {
-        void **block = malloc(SWELL_STEP);
+    for (uint64_t taken = 0; taken < 2 * max_bytes; taken += BLOCK_BYTES) {
+        void **block = malloc(BLOCK_BYTES);
         if (!block)
             break;
-        memset(block, 1, SWELL_STEP);
+        memset(block, 1, BLOCK_BYTES);
         *block = blocks;
         blocks = block;
     }
@@ -62,13 +28,11 @@ swell(uint64_t max_bytes)
 }
 
 kt_err_t
-kt_fault_inject(const char *setting, const char *path, uint64_t max_bytes)
+kt_test_fault_inject(const kt_test_faults_t *faults, const char *path, uint64_t max_bytes)
 {
-    if (setting[0] == '\0')
-        return KT_OK;
-    if (strikes(setting, "crash", path))
+    if (kt_test_faults_hit_path(faults, KT_TEST_FAULT_CRASH, path))
         abort();
-    while (strikes(setting, "hang", path))
+    while (kt_test_faults_hit_path(faults, KT_TEST_FAULT_HANG, path))
         pause();
-    return strikes(setting, "swell", path) ? swell(max_bytes) : KT_OK;
+    return kt_test_faults_hit_path(faults, KT_TEST_FAULT_SWELL, path) ? exhaust_memory(max_bytes) : KT_OK;
 }

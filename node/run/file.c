@@ -1,7 +1,7 @@
 #include "common/clock.h"
 #include "common/log.h"
-#include "node/audio/modules.h"
 #include "node/run/pipeline_parts.h"
+#include "node/run/snapshot.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,13 +10,15 @@
 #include <unistd.h>
 
 struct kt_worker {
-    kt_pipeline_t *pipeline;
-    kt_device_t   *device;
-    kt_facts_t     facts;  // of the file in work: too large for a stack
-    kt_job_t       job;    // likewise; message_id may be made from the digest
+    kt_pipeline_t  *pipeline;
+    kt_device_t    *device;
+    kt_media_info_t media_info;  // of the file in work: too large for a stack
+    kt_job_t        job;         // likewise; message_id may be made from the digest
 };
 
-// One file on its way. Everything that it holds is let go by leave().
+static const kt_track_ops_t *const TRACKS[KT_TRACKS] = {[KT_TRACK_AUDIO] = &kt_audio_track};
+
+// One file or stream in work. run_close frees what it holds.
 typedef struct run {
     kt_worker_t            *worker;
     const kt_worker_opts_t *opts;
@@ -26,15 +28,15 @@ typedef struct run {
     int                     fd;
     uint64_t                size_bytes;
     kt_source_t             source;
-    kt_analysis_t          *analysis;
+    void                   *tracks[KT_TRACKS];  // states; NULL: not wanted
     kt_document_t          *document;
     uint64_t                held_bytes;
     double                  expected_s;  // 0: the most is reserved
-    uint64_t                frames;
-    bool                    cached;  // the document is there, from an earlier time
+    double                  seconds;     // of content so far
+    bool                    cached;      // the document is from the cache
 } run_t;
 
-// A decoder child: 1 to 5 MB of its own pages as measured, its ring, and room for codecs with large states.
+// A decoder child: 1 to 5 MB of its own pages (measured), its ring, and room for codecs with large states.
 enum { DECODER_BYTES = 16 << 20 };
 
 kt_err_t
@@ -64,9 +66,11 @@ kt_worker_destroy(kt_worker_t **self_p)
     *self_p = NULL;
 }
 
+// A kt_stage_fn.
 static void
-add_stage(kt_report_t *report, const char *name, int64_t us)
+add_stage(void *context, const char *name, int64_t us)
 {
+    kt_report_t *report = context;
     for (size_t i = 0; i < report->n_stages; i++)
         if (strcmp(report->stages[i].name, name) == 0) {
             report->stages[i].us += us;
@@ -85,7 +89,7 @@ set_detail(kt_report_t *report, const char *text)
     snprintf(report->detail, sizeof report->detail, "%s", text);
 }
 
-// The path as it stands in a log line.
+// The path for a log line.
 static const char *
 shown_path(const run_t *run, char quoted[KT_JOB_PATH])
 {
@@ -93,9 +97,9 @@ shown_path(const run_t *run, char quoted[KT_JOB_PATH])
     return kt_log_quote(quoted, KT_JOB_PATH, kt_job_shown(run->job->file_path, shown, sizeof shown));
 }
 
-// Once a chunk: tells that the file advances, and whether it may go on.
+// Once per chunk: counts progress; KT_ECANCELLED or KT_ETIME when the file has to end.
 static kt_err_t
-step(run_t *run)
+check_limits(run_t *run)
 {
     if (run->opts->progress)
         atomic_fetch_add(run->opts->progress, 1);
@@ -104,23 +108,18 @@ step(run_t *run)
     return kt_clock_ms() < run->deadline_ms ? KT_OK : KT_ETIME;
 }
 
-// Opened beneath a root, or fetched into an anonymous file.
+// Opened beneath a root, or fetched into an anonymous file; then its digest.
 static kt_err_t
-open_path(run_t *run, char why[KT_FETCH_WHY])
+open_file(run_t *run)
 {
     const kt_pipeline_t *pipeline = run->worker->pipeline;
     const char          *path     = run->job->file_path;
     kt_admission_wait_t  wait     = {run->deadline_ms, run->opts->cancelled, run->opts->progress};
-    return kt_job_is_url(path) ? kt_fetch_http_open(pipeline->fetch_http, path, &wait, &run->fd, &run->size_bytes, why)
-                               : kt_fetch_open(pipeline->fetch, path, &run->fd, &run->size_bytes, why);
-}
-
-static kt_err_t
-open_file(run_t *run)
-{
-    int64_t  start = kt_clock_us();
-    char     why[KT_FETCH_WHY];
-    kt_err_t err = open_path(run, why);
+    int64_t              start    = kt_clock_us();
+    char                 why[KT_FETCH_WHY];
+    kt_err_t             err = kt_job_is_url(path)
+                                   ? kt_fetch_http_open(pipeline->fetch_http, path, &wait, &run->fd, &run->size_bytes, why)
+                                   : kt_fetch_open(pipeline->fetch, path, &run->fd, &run->size_bytes, why);
     add_stage(run->report, "open", kt_clock_us() - start);
     if (err) {
         set_detail(run->report, why);
@@ -132,6 +131,13 @@ open_file(run_t *run)
     if (!err && run->opts->id_from_digest)
         kt_digest_uuid(&run->report->content_digest, run->job->message_id);
     return err;
+}
+
+// NULL: none here, or not of this kind. --frames needs the matrices computed; a stream has no digest.
+static kt_cache_t *
+cache_of(const run_t *run)
+{
+    return run->opts->frames || run->opts->stream ? NULL : run->worker->pipeline->cache;
 }
 
 static kt_cache_key_t
@@ -153,14 +159,13 @@ stamp_now(run_t *run, int64_t now_us)
     return (kt_stamp_t){(double)run->report->processing_us / 1e6, kt_clock_wall_ms()};
 }
 
-// Who wants matrices wants them computed.
 static bool
 find_cached(run_t *run)
 {
     char              quoted[KT_JOB_PATH];
-    const kt_cache_t *cache = run->worker->pipeline->cache;
+    const kt_cache_t *cache = cache_of(run);
     int64_t           start = kt_clock_us();
-    if (!cache || run->opts->frames)
+    if (!cache)
         return false;
     kt_cache_key_t key   = cache_key(run);
     kt_stamp_t     stamp = stamp_now(run, start);
@@ -180,158 +185,194 @@ open_source(run_t *run)
     kt_err_t     err =
         kt_source_open(&run->source, worker->pipeline, run->opts, run->fd, run->size_bytes, run->deadline_ms);
     if (!err)
-        err = kt_source_facts(&run->source, &worker->facts);
-    if (!err && !worker->facts.has_audio && !worker->facts.has_video)
-        err = KT_ENOAUDIO;
+        err = kt_source_media_info(&run->source, &worker->media_info);
     run->decode_us += kt_clock_us() - start;
     return err;
 }
 
-// Memory for the whole file, before its first samples are taken.
-static kt_err_t
-admit(run_t *run)
+static bool
+is_wanted(const run_t *run, size_t track)
 {
-    kt_pipeline_t      *pipeline = run->worker->pipeline;
-    const kt_facts_t   *facts    = &run->worker->facts;
-    kt_admission_wait_t wait     = {run->deadline_ms, run->opts->cancelled, run->opts->progress};
-    uint64_t            bytes    = run->source.decode ? DECODER_BYTES : 0;
-    run->expected_s              = facts->duration_s;
-    if (facts->has_audio)
-        bytes += kt_analysis_bytes(kt_plan_opts(pipeline->plan), run->expected_s);
-    kt_err_t err = kt_admission_take(pipeline->admission, bytes, &wait);
+    return TRACKS[track]->wanted(run->job->options, &run->worker->media_info);
+}
+
+static uint64_t
+tracks_bytes(const run_t *run, double seconds)
+{
+    uint64_t bytes = 0;
+    for (size_t t = 0; t < KT_TRACKS; t++)
+        if (is_wanted(run, t))
+            bytes += TRACKS[t]->bytes(run->worker->pipeline->plan, &run->worker->media_info, seconds);
+    return bytes;
+}
+
+// Memory for the whole file, before its first chunk. A stream has its process for itself.
+static kt_err_t
+admit_file(run_t *run)
+{
+    kt_admission_wait_t wait = {run->deadline_ms, run->opts->cancelled, run->opts->progress};
+    if (run->opts->stream)
+        return KT_OK;
+    run->expected_s = run->worker->media_info.duration_s;
+    uint64_t bytes  = (run->source.decode ? DECODER_BYTES : 0) + tracks_bytes(run, run->expected_s);
+    kt_err_t err    = kt_admission_take(run->worker->pipeline->admission, bytes, &wait);
     if (!err)
         run->held_bytes = bytes;
     return err;
 }
 
-// A file that is longer than it said needs what the longest needs.
+// A file that is longer than declared needs what the longest needs.
 static kt_err_t
 admit_longer(run_t *run)
 {
-    double seconds = (double)run->frames / run->source.rate_hz;
-    if (run->expected_s <= 0 || seconds <= 1.05 * run->expected_s + 1)
+    if (run->expected_s <= 0 || run->seconds <= 1.05 * run->expected_s + 1)
         return KT_OK;
-    kt_pipeline_t            *pipeline = run->worker->pipeline;
-    const kt_frontend_opts_t *frontend = kt_plan_opts(pipeline->plan);
-    uint64_t                  most = kt_analysis_bytes(frontend, 0), had = kt_analysis_bytes(frontend, run->expected_s);
+    uint64_t most = tracks_bytes(run, 0), had = tracks_bytes(run, run->expected_s);
     run->expected_s = 0;
     if (most <= had)
         return KT_OK;
-    kt_err_t err = kt_admission_grow(pipeline->admission, run->held_bytes, most - had);
+    kt_err_t err = kt_admission_grow(run->worker->pipeline->admission, run->held_bytes, most - had);
     if (!err)
         run->held_bytes += most - had;
     return err;
 }
 
 static kt_err_t
-take_chunks(run_t *run)
+open_tracks(run_t *run)
 {
+    kt_track_opts_t opts = {
+        .plan         = run->worker->pipeline->plan,
+        .device       = run->worker->device,
+        .media_info   = &run->worker->media_info,
+        .options      = run->job->options,
+        .frames       = run->opts->frames,
+        .each_segment = run->opts->each_segment,
+        .context      = run->opts->context,
+    };
+    bool     snapshots = run->opts->every_s > 0;
+    kt_err_t err       = snapshots && run->worker->pipeline->gpus ? KT_EINVAL : KT_OK;
+    for (size_t t = 0; t < KT_TRACKS && !err; t++)
+        if (is_wanted(run, t))
+            err = snapshots && !TRACKS[t]->snapshot ? KT_EINVAL : TRACKS[t]->new (&run->tracks[t], &opts);
+    return err;
+}
+
+// Everything in the document about the content so far.
+static kt_err_t
+finish_tracks(run_t *run)
+{
+    kt_err_t err = KT_OK;
+    for (size_t t = 0; t < KT_TRACKS && !err; t++)
+        if (run->tracks[t])
+            err = TRACKS[t]->finish(run->tracks[t], run->document);
+    if (!err)
+        kt_technical_write(run->document, &run->worker->media_info, run->seconds,
+                           run->opts->stream ? -1 : (int64_t)run->size_bytes);
+    return err;
+}
+
+// A kt_snapshot_fn.
+static kt_err_t
+finish_snapshot(void *context, kt_buf_t *text, char why[KT_DOCUMENT_WHY])
+{
+    run_t     *run   = context;
+    kt_stamp_t stamp = stamp_now(run, kt_clock_us());
+    kt_document_snapshot(run->document);
+    kt_err_t err = finish_tracks(run);
+    return err ? err : kt_document_finish(run->document, &stamp, text, why);
+}
+
+static kt_err_t
+take_snapshot(run_t *run)
+{
+    char     why[KT_DOCUMENT_WHY] = "";
+    kt_buf_t text;
+    kt_buf_init(&text, KT_DOCUMENT_MAX_BYTES);
+    kt_err_t err = kt_snapshot_take(finish_snapshot, run, &text, why);
+    if (err)
+        set_detail(run->report, why);
+    else if (!run->opts->snapshot(run->opts->context, text.bytes, text.length))
+        err = KT_ECLOSED;
+    kt_buf_fini(&text);
+    return err;
+}
+
+static kt_err_t
+push_chunks(run_t *run)
+{
+    double max_s = (double)run->worker->pipeline->settings->max_duration_s;
     for (kt_err_t err;;) {
-        const float *pcm    = NULL;
-        size_t       frames = 0;
-        int64_t      start  = kt_clock_us();
-        err                 = kt_source_read(&run->source, &pcm, &frames);
+        kt_chunk_t chunk;
+        bool       end   = false;
+        int64_t    start = kt_clock_us();
+        err              = kt_source_read(&run->source, &chunk, &end);
         run->decode_us += kt_clock_us() - start;
-        if (err || frames == 0)
+        if (err || end)
             return err;
-        run->frames += frames;
+        run->seconds = chunk.end_s;
         if (run->opts->tap)
-            run->opts->tap(run->opts->context, &run->worker->facts, pcm, frames);
-        if ((double)run->frames / run->source.rate_hz > (double)run->worker->pipeline->settings->max_duration_s)
+            run->opts->tap(run->opts->context, &run->worker->media_info, &chunk);
+        if (run->seconds > max_s)
             return KT_ETOOLONG;
-        if ((err = admit_longer(run)) || (err = kt_analysis_push(run->analysis, pcm, frames)) || (err = step(run)))
+        if ((err = admit_longer(run)))
+            return err;
+        if (run->tracks[chunk.track] && (err = TRACKS[chunk.track]->push(run->tracks[chunk.track], &chunk)))
+            return err;
+        if ((err = check_limits(run)))
+            return err;
+        if (run->source.snapshot_due && (err = take_snapshot(run)))
             return err;
     }
 }
 
 static kt_err_t
-analyse(run_t *run)
+analyse_content(run_t *run)
 {
-    kt_pipeline_t     *pipeline = run->worker->pipeline;
-    const kt_facts_t  *facts    = &run->worker->facts;
-    kt_analysis_opts_t opts     = {
-            .plan         = pipeline->plan,
-            .device       = run->worker->device,
-            .rate_hz      = facts->has_audio ? facts->rate_hz : 0,
-            .channels     = facts->has_audio ? facts->channels : 0,
-            .layout       = facts->layout,
-            .options      = run->job->options,
-            .frames       = run->opts->frames,
-            .each_segment = run->opts->each_segment,
-            .context      = run->opts->context,
-    };
-    kt_err_t err = kt_fault_inject(pipeline->settings->test_fault, run->job->file_path,
-                                   (uint64_t)pipeline->settings->max_memory_mb << 20);
+    const kt_settings_t *settings = run->worker->pipeline->settings;
+    kt_err_t             err =
+        kt_test_fault_inject(&settings->test_faults, run->job->file_path, (uint64_t)settings->max_memory_mb << 20);
     if (!err)
-        err = kt_analysis_new(&run->analysis, &opts);
-    if (!err && facts->has_audio)
-        err = take_chunks(run);
-    if (!err && run->frames == 0 && !facts->has_video) {
-        set_detail(run->report, "the sound has no samples");
-        return KT_ENOAUDIO;
-    }
-    return err ? err : kt_analysis_finish(run->analysis, run->document);
-}
-
-static void
-log_damage(const run_t *run)
-{
-    char quoted[KT_JOB_PATH];
-    kt_log_info("FILE-DAMAGED", "path=\"%s\" parts=%llu", shown_path(run, quoted),
-                (unsigned long long)kt_decode_damaged(run->source.decode));
+        err = open_tracks(run);
+    if (!err)
+        err = push_chunks(run);
+    return err ? err : finish_tracks(run);
 }
 
 static kt_err_t
 run_file(run_t *run)
 {
-    kt_err_t err;
-    if ((err = open_file(run)) || (err = step(run)) || find_cached(run))
+    char     quoted[KT_JOB_PATH];
+    kt_err_t err = run->opts->stream ? KT_OK : open_file(run);
+    if (err || (err = check_limits(run)) || find_cached(run))
         return err;
-    if ((err = kt_document_new(&run->document, run->job)))  // after the digest, which may name the message
+    if ((err = kt_document_new(&run->document, run->job)))  // after the digest, which may be the message's id
         return err;
-    if (!(err = open_source(run)) && !(err = admit(run)))
-        err = analyse(run);
+    if (!(err = open_source(run)) && !(err = admit_file(run)))
+        err = analyse_content(run);
     const char *why = kt_source_why(&run->source);
     if (err && !run->report->detail[0] && strcmp(why, kt_err_text(err)) != 0)
         set_detail(run->report, why);
     if (!err && run->source.decode && kt_decode_damaged(run->source.decode) > 0)
-        log_damage(run);
-    if (!err)
-        kt_technical_write(run->document, &run->worker->facts,
-                           run->frames ? (double)run->frames / run->source.rate_hz : 0, run->size_bytes);
+        kt_log_info("FILE-DAMAGED", "path=\"%s\" parts=%llu", shown_path(run, quoted),
+                    (unsigned long long)kt_decode_damaged(run->source.decode));
     return err;
-}
-
-static void
-add_stages(run_t *run)
-{
-    kt_stage_us_t stages;
-    add_stage(run->report, "decode", run->decode_us);
-    if (!run->analysis)
-        return;
-    kt_analysis_stages(run->analysis, &stages);
-    add_stage(run->report, "audio_resample", stages.resample);
-    add_stage(run->report, "audio_spectral", stages.spectral + stages.chroma);
-    for (size_t m = 0; m < KT_MODULES; m++)
-        if (stages.modules[m])
-            add_stage(run->report, kt_modules[m]->stage, stages.modules[m]);
 }
 
 static void
 store_cached(const run_t *run)
 {
     const kt_pipeline_t *pipeline = run->worker->pipeline;
-    kt_cache_t          *cache    = pipeline->cache;
+    kt_cache_t          *cache    = cache_of(run);
     kt_cache_key_t       key      = cache_key(run);
     if (pipeline->gpus && !kt_gpus_whole(pipeline->gpus))
-        return;                        // part of it may be the processor's work
-    if (cache && run->size_bytes > 0)  // not of noop, which has read nothing
+        return;  // part of it may be the processor's work
+    if (cache)
         kt_cache_store(cache, &key, run->report->document.bytes, run->report->document.length);
 }
 
-// The document of whatever came of it: of the features, or of why there are none.
+// The document of the features, or of the error.
 static void
-render(run_t *run)
+render_document(run_t *run)
 {
     kt_report_t *report               = run->report;
     char         why[KT_DOCUMENT_WHY] = "";
@@ -379,9 +420,11 @@ log_stages(const run_t *run)
 }
 
 static void
-leave(run_t *run)
+run_close(run_t *run)
 {
-    kt_analysis_destroy(&run->analysis);
+    for (size_t t = 0; t < KT_TRACKS; t++)
+        if (run->tracks[t])
+            TRACKS[t]->destroy(&run->tracks[t]);
     kt_source_close(&run->source);
     if (run->held_bytes > 0)
         kt_admission_give(run->worker->pipeline->admission, run->held_bytes);
@@ -393,23 +436,29 @@ leave(run_t *run)
 void
 kt_worker_run(kt_worker_t *self, const kt_job_t *job, const kt_worker_opts_t *opts, kt_report_t *report)
 {
-    const kt_settings_t *settings = self->pipeline->settings;
+    const kt_settings_t     *settings = self->pipeline->settings;
+    const kt_noop_message_t *noop     = self->pipeline->noop;
 
     memset(report, 0, sizeof *report);
     kt_buf_init(&report->document, KT_DOCUMENT_MAX_BYTES);
+    if (noop) {
+        kt_noop_message_write(noop, job, &report->document);
+        report->err = report->document.err;
+        return;
+    }
     self->job = *job;
     run_t run = {
         .worker = self, .opts = opts, .report = report, .job = &self->job, .fd = -1, .start_us = kt_clock_us()};
-    run.deadline_ms =
-        opts->deadline_ms > 0 ? opts->deadline_ms : kt_clock_ms() + (int64_t)settings->file_deadline_s * 1000;
-    if (kt_fault_noop(settings->test_fault)) {
-        report->err = kt_document_new(&run.document, &self->job);
-    } else {
-        report->err = run_file(&run);
-        if (!run.cached)
-            add_stages(&run);
-    }
-    render(&run);
+    run.deadline_ms = opts->deadline_ms > 0 ? opts->deadline_ms
+                      : opts->stream        ? INT64_MAX
+                                            : kt_clock_ms() + (int64_t)settings->file_deadline_s * 1000;
+    report->err     = run_file(&run);
+    if (!run.cached)
+        add_stage(report, "decode", run.decode_us);
+    for (size_t t = 0; t < KT_TRACKS; t++)
+        if (run.tracks[t])
+            TRACKS[t]->stages(run.tracks[t], add_stage, report);
+    render_document(&run);
     log_stages(&run);
-    leave(&run);
+    run_close(&run);
 }

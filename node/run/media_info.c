@@ -30,51 +30,54 @@ write_positive(kt_document_t *document, kt_feature_t feature, double value)
 }
 
 static void
-write_sound(kt_document_t *document, const kt_facts_t *facts)
+write_sound(kt_document_t *document, const kt_media_info_t *media_info)
 {
     static const kt_feature_t features[] = {FEATURE(audio_codec), FEATURE(sample_rate), FEATURE(bits_per_sample),
                                             FEATURE(channel_layout)};
-    if (!facts->has_audio) {
+    if (!media_info->has_audio) {
         for (size_t i = 0; i < sizeof features / sizeof *features; i++)
             kt_document_null(document, features[i], "no sound");
         kt_document_int(document, FEATURE(audio_channels), 0);
         return;
     }
-    write_text(document, FEATURE(audio_codec), facts->audio_codec);
-    write_count(document, FEATURE(sample_rate), facts->rate_hz);
-    kt_document_int(document, FEATURE(bits_per_sample), facts->bits_per_sample);
-    write_count(document, FEATURE(audio_channels), facts->channels);
-    write_text(document, FEATURE(channel_layout), facts->layout);
+    write_text(document, FEATURE(audio_codec), media_info->audio_codec);
+    write_count(document, FEATURE(sample_rate), media_info->rate_hz);
+    kt_document_int(document, FEATURE(bits_per_sample), media_info->bits_per_sample);
+    write_count(document, FEATURE(audio_channels), media_info->channels);
+    write_text(document, FEATURE(channel_layout), media_info->layout);
 }
 
 static void
-write_picture(kt_document_t *document, const kt_facts_t *facts)
+write_picture(kt_document_t *document, const kt_media_info_t *media_info)
 {
-    if (!facts->has_video)
-        return;  // null for a reason that the document knows
-    if (facts->width > 0 && facts->height > 0)
-        kt_document_reals(document, FEATURE(resolution), (double[]){facts->width, facts->height}, 2);
+    if (!media_info->has_video)
+        return;  // the document has a reason for these nulls
+    if (media_info->width > 0 && media_info->height > 0)
+        kt_document_reals(document, FEATURE(resolution), (double[]){media_info->width, media_info->height}, 2);
     else
         kt_document_null(document, FEATURE(resolution), "not stated by the file");
-    write_positive(document, FEATURE(frame_rate), facts->frame_rate_hz);
-    write_positive(document, FEATURE(aspect_ratio), facts->aspect_ratio);
+    write_positive(document, FEATURE(frame_rate), media_info->frame_rate_hz);
+    write_positive(document, FEATURE(aspect_ratio), media_info->aspect_ratio);
 }
 
 void
-kt_technical_write(kt_document_t *document, const kt_facts_t *facts, double duration_s, uint64_t size_bytes)
+kt_technical_write(kt_document_t *document, const kt_media_info_t *media_info, double duration_s, int64_t size_bytes)
 {
-    uint64_t own_bps = facts->has_video ? facts->video_bit_rate_bps : facts->audio_bit_rate_bps;
-    write_text(document, FEATURE(container), facts->container);
-    write_text(document, FEATURE(codec), facts->has_video ? facts->video_codec : facts->audio_codec);
-    write_count(document, FEATURE(bit_rate), own_bps ? own_bps : facts->bit_rate_bps);
-    write_positive(document, FEATURE(duration), duration_s > 0 ? duration_s : facts->duration_s);
-    kt_document_bool(document, FEATURE(has_audio), facts->has_audio);
-    kt_document_bool(document, FEATURE(has_video), facts->has_video);
-    kt_document_bool(document, FEATURE(has_cover_art), facts->has_cover_art);
-    kt_document_int(document, FEATURE(streams), facts->streams);
-    kt_document_int(document, FEATURE(file_size), (int64_t)size_bytes);
-    write_sound(document, facts);
-    write_picture(document, facts);
-    for (size_t i = 0; i < facts->tag_count && i < KT_FACT_TAGS; i++)
-        kt_document_tag(document, FEATURE(tags), facts->tags[i].key, facts->tags[i].value);
+    uint64_t own_bps = media_info->has_video ? media_info->video_bit_rate_bps : media_info->audio_bit_rate_bps;
+    write_text(document, FEATURE(container), media_info->container);
+    write_text(document, FEATURE(codec), media_info->has_video ? media_info->video_codec : media_info->audio_codec);
+    write_count(document, FEATURE(bit_rate), own_bps ? own_bps : media_info->bit_rate_bps);
+    write_positive(document, FEATURE(duration), duration_s > 0 ? duration_s : media_info->duration_s);
+    kt_document_bool(document, FEATURE(has_audio), media_info->has_audio);
+    kt_document_bool(document, FEATURE(has_video), media_info->has_video);
+    kt_document_bool(document, FEATURE(has_cover_art), media_info->has_cover_art);
+    kt_document_int(document, FEATURE(streams), media_info->streams);
+    if (size_bytes >= 0)
+        kt_document_int(document, FEATURE(file_size), size_bytes);
+    else
+        kt_document_null(document, FEATURE(file_size), "a stream has no size");
+    write_sound(document, media_info);
+    write_picture(document, media_info);
+    for (size_t i = 0; i < media_info->tag_count && i < KT_MEDIA_TAGS; i++)
+        kt_document_tag(document, FEATURE(tags), media_info->tags[i].key, media_info->tags[i].value);
 }

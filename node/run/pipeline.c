@@ -6,19 +6,6 @@
 
 enum { N_MELS = 128 };
 
-static kt_frontend_opts_t
-frontend_of(const kt_settings_t *settings)
-{
-    return (kt_frontend_opts_t){
-        .rate_hz  = (uint32_t)settings->sample_rate_hz,
-        .n_fft    = (uint32_t)settings->n_fft,
-        .hop      = (uint32_t)settings->hop_length,
-        .n_mels   = N_MELS,
-        .n_mfcc   = (uint32_t)settings->n_mfcc,
-        .n_chroma = (uint32_t)settings->n_chroma,
-    };
-}
-
 kt_err_t
 kt_pipeline_new(kt_pipeline_t **self_p, const kt_pipeline_opts_t *opts)
 {
@@ -30,16 +17,26 @@ kt_pipeline_new(kt_pipeline_t **self_p, const kt_pipeline_opts_t *opts)
     self->gpus     = opts->gpus;
     if (self->gpus)
         (void)kt_gpus_name(self->gpus, self->device, sizeof self->device);
-    kt_frontend_opts_t frontend = frontend_of(opts->settings);
+    const kt_settings_t *settings = opts->settings;
+    kt_frontend_opts_t   frontend = {
+          .rate_hz  = (uint32_t)settings->sample_rate_hz,
+          .n_fft    = (uint32_t)settings->n_fft,
+          .hop      = (uint32_t)settings->hop_length,
+          .n_mels   = N_MELS,
+          .n_mfcc   = (uint32_t)settings->n_mfcc,
+          .n_chroma = (uint32_t)settings->n_chroma,
+    };
+    if (settings->test_faults.noop && (err = kt_noop_message_new(&self->noop, settings->test_faults.noop_bytes)))
+        goto fail;
     if ((err = kt_plan_new(&self->plan, &frontend)))
         goto fail;
-    if ((err = kt_admission_new(&self->admission, (uint64_t)opts->settings->max_memory_mb << 20)))
+    if ((err = kt_admission_new(&self->admission, (uint64_t)settings->max_memory_mb << 20)))
         goto fail;
     if ((err = kt_fetch_new(&self->fetch, opts->media_roots, opts->any_path)))
         goto fail;
-    if ((err = kt_fetch_http_new(&self->fetch_http, opts->settings, opts->any_path)))
+    if ((err = kt_fetch_http_new(&self->fetch_http, settings, opts->any_path)))
         goto fail;
-    if ((err = kt_cache_new(&self->cache, opts->settings)))
+    if ((err = kt_cache_new(&self->cache, settings)))
         goto fail;
     if ((err = kt_decode_server_new(&self->decode, NULL)))
         goto fail;
@@ -62,6 +59,7 @@ kt_pipeline_destroy(kt_pipeline_t **self_p)
     kt_fetch_destroy(&self->fetch);
     kt_admission_destroy(&self->admission);
     kt_plan_destroy(&self->plan);
+    kt_noop_message_destroy(&self->noop);
     free(self);
     *self_p = NULL;
 }

@@ -1,12 +1,11 @@
-// kt_pipeline -- one file from path to document: open (beneath the media roots), digest, decode, analyse, validate.
-// What a node's worker, its solo child and `kithara analyze` all call. A pipeline is shared by many threads; a worker
-// belongs to one.
+// kt_pipeline -- one file or stream, from path to document: open (beneath the media roots), digest, decode, analyse,
+// validate. A node's worker, its isolated child and `kithara analyze` all call this. A pipeline is shared by many
+// threads; a worker belongs to one.
 #pragma once
 
 #include "common/settings.h"
 #include "kernels/gpu/gpus.h"
-#include "node/audio/track.h"
-#include "node/decode/client.h"
+#include "node/run/track.h"
 #include "proto/document.h"
 #include "proto/job.h"
 
@@ -46,21 +45,31 @@ typedef struct kt_report {
     kt_buf_t document;  // the output message, of a failure too; kt_buf_fini it
 } kt_report_t;
 
-// The decoded samples as they come, interleaved, at the file's own rate and channels.
-typedef void kt_tap_fn(void *context, const kt_facts_t *facts, const float *pcm, size_t frames);
+// The decoded content as it comes.
+typedef void kt_tap_fn(void *context, const kt_media_info_t *media_info, const kt_chunk_t *chunk);
+// One message, a line of JSON without newline, valid during the call. false: stop, nothing reads the output any more.
+typedef bool kt_message_fn(void *context, const char *text, size_t length);
 
 typedef struct kt_worker_opts {
     int64_t           deadline_ms;     // monotonic; 0: ANALYZER_FILE_DEADLINE from now
     _Atomic bool     *cancelled;       // may be set by another thread: ends with KT_ECANCELLED. NULL: never
-    _Atomic uint64_t *progress;        // grows while the file advances. NULL: nobody looks
+    _Atomic uint64_t *progress;        // grows while the file advances. NULL: not counted
     kt_frames_fn     *frames;          // --frames
     bool              each_segment;    // frames, for each segment of a long file
-    kt_tap_fn        *tap;             // NULL: nobody listens
-    void             *context;         // of both
+    kt_tap_fn        *tap;             // NULL: none
+    void             *context;         // of frames, tap and snapshot
     bool              id_from_digest;  // analyze: message_id is made from the content's digest
     const char       *pcm;             // "f32": the file is raw samples of pcm_rate_hz, pcm_channels; NULL: media
     uint32_t          pcm_rate_hz, pcm_channels;
+    // A stream that is still being written (a pipe, a socket) instead of the job's path, which is only its name: raw
+    // samples, or media that can be decoded without seeking. No digest, cache, admission or deadline; at most
+    // ANALYZER_MAX_DURATION of content. Its message is that of the file, without a size.
+    bool           stream;
+    int            stream_fd;  // blocking; stays the caller's
+    double         every_s;    // seconds of content from snapshot to snapshot, exact to the sample; 0: none
+    kt_message_fn *snapshot;   // gets each; needs a process with one thread (node/run/snapshot.h) and no GPU
 } kt_worker_opts_t;
 
-// Never fails but through report->err: whatever happens, report has a document (unless memory is out: KT_ENOMEM).
+// Errors are in report->err. In every case report has a document, unless memory is out (KT_ENOMEM). KT_ENOTREGULAR:
+// this format cannot be read from a pipe. KT_ECLOSED: snapshot returned false.
 void kt_worker_run(kt_worker_t *self, const kt_job_t *job, const kt_worker_opts_t *opts, kt_report_t *report);

@@ -1,10 +1,11 @@
-// What the files of the pipeline share: its parts, the source of samples, faults for tests. Private to node/pipeline*.c
-// and node/worker*.c.
+// What the files of node/run share: the pipeline's parts, the source of chunks, faults for tests. Private to node/run.
 #pragma once
 
+#include "node/decode/client.h"
 #include "node/fetch/http.h"
 #include "node/fetch/path.h"
 #include "node/memory/memory_budget.h"
+#include "node/run/noop_message.h"
 #include "node/run/pipeline.h"
 #include "node/run/result_cache.h"
 
@@ -16,36 +17,46 @@ struct kt_pipeline {
     kt_plan_t           *plan;
     kt_admission_t      *admission;
     kt_cache_t          *cache;       // NULL: none
+    kt_noop_message_t   *noop;        // NULL: files are analysed
     kt_gpus_t           *gpus;        // borrowed; NULL: none
-    char                 device[96];  // what results on the GPUs depend on beside the processor; "" without
+    char                 device[96];  // what results depend on besides the processor: the GPUs; "": none
 };
 
-// Where samples come from: a decoder child, or a file of raw little-endian float32.
+// Gives the chunks of a file or stream: from a decoder child, or raw little-endian float32. Cuts them where a snapshot
+// is due.
 typedef struct kt_source {
     kt_decode_t *decode;
-    int          fd;  // raw only
-    bool         stream;
+    int          fd;
+    bool         stream;  // asked for as one
+    bool         seekable;
     uint64_t     at_bytes, size_bytes;
+    bool         has_audio, has_video;
     uint32_t     rate_hz, channels;
     float       *raw;
+    const float *pcm;     // read and not given out
+    size_t       left;    // frames of it
+    uint64_t     frames;  // given out
+    double       every_s;
+    uint64_t     n_snapshots;
+    bool         snapshot_due;  // at the end of the last chunk
+    const char  *why;           // NULL: the decoder's
 } kt_source_t;
 
-// fd stays the caller's. KT_ENOMEM and what kt_decode_open gives.
+// fd: of a file; stays the caller's. A stream (opts) has its own, and instead of the deadline a limit of idle time.
+// KT_ENOMEM, KT_EIO and what kt_decode_open gives.
 KT_MUST_USE kt_err_t kt_source_open(kt_source_t *self, kt_pipeline_t *pipeline, const kt_worker_opts_t *opts, int fd,
                                     uint64_t size_bytes, int64_t deadline_ms);
-// A pipe or socket instead: waits for its bytes, idle_ms at most.
-KT_MUST_USE kt_err_t kt_source_open_stream(kt_source_t *self, kt_pipeline_t *pipeline, const kt_worker_opts_t *opts,
-                                           int fd, int64_t idle_ms);
 void                 kt_source_close(kt_source_t *self);
-KT_MUST_USE kt_err_t kt_source_facts(kt_source_t *self, kt_facts_t *out);
-KT_MUST_USE kt_err_t kt_source_read(kt_source_t *self, const float **pcm, size_t *frames);  // *frames 0: the end
+// Once, before the first read. KT_ENOAUDIO: nothing here can be analysed.
+KT_MUST_USE kt_err_t kt_source_media_info(kt_source_t *self, kt_media_info_t *out);
+// *end: there is no further chunk. KT_ENOAUDIO at the end of a file without any content, and what kt_decode_read gives.
+KT_MUST_USE kt_err_t kt_source_read(kt_source_t *self, kt_chunk_t *out, bool *end);
 const char          *kt_source_why(const kt_source_t *self);
 
-// The technical group. duration_s: of the decoded sound; 0 where there is none.
-void kt_technical_write(kt_document_t *document, const kt_facts_t *facts, double duration_s, uint64_t size_bytes);
+// The technical group. duration_s: of the decoded content; 0: none. size_bytes: -1: a stream has none.
+void kt_technical_write(kt_document_t *document, const kt_media_info_t *media_info, double duration_s,
+                        int64_t size_bytes);
 
-// ANALYZER_TEST_FAULT: "crash:WORD,hang:WORD,swell:WORD,noop". Does to this path what the setting says: aborts, never
-// returns (neither a deadline nor a cancel ends it), or takes memory until there is none or twice max_bytes are taken
-// (KT_ENOMEM, all given back).
-KT_MUST_USE kt_err_t kt_fault_inject(const char *setting, const char *path, uint64_t max_bytes);
-bool                 kt_fault_noop(const char *setting);
+// Does to this path what ANALYZER_TEST_FAULT asks for: aborts, never returns (neither a deadline nor a cancel ends it),
+// or takes memory until there is none or twice max_bytes are taken (KT_ENOMEM, all given back).
+KT_MUST_USE kt_err_t kt_test_fault_inject(const kt_test_faults_t *faults, const char *path, uint64_t max_bytes);

@@ -124,9 +124,9 @@ name_of(const kt_cache_t *self, const kt_cache_key_t *key, char name[KT_DIGEST_H
     kt_digest_hex(&digest, name);
 }
 
-// The text of an entry that is whole; NULL.
+// The text of an entry; NULL if it is damaged.
 static const char *
-whole(const kt_buf_t *entry, size_t *length)
+entry_text(const kt_buf_t *entry, size_t *length)
 {
     char        hex[KT_DIGEST_HEX];
     kt_digest_t digest;
@@ -139,9 +139,9 @@ whole(const kt_buf_t *entry, size_t *length)
     return memcmp(entry->bytes + sizeof MAGIC - 1, hex, KT_DIGEST_HEX - 1) == 0 ? entry->bytes + HEAD_BYTES : NULL;
 }
 
-// Replaces what belongs to the job; a member keeps its place.
+// Replaces the members that belong to the job, in place.
 static bool
-make_own(json_t *document, const kt_job_t *job, const kt_stamp_t *stamp)
+set_job_members(json_t *document, const kt_job_t *job, const kt_stamp_t *stamp)
 {
     char time[KT_RFC3339_BYTES];
     return kt_json_set(document, "message_id", kt_json_text(job->message_id)) &&
@@ -151,16 +151,16 @@ make_own(json_t *document, const kt_job_t *job, const kt_stamp_t *stamp)
            kt_json_set(document, "timestamp", kt_json_text(kt_clock_rfc3339(stamp->wall_ms, time)));
 }
 
-// A folder that others may write is nobody's word: what comes out of it is checked like any message.
+// Others may be able to write the folder: an entry is checked like any message.
 static kt_err_t
-rewrite(const char *text, size_t length, const kt_job_t *job, const kt_stamp_t *stamp, kt_buf_t *out)
+rewrite_for_job(const char *text, size_t length, const kt_job_t *job, const kt_stamp_t *stamp, kt_buf_t *out)
 {
     char     why[KT_DOCUMENT_WHY];
     json_t  *document = NULL;
     kt_buf_t own;
     kt_buf_init(&own, KT_DOCUMENT_MAX_BYTES);
     kt_err_t err = kt_json_parse(text, length, KT_DOCUMENT_MAX_BYTES, &document, why);
-    if (!err && !make_own(document, job, stamp))
+    if (!err && !set_job_members(document, job, stamp))
         err = KT_ENOMEM;
     if (!err)
         kt_json_write(document, &own);
@@ -187,9 +187,9 @@ kt_cache_find(const kt_cache_t *self, const kt_cache_key_t *key, const kt_job_t 
     name_of(self, key, name);
     kt_buf_init(&entry, HEAD_BYTES + KT_DOCUMENT_MAX_BYTES);
     kt_err_t    err  = kt_cache_folder_read(self->folder, name, &entry);
-    const char *text = err ? NULL : whole(&entry, &length);
+    const char *text = err ? NULL : entry_text(&entry, &length);
     if (!err)
-        err = text ? rewrite(text, length, job, stamp, out) : KT_EDOCUMENT;
+        err = text ? rewrite_for_job(text, length, job, stamp, out) : KT_EDOCUMENT;
     if (err == KT_EDOCUMENT || err == KT_EMESSAGE)
         kt_log_warn("CACHE-DAMAGED", "entry=%s err=%s", name, kt_err_name(err));
     kt_buf_fini(&entry);

@@ -1,11 +1,11 @@
-// kt_cache -- output messages kept in a folder (LIBROSA_CACHE_DIR): who asks again for the same content with the same
-// options gets the same features for the price of a digest. Only successes are kept.
+// kt_cache -- output messages kept in a folder (LIBROSA_CACHE_DIR): the same content with the same options gets the
+// same features for the cost of a digest. Only successes are kept.
 //
-// An entry's name is the digest of everything that its bytes depend on (kt_cache_key), so nothing is ever stale and
-// nothing is looked up by path. 256 folders by the name's first byte, each with its share of ANALYZER_CACHE_SIZE: a
-// store removes the entries of its folder that were not asked for longest, so the whole is bounded without a scan of
-// it. A store is a rename; an entry carries the digest of its text, and one that is damaged counts as missing and is
-// written anew. Any number of threads, processes and machines may share a folder. Constant after new.
+// An entry's name is the digest of everything that its bytes depend on (kt_cache_key): no entry can be stale, and paths
+// do not count. 256 folders by the name's first byte, each with its share of ANALYZER_CACHE_SIZE: a store removes the
+// least recently used entries of its folder, so the total is bounded without a scan of it. A store is a rename; an
+// entry carries the digest of its text, and a damaged one counts as missing and is rewritten. Any number of threads,
+// processes and machines may share a folder. Constant after new.
 #pragma once
 
 #include "common/digest.h"
@@ -21,8 +21,8 @@ typedef struct kt_cache kt_cache_t;
 KT_MUST_USE kt_err_t kt_cache_new(kt_cache_t **self_p, const kt_settings_t *settings);
 void                 kt_cache_destroy(kt_cache_t **self_p);
 
-// What an entry stands for, beside the settings: rate, hop, n_fft, n_mfcc, n_chroma, longest duration, the analysis
-// version, the build of this program and of the decoder, and the processor's instruction set are put in by the cache.
+// What an entry depends on. The settings rate, hop, n_fft, n_mfcc, n_chroma, longest duration, the analysis
+// version, the build of this program and of the decoder, and the processor's instruction set are added by the cache.
 typedef struct kt_cache_key {
     kt_digest_t content;
     uint32_t    options;                    // kt_option_t bits
@@ -30,9 +30,9 @@ typedef struct kt_cache_key {
     const char *device;                     // what computes rows; NULL or "": the processor alone
 } kt_cache_key_t;
 
-// The message of a job that has been answered before: message_id, media_id, file_path, processing_time and timestamp
-// are this job's, all else is byte for byte what was kept. KT_ENOTFOUND: analyse it.
+// The message of earlier work for this job: message_id, media_id, file_path, processing_time and timestamp
+// are this job's, all else is byte for byte the stored message. KT_ENOTFOUND: analyse it.
 KT_MUST_USE kt_err_t kt_cache_find(const kt_cache_t *self, const kt_cache_key_t *key, const kt_job_t *job,
                                    const kt_stamp_t *stamp, kt_buf_t *out);
-// Keeps the message of a success. A folder that cannot be written is no error of the file: it is logged, once.
+// Stores the message of a success. A folder that cannot be written is logged once; the file does not fail.
 void kt_cache_store(kt_cache_t *self, const kt_cache_key_t *key, const char *text, size_t length);

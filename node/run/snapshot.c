@@ -1,8 +1,6 @@
-// A snapshot is a finish in a copy of the process. The resampler's state cannot be copied by its interface, and what
-// finish does to the open segment and to the modules cannot be undone; the operating system copies all of it, only as
-// far as it is touched, and no module needs to know. The copy writes its message to a pipe and is gone.
+#include "node/run/snapshot.h"
+
 #include "common/clock.h"
-#include "node/audio/track.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +14,7 @@
 
 enum { SNAPSHOT_MS = 60000 };
 
-// What the copy sends: this, then the message (KT_OK) or the reason.
+// The copy sends this, then the message (KT_OK) or the reason.
 typedef struct head {
     kt_err_t err;
     size_t   length;
@@ -36,18 +34,15 @@ write_all(int fd, const void *bytes, size_t length)
     return true;
 }
 
-// In the copy. Nothing is given back: the process ends.
+// In the copy. Nothing is freed: the process ends.
 static _Noreturn void
-finish_here(kt_analysis_t *self, kt_document_t *document, const kt_stamp_t *stamp, int fd)
+finish_copy(kt_snapshot_fn *finish, void *context, int fd)
 {
     char     why[KT_DOCUMENT_WHY] = "";
     kt_buf_t text;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     kt_buf_init(&text, KT_DOCUMENT_MAX_BYTES);
-    kt_document_snapshot(document);
-    head_t head = {.err = kt_analysis_finish(self, document)};
-    if (!head.err)
-        head.err = kt_document_finish(document, stamp, &text, why);
+    head_t      head  = {.err = finish(context, &text, why)};
     const char *bytes = head.err ? why : text.bytes;
     head.length       = head.err ? strlen(why) : text.length;
     bool good         = write_all(fd, &head, sizeof head) && write_all(fd, bytes, head.length);
@@ -77,9 +72,9 @@ read_all(int fd, char *bytes, size_t capacity, int64_t deadline_ms, size_t *leng
     return KT_OK;
 }
 
-// What the copy has to say. A copy that ends without its word has crashed, or was killed for its memory.
+// A copy that ends without a message has crashed, or was killed for its memory.
 static kt_err_t
-receive(int fd, kt_buf_t *out, char why[KT_DOCUMENT_WHY])
+receive_message(int fd, kt_buf_t *out, char why[KT_DOCUMENT_WHY])
 {
     int64_t deadline_ms = kt_clock_ms() + SNAPSHOT_MS;
     head_t  head        = {0};
@@ -108,8 +103,7 @@ receive(int fd, kt_buf_t *out, char why[KT_DOCUMENT_WHY])
 }
 
 kt_err_t
-kt_analysis_snapshot(const kt_analysis_t *self, const kt_document_t *document, const kt_stamp_t *stamp, kt_buf_t *out,
-                     char why[KT_DOCUMENT_WHY])
+kt_snapshot_take(kt_snapshot_fn *finish, void *context, kt_buf_t *out, char why[KT_DOCUMENT_WHY])
 {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC))
@@ -117,13 +111,13 @@ kt_analysis_snapshot(const kt_analysis_t *self, const kt_document_t *document, c
     pid_t pid = fork();
     if (pid == 0) {
         close(ends[0]);
-        finish_here((kt_analysis_t *)self, (kt_document_t *)document, stamp, ends[1]);
+        finish_copy(finish, context, ends[1]);
     }
     close(ends[1]);
-    kt_err_t err = pid < 0 ? KT_ESYSTEM : receive(ends[0], out, why);
+    kt_err_t err = pid < 0 ? KT_ESYSTEM : receive_message(ends[0], out, why);
     close(ends[0]);
     if (pid > 0) {
-        kill(pid, SIGKILL);  // it has said all, or is late
+        kill(pid, SIGKILL);  // it has sent everything, or is late
         while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
             ;
     }

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { RAW_FRAMES = 8192 };
+enum { RAW_FRAMES = 8192, IDLE_S = 24 * 3600 };
 
 static kt_decode_limits_t
 limits_of(const kt_settings_t *settings, int64_t deadline_ms)
@@ -37,28 +37,39 @@ open_raw(kt_source_t *self, const kt_worker_opts_t *opts)
     return self->raw ? KT_OK : KT_ENOMEM;
 }
 
+// Its limit is idle time: a day, and as long as its longest content may last.
+static kt_err_t
+prepare_stream(kt_source_t *self, const kt_settings_t *settings, kt_decode_limits_t *limits)
+{
+    int64_t     idle_ms = 1000 * ((int64_t)settings->max_duration_s + IDLE_S);
+    struct stat st;
+    if (fstat(self->fd, &st))
+        return KT_EIO;
+    self->seekable   = S_ISREG(st.st_mode);
+    self->size_bytes = self->seekable ? (uint64_t)st.st_size : 0;
+    *limits          = limits_of(settings, kt_clock_ms() + idle_ms);
+    limits->stall_ms = idle_ms < UINT32_MAX ? (uint32_t)idle_ms : UINT32_MAX;
+    return KT_OK;
+}
+
 kt_err_t
 kt_source_open(kt_source_t *self, kt_pipeline_t *pipeline, const kt_worker_opts_t *opts, int fd, uint64_t size_bytes,
                int64_t deadline_ms)
 {
-    *self                     = (kt_source_t){.fd = fd, .size_bytes = size_bytes};
     kt_decode_limits_t limits = limits_of(pipeline->settings, deadline_ms);
-    return opts->pcm ? open_raw(self, opts) : kt_decode_open(pipeline->decode, fd, &limits, &self->decode);
+    kt_err_t           err    = KT_OK;
+    *self                     = (kt_source_t){.fd         = opts->stream ? opts->stream_fd : fd,
+                                              .stream     = opts->stream,
+                                              .seekable   = true,
+                                              .size_bytes = size_bytes,
+                                              .every_s    = opts->every_s};
+    if (opts->stream)
+        err = prepare_stream(self, pipeline->settings, &limits);
+    if (err)
+        return err;
+    return opts->pcm ? open_raw(self, opts) : kt_decode_open(pipeline->decode, self->fd, &limits, &self->decode);
 }
 
-kt_err_t
-kt_source_open_stream(kt_source_t *self, kt_pipeline_t *pipeline, const kt_worker_opts_t *opts, int fd, int64_t idle_ms)
-{
-    struct stat st;
-    *self = (kt_source_t){.fd = fd};
-    if (fstat(fd, &st))
-        return KT_EIO;
-    self->stream              = !S_ISREG(st.st_mode);
-    self->size_bytes          = self->stream ? 0 : (uint64_t)st.st_size;
-    kt_decode_limits_t limits = limits_of(pipeline->settings, kt_clock_ms() + idle_ms);
-    limits.stall_ms           = idle_ms < UINT32_MAX ? (uint32_t)idle_ms : UINT32_MAX;
-    return opts->pcm ? open_raw(self, opts) : kt_decode_open(pipeline->decode, fd, &limits, &self->decode);
-}
 void
 kt_source_close(kt_source_t *self)
 {
@@ -67,18 +78,10 @@ kt_source_close(kt_source_t *self)
     self->raw = NULL;
 }
 
-kt_err_t
-kt_source_facts(kt_source_t *self, kt_facts_t *out)
+static void
+describe_raw(const kt_source_t *self, kt_media_info_t *out)
 {
-    if (self->decode) {
-        kt_err_t err = kt_decode_facts(self->decode, out);
-        if (!err && out->has_audio) {
-            self->rate_hz  = out->rate_hz;
-            self->channels = out->channels;
-        }
-        return err;
-    }
-    *out = (kt_facts_t){
+    *out = (kt_media_info_t){
         .duration_s         = (double)(self->size_bytes / sizeof(float) / self->channels) / self->rate_hz,
         .streams            = 1,
         .has_audio          = true,
@@ -89,18 +92,36 @@ kt_source_facts(kt_source_t *self, kt_facts_t *out)
     };
     snprintf(out->container, sizeof out->container, "raw");
     snprintf(out->audio_codec, sizeof out->audio_codec, "pcm_f32le");
-    return KT_OK;
 }
 
-// Whole frames only; what is left of one at the end of the file is no sample of all channels.
+kt_err_t
+kt_source_media_info(kt_source_t *self, kt_media_info_t *out)
+{
+    kt_err_t err = KT_OK;
+    if (self->decode)
+        err = kt_decode_media_info(self->decode, out);
+    else
+        describe_raw(self, out);
+    if (err)
+        return err;
+    self->has_audio = out->has_audio;
+    self->has_video = out->has_video;
+    if (out->has_audio) {
+        self->rate_hz  = out->rate_hz;
+        self->channels = out->channels;
+    }
+    return out->has_audio || (out->has_video && !self->stream) ? KT_OK : KT_ENOAUDIO;
+}
+
+// Whole frames only: an incomplete one at the end of the file is dropped.
 static kt_err_t
-read_raw(kt_source_t *self, const float **pcm, size_t *frames)
+read_raw(kt_source_t *self)
 {
     size_t frame = self->channels * sizeof(float), want = RAW_FRAMES * frame, got = 0;
     while (got < want) {
         char   *into = (char *)self->raw + got;
-        ssize_t n    = self->stream ? read(self->fd, into, want - got)
-                                    : pread(self->fd, into, want - got, (off_t)(self->at_bytes + got));
+        ssize_t n    = self->seekable ? pread(self->fd, into, want - got, (off_t)(self->at_bytes + got))
+                                      : read(self->fd, into, want - got);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
@@ -115,20 +136,43 @@ read_raw(kt_source_t *self, const float **pcm, size_t *frames)
         bits = le32toh(bits);
         memcpy(&self->raw[i], &bits, sizeof bits);
     }
-    *frames = got / frame;
-    *pcm    = self->raw;
-    self->at_bytes += *frames * frame;
+    self->left = got / frame;
+    self->pcm  = self->raw;
+    self->at_bytes += self->left * frame;
     return KT_OK;
 }
 
 kt_err_t
-kt_source_read(kt_source_t *self, const float **pcm, size_t *frames)
+kt_source_read(kt_source_t *self, kt_chunk_t *out, bool *end)
 {
-    return self->decode ? kt_decode_read(self->decode, pcm, frames) : read_raw(self, pcm, frames);
+    kt_err_t err = KT_OK;
+    if (self->left == 0 && self->has_audio)
+        err = self->decode ? kt_decode_read(self->decode, &self->pcm, &self->left) : read_raw(self);
+    if (err)
+        return err;
+    *end = self->left == 0;
+    if (*end && self->frames == 0 && !self->has_video) {
+        self->why = "the sound has no samples";
+        return KT_ENOAUDIO;
+    }
+    if (*end)
+        return KT_OK;
+    double   next_due  = self->every_s * (double)(self->n_snapshots + 1) * self->rate_hz;
+    uint64_t until_due = self->every_s > 0 && next_due < 9e15 ? (uint64_t)next_due - self->frames : UINT64_MAX;
+    size_t   frames    = self->left < until_due ? self->left : (size_t)until_due;
+    self->snapshot_due = frames == until_due;
+    self->n_snapshots += self->snapshot_due;
+    self->frames += frames;
+    *out = (kt_chunk_t){.track = KT_TRACK_AUDIO,
+                        .end_s = (double)self->frames / self->rate_hz,
+                        .audio = {.pcm = self->pcm, .frames = frames}};
+    self->pcm += frames * self->channels;
+    self->left -= frames;
+    return KT_OK;
 }
 
 const char *
 kt_source_why(const kt_source_t *self)
 {
-    return self->decode ? kt_decode_why(self->decode) : "";
+    return self->why ? self->why : self->decode ? kt_decode_why(self->decode) : "";
 }

@@ -1,159 +1,19 @@
-// The document is rendered once, with marks where the ids of a job stand, and cut at the marks: a benchmark of the farm
-// should not measure the rendering of JSON.
 #include "node/work/noop.h"
 
-#include "common/clock.h"
-#include "common/json.h"
-#include "common/text.h"
-#include "proto/document.h"
-#include "proto/job.h"
-
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-enum { DOCUMENT_BYTES = 64 << 10, SIZE_LEAST = 256, SIZE_MOST = 32 << 10, MARKS = 3 };
-
-// In the order in which they stand in the message; quotes belong to them.
-static const char *const MARK[MARKS] = {"\"@message_id@\"", "\"@media_id@\"", "\"@file_path@\""};
-
-struct kt_noop {
-    char *text;
-    struct {
-        const char *at;
-        size_t      length;
-    } pieces[MARKS + 1];
-};
-
-static kt_err_t
-render(char **out)
-{
-    char           why[KT_DOCUMENT_WHY];
-    kt_buf_t       text;
-    kt_document_t *document = NULL;
-    kt_stamp_t     stamp    = {.wall_ms = kt_clock_wall_ms()};
-    kt_job_t       job      = {
-                   .message_id = "@message_id@", .media_id = "@media_id@", .file_path = "@file_path@", .options = KT_OPTION_ALL};
-    kt_err_t err = kt_document_new(&document, &job);
-    if (err)
-        return err;
-    kt_buf_init(&text, DOCUMENT_BYTES);
-    err = kt_document_finish(document, &stamp, &text, why);
-    kt_document_destroy(&document);
-    char *taken = kt_buf_take(&text, NULL);
-    if (!err && !taken)
-        err = KT_ENOMEM;
-    if (err)
-        free(taken);
-    else
-        *out = taken;
-    return err;
-}
-
-// A head without features, and padding up to the size.
-static kt_err_t
-render_padded(char **out, size_t bytes)
-{
-    kt_buf_t text;
-    kt_buf_init(&text, DOCUMENT_BYTES);
-    kt_buf_fmt(&text, "{\"message_id\":%s,\"media_id\":%s,\"file_path\":%s,", MARK[0], MARK[1], MARK[2]);
-    kt_buf_str(&text, "\"analysis_version\":\"" KT_ANALYSIS_VERSION "\",\"success\":true,\"padding\":\"");
-    while (!text.err && text.length < bytes - 2)
-        kt_buf_add(&text, "0123456789abcdef", bytes - 2 - text.length < 16 ? bytes - 2 - text.length : 16);
-    kt_buf_str(&text, "\"}");
-    *out = kt_buf_take(&text, NULL);
-    return *out ? KT_OK : KT_ENOMEM;
-}
-
-// The number behind "noop:", 0 without one.
-static kt_err_t
-size_of(const char *fault, size_t *out)
-{
-    char        number[16] = "";
-    int64_t     bytes      = 0;
-    const char *at         = strstr(fault, "noop:");
-    if (!at)
-        return KT_OK;
-    snprintf(number, sizeof number, "%.*s", (int)strcspn(at + 5, ","), at + 5);
-    kt_err_t err = kt_text_to_i64(number, SIZE_LEAST, SIZE_MOST, &bytes);
-    if (!err)
-        *out = (size_t)bytes;
-    return err;
-}
-
-static kt_err_t
-cut(kt_noop_t *self)
-{
-    const char *at = self->text;
-    for (size_t i = 0; i < MARKS; i++) {
-        const char *mark = strstr(at, MARK[i]);
-        if (!mark)
-            return KT_EDOCUMENT;
-        self->pieces[i].at     = at;
-        self->pieces[i].length = (size_t)(mark - at);
-        at                     = mark + strlen(MARK[i]);
-    }
-    self->pieces[MARKS].at     = at;
-    self->pieces[MARKS].length = strlen(at);
-    return KT_OK;
-}
-
-kt_err_t
-kt_noop_new(kt_noop_t **self_p, const char *fault)
-{
-    size_t     bytes = 0;
-    kt_noop_t *self  = calloc(1, sizeof *self);
-    if (!self)
-        return KT_ENOMEM;
-    kt_err_t err = size_of(fault, &bytes);
-    if (!err)
-        err = bytes ? render_padded(&self->text, bytes) : render(&self->text);
-    if (!err)
-        err = cut(self);
-    if (err)
-        kt_noop_destroy(&self);
-    else
-        *self_p = self;
-    return err;
-}
 
 void
-kt_noop_destroy(kt_noop_t **self_p)
-{
-    if (*self_p)
-        free((*self_p)->text);
-    free(*self_p);
-    *self_p = NULL;
-}
-
-static void
-add_value(kt_buf_t *out, const char *text)
-{
-    json_t *value = *text ? kt_json_text(text) : kt_json_null();
-    if (value)
-        kt_json_write(value, out);
-    else
-        out->err = KT_ENOMEM;
-    kt_json_free(&value);
-}
-
-void
-kt_noop_run(const kt_noop_t *self, const char *body, size_t body_bytes, kt_outcome_t *outcome)
+kt_noop_run(const kt_noop_message_t *message, const char *body, size_t body_bytes, kt_outcome_t *outcome)
 {
     char     why[KT_JOB_WHY];
-    kt_buf_t text;
     kt_job_t job;
+    kt_buf_t text;
     outcome->err = kt_job_parse(body, body_bytes, &job, why);
     if (outcome->err) {
         snprintf(outcome->detail, sizeof outcome->detail, "%s", why);
         return;
     }
-    const char *const values[MARKS] = {job.message_id, job.media_id, job.file_path};
-    kt_buf_init(&text, DOCUMENT_BYTES);
-    for (size_t i = 0; i <= MARKS; i++) {
-        kt_buf_add(&text, self->pieces[i].at, self->pieces[i].length);
-        if (i < MARKS)
-            add_value(&text, values[i]);
-    }
+    kt_buf_init(&text, KT_DOCUMENT_MAX_BYTES);
+    kt_noop_message_write(message, &job, &text);
     outcome->document = kt_buf_take(&text, &outcome->document_bytes);
 }

@@ -24,7 +24,7 @@ typedef struct worker_thread {
 struct kt_threads {
     kt_threads_opts_t opts;
     kt_pipeline_t    *pipeline;
-    kt_noop_t        *noop;
+    kt_noop_message_t *noop;      // NULL: files are analysed
     worker_thread_t   threads[KT_THREADS_MAX];
     size_t            n;  // running
 };
@@ -83,8 +83,8 @@ static kt_err_t
 open_analysis(kt_threads_t *self)
 {
     const kt_settings_t *settings = self->opts.settings;
-    if (strstr(settings->test_fault, "noop"))
-        return kt_noop_new(&self->noop, settings->test_fault);
+    if (settings->test_faults.noop)
+        return kt_noop_message_new(&self->noop, settings->test_faults.noop_bytes);
     kt_pipeline_opts_t opts = {.settings = settings, .media_roots = settings->media_roots, .gpus = self->opts.gpus};
     return kt_pipeline_new(&self->pipeline, &opts);
 }
@@ -149,7 +149,7 @@ kt_threads_destroy(kt_threads_t **self_p)
         return;
     kt_assert(!self->n);
     kt_pipeline_destroy(&self->pipeline);
-    kt_noop_destroy(&self->noop);
+    kt_noop_message_destroy(&self->noop);
     free(self);
     *self_p = NULL;
 }

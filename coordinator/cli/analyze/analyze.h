@@ -1,5 +1,5 @@
-// kt_analyze -- what the files of `kithara analyze` share: its options, the readable summary of one output message, the
-// per-frame matrices. Private to cmd_analyze.c and analyze_*.c.
+// kt_analyze -- shared by the files of `kithara analyze`: its options, the readable summary of one output message, the
+// per-frame matrices. Private to cli/analyze.
 #pragma once
 
 #include "common/buf.h"
@@ -43,7 +43,7 @@ void                              kt_analyze_printer_destroy(kt_analyze_printer_
 // error has been reported, and *failed is set.
 bool kt_analyze_print(kt_analyze_printer_t *self, const char *text, size_t length, bool *failed);
 
-// A block for people: what the file is, then a line a feature. Appends to out.
+// A readable block: the file, then one line per feature. Appends to out.
 void kt_analyze_summary(const json_t *document, bool color, kt_buf_t *out);
 
 // Writes DIR/NAME.FEATURE.npy for one file; a kt_frames_fn whose context this is.

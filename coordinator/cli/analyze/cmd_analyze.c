@@ -63,7 +63,7 @@ analyze_one(analyze_t *self, kt_worker_t *worker, const char *path, outcome_t *o
 {
     kt_job_t    job = {.priority = KT_PRIORITY_NORMAL, .options = self->opts->options};
     kt_digest_t digest;
-    kt_digest_of(path, strlen(path), &digest);  // stands in while the content is not known
+    kt_digest_of(path, strlen(path), &digest);  // replaces the content digest until that is known
     kt_digest_uuid(&digest, job.message_id);
     out->frames              = (kt_analyze_frames_t){.dir = self->opts->frames_dir, .path = path};
     kt_worker_opts_t options = {
@@ -105,7 +105,7 @@ take_next(analyze_t *self, size_t *index)
 }
 
 static void *
-work(void *context)
+worker_main(void *context)
 {
     analyze_t   *self   = context;
     kt_worker_t *worker = NULL;
@@ -128,9 +128,10 @@ work(void *context)
 }
 
 static void
-print_error(analyze_t *self, const char *path, const outcome_t *out)
+print_outcome(analyze_t *self, const char *path, outcome_t *out)
 {
-    char clean[KT_JOB_PATH];
+    const kt_buf_t *document = &out->report.document;
+    char            clean[KT_JOB_PATH];
     kt_text_sanitize(clean, sizeof clean, path, strlen(path));
     if (out->report.err)
         (void)kt_cli_fail(out->report.err, clean, out->report.detail);
@@ -140,13 +141,6 @@ print_error(analyze_t *self, const char *path, const outcome_t *out)
         fprintf(stderr, "kithara: %s: no per-frame matrices: no spectral features, or longer than ten minutes\n",
                 clean);
     self->failed |= out->report.err || out->frames.err;
-}
-
-static void
-print_outcome(analyze_t *self, const char *path, outcome_t *out)
-{
-    const kt_buf_t *document = &out->report.document;
-    print_error(self, path, out);
     if (document->length > 0 && !kt_analyze_print(self->printer, document->bytes, document->length, &self->failed))
         self->stop = true;
     kt_buf_fini(&out->report.document);
@@ -175,7 +169,7 @@ run_threads(analyze_t *self)
 {
     pthread_t threads[256];
     size_t    started = 0;
-    while (started < self->opts->workers && !pthread_create(&threads[started], NULL, work, self))
+    while (started < self->opts->workers && !pthread_create(&threads[started], NULL, worker_main, self))
         started++;
     if (started == 0)
         return kt_cli_fail(KT_ESYSTEM, "worker threads", NULL);

@@ -50,7 +50,7 @@ static const kt_column_t TERMINAL[] = {
     {"DETAIL", "error_detail", KT_CELL_TEXT, true},
 };
 
-// Members of the message itself, in front of the features.
+// Members of the message itself, before the features.
 static const char *const HEAD[] = {"message_id", "file_path", "success", "processing_time", "error", "error_detail"};
 
 static bool
@@ -63,7 +63,7 @@ shared_name(kt_feature_t feature)
 }
 
 static void
-add(kt_feature_rows_t *self, kt_feature_t feature, int index)
+add_column(kt_feature_rows_t *self, kt_feature_t feature, int index)
 {
     const kt_feature_desc_t *desc   = kt_feature_desc(feature);
     bool                     prefix = shared_name(feature) && desc->group != KT_GROUP_PERCEPTUAL;
@@ -103,9 +103,9 @@ kt_feature_rows_new(kt_feature_rows_t **self_p, const kt_settings_t *settings)
         kt_feature_t feature = (kt_feature_t)i;
         kt_shape_t   shape   = kt_feature_desc(feature)->shape;
         if (shape <= KT_SHAPE_TEXT)
-            add(self, feature, -1);
+            add_column(self, feature, -1);
         for (int k = 0; shape == KT_SHAPE_REALS && k < spread(feature, settings); k++)
-            add(self, feature, k);
+            add_column(self, feature, k);
     }
     *self_p = self;
     return KT_OK;

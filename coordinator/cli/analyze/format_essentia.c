@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-// A row of the table and where it stands there; name NULL: the value itself.
+// A feature and its path in the output; name NULL: the value itself.
 typedef struct field {
     kt_feature_t feature;
     const char  *parent, *name;
@@ -26,7 +26,7 @@ static const field_t RHYTHM[] = {
 };
 // Their danceability runs from 0 to about 3; ours is a third of it, cut at 1.
 #define DANCEABILITY_SCALE 3.0
-// The one key that we give stands where their readers look for it first; the profile is another.
+// The key is written where readers of Essentia look first; its profile is another.
 static const field_t TONAL[] = {
     {KT_FEATURE_MIR_key, "key_edma", "key"},
     {KT_FEATURE_MIR_mode, "key_edma", "scale"},

@@ -1,5 +1,5 @@
 // kt_formats -- one output message in the forms that other programs already read. Each takes a parsed message of a
-// success and appends one line of JSON without newline; what the message does not know is null (Spotify) or left out
+// success and appends one line of JSON without newline; a value that the message lacks is null (Spotify) or left out
 // (Essentia). Pure.
 #pragma once
 
@@ -11,7 +11,7 @@
 // (message_id) and uri (of the file). loudness is LUFS where theirs was their own decibels; key is -1 when unknown.
 void kt_format_spotify(const json_t *document, kt_buf_t *out);
 // The layout of the JSON of Essentia's music extractor: metadata, lowlevel, rhythm, tonal; only the fields that we have
-// by a like definition. The key stands under key_edma, though its profile is our own.
+// by a like definition. The key is under key_edma, although its profile is Kithara's.
 void kt_format_essentia(const json_t *document, kt_buf_t *out);
 
 // For both: a member of the message by its row; NULL when it is null or missing.

@@ -1,7 +1,6 @@
-#include "node/run/live.h"
-
 #include "common/digest.h"
 #include "coordinator/cli/analyze/analyze.h"
+#include "node/run/pipeline.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,39 +12,48 @@ typedef struct live {
 } live_t;
 
 static bool
-print(void *context, const char *text, size_t length)
+print_message(void *context, const char *text, size_t length)
 {
     live_t *self = context;
     return kt_analyze_print(self->printer, text, length, &self->failed);
 }
 
-// The copy of the process that a snapshot is made in has this one thread: nothing may have started another by now.
+// A snapshot needs a process with one thread: nothing may have started another by now.
 static int
-run(const kt_cli_t *cli, const kt_analyze_opts_t *opts, live_t *self)
+analyze_stream(const kt_cli_t *cli, const kt_analyze_opts_t *opts, live_t *self)
 {
-    char               detail[KT_DETAIL];
+    kt_report_t        report        = {0};
     kt_pipeline_t     *pipeline      = NULL;
+    kt_worker_t       *worker        = NULL;
     kt_pipeline_opts_t pipeline_opts = {.settings = cli->settings, .any_path = true};
     kt_job_t           job           = {.file_path = "-", .priority = KT_PRIORITY_NORMAL, .options = opts->options};
-    kt_live_opts_t     live          = {.job          = &job,
-                                        .fd           = STDIN_FILENO,
-                                        .every        = opts->every_s,
+    kt_worker_opts_t   stream        = {.stream       = true,
+                                        .stream_fd    = STDIN_FILENO,
+                                        .every_s      = opts->every_s,
                                         .pcm          = opts->pcm,
                                         .pcm_rate_hz  = opts->rate_hz,
                                         .pcm_channels = opts->channels,
-                                        .message      = print,
+                                        .snapshot     = print_message,
                                         .context      = self};
     kt_uuid_random(job.message_id);
     int flags = fcntl(STDIN_FILENO, F_GETFL);
     if (flags >= 0 && flags & O_NONBLOCK)
         (void)fcntl(STDIN_FILENO, F_SETFL, flags & ~O_NONBLOCK);
     kt_err_t err = kt_pipeline_new(&pipeline, &pipeline_opts);
-    if (err)
+    if (!err)
+        err = kt_worker_new(&worker, pipeline);
+    if (err) {
+        kt_pipeline_destroy(&pipeline);
         return kt_cli_fail(err, "analyze cannot start", NULL);
-    err = kt_live_run(pipeline, &live, detail);
+    }
+    kt_worker_run(worker, &job, &stream, &report);
+    if (!report.err)
+        (void)print_message(self, report.document.bytes, report.document.length);
+    kt_buf_fini(&report.document);
+    kt_worker_destroy(&worker);
     kt_pipeline_destroy(&pipeline);
-    if (err && err != KT_ECLOSED)
-        return kt_cli_fail(err, "standard input", detail);
+    if (report.err && report.err != KT_ECLOSED)
+        return kt_cli_fail(report.err, "standard input", report.detail);
     return self->failed ? KT_EXIT_FAILED : KT_EXIT_OK;
 }
 
@@ -59,7 +67,7 @@ kt_analyze_live(const kt_cli_t *cli, const kt_analyze_opts_t *opts)
     kt_err_t err = kt_analyze_printer_new(&self.printer, cli, format);
     if (err)
         return kt_cli_fail(err, "analyze cannot start", NULL);
-    int code = run(cli, opts, &self);
+    int code = analyze_stream(cli, opts, &self);
     kt_analyze_printer_destroy(&self.printer);
     return code;
 }

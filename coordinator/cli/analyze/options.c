@@ -95,7 +95,7 @@ check_live(const kt_analyze_opts_t *self, const kt_cli_t *cli)
 }
 
 static int
-check(const kt_analyze_opts_t *self, const kt_cli_t *cli)
+check_options(const kt_analyze_opts_t *self, const kt_cli_t *cli)
 {
     if (self->n_files == 0)
         return kt_cli_usage(cli, "no file is given");
@@ -136,5 +136,5 @@ kt_analyze_options(kt_analyze_opts_t *out, const kt_cli_t *cli, int argc, char *
     if (out->workers == 0)
         out->workers = least((size_t)cli->settings->workers, cpus > 0 ? (size_t)cpus : 1);
     out->workers = least(out->workers, out->n_files ? out->n_files : 1);
-    return check(out, cli);
+    return check_options(out, cli);
 }

@@ -57,7 +57,7 @@ kt_analyze_printer_destroy(kt_analyze_printer_t **self_p)
 
 // A failure has no features: CSV has a row for it, Spotify's lists have null in its place, the others nothing.
 static void
-render(kt_analyze_printer_t *self, const json_t *document, kt_buf_t *text)
+render_message(kt_analyze_printer_t *self, const json_t *document, kt_buf_t *text)
 {
     bool success = kt_json_flag(document, "success", false);
     if (self->table) {
@@ -86,7 +86,7 @@ print_parsed(kt_analyze_printer_t *self, const char *bytes, size_t length)
         return err;
     kt_buf_t text;
     kt_buf_init(&text, TEXT_MAX);
-    render(self, document, &text);
+    render_message(self, document, &text);
     if (!text.err && text.length > 0)
         fwrite(text.bytes, 1, text.length, stdout);
     err = text.err;
@@ -96,7 +96,7 @@ print_parsed(kt_analyze_printer_t *self, const char *bytes, size_t length)
 }
 
 static bool
-leave(bool *failed)
+stop_writing(bool *failed)
 {
     int nowhere = errno == EPIPE ? open("/dev/null", O_WRONLY | O_CLOEXEC) : -1;
     if (nowhere < 0) {
@@ -124,5 +124,5 @@ kt_analyze_print(kt_analyze_printer_t *self, const char *text, size_t length, bo
         (void)kt_cli_fail(err, "a result could not be shown", NULL);
         *failed = true;
     }
-    return fflush(stdout) == 0 || leave(failed);
+    return fflush(stdout) == 0 || stop_writing(failed);
 }

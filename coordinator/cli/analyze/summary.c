@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-// A list longer than this is named only; its numbers stand in the other formats.
+// Of a longer list only the name is shown; its numbers are in the other formats.
 enum { LIST_SHOWN = 16, NAME_WIDTH = 26 };
 
 #define BOLD "\033[1m"
@@ -33,7 +33,7 @@ group_of(const json_t *document, kt_group_t group)
     return at;
 }
 
-// Text from a file, without what could move a terminal's cursor.
+// Text from a file, without control characters.
 static void
 add_clean(kt_buf_t *out, const char *text)
 {
@@ -42,19 +42,11 @@ add_clean(kt_buf_t *out, const char *text)
 }
 
 static void
-add_bytes(kt_buf_t *out, double bytes)
-{
-    if (bytes < 1e6)
-        kt_buf_fmt(out, "%.1f kB", bytes / 1e3);
-    else
-        kt_buf_fmt(out, "%.1f MB", bytes / 1e6);
-}
-
-static void
-add_facts(kt_buf_t *out, const json_t *technical)
+add_media_info(kt_buf_t *out, const json_t *technical)
 {
     double seconds  = kt_json_f64(technical, "duration", 0);
     double bit_rate = kt_json_f64(technical, "bit_rate", 0);
+    double bytes    = kt_json_f64(technical, "file_size", 0);
     kt_buf_fmt(out, "%d:%05.2f  ", (int)(seconds / 60), fmod(seconds, 60));
     add_clean(out, kt_json_str(technical, "codec", "?"));
     kt_buf_str(out, " in ");
@@ -68,7 +60,7 @@ add_facts(kt_buf_t *out, const json_t *technical)
     if (bit_rate > 0)
         kt_buf_fmt(out, "  %.0f kbit/s", bit_rate / 1e3);
     kt_buf_str(out, "  ");
-    add_bytes(out, kt_json_f64(technical, "file_size", 0));
+    kt_buf_fmt(out, bytes < 1e6 ? "%.1f kB" : "%.1f MB", bytes / (bytes < 1e6 ? 1e3 : 1e6));
     const json_t *tags   = kt_json_get(technical, "tags");
     const char   *title  = kt_json_str(tags, "title", "");
     const char   *artist = kt_json_str(tags, "artist", "");
@@ -160,7 +152,7 @@ kt_analyze_summary(const json_t *document, bool color, kt_buf_t *out)
     kt_buf_str(out, color ? BOLD : "");
     add_clean(out, kt_json_str(document, "file_path", ""));
     kt_buf_fmt(out, "%s\n  ", color ? PLAIN : "");
-    add_facts(out, group_of(document, KT_GROUP_TECHNICAL));
+    add_media_info(out, group_of(document, KT_GROUP_TECHNICAL));
     for (int i = 0; i < KT_FEATURES; i++) {
         const kt_feature_desc_t *desc  = kt_feature_desc((kt_feature_t)i);
         const json_t            *group = group_of(document, desc->group);

@@ -1,7 +1,7 @@
 #include "coordinator/cli/plot/plot.h"
 #include "kernels/isa.h"
 #include "node/audio/perceptual/speakers.h"
-#include "node/decode/client.h"
+#include "node/run/track.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -91,7 +91,7 @@ typedef struct loudness {
 } loudness_t;
 
 static kt_err_t
-open_samples(kt_plot_data_t *self, const kt_facts_t *facts)
+open_samples(kt_plot_data_t *self, const kt_media_info_t *media_info)
 {
     loudness_t *l  = calloc(1, sizeof *l);
     self->loudness = l;
@@ -99,12 +99,12 @@ open_samples(kt_plot_data_t *self, const kt_facts_t *facts)
         columns_init(&self->momentary, KT_REDUCE_MEAN, 1) || columns_init(&self->shortly, KT_REDUCE_MEAN, 1))
         return KT_ENOMEM;
     l->ops         = kt_isa(NULL)->loudness;
-    l->possible    = facts->rate_hz >= KT_KWEIGHT_MIN_HZ && facts->channels <= CHANNELS;
-    l->hop_frames  = facts->rate_hz / 10 ? facts->rate_hz / 10 : 1;
-    l->wave_frames = facts->rate_hz * WAVE_MS / 1000 ? facts->rate_hz * WAVE_MS / 1000 : 1;
+    l->possible    = media_info->rate_hz >= KT_KWEIGHT_MIN_HZ && media_info->channels <= CHANNELS;
+    l->hop_frames  = media_info->rate_hz / 10 ? media_info->rate_hz / 10 : 1;
+    l->wave_frames = media_info->rate_hz * WAVE_MS / 1000 ? media_info->rate_hz * WAVE_MS / 1000 : 1;
     if (l->possible) {
-        kt_kweight_design(&l->kweight, facts->rate_hz);
-        kt_speaker_weights(facts->layout, facts->channels, l->weight);
+        kt_kweight_design(&l->kweight, media_info->rate_hz);
+        kt_speaker_weights(media_info->layout, media_info->channels, l->weight);
     }
     return KT_OK;
 }
@@ -165,21 +165,25 @@ add_wave(kt_plot_data_t *self, loudness_t *l, const float *frame, uint32_t chann
 }
 
 void
-kt_plot_samples(void *context, const kt_facts_t *facts, const float *pcm, size_t frames)
+kt_plot_samples(void *context, const kt_media_info_t *media_info, const kt_chunk_t *chunk)
 {
     kt_plot_data_t *self = context;
+    if (chunk->track != KT_TRACK_AUDIO)
+        return;
+    const float *pcm    = chunk->audio.pcm;
+    size_t       frames = chunk->audio.frames;
     if (!self->err && !self->loudness)
-        self->err = open_samples(self, facts);
+        self->err = open_samples(self, media_info);
     loudness_t *l = self->loudness;
-    for (size_t some; !self->err && frames > 0; frames -= some, pcm += some * facts->channels) {
+    for (size_t some; !self->err && frames > 0; frames -= some, pcm += some * media_info->channels) {
         size_t left = l->hop_frames - l->in_hop;
         some        = frames < BLOCK ? frames : BLOCK;
         some        = some < left ? some : left;
         for (size_t i = 0; i < some; i++)
-            add_wave(self, l, pcm + i * facts->channels, facts->channels);
+            add_wave(self, l, pcm + i * media_info->channels, media_info->channels);
         if (!l->possible)
             continue;
-        add_energy(l, pcm, some, facts->channels);
+        add_energy(l, pcm, some, media_info->channels);
         if ((l->in_hop += some) == l->hop_frames)
             close_hop(self, l);
     }

@@ -44,9 +44,10 @@ enum { KT_PLOT_ONSETS = 1 << 20 };
 
 void kt_plot_data_fini(kt_plot_data_t *self);
 // A kt_frames_fn and a kt_tap_fn whose context is a kt_plot_data_t that was zero but for frames_hz and analysis_hz.
-typedef struct kt_facts kt_facts_t;
+typedef struct kt_media_info kt_media_info_t;
+typedef struct kt_chunk      kt_chunk_t;
 void kt_plot_frames(void *context, const char *feature, const float *rows, size_t frames, size_t width);
-void kt_plot_samples(void *context, const kt_facts_t *facts, const float *pcm, size_t frames);
+void kt_plot_samples(void *context, const kt_media_info_t *media_info, const kt_chunk_t *chunk);
 
 // Autocorrelation of the onset envelope in windows of 8.9 s: out[columns][rows], 0 to 1, the tempo of row r growing
 // geometrically from KT_TEMPOGRAM_MIN_BPM to KT_TEMPOGRAM_MAX_BPM. KT_ENOMEM.

@@ -16,7 +16,7 @@ typedef struct key {
 } kt_key_module_t;
 
 static void
-destroy(void **state)
+key_destroy(void **state)
 {
     kt_key_module_t *self = *state;
     if (!self)
@@ -27,7 +27,7 @@ destroy(void **state)
 }
 
 static kt_err_t
-create(void **state, const kt_stream_t *stream)
+key_new(void **state, const kt_stream_t *stream)
 {
     kt_key_module_t *self = calloc(1, sizeof *self);
     if (!self)
@@ -36,7 +36,7 @@ create(void **state, const kt_stream_t *stream)
                                                            kt_plan_opts(stream->plan)->rate_hz)
                                     : KT_OK;
     if (err == KT_ENOMEM) {
-        destroy((void **)&self);
+        key_destroy((void **)&self);
         return err;
     }
     *state = self;
@@ -44,7 +44,7 @@ create(void **state, const kt_stream_t *stream)
 }
 
 static kt_err_t
-fold(void *state, const kt_segment_t *segment)
+key_fold(void *state, const kt_segment_t *segment)
 {
     kt_key_module_t *self = state;
     size_t           n;
@@ -53,7 +53,7 @@ fold(void *state, const kt_segment_t *segment)
 }
 
 static kt_err_t
-merge(void **state, void **next)
+key_merge(void **state, void **next)
 {
     kt_key_module_t *self = *state, *later = *next;
     if (self->classes)
@@ -83,7 +83,7 @@ write_key(kt_document_t *document, const kt_musical_key_t *key)
 }
 
 static kt_err_t
-finish(const void *state, kt_document_t *document)
+key_finish(const void *state, kt_document_t *document)
 {
     const kt_key_module_t *self = state;
     double                 profile[KT_PITCH_CLASSES], sum = 0;
@@ -109,9 +109,9 @@ const kt_module_t kt_module_key = {
     .stage   = "audio_mir",
     .options = KT_OPTION_MIR,
     .reads   = KT_READS_SAMPLES,
-    .new     = create,
-    .segment = fold,
-    .finish  = finish,
-    .merge   = merge,
-    .destroy = destroy,
+    .new     = key_new,
+    .segment = key_fold,
+    .finish  = key_finish,
+    .merge   = key_merge,
+    .destroy = key_destroy,
 };

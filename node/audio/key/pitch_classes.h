@@ -20,7 +20,7 @@ void                 kt_pitch_classes_destroy(kt_pitch_classes_t **self_p);
 // The samples of one segment, finite. KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_pitch_classes_fold(kt_pitch_classes_t *self, const float *samples, size_t n);
 
-// What `next` has seen of the same stream comes after.
+// Appends what `next` has counted of the same stream.
 void kt_pitch_classes_merge(kt_pitch_classes_t *self, const kt_pitch_classes_t *next);
 
 // From C; the sum is 1, or all are 0 where there is no peak at all.

@@ -1,6 +1,6 @@
 // kt_gating -- loudness over time without keeping it: block energies in bins of 0.01 LU, with the exact sum of each
 // bin, so that the gated mean is exact but for blocks within 0.01 LU of the relative gate (EBU R128, Tech 3342). The
-// memory is the same for a minute and a week. One thread.
+// memory does not grow with the length. One thread.
 #pragma once
 
 #include <stdbool.h>
@@ -16,7 +16,7 @@ typedef struct kt_gating {
 
 double kt_loudness_of(double energy);  // LUFS; -infinity of 0
 
-// Mean square energy behind the K-weighting, channels weighted and summed. Below -70 LUFS only `loudest` learns of it.
+// Mean square energy behind the K-weighting, channels weighted and summed. Below -70 LUFS it counts for `loudest` only.
 void kt_gating_add(kt_gating_t *self, double energy);
 // The blocks of another part of the same stream.
 void kt_gating_merge(kt_gating_t *self, const kt_gating_t *more);

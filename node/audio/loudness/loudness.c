@@ -29,7 +29,7 @@ typedef struct loudness {
     kt_kweight_t             kweight;
     kt_interpolation_t       between;
     size_t                   filled;    // frames of the present block
-    uint64_t                 own, end;  // of the stretch: blocks between them count
+    uint64_t                 own, end;  // of the range: blocks between them count
     uint64_t                 done;      // frames of the stream before the present block
     uint64_t                 hops;      // of the stream that are complete
     uint64_t                 hop_from;  // the present hop's first frame
@@ -47,7 +47,7 @@ size_of(uint32_t channels)
 }
 
 static kt_err_t
-create(void **state, const kt_stream_t *stream)
+loudness_new(void **state, const kt_stream_t *stream)
 {
     loudness_t *self    = calloc(1, size_of(stream->channels));
     double     *weights = calloc(stream->channels + 1, sizeof *weights);
@@ -59,10 +59,10 @@ create(void **state, const kt_stream_t *stream)
     self->rate_hz  = stream->rate_hz;
     self->channels = stream->channels;
     self->options  = stream->options;
-    self->own      = stream->stretch.own;
-    self->end      = stream->stretch.end;
-    self->done     = stream->stretch.from;
-    self->hops     = stream->rate_hz ? stream->stretch.from * 10 / stream->rate_hz : 0;
+    self->own      = stream->range.own;
+    self->end      = stream->range.end;
+    self->done     = stream->range.from;
+    self->hops     = stream->rate_hz ? stream->range.from * 10 / stream->rate_hz : 0;
     self->hop_from = self->done;
     self->ops      = kt_device_isa(stream->device)->loudness;
     if (stream->rate_hz >= KT_KWEIGHT_MIN_HZ)
@@ -77,7 +77,7 @@ create(void **state, const kt_stream_t *stream)
 }
 
 static void
-destroy(void **state)
+loudness_destroy(void **state)
 {
     free(*state);
     *state = NULL;
@@ -151,7 +151,8 @@ weigh_block(loudness_t *self)
     }
 }
 
-// The stretch's own samples begin: what was counted so far is its neighbour's; filters and windows go on.
+// The range's own samples begin: drops what was counted so far, which is its neighbour's, and keeps filters and
+// windows.
 static void
 forget(loudness_t *self)
 {
@@ -178,7 +179,7 @@ end_block(loudness_t *self)
 }
 
 static kt_err_t
-push(void *state, const float *pcm, size_t frames)
+loudness_push(void *state, const float *pcm, size_t frames)
 {
     loudness_t *self = state;
     for (size_t n; frames > 0 && self->done < self->end; frames -= n, pcm += n * self->channels) {
@@ -193,7 +194,7 @@ push(void *state, const float *pcm, size_t frames)
 }
 
 static kt_err_t
-merge(void **state, void **next)
+loudness_merge(void **state, void **next)
 {
     loudness_t *self = *state, *later = *next;
     if (later->done == later->own)
@@ -213,7 +214,7 @@ merge(void **state, void **next)
     return KT_OK;
 }
 
-// What the present block holds, and the values between the last samples and the silence behind them.
+// Processes the current block, and the values between the last samples and the silence after them.
 static void
 end_stream(loudness_t *self)
 {
@@ -239,9 +240,9 @@ all_peaks(const loudness_t *self)
     return out;
 }
 
-// A value into the document, if its group is asked for; NAN: null, for that reason.
+// A value into the document, if its group is wanted; NAN: null, with that reason.
 static void
-put(const loudness_t *self, kt_document_t *document, kt_feature_t feature, double value, const char *reason)
+write_value(const loudness_t *self, kt_document_t *document, kt_feature_t feature, double value, const char *reason)
 {
     const kt_feature_desc_t *desc = kt_feature_desc(feature);
     const uint32_t           bit  = desc->group == KT_GROUP_QUALITY ? KT_OPTION_QUALITY : KT_OPTION_PERCEPTUAL;
@@ -271,7 +272,7 @@ why_none(const loudness_t *self, unsigned hops, const char *too_short, const cha
 }
 
 static void
-put_loudness(const loudness_t *self, double true_peak, kt_document_t *document)
+write_loudness(const loudness_t *self, double true_peak, kt_document_t *document)
 {
     const char *momentary  = why_none(self, MOMENTARY, "shorter than 400 ms", "never louder than -70 LUFS");
     const char *short_term = why_none(self, SHORT_TERM, "shorter than 3 s", "never louder than -70 LUFS");
@@ -282,16 +283,16 @@ put_loudness(const loudness_t *self, double true_peak, kt_document_t *document)
         loudest_m = kt_loudness_of(self->momentary.loudest);
     if (self->short_term.loudest > 0)
         loudest_s = kt_loudness_of(self->short_term.loudest);
-    put(self, document, KT_FEATURE_PERCEPTUAL_loudness, integrated, momentary);
-    put(self, document, KT_FEATURE_PERCEPTUAL_loudness_momentary_max, loudest_m, momentary);
-    put(self, document, KT_FEATURE_PERCEPTUAL_peak_to_loudness_ratio, true_peak - integrated, momentary);
-    put(self, document, KT_FEATURE_PERCEPTUAL_loudness_short_term_max, loudest_s, short_term);
-    put(self, document, KT_FEATURE_PERCEPTUAL_dynamic_range, range, short_term);
-    put(self, document, KT_FEATURE_QUALITY_dynamic_range, range, short_term);
+    write_value(self, document, KT_FEATURE_PERCEPTUAL_loudness, integrated, momentary);
+    write_value(self, document, KT_FEATURE_PERCEPTUAL_loudness_momentary_max, loudest_m, momentary);
+    write_value(self, document, KT_FEATURE_PERCEPTUAL_peak_to_loudness_ratio, true_peak - integrated, momentary);
+    write_value(self, document, KT_FEATURE_PERCEPTUAL_loudness_short_term_max, loudest_s, short_term);
+    write_value(self, document, KT_FEATURE_PERCEPTUAL_dynamic_range, range, short_term);
+    write_value(self, document, KT_FEATURE_QUALITY_dynamic_range, range, short_term);
 }
 
 static void
-put_all(const loudness_t *self, kt_document_t *document)
+write_all(const loudness_t *self, kt_document_t *document)
 {
     kt_peaks_t  peaks     = all_peaks(self);
     double      count     = (double)self->done * self->channels;
@@ -301,13 +302,13 @@ put_all(const loudness_t *self, kt_document_t *document)
         true_peak = 20 * log10(peaks.between);
         crest     = 10 * log10((double)peaks.sample * peaks.sample * count / peaks.squares);
     }
-    put(self, document, KT_FEATURE_QUALITY_true_peak, true_peak, reason);
-    put(self, document, KT_FEATURE_PERCEPTUAL_crest_factor, isnan(crest) ? NAN : fmax(crest, 0), reason);
-    put_loudness(self, true_peak, document);
+    write_value(self, document, KT_FEATURE_QUALITY_true_peak, true_peak, reason);
+    write_value(self, document, KT_FEATURE_PERCEPTUAL_crest_factor, isnan(crest) ? NAN : fmax(crest, 0), reason);
+    write_loudness(self, true_peak, document);
 }
 
 static kt_err_t
-finish(const void *state, kt_document_t *document)
+loudness_finish(const void *state, kt_document_t *document)
 {
     const loudness_t *self = state;
     loudness_t       *end  = malloc(size_of(self->channels));
@@ -315,7 +316,7 @@ finish(const void *state, kt_document_t *document)
         return KT_ENOMEM;
     memcpy(end, self, size_of(self->channels));
     end_stream(end);
-    put_all(end, document);
+    write_all(end, document);
     free(end);
     return KT_OK;
 }
@@ -324,9 +325,9 @@ const kt_module_t kt_module_loudness = {
     .name    = "loudness",
     .stage   = "audio_loudness",
     .options = KT_OPTION_PERCEPTUAL | KT_OPTION_QUALITY,
-    .new     = create,
-    .push    = push,
-    .finish  = finish,
-    .merge   = merge,
-    .destroy = destroy,
+    .new     = loudness_new,
+    .push    = loudness_push,
+    .finish  = loudness_finish,
+    .merge   = loudness_merge,
+    .destroy = loudness_destroy,
 };

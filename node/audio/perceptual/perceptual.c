@@ -1,5 +1,5 @@
-// perceptual -- gathers the cues of perceptual.h: means over frames of its own, and what loudness, rhythm and key wrote
-// into the document before; then asks each estimator. Liveness has no honest method on signals and waits for a model.
+// perceptual -- gathers the descriptors of perceptual.h: its own means over frames, and what loudness, rhythm and key
+// wrote into the document; then calls each estimator. Liveness has no valid signal method: it needs a model.
 #include "node/audio/perceptual/perceptual.h"
 
 #include "node/audio/modules.h"
@@ -8,12 +8,12 @@
 #include <string.h>
 
 typedef struct perceptual {
-    uint32_t   channels;
-    double     seconds;
-    double     frames, onset;              // sum over frames
-    double     level, centroid, flatness;  // sums weighted with the level
-    kt_voice_t voice;
-    kt_dance_t dance;
+    uint32_t         channels;
+    double           seconds;
+    double           frames, onset;              // sum over frames
+    double           level, centroid, flatness;  // sums weighted with the level
+    kt_voice_t       voice;
+    kt_fluctuation_t fluctuation;
 } perceptual_t;
 
 enum {
@@ -23,7 +23,7 @@ enum {
 
 static const struct {
     kt_feature_t feature;
-    double (*estimate)(const kt_cues_t *cues);
+    double (*estimate)(const kt_descriptors_t *descriptors);
     const char *reason;  // when the estimator has no answer
 } estimators[] = {
     {KT_FEATURE_PERCEPTUAL_energy, kt_energy, "not defined"},
@@ -35,7 +35,7 @@ static const struct {
 };
 
 static kt_err_t
-create(void **state, const kt_stream_t *stream)
+perceptual_new(void **state, const kt_stream_t *stream)
 {
     perceptual_t *self = calloc(1, sizeof *self);
     if (!self)
@@ -46,7 +46,7 @@ create(void **state, const kt_stream_t *stream)
 }
 
 static void
-destroy(void **state)
+perceptual_destroy(void **state)
 {
     free(*state);
     *state = NULL;
@@ -68,7 +68,7 @@ add_frames(perceptual_t *self, const kt_segment_t *segment)
 }
 
 static void
-add(perceptual_t *self, const perceptual_t *more)
+perceptual_add(perceptual_t *self, const perceptual_t *more)
 {
     self->seconds += more->seconds;
     self->frames += more->frames;
@@ -79,15 +79,15 @@ add(perceptual_t *self, const perceptual_t *more)
     self->voice.windows += more->voice.windows;
     self->voice.speech += more->voice.speech;
     self->voice.voice += more->voice.voice;
-    self->dance.sounding += more->dance.sounding;
-    for (int j = 0; j < KT_DANCE_SCALES; j++) {
-        self->dance.residual[j] += more->dance.residual[j];
-        self->dance.blocks[j] += more->dance.blocks[j];
+    self->fluctuation.sounding += more->fluctuation.sounding;
+    for (int j = 0; j < KT_FLUCTUATION_SCALES; j++) {
+        self->fluctuation.residual[j] += more->fluctuation.residual[j];
+        self->fluctuation.blocks[j] += more->fluctuation.blocks[j];
     }
 }
 
 static kt_err_t
-fold(void *state, const kt_segment_t *segment)
+perceptual_fold(void *state, const kt_segment_t *segment)
 {
     perceptual_t here = {0};
     size_t       samples;
@@ -96,16 +96,16 @@ fold(void *state, const kt_segment_t *segment)
     add_frames(&here, segment);
     kt_err_t err = kt_voice_fold(&here.voice, segment);
     if (!err)
-        err = kt_dance_fold(&here.dance, segment);
+        err = kt_fluctuation_fold(&here.fluctuation, segment);
     if (!err)
-        add(state, &here);
+        perceptual_add(state, &here);
     return err;
 }
 
 static kt_err_t
-merge(void **state, void **next)
+perceptual_merge(void **state, void **next)
 {
-    add(*state, *next);
+    perceptual_add(*state, *next);
     return KT_OK;
 }
 
@@ -116,11 +116,11 @@ value_of(const kt_document_t *document, kt_feature_t feature)
     return kt_document_values(document, feature, &value, 1) == 1 ? value : NAN;
 }
 
-static kt_cues_t
-cues_of(const perceptual_t *self, const kt_document_t *document)
+static kt_descriptors_t
+descriptors_of(const perceptual_t *self, const kt_document_t *document)
 {
     const char *mode = kt_document_text_of(document, KT_FEATURE_MIR_mode);
-    return (kt_cues_t){
+    return (kt_descriptors_t){
         .loudness       = value_of(document, KT_FEATURE_PERCEPTUAL_loudness),
         .onset_strength = self->frames > 0 ? self->onset / self->frames : NAN,
         .centroid       = self->level > 0 ? self->centroid / self->level : NAN,
@@ -130,28 +130,28 @@ cues_of(const perceptual_t *self, const kt_document_t *document)
         .tempo          = value_of(document, KT_FEATURE_MIR_tempo),
         .speech         = self->voice.windows > 0 ? self->voice.speech / self->voice.windows : NAN,
         .voice          = self->voice.windows > 0 ? self->voice.voice / self->voice.windows : NAN,
-        .scaling        = kt_dance_exponent(&self->dance),
+        .scaling        = kt_fluctuation_exponent(&self->fluctuation),
     };
 }
 
 static kt_err_t
-finish(const void *state, kt_document_t *document)
+perceptual_finish(const void *state, kt_document_t *document)
 {
-    const perceptual_t *self = state;
-    kt_cues_t           cues = cues_of(self, document);
-    const char         *all  = NULL;
+    const perceptual_t *self        = state;
+    kt_descriptors_t    descriptors = descriptors_of(self, document);
+    const char         *all         = NULL;
     if (self->channels == 0)
         all = "no sound";
     else if (self->seconds < 1)
         all = self->seconds > 0 ? "shorter than 1 s" : "the sound has no samples";
     else if (!(self->level > 0))
         all = "silence when mixed to mono";
-    else if (isnan(cues.loudness))
+    else if (isnan(descriptors.loudness))
         all = "the loudness is not defined";
-    else if (self->dance.sounding < 1)
+    else if (self->fluctuation.sounding < 1)
         all = "less than a second of sound";
     for (size_t i = 0; i < sizeof estimators / sizeof *estimators; i++) {
-        double value = all ? NAN : estimators[i].estimate(&cues);
+        double value = all ? NAN : estimators[i].estimate(&descriptors);
         if (isfinite(value))
             kt_document_real(document, estimators[i].feature, fmin(fmax(value, 0), 1));
         else
@@ -166,9 +166,9 @@ const kt_module_t kt_module_perceptual = {
     .stage   = "audio_perceptual",
     .options = KT_OPTION_PERCEPTUAL,
     .reads   = READS | KT_READS_SAMPLES,
-    .new     = create,
-    .segment = fold,
-    .finish  = finish,
-    .merge   = merge,
-    .destroy = destroy,
+    .new     = perceptual_new,
+    .segment = perceptual_fold,
+    .finish  = perceptual_finish,
+    .merge   = perceptual_merge,
+    .destroy = perceptual_destroy,
 };

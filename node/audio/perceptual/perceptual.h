@@ -1,5 +1,5 @@
-// What the perceptual estimators read: cues of one file, and one function an estimator, each in a file of its own with
-// its formula and sources. All are methods on signals, without training; a model's value may take their place. Pure.
+// Descriptors of one file, and the perceptual estimators on them: one function per estimator, each in a file of its own
+// with its formula and sources. All are signal methods without training; a model's value may replace them. Pure.
 #pragma once
 
 #include "node/audio/segment.h"
@@ -7,23 +7,23 @@
 #include <math.h>
 #include <stdint.h>
 
-// NAN: not known. Estimators do without what they can and answer NAN when they cannot.
-typedef struct kt_cues {
+// NAN: unknown. An estimator leaves out an unknown term, or returns NAN where it cannot.
+typedef struct kt_descriptors {
     double loudness;            // LUFS
     double onset_strength;      // mean, dB
     double centroid, flatness;  // means weighted with the frame's level: Hz; log10
     double mode, key_strength;  // 1 major, -1 minor; 0..1
     double tempo;               // BPM
     double speech, voice;       // 0..1, means over windows (kt_voice)
-    double scaling;             // exponent of the detrended fluctuation (kt_dance)
-} kt_cues_t;
+    double scaling;             // exponent of the detrended fluctuation
+} kt_descriptors_t;
 
-double kt_energy(const kt_cues_t *cues);
-double kt_valence(const kt_cues_t *cues);
-double kt_danceability(const kt_cues_t *cues);
-double kt_acousticness(const kt_cues_t *cues);
-double kt_instrumentalness(const kt_cues_t *cues);
-double kt_speechiness(const kt_cues_t *cues);
+double kt_energy(const kt_descriptors_t *descriptors);
+double kt_valence(const kt_descriptors_t *descriptors);
+double kt_danceability(const kt_descriptors_t *descriptors);
+double kt_acousticness(const kt_descriptors_t *descriptors);
+double kt_instrumentalness(const kt_descriptors_t *descriptors);
+double kt_speechiness(const kt_descriptors_t *descriptors);
 
 // 0 far below the middle, 1 far above, a half there; `width` is from .5 to .73. Strictly monotone; NAN stays NAN.
 static inline double
@@ -39,18 +39,18 @@ kt_ramp(double value, double from, double to)
     return fmin(fmax((value - from) / (to - from), 0), 1);
 }
 
-// Evidence of speech and of voice in windows of two seconds (perceptual_voice.c). Sums over the windows so far.
+// Evidence of speech and of voice in windows of two seconds (voice.c). Sums over the windows so far.
 typedef struct kt_voice {
     double windows, speech, voice;
 } kt_voice_t;
 enum { KT_VOICE_READS = KT_READS(KT_MATRIX_MEL) | KT_READS(KT_MATRIX_MEL_DB) | KT_READS(KT_MATRIX_ZCR) };
 KT_MUST_USE kt_err_t kt_voice_fold(kt_voice_t *self, const kt_segment_t *segment);  // KT_ENOMEM
 
-// Detrended fluctuation of the level (perceptual_dance.c): for each time scale the sum of the mean squared residuals
-// and their number; and how many seconds there are above -80 dBFS, a constant not counted as sound.
-enum { KT_DANCE_SCALES = 36 };
-typedef struct kt_dance {
-    double residual[KT_DANCE_SCALES], blocks[KT_DANCE_SCALES], sounding;
-} kt_dance_t;
-KT_MUST_USE kt_err_t kt_dance_fold(kt_dance_t *self, const kt_segment_t *segment);  // KT_ENOMEM
-double               kt_dance_exponent(const kt_dance_t *self);                     // NAN: too short, or constant
+// Detrended fluctuation of the level (detrended_fluctuation.c): for each time scale the sum of the mean squared
+// residuals and their number; and how many seconds there are above -80 dBFS, a constant not counted as sound.
+enum { KT_FLUCTUATION_SCALES = 36 };
+typedef struct kt_fluctuation {
+    double residual[KT_FLUCTUATION_SCALES], blocks[KT_FLUCTUATION_SCALES], sounding;
+} kt_fluctuation_t;
+KT_MUST_USE kt_err_t kt_fluctuation_fold(kt_fluctuation_t *self, const kt_segment_t *segment);  // KT_ENOMEM
+double               kt_fluctuation_exponent(const kt_fluctuation_t *self);  // NAN: too short, or constant

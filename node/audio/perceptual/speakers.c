@@ -4,8 +4,8 @@
 #include <stddef.h>
 #include <string.h>
 
-// One letter a channel, in FFmpeg's order: F front or above, S side or back, L low frequencies. The first row of so
-// many channels is the usual one.
+// One letter per channel, in FFmpeg's order: F front or above, S side or back, L low frequencies. The first row
+// with a number of channels is the default for it.
 static const struct {
     const char *name, *speakers;
 } layouts[] = {
@@ -36,12 +36,6 @@ static const struct {
     {"7.1(wide-side)", "FFFLFFSS"},
     {"octagonal", "FFFSSSSS"},
 };
-
-static double
-weight_of(char speaker)
-{
-    return speaker == 'L' ? 0 : speaker == 'S' ? 1.41 : 1;
-}
 
 static const char *
 speakers_of(const char *layout, uint32_t channels)
@@ -90,5 +84,5 @@ kt_speaker_weights(const char *layout, uint32_t channels, double *weights)
         return;
     const char *speakers = speakers_of(layout, channels);
     for (uint32_t c = 0; c < channels; c++)
-        weights[c] = speakers ? weight_of(speakers[c]) : 1;
+        weights[c] = !speakers ? 1 : speakers[c] == 'L' ? 0 : speakers[c] == 'S' ? 1.41 : 1;
 }

@@ -1,10 +1,10 @@
-// Speechiness, 0 to 1: mean evidence of speech over windows of two seconds (perceptual_voice.c), so it rises with the
-// share of the time that is speech and with how far the speech stands above music. Clear speech throughout comes to .75
+// Speechiness, 0 to 1: mean evidence of speech over windows of two seconds (voice.c), so it rises with the
+// share of the time that is speech and with how far the speech is above music. Clear speech throughout comes to .75
 // and above, speech for half of the time to about a half of that.
 #include "node/audio/perceptual/perceptual.h"
 
 double
-kt_speechiness(const kt_cues_t *cues)
+kt_speechiness(const kt_descriptors_t *descriptors)
 {
-    return cues->speech;
+    return descriptors->speech;
 }

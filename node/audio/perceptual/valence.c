@@ -11,21 +11,21 @@
 #include "node/audio/perceptual/perceptual.h"
 
 double
-kt_valence(const kt_cues_t *cues)
+kt_valence(const kt_descriptors_t *descriptors)
 {
-    const double cue[][2] = {
-        {0.30, 0.5 + 0.5 * cues->mode * fmin(fmax(cues->key_strength, 0), 1)},
-        {0.25, kt_soft_step(log2(cues->tempo / 110), 0, 0.5)},
-        {0.25, kt_soft_step(cues->onset_strength, 1.2, 0.3)},
-        {0.20, kt_soft_step(log2(cues->centroid / 1500), 0, 0.6)},
+    const double term[][2] = {
+        {0.30, 0.5 + 0.5 * descriptors->mode * fmin(fmax(descriptors->key_strength, 0), 1)},
+        {0.25, kt_soft_step(log2(descriptors->tempo / 110), 0, 0.5)},
+        {0.25, kt_soft_step(descriptors->onset_strength, 1.2, 0.3)},
+        {0.20, kt_soft_step(log2(descriptors->centroid / 1500), 0, 0.6)},
     };
     double sum = 0, weight = 0;
-    if (isnan(cues->loudness))
+    if (isnan(descriptors->loudness))
         return NAN;
-    for (size_t i = 0; i < sizeof cue / sizeof *cue; i++)
-        if (!isnan(cue[i][1])) {
-            weight += cue[i][0];
-            sum += cue[i][0] * cue[i][1];
+    for (size_t i = 0; i < sizeof term / sizeof *term; i++)
+        if (!isnan(term[i][1])) {
+            weight += term[i][0];
+            sum += term[i][0] * term[i][1];
         }
     return sum / weight;
 }

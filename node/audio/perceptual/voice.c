@@ -1,4 +1,4 @@
-// Evidence of speech in windows of two seconds, one each second. Speech is articulated: its spectrum changes shape from
+// Evidence of speech in windows of two seconds, one per second. Speech is articulated: its spectrum changes shape from
 // one tenth of a second to the next, and its level goes up and down with the syllables; music holds its notes.
 //
 //   articulation  1 - mean correlation of a mel spectrum (dB) with the one 70 ms later, .10 .. .35 to 0 .. 1: Saunders,
@@ -20,21 +20,12 @@ enum { BANDS = 16, LEAST_RATE = 20 };
 
 typedef struct view {
     size_t       frames, window, hop, lag, width, bins;
-    double       rate;  // frames a second
+    double       rate;  // frames per second
     const float *mel, *db, *zcr;
     float (*level)[BANDS];  // of a frame: square root of each band's power
     float *power, *alike;   // of a frame: power, and correlation with the frame `lag` later
     float *wave;            // [bins][2][window]: windowed cosine and sine
 } view_t;
-
-static void
-view_fini(view_t *view)
-{
-    free(view->level);
-    free(view->power);
-    free(view->alike);
-    free(view->wave);
-}
 
 static double
 hann(const view_t *view, size_t t)
@@ -231,9 +222,12 @@ kt_voice_fold(kt_voice_t *self, const kt_segment_t *segment)
         measure_frames(&view);
         double whole = mean_power(&view, 0, view.frames);
         for (size_t at = 0; at + view.window <= view.frames; at += view.hop)
-            if (whole > 0 && mean_power(&view, at, view.window) > 1e-5 * whole)  // silence says nothing
+            if (whole > 0 && mean_power(&view, at, view.window) > 1e-5 * whole)  // silence is no evidence
                 fold_window(self, &view, at);
     }
-    view_fini(&view);
+    free(view.level);
+    free(view.power);
+    free(view.alike);
+    free(view.wave);
     return err;
 }

@@ -11,7 +11,7 @@
 
 enum { OFFSET_BINS = 3, LOWEST_BIN = 8, REACH = 5, MIN_FRAMES = 4 };
 
-// Where a peak of a Hann window lies, exact for a single sine: from the ratio of its two largest magnitudes.
+// Position of a peak under a Hann window, exact for a single sine: from the ratio of its two largest magnitudes.
 static double
 exact_bin(size_t k, double before, double at, double after)
 {

@@ -1,7 +1,7 @@
-// Mains hum: lines within 0.5 Hz of 50 or 60 Hz and their multiples to the fourth that stand 13 dB above the median of
-// what lies 2 to 7 Hz beside them, in windows of three seconds. It is hum where the first or second line is there in at
+// Mains hum: lines within 0.5 Hz of 50 or 60 Hz and their multiples to the fourth that are 13 dB above the median of
+// the bins 2 to 7 Hz beside them, in windows of three seconds. It is hum where the first or second line is there in at
 // least 80 % of the windows (no bass line holds one such note), its level keeps within 10 dB between the first and the
-// last fifth of the windows, and it lies at least 10 dB under the whole: louder than that it is the sound itself.
+// last fifth of the windows, and it is at least 10 dB below the total power: a louder line is part of the music.
 #include "node/audio/quality/quality.h"
 
 #include <math.h>

@@ -4,9 +4,8 @@
 // the mean of Gaussian noise under a Hann window: 0.226. A group is 64 bins wide (690 Hz at 44.1 kHz), from 1.4 kHz on
 // half as wide as its lower edge.
 //
-// Below 16 Hz nothing tells noise from the envelopes of notes, which are there in all music that is not filtered: what
-// is measured (quality_lowband.c) counts as noise as far as the floor above goes on downwards as pink noise does, with
-// 1/f, to 1 Hz.
+// Below 16 Hz noise cannot be told from the envelopes of notes, which are present in all unfiltered music: the measured
+// power (lowband.c) counts as noise up to a pink (1/f) continuation of the floor above, down to 1 Hz.
 #include "node/audio/quality/quality.h"
 
 static const double QUANTILE = 0.005, OF_MEAN = 0.226;

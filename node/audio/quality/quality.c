@@ -1,10 +1,11 @@
-// quality -- what is wrong with the sound: noise, clipping, distortion, hum, dropouts, clicks, offset, a band that ends
-// early, channels that cancel. Of more than two channels the first two (front left and right) are looked at.
+// quality -- faults of the recording: noise, clipping, distortion, hum, dropouts, clicks, offset, a band that ends
+// early, channels that cancel. Of more than two channels only the first two (front left and right) are analysed.
 //
 // Samples are gathered in blocks of fixed length, so the caller's chunks cannot change a bit. A kernel makes groups of
 // 64 samples of them (kernels/audio/samples.h); four times a second a frame of some 93 ms, from one channel and the
-// other in turn, becomes a power spectrum. Frames below -100 dBFS are digital silence and not the recording's noise:
-// left out. Silence at head and tail is what lies before the first and after the last sample above -60 dBFS.
+// other in turn, becomes a power spectrum. Frames below -100 dBFS are digital silence and
+// not the recording's noise: left out. Silence at head and tail is the time before the first and after the last sample
+// above -60 dBFS.
 #include "kernels/isa.h"
 #include "node/audio/quality/state.h"
 
@@ -17,7 +18,7 @@ static const float  SOUND     = 0.001F;
 static const double MIN_POWER = 1e-10, HANN_POWER = 0.375;
 
 static void
-destroy(void **state)
+quality_destroy(void **state)
 {
     kt_quality_t *self = *state;
     if (!self)
@@ -57,19 +58,8 @@ open_spectra(kt_quality_t *self, const kt_cpu_ops_t *ops)
     return err ? err : self->rows ? KT_OK : KT_ENOMEM;
 }
 
-// The first frame of a spectrum that is to be gathered is the first one that begins within what is pushed.
-static void
-place(kt_quality_t *self, const kt_segment_range_t *stretch)
-{
-    self->own  = stretch->own;
-    self->end  = stretch->end;
-    self->done = stretch->from;
-    if (self->rate_hz > 0)
-        self->frame = (stretch->from * 4 + self->rate_hz - 1) / self->rate_hz;
-}
-
 static kt_err_t
-create(void **state, const kt_stream_t *stream)
+quality_new(void **state, const kt_stream_t *stream)
 {
     const double   SECONDS = 0.13;  // 4096 at 44.1 kHz; a frame never reaches the next one
     const double   low_hz  = (double)stream->rate_hz / KT_GROUP_SAMPLES;
@@ -84,16 +74,20 @@ create(void **state, const kt_stream_t *stream)
     self->first_sound = UINT64_MAX;
     self->n_fft       = n_fft;
     self->n_low       = samples_of(low_hz, KT_HUM_SECONDS, KT_LOWBAND_WINDOW);
-    place(self, &stream->stretch);
+    self->own         = stream->range.own;
+    self->end         = stream->range.end;
+    self->done        = stream->range.from;
+    if (self->rate_hz > 0)  // the first frame of a spectrum that begins within the pushed samples
+        self->frame = (stream->range.from * 4 + self->rate_hz - 1) / self->rate_hz;
     for (int c = 0; c < 2; c++) {
         kt_channel_facts_init(&self->channel[c].facts);
-        kt_lowband_init(&self->channel[c].low, stream->rate_hz, stream->stretch.from / KT_GROUP_SAMPLES);
+        kt_lowband_init(&self->channel[c].low, stream->rate_hz, stream->range.from / KT_GROUP_SAMPLES);
     }
     kt_err_t err = stream->channels > 0 && stream->rate_hz >= LOWEST_RATE_HZ
                        ? open_spectra(self, kt_device_isa(stream->device)->rows)
                        : KT_OK;
     if (err)
-        destroy((void **)&self);
+        quality_destroy((void **)&self);
     else
         *state = self;
     return err;
@@ -132,7 +126,7 @@ run_batch(kt_quality_t *self)
     self->gathered = 0;
 }
 
-// What the block's first `frames` frames hold of the spectra's frames.
+// Copies the block's first `frames` frames into the spectra's frames.
 static void
 gather(kt_quality_t *self, size_t frames)
 {
@@ -188,7 +182,7 @@ note_sound(kt_quality_t *self, size_t group)
     self->first_sound = self->done + first;
 }
 
-// The first `frames` frames of the block; zeros behind them make the last group whole.
+// The first `frames` frames of the block; zeros after them complete the last group.
 static void
 run_groups(kt_quality_t *self, size_t frames)
 {
@@ -211,7 +205,8 @@ run_groups(kt_quality_t *self, size_t frames)
         self->stereo.product += self->ops->product(self->channel[0].plane + 1, self->channel[1].plane + 1, groups);
 }
 
-// The stretch's own samples begin: what was counted so far is its neighbour's; a spectrum that is half gathered is not.
+// The range's own samples begin: drops what was counted so far, which is its neighbour's, but not a spectrum that is
+// half gathered.
 static void
 forget(kt_quality_t *self)
 {
@@ -252,7 +247,7 @@ end_block(kt_quality_t *self)
 }
 
 static kt_err_t
-push(void *state, const float *pcm, size_t frames)
+quality_push(void *state, const float *pcm, size_t frames)
 {
     kt_quality_t *self = state;
     for (size_t n; frames > 0 && self->done < self->end; frames -= n, pcm += n * self->channels) {
@@ -287,7 +282,7 @@ precede(kt_quality_t *self, const kt_quality_t *before)
 }
 
 static kt_err_t
-merge(void **state, void **next)
+quality_merge(void **state, void **next)
 {
     kt_quality_t *self = *state, *later = *next;
     if (self->spectra)
@@ -300,7 +295,7 @@ merge(void **state, void **next)
     return KT_OK;
 }
 
-// What the present block holds.
+// Processes the current block.
 static void
 end_stream(kt_quality_t *self)
 {
@@ -324,10 +319,10 @@ is_silent(const kt_quality_t *self)
     return squares == 0;
 }
 
-// The end of the stream is taken on a copy, so that a snapshot is a finish that goes on. The transforms are shared:
-// they keep nothing.
+// Finishes a copy of the state, so that the stream can continue after a snapshot. The transforms are shared: they are
+// stateless.
 static kt_err_t
-finish(const void *state, kt_document_t *document)
+quality_finish(const void *state, kt_document_t *document)
 {
     const kt_quality_t *self = state;
     kt_quality_t       *end  = malloc(size_of(self->n_fft));
@@ -350,9 +345,9 @@ const kt_module_t kt_module_quality = {
     .name    = "quality",
     .stage   = "audio_quality",
     .options = KT_OPTION_QUALITY,
-    .new     = create,
-    .push    = push,
-    .finish  = finish,
-    .merge   = merge,
-    .destroy = destroy,
+    .new     = quality_new,
+    .push    = quality_push,
+    .finish  = quality_finish,
+    .merge   = quality_merge,
+    .destroy = quality_destroy,
 };

@@ -1,8 +1,7 @@
-// The parts of the quality module: each is a small state that takes blocks, groups of samples or spectra, and says what
-// it found at the end. All are plain values: a copy of one is a snapshot of it. `forget` drops what was counted and
-// keeps the state of filters and runs; `precede` adds what was counted of the stretch before (node/audio/track.h). One
-// thread. Powers are those of a
-// periodogram: the mean over all bins of both sides is the mean square of the samples.
+// The parts of the quality module: each is a small state that takes blocks, groups of samples or spectra, and returns
+// its result at the end. All are plain values: a copy of one is a snapshot of it. `forget` drops the counts and keeps
+// the state of filters and runs; `precede` adds the counts of the range before (node/audio/track.h). One thread. Powers
+// are those of a periodogram: the mean over all bins of both sides is the mean square of the samples.
 #pragma once
 
 #include "kernels/audio/samples.h"
@@ -11,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// --- quality_levels.c: a histogram of powers, from -180 to +60 dB in steps of at most 0.51 dB (an eighth of an octave,
+// --- levels.c: a histogram of powers, from -180 to +60 dB in steps of at most 0.51 dB (an eighth of an octave,
 // linear within the octave)
 enum { KT_LEVEL_STEPS = 8, KT_LEVEL_LOWEST = -60, KT_LEVELS = 80 * KT_LEVEL_STEPS };
 typedef struct kt_levels {
@@ -22,10 +21,10 @@ void   kt_levels_add(kt_levels_t *self, float power);
 void   kt_levels_merge(kt_levels_t *self, const kt_levels_t *more);
 double kt_levels_quantile(const kt_levels_t *self, double q);  // of q in 0 .. 1; 0 while there are none
 
-// --- quality_samples.c: one channel, group by group
+// --- samples.c: one channel, group by group
 typedef struct kt_flat_tops {
     float    peak;    // of this sign, as a positive number
-    float    before;  // the last sample that did not lie at the peak
+    float    before;  // the last sample that was not at the peak
     uint64_t run, samples;
 } kt_flat_tops_t;
 
@@ -46,10 +45,10 @@ void kt_channel_facts_add(kt_channel_facts_t *self, const kt_samples_ops_t *ops,
                           const kt_sample_group_t *groups, size_t samples, uint32_t rate_hz);
 void kt_channel_facts_forget(kt_channel_facts_t *self);
 void kt_channel_facts_precede(kt_channel_facts_t *self, const kt_channel_facts_t *before);
-// Samples in flat tops, those of a run that goes on included.
+// Samples in flat tops, those of an open run included.
 uint64_t kt_channel_facts_clipped(const kt_channel_facts_t *self);
 
-// --- quality_lowband.c: what lies below some 200 Hz, at 1/64 of the rate: rumble, and the samples for the hum
+// --- lowband.c: what lies below some 200 Hz, at 1/64 of the rate: rumble, and the samples for the hum
 enum { KT_LOWBAND_GROUPS = 64, KT_LOWBAND_WINDOW = 8192 };
 typedef struct kt_lowband {
     double      low_rate_hz, cut;  // of the values; tan(pi 16 Hz / low_rate_hz)
@@ -69,7 +68,7 @@ void   kt_lowband_add(kt_lowband_t *self, const kt_samples_ops_t *ops, const kt_
                       float *out);
 double kt_lowband_rumble(const kt_lowband_t *self);  // steady power below 16 Hz; 0 before the first half second
 
-// --- quality_hum.c: spectra of the low band
+// --- hum.c: spectra of the low band
 typedef struct kt_hum {
     uint32_t    windows, present[2];  // 50, 60 Hz
     kt_levels_t level[2];
@@ -80,7 +79,7 @@ void kt_hum_add(kt_hum_t *self, const float *powers, size_t n_fft, double low_ra
 // 0: 50 Hz, 1: 60 Hz, KT_HUM_NONE. *level_db under `total`, the whole's power.
 int kt_hum_found(const kt_hum_t *self, double total, double *level_db);
 
-// --- quality_noise.c: the noise floor by minimum statistics
+// --- noise.c: the noise floor by minimum statistics
 enum { KT_NOISE_BINS = 8, KT_NOISE_GROUPS = 24, KT_NOISE_MIN_FRAMES = 16 };
 typedef struct kt_noise {
     uint32_t    frames, groups;
@@ -94,7 +93,7 @@ void   kt_noise_add(kt_noise_t *self, const float *powers);
 double kt_noise_power(const kt_noise_t *self, size_t n_fft);
 double kt_noise_below(const kt_noise_t *self, size_t n_fft);  // 16 Hz at most: the lowest group's, going on as 1/f
 
-// --- quality_distortion.c: harmonics of a tone that lasts
+// --- distortion.c: harmonics of a tone that lasts
 enum { KT_TONE_BINS = 8193 };
 typedef struct kt_tone {
     double   bin;  // the fundamental, in bins
@@ -107,7 +106,7 @@ void kt_tone_add(kt_tone_t *self, const float *powers, size_t bins);
 void kt_tone_merge(kt_tone_t *self, const kt_tone_t *more);
 bool kt_tone_thd(const kt_tone_t *self, size_t bins, double *thd);  // false: no tone lasts
 
-// --- quality_band.c: where the spectrum ends
+// --- band.c: where the spectrum ends
 enum { KT_BAND_BINS = 16, KT_BANDS_MAX = KT_TONE_BINS / KT_BAND_BINS };
 typedef struct kt_band {
     uint32_t frames, above[KT_BANDS_MAX];  // frames in which the band lies above the rounding of 16 bits
@@ -118,7 +117,7 @@ void        kt_band_merge(kt_band_t *self, const kt_band_t *more);
 double      kt_band_limit(const kt_band_t *self, size_t bins, double nyquist_hz);  // 0: nothing
 const char *kt_band_source(const kt_band_t *self, size_t bins, double nyquist_hz, double limit_hz);
 
-// --- quality_stereo.c
+// --- stereo.c
 typedef struct kt_stereo {
     double product;
 } kt_stereo_t;
@@ -126,15 +125,15 @@ typedef struct kt_stereo {
 bool kt_stereo_correlation(const kt_stereo_t *self, const kt_channel_facts_t *left, const kt_channel_facts_t *right,
                            double n, double *correlation);
 
-// --- quality_score.c: parts and score. A part is 1 where the fault is absent or cannot be told.
+// --- score.c: parts and score. A part is 1 where the fault is absent or cannot be measured.
 typedef enum kt_fault {
     KT_FAULT_NOISE,       // SNR, dB; NAN: none
     KT_FAULT_CLIPPING,    // clipping_ratio
     KT_FAULT_BANDWIDTH,   // band_limit, Hz
     KT_FAULT_DISTORTION,  // THD; NAN: not known
     KT_FAULT_HUM,         // hum_level, dB; NAN: none
-    KT_FAULT_DROPOUTS,    // a minute
-    KT_FAULT_CLICKS,      // a minute
+    KT_FAULT_DROPOUTS,    // per minute
+    KT_FAULT_CLICKS,      // per minute
     KT_FAULT_OFFSET,      // |dc_offset| over full scale
     KT_FAULT_PHASE,       // stereo_correlation; NAN: mono
     KT_FAULTS

@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-// Of all that is looked at, taken together.
+// Of all analysed channels together.
 typedef struct whole {
     double n, power;  // frames; mean square without the offset
     double offset;    // of the channel where it is largest
@@ -25,9 +25,9 @@ whole_of(const kt_quality_t *self)
     return out;
 }
 
-// NAN: null, for this reason; also what the feature table has no room for.
+// NAN, or beyond the feature table's range: null with this reason.
 static void
-put(kt_document_t *document, kt_feature_t feature, double value, const char *reason)
+write_value(kt_document_t *document, kt_feature_t feature, double value, const char *reason)
 {
     const kt_feature_desc_t *desc = kt_feature_desc(feature);
     if (isnan(value))
@@ -42,7 +42,7 @@ put(kt_document_t *document, kt_feature_t feature, double value, const char *rea
 
 // Returns what counts in the score: NAN where no noise was found.
 static double
-put_snr(const kt_quality_t *self, const whole_t *whole, kt_document_t *document)
+write_snr(const kt_quality_t *self, const whole_t *whole, kt_document_t *document)
 {
     const double NONE = 96, DROWNED = -6;  // dB
     const char  *reason = "shorter than four seconds of sound";
@@ -63,12 +63,12 @@ put_snr(const kt_quality_t *self, const whole_t *whole, kt_document_t *document)
         snr    = NAN;
         reason = "nothing stands out of the noise";
     }
-    put(document, KT_FEATURE_QUALITY_snr, snr, self->spectra ? reason : "not defined at this sample rate");
+    write_value(document, KT_FEATURE_QUALITY_snr, snr, self->spectra ? reason : "not defined at this sample rate");
     return counts;
 }
 
 static double
-put_band(const kt_quality_t *self, kt_document_t *document)
+write_band(const kt_quality_t *self, kt_document_t *document)
 {
     const size_t bins  = self->n_fft / 2;
     const double limit = self->band.frames ? kt_band_limit(&self->band, bins, self->rate_hz / 2.0) : 0;
@@ -85,35 +85,26 @@ put_band(const kt_quality_t *self, kt_document_t *document)
 }
 
 static double
-put_thd(const kt_quality_t *self, kt_document_t *document)
-{
-    double thd = NAN;
-    (void)kt_tone_thd(&self->tone, self->n_fft / 2 + 1, &thd);
-    put(document, KT_FEATURE_QUALITY_thd, thd, "no single pitch dominates");
-    return thd;
-}
-
-static double
-put_hum(const kt_quality_t *self, const whole_t *whole, kt_document_t *document)
+write_hum(const kt_quality_t *self, const whole_t *whole, kt_document_t *document)
 {
     double      level  = NAN;
     const int   found  = kt_hum_found(&self->hum, whole->power, &level);
     const char *reason = self->hum.windows < KT_HUM_MIN_WINDOWS ? "too short to tell hum from notes" : "no mains hum";
     level              = found == KT_HUM_NONE ? NAN : level;
-    put(document, KT_FEATURE_QUALITY_hum_frequency, found == KT_HUM_NONE ? NAN : 50 + 10 * found, reason);
-    put(document, KT_FEATURE_QUALITY_hum_level, level, reason);
+    write_value(document, KT_FEATURE_QUALITY_hum_frequency, found == KT_HUM_NONE ? NAN : 50 + 10 * found, reason);
+    write_value(document, KT_FEATURE_QUALITY_hum_level, level, reason);
     return level;
 }
 
 static double
-put_stereo(const kt_quality_t *self, const whole_t *whole, kt_document_t *document)
+write_stereo(const kt_quality_t *self, const whole_t *whole, kt_document_t *document)
 {
     const double INVERTED = -0.8;
     const char  *reason   = self->used < 2 ? "one channel" : "a channel without sound";
     double       r        = NAN;
     if (self->used == 2)
         (void)kt_stereo_correlation(&self->stereo, &self->channel[0].facts, &self->channel[1].facts, whole->n, &r);
-    put(document, KT_FEATURE_QUALITY_stereo_correlation, r, reason);
+    write_value(document, KT_FEATURE_QUALITY_stereo_correlation, r, reason);
     if (isnan(r))
         kt_document_null(document, KT_FEATURE_QUALITY_phase_inverted, reason);
     else
@@ -122,18 +113,7 @@ put_stereo(const kt_quality_t *self, const whole_t *whole, kt_document_t *docume
 }
 
 static void
-put_edges(const kt_quality_t *self, kt_document_t *document)
-{
-    const bool   none = self->first_sound == UINT64_MAX;
-    const char  *why  = "never louder than -60 dBFS";
-    const double head = (double)self->first_sound / self->rate_hz;
-    const double tail = (double)(self->done - 1 - self->last_sound) / self->rate_hz;
-    put(document, KT_FEATURE_QUALITY_silence_head, none ? NAN : head, why);
-    put(document, KT_FEATURE_QUALITY_silence_tail, none ? NAN : tail, why);
-}
-
-static void
-put_score(const double values[KT_FAULTS], kt_document_t *document)
+write_score(const double values[KT_FAULTS], kt_document_t *document)
 {
     double parts[KT_FAULTS];
     for (int i = 0; i < KT_FAULTS; i++) {
@@ -147,25 +127,32 @@ void
 kt_quality_report(const kt_quality_t *self, kt_document_t *document)
 {
     const whole_t whole = whole_of(self);
-    const double  thd = put_thd(self, document), band = put_band(self, document);
-    const double  minutes           = fmax(whole.n / self->rate_hz / 60, 1.0 / 60);
-    const double  values[KT_FAULTS] = {
-         [KT_FAULT_NOISE]      = put_snr(self, &whole, document),
-         [KT_FAULT_CLIPPING]   = whole.clipped,
-         [KT_FAULT_BANDWIDTH]  = isnan(thd) ? band : NAN,  // a test tone has no more than it has
-         [KT_FAULT_DISTORTION] = thd,
-         [KT_FAULT_HUM]        = put_hum(self, &whole, document),
-         [KT_FAULT_DROPOUTS]   = whole.dropouts / minutes,
-         [KT_FAULT_CLICKS]     = whole.clicks / minutes,
-         [KT_FAULT_OFFSET]     = fabs(whole.offset),
-         [KT_FAULT_PHASE]      = put_stereo(self, &whole, document),
+    double        thd   = NAN;
+    (void)kt_tone_thd(&self->tone, self->n_fft / 2 + 1, &thd);
+    write_value(document, KT_FEATURE_QUALITY_thd, thd, "no single pitch dominates");
+    const double band              = write_band(self, document);
+    const double minutes           = fmax(whole.n / self->rate_hz / 60, 1.0 / 60);
+    const double values[KT_FAULTS] = {
+        [KT_FAULT_NOISE]      = write_snr(self, &whole, document),
+        [KT_FAULT_CLIPPING]   = whole.clipped,
+        [KT_FAULT_BANDWIDTH]  = isnan(thd) ? band : NAN,  // a test tone has no band to fill
+        [KT_FAULT_DISTORTION] = thd,
+        [KT_FAULT_HUM]        = write_hum(self, &whole, document),
+        [KT_FAULT_DROPOUTS]   = whole.dropouts / minutes,
+        [KT_FAULT_CLICKS]     = whole.clicks / minutes,
+        [KT_FAULT_OFFSET]     = fabs(whole.offset),
+        [KT_FAULT_PHASE]      = write_stereo(self, &whole, document),
     };
-    put(document, KT_FEATURE_QUALITY_clipping_ratio, whole.clipped, "");
-    put(document, KT_FEATURE_QUALITY_dc_offset, whole.offset, "");
-    put(document, KT_FEATURE_QUALITY_dropouts, whole.dropouts, "");
-    put(document, KT_FEATURE_QUALITY_clicks, whole.clicks, "");
-    put_edges(self, document);
-    put_score(values, document);
+    const bool   quiet = self->first_sound == UINT64_MAX;
+    const double head  = (double)self->first_sound / self->rate_hz;
+    const double tail  = (double)(self->done - 1 - self->last_sound) / self->rate_hz;
+    write_value(document, KT_FEATURE_QUALITY_clipping_ratio, whole.clipped, "");
+    write_value(document, KT_FEATURE_QUALITY_dc_offset, whole.offset, "");
+    write_value(document, KT_FEATURE_QUALITY_dropouts, whole.dropouts, "");
+    write_value(document, KT_FEATURE_QUALITY_clicks, whole.clicks, "");
+    write_value(document, KT_FEATURE_QUALITY_silence_head, quiet ? NAN : head, "never louder than -60 dBFS");
+    write_value(document, KT_FEATURE_QUALITY_silence_tail, quiet ? NAN : tail, "never louder than -60 dBFS");
+    write_score(values, document);
 }
 
 void

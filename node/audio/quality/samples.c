@@ -5,7 +5,7 @@
 // below full scale does. A new peak begins anew, so that only tops at the file's own ceiling count.
 // Dropouts: runs of exact zeros from 64 samples (1.5 ms at 44.1 kHz) to half a second, with -40 dBFS or more in the
 // groups that they cut into on both sides; a pause in music dies away first.
-// Clicks: a sample that stands out of both neighbours by -40 dBFS and 20 times the mean bend of the rest of its own 64
+// Clicks: a sample that differs from both neighbours by -40 dBFS and 20 times the mean bend of the rest of its own 64
 // samples and of those around them. A steep edge is no spike; a burst of noise raises the mean.
 #include "node/audio/quality/quality.h"
 
@@ -22,7 +22,7 @@ end_run(kt_flat_tops_t *self, float next)
     self->run = 0;
 }
 
-// The runs of a group that reaches the peak but does not raise it; bit i of `at`: sample i lies at the peak.
+// The runs of a group that reaches the peak but does not raise it; bit i of `at`: sample i is at the peak.
 static void
 add_runs(kt_flat_tops_t *self, const float *x, size_t n, float sign, uint64_t at)
 {
@@ -41,7 +41,7 @@ add_runs(kt_flat_tops_t *self, const float *x, size_t n, float sign, uint64_t at
     }
 }
 
-// A group with a new peak: what is left of it from there on is looked at sample by sample.
+// A group with a new peak: the rest of it is examined sample by sample.
 static void
 raise_peak(kt_flat_tops_t *self, const float *x, size_t n, float sign)
 {
@@ -73,12 +73,6 @@ add_tops(kt_flat_tops_t *self, const kt_samples_ops_t *ops, const float *x, size
         add_runs(self, x, n, sign, self->peak > 0 && highest >= least ? ops->reach(x, sign, least) : 0);
 }
 
-static float
-loudest(const kt_sample_group_t *group)
-{
-    return fmaxf(group->high, -group->low);
-}
-
 static size_t
 leading_zeros(const float *x)
 {
@@ -100,7 +94,7 @@ trailing_zeros(const float *x)
 static void
 add_gaps(kt_channel_facts_t *self, const float *x, const kt_sample_group_t *group, uint32_t rate_hz)
 {
-    const float level = loudest(group);
+    const float level = fmaxf(group->high, -group->low);
     if (self->gap_open && group->zeros < KT_GROUP_SAMPLES) {
         self->dropouts += level >= LEAST;
         self->gap_open = false;
@@ -173,7 +167,7 @@ kt_channel_facts_forget(kt_channel_facts_t *self)
     self->clicks          = 0;
 }
 
-// A peak that the later stretch does not raise stands, and only tops that reach it count.
+// A peak that the later range does not raise is kept, and only tops that reach it count.
 static void
 precede_tops(kt_flat_tops_t *self, const kt_flat_tops_t *before)
 {

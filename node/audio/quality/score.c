@@ -5,13 +5,13 @@
 //   bandwidth   min(band_limit, 20 kHz) / 20 kHz
 //   distortion  1 / (1 + thd / 0.05)
 //   hum         1 / (1 + 10^((hum_level + 30) / 20))   half at 30 dB under the whole
-//   dropouts    1 / (1 + dropouts a minute)
-//   clicks      1 / (1 + clicks a minute / 10)
+//   dropouts    1 / (1 + dropouts per minute)
+//   clicks      1 / (1 + clicks per minute / 10)
 //   offset      1 / (1 + (dc_offset / 0.05)^2)         half at 0.05; .94 at 0.0125
 //   phase       1 - min(0, stereo_correlation)^2 / 2   half when one channel is the other upside down
 //
-// A fault that cannot be told or does not apply (mono, no pitch that lasts, no noise found) counts as absent; so does
-// the band of a test tone (where thd is given), which is the tone's own.
+// A fault that cannot be measured or does not apply (mono, no pitch that lasts, no noise found) counts as absent; so
+// does the band of a test tone (where thd is given), which is the tone's own.
 #include "node/audio/quality/quality.h"
 
 #include <math.h>

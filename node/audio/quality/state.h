@@ -1,4 +1,4 @@
-// The quality module's state (quality.c fills it, quality_report.c reads it).
+// The quality module's state (quality.c fills it, report.c reads it).
 #pragma once
 
 #include "kernels/audio/power_spectrum.h"
@@ -21,7 +21,7 @@ typedef struct kt_quality {
     float                  *rows;                   // scratch: powers of a batch
     uint32_t                n_fft, n_low;
     size_t                  filled;                   // frames of the present block, and the one after it
-    uint64_t                own, end;                 // of the stretch: blocks between them count
+    uint64_t                own, end;                 // of the range: blocks between them count
     uint64_t                done;                     // frames of the stream before the present block
     uint64_t                first_sound, last_sound;  // frame numbers; first: UINT64_MAX while there is none
     uint64_t                frame;                    // the spectrum that is being gathered

@@ -7,53 +7,44 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PARTS = KT_PLACE_PARTS, GROUP_BARS = 8, LEAST_APART = 8 };
+enum { PARTS = KT_POSITION_PARTS, GROUP_BARS = 8, LEAST_APART = 8 };
 
 static const double MOVE_COST = 8, DRAWN_S = 0.03, DELAY_FRAMES = 1;
 
-static const double WEIGHT[KT_PLACE_CLUES] = {
-#define KT_PLACE(role, ...) __VA_ARGS__,
+static const double WEIGHT[KT_POSITION_CLUES] = {
+#define KT_POSITION(role, ...) __VA_ARGS__,
 #include "node/audio/rhythm/metrical_positions.def"
-#undef KT_PLACE
+#undef KT_POSITION
 };
 
-// --- the best place of each group of bars
-// ----------------------------------------------------------------------------
+// --- the best position of each group of bars -------------------------------------------------------------------------
 
 typedef struct groups {
     size_t  count, length;  // length: parts of a group, whole bars
-    size_t  places;
-    double *score;  // [count][places], then of the best path to there
-    int    *from;   // [count][places]
+    size_t  positions;
+    double *score;  // [count][positions], then of the best path to there
+    int    *from;   // [count][positions]
     int    *best;   // [count]
 } groups_t;
 
-static void
-groups_close(groups_t *self)
-{
-    free(self->score);
-    free(self->from);
-    free(self->best);
-}
-
 static kt_err_t
-groups_open(groups_t *self, const kt_places_t *grid, int signature)
+groups_open(groups_t *self, const kt_positions_t *grid, int signature)
 {
-    double clues[KT_PLACE_MOST][KT_PLACE_CLUES];
+    double clues[KT_POSITION_MOST][KT_POSITION_CLUES];
     size_t bar = (size_t)kt_meter_beats(signature) * PARTS, bars = grid->parts / bar;
 
-    self->places = bar;
-    self->length = bar * (bars < GROUP_BARS ? bars : GROUP_BARS);
-    self->count  = self->length ? grid->parts / self->length : 0;
-    self->score  = calloc(self->count * bar + 1, sizeof *self->score);
-    self->from   = calloc(self->count * bar + 1, sizeof *self->from);
-    self->best   = calloc(self->count + 1, sizeof *self->best);
+    self->positions = bar;
+    self->length    = bar * (bars < GROUP_BARS ? bars : GROUP_BARS);
+    self->count     = self->length ? grid->parts / self->length : 0;
+    self->score     = calloc(self->count * bar + 1, sizeof *self->score);
+    self->from      = calloc(self->count * bar + 1, sizeof *self->from);
+    self->best      = calloc(self->count + 1, sizeof *self->best);
     if (!self->score || !self->from || !self->best)
         return KT_ENOMEM;
     for (size_t g = 0; g < self->count; g++) {
-        kt_places_clues(grid, signature, g * self->length, (g + 1) * self->length, clues);
+        kt_positions_clues(grid, signature, g * self->length, (g + 1) * self->length, clues);
         for (size_t p = 0; p < bar; p++)
-            for (int c = 0; c < KT_PLACE_CLUES; c++)
+            for (int c = 0; c < KT_POSITION_CLUES; c++)
                 self->score[g * bar + p] += WEIGHT[c] * clues[p][c];
     }
     return KT_OK;
@@ -72,7 +63,7 @@ largest(const double *values, size_t n)
 static void
 groups_solve(groups_t *self)
 {
-    const size_t n = self->places;
+    const size_t n = self->positions;
     for (size_t g = 1; g < self->count; g++) {
         const double *before = self->score + (g - 1) * n;
         int           moved  = largest(before, n);
@@ -87,10 +78,9 @@ groups_solve(groups_t *self)
                                              : self->from[(g + 1) * n + (size_t)self->best[g + 1]];
 }
 
-// --- times
-// -----------------------------------------------------------------------------------------------------------
+// --- times -----------------------------------------------------------------------------------------------------------
 
-// Second of a part, also of those up to one interval before the pulse and behind it.
+// Time of a part in seconds, also of parts up to one interval before and after the pulse.
 static double
 second_of(const size_t *pulse, size_t n, double rate_hz, int64_t part)
 {
@@ -102,7 +92,7 @@ second_of(const size_t *pulse, size_t n, double rate_hz, int64_t part)
     return (frame - DELAY_FRAMES) / rate_hz;
 }
 
-// The onset within DRAWN_S, else the time itself. *at: where the search goes on; times ascend.
+// The onset within DRAWN_S, else the time itself. *at: where the next search starts; times ascend.
 static double
 drawn(const kt_evidence_t *evidence, double time, size_t *at)
 {
@@ -121,14 +111,14 @@ static void
 write_times(times_t *out, const kt_evidence_t *evidence, const groups_t *groups, const size_t *pulse, size_t n)
 {
     const double  rate_hz = evidence->envelope.rate_hz, end = (double)(evidence->envelope.frames - 1) / rate_hz;
-    const int64_t bar  = (int64_t)groups->places;
+    const int64_t bar  = (int64_t)groups->positions;
     size_t        at   = 0;
     int64_t       last = -2 * PARTS;
     for (int64_t part = -PARTS; part < (int64_t)n * PARTS; part++) {
         size_t group = part < 0 || groups->count == 0 ? 0 : (size_t)part / groups->length;
         group        = group < groups->count ? group : groups->count ? groups->count - 1 : 0;
-        int place    = groups->best[group];
-        if ((part - place + bar) % PARTS != 0 || part - last < LEAST_APART)
+        int position = groups->best[group];
+        if ((part - position + bar) % PARTS != 0 || part - last < LEAST_APART)
             continue;
         double time = second_of(pulse, n, rate_hz, part);
         if (time < 0 || time > end)
@@ -136,7 +126,7 @@ write_times(times_t *out, const kt_evidence_t *evidence, const groups_t *groups,
         last                       = part;
         time                       = drawn(evidence, time, &at);
         out->beats[out->n_beats++] = time;
-        if (groups->count && (part - place + bar) % bar == 0)
+        if (groups->count && (part - position + bar) % bar == 0)
             out->downs[out->n_downs++] = time;
     }
 }
@@ -145,10 +135,10 @@ kt_err_t
 kt_bars_find(const kt_evidence_t *evidence, int signature, const size_t *pulse, size_t n, double **beats,
              size_t *n_beats, double **downs, size_t *n_downs)
 {
-    kt_places_t grid   = {0};
-    groups_t    groups = {0};
-    times_t     times  = {calloc(2 * n + 4, sizeof(double)), calloc(2 * n + 4, sizeof(double)), 0, 0};
-    kt_err_t    err    = times.beats && times.downs ? kt_places_new(&grid, evidence, pulse, n) : KT_ENOMEM;
+    kt_positions_t grid   = {0};
+    groups_t       groups = {0};
+    times_t        times  = {calloc(2 * n + 4, sizeof(double)), calloc(2 * n + 4, sizeof(double)), 0, 0};
+    kt_err_t       err    = times.beats && times.downs ? kt_positions_new(&grid, evidence, pulse, n) : KT_ENOMEM;
     if (!err)
         err = groups_open(&groups, &grid, signature);
     if (err) {
@@ -162,7 +152,9 @@ kt_bars_find(const kt_evidence_t *evidence, int signature, const size_t *pulse, 
         *downs   = times.downs;
         *n_downs = times.n_downs;
     }
-    groups_close(&groups);
-    kt_places_fini(&grid);
+    free(groups.score);
+    free(groups.from);
+    free(groups.best);
+    kt_positions_fini(&grid);
     return err;
 }

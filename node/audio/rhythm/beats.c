@@ -49,16 +49,6 @@ fill_worth(tracker_t *self, const kt_envelope_t *envelope)
         self->worth[i] = (float)((self->worth[i] - mean) / (UNIT * mean + 1e-9));
 }
 
-static void
-tracker_close(tracker_t *self)
-{
-    free(self->worth);
-    free(self->score);
-    free(self->cost);
-    free(self->away);
-    free(self->from);
-}
-
 static kt_err_t
 tracker_open(tracker_t *self, const kt_envelope_t *envelope, double period)
 {
@@ -157,6 +147,10 @@ kt_beats_track(const kt_envelope_t *envelope, double period, size_t **frames, si
     }
     if (!err)
         err = trace_back(&self, end, last, frames, count);
-    tracker_close(&self);
+    free(self.worth);
+    free(self.score);
+    free(self.cost);
+    free(self.away);
+    free(self.from);
     return err;
 }

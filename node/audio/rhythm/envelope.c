@@ -14,15 +14,7 @@ enum {
 
 static const size_t FIRST_BAND[KT_ENVELOPE_GROUPS + 1] = {0, 3, 8, 18, 34, 54, BANDS};
 static const double BAND_SPACING = 0.616, NARROW_BAND_HZ = 41, WINDOW_S = 0.04, FLOOR = 1.5e-8, SILENT_SINE = 1e-5;
-static const float  HUGE_POWER = 1e37f;  // also in place of what is no number
-
-// Slaney's mel scale at half the rate.
-static double
-highest_mel(uint32_t rate_hz)
-{
-    double hz = rate_hz / 2.0;
-    return hz < 1000 ? hz * 3 / 200 : 15 + log(hz / 1000) * 27 / log(6.4);
-}
+static const float  HUGE_POWER = 1e37f;  // also replaces NaN
 
 kt_err_t
 kt_envelope_plan(kt_plan_t **plan, uint32_t rate_hz)
@@ -30,8 +22,10 @@ kt_envelope_plan(kt_plan_t **plan, uint32_t rate_hz)
     kt_frontend_opts_t opts = {.rate_hz = rate_hz, .n_fft = 256, .n_mfcc = 1, .n_chroma = 12};
     while (opts.n_fft < WINDOW_S * rate_hz && opts.n_fft < 16384)
         opts.n_fft *= 2;
-    opts.hop    = rate_hz / FRAMES_HZ;
-    opts.n_mels = (uint32_t)fmax(8, round(highest_mel(rate_hz) / BAND_SPACING) - 1);
+    double top_hz  = rate_hz / 2.0;
+    double top_mel = top_hz < 1000 ? top_hz * 3 / 200 : 15 + log(top_hz / 1000) * 27 / log(6.4);  // Slaney
+    opts.hop       = rate_hz / FRAMES_HZ;
+    opts.n_mels    = (uint32_t)fmax(8, round(top_mel / BAND_SPACING) - 1);
     return kt_plan_new(plan, &opts);
 }
 
@@ -50,7 +44,8 @@ loudest_second(const float *samples, size_t n, size_t second)
     return loudest;
 }
 
-// What is added to every power. A sine of amplitude a in a narrow band has power (a n_fft / 4)^2 / NARROW_BAND_HZ.
+// The floor that is added to every power. A sine of amplitude a in a narrow band has power (a n_fft / 4)^2 /
+// NARROW_BAND_HZ.
 static float
 floor_of(const kt_frontend_opts_t *opts, const float *samples, size_t n)
 {
@@ -137,15 +132,7 @@ batch_open(batch_t *self, const kt_frontend_opts_t *opts, float floor)
     return KT_OK;
 }
 
-static void
-batch_close(batch_t *self)
-{
-    free(self->pcm);
-    free(self->mel);
-    free(self->level);
-}
-
-// Samples of the frames from `first` on, with zeros for what lies outside.
+// Samples of the frames from `first` on, zeros outside of the signal.
 static void
 batch_load(batch_t *self, const kt_frontend_opts_t *opts, const float *samples, size_t n, size_t first, size_t length)
 {
@@ -196,7 +183,7 @@ clear(float *rise, size_t begin, size_t end, size_t n)
 }
 
 static kt_err_t
-fill(kt_envelope_t *self, kt_device_t *device, const kt_plan_t *plan, const float *samples, size_t n)
+fill_envelope(kt_envelope_t *self, kt_device_t *device, const kt_plan_t *plan, const float *samples, size_t n)
 {
     const kt_frontend_opts_t *opts  = kt_plan_opts(plan);
     batch_t                   batch = {0};
@@ -210,7 +197,9 @@ fill(kt_envelope_t *self, kt_device_t *device, const kt_plan_t *plan, const floa
             rise_of(self, first + i, batch.level + (i + LAG) * batch.bands, batch.level + i * batch.bands,
                     batch.bands < BANDS ? batch.bands : BANDS);
     }
-    batch_close(&batch);
+    free(batch.pcm);
+    free(batch.mel);
+    free(batch.level);
     return err;
 }
 
@@ -222,7 +211,7 @@ kt_envelope_new(kt_envelope_t *self, kt_device_t *device, const kt_plan_t *plan,
     kt_envelope_t             made = {.rate_hz = (double)opts->rate_hz / opts->hop};
     kt_err_t                  err  = allocate(&made, n / opts->hop + 1);
     if (!err)
-        err = fill(&made, device, plan, samples, n);
+        err = fill_envelope(&made, device, plan, samples, n);
     if (err) {
         kt_envelope_fini(&made);
         return err;

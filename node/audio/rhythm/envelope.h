@@ -1,4 +1,4 @@
-// kt_envelope -- how strongly something begins, some hundred times a second: the rise of the sound's level in mel
+// kt_envelope -- onset strength, about a hundred times per second: the rise of the sound's level in mel
 // bands, in six groups of bands and in all of them. After Boeck and Widmer, "Maximum filter vibrato suppression for
 // onset detection" (DAFx 2013), with mel bands for their quarter tones; a band is wide enough here that the maximum
 // over its neighbours, which would cost quiet notes, is left out.
@@ -17,7 +17,7 @@
 enum { KT_ENVELOPE_GROUPS = 6 };  // from 0, 160, 370, 780, 1600, 3700 Hz up
 
 typedef struct kt_envelope {
-    double rate_hz;  // frames a second
+    double rate_hz;  // frames per second
     size_t frames;   // frame t is centred at t / rate_hz of the segment
     float *rise;     // of all bands
     float *full;     // the same, smoothed over three frames, as the groups are

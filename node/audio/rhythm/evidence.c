@@ -50,7 +50,7 @@ likeness_of(kt_likeness_t *self, const float *const *rows, size_t count, size_t 
 
 // --- the envelope --------------------------------------------------------------------------------------------------
 
-// What stands above the mean of 0.2 s on both sides, so that a slow swell is no rhythm. capped: and no more than some
+// The part above the mean of 0.2 s on both sides, so that a slow swell is no rhythm. capped: and no more than some
 // ten times its own mean, so that one loud beginning does not drown all others.
 static void
 above_mean(const float *in, float *out, size_t n, size_t around, bool capped)

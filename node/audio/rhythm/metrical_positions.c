@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PARTS = KT_PLACE_PARTS, RISES = 4, LONG = KT_PLACE_CHANNELS - 1, SHORT = KT_PLACE_CHANNELS - 2 };
+enum { PARTS = KT_POSITION_PARTS, RISES = 4, LONG = KT_POSITION_CHANNELS - 1, SHORT = KT_POSITION_CHANNELS - 2 };
 
 // Frame of a part of the pulse.
 static double
@@ -37,7 +37,8 @@ mean_of(const float *row, size_t n)
 // One channel: the largest of the row around every part, over its mean times `units`. step: values of the row a frame
 // of the envelope.
 static void
-fill(kt_places_t *self, int channel, const float *row, size_t n, double step, double units, const size_t *pulse)
+fill_channel(kt_positions_t *self, int channel, const float *row, size_t n, double step, double units,
+             const size_t *pulse)
 {
     double scale = 1 / (units * mean_of(row, n) + 1e-9);
     for (size_t part = 0; part < self->parts; part++) {
@@ -49,7 +50,7 @@ fill(kt_places_t *self, int channel, const float *row, size_t n, double step, do
 }
 
 static void
-fill_rises(kt_places_t *self, const kt_envelope_t *envelope, float *sum, const size_t *pulse)
+fill_rises(kt_positions_t *self, const kt_envelope_t *envelope, float *sum, const size_t *pulse)
 {
     static const int first[RISES + 1] = {0, 1, 3, 5, KT_ENVELOPE_GROUPS};
     for (int channel = 0; channel < RISES; channel++) {
@@ -57,55 +58,55 @@ fill_rises(kt_places_t *self, const kt_envelope_t *envelope, float *sum, const s
         for (int g = first[channel]; g < first[channel + 1]; g++)
             for (size_t i = 0; i < envelope->frames; i++)
                 sum[i] += envelope->group[g][i];
-        fill(self, channel, sum, envelope->frames, 1, 4, pulse);
+        fill_channel(self, channel, sum, envelope->frames, 1, 4, pulse);
     }
 }
 
 kt_err_t
-kt_places_new(kt_places_t *self, const kt_evidence_t *evidence, const size_t *pulse, size_t n)
+kt_positions_new(kt_positions_t *self, const kt_evidence_t *evidence, const size_t *pulse, size_t n)
 {
     const kt_envelope_t *envelope = &evidence->envelope;
     const double         step     = evidence->harmony_rate_hz / envelope->rate_hz;
     const double         beat     = (double)(pulse[n - 1] - pulse[0]) / (double)(n - 1);
     const size_t         parts    = (n - 1) * PARTS;
     float               *row      = calloc(envelope->frames + evidence->harmony_frames + 1, sizeof *row);
-    float               *memory   = calloc(KT_PLACE_CHANNELS * parts, sizeof *memory);
-    kt_places_t          made     = {.parts = parts, .memory = memory};
+    float               *memory   = calloc(KT_POSITION_CHANNELS * parts, sizeof *memory);
+    kt_positions_t       made     = {.parts = parts, .memory = memory};
     kt_err_t             err      = row && memory ? KT_OK : KT_ENOMEM;
     if (!err) {
-        for (int c = 0; c < KT_PLACE_CHANNELS; c++)
+        for (int c = 0; c < KT_POSITION_CHANNELS; c++)
             made.level[c] = memory + (size_t)c * parts;
         fill_rises(&made, envelope, row, pulse);
-        fill(&made, SHORT, evidence->change, evidence->harmony_frames, step, 1, pulse);
+        fill_channel(&made, SHORT, evidence->change, evidence->harmony_frames, step, 1, pulse);
         err = kt_evidence_change(evidence, (size_t)fmax(1, round(beat * step)), row);
     }
     if (!err)
-        fill(&made, LONG, row, evidence->harmony_frames, step, 1, pulse);
+        fill_channel(&made, LONG, row, evidence->harmony_frames, step, 1, pulse);
     free(row);
     if (err)
-        kt_places_fini(&made);
+        kt_positions_fini(&made);
     else
         *self = made;
     return err;
 }
 
 void
-kt_places_fini(kt_places_t *self)
+kt_positions_fini(kt_positions_t *self)
 {
     free(self->memory);
-    *self = (kt_places_t){0};
+    *self = (kt_positions_t){0};
 }
 
-// A bar of so many beats that begins at a place, from its means.
+// Mean levels of a bar of `beats` beats whose downbeat is at `position`.
 typedef struct bar {
     const double *mean;  // [beats * PARTS]
-    int           beats, place;
+    int           beats, position;
 } bar_t;
 
 static double
 level_at(const bar_t *bar, int beat, int part)
 {
-    return bar->mean[(bar->place + beat * PARTS + part) % (bar->beats * PARTS)];
+    return bar->mean[(bar->position + beat * PARTS + part) % (bar->beats * PARTS)];
 }
 
 static double
@@ -118,7 +119,7 @@ over_beats(const bar_t *bar, int first, int part)
 }
 
 static void
-roles_of(const bar_t *bar, int signature, double all, double role[KT_PLACE_ROLES])
+roles_of(const bar_t *bar, int signature, double all, double role[KT_POSITION_ROLES])
 {
     double thirds = 0;
     for (int b = 0; b < bar->beats; b++)
@@ -131,22 +132,22 @@ roles_of(const bar_t *bar, int signature, double all, double role[KT_PLACE_ROLES
 }
 
 void
-kt_places_clues(const kt_places_t *self, int signature, size_t begin, size_t end,
-                double clues[KT_PLACE_MOST][KT_PLACE_CLUES])
+kt_positions_clues(const kt_positions_t *self, int signature, size_t begin, size_t end,
+                   double clues[KT_POSITION_MOST][KT_POSITION_CLUES])
 {
-    const int    beats = kt_meter_beats(signature), places = beats * PARTS;
-    const size_t bars = (end - begin) / (size_t)places;
-    for (int c = 0; c < KT_PLACE_CHANNELS; c++) {
-        double mean[KT_PLACE_MOST] = {0}, all = 0, role[KT_PLACE_ROLES];
-        for (size_t i = 0; i < bars * (size_t)places; i++)
-            mean[i % (size_t)places] += self->level[c][begin + i] / (double)bars;
-        for (int p = 0; p < places; p++)
-            all += mean[p] / places;
-        for (int p = 0; p < places; p++) {
+    const int    beats = kt_meter_beats(signature), positions = beats * PARTS;
+    const size_t bars = (end - begin) / (size_t)positions;
+    for (int c = 0; c < KT_POSITION_CHANNELS; c++) {
+        double mean[KT_POSITION_MOST] = {0}, all = 0, role[KT_POSITION_ROLES];
+        for (size_t i = 0; i < bars * (size_t)positions; i++)
+            mean[i % (size_t)positions] += self->level[c][begin + i] / (double)bars;
+        for (int p = 0; p < positions; p++)
+            all += mean[p] / positions;
+        for (int p = 0; p < positions; p++) {
             bar_t bar = {mean, beats, p};
             roles_of(&bar, signature, all, role);
-            for (int r = 0; r < KT_PLACE_ROLES; r++)
-                clues[p][r * KT_PLACE_CHANNELS + c] = role[r];
+            for (int r = 0; r < KT_POSITION_ROLES; r++)
+                clues[p][r * KT_POSITION_CHANNELS + c] = role[r];
         }
     }
 }

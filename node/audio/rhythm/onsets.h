@@ -1,4 +1,4 @@
-// kt_onsets -- the beginnings of notes: peaks of the envelope's rise that stand 0.6 dB above the mean of 100 ms on both
+// kt_onsets -- the beginnings of notes: peaks of the envelope's rise that are 0.6 dB above the mean of 100 ms on both
 // sides and are the largest within 30 ms, their place found between frames by a parabola, less the envelope's delay.
 #pragma once
 

@@ -1,6 +1,6 @@
-// rhythm -- tempo, beats, bars and onsets of a file: those of its segments one after the other (rhythm_segment.h).
+// rhythm -- tempo, beats, bars and onsets of a file: those of its segments one after the other (segment.h).
 // Tempo is the median over segments, weighted with their length and certainty; the time signature is voted for with the
-// same weights. What is kept of a segment are a few numbers and, up to the feature table's counts, its times.
+// same weights. A segment leaves a few numbers and, up to the feature table's counts, its times.
 #include "node/audio/modules.h"
 #include "node/audio/rhythm/segment.h"
 
@@ -20,7 +20,7 @@ typedef struct list {
 
 enum { BEATS, DOWNBEATS, ONSETS, LISTS };
 
-// What is kept of a segment with a beat.
+// Kept of a segment with a beat.
 typedef struct part {
     double weight, bpm, other_bpm, share, meter_share, clarity;
     int    signature;
@@ -37,7 +37,7 @@ typedef struct rhythm {
 } rhythm_t;
 
 static void
-destroy(void **state)
+rhythm_destroy(void **state)
 {
     rhythm_t *self = *state;
     if (!self)
@@ -51,7 +51,7 @@ destroy(void **state)
 }
 
 static kt_err_t
-create(void **state, const kt_stream_t *stream)
+rhythm_new(void **state, const kt_stream_t *stream)
 {
     static const kt_feature_t feature[LISTS] = {KT_FEATURE_MIR_beats, KT_FEATURE_MIR_downbeats, KT_FEATURE_MIR_onsets};
     rhythm_t                 *self           = calloc(1, sizeof *self);
@@ -64,7 +64,7 @@ create(void **state, const kt_stream_t *stream)
     if (stream->channels > 0)
         err = kt_envelope_plan(&self->plan, kt_plan_opts(stream->plan)->rate_hz);
     if (err) {
-        destroy((void **)&self);
+        rhythm_destroy((void **)&self);
         return err;
     }
     *state = self;
@@ -105,7 +105,7 @@ room_for(rhythm_t *self, size_t parts)
 }
 
 static kt_err_t
-keep(rhythm_t *self, const kt_rhythm_t *found)
+append_segment(rhythm_t *self, const kt_rhythm_t *found)
 {
     kt_err_t err = room_for(self, self->n_parts + 1);
     if (err)
@@ -124,7 +124,7 @@ keep(rhythm_t *self, const kt_rhythm_t *found)
 }
 
 static kt_err_t
-fold(void *state, const kt_segment_t *segment)
+rhythm_fold(void *state, const kt_segment_t *segment)
 {
     rhythm_t   *self  = state;
     kt_rhythm_t found = {0};
@@ -140,13 +140,13 @@ fold(void *state, const kt_segment_t *segment)
     if (!err && found.why)
         self->why = found.why;
     else if (!err)
-        err = keep(self, &found);
+        err = append_segment(self, &found);
     kt_rhythm_fini(&found);
     return err;
 }
 
 static kt_err_t
-merge(void **state, void **next)
+rhythm_merge(void **state, void **next)
 {
     rhythm_t *self = *state, *later = *next;
     kt_err_t  err = room_for(self, self->n_parts + later->n_parts);
@@ -256,7 +256,7 @@ write_onsets(const rhythm_t *self, kt_document_t *document)
 }
 
 static kt_err_t
-finish(const void *state, kt_document_t *document)
+rhythm_finish(const void *state, kt_document_t *document)
 {
     static const kt_feature_t beat[] = {
         KT_FEATURE_MIR_tempo,          KT_FEATURE_MIR_tempo_confidence,          KT_FEATURE_MIR_tempo_alternative,
@@ -280,9 +280,9 @@ const kt_module_t kt_module_rhythm = {
     .stage   = "audio_mir",
     .options = KT_OPTION_MIR,
     .reads   = KT_READS(KT_MATRIX_CHROMA) | KT_READS_SAMPLES,
-    .new     = create,
-    .segment = fold,
-    .finish  = finish,
-    .merge   = merge,
-    .destroy = destroy,
+    .new     = rhythm_new,
+    .segment = rhythm_fold,
+    .finish  = rhythm_finish,
+    .merge   = rhythm_merge,
+    .destroy = rhythm_destroy,
 };

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Below these nothing can be said of a beat. Half a minute of noise reaches a clarity of 0.017, a shorter one more.
+// Below these there is no beat. Half a minute of noise reaches a clarity of 0.017, a shorter one more.
 enum { LEAST_ONSETS = 2, LEAST_BEATS = 4, SPAN_BEATS = 16 };
 static const double LEAST_SECONDS = 2, LEAST_CLARITY = 0.02, CLARITY_SECONDS = 30, SURE_CLARITY = 0.2;
 

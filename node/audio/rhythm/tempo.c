@@ -175,7 +175,7 @@ mean_of(const multiples_t *m, int first, int step, int but, int most)
     return n ? sum / n : 0;
 }
 
-// What a curve says for bars of so many beats: three clues.
+// Evidence of a curve for bars of so many beats: three clues.
 static void
 bar_clues(const multiples_t *m, int beats, int signature, double clue[3])
 {

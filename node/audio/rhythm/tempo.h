@@ -1,9 +1,9 @@
-// kt_meters -- hypotheses of what the beat and the bar are: a period and a meter each, judged together, since a tempo
-// is told from its double, its half and its two thirds by the bars that it makes.
+// kt_meters -- hypotheses of beat and bar: a period and a meter each, scored together, since the bars distinguish a
+// tempo from its double, its half and its two thirds.
 //
 // Periods: peaks of the autocorrelation summed over one to four beats (comb, as in Percival and Tzanetakis 2014), and
 // their simple ratios. Each goes with 2, 3, 4, 5 and 7 beats a bar and with 6 (two beats of three parts). The score is
-// linear in the evidence of rhythm_weights.def (likeness at the beat, its parts and multiples; contrast of the bar's
+// linear in the evidence of weights.def (likeness at the beat, its parts and multiples; contrast of the bar's
 // multiples with other beats', after Cozens and Godsill 2023; a mild prior of tempo, bar and meter); a softmax
 // over all hypotheses makes it a probability.
 #pragma once

@@ -1,6 +1,6 @@
 // similarity -- three unit vectors for cosine distance (version 1): spectral (timbre), mir (rhythm and harmony) and
 // both. Every raw value (similarity.h) is put to mean 0 and deviation 1 over real tracks, limited to 4 deviations and
-// weighted by how little a cut or a codec changes it (similarity_scale.c), then each vector is divided by its length;
+// weighted by how little a cut or a codec changes it (scale.c), then each vector is divided by its length;
 // combined holds both with equal weight. Vectors of other
 // definitions must not be compared, so at other settings than the defaults there are none.
 #include "node/audio/similarity/similarity.h"
@@ -20,14 +20,14 @@ typedef struct similarity {
 } similarity_t;
 
 static void
-destroy(void **state)
+similarity_destroy(void **state)
 {
     free(*state);
     *state = NULL;
 }
 
 static kt_err_t
-create(void **state, const kt_stream_t *stream)
+similarity_new(void **state, const kt_stream_t *stream)
 {
     const kt_frontend_opts_t *opts = kt_plan_opts(stream->plan);
     similarity_t             *self = calloc(1, sizeof *self);
@@ -40,7 +40,7 @@ create(void **state, const kt_stream_t *stream)
 }
 
 static void
-add(similarity_t *self, const similarity_t *more)
+similarity_add(similarity_t *self, const similarity_t *more)
 {
     self->heard |= more->heard;
     kt_timbre_add(&self->timbre, &more->timbre);
@@ -48,7 +48,7 @@ add(similarity_t *self, const similarity_t *more)
 }
 
 static kt_err_t
-fold(void *state, const kt_segment_t *segment)
+similarity_fold(void *state, const kt_segment_t *segment)
 {
     similarity_t *self   = state;
     size_t        frames = kt_segment_frames(segment);
@@ -64,15 +64,15 @@ fold(void *state, const kt_segment_t *segment)
         err = kt_pattern_fold(&here.pattern, bands, kt_segment_matrix(segment, KT_MATRIX_CHROMA), frames);
     }
     if (!err)
-        add(self, &here);
+        similarity_add(self, &here);
     free(bands);
     return err;
 }
 
 static kt_err_t
-merge(void **state, void **next)
+similarity_merge(void **state, void **next)
 {
-    add(*state, *next);
+    similarity_add(*state, *next);
     return KT_OK;
 }
 
@@ -99,7 +99,7 @@ write_nulls(kt_document_t *document, const char *reason)
 }
 
 static kt_err_t
-finish(const void *state, kt_document_t *document)
+similarity_finish(const void *state, kt_document_t *document)
 {
     const similarity_t *self = state;
     double              raw[KT_SIM_COMBINED], out[KT_SIM_COMBINED];
@@ -130,9 +130,9 @@ const kt_module_t kt_module_similarity = {
     .stage   = "audio_similarity",
     .options = KT_OPTION_SIMILARITY,
     .reads   = KT_READS(KT_MATRIX_MEL) | KT_READS(KT_MATRIX_CHROMA),
-    .new     = create,
-    .segment = fold,
-    .finish  = finish,
-    .merge   = merge,
-    .destroy = destroy,
+    .new     = similarity_new,
+    .segment = similarity_fold,
+    .finish  = similarity_finish,
+    .merge   = similarity_merge,
+    .destroy = similarity_destroy,
 };

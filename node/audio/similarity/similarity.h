@@ -1,5 +1,5 @@
 // The inside of the similarity module: what a recording is like, in numbers that neither its level nor its key nor its
-// length changes much. Raw values are put to one scale by the tables of similarity_scale.c. One thread.
+// length changes much. Raw values are put to one scale by the tables of scale.c. One thread.
 #pragma once
 
 #include "node/audio/segment.h"
@@ -20,7 +20,7 @@ enum {
 // mean or deeper (noise, what a codec drops) counts little. out: [frames][KT_SIM_BANDS]. False: silence.
 bool kt_similarity_bands(const kt_segment_t *segment, float *out);
 
-// similarity_timbre.c -- mean, deviation and mean change of the cepstrum of the bands, without its level.
+// timbre.c -- mean, deviation and mean change of the cepstrum of the bands, without its level.
 typedef struct kt_timbre {
     uint64_t frames, changes;
     double   sum[KT_SIM_CEPSTRA], squares[KT_SIM_CEPSTRA], change[KT_SIM_CEPSTRA];
@@ -29,7 +29,7 @@ void kt_timbre_fold(kt_timbre_t *self, const float *bands, size_t frames);
 void kt_timbre_add(kt_timbre_t *self, const kt_timbre_t *more);
 void kt_timbre_values(const kt_timbre_t *self, double out[KT_SIM_TIMBRE]);  // frames > 0
 
-// similarity_pattern.c -- modulation of the bands, autocorrelation of the onsets, intervals of the chroma over time.
+// pattern.c -- modulation of the bands, autocorrelation of the onsets, intervals of the chroma over time.
 typedef struct kt_pattern {
     double   energy[KT_SIM_GROUPS][KT_SIM_OCTAVES];
     uint64_t pairs[KT_SIM_OCTAVES];
@@ -41,7 +41,7 @@ KT_MUST_USE kt_err_t kt_pattern_fold(kt_pattern_t *self, const float *bands, con
 void                 kt_pattern_add(kt_pattern_t *self, const kt_pattern_t *more);
 void                 kt_pattern_values(const kt_pattern_t *self, double out[KT_SIM_PATTERN]);
 
-// similarity_scale.c -- mean and deviation of every raw value over real tracks, and how well it stays what it is when a
+// scale.c -- mean and deviation of every raw value over real tracks, and how stable it is when a
 // track is cut and encoded again; timbre first.
 typedef struct kt_similarity_scale {
     float mean, deviation, weight;

@@ -318,3 +318,16 @@ Test(settings, the_state_folder_follows_the_setting_then_xdg_then_home)
     cr_assert_str_eq(kt_settings_state_dir(&settings, out, sizeof out), "/srv/kt");
     cr_assert_null(kt_settings_state_dir(&settings, out, 7));
 }
+
+Test(settings, a_test_fault_is_parsed_or_refused_with_what_is_permitted)
+{
+    cr_assert_eq(load_variable("ANALYZER_TEST_FAULT=hang:noop,noop:1024"), KT_OK, "%s", why);
+    cr_assert(settings.test_faults.noop && settings.test_faults.noop_bytes == 1024);
+    cr_assert(kt_test_faults_hit_path(&settings.test_faults, KT_TEST_FAULT_HANG, "/noop"));
+    cr_assert_eq(kt_settings_set(&settings, "ANALYZER_TEST_FAULT", "noop:9", why), KT_ESETTING);
+    cr_assert(settings.test_faults.noop_bytes == 1024 && !strcmp(settings.test_fault, "hang:noop,noop:1024"));
+    cr_assert_eq(kt_settings_set(&settings, "ANALYZER_TEST_FAULT", "", why), KT_OK);
+    cr_assert(!settings.test_faults.noop && settings.test_faults.n == 0);
+    kt_settings_fini(&settings);
+    expect_bad_variable("ANALYZER_TEST_FAULT=crsh:x", "ANALYZER_TEST_FAULT: \"crsh:x\" is none of crash:WORD");
+}

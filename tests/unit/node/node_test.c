@@ -62,7 +62,7 @@ run(void *context)
 }
 
 static void
-start(void)
+start_with_fault(const char *fault)
 {
     char  why[KT_NODE_WHY];
     char *nothing[] = {NULL};
@@ -74,10 +74,16 @@ start(void)
     set("ANALYZER_STATE_DIR", folder);
     set("ANALYZER_NODE_NAME", "n");
     set("ANALYZER_WORKERS", "2");
-    set("ANALYZER_TEST_FAULT", "noop");
+    set("ANALYZER_TEST_FAULT", fault);
     open_router();
     cr_assert_eq(kt_node_new(&node, &settings, why), KT_OK, "%s", why);
     cr_assert_eq(pthread_create(&thread, NULL, run, folder), 0);
+}
+
+static void
+start(void)
+{
+    start_with_fault("noop");
 }
 
 static int
@@ -324,4 +330,21 @@ Test(node, garbage_harms_nothing)
     }
     say_batch(1, 1);
     hear_next(&msg, KT_MSG_RESULT);
+}
+
+static void
+start_with_noop_in_a_word(void)
+{
+    start_with_fault("crash:noop_x");
+}
+
+TestSuite(node_with_a_fault, .init = start_with_noop_in_a_word, .fini = stop, .timeout = 60);
+
+Test(node_with_a_fault, a_word_that_contains_noop_leaves_the_node_analysing)
+{
+    kt_msg_t msg;
+    welcome();
+    say_batch(1, 1);
+    hear_next(&msg, KT_MSG_RESULT);
+    cr_assert_eq(msg.result.items.at[0].err, KT_EROOT, "%s", kt_err_name(msg.result.items.at[0].err));
 }

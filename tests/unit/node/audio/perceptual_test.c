@@ -188,34 +188,35 @@ Test(perceptual, chunks_change_no_byte)
 
 Test(perceptual, major_is_more_positive_than_minor_and_unknown_lies_between)
 {
-    kt_cues_t cues = {.loudness = -14, .onset_strength = 1, .centroid = 1500, .key_strength = 0.8, .tempo = 110};
-    cues.mode      = 1;
-    double major   = kt_valence(&cues);
-    cues.mode      = -1;
-    double minor   = kt_valence(&cues);
-    cues.mode = cues.tempo = NAN;
-    double unknown         = kt_valence(&cues);
+    kt_descriptors_t descriptors = {
+        .loudness = -14, .onset_strength = 1, .centroid = 1500, .key_strength = 0.8, .tempo = 110};
+    descriptors.mode = 1;
+    double major     = kt_valence(&descriptors);
+    descriptors.mode = -1;
+    double minor     = kt_valence(&descriptors);
+    descriptors.mode = descriptors.tempo = NAN;
+    double unknown                       = kt_valence(&descriptors);
     cr_assert(minor < unknown && unknown < major && minor >= 0 && major <= 1);
 }
 
 Test(perceptual, loud_and_noisy_is_less_acoustic)
 {
-    kt_cues_t soft = {.loudness = -24, .onset_strength = 0.8, .centroid = 900, .flatness = -4};
-    kt_cues_t loud = {.loudness = -8, .onset_strength = 2, .centroid = 3000, .flatness = -1.5};
+    kt_descriptors_t soft = {.loudness = -24, .onset_strength = 0.8, .centroid = 900, .flatness = -4};
+    kt_descriptors_t loud = {.loudness = -8, .onset_strength = 2, .centroid = 3000, .flatness = -1.5};
     cr_assert_gt(kt_acousticness(&soft), 0.8);
     cr_assert_lt(kt_acousticness(&loud), 0.2);
 }
 
 Test(perceptual, danceability_is_a_third_of_the_inverse_exponent)
 {
-    kt_cues_t cues = {.scaling = 0.8};
-    cr_assert_float_eq(kt_danceability(&cues), 1 / 0.8 / 3, 1e-12);
-    cues.scaling = 0.1;
-    cr_assert_eq(kt_danceability(&cues), 1);
-    cues.scaling = NAN;
-    cr_assert(isnan(kt_danceability(&cues)));
-    cues.scaling = -0.2;
-    cr_assert(isnan(kt_danceability(&cues)));
+    kt_descriptors_t descriptors = {.scaling = 0.8};
+    cr_assert_float_eq(kt_danceability(&descriptors), 1 / 0.8 / 3, 1e-12);
+    descriptors.scaling = 0.1;
+    cr_assert_eq(kt_danceability(&descriptors), 1);
+    descriptors.scaling = NAN;
+    cr_assert(isnan(kt_danceability(&descriptors)));
+    descriptors.scaling = -0.2;
+    cr_assert(isnan(kt_danceability(&descriptors)));
 }
 
 TestSuite(perceptual_long, .init = ax_open_8k, .fini = ax_close);

@@ -1,4 +1,4 @@
-// A stream in stretches, analysed one by one and merged, against one analysis of the whole.
+// Segment ranges of a stream, analysed one by one and merged, against one analysis of the whole.
 #include "node/audio/segment_range.h"
 #include "tests/unit/node/audio/track_fixture.h"
 #include "tests/unit/node/audio/values.h"
@@ -7,7 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-TestSuite(stretch, .init = ax_open_8k, .fini = ax_close);
+TestSuite(segment_range, .init = ax_open_8k, .fini = ax_close);
 
 enum { SECONDS = 25 * 60 };
 
@@ -50,16 +50,16 @@ opened(uint32_t rate_hz, uint32_t channels, uint32_t first, uint32_t count)
     return self;
 }
 
-// One stretch of the stream, pushed all that it asks for.
+// One range, pushed all frames that it needs.
 static kt_analysis_t *
 analysed(const float *pcm, size_t frames, uint32_t rate_hz, uint32_t channels, uint32_t first, uint32_t count)
 {
     kt_analysis_t     *self = opened(rate_hz, channels, first, count);
-    kt_segment_range_t stretch;
-    kt_analysis_range(self, &stretch);
-    uint64_t to = stretch.to < frames ? stretch.to : frames;
-    cr_assert_lt(stretch.from, to);
-    for (uint64_t at = stretch.from, n; at < to; at += n) {
+    kt_segment_range_t range;
+    kt_analysis_range(self, &range);
+    uint64_t to = range.to < frames ? range.to : frames;
+    cr_assert_lt(range.from, to);
+    for (uint64_t at = range.from, n; at < to; at += n) {
         n = to - at < 50021 ? to - at : 50021;
         cr_assert_eq(kt_analysis_push(self, pcm + at * channels, n), KT_OK);
     }
@@ -124,7 +124,7 @@ expect_alike_texts(const char *a, const char *b, double share)
     kt_json_free(&other);
 }
 
-Test(stretch, three_stretches_merge_to_the_whole)
+Test(segment_range, three_ranges_merge_to_the_whole)
 {
     enum { RATE = 8000, FRAMES = SECONDS * RATE };
     float         *pcm   = piece(FRAMES, RATE, 1);
@@ -140,7 +140,7 @@ Test(stretch, three_stretches_merge_to_the_whole)
     free(pcm);
 }
 
-Test(stretch, it_does_not_matter_which_are_merged_first)
+Test(segment_range, it_does_not_matter_which_are_merged_first)
 {
     enum { RATE = 8000, FRAMES = SECONDS * RATE };
     float         *pcm   = piece(FRAMES, RATE, 1);
@@ -159,7 +159,7 @@ Test(stretch, it_does_not_matter_which_are_merged_first)
     free(pcm);
 }
 
-Test(stretch, resampled_stretches_merge_to_nearly_the_whole)
+Test(segment_range, resampled_ranges_merge_to_nearly_the_whole)
 {
     enum { RATE = 12000, FRAMES = 21 * 60 * RATE };
     float         *pcm   = piece(FRAMES, RATE, 2);
@@ -175,8 +175,8 @@ Test(stretch, resampled_stretches_merge_to_nearly_the_whole)
     free(pcm);
 }
 
-// The last segment has not one frame of its own, or a few samples; the stretch before it has not all that it asks for.
-Test(stretch, the_stream_may_end_at_the_border)
+// The last segment has not one frame of its own, or a few samples; the range before it gets less than it needs.
+Test(segment_range, the_stream_may_end_at_the_border)
 {
     enum { RATE = 8000, MOST = 1205 * RATE };
     float             *pcm = piece(MOST, RATE, 1);
@@ -196,7 +196,7 @@ Test(stretch, the_stream_may_end_at_the_border)
     free(pcm);
 }
 
-Test(stretch, what_does_not_adjoin_is_refused)
+Test(segment_range, what_does_not_adjoin_is_refused)
 {
     enum { RATE = 8000, FRAMES = 1210 * RATE };
     float         *pcm      = piece(FRAMES, RATE, 1);
@@ -221,8 +221,8 @@ Test(stretch, what_does_not_adjoin_is_refused)
     free(pcm);
 }
 
-// Whole samples of the resampler, whole blocks of the modules; one stretch ends where the next one begins.
-Test(stretch, borders_lie_on_the_grids_of_all_that_counts, .init = ax_open)
+// Whole samples of the resampler, whole blocks of the modules; one range ends where the next one begins.
+Test(segment_range, borders_lie_on_the_grids_of_all_that_counts, .init = ax_open)
 {
     static const uint32_t rates[] = {8000, 11025, 12000, 22050, 32000, 44100, 48000, 96000, 192000, 384000};
     for (size_t r = 0; r < sizeof rates / sizeof *rates; r++)
@@ -233,7 +233,7 @@ Test(stretch, borders_lie_on_the_grids_of_all_that_counts, .init = ax_open)
             cr_expect_eq(here.end, next.own);
             cr_expect_eq(here.from * 22050 % rates[r], 0, "%u Hz", rates[r]);
             cr_expect_eq(here.from % 16384, 0);
-            cr_expect_eq(here.own % KT_STRETCH_BLOCK, 0);
+            cr_expect_eq(here.own % KT_RANGE_BLOCK, 0);
             cr_expect_geq(here.own - here.from, 30 * (uint64_t)rates[r]);
             cr_expect_leq(here.own - here.from, 120 * (uint64_t)rates[r], "%u Hz", rates[r]);
             cr_expect_gt(here.to, here.end);
@@ -241,6 +241,6 @@ Test(stretch, borders_lie_on_the_grids_of_all_that_counts, .init = ax_open)
     kt_segment_range_t odd;
     cr_expect_eq(kt_segment_range_of(ax_plan, 22051, 3, 1, &odd), KT_OK);
     cr_expect_eq(odd.from, 0, "no common divisor: all that was before");
-    cr_expect_eq(kt_segment_range_of(ax_plan, 44100, KT_STRETCH_SEGMENTS, 1, &odd), KT_EINVAL);
+    cr_expect_eq(kt_segment_range_of(ax_plan, 44100, KT_RANGE_SEGMENTS, 1, &odd), KT_EINVAL);
     cr_expect_eq(kt_segment_range_of(ax_plan, 0, 1, 1, &odd), KT_EINVAL);
 }

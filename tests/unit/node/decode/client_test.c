@@ -1,4 +1,5 @@
-// What comes out of whole files: samples to the bit, facts of each container, and an answer to each kind of damage.
+// What comes out of whole files: samples to the bit, media info of each container, and an answer to each kind of
+// damage.
 #include "tests/unit/node/decode/fixture.h"
 
 #include <criterion/criterion.h>
@@ -31,7 +32,7 @@ expect_shorts(const char *name, unsigned channels)
     fx_decoded_t d;
     fx_decode(name, &FX_LIMITS, &d);
     cr_assert_eq(d.err, KT_OK, "%s: %s", name, d.why);
-    cr_assert_eq(d.facts.channels, channels);
+    cr_assert_eq(d.media_info.channels, channels);
     cr_assert_eq(d.frames, SAMPLES * 2 / channels);
     for (size_t i = 0; i < SAMPLES * 2; i++)
         cr_assert_eq(d.pcm[i], (float)shorts[i] / 32768, "%s: sample %zu", name, i);
@@ -63,7 +64,7 @@ Test(decode, twenty_four_bit_samples_of_wav_and_flac_come_out_to_the_bit)
     cr_assert_eq(flac.err, KT_OK);
     cr_assert_eq(wav.frames, SAMPLES);
     cr_assert_eq(flac.frames, SAMPLES);
-    cr_assert_eq(flac.facts.bits_per_sample, 24);
+    cr_assert_eq(flac.media_info.bits_per_sample, 24);
     for (size_t i = 0; i < SAMPLES; i++) {
         int32_t x = (int32_t)((uint32_t)bytes[3 * i] << 8 | (uint32_t)bytes[3 * i + 1] << 16 |
                               (uint32_t)bytes[3 * i + 2] << 24);
@@ -100,7 +101,7 @@ Test(decode, six_channels_keep_their_order_and_say_their_layout)
     fx_wav("a.wav", 1, 16, 6, 48000, in, sizeof in);
     fx_decode("a.wav", &FX_LIMITS, &d);
     cr_assert_eq(d.err, KT_OK);
-    cr_assert_str_eq(d.facts.layout, "5.1");
+    cr_assert_str_eq(d.media_info.layout, "5.1");
     for (size_t i = 0; i < 6000; i++)
         cr_assert_eq(d.pcm[i], (float)in[i] / 32768);
     fx_free(&d);
@@ -143,11 +144,11 @@ ParameterizedTestParameters(decode, each_container_says_what_it_is)
 }
 
 static const char *
-tag(const kt_facts_t *facts, const char *key)
+tag(const kt_media_info_t *media_info, const char *key)
 {
-    for (uint32_t i = 0; i < facts->tag_count; i++)
-        if (!strcmp(facts->tags[i].key, key))
-            return facts->tags[i].value;
+    for (uint32_t i = 0; i < media_info->tag_count; i++)
+        if (!strcmp(media_info->tags[i].key, key))
+            return media_info->tags[i].value;
     return "";
 }
 
@@ -157,28 +158,28 @@ ParameterizedTest(container_t *row, decode, each_container_says_what_it_is)
     fx_ffmpeg(row->arguments, row->name);
     fx_decode(row->name, &FX_LIMITS, &d);
     cr_assert_eq(d.err, KT_OK, "%s: %s", row->name, d.why);
-    cr_expect_str_eq(d.facts.container, row->container);
-    cr_expect_str_eq(d.facts.audio_codec, row->codec);
-    cr_expect_str_eq(d.facts.layout, "stereo");
-    cr_expect_str_eq(tag(&d.facts, "title"), "Song", "%s", row->name);
-    cr_expect(d.facts.has_audio);
-    cr_expect_eq(d.facts.channels, 2);
-    cr_expect_eq(d.facts.rate_hz, row->rate_hz);
-    cr_expect_eq(d.facts.has_video, row->video, "%s", row->name);
-    cr_expect_eq(d.facts.has_cover_art, row->art, "%s", row->name);
-    cr_expect_eq(d.facts.streams, row->video || row->art ? 2 : 1);
-    cr_expect_float_eq(d.facts.duration_s, 2, .1, "%s: %g", row->name, d.facts.duration_s);
-    cr_expect_float_eq((double)d.frames / d.facts.rate_hz, 2, .06, "%s: %zu", row->name, d.frames);
-    cr_expect_gt(d.facts.bit_rate_bps, 1000);
+    cr_expect_str_eq(d.media_info.container, row->container);
+    cr_expect_str_eq(d.media_info.audio_codec, row->codec);
+    cr_expect_str_eq(d.media_info.layout, "stereo");
+    cr_expect_str_eq(tag(&d.media_info, "title"), "Song", "%s", row->name);
+    cr_expect(d.media_info.has_audio);
+    cr_expect_eq(d.media_info.channels, 2);
+    cr_expect_eq(d.media_info.rate_hz, row->rate_hz);
+    cr_expect_eq(d.media_info.has_video, row->video, "%s", row->name);
+    cr_expect_eq(d.media_info.has_cover_art, row->art, "%s", row->name);
+    cr_expect_eq(d.media_info.streams, row->video || row->art ? 2 : 1);
+    cr_expect_float_eq(d.media_info.duration_s, 2, .1, "%s: %g", row->name, d.media_info.duration_s);
+    cr_expect_float_eq((double)d.frames / d.media_info.rate_hz, 2, .06, "%s: %zu", row->name, d.frames);
+    cr_expect_gt(d.media_info.bit_rate_bps, 1000);
     cr_expect_gt(d.peak_bytes, 1 << 20);
     cr_expect_gt(d.cpu_s, 0);
     cr_expect_eq(d.damaged, 0);
     if (row->video) {
-        cr_expect_eq(d.facts.width, 320);
-        cr_expect_eq(d.facts.height, 180);
-        cr_expect_float_eq(d.facts.frame_rate_hz, 25, .01, "%s: %g", row->name, d.facts.frame_rate_hz);
-        cr_expect_float_eq(d.facts.aspect_ratio, 16. / 9, .001);
-        cr_expect(*d.facts.video_codec);
+        cr_expect_eq(d.media_info.width, 320);
+        cr_expect_eq(d.media_info.height, 180);
+        cr_expect_float_eq(d.media_info.frame_rate_hz, 25, .01, "%s: %g", row->name, d.media_info.frame_rate_hz);
+        cr_expect_float_eq(d.media_info.aspect_ratio, 16. / 9, .001);
+        cr_expect(*d.media_info.video_codec);
     }
     fx_free(&d);
 }
@@ -219,30 +220,30 @@ Test(decode, a_rotated_picture_with_wide_pixels_says_how_it_is_shown)
     fx_ffmpeg("-f lavfi -i testsrc2=size=180x320:rate=25:duration=1 -vf setsar=4/3 -c:v mpeg4", "plain.mov");
     fx_ffmpeg("-i plain.mov -c copy -metadata:s:v rotate=90", "a.mov");
     fx_decode("a.mov", &FX_LIMITS, &d);
-    cr_expect_eq(d.facts_err, KT_OK);
-    cr_expect_eq(d.facts.width, 180);
-    cr_expect_float_eq(d.facts.aspect_ratio, 1 / (180. / 320 * 4 / 3), .001, "%g", d.facts.aspect_ratio);
+    cr_expect_eq(d.media_info_err, KT_OK);
+    cr_expect_eq(d.media_info.width, 180);
+    cr_expect_float_eq(d.media_info.aspect_ratio, 1 / (180. / 320 * 4 / 3), .001, "%g", d.media_info.aspect_ratio);
     fx_free(&d);
 }
 
-Test(decode, a_silent_film_has_facts_and_no_sound)
+Test(decode, a_silent_film_has_media_info_and_no_sound)
 {
     fx_decoded_t d;
     fx_ffmpeg("-f lavfi -i testsrc2=size=320x180:rate=25:duration=1 -c:v mpeg4", "a.mp4");
     fx_decode("a.mp4", &FX_LIMITS, &d);
-    cr_expect_eq(d.facts_err, KT_OK);
-    cr_expect_not(d.facts.has_audio);
-    cr_expect(d.facts.has_video);
+    cr_expect_eq(d.media_info_err, KT_OK);
+    cr_expect_not(d.media_info.has_audio);
+    cr_expect(d.media_info.has_video);
     cr_expect_eq(d.err, KT_ENOAUDIO);
     cr_expect(*d.why);
 }
 
-Test(decode, a_codec_outside_the_list_has_facts_and_is_refused)
+Test(decode, a_codec_outside_the_list_has_media_info_and_is_refused)
 {
     fx_decoded_t d;
     fx_ffmpeg("-f lavfi -i sine=sample_rate=48000:duration=1 -ac 2 -c:a truehd -strict -2", "a.mkv");
     fx_decode("a.mkv", &FX_LIMITS, &d);
-    cr_expect_eq(d.facts_err, KT_OK);
+    cr_expect_eq(d.media_info_err, KT_OK);
     cr_expect_eq(d.err, KT_ECODEC);
 }
 
@@ -252,8 +253,8 @@ Test(decode, tags_of_any_bytes_come_out_as_utf8_in_bounds)
     fx_ffmpeg(TONE "-c:a flac -metadata ARTIST=$(printf 'a\\377b') -metadata COMMENT=$(printf '%02000d' 0)", "a.flac");
     fx_decode("a.flac", &FX_LIMITS, &d);
     cr_expect_eq(d.err, KT_OK);
-    cr_expect_str_eq(tag(&d.facts, "artist"), "a\357\277\275b", "%s", tag(&d.facts, "artist"));
-    cr_expect_eq(strlen(tag(&d.facts, "comment")), KT_TAG_VALUE - 1);
+    cr_expect_str_eq(tag(&d.media_info, "artist"), "a\357\277\275b", "%s", tag(&d.media_info, "artist"));
+    cr_expect_eq(strlen(tag(&d.media_info, "comment")), KT_MEDIA_TAG_VALUE - 1);
     fx_free(&d);
 }
 
@@ -268,8 +269,8 @@ Test(decode, a_change_of_rate_on_the_way_is_resampled_to_the_first)
     fx_write("both.aac", both, n);
     fx_decode("both.aac", &FX_LIMITS, &d);
     cr_assert_eq(d.err, KT_OK, "%s", d.why);
-    cr_expect_eq(d.facts.rate_hz, 44100);
-    cr_expect_eq(d.facts.channels, 2);
+    cr_expect_eq(d.media_info.rate_hz, 44100);
+    cr_expect_eq(d.media_info.channels, 2);
     cr_expect_float_eq((double)d.frames / RATE, 4, .2, "%zu", d.frames);
     fx_free(&d);
 }
@@ -367,7 +368,7 @@ expect_duration(const char *name, double at_least_s, double at_most_s)
     fx_decoded_t d;
     fx_decode(name, &FX_LIMITS, &d);
     cr_expect_eq(d.err, KT_OK, "%s: %s", name, d.why);
-    double s = d.facts.rate_hz ? (double)d.frames / d.facts.rate_hz : 0;
+    double s = d.media_info.rate_hz ? (double)d.frames / d.media_info.rate_hz : 0;
     cr_expect(s >= at_least_s && s <= at_most_s, "%s: %g s", name, s);
     fx_free(&d);
 }

@@ -43,13 +43,13 @@ decode_good(void *arg)
 {
     neighbour_t *self = arg;
     do {
-        kt_decode_t *d = NULL;
-        kt_facts_t   facts;
-        const float *pcm;
-        size_t       frames = 1, total = 0;
-        kt_err_t     err = kt_decode_open(fx_server, self->fd, &FX_LIMITS, &d);
+        kt_decode_t    *d = NULL;
+        kt_media_info_t media_info;
+        const float    *pcm;
+        size_t          frames = 1, total = 0;
+        kt_err_t        err = kt_decode_open(fx_server, self->fd, &FX_LIMITS, &d);
         if (err == KT_OK)
-            err = kt_decode_facts(d, &facts);
+            err = kt_decode_media_info(d, &media_info);
         while (err == KT_OK && frames) {
             err = kt_decode_read(d, &pcm, &frames);
             total += err == KT_OK ? frames : 0;
@@ -123,15 +123,15 @@ Test(decode_faults, a_stall_is_noticed_before_the_wall_clock_limit)
 }
 
 static kt_decode_t *
-open_file(const char *name, kt_facts_t *facts)
+open_file(const char *name, kt_media_info_t *media_info)
 {
     kt_decode_t *d  = NULL;
     int          fd = open(fx_path(name), O_RDONLY | O_CLOEXEC);
     cr_assert_geq(fd, 0);
     cr_assert_eq(kt_decode_open(fx_server, fd, &FX_LIMITS, &d), KT_OK);
     close(fd);
-    if (facts)
-        cr_assert_eq(kt_decode_facts(d, facts), KT_OK);
+    if (media_info)
+        cr_assert_eq(kt_decode_media_info(d, media_info), KT_OK);
     return d;
 }
 
@@ -159,10 +159,10 @@ read_to_end(kt_decode_t *d)
 
 Test(decode_faults, a_killed_child_fails_its_file_alone_and_the_error_stays)
 {
-    kt_facts_t facts;
+    kt_media_info_t media_info;
     fx_open();
     make_long_wav();
-    kt_decode_t *d      = open_file("long.wav", &facts);
+    kt_decode_t *d      = open_file("long.wav", &media_info);
     pid_t        server = fx_child_of(getpid());
     cr_assert_eq(kill(fx_child_of(server), SIGKILL), 0);
     cr_expect_eq(read_to_end(d), KT_EDECODER);
@@ -175,10 +175,10 @@ Test(decode_faults, a_killed_child_fails_its_file_alone_and_the_error_stays)
 
 Test(decode_faults, a_killed_server_takes_its_children_along_and_is_started_again)
 {
-    kt_facts_t facts;
+    kt_media_info_t media_info;
     fx_open();
     make_long_wav();
-    kt_decode_t *d      = open_file("long.wav", &facts);
+    kt_decode_t *d      = open_file("long.wav", &media_info);
     pid_t        server = fx_child_of(getpid());
     cr_assert_eq(kill(server, SIGKILL), 0);
     siginfo_t gone;  // on a busy machine the child could come to its end before the server has died
@@ -192,15 +192,15 @@ Test(decode_faults, a_killed_server_takes_its_children_along_and_is_started_agai
 
 Test(decode_faults, closing_ends_the_child_and_destroying_ends_all)
 {
-    kt_facts_t facts;
+    kt_media_info_t media_info;
     fx_open();
     make_long_wav();
-    kt_decode_t *d = open_file("long.wav", &facts), *e = open_file("long.wav", NULL);
+    kt_decode_t *d = open_file("long.wav", &media_info), *e = open_file("long.wav", NULL);
     pid_t        server = fx_child_of(getpid());
     kt_decode_close(&d);
     kt_decode_server_destroy(&fx_server);  // waits for the server, which waits for its children
     cr_expect_eq(kill(server, 0), -1);
-    kt_err_t err = kt_decode_facts(e, &facts);
+    kt_err_t err = kt_decode_media_info(e, &media_info);
     cr_expect(err == KT_OK || err == KT_ESYSTEM || err == KT_EDECODER);
     kt_decode_close(&e);
     fx_close();

@@ -117,7 +117,7 @@ read_all(kt_decode_t *self, fx_decoded_t *out)
         out->err = kt_decode_read(self, &pcm, &frames);
         if (out->err != KT_OK || !frames)
             break;
-        size_t channels = out->facts.channels;
+        size_t channels = out->media_info.channels;
         out->pcm        = realloc(out->pcm, (out->frames + frames) * channels * sizeof(float));
         cr_assert_not_null(out->pcm);
         memcpy(out->pcm + out->frames * channels, pcm, frames * channels * sizeof(float));
@@ -134,7 +134,7 @@ fx_decode(const char *name, const kt_decode_limits_t *limits, fx_decoded_t *out)
     memset(out, 0, sizeof *out);
     cr_assert_eq(kt_decode_open(fx_server, fd, limits, &self), KT_OK);
     close(fd);  // the server has its own
-    out->facts_err = out->err = kt_decode_facts(self, &out->facts);
+    out->media_info_err = out->err = kt_decode_media_info(self, &out->media_info);
     read_all(self, out);
     out->damaged = kt_decode_damaged(self);
     kt_decode_usage(self, &out->peak_bytes, &out->cpu_s);

@@ -17,13 +17,13 @@ void fx_close(void);
 
 // One file, decoded to its end.
 typedef struct fx_decoded {
-    kt_err_t   facts_err, err;  // err: of the first call that failed
-    kt_facts_t facts;
-    float     *pcm;
-    size_t     frames;
-    uint64_t   damaged, peak_bytes;
-    double     cpu_s;
-    char       why[256];
+    kt_err_t        media_info_err, err;  // err: of the first call that failed
+    kt_media_info_t media_info;
+    float          *pcm;
+    size_t          frames;
+    uint64_t        damaged, peak_bytes;
+    double          cpu_s;
+    char            why[256];
 } fx_decoded_t;
 
 const char *fx_path(const char *name);  // in the scratch folder; a static buffer

@@ -1,5 +1,5 @@
 // A decoder that lies: the test program itself, started with KT_TEST_LIE, plays kithara-decode and breaks the protocol
-// in one way. The client must come to an error, or to facts that are sound, and never to anything else.
+// in one way. The client must come to an error, or to media info that is sound, and never to anything else.
 #include "node/decode/protocol.h"
 #include "tests/unit/node/decode/fixture.h"
 
@@ -14,7 +14,7 @@
 
 static struct {
     kt_decode_record_t record;
-    kt_facts_t         facts;
+    kt_media_info_t    media_info;
 } out;
 
 static void
@@ -31,28 +31,29 @@ say_record(int fd, kt_decode_record_t record)
 }
 
 static void
-say_facts(int fd, uint32_t rate_hz, uint32_t channels)
+say_media_info(int fd, uint32_t rate_hz, uint32_t channels)
 {
-    out.record          = (kt_decode_record_t){.kind = KT_DECODE_FACTS};
-    out.facts.has_audio = true;
-    out.facts.rate_hz   = rate_hz;
-    out.facts.channels  = channels;
-    say(fd, sizeof out.record + KT_FACTS_BYTES(out.facts.tag_count));
+    out.record               = (kt_decode_record_t){.kind = KT_DECODE_MEDIA_INFO};
+    out.media_info.has_audio = true;
+    out.media_info.rate_hz   = rate_hz;
+    out.media_info.channels  = channels;
+    say(fd, sizeof out.record + KT_MEDIA_INFO_BYTES(out.media_info.tag_count));
 }
 
 static void
-say_wild_facts(int fd)
+say_wild_media_info(int fd)
 {
-    memset(&out.facts, 0xff, KT_FACTS_BYTES(2));  // texts without an end, flags of no value, numbers that are none
-    out.facts.tag_count = 2;
-    say_facts(fd, 44100, 2);
+    memset(&out.media_info, 0xff,
+           KT_MEDIA_INFO_BYTES(2));  // texts without an end, flags of no value, numbers that are none
+    out.media_info.tag_count = 2;
+    say_media_info(fd, 44100, 2);
     say_record(fd, (kt_decode_record_t){.kind = KT_DECODE_END});
 }
 
 static void
 say_pcm(int fd, uint32_t slot, uint32_t bytes)
 {
-    say_facts(fd, 1000, 2);
+    say_media_info(fd, 1000, 2);
     say_record(fd, (kt_decode_record_t){.kind = KT_DECODE_PCM, .slot = slot, .bytes = bytes});
 }
 
@@ -74,24 +75,24 @@ lie(const char *how, int fd)
     else if (!strcmp(how, "exit"))
         say_record(fd, (kt_decode_record_t){.kind = KT_DECODE_EXIT, .code = 0});
     else if (!strcmp(how, "rate"))
-        say_facts(fd, 0, 2);
+        say_media_info(fd, 0, 2);
     else if (!strcmp(how, "high"))
-        say_facts(fd, 768001, 2);
+        say_media_info(fd, 768001, 2);
     else if (!strcmp(how, "channels"))
-        say_facts(fd, 44100, 65);
+        say_media_info(fd, 44100, 65);
     else if (!strcmp(how, "tags")) {
-        out.record          = (kt_decode_record_t){.kind = KT_DECODE_FACTS};
-        out.facts.tag_count = UINT32_MAX;
+        out.record               = (kt_decode_record_t){.kind = KT_DECODE_MEDIA_INFO};
+        out.media_info.tag_count = UINT32_MAX;
         say(fd, sizeof out);
     } else if (!strcmp(how, "few")) {
-        out.record          = (kt_decode_record_t){.kind = KT_DECODE_FACTS};
-        out.facts.tag_count = 3;
-        say(fd, sizeof out.record + KT_FACTS_BYTES(2));
+        out.record               = (kt_decode_record_t){.kind = KT_DECODE_MEDIA_INFO};
+        out.media_info.tag_count = 3;
+        say(fd, sizeof out.record + KT_MEDIA_INFO_BYTES(2));
     } else if (!strcmp(how, "wild"))
-        say_wild_facts(fd);
+        say_wild_media_info(fd);
     else if (!strcmp(how, "twice")) {
-        say_facts(fd, 44100, 2);
-        say_facts(fd, 44100, 2);
+        say_media_info(fd, 44100, 2);
+        say_media_info(fd, 44100, 2);
     } else if (!strcmp(how, "slot"))
         say_pcm(fd, KT_RING_SLOTS, 8);
     else if (!strcmp(how, "none"))
@@ -202,17 +203,17 @@ Test(decode_hostile, silence_on_the_line_is_the_servers_death)
     expect_lie("nothing", KT_ESYSTEM);
 }
 
-Test(decode_hostile, wild_facts_are_tidied)
+Test(decode_hostile, wild_media_info_are_tidied)
 {
     static fx_decoded_t d;
     decode_lie("wild", &d);
-    cr_expect_eq(d.facts_err, KT_OK);
+    cr_expect_eq(d.media_info_err, KT_OK);
     cr_expect_eq(d.err, KT_OK);
-    cr_expect_eq(d.facts.duration_s, 0);
-    cr_expect_eq(d.facts.aspect_ratio, 0);
-    cr_expect_lt(strnlen(d.facts.container, KT_FACT_TEXT), KT_FACT_TEXT);
-    cr_expect_lt(strnlen(d.facts.tags[1].value, KT_TAG_VALUE), KT_TAG_VALUE);
-    cr_expect_eq(strncmp(d.facts.container, "\xef\xbf\xbd", 3), 0);
-    cr_expect_eq((int)d.facts.has_cover_art, 1);
-    cr_expect_eq(d.facts.tags[2].key[0], '\0');
+    cr_expect_eq(d.media_info.duration_s, 0);
+    cr_expect_eq(d.media_info.aspect_ratio, 0);
+    cr_expect_lt(strnlen(d.media_info.container, KT_MEDIA_TEXT), KT_MEDIA_TEXT);
+    cr_expect_lt(strnlen(d.media_info.tags[1].value, KT_MEDIA_TAG_VALUE), KT_MEDIA_TAG_VALUE);
+    cr_expect_eq(strncmp(d.media_info.container, "\xef\xbf\xbd", 3), 0);
+    cr_expect_eq((int)d.media_info.has_cover_art, 1);
+    cr_expect_eq(d.media_info.tags[2].key[0], '\0');
 }

@@ -53,14 +53,14 @@ decode_pipe(const char *name, size_t piece, fx_decoded_t *out)
     int          fd     = pipe_of(name, piece, &writer);
     memset(out, 0, sizeof *out);
     cr_assert_eq(kt_decode_open(fx_server, fd, &FX_LIMITS, &decode), KT_OK);
-    out->facts_err = out->err = kt_decode_facts(decode, &out->facts);
+    out->media_info_err = out->err = kt_decode_media_info(decode, &out->media_info);
     while (!out->err) {
         const float *pcm;
         size_t       frames;
         out->err = kt_decode_read(decode, &pcm, &frames);
         if (out->err || frames == 0)
             break;
-        size_t channels = out->facts.channels;
+        size_t channels = out->media_info.channels;
         out->pcm        = realloc(out->pcm, (out->frames + frames) * channels * sizeof *pcm);
         memcpy(out->pcm + out->frames * channels, pcm, frames * channels * sizeof *pcm);
         out->frames += frames;
@@ -78,10 +78,10 @@ check_equal(const char *name, size_t piece)
     decode_pipe(name, piece, &stream);
     cr_assert_eq(file.err, KT_OK, "%s: %s", name, file.why);
     cr_assert_eq(stream.err, KT_OK, "%s: %s", name, stream.why);
-    cr_assert_str_eq(stream.facts.container, file.facts.container);
-    cr_assert_eq(stream.facts.rate_hz, file.facts.rate_hz);
+    cr_assert_str_eq(stream.media_info.container, file.media_info.container);
+    cr_assert_eq(stream.media_info.rate_hz, file.media_info.rate_hz);
     cr_assert_eq(stream.frames, file.frames, "%s: %zu of %zu frames", name, stream.frames, file.frames);
-    cr_assert_arr_eq(stream.pcm, file.pcm, file.frames * file.facts.channels * sizeof(float));
+    cr_assert_arr_eq(stream.pcm, file.pcm, file.frames * file.media_info.channels * sizeof(float));
     fx_free(&file);
     fx_free(&stream);
 }
@@ -114,19 +114,19 @@ Test(decode_stream, small_pieces_change_nothing)
 
 Test(decode_stream, sound_comes_out_before_the_stream_ends)
 {
-    static char  bytes[4 << 20];
-    int          ends[2];
-    kt_decode_t *decode = NULL;
-    kt_facts_t   facts;
-    const float *pcm;
-    size_t       frames = 0;
+    static char     bytes[4 << 20];
+    int             ends[2];
+    kt_decode_t    *decode = NULL;
+    kt_media_info_t media_info;
+    const float    *pcm;
+    size_t          frames = 0;
     make("a.wav");
     size_t length = fx_read("a.wav", bytes, sizeof bytes);
     cr_assert_eq(pipe2(ends, O_CLOEXEC), 0);
     cr_assert_gt(fcntl(ends[1], F_SETPIPE_SZ, 1 << 20), 0);
     cr_assert_eq(write(ends[1], bytes, length / 2), (ssize_t)(length / 2));
     cr_assert_eq(kt_decode_open(fx_server, ends[0], &FX_LIMITS, &decode), KT_OK);
-    cr_assert_eq(kt_decode_facts(decode, &facts), KT_OK);
+    cr_assert_eq(kt_decode_media_info(decode, &media_info), KT_OK);
     cr_assert_eq(kt_decode_read(decode, &pcm, &frames), KT_OK);
     cr_assert_gt(frames, 0, "the writer holds the other half and the end");
     kt_decode_close(&decode);

@@ -257,6 +257,27 @@ Test(pipeline, noop_opens_nothing_and_gives_a_valid_document)
     cr_assert_eq(verdict("there is no such file.wav"), KT_OK);
 }
 
+Test(pipeline, noop_of_a_size_gives_messages_of_that_size)
+{
+    kt_job_t         job  = job_of("there is no such file.wav");
+    kt_worker_opts_t opts = {0};
+    kt_report_t      report;
+    set("ANALYZER_TEST_FAULT", "noop:1000");
+    open_pipeline();
+    kt_worker_run(worker, &job, &opts, &report);
+    cr_assert_eq(report.err, KT_OK);
+    cr_assert_not_null(strstr(report.document.bytes, "\"message_id\":\"m-1\""));
+    cr_assert(report.document.length > 900 && report.document.length < 1100);
+    kt_buf_fini(&report.document);
+}
+
+Test(pipeline, a_fault_whose_word_contains_noop_leaves_other_files_analysed)
+{
+    set("ANALYZER_TEST_FAULT", "crash:noop_x");
+    open_pipeline();
+    cr_assert_eq(verdict("there is no such file.wav"), KT_ENOFILE);
+}
+
 Test(pipeline, a_fault_by_test_hook_takes_memory_of_its_file_alone)
 {
     set("ANALYZER_TEST_FAULT", "crash:xyz,swell:greedy");

@@ -74,7 +74,7 @@ residual(const sums_t *sums, size_t at, size_t m)
 }
 
 kt_err_t
-kt_dance_fold(kt_dance_t *self, const kt_segment_t *segment)
+kt_fluctuation_fold(kt_fluctuation_t *self, const kt_segment_t *segment)
 {
     uint32_t     rate_hz = kt_plan_opts(kt_segment_plan(segment))->rate_hz;
     size_t       n;
@@ -84,7 +84,7 @@ kt_dance_fold(kt_dance_t *self, const kt_segment_t *segment)
     if (!sums)
         return KT_ENOMEM;
     self->sounding += cumulate(samples, rate_hz, blocks, sums);
-    for (int j = 0; j < KT_DANCE_SCALES; j++) {
+    for (int j = 0; j < KT_FLUCTUATION_SCALES; j++) {
         size_t m = scale_of(j), jump = m / 50 > 1 ? m / 50 : 1;
         for (size_t at = 0; at + m <= blocks; at += jump) {
             self->residual[j] += residual(sums, at, m);
@@ -96,11 +96,11 @@ kt_dance_fold(kt_dance_t *self, const kt_segment_t *segment)
 }
 
 double
-kt_dance_exponent(const kt_dance_t *self)
+kt_fluctuation_exponent(const kt_fluctuation_t *self)
 {
     double slope = 0;
     int    n     = 0;
-    for (int j = 0; j + 1 < KT_DANCE_SCALES && self->blocks[j + 1] > 0; j++) {
+    for (int j = 0; j + 1 < KT_FLUCTUATION_SCALES && self->blocks[j + 1] > 0; j++) {
         double before = self->residual[j] / self->blocks[j], after = self->residual[j + 1] / self->blocks[j + 1];
         if (!(before > 0 && after > 0))
             return NAN;

@@ -1,0 +1,61 @@
+// kt_track -- one kind of content of a file. A source gives chunks, each of one track; a track turns its chunks into
+// features. run/file.c loops over its table of tracks for admission, push, finish and stage times, and knows nothing
+// else of them. A new kind is a row of that table and a member of kt_chunk_t. A track belongs to one thread.
+#pragma once
+
+#include "kernels/device.h"
+#include "node/decode/media_info.h"
+#include "proto/document.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum kt_track_kind { KT_TRACK_AUDIO, KT_TRACKS } kt_track_kind_t;
+
+// Decoded content, valid until the next read.
+typedef struct kt_chunk {
+    kt_track_kind_t track;
+    double          end_s;  // content of the stream up to the end of this chunk
+    union {
+        struct {
+            const float *pcm;  // interleaved, at the file's own rate and channels
+            size_t       frames;
+        } audio;
+    };
+} kt_chunk_t;
+
+// Per-frame matrices, row-major [frames][width]: of the one segment of a file of up to ten minutes (for --frames),
+// called in finish; or of each segment when it is complete (for plots).
+typedef void kt_frames_fn(void *context, const char *feature, const float *rows, size_t frames, size_t width);
+
+typedef struct kt_track_opts {
+    const kt_plan_t       *plan;        // shared, constant
+    kt_device_t           *device;      // this thread's
+    const kt_media_info_t *media_info;  // needed by `new` alone
+    uint32_t               options;     // kt_option_t bits of the job
+    kt_frames_fn          *frames;      // NULL: none
+    bool                   each_segment;
+    void                  *context;  // of frames
+} kt_track_opts_t;
+
+typedef void kt_stage_fn(void *context, const char *name, int64_t us);
+
+typedef struct kt_track_ops {
+    const char *name;
+    bool        snapshot;  // finish may run in a forked copy of a process with one thread and the processor as device
+    // Whether the job's options ask for features of this track. Of a file without its content it writes why they are
+    // null.
+    bool (*wanted)(uint32_t options, const kt_media_info_t *media_info);
+    // Peak memory of a file of this length, for admission; seconds 0: unknown, so the most.
+    uint64_t (*bytes)(const kt_plan_t *plan, const kt_media_info_t *media_info, double seconds);
+    kt_err_t (*new)(void **self_p, const kt_track_opts_t *opts);  // KT_EINVAL, KT_ENOMEM
+    kt_err_t (*push)(void *self, const kt_chunk_t *chunk);        // in order; the cut into chunks changes no feature
+    kt_err_t (*finish)(void *self, kt_document_t *document);      // once, after the last push
+    // *next_p continues where self ends: self becomes the track of both, *next_p is destroyed.
+    kt_err_t (*merge)(void *self, void **next_p);
+    void (*stages)(const void *self, kt_stage_fn *add, void *context);  // microseconds per stage so far
+    void (*destroy)(void **self_p);
+} kt_track_ops_t;
+
+extern const kt_track_ops_t kt_audio_track;  // node/audio/track_ops.c
