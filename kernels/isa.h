@@ -6,12 +6,14 @@
 #include "kernels/audio/loudness.h"
 #include "kernels/audio/ops.h"
 #include "kernels/audio/samples.h"
+#include "kernels/image/stats.h"
 
 typedef struct kt_isa {
     const char              *name;  // "ref", "base", "avx2", "avx512"
     const kt_cpu_ops_t      *rows;
     const kt_samples_ops_t  *samples;
     const kt_loudness_ops_t *loudness;
+    const kt_image_ops_t    *image;
 } kt_isa_t;
 
 // By name; NULL: unknown, or this processor lacks it. An empty or missing name: the best, never NULL.

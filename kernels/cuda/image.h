@@ -3,7 +3,7 @@
 #pragma once
 
 #include "common/err.h"
-#include "kernels/image/stats_ref.h"
+#include "kernels/image/stats.h"
 
 #include <cuda_runtime.h>
 
