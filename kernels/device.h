@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kernels/audio/rows.h"
+#include "kernels/image/stats.h"
 
 typedef struct kt_device kt_device_t;
 typedef struct kt_isa    kt_isa_t;  // kernels/isa.h
@@ -32,6 +33,8 @@ KT_MUST_USE kt_err_t kt_device_chroma(kt_device_t *self, const kt_plan_t *plan, 
 // hop.
 KT_MUST_USE kt_err_t kt_device_chroma_cqt(kt_device_t *self, const kt_plan_t *plan, double tuning, const float *pcm,
                                           size_t n, size_t frames, float *out);
+// Statistics of each picture of the span, out[span->n]. KT_EINVAL: a side above KT_IMAGE_MOST_SIDE.
+KT_MUST_USE kt_err_t kt_device_images(kt_device_t *self, const kt_image_span_t *span, kt_image_stats_t *out);
 // What work beside the device runs on: loudness, samples, power spectra, and the functions below.
 const kt_isa_t *kt_device_isa(const kt_device_t *self);
 void            kt_device_facts(const kt_device_t *self, kt_device_facts_t *out);

@@ -106,6 +106,15 @@ cpu_chroma_cqt(kt_device_t *device, const kt_plan_t *plan, double tuning, const 
     return kt_cqt_chroma(self->cqt, tuning, pcm, n, frames, out);
 }
 
+static void
+cpu_images(kt_device_t *device, const kt_image_span_t *span, kt_image_stats_t *out)
+{
+    const size_t bytes = kt_image_bytes(span->width, span->height);
+    for (size_t i = 0; i < span->n; i++)
+        device->isa->image->stats(span->rgb + i * bytes, i > 0 ? span->rgb + (i - 1) * bytes : span->before,
+                                  span->width, span->height, &out[i]);
+}
+
 // The processor's name as the system tells it; "CPU" where it does not.
 static void
 cpu_name(char *out, size_t size)
@@ -135,7 +144,8 @@ cpu_facts(const kt_device_t *device, kt_device_facts_t *out)
     snprintf(out->kind, sizeof out->kind, "cpu-%s", self->device.isa->name);
 }
 
-static const kt_device_ops_t CPU_DEVICE = {cpu_frontend, cpu_chroma, cpu_chroma_cqt, cpu_facts, cpu_destroy};
+static const kt_device_ops_t CPU_DEVICE = {cpu_frontend, cpu_chroma, cpu_chroma_cqt,
+                                           cpu_images,   cpu_facts,  cpu_destroy};
 
 kt_err_t
 kt_device_cpu(kt_device_t **self_p)

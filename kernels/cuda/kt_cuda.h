@@ -9,7 +9,7 @@
 // block works on one run and reads its samples once. A frame's bytes depend on its samples alone, however it is cut.
 #pragma once
 
-#include "kernels/audio/rows.h"
+#include "kernels/gpu/frames.h"
 
 #include <cuda_runtime.h>
 
@@ -43,26 +43,15 @@ enum { KT_CUDA_RUN_FRAMES = 128 };
 size_t kt_cuda_runs_of(size_t frames, uint32_t run_frames);
 size_t kt_cuda_cut(const kt_cuda_run_t *whole, uint32_t hop, uint32_t run_frames, kt_cuda_run_t *runs);
 
-// Peaks of the spectra, for the tuning estimate: a frame's peaks lie together, frames in any order; slice[row] tells
-// where. A frame without peaks has a slice of none. `used` must be 0 before the first launch; what no longer fits into
-// `capacity` is left out, so give room for kt_cuda_peaks_a_frame peaks a frame.
-typedef struct kt_cuda_peak {
-    float magnitude, pitch_hz;
-} kt_cuda_peak_t;
-typedef struct kt_cuda_slice {
-    uint32_t first, count;
-} kt_cuda_slice_t;
+// Peaks of the spectra, for the tuning estimate (kernels/gpu/frames.h). `used` must be 0 before the first launch; what
+// no longer fits into `capacity` is left out, so give room for kt_cuda_peaks_per_frame peaks per frame.
 typedef struct kt_cuda_peaks {
-    kt_cuda_peak_t  *peak;   // [capacity]; NULL: not wanted
-    kt_cuda_slice_t *slice;  // [rows]
-    uint32_t        *used;
-    uint32_t         capacity;
+    kt_gpu_peak_t  *peak;   // [capacity]; NULL: not wanted
+    kt_gpu_slice_t *slice;  // [rows]
+    uint32_t       *used;
+    uint32_t        capacity;
 } kt_cuda_peaks_t;
-uint32_t kt_cuda_peaks_a_frame(const kt_cuda_plan_t *self);
-// From copies in host memory into the list of one span, in frame order. KT_ENOMEM; KT_EIO: a slice lies outside.
-KT_MUST_USE kt_err_t kt_cuda_peaks_collect(const kt_cuda_peak_t *peak, uint32_t used, const kt_cuda_slice_t *slice,
-                                           size_t frames, unsigned per_octave, kt_pitches_t *out);
-
+uint32_t kt_cuda_peaks_per_frame(const kt_cuda_plan_t *self);
 // Largest values of a segment's mel, peak and valley rows as bits of a float; 0 before the first launch.
 enum { KT_CUDA_MAXIMA = 3 };
 typedef struct kt_cuda_rows {

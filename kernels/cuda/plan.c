@@ -198,7 +198,7 @@ kt_cuda_plan_work_bytes(const kt_cuda_plan_t *self)
 }
 
 uint32_t
-kt_cuda_peaks_a_frame(const kt_cuda_plan_t *self)
+kt_cuda_peaks_per_frame(const kt_cuda_plan_t *self)
 {
     return self->tables.list_room;
 }

@@ -221,7 +221,7 @@ kt_mel(const kt_cuda_tables_t &plan, const uint32_t *band, const float *weight, 
 
 // librosa's parabola through a peak and its neighbours, by its widths of float; no fusing, so that magnitudes and
 // pitches are those of kt_pitches_add bit by bit.
-__device__ __forceinline__ kt_cuda_peak_t
+__device__ __forceinline__ kt_gpu_peak_t
 kt_peak_at(const kt_cuda_tables_t &plan, unsigned k, float before, float at, float after)
 {
     const float  sum = __fadd_rn(after, before), difference = __fsub_rn(after, before);

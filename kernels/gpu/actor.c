@@ -73,7 +73,7 @@ flying(const kt_gpu_t *self)
     return n;
 }
 
-// A batch waits for company only while the device has something to do, and while somebody may still come.
+// Holds a partial batch only while the device is busy and more requests can arrive.
 static bool
 is_due(const kt_gpu_t *self, const kt_gpu_slot_t *slot, int64_t now_us)
 {
@@ -105,7 +105,7 @@ send(kt_gpu_t *self, uint32_t index)
         slot->state = SLOT_FLYING;
         self->batches++;
         self->parts += slot->batch.n_parts;
-        self->frames += slot->batch.frames;
+        self->frames += slot->batch.items;
     }
 }
 
@@ -212,7 +212,7 @@ actor(void *argument)
     return NULL;
 }
 
-// A slot's memory: five parts of sixteen for samples, nine for results, two for what the backend adds.
+// A slot's memory: five parts of sixteen for input, nine for results, two for what the backend adds.
 static kt_err_t
 open_context(kt_gpu_t *self, int device, char why[KT_GPU_WHY])
 {
@@ -228,10 +228,10 @@ open_context(kt_gpu_t *self, int device, char why[KT_GPU_WHY])
     if (!err)
         err = self->backend->open(&self->context, &opts, why);
     for (uint32_t i = 0; i < KT_GPU_SLOTS && !err; i++) {
-        self->slots[i].samples = self->backend->samples(self->context, i);
+        self->slots[i].input   = self->backend->input(self->context, i);
         self->slots[i].results = self->backend->results(self->context, i);
     }
-    self->slot_samples   = opts.in_bytes / sizeof(float);
+    self->slot_in_bytes  = opts.in_bytes;
     self->slot_out_bytes = opts.out_bytes;
     if (!err)
         self->pool_bytes = self->backend->pool_bytes(self->context);

@@ -1,3 +1,4 @@
+#include "kernels/gpu/kind.h"
 #include "tests/bench/gpu_bench.h"
 
 #include <math.h>
@@ -75,7 +76,7 @@ static size_t
 room_of(const kt_frontend_opts_t *opts, uint32_t samples)
 {
     const size_t n = (size_t)samples / opts->hop * opts->hop + opts->n_fft;
-    return (n + KT_GPU_ALIGN - 1) / KT_GPU_ALIGN * KT_GPU_ALIGN;
+    return kt_gpu_align(n * sizeof(float)) / sizeof(float);
 }
 
 typedef struct host_set {
@@ -134,25 +135,32 @@ put_spans(gpu_set_t *self, const gpu_spans_t *spans)
 }
 
 static kt_cuda_peaks_t
-peaks_at(const gpu_set_t *self, kt_gpu_peaks_t which)
+peaks_at(const gpu_set_t *self, uint32_t which)
 {
-    return (kt_cuda_peaks_t){.peak     = (kt_cuda_peak_t *)(void *)(self->slab + self->layout.peak[which]),
-                             .slice    = (kt_cuda_slice_t *)(void *)(self->slab + self->layout.slice[which]),
-                             .used     = (uint32_t *)(void *)(self->slab + self->layout.used[which]),
-                             .capacity = (uint32_t)self->layout.capacity};
+    const uint32_t list = KT_GPU_SECTION_PEAK + which;
+    return (kt_cuda_peaks_t){.peak = (kt_gpu_peak_t *)(void *)(self->slab + self->layout.at[list]),
+                             .slice =
+                                 (kt_gpu_slice_t *)(void *)(self->slab + self->layout.at[KT_GPU_SECTION_SLICE + which]),
+                             .used = (uint32_t *)(void *)(self->slab + self->layout.at[KT_GPU_SECTION_USED + which]),
+                             .capacity = (uint32_t)(self->layout.size[list] / sizeof(kt_gpu_peak_t))};
 }
 
 static void
 open_rows(gpu_set_t *self, size_t segments)
 {
-    uint32_t wanted = KT_GPU_WANTS_PEAKS(KT_GPU_PITCHES) | KT_GPU_WANTS_PEAKS(KT_GPU_CQT_PITCHES);
+    float                 unread = 0;
+    kt_pitches_t          peaks  = {0};
+    kt_rows_t             rows   = {.pitches = &peaks, .cqt_pitches = &peaks};
+    const kt_gpu_frames_t all    = {.plan = self->plan, .rows = &rows};
+    kt_gpu_batch_t        batch  = {0};
     for (int r = 0; r < KT_ROWS; r++)
-        wanted |= kt_row_width(self->plan, (kt_row_t)r) ? KT_GPU_WANTS(r) : 0;
-    kt_gpu_layout(self->plan, KT_GPU_FIRST, wanted, self->rows, &self->layout);
+        rows.row[r] = &unread;
+    kt_gpu_frontend_kind.describe(&all, &batch);
+    kt_gpu_layout(batch.shape.section, batch.wanted, self->rows, &self->layout);
     self->slab = gpu_new(self->layout.bytes);
     for (int r = 0; r < KT_ROWS; r++)
-        if (wanted & KT_GPU_WANTS(r))
-            self->out.row[r] = (float *)(void *)(self->slab + self->layout.row[r]);
+        if (batch.wanted >> r & 1)
+            self->out.row[r] = (float *)(void *)(self->slab + self->layout.at[r]);
     self->out.pitches     = peaks_at(self, KT_GPU_PITCHES);
     self->out.cqt_pitches = peaks_at(self, KT_GPU_CQT_PITCHES);
     self->out.maxima      = gpu_new(segments * KT_CUDA_MAXIMA * sizeof(uint32_t));

@@ -173,13 +173,13 @@ peaks_stay_within_their_room(void)
     kt_plan_t               *plan = NULL;
     if (!check(kt_plan_new(&plan, &opts) == KT_OK, "plan"))
         return;
-    input_t         input = make_input(plan, NOISE, FRAMES);
-    batch_t         batch = batch_new(plan, &input.span, 1, 7);
-    const uint32_t  zero  = 0;
-    kt_cuda_slice_t slice[FRAMES];
-    kt_cuda_rows_t  rows  = {.pitches = {device_new(ROOM * sizeof(kt_cuda_peak_t)), device_new(sizeof slice),
-                                         device_copy(&zero, sizeof zero), ROOM}};
-    size_t          count = 0;
+    input_t        input = make_input(plan, NOISE, FRAMES);
+    batch_t        batch = batch_new(plan, &input.span, 1, 7);
+    const uint32_t zero  = 0;
+    kt_gpu_slice_t slice[FRAMES];
+    kt_cuda_rows_t rows  = {.pitches = {device_new(ROOM * sizeof(kt_gpu_peak_t)), device_new(sizeof slice),
+                                        device_copy(&zero, sizeof zero), ROOM}};
+    size_t         count = 0;
     check(kt_cuda_frontend(device_plan(plan), batch.runs, batch.n, batch.longest, batch.pcm, &rows, batch.work, NULL) ==
               KT_OK,
           "frontend");

@@ -24,6 +24,9 @@ check_cuda_images(bool all)
     check_images("cuda", cuda_images, NULL, all);
     if (!all)
         return;
+#ifndef KT_CUDA_SIM
+    check_image_colours("cuda", cuda_images, NULL);
+#endif
     check(kt_cuda_images(NULL, NULL, 1, 0, 5, NULL, NULL) == KT_EINVAL, "a picture without width");
     check(kt_cuda_images(NULL, NULL, 1, 5, KT_IMAGE_MOST_SIDE + 1, NULL, NULL) == KT_EINVAL, "a picture too high");
     check(kt_cuda_images(NULL, NULL, 0, 5, 5, NULL, NULL) == KT_OK, "no picture");

@@ -37,13 +37,13 @@ open_first(passes_t *self)
     const uint32_t zeros[KT_CUDA_MAXIMA] = {0};
     for (kt_row_t r = 0; r < KT_ROWS; r++)
         self->rows.row[r] = row_of(self, kt_row_width(self->plan, r));
-    const uint32_t room = (uint32_t)self->frames * kt_cuda_peaks_a_frame(self->tables);
+    const uint32_t room = (uint32_t)self->frames * kt_cuda_peaks_per_frame(self->tables);
     self->rows.maxima   = device_copy(zeros, sizeof zeros);
     self->rows.pitches =
-        (kt_cuda_peaks_t){device_new(room * sizeof(kt_cuda_peak_t)), device_new(self->frames * sizeof(kt_cuda_slice_t)),
+        (kt_cuda_peaks_t){device_new(room * sizeof(kt_gpu_peak_t)), device_new(self->frames * sizeof(kt_gpu_slice_t)),
                           device_copy(zeros, sizeof *zeros), room};
     self->rows.cqt_pitches =
-        (kt_cuda_peaks_t){device_new(room * sizeof(kt_cuda_peak_t)), device_new(self->frames * sizeof(kt_cuda_slice_t)),
+        (kt_cuda_peaks_t){device_new(room * sizeof(kt_gpu_peak_t)), device_new(self->frames * sizeof(kt_gpu_slice_t)),
                           device_copy(zeros, sizeof *zeros), room};
 }
 
@@ -112,12 +112,12 @@ first_pass(passes_t *self)
           "frontend");
     device_read(&peaks, self->rows.pitches.used, sizeof peaks);
     device_read(&cqt_peaks, self->rows.cqt_pitches.used, sizeof cqt_peaks);
-    size_t out = 2 * sizeof(kt_cuda_slice_t);
+    size_t out = 2 * sizeof(kt_gpu_slice_t);
     for (kt_row_t r = 0; r < KT_ROWS; r++)
         out += kt_row_width(self->plan, r) * sizeof(float);
     compare("first", moved(&before),
             (double)(self->frames * (self->plan->opts.hop * sizeof(float) + out)) +
-                (double)sizeof(kt_cuda_peak_t) * (peaks + cqt_peaks),
+                (double)sizeof(kt_gpu_peak_t) * (peaks + cqt_peaks),
             self->frames);
 }
 

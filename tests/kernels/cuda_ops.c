@@ -122,7 +122,7 @@ static kt_cuda_peaks_t
 peaks_new(const kt_cuda_plan_t *plan, size_t rows)
 {
     const uint32_t  zero = 0;
-    kt_cuda_peaks_t self = {.capacity = (uint32_t)rows * kt_cuda_peaks_a_frame(plan)};
+    kt_cuda_peaks_t self = {.capacity = (uint32_t)rows * kt_cuda_peaks_per_frame(plan)};
     self.peak            = device_new(self.capacity * sizeof *self.peak);
     self.slice           = device_new(rows * sizeof *self.slice);
     self.used            = device_copy(&zero, sizeof zero);
@@ -144,15 +144,15 @@ collect(const kt_cuda_peaks_t *peaks, size_t rows, const kt_span_t *spans, size_
 {
     uint32_t used = 0;
     device_read(&used, peaks->used, sizeof used);
-    kt_cuda_peak_t  *peak  = host_new(used, sizeof *peak);
-    kt_cuda_slice_t *slice = host_new(rows, sizeof *slice);
+    kt_gpu_peak_t  *peak  = host_new(used, sizeof *peak);
+    kt_gpu_slice_t *slice = host_new(rows, sizeof *slice);
     device_read(peak, peaks->peak, used * sizeof *peak);
     device_read(slice, peaks->slice, rows * sizeof *slice);
     size_t row = 0;
     for (size_t i = 0; i < n; row += spans[i].frames, i++) {
         kt_pitches_t *to = of_cqt ? out[i].cqt_pitches : out[i].pitches;
         if (to)
-            must(kt_cuda_peaks_collect(peak, used, slice + row, spans[i].frames, per_octave, to) == KT_OK, "peaks");
+            must(kt_gpu_peaks_collect(peak, used, slice + row, spans[i].frames, per_octave, to) == KT_OK, "peaks");
     }
     free(peak);
     free(slice);

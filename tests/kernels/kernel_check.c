@@ -30,6 +30,7 @@ run_checks(void)
         check_edges(isa->rows);
         check_cqt(isa->rows);
         check_images(isa->name, cpu_images, isa->image, true);
+        check_image_colours(isa->name, cpu_images, isa->image);
         printf("%s: %u checks hold\n", names[i], checks.passed - before);
     }
     printf("%u passed, %u failed\n", checks.passed, checks.failed);

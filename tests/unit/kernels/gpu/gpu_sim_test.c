@@ -1,6 +1,7 @@
 // The same on the simulated device: the library as a node loads it, with the kernels as they are.
 #include "common/clock.h"
 #include "common/log.h"
+#include "tests/unit/kernels/gpu/gpu_film.h"
 #include "tests/unit/kernels/gpu/gpu_fixture.h"
 
 #include <dlfcn.h>
@@ -134,6 +135,54 @@ Test(gpu_sim, company_changes_no_byte_in_order)
 Test(gpu_sim, company_changes_no_byte_in_a_random_order)
 {
     company_changes_nothing("4");
+}
+
+// Two films at once, one in pieces that each need the picture before.
+static void
+pictures_agree(const char *seed)
+{
+    kt_gpu_opts_t opts = KT_GPU_DEFAULTS;
+    opts.max_bytes     = 512 << 10;
+    kt_gpus_t *gpus    = open_sim(seed, opts);
+    film_t     a = film_new(67, 35, 2, 1), b = film_new(67, 35, 9, 2);
+    cr_assert_eq(kt_device_gpu(&a.device, gpus), KT_OK);
+    cr_assert_eq(kt_device_gpu(&b.device, gpus), KT_OK);
+    film_start(&a);
+    film_start(&b);
+    film_join(&a);
+    film_join(&b);
+    film_check(&a);
+    film_check(&b);
+    cr_assert_eq(facts_of(gpus).on_cpu, 0);
+    cr_assert_eq(facts_of(gpus).frames, 2 + 9);
+    cr_assert_gt(facts_of(gpus).parts, 2);
+    film_free(&a);
+    film_free(&b);
+    kt_gpus_close(&gpus);
+    check_clean();
+}
+
+Test(gpu_sim, pictures_have_the_references_statistics_in_order)
+{
+    pictures_agree("0");
+}
+
+Test(gpu_sim, pictures_have_the_references_statistics_in_a_random_order)
+{
+    pictures_agree("3");
+}
+
+Test(gpu_sim, pictures_of_a_device_that_breaks_are_the_processors)
+{
+    kt_gpus_t *gpus = open_sim("1", KT_GPU_DEFAULTS);
+    film_t     film = film_new(40, 30, 3, 4);
+    break_after("cudaLaunchKernel", 1);
+    film_run(&film, gpus);
+    film_check(&film);
+    cr_assert_eq(facts_of(gpus).lost, 1);
+    cr_assert_eq(facts_of(gpus).on_cpu, 1);
+    film_free(&film);
+    kt_gpus_close(&gpus);
 }
 
 Test(gpu_sim, memory_grows_with_the_batches_and_stays_below_the_limit)
