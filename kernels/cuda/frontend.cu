@@ -62,34 +62,10 @@ __launch_bounds__(POINTS / 8, POINTS > 1024 ? 1 : 3)
     desk.leave_maxima(run.segment, me);
 }
 
-template <int POINTS>
-static cudaError_t
-permit(const kt_cuda_tables_t &tables)
-{
-    return cudaFuncSetAttribute(kt_frontend_kernel<POINTS>, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                (int)tables.shared_limit);
-}
-
 extern "C" kt_err_t
 kt_cuda_frontend_permit(const kt_cuda_tables_t *tables)
 {
-    cudaError_t error = cudaErrorInvalidValue;
-    switch (tables->n_fft) {
-    case 512: error = permit<256>(*tables); break;
-    case 1024: error = permit<512>(*tables); break;
-    case 2048: error = permit<1024>(*tables); break;
-    case 4096: error = permit<2048>(*tables); break;
-    }
-    return error == cudaSuccess ? KT_OK : KT_EIO;
-}
-
-template <int POINTS>
-static void
-launch(const kt_cuda_tables_t &tables, const kt_cuda_run_t *runs, size_t n, const float *pcm, const kt_cuda_rows_t &out,
-       cudaStream_t stream)
-{
-    KT_LAUNCH(kt_frontend_kernel<POINTS>, dim3((unsigned)n), dim3(POINTS / 8), tables.first.bytes, stream, tables, runs,
-              pcm, out);
+    return KT_PERMIT_BY_POINTS(kt_frontend_kernel, tables->n_fft, tables->shared_limit);
 }
 
 extern "C" kt_err_t
@@ -105,11 +81,6 @@ kt_cuda_frontend(const kt_cuda_plan_t *self, const kt_cuda_run_t *runs, size_t n
         const kt_cuda_outputs_t outputs = {out, NULL, NULL, NULL, 0};
         return kt_cuda_split(self, runs, n, longest, pcm, &outputs, work, stream);
     }
-    switch (tables->n_fft) {
-    case 512: launch<256>(*tables, runs, n, pcm, *out, stream); break;
-    case 1024: launch<512>(*tables, runs, n, pcm, *out, stream); break;
-    case 2048: launch<1024>(*tables, runs, n, pcm, *out, stream); break;
-    case 4096: launch<2048>(*tables, runs, n, pcm, *out, stream); break;
-    }
-    return cudaGetLastError() == cudaSuccess ? KT_OK : KT_EIO;
+    KT_LAUNCH_BY_POINTS(kt_frontend_kernel, tables->n_fft, n, tables->first.bytes, stream, *tables, runs, pcm, *out);
+    return kt_launched();
 }

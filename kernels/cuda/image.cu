@@ -188,5 +188,5 @@ kt_cuda_images(const uint8_t *rgb, const uint8_t *before, size_t n, uint32_t wid
     const kt_pictures pictures = {rgb, before, out, (unsigned)n, width, height, across};
     KT_LAUNCH(kt_images_kernel, dim3(across * down, (unsigned)((n + PICTURES - 1) / PICTURES)), dim3(THREADS), 0,
               stream, pictures);
-    return cudaGetLastError() == cudaSuccess ? KT_OK : KT_EIO;
+    return kt_launched();
 }

@@ -146,7 +146,7 @@ kt_cuda_segments(const kt_cuda_plan_t *self, const kt_cuda_tile_t *tiles, size_t
         return KT_OK;
     KT_LAUNCH(kt_segments_kernel, dim3((unsigned)n), dim3(THREADS), self->tables.segment_bytes, stream, self->tables,
               tiles, *rows);
-    return cudaGetLastError() == cudaSuccess ? KT_OK : KT_EIO;
+    return kt_launched();
 }
 
 extern "C" kt_err_t
@@ -159,5 +159,5 @@ kt_cuda_maxima(const kt_cuda_plan_t *self, const kt_cuda_tile_t *tiles, size_t n
         return KT_OK;
     KT_LAUNCH(kt_maxima_kernel, dim3((unsigned)n), dim3(THREADS), 0, stream, self->tables, tiles, mel, peak, valley,
               maxima);
-    return cudaGetLastError() == cudaSuccess ? KT_OK : KT_EIO;
+    return kt_launched();
 }

@@ -106,11 +106,8 @@ __launch_bounds__(THREADS)
 extern "C" kt_err_t
 kt_cuda_split_permit(const kt_cuda_tables_t *tables)
 {
-    const cudaFuncAttribute bytes = cudaFuncAttributeMaxDynamicSharedMemorySize;
-    if (cudaFuncSetAttribute(kt_split_rows_kernel, bytes, (int)tables->shared_limit) != cudaSuccess ||
-        cudaFuncSetAttribute(kt_split_second_kernel, bytes, (int)tables->shared_limit) != cudaSuccess)
-        return KT_EIO;
-    return KT_OK;
+    const kt_err_t err = kt_permit_shared(kt_split_rows_kernel, tables->shared_limit);
+    return err ? err : kt_permit_shared(kt_split_second_kernel, tables->shared_limit);
 }
 
 static kt_err_t
@@ -144,7 +141,7 @@ group(const kt_cuda_plan_t *self, const kt_cuda_run_t *runs, unsigned n, unsigne
     else
         KT_LAUNCH(kt_split_second_kernel, dim3(places), dim3(THREADS), tables->second.bytes, stream, *tables, runs, n,
                   longest, (const double2 *)work, *out);
-    return cudaGetLastError() == cudaSuccess ? KT_OK : KT_EIO;
+    return kt_launched();
 }
 
 extern "C" kt_err_t

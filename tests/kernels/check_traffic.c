@@ -144,7 +144,7 @@ second_pass(passes_t *self)
 
 // For docs/gpu.md: what each kernel of the two passes did, a frame.
 enum { KERNELS = 3 };
-static const char *const kernels[KERNELS] = {"kt_frontend_kernel<POINTS>", "kt_second_kernel<POINTS>",
+static const char *const kernels[KERNELS] = {"kt_frontend_kernel<1024>", "kt_second_kernel<1024>",
                                              "kt_segments_kernel"};
 
 static void
@@ -202,6 +202,7 @@ a_refused_launch_is_an_error(void)
     check(kt_cuda_frontend(device_plan(plan), batch.runs, batch.n, batch.longest, batch.pcm, &rows, NULL, NULL) ==
               KT_EIO,
           "a refused launch goes unnoticed");
+    check((int)cudaGetLastError() == 701, "the reason of a refused launch is lost");
     cudasim_fail("cudaMalloc", 1, 2);
     check(kt_cuda_plan_new(&gpu, plan) == KT_ENOMEM && !gpu, "a plan without memory");
     (void)cudaGetLastError();
