@@ -22,9 +22,12 @@ typedef struct kt_device_facts {
 // that is not finite, or whose total power is not a finite float, is NaN in every spectral row and in chroma and has no
 // pitches (rms is NaN, infinite or huge, zcr counts signs); frames without such a sample are untouched by it.
 //
-// kt_device_cpu: the best instruction set; KITHARA_ISA=ref|base|avx2|avx512 forces one (ref: the plain reference, some
-// sixty times slower). KT_ESETTING: unknown, or not on this processor; KT_ENOMEM.
-KT_MUST_USE kt_err_t kt_device_cpu(kt_device_t **self_p);
+// kt_device_cpu: opts NULL means the defaults. KT_ESETTING: an instruction set that is unknown, or not on this
+// processor; KT_ENOMEM.
+typedef struct kt_device_opts {
+    const char *isa;  // "ref", "base", "avx2", "avx512" (kernels/isa.h); NULL, "" or "auto": the best
+} kt_device_opts_t;
+KT_MUST_USE kt_err_t kt_device_cpu(kt_device_t **self_p, const kt_device_opts_t *opts);
 KT_MUST_USE kt_err_t kt_device_frontend(kt_device_t *self, const kt_plan_t *plan, const kt_span_t *spans, size_t n,
                                         const kt_rows_t *out);
 KT_MUST_USE kt_err_t kt_device_chroma(kt_device_t *self, const kt_plan_t *plan, double tuning, const kt_span_t *spans,

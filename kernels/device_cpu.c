@@ -148,9 +148,9 @@ static const kt_device_ops_t CPU_DEVICE = {cpu_frontend, cpu_chroma, cpu_chroma_
                                            cpu_images,   cpu_facts,  cpu_destroy};
 
 kt_err_t
-kt_device_cpu(kt_device_t **self_p)
+kt_device_cpu(kt_device_t **self_p, const kt_device_opts_t *opts)
 {
-    const kt_isa_t *isa = kt_isa(getenv("KITHARA_ISA"));
+    const kt_isa_t *isa = kt_isa(opts ? opts->isa : NULL);
     if (!isa)
         return KT_ESETTING;
     cpu_device_t *self = calloc(1, sizeof *self);

@@ -16,5 +16,5 @@ typedef struct kt_isa {
     const kt_image_ops_t    *image;
 } kt_isa_t;
 
-// By name; NULL: unknown, or this processor lacks it. An empty or missing name: the best, never NULL.
+// By name; NULL: unknown, or this processor lacks it. NULL, "" or "auto": the best, never NULL.
 const kt_isa_t *kt_isa(const char *name);

@@ -4,8 +4,9 @@
 //   KT_LAUNCH(kernel, grid, block, shared_bytes, stream, arguments...)      at least one argument
 //   KT_LAUNCH((kernel<4, true>), ...)                                       commas in a name: in brackets
 //
-// A launch reports its error through cudaGetLastError, as with <<<>>>; kt_launched leaves it there for the caller. Dynamic shared memory has one name in all
-// kernels, kt_shared: 16-byte aligned bytes, to be cast to what the kernel keeps there.
+// A launch reports its error through cudaGetLastError, as with <<<>>>; kt_launched leaves it there for the caller.
+// Dynamic shared memory has one name in all kernels, kt_shared: 16-byte aligned bytes, to be cast to what the kernel
+// keeps there.
 #pragma once
 
 #include "common/err.h"
@@ -23,8 +24,8 @@
 
 extern __shared__ __align__(16) unsigned char kt_shared[];
 
-// A kernel that is a template by half the transform's size (256 to 2048 for n_fft 512 to 4096): its launch by n_fft, and
-// permission for `bytes` of dynamic shared memory, KT_OK or KT_EIO.
+// A kernel that is a template by half the transform's size (256 to 2048 for n_fft 512 to 4096): its launch by n_fft,
+// and permission for `bytes` of dynamic shared memory, KT_OK or KT_EIO.
 #define KT_LAUNCH_BY_POINTS(kernel, n_fft, n, shared_bytes, stream, ...)                                               \
     switch (n_fft) {                                                                                                   \
     case 512: KT_LAUNCH(kernel<256>, dim3((unsigned)(n)), dim3(32), shared_bytes, stream, __VA_ARGS__); break;         \

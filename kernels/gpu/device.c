@@ -109,12 +109,12 @@ static const kt_device_ops_t GPU_DEVICE = {gpu_frontend, gpu_chroma, gpu_chroma_
                                            gpu_images,   gpu_facts,  gpu_destroy};
 
 kt_err_t
-kt_device_gpu(kt_device_t **self_p, kt_gpus_t *gpus)
+kt_device_gpu(kt_device_t **self_p, kt_gpus_t *gpus, const kt_device_opts_t *opts)
 {
     gpu_device_t *self = calloc(1, sizeof *self);
     if (!self)
         return KT_ENOMEM;
-    kt_err_t err = kt_device_cpu(&self->cpu);
+    kt_err_t err = kt_device_cpu(&self->cpu, opts);
     if (err) {
         free(self);
         return err;

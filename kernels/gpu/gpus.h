@@ -46,8 +46,9 @@ bool kt_gpus_whole(const kt_gpus_t *self);   // none is lost, and all that was a
 // "cuda: NVIDIA H200 x2", for people; returns out.
 const char *kt_gpus_name(const kt_gpus_t *self, char *out, size_t size);
 
-// One thread's device on the GPU with the fewest of them, beside a CPU device. As kt_device_cpu.
-KT_MUST_USE kt_err_t kt_device_gpu(kt_device_t **self_p, kt_gpus_t *gpus);
+// One thread's device on the GPU with the fewest of them, and a CPU device for what the GPU does not do. As
+// kt_device_cpu.
+KT_MUST_USE kt_err_t kt_device_gpu(kt_device_t **self_p, kt_gpus_t *gpus, const kt_device_opts_t *opts);
 
 // gpu_load.c: the library beside the program, in ../lib/kithara or ../lib; KITHARA_CUDA_LIBRARY names another. Loaded
 // once, for good. KT_ENOTFOUND.

@@ -39,7 +39,7 @@ kt_node_hello(kt_node_t *self, size_t index)
     msg.hello.host        = kt_bytes_of(self->host);
     msg.hello.version     = kt_bytes_of(KT_VERSION);
     msg.hello.analysis    = kt_bytes_of(KT_ANALYSIS_VERSION);
-    msg.hello.device      = kt_bytes_of(kt_device_text(self->gpus, device));
+    msg.hello.device      = kt_bytes_of(kt_device_text(&self->settings, self->gpus, device));
     msg.hello.slots       = (uint64_t)self->settings.workers;
     node_send(self, index, &msg);
 }

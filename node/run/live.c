@@ -175,7 +175,7 @@ kt_live_run(kt_pipeline_t *pipeline, const kt_live_opts_t *opts, char detail[KT_
     self->detail   = detail;
     self->start_us = kt_clock_us();
     detail[0]      = '\0';
-    kt_err_t err   = kt_device_cpu(&self->device);
+    kt_err_t err   = kt_device_cpu(&self->device, &(kt_device_opts_t){pipeline->settings->isa});
     if (!err)
         err = open_stream(self);
     if (!err)

@@ -60,7 +60,7 @@ digest_own(kt_cache_t *self, const kt_settings_t *settings)
     kt_device_facts_t facts  = {0};
     kt_device_t      *device = NULL;
     kt_buf_t          text;
-    kt_err_t          err = kt_device_cpu(&device);
+    kt_err_t          err = kt_device_cpu(&device, &(kt_device_opts_t){settings->isa});
     if (err)
         return err;
     kt_device_facts(device, &facts);

@@ -131,7 +131,7 @@ main(int argc, char **argv)
     }
     tool_t       tool    = {.folder = argv[2]};
     kt_pitches_t pitches = {0};
-    if (kt_plan_new(&tool.plan, &opts) || kt_device_cpu(&tool.device))
+    if (kt_plan_new(&tool.plan, &opts) || kt_device_cpu(&tool.device, &(kt_device_opts_t){getenv("KITHARA_ISA")}))
         stop("these options or KITHARA_ISA cannot be used");
     read_samples(&tool, argv[1], opts.n_fft);
     tool.frames = 1 + tool.samples / opts.hop;

@@ -8,8 +8,7 @@
 Test(device, an_unknown_instruction_set_is_refused)
 {
     kt_device_t *device = NULL;
-    setenv("KITHARA_ISA", "z80", 1);
-    cr_assert_eq(kt_device_cpu(&device), KT_ESETTING);
+    cr_assert_eq(kt_device_cpu(&device, &(kt_device_opts_t){"z80"}), KT_ESETTING);
     cr_assert_null(device);
 }
 
@@ -22,8 +21,7 @@ Test(device, each_instruction_set_names_itself)
         kt_device_t      *device = NULL;
         kt_device_facts_t facts;
         char              kind[16];
-        setenv("KITHARA_ISA", names[i], 1);
-        cr_assert_eq(kt_device_cpu(&device), KT_OK);
+        cr_assert_eq(kt_device_cpu(&device, &(kt_device_opts_t){names[i]}), KT_OK);
         kt_device_facts(device, &facts);
         snprintf(kind, sizeof kind, "cpu-%s", names[i]);
         cr_assert_str_eq(facts.kind, kind);
@@ -33,21 +31,25 @@ Test(device, each_instruction_set_names_itself)
     }
 }
 
-Test(device, an_empty_setting_means_the_best)
+Test(device, no_name_and_auto_mean_the_best)
 {
-    setenv("KITHARA_ISA", "", 1);
-    kt_device_t *device = NULL;
-    cr_assert_eq(kt_device_cpu(&device), KT_OK);
-    kt_device_facts_t facts;
-    kt_device_facts(device, &facts);
-    cr_assert_str_neq(facts.kind, "cpu-ref");
-    kt_device_destroy(&device);
+    const kt_device_opts_t *const all[] = {NULL, &(kt_device_opts_t){NULL}, &(kt_device_opts_t){""},
+                                           &(kt_device_opts_t){"auto"}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        kt_device_t      *device = NULL;
+        kt_device_facts_t facts;
+        cr_assert_eq(kt_device_cpu(&device, all[i]), KT_OK);
+        kt_device_facts(device, &facts);
+        cr_assert_eq(kt_device_isa(device), kt_isa(NULL));
+        cr_assert_str_neq(facts.kind, "cpu-ref");
+        kt_device_destroy(&device);
+    }
 }
 
 Test(device, destroying_twice_is_harmless)
 {
     kt_device_t *device = NULL;
-    cr_assert_eq(kt_device_cpu(&device), KT_OK);
+    cr_assert_eq(kt_device_cpu(&device, NULL), KT_OK);
     kt_device_destroy(&device);
     cr_assert_null(device);
     kt_device_destroy(&device);

@@ -17,13 +17,15 @@ typedef struct stream {
 
 static const kt_frontend_opts_t defaults = {22050, 2048, 512, 128, 13, 12};
 
+static const char *stream_isa = "auto";  // of the devices of new streams
+
 static inline stream_t
 stream_new(const kt_frontend_opts_t *opts, size_t samples)
 {
     stream_t     self = {0};
     const size_t half = opts->n_fft / 2, frames = 1 + samples / opts->hop;
     cr_assert_eq(kt_plan_new(&self.plan, opts), KT_OK);
-    cr_assert_eq(kt_device_cpu(&self.device), KT_OK);
+    cr_assert_eq(kt_device_cpu(&self.device, &(kt_device_opts_t){stream_isa}), KT_OK);
     self.padded  = calloc(samples + opts->n_fft, sizeof *self.padded);
     self.samples = self.padded + half;
     self.span    = (kt_span_t){self.padded, frames, half, half + samples};

@@ -9,7 +9,7 @@
 #include <string.h>
 
 static const char *const sets[] = {"", "ref"};
-#define FOR_BOTH_SETS for (size_t set = 0; set < 2 && setenv("KITHARA_ISA", sets[set], 1) == 0; set++)
+#define FOR_BOTH_SETS for (size_t set = 0; set < 2 && (stream_isa = sets[set]); set++)
 
 static const double PI    = 3.14159265358979323846;
 static const double C1_HZ = 32.70319566257483;
@@ -29,7 +29,7 @@ chroma_of(uint32_t rate_hz, uint32_t hop, double tuning, const float *pcm, size_
     kt_cqt_t    *cqt    = NULL;
     const size_t frames = 1 + n / hop;
     float       *out    = calloc(frames * KT_CQT_CLASSES, sizeof *out);
-    cr_assert_eq(kt_cqt_new(&cqt, kt_isa(getenv("KITHARA_ISA"))->rows, rate_hz, hop), KT_OK);
+    cr_assert_eq(kt_cqt_new(&cqt, kt_isa(stream_isa)->rows, rate_hz, hop), KT_OK);
     cr_assert_eq(kt_cqt_chroma(cqt, tuning, pcm, n, frames, out), KT_OK);
     kt_cqt_destroy(&cqt);
     cr_assert_null(cqt);
@@ -63,7 +63,7 @@ Test(cqt, a_tone_is_its_class_in_every_octave)
 Test(cqt, the_reference_names_the_same_class)
 {
     enum { N = 22050 };
-    setenv("KITHARA_ISA", "ref", 1);
+    stream_isa = "ref";
     float *pcm = tone(440, 22050, N), *rows = chroma_of(22050, 512, 0, pcm, N);
     expect_class(rows + N / 1024 * KT_CQT_CLASSES, 9, 440);
     free(pcm);
@@ -88,7 +88,7 @@ Test(cqt, the_object_may_be_used_again_with_another_tuning)
     enum { N = 30000, FRAMES = 1 + N / 512, BYTES = FRAMES * KT_CQT_CLASSES * sizeof(float) };
     kt_cqt_t *cqt = NULL;
     float    *pcm = tone(300, 22050, N), first[FRAMES * KT_CQT_CLASSES], again[FRAMES * KT_CQT_CLASSES];
-    cr_assert_eq(kt_cqt_new(&cqt, kt_isa(getenv("KITHARA_ISA"))->rows, 22050, 512), KT_OK);
+    cr_assert_eq(kt_cqt_new(&cqt, kt_isa(stream_isa)->rows, 22050, 512), KT_OK);
     cr_assert_eq(kt_cqt_chroma(cqt, 0.2, pcm, N, FRAMES, first), KT_OK);
     cr_assert_eq(kt_cqt_chroma(cqt, -0.3, pcm, N, FRAMES, again), KT_OK);
     cr_assert_neq(memcmp(first, again, BYTES), 0);
@@ -164,9 +164,9 @@ Test(cqt, a_longer_stream_has_the_same_first_frames)
 Test(cqt, what_is_not_defined_is_refused)
 {
     kt_cqt_t *cqt = NULL;
-    cr_assert_eq(kt_cqt_new(&cqt, kt_isa(getenv("KITHARA_ISA"))->rows, 8000, 512), KT_EINVAL);
-    cr_assert_eq(kt_cqt_new(&cqt, kt_isa(getenv("KITHARA_ISA"))->rows, 22050, 500), KT_EINVAL);
-    cr_assert_eq(kt_cqt_new(&cqt, kt_isa(getenv("KITHARA_ISA"))->rows, 22050, 0), KT_EINVAL);
+    cr_assert_eq(kt_cqt_new(&cqt, kt_isa(stream_isa)->rows, 8000, 512), KT_EINVAL);
+    cr_assert_eq(kt_cqt_new(&cqt, kt_isa(stream_isa)->rows, 22050, 500), KT_EINVAL);
+    cr_assert_eq(kt_cqt_new(&cqt, kt_isa(stream_isa)->rows, 22050, 0), KT_EINVAL);
     cr_assert_null(cqt);
     cr_assert(kt_cqt_is_defined(8412, 64));
     cr_assert(!kt_cqt_is_defined(8411, 64));

@@ -49,7 +49,7 @@ open_context(kt_gpu_context_t **self_p, const kt_gpu_context_opts_t *opts, char 
     why[0]                 = '\0';
     cr_assert(self);
     self->opts = *opts;
-    cr_assert_eq(kt_device_cpu(&self->cpu), KT_OK);
+    cr_assert_eq(kt_device_cpu(&self->cpu, NULL), KT_OK);
     for (uint32_t i = 0; i < opts->slots; i++) {
         self->lanes[i].in  = calloc(1, opts->in_bytes);
         self->lanes[i].out = calloc(1, opts->out_bytes);

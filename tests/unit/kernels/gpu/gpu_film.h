@@ -42,7 +42,7 @@ static inline void
 film_run(film_t *self, kt_gpus_t *gpus)
 {
     if (!self->device)
-        cr_assert_eq(kt_device_gpu(&self->device, gpus), KT_OK);
+        cr_assert_eq(kt_device_gpu(&self->device, gpus, NULL), KT_OK);
     cr_assert_eq(kt_device_images(self->device, &self->span, self->stats), KT_OK);
 }
 

@@ -64,7 +64,7 @@ sound_run(sound_t *self, kt_gpus_t *gpus)
     for (int r = 0; r < KT_ROWS; r++)
         out.row[r] = kt_row_width(self->plan, (kt_row_t)r) ? self->row[r] : NULL;
     if (!self->device)
-        cr_assert_eq(gpus ? kt_device_gpu(&self->device, gpus) : kt_device_cpu(&self->device), KT_OK);
+        cr_assert_eq(gpus ? kt_device_gpu(&self->device, gpus, NULL) : kt_device_cpu(&self->device, NULL), KT_OK);
     self->pitches.count = self->cqt_pitches.count = 0;
     cr_assert_eq(kt_device_frontend(self->device, self->plan, &self->span, 1, &out), KT_OK);
     cr_assert_eq(kt_device_chroma(self->device, self->plan, self->tuning, &self->span, 1, &self->chroma), KT_OK);
@@ -82,7 +82,7 @@ static inline void
 sound_start(sound_t *self, kt_gpus_t *gpus)
 {
     if (!self->device)
-        cr_assert_eq(kt_device_gpu(&self->device, gpus), KT_OK);
+        cr_assert_eq(kt_device_gpu(&self->device, gpus, NULL), KT_OK);
     cr_assert_eq(pthread_create(&self->thread, NULL, sound_thread, self), 0);
 }
 

@@ -145,8 +145,8 @@ pictures_agree(const char *seed)
     opts.max_bytes     = 512 << 10;
     kt_gpus_t *gpus    = open_sim(seed, opts);
     film_t     a = film_new(67, 35, 2, 1), b = film_new(67, 35, 9, 2);
-    cr_assert_eq(kt_device_gpu(&a.device, gpus), KT_OK);
-    cr_assert_eq(kt_device_gpu(&b.device, gpus), KT_OK);
+    cr_assert_eq(kt_device_gpu(&a.device, gpus, NULL), KT_OK);
+    cr_assert_eq(kt_device_gpu(&b.device, gpus, NULL), KT_OK);
     film_start(&a);
     film_start(&b);
     film_join(&a);

@@ -49,7 +49,7 @@ Test(gpu, spans_of_many_workers_share_a_batch)
     sound_t    sounds[WORKERS];
     for (uint32_t i = 0; i < WORKERS; i++) {
         sounds[i] = sound_new(&gpu_defaults, FRAMES + i, i);
-        cr_assert_eq(kt_device_gpu(&sounds[i].device, gpus), KT_OK);  // it may come, so a batch waits for it
+        cr_assert_eq(kt_device_gpu(&sounds[i].device, gpus, NULL), KT_OK);  // it may come, so a batch waits for it
     }
     gpu_double_hold(true);
     for (size_t i = 0; i < WORKERS; i++) {
@@ -79,7 +79,7 @@ Test(gpu, a_batch_waits_for_company_no_longer_than_it_may)
     kt_gpus_t *gpus    = open_double(1, opts);
     sound_t    first = sound_new(&gpu_defaults, FRAMES, 1), second = sound_new(&gpu_defaults, FRAMES, 2);
     sound_t    absent = sound_new(&gpu_defaults, FRAMES, 3);
-    cr_assert_eq(kt_device_gpu(&absent.device, gpus), KT_OK);  // who might still come, and does not
+    cr_assert_eq(kt_device_gpu(&absent.device, gpus, NULL), KT_OK);  // who might still come, and does not
     gpu_double_hold(true);
     sound_start(&first, gpus);
     gpu_double_await(1);
@@ -414,7 +414,7 @@ Test(gpu, pictures_of_many_workers_share_a_batch_of_their_size)
     film_t     films[WORKERS];
     for (uint32_t i = 0; i < WORKERS; i++) {
         films[i] = film_new(i == 3 ? 20 : 33, 21, 2 + i, i);
-        cr_assert_eq(kt_device_gpu(&films[i].device, gpus), KT_OK);
+        cr_assert_eq(kt_device_gpu(&films[i].device, gpus, NULL), KT_OK);
     }
     gpu_double_hold(true);
     for (size_t i = 0; i < WORKERS; i++) {
@@ -443,7 +443,7 @@ Test(gpu, sound_and_pictures_do_not_share_a_batch)
     kt_gpus_t *gpus  = open_double(1, KT_GPU_DEFAULTS);
     sound_t    sound = sound_new(&gpu_defaults, FRAMES, 17);
     film_t     film  = film_new(16, 9, 3, 5);
-    cr_assert_eq(kt_device_gpu(&film.device, gpus), KT_OK);
+    cr_assert_eq(kt_device_gpu(&film.device, gpus, NULL), KT_OK);
     gpu_double_hold(true);
     sound_start(&sound, gpus);
     film_start(&film);
@@ -496,7 +496,7 @@ Test(gpu, pictures_without_pixels_or_too_large_reach_no_batch)
     kt_device_t          *device = NULL;
     kt_image_stats_t      stats  = {.sum = {1}};
     const kt_image_span_t none = {.n = 1, .height = 5}, large = {.n = 1, .width = KT_IMAGE_MOST_SIDE + 1, .height = 1};
-    cr_assert_eq(kt_device_gpu(&device, gpus), KT_OK);
+    cr_assert_eq(kt_device_gpu(&device, gpus, NULL), KT_OK);
     cr_assert_eq(kt_device_images(device, &none, &stats), KT_OK);
     cr_assert_eq(stats.sum[0], 0);
     cr_assert_eq(kt_device_images(device, &large, &stats), KT_EINVAL);
