@@ -45,9 +45,9 @@ kt_device_isa(const kt_device_t *self)
 }
 
 void
-kt_device_facts(const kt_device_t *self, kt_device_facts_t *out)
+kt_device_info(const kt_device_t *self, kt_device_info_t *out)
 {
-    self->ops->facts(self, out);
+    self->ops->info(self, out);
 }
 
 void

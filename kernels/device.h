@@ -8,11 +8,11 @@
 
 typedef struct kt_device kt_device_t;
 typedef struct kt_isa    kt_isa_t;  // kernels/isa.h
-typedef struct kt_device_facts {
+typedef struct kt_device_info {
     char     name[64];
     char     kind[16];  // "cpu-avx512", "cpu-avx2", "cpu-base", "cpu-ref", "cuda"
     uint64_t memory_bytes;
-} kt_device_facts_t;
+} kt_device_info_t;
 
 // First pass: rows of n spans, out[n]. Second pass: chroma_stft before normalisation is never seen; out[n] are
 // [frames][n_chroma], each frame divided by its largest value (a frame of zeros stays zero). One device a thread.
@@ -20,7 +20,7 @@ typedef struct kt_device_facts {
 //
 // A frame's bytes depend on its samples alone, not on the spans and calls that it comes with. A frame with a sample
 // that is not finite, or whose total power is not a finite float, is NaN in every spectral row and in chroma and has no
-// pitches (rms is NaN, infinite or huge, zcr counts signs); frames without such a sample are untouched by it.
+// peaks (rms is NaN, infinite or huge, zcr counts signs); frames without such a sample are untouched by it.
 //
 // kt_device_cpu: opts NULL means the defaults. KT_ESETTING: an instruction set that is unknown, or not on this
 // processor; KT_ENOMEM.
@@ -40,7 +40,7 @@ KT_MUST_USE kt_err_t kt_device_chroma_cqt(kt_device_t *self, const kt_plan_t *pl
 KT_MUST_USE kt_err_t kt_device_images(kt_device_t *self, const kt_image_span_t *span, kt_image_stats_t *out);
 // What work beside the device runs on: loudness, samples, power spectra, and the functions below.
 const kt_isa_t *kt_device_isa(const kt_device_t *self);
-void            kt_device_facts(const kt_device_t *self, kt_device_facts_t *out);
+void            kt_device_info(const kt_device_t *self, kt_device_info_t *out);
 void            kt_device_destroy(kt_device_t **self_p);
 
 // What needs a whole segment, in place or beside; pure, any thread. `frames` rows of the width given by the plan.

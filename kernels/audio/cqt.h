@@ -28,7 +28,7 @@ void                 kt_cqt_destroy(kt_cqt_t **self_p);
 
 // Chroma of the first `frames` (at most 1 + n / hop) frames centred at t * hop, with zeros around the samples; out is
 // [frames][12] from C, each frame divided by its largest value (a frame of zeros stays zero). tuning: fraction of a bin
-// of which there are 36 an octave, [-0.5, 0.5) (kt_pitches_tuning). Samples are finite. KT_ENOMEM.
+// of which there are 36 an octave, [-0.5, 0.5) (kt_spectral_peaks_tuning). Samples are finite. KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_cqt_chroma(kt_cqt_t *self, double tuning, const float *pcm, size_t n, size_t frames,
                                    float *out);
 

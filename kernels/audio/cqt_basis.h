@@ -22,7 +22,7 @@ typedef struct kt_cqt_turn {
 
 typedef struct kt_cqt_basis {
     kt_plan_t    *transform;     // n_fft; its window is all ones
-    uint32_t      halvings;      // of the rate before the first octave
+    uint32_t      decimations;   // of the rate before the first octave
     double        rate_hz;       // of the first octave
     uint32_t      first, count;  // bins that any row reads
     kt_cqt_turn_t turn[KT_CQT_MAX_BINS];

@@ -10,7 +10,7 @@ typedef double pair_t __attribute__((vector_size(16)));
 enum { VECTORS = 4, STEP = 16 };  // vectors of values at once; samples that share a maximum
 
 static void
-planes(const float *restrict pcm, size_t frames, uint32_t channels, float *restrict out, size_t stride)
+loudness_planes(const float *restrict pcm, size_t frames, uint32_t channels, float *restrict out, size_t stride)
 {
     if (channels == 2) {
         for (size_t i = 0; i < frames; i++) {
@@ -31,7 +31,8 @@ both(double value)
 }
 
 static void
-energy(const kt_kweight_t *weight, kt_kweight_state_t state[2], const float *const plane[2], size_t n, double out[2])
+loudness_energy(const kt_kweight_t *weight, kt_kweight_state_t state[2], const float *const plane[2], size_t n,
+                double out[2])
 {
     const pair_t b0 = both(weight->shelf_b[0]), b1 = both(weight->shelf_b[1]), b2 = both(weight->shelf_b[2]),
                  a1 = both(weight->shelf_a[0]), a2 = both(weight->shelf_a[1]), h1 = both(weight->high_a[0]),
@@ -136,7 +137,7 @@ group_peak(const kt_interpolation_t *between, const float *x)
 }
 
 static void
-peaks(const kt_interpolation_t *between, const float *x, size_t n, kt_peaks_t *out)
+loudness_peaks(const kt_interpolation_t *between, const float *x, size_t n, kt_peaks_t *out)
 {
     enum { AHEAD = KT_PEAK_MARGIN / STEP, A_GROUP = KT_PEAK_GROUP / STEP };
     float step[AHEAD + A_GROUP];  // maxima of the samples under a group
@@ -160,4 +161,4 @@ peaks(const kt_interpolation_t *between, const float *x, size_t n, kt_peaks_t *o
     }
 }
 
-const kt_loudness_ops_t KT_NAME(kt_loudness_ops) = {planes, energy, peaks};
+const kt_loudness_ops_t KT_NAME(kt_loudness_ops) = {loudness_planes, loudness_energy, loudness_peaks};

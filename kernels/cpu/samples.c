@@ -67,7 +67,7 @@ spikes_of(vw_t before, vw_t after)
 }
 
 static void
-groups(const float *x, size_t n, kt_sample_group_t *out)
+samples_groups(const float *x, size_t n, kt_sample_group_t *out)
 {
     for (size_t g = 0; g < n; g++) {
         vw_t  low = vw_load(x), high = low, squares = {0}, spike = {0}, bends = {0};
@@ -96,7 +96,7 @@ groups(const float *x, size_t n, kt_sample_group_t *out)
 }
 
 static double
-product(const float *left, const float *right, size_t n)
+samples_product(const float *left, const float *right, size_t n)
 {
     double out = 0;
     for (size_t g = 0; g < n; g++) {
@@ -109,7 +109,8 @@ product(const float *left, const float *right, size_t n)
 }
 
 static void
-split(const float *restrict pcm, size_t frames, uint32_t channels, float *restrict first, float *restrict second)
+samples_split(const float *restrict pcm, size_t frames, uint32_t channels, float *restrict first,
+              float *restrict second)
 {
     if (channels == 1) {
         memcpy(first, pcm, frames * sizeof *pcm);
@@ -146,7 +147,7 @@ mask_of(vwi_t x)
 }
 
 static uint64_t
-reach(const float *x, float sign, float least)
+samples_reach(const float *x, float sign, float least)
 {
     uint64_t out = 0;
     for (size_t i = 0; i < KT_GROUP_SAMPLES; i += KT_WIDE)
@@ -155,7 +156,7 @@ reach(const float *x, float sign, float least)
 }
 
 static void
-lowpass(const float *taps, const float *x, size_t n, float *out)
+samples_lowpass(const float *taps, const float *x, size_t n, float *out)
 {
     for (size_t i = 0; i < n; i++, x += KT_GROUP_SUMS) {
         vw_t sum = {0};
@@ -165,4 +166,5 @@ lowpass(const float *taps, const float *x, size_t n, float *out)
     }
 }
 
-const kt_samples_ops_t KT_NAME(kt_samples_ops) = {groups, product, split, reach, lowpass};
+const kt_samples_ops_t KT_NAME(kt_samples_ops) = {samples_groups, samples_product, samples_split, samples_reach,
+                                                  samples_lowpass};

@@ -12,7 +12,7 @@ static const kt_gpu_launcher_t *const LAUNCHERS[KT_GPU_KINDS] = {
 };
 
 static kt_err_t
-reserve(kt_gpu_job_t *job)
+job_reserve(kt_gpu_job_t *job)
 {
     kt_gpu_lane_t *lane = job->lane;
     job->side_at        = kt_gpu_align(job->batch->in_bytes);
@@ -33,7 +33,7 @@ reserve(kt_gpu_job_t *job)
 }
 
 static cudaError_t
-copy_in(const kt_gpu_job_t *job)
+job_copy_in(const kt_gpu_job_t *job)
 {
     kt_gpu_lane_t *lane = job->lane;
     cudaError_t    error =
@@ -48,10 +48,10 @@ copy_in(const kt_gpu_job_t *job)
 }
 
 static kt_err_t
-start(const kt_gpu_job_t *job)
+job_start(const kt_gpu_job_t *job)
 {
     kt_gpu_lane_t *lane  = job->lane;
-    cudaError_t    error = copy_in(job);
+    cudaError_t    error = job_copy_in(job);
     if (error)
         return kt_gpu_failed(job->context, error, "a copy to the device");
     kt_err_t err = LAUNCHERS[job->batch->kind]->launch(job);
@@ -85,13 +85,13 @@ kt_gpu_submit(kt_gpu_context_t *self, uint32_t slot, const kt_gpu_batch_t *batch
     self->batches++;
     kt_err_t err = LAUNCHERS[batch->kind]->prepare(&job);
     if (!err)
-        err = reserve(&job);
+        err = job_reserve(&job);
     if (err)
         return err;
     lane->results = lane->slab + job.out_at;
     if (LAUNCHERS[batch->kind]->fill_side)
         LAUNCHERS[batch->kind]->fill_side(&job, lane->side);
-    err = start(&job);
+    err = job_start(&job);
     if (!err)
         lane->stage = STAGE_RESULTS;
     return err;
@@ -99,7 +99,7 @@ kt_gpu_submit(kt_gpu_context_t *self, uint32_t slot, const kt_gpu_batch_t *batch
 
 // *more: lists are on their way now.
 static cudaError_t
-fetch_lists(kt_gpu_lane_t *lane, bool *more)
+lane_fetch_lists(kt_gpu_lane_t *lane, bool *more)
 {
     const kt_gpu_layout_t *layout = &lane->layout;
     cudaError_t            error  = cudaSuccess;
@@ -128,7 +128,7 @@ kt_gpu_poll(kt_gpu_context_t *self, uint32_t slot, bool *done)
     if (!error && (error = cudaEventQuery(lane->done)) == cudaErrorNotReady)
         return KT_OK;
     if (!error && lane->stage == STAGE_RESULTS)
-        error = fetch_lists(lane, &more);
+        error = lane_fetch_lists(lane, &more);
     if (error)
         return kt_gpu_failed(self, error, "a batch");
     lane->stage = more ? STAGE_LISTS : STAGE_IDLE;

@@ -151,8 +151,7 @@ static kt_err_t
 frontend_launch(const kt_gpu_job_t *job)
 {
     const kt_gpu_lane_t *lane = job->lane;
-    kt_cuda_rows_t       rows = {.pitches     = peaks_at(lane, KT_GPU_PITCHES),
-                                 .cqt_pitches = peaks_at(lane, KT_GPU_CQT_PITCHES)};
+    kt_cuda_rows_t rows = {.peaks = peaks_at(lane, KT_GPU_POWER_PEAKS), .cqt_peaks = peaks_at(lane, KT_GPU_CQT_PEAKS)};
     for (uint32_t r = 0; r < KT_ROWS; r++)
         rows.row[r] = kt_gpu_section(lane, r);
     return kt_cuda_frontend(lane->plan->cuda, (const kt_cuda_run_t *)(void *)(lane->slab + job->side_at), job->n_runs,

@@ -9,9 +9,9 @@
 
 // What a block does with the power spectrum of a frame: classes, or the bins themselves.
 struct kt_second {
-    const float *banks;   // [][3][bins]; NULL: powers
-    float       *out;     // [rows][n_chroma], [rows][powers]
-    uint32_t     powers;  // bins wanted
+    const float *banks;   // [][3][bins]; NULL: power_spectra
+    float       *out;     // [rows][n_chroma], [rows][bins]
+    uint32_t     bins;    // of power spectra
 };
 
 template <int POINTS>
@@ -52,8 +52,8 @@ __launch_bounds__(POINTS / 8, POINTS > 1024 ? 2 : 4)
             kt_chroma_frame(plan, power, bump, (float *)(kt_shared + at.class_sum),
                             second.out + (run.row + f) * plan.n_chroma, me);
         else
-            for (unsigned k = me.t; k < second.powers; k += me.threads)
-                second.out[(run.row + f) * second.powers + k] = power[k];
+            for (unsigned k = me.t; k < second.bins; k += me.threads)
+                second.out[(run.row + f) * second.bins + k] = power[k];
         __syncthreads();
     }
 }
@@ -64,7 +64,7 @@ kt_cuda_chroma_permit(const kt_cuda_tables_t *tables)
     return KT_PERMIT_BY_POINTS(kt_second_kernel, tables->n_fft, tables->shared_limit);
 }
 
-// The second pass of either kind; of `outputs` chroma or powers is made.
+// The second pass of either kind; of `outputs` chroma or power_spectra is made.
 static kt_err_t
 launch_second(const kt_cuda_plan_t *self, const kt_cuda_run_t *runs, size_t n, uint32_t longest, const float *pcm,
               const kt_cuda_outputs_t &outputs, void *work, cudaStream_t stream)
@@ -76,7 +76,7 @@ launch_second(const kt_cuda_plan_t *self, const kt_cuda_run_t *runs, size_t n, u
         return KT_OK;
     if (!kt_cuda_is_fused(tables.n_fft))
         return kt_cuda_split(self, runs, n, longest, pcm, &outputs, work, stream);
-    const kt_second second = {outputs.banks, outputs.chroma ? outputs.chroma : outputs.powers, outputs.bins};
+    const kt_second second = {outputs.banks, outputs.chroma ? outputs.chroma : outputs.power_spectra, outputs.bins};
     KT_LAUNCH_BY_POINTS(kt_second_kernel, tables.n_fft, n, tables.second.bytes, stream, tables, runs, pcm, second);
     return kt_launched();
 }
@@ -89,7 +89,7 @@ kt_cuda_chroma(const kt_cuda_plan_t *self, const kt_cuda_run_t *runs, size_t n, 
 }
 
 extern "C" kt_err_t
-kt_cuda_powers(const kt_cuda_plan_t *self, const kt_cuda_run_t *runs, size_t n, uint32_t longest, const float *pcm,
+kt_cuda_power_spectra(const kt_cuda_plan_t *self, const kt_cuda_run_t *runs, size_t n, uint32_t longest, const float *pcm,
                uint32_t bins, float *out, void *work, cudaStream_t stream)
 {
     return launch_second(self, runs, n, longest, pcm, {NULL, NULL, NULL, out, bins}, work, stream);

@@ -25,12 +25,12 @@ __launch_bounds__(POINTS / 8, POINTS > 1024 ? 1 : 3)
     const kt_cuda_run_t           &run      = kt_run_here(runs + blockIdx.x, kt_shared + plan.first.run, me.t);
     const kt_ring                  ring     = {(float *)(kt_shared + plan.first.ring), plan.n_fft - 1};
     const bool                     spectral = kt_wants_spectrum(out), wave = kt_wants_wave(out);
-    kt_row_workspace                        desk = {plan, out, {0, 0, 0}};
+    kt_row_workspace                        workspace = {plan, out, {0, 0, 0}};
     kt_window<double>              window;
     fft_t                          fft;
     window.prepare(me.t, plan.n_fft);
     fft.prepare(me.t);
-    desk.load_tables(me);
+    workspace.load_tables(me);
     if (run.frames)
         ring.fill(pcm + run.pcm, 0, plan.hop, me);
     __syncthreads();
@@ -43,23 +43,23 @@ __launch_bounds__(POINTS / 8, POINTS > 1024 ? 1 : 3)
             kt_complex<double> z[8];
             auto               take = [&](unsigned k, double re, double im) {
                 const float m       = kt_magnitude(0.25F * (float)re, 0.25F * (float)im);
-                desk.magnitude()[k] = m;
+                workspace.magnitude()[k] = m;
                 sums.add(k, m);
             };
             window.load<fft_t::THREADS>(ring, begin, me.t, z);
             fft.run(z, (kt_complex<double> *)kt_shared, me.t);
             kt_real_spectrum<double, POINTS>(z, (kt_complex<double> *)kt_shared, me.t, fft.real, take);
         }
-        sums.reduce(desk.partial(), me);
+        sums.reduce(workspace.partial(), me);
         __syncthreads();
         if (f + 1 < run.frames)
             ring.fill(pcm + run.pcm, f + 1, plan.hop, me);
-        desk.frame(f % 32, run.row + f, spectral, me);
+        workspace.frame(f % 32, run.row + f, spectral, me);
         __syncthreads();
         if (f % 32 == 31 || f + 1 == run.frames)
-            desk.flush(f % 32 + 1, run.row + f / 32 * 32, me);
+            workspace.flush(f % 32 + 1, run.row + f / 32 * 32, me);
     }
-    desk.leave_maxima(run.segment, me);
+    workspace.leave_maxima(run.segment, me);
 }
 
 extern "C" kt_err_t

@@ -56,8 +56,8 @@ uint32_t kt_cuda_peaks_per_frame(const kt_cuda_plan_t *self);
 enum { KT_CUDA_MAXIMA = 3 };
 typedef struct kt_cuda_rows {
     float          *row[KT_ROWS];  // [rows of the batch][kt_row_width]; NULL: not wanted
-    kt_cuda_peaks_t pitches;       // of |X|^2
-    kt_cuda_peaks_t cqt_pitches;   // of |X|
+    kt_cuda_peaks_t peaks;         // of |X|^2
+    kt_cuda_peaks_t cqt_peaks;     // of |X|
     uint32_t       *maxima;        // [segments][KT_CUDA_MAXIMA]; NULL: not wanted. Needs the rows themselves too
 } kt_cuda_rows_t;
 
@@ -70,9 +70,10 @@ KT_MUST_USE kt_err_t kt_cuda_frontend(const kt_cuda_plan_t *self, const kt_cuda_
 size_t               kt_cuda_bank_floats(const kt_cuda_plan_t *self);
 KT_MUST_USE kt_err_t kt_cuda_chroma(const kt_cuda_plan_t *self, const kt_cuda_run_t *runs, size_t n, uint32_t longest,
                                     const float *pcm, const float *banks, float *out, void *work, cudaStream_t stream);
-// Power spectra: the first `bins` of |X|^2 of each frame, out [rows][bins] (powers.h).
-KT_MUST_USE kt_err_t kt_cuda_powers(const kt_cuda_plan_t *self, const kt_cuda_run_t *runs, size_t n, uint32_t longest,
-                                    const float *pcm, uint32_t bins, float *out, void *work, cudaStream_t stream);
+// Power spectra: the first `bins` of |X|^2 of each frame, out [rows][bins] (kernels/audio/power_spectrum.h).
+KT_MUST_USE kt_err_t kt_cuda_power_spectra(const kt_cuda_plan_t *self, const kt_cuda_run_t *runs, size_t n,
+                                           uint32_t longest, const float *pcm, uint32_t bins, float *out, void *work,
+                                           cudaStream_t stream);
 
 // Rows of a whole segment, for many segments at once. A tile is a run of rows of one segment: `first` counts from the
 // segment's first row, which lies at `row`; the segment has `rows`.

@@ -73,10 +73,10 @@ struct kt_row_workspace {
         const float largest = kt_largest(partial(), blockDim.x / 32);
         if (task == 0 && out.row[KT_ROW_ROLLOFF])
             kt_rolloff(plan, magnitude(), lane, &slot(place).rolloff);
-        if (task == 1 && out.pitches.peak)
-            kt_peaks(plan, magnitude(), true, largest, list, row, out.pitches, lane);
-        if (task == 2 && out.cqt_pitches.peak)
-            kt_peaks(plan, magnitude(), false, largest, list + plan.list_room, row, out.cqt_pitches, lane);
+        if (task == 1 && out.peaks.peak)
+            kt_peaks(plan, magnitude(), true, largest, list, row, out.peaks, lane);
+        if (task == 2 && out.cqt_peaks.peak)
+            kt_peaks(plan, magnitude(), false, largest, list + plan.list_room, row, out.cqt_peaks, lane);
     }
 
     __device__ __forceinline__ bool wants_contrast(void) const
@@ -92,10 +92,10 @@ struct kt_row_workspace {
             extremes(i / KT_BANDS, place)[i % KT_BANDS] = nan;
         for (unsigned i = me.t; out.row[KT_ROW_MEL] && i < plan.n_mels; i += me.threads)
             out.row[KT_ROW_MEL][row * plan.n_mels + i] = nan;
-        if (me.t == 0 && out.pitches.peak)
-            out.pitches.slice[row] = {0, 0};
-        if (me.t == 0 && out.cqt_pitches.peak)
-            out.cqt_pitches.slice[row] = {0, 0};
+        if (me.t == 0 && out.peaks.peak)
+            out.peaks.slice[row] = {0, 0};
+        if (me.t == 0 && out.cqt_peaks.peak)
+            out.cqt_peaks.slice[row] = {0, 0};
     }
 
     // By all threads, between two barriers: the frame's sums to its slot, rows that need each bin.
@@ -174,7 +174,7 @@ struct kt_row_workspace {
 __device__ __forceinline__ bool
 kt_wants_spectrum(const kt_cuda_rows_t &out)
 {
-    bool any = out.pitches.peak || out.cqt_pitches.peak;
+    bool any = out.peaks.peak || out.cqt_peaks.peak;
     for (int r = 0; r < KT_ROWS; r++)
         any = any || (out.row[r] && r != KT_ROW_RMS && r != KT_ROW_ZCR);
     return any;

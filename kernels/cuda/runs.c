@@ -8,7 +8,7 @@ kt_cuda_runs_of(size_t frames, uint32_t run_frames)
 }
 
 static uint32_t
-after(uint32_t sample, uint64_t skipped)
+sample_after(uint32_t sample, uint64_t skipped)
 {
     return sample > skipped ? (uint32_t)(sample - skipped) : 0;
 }
@@ -24,8 +24,8 @@ kt_cuda_cut(const kt_cuda_run_t *whole, uint32_t hop, uint32_t run_frames, kt_cu
         runs[i].pcm += skip;
         runs[i].row += first;
         runs[i].frames     = left < run_frames ? left : run_frames;
-        runs[i].real_begin = after(whole->real_begin, skip);
-        runs[i].real_end   = after(whole->real_end, skip);
+        runs[i].real_begin = sample_after(whole->real_begin, skip);
+        runs[i].real_end   = sample_after(whole->real_end, skip);
     }
     return n;
 }

@@ -80,12 +80,12 @@ KT_MUST_USE kt_err_t kt_cuda_frontend_permit(const kt_cuda_tables_t *tables);
 KT_MUST_USE kt_err_t kt_cuda_chroma_permit(const kt_cuda_tables_t *tables);
 KT_MUST_USE kt_err_t kt_cuda_split_permit(const kt_cuda_tables_t *tables);
 
-// split.cu: the three launchers for a plan with cuFFT; of rows, chroma, powers the one that is not NULL is made.
+// split.cu: the three launchers for a plan with cuFFT; of rows, chroma, power_spectra the one that is not NULL is made.
 typedef struct kt_cuda_outputs {
     const kt_cuda_rows_t *rows;
     const float          *banks;
-    float                *chroma, *powers;
-    uint32_t              bins;  // of powers
+    float                *chroma, *power_spectra;
+    uint32_t              bins;  // of power_spectra
 } kt_cuda_outputs_t;
 KT_MUST_USE kt_err_t kt_cuda_split(const kt_cuda_plan_t *self, const kt_cuda_run_t *runs, size_t n, uint32_t longest,
                                    const float *pcm, const kt_cuda_outputs_t *out, void *work, cudaStream_t stream);

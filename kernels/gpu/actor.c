@@ -28,7 +28,7 @@ kt_gpu_wait(kt_gpu_t *self, int64_t until_us)
 }
 
 static void
-finish(kt_gpu_t *self, kt_gpu_slot_t *slot, kt_err_t err)
+slot_finish(kt_gpu_t *self, kt_gpu_slot_t *slot, kt_err_t err)
 {
     slot->err         = err;
     slot->state       = slot->users ? SLOT_DONE : SLOT_FREE;
@@ -47,14 +47,14 @@ kt_gpu_lose(kt_gpu_t *self, const char *why)
     snprintf(self->why, sizeof self->why, "%s", why);
     for (size_t i = 0; i < KT_GPU_SLOTS; i++)
         if (self->slots[i].state != SLOT_FREE && self->slots[i].state != SLOT_DONE)
-            finish(self, &self->slots[i], KT_ESTATE);
+            slot_finish(self, &self->slots[i], KT_ESTATE);
     pthread_cond_broadcast(&self->changed);
     pthread_cond_signal(&self->work);
 }
 
 // By what the backend says; NVML may know the XID by now.
 static void
-fail(kt_gpu_t *self)
+actor_fail(kt_gpu_t *self)
 {
     kt_gpu_state_t state = {.percent = -1, .celsius = -1};
     pthread_mutex_unlock(&self->lock);
@@ -65,7 +65,7 @@ fail(kt_gpu_t *self)
 }
 
 static size_t
-flying(const kt_gpu_t *self)
+slots_flying(const kt_gpu_t *self)
 {
     size_t n = 0;
     for (size_t i = 0; i < KT_GPU_SLOTS; i++)
@@ -75,20 +75,20 @@ flying(const kt_gpu_t *self)
 
 // Holds a partial batch only while the device is busy and more requests can arrive.
 static bool
-is_due(const kt_gpu_t *self, const kt_gpu_slot_t *slot, int64_t now_us)
+slot_is_due(const kt_gpu_t *self, const kt_gpu_slot_t *slot, int64_t now_us)
 {
     if (slot->state != SLOT_FILLING || slot->writers)
         return false;
-    return slot->full || self->closing || self->waiting >= self->attached || !flying(self) ||
+    return slot->full || self->closing || self->waiting >= self->attached || !slots_flying(self) ||
            now_us - slot->opened_us >= self->opts.wait_us;
 }
 
 static void
-send(kt_gpu_t *self, uint32_t index)
+slot_send(kt_gpu_t *self, uint32_t index)
 {
     kt_gpu_slot_t *slot = &self->slots[index];
     slot->state         = SLOT_SENDING;
-    if (!flying(self))
+    if (!slots_flying(self))
         self->progress_ms = kt_clock_ms();
     pthread_mutex_unlock(&self->lock);
     kt_err_t err  = self->backend->submit(self->context, index, &slot->batch);
@@ -98,9 +98,9 @@ send(kt_gpu_t *self, uint32_t index)
     if (self->lost)  // meanwhile, by a worker that waited for too long
         return;
     if (err == KT_ESTATE) {
-        fail(self);
+        actor_fail(self);
     } else if (err) {
-        finish(self, slot, err);
+        slot_finish(self, slot, err);
     } else {
         slot->state = SLOT_FLYING;
         self->batches++;
@@ -110,7 +110,7 @@ send(kt_gpu_t *self, uint32_t index)
 }
 
 static void
-poll_slot(kt_gpu_t *self, uint32_t index)
+slot_poll(kt_gpu_t *self, uint32_t index)
 {
     bool done = false;
     pthread_mutex_unlock(&self->lock);
@@ -119,13 +119,13 @@ poll_slot(kt_gpu_t *self, uint32_t index)
     if (self->lost)
         return;
     if (err)
-        fail(self);
+        actor_fail(self);
     else if (done)
-        finish(self, &self->slots[index], KT_OK);
+        slot_finish(self, &self->slots[index], KT_OK);
 }
 
 static void
-look(kt_gpu_t *self, int64_t now_ms)
+actor_check_health(kt_gpu_t *self, int64_t now_ms)
 {
     kt_gpu_state_t state = {.percent = -1, .celsius = -1};
     char           why[KT_GPU_WHY];
@@ -144,10 +144,10 @@ look(kt_gpu_t *self, int64_t now_ms)
 
 // Only when nothing ends any more: a busy device may take its time.
 static void
-check_deadline(kt_gpu_t *self)
+actor_check_deadline(kt_gpu_t *self)
 {
     char why[KT_GPU_WHY];
-    if (!flying(self) || kt_clock_ms() - self->progress_ms < self->opts.deadline_ms)
+    if (!slots_flying(self) || kt_clock_ms() - self->progress_ms < self->opts.deadline_ms)
         return;
     snprintf(why, sizeof why, "no batch ended within %lld ms", (long long)self->opts.deadline_ms);
     self->hung = true;
@@ -155,30 +155,30 @@ check_deadline(kt_gpu_t *self)
 }
 
 static void
-turn(kt_gpu_t *self)
+actor_step(kt_gpu_t *self)
 {
     int64_t now_us = kt_clock_us();
     for (uint32_t i = 0; i < KT_GPU_SLOTS && !self->lost; i++)
-        if (is_due(self, &self->slots[i], now_us))
-            send(self, i);
+        if (slot_is_due(self, &self->slots[i], now_us))
+            slot_send(self, i);
     for (uint32_t i = 0; i < KT_GPU_SLOTS && !self->lost; i++)
         if (self->slots[i].state == SLOT_FLYING)
-            poll_slot(self, i);
+            slot_poll(self, i);
     if (!self->lost && kt_clock_ms() >= self->state_ms)
-        look(self, kt_clock_ms());
+        actor_check_health(self, kt_clock_ms());
     if (!self->lost)
-        check_deadline(self);
+        actor_check_deadline(self);
 }
 
 // When there is something to do again, if nobody says so before.
 static int64_t
-next_us(const kt_gpu_t *self)
+actor_next_us(const kt_gpu_t *self)
 {
-    int64_t now_us = kt_clock_us(), at = now_us + (flying(self) ? POLL_US : IDLE_US);
+    int64_t now_us = kt_clock_us(), at = now_us + (slots_flying(self) ? POLL_US : IDLE_US);
     for (size_t i = 0; i < KT_GPU_SLOTS; i++) {
         const kt_gpu_slot_t *slot = &self->slots[i];
         int64_t              due  = slot->opened_us + self->opts.wait_us;
-        if (is_due(self, slot, now_us))
+        if (slot_is_due(self, slot, now_us))
             return now_us;
         if (slot->state == SLOT_FILLING && !slot->writers && due < at)
             at = due;
@@ -187,7 +187,7 @@ next_us(const kt_gpu_t *self)
 }
 
 static bool
-has_work(const kt_gpu_t *self)
+has_batches(const kt_gpu_t *self)
 {
     for (size_t i = 0; i < KT_GPU_SLOTS; i++)
         if (self->slots[i].state == SLOT_FILLING || self->slots[i].state == SLOT_FLYING)
@@ -200,9 +200,9 @@ actor(void *argument)
 {
     kt_gpu_t *self = argument;
     pthread_mutex_lock(&self->lock);
-    while (!self->closing || (!self->lost && has_work(self))) {
-        turn(self);
-        int64_t at = self->lost ? kt_clock_us() + IDLE_US : next_us(self);
+    while (!self->closing || (!self->lost && has_batches(self))) {
+        actor_step(self);
+        int64_t at = self->lost ? kt_clock_us() + IDLE_US : actor_next_us(self);
         if (at > kt_clock_us())
             (void)timed_wait(&self->work, &self->lock, at);
     }
@@ -264,7 +264,7 @@ kt_gpu_open(kt_gpu_t **self_p, const kt_gpu_opts_t *opts, int device, char why[K
 
 // True when nobody is in it any more. A thread that a hung device keeps is left where it is.
 static bool
-stop(kt_gpu_t *self)
+actor_stop(kt_gpu_t *self)
 {
     pthread_mutex_lock(&self->lock);
     int64_t until_us = kt_clock_us() + 1000 * (CLOSE_MS + (self->lost ? 0 : self->opts.deadline_ms));
@@ -286,7 +286,7 @@ kt_gpu_close(kt_gpu_t **self_p)
     *self_p        = NULL;
     if (!self)
         return;
-    bool ended = !self->started || stop(self);
+    bool ended = !self->started || actor_stop(self);
     if (!ended || self->hung)
         kt_log_warn("GPU-LEFT", "device=\"%s\" text=\"it does not answer: its memory stays taken until the end\"",
                     self->about.name);

@@ -6,7 +6,7 @@
 
 #include "kernels/audio/rows.h"
 
-typedef enum kt_gpu_peaks { KT_GPU_PITCHES, KT_GPU_CQT_PITCHES, KT_GPU_PEAKS } kt_gpu_peaks_t;
+typedef enum kt_gpu_peaks { KT_GPU_POWER_PEAKS, KT_GPU_CQT_PEAKS, KT_GPU_PEAKS } kt_gpu_peaks_t;
 enum {
     KT_GPU_SECTION_USED  = KT_ROWS,                              // uint32_t: how many peaks
     KT_GPU_SECTION_SLICE = KT_GPU_SECTION_USED + KT_GPU_PEAKS,   // kt_gpu_slice_t [items]
@@ -38,7 +38,7 @@ typedef struct kt_gpu_frames {
 
 // Into the list of one span, in frame order. KT_ENOMEM; KT_EIO: a slice lies outside.
 KT_MUST_USE kt_err_t kt_gpu_peaks_collect(const kt_gpu_peak_t *peak, uint32_t used, const kt_gpu_slice_t *slice,
-                                          size_t frames, unsigned per_octave, kt_pitches_t *out);
+                                          size_t frames, unsigned per_octave, kt_spectral_peaks_t *out);
 
 // Both kinds: the samples of a part.
 void kt_gpu_frames_args(const void *work, size_t first, size_t items, void *args);

@@ -27,20 +27,20 @@ typedef struct kt_gpu_opts {
 #define KT_GPU_DEFAULTS ((kt_gpu_opts_t){.growth = true, .wait_us = 2000, .deadline_ms = 30000})
 
 // Sums over all devices; the mean of percent, the highest temperature. -1: nobody says.
-typedef struct kt_gpu_facts {
+typedef struct kt_gpus_info {
     uint32_t opened, lost;
     int      percent, celsius;
     uint64_t memory_used_mb, memory_total_mb, pool_bytes;
     uint64_t batches, parts, frames;  // put to work since open
     uint64_t on_cpu;                  // requests that the GPU did not finish and the CPU did
-} kt_gpu_facts_t;
+} kt_gpus_info_t;
 
 // KT_ENOTFOUND: no GPU to use; why says what is missing. KT_ENOMEM, KT_ESYSTEM.
 KT_MUST_USE kt_err_t kt_gpus_open(kt_gpus_t **self_p, const kt_gpu_opts_t *opts, char why[KT_GPU_WHY]);
 // After the devices that were made of them. Work in flight is waited for; a device that hangs is left behind, so that
 // this returns within some seconds.
 void kt_gpus_close(kt_gpus_t **self_p);
-void kt_gpus_facts(const kt_gpus_t *self, kt_gpu_facts_t *out);
+void kt_gpus_info(const kt_gpus_t *self, kt_gpus_info_t *out);
 bool kt_gpus_usable(const kt_gpus_t *self);  // not all are lost
 bool kt_gpus_whole(const kt_gpus_t *self);   // none is lost, and all that was asked of them they did
 // "cuda: NVIDIA H200 x2", for people; returns out.

@@ -17,14 +17,14 @@ typedef struct piece {
 } piece_t;
 
 static bool
-is_alike(const kt_gpu_slot_t *slot, const kt_gpu_batch_t *like)
+slot_is_alike(const kt_gpu_slot_t *slot, const kt_gpu_batch_t *like)
 {
     return slot->state == SLOT_FILLING && !slot->full && slot->batch.kind == like->kind &&
            memcmp(slot->batch.config, like->config, sizeof like->config) == 0;
 }
 
 static bool
-fits(const piece_t *self, const kt_gpu_slot_t *slot, const kt_gpu_part_t *part)
+piece_fits(const piece_t *self, const kt_gpu_slot_t *slot, const kt_gpu_part_t *part)
 {
     const kt_gpu_batch_t *batch  = &slot->batch;
     const uint32_t        wanted = batch->wanted | self->like.wanted;
@@ -35,13 +35,13 @@ fits(const piece_t *self, const kt_gpu_slot_t *slot, const kt_gpu_part_t *part)
 
 // The slot that gathers requests like this one; one that is too full for it is sent.
 static kt_gpu_slot_t *
-find_room(piece_t *self, const kt_gpu_part_t *part)
+find_slot(piece_t *self, const kt_gpu_part_t *part)
 {
     kt_gpu_slot_t *slots = self->gpu->slots;
     for (size_t i = 0; i < KT_GPU_SLOTS; i++) {
-        if (!is_alike(&slots[i], &self->like))
+        if (!slot_is_alike(&slots[i], &self->like))
             continue;
-        if (fits(self, &slots[i], part))
+        if (piece_fits(self, &slots[i], part))
             return &slots[i];
         slots[i].full = true;
         pthread_cond_signal(&self->gpu->work);
@@ -62,7 +62,7 @@ find_room(piece_t *self, const kt_gpu_part_t *part)
 }
 
 static void
-join(piece_t *self, kt_gpu_slot_t *slot, kt_gpu_part_t part)
+piece_join(piece_t *self, kt_gpu_slot_t *slot, kt_gpu_part_t part)
 {
     kt_gpu_batch_t *batch = &slot->batch;
     part.in               = batch->in_bytes;
@@ -91,7 +91,7 @@ wait_or_lose(kt_gpu_t *gpu, int64_t until_us)
 }
 
 static kt_err_t
-join_a_batch(piece_t *self, int64_t until_us)
+piece_reserve(piece_t *self, int64_t until_us)
 {
     kt_gpu_t     *gpu  = self->gpu;
     kt_gpu_part_t part = {.items = (uint32_t)self->items};
@@ -99,9 +99,9 @@ join_a_batch(piece_t *self, int64_t until_us)
     for (kt_err_t err = KT_OK;;) {
         if (err || gpu->lost || gpu->closing)
             return gpu->lost ? KT_ESTATE : KT_ECLOSED;
-        kt_gpu_slot_t *slot = find_room(self, &part);
+        kt_gpu_slot_t *slot = find_slot(self, &part);
         if (slot) {
-            join(self, slot, part);
+            piece_join(self, slot, part);
             return KT_OK;
         }
         err = wait_or_lose(gpu, until_us);
@@ -109,7 +109,7 @@ join_a_batch(piece_t *self, int64_t until_us)
 }
 
 static kt_err_t
-copy_out(const piece_t *self)
+piece_copy_out(const piece_t *self)
 {
     const kt_gpu_batch_t  *batch = &self->slot->batch;
     kt_gpu_layout_t        layout;
@@ -119,12 +119,12 @@ copy_out(const piece_t *self)
 }
 
 static kt_err_t
-run_piece(piece_t *self)
+piece_run(piece_t *self)
 {
     const kt_gpu_request_t *request  = self->request;
     kt_gpu_t               *gpu      = self->gpu;
     int64_t                 until_us = kt_clock_us() + 1000 * PATIENCE * gpu->opts.deadline_ms;
-    kt_err_t                err      = join_a_batch(self, until_us);
+    kt_err_t                err      = piece_reserve(self, until_us);
     if (err)
         return err;
     pthread_mutex_unlock(&gpu->lock);
@@ -137,7 +137,7 @@ run_piece(piece_t *self)
         err = self->slot->err;
     pthread_mutex_unlock(&gpu->lock);
     if (!err)
-        err = copy_out(self);
+        err = piece_copy_out(self);
     pthread_mutex_lock(&gpu->lock);
     if (--self->slot->users == 0 && self->slot->state == SLOT_DONE) {
         self->slot->state = SLOT_FREE;
@@ -173,7 +173,7 @@ kt_gpu_run(kt_gpu_t *self, const kt_gpu_request_t *request)
         const size_t left = request->items - piece.first;
         piece.items       = left < most ? left : most;
         piece.in_bytes    = piece.like.shape.first_bytes + (piece.items - 1) * piece.like.shape.next_bytes;
-        err               = run_piece(&piece);
+        err               = piece_run(&piece);
     }
     self->inside--;
     self->on_cpu += err != KT_OK;

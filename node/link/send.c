@@ -165,10 +165,10 @@ gather(kt_node_t *self, size_t index)
 static void
 add_gpus(const kt_node_t *self, kt_msg_beat_t *beat)
 {
-    kt_gpu_facts_t facts;
+    kt_gpus_info_t facts;
     if (!self->gpus)
         return;
-    kt_gpus_facts(self->gpus, &facts);
+    kt_gpus_info(self->gpus, &facts);
     beat->gpus                = facts.opened - facts.lost;
     beat->gpus_lost           = facts.lost;
     beat->gpu_percent         = facts.percent;

@@ -36,12 +36,12 @@ kt_device_text(const kt_settings_t *settings, const kt_gpus_t *gpus, char out[64
 {
     const kt_device_opts_t opts   = {settings->isa};
     kt_device_t           *device = NULL;
-    kt_device_facts_t      facts  = {.kind = "cpu"};
+    kt_device_info_t       info   = {.kind = "cpu"};
     if (gpus && kt_gpus_usable(gpus))
         return kt_gpus_name(gpus, out, 64);
     if (kt_device_cpu(&device, &opts) == KT_OK)
-        kt_device_facts(device, &facts);
+        kt_device_info(device, &info);
     kt_device_destroy(&device);
-    snprintf(out, 64, "%s", facts.kind);
+    snprintf(out, 64, "%s", info.kind);
     return out;
 }

@@ -13,11 +13,11 @@ void  gpu_free(void *memory);
 void *gpu_host(size_t count, size_t size);  // zeroed host memory, for free()
 
 typedef enum gpu_kernel {
-    GPU_FIRST,     // first pass, all rows and peaks
-    GPU_MEL,       // first pass, nothing but mel
-    GPU_CHROMA,    // second pass
-    GPU_POWERS,    // second pass, power spectra
-    GPU_SEGMENTS,  // decibels, MFCC, onset envelope, contrast
+    GPU_FIRST,          // first pass, all rows and peaks
+    GPU_MEL,            // first pass, nothing but mel
+    GPU_CHROMA,         // second pass
+    GPU_POWER_SPECTRA,  // second pass, power spectra
+    GPU_SEGMENTS,       // decibels, MFCC, onset envelope, contrast
     GPU_MAXIMA,
     GPU_KERNELS
 } gpu_kernel_t;

@@ -36,8 +36,8 @@ open_lane(lane_t *self, const kt_frontend_opts_t *opts, const gpu_spans_t *spans
     gpu_must(gpu_set_run(&self->set, GPU_FIRST, self->stream) == KT_OK &&
                  cudaStreamSynchronize(self->stream) == cudaSuccess,
              "first pass");
-    self->peaks[KT_GPU_PITCHES]     = used_of(self->set.out.pitches.used) * sizeof(kt_gpu_peak_t);
-    self->peaks[KT_GPU_CQT_PITCHES] = used_of(self->set.out.cqt_pitches.used) * sizeof(kt_gpu_peak_t);
+    self->peaks[KT_GPU_POWER_PEAKS] = used_of(self->set.out.peaks.used) * sizeof(kt_gpu_peak_t);
+    self->peaks[KT_GPU_CQT_PEAKS]   = used_of(self->set.out.cqt_peaks.used) * sizeof(kt_gpu_peak_t);
 }
 
 static void

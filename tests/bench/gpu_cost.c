@@ -119,7 +119,7 @@ gpu_cost(const kt_plan_t *plan, gpu_kernel_t kernel)
     case GPU_FIRST: add_first(plan, true, &out); break;
     case GPU_MEL: add_first(plan, false, &out); break;
     case GPU_CHROMA: add_chroma(plan, &out); break;
-    case GPU_POWERS:
+    case GPU_POWER_SPECTRA:
         add_spectrum(plan, false, &out);
         out.fp32 += 5.0 * plan->bins;
         out.bytes += plan->bins * sizeof(float);

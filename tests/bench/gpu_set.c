@@ -149,8 +149,8 @@ static void
 open_rows(gpu_set_t *self, size_t segments)
 {
     float                 unread = 0;
-    kt_pitches_t          peaks  = {0};
-    kt_rows_t             rows   = {.pitches = &peaks, .cqt_pitches = &peaks};
+    kt_spectral_peaks_t   peaks  = {0};
+    kt_rows_t             rows   = {.peaks = &peaks, .cqt_peaks = &peaks};
     const kt_gpu_frames_t all    = {.plan = self->plan, .rows = &rows};
     kt_gpu_batch_t        batch  = {0};
     for (int r = 0; r < KT_ROWS; r++)
@@ -161,9 +161,9 @@ open_rows(gpu_set_t *self, size_t segments)
     for (int r = 0; r < KT_ROWS; r++)
         if (batch.wanted >> r & 1)
             self->out.row[r] = (float *)(void *)(self->slab + self->layout.at[r]);
-    self->out.pitches     = peaks_at(self, KT_GPU_PITCHES);
-    self->out.cqt_pitches = peaks_at(self, KT_GPU_CQT_PITCHES);
-    self->out.maxima      = gpu_new(segments * KT_CUDA_MAXIMA * sizeof(uint32_t));
+    self->out.peaks     = peaks_at(self, KT_GPU_POWER_PEAKS);
+    self->out.cqt_peaks = peaks_at(self, KT_GPU_CQT_PEAKS);
+    self->out.maxima    = gpu_new(segments * KT_CUDA_MAXIMA * sizeof(uint32_t));
     gpu_must(cudaMemset(self->out.maxima, 0, segments * KT_CUDA_MAXIMA * sizeof(uint32_t)) == cudaSuccess, "maxima");
 }
 
@@ -244,7 +244,7 @@ gpu_set_close(gpu_set_t *self)
 static kt_err_t
 run_first(const gpu_set_t *self, const kt_cuda_rows_t *rows, cudaStream_t stream)
 {
-    const kt_cuda_peaks_t *const peaks[] = {&rows->pitches, &rows->cqt_pitches};
+    const kt_cuda_peaks_t *const peaks[] = {&rows->peaks, &rows->cqt_peaks};
     for (size_t i = 0; i < sizeof peaks / sizeof *peaks; i++)
         if (peaks[i]->peak && cudaMemsetAsync(peaks[i]->used, 0, sizeof *peaks[i]->used, stream) != cudaSuccess)
             return KT_EIO;
@@ -261,9 +261,9 @@ gpu_set_run(const gpu_set_t *self, gpu_kernel_t kernel, cudaStream_t stream)
     case GPU_CHROMA:
         return kt_cuda_chroma(self->tables, self->runs, self->n_runs, self->longest, self->pcm, self->banks,
                               self->chroma, self->work, stream);
-    case GPU_POWERS:
-        return kt_cuda_powers(self->tables, self->runs, self->n_runs, self->longest, self->pcm, self->plan->bins,
-                              self->powers, self->work, stream);
+    case GPU_POWER_SPECTRA:
+        return kt_cuda_power_spectra(self->tables, self->runs, self->n_runs, self->longest, self->pcm, self->plan->bins,
+                                     self->powers, self->work, stream);
     case GPU_SEGMENTS: return kt_cuda_segments(self->tables, self->tiles, self->n_tiles, &self->segment, stream);
     default:
         return kt_cuda_maxima(self->tables, self->tiles, self->n_tiles, self->out.row[KT_ROW_MEL],

@@ -10,8 +10,8 @@
 enum { RUNS = 5, SECONDS_FAST = 60, SECONDS_REF = 3, COLUMNS = 18 };
 static const kt_frontend_opts_t defaults         = {22050, 2048, 512, 128, 13, 12};
 static const char *const        columns[COLUMNS] = {
-           "spectra", "centroid", "bandwidth",   "rolloff",    "flatness", "zcr", "rms",    "peak",     "valley",
-           "mel",     "pitches",  "cqt_pitches", "first_pass", "chroma",   "cqt", "mel_db", "contrast", "mfcc+onset"};
+           "spectra", "centroid", "bandwidth", "rolloff",    "flatness", "zcr", "rms",    "peak",     "valley",
+           "mel",     "peaks",    "cqt_peaks", "first_pass", "chroma",   "cqt", "mel_db", "contrast", "mfcc+onset"};
 enum {
     SPECTRA,
     FIRST_ROW,
@@ -31,7 +31,7 @@ typedef struct bench {
     input_t             input;
     void               *scratch;
     guarded_t           rows[KT_ROWS], bank, chroma, db, contrast, mfcc, onset;
-    kt_pitches_t        pitches, cqt_pitches;
+    kt_spectral_peaks_t peaks, cqt_peaks;
     kt_cqt_t           *cqt;
     double              minutes;
 } bench_t;
@@ -39,10 +39,9 @@ typedef struct bench {
 static void
 frontend(bench_t *self, int first, int last, bool with_pitches, bool with_cqt)
 {
-    kt_rows_t out           = {.pitches     = with_pitches ? &self->pitches : NULL,
-                               .cqt_pitches = with_cqt ? &self->cqt_pitches : NULL};
-    self->pitches.count     = 0;
-    self->cqt_pitches.count = 0;
+    kt_rows_t out     = {.peaks = with_pitches ? &self->peaks : NULL, .cqt_peaks = with_cqt ? &self->cqt_peaks : NULL};
+    self->peaks.count = 0;
+    self->cqt_peaks.count = 0;
     for (int r = first; r <= last; r++)
         out.row[r] = self->rows[r].values;
     if (self->ops->frontend(self->plan, self->scratch, &self->input.span, 1, &out))
@@ -131,8 +130,8 @@ close_bench(bench_t *self)
         guard_free(&self->rows[r]);
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         guard_free(all[i]);
-    kt_pitches_fini(&self->pitches);
-    kt_pitches_fini(&self->cqt_pitches);
+    kt_spectral_peaks_fini(&self->peaks);
+    kt_spectral_peaks_fini(&self->cqt_peaks);
     kt_cqt_destroy(&self->cqt);
     free_input(&self->input);
     free(self->scratch);

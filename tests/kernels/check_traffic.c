@@ -39,10 +39,10 @@ open_first(passes_t *self)
         self->rows.row[r] = row_of(self, kt_row_width(self->plan, r));
     const uint32_t room = (uint32_t)self->frames * kt_cuda_peaks_per_frame(self->tables);
     self->rows.maxima   = device_copy(zeros, sizeof zeros);
-    self->rows.pitches =
+    self->rows.peaks =
         (kt_cuda_peaks_t){device_new(room * sizeof(kt_gpu_peak_t)), device_new(self->frames * sizeof(kt_gpu_slice_t)),
                           device_copy(zeros, sizeof *zeros), room};
-    self->rows.cqt_pitches =
+    self->rows.cqt_peaks =
         (kt_cuda_peaks_t){device_new(room * sizeof(kt_gpu_peak_t)), device_new(self->frames * sizeof(kt_gpu_slice_t)),
                           device_copy(zeros, sizeof *zeros), room};
 }
@@ -74,12 +74,12 @@ close_passes(passes_t *self)
     for (kt_row_t r = 0; r < KT_ROWS; r++)
         device_free(self->rows.row[r]);
     void *const all[] = {self->rows.maxima,
-                         self->rows.pitches.peak,
-                         self->rows.pitches.slice,
-                         self->rows.pitches.used,
-                         self->rows.cqt_pitches.peak,
-                         self->rows.cqt_pitches.slice,
-                         self->rows.cqt_pitches.used,
+                         self->rows.peaks.peak,
+                         self->rows.peaks.slice,
+                         self->rows.peaks.used,
+                         self->rows.cqt_peaks.peak,
+                         self->rows.cqt_peaks.slice,
+                         self->rows.cqt_peaks.used,
                          self->bumps,
                          self->chroma,
                          self->segment.mel_db,
@@ -110,8 +110,8 @@ first_pass(passes_t *self)
     check(kt_cuda_frontend(self->tables, self->batch.runs, self->batch.n, self->batch.longest, self->batch.pcm,
                            &self->rows, NULL, NULL) == KT_OK,
           "frontend");
-    device_read(&peaks, self->rows.pitches.used, sizeof peaks);
-    device_read(&cqt_peaks, self->rows.cqt_pitches.used, sizeof cqt_peaks);
+    device_read(&peaks, self->rows.peaks.used, sizeof peaks);
+    device_read(&cqt_peaks, self->rows.cqt_peaks.used, sizeof cqt_peaks);
     size_t out = 2 * sizeof(kt_gpu_slice_t);
     for (kt_row_t r = 0; r < KT_ROWS; r++)
         out += kt_row_width(self->plan, r) * sizeof(float);
@@ -209,8 +209,8 @@ a_refused_launch_is_an_error(void)
     check(kt_cuda_frontend(device_plan(plan), batch.runs, batch.n, KT_CUDA_RUN_FRAMES + 1, batch.pcm, &rows, NULL,
                            NULL) == KT_EINVAL,
           "a run that is too long");
-    check(kt_cuda_powers(device_plan(plan), batch.runs, batch.n, batch.longest, batch.pcm, plan->bins + 1, rms, NULL,
-                         NULL) == KT_EINVAL,
+    check(kt_cuda_power_spectra(device_plan(plan), batch.runs, batch.n, batch.longest, batch.pcm, plan->bins + 1, rms,
+                                NULL, NULL) == KT_EINVAL,
           "more bins than there are");
     device_free(rms);
     batch_free(&batch);

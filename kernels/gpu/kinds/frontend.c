@@ -11,10 +11,10 @@ _Static_assert(sizeof(kt_gpu_frames_args_t) <= KT_GPU_ARGS_BYTES, "args of frame
 static void
 frontend_describe(const void *work, kt_gpu_batch_t *out)
 {
-    const kt_gpu_frames_t *self                = work;
-    const kt_plan_t       *plan                = self->plan;
-    const kt_rows_t       *rows                = self->rows;
-    const kt_pitches_t    *lists[KT_GPU_PEAKS] = {rows->pitches, rows->cqt_pitches};
+    const kt_gpu_frames_t     *self                = work;
+    const kt_plan_t           *plan                = self->plan;
+    const kt_rows_t           *rows                = self->rows;
+    const kt_spectral_peaks_t *lists[KT_GPU_PEAKS] = {rows->peaks, rows->cqt_peaks};
     // At most every other bin of the range is a peak.
     const uint32_t    peaks = (plan->pitch_end - plan->pitch_begin + 1) / 2 + 1;
     kt_gpu_section_t *to    = out->shape.section;
@@ -63,14 +63,14 @@ kt_gpu_frames_copy_in(const void *work, size_t first, size_t items, void *to)
 
 kt_err_t
 kt_gpu_peaks_collect(const kt_gpu_peak_t *peak, uint32_t used, const kt_gpu_slice_t *slice, size_t frames,
-                     unsigned per_octave, kt_pitches_t *out)
+                     unsigned per_octave, kt_spectral_peaks_t *out)
 {
     for (size_t f = 0; f < frames; f++) {
         if (slice[f].first > used || slice[f].count > used - slice[f].first)
             return KT_EIO;
         for (uint32_t i = 0; i < slice[f].count; i++) {
             const kt_gpu_peak_t *p   = &peak[slice[f].first + i];
-            const kt_err_t       err = kt_pitches_append(out, per_octave, p->magnitude, p->pitch_hz);
+            const kt_err_t       err = kt_spectral_peaks_append(out, per_octave, p->magnitude, p->pitch_hz);
             if (err)
                 return err;
         }
@@ -79,7 +79,7 @@ kt_gpu_peaks_collect(const kt_gpu_peak_t *peak, uint32_t used, const kt_gpu_slic
 }
 
 static kt_err_t
-copy_peaks(const kt_gpu_results_t *from, uint32_t which, unsigned per_octave, kt_pitches_t *out)
+copy_peaks(const kt_gpu_results_t *from, uint32_t which, unsigned per_octave, kt_spectral_peaks_t *out)
 {
     const size_t         *at       = from->layout->at;
     const kt_gpu_slice_t *slice    = (const void *)(from->bytes + at[KT_GPU_SECTION_SLICE + which]);
@@ -101,10 +101,10 @@ frontend_copy_out(const void *work, size_t first, const kt_gpu_results_t *from)
         if (from->wanted >> r & 1)
             kt_gpu_results_copy(from, r, width * sizeof(float), self->rows->row[r] + first * width);
     }
-    if (self->rows->pitches)
-        err = copy_peaks(from, KT_GPU_PITCHES, self->plan->opts.n_chroma, self->rows->pitches);
-    if (!err && self->rows->cqt_pitches)
-        err = copy_peaks(from, KT_GPU_CQT_PITCHES, KT_CQT_PER_OCTAVE, self->rows->cqt_pitches);
+    if (self->rows->peaks)
+        err = copy_peaks(from, KT_GPU_POWER_PEAKS, self->plan->opts.n_chroma, self->rows->peaks);
+    if (!err && self->rows->cqt_peaks)
+        err = copy_peaks(from, KT_GPU_CQT_PEAKS, KT_CQT_PER_OCTAVE, self->rows->cqt_peaks);
     return err;
 }
 

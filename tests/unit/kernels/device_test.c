@@ -18,15 +18,15 @@ Test(device, each_instruction_set_names_itself)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (!kt_isa(names[i]))
             continue;
-        kt_device_t      *device = NULL;
-        kt_device_facts_t facts;
-        char              kind[16];
+        kt_device_t     *device = NULL;
+        kt_device_info_t info;
+        char             kind[16];
         cr_assert_eq(kt_device_cpu(&device, &(kt_device_opts_t){names[i]}), KT_OK);
-        kt_device_facts(device, &facts);
+        kt_device_info(device, &info);
         snprintf(kind, sizeof kind, "cpu-%s", names[i]);
-        cr_assert_str_eq(facts.kind, kind);
-        cr_assert_gt(strlen(facts.name), 0);
-        cr_assert_gt(facts.memory_bytes, 1 << 20);
+        cr_assert_str_eq(info.kind, kind);
+        cr_assert_gt(strlen(info.name), 0);
+        cr_assert_gt(info.memory_bytes, 1 << 20);
         kt_device_destroy(&device);
     }
 }
@@ -36,12 +36,12 @@ Test(device, no_name_and_auto_mean_the_best)
     const kt_device_opts_t *const all[] = {NULL, &(kt_device_opts_t){NULL}, &(kt_device_opts_t){""},
                                            &(kt_device_opts_t){"auto"}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        kt_device_t      *device = NULL;
-        kt_device_facts_t facts;
+        kt_device_t     *device = NULL;
+        kt_device_info_t info;
         cr_assert_eq(kt_device_cpu(&device, all[i]), KT_OK);
-        kt_device_facts(device, &facts);
+        kt_device_info(device, &info);
         cr_assert_eq(kt_device_isa(device), kt_isa(NULL));
-        cr_assert_str_neq(facts.kind, "cpu-ref");
+        cr_assert_str_neq(info.kind, "cpu-ref");
         kt_device_destroy(&device);
     }
 }
@@ -78,7 +78,7 @@ Test(device, no_frames_and_no_spans_are_no_work)
     stream_t stream    = stream_new(&defaults, 0);
     stream.span.frames = 0;
     stream_run(&stream);
-    cr_assert_eq(stream.pitches.count, 0);
+    cr_assert_eq(stream.peaks.count, 0);
     cr_assert_eq(kt_device_frontend(stream.device, stream.plan, NULL, 0, NULL), KT_OK);
     cr_assert_eq(kt_device_chroma(stream.device, stream.plan, 0, NULL, 0, NULL), KT_OK);
     stream_free(&stream);

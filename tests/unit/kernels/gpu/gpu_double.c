@@ -103,7 +103,7 @@ bin_hz(uint8_t bin, unsigned per_octave)
 // As the kernels leave them, except that the part's first frame has them all.
 static void
 write_peaks(const lane_t *lane, const kt_gpu_batch_t *batch, const kt_gpu_layout_t *layout, const kt_gpu_part_t *part,
-            uint32_t which, unsigned per_octave, const kt_pitches_t *from)
+            uint32_t which, unsigned per_octave, const kt_spectral_peaks_t *from)
 {
     uint32_t      *used = item_at(lane, batch, layout, KT_GPU_SECTION_USED + which, 0);
     kt_gpu_peak_t *peak = item_at(lane, batch, layout, KT_GPU_SECTION_PEAK + which, 0);
@@ -122,7 +122,7 @@ compute_frames(kt_gpu_context_t *self, const lane_t *lane, const kt_gpu_batch_t 
     kt_gpu_frames_args_t args;
     kt_frontend_opts_t   opts;
     kt_plan_t           *plan  = NULL;
-    kt_pitches_t         peaks = {0}, cqt_peaks = {0};
+    kt_spectral_peaks_t  peaks = {0}, cqt_peaks = {0};
     kt_rows_t            rows = {0};
     memcpy(&args, part->args, sizeof args);
     memcpy(&opts, batch->config, sizeof opts);
@@ -134,16 +134,16 @@ compute_frames(kt_gpu_context_t *self, const lane_t *lane, const kt_gpu_batch_t 
     } else {
         for (uint32_t r = 0; r < KT_ROWS; r++)
             rows.row[r] = batch->wanted >> r & 1 ? item_at(lane, batch, layout, r, part->first) : NULL;
-        rows.pitches     = batch->wanted >> (KT_GPU_SECTION_PEAK + KT_GPU_PITCHES) & 1 ? &peaks : NULL;
-        rows.cqt_pitches = batch->wanted >> (KT_GPU_SECTION_PEAK + KT_GPU_CQT_PITCHES) & 1 ? &cqt_peaks : NULL;
+        rows.peaks     = batch->wanted >> (KT_GPU_SECTION_PEAK + KT_GPU_POWER_PEAKS) & 1 ? &peaks : NULL;
+        rows.cqt_peaks = batch->wanted >> (KT_GPU_SECTION_PEAK + KT_GPU_CQT_PEAKS) & 1 ? &cqt_peaks : NULL;
         cr_assert_eq(kt_device_frontend(self->cpu, plan, &span, 1, &rows), KT_OK);
-        if (rows.pitches)
-            write_peaks(lane, batch, layout, part, KT_GPU_PITCHES, opts.n_chroma, &peaks);
-        if (rows.cqt_pitches)
-            write_peaks(lane, batch, layout, part, KT_GPU_CQT_PITCHES, KT_CQT_PER_OCTAVE, &cqt_peaks);
+        if (rows.peaks)
+            write_peaks(lane, batch, layout, part, KT_GPU_POWER_PEAKS, opts.n_chroma, &peaks);
+        if (rows.cqt_peaks)
+            write_peaks(lane, batch, layout, part, KT_GPU_CQT_PEAKS, KT_CQT_PER_OCTAVE, &cqt_peaks);
     }
-    kt_pitches_fini(&peaks);
-    kt_pitches_fini(&cqt_peaks);
+    kt_spectral_peaks_fini(&peaks);
+    kt_spectral_peaks_fini(&cqt_peaks);
     kt_plan_destroy(&plan);
 }
 

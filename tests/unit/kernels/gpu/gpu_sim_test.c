@@ -59,12 +59,12 @@ open_sim(const char *seed, kt_gpu_opts_t opts)
     return gpus;
 }
 
-static kt_gpu_facts_t
-facts_of(const kt_gpus_t *gpus)
+static kt_gpus_info_t
+info_of(const kt_gpus_t *gpus)
 {
-    kt_gpu_facts_t facts;
-    kt_gpus_facts(gpus, &facts);
-    return facts;
+    kt_gpus_info_t info;
+    kt_gpus_info(gpus, &info);
+    return info;
 }
 
 static void
@@ -77,8 +77,8 @@ numbers_agree(const char *seed)
     sound_run(&b, gpus);
     sound_check(&a, &gpu_defaults, 1, LIMIT);
     sound_check(&b, &small, 2, LIMIT);
-    cr_assert_eq(facts_of(gpus).on_cpu, 0);
-    cr_assert_eq(facts_of(gpus).frames, 2 * (FRAMES + 5));
+    cr_assert_eq(info_of(gpus).on_cpu, 0);
+    cr_assert_eq(info_of(gpus).frames, 2 * (FRAMES + 5));
     sound_free(&a);
     sound_free(&b);
     kt_gpus_close(&gpus);
@@ -119,7 +119,7 @@ company_changes_nothing(const char *seed)
     gpus                = open_sim(seed, tight);
     sound_t pieces      = sound_new(&gpu_defaults, FRAMES, 3);
     sound_run(&pieces, gpus);
-    cr_assert_gt(facts_of(gpus).parts, 2);
+    cr_assert_gt(info_of(gpus).parts, 2);
     sound_same(&alone, &pieces, 0);
     sound_free(&pieces);
     sound_free(&alone);
@@ -153,9 +153,9 @@ pictures_agree(const char *seed)
     film_join(&b);
     film_check(&a);
     film_check(&b);
-    cr_assert_eq(facts_of(gpus).on_cpu, 0);
-    cr_assert_eq(facts_of(gpus).frames, 2 + 9);
-    cr_assert_gt(facts_of(gpus).parts, 2);
+    cr_assert_eq(info_of(gpus).on_cpu, 0);
+    cr_assert_eq(info_of(gpus).frames, 2 + 9);
+    cr_assert_gt(info_of(gpus).parts, 2);
     film_free(&a);
     film_free(&b);
     kt_gpus_close(&gpus);
@@ -179,8 +179,8 @@ Test(gpu_sim, pictures_of_a_device_that_breaks_are_the_processors)
     break_after("cudaLaunchKernel", 1);
     film_run(&film, gpus);
     film_check(&film);
-    cr_assert_eq(facts_of(gpus).lost, 1);
-    cr_assert_eq(facts_of(gpus).on_cpu, 1);
+    cr_assert_eq(info_of(gpus).lost, 1);
+    cr_assert_eq(info_of(gpus).on_cpu, 1);
     film_free(&film);
     kt_gpus_close(&gpus);
 }
@@ -191,9 +191,9 @@ Test(gpu_sim, memory_grows_with_the_batches_and_stays_below_the_limit)
     opts.max_bytes     = 24 << 20;
     kt_gpus_t *gpus    = open_sim("0", opts);
     sound_t    sound   = sound_new(&gpu_defaults, FRAMES, 4);
-    cr_assert_eq(facts_of(gpus).pool_bytes, 0);
+    cr_assert_eq(info_of(gpus).pool_bytes, 0);
     sound_run(&sound, gpus);
-    uint64_t after = facts_of(gpus).pool_bytes;
+    uint64_t after = info_of(gpus).pool_bytes;
     cr_assert_gt(after, 0);
     cr_assert_lt(after, opts.max_bytes / 2);
     sound_free(&sound);
@@ -207,13 +207,13 @@ Test(gpu_sim, without_growth_the_memory_is_taken_at_once)
     opts.max_bytes     = 24 << 20;
     opts.growth        = false;
     kt_gpus_t *gpus    = open_sim("0", opts);
-    uint64_t   taken   = facts_of(gpus).pool_bytes;
+    uint64_t   taken   = info_of(gpus).pool_bytes;
     sound_t    sound   = sound_new(&gpu_defaults, FRAMES, 5);
     cr_assert_leq(taken, opts.max_bytes);
     cr_assert_geq(taken, opts.max_bytes - (1 << 20));
     sound_run(&sound, gpus);
-    cr_assert_eq(facts_of(gpus).pool_bytes, taken);
-    cr_assert_eq(facts_of(gpus).on_cpu, 0);
+    cr_assert_eq(info_of(gpus).pool_bytes, taken);
+    cr_assert_eq(info_of(gpus).on_cpu, 0);
     sound_free(&sound);
     kt_gpus_close(&gpus);
     check_clean();
@@ -226,8 +226,8 @@ Test(gpu_sim, memory_that_others_have_costs_no_device)
     sound_t    sound = sound_new(&gpu_defaults, FRAMES, 6);
     sound_run(&sound, gpus);
     sound_check(&sound, &gpu_defaults, 6, 0);
-    cr_assert_eq(facts_of(gpus).lost, 0);
-    cr_assert_eq(facts_of(gpus).on_cpu, 2);
+    cr_assert_eq(info_of(gpus).lost, 0);
+    cr_assert_eq(info_of(gpus).on_cpu, 2);
     sound_free(&sound);
     kt_gpus_close(&gpus);
     check_clean();
@@ -243,8 +243,8 @@ lost_in_work(const char *seed, const char *call, uint64_t n)
     sound_start(&b, gpus);
     sound_join(&a);
     sound_join(&b);
-    cr_assert_eq(facts_of(gpus).lost, 1);
-    cr_assert_gt(facts_of(gpus).on_cpu, 0);
+    cr_assert_eq(info_of(gpus).lost, 1);
+    cr_assert_gt(info_of(gpus).on_cpu, 0);
     sound_check(&a, &gpu_defaults, 7, LIMIT);
     sound_check(&b, &gpu_defaults, 8, LIMIT);
     sound_free(&a);
@@ -283,13 +283,13 @@ Test(gpu_sim, nvml_tells_memory_load_and_temperature)
 {
     kt_gpus_t     *gpus  = open_sim("0", KT_GPU_DEFAULTS);
     int64_t        until = kt_clock_ms() + 20000;
-    kt_gpu_facts_t facts;
+    kt_gpus_info_t info;
     do
-        kt_gpus_facts(gpus, &facts);
-    while (facts.celsius < 0 && kt_clock_ms() < until);
-    cr_assert_geq(facts.percent, 0);
-    cr_assert_gt(facts.celsius, 0);
-    cr_assert_eq(facts.memory_total_mb, 4096);
+        kt_gpus_info(gpus, &info);
+    while (info.celsius < 0 && kt_clock_ms() < until);
+    cr_assert_geq(info.percent, 0);
+    cr_assert_gt(info.celsius, 0);
+    cr_assert_eq(info.memory_total_mb, 4096);
     kt_gpus_close(&gpus);
     check_clean();
 }

@@ -32,12 +32,12 @@ open_double(int devices, kt_gpu_opts_t opts)
     return gpus;
 }
 
-static kt_gpu_facts_t
-facts_of(const kt_gpus_t *gpus)
+static kt_gpus_info_t
+info_of(const kt_gpus_t *gpus)
 {
-    kt_gpu_facts_t facts;
-    kt_gpus_facts(gpus, &facts);
-    return facts;
+    kt_gpus_info_t info;
+    kt_gpus_info(gpus, &info);
+    return info;
 }
 
 Test(gpu, spans_of_many_workers_share_a_batch)
@@ -67,8 +67,8 @@ Test(gpu, spans_of_many_workers_share_a_batch)
         sound_check(&sounds[i], &gpu_defaults, i, 0);
         sound_free(&sounds[i]);
     }
-    cr_assert_eq(facts_of(gpus).parts, 2 * WORKERS);
-    cr_assert_eq(facts_of(gpus).on_cpu, 0);
+    cr_assert_eq(info_of(gpus).parts, 2 * WORKERS);
+    cr_assert_eq(info_of(gpus).on_cpu, 0);
     kt_gpus_close(&gpus);
 }
 
@@ -115,8 +115,8 @@ Test(gpu, a_span_larger_than_a_slot_goes_in_pieces)
     kt_gpus_t *gpus    = open_double(1, opts);
     sound_t    sound   = sound_new(&gpu_defaults, 333, 5);
     sound_run(&sound, gpus);
-    cr_assert_gt(facts_of(gpus).parts, 6);
-    cr_assert_eq(facts_of(gpus).frames, 2 * 333);
+    cr_assert_gt(info_of(gpus).parts, 6);
+    cr_assert_eq(info_of(gpus).frames, 2 * 333);
     sound_check(&sound, &gpu_defaults, 5, 0);
     sound_free(&sound);
     kt_gpus_close(&gpus);
@@ -190,8 +190,8 @@ Test(gpu, a_lost_device_leaves_the_work_to_the_processor)
     sound_run(&sound, gpus);
     sound_check(&sound, &gpu_defaults, 9, 0);
     cr_assert_eq(told_lost, 1, "said once");
-    cr_assert_eq(facts_of(gpus).lost, 1);
-    cr_assert_eq(facts_of(gpus).on_cpu, 4);
+    cr_assert_eq(info_of(gpus).lost, 1);
+    cr_assert_eq(info_of(gpus).on_cpu, 4);
     cr_assert(!kt_gpus_usable(gpus));
     sound_free(&sound);
     kt_gpus_close(&gpus);
@@ -204,8 +204,8 @@ Test(gpu, who_lost_a_device_goes_on_with_another)
     sound_t    sound = sound_new(&gpu_defaults, FRAMES, 16);
     gpu_double.lose  = 1;
     sound_run(&sound, gpus);  // the first pass is the processor's, the second the other device's
-    cr_assert_eq(facts_of(gpus).lost, 1);
-    cr_assert_eq(facts_of(gpus).on_cpu, 1);
+    cr_assert_eq(info_of(gpus).lost, 1);
+    cr_assert_eq(info_of(gpus).on_cpu, 1);
     cr_assert_eq(gpu_double.n_batches, 1);
     cr_assert_eq(gpu_double.batches[0].device, 1);
     cr_assert(kt_gpus_usable(gpus));
@@ -227,7 +227,7 @@ Test(gpu, a_batch_that_does_not_end_loses_the_device)
     sound_join(&b);
     sound_check(&a, &gpu_defaults, 10, 0);
     sound_check(&b, &gpu_defaults, 11, 0);
-    cr_assert_eq(facts_of(gpus).lost, 1);
+    cr_assert_eq(info_of(gpus).lost, 1);
     sound_free(&a);
     sound_free(&b);
     kt_gpus_close(&gpus);
@@ -254,10 +254,10 @@ Test(gpu, a_refused_batch_costs_no_device)
     gpu_double.refuse = KT_ENOMEM;
     sound_run(&sound, gpus);
     sound_check(&sound, &gpu_defaults, 12, 0);
-    cr_assert_eq(facts_of(gpus).lost, 0);
-    cr_assert_eq(facts_of(gpus).on_cpu, 1);
+    cr_assert_eq(info_of(gpus).lost, 0);
+    cr_assert_eq(info_of(gpus).on_cpu, 1);
     cr_assert(!kt_gpus_whole(gpus));
-    cr_assert_eq(facts_of(gpus).batches, 1, "chroma");
+    cr_assert_eq(info_of(gpus).batches, 1, "chroma");
     sound_free(&sound);
     kt_gpus_close(&gpus);
 }
@@ -321,7 +321,7 @@ Test(gpu, devices_are_chosen_by_index_and_uuid)
         kt_gpu_opts_t opts = KT_GPU_DEFAULTS;
         opts.devices       = rows[i].setting;
         kt_gpus_t *gpus    = open_double(3, opts);
-        cr_assert_eq(facts_of(gpus).opened, rows[i].opened, "%s", rows[i].setting ? rows[i].setting : "none");
+        cr_assert_eq(info_of(gpus).opened, rows[i].opened, "%s", rows[i].setting ? rows[i].setting : "none");
         kt_gpus_close(&gpus);
     }
 }
@@ -348,7 +348,7 @@ Test(gpu, workers_spread_over_the_devices)
     sound_run(&a, gpus);
     sound_run(&b, gpus);
     cr_assert_neq(gpu_double.batches[0].device, gpu_double.batches[2].device);
-    cr_assert_eq(facts_of(gpus).opened, 2);
+    cr_assert_eq(info_of(gpus).opened, 2);
     char name[64];
     cr_assert_str_eq(kt_gpus_name(gpus, name, sizeof name), "cuda: Double x2");
     sound_free(&a);
@@ -382,8 +382,8 @@ Test(gpu, the_layout_holds_what_it_promises)
     sound_t                sound  = sound_new(&gpu_defaults, 3, 1);
     const kt_rows_t        rows   = {.row[KT_ROW_MEL] = sound.row[KT_ROW_MEL],
                                      .row[KT_ROW_RMS] = sound.row[KT_ROW_RMS],
-                                     .pitches         = &sound.pitches,
-                                     .cqt_pitches     = &sound.cqt_pitches};
+                                     .peaks           = &sound.peaks,
+                                     .cqt_peaks       = &sound.cqt_peaks};
     const kt_gpu_frames_t  frames = {.plan = sound.plan, .span = &sound.span, .rows = &rows, .chroma = sound.chroma};
     const kt_image_span_t  span   = {.n = 1, .width = 320, .height = 180};
     const kt_gpu_images_t  images = {.span = &span};
@@ -433,8 +433,8 @@ Test(gpu, pictures_of_many_workers_share_a_batch_of_their_size)
         film_check(&films[i]);
         film_free(&films[i]);
     }
-    cr_assert_eq(facts_of(gpus).on_cpu, 0);
-    cr_assert_eq(facts_of(gpus).frames, 2 + 3 + 4 + 5);
+    cr_assert_eq(info_of(gpus).on_cpu, 0);
+    cr_assert_eq(info_of(gpus).frames, 2 + 3 + 4 + 5);
     kt_gpus_close(&gpus);
 }
 
@@ -467,10 +467,10 @@ Test(gpu, pictures_that_fit_no_slot_at_once_go_in_pieces)
     kt_gpus_t *gpus    = open_double(1, opts);
     film_t     film = film_new(64, 32, 9, 6), large = film_new(128, 80, 1, 7);
     film_run(&film, gpus);
-    cr_assert_gt(facts_of(gpus).parts, 3);
+    cr_assert_gt(info_of(gpus).parts, 3);
     film_check(&film);
     film_run(&large, gpus);  // one picture is more than a slot
-    cr_assert_eq(facts_of(gpus).on_cpu, 1);
+    cr_assert_eq(info_of(gpus).on_cpu, 1);
     film_check(&large);
     film_free(&film);
     film_free(&large);
@@ -484,8 +484,8 @@ Test(gpu, a_lost_device_leaves_the_pictures_to_the_processor)
     gpu_double.lose = 1;
     film_run(&film, gpus);
     film_check(&film);
-    cr_assert_eq(facts_of(gpus).lost, 1);
-    cr_assert_eq(facts_of(gpus).on_cpu, 1);
+    cr_assert_eq(info_of(gpus).lost, 1);
+    cr_assert_eq(info_of(gpus).on_cpu, 1);
     film_free(&film);
     kt_gpus_close(&gpus);
 }
