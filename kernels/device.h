@@ -15,7 +15,7 @@ typedef struct kt_device_info {
 } kt_device_info_t;
 
 // First pass: rows of n spans, out[n]. Second pass: chroma_stft before normalisation is never seen; out[n] are
-// [frames][n_chroma], each frame divided by its largest value (a frame of zeros stays zero). One device a thread.
+// [frames][n_chroma], each frame divided by its largest value (a frame of zeros stays zero). One device per thread.
 // KT_ENOMEM.
 //
 // A frame's bytes depend on its samples alone, not on the spans and calls that it comes with. A frame with a sample
@@ -38,12 +38,12 @@ KT_MUST_USE kt_err_t kt_device_chroma_cqt(kt_device_t *self, const kt_plan_t *pl
                                           size_t n, size_t frames, float *out);
 // Statistics of each picture of the span, out[span->n]. KT_EINVAL: a side above KT_IMAGE_MOST_SIDE.
 KT_MUST_USE kt_err_t kt_device_images(kt_device_t *self, const kt_image_span_t *span, kt_image_stats_t *out);
-// What work beside the device runs on: loudness, samples, power spectra, and the functions below.
+// The kernels for work outside the device: loudness, samples, power spectra, and the functions below.
 const kt_isa_t *kt_device_isa(const kt_device_t *self);
 void            kt_device_info(const kt_device_t *self, kt_device_info_t *out);
 void            kt_device_destroy(kt_device_t **self_p);
 
-// What needs a whole segment, in place or beside; pure, any thread. `frames` rows of the width given by the plan.
+// Functions of a whole segment, in place or not; pure, any thread. `frames` rows of the width given by the plan.
 // power_to_db(ref 1, amin 1e-10, top_db 80): the maximum is over the whole matrix; NaN stays NaN and leaves the others
 // alone.
 void kt_rows_to_db(const kt_isa_t *isa, const float *power, size_t count, float *db);

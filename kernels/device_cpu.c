@@ -115,7 +115,7 @@ cpu_images(kt_device_t *device, const kt_image_span_t *span, kt_image_stats_t *o
                                   span->width, span->height, &out[i]);
 }
 
-// The processor's name as the system tells it; "CPU" where it does not.
+// The processor's name as the system reports it, or "CPU".
 static void
 cpu_name(char *out, size_t size)
 {

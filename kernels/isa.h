@@ -1,4 +1,4 @@
-// kt_isa -- everything that is compiled once per instruction set, as one table. "ref" is the plain reference, the
+// kt_isa -- all kernels that are compiled once per instruction set, as one table. "ref" is the plain reference, the
 // definition. A device chooses its table when it is made and hands it down; nothing below it chooses again. Constant;
 // any thread.
 #pragma once

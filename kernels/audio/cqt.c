@@ -11,12 +11,12 @@
 
 enum {
     GROUP = 16,                        // frames, and blocks of the filter, together, whatever the instruction set
-    BLOCK = GROUP * KT_HALF_BAND_OUT,  // samples a step
+    BLOCK = GROUP * KT_HALF_BAND_OUT,  // samples per step
     READ  = GROUP * KT_HALF_BAND_STEP + KT_HALF_BAND_N_FFT -
-           KT_HALF_BAND_STEP,  // what a group of the filter's blocks reads
+           KT_HALF_BAND_STEP,  // samples that a group of the filter's blocks reads
 };
 
-// One octave of the cascade: what it has of its samples, from the first one that a frame still needs.
+// One octave of the cascade; pcm holds its samples from the first one that a frame still needs.
 typedef struct octave {
     float   *pcm;
     size_t   filled;
@@ -25,7 +25,7 @@ typedef struct octave {
     float   *above;      // samples of the octave above that the filter still needs; NULL in the first one
     size_t   above_filled;
     uint64_t above_total, made;  // samples in and out of the filter
-    float   *block;              // [BLOCK], what it gives
+    float   *block;              // [BLOCK], the filter's output
 } octave_t;
 
 struct kt_cqt {
@@ -170,7 +170,7 @@ octave_decimate(kt_cqt_t *self, octave_t *o, size_t blocks)
     memmove(o->above, o->above + step, o->above_filled * sizeof *o->above);
 }
 
-// At most BLOCK samples of octave i, and what becomes of them further down.
+// Adds at most BLOCK samples to octave i, and their decimation to the octaves below.
 static void
 octave_feed(kt_cqt_t *self, size_t i, const float *pcm, size_t n)
 {

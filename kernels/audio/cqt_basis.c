@@ -13,7 +13,6 @@ static const double DROPPED        = 0.01;                // share of a row's ma
 enum { MIN_N_FFT = 256, MAX_N_FFT = 16384 };
 
 // --- shape
-// --------------------------------------------------------------------------------------------------------------
 
 // Centre frequency of the row of the top octave.
 static double
@@ -60,7 +59,6 @@ kt_cqt_n_fft(uint32_t rate_hz, uint32_t hop, double tuning)
 }
 
 // --- one row
-// ------------------------------------------------------------------------------------------------------------
 
 typedef struct turning {
     double re, im, step_re, step_im;
@@ -152,7 +150,6 @@ fill_row(kt_cqt_basis_t *self, unsigned row, double hz, double *spectrum, size_t
 }
 
 // --- basis
-// --------------------------------------------------------------------------------------------------------------
 
 // Every wavelet has an odd number of samples and lies half a sample before the middle of the frame; the product of two
 // spectra turns it over in time, so the origin is half a sample after it.

@@ -36,7 +36,7 @@ void                 kt_cqt_basis_fini(kt_cqt_basis_t *self);
 // Size of the transform; 0: no basis at this rate and hop.
 uint32_t kt_cqt_n_fft(uint32_t rate_hz, uint32_t hop, double tuning);
 
-// The pitch class of a row, C first: three bins a class, the middle one in tune.
+// The pitch class of a row, C first: three bins per class, the middle one in tune.
 static inline unsigned
 kt_cqt_class(unsigned row)
 {

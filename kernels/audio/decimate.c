@@ -9,7 +9,7 @@ static const double PI = 3.14159265358979323846;
 
 enum { IMPULSE_AT = 1024, IMPULSE_LENGTH = 2048 };
 
-// What libsoxr makes of one sample at `at`: every second tap.
+// libsoxr's response to an impulse at `at`: every second tap.
 static kt_err_t
 impulse_response(size_t at, float *out)
 {

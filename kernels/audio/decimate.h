@@ -1,6 +1,6 @@
 // kt_half_band -- every second sample of a signal, behind the low-pass filter that libsoxr's HQ recipe (librosa's
-// "soxr_hq") has at this ratio: 379 symmetric taps, read once from libsoxr's answer to an impulse. Overlap-save on the
-// batched transform, several blocks side by side: six octaves of a minute of sound take 1.2 ms with AVX-512, 2 with
+// "soxr_hq") has at this ratio: 379 symmetric taps, read once from libsoxr's impulse response. Overlap-save on the
+// batched transform, several blocks side by side: six octaves of one minute of sound take 1.2 ms with AVX-512, 2 with
 // AVX2, where libsoxr takes 5.5. Constant after init; any number of threads share it.
 #pragma once
 

@@ -162,7 +162,6 @@ cqt_peaks(const frame_t *f, kt_spectral_peaks_t *out)
 }
 
 // --- rows of the waveform
-// -----------------------------------------------------------------------------------------------
 
 static float
 rms(const float *pcm, uint32_t n)
@@ -192,7 +191,6 @@ zcr(const kt_span_t *span, size_t begin, uint32_t n)
 }
 
 // --- frames
-// -------------------------------------------------------------------------------------------------------------
 
 static void
 spectral_rows(const frame_t *f, bool valid, size_t i, const kt_rows_t *out)

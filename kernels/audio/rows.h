@@ -53,8 +53,8 @@ typedef struct kt_span {
     size_t       real_begin, real_end;
 } kt_span_t;
 
-// Peaks of a spectrum for the tuning estimate (librosa's piptrack, 150 to 4000 Hz): one entry a peak with pitch > 0, in
-// frame order. Grows; bounded by frames * bins/2.
+// Peaks of a spectrum for the tuning estimate (librosa's piptrack, 150 to 4000 Hz): one entry per peak with pitch > 0,
+// in frame order. Grows; bounded by frames * bins/2.
 typedef struct kt_spectral_peaks {
     float   *magnitude;
     uint8_t *bin;  // 0..99: bin of the histogram of deviations, resolution 0.01
@@ -68,6 +68,6 @@ double kt_spectral_peaks_tuning(const kt_spectral_peaks_t *self);
 // nothing.
 typedef struct kt_rows {
     float               *row[KT_ROWS];
-    kt_spectral_peaks_t *peaks;      // of |X|^2, n_chroma bins an octave (chroma_stft); NULL: not wanted
-    kt_spectral_peaks_t *cqt_peaks;  // of |X|, 36 bins an octave (chroma_cqt); NULL: not wanted
+    kt_spectral_peaks_t *peaks;      // of |X|^2, n_chroma bins per octave (chroma_stft); NULL: not wanted
+    kt_spectral_peaks_t *cqt_peaks;  // of |X|, 36 bins per octave (chroma_cqt); NULL: not wanted
 } kt_rows_t;

@@ -47,7 +47,7 @@ is_row_wanted(const kt_batch_t *batch, const kt_rows_t *out, kt_row_t row)
     return any && kt_row_width(batch->plan, row) > 0;
 }
 
-// From one lane a frame to one row a frame; a frame without numbers (bit of `bad`) gets NaN.
+// From one lane per frame to one row per frame; a frame without numbers (bit of `bad`) gets NaN.
 static void
 scatter(const kt_batch_t *batch, const kt_rows_t *out, kt_row_t row, const vf_t *values, unsigned bad)
 {

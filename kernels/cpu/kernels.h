@@ -1,5 +1,5 @@
-// The fast kernels of one instruction set, over one batch of frames. x is [bins] magnitudes, one lane a frame; what a
-// row kernel writes is [width], one lane a frame.
+// The fast kernels of one instruction set, over one batch of frames. x is [bins] magnitudes, one lane per frame; a
+// row kernel writes [width], one lane per frame.
 #pragma once
 
 #include "kernels/audio/ops.h"
@@ -16,7 +16,7 @@ void KT_NAME(kt_mel)(const kt_plan_t *plan, const vf_t *x, vf_t *out);
 void KT_NAME(kt_peak)(const kt_plan_t *plan, const vf_t *x, vf_t *out);
 void KT_NAME(kt_valley)(const kt_plan_t *plan, const vf_t *x, vf_t *out);
 
-// One bit a lane for each bin of [pitch_begin, pitch_end): there is a peak of the power spectrum, of the magnitudes.
+// One bit per lane for each bin of [pitch_begin, pitch_end): there is a peak of the power spectrum, of the magnitudes.
 void KT_NAME(kt_power_peaks)(const kt_plan_t *plan, const vf_t *x, uint16_t *mask);
 void KT_NAME(kt_magnitude_peaks)(const kt_plan_t *plan, const vf_t *x, uint16_t *mask);
 

@@ -135,7 +135,7 @@ vf_min(vf_t a, vf_t b)
 #endif
 }
 
-// One bit a lane: the sign of each element of a comparison's result.
+// One bit per lane: the sign of each element of a comparison's result.
 KT_INLINE unsigned
 vi_mask(vi_t x)
 {

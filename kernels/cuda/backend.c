@@ -48,7 +48,7 @@ show_instances(const char *devices)
         else if (n > 0 && list[n - 1] != ',')
             list[n++] = ',';
     list[n] = '\0';
-    (void)setenv("CUDA_VISIBLE_DEVICES", list, 0);  // the user's own word goes before ours
+    (void)setenv("CUDA_VISIBLE_DEVICES", list, 0);  // a value that the user set has priority
 }
 
 static kt_err_t

@@ -1,5 +1,5 @@
 // Second pass for n_fft 512 to 4096: chroma, or the power spectrum itself for those who look at single partials (key,
-// quality). One block a run, as in the first pass, but in float: a frame is divided by its own largest class, and the
+// quality). One block per run, as in the first pass, but in float: a frame is divided by its own largest class, and the
 // transform's rounding lies 1e-14 in power below the frame's loudest bin.
 //
 // The bank of chroma weights is never a matrix (49 KiB at 1025 bins and 12 classes, more shared memory than the

@@ -1,16 +1,16 @@
 // First pass for n_fft 512 to 4096: samples in, rows out, nothing between in global memory.
 //
-// One block a run. Per frame: the hop's new samples into the ring, window and transform (fft.cuh), magnitudes into
+// One block per run. Per frame: the hop's new samples into the ring, window and transform (fft.cuh), magnitudes into
 // shared memory, sums in registers, then one phase without barriers in which warps share the contrast's bands, rolloff
-// and peaks, and every thread makes mel bands. Every 32 frames one warp turns their sums into scalar rows, one lane a
+// and peaks, and every thread makes mel bands. Every 32 frames one warp turns their sums into scalar rows, one lane per
 // frame. At 22,050 Hz and 2048/512 a frame moves 2 KiB in and 0.6 KiB out, the mel table and the samples that two runs
 // share add 5 %.
 //
 // The transform is in double. The checks were run with float instead (kernel_check_cuda, 118 of 10417 failed):
 // bandwidth of a steady sound off by 2e-3, flatness by 1.4e-5, valleys by 3.5e-6, and other peaks than the reference's
 // in 16 cases, hence another tuning now and then; contrast of music moves by 6e-4 in its mean (features.md). In double
-// every row keeps the tolerance of the CPU's kernels. It costs 85 thousand double operations a frame: at best 2.5 ns on
-// an H200 (half the rate of float), 0.18 us on an L4 (1/64 of it), which still is 500 songs a second, more than its
+// every row keeps the tolerance of the CPU's kernels. It costs 85 thousand double operations per frame: at best 2.5 ns on
+// an H200 (half the rate of float), 0.18 us on an L4 (1/64 of it), which still is 500 songs per second, more than its
 // host can decode.
 #include "kernels/cuda/row_workspace.cuh"
 
@@ -59,7 +59,7 @@ __launch_bounds__(POINTS / 8, POINTS > 1024 ? 1 : 3)
         if (f % 32 == 31 || f + 1 == run.frames)
             workspace.flush(f % 32 + 1, run.row + f / 32 * 32, me);
     }
-    workspace.leave_maxima(run.segment, me);
+    workspace.write_maxima(run.segment, me);
 }
 
 extern "C" kt_err_t

@@ -1,4 +1,4 @@
-// Statistics of pictures. One block a tile of 64 x 32 pixels and a run of 16 pictures: it follows its tile through time
+// Statistics of pictures. One block per tile of 64 x 32 pixels and a run of 16 pictures: it follows its tile through time
 // and keeps each pixel's hue, saturation and value in a register until the next picture, so a picture is read once for
 // itself and its difference to the one before together; luma with a border of one pixel goes through shared memory for
 // the Laplacian (10 % more reads). The histogram is counted in shared memory, the sums by warps; all are integers.
@@ -117,10 +117,10 @@ kt_tile(const kt_pictures &pictures, const uint8_t *picture, bool has_before, kt
     }
 }
 
-// What the tile adds to its picture: sums of the warps, then the colours that occur. A tile's sums fit 32 bits; only
+// Adds the tile to its picture: sums of the warps, then the colours that occur. A tile's sums fit 32 bits; only
 // that of the edges has a sign.
 __device__ __forceinline__ void
-kt_leave(kt_image_workspace &workspace, const unsigned *sum, kt_image_stats_t *out)
+kt_write_sums(kt_image_workspace &workspace, const unsigned *sum, kt_image_stats_t *out)
 {
 #pragma unroll
     for (unsigned i = 0; i < KT_IMAGE_SUMS; i++) {
@@ -170,7 +170,7 @@ __launch_bounds__(THREADS) kt_images_kernel(const __grid_constant__ kt_pictures 
         kt_fill_luma(pictures, pictures.rgb + f * bytes, workspace);
         __syncthreads();
         kt_tile(pictures, pictures.rgb + f * bytes, f > first || start, workspace, then, sum);
-        kt_leave(workspace, sum, &pictures.out[f]);
+        kt_write_sums(workspace, sum, &pictures.out[f]);
         __syncthreads();
     }
 }

@@ -1,5 +1,5 @@
-// All rows of a frame, and the scalar rows of up to 32 frames at once: who makes what, and where it lies until it
-// leaves.
+// Shared-memory layout of one frame's rows, and of the scalar rows of up to 32 frames at once, and the threads that
+// write each.
 #pragma once
 
 #include "kernels/cuda/rows.cuh"
@@ -84,7 +84,7 @@ struct kt_row_workspace {
         return plan.has_contrast && (out.row[KT_ROW_PEAK] || out.row[KT_ROW_VALLEY]);
     }
 
-    // What a frame without numbers leaves: NaN, and no peaks.
+    // A frame without numbers: NaN, and no peaks.
     __device__ __forceinline__ void without_numbers(unsigned place, uint64_t row, const kt_thread &me) const
     {
         const float nan = __uint_as_float(0x7fc00000U);
@@ -122,7 +122,7 @@ struct kt_row_workspace {
                 fmaxf(top[0], kt_mel(plan, band(), weight(), magnitude(), out.row[KT_ROW_MEL] + row * plan.n_mels, me));
     }
 
-    // One lane a frame: the divisions and roots of 32 frames cost what those of one would. Rows `row` .. + count.
+    // One lane per frame: the divisions and roots of 32 frames cost what those of one would. Rows `row` .. + count.
     __device__ __forceinline__ void scalars(unsigned count, uint64_t row, unsigned lane) const
     {
         if (lane >= count)
@@ -159,8 +159,8 @@ struct kt_row_workspace {
         }
     }
 
-    // After the last frame: what the run adds to its segment's maxima.
-    __device__ __forceinline__ void leave_maxima(uint32_t segment, const kt_thread &me) const
+    // After the last frame: adds the run's maxima to those of its segment.
+    __device__ __forceinline__ void write_maxima(uint32_t segment, const kt_thread &me) const
     {
 #pragma unroll
         for (unsigned i = 0; i < KT_CUDA_MAXIMA; i++) {

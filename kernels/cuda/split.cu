@@ -1,5 +1,5 @@
 // Both passes for the sizes that have no transform of our own (n_fft 256, 8192, 16384): windowed frames to global
-// memory, cuFFT there in place, then one block a frame makes the rows with the same functions as the fused kernels.
+// memory, cuFFT there in place, then one block per frame makes the rows with the same functions as the fused kernels.
 // Moves four times the bytes; none of the defaults comes this way.
 //
 // A work area holds KT_CUDA_WORK_FRAMES frames, so runs go in groups. cuFFT's plan has a fixed batch and is called as
@@ -73,7 +73,7 @@ __launch_bounds__(THREADS, 1)
     workspace.frame(0, place.run->row + place.frame, spectral, me);
     __syncthreads();
     workspace.flush(1, place.run->row + place.frame, me);
-    workspace.leave_maxima(place.run->segment, me);
+    workspace.write_maxima(place.run->segment, me);
 }
 
 __global__ void

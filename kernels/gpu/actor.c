@@ -1,4 +1,4 @@
-// The actor: sends what has gathered, asks what has become of it, looks after the device's health.
+// The actor: submits batches that are due, polls those in flight, checks the device's health.
 #include "common/clock.h"
 #include "common/log.h"
 #include "kernels/gpu/private.h"
@@ -9,7 +9,8 @@
 #include <string.h>
 #include <time.h>
 
-// POLL_US: between two looks at work in flight; a batch takes some hundreds. CLOSE_MS: for workers that are still here.
+// POLL_US: between two polls of batches in flight; a batch takes some hundreds. CLOSE_MS: how long close waits for
+// workers.
 enum { POLL_US = 100, IDLE_US = 250000, STATE_MS = 1000, CLOSE_MS = 5000 };
 // Samples of 4096 frames at the default hop, and their rows and peaks.
 enum { SLOT_BYTES = 28 << 20 };
@@ -52,7 +53,7 @@ kt_gpu_lose(kt_gpu_t *self, const char *why)
     pthread_cond_signal(&self->work);
 }
 
-// By what the backend says; NVML may know the XID by now.
+// Loses the device for the backend's reason; NVML may report the XID by now.
 static void
 actor_fail(kt_gpu_t *self)
 {
@@ -95,7 +96,7 @@ slot_send(kt_gpu_t *self, uint32_t index)
     uint64_t pool = self->backend->pool_bytes(self->context);
     pthread_mutex_lock(&self->lock);
     self->pool_bytes = pool;
-    if (self->lost)  // meanwhile, by a worker that waited for too long
+    if (self->lost)  // in the meantime, by a worker that waited for too long
         return;
     if (err == KT_ESTATE) {
         actor_fail(self);
@@ -142,7 +143,7 @@ actor_check_health(kt_gpu_t *self, int64_t now_ms)
     }
 }
 
-// Only when nothing ends any more: a busy device may take its time.
+// Applies only while no batch ends: a busy device may be slow.
 static void
 actor_check_deadline(kt_gpu_t *self)
 {
@@ -170,7 +171,7 @@ actor_step(kt_gpu_t *self)
         actor_check_deadline(self);
 }
 
-// When there is something to do again, if nobody says so before.
+// When the actor has to run again if nothing wakes it earlier.
 static int64_t
 actor_next_us(const kt_gpu_t *self)
 {
@@ -262,7 +263,7 @@ kt_gpu_open(kt_gpu_t **self_p, const kt_gpu_opts_t *opts, int device, char why[K
     return KT_OK;
 }
 
-// True when nobody is in it any more. A thread that a hung device keeps is left where it is.
+// True when the actor has ended and no worker is inside. A thread that a hung device blocks is abandoned.
 static bool
 actor_stop(kt_gpu_t *self)
 {

@@ -1,4 +1,4 @@
-// kt_device on a GPU: posts spans to its actor, and does on the CPU what the GPU does not do or fails at.
+// kt_device on a GPU: posts requests to its actor; the CPU computes what the GPU does not support or failed at.
 #include "kernels/device_ops.h"
 #include "kernels/gpu/frames.h"
 #include "kernels/gpu/images.h"

@@ -1,4 +1,4 @@
-// All GPUs of a process: which ones, and what they say together.
+// All GPUs of a process: their choice and their sums.
 #include "kernels/gpu/gpus.h"
 
 #include "common/log.h"
@@ -18,7 +18,7 @@ struct kt_gpus {
     kt_gpu_t *at[KT_GPUS_MAX];
 };
 
-// A word of the setting: an index, or the beginning of a UUID.
+// Does a word of the setting, an index or the beginning of a UUID, name this device?
 static bool
 is_device_named(const char *word, size_t length, int index, const char *uuid)
 {
@@ -28,7 +28,7 @@ is_device_named(const char *word, size_t length, int index, const char *uuid)
            (!isdigit((unsigned char)*word) && strncasecmp(uuid, word, length) == 0);
 }
 
-// The device that a word means; -1: none.
+// The device that a word names; -1: none.
 static int
 find_device(const kt_gpu_backend_t *backend, int n, const char *word, size_t length)
 {
@@ -56,12 +56,12 @@ gpus_add(kt_gpus_t *self, const kt_gpu_opts_t *opts, int device, char why[KT_GPU
     return KT_OK;
 }
 
-// Those that the setting names, in its order and each once; a name that is not here is an error of the setting. One
-// that cannot be opened is left out, as long as there is another.
+// Opens the devices that the setting names, in its order and each once; an unknown name is an error of the setting. A
+// device that cannot be opened is skipped as long as another can.
 static kt_err_t
 gpus_open_all(kt_gpus_t *self, const kt_gpu_opts_t *opts, int n, char why[KT_GPU_WHY])
 {
-    // Where instances of divided GPUs are named, CUDA shows those alone.
+    // If MIG instances are named, CUDA enumerates those alone.
     bool        all  = !opts->devices || strstr(opts->devices, "MIG-");
     const char *at   = all ? "" : opts->devices + strspn(opts->devices, BLANKS);
     uint64_t    seen = 0;
@@ -195,6 +195,6 @@ kt_gpus_detach(kt_gpu_t *gpu)
 {
     pthread_mutex_lock(&gpu->lock);
     gpu->attached--;
-    pthread_cond_signal(&gpu->work);  // those who wait may be all there are now
+    pthread_cond_signal(&gpu->work);  // all attached workers may be waiting now
     pthread_mutex_unlock(&gpu->lock);
 }

@@ -38,7 +38,7 @@ typedef struct kt_gpu {
     pthread_cond_t          work;     // for the actor
     pthread_cond_t          changed;  // for the workers
     kt_gpu_slot_t           slots[KT_GPU_SLOTS];
-    uint32_t                attached, waiting, inside;  // devices; of their threads, those that wait; those within run
+    uint32_t                attached, waiting, inside;  // devices; threads that wait; threads inside kt_gpu_run
     bool                    closing, lost, hung, ended, started;
     char                    why[KT_GPU_WHY];
     int64_t                 progress_ms, state_ms;  // of the last batch's end or beginning; of the next look at NVML
@@ -50,7 +50,7 @@ KT_MUST_USE kt_err_t kt_gpu_open(kt_gpu_t **self_p, const kt_gpu_opts_t *opts, i
 void                 kt_gpu_close(kt_gpu_t **self_p);
 // With the lock held: waits on `changed`, at most until then (monotonic). False: too late.
 bool kt_gpu_wait(kt_gpu_t *self, int64_t until_us);
-// With the lock held: the device is given up, all who wait get KT_ESTATE.
+// With the lock held: marks the device as lost; all waiting requests get KT_ESTATE.
 void kt_gpu_lose(kt_gpu_t *self, const char *why);
 
 // Blocks until the results are there. On any error they are not valid: KT_ESTATE (lost), KT_ECLOSED, KT_ENOMEM,
