@@ -9,9 +9,9 @@
 
 // What a block does with the power spectrum of a frame: classes, or the bins themselves.
 struct kt_second {
-    const float *banks;   // [][3][bins]; NULL: power_spectra
-    float       *out;     // [rows][n_chroma], [rows][bins]
-    uint32_t     bins;    // of power spectra
+    const float *banks;  // [][3][bins]; NULL: power_spectra
+    float       *out;    // [rows][n_chroma], [rows][bins]
+    uint32_t     bins;   // of power spectra
 };
 
 template <int POINTS>
@@ -89,8 +89,8 @@ kt_cuda_chroma(const kt_cuda_plan_t *self, const kt_cuda_run_t *runs, size_t n, 
 }
 
 extern "C" kt_err_t
-kt_cuda_power_spectra(const kt_cuda_plan_t *self, const kt_cuda_run_t *runs, size_t n, uint32_t longest, const float *pcm,
-               uint32_t bins, float *out, void *work, cudaStream_t stream)
+kt_cuda_power_spectra(const kt_cuda_plan_t *self, const kt_cuda_run_t *runs, size_t n, uint32_t longest,
+                      const float *pcm, uint32_t bins, float *out, void *work, cudaStream_t stream)
 {
     return launch_second(self, runs, n, longest, pcm, {NULL, NULL, NULL, out, bins}, work, stream);
 }

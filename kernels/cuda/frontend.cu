@@ -9,9 +9,9 @@
 // The transform is in double. The checks were run with float instead (kernel_check_cuda, 118 of 10417 failed):
 // bandwidth of a steady sound off by 2e-3, flatness by 1.4e-5, valleys by 3.5e-6, and other peaks than the reference's
 // in 16 cases, hence another tuning now and then; contrast of music moves by 6e-4 in its mean (features.md). In double
-// every row keeps the tolerance of the CPU's kernels. It costs 85 thousand double operations per frame: at best 2.5 ns on
-// an H200 (half the rate of float), 0.18 us on an L4 (1/64 of it), which still is 500 songs per second, more than its
-// host can decode.
+// every row keeps the tolerance of the CPU's kernels. It costs 85 thousand double operations per frame: at best 2.5 ns
+// on an H200 (half the rate of float), 0.18 us on an L4 (1/64 of it), which still is 500 songs per second, more than
+// its host can decode.
 #include "kernels/cuda/row_workspace.cuh"
 
 template <int POINTS>
@@ -25,7 +25,7 @@ __launch_bounds__(POINTS / 8, POINTS > 1024 ? 1 : 3)
     const kt_cuda_run_t           &run      = kt_run_here(runs + blockIdx.x, kt_shared + plan.first.run, me.t);
     const kt_ring                  ring     = {(float *)(kt_shared + plan.first.ring), plan.n_fft - 1};
     const bool                     spectral = kt_wants_spectrum(out), wave = kt_wants_wave(out);
-    kt_row_workspace                        workspace = {plan, out, {0, 0, 0}};
+    kt_row_workspace               workspace = {plan, out, {0, 0, 0}};
     kt_window<double>              window;
     fft_t                          fft;
     window.prepare(me.t, plan.n_fft);
@@ -42,7 +42,7 @@ __launch_bounds__(POINTS / 8, POINTS > 1024 ? 1 : 3)
         if (spectral) {
             kt_complex<double> z[8];
             auto               take = [&](unsigned k, double re, double im) {
-                const float m       = kt_magnitude(0.25F * (float)re, 0.25F * (float)im);
+                const float m            = kt_magnitude(0.25F * (float)re, 0.25F * (float)im);
                 workspace.magnitude()[k] = m;
                 sums.add(k, m);
             };

@@ -1,7 +1,7 @@
-// Statistics of pictures. One block per tile of 64 x 32 pixels and a run of 16 pictures: it follows its tile through time
-// and keeps each pixel's hue, saturation and value in a register until the next picture, so a picture is read once for
-// itself and its difference to the one before together; luma with a border of one pixel goes through shared memory for
-// the Laplacian (10 % more reads). The histogram is counted in shared memory, the sums by warps; all are integers.
+// Statistics of pictures. One block per tile of 64 x 32 pixels and a run of 16 pictures: it follows its tile through
+// time and keeps each pixel's hue, saturation and value in a register until the next picture, so a picture is read once
+// for itself and its difference to the one before together; luma with a border of one pixel goes through shared memory
+// for the Laplacian (10 % more reads). The histogram is counted in shared memory, the sums by warps; all are integers.
 #include "kernels/cuda/image.h"
 #include "kernels/cuda/launch.h"
 
@@ -40,8 +40,8 @@ kt_hsv(const kt_image_workspace &workspace, const uint8_t *p)
     const int r = p[0], g = p[1], b = p[2], most = max(r, max(g, b)), range = most - min(r, min(g, b));
     int       h = most == r ? g - b : most == g ? b - r + 2 * range : r - g + 4 * range;
     h           = (h * workspace.hue_quotient[range] + 2048) >> 12;
-    return (unsigned)(h < 0 ? h + 180 : h) | (unsigned)((range * workspace.saturation_quotient[most] + 2048) >> 12) << 8 |
-           (unsigned)most << 16;
+    return (unsigned)(h < 0 ? h + 180 : h) |
+           (unsigned)((range * workspace.saturation_quotient[most] + 2048) >> 12) << 8 | (unsigned)most << 16;
 }
 
 // The place of one of a thread's pixels in its tile.
@@ -80,7 +80,8 @@ kt_edge(const kt_pictures &pictures, const kt_image_workspace &workspace, const 
     if (at.x == 0 || at.y == 0 || at.x + 1 >= pictures.width || at.y + 1 >= pictures.height)
         return 0;
     const unsigned r = at.row + 1, c = at.column + 1;
-    return 4 * workspace.luma[r][c] - workspace.luma[r][c - 1] - workspace.luma[r][c + 1] - workspace.luma[r - 1][c] - workspace.luma[r + 1][c];
+    return 4 * workspace.luma[r][c] - workspace.luma[r][c - 1] - workspace.luma[r][c + 1] - workspace.luma[r - 1][c] -
+           workspace.luma[r + 1][c];
 }
 
 __device__ __forceinline__ unsigned
@@ -91,8 +92,8 @@ kt_apart(unsigned a, unsigned b, unsigned shift)
 
 // One picture's part in this tile. `then` holds the pixels of the picture before, and gets those of this one.
 __device__ __forceinline__ void
-kt_tile(const kt_pictures &pictures, const uint8_t *picture, bool has_before, kt_image_workspace &workspace, unsigned *then,
-        unsigned *sum)
+kt_tile(const kt_pictures &pictures, const uint8_t *picture, bool has_before, kt_image_workspace &workspace,
+        unsigned *then, unsigned *sum)
 {
 #pragma unroll
     for (unsigned i = 0; i < PIXELS; i++) {
@@ -150,10 +151,10 @@ __global__ void
 __launch_bounds__(THREADS) kt_images_kernel(const __grid_constant__ kt_pictures pictures)
 {
     __shared__ kt_image_workspace workspace;
-    const size_t             bytes = 3 * (size_t)pictures.width * pictures.height;
-    const unsigned           first = blockIdx.y * PICTURES, end = min(first + PICTURES, pictures.n);
-    const uint8_t           *start        = first > 0 ? pictures.rgb + (first - 1) * bytes : pictures.before;
-    unsigned                 then[PIXELS] = {};
+    const size_t                  bytes = 3 * (size_t)pictures.width * pictures.height;
+    const unsigned                first = blockIdx.y * PICTURES, end = min(first + PICTURES, pictures.n);
+    const uint8_t                *start        = first > 0 ? pictures.rgb + (first - 1) * bytes : pictures.before;
+    unsigned                      then[PIXELS] = {};
     workspace.hue_quotient[threadIdx.x]        = kt_quotient(30, (int)threadIdx.x);
     workspace.saturation_quotient[threadIdx.x] = kt_quotient(255, (int)threadIdx.x);
     for (unsigned i = threadIdx.x; i < KT_IMAGE_COLOURS; i += THREADS)

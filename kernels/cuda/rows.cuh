@@ -262,6 +262,6 @@ kt_peaks(const kt_cuda_tables_t &plan, const float *x, bool of_power, float top,
         const unsigned k      = list[i];
         const float    before = x[k - 1], at = x[k], after = x[k + 1];
         out.peak[first + i] = of_power ? kt_peak_at(plan, k, before * before, at * at, after * after)
-                                     : kt_peak_at(plan, k, before, at, after);
+                                       : kt_peak_at(plan, k, before, at, after);
     }
 }

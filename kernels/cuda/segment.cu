@@ -1,8 +1,8 @@
 // Rows of a whole segment: decibels of mel (whose floor hangs on the segment's largest value), MFCC, onset envelope,
-// contrast. One block per tile of up to 256 rows, in steps of eight: decibels of eight rows into shared memory beside the
-// last row of the step before, then cosine sums (one thread per row and coefficient) and rises (one warp per row). Mel is
-// read once and its decibels are never read back; sums and logarithms are in double, because a contrast or a high
-// coefficient may be far smaller than what it is the difference of.
+// contrast. One block per tile of up to 256 rows, in steps of eight: decibels of eight rows into shared memory beside
+// the last row of the step before, then cosine sums (one thread per row and coefficient) and rises (one warp per row).
+// Mel is read once and its decibels are never read back; sums and logarithms are in double, because a contrast or a
+// high coefficient may be far smaller than what it is the difference of.
 #include "kernels/cuda/rows.cuh"
 
 enum { THREADS = 128, KT_TOP_DB = 80 };

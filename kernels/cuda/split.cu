@@ -57,14 +57,14 @@ __launch_bounds__(THREADS, 1)
     const kt_place  place = kt_place_of(runs, n, longest, blockIdx.x);
     if (!place.exists)
         return;
-    const bool spectral = kt_wants_spectrum(out);
-    kt_row_workspace    workspace     = {plan, out, {0, 0, 0}};
-    kt_sums    sums     = {};
+    const bool       spectral  = kt_wants_spectrum(out);
+    kt_row_workspace workspace = {plan, out, {0, 0, 0}};
+    kt_sums          sums      = {};
     if (kt_wants_wave(out))
         sums.add_wave(kt_samples{pcm + place.run->pcm}, place.frame * plan.hop, plan.n_fft, *place.run, me);
     for (unsigned k = me.t; spectral && k < plan.bins; k += me.threads) {
-        const double2 z     = spectra[(uint64_t)blockIdx.x * plan.bins + k];
-        const float   m     = kt_magnitude((float)z.x, (float)z.y);
+        const double2 z          = spectra[(uint64_t)blockIdx.x * plan.bins + k];
+        const float   m          = kt_magnitude((float)z.x, (float)z.y);
         workspace.magnitude()[k] = m;
         sums.add(k, m);
     }
@@ -126,7 +126,7 @@ split_transform(const kt_cuda_plan_t *self, unsigned frames, double *work, cudaS
 // One group: n runs whose frames all have a place in the work area.
 static kt_err_t
 split_group(const kt_cuda_plan_t *self, const kt_cuda_run_t *runs, unsigned n, unsigned longest, const float *pcm,
-      const kt_cuda_outputs_t *out, void *work, cudaStream_t stream)
+            const kt_cuda_outputs_t *out, void *work, cudaStream_t stream)
 {
     const kt_cuda_tables_t *tables = &self->tables;
     const unsigned          places = n * longest;

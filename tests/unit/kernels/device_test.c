@@ -114,3 +114,21 @@ Test(device, chroma_follows_the_tuning_it_is_given)
     cr_assert_eq(memcmp(plain, again, sizeof plain), 0);
     stream_free(&stream);
 }
+
+Test(device, pictures_follow_each_other)
+{
+    enum { SIDE = 16, BYTES = 3 * SIDE * SIDE };
+    uint8_t          rgb[3 * BYTES];
+    kt_image_stats_t stats[2], ref;
+    kt_device_t     *device = NULL;
+    for (size_t i = 0; i < sizeof rgb; i++)
+        rgb[i] = (uint8_t)(i * i / 7);
+    const kt_image_span_t span = {.rgb = rgb + BYTES, .before = rgb, .n = 2, .width = SIDE, .height = SIDE};
+    cr_assert_eq(kt_device_cpu(&device, NULL), KT_OK);
+    cr_assert_eq(kt_device_images(device, &span, stats), KT_OK);
+    for (size_t i = 0; i < 2; i++) {
+        kt_image_ops_ref.stats(rgb + (i + 1) * BYTES, rgb + i * BYTES, SIDE, SIDE, &ref);
+        cr_expect_eq(memcmp(&stats[i], &ref, sizeof ref), 0, "picture %zu", i);
+    }
+    kt_device_destroy(&device);
+}
