@@ -30,7 +30,8 @@ typedef struct gpu_spans {
     uint32_t        run_frames;
 } gpu_spans_t;
 
-// Everything on the device but the plan. The rows of the first pass lie in one slab, as in the node (gpu_layout.h).
+// Everything on the device but the plan. The rows of the first pass lie in one slab, as in the node
+// (kernels/gpu/layout.h).
 typedef struct gpu_set {
     kt_plan_t             *plan;
     kt_cuda_plan_t        *tables;
