@@ -56,13 +56,6 @@ kt_resample_destroy(kt_resample_t **self_p)
     *self_p = NULL;
 }
 
-// As librosa computes it, rounding of the ratio included.
-static uint64_t
-target_length(const kt_resample_t *self)
-{
-    return (uint64_t)ceil((double)self->taken * ((double)self->to_hz / self->from_hz));
-}
-
 static kt_err_t
 keep_pending(kt_resample_t *self, const float *in, size_t n)
 {
@@ -147,7 +140,9 @@ kt_resample_push(kt_resample_t *self, const float *in, size_t n_in, float *out, 
 static kt_err_t
 drain(kt_resample_t *self, float *out, size_t capacity, size_t *n_out)
 {
-    const uint64_t end = target_length(self), left = end > self->given ? end - self->given : 0;
+    // The target length as librosa computes it, rounding of the ratio included.
+    const uint64_t end    = (uint64_t)ceil((double)self->taken * ((double)self->to_hz / self->from_hz));
+    const uint64_t left   = end > self->given ? end - self->given : 0;
     const size_t   wanted = left < capacity ? (size_t)left : capacity;
     size_t         made   = 0;
     self->finished        = true;

@@ -137,15 +137,6 @@ cqt_peaks(const kt_batch_t *batch, const kt_rows_t *out, const scratch_t *s, uns
     return KT_OK;
 }
 
-static void
-wave_rows(const kt_plan_t *plan, const kt_span_t *span, const kt_rows_t *out)
-{
-    if (out->row[KT_ROW_RMS])
-        KT_NAME(kt_rms)(plan, span, out->row[KT_ROW_RMS]);
-    if (out->row[KT_ROW_ZCR])
-        KT_NAME(kt_zcr)(plan, span, out->row[KT_ROW_ZCR]);
-}
-
 static bool
 wants_spectrum(const kt_rows_t *out)
 {
@@ -170,7 +161,10 @@ KT_NAME(kt_frontend)(const kt_plan_t *plan, void *scratch, const kt_span_t *span
     const scratch_t s   = scratch_lay_out(plan, scratch);
     bool            any = false;
     for (size_t i = 0; i < n; i++) {
-        wave_rows(plan, &spans[i], &out[i]);
+        if (out[i].row[KT_ROW_RMS])
+            KT_NAME(kt_rms)(plan, &spans[i], out[i].row[KT_ROW_RMS]);
+        if (out[i].row[KT_ROW_ZCR])
+            KT_NAME(kt_zcr)(plan, &spans[i], out[i].row[KT_ROW_ZCR]);
         any = any || wants_spectrum(&out[i]);
     }
     kt_batch_t batch = {.plan = plan, .spans = spans, .n = n};

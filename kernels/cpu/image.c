@@ -146,16 +146,6 @@ add_edges(const uint8_t *above, const uint8_t *row, const uint8_t *below, size_t
     sum[KT_IMAGE_EDGE_SQUARES] += squares;
 }
 
-// Luma of the pixel on either side, where there is one.
-static void
-set_sides(const uint8_t *rgb, size_t n, bool has_left, bool has_right, uint8_t *luma)
-{
-    if (has_left)
-        luma[0] = luma_of(rgb[-3], rgb[-2], rgb[-1]);
-    if (has_right)
-        luma[n + 1] = luma_of(rgb[3 * n], rgb[3 * n + 1], rgb[3 * n + 2]);
-}
-
 static void
 add_strip(const uint8_t *rgb, const uint8_t *before, size_t x, uint32_t width, uint32_t height, strip_t *strip,
           uint64_t *sum)
@@ -168,7 +158,10 @@ add_strip(const uint8_t *rgb, const uint8_t *before, size_t x, uint32_t width, u
         uint8_t     *luma = strip->luma[y % 3];
         separate(rgb + at, n, &strip->now);
         add_luma(&strip->now, n, luma + 1, sum);
-        set_sides(rgb + at, n, has_left, has_right, luma);
+        if (has_left)
+            luma[0] = luma_of(rgb[at - 3], rgb[at - 2], rgb[at - 1]);
+        if (has_right)
+            luma[n + 1] = luma_of(rgb[at + 3 * n], rgb[at + 3 * n + 1], rgb[at + 3 * n + 2]);
         count_colours(&strip->now, n, strip->colour);
         if (before)
             separate(before + at, n, &strip->before);

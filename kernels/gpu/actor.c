@@ -138,7 +138,7 @@ actor_check_health(kt_gpu_t *self, int64_t now_ms)
     if (err)
         kt_gpu_lose(self, self->backend->why(self->context));
     else if (state.xid) {
-        snprintf(why, sizeof why, "the driver told of XID %d", state.xid);
+        snprintf(why, sizeof why, "the driver reported XID %d", state.xid);
         kt_gpu_lose(self, why);
     }
 }

@@ -17,13 +17,6 @@ typedef struct piece {
 } piece_t;
 
 static bool
-slot_is_alike(const kt_gpu_slot_t *slot, const kt_gpu_batch_t *like)
-{
-    return slot->state == SLOT_FILLING && !slot->full && slot->batch.kind == like->kind &&
-           memcmp(slot->batch.config, like->config, sizeof like->config) == 0;
-}
-
-static bool
 piece_fits(const piece_t *self, const kt_gpu_slot_t *slot, const kt_gpu_part_t *part)
 {
     const kt_gpu_batch_t *batch  = &slot->batch;
@@ -39,7 +32,9 @@ find_slot(piece_t *self, const kt_gpu_part_t *part)
 {
     kt_gpu_slot_t *slots = self->gpu->slots;
     for (size_t i = 0; i < KT_GPU_SLOTS; i++) {
-        if (!slot_is_alike(&slots[i], &self->like))
+        const kt_gpu_batch_t *batch = &slots[i].batch, *like = &self->like;
+        if (slots[i].state != SLOT_FILLING || slots[i].full || batch->kind != like->kind ||
+            memcmp(batch->config, like->config, sizeof like->config) != 0)
             continue;
         if (piece_fits(self, &slots[i], part))
             return &slots[i];
@@ -109,16 +104,6 @@ piece_reserve(piece_t *self, int64_t until_us)
 }
 
 static kt_err_t
-piece_copy_out(const piece_t *self)
-{
-    const kt_gpu_batch_t  *batch = &self->slot->batch;
-    kt_gpu_layout_t        layout;
-    const kt_gpu_results_t results = {self->slot->results, &layout, self->part, self->like.wanted};
-    kt_gpu_layout(batch->shape.section, batch->wanted, batch->items, &layout);
-    return self->request->kind->copy_out(self->request->work, self->first, &results);
-}
-
-static kt_err_t
 piece_run(piece_t *self)
 {
     const kt_gpu_request_t *request  = self->request;
@@ -136,8 +121,13 @@ piece_run(piece_t *self)
     if (!err)
         err = self->slot->err;
     pthread_mutex_unlock(&gpu->lock);
-    if (!err)
-        err = piece_copy_out(self);
+    if (!err) {
+        const kt_gpu_batch_t  *batch = &self->slot->batch;
+        kt_gpu_layout_t        layout;
+        const kt_gpu_results_t results = {self->slot->results, &layout, self->part, self->like.wanted};
+        kt_gpu_layout(batch->shape.section, batch->wanted, batch->items, &layout);
+        err = request->kind->copy_out(request->work, self->first, &results);
+    }
     pthread_mutex_lock(&gpu->lock);
     if (--self->slot->users == 0 && self->slot->state == SLOT_DONE) {
         self->slot->state = SLOT_FREE;
