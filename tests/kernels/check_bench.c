@@ -192,7 +192,8 @@ bench(const char *isa)
             continue;
         const kt_cpu_ops_t *ops = set->rows;
         measure_all(ops, false, fast);
-        printf("%-12s %10s %10s %8s   (ms per minute at 22,050 Hz, one core)\n", ops->isa, "fast", "reference", "ratio");
+        printf("%-12s %10s %10s %8s   (ms per minute at 22,050 Hz, one core)\n", ops->isa, "fast", "reference",
+               "ratio");
         for (int c = 0; c < COLUMNS; c++)
             printf("%-12s %10.2f %10.1f %8.0f\n", columns[c], fast[c], ref[c], fast[c] > 0 ? ref[c] / fast[c] : 0);
         printf("%-12s %10.2f\n", "total",

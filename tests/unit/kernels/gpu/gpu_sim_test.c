@@ -267,6 +267,31 @@ Test(gpu_sim, a_device_that_breaks_while_one_asks_leaves_right_numbers)
     lost_in_work("2", "cudaEventQuery", 9);
 }
 
+static char lost_why[256];
+
+static void
+keep_why(void *context, kt_log_level_t level, const char *id, const char *fields)
+{
+    (void)context;
+    (void)level;
+    if (strcmp(id, "GPU-LOST") == 0)
+        snprintf(lost_why, sizeof lost_why, "%s", fields);
+}
+
+Test(gpu_sim, a_refused_launch_is_logged_with_its_reason)
+{
+    setenv("KITHARA_SIM_FAULTS", "cudaLaunchKernel:1:701", 1);
+    kt_gpus_t *gpus  = open_sim("0", KT_GPU_DEFAULTS);
+    sound_t    sound = sound_new(&gpu_defaults, FRAMES, 9);
+    kt_log_setup(KT_LOG_WARN, KT_LOG_TEXT, "test");
+    kt_log_set_sink(keep_why, NULL);
+    sound_run(&sound, gpus);
+    sound_check(&sound, &gpu_defaults, 9, LIMIT);
+    cr_assert(strstr(lost_why, "a launch failed: cudaErrorLaunchOutOfResources"), "%s", lost_why);
+    sound_free(&sound);
+    kt_gpus_close(&gpus);
+}
+
 Test(gpu_sim, an_xid_is_noticed_when_nothing_runs)
 {
     void (*break_device)(int, int, int) = (void (*)(int, int, int))(uintptr_t)symbol("cudasim_break_device");
