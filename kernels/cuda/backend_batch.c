@@ -92,7 +92,7 @@ kt_gpu_submit(kt_gpu_context_t *self, uint32_t slot, const kt_gpu_batch_t *batch
     if (LAUNCHERS[batch->kind]->fill_side)
         LAUNCHERS[batch->kind]->fill_side(&job, lane->side);
     err = job_start(&job);
-    if (!err)
+    if (!err || err == KT_ESTATE)  // copies may be queued on the lost device: close waits for them
         lane->stage = STAGE_RESULTS;
     return err;
 }

@@ -290,6 +290,7 @@ Test(gpu_sim, a_refused_launch_is_logged_with_its_reason)
     cr_assert(strstr(lost_why, "a launch failed: cudaErrorLaunchOutOfResources"), "%s", lost_why);
     sound_free(&sound);
     kt_gpus_close(&gpus);
+    check_clean();
 }
 
 Test(gpu_sim, an_xid_is_noticed_when_nothing_runs)
