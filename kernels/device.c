@@ -4,6 +4,8 @@
 #include "kernels/device_ops.h"
 #include "kernels/isa.h"
 
+#include <string.h>
+
 kt_err_t
 kt_device_frontend(kt_device_t *self, const kt_plan_t *plan, const kt_span_t *spans, size_t n, const kt_rows_t *out)
 {
@@ -24,6 +26,18 @@ kt_device_chroma_cqt(kt_device_t *self, const kt_plan_t *plan, double tuning, co
     return self->ops->chroma_cqt(self, plan, tuning, pcm, n, frames, out);
 }
 
+kt_err_t
+kt_device_images(kt_device_t *self, const kt_image_span_t *span, kt_image_stats_t *out)
+{
+    if (span->width > KT_IMAGE_MOST_SIDE || span->height > KT_IMAGE_MOST_SIDE)
+        return KT_EINVAL;
+    if (kt_image_bytes(span->width, span->height) == 0)
+        memset(out, 0, span->n * sizeof *out);
+    else
+        self->ops->images(self, span, out);
+    return KT_OK;
+}
+
 const kt_isa_t *
 kt_device_isa(const kt_device_t *self)
 {
@@ -31,9 +45,9 @@ kt_device_isa(const kt_device_t *self)
 }
 
 void
-kt_device_facts(const kt_device_t *self, kt_device_facts_t *out)
+kt_device_info(const kt_device_t *self, kt_device_info_t *out)
 {
-    self->ops->facts(self, out);
+    self->ops->info(self, out);
 }
 
 void

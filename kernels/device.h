@@ -4,26 +4,30 @@
 #pragma once
 
 #include "kernels/audio/rows.h"
+#include "kernels/image/stats.h"
 
 typedef struct kt_device kt_device_t;
 typedef struct kt_isa    kt_isa_t;  // kernels/isa.h
-typedef struct kt_device_facts {
+typedef struct kt_device_info {
     char     name[64];
     char     kind[16];  // "cpu-avx512", "cpu-avx2", "cpu-base", "cpu-ref", "cuda"
     uint64_t memory_bytes;
-} kt_device_facts_t;
+} kt_device_info_t;
 
 // First pass: rows of n spans, out[n]. Second pass: chroma_stft before normalisation is never seen; out[n] are
-// [frames][n_chroma], each frame divided by its largest value (a frame of zeros stays zero). One device a thread.
+// [frames][n_chroma], each frame divided by its largest value (a frame of zeros stays zero). One device per thread.
 // KT_ENOMEM.
 //
 // A frame's bytes depend on its samples alone, not on the spans and calls that it comes with. A frame with a sample
 // that is not finite, or whose total power is not a finite float, is NaN in every spectral row and in chroma and has no
-// pitches (rms is NaN, infinite or huge, zcr counts signs); frames without such a sample are untouched by it.
+// peaks (rms is NaN, infinite or huge, zcr counts signs); frames without such a sample are untouched by it.
 //
-// kt_device_cpu: the best instruction set; KITHARA_ISA=ref|base|avx2|avx512 forces one (ref: the plain reference, some
-// sixty times slower). KT_ESETTING: unknown, or not on this processor; KT_ENOMEM.
-KT_MUST_USE kt_err_t kt_device_cpu(kt_device_t **self_p);
+// kt_device_cpu: opts NULL means the defaults. KT_ESETTING: an instruction set that is unknown, or not on this
+// processor; KT_ENOMEM.
+typedef struct kt_device_opts {
+    const char *isa;  // "ref", "base", "avx2", "avx512" (kernels/isa.h); NULL, "" or "auto": the best
+} kt_device_opts_t;
+KT_MUST_USE kt_err_t kt_device_cpu(kt_device_t **self_p, const kt_device_opts_t *opts);
 KT_MUST_USE kt_err_t kt_device_frontend(kt_device_t *self, const kt_plan_t *plan, const kt_span_t *spans, size_t n,
                                         const kt_rows_t *out);
 KT_MUST_USE kt_err_t kt_device_chroma(kt_device_t *self, const kt_plan_t *plan, double tuning, const kt_span_t *spans,
@@ -32,12 +36,14 @@ KT_MUST_USE kt_err_t kt_device_chroma(kt_device_t *self, const kt_plan_t *plan, 
 // hop.
 KT_MUST_USE kt_err_t kt_device_chroma_cqt(kt_device_t *self, const kt_plan_t *plan, double tuning, const float *pcm,
                                           size_t n, size_t frames, float *out);
-// What work beside the device runs on: loudness, samples, power spectra, and the functions below.
+// Statistics of each picture of the span, out[span->n]. KT_EINVAL: a side above KT_IMAGE_MOST_SIDE.
+KT_MUST_USE kt_err_t kt_device_images(kt_device_t *self, const kt_image_span_t *span, kt_image_stats_t *out);
+// The kernels for work outside the device: loudness, samples, power spectra, and the functions below.
 const kt_isa_t *kt_device_isa(const kt_device_t *self);
-void            kt_device_facts(const kt_device_t *self, kt_device_facts_t *out);
+void            kt_device_info(const kt_device_t *self, kt_device_info_t *out);
 void            kt_device_destroy(kt_device_t **self_p);
 
-// What needs a whole segment, in place or beside; pure, any thread. `frames` rows of the width given by the plan.
+// Functions of a whole segment, in place or not; pure, any thread. `frames` rows of the width given by the plan.
 // power_to_db(ref 1, amin 1e-10, top_db 80): the maximum is over the whole matrix; NaN stays NaN and leaves the others
 // alone.
 void kt_rows_to_db(const kt_isa_t *isa, const float *power, size_t count, float *db);

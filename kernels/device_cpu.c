@@ -39,7 +39,7 @@ cpu_destroy(kt_device_t *device)
 }
 
 static kt_err_t
-reserve(cpu_device_t *self, const kt_plan_t *plan)
+scratch_reserve(cpu_device_t *self, const kt_plan_t *plan)
 {
     const size_t bytes = (self->device.isa->rows->scratch_bytes(plan) + 63) / 64 * 64;
     if (bytes <= self->scratch_bytes)
@@ -74,7 +74,7 @@ static kt_err_t
 cpu_frontend(kt_device_t *device, const kt_plan_t *plan, const kt_span_t *spans, size_t n, const kt_rows_t *out)
 {
     cpu_device_t  *self = cpu_of(device);
-    const kt_err_t err  = reserve(self, plan);
+    const kt_err_t err  = scratch_reserve(self, plan);
     return err ? err : self->device.isa->rows->frontend(plan, self->scratch, spans, n, out);
 }
 
@@ -84,7 +84,7 @@ cpu_chroma(kt_device_t *device, const kt_plan_t *plan, double tuning, const kt_s
 {
     cpu_device_t *self = cpu_of(device);
     kt_err_t      err  = KT_OK;
-    if ((err = reserve(self, plan)) || (err = prepare_bank(self, plan, tuning)))
+    if ((err = scratch_reserve(self, plan)) || (err = prepare_bank(self, plan, tuning)))
         return err;
     self->device.isa->rows->chroma(plan, self->bank, self->scratch, spans, n, out);
     return KT_OK;
@@ -106,7 +106,16 @@ cpu_chroma_cqt(kt_device_t *device, const kt_plan_t *plan, double tuning, const 
     return kt_cqt_chroma(self->cqt, tuning, pcm, n, frames, out);
 }
 
-// The processor's name as the system tells it; "CPU" where it does not.
+static void
+cpu_images(kt_device_t *device, const kt_image_span_t *span, kt_image_stats_t *out)
+{
+    const size_t bytes = kt_image_bytes(span->width, span->height);
+    for (size_t i = 0; i < span->n; i++)
+        device->isa->image->stats(span->rgb + i * bytes, i > 0 ? span->rgb + (i - 1) * bytes : span->before,
+                                  span->width, span->height, &out[i]);
+}
+
+// The processor's name as the system reports it, or "CPU".
 static void
 cpu_name(char *out, size_t size)
 {
@@ -126,21 +135,21 @@ cpu_name(char *out, size_t size)
 }
 
 static void
-cpu_facts(const kt_device_t *device, kt_device_facts_t *out)
+cpu_info(const kt_device_t *device, kt_device_info_t *out)
 {
     const cpu_device_t *self  = (const cpu_device_t *)(const void *)device;
     const long          pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
-    *out = (kt_device_facts_t){.memory_bytes = pages > 0 ? (uint64_t)pages * (uint64_t)page_bytes : 0};
+    *out = (kt_device_info_t){.memory_bytes = pages > 0 ? (uint64_t)pages * (uint64_t)page_bytes : 0};
     cpu_name(out->name, sizeof out->name);
     snprintf(out->kind, sizeof out->kind, "cpu-%s", self->device.isa->name);
 }
 
-static const kt_device_ops_t CPU_DEVICE = {cpu_frontend, cpu_chroma, cpu_chroma_cqt, cpu_facts, cpu_destroy};
+static const kt_device_ops_t CPU_DEVICE = {cpu_frontend, cpu_chroma, cpu_chroma_cqt, cpu_images, cpu_info, cpu_destroy};
 
 kt_err_t
-kt_device_cpu(kt_device_t **self_p)
+kt_device_cpu(kt_device_t **self_p, const kt_device_opts_t *opts)
 {
-    const kt_isa_t *isa = kt_isa(getenv("KITHARA_ISA"));
+    const kt_isa_t *isa = kt_isa(opts ? opts->isa : NULL);
     if (!isa)
         return KT_ESETTING;
     cpu_device_t *self = calloc(1, sizeof *self);

@@ -11,7 +11,8 @@ typedef struct kt_device_ops {
                        float *const *out);
     kt_err_t (*chroma_cqt)(kt_device_t *self, const kt_plan_t *plan, double tuning, const float *pcm, size_t n,
                            size_t frames, float *out);
-    void (*facts)(const kt_device_t *self, kt_device_facts_t *out);
+    void (*images)(kt_device_t *self, const kt_image_span_t *span, kt_image_stats_t *out);
+    void (*info)(const kt_device_t *self, kt_device_info_t *out);
     void (*destroy)(kt_device_t *self);
 } kt_device_ops_t;
 

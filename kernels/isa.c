@@ -5,7 +5,7 @@
 
 #define ISA(set)                                                                                                       \
     {                                                                                                                  \
-#set, &kt_cpu_ops_##set, &kt_samples_ops_##set, &kt_loudness_ops_##set                                         \
+#set, &kt_cpu_ops_##set, &kt_samples_ops_##set, &kt_loudness_ops_##set, &kt_image_ops_##set                    \
     }
 
 static const kt_isa_t BEST_FIRST[] = {
@@ -33,7 +33,7 @@ cpu_has(const char *name)
 const kt_isa_t *
 kt_isa(const char *name)
 {
-    const bool any = !name || !*name;
+    const bool any = !name || !*name || strcmp(name, "auto") == 0;
     for (size_t i = 0; i < sizeof BEST_FIRST / sizeof *BEST_FIRST; i++)
         if ((any || strcmp(name, BEST_FIRST[i].name) == 0) && cpu_has(BEST_FIRST[i].name))
             return &BEST_FIRST[i];

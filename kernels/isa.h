@@ -1,4 +1,4 @@
-// kt_isa -- everything that is compiled once per instruction set, as one table. "ref" is the plain reference, the
+// kt_isa -- all kernels that are compiled once per instruction set, as one table. "ref" is the plain reference, the
 // definition. A device chooses its table when it is made and hands it down; nothing below it chooses again. Constant;
 // any thread.
 #pragma once
@@ -6,13 +6,15 @@
 #include "kernels/audio/loudness.h"
 #include "kernels/audio/ops.h"
 #include "kernels/audio/samples.h"
+#include "kernels/image/stats.h"
 
 typedef struct kt_isa {
     const char              *name;  // "ref", "base", "avx2", "avx512"
     const kt_cpu_ops_t      *rows;
     const kt_samples_ops_t  *samples;
     const kt_loudness_ops_t *loudness;
+    const kt_image_ops_t    *image;
 } kt_isa_t;
 
-// By name; NULL: unknown, or this processor lacks it. An empty or missing name: the best, never NULL.
+// By name; NULL: unknown, or this processor lacks it. NULL, "" or "auto": the best, never NULL.
 const kt_isa_t *kt_isa(const char *name);

@@ -133,8 +133,8 @@ check_gpus(kt_node_t *self)
     if (!self->gpus || self->gpus_lost || kt_gpus_usable(self->gpus))
         return;
     self->gpus_lost = true;
-    kt_log_warn("GPU-NONE", "device=%s why=\"all are lost\" then=%s", kt_device_text(self->gpus, device),
-                self->settings.gpu_lost);
+    kt_log_warn("GPU-NONE", "device=%s why=\"all are lost\" then=%s",
+                kt_device_text(&self->settings, self->gpus, device), self->settings.gpu_lost);
     if (strcasecmp(self->settings.gpu_lost, "leave") == 0 && !self->draining) {
         self->failed = true;  // the exit status shows the supervisor that the node did not stop on request
         begin_drain(self, "GPU lost");

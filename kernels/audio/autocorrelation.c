@@ -41,8 +41,8 @@ transform_open(transform_t *self, size_t points)
 
 // Decimation in frequency of one block: sums in the first half, turned differences in the second.
 static void
-split(size_t half, float *restrict re, float *restrict im, float *restrict re2, float *restrict im2,
-      const float *restrict cosine, const float *restrict sine)
+split_block(size_t half, float *restrict re, float *restrict im, float *restrict re2, float *restrict im2,
+            const float *restrict cosine, const float *restrict sine)
 {
     for (size_t j = 0; j < half; j++) {
         float a = re[j] - re2[j], b = im[j] - im2[j];
@@ -55,8 +55,8 @@ split(size_t half, float *restrict re, float *restrict im, float *restrict re2, 
 
 // Its inverse: turned back, then sum and difference.
 static void
-join(size_t half, float *restrict re, float *restrict im, float *restrict re2, float *restrict im2,
-     const float *restrict cosine, const float *restrict sine)
+join_block(size_t half, float *restrict re, float *restrict im, float *restrict re2, float *restrict im2,
+           const float *restrict cosine, const float *restrict sine)
 {
     for (size_t j = 0; j < half; j++) {
         float a = re2[j] * cosine[j] + im2[j] * sine[j];
@@ -69,27 +69,27 @@ join(size_t half, float *restrict re, float *restrict im, float *restrict re2, f
 }
 
 static void
-forward(transform_t *self)
+transform_forward(transform_t *self)
 {
     const float *cosine = self->cosine, *sine = self->sine;
     for (size_t half = self->points / 2; half >= 1; cosine += half, sine += half, half /= 2)
         for (size_t at = 0; at < self->points; at += 2 * half)
-            split(half, self->re + at, self->im + at, self->re + at + half, self->im + at + half, cosine, sine);
+            split_block(half, self->re + at, self->im + at, self->re + at + half, self->im + at + half, cosine, sine);
 }
 
 static void
-inverse(transform_t *self)
+transform_inverse(transform_t *self)
 {
     for (size_t half = 1; half < self->points; half *= 2) {
         const size_t offset = self->points - 2 * half;  // of the pass of this length in the tables
         for (size_t at = 0; at < self->points; at += 2 * half)
-            join(half, self->re + at, self->im + at, self->re + at + half, self->im + at + half, self->cosine + offset,
-                 self->sine + offset);
+            join_block(half, self->re + at, self->im + at, self->re + at + half, self->im + at + half,
+                       self->cosine + offset, self->sine + offset);
     }
 }
 
 static void
-load(float *to, const float *row, size_t window, size_t points)
+load_window(float *to, const float *row, size_t window, size_t points)
 {
     double sum = 0;
     for (size_t i = 0; i < window; i++)
@@ -103,7 +103,7 @@ load(float *to, const float *row, size_t window, size_t points)
 static void
 add_power(transform_t *self)
 {
-    forward(self);
+    transform_forward(self);
     for (size_t i = 0; i < self->points; i++)
         self->power[i] += self->re[i] * self->re[i] + self->im[i] * self->im[i];
 }
@@ -116,7 +116,7 @@ add_windows(transform_t *self, const float *const *rows, size_t count, size_t n,
     bool         half = false;
     for (size_t row = 0; row < count; row++)
         for (size_t at = 0; at + window <= n; at += step) {
-            load(half ? self->im : self->re, rows[row] + at, window, self->points);
+            load_window(half ? self->im : self->re, rows[row] + at, window, self->points);
             if (half)
                 add_power(self);
             half = !half;
@@ -144,7 +144,7 @@ kt_autocorrelate(const float *const *rows, size_t count, size_t n, size_t window
     add_windows(&self, rows, count, n, window);
     memcpy(self.re, self.power, points * sizeof *self.re);
     memset(self.im, 0, points * sizeof *self.im);
-    inverse(&self);
+    transform_inverse(&self);
     for (size_t lag = 0; lag < lags && lag < window; lag++) {
         const double left = (double)(window - lag) / (double)window;
         out[lag]          = (float)(self.re[lag] / (double)points / (left > 0.25 ? left : 0.25));

@@ -1,8 +1,8 @@
 // kt_autocorrelate -- the autocorrelation of one or several rows of equal length, over half-overlapped windows, each
-// freed of its mean: out[lag] = sum over rows and windows of sum_t x[t] x[t + lag], divided by the share of the window
-// that the lag leaves (at least a quarter), so that a periodic row keeps its height at long lags. By the
-// Wiener-Khinchin theorem: two windows go through one complex transform, powers are summed, one inverse transform ends
-// it. Pure; any thread.
+// with its mean removed: out[lag] = sum over rows and windows of sum_t x[t] x[t + lag], divided by the share of the
+// window that the lag leaves (at least a quarter), so that a periodic row keeps its height at long lags. By the
+// Wiener-Khinchin theorem: two windows go through one complex transform, powers are summed, one inverse transform
+// follows. Pure; any thread.
 #pragma once
 
 #include "common/err.h"

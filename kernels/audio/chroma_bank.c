@@ -7,7 +7,7 @@
 enum { MOST_CLASSES = 96 };  // that a plan accepts
 static const double CENTRE_OCTAVE = 5, OCTAVE_WIDTH = 2;
 
-// Bin k on a scale of n_chroma steps an octave, 0 at A0. Bin 0 is made up: one and a half octaves below bin 1.
+// Bin k on a scale of n_chroma steps per octave, 0 at A0. Bin 0 is placed one and a half octaves below bin 1.
 static double
 step_of(const kt_plan_t *self, double tuning, uint32_t k)
 {

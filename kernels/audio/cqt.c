@@ -10,12 +10,13 @@
 #include <string.h>
 
 enum {
-    GROUP = 16,                      // frames, and blocks of the filter, together, whatever the instruction set
-    BLOCK = GROUP * KT_HALVING_OUT,  // samples a step
-    READ  = GROUP * KT_HALVING_STEP + KT_HALVING_N_FFT - KT_HALVING_STEP,  // what a group of the filter's blocks reads
+    GROUP = 16,                        // frames, and blocks of the filter, together, whatever the instruction set
+    BLOCK = GROUP * KT_HALF_BAND_OUT,  // samples per step
+    READ  = GROUP * KT_HALF_BAND_STEP + KT_HALF_BAND_N_FFT -
+           KT_HALF_BAND_STEP,  // samples that a group of the filter's blocks reads
 };
 
-// One octave of the cascade: what it has of its samples, from the first one that a frame still needs.
+// One octave of the cascade; pcm holds its samples from the first one that a frame still needs.
 typedef struct octave {
     float   *pcm;
     size_t   filled;
@@ -24,14 +25,14 @@ typedef struct octave {
     float   *above;      // samples of the octave above that the filter still needs; NULL in the first one
     size_t   above_filled;
     uint64_t above_total, made;  // samples in and out of the filter
-    float   *block;              // [BLOCK], what it gives
+    float   *block;              // [BLOCK], the filter's output
 } octave_t;
 
 struct kt_cqt {
     const kt_cpu_ops_t *ops;
     uint32_t            rate_hz, hop;
     kt_cqt_basis_t      basis;
-    kt_halving_t        halving;
+    kt_half_band_t      half_band;
     kt_resample_t      *early;   // to the rate of the first octave; NULL: none needed
     double              tuning;  // the basis's; NAN before the first
     void               *scratch;
@@ -58,7 +59,7 @@ kt_cqt_new(kt_cqt_t **self_p, const kt_cpu_ops_t *ops, uint32_t rate_hz, uint32_
     self->rate_hz      = rate_hz;
     self->hop          = hop;
     self->tuning       = NAN;
-    const kt_err_t err = kt_halving_init(&self->halving);
+    const kt_err_t err = kt_half_band_init(&self->half_band);
     if (err) {
         kt_cqt_destroy(&self);
         return err;
@@ -87,7 +88,7 @@ kt_cqt_destroy(kt_cqt_t **self_p)
         return;
     close_octaves(self);
     kt_cqt_basis_fini(&self->basis);
-    kt_halving_fini(&self->halving);
+    kt_half_band_fini(&self->half_band);
     free(self->scratch);
     free(self);
     *self_p = NULL;
@@ -105,7 +106,7 @@ prepare_basis(kt_cqt_t *self, double tuning)
         return err;
     const size_t wanted = (self->ops->scratch_bytes(self->basis.transform) + 63) / 64 * 64;
     free(self->scratch);
-    self->scratch = aligned_alloc(64, wanted > KT_HALVING_SCRATCH_BYTES ? wanted : KT_HALVING_SCRATCH_BYTES);
+    self->scratch = aligned_alloc(64, wanted > KT_HALF_BAND_SCRATCH_BYTES ? wanted : KT_HALF_BAND_SCRATCH_BYTES);
     if (!self->scratch)
         return KT_ENOMEM;
     self->tuning = tuning;
@@ -117,12 +118,12 @@ prepare_basis(kt_cqt_t *self, double tuning)
 static kt_err_t
 open_octave(kt_cqt_t *self, size_t i)
 {
-    const uint32_t n_fft = self->basis.transform->opts.n_fft, halvings = self->basis.halvings + (uint32_t)i;
+    const uint32_t n_fft = self->basis.transform->opts.n_fft, decimations = self->basis.decimations + (uint32_t)i;
     octave_t      *o = &self->octave[i];
-    o->hop           = self->hop >> halvings;
-    o->gain          = (float)exp2(0.5 * halvings);
+    o->hop           = self->hop >> decimations;
+    o->gain          = (float)exp2(0.5 * decimations);
     o->filled        = n_fft / 2;
-    o->above_filled  = KT_HALVING_LEAD;
+    o->above_filled  = KT_HALF_BAND_LEAD;
     o->pcm           = calloc(2 * n_fft + GROUP * o->hop + BLOCK, sizeof *o->pcm);
     o->block         = calloc(BLOCK, sizeof *o->block);
     o->above         = i > 0 ? calloc(READ + BLOCK, sizeof *o->above) : NULL;
@@ -134,8 +135,8 @@ open_octaves(kt_cqt_t *self)
 {
     enum { UNIT_HZ = 1000 };  // soxr reads nothing but the ratio
     kt_err_t err = KT_OK;
-    if (self->basis.halvings)
-        err = kt_resample_new(&self->early, UNIT_HZ << self->basis.halvings, UNIT_HZ);
+    if (self->basis.decimations)
+        err = kt_resample_new(&self->early, UNIT_HZ << self->basis.decimations, UNIT_HZ);
     for (size_t i = 0; i < KT_CQT_OCTAVES && !err; i++)
         err = open_octave(self, i);
     return err;
@@ -143,7 +144,7 @@ open_octaves(kt_cqt_t *self)
 
 // Whole groups of frames as long as samples come, at the end all that are left; then drops what no frame needs.
 static void
-run_frames(kt_cqt_t *self, octave_t *o, bool last)
+octave_frames(kt_cqt_t *self, octave_t *o, bool last)
 {
     const size_t n_fft = self->basis.transform->opts.n_fft, left = self->frames - o->done;
     size_t       ready = o->filled < n_fft ? 0 : 1 + (o->filled - n_fft) / o->hop;
@@ -161,22 +162,22 @@ run_frames(kt_cqt_t *self, octave_t *o, bool last)
 
 // The next blocks of the filter into o->block, and what they no longer need dropped.
 static void
-halve(kt_cqt_t *self, octave_t *o, size_t blocks)
+octave_decimate(kt_cqt_t *self, octave_t *o, size_t blocks)
 {
-    const size_t step = blocks * KT_HALVING_STEP;
-    self->ops->halve(&self->halving, self->scratch, o->above, blocks, o->block);
+    const size_t step = blocks * KT_HALF_BAND_STEP;
+    self->ops->decimate(&self->half_band, self->scratch, o->above, blocks, o->block);
     o->above_filled -= step;
     memmove(o->above, o->above + step, o->above_filled * sizeof *o->above);
 }
 
-// At most BLOCK samples of octave i, and what becomes of them further down.
+// Adds at most BLOCK samples to octave i, and their decimation to the octaves below.
 static void
-feed(kt_cqt_t *self, size_t i, const float *pcm, size_t n)
+octave_feed(kt_cqt_t *self, size_t i, const float *pcm, size_t n)
 {
     octave_t *o = &self->octave[i], *below = o + 1;
     memcpy(o->pcm + o->filled, pcm, n * sizeof *pcm);
     o->filled += n;
-    run_frames(self, o, false);
+    octave_frames(self, o, false);
     if (i + 1 == KT_CQT_OCTAVES)
         return;
     memcpy(below->above + below->above_filled, pcm, n * sizeof *pcm);
@@ -184,19 +185,19 @@ feed(kt_cqt_t *self, size_t i, const float *pcm, size_t n)
     below->above_total += n;
     if (below->above_filled < READ)
         return;
-    halve(self, below, GROUP);
+    octave_decimate(self, below, GROUP);
     below->made += BLOCK;
-    feed(self, i + 1, below->block, BLOCK);
+    octave_feed(self, i + 1, below->block, BLOCK);
 }
 
 // The samples themselves, or what libsoxr makes of them where the first octave has a lower rate; n is 0 at their end.
 static kt_err_t
-feed_first(kt_cqt_t *self, const float *pcm, size_t n)
+cqt_feed(kt_cqt_t *self, const float *pcm, size_t n)
 {
     float   *block = self->octave[0].block;
     kt_err_t err   = KT_OK;
     if (!self->early) {
-        feed(self, 0, pcm, n);
+        octave_feed(self, 0, pcm, n);
         return KT_OK;
     }
     const bool last = n == 0;
@@ -204,53 +205,43 @@ feed_first(kt_cqt_t *self, const float *pcm, size_t n)
         err = last ? kt_resample_finish(self->early, block, BLOCK, &made)
                    : kt_resample_push(self->early, pcm, n, block, BLOCK, &made);
         if (!err && made > 0)
-            feed(self, 0, block, made);
+            octave_feed(self, 0, block, made);
     }
     return err;
 }
 
 // What the filter above octave i still holds: there are half as many samples as above, rounded up.
 static void
-flush(kt_cqt_t *self, size_t i)
+octave_flush(kt_cqt_t *self, size_t i)
 {
     octave_t      *o     = &self->octave[i];
     const uint64_t total = (o->above_total + 1) / 2;
     while (o->made < total) {
         const size_t left   = (size_t)(total - o->made);
-        const size_t blocks = left > BLOCK ? GROUP : (left + KT_HALVING_OUT - 1) / KT_HALVING_OUT;
-        const size_t reads  = (blocks - 1) * KT_HALVING_STEP + KT_HALVING_N_FFT;
-        const size_t given  = left < blocks * KT_HALVING_OUT ? left : blocks * KT_HALVING_OUT;
+        const size_t blocks = left > BLOCK ? GROUP : (left + KT_HALF_BAND_OUT - 1) / KT_HALF_BAND_OUT;
+        const size_t reads  = (blocks - 1) * KT_HALF_BAND_STEP + KT_HALF_BAND_N_FFT;
+        const size_t given  = left < blocks * KT_HALF_BAND_OUT ? left : blocks * KT_HALF_BAND_OUT;
         for (; o->above_filled < reads; o->above_filled++)
             o->above[o->above_filled] = 0;
-        halve(self, o, blocks);
+        octave_decimate(self, o, blocks);
         o->made += given;
-        feed(self, i, o->block, given);
+        octave_feed(self, i, o->block, given);
     }
 }
 
 // Octave by octave from the top: the filter's rest, then half a frame of zeros.
 static void
-finish(kt_cqt_t *self)
+cqt_flush(kt_cqt_t *self)
 {
     const size_t half = self->basis.transform->opts.n_fft / 2;
     for (size_t i = 0; i < KT_CQT_OCTAVES; i++) {
         octave_t *o = &self->octave[i];
         if (i > 0)
-            flush(self, i);
+            octave_flush(self, i);
         memset(o->pcm + o->filled, 0, half * sizeof *o->pcm);
         o->filled += half;
-        run_frames(self, o, true);
+        octave_frames(self, o, true);
     }
-}
-
-static void
-normalise(float *row)
-{
-    float largest = 0;
-    for (size_t c = 0; c < KT_CQT_CLASSES; c++)
-        largest = fmaxf(largest, row[c]);
-    for (size_t c = 0; c < KT_CQT_CLASSES && largest >= FLT_MIN; c++)
-        row[c] /= largest;
 }
 
 kt_err_t
@@ -264,14 +255,19 @@ kt_cqt_chroma(kt_cqt_t *self, double tuning, const float *pcm, size_t n, size_t 
     memset(out, 0, frames * KT_CQT_CLASSES * sizeof *out);
     err = open_octaves(self);
     for (size_t at = 0; at < n && !err; at += BLOCK)
-        err = feed_first(self, pcm + at, n - at < BLOCK ? n - at : BLOCK);
+        err = cqt_feed(self, pcm + at, n - at < BLOCK ? n - at : BLOCK);
     if (!err && self->early)
-        err = feed_first(self, NULL, 0);
+        err = cqt_feed(self, NULL, 0);
     if (!err)
-        finish(self);
+        cqt_flush(self);
     close_octaves(self);
-    for (size_t t = 0; t < frames && !err; t++)
-        normalise(out + t * KT_CQT_CLASSES);
+    for (size_t t = 0; t < frames && !err; t++) {
+        float *row = out + t * KT_CQT_CLASSES, largest = 0;
+        for (size_t c = 0; c < KT_CQT_CLASSES; c++)
+            largest = fmaxf(largest, row[c]);
+        for (size_t c = 0; c < KT_CQT_CLASSES && largest >= FLT_MIN; c++)
+            row[c] /= largest;
+    }
     return err;
 }
 

@@ -13,7 +13,6 @@ static const double DROPPED        = 0.01;                // share of a row's ma
 enum { MIN_N_FFT = 256, MAX_N_FFT = 16384 };
 
 // --- shape
-// --------------------------------------------------------------------------------------------------------------
 
 // Centre frequency of the row of the top octave.
 static double
@@ -40,7 +39,7 @@ cutoff_hz(double tuning)
 // How often the rate may be halved before the first octave without touching it, and without the last octave's hop
 // becoming less than one sample.
 static uint32_t
-early_halvings(uint32_t rate_hz, uint32_t hop, double tuning)
+early_decimations(uint32_t rate_hz, uint32_t hop, double tuning)
 {
     const int by_rate = (int)ceil(log2(rate_hz / 2.0 / cutoff_hz(tuning))) - 2;
     const int by_hop  = __builtin_ctz(hop) - (KT_CQT_OCTAVES - 1);
@@ -53,14 +52,13 @@ kt_cqt_n_fft(uint32_t rate_hz, uint32_t hop, double tuning)
 {
     if (hop == 0 || __builtin_ctz(hop) < KT_CQT_OCTAVES - 1 || cutoff_hz(tuning) > rate_hz / 2.0)
         return 0;
-    const double rate    = ldexp(rate_hz, -(int)early_halvings(rate_hz, hop, tuning));
+    const double rate    = ldexp(rate_hz, -(int)early_decimations(rate_hz, hop, tuning));
     const double longest = quality() * rate / row_hz(0, tuning);
     const double n_fft   = exp2(ceil(log2(longest)));
     return n_fft >= MIN_N_FFT && n_fft <= MAX_N_FFT ? (uint32_t)n_fft : 0;
 }
 
 // --- one row
-// ------------------------------------------------------------------------------------------------------------
 
 typedef struct turning {
     double re, im, step_re, step_im;
@@ -152,7 +150,6 @@ fill_row(kt_cqt_basis_t *self, unsigned row, double hz, double *spectrum, size_t
 }
 
 // --- basis
-// --------------------------------------------------------------------------------------------------------------
 
 // Every wavelet has an odd number of samples and lies half a sample before the middle of the frame; the product of two
 // spectra turns it over in time, so the origin is half a sample after it.
@@ -213,8 +210,8 @@ kt_cqt_basis_fill(kt_cqt_basis_t *self, uint32_t rate_hz, uint32_t hop, double t
     kt_err_t err = open_transform(self, kt_cqt_n_fft(rate_hz, hop, tuning));
     if (err)
         return err;
-    self->halvings = early_halvings(rate_hz, hop, tuning);
-    self->rate_hz  = ldexp(rate_hz, -(int)self->halvings);
+    self->decimations = early_decimations(rate_hz, hop, tuning);
+    self->rate_hz     = ldexp(rate_hz, -(int)self->decimations);
     return fill_rows(self, tuning);
 }
 

@@ -22,7 +22,7 @@ typedef struct kt_cqt_turn {
 
 typedef struct kt_cqt_basis {
     kt_plan_t    *transform;     // n_fft; its window is all ones
-    uint32_t      halvings;      // of the rate before the first octave
+    uint32_t      decimations;   // of the rate before the first octave
     double        rate_hz;       // of the first octave
     uint32_t      first, count;  // bins that any row reads
     kt_cqt_turn_t turn[KT_CQT_MAX_BINS];
@@ -36,7 +36,7 @@ void                 kt_cqt_basis_fini(kt_cqt_basis_t *self);
 // Size of the transform; 0: no basis at this rate and hop.
 uint32_t kt_cqt_n_fft(uint32_t rate_hz, uint32_t hop, double tuning);
 
-// The pitch class of a row, C first: three bins a class, the middle one in tune.
+// The pitch class of a row, C first: three bins per class, the middle one in tune.
 static inline unsigned
 kt_cqt_class(unsigned row)
 {

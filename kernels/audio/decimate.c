@@ -9,9 +9,9 @@ static const double PI = 3.14159265358979323846;
 
 enum { IMPULSE_AT = 1024, IMPULSE_LENGTH = 2048 };
 
-// What libsoxr makes of one sample at `at`: every second tap.
+// libsoxr's response to an impulse at `at`: every second tap.
 static kt_err_t
-answer(size_t at, float *out)
+impulse_response(size_t at, float *out)
 {
     float          in[IMPULSE_LENGTH] = {0};
     kt_resample_t *soxr               = NULL;
@@ -28,20 +28,20 @@ answer(size_t at, float *out)
 
 // out[m] = tap[|2 m - at|]: the even taps by an impulse at an even place, the odd ones by one at an odd place.
 static kt_err_t
-read_taps(kt_halving_t *self)
+read_taps(kt_half_band_t *self)
 {
     float    out[IMPULSE_LENGTH];
     kt_err_t err = KT_OK;
     for (size_t odd = 0; odd < 2 && !err; odd++) {
-        err = answer(IMPULSE_AT + odd, out);
-        for (size_t tap = odd; tap <= KT_HALVING_REACH && !err; tap += 2)
+        err = impulse_response(IMPULSE_AT + odd, out);
+        for (size_t tap = odd; tap <= KT_HALF_BAND_REACH && !err; tap += 2)
             self->tap[tap] = out[(IMPULSE_AT + odd + tap) / 2];
     }
     return err;
 }
 
 static kt_err_t
-open_plan(kt_plan_t **plan, uint32_t n_fft)
+open_plan_of_ones(kt_plan_t **plan, uint32_t n_fft)
 {
     const kt_frontend_opts_t opts = {
         .rate_hz = 22050, .n_fft = n_fft, .hop = 1, .n_mels = 1, .n_mfcc = 1, .n_chroma = 12};
@@ -54,47 +54,47 @@ open_plan(kt_plan_t **plan, uint32_t n_fft)
 // Scale: one over the length of the inverse transform, a half for every second sample, and what the two steps between
 // real and complex transforms leave.
 static void
-fill_response(kt_halving_t *self)
+fill_response(kt_half_band_t *self)
 {
-    double cosine[KT_HALVING_N_FFT];
-    for (uint32_t i = 0; i < KT_HALVING_N_FFT; i++)
-        cosine[i] = cos(2 * PI * i / KT_HALVING_N_FFT);
-    for (uint32_t k = 0; k <= KT_HALVING_N_FFT / 4; k++) {
+    double cosine[KT_HALF_BAND_N_FFT];
+    for (uint32_t i = 0; i < KT_HALF_BAND_N_FFT; i++)
+        cosine[i] = cos(2 * PI * i / KT_HALF_BAND_N_FFT);
+    for (uint32_t k = 0; k <= KT_HALF_BAND_N_FFT / 4; k++) {
         double sum = self->tap[0];
-        for (uint32_t i = 1; i <= KT_HALVING_REACH; i++)
-            sum += 2 * self->tap[i] * cosine[k * i % KT_HALVING_N_FFT];
-        self->response[k] = (float)(sum / KT_HALVING_N_FFT);
+        for (uint32_t i = 1; i <= KT_HALF_BAND_REACH; i++)
+            sum += 2 * self->tap[i] * cosine[k * i % KT_HALF_BAND_N_FFT];
+        self->response[k] = (float)(sum / KT_HALF_BAND_N_FFT);
     }
 }
 
 kt_err_t
-kt_halving_init(kt_halving_t *self)
+kt_half_band_init(kt_half_band_t *self)
 {
     memset(self, 0, sizeof *self);
     kt_err_t err = KT_OK;
-    if ((err = open_plan(&self->whole, KT_HALVING_N_FFT)) || (err = open_plan(&self->half, KT_HALVING_N_FFT / 2)) ||
-        (err = read_taps(self)))
-        kt_halving_fini(self);
+    if ((err = open_plan_of_ones(&self->whole, KT_HALF_BAND_N_FFT)) ||
+        (err = open_plan_of_ones(&self->half, KT_HALF_BAND_N_FFT / 2)) || (err = read_taps(self)))
+        kt_half_band_fini(self);
     else
         fill_response(self);
     return err;
 }
 
 void
-kt_halving_fini(kt_halving_t *self)
+kt_half_band_fini(kt_half_band_t *self)
 {
     kt_plan_destroy(&self->whole);
     kt_plan_destroy(&self->half);
 }
 
 void
-kt_halve_ref(const kt_halving_t *self, void *scratch, const float *in, size_t blocks, float *out)
+kt_half_band_ref(const kt_half_band_t *self, void *scratch, const float *in, size_t blocks, float *out)
 {
     (void)scratch;
-    for (size_t j = 0; j < blocks * KT_HALVING_OUT; j++) {
-        const float *middle = in + KT_HALVING_LEAD + 2 * j;
+    for (size_t j = 0; j < blocks * KT_HALF_BAND_OUT; j++) {
+        const float *middle = in + KT_HALF_BAND_LEAD + 2 * j;
         double       sum    = (double)self->tap[0] * middle[0];
-        for (ptrdiff_t i = 1; i <= KT_HALVING_REACH; i++)
+        for (ptrdiff_t i = 1; i <= KT_HALF_BAND_REACH; i++)
             sum += (double)self->tap[i] * ((double)middle[i] + middle[-i]);
         out[j] = (float)sum;
     }

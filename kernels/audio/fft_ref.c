@@ -18,7 +18,7 @@ reversed(uint32_t i, uint32_t n)
 
 // Radix 2, decimation in time, on values that already lie in bit-reversed order; (re, im) pairs.
 static void
-transform(double *x, uint32_t n)
+fft_ref_transform(double *x, uint32_t n)
 {
     for (uint32_t half = 1; half < n; half *= 2)
         for (uint32_t j = 0; j < half; j++) {
@@ -52,7 +52,7 @@ kt_magnitudes_ref(const kt_plan_t *plan, const float *pcm, double *work, float *
         work[2 * at]      = plan->window[i] * pcm[i];
         work[2 * at + 1]  = 0;
     }
-    transform(work, n);
+    fft_ref_transform(work, n);
     for (uint32_t k = 0; k < plan->bins; k++) {
         magnitude[k] = magnitude_of((float)work[2 * k], (float)work[2 * k + 1]);
         total += (double)magnitude[k] * magnitude[k];

@@ -131,7 +131,7 @@ static void (*const spectral[KT_ROWS])(const frame_t *f, float *out) = {
 };
 
 static kt_err_t
-pitches(const frame_t *f, kt_pitches_t *out)
+peaks(const frame_t *f, kt_spectral_peaks_t *out)
 {
     float largest = 0;
     for (uint32_t k = 0; k < f->plan->bins; k++)
@@ -141,14 +141,14 @@ pitches(const frame_t *f, kt_pitches_t *out)
         const float before = f->magnitude[k - 1] * f->magnitude[k - 1], at = f->magnitude[k] * f->magnitude[k],
                     after = f->magnitude[k + 1] * f->magnitude[k + 1];
         if (at > threshold && at > before && at >= after &&
-            kt_pitches_add(out, f->plan, f->plan->opts.n_chroma, k, before, at, after))
+            kt_spectral_peaks_add(out, f->plan, f->plan->opts.n_chroma, k, before, at, after))
             return KT_ENOMEM;
     }
     return KT_OK;
 }
 
 static kt_err_t
-cqt_pitches(const frame_t *f, kt_pitches_t *out)
+cqt_peaks(const frame_t *f, kt_spectral_peaks_t *out)
 {
     const float *x       = f->magnitude;
     float        largest = 0;
@@ -156,13 +156,12 @@ cqt_pitches(const frame_t *f, kt_pitches_t *out)
         largest = fmaxf(largest, x[k]);
     for (uint32_t k = f->plan->pitch_begin; k < f->plan->pitch_end; k++)
         if (x[k] > 0.1F * largest && x[k] > x[k - 1] && x[k] >= x[k + 1] &&
-            kt_pitches_add(out, f->plan, KT_CQT_PER_OCTAVE, k, x[k - 1], x[k], x[k + 1]))
+            kt_spectral_peaks_add(out, f->plan, KT_CQT_PER_OCTAVE, k, x[k - 1], x[k], x[k + 1]))
             return KT_ENOMEM;
     return KT_OK;
 }
 
 // --- rows of the waveform
-// -----------------------------------------------------------------------------------------------
 
 static float
 rms(const float *pcm, uint32_t n)
@@ -192,7 +191,6 @@ zcr(const kt_span_t *span, size_t begin, uint32_t n)
 }
 
 // --- frames
-// -------------------------------------------------------------------------------------------------------------
 
 static void
 spectral_rows(const frame_t *f, bool valid, size_t i, const kt_rows_t *out)
@@ -212,7 +210,7 @@ spectral_rows(const frame_t *f, bool valid, size_t i, const kt_rows_t *out)
 static bool
 wants_spectrum(const kt_rows_t *out)
 {
-    bool wanted = out->pitches || out->cqt_pitches;
+    bool wanted = out->peaks || out->cqt_peaks;
     for (kt_row_t r = 0; r < KT_ROWS; r++)
         wanted = wanted || (spectral[r] && out->row[r]);
     return wanted;
@@ -234,9 +232,9 @@ span_rows(const kt_plan_t *plan, double *work, const kt_span_t *span, const kt_r
             continue;
         const bool valid = kt_magnitudes_ref(plan, span->pcm + begin, work, magnitude);
         spectral_rows(&f, valid, i, out);
-        if (valid && out->pitches && pitches(&f, out->pitches))
+        if (valid && out->peaks && peaks(&f, out->peaks))
             return KT_ENOMEM;
-        if (valid && out->cqt_pitches && cqt_pitches(&f, out->cqt_pitches))
+        if (valid && out->cqt_peaks && cqt_peaks(&f, out->cqt_peaks))
             return KT_ENOMEM;
     }
     return KT_OK;

@@ -13,7 +13,7 @@ typedef struct kt_kweight {
 
 enum { KT_KWEIGHT_MIN_HZ = 4000 };  // the shelf's frequency must lie below half the rate
 
-// What one channel's filters remember: the last two values before, between and behind the two sections.
+// State of one channel's filters: the last two values before, between and behind the two sections.
 typedef struct kt_kweight_state {
     double x[2], y[2], z[2];
 } kt_kweight_state_t;

@@ -3,7 +3,7 @@
 #include <math.h>
 
 static void
-planes(const float *pcm, size_t frames, uint32_t channels, float *out, size_t stride)
+loudness_planes(const float *pcm, size_t frames, uint32_t channels, float *out, size_t stride)
 {
     for (uint32_t c = 0; c < channels; c++)
         for (size_t i = 0; i < frames; i++)
@@ -22,7 +22,8 @@ weigh(const kt_kweight_t *weight, kt_kweight_state_t *s, double x)
 }
 
 static void
-energy(const kt_kweight_t *weight, kt_kweight_state_t state[2], const float *const plane[2], size_t n, double out[2])
+loudness_energy(const kt_kweight_t *weight, kt_kweight_state_t state[2], const float *const plane[2], size_t n,
+                double out[2])
 {
     for (int c = 0; c < 2; c++)
         for (size_t i = 0; i < n; i++) {
@@ -32,7 +33,7 @@ energy(const kt_kweight_t *weight, kt_kweight_state_t state[2], const float *con
 }
 
 static void
-peaks(const kt_interpolation_t *between, const float *x, size_t n, kt_peaks_t *out)
+loudness_peaks(const kt_interpolation_t *between, const float *x, size_t n, kt_peaks_t *out)
 {
     for (size_t i = KT_PEAK_MARGIN; i < n + KT_PEAK_MARGIN; i++) {
         out->sample = fmaxf(out->sample, fabsf(x[i]));
@@ -47,4 +48,4 @@ peaks(const kt_interpolation_t *between, const float *x, size_t n, kt_peaks_t *o
         }
 }
 
-const kt_loudness_ops_t kt_loudness_ops_ref = {planes, energy, peaks};
+const kt_loudness_ops_t kt_loudness_ops_ref = {loudness_planes, loudness_energy, loudness_peaks};

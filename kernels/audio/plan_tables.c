@@ -6,7 +6,6 @@
 static const double PI = 3.14159265358979323846;
 
 // --- the transform
-// ------------------------------------------------------------------------------------------------------
 
 // Where frequency k of a transform of `len` values lies after the radix-4 passes (the last one radix 2 if it must be).
 static uint32_t
@@ -60,7 +59,6 @@ kt_plan_fill_transform(kt_plan_t *self)
 }
 
 // --- mel
-// ----------------------------------------------------------------------------------------------------------------
 
 static const double MEL_HZ = 200.0 / 3;  // Slaney: linear below 1000 Hz, 15 mel; above, 27 mel for each factor of 6.4
 
@@ -124,7 +122,6 @@ kt_plan_fill_mel(kt_plan_t *self)
 }
 
 // --- DCT-II, orthonormal
-// ------------------------------------------------------------------------------------------------
 
 kt_err_t
 kt_plan_fill_dct(kt_plan_t *self)
@@ -143,7 +140,6 @@ kt_plan_fill_dct(kt_plan_t *self)
 }
 
 // --- contrast and pitch: ranges of bins
-// ---------------------------------------------------------------------------------
 
 // Bins with low <= f <= high, the one before (but for the first band), and in the last band all above; then all bands
 // but the last lose their last bin. `extremes` counts before that. False where librosa has an error: no bin, or none

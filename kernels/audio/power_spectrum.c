@@ -49,5 +49,5 @@ kt_power_spectra_rows(kt_power_spectra_t *self, const float *pcm, size_t frames,
     const kt_frontend_opts_t *opts   = kt_plan_opts(self->plan);
     const size_t              length = frames ? (frames - 1) * opts->hop + opts->n_fft : 0;
     const kt_span_t           span   = {.pcm = pcm, .frames = frames, .real_end = length};
-    self->ops->powers(self->plan, self->scratch, &span, bins, out);
+    self->ops->power_spectra(self->plan, self->scratch, &span, bins, out);
 }

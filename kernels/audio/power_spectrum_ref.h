@@ -1,4 +1,4 @@
-// The definition of the `powers` kernel: squares of the reference's magnitudes.
+// The definition of the power_spectra kernel: squares of the reference's magnitudes.
 #pragma once
 
 #include "kernels/audio/rows.h"

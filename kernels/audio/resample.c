@@ -56,15 +56,8 @@ kt_resample_destroy(kt_resample_t **self_p)
     *self_p = NULL;
 }
 
-// As librosa computes it, rounding of the ratio included.
-static uint64_t
-target(const kt_resample_t *self)
-{
-    return (uint64_t)ceil((double)self->taken * ((double)self->to_hz / self->from_hz));
-}
-
 static kt_err_t
-keep(kt_resample_t *self, const float *in, size_t n)
+keep_pending(kt_resample_t *self, const float *in, size_t n)
 {
     if (self->begin == self->end)
         self->begin = self->end = 0;
@@ -86,7 +79,7 @@ keep(kt_resample_t *self, const float *in, size_t n)
 
 // One step of soxr, or of copying; *done of n input samples are taken.
 static kt_err_t
-step(kt_resample_t *self, const float *in, size_t n, size_t *done, float *out, size_t capacity, size_t *n_out)
+resample_step(kt_resample_t *self, const float *in, size_t n, size_t *done, float *out, size_t capacity, size_t *n_out)
 {
     if (!self->soxr) {
         *done = *n_out = n < capacity ? n : capacity;
@@ -103,11 +96,11 @@ step(kt_resample_t *self, const float *in, size_t n, size_t *done, float *out, s
 
 // Steps until the input is taken or the output full: soxr takes no more at once than the room in the output calls for.
 static kt_err_t
-run(kt_resample_t *self, const float *in, size_t n, size_t *done, float *out, size_t capacity, size_t *n_out)
+resample_run(kt_resample_t *self, const float *in, size_t n, size_t *done, float *out, size_t capacity, size_t *n_out)
 {
     for (*done = *n_out = 0; *done < n && *n_out < capacity;) {
         size_t         took = 0, made = 0;
-        const kt_err_t err = step(self, in + *done, n - *done, &took, out + *n_out, capacity - *n_out, &made);
+        const kt_err_t err = resample_step(self, in + *done, n - *done, &took, out + *n_out, capacity - *n_out, &made);
         if (err)
             return err;
         *done += took;
@@ -125,16 +118,16 @@ kt_resample_push(kt_resample_t *self, const float *in, size_t n_in, float *out, 
     const float *from = held ? self->pending + self->begin : in;
     const size_t n    = held ? self->end - self->begin : n_in;
     size_t       done = 0, made = 0;
-    kt_err_t     err = run(self, from, n, &done, out, capacity, &made);
+    kt_err_t     err = resample_run(self, from, n, &done, out, capacity, &made);
     if (!err && made < capacity) {  // the input is taken; soxr may hold finished samples
         size_t none = 0, more = 0;
-        err = step(self, NULL, 0, &none, out + made, capacity - made, &more);
+        err = resample_step(self, NULL, 0, &none, out + made, capacity - made, &more);
         made += more;
     }
     if (!err && held)
         self->begin += done;
     else if (!err && done < n)
-        err = keep(self, from + done, n - done);
+        err = keep_pending(self, from + done, n - done);
     if (err)
         return err;
     self->taken += n_in;
@@ -145,9 +138,11 @@ kt_resample_push(kt_resample_t *self, const float *in, size_t n_in, float *out, 
 
 // What soxr still holds, cut at the target length; soxr may give one sample less than that, which is then zero.
 static kt_err_t
-rest(kt_resample_t *self, float *out, size_t capacity, size_t *n_out)
+drain(kt_resample_t *self, float *out, size_t capacity, size_t *n_out)
 {
-    const uint64_t end = target(self), left = end > self->given ? end - self->given : 0;
+    // The target length as librosa computes it, rounding of the ratio included.
+    const uint64_t end    = (uint64_t)ceil((double)self->taken * ((double)self->to_hz / self->from_hz));
+    const uint64_t left   = end > self->given ? end - self->given : 0;
     const size_t   wanted = left < capacity ? (size_t)left : capacity;
     size_t         made   = 0;
     self->finished        = true;
@@ -163,10 +158,11 @@ kt_err_t
 kt_resample_finish(kt_resample_t *self, float *out, size_t capacity, size_t *n_out)
 {
     size_t   done = 0, made = 0;
-    kt_err_t err = run(self, self->pending + self->begin, self->end - self->begin, &done, out, capacity, &made);
+    kt_err_t err =
+        resample_run(self, self->pending + self->begin, self->end - self->begin, &done, out, capacity, &made);
     self->begin += done;  // what the last push may have left behind
     if (!err && made == 0)
-        err = rest(self, out, capacity, &made);
+        err = drain(self, out, capacity, &made);
     if (err)
         return err;
     self->given += made;

@@ -53,21 +53,21 @@ typedef struct kt_span {
     size_t       real_begin, real_end;
 } kt_span_t;
 
-// Peaks of a spectrum for the tuning estimate (librosa's piptrack, 150 to 4000 Hz): one entry a peak with pitch > 0, in
-// frame order. Grows; bounded by frames * bins/2.
-typedef struct kt_pitches {
+// Peaks of a spectrum for the tuning estimate (librosa's piptrack, 150 to 4000 Hz): one entry per peak with pitch > 0,
+// in frame order. Grows; bounded by frames * bins/2.
+typedef struct kt_spectral_peaks {
     float   *magnitude;
     uint8_t *bin;  // 0..99: bin of the histogram of deviations, resolution 0.01
     size_t   count, capacity;
-} kt_pitches_t;
-void kt_pitches_fini(kt_pitches_t *self);  // idempotent; a zeroed struct is empty
+} kt_spectral_peaks_t;
+void kt_spectral_peaks_fini(kt_spectral_peaks_t *self);  // idempotent; a zeroed struct is empty
 // Left edge of the fullest bin among peaks whose magnitude is at least the median; 0 if there are none. [-0.5, 0.5).
-double kt_pitches_tuning(const kt_pitches_t *self);
+double kt_spectral_peaks_tuning(const kt_spectral_peaks_t *self);
 
 // Where the rows of a span go: row-major [frames][width], the caller's memory; NULL: not wanted, and then costs
 // nothing.
 typedef struct kt_rows {
-    float        *row[KT_ROWS];
-    kt_pitches_t *pitches;      // of |X|^2, n_chroma bins an octave (chroma_stft); NULL: not wanted
-    kt_pitches_t *cqt_pitches;  // of |X|, 36 bins an octave (chroma_cqt); NULL: not wanted
+    float               *row[KT_ROWS];
+    kt_spectral_peaks_t *peaks;      // of |X|^2, n_chroma bins per octave (chroma_stft); NULL: not wanted
+    kt_spectral_peaks_t *cqt_peaks;  // of |X|, 36 bins per octave (chroma_cqt); NULL: not wanted
 } kt_rows_t;

@@ -1,4 +1,4 @@
-// Sample kernels -- one pass over the samples of a channel for what the sound's quality is told from: extremes, sums,
+// Sample kernels -- one pass over the samples of a channel that the sound's quality is computed from: extremes, sums,
 // lone spikes, zeros. The plain reference (samples_ref.c) is the definition; cpu/samples.c is compiled once for each
 // instruction set. Pure functions; any thread.
 #pragma once
@@ -8,7 +8,7 @@
 
 enum { KT_GROUP_SAMPLES = 64, KT_GROUP_SUMS = 4, KT_LOWPASS_TAPS = 32 };
 
-// What 64 samples in a row are. The spike of a sample is how far it stands above or below both neighbours, by the
+// Measures of 64 consecutive samples. The spike of a sample is how far it stands above or below both neighbours, by the
 // nearer one; 0 where it lies between them. Its bend is how far it lies from the middle of its neighbours.
 typedef struct kt_sample_group {
     float    low, high;           // smallest and largest sample

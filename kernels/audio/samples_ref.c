@@ -32,14 +32,14 @@ group_of(const float *x)
 }
 
 static void
-groups(const float *x, size_t n, kt_sample_group_t *out)
+samples_groups(const float *x, size_t n, kt_sample_group_t *out)
 {
     for (size_t g = 0; g < n; g++)
         out[g] = group_of(x + g * KT_GROUP_SAMPLES);
 }
 
 static double
-product(const float *left, const float *right, size_t n)
+samples_product(const float *left, const float *right, size_t n)
 {
     double out = 0;
     for (size_t i = 0; i < n * KT_GROUP_SAMPLES; i++)
@@ -48,7 +48,7 @@ product(const float *left, const float *right, size_t n)
 }
 
 static void
-split(const float *pcm, size_t frames, uint32_t channels, float *first, float *second)
+samples_split(const float *pcm, size_t frames, uint32_t channels, float *first, float *second)
 {
     for (size_t i = 0; i < frames; i++) {
         first[i] = pcm[i * channels];
@@ -58,7 +58,7 @@ split(const float *pcm, size_t frames, uint32_t channels, float *first, float *s
 }
 
 static uint64_t
-reach(const float *x, float sign, float least)
+samples_reach(const float *x, float sign, float least)
 {
     uint64_t out = 0;
     for (size_t i = 0; i < KT_GROUP_SAMPLES; i++)
@@ -67,7 +67,7 @@ reach(const float *x, float sign, float least)
 }
 
 static void
-lowpass(const float *taps, const float *x, size_t n, float *out)
+samples_lowpass(const float *taps, const float *x, size_t n, float *out)
 {
     for (size_t i = 0; i < n; i++) {
         double sum = 0;
@@ -77,4 +77,5 @@ lowpass(const float *taps, const float *x, size_t n, float *out)
     }
 }
 
-const kt_samples_ops_t kt_samples_ops_ref = {groups, product, split, reach, lowpass};
+const kt_samples_ops_t kt_samples_ops_ref = {samples_groups, samples_product, samples_split, samples_reach,
+                                             samples_lowpass};

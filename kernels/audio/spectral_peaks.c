@@ -7,7 +7,7 @@
 #include <string.h>
 
 static double
-edge(unsigned bin)
+bin_edge(unsigned bin)
 {
     return bin * 0.01 - 0.5;
 }
@@ -21,15 +21,15 @@ deviation_bin(unsigned per_octave, float pitch_hz)
         rest -= 1;
     int bin = (int)floor((rest + 0.5) * 100);
     bin     = bin < 0 ? 0 : bin > KT_PITCH_BINS - 1 ? KT_PITCH_BINS - 1 : bin;
-    if (bin > 0 && rest < edge((unsigned)bin))
+    if (bin > 0 && rest < bin_edge((unsigned)bin))
         bin--;
-    else if (bin < KT_PITCH_BINS - 1 && rest >= edge((unsigned)bin + 1))
+    else if (bin < KT_PITCH_BINS - 1 && rest >= bin_edge((unsigned)bin + 1))
         bin++;
     return (uint8_t)bin;
 }
 
 static kt_err_t
-grow(kt_pitches_t *self)
+peaks_grow(kt_spectral_peaks_t *self)
 {
     const size_t capacity  = self->capacity ? 2 * self->capacity : 1024;
     float       *magnitude = realloc(self->magnitude, capacity * sizeof *magnitude);
@@ -45,9 +45,9 @@ grow(kt_pitches_t *self)
 }
 
 kt_err_t
-kt_pitches_append(kt_pitches_t *self, unsigned per_octave, float magnitude, float pitch_hz)
+kt_spectral_peaks_append(kt_spectral_peaks_t *self, unsigned per_octave, float magnitude, float pitch_hz)
 {
-    if (self->count == self->capacity && grow(self))
+    if (self->count == self->capacity && peaks_grow(self))
         return KT_ENOMEM;
     self->magnitude[self->count] = magnitude;
     self->bin[self->count]       = deviation_bin(per_octave, pitch_hz);
@@ -56,22 +56,22 @@ kt_pitches_append(kt_pitches_t *self, unsigned per_octave, float magnitude, floa
 }
 
 kt_err_t
-kt_pitches_add(kt_pitches_t *self, const kt_plan_t *plan, unsigned per_octave, uint32_t bin, float before, float at,
-               float after)
+kt_spectral_peaks_add(kt_spectral_peaks_t *self, const kt_plan_t *plan, unsigned per_octave, uint32_t bin, float before,
+                      float at, float after)
 {
     const float  sum = after + before, difference = after - before;  // float, then double: as librosa's stencil
     const double a = (double)sum - 2.0 * at, b = difference / 2.0;
     const float  shift = fabs(b) >= fabs(a) ? 0 : (float)(-b / a);
     const float  pitch = (float)(((double)bin + shift) * plan->opts.rate_hz / plan->opts.n_fft);
-    return kt_pitches_append(self, per_octave, at + 0.5F * (difference / 2) * shift, pitch);
+    return kt_spectral_peaks_append(self, per_octave, at + 0.5F * (difference / 2) * shift, pitch);
 }
 
 void
-kt_pitches_fini(kt_pitches_t *self)
+kt_spectral_peaks_fini(kt_spectral_peaks_t *self)
 {
     free(self->magnitude);
     free(self->bin);
-    *self = (kt_pitches_t){0};
+    *self = (kt_spectral_peaks_t){0};
 }
 
 // Bits of a float as an unsigned number of the same order.
@@ -122,7 +122,7 @@ median(const float *x, size_t n)
 }
 
 double
-kt_pitches_tuning(const kt_pitches_t *self)
+kt_spectral_peaks_tuning(const kt_spectral_peaks_t *self)
 {
     if (self->count == 0)
         return 0;
@@ -134,5 +134,5 @@ kt_pitches_tuning(const kt_pitches_t *self)
     for (unsigned bin = 1; bin < KT_PITCH_BINS; bin++)
         if (counts[bin] > counts[fullest])
             fullest = bin;
-    return edge(fullest);
+    return bin_edge(fullest);
 }

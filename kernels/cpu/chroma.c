@@ -15,7 +15,7 @@ power(vw_t re, vw_t im)
 
 // Power spectrum into p, [bins]; p may not be z. Same step as kt_magnitudes.
 static void
-powers(const kt_plan_t *plan, const vw_t *z, vw_t *p)
+bin_powers(const kt_plan_t *plan, const vw_t *z, vw_t *p)
 {
     const uint32_t points = plan->points;
     for (uint32_t k = 0; k < points / 2; k++) {
@@ -45,7 +45,7 @@ project(const float *bank, uint32_t n, const vw_t *p, uint32_t bins, uint32_t cl
 }
 
 static void
-store(const kt_batch_t *batch, const vw_t *raw, float *const *out)
+store_chroma(const kt_batch_t *batch, const vw_t *raw, float *const *out)
 {
     const uint32_t n = batch->plan->opts.n_chroma;
     for (size_t lane = 0; lane < batch->count; lane++) {
@@ -72,12 +72,12 @@ KT_NAME(kt_chroma)(const kt_plan_t *plan, const float *bank, void *scratch, cons
     kt_batch_t     batch = {.plan = plan, .spans = spans, .n = n};
     while (kt_batch_next(&batch, KT_WIDE)) {
         KT_NAME(kt_fft_f32)(plan, batch.lane, z);
-        powers(plan, z, p);
+        bin_powers(plan, z, p);
         uint32_t c = 0;
         for (; c + 12 <= classes; c += 12)
             project(bank + c, classes, p, plan->bins, 12, raw + c);
         for (; c < classes; c++)
             project(bank + c, classes, p, plan->bins, 1, raw + c);
-        store(&batch, raw, out);
+        store_chroma(&batch, raw, out);
     }
 }

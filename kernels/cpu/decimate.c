@@ -7,7 +7,7 @@ typedef struct {
 
 // Bin k of the real spectrum (kt_magnitudes' step) under the filter.
 KT_INLINE complex_t
-filtered(const kt_halving_t *self, const vw_t *z, uint32_t k)
+filtered(const kt_half_band_t *self, const vw_t *z, uint32_t k)
 {
     const kt_plan_t *plan = self->whole;
     const vw_t      *a = z + 2 * (size_t)plan->place[k], *b = z + 2 * (size_t)plan->place[k ? plan->points - k : 0];
@@ -19,7 +19,7 @@ filtered(const kt_halving_t *self, const vw_t *z, uint32_t k)
 // The spectrum of every second sample as that of complex samples (even, odd), real and imaginary part exchanged: so the
 // forward transform is the inverse one. What lies above the new Nyquist frequency is 145 dB down and left out.
 static void
-fold(const kt_halving_t *self, const vw_t *z, vw_t *w)
+fold(const kt_half_band_t *self, const vw_t *z, vw_t *w)
 {
     const kt_plan_t *half   = self->half;
     const uint32_t   points = half->points;
@@ -45,35 +45,35 @@ sample_at(const kt_plan_t *half, const vw_t *w, uint32_t i)
 }
 
 static void
-store(const kt_plan_t *half, const vw_t *w, size_t blocks, float *out)
+store_block(const kt_plan_t *half, const vw_t *w, size_t blocks, float *out)
 {
     const float *row[8];
-    for (uint32_t i = 0; i < KT_HALVING_OUT; i += 8) {
+    for (uint32_t i = 0; i < KT_HALF_BAND_OUT; i += 8) {
         for (uint32_t j = 0; j < 8; j++)
-            row[j] = sample_at(half, w, KT_HALVING_LEAD / 2 + i + j);
+            row[j] = sample_at(half, w, KT_HALF_BAND_LEAD / 2 + i + j);
         size_t lane = 0;
 #if defined(__AVX2__)
         for (; lane + 8 <= blocks; lane += 8)
-            turn_8x8(row, lane, out + lane * KT_HALVING_OUT + i, KT_HALVING_OUT);
+            turn_8x8(row, lane, out + lane * KT_HALF_BAND_OUT + i, KT_HALF_BAND_OUT);
 #endif
         for (; lane < blocks; lane++)
             for (uint32_t j = 0; j < 8; j++)
-                out[lane * KT_HALVING_OUT + i + j] = row[j][lane];
+                out[lane * KT_HALF_BAND_OUT + i + j] = row[j][lane];
     }
 }
 
 void
-KT_NAME(kt_halve)(const kt_halving_t *self, void *scratch, const float *in, size_t blocks, float *out)
+KT_NAME(kt_half_band)(const kt_half_band_t *self, void *scratch, const float *in, size_t blocks, float *out)
 {
-    vw_t        *z = scratch, *w = z + KT_HALVING_N_FFT;
+    vw_t        *z = scratch, *w = z + KT_HALF_BAND_N_FFT;
     const float *lane[KT_WIDE];
     for (size_t at = 0; at < blocks; at += KT_WIDE) {
         const size_t count = blocks - at < KT_WIDE ? blocks - at : KT_WIDE;
         for (size_t i = 0; i < KT_WIDE; i++)
-            lane[i] = in + (at + (i < count ? i : count - 1)) * KT_HALVING_STEP;
+            lane[i] = in + (at + (i < count ? i : count - 1)) * KT_HALF_BAND_STEP;
         KT_NAME(kt_fft_f32)(self->whole, lane, z);
         fold(self, z, w);
         KT_NAME(kt_fft_values_f32)(self->half, w);
-        store(self->half, w, count, out + at * KT_HALVING_OUT);
+        store_block(self->half, w, count, out + at * KT_HALF_BAND_OUT);
     }
 }

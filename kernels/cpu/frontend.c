@@ -14,7 +14,7 @@ typedef struct scratch {
 } scratch_t;
 
 static size_t
-widest(const kt_plan_t *plan)
+widest_row(const kt_plan_t *plan)
 {
     return plan->opts.n_mels > KT_BANDS ? plan->opts.n_mels : KT_BANDS;
 }
@@ -22,24 +22,24 @@ widest(const kt_plan_t *plan)
 size_t
 KT_NAME(kt_scratch_bytes)(const kt_plan_t *plan)
 {
-    const size_t first =
-        2 * plan->points * sizeof(vd_t) + (plan->bins + widest(plan)) * sizeof(vf_t) + plan->bins * sizeof(uint16_t);
+    const size_t first = 2 * plan->points * sizeof(vd_t) + (plan->bins + widest_row(plan)) * sizeof(vf_t) +
+                         plan->bins * sizeof(uint16_t);
     const size_t second = (2 * plan->points + plan->bins) * sizeof(vw_t);  // chroma.c: values, powers
     return first > second ? first : second;
 }
 
 static scratch_t
-lay_out(const kt_plan_t *plan, void *memory)
+scratch_lay_out(const kt_plan_t *plan, void *memory)
 {
     scratch_t s = {.z = memory};
     s.x         = (vf_t *)(s.z + 2 * (size_t)plan->points);
     s.row       = s.x + plan->bins;
-    s.peaks     = (uint16_t *)(s.row + widest(plan));
+    s.peaks     = (uint16_t *)(s.row + widest_row(plan));
     return s;
 }
 
 static bool
-wanted(const kt_batch_t *batch, const kt_rows_t *out, kt_row_t row)
+is_row_wanted(const kt_batch_t *batch, const kt_rows_t *out, kt_row_t row)
 {
     bool any = false;
     for (size_t lane = 0; lane < batch->count; lane++)
@@ -47,7 +47,7 @@ wanted(const kt_batch_t *batch, const kt_rows_t *out, kt_row_t row)
     return any && kt_row_width(batch->plan, row) > 0;
 }
 
-// From one lane a frame to one row a frame; a frame without numbers (bit of `bad`) gets NaN.
+// From one lane per frame to one row per frame; a frame without numbers (bit of `bad`) gets NaN.
 static void
 scatter(const kt_batch_t *batch, const kt_rows_t *out, kt_row_t row, const vf_t *values, unsigned bad)
 {
@@ -64,9 +64,9 @@ scatter(const kt_batch_t *batch, const kt_rows_t *out, kt_row_t row, const vf_t 
 }
 
 static void
-moments(const kt_batch_t *batch, const kt_rows_t *out, const scratch_t *s, unsigned bad)
+moment_rows(const kt_batch_t *batch, const kt_rows_t *out, const scratch_t *s, unsigned bad)
 {
-    if (!wanted(batch, out, KT_ROW_CENTROID) && !wanted(batch, out, KT_ROW_BANDWIDTH))
+    if (!is_row_wanted(batch, out, KT_ROW_CENTROID) && !is_row_wanted(batch, out, KT_ROW_BANDWIDTH))
         return;
     KT_NAME(kt_moments)(batch->plan, s->x, &s->row[0], &s->row[1]);
     scatter(batch, out, KT_ROW_CENTROID, &s->row[0], bad);
@@ -74,7 +74,7 @@ moments(const kt_batch_t *batch, const kt_rows_t *out, const scratch_t *s, unsig
 }
 
 static void
-rows(const kt_batch_t *batch, const kt_rows_t *out, const scratch_t *s, unsigned bad)
+spectral_rows(const kt_batch_t *batch, const kt_rows_t *out, const scratch_t *s, unsigned bad)
 {
     static const struct {
         kt_row_t row;
@@ -83,9 +83,9 @@ rows(const kt_batch_t *batch, const kt_rows_t *out, const scratch_t *s, unsigned
         {KT_ROW_ROLLOFF, KT_NAME(kt_rolloff)}, {KT_ROW_FLATNESS, KT_NAME(kt_flatness)}, {KT_ROW_PEAK, KT_NAME(kt_peak)},
         {KT_ROW_VALLEY, KT_NAME(kt_valley)},   {KT_ROW_MEL, KT_NAME(kt_mel)},
     };
-    moments(batch, out, s, bad);
+    moment_rows(batch, out, s, bad);
     for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++)
-        if (wanted(batch, out, kernels[i].row)) {
+        if (is_row_wanted(batch, out, kernels[i].row)) {
             kernels[i].run(batch->plan, s->x, s->row);
             scatter(batch, out, kernels[i].row, s->row, bad);
         }
@@ -93,23 +93,23 @@ rows(const kt_batch_t *batch, const kt_rows_t *out, const scratch_t *s, unsigned
 
 // Lane by lane, so that peaks come in frame order.
 static kt_err_t
-pitches(const kt_batch_t *batch, const kt_rows_t *out, const scratch_t *s, unsigned bad)
+power_peaks(const kt_batch_t *batch, const kt_rows_t *out, const scratch_t *s, unsigned bad)
 {
     bool any = false;
     for (size_t lane = 0; lane < batch->count; lane++)
-        any = any || out[batch->span[lane]].pitches;
+        any = any || out[batch->span[lane]].peaks;
     if (!any)
         return KT_OK;
     const kt_plan_t *plan = batch->plan;
     const unsigned   n    = plan->opts.n_chroma;
     KT_NAME(kt_power_peaks)(plan, s->x, s->peaks);
     for (size_t lane = 0; lane < batch->count; lane++) {
-        kt_pitches_t *to = out[batch->span[lane]].pitches;
+        kt_spectral_peaks_t *to = out[batch->span[lane]].peaks;
         for (uint32_t k = plan->pitch_begin; to && !(bad >> lane & 1) && k < plan->pitch_end; k++) {
             if (!(s->peaks[k] >> lane & 1))
                 continue;
             const float before = s->x[k - 1][lane], at = s->x[k][lane], after = s->x[k + 1][lane];
-            if (kt_pitches_add(to, plan, n, k, before * before, at * at, after * after))
+            if (kt_spectral_peaks_add(to, plan, n, k, before * before, at * at, after * after))
                 return KT_ENOMEM;
         }
     }
@@ -118,38 +118,29 @@ pitches(const kt_batch_t *batch, const kt_rows_t *out, const scratch_t *s, unsig
 
 // The same of the magnitudes, for the constant-Q transform.
 static kt_err_t
-cqt_pitches(const kt_batch_t *batch, const kt_rows_t *out, const scratch_t *s, unsigned bad)
+cqt_peaks(const kt_batch_t *batch, const kt_rows_t *out, const scratch_t *s, unsigned bad)
 {
     bool any = false;
     for (size_t lane = 0; lane < batch->count; lane++)
-        any = any || out[batch->span[lane]].cqt_pitches;
+        any = any || out[batch->span[lane]].cqt_peaks;
     if (!any)
         return KT_OK;
     const kt_plan_t *plan = batch->plan;
     KT_NAME(kt_magnitude_peaks)(plan, s->x, s->peaks);
     for (size_t lane = 0; lane < batch->count; lane++) {
-        kt_pitches_t *to = out[batch->span[lane]].cqt_pitches;
+        kt_spectral_peaks_t *to = out[batch->span[lane]].cqt_peaks;
         for (uint32_t k = plan->pitch_begin; to && !(bad >> lane & 1) && k < plan->pitch_end; k++)
-            if (s->peaks[k] >> lane & 1 &&
-                kt_pitches_add(to, plan, KT_CQT_PER_OCTAVE, k, s->x[k - 1][lane], s->x[k][lane], s->x[k + 1][lane]))
+            if (s->peaks[k] >> lane & 1 && kt_spectral_peaks_add(to, plan, KT_CQT_PER_OCTAVE, k, s->x[k - 1][lane],
+                                                                 s->x[k][lane], s->x[k + 1][lane]))
                 return KT_ENOMEM;
     }
     return KT_OK;
 }
 
-static void
-wave_rows(const kt_plan_t *plan, const kt_span_t *span, const kt_rows_t *out)
-{
-    if (out->row[KT_ROW_RMS])
-        KT_NAME(kt_rms)(plan, span, out->row[KT_ROW_RMS]);
-    if (out->row[KT_ROW_ZCR])
-        KT_NAME(kt_zcr)(plan, span, out->row[KT_ROW_ZCR]);
-}
-
 static bool
 wants_spectrum(const kt_rows_t *out)
 {
-    bool any = out->pitches || out->cqt_pitches;
+    bool any = out->peaks || out->cqt_peaks;
     for (kt_row_t r = 0; r < KT_ROWS; r++)
         any = any || (out->row[r] && r != KT_ROW_RMS && r != KT_ROW_ZCR);
     return any;
@@ -167,17 +158,20 @@ without_numbers(vf_t total)
 kt_err_t
 KT_NAME(kt_frontend)(const kt_plan_t *plan, void *scratch, const kt_span_t *spans, size_t n, const kt_rows_t *out)
 {
-    const scratch_t s   = lay_out(plan, scratch);
+    const scratch_t s   = scratch_lay_out(plan, scratch);
     bool            any = false;
     for (size_t i = 0; i < n; i++) {
-        wave_rows(plan, &spans[i], &out[i]);
+        if (out[i].row[KT_ROW_RMS])
+            KT_NAME(kt_rms)(plan, &spans[i], out[i].row[KT_ROW_RMS]);
+        if (out[i].row[KT_ROW_ZCR])
+            KT_NAME(kt_zcr)(plan, &spans[i], out[i].row[KT_ROW_ZCR]);
         any = any || wants_spectrum(&out[i]);
     }
     kt_batch_t batch = {.plan = plan, .spans = spans, .n = n};
     while (any && kt_batch_next(&batch, KT_LANES)) {
         const unsigned bad = without_numbers(KT_NAME(kt_magnitudes)(plan, batch.lane, s.z, s.x));
-        rows(&batch, out, &s, bad);
-        if (pitches(&batch, out, &s, bad) || cqt_pitches(&batch, out, &s, bad))
+        spectral_rows(&batch, out, &s, bad);
+        if (power_peaks(&batch, out, &s, bad) || cqt_peaks(&batch, out, &s, bad))
             return KT_ENOMEM;
     }
     return KT_OK;
@@ -186,7 +180,7 @@ KT_NAME(kt_frontend)(const kt_plan_t *plan, void *scratch, const kt_span_t *span
 void
 KT_NAME(kt_spectra)(const kt_plan_t *plan, void *scratch, const kt_span_t *spans, size_t n)
 {
-    const scratch_t s     = lay_out(plan, scratch);
+    const scratch_t s     = scratch_lay_out(plan, scratch);
     kt_batch_t      batch = {.plan = plan, .spans = spans, .n = n};
     while (kt_batch_next(&batch, KT_LANES))
         KT_NAME(kt_magnitudes)(plan, batch.lane, s.z, s.x);

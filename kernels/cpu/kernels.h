@@ -1,5 +1,5 @@
-// The fast kernels of one instruction set, over one batch of frames. x is [bins] magnitudes, one lane a frame; what a
-// row kernel writes is [width], one lane a frame.
+// The fast kernels of one instruction set, over one batch of frames. x is [bins] magnitudes, one lane per frame; a
+// row kernel writes [width], one lane per frame.
 #pragma once
 
 #include "kernels/audio/ops.h"
@@ -16,7 +16,7 @@ void KT_NAME(kt_mel)(const kt_plan_t *plan, const vf_t *x, vf_t *out);
 void KT_NAME(kt_peak)(const kt_plan_t *plan, const vf_t *x, vf_t *out);
 void KT_NAME(kt_valley)(const kt_plan_t *plan, const vf_t *x, vf_t *out);
 
-// One bit a lane for each bin of [pitch_begin, pitch_end): there is a peak of the power spectrum, of the magnitudes.
+// One bit per lane for each bin of [pitch_begin, pitch_end): there is a peak of the power spectrum, of the magnitudes.
 void KT_NAME(kt_power_peaks)(const kt_plan_t *plan, const vf_t *x, uint16_t *mask);
 void KT_NAME(kt_magnitude_peaks)(const kt_plan_t *plan, const vf_t *x, uint16_t *mask);
 
@@ -34,7 +34,7 @@ void     KT_NAME(kt_chroma)(const kt_plan_t *plan, const float *bank, void *scra
 void KT_NAME(kt_power_spectra)(const kt_plan_t *plan, void *scratch, const kt_span_t *span, size_t bins, float *out);
 void KT_NAME(kt_cqt_octave)(const kt_cqt_basis_t *basis, void *scratch, const float *pcm, size_t hop, size_t frames,
                             float gain, float *out);
-void KT_NAME(kt_halve)(const kt_halving_t *self, void *scratch, const float *in, size_t blocks, float *out);
+void KT_NAME(kt_half_band)(const kt_half_band_t *self, void *scratch, const float *in, size_t blocks, float *out);
 void KT_NAME(kt_to_db)(const float *power, size_t count, float *db);
 void KT_NAME(kt_contrast)(const float *peak, const float *valley, size_t count, float *out);
 void KT_NAME(kt_mfcc)(const kt_plan_t *plan, const float *mel_db, size_t frames, float *out);

@@ -5,13 +5,12 @@
 
 #include "kernels/cpu/simd.h"
 
-typedef double   pair_t __attribute__((vector_size(16)));
-typedef uint32_t vu_t __attribute__((vector_size(4 * KT_WIDE)));
+typedef double pair_t __attribute__((vector_size(16)));
 
 enum { VECTORS = 4, STEP = 16 };  // vectors of values at once; samples that share a maximum
 
 static void
-planes(const float *restrict pcm, size_t frames, uint32_t channels, float *restrict out, size_t stride)
+loudness_planes(const float *restrict pcm, size_t frames, uint32_t channels, float *restrict out, size_t stride)
 {
     if (channels == 2) {
         for (size_t i = 0; i < frames; i++) {
@@ -32,7 +31,8 @@ both(double value)
 }
 
 static void
-energy(const kt_kweight_t *weight, kt_kweight_state_t state[2], const float *const plane[2], size_t n, double out[2])
+loudness_energy(const kt_kweight_t *weight, kt_kweight_state_t state[2], const float *const plane[2], size_t n,
+                double out[2])
 {
     const pair_t b0 = both(weight->shelf_b[0]), b1 = both(weight->shelf_b[1]), b2 = both(weight->shelf_b[2]),
                  a1 = both(weight->shelf_a[0]), a2 = both(weight->shelf_a[1]), h1 = both(weight->high_a[0]),
@@ -57,36 +57,6 @@ energy(const kt_kweight_t *weight, kt_kweight_state_t state[2], const float *con
     }
 }
 
-KT_INLINE vw_t
-load(const float *x)
-{
-    vw_t out;
-    memcpy(&out, x, sizeof out);
-    return out;
-}
-
-KT_INLINE vw_t
-vw_abs(vw_t x)
-{
-    return (vw_t)((vu_t)x & 0x7FFFFFFFU);
-}
-
-// Of values that are not negative: their bits are in the same order.
-KT_INLINE vw_t
-vw_max(vw_t a, vw_t b)
-{
-#if defined(__AVX512F__)
-    return (vw_t)_mm512_max_ps((__m512)a, (__m512)b);
-#elif defined(__AVX2__)
-    return (vw_t)_mm256_max_ps((__m256)a, (__m256)b);
-#elif defined(__SSE2__)
-    return (vw_t)_mm_max_ps((__m128)a, (__m128)b);
-#else
-    const vu_t larger = (vu_t)(a > b);
-    return (vw_t)(((vu_t)a & larger) | ((vu_t)b & ~larger));
-#endif
-}
-
 KT_INLINE float
 largest(vw_t x)
 {
@@ -100,9 +70,9 @@ largest(vw_t x)
 KT_INLINE float
 step_peak(const float *x)
 {
-    vw_t most = vw_abs(load(x));
+    vw_t most = vw_abs(vw_load(x));
     for (int i = KT_WIDE; i < STEP; i += KT_WIDE)
-        most = vw_max(most, vw_abs(load(x + i)));
+        most = vw_max(most, vw_abs(vw_load(x + i)));
     return largest(most);
 }
 
@@ -138,7 +108,7 @@ values_of_three(const kt_interpolation_t *between, const float *x, vw_t most)
     for (int k = 0; k < KT_PEAK_TAPS; k++) {
         const float p = between->taps[0][k], q = between->taps[1][k], r = between->taps[2][k];
         for (int v = 0; v < VECTORS; v++) {
-            const vw_t sample = load(x + k + v * KT_WIDE);
+            const vw_t sample = vw_load(x + k + v * KT_WIDE);
             a[v] += sample * p;
             b[v] += sample * q;
             c[v] += sample * r;
@@ -153,7 +123,7 @@ values_of_one(const kt_interpolation_t *between, const float *x, vw_t most)
     vw_t sum[VECTORS] = {{0}};
     for (int k = 0; k < KT_PEAK_TAPS; k++)
         for (int v = 0; v < VECTORS; v++)
-            sum[v] += load(x + k + v * KT_WIDE) * between->taps[0][k];
+            sum[v] += vw_load(x + k + v * KT_WIDE) * between->taps[0][k];
     return phase_values(most, sum);
 }
 
@@ -167,7 +137,7 @@ group_peak(const kt_interpolation_t *between, const float *x)
 }
 
 static void
-peaks(const kt_interpolation_t *between, const float *x, size_t n, kt_peaks_t *out)
+loudness_peaks(const kt_interpolation_t *between, const float *x, size_t n, kt_peaks_t *out)
 {
     enum { AHEAD = KT_PEAK_MARGIN / STEP, A_GROUP = KT_PEAK_GROUP / STEP };
     float step[AHEAD + A_GROUP];  // maxima of the samples under a group
@@ -191,4 +161,4 @@ peaks(const kt_interpolation_t *between, const float *x, size_t n, kt_peaks_t *o
     }
 }
 
-const kt_loudness_ops_t KT_NAME(kt_loudness_ops) = {planes, energy, peaks};
+const kt_loudness_ops_t KT_NAME(kt_loudness_ops) = {loudness_planes, loudness_energy, loudness_peaks};

@@ -3,57 +3,7 @@
 
 #include "kernels/cpu/simd.h"
 
-typedef int32_t vwi_t __attribute__((vector_size(4 * KT_WIDE)));
-
 enum { PART = KT_GROUP_SAMPLES / KT_GROUP_SUMS };
-
-KT_INLINE vw_t
-load(const float *x)
-{
-    vw_t out;
-    memcpy(&out, x, sizeof out);
-    return out;
-}
-
-KT_INLINE vw_t
-choose(vwi_t mask, vw_t yes, vw_t no)
-{
-    return (vw_t)(((vwi_t)yes & mask) | ((vwi_t)no & ~mask));
-}
-
-KT_INLINE vw_t
-vw_max(vw_t a, vw_t b)
-{
-#if defined(__AVX512F__)
-    return (vw_t)_mm512_max_ps((__m512)a, (__m512)b);
-#elif defined(__AVX2__)
-    return (vw_t)_mm256_max_ps((__m256)a, (__m256)b);
-#elif defined(__SSE2__)
-    return (vw_t)_mm_max_ps((__m128)a, (__m128)b);
-#else
-    return choose(a > b, a, b);
-#endif
-}
-
-KT_INLINE vw_t
-vw_min(vw_t a, vw_t b)
-{
-#if defined(__AVX512F__)
-    return (vw_t)_mm512_min_ps((__m512)a, (__m512)b);
-#elif defined(__AVX2__)
-    return (vw_t)_mm256_min_ps((__m256)a, (__m256)b);
-#elif defined(__SSE2__)
-    return (vw_t)_mm_min_ps((__m128)a, (__m128)b);
-#else
-    return choose(a < b, a, b);
-#endif
-}
-
-KT_INLINE vw_t
-vw_abs(vw_t x)
-{
-    return (vw_t)((vwi_t)x & 0x7FFFFFFF);
-}
 
 // By halves, the upper onto the lower, until one lane is left.
 #if defined(__SSE2__)
@@ -117,15 +67,15 @@ spikes_of(vw_t before, vw_t after)
 }
 
 static void
-groups(const float *x, size_t n, kt_sample_group_t *out)
+samples_groups(const float *x, size_t n, kt_sample_group_t *out)
 {
     for (size_t g = 0; g < n; g++) {
-        vw_t  low = load(x), high = low, squares = {0}, spike = {0}, bends = {0};
+        vw_t  low = vw_load(x), high = low, squares = {0}, spike = {0}, bends = {0};
         vwi_t zeros = {0};
         for (size_t part = 0; part < KT_GROUP_SUMS; part++) {
             vw_t sum = {0};
             for (size_t i = 0; i < PART; i += KT_WIDE, x += KT_WIDE) {
-                const vw_t value = load(x), before = value - load(x - 1), after = value - load(x + 1);
+                const vw_t value = vw_load(x), before = value - vw_load(x - 1), after = value - vw_load(x + 1);
                 low  = vw_min(low, value);
                 high = vw_max(high, value);
                 squares += value * value;
@@ -146,20 +96,21 @@ groups(const float *x, size_t n, kt_sample_group_t *out)
 }
 
 static double
-product(const float *left, const float *right, size_t n)
+samples_product(const float *left, const float *right, size_t n)
 {
     double out = 0;
     for (size_t g = 0; g < n; g++) {
         vw_t sum = {0};
         for (size_t i = 0; i < KT_GROUP_SAMPLES; i += KT_WIDE, left += KT_WIDE, right += KT_WIDE)
-            sum += load(left) * load(right);
+            sum += vw_load(left) * vw_load(right);
         out += sum_of(sum);
     }
     return out;
 }
 
 static void
-split(const float *restrict pcm, size_t frames, uint32_t channels, float *restrict first, float *restrict second)
+samples_split(const float *restrict pcm, size_t frames, uint32_t channels, float *restrict first,
+              float *restrict second)
 {
     if (channels == 1) {
         memcpy(first, pcm, frames * sizeof *pcm);
@@ -196,23 +147,24 @@ mask_of(vwi_t x)
 }
 
 static uint64_t
-reach(const float *x, float sign, float least)
+samples_reach(const float *x, float sign, float least)
 {
     uint64_t out = 0;
     for (size_t i = 0; i < KT_GROUP_SAMPLES; i += KT_WIDE)
-        out |= mask_of(load(x + i) * sign >= least) << i;
+        out |= mask_of(vw_load(x + i) * sign >= least) << i;
     return out;
 }
 
 static void
-lowpass(const float *taps, const float *x, size_t n, float *out)
+samples_lowpass(const float *taps, const float *x, size_t n, float *out)
 {
     for (size_t i = 0; i < n; i++, x += KT_GROUP_SUMS) {
         vw_t sum = {0};
         for (size_t k = 0; k < KT_LOWPASS_TAPS; k += KT_WIDE)
-            sum += load(taps + k) * load(x + k);
+            sum += vw_load(taps + k) * vw_load(x + k);
         out[i] = sum_of(sum);
     }
 }
 
-const kt_samples_ops_t KT_NAME(kt_samples_ops) = {groups, product, split, reach, lowpass};
+const kt_samples_ops_t KT_NAME(kt_samples_ops) = {samples_groups, samples_product, samples_split, samples_reach,
+                                                  samples_lowpass};

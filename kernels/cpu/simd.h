@@ -31,6 +31,7 @@ typedef int64_t vl_t __attribute__((vector_size(8 * KT_LANES)));
 typedef float   vf_t __attribute__((vector_size(4 * KT_LANES)));
 typedef int32_t vi_t __attribute__((vector_size(4 * KT_LANES)));
 typedef float   vw_t __attribute__((vector_size(4 * KT_WIDE)));  // the frames of a batch of the second pass
+typedef int32_t vwi_t __attribute__((vector_size(4 * KT_WIDE)));
 
 #define KT_INLINE static inline __attribute__((always_inline))
 
@@ -134,7 +135,7 @@ vf_min(vf_t a, vf_t b)
 #endif
 }
 
-// One bit a lane: the sign of each element of a comparison's result.
+// One bit per lane: the sign of each element of a comparison's result.
 KT_INLINE unsigned
 vi_mask(vi_t x)
 {
@@ -147,6 +148,55 @@ vi_mask(vi_t x)
     for (int i = 0; i < KT_LANES; i++)
         mask |= (unsigned)(x[i] < 0) << i;
     return mask;
+#endif
+}
+
+KT_INLINE vw_t
+vw_load(const float *x)
+{
+    vw_t out;
+    memcpy(&out, x, sizeof out);
+    return out;
+}
+
+KT_INLINE vwi_t
+vwi_choose(vwi_t mask, vwi_t yes, vwi_t no)
+{
+    return (yes & mask) | (no & ~mask);
+}
+
+KT_INLINE vw_t
+vw_abs(vw_t x)
+{
+    return (vw_t)((vwi_t)x & 0x7FFFFFFF);
+}
+
+// The larger of a and b; b if either is NaN.
+KT_INLINE vw_t
+vw_max(vw_t a, vw_t b)
+{
+#if defined(__AVX512F__)
+    return (vw_t)_mm512_max_ps((__m512)a, (__m512)b);
+#elif defined(__AVX2__)
+    return (vw_t)_mm256_max_ps((__m256)a, (__m256)b);
+#elif defined(__SSE2__)
+    return (vw_t)_mm_max_ps((__m128)a, (__m128)b);
+#else
+    return (vw_t)vwi_choose(a > b, (vwi_t)a, (vwi_t)b);
+#endif
+}
+
+KT_INLINE vw_t
+vw_min(vw_t a, vw_t b)
+{
+#if defined(__AVX512F__)
+    return (vw_t)_mm512_min_ps((__m512)a, (__m512)b);
+#elif defined(__AVX2__)
+    return (vw_t)_mm256_min_ps((__m256)a, (__m256)b);
+#elif defined(__SSE2__)
+    return (vw_t)_mm_min_ps((__m128)a, (__m128)b);
+#else
+    return (vw_t)vwi_choose(a < b, (vwi_t)a, (vwi_t)b);
 #endif
 }
 

@@ -48,7 +48,7 @@ show_instances(const char *devices)
         else if (n > 0 && list[n - 1] != ',')
             list[n++] = ',';
     list[n] = '\0';
-    (void)setenv("CUDA_VISIBLE_DEVICES", list, 0);  // the user's own word goes before ours
+    (void)setenv("CUDA_VISIBLE_DEVICES", list, 0);  // a value that the user set has priority
 }
 
 static kt_err_t
@@ -217,8 +217,8 @@ backend_open(kt_gpu_context_t **self_p, const kt_gpu_context_opts_t *opts, char 
     return KT_OK;
 }
 
-static float *
-backend_samples(kt_gpu_context_t *self, uint32_t slot)
+static void *
+backend_input(kt_gpu_context_t *self, uint32_t slot)
 {
     return self->lanes[slot].in;
 }
@@ -258,19 +258,6 @@ backend_why(const kt_gpu_context_t *self)
     return self->why;
 }
 
-static kt_err_t
-backend_peaks(const void *results, const kt_gpu_layout_t *layout, kt_gpu_peaks_t which, const kt_gpu_part_t *part,
-              unsigned per_octave, kt_pitches_t *out)
-{
-    const char            *at    = results;
-    const kt_cuda_slice_t *slice = (const kt_cuda_slice_t *)(const void *)(at + layout->slice[which]);
-    const kt_cuda_peak_t  *peak  = (const kt_cuda_peak_t *)(const void *)(at + layout->peak[which]);
-    uint32_t               used;
-    memcpy(&used, at + layout->used[which], sizeof used);
-    used = used < layout->capacity ? used : (uint32_t)layout->capacity;
-    return kt_cuda_peaks_collect(peak, used, slice + part->row, part->frames, per_octave, out);
-}
-
 #ifdef KT_CUDA_SIM
 #define NAME "cuda-sim"
 #else
@@ -284,14 +271,13 @@ static const kt_gpu_backend_t BACKEND = {
     .describe   = backend_describe,
     .open       = backend_open,
     .close      = backend_close,
-    .samples    = backend_samples,
+    .input      = backend_input,
     .results    = backend_results,
     .submit     = kt_gpu_submit,
     .poll       = kt_gpu_poll,
     .state      = backend_state,
     .pool_bytes = backend_pool_bytes,
     .why        = backend_why,
-    .peaks      = backend_peaks,
 };
 
 __attribute__((visibility("default"))) const kt_gpu_backend_t *kithara_gpu_backend(void);

@@ -1,4 +1,5 @@
-// The inside of a context: backend.c (devices, life), backend_batch.c (a batch's way through a slot).
+// The inside of a context: backend.c (devices, life), backend_batch.c (a batch's way through a slot, whatever its kind)
+// and one launcher per kind of work: backend_frames.c, backend_images.c.
 #pragma once
 
 #include "kernels/cuda/backend_nvml.h"
@@ -15,19 +16,20 @@ typedef struct kt_gpu_plan {
     uint64_t           used;  // when last: number of the batch
 } kt_gpu_plan_t;
 
-typedef enum kt_gpu_stage { STAGE_IDLE, STAGE_ROWS, STAGE_PEAKS } kt_gpu_stage_t;
+typedef enum kt_gpu_stage { STAGE_IDLE, STAGE_RESULTS, STAGE_LISTS } kt_gpu_stage_t;
 
 typedef struct kt_gpu_lane {
     cudaStream_t    stream;
     cudaEvent_t     done;
-    float          *in;    // pinned
+    char           *in;    // pinned
     char           *out;   // pinned
-    char           *side;  // pinned: runs and chroma tables
+    char           *side;  // pinned: tables of a batch that the host makes
     size_t          side_bytes;
-    char           *slab;  // device: samples, side, results, work
+    char           *slab;  // device: input, side, results, work
     size_t          slab_bytes;
     kt_gpu_stage_t  stage;
-    kt_gpu_plan_t  *plan;
+    kt_gpu_plan_t  *plan;  // of frames; NULL: none in use
+    kt_gpu_shape_t  shape;
     kt_gpu_layout_t layout;
     uint32_t        wanted;
     char           *results;  // in the slab
@@ -43,7 +45,33 @@ struct kt_gpu_context {
     char                  why[KT_GPU_WHY];
 };
 
-// What a failed call means: KT_ENOMEM, or KT_ESTATE and said in why.
+// A batch on its way into a slot.
+typedef struct kt_gpu_job {
+    kt_gpu_context_t     *context;
+    kt_gpu_lane_t        *lane;
+    const kt_gpu_batch_t *batch;
+    size_t                side_bytes, work_bytes;           // the launcher's need
+    size_t                side_at, out_at, work_at, bytes;  // offsets into the slab; input lies at 0
+    uint32_t              run_frames, n_runs, n_banks;      // of frames
+    size_t                banks_at;                         // within side
+} kt_gpu_job_t;
+
+// The backend's half of a kind of work.
+typedef struct kt_gpu_launcher {
+    kt_err_t (*prepare)(kt_gpu_job_t *job);                  // side_bytes and work_bytes of the batch
+    void (*fill_side)(const kt_gpu_job_t *job, char *side);  // NULL: the kind has no tables of a batch
+    kt_err_t (*launch)(const kt_gpu_job_t *job);             // onto the lane's stream; KT_EIO: CUDA refused
+} kt_gpu_launcher_t;
+extern const kt_gpu_launcher_t kt_gpu_frontend_launcher, kt_gpu_chroma_launcher, kt_gpu_image_launcher;
+
+// Results of a section on the device; NULL: not wanted.
+static inline void *
+kt_gpu_section(const kt_gpu_lane_t *lane, uint32_t section)
+{
+    return lane->wanted >> section & 1 ? lane->results + lane->layout.at[section] : NULL;
+}
+
+// What a failed call means: KT_ENOMEM, or KT_ESTATE and the reason in why.
 KT_MUST_USE kt_err_t kt_gpu_failed(kt_gpu_context_t *self, cudaError_t error, const char *what);
 
 KT_MUST_USE kt_err_t kt_gpu_slab(kt_gpu_context_t *self, kt_gpu_lane_t *lane,

@@ -1,5 +1,5 @@
 // Second pass for n_fft 512 to 4096: chroma, or the power spectrum itself for those who look at single partials (key,
-// quality). One block a run, as in the first pass, but in float: a frame is divided by its own largest class, and the
+// quality). One block per run, as in the first pass, but in float: a frame is divided by its own largest class, and the
 // transform's rounding lies 1e-14 in power below the frame's loudest bin.
 //
 // The bank of chroma weights is never a matrix (49 KiB at 1025 bins and 12 classes, more shared memory than the
@@ -9,9 +9,9 @@
 
 // What a block does with the power spectrum of a frame: classes, or the bins themselves.
 struct kt_second {
-    const float *banks;   // [][3][bins]; NULL: powers
-    float       *out;     // [rows][n_chroma], [rows][powers]
-    uint32_t     powers;  // bins wanted
+    const float *banks;  // [][3][bins]; NULL: power_spectra
+    float       *out;    // [rows][n_chroma], [rows][bins]
+    uint32_t     bins;   // of power spectra
 };
 
 template <int POINTS>
@@ -52,79 +52,45 @@ __launch_bounds__(POINTS / 8, POINTS > 1024 ? 2 : 4)
             kt_chroma_frame(plan, power, bump, (float *)(kt_shared + at.class_sum),
                             second.out + (run.row + f) * plan.n_chroma, me);
         else
-            for (unsigned k = me.t; k < second.powers; k += me.threads)
-                second.out[(run.row + f) * second.powers + k] = power[k];
+            for (unsigned k = me.t; k < second.bins; k += me.threads)
+                second.out[(run.row + f) * second.bins + k] = power[k];
         __syncthreads();
     }
-}
-
-template <int POINTS>
-static cudaError_t
-permit(const kt_cuda_tables_t &tables)
-{
-    return cudaFuncSetAttribute(kt_second_kernel<POINTS>, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                (int)tables.shared_limit);
 }
 
 extern "C" kt_err_t
 kt_cuda_chroma_permit(const kt_cuda_tables_t *tables)
 {
-    cudaError_t error = cudaErrorInvalidValue;
-    switch (tables->n_fft) {
-    case 512: error = permit<256>(*tables); break;
-    case 1024: error = permit<512>(*tables); break;
-    case 2048: error = permit<1024>(*tables); break;
-    case 4096: error = permit<2048>(*tables); break;
-    }
-    return error == cudaSuccess ? KT_OK : KT_EIO;
+    return KT_PERMIT_BY_POINTS(kt_second_kernel, tables->n_fft, tables->shared_limit);
 }
 
-template <int POINTS>
-static void
-launch(const kt_cuda_tables_t &tables, const kt_cuda_run_t *runs, size_t n, const float *pcm, const kt_second &second,
-       cudaStream_t stream)
-{
-    KT_LAUNCH(kt_second_kernel<POINTS>, dim3((unsigned)n), dim3(POINTS / 8), tables.second.bytes, stream, tables, runs,
-              pcm, second);
-}
-
+// The second pass of either kind; of `outputs` chroma or power_spectra is made.
 static kt_err_t
-run_second(const kt_cuda_plan_t *self, const kt_cuda_run_t *runs, size_t n, const float *pcm, const kt_second &second,
-           cudaStream_t stream)
+launch_second(const kt_cuda_plan_t *self, const kt_cuda_run_t *runs, size_t n, uint32_t longest, const float *pcm,
+              const kt_cuda_outputs_t &outputs, void *work, cudaStream_t stream)
 {
-    switch (self->tables.n_fft) {
-    case 512: launch<256>(self->tables, runs, n, pcm, second, stream); break;
-    case 1024: launch<512>(self->tables, runs, n, pcm, second, stream); break;
-    case 2048: launch<1024>(self->tables, runs, n, pcm, second, stream); break;
-    case 4096: launch<2048>(self->tables, runs, n, pcm, second, stream); break;
-    }
-    return cudaGetLastError() == cudaSuccess ? KT_OK : KT_EIO;
+    const kt_cuda_tables_t &tables = self->tables;
+    if (longest > KT_CUDA_RUN_FRAMES || n > INT32_MAX || outputs.bins > tables.bins)
+        return KT_EINVAL;
+    if (n == 0 || longest == 0)
+        return KT_OK;
+    if (!kt_cuda_is_fused(tables.n_fft))
+        return kt_cuda_split(self, runs, n, longest, pcm, &outputs, work, stream);
+    const kt_second second = {outputs.banks, outputs.chroma ? outputs.chroma : outputs.power_spectra, outputs.bins};
+    KT_LAUNCH_BY_POINTS(kt_second_kernel, tables.n_fft, n, tables.second.bytes, stream, tables, runs, pcm, second);
+    return kt_launched();
 }
 
 extern "C" kt_err_t
 kt_cuda_chroma(const kt_cuda_plan_t *self, const kt_cuda_run_t *runs, size_t n, uint32_t longest, const float *pcm,
                const float *banks, float *out, void *work, cudaStream_t stream)
 {
-    if (longest > KT_CUDA_RUN_FRAMES || n > INT32_MAX)
-        return KT_EINVAL;
-    if (n == 0 || longest == 0)
-        return KT_OK;
-    const kt_cuda_outputs_t outputs = {NULL, banks, out, NULL, 0};
-    if (!kt_cuda_is_fused(self->tables.n_fft))
-        return kt_cuda_split(self, runs, n, longest, pcm, &outputs, work, stream);
-    return run_second(self, runs, n, pcm, {banks, out, 0}, stream);
+    return launch_second(self, runs, n, longest, pcm, {NULL, banks, out, NULL, 0}, work, stream);
 }
 
 extern "C" kt_err_t
-kt_cuda_powers(const kt_cuda_plan_t *self, const kt_cuda_run_t *runs, size_t n, uint32_t longest, const float *pcm,
-               uint32_t bins, float *out, void *work, cudaStream_t stream)
+kt_cuda_power_spectra(const kt_cuda_plan_t *self, const kt_cuda_run_t *runs, size_t n, uint32_t longest,
+                      const float *pcm, uint32_t bins, float *out, void *work, cudaStream_t stream)
 {
-    if (longest > KT_CUDA_RUN_FRAMES || n > INT32_MAX || bins > self->tables.bins)
-        return KT_EINVAL;
-    if (n == 0 || longest == 0)
-        return KT_OK;
-    const kt_cuda_outputs_t outputs = {NULL, NULL, NULL, out, bins};
-    if (!kt_cuda_is_fused(self->tables.n_fft))
-        return kt_cuda_split(self, runs, n, longest, pcm, &outputs, work, stream);
-    return run_second(self, runs, n, pcm, {NULL, out, bins}, stream);
+    return launch_second(self, runs, n, longest, pcm, {NULL, NULL, NULL, out, bins}, work, stream);
 }

@@ -1,6 +1,6 @@
 // Samples of a run in shared memory, and the spectrum of one frame of them: what both passes begin with.
 //
-// A run's samples pass through a ring of n_fft, so each is read from global memory once a run; of the frames only the
+// A run's samples pass through a ring of n_fft, so each is read from global memory once per run; of the frames only the
 // hop is new. The window is not a table: the eight samples of a thread lie an eighth of a turn apart, so two roots a
 // thread (for even and odd samples) are the whole window, in registers.
 #pragma once

@@ -1,17 +1,17 @@
 // First pass for n_fft 512 to 4096: samples in, rows out, nothing between in global memory.
 //
-// One block a run. Per frame: the hop's new samples into the ring, window and transform (fft.cuh), magnitudes into
+// One block per run. Per frame: the hop's new samples into the ring, window and transform (fft.cuh), magnitudes into
 // shared memory, sums in registers, then one phase without barriers in which warps share the contrast's bands, rolloff
-// and peaks, and every thread makes mel bands. Every 32 frames one warp turns their sums into scalar rows, one lane a
+// and peaks, and every thread makes mel bands. Every 32 frames one warp turns their sums into scalar rows, one lane per
 // frame. At 22,050 Hz and 2048/512 a frame moves 2 KiB in and 0.6 KiB out, the mel table and the samples that two runs
 // share add 5 %.
 //
 // The transform is in double. The checks were run with float instead (kernel_check_cuda, 118 of 10417 failed):
 // bandwidth of a steady sound off by 2e-3, flatness by 1.4e-5, valleys by 3.5e-6, and other peaks than the reference's
 // in 16 cases, hence another tuning now and then; contrast of music moves by 6e-4 in its mean (features.md). In double
-// every row keeps the tolerance of the CPU's kernels. It costs 85 thousand double operations a frame: at best 2.5 ns on
-// an H200 (half the rate of float), 0.18 us on an L4 (1/64 of it), which still is 500 songs a second, more than its
-// host can decode.
+// every row keeps the tolerance of the CPU's kernels. It costs 85 thousand double operations per frame: at best 2.5 ns
+// on an H200 (half the rate of float), 0.18 us on an L4 (1/64 of it), which still is 500 songs per second, more than
+// its host can decode.
 #include "kernels/cuda/row_workspace.cuh"
 
 template <int POINTS>
@@ -25,12 +25,12 @@ __launch_bounds__(POINTS / 8, POINTS > 1024 ? 1 : 3)
     const kt_cuda_run_t           &run      = kt_run_here(runs + blockIdx.x, kt_shared + plan.first.run, me.t);
     const kt_ring                  ring     = {(float *)(kt_shared + plan.first.ring), plan.n_fft - 1};
     const bool                     spectral = kt_wants_spectrum(out), wave = kt_wants_wave(out);
-    kt_row_workspace                        desk = {plan, out, {0, 0, 0}};
+    kt_row_workspace               workspace = {plan, out, {0, 0, 0}};
     kt_window<double>              window;
     fft_t                          fft;
     window.prepare(me.t, plan.n_fft);
     fft.prepare(me.t);
-    desk.load_tables(me);
+    workspace.load_tables(me);
     if (run.frames)
         ring.fill(pcm + run.pcm, 0, plan.hop, me);
     __syncthreads();
@@ -42,54 +42,30 @@ __launch_bounds__(POINTS / 8, POINTS > 1024 ? 1 : 3)
         if (spectral) {
             kt_complex<double> z[8];
             auto               take = [&](unsigned k, double re, double im) {
-                const float m       = kt_magnitude(0.25F * (float)re, 0.25F * (float)im);
-                desk.magnitude()[k] = m;
+                const float m            = kt_magnitude(0.25F * (float)re, 0.25F * (float)im);
+                workspace.magnitude()[k] = m;
                 sums.add(k, m);
             };
             window.load<fft_t::THREADS>(ring, begin, me.t, z);
             fft.run(z, (kt_complex<double> *)kt_shared, me.t);
             kt_real_spectrum<double, POINTS>(z, (kt_complex<double> *)kt_shared, me.t, fft.real, take);
         }
-        sums.reduce(desk.partial(), me);
+        sums.reduce(workspace.partial(), me);
         __syncthreads();
         if (f + 1 < run.frames)
             ring.fill(pcm + run.pcm, f + 1, plan.hop, me);
-        desk.frame(f % 32, run.row + f, spectral, me);
+        workspace.frame(f % 32, run.row + f, spectral, me);
         __syncthreads();
         if (f % 32 == 31 || f + 1 == run.frames)
-            desk.flush(f % 32 + 1, run.row + f / 32 * 32, me);
+            workspace.flush(f % 32 + 1, run.row + f / 32 * 32, me);
     }
-    desk.leave_maxima(run.segment, me);
-}
-
-template <int POINTS>
-static cudaError_t
-permit(const kt_cuda_tables_t &tables)
-{
-    return cudaFuncSetAttribute(kt_frontend_kernel<POINTS>, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                (int)tables.shared_limit);
+    workspace.write_maxima(run.segment, me);
 }
 
 extern "C" kt_err_t
 kt_cuda_frontend_permit(const kt_cuda_tables_t *tables)
 {
-    cudaError_t error = cudaErrorInvalidValue;
-    switch (tables->n_fft) {
-    case 512: error = permit<256>(*tables); break;
-    case 1024: error = permit<512>(*tables); break;
-    case 2048: error = permit<1024>(*tables); break;
-    case 4096: error = permit<2048>(*tables); break;
-    }
-    return error == cudaSuccess ? KT_OK : KT_EIO;
-}
-
-template <int POINTS>
-static void
-launch(const kt_cuda_tables_t &tables, const kt_cuda_run_t *runs, size_t n, const float *pcm, const kt_cuda_rows_t &out,
-       cudaStream_t stream)
-{
-    KT_LAUNCH(kt_frontend_kernel<POINTS>, dim3((unsigned)n), dim3(POINTS / 8), tables.first.bytes, stream, tables, runs,
-              pcm, out);
+    return KT_PERMIT_BY_POINTS(kt_frontend_kernel, tables->n_fft, tables->shared_limit);
 }
 
 extern "C" kt_err_t
@@ -105,11 +81,6 @@ kt_cuda_frontend(const kt_cuda_plan_t *self, const kt_cuda_run_t *runs, size_t n
         const kt_cuda_outputs_t outputs = {out, NULL, NULL, NULL, 0};
         return kt_cuda_split(self, runs, n, longest, pcm, &outputs, work, stream);
     }
-    switch (tables->n_fft) {
-    case 512: launch<256>(*tables, runs, n, pcm, *out, stream); break;
-    case 1024: launch<512>(*tables, runs, n, pcm, *out, stream); break;
-    case 2048: launch<1024>(*tables, runs, n, pcm, *out, stream); break;
-    case 4096: launch<2048>(*tables, runs, n, pcm, *out, stream); break;
-    }
-    return cudaGetLastError() == cudaSuccess ? KT_OK : KT_EIO;
+    KT_LAUNCH_BY_POINTS(kt_frontend_kernel, tables->n_fft, n, tables->first.bytes, stream, *tables, runs, pcm, *out);
+    return kt_launched();
 }

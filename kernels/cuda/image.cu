@@ -1,7 +1,7 @@
-// Statistics of pictures. One block a tile of 64 x 32 pixels and a run of 16 pictures: it follows its tile through time
-// and keeps each pixel's hue, saturation and value in a register until the next picture, so a picture is read once for
-// itself and its difference to the one before together; luma with a border of one pixel goes through shared memory for
-// the Laplacian (10 % more reads). The histogram is counted in shared memory, the sums by warps; all are integers.
+// Statistics of pictures. One block per tile of 64 x 32 pixels and a run of 16 pictures: it follows its tile through
+// time and keeps each pixel's hue, saturation and value in a register until the next picture, so a picture is read once
+// for itself and its difference to the one before together; luma with a border of one pixel goes through shared memory
+// for the Laplacian (10 % more reads). The histogram is counted in shared memory, the sums by warps; all are integers.
 #include "kernels/cuda/image.h"
 #include "kernels/cuda/launch.h"
 
@@ -35,13 +35,13 @@ kt_quotient(int n, int d)
 
 // h + 256 s + 65536 v.
 __device__ __forceinline__ unsigned
-kt_hsv(const kt_image_workspace &desk, const uint8_t *p)
+kt_hsv(const kt_image_workspace &workspace, const uint8_t *p)
 {
     const int r = p[0], g = p[1], b = p[2], most = max(r, max(g, b)), range = most - min(r, min(g, b));
     int       h = most == r ? g - b : most == g ? b - r + 2 * range : r - g + 4 * range;
-    h           = (h * desk.hue_quotient[range] + 2048) >> 12;
-    return (unsigned)(h < 0 ? h + 180 : h) | (unsigned)((range * desk.saturation_quotient[most] + 2048) >> 12) << 8 |
-           (unsigned)most << 16;
+    h           = (h * workspace.hue_quotient[range] + 2048) >> 12;
+    return (unsigned)(h < 0 ? h + 180 : h) |
+           (unsigned)((range * workspace.saturation_quotient[most] + 2048) >> 12) << 8 | (unsigned)most << 16;
 }
 
 // The place of one of a thread's pixels in its tile.
@@ -61,26 +61,27 @@ struct kt_pixel {
 };
 
 __device__ __forceinline__ void
-kt_fill_luma(const kt_pictures &pictures, const uint8_t *picture, kt_image_workspace &desk)
+kt_fill_luma(const kt_pictures &pictures, const uint8_t *picture, kt_image_workspace &workspace)
 {
     const int left = (int)(blockIdx.x % pictures.across * WIDE) - 1,
               top  = (int)(blockIdx.x / pictures.across * HIGH) - 1;
     for (unsigned i = threadIdx.x; i < (HIGH + 2) * (WIDE + 2); i += THREADS) {
         const int x = left + (int)(i % (WIDE + 2)), y = top + (int)(i / (WIDE + 2));
         if (x >= 0 && y >= 0 && x < (int)pictures.width && y < (int)pictures.height)
-            desk.luma[i / (WIDE + 2)][i % (WIDE + 2)] =
+            workspace.luma[i / (WIDE + 2)][i % (WIDE + 2)] =
                 (uint8_t)kt_luma(picture + 3 * ((size_t)y * pictures.width + (size_t)x));
     }
 }
 
 // The Laplacian at a pixel of the tile, and 0 at the picture's border.
 __device__ __forceinline__ int
-kt_edge(const kt_pictures &pictures, const kt_image_workspace &desk, const kt_pixel &at)
+kt_edge(const kt_pictures &pictures, const kt_image_workspace &workspace, const kt_pixel &at)
 {
     if (at.x == 0 || at.y == 0 || at.x + 1 >= pictures.width || at.y + 1 >= pictures.height)
         return 0;
     const unsigned r = at.row + 1, c = at.column + 1;
-    return 4 * desk.luma[r][c] - desk.luma[r][c - 1] - desk.luma[r][c + 1] - desk.luma[r - 1][c] - desk.luma[r + 1][c];
+    return 4 * workspace.luma[r][c] - workspace.luma[r][c - 1] - workspace.luma[r][c + 1] - workspace.luma[r - 1][c] -
+           workspace.luma[r + 1][c];
 }
 
 __device__ __forceinline__ unsigned
@@ -91,8 +92,8 @@ kt_apart(unsigned a, unsigned b, unsigned shift)
 
 // One picture's part in this tile. `then` holds the pixels of the picture before, and gets those of this one.
 __device__ __forceinline__ void
-kt_tile(const kt_pictures &pictures, const uint8_t *picture, bool has_before, kt_image_workspace &desk, unsigned *then,
-        unsigned *sum)
+kt_tile(const kt_pictures &pictures, const uint8_t *picture, bool has_before, kt_image_workspace &workspace,
+        unsigned *then, unsigned *sum)
 {
 #pragma unroll
     for (unsigned i = 0; i < PIXELS; i++) {
@@ -100,9 +101,9 @@ kt_tile(const kt_pictures &pictures, const uint8_t *picture, bool has_before, kt
         if (!at.exists)
             continue;
         const uint8_t *p   = picture + 3 * ((size_t)at.y * pictures.width + at.x);
-        const unsigned now = kt_hsv(desk, p), y = desk.luma[at.row + 1][at.column + 1];
-        const int      edge = kt_edge(pictures, desk, at);
-        atomicAdd(&desk.colour[p[0] / 32 * 64 + p[1] / 32 * 8 + p[2] / 32], 1U);
+        const unsigned now = kt_hsv(workspace, p), y = workspace.luma[at.row + 1][at.column + 1];
+        const int      edge = kt_edge(pictures, workspace, at);
+        atomicAdd(&workspace.colour[p[0] / 32 * 64 + p[1] / 32 * 8 + p[2] / 32], 1U);
         sum[KT_IMAGE_LUMA] += y;
         sum[KT_IMAGE_LUMA_SQUARES] += y * y;
         sum[KT_IMAGE_HUE] += now & 255;
@@ -117,10 +118,10 @@ kt_tile(const kt_pictures &pictures, const uint8_t *picture, bool has_before, kt
     }
 }
 
-// What the tile adds to its picture: sums of the warps, then the colours that occur. A tile's sums fit 32 bits; only
+// Adds the tile to its picture: sums of the warps, then the colours that occur. A tile's sums fit 32 bits; only
 // that of the edges has a sign.
 __device__ __forceinline__ void
-kt_leave(kt_image_workspace &desk, const unsigned *sum, kt_image_stats_t *out)
+kt_write_sums(kt_image_workspace &workspace, const unsigned *sum, kt_image_stats_t *out)
 {
 #pragma unroll
     for (unsigned i = 0; i < KT_IMAGE_SUMS; i++) {
@@ -128,49 +129,49 @@ kt_leave(kt_image_workspace &desk, const unsigned *sum, kt_image_stats_t *out)
         for (int d = 16; d; d >>= 1)
             all += __shfl_xor_sync(0xffffffffu, all, d);
         if (threadIdx.x % 32 == 0)
-            desk.partial[threadIdx.x / 32][i] = all;
+            workspace.partial[threadIdx.x / 32][i] = all;
     }
     __syncthreads();
     if (threadIdx.x < KT_IMAGE_SUMS) {
         unsigned all = 0;
         for (unsigned w = 0; w < WARPS; w++)
-            all += desk.partial[w][threadIdx.x];
+            all += workspace.partial[w][threadIdx.x];
         const bool is_signed = threadIdx.x == KT_IMAGE_EDGES;
         atomicAdd((unsigned long long *)&out->sum[threadIdx.x],
                   is_signed ? (unsigned long long)(long long)(int)all : (unsigned long long)all);
     }
     for (unsigned i = threadIdx.x; i < KT_IMAGE_COLOURS; i += THREADS) {
-        if (desk.colour[i])
-            atomicAdd(&out->colour[i], desk.colour[i]);
-        desk.colour[i] = 0;
+        if (workspace.colour[i])
+            atomicAdd(&out->colour[i], workspace.colour[i]);
+        workspace.colour[i] = 0;
     }
 }
 
 __global__ void
 __launch_bounds__(THREADS) kt_images_kernel(const __grid_constant__ kt_pictures pictures)
 {
-    __shared__ kt_image_workspace desk;
-    const size_t             bytes = 3 * (size_t)pictures.width * pictures.height;
-    const unsigned           first = blockIdx.y * PICTURES, end = min(first + PICTURES, pictures.n);
-    const uint8_t           *start        = first > 0 ? pictures.rgb + (first - 1) * bytes : pictures.before;
-    unsigned                 then[PIXELS] = {};
-    desk.hue_quotient[threadIdx.x]        = kt_quotient(30, (int)threadIdx.x);
-    desk.saturation_quotient[threadIdx.x] = kt_quotient(255, (int)threadIdx.x);
+    __shared__ kt_image_workspace workspace;
+    const size_t                  bytes = 3 * (size_t)pictures.width * pictures.height;
+    const unsigned                first = blockIdx.y * PICTURES, end = min(first + PICTURES, pictures.n);
+    const uint8_t                *start        = first > 0 ? pictures.rgb + (first - 1) * bytes : pictures.before;
+    unsigned                      then[PIXELS] = {};
+    workspace.hue_quotient[threadIdx.x]        = kt_quotient(30, (int)threadIdx.x);
+    workspace.saturation_quotient[threadIdx.x] = kt_quotient(255, (int)threadIdx.x);
     for (unsigned i = threadIdx.x; i < KT_IMAGE_COLOURS; i += THREADS)
-        desk.colour[i] = 0;
+        workspace.colour[i] = 0;
     __syncthreads();
 #pragma unroll
     for (unsigned i = 0; i < PIXELS; i++) {
         const kt_pixel at(pictures, i);
         if (start && at.exists)
-            then[i] = kt_hsv(desk, start + 3 * ((size_t)at.y * pictures.width + at.x));
+            then[i] = kt_hsv(workspace, start + 3 * ((size_t)at.y * pictures.width + at.x));
     }
     for (unsigned f = first; f < end; f++) {
         unsigned sum[KT_IMAGE_SUMS] = {};
-        kt_fill_luma(pictures, pictures.rgb + f * bytes, desk);
+        kt_fill_luma(pictures, pictures.rgb + f * bytes, workspace);
         __syncthreads();
-        kt_tile(pictures, pictures.rgb + f * bytes, f > first || start, desk, then, sum);
-        kt_leave(desk, sum, &pictures.out[f]);
+        kt_tile(pictures, pictures.rgb + f * bytes, f > first || start, workspace, then, sum);
+        kt_write_sums(workspace, sum, &pictures.out[f]);
         __syncthreads();
     }
 }
@@ -188,5 +189,5 @@ kt_cuda_images(const uint8_t *rgb, const uint8_t *before, size_t n, uint32_t wid
     const kt_pictures pictures = {rgb, before, out, (unsigned)n, width, height, across};
     KT_LAUNCH(kt_images_kernel, dim3(across * down, (unsigned)((n + PICTURES - 1) / PICTURES)), dim3(THREADS), 0,
               stream, pictures);
-    return cudaGetLastError() == cudaSuccess ? KT_OK : KT_EIO;
+    return kt_launched();
 }

@@ -1,9 +1,9 @@
-// kt_cuda_images -- statistics of many pictures of one size (image_ref.h), one after the other in device memory. As all
-// launchers (kt_cuda.h): neither allocates nor synchronises.
+// kt_cuda_images -- statistics of many pictures of one size (kernels/image/stats.h), one after the other in device
+// memory. As all launchers (kt_cuda.h): neither allocates nor synchronises.
 #pragma once
 
 #include "common/err.h"
-#include "kernels/image/stats_ref.h"
+#include "kernels/image/stats.h"
 
 #include <cuda_runtime.h>
 

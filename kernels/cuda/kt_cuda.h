@@ -9,7 +9,7 @@
 // block works on one run and reads its samples once. A frame's bytes depend on its samples alone, however it is cut.
 #pragma once
 
-#include "kernels/audio/rows.h"
+#include "kernels/gpu/frames.h"
 
 #include <cuda_runtime.h>
 
@@ -19,7 +19,7 @@ extern "C" {
 
 // Tables on the device and sizes of one configuration; constant, any number of streams may use it at once, except that
 // a size without a transform of our own (kt_cuda_plan_work_bytes is not 0) belongs to one thread at a time: cuFFT's
-// plan holds the stream. One plan a device: new and destroy act on the current one, allocate, and new waits.
+// plan holds the stream. One plan per device: new and destroy act on the current one, allocate, and new waits.
 // KT_EINVAL: a block would need more shared memory than the device has; KT_ENOMEM; KT_EIO: the device failed.
 typedef struct kt_cuda_plan kt_cuda_plan_t;
 KT_MUST_USE kt_err_t        kt_cuda_plan_new(kt_cuda_plan_t **self_p, const kt_plan_t *plan);
@@ -43,32 +43,21 @@ enum { KT_CUDA_RUN_FRAMES = 128 };
 size_t kt_cuda_runs_of(size_t frames, uint32_t run_frames);
 size_t kt_cuda_cut(const kt_cuda_run_t *whole, uint32_t hop, uint32_t run_frames, kt_cuda_run_t *runs);
 
-// Peaks of the spectra, for the tuning estimate: a frame's peaks lie together, frames in any order; slice[row] tells
-// where. A frame without peaks has a slice of none. `used` must be 0 before the first launch; what no longer fits into
-// `capacity` is left out, so give room for kt_cuda_peaks_a_frame peaks a frame.
-typedef struct kt_cuda_peak {
-    float magnitude, pitch_hz;
-} kt_cuda_peak_t;
-typedef struct kt_cuda_slice {
-    uint32_t first, count;
-} kt_cuda_slice_t;
+// Peaks of the spectra, for the tuning estimate (kernels/gpu/frames.h). `used` must be 0 before the first launch; what
+// no longer fits into `capacity` is left out, so give room for kt_cuda_peaks_per_frame peaks per frame.
 typedef struct kt_cuda_peaks {
-    kt_cuda_peak_t  *peak;   // [capacity]; NULL: not wanted
-    kt_cuda_slice_t *slice;  // [rows]
-    uint32_t        *used;
-    uint32_t         capacity;
+    kt_gpu_peak_t  *peak;   // [capacity]; NULL: not wanted
+    kt_gpu_slice_t *slice;  // [rows]
+    uint32_t       *used;
+    uint32_t        capacity;
 } kt_cuda_peaks_t;
-uint32_t kt_cuda_peaks_a_frame(const kt_cuda_plan_t *self);
-// From copies in host memory into the list of one span, in frame order. KT_ENOMEM; KT_EIO: a slice lies outside.
-KT_MUST_USE kt_err_t kt_cuda_peaks_collect(const kt_cuda_peak_t *peak, uint32_t used, const kt_cuda_slice_t *slice,
-                                           size_t frames, unsigned per_octave, kt_pitches_t *out);
-
+uint32_t kt_cuda_peaks_per_frame(const kt_cuda_plan_t *self);
 // Largest values of a segment's mel, peak and valley rows as bits of a float; 0 before the first launch.
 enum { KT_CUDA_MAXIMA = 3 };
 typedef struct kt_cuda_rows {
     float          *row[KT_ROWS];  // [rows of the batch][kt_row_width]; NULL: not wanted
-    kt_cuda_peaks_t pitches;       // of |X|^2
-    kt_cuda_peaks_t cqt_pitches;   // of |X|
+    kt_cuda_peaks_t peaks;         // of |X|^2
+    kt_cuda_peaks_t cqt_peaks;     // of |X|
     uint32_t       *maxima;        // [segments][KT_CUDA_MAXIMA]; NULL: not wanted. Needs the rows themselves too
 } kt_cuda_rows_t;
 
@@ -81,9 +70,10 @@ KT_MUST_USE kt_err_t kt_cuda_frontend(const kt_cuda_plan_t *self, const kt_cuda_
 size_t               kt_cuda_bank_floats(const kt_cuda_plan_t *self);
 KT_MUST_USE kt_err_t kt_cuda_chroma(const kt_cuda_plan_t *self, const kt_cuda_run_t *runs, size_t n, uint32_t longest,
                                     const float *pcm, const float *banks, float *out, void *work, cudaStream_t stream);
-// Power spectra: the first `bins` of |X|^2 of each frame, out [rows][bins] (powers.h).
-KT_MUST_USE kt_err_t kt_cuda_powers(const kt_cuda_plan_t *self, const kt_cuda_run_t *runs, size_t n, uint32_t longest,
-                                    const float *pcm, uint32_t bins, float *out, void *work, cudaStream_t stream);
+// Power spectra: the first `bins` of |X|^2 of each frame, out [rows][bins] (kernels/audio/power_spectrum.h).
+KT_MUST_USE kt_err_t kt_cuda_power_spectra(const kt_cuda_plan_t *self, const kt_cuda_run_t *runs, size_t n,
+                                           uint32_t longest, const float *pcm, uint32_t bins, float *out, void *work,
+                                           cudaStream_t stream);
 
 // Rows of a whole segment, for many segments at once. A tile is a run of rows of one segment: `first` counts from the
 // segment's first row, which lies at `row`; the segment has `rows`.

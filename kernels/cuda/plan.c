@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 static uint32_t
-place(uint32_t *end, size_t bytes)
+place_part(uint32_t *end, size_t bytes)
 {
     const uint32_t at = *end;
     *end              = at + (uint32_t)((bytes + 15) / 16 * 16);
@@ -18,13 +18,13 @@ place_cells(const kt_cuda_tables_t *t, kt_cuda_layout_t *out, uint32_t *end, siz
 {
     const uint32_t points = t->n_fft / 2, cells = points + points / 8;
     if (kt_cuda_is_fused(t->n_fft)) {
-        place(end, cells * value_bytes);
+        place_part(end, cells * value_bytes);
         out->magnitude = (uint32_t)(cells / 2 * value_bytes);
-        out->ring      = place(end, t->n_fft * sizeof(float));
+        out->ring      = place_part(end, t->n_fft * sizeof(float));
     } else {
-        out->magnitude = place(end, t->bins * sizeof(float));
+        out->magnitude = place_part(end, t->bins * sizeof(float));
     }
-    out->run = place(end, sizeof(kt_cuda_run_t));
+    out->run = place_part(end, sizeof(kt_cuda_run_t));
 }
 
 static void
@@ -33,14 +33,14 @@ lay_out_first(kt_cuda_tables_t *t, uint32_t limit)
     kt_cuda_layout_t *out = &t->first;
     uint32_t          end = 0;
     place_cells(t, out, &end, 2 * sizeof(double));
-    out->slot    = place(&end, 32 * sizeof(kt_slot_t));
-    out->extreme = place(&end, 2 * 32 * KT_BANDS * sizeof(float));
-    out->list    = place(&end, 2 * (size_t)t->list_room * sizeof(uint16_t));
-    out->partial = place(&end, 32 * (KT_SUMS + 1) * sizeof(double));
+    out->slot    = place_part(&end, 32 * sizeof(kt_slot_t));
+    out->extreme = place_part(&end, 2 * 32 * KT_BANDS * sizeof(float));
+    out->list    = place_part(&end, 2 * (size_t)t->list_room * sizeof(uint16_t));
+    out->partial = place_part(&end, 32 * (KT_SUMS + 1) * sizeof(double));
     if (kt_cuda_is_fused(t->n_fft)) {
-        out->band = place(&end, 2 * (size_t)t->n_mels * sizeof(uint32_t));
+        out->band = place_part(&end, 2 * (size_t)t->n_mels * sizeof(uint32_t));
         if (end + t->mel_weights * sizeof(float) + 16 <= limit)
-            out->weight = place(&end, t->mel_weights * sizeof(float));
+            out->weight = place_part(&end, t->mel_weights * sizeof(float));
     }
     out->bytes = end;
 }
@@ -51,9 +51,9 @@ lay_out_second(kt_cuda_tables_t *t)
     kt_cuda_layout_t *out = &t->second;
     uint32_t          end = 0;
     place_cells(t, out, &end, 2 * sizeof(float));
-    out->class_sum = place(&end, t->n_chroma * sizeof(float));
+    out->class_sum = place_part(&end, t->n_chroma * sizeof(float));
     if (kt_cuda_is_fused(t->n_fft))
-        out->bump = place(&end, 3 * (size_t)t->bins * sizeof(float));
+        out->bump = place_part(&end, 3 * (size_t)t->bins * sizeof(float));
     out->bytes = end;
 }
 
@@ -64,14 +64,14 @@ lay_out_segments(kt_cuda_tables_t *t)
     enum { ENOUGH = 48 * 1024 };
     uint32_t     end   = 0;
     const size_t bytes = (size_t)t->n_mels * t->n_mfcc * sizeof(float);
-    place(&end, (KT_SEGMENT_STEP + 1) * (size_t)t->n_mels * sizeof(float));
+    place_part(&end, (KT_SEGMENT_STEP + 1) * (size_t)t->n_mels * sizeof(float));
     if (end + bytes <= ENOUGH)
-        t->segment_dct = place(&end, bytes);
+        t->segment_dct = place_part(&end, bytes);
     t->segment_bytes = end;
 }
 
 static void
-fill(kt_cuda_tables_t *t, const kt_plan_t *plan)
+tables_fill(kt_cuda_tables_t *t, const kt_plan_t *plan)
 {
     const kt_mel_band_t *last = &plan->mel[plan->opts.n_mels - 1];
     *t                        = (kt_cuda_tables_t){.rate_hz      = plan->opts.rate_hz,
@@ -93,7 +93,7 @@ fill(kt_cuda_tables_t *t, const kt_plan_t *plan)
 
 // Bands, weights and cosines one after the other, as they will lie on the device.
 static uint32_t *
-gather(const kt_cuda_tables_t *t, const kt_plan_t *plan, size_t words)
+tables_gather(const kt_cuda_tables_t *t, const kt_plan_t *plan, size_t words)
 {
     uint32_t *out = calloc(words, sizeof *out);
     if (!out)
@@ -111,11 +111,11 @@ gather(const kt_cuda_tables_t *t, const kt_plan_t *plan, size_t words)
 }
 
 static kt_err_t
-upload(kt_cuda_plan_t *self, const kt_plan_t *plan)
+tables_upload(kt_cuda_plan_t *self, const kt_plan_t *plan)
 {
     kt_cuda_tables_t *t     = &self->tables;
     const size_t      words = 2 * (size_t)t->n_mels + t->mel_weights + (size_t)t->n_mels * t->n_mfcc;
-    uint32_t         *host  = gather(t, plan, words);
+    uint32_t         *host  = tables_gather(t, plan, words);
     if (!host)
         return KT_ENOMEM;
     kt_err_t err = cudaMalloc(&self->memory, words * sizeof *host) == cudaSuccess ? KT_OK : KT_ENOMEM;
@@ -137,15 +137,6 @@ open_fft(kt_cuda_plan_t *self)
     return self->has_fft ? KT_OK : made == CUFFT_ALLOC_FAILED ? KT_ENOMEM : KT_EIO;
 }
 
-static kt_err_t
-permit(const kt_cuda_tables_t *t)
-{
-    if (!kt_cuda_is_fused(t->n_fft))
-        return kt_cuda_split_permit(t);
-    const kt_err_t err = kt_cuda_frontend_permit(t);
-    return err ? err : kt_cuda_chroma_permit(t);
-}
-
 kt_err_t
 kt_cuda_plan_new(kt_cuda_plan_t **self_p, const kt_plan_t *plan)
 {
@@ -158,7 +149,7 @@ kt_cuda_plan_new(kt_cuda_plan_t **self_p, const kt_plan_t *plan)
     if (cudaGetDevice(&device) != cudaSuccess ||
         cudaDeviceGetAttribute(&limit, cudaDevAttrMaxSharedMemoryPerBlockOptin, device) != cudaSuccess)
         goto fail;
-    fill(&self->tables, plan);
+    tables_fill(&self->tables, plan);
     self->tables.shared_limit = (uint32_t)limit;
     lay_out_first(&self->tables, (uint32_t)limit);
     lay_out_second(&self->tables);
@@ -166,9 +157,13 @@ kt_cuda_plan_new(kt_cuda_plan_t **self_p, const kt_plan_t *plan)
     err = KT_EINVAL;
     if (self->tables.first.bytes > (uint32_t)limit || self->tables.second.bytes > (uint32_t)limit)
         goto fail;
-    if ((err = permit(&self->tables)) || (err = upload(self, plan)))
+    if (kt_cuda_is_fused(plan->opts.n_fft)) {
+        if ((err = kt_cuda_frontend_permit(&self->tables)) || (err = kt_cuda_chroma_permit(&self->tables)))
+            goto fail;
+    } else if ((err = kt_cuda_split_permit(&self->tables)) || (err = open_fft(self))) {
         goto fail;
-    if (!kt_cuda_is_fused(self->tables.n_fft) && (err = open_fft(self)))
+    }
+    if ((err = tables_upload(self, plan)))
         goto fail;
     *self_p = self;
     return KT_OK;
@@ -198,7 +193,7 @@ kt_cuda_plan_work_bytes(const kt_cuda_plan_t *self)
 }
 
 uint32_t
-kt_cuda_peaks_a_frame(const kt_cuda_plan_t *self)
+kt_cuda_peaks_per_frame(const kt_cuda_plan_t *self)
 {
     return self->tables.list_room;
 }

@@ -1,5 +1,5 @@
-// All rows of a frame, and the scalar rows of up to 32 frames at once: who makes what, and where it lies until it
-// leaves.
+// Shared-memory layout of one frame's rows, and of the scalar rows of up to 32 frames at once, and the threads that
+// write each.
 #pragma once
 
 #include "kernels/cuda/rows.cuh"
@@ -73,10 +73,10 @@ struct kt_row_workspace {
         const float largest = kt_largest(partial(), blockDim.x / 32);
         if (task == 0 && out.row[KT_ROW_ROLLOFF])
             kt_rolloff(plan, magnitude(), lane, &slot(place).rolloff);
-        if (task == 1 && out.pitches.peak)
-            kt_peaks(plan, magnitude(), true, largest, list, row, out.pitches, lane);
-        if (task == 2 && out.cqt_pitches.peak)
-            kt_peaks(plan, magnitude(), false, largest, list + plan.list_room, row, out.cqt_pitches, lane);
+        if (task == 1 && out.peaks.peak)
+            kt_peaks(plan, magnitude(), true, largest, list, row, out.peaks, lane);
+        if (task == 2 && out.cqt_peaks.peak)
+            kt_peaks(plan, magnitude(), false, largest, list + plan.list_room, row, out.cqt_peaks, lane);
     }
 
     __device__ __forceinline__ bool wants_contrast(void) const
@@ -84,7 +84,7 @@ struct kt_row_workspace {
         return plan.has_contrast && (out.row[KT_ROW_PEAK] || out.row[KT_ROW_VALLEY]);
     }
 
-    // What a frame without numbers leaves: NaN, and no peaks.
+    // A frame without numbers: NaN, and no peaks.
     __device__ __forceinline__ void without_numbers(unsigned place, uint64_t row, const kt_thread &me) const
     {
         const float nan = __uint_as_float(0x7fc00000U);
@@ -92,10 +92,10 @@ struct kt_row_workspace {
             extremes(i / KT_BANDS, place)[i % KT_BANDS] = nan;
         for (unsigned i = me.t; out.row[KT_ROW_MEL] && i < plan.n_mels; i += me.threads)
             out.row[KT_ROW_MEL][row * plan.n_mels + i] = nan;
-        if (me.t == 0 && out.pitches.peak)
-            out.pitches.slice[row] = {0, 0};
-        if (me.t == 0 && out.cqt_pitches.peak)
-            out.cqt_pitches.slice[row] = {0, 0};
+        if (me.t == 0 && out.peaks.peak)
+            out.peaks.slice[row] = {0, 0};
+        if (me.t == 0 && out.cqt_peaks.peak)
+            out.cqt_peaks.slice[row] = {0, 0};
     }
 
     // By all threads, between two barriers: the frame's sums to its slot, rows that need each bin.
@@ -122,7 +122,7 @@ struct kt_row_workspace {
                 fmaxf(top[0], kt_mel(plan, band(), weight(), magnitude(), out.row[KT_ROW_MEL] + row * plan.n_mels, me));
     }
 
-    // One lane a frame: the divisions and roots of 32 frames cost what those of one would. Rows `row` .. + count.
+    // One lane per frame: the divisions and roots of 32 frames cost what those of one would. Rows `row` .. + count.
     __device__ __forceinline__ void scalars(unsigned count, uint64_t row, unsigned lane) const
     {
         if (lane >= count)
@@ -159,8 +159,8 @@ struct kt_row_workspace {
         }
     }
 
-    // After the last frame: what the run adds to its segment's maxima.
-    __device__ __forceinline__ void leave_maxima(uint32_t segment, const kt_thread &me) const
+    // After the last frame: adds the run's maxima to those of its segment.
+    __device__ __forceinline__ void write_maxima(uint32_t segment, const kt_thread &me) const
     {
 #pragma unroll
         for (unsigned i = 0; i < KT_CUDA_MAXIMA; i++) {
@@ -174,7 +174,7 @@ struct kt_row_workspace {
 __device__ __forceinline__ bool
 kt_wants_spectrum(const kt_cuda_rows_t &out)
 {
-    bool any = out.pitches.peak || out.cqt_pitches.peak;
+    bool any = out.peaks.peak || out.cqt_peaks.peak;
     for (int r = 0; r < KT_ROWS; r++)
         any = any || (out.row[r] && r != KT_ROW_RMS && r != KT_ROW_ZCR);
     return any;

@@ -155,7 +155,7 @@ kt_count(const float *x, unsigned count, unsigned flip, unsigned limit, unsigned
     return kt_warp_sum(found);
 }
 
-// Mean of the n smallest (or largest) of count values without sorting: the n-th is found by halving the range of bit
+// Mean of the n smallest (or largest) of count values without sorting: the n-th is found by half_band the range of bit
 // patterns between smallest and largest, most often within a dozen counts, and everything up to it is summed.
 __device__ __forceinline__ float
 kt_extreme_mean(const float *x, unsigned count, unsigned n, bool largest, unsigned lane)
@@ -220,8 +220,8 @@ kt_mel(const kt_cuda_tables_t &plan, const uint32_t *band, const float *weight, 
 // --- peaks for the tuning --------------------------------------------------------------------------------------------
 
 // librosa's parabola through a peak and its neighbours, by its widths of float; no fusing, so that magnitudes and
-// pitches are those of kt_pitches_add bit by bit.
-__device__ __forceinline__ kt_cuda_peak_t
+// peaks are those of kt_spectral_peaks_add bit by bit.
+__device__ __forceinline__ kt_gpu_peak_t
 kt_peak_at(const kt_cuda_tables_t &plan, unsigned k, float before, float at, float after)
 {
     const float  sum = __fadd_rn(after, before), difference = __fsub_rn(after, before);
@@ -233,17 +233,17 @@ kt_peak_at(const kt_cuda_tables_t &plan, unsigned k, float before, float at, flo
 
 // By one warp: bins of peaks into `list` in their order, room in the output by one atomic addition, then the peaks.
 __device__ __forceinline__ void
-kt_peaks(const kt_cuda_tables_t &plan, const float *x, bool powers, float top, uint16_t *list, uint64_t row,
+kt_peaks(const kt_cuda_tables_t &plan, const float *x, bool of_power, float top, uint16_t *list, uint64_t row,
          const kt_cuda_peaks_t &out, unsigned lane)
 {
-    const float threshold = 0.1F * (powers ? __fmul_rn(top, top) : top);
+    const float threshold = 0.1F * (of_power ? __fmul_rn(top, top) : top);
     unsigned    count = 0, first = 0;
     for (unsigned from = plan.pitch_begin; from < plan.pitch_end; from += 32) {
         const unsigned k      = from + lane;
         bool           is_one = false;
         if (k < plan.pitch_end) {
-            const float scale = powers ? x[k] : 1, at = x[k] * scale;
-            const float before = x[k - 1] * (powers ? x[k - 1] : 1), after = x[k + 1] * (powers ? x[k + 1] : 1);
+            const float scale = of_power ? x[k] : 1, at = x[k] * scale;
+            const float before = x[k - 1] * (of_power ? x[k - 1] : 1), after = x[k + 1] * (of_power ? x[k + 1] : 1);
             is_one = at > threshold && at > before && at >= after;
         }
         const unsigned found = __ballot_sync(KT_FULL_WARP, is_one);
@@ -261,7 +261,7 @@ kt_peaks(const kt_cuda_tables_t &plan, const float *x, bool powers, float top, u
     for (unsigned i = lane; i < count; i += 32) {
         const unsigned k      = list[i];
         const float    before = x[k - 1], at = x[k], after = x[k + 1];
-        out.peak[first + i] = powers ? kt_peak_at(plan, k, before * before, at * at, after * after)
-                                     : kt_peak_at(plan, k, before, at, after);
+        out.peak[first + i] = of_power ? kt_peak_at(plan, k, before * before, at * at, after * after)
+                                       : kt_peak_at(plan, k, before, at, after);
     }
 }

@@ -1,5 +1,4 @@
-// The host's part of a batch: spans cut into runs, segments into tiles, peaks put in order. No CUDA.
-#include "kernels/audio/spectral_peaks.h"
+// The host's part of a batch: spans cut into runs, segments into tiles. No CUDA.
 #include "kernels/cuda/kt_cuda.h"
 
 size_t
@@ -9,7 +8,7 @@ kt_cuda_runs_of(size_t frames, uint32_t run_frames)
 }
 
 static uint32_t
-after(uint32_t sample, uint64_t skipped)
+sample_after(uint32_t sample, uint64_t skipped)
 {
     return sample > skipped ? (uint32_t)(sample - skipped) : 0;
 }
@@ -25,27 +24,10 @@ kt_cuda_cut(const kt_cuda_run_t *whole, uint32_t hop, uint32_t run_frames, kt_cu
         runs[i].pcm += skip;
         runs[i].row += first;
         runs[i].frames     = left < run_frames ? left : run_frames;
-        runs[i].real_begin = after(whole->real_begin, skip);
-        runs[i].real_end   = after(whole->real_end, skip);
+        runs[i].real_begin = sample_after(whole->real_begin, skip);
+        runs[i].real_end   = sample_after(whole->real_end, skip);
     }
     return n;
-}
-
-kt_err_t
-kt_cuda_peaks_collect(const kt_cuda_peak_t *peak, uint32_t used, const kt_cuda_slice_t *slice, size_t frames,
-                      unsigned per_octave, kt_pitches_t *out)
-{
-    for (size_t f = 0; f < frames; f++) {
-        if (slice[f].first > used || slice[f].count > used - slice[f].first)
-            return KT_EIO;
-        for (uint32_t i = 0; i < slice[f].count; i++) {
-            const kt_cuda_peak_t *p   = &peak[slice[f].first + i];
-            const kt_err_t        err = kt_pitches_append(out, per_octave, p->magnitude, p->pitch_hz);
-            if (err)
-                return err;
-        }
-    }
-    return KT_OK;
 }
 
 size_t

@@ -1,8 +1,8 @@
 // Rows of a whole segment: decibels of mel (whose floor hangs on the segment's largest value), MFCC, onset envelope,
-// contrast. One block a tile of up to 256 rows, in steps of eight: decibels of eight rows into shared memory beside the
-// last row of the step before, then cosine sums (one thread a row and coefficient) and rises (one warp a row). Mel is
-// read once and its decibels are never read back; sums and logarithms are in double, because a contrast or a high
-// coefficient may be far smaller than what it is the difference of.
+// contrast. One block per tile of up to 256 rows, in steps of eight: decibels of eight rows into shared memory beside
+// the last row of the step before, then cosine sums (one thread per row and coefficient) and rises (one warp per row).
+// Mel is read once and its decibels are never read back; sums and logarithms are in double, because a contrast or a
+// high coefficient may be far smaller than what it is the difference of.
 #include "kernels/cuda/rows.cuh"
 
 enum { THREADS = 128, KT_TOP_DB = 80 };
@@ -114,7 +114,7 @@ __launch_bounds__(THREADS)
     }
 }
 
-// Maxima of rows that the first pass did not make. One block a tile.
+// Maxima of rows that the first pass did not make. One block per tile.
 __global__ void
 __launch_bounds__(THREADS)
     kt_maxima_kernel(const __grid_constant__ kt_cuda_tables_t plan, const kt_cuda_tile_t *__restrict__ tiles,
@@ -146,7 +146,7 @@ kt_cuda_segments(const kt_cuda_plan_t *self, const kt_cuda_tile_t *tiles, size_t
         return KT_OK;
     KT_LAUNCH(kt_segments_kernel, dim3((unsigned)n), dim3(THREADS), self->tables.segment_bytes, stream, self->tables,
               tiles, *rows);
-    return cudaGetLastError() == cudaSuccess ? KT_OK : KT_EIO;
+    return kt_launched();
 }
 
 extern "C" kt_err_t
@@ -159,5 +159,5 @@ kt_cuda_maxima(const kt_cuda_plan_t *self, const kt_cuda_tile_t *tiles, size_t n
         return KT_OK;
     KT_LAUNCH(kt_maxima_kernel, dim3((unsigned)n), dim3(THREADS), 0, stream, self->tables, tiles, mel, peak, valley,
               maxima);
-    return cudaGetLastError() == cudaSuccess ? KT_OK : KT_EIO;
+    return kt_launched();
 }

@@ -1,5 +1,5 @@
 // Both passes for the sizes that have no transform of our own (n_fft 256, 8192, 16384): windowed frames to global
-// memory, cuFFT there in place, then one block a frame makes the rows with the same functions as the fused kernels.
+// memory, cuFFT there in place, then one block per frame makes the rows with the same functions as the fused kernels.
 // Moves four times the bytes; none of the defaults comes this way.
 //
 // A work area holds KT_CUDA_WORK_FRAMES frames, so runs go in groups. cuFFT's plan has a fixed batch and is called as
@@ -57,23 +57,23 @@ __launch_bounds__(THREADS, 1)
     const kt_place  place = kt_place_of(runs, n, longest, blockIdx.x);
     if (!place.exists)
         return;
-    const bool spectral = kt_wants_spectrum(out);
-    kt_row_workspace    desk     = {plan, out, {0, 0, 0}};
-    kt_sums    sums     = {};
+    const bool       spectral  = kt_wants_spectrum(out);
+    kt_row_workspace workspace = {plan, out, {0, 0, 0}};
+    kt_sums          sums      = {};
     if (kt_wants_wave(out))
         sums.add_wave(kt_samples{pcm + place.run->pcm}, place.frame * plan.hop, plan.n_fft, *place.run, me);
     for (unsigned k = me.t; spectral && k < plan.bins; k += me.threads) {
-        const double2 z     = spectra[(uint64_t)blockIdx.x * plan.bins + k];
-        const float   m     = kt_magnitude((float)z.x, (float)z.y);
-        desk.magnitude()[k] = m;
+        const double2 z          = spectra[(uint64_t)blockIdx.x * plan.bins + k];
+        const float   m          = kt_magnitude((float)z.x, (float)z.y);
+        workspace.magnitude()[k] = m;
         sums.add(k, m);
     }
-    sums.reduce(desk.partial(), me);
+    sums.reduce(workspace.partial(), me);
     __syncthreads();
-    desk.frame(0, place.run->row + place.frame, spectral, me);
+    workspace.frame(0, place.run->row + place.frame, spectral, me);
     __syncthreads();
-    desk.flush(1, place.run->row + place.frame, me);
-    desk.leave_maxima(place.run->segment, me);
+    workspace.flush(1, place.run->row + place.frame, me);
+    workspace.write_maxima(place.run->segment, me);
 }
 
 __global__ void
@@ -94,7 +94,7 @@ __launch_bounds__(THREADS)
         if (out.chroma)
             power[k] = p;
         else
-            out.powers[row * out.bins + k] = p;
+            out.power_spectra[row * out.bins + k] = p;
     }
     if (!out.chroma)
         return;
@@ -106,15 +106,12 @@ __launch_bounds__(THREADS)
 extern "C" kt_err_t
 kt_cuda_split_permit(const kt_cuda_tables_t *tables)
 {
-    const cudaFuncAttribute bytes = cudaFuncAttributeMaxDynamicSharedMemorySize;
-    if (cudaFuncSetAttribute(kt_split_rows_kernel, bytes, (int)tables->shared_limit) != cudaSuccess ||
-        cudaFuncSetAttribute(kt_split_second_kernel, bytes, (int)tables->shared_limit) != cudaSuccess)
-        return KT_EIO;
-    return KT_OK;
+    const kt_err_t err = kt_permit_shared(kt_split_rows_kernel, tables->shared_limit);
+    return err ? err : kt_permit_shared(kt_split_second_kernel, tables->shared_limit);
 }
 
 static kt_err_t
-transform(const kt_cuda_plan_t *self, unsigned frames, double *work, cudaStream_t stream)
+split_transform(const kt_cuda_plan_t *self, unsigned frames, double *work, cudaStream_t stream)
 {
     if (cufftSetStream(self->fft, stream) != CUFFT_SUCCESS)
         return KT_EIO;
@@ -128,14 +125,14 @@ transform(const kt_cuda_plan_t *self, unsigned frames, double *work, cudaStream_
 
 // One group: n runs whose frames all have a place in the work area.
 static kt_err_t
-group(const kt_cuda_plan_t *self, const kt_cuda_run_t *runs, unsigned n, unsigned longest, const float *pcm,
-      const kt_cuda_outputs_t *out, void *work, cudaStream_t stream)
+split_group(const kt_cuda_plan_t *self, const kt_cuda_run_t *runs, unsigned n, unsigned longest, const float *pcm,
+            const kt_cuda_outputs_t *out, void *work, cudaStream_t stream)
 {
     const kt_cuda_tables_t *tables = &self->tables;
     const unsigned          places = n * longest;
     const unsigned          padded = (places + KT_CUDA_FFT_BATCH - 1) / KT_CUDA_FFT_BATCH * KT_CUDA_FFT_BATCH;
     KT_LAUNCH(kt_frames_kernel, dim3(padded), dim3(THREADS), 0, stream, *tables, runs, n, longest, pcm, (double *)work);
-    const kt_err_t err = transform(self, padded, (double *)work, stream);
+    const kt_err_t err = split_transform(self, padded, (double *)work, stream);
     if (err)
         return err;
     if (out->rows)
@@ -144,7 +141,7 @@ group(const kt_cuda_plan_t *self, const kt_cuda_run_t *runs, unsigned n, unsigne
     else
         KT_LAUNCH(kt_split_second_kernel, dim3(places), dim3(THREADS), tables->second.bytes, stream, *tables, runs, n,
                   longest, (const double2 *)work, *out);
-    return cudaGetLastError() == cudaSuccess ? KT_OK : KT_EIO;
+    return kt_launched();
 }
 
 extern "C" kt_err_t
@@ -154,7 +151,7 @@ kt_cuda_split(const kt_cuda_plan_t *self, const kt_cuda_run_t *runs, size_t n, u
     const size_t most = KT_CUDA_WORK_FRAMES / longest;
     for (size_t at = 0; at < n; at += most) {
         const unsigned some = (unsigned)(n - at < most ? n - at : most);
-        const kt_err_t err  = group(self, runs + at, some, longest, pcm, out, work, stream);
+        const kt_err_t err  = split_group(self, runs + at, some, longest, pcm, out, work, stream);
         if (err)
             return err;
     }

@@ -67,25 +67,25 @@ kt_cuda_is_fused(uint32_t n_fft)
 }
 
 // A plan with cuFFT works on so many frames at a time, in place: rows of bins complex doubles. Its transform takes
-// KT_CUDA_FFT_BATCH of them in each call, so that a few frames don't pay for many.
+// KT_CUDA_FFT_BATCH of them in each call, so that few frames do not cost as much as many.
 enum { KT_CUDA_WORK_FRAMES = KT_CUDA_RUN_FRAMES, KT_CUDA_FFT_BATCH = 16 };
 enum { KT_SEGMENT_STEP = 8 };  // rows that kt_cuda_segments works on at once
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-// Permission for as much shared memory as the device has, once a plan: the permission is the kernel's, and plans of
+// Permission for as much shared memory as the device has, once per plan: the permission is the kernel's, and plans of
 // other sizes use the same one. KT_EIO.
 KT_MUST_USE kt_err_t kt_cuda_frontend_permit(const kt_cuda_tables_t *tables);
 KT_MUST_USE kt_err_t kt_cuda_chroma_permit(const kt_cuda_tables_t *tables);
 KT_MUST_USE kt_err_t kt_cuda_split_permit(const kt_cuda_tables_t *tables);
 
-// split.cu: the three launchers for a plan with cuFFT; of rows, chroma, powers the one that is not NULL is made.
+// split.cu: the three launchers for a plan with cuFFT; of rows, chroma, power_spectra the one that is not NULL is made.
 typedef struct kt_cuda_outputs {
     const kt_cuda_rows_t *rows;
     const float          *banks;
-    float                *chroma, *powers;
-    uint32_t              bins;  // of powers
+    float                *chroma, *power_spectra;
+    uint32_t              bins;  // of power_spectra
 } kt_cuda_outputs_t;
 KT_MUST_USE kt_err_t kt_cuda_split(const kt_cuda_plan_t *self, const kt_cuda_run_t *runs, size_t n, uint32_t longest,
                                    const float *pcm, const kt_cuda_outputs_t *out, void *work, cudaStream_t stream);

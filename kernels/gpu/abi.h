@@ -1,24 +1,27 @@
-// kt_gpu_backend -- what libkithara-cuda.so gives the node: a table of functions, so that the same program runs where
-// there is no CUDA. The library is loaded at run time by kernels/gpu/load.c and exports one symbol,
-// KT_GPU_BACKEND_SYMBOL. Plain C on both sides, no CUDA type in sight; tests give tables of their own.
+// kt_gpu_backend -- the functions that libkithara-cuda.so exports to the node as one table, so that the same program
+// runs where there is no CUDA. The library is loaded at run time by kernels/gpu/load.c and exports one symbol,
+// KT_GPU_BACKEND_SYMBOL. Plain C on both sides, no CUDA type; tests have tables of their own.
 //
-// A context is one GPU with a few slots. A slot is a pinned buffer for samples, a pinned buffer for results, device
-// memory for both and a stream, so that one slot's copies run beside another's kernels. All calls on a context come
-// from one thread, its actor's (kernels/gpu/actor.c); peaks and count are any thread's.
+// A context is one GPU with a few slots. A slot is a pinned buffer for input, a pinned buffer for results, device
+// memory for both and a stream, so that one slot's copies run beside another's kernels. A batch in a slot is of one
+// kind (kernels/gpu/kinds/), and only the kind's two halves, there and in the backend, know what its bytes mean. All
+// calls on a context come from one thread, its actor's (kernels/gpu/actor.c).
 //
 // KT_ESTATE means that the device can no longer be trusted (a sticky error): the context can only be closed, and `why`
-// says what it said. KT_ENOMEM and KT_EINVAL concern one batch alone.
+// returns the reason. KT_ENOMEM and KT_EINVAL concern one batch alone.
 #pragma once
 
+#include "common/err.h"
 #include "kernels/gpu/layout.h"
 
 enum {
-    KT_GPU_ABI       = 1,
-    KT_GPU_TEXT      = 96,
-    KT_GPU_WHY       = 256,
-    KT_GPU_SLOTS_MAX = 8,
-    KT_GPU_PARTS     = 64,
-    KT_GPU_TUNINGS   = 16
+    KT_GPU_ABI          = 2,
+    KT_GPU_TEXT         = 96,
+    KT_GPU_WHY          = 256,
+    KT_GPU_SLOTS_MAX    = 8,
+    KT_GPU_PARTS        = 64,
+    KT_GPU_CONFIG_BYTES = 64,
+    KT_GPU_ARGS_BYTES   = 16
 };
 #define KT_GPU_BACKEND_SYMBOL "kithara_gpu_backend"
 
@@ -32,31 +35,41 @@ typedef struct kt_gpu_about {
 typedef struct kt_gpu_context_opts {
     int      device;     // 0 .. count - 1
     uint32_t slots;      // 2 .. KT_GPU_SLOTS_MAX
-    size_t   in_bytes;   // pinned, of each slot: samples
-    size_t   out_bytes;  // likewise, results
+    size_t   in_bytes;   // pinned input per slot, a multiple of KT_GPU_ALIGN_BYTES
+    size_t   out_bytes;  // pinned results per slot, likewise
     uint64_t max_bytes;  // device memory that the slots may take together
     bool     growth;     // it is taken as batches need it, not at once
 } kt_gpu_context_opts_t;
 
-// A run of frames of one request; its samples begin at pcm (a multiple of KT_GPU_ALIGN), its rows at row.
+typedef enum kt_gpu_kind_id { KT_GPU_FRONTEND, KT_GPU_CHROMA, KT_GPU_IMAGE, KT_GPU_KINDS } kt_gpu_kind_id_t;
+
+// What a configuration takes and gives, per part and per item (a frame, a picture).
+typedef struct kt_gpu_shape {
+    size_t           first_bytes, next_bytes;  // input of a part's first item, and of each further one
+    kt_gpu_section_t section[KT_GPU_SECTIONS];
+} kt_gpu_shape_t;
+
+// A run of items of one request.
 typedef struct kt_gpu_part {
-    uint32_t pcm, row;
-    uint32_t frames, real_begin, real_end;
-    double   tuning;  // second pass; at most KT_GPU_TUNINGS different ones in a batch
+    size_t   in;                                        // byte offset of its input, a multiple of KT_GPU_ALIGN_BYTES
+    uint32_t first, items;                              // its items among those of the batch
+    _Alignas(8) unsigned char args[KT_GPU_ARGS_BYTES];  // the kind's, zero beyond
 } kt_gpu_part_t;
 
 typedef struct kt_gpu_batch {
-    kt_frontend_opts_t   opts;
-    kt_gpu_pass_t        pass;
-    uint32_t             wanted;  // KT_GPU_WANTS bits of the first pass
-    const kt_gpu_part_t *parts;   // borrowed during the call
-    uint32_t             n_parts, frames, samples;
+    kt_gpu_kind_id_t kind;
+    uint32_t         wanted;  // bit i: section i
+    kt_gpu_shape_t   shape;
+    _Alignas(8) unsigned char config[KT_GPU_CONFIG_BYTES];  // the kind's, zero beyond; one for all parts
+    const kt_gpu_part_t *parts;                             // borrowed during the call
+    uint32_t             n_parts, items;
+    size_t               in_bytes;
 } kt_gpu_batch_t;
 
-// What NVML and the context know at a moment; -1 or 0 where nobody says.
+// State of the device as NVML and CUDA report it; -1 or 0: unknown.
 typedef struct kt_gpu_state {
     int      percent, celsius, xid;                  // xid: of the last critical event, 0: none
-    uint64_t memory_used_bytes, memory_total_bytes;  // of the device, whoever uses it
+    uint64_t memory_used_bytes, memory_total_bytes;  // of the device, by all processes
 } kt_gpu_state_t;
 
 typedef struct kt_gpu_context kt_gpu_context_t;
@@ -70,22 +83,19 @@ typedef struct kt_gpu_backend {
     kt_err_t (*describe)(int device, kt_gpu_about_t *out);
     // KT_ENOMEM, KT_ESTATE, KT_ENOTFOUND; why says more.
     kt_err_t (*open)(kt_gpu_context_t **self_p, const kt_gpu_context_opts_t *opts, char why[KT_GPU_WHY]);
-    // Waits for what is in work, but on a device that broke.
+    // Waits for batches in flight, except on a device that failed.
     void (*close)(kt_gpu_context_t **self_p);
-    // Samples of the slot's next batch; nobody may write there between submit and the end.
-    float *(*samples)(kt_gpu_context_t *self, uint32_t slot);
+    // Input of the slot's next batch, not to be written between submit and the end.
+    void *(*input)(kt_gpu_context_t *self, uint32_t slot);
     // Results of the slot's last batch, laid out by kt_gpu_layout, until the next submit. Both buffers stay where they
     // are until close.
     const void *(*results)(const kt_gpu_context_t *self, uint32_t slot);
-    // Puts the batch to work and returns. KT_ENOMEM, KT_EINVAL, KT_ESTATE: it is not in work.
+    // Starts the batch and returns. KT_ENOMEM, KT_EINVAL (also: a kind that the backend lacks), KT_ESTATE: not started.
     kt_err_t (*submit)(kt_gpu_context_t *self, uint32_t slot, const kt_gpu_batch_t *batch);
     kt_err_t (*poll)(kt_gpu_context_t *self, uint32_t slot, bool *done);  // never waits
     kt_err_t (*state)(kt_gpu_context_t *self, kt_gpu_state_t *out);       // may ask the driver: a few ms
     uint64_t (*pool_bytes)(const kt_gpu_context_t *self);                 // device memory that the slots have taken
     const char *(*why)(const kt_gpu_context_t *self);
-    // Peaks of one part from a batch's results into the caller's list. KT_ENOMEM, KT_EIO: not what a kernel writes.
-    kt_err_t (*peaks)(const void *results, const kt_gpu_layout_t *layout, kt_gpu_peaks_t which,
-                      const kt_gpu_part_t *part, unsigned per_octave, kt_pitches_t *out);
 } kt_gpu_backend_t;
 
 typedef const kt_gpu_backend_t *kt_gpu_backend_fn(void);

@@ -1,4 +1,4 @@
-// The actor: sends what has gathered, asks what has become of it, looks after the device's health.
+// The actor: submits batches that are due, polls those in flight, checks the device's health.
 #include "common/clock.h"
 #include "common/log.h"
 #include "kernels/gpu/private.h"
@@ -9,7 +9,8 @@
 #include <string.h>
 #include <time.h>
 
-// POLL_US: between two looks at work in flight; a batch takes some hundreds. CLOSE_MS: for workers that are still here.
+// POLL_US: between two polls of batches in flight; a batch takes some hundreds. CLOSE_MS: how long close waits for
+// workers.
 enum { POLL_US = 100, IDLE_US = 250000, STATE_MS = 1000, CLOSE_MS = 5000 };
 // Samples of 4096 frames at the default hop, and their rows and peaks.
 enum { SLOT_BYTES = 28 << 20 };
@@ -28,7 +29,7 @@ kt_gpu_wait(kt_gpu_t *self, int64_t until_us)
 }
 
 static void
-finish(kt_gpu_t *self, kt_gpu_slot_t *slot, kt_err_t err)
+slot_finish(kt_gpu_t *self, kt_gpu_slot_t *slot, kt_err_t err)
 {
     slot->err         = err;
     slot->state       = slot->users ? SLOT_DONE : SLOT_FREE;
@@ -47,14 +48,14 @@ kt_gpu_lose(kt_gpu_t *self, const char *why)
     snprintf(self->why, sizeof self->why, "%s", why);
     for (size_t i = 0; i < KT_GPU_SLOTS; i++)
         if (self->slots[i].state != SLOT_FREE && self->slots[i].state != SLOT_DONE)
-            finish(self, &self->slots[i], KT_ESTATE);
+            slot_finish(self, &self->slots[i], KT_ESTATE);
     pthread_cond_broadcast(&self->changed);
     pthread_cond_signal(&self->work);
 }
 
-// By what the backend says; NVML may know the XID by now.
+// Loses the device for the backend's reason; NVML may report the XID by now.
 static void
-fail(kt_gpu_t *self)
+actor_fail(kt_gpu_t *self)
 {
     kt_gpu_state_t state = {.percent = -1, .celsius = -1};
     pthread_mutex_unlock(&self->lock);
@@ -65,7 +66,7 @@ fail(kt_gpu_t *self)
 }
 
 static size_t
-flying(const kt_gpu_t *self)
+slots_flying(const kt_gpu_t *self)
 {
     size_t n = 0;
     for (size_t i = 0; i < KT_GPU_SLOTS; i++)
@@ -73,44 +74,44 @@ flying(const kt_gpu_t *self)
     return n;
 }
 
-// A batch waits for company only while the device has something to do, and while somebody may still come.
+// Holds a partial batch only while the device is busy and more requests can arrive.
 static bool
-is_due(const kt_gpu_t *self, const kt_gpu_slot_t *slot, int64_t now_us)
+slot_is_due(const kt_gpu_t *self, const kt_gpu_slot_t *slot, int64_t now_us)
 {
     if (slot->state != SLOT_FILLING || slot->writers)
         return false;
-    return slot->full || self->closing || self->waiting >= self->attached || !flying(self) ||
+    return slot->full || self->closing || self->waiting >= self->attached || !slots_flying(self) ||
            now_us - slot->opened_us >= self->opts.wait_us;
 }
 
 static void
-send(kt_gpu_t *self, uint32_t index)
+slot_send(kt_gpu_t *self, uint32_t index)
 {
     kt_gpu_slot_t *slot = &self->slots[index];
     slot->state         = SLOT_SENDING;
-    if (!flying(self))
+    if (!slots_flying(self))
         self->progress_ms = kt_clock_ms();
     pthread_mutex_unlock(&self->lock);
     kt_err_t err  = self->backend->submit(self->context, index, &slot->batch);
     uint64_t pool = self->backend->pool_bytes(self->context);
     pthread_mutex_lock(&self->lock);
     self->pool_bytes = pool;
-    if (self->lost)  // meanwhile, by a worker that waited for too long
+    if (self->lost)  // in the meantime, by a worker that waited for too long
         return;
     if (err == KT_ESTATE) {
-        fail(self);
+        actor_fail(self);
     } else if (err) {
-        finish(self, slot, err);
+        slot_finish(self, slot, err);
     } else {
         slot->state = SLOT_FLYING;
         self->batches++;
         self->parts += slot->batch.n_parts;
-        self->frames += slot->batch.frames;
+        self->frames += slot->batch.items;
     }
 }
 
 static void
-poll_slot(kt_gpu_t *self, uint32_t index)
+slot_poll(kt_gpu_t *self, uint32_t index)
 {
     bool done = false;
     pthread_mutex_unlock(&self->lock);
@@ -119,13 +120,13 @@ poll_slot(kt_gpu_t *self, uint32_t index)
     if (self->lost)
         return;
     if (err)
-        fail(self);
+        actor_fail(self);
     else if (done)
-        finish(self, &self->slots[index], KT_OK);
+        slot_finish(self, &self->slots[index], KT_OK);
 }
 
 static void
-look(kt_gpu_t *self, int64_t now_ms)
+actor_check_health(kt_gpu_t *self, int64_t now_ms)
 {
     kt_gpu_state_t state = {.percent = -1, .celsius = -1};
     char           why[KT_GPU_WHY];
@@ -137,17 +138,17 @@ look(kt_gpu_t *self, int64_t now_ms)
     if (err)
         kt_gpu_lose(self, self->backend->why(self->context));
     else if (state.xid) {
-        snprintf(why, sizeof why, "the driver told of XID %d", state.xid);
+        snprintf(why, sizeof why, "the driver reported XID %d", state.xid);
         kt_gpu_lose(self, why);
     }
 }
 
-// Only when nothing ends any more: a busy device may take its time.
+// Applies only while no batch ends: a busy device may be slow.
 static void
-check_deadline(kt_gpu_t *self)
+actor_check_deadline(kt_gpu_t *self)
 {
     char why[KT_GPU_WHY];
-    if (!flying(self) || kt_clock_ms() - self->progress_ms < self->opts.deadline_ms)
+    if (!slots_flying(self) || kt_clock_ms() - self->progress_ms < self->opts.deadline_ms)
         return;
     snprintf(why, sizeof why, "no batch ended within %lld ms", (long long)self->opts.deadline_ms);
     self->hung = true;
@@ -155,30 +156,30 @@ check_deadline(kt_gpu_t *self)
 }
 
 static void
-turn(kt_gpu_t *self)
+actor_step(kt_gpu_t *self)
 {
     int64_t now_us = kt_clock_us();
     for (uint32_t i = 0; i < KT_GPU_SLOTS && !self->lost; i++)
-        if (is_due(self, &self->slots[i], now_us))
-            send(self, i);
+        if (slot_is_due(self, &self->slots[i], now_us))
+            slot_send(self, i);
     for (uint32_t i = 0; i < KT_GPU_SLOTS && !self->lost; i++)
         if (self->slots[i].state == SLOT_FLYING)
-            poll_slot(self, i);
+            slot_poll(self, i);
     if (!self->lost && kt_clock_ms() >= self->state_ms)
-        look(self, kt_clock_ms());
+        actor_check_health(self, kt_clock_ms());
     if (!self->lost)
-        check_deadline(self);
+        actor_check_deadline(self);
 }
 
-// When there is something to do again, if nobody says so before.
+// When the actor has to run again if nothing wakes it earlier.
 static int64_t
-next_us(const kt_gpu_t *self)
+actor_next_us(const kt_gpu_t *self)
 {
-    int64_t now_us = kt_clock_us(), at = now_us + (flying(self) ? POLL_US : IDLE_US);
+    int64_t now_us = kt_clock_us(), at = now_us + (slots_flying(self) ? POLL_US : IDLE_US);
     for (size_t i = 0; i < KT_GPU_SLOTS; i++) {
         const kt_gpu_slot_t *slot = &self->slots[i];
         int64_t              due  = slot->opened_us + self->opts.wait_us;
-        if (is_due(self, slot, now_us))
+        if (slot_is_due(self, slot, now_us))
             return now_us;
         if (slot->state == SLOT_FILLING && !slot->writers && due < at)
             at = due;
@@ -187,7 +188,7 @@ next_us(const kt_gpu_t *self)
 }
 
 static bool
-has_work(const kt_gpu_t *self)
+has_batches(const kt_gpu_t *self)
 {
     for (size_t i = 0; i < KT_GPU_SLOTS; i++)
         if (self->slots[i].state == SLOT_FILLING || self->slots[i].state == SLOT_FLYING)
@@ -200,9 +201,9 @@ actor(void *argument)
 {
     kt_gpu_t *self = argument;
     pthread_mutex_lock(&self->lock);
-    while (!self->closing || (!self->lost && has_work(self))) {
-        turn(self);
-        int64_t at = self->lost ? kt_clock_us() + IDLE_US : next_us(self);
+    while (!self->closing || (!self->lost && has_batches(self))) {
+        actor_step(self);
+        int64_t at = self->lost ? kt_clock_us() + IDLE_US : actor_next_us(self);
         if (at > kt_clock_us())
             (void)timed_wait(&self->work, &self->lock, at);
     }
@@ -212,7 +213,7 @@ actor(void *argument)
     return NULL;
 }
 
-// A slot's memory: five parts of sixteen for samples, nine for results, two for what the backend adds.
+// A slot's memory: five parts of sixteen for input, nine for results, two for what the backend adds.
 static kt_err_t
 open_context(kt_gpu_t *self, int device, char why[KT_GPU_WHY])
 {
@@ -228,10 +229,10 @@ open_context(kt_gpu_t *self, int device, char why[KT_GPU_WHY])
     if (!err)
         err = self->backend->open(&self->context, &opts, why);
     for (uint32_t i = 0; i < KT_GPU_SLOTS && !err; i++) {
-        self->slots[i].samples = self->backend->samples(self->context, i);
+        self->slots[i].input   = self->backend->input(self->context, i);
         self->slots[i].results = self->backend->results(self->context, i);
     }
-    self->slot_samples   = opts.in_bytes / sizeof(float);
+    self->slot_in_bytes  = opts.in_bytes;
     self->slot_out_bytes = opts.out_bytes;
     if (!err)
         self->pool_bytes = self->backend->pool_bytes(self->context);
@@ -262,9 +263,9 @@ kt_gpu_open(kt_gpu_t **self_p, const kt_gpu_opts_t *opts, int device, char why[K
     return KT_OK;
 }
 
-// True when nobody is in it any more. A thread that a hung device keeps is left where it is.
+// True when the actor has ended and no worker is inside. A thread that a hung device blocks is abandoned.
 static bool
-stop(kt_gpu_t *self)
+actor_stop(kt_gpu_t *self)
 {
     pthread_mutex_lock(&self->lock);
     int64_t until_us = kt_clock_us() + 1000 * (CLOSE_MS + (self->lost ? 0 : self->opts.deadline_ms));
@@ -286,7 +287,7 @@ kt_gpu_close(kt_gpu_t **self_p)
     *self_p        = NULL;
     if (!self)
         return;
-    bool ended = !self->started || stop(self);
+    bool ended = !self->started || actor_stop(self);
     if (!ended || self->hung)
         kt_log_warn("GPU-LEFT", "device=\"%s\" text=\"it does not answer: its memory stays taken until the end\"",
                     self->about.name);

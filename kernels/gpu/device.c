@@ -1,5 +1,7 @@
-// kt_device on a GPU: posts spans to its actor, and does on the CPU what the GPU does not do or fails at.
+// kt_device on a GPU: posts requests to its actor; the CPU computes what the GPU does not support or failed at.
 #include "kernels/device_ops.h"
+#include "kernels/gpu/frames.h"
+#include "kernels/gpu/images.h"
 #include "kernels/gpu/private.h"
 
 #include <stdio.h>
@@ -18,11 +20,12 @@ gpu_of(kt_device_t *device)
     return (gpu_device_t *)(void *)device;
 }
 
-// Whoever lost its GPU has another one for the next span, if one is left.
+// After the loss of a GPU the next request goes to another one, if one is left.
 static kt_err_t
-run(gpu_device_t *self, const kt_gpu_request_t *request)
+gpu_run_or_move(gpu_device_t *self, const kt_gpu_kind_t *kind, const void *work, size_t items)
 {
-    kt_err_t err = kt_gpu_run(self->gpu, request);
+    const kt_gpu_request_t request = {kind, work, items};
+    const kt_err_t         err     = kt_gpu_run(self->gpu, &request);
     if (err == KT_ESTATE) {
         kt_gpus_detach(self->gpu);
         self->gpu = kt_gpus_attach(self->gpus);
@@ -30,19 +33,19 @@ run(gpu_device_t *self, const kt_gpu_request_t *request)
     return err;
 }
 
-// Peaks are appended: what a failed attempt left is taken back first.
+// Peaks are appended: those of a failed attempt are removed first.
 static kt_err_t
 gpu_frontend_one(gpu_device_t *self, const kt_plan_t *plan, const kt_span_t *span, const kt_rows_t *out)
 {
-    kt_gpu_request_t request = {.plan = plan, .pass = KT_GPU_FIRST, .span = span, .rows = out};
-    size_t           had     = out->pitches ? out->pitches->count : 0;
-    size_t           had_cqt = out->cqt_pitches ? out->cqt_pitches->count : 0;
-    if (run(self, &request) == KT_OK)
+    const kt_gpu_frames_t frames  = {.plan = plan, .span = span, .rows = out};
+    const size_t          had     = out->peaks ? out->peaks->count : 0;
+    const size_t          had_cqt = out->cqt_peaks ? out->cqt_peaks->count : 0;
+    if (gpu_run_or_move(self, &kt_gpu_frontend_kind, &frames, span->frames) == KT_OK)
         return KT_OK;
-    if (out->pitches)
-        out->pitches->count = had;
-    if (out->cqt_pitches)
-        out->cqt_pitches->count = had_cqt;
+    if (out->peaks)
+        out->peaks->count = had;
+    if (out->cqt_peaks)
+        out->cqt_peaks->count = had_cqt;
     return kt_device_frontend(self->cpu, plan, span, 1, out);
 }
 
@@ -62,9 +65,8 @@ gpu_chroma(kt_device_t *device, const kt_plan_t *plan, double tuning, const kt_s
     gpu_device_t *self = gpu_of(device);
     kt_err_t      err  = KT_OK;
     for (size_t i = 0; i < n && !err; i++) {
-        kt_gpu_request_t request = {
-            .plan = plan, .pass = KT_GPU_CHROMA, .span = &spans[i], .tuning = tuning, .chroma = out[i]};
-        if (run(self, &request))
+        const kt_gpu_frames_t frames = {.plan = plan, .span = &spans[i], .tuning = tuning, .chroma = out[i]};
+        if (gpu_run_or_move(self, &kt_gpu_chroma_kind, &frames, spans[i].frames))
             err = kt_device_chroma(self->cpu, plan, tuning, &spans[i], 1, &out[i]);
     }
     return err;
@@ -78,10 +80,19 @@ gpu_chroma_cqt(kt_device_t *device, const kt_plan_t *plan, double tuning, const 
 }
 
 static void
-gpu_facts(const kt_device_t *device, kt_device_facts_t *out)
+gpu_images(kt_device_t *device, const kt_image_span_t *span, kt_image_stats_t *out)
+{
+    gpu_device_t         *self   = gpu_of(device);
+    const kt_gpu_images_t images = {span, out};
+    if (gpu_run_or_move(self, &kt_gpu_image_kind, &images, span->n))
+        self->cpu->ops->images(self->cpu, span, out);
+}
+
+static void
+gpu_info(const kt_device_t *device, kt_device_info_t *out)
 {
     const gpu_device_t *self = (const gpu_device_t *)(const void *)device;
-    *out                     = (kt_device_facts_t){.kind = "cuda", .memory_bytes = self->gpu->about.memory_bytes};
+    *out                     = (kt_device_info_t){.kind = "cuda", .memory_bytes = self->gpu->about.memory_bytes};
     snprintf(out->name, sizeof out->name, "%s", self->gpu->about.name);
 }
 
@@ -94,15 +105,15 @@ gpu_destroy(kt_device_t *device)
     free(self);
 }
 
-static const kt_device_ops_t GPU_DEVICE = {gpu_frontend, gpu_chroma, gpu_chroma_cqt, gpu_facts, gpu_destroy};
+static const kt_device_ops_t GPU_DEVICE = {gpu_frontend, gpu_chroma, gpu_chroma_cqt, gpu_images, gpu_info, gpu_destroy};
 
 kt_err_t
-kt_device_gpu(kt_device_t **self_p, kt_gpus_t *gpus)
+kt_device_gpu(kt_device_t **self_p, kt_gpus_t *gpus, const kt_device_opts_t *opts)
 {
     gpu_device_t *self = calloc(1, sizeof *self);
     if (!self)
         return KT_ENOMEM;
-    kt_err_t err = kt_device_cpu(&self->cpu);
+    kt_err_t err = kt_device_cpu(&self->cpu, opts);
     if (err) {
         free(self);
         return err;

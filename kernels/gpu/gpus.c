@@ -1,4 +1,4 @@
-// All GPUs of a process: which ones, and what they say together.
+// All GPUs of a process: their choice and their sums.
 #include "kernels/gpu/gpus.h"
 
 #include "common/log.h"
@@ -18,9 +18,9 @@ struct kt_gpus {
     kt_gpu_t *at[KT_GPUS_MAX];
 };
 
-// A word of the setting: an index, or the beginning of a UUID.
+// Does a word of the setting, an index or the beginning of a UUID, name this device?
 static bool
-is_named(const char *word, size_t length, int index, const char *uuid)
+is_device_named(const char *word, size_t length, int index, const char *uuid)
 {
     char number[16];
     snprintf(number, sizeof number, "%d", index);
@@ -28,19 +28,19 @@ is_named(const char *word, size_t length, int index, const char *uuid)
            (!isdigit((unsigned char)*word) && strncasecmp(uuid, word, length) == 0);
 }
 
-// The device that a word means; -1: none.
+// The device that a word names; -1: none.
 static int
-find(const kt_gpu_backend_t *backend, int n, const char *word, size_t length)
+find_device(const kt_gpu_backend_t *backend, int n, const char *word, size_t length)
 {
     kt_gpu_about_t about;
     for (int i = 0; i < n; i++)
-        if (backend->describe(i, &about) == KT_OK && is_named(word, length, i, about.uuid))
+        if (backend->describe(i, &about) == KT_OK && is_device_named(word, length, i, about.uuid))
             return i;
     return -1;
 }
 
 static kt_err_t
-add(kt_gpus_t *self, const kt_gpu_opts_t *opts, int device, char why[KT_GPU_WHY])
+gpus_add(kt_gpus_t *self, const kt_gpu_opts_t *opts, int device, char why[KT_GPU_WHY])
 {
     if (self->n == KT_GPUS_MAX)
         return KT_OK;
@@ -56,28 +56,28 @@ add(kt_gpus_t *self, const kt_gpu_opts_t *opts, int device, char why[KT_GPU_WHY]
     return KT_OK;
 }
 
-// Those that the setting names, in its order and each once; a name that is not here is an error of the setting. One
-// that cannot be opened is left out, as long as there is another.
+// Opens the devices that the setting names, in its order and each once; an unknown name is an error of the setting. A
+// device that cannot be opened is skipped as long as another can.
 static kt_err_t
-open_all(kt_gpus_t *self, const kt_gpu_opts_t *opts, int n, char why[KT_GPU_WHY])
+gpus_open_all(kt_gpus_t *self, const kt_gpu_opts_t *opts, int n, char why[KT_GPU_WHY])
 {
-    // Where instances of divided GPUs are named, CUDA shows those alone.
+    // If MIG instances are named, CUDA enumerates those alone.
     bool        all  = !opts->devices || strstr(opts->devices, "MIG-");
     const char *at   = all ? "" : opts->devices + strspn(opts->devices, BLANKS);
     uint64_t    seen = 0;
     kt_err_t    err  = KT_ENOTFOUND;
     for (int i = 0; i < n && !*at; i++)
-        err = add(self, opts, i, why);
+        err = gpus_add(self, opts, i, why);
     while (*at) {
         size_t length = strcspn(at, BLANKS);
-        int    device = find(opts->backend, n, at, length);
+        int    device = find_device(opts->backend, n, at, length);
         if (device < 0) {
             snprintf(why, KT_GPU_WHY, "ANALYZER_GPU_DEVICES names '%.*s', which is not among the %d here",
                      (int)(length < KT_GPU_TEXT ? length : KT_GPU_TEXT), at, n);
             return KT_ENOTFOUND;
         }
         if (device < 64 && !(seen >> device & 1))
-            err = add(self, opts, device, why);
+            err = gpus_add(self, opts, device, why);
         seen |= device < 64 ? 1ULL << device : 0;
         at += length;
         at += strspn(at, BLANKS);
@@ -96,7 +96,7 @@ kt_gpus_open(kt_gpus_t **self_p, const kt_gpu_opts_t *opts, char why[KT_GPU_WHY]
     if (!err)
         err = own.backend->count(own.devices ? own.devices : "", &n, why);
     if (!err)
-        err = open_all(self, &own, n, why);
+        err = gpus_open_all(self, &own, n, why);
     if (err) {
         kt_gpus_close(&self);
         return err;
@@ -117,50 +117,46 @@ kt_gpus_close(kt_gpus_t **self_p)
     *self_p = NULL;
 }
 
-static void
-add_facts(kt_gpu_t *gpu, kt_gpu_facts_t *out, int *percents, int *n_percents)
-{
-    pthread_mutex_lock(&gpu->lock);
-    const kt_gpu_state_t *state = &gpu->state;
-    out->opened++;
-    out->lost += gpu->lost;
-    out->celsius = state->celsius > out->celsius ? state->celsius : out->celsius;
-    *percents += state->percent >= 0 ? state->percent : 0;
-    *n_percents += state->percent >= 0;
-    out->memory_used_mb += state->memory_used_bytes / MIB;
-    out->memory_total_mb += state->memory_total_bytes / MIB;
-    out->pool_bytes += gpu->pool_bytes;
-    out->batches += gpu->batches;
-    out->parts += gpu->parts;
-    out->frames += gpu->frames;
-    out->on_cpu += gpu->on_cpu;
-    pthread_mutex_unlock(&gpu->lock);
-}
-
 void
-kt_gpus_facts(const kt_gpus_t *self, kt_gpu_facts_t *out)
+kt_gpus_info(const kt_gpus_t *self, kt_gpus_info_t *out)
 {
-    int percents = 0, n = 0;
-    *out = (kt_gpu_facts_t){.percent = -1, .celsius = -1};
-    for (size_t i = 0; i < self->n; i++)
-        add_facts(self->at[i], out, &percents, &n);
-    out->percent = n ? percents / n : -1;
+    int percents = 0, n_percents = 0;
+    *out = (kt_gpus_info_t){.percent = -1, .celsius = -1};
+    for (size_t i = 0; i < self->n; i++) {
+        kt_gpu_t             *gpu   = self->at[i];
+        const kt_gpu_state_t *state = &gpu->state;
+        pthread_mutex_lock(&gpu->lock);
+        out->opened++;
+        out->lost += gpu->lost;
+        out->celsius = state->celsius > out->celsius ? state->celsius : out->celsius;
+        percents += state->percent >= 0 ? state->percent : 0;
+        n_percents += state->percent >= 0;
+        out->memory_used_mb += state->memory_used_bytes / MIB;
+        out->memory_total_mb += state->memory_total_bytes / MIB;
+        out->pool_bytes += gpu->pool_bytes;
+        out->batches += gpu->batches;
+        out->parts += gpu->parts;
+        out->frames += gpu->frames;
+        out->on_cpu += gpu->on_cpu;
+        pthread_mutex_unlock(&gpu->lock);
+    }
+    out->percent = n_percents ? percents / n_percents : -1;
 }
 
 bool
 kt_gpus_usable(const kt_gpus_t *self)
 {
-    kt_gpu_facts_t facts;
-    kt_gpus_facts(self, &facts);
-    return facts.lost < facts.opened;
+    kt_gpus_info_t info;
+    kt_gpus_info(self, &info);
+    return info.lost < info.opened;
 }
 
 bool
 kt_gpus_whole(const kt_gpus_t *self)
 {
-    kt_gpu_facts_t facts;
-    kt_gpus_facts(self, &facts);
-    return facts.lost == 0 && facts.on_cpu == 0;
+    kt_gpus_info_t info;
+    kt_gpus_info(self, &info);
+    return info.lost == 0 && info.on_cpu == 0;
 }
 
 const char *
@@ -199,6 +195,6 @@ kt_gpus_detach(kt_gpu_t *gpu)
 {
     pthread_mutex_lock(&gpu->lock);
     gpu->attached--;
-    pthread_cond_signal(&gpu->work);  // those who wait may be all there are now
+    pthread_cond_signal(&gpu->work);  // all attached workers may be waiting now
     pthread_mutex_unlock(&gpu->lock);
 }

@@ -1,11 +1,12 @@
-// One GPU behind kt_gpus: its slots and its actor (gpu_actor.c), and what a worker's thread does there (gpu_request.c).
+// One GPU behind kt_gpus: its slots and its actor (actor.c), and a worker's side of a request (request.c).
 //
-// A slot's way: FREE -> FILLING (workers copy their samples in, each into its own part) -> SENDING (the actor submits,
-// without the lock) -> FLYING -> DONE (workers copy their rows out) -> FREE when the last one has left. What stands in
-// a slot is the lock's, but the parts' samples and results, which belong to the workers that hold the part.
+// States of a slot: FREE -> FILLING (workers copy their input in, each into its own part) -> SENDING (the actor
+// submits, without the lock) -> FLYING -> DONE (workers copy their results out) -> FREE when the last one has left. The
+// lock guards everything in a slot except the parts' input and results, which belong to the workers that hold the part.
 #pragma once
 
 #include "kernels/gpu/gpus.h"
+#include "kernels/gpu/kind.h"
 
 #include <pthread.h>
 
@@ -17,13 +18,13 @@ typedef struct kt_gpu_slot {
     kt_gpu_slot_state_t state;
     kt_gpu_batch_t      batch;
     kt_gpu_part_t       parts[KT_GPU_PARTS];
-    bool                full;     // somebody found no room: it goes as soon as it can
-    uint32_t            writers;  // copy their samples in
-    uint32_t            users;    // hold a part
+    bool                full;     // a request found no room: it is sent as soon as possible
+    uint32_t            writers;  // workers that copy their input in
+    uint32_t            users;    // workers that hold a part
     int64_t             opened_us;
     kt_err_t            err;
-    float              *samples;  // pinned
-    const void         *results;  // pinned
+    char               *input;    // pinned
+    const char         *results;  // pinned
 } kt_gpu_slot_t;
 
 typedef struct kt_gpu {
@@ -31,13 +32,13 @@ typedef struct kt_gpu {
     kt_gpu_context_t       *context;
     kt_gpu_about_t          about;
     kt_gpu_opts_t           opts;
-    size_t                  slot_samples, slot_out_bytes;
+    size_t                  slot_in_bytes, slot_out_bytes;
     pthread_t               thread;
     pthread_mutex_t         lock;
     pthread_cond_t          work;     // for the actor
     pthread_cond_t          changed;  // for the workers
     kt_gpu_slot_t           slots[KT_GPU_SLOTS];
-    uint32_t                attached, waiting, inside;  // devices; of their threads, those that wait; those within run
+    uint32_t                attached, waiting, inside;  // devices; threads that wait; threads inside kt_gpu_run
     bool                    closing, lost, hung, ended, started;
     char                    why[KT_GPU_WHY];
     int64_t                 progress_ms, state_ms;  // of the last batch's end or beginning; of the next look at NVML
@@ -45,27 +46,17 @@ typedef struct kt_gpu {
     uint64_t                pool_bytes, batches, parts, frames, on_cpu;
 } kt_gpu_t;
 
-// One pass over one span.
-typedef struct kt_gpu_request {
-    const kt_plan_t *plan;
-    kt_gpu_pass_t    pass;
-    const kt_span_t *span;
-    double           tuning;
-    const kt_rows_t *rows;    // first pass
-    float           *chroma;  // second
-} kt_gpu_request_t;
-
 KT_MUST_USE kt_err_t kt_gpu_open(kt_gpu_t **self_p, const kt_gpu_opts_t *opts, int device, char why[KT_GPU_WHY]);
 void                 kt_gpu_close(kt_gpu_t **self_p);
 // With the lock held: waits on `changed`, at most until then (monotonic). False: too late.
 bool kt_gpu_wait(kt_gpu_t *self, int64_t until_us);
-// With the lock held: the device is given up, all who wait get KT_ESTATE.
+// With the lock held: marks the device as lost; all waiting requests get KT_ESTATE.
 void kt_gpu_lose(kt_gpu_t *self, const char *why);
 
-// Blocks until the rows are there. On any error the caller's rows hold nothing that counts: KT_ESTATE (lost),
-// KT_ECLOSED, KT_ENOMEM, KT_EINVAL (a plan that the kernels do not have).
+// Blocks until the results are there. On any error they are not valid: KT_ESTATE (lost), KT_ECLOSED, KT_ENOMEM,
+// KT_EINVAL (an item that fits no slot, a configuration that the backend does not have).
 KT_MUST_USE kt_err_t kt_gpu_run(kt_gpu_t *self, const kt_gpu_request_t *request);
 
-// gpu.c: the GPU with the fewest workers among those that are not lost; any if all are.
+// gpus.c: the GPU with the fewest workers among those that are not lost; any if all are.
 kt_gpu_t *kt_gpus_attach(kt_gpus_t *self);
 void      kt_gpus_detach(kt_gpu_t *gpu);

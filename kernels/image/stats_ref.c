@@ -1,4 +1,4 @@
-#include "kernels/image/stats_ref.h"
+#include "kernels/image/stats.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -51,8 +51,8 @@ colours(const uint8_t *p, const uint8_t *before, kt_image_stats_t *out)
     out->sum[KT_IMAGE_VALUE_CHANGE] += (uint64_t)abs(now.v - then.v);
 }
 
-void
-kt_image_stats_ref(const uint8_t *rgb, const uint8_t *before, uint32_t width, uint32_t height, kt_image_stats_t *out)
+static void
+image_stats(const uint8_t *rgb, const uint8_t *before, uint32_t width, uint32_t height, kt_image_stats_t *out)
 {
     const size_t row = 3 * (size_t)width;
     memset(out, 0, sizeof *out);
@@ -69,6 +69,8 @@ kt_image_stats_ref(const uint8_t *rgb, const uint8_t *before, uint32_t width, ui
         }
 }
 
+const kt_image_ops_t kt_image_ops_ref = {image_stats};
+
 static double
 variance(double sum, double squares, double n)
 {
@@ -76,12 +78,12 @@ variance(double sum, double squares, double n)
 }
 
 void
-kt_image_facts(const kt_image_stats_t *stats, uint32_t width, uint32_t height, kt_image_facts_t *out)
+kt_image_measure(const kt_image_stats_t *stats, uint32_t width, uint32_t height, kt_image_measures_t *out)
 {
     const uint64_t *sum    = stats->sum;
     const double    pixels = (double)width * height, n = pixels > 0 ? pixels : 1;
     const double    inner = width > 2 && height > 2 ? (double)(width - 2) * (height - 2) : 0;
-    *out                  = (kt_image_facts_t){
+    *out                  = (kt_image_measures_t){
                          .brightness = (double)sum[KT_IMAGE_LUMA] / n / 255,
                          .contrast   = sqrt(variance((double)sum[KT_IMAGE_LUMA], (double)sum[KT_IMAGE_LUMA_SQUARES], n)) / 255,
                          .saturation = (double)sum[KT_IMAGE_SATURATION] / n / 255,

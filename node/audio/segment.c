@@ -26,11 +26,11 @@ struct kt_segment {
     int64_t end;      // where the real samples end there; INT64_MAX until known
     bool    leading;  // the first `margin` frames are those of the segment before
 
-    float       *at[KT_MATRICES];
-    size_t       room[KT_MATRICES];  // frames, beside the margin
-    size_t       frames, lead;
-    kt_pitches_t pitches, cqt_pitches;
-    int64_t      spectral_us, chroma_us;
+    float              *at[KT_MATRICES];
+    size_t              room[KT_MATRICES];  // frames, beside the margin
+    size_t              frames, lead;
+    kt_spectral_peaks_t pitches, cqt_pitches;
+    int64_t             spectral_us, chroma_us;
 };
 
 enum { FIRST_FRAMES = 1024 };
@@ -116,8 +116,8 @@ kt_segment_destroy(kt_segment_t **self_p)
         return;
     for (int m = 0; m < KT_MATRICES; m++)
         free(self->at[m]);
-    kt_pitches_fini(&self->pitches);
-    kt_pitches_fini(&self->cqt_pitches);
+    kt_spectral_peaks_fini(&self->pitches);
+    kt_spectral_peaks_fini(&self->cqt_pitches);
     free(self->pcm);
     free(self);
     *self_p = NULL;
@@ -202,9 +202,9 @@ run_batch(kt_segment_t *self, size_t frames)
         rows.row[m] = row_at(self, m, self->frames);
     }
     if (self->reads & KT_READS(KT_MATRIX_CHROMA))
-        rows.pitches = &self->pitches;
+        rows.peaks = &self->pitches;
     if (self->reads & KT_READS(KT_MATRIX_CHROMA_CQT))
-        rows.cqt_pitches = &self->cqt_pitches;
+        rows.cqt_peaks = &self->cqt_pitches;
     kt_span_t span = span_of(self, self->frames, frames);
     kt_err_t  err  = kt_device_frontend(self->device, self->plan, &span, 1, &rows);
     if (err)
@@ -305,7 +305,7 @@ run_chroma(kt_segment_t *self)
         return err;
     kt_span_t span   = span_of(self, 0, self->frames);
     float    *out    = row_at(self, KT_MATRIX_CHROMA, 0);
-    double    tuning = kt_pitches_tuning(&self->pitches);
+    double    tuning = kt_spectral_peaks_tuning(&self->pitches);
     err              = kt_device_chroma(self->device, self->plan, tuning, &span, 1, &out);
     self->chroma_us += kt_clock_us() - start;
     return err;
@@ -320,7 +320,7 @@ run_cqt(kt_segment_t *self)
     size_t       n;
     const float *samples = kt_segment_samples(self, &n);
     float       *chroma  = row_at(self, KT_MATRIX_CHROMA_CQT, 0);
-    double       tuning  = kt_pitches_tuning(&self->cqt_pitches);
+    double       tuning  = kt_spectral_peaks_tuning(&self->cqt_pitches);
     kt_err_t     err     = kt_device_chroma_cqt(self->device, self->plan, tuning, samples, n, self->frames, chroma);
     if (!err && self->reads & KT_READS(KT_MATRIX_TONNETZ))
         kt_tonnetz(chroma, self->frames, row_at(self, KT_MATRIX_TONNETZ, 0));

@@ -44,7 +44,7 @@ kt_send_hello(kt_uplink_t *self, size_t index)
     msg.hello.host        = kt_bytes_of(self->opts.host);
     msg.hello.version     = kt_bytes_of(KT_VERSION);
     msg.hello.analysis    = kt_bytes_of(KT_ANALYSIS_VERSION);
-    msg.hello.device      = kt_bytes_of(kt_device_text(self->opts.gpus, device));
+    msg.hello.device      = kt_bytes_of(kt_device_text(self->opts.settings, self->opts.gpus, device));
     msg.hello.slots       = (uint64_t)self->opts.settings->workers;
     send_message(self, index, &msg);
 }
@@ -122,10 +122,10 @@ send_beat(kt_uplink_t *self, size_t index, const kt_msg_beat_t *common)
 void
 kt_send_beats(kt_uplink_t *self)
 {
-    kt_gpu_facts_t gpu;
+    kt_gpus_info_t gpu;
     kt_msg_beat_t  beat = {.memory_mb = kt_process_resident_bytes() >> 20, .leaving = self->draining};
     if (self->opts.gpus) {
-        kt_gpus_facts(self->opts.gpus, &gpu);
+        kt_gpus_info(self->opts.gpus, &gpu);
         beat.gpus                = gpu.opened - gpu.lost;
         beat.gpus_lost           = gpu.lost;
         beat.gpu_percent         = gpu.percent;

@@ -45,8 +45,10 @@ kt_worker_new(kt_worker_t **self_p, kt_pipeline_t *pipeline)
     kt_worker_t *self = calloc(1, sizeof *self);
     if (!self)
         return KT_ENOMEM;
-    self->pipeline = pipeline;
-    kt_err_t err   = pipeline->gpus ? kt_device_gpu(&self->device, pipeline->gpus) : kt_device_cpu(&self->device);
+    self->pipeline              = pipeline;
+    const kt_device_opts_t opts = {pipeline->settings->isa};
+    kt_err_t               err =
+        pipeline->gpus ? kt_device_gpu(&self->device, pipeline->gpus, &opts) : kt_device_cpu(&self->device, &opts);
     if (err) {
         kt_worker_destroy(&self);
         return err;

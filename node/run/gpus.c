@@ -26,21 +26,22 @@ kt_gpus_or_none(const kt_settings_t *settings)
     char       why[KT_GPU_WHY], device[64], quoted[2 * KT_GPU_WHY];
     kt_err_t   err = kt_gpus_of(settings, &gpus, why);
     if (err)
-        kt_log_info("GPU-NONE", "device=%s why=\"%s\"", kt_device_text(NULL, device),
+        kt_log_info("GPU-NONE", "device=%s why=\"%s\"", kt_device_text(settings, NULL, device),
                     kt_log_quote(quoted, sizeof quoted, *why ? why : kt_err_text(err)));
     return gpus;
 }
 
 const char *
-kt_device_text(const kt_gpus_t *gpus, char out[64])
+kt_device_text(const kt_settings_t *settings, const kt_gpus_t *gpus, char out[64])
 {
-    kt_device_t      *device = NULL;
-    kt_device_facts_t facts  = {.kind = "cpu"};
+    const kt_device_opts_t opts   = {settings->isa};
+    kt_device_t           *device = NULL;
+    kt_device_info_t       info   = {.kind = "cpu"};
     if (gpus && kt_gpus_usable(gpus))
         return kt_gpus_name(gpus, out, 64);
-    if (kt_device_cpu(&device) == KT_OK)
-        kt_device_facts(device, &facts);
+    if (kt_device_cpu(&device, &opts) == KT_OK)
+        kt_device_info(device, &info);
     kt_device_destroy(&device);
-    snprintf(out, 64, "%s", facts.kind);
+    snprintf(out, 64, "%s", info.kind);
     return out;
 }

@@ -12,4 +12,4 @@ KT_MUST_USE kt_err_t kt_gpus_of(const kt_settings_t *settings, kt_gpus_t **out, 
 kt_gpus_t *kt_gpus_or_none(const kt_settings_t *settings);
 
 // "cuda: NVIDIA H200 x2" or "cpu-avx512", into out[64]; returns out.
-const char *kt_device_text(const kt_gpus_t *gpus, char out[64]);
+const char *kt_device_text(const kt_settings_t *settings, const kt_gpus_t *gpus, char out[64]);

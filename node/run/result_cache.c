@@ -57,16 +57,16 @@ add_decoder(kt_buf_t *out)
 static kt_err_t
 digest_own(kt_cache_t *self, const kt_settings_t *settings)
 {
-    kt_device_facts_t facts  = {0};
-    kt_device_t      *device = NULL;
-    kt_buf_t          text;
-    kt_err_t          err = kt_device_cpu(&device);
+    kt_device_info_t info   = {0};
+    kt_device_t     *device = NULL;
+    kt_buf_t         text;
+    kt_err_t         err = kt_device_cpu(&device, &(kt_device_opts_t){settings->isa});
     if (err)
         return err;
-    kt_device_facts(device, &facts);
+    kt_device_info(device, &info);
     kt_device_destroy(&device);
     kt_buf_init(&text, 4096);
-    kt_buf_fmt(&text, "%s analysis %s device %s\n", KT_VERSION, KT_ANALYSIS_VERSION, facts.kind);
+    kt_buf_fmt(&text, "%s analysis %s device %s\n", KT_VERSION, KT_ANALYSIS_VERSION, info.kind);
     add_program(&text, "/proc/self/exe");
     add_decoder(&text);
     kt_buf_fmt(&text, "rate %lld hop %lld n_fft %lld n_mfcc %lld n_chroma %lld max_duration %lld\n",

@@ -22,11 +22,11 @@ typedef struct worker_thread {
 } worker_thread_t;
 
 struct kt_threads {
-    kt_threads_opts_t opts;
-    kt_pipeline_t    *pipeline;
-    kt_noop_message_t *noop;      // NULL: files are analysed
-    worker_thread_t   threads[KT_THREADS_MAX];
-    size_t            n;  // running
+    kt_threads_opts_t  opts;
+    kt_pipeline_t     *pipeline;
+    kt_noop_message_t *noop;  // NULL: files are analysed
+    worker_thread_t    threads[KT_THREADS_MAX];
+    size_t             n;  // running
 };
 
 static void

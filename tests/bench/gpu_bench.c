@@ -205,7 +205,7 @@ measure_size(bench_t *self, uint32_t n_fft, const gpu_spans_t *spans, bool count
     gpu_set_close(&set);
 }
 
-// As the node cuts a batch: all multiprocessors get some (kernels/cuda/backend_batch.c).
+// As the node cuts a batch: all multiprocessors get some (kernels/cuda/backend_frames.c).
 static uint32_t
 node_run(const struct cudaDeviceProp *prop)
 {

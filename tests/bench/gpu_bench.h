@@ -13,11 +13,11 @@ void  gpu_free(void *memory);
 void *gpu_host(size_t count, size_t size);  // zeroed host memory, for free()
 
 typedef enum gpu_kernel {
-    GPU_FIRST,     // first pass, all rows and peaks
-    GPU_MEL,       // first pass, nothing but mel
-    GPU_CHROMA,    // second pass
-    GPU_POWERS,    // second pass, power spectra
-    GPU_SEGMENTS,  // decibels, MFCC, onset envelope, contrast
+    GPU_FIRST,          // first pass, all rows and peaks
+    GPU_MEL,            // first pass, nothing but mel
+    GPU_CHROMA,         // second pass
+    GPU_POWER_SPECTRA,  // second pass, power spectra
+    GPU_SEGMENTS,       // decibels, MFCC, onset envelope, contrast
     GPU_MAXIMA,
     GPU_KERNELS
 } gpu_kernel_t;
@@ -30,7 +30,8 @@ typedef struct gpu_spans {
     uint32_t        run_frames;
 } gpu_spans_t;
 
-// Everything on the device but the plan. The rows of the first pass lie in one slab, as in the node (gpu_layout.h).
+// Everything on the device but the plan. The rows of the first pass lie in one slab, as in the node
+// (kernels/gpu/layout.h).
 typedef struct gpu_set {
     kt_plan_t             *plan;
     kt_cuda_plan_t        *tables;

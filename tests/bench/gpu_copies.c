@@ -36,8 +36,8 @@ open_lane(lane_t *self, const kt_frontend_opts_t *opts, const gpu_spans_t *spans
     gpu_must(gpu_set_run(&self->set, GPU_FIRST, self->stream) == KT_OK &&
                  cudaStreamSynchronize(self->stream) == cudaSuccess,
              "first pass");
-    self->peaks[KT_GPU_PITCHES]     = used_of(self->set.out.pitches.used) * (size_t)KT_GPU_PEAK_BYTES;
-    self->peaks[KT_GPU_CQT_PITCHES] = used_of(self->set.out.cqt_pitches.used) * (size_t)KT_GPU_PEAK_BYTES;
+    self->peaks[KT_GPU_POWER_PEAKS] = used_of(self->set.out.peaks.used) * sizeof(kt_gpu_peak_t);
+    self->peaks[KT_GPU_CQT_PEAKS]   = used_of(self->set.out.cqt_peaks.used) * sizeof(kt_gpu_peak_t);
 }
 
 static void
@@ -72,9 +72,11 @@ turn(const lane_t *self)
     const gpu_set_t *set = &self->set;
     put_in(self);
     gpu_must(gpu_set_run(set, GPU_FIRST, self->stream) == KT_OK, "first pass");
-    take_out(self, 0, set->slab, set->layout.peaks);
-    for (int p = 0; p < KT_GPU_PEAKS; p++)
-        take_out(self, set->layout.peak[p], set->slab + set->layout.peak[p], self->peaks[p]);
+    take_out(self, 0, set->slab, set->layout.lists);
+    for (int p = 0; p < KT_GPU_PEAKS; p++) {
+        const size_t at = set->layout.at[KT_GPU_SECTION_PEAK + p];
+        take_out(self, at, set->slab + at, self->peaks[p]);
+    }
     put_in(self);
     gpu_must(gpu_set_run(set, GPU_CHROMA, self->stream) == KT_OK, "second pass");
     take_out(self, set->layout.bytes, set->chroma, set->rows * set->plan->opts.n_chroma * sizeof(float));
@@ -108,7 +110,7 @@ gpu_copies(const kt_frontend_opts_t *opts, const gpu_spans_t *spans, size_t stre
     out.seconds   = now_s() - begin;
     out.frames    = (double)turns * (double)set->rows;
     out.to_device = (double)turns * 2 * (double)(set->samples * sizeof(float));
-    out.to_host   = (double)turns * ((double)(set->layout.peaks + lanes[0].peaks[0] + lanes[0].peaks[1]) +
+    out.to_host   = (double)turns * ((double)(set->layout.lists + lanes[0].peaks[0] + lanes[0].peaks[1]) +
                                    (double)(set->rows * opts->n_chroma * sizeof(float)));
     for (size_t i = 0; i < streams; i++)
         close_lane(&lanes[i]);

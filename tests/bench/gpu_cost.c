@@ -85,7 +85,7 @@ add_first(const kt_plan_t *plan, bool all, gpu_cost_t *out)
         return;
     out->fp64 += 2.0 * plan->opts.n_fft;                                                           // squares
     out->fp32 += 2.0 * plan->bins + 3.0 * (plan->pitch_end - plan->pitch_begin) + extremes(plan);  // rolloff, peaks
-    out->bytes += 2 * sizeof(kt_cuda_slice_t);
+    out->bytes += 2 * sizeof(kt_gpu_slice_t);
     for (int r = 0; r < KT_ROWS; r++)
         out->bytes += r == KT_ROW_MEL ? 0 : (double)(kt_row_width(plan, (kt_row_t)r) * sizeof(float));
 }
@@ -119,7 +119,7 @@ gpu_cost(const kt_plan_t *plan, gpu_kernel_t kernel)
     case GPU_FIRST: add_first(plan, true, &out); break;
     case GPU_MEL: add_first(plan, false, &out); break;
     case GPU_CHROMA: add_chroma(plan, &out); break;
-    case GPU_POWERS:
+    case GPU_POWER_SPECTRA:
         add_spectrum(plan, false, &out);
         out.fp32 += 5.0 * plan->bins;
         out.bytes += plan->bins * sizeof(float);

@@ -1,3 +1,4 @@
+#include "kernels/gpu/kind.h"
 #include "tests/bench/gpu_bench.h"
 
 #include <math.h>
@@ -75,7 +76,7 @@ static size_t
 room_of(const kt_frontend_opts_t *opts, uint32_t samples)
 {
     const size_t n = (size_t)samples / opts->hop * opts->hop + opts->n_fft;
-    return (n + KT_GPU_ALIGN - 1) / KT_GPU_ALIGN * KT_GPU_ALIGN;
+    return kt_gpu_align(n * sizeof(float)) / sizeof(float);
 }
 
 typedef struct host_set {
@@ -134,28 +135,35 @@ put_spans(gpu_set_t *self, const gpu_spans_t *spans)
 }
 
 static kt_cuda_peaks_t
-peaks_at(const gpu_set_t *self, kt_gpu_peaks_t which)
+peaks_at(const gpu_set_t *self, uint32_t which)
 {
-    return (kt_cuda_peaks_t){.peak     = (kt_cuda_peak_t *)(void *)(self->slab + self->layout.peak[which]),
-                             .slice    = (kt_cuda_slice_t *)(void *)(self->slab + self->layout.slice[which]),
-                             .used     = (uint32_t *)(void *)(self->slab + self->layout.used[which]),
-                             .capacity = (uint32_t)self->layout.capacity};
+    const uint32_t list = KT_GPU_SECTION_PEAK + which;
+    return (kt_cuda_peaks_t){.peak = (kt_gpu_peak_t *)(void *)(self->slab + self->layout.at[list]),
+                             .slice =
+                                 (kt_gpu_slice_t *)(void *)(self->slab + self->layout.at[KT_GPU_SECTION_SLICE + which]),
+                             .used = (uint32_t *)(void *)(self->slab + self->layout.at[KT_GPU_SECTION_USED + which]),
+                             .capacity = (uint32_t)(self->layout.size[list] / sizeof(kt_gpu_peak_t))};
 }
 
 static void
 open_rows(gpu_set_t *self, size_t segments)
 {
-    uint32_t wanted = KT_GPU_WANTS_PEAKS(KT_GPU_PITCHES) | KT_GPU_WANTS_PEAKS(KT_GPU_CQT_PITCHES);
+    float                 unread = 0;
+    kt_spectral_peaks_t   peaks  = {0};
+    kt_rows_t             rows   = {.peaks = &peaks, .cqt_peaks = &peaks};
+    const kt_gpu_frames_t all    = {.plan = self->plan, .rows = &rows};
+    kt_gpu_batch_t        batch  = {0};
     for (int r = 0; r < KT_ROWS; r++)
-        wanted |= kt_row_width(self->plan, (kt_row_t)r) ? KT_GPU_WANTS(r) : 0;
-    kt_gpu_layout(self->plan, KT_GPU_FIRST, wanted, self->rows, &self->layout);
+        rows.row[r] = &unread;
+    kt_gpu_frontend_kind.describe(&all, &batch);
+    kt_gpu_layout(batch.shape.section, batch.wanted, self->rows, &self->layout);
     self->slab = gpu_new(self->layout.bytes);
     for (int r = 0; r < KT_ROWS; r++)
-        if (wanted & KT_GPU_WANTS(r))
-            self->out.row[r] = (float *)(void *)(self->slab + self->layout.row[r]);
-    self->out.pitches     = peaks_at(self, KT_GPU_PITCHES);
-    self->out.cqt_pitches = peaks_at(self, KT_GPU_CQT_PITCHES);
-    self->out.maxima      = gpu_new(segments * KT_CUDA_MAXIMA * sizeof(uint32_t));
+        if (batch.wanted >> r & 1)
+            self->out.row[r] = (float *)(void *)(self->slab + self->layout.at[r]);
+    self->out.peaks     = peaks_at(self, KT_GPU_POWER_PEAKS);
+    self->out.cqt_peaks = peaks_at(self, KT_GPU_CQT_PEAKS);
+    self->out.maxima    = gpu_new(segments * KT_CUDA_MAXIMA * sizeof(uint32_t));
     gpu_must(cudaMemset(self->out.maxima, 0, segments * KT_CUDA_MAXIMA * sizeof(uint32_t)) == cudaSuccess, "maxima");
 }
 
@@ -236,7 +244,7 @@ gpu_set_close(gpu_set_t *self)
 static kt_err_t
 run_first(const gpu_set_t *self, const kt_cuda_rows_t *rows, cudaStream_t stream)
 {
-    const kt_cuda_peaks_t *const peaks[] = {&rows->pitches, &rows->cqt_pitches};
+    const kt_cuda_peaks_t *const peaks[] = {&rows->peaks, &rows->cqt_peaks};
     for (size_t i = 0; i < sizeof peaks / sizeof *peaks; i++)
         if (peaks[i]->peak && cudaMemsetAsync(peaks[i]->used, 0, sizeof *peaks[i]->used, stream) != cudaSuccess)
             return KT_EIO;
@@ -253,9 +261,9 @@ gpu_set_run(const gpu_set_t *self, gpu_kernel_t kernel, cudaStream_t stream)
     case GPU_CHROMA:
         return kt_cuda_chroma(self->tables, self->runs, self->n_runs, self->longest, self->pcm, self->banks,
                               self->chroma, self->work, stream);
-    case GPU_POWERS:
-        return kt_cuda_powers(self->tables, self->runs, self->n_runs, self->longest, self->pcm, self->plan->bins,
-                              self->powers, self->work, stream);
+    case GPU_POWER_SPECTRA:
+        return kt_cuda_power_spectra(self->tables, self->runs, self->n_runs, self->longest, self->pcm, self->plan->bins,
+                                     self->powers, self->work, stream);
     case GPU_SEGMENTS: return kt_cuda_segments(self->tables, self->tiles, self->n_tiles, &self->segment, stream);
     default:
         return kt_cuda_maxima(self->tables, self->tiles, self->n_tiles, self->out.row[KT_ROW_MEL],

@@ -75,7 +75,7 @@ main(int argc, char **argv)
 {
     kt_frontend_opts_t opts = {22050, 2048, 512, 128, 13, 12};
     tool_t             tool = {0};
-    if (kt_plan_new(&tool.plan, &opts) || kt_device_cpu(&tool.device))
+    if (kt_plan_new(&tool.plan, &opts) || kt_device_cpu(&tool.device, &(kt_device_opts_t){getenv("KITHARA_ISA")}))
         stop("KITHARA_ISA cannot be used");
     for (int i = 1; i < argc; i++) {
         size_t        n;

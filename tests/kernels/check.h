@@ -46,4 +46,11 @@ bool            check(bool holds, const char *format, ...) __attribute__((format
 void check_rows(const kt_cpu_ops_t *ops);   // check_rows.c: first pass, second pass, rows of a segment
 void check_edges(const kt_cpu_ops_t *ops);  // check_edges.c: grouping, NaN and Inf
 void check_cqt(const kt_cpu_ops_t *ops);    // check_cqt.c: an octave of the constant-Q transform
-void bench(const char *isa);                // check_bench.c: NULL for every instruction set
+
+// check_images.c: statistics of pictures by `run`, whose `out` is zeros before; without `all` a single size.
+typedef void image_stats_fn(const void *context, const kt_image_span_t *span, kt_image_stats_t *out);
+void         check_images(const char *isa, image_stats_fn *run, const void *context, bool all);
+// Large pictures with every kind of colour, too many pixels for the simulated GPU.
+void check_image_colours(const char *isa, image_stats_fn *run, const void *context);
+
+void bench(const char *isa);  // check_bench.c: NULL for every instruction set

@@ -36,8 +36,8 @@ off_by(const float *fast, const float *ref, size_t count)
 
 // Rows of both passes of many spans, in the caller's memory.
 typedef struct rows {
-    guarded_t    row[KT_ROWS], chroma;
-    kt_pitches_t pitches, cqt_pitches;
+    guarded_t           row[KT_ROWS], chroma;
+    kt_spectral_peaks_t peaks, cqt_peaks;
 } rows_t;
 
 static rows_t
@@ -55,8 +55,8 @@ rows_free(rows_t *self)
     for (kt_row_t r = 0; r < KT_ROWS; r++)
         guard_free(&self->row[r]);
     guard_free(&self->chroma);
-    kt_pitches_fini(&self->pitches);
-    kt_pitches_fini(&self->cqt_pitches);
+    kt_spectral_peaks_fini(&self->peaks);
+    kt_spectral_peaks_fini(&self->cqt_peaks);
 }
 
 static void
@@ -70,7 +70,7 @@ run(const kt_cpu_ops_t *ops, const kt_plan_t *plan, const kt_span_t *spans, size
     check_tuning       = 0.31;
     kt_chroma_bank(plan, check_tuning, bank.values);
     for (size_t i = 0; rows && chroma && i < n; at += spans[i].frames, i++) {
-        rows[i] = (kt_rows_t){.pitches = &out->pitches, .cqt_pitches = &out->cqt_pitches};
+        rows[i] = (kt_rows_t){.peaks = &out->peaks, .cqt_peaks = &out->cqt_peaks};
         for (kt_row_t r = 0; r < KT_ROWS; r++)
             rows[i].row[r] = out->row[r].values + at * kt_row_width(plan, r);
         chroma[i] = out->chroma.values + at * plan->opts.n_chroma;
@@ -86,7 +86,7 @@ run(const kt_cpu_ops_t *ops, const kt_plan_t *plan, const kt_span_t *spans, size
 }
 
 static bool
-same_pitches(const kt_pitches_t *fast, const kt_pitches_t *ref)
+same_pitches(const kt_spectral_peaks_t *fast, const kt_spectral_peaks_t *ref)
 {
     bool same = fast->count == ref->count;
     for (size_t i = 0; same && i < ref->count; i++)
@@ -124,8 +124,8 @@ a_ragged_batch_is_right(const kt_frontend_opts_t *opts, size_t n, size_t most)
     const double off = off_by(fast.chroma.values, ref.chroma.values, ref.chroma.count);
     check(off <= tolerances[TOLERANCE_CHROMA].limit && guard_ok(&fast.chroma), "%zu spans: chroma is off by %g", n,
           off);
-    check(same_pitches(&fast.pitches, &ref.pitches), "%zu spans: other peaks", n);
-    check(same_pitches(&fast.cqt_pitches, &ref.cqt_pitches), "%zu spans: other peaks of the magnitude", n);
+    check(same_pitches(&fast.peaks, &ref.peaks), "%zu spans: other peaks", n);
+    check(same_pitches(&fast.cqt_peaks, &ref.cqt_peaks), "%zu spans: other peaks of the magnitude", n);
     rows_free(&fast);
     rows_free(&ref);
     free_input(&input);
@@ -153,12 +153,12 @@ a_row_alone_has_the_same_bytes(const kt_frontend_opts_t *opts)
               "row %d alone has other bytes", (int)r);
         guard_free(&one);
     }
-    kt_pitches_t    pitches = {0};
-    const kt_rows_t only = {.cqt_pitches = &pitches}, none = {0};
+    kt_spectral_peaks_t peaks = {0};
+    const kt_rows_t     only = {.cqt_peaks = &peaks}, none = {0};
     check(cuda_ops.frontend(plan, NULL, &input.span, 1, &only) == KT_OK, "frontend");
-    check(pitches.count > 0 && same_pitches(&pitches, &all.cqt_pitches), "peaks alone are others");
+    check(peaks.count > 0 && same_pitches(&peaks, &all.cqt_peaks), "peaks alone are others");
     check(cuda_ops.frontend(plan, NULL, &input.span, 1, &none) == KT_OK, "frontend without rows");
-    kt_pitches_fini(&pitches);
+    kt_spectral_peaks_fini(&peaks);
     rows_free(&all);
     free_input(&input);
     kt_plan_destroy(&plan);
@@ -173,26 +173,26 @@ peaks_stay_within_their_room(void)
     kt_plan_t               *plan = NULL;
     if (!check(kt_plan_new(&plan, &opts) == KT_OK, "plan"))
         return;
-    input_t         input = make_input(plan, NOISE, FRAMES);
-    batch_t         batch = batch_new(plan, &input.span, 1, 7);
-    const uint32_t  zero  = 0;
-    kt_cuda_slice_t slice[FRAMES];
-    kt_cuda_rows_t  rows  = {.pitches = {device_new(ROOM * sizeof(kt_cuda_peak_t)), device_new(sizeof slice),
-                                         device_copy(&zero, sizeof zero), ROOM}};
-    size_t          count = 0;
+    input_t        input = make_input(plan, NOISE, FRAMES);
+    batch_t        batch = batch_new(plan, &input.span, 1, 7);
+    const uint32_t zero  = 0;
+    kt_gpu_slice_t slice[FRAMES];
+    kt_cuda_rows_t rows  = {.peaks = {device_new(ROOM * sizeof(kt_gpu_peak_t)), device_new(sizeof slice),
+                                      device_copy(&zero, sizeof zero), ROOM}};
+    size_t         count = 0;
     check(kt_cuda_frontend(device_plan(plan), batch.runs, batch.n, batch.longest, batch.pcm, &rows, batch.work, NULL) ==
               KT_OK,
           "frontend");
-    device_read(slice, rows.pitches.slice, sizeof slice);
+    device_read(slice, rows.peaks.slice, sizeof slice);
     for (int i = 0; i < FRAMES; i++) {
         check(slice[i].count == 0 || slice[i].first + slice[i].count <= ROOM, "a slice ends at %u of %d",
               slice[i].first + slice[i].count, ROOM);
         count += slice[i].count;
     }
     check(count == ROOM, "%zu peaks for a room of %d", count, ROOM);
-    device_free(rows.pitches.peak);
-    device_free(rows.pitches.slice);
-    device_free(rows.pitches.used);
+    device_free(rows.peaks.peak);
+    device_free(rows.peaks.slice);
+    device_free(rows.peaks.used);
     batch_free(&batch);
     free_input(&input);
     kt_plan_destroy(&plan);
@@ -211,14 +211,14 @@ powers_are_right(uint32_t n_fft, uint32_t hop, uint32_t bins, size_t frames)
     void     *scratch = scratch_new(&kt_cpu_ops_ref, plan);
     batch_t   batch   = batch_new(plan, &input.span, 1, 5);
     float    *out     = device_new(fast.count * sizeof *out);
-    check(kt_cuda_powers(device_plan(plan), batch.runs, batch.n, batch.longest, batch.pcm, bins, out, batch.work,
-                         NULL) == KT_OK,
+    check(kt_cuda_power_spectra(device_plan(plan), batch.runs, batch.n, batch.longest, batch.pcm, bins, out, batch.work,
+                                NULL) == KT_OK,
           "powers");
     device_read(fast.values, out, fast.count * sizeof *out);
-    kt_cpu_ops_ref.powers(plan, scratch, &input.span, bins, ref.values);
+    kt_cpu_ops_ref.power_spectra(plan, scratch, &input.span, bins, ref.values);
     const double off = off_by(fast.values, ref.values, ref.count);
-    check(off <= tolerances[TOLERANCE_POWERS].limit && guard_ok(&fast), "powers %u/%u, %u bins: off by %g", n_fft, hop,
-          bins, off);
+    check(off <= tolerances[TOLERANCE_POWER_SPECTRA].limit && guard_ok(&fast), "powers %u/%u, %u bins: off by %g",
+          n_fft, hop, bins, off);
     device_free(out);
     batch_free(&batch);
     guard_free(&fast);

@@ -10,8 +10,8 @@
 enum { RUNS = 5, SECONDS_FAST = 60, SECONDS_REF = 3, COLUMNS = 18 };
 static const kt_frontend_opts_t defaults         = {22050, 2048, 512, 128, 13, 12};
 static const char *const        columns[COLUMNS] = {
-           "spectra", "centroid", "bandwidth",   "rolloff",    "flatness", "zcr", "rms",    "peak",     "valley",
-           "mel",     "pitches",  "cqt_pitches", "first_pass", "chroma",   "cqt", "mel_db", "contrast", "mfcc+onset"};
+           "spectra", "centroid", "bandwidth", "rolloff",    "flatness", "zcr", "rms",    "peak",     "valley",
+           "mel",     "peaks",    "cqt_peaks", "first_pass", "chroma",   "cqt", "mel_db", "contrast", "mfcc+onset"};
 enum {
     SPECTRA,
     FIRST_ROW,
@@ -31,7 +31,7 @@ typedef struct bench {
     input_t             input;
     void               *scratch;
     guarded_t           rows[KT_ROWS], bank, chroma, db, contrast, mfcc, onset;
-    kt_pitches_t        pitches, cqt_pitches;
+    kt_spectral_peaks_t peaks, cqt_peaks;
     kt_cqt_t           *cqt;
     double              minutes;
 } bench_t;
@@ -39,10 +39,9 @@ typedef struct bench {
 static void
 frontend(bench_t *self, int first, int last, bool with_pitches, bool with_cqt)
 {
-    kt_rows_t out           = {.pitches     = with_pitches ? &self->pitches : NULL,
-                               .cqt_pitches = with_cqt ? &self->cqt_pitches : NULL};
-    self->pitches.count     = 0;
-    self->cqt_pitches.count = 0;
+    kt_rows_t out     = {.peaks = with_pitches ? &self->peaks : NULL, .cqt_peaks = with_cqt ? &self->cqt_peaks : NULL};
+    self->peaks.count = 0;
+    self->cqt_peaks.count = 0;
     for (int r = first; r <= last; r++)
         out.row[r] = self->rows[r].values;
     if (self->ops->frontend(self->plan, self->scratch, &self->input.span, 1, &out))
@@ -131,8 +130,8 @@ close_bench(bench_t *self)
         guard_free(&self->rows[r]);
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         guard_free(all[i]);
-    kt_pitches_fini(&self->pitches);
-    kt_pitches_fini(&self->cqt_pitches);
+    kt_spectral_peaks_fini(&self->peaks);
+    kt_spectral_peaks_fini(&self->cqt_peaks);
     kt_cqt_destroy(&self->cqt);
     free_input(&self->input);
     free(self->scratch);
@@ -155,22 +154,52 @@ measure_all(const kt_cpu_ops_t *ops, bool is_ref, double *out)
     close_bench(&self);
 }
 
+// Nanoseconds per pixel of a picture with a previous one.
+static double
+measure_images(const kt_image_ops_t *ops, int runs)
+{
+    enum { WIDTH = 320, HEIGHT = 180, PIXELS = WIDTH * HEIGHT };
+    kt_image_stats_t stats;
+    uint32_t         state = 1;
+    double           best  = 1e12;
+    uint8_t         *rgb   = calloc(2, 3 * PIXELS);
+    if (!rgb)
+        exit(1);
+    for (size_t i = 0; i < (size_t)2 * 3 * PIXELS; i++) {
+        state  = state * 1664525U + 1013904223U;
+        rgb[i] = (uint8_t)(i % 3 * 20 + i / 960 + (state >> 28));
+    }
+    for (int i = 0; i < runs; i++) {
+        const double begin = now_ms();
+        ops->stats(rgb + (size_t)3 * PIXELS, rgb, WIDTH, HEIGHT, &stats);
+        const double took = now_ms() - begin;
+        best              = took < best ? took : best;
+    }
+    free(rgb);
+    return best * 1e6 / PIXELS;
+}
+
 void
 bench(const char *isa)
 {
     static const char *const names[] = {"base", "avx2", "avx512"};
     double                   ref[COLUMNS], fast[COLUMNS];
     measure_all(&kt_cpu_ops_ref, true, ref);
+    const double ref_image = measure_images(&kt_image_ops_ref, 4 * RUNS);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const kt_isa_t *set = isa && strcmp(isa, names[i]) != 0 ? NULL : kt_isa(names[i]);
         if (!set)
             continue;
         const kt_cpu_ops_t *ops = set->rows;
         measure_all(ops, false, fast);
-        printf("%-12s %10s %10s %8s   (ms a minute at 22,050 Hz, one core)\n", ops->isa, "fast", "reference", "ratio");
+        printf("%-12s %10s %10s %8s   (ms per minute at 22,050 Hz, one core)\n", ops->isa, "fast", "reference",
+               "ratio");
         for (int c = 0; c < COLUMNS; c++)
             printf("%-12s %10.2f %10.1f %8.0f\n", columns[c], fast[c], ref[c], fast[c] > 0 ? ref[c] / fast[c] : 0);
         printf("%-12s %10.2f\n", "total",
                fast[FIRST_PASS] + fast[CHROMA] + fast[CQT] + fast[MEL_DB] + fast[CONTRAST] + fast[MFCC]);
+        const double image = measure_images(set->image, 4 * RUNS);
+        printf("%-12s %10.2f %10.1f %8.0f   (ns per pixel of 320 x 180)\n", "image", image, ref_image,
+               ref_image / image);
     }
 }

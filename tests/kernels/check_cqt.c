@@ -52,23 +52,23 @@ compare(const kt_cpu_ops_t *ops, const kt_cqt_basis_t *basis, void *scratch, siz
 }
 
 static void
-compare_halves(const kt_cpu_ops_t *ops, const kt_halving_t *halving, void *scratch, const kt_plan_t *plan,
+compare_halves(const kt_cpu_ops_t *ops, const kt_half_band_t *half_band, void *scratch, const kt_plan_t *plan,
                size_t blocks, signal_kind_t kind)
 {
-    const size_t frames = (blocks * KT_HALVING_STEP + KT_HALVING_N_FFT) / plan->opts.hop + 1;
+    const size_t frames = (blocks * KT_HALF_BAND_STEP + KT_HALF_BAND_N_FFT) / plan->opts.hop + 1;
     input_t      input  = make_input(plan, kind, frames);
-    guarded_t    fast = guard_new(blocks * KT_HALVING_OUT), ref = guard_new(fast.count);
+    guarded_t    fast = guard_new(blocks * KT_HALF_BAND_OUT), ref = guard_new(fast.count);
     double       worst = 0, largest = 1e-37;
-    ops->halve(halving, scratch, input.span.pcm, blocks, fast.values);
-    kt_cpu_ops_ref.halve(halving, NULL, input.span.pcm, blocks, ref.values);
+    ops->decimate(half_band, scratch, input.span.pcm, blocks, fast.values);
+    kt_cpu_ops_ref.decimate(half_band, NULL, input.span.pcm, blocks, ref.values);
     for (size_t i = 0; i < ref.count; i++) {
         const double difference = fabs((double)fast.values[i] - ref.values[i]);
         worst                   = difference >= worst ? difference : isnan(difference) ? INFINITY : worst;
         largest                 = fmax(largest, fabs(ref.values[i]));
     }
-    check(worst <= limits[TOLERANCE_HALVING] * largest, "%s halving: %s of %zu blocks: off by %g of %g", ops->isa,
+    check(worst <= limits[TOLERANCE_HALF_BAND] * largest, "%s half_band: %s of %zu blocks: off by %g of %g", ops->isa,
           signal_names[kind], blocks, worst, largest);
-    check(guard_ok(&fast), "%s halving: %zu blocks: wrote outside its rows", ops->isa, blocks);
+    check(guard_ok(&fast), "%s half_band: %zu blocks: wrote outside its rows", ops->isa, blocks);
     guard_free(&fast);
     guard_free(&ref);
     free_input(&input);
@@ -77,16 +77,17 @@ compare_halves(const kt_cpu_ops_t *ops, const kt_halving_t *halving, void *scrat
 static void
 check_halving(const kt_cpu_ops_t *ops)
 {
-    const kt_frontend_opts_t opts    = {22050, 2048, 512, 1, 1, KT_CQT_CLASSES};
-    kt_plan_t               *plan    = NULL;
-    kt_halving_t             halving = {0};
-    void                    *scratch = aligned_alloc(64, KT_HALVING_SCRATCH_BYTES);
-    if (check(scratch && kt_plan_new(&plan, &opts) == KT_OK && kt_halving_init(&halving) == KT_OK, "halving: memory"))
+    const kt_frontend_opts_t opts      = {22050, 2048, 512, 1, 1, KT_CQT_CLASSES};
+    kt_plan_t               *plan      = NULL;
+    kt_half_band_t           half_band = {0};
+    void                    *scratch   = aligned_alloc(64, KT_HALF_BAND_SCRATCH_BYTES);
+    if (check(scratch && kt_plan_new(&plan, &opts) == KT_OK && kt_half_band_init(&half_band) == KT_OK,
+              "half_band: memory"))
         for (size_t blocks = 0; blocks <= 17; blocks += blocks < 5 ? 1 : 4)
             for (signal_kind_t kind = 0; kind < SIGNALS; kind++)
-                compare_halves(ops, &halving, scratch, plan, blocks, kind);
+                compare_halves(ops, &half_band, scratch, plan, blocks, kind);
     free(scratch);
-    kt_halving_fini(&halving);
+    kt_half_band_fini(&half_band);
     kt_plan_destroy(&plan);
 }
 

@@ -10,8 +10,8 @@ enum { FRAMES = 37 };
 static const kt_frontend_opts_t defaults = {22050, 2048, 512, 128, 13, 12}, odd = {44100, 1024, 331, 40, 13, 12};
 
 typedef struct result {
-    guarded_t    rows[KT_ROWS], chroma;
-    kt_pitches_t pitches;
+    guarded_t           rows[KT_ROWS], chroma;
+    kt_spectral_peaks_t peaks;
 } result_t;
 
 static result_t
@@ -29,7 +29,7 @@ result_free(result_t *self)
     for (kt_row_t r = 0; r < KT_ROWS; r++)
         guard_free(&self->rows[r]);
     guard_free(&self->chroma);
-    kt_pitches_fini(&self->pitches);
+    kt_spectral_peaks_fini(&self->peaks);
 }
 
 // The span cut into pieces of `piece` frames, `together` of them in each call.
@@ -49,7 +49,7 @@ run(const kt_cpu_ops_t *ops, const kt_plan_t *plan, const kt_span_t *span, size_
             const size_t skip = at * plan->opts.hop;
             spans[n]          = (kt_span_t){span->pcm + skip, piece < FRAMES - at ? piece : FRAMES - at,
                                    span->real_begin > skip ? span->real_begin - skip : 0, span->real_end - skip};
-            rows[n]           = (kt_rows_t){.pitches = &out->pitches};
+            rows[n]           = (kt_rows_t){.peaks = &out->peaks};
             for (kt_row_t r = 0; r < KT_ROWS; r++)
                 rows[n].row[r] = out->rows[r].values + at * kt_row_width(plan, r);
             chroma[n] = out->chroma.values + at * plan->opts.n_chroma;
@@ -70,9 +70,9 @@ same_bytes(const guarded_t *a, const guarded_t *b)
 static bool
 same_result(const result_t *a, const result_t *b)
 {
-    bool same = same_bytes(&a->chroma, &b->chroma) && a->pitches.count == b->pitches.count &&
-                memcmp(a->pitches.bin, b->pitches.bin, a->pitches.count) == 0 &&
-                memcmp(a->pitches.magnitude, b->pitches.magnitude, a->pitches.count * sizeof(float)) == 0;
+    bool same = same_bytes(&a->chroma, &b->chroma) && a->peaks.count == b->peaks.count &&
+                memcmp(a->peaks.bin, b->peaks.bin, a->peaks.count) == 0 &&
+                memcmp(a->peaks.magnitude, b->peaks.magnitude, a->peaks.count * sizeof(float)) == 0;
     for (kt_row_t r = 0; r < KT_ROWS; r++)
         same = same && same_bytes(&a->rows[r], &b->rows[r]);
     return same;
@@ -128,7 +128,7 @@ a_bad_sample_stays_in_its_frames(const kt_cpu_ops_t *ops, const kt_plan_t *plan,
         right           = right && bad.rows[KT_ROW_ZCR].values[i] >= 0 && bad.rows[KT_ROW_ZCR].values[i] <= 1;
     }
     check(right, "%s: a sample of %g at %zu does more or less than it should", ops->isa, (double)bad_sample, at);
-    check(bad.pitches.count < good.pitches.count, "%s: frames without numbers have peaks", ops->isa);
+    check(bad.peaks.count < good.peaks.count, "%s: frames without numbers have peaks", ops->isa);
     result_free(&good);
     result_free(&bad);
     free_input(&input);

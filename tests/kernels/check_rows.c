@@ -49,14 +49,15 @@ compare(const pair_t *pair, tolerance_t what, const guarded_t *fast, const guard
 
 // In a flat or empty spectrum the peaks are rounding noise; elsewhere they are the same peaks.
 static void
-compare_pitches(const pair_t *pair, const kt_pitches_t *fast, const kt_pitches_t *ref)
+compare_pitches(const pair_t *pair, const kt_spectral_peaks_t *fast, const kt_spectral_peaks_t *ref)
 {
     bool same = fast->count == ref->count;
     for (size_t i = 0; same && i < ref->count; i++)
         same = fast->bin[i] == ref->bin[i] && fabsf(fast->magnitude[i] - ref->magnitude[i]) <=
                                                   (float)tolerances[TOLERANCE_PITCH].limit * ref->magnitude[i];
     check(same, "%s PITCH: %s of %zu frames: not the same peaks", pair->ops->isa, pair->signal, pair->frames);
-    check(kt_pitches_tuning(fast) == kt_pitches_tuning(ref), "%s tuning: %s", pair->ops->isa, pair->signal);
+    check(kt_spectral_peaks_tuning(fast) == kt_spectral_peaks_tuning(ref), "%s tuning: %s", pair->ops->isa,
+          pair->signal);
 }
 
 static void
@@ -92,10 +93,10 @@ segment_rows(const pair_t *pair, const guarded_t *ref)
 static void
 first_pass(const pair_t *pair, signal_kind_t kind, const input_t *input)
 {
-    guarded_t    fast[KT_ROWS], ref[KT_ROWS];
-    kt_pitches_t fast_pitches = {0}, ref_pitches = {0}, fast_cqt = {0}, ref_cqt = {0};
-    kt_rows_t    fast_out = {.pitches = &fast_pitches, .cqt_pitches = &fast_cqt};
-    kt_rows_t    ref_out  = {.pitches = &ref_pitches, .cqt_pitches = &ref_cqt};
+    guarded_t           fast[KT_ROWS], ref[KT_ROWS];
+    kt_spectral_peaks_t fast_pitches = {0}, ref_pitches = {0}, fast_cqt = {0}, ref_cqt = {0};
+    kt_rows_t           fast_out = {.peaks = &fast_pitches, .cqt_peaks = &fast_cqt};
+    kt_rows_t           ref_out  = {.peaks = &ref_pitches, .cqt_peaks = &ref_cqt};
     for (kt_row_t r = 0; r < KT_ROWS; r++) {
         const size_t count = pair->frames * kt_row_width(pair->plan, r);
         fast[r]            = guard_new(count);
@@ -116,10 +117,10 @@ first_pass(const pair_t *pair, signal_kind_t kind, const input_t *input)
         guard_free(&fast[r]);
         guard_free(&ref[r]);
     }
-    kt_pitches_fini(&fast_pitches);
-    kt_pitches_fini(&ref_pitches);
-    kt_pitches_fini(&fast_cqt);
-    kt_pitches_fini(&ref_cqt);
+    kt_spectral_peaks_fini(&fast_pitches);
+    kt_spectral_peaks_fini(&ref_pitches);
+    kt_spectral_peaks_fini(&fast_cqt);
+    kt_spectral_peaks_fini(&ref_cqt);
 }
 
 static void

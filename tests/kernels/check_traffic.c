@@ -37,13 +37,13 @@ open_first(passes_t *self)
     const uint32_t zeros[KT_CUDA_MAXIMA] = {0};
     for (kt_row_t r = 0; r < KT_ROWS; r++)
         self->rows.row[r] = row_of(self, kt_row_width(self->plan, r));
-    const uint32_t room = (uint32_t)self->frames * kt_cuda_peaks_a_frame(self->tables);
+    const uint32_t room = (uint32_t)self->frames * kt_cuda_peaks_per_frame(self->tables);
     self->rows.maxima   = device_copy(zeros, sizeof zeros);
-    self->rows.pitches =
-        (kt_cuda_peaks_t){device_new(room * sizeof(kt_cuda_peak_t)), device_new(self->frames * sizeof(kt_cuda_slice_t)),
+    self->rows.peaks =
+        (kt_cuda_peaks_t){device_new(room * sizeof(kt_gpu_peak_t)), device_new(self->frames * sizeof(kt_gpu_slice_t)),
                           device_copy(zeros, sizeof *zeros), room};
-    self->rows.cqt_pitches =
-        (kt_cuda_peaks_t){device_new(room * sizeof(kt_cuda_peak_t)), device_new(self->frames * sizeof(kt_cuda_slice_t)),
+    self->rows.cqt_peaks =
+        (kt_cuda_peaks_t){device_new(room * sizeof(kt_gpu_peak_t)), device_new(self->frames * sizeof(kt_gpu_slice_t)),
                           device_copy(zeros, sizeof *zeros), room};
 }
 
@@ -74,12 +74,12 @@ close_passes(passes_t *self)
     for (kt_row_t r = 0; r < KT_ROWS; r++)
         device_free(self->rows.row[r]);
     void *const all[] = {self->rows.maxima,
-                         self->rows.pitches.peak,
-                         self->rows.pitches.slice,
-                         self->rows.pitches.used,
-                         self->rows.cqt_pitches.peak,
-                         self->rows.cqt_pitches.slice,
-                         self->rows.cqt_pitches.used,
+                         self->rows.peaks.peak,
+                         self->rows.peaks.slice,
+                         self->rows.peaks.used,
+                         self->rows.cqt_peaks.peak,
+                         self->rows.cqt_peaks.slice,
+                         self->rows.cqt_peaks.used,
                          self->bumps,
                          self->chroma,
                          self->segment.mel_db,
@@ -110,14 +110,14 @@ first_pass(passes_t *self)
     check(kt_cuda_frontend(self->tables, self->batch.runs, self->batch.n, self->batch.longest, self->batch.pcm,
                            &self->rows, NULL, NULL) == KT_OK,
           "frontend");
-    device_read(&peaks, self->rows.pitches.used, sizeof peaks);
-    device_read(&cqt_peaks, self->rows.cqt_pitches.used, sizeof cqt_peaks);
-    size_t out = 2 * sizeof(kt_cuda_slice_t);
+    device_read(&peaks, self->rows.peaks.used, sizeof peaks);
+    device_read(&cqt_peaks, self->rows.cqt_peaks.used, sizeof cqt_peaks);
+    size_t out = 2 * sizeof(kt_gpu_slice_t);
     for (kt_row_t r = 0; r < KT_ROWS; r++)
         out += kt_row_width(self->plan, r) * sizeof(float);
     compare("first", moved(&before),
             (double)(self->frames * (self->plan->opts.hop * sizeof(float) + out)) +
-                (double)sizeof(kt_cuda_peak_t) * (peaks + cqt_peaks),
+                (double)sizeof(kt_gpu_peak_t) * (peaks + cqt_peaks),
             self->frames);
 }
 
@@ -144,7 +144,7 @@ second_pass(passes_t *self)
 
 // For docs/gpu.md: what each kernel of the two passes did, a frame.
 enum { KERNELS = 3 };
-static const char *const kernels[KERNELS] = {"kt_frontend_kernel<POINTS>", "kt_second_kernel<POINTS>",
+static const char *const kernels[KERNELS] = {"kt_frontend_kernel<1024>", "kt_second_kernel<1024>",
                                              "kt_segments_kernel"};
 
 static void
@@ -202,14 +202,15 @@ a_refused_launch_is_an_error(void)
     check(kt_cuda_frontend(device_plan(plan), batch.runs, batch.n, batch.longest, batch.pcm, &rows, NULL, NULL) ==
               KT_EIO,
           "a refused launch goes unnoticed");
+    check((int)cudaGetLastError() == 701, "the reason of a refused launch is lost");
     cudasim_fail("cudaMalloc", 1, 2);
     check(kt_cuda_plan_new(&gpu, plan) == KT_ENOMEM && !gpu, "a plan without memory");
     (void)cudaGetLastError();
     check(kt_cuda_frontend(device_plan(plan), batch.runs, batch.n, KT_CUDA_RUN_FRAMES + 1, batch.pcm, &rows, NULL,
                            NULL) == KT_EINVAL,
           "a run that is too long");
-    check(kt_cuda_powers(device_plan(plan), batch.runs, batch.n, batch.longest, batch.pcm, plan->bins + 1, rms, NULL,
-                         NULL) == KT_EINVAL,
+    check(kt_cuda_power_spectra(device_plan(plan), batch.runs, batch.n, batch.longest, batch.pcm, plan->bins + 1, rms,
+                                NULL, NULL) == KT_EINVAL,
           "more bins than there are");
     device_free(rms);
     batch_free(&batch);

@@ -122,7 +122,7 @@ static kt_cuda_peaks_t
 peaks_new(const kt_cuda_plan_t *plan, size_t rows)
 {
     const uint32_t  zero = 0;
-    kt_cuda_peaks_t self = {.capacity = (uint32_t)rows * kt_cuda_peaks_a_frame(plan)};
+    kt_cuda_peaks_t self = {.capacity = (uint32_t)rows * kt_cuda_peaks_per_frame(plan)};
     self.peak            = device_new(self.capacity * sizeof *self.peak);
     self.slice           = device_new(rows * sizeof *self.slice);
     self.used            = device_copy(&zero, sizeof zero);
@@ -144,15 +144,15 @@ collect(const kt_cuda_peaks_t *peaks, size_t rows, const kt_span_t *spans, size_
 {
     uint32_t used = 0;
     device_read(&used, peaks->used, sizeof used);
-    kt_cuda_peak_t  *peak  = host_new(used, sizeof *peak);
-    kt_cuda_slice_t *slice = host_new(rows, sizeof *slice);
+    kt_gpu_peak_t  *peak  = host_new(used, sizeof *peak);
+    kt_gpu_slice_t *slice = host_new(rows, sizeof *slice);
     device_read(peak, peaks->peak, used * sizeof *peak);
     device_read(slice, peaks->slice, rows * sizeof *slice);
     size_t row = 0;
     for (size_t i = 0; i < n; row += spans[i].frames, i++) {
-        kt_pitches_t *to = of_cqt ? out[i].cqt_pitches : out[i].pitches;
+        kt_spectral_peaks_t *to = of_cqt ? out[i].cqt_peaks : out[i].peaks;
         if (to)
-            must(kt_cuda_peaks_collect(peak, used, slice + row, spans[i].frames, per_octave, to) == KT_OK, "peaks");
+            must(kt_gpu_peaks_collect(peak, used, slice + row, spans[i].frames, per_octave, to) == KT_OK, "peaks");
     }
     free(peak);
     free(slice);
@@ -171,35 +171,35 @@ static kt_err_t
 frontend(const kt_plan_t *plan, void *scratch, const kt_span_t *spans, size_t n, const kt_rows_t *out)
 {
     (void)scratch;
-    kt_cuda_plan_t *tables  = device_plan(plan);
-    batch_t         batch   = batch_new(plan, spans, n, KT_CUDA_RUN_FRAMES);
-    kt_cuda_rows_t  rows    = {0};
-    bool            pitches = false, cqt_pitches = false;
+    kt_cuda_plan_t *tables = device_plan(plan);
+    batch_t         batch  = batch_new(plan, spans, n, KT_CUDA_RUN_FRAMES);
+    kt_cuda_rows_t  rows   = {0};
+    bool            peaks = false, cqt_peaks = false;
     for (size_t i = 0; i < n; i++) {
-        pitches     = pitches || out[i].pitches;
-        cqt_pitches = cqt_pitches || out[i].cqt_pitches;
+        peaks     = peaks || out[i].peaks;
+        cqt_peaks = cqt_peaks || out[i].cqt_peaks;
         for (kt_row_t r = 0; r < KT_ROWS; r++)
             if (out[i].row[r] && !rows.row[r])
                 rows.row[r] = device_new(batch.rows * kt_row_width(plan, r) * sizeof(float));
     }
-    if (pitches)
-        rows.pitches = peaks_new(tables, batch.rows);
-    if (cqt_pitches)
-        rows.cqt_pitches = peaks_new(tables, batch.rows);
+    if (peaks)
+        rows.peaks = peaks_new(tables, batch.rows);
+    if (cqt_peaks)
+        rows.cqt_peaks = peaks_new(tables, batch.rows);
     const kt_err_t err =
         kt_cuda_frontend(tables, batch.runs, batch.n, batch.longest, batch.pcm, &rows, batch.work, NULL);
     for (kt_row_t r = 0; r < KT_ROWS && !err; r++)
         if (rows.row[r])
             read_row(plan, r, rows.row[r], spans, n, out);
-    if (pitches && !err)
-        collect(&rows.pitches, batch.rows, spans, n, plan->opts.n_chroma, false, out);
-    if (cqt_pitches && !err)
-        collect(&rows.cqt_pitches, batch.rows, spans, n, 36, true, out);
+    if (peaks && !err)
+        collect(&rows.peaks, batch.rows, spans, n, plan->opts.n_chroma, false, out);
+    if (cqt_peaks && !err)
+        collect(&rows.cqt_peaks, batch.rows, spans, n, 36, true, out);
     must(cudaDeviceSynchronize() == cudaSuccess, "front end");
     for (kt_row_t r = 0; r < KT_ROWS; r++)
         device_free(rows.row[r]);
-    peaks_free(&rows.pitches);
-    peaks_free(&rows.cqt_pitches);
+    peaks_free(&rows.peaks);
+    peaks_free(&rows.cqt_peaks);
     batch_free(&batch);
     return err;
 }

@@ -5,6 +5,16 @@
 #include <stdio.h>
 #include <string.h>
 
+static void
+cpu_images(const void *context, const kt_image_span_t *span, kt_image_stats_t *out)
+{
+    const kt_image_ops_t *ops   = context;
+    const size_t          bytes = kt_image_bytes(span->width, span->height);
+    for (size_t i = 0; i < span->n; i++)
+        ops->stats(span->rgb + i * bytes, i > 0 ? span->rgb + (i - 1) * bytes : span->before, span->width, span->height,
+                   &out[i]);
+}
+
 static int
 run_checks(void)
 {
@@ -19,6 +29,8 @@ run_checks(void)
         check_rows(isa->rows);
         check_edges(isa->rows);
         check_cqt(isa->rows);
+        check_images(isa->name, cpu_images, isa->image, true);
+        check_image_colours(isa->name, cpu_images, isa->image);
         printf("%s: %u checks hold\n", names[i], checks.passed - before);
     }
     printf("%u passed, %u failed\n", checks.passed, checks.failed);

@@ -36,7 +36,7 @@ run_checks(unsigned long seed, bool all)
     }
     check_batches(all);
     check_segments(all);
-    check_images(all);
+    check_cuda_images(all);
     if (all)
         check_traffic();
     device_forget(true);

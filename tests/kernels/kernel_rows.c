@@ -68,13 +68,13 @@ read_samples(tool_t *self, const char *path, size_t n_fft)
 }
 
 static void
-first_pass(tool_t *self, kt_pitches_t *pitches)
+first_pass(tool_t *self, kt_spectral_peaks_t *peaks)
 {
     static const char *const names[KT_ROWS] = {"spectral_centroid", "spectral_bandwidth", "spectral_rolloff",
                                                "spectral_flatness", "zero_crossing_rate", "rms"};
     const size_t             half           = kt_plan_opts(self->plan)->n_fft / 2;
     const kt_span_t          span           = {self->padded, self->frames, half, half + self->samples};
-    kt_rows_t                out            = {.pitches = pitches};
+    kt_rows_t                out            = {.peaks = peaks};
     for (kt_row_t r = 0; r < KT_ROWS; r++)
         out.row[r] = self->rows[r] = floats(self->frames * kt_row_width(self->plan, r));
     if (kt_device_frontend(self->device, self->plan, &span, 1, &out))
@@ -129,18 +129,18 @@ main(int argc, char **argv)
         opts.n_fft   = (uint32_t)strtoul(argv[4], NULL, 10);
         opts.hop     = (uint32_t)strtoul(argv[5], NULL, 10);
     }
-    tool_t       tool    = {.folder = argv[2]};
-    kt_pitches_t pitches = {0};
-    if (kt_plan_new(&tool.plan, &opts) || kt_device_cpu(&tool.device))
+    tool_t              tool  = {.folder = argv[2]};
+    kt_spectral_peaks_t peaks = {0};
+    if (kt_plan_new(&tool.plan, &opts) || kt_device_cpu(&tool.device, &(kt_device_opts_t){getenv("KITHARA_ISA")}))
         stop("these options or KITHARA_ISA cannot be used");
     read_samples(&tool, argv[1], opts.n_fft);
     tool.frames = 1 + tool.samples / opts.hop;
-    first_pass(&tool, &pitches);
-    const double tuning = kt_pitches_tuning(&pitches);
+    first_pass(&tool, &peaks);
+    const double tuning = kt_spectral_peaks_tuning(&peaks);
     second_pass(&tool, tuning);
     segment_rows(&tool);
     printf("%.17g\n", tuning);
-    kt_pitches_fini(&pitches);
+    kt_spectral_peaks_fini(&peaks);
     for (kt_row_t r = 0; r < KT_ROWS; r++)
         free(tool.rows[r]);
     free(tool.padded);

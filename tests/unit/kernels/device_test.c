@@ -8,8 +8,7 @@
 Test(device, an_unknown_instruction_set_is_refused)
 {
     kt_device_t *device = NULL;
-    setenv("KITHARA_ISA", "z80", 1);
-    cr_assert_eq(kt_device_cpu(&device), KT_ESETTING);
+    cr_assert_eq(kt_device_cpu(&device, &(kt_device_opts_t){"z80"}), KT_ESETTING);
     cr_assert_null(device);
 }
 
@@ -19,35 +18,38 @@ Test(device, each_instruction_set_names_itself)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (!kt_isa(names[i]))
             continue;
-        kt_device_t      *device = NULL;
-        kt_device_facts_t facts;
-        char              kind[16];
-        setenv("KITHARA_ISA", names[i], 1);
-        cr_assert_eq(kt_device_cpu(&device), KT_OK);
-        kt_device_facts(device, &facts);
+        kt_device_t     *device = NULL;
+        kt_device_info_t info;
+        char             kind[16];
+        cr_assert_eq(kt_device_cpu(&device, &(kt_device_opts_t){names[i]}), KT_OK);
+        kt_device_info(device, &info);
         snprintf(kind, sizeof kind, "cpu-%s", names[i]);
-        cr_assert_str_eq(facts.kind, kind);
-        cr_assert_gt(strlen(facts.name), 0);
-        cr_assert_gt(facts.memory_bytes, 1 << 20);
+        cr_assert_str_eq(info.kind, kind);
+        cr_assert_gt(strlen(info.name), 0);
+        cr_assert_gt(info.memory_bytes, 1 << 20);
         kt_device_destroy(&device);
     }
 }
 
-Test(device, an_empty_setting_means_the_best)
+Test(device, no_name_and_auto_mean_the_best)
 {
-    setenv("KITHARA_ISA", "", 1);
-    kt_device_t *device = NULL;
-    cr_assert_eq(kt_device_cpu(&device), KT_OK);
-    kt_device_facts_t facts;
-    kt_device_facts(device, &facts);
-    cr_assert_str_neq(facts.kind, "cpu-ref");
-    kt_device_destroy(&device);
+    const kt_device_opts_t *const all[] = {NULL, &(kt_device_opts_t){NULL}, &(kt_device_opts_t){""},
+                                           &(kt_device_opts_t){"auto"}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        kt_device_t     *device = NULL;
+        kt_device_info_t info;
+        cr_assert_eq(kt_device_cpu(&device, all[i]), KT_OK);
+        kt_device_info(device, &info);
+        cr_assert_eq(kt_device_isa(device), kt_isa(NULL));
+        cr_assert_str_neq(info.kind, "cpu-ref");
+        kt_device_destroy(&device);
+    }
 }
 
 Test(device, destroying_twice_is_harmless)
 {
     kt_device_t *device = NULL;
-    cr_assert_eq(kt_device_cpu(&device), KT_OK);
+    cr_assert_eq(kt_device_cpu(&device, NULL), KT_OK);
     kt_device_destroy(&device);
     cr_assert_null(device);
     kt_device_destroy(&device);
@@ -76,7 +78,7 @@ Test(device, no_frames_and_no_spans_are_no_work)
     stream_t stream    = stream_new(&defaults, 0);
     stream.span.frames = 0;
     stream_run(&stream);
-    cr_assert_eq(stream.pitches.count, 0);
+    cr_assert_eq(stream.peaks.count, 0);
     cr_assert_eq(kt_device_frontend(stream.device, stream.plan, NULL, 0, NULL), KT_OK);
     cr_assert_eq(kt_device_chroma(stream.device, stream.plan, 0, NULL, 0, NULL), KT_OK);
     stream_free(&stream);
@@ -111,4 +113,22 @@ Test(device, chroma_follows_the_tuning_it_is_given)
     cr_assert_neq(memcmp(plain, tuned, sizeof plain), 0);
     cr_assert_eq(memcmp(plain, again, sizeof plain), 0);
     stream_free(&stream);
+}
+
+Test(device, pictures_follow_each_other)
+{
+    enum { SIDE = 16, BYTES = 3 * SIDE * SIDE };
+    uint8_t          rgb[3 * BYTES];
+    kt_image_stats_t stats[2], ref;
+    kt_device_t     *device = NULL;
+    for (size_t i = 0; i < sizeof rgb; i++)
+        rgb[i] = (uint8_t)(i * i / 7);
+    const kt_image_span_t span = {.rgb = rgb + BYTES, .before = rgb, .n = 2, .width = SIDE, .height = SIDE};
+    cr_assert_eq(kt_device_cpu(&device, NULL), KT_OK);
+    cr_assert_eq(kt_device_images(device, &span, stats), KT_OK);
+    for (size_t i = 0; i < 2; i++) {
+        kt_image_ops_ref.stats(rgb + (i + 1) * BYTES, rgb + i * BYTES, SIDE, SIDE, &ref);
+        cr_expect_eq(memcmp(&stats[i], &ref, sizeof ref), 0, "picture %zu", i);
+    }
+    kt_device_destroy(&device);
 }

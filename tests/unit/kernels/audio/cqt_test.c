@@ -9,7 +9,7 @@
 #include <string.h>
 
 static const char *const sets[] = {"", "ref"};
-#define FOR_BOTH_SETS for (size_t set = 0; set < 2 && setenv("KITHARA_ISA", sets[set], 1) == 0; set++)
+#define FOR_BOTH_SETS for (size_t set = 0; set < 2 && (stream_isa = sets[set]); set++)
 
 static const double PI    = 3.14159265358979323846;
 static const double C1_HZ = 32.70319566257483;
@@ -29,7 +29,7 @@ chroma_of(uint32_t rate_hz, uint32_t hop, double tuning, const float *pcm, size_
     kt_cqt_t    *cqt    = NULL;
     const size_t frames = 1 + n / hop;
     float       *out    = calloc(frames * KT_CQT_CLASSES, sizeof *out);
-    cr_assert_eq(kt_cqt_new(&cqt, kt_isa(getenv("KITHARA_ISA"))->rows, rate_hz, hop), KT_OK);
+    cr_assert_eq(kt_cqt_new(&cqt, kt_isa(stream_isa)->rows, rate_hz, hop), KT_OK);
     cr_assert_eq(kt_cqt_chroma(cqt, tuning, pcm, n, frames, out), KT_OK);
     kt_cqt_destroy(&cqt);
     cr_assert_null(cqt);
@@ -63,7 +63,7 @@ Test(cqt, a_tone_is_its_class_in_every_octave)
 Test(cqt, the_reference_names_the_same_class)
 {
     enum { N = 22050 };
-    setenv("KITHARA_ISA", "ref", 1);
+    stream_isa = "ref";
     float *pcm = tone(440, 22050, N), *rows = chroma_of(22050, 512, 0, pcm, N);
     expect_class(rows + N / 1024 * KT_CQT_CLASSES, 9, 440);
     free(pcm);
@@ -88,7 +88,7 @@ Test(cqt, the_object_may_be_used_again_with_another_tuning)
     enum { N = 30000, FRAMES = 1 + N / 512, BYTES = FRAMES * KT_CQT_CLASSES * sizeof(float) };
     kt_cqt_t *cqt = NULL;
     float    *pcm = tone(300, 22050, N), first[FRAMES * KT_CQT_CLASSES], again[FRAMES * KT_CQT_CLASSES];
-    cr_assert_eq(kt_cqt_new(&cqt, kt_isa(getenv("KITHARA_ISA"))->rows, 22050, 512), KT_OK);
+    cr_assert_eq(kt_cqt_new(&cqt, kt_isa(stream_isa)->rows, 22050, 512), KT_OK);
     cr_assert_eq(kt_cqt_chroma(cqt, 0.2, pcm, N, FRAMES, first), KT_OK);
     cr_assert_eq(kt_cqt_chroma(cqt, -0.3, pcm, N, FRAMES, again), KT_OK);
     cr_assert_neq(memcmp(first, again, BYTES), 0);
@@ -164,9 +164,9 @@ Test(cqt, a_longer_stream_has_the_same_first_frames)
 Test(cqt, what_is_not_defined_is_refused)
 {
     kt_cqt_t *cqt = NULL;
-    cr_assert_eq(kt_cqt_new(&cqt, kt_isa(getenv("KITHARA_ISA"))->rows, 8000, 512), KT_EINVAL);
-    cr_assert_eq(kt_cqt_new(&cqt, kt_isa(getenv("KITHARA_ISA"))->rows, 22050, 500), KT_EINVAL);
-    cr_assert_eq(kt_cqt_new(&cqt, kt_isa(getenv("KITHARA_ISA"))->rows, 22050, 0), KT_EINVAL);
+    cr_assert_eq(kt_cqt_new(&cqt, kt_isa(stream_isa)->rows, 8000, 512), KT_EINVAL);
+    cr_assert_eq(kt_cqt_new(&cqt, kt_isa(stream_isa)->rows, 22050, 500), KT_EINVAL);
+    cr_assert_eq(kt_cqt_new(&cqt, kt_isa(stream_isa)->rows, 22050, 0), KT_EINVAL);
     cr_assert_null(cqt);
     cr_assert(kt_cqt_is_defined(8412, 64));
     cr_assert(!kt_cqt_is_defined(8411, 64));
@@ -179,7 +179,7 @@ Test(cqt, rows_are_sparse_and_lie_around_their_frequency)
     kt_cqt_basis_t basis = {0};
     cr_assert_eq(kt_cqt_basis_fill(&basis, 22050, 512, 0), KT_OK);
     cr_assert_eq(basis.transform->opts.n_fft, 1024);
-    cr_assert_eq(basis.halvings, 0);
+    cr_assert_eq(basis.decimations, 0);
     for (unsigned r = 0; r < KT_CQT_PER_OCTAVE; r++) {
         const kt_cqt_row_t *row    = &basis.row[r];
         const double        centre = C1_HZ * exp2(6 + r / 36.0) * 1024 / 22050;
@@ -189,7 +189,7 @@ Test(cqt, rows_are_sparse_and_lie_around_their_frequency)
         cr_assert_gt(basis.first + row->first + row->count, centre);
     }
     cr_assert_eq(kt_cqt_basis_fill(&basis, 96000, 1024, 0), KT_OK);
-    cr_assert_eq(basis.halvings, 3 - 1);
+    cr_assert_eq(basis.decimations, 3 - 1);
     kt_cqt_basis_fini(&basis);
     kt_cqt_basis_fini(&basis);
 }
@@ -197,29 +197,29 @@ Test(cqt, rows_are_sparse_and_lie_around_their_frequency)
 // Noise through the filter and through libsoxr, from the first sample (the zeros before it included) on.
 Test(cqt, halving_is_libsoxrs)
 {
-    enum { BLOCKS = 5, OUT = BLOCKS * KT_HALVING_OUT, N = 2 * OUT + KT_HALVING_N_FFT };
-    kt_halving_t   halving;
+    enum { BLOCKS = 5, OUT = BLOCKS * KT_HALF_BAND_OUT, N = 2 * OUT + KT_HALF_BAND_N_FFT };
+    kt_half_band_t half_band;
     kt_resample_t *soxr = NULL;
-    float         *pcm = calloc(N + KT_HALVING_LEAD, sizeof *pcm), *ours = calloc(OUT, sizeof *ours);
+    float         *pcm = calloc(N + KT_HALF_BAND_LEAD, sizeof *pcm), *ours = calloc(OUT, sizeof *ours);
     float         *theirs  = calloc(N, sizeof *theirs);
-    void          *scratch = aligned_alloc(64, KT_HALVING_SCRATCH_BYTES);
+    void          *scratch = aligned_alloc(64, KT_HALF_BAND_SCRATCH_BYTES);
     size_t         made    = 0;
     uint32_t       state   = 7;
     for (size_t i = 0; i < N; i++) {
-        state                    = state * 1664525U + 1013904223U;
-        pcm[KT_HALVING_LEAD + i] = (float)(state >> 8) / 16777216.0F - 0.5F;
+        state                      = state * 1664525U + 1013904223U;
+        pcm[KT_HALF_BAND_LEAD + i] = (float)(state >> 8) / 16777216.0F - 0.5F;
     }
-    cr_assert_eq(kt_halving_init(&halving), KT_OK);
+    cr_assert_eq(kt_half_band_init(&half_band), KT_OK);
     cr_assert_eq(kt_resample_new(&soxr, 2000, 1000), KT_OK);
-    cr_assert_eq(kt_resample_push(soxr, pcm + KT_HALVING_LEAD, N, theirs, N, &made), KT_OK);
+    cr_assert_eq(kt_resample_push(soxr, pcm + KT_HALF_BAND_LEAD, N, theirs, N, &made), KT_OK);
     cr_assert_geq(made, OUT / 2);
     for (size_t set = 0; set < 2; set++) {
-        kt_isa(sets[set])->rows->halve(&halving, scratch, pcm, BLOCKS, ours);
+        kt_isa(sets[set])->rows->decimate(&half_band, scratch, pcm, BLOCKS, ours);
         for (size_t i = 0; i < OUT / 2; i++)
             cr_assert_float_eq(ours[i], theirs[i], 1e-6, "sample %zu", i);
     }
     kt_resample_destroy(&soxr);
-    kt_halving_fini(&halving);
+    kt_half_band_fini(&half_band);
     free(pcm);
     free(ours);
     free(theirs);
@@ -243,16 +243,16 @@ Test(cqt, tuning_of_magnitudes_counts_in_thirds_of_a_semitone)
 {
     FOR_BOTH_SETS
     {
-        stream_t     stream = stream_new(&defaults, 22050);
-        kt_pitches_t peaks  = {0};
-        kt_rows_t    out    = {.cqt_pitches = &peaks};
+        stream_t            stream = stream_new(&defaults, 22050);
+        kt_spectral_peaks_t peaks  = {0};
+        kt_rows_t           out    = {.cqt_peaks = &peaks};
         for (size_t i = 0; i < 22050; i++)
             for (int h = 1; h <= 4; h++)
                 stream.samples[i] += (float)(0.1 * sin(2 * PI * 440 * exp2(h + 0.25 / 36) / 2 * (double)i / 22050));
         cr_assert_eq(kt_device_frontend(stream.device, stream.plan, &stream.span, 1, &out), KT_OK);
         cr_assert_gt(peaks.count, 100);
-        cr_assert_float_eq(kt_pitches_tuning(&peaks), 0.25, 0.06);
-        kt_pitches_fini(&peaks);
+        cr_assert_float_eq(kt_spectral_peaks_tuning(&peaks), 0.25, 0.06);
+        kt_spectral_peaks_fini(&peaks);
         stream_free(&stream);
     }
 }

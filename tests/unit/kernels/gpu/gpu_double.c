@@ -1,9 +1,13 @@
 #include "tests/unit/kernels/gpu/gpu_double.h"
 
+#include "kernels/audio/cqt.h"
 #include "kernels/audio/plan.h"
+#include "kernels/gpu/frames.h"
+#include "kernels/gpu/images.h"
 #include "kernels/gpu/private.h"
 
 #include <criterion/criterion.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,10 +16,7 @@
 gpu_double_t gpu_double = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
 typedef struct lane {
-    float       *in;
-    char        *out;
-    kt_pitches_t peaks[KT_GPU_PARTS][KT_GPU_PEAKS];
-    uint32_t     rows[KT_GPU_PARTS];  // first row of each part
+    char *in, *out;
 } lane_t;
 
 struct kt_gpu_context {
@@ -23,8 +24,6 @@ struct kt_gpu_context {
     kt_device_t          *cpu;
     lane_t                lanes[KT_GPU_SLOTS_MAX];
 };
-
-static kt_gpu_context_t *contexts[KT_GPUS_MAX];
 
 static kt_err_t
 count(const char *devices, int *n, char why[KT_GPU_WHY])
@@ -50,13 +49,12 @@ open_context(kt_gpu_context_t **self_p, const kt_gpu_context_opts_t *opts, char 
     why[0]                 = '\0';
     cr_assert(self);
     self->opts = *opts;
-    cr_assert_eq(kt_device_cpu(&self->cpu), KT_OK);
+    cr_assert_eq(kt_device_cpu(&self->cpu, NULL), KT_OK);
     for (uint32_t i = 0; i < opts->slots; i++) {
         self->lanes[i].in  = calloc(1, opts->in_bytes);
         self->lanes[i].out = calloc(1, opts->out_bytes);
     }
-    contexts[opts->device] = self;
-    *self_p                = self;
+    *self_p = self;
     return KT_OK;
 }
 
@@ -67,12 +65,8 @@ close_context(kt_gpu_context_t **self_p)
     for (uint32_t i = 0; i < self->opts.slots; i++) {
         free(self->lanes[i].in);
         free(self->lanes[i].out);
-        for (size_t p = 0; p < KT_GPU_PARTS; p++)
-            for (int k = 0; k < KT_GPU_PEAKS; k++)
-                kt_pitches_fini(&self->lanes[i].peaks[p][k]);
     }
     kt_device_destroy(&self->cpu);
-    contexts[self->opts.device] = NULL;
     free(self);
     *self_p = NULL;
     pthread_mutex_lock(&gpu_double.lock);
@@ -80,8 +74,8 @@ close_context(kt_gpu_context_t **self_p)
     pthread_mutex_unlock(&gpu_double.lock);
 }
 
-static float *
-samples(kt_gpu_context_t *self, uint32_t slot)
+static void *
+input(kt_gpu_context_t *self, uint32_t slot)
 {
     return self->lanes[slot].in;
 }
@@ -92,41 +86,105 @@ results(const kt_gpu_context_t *self, uint32_t slot)
     return self->lanes[slot].out;
 }
 
-static void
-compute(kt_gpu_context_t *self, lane_t *lane, const kt_gpu_batch_t *batch, const kt_plan_t *plan, uint32_t i)
+// Where a section's values of an item lie.
+static void *
+item_at(const lane_t *lane, const kt_gpu_batch_t *batch, const kt_gpu_layout_t *layout, uint32_t section, uint32_t item)
 {
-    const kt_gpu_part_t *part = &batch->parts[i];
-    kt_span_t            span = {lane->in + part->pcm, part->frames, part->real_begin, part->real_end};
+    return lane->out + layout->at[section] + (size_t)item * batch->shape.section[section].item_bytes;
+}
+
+// A frequency in the middle of a bin of deviations.
+static float
+bin_hz(uint8_t bin, unsigned per_octave)
+{
+    return (float)(440 * exp2((bin * 0.01 - 0.495) / per_octave));
+}
+
+// As the kernels leave them, except that the part's first frame has them all.
+static void
+write_peaks(const lane_t *lane, const kt_gpu_batch_t *batch, const kt_gpu_layout_t *layout, const kt_gpu_part_t *part,
+            uint32_t which, unsigned per_octave, const kt_spectral_peaks_t *from)
+{
+    uint32_t      *used = item_at(lane, batch, layout, KT_GPU_SECTION_USED + which, 0);
+    kt_gpu_peak_t *peak = item_at(lane, batch, layout, KT_GPU_SECTION_PEAK + which, 0);
+    cr_assert_leq((*used + from->count) * sizeof *peak, layout->size[KT_GPU_SECTION_PEAK + which]);
+    for (uint32_t i = 0; i < part->items; i++)
+        *(kt_gpu_slice_t *)item_at(lane, batch, layout, KT_GPU_SECTION_SLICE + which, part->first + i) =
+            (kt_gpu_slice_t){*used, i ? 0 : (uint32_t)from->count};
+    for (size_t i = 0; i < from->count; i++)
+        peak[(*used)++] = (kt_gpu_peak_t){from->magnitude[i], bin_hz(from->bin[i], per_octave)};
+}
+
+static void
+compute_frames(kt_gpu_context_t *self, const lane_t *lane, const kt_gpu_batch_t *batch, const kt_gpu_layout_t *layout,
+               const kt_gpu_part_t *part)
+{
+    kt_gpu_frames_args_t args;
+    kt_frontend_opts_t   opts;
+    kt_plan_t           *plan  = NULL;
+    kt_spectral_peaks_t  peaks = {0}, cqt_peaks = {0};
     kt_rows_t            rows = {0};
-    kt_gpu_layout_t      layout;
-    kt_gpu_layout(plan, batch->pass, batch->wanted, batch->frames, &layout);
-    cr_assert_leq(layout.bytes, self->opts.out_bytes);
-    lane->rows[i] = part->row;
-    if (batch->pass == KT_GPU_CHROMA) {
-        float *out = (float *)(void *)lane->out + (size_t)part->row * plan->opts.n_chroma;
-        cr_assert_eq(kt_device_chroma(self->cpu, plan, part->tuning, &span, 1, &out), KT_OK);
-        return;
+    memcpy(&args, part->args, sizeof args);
+    memcpy(&opts, batch->config, sizeof opts);
+    const kt_span_t span = {(const float *)(void *)(lane->in + part->in), part->items, args.real_begin, args.real_end};
+    cr_assert_eq(kt_plan_new(&plan, &opts), KT_OK);
+    if (batch->kind == KT_GPU_CHROMA) {
+        float *out = item_at(lane, batch, layout, 0, part->first);
+        cr_assert_eq(kt_device_chroma(self->cpu, plan, args.tuning, &span, 1, &out), KT_OK);
+    } else {
+        for (uint32_t r = 0; r < KT_ROWS; r++)
+            rows.row[r] = batch->wanted >> r & 1 ? item_at(lane, batch, layout, r, part->first) : NULL;
+        rows.peaks     = batch->wanted >> (KT_GPU_SECTION_PEAK + KT_GPU_POWER_PEAKS) & 1 ? &peaks : NULL;
+        rows.cqt_peaks = batch->wanted >> (KT_GPU_SECTION_PEAK + KT_GPU_CQT_PEAKS) & 1 ? &cqt_peaks : NULL;
+        cr_assert_eq(kt_device_frontend(self->cpu, plan, &span, 1, &rows), KT_OK);
+        if (rows.peaks)
+            write_peaks(lane, batch, layout, part, KT_GPU_POWER_PEAKS, opts.n_chroma, &peaks);
+        if (rows.cqt_peaks)
+            write_peaks(lane, batch, layout, part, KT_GPU_CQT_PEAKS, KT_CQT_PER_OCTAVE, &cqt_peaks);
     }
-    for (int r = 0; r < KT_ROWS; r++)
-        if (batch->wanted & KT_GPU_WANTS(r))
-            rows.row[r] = (float *)(void *)(lane->out + layout.row[r]) + part->row * kt_row_width(plan, (kt_row_t)r);
-    rows.pitches        = &lane->peaks[i][KT_GPU_PITCHES];
-    rows.cqt_pitches    = &lane->peaks[i][KT_GPU_CQT_PITCHES];
-    rows.pitches->count = rows.cqt_pitches->count = 0;
-    cr_assert_eq(kt_device_frontend(self->cpu, plan, &span, 1, &rows), KT_OK);
+    kt_spectral_peaks_fini(&peaks);
+    kt_spectral_peaks_fini(&cqt_peaks);
+    kt_plan_destroy(&plan);
+}
+
+static void
+compute_images(kt_gpu_context_t *self, const lane_t *lane, const kt_gpu_batch_t *batch, const kt_gpu_layout_t *layout,
+               const kt_gpu_part_t *part)
+{
+    kt_gpu_image_config_t config;
+    kt_gpu_image_args_t   args;
+    memcpy(&config, batch->config, sizeof config);
+    memcpy(&args, part->args, sizeof args);
+    const uint8_t        *before = (const uint8_t *)lane->in + part->in;
+    const kt_image_span_t span = {before + kt_image_bytes(config.width, config.height), args.has_before ? before : NULL,
+                                  part->items, config.width, config.height};
+    cr_assert_eq(kt_device_images(self->cpu, &span, item_at(lane, batch, layout, 0, part->first)), KT_OK);
+}
+
+static void
+compute(kt_gpu_context_t *self, const lane_t *lane, const kt_gpu_batch_t *batch)
+{
+    kt_gpu_layout_t layout;
+    kt_gpu_layout(batch->shape.section, batch->wanted, batch->items, &layout);
+    cr_assert_leq(layout.bytes, self->opts.out_bytes);
+    for (uint32_t i = 0; i < KT_GPU_SECTIONS; i++)
+        if (batch->shape.section[i].is_zeroed)
+            memset(lane->out + layout.at[i], 0, layout.size[i]);
+    for (uint32_t i = 0; i < batch->n_parts; i++)
+        (batch->kind == KT_GPU_IMAGE ? compute_images : compute_frames)(self, lane, batch, &layout, &batch->parts[i]);
 }
 
 static kt_err_t
 submit(kt_gpu_context_t *self, uint32_t slot, const kt_gpu_batch_t *batch)
 {
-    kt_plan_t *plan = NULL;
-    kt_err_t   err  = KT_OK;
+    kt_err_t err = KT_OK;
     pthread_mutex_lock(&gpu_double.lock);
     err               = gpu_double.lose == 1 + self->opts.device ? KT_ESTATE : gpu_double.refuse;
     gpu_double.refuse = KT_OK;
     if (!err && gpu_double.n_batches < GPU_DOUBLE_BATCHES) {
         gpu_double.batches[gpu_double.n_batches].parts  = batch->n_parts;
-        gpu_double.batches[gpu_double.n_batches].frames = batch->frames;
+        gpu_double.batches[gpu_double.n_batches].kind   = batch->kind;
+        gpu_double.batches[gpu_double.n_batches].frames = batch->items;
         gpu_double.batches[gpu_double.n_batches].device = self->opts.device;
         gpu_double.n_batches++;
     }
@@ -134,11 +192,8 @@ submit(kt_gpu_context_t *self, uint32_t slot, const kt_gpu_batch_t *batch)
     pthread_mutex_unlock(&gpu_double.lock);
     if (err)
         return err;
-    cr_assert_leq(batch->samples * sizeof(float), self->opts.in_bytes);
-    cr_assert_eq(kt_plan_new(&plan, &batch->opts), KT_OK);
-    for (uint32_t i = 0; i < batch->n_parts; i++)
-        compute(self, &self->lanes[slot], batch, plan, i);
-    kt_plan_destroy(&plan);
+    cr_assert_leq(batch->in_bytes, self->opts.in_bytes);
+    compute(self, &self->lanes[slot], batch);
     return KT_OK;
 }
 
@@ -176,34 +231,6 @@ why_lost(const kt_gpu_context_t *self)
     return "the double was told to";
 }
 
-// The part is known by its first row and the lane by its results.
-static kt_err_t
-peaks(const void *at, const kt_gpu_layout_t *layout, kt_gpu_peaks_t which, const kt_gpu_part_t *part,
-      unsigned per_octave, kt_pitches_t *out)
-{
-    const lane_t *lane = NULL;
-    uint32_t      i    = 0;
-    (void)layout;
-    (void)per_octave;
-    for (size_t c = 0; c < KT_GPUS_MAX; c++)
-        for (size_t s = 0; s < KT_GPU_SLOTS_MAX && contexts[c]; s++)
-            if (contexts[c]->lanes[s].out == at)
-                lane = &contexts[c]->lanes[s];
-    cr_assert(lane);
-    while (lane->rows[i] != part->row)
-        i++;
-    const kt_pitches_t *from = &lane->peaks[i][which];
-    size_t              n    = out->count + from->count;
-    out->magnitude           = realloc(out->magnitude, (n + 1) * sizeof *out->magnitude);
-    out->bin                 = realloc(out->bin, n + 1);
-    if (from->count) {
-        memcpy(out->magnitude + out->count, from->magnitude, from->count * sizeof *out->magnitude);
-        memcpy(out->bin + out->count, from->bin, from->count);
-    }
-    out->count = out->capacity = n;
-    return KT_OK;
-}
-
 const kt_gpu_backend_t *
 gpu_double_backend(int devices)
 {
@@ -213,14 +240,13 @@ gpu_double_backend(int devices)
                                              .describe   = describe,
                                              .open       = open_context,
                                              .close      = close_context,
-                                             .samples    = samples,
+                                             .input      = input,
                                              .results    = results,
                                              .submit     = submit,
                                              .poll       = poll_slot,
                                              .state      = state,
                                              .pool_bytes = pool_bytes,
-                                             .why        = why_lost,
-                                             .peaks      = peaks};
+                                             .why        = why_lost};
     gpu_double.devices                    = devices;
     return &BACKEND;
 }

@@ -18,8 +18,9 @@ typedef struct gpu_double {
     int             xid;
     size_t          n_batches, n_closed;
     struct {
-        uint32_t parts, frames;
-        int      device;
+        kt_gpu_kind_id_t kind;
+        uint32_t         parts, frames;
+        int              device;
     } batches[GPU_DOUBLE_BATCHES];
 } gpu_double_t;
 

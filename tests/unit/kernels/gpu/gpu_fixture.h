@@ -13,13 +13,13 @@
 static const kt_frontend_opts_t gpu_defaults = {22050, 2048, 512, 128, 13, 12};
 
 typedef struct sound {
-    kt_plan_t   *plan;
-    kt_device_t *device;
-    float       *pcm, *row[KT_ROWS], *chroma;
-    kt_span_t    span;
-    double       tuning;
-    kt_pitches_t pitches, cqt_pitches;
-    pthread_t    thread;
+    kt_plan_t          *plan;
+    kt_device_t        *device;
+    float              *pcm, *row[KT_ROWS], *chroma;
+    kt_span_t           span;
+    double              tuning;
+    kt_spectral_peaks_t peaks, cqt_peaks;
+    pthread_t           thread;
 } sound_t;
 
 // A chord and some noise, another one for each seed.
@@ -50,8 +50,8 @@ sound_free(sound_t *self)
         free(self->row[r]);
     free(self->pcm);
     free(self->chroma);
-    kt_pitches_fini(&self->pitches);
-    kt_pitches_fini(&self->cqt_pitches);
+    kt_spectral_peaks_fini(&self->peaks);
+    kt_spectral_peaks_fini(&self->cqt_peaks);
     kt_device_destroy(&self->device);
     kt_plan_destroy(&self->plan);
 }
@@ -60,12 +60,12 @@ sound_free(sound_t *self)
 static inline void
 sound_run(sound_t *self, kt_gpus_t *gpus)
 {
-    kt_rows_t out = {.pitches = &self->pitches, .cqt_pitches = &self->cqt_pitches};
+    kt_rows_t out = {.peaks = &self->peaks, .cqt_peaks = &self->cqt_peaks};
     for (int r = 0; r < KT_ROWS; r++)
         out.row[r] = kt_row_width(self->plan, (kt_row_t)r) ? self->row[r] : NULL;
     if (!self->device)
-        cr_assert_eq(gpus ? kt_device_gpu(&self->device, gpus) : kt_device_cpu(&self->device), KT_OK);
-    self->pitches.count = self->cqt_pitches.count = 0;
+        cr_assert_eq(gpus ? kt_device_gpu(&self->device, gpus, NULL) : kt_device_cpu(&self->device, NULL), KT_OK);
+    self->peaks.count = self->cqt_peaks.count = 0;
     cr_assert_eq(kt_device_frontend(self->device, self->plan, &self->span, 1, &out), KT_OK);
     cr_assert_eq(kt_device_chroma(self->device, self->plan, self->tuning, &self->span, 1, &self->chroma), KT_OK);
 }
@@ -82,7 +82,7 @@ static inline void
 sound_start(sound_t *self, kt_gpus_t *gpus)
 {
     if (!self->device)
-        cr_assert_eq(kt_device_gpu(&self->device, gpus), KT_OK);
+        cr_assert_eq(kt_device_gpu(&self->device, gpus, NULL), KT_OK);
     cr_assert_eq(pthread_create(&self->thread, NULL, sound_thread, self), 0);
 }
 
@@ -112,10 +112,10 @@ sound_same(const sound_t *a, const sound_t *b, float limit)
         sound_same_row(a->row[r], b->row[r], a->span.frames * kt_row_width(a->plan, (kt_row_t)r),
                        r == KT_ROW_ROLLOFF && limit > 0 ? 2e-3f : limit, NAMES[r]);
     sound_same_row(a->chroma, b->chroma, a->span.frames * kt_plan_opts(a->plan)->n_chroma, limit, "chroma");
-    cr_assert_eq(a->pitches.count, b->pitches.count);
-    cr_assert_eq(a->cqt_pitches.count, b->cqt_pitches.count);
-    sound_same_row(a->pitches.magnitude, b->pitches.magnitude, a->pitches.count, limit, "pitches");
-    sound_same_row(a->cqt_pitches.magnitude, b->cqt_pitches.magnitude, a->cqt_pitches.count, limit, "cqt_pitches");
+    cr_assert_eq(a->peaks.count, b->peaks.count);
+    cr_assert_eq(a->cqt_peaks.count, b->cqt_peaks.count);
+    sound_same_row(a->peaks.magnitude, b->peaks.magnitude, a->peaks.count, limit, "peaks");
+    sound_same_row(a->cqt_peaks.magnitude, b->cqt_peaks.magnitude, a->cqt_peaks.count, limit, "cqt_peaks");
 }
 
 // What the processor makes of the same sound.

@@ -1,6 +1,7 @@
 // The same on the simulated device: the library as a node loads it, with the kernels as they are.
 #include "common/clock.h"
 #include "common/log.h"
+#include "tests/unit/kernels/gpu/gpu_film.h"
 #include "tests/unit/kernels/gpu/gpu_fixture.h"
 
 #include <dlfcn.h>
@@ -58,12 +59,12 @@ open_sim(const char *seed, kt_gpu_opts_t opts)
     return gpus;
 }
 
-static kt_gpu_facts_t
-facts_of(const kt_gpus_t *gpus)
+static kt_gpus_info_t
+info_of(const kt_gpus_t *gpus)
 {
-    kt_gpu_facts_t facts;
-    kt_gpus_facts(gpus, &facts);
-    return facts;
+    kt_gpus_info_t info;
+    kt_gpus_info(gpus, &info);
+    return info;
 }
 
 static void
@@ -76,8 +77,8 @@ numbers_agree(const char *seed)
     sound_run(&b, gpus);
     sound_check(&a, &gpu_defaults, 1, LIMIT);
     sound_check(&b, &small, 2, LIMIT);
-    cr_assert_eq(facts_of(gpus).on_cpu, 0);
-    cr_assert_eq(facts_of(gpus).frames, 2 * (FRAMES + 5));
+    cr_assert_eq(info_of(gpus).on_cpu, 0);
+    cr_assert_eq(info_of(gpus).frames, 2 * (FRAMES + 5));
     sound_free(&a);
     sound_free(&b);
     kt_gpus_close(&gpus);
@@ -118,7 +119,7 @@ company_changes_nothing(const char *seed)
     gpus                = open_sim(seed, tight);
     sound_t pieces      = sound_new(&gpu_defaults, FRAMES, 3);
     sound_run(&pieces, gpus);
-    cr_assert_gt(facts_of(gpus).parts, 2);
+    cr_assert_gt(info_of(gpus).parts, 2);
     sound_same(&alone, &pieces, 0);
     sound_free(&pieces);
     sound_free(&alone);
@@ -136,15 +137,63 @@ Test(gpu_sim, company_changes_no_byte_in_a_random_order)
     company_changes_nothing("4");
 }
 
+// Two films at once, one in pieces that each need the picture before.
+static void
+pictures_agree(const char *seed)
+{
+    kt_gpu_opts_t opts = KT_GPU_DEFAULTS;
+    opts.max_bytes     = 512 << 10;
+    kt_gpus_t *gpus    = open_sim(seed, opts);
+    film_t     a = film_new(67, 35, 2, 1), b = film_new(67, 35, 9, 2);
+    cr_assert_eq(kt_device_gpu(&a.device, gpus, NULL), KT_OK);
+    cr_assert_eq(kt_device_gpu(&b.device, gpus, NULL), KT_OK);
+    film_start(&a);
+    film_start(&b);
+    film_join(&a);
+    film_join(&b);
+    film_check(&a);
+    film_check(&b);
+    cr_assert_eq(info_of(gpus).on_cpu, 0);
+    cr_assert_eq(info_of(gpus).frames, 2 + 9);
+    cr_assert_gt(info_of(gpus).parts, 2);
+    film_free(&a);
+    film_free(&b);
+    kt_gpus_close(&gpus);
+    check_clean();
+}
+
+Test(gpu_sim, pictures_have_the_references_statistics_in_order)
+{
+    pictures_agree("0");
+}
+
+Test(gpu_sim, pictures_have_the_references_statistics_in_a_random_order)
+{
+    pictures_agree("3");
+}
+
+Test(gpu_sim, pictures_of_a_device_that_breaks_are_the_processors)
+{
+    kt_gpus_t *gpus = open_sim("1", KT_GPU_DEFAULTS);
+    film_t     film = film_new(40, 30, 3, 4);
+    break_after("cudaLaunchKernel", 1);
+    film_run(&film, gpus);
+    film_check(&film);
+    cr_assert_eq(info_of(gpus).lost, 1);
+    cr_assert_eq(info_of(gpus).on_cpu, 1);
+    film_free(&film);
+    kt_gpus_close(&gpus);
+}
+
 Test(gpu_sim, memory_grows_with_the_batches_and_stays_below_the_limit)
 {
     kt_gpu_opts_t opts = KT_GPU_DEFAULTS;
     opts.max_bytes     = 24 << 20;
     kt_gpus_t *gpus    = open_sim("0", opts);
     sound_t    sound   = sound_new(&gpu_defaults, FRAMES, 4);
-    cr_assert_eq(facts_of(gpus).pool_bytes, 0);
+    cr_assert_eq(info_of(gpus).pool_bytes, 0);
     sound_run(&sound, gpus);
-    uint64_t after = facts_of(gpus).pool_bytes;
+    uint64_t after = info_of(gpus).pool_bytes;
     cr_assert_gt(after, 0);
     cr_assert_lt(after, opts.max_bytes / 2);
     sound_free(&sound);
@@ -158,13 +207,13 @@ Test(gpu_sim, without_growth_the_memory_is_taken_at_once)
     opts.max_bytes     = 24 << 20;
     opts.growth        = false;
     kt_gpus_t *gpus    = open_sim("0", opts);
-    uint64_t   taken   = facts_of(gpus).pool_bytes;
+    uint64_t   taken   = info_of(gpus).pool_bytes;
     sound_t    sound   = sound_new(&gpu_defaults, FRAMES, 5);
     cr_assert_leq(taken, opts.max_bytes);
     cr_assert_geq(taken, opts.max_bytes - (1 << 20));
     sound_run(&sound, gpus);
-    cr_assert_eq(facts_of(gpus).pool_bytes, taken);
-    cr_assert_eq(facts_of(gpus).on_cpu, 0);
+    cr_assert_eq(info_of(gpus).pool_bytes, taken);
+    cr_assert_eq(info_of(gpus).on_cpu, 0);
     sound_free(&sound);
     kt_gpus_close(&gpus);
     check_clean();
@@ -177,8 +226,8 @@ Test(gpu_sim, memory_that_others_have_costs_no_device)
     sound_t    sound = sound_new(&gpu_defaults, FRAMES, 6);
     sound_run(&sound, gpus);
     sound_check(&sound, &gpu_defaults, 6, 0);
-    cr_assert_eq(facts_of(gpus).lost, 0);
-    cr_assert_eq(facts_of(gpus).on_cpu, 2);
+    cr_assert_eq(info_of(gpus).lost, 0);
+    cr_assert_eq(info_of(gpus).on_cpu, 2);
     sound_free(&sound);
     kt_gpus_close(&gpus);
     check_clean();
@@ -194,8 +243,8 @@ lost_in_work(const char *seed, const char *call, uint64_t n)
     sound_start(&b, gpus);
     sound_join(&a);
     sound_join(&b);
-    cr_assert_eq(facts_of(gpus).lost, 1);
-    cr_assert_gt(facts_of(gpus).on_cpu, 0);
+    cr_assert_eq(info_of(gpus).lost, 1);
+    cr_assert_gt(info_of(gpus).on_cpu, 0);
     sound_check(&a, &gpu_defaults, 7, LIMIT);
     sound_check(&b, &gpu_defaults, 8, LIMIT);
     sound_free(&a);
@@ -218,6 +267,32 @@ Test(gpu_sim, a_device_that_breaks_while_one_asks_leaves_right_numbers)
     lost_in_work("2", "cudaEventQuery", 9);
 }
 
+static char lost_why[256];
+
+static void
+keep_why(void *context, kt_log_level_t level, const char *id, const char *fields)
+{
+    (void)context;
+    (void)level;
+    if (strcmp(id, "GPU-LOST") == 0)
+        snprintf(lost_why, sizeof lost_why, "%s", fields);
+}
+
+Test(gpu_sim, a_refused_launch_is_logged_with_its_reason)
+{
+    setenv("KITHARA_SIM_FAULTS", "cudaLaunchKernel:1:701", 1);
+    kt_gpus_t *gpus  = open_sim("0", KT_GPU_DEFAULTS);
+    sound_t    sound = sound_new(&gpu_defaults, FRAMES, 9);
+    kt_log_setup(KT_LOG_WARN, KT_LOG_TEXT, "test");
+    kt_log_set_sink(keep_why, NULL);
+    sound_run(&sound, gpus);
+    sound_check(&sound, &gpu_defaults, 9, LIMIT);
+    cr_assert(strstr(lost_why, "a launch failed: cudaErrorLaunchOutOfResources"), "%s", lost_why);
+    sound_free(&sound);
+    kt_gpus_close(&gpus);
+    check_clean();
+}
+
 Test(gpu_sim, an_xid_is_noticed_when_nothing_runs)
 {
     void (*break_device)(int, int, int) = (void (*)(int, int, int))(uintptr_t)symbol("cudasim_break_device");
@@ -234,13 +309,13 @@ Test(gpu_sim, nvml_tells_memory_load_and_temperature)
 {
     kt_gpus_t     *gpus  = open_sim("0", KT_GPU_DEFAULTS);
     int64_t        until = kt_clock_ms() + 20000;
-    kt_gpu_facts_t facts;
+    kt_gpus_info_t info;
     do
-        kt_gpus_facts(gpus, &facts);
-    while (facts.celsius < 0 && kt_clock_ms() < until);
-    cr_assert_geq(facts.percent, 0);
-    cr_assert_gt(facts.celsius, 0);
-    cr_assert_eq(facts.memory_total_mb, 4096);
+        kt_gpus_info(gpus, &info);
+    while (info.celsius < 0 && kt_clock_ms() < until);
+    cr_assert_geq(info.percent, 0);
+    cr_assert_gt(info.celsius, 0);
+    cr_assert_eq(info.memory_total_mb, 4096);
     kt_gpus_close(&gpus);
     check_clean();
 }

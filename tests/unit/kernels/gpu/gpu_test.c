@@ -1,8 +1,11 @@
 // The actor and what is around it, on a GPU that is none (gpu_double.h).
 #include "common/clock.h"
 #include "common/log.h"
+#include "kernels/gpu/frames.h"
+#include "kernels/gpu/images.h"
 #include "kernels/gpu/private.h"
 #include "tests/unit/kernels/gpu/gpu_double.h"
+#include "tests/unit/kernels/gpu/gpu_film.h"
 #include "tests/unit/kernels/gpu/gpu_fixture.h"
 
 enum { LONG_US = 20000000, FRAMES = 40 };
@@ -29,12 +32,12 @@ open_double(int devices, kt_gpu_opts_t opts)
     return gpus;
 }
 
-static kt_gpu_facts_t
-facts_of(const kt_gpus_t *gpus)
+static kt_gpus_info_t
+info_of(const kt_gpus_t *gpus)
 {
-    kt_gpu_facts_t facts;
-    kt_gpus_facts(gpus, &facts);
-    return facts;
+    kt_gpus_info_t info;
+    kt_gpus_info(gpus, &info);
+    return info;
 }
 
 Test(gpu, spans_of_many_workers_share_a_batch)
@@ -46,7 +49,7 @@ Test(gpu, spans_of_many_workers_share_a_batch)
     sound_t    sounds[WORKERS];
     for (uint32_t i = 0; i < WORKERS; i++) {
         sounds[i] = sound_new(&gpu_defaults, FRAMES + i, i);
-        cr_assert_eq(kt_device_gpu(&sounds[i].device, gpus), KT_OK);  // it may come, so a batch waits for it
+        cr_assert_eq(kt_device_gpu(&sounds[i].device, gpus, NULL), KT_OK);  // it may come, so a batch waits for it
     }
     gpu_double_hold(true);
     for (size_t i = 0; i < WORKERS; i++) {
@@ -64,8 +67,8 @@ Test(gpu, spans_of_many_workers_share_a_batch)
         sound_check(&sounds[i], &gpu_defaults, i, 0);
         sound_free(&sounds[i]);
     }
-    cr_assert_eq(facts_of(gpus).parts, 2 * WORKERS);
-    cr_assert_eq(facts_of(gpus).on_cpu, 0);
+    cr_assert_eq(info_of(gpus).parts, 2 * WORKERS);
+    cr_assert_eq(info_of(gpus).on_cpu, 0);
     kt_gpus_close(&gpus);
 }
 
@@ -76,7 +79,7 @@ Test(gpu, a_batch_waits_for_company_no_longer_than_it_may)
     kt_gpus_t *gpus    = open_double(1, opts);
     sound_t    first = sound_new(&gpu_defaults, FRAMES, 1), second = sound_new(&gpu_defaults, FRAMES, 2);
     sound_t    absent = sound_new(&gpu_defaults, FRAMES, 3);
-    cr_assert_eq(kt_device_gpu(&absent.device, gpus), KT_OK);  // who might still come, and does not
+    cr_assert_eq(kt_device_gpu(&absent.device, gpus, NULL), KT_OK);  // who might still come, and does not
     gpu_double_hold(true);
     sound_start(&first, gpus);
     gpu_double_await(1);
@@ -112,8 +115,8 @@ Test(gpu, a_span_larger_than_a_slot_goes_in_pieces)
     kt_gpus_t *gpus    = open_double(1, opts);
     sound_t    sound   = sound_new(&gpu_defaults, 333, 5);
     sound_run(&sound, gpus);
-    cr_assert_gt(facts_of(gpus).parts, 6);
-    cr_assert_eq(facts_of(gpus).frames, 2 * 333);
+    cr_assert_gt(info_of(gpus).parts, 6);
+    cr_assert_eq(info_of(gpus).frames, 2 * 333);
     sound_check(&sound, &gpu_defaults, 5, 0);
     sound_free(&sound);
     kt_gpus_close(&gpus);
@@ -187,8 +190,8 @@ Test(gpu, a_lost_device_leaves_the_work_to_the_processor)
     sound_run(&sound, gpus);
     sound_check(&sound, &gpu_defaults, 9, 0);
     cr_assert_eq(told_lost, 1, "said once");
-    cr_assert_eq(facts_of(gpus).lost, 1);
-    cr_assert_eq(facts_of(gpus).on_cpu, 4);
+    cr_assert_eq(info_of(gpus).lost, 1);
+    cr_assert_eq(info_of(gpus).on_cpu, 4);
     cr_assert(!kt_gpus_usable(gpus));
     sound_free(&sound);
     kt_gpus_close(&gpus);
@@ -201,8 +204,8 @@ Test(gpu, who_lost_a_device_goes_on_with_another)
     sound_t    sound = sound_new(&gpu_defaults, FRAMES, 16);
     gpu_double.lose  = 1;
     sound_run(&sound, gpus);  // the first pass is the processor's, the second the other device's
-    cr_assert_eq(facts_of(gpus).lost, 1);
-    cr_assert_eq(facts_of(gpus).on_cpu, 1);
+    cr_assert_eq(info_of(gpus).lost, 1);
+    cr_assert_eq(info_of(gpus).on_cpu, 1);
     cr_assert_eq(gpu_double.n_batches, 1);
     cr_assert_eq(gpu_double.batches[0].device, 1);
     cr_assert(kt_gpus_usable(gpus));
@@ -224,7 +227,7 @@ Test(gpu, a_batch_that_does_not_end_loses_the_device)
     sound_join(&b);
     sound_check(&a, &gpu_defaults, 10, 0);
     sound_check(&b, &gpu_defaults, 11, 0);
-    cr_assert_eq(facts_of(gpus).lost, 1);
+    cr_assert_eq(info_of(gpus).lost, 1);
     sound_free(&a);
     sound_free(&b);
     kt_gpus_close(&gpus);
@@ -251,10 +254,10 @@ Test(gpu, a_refused_batch_costs_no_device)
     gpu_double.refuse = KT_ENOMEM;
     sound_run(&sound, gpus);
     sound_check(&sound, &gpu_defaults, 12, 0);
-    cr_assert_eq(facts_of(gpus).lost, 0);
-    cr_assert_eq(facts_of(gpus).on_cpu, 1);
+    cr_assert_eq(info_of(gpus).lost, 0);
+    cr_assert_eq(info_of(gpus).on_cpu, 1);
     cr_assert(!kt_gpus_whole(gpus));
-    cr_assert_eq(facts_of(gpus).batches, 1, "chroma");
+    cr_assert_eq(info_of(gpus).batches, 1, "chroma");
     sound_free(&sound);
     kt_gpus_close(&gpus);
 }
@@ -294,8 +297,8 @@ Test(gpu, closing_waits_for_what_is_in_work)
     pthread_t     worker, releaser;
     opts.backend = gpu_double_backend(1);
     cr_assert_eq(kt_gpu_open(&gpu, &opts, 0, why), KT_OK);
-    direct_t direct = {
-        gpu, {.plan = sound.plan, .pass = KT_GPU_CHROMA, .span = &sound.span, .chroma = sound.chroma}, KT_ESTATE};
+    const kt_gpu_frames_t frames = {.plan = sound.plan, .span = &sound.span, .chroma = sound.chroma};
+    direct_t              direct = {gpu, {&kt_gpu_chroma_kind, &frames, sound.span.frames}, KT_ESTATE};
     gpu_double_hold(true);
     cr_assert_eq(pthread_create(&worker, NULL, run_direct, &direct), 0);
     gpu_double_await(1);
@@ -318,7 +321,7 @@ Test(gpu, devices_are_chosen_by_index_and_uuid)
         kt_gpu_opts_t opts = KT_GPU_DEFAULTS;
         opts.devices       = rows[i].setting;
         kt_gpus_t *gpus    = open_double(3, opts);
-        cr_assert_eq(facts_of(gpus).opened, rows[i].opened, "%s", rows[i].setting ? rows[i].setting : "none");
+        cr_assert_eq(info_of(gpus).opened, rows[i].opened, "%s", rows[i].setting ? rows[i].setting : "none");
         kt_gpus_close(&gpus);
     }
 }
@@ -345,7 +348,7 @@ Test(gpu, workers_spread_over_the_devices)
     sound_run(&a, gpus);
     sound_run(&b, gpus);
     cr_assert_neq(gpu_double.batches[0].device, gpu_double.batches[2].device);
-    cr_assert_eq(facts_of(gpus).opened, 2);
+    cr_assert_eq(info_of(gpus).opened, 2);
     char name[64];
     cr_assert_str_eq(kt_gpus_name(gpus, name, sizeof name), "cuda: Double x2");
     sound_free(&a);
@@ -373,21 +376,131 @@ Test(gpu, a_host_without_the_library_says_why)
     cr_assert(strstr(why, "/nowhere/"), "%s", why);
 }
 
+// Of all kinds, with everything that they can give.
 Test(gpu, the_layout_holds_what_it_promises)
 {
-    kt_plan_t     *plan   = NULL;
-    const uint32_t wanted = KT_GPU_WANTS(KT_ROW_MEL) | KT_GPU_WANTS(KT_ROW_RMS) | KT_GPU_WANTS_PEAKS(KT_GPU_PITCHES) |
-                            KT_GPU_WANTS_PEAKS(KT_GPU_CQT_PITCHES);
-    cr_assert_eq(kt_plan_new(&plan, &gpu_defaults), KT_OK);
-    for (size_t bytes = 0; bytes < 3 << 20; bytes += 4099) {
-        for (int pass = KT_GPU_FIRST; pass <= KT_GPU_CHROMA; pass++) {
+    sound_t                sound  = sound_new(&gpu_defaults, 3, 1);
+    const kt_rows_t        rows   = {.row[KT_ROW_MEL] = sound.row[KT_ROW_MEL],
+                                     .row[KT_ROW_RMS] = sound.row[KT_ROW_RMS],
+                                     .peaks           = &sound.peaks,
+                                     .cqt_peaks       = &sound.cqt_peaks};
+    const kt_gpu_frames_t  frames = {.plan = sound.plan, .span = &sound.span, .rows = &rows, .chroma = sound.chroma};
+    const kt_image_span_t  span   = {.n = 1, .width = 320, .height = 180};
+    const kt_gpu_images_t  images = {.span = &span};
+    const kt_gpu_request_t all[]  = {
+         {&kt_gpu_frontend_kind, &frames, 3}, {&kt_gpu_chroma_kind, &frames, 3}, {&kt_gpu_image_kind, &images, 1}};
+    for (size_t k = 0; k < sizeof all / sizeof *all; k++) {
+        kt_gpu_batch_t batch = {0};
+        all[k].kind->describe(all[k].work, &batch);
+        cr_assert(batch.wanted);
+        for (size_t bytes = 0; bytes < 3 << 20; bytes += 4099) {
             kt_gpu_layout_t layout;
-            size_t          frames = kt_gpu_layout_frames(plan, (kt_gpu_pass_t)pass, wanted, bytes);
-            kt_gpu_layout(plan, (kt_gpu_pass_t)pass, wanted, frames, &layout);
-            cr_assert(frames == 0 || layout.bytes <= bytes, "%zu frames in %zu bytes take %zu", frames, bytes,
-                      layout.bytes);
-            cr_assert_leq(layout.peaks, layout.bytes);
+            const size_t    items = kt_gpu_layout_items(batch.shape.section, batch.wanted, bytes);
+            kt_gpu_layout(batch.shape.section, batch.wanted, items, &layout);
+            cr_assert(items == 0 || layout.bytes <= bytes, "%s: %zu items in %zu bytes take %zu", all[k].kind->name,
+                      items, bytes, layout.bytes);
+            cr_assert_leq(layout.lists, layout.bytes);
         }
     }
-    kt_plan_destroy(&plan);
+    sound_free(&sound);
+}
+
+Test(gpu, pictures_of_many_workers_share_a_batch_of_their_size)
+{
+    enum { WORKERS = 4 };
+    kt_gpu_opts_t opts = KT_GPU_DEFAULTS;
+    opts.wait_us       = LONG_US;
+    kt_gpus_t *gpus    = open_double(1, opts);
+    film_t     films[WORKERS];
+    for (uint32_t i = 0; i < WORKERS; i++) {
+        films[i] = film_new(i == 3 ? 20 : 33, 21, 2 + i, i);
+        cr_assert_eq(kt_device_gpu(&films[i].device, gpus, NULL), KT_OK);
+    }
+    gpu_double_hold(true);
+    for (size_t i = 0; i < WORKERS; i++) {
+        film_start(&films[i]);
+        if (i == 0)
+            gpu_double_await(1);  // the first goes alone: nothing is in work
+    }
+    gpu_double_await(3);
+    for (size_t i = 0; i < 3; i++)
+        cr_assert_eq(gpu_double.batches[i].kind, KT_GPU_IMAGE);
+    cr_assert_eq(gpu_double.batches[0].parts, 1);
+    cr_assert_eq(gpu_double.batches[1].parts + gpu_double.batches[2].parts, WORKERS - 1, "another size, another batch");
+    gpu_double_hold(false);
+    for (size_t i = 0; i < WORKERS; i++) {
+        film_join(&films[i]);
+        film_check(&films[i]);
+        film_free(&films[i]);
+    }
+    cr_assert_eq(info_of(gpus).on_cpu, 0);
+    cr_assert_eq(info_of(gpus).frames, 2 + 3 + 4 + 5);
+    kt_gpus_close(&gpus);
+}
+
+Test(gpu, sound_and_pictures_do_not_share_a_batch)
+{
+    kt_gpus_t *gpus  = open_double(1, KT_GPU_DEFAULTS);
+    sound_t    sound = sound_new(&gpu_defaults, FRAMES, 17);
+    film_t     film  = film_new(16, 9, 3, 5);
+    cr_assert_eq(kt_device_gpu(&film.device, gpus, NULL), KT_OK);
+    gpu_double_hold(true);
+    sound_start(&sound, gpus);
+    film_start(&film);
+    gpu_double_await(2);
+    gpu_double_hold(false);
+    sound_join(&sound);
+    film_join(&film);
+    for (size_t i = 0; i < gpu_double.n_batches; i++)
+        cr_assert_eq(gpu_double.batches[i].parts, 1);
+    sound_check(&sound, &gpu_defaults, 17, 0);
+    film_check(&film);
+    sound_free(&sound);
+    film_free(&film);
+    kt_gpus_close(&gpus);
+}
+
+Test(gpu, pictures_that_fit_no_slot_at_once_go_in_pieces)
+{
+    kt_gpu_opts_t opts = KT_GPU_DEFAULTS;
+    opts.max_bytes     = 256 << 10;
+    kt_gpus_t *gpus    = open_double(1, opts);
+    film_t     film = film_new(64, 32, 9, 6), large = film_new(128, 80, 1, 7);
+    film_run(&film, gpus);
+    cr_assert_gt(info_of(gpus).parts, 3);
+    film_check(&film);
+    film_run(&large, gpus);  // one picture is more than a slot
+    cr_assert_eq(info_of(gpus).on_cpu, 1);
+    film_check(&large);
+    film_free(&film);
+    film_free(&large);
+    kt_gpus_close(&gpus);
+}
+
+Test(gpu, a_lost_device_leaves_the_pictures_to_the_processor)
+{
+    kt_gpus_t *gpus = open_double(1, KT_GPU_DEFAULTS);
+    film_t     film = film_new(20, 10, 3, 8);
+    gpu_double.lose = 1;
+    film_run(&film, gpus);
+    film_check(&film);
+    cr_assert_eq(info_of(gpus).lost, 1);
+    cr_assert_eq(info_of(gpus).on_cpu, 1);
+    film_free(&film);
+    kt_gpus_close(&gpus);
+}
+
+Test(gpu, pictures_without_pixels_or_too_large_reach_no_batch)
+{
+    kt_gpus_t            *gpus   = open_double(1, KT_GPU_DEFAULTS);
+    kt_device_t          *device = NULL;
+    kt_image_stats_t      stats  = {.sum = {1}};
+    const kt_image_span_t none = {.n = 1, .height = 5}, large = {.n = 1, .width = KT_IMAGE_MOST_SIDE + 1, .height = 1};
+    cr_assert_eq(kt_device_gpu(&device, gpus, NULL), KT_OK);
+    cr_assert_eq(kt_device_images(device, &none, &stats), KT_OK);
+    cr_assert_eq(stats.sum[0], 0);
+    cr_assert_eq(kt_device_images(device, &large, &stats), KT_EINVAL);
+    cr_assert_eq(gpu_double.n_batches, 0);
+    kt_device_destroy(&device);
+    kt_gpus_close(&gpus);
 }

@@ -13,7 +13,7 @@ open_rate(uint32_t rate_hz)
     kt_frontend_opts_t opts = {
         .rate_hz = rate_hz, .n_fft = 2048, .hop = 512, .n_mels = 128, .n_mfcc = 13, .n_chroma = 12};
     cr_assert_eq(kt_plan_new(&ax_plan, &opts), KT_OK);
-    cr_assert_eq(kt_device_cpu(&ax_device), KT_OK);
+    cr_assert_eq(kt_device_cpu(&ax_device, NULL), KT_OK);
 }
 
 void

@@ -1,0 +1,172 @@
+// Launchers of frontend and chroma: the parts' frames are cut into runs, one thread block each. Side: the runs, and
+// chroma's tables of weights, one per tuning.
+#include "kernels/audio/plan.h"
+#include "kernels/cuda/backend_private.h"
+#include "kernels/gpu/frames.h"
+
+#include <string.h>
+
+enum { LEAST_RUN = 8, RUNS_PER_PROCESSOR = 2 };
+
+static void
+drop_plan(kt_gpu_plan_t *plan)
+{
+    kt_cuda_plan_destroy(&plan->cuda);
+    kt_plan_destroy(&plan->plan);
+    *plan = (kt_gpu_plan_t){0};
+}
+
+static bool
+is_in_work(const kt_gpu_context_t *self, const kt_gpu_plan_t *plan)
+{
+    for (uint32_t i = 0; i < self->opts.slots; i++)
+        if (self->lanes[i].stage != STAGE_IDLE && self->lanes[i].plan == plan)
+            return true;
+    return false;
+}
+
+static kt_err_t
+make_plan(kt_gpu_context_t *self, kt_gpu_plan_t *plan, const kt_frontend_opts_t *opts)
+{
+    kt_err_t err = kt_plan_new(&plan->plan, opts);
+    if (!err)
+        err = kt_cuda_plan_new(&plan->cuda, plan->plan);
+    plan->opts = *opts;
+    if (!err)
+        return KT_OK;
+    drop_plan(plan);
+    cudaError_t last = cudaGetLastError();
+    return err == KT_EIO ? kt_gpu_failed(self, last, "the plan") : err;
+}
+
+static kt_err_t
+find_plan(kt_gpu_context_t *self, const kt_frontend_opts_t *opts, kt_gpu_plan_t **out)
+{
+    kt_gpu_plan_t *oldest = NULL;
+    for (size_t i = 0; i < KT_GPU_PLANS; i++) {
+        kt_gpu_plan_t *plan = &self->plans[i];
+        if (plan->plan && memcmp(&plan->opts, opts, sizeof *opts) == 0) {
+            *out = plan;
+            return KT_OK;
+        }
+        if (!is_in_work(self, plan) && (!oldest || plan->used < oldest->used))
+            oldest = plan;
+    }
+    drop_plan(oldest);  // there are more places than slots
+    kt_err_t err = make_plan(self, oldest, opts);
+    if (!err)
+        *out = oldest;
+    return err;
+}
+
+static kt_gpu_frames_args_t
+args_of(const kt_gpu_part_t *part)
+{
+    kt_gpu_frames_args_t out;
+    memcpy(&out, part->args, sizeof out);
+    return out;
+}
+
+// The number of a tuning's table among those of the batch: in the order of the parts that bring a new one.
+static uint32_t
+bank_of(double tunings[KT_GPU_TUNINGS], uint32_t *n, double tuning)
+{
+    uint32_t i = 0;
+    while (i < *n && tunings[i] != tuning)
+        i++;
+    if (i == *n && i < KT_GPU_TUNINGS)
+        tunings[(*n)++] = tuning;
+    return i;
+}
+
+// Short runs where there are few frames, so that all processors have some. The results are the same.
+static kt_err_t
+frames_prepare(kt_gpu_job_t *job)
+{
+    const kt_gpu_batch_t *batch = job->batch;
+    const uint32_t        share = batch->items / (RUNS_PER_PROCESSOR * job->context->processors);
+    double                tunings[KT_GPU_TUNINGS];
+    kt_frontend_opts_t    opts;
+    memcpy(&opts, batch->config, sizeof opts);
+    const kt_err_t err = find_plan(job->context, &opts, &job->lane->plan);
+    if (err)
+        return err;
+    job->lane->plan->used = job->context->batches;
+    job->run_frames       = share < LEAST_RUN ? LEAST_RUN : share < KT_CUDA_RUN_FRAMES ? share : KT_CUDA_RUN_FRAMES;
+    for (uint32_t i = 0; i < batch->n_parts; i++) {
+        job->n_runs += (uint32_t)kt_cuda_runs_of(batch->parts[i].items, job->run_frames);
+        if (batch->kind == KT_GPU_CHROMA &&
+            bank_of(tunings, &job->n_banks, args_of(&batch->parts[i]).tuning) == KT_GPU_TUNINGS)
+            return KT_EINVAL;
+    }
+    job->banks_at = kt_gpu_align(job->n_runs * sizeof(kt_cuda_run_t));
+    job->side_bytes =
+        job->banks_at + kt_gpu_align(job->n_banks * kt_cuda_bank_floats(job->lane->plan->cuda) * sizeof(float));
+    job->work_bytes = kt_cuda_plan_work_bytes(job->lane->plan->cuda);
+    return KT_OK;
+}
+
+static void
+frames_fill_side(const kt_gpu_job_t *job, char *side)
+{
+    const kt_gpu_plan_t  *plan  = job->lane->plan;
+    const kt_gpu_batch_t *batch = job->batch;
+    kt_cuda_run_t        *runs  = (kt_cuda_run_t *)(void *)side;
+    float                *banks = (float *)(void *)(side + job->banks_at);
+    const size_t          each  = kt_cuda_bank_floats(plan->cuda);
+    double                tunings[KT_GPU_TUNINGS];
+    uint32_t              n = 0;
+    for (uint32_t i = 0; i < batch->n_parts; i++) {
+        const kt_gpu_part_t       *part  = &batch->parts[i];
+        const kt_gpu_frames_args_t args  = args_of(part);
+        const kt_cuda_run_t        whole = {.pcm        = part->in / sizeof(float),
+                                            .row        = part->first,
+                                            .frames     = part->items,
+                                            .real_begin = args.real_begin,
+                                            .real_end   = args.real_end,
+                                            .bank = batch->kind == KT_GPU_CHROMA ? bank_of(tunings, &n, args.tuning) : 0};
+        runs += kt_cuda_cut(&whole, plan->opts.hop, job->run_frames, runs);
+    }
+    for (uint32_t i = 0; i < n; i++)
+        kt_chroma_bumps(plan->plan, tunings[i], banks + i * each);
+}
+
+static void *
+work_of(const kt_gpu_job_t *job)
+{
+    return job->work_bytes ? job->lane->slab + job->work_at : NULL;
+}
+
+static kt_cuda_peaks_t
+peaks_at(const kt_gpu_lane_t *lane, uint32_t which)
+{
+    const uint32_t list = KT_GPU_SECTION_PEAK + which;
+    return (kt_cuda_peaks_t){.peak     = kt_gpu_section(lane, list),
+                             .slice    = kt_gpu_section(lane, KT_GPU_SECTION_SLICE + which),
+                             .used     = kt_gpu_section(lane, KT_GPU_SECTION_USED + which),
+                             .capacity = (uint32_t)(lane->layout.size[list] / sizeof(kt_gpu_peak_t))};
+}
+
+static kt_err_t
+frontend_launch(const kt_gpu_job_t *job)
+{
+    const kt_gpu_lane_t *lane = job->lane;
+    kt_cuda_rows_t rows = {.peaks = peaks_at(lane, KT_GPU_POWER_PEAKS), .cqt_peaks = peaks_at(lane, KT_GPU_CQT_PEAKS)};
+    for (uint32_t r = 0; r < KT_ROWS; r++)
+        rows.row[r] = kt_gpu_section(lane, r);
+    return kt_cuda_frontend(lane->plan->cuda, (const kt_cuda_run_t *)(void *)(lane->slab + job->side_at), job->n_runs,
+                            job->run_frames, (const float *)(void *)lane->slab, &rows, work_of(job), lane->stream);
+}
+
+static kt_err_t
+chroma_launch(const kt_gpu_job_t *job)
+{
+    const kt_gpu_lane_t *lane = job->lane;
+    const char          *side = lane->slab + job->side_at;
+    return kt_cuda_chroma(lane->plan->cuda, (const kt_cuda_run_t *)(const void *)side, job->n_runs, job->run_frames,
+                          (const float *)(void *)lane->slab, (const float *)(const void *)(side + job->banks_at),
+                          kt_gpu_section(lane, 0), work_of(job), lane->stream);
+}
+
+const kt_gpu_launcher_t kt_gpu_frontend_launcher = {frames_prepare, frames_fill_side, frontend_launch},
+                        kt_gpu_chroma_launcher   = {frames_prepare, frames_fill_side, chroma_launch};

@@ -1,0 +1,119 @@
+// The kinds without a device: what they ask for, what of a request lies in a part, what they read from results.
+#include "kernels/audio/plan.h"
+#include "kernels/gpu/frames.h"
+#include "kernels/gpu/images.h"
+#include "kernels/gpu/kind.h"
+
+#include <criterion/criterion.h>
+
+enum { N_FFT = 512, HOP = 128 };
+static const kt_frontend_opts_t opts = {8000, N_FFT, HOP, 40, 13, 12};
+
+static kt_plan_t *
+plan_new(void)
+{
+    kt_plan_t *plan = NULL;
+    cr_assert_eq(kt_plan_new(&plan, &opts), KT_OK);
+    return plan;
+}
+
+Test(gpu_kinds, frontend_wants_only_the_rows_that_have_a_place)
+{
+    kt_plan_t            *plan   = plan_new();
+    float                 out    = 0;
+    kt_spectral_peaks_t   peaks  = {0};
+    const kt_rows_t       none   = {0};
+    const kt_rows_t       rows   = {.row[KT_ROW_RMS] = &out, .row[KT_ROW_PEAK] = &out, .cqt_peaks = &peaks};
+    kt_gpu_frames_t       frames = {.plan = plan, .rows = &none};
+    kt_gpu_batch_t        batch  = {0};
+    const uint32_t        cqt    = KT_GPU_CQT_PEAKS;
+    const kt_gpu_batch_t *read   = &batch;
+    kt_gpu_frontend_kind.describe(&frames, &batch);
+    cr_assert_eq(read->wanted, 0);
+    frames.rows = &rows;
+    kt_gpu_frontend_kind.describe(&frames, &batch);
+    // There is no contrast at 8 kHz, so that KT_ROW_PEAK has no width.
+    cr_assert_eq(read->wanted, 1U << KT_ROW_RMS | 1U << (KT_GPU_SECTION_USED + cqt) |
+                                   1U << (KT_GPU_SECTION_SLICE + cqt) | 1U << (KT_GPU_SECTION_PEAK + cqt));
+    cr_assert_eq(read->shape.first_bytes, N_FFT * sizeof(float));
+    cr_assert_eq(read->shape.next_bytes, HOP * sizeof(float));
+    kt_plan_destroy(&plan);
+}
+
+Test(gpu_kinds, real_samples_are_counted_from_the_first_one_of_a_part)
+{
+    kt_plan_t            *plan   = plan_new();
+    const kt_span_t       span   = {.frames = 20, .real_begin = N_FFT / 2, .real_end = 2000};
+    const kt_gpu_frames_t frames = {.plan = plan, .span = &span, .tuning = 0.25};
+    kt_gpu_frames_args_t  args;
+    kt_gpu_chroma_kind.describe_part(&frames, 0, 1, &args);
+    cr_assert_eq(args.real_begin, N_FFT / 2);
+    cr_assert_eq(args.real_end, N_FFT, "a part of one frame");
+    cr_assert_eq(args.tuning, 0.25);
+    kt_gpu_chroma_kind.describe_part(&frames, 10, 10, &args);
+    cr_assert_eq(args.real_begin, 0);
+    cr_assert_eq(args.real_end, 2000 - 10 * HOP);
+    kt_plan_destroy(&plan);
+}
+
+Test(gpu_kinds, peaks_come_in_the_order_of_frames)
+{
+    const kt_gpu_peak_t  peak[]  = {{1, 440}, {2, 440}, {3, 440}, {4, 440}};
+    const kt_gpu_slice_t slice[] = {{2, 2}, {0, 0}, {0, 1}};
+    kt_spectral_peaks_t  out     = {0};
+    cr_assert_eq(kt_gpu_peaks_collect(peak, 4, slice, 3, 12, &out), KT_OK);
+    cr_assert_eq(out.count, 3);
+    cr_assert_eq(out.magnitude[0], 3);
+    cr_assert_eq(out.magnitude[1], 4);
+    cr_assert_eq(out.magnitude[2], 1);
+    cr_assert_eq(out.bin[0], 50);
+    kt_spectral_peaks_fini(&out);
+}
+
+Test(gpu_kinds, a_slice_outside_of_the_peaks_is_an_error)
+{
+    const kt_gpu_peak_t  peak[2]    = {{1, 440}, {2, 440}};
+    const kt_gpu_slice_t wrong[][1] = {{{0, 3}}, {{2, 1}}, {{3, 0}}, {{1, UINT32_MAX}}};
+    kt_spectral_peaks_t  out        = {0};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        cr_assert_eq(kt_gpu_peaks_collect(peak, 2, wrong[i], 1, 12, &out), KT_EIO, "slice %zu", i);
+    cr_assert_eq(out.count, 0);
+    kt_spectral_peaks_fini(&out);
+}
+
+Test(gpu_kinds, pictures_bring_the_one_before_them)
+{
+    enum { WIDTH = 2, HEIGHT = 1, BYTES = 3 * WIDTH * HEIGHT };
+    uint8_t               rgb[3 * BYTES], to[3 * BYTES];
+    const kt_image_span_t span   = {.rgb = rgb, .n = 3, .width = WIDTH, .height = HEIGHT};
+    const kt_gpu_images_t images = {.span = &span};
+    kt_gpu_batch_t        batch  = {0};
+    kt_gpu_image_args_t   args;
+    for (int i = 0; i < 3 * BYTES; i++)
+        rgb[i] = (uint8_t)(i + 1);
+    kt_gpu_image_kind.describe(&images, &batch);
+    cr_assert_eq(batch.shape.first_bytes, 2 * BYTES);
+    cr_assert_eq(batch.shape.next_bytes, BYTES);
+    kt_gpu_image_kind.describe_part(&images, 0, 1, &args);
+    cr_assert_eq(args.has_before, 0);
+    kt_gpu_image_kind.describe_part(&images, 1, 2, &args);
+    cr_assert_eq(args.has_before, 1);
+    kt_gpu_image_kind.copy_in(&images, 1, 2, to);
+    cr_assert_eq(memcmp(to, rgb, sizeof rgb), 0);
+}
+
+Test(gpu_kinds, lists_lie_behind_all_that_is_copied_whole)
+{
+    const kt_gpu_section_t section[KT_GPU_SECTIONS] = {
+        {.item_bytes = 8, .entry_bytes = 8, .used = 1}, {.fixed_bytes = 4}, {.item_bytes = 100}, {.item_bytes = 1000}};
+    kt_gpu_layout_t layout;
+    kt_gpu_layout(section, 7, 3, &layout);
+    cr_assert_eq(layout.at[1], 0);
+    cr_assert_eq(layout.at[2], KT_GPU_ALIGN_BYTES);
+    cr_assert_eq(layout.size[2], 300);
+    cr_assert_eq(layout.size[3], 0, "not wanted");
+    cr_assert_eq(layout.lists, 3 * KT_GPU_ALIGN_BYTES);
+    cr_assert_eq(layout.at[0], layout.lists);
+    cr_assert_eq(layout.bytes, 4 * KT_GPU_ALIGN_BYTES);
+    cr_assert_eq(kt_gpu_layout_items(section, 0, 1 << 20), 0);
+}
