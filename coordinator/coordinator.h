@@ -2,6 +2,7 @@
 // HTTP and ZAP live in threads of their own. What the benchmark and the tests start with a ledger of their choice.
 #pragma once
 
+#include "common/queue.h"
 #include "common/settings.h"
 #include "coordinator/ledger/ledger.h"
 
@@ -14,6 +15,7 @@ KT_MUST_USE kt_err_t kt_coordinator_new(kt_coordinator_t **self_p, const kt_sett
 const char          *kt_coordinator_router(const kt_coordinator_t *self);  // real endpoint, "tcp://127.0.0.1:8711"
 const char          *kt_coordinator_http(const kt_coordinator_t *self);    // "http://127.0.0.1:8710"
 const char          *kt_coordinator_public_key(const kt_coordinator_t *self);
+kt_queue_t          *kt_coordinator_calls(kt_coordinator_t *self);  // of kt_call_t (loop/calls.h)
 // Until a stop signal: the first SIGTERM or SIGINT drains (no claim, waits for what is out, at most a minute), the
 // second stops at once; what is claimed goes back to the ledger either way. signal_fd: a signalfd of both, or -1.
 KT_MUST_USE kt_err_t kt_coordinator_run(kt_coordinator_t *self, int signal_fd);

@@ -32,18 +32,6 @@ struct kt_amqp_in {
 
 static const char CONSUMER[] = "kithara";
 
-void
-kt_delivery_destroy(kt_delivery_t **self_p)
-{
-    kt_delivery_t *self = *self_p;
-    if (!self)
-        return;
-    free(self->body);
-    kt_ledger_request_destroy(&self->request);
-    free(self);
-    *self_p = NULL;
-}
-
 static kt_err_t
 say(kt_amqp_connection_t *connection, const char *text)
 {

@@ -6,24 +6,10 @@
 #pragma once
 
 #include "common/queue.h"
-#include "coordinator/ledger/actor.h"
+#include "coordinator/amqp/message.h"
 #include "coordinator/loop/amqp_stats.h"
 
 typedef struct kt_amqp_in kt_amqp_in_t;
-
-// A message over KT_JOB_MAX_BYTES is truncated to that; all_bytes is its full length.
-typedef struct kt_delivery {
-    uint64_t             epoch, tag;
-    char                *body;  // malloc'ed, NUL-terminated
-    size_t               body_bytes;
-    uint64_t             all_bytes;
-    char                 message_id[KT_JOB_ID_BYTES];  // the broker's property; "" none
-    kt_ledger_request_t *request;                      // what `read` made of it
-    void                *owner;                        // of the loop
-    struct kt_delivery  *next, *previous;              // of the loop
-} kt_delivery_t;
-
-void kt_delivery_destroy(kt_delivery_t **self_p);
 
 // Makes a request of a delivery, on the actor's thread, so that parsing costs the loop nothing. KT_ENOMEM: the
 // connection is given up and the message comes again.

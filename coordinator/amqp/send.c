@@ -23,15 +23,6 @@ struct kt_amqp_out {
     bool               warm;           // something was confirmed on this connection
 };
 
-void
-kt_amqp_message_destroy(kt_amqp_message_t **self_p)
-{
-    if (*self_p)
-        free((*self_p)->row.bytes);
-    free(*self_p);
-    *self_p = NULL;
-}
-
 // The queue has room for all that can be here.
 static void
 give_back(kt_amqp_out_t *self, kt_amqp_message_t *message, kt_published_t how)

@@ -6,26 +6,10 @@
 
 #include "common/queue.h"
 #include "common/settings.h"
-#include "coordinator/ledger/outbox.h"
+#include "coordinator/amqp/message.h"
 #include "coordinator/loop/amqp_stats.h"
 
 enum { KT_AMQP_OUT_MAX = 2048 };
-
-typedef enum kt_published {
-    KT_PUBLISHED_CONFIRMED,
-    KT_PUBLISHED_RETURNED,  // no queue takes it
-    KT_PUBLISHED_REFUSED,   // nack from the broker
-    KT_PUBLISHED_LOST,      // the connection ended: it may or may not be there
-} kt_published_t;
-
-typedef struct kt_amqp_message {
-    kt_outbox_row_t         row;  // its bytes are owned
-    kt_published_t          how;
-    bool                    probe;  // the giver's: sent to see whether a queue takes it by now
-    struct kt_amqp_message *next;   // the actor's
-} kt_amqp_message_t;
-
-void kt_amqp_message_destroy(kt_amqp_message_t **self_p);
 
 typedef struct kt_amqp_out kt_amqp_out_t;
 KT_MUST_USE kt_err_t kt_amqp_out_new(kt_amqp_out_t **self_p, const kt_settings_t *settings, char why[KT_AMQP_WHY]);

@@ -14,7 +14,7 @@ kt_lease_init(kt_lease_keeper_t *self, kt_ledger_port_t *port, kt_sink_t sink, c
 }
 
 static void
-post(kt_lease_keeper_t *self, kt_ledger_request_type_t type, kt_ledger_answered_fn *answered)
+lease_post(kt_lease_keeper_t *self, kt_ledger_request_type_t type, kt_ledger_answered_fn *answered)
 {
     if (self->asked)
         return;
@@ -43,7 +43,7 @@ kt_lease_lose(kt_lease_keeper_t *self, const char *why)
 }
 
 static void
-on_opened(void *context, kt_ledger_request_t **request_p)
+lease_on_opened(void *context, kt_ledger_request_t **request_p)
 {
     kt_lease_keeper_t         *self    = context;
     const kt_ledger_request_t *request = *request_p;
@@ -63,7 +63,7 @@ on_opened(void *context, kt_ledger_request_t **request_p)
 }
 
 static void
-on_renewed(void *context, kt_ledger_request_t **request_p)
+lease_on_renewed(void *context, kt_ledger_request_t **request_p)
 {
     kt_lease_keeper_t *self  = context;
     kt_event_t         event = {.type = KT_EV_WORK};
@@ -80,7 +80,7 @@ void
 kt_lease_check(kt_lease_keeper_t *self)
 {
     if (self->held)
-        post(self, KT_LREQ_RENEW, on_renewed);
+        lease_post(self, KT_LREQ_RENEW, lease_on_renewed);
 }
 
 void
@@ -95,7 +95,7 @@ kt_lease_tick(kt_lease_keeper_t *self, int64_t now_ms)
 {
     kt_lease_guard(self, now_ms);
     if (!self->held)
-        post(self, KT_LREQ_OPEN, on_opened);
+        lease_post(self, KT_LREQ_OPEN, lease_on_opened);
     else if (now_ms - self->asked_ms >= self->length_ms / 4)
-        post(self, KT_LREQ_RENEW, on_renewed);
+        lease_post(self, KT_LREQ_RENEW, lease_on_renewed);
 }

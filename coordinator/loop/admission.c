@@ -1,9 +1,8 @@
-// Who may work here: HELLO, the keys that are allowed, the end of connections. A key that is not allowed, a name that
-// belongs to another key, a wire version that we do not speak are refused.
+#include "coordinator/loop/admission.h"
+
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"
-#include "coordinator/core.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,16 +16,16 @@ static const char *const SHARED[] = {"ANALYZER_SAMPLE_RATE", "ANALYZER_HOP_LENGT
 enum { N_SHARED = sizeof SHARED / sizeof *SHARED };
 
 static void
-refuse(kt_coordinator_t *self, kt_node_handle_t to, kt_err_t err, const char *text)
+admission_refuse(kt_admission_t *self, kt_node_handle_t to, kt_err_t err, const char *text)
 {
     kt_msg_t msg = {.type = KT_MSG_REFUSE, .refuse = {.err = err, .text = kt_bytes_of(text)}};
-    kt_core_send(self, to, &msg);
+    kt_dispatcher_send(self->opts.dispatcher, to, &msg);
 }
 
 static void
-welcome(kt_coordinator_t *self, const kt_peer_t *peer, uint64_t wire)
+admission_welcome(kt_admission_t *self, const kt_peer_t *peer, uint64_t wire)
 {
-    const kt_settings_t *settings         = self->settings;
+    const kt_settings_t *settings         = self->opts.settings;
     const int64_t        values[N_SHARED] = {settings->sample_rate_hz, settings->hop_length, settings->n_fft,
                                              settings->n_mfcc,         settings->n_chroma,   settings->max_duration_s};
     char                 texts[N_SHARED][24];
@@ -37,19 +36,19 @@ welcome(kt_coordinator_t *self, const kt_peer_t *peer, uint64_t wire)
     }
     kt_msg_t msg            = {.type = KT_MSG_WELCOME};
     msg.welcome.wire        = wire < KT_WIRE_VERSION ? wire : KT_WIRE_VERSION;
-    msg.welcome.coordinator = kt_bytes_of(self->name);
-    msg.welcome.epoch       = self->lease.epoch;
+    msg.welcome.coordinator = kt_bytes_of(self->opts.coordinator);
+    msg.welcome.epoch       = self->opts.lease->epoch;
     msg.welcome.settings.at = shared;
     msg.welcome.settings.n  = N_SHARED;
-    kt_core_send(self, peer->handle, &msg);
+    kt_dispatcher_send(self->opts.dispatcher, peer->handle, &msg);
 }
 
 // Why this key may not use this name here; NULL: it may. Logged with the id of the reason.
 static const char *
-objection(kt_coordinator_t *self, const char *key, const char *name, int64_t now_ms)
+admission_objection(kt_admission_t *self, const char *key, const char *name, int64_t now_ms)
 {
-    const kt_key_t  *allowed = kt_keys_find(&self->keys, key);
-    const kt_peer_t *other   = kt_peers_named(&self->peers, name);
+    const kt_key_t  *allowed = kt_keys_find(self->opts.keys, key);
+    const kt_peer_t *other   = kt_peers_named(self->opts.peers, name);
     if (!allowed) {
         kt_log_warn("AUTH-KEY-UNKNOWN", "key=%s node=%s", key, name);
         return "this key is not allowed";
@@ -58,7 +57,7 @@ objection(kt_coordinator_t *self, const char *key, const char *name, int64_t now
         kt_log_warn("AUTH-NAME-FOREIGN", "key=%s node=%s want=%s", key, name, allowed->name);
         return "this key belongs to another node name";
     }
-    if (other && strcmp(other->key, key) != 0 && now_ms - other->heard_ms < self->settings->node_silence_ms) {
+    if (other && strcmp(other->key, key) != 0 && now_ms - other->heard_ms < self->opts.settings->node_silence_ms) {
         kt_log_warn("AUTH-NAME-TAKEN", "key=%s node=%s holder=%s", key, name, other->key);
         return "another key uses this node name now";
     }
@@ -66,13 +65,13 @@ objection(kt_coordinator_t *self, const char *key, const char *name, int64_t now
 }
 
 static bool
-is_name(const char *name)
+is_node_name(const char *name)
 {
     return *name && !name[strcspn(name, " \t\r\n/")];
 }
 
 static void
-fill_peer(kt_peer_t *peer, const char *key, const kt_msg_hello_t *hello)
+admission_fill_peer(kt_peer_t *peer, const char *key, const kt_msg_hello_t *hello)
 {
     snprintf(peer->key, sizeof peer->key, "%s", key);
     kt_bytes_copy(peer->name, sizeof peer->name, hello->name);
@@ -85,35 +84,35 @@ fill_peer(kt_peer_t *peer, const char *key, const kt_msg_hello_t *hello)
 
 // The same node on a connection that is gone: its name must not lead to the old one any longer.
 static void
-forget_older(kt_coordinator_t *self, const kt_peer_t *peer)
+admission_forget_older(kt_admission_t *self, const kt_peer_t *peer)
 {
-    for (size_t i = self->peers.n; i-- > 0;) {
-        const kt_peer_t *other = self->peers.at[i];
+    for (size_t i = self->opts.peers->n; i-- > 0;) {
+        const kt_peer_t *other = self->opts.peers->at[i];
         if (other != peer && strcmp(other->name, peer->name) == 0)
-            kt_peers_remove(&self->peers, other->handle);
+            kt_peers_remove(self->opts.peers, other->handle);
     }
 }
 
 static void
-accept_hello(kt_coordinator_t *self, kt_peer_t *peer, const kt_msg_hello_t *hello)
+admission_accept(kt_admission_t *self, kt_peer_t *peer, const kt_msg_hello_t *hello)
 {
-    bool drained = kt_drains_has(&self->drains, peer->name);
-    forget_older(self, peer);
+    bool drained = kt_drains_has(self->opts.drains, peer->name);
+    admission_forget_older(self, peer);
     kt_log_info("NODE-HELLO", "node=%s host=%s version=%s device=%s slots=%u incarnation=%llu drained=%d", peer->name,
                 peer->host, peer->version, peer->device, peer->slots, (unsigned long long)peer->incarnation, drained);
-    welcome(self, peer, hello->wire);
+    admission_welcome(self, peer, hello->wire);
     kt_event_t event        = {.type = KT_EV_HELLO, .node = peer->handle};
     event.hello.name        = peer->name;
     event.hello.incarnation = peer->incarnation;
     event.hello.slots       = peer->slots;
-    event.hello.drained     = drained || self->draining;
-    kt_core_step_or_fail(self, &event);
+    event.hello.drained     = drained || self->opts.dispatcher->draining;
+    kt_dispatcher_step_or_fail(self->opts.dispatcher, &event);
     if (drained)
-        kt_core_tell_drain(self, peer->name, true, "drained by an operator");
+        kt_dispatcher_send_drain(self->opts.dispatcher, peer->name, true, "drained by an operator");
 }
 
 void
-kt_core_hello(kt_coordinator_t *self, kt_node_handle_t from, const char *key, const kt_msg_hello_t *hello)
+kt_admission_hello(kt_admission_t *self, kt_node_handle_t from, const char *key, const kt_msg_hello_t *hello)
 {
     char       name[KT_PEER_TEXT];
     kt_peer_t *peer   = NULL;
@@ -122,89 +121,76 @@ kt_core_hello(kt_coordinator_t *self, kt_node_handle_t from, const char *key, co
     if (hello->wire < KT_WIRE_LEAST || hello->wire_least > KT_WIRE_VERSION) {
         kt_log_warn("WIRE-VERSION", "node=%s wire=%llu least=%llu", name, (unsigned long long)hello->wire,
                     (unsigned long long)hello->wire_least);
-        self->counters.refused_hellos.wire++;
-        refuse(self, from, KT_EVERSION, "this wire version is not spoken here");
+        self->opts.counters->refused_hellos.wire++;
+        admission_refuse(self, from, KT_EVERSION, "this wire version is not spoken here");
         return;
     }
-    const char *why = is_name(name) ? objection(self, key, name, now_ms) : "a node needs a name without blanks";
+    const char *why =
+        is_node_name(name) ? admission_objection(self, key, name, now_ms) : "a node needs a name without blanks";
     if (why) {
-        self->counters.refused_hellos.name++;
-        kt_peers_remove(&self->peers, from);
-        refuse(self, from, KT_EAUTH, why);
+        self->opts.counters->refused_hellos.name++;
+        kt_peers_remove(self->opts.peers, from);
+        admission_refuse(self, from, KT_EAUTH, why);
         return;
     }
-    if (kt_peers_add(&self->peers, from, &peer)) {
-        kt_log_error("NODE-NO-ROOM", "node=%s nodes=%zu", name, self->peers.n);
-        self->counters.refused_hellos.room++;
-        refuse(self, from, KT_EFULL, "no room for another node");
+    if (kt_peers_add(self->opts.peers, from, &peer)) {
+        kt_log_error("NODE-NO-ROOM", "node=%s nodes=%zu", name, self->opts.peers->n);
+        self->opts.counters->refused_hellos.room++;
+        admission_refuse(self, from, KT_EFULL, "no room for another node");
         return;
     }
-    fill_peer(peer, key, hello);
+    admission_fill_peer(peer, key, hello);
     peer->heard_ms = now_ms;
-    accept_hello(self, peer, hello);
+    admission_accept(self, peer, hello);
 }
 
 // What the node had goes elsewhere at once.
 static void
-expel(kt_coordinator_t *self, const kt_peer_t *peer)
+admission_expel(kt_admission_t *self, const kt_peer_t *peer)
 {
     kt_event_t event = {.type = KT_EV_GONE, .node = peer->handle};
     kt_log_warn("AUTH-REVOKED", "node=%s key=%s", peer->name, peer->key);
-    refuse(self, peer->handle, KT_EAUTH, "this key is no longer allowed");
-    kt_peers_remove(&self->peers, event.node);
-    kt_core_step_or_fail(self, &event);
+    admission_refuse(self, peer->handle, KT_EAUTH, "this key is no longer allowed");
+    kt_peers_remove(self->opts.peers, event.node);
+    kt_dispatcher_step_or_fail(self->opts.dispatcher, &event);
 }
 
 void
-kt_core_check_keys(kt_coordinator_t *self, bool force)
+kt_admission_check_keys(kt_admission_t *self, bool force)
 {
     bool     changed;
-    kt_err_t err = kt_keys_reload(&self->keys, force, &changed);
+    kt_err_t err = kt_keys_reload(self->opts.keys, force, &changed);
     if (err || !changed) {
         if (err && force)
-            kt_log_error("KEYS-UNREAD", "file=\"%s\" err=%s", self->keys.path, kt_err_name(err));
+            kt_log_error("KEYS-UNREAD", "file=\"%s\" err=%s", self->opts.keys->path, kt_err_name(err));
         return;
     }
-    kt_log_info("KEYS-READ", "file=\"%s\" keys=%zu", self->keys.path, self->keys.n);
-    if (kt_core_allow_keys(self))
-        kt_log_error("KEYS-UNREAD", "file=\"%s\" err=ENOMEM", self->keys.path);
-    for (size_t i = self->peers.n; i-- > 0;) {
-        const kt_peer_t *peer = self->peers.at[i];
-        const kt_key_t  *key  = kt_keys_find(&self->keys, peer->key);
+    kt_log_info("KEYS-READ", "file=\"%s\" keys=%zu", self->opts.keys->path, self->opts.keys->n);
+    if (self->opts.allow(self->opts.context))
+        kt_log_error("KEYS-UNREAD", "file=\"%s\" err=ENOMEM", self->opts.keys->path);
+    for (size_t i = self->opts.peers->n; i-- > 0;) {
+        const kt_peer_t *peer = self->opts.peers->at[i];
+        const kt_key_t  *key  = kt_keys_find(self->opts.keys, peer->key);
         if (!key || (key->name[0] && strcmp(key->name, peer->name) != 0))
-            expel(self, peer);
+            admission_expel(self, peer);
     }
 }
 
 void
-kt_core_prune_peers(kt_coordinator_t *self, int64_t now_ms)
+kt_admission_prune(kt_admission_t *self, int64_t now_ms)
 {
-    int64_t silence_ms = 4 * self->settings->node_silence_ms;
+    int64_t silence_ms = 4 * self->opts.settings->node_silence_ms;
     if (silence_ms < PEER_SILENCE_MS)
         silence_ms = PEER_SILENCE_MS;
-    for (size_t i = self->peers.n; i-- > 0;)
-        if (now_ms - self->peers.at[i]->heard_ms > silence_ms)
-            kt_peers_remove(&self->peers, self->peers.at[i]->handle);
-}
-
-kt_err_t
-kt_core_allow_keys(kt_coordinator_t *self)
-{
-    size_t n                    = self->keys.n;
-    char(*texts)[KT_CURVE_TEXT] = calloc(n ? n : 1, sizeof *texts);
-    if (!texts)
-        return KT_ENOMEM;
-    for (size_t i = 0; i < n; i++)
-        memcpy(texts[i], self->keys.at[i].key, sizeof texts[i]);
-    kt_err_t err = kt_zap_allow(self->zap, (const char(*)[41])texts, n);
-    free(texts);
-    return err;
+    for (size_t i = self->opts.peers->n; i-- > 0;)
+        if (now_ms - self->opts.peers->at[i]->heard_ms > silence_ms)
+            kt_peers_remove(self->opts.peers, self->opts.peers->at[i]->handle);
 }
 
 static void
-say_lost(kt_coordinator_t *self, const kt_node_view_t *view)
+admission_log_node(kt_admission_t *self, const kt_node_view_t *view)
 {
-    kt_peer_t *peer = kt_peers_find(&self->peers, view->handle);
+    kt_peer_t *peer = kt_peers_find(self->opts.peers, view->handle);
     bool       lost = strcmp(view->state, "lost") == 0;
     if (!peer || peer->said_lost == lost)
         return;
@@ -216,14 +202,14 @@ say_lost(kt_coordinator_t *self, const kt_node_view_t *view)
 }
 
 void
-kt_core_watch_nodes(kt_coordinator_t *self, int64_t now_ms)
+kt_admission_log_nodes(kt_admission_t *self, int64_t now_ms)
 {
-    size_t          all   = kt_sched_view_nodes(self->sched, now_ms, NULL, 0);
+    size_t          all   = kt_sched_view_nodes(self->opts.dispatcher->sched, now_ms, NULL, 0);
     kt_node_view_t *views = all ? calloc(all, sizeof *views) : NULL;
     if (!views)
         return;
-    size_t n = kt_sched_view_nodes(self->sched, now_ms, views, all);
+    size_t n = kt_sched_view_nodes(self->opts.dispatcher->sched, now_ms, views, all);
     for (size_t i = 0; i < n && i < all; i++)
-        say_lost(self, &views[i]);
+        admission_log_node(self, &views[i]);
     free(views);
 }
