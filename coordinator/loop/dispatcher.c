@@ -120,6 +120,13 @@ kt_dispatcher_flush(kt_dispatcher_t *self)
 }
 
 static void
+dispatcher_forget_claim(kt_dispatcher_t *self, kt_claim_t *claim)
+{
+    kt_claims_drop(&self->claims, claim);
+    kt_tag_destroy(claim);
+}
+
+static void
 dispatcher_take_claim(kt_dispatcher_t *self, kt_claimed_t *claimed)
 {
     kt_claim_t *claim = NULL;
@@ -135,6 +142,10 @@ dispatcher_take_claim(kt_dispatcher_t *self, kt_claimed_t *claimed)
                             .cost_ms  = cost_ms,
                             .tag      = claim};
     kt_buf_add(&self->jobs, &job, sizeof job);
+    if (self->jobs.err) {
+        dispatcher_forget_claim(self, claim);
+        dispatcher_fail(self, "CLAIM-LOST", self->jobs.err);
+    }
 }
 
 static void
@@ -151,12 +162,14 @@ dispatcher_on_claimed(void *context, kt_ledger_request_t **request_p)
     kt_buf_clear(&self->jobs);
     for (size_t i = 0; i < request->claim.n && !request->err; i++)
         dispatcher_take_claim(self, &request->claim.claimed[i]);
-    if (self->jobs.err)
-        dispatcher_fail(self, "CLAIM-LOST", KT_ENOMEM);
     kt_event_t event = {.type = KT_EV_CLAIMED};
     event.jobs.at    = (const kt_sched_claim_t *)(void *)self->jobs.bytes;
     event.jobs.n     = self->jobs.length / sizeof(kt_sched_claim_t);
-    kt_dispatcher_step_or_fail(self, &event);
+    kt_err_t err     = kt_dispatcher_step(self, &event);
+    for (size_t i = 0; i < event.jobs.n && err; i++)
+        dispatcher_forget_claim(self, event.jobs.at[i].tag);
+    if (err)
+        dispatcher_fail(self, "STEP-FAILED", err);
 }
 
 static void

@@ -55,6 +55,12 @@ lease_on_opened(void *context, kt_ledger_request_t **request_p)
             self->sink.fatal(self->sink.context, "LEASE-NAME", KT_ELOCKED);
         return;  // the next tick asks again
     }
+    if (kt_clock_ms() - self->asked_ms > self->length_ms) {
+        // Held, it would be lost by the guard of the very step that opens it: the scheduler would see LOST before OPEN.
+        kt_log_warn("LEASE-LOST", "coordinator=%s epoch=%llu why=\"its answer came too late\"", self->coordinator,
+                    (unsigned long long)request->open.lease.epoch);
+        return;
+    }
     self->held    = true;
     self->epoch   = request->open.lease.epoch;
     self->good_ms = self->asked_ms;
