@@ -199,7 +199,10 @@ dispatcher_send_batch(kt_dispatcher_t *self, const kt_action_t *action, const kt
 static void
 dispatcher_act_send(kt_dispatcher_t *self, const kt_action_t *action)
 {
-    size_t bytes = FRAME_HEAD_BYTES, first = 0, n = 0;
+    size_t           bytes = FRAME_HEAD_BYTES, first = 0, n = 0;
+    const kt_peer_t *peer = kt_peers_find(self->opts.peers, action->node);
+    if (peer && peer->cancels.length)  // first, because the batch takes the room of what is cancelled
+        kt_peers_flush(self->opts.peers, dispatcher_send_to_peer, self);
     kt_buf_clear(&self->works);
     for (size_t i = 0; i < action->count; i++) {
         const kt_sent_t  *sent  = &self->actions.jobs[action->first_job + i];

@@ -91,12 +91,14 @@ coordinator_fault(sim_t *sim)
     }
 }
 
-// Nodes that the scheduler took for black holes, too: the operator looked at them.
+// Nodes that the scheduler took for black holes, too: the operator looked at them. Always through the same coordinator:
+// the other one has to read it in the ledger.
 static void
 undrain_all(sim_t *sim)
 {
+    sim_side_t *side = &sim->sides[sim->sides[0].gone];
     for (int i = 0; i < SIM_HOSTS; i++)
-        drain(sim, SIM_HOST_NAMES[i], false);
+        sim_coordinator_ask(sim, side, KT_ASK_UNDRAIN, (kt_run_id_t){0}, SIM_HOST_NAMES[i]);
 }
 
 void
@@ -133,7 +135,8 @@ sim_fault(sim_t *sim)
 void
 sim_heal(sim_t *sim)
 {
-    sim->loss = sim->repeat = sim->commit_unknown = sim->disk_error = sim->bad_failure = sim->no_memory = 0;
+    sim->loss = sim->repeat = sim->commit_unknown = sim->disk_error = sim->slow_answer = sim->bad_failure =
+        sim->no_memory                                                                 = 0;
     sim->broker_loss = sim->confirm_loss = sim->broker_full = 0;
     for (int i = 0; i < sim->n_sides; i++)
         sim->sides[i].die_after = 0;

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_PAUSE_MS = 20, LONGEST_PAUSE_MS = 5000, LEASE_FOR_EVER_MS = 1000000000 };
+enum { FIRST_PAUSE_MS = 20, LONGEST_PAUSE_MS = 5000, LATE_MS = 6000, LEASE_FOR_EVER_MS = 1000000000 };
 
 static kt_ledger_group_t group;  // scratch arrays of a call
 
@@ -72,7 +72,10 @@ answer(sim_t *sim, sim_side_t *side, kt_ledger_request_t *request, kt_err_t err)
     if (side->answered.n == SIM_REQUESTS)
         sim_fail(sim, "the loop takes no answers");
     put(&side->answered, request);
-    sim_push(sim, (sim_event_t){.at_ms      = sim->now_ms + sim_random(sim, 3),
+    if (side->answer_ms < sim->now_ms)
+        side->answer_ms = sim->now_ms;
+    side->answer_ms += sim_random(sim, sim_chance(sim, sim->slow_answer) ? LATE_MS : 3);
+    sim_push(sim, (sim_event_t){.at_ms      = side->answer_ms,
                                 .type       = SIM_ANSWER,
                                 .side       = side->index,
                                 .node       = -1,

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Breaks the scheduler on purpose, one rule at a time, and expects the simulation to notice.
+"""Breaks the coordinator's loop on purpose, one rule at a time, and expects the simulation to notice.
 
   mutate.py --source ROOT --work FOLDER --compiler CC --flags "..." --link "..." [--seeds N] [--only NAME]
 
@@ -15,8 +15,10 @@ import shlex
 import subprocess
 import sys
 
-TABLE, OUTCOME, DISPATCH, NODES = "table.c", "outcome.c", "dispatch.c", "nodes.c"
-BEAT, JOBS, STEP = "beat.c", "jobs.c", "scheduler.c"
+TABLE, OUTCOME, DISPATCH, NODES = "sched/table.c", "sched/outcome.c", "sched/dispatch.c", "sched/nodes.c"
+BEAT, JOBS, STEP = "sched/beat.c", "sched/jobs.c", "sched/scheduler.c"
+DISPATCHER, RECEIVER, ADMISSION, CLAIMS = "loop/dispatcher.c", "loop/receiver.c", "loop/admission.c", "loop/claims.c"
+LEASE, DRAINS, PORT, PUBLISHER = "loop/lease.c", "loop/drains.c", "loop/ledger_port.c", "amqp/publisher.c"
 
 MUTATIONS = {
     "a result is acknowledged before it is stored": [
@@ -76,6 +78,63 @@ MUTATIONS = {
         (STEP, "    kt_err_t err = reserve(self, event, out);\n    if (err)\n        return err;",
          "    kt_err_t err = reserve(self, event, out);\n    self->lease_held = self->lease_held && !err;\n"
          "    if (err)\n        return err;")],
+
+    "a DROP is overlooked": [
+        (DISPATCHER, "        kt_claims_drop(&self->claims, action->tag);\n    kt_tag_destroy(action->tag);",
+         "        kt_claims_drop(&self->claims, action->tag);")],
+    "a claim of unknown outcome keeps the lease": [
+        (DISPATCHER, "request->err == KT_EFENCED || request->err == KT_EUNKNOWN_COMMIT)", "request->err == KT_EFENCED)")],
+    "what cannot be stored counts as stored": [
+        (DISPATCHER, ": request->store.stored;", ": request->store.stored == KT_STORED_BAD_DATA ? KT_STORED_NEW"
+         " : request->store.stored;")],
+    "an unknown commit counts as stored": [
+        (DISPATCHER, "        event.type = KT_EV_COMMIT_UNKNOWN;", "        event.type = KT_EV_STORED;"),
+        (DISPATCHER, ": request->err             ? KT_STORED_BAD_DATA", ": request->err             ? KT_STORED_NEW")],
+    "acknowledgements are not flushed": [
+        (DISPATCHER, "{\n    kt_peers_flush(self->opts.peers, dispatcher_send_to_peer, self);", "{")],
+    "a batch carries the message of its first job": [
+        (DISPATCHER, "const kt_claim_t *claim = sent->tag;",
+         "const kt_claim_t *claim = self->actions.jobs[action->first_job].tag;")],
+    "a suspect is sent without its mark": [
+        (DISPATCHER, ".isolated    = action->isolated,", ".isolated    = false,")],
+    "a blame does not say that the node was lost": [
+        (DISPATCHER, "attempt->crash     = action->err == KT_ENODELOST || action->err == KT_ECRASH;",
+         "attempt->crash     = false;")],
+    "claims of an event without memory stay": [
+        (DISPATCHER, "i < event.jobs.n && err; i++)", "i < event.jobs.n && err == KT_EFULL; i++)")],
+    "a failure comes in as a success": [
+        (RECEIVER, "outcome->err ? KT_EV_FAILED : KT_EV_RESULT", "KT_EV_RESULT")],
+    "kept outcomes of a BEAT are not seen": [
+        (RECEIVER, "event.beat.n_kept     = beat->kept.n;", "event.beat.n_kept     = 0;")],
+    "held attempts of a BEAT are not seen": [
+        (RECEIVER, "event.beat.n_held     = beat->held.n;", "event.beat.n_held     = 0;")],
+    "an unknown connection is not asked who it is": [
+        (RECEIVER, "        receiver_ask_who(self, from);", "        (void)receiver_ask_who;")],
+    "a lease that has run out is held": [
+        (LEASE, "    if (self->held && now_ms - self->good_ms > self->length_ms)", "    if (self->held && now_ms < 0)")],
+    "a lease counts from its answer": [
+        (LEASE, "    if (!(*request_p)->err) {\n        self->good_ms = self->asked_ms;",
+         "    if (!(*request_p)->err) {\n        self->good_ms = kt_clock_ms();")],
+    "a lease whose answer came too late is held": [
+        (LEASE, "    if (kt_clock_ms() - self->asked_ms > self->length_ms) {", "    if (kt_clock_ms() < 0) {")],
+    "a lost lease is not opened again": [
+        (LEASE, "    if (!self->held)\n        lease_post(self, KT_LREQ_OPEN", "    if (!self->held && !self->epoch)\n        lease_post(self, KT_LREQ_OPEN")],
+    "the drain list is read once": [
+        (DRAINS, "now_ms - self->asked_ms >= KT_DRAINS_READ_MS && ", "now_ms < 0 && ")],
+    "a node that the ledger lists no longer stays drained": [
+        (DRAINS, "        if (!drains_in_answer(request, name))\n            drains_change(self, name, false);", "")],
+    "what finds no room in the ledger's queue is lost": [
+        (PORT, "    while (posted < self->overflow.length) {", "    while (posted > self->overflow.length) {")],
+    "the outbox is not rescanned": [
+        (PUBLISHER, "    } else if (!self->more && now_ms >= self->rescan_ms) {", "    } else if (!self->more && now_ms < 0) {")],
+    "a lost message counts as confirmed": [
+        (PUBLISHER, "case KT_PUBLISHED_LOST: publisher_on_lost(self, message); break;",
+         "case KT_PUBLISHED_LOST: publisher_on_confirmed(self, message); (void)publisher_on_lost; break;")],
+    "confirmed rows are not recorded": [
+        (PUBLISHER, "    self->recording   = true;\n    kt_ledger_port_post(self->opts.port, &request);",
+         "    kt_ledger_request_destroy(&request);")],
+    "a returned row stays in flight": [
+        (PUBLISHER, "    kt_ids_remove(&self->ids, message->row.id);\n    publisher_log_returned", "    publisher_log_returned")],
 }
 
 
@@ -92,13 +151,13 @@ def mutate(args, folder, changes):
     """The changed sources, in the work folder; None and a reason when a text is not there exactly once."""
     texts = {}
     for name, old, new in changes:
-        text = texts.get(name) or (pathlib.Path(args.source) / "coordinator/sched" / name).read_text()
+        text = texts.get(name) or (pathlib.Path(args.source) / "coordinator" / name).read_text()
         if text.count(old) != 1:
             return None, f"{name} has its text {text.count(old)} times: {old.strip().splitlines()[0]!r}"
         texts[name] = text.replace(old, new)
     for name, text in texts.items():
-        (folder / name).write_text(text)
-    return [str(folder / name) for name in texts], ""
+        (folder / pathlib.Path(name).name).write_text(text)
+    return [str(folder / pathlib.Path(name).name) for name in texts], ""
 
 
 def try_one(args, number, name):

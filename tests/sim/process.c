@@ -131,6 +131,7 @@ sim_coordinator_start(sim_t *sim, sim_side_t *side)
     side->coordinator = ++sim->next_coordinator;
     side->memory      = ++sim->next_memory;
     side->dead        = false;
+    side->claiming    = false;
     side->told        = KT_OK;
     side->pause_ms    = TICK_MS;
     side->lease       = (kt_lease_t){0};

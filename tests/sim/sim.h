@@ -25,6 +25,7 @@ typedef struct sim_side {
     uint64_t memory;                      // a new one with each coordinator and each lost lease
     bool     dead, gone;                  // gone: dead for ever
     bool     drained[SIM_HOSTS];          // as its scheduler was told
+    bool     claiming;                    // its scheduler waits for a CLAIM
     int64_t  stopped_until_ms, ready_ms;  // ready: when last a job was
     uint32_t die_after;                   // frames and requests; 0: not
     jmp_buf  death;
@@ -34,8 +35,9 @@ typedef struct sim_side {
     // its ledger thread
     sim_requests_t waiting, answered;
     kt_lease_t     lease;
-    kt_err_t       told;  // the last STATE
-    int64_t        ledger_busy_ms, pause_ms;
+    int64_t        leased_ms;                            // when it was last opened or renewed
+    kt_err_t       told;                                 // the last STATE
+    int64_t        ledger_busy_ms, pause_ms, answer_ms;  // answer: when the last one arrives
     // its connection to the broker
     kt_amqp_message_t *publishing[SIM_PUBLISHING];
 } sim_side_t;
@@ -49,7 +51,8 @@ struct sim {
     size_t          n_queue, queue_capacity;
     kt_clock_test_t clock;
     // profile
-    uint32_t loss, repeat, jitter_ms, latency_ms, commit_unknown, disk_error, bad_failure, no_memory;  // per mille
+    uint32_t loss, repeat, jitter_ms, latency_ms, commit_unknown, disk_error, slow_answer, bad_failure,
+        no_memory;  // per mille
     uint32_t broker_loss, confirm_loss, broker_full;
     bool     in_order, reliable;  // reliable: nothing lost, repeated, reordered or slow
     size_t   ledger_room;         // requests that a ledger thread takes
@@ -130,7 +133,7 @@ void sim_witness_step(sim_t *sim, const kt_event_t *event, const kt_actions_t *a
 void sim_witness_kill(sim_t *sim, const sim_item_t *item);   // this item crashed its node
 void sim_witness_scare(sim_t *sim, const sim_node_t *node);  // something happens to it
 // A request that the ledger has carried out; before: the state of its job before it.
-void sim_witness_request(sim_t *sim, const sim_side_t *side, const kt_ledger_request_t *request, kt_job_state_t before);
+void sim_witness_request(sim_t *sim, sim_side_t *side, const kt_ledger_request_t *request, kt_job_state_t before);
 void sim_witness_calm(sim_t *sim);  // each second, once the faults are over
 // memory.c: heaps by owner. Blocks are taken for the owner of the moment.
 enum { SIM_HEAP_WORLD, SIM_HEAP_LEDGER, SIM_HEAP_SIDE };  // of side n: SIM_HEAP_SIDE + n

@@ -43,7 +43,7 @@ check_batch(sim_t *sim, const kt_action_t *action, const kt_sent_t *jobs)
 {
     if (action->count > sim->opts.batch_size || (action->isolated && action->count > 1))
         sim_fail(sim, "a batch of %u, solo %d", action->count, action->isolated);
-    if (sim->clock.ms - sim->me->loop.lease.good_ms > SIM_LEASE_MS)
+    if (!sim->me->loop.lease.held || sim->clock.ms - sim->me->leased_ms > SIM_LEASE_MS)
         sim_fail(sim, "coordinator %d sends with a lease that has run out", sim->me->index);
     if (sim->me->drained[sim_host_index(action->node_name)])
         sim_fail(sim, "a batch for %s, which is drained", action->node_name);
@@ -162,9 +162,11 @@ see_ask(sim_t *sim, const kt_ask_t *ask)
 }
 
 void
-sim_witness_request(sim_t *sim, const sim_side_t *side, const kt_ledger_request_t *request, kt_job_state_t before)
+sim_witness_request(sim_t *sim, sim_side_t *side, const kt_ledger_request_t *request, kt_job_state_t before)
 {
     switch (request->type) {
+    case KT_LREQ_OPEN:
+    case KT_LREQ_RENEW: side->leased_ms = sim->clock.ms; break;
     case KT_LREQ_CLAIM:
         for (size_t i = 0; i < request->claim.n; i++)
             see_claim(sim, side, request->claim.claimed[i].id);
@@ -187,12 +189,17 @@ sim_witness_step(sim_t *sim, const kt_event_t *event, const kt_actions_t *action
     bool        of_failure = event->type == KT_EV_FAILED || (event->type == KT_EV_STORED && event->stored.failure);
     if (event->type == KT_EV_LEASE_LOST)
         side->memory = ++sim->next_memory;
+    if (event->type == KT_EV_CLAIMED || event->type == KT_EV_LEASE_LOST || event->type == KT_EV_LEDGER_UP)
+        side->claiming = false;
     if (event->type == KT_EV_DRAIN)
         side->drained[sim_host_index(event->drain.name)] = event->drain.on;
     if (event->type == KT_EV_HELLO)
         side->drained[sim_host_index(event->hello.name)] = event->hello.drained;
     for (size_t i = 0; i < actions->n; i++) {
         const kt_action_t *action = &actions->at[i];
+        if (action->type == KT_ACT_CLAIM && side->claiming)
+            sim_fail(sim, "two claims at once");
+        side->claiming = side->claiming || action->type == KT_ACT_CLAIM;
         if (action->type == KT_ACT_SEND)
             check_batch(sim, action, &actions->jobs[action->first_job]);
         if (action->type == KT_ACT_BLAME)

@@ -152,6 +152,7 @@ make(sim_t *sim)
     sim->latency_ms     = sim_chance(sim, 300) ? 200 : 2;
     sim->commit_unknown = sim_chance(sim, 500) ? sim_random(sim, 60) : 0;
     sim->disk_error     = sim_chance(sim, 300) ? sim_random(sim, 40) : 0;
+    sim->slow_answer    = sim_chance(sim, 200) ? sim_random(sim, 20) : 0;
     sim->bad_failure    = sim_chance(sim, 300) ? 300 : 0;
     sim->no_memory      = sim_chance(sim, 300) ? sim_random(sim, 300) : 0;
     sim->broker_loss    = sim_random(sim, 200);
