@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_PAUSE_MS = 20, LONGEST_PAUSE_MS = 5000, LATE_MS = 6000, LEASE_FOR_EVER_MS = 1000000000 };
+enum { FIRST_PAUSE_MS = 20, LONGEST_PAUSE_MS = 5000, LATE_MS = 4000, LEASE_FOR_EVER_MS = 1000000000 };
 
 static kt_ledger_group_t group;  // scratch arrays of a call
 
@@ -74,7 +74,8 @@ answer(sim_t *sim, sim_side_t *side, kt_ledger_request_t *request, kt_err_t err)
     put(&side->answered, request);
     if (side->answer_ms < sim->now_ms)
         side->answer_ms = sim->now_ms;
-    side->answer_ms += sim_random(sim, sim_chance(sim, sim->slow_answer) ? LATE_MS : 3);
+    side->late = sim_chance(sim, side->late && sim->slow_answer ? 500 : sim->slow_answer);
+    side->answer_ms += sim_random(sim, side->late ? LATE_MS : 3);
     sim_push(sim, (sim_event_t){.at_ms      = side->answer_ms,
                                 .type       = SIM_ANSWER,
                                 .side       = side->index,

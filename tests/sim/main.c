@@ -3,6 +3,7 @@
 #include "common/log.h"
 #include "tests/sim/sim.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -146,6 +147,7 @@ main(int argc, char **argv)
         }
     }
     catch_aborts();
+    mallopt(M_MMAP_THRESHOLD, 256 << 10);  // else it grows, and large zeroed arrays are written
     kt_log_setup(KT_LOG_ERROR, KT_LOG_TEXT, "sim");
     kt_log_set_sink(log_nothing, NULL);
     return mutations ? run_mutations() : run_seeds(first, n, until_failure);

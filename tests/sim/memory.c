@@ -16,6 +16,7 @@ struct block {
 };
 
 void *__real_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
 void *__real_realloc(void *memory, size_t size);
 void  __real_free(void *memory);
 void *__wrap_malloc(size_t size);
@@ -91,19 +92,27 @@ sim_heap_free(int of)
     }
 }
 
+static bool
+allocation_fails(void)
+{
+    return owner >= SIM_HEAP_SIDE && fails_in && --fails_in == 0;
+}
+
 void *
 __wrap_malloc(size_t size)
 {
-    bool     fails = owner >= SIM_HEAP_SIDE && fails_in && --fails_in == 0;
+    bool     fails = allocation_fails();
     block_t *block = fails || size > SIZE_MAX - sizeof *block ? NULL : __real_malloc(sizeof *block + size);
     return block ? block_add(block, (uint64_t)owner) : NULL;
 }
 
+// By the real one, because the ledger takes large arrays of which it needs little, and fresh pages are zero.
 void *
 __wrap_calloc(size_t n, size_t size)
 {
-    void *memory = size && n > SIZE_MAX / size ? NULL : __wrap_malloc(n * size);
-    return memory ? memset(memory, 0, n * size) : NULL;
+    bool     fails = allocation_fails() || (size && n > (SIZE_MAX - sizeof(block_t)) / size);
+    block_t *block = fails ? NULL : __real_calloc(1, sizeof *block + n * size);
+    return block ? block_add(block, (uint64_t)owner) : NULL;
 }
 
 void *
@@ -115,7 +124,7 @@ __wrap_realloc(void *memory, size_t size)
     if (!block)
         return __real_realloc(memory, size);
     uint64_t of = block->owner;
-    if (owner >= SIM_HEAP_SIDE && fails_in && --fails_in == 0)
+    if (allocation_fails())
         return NULL;
     block_remove(block);
     block_t *moved = __real_realloc(block, sizeof *block + size);

@@ -142,7 +142,7 @@ def arguments():
     parser = argparse.ArgumentParser()
     for name in ("source", "work", "compiler", "flags", "link"):
         parser.add_argument("--" + name, required=True)
-    parser.add_argument("--seeds", type=int, default=400)
+    parser.add_argument("--seeds", type=int, default=3000)
     parser.add_argument("--only", default="")
     return parser.parse_args()
 
@@ -174,7 +174,7 @@ def try_one(args, number, name):
         return False, "does not compile: " + built.stderr[:400]
     try:
         ran = subprocess.run([str(program), "--seeds", str(args.seeds), "--until-failure"], capture_output=True, text=True,
-                             timeout=100)
+                             timeout=300)
     except subprocess.TimeoutExpired:
         return False, "did not end"
     program.unlink()

@@ -34,6 +34,7 @@ typedef struct sim_side {
     kt_publisher_t *publisher;
     // its ledger thread
     sim_requests_t waiting, answered;
+    bool           late;  // the last answer
     kt_lease_t     lease;
     int64_t        leased_ms;                            // when it was last opened or renewed
     kt_err_t       told;                                 // the last STATE
