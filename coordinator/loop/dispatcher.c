@@ -265,7 +265,7 @@ dispatcher_observe(kt_dispatcher_t *self, const kt_ledger_request_t *request)
 
 // Gives the request back to its payload first: the scheduler may ask for it again, or drop it.
 static void
-on_payload_stored(void *context, kt_ledger_request_t **request_p)
+dispatcher_on_payload_stored(void *context, kt_ledger_request_t **request_p)
 {
     kt_payload_t        *payload = context;
     kt_dispatcher_t     *self    = payload->owner;
@@ -282,7 +282,7 @@ on_payload_stored(void *context, kt_ledger_request_t **request_p)
 
 // A failure that this coordinator wrote itself has no payload.
 static void
-on_failure_stored(void *context, kt_ledger_request_t **request_p)
+dispatcher_on_failure_stored(void *context, kt_ledger_request_t **request_p)
 {
     dispatcher_observe(context, *request_p);
     dispatcher_report_stored(context, *request_p);
@@ -297,7 +297,7 @@ dispatcher_post_payload(kt_dispatcher_t *self, kt_payload_t *payload, kt_ledger_
     request->type                = type;
     request->err                 = KT_OK;
     request->context             = payload;
-    request->answered            = on_payload_stored;
+    request->answered            = dispatcher_on_payload_stored;
     payload->request             = NULL;
     payload->posted              = true;
     payload->owner               = self;
@@ -339,7 +339,8 @@ write_failure(const kt_claim_t *claim, kt_err_t failure, const char *detail, cha
 static kt_ledger_request_t *
 dispatcher_own_failure(kt_dispatcher_t *self, const kt_action_t *action)
 {
-    kt_ledger_request_t *request = kt_ledger_port_request(self->opts.port, KT_LREQ_FAIL, self, on_failure_stored);
+    kt_ledger_request_t *request =
+        kt_ledger_port_request(self->opts.port, KT_LREQ_FAIL, self, dispatcher_on_failure_stored);
     if (!request)
         return NULL;
     kt_result_t *result = &request->store.result;

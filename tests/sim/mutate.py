@@ -22,8 +22,8 @@ LEASE, DRAINS, PORT, PUBLISHER = "loop/lease.c", "loop/drains.c", "loop/ledger_p
 
 MUTATIONS = {
     "a result is acknowledged before it is stored": [
-        (OUTCOME, "    kt_sched_job_offer(job, what->handle);\n    ask_store(self, job);",
-         "    kt_sched_emit_node(self, KT_ACT_ACK, what->handle, job->id);\n    ask_store(self, job);")],
+        (OUTCOME, "    kt_sched_job_await_ack(job, args->handle);\n    ask_store(self, job);",
+         "    kt_sched_emit_node(self, KT_ACT_ACK, args->handle, job->id);\n    ask_store(self, job);")],
     "what was sent to a lost node is forgotten": [
         (TABLE, "    } else if (!job->claimed || (!begun && ++job->lost_unstarted < 3)) {",
          "    } else if (!begun) {\n        kt_sched_job_forget(self, job);\n    } else if (!job->claimed) {")],
@@ -34,7 +34,7 @@ MUTATIONS = {
         (NODES, "node->items.count < node->capacity ? node->capacity - node->items.count : 0;", "node->capacity;")],
     "a result of an unknown job is dropped": [
         (STEP, "    if (!job)\n        job = kt_sched_job_take(self, event->id, false);",
-         "    if (!job) {\n        kt_sched_emit_drop(self, &what.tag);\n        return;\n    }")],
+         "    if (!job) {\n        kt_sched_emit_drop(self, &args.tag);\n        return;\n    }")],
     "a second missing inventory is ignored": [
         (BEAT, "self->now_ms - job->missing_ms >= patience", "patience < 0")],
     "the first missing inventory counts": [
@@ -55,19 +55,19 @@ MUTATIONS = {
     "losses count as attempts": [
         (TABLE, "job->blames > job->crashes ? job->blames - job->crashes : 0;", "job->blames;")],
     "an old failure counts": [
-        (TABLE, " && job->attempt == what->attempt;", ";"),
+        (TABLE, " && job->attempt == args->attempt;", ";"),
         (TABLE, "return attempt <= job->blames * SCHED_SENDINGS;", "return attempt == UINT32_MAX && job;")],
     "nobody gets a node to itself": [
         (DISPATCH, "    send->exclusive   = wants_node(job);\n", "")],
     "sendings are numbered anew after a blame": [
         (DISPATCH, "job->blames * SCHED_SENDINGS;", "job->blames;")],
     "an old inventory begins a new attempt": [
-        (TABLE, "    if (what->attempt <= job->over_attempt)  // sent before",
-         "    if (what->attempt == UINT32_MAX)  // sent before"),
+        (TABLE, "    if (args->attempt <= job->over_attempt)  // sent before",
+         "    if (args->attempt == UINT32_MAX)  // sent before"),
         (TABLE, "return attempt <= job->blames * SCHED_SENDINGS;", "return attempt == UINT32_MAX && job;")],
     "a result that cannot be stored is done": [
-        (OUTCOME, "    if (what->how == KT_STORED_BAD_DATA)\n        refuse_success(self, job);",
-         "    if (what->how == KT_STORED_FENCED)\n        refuse_success(self, job);")],
+        (OUTCOME, "    if (args->how == KT_STORED_BAD_DATA)\n        refuse_success(self, job);",
+         "    if (args->how == KT_STORED_FENCED)\n        refuse_success(self, job);")],
     "a kept outcome is never asked for": [
         (BEAT, "if (node->loose_beats >= 2) {", "if (node->loose_beats == UINT32_MAX) {")],
     "two claims at once": [
