@@ -1,5 +1,5 @@
-// Life of the coordinator: what it opens, which descriptors the loop watches, how it drains and what it hands back. The
-// work itself is in loop/, amqp/, backfill/ and api/, which know nothing of this struct.
+// Life of the coordinator: opens and connects the parts, watches their descriptors, drains, releases the claims. The
+// work itself is in loop/, amqp/, backfill/ and api/, none of which knows this struct.
 #include "coordinator/coordinator.h"
 
 #include "common/clock.h"
@@ -43,7 +43,7 @@ struct kt_coordinator {
 
 static const kt_link_ops_t LINK_OPS;
 
-// What keys holds, to the ZAP handler.
+// Passes the allowed keys to the ZAP handler.
 static kt_err_t
 allow_keys(void *context)
 {
@@ -404,7 +404,7 @@ kt_coordinator_run(kt_coordinator_t *self, int signal_fd)
         return err;
     kt_link_run(self->link);
     kt_queries_close(&self->loop.queries);
-    // Claims that did not come to an end: the next coordinator need not wait until the lease has run out.
+    // Released, so that the next coordinator need not wait until the lease has run out.
     kt_log_info("COORDINATOR-END", "handed_back=%zu", kt_dispatcher_release_all(&self->loop.dispatcher));
     return self->loop.dispatcher.failed ? KT_ESTATE : KT_OK;
 }

@@ -1,5 +1,5 @@
 // kt_coordinator -- the whole program behind its main: one zloop thread owns the scheduler and the ROUTER; the ledger,
-// HTTP and ZAP live in threads of their own. What the benchmark and the tests start with a ledger of their choice.
+// HTTP and ZAP live in threads of their own. Benchmarks and tests start it with a ledger of their choice.
 #pragma once
 
 #include "common/queue.h"
@@ -8,7 +8,7 @@
 
 typedef struct kt_coordinator kt_coordinator_t;
 
-// Binds, opens the lease, starts its threads. Takes *ledger_p. why: a sentence naming the thing and the remedy
+// Binds, opens the lease, starts its threads. Takes *ledger_p. why: a sentence with cause and remedy
 // (busy port, keys, ledger). KT_EPORT, KT_ELOCKED, KT_EIO, KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_coordinator_new(kt_coordinator_t **self_p, const kt_settings_t *settings,
                                         kt_ledger_t **ledger_p, char why[KT_LEDGER_WHY]);

@@ -1,5 +1,5 @@
-// kithara-coordinator: opens the ledger, then runs until a signal. Exit status 0, 1 when it could not start or had to
-// end, 2 for bad usage.
+// kithara-coordinator: opens the ledger, then runs until a signal. Exit status 0; 1 when it could not start or ended by
+// an error; 2 for bad usage.
 #include "common/log.h"
 #include "common/program.h"
 #include "coordinator/coordinator.h"

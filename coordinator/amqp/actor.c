@@ -26,10 +26,10 @@ struct kt_amqp_actor {
     bool                 started;
     int                  stop_fd;
     atomic_bool          stopping, stuck;  // stuck: watch has shut the socket
-    _Atomic int64_t      busy_since_ms;    // 0: waits, or has nothing to do with a socket
+    _Atomic int64_t      busy_since_ms;    // 0: waits, or uses no socket
     int64_t              up_since_ms;
-    pthread_mutex_t      lock;  // of what follows
-    int                  fd;    // what watch may shut; -1 none
+    pthread_mutex_t      lock;  // of the members below
+    int                  fd;    // the socket that watch may shut; -1 none
     kt_amqp_health_t     health;
 };
 
@@ -95,7 +95,7 @@ kt_amqp_actor_watch(kt_amqp_actor_t *self, int64_t now_ms)
     amqp_actor_shut(self);
 }
 
-// The descriptor is forgotten before it is closed, lest watch shuts the next one of that number.
+// Before the descriptor is closed, so that watch cannot shut a later one of the same number.
 static void
 amqp_actor_close(kt_amqp_actor_t *self)
 {
@@ -186,7 +186,7 @@ amqp_actor_take_frames(kt_amqp_actor_t *self, bool *more)
     return err;
 }
 
-// Until something is wrong, or the end.
+// Runs one connection until an error or the stop.
 static void
 amqp_actor_serve(kt_amqp_actor_t *self)
 {
@@ -201,7 +201,7 @@ amqp_actor_serve(kt_amqp_actor_t *self)
     }
     while (!err && !self->stopping) {
         bool more           = false;
-        self->busy_since_ms = kt_clock_ms();  // of this turn: one that always has more to do is not stuck
+        self->busy_since_ms = kt_clock_ms();  // start of this turn: a thread that is always busy is not stuck
         err                 = amqp_actor_take_frames(self, &more);
         if (!err)
             err = self->opts.ops->work(self->opts.context, connection, &more);

@@ -81,23 +81,19 @@ consumer_on_reject(void *context, kt_ledger_request_t **request_p)
 }
 
 static void
-consumer_post_reject(kt_delivery_t *delivery, kt_ledger_request_t *reject)
-{
-    kt_consumer_t *self = delivery->owner;
-    reject->context     = delivery;
-    reject->answered    = consumer_on_reject;
-    kt_ledger_port_post(self->opts.port, &reject);
-}
-
-static void
 consumer_reject(kt_delivery_t *delivery, kt_ledger_request_t *request, kt_err_t why_not)
 {
+    kt_consumer_t       *self   = delivery->owner;
     kt_ledger_request_t *reject = NULL;
     size_t               bytes  = request->insert.body_bytes;
-    if (kt_delivery_reject(&reject, &request->insert.body, bytes, delivery->message_id, why_not, kt_err_text(why_not)))
-        consumer_leave(delivery->owner, delivery, KT_ENOMEM);
-    else
-        consumer_post_reject(delivery, reject);
+    if (kt_delivery_reject(&reject, &request->insert.body, bytes, delivery->message_id, why_not,
+                           kt_err_text(why_not))) {
+        consumer_leave(self, delivery, KT_ENOMEM);
+        return;
+    }
+    reject->context  = delivery;
+    reject->answered = consumer_on_reject;
+    kt_ledger_port_post(self->opts.port, &reject);
 }
 
 static void

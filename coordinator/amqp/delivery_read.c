@@ -1,5 +1,5 @@
-// What a delivery asks of the ledger. A reject's reply is an output message with success: false, as far as the message
-// says for whom; the message_id may stand in the body or, when that is no JSON, in the broker's property.
+// Makes the ledger request of a delivery. A reject gets a reply, an output message with success: false, when its
+// message_id is known: from the body or, when that is no JSON, from the broker's property.
 #include "common/clock.h"
 #include "common/json.h"
 #include "common/text.h"

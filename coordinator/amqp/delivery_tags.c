@@ -60,7 +60,7 @@ kt_tags_settle(kt_tags_t *self, uint64_t epoch, uint64_t tag)
     return true;
 }
 
-// Up to the first open tag. RabbitMQ refuses a multiple acknowledgement whose own tag is acknowledged already, so it
+// Up to the first open tag. RabbitMQ rejects a multiple acknowledgement whose own tag is already acknowledged, so it
 // names the last settled one.
 static kt_err_t
 flush_eldest(kt_tags_t *self, kt_tags_ack_fn *ack, void *context)

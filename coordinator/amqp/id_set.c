@@ -52,7 +52,7 @@ kt_ids_add(kt_ids_t *self, uint64_t id)
     return true;
 }
 
-// What stands behind moves up where the gap would cut it off from its home.
+// Entries behind the gap move up where it would hide them from their home.
 void
 kt_ids_remove(kt_ids_t *self, uint64_t id)
 {

@@ -1,6 +1,6 @@
 // message -- one message on its way from the broker (kt_delivery_t) or to it (kt_amqp_message_t). The threads that own
-// the connections (receive.h, send.h) and the loop (consumer.h, publisher.h) hand them to each other; who holds the
-// pointer owns it.
+// the connections (receive.h, send.h) and the loop (consumer.h, publisher.h) pass them by pointer, and ownership with
+// it.
 #pragma once
 
 #include "coordinator/ledger/actor.h"

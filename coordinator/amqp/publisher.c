@@ -12,11 +12,11 @@
 
 enum {
     ROWS           = 2000,  // in flight
-    ROWS_LEAST     = 256,   // room for so many before more are asked for
+    ROWS_LEAST     = 256,   // smallest page that is asked for
     PROBES         = 4,
     RESCAN_MS      = 5000,
     RESCAN_SLOW_MS = 60000,
-    RESCAN_SHARE   = 50,  // a rescan takes at most one part of so many of the time
+    RESCAN_SHARE   = 50,  // the pause after a rescan is so many times its length
     LOG_MS         = 60000,
     DONE_MS        = 3000,
 };
@@ -30,9 +30,9 @@ struct kt_publisher {
     size_t              n_confirmed;
     bool                recording;                   // a SENT is with the ledger
     bool                asking;                      // an OUTBOX is
-    bool                more;                        // there may be rows behind `after`
+    bool                more;                        // there may be rows after `after`
     uint64_t            after, epoch;                // the outbox is read up to there, under that lease
-    uint64_t            fenced;                      // an epoch that is no longer ours, 0 none
+    uint64_t            fenced;                      // an epoch that was fenced, 0 none
     int64_t             rescan_ms, rescan_began_ms;  // next one due; 0 or when the one that runs began
     bool                unroutable;
     uint64_t            probe_after;
@@ -135,7 +135,7 @@ publisher_page_ok(kt_publisher_t *self, kt_ledger_request_t *request)
 {
     self->asking = false;
     if (request->err == KT_EFENCED) {
-        self->fenced = self->epoch;  // all of it again under the next lease
+        self->fenced = self->epoch;  // starts again under the next lease
         kt_lease_check(self->opts.lease);
     }
     return !request->err;

@@ -1,6 +1,6 @@
-// kt_publisher -- publishing on the loop's side: it takes waiting rows of the outbox in order, gives them to the sender
-// and records in the ledger, in groups, which the broker has confirmed. Delivery is at least once: a row whose
-// confirmation was lost goes out again. Loop thread; it makes no thread.
+// kt_publisher -- publishing on the loop's side: it takes waiting rows of the outbox in order, passes them to the
+// sender and records confirmed rows in the ledger in groups. Delivery is at least once: a row whose confirmation was
+// lost goes out again. Loop thread; it makes no thread.
 //
 // Rows in flight are bounded in number and bytes. A row that no queue takes (returned) or that the broker refuses stays
 // in the outbox; a few such rows are sent again as probes with growing pauses, in turn, and after the first confirmed

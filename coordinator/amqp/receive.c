@@ -22,10 +22,10 @@ struct kt_amqp_in {
     atomic_bool          cancelled;
     // the actor's thread
     kt_tags_t      tags;
-    size_t         out;        // deliveries with the loop
+    size_t         out;        // unsettled deliveries
     bool           consuming;  // subscribed on this connection
-    bool           ending;     // the cancel is sent
-    kt_delivery_t *coming;     // its frames come in
+    bool           ending;     // basic.cancel was sent
+    kt_delivery_t *coming;     // is being received
     uint64_t       missing;    // bytes of its body
     size_t         room;       // bytes allocated
 };
@@ -69,7 +69,7 @@ receive_on_lost(void *context)
     kt_amqp_in_t *self = context;
     kt_delivery_destroy(&self->coming);
     self->consuming = self->ending = false;
-    kt_tags_begin(&self->tags);  // what the loop has of it is void
+    kt_tags_begin(&self->tags);  // open deliveries of the old connection are void
 }
 
 static kt_err_t

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Frames are looked at between bursts: a broker that talks to a client which only sends is not read by either.
+// Frames are read between bursts: if both sides only send, neither is read.
 enum { POP = 256, BURST = 32, BURST_BYTES = 256 << 10, PERSISTENT = 2, HEADERS = 4 };
 
 static const char ROW_HEADER[] = "x-kithara-row";
@@ -23,7 +23,7 @@ struct kt_amqp_out {
     bool               warm;           // something was confirmed on this connection
 };
 
-// The queue has room for all that can be here.
+// The queue has room for all messages of this thread.
 static void
 send_return(kt_amqp_out_t *self, kt_amqp_message_t *message, kt_published_t how)
 {
@@ -89,7 +89,7 @@ send_settle(kt_amqp_out_t *self, kt_amqp_connection_t *connection, uint64_t tag,
     return err;
 }
 
-// The only content that comes on this channel is that of returned messages.
+// Only returned messages have content on this channel.
 static kt_err_t
 send_take_frame(void *context, kt_amqp_connection_t *connection, const struct amqp_frame_t_ *frame)
 {
@@ -179,8 +179,8 @@ send_take_first(kt_amqp_out_t *self)
     return message;
 }
 
-// The first message of a connection goes alone: a broker that is out of memory or disk says so only after it, and what
-// else is in the socket then would stick there.
+// The first message of a connection goes alone: a broker that is out of memory or disk blocks only after it, and
+// further messages would be stuck in the socket.
 static bool
 send_may_publish(const kt_amqp_out_t *self, const kt_amqp_connection_t *connection)
 {

@@ -1,7 +1,6 @@
-// amqp_out -- output messages to the broker: an actor with a connection of its own that publishes what it is given,
-// persistent and mandatory, and returns each message with the broker's result. RESULT and REPLY go to
-// ANALYZER_EXCHANGE_NAME, DEAD to the dead-letter exchange. While there is no connection, or the broker has blocked it,
-// messages wait here: as many as the giver lets wait, at most KT_AMQP_OUT_MAX.
+// amqp_out -- the thread that publishes output messages on a connection of its own, persistent and mandatory, and
+// returns each message with the broker's result. RESULT and REPLY go to ANALYZER_EXCHANGE_NAME, DEAD to the dead-letter
+// exchange. While there is no connection, or the broker has blocked it, messages wait here, at most KT_AMQP_OUT_MAX.
 #pragma once
 
 #include "common/queue.h"

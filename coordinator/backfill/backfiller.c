@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-// How often is looked when there is something to do, and when there was nothing.
+// Pause between steps while a backfill is live, and while none is.
 enum { BUSY_MS = 100, IDLE_MS = 1000 };
 
 struct kt_backfiller {

@@ -131,7 +131,7 @@ get_chunk(void *context, uint64_t chunk, char **bytes, size_t *length)
     return KT_OK;
 }
 
-// Digests what is not known by size and time.
+// Digests files that are not known by size and time.
 static void
 digest_rest(listing_t *self)
 {
@@ -182,7 +182,7 @@ is_source_broken(const listing_t *self, kt_err_t err)
     return self->b.kind == KT_BACKFILL_FOLDER ? is_broken(err) : err == KT_ENOTFOUND;
 }
 
-// What the ledger has stored is where trouble would stand.
+// An error belongs to the cursor that the ledger has stored.
 static kt_err_t
 scanner_list_page(listing_t *self)
 {
@@ -323,7 +323,7 @@ kt_scanner_destroy(kt_scanner_t **self_p)
     kt_scanner_stop(self);
     *self_p = NULL;
     if (self->left_alone)
-        return;  // its thread may still wake up in what is here
+        return;  // its thread may still use this memory
     free_listing(self->last);
     scanner_empty_queue(self->offers, self->answers);
     kt_queue_destroy(&self->offers);

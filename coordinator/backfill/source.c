@@ -128,7 +128,7 @@ kt_backfill_source_new(kt_backfill_source_t **self_p, const kt_backfill_t *b, co
     self->roots   = roots;
     self->chunk   = chunk;
     self->context = context;
-    // What is digested and not yet stored is lost with this process: little at a time.
+    // Digests that are not stored yet are lost with this process, so pages are small.
     self->page = b->flags & KT_BACKFILL_DIGEST ? DIGEST_PAGE : KT_BACKFILL_PAGE;
     kt_buf_init(&self->text, TEXT_MAX);
     kt_err_t err = b->kind == KT_BACKFILL_FOLDER ? open_folder(self, why) : open_list(self);

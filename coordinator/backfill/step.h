@@ -1,6 +1,6 @@
 // kt_backfill_step -- one step of feeding, on the ledger's thread: settles what has ended of one backfill and makes its
 // next paths jobs, so that some KT_BACKFILL_WINDOW are open at a time. Turns go round among the backfills that are this
-// coordinator's. Nothing is remembered between turns but whose turn it was.
+// coordinator's. The only state between steps is which backfill is next.
 #pragma once
 
 #include "coordinator/ledger/ledger.h"

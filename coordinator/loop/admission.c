@@ -10,7 +10,7 @@
 
 enum { PEER_SILENCE_MS = 60000 };
 
-// Settings that change what a document says: every node of a farm has the coordinator's.
+// Settings that change the documents: every node uses the coordinator's values.
 static const char *const SHARED[] = {"ANALYZER_SAMPLE_RATE", "ANALYZER_HOP_LENGTH", "ANALYZER_N_FFT",
                                      "ANALYZER_N_MFCC",      "ANALYZER_N_CHROMA",   "ANALYZER_MAX_DURATION"};
 enum { N_SHARED = sizeof SHARED / sizeof *SHARED };
@@ -43,7 +43,7 @@ admission_welcome(kt_admission_t *self, const kt_peer_t *peer, uint64_t wire)
     kt_dispatcher_send(self->opts.dispatcher, peer->handle, &msg);
 }
 
-// Why this key may not use this name here; NULL: it may. Logged with the id of the reason.
+// The reason why this key may not use this name, logged; NULL: it may.
 static const char *
 admission_objection(kt_admission_t *self, const char *key, const char *name, int64_t now_ms)
 {
@@ -82,7 +82,7 @@ admission_fill_peer(kt_peer_t *peer, const char *key, const kt_msg_hello_t *hell
     peer->slots       = (uint32_t)(hello->slots > 256 ? 256 : hello->slots);
 }
 
-// The same node on a connection that is gone: its name must not lead to the old one any longer.
+// A node that reconnected: its name must not lead to the old connection.
 static void
 admission_forget_older(kt_admission_t *self, const kt_peer_t *peer)
 {
@@ -144,7 +144,7 @@ kt_admission_hello(kt_admission_t *self, kt_node_handle_t from, const char *key,
     admission_accept(self, peer, hello);
 }
 
-// What the node had goes elsewhere at once.
+// GONE requeues the jobs of the node at once.
 static void
 admission_expel(kt_admission_t *self, const kt_peer_t *peer)
 {
@@ -187,20 +187,6 @@ kt_admission_prune(kt_admission_t *self, int64_t now_ms)
             kt_peers_remove(self->opts.peers, self->opts.peers->at[i]->handle);
 }
 
-static void
-admission_log_node(kt_admission_t *self, const kt_node_view_t *view)
-{
-    kt_peer_t *peer = kt_peers_find(self->opts.peers, view->handle);
-    bool       lost = strcmp(view->state, "lost") == 0;
-    if (!peer || peer->said_lost == lost)
-        return;
-    peer->said_lost = lost;
-    if (lost)
-        kt_log_warn("NODE-LOST", "node=%s silent_ms=%lld", view->name, (long long)view->silent_ms);
-    else
-        kt_log_info("NODE-BACK", "node=%s", view->name);
-}
-
 void
 kt_admission_log_nodes(kt_admission_t *self, int64_t now_ms)
 {
@@ -209,7 +195,17 @@ kt_admission_log_nodes(kt_admission_t *self, int64_t now_ms)
     if (!views)
         return;
     size_t n = kt_sched_view_nodes(self->opts.dispatcher->sched, now_ms, views, all);
-    for (size_t i = 0; i < n && i < all; i++)
-        admission_log_node(self, &views[i]);
+    for (size_t i = 0; i < n && i < all; i++) {
+        const kt_node_view_t *view = &views[i];
+        kt_peer_t            *peer = kt_peers_find(self->opts.peers, view->handle);
+        bool                  lost = strcmp(view->state, "lost") == 0;
+        if (!peer || peer->said_lost == lost)
+            continue;
+        peer->said_lost = lost;
+        if (lost)
+            kt_log_warn("NODE-LOST", "node=%s silent_ms=%lld", view->name, (long long)view->silent_ms);
+        else
+            kt_log_info("NODE-BACK", "node=%s", view->name);
+    }
     free(views);
 }

@@ -12,12 +12,6 @@ claims_home(kt_run_id_t id, size_t capacity)
     return (size_t)(mixed >> 20) & (capacity - 1);
 }
 
-static bool
-is_same(kt_run_id_t a, kt_run_id_t b)
-{
-    return a.job == b.job && a.run == b.run;
-}
-
 void
 kt_tag_destroy(void *tag)
 {
@@ -42,7 +36,7 @@ static size_t
 claims_slot(kt_claim_t *const *slots, size_t capacity, kt_run_id_t id)
 {
     size_t i = claims_home(id, capacity);
-    while (slots[i] && !is_same(slots[i]->id, id))
+    while (slots[i] && (slots[i]->id.job != id.job || slots[i]->id.run != id.run))
         i = (i + 1) & (capacity - 1);
     return i;
 }
@@ -96,7 +90,7 @@ claims_empty_slot(kt_claims_t *self, size_t hole)
     for (size_t i = (hole + 1) & mask; self->slots[i]; i = (i + 1) & mask) {
         size_t home = claims_home(self->slots[i]->id, self->capacity);
         if (((i - home) & mask) < ((i - hole) & mask))
-            continue;  // it stands between its home and the hole: not reachable through the hole
+            continue;  // its home is behind the hole
         self->slots[hole] = self->slots[i];
         hole              = i;
     }

@@ -99,24 +99,17 @@ dispatcher_send_to_peer(void *context, kt_peer_t *peer, const kt_msg_t *msg)
     kt_dispatcher_send(context, peer->handle, msg);
 }
 
-// Reports closed connections to the scheduler; each step may find more.
-static void
-dispatcher_report_refused(kt_dispatcher_t *self)
+void
+kt_dispatcher_flush(kt_dispatcher_t *self)
 {
-    while (self->refused.length && !self->failed) {
+    kt_peers_flush(self->opts.peers, dispatcher_send_to_peer, self);
+    while (self->refused.length && !self->failed) {  // each step may find more closed connections
         kt_event_t event = {.type = KT_EV_SEND_REFUSED};
         self->refused.length -= sizeof event.node;
         memcpy(&event.node, self->refused.bytes + self->refused.length, sizeof event.node);
         kt_peers_remove(self->opts.peers, event.node);
         kt_dispatcher_step_or_fail(self, &event);
     }
-}
-
-void
-kt_dispatcher_flush(kt_dispatcher_t *self)
-{
-    kt_peers_flush(self->opts.peers, dispatcher_send_to_peer, self);
-    dispatcher_report_refused(self);
 }
 
 static void
@@ -195,7 +188,7 @@ dispatcher_send_batch(kt_dispatcher_t *self, const kt_action_t *action, const kt
     kt_dispatcher_send(self, action->node, &msg);
 }
 
-// One batch may need several frames; they carry the same number.
+// A batch may need several frames, which carry the same number.
 static void
 dispatcher_act_send(kt_dispatcher_t *self, const kt_action_t *action)
 {
@@ -223,7 +216,7 @@ dispatcher_act_send(kt_dispatcher_t *self, const kt_action_t *action)
         }
         kt_buf_add(&self->works, &work, sizeof work);
         if (self->works.err)
-            break;  // the node's beats will not hold what was not sent
+            break;  // the next BEATs lack the unsent jobs, which are then sent again
         bytes += more;
         n++;
     }
@@ -238,7 +231,7 @@ dispatcher_report_stored(kt_dispatcher_t *self, const kt_ledger_request_t *reque
 {
     kt_event_t event = {.type = KT_EV_STORED, .id = request->store.result.id};
     if (request->err == KT_ECLOSED)
-        return;  // the actor is ending, and so are we
+        return;  // the process is ending
     if (kt_err_verdict(request->err) == KT_VERDICT_CRASH) {
         dispatcher_fail(self, "LEDGER-BROKEN", request->err);
         return;
@@ -263,7 +256,7 @@ dispatcher_observe(kt_dispatcher_t *self, const kt_ledger_request_t *request)
         self->opts.on_outcome(self->opts.context, request);
 }
 
-// Gives the request back to its payload first: the scheduler may ask for it again, or drop it.
+// The payload gets its request back before the event, in which the scheduler may post or drop it again.
 static void
 dispatcher_on_payload_stored(void *context, kt_ledger_request_t **request_p)
 {
@@ -280,7 +273,7 @@ dispatcher_on_payload_stored(void *context, kt_ledger_request_t **request_p)
         dispatcher_report_stored(self, request);
 }
 
-// A failure that this coordinator wrote itself has no payload.
+// A failure without a node's document has no payload.
 static void
 dispatcher_on_failure_stored(void *context, kt_ledger_request_t **request_p)
 {
@@ -292,7 +285,7 @@ static void
 dispatcher_post_payload(kt_dispatcher_t *self, kt_payload_t *payload, kt_ledger_request_type_t type)
 {
     if (payload->posted)
-        return;  // asked again while the actor still has it: its answer comes
+        return;  // already with the ledger: its answer follows
     kt_ledger_request_t *request = payload->request;
     request->type                = type;
     request->err                 = KT_OK;
@@ -310,7 +303,7 @@ dispatcher_act_store(kt_dispatcher_t *self, const kt_action_t *action)
     dispatcher_post_payload(self, action->tag, KT_LREQ_STORE);
 }
 
-// The message of a failure that no node has written: a lost node, too many attempts.
+// The document of a failure that no node reported, such as a lost node.
 static kt_err_t
 write_failure(const kt_claim_t *claim, kt_err_t failure, const char *detail, char **document, size_t *bytes)
 {
@@ -321,7 +314,7 @@ write_failure(const kt_claim_t *claim, kt_err_t failure, const char *detail, cha
     if (!job)
         return KT_ENOMEM;
     kt_buf_init(&text, KT_DOCUMENT_MAX_BYTES);
-    // A message that does not parse still fails by its number: the job stays empty then.
+    // An input message that does not parse gives a document without ids.
     if (claim && kt_job_parse(claim->body, claim->body_bytes, job, why))
         *job = (kt_job_t){0};
     kt_err_t err = kt_document_failure(job, failure, detail, &stamp, &text);
@@ -335,7 +328,7 @@ write_failure(const kt_claim_t *claim, kt_err_t failure, const char *detail, cha
     return KT_OK;
 }
 
-// The request of a failure with a message of our own.
+// A FAIL with a document of this coordinator.
 static kt_ledger_request_t *
 dispatcher_own_failure(kt_dispatcher_t *self, const kt_action_t *action)
 {

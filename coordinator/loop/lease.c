@@ -51,12 +51,12 @@ lease_on_opened(void *context, kt_ledger_request_t **request_p)
     self->asked                        = false;
     if (request->err) {
         kt_log_warn("LEASE-REFUSED", "coordinator=%s err=%s", self->coordinator, kt_err_name(request->err));
-        if (request->err == KT_ELOCKED)  // a live coordinator has this name: two of one name would fence each other
+        if (request->err == KT_ELOCKED)  // two coordinators of one name would fence each other
             self->sink.fatal(self->sink.context, "LEASE-NAME", KT_ELOCKED);
         return;  // the next tick asks again
     }
     if (kt_clock_ms() - self->asked_ms > self->length_ms) {
-        // Held, it would be lost by the guard of the very step that opens it: the scheduler would see LOST before OPEN.
+        // The guard would lose it within the step of its LEASE_OPEN, so that the scheduler got LEASE_LOST before that.
         kt_log_warn("LEASE-LOST", "coordinator=%s epoch=%llu why=\"its answer came too late\"", self->coordinator,
                     (unsigned long long)request->open.lease.epoch);
         return;

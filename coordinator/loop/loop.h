@@ -1,6 +1,7 @@
 // kt_loop -- the parts of the loop put together: ledger port, lease, drain list, counters, peers, dispatcher,
-// admission, receiver, queries, retention; and what is due in a turn. The owner (coordinator.c, or a simulation) brings
-// the frames, the ledger's answers and the ticks. One thread; nothing blocks; no socket and no thread is made here.
+// admission, receiver, queries, retention; and the order in which they run. The owner (coordinator.c, or a simulation)
+// brings the frames, the ledger's answers and the ticks. One thread; nothing blocks; no socket and no thread is made
+// here.
 #pragma once
 
 #include "coordinator/loop/queries.h"
@@ -42,4 +43,4 @@ void                 kt_loop_fini(kt_loop_t *self);  // after kt_ledger_port_sto
 // nodes are drained. KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_loop_start(kt_loop_t *self);
 void                 kt_loop_answered(kt_loop_t *self);              // after the ledger's answers of a turn
-void                 kt_loop_tick(kt_loop_t *self, int64_t now_ms);  // often: what is due
+void                 kt_loop_tick(kt_loop_t *self, int64_t now_ms);  // at least each 100 ms

@@ -117,7 +117,7 @@ queries_complete(kt_queries_t *self, kt_call_t *call, kt_err_t err)
     kt_call_finish(call, err);
 }
 
-// Fresh totals only from a ledger that answers; else the last known ones serve.
+// Totals are asked from a ledger that is up; else the last known ones are shown.
 static bool
 queries_add_totals(const kt_queries_t *self, kt_call_t *call)
 {

@@ -17,7 +17,7 @@ typedef struct kt_queries_opts {
     kt_counters_t     *counters;
     const char        *coordinator;  // name
     void              *context;
-    void (*fill)(void *context, kt_snapshot_t *out);  // what is not the loop's: ledger_kind, keys_refused, amqp
+    void (*fill)(void *context, kt_snapshot_t *out);  // ledger_kind, keys_refused, amqp
     void (*on_ledger_call)(void *context);            // a CALL was answered: a backfill may have changed
 } kt_queries_opts_t;
 

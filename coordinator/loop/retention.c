@@ -2,7 +2,7 @@
 
 #include "common/log.h"
 
-// A full piece means that there is more: the next one follows at once. After an error a minute passes first.
+// A full piece means that there is more, and the next one follows at once. After an error it follows in a minute.
 static void
 retention_on_answered(void *context, kt_ledger_request_t **request_p)
 {

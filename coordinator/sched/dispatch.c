@@ -1,6 +1,6 @@
 // What to claim and what to send. Jobs go in the ledger's order; nodes with credit are served in turn; a batch takes a
 // share of what is ready, by number and by predicted cost, so that the shares shrink as the queue drains and a file
-// that costs more than a share travels alone. A node's share is what it gets through: slots times measured speed.
+// that costs more than a share goes alone. A node's share is by its throughput: slots times measured speed.
 #include "coordinator/sched/jobs.h"
 #include "coordinator/sched/nodes.h"
 

@@ -153,7 +153,7 @@ enter_state(kt_sched_t *self, kt_sched_job_t *job, kt_sched_job_state_t state)
     self->n_open += job->claimed && is_slot_open(state);
 }
 
-// A job that was just taken stands in no list.
+// A new job is in no list.
 static void
 leave_any(kt_sched_t *self, kt_sched_job_t *job)
 {

@@ -37,7 +37,7 @@ typedef enum kt_sched_job_happening {
     KT_SCHED_JOB_ON_FAILED,    // how: the failure was answered
     KT_SCHED_JOB_ON_CANCEL,
     KT_SCHED_JOB_ON_UNOWNED,  // the lease is gone
-    KT_SCHED_JOB_ON_AGAIN,    // ask the ledger again for what is unanswered
+    KT_SCHED_JOB_ON_AGAIN,    // post the open request again
     KT_SCHED_JOB_EVENTS
 } kt_sched_job_event_t;
 

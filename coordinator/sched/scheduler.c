@@ -267,7 +267,7 @@ ask_unknown(kt_sched_t *self, kt_sched_node_t *node, const kt_event_t *event)
     (void)node;
     void *tag = event->tag;
     kt_sched_ask_who(self, event->node);
-    if (event->type == KT_EV_FAILED)  // kept there, and offered again
+    if (event->type == KT_EV_FAILED)  // the node keeps it and sends it again
         kt_sched_emit_drop(self, &tag);
 }
 

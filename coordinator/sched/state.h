@@ -33,9 +33,9 @@ enum {
     SCHED_LOST_MS      = 60000,  // how long a lost node stays in the views
     SCHED_STUCK_MS     = 10000,  // without progress although something runs: "stuck" in the view
     SCHED_EXCUSED      = 2,      // excused losses; then the suspect gets an exclusive node
-    SCHED_LOSSES_ALONE = 3,      // and after so many losses: others there may be of another coordinator
+    SCHED_LOSSES_ALONE = 3,      // losses after which it gets a node to itself
     SCHED_FREE_MAX     = 65536,  // upper bound of a reported credit
-    SCHED_SPEED        = 1000,   // a node's speed is in thousandths of what was predicted
+    SCHED_SPEED        = 1000,   // node speed: thousandths of the predicted one
     SCHED_SPEED_MAX    = 100 * SCHED_SPEED,
     SCHED_SENDINGS     = 1000,  // attempts of the wire are numbered in thousands: 2001 is the first after two blames
 };

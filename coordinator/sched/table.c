@@ -214,7 +214,7 @@ job_lose(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *args)
     bool     begun = job->state == KT_SCHED_JOB_RUNNING;
     uint32_t over  = job->over_attempt;
     if (job->claimed && job->bad_data) {
-        kt_sched_job_fail(self, job, KT_EBADDATA, NULL);  // its work was over: the loss is another's
+        kt_sched_job_fail(self, job, KT_EBADDATA, NULL);  // its work was over
     } else if (!job->claimed || (!begun && ++job->lost_unstarted < 3)) {
         job_requeue(self, job);
     } else if (job->isolated && args->exonerated && job->excused < SCHED_EXCUSED + self->opts.max_attempts) {
