@@ -75,8 +75,8 @@ MUTATIONS = {
     "what waits is kept when the lease is gone": [
         (STEP, "    each_disowned(self, self->ready.first);\n", "")],
     "a step without memory has an effect": [
-        (STEP, "    kt_err_t err = reserve(self, event, out);\n    if (err)\n        return err;",
-         "    kt_err_t err = reserve(self, event, out);\n    self->lease_held = self->lease_held && !err;\n"
+        (STEP, "    kt_err_t err = step_reserve(self, event, out);\n    if (err)\n        return err;",
+         "    kt_err_t err = step_reserve(self, event, out);\n    self->lease_held = self->lease_held && !err;\n"
          "    if (err)\n        return err;")],
 
     "a DROP is overlooked": [
