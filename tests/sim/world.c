@@ -177,7 +177,7 @@ make(sim_t *sim)
         sim_side_t *side = &sim->sides[i];
         side->index      = i;
         side->sim        = sim;
-        snprintf(side->name, sizeof side->name, "side-%d", i);
+        memcpy(side->name, i ? "side-1" : "side-0", sizeof "side-0");
         sim_coordinator_start(sim, side);
     }
     sim_counts.worlds++;

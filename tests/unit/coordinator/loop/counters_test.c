@@ -46,7 +46,7 @@ Test(counters, failures_are_counted_by_their_code)
 
 Test(counters, stages_are_summed_by_name_and_have_a_bound)
 {
-    char          name[16];
+    char          name[32];
     kt_counters_t counters = {0};
     for (int i = 0; i < KT_SNAPSHOT_STAGES + 5; i++) {
         snprintf(name, sizeof name, "stage-%d", i);
