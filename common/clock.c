@@ -6,10 +6,14 @@
 // The years 0 to 9999, which is what RFC 3339 can write.
 static const int64_t FIRST_MS = -62167219200000, LAST_MS = 253402300799999;
 
+static const kt_clock_test_t *test_clock;
+
 static int64_t
 read_us(clockid_t clock)
 {
     struct timespec now = {0};
+    if (test_clock)
+        return 1000 * (clock == CLOCK_MONOTONIC ? test_clock->ms : test_clock->wall_ms);
     clock_gettime(clock, &now);
     return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
@@ -30,6 +34,12 @@ int64_t
 kt_clock_wall_ms(void)
 {
     return read_us(CLOCK_REALTIME) / 1000;
+}
+
+void
+kt_clock_test(const kt_clock_test_t *clock)
+{
+    test_clock = clock;
 }
 
 const char *

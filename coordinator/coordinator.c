@@ -1,12 +1,19 @@
-// Life of the coordinator: what it opens, its ticks, how it drains and what it hands back.
+// Life of the coordinator: opens and connects the parts, watches their descriptors, drains, releases the claims. The
+// work itself is in loop/, amqp/, backfill/ and api/, none of which knows this struct.
 #include "coordinator/coordinator.h"
 
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/program.h"
-#include "common/text.h"
+#include "common/socket.h"
+#include "common/zap.h"
+#include "coordinator/amqp/broker.h"
 #include "coordinator/api/api.h"
-#include "coordinator/core.h"
+#include "coordinator/backfill/backfiller.h"
+#include "coordinator/http/server.h"
+#include "coordinator/link/router.h"
+#include "coordinator/loop/loop.h"
+#include "coordinator/result_cache/cache.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -14,30 +21,42 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { DRAIN_MS = 60000, ROUTER_WHY = 300 };
-enum { LIST_BYTES = 64 << 20 };
+enum { TICK_MS = 20, DRAIN_MS = 60000, ROUTER_WHY = 300 };
+
+struct kt_coordinator {
+    const kt_settings_t *settings;
+    char                 name[64], state_dir[KT_KEYS_PATH], http_address[128];
+    const char          *ledger_kind;
+    kt_curve_t           key;
+    kt_keys_t            keys;
+    kt_zap_t            *zap;
+    kt_link_t           *link;
+    kt_loop_t            loop;
+    kt_http_t           *http;
+    kt_api_server_t     *api;
+    kt_result_cache_t   *cache;  // NULL: no REDIS_URL
+    kt_backfiller_t     *backfiller;
+    kt_broker_t         *broker;  // NULL: no AMQP_CONNECTION_STRING
+    int                  signal_fd;
+    int64_t              drain_until_ms;  // 0: not draining
+};
 
 static const kt_link_ops_t LINK_OPS;
 
-static void
-init_bufs(kt_coordinator_t *self)
+// Passes the allowed keys to the ZAP handler.
+static kt_err_t
+allow_keys(void *context)
 {
-    kt_buf_init(&self->frame, KT_MAX_FRAME_BYTES);
-    kt_buf_init(&self->works, LIST_BYTES);
-    kt_buf_init(&self->held, LIST_BYTES);
-    kt_buf_init(&self->kept, LIST_BYTES);
-    kt_buf_init(&self->jobs, LIST_BYTES);
-    kt_buf_init(&self->refused, LIST_BYTES);
-    kt_peers_init(&self->peers);
-}
-
-static void
-fini_bufs(kt_coordinator_t *self)
-{
-    kt_buf_t *all[] = {&self->frame, &self->works, &self->held, &self->kept, &self->jobs, &self->refused};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        kt_buf_fini(all[i]);
-    kt_peers_fini(&self->peers);
+    kt_coordinator_t *self      = context;
+    size_t            n         = self->keys.n;
+    char(*texts)[KT_CURVE_TEXT] = calloc(n ? n : 1, sizeof *texts);
+    if (!texts)
+        return KT_ENOMEM;
+    for (size_t i = 0; i < n; i++)
+        memcpy(texts[i], self->keys.at[i].key, sizeof texts[i]);
+    kt_err_t err = kt_zap_allow(self->zap, (const char(*)[41])texts, n);
+    free(texts);
+    return err;
 }
 
 static kt_err_t
@@ -66,12 +85,12 @@ open_router(kt_coordinator_t *self, char why[KT_LEDGER_WHY])
 {
     kt_err_t err = kt_zap_new(&self->zap);
     if (!err)
-        err = kt_core_allow_keys(self);
+        err = allow_keys(self);
     if (err) {
         snprintf(why, KT_LEDGER_WHY, "the key handler does not start: %s", kt_err_text(err));
         return err;
     }
-    kt_link_opts_t opts = {self->settings->router_bind, &self->key, &LINK_OPS, self, KT_TICK_MS};
+    kt_link_opts_t opts = {self->settings->router_bind, &self->key, &LINK_OPS, self, TICK_MS};
     err                 = kt_link_new(&self->link, &opts);
     if (err == KT_EPORT)
         snprintf(why, KT_LEDGER_WHY,
@@ -84,58 +103,6 @@ open_router(kt_coordinator_t *self, char why[KT_LEDGER_WHY])
     return err;
 }
 
-static kt_err_t
-open_state(kt_coordinator_t *self, kt_ledger_t **ledger_p)
-{
-    kt_sched_opts_t opts;
-    kt_sched_opts_from(&opts, self->settings);
-    kt_err_t err = kt_sched_new(&self->sched, &opts);
-    if (!err)
-        err = kt_queue_new(&self->calls, KT_CALLS_WAITING);
-    if (!err) {
-        self->ledger_kind = (*ledger_p)->ops->name;
-        err               = kt_ledger_port_open(&self->port, ledger_p);
-        if (!err)
-            err = kt_backfiller_new(&self->backfiller, self->settings, &self->port, &self->lease, self->sink);
-    }
-    return err;
-}
-
-static void
-on_answers(void *context)
-{
-    kt_coordinator_t *self = context;
-    if (!kt_ledger_port_answers(&self->port))
-        return;
-    if (self->work_came) {
-        kt_event_t event = {.type = KT_EV_WORK};
-        self->work_came  = false;
-        kt_core_step_or_fail(self, &event);
-    }
-    kt_publisher_turn(self->outlet);
-    kt_ledger_port_post_overflow(&self->port);
-}
-
-static kt_err_t
-watch_all(kt_coordinator_t *self)
-{
-    kt_err_t err = kt_link_watch(self->link, kt_ledger_port_fd(&self->port), on_answers);
-    if (!err)
-        err = kt_link_watch(self->link, kt_queue_fd(self->calls), kt_core_calls);
-    return err;
-}
-
-// Before the first claim the scheduler has to know which nodes an operator has drained; the ledger answers in order.
-static kt_err_t
-ask_first(kt_coordinator_t *self)
-{
-    kt_drains_read(&self->drains);
-    if (!self->drains.asked_ms)
-        return KT_ENOMEM;
-    kt_lease_tick(&self->lease, kt_clock_ms());
-    return KT_OK;
-}
-
 static void
 name_self(kt_coordinator_t *self)
 {
@@ -145,39 +112,131 @@ name_self(kt_coordinator_t *self)
         snprintf(self->name, sizeof self->name, "coordinator");
 }
 
-static void
-sink_event(void *context, const kt_event_t *event)
-{
-    kt_core_step_or_fail(context, event);
-}
-
-static void
-sink_fatal(void *context, const char *id, kt_err_t err)
-{
-    kt_core_fail(context, id, err);
-}
-
-static void
-sink_work(void *context)
+static kt_err_t
+send_frame(void *context, kt_node_handle_t to, const void *bytes, size_t length)
 {
     kt_coordinator_t *self = context;
-    self->work_came        = true;
+    return kt_link_send(self->link, to, bytes, length);
+}
+
+// The document is copied: it stays with its request, which the scheduler may post again.
+static void
+on_outcome(void *context, const kt_ledger_request_t *request)
+{
+    kt_coordinator_t *self  = context;
+    size_t            bytes = request->store.result.document_bytes;
+    char             *copy  = self->cache && request->store.document ? malloc(bytes + 1) : NULL;
+    if (self->broker)
+        kt_broker_wake(self->broker);
+    if (!copy)
+        return;  // no cache, or no memory: the ledger has the document
+    memcpy(copy, request->store.document, bytes);
+    copy[bytes] = '\0';
+    kt_result_cache_put(self->cache, &copy, bytes);
 }
 
 static void
-notify_drain(void *context, const char *node_name, bool on)
+stop_loop(void *context)
 {
-    kt_core_tell_drain(context, node_name, on, "asked by an operator");
+    kt_coordinator_t *self = context;
+    kt_link_stop(self->link);
 }
 
 static void
-init_parts(kt_coordinator_t *self)
+fill_snapshot(void *context, kt_snapshot_t *out)
 {
-    kt_sink_t sink = {self, sink_event, sink_fatal, sink_work};
-    self->sink     = sink;
-    kt_ledger_port_init(&self->port, sink);
-    kt_lease_init(&self->lease, &self->port, sink, self->name, self->settings->lease_ms);
-    kt_drains_init(&self->drains, &self->port, sink, notify_drain);
+    kt_coordinator_t *self = context;
+    out->ledger_kind       = self->ledger_kind;
+    out->keys_refused      = kt_zap_refused(self->zap);
+    if (self->broker)
+        kt_broker_stats(self->broker, &out->amqp);
+}
+
+static void
+on_ledger_call(void *context)
+{
+    kt_coordinator_t *self = context;
+    kt_backfiller_wake(self->backfiller);
+}
+
+static kt_err_t
+init_loop(kt_coordinator_t *self)
+{
+    kt_loop_opts_t opts = {.settings       = self->settings,
+                           .name           = self->name,
+                           .keys           = &self->keys,
+                           .sender         = {self, send_frame},
+                           .context        = self,
+                           .on_outcome     = on_outcome,
+                           .on_fatal       = stop_loop,
+                           .allow_keys     = allow_keys,
+                           .fill_snapshot  = fill_snapshot,
+                           .on_ledger_call = on_ledger_call};
+    kt_sched_opts_from(&opts.sched, self->settings);
+    return kt_loop_init(&self->loop, &opts);
+}
+
+static void
+on_answers(void *context)
+{
+    kt_coordinator_t *self = context;
+    if (!kt_ledger_port_answers(&self->loop.port))
+        return;
+    if (self->broker)
+        kt_broker_turn(self->broker);
+    kt_loop_answered(&self->loop);
+}
+
+static void
+on_calls(void *context)
+{
+    kt_coordinator_t *self = context;
+    kt_queries_take(&self->loop.queries);
+}
+
+static void
+on_deliveries(void *context)
+{
+    kt_coordinator_t *self = context;
+    kt_broker_take_deliveries(self->broker);
+}
+
+static void
+on_published(void *context)
+{
+    kt_coordinator_t *self = context;
+    kt_broker_take_published(self->broker);
+}
+
+static kt_err_t
+open_ledger(kt_coordinator_t *self, kt_ledger_t **ledger_p)
+{
+    kt_loop_t *loop   = &self->loop;
+    self->ledger_kind = (*ledger_p)->ops->name;
+    kt_err_t err      = kt_ledger_port_open(&loop->port, ledger_p);
+    if (!err)
+        err = kt_link_watch(self->link, kt_ledger_port_fd(&loop->port), on_answers);
+    if (!err)
+        err = kt_backfiller_new(&self->backfiller, self->settings, &loop->port, &loop->lease,
+                                kt_dispatcher_sink(&loop->dispatcher));
+    if (!err)
+        err = kt_link_watch(self->link, kt_queue_fd(loop->queries.calls), on_calls);
+    return err;
+}
+
+static kt_err_t
+open_broker(kt_coordinator_t *self, char why[KT_LEDGER_WHY])
+{
+    kt_loop_t *loop = &self->loop;
+    if (!*self->settings->amqp_url)
+        return KT_OK;
+    kt_err_t err = kt_broker_new(&self->broker, self->settings, &loop->port, &loop->lease,
+                                 kt_dispatcher_sink(&loop->dispatcher), why);
+    if (!err)
+        err = kt_link_watch(self->link, kt_broker_published_fd(self->broker), on_published);
+    if (!err)
+        err = kt_link_watch(self->link, kt_broker_deliveries_fd(self->broker), on_deliveries);
+    return err;
 }
 
 static kt_err_t
@@ -196,7 +255,7 @@ open_http(kt_coordinator_t *self, char why[KT_LEDGER_WHY])
         err = kt_api_server_new(&self->api, self->settings, self->state_dir, why);
     if (err)
         return err;
-    self->api->calls    = self->calls;
+    self->api->calls    = self->loop.queries.calls;
     self->api->cache    = self->cache;
     kt_http_opts_t opts = {
         .bind = self->settings->http_bind, .gate = kt_api_admit, .handler = kt_api_serve, .context = self->api};
@@ -206,17 +265,17 @@ open_http(kt_coordinator_t *self, char why[KT_LEDGER_WHY])
 static kt_err_t
 open_all(kt_coordinator_t *self, kt_ledger_t **ledger_p, char why[KT_LEDGER_WHY])
 {
-    kt_err_t err = load_keys(self, why);
+    kt_err_t err = init_loop(self);
+    if (!err)
+        err = load_keys(self, why);
     if (!err)
         err = open_router(self, why);
     if (!err)
-        err = open_state(self, ledger_p);
+        err = open_ledger(self, ledger_p);
     if (!err)
-        err = watch_all(self);
+        err = open_broker(self, why);
     if (!err)
-        err = kt_core_amqp_open(self, why);
-    if (!err)
-        err = ask_first(self);
+        err = kt_loop_start(&self->loop);
     if (!err)
         err = open_http(self, why);
     return err;
@@ -230,12 +289,9 @@ kt_coordinator_new(kt_coordinator_t **self_p, const kt_settings_t *settings, kt_
     why[0]                 = '\0';
     if (!self)
         return KT_ENOMEM;
-    self->settings            = settings;
-    self->signal_fd           = -1;
-    self->counters.started_ms = kt_clock_ms();
-    init_bufs(self);
+    self->settings  = settings;
+    self->signal_fd = -1;
     name_self(self);
-    init_parts(self);
     kt_socket_setup();
     kt_err_t err = open_all(self, ledger_p, why);
     if (err)
@@ -267,39 +323,22 @@ kt_coordinator_public_key(const kt_coordinator_t *self)
     return self->key.public_key;
 }
 
-static void
-core_stop(kt_coordinator_t *self)
+kt_queue_t *
+kt_coordinator_calls(kt_coordinator_t *self)
 {
-    kt_link_stop(self->link);
+    return self->loop.queries.calls;
 }
 
-void
-kt_core_fail(kt_coordinator_t *self, const char *id, kt_err_t err)
-{
-    if (!self->failed)
-        kt_log_error(id, "err=%s text=\"%s\"", kt_err_name(err),
-                     err == KT_ELOCKED ? "set ANALYZER_COORDINATOR_NAME to a name of its own"
-                                       : "the next start reads the ledger");
-    self->failed = true;
-    kt_ledger_port_close(&self->port);
-    core_stop(self);
-}
-
-// Every node is taken for drained: nothing more goes out, what is out comes back.
 static void
 begin_drain(kt_coordinator_t *self)
 {
-    kt_log_info("COORDINATOR-DRAIN", "nodes=%zu at_most_ms=%d", self->peers.n, DRAIN_MS);
-    self->draining       = true;
-    self->drain_until_ms = kt_clock_ms() + DRAIN_MS;
-    kt_core_amqp_drain(self, kt_clock_ms());
+    int64_t now_ms = kt_clock_ms();
+    kt_log_info("COORDINATOR-DRAIN", "nodes=%zu at_most_ms=%d", self->loop.peers.n, DRAIN_MS);
+    self->drain_until_ms = now_ms + DRAIN_MS;
+    if (self->broker)
+        kt_broker_drain(self->broker, now_ms);
     kt_backfiller_drain(self->backfiller);
-    for (size_t i = 0; i < self->peers.n; i++) {
-        kt_event_t event = {.type = KT_EV_DRAIN};
-        event.drain.name = self->peers.at[i]->name;
-        event.drain.on   = true;
-        kt_core_step_or_fail(self, &event);
-    }
+    kt_dispatcher_drain_all(&self->loop.dispatcher);
 }
 
 static void
@@ -308,76 +347,53 @@ on_signal(void *context)
     kt_coordinator_t *self = context;
     for (int number; (number = kt_program_next_signal(self->signal_fd));) {
         if (number == SIGHUP)
-            kt_core_check_keys(self, true);
-        else if (self->draining)
-            core_stop(self);
+            kt_admission_check_keys(&self->loop.admission, true);
+        else if (self->drain_until_ms)
+            stop_loop(self);
         else
             begin_drain(self);
     }
 }
 
 static void
-check_drain(kt_coordinator_t *self, int64_t now_ms)
-{
-    kt_sched_view_t view;
-    if (!self->draining)
-        return;
-    kt_sched_view(self->sched, &view);
-    bool idle = view.sent + view.running + view.storing == 0 && kt_core_amqp_is_drained(self, now_ms);
-    if (idle || now_ms >= self->drain_until_ms)
-        core_stop(self);
-}
-
-static void
-retain(kt_coordinator_t *self, int64_t now_ms)
-{
-    kt_ledger_request_t *request =
-        kt_retention_tick(&self->retention, self->settings->retention_days, now_ms, kt_clock_wall_ms());
-    if (request)
-        kt_ledger_port_post(&self->port, &request);
-}
-
-static void
-each_second(kt_coordinator_t *self, int64_t now_ms)
-{
-    if (!kt_counters_tick(&self->counters, now_ms))
-        return;
-    kt_core_check_keys(self, false);
-    kt_drains_tick(&self->drains, now_ms);
-    kt_core_watch_nodes(self, now_ms);
-    kt_core_prune_peers(self, now_ms);
-    retain(self, now_ms);
-}
-
-static void
 on_tick(void *context)
 {
     kt_coordinator_t *self   = context;
-    kt_event_t        event  = {.type = KT_EV_TICK};
     int64_t           now_ms = kt_clock_ms();
-    kt_lease_tick(&self->lease, now_ms);
-    if (now_ms >= kt_sched_deadline_ms(self->sched))
-        kt_core_step_or_fail(self, &event);
-    kt_ledger_port_post_overflow(&self->port);
-    kt_core_amqp_tick(self, now_ms);
+    kt_loop_tick(&self->loop, now_ms);
+    if (self->broker)
+        kt_broker_tick(self->broker, now_ms);
     kt_backfiller_tick(self->backfiller, now_ms);
-    each_second(self, now_ms);
-    check_drain(self, now_ms);
+    if (!self->drain_until_ms)
+        return;
+    bool idle =
+        kt_dispatcher_is_idle(&self->loop.dispatcher) && (!self->broker || kt_broker_is_drained(self->broker, now_ms));
+    if (idle || now_ms >= self->drain_until_ms)
+        stop_loop(self);
 }
 
-static const kt_link_ops_t LINK_OPS = {kt_core_frame, kt_core_ended, kt_core_flush, on_tick};
-
-// Claims that did not come to an end: the next coordinator, or we after a restart, need not wait for the lease.
 static void
-hand_back(kt_coordinator_t *self)
+on_frame(void *context, kt_node_handle_t from, const char *key, const void *bytes, size_t length)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < self->claims.capacity && self->lease.held; i++) {
-        const kt_claim_t *claim = self->claims.slots[i];
-        n += claim && kt_core_release(self, claim->id);
-    }
-    kt_log_info("COORDINATOR-END", "handed_back=%zu", n);
+    kt_coordinator_t *self = context;
+    kt_receiver_frame(&self->loop.receiver, from, key, bytes, length);
 }
+
+static void
+on_ended(void *context, bool handshake)
+{
+    kt_coordinator_t *self = context;
+    kt_receiver_ended(&self->loop.receiver, handshake);
+}
+
+static void
+on_flush(void *context)
+{
+    kt_coordinator_t *self = context;
+    kt_dispatcher_flush(&self->loop.dispatcher);
+}
+
+static const kt_link_ops_t LINK_OPS = {on_frame, on_ended, on_flush, on_tick};
 
 kt_err_t
 kt_coordinator_run(kt_coordinator_t *self, int signal_fd)
@@ -387,9 +403,10 @@ kt_coordinator_run(kt_coordinator_t *self, int signal_fd)
     if (err)
         return err;
     kt_link_run(self->link);
-    kt_core_calls_close(self);
-    hand_back(self);
-    return self->failed ? KT_ESTATE : KT_OK;
+    kt_queries_close(&self->loop.queries);
+    // Released, so that the next coordinator need not wait until the lease has run out.
+    kt_log_info("COORDINATOR-END", "handed_back=%zu", kt_dispatcher_release_all(&self->loop.dispatcher));
+    return self->loop.dispatcher.failed ? KT_ESTATE : KT_OK;
 }
 
 void
@@ -398,28 +415,18 @@ kt_coordinator_destroy(kt_coordinator_t **self_p)
     kt_coordinator_t *self = *self_p;
     if (!self)
         return;
-    if (self->calls)
-        kt_core_calls_close(self);
+    kt_queries_close(&self->loop.queries);
     kt_http_destroy(&self->http);
     kt_api_server_destroy(&self->api);
     kt_backfiller_stop(self->backfiller);
-    kt_ledger_port_stop(&self->port);
-    kt_core_amqp_close(self);
+    kt_ledger_port_stop(&self->loop.port);
+    kt_broker_destroy(&self->broker);
     kt_result_cache_destroy(&self->cache);
-    kt_ledger_port_fini(&self->port);
+    kt_loop_fini(&self->loop);
     kt_backfiller_destroy(&self->backfiller);
-    if (self->sched)
-        kt_sched_drain_tags(self->sched, kt_tag_destroy);
-    kt_sched_destroy(&self->sched);
-    kt_actions_fini(&self->actions);
-    kt_claims_fini(&self->claims);
     kt_link_destroy(&self->link);
     kt_zap_destroy(&self->zap);
     kt_keys_fini(&self->keys);
-    kt_queue_destroy(&self->calls);
-    kt_drains_fini(&self->drains);
-    kt_wire_arena_fini(&self->arena);
-    fini_bufs(self);
     free(self);
     *self_p = NULL;
 }

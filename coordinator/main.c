@@ -1,5 +1,5 @@
-// kithara-coordinator: opens the ledger, then runs until a signal. Exit status 0, 1 when it could not start or had to
-// end, 2 for bad usage.
+// kithara-coordinator: opens the ledger, then runs until a signal. Exit status 0; 1 when it could not start or ended by
+// an error; 2 for bad usage.
 #include "common/log.h"
 #include "common/program.h"
 #include "coordinator/coordinator.h"
@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 static void
-say_ready(const kt_program_t *program, const kt_coordinator_t *coordinator)
+print_ready(const kt_program_t *program, const kt_coordinator_t *coordinator)
 {
     if (program->ready_fd < 0)
         return;
@@ -20,7 +20,7 @@ say_ready(const kt_program_t *program, const kt_coordinator_t *coordinator)
 }
 
 static kt_err_t
-serve(const kt_program_t *program, int signal_fd)
+run_coordinator(const kt_program_t *program, int signal_fd)
 {
     char              why[KT_LEDGER_WHY] = "";
     kt_ledger_t      *ledger             = NULL;
@@ -31,7 +31,7 @@ serve(const kt_program_t *program, int signal_fd)
     if (err) {
         kt_program_complain(program, err, why);
     } else {
-        say_ready(program, coordinator);
+        print_ready(program, coordinator);
         err = kt_coordinator_run(coordinator, signal_fd);
     }
     kt_coordinator_destroy(&coordinator);
@@ -49,7 +49,7 @@ main(int argc, char **argv)
     if (!kt_program_start(&program, argc, argv, &exit_code))
         return exit_code;
     int signal_fd = kt_program_signals();
-    exit_code     = serve(&program, signal_fd) != KT_OK;
+    exit_code     = run_coordinator(&program, signal_fd) != KT_OK;
     kt_settings_fini(&program.settings);
     return exit_code;
 }

@@ -26,15 +26,15 @@ struct kt_amqp_actor {
     bool                 started;
     int                  stop_fd;
     atomic_bool          stopping, stuck;  // stuck: watch has shut the socket
-    _Atomic int64_t      busy_since_ms;    // 0: waits, or has nothing to do with a socket
+    _Atomic int64_t      busy_since_ms;    // 0: waits, or uses no socket
     int64_t              up_since_ms;
-    pthread_mutex_t      lock;  // of what follows
-    int                  fd;    // what watch may shut; -1 none
+    pthread_mutex_t      lock;  // of the members below
+    int                  fd;    // the socket that watch may shut; -1 none
     kt_amqp_health_t     health;
 };
 
 static void
-set_state(kt_amqp_actor_t *self, kt_amqp_state_t state)
+amqp_actor_set_state(kt_amqp_actor_t *self, kt_amqp_state_t state)
 {
     pthread_mutex_lock(&self->lock);
     if (self->health.state != state)
@@ -47,7 +47,7 @@ set_state(kt_amqp_actor_t *self, kt_amqp_state_t state)
 }
 
 static void
-count(kt_amqp_actor_t *self, bool up)
+amqp_actor_count(kt_amqp_actor_t *self, bool up)
 {
     pthread_mutex_lock(&self->lock);
     self->health.connects += up;
@@ -66,18 +66,18 @@ kt_amqp_actor_health(kt_amqp_actor_t *self, kt_amqp_health_t *out)
 }
 
 static void
-note_blocked(kt_amqp_actor_t *self, const amqp_frame_t *frame)
+amqp_actor_note_blocked(kt_amqp_actor_t *self, const amqp_frame_t *frame)
 {
     amqp_method_number_t id = frame->frame_type == AMQP_FRAME_METHOD ? frame->payload.method.id : 0;
     if (id != AMQP_CONNECTION_BLOCKED_METHOD && id != AMQP_CONNECTION_UNBLOCKED_METHOD)
         return;
     self->connection.blocked = id == AMQP_CONNECTION_BLOCKED_METHOD;
     kt_log_warn("AMQP-BLOCKED", "connection=%s blocked=%d", self->opts.role, self->connection.blocked);
-    set_state(self, self->connection.blocked ? KT_AMQP_BLOCKED : KT_AMQP_UP);
+    amqp_actor_set_state(self, self->connection.blocked ? KT_AMQP_BLOCKED : KT_AMQP_UP);
 }
 
 static void
-shut(kt_amqp_actor_t *self)
+amqp_actor_shut(kt_amqp_actor_t *self)
 {
     pthread_mutex_lock(&self->lock);
     if (self->fd >= 0)
@@ -92,12 +92,12 @@ kt_amqp_actor_watch(kt_amqp_actor_t *self, int64_t now_ms)
     if (!since_ms || now_ms - since_ms < (int64_t)self->opts.settings->amqp_heartbeat_s * 2000)
         return;
     self->stuck = true;
-    shut(self);
+    amqp_actor_shut(self);
 }
 
-// The descriptor is forgotten before it is closed, lest watch shuts the next one of that number.
+// Before the descriptor is closed, so that watch cannot shut a later one of the same number.
 static void
-close_connection(kt_amqp_actor_t *self)
+amqp_actor_close(kt_amqp_actor_t *self)
 {
     pthread_mutex_lock(&self->lock);
     self->fd = -1;
@@ -107,7 +107,7 @@ close_connection(kt_amqp_actor_t *self)
 
 // Waits on the owner's queue, the stop, and the socket if there is one.
 static void
-wait_for_something(kt_amqp_actor_t *self, int64_t timeout_ms)
+amqp_actor_wait(kt_amqp_actor_t *self, int64_t timeout_ms)
 {
     struct pollfd fds[3] = {{.fd = self->stop_fd, .events = POLLIN},
                             {.fd = self->opts.wake_fd, .events = POLLIN},
@@ -118,12 +118,12 @@ wait_for_something(kt_amqp_actor_t *self, int64_t timeout_ms)
 }
 
 static kt_err_t
-open_connection(kt_amqp_actor_t *self)
+amqp_actor_open(kt_amqp_actor_t *self)
 {
     kt_amqp_connection_t *connection = &self->connection;
-    set_state(self, KT_AMQP_CONNECTING);
+    amqp_actor_set_state(self, KT_AMQP_CONNECTING);
     kt_err_t err = kt_amqp_connect(connection);
-    set_state(self, KT_AMQP_CONNECTING);  // now with the descriptor
+    amqp_actor_set_state(self, KT_AMQP_CONNECTING);  // now with the descriptor
     if (!err)
         err = kt_amqp_login(connection);
     if (!err)
@@ -132,18 +132,18 @@ open_connection(kt_amqp_actor_t *self)
 }
 
 static void
-pause_a_while(kt_amqp_actor_t *self, int64_t until_ms)
+amqp_actor_pause(kt_amqp_actor_t *self, int64_t until_ms)
 {
     bool more = false;
     for (int64_t now_ms = kt_clock_ms(); now_ms < until_ms && !self->stopping; now_ms = kt_clock_ms()) {
-        wait_for_something(self, until_ms - now_ms);
+        amqp_actor_wait(self, until_ms - now_ms);
         if (self->opts.ops->work(self->opts.context, NULL, &more))
             return;
     }
 }
 
 static void
-lose_connection(kt_amqp_actor_t *self)
+amqp_actor_lose(kt_amqp_actor_t *self)
 {
     char text[2 * KT_AMQP_WHY];
     if (self->up_since_ms && kt_clock_ms() - self->up_since_ms >= STEADY_MS)
@@ -153,17 +153,17 @@ lose_connection(kt_amqp_actor_t *self)
         snprintf(self->connection.why, sizeof self->connection.why,
                  "the broker took or answered nothing for twice the heartbeat");
     int64_t pause_ms = kt_backoff_next(&self->backoff);
-    count(self, false);
+    amqp_actor_count(self, false);
     kt_log_warn("AMQP-DOWN", "connection=%s again_in_ms=%lld text=\"%s\"", self->opts.role, (long long)pause_ms,
                 kt_log_quote(text, sizeof text, self->connection.why));
-    close_connection(self);
+    amqp_actor_close(self);
     self->opts.ops->lost(self->opts.context);
-    set_state(self, KT_AMQP_DOWN);
-    pause_a_while(self, kt_clock_ms() + pause_ms);
+    amqp_actor_set_state(self, KT_AMQP_DOWN);
+    amqp_actor_pause(self, kt_clock_ms() + pause_ms);
 }
 
 static kt_err_t
-take_frames(kt_amqp_actor_t *self, bool *more)
+amqp_actor_take_frames(kt_amqp_actor_t *self, bool *more)
 {
     kt_amqp_connection_t *connection = &self->connection;
     kt_err_t              err        = KT_OK;
@@ -177,7 +177,7 @@ take_frames(kt_amqp_actor_t *self, bool *more)
         if (!err)
             err = kt_amqp_closed_by_broker(connection, &frame);
         if (!err)
-            note_blocked(self, &frame);
+            amqp_actor_note_blocked(self, &frame);
         if (!err)
             err = self->opts.ops->frame(self->opts.context, connection, &frame);
         amqp_maybe_release_buffers(connection->state);
@@ -186,52 +186,52 @@ take_frames(kt_amqp_actor_t *self, bool *more)
     return err;
 }
 
-// Until something is wrong, or the end.
+// Runs one connection until an error or the stop.
 static void
-serve(kt_amqp_actor_t *self)
+amqp_actor_serve(kt_amqp_actor_t *self)
 {
     kt_amqp_connection_t *connection = &self->connection;
-    kt_err_t              err        = open_connection(self);
+    kt_err_t              err        = amqp_actor_open(self);
     if (!err) {
         self->up_since_ms = kt_clock_ms();
-        count(self, true);
-        set_state(self, KT_AMQP_UP);
+        amqp_actor_count(self, true);
+        amqp_actor_set_state(self, KT_AMQP_UP);
         kt_log_info("AMQP-UP", "connection=%s host=%s port=%d", self->opts.role, connection->url.host,
                     connection->url.port);
     }
     while (!err && !self->stopping) {
         bool more           = false;
-        self->busy_since_ms = kt_clock_ms();  // of this turn: one that always has more to do is not stuck
-        err                 = take_frames(self, &more);
+        self->busy_since_ms = kt_clock_ms();  // start of this turn: a thread that is always busy is not stuck
+        err                 = amqp_actor_take_frames(self, &more);
         if (!err)
             err = self->opts.ops->work(self->opts.context, connection, &more);
         if (!err && !more)
-            wait_for_something(self, POLL_MS);
+            amqp_actor_wait(self, POLL_MS);
     }
     if (err && !self->stopping)
-        lose_connection(self);
+        amqp_actor_lose(self);
 }
 
 static void
-finish(kt_amqp_actor_t *self)
+amqp_actor_finish(kt_amqp_actor_t *self)
 {
     bool     more = false, connected = self->connection.state != NULL;
     kt_err_t err = self->opts.ops->work(self->opts.context, connected ? &self->connection : NULL, &more);
     if (connected && !err)
         kt_amqp_goodbye(&self->connection);
-    close_connection(self);
+    amqp_actor_close(self);
     self->opts.ops->lost(self->opts.context);
-    set_state(self, KT_AMQP_DOWN);
+    amqp_actor_set_state(self, KT_AMQP_DOWN);
 }
 
 static void *
-run(void *context)
+amqp_actor_run(void *context)
 {
     kt_amqp_actor_t *self = context;
     self->busy_since_ms   = kt_clock_ms();
     while (!self->stopping)
-        serve(self);
-    finish(self);
+        amqp_actor_serve(self);
+    amqp_actor_finish(self);
     self->busy_since_ms = 0;
     return NULL;
 }
@@ -254,7 +254,7 @@ kt_amqp_actor_new(kt_amqp_actor_t **self_p, const kt_amqp_actor_opts_t *opts, ch
     if (err)
         goto fail;
     err = KT_ESYSTEM;
-    if (self->stop_fd < 0 || pthread_create(&self->thread, NULL, run, self))
+    if (self->stop_fd < 0 || pthread_create(&self->thread, NULL, amqp_actor_run, self))
         goto fail;
     snprintf(name, sizeof name, "amqp-%s", opts->role);
     pthread_setname_np(self->thread, name);
@@ -267,18 +267,18 @@ fail:
 }
 
 static void
-join(kt_amqp_actor_t *self)
+amqp_actor_join(kt_amqp_actor_t *self)
 {
     struct timespec until;
     uint64_t        one = 1;
     self->stopping      = true;
     if (write(self->stop_fd, &one, sizeof one) != sizeof one)
-        shut(self);
+        amqp_actor_shut(self);
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += STOP_MS / 1000;
     if (pthread_timedjoin_np(self->thread, NULL, &until) == 0)
         return;
-    shut(self);
+    amqp_actor_shut(self);
     pthread_join(self->thread, NULL);
 }
 
@@ -289,7 +289,7 @@ kt_amqp_actor_destroy(kt_amqp_actor_t **self_p)
     if (!self)
         return;
     if (self->started)
-        join(self);
+        amqp_actor_join(self);
     kt_amqp_connection_fini(&self->connection);
     if (self->stop_fd >= 0)
         close(self->stop_fd);

@@ -1,7 +1,7 @@
-// amqp_actor -- the thread that owns one connection to the broker: connects, waits on the socket and on its owner's
-// queue at once, hands frames and turns to the owner's functions, and starts anew after every trouble, with growing
-// pauses. Private to amqp_*.c. The loop calls watch at each tick: a thread that has been within one send for two
-// heartbeats (a broker that no longer reads) gets its socket shut, which ends the send.
+// kt_amqp_actor -- the thread that owns one connection to the broker: connects, waits on the socket and on its owner's
+// queue, calls the owner's functions with frames and turns, and reconnects after an error, with growing pauses. Private
+// to amqp/. The loop calls watch at each tick, which shuts the socket of a thread that has been in one send for two
+// heartbeats because the broker no longer reads.
 #pragma once
 
 #include "coordinator/amqp/connection.h"

@@ -15,7 +15,7 @@ kt_backoff_reset(kt_backoff_t *self)
 
 // SplitMix64 (Steele, Lea, Flood 2014).
 static uint64_t
-draw(uint64_t *state)
+backoff_draw(uint64_t *state)
 {
     uint64_t z = *state += 0x9e3779b97f4a7c15u;
     z          = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
@@ -27,7 +27,7 @@ int64_t
 kt_backoff_next(kt_backoff_t *self)
 {
     int64_t half  = self->next_ms / 2;
-    int64_t pause = half + (int64_t)(draw(&self->random) % (uint64_t)(self->next_ms - half + 1));
+    int64_t pause = half + (int64_t)(backoff_draw(&self->random) % (uint64_t)(self->next_ms - half + 1));
     self->next_ms = self->next_ms > KT_BACKOFF_MOST_MS / 2 ? KT_BACKOFF_MOST_MS : self->next_ms * 2;
     return pause;
 }

@@ -1,5 +1,5 @@
-// amqp_backoff -- pauses between attempts: doubled from a quarter of a second to 30 s, each drawn from its upper half,
-// so that many who lost the same broker do not come back together. Pure but for its seed.
+// kt_backoff -- pauses between attempts: doubled from a quarter of a second to 30 s, each drawn from its upper half, so
+// that clients of one broker do not reconnect together. Pure, with the seed as state.
 #pragma once
 
 #include <stdint.h>

@@ -1,4 +1,4 @@
-// amqp_window -- messages that were published and are not confirmed: the broker numbers them from 1 in the order of
+// kt_window -- published messages that are not confirmed yet: the broker numbers them from 1 in the order of
 // their publishing and answers with single or multiple acknowledgements, in any order. Items are the caller's. One
 // thread, no I/O.
 #pragma once

@@ -71,7 +71,7 @@ kt_amqp_connection_fini(kt_amqp_connection_t *self)
 }
 
 static void
-say(kt_amqp_connection_t *self, const char *what, const char *text)
+connection_fail(kt_amqp_connection_t *self, const char *what, const char *text)
 {
     snprintf(self->why, sizeof self->why, "%s: %.180s", what, text);
 }
@@ -82,9 +82,9 @@ kt_amqp_status(kt_amqp_connection_t *self, int status)
     if (status >= 0)
         return KT_OK;
     if (status == AMQP_STATUS_HEARTBEAT_TIMEOUT)
-        say(self, "the broker was silent", "no heartbeat came for twice its interval");
+        connection_fail(self, "the broker was silent", "no heartbeat came for twice its interval");
     else
-        say(self, "the connection failed", amqp_error_string2(status));
+        connection_fail(self, "the connection failed", amqp_error_string2(status));
     return status == AMQP_STATUS_NO_MEMORY ? KT_ENOMEM : KT_EIO;
 }
 
@@ -99,7 +99,7 @@ new_socket(kt_amqp_connection_t *self)
     amqp_ssl_socket_set_verify_hostname(socket, 1);
     if (amqp_ssl_socket_set_ssl_versions(socket, AMQP_TLSv1_2, AMQP_TLSvLATEST) ||
         amqp_ssl_socket_set_cacert(socket, *cas ? cas : SYSTEM_CAS)) {
-        say(self, "the certificate authorities cannot be read", *cas ? cas : SYSTEM_CAS);
+        connection_fail(self, "the certificate authorities cannot be read", *cas ? cas : SYSTEM_CAS);
         return NULL;
     }
     return socket;
@@ -114,7 +114,7 @@ kt_amqp_connect(kt_amqp_connection_t *self)
     amqp_socket_t *socket = self->state ? new_socket(self) : NULL;
     if (!socket) {
         if (!*self->why)
-            say(self, "no connection", "out of memory, or TLS does not start");
+            connection_fail(self, "no connection", "out of memory, or TLS does not start");
         kt_amqp_close(self);
         return KT_EIO;
     }
@@ -130,7 +130,7 @@ kt_amqp_connect(kt_amqp_connection_t *self)
 }
 
 static amqp_table_entry_t
-flag(const char *key)
+flag_entry(const char *key)
 {
     return (amqp_table_entry_t){.key   = amqp_cstring_bytes(key),
                                 .value = {.kind = AMQP_FIELD_KIND_BOOLEAN, .value.boolean = 1}};
@@ -150,8 +150,8 @@ kt_amqp_login(kt_amqp_connection_t *self)
 {
     char               name[64];
     struct timeval     handshake = RPC_WITHIN, rpc = RPC_WITHIN;
-    amqp_table_entry_t abilities[] = {flag("consumer_cancel_notify"), flag("connection.blocked"),
-                                      flag("publisher_confirms"), flag("basic.nack")};
+    amqp_table_entry_t abilities[] = {flag_entry("consumer_cancel_notify"), flag_entry("connection.blocked"),
+                                      flag_entry("publisher_confirms"), flag_entry("basic.nack")};
     amqp_table_entry_t capability  = {
          .key   = amqp_cstring_bytes("capabilities"),
          .value = {.kind = AMQP_FIELD_KIND_TABLE, .value.table = {sizeof abilities / sizeof *abilities, abilities}}};
@@ -242,7 +242,7 @@ reply_check(kt_amqp_connection_t *self, const amqp_rpc_reply_t *reply, int *code
         return kt_amqp_status(self, AMQP_STATUS_UNEXPECTED_STATE);
     *code = answer_close(self, &reply->reply, self->channel);
     if (!*code)
-        say(self, "the broker answered with another method", amqp_method_name(reply->reply.id));
+        connection_fail(self, "the broker answered with another method", amqp_method_name(reply->reply.id));
     return KT_EIO;
 }
 

@@ -1,5 +1,5 @@
 // Declaring queues and exchanges. The broker closes the channel over a declaration that differs from what exists, or
-// that we may not make; the next channel then looks whether there is something to use as it is.
+// that is not permitted; the next channel then declares passively, to use what exists.
 #include "common/log.h"
 #include "coordinator/amqp/connection.h"
 
@@ -28,7 +28,7 @@ is_passed_over(int code)
     return code && code < CODE_CONNECTION;
 }
 
-// A quorum queue; one that exists otherwise is taken as it is.
+// A quorum queue; an existing queue of another kind is used as it is.
 static kt_err_t
 declare_queue(kt_amqp_connection_t *self, const char *name, const char *dead_exchange)
 {
@@ -59,7 +59,7 @@ ask_exchange(kt_amqp_connection_t *self, const char *name, const char *type, boo
     return kt_amqp_last_reply(self, code);
 }
 
-// Looks first: an exchange that exists is used whatever its type. The nameless one always exists.
+// Passively first: an existing exchange is used whatever its type. The default exchange always exists.
 static kt_err_t
 declare_exchange(kt_amqp_connection_t *self, const char *name, const char *type)
 {

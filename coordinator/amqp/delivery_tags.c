@@ -35,7 +35,7 @@ kt_tags_begin(kt_tags_t *self)
 }
 
 static uint8_t *
-state_of(kt_tags_t *self, uint64_t tag)
+tag_state(kt_tags_t *self, uint64_t tag)
 {
     return &self->states[tag % self->window];
 }
@@ -45,7 +45,7 @@ kt_tags_deliver(kt_tags_t *self, uint64_t tag)
 {
     if (tag != self->next || tag - self->first >= self->window)
         return KT_EMESSAGE;
-    *state_of(self, tag) = OPEN;
+    *tag_state(self, tag) = OPEN;
     self->next++;
     return KT_OK;
 }
@@ -53,21 +53,21 @@ kt_tags_deliver(kt_tags_t *self, uint64_t tag)
 bool
 kt_tags_settle(kt_tags_t *self, uint64_t epoch, uint64_t tag)
 {
-    if (epoch != self->epoch || tag < self->first || tag >= self->next || *state_of(self, tag) != OPEN)
+    if (epoch != self->epoch || tag < self->first || tag >= self->next || *tag_state(self, tag) != OPEN)
         return false;
-    *state_of(self, tag)         = SETTLED;
+    *tag_state(self, tag)        = SETTLED;
     self->early[self->n_early++] = tag;
     return true;
 }
 
-// Up to the first open tag. RabbitMQ refuses a multiple acknowledgement whose own tag is acknowledged already, so it
+// Up to the first open tag. RabbitMQ rejects a multiple acknowledgement whose own tag is already acknowledged, so it
 // names the last settled one.
 static kt_err_t
 flush_eldest(kt_tags_t *self, kt_tags_ack_fn *ack, void *context)
 {
     uint64_t last = 0, began = self->first;
-    for (; self->first < self->next && *state_of(self, self->first) != OPEN; self->first++)
-        if (*state_of(self, self->first) == SETTLED)
+    for (; self->first < self->next && *tag_state(self, self->first) != OPEN; self->first++)
+        if (*tag_state(self, self->first) == SETTLED)
             last = self->first;
     return last ? ack(context, last, last > began) : KT_OK;
 }
@@ -80,8 +80,8 @@ kt_tags_flush(kt_tags_t *self, kt_tags_ack_fn *ack, void *context)
         uint64_t tag = self->early[i];
         if (tag < self->first)
             continue;
-        *state_of(self, tag) = ACKED;
-        err                  = ack(context, tag, false);
+        *tag_state(self, tag) = ACKED;
+        err                   = ack(context, tag, false);
     }
     self->n_early = 0;
     return err;

@@ -1,6 +1,6 @@
-// amqp_tags -- the deliveries of one channel and how they are acknowledged: what is settled from the oldest on goes out
-// as one acknowledgement, what is settled before its elders goes out alone. Tags count from 1 with each connection; the
-// epoch says with which. One thread, no I/O.
+// kt_tags -- the unacknowledged deliveries of one channel. The settled ones from the oldest on go out as one multiple
+// acknowledgement, those settled before an older one go out singly. Tags count from 1 on each connection; the epoch
+// names the connection. One thread, no I/O.
 #pragma once
 
 #include "common/err.h"

@@ -21,15 +21,15 @@ kt_ids_fini(kt_ids_t *self)
 
 // Fibonacci hashing: the numbers are consecutive.
 static size_t
-home(const kt_ids_t *self, uint64_t id)
+ids_home(const kt_ids_t *self, uint64_t id)
 {
     return (size_t)(id * 0x9e3779b97f4a7c15u >> 32) & self->mask;
 }
 
 static size_t
-find(const kt_ids_t *self, uint64_t id)
+ids_find(const kt_ids_t *self, uint64_t id)
 {
-    size_t at = home(self, id);
+    size_t at = ids_home(self, id);
     while (self->slots[at] && self->slots[at] != id)
         at = (at + 1) & self->mask;
     return at;
@@ -38,13 +38,13 @@ find(const kt_ids_t *self, uint64_t id)
 bool
 kt_ids_has(const kt_ids_t *self, uint64_t id)
 {
-    return id && self->slots[find(self, id)] == id;
+    return id && self->slots[ids_find(self, id)] == id;
 }
 
 bool
 kt_ids_add(kt_ids_t *self, uint64_t id)
 {
-    size_t at = find(self, id);
+    size_t at = ids_find(self, id);
     if (!id || self->slots[at] || self->n == self->most)
         return false;
     self->slots[at] = id;
@@ -52,15 +52,15 @@ kt_ids_add(kt_ids_t *self, uint64_t id)
     return true;
 }
 
-// What stands behind moves up where the gap would cut it off from its home.
+// Entries behind the gap move up where it would hide them from their home.
 void
 kt_ids_remove(kt_ids_t *self, uint64_t id)
 {
-    size_t gap = find(self, id);
+    size_t gap = ids_find(self, id);
     if (!id || !self->slots[gap])
         return;
     for (size_t at = (gap + 1) & self->mask; self->slots[at]; at = (at + 1) & self->mask) {
-        size_t from_home = (at - home(self, self->slots[at])) & self->mask;
+        size_t from_home = (at - ids_home(self, self->slots[at])) & self->mask;
         if (from_home < ((at - gap) & self->mask))
             continue;
         self->slots[gap] = self->slots[at];

@@ -1,4 +1,4 @@
-// id_set -- a small set of outbox numbers (never 0), of fixed room: which rows are on their way. One thread.
+// id_set -- a set of outbox ids (never 0) of fixed size: the rows in flight. One thread.
 #pragma once
 
 #include "common/err.h"

@@ -22,37 +22,25 @@ struct kt_amqp_in {
     atomic_bool          cancelled;
     // the actor's thread
     kt_tags_t      tags;
-    size_t         out;        // deliveries with the loop
+    size_t         out;        // unsettled deliveries
     bool           consuming;  // subscribed on this connection
-    bool           ending;     // the cancel is sent
-    kt_delivery_t *coming;     // its frames come in
+    bool           ending;     // basic.cancel was sent
+    kt_delivery_t *coming;     // is being received
     uint64_t       missing;    // bytes of its body
     size_t         room;       // bytes allocated
 };
 
 static const char CONSUMER[] = "kithara";
 
-void
-kt_delivery_destroy(kt_delivery_t **self_p)
-{
-    kt_delivery_t *self = *self_p;
-    if (!self)
-        return;
-    free(self->body);
-    kt_ledger_request_destroy(&self->request);
-    free(self);
-    *self_p = NULL;
-}
-
 static kt_err_t
-say(kt_amqp_connection_t *connection, const char *text)
+receive_fail(kt_amqp_connection_t *connection, const char *text)
 {
     snprintf(connection->why, sizeof connection->why, "%s", text);
     return KT_EIO;
 }
 
 static kt_err_t
-subscribe(kt_amqp_in_t *self, kt_amqp_connection_t *connection)
+receive_subscribe(kt_amqp_in_t *self, kt_amqp_connection_t *connection)
 {
     int code;
     amqp_basic_consume(connection->state, connection->channel, amqp_cstring_bytes(self->settings->queue_name),
@@ -63,7 +51,7 @@ subscribe(kt_amqp_in_t *self, kt_amqp_connection_t *connection)
 }
 
 static kt_err_t
-begin(void *context, kt_amqp_connection_t *connection)
+receive_begin(void *context, kt_amqp_connection_t *connection)
 {
     kt_amqp_in_t *self = context;
     int           code;
@@ -76,22 +64,22 @@ begin(void *context, kt_amqp_connection_t *connection)
 }
 
 static void
-lost(void *context)
+receive_on_lost(void *context)
 {
     kt_amqp_in_t *self = context;
     kt_delivery_destroy(&self->coming);
     self->consuming = self->ending = false;
-    kt_tags_begin(&self->tags);  // what the loop has of it is void
+    kt_tags_begin(&self->tags);  // open deliveries of the old connection are void
 }
 
 static kt_err_t
-start_message(kt_amqp_in_t *self, kt_amqp_connection_t *connection, const amqp_basic_deliver_t *method)
+receive_start_message(kt_amqp_in_t *self, kt_amqp_connection_t *connection, const amqp_basic_deliver_t *method)
 {
     if (self->coming || kt_tags_deliver(&self->tags, method->delivery_tag))
-        return say(connection, "the broker delivers out of turn");
+        return receive_fail(connection, "the broker delivers out of turn");
     self->coming = calloc(1, sizeof *self->coming);
     if (!self->coming)
-        return say(connection, "out of memory for a message");
+        return receive_fail(connection, "out of memory for a message");
     self->coming->epoch = self->tags.epoch;
     self->coming->tag   = method->delivery_tag;
     self->missing       = UINT64_MAX;  // until its header arrives
@@ -99,7 +87,7 @@ start_message(kt_amqp_in_t *self, kt_amqp_connection_t *connection, const amqp_b
 }
 
 static void
-read_message_id(kt_delivery_t *delivery, const amqp_basic_properties_t *properties)
+receive_message_id(kt_delivery_t *delivery, const amqp_basic_properties_t *properties)
 {
     amqp_bytes_t id = properties->message_id;
     if (properties->_flags & AMQP_BASIC_MESSAGE_ID_FLAG && id.len < sizeof delivery->message_id &&
@@ -113,16 +101,16 @@ finish_message(kt_amqp_in_t *self, kt_amqp_connection_t *connection)
     kt_delivery_t *delivery              = self->coming;
     delivery->body[delivery->body_bytes] = '\0';
     if (self->read(delivery))
-        return say(connection, "out of memory for a message");
+        return receive_fail(connection, "out of memory for a message");
     if (kt_queue_push(self->deliveries, &self->coming))
-        return say(connection, "the broker delivers more than it was asked for");
+        return receive_fail(connection, "the broker delivers more than it was asked for");
     self->coming = NULL;
     self->out++;
     return KT_OK;
 }
 
 static kt_err_t
-take_header(kt_amqp_in_t *self, kt_amqp_connection_t *connection, const amqp_frame_t *frame)
+receive_take_header(kt_amqp_in_t *self, kt_amqp_connection_t *connection, const amqp_frame_t *frame)
 {
     uint64_t       bytes    = frame->payload.properties.body_size;
     kt_delivery_t *delivery = self->coming;
@@ -133,19 +121,19 @@ take_header(kt_amqp_in_t *self, kt_amqp_connection_t *connection, const amqp_fra
     delivery->all_bytes = bytes;
     delivery->body      = malloc(self->room + 1);
     if (!delivery->body)
-        return say(connection, "out of memory for a message");
-    read_message_id(delivery, frame->payload.properties.decoded);
+        return receive_fail(connection, "out of memory for a message");
+    receive_message_id(delivery, frame->payload.properties.decoded);
     return bytes ? KT_OK : finish_message(self, connection);
 }
 
 static kt_err_t
-take_body(kt_amqp_in_t *self, kt_amqp_connection_t *connection, amqp_bytes_t piece)
+receive_take_body(kt_amqp_in_t *self, kt_amqp_connection_t *connection, amqp_bytes_t piece)
 {
     kt_delivery_t *delivery = self->coming;
     if (!delivery || !delivery->body)
         return KT_OK;
     if (piece.len > self->missing)
-        return say(connection, "a message is longer than its header said");
+        return receive_fail(connection, "a message is longer than its header said");
     size_t fits = self->room - delivery->body_bytes;
     fits        = piece.len < fits ? piece.len : fits;
     memcpy(delivery->body + delivery->body_bytes, piece.bytes, fits);
@@ -155,37 +143,38 @@ take_body(kt_amqp_in_t *self, kt_amqp_connection_t *connection, amqp_bytes_t pie
 }
 
 static kt_err_t
-take_method(kt_amqp_in_t *self, kt_amqp_connection_t *connection, const amqp_method_t *method)
+receive_take_method(kt_amqp_in_t *self, kt_amqp_connection_t *connection, const amqp_method_t *method)
 {
     switch (method->id) {
-    case AMQP_BASIC_DELIVER_METHOD: return start_message(self, connection, method->decoded);
-    case AMQP_BASIC_CANCEL_METHOD: return say(connection, "the broker cancelled the subscription: the queue is gone");
+    case AMQP_BASIC_DELIVER_METHOD: return receive_start_message(self, connection, method->decoded);
+    case AMQP_BASIC_CANCEL_METHOD:
+        return receive_fail(connection, "the broker cancelled the subscription: the queue is gone");
     case AMQP_BASIC_CANCEL_OK_METHOD: self->consuming = false; return KT_OK;
     default: return KT_OK;
     }
 }
 
 static kt_err_t
-take_frame(void *context, kt_amqp_connection_t *connection, const struct amqp_frame_t_ *frame)
+receive_take_frame(void *context, kt_amqp_connection_t *connection, const struct amqp_frame_t_ *frame)
 {
     kt_amqp_in_t *self = context;
     switch (frame->frame_type) {
-    case AMQP_FRAME_METHOD: return take_method(self, connection, &frame->payload.method);
-    case AMQP_FRAME_HEADER: return take_header(self, connection, frame);
-    case AMQP_FRAME_BODY: return take_body(self, connection, frame->payload.body_fragment);
+    case AMQP_FRAME_METHOD: return receive_take_method(self, connection, &frame->payload.method);
+    case AMQP_FRAME_HEADER: return receive_take_header(self, connection, frame);
+    case AMQP_FRAME_BODY: return receive_take_body(self, connection, frame->payload.body_fragment);
     default: return KT_OK;
     }
 }
 
 static kt_err_t
-acknowledge(void *context, uint64_t tag, bool multiple)
+receive_acknowledge(void *context, uint64_t tag, bool multiple)
 {
     kt_amqp_connection_t *connection = context;
     return kt_amqp_status(connection, amqp_basic_ack(connection->state, connection->channel, tag, multiple));
 }
 
 static void
-take_settled(kt_amqp_in_t *self)
+receive_take_settled(kt_amqp_in_t *self)
 {
     void  *items[POP];
     size_t n = 0;
@@ -199,7 +188,7 @@ take_settled(kt_amqp_in_t *self)
 }
 
 static kt_err_t
-unsubscribe(kt_amqp_in_t *self, kt_amqp_connection_t *connection)
+receive_unsubscribe(kt_amqp_in_t *self, kt_amqp_connection_t *connection)
 {
     amqp_basic_cancel_t cancel = {.consumer_tag = amqp_cstring_bytes(CONSUMER)};
     self->ending               = true;
@@ -208,22 +197,23 @@ unsubscribe(kt_amqp_in_t *self, kt_amqp_connection_t *connection)
 }
 
 static kt_err_t
-work(void *context, kt_amqp_connection_t *connection, bool *more)
+receive_work(void *context, kt_amqp_connection_t *connection, bool *more)
 {
     kt_amqp_in_t *self = context;
     (void)more;
-    take_settled(self);
+    receive_take_settled(self);
     if (!connection)
         return KT_OK;
-    kt_err_t err = kt_tags_flush(&self->tags, acknowledge, connection);
+    kt_err_t err = kt_tags_flush(&self->tags, receive_acknowledge, connection);
     if (!err && self->cancelled && self->consuming && !self->ending)
-        err = unsubscribe(self, connection);
+        err = receive_unsubscribe(self, connection);
     else if (!err && !self->cancelled && !self->consuming && !self->out)
-        err = subscribe(self, connection);
+        err = receive_subscribe(self, connection);
     return err;
 }
 
-static const kt_amqp_ops_t OPS = {.begin = begin, .frame = take_frame, .work = work, .lost = lost};
+static const kt_amqp_ops_t OPS = {
+    .begin = receive_begin, .frame = receive_take_frame, .work = receive_work, .lost = receive_on_lost};
 
 kt_err_t
 kt_amqp_in_new(kt_amqp_in_t **self_p, const kt_settings_t *settings, kt_delivery_read_fn *read, char why[KT_AMQP_WHY])
@@ -251,7 +241,7 @@ kt_amqp_in_new(kt_amqp_in_t **self_p, const kt_settings_t *settings, kt_delivery
 }
 
 static void
-empty(kt_queue_t *queue)
+receive_empty_queue(kt_queue_t *queue)
 {
     void  *item;
     size_t n;
@@ -268,8 +258,8 @@ kt_amqp_in_destroy(kt_amqp_in_t **self_p)
     if (!self)
         return;
     kt_amqp_actor_destroy(&self->actor);
-    empty(self->deliveries);
-    empty(self->settled);
+    receive_empty_queue(self->deliveries);
+    receive_empty_queue(self->settled);
     kt_delivery_destroy(&self->coming);
     kt_queue_destroy(&self->deliveries);
     kt_queue_destroy(&self->settled);

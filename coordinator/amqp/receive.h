@@ -1,39 +1,25 @@
-// amqp_in -- input messages from the broker: an actor with a connection of its own. Each message becomes a
-// kt_delivery_t in the queue of deliveries; who has dealt with it gives it back with settle, and then it is
-// acknowledged. What is not settled stays with the broker, at most ANALYZER_PREFETCH_COUNT of them: so a ledger that is
-// down stops the intake by itself. After a lost connection the broker delivers again what was not acknowledged; nothing
-// new is taken until all earlier deliveries are settled, so that memory stays bounded.
+// amqp_in -- the thread that receives input messages on a connection of its own. Each message becomes a kt_delivery_t
+// in the queue of deliveries; settle returns it, and then it is acknowledged. At most ANALYZER_PREFETCH_COUNT
+// deliveries are unsettled, so a ledger that is down stops the intake. After a lost connection the broker delivers
+// unacknowledged messages again; the new connection subscribes only when all earlier deliveries are settled, which
+// bounds memory.
 #pragma once
 
 #include "common/queue.h"
-#include "coordinator/ledger/actor.h"
+#include "coordinator/amqp/message.h"
 #include "coordinator/loop/amqp_stats.h"
 
 typedef struct kt_amqp_in kt_amqp_in_t;
 
-// A message over KT_JOB_MAX_BYTES is truncated to that; all_bytes is its full length.
-typedef struct kt_delivery {
-    uint64_t             epoch, tag;
-    char                *body;  // malloc'ed, NUL-terminated
-    size_t               body_bytes;
-    uint64_t             all_bytes;
-    char                 message_id[KT_JOB_ID_BYTES];  // the broker's property; "" none
-    kt_ledger_request_t *request;                      // what `read` made of it
-    void                *owner;                        // of the loop
-    struct kt_delivery  *next, *previous;              // of the loop
-} kt_delivery_t;
-
-void kt_delivery_destroy(kt_delivery_t **self_p);
-
 // Makes a request of a delivery, on the actor's thread, so that parsing costs the loop nothing. KT_ENOMEM: the
-// connection is given up and the message comes again.
+// connection is closed and the message is delivered again.
 typedef kt_err_t kt_delivery_read_fn(kt_delivery_t *delivery);
 
 KT_MUST_USE kt_err_t kt_amqp_in_new(kt_amqp_in_t **self_p, const kt_settings_t *settings, kt_delivery_read_fn *read,
                                     char why[KT_AMQP_WHY]);
 void                 kt_amqp_in_destroy(kt_amqp_in_t **self_p);
-kt_queue_t          *kt_amqp_in_deliveries(kt_amqp_in_t *self);  // the loop pops kt_delivery_t *, its own from then on
+kt_queue_t          *kt_amqp_in_deliveries(kt_amqp_in_t *self);  // the loop pops kt_delivery_t * and owns it
 void                 kt_amqp_in_settle(kt_amqp_in_t *self, kt_delivery_t **delivery_p);  // loop thread; takes it
-void kt_amqp_in_cancel(kt_amqp_in_t *self);  // loop thread: no new deliveries; what is out can be settled
+void kt_amqp_in_cancel(kt_amqp_in_t *self);  // loop thread: no new deliveries; the open ones can still be settled
 void kt_amqp_in_watch(kt_amqp_in_t *self, int64_t now_ms);
 void kt_amqp_in_health(kt_amqp_in_t *self, kt_amqp_health_t *out);

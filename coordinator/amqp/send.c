@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Frames are looked at between bursts: a broker that talks to a client which only sends is not read by either.
+// Frames are read between bursts: if both sides only send, neither is read.
 enum { POP = 256, BURST = 32, BURST_BYTES = 256 << 10, PERSISTENT = 2, HEADERS = 4 };
 
 static const char ROW_HEADER[] = "x-kithara-row";
@@ -23,18 +23,9 @@ struct kt_amqp_out {
     bool               warm;           // something was confirmed on this connection
 };
 
-void
-kt_amqp_message_destroy(kt_amqp_message_t **self_p)
-{
-    if (*self_p)
-        free((*self_p)->row.bytes);
-    free(*self_p);
-    *self_p = NULL;
-}
-
-// The queue has room for all that can be here.
+// The queue has room for all messages of this thread.
 static void
-give_back(kt_amqp_out_t *self, kt_amqp_message_t *message, kt_published_t how)
+send_return(kt_amqp_out_t *self, kt_amqp_message_t *message, kt_published_t how)
 {
     message->how = how;
     if (kt_queue_push(self->answers, &message))
@@ -42,22 +33,22 @@ give_back(kt_amqp_out_t *self, kt_amqp_message_t *message, kt_published_t how)
 }
 
 static void
-settled(void *context, void *item, bool acked, bool returned)
+send_on_settled(void *context, void *item, bool acked, bool returned)
 {
     kt_amqp_out_t *self = context;
     self->warm          = true;
-    give_back(self, item, !acked ? KT_PUBLISHED_REFUSED : returned ? KT_PUBLISHED_RETURNED : KT_PUBLISHED_CONFIRMED);
+    send_return(self, item, !acked ? KT_PUBLISHED_REFUSED : returned ? KT_PUBLISHED_RETURNED : KT_PUBLISHED_CONFIRMED);
 }
 
 static void
-gone(void *context, void *item, bool acked, bool returned)
+send_on_gone(void *context, void *item, bool acked, bool returned)
 {
     (void)acked, (void)returned;
-    give_back(context, item, KT_PUBLISHED_LOST);
+    send_return(context, item, KT_PUBLISHED_LOST);
 }
 
 static kt_err_t
-begin(void *context, kt_amqp_connection_t *connection)
+send_begin(void *context, kt_amqp_connection_t *connection)
 {
     kt_amqp_out_t *self = context;
     int            code;
@@ -72,14 +63,14 @@ begin(void *context, kt_amqp_connection_t *connection)
 }
 
 static void
-lost(void *context)
+send_on_lost(void *context)
 {
     kt_amqp_out_t *self = context;
-    kt_window_begin(&self->window, gone, self);
+    kt_window_begin(&self->window, send_on_gone, self);
 }
 
 static void
-note_returned(kt_amqp_out_t *self, const amqp_basic_properties_t *properties)
+send_note_returned(kt_amqp_out_t *self, const amqp_basic_properties_t *properties)
 {
     for (int i = 0; i < properties->headers.num_entries; i++) {
         const amqp_table_entry_t *entry = &properties->headers.entries[i];
@@ -90,31 +81,31 @@ note_returned(kt_amqp_out_t *self, const amqp_basic_properties_t *properties)
 }
 
 static kt_err_t
-settle(kt_amqp_out_t *self, kt_amqp_connection_t *connection, uint64_t tag, bool multiple, bool acked)
+send_settle(kt_amqp_out_t *self, kt_amqp_connection_t *connection, uint64_t tag, bool multiple, bool acked)
 {
-    kt_err_t err = kt_window_settle(&self->window, tag, multiple, acked, settled, self);
+    kt_err_t err = kt_window_settle(&self->window, tag, multiple, acked, send_on_settled, self);
     if (err)
         snprintf(connection->why, sizeof connection->why, "the broker confirms what was never published");
     return err;
 }
 
-// The only content that comes on this channel is that of returned messages.
+// Only returned messages have content on this channel.
 static kt_err_t
-take_frame(void *context, kt_amqp_connection_t *connection, const struct amqp_frame_t_ *frame)
+send_take_frame(void *context, kt_amqp_connection_t *connection, const struct amqp_frame_t_ *frame)
 {
     kt_amqp_out_t *self = context;
     if (frame->frame_type == AMQP_FRAME_HEADER)
-        note_returned(self, frame->payload.properties.decoded);
+        send_note_returned(self, frame->payload.properties.decoded);
     if (frame->frame_type != AMQP_FRAME_METHOD)
         return KT_OK;
     const amqp_method_t *method = &frame->payload.method;
     if (method->id == AMQP_BASIC_ACK_METHOD) {
         const amqp_basic_ack_t *ack = method->decoded;
-        return settle(self, connection, ack->delivery_tag, ack->multiple, true);
+        return send_settle(self, connection, ack->delivery_tag, ack->multiple, true);
     }
     if (method->id == AMQP_BASIC_NACK_METHOD) {
         const amqp_basic_nack_t *nack = method->decoded;
-        return settle(self, connection, nack->delivery_tag, nack->multiple, false);
+        return send_settle(self, connection, nack->delivery_tag, nack->multiple, false);
     }
     return KT_OK;
 }
@@ -143,7 +134,7 @@ make_headers(const kt_outbox_row_t *row, amqp_table_entry_t out[HEADERS])
 }
 
 static kt_err_t
-publish(kt_amqp_out_t *self, kt_amqp_connection_t *connection, const kt_outbox_row_t *row)
+send_publish(kt_amqp_out_t *self, kt_amqp_connection_t *connection, const kt_outbox_row_t *row)
 {
     char                    dead_name[KT_AMQP_NAME];
     amqp_table_entry_t      headers[HEADERS];
@@ -166,7 +157,7 @@ publish(kt_amqp_out_t *self, kt_amqp_connection_t *connection, const kt_outbox_r
 }
 
 static void
-take_given(kt_amqp_out_t *self)
+send_take_given(kt_amqp_out_t *self)
 {
     void  *items[POP];
     size_t n = 0;
@@ -179,7 +170,7 @@ take_given(kt_amqp_out_t *self)
 }
 
 static kt_amqp_message_t *
-take_first(kt_amqp_out_t *self)
+send_take_first(kt_amqp_out_t *self)
 {
     kt_amqp_message_t *message = self->first;
     self->first                = message->next;
@@ -188,35 +179,36 @@ take_first(kt_amqp_out_t *self)
     return message;
 }
 
-// The first message of a connection goes alone: a broker that is out of memory or disk says so only after it, and what
-// else is in the socket then would stick there.
+// The first message of a connection goes alone: a broker that is out of memory or disk blocks only after it, and
+// further messages would be stuck in the socket.
 static bool
-may_publish(const kt_amqp_out_t *self, const kt_amqp_connection_t *connection)
+send_may_publish(const kt_amqp_out_t *self, const kt_amqp_connection_t *connection)
 {
     return self->first && !connection->blocked && !kt_window_is_full(&self->window) &&
            (self->warm || self->window.open == 0);
 }
 
 static kt_err_t
-work(void *context, kt_amqp_connection_t *connection, bool *more)
+send_work(void *context, kt_amqp_connection_t *connection, bool *more)
 {
     kt_amqp_out_t *self  = context;
     size_t         bytes = 0;
     kt_err_t       err   = KT_OK;
-    take_given(self);
+    send_take_given(self);
     if (!connection)
         return KT_OK;
-    for (int i = 0; i < BURST && bytes < BURST_BYTES && !err && may_publish(self, connection); i++) {
-        kt_amqp_message_t *message = take_first(self);
+    for (int i = 0; i < BURST && bytes < BURST_BYTES && !err && send_may_publish(self, connection); i++) {
+        kt_amqp_message_t *message = send_take_first(self);
         kt_window_add(&self->window, message, message->row.id);
         bytes += message->row.n_bytes;
-        err = publish(self, connection, &message->row);
+        err = send_publish(self, connection, &message->row);
     }
-    *more = *more || may_publish(self, connection);
+    *more = *more || send_may_publish(self, connection);
     return err;
 }
 
-static const kt_amqp_ops_t OPS = {.begin = begin, .frame = take_frame, .work = work, .lost = lost};
+static const kt_amqp_ops_t OPS = {
+    .begin = send_begin, .frame = send_take_frame, .work = send_work, .lost = send_on_lost};
 
 kt_err_t
 kt_amqp_out_new(kt_amqp_out_t **self_p, const kt_settings_t *settings, char why[KT_AMQP_WHY])
@@ -243,7 +235,7 @@ kt_amqp_out_new(kt_amqp_out_t **self_p, const kt_settings_t *settings, char why[
 }
 
 static void
-empty(kt_queue_t *queue)
+send_empty_queue(kt_queue_t *queue)
 {
     void  *item;
     size_t n;
@@ -260,10 +252,10 @@ kt_amqp_out_destroy(kt_amqp_out_t **self_p)
     if (!self)
         return;
     kt_amqp_actor_destroy(&self->actor);  // joins the thread; unconfirmed messages come back as LOST
-    empty(self->given);
-    empty(self->answers);
+    send_empty_queue(self->given);
+    send_empty_queue(self->answers);
     while (self->first) {
-        kt_amqp_message_t *message = take_first(self);
+        kt_amqp_message_t *message = send_take_first(self);
         kt_amqp_message_destroy(&message);
     }
     kt_queue_destroy(&self->given);

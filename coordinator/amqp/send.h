@@ -1,31 +1,14 @@
-// amqp_out -- output messages to the broker: an actor with a connection of its own that publishes what it is given,
-// persistent and mandatory, and returns each message with the broker's result. RESULT and REPLY go to
-// ANALYZER_EXCHANGE_NAME, DEAD to the dead-letter exchange. While there is no connection, or the broker has blocked it,
-// messages wait here: as many as the giver lets wait, at most KT_AMQP_OUT_MAX.
+// amqp_out -- the thread that publishes output messages on a connection of its own, persistent and mandatory, and
+// returns each message with the broker's result. RESULT and REPLY go to ANALYZER_EXCHANGE_NAME, DEAD to the dead-letter
+// exchange. While there is no connection, or the broker has blocked it, messages wait here, at most KT_AMQP_OUT_MAX.
 #pragma once
 
 #include "common/queue.h"
 #include "common/settings.h"
-#include "coordinator/ledger/outbox.h"
+#include "coordinator/amqp/message.h"
 #include "coordinator/loop/amqp_stats.h"
 
 enum { KT_AMQP_OUT_MAX = 2048 };
-
-typedef enum kt_published {
-    KT_PUBLISHED_CONFIRMED,
-    KT_PUBLISHED_RETURNED,  // no queue takes it
-    KT_PUBLISHED_REFUSED,   // nack from the broker
-    KT_PUBLISHED_LOST,      // the connection ended: it may or may not be there
-} kt_published_t;
-
-typedef struct kt_amqp_message {
-    kt_outbox_row_t         row;  // its bytes are owned
-    kt_published_t          how;
-    bool                    probe;  // the giver's: sent to see whether a queue takes it by now
-    struct kt_amqp_message *next;   // the actor's
-} kt_amqp_message_t;
-
-void kt_amqp_message_destroy(kt_amqp_message_t **self_p);
 
 typedef struct kt_amqp_out kt_amqp_out_t;
 KT_MUST_USE kt_err_t kt_amqp_out_new(kt_amqp_out_t **self_p, const kt_settings_t *settings, char why[KT_AMQP_WHY]);

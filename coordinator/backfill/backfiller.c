@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-// How often is looked when there is something to do, and when there was nothing.
+// Pause between steps while a backfill is live, and while none is.
 enum { BUSY_MS = 100, IDLE_MS = 1000 };
 
 struct kt_backfiller {
@@ -15,7 +15,7 @@ struct kt_backfiller {
     const kt_lease_keeper_t *lease;
     kt_sink_t                sink;
     kt_scanner_t            *scanner;
-    kt_backfill_turn_t      *turn;
+    kt_backfill_step_t      *turn;
     kt_ledger_request_t     *request;  // NULL while it is posted
     int64_t                  due_ms;
     bool                     draining;
@@ -31,14 +31,14 @@ kt_backfiller_new(kt_backfiller_t **self_p, const kt_settings_t *settings, kt_le
     self->port   = port;
     self->lease  = lease;
     self->sink   = sink;
-    kt_err_t err = kt_backfill_turn_new(&self->turn);
+    kt_err_t err = kt_backfill_step_new(&self->turn);
     if (!err)
         err = kt_scanner_new(&self->scanner, port->actor, settings);
     if (!err && !(self->request = kt_ledger_request_new(KT_LREQ_CALL, NULL)))
         err = KT_ENOMEM;
     if (err)
         goto fail;
-    self->request->call.run  = kt_backfill_turn_run;
+    self->request->call.run  = kt_backfill_step_run;
     self->request->call.args = self->turn;
     *self_p                  = self;
     return KT_OK;
@@ -62,7 +62,7 @@ kt_backfiller_destroy(kt_backfiller_t **self_p)
         return;
     kt_scanner_destroy(&self->scanner);
     kt_ledger_request_destroy(&self->request);
-    kt_backfill_turn_destroy(&self->turn);
+    kt_backfill_step_destroy(&self->turn);
     free(self);
     *self_p = NULL;
 }
@@ -84,15 +84,15 @@ on_turn(void *context, kt_ledger_request_t **request_p)
         kt_log_warn("BACKFILL-TURN", "err=%s", kt_err_name(err));
     if (err)
         return;
-    const kt_backfill_t *to_list = kt_backfill_turn_to_list(self->turn);
+    const kt_backfill_t *to_list = kt_backfill_step_to_list(self->turn);
     if (to_list)
         kt_scanner_offer(self->scanner, to_list);
-    if (kt_backfill_turn_fed(self->turn))
+    if (kt_backfill_step_fed(self->turn))
         self->sink.work(self->sink.context);
-    bool live = kt_backfill_turn_live(self->turn) != 0;
+    bool live = kt_backfill_step_live(self->turn) != 0;
     // Woken meanwhile, it stays due.
     if (self->due_ms)
-        self->due_ms = kt_backfill_turn_again(self->turn) ? 0 : kt_clock_ms() + (live ? BUSY_MS : IDLE_MS);
+        self->due_ms = kt_backfill_step_again(self->turn) ? 0 : kt_clock_ms() + (live ? BUSY_MS : IDLE_MS);
     kt_backfiller_tick(self, kt_clock_ms());
 }
 

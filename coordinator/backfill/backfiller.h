@@ -1,5 +1,5 @@
-// kt_backfiller -- a coordinator's part in the backfills of its ledger: posts one turn of feeding after another while
-// it holds a lease, and gives its scanner what is to be listed. The loop's.
+// kt_backfiller -- a coordinator's part in the backfills of its ledger: posts one step after another while it holds a
+// lease, and passes backfills that need listing to its scanner. Loop thread.
 #pragma once
 
 #include "common/settings.h"
@@ -11,6 +11,6 @@ KT_MUST_USE kt_err_t kt_backfiller_new(kt_backfiller_t **self_p, const kt_settin
                                        const kt_lease_keeper_t *lease, kt_sink_t sink);
 void                 kt_backfiller_stop(kt_backfiller_t *self);  // before the actor goes; NULL-safe
 void                 kt_backfiller_destroy(kt_backfiller_t **self_p);
-void                 kt_backfiller_wake(kt_backfiller_t *self);   // an operator has asked something: look at once
-void                 kt_backfiller_drain(kt_backfiller_t *self);  // no further turn begins
+void                 kt_backfiller_wake(kt_backfiller_t *self);  // an operator changed a backfill: the next step is due
+void                 kt_backfiller_drain(kt_backfiller_t *self);  // no further step is posted
 void                 kt_backfiller_tick(kt_backfiller_t *self, int64_t now_ms);

@@ -60,14 +60,14 @@ run_chunk(void *context, kt_ledger_t *ledger, const kt_lease_t *lease)
 }
 
 static void
-take_answer(void *context, kt_ledger_request_t **request_p)
+scanner_take_answer(void *context, kt_ledger_request_t **request_p)
 {
     kt_scanner_t *self = context;
     (void)!kt_queue_push(self->answers, request_p);  // closed: no caller is waiting
 }
 
 static kt_err_t
-post(kt_scanner_t *self, kt_ledger_request_t **request_p)
+scanner_post(kt_scanner_t *self, kt_ledger_request_t **request_p)
 {
     void  *none;
     size_t n;
@@ -82,15 +82,15 @@ post(kt_scanner_t *self, kt_ledger_request_t **request_p)
 
 // Asks the ledger and waits. After KT_ECLOSED the actor may still work on what args point to: the caller keeps it.
 static kt_err_t
-ask(kt_scanner_t *self, kt_ledger_request_type_t type, kt_ledger_call_fn *run, args_t *args)
+scanner_ask(kt_scanner_t *self, kt_ledger_request_type_t type, kt_ledger_call_fn *run, args_t *args)
 {
     kt_ledger_request_t *request = kt_ledger_request_new(type, self);
     if (!request)
         return KT_ENOMEM;
-    request->answered  = take_answer;
+    request->answered  = scanner_take_answer;
     request->call.run  = run;
     request->call.args = args;
-    kt_err_t err       = post(self, &request);
+    kt_err_t err       = scanner_post(self, &request);
     void    *item      = NULL;
     size_t   n         = 0;
     if (err) {
@@ -122,7 +122,7 @@ get_chunk(void *context, uint64_t chunk, char **bytes, size_t *length)
 {
     listing_t *self = context;
     self->args      = (args_t){.b = &self->b, .chunk = chunk};
-    kt_err_t err    = ask(self->scanner, KT_LREQ_LOOK, run_chunk, &self->args);
+    kt_err_t err    = scanner_ask(self->scanner, KT_LREQ_LOOK, run_chunk, &self->args);
     if (err)
         return err;
     *bytes           = self->args.bytes;
@@ -131,7 +131,7 @@ get_chunk(void *context, uint64_t chunk, char **bytes, size_t *length)
     return KT_OK;
 }
 
-// Digests what is not known by size and time.
+// Digests files that are not known by size and time.
 static void
 digest_rest(listing_t *self)
 {
@@ -149,12 +149,12 @@ store_page(listing_t *self)
     self->args.n     = self->page.n;
     self->args.knows = !(self->b.flags & KT_BACKFILL_FORCE);
     if (self->args.knows && self->b.flags & KT_BACKFILL_DIGEST) {
-        err = ask(self->scanner, KT_LREQ_LOOK, run_page, &self->args);
+        err = scanner_ask(self->scanner, KT_LREQ_LOOK, run_page, &self->args);
         if (!err)
             digest_rest(self);
     }
     self->args.lists = true;
-    return err ? err : ask(self->scanner, KT_LREQ_CALL, run_page, &self->args);
+    return err ? err : scanner_ask(self->scanner, KT_LREQ_CALL, run_page, &self->args);
 }
 
 static kt_err_t
@@ -182,9 +182,9 @@ is_source_broken(const listing_t *self, kt_err_t err)
     return self->b.kind == KT_BACKFILL_FOLDER ? is_broken(err) : err == KT_ENOTFOUND;
 }
 
-// What the ledger has stored is where trouble would stand.
+// An error belongs to the cursor that the ledger has stored.
 static kt_err_t
-list_page(listing_t *self)
+scanner_list_page(listing_t *self)
 {
     self->args   = (args_t){0};
     kt_err_t err = kt_backfill_source_page(self->source, &self->page, &self->args.paths);
@@ -201,7 +201,7 @@ list_page(listing_t *self)
 }
 
 static kt_err_t
-list(listing_t *self)
+scanner_list(listing_t *self)
 {
     int64_t  began_ms = kt_clock_ms();
     kt_err_t err      = kt_backfill_source_new(&self->source, &self->b, self->scanner->settings->media_roots, get_chunk,
@@ -211,7 +211,7 @@ list(listing_t *self)
     if (is_broken(err))
         err = tell_trouble(self, self->why[0] ? self->why : "what was stored of it cannot be read");
     while (self->source && !err && !self->page.last && !self->page.trouble && !self->scanner->ending)
-        err = list_page(self);
+        err = scanner_list_page(self);
     kt_log_info("BACKFILL-LISTED", "backfill=%llu pages=%llu ms=%lld err=%s", (unsigned long long)self->b.id,
                 (unsigned long long)self->b.pages, (long long)(kt_clock_ms() - began_ms), kt_err_name(err));
     return err;
@@ -228,7 +228,7 @@ pause_after(kt_scanner_t *self, kt_err_t err)
 }
 
 static void *
-run(void *context)
+scanner_run(void *context)
 {
     kt_scanner_t *self = context;
     void         *item;
@@ -240,7 +240,7 @@ run(void *context)
         if (err)
             continue;
         listing_t *listing = item;
-        err                = list(listing);
+        err                = scanner_list(listing);
         if (err == KT_ECLOSED)
             return listing;  // the actor may still hold on to it: freed when that is gone
         kt_backfill_source_destroy(&listing->source);
@@ -262,7 +262,7 @@ kt_scanner_new(kt_scanner_t **self_p, kt_ledger_actor_t *actor, const kt_setting
     if ((err = kt_queue_new(&self->offers, 1)) || (err = kt_queue_new(&self->answers, 2)))
         goto fail;
     err = KT_ESYSTEM;
-    if (pthread_create(&self->thread, NULL, run, self))
+    if (pthread_create(&self->thread, NULL, scanner_run, self))
         goto fail;
     self->started = true;
     *self_p       = self;
@@ -302,7 +302,7 @@ free_listing(listing_t *self)
 }
 
 static void
-empty(kt_queue_t *offers, kt_queue_t *answers)
+scanner_empty_queue(kt_queue_t *offers, kt_queue_t *answers)
 {
     void  *item;
     size_t n;
@@ -323,9 +323,9 @@ kt_scanner_destroy(kt_scanner_t **self_p)
     kt_scanner_stop(self);
     *self_p = NULL;
     if (self->left_alone)
-        return;  // its thread may still wake up in what is here
+        return;  // its thread may still use this memory
     free_listing(self->last);
-    empty(self->offers, self->answers);
+    scanner_empty_queue(self->offers, self->answers);
     kt_queue_destroy(&self->offers);
     kt_queue_destroy(&self->answers);
     free(self);

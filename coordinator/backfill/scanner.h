@@ -1,6 +1,6 @@
-// kt_scanner -- the thread that lists backfills: it reads the source, asks the ledger what is unchanged, digests where
-// that is wanted, and has each page stored. It is a thread of its own because a file system may stand still for as long
-// as it likes; everything it knows is in the ledger, so that it may be killed anywhere.
+// kt_scanner -- the thread that lists backfills: it reads the source, asks the ledger which files are unchanged,
+// digests the others where that is requested, and has each page stored. A thread of its own because a file system may
+// block for any time; its state is in the ledger, so that it may be killed at any point.
 #pragma once
 
 #include "common/settings.h"

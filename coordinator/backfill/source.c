@@ -128,7 +128,7 @@ kt_backfill_source_new(kt_backfill_source_t **self_p, const kt_backfill_t *b, co
     self->roots   = roots;
     self->chunk   = chunk;
     self->context = context;
-    // What is digested and not yet stored is lost with this process: little at a time.
+    // Digests that are not stored yet are lost with this process, so pages are small.
     self->page = b->flags & KT_BACKFILL_DIGEST ? DIGEST_PAGE : KT_BACKFILL_PAGE;
     kt_buf_init(&self->text, TEXT_MAX);
     kt_err_t err = b->kind == KT_BACKFILL_FOLDER ? open_folder(self, why) : open_list(self);
@@ -156,7 +156,7 @@ kt_backfill_source_destroy(kt_backfill_source_t **self_p)
 
 // A path into the page. One that cannot stand in a message is kept as far as it can be shown, with the reason.
 static void
-add(kt_backfill_source_t *self, const char *path, size_t length, int64_t bytes, int64_t mtime_ns)
+source_add(kt_backfill_source_t *self, const char *path, size_t length, int64_t bytes, int64_t mtime_ns)
 {
     char                clean[KT_JOB_PATH];
     kt_backfill_path_t *row = &self->paths[self->n];
@@ -183,7 +183,7 @@ walk_page(kt_backfill_source_t *self, kt_backfill_page_t *out)
         if (err || !more)
             break;
         int length = snprintf(path, sizeof path, "%s/%s", strcmp(self->folder, "/") ? self->folder : "", file.path);
-        add(self, path, (size_t)length, file.bytes, file.mtime_ns);
+        source_add(self, path, (size_t)length, file.bytes, file.mtime_ns);
     }
     out->last       = !more;
     out->distinct   = true;
@@ -218,7 +218,7 @@ add_entry(kt_backfill_source_t *self, const char *entry, size_t length)
         bytes    = facts.st_size;
         mtime_ns = facts.st_mtim.tv_sec * INT64_C(1000000000) + facts.st_mtim.tv_nsec;
     }
-    add(self, entry, length, bytes, mtime_ns);
+    source_add(self, entry, length, bytes, mtime_ns);
     kt_backfill_path_t *row = &self->paths[self->n - 1];
     if (!row->err && entry[0] != '/' && !is_url(entry, length))
         row->err = KT_EROOT;
@@ -236,7 +236,7 @@ next_chunk(kt_backfill_source_t *self)
 }
 
 static kt_err_t
-list_page(kt_backfill_source_t *self, kt_backfill_page_t *out)
+source_page_of_list(kt_backfill_source_t *self, kt_backfill_page_t *out)
 {
     int64_t  until = kt_clock_ms() + PAGE_MS;
     kt_err_t err   = KT_OK;
@@ -270,7 +270,7 @@ kt_backfill_source_page(kt_backfill_source_t *self, kt_backfill_page_t *out, kt_
     *out = (kt_backfill_page_t){.id = self->b.id, .number = self->b.pages};
     if (!self->cursor[0])
         memcpy(self->cursor, self->b.cursor, sizeof self->cursor);
-    kt_err_t err = self->walk ? walk_page(self, out) : list_page(self, out);
+    kt_err_t err = self->walk ? walk_page(self, out) : source_page_of_list(self, out);
     if (!err)
         err = self->text.err;
     if (err)

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-struct kt_backfill_turn {
+struct kt_backfill_step {
     uint64_t           last;  // the backfill of the turn before
     size_t             n, fed;
     bool               again, lists;
@@ -20,9 +20,9 @@ struct kt_backfill_turn {
 };
 
 kt_err_t
-kt_backfill_turn_new(kt_backfill_turn_t **self_p)
+kt_backfill_step_new(kt_backfill_step_t **self_p)
 {
-    kt_backfill_turn_t *self = calloc(1, sizeof *self);
+    kt_backfill_step_t *self = calloc(1, sizeof *self);
     if (!self)
         return KT_ENOMEM;
     *self_p = self;
@@ -30,7 +30,7 @@ kt_backfill_turn_new(kt_backfill_turn_t **self_p)
 }
 
 void
-kt_backfill_turn_destroy(kt_backfill_turn_t **self_p)
+kt_backfill_step_destroy(kt_backfill_step_t **self_p)
 {
     free(*self_p);
     *self_p = NULL;
@@ -57,7 +57,7 @@ make_job(const kt_backfill_t *b, const kt_backfill_path_t *path, int64_t wall_ms
 }
 
 static kt_err_t
-make_jobs(kt_backfill_turn_t *self, const kt_backfill_t *b, size_t n)
+make_jobs(kt_backfill_step_t *self, const kt_backfill_t *b, size_t n)
 {
     kt_err_t err     = KT_OK;
     int64_t  wall_ms = kt_clock_wall_ms();
@@ -69,7 +69,7 @@ make_jobs(kt_backfill_turn_t *self, const kt_backfill_t *b, size_t n)
 }
 
 static void
-forget(kt_backfill_turn_t *self, size_t n)
+step_forget(kt_backfill_step_t *self, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         free((char *)self->news[i].body);
@@ -80,7 +80,7 @@ forget(kt_backfill_turn_t *self, size_t n)
 }
 
 static kt_err_t
-feed(kt_backfill_turn_t *self, kt_ledger_t *ledger, const kt_lease_t *lease, const kt_backfill_t *b)
+step_feed(kt_backfill_step_t *self, kt_ledger_t *ledger, const kt_lease_t *lease, const kt_backfill_t *b)
 {
     uint64_t open = kt_backfill_open(b);
     if (b->state != KT_BACKFILL_RUNNING || b->fed_row >= b->listed || open >= KT_BACKFILL_WINDOW)
@@ -98,29 +98,29 @@ feed(kt_backfill_turn_t *self, kt_ledger_t *ledger, const kt_lease_t *lease, con
     err = make_jobs(self, b, n);
     if (!err)
         err = ledger->ops->backfill->feed(ledger, lease, b->id, self->rows, self->news, n, up_to);
-    forget(self, n);
+    step_forget(self, n);
     self->fed   = err ? 0 : n;
     self->again = self->again || (!err && up_to < b->listed && room > n);
     return err;
 }
 
 static kt_err_t
-work_on(kt_backfill_turn_t *self, kt_ledger_t *ledger, const kt_lease_t *lease, kt_backfill_t *b)
+work_on(kt_backfill_step_t *self, kt_ledger_t *ledger, const kt_lease_t *lease, kt_backfill_t *b)
 {
     size_t   left = 0;
     kt_err_t err =
         ledger->ops->backfill->settle(ledger, lease, b->id, KT_BACKFILL_SETTLE, kt_clock_wall_ms(), &left, b);
     self->again = left == KT_BACKFILL_SETTLE;
     if (!err)
-        err = feed(self, ledger, lease, b);
+        err = step_feed(self, ledger, lease, b);
     self->again = self->again || (self->n > 1 && (left || self->fed));
     return err;
 }
 
 kt_err_t
-kt_backfill_turn_run(void *context, kt_ledger_t *ledger, const kt_lease_t *lease)
+kt_backfill_step_run(void *context, kt_ledger_t *ledger, const kt_lease_t *lease)
 {
-    kt_backfill_turn_t *self = context;
+    kt_backfill_step_t *self = context;
     size_t              next = 0;
     self->n = self->fed = 0;
     self->again = self->lists = false;
@@ -143,25 +143,25 @@ kt_backfill_turn_run(void *context, kt_ledger_t *ledger, const kt_lease_t *lease
 }
 
 size_t
-kt_backfill_turn_fed(const kt_backfill_turn_t *self)
+kt_backfill_step_fed(const kt_backfill_step_t *self)
 {
     return self->fed;
 }
 
 bool
-kt_backfill_turn_again(const kt_backfill_turn_t *self)
+kt_backfill_step_again(const kt_backfill_step_t *self)
 {
     return self->again;
 }
 
 size_t
-kt_backfill_turn_live(const kt_backfill_turn_t *self)
+kt_backfill_step_live(const kt_backfill_step_t *self)
 {
     return self->n;
 }
 
 const kt_backfill_t *
-kt_backfill_turn_to_list(const kt_backfill_turn_t *self)
+kt_backfill_step_to_list(const kt_backfill_step_t *self)
 {
     return self->lists ? &self->to_list : NULL;
 }

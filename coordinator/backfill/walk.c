@@ -64,7 +64,7 @@ pop_level(kt_walk_t *self)
 }
 
 static int
-by_name(const void *a, const void *b)
+by_entry_name(const void *a, const void *b)
 {
     return strcmp(((const name_t *)a)->text, ((const name_t *)b)->text);
 }
@@ -73,7 +73,7 @@ by_name(const void *a, const void *b)
 static void
 keep_smallest(level_t *level)
 {
-    qsort(level->names, level->n, sizeof *level->names, by_name);
+    qsort(level->names, level->n, sizeof *level->names, by_entry_name);
     for (; level->n > level->capacity; level->more = true)
         free(level->names[--level->n].text);
 }
@@ -88,7 +88,7 @@ is_ahead(const level_t *level, const char *name)
 }
 
 static kt_err_t
-gather(level_t *level, const struct dirent *entry)
+walk_gather(level_t *level, const struct dirent *entry)
 {
     if (level->n == 2 * level->capacity)
         keep_smallest(level);
@@ -100,7 +100,7 @@ gather(level_t *level, const struct dirent *entry)
 }
 
 static kt_err_t
-fill(level_t *level)
+walk_fill(level_t *level)
 {
     kt_err_t err = KT_OK;
     drop_names(level);
@@ -109,7 +109,7 @@ fill(level_t *level)
     errno = 0;
     for (struct dirent *entry; !err && (entry = readdir(level->dir)); errno = 0)
         if (is_ahead(level, entry->d_name))
-            err = gather(level, entry);
+            err = walk_gather(level, entry);
     if (!err && errno)
         err = KT_EIO;
     keep_smallest(level);
@@ -132,7 +132,7 @@ open_error(void)
 
 // The next component of the cursor, if it leads through this folder.
 static kt_err_t
-aim(kt_walk_t *self, level_t *level)
+walk_aim(kt_walk_t *self, level_t *level)
 {
     size_t skip = level->path_length ? level->path_length + 1 : 0;
     if (!self->target[0])
@@ -162,18 +162,18 @@ push_level(kt_walk_t *self, int fd)
     level->names = calloc(2 * level->capacity, sizeof *level->names);
     if (!level->names)
         return KT_ENOMEM;
-    kt_err_t err = aim(self, level);
-    return err ? err : fill(level);
+    kt_err_t err = walk_aim(self, level);
+    return err ? err : walk_fill(level);
 }
 
 static int
-hex(char c)
+hex_digit(char c)
 {
     return isdigit((unsigned char)c) ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
 static bool
-decode(const char *cursor, char out[PATH])
+walk_decode(const char *cursor, char out[PATH])
 {
     size_t n = 0;
     for (; *cursor && n < PATH - 1; cursor++) {
@@ -181,7 +181,7 @@ decode(const char *cursor, char out[PATH])
             out[n++] = *cursor;
             continue;
         }
-        int high = hex(cursor[1]), low = high < 0 ? -1 : hex(cursor[2]);
+        int high = hex_digit(cursor[1]), low = high < 0 ? -1 : hex_digit(cursor[2]);
         if (low < 0)
             return false;
         out[n++] = (char)(high << 4 | low);
@@ -213,7 +213,7 @@ kt_walk_new(kt_walk_t **self_p, const char *folder, const char *cursor, bool all
         return KT_ENOMEM;
     self->all        = all;
     self->names_left = names;
-    if (!decode(cursor, self->target))
+    if (!walk_decode(cursor, self->target))
         goto fail;
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     err    = fd < 0 ? open_error() : push_level(self, fd);
@@ -262,11 +262,11 @@ turn_page(kt_walk_t *self, level_t *level)
     level->after = level->names[level->n - 1].text;
     level->again = false;
     level->n--;
-    return fill(level);
+    return walk_fill(level);
 }
 
 static kt_err_t
-enter(kt_walk_t *self, const level_t *level, const name_t *name)
+walk_enter(kt_walk_t *self, const level_t *level, const name_t *name)
 {
     // Where the cursor leads below another name than this one, it is behind us.
     if (!(level->again && level->after && !strcmp(name->text, level->after)))
@@ -285,7 +285,7 @@ enter(kt_walk_t *self, const level_t *level, const name_t *name)
 
 // What an entry is; out is filled for a file.
 static unsigned char
-look(const level_t *level, const name_t *name, kt_walk_file_t *out)
+walk_look(const level_t *level, const name_t *name, kt_walk_file_t *out)
 {
     struct stat facts;
     if (name->type == DT_DIR)
@@ -305,7 +305,7 @@ look(const level_t *level, const name_t *name, kt_walk_file_t *out)
 }
 
 static kt_err_t
-visit(kt_walk_t *self, level_t *level, kt_walk_file_t *out, bool *is_file)
+walk_visit(kt_walk_t *self, level_t *level, kt_walk_file_t *out, bool *is_file)
 {
     const name_t *name = &level->names[level->at++];
     *out               = (kt_walk_file_t){.path = self->path};
@@ -313,9 +313,9 @@ visit(kt_walk_t *self, level_t *level, kt_walk_file_t *out, bool *is_file)
         self->unreadable++;
         return KT_OK;
     }
-    unsigned char what = look(level, name, out);
+    unsigned char what = walk_look(level, name, out);
     if (what == DT_DIR)
-        return enter(self, level, name);
+        return walk_enter(self, level, name);
     if (what == DT_REG && !self->all && kt_name_is_companion(name->text))
         self->left_out++;
     else
@@ -330,7 +330,7 @@ kt_walk_next(kt_walk_t *self, kt_walk_file_t *out, bool *more)
     *more        = false;
     while (!err && !*more && self->n_levels) {
         level_t *level = &self->levels[self->n_levels - 1];
-        err            = level->at < level->n ? visit(self, level, out, more) : turn_page(self, level);
+        err            = level->at < level->n ? walk_visit(self, level, out, more) : turn_page(self, level);
     }
     return err;
 }

@@ -1,4 +1,4 @@
-// amqp_stats -- what is shown of the two AMQP connections and of what went through them: plain values, taken with a
+// amqp_stats -- state and counts of the two AMQP connections, for status and metrics: plain values, taken with a
 // snapshot. Counts are of this process.
 #pragma once
 

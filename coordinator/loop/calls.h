@@ -1,5 +1,5 @@
-// kt_call -- a question that an HTTP thread puts to the loop: ledger requests to post, and a snapshot to take. The
-// asker waits with a deadline; who comes second, the asker that gave up or the loop that answers, frees the call.
+// kt_call -- a call of an HTTP thread to the loop: ledger requests to post, and a snapshot to take. The caller
+// waits with a deadline. Whichever finishes last, the timed-out caller or the loop, frees the call.
 #pragma once
 
 #include "common/queue.h"
@@ -21,7 +21,7 @@ typedef struct kt_node_row {
     kt_gpu_view_t  gpu;
 } kt_node_row_t;
 
-// What the loop knows at one moment; taken for each call.
+// State of the loop when the call came in.
 typedef struct kt_snapshot {
     char                coordinator[64];
     const char         *ledger_kind;
@@ -37,7 +37,7 @@ typedef struct kt_snapshot {
     uint64_t            connections_ended, handshakes_failed;
     size_t              ledger_waiting, overflow_waiting;  // requests for the ledger: with the actor, and not yet
     kt_amqp_stats_t     amqp;
-    bool                job_known;  // the asked job is in the window, and job says where
+    bool                job_known;  // wants_job is in the window; see job
     kt_job_view_t       job;
     kt_node_row_t      *nodes;  // when asked for
     size_t              n_nodes;
@@ -53,7 +53,7 @@ typedef struct kt_call {
     kt_snapshot_t         snapshot;
     void                 *owner;            // the loop's, for the callbacks of the requests
     kt_err_t              err;              // of the call as a whole: KT_EFULL, KT_ECLOSED, KT_ENOMEM
-    struct kt_call       *next, *previous;  // the loop's list of those it owes an answer
+    struct kt_call       *next, *previous;  // the loop's list of pending calls
     pthread_mutex_t       lock;
     pthread_cond_t        changed;
     bool                  done, abandoned;
@@ -61,7 +61,7 @@ typedef struct kt_call {
 
 kt_call_t *kt_call_new(size_t max_requests);  // NULL: out of memory. requests has room for max_requests
 void       kt_call_destroy(kt_call_t **self_p);
-// HTTP thread: puts the call into the queue and waits. KT_OK: answered. Else *call_p is NULL, the call is no longer the
-// asker's: KT_ETIME, KT_EFULL, KT_ECLOSED.
+// HTTP thread: puts the call into the queue and waits. KT_OK: answered. Else *call_p is NULL and the call belongs to
+// the loop: KT_ETIME, KT_EFULL, KT_ECLOSED.
 KT_MUST_USE kt_err_t kt_call_ask(kt_call_t **call_p, kt_queue_t *queue, int64_t timeout_ms);
-void                 kt_call_finish(kt_call_t *self, kt_err_t err);  // loop: answers; the call is the asker's again
+void kt_call_finish(kt_call_t *self, kt_err_t err);  // loop: answers; the call belongs to its caller again

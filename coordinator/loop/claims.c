@@ -6,16 +6,10 @@
 enum { FIRST_CAPACITY = 1024 };
 
 static size_t
-place_of(kt_run_id_t id, size_t capacity)
+claims_home(kt_run_id_t id, size_t capacity)
 {
     uint64_t mixed = (id.job ^ (uint64_t)id.run << 48) * UINT64_C(0x9E3779B97F4A7C15);
     return (size_t)(mixed >> 20) & (capacity - 1);
-}
-
-static bool
-is_same(kt_run_id_t a, kt_run_id_t b)
-{
-    return a.job == b.job && a.run == b.run;
 }
 
 void
@@ -39,16 +33,16 @@ kt_claims_fini(kt_claims_t *self)
 
 // The slot of that run, or the empty one where it would go.
 static size_t
-slot_of(kt_claim_t *const *slots, size_t capacity, kt_run_id_t id)
+claims_slot(kt_claim_t *const *slots, size_t capacity, kt_run_id_t id)
 {
-    size_t i = place_of(id, capacity);
-    while (slots[i] && !is_same(slots[i]->id, id))
+    size_t i = claims_home(id, capacity);
+    while (slots[i] && (slots[i]->id.job != id.job || slots[i]->id.run != id.run))
         i = (i + 1) & (capacity - 1);
     return i;
 }
 
 static kt_err_t
-grow(kt_claims_t *self)
+claims_grow(kt_claims_t *self)
 {
     size_t capacity = self->capacity ? self->capacity * 2 : FIRST_CAPACITY;
     if (self->capacity && self->n * 2 < self->capacity)
@@ -58,7 +52,7 @@ grow(kt_claims_t *self)
         return KT_ENOMEM;
     for (size_t i = 0; i < self->capacity; i++)
         if (self->slots[i])
-            slots[slot_of(slots, capacity, self->slots[i]->id)] = self->slots[i];
+            slots[claims_slot(slots, capacity, self->slots[i]->id)] = self->slots[i];
     free(self->slots);
     self->slots    = slots;
     self->capacity = capacity;
@@ -68,7 +62,7 @@ grow(kt_claims_t *self)
 kt_err_t
 kt_claims_add(kt_claims_t *self, kt_run_id_t id, char **body, size_t body_bytes, kt_claim_t **out)
 {
-    kt_err_t err = grow(self);
+    kt_err_t err = claims_grow(self);
     if (err)
         return err;
     kt_claim_t *claim = malloc(sizeof *claim);
@@ -76,7 +70,7 @@ kt_claims_add(kt_claims_t *self, kt_run_id_t id, char **body, size_t body_bytes,
         return KT_ENOMEM;
     *claim   = (kt_claim_t){.tag = {KT_TAG_CLAIM}, .id = id, .body = *body, .body_bytes = body_bytes};
     *body    = NULL;
-    size_t i = slot_of(self->slots, self->capacity, id);
+    size_t i = claims_slot(self->slots, self->capacity, id);
     self->n += self->slots[i] == NULL;
     self->slots[i] = claim;
     *out           = claim;
@@ -86,17 +80,17 @@ kt_claims_add(kt_claims_t *self, kt_run_id_t id, char **body, size_t body_bytes,
 kt_claim_t *
 kt_claims_find(const kt_claims_t *self, kt_run_id_t id)
 {
-    return self->capacity ? self->slots[slot_of(self->slots, self->capacity, id)] : NULL;
+    return self->capacity ? self->slots[claims_slot(self->slots, self->capacity, id)] : NULL;
 }
 
 static void
-empty_slot(kt_claims_t *self, size_t hole)
+claims_empty_slot(kt_claims_t *self, size_t hole)
 {
     size_t mask = self->capacity - 1;
     for (size_t i = (hole + 1) & mask; self->slots[i]; i = (i + 1) & mask) {
-        size_t home = place_of(self->slots[i]->id, self->capacity);
+        size_t home = claims_home(self->slots[i]->id, self->capacity);
         if (((i - home) & mask) < ((i - hole) & mask))
-            continue;  // it stands between its home and the hole: not reachable through the hole
+            continue;  // its home is behind the hole
         self->slots[hole] = self->slots[i];
         hole              = i;
     }
@@ -107,7 +101,7 @@ empty_slot(kt_claims_t *self, size_t hole)
 void
 kt_claims_drop(kt_claims_t *self, kt_claim_t *claim)
 {
-    size_t i = slot_of(self->slots, self->capacity, claim->id);
+    size_t i = claims_slot(self->slots, self->capacity, claim->id);
     if (self->slots[i] == claim)
-        empty_slot(self, i);
+        claims_empty_slot(self, i);
 }

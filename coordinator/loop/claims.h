@@ -1,11 +1,11 @@
-// kt_claims -- the jobs in hand: what the scheduler's tags point at. A table from (job, run) to the input message, so
-// that a failure without a node's document can be written and everything can be handed back at the end. The loop's.
+// kt_claims -- the claimed jobs, which the scheduler's tags point at: a table from (job, run) to the input message, for
+// BATCHes, for the documents of failures that no node wrote, and for the release of all claims at the end. Loop thread.
 #pragma once
 
 #include "coordinator/ledger/actor.h"
 #include "coordinator/sched/scheduler.h"
 
-// A tag is one of these two, told apart by its first member.
+// A tag is one of these two; its first member distinguishes them.
 typedef enum kt_tag_kind { KT_TAG_CLAIM, KT_TAG_PAYLOAD } kt_tag_kind_t;
 typedef struct kt_tag {
     kt_tag_kind_t kind;
@@ -38,5 +38,5 @@ void kt_claims_fini(kt_claims_t *self);  // the table alone: claims are the sche
 KT_MUST_USE kt_err_t kt_claims_add(kt_claims_t *self, kt_run_id_t id, char **body, size_t body_bytes, kt_claim_t **out);
 kt_claim_t          *kt_claims_find(const kt_claims_t *self, kt_run_id_t id);  // NULL: not in hand
 void                 kt_claims_drop(kt_claims_t *self,
-                                    kt_claim_t  *claim);  // out of the table, if it is this very one that stands there
-void                 kt_tag_destroy(void *tag);  // either kind; of a posted payload the request stays the actor's
+                                    kt_claim_t  *claim);  // removes this claim; a newer one of the same run stays
+void                 kt_tag_destroy(void *tag);  // either kind; the request of a posted payload stays the actor's

@@ -43,7 +43,7 @@ kt_counters_stage(kt_counters_t *self, const char *name, int64_t us)
     self->stages[i].us += (uint64_t)us;
 }
 
-// Over the last ten seconds and the part of this one, or over the life of the process where that is shorter.
+// Over the last ten full seconds and the current one, or since the start of the process where that is shorter.
 double
 kt_counters_rate(const kt_counters_t *self, int64_t now_ms)
 {

@@ -13,8 +13,8 @@ typedef struct kt_outcome_counts {
     uint64_t failures[KT_TALLY_CODES];                         // of them, by the number of their error without its sign
 } kt_outcome_counts_t;
 
-// Nodes whose HELLO was refused, by the reason.
-typedef struct kt_turned_away {
+// Refused HELLOs by reason.
+typedef struct kt_refused_hellos {
     uint64_t wire, name, room;
 } kt_refused_hellos_t;
 

@@ -51,7 +51,7 @@ kt_drains_set(kt_drains_t *self, const char *node_name, bool on)
 }
 
 static void
-change(kt_drains_t *self, const char *name, bool on)
+drains_change(kt_drains_t *self, const char *name, bool on)
 {
     kt_event_t event = {.type = KT_EV_DRAIN};
     event.drain.name = name;
@@ -63,7 +63,7 @@ change(kt_drains_t *self, const char *name, bool on)
 }
 
 static bool
-is_listed(const kt_ledger_request_t *request, const char *name)
+drains_in_answer(const kt_ledger_request_t *request, const char *name)
 {
     for (size_t i = 0; i < request->drained.n; i++)
         if (strcmp(request->drained.names[i], name) == 0)
@@ -72,7 +72,7 @@ is_listed(const kt_ledger_request_t *request, const char *name)
 }
 
 static void
-on_read(void *context, kt_ledger_request_t **request_p)
+drains_on_read(void *context, kt_ledger_request_t **request_p)
 {
     kt_drains_t               *self    = context;
     const kt_ledger_request_t *request = *request_p;
@@ -86,12 +86,12 @@ on_read(void *context, kt_ledger_request_t **request_p)
     for (size_t at = self->names.length; at >= KT_DRAINS_NAME && !self->port->closed; at -= KT_DRAINS_NAME) {
         char name[KT_DRAINS_NAME];
         memcpy(name, self->names.bytes + at - KT_DRAINS_NAME, sizeof name);
-        if (!is_listed(request, name))
-            change(self, name, false);
+        if (!drains_in_answer(request, name))
+            drains_change(self, name, false);
     }
     for (size_t i = 0; i < request->drained.n && !self->port->closed; i++)
         if (!kt_drains_has(self, request->drained.names[i]))
-            change(self, request->drained.names[i], true);
+            drains_change(self, request->drained.names[i], true);
 }
 
 void
@@ -100,7 +100,7 @@ kt_drains_read(kt_drains_t *self)
     kt_ledger_request_t *request = kt_ledger_request_new(KT_LREQ_DRAINED, self);
     if (!request)
         return;  // a later tick asks again
-    request->answered = on_read;
+    request->answered = drains_on_read;
     self->asked++;
     self->asked_ms = kt_clock_ms();
     kt_ledger_port_post(self->port, &request);

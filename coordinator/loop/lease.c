@@ -14,7 +14,7 @@ kt_lease_init(kt_lease_keeper_t *self, kt_ledger_port_t *port, kt_sink_t sink, c
 }
 
 static void
-post(kt_lease_keeper_t *self, kt_ledger_request_type_t type, kt_ledger_answered_fn *answered)
+lease_post(kt_lease_keeper_t *self, kt_ledger_request_type_t type, kt_ledger_answered_fn *answered)
 {
     if (self->asked)
         return;
@@ -43,7 +43,7 @@ kt_lease_lose(kt_lease_keeper_t *self, const char *why)
 }
 
 static void
-on_opened(void *context, kt_ledger_request_t **request_p)
+lease_on_opened(void *context, kt_ledger_request_t **request_p)
 {
     kt_lease_keeper_t         *self    = context;
     const kt_ledger_request_t *request = *request_p;
@@ -51,9 +51,15 @@ on_opened(void *context, kt_ledger_request_t **request_p)
     self->asked                        = false;
     if (request->err) {
         kt_log_warn("LEASE-REFUSED", "coordinator=%s err=%s", self->coordinator, kt_err_name(request->err));
-        if (request->err == KT_ELOCKED)  // a live coordinator has this name: two of one name would fence each other
+        if (request->err == KT_ELOCKED)  // two coordinators of one name would fence each other
             self->sink.fatal(self->sink.context, "LEASE-NAME", KT_ELOCKED);
         return;  // the next tick asks again
+    }
+    if (kt_clock_ms() - self->asked_ms > self->length_ms) {
+        // The guard would lose it within the step of its LEASE_OPEN, so that the scheduler got LEASE_LOST before that.
+        kt_log_warn("LEASE-LOST", "coordinator=%s epoch=%llu why=\"its answer came too late\"", self->coordinator,
+                    (unsigned long long)request->open.lease.epoch);
+        return;
     }
     self->held    = true;
     self->epoch   = request->open.lease.epoch;
@@ -63,7 +69,7 @@ on_opened(void *context, kt_ledger_request_t **request_p)
 }
 
 static void
-on_renewed(void *context, kt_ledger_request_t **request_p)
+lease_on_renewed(void *context, kt_ledger_request_t **request_p)
 {
     kt_lease_keeper_t *self  = context;
     kt_event_t         event = {.type = KT_EV_WORK};
@@ -80,7 +86,7 @@ void
 kt_lease_check(kt_lease_keeper_t *self)
 {
     if (self->held)
-        post(self, KT_LREQ_RENEW, on_renewed);
+        lease_post(self, KT_LREQ_RENEW, lease_on_renewed);
 }
 
 void
@@ -95,7 +101,7 @@ kt_lease_tick(kt_lease_keeper_t *self, int64_t now_ms)
 {
     kt_lease_guard(self, now_ms);
     if (!self->held)
-        post(self, KT_LREQ_OPEN, on_opened);
+        lease_post(self, KT_LREQ_OPEN, lease_on_opened);
     else if (now_ms - self->asked_ms >= self->length_ms / 4)
-        post(self, KT_LREQ_RENEW, on_renewed);
+        lease_post(self, KT_LREQ_RENEW, lease_on_renewed);
 }

@@ -22,10 +22,26 @@ kt_ledger_port_fini(kt_ledger_port_t *self)
     kt_buf_fini(&self->overflow);
 }
 
+static kt_err_t
+ledger_port_post_to_actor(void *context, kt_ledger_request_t **request_p)
+{
+    return kt_ledger_actor_post(context, request_p);
+}
+
 kt_err_t
 kt_ledger_port_open(kt_ledger_port_t *self, kt_ledger_t **ledger_p)
 {
-    return kt_ledger_actor_new(&self->actor, ledger_p);
+    kt_err_t err = kt_ledger_actor_new(&self->actor, ledger_p);
+    if (!err)
+        kt_ledger_port_attach(self, ledger_port_post_to_actor, self->actor);
+    return err;
+}
+
+void
+kt_ledger_port_attach(kt_ledger_port_t *self, kt_ledger_post_fn *post, void *context)
+{
+    self->post         = post;
+    self->post_context = context;
 }
 
 void
@@ -45,7 +61,7 @@ kt_ledger_port_post(kt_ledger_port_t *self, kt_ledger_request_t **request_p)
 {
     kt_ledger_request_t *request = *request_p;
     *request_p                   = NULL;
-    if (!self->overflow.length && !kt_ledger_actor_post(self->actor, &request))
+    if (!self->overflow.length && !self->post(self->post_context, &request))
         return;
     kt_buf_add(&self->overflow, &request, sizeof request);
     if (self->overflow.err)
@@ -59,7 +75,7 @@ kt_ledger_port_post_overflow(kt_ledger_port_t *self)
     while (posted < self->overflow.length) {
         kt_ledger_request_t *request;
         memcpy(&request, self->overflow.bytes + posted, bytes);
-        if (kt_ledger_actor_post(self->actor, &request))
+        if (self->post(self->post_context, &request))
             break;
         posted += bytes;
     }
@@ -87,12 +103,24 @@ kt_ledger_port_request(kt_ledger_port_t *self, kt_ledger_request_type_t type, vo
     return request;
 }
 
-static void
-take_state(kt_ledger_port_t *self, kt_err_t err)
+size_t
+kt_ledger_port_waiting(const kt_ledger_port_t *self)
 {
-    kt_event_t event = {.type = err ? KT_EV_LEDGER_DOWN : KT_EV_LEDGER_UP};
-    self->err        = err;
-    self->sink.event(self->sink.context, &event);
+    return self->actor ? kt_ledger_actor_waiting(self->actor) : 0;
+}
+
+void
+kt_ledger_port_answer(kt_ledger_port_t *self, kt_ledger_request_t **request_p)
+{
+    const kt_ledger_request_t *request = *request_p;
+    if (!self->closed && request->type == KT_LREQ_STATE) {
+        kt_event_t event = {.type = request->err ? KT_EV_LEDGER_DOWN : KT_EV_LEDGER_UP};
+        self->err        = request->err;
+        self->sink.event(self->sink.context, &event);
+    } else if (!self->closed) {
+        request->answered(request->context, request_p);
+    }
+    kt_ledger_request_destroy(request_p);
 }
 
 bool
@@ -104,11 +132,7 @@ kt_ledger_port_answers(kt_ledger_port_t *self)
         return false;
     for (size_t i = 0; i < n; i++) {
         kt_ledger_request_t *request = answers[i];
-        if (!self->closed && request->type == KT_LREQ_STATE)
-            take_state(self, request->err);
-        else if (!self->closed)
-            request->answered(request->context, &request);
-        kt_ledger_request_destroy(&request);
+        kt_ledger_port_answer(self, &request);
     }
     return true;
 }

@@ -2,9 +2,9 @@
 
 #include "common/log.h"
 
-// A full piece means that there is more: the next one follows at once. After an error a minute passes first.
+// A full piece means that there is more, and the next one follows at once. After an error it follows in a minute.
 static void
-answered(void *context, kt_ledger_request_t **request_p)
+retention_on_answered(void *context, kt_ledger_request_t **request_p)
 {
     kt_retention_t            *self    = context;
     const kt_ledger_request_t *request = *request_p;
@@ -28,7 +28,7 @@ kt_retention_tick(kt_retention_t *self, int64_t days, int64_t now_ms, int64_t wa
         return NULL;
     self->asked               = true;
     self->next_ms             = now_ms + KT_RETENTION_MINUTE_MS;
-    request->answered         = answered;
+    request->answered         = retention_on_answered;
     request->retain.before_ms = wall_ms - days * 24 * 3600 * 1000;
     request->retain.want      = KT_RETENTION_PIECE;
     return request;

@@ -11,7 +11,7 @@ enum { KT_RETENTION_MINUTE_MS = 60000, KT_RETENTION_PIECE = 500 };
 
 typedef struct kt_retention {
     bool     asked;    // a piece is with the ledger
-    int64_t  next_ms;  // when the next look is due, by the monotonic clock
+    int64_t  next_ms;  // when the next piece is due, monotonic
     uint64_t removed;  // jobs, since the start
 } kt_retention_t;
 

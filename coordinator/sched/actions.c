@@ -4,7 +4,7 @@
 #include <string.h>
 
 static kt_err_t
-grow(void **at, size_t *capacity, size_t need, size_t size)
+actions_grow(void **at, size_t *capacity, size_t need, size_t size)
 {
     if (need <= *capacity)
         return KT_OK;
@@ -24,11 +24,11 @@ kt_actions_reserve(kt_actions_t *self, size_t actions, size_t jobs)
 {
     void    *at   = self->at;
     void    *sent = self->jobs;
-    kt_err_t err  = grow(&at, &self->capacity, actions, sizeof *self->at);
+    kt_err_t err  = actions_grow(&at, &self->capacity, actions, sizeof *self->at);
     self->at      = at;
     if (err)
         return err;
-    err        = grow(&sent, &self->jobs_capacity, jobs, sizeof *self->jobs);
+    err        = actions_grow(&sent, &self->jobs_capacity, jobs, sizeof *self->jobs);
     self->jobs = sent;
     return err;
 }

@@ -17,9 +17,9 @@ see_held(kt_sched_t *self, kt_sched_node_t *node, const kt_held_t *held)
         job->last_attempt = held->attempt;
         kt_sched_job_to_node(self, job, node, held->started, false);
     }
-    kt_sched_job_args_t what = {
+    kt_sched_job_args_t args = {
         .node = node, .handle = node->handle, .attempt = held->attempt, .running = held->started};
-    kt_sched_job_apply(self, job, KT_SCHED_JOB_ON_HELD, &what);
+    kt_sched_job_apply(self, job, KT_SCHED_JOB_ON_HELD, &args);
 }
 
 // Returns whether the outcome kept by the node is being stored or acknowledged.
@@ -41,7 +41,7 @@ see_kept(kt_sched_t *self, kt_sched_node_t *node, kt_run_id_t id)
 // Jobs missing from the beat. If the node has not seen the batch, it may still be in transit. If it has, the beat may
 // have crossed a message, so only a second beat, some time after the first, counts.
 static uint32_t
-miss(kt_sched_t *self, kt_sched_node_t *node)
+beat_miss(kt_sched_t *self, kt_sched_node_t *node)
 {
     uint32_t unseen = 0;
     for (kt_sched_job_t *job = node->items.last, *prev; job; job = prev) {
@@ -56,8 +56,8 @@ miss(kt_sched_t *self, kt_sched_node_t *node)
         if (wait && !job->missing_ms) {
             job->missing_ms = self->now_ms;
         } else if (!wait || self->now_ms - job->missing_ms >= patience) {
-            kt_sched_job_args_t what = {.node = node, .handle = node->handle};
-            kt_sched_job_apply(self, job, KT_SCHED_JOB_ON_RETURNED, &what);
+            kt_sched_job_args_t args = {.node = node, .handle = node->handle};
+            kt_sched_job_apply(self, job, KT_SCHED_JOB_ON_RETURNED, &args);
             continue;
         }
         unseen += on_its_way;
@@ -82,7 +82,7 @@ kt_sched_beat(kt_sched_t *self, kt_sched_node_t *node, const kt_event_t *event)
         node->loose_beats = 0;
         kt_sched_ask_who(self, node->handle);
     }
-    uint32_t unseen = miss(self, node);
+    uint32_t unseen = beat_miss(self, node);
     node->free      = event->beat.free < SCHED_FREE_MAX ? event->beat.free : SCHED_FREE_MAX;
     node->kept      = (uint32_t)event->beat.n_kept;
     node->leaving   = event->beat.leaving;

@@ -25,7 +25,7 @@ check_job(const kt_sched_t *self, const kt_sched_job_t *job, tally_t *tally)
     kt_assert(!job->fail_pending || job->state == KT_SCHED_JOB_STORING || job->state == KT_SCHED_JOB_FAILING);
     kt_assert(job->state < KT_SCHED_JOB_STORING || job->store_pending || job->fail_pending);
     kt_assert(job->state >= KT_SCHED_JOB_STORING || job->n_waiting_ack == 0);
-    kt_assert(job->n_waiting_ack <= SCHED_OFFERS);
+    kt_assert(job->n_waiting_ack <= SCHED_WAITING_ACK);
 }
 
 static void

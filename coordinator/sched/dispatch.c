@@ -1,13 +1,13 @@
 // What to claim and what to send. Jobs go in the ledger's order; nodes with credit are served in turn; a batch takes a
 // share of what is ready, by number and by predicted cost, so that the shares shrink as the queue drains and a file
-// that costs more than a share travels alone. A node's share is what it gets through: slots times measured speed.
+// that costs more than a share goes alone. A node's share is by its throughput: slots times measured speed.
 #include "coordinator/sched/jobs.h"
 #include "coordinator/sched/nodes.h"
 
 enum { LOOK_AHEAD = 16 };  // jobs that may be passed over because they should go to another node
 
 static void
-claim(kt_sched_t *self)
+dispatch_claim(kt_sched_t *self)
 {
     uint64_t target = 2 * self->capacity + self->opts.batch_size;
     if (target > self->opts.window)
@@ -24,7 +24,7 @@ claim(kt_sched_t *self)
 }
 
 static bool
-suits(const kt_sched_t *self, const kt_sched_job_t *job, const kt_sched_node_t *node)
+dispatch_suits(const kt_sched_t *self, const kt_sched_job_t *job, const kt_sched_node_t *node)
 {
     return self->n_usable < 2 || job->avoid != node->name->text || self->now_ms >= job->avoid_until_ms;
 }
@@ -33,7 +33,7 @@ static kt_sched_job_t *
 next_for(const kt_sched_t *self, kt_sched_job_t *job, const kt_sched_node_t *node)
 {
     for (int passed = 0; job && passed < LOOK_AHEAD; passed++, job = job->next)
-        if (suits(self, job, node))
+        if (dispatch_suits(self, job, node))
             return job;
     return NULL;
 }
@@ -82,16 +82,16 @@ wants_node(const kt_sched_job_t *job)
 
 // Whether the reserved node still has, or waits for, such a suspect.
 static bool
-is_quiet_needed(const kt_sched_t *self)
+is_reserved_needed(const kt_sched_t *self)
 {
-    if (!kt_sched_node_usable(self->quiet) || self->quiet->refused)
+    if (!kt_sched_node_usable(self->reserved) || self->reserved->refused)
         return false;
-    for (const kt_sched_job_t *job = self->quiet->items.first; job; job = job->next)
+    for (const kt_sched_job_t *job = self->reserved->items.first; job; job = job->next)
         if (job->isolated && wants_node(job))
             return true;
     const kt_sched_job_t *job = self->suspects.first;
     for (int passed = 0; job && passed < LOOK_AHEAD; passed++, job = job->next)
-        if (wants_node(job) && suits(self, job, self->quiet))
+        if (wants_node(job) && dispatch_suits(self, job, self->reserved))
             return true;
     return false;
 }
@@ -101,8 +101,8 @@ next_suspect(const kt_sched_t *self, const kt_sched_node_t *node)
 {
     kt_sched_job_t *job = self->suspects.first;
     for (int passed = 0; job && passed < LOOK_AHEAD; passed++, job = job->next) {
-        bool place = wants_node(job) ? !self->quiet || self->quiet == node : self->quiet != node;
-        if (place && suits(self, job, node))
+        bool place = wants_node(job) ? !self->reserved || self->reserved == node : self->reserved != node;
+        if (place && dispatch_suits(self, job, node))
             return job;
     }
     return NULL;
@@ -117,7 +117,7 @@ send_suspect(kt_sched_t *self, kt_sched_node_t *node)
     if (!job)
         return false;
     if (wants_node(job)) {
-        self->quiet = node;
+        self->reserved = node;
         if (node->items.count)
             return false;
     }
@@ -129,7 +129,7 @@ send_suspect(kt_sched_t *self, kt_sched_node_t *node)
 
 // Half of the node's share, rounded up; the rest is left for the next node.
 static uint64_t
-share_of(const kt_sched_t *self, const kt_sched_node_t *node, uint64_t whole)
+dispatch_share(const kt_sched_t *self, const kt_sched_node_t *node, uint64_t whole)
 {
     double part = (double)kt_sched_node_weight(node) / (2 * (double)self->weight);
     return (uint64_t)((double)whole * part + 0.999999);
@@ -141,8 +141,8 @@ send_batch(kt_sched_t *self, kt_sched_node_t *node)
     kt_sched_job_t *job = next_for(self, self->ready.first, node);
     if (!job)
         return false;
-    uint64_t most = share_of(self, node, self->ready.count), cost = 0;
-    uint64_t budget = share_of(self, node, self->ready_cost_ms);
+    uint64_t most = dispatch_share(self, node, self->ready.count), cost = 0;
+    uint64_t budget = dispatch_share(self, node, self->ready_cost_ms);
     uint32_t room   = kt_sched_node_room(node);
     if (most > self->opts.batch_size)
         most = self->opts.batch_size;
@@ -163,15 +163,15 @@ kt_sched_dispatch(kt_sched_t *self)
 {
     if (!self->lease_held || !self->ledger_up)
         return;
-    if (self->quiet && !is_quiet_needed(self))
-        self->quiet = NULL;
+    if (self->reserved && !is_reserved_needed(self))
+        self->reserved = NULL;
     for (size_t tries = self->n_ready_nodes; self->counts[KT_SCHED_JOB_READY] && self->n_ready_nodes && tries;
          tries--) {
         kt_sched_node_t *node = self->ready_nodes_first;
-        if (send_suspect(self, node) || (node != self->quiet && send_batch(self, node)))
+        if (send_suspect(self, node) || (node != self->reserved && send_batch(self, node)))
             tries = self->n_ready_nodes + 1;
         kt_sched_node_rotate(self, node);
         kt_sched_node_refresh(self, node);
     }
-    claim(self);
+    dispatch_claim(self);
 }

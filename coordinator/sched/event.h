@@ -37,10 +37,10 @@ typedef enum kt_event_type {
     KT_EV_RESULT,          // node, id, attempt, tag of the payload: a success came in
     KT_EV_FAILED,          // node, id, attempt, err, tag: the node reports a failure
     KT_EV_STORED,          // id, stored: answer to STORE or FAIL
-    KT_EV_LEDGER_DOWN,     // no claim, no dispatch; what is unanswered is void: it will be asked for again
+    KT_EV_LEDGER_DOWN,     // no claim, no dispatch; open requests are void and will be posted again
     KT_EV_LEDGER_UP,       // every unanswered STORE, FAIL and CLAIM is asked for again
     KT_EV_COMMIT_UNKNOWN,  // id, stored.failure: the answer to STORE or FAIL is lost (a CLAIM's: open a new lease)
-    KT_EV_LEASE_LOST,      // claimed jobs are no longer ours: forgotten but for what is on its way; a CLAIM is void
+    KT_EV_LEASE_LOST,      // claims are forgotten, except jobs that a node has; a CLAIM is void
     KT_EV_LEASE_OPEN,      // a new lease
     KT_EV_SEND_REFUSED,    // node: the socket does not know it (any more)
     KT_EV_GONE,            // node: BYE received
@@ -56,7 +56,7 @@ typedef struct kt_event {
     kt_run_id_t      id;
     uint32_t         attempt;
     kt_err_t         err;
-    uint32_t         took_ms;  // RESULT: what the file has cost there; 0: not known
+    uint32_t         took_ms;  // RESULT: time that the file took; 0: unknown
     void            *tag;
     union {
         struct {
@@ -103,8 +103,8 @@ typedef enum kt_action_type {
     KT_ACT_BLAME,        // id, attempt (1, 2, ... of the run), node name, err (ENODELOST: crash); durable, not answered
     KT_ACT_RELEASE,      // id: back to the ledger unrun
     KT_ACT_DRAIN,        // node name, on: notify the node and the ledger (a black hole)
-    KT_ACT_WHO,          // node: ask who it is (unknown, or what it keeps has not come)
-    KT_ACT_CHECK_LEASE,  // there was a gap in our own ticks
+    KT_ACT_WHO,          // node: ask for HELLO (unknown, or its unacked outcomes did not arrive)
+    KT_ACT_CHECK_LEASE,  // there was a gap between steps
     KT_ACT_DROP,  // tag: the job left the window (with tag of CLAIMED) or a payload is no longer needed (tag of RESULT)
     KT_ACTIONS
 } kt_action_type_t;

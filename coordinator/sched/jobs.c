@@ -19,7 +19,7 @@ find_job_slot(kt_run_id_t id, size_t slots)
 }
 
 static kt_err_t
-rehash(kt_sched_t *self, size_t n_buckets)
+jobs_rehash(kt_sched_t *self, size_t n_buckets)
 {
     kt_sched_job_t **buckets = calloc(n_buckets, sizeof(kt_sched_job_t *));
     if (!buckets)
@@ -61,7 +61,7 @@ kt_sched_jobs_reserve(kt_sched_t *self, size_t more)
     while (want < self->n_jobs + more)
         want *= 2;
     if (want != self->n_buckets)
-        err = rehash(self, want);
+        err = jobs_rehash(self, want);
     while (!err && self->n_spare < more)
         err = add_chunk(self);
     return err;
@@ -122,7 +122,7 @@ list_remove(kt_sched_job_list_t *list, kt_sched_job_t *job)
 }
 
 static bool
-is_open(kt_sched_job_state_t state)
+is_slot_open(kt_sched_job_state_t state)
 {
     return state <= KT_SCHED_JOB_RUNNING;
 }
@@ -131,7 +131,7 @@ static void
 leave_place(kt_sched_t *self, kt_sched_job_t *job)
 {
     self->counts[job->state]--;
-    self->n_open -= job->claimed && is_open(job->state);
+    self->n_open -= job->claimed && is_slot_open(job->state);
     if (job->state == KT_SCHED_JOB_READY) {
         self->ready_cost_ms -= job->cost_ms;
         list_remove(job->isolated ? &self->suspects : &self->ready, job);
@@ -150,10 +150,10 @@ enter_state(kt_sched_t *self, kt_sched_job_t *job, kt_sched_job_state_t state)
 {
     job->state = state;
     self->counts[state]++;
-    self->n_open += job->claimed && is_open(state);
+    self->n_open += job->claimed && is_slot_open(state);
 }
 
-// A job that was just taken stands in no list.
+// A new job is in no list.
 static void
 leave_any(kt_sched_t *self, kt_sched_job_t *job)
 {
@@ -238,7 +238,7 @@ kt_sched_job_own(kt_sched_t *self, kt_sched_job_t *job, bool claimed)
     if (job->claimed == claimed)
         return;
     job->claimed = claimed;
-    if (is_open(job->state))
+    if (is_slot_open(job->state))
         self->n_open += claimed ? (size_t)1 : (size_t)-1;
 }
 
@@ -262,10 +262,10 @@ kt_sched_job_suspect(const kt_sched_job_t *job)
 }
 
 bool
-kt_sched_job_offered(const kt_sched_job_t *job, kt_node_handle_t node)
+kt_sched_job_waits_ack(const kt_sched_job_t *job, kt_node_handle_t node)
 {
     for (uint32_t i = 0; i < job->n_waiting_ack; i++)
-        if (job->offers[i] == node)
+        if (job->waiting_ack[i] == node)
             return true;
     return false;
 }

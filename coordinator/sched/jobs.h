@@ -21,7 +21,7 @@ void kt_sched_job_to_node(kt_sched_t *self, kt_sched_job_t *job, kt_sched_node_t
 void kt_sched_job_to_ledger(kt_sched_t *self, kt_sched_job_t *job, kt_sched_job_state_t state);
 
 bool kt_sched_job_suspect(const kt_sched_job_t *job);  // runs alone in a process next time
-bool kt_sched_job_offered(const kt_sched_job_t *job, kt_node_handle_t node);
+bool kt_sched_job_waits_ack(const kt_sched_job_t *job, kt_node_handle_t node);
 
 // What can happen to a job; the table [state][happening] is in sched_table.c.
 typedef enum kt_sched_job_happening {
@@ -37,8 +37,8 @@ typedef enum kt_sched_job_happening {
     KT_SCHED_JOB_ON_FAILED,    // how: the failure was answered
     KT_SCHED_JOB_ON_CANCEL,
     KT_SCHED_JOB_ON_UNOWNED,  // the lease is gone
-    KT_SCHED_JOB_ON_AGAIN,    // ask the ledger again for what is unanswered
-    KT_SCHED_JOB_HAPPENINGS
+    KT_SCHED_JOB_ON_AGAIN,    // post the open request again
+    KT_SCHED_JOB_EVENTS
 } kt_sched_job_event_t;
 
 typedef struct kt_sched_job_what {
@@ -52,7 +52,7 @@ typedef struct kt_sched_job_what {
     kt_stored_t             how;
 } kt_sched_job_args_t;
 
-void kt_sched_job_apply(kt_sched_t *self, kt_sched_job_t *job, kt_sched_job_event_t happening,
-                        const kt_sched_job_args_t *what);
+void kt_sched_job_apply(kt_sched_t *self, kt_sched_job_t *job, kt_sched_job_event_t event,
+                        const kt_sched_job_args_t *args);
 // The answer to its STORE or FAIL is lost: the same again.
 void kt_sched_job_again(kt_sched_t *self, kt_sched_job_t *job, bool failure);

@@ -97,7 +97,7 @@ kt_sched_node_room(const kt_sched_node_t *node)
 
 // A fully busy node is not refilled one file at a time: one batch per result would double the number of frames.
 static bool
-is_hungry(const kt_sched_t *self, const kt_sched_node_t *node)
+node_takes_work(const kt_sched_t *self, const kt_sched_node_t *node)
 {
     uint32_t room = kt_sched_node_room(node);
     if (!kt_sched_node_usable(node) || node->refused || room == 0)
@@ -117,7 +117,7 @@ kt_sched_node_refresh(kt_sched_t *self, kt_sched_node_t *node)
     uint64_t weight        = usable ? kt_sched_node_weight(node) : 0;
     self->weight += weight - node->counted_weight;
     node->counted_weight = weight;
-    bool ready_nodes     = is_hungry(self, node);
+    bool ready_nodes     = node_takes_work(self, node);
     if (ready_nodes && !node->is_ready)
         ready_nodes_add(self, node);
     else if (!ready_nodes && node->is_ready)
@@ -153,11 +153,11 @@ kt_sched_node_credit(kt_sched_t *self, kt_sched_node_t *node)
 // Connect, refuse, lose.
 
 static void
-destroy(kt_sched_t *self, kt_sched_node_t *node)
+node_destroy(kt_sched_t *self, kt_sched_node_t *node)
 {
     kt_assert(node->items.count == 0);
-    if (self->quiet == node)
-        self->quiet = NULL;
+    if (self->reserved == node)
+        self->reserved = NULL;
     node->lost = true;
     kt_sched_node_refresh(self, node);
     kt_heap_remove(self->timers, &node->timer);
@@ -174,7 +174,7 @@ destroy(kt_sched_t *self, kt_sched_node_t *node)
 }
 
 static kt_sched_node_t *
-create(kt_sched_t *self, kt_node_handle_t handle, kt_node_name_t *name)
+node_create(kt_sched_t *self, kt_node_handle_t handle, kt_node_name_t *name)
 {
     kt_sched_node_t *node = self->n_nodes < SCHED_NODES ? calloc(1, sizeof *node) : NULL;
     if (!node)
@@ -210,12 +210,12 @@ kt_sched_node_heard(kt_sched_t *self, kt_sched_node_t *node)
 
 // Newest first, so that the oldest ends up at the front.
 static void
-give_all_back(kt_sched_t *self, kt_sched_node_t *node, kt_sched_job_event_t happening, bool others)
+give_all_back(kt_sched_t *self, kt_sched_node_t *node, kt_sched_job_event_t event, bool others)
 {
     for (kt_sched_job_t *job = node->items.last, *prev; job; job = prev) {
         prev                     = job->prev;
-        kt_sched_job_args_t what = {.node = node, .handle = node->handle, .exonerated = others};
-        kt_sched_job_apply(self, job, happening, &what);
+        kt_sched_job_args_t args = {.node = node, .handle = node->handle, .exonerated = others};
+        kt_sched_job_apply(self, job, event, &args);
     }
 }
 
@@ -247,7 +247,7 @@ kt_sched_node_leave(kt_sched_t *self, kt_sched_node_t *node)
     node->leaving = true;
     kt_sched_node_refresh(self, node);
     give_all_back(self, node, KT_SCHED_JOB_ON_RETURNED, false);
-    destroy(self, node);
+    node_destroy(self, node);
 }
 
 void
@@ -280,13 +280,13 @@ settle_namesakes(kt_sched_t *self, const kt_event_t *event)
         if (!node->lost && self->now_ms - node->heard_ms >= self->opts.node_silence_ms / 2)
             lose_node(self, node);
         if (node->lost)
-            destroy(self, node);
+            node_destroy(self, node);
     }
 }
 
 // The same process on a new connection: what it holds stays with it.
 static kt_sched_node_t *
-move(kt_sched_t *self, const kt_event_t *event)
+node_move(kt_sched_t *self, const kt_event_t *event)
 {
     kt_sched_node_t *node = self->nodes;
     while (node && !same_process(node, event))
@@ -296,7 +296,7 @@ move(kt_sched_t *self, const kt_event_t *event)
     kt_sched_node_t *stale = kt_sched_node_find(self, event->node);
     if (stale) {
         lose_node(self, stale);
-        destroy(self, stale);
+        node_destroy(self, stale);
     }
     map_remove(self, node);
     node->handle = event->node;
@@ -334,16 +334,16 @@ kt_sched_node_hello(kt_sched_t *self, const kt_event_t *event)
 {
     if (strlen(event->hello.name) >= sizeof(((kt_node_name_t *)0)->text))
         return NULL;
-    kt_sched_node_t *node = move(self, event);
+    kt_sched_node_t *node = node_move(self, event);
     if (!node) {
         kt_sched_node_t *before = kt_sched_node_find(self, event->node);
         if (before && !before->lost)
             lose_node(self, before);
         if (before)
-            destroy(self, before);
+            node_destroy(self, before);
         settle_namesakes(self, event);
         kt_node_name_t *name = name_take(self, event->hello.name);
-        node                 = name ? create(self, event->node, name) : NULL;
+        node                 = name ? node_create(self, event->node, name) : NULL;
     }
     if (!node)
         return NULL;
@@ -368,8 +368,8 @@ kt_sched_node_expire(kt_sched_t *self, kt_sched_node_t *node)
         next = job->next;
         if (self->now_ms - job->since_ms < self->opts.job_deadline_ms)
             continue;
-        kt_sched_job_args_t what = {.node = node, .handle = node->handle};
-        kt_sched_job_apply(self, job, KT_SCHED_JOB_ON_EXPIRED, &what);
+        kt_sched_job_args_t args = {.node = node, .handle = node->handle};
+        kt_sched_job_apply(self, job, KT_SCHED_JOB_ON_EXPIRED, &args);
     }
 }
 
@@ -380,7 +380,7 @@ kt_sched_node_due(kt_sched_t *self)
         kt_sched_node_t *node     = (kt_sched_node_t *)entry;
         int64_t          limit_ms = node->refused ? self->opts.node_silence_ms / 2 : self->opts.node_silence_ms;
         if (node->lost) {
-            destroy(self, node);
+            node_destroy(self, node);
         } else if (self->now_ms - node->heard_ms >= limit_ms) {
             lose_node(self, node);
         } else {

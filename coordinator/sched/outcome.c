@@ -5,17 +5,17 @@
 #include "coordinator/sched/nodes.h"
 
 void
-kt_sched_job_offer(kt_sched_job_t *job, kt_node_handle_t node)
+kt_sched_job_await_ack(kt_sched_job_t *job, kt_node_handle_t node)
 {
-    if (job->n_waiting_ack < SCHED_OFFERS && !kt_sched_job_offered(job, node))
-        job->offers[job->n_waiting_ack++] = node;
+    if (job->n_waiting_ack < SCHED_WAITING_ACK && !kt_sched_job_waits_ack(job, node))
+        job->waiting_ack[job->n_waiting_ack++] = node;
 }
 
 static void
 answer_waiting_ack(kt_sched_t *self, kt_sched_job_t *job, kt_action_type_t type, kt_err_t err)
 {
     for (uint32_t i = 0; i < job->n_waiting_ack; i++) {
-        kt_sched_emit_node(self, type, job->offers[i], job->id);
+        kt_sched_emit_node(self, type, job->waiting_ack[i], job->id);
         self->out->at[self->out->n - 1].err = err;
     }
     job->n_waiting_ack = 0;
@@ -29,7 +29,7 @@ ask_store(kt_sched_t *self, kt_sched_job_t *job)
         return;
     kt_action_t *action = kt_sched_emit(self, KT_ACT_STORE);
     action->id          = job->id;
-    action->attempt     = job->offer_attempt;
+    action->attempt     = job->outcome_attempt;
     action->tag         = job->payload;
 }
 
@@ -59,42 +59,42 @@ kt_sched_job_fail(kt_sched_t *self, kt_sched_job_t *job, kt_err_t err, void *doc
 }
 
 void
-kt_sched_job_succeed(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *what)
+kt_sched_job_succeed(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *args)
 {
     kt_sched_node_t *node = job->node;
-    if (node && node != what->node)
+    if (node && node != args->node)
         kt_sched_emit_node(self, KT_ACT_CANCEL, node->handle, job->id);
     kt_sched_job_to_ledger(self, job, KT_SCHED_JOB_STORING);
-    if (node && node == what->node)
+    if (node && node == args->node)
         kt_sched_node_credit(self, node);
     else if (node)
         kt_sched_node_refresh(self, node);
-    job->payload       = what->tag;
-    job->offer_attempt = what->attempt;
-    kt_sched_job_offer(job, what->handle);
+    job->payload         = args->tag;
+    job->outcome_attempt = args->attempt;
+    kt_sched_job_await_ack(job, args->handle);
     ask_store(self, job);
 }
 
 void
-kt_sched_job_succeed_again(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *what)
+kt_sched_job_succeed_again(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *args)
 {
-    void *tag = what->tag;
-    kt_sched_job_offer(job, what->handle);
+    void *tag = args->tag;
+    kt_sched_job_await_ack(job, args->handle);
     kt_sched_emit_drop(self, &tag);
 }
 
 void
-kt_sched_job_old_failure(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *what)
+kt_sched_job_old_failure(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *args)
 {
-    void *tag = what->tag;
-    if (!kt_sched_job_offered(job, what->handle))  // else the answer comes with the ledger's
-        kt_sched_emit_node(self, KT_ACT_ACK, what->handle, job->id);
+    void *tag = args->tag;
+    if (!kt_sched_job_waits_ack(job, args->handle))  // else the answer comes with the ledger's
+        kt_sched_emit_node(self, KT_ACT_ACK, args->handle, job->id);
     kt_sched_emit_drop(self, &tag);
 }
 
 // The run has its outcome: acknowledges every waiting node. The job is kept while the ledger uses one of its tags.
 static void
-finish(kt_sched_t *self, kt_sched_job_t *job)
+outcome_finish(kt_sched_t *self, kt_sched_job_t *job)
 {
     kt_sched_job_set_done(self, job->id);
     answer_waiting_ack(self, job, KT_ACT_ACK, KT_OK);
@@ -108,7 +108,7 @@ refuse_success(kt_sched_t *self, kt_sched_job_t *job)
 {
     kt_sched_node_t *node = NULL;
     for (uint32_t i = 0; i < job->n_waiting_ack && !node; i++)
-        node = kt_sched_node_find(self, job->offers[i]);
+        node = kt_sched_node_find(self, job->waiting_ack[i]);
     answer_waiting_ack(self, job, KT_ACT_NACK, KT_EBADDATA);
     kt_sched_emit_drop(self, &job->payload);
     if (job->fail_pending) {
@@ -119,7 +119,7 @@ refuse_success(kt_sched_t *self, kt_sched_job_t *job)
         kt_sched_job_to_node(self, job, node, true, false);
         job->batch    = 0;
         job->bad_data = true;
-        job->attempt  = job->offer_attempt;
+        job->attempt  = job->outcome_attempt;
         kt_sched_node_refresh(self, node);
     } else {
         kt_sched_job_fail(self, job, KT_EBADDATA, NULL);
@@ -127,17 +127,17 @@ refuse_success(kt_sched_t *self, kt_sched_job_t *job)
 }
 
 void
-kt_sched_job_success_answered(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *what)
+kt_sched_job_success_answered(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *args)
 {
     if (!job->store_pending)
         return;
-    if (what->how == KT_STORED_FENCED)  // a success needs no lease: it is asked for again when the ledger is up again
+    if (args->how == KT_STORED_FENCED)  // a success needs no lease: it is asked for again when the ledger is up again
         return;
     job->store_pending = false;
-    if (what->how == KT_STORED_BAD_DATA)
+    if (args->how == KT_STORED_BAD_DATA)
         refuse_success(self, job);
     else
-        finish(self, job);
+        outcome_finish(self, job);
 }
 
 // Not ours any more when it was asked: forgotten, or, if it was claimed anew meanwhile, begun anew.
@@ -153,15 +153,15 @@ failure_fenced(kt_sched_t *self, kt_sched_job_t *job)
 }
 
 void
-kt_sched_job_failure_answered(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *what)
+kt_sched_job_failure_answered(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *args)
 {
     if (!job->fail_pending)
         return;
     job->fail_pending = false;
-    if (what->how == KT_STORED_FENCED) {
+    if (args->how == KT_STORED_FENCED) {
         failure_fenced(self, job);
-    } else if (what->how != KT_STORED_BAD_DATA) {
-        finish(self, job);
+    } else if (args->how != KT_STORED_BAD_DATA) {
+        outcome_finish(self, job);
     } else if (job->document) {
         kt_sched_emit_drop(self, &job->document);
         ask_fail(self, job);
@@ -174,9 +174,9 @@ kt_sched_job_failure_answered(kt_sched_t *self, kt_sched_job_t *job, const kt_sc
 
 // A success came while the failure was with the ledger: its answer decides. Either may come first.
 void
-kt_sched_job_failure_answered_late(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *what)
+kt_sched_job_failure_answered_late(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *args)
 {
-    (void)what;
+    (void)args;
     if (!job->fail_pending)
         return;
     job->fail_pending = false;
@@ -188,9 +188,9 @@ kt_sched_job_failure_answered_late(kt_sched_t *self, kt_sched_job_t *job, const 
 }
 
 void
-kt_sched_job_ask_again(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *what)
+kt_sched_job_ask_again(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *args)
 {
-    (void)what;
+    (void)args;
     if (job->store_pending)
         ask_store(self, job);
     if (job->fail_pending)

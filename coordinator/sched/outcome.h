@@ -4,14 +4,14 @@
 #include "coordinator/sched/jobs.h"
 
 // Records that the node waits for an ACK of the outcome. At most SCHED_OFFERS; further nodes send it again.
-void kt_sched_job_offer(kt_sched_job_t *job, kt_node_handle_t node);
+void kt_sched_job_await_ack(kt_sched_job_t *job, kt_node_handle_t node);
 // The final failure goes to the ledger. document: the node's, with its tag; NULL: the loop writes one.
 void kt_sched_job_fail(kt_sched_t *self, kt_sched_job_t *job, kt_err_t err, void *document);
 
-void kt_sched_job_succeed(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *what);
-void kt_sched_job_succeed_again(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *what);
-void kt_sched_job_old_failure(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *what);
-void kt_sched_job_success_answered(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *what);
-void kt_sched_job_failure_answered(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *what);
-void kt_sched_job_failure_answered_late(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *what);
-void kt_sched_job_ask_again(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *what);
+void kt_sched_job_succeed(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *args);
+void kt_sched_job_succeed_again(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *args);
+void kt_sched_job_old_failure(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *args);
+void kt_sched_job_success_answered(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *args);
+void kt_sched_job_failure_answered(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *args);
+void kt_sched_job_failure_answered_late(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *args);
+void kt_sched_job_ask_again(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *args);

@@ -53,7 +53,7 @@ kt_sched_destroy(kt_sched_t **self_p)
 // Events of the ledger.
 
 static void
-on_claimed(kt_sched_t *self, const kt_event_t *event)
+step_on_claimed(kt_sched_t *self, const kt_event_t *event)
 {
     for (size_t i = 0; i < event->jobs.n; i++) {
         const kt_sched_claim_t *claim = &event->jobs.at[i];
@@ -63,9 +63,9 @@ on_claimed(kt_sched_t *self, const kt_event_t *event)
             continue;
         }
         kt_sched_job_t     *job  = kt_sched_job_find(self, claim->id);
-        kt_sched_job_args_t what = {.claim = claim};
+        kt_sched_job_args_t args = {.claim = claim};
         if (job) {
-            kt_sched_job_apply(self, job, KT_SCHED_JOB_ON_CLAIMED, &what);
+            kt_sched_job_apply(self, job, KT_SCHED_JOB_ON_CLAIMED, &args);
             continue;
         }
         job          = kt_sched_job_take(self, claim->id, true);
@@ -83,7 +83,7 @@ on_claimed(kt_sched_t *self, const kt_event_t *event)
 }
 
 static void
-on_work(kt_sched_t *self, const kt_event_t *event)
+step_on_work(kt_sched_t *self, const kt_event_t *event)
 {
     (void)event;
     self->work_came      = true;
@@ -91,24 +91,24 @@ on_work(kt_sched_t *self, const kt_event_t *event)
 }
 
 static void
-on_stored(kt_sched_t *self, const kt_event_t *event)
+step_on_stored(kt_sched_t *self, const kt_event_t *event)
 {
     kt_sched_job_t     *job  = kt_sched_job_find(self, event->id);
-    kt_sched_job_args_t what = {.how = event->stored.how};
+    kt_sched_job_args_t args = {.how = event->stored.how};
     if (job)
-        kt_sched_job_apply(self, job, event->stored.failure ? KT_SCHED_JOB_ON_FAILED : KT_SCHED_JOB_ON_STORED, &what);
+        kt_sched_job_apply(self, job, event->stored.failure ? KT_SCHED_JOB_ON_FAILED : KT_SCHED_JOB_ON_STORED, &args);
 }
 
 static void
 ask_again_all(kt_sched_t *self)
 {
-    kt_sched_job_args_t what = {.how = KT_STORED_NEW};
+    kt_sched_job_args_t args = {.how = KT_STORED_NEW};
     for (kt_sched_job_t *job = self->ledger.first; job; job = job->next)
-        kt_sched_job_apply(self, job, KT_SCHED_JOB_ON_AGAIN, &what);
+        kt_sched_job_apply(self, job, KT_SCHED_JOB_ON_AGAIN, &args);
 }
 
 static void
-on_ledger_down(kt_sched_t *self, const kt_event_t *event)
+step_on_ledger_down(kt_sched_t *self, const kt_event_t *event)
 {
     (void)event;
     self->ledger_up = false;
@@ -116,7 +116,7 @@ on_ledger_down(kt_sched_t *self, const kt_event_t *event)
 }
 
 static void
-on_ledger_up(kt_sched_t *self, const kt_event_t *event)
+step_on_ledger_up(kt_sched_t *self, const kt_event_t *event)
 {
     (void)event;
     if (self->ledger_up)
@@ -127,7 +127,7 @@ on_ledger_up(kt_sched_t *self, const kt_event_t *event)
 }
 
 static void
-on_commit_unknown(kt_sched_t *self, const kt_event_t *event)
+step_on_commit_unknown(kt_sched_t *self, const kt_event_t *event)
 {
     kt_sched_job_t *job = kt_sched_job_find(self, event->id);
     if (!job || !self->ledger_up)
@@ -138,15 +138,15 @@ on_commit_unknown(kt_sched_t *self, const kt_event_t *event)
 static void
 each_disowned(kt_sched_t *self, kt_sched_job_t *first)
 {
-    kt_sched_job_args_t what = {.how = KT_STORED_FENCED};
+    kt_sched_job_args_t args = {.how = KT_STORED_FENCED};
     for (kt_sched_job_t *job = first, *next; job; job = next) {
         next = job->next;
-        kt_sched_job_apply(self, job, KT_SCHED_JOB_ON_UNOWNED, &what);
+        kt_sched_job_apply(self, job, KT_SCHED_JOB_ON_UNOWNED, &args);
     }
 }
 
 static void
-on_lease_lost(kt_sched_t *self, const kt_event_t *event)
+step_on_lease_lost(kt_sched_t *self, const kt_event_t *event)
 {
     (void)event;
     self->lease_held = false;
@@ -159,7 +159,7 @@ on_lease_lost(kt_sched_t *self, const kt_event_t *event)
 }
 
 static void
-on_lease_open(kt_sched_t *self, const kt_event_t *event)
+step_on_lease_open(kt_sched_t *self, const kt_event_t *event)
 {
     (void)event;
     self->lease_held     = true;
@@ -168,22 +168,22 @@ on_lease_open(kt_sched_t *self, const kt_event_t *event)
 }
 
 static void
-on_cancel(kt_sched_t *self, const kt_event_t *event)
+step_on_cancel(kt_sched_t *self, const kt_event_t *event)
 {
     kt_sched_job_t     *job  = kt_sched_job_find(self, event->id);
-    kt_sched_job_args_t what = {.how = KT_STORED_CANCELLED};
+    kt_sched_job_args_t args = {.how = KT_STORED_CANCELLED};
     if (job)
-        kt_sched_job_apply(self, job, KT_SCHED_JOB_ON_CANCEL, &what);
+        kt_sched_job_apply(self, job, KT_SCHED_JOB_ON_CANCEL, &args);
 }
 
 static void
-on_drain(kt_sched_t *self, const kt_event_t *event)
+step_on_drain(kt_sched_t *self, const kt_event_t *event)
 {
     kt_sched_node_drain(self, event->drain.name, event->drain.on);
 }
 
 static void
-on_tick(kt_sched_t *self, const kt_event_t *event)
+step_on_tick(kt_sched_t *self, const kt_event_t *event)
 {
     (void)event;
     kt_sched_node_due(self);
@@ -192,14 +192,14 @@ on_tick(kt_sched_t *self, const kt_event_t *event)
 // Events of nodes: known ones, or unknown ones (no HELLO yet, or considered lost).
 
 static kt_sched_job_args_t
-words_of(kt_sched_node_t *node, const kt_event_t *event)
+args_of(kt_sched_node_t *node, const kt_event_t *event)
 {
     return (kt_sched_job_args_t){
         .node = node, .handle = event->node, .attempt = event->attempt, .err = event->err, .tag = event->tag};
 }
 
 static void
-on_live(kt_sched_t *self, kt_sched_node_t *node, const kt_event_t *event)
+step_on_live(kt_sched_t *self, kt_sched_node_t *node, const kt_event_t *event)
 {
     (void)self;
     if (node->progress != event->live.progress)
@@ -208,20 +208,20 @@ on_live(kt_sched_t *self, kt_sched_node_t *node, const kt_event_t *event)
 }
 
 static void
-on_started(kt_sched_t *self, kt_sched_node_t *node, const kt_event_t *event)
+step_on_started(kt_sched_t *self, kt_sched_node_t *node, const kt_event_t *event)
 {
     kt_sched_job_t     *job  = kt_sched_job_find(self, event->id);
-    kt_sched_job_args_t what = words_of(node, event);
+    kt_sched_job_args_t args = args_of(node, event);
     if (job)
-        kt_sched_job_apply(self, job, KT_SCHED_JOB_ON_STARTED, &what);
+        kt_sched_job_apply(self, job, KT_SCHED_JOB_ON_STARTED, &args);
 }
 
 // node may be NULL: a finished result is stored regardless of its sender.
 static void
-on_result(kt_sched_t *self, kt_sched_node_t *node, const kt_event_t *event)
+step_on_result(kt_sched_t *self, kt_sched_node_t *node, const kt_event_t *event)
 {
     kt_sched_job_t     *job  = kt_sched_job_find(self, event->id);
-    kt_sched_job_args_t what = words_of(node, event);
+    kt_sched_job_args_t args = args_of(node, event);
     if (node) {
         node->done++;
         node->name->crashes = 0;
@@ -231,31 +231,31 @@ on_result(kt_sched_t *self, kt_sched_node_t *node, const kt_event_t *event)
         kt_sched_node_measure(self, node, job->cost_ms, event->took_ms);
     if (!job)
         job = kt_sched_job_take(self, event->id, false);
-    kt_sched_job_apply(self, job, KT_SCHED_JOB_ON_SUCCESS, &what);
+    kt_sched_job_apply(self, job, KT_SCHED_JOB_ON_SUCCESS, &args);
 }
 
 static void
-on_failed(kt_sched_t *self, kt_sched_node_t *node, const kt_event_t *event)
+step_on_failed(kt_sched_t *self, kt_sched_node_t *node, const kt_event_t *event)
 {
     kt_sched_job_t     *job  = kt_sched_job_find(self, event->id);
-    kt_sched_job_args_t what = words_of(node, event);
+    kt_sched_job_args_t args = args_of(node, event);
     if (job) {
-        kt_sched_job_apply(self, job, KT_SCHED_JOB_ON_FAILURE, &what);
+        kt_sched_job_apply(self, job, KT_SCHED_JOB_ON_FAILURE, &args);
     } else {
         kt_sched_emit_node(self, KT_ACT_ACK, node->handle, event->id);
-        kt_sched_emit_drop(self, &what.tag);
+        kt_sched_emit_drop(self, &args.tag);
     }
 }
 
 static void
-on_refused(kt_sched_t *self, kt_sched_node_t *node, const kt_event_t *event)
+step_on_refused(kt_sched_t *self, kt_sched_node_t *node, const kt_event_t *event)
 {
     (void)event;
     kt_sched_node_refuse(self, node);
 }
 
 static void
-on_gone(kt_sched_t *self, kt_sched_node_t *node, const kt_event_t *event)
+step_on_gone(kt_sched_t *self, kt_sched_node_t *node, const kt_event_t *event)
 {
     (void)event;
     kt_sched_node_leave(self, node);
@@ -267,7 +267,7 @@ ask_unknown(kt_sched_t *self, kt_sched_node_t *node, const kt_event_t *event)
     (void)node;
     void *tag = event->tag;
     kt_sched_ask_who(self, event->node);
-    if (event->type == KT_EV_FAILED)  // kept there, and offered again
+    if (event->type == KT_EV_FAILED)  // the node keeps it and sends it again
         kt_sched_emit_drop(self, &tag);
 }
 
@@ -276,11 +276,11 @@ outcome_of_unknown(kt_sched_t *self, kt_sched_node_t *node, const kt_event_t *ev
 {
     (void)node;
     kt_sched_ask_who(self, event->node);
-    on_result(self, NULL, event);
+    step_on_result(self, NULL, event);
 }
 
 static void
-ignore(kt_sched_t *self, kt_sched_node_t *node, const kt_event_t *event)
+step_ignore(kt_sched_t *self, kt_sched_node_t *node, const kt_event_t *event)
 {
     (void)self, (void)node, (void)event;
 }
@@ -289,17 +289,17 @@ typedef void event_fn(kt_sched_t *self, const kt_event_t *event);
 typedef void node_event_fn(kt_sched_t *self, kt_sched_node_t *node, const kt_event_t *event);
 
 static event_fn *const EVENTS[KT_EVENTS] = {
-    [KT_EV_CLAIMED]        = on_claimed,
-    [KT_EV_WORK]           = on_work,
-    [KT_EV_STORED]         = on_stored,
-    [KT_EV_LEDGER_DOWN]    = on_ledger_down,
-    [KT_EV_LEDGER_UP]      = on_ledger_up,
-    [KT_EV_COMMIT_UNKNOWN] = on_commit_unknown,
-    [KT_EV_LEASE_LOST]     = on_lease_lost,
-    [KT_EV_LEASE_OPEN]     = on_lease_open,
-    [KT_EV_DRAIN]          = on_drain,
-    [KT_EV_CANCEL]         = on_cancel,
-    [KT_EV_TICK]           = on_tick,
+    [KT_EV_CLAIMED]        = step_on_claimed,
+    [KT_EV_WORK]           = step_on_work,
+    [KT_EV_STORED]         = step_on_stored,
+    [KT_EV_LEDGER_DOWN]    = step_on_ledger_down,
+    [KT_EV_LEDGER_UP]      = step_on_ledger_up,
+    [KT_EV_COMMIT_UNKNOWN] = step_on_commit_unknown,
+    [KT_EV_LEASE_LOST]     = step_on_lease_lost,
+    [KT_EV_LEASE_OPEN]     = step_on_lease_open,
+    [KT_EV_DRAIN]          = step_on_drain,
+    [KT_EV_CANCEL]         = step_on_cancel,
+    [KT_EV_TICK]           = step_on_tick,
 };
 
 enum { UNKNOWN_NODE, KNOWN, NODE_STATES };
@@ -310,19 +310,19 @@ static node_event_fn *const NODE_EVENTS[NODE_STATES][KT_EVENTS] = {
                       [KT_EV_STARTED]      = ask_unknown,
                       [KT_EV_RESULT]       = outcome_of_unknown,
                       [KT_EV_FAILED]       = ask_unknown,
-                      [KT_EV_SEND_REFUSED] = ignore,
-                      [KT_EV_GONE]         = ignore},
+                      [KT_EV_SEND_REFUSED] = step_ignore,
+                      [KT_EV_GONE]         = step_ignore},
     [KNOWN]        = {[KT_EV_BEAT]         = kt_sched_beat,
-                      [KT_EV_LIVE]         = on_live,
-                      [KT_EV_STARTED]      = on_started,
-                      [KT_EV_RESULT]       = on_result,
-                      [KT_EV_FAILED]       = on_failed,
-                      [KT_EV_SEND_REFUSED] = on_refused,
-                      [KT_EV_GONE]         = on_gone},
+                      [KT_EV_LIVE]         = step_on_live,
+                      [KT_EV_STARTED]      = step_on_started,
+                      [KT_EV_RESULT]       = step_on_result,
+                      [KT_EV_FAILED]       = step_on_failed,
+                      [KT_EV_SEND_REFUSED] = step_on_refused,
+                      [KT_EV_GONE]         = step_on_gone},
 };
 
 static void
-tell_node(kt_sched_t *self, const kt_event_t *event)
+step_node(kt_sched_t *self, const kt_event_t *event)
 {
     if (event->type == KT_EV_HELLO) {
         kt_sched_nodes_tidy(self);
@@ -341,7 +341,7 @@ tell_node(kt_sched_t *self, const kt_event_t *event)
 // All memory for the step is reserved before any change: per job that is known or named, a handful of actions
 // and one place in a batch.
 static kt_err_t
-reserve(kt_sched_t *self, const kt_event_t *event, kt_actions_t *out)
+step_reserve(kt_sched_t *self, const kt_event_t *event, kt_actions_t *out)
 {
     size_t told = 1;
     if (event->type == KT_EV_CLAIMED)
@@ -368,7 +368,7 @@ notice_gap(kt_sched_t *self)
 kt_err_t
 kt_sched_step(kt_sched_t *self, const kt_event_t *event, int64_t now_ms, kt_actions_t *out)
 {
-    kt_err_t err = reserve(self, event, out);
+    kt_err_t err = step_reserve(self, event, out);
     if (err)
         return err;
     out->n       = 0;
@@ -379,7 +379,7 @@ kt_sched_step(kt_sched_t *self, const kt_event_t *event, int64_t now_ms, kt_acti
     if (EVENTS[event->type])
         EVENTS[event->type](self, event);
     else
-        tell_node(self, event);
+        step_node(self, event);
     kt_sched_dispatch(self);
     self->last_ms = now_ms;
     self->out     = NULL;

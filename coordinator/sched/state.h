@@ -21,7 +21,7 @@ typedef struct kt_sched_node kt_sched_node_t;
 typedef struct kt_node_name  kt_node_name_t;
 
 enum {
-    SCHED_OFFERS       = 4,  // nodes that wait for the acknowledgement of one job; a fifth one offers again
+    SCHED_WAITING_ACK  = 4,  // nodes that wait for the acknowledgement of one job; a fifth one offers again
     SCHED_DONE         = 1 << 14,
     SCHED_NODES        = 8192,  // nodes known at once
     SCHED_NAMES        = 8192,  // names remembered without need
@@ -33,9 +33,9 @@ enum {
     SCHED_LOST_MS      = 60000,  // how long a lost node stays in the views
     SCHED_STUCK_MS     = 10000,  // without progress although something runs: "stuck" in the view
     SCHED_EXCUSED      = 2,      // excused losses; then the suspect gets an exclusive node
-    SCHED_LOSSES_ALONE = 3,      // and after so many losses: others there may be of another coordinator
+    SCHED_LOSSES_ALONE = 3,      // losses after which it gets a node to itself
     SCHED_FREE_MAX     = 65536,  // upper bound of a reported credit
-    SCHED_SPEED        = 1000,   // a node's speed is in thousandths of what was predicted
+    SCHED_SPEED        = 1000,   // node speed: thousandths of the predicted one
     SCHED_SPEED_MAX    = 100 * SCHED_SPEED,
     SCHED_SENDINGS     = 1000,  // attempts of the wire are numbered in thousands: 2001 is the first after two blames
 };
@@ -71,8 +71,8 @@ struct kt_sched_job {
     int64_t              avoid_until_ms;
     kt_err_t             err;  // FAILING
     void                *tag, *payload, *document;
-    kt_node_handle_t     offers[SCHED_OFFERS];  // nodes that keep the outcome until they get an ACK
-    uint32_t             n_waiting_ack, offer_attempt;
+    kt_node_handle_t     waiting_ack[SCHED_WAITING_ACK];  // nodes that keep the outcome until they get an ACK
+    uint32_t             n_waiting_ack, outcome_attempt;
 };
 
 struct kt_node_name {
@@ -119,7 +119,7 @@ struct kt_sched {
     // nodes
     kt_sched_node_t *node_buckets[SCHED_NODE_BUCKETS];
     kt_sched_node_t *nodes, *ready_nodes_first, *ready_nodes_last;
-    kt_sched_node_t *quiet;  // reserved for a suspect that needs an exclusive node
+    kt_sched_node_t *reserved;  // reserved for a suspect that needs an exclusive node
     size_t           n_nodes, n_ready_nodes, n_usable;
     uint64_t         capacity, weight;  // of the usable: files in hand; slots times speed
     kt_node_name_t  *names;

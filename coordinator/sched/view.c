@@ -5,7 +5,7 @@
 #include <string.h>
 
 static const char *
-state_name(const kt_sched_node_t *node, int64_t stuck_ms)
+node_state_name(const kt_sched_node_t *node, int64_t stuck_ms)
 {
     if (node->lost)
         return "lost";
@@ -31,7 +31,7 @@ view_node(const kt_sched_node_t *node, int64_t now_ms, kt_node_view_t *out)
     out->failed    = node->failed;
     out->silent_ms = now_ms - node->heard_ms;
     out->stuck_ms  = node->n_running ? now_ms - node->progress_ms : 0;
-    out->state     = state_name(node, out->stuck_ms);
+    out->state     = node_state_name(node, out->stuck_ms);
 }
 
 size_t

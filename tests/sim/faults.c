@@ -39,48 +39,21 @@ any_side(sim_t *sim)
     return &sim->sides[sim_random(sim, (uint32_t)sim->n_sides)];
 }
 
+// An operator cancels a file, or wants one that is over to be done once more: a new run, of which nothing is known.
 static void
-cancel_file(sim_t *sim)
+ask_file(sim_t *sim, kt_ask_type_t type)
 {
-    kt_run_id_t id   = {1 + sim_random(sim, (uint32_t)sim->n_files), 0};
-    sim_file_t *file = sim_file(sim, id);
-    id.run           = file->run;
-    if (file->state > SIM_CLAIMED || file->wall_ms > sim->now_ms)
-        return;
-    sim_side_t *side  = any_side(sim);
-    bool        other = file->state == SIM_CLAIMED && file->epoch != side->my_epoch;
-    sim_counts.cancels++;
-    file->state = SIM_CANCELLED;
-    sim_tell(sim, side, &(kt_event_t){.type = KT_EV_CANCEL, .id = id});
-    for (int i = 0; i < sim->n_nodes && other && !side->dead; i++)  // who has it stops it, and says so
-        sim_send_down(sim, sim->nodes[i].conns[side->index].handle, &(sim_msg_t){.type = SIM_MSG_CANCEL, .id = id});
-}
-
-// An operator wants one that is over to be done once more: a new run, of which nothing is known.
-static void
-retry_file(sim_t *sim)
-{
-    sim_file_t *file = sim_file(sim, (kt_run_id_t){1 + sim_random(sim, (uint32_t)sim->n_files), 1});
-    if (file->state <= SIM_CLAIMED)
-        return;
-    file->run++;
-    file->state  = SIM_QUEUED;
-    file->blames = file->crashes = file->results = 0;
-    file->kills = file->sendings = file->scares = 0;
-    file->ordinals                              = 0;
-    file->begun                                 = false;
-    sim_counts.retries++;
-    sim_tell(sim, any_side(sim), &(kt_event_t){.type = KT_EV_WORK});
+    kt_run_id_t         id  = {1 + sim_random(sim, (uint32_t)sim->n_files), 0};
+    const kt_job_row_t *row = sim_row(sim, id.job);
+    if (row && (row->state > KT_JOB_CLAIMED) == (type == KT_ASK_RETRY))
+        sim_coordinator_ask(sim, any_side(sim), type, id, NULL);
 }
 
 // One coordinator is told; the others read it in the ledger.
 static void
 drain(sim_t *sim, const char *host, bool on)
 {
-    sim->drained[sim_host_index(host)] = on;
-    sim_side_t *side                   = any_side(sim);
-    if (!side->dead)
-        sim_tell_marks(sim, side);
+    sim_coordinator_ask(sim, any_side(sim), on ? KT_ASK_DRAIN : KT_ASK_UNDRAIN, (kt_run_id_t){0}, host);
 }
 
 // Stopped for so long that its connections end. What it does then, it does with an old idea of the world.
@@ -105,22 +78,27 @@ coordinator_fault(sim_t *sim)
     switch (sim_random(sim, 6)) {
     case 0: side->die_after = 1 + sim_random(sim, 60); break;
     case 1: freeze(sim, side); break;
-    case 2: sim_lease_drop(sim, side); break;  // somebody else took it over, and left again
-    case 3: sim_ledger_down(sim); break;
+    case 2: sim_lease_steal(sim, side); break;
+    case 3:
+        sim_counts.ledger_downs += !sim->ledger_down;
+        sim->ledger_down = true;
+        break;
     case 4:
         sim_counts.clock_jumps++;
         sim->clock_ms += (int64_t)sim_random(sim, 20000) - 10000;
         break;
-    default: sim_ledger_up(sim); break;
+    default: sim->ledger_down = false; break;
     }
 }
 
-// Nodes that the scheduler took for black holes, too: the operator looked at them.
+// Nodes that the scheduler took for black holes, too: the operator looked at them. Always through the same coordinator:
+// the other one has to read it in the ledger.
 static void
 undrain_all(sim_t *sim)
 {
+    sim_side_t *side = &sim->sides[sim->sides[0].gone];
     for (int i = 0; i < SIM_HOSTS; i++)
-        drain(sim, SIM_HOST_NAMES[i], false);
+        sim_coordinator_ask(sim, side, KT_ASK_UNDRAIN, (kt_run_id_t){0}, SIM_HOST_NAMES[i]);
 }
 
 void
@@ -136,29 +114,32 @@ sim_fault(sim_t *sim)
             undrain_all(sim);
         return;
     }
-    uint32_t what = sim_random(sim, 11);
+    uint32_t what = sim_random(sim, 12);
     if (what < 4)
         node_fault(sim, &sim->nodes[sim_random(sim, (uint32_t)sim->n_nodes)]);
     else if (what < 7)
         coordinator_fault(sim);
     else if (what < 8)
-        cancel_file(sim);
+        ask_file(sim, KT_ASK_CANCEL);
     else if (what < 9)
-        sim_tell(sim, any_side(sim), &(kt_event_t){.type = KT_EV_WORK});
+        sim_coordinator_work(sim, any_side(sim));
     else if (what < 10)
         drain(sim, "host-b", sim_chance(sim, 500));
+    else if (what < 11)
+        ask_file(sim, KT_ASK_RETRY);
     else
-        retry_file(sim);
+        sim->unroutable = !sim->unroutable;
 }
 
 // The calm: nothing is lost any more, the operator lets every node work again.
 void
 sim_heal(sim_t *sim)
 {
-    sim->loss = sim->repeat = sim->commit_unknown = sim->bad_failure = sim->no_memory = 0;
-    sim->broker_loss = sim->confirm_loss = 0;
+    sim->loss = sim->repeat = sim->commit_unknown = sim->disk_error = sim->slow_answer = sim->bad_failure =
+        sim->no_memory                                                                 = 0;
+    sim->broker_loss = sim->confirm_loss = sim->broker_full = 0;
     for (int i = 0; i < sim->n_sides; i++)
         sim->sides[i].die_after = 0;
-    sim_ledger_up(sim);
+    sim->ledger_down = sim->unroutable = false;
     undrain_all(sim);
 }

@@ -1,7 +1,9 @@
 // sim --seeds N [--first S] [--until-failure] | --mutations | --throughput: runs worlds and says `N passed, N failed`.
 // A failing seed is named with its step and reason; `sim --seeds 1 --first SEED` repeats it exactly.
+#include "common/log.h"
 #include "tests/sim/sim.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,11 +48,14 @@ say_counts(const sim_counts_t *n)
         {"worlds with two coordinators", n->two_sided},
         {"coordinators killed between two actions", n->coordinator_kills},
         {"coordinators frozen and thawed", n->coordinator_freezes},
-        {"leases ended", n->leases_lost},
-        {"of them taken over by the other coordinator", n->take_overs},
+        {"coordinators ended in order", n->coordinator_ends},
+        {"leases stolen", n->leases_lost},
+        {"jobs claimed again under another lease", n->take_overs},
         {"jumps of the ledger's clock", n->clock_jumps},
         {"times without the ledger", n->ledger_downs},
         {"commits whose answer was lost", n->unknown_commits},
+        {"calls that failed", n->disk_errors},
+        {"requests that waited for room", n->overflows},
         {"steps without memory", n->no_memory},
         {"nodes killed", n->node_kills},
         {"nodes killed by a file", n->node_crashes},
@@ -62,9 +67,10 @@ say_counts(const sim_counts_t *n)
         {"jobs cancelled", n->cancels},
         {"jobs run again", n->retries},
         {"blames", n->blames},
-        {"blames lost with their coordinator", n->lost_blames},
+        {"requests lost with their coordinator", n->lost_requests},
         {"messages published", n->published},
         {"of them repeated", n->republished},
+        {"returned or refused by the broker", n->returned},
         {"lost on the way to the broker", n->lost_publishes},
         {"confirms lost", n->lost_confirms},
     };
@@ -113,6 +119,12 @@ run_mutations(void)
     return missed ? 1 : 0;
 }
 
+static void
+log_nothing(void *context, kt_log_level_t level, const char *id, const char *fields)
+{
+    (void)context, (void)level, (void)id, (void)fields;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -135,5 +147,8 @@ main(int argc, char **argv)
         }
     }
     catch_aborts();
+    mallopt(M_MMAP_THRESHOLD, 256 << 10);  // else it grows, and large zeroed arrays are written
+    kt_log_setup(KT_LOG_ERROR, KT_LOG_TEXT, "sim");
+    kt_log_set_sink(log_nothing, NULL);
     return mutations ? run_mutations() : run_seeds(first, n, until_failure);
 }

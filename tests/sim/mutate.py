@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Breaks the scheduler on purpose, one rule at a time, and expects the simulation to notice.
+"""Breaks the coordinator's loop on purpose, one rule at a time, and expects the simulation to notice.
 
   mutate.py --source ROOT --work FOLDER --compiler CC --flags "..." --link "..." [--seeds N] [--only NAME]
 
@@ -15,13 +15,15 @@ import shlex
 import subprocess
 import sys
 
-TABLE, OUTCOME, DISPATCH, NODES = "table.c", "outcome.c", "dispatch.c", "nodes.c"
-BEAT, JOBS, STEP = "beat.c", "jobs.c", "scheduler.c"
+TABLE, OUTCOME, DISPATCH, NODES = "sched/table.c", "sched/outcome.c", "sched/dispatch.c", "sched/nodes.c"
+BEAT, JOBS, STEP = "sched/beat.c", "sched/jobs.c", "sched/scheduler.c"
+DISPATCHER, RECEIVER, ADMISSION, CLAIMS = "loop/dispatcher.c", "loop/receiver.c", "loop/admission.c", "loop/claims.c"
+LEASE, DRAINS, PORT, PUBLISHER = "loop/lease.c", "loop/drains.c", "loop/ledger_port.c", "amqp/publisher.c"
 
 MUTATIONS = {
     "a result is acknowledged before it is stored": [
-        (OUTCOME, "    kt_sched_job_offer(job, what->handle);\n    ask_store(self, job);",
-         "    kt_sched_emit_node(self, KT_ACT_ACK, what->handle, job->id);\n    ask_store(self, job);")],
+        (OUTCOME, "    kt_sched_job_await_ack(job, args->handle);\n    ask_store(self, job);",
+         "    kt_sched_emit_node(self, KT_ACT_ACK, args->handle, job->id);\n    ask_store(self, job);")],
     "what was sent to a lost node is forgotten": [
         (TABLE, "    } else if (!job->claimed || (!begun && ++job->lost_unstarted < 3)) {",
          "    } else if (!begun) {\n        kt_sched_job_forget(self, job);\n    } else if (!job->claimed) {")],
@@ -32,7 +34,7 @@ MUTATIONS = {
         (NODES, "node->items.count < node->capacity ? node->capacity - node->items.count : 0;", "node->capacity;")],
     "a result of an unknown job is dropped": [
         (STEP, "    if (!job)\n        job = kt_sched_job_take(self, event->id, false);",
-         "    if (!job) {\n        kt_sched_emit_drop(self, &what.tag);\n        return;\n    }")],
+         "    if (!job) {\n        kt_sched_emit_drop(self, &args.tag);\n        return;\n    }")],
     "a second missing inventory is ignored": [
         (BEAT, "self->now_ms - job->missing_ms >= patience", "patience < 0")],
     "the first missing inventory counts": [
@@ -53,19 +55,19 @@ MUTATIONS = {
     "losses count as attempts": [
         (TABLE, "job->blames > job->crashes ? job->blames - job->crashes : 0;", "job->blames;")],
     "an old failure counts": [
-        (TABLE, " && job->attempt == what->attempt;", ";"),
+        (TABLE, " && job->attempt == args->attempt;", ";"),
         (TABLE, "return attempt <= job->blames * SCHED_SENDINGS;", "return attempt == UINT32_MAX && job;")],
     "nobody gets a node to itself": [
         (DISPATCH, "    send->exclusive   = wants_node(job);\n", "")],
     "sendings are numbered anew after a blame": [
         (DISPATCH, "job->blames * SCHED_SENDINGS;", "job->blames;")],
     "an old inventory begins a new attempt": [
-        (TABLE, "    if (what->attempt <= job->over_attempt)  // sent before",
-         "    if (what->attempt == UINT32_MAX)  // sent before"),
+        (TABLE, "    if (args->attempt <= job->over_attempt)  // sent before",
+         "    if (args->attempt == UINT32_MAX)  // sent before"),
         (TABLE, "return attempt <= job->blames * SCHED_SENDINGS;", "return attempt == UINT32_MAX && job;")],
     "a result that cannot be stored is done": [
-        (OUTCOME, "    if (what->how == KT_STORED_BAD_DATA)\n        refuse_success(self, job);",
-         "    if (what->how == KT_STORED_FENCED)\n        refuse_success(self, job);")],
+        (OUTCOME, "    if (args->how == KT_STORED_BAD_DATA)\n        refuse_success(self, job);",
+         "    if (args->how == KT_STORED_FENCED)\n        refuse_success(self, job);")],
     "a kept outcome is never asked for": [
         (BEAT, "if (node->loose_beats >= 2) {", "if (node->loose_beats == UINT32_MAX) {")],
     "two claims at once": [
@@ -73,9 +75,66 @@ MUTATIONS = {
     "what waits is kept when the lease is gone": [
         (STEP, "    each_disowned(self, self->ready.first);\n", "")],
     "a step without memory has an effect": [
-        (STEP, "    kt_err_t err = reserve(self, event, out);\n    if (err)\n        return err;",
-         "    kt_err_t err = reserve(self, event, out);\n    self->lease_held = self->lease_held && !err;\n"
+        (STEP, "    kt_err_t err = step_reserve(self, event, out);\n    if (err)\n        return err;",
+         "    kt_err_t err = step_reserve(self, event, out);\n    self->lease_held = self->lease_held && !err;\n"
          "    if (err)\n        return err;")],
+
+    "a DROP is overlooked": [
+        (DISPATCHER, "        kt_claims_drop(&self->claims, action->tag);\n    kt_tag_destroy(action->tag);",
+         "        kt_claims_drop(&self->claims, action->tag);")],
+    "a claim of unknown outcome keeps the lease": [
+        (DISPATCHER, "request->err == KT_EFENCED || request->err == KT_EUNKNOWN_COMMIT)", "request->err == KT_EFENCED)")],
+    "what cannot be stored counts as stored": [
+        (DISPATCHER, ": request->store.stored;", ": request->store.stored == KT_STORED_BAD_DATA ? KT_STORED_NEW"
+         " : request->store.stored;")],
+    "an unknown commit counts as stored": [
+        (DISPATCHER, "        event.type = KT_EV_COMMIT_UNKNOWN;", "        event.type = KT_EV_STORED;"),
+        (DISPATCHER, ": request->err             ? KT_STORED_BAD_DATA", ": request->err             ? KT_STORED_NEW")],
+    "acknowledgements are not flushed": [
+        (DISPATCHER, "{\n    kt_peers_flush(self->opts.peers, dispatcher_send_to_peer, self);", "{")],
+    "a batch carries the message of its first job": [
+        (DISPATCHER, "const kt_claim_t *claim = sent->tag;",
+         "const kt_claim_t *claim = self->actions.jobs[action->first_job].tag;")],
+    "a suspect is sent without its mark": [
+        (DISPATCHER, ".isolated    = action->isolated,", ".isolated    = false,")],
+    "a blame does not say that the node was lost": [
+        (DISPATCHER, "attempt->crash     = action->err == KT_ENODELOST || action->err == KT_ECRASH;",
+         "attempt->crash     = false;")],
+    "claims of an event without memory stay": [
+        (DISPATCHER, "i < event.jobs.n && err; i++)", "i < event.jobs.n && err == KT_EFULL; i++)")],
+    "a failure comes in as a success": [
+        (RECEIVER, "outcome->err ? KT_EV_FAILED : KT_EV_RESULT", "KT_EV_RESULT")],
+    "kept outcomes of a BEAT are not seen": [
+        (RECEIVER, "event.beat.n_kept     = beat->kept.n;", "event.beat.n_kept     = 0;")],
+    "held attempts of a BEAT are not seen": [
+        (RECEIVER, "event.beat.n_held     = beat->held.n;", "event.beat.n_held     = 0;")],
+    "an unknown connection is not asked who it is": [
+        (RECEIVER, "        receiver_ask_who(self, from);", "        (void)receiver_ask_who;")],
+    "a lease that has run out is held": [
+        (LEASE, "    if (self->held && now_ms - self->good_ms > self->length_ms)", "    if (self->held && now_ms < 0)")],
+    "a lease counts from its answer": [
+        (LEASE, "    if (!(*request_p)->err) {\n        self->good_ms = self->asked_ms;",
+         "    if (!(*request_p)->err) {\n        self->good_ms = kt_clock_ms();")],
+    "a lease whose answer came too late is held": [
+        (LEASE, "    if (kt_clock_ms() - self->asked_ms > self->length_ms) {", "    if (kt_clock_ms() < 0) {")],
+    "a lost lease is not opened again": [
+        (LEASE, "    if (!self->held)\n        lease_post(self, KT_LREQ_OPEN", "    if (!self->held && !self->epoch)\n        lease_post(self, KT_LREQ_OPEN")],
+    "the drain list is read once": [
+        (DRAINS, "now_ms - self->asked_ms >= KT_DRAINS_READ_MS && ", "now_ms < 0 && ")],
+    "a node that the ledger lists no longer stays drained": [
+        (DRAINS, "        if (!drains_in_answer(request, name))\n            drains_change(self, name, false);", "")],
+    "what finds no room in the ledger's queue is lost": [
+        (PORT, "    while (posted < self->overflow.length) {", "    while (posted > self->overflow.length) {")],
+    "the outbox is not rescanned": [
+        (PUBLISHER, "    } else if (!self->more && now_ms >= self->rescan_ms) {", "    } else if (!self->more && now_ms < 0) {")],
+    "a lost message counts as confirmed": [
+        (PUBLISHER, "case KT_PUBLISHED_LOST: publisher_on_lost(self, message); break;",
+         "case KT_PUBLISHED_LOST: publisher_on_confirmed(self, message); (void)publisher_on_lost; break;")],
+    "confirmed rows are not recorded": [
+        (PUBLISHER, "    self->recording   = true;\n    kt_ledger_port_post(self->opts.port, &request);",
+         "    kt_ledger_request_destroy(&request);")],
+    "a returned row stays in flight": [
+        (PUBLISHER, "    kt_ids_remove(&self->ids, message->row.id);\n    publisher_log_returned", "    publisher_log_returned")],
 }
 
 
@@ -83,7 +142,7 @@ def arguments():
     parser = argparse.ArgumentParser()
     for name in ("source", "work", "compiler", "flags", "link"):
         parser.add_argument("--" + name, required=True)
-    parser.add_argument("--seeds", type=int, default=400)
+    parser.add_argument("--seeds", type=int, default=3000)
     parser.add_argument("--only", default="")
     return parser.parse_args()
 
@@ -92,13 +151,13 @@ def mutate(args, folder, changes):
     """The changed sources, in the work folder; None and a reason when a text is not there exactly once."""
     texts = {}
     for name, old, new in changes:
-        text = texts.get(name) or (pathlib.Path(args.source) / "coordinator/sched" / name).read_text()
+        text = texts.get(name) or (pathlib.Path(args.source) / "coordinator" / name).read_text()
         if text.count(old) != 1:
             return None, f"{name} has its text {text.count(old)} times: {old.strip().splitlines()[0]!r}"
         texts[name] = text.replace(old, new)
     for name, text in texts.items():
-        (folder / name).write_text(text)
-    return [str(folder / name) for name in texts], ""
+        (folder / pathlib.Path(name).name).write_text(text)
+    return [str(folder / pathlib.Path(name).name) for name in texts], ""
 
 
 def try_one(args, number, name):
@@ -115,7 +174,7 @@ def try_one(args, number, name):
         return False, "does not compile: " + built.stderr[:400]
     try:
         ran = subprocess.run([str(program), "--seeds", str(args.seeds), "--until-failure"], capture_output=True, text=True,
-                             timeout=100)
+                             timeout=300)
     except subprocess.TimeoutExpired:
         return False, "did not end"
     program.unlink()

@@ -109,7 +109,7 @@ sim_node_finish(sim_t *sim, sim_node_t *node, sim_item_t *item, kt_err_t err)
 void
 sim_node_away(sim_t *sim, sim_node_t *node, int side)
 {
-    if (!node->up || sim->mutation == SIM_ORPHANS_UNTOLD)
+    if (!node->up || sim->mutation == SIM_ORPHANS_HIDDEN)
         return;
     node->conns[side].welcomed = false;
     for (uint32_t i = 0; i < node->n_items; i++) {
@@ -263,8 +263,8 @@ take_ack(sim_t *sim, sim_node_t *node, const sim_msg_t *msg)
     sim_item_t *item = find(node, msg->id);
     if (!item || !is_kept(item))
         return;
-    const sim_file_t *file = sim_file(sim, msg->id);
-    if (item->state == SIM_KEPT_OK && !msg->of_failure && file->state <= SIM_CLAIMED && file->run == msg->id.run)
+    const kt_job_row_t *row = sim_row(sim, msg->id.job);
+    if (item->state == SIM_KEPT_OK && !msg->of_failure && row->state <= KT_JOB_CLAIMED && row->id.run == msg->id.run)
         sim_fail(sim, "file %llu was acknowledged before its commit", (unsigned long long)msg->id.job);
     erase(node, item);
 }

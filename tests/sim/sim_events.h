@@ -1,5 +1,4 @@
-// What travels and what happens in the small world: messages, ledger requests, events, the outbox's rows; and the
-// counts of what was done to it.
+// What travels and what happens in the small world: messages, events, outcomes; and the counts of what was done to it.
 #pragma once
 
 #include "tests/sim/sim_types.h"
@@ -39,38 +38,14 @@ typedef enum sim_event_type {
     SIM_TO_NODE,
     SIM_NODE_STEP,
     SIM_TICK,
-    SIM_REQUEST,  // a ledger request is carried out
-    SIM_ANSWER,   // and answered
+    SIM_ARRIVAL,  // a file comes into the ledger
+    SIM_LEDGER,   // a coordinator's ledger thread carries out its first request
+    SIM_ANSWER,   // the loop takes the first answer
     SIM_FAULT,
     SIM_RESTART,
-    SIM_AWAY,     // a node notices that a coordinator's connection is gone
-    SIM_PUBLISH,  // a coordinator's publisher takes its turn
-    SIM_CONFIRM,  // the broker's confirm comes back
+    SIM_AWAY,       // a node notices that a coordinator's connection is gone
+    SIM_PUBLISHED,  // a message comes back from the broker
 } sim_event_type_t;
-
-typedef enum sim_request_type {
-    SIM_OPEN,
-    SIM_RENEW,
-    SIM_CLAIM,
-    SIM_STORE,
-    SIM_FAIL,
-    SIM_BLAME,
-    SIM_RELEASE
-} sim_request_type_t;
-
-typedef struct sim_request {
-    sim_request_type_t type;
-    uint64_t           epoch, down_count;
-    uint64_t           coordinator;
-    int                side;
-    kt_run_id_t        id;
-    uint32_t           want, n;  // want: of a BLAME its ordinal
-    kt_err_t           err;
-    sim_tag_t         *tag;
-    kt_stored_t        how;
-    bool               unknown;
-    kt_run_id_t        claimed[SIM_FILES];
-} sim_request_t;
 
 typedef struct sim_event {
     int64_t          at_ms;
@@ -78,22 +53,20 @@ typedef struct sim_event {
     sim_event_type_t type;
     uint64_t         generation;
     sim_msg_t       *msg;
-    sim_request_t   *request;
-    int              node, side, reject;
+    int              node, side, place;  // place: in the side's list of messages
 } sim_event_t;
 
-// An outcome's row in the outbox.
-typedef struct sim_letter {
+// A stored outcome, which has to be published.
+typedef struct sim_outcome {
     kt_run_id_t id;
-    uint64_t    epoch;     // of the coordinator that is to publish it
+    uint64_t    writer;    // coordinator that stored it
     uint32_t    received;  // by the broker
-    bool        confirmed;
-    int64_t     sent_ms;  // by its present publisher; 0: not yet
-} sim_letter_t;
+} sim_outcome_t;
 
 // What was done to the worlds, for the last lines.
 typedef struct sim_counts {
-    uint64_t coordinator_kills, coordinator_freezes, node_kills, node_crashes, cuts, reconnects, leaves, ledger_downs,
-        unknown_commits, lost, repeated, leases_lost, take_overs, clock_jumps, cancels, retries, blames, lost_blames,
-        no_memory, lost_confirms, lost_publishes, published, republished, two_sided, worlds;
+    uint64_t coordinator_kills, coordinator_freezes, coordinator_ends, node_kills, node_crashes, cuts, reconnects,
+        leaves, ledger_downs, unknown_commits, disk_errors, overflows, lost, repeated, leases_lost, take_overs,
+        clock_jumps, cancels, retries, blames, lost_requests, no_memory, lost_confirms, lost_publishes, returned,
+        published, republished, two_sided, worlds;
 } sim_counts_t;

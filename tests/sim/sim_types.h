@@ -1,7 +1,9 @@
 // What the small world of the simulator is made of: its bounds, its files, the rules that are broken on purpose.
 #pragma once
 
-#include "coordinator/sched/scheduler.h"
+#include "common/clock.h"
+#include "coordinator/amqp/publisher.h"
+#include "coordinator/loop/loop.h"
 
 #include <setjmp.h>
 #include <stdbool.h>
@@ -20,28 +22,28 @@ enum {
     SIM_CALM_AT_MS   = 60000,    // faults end
     SIM_END_MS       = 1800000,  // by then everything is done
     SIM_MAX_ATTEMPTS = 3,        // the product's default
-    SIM_HOSTS        = 5,
+    SIM_HOSTS        = SIM_NODES,
     SIM_SIDES        = 2,  // coordinators of the one ledger
     SIM_LEASE_MS     = 4000,
-    SIM_LETTERS      = 4 * SIM_FILES,  // outcomes of all runs
+    SIM_OUTCOMES     = 4 * SIM_FILES,  // of all runs
+    SIM_REQUESTS     = 4096,           // with a coordinator's ledger thread
+    SIM_PUBLISHING   = 64,             // messages on their way to the broker
 };
 
-// A rule broken on purpose: the simulator must notice.
+// A rule broken on purpose, outside of the code that is simulated (mutate.py breaks that): the simulator must notice.
 typedef enum sim_mutation {
     SIM_MUTATION_NONE,
-    SIM_ACK_BEFORE_COMMIT,  // the loop acknowledges a result when it hands it to the ledger
-    SIM_FORGET_STORED,      // the ledger's answers do not reach the scheduler
-    SIM_LEAK_TAG,           // a DROP is overlooked
+    SIM_ACK_BEFORE_COMMIT,  // a result is acknowledged when it is handed to the ledger
+    SIM_FORGET_STORED,      // some of the ledger's answers get lost
     SIM_DOUBLE_STORE,       // the ledger has no primary key
-    SIM_DEAF_TO_BEATS,      // inventories do not reach the scheduler
+    SIM_DROP_BEATS,         // inventories do not reach the coordinator
     SIM_NOT_ALONE,          // nodes run a suspect beside the others, in their own process
-    SIM_FORGET_CRASHES,     // a claim does not tell what is known of the file
-    SIM_NO_FENCING,         // the ledger takes a failure from whoever tells it
-    SIM_NO_TAKE_OVER,       // what a dead coordinator had claimed stays claimed
-    SIM_ORPHANS_UNTOLD,     // a node tells nobody of what it has from a coordinator that is away, and waits for it
-    SIM_ZOMBIE,             // a coordinator goes on with a lease that has run out
-    SIM_CONFIRM_EARLY,      // a message counts as published when it is sent
-    SIM_LETTERS_STAY,       // what a dead coordinator had to publish is taken over by nobody
+    SIM_FORGET_CRASHES,     // a claim does not say what is known of the file
+    SIM_NO_FENCING,         // the ledger takes a failure under any lease
+    SIM_NO_TAKE_OVER,       // leases do not run out
+    SIM_ORPHANS_HIDDEN,     // a node reports to no other coordinator what it has from one that is away
+    SIM_CONFIRM_EARLY,      // the broker confirms what it does not have
+    SIM_OUTBOX_STAYS,       // what a dead coordinator had to publish is taken over by none
     SIM_MUTATIONS
 } sim_mutation_t;
 
@@ -57,30 +59,18 @@ typedef enum sim_kind {
     SIM_KINDS
 } sim_kind_t;
 
-typedef enum sim_row_state { SIM_QUEUED, SIM_CLAIMED, SIM_DONE, SIM_FAILED, SIM_CANCELLED } sim_row_state_t;
-
+// File n is job n of the ledger, whose row is the truth about it.
 typedef struct sim_file {
-    sim_kind_t      kind;
-    sim_row_state_t state;
-    uint64_t        epoch;
-    uint32_t        run, results, flakes;  // results and what follows are of this run
-    uint32_t        blames, crashes;       // rows
-    uint64_t        ordinals;              // of them, a bit each
-    int64_t         work_ms, wall_ms;      // when it comes in
-    kt_err_t        err;
+    sim_kind_t kind;
+    uint32_t run, results, flakes;  // run: the last one that an operator asked for; results and what follows are of it
+    int64_t  work_ms, arrive_ms;
     // what the witness saw
-    uint64_t claimed_by, memory;       // epoch of the claim; memory that the kills are of
+    uint64_t claimed_by, memory;       // epoch of the last claim; memory that the kills are of
     uint32_t kills, sendings, scares;  // scares: something happened to a node that had it in hand
     bool     begun;                    // on any node
+    bool     failure_acked;            // the acknowledgement on its way is of a failure
     int64_t  seen_ms;                  // last in some node's hand, sent to one, or claimed
 } sim_file_t;
-
-typedef struct sim_tag sim_tag_t;
-struct sim_tag {
-    uint32_t   in_ledger;  // requests that work on it
-    bool       payload;
-    sim_tag_t *prev, *next;
-};
 
 typedef enum sim_item_state { SIM_WAITING, SIM_WORKING, SIM_KEPT_OK, SIM_KEPT_FAILURE } sim_item_state_t;
 

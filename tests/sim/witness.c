@@ -12,14 +12,7 @@ enum {
     UNBEGUN_LOST = 3,     // losses without a word that the file had begun, until they are held against it
 };
 
-const char *const        SIM_HOST_NAMES[SIM_HOSTS] = {"host-a", "host-b", "host-c", "host-d", "host-e"};
-static const signed char HOST_OF[SIM_NODES]        = {0, 0, 1, 2, 3, 4};
-
-const char *
-sim_host(int node)
-{
-    return SIM_HOST_NAMES[HOST_OF[node]];
-}
+const char *const SIM_HOST_NAMES[SIM_HOSTS] = {"host-a", "host-b", "host-c", "host-d", "host-e", "host-f"};
 
 int
 sim_host_index(const char *host)
@@ -45,33 +38,36 @@ current(sim_t *sim, kt_run_id_t id, uint64_t memory)
 }
 
 // The row of a suspect says so, whichever coordinator claimed it: it must not be sent among others again.
-void
-sim_witness_batch(sim_t *sim, const kt_action_t *action)
+static void
+check_batch(sim_t *sim, const kt_action_t *action, const kt_sent_t *jobs)
 {
     if (action->count > sim->opts.batch_size || (action->isolated && action->count > 1))
         sim_fail(sim, "a batch of %u, solo %d", action->count, action->isolated);
-    if (sim->now_ms - sim->me->good_ms > SIM_LEASE_MS)
+    if (!sim->me->loop.lease.held || sim->clock.ms - sim->me->leased_ms > SIM_LEASE_MS)
         sim_fail(sim, "coordinator %d sends with a lease that has run out", sim->me->index);
     if (sim->me->drained[sim_host_index(action->node_name)])
         sim_fail(sim, "a batch for %s, which is drained", action->node_name);
     for (uint32_t i = 0; i < action->count; i++) {
-        kt_run_id_t id   = sim->me->actions.jobs[action->first_job + i].id;
+        kt_run_id_t id   = jobs[i].id;
         sim_file_t *file = current(sim, id, sim->me->memory);
         if (!file)
             continue;
         file->sendings++;
-        file->seen_ms = sim->now_ms;
-        bool ours     = file->epoch == sim->me->my_epoch && sim_lease_is(sim, file->epoch);
-        if (file->crashes && !action->isolated && ours)
+        file->seen_ms            = sim->now_ms;
+        const kt_job_row_t *row  = sim_row(sim, id.job);
+        bool                ours = row->state == KT_JOB_CLAIMED && file->claimed_by == sim->me->loop.lease.epoch;
+        if (row->crashes && !action->isolated && ours)
             sim_fail(sim, "file %llu, %u times lost with a node, was sent among others", (unsigned long long)id.job,
-                     file->crashes);
+                     row->crashes);
+        if (!jobs[i].tag)
+            sim_fail(sim, "a job was sent without its tag");
     }
 }
 
 // A loss is held against what had begun. What never began anywhere must have been lost often enough to be suspicious,
 // for the word of its beginning may be what was lost.
-void
-sim_witness_blame(sim_t *sim, const kt_action_t *action)
+static void
+check_blame(sim_t *sim, const kt_action_t *action)
 {
     const sim_file_t *file = current(sim, action->id, sim->me->memory);
     if (file && action->err == KT_ENODELOST && !file->begun && file->sendings + file->scares < UNBEGUN_LOST)
@@ -114,22 +110,105 @@ right_error(sim_kind_t kind)
 }
 
 // The first outcome of a run, and of a failure that it comes from the lease under which the file was claimed.
-void
-sim_witness_outcome(sim_t *sim, const sim_request_t *request, bool success)
+static void
+check_outcome(sim_t *sim, const sim_side_t *side, const kt_result_t *result, kt_job_state_t before)
 {
-    const sim_file_t  *file   = sim_file(sim, request->id);
-    unsigned long long number = request->id.job;
-    if (file->results)
+    sim_file_t        *file   = sim_file(sim, result->id);
+    unsigned long long number = result->id.job;
+    if (file->results++)
         sim_fail(sim, "file %llu has two outcomes", number);
-    if (!success && (file->claimed_by != request->epoch || !sim_lease_is(sim, request->epoch)))
+    if (result->err && (file->claimed_by != side->lease.epoch || before != KT_JOB_CLAIMED))
         sim_fail(sim, "file %llu failed by a lease that is not its own", number);
-    if (!success && sim_innocent(file))
-        sim_fail(sim, "innocent file %llu failed with %s after %u blames, %u crashes", number,
-                 kt_err_name(request->err), file->blames, file->crashes);
-    if (success && !sim_innocent(file))
+    if (result->err && sim_innocent(file))
+        sim_fail(sim, "innocent file %llu failed with %s", number, kt_err_name(result->err));
+    if (!result->err && !sim_innocent(file))
         sim_fail(sim, "file %llu cannot succeed and did", number);
-    if (!success && request->err != right_error(file->kind))
-        sim_fail(sim, "file %llu of kind %d failed with %s", number, file->kind, kt_err_name(request->err));
+    if (result->err && result->err != right_error(file->kind))
+        sim_fail(sim, "file %llu of kind %d failed with %s", number, file->kind, kt_err_name(result->err));
+    if (sim->n_outcomes == SIM_OUTCOMES)
+        sim_fail(sim, "more than %d outcomes", SIM_OUTCOMES);
+    sim->outcomes[sim->n_outcomes++] = (sim_outcome_t){.id = result->id, .writer = side->coordinator};
+}
+
+static void
+see_claim(sim_t *sim, const sim_side_t *side, kt_run_id_t id)
+{
+    sim_file_t *file = sim_file(sim, id);
+    sim_counts.take_overs += file->claimed_by && file->claimed_by != side->lease.epoch;
+    file->claimed_by = side->lease.epoch;
+    file->seen_ms    = sim->now_ms;
+}
+
+static void
+see_blame(sim_t *sim, kt_run_id_t id)
+{
+    const kt_job_row_t *row = sim_row(sim, id.job);
+    sim_counts.blames++;
+    if (row->id.run == id.run && (row->attempts - row->crashes >= SIM_MAX_ATTEMPTS || row->crashes >= KT_SCHED_LOSSES))
+        sim_fail(sim, "file %llu was tried more often than permitted", (unsigned long long)id.job);
+}
+
+static void
+see_ask(sim_t *sim, const kt_ask_t *ask)
+{
+    sim_file_t *file = sim_file(sim, ask->id);
+    sim_counts.cancels += !ask->how && ask->type == KT_ASK_CANCEL;
+    if (ask->how || ask->type != KT_ASK_RETRY || ask->id.run == file->run)
+        return;
+    sim_counts.retries++;
+    file->run     = ask->id.run;
+    file->results = file->kills = file->sendings = file->scares = 0;
+    file->begun = file->failure_acked = false;
+}
+
+void
+sim_witness_request(sim_t *sim, sim_side_t *side, const kt_ledger_request_t *request, kt_job_state_t before)
+{
+    switch (request->type) {
+    case KT_LREQ_OPEN:
+    case KT_LREQ_RENEW: side->leased_ms = sim->clock.ms; break;
+    case KT_LREQ_CLAIM:
+        for (size_t i = 0; i < request->claim.n; i++)
+            see_claim(sim, side, request->claim.claimed[i].id);
+        break;
+    case KT_LREQ_STORE:
+    case KT_LREQ_FAIL:
+        if (request->store.stored == KT_STORED_NEW)
+            check_outcome(sim, side, &request->store.result, before);
+        break;
+    case KT_LREQ_BLAME: see_blame(sim, request->blame.attempt.id); break;
+    case KT_LREQ_ASK: see_ask(sim, &request->ask.ask); break;
+    default: break;
+    }
+}
+
+void
+sim_witness_step(sim_t *sim, const kt_event_t *event, const kt_actions_t *actions)
+{
+    sim_side_t *side       = sim->me;
+    bool        of_failure = event->type == KT_EV_FAILED || (event->type == KT_EV_STORED && event->stored.failure);
+    if (event->type == KT_EV_LEASE_LOST)
+        side->memory = ++sim->next_memory;
+    if (event->type == KT_EV_CLAIMED || event->type == KT_EV_LEASE_LOST || event->type == KT_EV_LEDGER_UP)
+        side->claiming = false;
+    if (event->type == KT_EV_DRAIN)
+        side->drained[sim_host_index(event->drain.name)] = event->drain.on;
+    if (event->type == KT_EV_HELLO)
+        side->drained[sim_host_index(event->hello.name)] = event->hello.drained;
+    for (size_t i = 0; i < actions->n; i++) {
+        const kt_action_t *action = &actions->at[i];
+        if (action->type == KT_ACT_CLAIM && side->claiming)
+            sim_fail(sim, "two claims at once");
+        side->claiming = side->claiming || action->type == KT_ACT_CLAIM;
+        if (action->type == KT_ACT_SEND)
+            check_batch(sim, action, &actions->jobs[action->first_job]);
+        if (action->type == KT_ACT_BLAME)
+            check_blame(sim, action);
+        if (action->type == KT_ACT_ACK && of_failure)
+            sim_file(sim, action->id)->failure_acked = true;
+        if (action->type == KT_ACT_DRAIN)
+            side->drained[sim_host_index(action->node_name)] = action->on;
+    }
 }
 
 static void
@@ -137,16 +216,18 @@ calm_side(sim_t *sim, const sim_side_t *side)
 {
     kt_sched_view_t view;
     int64_t         since_ms = SIM_CALM_AT_MS + SETTLE_MS;
-    if (side->dead || side->opening)
+    if (side->dead || !side->loop.lease.held)
         return;
-    kt_sched_view(side->sched, &view);
+    kt_sched_view(side->loop.dispatcher.sched, &view);
     if (view.ready || view.storing)
         return;
     for (int i = 1; i <= sim->n_files; i++) {
-        const sim_file_t *file = &sim->files[i];
-        int64_t           from = file->seen_ms > since_ms ? file->seen_ms : since_ms;
-        from                   = from > side->ready_ms ? from : side->ready_ms;
-        if (file->state == SIM_CLAIMED && file->epoch == side->my_epoch && sim->now_ms - from > UNSEEN_MS)
+        const sim_file_t   *file = &sim->files[i];
+        const kt_job_row_t *row  = sim_row(sim, (uint64_t)i);
+        int64_t             from = file->seen_ms > since_ms ? file->seen_ms : since_ms;
+        from                     = from > side->ready_ms ? from : side->ready_ms;
+        if (row && row->state == KT_JOB_CLAIMED && file->claimed_by == side->loop.lease.epoch &&
+            sim->now_ms - from > UNSEEN_MS)
             sim_fail(sim, "file %d is claimed and in nobody's hand for %lld ms", i, (long long)(sim->now_ms - from));
     }
 }

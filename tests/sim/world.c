@@ -1,10 +1,14 @@
 // The world of one seed: its profile, its files, the queue of what happens next, and what must be true at the end.
+#include "coordinator/ledger/ledger.h"
 #include "tests/sim/sim.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { CLOCK_BASE_MS = 1 << 20 };  // the monotonic clock is never 0
+static const int64_t WALL_BASE_MS = INT64_C(1700000000000);
 
 sim_counts_t sim_counts;
 
@@ -104,8 +108,38 @@ make_files(sim_t *sim)
         file->work_ms    = file->kind == SIM_SLOW ? 3000 + sim_random(sim, 5000) : 20 + sim_random(sim, 800);
         file->flakes     = file->kind == SIM_FLAKY ? 1 + sim_random(sim, SIM_MAX_ATTEMPTS - 1) : 0;
         file->run        = 1;
-        file->wall_ms    = sim_random(sim, 40000);
+        int64_t at_ms    = sim_random(sim, 40000);
+        int     place    = i;  // the ledger numbers them as they come
+        for (; place > 1 && sim->files[place - 1].arrive_ms > at_ms; place--)
+            sim->files[place].arrive_ms = sim->files[place - 1].arrive_ms;
+        sim->files[place].arrive_ms = at_ms;
     }
+    for (int i = 1; i <= sim->n_files; i++)
+        sim_push(sim, (sim_event_t){.at_ms = sim->files[i].arrive_ms, .type = SIM_ARRIVAL, .node = -1, .place = i});
+}
+
+// What the coordinators are configured with, and what they share.
+static void
+make_coordinators(sim_t *sim)
+{
+    sim->opts     = (kt_sched_opts_t){.batch_size       = 1 + sim_random(sim, 8),
+                                      .max_attempts     = SIM_MAX_ATTEMPTS,
+                                      .window           = 10 + sim_random(sim, 80),
+                                      .node_silence_ms  = 2500,
+                                      .job_deadline_ms  = 15000,
+                                      .claim_idle_ms    = 1000,
+                                      .black_hole_count = 3};
+    sim->settings = (kt_settings_t){.lease_ms = SIM_LEASE_MS, .node_silence_ms = 2500, .job_deadline_s = 15};
+    sim->keys     = (kt_keys_t){.at = sim->allowed, .n = SIM_NODES};
+    for (int i = 0; i < SIM_NODES; i++) {
+        memcpy(sim->allowed[i].key, SIM_KEYS[i], KT_CURVE_TEXT);
+        snprintf(sim->allowed[i].name, sizeof sim->allowed[i].name, "%s", SIM_HOST_NAMES[i]);
+    }
+    int heap = sim_heap_of(SIM_HEAP_LEDGER);
+    if (kt_ledger_memory_open(&sim->ledger))
+        sim_fail(sim, "no ledger");
+    sim->ledger->publishes = true;
+    sim_heap_of(heap);
 }
 
 static void
@@ -117,21 +151,19 @@ make(sim_t *sim)
     sim->jitter_ms      = sim_chance(sim, 200) ? 1200 : 5 + sim_random(sim, 60);
     sim->latency_ms     = sim_chance(sim, 300) ? 200 : 2;
     sim->commit_unknown = sim_chance(sim, 500) ? sim_random(sim, 60) : 0;
+    sim->disk_error     = sim_chance(sim, 300) ? sim_random(sim, 40) : 0;
+    sim->slow_answer    = sim_chance(sim, 200) ? sim_random(sim, 20) : 0;
     sim->bad_failure    = sim_chance(sim, 300) ? 300 : 0;
     sim->no_memory      = sim_chance(sim, 300) ? sim_random(sim, 300) : 0;
     sim->broker_loss    = sim_random(sim, 200);
     sim->confirm_loss   = sim_random(sim, 200);
+    sim->broker_full    = sim_chance(sim, 300) ? 200 : 0;
+    sim->ledger_room    = sim_chance(sim, 300) ? 2 + sim_random(sim, 8) : SIM_REQUESTS;
     sim->n_nodes        = 1 + (int)sim_random(sim, SIM_NODES);
     sim->n_sides        = 1 + sim_chance(sim, 600);
-    sim->opts           = (kt_sched_opts_t){.batch_size       = 1 + sim_random(sim, 8),
-                                            .max_attempts     = SIM_MAX_ATTEMPTS,
-                                            .window           = 10 + sim_random(sim, 80),
-                                            .node_silence_ms  = 2500,
-                                            .job_deadline_ms  = 15000,
-                                            .claim_idle_ms    = 1000,
-                                            .black_hole_count = 3};
     sim->reliable       = sim->in_order && !sim->loss && !sim->repeat && sim->jitter_ms < 100;
     make_files(sim);
+    make_coordinators(sim);
     for (int i = 0; i < sim->n_nodes; i++) {
         sim_node_t *node = &sim->nodes[i];
         node->index      = i;
@@ -142,9 +174,11 @@ make(sim_t *sim)
     }
     sim_push(sim, (sim_event_t){.at_ms = 1000, .type = SIM_FAULT, .node = -1});
     for (int i = 0; i < sim->n_sides; i++) {
-        sim->sides[i].index = i;
-        sim_coordinator_start(sim, &sim->sides[i]);
-        sim_push(sim, (sim_event_t){.at_ms = 1000, .type = SIM_PUBLISH, .side = i, .node = -1});
+        sim_side_t *side = &sim->sides[i];
+        side->index      = i;
+        side->sim        = sim;
+        memcpy(side->name, i ? "side-1" : "side-0", sizeof "side-0");
+        sim_coordinator_start(sim, side);
     }
     sim_counts.worlds++;
     sim_counts.two_sided += sim->n_sides == 2;
@@ -172,47 +206,50 @@ deliver(sim_t *sim, const sim_event_t *event)
             sim_node_take(sim, node, event->msg);
         break;
     case SIM_NODE_STEP: sim_node_step(sim, node); break;
-    case SIM_TICK:
-        if (event->generation == sim->me->coordinator)
-            sim_coordinator_tick(sim, sim->me);
-        break;
-    case SIM_PUBLISH: sim_publish(sim, sim->me); break;
-    case SIM_CONFIRM: sim_confirm(sim, event->reject); break;
+    case SIM_ARRIVAL: sim_ledger_arrival(sim, (uint64_t)event->place); break;
+    case SIM_TICK: sim_coordinator_tick(sim, sim->me); break;
+    case SIM_LEDGER: sim_ledger_step(sim, sim->me); break;
+    case SIM_ANSWER: sim_coordinator_answer(sim, sim->me); break;
+    case SIM_PUBLISHED: sim_coordinator_published(sim, sim->me, event->place); break;
     case SIM_AWAY: sim_node_away(sim, node, event->side); break;
-    case SIM_ANSWER: sim_coordinator_answer(sim, event->request); break;
     case SIM_FAULT: sim_fault(sim); break;
     case SIM_RESTART: restart(sim, event->node); break;
     default: break;
     }
 }
 
-static bool
-for_coordinator(sim_event_type_t type)
+static void
+set_time(sim_t *sim, int64_t now_ms)
 {
-    return type == SIM_TO_COORDINATOR || type == SIM_TICK || type == SIM_ANSWER || type == SIM_PUBLISH ||
-           type == SIM_CONFIRM;
+    sim->now_ms        = now_ms;
+    sim->clock.ms      = CLOCK_BASE_MS + now_ms;
+    sim->clock.wall_ms = WALL_BASE_MS + now_ms + sim->clock_ms;
+}
+
+static bool
+is_of_process(sim_event_type_t type)
+{
+    return type == SIM_TICK || type == SIM_LEDGER || type == SIM_ANSWER || type == SIM_PUBLISHED;
 }
 
 static void
 one_event(sim_t *sim)
 {
     sim_event_t event = pop(sim);
-    sim->now_ms       = event.at_ms > sim->now_ms ? event.at_ms : sim->now_ms;
-    sim->me           = &sim->sides[event.side];
-    if (for_coordinator(event.type) && sim->now_ms < sim->me->stopped_until_ms) {
+    set_time(sim, event.at_ms > sim->now_ms ? event.at_ms : sim->now_ms);
+    sim->me   = &sim->sides[event.side];
+    bool mine = is_of_process(event.type);
+    if (mine && (sim->me->dead || event.generation != sim->me->coordinator))
+        return;
+    if ((mine || event.type == SIM_TO_COORDINATOR) && sim->now_ms < sim->me->stopped_until_ms) {
         event.at_ms = sim->me->stopped_until_ms;
         sim_push(sim, event);
-    } else if (event.type == SIM_REQUEST) {
-        sim->current = event;
-        sim_request_run(sim, &event);
-        sim->current = (sim_event_t){.node = -1};
-    } else {
-        sim->current = event;
-        deliver(sim, &event);
-        free(event.msg);
-        free(event.request);
-        sim->current = (sim_event_t){.node = -1};
+        return;
     }
+    sim->current = event;
+    deliver(sim, &event);
+    free(event.msg);
+    sim->current = (sim_event_t){.node = -1};
 }
 
 // The end
@@ -223,57 +260,70 @@ is_quiet(const sim_side_t *side)
     kt_sched_view_t view;
     if (side->dead)
         return side->gone;
-    kt_sched_view(side->sched, &view);
+    kt_sched_view(side->loop.dispatcher.sched, &view);
     return view.ready + view.sent + view.running + view.storing == 0;
 }
 
 static bool
 all_done(sim_t *sim)
 {
-    for (int i = 1; i <= sim->n_files; i++)
-        if (sim->files[i].state <= SIM_CLAIMED)
-            return false;
+    kt_totals_t totals = sim_totals(sim);
+    if (totals.queued + totals.claimed || totals.outbox_waiting)
+        return false;
     for (int i = 0; i < sim->n_nodes; i++)
         if (sim->nodes[i].n_items)
             return false;
     for (int i = 0; i < sim->n_sides; i++)
         if (!is_quiet(&sim->sides[i]))
             return false;
-    return sim_letters_done(sim);
+    return sim_outcomes_published(sim);
 }
 
 static void
-say_what_is_left(sim_t *sim)
+fail_unfinished(sim_t *sim)
 {
-    for (int i = 1; i <= sim->n_files; i++)
-        if (sim->files[i].state <= SIM_CLAIMED)
+    for (int i = 1; i <= sim->n_files; i++) {
+        const kt_job_row_t *row = sim_row(sim, (uint64_t)i);
+        if (row && row->state <= KT_JOB_CLAIMED)
             sim_fail(sim, "file %d of kind %d is not done: state %d, %u blames, %u crashes", i, sim->files[i].kind,
-                     sim->files[i].state, sim->files[i].blames, sim->files[i].crashes);
+                     row->state, row->attempts, row->crashes);
+    }
     for (int i = 0; i < sim->n_nodes; i++)
         if (sim->nodes[i].n_items)
             sim_fail(sim, "node %d still has file %llu in hand, state %d", i,
                      (unsigned long long)sim->nodes[i].items[0].id.job, sim->nodes[i].items[0].state);
-    sim_letters_check(sim);
+    sim_outcomes_check(sim);
     sim_fail(sim, "a scheduler still has jobs");
+}
+
+static void
+on_finding(void *context, kt_run_id_t id, const char *finding)
+{
+    sim_fail(context, "the ledger's audit: job %llu: %s", (unsigned long long)id.job, finding);
 }
 
 static void
 check_outcomes(sim_t *sim)
 {
+    uint64_t rows;
     for (int i = 1; i <= sim->n_files; i++) {
-        const sim_file_t *file = &sim->files[i];
-        bool              fits = file->state == SIM_CANCELLED || (file->state == SIM_DONE) == sim_innocent(file);
+        const sim_file_t   *file = &sim->files[i];
+        const kt_job_row_t *row  = sim_row(sim, (uint64_t)i);
+        bool fits = row && (row->state == KT_JOB_CANCELLED || (row->state == KT_JOB_DONE) == sim_innocent(file));
         if (!fits)
-            sim_fail(sim, "file %d of kind %d ended in state %d", i, file->kind, file->state);
-        if (file->results != (file->state != SIM_CANCELLED) && file->state != SIM_CANCELLED)
+            sim_fail(sim, "file %d of kind %d ended in state %d", i, file->kind, row ? (int)row->state : -1);
+        if (file->results != 1 && row->state != KT_JOB_CANCELLED)
             sim_fail(sim, "file %d has %u outcomes", i, file->results);
     }
+    if (sim->ledger->ops->audit(sim->ledger, on_finding, sim, &rows))
+        sim_fail(sim, "no audit");
 }
 
 static void
 live(sim_t *sim)
 {
     bool healed = false;
+    set_time(sim, 0);
     make(sim);
     while (sim->now_ms < SIM_END_MS) {
         one_event(sim);
@@ -285,29 +335,26 @@ live(sim_t *sim)
             break;
     }
     if (!all_done(sim))
-        say_what_is_left(sim);
+        fail_unfinished(sim);
     check_outcomes(sim);
-    sim_letters_check(sim);
+    sim_outcomes_check(sim);
     for (int i = 0; i < sim->n_sides; i++)
-        sim_coordinator_die(sim, &sim->sides[i]);
-    if (sim->tags)
-        sim_fail(sim, "%zu tags were never dropped", sim->tags);
+        sim_coordinator_end(sim, &sim->sides[i]);
 }
 
 static void
 fini(sim_t *sim)
 {
-    for (int i = 0; i < sim->n_sides; i++) {
-        sim_coordinator_bury(sim, &sim->sides[i]);
-        kt_actions_fini(&sim->sides[i].actions);
+    sim_heap_of(SIM_HEAP_WORLD);
+    sim_memory_fails(0);
+    for (int i = 0; i < SIM_SIDES; i++) {
+        kt_queue_destroy(&sim->sides[i].loop.queries.calls);
+        sim_heap_free(SIM_HEAP_SIDE + i);
     }
-    sim_tags_fini(sim);
+    sim_heap_free(SIM_HEAP_LEDGER);
     free(sim->current.msg);
-    free(sim->current.request);
-    for (size_t i = 0; i < sim->n_queue; i++) {
+    for (size_t i = 0; i < sim->n_queue; i++)
         free(sim->queue[i].msg);
-        free(sim->queue[i].request);
-    }
     free(sim->queue);
 }
 
@@ -319,8 +366,12 @@ sim_run(sim_t *sim, uint64_t seed, sim_mutation_t mutation)
     sim->random   = seed * UINT64_C(0xd1342543de82ef95) + 1;
     sim->mutation = mutation;
     sim->me       = &sim->sides[0];
+    kt_clock_test(&sim->clock);
+    sim_stepping(sim);
     if (setjmp(sim->failed) == 0)
         live(sim);
     fini(sim);
+    sim_stepping(NULL);
+    kt_clock_test(NULL);
     return sim->why[0] == '\0';
 }

@@ -3,7 +3,11 @@
 #include "common/log.h"
 #include "common/program.h"
 #include "common/socket.h"
-#include "coordinator/core.h"
+#include "coordinator/access/keys.h"
+#include "coordinator/coordinator.h"
+#include "coordinator/http/server.h"
+#include "coordinator/loop/calls.h"
+#include "proto/wire.h"
 #include "tests/unit/coordinator/ledger/gate.h"
 
 #include <criterion/criterion.h>
@@ -385,7 +389,7 @@ ask_and_leave(int64_t patience_ms)
     call->requests[0]          = kt_ledger_request_new(KT_LREQ_ASK, call);
     call->requests[0]->ask.ask = (kt_ask_t){.type = KT_ASK_CANCEL, .id = {.job = 99}};
     call->n_requests           = 1;
-    kt_err_t err               = kt_call_ask(&call, coordinator->calls, patience_ms);
+    kt_err_t err               = kt_call_ask(&call, kt_coordinator_calls(coordinator), patience_ms);
     kt_call_destroy(&call);
     return err;
 }

@@ -27,7 +27,7 @@ static kt_settings_t       settings;
 static kt_http_response_t  response;
 static json_t             *answer;
 static kt_scanner_t       *scanner;
-static kt_backfill_turn_t *turn;
+static kt_backfill_step_t *turn;
 static char                folder[64], ledger_folder[FIXTURE_PATH];
 
 static void
@@ -101,7 +101,7 @@ begin(void)
     cr_assert_eq(kt_queue_new(&queue, 16), KT_OK);
     cr_assert_eq(kt_ledger_actor_new(&actor, &ledger), KT_OK);
     cr_assert_eq(kt_scanner_new(&scanner, actor, &settings), KT_OK);
-    cr_assert_eq(kt_backfill_turn_new(&turn), KT_OK);
+    cr_assert_eq(kt_backfill_step_new(&turn), KT_OK);
     server = (kt_api_server_t){.calls = queue, .settings = &settings, .loopback = true};
     kt_buf_init(&response.body, 64 << 20);
     ending = false;
@@ -119,7 +119,7 @@ end(void)
     kt_ledger_actor_destroy(&actor);
     fixture_remove(ledger_folder);
     kt_scanner_destroy(&scanner);
-    kt_backfill_turn_destroy(&turn);
+    kt_backfill_step_destroy(&turn);
     kt_queue_destroy(&queue);
     kt_settings_fini(&settings);
     kt_buf_fini(&response.body);
@@ -174,7 +174,7 @@ take_turn(void)
     cr_assert_eq(kt_queue_new(&done, 1), KT_OK);
     request->context   = done;
     request->answered  = turned;
-    request->call.run  = kt_backfill_turn_run;
+    request->call.run  = kt_backfill_step_run;
     request->call.args = turn;
     cr_assert_eq(kt_ledger_actor_post(actor, &request), KT_OK);
     cr_assert_eq(kt_queue_pop(done, &item, 1, &n, PATIENCE_MS), KT_OK);
@@ -182,8 +182,8 @@ take_turn(void)
     cr_assert_eq(request->err, KT_OK);
     kt_ledger_request_destroy(&request);
     kt_queue_destroy(&done);
-    if (kt_backfill_turn_to_list(turn))
-        kt_scanner_offer(scanner, kt_backfill_turn_to_list(turn));
+    if (kt_backfill_step_to_list(turn))
+        kt_scanner_offer(scanner, kt_backfill_step_to_list(turn));
 }
 
 static const json_t *

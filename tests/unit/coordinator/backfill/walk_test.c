@@ -229,36 +229,36 @@ Test(backfill_turn, the_window_bounds_what_is_open_and_turns_go_round)
     fixture_folder(ledger_folder);
     kt_ledger_t        *ledger = fixture_sqlite(ledger_folder);
     kt_lease_t          lease  = fixture_lease(ledger, "one");
-    kt_backfill_turn_t *turn   = NULL;
+    kt_backfill_step_t *turn   = NULL;
     kt_backfill_t       one = backfill_folder(ledger, "t1"), two = backfill_folder(ledger, "t2");
     size_t              fed = 0;
-    cr_assert_eq(kt_backfill_turn_new(&turn), KT_OK);
-    cr_assert_eq(kt_backfill_turn_run(turn, ledger, &lease), KT_OK);
-    cr_assert_eq(kt_backfill_turn_live(turn), 2);
-    cr_assert_eq(kt_backfill_turn_to_list(turn)->id, one.id, "the oldest is listed first");
+    cr_assert_eq(kt_backfill_step_new(&turn), KT_OK);
+    cr_assert_eq(kt_backfill_step_run(turn, ledger, &lease), KT_OK);
+    cr_assert_eq(kt_backfill_step_live(turn), 2);
+    cr_assert_eq(kt_backfill_step_to_list(turn)->id, one.id, "the oldest is listed first");
     for (uint64_t i = 0; i < 60; i++)
         cr_assert_eq(backfill_page(ledger, &lease, one.id, 1 + 100 * i, 100, 77, i == 59), KT_OK);
     cr_assert_eq(backfill_page(ledger, &lease, two.id, 1, 3, 77, false), KT_OK);
     for (int i = 0; i < 40; i++) {
-        cr_assert_eq(kt_backfill_turn_run(turn, ledger, &lease), KT_OK);
-        fed += kt_backfill_turn_fed(turn);
-        cr_assert_eq(kt_backfill_turn_to_list(turn)->id, two.id);
+        cr_assert_eq(kt_backfill_step_run(turn, ledger, &lease), KT_OK);
+        fed += kt_backfill_step_fed(turn);
+        cr_assert_eq(kt_backfill_step_to_list(turn)->id, two.id);
     }
     one = backfill_now(ledger, one.id);
     cr_assert_eq(kt_backfill_open(&one), KT_BACKFILL_WINDOW);
     cr_assert_eq(fed, KT_BACKFILL_WINDOW + 3, "both were fed");
-    cr_assert(!kt_backfill_turn_again(turn));
+    cr_assert(!kt_backfill_step_again(turn));
     kt_job_row_t row = fixture_row(ledger, 4);
     cr_assert_str_eq(row.message_id, "backfill-1-1");  // the other had its turn first
     cr_assert_str_eq(row.file_path, "/m/1");
     cr_assert_eq(row.priority, KT_PRIORITY_LOW);
     cr_assert_eq(ledger->ops->backfill->control(ledger, two.id, KT_BACKFILL_CANCEL, 0, 0), KT_OK);
     for (int i = 0; i < 3; i++)
-        cr_assert_eq(kt_backfill_turn_run(turn, ledger, &lease), KT_OK);
-    cr_assert_null(kt_backfill_turn_to_list(turn));
+        cr_assert_eq(kt_backfill_step_run(turn, ledger, &lease), KT_OK);
+    cr_assert_null(kt_backfill_step_to_list(turn));
     cr_assert_eq(backfill_now(ledger, two.id).cancelled, 3);
     fixture_audit_clean(ledger);
-    kt_backfill_turn_destroy(&turn);
+    kt_backfill_step_destroy(&turn);
     kt_ledger_close(&ledger);
     fixture_remove(ledger_folder);
 }
@@ -268,11 +268,11 @@ Test(backfill_turn, a_ledger_without_backfills_has_nothing_to_do)
     kt_ledger_ops_t     bare   = {.name = "bare"};
     kt_ledger_t         ledger = {.ops = &bare};
     kt_lease_t          lease  = {.epoch = 1};
-    kt_backfill_turn_t *turn   = NULL;
-    cr_assert_eq(kt_backfill_turn_new(&turn), KT_OK);
-    cr_assert_eq(kt_backfill_turn_run(turn, &ledger, &lease), KT_OK);
-    cr_assert(!kt_backfill_turn_live(turn) && !kt_backfill_turn_to_list(turn));
-    kt_backfill_turn_destroy(&turn);
+    kt_backfill_step_t *turn   = NULL;
+    cr_assert_eq(kt_backfill_step_new(&turn), KT_OK);
+    cr_assert_eq(kt_backfill_step_run(turn, &ledger, &lease), KT_OK);
+    cr_assert(!kt_backfill_step_live(turn) && !kt_backfill_step_to_list(turn));
+    kt_backfill_step_destroy(&turn);
 }
 
 Test(backfill_rate, it_counts_over_two_moments_and_ends_with_the_backfill)

@@ -1,29 +1,54 @@
-// Frames from nodes become events. Whoever has not said HELLO on this connection is asked to.
+#include "coordinator/loop/receiver.h"
+
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"
-#include "coordinator/core.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOG_TEXT = 256, BAD_FRAMES_MS = 1000 };
+enum { LOG_TEXT = 256, BAD_FRAMES_MS = 1000, ENDED_MS = 10000, LIST_BYTES = 64 << 20 };
 
-static void
-ask_who(kt_coordinator_t *self, kt_node_handle_t to)
+void
+kt_receiver_init(kt_receiver_t *self, kt_dispatcher_t *dispatcher, kt_admission_t *admission)
 {
-    kt_msg_t msg = {.type = KT_MSG_WHO, .who = {.wire = KT_WIRE_VERSION}};
-    kt_core_send(self, to, &msg);
+    *self = (kt_receiver_t){.dispatcher = dispatcher,
+                            .admission  = admission,
+                            .peers      = dispatcher->opts.peers,
+                            .counters   = dispatcher->opts.counters};
+    kt_buf_init(&self->held, LIST_BYTES);
+    kt_buf_init(&self->kept, LIST_BYTES);
+}
+
+void
+kt_receiver_fini(kt_receiver_t *self)
+{
+    kt_wire_arena_fini(&self->arena);
+    kt_buf_fini(&self->held);
+    kt_buf_fini(&self->kept);
 }
 
 static void
-on_live(kt_coordinator_t *self, kt_peer_t *peer, const kt_msg_live_t *live)
+receiver_ask_who(kt_receiver_t *self, kt_node_handle_t to)
+{
+    size_t  slot   = to % KT_WHO_PEERS;
+    int64_t now_ms = kt_clock_ms();
+    if (self->asked[slot].node == to && now_ms < self->asked[slot].at_ms + KT_WHO_MS)
+        return;
+    self->asked[slot].node  = to;
+    self->asked[slot].at_ms = now_ms;
+    kt_msg_t msg            = {.type = KT_MSG_WHO, .who = {.wire = KT_WIRE_VERSION}};
+    kt_dispatcher_send(self->dispatcher, to, &msg);
+}
+
+static void
+receiver_on_live(kt_receiver_t *self, kt_peer_t *peer, const kt_msg_live_t *live)
 {
     kt_event_t event = {.type = KT_EV_LIVE, .node = peer->handle};
     for (size_t i = 0; i < live->workers.n; i++)
         event.live.progress += live->workers.at[i].count;
-    kt_core_step_or_fail(self, &event);
+    kt_dispatcher_step_or_fail(self->dispatcher, &event);
 }
 
 static kt_run_id_t
@@ -32,7 +57,7 @@ run_of(uint64_t job, uint64_t run)
     return (kt_run_id_t){.job = job, .run = run > UINT32_MAX ? 0 : (uint32_t)run};
 }
 
-// No attempt has the number 0: what does not fit is nobody's.
+// 0 is never a valid attempt, so an out-of-range value matches no job.
 static uint32_t
 attempt_of(uint64_t attempt)
 {
@@ -40,7 +65,7 @@ attempt_of(uint64_t attempt)
 }
 
 static void
-on_beat(kt_coordinator_t *self, kt_peer_t *peer, const kt_msg_beat_t *beat)
+receiver_on_beat(kt_receiver_t *self, kt_peer_t *peer, const kt_msg_beat_t *beat)
 {
     kt_buf_clear(&self->held);
     kt_buf_clear(&self->kept);
@@ -54,7 +79,7 @@ on_beat(kt_coordinator_t *self, kt_peer_t *peer, const kt_msg_beat_t *beat)
         kt_buf_add(&self->kept, &id, sizeof id);
     }
     if (self->held.err || self->kept.err)
-        return;  // the next beat says it again
+        return;  // the next BEAT holds it again
     kt_event_t event      = {.type = KT_EV_BEAT, .node = peer->handle};
     event.beat.seen_batch = beat->seen_batch;
     event.beat.free       = (uint32_t)(beat->free > UINT32_MAX ? UINT32_MAX : beat->free);
@@ -70,19 +95,19 @@ on_beat(kt_coordinator_t *self, kt_peer_t *peer, const kt_msg_beat_t *beat)
                                             .memory_total_mb = beat->gpu_memory_total_mb,
                                             .percent         = beat->gpu_percent,
                                             .celsius         = beat->gpu_celsius};
-    kt_core_step_or_fail(self, &event);
+    kt_dispatcher_step_or_fail(self->dispatcher, &event);
 }
 
 static void
-on_started(kt_coordinator_t *self, kt_peer_t *peer, const kt_msg_started_t *started)
+receiver_on_started(kt_receiver_t *self, kt_peer_t *peer, const kt_msg_started_t *started)
 {
-    for (size_t i = 0; i < started->items.n && !self->failed; i++) {
+    for (size_t i = 0; i < started->items.n && !self->dispatcher->failed; i++) {
         const kt_wire_held_t *at    = &started->items.at[i];
         kt_event_t            event = {.type    = KT_EV_STARTED,
                                        .node    = peer->handle,
                                        .id      = run_of(at->job, at->run),
                                        .attempt = attempt_of(at->attempt)};
-        kt_core_step_or_fail(self, &event);
+        kt_dispatcher_step_or_fail(self->dispatcher, &event);
     }
 }
 
@@ -93,7 +118,7 @@ bounded_us(uint64_t us)
 }
 
 static void
-fill_result(kt_coordinator_t *self, const kt_wire_outcome_t *outcome, kt_result_t *result)
+receiver_fill_result(kt_receiver_t *self, const kt_wire_outcome_t *outcome, kt_result_t *result)
 {
     result->id            = run_of(outcome->job, outcome->run);
     result->attempt       = attempt_of(outcome->attempt);
@@ -105,14 +130,14 @@ fill_result(kt_coordinator_t *self, const kt_wire_outcome_t *outcome, kt_result_
         kt_bytes_copy(result->stages[i].name, sizeof result->stages[i].name, outcome->stages.at[i].name);
         result->stages[i].us = bounded_us(outcome->stages.at[i].us);
         if (!outcome->err)
-            kt_counters_stage(&self->counters, result->stages[i].name, result->stages[i].us);
+            kt_counters_stage(self->counters, result->stages[i].name, result->stages[i].us);
     }
     if (outcome->content_digest.n == sizeof result->content_digest.bytes)
         memcpy(result->content_digest.bytes, outcome->content_digest.at, outcome->content_digest.n);
 }
 
 static kt_payload_t *
-new_payload(kt_coordinator_t *self, const kt_peer_t *peer, const kt_wire_outcome_t *outcome)
+receiver_new_payload(kt_receiver_t *self, const kt_peer_t *peer, const kt_wire_outcome_t *outcome)
 {
     kt_payload_t        *payload = calloc(1, sizeof *payload);
     kt_ledger_request_t *request = kt_ledger_request_new(KT_LREQ_STORE, payload);
@@ -132,124 +157,121 @@ new_payload(kt_coordinator_t *self, const kt_peer_t *peer, const kt_wire_outcome
     snprintf(request->store.node_name, sizeof request->store.node_name, "%s", peer->name);
     request->store.result.detail    = request->store.detail;
     request->store.result.node_name = request->store.node_name;
-    fill_result(self, outcome, &request->store.result);
+    receiver_fill_result(self, outcome, &request->store.result);
     payload->tag.kind = KT_TAG_PAYLOAD;
     payload->request  = request;
     return payload;
 }
 
 static uint32_t
-took_ms(uint64_t us)
+took_ms_of(uint64_t us)
 {
     uint64_t ms = us / 1000;
     return us == 0 ? 0 : ms == 0 ? 1 : ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms;
 }
 
 static void
-on_outcome(kt_coordinator_t *self, kt_peer_t *peer, const kt_wire_outcome_t *outcome)
+receiver_on_outcome(kt_receiver_t *self, kt_peer_t *peer, const kt_wire_outcome_t *outcome)
 {
     kt_event_t event = {.type    = outcome->err ? KT_EV_FAILED : KT_EV_RESULT,
                         .node    = peer->handle,
                         .id      = run_of(outcome->job, outcome->run),
                         .attempt = attempt_of(outcome->attempt),
                         .err     = (kt_err_t)outcome->err,
-                        .took_ms = took_ms(outcome->processing_us)};
+                        .took_ms = took_ms_of(outcome->processing_us)};
     if (!outcome->document.n) {
         kt_log_warn("RESULT-EMPTY", "node=%s job=%llu", peer->name, (unsigned long long)outcome->job);
-        kt_peer_nack(&self->peers, peer, event.id, KT_EDOCUMENT);
+        kt_peer_nack(self->peers, peer, event.id, KT_EDOCUMENT);
         return;
     }
-    kt_payload_t *payload = new_payload(self, peer, outcome);
+    kt_payload_t *payload = receiver_new_payload(self, peer, outcome);
     event.tag             = payload;
-    // Without memory the outcome is as if it had been lost on the way: the node sends it again.
-    if (payload && kt_core_step(self, &event))
+    // No memory is treated as a lost frame: the node sends the outcome again.
+    if (payload && kt_dispatcher_step(self->dispatcher, &event))
         kt_tag_destroy(payload);
 }
 
 static void
-on_result(kt_coordinator_t *self, kt_peer_t *peer, const kt_msg_result_t *result)
+receiver_on_result(kt_receiver_t *self, kt_peer_t *peer, const kt_msg_result_t *result)
 {
-    for (size_t i = 0; i < result->items.n && !self->failed; i++)
-        on_outcome(self, peer, &result->items.at[i]);
+    for (size_t i = 0; i < result->items.n && !self->dispatcher->failed; i++)
+        receiver_on_outcome(self, peer, &result->items.at[i]);
 }
 
 static void
-on_bye(kt_coordinator_t *self, kt_peer_t *peer, const kt_msg_bye_t *bye)
+receiver_on_bye(kt_receiver_t *self, kt_peer_t *peer, const kt_msg_bye_t *bye)
 {
     char       reason[LOG_TEXT], quoted[LOG_TEXT];
     kt_event_t event = {.type = KT_EV_GONE, .node = peer->handle};
     kt_bytes_copy(reason, sizeof reason, bye->reason);
     kt_log_info("NODE-BYE", "node=%s reason=\"%s\"", peer->name, kt_log_quote(quoted, sizeof quoted, reason));
-    kt_peers_remove(&self->peers, event.node);
-    kt_core_step_or_fail(self, &event);
+    kt_peers_remove(self->peers, event.node);
+    kt_dispatcher_step_or_fail(self->dispatcher, &event);
 }
 
 static void
-dispatch(kt_coordinator_t *self, kt_peer_t *peer, const kt_msg_t *msg)
+receiver_dispatch(kt_receiver_t *self, kt_peer_t *peer, const kt_msg_t *msg)
 {
     switch (msg->type) {
-    case KT_MSG_LIVE: on_live(self, peer, &msg->live); break;
-    case KT_MSG_BEAT: on_beat(self, peer, &msg->beat); break;
-    case KT_MSG_STARTED: on_started(self, peer, &msg->started); break;
-    case KT_MSG_RESULT: on_result(self, peer, &msg->result); break;
-    case KT_MSG_BYE: on_bye(self, peer, &msg->bye); break;
+    case KT_MSG_LIVE: receiver_on_live(self, peer, &msg->live); break;
+    case KT_MSG_BEAT: receiver_on_beat(self, peer, &msg->beat); break;
+    case KT_MSG_STARTED: receiver_on_started(self, peer, &msg->started); break;
+    case KT_MSG_RESULT: receiver_on_result(self, peer, &msg->result); break;
+    case KT_MSG_BYE: receiver_on_bye(self, peer, &msg->bye); break;
     default: kt_log_warn("FRAME-UNEXPECTED", "node=%s message=%s", peer->name, kt_msg_name(msg->type));
     }
 }
 
-// A peer may send nothing but garbage: one line a second tells of it.
+// At most one line per second: a peer may send nothing but garbage.
 static void
-say_bad_frame(kt_coordinator_t *self, const char *key, size_t length, kt_err_t err)
+receiver_log_bad_frame(kt_receiver_t *self, const char *key, size_t length, kt_err_t err)
 {
     int64_t now_ms = kt_clock_ms();
-    self->counters.bad_frames++;
+    self->counters->bad_frames++;
     if (self->bad_last_logged_ms && now_ms - self->bad_last_logged_ms < BAD_FRAMES_MS)
         return;
     self->bad_last_logged_ms = now_ms;
     kt_log_warn("FRAME-BAD", "key=%s bytes=%zu err=%s frames=%llu", key, length, kt_err_name(err),
-                (unsigned long long)self->counters.bad_frames);
+                (unsigned long long)self->counters->bad_frames);
 }
 
 void
-kt_core_frame(void *context, kt_node_handle_t from, const char *key, const void *bytes, size_t length)
+kt_receiver_frame(kt_receiver_t *self, kt_node_handle_t from, const char *key, const void *bytes, size_t length)
 {
-    kt_coordinator_t *self = context;
-    kt_msg_t          msg;
-    kt_err_t          err = kt_wire_decode(bytes, length, &self->arena, &msg);
+    kt_msg_t msg;
+    kt_err_t err = kt_wire_decode(bytes, length, &self->arena, &msg);
     if (err) {
-        say_bad_frame(self, key, length, err);
+        receiver_log_bad_frame(self, key, length, err);
         return;
     }
     if (msg.type == KT_MSG_HELLO) {
-        kt_core_hello(self, from, key, &msg.hello);
+        kt_admission_hello(self->admission, from, key, &msg.hello);
         return;
     }
-    kt_peer_t *peer = kt_peers_find(&self->peers, from);
+    kt_peer_t *peer = kt_peers_find(self->peers, from);
     if (!peer || strcmp(peer->key, key) != 0) {
         if (peer)
             kt_log_warn("AUTH-KEY-CHANGED", "node=%s key=%s holder=%s", peer->name, key, peer->key);
-        ask_who(self, from);
+        receiver_ask_who(self, from);
         return;
     }
     peer->heard_ms = kt_clock_ms();
-    dispatch(self, peer, &msg);
+    receiver_dispatch(self, peer, &msg);
 }
 
 // Logged at most once per ten seconds: a flood of unknown peers must not fill the log.
 void
-kt_core_ended(void *context, bool handshake)
+kt_receiver_ended(kt_receiver_t *self, bool handshake)
 {
-    enum { SAY_MS = 10000 };
-    kt_coordinator_t *self   = context;
-    int64_t           now_ms = kt_clock_ms();
-    self->counters.connections_ended += !handshake;
-    self->counters.handshakes_failed += handshake;
-    if (self->ended_last_logged_ms && now_ms - self->ended_last_logged_ms < SAY_MS)
+    int64_t now_ms = kt_clock_ms();
+    self->counters->connections_ended += !handshake;
+    self->counters->handshakes_failed += handshake;
+    if (self->ended_last_logged_ms && now_ms - self->ended_last_logged_ms < ENDED_MS)
         return;
     self->ended_last_logged_ms = now_ms;
     kt_log_info(handshake ? "LINK-NO-HANDSHAKE" : "LINK-ENDED", "ended=%llu no_handshake=%llu text=\"%s\"",
-                (unsigned long long)self->counters.connections_ended,
-                (unsigned long long)self->counters.handshakes_failed,
+                (unsigned long long)self->counters->connections_ended,
+                (unsigned long long)self->counters->handshakes_failed,
                 handshake ? "something that is no node came to the nodes' port"
                           : "a node left or died, the network broke, or a frame was larger than permitted");
 }

@@ -1,0 +1,204 @@
+#include "coordinator/loop/admission.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/settings_shared.h"
+#include "common/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PEER_SILENCE_MS = 60000 };
+
+static void
+admission_refuse(kt_admission_t *self, kt_node_handle_t to, kt_err_t err, const char *text)
+{
+    kt_msg_t msg = {.type = KT_MSG_REFUSE, .refuse = {.err = err, .text = kt_bytes_of(text)}};
+    kt_dispatcher_send(self->opts.dispatcher, to, &msg);
+}
+
+static void
+admission_welcome(kt_admission_t *self, const kt_peer_t *peer, uint64_t wire)
+{
+    char              texts[KT_SHARED_SETTINGS][24];
+    kt_wire_setting_t shared[KT_SHARED_SETTINGS];
+    for (size_t i = 0; i < KT_SHARED_SETTINGS; i++) {
+        snprintf(texts[i], sizeof texts[i], "%lld", (long long)kt_shared_setting_value(self->opts.settings, i));
+        shared[i] = (kt_wire_setting_t){kt_bytes_of(kt_shared_setting_name(i)), kt_bytes_of(texts[i])};
+    }
+    kt_msg_t msg            = {.type = KT_MSG_WELCOME};
+    msg.welcome.wire        = wire < KT_WIRE_VERSION ? wire : KT_WIRE_VERSION;
+    msg.welcome.coordinator = kt_bytes_of(self->opts.coordinator);
+    msg.welcome.epoch       = self->opts.lease->epoch;
+    msg.welcome.settings.at = shared;
+    msg.welcome.settings.n  = KT_SHARED_SETTINGS;
+    kt_dispatcher_send(self->opts.dispatcher, peer->handle, &msg);
+}
+
+// The reason why this key may not use this name, logged; NULL: it may.
+static const char *
+admission_objection(kt_admission_t *self, const char *key, const char *name, int64_t now_ms)
+{
+    const kt_key_t  *allowed = kt_keys_find(self->opts.keys, key);
+    const kt_peer_t *other   = kt_peers_named(self->opts.peers, name);
+    if (!allowed) {
+        kt_log_warn("AUTH-KEY-UNKNOWN", "key=%s node=%s", key, name);
+        return "this key is not allowed";
+    }
+    if (allowed->name[0] && strcmp(allowed->name, name) != 0) {
+        kt_log_warn("AUTH-NAME-FOREIGN", "key=%s node=%s want=%s", key, name, allowed->name);
+        return "this key belongs to another node name";
+    }
+    if (other && strcmp(other->key, key) != 0 && now_ms - other->heard_ms < self->opts.settings->node_silence_ms) {
+        kt_log_warn("AUTH-NAME-TAKEN", "key=%s node=%s holder=%s", key, name, other->key);
+        return "another key uses this node name now";
+    }
+    return NULL;
+}
+
+static bool
+is_node_name(const char *name)
+{
+    return *name && !name[strcspn(name, " \t\r\n/")];
+}
+
+static void
+admission_fill_peer(kt_peer_t *peer, const char *key, const kt_msg_hello_t *hello)
+{
+    snprintf(peer->key, sizeof peer->key, "%s", key);
+    kt_bytes_copy(peer->name, sizeof peer->name, hello->name);
+    kt_bytes_copy(peer->host, sizeof peer->host, hello->host);
+    kt_bytes_copy(peer->version, sizeof peer->version, hello->version);
+    kt_bytes_copy(peer->device, sizeof peer->device, hello->device);
+    peer->incarnation = hello->incarnation;
+    peer->slots       = (uint32_t)(hello->slots > 256 ? 256 : hello->slots);
+}
+
+// A node that reconnected: its name must not lead to the old connection.
+static void
+admission_forget_older(kt_admission_t *self, const kt_peer_t *peer)
+{
+    for (size_t i = self->opts.peers->n; i-- > 0;) {
+        const kt_peer_t *other = self->opts.peers->at[i];
+        if (other != peer && strcmp(other->name, peer->name) == 0)
+            kt_peers_remove(self->opts.peers, other->handle);
+    }
+}
+
+static void
+admission_accept(kt_admission_t *self, kt_peer_t *peer, const kt_msg_hello_t *hello)
+{
+    bool drained = kt_drains_has(self->opts.drains, peer->name);
+    admission_forget_older(self, peer);
+    kt_log_info("NODE-HELLO", "node=%s host=%s version=%s device=%s slots=%u incarnation=%llu drained=%d", peer->name,
+                peer->host, peer->version, peer->device, peer->slots, (unsigned long long)peer->incarnation, drained);
+    admission_welcome(self, peer, hello->wire);
+    kt_event_t event        = {.type = KT_EV_HELLO, .node = peer->handle};
+    event.hello.name        = peer->name;
+    event.hello.incarnation = peer->incarnation;
+    event.hello.slots       = peer->slots;
+    event.hello.drained     = drained || self->opts.dispatcher->draining;
+    kt_dispatcher_step_or_fail(self->opts.dispatcher, &event);
+    if (drained)
+        kt_dispatcher_send_drain(self->opts.dispatcher, peer->name, true, "drained by an operator");
+}
+
+void
+kt_admission_hello(kt_admission_t *self, kt_node_handle_t from, const char *key, const kt_msg_hello_t *hello)
+{
+    char       name[KT_PEER_TEXT];
+    kt_peer_t *peer   = NULL;
+    int64_t    now_ms = kt_clock_ms();
+    kt_bytes_copy(name, sizeof name, hello->name);
+    if (hello->wire < KT_WIRE_LEAST || hello->wire_least > KT_WIRE_VERSION) {
+        kt_log_warn("WIRE-VERSION", "node=%s wire=%llu least=%llu", name, (unsigned long long)hello->wire,
+                    (unsigned long long)hello->wire_least);
+        self->opts.counters->refused_hellos.wire++;
+        admission_refuse(self, from, KT_EVERSION, "this wire version is not spoken here");
+        return;
+    }
+    const char *why =
+        is_node_name(name) ? admission_objection(self, key, name, now_ms) : "a node needs a name without blanks";
+    if (why) {
+        self->opts.counters->refused_hellos.name++;
+        kt_peers_remove(self->opts.peers, from);
+        admission_refuse(self, from, KT_EAUTH, why);
+        return;
+    }
+    if (kt_peers_add(self->opts.peers, from, &peer)) {
+        kt_log_error("NODE-NO-ROOM", "node=%s nodes=%zu", name, self->opts.peers->n);
+        self->opts.counters->refused_hellos.room++;
+        admission_refuse(self, from, KT_EFULL, "no room for another node");
+        return;
+    }
+    admission_fill_peer(peer, key, hello);
+    peer->heard_ms = now_ms;
+    admission_accept(self, peer, hello);
+}
+
+// GONE requeues the jobs of the node at once.
+static void
+admission_expel(kt_admission_t *self, const kt_peer_t *peer)
+{
+    kt_event_t event = {.type = KT_EV_GONE, .node = peer->handle};
+    kt_log_warn("AUTH-REVOKED", "node=%s key=%s", peer->name, peer->key);
+    admission_refuse(self, peer->handle, KT_EAUTH, "this key is no longer allowed");
+    kt_peers_remove(self->opts.peers, event.node);
+    kt_dispatcher_step_or_fail(self->opts.dispatcher, &event);
+}
+
+void
+kt_admission_check_keys(kt_admission_t *self, bool force)
+{
+    bool     changed;
+    kt_err_t err = kt_keys_reload(self->opts.keys, force, &changed);
+    if (err || !changed) {
+        if (err && force)
+            kt_log_error("KEYS-UNREAD", "file=\"%s\" err=%s", self->opts.keys->path, kt_err_name(err));
+        return;
+    }
+    kt_log_info("KEYS-READ", "file=\"%s\" keys=%zu", self->opts.keys->path, self->opts.keys->n);
+    if (self->opts.allow(self->opts.context))
+        kt_log_error("KEYS-UNREAD", "file=\"%s\" err=ENOMEM", self->opts.keys->path);
+    for (size_t i = self->opts.peers->n; i-- > 0;) {
+        const kt_peer_t *peer = self->opts.peers->at[i];
+        const kt_key_t  *key  = kt_keys_find(self->opts.keys, peer->key);
+        if (!key || (key->name[0] && strcmp(key->name, peer->name) != 0))
+            admission_expel(self, peer);
+    }
+}
+
+void
+kt_admission_prune(kt_admission_t *self, int64_t now_ms)
+{
+    int64_t silence_ms = 4 * self->opts.settings->node_silence_ms;
+    if (silence_ms < PEER_SILENCE_MS)
+        silence_ms = PEER_SILENCE_MS;
+    for (size_t i = self->opts.peers->n; i-- > 0;)
+        if (now_ms - self->opts.peers->at[i]->heard_ms > silence_ms)
+            kt_peers_remove(self->opts.peers, self->opts.peers->at[i]->handle);
+}
+
+void
+kt_admission_log_nodes(kt_admission_t *self, int64_t now_ms)
+{
+    size_t          all   = kt_sched_view_nodes(self->opts.dispatcher->sched, now_ms, NULL, 0);
+    kt_node_view_t *views = all ? calloc(all, sizeof *views) : NULL;
+    if (!views)
+        return;
+    size_t n = kt_sched_view_nodes(self->opts.dispatcher->sched, now_ms, views, all);
+    for (size_t i = 0; i < n && i < all; i++) {
+        const kt_node_view_t *view = &views[i];
+        kt_peer_t            *peer = kt_peers_find(self->opts.peers, view->handle);
+        bool                  lost = strcmp(view->state, "lost") == 0;
+        if (!peer || peer->said_lost == lost)
+            continue;
+        peer->said_lost = lost;
+        if (lost)
+            kt_log_warn("NODE-LOST", "node=%s silent_ms=%lld", view->name, (long long)view->silent_ms);
+        else
+            kt_log_info("NODE-BACK", "node=%s", view->name);
+    }
+    free(views);
+}

@@ -1,0 +1,31 @@
+// kt_admission -- which nodes may work here: answers HELLO with WELCOME or REFUSE, and expels nodes whose key was
+// revoked. Refused are a wire version that this coordinator does not speak, a key that is not allowed, a name that
+// belongs to another key, and nodes beyond KT_PEERS_MAX. Loop thread.
+#pragma once
+
+#include "common/settings.h"
+#include "coordinator/access/keys.h"
+#include "coordinator/loop/dispatcher.h"
+
+typedef struct kt_admission_opts {
+    kt_dispatcher_t     *dispatcher;  // all pointers are borrowed
+    kt_lease_keeper_t   *lease;
+    kt_drains_t         *drains;
+    kt_peers_t          *peers;
+    kt_counters_t       *counters;
+    const kt_settings_t *settings;  // those that all nodes share go out with WELCOME
+    kt_keys_t           *keys;
+    const char          *coordinator;  // name
+    void                *context;
+    kt_err_t (*allow)(void *context);  // keys has changed: new connections are checked against it from now on
+} kt_admission_opts_t;
+
+typedef struct kt_admission {
+    kt_admission_opts_t opts;
+} kt_admission_t;
+
+void kt_admission_hello(kt_admission_t *self, kt_node_handle_t from, const char *key, const kt_msg_hello_t *hello);
+// Reads the key file if it changed (force: always) and expels peers whose key is no longer allowed.
+void kt_admission_check_keys(kt_admission_t *self, bool force);
+void kt_admission_prune(kt_admission_t *self, int64_t now_ms);      // forgets peers that were silent for long
+void kt_admission_log_nodes(kt_admission_t *self, int64_t now_ms);  // logs each lost node once, and its return

@@ -1,0 +1,615 @@
+// The table ACTS holds one handler per action.
+#include "coordinator/loop/dispatcher.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "coordinator/sched/cost.h"
+#include "proto/document.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// FRAME_HEAD_BYTES: room for the array's and the fields' own lengths within a frame.
+enum { FRAME_HEAD_BYTES = 1024, BATCH_ITEMS = 1000, LIST_BYTES = 64 << 20 };
+
+kt_err_t
+kt_dispatcher_init(kt_dispatcher_t *self, const kt_dispatcher_opts_t *opts, const kt_sched_opts_t *sched)
+{
+    *self = (kt_dispatcher_t){.opts = *opts};
+    kt_buf_init(&self->frame, KT_MAX_FRAME_BYTES);
+    kt_buf_init(&self->works, LIST_BYTES);
+    kt_buf_init(&self->jobs, LIST_BYTES);
+    kt_buf_init(&self->refused, LIST_BYTES);
+    return kt_sched_new(&self->sched, sched);
+}
+
+void
+kt_dispatcher_fini(kt_dispatcher_t *self)
+{
+    kt_buf_t *all[] = {&self->frame, &self->works, &self->jobs, &self->refused};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        kt_buf_fini(all[i]);
+    if (self->sched)
+        kt_sched_drain_tags(self->sched, kt_tag_destroy);
+    kt_sched_destroy(&self->sched);
+    kt_actions_fini(&self->actions);
+    kt_claims_fini(&self->claims);
+}
+
+// A state that cannot be repaired in place, such as no memory between two changes that belong together.
+static void
+dispatcher_fail(kt_dispatcher_t *self, const char *id, kt_err_t err)
+{
+    if (!self->failed)
+        kt_log_error(id, "err=%s text=\"%s\"", kt_err_name(err),
+                     err == KT_ELOCKED ? "set ANALYZER_COORDINATOR_NAME to a name of its own"
+                                       : "the next start reads the ledger");
+    self->failed = true;
+    kt_ledger_port_close(self->opts.port);
+    self->opts.on_fatal(self->opts.context);
+}
+
+static void
+dispatcher_event(void *context, const kt_event_t *event)
+{
+    kt_dispatcher_step_or_fail(context, event);
+}
+
+static void
+dispatcher_fatal(void *context, const char *id, kt_err_t err)
+{
+    dispatcher_fail(context, id, err);
+}
+
+static void
+dispatcher_work(void *context)
+{
+    kt_dispatcher_t *self = context;
+    self->work_pending    = true;
+}
+
+kt_sink_t
+kt_dispatcher_sink(kt_dispatcher_t *self)
+{
+    return (kt_sink_t){self, dispatcher_event, dispatcher_fatal, dispatcher_work};
+}
+
+void
+kt_dispatcher_send(kt_dispatcher_t *self, kt_node_handle_t to, const kt_msg_t *msg)
+{
+    kt_buf_clear(&self->frame);
+    kt_err_t err = kt_wire_encode(msg, &self->frame);
+    if (!err)
+        err = self->frame.err;
+    if (err) {
+        kt_log_error("ENCODE-FAILED", "message=%s err=%s", kt_msg_name(msg->type), kt_err_name(err));
+        return;
+    }
+    err = self->opts.sender.send(self->opts.sender.context, to, self->frame.bytes, self->frame.length);
+    if (err == KT_EUNREACHABLE)
+        kt_buf_add(&self->refused, &to, sizeof to);  // reported to the scheduler after this step
+    else if (err)
+        kt_log_debug("SEND-LOST", "message=%s node=%#llx", kt_msg_name(msg->type), (unsigned long long)to);
+}
+
+static void
+dispatcher_send_to_peer(void *context, kt_peer_t *peer, const kt_msg_t *msg)
+{
+    kt_dispatcher_send(context, peer->handle, msg);
+}
+
+void
+kt_dispatcher_flush(kt_dispatcher_t *self)
+{
+    kt_peers_flush(self->opts.peers, dispatcher_send_to_peer, self);
+    while (self->refused.length && !self->failed) {  // each step may find more closed connections
+        kt_event_t event = {.type = KT_EV_SEND_REFUSED};
+        self->refused.length -= sizeof event.node;
+        memcpy(&event.node, self->refused.bytes + self->refused.length, sizeof event.node);
+        kt_peers_remove(self->opts.peers, event.node);
+        kt_dispatcher_step_or_fail(self, &event);
+    }
+}
+
+static void
+dispatcher_forget_claim(kt_dispatcher_t *self, kt_claim_t *claim)
+{
+    kt_claims_drop(&self->claims, claim);
+    kt_tag_destroy(claim);
+}
+
+static void
+dispatcher_take_claim(kt_dispatcher_t *self, kt_claimed_t *claimed)
+{
+    kt_claim_t *claim = NULL;
+    uint32_t    cost_ms =
+        kt_cost_ms(claimed->declared_bytes, claimed->declared_duration_s, claimed->body, claimed->body_bytes);
+    if (kt_claims_add(&self->claims, claimed->id, &claimed->body, claimed->body_bytes, &claim)) {
+        dispatcher_fail(self, "CLAIM-LOST", KT_ENOMEM);
+        return;
+    }
+    kt_sched_claim_t job = {.id       = claimed->id,
+                            .attempts = claimed->attempts,
+                            .crashes  = claimed->crashes,
+                            .cost_ms  = cost_ms,
+                            .tag      = claim};
+    kt_buf_add(&self->jobs, &job, sizeof job);
+    if (self->jobs.err) {
+        dispatcher_forget_claim(self, claim);
+        dispatcher_fail(self, "CLAIM-LOST", self->jobs.err);
+    }
+}
+
+static void
+dispatcher_on_claimed(void *context, kt_ledger_request_t **request_p)
+{
+    kt_dispatcher_t           *self    = context;
+    const kt_ledger_request_t *request = *request_p;
+    self->claiming                     = false;
+    if (request->err == KT_EFENCED || request->err == KT_EUNKNOWN_COMMIT) {
+        kt_lease_lose(self->opts.lease,
+                      request->err == KT_EFENCED ? "another holds it" : "a claim's outcome is unknown");
+        return;
+    }
+    kt_buf_clear(&self->jobs);
+    for (size_t i = 0; i < request->claim.n && !request->err; i++)
+        dispatcher_take_claim(self, &request->claim.claimed[i]);
+    kt_event_t event = {.type = KT_EV_CLAIMED};
+    event.jobs.at    = (const kt_sched_claim_t *)(void *)self->jobs.bytes;
+    event.jobs.n     = self->jobs.length / sizeof(kt_sched_claim_t);
+    kt_err_t err     = kt_dispatcher_step(self, &event);
+    for (size_t i = 0; i < event.jobs.n && err; i++)
+        dispatcher_forget_claim(self, event.jobs.at[i].tag);
+    if (err)
+        dispatcher_fail(self, "STEP-FAILED", err);
+}
+
+static void
+dispatcher_act_claim(kt_dispatcher_t *self, const kt_action_t *action)
+{
+    if (self->draining || self->claiming)
+        return;
+    kt_ledger_request_t *request = kt_ledger_port_request(self->opts.port, KT_LREQ_CLAIM, self, dispatcher_on_claimed);
+    if (!request)
+        return;
+    request->claim.want = action->count;
+    self->claiming      = true;
+    kt_ledger_port_post(self->opts.port, &request);
+}
+
+static void
+dispatcher_send_batch(kt_dispatcher_t *self, const kt_action_t *action, const kt_wire_work_t *works, size_t n)
+{
+    kt_msg_t msg       = {.type = KT_MSG_BATCH};
+    msg.batch.number   = action->batch;
+    msg.batch.items.at = works;
+    msg.batch.items.n  = n;
+    kt_dispatcher_send(self, action->node, &msg);
+}
+
+// A batch may need several frames, which carry the same number.
+static void
+dispatcher_act_send(kt_dispatcher_t *self, const kt_action_t *action)
+{
+    size_t           bytes = FRAME_HEAD_BYTES, first = 0, n = 0;
+    const kt_peer_t *peer = kt_peers_find(self->opts.peers, action->node);
+    if (peer && peer->cancels.length)  // first, because the batch takes the room of what is cancelled
+        kt_peers_flush(self->opts.peers, dispatcher_send_to_peer, self);
+    kt_buf_clear(&self->works);
+    for (size_t i = 0; i < action->count; i++) {
+        const kt_sent_t  *sent  = &self->actions.jobs[action->first_job + i];
+        const kt_claim_t *claim = sent->tag;
+        kt_wire_work_t    work  = {.job         = sent->id.job,
+                                   .run         = sent->id.run,
+                                   .attempt     = sent->attempt,
+                                   .body        = {claim->body, claim->body_bytes},
+                                   .cost_ms     = sent->cost_ms,
+                                   .deadline_ms = (uint64_t)self->opts.job_deadline_ms,
+                                   .isolated    = action->isolated,
+                                   .exclusive   = action->exclusive};
+        size_t            more  = kt_wire_work_bytes(&work);
+        if (n > first && (bytes + more > KT_MAX_FRAME_BYTES || n - first == BATCH_ITEMS)) {
+            dispatcher_send_batch(self, action, (const kt_wire_work_t *)(void *)self->works.bytes + first, n - first);
+            first = n;
+            bytes = FRAME_HEAD_BYTES;
+        }
+        kt_buf_add(&self->works, &work, sizeof work);
+        if (self->works.err)
+            break;  // the next BEATs lack the unsent jobs, which are then sent again
+        bytes += more;
+        n++;
+    }
+    if (n > first)
+        dispatcher_send_batch(self, action, (const kt_wire_work_t *)(void *)self->works.bytes + first, n - first);
+    kt_log_debug("BATCH-SENT", "node=%#llx batch=%llu jobs=%u solo=%d", (unsigned long long)action->node,
+                 (unsigned long long)action->batch, action->count, action->isolated);
+}
+
+static void
+dispatcher_report_stored(kt_dispatcher_t *self, const kt_ledger_request_t *request)
+{
+    kt_event_t event = {.type = KT_EV_STORED, .id = request->store.result.id};
+    if (request->err == KT_ECLOSED)
+        return;  // the process is ending
+    if (kt_err_verdict(request->err) == KT_VERDICT_CRASH) {
+        dispatcher_fail(self, "LEDGER-BROKEN", request->err);
+        return;
+    }
+    if (request->err != KT_EFENCED && kt_err_verdict(request->err) == KT_VERDICT_RETRY)
+        event.type = KT_EV_COMMIT_UNKNOWN;
+    event.stored.failure = request->type == KT_LREQ_FAIL;
+    event.stored.how     = request->err == KT_EFENCED ? KT_STORED_FENCED
+                           : request->err             ? KT_STORED_BAD_DATA
+                                                      : request->store.stored;
+    if (event.type == KT_EV_STORED && event.stored.how == KT_STORED_NEW)
+        kt_counters_outcome(self->opts.counters, event.stored.failure, -(int)request->store.result.err);
+    if (event.type == KT_EV_STORED && event.stored.how == KT_STORED_ALREADY)
+        self->opts.counters->late_results++;
+    kt_dispatcher_step_or_fail(self, &event);
+}
+
+static void
+dispatcher_observe(kt_dispatcher_t *self, const kt_ledger_request_t *request)
+{
+    if (!request->err && request->store.stored == KT_STORED_NEW)
+        self->opts.on_outcome(self->opts.context, request);
+}
+
+// The payload gets its request back before the event, in which the scheduler may post or drop it again.
+static void
+dispatcher_on_payload_stored(void *context, kt_ledger_request_t **request_p)
+{
+    kt_payload_t        *payload = context;
+    kt_dispatcher_t     *self    = payload->owner;
+    kt_ledger_request_t *request = *request_p;
+    dispatcher_observe(self, request);
+    payload->posted  = false;
+    payload->request = request;
+    *request_p       = NULL;
+    if (payload->dropped)
+        kt_tag_destroy(payload);
+    else
+        dispatcher_report_stored(self, request);
+}
+
+// A failure without a node's document has no payload.
+static void
+dispatcher_on_failure_stored(void *context, kt_ledger_request_t **request_p)
+{
+    dispatcher_observe(context, *request_p);
+    dispatcher_report_stored(context, *request_p);
+}
+
+static void
+dispatcher_post_payload(kt_dispatcher_t *self, kt_payload_t *payload, kt_ledger_request_type_t type)
+{
+    if (payload->posted)
+        return;  // already with the ledger: its answer follows
+    kt_ledger_request_t *request = payload->request;
+    request->type                = type;
+    request->err                 = KT_OK;
+    request->context             = payload;
+    request->answered            = dispatcher_on_payload_stored;
+    payload->request             = NULL;
+    payload->posted              = true;
+    payload->owner               = self;
+    kt_ledger_port_post(self->opts.port, &request);
+}
+
+static void
+dispatcher_act_store(kt_dispatcher_t *self, const kt_action_t *action)
+{
+    dispatcher_post_payload(self, action->tag, KT_LREQ_STORE);
+}
+
+// The document of a failure that no node reported, such as a lost node.
+static kt_err_t
+write_failure(const kt_claim_t *claim, kt_err_t failure, const char *detail, char **document, size_t *bytes)
+{
+    char       why[KT_JOB_WHY];
+    kt_buf_t   text;
+    kt_stamp_t stamp = {.wall_ms = kt_clock_wall_ms()};
+    kt_job_t  *job   = calloc(1, sizeof *job);
+    if (!job)
+        return KT_ENOMEM;
+    kt_buf_init(&text, KT_DOCUMENT_MAX_BYTES);
+    // An input message that does not parse gives a document without ids.
+    if (claim && kt_job_parse(claim->body, claim->body_bytes, job, why))
+        *job = (kt_job_t){0};
+    kt_err_t err = kt_document_failure(job, failure, detail, &stamp, &text);
+    free(job);
+    char *taken = kt_buf_take(&text, bytes);
+    if (err || !taken) {
+        free(taken);
+        return err ? err : KT_ENOMEM;
+    }
+    *document = taken;
+    return KT_OK;
+}
+
+// A FAIL with a document of this coordinator.
+static kt_ledger_request_t *
+dispatcher_own_failure(kt_dispatcher_t *self, const kt_action_t *action)
+{
+    kt_ledger_request_t *request =
+        kt_ledger_port_request(self->opts.port, KT_LREQ_FAIL, self, dispatcher_on_failure_stored);
+    if (!request)
+        return NULL;
+    kt_result_t *result = &request->store.result;
+    snprintf(request->store.detail, sizeof request->store.detail, "attempt %u%s%s", action->attempt,
+             action->node_name ? " on " : "", action->node_name ? action->node_name : "");
+    snprintf(request->store.node_name, sizeof request->store.node_name, "%s",
+             action->node_name ? action->node_name : "");
+    kt_err_t err = write_failure(kt_claims_find(&self->claims, action->id), action->err, request->store.detail,
+                                 &request->store.document, &result->document_bytes);
+    if (err) {
+        kt_ledger_request_destroy(&request);
+        dispatcher_fail(self, "FAILURE-NOT-WRITTEN", err);
+        return NULL;
+    }
+    result->document  = request->store.document;
+    result->detail    = request->store.detail;
+    result->node_name = request->store.node_name;
+    result->id        = action->id;
+    result->attempt   = action->attempt;
+    result->err       = action->err;
+    result->wall_ms   = kt_clock_wall_ms();
+    return request;
+}
+
+static void
+dispatcher_act_fail(kt_dispatcher_t *self, const kt_action_t *action)
+{
+    kt_payload_t *payload = action->tag;
+    kt_log_info("JOB-FAILED", "job=%llu run=%u attempt=%u err=%s", (unsigned long long)action->id.job, action->id.run,
+                action->attempt, kt_err_name(action->err));
+    if (payload && (payload->posted || payload->request->store.result.err == action->err)) {
+        dispatcher_post_payload(self, payload, KT_LREQ_FAIL);
+        return;
+    }
+    kt_ledger_request_t *request = dispatcher_own_failure(self, action);
+    if (request)
+        kt_ledger_port_post(self->opts.port, &request);
+}
+
+static void
+dispatcher_act_cancel(kt_dispatcher_t *self, const kt_action_t *action)
+{
+    kt_peer_t *peer = kt_peers_find(self->opts.peers, action->node);
+    if (peer)
+        kt_peer_cancel(self->opts.peers, peer, action->id);
+}
+
+static void
+dispatcher_act_ack(kt_dispatcher_t *self, const kt_action_t *action)
+{
+    kt_peer_t *peer = kt_peers_find(self->opts.peers, action->node);
+    if (peer)
+        kt_peer_ack(self->opts.peers, peer, action->id);
+}
+
+static void
+dispatcher_act_nack(kt_dispatcher_t *self, const kt_action_t *action)
+{
+    kt_peer_t *peer = kt_peers_find(self->opts.peers, action->node);
+    if (peer)
+        kt_peer_nack(self->opts.peers, peer, action->id, action->err);
+}
+
+static void
+dispatcher_on_released(void *context, kt_ledger_request_t **request_p)
+{
+    kt_dispatcher_t           *self    = context;
+    const kt_ledger_request_t *request = *request_p;
+    if (request->err == KT_EFENCED)
+        kt_lease_lose(self->opts.lease, "another holds it");
+    else if (request->err)
+        kt_log_warn("LEDGER-REFUSED", "request=%d err=%s", request->type, kt_err_name(request->err));
+}
+
+static void
+dispatcher_act_blame(kt_dispatcher_t *self, const kt_action_t *action)
+{
+    kt_ledger_request_t *request = kt_ledger_port_request(self->opts.port, KT_LREQ_BLAME, self, dispatcher_on_released);
+    if (!request)
+        return;
+    kt_attempt_t *attempt = &request->blame.attempt;
+    snprintf(request->blame.node_name, sizeof request->blame.node_name, "%s",
+             action->node_name ? action->node_name : "");
+    attempt->id        = action->id;
+    attempt->attempt   = action->attempt;
+    attempt->err       = action->err;
+    attempt->crash     = action->err == KT_ENODELOST || action->err == KT_ECRASH;
+    attempt->node_name = request->blame.node_name;
+    attempt->wall_ms   = kt_clock_wall_ms();
+    kt_log_warn("JOB-BLAMED", "job=%llu run=%u attempt=%u err=%s node=%s", (unsigned long long)action->id.job,
+                action->id.run, action->attempt, kt_err_name(action->err), attempt->node_name);
+    kt_ledger_port_post(self->opts.port, &request);
+}
+
+// False: out of memory.
+static bool
+dispatcher_release(kt_dispatcher_t *self, kt_run_id_t id)
+{
+    kt_ledger_request_t *request = kt_ledger_request_new(KT_LREQ_RELEASE, self);
+    if (!request)
+        return false;
+    request->answered   = dispatcher_on_released;
+    request->release.id = id;
+    kt_ledger_port_post(self->opts.port, &request);
+    return true;
+}
+
+static void
+dispatcher_act_release(kt_dispatcher_t *self, const kt_action_t *action)
+{
+    if (!dispatcher_release(self, action->id))
+        dispatcher_fail(self, "LEDGER-REQUEST-LOST", KT_ENOMEM);
+}
+
+void
+kt_dispatcher_send_drain(kt_dispatcher_t *self, const char *node_name, bool on, const char *reason)
+{
+    kt_msg_t   msg  = {.type = KT_MSG_DRAIN, .drain = {.on = on, .reason = kt_bytes_of(reason)}};
+    kt_peer_t *peer = kt_peers_named(self->opts.peers, node_name);
+    if (peer)
+        kt_dispatcher_send(self, peer->handle, &msg);
+}
+
+static void
+dispatcher_on_asked(void *context, kt_ledger_request_t **request_p)
+{
+    kt_dispatcher_apply_ask(context, *request_p);
+}
+
+static void
+dispatcher_act_drain(kt_dispatcher_t *self, const kt_action_t *action)
+{
+    kt_ledger_request_t *request = kt_ledger_port_request(self->opts.port, KT_LREQ_ASK, self, dispatcher_on_asked);
+    if (!request)
+        return;
+    snprintf(request->ask.node_name, sizeof request->ask.node_name, "%s", action->node_name);
+    request->ask.ask =
+        (kt_ask_t){.type = action->on ? KT_ASK_DRAIN : KT_ASK_UNDRAIN, .node_name = request->ask.node_name};
+    kt_log_error("NODE-BLACK-HOLE", "node=%s drained=%d", action->node_name, action->on);
+    kt_drains_set(self->opts.drains, action->node_name, action->on);
+    kt_dispatcher_send_drain(self, action->node_name, action->on, "one crash after another");
+    kt_ledger_port_post(self->opts.port, &request);
+}
+
+static void
+dispatcher_act_who(kt_dispatcher_t *self, const kt_action_t *action)
+{
+    kt_msg_t msg = {.type = KT_MSG_WHO, .who = {.wire = KT_WIRE_VERSION}};
+    kt_dispatcher_send(self, action->node, &msg);
+}
+
+static void
+dispatcher_act_check_lease(kt_dispatcher_t *self, const kt_action_t *action)
+{
+    (void)action;
+    kt_lease_check(self->opts.lease);
+}
+
+static void
+dispatcher_act_drop(kt_dispatcher_t *self, const kt_action_t *action)
+{
+    kt_tag_t *tag = action->tag;
+    if (tag->kind == KT_TAG_PAYLOAD && ((kt_payload_t *)action->tag)->posted) {
+        ((kt_payload_t *)action->tag)->dropped = true;
+        return;
+    }
+    if (tag->kind == KT_TAG_CLAIM)
+        kt_claims_drop(&self->claims, action->tag);
+    kt_tag_destroy(action->tag);
+}
+
+typedef void act_fn(kt_dispatcher_t *self, const kt_action_t *action);
+
+static act_fn *const ACTS[KT_ACTIONS] = {
+    [KT_ACT_CLAIM] = dispatcher_act_claim,     [KT_ACT_SEND] = dispatcher_act_send,
+    [KT_ACT_CANCEL] = dispatcher_act_cancel,   [KT_ACT_STORE] = dispatcher_act_store,
+    [KT_ACT_FAIL] = dispatcher_act_fail,       [KT_ACT_ACK] = dispatcher_act_ack,
+    [KT_ACT_NACK] = dispatcher_act_nack,       [KT_ACT_BLAME] = dispatcher_act_blame,
+    [KT_ACT_RELEASE] = dispatcher_act_release, [KT_ACT_DRAIN] = dispatcher_act_drain,
+    [KT_ACT_WHO] = dispatcher_act_who,         [KT_ACT_CHECK_LEASE] = dispatcher_act_check_lease,
+    [KT_ACT_DROP] = dispatcher_act_drop,
+};
+
+kt_err_t
+kt_dispatcher_step(kt_dispatcher_t *self, const kt_event_t *event)
+{
+    int64_t now_ms = kt_clock_ms();
+    kt_lease_guard(self->opts.lease, now_ms);
+    kt_err_t err = kt_sched_step(self->sched, event, now_ms, &self->actions);
+    if (err)
+        return err;
+    for (size_t i = 0; i < self->actions.n; i++)
+        ACTS[self->actions.at[i].type](self, &self->actions.at[i]);
+    return KT_OK;
+}
+
+void
+kt_dispatcher_step_or_fail(kt_dispatcher_t *self, const kt_event_t *event)
+{
+    kt_err_t err = kt_dispatcher_step(self, event);
+    if (err)
+        dispatcher_fail(self, "STEP-FAILED", err);
+}
+
+void
+kt_dispatcher_report_work(kt_dispatcher_t *self)
+{
+    kt_event_t event = {.type = KT_EV_WORK};
+    if (!self->work_pending)
+        return;
+    self->work_pending = false;
+    kt_dispatcher_step_or_fail(self, &event);
+}
+
+// Another coordinator may have claimed the run: its nodes stop it and report that to that coordinator, which then
+// releases the run.
+static void
+dispatcher_cancel_everywhere(kt_dispatcher_t *self, kt_run_id_t id)
+{
+    for (size_t i = 0; i < self->opts.peers->n && !kt_claims_find(&self->claims, id); i++)
+        kt_peer_cancel(self->opts.peers, self->opts.peers->at[i], id);
+}
+
+void
+kt_dispatcher_apply_ask(kt_dispatcher_t *self, const kt_ledger_request_t *request)
+{
+    const kt_ask_t *ask   = &request->ask.ask;
+    kt_event_t      event = {.id = ask->id};
+    if (request->err || ask->how)
+        return;
+    switch (ask->type) {
+    case KT_ASK_CANCEL:
+        event.type = KT_EV_CANCEL;
+        dispatcher_cancel_everywhere(self, ask->id);
+        break;
+    case KT_ASK_RETRY: self->work_pending = true; return;
+    case KT_ASK_DRAIN:
+    case KT_ASK_UNDRAIN:
+        event.type       = KT_EV_DRAIN;
+        event.drain.name = request->ask.node_name;
+        event.drain.on   = ask->type == KT_ASK_DRAIN;
+        kt_drains_set(self->opts.drains, request->ask.node_name, event.drain.on);
+        kt_dispatcher_send_drain(self, request->ask.node_name, event.drain.on, "asked by an operator");
+        kt_log_info("NODE-DRAIN", "node=%s on=%d", request->ask.node_name, event.drain.on);
+        break;
+    }
+    kt_dispatcher_step_or_fail(self, &event);
+}
+
+void
+kt_dispatcher_drain_all(kt_dispatcher_t *self)
+{
+    self->draining = true;
+    for (size_t i = 0; i < self->opts.peers->n; i++) {
+        kt_event_t event = {.type = KT_EV_DRAIN};
+        event.drain.name = self->opts.peers->at[i]->name;
+        event.drain.on   = true;
+        kt_dispatcher_step_or_fail(self, &event);
+    }
+}
+
+bool
+kt_dispatcher_is_idle(const kt_dispatcher_t *self)
+{
+    kt_sched_view_t view;
+    kt_sched_view(self->sched, &view);
+    return view.sent + view.running + view.storing == 0;
+}
+
+size_t
+kt_dispatcher_release_all(kt_dispatcher_t *self)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < self->claims.capacity && self->opts.lease->held; i++) {
+        const kt_claim_t *claim = self->claims.slots[i];
+        n += claim && dispatcher_release(self, claim->id);
+    }
+    return n;
+}

@@ -1,0 +1,227 @@
+#include "coordinator/loop/queries.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CALLS_PER_TURN = 64, NODES_MAX = 4096 };
+
+kt_err_t
+kt_queries_init(kt_queries_t *self, const kt_queries_opts_t *opts)
+{
+    *self = (kt_queries_t){.opts = *opts};
+    return kt_queue_new(&self->calls, KT_CALLS_WAITING);
+}
+
+void
+kt_queries_fini(kt_queries_t *self)
+{
+    kt_queue_destroy(&self->calls);
+}
+
+static void
+snapshot_describe_node(const kt_queries_t *self, kt_node_row_t *row)
+{
+    const kt_peer_t *peer = kt_peers_find(self->opts.peers, row->view.handle);
+    if (!peer)
+        return;
+    snprintf(row->host, sizeof row->host, "%s", peer->host);
+    snprintf(row->version, sizeof row->version, "%s", peer->version);
+    snprintf(row->device, sizeof row->device, "%s", peer->device);
+    row->memory_mb   = peer->memory_mb;
+    row->gpu         = peer->gpu;
+    row->incarnation = peer->incarnation;
+}
+
+static void
+snapshot_nodes(kt_queries_t *self, kt_snapshot_t *out)
+{
+    size_t          all   = kt_sched_view_nodes(self->opts.dispatcher->sched, kt_clock_ms(), NULL, 0);
+    size_t          room  = all < NODES_MAX ? all : NODES_MAX;
+    kt_node_view_t *views = calloc(room ? room : 1, sizeof *views);
+    out->nodes            = calloc(room ? room : 1, sizeof *out->nodes);
+    if (views && out->nodes) {
+        all          = kt_sched_view_nodes(self->opts.dispatcher->sched, kt_clock_ms(), views, room);
+        out->n_nodes = all < room ? all : room;
+    }
+    for (size_t i = 0; i < out->n_nodes; i++) {
+        out->nodes[i].view = views[i];
+        snapshot_describe_node(self, &out->nodes[i]);
+    }
+    free(views);
+}
+
+static void
+snapshot_counters(const kt_queries_t *self, kt_snapshot_t *out)
+{
+    out->tally          = self->opts.counters->tally;
+    out->late_results   = self->opts.counters->late_results;
+    out->bad_frames     = self->opts.counters->bad_frames;
+    out->refused_hellos = self->opts.counters->refused_hellos;
+
+    out->connections_ended = self->opts.counters->connections_ended;
+    out->handshakes_failed = self->opts.counters->handshakes_failed;
+    out->lease_epoch       = self->opts.lease->epoch;
+    out->ledger_waiting    = kt_ledger_port_waiting(self->opts.port);
+    out->overflow_waiting  = kt_ledger_port_overflow(self->opts.port);
+}
+
+static void
+queries_snapshot(kt_queries_t *self, kt_call_t *call)
+{
+    kt_snapshot_t *out = &call->snapshot;
+    snprintf(out->coordinator, sizeof out->coordinator, "%s", self->opts.coordinator);
+    out->uptime_ms  = kt_clock_ms() - self->opts.counters->started_ms;
+    out->draining   = self->opts.dispatcher->draining;
+    out->totals     = self->totals;
+    out->rate_per_s = kt_counters_rate(self->opts.counters, kt_clock_ms());
+    out->nodes_all  = (uint32_t)kt_sched_view_nodes(self->opts.dispatcher->sched, kt_clock_ms(), NULL, 0);
+    out->n_stages   = self->opts.counters->n_stages;
+    snapshot_counters(self, out);
+    self->opts.fill(self->opts.context, out);
+    memcpy(out->stages, self->opts.counters->stages, sizeof out->stages);
+    for (size_t i = 0; i < self->opts.peers->n; i++)
+        out->gpu_nodes += strncmp(self->opts.peers->at[i]->device, "cpu", 3) != 0;
+    kt_sched_view(self->opts.dispatcher->sched, &out->view);
+    if (call->wants_job.job)
+        out->job_known = kt_sched_view_job(self->opts.dispatcher->sched, call->wants_job, kt_clock_ms(), &out->job);
+    if (call->wants_nodes)
+        snapshot_nodes(self, out);
+}
+
+static void
+queries_add_pending(kt_queries_t *self, kt_call_t *call)
+{
+    call->previous = NULL;
+    call->next     = self->pending;
+    if (self->pending)
+        self->pending->previous = call;
+    self->pending = call;
+    self->n_pending++;
+}
+
+static void
+queries_complete(kt_queries_t *self, kt_call_t *call, kt_err_t err)
+{
+    if (call->previous)
+        call->previous->next = call->next;
+    else
+        self->pending = call->next;
+    if (call->next)
+        call->next->previous = call->previous;
+    call->next = call->previous = NULL;
+    self->n_pending--;
+    kt_call_finish(call, err);
+}
+
+// Totals are asked from a ledger that is up; else the last known ones are shown.
+static bool
+queries_add_totals(const kt_queries_t *self, kt_call_t *call)
+{
+    if (!call->wants_totals || self->opts.port->err || self->n_pending > KT_CALLS_PENDING)
+        return true;
+    call->requests[0] = kt_ledger_request_new(KT_LREQ_TOTALS, call);
+    call->n_requests  = call->requests[0] != NULL;
+    return call->n_requests;
+}
+
+static void
+queries_apply_insert(kt_queries_t *self, const kt_ledger_request_t *request)
+{
+    if (request->err)
+        return;
+    kt_outcome_counts_t *tally = &self->opts.counters->tally;
+    switch (request->insert.inserted) {
+    case KT_INSERTED_NEW:
+        tally->submitted_new++;
+        self->opts.dispatcher->work_pending = true;
+        break;
+    case KT_INSERTED_KNOWN: tally->submitted_known++; break;
+    case KT_INSERTED_CLASH: tally->submitted_clash++; break;
+    }
+}
+
+static void
+queries_apply(kt_queries_t *self, const kt_ledger_request_t *request)
+{
+    if (request->type == KT_LREQ_ASK)
+        kt_dispatcher_apply_ask(self->opts.dispatcher, request);
+    else if (request->type == KT_LREQ_INSERT)
+        queries_apply_insert(self, request);
+    else if (request->type == KT_LREQ_CALL) {
+        self->opts.dispatcher->work_pending = true;  // a retry
+        self->opts.on_ledger_call(self->opts.context);
+    } else if (request->type == KT_LREQ_TOTALS && !request->err)
+        self->totals = request->totals.totals;
+}
+
+static void
+queries_on_answered(void *context, kt_ledger_request_t **request_p)
+{
+    kt_call_t    *call = context;
+    kt_queries_t *self = call->owner;
+    queries_apply(self, *request_p);
+    if (call->wants_totals)
+        call->snapshot.totals = self->totals;
+    call->requests[call->n_answered++] = *request_p;  // requests of one kind are answered in their order
+    *request_p                         = NULL;
+    if (call->n_answered == call->n_requests)
+        queries_complete(self, call, KT_OK);
+}
+
+void
+kt_queries_begin(kt_queries_t *self, kt_call_t *call)
+{
+    if (call->n_requests && self->n_pending >= KT_CALLS_PENDING) {
+        kt_call_finish(call, KT_EFULL);
+        return;
+    }
+    call->owner = self;
+    queries_add_pending(self, call);
+    queries_snapshot(self, call);
+    if (!queries_add_totals(self, call)) {
+        queries_complete(self, call, KT_ENOMEM);
+        return;
+    }
+    size_t n = call->n_requests;
+    if (!n) {
+        queries_complete(self, call, KT_OK);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        kt_ledger_request_t *request = call->requests[i];
+        request->context             = call;
+        request->answered            = queries_on_answered;
+        call->requests[i]            = NULL;
+        kt_ledger_port_post(self->opts.port, &request);
+    }
+}
+
+void
+kt_queries_take(kt_queries_t *self)
+{
+    void  *calls[CALLS_PER_TURN];
+    size_t n = 0;
+    if (kt_queue_pop(self->calls, calls, CALLS_PER_TURN, &n, 0))
+        return;
+    for (size_t i = 0; i < n; i++)
+        kt_queries_begin(self, calls[i]);
+}
+
+void
+kt_queries_close(kt_queries_t *self)
+{
+    if (!self->calls)
+        return;
+    void  *calls[CALLS_PER_TURN];
+    size_t n = 0;
+    kt_queue_close(self->calls);
+    while (!kt_queue_pop(self->calls, calls, CALLS_PER_TURN, &n, 0))
+        for (size_t i = 0; i < n; i++)
+            kt_call_finish(calls[i], KT_ECLOSED);
+    while (self->pending)
+        queries_complete(self, self->pending, KT_ECLOSED);
+}

@@ -1,0 +1,138 @@
+// Frames become events; what cannot be one is counted, refused, or answered by WHO.
+#include "loop_fixture.h"
+
+#include <criterion/criterion.h>
+
+TestSuite(receiver, .init = loop_set_up, .fini = loop_tear_down);
+
+static void
+live(kt_node_handle_t from, const char *key)
+{
+    kt_msg_t msg = {.type = KT_MSG_LIVE};
+    loop_frame(from, key, &msg);
+}
+
+Test(receiver, a_bad_frame_is_counted_and_does_nothing)
+{
+    for (int i = 0; i < 3; i++)
+        kt_receiver_frame(&loop.receiver, NODE_A, KEY_A, "\xc1garbage", 8);
+    kt_receiver_frame(&loop.receiver, 0, "", NULL, 0);
+    cr_assert_eq(loop.counters.bad_frames, 4);
+    cr_assert_eq(loop.receiver.bad_last_logged_ms, posted_clock.ms);
+    cr_assert_eq(loop_n_sent(KT_MSG_WHO), 0);
+}
+
+Test(receiver, bad_frames_are_logged_once_per_second)
+{
+    kt_receiver_frame(&loop.receiver, NODE_A, KEY_A, "x", 1);
+    int64_t first_ms = loop.receiver.bad_last_logged_ms;
+    posted_clock.ms += 999;
+    kt_receiver_frame(&loop.receiver, NODE_A, KEY_A, "x", 1);
+    cr_assert_eq(loop.receiver.bad_last_logged_ms, first_ms);
+    posted_clock.ms += 1;
+    kt_receiver_frame(&loop.receiver, NODE_A, KEY_A, "x", 1);
+    cr_assert_eq(loop.receiver.bad_last_logged_ms, first_ms + 1000);
+}
+
+Test(receiver, an_unknown_peer_is_asked_who_it_is_once_per_interval)
+{
+    live(NODE_A, KEY_A);
+    live(NODE_A, KEY_A);
+    cr_assert_eq(loop_n_sent(KT_MSG_WHO), 1);
+    live(NODE_B, KEY_B);
+    cr_assert_eq(loop_n_sent(KT_MSG_WHO), 2);
+    posted_clock.ms += KT_WHO_MS - 1;
+    live(NODE_A, KEY_A);
+    cr_assert_eq(loop_n_sent(KT_MSG_WHO), 2);
+    posted_clock.ms += 1;
+    live(NODE_A, KEY_A);
+    cr_assert_eq(loop_n_sent(KT_MSG_WHO), 3);
+}
+
+Test(receiver, a_frame_under_another_key_is_not_taken)
+{
+    loop_hello(NODE_A, KEY_A, "node-a");
+    kt_msg_t bye = {.type = KT_MSG_BYE};
+    loop_frame(NODE_A, KEY_B, &bye);
+    cr_assert_not_null(kt_peers_find(&loop.peers, NODE_A));
+    cr_assert_eq(loop_n_sent(KT_MSG_WHO), 1);
+}
+
+Test(receiver, a_result_without_a_document_is_refused)
+{
+    loop_send_jobs(1);
+    loop_result(1, KT_OK, "");
+    cr_assert_eq(posted_count(KT_LREQ_STORE), 0);
+    cr_assert_eq(loop_last(KT_MSG_NACK)->nack.items.at[0].err, KT_EDOCUMENT);
+}
+
+Test(receiver, stage_times_are_summed_and_absurd_ones_are_none)
+{
+    kt_wire_stage_time_t stages[] = {{kt_bytes_of("decode"), 40}, {kt_bytes_of("spectral"), UINT64_MAX}};
+    kt_wire_outcome_t    item     = {.job = 1, .run = 1, .attempt = 1, .document = kt_bytes_of("{}")};
+    kt_msg_t             msg      = {.type = KT_MSG_RESULT};
+    loop_send_jobs(1);
+    item.stages.at      = stages;
+    item.stages.n       = 2;
+    msg.result.items.at = &item;
+    msg.result.items.n  = 1;
+    loop_frame(NODE_A, KEY_A, &msg);
+    cr_assert_eq(loop.counters.n_stages, 2);
+    cr_assert_str_eq(loop.counters.stages[0].name, "decode");
+    cr_assert_eq(loop.counters.stages[0].us, 40);
+    cr_assert_eq(loop.counters.stages[1].us, 0);
+}
+
+Test(receiver, numbers_out_of_range_match_no_job)
+{
+    kt_wire_outcome_t item = {.job = 1, .run = UINT64_MAX, .attempt = (1ull << 32) + 1, .document = kt_bytes_of("{}")};
+    kt_msg_t          msg  = {.type = KT_MSG_RESULT};
+    loop_send_jobs(1);
+    msg.result.items.at = &item;
+    msg.result.items.n  = 1;
+    loop_frame(NODE_A, KEY_A, &msg);
+    kt_ledger_request_t *store = posted_take(KT_LREQ_STORE);
+    cr_assert_not_null(store);  // an unknown run's outcome: the ledger decides
+    cr_assert_eq(store->store.result.id.run, 0);
+    cr_assert_eq(store->store.result.attempt, 0);
+    posted_answer(&loop.port, store, KT_ECLOSED);
+}
+
+Test(receiver, a_beat_shows_the_nodes_memory_and_gpus)
+{
+    kt_msg_t msg = {.type = KT_MSG_BEAT,
+                    .beat = {.free = UINT64_MAX, .memory_mb = 5, .gpus = 2, .gpu_percent = -1, .gpu_celsius = 60}};
+    loop_hello(NODE_A, KEY_A, "node-a");
+    loop_frame(NODE_A, KEY_A, &msg);
+    const kt_peer_t *peer = kt_peers_find(&loop.peers, NODE_A);
+    cr_assert_eq(peer->memory_mb, 5);
+    cr_assert_eq(peer->gpu.gpus, 2);
+    cr_assert_eq(peer->gpu.percent, -1);
+    cr_assert_eq(peer->heard_ms, posted_clock.ms);
+}
+
+Test(receiver, bye_forgets_the_peer)
+{
+    kt_msg_t msg = {.type = KT_MSG_BYE, .bye = {.reason = kt_bytes_of("done")}};
+    loop_hello(NODE_A, KEY_A, "node-a");
+    loop_frame(NODE_A, KEY_A, &msg);
+    cr_assert_null(kt_peers_find(&loop.peers, NODE_A));
+}
+
+Test(receiver, a_message_of_the_coordinators_own_is_not_taken)
+{
+    kt_msg_t msg = {.type = KT_MSG_DRAIN};
+    loop_hello(NODE_A, KEY_A, "node-a");
+    loop_frame(NODE_A, KEY_A, &msg);
+    cr_assert_not_null(kt_peers_find(&loop.peers, NODE_A));
+    cr_assert_eq(loop_fatals, 0);
+}
+
+Test(receiver, ended_connections_are_counted_by_kind)
+{
+    kt_receiver_ended(&loop.receiver, false);
+    kt_receiver_ended(&loop.receiver, true);
+    kt_receiver_ended(&loop.receiver, true);
+    cr_assert_eq(loop.counters.connections_ended, 1);
+    cr_assert_eq(loop.counters.handshakes_failed, 2);
+}
