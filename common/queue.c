@@ -1,6 +1,8 @@
 #include "common/queue.h"
 
 #include "common/assert.h"
+#include "common/clock.h"
+#include "common/cond.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -8,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 // The longest wait, so that a deadline never overflows: a day.
@@ -20,7 +21,6 @@ struct kt_queue {
     pthread_mutex_t lock;
     pthread_cond_t  filled;  // an item came in, or closed
     pthread_cond_t  room;    // an item went out, or closed
-    bool            has_locks;
     bool            closed;
     int             event_fd;
     size_t          max_items;
@@ -28,21 +28,6 @@ struct kt_queue {
     atomic_size_t   count;
     void          **items;
 };
-
-static bool
-init_locks(kt_queue_t *self)
-{
-    pthread_condattr_t attributes;
-    if (pthread_condattr_init(&attributes))
-        return false;
-    // On Linux none of these three can fail: glibc allocates nothing for them.
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_mutex_init(&self->lock, NULL);
-    pthread_cond_init(&self->filled, &attributes);
-    pthread_cond_init(&self->room, &attributes);
-    pthread_condattr_destroy(&attributes);
-    return true;
-}
 
 kt_err_t
 kt_queue_new(kt_queue_t **self_p, size_t max_items)
@@ -55,13 +40,16 @@ kt_queue_new(kt_queue_t **self_p, size_t max_items)
     kt_queue_t *self = calloc(1, sizeof *self);
     if (!self)
         return err;
+    pthread_mutex_init(&self->lock, NULL);
+    kt_cond_init(&self->filled);
+    kt_cond_init(&self->room);
     self->max_items = max_items;
     self->event_fd  = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     self->items     = calloc(max_items, sizeof *self->items);
     if (!self->items)
         goto fail;
     err = KT_ESYSTEM;
-    if (self->event_fd < 0 || !(self->has_locks = init_locks(self)))
+    if (self->event_fd < 0)
         goto fail;
     *self_p = self;
     return KT_OK;
@@ -76,11 +64,9 @@ kt_queue_destroy(kt_queue_t **self_p)
     kt_queue_t *self = *self_p;
     if (!self)
         return;
-    if (self->has_locks) {
-        pthread_cond_destroy(&self->room);
-        pthread_cond_destroy(&self->filled);
-        pthread_mutex_destroy(&self->lock);
-    }
+    pthread_cond_destroy(&self->room);
+    pthread_cond_destroy(&self->filled);
+    pthread_mutex_destroy(&self->lock);
     if (self->event_fd >= 0)
         close(self->event_fd);
     free(self->items);
@@ -88,19 +74,10 @@ kt_queue_destroy(kt_queue_t **self_p)
     *self_p = NULL;
 }
 
-static struct timespec
+static int64_t
 deadline_in(int64_t timeout_ms)
 {
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    int64_t ms = timeout_ms > MAX_WAIT_MS ? MAX_WAIT_MS : timeout_ms;
-    at.tv_sec += ms / 1000;
-    at.tv_nsec += ms % 1000 * 1000000;
-    if (at.tv_nsec >= 1000000000) {
-        at.tv_nsec -= 1000000000;
-        at.tv_sec++;
-    }
-    return at;
+    return kt_clock_ms() + (timeout_ms > MAX_WAIT_MS ? MAX_WAIT_MS : timeout_ms);
 }
 
 static void
@@ -146,13 +123,13 @@ kt_queue_push(kt_queue_t *self, void *item_p)
 kt_err_t
 kt_queue_push_wait(kt_queue_t *self, void *item_p, int64_t timeout_ms)
 {
-    struct timespec deadline = deadline_in(timeout_ms);
-    int             late     = timeout_ms <= 0;
+    int64_t deadline_ms = deadline_in(timeout_ms);
+    bool    in_time     = timeout_ms > 0;
     pthread_mutex_lock(&self->lock);
     kt_err_t err = put(self, item_p);
-    while (err == KT_EFULL && !late) {
-        late = pthread_cond_timedwait(&self->room, &self->lock, &deadline);
-        err  = put(self, item_p);
+    while (err == KT_EFULL && in_time) {
+        in_time = kt_cond_wait_until(&self->room, &self->lock, deadline_ms);
+        err     = put(self, item_p);
     }
     pthread_mutex_unlock(&self->lock);
     return err == KT_EFULL ? KT_ETIME : err;
@@ -183,10 +160,10 @@ kt_queue_pop(kt_queue_t *self, void **items, size_t max, size_t *n, int64_t time
     kt_err_t err = KT_OK;
     pthread_mutex_lock(&self->lock);
     if (!self->count && !self->closed && timeout_ms > 0) {
-        struct timespec deadline = deadline_in(timeout_ms);
-        int             late     = 0;
-        while (!self->count && !self->closed && !late)
-            late = pthread_cond_timedwait(&self->filled, &self->lock, &deadline);
+        int64_t deadline_ms = deadline_in(timeout_ms);
+        bool    in_time     = true;
+        while (!self->count && !self->closed && in_time)
+            in_time = kt_cond_wait_until(&self->filled, &self->lock, deadline_ms);
     }
     if (self->count)
         *n = take(self, items, max);

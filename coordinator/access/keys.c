@@ -1,10 +1,10 @@
 #include "coordinator/access/keys.h"
 
 #include "common/buf.h"
+#include "common/file.h"
 #include "common/log.h"
 #include "common/text.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,22 +25,6 @@ static int
 compare(const void *a, const void *b)
 {
     return strcmp(((const kt_key_t *)a)->key, ((const kt_key_t *)b)->key);
-}
-
-// Every folder on the way to path's last part.
-static kt_err_t
-make_folders(const char *path)
-{
-    char folder[KT_KEYS_PATH];
-    if (!kt_text_copy(folder, sizeof folder, path))
-        return KT_EINVAL;
-    for (char *slash = folder; (slash = strchr(slash + 1, '/'));) {
-        *slash = '\0';
-        if (mkdir(folder, 0700) && errno != EEXIST)
-            return KT_EIO;
-        *slash = '/';
-    }
-    return KT_OK;
 }
 
 static kt_err_t
@@ -164,7 +148,7 @@ kt_keys_init(kt_keys_t *self, const char *state_dir)
     *self = (kt_keys_t){0};
     if (!kt_keys_path(self->path, state_dir, "allowed"))
         return KT_EINVAL;
-    kt_err_t err = make_folders(self->path);
+    kt_err_t err = kt_file_make_folders(self->path);
     if (err)
         return err;
     int fd = open(self->path, O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
@@ -189,23 +173,6 @@ kt_keys_find(const kt_keys_t *self, const char *key)
     if (!self->n || !kt_text_copy(wanted.key, sizeof wanted.key, key))
         return NULL;
     return bsearch(&wanted, self->at, self->n, sizeof *self->at, compare);
-}
-
-// Writes text beside path and renames it over.
-static kt_err_t
-replace(const char *path, const kt_buf_t *text)
-{
-    char temporary[KT_KEYS_PATH + 8];
-    snprintf(temporary, sizeof temporary, "%s.XXXXXX", path);
-    int fd = mkostemp(temporary, O_CLOEXEC);
-    if (fd < 0)
-        return KT_EIO;
-    bool done = write(fd, text->bytes, text->length) == (ssize_t)text->length && fsync(fd) == 0;
-    close(fd);
-    if (done && rename(temporary, path) == 0)
-        return KT_OK;
-    unlink(temporary);
-    return KT_EIO;
 }
 
 // Reads the text of the list, without the lines of one key. *taken: how many lines that were.
@@ -247,7 +214,7 @@ append(kt_keys_t *keys, const char *public_key, const char *name)
     if (!err)
         err = text.err;
     if (!err)
-        err = replace(keys->path, &text);
+        err = kt_file_replace(keys->path, 0600, text.bytes, text.length);
     kt_buf_fini(&text);
     return err;
 }
@@ -262,7 +229,7 @@ take_out(kt_keys_t *keys, const char *public_key)
     if (!err && !taken)
         err = KT_ENOTFOUND;
     if (!err)
-        err = replace(keys->path, &text);
+        err = kt_file_replace(keys->path, 0600, text.bytes, text.length);
     kt_buf_fini(&text);
     return err;
 }
@@ -274,7 +241,7 @@ open_list(kt_keys_t *keys, const char *state_dir, int *fd)
     char lock[KT_KEYS_PATH];
     if (!kt_keys_path(lock, state_dir, ".lock"))
         return KT_EINVAL;
-    kt_err_t err = make_folders(lock);
+    kt_err_t err = kt_file_make_folders(lock);
     if (err)
         return err;
     int opened = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);

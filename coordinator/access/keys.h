@@ -29,8 +29,8 @@ typedef struct kt_keys {
 // "<state_dir>/keys/NAME"; false if it does not fit.
 bool kt_keys_path(char out[KT_KEYS_PATH], const char *state_dir, const char *name);
 
-// Makes an empty file (and its folder) when there is none; reads it. KT_EIO, KT_EINVAL (a bad line, named in the log),
-// KT_ENOMEM.
+// Makes an empty file (and its folder) when there is none; reads it. KT_EIO, KT_EACCESS, KT_EDISK, KT_EINVAL (a bad line,
+// which is logged), KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_keys_init(kt_keys_t *self, const char *state_dir);
 void                 kt_keys_fini(kt_keys_t *self);
 // Reads the file again if it changed (or always: force). *changed: whether the set changed. A bad line is

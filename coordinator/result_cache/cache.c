@@ -3,6 +3,7 @@
 #include "coordinator/result_cache/cache.h"
 
 #include "common/clock.h"
+#include "common/cond.h"
 #include "common/json.h"
 #include "common/log.h"
 #include "common/queue.h"
@@ -17,7 +18,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <time.h>
 
 enum { PIPELINE = 64, POP_MS = 500, PAUSE_MS = 100, KEY_BYTES = 160, NUMBER_BYTES = 24, TEXT_BYTES = 200 };
 
@@ -243,10 +243,9 @@ store(kt_result_cache_t *self, void **entries, size_t n)
 static void
 pause_down(kt_result_cache_t *self)
 {
-    struct timespec at = {.tv_sec = self->again_ms / 1000, .tv_nsec = self->again_ms % 1000 * 1000000};
     pthread_mutex_lock(&self->lock);
     while (!self->closing && kt_clock_ms() < self->again_ms)
-        pthread_cond_timedwait(&self->changed, &self->lock, &at);
+        (void)kt_cond_wait_until(&self->changed, &self->lock, self->again_ms);
     pthread_mutex_unlock(&self->lock);
 }
 
@@ -329,12 +328,8 @@ run(void *context)
 static kt_err_t
 start(kt_result_cache_t *self)
 {
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_mutex_init(&self->lock, NULL);
-    pthread_cond_init(&self->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    kt_cond_init(&self->changed);
     kt_err_t err = kt_queue_new(&self->queue, KT_CACHE_QUEUE);
     if (err)
         return err;
