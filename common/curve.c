@@ -1,5 +1,5 @@
-// CURVE key pairs and their two files. The secret file decides: it appears by link(2), which only one of several
-// processes wins, and the public file is derived from it, so that a kill at any point leaves a whole pair or none.
+// The secret file decides: of several processes one creates it, and the public file is derived from it. A kill at any
+// point therefore leaves a whole pair, or a secret file from which the next start derives the public one.
 #include "common/curve.h"
 
 #include "common/file.h"

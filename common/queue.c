@@ -15,12 +15,12 @@
 // The longest wait, so that a deadline never overflows: a day.
 static const int64_t MAX_WAIT_MS = 24 * 3600 * 1000;
 
-// A ring under one lock. The event descriptor's counter is 1 while items are in and 0 otherwise; it changes under the
-// lock, on the steps from and to empty alone.
+// A ring under one lock. The event descriptor's counter is 1 while the ring has items, else 0. It changes under the
+// lock, only when the ring becomes empty or stops being empty.
 struct kt_queue {
     pthread_mutex_t lock;
-    pthread_cond_t  filled;  // an item came in, or closed
-    pthread_cond_t  room;    // an item went out, or closed
+    pthread_cond_t  filled;  // an item was added, or closed
+    pthread_cond_t  room;    // an item was removed, or closed
     bool            closed;
     int             event_fd;
     size_t          max_items;
@@ -80,33 +80,20 @@ deadline_in(int64_t timeout_ms)
     return kt_clock_ms() + (timeout_ms > MAX_WAIT_MS ? MAX_WAIT_MS : timeout_ms);
 }
 
-static void
-make_readable(kt_queue_t *self)
-{
-    uint64_t one = 1;
-    kt_assert(write(self->event_fd, &one, sizeof one) == sizeof one);
-}
-
-static void
-make_unreadable(kt_queue_t *self)
-{
-    uint64_t counter;
-    kt_assert(read(self->event_fd, &counter, sizeof counter) == sizeof counter);
-}
-
 // With the lock held. item_p is a pointer to any kind of pointer, hence the memcpy.
 static kt_err_t
-put(kt_queue_t *self, void *item_p)
+queue_put(kt_queue_t *self, void *item_p)
 {
     if (self->closed)
         return KT_ECLOSED;
     if (self->count == self->max_items)
         return KT_EFULL;
-    void *nothing = NULL;
+    void    *nothing = NULL;
+    uint64_t one     = 1;
     memcpy(&self->items[(self->first + self->count) % self->max_items], item_p, sizeof(void *));
     memcpy(item_p, &nothing, sizeof nothing);
     if (self->count++ == 0)
-        make_readable(self);
+        kt_assert(write(self->event_fd, &one, sizeof one) == sizeof one);
     pthread_cond_signal(&self->filled);
     return KT_OK;
 }
@@ -115,7 +102,7 @@ kt_err_t
 kt_queue_push(kt_queue_t *self, void *item_p)
 {
     pthread_mutex_lock(&self->lock);
-    kt_err_t err = put(self, item_p);
+    kt_err_t err = queue_put(self, item_p);
     pthread_mutex_unlock(&self->lock);
     return err;
 }
@@ -126,27 +113,28 @@ kt_queue_push_wait(kt_queue_t *self, void *item_p, int64_t timeout_ms)
     int64_t deadline_ms = deadline_in(timeout_ms);
     bool    in_time     = timeout_ms > 0;
     pthread_mutex_lock(&self->lock);
-    kt_err_t err = put(self, item_p);
+    kt_err_t err = queue_put(self, item_p);
     while (err == KT_EFULL && in_time) {
         in_time = kt_cond_wait_until(&self->room, &self->lock, deadline_ms);
-        err     = put(self, item_p);
+        err     = queue_put(self, item_p);
     }
     pthread_mutex_unlock(&self->lock);
     return err == KT_EFULL ? KT_ETIME : err;
 }
 
-// With the lock held and items in.
+// With the lock held and the ring not empty.
 static size_t
-take(kt_queue_t *self, void **items, size_t max)
+queue_take(kt_queue_t *self, void **items, size_t max)
 {
-    size_t n = self->count < max ? self->count : max;
+    uint64_t counter;
+    size_t   n = self->count < max ? self->count : max;
     for (size_t i = 0; i < n; i++) {
         items[i]    = self->items[self->first];
         self->first = (self->first + 1) % self->max_items;
     }
     self->count -= n;
     if (n && !self->count)
-        make_unreadable(self);
+        kt_assert(read(self->event_fd, &counter, sizeof counter) == sizeof counter);
     if (n == 1)
         pthread_cond_signal(&self->room);
     else if (n)
@@ -166,7 +154,7 @@ kt_queue_pop(kt_queue_t *self, void **items, size_t max, size_t *n, int64_t time
             in_time = kt_cond_wait_until(&self->filled, &self->lock, deadline_ms);
     }
     if (self->count)
-        *n = take(self, items, max);
+        *n = queue_take(self, items, max);
     else
         err = self->closed ? KT_ECLOSED : KT_ETIME;
     pthread_mutex_unlock(&self->lock);

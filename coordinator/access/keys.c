@@ -22,13 +22,13 @@ kt_keys_path(char out[KT_KEYS_PATH], const char *state_dir, const char *name)
 }
 
 static int
-compare(const void *a, const void *b)
+compare_keys(const void *a, const void *b)
 {
     return strcmp(((const kt_key_t *)a)->key, ((const kt_key_t *)b)->key);
 }
 
 static kt_err_t
-read_all(int fd, kt_buf_t *text)
+read_fd(int fd, kt_buf_t *text)
 {
     char    part[4096];
     ssize_t length;
@@ -38,8 +38,8 @@ read_all(int fd, kt_buf_t *text)
     return length < 0 ? KT_EIO : text->err;
 }
 
-// A line is a key and perhaps a name, or a comment, or blank; a first word that is a key wins over '#', which is a
-// character of Z85. 1: a key, 0: nothing, -1: neither.
+// A line is a key with an optional name, a comment, or blank. '#' is a character of Z85, so a line is a comment only if
+// its first word is not a key. 1: a key, 0: comment or blank, -1: malformed.
 static int
 read_line(const char *line, kt_key_t *out)
 {
@@ -60,9 +60,9 @@ read_line(const char *line, kt_key_t *out)
     return 1;
 }
 
-// text is cut into lines in place. *out is an array of *n, free() it.
+// Splits text into lines in place. *out: array of *n; free() it.
 static kt_err_t
-parse(const char *path, char *text, kt_key_t **out, size_t *n)
+parse_list(const char *path, char *text, kt_key_t **out, size_t *n)
 {
     kt_buf_t keys;
     bool     bad    = false;
@@ -100,16 +100,6 @@ is_same_file(const kt_keys_t *self, const struct stat *now)
            now->st_mtim.tv_sec == self->changed.tv_sec && now->st_mtim.tv_nsec == self->changed.tv_nsec;
 }
 
-static void
-take(kt_keys_t *self, kt_key_t *at, size_t n, bool *changed)
-{
-    qsort(at, n, sizeof *at, compare);
-    *changed = !self->at || n != self->n || memcmp(at, self->at, n * sizeof *at) != 0;
-    free(self->at);
-    self->at = at;
-    self->n  = n;
-}
-
 kt_err_t
 kt_keys_reload(kt_keys_t *self, bool force, bool *changed)
 {
@@ -127,16 +117,21 @@ kt_keys_reload(kt_keys_t *self, bool force, bool *changed)
         return err;
     }
     kt_buf_init(&text, MAX_FILE_BYTES);
-    err = read_all(fd, &text);
+    err = read_fd(fd, &text);
     close(fd);
-    // Noted before the lines are looked at: a bad file is reported once, not each second.
+    // Set before the lines are parsed, so that a bad file is reported once and not each second.
     self->changed = now.st_mtim;
     self->bytes   = now.st_size;
     self->inode   = now.st_ino;
     if (!err)
-        err = parse(self->path, text.bytes, &at, &n);
-    if (!err)
-        take(self, at, n, changed);
+        err = parse_list(self->path, text.bytes, &at, &n);
+    if (!err) {
+        qsort(at, n, sizeof *at, compare_keys);
+        *changed = !self->at || n != self->n || memcmp(at, self->at, n * sizeof *at) != 0;
+        free(self->at);
+        self->at = at;
+        self->n  = n;
+    }
     kt_buf_fini(&text);
     return err;
 }
@@ -172,27 +167,27 @@ kt_keys_find(const kt_keys_t *self, const char *key)
     kt_key_t wanted = {0};
     if (!self->n || !kt_text_copy(wanted.key, sizeof wanted.key, key))
         return NULL;
-    return bsearch(&wanted, self->at, self->n, sizeof *self->at, compare);
+    return bsearch(&wanted, self->at, self->n, sizeof *self->at, compare_keys);
 }
 
-// Reads the text of the list, without the lines of one key. *taken: how many lines that were.
+// Reads the text of the list without the lines of one key. *removed: the number of those lines.
 static kt_err_t
-read_without(const char *path, const char *public_key, kt_buf_t *text, size_t *taken)
+read_without(const char *path, const char *public_key, kt_buf_t *text, size_t *removed)
 {
     kt_buf_t all;
     int      fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return KT_EIO;
     kt_buf_init(&all, MAX_FILE_BYTES);
-    kt_err_t err = read_all(fd, &all);
+    kt_err_t err = read_fd(fd, &all);
     close(fd);
-    *taken = 0;
+    *removed = 0;
     for (char *line = all.bytes, *end; !err && line && *line; line = end) {
         size_t length = strcspn(line, "\n");
         char  *first  = line + strspn(line, " \t");
         end           = line + length + (line[length] == '\n');
         if (strncmp(first, public_key, KT_CURVE_TEXT - 1) == 0)
-            ++*taken;
+            ++*removed;
         else
             kt_buf_add(text, line, (size_t)(end - line));
     }
@@ -200,17 +195,20 @@ read_without(const char *path, const char *public_key, kt_buf_t *text, size_t *t
     return err ? err : text->err;
 }
 
-// One line a key: what it was allowed as before goes.
+// Removes the lines of the key; with a name, appends one. KT_ENOTFOUND: no name, and no line to remove.
 static kt_err_t
-append(kt_keys_t *keys, const char *public_key, const char *name)
+rewrite_list(const kt_keys_t *keys, const char *public_key, const char *name)
 {
     kt_buf_t text;
-    size_t   taken;
+    size_t   removed = 0;
     kt_buf_init(&text, MAX_FILE_BYTES);
-    kt_err_t err = read_without(keys->path, public_key, &text, &taken);
-    if (!err && text.length && text.bytes[text.length - 1] != '\n')
+    kt_err_t err = read_without(keys->path, public_key, &text, &removed);
+    if (!err && !name && !removed)
+        err = KT_ENOTFOUND;
+    if (name && text.length && text.bytes[text.length - 1] != '\n')
         kt_buf_str(&text, "\n");
-    kt_buf_fmt(&text, "%s %s\n", public_key, name);
+    if (name)
+        kt_buf_fmt(&text, "%s %s\n", public_key, name);
     if (!err)
         err = text.err;
     if (!err)
@@ -219,24 +217,9 @@ append(kt_keys_t *keys, const char *public_key, const char *name)
     return err;
 }
 
+// Locks and reads the list. The caller closes *fd, which releases the lock.
 static kt_err_t
-take_out(kt_keys_t *keys, const char *public_key)
-{
-    kt_buf_t text;
-    size_t   taken = 0;
-    kt_buf_init(&text, MAX_FILE_BYTES);
-    kt_err_t err = read_without(keys->path, public_key, &text, &taken);
-    if (!err && !taken)
-        err = KT_ENOTFOUND;
-    if (!err)
-        err = kt_file_replace(keys->path, 0600, text.bytes, text.length);
-    kt_buf_fini(&text);
-    return err;
-}
-
-// The lock of the list, and the list; *fd is to be closed.
-static kt_err_t
-open_list(kt_keys_t *keys, const char *state_dir, int *fd)
+lock_and_read_list(kt_keys_t *keys, const char *state_dir, int *fd)
 {
     char lock[KT_KEYS_PATH];
     if (!kt_keys_path(lock, state_dir, ".lock"))
@@ -262,12 +245,12 @@ kt_keys_allow(const char *state_dir, const char *public_key, const char *name)
     int       fd   = -1;
     if (!kt_curve_is_key(public_key) || strlen(name) >= KT_KEYS_NAME || name[strcspn(name, " \t\r\n")])
         return KT_EINVAL;
-    kt_err_t err = open_list(&keys, state_dir, &fd);
+    kt_err_t err = lock_and_read_list(&keys, state_dir, &fd);
     if (err)
         return err;
     const kt_key_t *before = kt_keys_find(&keys, public_key);
     if (!before || strcmp(before->name, name) != 0)
-        err = append(&keys, public_key, name);
+        err = rewrite_list(&keys, public_key, name);
     kt_keys_fini(&keys);
     close(fd);
     return err;
@@ -280,10 +263,10 @@ kt_keys_revoke(const char *state_dir, const char *public_key)
     int       fd   = -1;
     if (!kt_curve_is_key(public_key))
         return KT_EINVAL;
-    kt_err_t err = open_list(&keys, state_dir, &fd);
+    kt_err_t err = lock_and_read_list(&keys, state_dir, &fd);
     if (err)
         return err;
-    err = take_out(&keys, public_key);
+    err = rewrite_list(&keys, public_key, NULL);
     kt_keys_fini(&keys);
     close(fd);
     return err;

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-// What may stand in a header: printable ASCII without blanks.
+// Permitted in a header: printable ASCII without blanks.
 static bool
 is_token(const char *text)
 {
@@ -32,7 +32,7 @@ token_path(char path[PATH_MAX], const char *state_dir)
 static kt_err_t
 read_token_file(const char *path, char out[KT_HTTP_TOKEN])
 {
-    char        text[KT_HTTP_TOKEN + 2];  // one too many is seen as such; with its line's end
+    char        text[KT_HTTP_TOKEN + 2];  // with a line feed; one byte more detects a longer token
     struct stat facts;
     int         fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
@@ -47,7 +47,7 @@ read_token_file(const char *path, char out[KT_HTTP_TOKEN])
     if (!is_token(text))
         return KT_EINVAL;
     if (open_to_all)
-        kt_log_warn("HTTP-TOKEN-OPEN", "file=\"%s\" text=\"others may read it: chmod 600\"", path);
+        kt_log_warn("HTTP-TOKEN-OPEN", "file=\"%s\" text=\"other users can read it: chmod 600\"", path);
     memcpy(out, text, strlen(text) + 1);
     return KT_OK;
 }
@@ -71,7 +71,7 @@ kt_http_token_load_or_make(const kt_settings_t *settings, const char *state_dir,
             snprintf(out, KT_HTTP_TOKEN, "%s", settings->http_token);
             return KT_OK;
         }
-        snprintf(why, KT_HTTP_TOKEN_WHY, "ANALYZER_HTTP_TOKEN may hold printable ASCII without blanks alone");
+        snprintf(why, KT_HTTP_TOKEN_WHY, "ANALYZER_HTTP_TOKEN must be printable ASCII without blanks");
         return KT_EINVAL;
     }
     if (!token_path(path, state_dir)) {
@@ -82,7 +82,7 @@ kt_http_token_load_or_make(const kt_settings_t *settings, const char *state_dir,
     if (err == KT_ENOFILE && !(err = make_token_file(path)))
         err = read_token_file(path, out);
     if (err)
-        snprintf(why, KT_HTTP_TOKEN_WHY, "%.400s cannot be used as the token of HTTP: see its rights, or remove it",
+        snprintf(why, KT_HTTP_TOKEN_WHY, "%.400s is not usable as HTTP token: check its permissions, or remove it",
                  path);
     return err;
 }

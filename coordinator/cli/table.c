@@ -284,11 +284,12 @@ kt_table_end(kt_table_t *self, FILE *out)
         write_csv_row(self, NULL, out);
     if (self->err || self->format == KT_FORMAT_CSV || self->format == KT_FORMAT_JSON)
         return self->err;
-    for (size_t i = 0; i < self->n_shown; i++)
-        widths[i] = width(self->columns[self->shown[i]].title);
-    for (size_t i = 0; i < self->n_cells; i++) {
-        size_t n = width(self->cells[i]), *widest = &widths[i % self->n_shown];
-        *widest = n > *widest ? n : *widest;
+    for (size_t column = 0; column < self->n_shown; column++) {
+        widths[column] = width(self->columns[self->shown[column]].title);
+        for (size_t i = column; i < self->n_cells; i += self->n_shown) {
+            size_t n       = width(self->cells[i]);
+            widths[column] = n > widths[column] ? n : widths[column];
+        }
     }
     fputs(self->color ? "\033[1m" : "", out);
     put_line(self, widths, NULL, out);

@@ -12,7 +12,7 @@ enum { CHECK_MS = 250 };
 typedef struct place {
     int     fd;  // -1: free
     bool    working, ended;
-    int64_t since_ms;  // of this turn: entered, or the handler was done
+    int64_t since_ms;  // start of this wait: connected, or the handler finished
 } place_t;
 
 struct kt_http_guard {
@@ -39,7 +39,7 @@ end_place(kt_http_guard_t *self, place_t *place)
     self->ended++;
 }
 
-// For the one that came: the place of the one that has waited longest.
+// Makes room for a new connection: ends the one that has waited longest.
 static void
 end_oldest(kt_http_guard_t *self)
 {

@@ -68,7 +68,7 @@ wanted(kt_scan_t *self, FTSENT *entry)
         return false;
     }
     bool file = entry->fts_info == FTS_F || entry->fts_info == FTS_SL || (named && entry->fts_info == FTS_NS);
-    if (file && !named && !self->all && kt_name_is_companion(entry->fts_name)) {
+    if (file && !named && !self->all && kt_name_is_sidecar(entry->fts_name)) {
         self->skipped++;
         return false;
     }
