@@ -9,37 +9,12 @@
 
 enum { PAGE = 64 };
 
-// Opens the ledger of this address (NULL: as set) for reading.
-static kt_err_t
-open_ledger(const kt_cli_t *cli, const char *database_url, kt_ledger_t **out, char why[KT_LEDGER_WHY])
-{
-    kt_settings_t settings = *cli->settings;  // shallow: only the address differs
-    if (database_url)
-        settings.database_url = database_url;
-    return kt_ledger_open(out, &settings, false, why);
-}
-
 static bool
-wanted(const kt_results_ask_t *ask, const kt_job_row_t *row)
+is_wanted(const kt_results_ask_t *ask, const kt_job_row_t *row)
 {
     if (!row->document)
         return false;
     return ask->which == KT_WHICH_ALL || (row->state == KT_JOB_DONE) == (ask->which == KT_WHICH_SUCCESSES);
-}
-
-static kt_err_t
-visit_page(const kt_results_ask_t *ask, kt_job_row_t *rows, size_t n, uint64_t *left, kt_results_fn *visit,
-           void *context)
-{
-    kt_err_t err = KT_OK;
-    for (size_t i = 0; i < n; i++) {
-        if (!err && *left && wanted(ask, &rows[i])) {
-            err = visit(context, &rows[i]);
-            --*left;
-        }
-        free(rows[i].document);
-    }
-    return err;
 }
 
 static kt_err_t
@@ -55,7 +30,13 @@ visit_all(kt_ledger_t *ledger, const kt_results_ask_t *ask, kt_results_fn *visit
         if (err || !n)
             break;
         query.after_job = rows[n - 1].id.job;
-        err             = visit_page(ask, rows, n, &left, visit, context);
+        for (size_t i = 0; i < n; i++) {
+            if (!err && left && is_wanted(ask, &rows[i])) {
+                err = visit(context, &rows[i]);
+                left--;
+            }
+            free(rows[i].document);
+        }
     }
     free(rows);
     return err;
@@ -65,9 +46,12 @@ kt_err_t
 kt_results_visit(const kt_cli_t *cli, const kt_results_ask_t *ask, kt_results_fn *visit, void *context,
                  char why[KT_LEDGER_WHY])
 {
-    kt_ledger_t *ledger = NULL;
-    why[0]              = '\0';
-    kt_err_t err        = open_ledger(cli, ask->database_url, &ledger, why);
+    kt_ledger_t *ledger    = NULL;
+    why[0]                 = '\0';
+    kt_settings_t settings = *cli->settings;  // shallow: only the address differs
+    if (ask->database_url)
+        settings.database_url = ask->database_url;
+    kt_err_t err = kt_ledger_open(&ledger, &settings, false, why);
     if (!err)
         err = visit_all(ledger, ask, visit, context);
     if (ledger)
@@ -99,13 +83,6 @@ typedef struct view {
 } view_t;
 
 static kt_err_t
-write_line(FILE *out, const kt_job_row_t *row)
-{
-    fwrite(row->document, 1, row->document_bytes, out);
-    return fputc('\n', out) == EOF ? KT_EIO : KT_OK;
-}
-
-static kt_err_t
 visit_row(void *context, const kt_job_row_t *row)
 {
     view_t *view     = context;
@@ -113,8 +90,11 @@ visit_row(void *context, const kt_job_row_t *row)
     char    why[KT_JSON_WHY];
     if (view->count)
         *(row->state == KT_JOB_DONE ? &view->count->successes : &view->count->failures) += 1;
-    if (view->out || view->format == KT_FORMAT_JSON)
-        return write_line(view->out ? view->out : stdout, row);
+    if (view->out || view->format == KT_FORMAT_JSON) {
+        FILE *out = view->out ? view->out : stdout;
+        fwrite(row->document, 1, row->document_bytes, out);
+        return fputc('\n', out) == EOF ? KT_EIO : KT_OK;
+    }
     kt_err_t err = kt_json_parse(row->document, row->document_bytes, KT_DOCUMENT_MAX_BYTES, &document, why);
     if (err)
         return err;
@@ -127,22 +107,16 @@ visit_row(void *context, const kt_job_row_t *row)
     return KT_OK;
 }
 
-static kt_err_t
-open_view(view_t *view, const kt_cli_t *cli)
-{
-    size_t   n;
-    kt_err_t err = kt_feature_rows_new(&view->features, cli->settings);
-    if (err)
-        return err;
-    const kt_column_t *columns = kt_feature_rows_columns(view->features, cli->format, &n);
-    return kt_table_new(&view->table, cli->format, cli->color, columns, n);
-}
-
 static int
 show_or_write(const kt_cli_t *cli, const kt_results_ask_t *ask, view_t *view)
 {
     char     why[KT_LEDGER_WHY] = "";
-    kt_err_t err                = open_view(view, cli);
+    size_t   n;
+    kt_err_t err = kt_feature_rows_new(&view->features, cli->settings);
+    if (!err) {
+        const kt_column_t *columns = kt_feature_rows_columns(view->features, cli->format, &n);
+        err                        = kt_table_new(&view->table, cli->format, cli->color, columns, n);
+    }
     if (!err)
         err = kt_results_visit(cli, ask, visit_row, view, why);
     if (!err && !view->out)
