@@ -279,7 +279,10 @@ set_options(transfer_t *transfer, const char *url)
 {
     const kt_settings_t *settings = transfer->self->settings;
     CURL                *curl     = transfer->curl;
-    int64_t              left_ms  = transfer->wait->deadline_ms - kt_clock_ms();
+    // libcurl rounds up the elapsed milliseconds of an interval that crosses a second of the clock, so it may stop
+    // almost 1 ms early. Without the 1 the deadline has then not passed yet, and the stop looks like that of a slow
+    // server.
+    int64_t left_ms = transfer->wait->deadline_ms - kt_clock_ms() + 1;
     curl_easy_reset(curl);
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");

@@ -283,7 +283,7 @@ class Kills(unittest.TestCase):
             self.assertEqual(farm.get("/v1/backfills")["backfills"][0]["state"], "spooling")
             done = farm.tool("backfill", "start", "-", "--name", "nightly", data="".join(lines).encode())
             self.assertEqual(done.returncode, 0, done.stderr)
-            self.assertIn(b"going on with it", done.stderr)
+            self.assertIn(b"resuming the interrupted upload", done.stderr)
             self.assertEqual(len(farm.get("/v1/backfills")["backfills"]), 1)
             farm.wait_ended(1)
             self.check(farm, 1, 50000)

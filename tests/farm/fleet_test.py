@@ -114,7 +114,7 @@ class Keys(unittest.TestCase):
         with Farm(**NOOP).start(["a"]) as farm:
             for order in ("why", "retry", "cancel"):
                 odd = kithara(farm, "jobs", order, "seven")
-                self.assertEqual((odd.returncode, "'seven' is no job's number" in odd.stderr), (2, True), odd.stderr)
+                self.assertEqual((odd.returncode, "'seven' is not a job number" in odd.stderr), (2, True), odd.stderr)
             self.assertEqual(kithara(farm, "nodes", "drain", "a").stdout, "a: drains\n")
             self.assertIn("no node of that name", kithara(farm, "nodes", "drain", "typo").stdout)
 

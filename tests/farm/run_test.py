@@ -206,7 +206,7 @@ def the_first_ctrl_c_drains_and_the_same_command_goes_on(folder):
     until(lambda: stored(folder) >= 5, 60, "five results")
     process.send_signal(signal.SIGINT)
     code, _, err = finish(process, 60)
-    expect(code == 1 and "goes on where this ended" in err, err)
+    expect(code == 1 and "the same command resumes here" in err, err)
     middle = stored(folder)
     expect(5 <= middle < 72, f"{middle} results")
     result = kithara(folder, "run", source, "--out", folder / "out.jsonl")
