@@ -136,7 +136,7 @@ class Sources(unittest.TestCase):
             self.assertIn("ENOFILE", refusal("start", "/nowhere"))
             self.assertIn("kithara backfill start -", refusal("start", "/nowhere"))
             self.assertIn("ENOFILE", refusal("start", "nowhere"))
-            self.assertIn("no list of paths", refusal("start", farm.path("tone.wav")))
+            self.assertIn("not a list of paths", refusal("start", farm.path("tone.wav")))
             self.assertIn("EEMPTY", refusal("start", farm.path("empty")))
             self.assertIn("EEMPTY", refusal("start", "-", data=b"\n\n"))
             self.assertIn("EUSAGE", refusal("start", farm.music, "--priority", "soon"))
