@@ -103,6 +103,7 @@ add_common_arguments(kt_farm_t *self, arguments_t *a, const child_t *child)
         add_argument(a, self->opts.cli->settings->config);
     }
     add_set_argument(a, "ANALYZER_STATE_DIR", self->opts.state_dir);
+    add_set_argument(a, "ANALYZER_MEDIA_ROOTS", self->opts.media_roots);  // of nodes, and of backfills
     add_set_argument(a, "ANALYZER_LOG_LEVEL", self->opts.cli->debug ? "DEBUG" : "WARNING");
 }
 
@@ -216,7 +217,6 @@ start_node(kt_farm_t *self)
     add_common_arguments(self, a, &self->node);
     add_set_argument(a, "ANALYZER_COORDINATORS", self->router);
     add_set_argument(a, "ANALYZER_COORDINATOR_KEY", self->key);
-    add_set_argument(a, "ANALYZER_MEDIA_ROOTS", self->opts.media_roots);
     add_set_argument(a, "ANALYZER_WORKERS", self->opts.workers);
     kt_err_t err = spawn_child(&self->node, a->argv);
     free(a);
