@@ -3,12 +3,6 @@
 
 #include <string.h>
 
-static bool
-is_plain_place(const char *text)
-{
-    return strncmp(text, "sqlite:", 7) == 0 || strncmp(text, "memory:", 7) == 0;
-}
-
 // scheme://user:password@host. A password that is not percent-encoded may contain any character, so the last '@' ends
 // it. *end: behind the password. NULL: no password.
 static const char *
@@ -41,7 +35,8 @@ add_masked(kt_buf_t *out, bool secret, const char *text)
     const char *end      = NULL;
     bool        hidden   = false;
     const char *password = password_in_authority(text, &end);
-    if (secret && *text && !strstr(text, "://") && !is_plain_place(text)) {
+    bool        file     = strncmp(text, "sqlite:", 7) == 0 || strncmp(text, "memory:", 7) == 0;
+    if (secret && *text && !strstr(text, "://") && !file) {
         kt_buf_str(out, "***");
         return true;
     }
@@ -147,31 +142,26 @@ add_wrapped(kt_buf_t *out, const char *text)
     }
 }
 
-static void
-add_help_row(kt_buf_t *out, int row, bool markdown)
-{
-    const kt_setting_row_t *r = &KT_SETTING_TABLE[row];
-    char                    permits[160];
-    kt_setting_permits(row, permits, sizeof permits);
-    if (markdown) {
-        kt_buf_fmt(out, "| `%s` | ", r->env);
-        add_markdown(out, r->default_text);
-        kt_buf_fmt(out, " | %s%s%s | ", permits, *r->unit ? " " : "", r->unit);
-        add_markdown(out, r->meaning);
-        kt_buf_str(out, " |\n");
-    } else {
-        kt_buf_fmt(out, "  %-30s ", r->env);
-        add_wrapped(out, r->meaning);
-        kt_buf_fmt(out, "\n  %-30s   %s%s%s; default: %s\n", "", permits, *r->unit ? " " : "", r->unit,
-                   *r->default_text ? r->default_text : "empty");
-    }
-}
-
 void
 kt_settings_help(kt_buf_t *out, bool markdown)
 {
     if (markdown)
         kt_buf_str(out, "| setting | default | permitted | meaning |\n| --- | --- | --- | --- |\n");
-    for (int row = 0; row < KT_SETTING_ROWS; row++)
-        add_help_row(out, row, markdown);
+    for (int row = 0; row < KT_SETTING_ROWS; row++) {
+        const kt_setting_row_t *r = &KT_SETTING_TABLE[row];
+        char                    permits[160];
+        kt_setting_permits(row, permits, sizeof permits);
+        if (markdown) {
+            kt_buf_fmt(out, "| `%s` | ", r->env);
+            add_markdown(out, r->default_text);
+            kt_buf_fmt(out, " | %s%s%s | ", permits, *r->unit ? " " : "", r->unit);
+            add_markdown(out, r->meaning);
+            kt_buf_str(out, " |\n");
+        } else {
+            kt_buf_fmt(out, "  %-30s ", r->env);
+            add_wrapped(out, r->meaning);
+            kt_buf_fmt(out, "\n  %-30s   %s%s%s; default: %s\n", "", permits, *r->unit ? " " : "", r->unit,
+                       *r->default_text ? r->default_text : "empty");
+        }
+    }
 }

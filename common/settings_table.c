@@ -168,20 +168,18 @@ put_value(kt_settings_t *self, int row, const char *text)
     }
 }
 
-// The kernels require a power of two, which bounds cannot express.
-static bool
-breaks_own_rule(int row, const char *text)
-{
-    int64_t value;
-    return row == KT_SETTING_ROW_n_fft && !kt_text_to_i64(text, 1, INT64_MAX, &value) && (value & (value - 1));
-}
-
 kt_err_t
 kt_setting_put(kt_settings_t *self, int row, const char *text, kt_setting_source_t source, char why[KT_SETTINGS_WHY])
 {
     const kt_setting_row_t *r = &KT_SETTING_TABLE[row];
     char                    permits[PERMITS_BYTES], shown[SHOWN_BYTES];
-    kt_err_t                err = breaks_own_rule(row, text) ? KT_EINVAL : put_value(self, row, text);
+    int64_t                 n_fft;
+    kt_err_t                err;
+    // The kernels require a power of two, which bounds cannot express.
+    if (row == KT_SETTING_ROW_n_fft && !kt_text_to_i64(text, 1, INT64_MAX, &n_fft) && (n_fft & (n_fft - 1)))
+        err = KT_EINVAL;
+    else
+        err = put_value(self, row, text);
     if (!err) {
         ((kt_settings_memory_t *)self->memory)->sources[row] = (uint8_t)source;
         return KT_OK;

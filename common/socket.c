@@ -93,15 +93,6 @@ has_curve(const char *address)
     return strncmp(address, "tcp://", 6) == 0 || strncmp(address, "ipc://", 6) == 0;
 }
 
-static kt_err_t
-bind_router(void *socket, const char *address, char *endpoint)
-{
-    size_t size = ENDPOINT_BYTES;
-    if (zmq_bind(socket, address))
-        return errno == EINVAL || errno == EPROTONOSUPPORT ? KT_EINVAL : KT_EPORT;
-    return zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, endpoint, &size) ? KT_EPORT : KT_OK;
-}
-
 kt_err_t
 kt_socket_router(zsock_t **out, const char *bind, const kt_curve_t *key, char *endpoint)
 {
@@ -111,6 +102,7 @@ kt_socket_router(zsock_t **out, const char *bind, const kt_curve_t *key, char *e
     if (!kt_zap_is_running())
         return KT_EAUTH;
     char     address[ENDPOINT_BYTES];
+    size_t   size   = sizeof address;
     kt_err_t err    = KT_ENOMEM;
     zsock_t *self   = zsock_new(ZMQ_ROUTER);
     void    *socket = self ? zsock_resolve(self) : NULL;
@@ -120,8 +112,12 @@ kt_socket_router(zsock_t **out, const char *bind, const kt_curve_t *key, char *e
     if (!apply_common(socket, bind) || !APPLY(socket, ROUTER) || !set_text_option(socket, ZMQ_ZAP_DOMAIN, "kithara") ||
         !set_text_option(socket, ZMQ_CURVE_SECRETKEY, key->secret_key))
         goto fail;
-    err = bind_router(socket, bind, address);
-    if (err)
+    if (zmq_bind(socket, bind)) {
+        err = errno == EINVAL || errno == EPROTONOSUPPORT ? KT_EINVAL : KT_EPORT;
+        goto fail;
+    }
+    err = KT_EPORT;
+    if (zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, address, &size))
         goto fail;
     memcpy(endpoint, address, strlen(address) + 1);
     *out = self;

@@ -49,18 +49,9 @@ typedef struct request {
 } request_t;
 
 static int
-compare_keys(const void *a, const void *b)
+compare_key_texts(const void *a, const void *b)
 {
     return memcmp(a, b, KT_CURVE_TEXT);
-}
-
-static bool
-is_allowed(kt_zap_t *self, const char *key)
-{
-    pthread_mutex_lock(&self->lock);
-    bool found = self->key_count && bsearch(key, self->keys, self->key_count, sizeof *self->keys, compare_keys) != NULL;
-    pthread_mutex_unlock(&self->lock);
-    return found;
 }
 
 // Receives all frames of one request; excess frames are counted and dropped. False: no request waits.
@@ -141,8 +132,11 @@ serve_request(kt_zap_t *self)
     key_text_t key = "";
     if (!receive_request(self->socket, &request))
         return;
-    bool known   = request_key(&request, key);
-    bool allowed = known && is_allowed(self, key);
+    bool known = request_key(&request, key);
+    pthread_mutex_lock(&self->lock);
+    bool allowed = known && self->key_count &&
+                   bsearch(key, self->keys, self->key_count, sizeof *self->keys, compare_key_texts) != NULL;
+    pthread_mutex_unlock(&self->lock);
     send_reply(self->socket, &request, allowed, key);
     if (!allowed)
         log_refusal(self, &request, known ? key : "none");
@@ -240,7 +234,7 @@ kt_zap_allow(kt_zap_t *self, const char (*keys)[41], size_t n)
         return KT_ENOMEM;
     if (n)
         memcpy(sorted, keys, n * sizeof *sorted);
-    qsort(sorted, n, sizeof *sorted, compare_keys);
+    qsort(sorted, n, sizeof *sorted, compare_key_texts);
     pthread_mutex_lock(&self->lock);
     key_text_t *old = self->keys;
     self->keys      = sorted;

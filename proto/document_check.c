@@ -187,22 +187,6 @@ check_feature(const json_t *document, kt_feature_t feature, char why[KT_DOCUMENT
     return KT_OK;
 }
 
-static kt_err_t
-check_names(const json_t *document, char why[KT_DOCUMENT_WHY])
-{
-    for (unsigned i = 0; i < KT_GROUPS; i++) {
-        const char   *key;
-        const json_t *value;
-        const json_t *group = group_object_of(document, (kt_group_t)i);
-        json_object_foreach((json_t *)group, key, value)
-        {
-            if (kt_feature_find((kt_group_t)i, key) == KT_FEATURES)
-                return document_reject(why, "%s.%.64s is not in the feature table", kt_group_path((kt_group_t)i), key);
-        }
-    }
-    return KT_OK;
-}
-
 static kt_feature_t
 find_feature_key(const char *key)
 {
@@ -250,8 +234,17 @@ check_success(const json_t *document, char why[KT_DOCUMENT_WHY])
         if (err)
             return err;
     }
-    kt_err_t err = check_names(document, why);
-    return err ? err : check_statistics(json_object_get(json_object_get(document, "features"), "statistics"), why);
+    for (unsigned i = 0; i < KT_GROUPS; i++) {
+        const char   *key;
+        const json_t *value;
+        const json_t *group = group_object_of(document, (kt_group_t)i);
+        json_object_foreach((json_t *)group, key, value)
+        {
+            if (kt_feature_find((kt_group_t)i, key) == KT_FEATURES)
+                return document_reject(why, "%s.%.64s is not in the feature table", kt_group_path((kt_group_t)i), key);
+        }
+    }
+    return check_statistics(json_object_get(json_object_get(document, "features"), "statistics"), why);
 }
 
 static kt_err_t

@@ -224,20 +224,6 @@ read_wire_message(reader_t *self, kt_msg_t *out)
     return err;
 }
 
-static kt_err_t
-grow_arena(kt_wire_arena_t *arena, size_t needed)
-{
-    size_t capacity = arena->capacity ? 2 * arena->capacity : 4096;
-    if (capacity < needed)
-        capacity = needed;
-    char *bytes = malloc(capacity);
-    if (!bytes)
-        return KT_ENOMEM;
-    free(arena->bytes);
-    *arena = (kt_wire_arena_t){bytes, capacity};
-    return KT_OK;
-}
-
 // If the arena is too small, the message is read again from its start with a larger one, so that no pointer into the
 // old memory remains. The arena only grows, up to a bound given by the table, so later messages allocate nothing.
 kt_err_t
@@ -251,8 +237,16 @@ kt_wire_decode(const void *bytes, size_t length, kt_wire_arena_t *arena, kt_msg_
         const uint8_t *at     = bytes;
         reader_t       reader = {at, at + length, arena->bytes, arena->capacity, 0};
         err                   = read_wire_message(&reader, &msg);
-        if (err == KT_EFULL && grow_arena(arena, reader.used))
-            return KT_ENOMEM;
+        if (err == KT_EFULL) {
+            size_t capacity = arena->capacity ? 2 * arena->capacity : 4096;
+            if (capacity < reader.used)
+                capacity = reader.used;
+            char *larger = malloc(capacity);
+            if (!larger)
+                return KT_ENOMEM;
+            free(arena->bytes);
+            *arena = (kt_wire_arena_t){larger, capacity};
+        }
     } while (err == KT_EFULL);
     if (err)
         return err;

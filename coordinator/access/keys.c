@@ -170,39 +170,28 @@ kt_keys_find(const kt_keys_t *self, const char *key)
     return bsearch(&wanted, self->at, self->n, sizeof *self->at, compare_keys);
 }
 
-// Reads the text of the list without the lines of one key. *removed: the number of those lines.
-static kt_err_t
-read_without(const char *path, const char *public_key, kt_buf_t *text, size_t *removed)
-{
-    kt_buf_t all;
-    int      fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return KT_EIO;
-    kt_buf_init(&all, MAX_FILE_BYTES);
-    kt_err_t err = read_fd(fd, &all);
-    close(fd);
-    *removed = 0;
-    for (char *line = all.bytes, *end; !err && line && *line; line = end) {
-        size_t length = strcspn(line, "\n");
-        char  *first  = line + strspn(line, " \t");
-        end           = line + length + (line[length] == '\n');
-        if (strncmp(first, public_key, KT_CURVE_TEXT - 1) == 0)
-            ++*removed;
-        else
-            kt_buf_add(text, line, (size_t)(end - line));
-    }
-    kt_buf_fini(&all);
-    return err ? err : text->err;
-}
-
 // Removes the lines of the key; with a name, appends one. KT_ENOTFOUND: no name, and no line to remove.
 static kt_err_t
 rewrite_list(const kt_keys_t *keys, const char *public_key, const char *name)
 {
-    kt_buf_t text;
+    kt_buf_t all, text;
     size_t   removed = 0;
+    int      fd      = open(keys->path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return KT_EIO;
+    kt_buf_init(&all, MAX_FILE_BYTES);
     kt_buf_init(&text, MAX_FILE_BYTES);
-    kt_err_t err = read_without(keys->path, public_key, &text, &removed);
+    kt_err_t err = read_fd(fd, &all);
+    close(fd);
+    for (char *line = all.bytes, *end; !err && line && *line; line = end) {
+        size_t length = strcspn(line, "\n");
+        end           = line + length + (line[length] == '\n');
+        if (strncmp(line + strspn(line, " \t"), public_key, KT_CURVE_TEXT - 1) == 0)
+            removed++;
+        else
+            kt_buf_add(&text, line, (size_t)(end - line));
+    }
+    kt_buf_fini(&all);
     if (!err && !name && !removed)
         err = KT_ENOTFOUND;
     if (name && text.length && text.bytes[text.length - 1] != '\n')

@@ -19,20 +19,6 @@ static const struct {
 #undef KT_METRIC
 };
 
-// The format requires backslash, quote and line feed in the value of a label to be escaped.
-static void
-add_escaped(kt_buf_t *out, const char *text)
-{
-    for (; *text; text++) {
-        if (*text == '\n')
-            kt_buf_str(out, "\\n");
-        else if (*text == '\\' || *text == '"')
-            kt_buf_fmt(out, "\\%c", *text);
-        else
-            kt_buf_add(out, text, 1);
-    }
-}
-
 void
 kt_metric_begin(kt_buf_t *out, kt_metric_t metric)
 {
@@ -45,7 +31,14 @@ add_labels(kt_buf_t *out, const char *const *labels)
 {
     for (size_t i = 0; labels[i]; i += 2) {
         kt_buf_fmt(out, "%s%s=\"", i ? "," : "{", labels[i]);
-        add_escaped(out, labels[i + 1]);
+        for (const char *at = labels[i + 1]; *at; at++) {  // backslash, quote and line feed are escaped
+            if (*at == '\n')
+                kt_buf_str(out, "\\n");
+            else if (*at == '\\' || *at == '"')
+                kt_buf_fmt(out, "\\%c", *at);
+            else
+                kt_buf_add(out, at, 1);
+        }
         kt_buf_str(out, "\"");
     }
     kt_buf_str(out, "}");

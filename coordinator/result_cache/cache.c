@@ -305,18 +305,6 @@ run_cache(void *context)
     return NULL;
 }
 
-static kt_err_t
-start_thread(kt_result_cache_t *self)
-{
-    pthread_mutex_init(&self->lock, NULL);
-    kt_cond_init(&self->changed);
-    kt_err_t err = kt_queue_new(&self->queue, KT_CACHE_QUEUE);
-    if (err)
-        return err;
-    self->started = pthread_create(&self->thread, NULL, run_cache, self) == 0;
-    return self->started ? KT_OK : KT_ESYSTEM;
-}
-
 kt_err_t
 kt_result_cache_new(kt_result_cache_t **self_p, const char *url, int64_t ttl_s, char why[KT_CACHE_WHY])
 {
@@ -329,7 +317,13 @@ kt_result_cache_new(kt_result_cache_t **self_p, const char *url, int64_t ttl_s, 
         return KT_ENOMEM;
     self->url = parsed;
     snprintf(self->ttl, sizeof self->ttl, "%lld", (long long)ttl_s);
-    err = start_thread(self);
+    pthread_mutex_init(&self->lock, NULL);
+    kt_cond_init(&self->changed);
+    err = kt_queue_new(&self->queue, KT_CACHE_QUEUE);
+    if (!err) {
+        self->started = pthread_create(&self->thread, NULL, run_cache, self) == 0;
+        err           = self->started ? KT_OK : KT_ESYSTEM;
+    }
     if (err) {
         snprintf(why, KT_CACHE_WHY, "the result cache does not start: %s", kt_err_text(err));
         kt_result_cache_destroy(&self);

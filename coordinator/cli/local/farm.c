@@ -40,17 +40,6 @@ struct kt_farm {
 };
 
 static kt_err_t
-find_programs(kt_farm_t *self)
-{
-    ssize_t n = readlink("/proc/self/exe", self->programs, sizeof self->programs - 1);
-    if (n <= 0)
-        return KT_ESYSTEM;
-    self->programs[n]                   = '\0';
-    *(strrchr(self->programs, '/') + 1) = '\0';
-    return KT_OK;
-}
-
-static kt_err_t
 catch_signals(kt_farm_t *self)
 {
     sigset_t set;
@@ -234,9 +223,12 @@ kt_farm_new(kt_farm_t **self_p, const kt_farm_opts_t *opts, char why[KT_FARM_WHY
                                .coordinator = {.program = "kithara-coordinator"},
                                .node        = {.program = "kithara-node"}};
     why[0]       = '\0';
-    kt_err_t err = find_programs(self);
-    if (!err)
-        err = catch_signals(self);
+    ssize_t  n   = readlink("/proc/self/exe", self->programs, sizeof self->programs - 1);
+    kt_err_t err = n > 0 ? catch_signals(self) : KT_ESYSTEM;
+    if (n > 0) {
+        self->programs[n]                   = '\0';
+        *(strrchr(self->programs, '/') + 1) = '\0';
+    }
     if (!err)
         err = allow_node(self);
     if (!err)
@@ -307,18 +299,6 @@ child_exited(kt_farm_t *self, child_t *child, int status)
 }
 
 static void
-reap_children(kt_farm_t *self)
-{
-    int status;
-    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
-        if (pid == self->coordinator.pid)
-            child_exited(self, &self->coordinator, status);
-        else if (pid == self->node.pid)
-            child_exited(self, &self->node, status);
-    }
-}
-
-static void
 restart_child(kt_farm_t *self, child_t *child, kt_err_t (*start)(kt_farm_t *))
 {
     if (self->stops || child->pid || kt_clock_ms() < child->again_ms)
@@ -334,9 +314,15 @@ read_signals(kt_farm_t *self)
 {
     struct signalfd_siginfo info;
     kt_farm_event_t         event = KT_FARM_QUIET;
+    int                     status;
     while (read(self->signals, &info, sizeof info) == sizeof info) {
         if (info.ssi_signo == SIGCHLD) {
-            reap_children(self);
+            for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+                if (pid == self->coordinator.pid)
+                    child_exited(self, &self->coordinator, status);
+                else if (pid == self->node.pid)
+                    child_exited(self, &self->node, status);
+            }
             continue;
         }
         kt_farm_stop(self);

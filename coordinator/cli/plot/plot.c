@@ -61,29 +61,6 @@ draw_title(const kt_page_t *page)
 }
 
 static kt_err_t
-draw_page(kt_page_t *page)
-{
-    uint32_t *pixels = calloc((size_t)KT_PAGE_INNER * KT_PAGE_ROWS_MAX, sizeof *pixels);
-    if (!pixels)
-        return KT_ENOMEM;
-    cairo_set_source_rgb(page->cr, 1, 1, 1);
-    cairo_paint(page->cr);
-    draw_title(page);
-    page->y = KT_PAGE_TOP;
-    kt_page_wave(page);
-    page->y += KT_PAGE_WAVE + KT_PAGE_GAP;
-    kt_page_mel(page, pixels);
-    page->y += KT_PAGE_MEL + KT_PAGE_GAP;
-    kt_page_chroma(page, pixels);
-    page->y += KT_PAGE_CHROMA + KT_PAGE_GAP;
-    kt_err_t err = kt_page_tempogram(page, pixels);
-    page->y += KT_PAGE_TEMPO + KT_PAGE_GAP;
-    kt_page_loudness(page);
-    free(pixels);
-    return err;
-}
-
-static kt_err_t
 error_of_cairo(cairo_status_t status)
 {
     if (status == CAIRO_STATUS_SUCCESS)
@@ -96,12 +73,28 @@ error_of_cairo(cairo_status_t status)
 kt_err_t
 kt_plot_page(const kt_plot_data_t *data, const json_t *document, const char *path)
 {
+    uint32_t *pixels = calloc((size_t)KT_PAGE_INNER * KT_PAGE_ROWS_MAX, sizeof *pixels);
+    if (!pixels)
+        return KT_ENOMEM;
     cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, KT_PAGE_WIDTH, HEIGHT);
     kt_page_t        page    = {.cr = cairo_create(surface), .data = data, .document = document};
     page.duration_s          = kt_page_value_of(&page, KT_FEATURE_TECHNICAL_duration);
     if (!(page.duration_s > 0))
         page.duration_s = 1;
-    kt_err_t err = draw_page(&page);
+    cairo_set_source_rgb(page.cr, 1, 1, 1);
+    cairo_paint(page.cr);
+    draw_title(&page);
+    page.y = KT_PAGE_TOP;
+    kt_page_wave(&page);
+    page.y += KT_PAGE_WAVE + KT_PAGE_GAP;
+    kt_page_mel(&page, pixels);
+    page.y += KT_PAGE_MEL + KT_PAGE_GAP;
+    kt_page_chroma(&page, pixels);
+    page.y += KT_PAGE_CHROMA + KT_PAGE_GAP;
+    kt_err_t err = kt_page_tempogram(&page, pixels);
+    page.y += KT_PAGE_TEMPO + KT_PAGE_GAP;
+    kt_page_loudness(&page);
+    free(pixels);
     if (!err)
         err = error_of_cairo(cairo_status(page.cr));
     errno = 0;

@@ -243,21 +243,11 @@ jobs_path(char out[PATH], const asked_t *asked)
     return n < PATH;
 }
 
-static int
-job_control(kt_cli_t *cli, const char *verb, const char *id)
-{
-    char path[PATH], number[64], done[128];
-    if (!kt_cli_is_number(id) || !kt_client_escape(number, sizeof number, id))
-        return kt_cli_usage(cli, "'%.40s' is not a job number", id);
-    snprintf(path, sizeof path, "/v1/jobs/%s/%s", number, verb);
-    snprintf(done, sizeof done, "job %.40s: %s", id, strcmp(verb, "retry") ? "cancelled" : "queued again");
-    return post_control(cli, path, done, NULL);
-}
-
 int
 kt_cmd_jobs(kt_cli_t *cli, int argc, char **argv)
 {
     asked_t asked;
+    char    path[PATH], done[128];
     view_t  view = {"", "jobs", JOBS, COUNT(JOBS)};
     if (!parse_view(cli, argc, argv, true, &asked))
         return KT_EXIT_USAGE;
@@ -267,9 +257,13 @@ kt_cmd_jobs(kt_cli_t *cli, int argc, char **argv)
     const char *verb = argv[optind], *id = argv[optind + 1];
     if (optind + 2 != argc)
         return kt_cli_usage(cli, "jobs takes retry ID, cancel ID or why ID");
-    if (!strcmp(verb, "retry") || !strcmp(verb, "cancel"))
-        return job_control(cli, verb, id);
-    if (strcmp(verb, "why"))
+    if (!strcmp(verb, "why"))
+        return kt_cli_why(cli, id);
+    if (strcmp(verb, "retry") && strcmp(verb, "cancel"))
         return kt_cli_usage(cli, "'%s' is not one of retry, cancel, why", verb);
-    return kt_cli_why(cli, id);
+    if (!kt_cli_is_number(id) || strlen(id) > 20)
+        return kt_cli_usage(cli, "'%.40s' is not a job number", id);
+    snprintf(path, sizeof path, "/v1/jobs/%s/%s", id, verb);
+    snprintf(done, sizeof done, "job %s: %s", id, strcmp(verb, "retry") ? "cancelled" : "queued again");
+    return post_control(cli, path, done, NULL);
 }

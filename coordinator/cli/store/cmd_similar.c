@@ -185,18 +185,28 @@ visit_other(void *context, const kt_job_row_t *row)
     return err;
 }
 
+// Analyses the file to get its vector.
 static kt_err_t
-run_worker(similar_t *self, kt_worker_t *worker, char detail[KT_DETAIL])
+analyse_query(similar_t *self, char detail[KT_DETAIL])
 {
-    kt_job_t         job      = {.message_id = "similar", .options = KT_OPTION_SIMILARITY};
-    kt_worker_opts_t opts     = {0};
-    kt_report_t      report   = {0};
-    json_t          *document = NULL;
-    if (!kt_text_copy(job.file_path, sizeof job.file_path, self->path))
-        return KT_ENOFILE;
-    kt_worker_run(worker, &job, &opts, &report);
-    kt_err_t err = report.err;
-    snprintf(detail, KT_DETAIL, "%s", report.detail);
+    const kt_settings_t *settings      = self->cli->settings;
+    kt_pipeline_opts_t   pipeline_opts = {.settings = settings, .media_roots = settings->media_roots, .any_path = true};
+    kt_job_t             job           = {.message_id = "similar", .options = KT_OPTION_SIMILARITY};
+    kt_worker_opts_t     opts          = {0};
+    kt_report_t          report        = {0};
+    kt_pipeline_t       *pipeline      = NULL;
+    kt_worker_t         *worker        = NULL;
+    json_t              *document      = NULL;
+    kt_err_t             err = kt_text_copy(job.file_path, sizeof job.file_path, self->path) ? KT_OK : KT_ENOFILE;
+    if (!err)
+        err = kt_pipeline_new(&pipeline, &pipeline_opts);
+    if (!err)
+        err = kt_worker_new(&worker, pipeline);
+    if (!err) {
+        kt_worker_run(worker, &job, &opts, &report);
+        err = report.err;
+        snprintf(detail, KT_DETAIL, "%s", report.detail);
+    }
     if (!err)
         err = parse_document(report.document.bytes, report.document.length, &document);
     if (!err && !read_vector(document, &self->query)) {
@@ -206,22 +216,6 @@ run_worker(similar_t *self, kt_worker_t *worker, char detail[KT_DETAIL])
     }
     kt_json_free(&document);
     kt_buf_fini(&report.document);
-    return err;
-}
-
-// Analyses the file to get its vector.
-static kt_err_t
-analyse_query(similar_t *self, char detail[KT_DETAIL])
-{
-    const kt_settings_t *settings = self->cli->settings;
-    kt_pipeline_opts_t   opts     = {.settings = settings, .media_roots = settings->media_roots, .any_path = true};
-    kt_pipeline_t       *pipeline = NULL;
-    kt_worker_t         *worker   = NULL;
-    kt_err_t             err      = kt_pipeline_new(&pipeline, &opts);
-    if (!err)
-        err = kt_worker_new(&worker, pipeline);
-    if (!err)
-        err = run_worker(self, worker, detail);
     kt_worker_destroy(&worker);
     kt_pipeline_destroy(&pipeline);
     return err;

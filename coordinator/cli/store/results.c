@@ -17,14 +17,20 @@ is_wanted(const kt_results_ask_t *ask, const kt_job_row_t *row)
     return ask->which == KT_WHICH_ALL || (row->state == KT_JOB_DONE) == (ask->which == KT_WHICH_SUCCESSES);
 }
 
-static kt_err_t
-visit_all(kt_ledger_t *ledger, const kt_results_ask_t *ask, kt_results_fn *visit, void *context)
+kt_err_t
+kt_results_visit(const kt_cli_t *cli, const kt_results_ask_t *ask, kt_results_fn *visit, void *context,
+                 char why[KT_LEDGER_WHY])
 {
-    kt_job_query_t query = {
-        .after_job = ask->after_job, .state = -1, .documents = true, .path_prefix = ask->path_prefix};
+    kt_settings_t  settings = *cli->settings;  // shallow: only the address differs
+    kt_ledger_t   *ledger   = NULL;
+    kt_job_query_t query    = {
+           .after_job = ask->after_job, .state = -1, .documents = true, .path_prefix = ask->path_prefix};
     kt_job_row_t *rows = calloc(PAGE, sizeof *rows);
     uint64_t      left = ask->limit ? ask->limit : UINT64_MAX;
-    kt_err_t      err  = rows ? KT_OK : KT_ENOMEM;
+    why[0]             = '\0';
+    if (ask->database_url)
+        settings.database_url = ask->database_url;
+    kt_err_t err = rows ? kt_ledger_open(&ledger, &settings, false, why) : KT_ENOMEM;
     for (size_t n = PAGE; !err && left && n == PAGE;) {
         err = ledger->ops->jobs(ledger, &query, rows, PAGE, &n);
         if (err || !n)
@@ -39,21 +45,6 @@ visit_all(kt_ledger_t *ledger, const kt_results_ask_t *ask, kt_results_fn *visit
         }
     }
     free(rows);
-    return err;
-}
-
-kt_err_t
-kt_results_visit(const kt_cli_t *cli, const kt_results_ask_t *ask, kt_results_fn *visit, void *context,
-                 char why[KT_LEDGER_WHY])
-{
-    kt_ledger_t *ledger    = NULL;
-    why[0]                 = '\0';
-    kt_settings_t settings = *cli->settings;  // shallow: only the address differs
-    if (ask->database_url)
-        settings.database_url = ask->database_url;
-    kt_err_t err = kt_ledger_open(&ledger, &settings, false, why);
-    if (!err)
-        err = visit_all(ledger, ask, visit, context);
     if (ledger)
         ledger->ops->close(&ledger);
     return err;
