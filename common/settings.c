@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <pwd.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,28 +14,12 @@
 
 enum { MAX_FILE_BYTES = 1 << 20, SHOWN_BYTES = 96 };
 
-static kt_err_t explain(char why[KT_SETTINGS_WHY], kt_err_t err, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-// Names and files are untrusted: the message is truncated and sanitised.
-static kt_err_t
-explain(char why[KT_SETTINGS_WHY], kt_err_t err, const char *format, ...)
-{
-    char    text[KT_SETTINGS_WHY];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    kt_text_sanitize(why, KT_SETTINGS_WHY, text, strlen(text));
-    return err;
-}
-
 static kt_err_t
 unknown(char why[KT_SETTINGS_WHY], const char *env)
 {
     const char *nearest = kt_setting_nearest(env);
-    return explain(why, KT_ESETTING, "%.*s is not a setting%s%s%s", SHOWN_BYTES, env, nearest ? "; did you mean " : "",
-                   nearest ? nearest : "", nearest ? "?" : "");
+    return kt_text_explain(why, KT_SETTINGS_WHY, KT_ESETTING, "%.*s is not a setting%s%s%s", SHOWN_BYTES, env,
+                           nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
 }
 
 static kt_err_t
@@ -93,12 +76,13 @@ put_line(kt_settings_t *self, char *line, char why[KT_SETTINGS_WHY])
         return KT_OK;
     char *equals = strchr(line, '=');
     if (!equals)
-        return explain(why, KT_ESETTING, "\"%.*s\" is not NAME=value", SHOWN_BYTES, line);
+        return kt_text_explain(why, KT_SETTINGS_WHY, KT_ESETTING, "\"%.*s\" is not NAME=value", SHOWN_BYTES, line);
     *equals     = '\0';
     char *name  = trim(line);
     char *value = unquote(trim(equals + 1));
     if (!value)
-        return explain(why, KT_ESETTING, "%.*s: unmatched quotes in the value", SHOWN_BYTES, name);
+        return kt_text_explain(why, KT_SETTINGS_WHY, KT_ESETTING, "%.*s: unmatched quotes in the value", SHOWN_BYTES,
+                               name);
     return put_by_name(self, name, value, KT_SETTING_FILE, why);
 }
 
@@ -109,20 +93,21 @@ read_file(const char *file, kt_buf_t *text, char why[KT_SETTINGS_WHY])
     char  block[4096];
     FILE *stream = fopen(file, "re");
     if (!stream)
-        return explain(why, KT_ENOFILE, "%.*s: %s", SHOWN_BYTES, file, strerror(errno));
+        return kt_text_explain(why, KT_SETTINGS_WHY, KT_ENOFILE, "%.*s: %s", SHOWN_BYTES, file, strerror(errno));
     for (size_t got; !text->err && (got = fread(block, 1, sizeof block, stream)) > 0;)
         kt_buf_add(text, block, got);
     int failed = ferror(stream) ? errno : 0;
     fclose(stream);
     if (failed)
-        return explain(why, KT_ENOFILE, "%.*s: %s", SHOWN_BYTES, file, strerror(failed));
+        return kt_text_explain(why, KT_SETTINGS_WHY, KT_ENOFILE, "%.*s: %s", SHOWN_BYTES, file, strerror(failed));
     if (text->err == KT_EFULL)
-        return explain(why, KT_ESETTING, "%.*s: larger than %d bytes", SHOWN_BYTES, file, MAX_FILE_BYTES);
+        return kt_text_explain(why, KT_SETTINGS_WHY, KT_ESETTING, "%.*s: larger than %d bytes", SHOWN_BYTES, file,
+                               MAX_FILE_BYTES);
     kt_buf_add(text, "", 0);
     if (text->err)
-        return explain(why, KT_ENOMEM, "out of memory");
+        return kt_text_explain(why, KT_SETTINGS_WHY, KT_ENOMEM, "out of memory");
     if (memchr(text->bytes, '\0', text->length))
-        return explain(why, KT_ESETTING, "%.*s: not a text file", SHOWN_BYTES, file);
+        return kt_text_explain(why, KT_SETTINGS_WHY, KT_ESETTING, "%.*s: not a text file", SHOWN_BYTES, file);
     return KT_OK;
 }
 
@@ -140,7 +125,7 @@ put_file(kt_settings_t *self, const char *file, char why[KT_SETTINGS_WHY])
             *end++ = '\0';
         err = put_line(self, line, detail);
         if (err)
-            (void)explain(why, err, "%.*s:%d: %s", SHOWN_BYTES, file, number, detail);
+            (void)kt_text_explain(why, KT_SETTINGS_WHY, err, "%.*s:%d: %s", SHOWN_BYTES, file, number, detail);
         line = end;
     }
     kt_buf_fini(&text);
@@ -157,7 +142,7 @@ put_variable(kt_settings_t *self, const char *variable, char why[KT_SETTINGS_WHY
         return KT_OK;
     char *name = strndup(variable, (size_t)(equals - variable));
     if (!name)
-        return explain(why, KT_ENOMEM, "out of memory");
+        return kt_text_explain(why, KT_SETTINGS_WHY, KT_ENOMEM, "out of memory");
     kt_err_t err = KT_OK;
     if (kt_setting_find(name) >= 0 || strncmp(name, ours, sizeof ours - 1) == 0)
         err = put_by_name(self, name, equals + 1, KT_SETTING_ENVIRONMENT, why);
@@ -172,7 +157,7 @@ kt_settings_load(kt_settings_t *self, const char *file, char *const *environment
     char              detail[KT_SETTINGS_WHY];
     kt_settings_t     loaded = {.memory = calloc(1, sizeof(kt_settings_memory_t))};
     if (!loaded.memory)
-        return explain(why, KT_ENOMEM, "out of memory");
+        return kt_text_explain(why, KT_SETTINGS_WHY, KT_ENOMEM, "out of memory");
     const char *read_from = file;
     for (size_t i = 0; !read_from && environment[i]; i++)
         if (strncmp(environment[i], named, sizeof named - 1) == 0 && environment[i][sizeof named - 1])
@@ -184,7 +169,7 @@ kt_settings_load(kt_settings_t *self, const char *file, char *const *environment
         err = put_file(&loaded, read_from, why);
     for (size_t i = 0; !err && environment[i]; i++)
         if ((err = put_variable(&loaded, environment[i], detail)))
-            (void)explain(why, err, "environment: %s", detail);
+            (void)kt_text_explain(why, KT_SETTINGS_WHY, err, "environment: %s", detail);
     if (!err && file)
         err = kt_setting_put(&loaded, KT_SETTING_ROW_config, file, KT_SETTING_SET, why);
     if (!err)
@@ -217,10 +202,11 @@ kt_settings_check(const kt_settings_t *self, char why[KT_SETTINGS_WHY])
 {
     if (self->hop_length <= self->n_fft)
         return KT_OK;
-    return explain(why, KT_ESETTING,
-                   "ANALYZER_HOP_LENGTH=%lld is longer than ANALYZER_N_FFT=%lld: samples between the frames would be "
-                   "skipped",
-                   (long long)self->hop_length, (long long)self->n_fft);
+    return kt_text_explain(
+        why, KT_SETTINGS_WHY, KT_ESETTING,
+        "ANALYZER_HOP_LENGTH=%lld is longer than ANALYZER_N_FFT=%lld: samples between the frames would be "
+        "skipped",
+        (long long)self->hop_length, (long long)self->n_fft);
 }
 
 const char *

@@ -2,8 +2,12 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { EXPLAIN_BYTES = 512 };
 
 // Bytes of the well-formed character that starts here (table 3-7 of the Unicode standard), 0 if there is none.
 static size_t
@@ -83,6 +87,18 @@ kt_text_copy(char *out, size_t capacity, const char *text)
         memcpy(out, text, length);
     out[fits ? length : 0] = '\0';
     return fits;
+}
+
+kt_err_t
+kt_text_explain(char *out, size_t capacity, kt_err_t err, const char *format, ...)
+{
+    char    text[EXPLAIN_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    (void)kt_text_sanitize(out, capacity, text, strlen(text));
+    return err;
 }
 
 void

@@ -1,4 +1,4 @@
-// kt_zap -- the ZAP handler of a coordinator: which CURVE public keys may connect. Runs a thread of its own that
+// kt_zap -- the ZAP handler of a coordinator: which CURVE public keys may connect. Runs a thread that
 // replies from memory; kt_zap_allow replaces the whole set. The key becomes the connection's User-Id.
 #pragma once
 

@@ -1,9 +1,8 @@
+#include "common/text.h"
 #include "proto/document.h"
 #include "proto/document_private.h"
 
 #include <jansson.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 // JSON types of the message's members.
@@ -32,19 +31,6 @@ static const member_t MEMBERS[] = {
 
 static const member_t ERROR_MEMBERS[] = {{"code", TEXT}, {"number", INTEGER}, {"text", TEXT}, {"detail", TEXT}};
 
-static kt_err_t document_reject(char why[KT_DOCUMENT_WHY], const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static kt_err_t
-document_reject(char why[KT_DOCUMENT_WHY], const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(why, KT_DOCUMENT_WHY, format, arguments);
-    va_end(arguments);
-    return KT_EDOCUMENT;
-}
-
 static bool
 is_one_of(const json_t *value, unsigned types)
 {
@@ -59,9 +45,10 @@ check_members(const json_t *object, const member_t *members, size_t n, const cha
     for (size_t i = 0; i < n; i++) {
         const json_t *value = json_object_get(object, members[i].name);
         if (!value)
-            return document_reject(why, "%s%s is missing", where, members[i].name);
+            return kt_text_explain(why, KT_DOCUMENT_WHY, KT_EDOCUMENT, "%s%s is missing", where, members[i].name);
         if (!is_one_of(value, members[i].types))
-            return document_reject(why, "%s%s has the wrong type", where, members[i].name);
+            return kt_text_explain(why, KT_DOCUMENT_WHY, KT_EDOCUMENT, "%s%s has the wrong type", where,
+                                   members[i].name);
     }
     return KT_OK;
 }
@@ -176,14 +163,17 @@ check_feature(const json_t *document, kt_feature_t feature, char why[KT_DOCUMENT
         !json_is_true(json_object_get(group_object_of(document, KT_GROUP_TECHNICAL), "has_video")))
         return KT_OK;
     if (!value)
-        return document_reject(why, "%s.%s is missing", kt_group_path(desc->group), desc->name);
+        return kt_text_explain(why, KT_DOCUMENT_WHY, KT_EDOCUMENT, "%s.%s is missing", kt_group_path(desc->group),
+                               desc->name);
     const char *fault = fault_of_value(desc, value);
     if (fault)
-        return document_reject(why, "%s.%s %s", kt_group_path(desc->group), desc->name, fault);
+        return kt_text_explain(why, KT_DOCUMENT_WHY, KT_EDOCUMENT, "%s.%s %s", kt_group_path(desc->group), desc->name,
+                               fault);
     const json_t *reasons = json_object_get(document, "reasons");
     if (json_is_null(value) && !json_object_get(reasons, kt_feature_key(feature, key)) &&
         !json_object_get(reasons, kt_group_name(desc->group)))
-        return document_reject(why, "%s.%s is null without a reason", kt_group_path(desc->group), desc->name);
+        return kt_text_explain(why, KT_DOCUMENT_WHY, KT_EDOCUMENT, "%s.%s is null without a reason",
+                               kt_group_path(desc->group), desc->name);
     return KT_OK;
 }
 
@@ -204,12 +194,13 @@ check_statistics(const json_t *statistics, char why[KT_DOCUMENT_WHY])
     const char              *key;
     const json_t            *entry;
     if (!json_is_object(statistics))
-        return document_reject(why, "features.statistics is not an object");
+        return kt_text_explain(why, KT_DOCUMENT_WHY, KT_EDOCUMENT, "features.statistics is not an object");
     json_object_foreach((json_t *)statistics, key, entry)
     {
         kt_feature_t feature = find_feature_key(key);
         if (feature == KT_FEATURES || !json_is_object(entry))
-            return document_reject(why, "features.statistics.%.64s is not a feature", key);
+            return kt_text_explain(why, KT_DOCUMENT_WHY, KT_EDOCUMENT, "features.statistics.%.64s is not a feature",
+                                   key);
         // min, max and median have the feature's shape and range; std is at most as wide as the range.
         kt_feature_desc_t range = *kt_feature_desc(feature), spread = range;
         spread.min = 0;
@@ -218,7 +209,8 @@ check_statistics(const json_t *statistics, char why[KT_DOCUMENT_WHY])
             const json_t *value = json_object_get(entry, names[i]);
             const char   *fault = value ? fault_of_value(i ? &range : &spread, value) : "is missing";
             if (fault)
-                return document_reject(why, "features.statistics.%.64s.%s %s", key, names[i], fault);
+                return kt_text_explain(why, KT_DOCUMENT_WHY, KT_EDOCUMENT, "features.statistics.%.64s.%s %s", key,
+                                       names[i], fault);
         }
     }
     return KT_OK;
@@ -228,7 +220,7 @@ static kt_err_t
 check_success(const json_t *document, char why[KT_DOCUMENT_WHY])
 {
     if (json_object_get(document, "error"))
-        return document_reject(why, "error is present in a success");
+        return kt_text_explain(why, KT_DOCUMENT_WHY, KT_EDOCUMENT, "error is present in a success");
     for (unsigned i = 0; i < KT_FEATURES; i++) {
         kt_err_t err = check_feature(document, (kt_feature_t)i, why);
         if (err)
@@ -241,7 +233,8 @@ check_success(const json_t *document, char why[KT_DOCUMENT_WHY])
         json_object_foreach((json_t *)group, key, value)
         {
             if (kt_feature_find((kt_group_t)i, key) == KT_FEATURES)
-                return document_reject(why, "%s.%.64s is not in the feature table", kt_group_path((kt_group_t)i), key);
+                return kt_text_explain(why, KT_DOCUMENT_WHY, KT_EDOCUMENT, "%s.%.64s is not in the feature table",
+                                       kt_group_path((kt_group_t)i), key);
         }
     }
     return check_statistics(json_object_get(json_object_get(document, "features"), "statistics"), why);
@@ -254,12 +247,12 @@ check_failure(const json_t *document, char why[KT_DOCUMENT_WHY])
     const json_t            *error   = json_object_get(document, "error");
     for (size_t i = 0; i < sizeof nulls / sizeof *nulls; i++)
         if (!json_is_null(json_object_get(document, nulls[i])))
-            return document_reject(why, "%s is not null in a failure", nulls[i]);
+            return kt_text_explain(why, KT_DOCUMENT_WHY, KT_EDOCUMENT, "%s is not null in a failure", nulls[i]);
     if (!json_is_object(error))
-        return document_reject(why, "error is missing in a failure");
+        return kt_text_explain(why, KT_DOCUMENT_WHY, KT_EDOCUMENT, "error is missing in a failure");
     kt_err_t err = check_members(error, ERROR_MEMBERS, sizeof ERROR_MEMBERS / sizeof *ERROR_MEMBERS, "error.", why);
     if (!err && json_integer_value(json_object_get(error, "number")) >= 0)
-        err = document_reject(why, "error.number is not an error");
+        err = kt_text_explain(why, KT_DOCUMENT_WHY, KT_EDOCUMENT, "error.number is not an error");
     return err;
 }
 
@@ -276,13 +269,13 @@ kt_document_check_tree(const json_t *document, char why[KT_DOCUMENT_WHY])
         json_object_foreach(json_object_get(document, maps[i]), key, value)
         {
             if (!json_is_string(value))
-                return document_reject(why, "%s.%.64s is not a text", maps[i], key);
+                return kt_text_explain(why, KT_DOCUMENT_WHY, KT_EDOCUMENT, "%s.%.64s is not a text", maps[i], key);
         }
     }
     if (!json_string_length(json_object_get(document, "message_id")))
-        return document_reject(why, "message_id is empty");
+        return kt_text_explain(why, KT_DOCUMENT_WHY, KT_EDOCUMENT, "message_id is empty");
     if (json_number_value(json_object_get(document, "processing_time")) < 0)
-        return document_reject(why, "processing_time is negative");
+        return kt_text_explain(why, KT_DOCUMENT_WHY, KT_EDOCUMENT, "processing_time is negative");
     return json_is_true(json_object_get(document, "success")) ? check_success(document, why)
                                                               : check_failure(document, why);
 }

@@ -69,6 +69,18 @@ kt_client_authorize(kt_client_t *self, const kt_settings_t *settings, const char
         snprintf(self->authorization, sizeof self->authorization, "Authorization: Bearer %s", token);
 }
 
+kt_client_t *
+kt_client_open(const kt_settings_t *settings)
+{
+    kt_client_t *self = NULL;
+    kt_err_t     err  = kt_client_new(&self, settings->http_url);
+    if (err)
+        (void)kt_cli_fail(err, settings->http_url, NULL);
+    else
+        kt_client_authorize(self, settings, NULL);
+    return self;
+}
+
 static void
 set_request(kt_client_t *self, const char *url, const char *body, size_t length, struct curl_slist *headers)
 {

@@ -17,6 +17,9 @@ void                 kt_client_destroy(kt_client_t **self_p);
 // http.token in state_dir (NULL: that of the settings). Without a token, requests are sent without one.
 void kt_client_authorize(kt_client_t *self, const kt_settings_t *settings, const char *state_dir);
 
+// kt_client_new and kt_client_authorize by the settings. NULL: failed, and the error is printed.
+kt_client_t *kt_client_open(const kt_settings_t *settings);
+
 // path: "/v1/status". *out: the response (kt_json_free). KT_EUNREACHABLE, KT_ETIME, KT_EMESSAGE, or the coordinator's
 // error code.
 KT_MUST_USE kt_err_t kt_client_get(kt_client_t *self, const char *path, json_t **out);

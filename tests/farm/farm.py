@@ -123,6 +123,18 @@ class Farm:
         wait_for(lambda: self.get("/v1/status")["nodes"]["live"] == len(names), "the nodes")
         return self
 
+    def submit_under_kills(self, rounds, each, kill):
+        """Submits jobs in rounds; during every second round kills and restarts the coordinator, else calls kill(number)."""
+        for number in range(rounds):
+            before = self.finished()
+            self.submit(number * each, each)
+            wait_for(lambda: self.finished() > before + each // 20, "a first outcome")
+            if number % 2:
+                self.coordinator.kill()
+                self.start_coordinator()
+            else:
+                kill(number)
+
     def token(self):
         """What control needs: the setting, or what the coordinator wrote into its state folder; "" before its start."""
         try:

@@ -43,17 +43,12 @@ class Work(unittest.TestCase):
     def test_kills_in_the_middle_lose_nothing_and_double_nothing(self):
         rounds, each = 8, 3000
         with Farm(**NOOP).start(["a", "b"]) as farm:
-            for number in range(rounds):
-                before = farm.finished()
-                farm.submit(number * each, each)
-                wait_for(lambda: farm.finished() > before + each // 20, "a first outcome")
-                if number % 2:
-                    farm.coordinator.kill()
-                    farm.start_coordinator()
-                else:
-                    name = "ab"[number // 2 % 2]
-                    farm.nodes[name].kill()
-                    farm.start_node(name)
+            def kill_node(number):
+                name = "ab"[number // 2 % 2]
+                farm.nodes[name].kill()
+                farm.start_node(name)
+
+            farm.submit_under_kills(rounds, each, kill_node)
             farm.wait_finished(rounds * each)
             jobs = farm.all_jobs()
             self.assertEqual(len(jobs), rounds * each)

@@ -186,16 +186,11 @@ def a_farm_whose_coordinator_and_server_are_killed_in_the_middle_does_every_job_
     with Postgres(settings=SMALL) as server:
         url = migrated(folder, server)
         with Farm(ANALYZER_TEST_FAULT="noop", DATABASE_URL=url).start(["a", "b"]) as farm:
-            for number in range(4):
-                before = farm.finished()
-                farm.submit(number * each, each)
-                wait_for(lambda: farm.finished() > before + each // 20, "a first outcome")
-                if number % 2:
-                    farm.coordinator.kill()
-                    farm.start_coordinator()
-                else:
-                    server.kill()
-                    server.start()
+            def kill_server(_):
+                server.kill()
+                server.start()
+
+            farm.submit_under_kills(4, each, kill_server)
             farm.wait_finished(4 * each, 120)
             expect({job["state"] for job in farm.all_jobs()} == {"done"}, "a job is not done")
             expect(farm.coordinator.stop() == 0, farm.coordinator.text()[-2000:])

@@ -296,14 +296,20 @@ def compare_all(args):
     return 1 if table.failed or not table.passed else 0
 
 
-def main():
-    """Options, then the same script again with the interpreter that has librosa."""
-    ap = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+def options_of(description):
+    """The options that golden.py and golden_gpu.py share."""
+    ap = argparse.ArgumentParser(description=description.split("\n", maxsplit=1)[0])
     ap.add_argument("--kithara", type=Path, required=True, help="the program under test")
     ap.add_argument("--work", type=Path, required=True, help="folder for the environment, signals and references")
-    ap.add_argument("--quick", action="store_true", help="fewer signals and tracks")
     ap.add_argument("--media-path", type=Path, help="folder of real music (default: Battle for Wesnoth's, if installed)")
     ap.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    return ap
+
+
+def main():
+    """Options, then the same script again with the interpreter that has librosa."""
+    ap = options_of(__doc__)
+    ap.add_argument("--quick", action="store_true", help="fewer signals and tracks")
     args = ap.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
     args.work, args.kithara = args.work.resolve(), args.kithara.resolve()

@@ -222,16 +222,14 @@ static const struct {
 int
 kt_cmd_backfill(kt_cli_t *cli, int argc, char **argv)
 {
-    kt_client_t *client = NULL;
-    size_t       verb   = 0;
+    size_t verb = 0;
     while (argc > 1 && verb < COUNT(VERBS) && strcmp(argv[1], VERBS[verb].name))
         verb++;
     if (argc < 2 || verb == COUNT(VERBS))
         return kt_cli_usage(cli, "backfill is one of start, show_status, pause, resume, cancel, retry, export");
-    kt_err_t err = kt_client_new(&client, cli->settings->http_url);
-    if (err)
-        return kt_cli_fail(err, cli->settings->http_url, NULL);
-    kt_client_authorize(client, cli->settings, NULL);
+    kt_client_t *client = kt_client_open(cli->settings);
+    if (!client)
+        return KT_EXIT_FAILED;
     int code = VERBS[verb].run(cli, client, argc - 1, argv + 1);
     kt_client_destroy(&client);
     return code;

@@ -95,19 +95,17 @@ typedef struct view {
 static int
 show_view(kt_cli_t *cli, const view_t *view, bool watch)
 {
-    kt_client_t *client = NULL;
-    kt_err_t     err    = kt_client_new(&client, cli->settings->http_url);
-    if (err)
-        return kt_cli_fail(err, cli->settings->http_url, NULL);
-    kt_client_authorize(client, cli->settings, NULL);
+    kt_client_t *client = kt_client_open(cli->settings);
+    if (!client)
+        return KT_EXIT_FAILED;
     int code;
     do {
         kt_watch_clear(cli, watch);
-        json_t *answer = NULL;
-        err            = kt_client_get(client, view->path, &answer);
-        code           = err          ? kt_client_fail(client, err)
-                         : view->list ? kt_table_list(cli, answer, view->list, view->columns, view->n_columns)
-                                      : kt_table_object(cli, answer, view->columns, view->n_columns);
+        json_t  *answer = NULL;
+        kt_err_t err    = kt_client_get(client, view->path, &answer);
+        code            = err          ? kt_client_fail(client, err)
+                          : view->list ? kt_table_list(cli, answer, view->list, view->columns, view->n_columns)
+                                       : kt_table_object(cli, answer, view->columns, view->n_columns);
         kt_json_free(&answer);
     } while (watch && code == KT_EXIT_OK && kt_watch_wait(1000));
     kt_client_destroy(&client);
@@ -133,14 +131,12 @@ is_connected(kt_client_t *client, const char *name)
 static int
 post_control(kt_cli_t *cli, const char *path, const char *done, const char *node)
 {
-    kt_client_t *client = NULL;
-    json_t      *answer = NULL;
-    kt_err_t     err    = kt_client_new(&client, cli->settings->http_url);
-    if (err)
-        return kt_cli_fail(err, cli->settings->http_url, NULL);
-    kt_client_authorize(client, cli->settings, NULL);
-    err      = kt_client_post(client, path, "{}", 2, &answer);
-    int code = err ? kt_client_fail(client, err) : KT_EXIT_OK;
+    kt_client_t *client = kt_client_open(cli->settings);
+    if (!client)
+        return KT_EXIT_FAILED;
+    json_t  *answer = NULL;
+    kt_err_t err    = kt_client_post(client, path, "{}", 2, &answer);
+    int      code   = err ? kt_client_fail(client, err) : KT_EXIT_OK;
     if (!err)
         printf("%s%s\n", done,
                node && !is_connected(client, node) ? " (no node with that name is connected: applies when one connects)"

@@ -35,18 +35,16 @@ static const kt_column_t LINES[] = {
 int
 kt_cli_why(kt_cli_t *cli, const char *id)
 {
-    char         path[256], number[128];
-    kt_client_t *client = NULL;
-    json_t      *story  = NULL;
+    char    path[256], number[128];
+    json_t *story = NULL;
     if (!kt_cli_is_number(id) || !kt_client_escape(number, sizeof number, id))
         return kt_cli_usage(cli, "'%.40s' is not a job number", id);
     snprintf(path, sizeof path, "/v1/jobs/%s/story", number);
-    kt_err_t err = kt_client_new(&client, cli->settings->http_url);
-    if (err)
-        return kt_cli_fail(err, cli->settings->http_url, NULL);
-    kt_client_authorize(client, cli->settings, NULL);
-    err      = kt_client_get(client, path, &story);
-    int code = err ? kt_client_fail(client, err) : KT_EXIT_OK;
+    kt_client_t *client = kt_client_open(cli->settings);
+    if (!client)
+        return KT_EXIT_FAILED;
+    kt_err_t err  = kt_client_get(client, path, &story);
+    int      code = err ? kt_client_fail(client, err) : KT_EXIT_OK;
     if (!err && cli->format != KT_FORMAT_JSON && cli->format != KT_FORMAT_CSV) {
         code = kt_table_object(cli, story, HEAD, COUNT(HEAD));
         putchar('\n');
