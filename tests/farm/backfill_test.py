@@ -59,7 +59,7 @@ class Backfills(Farm):
         return self.state(number)
 
     def admit(self, name, *coordinators):
-        """A node that these know, started."""
+        """Starts a node whose key these coordinators allow."""
         self.allow(self.make_key(name), name)
         for process in coordinators:
             process.process.send_signal(signal.SIGHUP)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""The farm as processes: work gets done, kills lose nothing, strangers stay out, mistakes are named.
+"""The farm as processes: jobs finish, kills lose nothing, unknown keys are rejected, errors name their cause.
 
-KITHARA_BIN is the folder of the programs (default: build/bin of this tree). Runs with the standard library alone.
+KITHARA_BIN is the folder of the programs (default: build/bin of this tree). Needs only the standard library.
 """
 import os
 import signal

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The PostgreSQL ledger while its server is killed, frozen, restarted, full, cut off or set up wrongly: nothing that was
-answered is lost, nothing happens twice, and every refusal says what to do."""
+"""The PostgreSQL ledger while its server is killed, frozen, restarted, full, disconnected or misconfigured: nothing that
+was acknowledged is lost, nothing happens twice, and every error names a remedy."""
 import os
 import pathlib
 import signal
@@ -116,7 +116,7 @@ def a_commit_without_an_answer_is_asked_about_and_happens_once(folder):
         load = Load(url, "one", 30000)
         for round_ in range(40):
             load.reach(500 * (round_ + 1))
-            proxy.hold(up=False, down=True)  # what is asked arrives, what is answered does not
+            proxy.hold(up=False, down=True)  # requests arrive, replies do not
             time.sleep(0.1)  # the server works on it meanwhile; the cut comes whether it has finished or not
             proxy.cut()
             proxy.release()

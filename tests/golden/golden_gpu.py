@@ -25,7 +25,7 @@ import time
 from pathlib import Path
 
 import golden
-import media  # golden.py knows the way
+import media  # golden.py sets the path
 
 TRACKS, SECONDS = 8, 10
 LIMIT_S = 1800  # a track of ten minutes in the simulator takes some two
@@ -74,7 +74,7 @@ def rolloff_in_double(np, case):
 
 
 def alternatives(np, case, out, reference):
-    """What compare_frames takes beside the reference, worked out only where it is wanted."""
+    """The arguments of compare_frames besides the reference, computed on demand."""
     got, want = np.load(out / f"{case.path.name}.spectral_rolloff.npy"), reference["spectral_rolloff"]
     if got.shape != want.shape or np.allclose(got, want, golden.LIMIT, 0):
         return ()
