@@ -116,7 +116,7 @@ class Keys(unittest.TestCase):
                 odd = kithara(farm, "jobs", order, "seven")
                 self.assertEqual((odd.returncode, "'seven' is not a job number" in odd.stderr), (2, True), odd.stderr)
             self.assertEqual(kithara(farm, "nodes", "drain", "a").stdout, "a: drains\n")
-            self.assertIn("no node of that name", kithara(farm, "nodes", "drain", "typo").stdout)
+            self.assertIn("no node with that name", kithara(farm, "nodes", "drain", "typo").stdout)
 
     def test_what_a_path_holds_does_not_steer_the_terminal(self):
         with Farm(**NOOP).start(["a"]) as farm:
