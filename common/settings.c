@@ -31,7 +31,7 @@ put_by_name(kt_settings_t *self, const char *env, const char *value, kt_setting_
 }
 
 static char *
-trim(char *text)
+trim_blanks(char *text)
 {
     text += strspn(text, " \t");
     size_t length = strlen(text);
@@ -51,7 +51,7 @@ unquote(char *text)
         for (char *at = text; *at; at++)
             if (*at == '#' && (at == text || at[-1] == ' ' || at[-1] == '\t'))
                 *at-- = '\0';
-        return trim(text);
+        return trim_blanks(text);
     }
     char *to = text, *at = text + 1;
     for (; *at && *at != quote; at++) {
@@ -71,15 +71,15 @@ unquote(char *text)
 static kt_err_t
 put_line(kt_settings_t *self, char *line, char why[KT_SETTINGS_WHY])
 {
-    line = trim(line);
+    line = trim_blanks(line);
     if (!*line || *line == '#')
         return KT_OK;
     char *equals = strchr(line, '=');
     if (!equals)
         return kt_text_explain(why, KT_SETTINGS_WHY, KT_ESETTING, "\"%.*s\" is not NAME=value", SHOWN_BYTES, line);
     *equals     = '\0';
-    char *name  = trim(line);
-    char *value = unquote(trim(equals + 1));
+    char *name  = trim_blanks(line);
+    char *value = unquote(trim_blanks(equals + 1));
     if (!value)
         return kt_text_explain(why, KT_SETTINGS_WHY, KT_ESETTING, "%.*s: unmatched quotes in the value", SHOWN_BYTES,
                                name);
@@ -112,7 +112,7 @@ read_file(const char *file, kt_buf_t *text, char why[KT_SETTINGS_WHY])
 }
 
 static kt_err_t
-put_file(kt_settings_t *self, const char *file, char why[KT_SETTINGS_WHY])
+put_settings_file(kt_settings_t *self, const char *file, char why[KT_SETTINGS_WHY])
 {
     char     detail[KT_SETTINGS_WHY];
     kt_buf_t text;
@@ -166,7 +166,7 @@ kt_settings_load(kt_settings_t *self, const char *file, char *const *environment
     for (int row = 0; row < KT_SETTING_ROWS && !err; row++)
         err = kt_setting_put(&loaded, row, KT_SETTING_TABLE[row].default_text, KT_SETTING_DEFAULT, why);
     if (!err && read_from)
-        err = put_file(&loaded, read_from, why);
+        err = put_settings_file(&loaded, read_from, why);
     for (size_t i = 0; !err && environment[i]; i++)
         if ((err = put_variable(&loaded, environment[i], detail)))
             (void)kt_text_explain(why, KT_SETTINGS_WHY, err, "environment: %s", detail);

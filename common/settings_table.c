@@ -154,7 +154,7 @@ put_setting_text(kt_settings_t *self, int row, const char *text)
 }
 
 static kt_err_t
-put_value(kt_settings_t *self, int row, const char *text)
+put_setting_value(kt_settings_t *self, int row, const char *text)
 {
     const kt_setting_row_t *r      = &KT_SETTING_TABLE[row];
     void                   *member = (char *)self + r->offset;
@@ -179,7 +179,7 @@ kt_setting_put(kt_settings_t *self, int row, const char *text, kt_setting_source
     if (row == KT_SETTING_ROW_n_fft && !kt_text_to_i64(text, 1, INT64_MAX, &n_fft) && (n_fft & (n_fft - 1)))
         err = KT_EINVAL;
     else
-        err = put_value(self, row, text);
+        err = put_setting_value(self, row, text);
     if (!err) {
         ((kt_settings_memory_t *)self->memory)->sources[row] = (uint8_t)source;
         return KT_OK;

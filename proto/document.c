@@ -65,7 +65,7 @@ has_shape(kt_document_t *self, kt_feature_t feature, kt_shape_t shape)
 
 // Takes ownership of the value; NULL means out of memory. A second value replaces the first.
 static void
-put_value(kt_document_t *self, kt_feature_t feature, json_t *value)
+put_feature_value(kt_document_t *self, kt_feature_t feature, json_t *value)
 {
     if (!value)
         set_error(self, KT_ENOMEM, feature, "did not fit in memory");
@@ -98,7 +98,7 @@ kt_document_real(kt_document_t *self, kt_feature_t feature, double value)
     if (!has_shape(self, feature, KT_SHAPE_REAL))
         return;
     if (isfinite(value))
-        put_value(self, feature, kt_json_real(value));
+        put_feature_value(self, feature, kt_json_real(value));
     else
         kt_document_null(self, feature, "not finite");
 }
@@ -107,21 +107,21 @@ void
 kt_document_int(kt_document_t *self, kt_feature_t feature, int64_t value)
 {
     if (has_shape(self, feature, KT_SHAPE_INT))
-        put_value(self, feature, kt_json_int(value));
+        put_feature_value(self, feature, kt_json_int(value));
 }
 
 void
 kt_document_bool(kt_document_t *self, kt_feature_t feature, bool value)
 {
     if (has_shape(self, feature, KT_SHAPE_BOOL))
-        put_value(self, feature, kt_json_bool(value));
+        put_feature_value(self, feature, kt_json_bool(value));
 }
 
 void
 kt_document_text(kt_document_t *self, kt_feature_t feature, const char *value)
 {
     if (has_shape(self, feature, KT_SHAPE_TEXT))
-        put_value(self, feature, kt_json_text(value ? value : ""));
+        put_feature_value(self, feature, kt_json_text(value ? value : ""));
 }
 
 // n numbers, `stride` bytes apart; NULL: out of memory.
@@ -152,7 +152,7 @@ put_reals(kt_document_t *self, kt_feature_t feature, const double *values, size_
     if (n > kt_feature_desc(feature)->max_count)
         set_error(self, KT_EDOCUMENT, feature, "has too many entries");
     else if (all_finite(values, n, stride))
-        put_value(self, feature, new_list(values, n, stride));
+        put_feature_value(self, feature, new_list(values, n, stride));
     else
         kt_document_null(self, feature, "not finite");
 }
@@ -169,7 +169,7 @@ static json_t *
 object_at(kt_document_t *self, kt_feature_t feature)
 {
     if (!self->values[feature])
-        put_value(self, feature, kt_json_object());
+        put_feature_value(self, feature, kt_json_object());
     return self->values[feature];
 }
 

@@ -174,7 +174,7 @@ print_config(const kt_settings_t *settings)
 }
 
 static int
-run_command(const globals_t *g, const kt_settings_t *settings, const kt_command_t *command, int argc, char **argv)
+run_cli_command(const globals_t *g, const kt_settings_t *settings, const kt_command_t *command, int argc, char **argv)
 {
     if (g->print_config)
         return print_config(settings);
@@ -224,7 +224,7 @@ main(int argc, char **argv)
     err = apply_global_options(&settings, &g, why);
     if (!err)
         err = kt_settings_check(&settings, why);
-    int code = err ? kt_cli_fail(err, "settings", why) : run_command(&g, &settings, command, argc, argv);
+    int code = err ? kt_cli_fail(err, "settings", why) : run_cli_command(&g, &settings, command, argc, argv);
     kt_settings_fini(&settings);
     return code;
 }

@@ -78,7 +78,7 @@ next_reply(redisContext *context, int64_t deadline_ms)
 
 // Runs one command; false on an error reply (its text in why) or without a reply.
 static bool
-run_command(redisContext *context, int argc, const char **argv, int64_t deadline_ms, char why[TEXT_BYTES])
+run_redis_command(redisContext *context, int argc, const char **argv, int64_t deadline_ms, char why[TEXT_BYTES])
 {
     if (redisAppendCommandArgv(context, argc, argv, NULL))
         return false;
@@ -97,13 +97,13 @@ authenticate(const kt_cache_url_t *url, redisContext *context, int64_t deadline_
     char        db[NUMBER_BYTES];
     const char *with_user[] = {"AUTH", url->user, url->password}, *without[] = {"AUTH", url->password};
     snprintf(db, sizeof db, "%d", url->db);
-    if (*url->user && !run_command(context, 3, with_user, deadline_ms, why))
+    if (*url->user && !run_redis_command(context, 3, with_user, deadline_ms, why))
         return false;
-    if (!*url->user && *url->password && !run_command(context, 2, without, deadline_ms, why))
+    if (!*url->user && *url->password && !run_redis_command(context, 2, without, deadline_ms, why))
         return false;
-    if (url->db && !run_command(context, 2, (const char *[]){"SELECT", db}, deadline_ms, why))
+    if (url->db && !run_redis_command(context, 2, (const char *[]){"SELECT", db}, deadline_ms, why))
         return false;
-    return run_command(context, 1, (const char *[]){"PING"}, deadline_ms, why);
+    return run_redis_command(context, 1, (const char *[]){"PING"}, deadline_ms, why);
 }
 
 static redisContext *
@@ -178,7 +178,7 @@ connect_missing(kt_result_cache_t *self)
 }
 
 static void
-free_entry(kt_result_cache_t *self, entry_t *entry)
+destroy_entry(kt_result_cache_t *self, entry_t *entry)
 {
     atomic_fetch_sub(&self->waiting_bytes, entry->bytes);
     free(entry->document);
@@ -231,7 +231,7 @@ write_entries(kt_result_cache_t *self, void **entries, size_t n)
     else
         self->pause_ms = 0;
     for (size_t i = 0; i < n; i++)
-        free_entry(self, entries[i]);
+        destroy_entry(self, entries[i]);
 }
 
 // Waits until the next attempt is due, or until close.
@@ -290,7 +290,7 @@ run_cache(void *context)
             break;
         if (err) {  // idle: checks that Redis still answers
             char why[TEXT_BYTES] = "no reply in time";
-            if (!run_command(self->writer, 1, (const char *[]){"PING"}, kt_clock_ms() + KT_CACHE_WRITE_MS, why))
+            if (!run_redis_command(self->writer, 1, (const char *[]){"PING"}, kt_clock_ms() + KT_CACHE_WRITE_MS, why))
                 set_down(self, self->writer->err ? self->writer->errstr : why);
             continue;
         }
@@ -300,7 +300,7 @@ run_cache(void *context)
     while (!kt_queue_pop(self->queue, entries, PIPELINE, &n, 0)) {
         atomic_fetch_add(&self->dropped, n);
         for (size_t i = 0; i < n; i++)
-            free_entry(self, entries[i]);
+            destroy_entry(self, entries[i]);
     }
     return NULL;
 }

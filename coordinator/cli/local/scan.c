@@ -55,7 +55,7 @@ kt_scan_destroy(kt_scan_t **self_p)
 
 // Whether to return this entry. A file named on the command line always is.
 static bool
-is_wanted(kt_scan_t *self, FTSENT *entry)
+is_wanted_file(kt_scan_t *self, FTSENT *entry)
 {
     bool named = entry->fts_level == FTS_ROOTLEVEL;
     if (entry->fts_info == FTS_DNR || (entry->fts_info == FTS_ERR && !named)) {
@@ -79,7 +79,7 @@ const char *
 kt_scan_next(kt_scan_t *self)
 {
     for (FTSENT *entry; (entry = fts_read(self->walk));)
-        if (is_wanted(self, entry))
+        if (is_wanted_file(self, entry))
             return entry->fts_path;
     return NULL;
 }

@@ -10,7 +10,7 @@
 enum { PAGE = 64 };
 
 static bool
-is_wanted(const kt_results_ask_t *ask, const kt_job_row_t *row)
+is_wanted_row(const kt_results_ask_t *ask, const kt_job_row_t *row)
 {
     if (!row->document)
         return false;
@@ -37,7 +37,7 @@ kt_results_visit(const kt_cli_t *cli, const kt_results_ask_t *ask, kt_results_fn
             break;
         query.after_job = rows[n - 1].id.job;
         for (size_t i = 0; i < n; i++) {
-            if (!err && left && is_wanted(ask, &rows[i])) {
+            if (!err && left && is_wanted_row(ask, &rows[i])) {
                 err = visit(context, &rows[i]);
                 left--;
             }

@@ -47,8 +47,10 @@ assert_content(const char *text, mode_t mode)
 
 Test(file, create_makes_a_file_with_the_mode_whatever_the_umask)
 {
-    umask(0777);
-    cr_assert_eq(kt_file_create(path, 0644, "one", 3), KT_OK);
+    mode_t   before = umask(0777);
+    kt_err_t err    = kt_file_create(path, 0644, "one", 3);
+    umask(before);
+    cr_assert_eq(err, KT_OK);
     assert_content("one", 0644);
 }
 
