@@ -86,17 +86,6 @@ write_shape(const kt_feature_desc_t *desc, kt_buf_t *out)
     }
 }
 
-static void
-write_feature_row(const kt_feature_desc_t *desc, kt_buf_t *out)
-{
-    kt_buf_fmt(out, "| `%s` | ", desc->name);
-    write_shape(desc, out);
-    kt_buf_fmt(out, " | %s | ", desc->unit);
-    if (desc->min < desc->max && desc->shape != KT_SHAPE_BOOL)
-        kt_buf_fmt(out, "%.9g to %.9g", desc->min, desc->max);
-    kt_buf_fmt(out, " | %s | %s | %s |\n", desc->method, desc->meaning, desc->source);
-}
-
 void
 kt_features_markdown(kt_buf_t *out)
 {
@@ -109,8 +98,16 @@ kt_features_markdown(kt_buf_t *out)
     for (unsigned group = 0; group < KT_GROUPS; group++) {
         kt_buf_fmt(out, "\n## %s\n\n| name | shape | unit | range | method | meaning | source |\n", GROUPS[group].path);
         kt_buf_str(out, "| --- | --- | --- | --- | --- | --- | --- |\n");
-        for (unsigned i = 0; i < KT_FEATURES; i++)
-            if (TABLE[i].group == (kt_group_t)group)
-                write_feature_row(&TABLE[i], out);
+        for (unsigned i = 0; i < KT_FEATURES; i++) {
+            const kt_feature_desc_t *desc = &TABLE[i];
+            if (desc->group != (kt_group_t)group)
+                continue;
+            kt_buf_fmt(out, "| `%s` | ", desc->name);
+            write_shape(desc, out);
+            kt_buf_fmt(out, " | %s | ", desc->unit);
+            if (desc->min < desc->max && desc->shape != KT_SHAPE_BOOL)
+                kt_buf_fmt(out, "%.9g to %.9g", desc->min, desc->max);
+            kt_buf_fmt(out, " | %s | %s | %s |\n", desc->method, desc->meaning, desc->source);
+        }
     }
 }

@@ -93,13 +93,6 @@ parse_list(const char *path, char *text, kt_key_t **out, size_t *n)
     return KT_OK;
 }
 
-static bool
-is_same_file(const kt_keys_t *self, const struct stat *now)
-{
-    return self->at && now->st_ino == self->inode && now->st_size == self->bytes &&
-           now->st_mtim.tv_sec == self->changed.tv_sec && now->st_mtim.tv_nsec == self->changed.tv_nsec;
-}
-
 kt_err_t
 kt_keys_reload(kt_keys_t *self, bool force, bool *changed)
 {
@@ -111,8 +104,10 @@ kt_keys_reload(kt_keys_t *self, bool force, bool *changed)
     int fd   = open(self->path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return KT_EIO;
-    kt_err_t err = fstat(fd, &now) ? KT_EIO : KT_OK;
-    if (err || (!force && is_same_file(self, &now))) {
+    kt_err_t err  = fstat(fd, &now) ? KT_EIO : KT_OK;
+    bool     same = !err && self->at && now.st_ino == self->inode && now.st_size == self->bytes &&
+                now.st_mtim.tv_sec == self->changed.tv_sec && now.st_mtim.tv_nsec == self->changed.tv_nsec;
+    if (err || (!force && same)) {
         close(fd);
         return err;
     }

@@ -52,15 +52,6 @@ read_token_file(const char *path, char out[KT_HTTP_TOKEN])
     return KT_OK;
 }
 
-// KT_OK also when another process creates the file first.
-static kt_err_t
-make_token_file(const char *path)
-{
-    char line[KT_SECRET_TEXT + 1], token[KT_SECRET_TEXT];
-    int  length = snprintf(line, sizeof line, "%s\n", kt_secret_make(token));
-    return kt_file_create(path, 0600, line, (size_t)length);
-}
-
 kt_err_t
 kt_http_token_load_or_make(const kt_settings_t *settings, const char *state_dir, char out[KT_HTTP_TOKEN],
                            char why[KT_HTTP_TOKEN_WHY])
@@ -79,8 +70,13 @@ kt_http_token_load_or_make(const kt_settings_t *settings, const char *state_dir,
         return KT_EINVAL;
     }
     kt_err_t err = read_token_file(path, out);
-    if (err == KT_ENOFILE && !(err = make_token_file(path)))
-        err = read_token_file(path, out);
+    if (err == KT_ENOFILE) {
+        char line[KT_SECRET_TEXT + 1], token[KT_SECRET_TEXT];
+        int  length = snprintf(line, sizeof line, "%s\n", kt_secret_make(token));
+        err         = kt_file_create(path, 0600, line, (size_t)length);
+        if (!err)
+            err = read_token_file(path, out);  // that of another process, if it was first
+    }
     if (err)
         snprintf(why, KT_HTTP_TOKEN_WHY, "%.400s is not usable as HTTP token: check its permissions, or remove it",
                  path);

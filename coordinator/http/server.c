@@ -55,18 +55,6 @@ write_error(kt_http_response_t *response, unsigned status, kt_err_t err, const c
                kt_err_name(err), err, kt_err_text(err), detail);
 }
 
-static void
-add_headers(struct MHD_Response *answer, const kt_http_response_t *response)
-{
-    MHD_add_response_header(answer, MHD_HTTP_HEADER_CONTENT_TYPE, response->type ? response->type : "application/json");
-    MHD_add_response_header(answer, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-    MHD_add_response_header(answer, "X-Content-Type-Options", "nosniff");
-    if (response->status == MHD_HTTP_METHOD_NOT_ALLOWED)
-        MHD_add_response_header(answer, MHD_HTTP_HEADER_ALLOW, "GET, HEAD, POST");
-    if (response->status == MHD_HTTP_UNAUTHORIZED)
-        MHD_add_response_header(answer, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"kithara\"");
-}
-
 static enum MHD_Result
 queue_response(struct MHD_Connection *connection, kt_http_response_t *response)
 {
@@ -86,7 +74,13 @@ queue_response(struct MHD_Connection *connection, kt_http_response_t *response)
         free(bytes);
         return MHD_NO;
     }
-    add_headers(answer, response);
+    MHD_add_response_header(answer, MHD_HTTP_HEADER_CONTENT_TYPE, response->type ? response->type : "application/json");
+    MHD_add_response_header(answer, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    MHD_add_response_header(answer, "X-Content-Type-Options", "nosniff");
+    if (response->status == MHD_HTTP_METHOD_NOT_ALLOWED)
+        MHD_add_response_header(answer, MHD_HTTP_HEADER_ALLOW, "GET, HEAD, POST");
+    if (response->status == MHD_HTTP_UNAUTHORIZED)
+        MHD_add_response_header(answer, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"kithara\"");
     enum MHD_Result result = MHD_queue_response(connection, response->status, answer);
     MHD_destroy_response(answer);
     return result;

@@ -67,24 +67,15 @@ show_schema(const kt_cli_t *cli, const kt_settings_t *settings)
     return code;
 }
 
-static int
-apply_migrations(const kt_settings_t *settings)
-{
-    char     why[KT_LEDGER_WHY] = "";
-    size_t   applied            = 0;
-    kt_err_t err                = kt_ledger_migrate(settings, &applied, why);
-    if (err)
-        return kt_cli_fail(err, "db migrate", why);
-    printf("%zu migration%s applied, the schema is up to date\n", applied, applied == 1 ? "" : "s");
-    return KT_EXIT_OK;
-}
-
 int
 kt_cmd_db(kt_cli_t *cli, int argc, char **argv)
 {
     static const struct option OPTIONS[] = {
         {"output", required_argument, NULL, 'o'}, {"ledger", required_argument, NULL, 'L'}, {NULL, 0, NULL, 0}};
-    kt_settings_t settings = *cli->settings;  // shallow: only the address differs
+    kt_settings_t settings           = *cli->settings;  // shallow: only the address differs
+    char          why[KT_LEDGER_WHY] = "";
+    size_t        applied            = 0;
+    kt_err_t      err;
     for (int c; (c = getopt_long(argc, argv, "o:", OPTIONS, NULL)) != -1;) {
         if (c == 'L')
             settings.database_url = optarg;
@@ -95,7 +86,11 @@ kt_cmd_db(kt_cli_t *cli, int argc, char **argv)
     }
     if (optind + 1 == argc && !strcmp(argv[optind], "status"))
         return show_schema(cli, &settings);
-    if (optind + 1 == argc && !strcmp(argv[optind], "migrate"))
-        return apply_migrations(&settings);
-    return kt_cli_usage(cli, "db takes one of migrate, status");
+    if (optind + 1 != argc || strcmp(argv[optind], "migrate"))
+        return kt_cli_usage(cli, "db takes one of migrate, status");
+    err = kt_ledger_migrate(&settings, &applied, why);
+    if (err)
+        return kt_cli_fail(err, "db migrate", why);
+    printf("%zu migration%s applied, the schema is up to date\n", applied, applied == 1 ? "" : "s");
+    return KT_EXIT_OK;
 }
