@@ -6,6 +6,6 @@
 void
 kt_assert_failed(const char *expression, const char *file, int line)
 {
-    fprintf(stderr, "kithara: %s:%d: this should hold and does not: %s\n", file, line, expression);
+    fprintf(stderr, "kithara: %s:%d: assertion failed: %s\n", file, line, expression);
     abort();
 }

@@ -1,5 +1,5 @@
-// kt_assert -- for bugs, always compiled in: prints the place and aborts. Bytes from a wire, disk, medium, model or
-// setting never reach one.
+// kt_assert -- for bugs, always compiled in: prints the place and aborts. No content of messages, files, models or
+// settings may make one fail.
 #pragma once
 
 _Noreturn void kt_assert_failed(const char *expression, const char *file, int line);

@@ -31,7 +31,7 @@ kt_buf_clear(kt_buf_t *self)
 }
 
 static bool
-fail(kt_buf_t *self, kt_err_t err)
+buf_fail(kt_buf_t *self, kt_err_t err)
 {
     self->err = err;
     return false;
@@ -39,12 +39,12 @@ fail(kt_buf_t *self, kt_err_t err)
 
 // Reserves `more` bytes and the NUL. After a failure every append fails, so that the content has no gaps.
 static bool
-reserve(kt_buf_t *self, size_t more)
+buf_reserve(kt_buf_t *self, size_t more)
 {
     if (self->err)
         return false;
     if (more > self->max_bytes - self->length)
-        return fail(self, KT_EFULL);
+        return buf_fail(self, KT_EFULL);
     size_t need = self->length + more;
     if (need < self->capacity)
         return true;
@@ -52,10 +52,10 @@ reserve(kt_buf_t *self, size_t more)
     while (capacity <= need && capacity <= SIZE_MAX / 2)
         capacity *= 2;
     if (capacity <= need)
-        return fail(self, KT_ENOMEM);
+        return buf_fail(self, KT_ENOMEM);
     char *bytes = realloc(self->bytes, capacity);
     if (!bytes)
-        return fail(self, KT_ENOMEM);
+        return buf_fail(self, KT_ENOMEM);
     self->bytes    = bytes;
     self->capacity = capacity;
     return true;
@@ -64,7 +64,7 @@ reserve(kt_buf_t *self, size_t more)
 void
 kt_buf_add(kt_buf_t *self, const void *bytes, size_t length)
 {
-    if (!reserve(self, length))
+    if (!buf_reserve(self, length))
         return;
     if (length)
         memcpy(self->bytes + self->length, bytes, length);
@@ -88,7 +88,7 @@ kt_buf_fmt(kt_buf_t *self, const char *format, ...)
     if (length < 0) {
         if (!self->err)
             self->err = KT_ENOMEM;
-    } else if (reserve(self, (size_t)length)) {
+    } else if (buf_reserve(self, (size_t)length)) {
         vsnprintf(self->bytes + self->length, (size_t)length + 1, format, again);
         self->length += (size_t)length;
     }

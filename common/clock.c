@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <time.h>
 
-// The years 0 to 9999, which is what RFC 3339 can write.
+// The years 0 to 9999: RFC 3339 has four digits.
 static const int64_t FIRST_MS = -62167219200000, LAST_MS = 253402300799999;
 
 static const kt_clock_test_t *test_clock;

@@ -1,4 +1,4 @@
-// kt_clock -- the two clocks. Deadlines and durations use the monotonic one; the wall clock only labels rows and lines.
+// kt_clock -- the two clocks. Deadlines and durations use the monotonic one; the wall clock only dates rows and lines.
 // Any thread, no state, nothing fails.
 #pragma once
 

@@ -1,4 +1,4 @@
-// kt_curve -- CURVE key pairs and the two files that hold one. Any thread.
+// kt_curve -- CURVE key pairs and the two files of a pair. Any thread.
 #pragma once
 
 #include "common/err.h"
@@ -14,7 +14,7 @@ typedef struct kt_curve {
 
 KT_MUST_USE kt_err_t kt_curve_new(kt_curve_t *out);
 bool                 kt_curve_is_key(const char *text);  // 40 characters of Z85
-// PATH.public and PATH.secret (mode 0600), in a folder that is made when missing (mode 0700); made when missing, whole
-// or not at all, and one pair for all when several processes start at once. KT_EIO, KT_EDISK, KT_EACCESS, KT_EINVAL
-// (damaged, or the two are no pair).
+// Reads PATH.public and PATH.secret (mode 0600); makes them, and their folder (mode 0700), if they are missing. Several
+// processes that start at once get the same pair. KT_EIO, KT_EDISK, KT_EACCESS, KT_EINVAL (damaged, or the keys do not
+// belong together).
 KT_MUST_USE kt_err_t kt_curve_load_or_make(const char *path, kt_curve_t *out);

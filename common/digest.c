@@ -55,7 +55,7 @@ kt_digest_hex(const kt_digest_t *digest, char out[KT_DIGEST_HEX])
 
 // RFC 9562: the version is the upper half of byte 6, the variant the two upper bits of byte 8.
 static const char *
-write_uuid(uint8_t bytes[UUID_BYTES], unsigned version, char out[KT_UUID_TEXT])
+format_uuid(uint8_t bytes[UUID_BYTES], unsigned version, char out[KT_UUID_TEXT])
 {
     char hex[2 * UUID_BYTES + 1];
     bytes[6] = (uint8_t)((bytes[6] & 0x0F) | version << 4);
@@ -75,7 +75,7 @@ kt_digest_uuid(const kt_digest_t *digest, char out[KT_UUID_TEXT])
 {
     uint8_t bytes[UUID_BYTES];
     memcpy(bytes, digest->bytes, UUID_BYTES);
-    return write_uuid(bytes, 8, out);
+    return format_uuid(bytes, 8, out);
 }
 
 static void
@@ -91,5 +91,5 @@ kt_uuid_random(char out[KT_UUID_TEXT])
     uint8_t               bytes[UUID_BYTES];
     pthread_once(&once, start_sodium);
     randombytes_buf(bytes, sizeof bytes);
-    return write_uuid(bytes, 4, out);
+    return format_uuid(bytes, 4, out);
 }

@@ -14,7 +14,7 @@ typedef struct kt_digest {
 
 void                 kt_digest_of(const void *bytes, size_t length, kt_digest_t *out);
 KT_MUST_USE kt_err_t kt_digest_of_fd(int          fd,
-                                     kt_digest_t *out);  // whole file by pread, position unmoved; KT_EIO, KT_ENOMEM
+                                     kt_digest_t *out);  // whole file by pread; KT_EIO, KT_ENOMEM
 const char          *kt_digest_hex(const kt_digest_t *digest, char out[KT_DIGEST_HEX]);
 // A name-based UUID (RFC 9562 version 8: the first 122 free bits of the digest), lower case.
 const char *kt_digest_uuid(const kt_digest_t *digest, char out[KT_UUID_TEXT]);

@@ -4,27 +4,10 @@
 
 #include <jansson.h>
 #include <math.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { MAX_DEPTH = 64 };
-
-static kt_err_t refuse(char why[KT_JSON_WHY], const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static kt_err_t
-refuse(char why[KT_JSON_WHY], const char *format, ...)
-{
-    char    text[KT_JSON_WHY];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    // The library's messages quote the rejected text.
-    kt_text_sanitize(why, KT_JSON_WHY, text, strlen(text));
-    return KT_EMESSAGE;
-}
 
 // Bounds nesting before parsing: jansson recurses up to 2,048 levels.
 static bool
@@ -55,22 +38,24 @@ kt_json_parse(const char *text, size_t length, size_t max_bytes, json_t **out, c
     json_error_t error;
     int          line;
     if (length > max_bytes)
-        return refuse(why, "%zu bytes are more than the %zu that are permitted", length, max_bytes);
+        return kt_text_explain(why, KT_JSON_WHY, KT_EMESSAGE, "%zu bytes are more than the %zu that are permitted",
+                               length, max_bytes);
     if (!is_shallow(text, length, &line))
-        return refuse(why, "line %d: nested more than %d deep", line, MAX_DEPTH);
+        return kt_text_explain(why, KT_JSON_WHY, KT_EMESSAGE, "line %d: nested more than %d deep", line, MAX_DEPTH);
     json_t *value = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
     if (!value)
-        return refuse(why, "line %d: %s", error.line > 0 ? error.line : 1, error.text);
+        return kt_text_explain(why, KT_JSON_WHY, KT_EMESSAGE, "line %d: %s", error.line > 0 ? error.line : 1,
+                               error.text);
     if (!json_is_object(value)) {
         json_decref(value);
-        return refuse(why, "line 1: an array where an object is expected");
+        return kt_text_explain(why, KT_JSON_WHY, KT_EMESSAGE, "line 1: an array where an object is expected");
     }
     *out = value;
     return KT_OK;
 }
 
 static int
-add_bytes(const char *bytes, size_t length, void *out)
+append_to_buf(const char *bytes, size_t length, void *out)
 {
     kt_buf_add(out, bytes, length);
     return ((kt_buf_t *)out)->err ? -1 : 0;
@@ -80,7 +65,7 @@ void
 kt_json_write(const json_t *value, kt_buf_t *out)
 {
     size_t length = out->length;
-    int    failed = json_dump_callback(value, add_bytes, out, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
+    int failed = json_dump_callback(value, append_to_buf, out, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
     if (!failed)
         return;
     if (!out->err)

@@ -20,7 +20,7 @@ KT_MUST_USE kt_err_t kt_json_parse(const char *text, size_t length, size_t max_b
 void kt_json_write(const json_t *value, kt_buf_t *out);
 void kt_json_free(json_t **value_p);
 
-// Adding to an object or array; each returns false when out of memory. A real that is not finite becomes null.
+// Building. NULL or false: out of memory. A real that is not finite becomes null.
 json_t *kt_json_object(void);
 json_t *kt_json_array(void);
 bool    kt_json_set(json_t *object, const char *key, json_t *value);  // steals value; false if value is NULL
@@ -35,14 +35,15 @@ json_t *kt_json_null(void);
 const json_t *kt_json_get(const json_t *object, const char *key);
 const json_t *kt_json_at(const json_t *array, size_t index);
 size_t        kt_json_count(const json_t *array_or_object);
-const char   *kt_json_key(const json_t *object, size_t index);  // in insertion order; walks, so for small objects
+const char   *kt_json_key(const json_t *object, size_t index);  // in insertion order; O(index)
 const char   *kt_json_str(const json_t *object, const char *key, const char *fallback);
 int64_t       kt_json_i64(const json_t *object, const char *key, int64_t fallback);
 double        kt_json_f64(const json_t *object, const char *key, double fallback);
 bool          kt_json_flag(const json_t *object, const char *key, bool fallback);
 
-// Looking at a value: for tables.
+// One value, for tables.
 bool    kt_json_is_null(const json_t *value);
-bool    kt_json_number(const json_t *value, double *out);                // of an integer or real
-void    kt_json_plain(const json_t *value, char *out, size_t capacity);  // a text as it is, "yes"/"no", else JSON; cut
-json_t *kt_json_copy(const json_t *value);                               // deep
+bool    kt_json_number(const json_t *value, double *out);  // of an integer or real
+void    kt_json_plain(const json_t *value, char *out,
+                      size_t capacity);     // a text unquoted, "yes"/"no", else JSON; truncated
+json_t *kt_json_copy(const json_t *value);  // deep

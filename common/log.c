@@ -20,7 +20,7 @@ static kt_log_level_t  least_level = KT_LOG_INFO;
 static kt_log_format_t line_format = KT_LOG_TEXT;
 static char            program_name[PROGRAM_BYTES];
 
-// The lock is held while a sink runs, so that a sink needs none of its own; stderr needs none.
+// Held while a sink runs, so that sinks need no lock; stderr needs none.
 static pthread_mutex_t sink_lock = PTHREAD_MUTEX_INITIALIZER;
 static kt_log_sink_fn *sink_fn;
 static void           *sink_context;
@@ -30,7 +30,7 @@ static atomic_bool     has_sink;
 typedef struct line {
     char   bytes[LINE_BYTES];
     size_t length;
-    size_t limit;  // bytes that may be used
+    size_t limit;  // at most LINE_BYTES
 } line_t;
 
 void
@@ -82,20 +82,8 @@ level_name(kt_log_level_t level)
     return (unsigned)level < sizeof names / sizeof *names ? names[level] : "ERROR";
 }
 
-// Control characters (C0, DEL and C1) would end the line or drive a terminal.
-static void
-remove_controls(char *text)
-{
-    for (unsigned char *at = (unsigned char *)text; *at; at++) {
-        if (*at < 0x20 || *at == 0x7F)
-            *at = '?';
-        else if (at[0] == 0xC2 && at[1] >= 0x80 && at[1] < 0xA0)
-            at[0] = at[1] = '?';
-    }
-}
-
 static bool
-add(line_t *line, const char *text, size_t length)
+line_add(line_t *line, const char *text, size_t length)
 {
     if (length > line->limit - line->length)
         return false;
@@ -105,34 +93,34 @@ add(line_t *line, const char *text, size_t length)
 }
 
 static bool
-add_text(line_t *line, const char *text)
+line_add_text(line_t *line, const char *text)
 {
-    return add(line, text, strlen(text));
+    return line_add(line, text, strlen(text));
 }
 
-// "text" as a JSON string; in a quoted value of a field a backslash hides the character after it.
+// "text" as a JSON string. In a quoted value of a field a backslash escapes the next character.
 static bool
 add_json_string(line_t *line, const char *text, size_t length, bool quoted)
 {
-    bool fits = add_text(line, "\"");
+    bool fits = line_add_text(line, "\"");
     for (size_t i = 0; i < length && fits; i++) {
         if (quoted && text[i] == '\\' && i + 1 < length)
             i++;
         if (text[i] == '"' || text[i] == '\\')
-            fits = add_text(line, "\\");
-        fits = fits && add(line, text + i, 1);
+            fits = line_add_text(line, "\\");
+        fits = fits && line_add(line, text + i, 1);
     }
-    return fits && add_text(line, "\"");
+    return fits && line_add_text(line, "\"");
 }
 
 static bool
 add_json_pair(line_t *line, const char *key, const char *value)
 {
-    return add_text(line, line->length > 1 ? "," : "") && add_json_string(line, key, strlen(key), false) &&
-           add_text(line, ":") && add_json_string(line, value, strlen(value), false);
+    return line_add_text(line, line->length > 1 ? "," : "") && add_json_string(line, key, strlen(key), false) &&
+           line_add_text(line, ":") && add_json_string(line, value, strlen(value), false);
 }
 
-// The end of a quoted value whose first character is at: a quote that nothing hides, before a blank or the end.
+// The end of a quoted value that starts at `at`: an unescaped quote before a blank or the end of the text.
 static const char *
 end_of_quoted(const char *at)
 {
@@ -145,7 +133,7 @@ end_of_quoted(const char *at)
     return at;
 }
 
-// One key=value (or a lone word, whose value is then empty) from *at on, which moves behind it.
+// Adds the key=value at *at (a word without '=' has an empty value) and moves *at behind it.
 static bool
 add_json_field(line_t *line, const char **at)
 {
@@ -158,15 +146,15 @@ add_json_field(line_t *line, const char **at)
     if (value == key + length)
         end = value;
     *at = end + (quoted && *end == '"');
-    return add_text(line, ",") && add_json_string(line, key, length, false) && add_text(line, ":") &&
+    return line_add_text(line, ",") && add_json_string(line, key, length, false) && line_add_text(line, ":") &&
            add_json_string(line, value, (size_t)(end - value), quoted);
 }
 
 static void
-write_json(line_t *line, const char *time, kt_log_level_t level, const char *id, const char *fields)
+format_json(line_t *line, const char *time, kt_log_level_t level, const char *id, const char *fields)
 {
     line->limit = LINE_BYTES - 2;
-    add_text(line, "{");
+    line_add_text(line, "{");
     add_json_pair(line, "time", time);
     add_json_pair(line, "level", level_name(level));
     add_json_pair(line, "id", id);
@@ -180,46 +168,35 @@ write_json(line_t *line, const char *time, kt_log_level_t level, const char *id,
         break;
     }
     line->limit = LINE_BYTES;
-    add_text(line, "}\n");
+    line_add_text(line, "}\n");
 }
 
 static void
-write_text(line_t *line, const char *time, kt_log_level_t level, const char *id, const char *fields)
+format_text(line_t *line, const char *time, kt_log_level_t level, const char *id, const char *fields)
 {
     const char *parts[] = {
         time,         " ", level_name(level), " ", id, *fields ? " " : "", fields, *program_name ? " program=" : "",
         program_name, "\n"};
     line->limit = LINE_BYTES;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        add_text(line, parts[i]);
+        line_add_text(line, parts[i]);
 }
 
 static void
-write_line(kt_log_level_t level, const char *id, const char *fields)
+write_stderr(kt_log_level_t level, const char *id, const char *fields)
 {
     line_t line;
     char   time[KT_RFC3339_BYTES];
     line.length = 0;
     kt_clock_rfc3339(kt_clock_wall_ms(), time);
     if (line_format == KT_LOG_JSON)
-        write_json(&line, time, level, id, fields);
+        format_json(&line, time, level, id, fields);
     else
-        write_text(&line, time, level, id, fields);
+        format_text(&line, time, level, id, fields);
     ssize_t written;
     do
         written = write(STDERR_FILENO, line.bytes, line.length);
     while (written < 0 && errno == EINTR);
-}
-
-static bool
-give_to_sink(kt_log_level_t level, const char *id, const char *fields)
-{
-    pthread_mutex_lock(&sink_lock);
-    kt_log_sink_fn *sink = sink_fn;
-    if (sink)
-        sink(sink_context, level, id, fields);
-    pthread_mutex_unlock(&sink_lock);
-    return sink != NULL;
 }
 
 void
@@ -236,8 +213,16 @@ kt_log_at(kt_log_level_t level, const char *id, const char *format, ...)
     if (length < 0)
         raw[0] = '\0';
     kt_text_sanitize(fields, sizeof fields, raw, strlen(raw));
-    remove_controls(fields);
-    if (!has_sink || !give_to_sink(level, id, fields))
-        write_line(level, id, fields);
+    kt_text_remove_controls(fields);  // they would end the line or control a terminal
+    bool sunk = false;
+    if (has_sink) {
+        pthread_mutex_lock(&sink_lock);
+        sunk = sink_fn != NULL;
+        if (sunk)
+            sink_fn(sink_context, level, id, fields);
+        pthread_mutex_unlock(&sink_lock);
+    }
+    if (!sunk)
+        write_stderr(level, id, fields);
     errno = caller_errno;
 }

@@ -1,12 +1,12 @@
 // kt_log -- one line per event: time, level, stable id, key=value. Text or JSON by setting; the sink is a function, so
-// that tests assert on ids. Any thread; a line is written whole. Never blocks on anything but its sink (stderr).
+// that tests can check ids. Any thread; a line is one write. Blocks only in its sink (stderr).
 //
 //   kt_log_warn("NODE-LOST", "node=%s jobs=%d silent_ms=%lld", name, jobs, (long long)ms);
 //   2026-01-31T12:00:00.123Z WARN NODE-LOST node=gpu7 jobs=3 silent_ms=5012
 //   {"time":"...","level":"WARN","id":"NODE-LOST","node":"gpu7","jobs":"3","silent_ms":"5012"}
 //
-// A value with blanks is written in double quotes in the format: text="%s"; in the finished line quotes within it are
-// escaped by the caller's kt_log_quote. Values are sanitised to UTF-8 without control characters.
+// A value that may contain blanks has double quotes in the format, text="%s", and the caller escapes it by
+// kt_log_quote. Lines are sanitised to UTF-8 without control characters.
 #pragma once
 
 #include "common/err.h"
@@ -17,7 +17,7 @@
 typedef enum kt_log_level { KT_LOG_DEBUG, KT_LOG_INFO, KT_LOG_WARN, KT_LOG_ERROR } kt_log_level_t;
 typedef enum kt_log_format { KT_LOG_TEXT, KT_LOG_JSON } kt_log_format_t;
 
-// id and the finished "key=value ..." part, without time and level.
+// fields: "key=value ...", without time and level.
 typedef void kt_log_sink_fn(void *context, kt_log_level_t level, const char *id, const char *fields);
 
 void kt_log_setup(kt_log_level_t least, kt_log_format_t format, const char *program);  // once, before threads start
@@ -26,7 +26,7 @@ bool kt_log_wants(kt_log_level_t level);
 
 void kt_log_at(kt_log_level_t level, const char *id, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-// The inside of a quoted value: text with '"' and '\\' escaped, cut to what fits, never within an escape. Returns out.
+// Escapes '"' and '\\' for a quoted value; truncates, but never within an escape. Returns out.
 const char *kt_log_quote(char *out, size_t capacity, const char *text);
 
 #define kt_log_debug(id, ...) (kt_log_wants(KT_LOG_DEBUG) ? kt_log_at(KT_LOG_DEBUG, id, __VA_ARGS__) : (void)0)

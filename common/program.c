@@ -72,29 +72,37 @@ read_option(kt_program_t *self, request_t *request, int key, const char *argumen
     case PARENT: self->with_parent = true; return true;
     case SET:
         if (request->n_sets == MAX_SETS || !strchr(optarg, '='))
-            return bad_usage(self, "--set wants NAME=VALUE, not", optarg);
+            return bad_usage(self, "--set expects NAME=VALUE, got", optarg);
         request->sets[request->n_sets++] = optarg;
         return true;
     case READY:
         if (kt_text_to_i64(optarg, 0, 1 << 20, &number))
-            return bad_usage(self, "--ready-fd wants the number of a descriptor, not", optarg);
+            return bad_usage(self, "--ready-fd expects the number of a descriptor, got", optarg);
         self->ready_fd = (int)number;
         return true;
-    default: return bad_usage(self, "unknown option, or one without its value:", argument);
+    default: return bad_usage(self, "unknown option, or an option without its value:", argument);
     }
 }
 
 static void
-print_help(const kt_program_t *self)
+print_and_free(kt_buf_t *text)
+{
+    if (!text->err)
+        fputs(text->bytes, stdout);
+    kt_buf_fini(text);
+}
+
+static void
+print_program_help(const kt_program_t *self)
 {
     kt_buf_t text;
     kt_buf_init(&text, HELP_BYTES);
     kt_buf_fmt(&text,
                "%s -- %s\n\nUsage: %s [--config FILE] [--set NAME=VALUE]... [--debug]\n\n"
                "  --config FILE      read settings from a file of NAME=value lines\n"
-               "  --set NAME=VALUE   set one setting; wins over file and environment\n"
+               "  --set NAME=VALUE   set one setting; overrides file and environment\n"
                "  --debug            write debug lines to the log\n"
-               "  --print-config     print the settings in force and where each comes from\n"
+               "  --print-config     print every setting and its origin\n"
                "  --ready-fd N       write one line of JSON to descriptor N when ready\n"
                "  --with-parent      end when the parent process ends\n"
                "  --version, --help\n\n"
@@ -102,30 +110,11 @@ print_help(const kt_program_t *self)
                "Settings (environment, then file, then default):\n",
                self->name, self->purpose, self->name, self->name);
     kt_settings_help(&text, false);
-    if (!text.err)
-        fputs(text.bytes, stdout);
-    kt_buf_fini(&text);
-}
-
-static bool
-apply_sets(kt_program_t *self, request_t *request)
-{
-    char     why[KT_SETTINGS_WHY] = "";
-    kt_err_t err                  = KT_OK;
-    for (size_t i = 0; i < request->n_sets && !err; i++) {
-        char *equals = strchr(request->sets[i], '=');
-        *equals      = '\0';
-        err          = kt_settings_set(&self->settings, request->sets[i], equals + 1, why);
-    }
-    if (!err)
-        err = kt_settings_check(&self->settings, why);
-    if (err)
-        kt_program_complain(self, err, why);
-    return !err;
+    print_and_free(&text);
 }
 
 static void
-setup_log(const kt_program_t *self, bool debug)
+set_up_log(const kt_program_t *self, bool debug)
 {
     static const char *const levels[] = {"DEBUG", "INFO", "WARNING", "ERROR"};
     kt_log_level_t           least    = KT_LOG_INFO;
@@ -136,6 +125,7 @@ setup_log(const kt_program_t *self, bool debug)
                  strcasecmp(self->settings.log_format, "json") == 0 ? KT_LOG_JSON : KT_LOG_TEXT, self->name);
 }
 
+// From file and environment, then the --set options.
 static bool
 load_settings(kt_program_t *self, request_t *request)
 {
@@ -145,21 +135,18 @@ load_settings(kt_program_t *self, request_t *request)
         kt_program_complain(self, err, why);
         return false;
     }
-    if (apply_sets(self, request))
+    for (size_t i = 0; i < request->n_sets && !err; i++) {
+        char *equals = strchr(request->sets[i], '=');
+        *equals      = '\0';
+        err          = kt_settings_set(&self->settings, request->sets[i], equals + 1, why);
+    }
+    if (!err)
+        err = kt_settings_check(&self->settings, why);
+    if (!err)
         return true;
+    kt_program_complain(self, err, why);
     kt_settings_fini(&self->settings);
     return false;
-}
-
-static void
-print_settings(const kt_program_t *self)
-{
-    kt_buf_t text;
-    kt_buf_init(&text, HELP_BYTES);
-    kt_settings_print(&self->settings, &text);
-    if (!text.err)
-        fputs(text.bytes, stdout);
-    kt_buf_fini(&text);
 }
 
 bool
@@ -174,11 +161,11 @@ kt_program_start(kt_program_t *self, int argc, char **argv, int *exit_code)
         if (!read_option(self, &request, key, argv[optind - 1]))
             return false;
     if (optind < argc)
-        return bad_usage(self, "no such argument:", argv[optind]);
+        return bad_usage(self, "unexpected argument", argv[optind]);
     *exit_code = 0;
     if (request.help || request.version) {
         if (request.help)
-            print_help(self);
+            print_program_help(self);
         else
             printf("%s %s\n", self->name, KT_VERSION);
         return false;
@@ -187,9 +174,12 @@ kt_program_start(kt_program_t *self, int argc, char **argv, int *exit_code)
     pid_t parent = getppid();
     if (!load_settings(self, &request))
         return false;
-    setup_log(self, request.debug);
+    set_up_log(self, request.debug);
     if (request.print) {
-        print_settings(self);
+        kt_buf_t text;
+        kt_buf_init(&text, HELP_BYTES);
+        kt_settings_print(&self->settings, &text);
+        print_and_free(&text);
         kt_settings_fini(&self->settings);
         *exit_code = 0;
         return false;

@@ -1,5 +1,5 @@
-// kt_program -- what the mains of the daemons share: the command line, the settings, the signals, the first log
-// lines. Main thread, before any other is started.
+// kt_program -- the common start of the daemons: command line, settings, log, signals. Main thread, before any other
+// thread starts.
 #pragma once
 
 #include "common/settings.h"
@@ -15,10 +15,10 @@ typedef struct kt_program {
 } kt_program_t;
 
 // Reads --help, --version, --print-config, --config FILE, --set NAME=VALUE, --debug, --ready-fd N, --with-parent; sets
-// up the log and --with-parent's signal. False: the program ends with *exit_code (0, 1, or 2 for bad usage), messages
-// are already printed. True: kt_settings_fini(&self->settings) at the end.
+// up the log and --with-parent's signal. False: the program exits with *exit_code (0, 1, or 2 for wrong usage), all
+// messages are printed. True: the caller calls kt_settings_fini(&self->settings) at the end.
 bool kt_program_start(kt_program_t *self, int argc, char **argv, int *exit_code);
-// "kithara-node: EPORT: what, where, what to do" on stderr.
+// Prints "kithara-node: EPORT: why" on stderr; without why, the error's text.
 void kt_program_complain(const kt_program_t *self, kt_err_t err, const char *why);
 // Blocks SIGTERM, SIGINT and SIGHUP (threads inherit it), ignores SIGPIPE; a signalfd of the three, or -1.
 int kt_program_signals(void);

@@ -1,6 +1,8 @@
 #include "common/queue.h"
 
 #include "common/assert.h"
+#include "common/clock.h"
+#include "common/cond.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -8,19 +10,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 // The longest wait, so that a deadline never overflows: a day.
 static const int64_t MAX_WAIT_MS = 24 * 3600 * 1000;
 
-// A ring under one lock. The event descriptor's counter is 1 while items are in and 0 otherwise; it changes under the
-// lock, on the steps from and to empty alone.
+// A ring under one lock. The event descriptor's counter is 1 while the ring has items, else 0. It changes under the
+// lock, only when the ring becomes empty or stops being empty.
 struct kt_queue {
     pthread_mutex_t lock;
-    pthread_cond_t  filled;  // an item came in, or closed
-    pthread_cond_t  room;    // an item went out, or closed
-    bool            has_locks;
+    pthread_cond_t  filled;  // an item was added, or closed
+    pthread_cond_t  room;    // an item was removed, or closed
     bool            closed;
     int             event_fd;
     size_t          max_items;
@@ -28,21 +28,6 @@ struct kt_queue {
     atomic_size_t   count;
     void          **items;
 };
-
-static bool
-init_locks(kt_queue_t *self)
-{
-    pthread_condattr_t attributes;
-    if (pthread_condattr_init(&attributes))
-        return false;
-    // On Linux none of these three can fail: glibc allocates nothing for them.
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_mutex_init(&self->lock, NULL);
-    pthread_cond_init(&self->filled, &attributes);
-    pthread_cond_init(&self->room, &attributes);
-    pthread_condattr_destroy(&attributes);
-    return true;
-}
 
 kt_err_t
 kt_queue_new(kt_queue_t **self_p, size_t max_items)
@@ -55,13 +40,16 @@ kt_queue_new(kt_queue_t **self_p, size_t max_items)
     kt_queue_t *self = calloc(1, sizeof *self);
     if (!self)
         return err;
+    pthread_mutex_init(&self->lock, NULL);
+    kt_cond_init(&self->filled);
+    kt_cond_init(&self->room);
     self->max_items = max_items;
     self->event_fd  = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     self->items     = calloc(max_items, sizeof *self->items);
     if (!self->items)
         goto fail;
     err = KT_ESYSTEM;
-    if (self->event_fd < 0 || !(self->has_locks = init_locks(self)))
+    if (self->event_fd < 0)
         goto fail;
     *self_p = self;
     return KT_OK;
@@ -76,11 +64,9 @@ kt_queue_destroy(kt_queue_t **self_p)
     kt_queue_t *self = *self_p;
     if (!self)
         return;
-    if (self->has_locks) {
-        pthread_cond_destroy(&self->room);
-        pthread_cond_destroy(&self->filled);
-        pthread_mutex_destroy(&self->lock);
-    }
+    pthread_cond_destroy(&self->room);
+    pthread_cond_destroy(&self->filled);
+    pthread_mutex_destroy(&self->lock);
     if (self->event_fd >= 0)
         close(self->event_fd);
     free(self->items);
@@ -88,48 +74,26 @@ kt_queue_destroy(kt_queue_t **self_p)
     *self_p = NULL;
 }
 
-static struct timespec
+static int64_t
 deadline_in(int64_t timeout_ms)
 {
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    int64_t ms = timeout_ms > MAX_WAIT_MS ? MAX_WAIT_MS : timeout_ms;
-    at.tv_sec += ms / 1000;
-    at.tv_nsec += ms % 1000 * 1000000;
-    if (at.tv_nsec >= 1000000000) {
-        at.tv_nsec -= 1000000000;
-        at.tv_sec++;
-    }
-    return at;
-}
-
-static void
-make_readable(kt_queue_t *self)
-{
-    uint64_t one = 1;
-    kt_assert(write(self->event_fd, &one, sizeof one) == sizeof one);
-}
-
-static void
-make_unreadable(kt_queue_t *self)
-{
-    uint64_t counter;
-    kt_assert(read(self->event_fd, &counter, sizeof counter) == sizeof counter);
+    return kt_clock_ms() + (timeout_ms > MAX_WAIT_MS ? MAX_WAIT_MS : timeout_ms);
 }
 
 // With the lock held. item_p is a pointer to any kind of pointer, hence the memcpy.
 static kt_err_t
-put(kt_queue_t *self, void *item_p)
+queue_put(kt_queue_t *self, void *item_p)
 {
     if (self->closed)
         return KT_ECLOSED;
     if (self->count == self->max_items)
         return KT_EFULL;
-    void *nothing = NULL;
+    void    *nothing = NULL;
+    uint64_t one     = 1;
     memcpy(&self->items[(self->first + self->count) % self->max_items], item_p, sizeof(void *));
     memcpy(item_p, &nothing, sizeof nothing);
     if (self->count++ == 0)
-        make_readable(self);
+        kt_assert(write(self->event_fd, &one, sizeof one) == sizeof one);
     pthread_cond_signal(&self->filled);
     return KT_OK;
 }
@@ -138,7 +102,7 @@ kt_err_t
 kt_queue_push(kt_queue_t *self, void *item_p)
 {
     pthread_mutex_lock(&self->lock);
-    kt_err_t err = put(self, item_p);
+    kt_err_t err = queue_put(self, item_p);
     pthread_mutex_unlock(&self->lock);
     return err;
 }
@@ -146,30 +110,31 @@ kt_queue_push(kt_queue_t *self, void *item_p)
 kt_err_t
 kt_queue_push_wait(kt_queue_t *self, void *item_p, int64_t timeout_ms)
 {
-    struct timespec deadline = deadline_in(timeout_ms);
-    int             late     = timeout_ms <= 0;
+    int64_t deadline_ms = deadline_in(timeout_ms);
+    bool    in_time     = timeout_ms > 0;
     pthread_mutex_lock(&self->lock);
-    kt_err_t err = put(self, item_p);
-    while (err == KT_EFULL && !late) {
-        late = pthread_cond_timedwait(&self->room, &self->lock, &deadline);
-        err  = put(self, item_p);
+    kt_err_t err = queue_put(self, item_p);
+    while (err == KT_EFULL && in_time) {
+        in_time = kt_cond_wait_until(&self->room, &self->lock, deadline_ms);
+        err     = queue_put(self, item_p);
     }
     pthread_mutex_unlock(&self->lock);
     return err == KT_EFULL ? KT_ETIME : err;
 }
 
-// With the lock held and items in.
+// With the lock held and the ring not empty.
 static size_t
-take(kt_queue_t *self, void **items, size_t max)
+queue_take(kt_queue_t *self, void **items, size_t max)
 {
-    size_t n = self->count < max ? self->count : max;
+    uint64_t counter;
+    size_t   n = self->count < max ? self->count : max;
     for (size_t i = 0; i < n; i++) {
         items[i]    = self->items[self->first];
         self->first = (self->first + 1) % self->max_items;
     }
     self->count -= n;
     if (n && !self->count)
-        make_unreadable(self);
+        kt_assert(read(self->event_fd, &counter, sizeof counter) == sizeof counter);
     if (n == 1)
         pthread_cond_signal(&self->room);
     else if (n)
@@ -183,13 +148,13 @@ kt_queue_pop(kt_queue_t *self, void **items, size_t max, size_t *n, int64_t time
     kt_err_t err = KT_OK;
     pthread_mutex_lock(&self->lock);
     if (!self->count && !self->closed && timeout_ms > 0) {
-        struct timespec deadline = deadline_in(timeout_ms);
-        int             late     = 0;
-        while (!self->count && !self->closed && !late)
-            late = pthread_cond_timedwait(&self->filled, &self->lock, &deadline);
+        int64_t deadline_ms = deadline_in(timeout_ms);
+        bool    in_time     = true;
+        while (!self->count && !self->closed && in_time)
+            in_time = kt_cond_wait_until(&self->filled, &self->lock, deadline_ms);
     }
     if (self->count)
-        *n = take(self, items, max);
+        *n = queue_take(self, items, max);
     else
         err = self->closed ? KT_ECLOSED : KT_ETIME;
     pthread_mutex_unlock(&self->lock);

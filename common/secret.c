@@ -19,7 +19,7 @@ kt_secret_make(char out[KT_SECRET_TEXT])
     return out;
 }
 
-// Digests have one length, so that a comparison of them always looks at everything.
+// Digests have one length, so that the comparison always covers all bytes.
 bool
 kt_secret_equal(const char *a, const char *b)
 {

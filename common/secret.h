@@ -7,5 +7,5 @@
 enum { KT_SECRET_TEXT = 44 };  // 32 random bytes as base64url without padding, and NUL
 
 const char *kt_secret_make(char out[KT_SECRET_TEXT]);  // returns out
-// The time depends on the lengths alone, and not on where the texts differ. Empty texts are equal to nothing.
+// The time depends only on the lengths, not on where the texts differ. An empty text equals no text.
 bool kt_secret_equal(const char *a, const char *b);

@@ -1,5 +1,5 @@
-// Loading: defaults, then the file, then the environment, each by kt_setting_put, so that a later source simply
-// overwrites an earlier one. What the values may be is in settings_table.c, what is shown of them in settings_print.c.
+// Loading: defaults, then the file, then the environment, each by kt_setting_put, so that a later source overwrites an
+// earlier one. settings_table.c checks values, settings_print.c prints them.
 #include "common/settings.h"
 
 #include "common/settings_table.h"
@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <pwd.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,28 +14,12 @@
 
 enum { MAX_FILE_BYTES = 1 << 20, SHOWN_BYTES = 96 };
 
-static kt_err_t explain(char why[KT_SETTINGS_WHY], kt_err_t err, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-// Names and files are untrusted: the message is truncated and sanitised.
-static kt_err_t
-explain(char why[KT_SETTINGS_WHY], kt_err_t err, const char *format, ...)
-{
-    char    text[KT_SETTINGS_WHY];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    kt_text_sanitize(why, KT_SETTINGS_WHY, text, strlen(text));
-    return err;
-}
-
 static kt_err_t
 unknown(char why[KT_SETTINGS_WHY], const char *env)
 {
     const char *nearest = kt_setting_nearest(env);
-    return explain(why, KT_ESETTING, "%.*s is not a setting%s%s%s", SHOWN_BYTES, env, nearest ? "; did you mean " : "",
-                   nearest ? nearest : "", nearest ? "?" : "");
+    return kt_text_explain(why, KT_SETTINGS_WHY, KT_ESETTING, "%.*s is not a setting%s%s%s", SHOWN_BYTES, env,
+                           nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
 }
 
 static kt_err_t
@@ -47,17 +30,8 @@ put_by_name(kt_settings_t *self, const char *env, const char *value, kt_setting_
     return row < 0 ? unknown(why, env) : kt_setting_put(self, row, value, source, why);
 }
 
-static kt_err_t
-put_defaults(kt_settings_t *self, char why[KT_SETTINGS_WHY])
-{
-    kt_err_t err = KT_OK;
-    for (int row = 0; row < KT_SETTING_ROWS && !err; row++)
-        err = kt_setting_put(self, row, KT_SETTING_TABLE[row].default_text, KT_SETTING_DEFAULT, why);
-    return err;
-}
-
 static char *
-trim(char *text)
+trim_blanks(char *text)
 {
     text += strspn(text, " \t");
     size_t length = strlen(text);
@@ -67,16 +41,8 @@ trim(char *text)
     return text;
 }
 
-// What follows a closing quote: nothing or a comment.
-static bool
-is_end(const char *text)
-{
-    text += strspn(text, " \t");
-    return *text == '\0' || *text == '#';
-}
-
-// The value in place: in double quotes (\" and \\ stand for themselves), in single quotes, or up to " #". NULL if a
-// quote is not closed.
+// Extracts the value in place: in double quotes (with the escapes \" and \\), in single quotes, or up to " #". Only a
+// comment may follow a closing quote. NULL if the quotes do not match.
 static char *
 unquote(char *text)
 {
@@ -85,7 +51,7 @@ unquote(char *text)
         for (char *at = text; *at; at++)
             if (*at == '#' && (at == text || at[-1] == ' ' || at[-1] == '\t'))
                 *at-- = '\0';
-        return trim(text);
+        return trim_blanks(text);
     }
     char *to = text, *at = text + 1;
     for (; *at && *at != quote; at++) {
@@ -93,7 +59,10 @@ unquote(char *text)
             at++;
         *to++ = *at;
     }
-    if (!*at || !is_end(at + 1))
+    if (!*at)
+        return NULL;
+    const char *rest = at + 1 + strspn(at + 1, " \t");
+    if (*rest && *rest != '#')
         return NULL;
     *to = '\0';
     return text;
@@ -102,68 +71,63 @@ unquote(char *text)
 static kt_err_t
 put_line(kt_settings_t *self, char *line, char why[KT_SETTINGS_WHY])
 {
-    line = trim(line);
+    line = trim_blanks(line);
     if (!*line || *line == '#')
         return KT_OK;
     char *equals = strchr(line, '=');
     if (!equals)
-        return explain(why, KT_ESETTING, "\"%.*s\" is not NAME=value", SHOWN_BYTES, line);
+        return kt_text_explain(why, KT_SETTINGS_WHY, KT_ESETTING, "\"%.*s\" is not NAME=value", SHOWN_BYTES, line);
     *equals     = '\0';
-    char *name  = trim(line);
-    char *value = unquote(trim(equals + 1));
+    char *name  = trim_blanks(line);
+    char *value = unquote(trim_blanks(equals + 1));
     if (!value)
-        return explain(why, KT_ESETTING, "%.*s: the quotes of its value do not match", SHOWN_BYTES, name);
+        return kt_text_explain(why, KT_SETTINGS_WHY, KT_ESETTING, "%.*s: unmatched quotes in the value", SHOWN_BYTES,
+                               name);
     return put_by_name(self, name, value, KT_SETTING_FILE, why);
 }
 
-static kt_err_t
-put_lines(kt_settings_t *self, const char *file, char *text, char why[KT_SETTINGS_WHY])
-{
-    char detail[KT_SETTINGS_WHY];
-    for (int number = 1; text; number++) {
-        char *end = strchr(text, '\n');
-        if (end)
-            *end++ = '\0';
-        kt_err_t err = put_line(self, text, detail);
-        if (err)
-            return explain(why, err, "%.*s:%d: %s", SHOWN_BYTES, file, number, detail);
-        text = end;
-    }
-    return KT_OK;
-}
-
-// The whole file into text. A folder, for one, opens and cannot be read.
+// Reads the whole file into text. A folder can be opened, but reading it fails.
 static kt_err_t
 read_file(const char *file, kt_buf_t *text, char why[KT_SETTINGS_WHY])
 {
     char  block[4096];
     FILE *stream = fopen(file, "re");
     if (!stream)
-        return explain(why, KT_ENOFILE, "%.*s: %s", SHOWN_BYTES, file, strerror(errno));
+        return kt_text_explain(why, KT_SETTINGS_WHY, KT_ENOFILE, "%.*s: %s", SHOWN_BYTES, file, strerror(errno));
     for (size_t got; !text->err && (got = fread(block, 1, sizeof block, stream)) > 0;)
         kt_buf_add(text, block, got);
     int failed = ferror(stream) ? errno : 0;
     fclose(stream);
     if (failed)
-        return explain(why, KT_ENOFILE, "%.*s: %s", SHOWN_BYTES, file, strerror(failed));
+        return kt_text_explain(why, KT_SETTINGS_WHY, KT_ENOFILE, "%.*s: %s", SHOWN_BYTES, file, strerror(failed));
     if (text->err == KT_EFULL)
-        return explain(why, KT_ESETTING, "%.*s: larger than %d bytes", SHOWN_BYTES, file, MAX_FILE_BYTES);
+        return kt_text_explain(why, KT_SETTINGS_WHY, KT_ESETTING, "%.*s: larger than %d bytes", SHOWN_BYTES, file,
+                               MAX_FILE_BYTES);
     kt_buf_add(text, "", 0);
     if (text->err)
-        return explain(why, KT_ENOMEM, "out of memory");
+        return kt_text_explain(why, KT_SETTINGS_WHY, KT_ENOMEM, "out of memory");
     if (memchr(text->bytes, '\0', text->length))
-        return explain(why, KT_ESETTING, "%.*s: not a text file", SHOWN_BYTES, file);
+        return kt_text_explain(why, KT_SETTINGS_WHY, KT_ESETTING, "%.*s: not a text file", SHOWN_BYTES, file);
     return KT_OK;
 }
 
 static kt_err_t
-put_file(kt_settings_t *self, const char *file, char why[KT_SETTINGS_WHY])
+put_settings_file(kt_settings_t *self, const char *file, char why[KT_SETTINGS_WHY])
 {
+    char     detail[KT_SETTINGS_WHY];
     kt_buf_t text;
     kt_buf_init(&text, MAX_FILE_BYTES);
-    kt_err_t err = read_file(file, &text, why);
-    if (!err)
-        err = put_lines(self, file, text.bytes, why);
+    kt_err_t err  = read_file(file, &text, why);
+    char    *line = err ? NULL : text.bytes;
+    for (int number = 1; line && !err; number++) {
+        char *end = strchr(line, '\n');
+        if (end)
+            *end++ = '\0';
+        err = put_line(self, line, detail);
+        if (err)
+            (void)kt_text_explain(why, KT_SETTINGS_WHY, err, "%.*s:%d: %s", SHOWN_BYTES, file, number, detail);
+        line = end;
+    }
     kt_buf_fini(&text);
     return err;
 }
@@ -178,7 +142,7 @@ put_variable(kt_settings_t *self, const char *variable, char why[KT_SETTINGS_WHY
         return KT_OK;
     char *name = strndup(variable, (size_t)(equals - variable));
     if (!name)
-        return explain(why, KT_ENOMEM, "out of memory");
+        return kt_text_explain(why, KT_SETTINGS_WHY, KT_ENOMEM, "out of memory");
     kt_err_t err = KT_OK;
     if (kt_setting_find(name) >= 0 || strncmp(name, ours, sizeof ours - 1) == 0)
         err = put_by_name(self, name, equals + 1, KT_SETTING_ENVIRONMENT, why);
@@ -186,38 +150,26 @@ put_variable(kt_settings_t *self, const char *variable, char why[KT_SETTINGS_WHY
     return err;
 }
 
-static kt_err_t
-put_environment(kt_settings_t *self, char *const *environment, char why[KT_SETTINGS_WHY])
-{
-    char     detail[KT_SETTINGS_WHY];
-    kt_err_t err = KT_OK;
-    for (; *environment && !err; environment++)
-        err = put_variable(self, *environment, detail);
-    return err ? explain(why, err, "environment: %s", detail) : KT_OK;
-}
-
-static const char *
-file_in(char *const *environment)
-{
-    static const char name[] = "ANALYZER_CONFIG=";
-    for (; *environment; environment++)
-        if (strncmp(*environment, name, sizeof name - 1) == 0 && (*environment)[sizeof name - 1])
-            return *environment + sizeof name - 1;
-    return NULL;
-}
-
 kt_err_t
 kt_settings_load(kt_settings_t *self, const char *file, char *const *environment, char why[KT_SETTINGS_WHY])
 {
-    kt_settings_t loaded = {.memory = calloc(1, sizeof(kt_settings_memory_t))};
+    static const char named[] = "ANALYZER_CONFIG=";
+    char              detail[KT_SETTINGS_WHY];
+    kt_settings_t     loaded = {.memory = calloc(1, sizeof(kt_settings_memory_t))};
     if (!loaded.memory)
-        return explain(why, KT_ENOMEM, "out of memory");
-    const char *read_from = file ? file : file_in(environment);
-    kt_err_t    err       = put_defaults(&loaded, why);
+        return kt_text_explain(why, KT_SETTINGS_WHY, KT_ENOMEM, "out of memory");
+    const char *read_from = file;
+    for (size_t i = 0; !read_from && environment[i]; i++)
+        if (strncmp(environment[i], named, sizeof named - 1) == 0 && environment[i][sizeof named - 1])
+            read_from = environment[i] + sizeof named - 1;
+    kt_err_t err = KT_OK;
+    for (int row = 0; row < KT_SETTING_ROWS && !err; row++)
+        err = kt_setting_put(&loaded, row, KT_SETTING_TABLE[row].default_text, KT_SETTING_DEFAULT, why);
     if (!err && read_from)
-        err = put_file(&loaded, read_from, why);
-    if (!err)
-        err = put_environment(&loaded, environment, why);
+        err = put_settings_file(&loaded, read_from, why);
+    for (size_t i = 0; !err && environment[i]; i++)
+        if ((err = put_variable(&loaded, environment[i], detail)))
+            (void)kt_text_explain(why, KT_SETTINGS_WHY, err, "environment: %s", detail);
     if (!err && file)
         err = kt_setting_put(&loaded, KT_SETTING_ROW_config, file, KT_SETTING_SET, why);
     if (!err)
@@ -250,32 +202,28 @@ kt_settings_check(const kt_settings_t *self, char why[KT_SETTINGS_WHY])
 {
     if (self->hop_length <= self->n_fft)
         return KT_OK;
-    return explain(why, KT_ESETTING,
-                   "ANALYZER_HOP_LENGTH=%lld is longer than ANALYZER_N_FFT=%lld: samples between the frames would be "
-                   "left out",
-                   (long long)self->hop_length, (long long)self->n_fft);
-}
-
-static const char *
-home(void)
-{
-    const char *folder = getenv("HOME");
-    if (folder && *folder == '/')
-        return folder;
-    const struct passwd *user = getpwuid(getuid());
-    return user ? user->pw_dir : "/";
+    return kt_text_explain(
+        why, KT_SETTINGS_WHY, KT_ESETTING,
+        "ANALYZER_HOP_LENGTH=%lld is longer than ANALYZER_N_FFT=%lld: samples between the frames would be "
+        "skipped",
+        (long long)self->hop_length, (long long)self->n_fft);
 }
 
 const char *
 kt_settings_state_dir(const kt_settings_t *self, char *out, size_t capacity)
 {
-    const char *xdg = getenv("XDG_STATE_HOME");
-    int         length;
+    const char          *xdg  = getenv("XDG_STATE_HOME");
+    const char          *home = getenv("HOME");
+    const struct passwd *user = home && *home == '/' ? NULL : getpwuid(getuid());
+    int                  length;
     if (*self->state_dir)
         length = snprintf(out, capacity, "%s", self->state_dir);
-    else if (xdg && *xdg == '/')  // the XDG specification has relative paths ignored
+    else if (xdg && *xdg == '/')  // by the XDG specification, relative paths are ignored
         length = snprintf(out, capacity, "%s/kithara", xdg);
     else
-        length = snprintf(out, capacity, "%s/.local/state/kithara", home());
+        length = snprintf(out, capacity, "%s/.local/state/kithara",
+                          user                   ? user->pw_dir
+                          : home && *home == '/' ? home
+                                                 : "/");
     return length >= 0 && (size_t)length < capacity ? out : NULL;
 }

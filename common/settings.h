@@ -42,8 +42,8 @@ KT_MUST_USE kt_err_t kt_settings_load(kt_settings_t *self, const char *file, cha
                                       char why[KT_SETTINGS_WHY]);
 void                 kt_settings_fini(kt_settings_t *self);
 
-// Sets one by its environment name, as --set and the wire's shared settings do. KT_ESETTING, KT_ENOMEM; self keeps its
-// old value then. Rules between two settings are not looked at: call kt_settings_check after the last one.
+// Sets one by its environment name, for --set and the shared settings of WELCOME. KT_ESETTING, KT_ENOMEM; self keeps
+// its old value then. Does not check rules between settings: call kt_settings_check after the last one.
 KT_MUST_USE kt_err_t kt_settings_set(kt_settings_t *self, const char *env, const char *value,
                                      char why[KT_SETTINGS_WHY]);
 
@@ -51,11 +51,11 @@ KT_MUST_USE kt_err_t kt_settings_set(kt_settings_t *self, const char *env, const
 KT_MUST_USE kt_err_t kt_settings_check(const kt_settings_t *self, char why[KT_SETTINGS_WHY]);
 
 // The state folder: ANALYZER_STATE_DIR, else $XDG_STATE_HOME/kithara, else ~/.local/state/kithara. Returns out, or NULL
-// if it does not fit. Makes nothing.
+// if it does not fit. Does not create the folder.
 const char *kt_settings_state_dir(const kt_settings_t *self, char *out, size_t capacity);
 
-// NAME=value lines, in table order, each with where it came from as a comment; secrets (and passwords within URLs) are
-// masked. What --print-config prints; it can be read back as a file, in which a masked line is a comment.
+// Prints NAME=value lines in table order, each with its origin as a comment; masks secrets and passwords in URLs. The
+// output of --print-config: it can be read back as a file, in which a masked line is a comment.
 void kt_settings_print(const kt_settings_t *self, kt_buf_t *out);
 // The table for --help (plain) and for docs/settings.md (markdown).
 void kt_settings_help(kt_buf_t *out, bool markdown);

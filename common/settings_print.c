@@ -3,20 +3,8 @@
 
 #include <string.h>
 
-static const char *
-text_of(const kt_settings_t *self, int row)
-{
-    return *(const char *const *)((const char *)self + KT_SETTING_TABLE[row].offset);
-}
-
-static bool
-is_plain_place(const char *text)
-{
-    return strncmp(text, "sqlite:", 7) == 0 || strncmp(text, "memory:", 7) == 0;
-}
-
-// scheme://user:password@host. A password that was not percent-encoded may hold any character, so that the last '@'
-// ends it. *end: behind the password. NULL without one.
+// scheme://user:password@host. A password that is not percent-encoded may contain any character, so the last '@' ends
+// it. *end: behind the password. NULL: no password.
 static const char *
 password_in_authority(const char *text, const char **end)
 {
@@ -40,14 +28,15 @@ password_in_query(const char *text, const char **end)
     return password;
 }
 
-// The text without its passwords; true if something was hidden.
+// Adds the text with its passwords masked; true if something was masked.
 static bool
 add_masked(kt_buf_t *out, bool secret, const char *text)
 {
     const char *end      = NULL;
     bool        hidden   = false;
     const char *password = password_in_authority(text, &end);
-    if (secret && *text && !strstr(text, "://") && !is_plain_place(text)) {
+    bool        file     = strncmp(text, "sqlite:", 7) == 0 || strncmp(text, "memory:", 7) == 0;
+    if (secret && *text && !strstr(text, "://") && !file) {
         kt_buf_str(out, "***");
         return true;
     }
@@ -63,7 +52,7 @@ add_masked(kt_buf_t *out, bool secret, const char *text)
     return hidden;
 }
 
-// As the file's reader takes it: quoted where a blank, a quote or a comment's sign would mean something else.
+// In the file's syntax: quoted if it contains a blank, a quote, a backslash or '#'.
 static void
 add_quoted(kt_buf_t *out, const char *text)
 {
@@ -80,9 +69,9 @@ add_quoted(kt_buf_t *out, const char *text)
     kt_buf_str(out, "\"");
 }
 
-// True if something was hidden.
+// True if something was masked.
 static bool
-add_value(const kt_settings_t *self, int row, kt_buf_t *out)
+add_setting_value(const kt_settings_t *self, int row, kt_buf_t *out)
 {
     const kt_setting_row_t *r      = &KT_SETTING_TABLE[row];
     const void             *member = (const char *)self + r->offset;
@@ -94,7 +83,7 @@ add_value(const kt_settings_t *self, int row, kt_buf_t *out)
     case KT_SETTING_BOOL: kt_buf_str(out, *(const bool *)member ? "true" : "false"); break;
     default:
         kt_buf_init(&masked, out->max_bytes);
-        hidden = add_masked(&masked, r->kind == KT_SETTING_SECRET, text_of(self, row));
+        hidden = add_masked(&masked, r->kind == KT_SETTING_SECRET, *(const char *const *)member);
         kt_buf_add(&masked, "", 0);
         if (masked.err)
             out->err = out->err ? out->err : masked.err;
@@ -113,9 +102,9 @@ kt_settings_print(const kt_settings_t *self, kt_buf_t *out)
     for (int row = 0; row < KT_SETTING_ROWS; row++) {
         kt_buf_t line;
         kt_buf_init(&line, out->max_bytes);
-        bool hidden = add_value(self, row, &line);
+        bool hidden = add_setting_value(self, row, &line);
         kt_buf_add(&line, "", 0);
-        // A line with *** would be read back as a wrong password.
+        // Commented out: *** would be read back as a password.
         kt_buf_fmt(out, "%s%s=%s  # %s%s\n", hidden ? "# " : "", KT_SETTING_TABLE[row].env, line.err ? "" : line.bytes,
                    sources[memory->sources[row]], hidden ? ", masked" : "");
         if (line.err && !out->err)
@@ -136,7 +125,7 @@ add_markdown(kt_buf_t *out, const char *text)
 
 enum { HELP_INDENT = 33, HELP_WIDTH = 100 };
 
-// Words in lines that fit beside the names; the cursor stands at the indent already.
+// Wraps the words to lines of HELP_WIDTH; the first line starts at the indent.
 static void
 add_wrapped(kt_buf_t *out, const char *text)
 {
@@ -153,31 +142,26 @@ add_wrapped(kt_buf_t *out, const char *text)
     }
 }
 
-static void
-add_help_row(kt_buf_t *out, int row, bool markdown)
-{
-    const kt_setting_row_t *r = &KT_SETTING_TABLE[row];
-    char                    permits[160];
-    kt_setting_permits(row, permits, sizeof permits);
-    if (markdown) {
-        kt_buf_fmt(out, "| `%s` | ", r->env);
-        add_markdown(out, r->default_text);
-        kt_buf_fmt(out, " | %s%s%s | ", permits, *r->unit ? " " : "", r->unit);
-        add_markdown(out, r->meaning);
-        kt_buf_str(out, " |\n");
-    } else {
-        kt_buf_fmt(out, "  %-30s ", r->env);
-        add_wrapped(out, r->meaning);
-        kt_buf_fmt(out, "\n  %-30s   %s%s%s; default: %s\n", "", permits, *r->unit ? " " : "", r->unit,
-                   *r->default_text ? r->default_text : "empty");
-    }
-}
-
 void
 kt_settings_help(kt_buf_t *out, bool markdown)
 {
     if (markdown)
         kt_buf_str(out, "| setting | default | permitted | meaning |\n| --- | --- | --- | --- |\n");
-    for (int row = 0; row < KT_SETTING_ROWS; row++)
-        add_help_row(out, row, markdown);
+    for (int row = 0; row < KT_SETTING_ROWS; row++) {
+        const kt_setting_row_t *r = &KT_SETTING_TABLE[row];
+        char                    permits[160];
+        kt_setting_permits(row, permits, sizeof permits);
+        if (markdown) {
+            kt_buf_fmt(out, "| `%s` | ", r->env);
+            add_markdown(out, r->default_text);
+            kt_buf_fmt(out, " | %s%s%s | ", permits, *r->unit ? " " : "", r->unit);
+            add_markdown(out, r->meaning);
+            kt_buf_str(out, " |\n");
+        } else {
+            kt_buf_fmt(out, "  %-30s ", r->env);
+            add_wrapped(out, r->meaning);
+            kt_buf_fmt(out, "\n  %-30s   %s%s%s; default: %s\n", "", permits, *r->unit ? " " : "", r->unit,
+                       *r->default_text ? r->default_text : "empty");
+        }
+    }
 }

@@ -40,14 +40,14 @@ kt_setting_find(const char *env)
 }
 
 static size_t
-least(size_t a, size_t b)
+min_size(size_t a, size_t b)
 {
     return a < b ? a : b;
 }
 
-// Levenshtein's distance of two names; both are shorter than NAME_BYTES.
+// Levenshtein distance; both names are shorter than NAME_BYTES.
 static size_t
-distance(const char *a, const char *b)
+edit_distance(const char *a, const char *b)
 {
     size_t costs[NAME_BYTES];
     size_t length = strlen(b);
@@ -59,7 +59,7 @@ distance(const char *a, const char *b)
         for (size_t j = 0; j < length; j++) {
             size_t swapped = diagonal + (a[i] != b[j]);
             diagonal       = costs[j + 1];
-            costs[j + 1]   = least(swapped, least(costs[j], costs[j + 1]) + 1);
+            costs[j + 1]   = min_size(swapped, min_size(costs[j], costs[j + 1]) + 1);
         }
     }
     return costs[length];
@@ -70,11 +70,11 @@ kt_setting_nearest(const char *env)
 {
     const char *nearest = NULL;
     size_t      length  = strnlen(env, NAME_BYTES);
-    size_t      best    = 1 + length / 3;  // more than a third changed is another name
+    size_t      best    = 1 + length / 3;  // a name with more than a third changed is not a typing error
     if (length >= NAME_BYTES)
         return NULL;
     for (int row = 0; row < KT_SETTING_ROWS; row++) {
-        size_t far = distance(env, KT_SETTING_TABLE[row].env);
+        size_t far = edit_distance(env, KT_SETTING_TABLE[row].env);
         if (far < best) {
             best    = far;
             nearest = KT_SETTING_TABLE[row].env;
@@ -113,7 +113,7 @@ to_bool(const char *text, bool *out)
     return false;
 }
 
-// The choice as the table spells it; NULL if the text is none.
+// The choice in the spelling of the table; NULL if there is no such choice.
 static const char *
 to_choice(const kt_setting_row_t *r, const char *text, char choice[CHOICE_BYTES])
 {
@@ -131,9 +131,9 @@ to_choice(const kt_setting_row_t *r, const char *text, char choice[CHOICE_BYTES]
     return NULL;
 }
 
-// A value goes into lines of logs and files, so it has no control characters.
+// Values are written to logs and files, so they have no control characters.
 static bool
-is_text(const kt_setting_row_t *r, const char *text)
+is_permitted_text(const kt_setting_row_t *r, const char *text)
 {
     for (const char *at = text; *at; at++)
         if ((unsigned char)*at < 0x20 || *at == 0x7F)
@@ -142,7 +142,7 @@ is_text(const kt_setting_row_t *r, const char *text)
 }
 
 static kt_err_t
-put_text(kt_settings_t *self, int row, const char *text)
+put_setting_text(kt_settings_t *self, int row, const char *text)
 {
     const kt_setting_row_t *r      = &KT_SETTING_TABLE[row];
     kt_settings_memory_t   *memory = self->memory;
@@ -156,7 +156,7 @@ put_text(kt_settings_t *self, int row, const char *text)
 }
 
 static kt_err_t
-put_value(kt_settings_t *self, int row, const char *text)
+put_setting_value(kt_settings_t *self, int row, const char *text)
 {
     const kt_setting_row_t *r      = &KT_SETTING_TABLE[row];
     void                   *member = (char *)self + r->offset;
@@ -165,17 +165,9 @@ put_value(kt_settings_t *self, int row, const char *text)
     case KT_SETTING_INT: return kt_text_to_i64(text, r->min, r->max, member);
     case KT_SETTING_REAL: return kt_text_to_f64(text, r->min_real, r->max_real, member);
     case KT_SETTING_BOOL: return to_bool(text, member) ? KT_OK : KT_EINVAL;
-    case KT_SETTING_ENUM: return to_choice(r, text, choice) ? put_text(self, row, choice) : KT_EINVAL;
-    default: return is_text(r, text) ? put_text(self, row, text) : KT_EINVAL;
+    case KT_SETTING_ENUM: return to_choice(r, text, choice) ? put_setting_text(self, row, choice) : KT_EINVAL;
+    default: return is_permitted_text(r, text) ? put_setting_text(self, row, text) : KT_EINVAL;
     }
-}
-
-// The kernels require a power of two, which bounds cannot express.
-static bool
-breaks_own_rule(int row, const char *text)
-{
-    int64_t value;
-    return row == KT_SETTING_ROW_n_fft && !kt_text_to_i64(text, 1, INT64_MAX, &value) && (value & (value - 1));
 }
 
 kt_err_t
@@ -184,11 +176,17 @@ kt_setting_put(kt_settings_t *self, int row, const char *text, kt_setting_source
     const kt_setting_row_t *r = &KT_SETTING_TABLE[row];
     char                    permits[PERMITS_BYTES], shown[SHOWN_BYTES], reason[KT_TEST_FAULT_WHY];
     kt_test_faults_t        faults = self->test_faults;
+    int64_t                 n_fft;
+    kt_err_t                err;
     if (row == KT_SETTING_ROW_test_fault && kt_test_faults_parse(&faults, KT_TEST_FAULT_IN_ANALYSIS, text, reason)) {
         snprintf(why, KT_SETTINGS_WHY, "%s: %s", r->env, reason);
         return KT_ESETTING;
     }
-    kt_err_t err = breaks_own_rule(row, text) ? KT_EINVAL : put_value(self, row, text);
+    // The kernels require a power of two, which bounds cannot express.
+    if (row == KT_SETTING_ROW_n_fft && !kt_text_to_i64(text, 1, INT64_MAX, &n_fft) && (n_fft & (n_fft - 1)))
+        err = KT_EINVAL;
+    else
+        err = put_setting_value(self, row, text);
     if (!err) {
         self->test_faults                                    = faults;
         ((kt_settings_memory_t *)self->memory)->sources[row] = (uint8_t)source;

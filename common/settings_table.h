@@ -65,13 +65,13 @@ typedef struct kt_settings_memory {
     uint8_t sources[KT_SETTING_ROWS];  // kt_setting_source_t
 } kt_settings_memory_t;
 
-// The row of that name, -1 if there is none.
+// The row with this name, -1 if there is none.
 int kt_setting_find(const char *env);
-// The known name that is nearest to an unknown one, NULL if none is near.
+// The name nearest to an unknown one, NULL if none is similar.
 const char *kt_setting_nearest(const char *env);
 
-// Checks the text and puts its value into the member; the old text is freed. why: a sentence part without the name.
+// Checks the text and sets the member; frees the old text. why: a sentence part.
 KT_MUST_USE kt_err_t kt_setting_put(kt_settings_t *self, int row, const char *text, kt_setting_source_t source,
                                     char why[KT_SETTINGS_WHY]);
-// What the row permits: "1 to 256", "DEBUG, INFO", "true or false", "at most 64 bytes".
+// The permitted values: "1 to 256", "DEBUG, INFO", "true or false", "at most 64 bytes".
 const char *kt_setting_permits(int row, char *out, size_t capacity);

@@ -4,15 +4,15 @@
 #include <string.h>
 #include <strings.h>
 
-static const char *const COMPANIONS[] = {"jpg", "jpeg", "png", "gif", "webp", "bmp", "tif", "tiff", "sfv",
-                                         "md5", "nfo",  "cue", "log", "db",   "ini", "pdf", "lrc"};
+static const char *const SIDECARS[] = {"jpg", "jpeg", "png", "gif", "webp", "bmp", "tif", "tiff", "sfv",
+                                       "md5", "nfo",  "cue", "log", "db",   "ini", "pdf", "lrc"};
 
 bool
-kt_name_is_companion(const char *name)
+kt_name_is_sidecar(const char *name)
 {
     const char *dot = strrchr(name, '.');
-    for (size_t i = 0; dot && i < sizeof COMPANIONS / sizeof *COMPANIONS; i++)
-        if (!strcasecmp(dot + 1, COMPANIONS[i]))
+    for (size_t i = 0; dot && i < sizeof SIDECARS / sizeof *SIDECARS; i++)
+        if (!strcasecmp(dot + 1, SIDECARS[i]))
             return true;
     return false;
 }

@@ -14,14 +14,13 @@ typedef struct option {
     int value;
 } option_t;
 
-// Options of both ends. The handshake is limited to five seconds. No routing id is ever set: see
-// ARCHITECTURE.md.
+// Options of both ends. The handshake is limited to five seconds. No routing id is ever set: see PROTOCOL.md.
 static const option_t BOTH[] = {
     {ZMQ_HANDSHAKE_IVL, 5000},
 };
 
-// High-water marks are messages for one peer: batches out are few and answered by credit, results in are many and held
-// back by TCP once the mark is reached.
+// High-water marks count messages per peer. Outgoing batches are few, limited by credit; incoming results are many, and
+// TCP holds them back once the mark is reached.
 static const option_t ROUTER[] = {
     {ZMQ_CURVE_SERVER, 1}, {ZMQ_ROUTER_MANDATORY, 1}, {ZMQ_BACKLOG, 4096},
     {ZMQ_SNDHWM, 1000},    {ZMQ_RCVHWM, 1000},        {ZMQ_LINGER, 0},
@@ -30,9 +29,9 @@ static const option_t ROUTER[] = {
 // IMMEDIATE: a message for a connection that is down is refused instead of kept. Queued messages would reach
 // the next coordinator before HELLO with stale state; inventories recover what a broken connection lost. LINGER leaves
 // time to send BYE.
-// Heartbeats: a node that hears nothing for three seconds after a ping, four in all, begins a new connection, and its
-// pings make the ROUTER close one that is silent for four. The ROUTER sends none of its own: with a thousand nodes
-// they were half of what an idle fleet costs.
+// Heartbeats: a node that receives nothing for three seconds after a ping, four in all, reconnects, and its pings make
+// the ROUTER close a connection that is silent for four. The ROUTER sends no pings: with a thousand nodes they took
+// half of the CPU time of an idle fleet.
 static const option_t DEALER[] = {
     {ZMQ_HEARTBEAT_IVL, 1000},
     {ZMQ_HEARTBEAT_TIMEOUT, 3000},
@@ -46,12 +45,12 @@ static const option_t DEALER[] = {
     {ZMQ_LINGER, 500},
 };
 
-#define APPLY(socket, options) apply(socket, options, sizeof(options) / sizeof *(options))
+#define APPLY(socket, options) apply_options(socket, options, sizeof(options) / sizeof *(options))
 
 static void
-setup(void)
+set_up_context(void)
 {
-    // Without this CZMQ takes SIGINT and SIGTERM for itself; both mean "drain" here.
+    // Otherwise CZMQ handles SIGINT and SIGTERM, which mean "drain" here.
     zsys_handler_set(NULL);
     zsys_init();
 }
@@ -60,11 +59,11 @@ void
 kt_socket_setup(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, setup);
+    pthread_once(&once, set_up_context);
 }
 
 static bool
-apply(void *socket, const option_t *options, size_t n)
+apply_options(void *socket, const option_t *options, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         if (zmq_setsockopt(socket, options[i].name, &options[i].value, sizeof options[i].value))
@@ -73,7 +72,7 @@ apply(void *socket, const option_t *options, size_t n)
 }
 
 static bool
-set_text(void *socket, int name, const char *text)
+set_text_option(void *socket, int name, const char *text)
 {
     return zmq_setsockopt(socket, name, text, strlen(text)) == 0;
 }
@@ -82,7 +81,7 @@ static bool
 apply_common(void *socket, const char *address)
 {
     int64_t max_bytes = KT_MAX_FRAME_BYTES;
-    int     ipv6      = strchr(address, '[') != NULL;  // asked for by the address alone: it changes what * binds
+    int     ipv6      = strchr(address, '[') != NULL;  // only for such an address: it changes what * binds
     return APPLY(socket, BOTH) && zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &max_bytes, sizeof max_bytes) == 0 &&
            zmq_setsockopt(socket, ZMQ_IPV6, &ipv6, sizeof ipv6) == 0;
 }
@@ -94,15 +93,6 @@ has_curve(const char *address)
     return strncmp(address, "tcp://", 6) == 0 || strncmp(address, "ipc://", 6) == 0;
 }
 
-static kt_err_t
-bind_router(void *socket, const char *address, char *endpoint)
-{
-    size_t size = ENDPOINT_BYTES;
-    if (zmq_bind(socket, address))
-        return errno == EINVAL || errno == EPROTONOSUPPORT ? KT_EINVAL : KT_EPORT;
-    return zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, endpoint, &size) ? KT_EPORT : KT_OK;
-}
-
 kt_err_t
 kt_socket_router(zsock_t **out, const char *bind, const kt_curve_t *key, char *endpoint)
 {
@@ -112,17 +102,22 @@ kt_socket_router(zsock_t **out, const char *bind, const kt_curve_t *key, char *e
     if (!kt_zap_is_running())
         return KT_EAUTH;
     char     address[ENDPOINT_BYTES];
+    size_t   size   = sizeof address;
     kt_err_t err    = KT_ENOMEM;
     zsock_t *self   = zsock_new(ZMQ_ROUTER);
     void    *socket = self ? zsock_resolve(self) : NULL;
     if (!socket)
         goto fail;
     err = KT_EINVAL;
-    if (!apply_common(socket, bind) || !APPLY(socket, ROUTER) || !set_text(socket, ZMQ_ZAP_DOMAIN, "kithara") ||
-        !set_text(socket, ZMQ_CURVE_SECRETKEY, key->secret_key))
+    if (!apply_common(socket, bind) || !APPLY(socket, ROUTER) || !set_text_option(socket, ZMQ_ZAP_DOMAIN, "kithara") ||
+        !set_text_option(socket, ZMQ_CURVE_SECRETKEY, key->secret_key))
         goto fail;
-    err = bind_router(socket, bind, address);
-    if (err)
+    if (zmq_bind(socket, bind)) {
+        err = errno == EINVAL || errno == EPROTONOSUPPORT ? KT_EINVAL : KT_EPORT;
+        goto fail;
+    }
+    err = KT_EPORT;
+    if (zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, address, &size))
         goto fail;
     memcpy(endpoint, address, strlen(address) + 1);
     *out = self;
@@ -145,9 +140,9 @@ kt_socket_dealer(zsock_t **out, const char *connect, const char *server_public, 
         goto fail;
     err = KT_EINVAL;
     if (!apply_common(socket, connect) || !APPLY(socket, DEALER) ||
-        !set_text(socket, ZMQ_CURVE_SERVERKEY, server_public) ||
-        !set_text(socket, ZMQ_CURVE_PUBLICKEY, key->public_key) ||
-        !set_text(socket, ZMQ_CURVE_SECRETKEY, key->secret_key) || zmq_connect(socket, connect))
+        !set_text_option(socket, ZMQ_CURVE_SERVERKEY, server_public) ||
+        !set_text_option(socket, ZMQ_CURVE_PUBLICKEY, key->public_key) ||
+        !set_text_option(socket, ZMQ_CURVE_SECRETKEY, key->secret_key) || zmq_connect(socket, connect))
         goto fail;
     *out = self;
     return KT_OK;

@@ -1,5 +1,6 @@
-// kt_socket -- ZeroMQ's options in one place: CURVE always, no routing id, bounded queues, heartbeats, handshake limit.
-// One context per process (CZMQ's, its signal handler off). A socket belongs to the thread that made it.
+// kt_socket -- ZeroMQ sockets with all their options: CURVE always, no routing id, bounded queues, heartbeats,
+// handshake limit. One context per process (CZMQ's, without its signal handler). A socket belongs to the thread that
+// made it.
 #pragma once
 
 #include "common/curve.h"
@@ -15,11 +16,11 @@ enum { KT_MAX_FRAME_BYTES = 4 << 20 };
 
 void kt_socket_setup(void);  // once at the start of a program that uses ZeroMQ, before any thread
 
-// ROUTER bound with CURVE as server and ROUTER_MANDATORY; *endpoint (256 bytes) gets the real address. tcp:// and
-// ipc:// alone, as others know no CURVE. KT_EPORT, KT_EINVAL (no such address); KT_EAUTH without a kt_zap: libzmq
-// would then let every key in.
+// ROUTER bound with CURVE as server and ROUTER_MANDATORY; *endpoint (256 bytes) gets the actual address. Only tcp://
+// and ipc://: other transports have no CURVE. KT_EPORT, KT_EINVAL (invalid address); KT_EAUTH without a kt_zap, because
+// libzmq would then accept every key.
 KT_MUST_USE kt_err_t kt_socket_router(zsock_t **out, const char *bind, const kt_curve_t *key, char *endpoint);
-// DEALER connected (lazily, reconnecting) to one coordinator whose public key is known. While the connection is down,
-// nothing is queued for it: a send with DONTWAIT gives EAGAIN. KT_EINVAL.
+// DEALER connected (lazily, reconnecting) to one coordinator whose public key is known. While the connection is down
+// nothing is queued: a send with DONTWAIT fails with EAGAIN. KT_EINVAL.
 KT_MUST_USE kt_err_t kt_socket_dealer(zsock_t **out, const char *connect, const char *server_public,
                                       const kt_curve_t *key);

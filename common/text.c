@@ -2,18 +2,16 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static bool
-is_tail(unsigned char byte)
-{
-    return (byte & 0xC0) == 0x80;
-}
+enum { EXPLAIN_BYTES = 512 };
 
 // Bytes of the well-formed character that starts here (table 3-7 of the Unicode standard), 0 if there is none.
 static size_t
-character(const unsigned char *at, size_t left)
+character_bytes(const unsigned char *at, size_t left)
 {
     unsigned char first = at[0];
     if (first < 0x80)
@@ -23,13 +21,13 @@ character(const unsigned char *at, size_t left)
     size_t length = first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
     if (left < length)
         return 0;
-    // The second byte's range excludes overlong forms, surrogates and what lies beyond U+10FFFF.
+    // The second byte's range excludes overlong forms, surrogates and code points above U+10FFFF.
     unsigned char least = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
     unsigned char most  = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
     if (at[1] < least || at[1] > most)
         return 0;
     for (size_t i = 2; i < length; i++)
-        if (!is_tail(at[i]))
+        if ((at[i] & 0xC0) != 0x80)
             return 0;
     return length;
 }
@@ -39,8 +37,8 @@ kt_text_is_utf8(const char *text, size_t length)
 {
     const unsigned char *bytes = (const unsigned char *)text;
     for (size_t at = 0; at < length;) {
-        // Eight plain ASCII characters at once (none zero, no top bit): most text is nothing else, and documents are
-        // checked on every store (half of the memory ledger's time without this).
+        // Eight ASCII characters at once (none zero, no top bit). Most text is ASCII, and documents are checked on
+        // every store: without this the check takes half of the memory ledger's time.
         uint64_t word;
         if (length - at >= sizeof word) {
             memcpy(&word, bytes + at, sizeof word);
@@ -49,7 +47,7 @@ kt_text_is_utf8(const char *text, size_t length)
                 continue;
             }
         }
-        size_t step = character(bytes + at, length - at);
+        size_t step = character_bytes(bytes + at, length - at);
         if (!step)
             return false;
         at += step;
@@ -65,7 +63,7 @@ kt_text_sanitize(char *out, size_t capacity, const char *text, size_t length)
     if (!capacity)
         return 0;
     for (size_t at = 0; at < length;) {
-        size_t      step = character(bytes + at, length - at);
+        size_t      step = character_bytes(bytes + at, length - at);
         const char *from = step ? text + at : "\xEF\xBF\xBD";
         size_t      size = step ? step : 3;
         if (size > capacity - 1 - written)
@@ -89,6 +87,29 @@ kt_text_copy(char *out, size_t capacity, const char *text)
         memcpy(out, text, length);
     out[fits ? length : 0] = '\0';
     return fits;
+}
+
+kt_err_t
+kt_text_explain(char *out, size_t capacity, kt_err_t err, const char *format, ...)
+{
+    char    text[EXPLAIN_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    (void)kt_text_sanitize(out, capacity, text, strlen(text));
+    return err;
+}
+
+void
+kt_text_remove_controls(char *text)
+{
+    for (unsigned char *at = (unsigned char *)text; *at; at++) {
+        if (*at < 0x20 || *at == 0x7F)
+            *at = '?';
+        else if (at[0] == 0xC2 && at[1] >= 0x80 && at[1] < 0xA0)
+            at[0] = at[1] = '?';
+    }
 }
 
 // strtoll and strtod accept blanks, hexadecimal, infinity and NaN; these are rejected here.

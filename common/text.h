@@ -13,6 +13,11 @@ bool kt_text_is_utf8(const char *text, size_t length);  // strict: no overlong f
 size_t kt_text_sanitize(char *out, size_t capacity, const char *text, size_t length);
 // Bounded copy; false (and an empty string) if it does not fit.
 bool kt_text_copy(char *out, size_t capacity, const char *text);
+// Replaces control characters (C0, DEL, and C1 as UTF-8) by question marks, in place.
+void kt_text_remove_controls(char *text);
+// A message about an error: formats, truncates to capacity, sanitises (it may quote untrusted text). Returns err.
+kt_err_t kt_text_explain(char *out, size_t capacity, kt_err_t err, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 // The whole text is a number within bounds. KT_EINVAL; *out untouched.
 KT_MUST_USE kt_err_t kt_text_to_i64(const char *text, int64_t min, int64_t max, int64_t *out);
 KT_MUST_USE kt_err_t kt_text_to_f64(const char *text, double min, double max, double *out);

@@ -1,5 +1,5 @@
-// The protocol is ZeroMQ RFC 27: libzmq asks the REP socket at inproc://zeromq.zap.01 once per handshake, and
-// holds the handshake until the answer. The answer comes from memory: a sorted array under a lock.
+// ZeroMQ RFC 27: libzmq sends one request per handshake to the REP socket at inproc://zeromq.zap.01 and holds the
+// handshake until the reply. Replies come from memory: a sorted array under a lock.
 #include "common/zap.h"
 
 #include "common/assert.h"
@@ -24,20 +24,20 @@ typedef char key_text_t[KT_CURVE_TEXT];
 
 static const char ADDRESS_TEXT[] = "inproc://zeromq.zap.01";
 
-// Of the process: libzmq knows one handler in a context.
+// Per process: libzmq has one handler per context.
 static atomic_bool is_running;
 
 struct kt_zap {
     pthread_mutex_t  lock;
     key_text_t      *keys;  // sorted
     size_t           key_count;
-    void            *socket;   // belongs to the thread once that runs
-    int              stop_fd;  // readable: the thread ends
+    void            *socket;   // used by the thread once it runs
+    int              stop_fd;  // readable: the thread exits
     pthread_t        thread;
     bool             has_thread;
-    _Atomic uint64_t refused;       // in all
-    int              refusals;      // since the last line about them; the thread's own
-    int64_t          next_line_ms;  // the thread's own
+    _Atomic uint64_t refused;       // total
+    int              refusals;      // since the last log line; used by the thread only
+    int64_t          next_line_ms;  // likewise
 };
 
 typedef struct request {
@@ -49,23 +49,14 @@ typedef struct request {
 } request_t;
 
 static int
-compare_keys(const void *a, const void *b)
+compare_key_texts(const void *a, const void *b)
 {
     return memcmp(a, b, KT_CURVE_TEXT);
 }
 
+// Receives all frames of one request; excess frames are counted and dropped. False: no request waits.
 static bool
-is_allowed(kt_zap_t *self, const char *key)
-{
-    pthread_mutex_lock(&self->lock);
-    bool found = self->key_count && bsearch(key, self->keys, self->key_count, sizeof *self->keys, compare_keys) != NULL;
-    pthread_mutex_unlock(&self->lock);
-    return found;
-}
-
-// All frames of one request; what does not fit counts but is not kept. False when nothing is there.
-static bool
-receive(void *socket, request_t *request)
+receive_request(void *socket, request_t *request)
 {
     int    more = 1;
     size_t size = sizeof more;
@@ -90,9 +81,9 @@ frame_is(const request_t *request, size_t i, const char *text)
            memcmp(request->frames[i].bytes, text, request->frames[i].length) == 0;
 }
 
-// The key of the request, as text. False for anything but a CURVE request of version 1.0.
+// The key of the request, as text. False unless it is a CURVE request of version 1.0.
 static bool
-asking_key(const request_t *request, key_text_t key)
+request_key(const request_t *request, key_text_t key)
 {
     return request->count == FRAMES && frame_is(request, VERSION, "1.0") && frame_is(request, MECHANISM, "CURVE") &&
            request->frames[CREDENTIALS].length == KEY_BYTES &&
@@ -103,7 +94,7 @@ asking_key(const request_t *request, key_text_t key)
 // that a key allowed later is accepted. (After a 300, a temporary error, no reply is sent: the peer would wait for its
 // handshake timeout of five seconds.)
 static void
-answer(void *socket, const request_t *request, bool allowed, const char *key)
+send_reply(void *socket, const request_t *request, bool allowed, const char *key)
 {
     bool        has_id  = request->count > REQUEST && request->frames[REQUEST].length <= FRAME_BYTES;
     const char *texts[] = {"1.0", NULL, allowed ? "200" : "400", allowed ? "OK" : "not allowed", allowed ? key : "",
@@ -113,7 +104,7 @@ answer(void *socket, const request_t *request, bool allowed, const char *key)
         const char *bytes  = texts[i] ? texts[i] : has_id ? request->frames[REQUEST].bytes : "";
         size_t      length = texts[i] ? strlen(texts[i]) : has_id ? request->frames[REQUEST].length : 0;
         if (zmq_send(socket, bytes, length, ZMQ_DONTWAIT | (i + 1 < n ? ZMQ_SNDMORE : 0)) < 0)
-            return;  // the connection that asked is gone
+            return;  // the requesting connection has closed
     }
 }
 
@@ -135,20 +126,23 @@ log_refusal(kt_zap_t *self, const request_t *request, const char *key)
 }
 
 static void
-serve(kt_zap_t *self)
+serve_request(kt_zap_t *self)
 {
     request_t  request;
     key_text_t key = "";
-    if (!receive(self->socket, &request))
+    if (!receive_request(self->socket, &request))
         return;
-    bool known   = asking_key(&request, key);
-    bool allowed = known && is_allowed(self, key);
-    answer(self->socket, &request, allowed, key);
+    bool known = request_key(&request, key);
+    pthread_mutex_lock(&self->lock);
+    bool allowed = known && self->key_count &&
+                   bsearch(key, self->keys, self->key_count, sizeof *self->keys, compare_key_texts) != NULL;
+    pthread_mutex_unlock(&self->lock);
+    send_reply(self->socket, &request, allowed, key);
     if (!allowed)
         log_refusal(self, &request, known ? key : "none");
 }
 
-// Closing alone frees the address some time later, on libzmq's own thread.
+// Without unbind, libzmq's thread frees the address some time after zmq_close.
 static void
 close_socket(void *socket)
 {
@@ -157,16 +151,16 @@ close_socket(void *socket)
 }
 
 static void *
-run(void *argument)
+run_zap(void *argument)
 {
     kt_zap_t      *self    = argument;
     zmq_pollitem_t items[] = {{.socket = self->socket, .events = ZMQ_POLLIN},
                               {.fd = self->stop_fd, .events = ZMQ_POLLIN}};
     while (!items[1].revents) {
         if (zmq_poll(items, 2, POLL_MS) < 0 && errno != EINTR)
-            break;  // the context is being ended
+            break;  // the context is being terminated
         if (items[0].revents)
-            serve(self);
+            serve_request(self);
     }
     close_socket(self->socket);
     return NULL;
@@ -190,7 +184,7 @@ kt_zap_new(kt_zap_t **self_p)
     if (zmq_bind(self->socket, ADDRESS_TEXT))
         goto fail;
     err = KT_ESYSTEM;
-    if (pthread_create(&self->thread, NULL, run, self))
+    if (pthread_create(&self->thread, NULL, run_zap, self))
         goto fail;
     self->has_thread = true;
     is_running       = true;
@@ -240,7 +234,7 @@ kt_zap_allow(kt_zap_t *self, const char (*keys)[41], size_t n)
         return KT_ENOMEM;
     if (n)
         memcpy(sorted, keys, n * sizeof *sorted);
-    qsort(sorted, n, sizeof *sorted, compare_keys);
+    qsort(sorted, n, sizeof *sorted, compare_key_texts);
     pthread_mutex_lock(&self->lock);
     key_text_t *old = self->keys;
     self->keys      = sorted;

@@ -1,4 +1,4 @@
-# Shared by the scripts of this folder: where the tree is, what is installed, how to say things.
+# Shared by the scripts of this folder: paths, packages, messages.
 # shellcheck shell=bash
 set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -7,7 +7,7 @@ JOBS=$(nproc)
 MUSIC_PACKAGE=wesnoth-1.16-music
 MUSIC_FOLDER=/usr/share/games/wesnoth/1.16/data/core/music
 
-# What building and running need, what the tests need beside it, what ops/check needs beside that.
+# Packages for building and running; in addition for the tests; for ops/check; for ops/bench.
 BUILD_PACKAGES="build-essential cmake ninja-build pkg-config libzmq3-dev libczmq-dev libmsgpack-dev libjansson-dev
     libsodium-dev libsoxr-dev libsqlite3-dev libmicrohttpd-dev libcurl4-openssl-dev libseccomp-dev libavformat-dev
     libavcodec-dev libavutil-dev libswresample-dev libcairo2-dev libpq-dev librabbitmq-dev libhiredis-dev"
@@ -22,7 +22,7 @@ die() {
     exit "${2:-1}"
 }
 
-# Those of the named packages that are not installed, one a line.
+# Prints the named packages that are not installed, one per line.
 missing_packages() {
     local package
     for package in "$@"; do
@@ -34,13 +34,13 @@ as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
 }
 
-# Installs what is missing of the named packages; says what it does; nothing when all are there. Servers that come with
-# them are not started (RUNLEVEL): the tests start private ones.
+# Installs the named packages that are missing. Servers among them are not started (RUNLEVEL): the tests start private
+# ones.
 install_packages() {
     local missing
     mapfile -t missing < <(missing_packages "$@")
     [ ${#missing[@]} -eq 0 ] && return 0
-    command -v apt-get >/dev/null || die "missing: ${missing[*]}; this script knows Debian's apt-get only"
+    command -v apt-get >/dev/null || die "missing: ${missing[*]}; this script supports only Debian's apt-get"
     [ "$(id -u)" = 0 ] || command -v sudo >/dev/null || die "missing: ${missing[*]}; run ops/setup as root"
     say "installing: ${missing[*]}"
     as_root apt-get update -qq

@@ -1,6 +1,5 @@
-// The document is kept as one JSON value a feature until finish puts them together in the order of the table: the order
-// of the bytes is the table's, never that of the calls. Ranges and counts are judged once, by the validator, on the
-// whole.
+// A document is one JSON value per feature until finish assembles them in the order of the table, so the bytes do not
+// depend on the order of the calls. The validator checks ranges and counts once, on the whole message.
 #include "proto/document.h"
 
 #include "common/text.h"
@@ -46,7 +45,7 @@ kt_document_destroy(kt_document_t **self_p)
 }
 
 static void
-remember(kt_document_t *self, kt_err_t err, kt_feature_t feature, const char *what)
+set_error(kt_document_t *self, kt_err_t err, kt_feature_t feature, const char *what)
 {
     if (self->err)
         return;
@@ -60,29 +59,29 @@ has_shape(kt_document_t *self, kt_feature_t feature, kt_shape_t shape)
 {
     if (kt_feature_desc(feature)->shape == shape)
         return true;
-    remember(self, KT_EDOCUMENT, feature, "was given a value of another shape");
+    set_error(self, KT_EDOCUMENT, feature, "was given a value of another shape");
     return false;
 }
 
-// Takes the value; NULL is a lack of memory. A second value replaces the first.
+// Takes ownership of the value; NULL means out of memory. A second value replaces the first.
 static void
-put(kt_document_t *self, kt_feature_t feature, json_t *value)
+put_feature_value(kt_document_t *self, kt_feature_t feature, json_t *value)
 {
     if (!value)
-        remember(self, KT_ENOMEM, feature, "did not fit in memory");
+        set_error(self, KT_ENOMEM, feature, "did not fit in memory");
     kt_json_free(&self->values[feature]);
     self->values[feature] = value;
 }
 
 static void
-put_text(kt_document_t *self, kt_feature_t feature, char **slot, const char *text)
+put_document_text(kt_document_t *self, kt_feature_t feature, char **slot, const char *text)
 {
     char clean[KT_DOCUMENT_REASON];
     kt_text_sanitize(clean, sizeof clean, text, strlen(text));
     free(*slot);
     *slot = strdup(clean);
     if (!*slot)
-        remember(self, KT_ENOMEM, feature, "did not fit in memory");
+        set_error(self, KT_ENOMEM, feature, "did not fit in memory");
 }
 
 void
@@ -90,7 +89,7 @@ kt_document_null(kt_document_t *self, kt_feature_t feature, const char *reason)
 {
     kt_json_free(&self->values[feature]);
     kt_json_free(&self->statistics[feature]);
-    put_text(self, feature, &self->reasons[feature], reason);
+    put_document_text(self, feature, &self->reasons[feature], reason);
 }
 
 void
@@ -99,7 +98,7 @@ kt_document_real(kt_document_t *self, kt_feature_t feature, double value)
     if (!has_shape(self, feature, KT_SHAPE_REAL))
         return;
     if (isfinite(value))
-        put(self, feature, kt_json_real(value));
+        put_feature_value(self, feature, kt_json_real(value));
     else
         kt_document_null(self, feature, "not finite");
 }
@@ -108,26 +107,26 @@ void
 kt_document_int(kt_document_t *self, kt_feature_t feature, int64_t value)
 {
     if (has_shape(self, feature, KT_SHAPE_INT))
-        put(self, feature, kt_json_int(value));
+        put_feature_value(self, feature, kt_json_int(value));
 }
 
 void
 kt_document_bool(kt_document_t *self, kt_feature_t feature, bool value)
 {
     if (has_shape(self, feature, KT_SHAPE_BOOL))
-        put(self, feature, kt_json_bool(value));
+        put_feature_value(self, feature, kt_json_bool(value));
 }
 
 void
 kt_document_text(kt_document_t *self, kt_feature_t feature, const char *value)
 {
     if (has_shape(self, feature, KT_SHAPE_TEXT))
-        put(self, feature, kt_json_text(value ? value : ""));
+        put_feature_value(self, feature, kt_json_text(value ? value : ""));
 }
 
-// n numbers, each `stride` bytes after the other; NULL without memory.
+// n numbers, `stride` bytes apart; NULL: out of memory.
 static json_t *
-list_of(const double *values, size_t n, size_t stride)
+new_list(const double *values, size_t n, size_t stride)
 {
     json_t *list = kt_json_array();
     bool    good = list;
@@ -151,9 +150,9 @@ static void
 put_reals(kt_document_t *self, kt_feature_t feature, const double *values, size_t n, size_t stride)
 {
     if (n > kt_feature_desc(feature)->max_count)
-        remember(self, KT_EDOCUMENT, feature, "has too many entries");
+        set_error(self, KT_EDOCUMENT, feature, "has too many entries");
     else if (all_finite(values, n, stride))
-        put(self, feature, list_of(values, n, stride));
+        put_feature_value(self, feature, new_list(values, n, stride));
     else
         kt_document_null(self, feature, "not finite");
 }
@@ -165,12 +164,12 @@ kt_document_reals(kt_document_t *self, kt_feature_t feature, const double *value
         put_reals(self, feature, values, n, sizeof *values);
 }
 
-// The object that TAGS and MAP grow in; NULL without memory.
+// The object to which TAGS and MAP are added; NULL: out of memory.
 static json_t *
-object_of(kt_document_t *self, kt_feature_t feature)
+object_at(kt_document_t *self, kt_feature_t feature)
 {
     if (!self->values[feature])
-        put(self, feature, kt_json_object());
+        put_feature_value(self, feature, kt_json_object());
     return self->values[feature];
 }
 
@@ -178,13 +177,13 @@ void
 kt_document_tag(kt_document_t *self, kt_feature_t feature, const char *key, const char *value)
 {
     char    name[KT_DOCUMENT_KEY], text[KT_DOCUMENT_TAG];
-    json_t *tags = has_shape(self, feature, KT_SHAPE_TAGS) ? object_of(self, feature) : NULL;
+    json_t *tags = has_shape(self, feature, KT_SHAPE_TAGS) ? object_at(self, feature) : NULL;
     kt_text_sanitize(name, sizeof name, key, strlen(key));
     kt_text_sanitize(text, sizeof text, value, strlen(value));
     if (!tags || kt_json_get(tags, name) || kt_json_count(tags) == kt_feature_desc(feature)->max_count)
         return;
     if (!kt_json_set(tags, name, kt_json_text(text)))
-        remember(self, KT_ENOMEM, feature, "did not fit in memory");
+        set_error(self, KT_ENOMEM, feature, "did not fit in memory");
 }
 
 void
@@ -192,23 +191,23 @@ kt_document_pair(kt_document_t *self, kt_feature_t feature, const char *key, dou
 {
     char    name[KT_DOCUMENT_KEY];
     bool    good = has_shape(self, feature, KT_SHAPE_MAP) && !self->reasons[feature];
-    json_t *map  = good ? object_of(self, feature) : NULL;
+    json_t *map  = good ? object_at(self, feature) : NULL;
     kt_text_sanitize(name, sizeof name, key, strlen(key));
     if (!map)
         return;
     if (!isfinite(value))
         kt_document_null(self, feature, "not finite");
     else if (!kt_json_set(map, name, kt_json_real(value)))
-        remember(self, KT_ENOMEM, feature, "did not fit in memory");
+        set_error(self, KT_ENOMEM, feature, "did not fit in memory");
 }
 
-// One of std, min, max, median: a number for REAL, a list for REALS, null when any of it is not finite.
+// One of std, min, max, median: a number for REAL, a list for REALS, null if any number is not finite.
 static json_t *
-statistic_of(const double *first, size_t n, bool is_list)
+new_statistic(const double *first, size_t n, bool is_list)
 {
     if (!all_finite(first, n, sizeof(kt_statistic_t)))
         return kt_json_null();
-    return is_list ? list_of(first, n, sizeof(kt_statistic_t)) : kt_json_real(*first);
+    return is_list ? new_list(first, n, sizeof(kt_statistic_t)) : kt_json_real(*first);
 }
 
 void
@@ -218,7 +217,7 @@ kt_document_statistics(kt_document_t *self, kt_feature_t feature, const kt_stati
     if (!is_list && !has_shape(self, feature, KT_SHAPE_REAL))
         return;
     if (!n || (!is_list && n > 1)) {
-        remember(self, KT_EDOCUMENT, feature, "was given the wrong number of statistics");
+        set_error(self, KT_EDOCUMENT, feature, "was given the wrong number of statistics");
         return;
     }
     if (is_list)
@@ -228,12 +227,12 @@ kt_document_statistics(kt_document_t *self, kt_feature_t feature, const kt_stati
     if (!self->values[feature])
         return;
     json_t *entry = kt_json_object();
-    bool    good  = entry && kt_json_set(entry, "std", statistic_of(&stats->std, n, is_list)) &&
-                kt_json_set(entry, "min", statistic_of(&stats->min, n, is_list)) &&
-                kt_json_set(entry, "max", statistic_of(&stats->max, n, is_list)) &&
-                kt_json_set(entry, "median", statistic_of(&stats->median, n, is_list));
+    bool    good  = entry && kt_json_set(entry, "std", new_statistic(&stats->std, n, is_list)) &&
+                kt_json_set(entry, "min", new_statistic(&stats->min, n, is_list)) &&
+                kt_json_set(entry, "max", new_statistic(&stats->max, n, is_list)) &&
+                kt_json_set(entry, "median", new_statistic(&stats->median, n, is_list));
     if (!good)
-        remember(self, KT_ENOMEM, feature, "did not fit in memory");
+        set_error(self, KT_ENOMEM, feature, "did not fit in memory");
     kt_json_free(&self->statistics[feature]);
     self->statistics[feature] = entry;
 }
@@ -241,7 +240,7 @@ kt_document_statistics(kt_document_t *self, kt_feature_t feature, const kt_stati
 void
 kt_document_method(kt_document_t *self, kt_feature_t feature, const char *method)
 {
-    put_text(self, feature, &self->methods[feature], method);
+    put_document_text(self, feature, &self->methods[feature], method);
 }
 
 void

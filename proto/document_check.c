@@ -1,13 +1,12 @@
+#include "common/text.h"
 #include "proto/document.h"
 #include "proto/document_private.h"
 
 #include <jansson.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
-// Which JSON types a member of the message may have.
-enum { TEXT = 1, NUMBER = 2, BOOLEAN = 4, OBJECT = 8, NOTHING = 16, INTEGER = 32 };
+// JSON types of the message's members.
+enum { TEXT = 1, NUMBER = 2, BOOLEAN = 4, OBJECT = 8, NULL_VALUE = 16, INTEGER = 32 };
 
 typedef struct member {
     const char *name;
@@ -16,14 +15,14 @@ typedef struct member {
 
 static const member_t MEMBERS[] = {
     {"message_id", TEXT},
-    {"media_id", TEXT | NOTHING},
+    {"media_id", TEXT | NULL_VALUE},
     {"file_path", TEXT},
     {"analysis_version", TEXT},
     {"processing_time", NUMBER},
     {"success", BOOLEAN},
-    {"features", OBJECT | NOTHING},
-    {"quality_metrics", OBJECT | NOTHING},
-    {"similarity_vectors", OBJECT | NOTHING},
+    {"features", OBJECT | NULL_VALUE},
+    {"quality_metrics", OBJECT | NULL_VALUE},
+    {"similarity_vectors", OBJECT | NULL_VALUE},
     {"methods", OBJECT},
     {"reasons", OBJECT},
     {"model_versions", OBJECT},
@@ -32,24 +31,12 @@ static const member_t MEMBERS[] = {
 
 static const member_t ERROR_MEMBERS[] = {{"code", TEXT}, {"number", INTEGER}, {"text", TEXT}, {"detail", TEXT}};
 
-static kt_err_t refuse(char why[KT_DOCUMENT_WHY], const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static kt_err_t
-refuse(char why[KT_DOCUMENT_WHY], const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(why, KT_DOCUMENT_WHY, format, arguments);
-    va_end(arguments);
-    return KT_EDOCUMENT;
-}
-
 static bool
 is_one_of(const json_t *value, unsigned types)
 {
     return (types & TEXT && json_is_string(value)) || (types & NUMBER && json_is_number(value)) ||
            (types & BOOLEAN && json_is_boolean(value)) || (types & OBJECT && json_is_object(value)) ||
-           (types & NOTHING && json_is_null(value)) || (types & INTEGER && json_is_integer(value));
+           (types & NULL_VALUE && json_is_null(value)) || (types & INTEGER && json_is_integer(value));
 }
 
 static kt_err_t
@@ -58,19 +45,20 @@ check_members(const json_t *object, const member_t *members, size_t n, const cha
     for (size_t i = 0; i < n; i++) {
         const json_t *value = json_object_get(object, members[i].name);
         if (!value)
-            return refuse(why, "%s%s is missing", where, members[i].name);
+            return kt_text_explain(why, KT_DOCUMENT_WHY, KT_EDOCUMENT, "%s%s is missing", where, members[i].name);
         if (!is_one_of(value, members[i].types))
-            return refuse(why, "%s%s has the wrong type", where, members[i].name);
+            return kt_text_explain(why, KT_DOCUMENT_WHY, KT_EDOCUMENT, "%s%s has the wrong type", where,
+                                   members[i].name);
     }
     return KT_OK;
 }
 
-// Why a single value breaks its row, or NULL.
+// Why a value violates its row of the feature table, or NULL.
 static const char *
 fault_of_number(const kt_feature_desc_t *desc, const json_t *value)
 {
     if (!json_is_number(value))
-        return "is no number";
+        return "is not a number";
     double number = json_number_value(value);
     return number >= desc->min && number <= desc->max ? NULL : "is out of range";
 }
@@ -80,7 +68,7 @@ fault_of_region(const kt_feature_desc_t *desc, const json_t *region)
 {
     const char   *key;
     const json_t *value;
-    const char   *fault = json_is_object(region) ? NULL : "is no list of objects";
+    const char   *fault = json_is_object(region) ? NULL : "is not a list of objects";
     json_object_foreach((json_t *)region, key, value)
     {
         if (!fault && json_is_number(value))
@@ -93,7 +81,7 @@ static const char *
 fault_of_list(const kt_feature_desc_t *desc, const json_t *list)
 {
     if (!json_is_array(list))
-        return "is no list";
+        return "is not a list";
     if (json_array_size(list) > desc->max_count)
         return "has too many entries";
     const char *fault = NULL;
@@ -104,7 +92,7 @@ fault_of_list(const kt_feature_desc_t *desc, const json_t *list)
         else if (desc->shape == KT_SHAPE_OBJECTS)
             fault = fault_of_region(desc, value);
         else if (!json_is_string(value))
-            fault = "is no list of texts";
+            fault = "is not a list of texts";
     }
     return fault;
 }
@@ -116,7 +104,7 @@ fault_of_object(const kt_feature_desc_t *desc, const json_t *object)
     const json_t *value;
     const char   *fault = NULL;
     if (!json_is_object(object))
-        return "is no object";
+        return "is not an object";
     if (json_object_size(object) > desc->max_count)
         return "has too many entries";
     json_object_foreach((json_t *)object, key, value)
@@ -126,7 +114,7 @@ fault_of_object(const kt_feature_desc_t *desc, const json_t *object)
         if (desc->shape == KT_SHAPE_MAP)
             fault = fault_of_number(desc, value);
         else if (!json_is_string(value))
-            fault = "is no object of texts";
+            fault = "is not an object of texts";
     }
     return fault;
 }
@@ -138,11 +126,11 @@ fault_of_value(const kt_feature_desc_t *desc, const json_t *value)
         return NULL;
     switch (desc->shape) {
     case KT_SHAPE_REAL: return fault_of_number(desc, value);
-    case KT_SHAPE_INT: return json_is_integer(value) ? fault_of_number(desc, value) : "is no integer";
-    case KT_SHAPE_BOOL: return json_is_boolean(value) ? NULL : "is no boolean";
+    case KT_SHAPE_INT: return json_is_integer(value) ? fault_of_number(desc, value) : "is not an integer";
+    case KT_SHAPE_BOOL: return json_is_boolean(value) ? NULL : "is not a boolean";
     case KT_SHAPE_TEXT:
         if (!json_is_string(value))
-            return "is no text";
+            return "is not a text";
         return json_string_length(value) <= desc->max_count ? NULL : "is too long";
     case KT_SHAPE_REALS:
     case KT_SHAPE_TEXTS:
@@ -153,9 +141,9 @@ fault_of_value(const kt_feature_desc_t *desc, const json_t *value)
     return "is of an unknown shape";
 }
 
-// The object that holds a group's members, or NULL when it is null or missing.
+// The object with a group's members; NULL if it is null or missing.
 static const json_t *
-group_of(const json_t *document, kt_group_t group)
+group_object_of(const json_t *document, kt_group_t group)
 {
     const char   *path  = kt_group_path(group);
     const char   *point = strchr(path, '.');
@@ -164,68 +152,39 @@ group_of(const json_t *document, kt_group_t group)
     return json_is_object(value) ? value : NULL;
 }
 
-static bool
-has_video(const json_t *document)
-{
-    return json_is_true(json_object_get(group_of(document, KT_GROUP_TECHNICAL), "has_video"));
-}
-
 static kt_err_t
 check_feature(const json_t *document, kt_feature_t feature, char why[KT_DOCUMENT_WHY])
 {
     const kt_feature_desc_t *desc  = kt_feature_desc(feature);
-    const json_t            *group = group_of(document, desc->group);
+    const json_t            *group = group_object_of(document, desc->group);
     const json_t            *value = json_object_get(group, desc->name);
     char                     key[KT_FEATURE_KEY];
-    if (!group && desc->group == KT_GROUP_VISUAL && !has_video(document))
+    if (!group && desc->group == KT_GROUP_VISUAL &&
+        !json_is_true(json_object_get(group_object_of(document, KT_GROUP_TECHNICAL), "has_video")))
         return KT_OK;
     if (!value)
-        return refuse(why, "%s.%s is missing", kt_group_path(desc->group), desc->name);
+        return kt_text_explain(why, KT_DOCUMENT_WHY, KT_EDOCUMENT, "%s.%s is missing", kt_group_path(desc->group),
+                               desc->name);
     const char *fault = fault_of_value(desc, value);
     if (fault)
-        return refuse(why, "%s.%s %s", kt_group_path(desc->group), desc->name, fault);
+        return kt_text_explain(why, KT_DOCUMENT_WHY, KT_EDOCUMENT, "%s.%s %s", kt_group_path(desc->group), desc->name,
+                               fault);
     const json_t *reasons = json_object_get(document, "reasons");
     if (json_is_null(value) && !json_object_get(reasons, kt_feature_key(feature, key)) &&
         !json_object_get(reasons, kt_group_name(desc->group)))
-        return refuse(why, "%s.%s is null without a reason", kt_group_path(desc->group), desc->name);
-    return KT_OK;
-}
-
-static kt_err_t
-check_names(const json_t *document, char why[KT_DOCUMENT_WHY])
-{
-    for (unsigned i = 0; i < KT_GROUPS; i++) {
-        const char   *key;
-        const json_t *value;
-        const json_t *group = group_of(document, (kt_group_t)i);
-        json_object_foreach((json_t *)group, key, value)
-        {
-            if (kt_feature_find((kt_group_t)i, key) == KT_FEATURES)
-                return refuse(why, "%s.%.64s is not in the feature table", kt_group_path((kt_group_t)i), key);
-        }
-    }
+        return kt_text_explain(why, KT_DOCUMENT_WHY, KT_EDOCUMENT, "%s.%s is null without a reason",
+                               kt_group_path(desc->group), desc->name);
     return KT_OK;
 }
 
 static kt_feature_t
-find_key(const char *key)
+find_feature_key(const char *key)
 {
     char name[KT_FEATURE_KEY];
     for (unsigned i = 0; i < KT_FEATURES; i++)
         if (!strcmp(kt_feature_key((kt_feature_t)i, name), key))
             return (kt_feature_t)i;
     return KT_FEATURES;
-}
-
-// One of std, min, max, median: a value of the feature's own shape and range; std is never negative and at most as wide
-// as the range.
-static const char *
-fault_of_statistic(const kt_feature_desc_t *desc, const char *name, const json_t *value)
-{
-    kt_feature_desc_t spread = *desc;
-    spread.min               = 0;
-    spread.max               = desc->max - desc->min;
-    return value ? fault_of_value(strcmp(name, "std") ? desc : &spread, value) : "is missing";
 }
 
 static kt_err_t
@@ -235,17 +194,23 @@ check_statistics(const json_t *statistics, char why[KT_DOCUMENT_WHY])
     const char              *key;
     const json_t            *entry;
     if (!json_is_object(statistics))
-        return refuse(why, "features.statistics is no object");
+        return kt_text_explain(why, KT_DOCUMENT_WHY, KT_EDOCUMENT, "features.statistics is not an object");
     json_object_foreach((json_t *)statistics, key, entry)
     {
-        kt_feature_t feature = find_key(key);
+        kt_feature_t feature = find_feature_key(key);
         if (feature == KT_FEATURES || !json_is_object(entry))
-            return refuse(why, "features.statistics.%.64s is no feature's", key);
+            return kt_text_explain(why, KT_DOCUMENT_WHY, KT_EDOCUMENT, "features.statistics.%.64s is not a feature",
+                                   key);
+        // min, max and median have the feature's shape and range; std is at most as wide as the range.
+        kt_feature_desc_t range = *kt_feature_desc(feature), spread = range;
+        spread.min = 0;
+        spread.max = range.max - range.min;
         for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-            const char *fault =
-                fault_of_statistic(kt_feature_desc(feature), names[i], json_object_get(entry, names[i]));
+            const json_t *value = json_object_get(entry, names[i]);
+            const char   *fault = value ? fault_of_value(i ? &range : &spread, value) : "is missing";
             if (fault)
-                return refuse(why, "features.statistics.%.64s.%s %s", key, names[i], fault);
+                return kt_text_explain(why, KT_DOCUMENT_WHY, KT_EDOCUMENT, "features.statistics.%.64s.%s %s", key,
+                                       names[i], fault);
         }
     }
     return KT_OK;
@@ -255,14 +220,24 @@ static kt_err_t
 check_success(const json_t *document, char why[KT_DOCUMENT_WHY])
 {
     if (json_object_get(document, "error"))
-        return refuse(why, "error stands in a success");
+        return kt_text_explain(why, KT_DOCUMENT_WHY, KT_EDOCUMENT, "error is present in a success");
     for (unsigned i = 0; i < KT_FEATURES; i++) {
         kt_err_t err = check_feature(document, (kt_feature_t)i, why);
         if (err)
             return err;
     }
-    kt_err_t err = check_names(document, why);
-    return err ? err : check_statistics(json_object_get(json_object_get(document, "features"), "statistics"), why);
+    for (unsigned i = 0; i < KT_GROUPS; i++) {
+        const char   *key;
+        const json_t *value;
+        const json_t *group = group_object_of(document, (kt_group_t)i);
+        json_object_foreach((json_t *)group, key, value)
+        {
+            if (kt_feature_find((kt_group_t)i, key) == KT_FEATURES)
+                return kt_text_explain(why, KT_DOCUMENT_WHY, KT_EDOCUMENT, "%s.%.64s is not in the feature table",
+                                       kt_group_path((kt_group_t)i), key);
+        }
+    }
+    return check_statistics(json_object_get(json_object_get(document, "features"), "statistics"), why);
 }
 
 static kt_err_t
@@ -272,26 +247,13 @@ check_failure(const json_t *document, char why[KT_DOCUMENT_WHY])
     const json_t            *error   = json_object_get(document, "error");
     for (size_t i = 0; i < sizeof nulls / sizeof *nulls; i++)
         if (!json_is_null(json_object_get(document, nulls[i])))
-            return refuse(why, "%s is not null in a failure", nulls[i]);
+            return kt_text_explain(why, KT_DOCUMENT_WHY, KT_EDOCUMENT, "%s is not null in a failure", nulls[i]);
     if (!json_is_object(error))
-        return refuse(why, "error is missing in a failure");
+        return kt_text_explain(why, KT_DOCUMENT_WHY, KT_EDOCUMENT, "error is missing in a failure");
     kt_err_t err = check_members(error, ERROR_MEMBERS, sizeof ERROR_MEMBERS / sizeof *ERROR_MEMBERS, "error.", why);
     if (!err && json_integer_value(json_object_get(error, "number")) >= 0)
-        err = refuse(why, "error.number is no error");
+        err = kt_text_explain(why, KT_DOCUMENT_WHY, KT_EDOCUMENT, "error.number is not an error");
     return err;
-}
-
-static kt_err_t
-check_texts(const json_t *document, const char *name, char why[KT_DOCUMENT_WHY])
-{
-    const char   *key;
-    const json_t *value;
-    json_object_foreach(json_object_get(document, name), key, value)
-    {
-        if (!json_is_string(value))
-            return refuse(why, "%s.%.64s is no text", name, key);
-    }
-    return KT_OK;
 }
 
 kt_err_t
@@ -299,14 +261,21 @@ kt_document_check_tree(const json_t *document, char why[KT_DOCUMENT_WHY])
 {
     static const char *const maps[] = {"methods", "reasons", "model_versions"};
     kt_err_t                 err    = check_members(document, MEMBERS, sizeof MEMBERS / sizeof *MEMBERS, "", why);
-    for (size_t i = 0; i < sizeof maps / sizeof *maps && !err; i++)
-        err = check_texts(document, maps[i], why);
     if (err)
         return err;
+    for (size_t i = 0; i < sizeof maps / sizeof *maps; i++) {
+        const char   *key;
+        const json_t *value;
+        json_object_foreach(json_object_get(document, maps[i]), key, value)
+        {
+            if (!json_is_string(value))
+                return kt_text_explain(why, KT_DOCUMENT_WHY, KT_EDOCUMENT, "%s.%.64s is not a text", maps[i], key);
+        }
+    }
     if (!json_string_length(json_object_get(document, "message_id")))
-        return refuse(why, "message_id is empty");
+        return kt_text_explain(why, KT_DOCUMENT_WHY, KT_EDOCUMENT, "message_id is empty");
     if (json_number_value(json_object_get(document, "processing_time")) < 0)
-        return refuse(why, "processing_time is negative");
+        return kt_text_explain(why, KT_DOCUMENT_WHY, KT_EDOCUMENT, "processing_time is negative");
     return json_is_true(json_object_get(document, "success")) ? check_success(document, why)
                                                               : check_failure(document, why);
 }

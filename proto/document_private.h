@@ -1,5 +1,5 @@
-// What the three files of kt_document share: setters (document.c), assembly (document_write.c), validation
-// (document_check.c). Private to proto/.
+// Shared by the files of kt_document: setters (document.c), reading back (document_read.c), assembly
+// (document_write.c), validation (document_check.c). Private to proto/.
 #pragma once
 
 #include "proto/document.h"
@@ -8,14 +8,13 @@ struct kt_document {
     kt_job_t job;
     json_t  *values[KT_FEATURES];  // NULL: null
     json_t  *statistics[KT_FEATURES];
-    char    *reasons[KT_FEATURES];  // NULL: the general one
+    char    *reasons[KT_FEATURES];  // NULL: the default reason
     char    *methods[KT_FEATURES];  // NULL: the table's
     json_t  *models;
     bool     snapshot;
-    kt_err_t err;  // the first failure, with its sentence
+    kt_err_t err;  // the first failure
     char     why[KT_DOCUMENT_WHY];
 };
 
-// The one validator, on the parsed tree: finish asks it before a document leaves, kt_document_check for any text.
-// KT_EDOCUMENT with why.
+// Validates the parsed message: called by finish and by kt_document_check. KT_EDOCUMENT with why.
 KT_MUST_USE kt_err_t kt_document_check_tree(const json_t *document, char why[KT_DOCUMENT_WHY]);

@@ -2,9 +2,10 @@
 
 #include <jansson.h>
 
-static size_t
-values(const json_t *value, double *out, size_t capacity)
+size_t
+kt_document_values(const kt_document_t *self, kt_feature_t feature, double *out, size_t capacity)
 {
+    const json_t *value = self->values[feature];
     if (json_is_boolean(value) && capacity)
         out[0] = json_is_true(value);
     else if (json_is_number(value) && capacity)
@@ -12,12 +13,6 @@ values(const json_t *value, double *out, size_t capacity)
     for (size_t i = 0; json_is_array(value) && i < json_array_size(value) && i < capacity; i++)
         out[i] = json_number_value(json_array_get(value, i));
     return json_is_array(value) ? json_array_size(value) : json_is_number(value) || json_is_boolean(value);
-}
-
-size_t
-kt_document_values(const kt_document_t *self, kt_feature_t feature, double *out, size_t capacity)
-{
-    return values(self->values[feature], out, capacity);
 }
 
 const char *

@@ -1,4 +1,4 @@
-// The message put together from a document's values, in the specification's order.
+// Assembles the message from a document's values, in the order of the specification.
 #include "common/clock.h"
 #include "common/text.h"
 #include "proto/document.h"
@@ -11,7 +11,7 @@
 #include <string.h>
 
 static bool
-is_asked(const kt_document_t *self, kt_group_t group)
+is_requested(const kt_document_t *self, kt_group_t group)
 {
     static const uint32_t bits[KT_GROUPS] = {
         [KT_GROUP_SPECTRAL] = KT_OPTION_SPECTRAL,     [KT_GROUP_MIR] = KT_OPTION_MIR,
@@ -22,7 +22,7 @@ is_asked(const kt_document_t *self, kt_group_t group)
 }
 
 static bool
-has_video(const kt_document_t *self)
+video_is_set(const kt_document_t *self)
 {
     return json_is_true(self->values[KT_FEATURE_TECHNICAL_has_video]);
 }
@@ -39,7 +39,7 @@ is_of_picture(kt_feature_t feature)
     }
 }
 
-// Why a feature is null; NULL when it is not.
+// Why a feature is null; NULL if it is not.
 static const char *
 reason_of(const kt_document_t *self, kt_feature_t feature)
 {
@@ -47,12 +47,12 @@ reason_of(const kt_document_t *self, kt_feature_t feature)
         return NULL;
     if (self->reasons[feature])
         return self->reasons[feature];
-    if (!is_asked(self, kt_feature_desc(feature)->group))
+    if (!is_requested(self, kt_feature_desc(feature)->group))
         return "not asked for";
-    return is_of_picture(feature) && !has_video(self) ? "no video" : "not computed by this version";
+    return is_of_picture(feature) && !video_is_set(self) ? "no video" : "not computed by this version";
 }
 
-// The one reason for which all members of a group are null; NULL when there is none.
+// The reason that all members of a group share; NULL if there is none.
 static const char *
 reason_of_group(const kt_document_t *self, kt_group_t group)
 {
@@ -69,7 +69,7 @@ reason_of_group(const kt_document_t *self, kt_group_t group)
 }
 
 static json_t *
-keep(bool good, json_t *object)
+object_or_null(bool good, json_t *object)
 {
     if (!good)
         kt_json_free(&object);
@@ -92,7 +92,7 @@ reasons_object(const kt_document_t *self)
                 good = kt_json_set(object, kt_feature_key((kt_feature_t)i, key), kt_json_text(reason));
         }
     }
-    return keep(good, object);
+    return object_or_null(good, object);
 }
 
 static json_t *
@@ -106,7 +106,7 @@ methods_object(const kt_document_t *self)
         if (self->values[i] && *method)
             good = kt_json_set(object, kt_feature_key((kt_feature_t)i, key), kt_json_text(method));
     }
-    return keep(good, object);
+    return object_or_null(good, object);
 }
 
 static json_t *
@@ -118,13 +118,13 @@ statistics_object(const kt_document_t *self)
     for (unsigned i = 0; i < KT_FEATURES && good; i++)
         if (self->values[i] && self->statistics[i])
             good = kt_json_set(object, kt_feature_key((kt_feature_t)i, key), json_incref(self->statistics[i]));
-    return keep(good, object);
+    return object_or_null(good, object);
 }
 
 static json_t *
 group_object(const kt_document_t *self, kt_group_t group)
 {
-    if (group == KT_GROUP_VISUAL && !has_video(self))
+    if (group == KT_GROUP_VISUAL && !video_is_set(self))
         return kt_json_null();
     json_t *object = kt_json_object();
     bool    good   = object;
@@ -133,7 +133,7 @@ group_object(const kt_document_t *self, kt_group_t group)
         if (desc->group == group)
             good = kt_json_set(object, desc->name, self->values[i] ? json_incref(self->values[i]) : kt_json_null());
     }
-    return keep(good, object);
+    return object_or_null(good, object);
 }
 
 static json_t *
@@ -145,7 +145,7 @@ features_object(const kt_document_t *self)
         if (!strncmp(kt_group_path((kt_group_t)group), "features.", 9))
             good = kt_json_set(object, kt_group_name((kt_group_t)group), group_object(self, (kt_group_t)group));
     good = good && kt_json_set(object, "statistics", statistics_object(self));
-    return keep(good, object);
+    return object_or_null(good, object);
 }
 
 static bool
@@ -167,7 +167,7 @@ set_timestamp(json_t *root, const kt_stamp_t *stamp)
     return kt_json_set(root, "timestamp", kt_json_text(kt_clock_rfc3339(stamp->wall_ms, text)));
 }
 
-// The text in a buffer of its own, so that the size is known before anything stands in out.
+// Writes to a separate buffer first, so that out is unchanged if the text is too large.
 static kt_err_t
 write_bounded(const json_t *root, kt_buf_t *out, char why[KT_DOCUMENT_WHY])
 {
@@ -221,7 +221,7 @@ error_object(kt_err_t err, const char *detail)
                 kt_json_set(object, "number", kt_json_int(err)) &&
                 kt_json_set(object, "text", kt_json_text(kt_err_text(err))) &&
                 kt_json_set(object, "detail", kt_json_text(text));
-    return keep(good, object);
+    return object_or_null(good, object);
 }
 
 kt_err_t

@@ -50,13 +50,13 @@ typedef struct kt_feature_desc {
 } kt_feature_desc_t;
 
 const kt_feature_desc_t *kt_feature_desc(kt_feature_t feature);
-// "features.spectral", ..., "quality_metrics", "similarity_vectors": where a group stands in the message.
+// Path of a group in the message: "features.spectral", ..., "quality_metrics", "similarity_vectors".
 const char *kt_group_path(kt_group_t group);
 const char *kt_group_name(kt_group_t group);  // "spectral", "quality", ...
 // Member "name" of a group; KT_FEATURES if there is none.
 kt_feature_t kt_feature_find(kt_group_t group, const char *name);
-// How "methods", "reasons" and "statistics" name a feature: its name, with the group before it
-// ("quality.dynamic_range") where two groups have one of that name. Returns out.
+// A feature's key in "methods", "reasons" and "statistics": its name, prefixed by the group ("quality.dynamic_range")
+// if two groups have a feature of that name. Returns out.
 enum { KT_FEATURE_KEY = 64 };
 const char *kt_feature_key(kt_feature_t feature, char out[KT_FEATURE_KEY]);
 // docs/features.md, generated.

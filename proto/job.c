@@ -44,15 +44,6 @@ kt_priority_find(const char *name, kt_priority_t *out)
     return false;
 }
 
-static uint32_t
-option_bit(const char *name, size_t length)
-{
-    for (unsigned i = 0; i < N_OPTIONS; i++)
-        if (strlen(OPTIONS[i].name) == length && !memcmp(OPTIONS[i].name, name, length))
-            return OPTIONS[i].bit;
-    return 0;
-}
-
 kt_err_t
 kt_options_parse(const char *list, uint32_t *out)
 {
@@ -63,7 +54,10 @@ kt_options_parse(const char *list, uint32_t *out)
     }
     for (const char *at = list;; at++) {
         size_t   length = strcspn(at, ",");
-        uint32_t bit    = option_bit(at, length);
+        uint32_t bit    = 0;
+        for (unsigned i = 0; i < N_OPTIONS && !bit; i++)
+            if (strlen(OPTIONS[i].name) == length && !memcmp(OPTIONS[i].name, at, length))
+                bit = OPTIONS[i].bit;
         if (!bit)
             return KT_EINVAL;
         options |= bit;
@@ -75,31 +69,12 @@ kt_options_parse(const char *list, uint32_t *out)
     return KT_OK;
 }
 
-// A member that is there; null counts as missing.
+// A member of the body; NULL if it is missing or null.
 static const json_t *
-member(const json_t *object, const char *name)
+body_member(const json_t *object, const char *name)
 {
     const json_t *value = kt_json_get(object, name);
     return value && !json_is_null(value) ? value : NULL;
-}
-
-// An optional text; "" when missing. jansson has checked that it is UTF-8 without NUL.
-static kt_err_t
-read_text(const json_t *body, const char *name, char *out, size_t capacity, char why[KT_JOB_WHY])
-{
-    const json_t *value = member(body, name);
-    *out                = '\0';
-    if (!value)
-        return KT_OK;
-    if (!json_is_string(value)) {
-        snprintf(why, KT_JOB_WHY, "%s must be a string", name);
-        return KT_EMESSAGE;
-    }
-    if (!kt_text_copy(out, capacity, json_string_value(value))) {
-        snprintf(why, KT_JOB_WHY, "%s is longer than %zu bytes", name, capacity - 1);
-        return KT_EMESSAGE;
-    }
-    return KT_OK;
 }
 
 bool
@@ -117,14 +92,6 @@ kt_job_shown(const char *file_path, char *out, size_t capacity)
     return out;
 }
 
-// "user:password@host"
-static bool
-has_credentials(const char *file_path)
-{
-    const char *host = strstr(file_path, "://");
-    return kt_job_is_url(file_path) && host && memchr(host + 3, '@', strcspn(host + 3, "/?#\\"));
-}
-
 static kt_err_t
 read_texts(const json_t *body, kt_job_t *job, char why[KT_JOB_WHY])
 {
@@ -138,15 +105,26 @@ read_texts(const json_t *body, kt_job_t *job, char why[KT_JOB_WHY])
         {"file_path", job->file_path, sizeof job->file_path},
         {"file_format", job->declared_format, sizeof job->declared_format},
     };
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        if (read_text(body, texts[i].name, texts[i].out, texts[i].capacity, why))
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        const json_t *value = body_member(body, texts[i].name);
+        *texts[i].out       = '\0';
+        if (value && !json_is_string(value)) {
+            snprintf(why, KT_JOB_WHY, "%s must be a string", texts[i].name);
             return KT_EMESSAGE;
+        }
+        // jansson has checked that the text is UTF-8 without NUL.
+        if (value && !kt_text_copy(texts[i].out, texts[i].capacity, json_string_value(value))) {
+            snprintf(why, KT_JOB_WHY, "%s is longer than %zu bytes", texts[i].name, texts[i].capacity - 1);
+            return KT_EMESSAGE;
+        }
+    }
     if (!*job->file_path) {
         snprintf(why, KT_JOB_WHY, "file_path is missing or empty");
         return KT_EMESSAGE;
     }
-    if (has_credentials(job->file_path)) {
-        snprintf(why, KT_JOB_WHY, "file_path is a URL with a user or password in it, which would be stored and shown");
+    const char *host = kt_job_is_url(job->file_path) ? strstr(job->file_path, "://") + 3 : NULL;
+    if (host && memchr(host, '@', strcspn(host, "/?#\\"))) {
+        snprintf(why, KT_JOB_WHY, "file_path is a URL with a user or password, which would be stored and shown");
         return KT_EMESSAGE;
     }
     return KT_OK;
@@ -155,7 +133,7 @@ read_texts(const json_t *body, kt_job_t *job, char why[KT_JOB_WHY])
 static kt_err_t
 read_priority(const json_t *body, kt_priority_t *out, char why[KT_JOB_WHY])
 {
-    const json_t *value = member(body, "priority");
+    const json_t *value = body_member(body, "priority");
     *out                = KT_PRIORITY_NORMAL;
     if (!value || (json_is_string(value) && kt_priority_find(json_string_value(value), out)))
         return KT_OK;
@@ -166,19 +144,19 @@ read_priority(const json_t *body, kt_priority_t *out, char why[KT_JOB_WHY])
 static kt_err_t
 read_options(const json_t *body, uint32_t *out, char why[KT_JOB_WHY])
 {
-    const json_t *options = member(body, "analysis_options");
+    const json_t *options = body_member(body, "analysis_options");
     *out                  = KT_OPTION_ALL;
     if (options && !json_is_object(options)) {
         snprintf(why, KT_JOB_WHY, "analysis_options must be an object");
         return KT_EMESSAGE;
     }
     for (unsigned i = 0; options && i < N_OPTIONS; i++) {
-        const json_t *value = member(options, OPTIONS[i].member);
+        const json_t *value = body_member(options, OPTIONS[i].member);
         if (value && !json_is_boolean(value)) {
             snprintf(why, KT_JOB_WHY, "analysis_options.%s must be true or false", OPTIONS[i].member);
             return KT_EMESSAGE;
         }
-        if (value && json_is_false(value))
+        if (json_is_false(value))
             *out &= ~OPTIONS[i].bit;
     }
     return KT_OK;
@@ -187,17 +165,17 @@ read_options(const json_t *body, uint32_t *out, char why[KT_JOB_WHY])
 static kt_err_t
 read_hints(const json_t *body, kt_job_t *job, char why[KT_JOB_WHY])
 {
-    const json_t *size     = member(body, "file_size");
-    const json_t *metadata = member(body, "metadata");
-    const json_t *duration = metadata && json_is_object(metadata) ? member(metadata, "duration") : NULL;
+    const json_t *size     = body_member(body, "file_size");
+    const json_t *metadata = body_member(body, "metadata");
+    const json_t *duration = json_is_object(metadata) ? body_member(metadata, "duration") : NULL;
     const char   *problem  = NULL;
     if (size && (!json_is_integer(size) || json_integer_value(size) < 0))
-        problem = "file_size must be a whole number of bytes, not negative";
+        problem = "file_size must be a non-negative whole number of bytes";
     else if (metadata && !json_is_object(metadata))
         problem = "metadata must be an object";
     else if (duration && (!json_is_number(duration) || !(json_number_value(duration) >= 0)))
-        problem = "metadata.duration must be a number of seconds, not negative";
-    else if (member(body, "timestamp") && !json_is_string(member(body, "timestamp")))
+        problem = "metadata.duration must be a non-negative number of seconds";
+    else if (body_member(body, "timestamp") && !json_is_string(body_member(body, "timestamp")))
         problem = "timestamp must be a string";
     if (problem) {
         snprintf(why, KT_JOB_WHY, "%s", problem);
@@ -208,7 +186,7 @@ read_hints(const json_t *body, kt_job_t *job, char why[KT_JOB_WHY])
     return KT_OK;
 }
 
-// SHA-256 of the body as it is: keys sorted and blanks gone, so that two ways of writing the same message are one.
+// SHA-256 of the canonical body, with sorted keys and without blanks, so that the formatting does not matter.
 static kt_err_t
 digest_body(const json_t *body, kt_digest_t *out)
 {
@@ -220,10 +198,10 @@ digest_body(const json_t *body, kt_digest_t *out)
     return KT_OK;
 }
 
-// A message without an id gets one from the whole body, unknown members included. Whether the same id comes with
-// another body is asked without the timestamp: a producer that sends a message again may well stamp it anew.
+// A message without an id gets one from the whole body, unknown members included. The body digest, which tells a
+// repeated message from a clash, omits the timestamp: a producer that repeats a message may set a new one.
 static kt_err_t
-identify(json_t *body, kt_job_t *job)
+set_identity(json_t *body, kt_job_t *job)
 {
     kt_digest_t whole;
     kt_err_t    err = *job->message_id ? KT_OK : digest_body(body, &whole);
@@ -250,7 +228,7 @@ kt_job_parse(const char *text, size_t length, kt_job_t *out, char why[KT_JOB_WHY
         err = read_options(body, &job.options, why);
     if (!err)
         err = read_hints(body, &job, why);
-    if (!err && identify(body, &job)) {
+    if (!err && set_identity(body, &job)) {
         err = KT_ENOMEM;
         snprintf(why, KT_JOB_WHY, "%s", kt_err_text(err));
     }
@@ -261,13 +239,13 @@ kt_job_parse(const char *text, size_t length, kt_job_t *out, char why[KT_JOB_WHY
 }
 
 static bool
-set_text(json_t *object, const char *name, const char *text)
+set_job_text(json_t *object, const char *name, const char *text)
 {
     return !*text || kt_json_set(object, name, kt_json_text(text));
 }
 
 static json_t *
-options_object(uint32_t options)
+new_options_object(uint32_t options)
 {
     json_t *object = kt_json_object();
     bool    good   = object;
@@ -278,26 +256,21 @@ options_object(uint32_t options)
     return object;
 }
 
-static json_t *
-metadata_object(double duration_s)
-{
-    json_t *object = kt_json_object();
-    if (object && !kt_json_set(object, "duration", kt_json_real(duration_s)))
-        kt_json_free(&object);
-    return object;
-}
-
 void
 kt_job_write(const kt_job_t *job, kt_buf_t *out)
 {
     json_t *body = kt_json_object();
-    bool good = body && set_text(body, "message_id", job->message_id) && set_text(body, "file_path", job->file_path) &&
-                set_text(body, "media_id", job->media_id) && set_text(body, "file_format", job->declared_format);
+    bool    good = body && set_job_text(body, "message_id", job->message_id) &&
+                set_job_text(body, "file_path", job->file_path) && set_job_text(body, "media_id", job->media_id) &&
+                set_job_text(body, "file_format", job->declared_format);
     if (good && job->declared_bytes)
         good = kt_json_set(body, "file_size", kt_json_int((int64_t)job->declared_bytes));
-    if (good && job->declared_duration_s > 0)
-        good = kt_json_set(body, "metadata", metadata_object(job->declared_duration_s));
-    good = good && kt_json_set(body, "analysis_options", options_object(job->options)) &&
+    if (good && job->declared_duration_s > 0) {
+        json_t *metadata = kt_json_object();
+        good             = kt_json_set(body, "metadata", metadata) &&
+               kt_json_set(metadata, "duration", kt_json_real(job->declared_duration_s));
+    }
+    good = good && kt_json_set(body, "analysis_options", new_options_object(job->options)) &&
            kt_json_set(body, "priority", kt_json_text(kt_priority_name(job->priority)));
     if (good)
         kt_json_write(body, out);

@@ -1,5 +1,5 @@
-// kt_job -- the input message, as it arrives (AMQP, HTTP, the command line) and as it stands in the ledger: field for
-// field the specification's. Declared format, size and duration are hints; the file decides.
+// kt_job -- the input message, as it arrives (AMQP, HTTP, command line) and is stored in the ledger; its fields are
+// those of the specification. Declared format, size and duration are hints; the file is authoritative.
 #pragma once
 
 #include "common/digest.h"
@@ -40,21 +40,21 @@ typedef struct kt_job {
     kt_digest_t   body_digest;          // of the canonical body: distinguishes a repeated message from a clash
 } kt_job_t;
 
-// text: one JSON object. A missing message_id is made from the digest of the body (so that a repeated message stays one
-// job); unknown members are ignored; a member of the wrong type or over its bound is KT_EMESSAGE with a sentence in
-// why.
+// text: one JSON object. A missing message_id is derived from the digest of the body, so that a repeated message
+// remains one job. Unknown members are ignored. A member of the wrong type or over its bound is KT_EMESSAGE with a
+// sentence in why.
 KT_MUST_USE kt_err_t kt_job_parse(const char *text, size_t length, kt_job_t *out, char why[KT_JOB_WHY]);
-// The input message of a job, for the command line and for tests.
+// Writes the input message of a job, for the command line and tests. Errors are in out->err.
 typedef struct kt_buf kt_buf_t;
 void                  kt_job_write(const kt_job_t *job, kt_buf_t *out);
 
-// file_path is a path beneath a node's media roots, or the URL of a source: http://HOST[:PORT]/..., https://...; one
-// with a user or password in it is refused by kt_job_parse, for the path is stored and shown.
+// file_path is a path below a node's media roots, or a URL: http://HOST[:PORT]/..., https://... kt_job_parse rejects a
+// URL with a user or password, because the path is stored and shown.
 bool kt_job_is_url(const char *file_path);
-// As it may stand in a log: a URL without its query, which may hold a signature. Returns out.
+// For logs: a URL without its query, which may contain a signature. Returns out.
 const char *kt_job_shown(const char *file_path, char *out, size_t capacity);
 
 const char *kt_priority_name(kt_priority_t priority);  // "low", "normal", "high"
 bool        kt_priority_find(const char *name, kt_priority_t *out);
-// "spectral,mir" -> bits; "none": the technical facts alone. KT_EINVAL.
+// "spectral,mir" -> bits; "none": only the technical facts. KT_EINVAL.
 KT_MUST_USE kt_err_t kt_options_parse(const char *list, uint32_t *out);

@@ -3,7 +3,7 @@
 
 #include <stdint.h>
 
-// One run of a job. Runs count from 1; a retry that an operator asks for is a new run.
+// One run of a job. Runs count from 1; a retry by an operator is a new run.
 typedef struct kt_run_id {
     uint64_t job;
     uint32_t run;
@@ -12,7 +12,7 @@ typedef struct kt_run_id {
 // The link's handle of one node connection; never 0. A node's name outlives its connections.
 typedef uint64_t kt_node_handle_t;
 
-// What became of a result that was handed to the ledger.
+// Result of storing an outcome in the ledger.
 typedef enum kt_stored {
     KT_STORED_NEW,
     KT_STORED_ALREADY,

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// The table. Each row opens a scope of its own, so that offsetof has the struct's type under one name.
+// The table. Each row opens a scope, so that offsetof can use one name for the struct's type.
 // clang-format off
 #define SCOPE(key, type, text) \
     case key: { typedef struct type row_t; static const char shape_name[] = text; \
@@ -44,9 +44,9 @@ message_shape(kt_msg_type_t type)
     return id <= KT_WIRE_MAX_ID ? kt_wire_shape(id) : NULL;
 }
 
-// The union of kt_msg_t has no name; every message in it starts where the first does.
+// The union of kt_msg_t has no name; all its messages start at the same offset.
 static const char *
-row_of(const kt_msg_t *msg)
+message_row(const kt_msg_t *msg)
 {
     return (const char *)msg + offsetof(kt_msg_t, hello);
 }
@@ -67,9 +67,9 @@ bytes_at(const char *at)
     return bytes;
 }
 
-// Upper bound of a row's encoding, or 0 when a field passes its bound. Recursion follows the table, two levels deep.
-static size_t
-measure(const kt_wire_shape_t *shape, const char *row)
+// Upper bound of a row's encoding, or 0 if a field exceeds its bound.
+static size_t  // NOLINTNEXTLINE(misc-no-recursion): follows the table, two levels deep
+measure_row(const kt_wire_shape_t *shape, const char *row)
 {
     size_t total = 5;
     for (size_t i = 0; i < shape->n; i++) {
@@ -87,7 +87,7 @@ measure(const kt_wire_shape_t *shape, const char *row)
             if (list.n > field->max)
                 return 0;
             for (size_t k = 0; k < list.n; k++) {
-                size_t n = measure(element, list.at + k * element->bytes);
+                size_t n = measure_row(element, list.at + k * element->bytes);
                 if (!n)
                     return 0;
                 total += n;
@@ -98,7 +98,7 @@ measure(const kt_wire_shape_t *shape, const char *row)
 }
 
 static int
-append(void *out, const char *bytes, size_t n)
+append_packed(void *out, const char *bytes, size_t n)
 {
     kt_buf_add(out, bytes, n);
     return 0;  // the buffer remembers a failure
@@ -106,7 +106,7 @@ append(void *out, const char *bytes, size_t n)
 
 static void pack_fields(msgpack_packer *packer, const kt_wire_shape_t *shape, const char *row);
 
-static void
+static void  // NOLINTNEXTLINE(misc-no-recursion): follows the table, two levels deep
 pack_list(msgpack_packer *packer, const kt_wire_shape_t *element, kt_wire_list_t list)
 {
     msgpack_pack_array(packer, list.n);
@@ -116,18 +116,7 @@ pack_list(msgpack_packer *packer, const kt_wire_shape_t *element, kt_wire_list_t
     }
 }
 
-static void
-pack_bytes(msgpack_packer *packer, kt_wire_type_t type, kt_bytes_t bytes)
-{
-    if (type == KT_WIRE_TYPE_STR)
-        msgpack_pack_str(packer, bytes.n);
-    else
-        msgpack_pack_bin(packer, bytes.n);
-    if (bytes.n)
-        msgpack_pack_str_body(packer, bytes.at, bytes.n);  // a body is the same for both
-}
-
-static void
+static void  // NOLINTNEXTLINE(misc-no-recursion): as pack_list
 pack_fields(msgpack_packer *packer, const kt_wire_shape_t *shape, const char *row)
 {
     for (size_t i = 0; i < shape->n; i++) {
@@ -139,7 +128,16 @@ pack_fields(msgpack_packer *packer, const kt_wire_shape_t *shape, const char *ro
         case KT_WIRE_TYPE_F64: msgpack_pack_double(packer, *(const double *)at); break;
         case KT_WIRE_TYPE_BOOL: *(const bool *)at ? msgpack_pack_true(packer) : msgpack_pack_false(packer); break;
         case KT_WIRE_TYPE_STR:
-        case KT_WIRE_TYPE_BIN: pack_bytes(packer, field->type, bytes_at(at)); break;
+        case KT_WIRE_TYPE_BIN: {
+            kt_bytes_t bytes = bytes_at(at);
+            if (field->type == KT_WIRE_TYPE_STR)
+                msgpack_pack_str(packer, bytes.n);
+            else
+                msgpack_pack_bin(packer, bytes.n);
+            if (bytes.n)
+                msgpack_pack_str_body(packer, bytes.at, bytes.n);  // the body of a bin is the same
+            break;
+        }
         case KT_WIRE_TYPE_LIST: pack_list(packer, kt_wire_shape(field->element), list_at(at)); break;
         }
     }
@@ -149,16 +147,16 @@ kt_err_t
 kt_wire_encode(const kt_msg_t *msg, kt_buf_t *out)
 {
     const kt_wire_shape_t *shape = message_shape(msg->type);
-    if (!shape || !measure(shape, row_of(msg)))
+    if (!shape || !measure_row(shape, message_row(msg)))
         return KT_EINVAL;
     if (out->err)
         return out->err;
     size_t         before = out->length;
     msgpack_packer packer;
-    msgpack_packer_init(&packer, out, append);
+    msgpack_packer_init(&packer, out, append_packed);
     msgpack_pack_array(&packer, 1 + shape->n);
     msgpack_pack_uint64(&packer, msg->type);
-    pack_fields(&packer, shape, row_of(msg));
+    pack_fields(&packer, shape, message_row(msg));
     if (out->err)
         out->length = before;  // drop the partial message
     if (out->err && out->bytes)
@@ -169,7 +167,7 @@ kt_wire_encode(const kt_msg_t *msg, kt_buf_t *out)
 size_t
 kt_wire_work_bytes(const kt_wire_work_t *item)
 {
-    return measure(kt_wire_shape(KT_WIRE_ITEM_work), (const char *)item);
+    return measure_row(kt_wire_shape(KT_WIRE_ITEM_work), (const char *)item);
 }
 
 const char *

@@ -1,5 +1,5 @@
-// kt_wire -- messages between coordinator and node: MessagePack bodies from one table (messages.def), PROTOCOL.md in
-// words. The structs are generated from the table, their texts, bytes and lists are borrowed:
+// kt_wire -- messages between coordinator and node: MessagePack bodies generated from one table (messages.def);
+// PROTOCOL.md describes them. The structs are generated too; their texts, bytes and lists are borrowed:
 //   kt_msg_batch_t   {uint64_t number; struct {const kt_wire_work_t *at; size_t n;} items;}
 //   STR, BIN fields  kt_bytes_t {const char *at; size_t n;}
 #pragma once
@@ -73,13 +73,13 @@ typedef struct kt_wire_arena {
 } kt_wire_arena_t;
 void kt_wire_arena_fini(kt_wire_arena_t *self);
 
-// Appends one message. A field over its bound is KT_EINVAL (a bug of ours or an oversized document: the caller checks
-// sizes first); out->err is set when out of memory.
+// Appends one message. KT_EINVAL: a field exceeds its bound (the caller checks sizes first). Other failures are in
+// out->err, too.
 KT_MUST_USE kt_err_t kt_wire_encode(const kt_msg_t *msg, kt_buf_t *out);
-// Bytes from the network: every count and length is checked against the table and against what is there before anything
-// is taken for it. The message borrows from bytes and from the arena until either is used again. KT_EMESSAGE
+// Decodes bytes from the network. Every count and length is checked against the table and the remaining bytes before
+// memory is allocated for it. The message borrows from bytes and arena until either is used again. KT_EMESSAGE
 // (malformed, unknown id, over a bound), KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_wire_decode(const void *bytes, size_t length, kt_wire_arena_t *arena, kt_msg_t *out);
-// Upper bound of the encoded size of a work item, for packing frames under KT_MAX_FRAME_BYTES; 0 when one of its fields
-// exceeds its bound, so that no message can hold it.
+// Upper bound of the encoded size of a work item, for packing frames below KT_MAX_FRAME_BYTES; 0 if one of its fields
+// exceeds its bound, so that no message can contain it.
 size_t kt_wire_work_bytes(const kt_wire_work_t *item);

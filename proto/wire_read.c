@@ -1,6 +1,6 @@
-// Decoding. msgpack-c's own unpacker takes memory for as many elements as a head claims before it has seen one byte of
-// them, so that five untrusted bytes could cost gigabytes. This reader takes nothing on trust: a length or count is
-// compared with the table and with the bytes that are left, and only then used.
+// Decoding. The unpacker of msgpack-c allocates memory for as many elements as a head claims before it reads them, so
+// five untrusted bytes could allocate gigabytes. This reader checks each length and count against the table and the
+// remaining bytes before it uses them.
 #include "proto/wire.h"
 #include "proto/wire_table.h"
 
@@ -9,9 +9,9 @@
 
 typedef struct reader {
     const uint8_t *at, *end;
-    char          *memory;  // of lists: used from the start
+    char          *memory;  // for lists
     size_t         capacity;
-    size_t         used;  // exceeds capacity when the arena is too small: the size needed
+    size_t         used;  // greater than capacity if the arena is too small: the size needed
 } reader_t;
 
 typedef enum kind { BAD, NIL, FALSE, TRUE, UINT, INT, F32, F64, STR, BIN, EXT, ARRAY, MAP } kind_t;
@@ -34,42 +34,33 @@ static const struct {
 };
 
 static size_t
-left(const reader_t *self)
+bytes_left(const reader_t *self)
 {
     return (size_t)(self->end - self->at);
 }
 
-static uint64_t
-big_endian(const uint8_t *at, size_t width)
-{
-    uint64_t number = 0;
-    for (size_t i = 0; i < width; i++)
-        number = number << 8 | at[i];
-    return number;
-}
-
 static head_t
-long_head(reader_t *self, uint8_t first)
+read_long_head(reader_t *self, uint8_t first)
 {
-    size_t   row   = first - 0xc0u;
-    size_t   width = HEADS[row].width;
-    kind_t   kind  = HEADS[row].kind;
-    uint64_t number;
-    if (left(self) < width)
+    size_t   row    = first - 0xc0u;
+    size_t   width  = HEADS[row].width;
+    kind_t   kind   = HEADS[row].kind;
+    uint64_t number = 0;
+    if (bytes_left(self) < width)
         return (head_t){BAD, 0};
-    number = big_endian(self->at, width);
-    self->at += width;
-    if (kind == INT && width < 8 && number >> (8 * width - 1))
+    for (size_t i = 0; i < width; i++)  // big-endian
+        number = number << 8 | *self->at++;
+    if (kind == INT && width && width < 8 && number >> (8 * width - 1))
         number |= UINT64_MAX << (8 * width);
     if (kind == EXT)
         number = 1 + (width ? number : 1u << (first - 0xd4u));  // its type byte first
     return (head_t){kind, number};
 }
 
-// The next head; BAD when there is none. Of bytes and texts the whole body is there, of arrays and maps at least one
-// byte for each element.
+// The next head; BAD if there is none. The body of a bin, str or ext is complete; for an array or map at least one byte
+// per element is left.
 static head_t
-next(reader_t *self)
+next_head(reader_t *self)
 {
     if (self->at == self->end)
         return (head_t){BAD, 0};
@@ -86,19 +77,18 @@ next(reader_t *self)
     else if (first < 0xc0)
         head = (head_t){STR, first & 0x1fu};
     else
-        head = long_head(self, first);
-    if (head.kind >= STR && head.number > left(self))
+        head = read_long_head(self, first);
+    if (head.kind >= STR && head.number > bytes_left(self))
         return (head_t){BAD, 0};
     return head;
 }
 
-// Steps over one value of any type and depth, by counting what is still to come: no recursion, and no more steps than
-// there are bytes.
+// Skips one value of any type and depth by counting open elements: no recursion, and at most one step per byte.
 static kt_err_t
-skip(reader_t *self)
+skip_value(reader_t *self)
 {
     for (uint64_t open = 1; open; open--) {
-        head_t head = next(self);
+        head_t head = next_head(self);
         if (head.kind == BAD)
             return KT_EMESSAGE;
         if (head.kind == STR || head.kind == BIN || head.kind == EXT)
@@ -168,8 +158,8 @@ read_scalar(reader_t *self, head_t head, const kt_wire_field_t *field, void *out
 
 static kt_err_t read_fields(reader_t *self, const kt_wire_shape_t *shape, uint64_t n, char *row);
 
-// Elements into the arena. KT_EFULL when it is too small; `used` is then the size needed so far.
-static kt_err_t
+// Reads elements into the arena. KT_EFULL: it is too small; `used` is then the size needed so far.
+static kt_err_t  // NOLINTNEXTLINE(misc-no-recursion): follows the table, two levels deep
 read_list(reader_t *self, head_t head, const kt_wire_field_t *field, char *out)
 {
     if (head.kind != ARRAY || head.number > field->max)
@@ -184,7 +174,7 @@ read_list(reader_t *self, head_t head, const kt_wire_field_t *field, char *out)
         return KT_EFULL;
     char *rows = self->memory + start;
     for (size_t i = 0; i < list.n; i++) {
-        head_t one = next(self);
+        head_t one = next_head(self);
         if (one.kind != ARRAY)
             return KT_EMESSAGE;
         kt_err_t err = read_fields(self, element, one.number, rows + i * element->bytes);
@@ -196,20 +186,19 @@ read_list(reader_t *self, head_t head, const kt_wire_field_t *field, char *out)
     return KT_OK;
 }
 
-// n fields into a row. An older peer sends fewer: the rest is zero; a newer one more: the rest is skipped. Recursion
-// (through lists) follows the table, two levels deep.
-static kt_err_t
+// Reads n fields into a row. An older peer sends fewer: the others are zero. A newer peer sends more: they are skipped.
+static kt_err_t  // NOLINTNEXTLINE(misc-no-recursion): as read_list
 read_fields(reader_t *self, const kt_wire_shape_t *shape, uint64_t n, char *row)
 {
     kt_err_t err = KT_OK;
     memset(row, 0, shape->bytes);
     for (uint64_t i = 0; i < n && !err; i++) {
         if (i >= shape->n) {
-            err = skip(self);
+            err = skip_value(self);
             continue;
         }
         const kt_wire_field_t *field = &shape->fields[i];
-        head_t                 head  = next(self);
+        head_t                 head  = next_head(self);
         if (field->type == KT_WIRE_TYPE_LIST)
             err = read_list(self, head, field, row + field->offset);
         else
@@ -219,10 +208,10 @@ read_fields(reader_t *self, const kt_wire_shape_t *shape, uint64_t n, char *row)
 }
 
 static kt_err_t
-read_message(reader_t *self, kt_msg_t *out)
+read_wire_message(reader_t *self, kt_msg_t *out)
 {
-    head_t all = next(self);
-    head_t id  = next(self);
+    head_t all = next_head(self);
+    head_t id  = next_head(self);
     if (all.kind != ARRAY || !all.number || id.kind != UINT || id.number > KT_WIRE_MAX_ID)
         return KT_EMESSAGE;
     const kt_wire_shape_t *shape = kt_wire_shape(id.number);
@@ -235,22 +224,8 @@ read_message(reader_t *self, kt_msg_t *out)
     return err;
 }
 
-static kt_err_t
-grow(kt_wire_arena_t *arena, size_t needed)
-{
-    size_t capacity = arena->capacity ? 2 * arena->capacity : 4096;
-    if (capacity < needed)
-        capacity = needed;
-    char *bytes = malloc(capacity);
-    if (!bytes)
-        return KT_ENOMEM;
-    free(arena->bytes);
-    *arena = (kt_wire_arena_t){bytes, capacity};
-    return KT_OK;
-}
-
-// When the arena is too small the message is read again from its start with a larger one, so that no pointer into the
-// old one is left. The arena only grows, and the table bounds it: after a few messages nothing is taken any more.
+// If the arena is too small, the message is read again from its start with a larger one, so that no pointer into the
+// old memory remains. The arena only grows, up to a bound given by the table, so later messages allocate nothing.
 kt_err_t
 kt_wire_decode(const void *bytes, size_t length, kt_wire_arena_t *arena, kt_msg_t *out)
 {
@@ -261,9 +236,17 @@ kt_wire_decode(const void *bytes, size_t length, kt_wire_arena_t *arena, kt_msg_
     do {
         const uint8_t *at     = bytes;
         reader_t       reader = {at, at + length, arena->bytes, arena->capacity, 0};
-        err                   = read_message(&reader, &msg);
-        if (err == KT_EFULL && grow(arena, reader.used))
-            return KT_ENOMEM;
+        err                   = read_wire_message(&reader, &msg);
+        if (err == KT_EFULL) {
+            size_t capacity = arena->capacity ? 2 * arena->capacity : 4096;
+            if (capacity < reader.used)
+                capacity = reader.used;
+            char *larger = malloc(capacity);
+            if (!larger)
+                return KT_ENOMEM;
+            free(arena->bytes);
+            *arena = (kt_wire_arena_t){larger, capacity};
+        }
     } while (err == KT_EFULL);
     if (err)
         return err;

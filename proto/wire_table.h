@@ -1,5 +1,5 @@
-// kt_wire_shape -- messages.def as data, for encoder and decoder alike: which fields a message or an element of a list
-// has, of which type, how long at most, and where they stand in the struct. Constant; any thread. Private to proto/.
+// kt_wire_shape -- messages.def as data for encoder and decoder: the fields of a message or list element with type,
+// bound and offset in the struct. Constant; any thread. Private to proto/.
 #pragma once
 
 #include <stddef.h>
@@ -30,7 +30,7 @@ typedef struct kt_wire_shape {
     size_t                 bytes;  // of the struct
 } kt_wire_shape_t;
 
-// Keys of shapes: a message's is its id, an item's comes after all ids.
+// Keys of shapes: the id of a message; the keys of items follow after all ids.
 // clang-format off
 enum {
     KT_WIRE_MAX_ID = 255,
@@ -49,10 +49,10 @@ enum {
 };
 // clang-format on
 
-// NULL when there is none of that key.
+// NULL: no shape has this key.
 const kt_wire_shape_t *kt_wire_shape(uint64_t key);
 
-// What every LIST field looks like to code that knows only the table; copied by memcpy.
+// The layout of every LIST field, for code that knows only the table; copied by memcpy.
 typedef struct kt_wire_list {
     const char *at;
     size_t      n;

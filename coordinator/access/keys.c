@@ -1,10 +1,10 @@
 #include "coordinator/access/keys.h"
 
 #include "common/buf.h"
+#include "common/file.h"
 #include "common/log.h"
 #include "common/text.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,29 +22,13 @@ kt_keys_path(char out[KT_KEYS_PATH], const char *state_dir, const char *name)
 }
 
 static int
-compare(const void *a, const void *b)
+compare_keys(const void *a, const void *b)
 {
     return strcmp(((const kt_key_t *)a)->key, ((const kt_key_t *)b)->key);
 }
 
-// Every folder on the way to path's last part.
 static kt_err_t
-make_folders(const char *path)
-{
-    char folder[KT_KEYS_PATH];
-    if (!kt_text_copy(folder, sizeof folder, path))
-        return KT_EINVAL;
-    for (char *slash = folder; (slash = strchr(slash + 1, '/'));) {
-        *slash = '\0';
-        if (mkdir(folder, 0700) && errno != EEXIST)
-            return KT_EIO;
-        *slash = '/';
-    }
-    return KT_OK;
-}
-
-static kt_err_t
-read_all(int fd, kt_buf_t *text)
+read_fd(int fd, kt_buf_t *text)
 {
     char    part[4096];
     ssize_t length;
@@ -54,8 +38,8 @@ read_all(int fd, kt_buf_t *text)
     return length < 0 ? KT_EIO : text->err;
 }
 
-// A line is a key and perhaps a name, or a comment, or blank; a first word that is a key wins over '#', which is a
-// character of Z85. 1: a key, 0: nothing, -1: neither.
+// A line is a key with an optional name, a comment, or blank. '#' is a character of Z85, so a line is a comment only if
+// its first word is not a key. 1: a key, 0: comment or blank, -1: malformed.
 static int
 read_line(const char *line, kt_key_t *out)
 {
@@ -76,9 +60,9 @@ read_line(const char *line, kt_key_t *out)
     return 1;
 }
 
-// text is cut into lines in place. *out is an array of *n, free() it.
+// Splits text into lines in place. *out: array of *n; free() it.
 static kt_err_t
-parse(const char *path, char *text, kt_key_t **out, size_t *n)
+parse_list(const char *path, char *text, kt_key_t **out, size_t *n)
 {
     kt_buf_t keys;
     bool     bad    = false;
@@ -109,23 +93,6 @@ parse(const char *path, char *text, kt_key_t **out, size_t *n)
     return KT_OK;
 }
 
-static bool
-is_same_file(const kt_keys_t *self, const struct stat *now)
-{
-    return self->at && now->st_ino == self->inode && now->st_size == self->bytes &&
-           now->st_mtim.tv_sec == self->changed.tv_sec && now->st_mtim.tv_nsec == self->changed.tv_nsec;
-}
-
-static void
-take(kt_keys_t *self, kt_key_t *at, size_t n, bool *changed)
-{
-    qsort(at, n, sizeof *at, compare);
-    *changed = !self->at || n != self->n || memcmp(at, self->at, n * sizeof *at) != 0;
-    free(self->at);
-    self->at = at;
-    self->n  = n;
-}
-
 kt_err_t
 kt_keys_reload(kt_keys_t *self, bool force, bool *changed)
 {
@@ -137,22 +104,29 @@ kt_keys_reload(kt_keys_t *self, bool force, bool *changed)
     int fd   = open(self->path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return KT_EIO;
-    kt_err_t err = fstat(fd, &now) ? KT_EIO : KT_OK;
-    if (err || (!force && is_same_file(self, &now))) {
+    kt_err_t err  = fstat(fd, &now) ? KT_EIO : KT_OK;
+    bool     same = !err && self->at && now.st_ino == self->inode && now.st_size == self->bytes &&
+                now.st_mtim.tv_sec == self->changed.tv_sec && now.st_mtim.tv_nsec == self->changed.tv_nsec;
+    if (err || (!force && same)) {
         close(fd);
         return err;
     }
     kt_buf_init(&text, MAX_FILE_BYTES);
-    err = read_all(fd, &text);
+    err = read_fd(fd, &text);
     close(fd);
-    // Noted before the lines are looked at: a bad file is reported once, not each second.
+    // Set before the lines are parsed, so that a bad file is reported once and not each second.
     self->changed = now.st_mtim;
     self->bytes   = now.st_size;
     self->inode   = now.st_ino;
     if (!err)
-        err = parse(self->path, text.bytes, &at, &n);
-    if (!err)
-        take(self, at, n, changed);
+        err = parse_list(self->path, text.bytes, &at, &n);
+    if (!err) {
+        qsort(at, n, sizeof *at, compare_keys);
+        *changed = !self->at || n != self->n || memcmp(at, self->at, n * sizeof *at) != 0;
+        free(self->at);
+        self->at = at;
+        self->n  = n;
+    }
     kt_buf_fini(&text);
     return err;
 }
@@ -164,7 +138,7 @@ kt_keys_init(kt_keys_t *self, const char *state_dir)
     *self = (kt_keys_t){0};
     if (!kt_keys_path(self->path, state_dir, "allowed"))
         return KT_EINVAL;
-    kt_err_t err = make_folders(self->path);
+    kt_err_t err = kt_file_make_folders(self->path);
     if (err)
         return err;
     int fd = open(self->path, O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
@@ -188,93 +162,53 @@ kt_keys_find(const kt_keys_t *self, const char *key)
     kt_key_t wanted = {0};
     if (!self->n || !kt_text_copy(wanted.key, sizeof wanted.key, key))
         return NULL;
-    return bsearch(&wanted, self->at, self->n, sizeof *self->at, compare);
+    return bsearch(&wanted, self->at, self->n, sizeof *self->at, compare_keys);
 }
 
-// Writes text beside path and renames it over.
+// Removes the lines of the key; with a name, appends one. KT_ENOTFOUND: no name, and no line to remove.
 static kt_err_t
-replace(const char *path, const kt_buf_t *text)
+rewrite_list(const kt_keys_t *keys, const char *public_key, const char *name)
 {
-    char temporary[KT_KEYS_PATH + 8];
-    snprintf(temporary, sizeof temporary, "%s.XXXXXX", path);
-    int fd = mkostemp(temporary, O_CLOEXEC);
-    if (fd < 0)
-        return KT_EIO;
-    bool done = write(fd, text->bytes, text->length) == (ssize_t)text->length && fsync(fd) == 0;
-    close(fd);
-    if (done && rename(temporary, path) == 0)
-        return KT_OK;
-    unlink(temporary);
-    return KT_EIO;
-}
-
-// Reads the text of the list, without the lines of one key. *taken: how many lines that were.
-static kt_err_t
-read_without(const char *path, const char *public_key, kt_buf_t *text, size_t *taken)
-{
-    kt_buf_t all;
-    int      fd = open(path, O_RDONLY | O_CLOEXEC);
+    kt_buf_t all, text;
+    size_t   removed = 0;
+    int      fd      = open(keys->path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return KT_EIO;
     kt_buf_init(&all, MAX_FILE_BYTES);
-    kt_err_t err = read_all(fd, &all);
+    kt_buf_init(&text, MAX_FILE_BYTES);
+    kt_err_t err = read_fd(fd, &all);
     close(fd);
-    *taken = 0;
     for (char *line = all.bytes, *end; !err && line && *line; line = end) {
         size_t length = strcspn(line, "\n");
-        char  *first  = line + strspn(line, " \t");
         end           = line + length + (line[length] == '\n');
-        if (strncmp(first, public_key, KT_CURVE_TEXT - 1) == 0)
-            ++*taken;
+        if (strncmp(line + strspn(line, " \t"), public_key, KT_CURVE_TEXT - 1) == 0)
+            removed++;
         else
-            kt_buf_add(text, line, (size_t)(end - line));
+            kt_buf_add(&text, line, (size_t)(end - line));
     }
     kt_buf_fini(&all);
-    return err ? err : text->err;
-}
-
-// One line a key: what it was allowed as before goes.
-static kt_err_t
-append(kt_keys_t *keys, const char *public_key, const char *name)
-{
-    kt_buf_t text;
-    size_t   taken;
-    kt_buf_init(&text, MAX_FILE_BYTES);
-    kt_err_t err = read_without(keys->path, public_key, &text, &taken);
-    if (!err && text.length && text.bytes[text.length - 1] != '\n')
+    if (!err && !name && !removed)
+        err = KT_ENOTFOUND;
+    if (name && text.length && text.bytes[text.length - 1] != '\n')
         kt_buf_str(&text, "\n");
-    kt_buf_fmt(&text, "%s %s\n", public_key, name);
+    if (name)
+        kt_buf_fmt(&text, "%s %s\n", public_key, name);
     if (!err)
         err = text.err;
     if (!err)
-        err = replace(keys->path, &text);
+        err = kt_file_replace(keys->path, 0600, text.bytes, text.length);
     kt_buf_fini(&text);
     return err;
 }
 
+// Locks and reads the list. The caller closes *fd, which releases the lock.
 static kt_err_t
-take_out(kt_keys_t *keys, const char *public_key)
-{
-    kt_buf_t text;
-    size_t   taken = 0;
-    kt_buf_init(&text, MAX_FILE_BYTES);
-    kt_err_t err = read_without(keys->path, public_key, &text, &taken);
-    if (!err && !taken)
-        err = KT_ENOTFOUND;
-    if (!err)
-        err = replace(keys->path, &text);
-    kt_buf_fini(&text);
-    return err;
-}
-
-// The lock of the list, and the list; *fd is to be closed.
-static kt_err_t
-open_list(kt_keys_t *keys, const char *state_dir, int *fd)
+lock_and_read_list(kt_keys_t *keys, const char *state_dir, int *fd)
 {
     char lock[KT_KEYS_PATH];
     if (!kt_keys_path(lock, state_dir, ".lock"))
         return KT_EINVAL;
-    kt_err_t err = make_folders(lock);
+    kt_err_t err = kt_file_make_folders(lock);
     if (err)
         return err;
     int opened = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -295,12 +229,12 @@ kt_keys_allow(const char *state_dir, const char *public_key, const char *name)
     int       fd   = -1;
     if (!kt_curve_is_key(public_key) || strlen(name) >= KT_KEYS_NAME || name[strcspn(name, " \t\r\n")])
         return KT_EINVAL;
-    kt_err_t err = open_list(&keys, state_dir, &fd);
+    kt_err_t err = lock_and_read_list(&keys, state_dir, &fd);
     if (err)
         return err;
     const kt_key_t *before = kt_keys_find(&keys, public_key);
     if (!before || strcmp(before->name, name) != 0)
-        err = append(&keys, public_key, name);
+        err = rewrite_list(&keys, public_key, name);
     kt_keys_fini(&keys);
     close(fd);
     return err;
@@ -313,10 +247,10 @@ kt_keys_revoke(const char *state_dir, const char *public_key)
     int       fd   = -1;
     if (!kt_curve_is_key(public_key))
         return KT_EINVAL;
-    kt_err_t err = open_list(&keys, state_dir, &fd);
+    kt_err_t err = lock_and_read_list(&keys, state_dir, &fd);
     if (err)
         return err;
-    err = take_out(&keys, public_key);
+    err = rewrite_list(&keys, public_key, NULL);
     kt_keys_fini(&keys);
     close(fd);
     return err;

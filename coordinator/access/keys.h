@@ -1,6 +1,6 @@
-// kt_keys -- which nodes may come: <state>/keys/allowed, lines of "KEY NAME" (CURVE public key in Z85, the name that
-// this key may use; without a name: any unused name). The coordinator's own key pair is in the same folder. One thread,
-// but for kt_keys_allow, which any process may call.
+// kt_keys -- the allowed nodes: <state>/keys/allowed, lines of "KEY NAME" (CURVE public key in Z85, the node name that
+// it may use; without a name: any unused one). The coordinator's key pair is in the same folder. One thread; any
+// process may call kt_keys_allow and kt_keys_revoke.
 #pragma once
 
 #include "common/err.h"
@@ -29,18 +29,18 @@ typedef struct kt_keys {
 // "<state_dir>/keys/NAME"; false if it does not fit.
 bool kt_keys_path(char out[KT_KEYS_PATH], const char *state_dir, const char *name);
 
-// Makes an empty file (and its folder) when there is none; reads it. KT_EIO, KT_EINVAL (a bad line, named in the log),
-// KT_ENOMEM.
+// Creates an empty file and its folder if missing; reads it. KT_EIO, KT_EACCESS, KT_EDISK, KT_EINVAL (a bad line,
+// which is logged), KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_keys_init(kt_keys_t *self, const char *state_dir);
 void                 kt_keys_fini(kt_keys_t *self);
-// Reads the file again if it changed (or always: force). *changed: whether the set changed. A bad line is
-// logged and leaves everything as it was: KT_EINVAL.
+// Reads the file again if it changed, or always if force. *changed: whether the set changed. A bad line is logged and
+// leaves the set unchanged: KT_EINVAL.
 KT_MUST_USE kt_err_t kt_keys_reload(kt_keys_t *self, bool force, bool *changed);
-// NULL: this key may not come.
+// NULL: the key is not allowed.
 const kt_key_t *kt_keys_find(const kt_keys_t *self, const char *key);
 
-// Appends the line; an earlier line of the key is removed, so the last name applies. The file is replaced
-// as a whole, and two callers at once lose nothing (lock file). KT_EINVAL (no key, bad name), KT_EIO, KT_ENOMEM.
+// Appends the line and removes earlier lines of the key, so the last name applies. The file is replaced as a whole; a
+// lock file orders concurrent callers. KT_EINVAL (invalid key or name), KT_ENOMEM, or as kt_file_replace.
 KT_MUST_USE kt_err_t kt_keys_allow(const char *state_dir, const char *public_key, const char *name);
-// Takes the key's lines out, comments stay. KT_ENOTFOUND: it was not allowed. Else as kt_keys_allow.
+// Removes the key's lines, keeps comments. KT_ENOTFOUND: it was not allowed. Else as kt_keys_allow.
 KT_MUST_USE kt_err_t kt_keys_revoke(const char *state_dir, const char *public_key);

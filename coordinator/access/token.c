@@ -1,33 +1,18 @@
 #include "coordinator/access/token.h"
 
+#include "common/file.h"
 #include "common/log.h"
 #include "common/secret.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static kt_err_t
-err_of_errno(void)
-{
-    switch (errno) {
-    case ENOENT: return KT_ENOFILE;
-    case EACCES:
-    case EPERM:
-    case EROFS: return KT_EACCESS;
-    case ENOSPC:
-    case EDQUOT: return KT_EDISK;
-    default: return KT_EIO;
-    }
-}
-
-// What may stand in a header: printable ASCII without blanks.
+// Permitted in a header: printable ASCII without blanks.
 static bool
 is_token(const char *text)
 {
@@ -39,19 +24,19 @@ is_token(const char *text)
 }
 
 static bool
-path_of(char path[PATH_MAX], const char *state_dir)
+token_path(char path[PATH_MAX], const char *state_dir)
 {
     return snprintf(path, PATH_MAX, "%s/http.token", state_dir) < PATH_MAX;
 }
 
 static kt_err_t
-read_file(const char *path, char out[KT_HTTP_TOKEN])
+read_token_file(const char *path, char out[KT_HTTP_TOKEN])
 {
-    char        text[KT_HTTP_TOKEN + 2];  // one too many is seen as such; with its line's end
+    char        text[KT_HTTP_TOKEN + 2];  // with a line feed; one byte more detects a longer token
     struct stat facts;
     int         fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return err_of_errno();
+        return kt_file_err_of_errno();
     ssize_t length      = read(fd, text, sizeof text - 1);
     bool    open_to_all = fstat(fd, &facts) == 0 && (facts.st_mode & 077);
     close(fd);
@@ -62,30 +47,9 @@ read_file(const char *path, char out[KT_HTTP_TOKEN])
     if (!is_token(text))
         return KT_EINVAL;
     if (open_to_all)
-        kt_log_warn("HTTP-TOKEN-OPEN", "file=\"%s\" text=\"others may read it: chmod 600\"", path);
+        kt_log_warn("HTTP-TOKEN-OPEN", "file=\"%s\" text=\"other users can read it: chmod 600\"", path);
     memcpy(out, text, strlen(text) + 1);
     return KT_OK;
-}
-
-// A whole file appears under the name, or none; KT_OK also when another process was first.
-static kt_err_t
-make_file(const char *path)
-{
-    char temporary[PATH_MAX + 8], line[KT_SECRET_TEXT + 1];
-    snprintf(temporary, sizeof temporary, "%s.XXXXXX", path);
-    int fd = mkostemp(temporary, O_CLOEXEC);
-    if (fd < 0)
-        return err_of_errno();
-    char     token[KT_SECRET_TEXT];
-    int      length = snprintf(line, sizeof line, "%s\n", kt_secret_make(token));
-    bool     done   = fchmod(fd, 0600) == 0 && write(fd, line, (size_t)length) == length && fsync(fd) == 0;
-    kt_err_t err    = done ? KT_OK : err_of_errno();
-    if (close(fd) && !err)
-        err = KT_EIO;
-    if (!err && link(temporary, path) && errno != EEXIST)
-        err = err_of_errno();
-    unlink(temporary);
-    return err;
 }
 
 kt_err_t
@@ -98,18 +62,23 @@ kt_http_token_load_or_make(const kt_settings_t *settings, const char *state_dir,
             snprintf(out, KT_HTTP_TOKEN, "%s", settings->http_token);
             return KT_OK;
         }
-        snprintf(why, KT_HTTP_TOKEN_WHY, "ANALYZER_HTTP_TOKEN may hold printable ASCII without blanks alone");
+        snprintf(why, KT_HTTP_TOKEN_WHY, "ANALYZER_HTTP_TOKEN must be printable ASCII without blanks");
         return KT_EINVAL;
     }
-    if (!path_of(path, state_dir)) {
+    if (!token_path(path, state_dir)) {
         snprintf(why, KT_HTTP_TOKEN_WHY, "the path of the state folder is too long");
         return KT_EINVAL;
     }
-    kt_err_t err = read_file(path, out);
-    if (err == KT_ENOFILE && !(err = make_file(path)))
-        err = read_file(path, out);
+    kt_err_t err = read_token_file(path, out);
+    if (err == KT_ENOFILE) {
+        char line[KT_SECRET_TEXT + 1], token[KT_SECRET_TEXT];
+        int  length = snprintf(line, sizeof line, "%s\n", kt_secret_make(token));
+        err         = kt_file_create(path, 0600, line, (size_t)length);
+        if (!err)
+            err = read_token_file(path, out);  // that of another process, if it was first
+    }
     if (err)
-        snprintf(why, KT_HTTP_TOKEN_WHY, "%.400s cannot be used as the token of HTTP: see its rights, or remove it",
+        snprintf(why, KT_HTTP_TOKEN_WHY, "%.400s is not usable as HTTP token: check its permissions, or remove it",
                  path);
     return err;
 }
@@ -121,7 +90,7 @@ kt_http_token_find(const kt_settings_t *settings, const char *state_dir, char ou
     out[0] = '\0';
     if (is_token(settings->http_token))
         snprintf(out, KT_HTTP_TOKEN, "%s", settings->http_token);
-    else if (!state_dir || !path_of(path, state_dir) || read_file(path, out))
+    else if (!state_dir || !token_path(path, state_dir) || read_token_file(path, out))
         out[0] = '\0';
     return out;
 }

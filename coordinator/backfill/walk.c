@@ -316,7 +316,7 @@ walk_visit(kt_walk_t *self, level_t *level, kt_walk_file_t *out, bool *is_file)
     unsigned char what = walk_look(level, name, out);
     if (what == DT_DIR)
         return walk_enter(self, level, name);
-    if (what == DT_REG && !self->all && kt_name_is_companion(name->text))
+    if (what == DT_REG && !self->all && kt_name_is_sidecar(name->text))
         self->left_out++;
     else
         *is_file = what == DT_REG;

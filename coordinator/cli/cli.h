@@ -1,7 +1,6 @@
 // kithara -- the operator's command line. main.c reads the global options and finds the command in one table; a command
-// parses what is left with getopt_long and returns the exit code: 0 well, 1 something failed, 2 wrong usage.
-// Everything here runs on the main thread. Results go to stdout, everything else to stderr; no colour and no progress
-// bar where the stream is no terminal.
+// parses the remaining options with getopt_long and returns the exit code: 0 success, 1 failure, 2 wrong usage. Main
+// thread only. Results go to stdout, everything else to stderr; colour and progress bar only on a terminal.
 #pragma once
 
 #include "common/err.h"
@@ -18,8 +17,8 @@ typedef struct kt_command kt_command_t;
 
 typedef struct kt_cli {
     const kt_settings_t *settings;
-    const kt_command_t  *command;   // the one that runs
-    kt_format_t          format;    // -o of the commands that list things
+    const kt_command_t  *command;   // the current one
+    kt_format_t          format;    // of -o
     bool                 debug;     // --debug
     bool                 gpu;       // --gpu
     bool                 color;     // stdout is a terminal and NO_COLOR is not set
@@ -37,14 +36,14 @@ struct kt_command {
 extern const kt_command_t KT_CLI_COMMANDS[];  // in the order of --help
 extern const size_t       KT_CLI_N_COMMANDS;
 
-// "kithara: ECODE: what: text: what to do" on stderr; returns KT_EXIT_FAILED. detail (what exactly, what to do) may be
-// NULL.
+// Prints "kithara: ECODE: what: text: detail" on stderr; returns KT_EXIT_FAILED. detail (more about the error, or what
+// to do) may be NULL.
 int kt_cli_fail(kt_err_t err, const char *what, const char *detail);
-// Wrong usage: the sentence, then where help is; returns KT_EXIT_USAGE.
+// Wrong usage: prints the sentence and how to get help; returns KT_EXIT_USAGE.
 int kt_cli_usage(const kt_cli_t *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
-// Digits alone, and not 0: the number of a job.
+// Only digits, not starting with 0: a job number.
 bool kt_cli_is_number(const char *text);
-// -o table|wide|json|csv into cli->format. false, with a message, for anything else.
+// Sets cli->format to table|wide|json|csv. False, with a message, for any other name.
 bool kt_cli_format(kt_cli_t *cli, const char *name);
 
 int kt_cmd_analyze(kt_cli_t *cli, int argc, char **argv);

@@ -16,12 +16,12 @@ struct kt_client {
     CURL    *curl;
     char     base[1024];
     char     why[WHY];
-    char     authorization[KT_HTTP_TOKEN + 32];  // the header's line, or ""
+    char     authorization[KT_HTTP_TOKEN + 32];  // header line, or ""
     kt_buf_t answer;
 };
 
 static size_t
-take_answer(char *bytes, size_t size, size_t count, void *context)
+append_answer(char *bytes, size_t size, size_t count, void *context)
 {
     kt_buf_t *answer = context;
     kt_buf_add(answer, bytes, size * count);
@@ -69,8 +69,20 @@ kt_client_authorize(kt_client_t *self, const kt_settings_t *settings, const char
         snprintf(self->authorization, sizeof self->authorization, "Authorization: Bearer %s", token);
 }
 
+kt_client_t *
+kt_client_open(const kt_settings_t *settings)
+{
+    kt_client_t *self = NULL;
+    kt_err_t     err  = kt_client_new(&self, settings->http_url);
+    if (err)
+        (void)kt_cli_fail(err, settings->http_url, NULL);
+    else
+        kt_client_authorize(self, settings, NULL);
+    return self;
+}
+
 static void
-set_options(kt_client_t *self, const char *url, const char *body, size_t length, struct curl_slist *headers)
+set_request(kt_client_t *self, const char *url, const char *body, size_t length, struct curl_slist *headers)
 {
     CURL *curl = self->curl;
     curl_easy_reset(curl);
@@ -80,7 +92,7 @@ set_options(kt_client_t *self, const char *url, const char *body, size_t length,
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)WHOLE_MS);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_answer);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, append_answer);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, &self->answer);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     if (body) {
@@ -93,17 +105,17 @@ static kt_err_t
 transport_error(kt_client_t *self, CURLcode code)
 {
     if (code == CURLE_OPERATION_TIMEDOUT) {
-        snprintf(self->why, WHY, "%.400s gave no answer in time", self->base);
+        snprintf(self->why, WHY, "%.400s did not respond in time", self->base);
         return KT_ETIME;
     }
-    snprintf(self->why, WHY, "%s: start a coordinator there, or set ANALYZER_HTTP_URL to one that runs",
+    snprintf(self->why, WHY, "%s: start a coordinator there, or set ANALYZER_HTTP_URL to a running one",
              curl_easy_strerror(code));
     return KT_EUNREACHABLE;
 }
 
-// {"error":{"code","number","text","detail"}} -> the code, the detail into why.
+// {"error":{"code","number","text","detail"}}: returns the code, copies the detail to why.
 static kt_err_t
-refusal(kt_client_t *self, long status, const json_t *answer)
+error_of_answer(kt_client_t *self, long status, const json_t *answer)
 {
     const json_t *error = answer ? kt_json_get(answer, "error") : NULL;
     snprintf(self->why, WHY, "%s", error ? kt_json_str(error, "detail", "") : "");
@@ -114,7 +126,7 @@ refusal(kt_client_t *self, long status, const json_t *answer)
 }
 
 static kt_err_t
-call(kt_client_t *self, const char *path, const char *body, size_t length, json_t **out)
+send_request(kt_client_t *self, const char *path, const char *body, size_t length, json_t **out)
 {
     char url[8192], parse_why[KT_JSON_WHY];
     self->why[0] = '\0';
@@ -126,7 +138,7 @@ call(kt_client_t *self, const char *path, const char *body, size_t length, json_
         return KT_ENOMEM;
     }
     kt_buf_clear(&self->answer);
-    set_options(self, url, body, length, headers);
+    set_request(self, url, body, length, headers);
     CURLcode code   = curl_easy_perform(self->curl);
     long     status = 0;
     curl_easy_getinfo(self->curl, CURLINFO_RESPONSE_CODE, &status);
@@ -137,7 +149,7 @@ call(kt_client_t *self, const char *path, const char *body, size_t length, json_
     kt_err_t err    = kt_json_parse(self->answer.length ? self->answer.bytes : "", self->answer.length, ANSWER_MAX,
                                  &answer, parse_why);
     if (status < 200 || status > 299) {
-        err = refusal(self, status, err ? NULL : answer);
+        err = error_of_answer(self, status, err ? NULL : answer);
         kt_json_free(&answer);
         return err;
     }
@@ -152,13 +164,13 @@ call(kt_client_t *self, const char *path, const char *body, size_t length, json_
 kt_err_t
 kt_client_get(kt_client_t *self, const char *path, json_t **out)
 {
-    return call(self, path, NULL, 0, out);
+    return send_request(self, path, NULL, 0, out);
 }
 
 kt_err_t
 kt_client_post(kt_client_t *self, const char *path, const char *body, size_t length, json_t **out)
 {
-    return call(self, path, body, length, out);
+    return send_request(self, path, body, length, out);
 }
 
 int

@@ -52,7 +52,7 @@ kt_cli_format(kt_cli_t *cli, const char *name)
 }
 
 static void
-print_help(void)
+print_main_help(void)
 {
     printf("kithara -- audio analysis farm\n\nUsage: kithara [OPTIONS] COMMAND ...\n\n"
            "Commands:\n");
@@ -68,13 +68,6 @@ print_help(void)
            "  --help            this help, or the help of the command; `kithara docs settings` lists the "
            "settings\n"
            "\nExample:\n  kithara run ~/Music\n");
-}
-
-static void
-print_command_help(const kt_command_t *command)
-{
-    printf("kithara %s -- %s\n\nUsage: kithara %s %s\n\n%s", command->name, command->summary, command->name,
-           command->arguments, command->help);
 }
 
 static const kt_command_t *
@@ -145,7 +138,7 @@ take_globals(globals_t *g, int argc, char **argv)
 }
 
 static kt_err_t
-apply_sets(kt_settings_t *settings, const globals_t *g, char why[KT_SETTINGS_WHY])
+apply_global_options(kt_settings_t *settings, const globals_t *g, char why[KT_SETTINGS_WHY])
 {
     for (size_t i = 0; i < g->n_sets; i++) {
         char        name[128];
@@ -167,14 +160,6 @@ apply_sets(kt_settings_t *settings, const globals_t *g, char why[KT_SETTINGS_WHY
     return KT_OK;
 }
 
-static void
-set_up_log(const kt_settings_t *settings, bool debug)
-{
-    // Command-line use logs warnings only; INFO is for the long-running processes.
-    kt_log_level_t least = debug ? KT_LOG_DEBUG : KT_LOG_WARN;
-    kt_log_setup(least, strcmp(settings->log_format, "json") ? KT_LOG_TEXT : KT_LOG_JSON, "kithara");
-}
-
 static int
 print_config(const kt_settings_t *settings)
 {
@@ -189,7 +174,7 @@ print_config(const kt_settings_t *settings)
 }
 
 static int
-dispatch(const globals_t *g, const kt_settings_t *settings, const kt_command_t *command, int argc, char **argv)
+run_cli_command(const globals_t *g, const kt_settings_t *settings, const kt_command_t *command, int argc, char **argv)
 {
     if (g->print_config)
         return print_config(settings);
@@ -199,7 +184,9 @@ dispatch(const globals_t *g, const kt_settings_t *settings, const kt_command_t *
                     .gpu      = g->gpu,
                     .color    = isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),
                     .progress = isatty(STDERR_FILENO)};
-    set_up_log(settings, g->debug);
+    // Commands log warnings only; INFO is for the long-running processes.
+    kt_log_setup(g->debug ? KT_LOG_DEBUG : KT_LOG_WARN,
+                 strcmp(settings->log_format, "json") ? KT_LOG_TEXT : KT_LOG_JSON, "kithara");
     optind   = 0;
     int code = command->run(&cli, argc - 1, argv + 1);
     if (fflush(stdout) && errno != EPIPE && code == KT_EXIT_OK)  // a closed pipe is not a failure
@@ -220,7 +207,11 @@ main(int argc, char **argv)
     if (g.version)
         return printf("kithara %s\n", KT_VERSION) < 0;
     if (g.help || (argc == 1 && !g.print_config)) {
-        command ? print_command_help(command) : print_help();
+        if (command)
+            printf("kithara %s -- %s\n\nUsage: kithara %s %s\n\n%s", command->name, command->summary, command->name,
+                   command->arguments, command->help);
+        else
+            print_main_help();
         return g.help ? KT_EXIT_OK : KT_EXIT_USAGE;
     }
     if (!command && !g.print_config)
@@ -230,10 +221,10 @@ main(int argc, char **argv)
     kt_err_t      err = kt_settings_load(&settings, g.config, environ, why);
     if (err)
         return kt_cli_fail(err, "settings", why);
-    err = apply_sets(&settings, &g, why);
+    err = apply_global_options(&settings, &g, why);
     if (!err)
         err = kt_settings_check(&settings, why);
-    int code = err ? kt_cli_fail(err, "settings", why) : dispatch(&g, &settings, command, argc, argv);
+    int code = err ? kt_cli_fail(err, "settings", why) : run_cli_command(&g, &settings, command, argc, argv);
     kt_settings_fini(&settings);
     return code;
 }

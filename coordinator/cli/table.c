@@ -1,12 +1,14 @@
 #include "coordinator/cli/table.h"
 
+#include "common/text.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <wchar.h>
 
-// Cells are kept as text, row after row, until the widths are known; a terminal table has at most some thousand rows,
-// and longer lists come as CSV or JSON, which hold nothing.
+// Table cells are stored as text, row by row, until the widths are known; CSV and JSON rows are written at once, so
+// long lists need no memory.
 enum { CELL_MAX = 4200, COLUMNS_MAX = 400, NARROW_PATH = 48 };
 
 struct kt_table {
@@ -50,9 +52,9 @@ kt_table_destroy(kt_table_t **self_p)
     *self_p = NULL;
 }
 
-// The value at "a.b.c" or "a.b[2]"; NULL when it is not there.
+// The value at "a.b.c" or "a.b[2]"; NULL if it is missing.
 static const json_t *
-look_up(const json_t *row, const char *path)
+find_value(const json_t *row, const char *path)
 {
     char part[64];
     for (const json_t *at = row; at;) {
@@ -100,7 +102,7 @@ write_number(char out[CELL_MAX], kt_cell_t cell, double value)
     }
 }
 
-// Cuts a long path in front, at a character's border, so that the file's name stays.
+// Truncates a long path at its start, between characters, so that the file name remains.
 static void
 write_path(char out[CELL_MAX], const char *text, size_t most)
 {
@@ -115,22 +117,10 @@ write_path(char out[CELL_MAX], const char *text, size_t most)
     snprintf(out, CELL_MAX, "...%s", tail);
 }
 
-// A path may hold anything; what would steer the terminal is shown as a question mark (C0, DEL, C1 as UTF-8).
-static void
-disarm(char *text)
-{
-    for (unsigned char *c = (unsigned char *)text; *c; c++) {
-        if (*c < 0x20 || *c == 0x7F)
-            *c = '?';
-        else if (*c == 0xC2 && c[1] >= 0x80 && c[1] < 0xA0)
-            c[0] = c[1] = '?';
-    }
-}
-
 static void
 write_cell(const kt_table_t *self, const kt_column_t *column, const json_t *row, char out[CELL_MAX])
 {
-    const json_t *value = look_up(row, column->member);
+    const json_t *value = find_value(row, column->member);
     bool          csv   = self->format == KT_FORMAT_CSV;
     char          text[CELL_MAX];
     double        number;
@@ -143,13 +133,13 @@ write_cell(const kt_table_t *self, const kt_column_t *column, const json_t *row,
     else {
         kt_json_plain(value, text, sizeof text);
         if (!csv)
-            disarm(text);
+            kt_text_remove_controls(text);  // a path may contain any bytes
         write_path(out, *text || csv ? text : "-",
                    column->cell == KT_CELL_PATH && self->format == KT_FORMAT_TABLE ? NARROW_PATH : CELL_MAX - 1);
     }
 }
 
-// CSV as RFC 4180: quotes where they are needed.
+// CSV by RFC 4180: quoted only where needed.
 static void
 write_csv_text(FILE *out, const char *text)
 {
@@ -192,28 +182,19 @@ write_json_row(const json_t *row, FILE *out)
     kt_buf_fini(&text);
 }
 
-// Room for one more row of cells.
-static bool
-reserve(kt_table_t *self)
-{
-    if (self->n_cells + self->n_shown <= self->capacity)
-        return true;
-    size_t capacity = self->capacity ? 2 * self->capacity : 64 * self->n_shown;
-    char **cells    = realloc(self->cells, capacity * sizeof *cells);
-    if (!cells)
-        return false;
-    self->cells    = cells;
-    self->capacity = capacity;
-    return true;
-}
-
 static void
-hold_row(kt_table_t *self, const json_t *row)
+store_row(kt_table_t *self, const json_t *row)
 {
     char cell[CELL_MAX];
-    if (!reserve(self)) {
-        self->err = KT_ENOMEM;
-        return;
+    if (self->n_cells + self->n_shown > self->capacity) {
+        size_t capacity = self->capacity ? 2 * self->capacity : 64 * self->n_shown;
+        char **cells    = realloc(self->cells, capacity * sizeof *cells);
+        if (!cells) {
+            self->err = KT_ENOMEM;
+            return;
+        }
+        self->cells    = cells;
+        self->capacity = capacity;
     }
     for (size_t i = 0; i < self->n_shown; i++) {
         write_cell(self, &self->columns[self->shown[i]], row, cell);
@@ -234,12 +215,12 @@ kt_table_row(kt_table_t *self, const json_t *row)
     else if (self->format == KT_FORMAT_CSV)
         write_csv_row(self, row, stdout);
     else
-        hold_row(self, row);
+        store_row(self, row);
 }
 
-// Columns that a text takes on a terminal.
+// Width of a text on a terminal.
 static size_t
-width(const char *text)
+text_width(const char *text)
 {
     wchar_t wide[CELL_MAX];
     size_t  n = mbstowcs(wide, text, CELL_MAX - 1);
@@ -249,30 +230,15 @@ width(const char *text)
     return columns < 0 ? n : (size_t)columns;
 }
 
-static bool
-is_text(kt_cell_t cell)
-{
-    return cell == KT_CELL_TEXT || cell == KT_CELL_PATH;
-}
-
 static void
-put_padded(FILE *out, const char *text, size_t columns, bool left, bool last)
-{
-    size_t blanks = columns - width(text);
-    if (!left)
-        fprintf(out, "%*s", (int)blanks, "");
-    fputs(text, out);
-    if (left && !last)
-        fprintf(out, "%*s", (int)blanks, "");
-    fputs(last ? "\n" : "  ", out);
-}
-
-static void
-put_line(const kt_table_t *self, const size_t *widths, char *const *cells, FILE *out)
+print_line(const kt_table_t *self, const size_t *widths, char *const *cells, FILE *out)
 {
     for (size_t i = 0; i < self->n_shown; i++) {
         const kt_column_t *column = &self->columns[self->shown[i]];
-        put_padded(out, cells ? cells[i] : column->title, widths[i], is_text(column->cell), i + 1 == self->n_shown);
+        const char        *text   = cells ? cells[i] : column->title;
+        int                blanks = (int)(widths[i] - text_width(text));
+        bool left = column->cell == KT_CELL_TEXT || column->cell == KT_CELL_PATH, last = i + 1 == self->n_shown;
+        fprintf(out, "%*s%s%*s%s", left ? 0 : blanks, "", text, left && !last ? blanks : 0, "", last ? "\n" : "  ");
     }
 }
 
@@ -284,17 +250,18 @@ kt_table_end(kt_table_t *self, FILE *out)
         write_csv_row(self, NULL, out);
     if (self->err || self->format == KT_FORMAT_CSV || self->format == KT_FORMAT_JSON)
         return self->err;
-    for (size_t i = 0; i < self->n_shown; i++)
-        widths[i] = width(self->columns[self->shown[i]].title);
-    for (size_t i = 0; i < self->n_cells; i++) {
-        size_t n = width(self->cells[i]), *widest = &widths[i % self->n_shown];
-        *widest = n > *widest ? n : *widest;
+    for (size_t column = 0; column < self->n_shown; column++) {
+        widths[column] = text_width(self->columns[self->shown[column]].title);
+        for (size_t i = column; i < self->n_cells; i += self->n_shown) {
+            size_t n       = text_width(self->cells[i]);
+            widths[column] = n > widths[column] ? n : widths[column];
+        }
     }
     fputs(self->color ? "\033[1m" : "", out);
-    put_line(self, widths, NULL, out);
+    print_line(self, widths, NULL, out);
     fputs(self->color ? "\033[0m" : "", out);
     for (size_t i = 0; i < self->n_cells; i += self->n_shown)
-        put_line(self, widths, &self->cells[i], out);
+        print_line(self, widths, &self->cells[i], out);
     return KT_OK;
 }
 
@@ -333,7 +300,8 @@ kt_table_object(const kt_cli_t *cli, const json_t *object, const kt_column_t *co
         kt_table_row(table, object);
     size_t widest = 0;
     for (size_t i = 0; i < table->n_shown; i++)
-        widest = width(columns[table->shown[i]].title) > widest ? width(columns[table->shown[i]].title) : widest;
+        widest =
+            text_width(columns[table->shown[i]].title) > widest ? text_width(columns[table->shown[i]].title) : widest;
     for (size_t i = 0; cli->format != KT_FORMAT_CSV && i < table->n_shown; i++) {
         const kt_column_t *column = &columns[table->shown[i]];
         write_cell(table, column, object, cell);

@@ -1,6 +1,5 @@
-// kt_table -- rows of JSON objects as a table for people, or as CSV or JSON for programs. The columns are data: a
-// title, the member it shows (a dotted path; "mfcc[0]" an element), how it is written, and whether only the wide form
-// has it. One thread.
+// kt_table -- rows of JSON objects as a table for people, or as CSV or JSON for programs. A column is data: title,
+// member (a dotted path; "mfcc[0]": an element), format, and whether only the wide form shows it. One thread.
 #pragma once
 
 #include "common/json.h"
@@ -10,7 +9,7 @@
 
 typedef enum kt_cell {
     KT_CELL_TEXT,
-    KT_CELL_PATH,  // text whose end matters: cut in front
+    KT_CELL_PATH,  // text truncated at its start
     KT_CELL_INT,
     KT_CELL_REAL,     // four significant digits
     KT_CELL_FIXED1,   // one decimal
@@ -30,16 +29,17 @@ typedef struct kt_column {
 
 typedef struct kt_table kt_table_t;
 
-// The columns are borrowed. TABLE and WIDE hold their rows until end, to know the widths; CSV and JSON write at once.
+// The columns are borrowed. TABLE and WIDE store their rows until end, which knows the widths; CSV and JSON write at
+// once.
 KT_MUST_USE kt_err_t kt_table_new(kt_table_t **self_p, kt_format_t format, bool color, const kt_column_t *columns,
                                   size_t n);
 void                 kt_table_row(kt_table_t *self, const json_t *row);
-kt_err_t             kt_table_end(kt_table_t *self, FILE *out);  // writes what is held
+kt_err_t             kt_table_end(kt_table_t *self, FILE *out);  // writes the stored rows
 void                 kt_table_destroy(kt_table_t **self_p);
 
-// A list from the API: `member` of the answer holds the rows. JSON writes the answer itself.
+// Prints a list from the API: `member` of the response contains the rows. JSON prints the response itself.
 int kt_table_list(const kt_cli_t *cli, const json_t *answer, const char *member, const kt_column_t *columns, size_t n);
-// One object as "title  value" lines. JSON writes the object, CSV a header and a row.
+// Prints one object as "title  value" lines; JSON prints the object, CSV a header and a row.
 int kt_table_object(const kt_cli_t *cli, const json_t *object, const kt_column_t *columns, size_t n);
 
 // "3 min 04 s" of seconds into out (at least 32 bytes); returns out.

@@ -1,18 +1,18 @@
 #include "coordinator/http/guard.h"
 
 #include "common/clock.h"
+#include "common/cond.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
 
-enum { LOOK_MS = 250 };
+enum { CHECK_MS = 250 };
 
 typedef struct place {
     int     fd;  // -1: free
     bool    working, ended;
-    int64_t since_ms;  // of this turn: entered, or the handler was done
+    int64_t since_ms;  // start of this wait: connected, or the handler finished
 } place_t;
 
 struct kt_http_guard {
@@ -39,7 +39,7 @@ end_place(kt_http_guard_t *self, place_t *place)
     self->ended++;
 }
 
-// For the one that came: the place of the one that has waited longest.
+// Makes room for a new connection: ends the one that has waited longest.
 static void
 end_oldest(kt_http_guard_t *self)
 {
@@ -64,30 +64,16 @@ end_overdue(kt_http_guard_t *self, int64_t now_ms)
     }
 }
 
-static void
-wait_a_while(kt_http_guard_t *self)
-{
-    struct timespec at;
-    if (!self->n) {
-        pthread_cond_wait(&self->changed, &self->lock);  // until a connection comes, or the end
-        return;
-    }
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    at.tv_nsec += LOOK_MS * 1000000L;
-    if (at.tv_nsec >= 1000000000L) {
-        at.tv_nsec -= 1000000000L;
-        at.tv_sec++;
-    }
-    pthread_cond_timedwait(&self->changed, &self->lock, &at);
-}
-
 static void *
-run(void *context)
+run_guard(void *context)
 {
     kt_http_guard_t *self = context;
     pthread_mutex_lock(&self->lock);
     while (!self->closing) {
-        wait_a_while(self);
+        if (self->n)
+            (void)kt_cond_wait_until(&self->changed, &self->lock, kt_clock_ms() + CHECK_MS);
+        else
+            pthread_cond_wait(&self->changed, &self->lock);  // until the first connection, or close
         end_overdue(self, kt_clock_ms());
     }
     pthread_mutex_unlock(&self->lock);
@@ -97,20 +83,16 @@ run(void *context)
 kt_err_t
 kt_http_guard_new(kt_http_guard_t **self_p, size_t places, size_t crowd)
 {
-    pthread_condattr_t attributes;
-    kt_http_guard_t   *self = calloc(1, sizeof *self + places * sizeof *self->places);
+    kt_http_guard_t *self = calloc(1, sizeof *self + places * sizeof *self->places);
     if (!self)
         return KT_ENOMEM;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_mutex_init(&self->lock, NULL);
-    pthread_cond_init(&self->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    kt_cond_init(&self->changed);
     self->n_places = places;
     self->crowd    = crowd;
     for (size_t i = 0; i < places; i++)
         self->places[i].fd = -1;
-    self->started = pthread_create(&self->thread, NULL, run, self) == 0;
+    self->started = pthread_create(&self->thread, NULL, run_guard, self) == 0;
     if (!self->started) {
         kt_http_guard_destroy(&self);
         return KT_ESYSTEM;

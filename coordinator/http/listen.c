@@ -8,11 +8,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { BACKLOG = 1024 };  // a flood of connections waits here while the guard makes room
+enum { BACKLOG = 1024 };  // connections wait here while the guard makes room
 
 // "HOST:PORT", "[HOST]:PORT" into its two parts.
 static bool
-split(const char *bind, char host[KT_HTTP_ADDRESS], const char **port)
+split_address(const char *bind, char host[KT_HTTP_ADDRESS], const char **port)
 {
     const char *colon  = strrchr(bind, ':');
     bool        ipv6   = bind[0] == '[';
@@ -26,13 +26,13 @@ split(const char *bind, char host[KT_HTTP_ADDRESS], const char **port)
 }
 
 static struct addrinfo *
-resolve(const char *bind_text)
+resolve_address(const char *bind_text)
 {
     char             host[KT_HTTP_ADDRESS];
     const char      *port;
     struct addrinfo *found = NULL;
     struct addrinfo  hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV};
-    return split(bind_text, host, &port) && getaddrinfo(host, port, &hints, &found) == 0 ? found : NULL;
+    return split_address(bind_text, host, &port) && getaddrinfo(host, port, &hints, &found) == 0 ? found : NULL;
 }
 
 static int
@@ -54,17 +54,18 @@ listen_at(const struct addrinfo *at)
 kt_err_t
 kt_http_listen(const char *bind_text, int *fd, char why[KT_HTTP_WHY])
 {
-    struct addrinfo *found = resolve(bind_text);
+    struct addrinfo *found = resolve_address(bind_text);
     if (!found) {
-        snprintf(why, KT_HTTP_WHY, "ANALYZER_HTTP_BIND=%.200s is no address: write it as 127.0.0.1:8710", bind_text);
+        snprintf(why, KT_HTTP_WHY, "ANALYZER_HTTP_BIND=%.200s is not an address: write it as 127.0.0.1:8710",
+                 bind_text);
         return KT_EINVAL;
     }
     int made  = listen_at(found);
     int saved = errno;
     freeaddrinfo(found);
     if (made < 0) {
-        snprintf(why, KT_HTTP_WHY, "http://%.200s %s: stop what listens there or set ANALYZER_HTTP_BIND", bind_text,
-                 saved == EADDRINUSE ? "is in use" : strerror(saved));
+        snprintf(why, KT_HTTP_WHY, "http://%.200s %s: stop the program that listens there, or set ANALYZER_HTTP_BIND",
+                 bind_text, saved == EADDRINUSE ? "is in use" : strerror(saved));
         return KT_EPORT;
     }
     *fd = made;
@@ -74,7 +75,7 @@ kt_http_listen(const char *bind_text, int *fd, char why[KT_HTTP_WHY])
 void
 kt_http_listen_name(int fd, char address[KT_HTTP_ADDRESS])
 {
-    struct sockaddr_storage at;
+    struct sockaddr_storage at     = {0};
     socklen_t               length = sizeof at;
     char                    host[64], port[16];
     address[0] = '\0';
@@ -88,7 +89,7 @@ kt_http_listen_name(int fd, char address[KT_HTTP_ADDRESS])
 bool
 kt_http_is_loopback(const char *bind_text)
 {
-    struct addrinfo *found    = resolve(bind_text);
+    struct addrinfo *found    = resolve_address(bind_text);
     bool             loopback = false;
     if (found && found->ai_family == AF_INET) {
         struct sockaddr_in at;

@@ -13,30 +13,30 @@
 
 enum { IDLE_S = 15, HEADER_BYTES = 32 << 10, HEADERS_MAX = 64, STACK_BYTES = 512 << 10 };
 enum { RESPONSE_BYTES = 64 << 20, BODIES_BYTES = 128 << 20, TOO_MANY_HEADERS = 431 };
-// The daemon closes what comes when all its places are taken. Those whom the guard has ended keep theirs until their
-// threads have noticed, so there are more than are meant to be used.
+// With all places taken the daemon closes new connections. A connection that the guard has ended keeps its place until
+// its thread notices, hence twice as many places as usable connections.
 enum { PLACES = 2 * KT_HTTP_CONNECTIONS, CROWD = KT_HTTP_CONNECTIONS / 8 * 7 };
 
 struct kt_http {
     struct MHD_Daemon *daemon;
     kt_http_guard_t   *guard;
-    int                fd;  // listening; the daemon's once that runs
+    int                fd;  // listening; owned by the daemon once it runs
     kt_http_opts_t     opts;
-    _Atomic size_t     bodies_bytes;  // of all requests that are being read or in work
+    _Atomic size_t     bodies_bytes;  // of all requests in progress
     _Atomic uint64_t   accepted, too_large;
 };
 
-// One request, from its headers to the end of its answer.
+// One request, from its headers to the end of its response.
 typedef struct exchange {
     kt_http_t         *server;
     kt_buf_t           body;
     size_t             counted_bytes;  // of the body, within bodies_bytes
-    bool               refused;        // by the gate: response is the answer
+    bool               refused;        // by the gate, which wrote the response
     kt_http_response_t response;
 } exchange_t;
 
 static enum MHD_Result
-take_arg(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
+add_arg(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
 {
     (void)kind;
     kt_http_request_t *request = context;
@@ -48,27 +48,15 @@ take_arg(void *context, enum MHD_ValueKind kind, const char *name, const char *v
 }
 
 static void
-say_error(kt_http_response_t *response, unsigned status, kt_err_t err, const char *detail)
+write_error(kt_http_response_t *response, unsigned status, kt_err_t err, const char *detail)
 {
     response->status = status;
     kt_buf_fmt(&response->body, "{\"error\":{\"code\":\"%s\",\"number\":%d,\"text\":\"%s\",\"detail\":\"%s\"}}",
                kt_err_name(err), err, kt_err_text(err), detail);
 }
 
-static void
-add_headers(struct MHD_Response *answer, const kt_http_response_t *response)
-{
-    MHD_add_response_header(answer, MHD_HTTP_HEADER_CONTENT_TYPE, response->type ? response->type : "application/json");
-    MHD_add_response_header(answer, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-    MHD_add_response_header(answer, "X-Content-Type-Options", "nosniff");
-    if (response->status == MHD_HTTP_METHOD_NOT_ALLOWED)
-        MHD_add_response_header(answer, MHD_HTTP_HEADER_ALLOW, "GET, HEAD, POST");
-    if (response->status == MHD_HTTP_UNAUTHORIZED)
-        MHD_add_response_header(answer, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"kithara\"");
-}
-
 static enum MHD_Result
-reply(struct MHD_Connection *connection, kt_http_response_t *response)
+queue_response(struct MHD_Connection *connection, kt_http_response_t *response)
 {
     size_t               length = 0;
     char                *bytes  = kt_buf_take(&response->body, &length);
@@ -86,7 +74,13 @@ reply(struct MHD_Connection *connection, kt_http_response_t *response)
         free(bytes);
         return MHD_NO;
     }
-    add_headers(answer, response);
+    MHD_add_response_header(answer, MHD_HTTP_HEADER_CONTENT_TYPE, response->type ? response->type : "application/json");
+    MHD_add_response_header(answer, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    MHD_add_response_header(answer, "X-Content-Type-Options", "nosniff");
+    if (response->status == MHD_HTTP_METHOD_NOT_ALLOWED)
+        MHD_add_response_header(answer, MHD_HTTP_HEADER_ALLOW, "GET, HEAD, POST");
+    if (response->status == MHD_HTTP_UNAUTHORIZED)
+        MHD_add_response_header(answer, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"kithara\"");
     enum MHD_Result result = MHD_queue_response(connection, response->status, answer);
     MHD_destroy_response(answer);
     return result;
@@ -103,13 +97,13 @@ request_of(kt_http_t *self, struct MHD_Connection *connection, const char *path,
         .origin        = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ORIGIN),
         .body          = "",
     };
-    MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, take_arg, &request);
+    MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, add_arg, &request);
     return request;
 }
 
-// With the headers: what is to become of the request.
+// Called with the headers: creates the exchange and asks the gate.
 static enum MHD_Result
-begin(kt_http_t *self, struct MHD_Connection *connection, const char *path, const char *method, void **state)
+begin_exchange(kt_http_t *self, struct MHD_Connection *connection, const char *path, const char *method, void **state)
 {
     exchange_t *exchange = calloc(1, sizeof *exchange);
     if (!exchange)
@@ -120,7 +114,7 @@ begin(kt_http_t *self, struct MHD_Connection *connection, const char *path, cons
     *state = exchange;
     if (MHD_get_connection_values(connection, MHD_HEADER_KIND, NULL, NULL) > HEADERS_MAX) {
         exchange->refused = true;
-        say_error(&exchange->response, TOO_MANY_HEADERS, KT_EFULL, "a request has at most 64 headers");
+        write_error(&exchange->response, TOO_MANY_HEADERS, KT_EFULL, "a request has at most 64 headers");
         return MHD_YES;
     }
     kt_http_request_t request = request_of(self, connection, path, method);
@@ -128,9 +122,9 @@ begin(kt_http_t *self, struct MHD_Connection *connection, const char *path, cons
     return MHD_YES;
 }
 
-// Past a bound the rest is read and thrown away, so that the sender comes to read the answer.
+// Past a bound the rest is read and discarded, so that the sender gets to read the response.
 static void
-take_part(exchange_t *exchange, const char *part, size_t bytes)
+add_body_part(exchange_t *exchange, const char *part, size_t bytes)
 {
     kt_http_t *self = exchange->server;
     if (exchange->refused || exchange->body.err)
@@ -145,30 +139,14 @@ take_part(exchange_t *exchange, const char *part, size_t bytes)
 }
 
 static void
-refuse_body(exchange_t *exchange)
+run_handler(kt_http_t *self, struct MHD_Connection *connection, const char *path, const char *method,
+            exchange_t *exchange)
 {
-    kt_http_response_t *response = &exchange->response;
-    if (exchange->body.err == KT_EFULL)
-        say_error(response, MHD_HTTP_CONTENT_TOO_LARGE, KT_EFULL, "a body has at most 8388608 bytes");
-    else
-        say_error(response, MHD_HTTP_SERVICE_UNAVAILABLE, exchange->body.err,
-                  "too many large requests at once: ask again");
-}
-
-static size_t *
-place_of(struct MHD_Connection *connection)
-{
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    return info ? info->socket_context : NULL;
-}
-
-static void
-serve(kt_http_t *self, struct MHD_Connection *connection, const char *path, const char *method, exchange_t *exchange)
-{
-    size_t           *place   = place_of(connection);
-    kt_http_request_t request = request_of(self, connection, path, method);
-    request.body              = exchange->body.bytes ? exchange->body.bytes : "";
-    request.body_bytes        = exchange->body.length;
+    const union MHD_ConnectionInfo *info    = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    const size_t                   *place   = info ? info->socket_context : NULL;
+    kt_http_request_t               request = request_of(self, connection, path, method);
+    request.body                            = exchange->body.bytes ? exchange->body.bytes : "";
+    request.body_bytes                      = exchange->body.length;
     if (place)
         kt_http_guard_work(self->guard, *place, true);
     self->opts.handler(self->opts.context, &request, &exchange->response);
@@ -176,7 +154,7 @@ serve(kt_http_t *self, struct MHD_Connection *connection, const char *path, cons
         kt_http_guard_work(self->guard, *place, false);
 }
 
-// Called first with the headers, then with each part of the body, then once more without any.
+// Called with the headers, then with each part of the body, then once without a part.
 static enum MHD_Result
 on_request(void *context, struct MHD_Connection *connection, const char *path, const char *method, const char *version,
            const char *part, size_t *part_bytes, void **state)
@@ -184,17 +162,20 @@ on_request(void *context, struct MHD_Connection *connection, const char *path, c
     (void)version;
     exchange_t *exchange = *state;
     if (!exchange)
-        return begin(context, connection, path, method, state);
+        return begin_exchange(context, connection, path, method, state);
     if (*part_bytes) {
-        take_part(exchange, part, *part_bytes);
+        add_body_part(exchange, part, *part_bytes);
         *part_bytes = 0;
         return MHD_YES;
     }
-    if (!exchange->refused && exchange->body.err)
-        refuse_body(exchange);
+    if (!exchange->refused && exchange->body.err == KT_EFULL)
+        write_error(&exchange->response, MHD_HTTP_CONTENT_TOO_LARGE, KT_EFULL, "a body has at most 8388608 bytes");
+    else if (!exchange->refused && exchange->body.err)
+        write_error(&exchange->response, MHD_HTTP_SERVICE_UNAVAILABLE, exchange->body.err,
+                    "too many large requests at once: try again");
     else if (!exchange->refused)
-        serve(context, connection, path, method, exchange);
-    return reply(connection, &exchange->response);
+        run_handler(context, connection, path, method, exchange);
+    return queue_response(connection, &exchange->response);
 }
 
 static void
@@ -231,17 +212,6 @@ on_connection(void *context, struct MHD_Connection *connection, void **state, en
     }
 }
 
-static struct MHD_Daemon *
-start_daemon(kt_http_t *self)
-{
-    return MHD_start_daemon(MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL, 0, NULL,
-                            NULL, on_request, self, MHD_OPTION_LISTEN_SOCKET, self->fd, MHD_OPTION_CONNECTION_LIMIT,
-                            (unsigned)PLACES, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
-                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES, MHD_OPTION_THREAD_STACK_SIZE,
-                            (size_t)STACK_BYTES, MHD_OPTION_NOTIFY_COMPLETED, on_end, NULL,
-                            MHD_OPTION_NOTIFY_CONNECTION, on_connection, self, MHD_OPTION_END);
-}
-
 kt_err_t
 kt_http_new(kt_http_t **self_p, const kt_http_opts_t *opts, char address[KT_HTTP_ADDRESS], char why[KT_HTTP_WHY])
 {
@@ -257,7 +227,12 @@ kt_http_new(kt_http_t **self_p, const kt_http_opts_t *opts, char address[KT_HTTP
         goto fail;
     kt_http_listen_name(self->fd, address);
     err          = KT_ENOMEM;
-    self->daemon = start_daemon(self);
+    self->daemon = MHD_start_daemon(MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL, 0,
+                                    NULL, NULL, on_request, self, MHD_OPTION_LISTEN_SOCKET, self->fd,
+                                    MHD_OPTION_CONNECTION_LIMIT, (unsigned)PLACES, MHD_OPTION_CONNECTION_TIMEOUT,
+                                    (unsigned)IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_BYTES,
+                                    MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK_BYTES, MHD_OPTION_NOTIFY_COMPLETED,
+                                    on_end, NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, self, MHD_OPTION_END);
     if (!self->daemon)
         goto fail;
     *self_p = self;

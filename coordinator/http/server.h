@@ -1,6 +1,6 @@
-// kt_http -- the HTTP server (libmicrohttpd, only here): a thread a connection. Bounded: connections, bytes and number
-// of headers, bytes of a body and of all bodies together, the time for a request and for taking its answer
-// (http_guard.h). Routing, rights and JSON are the handler's (api.c); it may block up to its own deadline.
+// kt_http -- the HTTP server (libmicrohttpd, only here), one thread per connection. Bounded are: connections, number
+// and bytes of headers, bytes of one body and of all bodies, the time to send a request and to read its response
+// (guard.h). The handler (api.c) does routing, permissions and JSON; it may block up to its deadline.
 #pragma once
 
 #include "common/buf.h"
@@ -16,7 +16,7 @@ enum { KT_HTTP_BODY = 8 << 20, KT_HTTP_ARGS = 16, KT_HTTP_CONNECTIONS = 256 };
 typedef struct kt_http kt_http_t;
 
 typedef struct kt_http_request {
-    kt_http_t  *server;                  // whose request it is; NULL in tests
+    kt_http_t  *server;                  // that received it; NULL in tests
     const char *method;                  // "GET", "POST"; a HEAD is a GET whose body is not sent
     const char *path;                    // decoded, "/v1/jobs/7"
     const char *authorization, *origin;  // headers, or NULL
@@ -34,8 +34,7 @@ typedef struct kt_http_response {
     kt_buf_t    body;
 } kt_http_response_t;
 
-// Looks at a request before its body is read; false: refused, and *response is the answer. A body that comes all the
-// same is read and thrown away.
+// Checks a request before its body is read. False: rejected, *response is set; the body is read and discarded.
 typedef bool kt_http_gate_fn(void *context, const kt_http_request_t *request, kt_http_response_t *response);
 typedef void kt_http_handler_fn(void *context, const kt_http_request_t *request, kt_http_response_t *response);
 
@@ -47,12 +46,11 @@ typedef struct kt_http_opts {
 } kt_http_opts_t;
 
 typedef struct kt_http_stats {
-    uint64_t connections;                 // now
-    uint64_t accepted, ended, too_large;  // so far: connections; shut down by the guard; bodies beyond a bound
+    uint64_t connections;                 // open now
+    uint64_t accepted, ended, too_large;  // since the start: connections; shut down by the guard; bodies over a bound
 } kt_http_stats_t;
 
-// address: the actual address, "http://127.0.0.1:8710". KT_EPORT, KT_EINVAL (see why), KT_ENOMEM,
-// KT_ESYSTEM.
+// address: the actual one, "http://127.0.0.1:8710". KT_EPORT, KT_EINVAL (see why), KT_ENOMEM, KT_ESYSTEM.
 KT_MUST_USE kt_err_t kt_http_new(kt_http_t **self_p, const kt_http_opts_t *opts, char address[KT_HTTP_ADDRESS],
                                  char why[KT_HTTP_WHY]);
 void                 kt_http_destroy(kt_http_t **self_p);  // waits for handlers

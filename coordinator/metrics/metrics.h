@@ -1,5 +1,5 @@
-// kt_metrics -- the metrics of /metrics as one table (metrics.def), and their text: Prometheus format 0.0.4. Pure; one
-// thread per buffer.
+// kt_metrics -- the table of metrics (metrics.def) and their output at /metrics: Prometheus text format 0.0.4. Pure;
+// one thread per buffer.
 #pragma once
 
 #include "common/buf.h"
@@ -15,7 +15,7 @@ typedef enum kt_metric {
 
 #define KT_METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
-// HELP and TYPE; its samples follow, each set of labels once. A metric without samples is not begun.
+// Writes HELP and TYPE; the samples follow, one per set of labels. Not called for a metric without samples.
 void kt_metric_begin(kt_buf_t *out, kt_metric_t metric);
 // labels: name, value, name, value, ..., NULL; NULL: none. suffix: "", or "_sum", "_count" of a summary.
 void kt_metric_add(kt_buf_t *out, kt_metric_t metric, const char *suffix, const char *const *labels, double value);

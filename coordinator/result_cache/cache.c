@@ -1,8 +1,9 @@
-// The actor holds two connections: its own, and the readers', which it hands over once Redis has answered a PING. So a
-// reader never connects, and after a failure finds none until the actor has made a new one.
+// The thread opens two connections: one for writes, and one for readers, which it hands over once Redis has answered a
+// PING. A reader never connects; after a failure it has no connection until the thread has made a new one.
 #include "coordinator/result_cache/cache.h"
 
 #include "common/clock.h"
+#include "common/cond.h"
 #include "common/json.h"
 #include "common/log.h"
 #include "common/queue.h"
@@ -17,7 +18,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <time.h>
 
 enum { PIPELINE = 64, POP_MS = 500, PAUSE_MS = 100, KEY_BYTES = 160, NUMBER_BYTES = 24, TEXT_BYTES = 200 };
 
@@ -32,11 +32,11 @@ struct kt_result_cache {
     kt_queue_t    *queue;  // of entry_t
     pthread_t      thread;
     bool           started;
-    // the actor's
+    // used by the thread only
     redisContext *writer;
     int64_t       pause_ms, again_ms;
-    bool          said_down;
-    // the readers' connection, under the lock; changed wakes an actor that pauses
+    bool          logged_down;
+    // the readers' connection, under the lock; changed ends a pause of the thread
     pthread_mutex_t  lock;
     pthread_cond_t   changed;
     redisContext    *reader;
@@ -47,7 +47,7 @@ struct kt_result_cache {
 };
 
 static void
-bound(redisContext *context, int64_t deadline_ms)
+set_timeout(redisContext *context, int64_t deadline_ms)
 {
     int64_t left_ms = deadline_ms - kt_clock_ms();
     if (left_ms < 1)
@@ -55,30 +55,30 @@ bound(redisContext *context, int64_t deadline_ms)
     redisSetTimeout(context, (struct timeval){.tv_sec = left_ms / 1000, .tv_usec = left_ms % 1000 * 1000});
 }
 
-// The next reply, or NULL: Redis is gone, talks nonsense, or takes longer than the deadline, a byte at a time too.
+// The next reply, or NULL: no connection, protocol error, or timeout (also of a reply that trickles in).
 static redisReply *
 next_reply(redisContext *context, int64_t deadline_ms)
 {
     void *reply = NULL;
     int   done  = 0;
     while (!done && kt_clock_ms() < deadline_ms) {
-        bound(context, deadline_ms);
+        set_timeout(context, deadline_ms);
         if (redisBufferWrite(context, &done))
             return NULL;
     }
     while (done && !redisGetReplyFromReader(context, &reply)) {
         if (reply || kt_clock_ms() >= deadline_ms)
             return reply;
-        bound(context, deadline_ms);
+        set_timeout(context, deadline_ms);
         if (redisBufferRead(context))
             return NULL;
     }
     return NULL;
 }
 
-// One command whose answer is not an error. why: the error reply of Redis, or "".
+// Runs one command; false on an error reply (its text in why) or without a reply.
 static bool
-order(redisContext *context, int argc, const char **argv, int64_t deadline_ms, char why[TEXT_BYTES])
+run_redis_command(redisContext *context, int argc, const char **argv, int64_t deadline_ms, char why[TEXT_BYTES])
 {
     if (redisAppendCommandArgv(context, argc, argv, NULL))
         return false;
@@ -92,31 +92,31 @@ order(redisContext *context, int argc, const char **argv, int64_t deadline_ms, c
 }
 
 static bool
-introduce(const kt_cache_url_t *url, redisContext *context, int64_t deadline_ms, char why[TEXT_BYTES])
+authenticate(const kt_cache_url_t *url, redisContext *context, int64_t deadline_ms, char why[TEXT_BYTES])
 {
     char        db[NUMBER_BYTES];
     const char *with_user[] = {"AUTH", url->user, url->password}, *without[] = {"AUTH", url->password};
     snprintf(db, sizeof db, "%d", url->db);
-    if (*url->user && !order(context, 3, with_user, deadline_ms, why))
+    if (*url->user && !run_redis_command(context, 3, with_user, deadline_ms, why))
         return false;
-    if (!*url->user && *url->password && !order(context, 2, without, deadline_ms, why))
+    if (!*url->user && *url->password && !run_redis_command(context, 2, without, deadline_ms, why))
         return false;
-    if (url->db && !order(context, 2, (const char *[]){"SELECT", db}, deadline_ms, why))
+    if (url->db && !run_redis_command(context, 2, (const char *[]){"SELECT", db}, deadline_ms, why))
         return false;
-    return order(context, 1, (const char *[]){"PING"}, deadline_ms, why);
+    return run_redis_command(context, 1, (const char *[]){"PING"}, deadline_ms, why);
 }
 
 static redisContext *
-open_connection(const kt_cache_url_t *url, char why[TEXT_BYTES])
+connect_redis(const kt_cache_url_t *url, char why[TEXT_BYTES])
 {
     int64_t        deadline_ms = kt_clock_ms() + KT_CACHE_WRITE_MS;
     struct timeval at_most     = {.tv_sec = KT_CACHE_WRITE_MS / 1000};
     redisContext  *context     = redisConnectWithTimeout(url->host, url->port, at_most);
     why[0]                     = '\0';
-    if (context && !context->err && introduce(url, context, deadline_ms, why))
+    if (context && !context->err && authenticate(url, context, deadline_ms, why))
         return context;
     if (!*why)
-        snprintf(why, TEXT_BYTES, "%s", context && context->err ? context->errstr : "no answer in time");
+        snprintf(why, TEXT_BYTES, "%s", context && context->err ? context->errstr : "no reply in time");
     if (context)
         redisFree(context);
     return NULL;
@@ -126,7 +126,7 @@ static void
 set_down(kt_result_cache_t *self, const char *why)
 {
     char quoted[2 * TEXT_BYTES];
-    kt_log_quote(quoted, sizeof quoted, why);  // of the connection, perhaps: it goes now
+    kt_log_quote(quoted, sizeof quoted, why);  // why may belong to the connection, which is freed next
     if (self->writer)
         redisFree(self->writer);
     self->writer   = NULL;
@@ -135,17 +135,9 @@ set_down(kt_result_cache_t *self, const char *why)
         self->pause_ms = KT_CACHE_AGAIN_MS;
     self->again_ms = kt_clock_ms() + self->pause_ms;
     atomic_store(&self->up, false);
-    if (!self->said_down)
+    if (!self->logged_down)
         kt_log_warn("CACHE-DOWN", "host=%s port=%d why=\"%s\"", self->url.host, self->url.port, quoted);
-    self->said_down = true;
-}
-
-static void
-set_up(kt_result_cache_t *self)
-{
-    kt_log_info("CACHE-UP", "host=%s port=%d db=%d", self->url.host, self->url.port, self->url.db);
-    self->said_down = false;
-    atomic_store(&self->up, true);
+    self->logged_down = true;
 }
 
 static bool
@@ -157,17 +149,17 @@ wants_reader(kt_result_cache_t *self)
     return wanted;
 }
 
-// Both connections, where they are missing and the pause is over.
+// Opens the missing connections unless a pause after a failure is in force.
 static void
-connect_all(kt_result_cache_t *self)
+connect_missing(kt_result_cache_t *self)
 {
     char why[TEXT_BYTES];
     if (kt_clock_ms() < self->again_ms || (self->writer && !wants_reader(self)))
         return;
     bool new_writer = !self->writer;
     if (new_writer)
-        self->writer = open_connection(&self->url, why);
-    redisContext *reader = self->writer && wants_reader(self) ? open_connection(&self->url, why) : NULL;
+        self->writer = connect_redis(&self->url, why);
+    redisContext *reader = self->writer && wants_reader(self) ? connect_redis(&self->url, why) : NULL;
     pthread_mutex_lock(&self->lock);
     if (!self->reader) {
         self->reader = reader;
@@ -178,21 +170,24 @@ connect_all(kt_result_cache_t *self)
         redisFree(reader);
     if (!self->writer || wants_reader(self))
         set_down(self, why);
-    else if (new_writer)
-        set_up(self);
+    else if (new_writer) {
+        kt_log_info("CACHE-UP", "host=%s port=%d db=%d", self->url.host, self->url.port, self->url.db);
+        self->logged_down = false;
+        atomic_store(&self->up, true);
+    }
 }
 
 static void
-free_entry(kt_result_cache_t *self, entry_t *entry)
+destroy_entry(kt_result_cache_t *self, entry_t *entry)
 {
     atomic_fetch_sub(&self->waiting_bytes, entry->bytes);
     free(entry->document);
     free(entry);
 }
 
-// The command for one document; false when it names no message.
+// Queues the command for one document; false if it has no usable message_id.
 static bool
-append(kt_result_cache_t *self, const entry_t *entry)
+queue_set(kt_result_cache_t *self, const entry_t *entry)
 {
     char    key[KEY_BYTES], why[KT_JSON_WHY];
     json_t *document = NULL;
@@ -211,13 +206,13 @@ append(kt_result_cache_t *self, const entry_t *entry)
 
 // Sends all in one pipeline, then reads as many replies.
 static void
-store(kt_result_cache_t *self, void **entries, size_t n)
+write_entries(kt_result_cache_t *self, void **entries, size_t n)
 {
     int64_t deadline_ms = kt_clock_ms() + KT_CACHE_WRITE_MS;
     size_t  sent = 0, done = 0, refused = 0;
-    char    why[TEXT_BYTES] = "no answer in time";
+    char    why[TEXT_BYTES] = "no reply in time";
     for (size_t i = 0; i < n; i++)
-        sent += append(self, entries[i]);
+        sent += queue_set(self, entries[i]);
     while (done < sent) {
         redisReply *reply = next_reply(self->writer, deadline_ms);
         if (!reply)
@@ -236,39 +231,29 @@ store(kt_result_cache_t *self, void **entries, size_t n)
     else
         self->pause_ms = 0;
     for (size_t i = 0; i < n; i++)
-        free_entry(self, entries[i]);
+        destroy_entry(self, entries[i]);
 }
 
-// Until the next try is due, or the end.
+// Waits until the next attempt is due, or until close.
 static void
-pause_down(kt_result_cache_t *self)
+pause_until_retry(kt_result_cache_t *self)
 {
-    struct timespec at = {.tv_sec = self->again_ms / 1000, .tv_nsec = self->again_ms % 1000 * 1000000};
     pthread_mutex_lock(&self->lock);
     while (!self->closing && kt_clock_ms() < self->again_ms)
-        pthread_cond_timedwait(&self->changed, &self->lock, &at);
+        (void)kt_cond_wait_until(&self->changed, &self->lock, self->again_ms);
     pthread_mutex_unlock(&self->lock);
 }
 
-// Nothing to write: does it still answer?
+// If Redis restarted since the last write, reconnects at once, so that the popped entries are not lost.
 static void
-look_after(kt_result_cache_t *self)
-{
-    char why[TEXT_BYTES] = "no answer in time";
-    if (!order(self->writer, 1, (const char *[]){"PING"}, kt_clock_ms() + KT_CACHE_WRITE_MS, why))
-        set_down(self, self->writer->err ? self->writer->errstr : why);
-}
-
-// Redis was started again since the last write: a new connection at once, so that what was popped is not lost.
-static void
-renew_if_gone(kt_result_cache_t *self)
+reconnect_if_closed(kt_result_cache_t *self)
 {
     char byte, why[TEXT_BYTES];
     if (recv(self->writer->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0)
         return;
-    redisContext *context = open_connection(&self->url, why);
+    redisContext *context = connect_redis(&self->url, why);
     if (!context)
-        return;  // the write fails, and is counted
+        return;  // the write fails and is counted
     redisFree(self->writer);
     self->writer = context;
 }
@@ -282,20 +267,8 @@ is_closing(kt_result_cache_t *self)
     return closing;
 }
 
-static void
-drop_rest(kt_result_cache_t *self)
-{
-    void  *entries[PIPELINE];
-    size_t n = 0;
-    while (!kt_queue_pop(self->queue, entries, PIPELINE, &n, 0)) {
-        atomic_fetch_add(&self->dropped, n);
-        for (size_t i = 0; i < n; i++)
-            free_entry(self, entries[i]);
-    }
-}
-
 static void *
-run(void *context)
+run_cache(void *context)
 {
     kt_result_cache_t *self = context;
     void              *entries[PIPELINE];
@@ -307,39 +280,29 @@ run(void *context)
         if (finish_ms && (!self->writer || kt_clock_ms() >= finish_ms))
             break;
         if (!finish_ms)
-            connect_all(self);
+            connect_missing(self);
         if (!self->writer) {
-            pause_down(self);
+            pause_until_retry(self);
             continue;
         }
         kt_err_t err = kt_queue_pop(self->queue, entries, PIPELINE, &n, POP_MS);
         if (err == KT_ECLOSED)
             break;
-        if (err) {
-            look_after(self);
+        if (err) {  // idle: checks that Redis still answers
+            char why[TEXT_BYTES] = "no reply in time";
+            if (!run_redis_command(self->writer, 1, (const char *[]){"PING"}, kt_clock_ms() + KT_CACHE_WRITE_MS, why))
+                set_down(self, self->writer->err ? self->writer->errstr : why);
             continue;
         }
-        renew_if_gone(self);
-        store(self, entries, n);
+        reconnect_if_closed(self);
+        write_entries(self, entries, n);
     }
-    drop_rest(self);
+    while (!kt_queue_pop(self->queue, entries, PIPELINE, &n, 0)) {
+        atomic_fetch_add(&self->dropped, n);
+        for (size_t i = 0; i < n; i++)
+            destroy_entry(self, entries[i]);
+    }
     return NULL;
-}
-
-static kt_err_t
-start(kt_result_cache_t *self)
-{
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_mutex_init(&self->lock, NULL);
-    pthread_cond_init(&self->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
-    kt_err_t err = kt_queue_new(&self->queue, KT_CACHE_QUEUE);
-    if (err)
-        return err;
-    self->started = pthread_create(&self->thread, NULL, run, self) == 0;
-    return self->started ? KT_OK : KT_ESYSTEM;
 }
 
 kt_err_t
@@ -354,7 +317,13 @@ kt_result_cache_new(kt_result_cache_t **self_p, const char *url, int64_t ttl_s, 
         return KT_ENOMEM;
     self->url = parsed;
     snprintf(self->ttl, sizeof self->ttl, "%lld", (long long)ttl_s);
-    err = start(self);
+    pthread_mutex_init(&self->lock, NULL);
+    kt_cond_init(&self->changed);
+    err = kt_queue_new(&self->queue, KT_CACHE_QUEUE);
+    if (!err) {
+        self->started = pthread_create(&self->thread, NULL, run_cache, self) == 0;
+        err           = self->started ? KT_OK : KT_ESYSTEM;
+    }
     if (err) {
         snprintf(why, KT_CACHE_WHY, "the result cache does not start: %s", kt_err_text(err));
         kt_result_cache_destroy(&self);
@@ -408,9 +377,9 @@ kt_result_cache_put(kt_result_cache_t *self, char **document, size_t bytes)
     *document = NULL;
 }
 
-// Under the lock. NULL: none, or a reply that is to be freed.
+// With the lock held. NULL: no reply; the caller frees a reply.
 static redisReply *
-ask(kt_result_cache_t *self, const char *message_id)
+read_reply(kt_result_cache_t *self, const char *message_id)
 {
     char        key[KEY_BYTES];
     int         length    = snprintf(key, sizeof key, "kithara:result:%s", message_id);
@@ -420,14 +389,14 @@ ask(kt_result_cache_t *self, const char *message_id)
         return NULL;
     redisReply *reply = next_reply(self->reader, kt_clock_ms() + KT_CACHE_READ_MS);
     if (!reply) {
-        redisFree(self->reader);  // late replies would be matched to the next request
+        redisFree(self->reader);  // a late reply would be taken for that of the next request
         self->reader = NULL;
     }
     return reply;
 }
 
 static kt_err_t
-take(const redisReply *reply, char **document, size_t *bytes)
+copy_document(const redisReply *reply, char **document, size_t *bytes)
 {
     if (reply->type != REDIS_REPLY_STRING)
         return reply->type == REDIS_REPLY_NIL ? KT_ENOTFOUND : KT_EUNREACHABLE;
@@ -445,9 +414,9 @@ kt_err_t
 kt_result_cache_get(kt_result_cache_t *self, const char *message_id, char **document, size_t *bytes)
 {
     pthread_mutex_lock(&self->lock);
-    redisReply *reply = self->reader ? ask(self, message_id) : NULL;
+    redisReply *reply = self->reader ? read_reply(self, message_id) : NULL;
     pthread_mutex_unlock(&self->lock);
-    kt_err_t err = reply ? take(reply, document, bytes) : KT_EUNREACHABLE;
+    kt_err_t err = reply ? copy_document(reply, document, bytes) : KT_EUNREACHABLE;
     if (reply)
         freeReplyObject(reply);
     atomic_fetch_add(err == KT_OK ? &self->hits : err == KT_ENOTFOUND ? &self->misses : &self->read_errors, 1);

@@ -11,22 +11,22 @@
 enum { REDIS_PORT = 6379, REDIS_DATABASES = 1 << 14 };
 
 static int
-hex(char c)
+hex_digit(char c)
 {
     return c >= '0' && c <= '9' ? c - '0' : isxdigit((unsigned char)c) ? tolower((unsigned char)c) - 'a' + 10 : -1;
 }
 
-// length bytes of text with %XX decoded; false when it does not fit, or a code is none or NUL.
+// Decodes %XX in length bytes of text; false if the result does not fit, or a code is malformed or NUL.
 static bool
-decode(char *out, size_t capacity, const char *text, size_t length)
+percent_decode(char *out, size_t capacity, const char *text, size_t length)
 {
     size_t used = 0;
     for (size_t i = 0; i < length; i++) {
         int c = (unsigned char)text[i];
         if (c == '%') {
-            if (length - i < 3 || hex(text[i + 1]) < 0 || hex(text[i + 2]) < 0)
+            if (length - i < 3 || hex_digit(text[i + 1]) < 0 || hex_digit(text[i + 2]) < 0)
                 return false;
-            c = hex(text[i + 1]) * 16 + hex(text[i + 2]);
+            c = hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]);
             i += 2;
         }
         if (c == 0 || used + 1 >= capacity)
@@ -37,18 +37,18 @@ decode(char *out, size_t capacity, const char *text, size_t length)
     return true;
 }
 
-// "USER:PASSWORD", ":PASSWORD", and "PASSWORD" alone, as many write it.
+// "USER:PASSWORD", ":PASSWORD", or only "PASSWORD".
 static bool
 read_user(kt_cache_url_t *out, const char *text, size_t length)
 {
     const char *colon = memchr(text, ':', length);
     size_t      user = colon ? (size_t)(colon - text) : 0, skip = colon ? user + 1 : 0;
-    return decode(out->user, sizeof out->user, text, user) &&
-           decode(out->password, sizeof out->password, text + skip, length - skip);
+    return percent_decode(out->user, sizeof out->user, text, user) &&
+           percent_decode(out->password, sizeof out->password, text + skip, length - skip);
 }
 
 static bool
-read_number(const char *text, size_t length, int64_t min, int64_t max, int *out)
+read_url_number(const char *text, size_t length, int64_t min, int64_t max, int *out)
 {
     char    digits[16];
     int64_t number;
@@ -71,15 +71,15 @@ read_host(kt_cache_url_t *out, const char *text, size_t length)
     if (ipv6 && !end)
         return false;
     size_t host = end ? (size_t)(end - text) : length, rest = host + ipv6;
-    if (!decode(out->host, sizeof out->host, text + ipv6, host - ipv6) || !*out->host)
+    if (!percent_decode(out->host, sizeof out->host, text + ipv6, host - ipv6) || !*out->host)
         return false;
     if (rest == length)
         return true;
-    return text[rest] == ':' && read_number(text + rest + 1, length - rest - 1, 1, 65535, &out->port);
+    return text[rest] == ':' && read_url_number(text + rest + 1, length - rest - 1, 1, 65535, &out->port);
 }
 
 static kt_err_t
-complain(char why[KT_CACHE_URL_WHY], const char *text)
+reject_url(char why[KT_CACHE_URL_WHY], const char *text)
 {
     snprintf(why, KT_CACHE_URL_WHY, "%s", text);
     return KT_ESETTING;
@@ -91,23 +91,24 @@ kt_cache_url_parse(const char *url, kt_cache_url_t *out, char why[KT_CACHE_URL_W
     static const char SCHEME[] = "redis://";
     kt_cache_url_t    parsed   = {.port = REDIS_PORT};
     if (strncasecmp(url, "rediss://", 9) == 0)
-        return complain(why, "REDIS_URL: rediss:// is not spoken, for this version of hiredis has no TLS: use redis:// "
-                             "on a network that you trust, or a TLS tunnel on this machine");
+        return reject_url(
+            why, "REDIS_URL: rediss:// is not supported: this version of hiredis has no TLS; use redis:// on a "
+                 "trusted network, or a TLS tunnel on this machine");
     if (strncasecmp(url, SCHEME, sizeof SCHEME - 1) != 0)
-        return complain(why, "REDIS_URL: write it as redis://[[USER]:PASSWORD@]HOST[:PORT][/DB]");
+        return reject_url(why, "REDIS_URL: write it as redis://[[USER]:PASSWORD@]HOST[:PORT][/DB]");
     const char *at = url + sizeof SCHEME - 1, *end = at + strcspn(at, "/?#"), *user = NULL;
     for (const char *c = at; c < end; c++)
         user = *c == '@' ? c : user;
     if (user && !read_user(&parsed, at, (size_t)(user - at)))
-        return complain(why, "REDIS_URL: the user or password is too long or wrongly encoded");
+        return reject_url(why, "REDIS_URL: the user or password is too long or wrongly encoded");
     at = user ? user + 1 : at;
     if (!read_host(&parsed, at, (size_t)(end - at)))
-        return complain(why, "REDIS_URL: the host or port is not understood");
+        return reject_url(why, "REDIS_URL: invalid host or port");
     size_t db = *end == '/' ? strcspn(end + 1, "?#") : 0;
-    if (db && !read_number(end + 1, db, 0, REDIS_DATABASES - 1, &parsed.db))
-        return complain(why, "REDIS_URL: what follows the host is the number of a database");
+    if (db && !read_url_number(end + 1, db, 0, REDIS_DATABASES - 1, &parsed.db))
+        return reject_url(why, "REDIS_URL: expects the number of a database after the host");
     if (end[strcspn(end, "?#")])
-        return complain(why, "REDIS_URL: takes no parameters after ? or #");
+        return reject_url(why, "REDIS_URL: parameters after ? or # are not supported");
     *out = parsed;
     return KT_OK;
 }

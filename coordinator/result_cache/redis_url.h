@@ -1,4 +1,4 @@
-// kt_cache_url -- REDIS_URL taken apart: redis://[[USER]:PASSWORD@]HOST[:PORT][/DB]. Pure; any thread.
+// kt_cache_url -- parses REDIS_URL: redis://[[USER]:PASSWORD@]HOST[:PORT][/DB]. Pure; any thread.
 #pragma once
 
 #include "common/err.h"

@@ -286,7 +286,8 @@ set_options(transfer_t *transfer, const char *url)
 {
     const kt_settings_t *settings = transfer->self->settings;
     CURL                *curl     = transfer->curl;
-    // libcurl's timer may fire a millisecond early, and the deadline would then look like a slow server.
+    // libcurl's timer may fire early: it rounds up the elapsed milliseconds of an interval that crosses a second of the
+    // clock. Without the slack the deadline has then not passed yet, and the stop looks like that of a slow server.
     int64_t left_ms = transfer->wait->deadline_ms - kt_clock_ms() + TIMER_SLACK_MS;
     curl_easy_reset(curl);
     curl_easy_setopt(curl, CURLOPT_URL, url);

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""AMQP against a real broker: input messages become output messages whatever happens to broker, queue, exchange or us."""
+"""AMQP against a real broker: input messages become output messages despite failures of broker, queue, exchange or coordinator."""
 import collections
 import json
 import os
@@ -25,7 +25,7 @@ _shared = []
 
 
 def shared_broker():
-    """One broker for all tests that leave it as they found it; each test has queues of its own."""
+    """One broker for all tests that do not change its state; each test has its own queues."""
     if not _shared or _shared[0].process.poll() is not None:
         _shared[:] = [RabbitMQ()]
     return _shared[0]
@@ -117,7 +117,7 @@ class Rig:
         return self.collect(lambda rig: len(rig.got) >= count, timeout)
 
     def dead(self):
-        """What lies in the dead-letter queue now: (body, headers)."""
+        """The messages in the dead-letter queue: (body, headers)."""
         found = []
         while True:
             method, properties, body = self.channel.basic_get(self.queue + ".dead", auto_ack=True)
@@ -270,7 +270,7 @@ def a_publisher_that_is_stuck_in_a_full_socket_is_freed(folder):
         rig.jobs(0, 10)
         rig.collect_count(10)
         broker.freeze()
-        rig.farm.submit(10000, 1000)  # 32 MB of output messages against sockets that nobody reads
+        rig.farm.submit(10000, 1000)  # 32 MB of output messages against sockets that are not read
         rig.farm.wait_finished(1010)
         wait_for(lambda: rig.amqp()["out"]["state"] != "up", "the loss is seen", 4 * HEARTBEAT_S + 5)
         began = time.monotonic()

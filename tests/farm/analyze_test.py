@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What stands around the analysis: live streams, the cache, formats of others, the picture."""
+"""The functions around the analysis: live streams, cache, output formats, plot."""
 import json
 import os
 import re
@@ -47,7 +47,7 @@ def document(folder, path, *arguments, **settings):
 
 
 def live(folder, path, *arguments):
-    """The lines that come of a file through a pipe."""
+    """The output lines for a file read through a pipe."""
     with subprocess.Popen(["cat", str(path)], stdout=subprocess.PIPE) as source:
         done = subprocess.run([harness.KITHARA, "analyze", "-", *map(str, arguments)], stdin=source.stdout, timeout=120,
                               env=harness.environment(folder), capture_output=True, text=True)
@@ -133,7 +133,7 @@ def a_reader_that_leaves_ends_a_stream_quietly(folder):
 
 
 def tail(message):
-    """Everything but what is the job's own."""
+    """The document without the members that identify the job."""
     return message[message.index('"features"'):message.index('"timestamp"')]
 
 

@@ -59,7 +59,7 @@ class Backfills(Farm):
         return self.state(number)
 
     def admit(self, name, *coordinators):
-        """A node that these know, started."""
+        """Starts a node whose key these coordinators allow."""
         self.allow(self.make_key(name), name)
         for process in coordinators:
             process.process.send_signal(signal.SIGHUP)
@@ -136,7 +136,7 @@ class Sources(unittest.TestCase):
             self.assertIn("ENOFILE", refusal("start", "/nowhere"))
             self.assertIn("kithara backfill start -", refusal("start", "/nowhere"))
             self.assertIn("ENOFILE", refusal("start", "nowhere"))
-            self.assertIn("no list of paths", refusal("start", farm.path("tone.wav")))
+            self.assertIn("not a list of paths", refusal("start", farm.path("tone.wav")))
             self.assertIn("EEMPTY", refusal("start", farm.path("empty")))
             self.assertIn("EEMPTY", refusal("start", "-", data=b"\n\n"))
             self.assertIn("EUSAGE", refusal("start", farm.music, "--priority", "soon"))
@@ -283,7 +283,7 @@ class Kills(unittest.TestCase):
             self.assertEqual(farm.get("/v1/backfills")["backfills"][0]["state"], "spooling")
             done = farm.tool("backfill", "start", "-", "--name", "nightly", data="".join(lines).encode())
             self.assertEqual(done.returncode, 0, done.stderr)
-            self.assertIn(b"going on with it", done.stderr)
+            self.assertIn(b"resuming the interrupted upload", done.stderr)
             self.assertEqual(len(farm.get("/v1/backfills")["backfills"]), 1)
             farm.wait_ended(1)
             self.check(farm, 1, 50000)

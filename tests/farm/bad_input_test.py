@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Bad files, bad settings, bad surroundings: each its own code and sentence, and nobody else is harmed."""
+"""Bad files, bad settings, bad environments: each has a specific code and sentence, and other files are not affected."""
 import json
 import os
 import pathlib
@@ -179,7 +179,7 @@ def a_second_coordinator_on_the_same_ledger_is_refused(folder):
 
 @test
 def a_full_disk_is_named_and_nothing_stored_is_lost(folder):
-    """A file-size limit stands in for the full disk: SQLite sees the same refusal to grow."""
+    """A file-size limit simulates a full disk: SQLite gets the same error when its file grows."""
     source = folder / "music"
     source.mkdir()
     for i in range(6):

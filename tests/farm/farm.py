@@ -1,4 +1,4 @@
-"""A farm of real processes for tests: one coordinator, some nodes, their logs, in a folder of its own on loopback."""
+"""A farm of real processes for tests: one coordinator, some nodes, their logs, in a temporary folder and on loopback."""
 import json
 import os
 import select
@@ -21,7 +21,7 @@ def free_port():
 
 
 class Process:
-    """A program whose stderr goes to a file that can be waited on."""
+    """A program whose output goes to a file, for which tests can wait."""
 
     def __init__(self, arguments, env, log, pass_fds=()):
         self.log = log
@@ -100,7 +100,7 @@ class Farm:
         return self.nodes[name]
 
     def make_key(self, name):
-        """The node makes its pair at its first start; here that start leads nowhere."""
+        """A node creates its key pair at its first start; here that start cannot reach a coordinator."""
         node = self.start_node(name, ANALYZER_COORDINATORS="tcp://127.0.0.1:1")
         wait_for(lambda: "NODE-KEY" in node.text(), f"the key of {name}")
         node.kill()
@@ -122,6 +122,18 @@ class Farm:
             self.start_node(name)
         wait_for(lambda: self.get("/v1/status")["nodes"]["live"] == len(names), "the nodes")
         return self
+
+    def submit_under_kills(self, rounds, each, kill):
+        """Submits jobs in rounds; during every second round kills and restarts the coordinator, else calls kill(number)."""
+        for number in range(rounds):
+            before = self.finished()
+            self.submit(number * each, each)
+            wait_for(lambda: self.finished() > before + each // 20, "a first outcome")
+            if number % 2:
+                self.coordinator.kill()
+                self.start_coordinator()
+            else:
+                kill(number)
 
     def token(self):
         """What control needs: the setting, or what the coordinator wrote into its state folder; "" before its start."""
@@ -154,7 +166,7 @@ class Farm:
         return answer
 
     def submit(self, first, count, path="/music/{}.mp3"):
-        """Jobs with the numbers first, first + 1, ...; what the coordinator says of each."""
+        """Jobs with the numbers first, first + 1, ...; the coordinator's result for each."""
         results = []
         for start in range(first, first + count, 1000):
             numbers = range(start, min(start + 1000, first + count))

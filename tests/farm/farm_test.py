@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""The farm as processes: work gets done, kills lose nothing, strangers stay out, mistakes are named.
+"""The farm as processes: jobs finish, kills lose nothing, unknown keys are rejected, errors name their cause.
 
-KITHARA_BIN is the folder of the programs (default: build/bin of this tree). Runs with the standard library alone.
+KITHARA_BIN is the folder of the programs (default: build/bin of this tree). Needs only the standard library.
 """
 import os
 import signal
@@ -43,17 +43,12 @@ class Work(unittest.TestCase):
     def test_kills_in_the_middle_lose_nothing_and_double_nothing(self):
         rounds, each = 8, 3000
         with Farm(**NOOP).start(["a", "b"]) as farm:
-            for number in range(rounds):
-                before = farm.finished()
-                farm.submit(number * each, each)
-                wait_for(lambda: farm.finished() > before + each // 20, "a first outcome")
-                if number % 2:
-                    farm.coordinator.kill()
-                    farm.start_coordinator()
-                else:
-                    name = "ab"[number // 2 % 2]
-                    farm.nodes[name].kill()
-                    farm.start_node(name)
+            def kill_node(number):
+                name = "ab"[number // 2 % 2]
+                farm.nodes[name].kill()
+                farm.start_node(name)
+
+            farm.submit_under_kills(rounds, each, kill_node)
             farm.wait_finished(rounds * each)
             jobs = farm.all_jobs()
             self.assertEqual(len(jobs), rounds * each)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The fleet: keys that come and go, names, strangers on the port, files that all crash, several coordinators on one
+"""The fleet: allowed and revoked keys, names, unknown programs on the port, files that all crash, several coordinators on one
 PostgreSQL. Real processes; servers of their own (tests/servers.py).
 
 KITHARA_BIN is the folder of the programs (default: build/bin of this tree).
@@ -42,7 +42,7 @@ def write_tone(path, seconds):
 
 
 def write_silence(path, seconds):
-    """As long as one wants: nothing of it takes room on the disk."""
+    """A sparse file of any length: it takes no space on the disk."""
     write_tone(path, 0)
     size = 88200 * seconds
     with open(path, "r+b") as out:
@@ -67,7 +67,7 @@ class Keys(unittest.TestCase):
             done = kithara(farm, "keys", "allow", key_of(farm, "late"), "late")
             self.assertEqual(done.returncode, 0, done.stderr)
             wait_for(lambda: "NODE-WELCOME" in node.text(), "the welcome", 10)
-            self.assertLess(time.monotonic() - began, 3.0)  # a second until the file is read, one between two knocks
+            self.assertLess(time.monotonic() - began, 3.0)  # one second until the file is read, one between two attempts
             farm.submit(0, 200)
             farm.wait_finished(200)
 
@@ -114,9 +114,9 @@ class Keys(unittest.TestCase):
         with Farm(**NOOP).start(["a"]) as farm:
             for order in ("why", "retry", "cancel"):
                 odd = kithara(farm, "jobs", order, "seven")
-                self.assertEqual((odd.returncode, "'seven' is no job's number" in odd.stderr), (2, True), odd.stderr)
+                self.assertEqual((odd.returncode, "'seven' is not a job number" in odd.stderr), (2, True), odd.stderr)
             self.assertEqual(kithara(farm, "nodes", "drain", "a").stdout, "a: drains\n")
-            self.assertIn("no node of that name", kithara(farm, "nodes", "drain", "typo").stdout)
+            self.assertIn("no node with that name", kithara(farm, "nodes", "drain", "typo").stdout)
 
     def test_what_a_path_holds_does_not_steer_the_terminal(self):
         with Farm(**NOOP).start(["a"]) as farm:

@@ -283,7 +283,7 @@ class Limits(unittest.TestCase):
             began = time.monotonic()
             with socket.create_connection((host, int(port))) as slow:
                 slow.settimeout(60)
-                try:  # a byte a second is never idle: only the whole request's deadline ends it
+                try:  # one byte per second is never idle: only the deadline of the whole request ends it
                     while time.monotonic() - began < 60:
                         slow.sendall(b"x")
                         slow.settimeout(1)

@@ -1,7 +1,7 @@
-// ledger_load URL NAME JOBS -- works on a ledger as a coordinator of that name does, for tests that hurt the database
-// meanwhile: inserts JOBS jobs in groups, claims, stores and publishes whatever there is, and tries each call again
-// until it is answered. Says each error ("err=EIO call=store") and each group ("stored=128") on a line of its own.
-// It ends when its own jobs are in and nothing is queued, claimed or waiting; with JOBS 0 when its input closes.
+// ledger_load URL NAME JOBS -- uses a ledger like a coordinator of that name, for tests that disturb the database
+// meanwhile: inserts JOBS jobs in groups, claims, stores and publishes all there are, and repeats each call until it
+// succeeds. Prints each error ("err=EIO call=store") and each group ("stored=128") on one line. Exits when its jobs are
+// inserted and no job is queued, claimed or waiting; with JOBS 0 when its input closes.
 #include "common/clock.h"
 #include "common/text.h"
 #include "coordinator/ledger/open/open.h"
@@ -31,7 +31,7 @@ wait_a_little(void)
     poll(&nothing, 1, PAUSE_MS);
 }
 
-// Whether the call is to be made again. A lost lease is opened anew first.
+// Whether to repeat the call. A lost lease is opened again first.
 static bool
 again(load_t *self, const char *call, kt_err_t err)
 {

@@ -16,7 +16,7 @@ parser = argparse.ArgumentParser()
 parser.add_argument("program")
 parser.add_argument("--only", default="ledger_postgres*/*")
 arguments = parser.parse_args()
-# Durability is the server's business and is tested by killing it elsewhere; here each test makes a schema of its own.
+# Other tests kill the server to test durability; here each test creates its own schema.
 with Postgres(settings={"fsync": "off", "max_connections": 100}) as server:
     sys.exit(subprocess.run([arguments.program, "--filter", arguments.only, "--timeout", "120"],
                             env={**os.environ, "KITHARA_TEST_POSTGRES": server.url}, timeout=800).returncode)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The PostgreSQL ledger while its server is killed, frozen, restarted, full, cut off or set up wrongly: nothing that was
-answered is lost, nothing happens twice, and every refusal says what to do."""
+"""The PostgreSQL ledger while its server is killed, frozen, restarted, full, disconnected or misconfigured: nothing that
+was acknowledged is lost, nothing happens twice, and every error names a remedy."""
 import os
 import pathlib
 import signal
@@ -116,7 +116,7 @@ def a_commit_without_an_answer_is_asked_about_and_happens_once(folder):
         load = Load(url, "one", 30000)
         for round_ in range(40):
             load.reach(500 * (round_ + 1))
-            proxy.hold(up=False, down=True)  # what is asked arrives, what is answered does not
+            proxy.hold(up=False, down=True)  # requests arrive, replies do not
             time.sleep(0.1)  # the server works on it meanwhile; the cut comes whether it has finished or not
             proxy.cut()
             proxy.release()
@@ -186,16 +186,11 @@ def a_farm_whose_coordinator_and_server_are_killed_in_the_middle_does_every_job_
     with Postgres(settings=SMALL) as server:
         url = migrated(folder, server)
         with Farm(ANALYZER_TEST_FAULT="noop", DATABASE_URL=url).start(["a", "b"]) as farm:
-            for number in range(4):
-                before = farm.finished()
-                farm.submit(number * each, each)
-                wait_for(lambda: farm.finished() > before + each // 20, "a first outcome")
-                if number % 2:
-                    farm.coordinator.kill()
-                    farm.start_coordinator()
-                else:
-                    server.kill()
-                    server.start()
+            def kill_server(_):
+                server.kill()
+                server.start()
+
+            farm.submit_under_kills(4, each, kill_server)
             farm.wait_finished(4 * each, 120)
             expect({job["state"] for job in farm.all_jobs()} == {"done"}, "a job is not done")
             expect(farm.coordinator.stop() == 0, farm.coordinator.text()[-2000:])

@@ -73,7 +73,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 class Web:
-    """A server on loopback; tls: with a certificate of its own authority, whose file is `ca`."""
+    """A server on loopback; tls: with a certificate of a private authority, whose file is `ca`."""
 
     def __init__(self, sound, tls=None):
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -25,8 +25,8 @@ OUTCOMES_S = 120  # after the healing
 
 
 class Collector:
-    """The other side of the broker: gives messages in with confirms, takes output messages out, both through whatever
-    the broker goes through."""
+    """The clients of the broker: publish input messages with confirms and consume output messages, despite all failures
+    of the broker."""
 
     def __init__(self, cluster):
         self.cluster = cluster
@@ -46,7 +46,7 @@ class Collector:
         return self.open
 
     def again(self, action):
-        """Until the broker has done it; a confirm that was lost means that it is done twice, which must do no harm."""
+        """Repeats until the broker confirms; after a lost confirm the message is published twice, which must be harmless."""
         until = time.monotonic() + OUTCOMES_S
         while True:
             try:
@@ -64,7 +64,7 @@ class Collector:
             self.again(lambda channel: channel.basic_publish("", QUEUE, body, properties))
 
     def collect(self):
-        """Takes what is there."""
+        """Consumes the waiting messages."""
         def take(channel):
             while True:
                 method, _, body = channel.basic_get("torture-results")

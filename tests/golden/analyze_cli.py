@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What `kithara analyze` promises beside its numbers: order, streaming, formats, exit codes, messages, matrices.
+"""The promises of `kithara analyze` besides its numbers: order, streaming, formats, exit codes, messages, matrices.
 
     analyze_cli.py --kithara build/bin/kithara
 

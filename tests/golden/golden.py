@@ -61,7 +61,7 @@ CQT_FEATURES, CQT_LEVEL = ("chroma_cqt", "tonnetz"), "chroma_cqt_level"
 # in float (librosa's is in double). A tone of 8 or 6 kHz has none either: the seven octaves end at 4 kHz.
 CQT_LIMIT = {"dc.f32": 2e-2, "ebu3341_17.f32": 1e-2, "ebu3341_18.f32": 1e-2}
 # Ogg end to end: two decoders' roundings decide about nearly silent frames (tests/oracle/README.md). The deviation of the
-# rolloff stands here too: in frames of 3e-14 RMS it jumps by many bins (measured on Wesnoth's battle.ogg: 2 frames).
+# rolloff, too: in frames of 3e-14 RMS it jumps by many bins (measured on Wesnoth's battle.ogg: 2 frames).
 LOSSY_LIMIT = {"spectral_centroid": 3e-3, "spectral_bandwidth": 3e-3, "zero_crossing_rate": 3e-3, "chroma": 3e-3,
                "spectral_contrast": 1e-3}
 LOSSY_LIMIT_STD = {"spectral_rolloff": 3e-3, "spectral_contrast": 3e-3}
@@ -135,7 +135,7 @@ def run_jobs(jobs, processes):
 
 
 def make_references(cases, kept):
-    """Those that are not there yet, large ones first; a small one alone before them, which compiles librosa's functions."""
+    """The missing references, large ones first; a small one before them compiles librosa's functions."""
     def missing():
         jobs = [(str(c.path), c.rate, c.channels, str(kept / c.key())) for c in cases
                 if not (kept / f"{c.key()}.json").exists()]
@@ -236,7 +236,7 @@ def plain_cases(python, signals, groups):
 
 
 def music_case(track, signals, seconds=None):
-    """Raw samples of a track, made beside the signals: all, or so many seconds of its middle."""
+    """Raw samples of a track, stored with the signals: all, or this many seconds of its middle."""
     import soundfile  # pylint: disable=import-outside-toplevel
     stem = f"{hashlib.sha256(bytes(track)).hexdigest()[:8]}-{track.name}"
     raw = signals / (f"{stem}.f32" if seconds is None else f"{stem}-{seconds:g}s.f32")
@@ -249,7 +249,7 @@ def music_case(track, signals, seconds=None):
 
 
 def collect(python, args):
-    """Every case; FLAC copies of some signals are made beside them."""
+    """Every case; makes FLAC copies of some signals."""
     import soundfile  # pylint: disable=import-outside-toplevel
     signals = args.work / ("signals-quick" if args.quick else "signals")
     cases = plain_cases(python, signals, QUICK_GROUPS if args.quick else GROUPS)
@@ -296,14 +296,20 @@ def compare_all(args):
     return 1 if table.failed or not table.passed else 0
 
 
-def main():
-    """Options, then the same script again with the interpreter that has librosa."""
-    ap = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+def options_of(description):
+    """The options that golden.py and golden_gpu.py share."""
+    ap = argparse.ArgumentParser(description=description.split("\n", maxsplit=1)[0])
     ap.add_argument("--kithara", type=Path, required=True, help="the program under test")
     ap.add_argument("--work", type=Path, required=True, help="folder for the environment, signals and references")
-    ap.add_argument("--quick", action="store_true", help="fewer signals and tracks")
     ap.add_argument("--media-path", type=Path, help="folder of real music (default: Battle for Wesnoth's, if installed)")
     ap.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    return ap
+
+
+def main():
+    """Options, then the same script again with the interpreter that has librosa."""
+    ap = options_of(__doc__)
+    ap.add_argument("--quick", action="store_true", help="fewer signals and tracks")
     args = ap.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
     args.work, args.kithara = args.work.resolve(), args.kithara.resolve()

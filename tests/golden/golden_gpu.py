@@ -14,7 +14,6 @@ must have nothing to report (KITHARA_SIM_SEED chooses its order of threads); "" 
 not all computed there is a failure: a fall to the processor, whose numbers golden.py judges, must not pass here.
 Exit code: 0, 1 when a check failed, 77 when there is no reference (no network for the packages).
 """
-import argparse
 import concurrent.futures
 import json
 import os
@@ -26,7 +25,7 @@ import time
 from pathlib import Path
 
 import golden
-import media  # golden.py knows the way
+import media  # golden.py sets the path
 
 TRACKS, SECONDS = 8, 10
 LIMIT_S = 1800  # a track of ten minutes in the simulator takes some two
@@ -75,7 +74,7 @@ def rolloff_in_double(np, case):
 
 
 def alternatives(np, case, out, reference):
-    """What compare_frames takes beside the reference, worked out only where it is wanted."""
+    """The arguments of compare_frames besides the reference, computed on demand."""
     got, want = np.load(out / f"{case.path.name}.spectral_rolloff.npy"), reference["spectral_rolloff"]
     if got.shape != want.shape or np.allclose(got, want, golden.LIMIT, 0):
         return ()
@@ -123,13 +122,9 @@ def compare_all(args):
 
 def main():
     """Options, then the same script again with the interpreter that has librosa."""
-    ap = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    ap.add_argument("--kithara", type=Path, required=True, help="the program under test")
-    ap.add_argument("--work", type=Path, required=True, help="folder for the environment, signals and references")
+    ap = golden.options_of(__doc__)
     ap.add_argument("--whole", action="store_true", help="all signals of the oracle, and tracks from end to end")
-    ap.add_argument("--library", help='what computes as a GPU (default: the simulated device; "": a real one)')
-    ap.add_argument("--media-path", type=Path, help="folder of real music (default: Battle for Wesnoth's, if installed)")
-    ap.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    ap.add_argument("--library", help='the GPU library (default: the simulated device; "": a real GPU)')
     args = ap.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
     args.work, args.kithara = args.work.resolve(), args.kithara.resolve()

@@ -64,7 +64,7 @@ class Libebur128:
         return self.lib is not None
 
     def measure(self, path):
-        """Integrated, range, true peak of the first sound of a file, decoded by FFmpeg."""
+        """Integrated, range, true peak of the first audio stream of a file, decoded by FFmpeg."""
         probe = subprocess.run(["ffprobe", "-v", "error", "-select_streams", "a:0", "-show_entries",
                                 "stream=sample_rate,channels", "-of", "csv=p=0", path],
                                capture_output=True, text=True, check=True).stdout
@@ -108,7 +108,7 @@ class Tally:
     passed = failed = 0
 
     def check(self, holds, what):
-        """Count, and say what failed."""
+        """Counts, and prints failures."""
         self.passed, self.failed = self.passed + bool(holds), self.failed + (not holds)
         if not holds:
             print(f"FAILED {what}")
@@ -151,7 +151,7 @@ def compare_tracks(tally, paths, ours, kept, table):
 
 
 def make_signals(python, folder):
-    """Group r128 and the odd shapes (six channels, 8 and 96 kHz); what truth.json says of them."""
+    """Group r128 and the odd shapes (six channels, 8 and 96 kHz); with their entries in truth.json."""
     subprocess.run([python, HERE.parent / "oracle/signals.py", "--out", folder, "--group", "r128", "--group", "shapes"],
                    stdout=subprocess.DEVNULL, check=True, timeout=300)
     return json.loads((folder / "truth.json").read_text(encoding="utf-8"))

@@ -19,7 +19,7 @@ import tempfile
 from pathlib import Path
 
 RATE = 44100
-NULL = object()  # the value is null, and a reason says why
+NULL = object()  # the value is null, with a reason
 
 BEAT = [f"mir.{name}" for name in ("tempo", "tempo_confidence", "tempo_alternative", "beats", "downbeats", "time_signature",
                                    "time_signature_confidence", "beat_strength")]
@@ -67,7 +67,7 @@ def all_not_finite(seconds):
 
 
 def opposite(seconds):
-    """Noise, and the same upside down beside it."""
+    """Noise, and the inverted noise in the other channel."""
     rng = random.Random(3)
     return [x for _ in range(int(seconds * RATE)) for u in (rng.uniform(-0.5, 0.5),) for x in (u, -u)]
 
@@ -128,7 +128,7 @@ def gaps(folder):
 
 
 # --- the table --------------------------------------------------------------------------------------------------------
-# Name: (samples, rate, channels) or a function that makes the file; what it says: path to a value, to a range, to NULL,
+# Name: (samples, rate, channels) or a function that makes the file; the expected result: path to a value, to a range, to NULL,
 # or to the set of what a text may be. Of a failure: the code.
 
 ROWS = {
@@ -203,7 +203,7 @@ def numbers(value):
 
 
 def faults_of(document, said):
-    """What is wrong with a document; `said`: what the row wants of it, or the error's code."""
+    """The faults of a document; `said`: the row's expectation, or the error's code."""
     if not document["success"] or isinstance(said, str):
         if document["success"] or document["error"]["code"] != said:
             yield f"success {document['success']}, error {document.get('error')}"
@@ -245,7 +245,7 @@ def analyse(program, *argv):
 
 
 def same(one, other):
-    """Features that a file and its raw samples do not share."""
+    """Features that differ between a file and its raw samples."""
     one, other = members(one), members(other)
     return [path for path in one if not path.startswith("technical.") and one[path] != other[path]]
 

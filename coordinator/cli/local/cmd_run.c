@@ -1,6 +1,5 @@
-// run FOLDER: a private farm for some paths. The walk through the folder, the submission and the progress bar share one
-// loop: one batch of files, then a look at the farm, so that a Ctrl-C is seen at once and memory does not grow with the
-// folder.
+// run FOLDER: a private farm for some paths. Scan, submission and progress bar share one loop: it submits one batch of
+// files, then polls the farm, so that Ctrl-C takes effect at once and memory does not grow with the folder.
 #include "common/clock.h"
 #include "coordinator/cli/local/farm.h"
 #include "coordinator/cli/local/folders.h"
@@ -19,7 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LOOK_MS = 100 };
+enum { POLL_MS = 100 };
 
 typedef struct run {
     kt_cli_t     *cli;
@@ -33,10 +32,10 @@ typedef struct run {
     kt_scan_t    *scan;
     kt_submit_t  *submit;
     kt_progress_t progress;
-    bool          walked;   // every file has been seen
-    bool          scanned;  // and submitted
+    bool          scanned;        // every file is in a batch
+    bool          submitted_all;  // and submitted
     uint64_t      submitted, refused;
-    uint64_t      done;       // of this session, from the queue
+    uint64_t      done;       // in this session
     uint64_t      first_job;  // of this session
     bool          counted;
     uint64_t      before;  // outcomes in the ledger from earlier sessions
@@ -44,7 +43,7 @@ typedef struct run {
 } run_t;
 
 static bool
-parse(run_t *run, int argc, char **argv)
+parse_run(run_t *run, int argc, char **argv)
 {
     static const struct option OPTIONS[] = {
         {"out", required_argument, NULL, 'O'},    {"workers", required_argument, NULL, 'w'},
@@ -60,28 +59,17 @@ parse(run_t *run, int argc, char **argv)
             if (!kt_cli_format(run->cli, optarg))
                 return false;
             break;
-        default: (void)kt_cli_usage(run->cli, "there is no such option"); return false;
+        default: (void)kt_cli_usage(run->cli, "unknown option"); return false;
         }
     }
     if (optind < argc)
         return true;
-    (void)kt_cli_usage(run->cli, "no folder is named");
+    (void)kt_cli_usage(run->cli, "a folder or file is missing");
     return false;
 }
 
-// One worker a core: more only make the files wait for each other.
 static void
-choose_workers(run_t *run)
-{
-    long cores   = sysconf(_SC_NPROCESSORS_ONLN);
-    long workers = run->cli->settings->workers;
-    snprintf(run->default_workers, sizeof run->default_workers, "%ld", cores > 0 && cores < workers ? cores : workers);
-    if (!run->workers)
-        run->workers = run->default_workers;
-}
-
-static void
-take_answer(void *context, const char *path, const json_t *answer)
+count_answer(void *context, const char *path, const json_t *answer)
 {
     run_t      *run    = context;
     const char *status = kt_json_str(answer, "status", "error");
@@ -126,44 +114,33 @@ open_run(run_t *run, char why[KT_FARM_WHY])
                                                               .priority = "normal",
                                                               .options  = KT_OPTION_ALL,
                                                               .session  = run->dir.session,
-                                                              .answered = take_answer,
+                                                              .answered = count_answer,
                                                               .context  = run});
     return err;
 }
 
-static void
-close_run(run_t *run)
-{
-    kt_submit_destroy(&run->submit);
-    kt_scan_destroy(&run->scan);
-    kt_client_destroy(&run->client);
-    kt_farm_destroy(&run->farm);
-    kt_folders_fini(&run->folders);
-}
-
-// One more batch into the farm. A coordinator that is just being started again gets the same batch at the next turn,
-// and the walk goes on when it has taken it.
+// Submits one more batch. While the coordinator restarts, the batch is kept and sent again by the next call.
 static kt_err_t
-submit_some(run_t *run)
+submit_batch(run_t *run)
 {
-    while (!run->walked && !kt_submit_full(run->submit)) {
+    while (!run->scanned && !kt_submit_full(run->submit)) {
         const char *path = kt_scan_next(run->scan);
         kt_err_t    err  = path ? kt_submit_file(run->submit, path) : KT_OK;
-        run->walked      = !path;
-        if (err == KT_EINVAL) {  // path too long: reported; the others continue
+        run->scanned     = !path;
+        if (err == KT_EINVAL) {  // reported; the other files continue
             run->refused++;
             (void)kt_cli_fail(err, path, "the path is too long");
         } else if (err)
             return err;
     }
-    kt_err_t err = kt_submit_flush(run->submit);
-    run->scanned = !err && run->walked;
+    kt_err_t err       = kt_submit_flush(run->submit);
+    run->submitted_all = !err && run->scanned;
     return err;
 }
 
-// Outcomes of this session: what the ledger has in all, less what it had from earlier ones.
+// Counts the outcomes of this session: those in the ledger without those of earlier sessions.
 static kt_err_t
-look(run_t *run)
+update_progress(run_t *run)
 {
     json_t  *queue = NULL;
     kt_err_t err   = kt_client_get(run->client, "/v1/queue", &queue);
@@ -176,44 +153,45 @@ look(run_t *run)
     if (!run->counted)
         run->before = all;
     run->counted = true;
-    run->done    = run->scanned ? run->submitted - (open < run->submitted ? open : run->submitted) : all - run->before;
+    run->done =
+        run->submitted_all ? run->submitted - (open < run->submitted ? open : run->submitted) : all - run->before;
     kt_progress_show(&run->progress, run->done, run->submitted, "");
     return KT_OK;
 }
 
-// An unreachable coordinator may be on its way back: the farm starts it again.
+// Temporary: the farm restarts an unreachable coordinator.
 static bool
-passing(kt_err_t err)
+is_temporary(kt_err_t err)
 {
     return err == KT_EUNREACHABLE || err == KT_ETIME;
 }
 
 static kt_err_t
-work(run_t *run)
+run_files(run_t *run)
 {
-    kt_err_t err = look(run);
-    err          = passing(err) ? KT_OK : err;
-    while (!err && !(run->scanned && run->done >= run->submitted)) {
+    kt_err_t err = update_progress(run);
+    err          = is_temporary(err) ? KT_OK : err;
+    while (!err && !(run->submitted_all && run->done >= run->submitted)) {
         bool stopping = kt_farm_stopping(run->farm);
         if (!stopping)
-            err = submit_some(run);
-        if (!err || passing(err))
-            err = look(run);
-        kt_farm_event_t event = kt_farm_step(run->farm, run->scanned || stopping || err ? LOOK_MS : 0);
+            err = submit_batch(run);
+        if (!err || is_temporary(err))
+            err = update_progress(run);
+        kt_farm_event_t event = kt_farm_step(run->farm, run->submitted_all || stopping || err ? POLL_MS : 0);
         if (event == KT_FARM_STOP) {
             kt_progress_end(&run->progress);
-            fprintf(stderr, "kithara: finishing what is in work; Ctrl-C again stops at once\n");
+            fprintf(stderr, "kithara: finishing the files in progress; Ctrl-C again stops at once\n");
         }
         if (event == KT_FARM_ENDED)
             return KT_ECANCELLED;
-        if (passing(err) || kt_farm_stopping(run->farm))
+        if (is_temporary(err) || kt_farm_stopping(run->farm))
             err = KT_OK;
     }
     return err;
 }
 
 static int
-write_out(const run_t *run, const kt_results_ask_t *ask)
+write_output_file(const run_t *run, const kt_results_ask_t *ask)
 {
     FILE *out = strcmp(run->out_path, "-") ? fopen(run->out_path, "we") : stdout;
     if (!out)
@@ -228,7 +206,7 @@ write_out(const run_t *run, const kt_results_ask_t *ask)
 }
 
 static void
-say_end(const run_t *run, const kt_results_count_t *count)
+print_summary(const run_t *run, const kt_results_count_t *count)
 {
     char   text[32];
     double seconds = (double)(kt_clock_ms() - run->began_ms) / 1000;
@@ -237,18 +215,18 @@ say_end(const run_t *run, const kt_results_count_t *count)
             (unsigned long long)(count->successes + count->failures), (unsigned long long)count->successes,
             (unsigned long long)(count->failures + run->refused));
     if (kt_scan_skipped(run->scan))
-        fprintf(stderr, ", %llu left out as no media (--all takes them)",
+        fprintf(stderr, ", %llu skipped because of their names (--all includes them)",
                 (unsigned long long)kt_scan_skipped(run->scan));
     if (kt_scan_unreadable(run->scan))
         fprintf(stderr, ", %llu folders could not be read", (unsigned long long)kt_scan_unreadable(run->scan));
     fprintf(stderr, " in %s\n", kt_table_seconds(text, seconds));
     if (run->folders.n == 1)
-        fprintf(stderr, "kithara: `kithara results --run '%s'` shows them again\n", run->folders.paths[0]);
+        fprintf(stderr, "kithara: `kithara results --run '%s'` shows the results again\n", run->folders.paths[0]);
 }
 
-// After the farm has ended: the table, the file, the exit code.
+// After the farm has ended: prints the table, writes the file, returns the exit code.
 static int
-report(run_t *run)
+report_results(run_t *run)
 {
     kt_results_count_t count = {0};
     kt_results_ask_t   ask   = {.database_url = run->dir.database_url,
@@ -258,8 +236,8 @@ report(run_t *run)
     if (run->submitted)
         code = kt_results_show(run->cli, &ask, &count);
     if (code == KT_EXIT_OK && run->out_path && run->submitted)
-        code = write_out(run, &ask);
-    say_end(run, &count);
+        code = write_output_file(run, &ask);
+    print_summary(run, &count);
     bool     whole = count.successes + count.failures == run->submitted;
     kt_err_t err   = whole && code == KT_EXIT_OK ? kt_rundir_end(&run->dir) : KT_OK;
     if (err)
@@ -270,10 +248,10 @@ report(run_t *run)
 }
 
 static int
-end_early(run_t *run, kt_err_t err, const char *why)
+report_interruption(run_t *run, kt_err_t err, const char *why)
 {
     if (err == KT_ECANCELLED) {
-        fprintf(stderr, "kithara: stopped with %llu of %llu files done; the same command goes on where this ended\n",
+        fprintf(stderr, "kithara: stopped with %llu of %llu files done; the same command resumes here\n",
                 (unsigned long long)run->done, (unsigned long long)run->submitted);
         return KT_EXIT_FAILED;
     }
@@ -289,27 +267,35 @@ kt_cmd_run(kt_cli_t *cli, int argc, char **argv)
 {
     run_t run = {.cli = cli, .began_ms = kt_clock_ms()};
     char  why[KT_FARM_WHY];
-    if (!parse(&run, argc, argv))
+    if (!parse_run(&run, argc, argv))
         return KT_EXIT_USAGE;
-    choose_workers(&run);
+    // One worker per core: with more, files only wait for each other.
+    long cores = sysconf(_SC_NPROCESSORS_ONLN), workers = cli->settings->workers;
+    snprintf(run.default_workers, sizeof run.default_workers, "%ld", cores > 0 && cores < workers ? cores : workers);
+    if (!run.workers)
+        run.workers = run.default_workers;
     kt_err_t err = kt_folders_take(&run.folders, argv + optind, (size_t)(argc - optind), why);
     if (!err)
         err = open_run(&run, why);
     if (!err && run.dir.resumed)
-        fprintf(stderr, "kithara: going on with a run that was interrupted (--fresh starts anew)\n");
+        fprintf(stderr, "kithara: resuming an interrupted run (--fresh starts over)\n");
     kt_progress_begin(&run.progress, cli, "files", 0);
     if (!err)
-        err = work(&run);
+        err = run_files(&run);
     kt_progress_end(&run.progress);
     int code;
     if (err)
-        code = end_early(&run, err, why);
+        code = report_interruption(&run, err, why);
     else {
         kt_farm_stop(run.farm);
-        while (kt_farm_step(run.farm, LOOK_MS) != KT_FARM_ENDED)
+        while (kt_farm_step(run.farm, POLL_MS) != KT_FARM_ENDED)
             continue;
-        code = report(&run);
+        code = report_results(&run);
     }
-    close_run(&run);
+    kt_submit_destroy(&run.submit);
+    kt_scan_destroy(&run.scan);
+    kt_client_destroy(&run.client);
+    kt_farm_destroy(&run.farm);
+    kt_folders_fini(&run.folders);
     return code;
 }

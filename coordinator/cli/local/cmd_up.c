@@ -8,35 +8,17 @@
 #include <string.h>
 
 static bool
-parse(kt_cli_t *cli, int argc, char **argv, const char **workers)
+parse_up(kt_cli_t *cli, int argc, char **argv, const char **workers)
 {
     static const struct option OPTIONS[] = {{"workers", required_argument, NULL, 'w'}, {NULL, 0, NULL, 0}};
     for (int c; (c = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1;) {
         if (c != 'w') {
-            (void)kt_cli_usage(cli, "there is no such option");
+            (void)kt_cli_usage(cli, "unknown option");
             return false;
         }
         *workers = optarg;
     }
     return true;
-}
-
-static void
-say_ready(const kt_farm_t *farm, const char *roots)
-{
-    printf("kithara %s is up: nodes at %s, HTTP at %s, media roots %s\n"
-           "Try `kithara submit FILE...`, `kithara status`, `kithara nodes`. Ctrl-C ends it.\n",
-           KT_VERSION, kt_farm_router(farm), kt_farm_http(farm), roots);
-    fflush(stdout);
-}
-
-static void
-serve(kt_farm_t *farm)
-{
-    for (kt_farm_event_t event; (event = kt_farm_step(farm, 1000)) != KT_FARM_ENDED;) {
-        if (event == KT_FARM_STOP)
-            fprintf(stderr, "kithara: finishing what is in work; Ctrl-C again stops at once\n");
-    }
 }
 
 int
@@ -46,7 +28,7 @@ kt_cmd_up(kt_cli_t *cli, int argc, char **argv)
     kt_folders_t folders = {0};
     char         state[PATH_MAX], why[KT_FARM_WHY];
     kt_farm_t   *farm = NULL;
-    if (!parse(cli, argc, argv, &workers))
+    if (!parse_up(cli, argc, argv, &workers))
         return KT_EXIT_USAGE;
     kt_err_t err = kt_folders_take(&folders, argv + optind, (size_t)(argc - optind), why);
     if (err) {
@@ -65,8 +47,13 @@ kt_cmd_up(kt_cli_t *cli, int argc, char **argv)
                                                       .workers     = workers},
                                     why);
     if (!err) {
-        say_ready(farm, roots);
-        serve(farm);
+        printf("kithara %s is up: nodes at %s, HTTP at %s, media roots %s\n"
+               "Try `kithara submit FILE...`, `kithara status`, `kithara nodes`. Ctrl-C ends it.\n",
+               KT_VERSION, kt_farm_router(farm), kt_farm_http(farm), roots);
+        fflush(stdout);
+        for (kt_farm_event_t event; (event = kt_farm_step(farm, 1000)) != KT_FARM_ENDED;)
+            if (event == KT_FARM_STOP)
+                fprintf(stderr, "kithara: finishing the files in progress; Ctrl-C again stops at once\n");
     }
     kt_farm_destroy(&farm);
     kt_folders_fini(&folders);

@@ -20,8 +20,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-// A child that dies is started again after a pause that doubles from 100 ms to 5 s and is forgotten after a minute of
-// health.
+// A child that dies is restarted after a pause that doubles from 100 ms to 5 s and starts at 100 ms again once the
+// child has run for a minute.
 enum { READY_MS = 15000, END_MS = 20000, PAUSE_MS = 100, PAUSE_MAX_MS = 5000, HEALTHY_MS = 60000, PATH = 4096 };
 
 typedef struct child {
@@ -34,21 +34,10 @@ struct kt_farm {
     kt_farm_opts_t opts;
     child_t        coordinator, node;
     int            signals;         // signalfd
-    int            stops;           // how often the user asked
-    char           programs[PATH];  // folder of our executables
+    int            stops;           // number of stop requests
+    char           programs[PATH];  // folder of the executables
     char           http[KT_FARM_URL], router[KT_FARM_URL], key[64];
 };
-
-static kt_err_t
-find_programs(kt_farm_t *self)
-{
-    ssize_t n = readlink("/proc/self/exe", self->programs, sizeof self->programs - 1);
-    if (n <= 0)
-        return KT_ESYSTEM;
-    self->programs[n]                   = '\0';
-    *(strrchr(self->programs, '/') + 1) = '\0';
-    return KT_OK;
-}
 
 static kt_err_t
 catch_signals(kt_farm_t *self)
@@ -63,7 +52,7 @@ catch_signals(kt_farm_t *self)
     return self->signals < 0 ? KT_ESYSTEM : KT_OK;
 }
 
-// The settings that the farm imposes, as --set arguments: they win over the environment and the file.
+// Settings given to the children as --set arguments, which override environment and file.
 typedef struct arguments {
     char  *argv[64];
     size_t n;
@@ -72,43 +61,44 @@ typedef struct arguments {
 } arguments_t;
 
 static void
-add(arguments_t *a, const char *word)
+add_argument(arguments_t *a, const char *word)
 {
     a->argv[a->n++] = (char *)word;
     a->argv[a->n]   = NULL;
 }
 
 static void
-add_set(arguments_t *a, const char *name, const char *value)
+add_set_argument(arguments_t *a, const char *name, const char *value)
 {
     if (!value)
         return;
     char *text = a->text[a->n_text++];
     snprintf(text, sizeof a->text[0], "%s=%.*s", name, PATH, value);
-    add(a, "--set");
-    add(a, text);
+    add_argument(a, "--set");
+    add_argument(a, text);
 }
 
 static void
-add_common(kt_farm_t *self, arguments_t *a, const child_t *child)
+add_common_arguments(kt_farm_t *self, arguments_t *a, const child_t *child)
 {
     char *program = a->text[a->n_text++];
     snprintf(program, sizeof a->text[0], "%.*s%s", PATH - 32, self->programs, child->program);
-    add(a, program);
-    add(a, "--with-parent");
+    add_argument(a, program);
+    add_argument(a, "--with-parent");
     if (self->opts.cli->debug)
-        add(a, "--debug");
+        add_argument(a, "--debug");
     if (*self->opts.cli->settings->config) {
-        add(a, "--config");
-        add(a, self->opts.cli->settings->config);
+        add_argument(a, "--config");
+        add_argument(a, self->opts.cli->settings->config);
     }
-    add_set(a, "ANALYZER_STATE_DIR", self->opts.state_dir);
-    add_set(a, "ANALYZER_LOG_LEVEL", self->opts.cli->debug ? "DEBUG" : "WARNING");
+    add_set_argument(a, "ANALYZER_STATE_DIR", self->opts.state_dir);
+    add_set_argument(a, "ANALYZER_MEDIA_ROOTS", self->opts.media_roots);  // of nodes, and of backfills
+    add_set_argument(a, "ANALYZER_LOG_LEVEL", self->opts.cli->debug ? "DEBUG" : "WARNING");
 }
 
-// Own process group; our signal mask undone; stdin closed off.
+// Own process group, empty signal mask, stdin from /dev/null.
 static kt_err_t
-spawn(child_t *child, char **argv)
+spawn_child(child_t *child, char **argv)
 {
     posix_spawn_file_actions_t files;
     posix_spawnattr_t          attributes;
@@ -131,32 +121,25 @@ spawn(child_t *child, char **argv)
     return KT_OK;
 }
 
-// Reads the line that a coordinator writes to --ready-fd; end of file means that it gave up.
+// Reads the JSON line that a coordinator writes to --ready-fd; end of file means that it has exited.
 static kt_err_t
-read_ready(int fd, char *line, size_t capacity)
+read_ready(kt_farm_t *self, int fd)
 {
     int64_t deadline_ms = kt_clock_ms() + READY_MS;
-    size_t  used        = 0;
-    while (used + 1 < capacity && (!used || line[used - 1] != '\n')) {
-        struct pollfd ready = {.fd = fd, .events = POLLIN};
-        int64_t       left  = deadline_ms - kt_clock_ms();
-        if (left <= 0 || poll(&ready, 1, (int)left) == 0)
+    char    line[1024], why[KT_JSON_WHY];
+    size_t  used  = 0;
+    json_t *ready = NULL;
+    while (used + 1 < sizeof line && (!used || line[used - 1] != '\n')) {
+        struct pollfd readable = {.fd = fd, .events = POLLIN};
+        int64_t       left     = deadline_ms - kt_clock_ms();
+        if (left <= 0 || poll(&readable, 1, (int)left) == 0)
             return KT_ETIME;
-        ssize_t n = read(fd, line + used, capacity - 1 - used);
+        ssize_t n = read(fd, line + used, sizeof line - 1 - used);
         if (n == 0)
             return KT_ECLOSED;
         used += n > 0 ? (size_t)n : 0;
     }
-    line[used] = '\0';
-    return KT_OK;
-}
-
-static kt_err_t
-take_ready(kt_farm_t *self, const char *line)
-{
-    char     why[KT_JSON_WHY];
-    json_t  *ready = NULL;
-    kt_err_t err   = kt_json_parse(line, strlen(line), 4096, &ready, why);
+    kt_err_t err = kt_json_parse(line, used, sizeof line, &ready, why);
     if (err)
         return err;
     snprintf(self->http, sizeof self->http, "%s", kt_json_str(ready, "http", ""));
@@ -170,7 +153,7 @@ static kt_err_t
 start_coordinator(kt_farm_t *self)
 {
     int  ends[2];
-    char line[1024], fd[16];
+    char fd[16];
     if (pipe2(ends, O_CLOEXEC))
         return KT_ESYSTEM;
     arguments_t *a = calloc(1, sizeof *a);
@@ -179,25 +162,23 @@ start_coordinator(kt_farm_t *self)
         close(ends[1]);
         return KT_ENOMEM;
     }
-    int inherited = fcntl(ends[1], F_DUPFD, 3);  // without close-on-exec: the child's
+    int inherited = fcntl(ends[1], F_DUPFD, 3);  // for the child, hence without close-on-exec
     snprintf(fd, sizeof fd, "%d", inherited);
-    add_common(self, a, &self->coordinator);
-    add(a, "--ready-fd");
-    add(a, fd);
-    add_set(a, "DATABASE_URL", self->opts.database_url);
+    add_common_arguments(self, a, &self->coordinator);
+    add_argument(a, "--ready-fd");
+    add_argument(a, fd);
+    add_set_argument(a, "DATABASE_URL", self->opts.database_url);
     if (self->opts.database_url)
-        add_set(a, "AMQP_CONNECTION_STRING", "");  // a private farm takes nothing from the queue of the others
-    // Once its ports are known they are kept, so that nodes and callers find a coordinator that was started again.
-    add_set(a, "ANALYZER_ROUTER_BIND", *self->router ? self->router : self->opts.router_bind);
-    add_set(a, "ANALYZER_HTTP_BIND", *self->http ? self->http + strlen("http://") : self->opts.http_bind);
-    kt_err_t err = spawn(&self->coordinator, a->argv);
+        add_set_argument(a, "AMQP_CONNECTION_STRING", "");  // a private farm does not consume from the production queue
+    // A restarted coordinator gets the same ports, so that nodes and clients find it.
+    add_set_argument(a, "ANALYZER_ROUTER_BIND", *self->router ? self->router : self->opts.router_bind);
+    add_set_argument(a, "ANALYZER_HTTP_BIND", *self->http ? self->http + strlen("http://") : self->opts.http_bind);
+    kt_err_t err = spawn_child(&self->coordinator, a->argv);
     free(a);
     close(inherited);
     close(ends[1]);
     if (!err)
-        err = read_ready(ends[0], line, sizeof line);
-    if (!err)
-        err = take_ready(self, line);
+        err = read_ready(self, ends[0]);
     close(ends[0]);
     return err;
 }
@@ -222,12 +203,11 @@ start_node(kt_farm_t *self)
     arguments_t *a = calloc(1, sizeof *a);
     if (!a)
         return KT_ENOMEM;
-    add_common(self, a, &self->node);
-    add_set(a, "ANALYZER_COORDINATORS", self->router);
-    add_set(a, "ANALYZER_COORDINATOR_KEY", self->key);
-    add_set(a, "ANALYZER_MEDIA_ROOTS", self->opts.media_roots);
-    add_set(a, "ANALYZER_WORKERS", self->opts.workers);
-    kt_err_t err = spawn(&self->node, a->argv);
+    add_common_arguments(self, a, &self->node);
+    add_set_argument(a, "ANALYZER_COORDINATORS", self->router);
+    add_set_argument(a, "ANALYZER_COORDINATOR_KEY", self->key);
+    add_set_argument(a, "ANALYZER_WORKERS", self->opts.workers);
+    kt_err_t err = spawn_child(&self->node, a->argv);
     free(a);
     return err;
 }
@@ -243,15 +223,18 @@ kt_farm_new(kt_farm_t **self_p, const kt_farm_opts_t *opts, char why[KT_FARM_WHY
                                .coordinator = {.program = "kithara-coordinator"},
                                .node        = {.program = "kithara-node"}};
     why[0]       = '\0';
-    kt_err_t err = find_programs(self);
-    if (!err)
-        err = catch_signals(self);
+    ssize_t  n   = readlink("/proc/self/exe", self->programs, sizeof self->programs - 1);
+    kt_err_t err = n > 0 ? catch_signals(self) : KT_ESYSTEM;
+    if (n > 0) {
+        self->programs[n]                   = '\0';
+        *(strrchr(self->programs, '/') + 1) = '\0';
+    }
     if (!err)
         err = allow_node(self);
     if (!err)
         err = start_coordinator(self);
     if (err == KT_ECLOSED)
-        snprintf(why, KT_FARM_WHY, "the coordinator did not start; it says why above");
+        snprintf(why, KT_FARM_WHY, "the coordinator did not start; see its message above");
     if (!err)
         err = start_node(self);
     if (err) {
@@ -281,7 +264,7 @@ kt_farm_stopping(const kt_farm_t *self)
 }
 
 static void
-tell(const child_t *child, int signal_number)
+signal_child(const child_t *child, int signal_number)
 {
     if (child->pid)
         kill(child->pid, signal_number);
@@ -291,19 +274,19 @@ void
 kt_farm_stop(kt_farm_t *self)
 {
     self->stops++;
-    tell(&self->node, SIGTERM);
+    signal_child(&self->node, SIGTERM);
     if (!self->node.pid || self->stops > 1)
-        tell(&self->coordinator, SIGTERM);
+        signal_child(&self->coordinator, SIGTERM);
 }
 
 static void
-bury(kt_farm_t *self, child_t *child, int status)
+child_exited(kt_farm_t *self, child_t *child, int status)
 {
     int64_t now_ms = kt_clock_ms();
     child->pid     = 0;
     if (self->stops) {
         if (child == &self->node)
-            tell(&self->coordinator, SIGTERM);
+            signal_child(&self->coordinator, SIGTERM);
         return;
     }
     bool healthy    = now_ms - child->began_ms > HEALTHY_MS;
@@ -316,19 +299,7 @@ bury(kt_farm_t *self, child_t *child, int status)
 }
 
 static void
-reap(kt_farm_t *self)
-{
-    int status;
-    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
-        if (pid == self->coordinator.pid)
-            bury(self, &self->coordinator, status);
-        else if (pid == self->node.pid)
-            bury(self, &self->node, status);
-    }
-}
-
-static void
-revive(kt_farm_t *self, child_t *child, kt_err_t (*start)(kt_farm_t *))
+restart_child(kt_farm_t *self, child_t *child, kt_err_t (*start)(kt_farm_t *))
 {
     if (self->stops || child->pid || kt_clock_ms() < child->again_ms)
         return;
@@ -343,9 +314,15 @@ read_signals(kt_farm_t *self)
 {
     struct signalfd_siginfo info;
     kt_farm_event_t         event = KT_FARM_QUIET;
+    int                     status;
     while (read(self->signals, &info, sizeof info) == sizeof info) {
         if (info.ssi_signo == SIGCHLD) {
-            reap(self);
+            for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+                if (pid == self->coordinator.pid)
+                    child_exited(self, &self->coordinator, status);
+                else if (pid == self->node.pid)
+                    child_exited(self, &self->node, status);
+            }
             continue;
         }
         kt_farm_stop(self);
@@ -364,8 +341,8 @@ kt_farm_step(kt_farm_t *self, int64_t timeout_ms)
         return event;
     if (self->stops && !self->node.pid && !self->coordinator.pid)
         return KT_FARM_ENDED;
-    revive(self, &self->coordinator, start_coordinator);
-    revive(self, &self->node, start_node);
+    restart_child(self, &self->coordinator, start_coordinator);
+    restart_child(self, &self->node, start_node);
     return KT_FARM_QUIET;
 }
 
@@ -381,8 +358,8 @@ kt_farm_destroy(kt_farm_t **self_p)
     while ((self->coordinator.pid || self->node.pid) && kt_clock_ms() < deadline_ms)
         if (kt_farm_step(self, 100) == KT_FARM_ENDED)
             break;
-    tell(&self->node, SIGKILL);
-    tell(&self->coordinator, SIGKILL);
+    signal_child(&self->node, SIGKILL);
+    signal_child(&self->coordinator, SIGKILL);
     if (self->node.pid)
         waitpid(self->node.pid, NULL, 0);
     if (self->coordinator.pid)

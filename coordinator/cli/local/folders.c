@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 
 static kt_err_t
-take(kt_folders_t *self, const char *path, kt_buf_t *roots, char why[512])
+add_folder_path(kt_folders_t *self, const char *path, kt_buf_t *roots, char why[512])
 {
     char        root[PATH_MAX];
     struct stat facts;
@@ -23,7 +23,7 @@ take(kt_folders_t *self, const char *path, kt_buf_t *roots, char why[512])
     if (!S_ISDIR(facts.st_mode))
         *(strrchr(root, '/') + (strrchr(root, '/') == root)) = '\0';
     if (strchr(root, ':')) {
-        snprintf(why, 512, "%.400s: a media root may not hold a ':'", root);
+        snprintf(why, 512, "%.400s: a media root must not contain ':'", root);
         return KT_EINVAL;
     }
     kt_buf_fmt(roots, "%s%s", roots->length ? ":" : "", root);
@@ -40,7 +40,7 @@ kt_folders_take(kt_folders_t *self, char *const *paths, size_t n, char why[512])
     kt_err_t err = self->paths ? KT_OK : KT_ENOMEM;
     kt_buf_init(&roots, 64 << 10);
     for (size_t i = 0; !err && i < n; i++)
-        err = take(self, paths[i], &roots, why);
+        err = add_folder_path(self, paths[i], &roots, why);
     if (!err && n)
         self->roots = kt_buf_take(&roots, &length);
     kt_buf_fini(&roots);

@@ -14,7 +14,7 @@ struct kt_scan {
 };
 
 static int
-by_name(const FTSENT **a, const FTSENT **b)
+compare_names(const FTSENT **a, const FTSENT **b)
 {
     return strcmp((*a)->fts_name, (*b)->fts_name);
 }
@@ -30,7 +30,7 @@ kt_scan_new(kt_scan_t **self_p, char *const *paths, size_t n, bool all)
     if (!self->roots)
         goto fail;
     memcpy(self->roots, paths, n * sizeof *paths);
-    self->walk = fts_open(self->roots, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR, by_name);
+    self->walk = fts_open(self->roots, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR, compare_names);
     if (!self->walk)
         goto fail;
     *self_p = self;
@@ -53,9 +53,9 @@ kt_scan_destroy(kt_scan_t **self_p)
     *self_p = NULL;
 }
 
-// Is this entry a file for the caller? What was named on the command line always is.
+// Whether to return this entry. A file named on the command line always is.
 static bool
-wanted(kt_scan_t *self, FTSENT *entry)
+is_wanted_file(kt_scan_t *self, FTSENT *entry)
 {
     bool named = entry->fts_level == FTS_ROOTLEVEL;
     if (entry->fts_info == FTS_DNR || (entry->fts_info == FTS_ERR && !named)) {
@@ -68,7 +68,7 @@ wanted(kt_scan_t *self, FTSENT *entry)
         return false;
     }
     bool file = entry->fts_info == FTS_F || entry->fts_info == FTS_SL || (named && entry->fts_info == FTS_NS);
-    if (file && !named && !self->all && kt_name_is_companion(entry->fts_name)) {
+    if (file && !named && !self->all && kt_name_is_sidecar(entry->fts_name)) {
         self->skipped++;
         return false;
     }
@@ -79,7 +79,7 @@ const char *
 kt_scan_next(kt_scan_t *self)
 {
     for (FTSENT *entry; (entry = fts_read(self->walk));)
-        if (wanted(self, entry))
+        if (is_wanted_file(self, entry))
             return entry->fts_path;
     return NULL;
 }

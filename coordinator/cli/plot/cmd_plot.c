@@ -8,50 +8,40 @@
 
 typedef struct options {
     const char *file, *out;
-    char        own[4096];  // the name that is used when none is given
+    char        own[4096];  // the default output name
 } options_t;
 
-static int
-take_options(options_t *out, const kt_cli_t *cli, int argc, char **argv)
+static bool
+parse_plot(options_t *out, const kt_cli_t *cli, int argc, char **argv)
 {
     static const struct option LONG[] = {{"out", required_argument, NULL, 'w'}, {NULL, 0, NULL, 0}};
     *out                              = (options_t){0};
     opterr                            = 0;
     optind                            = 0;
     for (int option; (option = getopt_long(argc, argv, "", LONG, NULL)) != -1;) {
-        if (option != 'w')
-            return kt_cli_usage(cli, "an option is unknown or lacks its value");
+        if (option != 'w') {
+            (void)kt_cli_usage(cli, "unknown option, or an option without its value");
+            return false;
+        }
         out->out = optarg;
     }
-    if (argc - optind != 1)
-        return kt_cli_usage(cli, "plot wants one file");
+    if (argc - optind != 1) {
+        (void)kt_cli_usage(cli, "plot takes one file");
+        return false;
+    }
     out->file = argv[optind];
     if (!out->out) {
         const char *slash = strrchr(out->file, '/');
         snprintf(out->own, sizeof out->own, "%s.png", slash ? slash + 1 : out->file);
         out->out = out->own;
     }
-    return KT_EXIT_OK;
+    return true;
 }
 
 static int
-draw(const options_t *options, const kt_plot_data_t *data, const kt_buf_t *text)
+plot_file(const kt_cli_t *cli, const options_t *options, kt_worker_t *worker)
 {
-    char     why[KT_JSON_WHY];
-    json_t  *document = NULL;
-    kt_err_t err      = kt_json_parse(text->bytes, text->length, KT_DOCUMENT_MAX_BYTES, &document, why);
-    if (!err)
-        err = kt_plot_page(data, document, options->out);
-    kt_json_free(&document);
-    if (err)
-        return kt_cli_fail(err, options->out, NULL);
-    printf("%s\n", options->out);
-    return KT_EXIT_OK;
-}
-
-static int
-analyse(const kt_cli_t *cli, const options_t *options, kt_worker_t *worker)
-{
+    char                 why[KT_JSON_WHY];
     const kt_settings_t *settings = cli->settings;
     kt_job_t             job      = {.priority = KT_PRIORITY_NORMAL, .options = KT_OPTION_ALL};
     kt_report_t          report   = {0};
@@ -67,9 +57,18 @@ analyse(const kt_cli_t *cli, const options_t *options, kt_worker_t *worker)
         return kt_cli_fail(KT_ENOFILE, options->file, "the path is too long");
     snprintf(job.file_path, sizeof job.file_path, "%s", options->file);
     kt_worker_run(worker, &job, &opts, &report);
-    int code = report.err ? kt_cli_fail(report.err, options->file, report.detail)
-               : data.err ? kt_cli_fail(data.err, options->file, NULL)
-                          : draw(options, &data, &report.document);
+    json_t  *document = NULL;
+    kt_err_t err      = report.err ? report.err : data.err;
+    int      code     = err ? kt_cli_fail(err, options->file, report.detail) : KT_EXIT_OK;
+    if (!err) {
+        err = kt_json_parse(report.document.bytes, report.document.length, KT_DOCUMENT_MAX_BYTES, &document, why);
+        if (!err)
+            err = kt_plot_page(&data, document, options->out);
+        code = err ? kt_cli_fail(err, options->out, NULL) : KT_EXIT_OK;
+    }
+    if (!err)
+        printf("%s\n", options->out);
+    kt_json_free(&document);
     kt_buf_fini(&report.document);
     kt_plot_data_fini(&data);
     return code;
@@ -79,16 +78,15 @@ int
 kt_cmd_plot(kt_cli_t *cli, int argc, char **argv)
 {
     options_t options;
-    int       code = take_options(&options, cli, argc, argv);
-    if (code != KT_EXIT_OK)
-        return code;
+    if (!parse_plot(&options, cli, argc, argv))
+        return KT_EXIT_USAGE;
     kt_pipeline_opts_t opts = {.settings = cli->settings, .media_roots = cli->settings->media_roots, .any_path = true};
     kt_pipeline_t     *pipeline = NULL;
     kt_worker_t       *worker   = NULL;
     kt_err_t           err      = kt_pipeline_new(&pipeline, &opts);
     if (!err)
         err = kt_worker_new(&worker, pipeline);
-    code = err ? kt_cli_fail(err, "plot cannot start", NULL) : analyse(cli, &options, worker);
+    int code = err ? kt_cli_fail(err, "plot cannot start", NULL) : plot_file(cli, &options, worker);
     kt_worker_destroy(&worker);
     kt_pipeline_destroy(&pipeline);
     return code;

@@ -1,4 +1,4 @@
-// Both maps are tables of colours at even steps, read off the published ones of matplotlib (CC0) and joined by lines.
+// Both maps are tables of colours at even steps, sampled from those of matplotlib (CC0) and interpolated linearly.
 #include "coordinator/cli/plot/plot.h"
 
 #include <math.h>

@@ -15,27 +15,20 @@ columns_init(kt_columns_t *self, kt_reduction_t reduction, size_t width)
     return self->values ? KT_OK : KT_ENOMEM;
 }
 
-static void
-columns_fini(kt_columns_t *self)
-{
-    free(self->values);
-    *self = (kt_columns_t){0};
-}
-
 static float
-joined(const kt_columns_t *self, float a, float b)
+merge_values(const kt_columns_t *self, float a, float b)
 {
     return self->reduction == KT_REDUCE_MEAN ? a + b : fmaxf(a, b);
 }
 
-// Twice as many rows a column from now on.
+// Merges pairs of columns: from now on a column has twice as many rows.
 static void
-halve(kt_columns_t *self)
+halve_columns(kt_columns_t *self)
 {
     for (size_t i = 0; i < KT_PLOT_COLUMNS / 2; i++)
         for (size_t k = 0; k < self->width; k++)
             self->values[i * self->width + k] =
-                joined(self, self->values[2 * i * self->width + k], self->values[(2 * i + 1) * self->width + k]);
+                merge_values(self, self->values[2 * i * self->width + k], self->values[(2 * i + 1) * self->width + k]);
     self->n = KT_PLOT_COLUMNS / 2;
     self->every *= 2;
     self->in_last = self->every;
@@ -45,14 +38,14 @@ static void
 columns_add(kt_columns_t *self, const float *row)
 {
     if (self->n == KT_PLOT_COLUMNS && self->in_last == self->every)
-        halve(self);
+        halve_columns(self);
     bool fresh = self->n == 0 || self->in_last == self->every;
     self->n += fresh;
     self->in_last = fresh ? 1 : self->in_last + 1;
     self->rows++;
     float *column = self->values + (self->n - 1) * self->width;
     for (size_t k = 0; k < self->width; k++)
-        column[k] = fresh ? row[k] : joined(self, column[k], row[k]);
+        column[k] = fresh ? row[k] : merge_values(self, column[k], row[k]);
 }
 
 bool
@@ -66,7 +59,7 @@ kt_columns_part(const kt_columns_t *self, size_t index, size_t parts, float *out
     for (size_t c = first; c < end; c++) {
         for (size_t k = 0; k < self->width; k++)
             out[k] = c == first ? self->values[c * self->width + k]
-                                : joined(self, out[k], self->values[c * self->width + k]);
+                                : merge_values(self, out[k], self->values[c * self->width + k]);
         rows += c + 1 == self->n ? self->in_last : self->every;
     }
     for (size_t k = 0; k < self->width && rows && self->reduction == KT_REDUCE_MEAN; k++)
@@ -118,9 +111,9 @@ mean_of_last(const loudness_t *l, size_t n)
     return (float)(sum / (double)n);
 }
 
-// A row each hop, from the first: what lies before the file is silence.
+// Adds one row per hop, from the first one on; before the file there is silence.
 static void
-close_hop(kt_plot_data_t *self, loudness_t *l)
+end_hop(kt_plot_data_t *self, loudness_t *l)
 {
     l->last[l->hops++ % SHORT_TERM] = l->energy / (double)l->hop_frames;
     l->energy                       = 0;
@@ -132,7 +125,7 @@ close_hop(kt_plot_data_t *self, loudness_t *l)
 }
 
 static void
-add_energy(loudness_t *l, const float *pcm, size_t frames, uint32_t channels)
+add_weighted_energy(loudness_t *l, const float *pcm, size_t frames, uint32_t channels)
 {
     for (uint32_t c = 0; c < channels; c += 2) {
         double       energy[2] = {0};
@@ -183,9 +176,9 @@ kt_plot_samples(void *context, const kt_media_info_t *media_info, const kt_chunk
             add_wave(self, l, pcm + i * media_info->channels, media_info->channels);
         if (!l->possible)
             continue;
-        add_energy(l, pcm, some, media_info->channels);
+        add_weighted_energy(l, pcm, some, media_info->channels);
         if ((l->in_hop += some) == l->hop_frames)
-            close_hop(self, l);
+            end_hop(self, l);
     }
 }
 
@@ -234,7 +227,7 @@ kt_plot_data_fini(kt_plot_data_t *self)
 {
     kt_columns_t *all[] = {&self->peaks, &self->squares, &self->mel, &self->chroma, &self->momentary, &self->shortly};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        columns_fini(all[i]);
+        free(all[i]->values);
     free(self->onset);
     free(self->loudness);
     *self = (kt_plot_data_t){0};

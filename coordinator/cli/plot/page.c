@@ -65,7 +65,7 @@ kt_page_text_of(const kt_page_t *page, kt_feature_t feature, char out[KT_FEATURE
     return out;
 }
 
-// A round step that gives at most `most` marks.
+// A round step with at most `most` marks.
 static double
 time_step(double duration_s, double most)
 {
@@ -89,7 +89,7 @@ kt_page_clock_text(double seconds, double step, char out[32])
         snprintf(out, 32, "%d:%02d", (int)(whole / 60), (int)(whole % 60));
 }
 
-// Marks of time below a panel; with words below the last one.
+// Time marks below a panel, with labels if words.
 void
 kt_page_time_axis(const kt_page_t *page, double height, bool words)
 {
@@ -169,7 +169,7 @@ kt_page_paint(const kt_page_t *page, const uint32_t *pixels, size_t width, size_
     cairo_surface_destroy(image);
 }
 
-// What the colours mean, beside the panel.
+// Legend of the colours, next to the panel.
 void
 kt_page_color_bar(const kt_page_t *page, double height, kt_colormap_t map, const char *high, const char *low)
 {

@@ -1,11 +1,11 @@
-// kt_page -- the inside of the plot's page: sizes, colours, and what all panels draw with (plot_page.c); the panels
-// themselves (plot_panels.c). Sizes are pixels of the PNG. Private to plot*.c.
+// kt_page -- the page of a plot: sizes, colours, drawing functions (page.c), panels (panels.c). Sizes are pixels of the
+// PNG. Private to this folder.
 #pragma once
 
 #include "coordinator/cli/analyze/formats.h"
 #include "coordinator/cli/plot/plot.h"
 
-typedef struct _cairo cairo_t;  // cairo's own name for it; its header stays in the sources
+typedef struct _cairo cairo_t;  // cairo's name; only sources include its header
 
 enum {
     KT_PAGE_WIDTH    = 1760,
@@ -28,27 +28,27 @@ typedef struct kt_page {
     const kt_plot_data_t *data;
     const json_t         *document;
     double                duration_s;
-    double                y;  // top of the present panel
+    double                y;  // top of the current panel
 } kt_page_t;
 
-// Members of the message: NaN and "" when they are null. text_of returns out.
+// Members of the message; NaN and "" if null. text_of returns out.
 double      kt_page_value_of(const kt_page_t *page, kt_feature_t feature);
 const char *kt_page_text_of(const kt_page_t *page, kt_feature_t feature, char out[KT_FEATURE_KEY]);
 
 double kt_page_x_of(const kt_page_t *page, double seconds);
-void   kt_page_clock_text(double seconds, double step, char out[32]);  // as fine as a step of so many seconds needs
-void   kt_page_color(const kt_page_t *page, const double rgb[3], double alpha);
-void   kt_page_font(const kt_page_t *page, double size, bool bold);
+void kt_page_clock_text(double seconds, double step, char out[32]);  // precision by the step between marks, in seconds
+void kt_page_color(const kt_page_t *page, const double rgb[3], double alpha);
+void kt_page_font(const kt_page_t *page, double size, bool bold);
 // anchor: 0 text begins at x, 0.5 is centred on it, 1 ends there. y: of the middle of the letters.
 void kt_page_text(const kt_page_t *page, double x, double y, double anchor, const char *words);
 void kt_page_line(const kt_page_t *page, double x0, double y0, double x1, double y1);
-// Border, title on the left, what the axis shows on the right.
+// Border, title on the left, unit of the axis on the right.
 void kt_page_frame(const kt_page_t *page, double height, const char *title, const char *unit);
 void kt_page_time_axis(const kt_page_t *page, double height, bool words);
 void kt_page_mark(const kt_page_t *page, double y, const char *label, const double grid[3],
                   double alpha);  // NULL: none
 void kt_page_nothing(const kt_page_t *page, double height, const char *why);
-// width x height pixels (0xffRRGGBB) over the panel; and what the colours mean, beside it.
+// Paints width x height pixels (0xffRRGGBB) over the panel; color_bar draws the legend next to it.
 void kt_page_paint(const kt_page_t *page, const uint32_t *pixels, size_t width, size_t height, double panel_height,
                    bool smooth);
 void kt_page_color_bar(const kt_page_t *page, double height, kt_colormap_t map, const char *high, const char *low);

@@ -37,14 +37,14 @@ kt_page_wave(kt_page_t *page)
     kt_page_time_axis(page, KT_PAGE_WAVE, false);
 }
 
-// Slaney's mel scale, as the bands are.
+// Slaney's mel scale, which the bands use.
 static double
-mel_of(double hz)
+hz_to_mel(double hz)
 {
     return hz < 1000 ? hz / (200.0 / 3) : 15 + log(hz / 1000) / (log(6.4) / 27);
 }
 
-// Only where they are so many pixels apart on average: else they would hide the picture.
+// Drawn only if the marks are `apart` pixels apart on average; otherwise they would hide the picture.
 static void
 draw_beats(const kt_page_t *page, kt_feature_t feature, double length, double apart)
 {
@@ -65,18 +65,18 @@ static void
 draw_mel_axis(const kt_page_t *page)
 {
     static const double HERTZ[] = {250, 500, 1000, 2000, 4000, 8000, 16000};
-    double              top     = mel_of(page->data->analysis_hz / 2);
+    double              top     = hz_to_mel(page->data->analysis_hz / 2);
     for (size_t i = 0; i < sizeof HERTZ / sizeof *HERTZ; i++) {
         char label[32];
         if (HERTZ[i] >= page->data->analysis_hz / 2)
             break;
         snprintf(label, sizeof label, HERTZ[i] < 1000 ? "%.0f" : "%.0fk", HERTZ[i] < 1000 ? HERTZ[i] : HERTZ[i] / 1000);
-        kt_page_mark(page, page->y + KT_PAGE_MEL * (1 - mel_of(HERTZ[i]) / top), label, NULL, 0);
+        kt_page_mark(page, page->y + KT_PAGE_MEL * (1 - hz_to_mel(HERTZ[i]) / top), label, NULL, 0);
     }
 }
 
 static float
-largest(const kt_columns_t *columns, size_t parts)
+largest_value(const kt_columns_t *columns, size_t parts)
 {
     float row[KT_PAGE_ROWS_MAX], most = 0;
     for (size_t x = 0; x < parts; x++)
@@ -90,7 +90,8 @@ void
 kt_page_mel(kt_page_t *page, uint32_t *pixels)
 {
     const kt_columns_t *mel = &page->data->mel;
-    float row[KT_PAGE_ROWS_MAX], most = mel->n && mel->width <= KT_PAGE_ROWS_MAX ? largest(mel, KT_PAGE_INNER) : 0;
+    float               row[KT_PAGE_ROWS_MAX],
+        most = mel->n && mel->width <= KT_PAGE_ROWS_MAX ? largest_value(mel, KT_PAGE_INNER) : 0;
     for (size_t x = 0; x < KT_PAGE_INNER && most > 0; x++) {
         bool there = kt_columns_part(mel, x, KT_PAGE_INNER, row);
         for (size_t k = 0; k < mel->width; k++) {
@@ -120,7 +121,7 @@ kt_page_chroma(kt_page_t *page, uint32_t *pixels)
     float                    row[KT_PAGE_ROWS_MAX], most = 0;
     size_t                   width = chroma->width <= KT_PAGE_ROWS_MAX ? chroma->width : 0;
     if (chroma->n && width)
-        most = largest(chroma, KT_PAGE_INNER);
+        most = largest_value(chroma, KT_PAGE_INNER);
     for (size_t x = 0; x < KT_PAGE_INNER && most > 0; x++) {
         bool there = kt_columns_part(chroma, x, KT_PAGE_INNER, row);
         for (size_t k = 0; k < width; k++)
@@ -183,8 +184,7 @@ kt_page_tempogram(kt_page_t *page, uint32_t *pixels)
         draw_tempo_line(page);
         kt_page_color_bar(page, KT_PAGE_TEMPO, KT_COLOR_VIRIDIS, "strong", "none");
     } else {
-        kt_page_nothing(page, KT_PAGE_TEMPO,
-                        data->onset_cut ? "longer than a tempogram is drawn for" : "too short for a tempo");
+        kt_page_nothing(page, KT_PAGE_TEMPO, data->onset_cut ? "too long for a tempogram" : "too short for a tempo");
     }
     for (size_t i = 0; i < sizeof BPM / sizeof *BPM; i++) {
         char label[32];
@@ -192,7 +192,7 @@ kt_page_tempogram(kt_page_t *page, uint32_t *pixels)
         kt_page_mark(page, tempo_y(page, BPM[i]), label, NULL, 0);
     }
     kt_page_frame(page, KT_PAGE_TEMPO, "Tempogram",
-                  "beats a minute;  autocorrelation of the onset envelope, dashed: the tempo");
+                  "beats per minute;  autocorrelation of the onset envelope, dashed: the tempo");
     kt_page_time_axis(page, KT_PAGE_TEMPO, false);
     return err;
 }

@@ -1,4 +1,4 @@
-// The page: a title, then panels one below the other over one time axis.
+// The page: a title, then panels below each other with one time axis.
 #include "coordinator/cli/plot/page.h"
 
 #include <cairo.h>
@@ -14,14 +14,14 @@ enum {
 };
 
 static void
-join(char *out, size_t capacity, const char *part)
+append_part(char *out, size_t capacity, const char *part)
 {
     size_t used = strlen(out);
     if (*part)
         snprintf(out + used, capacity - used, "%s%s", used ? "   \xc2\xb7   " : "", part);
 }
 
-// "3:25 · flac in flac · 44100 Hz stereo" and what is known of the music.
+// "3:25 · flac in flac · 44100 Hz stereo", and the main features.
 static void
 draw_title(const kt_page_t *page)
 {
@@ -33,23 +33,23 @@ draw_title(const kt_page_t *page)
     char          heading[1024];
     snprintf(heading, sizeof heading, "%s%s%s", artist, *artist && *title ? " \xe2\x80\x93 " : "", title);
     kt_page_clock_text(page->duration_s, page->duration_s < 1 ? 0.01 : page->duration_s < 10 ? 0.1 : 1, length);
-    join(facts, sizeof facts, *heading ? file : "");
-    join(facts, sizeof facts, length);
-    join(facts, sizeof facts, kt_page_text_of(page, KT_FEATURE_TECHNICAL_audio_codec, name));
+    append_part(facts, sizeof facts, *heading ? file : "");
+    append_part(facts, sizeof facts, length);
+    append_part(facts, sizeof facts, kt_page_text_of(page, KT_FEATURE_TECHNICAL_audio_codec, name));
     snprintf(part, sizeof part, "%.0f Hz %s", kt_page_value_of(page, KT_FEATURE_TECHNICAL_sample_rate),
              kt_page_text_of(page, KT_FEATURE_TECHNICAL_channel_layout, name));
-    join(facts, sizeof facts, part);
+    append_part(facts, sizeof facts, part);
     snprintf(part, sizeof part, "%.1f BPM", kt_page_value_of(page, KT_FEATURE_MIR_tempo));
-    join(music, sizeof music, isnan(kt_page_value_of(page, KT_FEATURE_MIR_tempo)) ? "" : part);
-    snprintf(part, sizeof part, "%.0f beats a bar", kt_page_value_of(page, KT_FEATURE_MIR_time_signature));
-    join(music, sizeof music, isnan(kt_page_value_of(page, KT_FEATURE_MIR_time_signature)) ? "" : part);
+    append_part(music, sizeof music, isnan(kt_page_value_of(page, KT_FEATURE_MIR_tempo)) ? "" : part);
+    snprintf(part, sizeof part, "%.0f beats per bar", kt_page_value_of(page, KT_FEATURE_MIR_time_signature));
+    append_part(music, sizeof music, isnan(kt_page_value_of(page, KT_FEATURE_MIR_time_signature)) ? "" : part);
     snprintf(part, sizeof part, "%s %s", kt_page_text_of(page, KT_FEATURE_MIR_key, name),
              kt_page_text_of(page, KT_FEATURE_MIR_mode, more));
-    join(music, sizeof music, *name ? part : "");
+    append_part(music, sizeof music, *name ? part : "");
     snprintf(part, sizeof part, "%.1f LUFS", kt_page_value_of(page, KT_FEATURE_PERCEPTUAL_loudness));
-    join(music, sizeof music, isnan(kt_page_value_of(page, KT_FEATURE_PERCEPTUAL_loudness)) ? "" : part);
+    append_part(music, sizeof music, isnan(kt_page_value_of(page, KT_FEATURE_PERCEPTUAL_loudness)) ? "" : part);
     snprintf(part, sizeof part, "range %.1f LU", kt_page_value_of(page, KT_FEATURE_PERCEPTUAL_dynamic_range));
-    join(music, sizeof music, isnan(kt_page_value_of(page, KT_FEATURE_PERCEPTUAL_dynamic_range)) ? "" : part);
+    append_part(music, sizeof music, isnan(kt_page_value_of(page, KT_FEATURE_PERCEPTUAL_dynamic_range)) ? "" : part);
     kt_page_font(page, 30, true);
     kt_page_color(page, KT_PAGE_INK, 1);
     kt_page_text(page, KT_PAGE_LEFT, 36, 0, *heading ? heading : file);
@@ -61,30 +61,7 @@ draw_title(const kt_page_t *page)
 }
 
 static kt_err_t
-draw_page(kt_page_t *page)
-{
-    uint32_t *pixels = calloc((size_t)KT_PAGE_INNER * KT_PAGE_ROWS_MAX, sizeof *pixels);
-    if (!pixels)
-        return KT_ENOMEM;
-    cairo_set_source_rgb(page->cr, 1, 1, 1);
-    cairo_paint(page->cr);
-    draw_title(page);
-    page->y = KT_PAGE_TOP;
-    kt_page_wave(page);
-    page->y += KT_PAGE_WAVE + KT_PAGE_GAP;
-    kt_page_mel(page, pixels);
-    page->y += KT_PAGE_MEL + KT_PAGE_GAP;
-    kt_page_chroma(page, pixels);
-    page->y += KT_PAGE_CHROMA + KT_PAGE_GAP;
-    kt_err_t err = kt_page_tempogram(page, pixels);
-    page->y += KT_PAGE_TEMPO + KT_PAGE_GAP;
-    kt_page_loudness(page);
-    free(pixels);
-    return err;
-}
-
-static kt_err_t
-error_of(cairo_status_t status)
+error_of_cairo(cairo_status_t status)
 {
     if (status == CAIRO_STATUS_SUCCESS)
         return KT_OK;
@@ -96,17 +73,33 @@ error_of(cairo_status_t status)
 kt_err_t
 kt_plot_page(const kt_plot_data_t *data, const json_t *document, const char *path)
 {
+    uint32_t *pixels = calloc((size_t)KT_PAGE_INNER * KT_PAGE_ROWS_MAX, sizeof *pixels);
+    if (!pixels)
+        return KT_ENOMEM;
     cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, KT_PAGE_WIDTH, HEIGHT);
     kt_page_t        page    = {.cr = cairo_create(surface), .data = data, .document = document};
     page.duration_s          = kt_page_value_of(&page, KT_FEATURE_TECHNICAL_duration);
     if (!(page.duration_s > 0))
         page.duration_s = 1;
-    kt_err_t err = draw_page(&page);
+    cairo_set_source_rgb(page.cr, 1, 1, 1);
+    cairo_paint(page.cr);
+    draw_title(&page);
+    page.y = KT_PAGE_TOP;
+    kt_page_wave(&page);
+    page.y += KT_PAGE_WAVE + KT_PAGE_GAP;
+    kt_page_mel(&page, pixels);
+    page.y += KT_PAGE_MEL + KT_PAGE_GAP;
+    kt_page_chroma(&page, pixels);
+    page.y += KT_PAGE_CHROMA + KT_PAGE_GAP;
+    kt_err_t err = kt_page_tempogram(&page, pixels);
+    page.y += KT_PAGE_TEMPO + KT_PAGE_GAP;
+    kt_page_loudness(&page);
+    free(pixels);
     if (!err)
-        err = error_of(cairo_status(page.cr));
+        err = error_of_cairo(cairo_status(page.cr));
     errno = 0;
     if (!err)
-        err = error_of(cairo_surface_write_to_png(surface, path));
+        err = error_of_cairo(cairo_surface_write_to_png(surface, path));
     cairo_destroy(page.cr);
     cairo_surface_destroy(surface);
     return err;

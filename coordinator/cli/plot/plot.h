@@ -1,8 +1,8 @@
-// kt_plot -- one page about one file: waveform, mel spectrogram with beats, chroma, tempogram, loudness. plot_data.c
-// gathers columns while the file is analysed, plot_tempogram.c computes the tempogram, plot_color.c makes pixels,
-// plot.c draws the page (cairo's only home). Private to these and cmd_plot.c. One thread.
+// kt_plot -- one page about one file: waveform, mel spectrogram with beats, chroma, tempogram, loudness. data.c
+// collects columns during the analysis, tempogram.c computes the tempogram, color.c maps values to colours, plot.c
+// draws the page. Private to this folder, which alone uses cairo. One thread.
 //
-// A file of any length becomes a bounded number of columns: when there are too many, neighbours are put together.
+// A file of any length has a bounded number of columns: when there are too many, neighbours are merged.
 #pragma once
 
 #include "common/err.h"
@@ -16,7 +16,7 @@ enum { KT_PLOT_COLUMNS = 4096 };  // at most, at least half of it for long files
 
 typedef enum kt_reduction { KT_REDUCE_MEAN, KT_REDUCE_MAX } kt_reduction_t;
 
-// Rows of `width` numbers, put together to at most KT_PLOT_COLUMNS columns of `every` rows each.
+// Rows of `width` numbers, merged to at most KT_PLOT_COLUMNS columns of `every` rows each.
 typedef struct kt_columns {
     kt_reduction_t reduction;
     size_t         width, n;  // columns, the last of `in_last` rows
@@ -24,26 +24,26 @@ typedef struct kt_columns {
     float         *values;  // [n][width]: sums or maxima
 } kt_columns_t;
 
-// The mean (or maximum) of part `index` of the file out of `parts`; out[width]. False: nothing is there.
+// The mean (or maximum) of part `index` of the file out of `parts`; out[width]. False: the part has no rows.
 bool kt_columns_part(const kt_columns_t *self, size_t index, size_t parts, float *out);
 
 typedef struct kt_plot_data {
     kt_err_t     err;                 // the first failure of a callback
     kt_columns_t peaks, squares;      // of the samples: [max, max of minus], [mean square]
     kt_columns_t mel, chroma;         // power; largest class of a frame 1
-    kt_columns_t momentary, shortly;  // energy behind the K-weighting, at every 100 ms, 400 ms and 3 s long
-    float       *onset;               // envelope, a value a frame; at most KT_PLOT_ONSETS
+    kt_columns_t momentary, shortly;  // K-weighted energy of 400 ms and 3 s, every 100 ms
+    float       *onset;               // envelope, one value per frame; at most KT_PLOT_ONSETS
     size_t       n_onset;
-    bool         onset_cut;    // there was more
+    bool         onset_cut;    // true: truncated
     void        *loudness;     // private
-    double       frames_hz;    // frames a second
+    double       frames_hz;    // frames per second
     double       analysis_hz;  // the analysis rate
 } kt_plot_data_t;
 
 enum { KT_PLOT_ONSETS = 1 << 20 };
 
 void kt_plot_data_fini(kt_plot_data_t *self);
-// A kt_frames_fn and a kt_tap_fn whose context is a kt_plot_data_t that was zero but for frames_hz and analysis_hz.
+// A kt_frames_fn and a kt_tap_fn. context: a kt_plot_data_t, zero except frames_hz and analysis_hz.
 typedef struct kt_media_info kt_media_info_t;
 typedef struct kt_chunk      kt_chunk_t;
 void kt_plot_frames(void *context, const char *feature, const float *rows, size_t frames, size_t width);
@@ -56,9 +56,9 @@ void kt_plot_samples(void *context, const kt_media_info_t *media_info, const kt_
 KT_MUST_USE kt_err_t kt_tempogram(const float *onset, size_t n, double frames_hz, size_t columns, size_t rows,
                                   float *out);
 
-// 0xffRRGGBB of 0 to 1 (clamped; NaN is 0), along a map that grows evenly brighter.
+// 0xffRRGGBB of a value from 0 to 1 (clamped; NaN is 0) in a perceptually uniform map.
 typedef enum kt_colormap { KT_COLOR_MAGMA, KT_COLOR_VIRIDIS } kt_colormap_t;
 uint32_t kt_color(kt_colormap_t map, double value);
 
-// The page into a PNG file. document: the output message. KT_EIO, KT_EDISK, KT_ENOMEM.
+// Draws the page to a PNG file. document: the output message. KT_EIO, KT_EDISK, KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_plot_page(const kt_plot_data_t *data, const json_t *document, const char *path);

@@ -5,15 +5,9 @@
 
 #define WINDOW_S 8.9
 
-static double
-tempogram_bpm(double row, size_t rows)
-{
-    return KT_TEMPOGRAM_MIN_BPM * pow(KT_TEMPOGRAM_MAX_BPM / KT_TEMPOGRAM_MIN_BPM, row / (double)(rows - 1));
-}
-
-// The envelope around a frame under a Hann window, without its mean. What lies outside is 0.
+// The envelope around a frame under a Hann window, without its mean; 0 outside the file.
 static void
-cut_out(const float *onset, size_t n, int64_t first, size_t length, float *out)
+window_onset(const float *onset, size_t n, int64_t first, size_t length, float *out)
 {
     double sum = 0;
     for (size_t i = 0; i < length; i++) {
@@ -38,7 +32,7 @@ autocorrelate(const float *x, size_t length, size_t lags, float *out)
 }
 
 static double
-between(const float *values, size_t n, double at)
+interpolate(const float *values, size_t n, double at)
 {
     size_t below = (size_t)at;
     double part  = at - (double)below;
@@ -55,11 +49,13 @@ kt_tempogram(const float *onset, size_t n, double frames_hz, size_t columns, siz
     for (size_t c = 0; c < columns && !err; c++) {
         double  centre = ((double)c + 0.5) / (double)columns * (double)n;
         int64_t first  = (int64_t)centre - (int64_t)length / 2;
-        cut_out(onset, n, first, length, cut);
+        window_onset(onset, n, first, length, cut);
         autocorrelate(cut, length, lags < length ? lags : length, correlation);
         for (size_t r = 0; r < rows; r++) {
-            double lag        = 60 * frames_hz / tempogram_bpm((double)r, rows);
-            double now        = correlation[0] > 0 ? between(correlation, lags, lag) / correlation[0] : 0;
+            double lag = 60 * frames_hz /
+                         (KT_TEMPOGRAM_MIN_BPM *
+                          pow(KT_TEMPOGRAM_MAX_BPM / KT_TEMPOGRAM_MIN_BPM, (double)r / (double)(rows - 1)));
+            double now        = correlation[0] > 0 ? interpolate(correlation, lags, lag) / correlation[0] : 0;
             out[c * rows + r] = (float)fmax(0, now);
         }
     }

@@ -1,5 +1,4 @@
-// backfill: big sets of files as one object. What stands here shows and steers; start and export have files of their
-// own.
+// backfill: large sets of files as one object: status and control. backfill_start.c and backfill_export.c do the rest.
 #include "coordinator/cli/remote/cmd_backfill.h"
 
 #include "coordinator/cli/progress.h"
@@ -47,16 +46,16 @@ static const kt_column_t LINES[] = {
     {"all listed", "listed_all", KT_CELL_TEXT, false},
     {"skipped, unchanged", "skipped", KT_CELL_INT, false},
     {"refused names", "refused", KT_CELL_INT, false},
-    {"given twice", "repeated", KT_CELL_INT, true},
-    {"left out by name", "left_out", KT_CELL_INT, true},
+    {"repeated paths", "repeated", KT_CELL_INT, true},
+    {"skipped by name", "left_out", KT_CELL_INT, true},
     {"unreadable folders", "unreadable_folders", KT_CELL_INT, true},
     {"waiting", "waiting", KT_CELL_INT, false},
-    {"in the queue or in work", "open", KT_CELL_INT, false},
+    {"queued or in progress", "open", KT_CELL_INT, false},
     {"done", "done", KT_CELL_INT, false},
     {"failed", "failed", KT_CELL_INT, false},
     {"cancelled", "cancelled", KT_CELL_INT, true},
     {"priority", "priority", KT_CELL_TEXT, true},
-    {"files a second", "rate_per_s", KT_CELL_FIXED1, false},
+    {"files per second", "rate_per_s", KT_CELL_FIXED1, false},
     {"time left", "eta_s", KT_CELL_SECONDS, false},
     {"created", "created", KT_CELL_TEXT, true},
     {"ended", "ended", KT_CELL_TEXT, true},
@@ -69,7 +68,7 @@ kt_backfill_show(const kt_cli_t *cli, const json_t *backfill)
 }
 
 static bool
-path_of(char out[PATH], const char *id, const char *verb)
+backfill_path(char out[PATH], const char *id, const char *verb)
 {
     char number[64];
     if (!kt_client_escape(number, sizeof number, id))
@@ -82,29 +81,12 @@ show_one(kt_cli_t *cli, kt_client_t *client, const char *id)
 {
     char     path[PATH];
     json_t  *answer = NULL;
-    kt_err_t err    = path_of(path, id, NULL) ? kt_client_get(client, path, &answer) : KT_EINVAL;
+    kt_err_t err    = backfill_path(path, id, NULL) ? kt_client_get(client, path, &answer) : KT_EINVAL;
     if (err)
         return kt_client_fail(client, err);
     int code = kt_backfill_show(cli, answer);
     kt_json_free(&answer);
     return code;
-}
-
-static kt_err_t
-add_page(kt_client_t *client, kt_table_t *table, int64_t *after)
-{
-    char    path[PATH];
-    json_t *answer = NULL;
-    snprintf(path, sizeof path, "/v1/backfills?after=%lld", (long long)*after);
-    kt_err_t err = kt_client_get(client, path, &answer);
-    if (err)
-        return err;
-    const json_t *rows = kt_json_get(answer, "backfills");
-    for (size_t i = 0; rows && i < kt_json_count(rows); i++)
-        kt_table_row(table, kt_json_at(rows, i));
-    *after = kt_json_i64(answer, "next", -1);
-    kt_json_free(&answer);
-    return KT_OK;
 }
 
 static int
@@ -113,8 +95,17 @@ show_all(kt_cli_t *cli, kt_client_t *client)
     kt_table_t *table = NULL;
     kt_err_t    err   = kt_table_new(&table, cli->format, cli->color, COLUMNS, COUNT(COLUMNS));
     bool        asked = !err;
-    for (int64_t after = 0; !err && after >= 0;)
-        err = add_page(client, table, &after);
+    for (int64_t after = 0; !err && after >= 0;) {
+        char    path[PATH];
+        json_t *answer = NULL;
+        snprintf(path, sizeof path, "/v1/backfills?after=%lld", (long long)after);
+        err                = kt_client_get(client, path, &answer);
+        const json_t *rows = err ? NULL : kt_json_get(answer, "backfills");
+        for (size_t i = 0; rows && i < kt_json_count(rows); i++)
+            kt_table_row(table, kt_json_at(rows, i));
+        after = err ? -1 : kt_json_i64(answer, "next", -1);
+        kt_json_free(&answer);
+    }
     int code = err ? asked ? kt_client_fail(client, err) : kt_cli_fail(err, "backfill", NULL) : KT_EXIT_OK;
     if (!err && kt_table_end(table, stdout))
         code = kt_cli_fail(KT_EIO, "standard output", NULL);
@@ -123,7 +114,7 @@ show_all(kt_cli_t *cli, kt_client_t *client)
 }
 
 static int
-status(kt_cli_t *cli, kt_client_t *client, int argc, char **argv)
+show_status(kt_cli_t *cli, kt_client_t *client, int argc, char **argv)
 {
     static const struct option OPTIONS[] = {
         {"output", required_argument, NULL, 'o'}, {"watch", no_argument, NULL, 'w'}, {NULL, 0, NULL, 0}};
@@ -134,7 +125,7 @@ status(kt_cli_t *cli, kt_client_t *client, int argc, char **argv)
         if (c == 'o' && !kt_cli_format(cli, optarg))
             return KT_EXIT_USAGE;
         if (c == '?')
-            return kt_cli_usage(cli, "there is no such option here");
+            return kt_cli_usage(cli, "unknown option");
         watch = watch || c == 'w';
     }
     if (optind + 1 < argc)
@@ -148,14 +139,14 @@ status(kt_cli_t *cli, kt_client_t *client, int argc, char **argv)
 
 // pause, resume, cancel, retry.
 static int
-control(kt_cli_t *cli, kt_client_t *client, int argc, char **argv)
+control_backfill(kt_cli_t *cli, kt_client_t *client, int argc, char **argv)
 {
     char    path[PATH];
     json_t *answer = NULL;
     if (argc != 2)
         return kt_cli_usage(cli, "backfill %s takes one ID", argv[0]);
-    if (!path_of(path, argv[1], argv[0]))
-        return kt_cli_usage(cli, "'%.40s' is no backfill", argv[1]);
+    if (!backfill_path(path, argv[1], argv[0]))
+        return kt_cli_usage(cli, "'%.40s' is not a backfill", argv[1]);
     kt_err_t err = kt_client_post(client, path, "{}", 2, &answer);
     if (err)
         return kt_client_fail(client, err);
@@ -168,7 +159,7 @@ control(kt_cli_t *cli, kt_client_t *client, int argc, char **argv)
 }
 
 static bool
-has_ended(const json_t *backfill)
+is_finished(const json_t *backfill)
 {
     const char *state = kt_json_str(backfill, "state", "");
     return !strcmp(state, "done") || !strcmp(state, "broken") ||
@@ -176,7 +167,7 @@ has_ended(const json_t *backfill)
 }
 
 static void
-draw(kt_progress_t *progress, const json_t *b)
+show_progress(kt_progress_t *progress, const json_t *b)
 {
     char    note[96];
     int64_t failed = kt_json_i64(b, "failed", 0), skipped = kt_json_i64(b, "skipped", 0);
@@ -196,20 +187,20 @@ kt_backfill_wait(kt_cli_t *cli, kt_client_t *client, int64_t id)
     bool          done = false, interrupted = false;
     kt_err_t      err = KT_OK;
     snprintf(number, sizeof number, "%lld", (long long)id);
-    if (!path_of(path, number, NULL))
+    if (!backfill_path(path, number, NULL))
         return KT_EXIT_USAGE;
     kt_progress_begin(&progress, cli, "files", 0);
     while (!done && !interrupted) {
         kt_json_free(&answer);
-        err = kt_client_get(client, path, &answer);  // while the coordinator is away we go on asking
+        err = kt_client_get(client, path, &answer);  // repeated while the coordinator is unreachable
         if (!err)
-            draw(&progress, answer);
-        done        = (!err && has_ended(answer)) || (err && err != KT_EUNREACHABLE && err != KT_ETIME);
+            show_progress(&progress, answer);
+        done        = (!err && is_finished(answer)) || (err && err != KT_EUNREACHABLE && err != KT_ETIME);
         interrupted = !done && !kt_watch_wait(WAIT_MS);
     }
     kt_progress_end(&progress);
     if (interrupted)
-        fprintf(stderr, "kithara: backfill %s goes on in the farm\n", number);
+        fprintf(stderr, "kithara: backfill %s continues in the farm\n", number);
     int code = err && !interrupted ? kt_client_fail(client, err) : KT_EXIT_OK;
     if (!err && !interrupted)
         fprintf(stderr, "kithara: backfill %s is %s: %lld done, %lld failed, %lld skipped\n", number,
@@ -224,27 +215,21 @@ kt_backfill_wait(kt_cli_t *cli, kt_client_t *client, int64_t id)
 static const struct {
     const char *name;
     int (*run)(kt_cli_t *cli, kt_client_t *client, int argc, char **argv);
-} VERBS[] = {{"start", kt_backfill_start},
-             {"status", status},
-             {"export", kt_backfill_export},
-             {"pause", control},
-             {"resume", control},
-             {"cancel", control},
-             {"retry", control}};
+} VERBS[] = {{"start", kt_backfill_start}, {"status", show_status},      {"export", kt_backfill_export},
+             {"pause", control_backfill},  {"resume", control_backfill}, {"cancel", control_backfill},
+             {"retry", control_backfill}};
 
 int
 kt_cmd_backfill(kt_cli_t *cli, int argc, char **argv)
 {
-    kt_client_t *client = NULL;
-    size_t       verb   = 0;
+    size_t verb = 0;
     while (argc > 1 && verb < COUNT(VERBS) && strcmp(argv[1], VERBS[verb].name))
         verb++;
     if (argc < 2 || verb == COUNT(VERBS))
-        return kt_cli_usage(cli, "backfill is one of start, status, pause, resume, cancel, retry, export");
-    kt_err_t err = kt_client_new(&client, cli->settings->http_url);
-    if (err)
-        return kt_cli_fail(err, cli->settings->http_url, NULL);
-    kt_client_authorize(client, cli->settings, NULL);
+        return kt_cli_usage(cli, "backfill is one of start, show_status, pause, resume, cancel, retry, export");
+    kt_client_t *client = kt_client_open(cli->settings);
+    if (!client)
+        return KT_EXIT_FAILED;
     int code = VERBS[verb].run(cli, client, argc - 1, argv + 1);
     kt_client_destroy(&client);
     return code;

@@ -1,5 +1,5 @@
-// keys: new pairs, and the list of those that may come. Works on files alone: the coordinator, running or not, reads
-// the list when it changes.
+// keys: new pairs, and the list of allowed keys. Works only on files: a running coordinator reads the list when it
+// changes.
 #include "common/socket.h"
 #include "coordinator/access/keys.h"
 #include "coordinator/cli/table.h"
@@ -31,10 +31,10 @@ make_pair(kt_cli_t *cli, const char *folder)
         return kt_cli_usage(cli, "the folder's name is too long");
     snprintf(name, sizeof name, "%s.secret", path);
     if (access(name, F_OK) == 0)
-        return kt_cli_fail(KT_EINVAL, name, "a key is there already: name another folder with --out");
+        return kt_cli_fail(KT_EINVAL, name, "the key exists: use another folder with --out");
     kt_err_t err = kt_curve_load_or_make(path, &pair);
     if (err)
-        return kt_cli_fail(err, path, "look at the folder's rights");
+        return kt_cli_fail(err, path, "check the permissions of the folder");
     json_t *json = kt_json_object();
     kt_json_set(json, "public_key", kt_json_text(pair.public_key));
     kt_json_set(json, "secret_file", kt_json_text(name));
@@ -46,7 +46,7 @@ make_pair(kt_cli_t *cli, const char *folder)
 }
 
 static int
-list(kt_cli_t *cli, const char *state_dir)
+list_keys(kt_cli_t *cli, const char *state_dir)
 {
     kt_keys_t keys = {0};
     json_t   *json = kt_json_object(), *rows = kt_json_array();
@@ -58,7 +58,7 @@ list(kt_cli_t *cli, const char *state_dir)
         kt_json_append(rows, row);
     }
     kt_json_set(json, "keys", rows);
-    int code = err ? kt_cli_fail(err, keys.path[0] ? keys.path : state_dir, "its lines are KEY NAME")
+    int code = err ? kt_cli_fail(err, keys.path[0] ? keys.path : state_dir, "its lines must be KEY NAME")
                    : kt_table_list(cli, json, "keys", COLUMNS, COUNT(COLUMNS));
     kt_json_free(&json);
     kt_keys_fini(&keys);
@@ -66,22 +66,22 @@ list(kt_cli_t *cli, const char *state_dir)
 }
 
 static int
-change(kt_cli_t *cli, const char *state_dir, const char *verb, const char *key, const char *name)
+change_key(kt_cli_t *cli, const char *state_dir, const char *verb, const char *key, const char *name)
 {
     bool allow = strcmp(verb, "allow") == 0;
     if (!kt_curve_is_key(key))
-        return kt_cli_usage(cli, "'%.60s' is no key: it has 40 characters; put it into quotes", key);
+        return kt_cli_usage(cli, "'%.60s' is not a key: a key has 40 characters; quote it for the shell", key);
     kt_err_t err = allow ? kt_keys_allow(state_dir, key, name) : kt_keys_revoke(state_dir, key);
     if (err == KT_ENOTFOUND)
         return kt_cli_fail(err, key, "this key was not allowed: see kithara keys list");
     if (err)
         return kt_cli_fail(err, state_dir, err == KT_EINVAL ? "a bad name, or a bad line in keys/allowed" : NULL);
-    printf("%s: %s%s%s\n", key, allow ? "may come" : "may not come any more", *name ? " as " : "", name);
+    printf("%s: %s%s%s\n", key, allow ? "allowed" : "revoked", *name ? " as " : "", name);
     return KT_EXIT_OK;
 }
 
 static bool
-parse(kt_cli_t *cli, int argc, char **argv, const char **folder)
+parse_keys(kt_cli_t *cli, int argc, char **argv, const char **folder)
 {
     static const struct option OPTIONS[] = {
         {"output", required_argument, NULL, 'o'}, {"out", required_argument, NULL, 'f'}, {NULL, 0, NULL, 0}};
@@ -91,14 +91,14 @@ parse(kt_cli_t *cli, int argc, char **argv, const char **folder)
         else if (c == 'o' && !kt_cli_format(cli, optarg))
             return false;
         else if (c == '?') {
-            (void)kt_cli_usage(cli, "there is no such option here");
+            (void)kt_cli_usage(cli, "unknown option");
             return false;
         }
     }
     return true;
 }
 
-// A key may begin with '-' (one in 85 does), which getopt would take for an option: it gets a word in its place.
+// One key in 85 begins with '-', which getopt would take for an option, so it is replaced by a placeholder.
 static const char *
 take_key(int argc, char **argv)
 {
@@ -120,19 +120,19 @@ kt_cmd_keys(kt_cli_t *cli, int argc, char **argv)
 {
     char        state_dir[KT_KEYS_PATH - 64];
     const char *folder = NULL, *key = take_key(argc, argv);
-    if (!parse(cli, argc, argv, &folder))
+    if (!parse_keys(cli, argc, argv, &folder))
         return KT_EXIT_USAGE;
     int         words = argc - optind;
     const char *verb  = words ? argv[optind] : "list";
     if (folder && strcmp(verb, "new"))
-        return kt_cli_usage(cli, "--out is for new");
+        return kt_cli_usage(cli, "--out is only for new");
     if (!strcmp(verb, "new") && words == 1)
         return make_pair(cli, folder ? folder : ".");
     if (!kt_settings_state_dir(cli->settings, state_dir, sizeof state_dir))
         return kt_cli_fail(KT_ESETTING, "state folder", "set ANALYZER_STATE_DIR");
     if (!strcmp(verb, "list") && words <= 1)
-        return list(cli, state_dir);
+        return list_keys(cli, state_dir);
     if ((!strcmp(verb, "allow") && (words == 2 || words == 3)) || (!strcmp(verb, "revoke") && words == 2))
-        return change(cli, state_dir, verb, key ? key : argv[optind + 1], words == 3 ? argv[optind + 2] : "");
+        return change_key(cli, state_dir, verb, key ? key : argv[optind + 1], words == 3 ? argv[optind + 2] : "");
     return kt_cli_usage(cli, "keys takes new, allow KEY [NAME], revoke KEY or list");
 }

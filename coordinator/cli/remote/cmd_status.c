@@ -1,5 +1,5 @@
-// status, nodes, queue, jobs: views of the coordinator for operators, and control requests. One fetch, one
-// table of columns each.
+// status, nodes, queue, jobs: views of the coordinator, and control requests. Each view is one request and one table of
+// columns.
 #include "coordinator/cli/client.h"
 #include "coordinator/cli/remote/cmd_why.h"
 #include "coordinator/cli/table.h"
@@ -16,33 +16,33 @@ static const kt_column_t STATUS[] = {
     {"coordinator", "coordinator", KT_CELL_TEXT, false},
     {"version", "version", KT_CELL_TEXT, true},
     {"analysis version", "analysis_version", KT_CELL_TEXT, true},
-    {"up for", "uptime_s", KT_CELL_SECONDS, false},
+    {"uptime", "uptime_s", KT_CELL_SECONDS, false},
     {"draining", "draining", KT_CELL_TEXT, true},
     {"ledger", "ledger.kind", KT_CELL_TEXT, false},
     {"ledger answers", "ledger.up", KT_CELL_TEXT, false},
     {"broker", "amqp.state", KT_CELL_TEXT, false},
-    {"broker's trouble", "amqp.trouble", KT_CELL_TEXT, false},
+    {"broker problem", "amqp.trouble", KT_CELL_TEXT, false},
     {"nodes live", "nodes.live", KT_CELL_INT, false},
     {"nodes known", "nodes.all", KT_CELL_INT, true},
     {"jobs queued", "jobs.queued", KT_CELL_INT, false},
-    {"jobs in work", "jobs.claimed", KT_CELL_INT, false},
+    {"jobs in progress", "jobs.claimed", KT_CELL_INT, false},
     {"jobs done", "jobs.done", KT_CELL_INT, false},
     {"jobs failed", "jobs.failed", KT_CELL_INT, false},
     {"jobs cancelled", "jobs.cancelled", KT_CELL_INT, true},
-    {"credit of the nodes", "credit", KT_CELL_INT, true},
+    {"credit", "credit", KT_CELL_INT, true},
     {"ready", "ready", KT_CELL_INT, true},
     {"sent", "sent", KT_CELL_INT, true},
     {"running", "running", KT_CELL_INT, true},
     {"storing", "storing", KT_CELL_INT, true},
-    {"files a second", "rate_per_s", KT_CELL_FIXED1, false},
+    {"files per second", "rate_per_s", KT_CELL_FIXED1, false},
 };
 
 static const kt_column_t QUEUE[] = {
-    {"queued", "queued", KT_CELL_INT, false},       {"in work", "claimed", KT_CELL_INT, false},
+    {"queued", "queued", KT_CELL_INT, false},       {"in progress", "claimed", KT_CELL_INT, false},
     {"ready", "ready", KT_CELL_INT, true},          {"sent", "sent", KT_CELL_INT, true},
     {"running", "running", KT_CELL_INT, true},      {"storing", "storing", KT_CELL_INT, true},
     {"done", "done", KT_CELL_INT, false},           {"failed", "failed", KT_CELL_INT, false},
-    {"cancelled", "cancelled", KT_CELL_INT, false}, {"files a second", "rate_per_s", KT_CELL_FIXED1, false},
+    {"cancelled", "cancelled", KT_CELL_INT, false}, {"files per second", "rate_per_s", KT_CELL_FIXED1, false},
     {"time left", "eta_s", KT_CELL_SECONDS, false},
 };
 
@@ -51,8 +51,8 @@ static const kt_column_t NODES[] = {
     {"STATE", "state", KT_CELL_TEXT, false},
     {"SLOTS", "slots", KT_CELL_INT, false},
     {"CREDIT", "credit", KT_CELL_INT, false},
-    {"IN WORK", "held", KT_CELL_INT, false},
-    {"KEPT", "kept", KT_CELL_INT, true},
+    {"HELD", "held", KT_CELL_INT, false},
+    {"UNACKED", "kept", KT_CELL_INT, true},
     {"DONE", "done", KT_CELL_INT, false},
     {"FAILED", "failed", KT_CELL_INT, false},
     {"CRASHES", "crashes", KT_CELL_INT, true},
@@ -84,7 +84,7 @@ static const kt_column_t JOBS[] = {
     {"MESSAGE", "message_id", KT_CELL_TEXT, true},
 };
 
-// What one command shows: where it is fetched, and how it is written.
+// One view: its path in the API and its columns.
 typedef struct view {
     char               path[PATH];
     const char        *list;  // member that holds the rows; NULL: one object
@@ -93,43 +93,33 @@ typedef struct view {
 } view_t;
 
 static int
-show_once(kt_cli_t *cli, kt_client_t *client, const view_t *view)
+show_view(kt_cli_t *cli, const view_t *view, bool watch)
 {
-    json_t  *answer = NULL;
-    kt_err_t err    = kt_client_get(client, view->path, &answer);
-    if (err)
-        return kt_client_fail(client, err);
-    int code = view->list ? kt_table_list(cli, answer, view->list, view->columns, view->n_columns)
-                          : kt_table_object(cli, answer, view->columns, view->n_columns);
-    kt_json_free(&answer);
-    return code;
-}
-
-static int
-show(kt_cli_t *cli, const view_t *view, bool watch)
-{
-    kt_client_t *client = NULL;
-    kt_err_t     err    = kt_client_new(&client, cli->settings->http_url);
-    if (err)
-        return kt_cli_fail(err, cli->settings->http_url, NULL);
-    kt_client_authorize(client, cli->settings, NULL);
+    kt_client_t *client = kt_client_open(cli->settings);
+    if (!client)
+        return KT_EXIT_FAILED;
     int code;
     do {
         kt_watch_clear(cli, watch);
-        code = show_once(cli, client, view);
+        json_t  *answer = NULL;
+        kt_err_t err    = kt_client_get(client, view->path, &answer);
+        code            = err          ? kt_client_fail(client, err)
+                          : view->list ? kt_table_list(cli, answer, view->list, view->columns, view->n_columns)
+                                       : kt_table_object(cli, answer, view->columns, view->n_columns);
+        kt_json_free(&answer);
     } while (watch && code == KT_EXIT_OK && kt_watch_wait(1000));
     kt_client_destroy(&client);
     return code;
 }
 
-// A drain is a mark on a name: it may be put on one that is not here (yet), or that is spelt wrongly.
+// A drain applies to a name; the node may not be connected yet, or the name may be misspelt.
 static bool
-is_here(kt_client_t *client, const char *name)
+is_connected(kt_client_t *client, const char *name)
 {
     json_t *answer = NULL;
     bool    found  = false;
     if (kt_client_get(client, "/v1/nodes", &answer))
-        return true;  // not known to be away
+        return true;  // unknown
     const json_t *nodes = kt_json_get(answer, "nodes");
     for (size_t i = 0; nodes && i < kt_json_count(nodes) && !found; i++)
         found = !strcmp(kt_json_str(kt_json_at(nodes, i), "name", ""), name);
@@ -139,32 +129,31 @@ is_here(kt_client_t *client, const char *name)
 
 // POST without a body, for control; prints the result. node: the node concerned, or NULL.
 static int
-tell(kt_cli_t *cli, const char *path, const char *done, const char *node)
+post_control(kt_cli_t *cli, const char *path, const char *done, const char *node)
 {
-    kt_client_t *client = NULL;
-    json_t      *answer = NULL;
-    kt_err_t     err    = kt_client_new(&client, cli->settings->http_url);
-    if (err)
-        return kt_cli_fail(err, cli->settings->http_url, NULL);
-    kt_client_authorize(client, cli->settings, NULL);
-    err      = kt_client_post(client, path, "{}", 2, &answer);
-    int code = err ? kt_client_fail(client, err) : KT_EXIT_OK;
+    kt_client_t *client = kt_client_open(cli->settings);
+    if (!client)
+        return KT_EXIT_FAILED;
+    json_t  *answer = NULL;
+    kt_err_t err    = kt_client_post(client, path, "{}", 2, &answer);
+    int      code   = err ? kt_client_fail(client, err) : KT_EXIT_OK;
     if (!err)
         printf("%s%s\n", done,
-               node && !is_here(client, node) ? " (no node of that name is here now: it holds when one comes)" : "");
+               node && !is_connected(client, node) ? " (no node with that name is connected: applies when one connects)"
+                                                   : "");
     kt_json_free(&answer);
     kt_client_destroy(&client);
     return code;
 }
 
-// The options that all of these share, and the filters of jobs.
+// Options of these commands, and the filters of jobs.
 typedef struct asked {
     bool        watch;
     const char *state, *prefix, *after, *limit;
 } asked_t;
 
 static bool
-parse(kt_cli_t *cli, int argc, char **argv, bool filters, asked_t *out)
+parse_view(kt_cli_t *cli, int argc, char **argv, bool filters, asked_t *out)
 {
     static const struct option OPTIONS[] = {
         {"output", required_argument, NULL, 'o'},
@@ -183,7 +172,7 @@ parse(kt_cli_t *cli, int argc, char **argv, bool filters, asked_t *out)
         else if (c == 'o' && !kt_cli_format(cli, optarg))
             return false;
         else if (c == '?' || (c != 'o' && !filters)) {
-            (void)kt_cli_usage(cli, "there is no such option here");
+            (void)kt_cli_usage(cli, "unknown option");
             return false;
         } else if (c != 'o')
             *filter = optarg;
@@ -192,26 +181,26 @@ parse(kt_cli_t *cli, int argc, char **argv, bool filters, asked_t *out)
 }
 
 static int
-show_plain(kt_cli_t *cli, int argc, char **argv, const view_t *view)
+run_view(kt_cli_t *cli, int argc, char **argv, const view_t *view)
 {
     asked_t asked;
-    if (!parse(cli, argc, argv, false, &asked))
+    if (!parse_view(cli, argc, argv, false, &asked))
         return KT_EXIT_USAGE;
     if (optind < argc)
-        return kt_cli_usage(cli, "'%s' is one word too many", argv[optind]);
-    return show(cli, view, asked.watch);
+        return kt_cli_usage(cli, "unexpected argument '%s'", argv[optind]);
+    return show_view(cli, view, asked.watch);
 }
 
 int
 kt_cmd_status(kt_cli_t *cli, int argc, char **argv)
 {
-    return show_plain(cli, argc, argv, &(view_t){"/v1/status", NULL, STATUS, COUNT(STATUS)});
+    return run_view(cli, argc, argv, &(view_t){"/v1/status", NULL, STATUS, COUNT(STATUS)});
 }
 
 int
 kt_cmd_queue(kt_cli_t *cli, int argc, char **argv)
 {
-    return show_plain(cli, argc, argv, &(view_t){"/v1/queue", NULL, QUEUE, COUNT(QUEUE)});
+    return run_view(cli, argc, argv, &(view_t){"/v1/queue", NULL, QUEUE, COUNT(QUEUE)});
 }
 
 int
@@ -220,10 +209,10 @@ kt_cmd_nodes(kt_cli_t *cli, int argc, char **argv)
     asked_t asked;
     char    path[PATH], name[256], done[512];
     view_t  view = {"/v1/nodes", "nodes", NODES, COUNT(NODES)};
-    if (!parse(cli, argc, argv, false, &asked))
+    if (!parse_view(cli, argc, argv, false, &asked))
         return KT_EXIT_USAGE;
     if (optind == argc)
-        return show(cli, &view, asked.watch);
+        return show_view(cli, &view, asked.watch);
     const char *verb = argv[optind];
     if (optind + 2 != argc || (strcmp(verb, "drain") && strcmp(verb, "undrain")))
         return kt_cli_usage(cli, "nodes takes drain NAME or undrain NAME");
@@ -231,7 +220,7 @@ kt_cmd_nodes(kt_cli_t *cli, int argc, char **argv)
         return kt_cli_usage(cli, "the name is too long");
     snprintf(path, sizeof path, "/v1/nodes/%s/%s", name, verb);
     snprintf(done, sizeof done, "%.100s: %s", argv[optind + 1], strcmp(verb, "drain") ? "takes work again" : "drains");
-    return tell(cli, path, done, argv[optind + 1]);
+    return post_control(cli, path, done, argv[optind + 1]);
 }
 
 static bool
@@ -250,32 +239,27 @@ jobs_path(char out[PATH], const asked_t *asked)
     return n < PATH;
 }
 
-static int
-job_control(kt_cli_t *cli, const char *verb, const char *id)
-{
-    char path[PATH], number[64], done[128];
-    if (!kt_cli_is_number(id) || !kt_client_escape(number, sizeof number, id))
-        return kt_cli_usage(cli, "'%.40s' is no job's number", id);
-    snprintf(path, sizeof path, "/v1/jobs/%s/%s", number, verb);
-    snprintf(done, sizeof done, "job %.40s: %s", id, strcmp(verb, "retry") ? "cancelled" : "queued again");
-    return tell(cli, path, done, NULL);
-}
-
 int
 kt_cmd_jobs(kt_cli_t *cli, int argc, char **argv)
 {
     asked_t asked;
+    char    path[PATH], done[128];
     view_t  view = {"", "jobs", JOBS, COUNT(JOBS)};
-    if (!parse(cli, argc, argv, true, &asked))
+    if (!parse_view(cli, argc, argv, true, &asked))
         return KT_EXIT_USAGE;
     if (optind == argc)
-        return jobs_path(view.path, &asked) ? show(cli, &view, asked.watch) : kt_cli_usage(cli, "a filter is too long");
+        return jobs_path(view.path, &asked) ? show_view(cli, &view, asked.watch)
+                                            : kt_cli_usage(cli, "a filter is too long");
     const char *verb = argv[optind], *id = argv[optind + 1];
     if (optind + 2 != argc)
         return kt_cli_usage(cli, "jobs takes retry ID, cancel ID or why ID");
-    if (!strcmp(verb, "retry") || !strcmp(verb, "cancel"))
-        return job_control(cli, verb, id);
-    if (strcmp(verb, "why"))
-        return kt_cli_usage(cli, "'%s' is none of retry, cancel, why", verb);
-    return kt_cli_why(cli, id);
+    if (!strcmp(verb, "why"))
+        return kt_cli_why(cli, id);
+    if (strcmp(verb, "retry") && strcmp(verb, "cancel"))
+        return kt_cli_usage(cli, "'%s' is not one of retry, cancel, why", verb);
+    if (!kt_cli_is_number(id) || strlen(id) > 20)
+        return kt_cli_usage(cli, "'%.40s' is not a job number", id);
+    snprintf(path, sizeof path, "/v1/jobs/%s/%s", id, verb);
+    snprintf(done, sizeof done, "job %s: %s", id, strcmp(verb, "retry") ? "cancelled" : "queued again");
+    return post_control(cli, path, done, NULL);
 }

@@ -32,7 +32,7 @@ typedef struct work {
 } work_t;
 
 static void
-take_answer(void *context, const char *path, const json_t *answer)
+add_answer(void *context, const char *path, const json_t *answer)
 {
     work_t *work = context;
     json_t *row  = kt_json_object();
@@ -53,7 +53,7 @@ take_answer(void *context, const char *path, const json_t *answer)
 }
 
 static bool
-parse(work_t *work, int argc, char **argv)
+parse_submit(work_t *work, int argc, char **argv)
 {
     static const struct option OPTIONS[] = {{"output", required_argument, NULL, 'o'},
                                             {"priority", required_argument, NULL, 'p'},
@@ -71,20 +71,20 @@ parse(work_t *work, int argc, char **argv)
         else if (c == 'o' && kt_cli_format(work->cli, optarg))
             continue;
         else if (c != 'o') {
-            (void)kt_cli_usage(work->cli, c == '?' ? "there is no such option" : "'%s' is not understood", optarg);
+            (void)kt_cli_usage(work->cli, c == '?' ? "unknown option" : "'%s' is not valid", optarg);
             return false;
         } else
             return false;
     }
     if (optind < argc)
         return true;
-    (void)kt_cli_usage(work->cli, "no file is named");
+    (void)kt_cli_usage(work->cli, "a file is missing");
     return false;
 }
 
-// The path as the nodes will see it. A file that is not there is submitted all the same: a node may see what we do not.
+// The path as the nodes see it. A file that does not exist here is submitted too: a node may see it.
 static const char *
-absolute(const char *path, char out[PATH_MAX])
+absolute_path(const char *path, char out[PATH_MAX])
 {
     if (kt_job_is_url(path))
         return path;
@@ -105,11 +105,11 @@ submit_all(work_t *work, char **paths, size_t n)
                                .priority = work->priority,
                                .options  = work->options,
                                .session  = kt_uuid_random(session),
-                               .answered = take_answer,
+                               .answered = add_answer,
                                .context  = work};
     kt_err_t         err    = kt_submit_new(&submit, &opts);
     for (size_t i = 0; !err && i < n; i++) {
-        err = kt_submit_file(submit, absolute(paths[i], path));
+        err = kt_submit_file(submit, absolute_path(paths[i], path));
         if (!err && kt_submit_full(submit))
             err = kt_submit_flush(submit);
     }
@@ -119,7 +119,7 @@ submit_all(work_t *work, char **paths, size_t n)
     return err;
 }
 
-// "done", "failed" ... of one job; false when it could not be asked for.
+// Whether a job has ended; false, too, if the coordinator cannot be reached.
 static bool
 is_final(work_t *work, int64_t job, bool *failed)
 {
@@ -148,7 +148,7 @@ wait_all(work_t *work)
             failed += bad;
         } else if (!kt_watch_wait(200)) {
             kt_progress_end(&progress);
-            fprintf(stderr, "kithara: %zu of %zu are done; the rest goes on in the farm\n", done, work->n_jobs);
+            fprintf(stderr, "kithara: %zu of %zu are done; the others continue in the farm\n", done, work->n_jobs);
             return KT_EXIT_FAILED;
         }
         kt_progress_show(&progress, done, work->n_jobs, "");
@@ -162,7 +162,7 @@ int
 kt_cmd_submit(kt_cli_t *cli, int argc, char **argv)
 {
     work_t work = {.cli = cli, .priority = "normal", .options = KT_OPTION_ALL};
-    if (!parse(&work, argc, argv))
+    if (!parse_submit(&work, argc, argv))
         return KT_EXIT_USAGE;
     size_t   n    = (size_t)(argc - optind);
     int      code = KT_EXIT_FAILED;

@@ -1,4 +1,4 @@
-// jobs why ID: the story of one job, and where it is now.
+// jobs why ID: the history of one job, and its state.
 #include "coordinator/cli/remote/cmd_why.h"
 
 #include "coordinator/cli/client.h"
@@ -15,8 +15,8 @@ static const kt_column_t HEAD[] = {
     {"file", "file_path", KT_CELL_TEXT, false},
     {"priority", "priority", KT_CELL_TEXT, true},
     {"state", "state", KT_CELL_TEXT, false},
-    {"attempts that failed", "attempts", KT_CELL_INT, true},
-    {"of them crashes", "crashes", KT_CELL_INT, true},
+    {"failed attempts", "attempts", KT_CELL_INT, true},
+    {"crashes", "crashes", KT_CELL_INT, true},
     {"now", "now.sentence", KT_CELL_TEXT, false},
 };
 
@@ -32,31 +32,25 @@ static const kt_column_t LINES[] = {
     {"DETAIL", "error.detail", KT_CELL_TEXT, false},
 };
 
-static int
-show(kt_cli_t *cli, const json_t *story)
-{
-    if (cli->format == KT_FORMAT_JSON || cli->format == KT_FORMAT_CSV)
-        return kt_table_list(cli, story, "story", LINES, COUNT(LINES));
-    int code = kt_table_object(cli, story, HEAD, COUNT(HEAD));
-    putchar('\n');
-    return code ? code : kt_table_list(cli, story, "story", LINES, COUNT(LINES));
-}
-
 int
 kt_cli_why(kt_cli_t *cli, const char *id)
 {
-    char         path[256], number[128];
-    kt_client_t *client = NULL;
-    json_t      *story  = NULL;
+    char    path[256], number[128];
+    json_t *story = NULL;
     if (!kt_cli_is_number(id) || !kt_client_escape(number, sizeof number, id))
-        return kt_cli_usage(cli, "'%.40s' is no job's number", id);
+        return kt_cli_usage(cli, "'%.40s' is not a job number", id);
     snprintf(path, sizeof path, "/v1/jobs/%s/story", number);
-    kt_err_t err = kt_client_new(&client, cli->settings->http_url);
-    if (err)
-        return kt_cli_fail(err, cli->settings->http_url, NULL);
-    kt_client_authorize(client, cli->settings, NULL);
-    err      = kt_client_get(client, path, &story);
-    int code = err ? kt_client_fail(client, err) : show(cli, story);
+    kt_client_t *client = kt_client_open(cli->settings);
+    if (!client)
+        return KT_EXIT_FAILED;
+    kt_err_t err  = kt_client_get(client, path, &story);
+    int      code = err ? kt_client_fail(client, err) : KT_EXIT_OK;
+    if (!err && cli->format != KT_FORMAT_JSON && cli->format != KT_FORMAT_CSV) {
+        code = kt_table_object(cli, story, HEAD, COUNT(HEAD));
+        putchar('\n');
+    }
+    if (code == KT_EXIT_OK)
+        code = kt_table_list(cli, story, "story", LINES, COUNT(LINES));
     kt_json_free(&story);
     kt_client_destroy(&client);
     return code;

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BLOCK = 64 << 10, ENTRY = 2 * KT_JOB_PATH, PATIENCE_MS = 60000, PAUSE_MS = 250 };
+enum { BLOCK = 64 << 10, ENTRY = 2 * KT_JOB_PATH, RETRY_MS = 60000, PAUSE_MS = 250 };
 
 typedef struct sender {
     kt_client_t      *client;
@@ -20,7 +20,7 @@ typedef struct sender {
     char              folder[KT_JOB_PATH];  // of relative paths
     char              separator;
     char              entry[ENTRY];
-    size_t            entry_bytes;  // of the entry, also what did not fit
+    size_t            entry_bytes;  // of the entry, including bytes that did not fit
     char             *chunk;
     size_t            chunk_bytes;
 } sender_t;
@@ -28,7 +28,7 @@ typedef struct sender {
 kt_err_t
 kt_spool_post(kt_client_t *client, const char *path, const char *body, size_t length, json_t **answer)
 {
-    int64_t  until = kt_clock_ms() + PATIENCE_MS;
+    int64_t  until = kt_clock_ms() + RETRY_MS;
     kt_err_t err;
     do {
         err = kt_client_post(client, path, body, length, answer);
@@ -57,13 +57,7 @@ flush_chunk(sender_t *self)
     return err;
 }
 
-static bool
-is_whole(const char *entry)
-{
-    return entry[0] == '/' || !strncmp(entry, "http://", 7) || !strncmp(entry, "https://", 8);
-}
-
-// The entry is complete: with NUL at its end into the chunk.
+// Adds the complete entry, with its NUL, to the chunk.
 static kt_err_t
 end_entry(sender_t *self)
 {
@@ -74,7 +68,7 @@ end_entry(sender_t *self)
     self->entry_bytes = 0;
     if (!kept)
         return KT_OK;
-    const char *folder = is_whole(self->entry) ? "" : self->folder;
+    const char *folder = self->entry[0] == '/' || kt_job_is_url(self->entry) ? "" : self->folder;
     size_t      before = strlen(folder), need = before + (before != 0) + kept + 1;
     kt_err_t    err = self->chunk_bytes + need > KT_BACKFILL_CHUNK ? flush_chunk(self) : KT_OK;
     if (err)
@@ -87,7 +81,7 @@ end_entry(sender_t *self)
 }
 
 static kt_err_t
-take_block(sender_t *self, const char *block, size_t n)
+add_block(sender_t *self, const char *block, size_t n)
 {
     kt_err_t err = KT_OK;
     for (size_t at = 0; at < n && !err;) {
@@ -103,7 +97,8 @@ take_block(sender_t *self, const char *block, size_t n)
     return err;
 }
 
-// A list of paths has lines of text; of media, archives and pictures most are not. The last line may be cut.
+// The lines of a list of paths are text; most lines of media, archives and pictures are not. The last line may be
+// incomplete.
 static bool
 looks_like_paths(const char *block, size_t n, char separator)
 {
@@ -122,7 +117,7 @@ looks_like_paths(const char *block, size_t n, char separator)
 }
 
 static kt_err_t
-send_all(sender_t *self, FILE *list, char *block)
+send_list(sender_t *self, FILE *list, char *block)
 {
     size_t   n      = fread(block, 1, BLOCK, list);
     kt_err_t err    = KT_OK;
@@ -130,7 +125,7 @@ send_all(sender_t *self, FILE *list, char *block)
     if (!looks_like_paths(block, n, self->separator))
         return KT_ETEXT;
     for (; n && !err; n = err ? 0 : fread(block, 1, BLOCK, list))
-        err = take_block(self, block, n);
+        err = add_block(self, block, n);
     if (!err && ferror(list))
         err = KT_EIO;
     if (!err)
@@ -152,7 +147,7 @@ kt_spool_send(kt_client_t *client, FILE *list, kt_spool_open_fn *open, void *con
         self->open    = open;
         self->context = context;
         self->out     = out;
-        err           = getcwd(self->folder, sizeof self->folder) ? send_all(self, list, block) : KT_ESYSTEM;
+        err           = getcwd(self->folder, sizeof self->folder) ? send_list(self, list, block) : KT_ESYSTEM;
     }
     if (self)
         free(self->chunk);

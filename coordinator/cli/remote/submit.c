@@ -36,7 +36,7 @@ kt_submit_new(kt_submit_t **self_p, const kt_submit_opts_t *opts)
 }
 
 static void
-forget(kt_submit_t *self)
+clear_batch(kt_submit_t *self)
 {
     for (size_t i = 0; i < self->n; i++)
         free(self->paths[i]);
@@ -50,15 +50,15 @@ kt_submit_destroy(kt_submit_t **self_p)
     kt_submit_t *self = *self_p;
     if (!self)
         return;
-    forget(self);
+    clear_batch(self);
     kt_buf_fini(&self->body);
     free(self);
     *self_p = NULL;
 }
 
-// The id depends on the raw bytes of the path: two names that look alike once sanitised stay two jobs.
+// The id depends on the raw bytes of the path: two names that are equal once sanitised remain two jobs.
 static void
-make_job(const kt_submit_t *self, const char *path, kt_job_t *job)
+init_job(const kt_submit_t *self, const char *path, kt_job_t *job)
 {
     char        text[KT_JOB_PATH + 128];
     kt_digest_t digest;
@@ -72,21 +72,13 @@ make_job(const kt_submit_t *self, const char *path, kt_job_t *job)
         job->declared_bytes = (uint64_t)facts.st_size;
 }
 
-static void
-pass_answers(kt_submit_t *self, const json_t *answer)
-{
-    const json_t *results = kt_json_get(answer, "results");
-    for (size_t i = 0; results && i < kt_json_count(results) && i < self->n; i++)
-        self->opts.answered(self->opts.context, self->paths[i], kt_json_at(results, i));
-}
-
 bool
 kt_submit_full(const kt_submit_t *self)
 {
     return self->n == BATCH;
 }
 
-// A batch that got no answer is kept: ids are made of the session and the path, so sending it again doubles nothing.
+// Ids are derived from session and path, so a batch that is sent again makes no second job.
 kt_err_t
 kt_submit_flush(kt_submit_t *self)
 {
@@ -103,9 +95,11 @@ kt_submit_flush(kt_submit_t *self)
     kt_buf_fini(&whole);
     if (err)
         return err;
-    pass_answers(self, answer);
+    const json_t *results = kt_json_get(answer, "results");
+    for (size_t i = 0; results && i < kt_json_count(results) && i < self->n; i++)
+        self->opts.answered(self->opts.context, self->paths[i], kt_json_at(results, i));
     kt_json_free(&answer);
-    forget(self);
+    clear_batch(self);
     return KT_OK;
 }
 
@@ -120,7 +114,7 @@ kt_submit_file(kt_submit_t *self, const char *path)
     char *copy = strdup(path);
     if (!copy)
         return KT_ENOMEM;
-    make_job(self, path, &job);
+    init_job(self, path, &job);
     kt_buf_str(&self->body, self->n ? "," : "{\"messages\":[");
     kt_job_write(&job, &self->body);
     self->paths[self->n++] = copy;

@@ -1,4 +1,4 @@
-// kt_submit -- files into input messages, messages in batches to the coordinator, answers to the caller. One thread.
+// kt_submit -- makes input messages of files and submits them to the coordinator in batches. One thread.
 #pragma once
 
 #include "coordinator/cli/client.h"
@@ -7,23 +7,23 @@
 
 typedef struct kt_submit kt_submit_t;
 
-// One answer: as the coordinator gave it, {"message_id","job","status","error"}, and the path that was asked for.
+// The coordinator's result for one path: {"message_id","job","status","error"}.
 typedef void kt_submitted_fn(void *context, const char *path, const json_t *answer);
 
 typedef struct kt_submit_opts {
     kt_client_t     *client;
     const char      *priority;  // "normal"
     uint32_t         options;   // kt_option_t bits
-    const char      *session;   // message ids are made of it and the path, so that the same file is the same job
+    const char      *session;   // message ids are derived from it and the path, so that the same file is the same job
     kt_submitted_fn *answered;
     void            *context;
 } kt_submit_opts_t;
 
 KT_MUST_USE kt_err_t kt_submit_new(kt_submit_t **self_p, const kt_submit_opts_t *opts);
 void                 kt_submit_destroy(kt_submit_t **self_p);
-// Adds an absolute path to the batch; a name that is no UTF-8 is sent with U+FFFD and fails at the node with KT_ENAME.
+// Adds an absolute path to the batch; a name that is not UTF-8 is sent with U+FFFD and fails on the node with KT_ENAME.
 // KT_EFULL: flush first.
 KT_MUST_USE kt_err_t kt_submit_file(kt_submit_t *self, const char *path);
 bool                 kt_submit_full(const kt_submit_t *self);
-// Sends the batch. On failure it is kept, whole, for the next call.
+// Sends the batch; on failure the next call sends the same batch again.
 KT_MUST_USE kt_err_t kt_submit_flush(kt_submit_t *self);

@@ -1,5 +1,5 @@
-// backfill export: the output messages of a backfill, page by page. A path that was never analysed (its name cannot be
-// told to a node) has a line of the same shape.
+// backfill export: the output messages of a backfill, page by page. A path that was never analysed, because its name
+// cannot be sent to a node, has a line of the same shape.
 #include "coordinator/cli/analyze/feature_rows.h"
 #include "coordinator/cli/remote/cmd_backfill.h"
 #include "coordinator/cli/table.h"
@@ -22,7 +22,7 @@ typedef struct export
 export_t;
 
 static bool
-parse(export_t *self, int argc, char **argv)
+parse_export(export_t *self, int argc, char **argv)
 {
     static const struct option OPTIONS[] = {
         {"output", required_argument, NULL, 'o'}, {"failed", no_argument, NULL, 'f'}, {NULL, 0, NULL, 0}};
@@ -31,7 +31,7 @@ parse(export_t *self, int argc, char **argv)
         if (c == 'f') {
             self->failed = true;
         } else if (c != 'o' || (strcmp(optarg, "jsonl") && strcmp(optarg, "csv"))) {
-            (void)kt_cli_usage(self->cli, c == 'o' ? "-o is jsonl or csv" : "there is no such option");
+            (void)kt_cli_usage(self->cli, c == 'o' ? "-o must be jsonl or csv" : "unknown option");
             return false;
         } else {
             self->csv = !strcmp(optarg, "csv");
@@ -45,20 +45,9 @@ parse(export_t *self, int argc, char **argv)
     return false;
 }
 
-static kt_err_t
-open_table(export_t *self)
-{
-    size_t   n;
-    kt_err_t err = self->csv ? kt_feature_rows_new(&self->features, self->cli->settings) : KT_OK;
-    if (err || !self->csv)
-        return err;
-    const kt_column_t *columns = kt_feature_rows_columns(self->features, KT_FORMAT_CSV, &n);
-    return kt_table_new(&self->table, KT_FORMAT_CSV, false, columns, n);
-}
-
-// What stands for the output message of a path that has none.
+// The replacement for the output message of a path without one.
 static json_t *
-stand_in(const json_t *row)
+placeholder_message(const json_t *row)
 {
     json_t *json = kt_json_object();
     kt_json_set(json, "message_id", kt_json_null());
@@ -69,7 +58,7 @@ stand_in(const json_t *row)
 }
 
 static kt_err_t
-write_json(const json_t *json)
+write_json_line(const json_t *json)
 {
     kt_buf_t text;
     kt_buf_init(&text, 1 << 20);
@@ -82,18 +71,7 @@ write_json(const json_t *json)
 }
 
 static kt_err_t
-write_csv(export_t *self, const json_t *document)
-{
-    json_t *flat = kt_feature_row(self->features, document);
-    if (!flat)
-        return KT_ENOMEM;
-    kt_table_row(self->table, flat);
-    kt_json_free(&flat);
-    return ferror(stdout) ? KT_EIO : KT_OK;
-}
-
-static kt_err_t
-write_row(export_t *self, const json_t *row)
+write_export_row(export_t *self, const json_t *row)
 {
     char        why[KT_JSON_WHY];
     json_t     *json    = NULL;
@@ -109,17 +87,23 @@ write_row(export_t *self, const json_t *row)
         return fputs(text, stdout) < 0 || fputc('\n', stdout) == EOF ? KT_EIO : KT_OK;
     if (text)
         err = kt_json_parse(text, strlen(text), KT_DOCUMENT_MAX_BYTES, &json, why);
-    else if (!(json = stand_in(row)))
+    else if (!(json = placeholder_message(row)))
         err = KT_ENOMEM;
-    if (!err)
-        err = self->csv ? write_csv(self, json) : write_json(json);
+    json_t *flat = !err && self->csv ? kt_feature_row(self->features, json) : NULL;
+    if (flat)
+        kt_table_row(self->table, flat);
+    if (!err && self->csv)
+        err = !flat ? KT_ENOMEM : ferror(stdout) ? KT_EIO : KT_OK;
+    else if (!err)
+        err = write_json_line(json);
+    kt_json_free(&flat);
     kt_json_free(&json);
     return err;
 }
 
-// *said: the coordinator sent a reason.
+// *answered: the error is the coordinator's response.
 static kt_err_t
-write_pages(export_t *self, bool *said)
+write_pages(export_t *self, bool *answered)
 {
     char     path[256], number[64];
     kt_err_t err = kt_client_escape(number, sizeof number, self->id) ? KT_OK : KT_EINVAL;
@@ -127,13 +111,13 @@ write_pages(export_t *self, bool *said)
         json_t *answer = NULL;
         snprintf(path, sizeof path, "/v1/backfills/%s/results?limit=500&failed=%d&after=%lld", number, self->failed,
                  (long long)after);
-        err   = kt_client_get(self->client, path, &answer);
-        *said = err != KT_OK;
+        err       = kt_client_get(self->client, path, &answer);
+        *answered = err != KT_OK;
         if (err)
             break;
         const json_t *rows = kt_json_get(answer, "results");
         for (size_t i = 0; rows && i < kt_json_count(rows) && !err; i++)
-            err = write_row(self, kt_json_at(rows, i));
+            err = write_export_row(self, kt_json_at(rows, i));
         after = kt_json_i64(answer, "next", -1);
         kt_json_free(&answer);
     }
@@ -143,13 +127,18 @@ write_pages(export_t *self, bool *said)
 int
 kt_backfill_export(kt_cli_t *cli, kt_client_t *client, int argc, char **argv)
 {
-    export_t self = {.cli = cli, .client = client};
-    bool     said = false;
-    if (!parse(&self, argc, argv))
+    export_t self     = {.cli = cli, .client = client};
+    bool     answered = false;
+    if (!parse_export(&self, argc, argv))
         return KT_EXIT_USAGE;
-    kt_err_t err = open_table(&self);
+    kt_err_t err = self.csv ? kt_feature_rows_new(&self.features, cli->settings) : KT_OK;
+    if (!err && self.csv) {
+        size_t             n;
+        const kt_column_t *columns = kt_feature_rows_columns(self.features, KT_FORMAT_CSV, &n);
+        err                        = kt_table_new(&self.table, KT_FORMAT_CSV, false, columns, n);
+    }
     if (!err)
-        err = write_pages(&self, &said);
+        err = write_pages(&self, &answered);
     if (!err && self.table)
         err = kt_table_end(self.table, stdout);
     if (!err && fflush(stdout))
@@ -157,8 +146,8 @@ kt_backfill_export(kt_cli_t *cli, kt_client_t *client, int argc, char **argv)
     kt_table_destroy(&self.table);
     kt_feature_rows_destroy(&self.features);
     if (err)
-        return said ? kt_client_fail(client, err) : kt_cli_fail(err, "export", NULL);
+        return answered ? kt_client_fail(client, err) : kt_cli_fail(err, "export", NULL);
     if (self.missing)
-        fprintf(stderr, "kithara: %llu paths have no result to show\n", (unsigned long long)self.missing);
+        fprintf(stderr, "kithara: %llu paths have no result\n", (unsigned long long)self.missing);
     return KT_EXIT_OK;
 }

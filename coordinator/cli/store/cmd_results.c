@@ -1,4 +1,4 @@
-// results and audit: what opens the ledger itself.
+// results and audit: they open the ledger themselves.
 #include "common/text.h"
 #include "coordinator/cli/store/results.h"
 #include "coordinator/ledger/open/open.h"
@@ -18,7 +18,7 @@ parse_number(kt_cli_t *cli, const char *text, uint64_t *out)
 {
     int64_t value;
     if (kt_text_to_i64(text, 0, INT64_MAX, &value)) {
-        (void)kt_cli_usage(cli, "'%s' is no number", text);
+        (void)kt_cli_usage(cli, "'%s' is not a number", text);
         return false;
     }
     *out = (uint64_t)value;
@@ -26,22 +26,7 @@ parse_number(kt_cli_t *cli, const char *text, uint64_t *out)
 }
 
 static bool
-take_option(kt_cli_t *cli, asked_t *asked, int option)
-{
-    switch (option) {
-    case 'o': return kt_cli_format(cli, optarg);
-    case 'r': asked->run = optarg; return true;
-    case 'd': asked->ledger = optarg; return true;
-    case 'p': asked->results.path_prefix = optarg; return true;
-    case 'f': asked->results.which = optarg && !strcmp(optarg, "only") ? KT_WHICH_FAILURES : KT_WHICH_ALL; return true;
-    case 'a': return parse_number(cli, optarg, &asked->results.after_job);
-    case 'l': return parse_number(cli, optarg, &asked->results.limit);
-    default: (void)kt_cli_usage(cli, "there is no such option"); return false;
-    }
-}
-
-static bool
-parse(kt_cli_t *cli, int argc, char **argv, asked_t *asked)
+parse_results(kt_cli_t *cli, int argc, char **argv, asked_t *asked)
 {
     static const struct option OPTIONS[] = {
         {"output", required_argument, NULL, 'o'}, {"run", required_argument, NULL, 'r'},
@@ -50,10 +35,24 @@ parse(kt_cli_t *cli, int argc, char **argv, asked_t *asked)
         {"limit", required_argument, NULL, 'l'},  {NULL, 0, NULL, 0},
     };
     for (int c; (c = getopt_long(argc, argv, "o:", OPTIONS, NULL)) != -1;)
-        if (!take_option(cli, asked, c))
-            return false;
+        switch (c) {
+        case 'o':
+            if (!kt_cli_format(cli, optarg))
+                return false;
+            break;
+        case 'r': asked->run = optarg; break;
+        case 'd': asked->ledger = optarg; break;
+        case 'p': asked->results.path_prefix = optarg; break;
+        case 'f': asked->results.which = optarg && !strcmp(optarg, "only") ? KT_WHICH_FAILURES : KT_WHICH_ALL; break;
+        case 'a':
+        case 'l':
+            if (!parse_number(cli, optarg, c == 'a' ? &asked->results.after_job : &asked->results.limit))
+                return false;
+            break;
+        default: (void)kt_cli_usage(cli, "unknown option"); return false;
+        }
     if (optind < argc) {
-        (void)kt_cli_usage(cli, "'%s' is one word too many", argv[optind]);
+        (void)kt_cli_usage(cli, "unexpected argument '%s'", argv[optind]);
         return false;
     }
     return true;
@@ -63,7 +62,7 @@ int
 kt_cmd_results(kt_cli_t *cli, int argc, char **argv)
 {
     asked_t asked = {0};
-    if (!parse(cli, argc, argv, &asked))
+    if (!parse_results(cli, argc, argv, &asked))
         return KT_EXIT_USAGE;
     kt_err_t err = kt_results_locate(cli, asked.run, asked.ledger, &asked.rundir, &asked.results.database_url);
     if (err)
@@ -76,7 +75,7 @@ typedef struct findings {
 } findings_t;
 
 static void
-say_finding(void *context, kt_run_id_t id, const char *finding)
+print_finding(void *context, kt_run_id_t id, const char *finding)
 {
     findings_t *findings = context;
     findings->n++;
@@ -98,7 +97,7 @@ kt_cmd_audit(kt_cli_t *cli, int argc, char **argv)
     uint64_t      rows               = 0;
     kt_settings_t settings           = *cli->settings;  // shallow: only the address differs
     const char   *url                = NULL;
-    if (!parse(cli, argc, argv, &asked))
+    if (!parse_results(cli, argc, argv, &asked))
         return KT_EXIT_USAGE;
     kt_err_t err = kt_results_locate(cli, asked.run, asked.ledger, &asked.rundir, &url);
     if (err)
@@ -106,7 +105,7 @@ kt_cmd_audit(kt_cli_t *cli, int argc, char **argv)
     settings.database_url = url ? url : settings.database_url;
     err                   = kt_ledger_open(&ledger, &settings, false, why);
     if (!err)
-        err = ledger->ops->audit(ledger, say_finding, &findings, &rows);
+        err = ledger->ops->audit(ledger, print_finding, &findings, &rows);
     if (ledger)
         ledger->ops->close(&ledger);
     if (err)

@@ -1,5 +1,5 @@
-// similar -- the stored recordings that are nearest to a file: exact search by cosine distance of the combined vector,
-// one pass over the ledger, page by page; only the nearest are kept.
+// similar: the stored recordings nearest to a file. Exact search by cosine distance of the combined vector in one pass
+// over the ledger, page by page; only the nearest are kept.
 #include "common/text.h"
 #include "coordinator/cli/store/results.h"
 #include "coordinator/cli/table.h"
@@ -13,7 +13,7 @@
 
 enum { MOST_VALUES = 256, MOST_NEAREST = 1000, DEFAULT_NEAREST = 10 };
 
-// A vector and the version of its definition: others are not compared with it.
+// A vector and the version of its definition; only vectors of the same version are compared.
 typedef struct vector {
     size_t n;
     double value[MOST_VALUES];
@@ -50,23 +50,7 @@ static const kt_column_t COLUMNS[] = {
 };
 
 static bool
-take_option(similar_t *self, int option)
-{
-    switch (option) {
-    case 'o': return kt_cli_format(self->cli, optarg);
-    case 'r': self->run = optarg; return true;
-    case 'd': self->ledger = optarg; return true;
-    case 'n':
-        if (!kt_text_to_i64(optarg, 1, MOST_NEAREST, &self->wanted))
-            return true;
-        (void)kt_cli_usage(self->cli, "-n %s: a number from 1 to %d is needed", optarg, MOST_NEAREST);
-        return false;
-    default: (void)kt_cli_usage(self->cli, "there is no such option"); return false;
-    }
-}
-
-static bool
-parse(similar_t *self, int argc, char **argv)
+parse_similar(similar_t *self, int argc, char **argv)
 {
     static const struct option OPTIONS[] = {
         {"output", required_argument, NULL, 'o'},
@@ -76,8 +60,21 @@ parse(similar_t *self, int argc, char **argv)
     };
     self->wanted = DEFAULT_NEAREST;
     for (int c; (c = getopt_long(argc, argv, "o:n:", OPTIONS, NULL)) != -1;)
-        if (!take_option(self, c))
-            return false;
+        switch (c) {
+        case 'o':
+            if (!kt_cli_format(self->cli, optarg))
+                return false;
+            break;
+        case 'r': self->run = optarg; break;
+        case 'd': self->ledger = optarg; break;
+        case 'n':
+            if (kt_text_to_i64(optarg, 1, MOST_NEAREST, &self->wanted)) {
+                (void)kt_cli_usage(self->cli, "-n %s: a number from 1 to %d is needed", optarg, MOST_NEAREST);
+                return false;
+            }
+            break;
+        default: (void)kt_cli_usage(self->cli, "unknown option"); return false;
+        }
     if (argc - optind != 1) {
         (void)kt_cli_usage(self->cli, "one file is needed");
         return false;
@@ -85,7 +82,7 @@ parse(similar_t *self, int argc, char **argv)
     return true;
 }
 
-// False where the document has no combined vector.
+// False if the document has no combined vector.
 static bool
 read_vector(const json_t *document, vector_t *out)
 {
@@ -107,7 +104,7 @@ parse_document(const char *text, size_t length, json_t **out)
     return kt_json_parse(text, length, KT_DOCUMENT_MAX_BYTES, out, why);
 }
 
-// Looks for the file's own result.
+// Finds the stored result of the file itself.
 static kt_err_t
 visit_own(void *context, const kt_job_row_t *row)
 {
@@ -124,7 +121,7 @@ visit_own(void *context, const kt_job_row_t *row)
 
 // Unit vectors: one minus the cosine, 0 for the same direction, 2 for the opposite.
 static double
-distance(const vector_t *a, const vector_t *b)
+cosine_distance(const vector_t *a, const vector_t *b)
 {
     double dot = 0;
     for (size_t i = 0; i < a->n; i++)
@@ -133,7 +130,7 @@ distance(const vector_t *a, const vector_t *b)
 }
 
 static json_t *
-show_row(const kt_job_row_t *row, const json_t *document, double at)
+nearest_object(const kt_job_row_t *row, const json_t *document, double at)
 {
     const json_t *features = kt_json_get(document, "features"), *mir = kt_json_get(features, "mir"),
                  *technical = kt_json_get(features, "technical");
@@ -150,16 +147,16 @@ show_row(const kt_job_row_t *row, const json_t *document, double at)
     return out;
 }
 
-// Into its place among the nearest; of equal ones the earlier job stays in front.
+// Inserts the row if it is among the nearest; of equal distances the earlier job comes first.
 static kt_err_t
-keep(similar_t *self, const kt_job_row_t *row, const json_t *document, double at)
+insert_nearest(similar_t *self, const kt_job_row_t *row, const json_t *document, double at)
 {
     size_t place = self->n;
     while (place > 0 && self->nearest[place - 1].distance > at)
         place--;
     if (place == (size_t)self->wanted)
         return KT_OK;
-    json_t *shown = show_row(row, document, at);
+    json_t *shown = nearest_object(row, document, at);
     if (!shown)
         return KT_ENOMEM;
     if (self->n == (size_t)self->wanted)
@@ -182,24 +179,34 @@ visit_other(void *context, const kt_job_row_t *row)
     if (!err && read_vector(document, &other)) {
         bool same = other.n == self->query.n && strcmp(other.version, self->query.version) == 0;
         *(same ? &self->compared : &self->other_versions) += 1;
-        err = same ? keep(self, row, document, distance(&self->query, &other)) : KT_OK;
+        err = same ? insert_nearest(self, row, document, cosine_distance(&self->query, &other)) : KT_OK;
     }
     kt_json_free(&document);
     return err;
 }
 
+// Analyses the file to get its vector.
 static kt_err_t
-run_worker(similar_t *self, kt_worker_t *worker, char detail[KT_DETAIL])
+analyse_query(similar_t *self, char detail[KT_DETAIL])
 {
-    kt_job_t         job      = {.message_id = "similar", .options = KT_OPTION_SIMILARITY};
-    kt_worker_opts_t opts     = {0};
-    kt_report_t      report   = {0};
-    json_t          *document = NULL;
-    if (!kt_text_copy(job.file_path, sizeof job.file_path, self->path))
-        return KT_ENOFILE;
-    kt_worker_run(worker, &job, &opts, &report);
-    kt_err_t err = report.err;
-    snprintf(detail, KT_DETAIL, "%s", report.detail);
+    const kt_settings_t *settings      = self->cli->settings;
+    kt_pipeline_opts_t   pipeline_opts = {.settings = settings, .media_roots = settings->media_roots, .any_path = true};
+    kt_job_t             job           = {.message_id = "similar", .options = KT_OPTION_SIMILARITY};
+    kt_worker_opts_t     opts          = {0};
+    kt_report_t          report        = {0};
+    kt_pipeline_t       *pipeline      = NULL;
+    kt_worker_t         *worker        = NULL;
+    json_t              *document      = NULL;
+    kt_err_t             err = kt_text_copy(job.file_path, sizeof job.file_path, self->path) ? KT_OK : KT_ENOFILE;
+    if (!err)
+        err = kt_pipeline_new(&pipeline, &pipeline_opts);
+    if (!err)
+        err = kt_worker_new(&worker, pipeline);
+    if (!err) {
+        kt_worker_run(worker, &job, &opts, &report);
+        err = report.err;
+        snprintf(detail, KT_DETAIL, "%s", report.detail);
+    }
     if (!err)
         err = parse_document(report.document.bytes, report.document.length, &document);
     if (!err && !read_vector(document, &self->query)) {
@@ -209,29 +216,13 @@ run_worker(similar_t *self, kt_worker_t *worker, char detail[KT_DETAIL])
     }
     kt_json_free(&document);
     kt_buf_fini(&report.document);
-    return err;
-}
-
-// The file's vector by an analysis here and now.
-static kt_err_t
-analyse(similar_t *self, char detail[KT_DETAIL])
-{
-    const kt_settings_t *settings = self->cli->settings;
-    kt_pipeline_opts_t   opts     = {.settings = settings, .media_roots = settings->media_roots, .any_path = true};
-    kt_pipeline_t       *pipeline = NULL;
-    kt_worker_t         *worker   = NULL;
-    kt_err_t             err      = kt_pipeline_new(&pipeline, &opts);
-    if (!err)
-        err = kt_worker_new(&worker, pipeline);
-    if (!err)
-        err = run_worker(self, worker, detail);
     kt_worker_destroy(&worker);
     kt_pipeline_destroy(&pipeline);
     return err;
 }
 
 static int
-search(similar_t *self)
+search_nearest(similar_t *self)
 {
     char     why[KT_LEDGER_WHY] = "", detail[KT_DETAIL] = "";
     kt_err_t err = kt_results_locate(self->cli, self->run, self->ledger, &self->rundir, &self->ask.database_url);
@@ -240,7 +231,7 @@ search(similar_t *self)
     self->ask.path_prefix = self->path;
     if ((err = kt_results_visit(self->cli, &self->ask, visit_own, self, why)))
         return kt_cli_fail(err, "the ledger", why);
-    if (!self->found && (err = analyse(self, detail)))
+    if (!self->found && (err = analyse_query(self, detail)))
         return kt_cli_fail(err, self->path, detail);
     self->ask.path_prefix = NULL;
     self->nearest         = calloc((size_t)self->wanted + 1, sizeof *self->nearest);
@@ -249,7 +240,7 @@ search(similar_t *self)
 }
 
 static int
-show(const similar_t *self)
+show_nearest(const similar_t *self)
 {
     kt_table_t *table = NULL;
     kt_err_t err = kt_table_new(&table, self->cli->format, self->cli->color, COLUMNS, sizeof COLUMNS / sizeof *COLUMNS);
@@ -259,10 +250,10 @@ show(const similar_t *self)
         err = kt_table_end(table, stdout);
     kt_table_destroy(&table);
     if (self->other_versions)
-        fprintf(stderr, "kithara: %llu results have vectors of another version and were left out: analyse them anew\n",
+        fprintf(stderr, "kithara: skipped %llu results with vectors of another version: analyse them again\n",
                 (unsigned long long)self->other_versions);
     if (!self->compared)
-        fprintf(stderr, "kithara: no result of the ledger has a vector to compare with\n");
+        fprintf(stderr, "kithara: the ledger contains no vector to compare with\n");
     return err ? kt_cli_fail(err, "similar", NULL) : KT_EXIT_OK;
 }
 
@@ -270,13 +261,13 @@ int
 kt_cmd_similar(kt_cli_t *cli, int argc, char **argv)
 {
     similar_t self = {.cli = cli};
-    if (!parse(&self, argc, argv))
+    if (!parse_similar(&self, argc, argv))
         return KT_EXIT_USAGE;
     if (!realpath(argv[optind], self.path))
         return kt_cli_fail(KT_ENOFILE, argv[optind], NULL);
-    int code = search(&self);
+    int code = search_nearest(&self);
     if (code == KT_EXIT_OK)
-        code = show(&self);
+        code = show_nearest(&self);
     for (size_t i = 0; i < self.n; i++)
         kt_json_free(&self.nearest[i].row);
     free(self.nearest);

@@ -9,67 +9,42 @@
 
 enum { PAGE = 64 };
 
-// Opens the ledger of this address (NULL: as set) for reading.
-static kt_err_t
-open_ledger(const kt_cli_t *cli, const char *database_url, kt_ledger_t **out, char why[KT_LEDGER_WHY])
-{
-    kt_settings_t settings = *cli->settings;  // shallow: only the address differs
-    if (database_url)
-        settings.database_url = database_url;
-    return kt_ledger_open(out, &settings, false, why);
-}
-
 static bool
-wanted(const kt_results_ask_t *ask, const kt_job_row_t *row)
+is_wanted_row(const kt_results_ask_t *ask, const kt_job_row_t *row)
 {
     if (!row->document)
         return false;
     return ask->which == KT_WHICH_ALL || (row->state == KT_JOB_DONE) == (ask->which == KT_WHICH_SUCCESSES);
 }
 
-static kt_err_t
-visit_page(const kt_results_ask_t *ask, kt_job_row_t *rows, size_t n, uint64_t *left, kt_results_fn *visit,
-           void *context)
+kt_err_t
+kt_results_visit(const kt_cli_t *cli, const kt_results_ask_t *ask, kt_results_fn *visit, void *context,
+                 char why[KT_LEDGER_WHY])
 {
-    kt_err_t err = KT_OK;
-    for (size_t i = 0; i < n; i++) {
-        if (!err && *left && wanted(ask, &rows[i])) {
-            err = visit(context, &rows[i]);
-            --*left;
-        }
-        free(rows[i].document);
-    }
-    return err;
-}
-
-static kt_err_t
-visit_all(kt_ledger_t *ledger, const kt_results_ask_t *ask, kt_results_fn *visit, void *context)
-{
-    kt_job_query_t query = {
-        .after_job = ask->after_job, .state = -1, .documents = true, .path_prefix = ask->path_prefix};
+    kt_settings_t  settings = *cli->settings;  // shallow: only the address differs
+    kt_ledger_t   *ledger   = NULL;
+    kt_job_query_t query    = {
+           .after_job = ask->after_job, .state = -1, .documents = true, .path_prefix = ask->path_prefix};
     kt_job_row_t *rows = calloc(PAGE, sizeof *rows);
     uint64_t      left = ask->limit ? ask->limit : UINT64_MAX;
-    kt_err_t      err  = rows ? KT_OK : KT_ENOMEM;
+    why[0]             = '\0';
+    if (ask->database_url)
+        settings.database_url = ask->database_url;
+    kt_err_t err = rows ? kt_ledger_open(&ledger, &settings, false, why) : KT_ENOMEM;
     for (size_t n = PAGE; !err && left && n == PAGE;) {
         err = ledger->ops->jobs(ledger, &query, rows, PAGE, &n);
         if (err || !n)
             break;
         query.after_job = rows[n - 1].id.job;
-        err             = visit_page(ask, rows, n, &left, visit, context);
+        for (size_t i = 0; i < n; i++) {
+            if (!err && left && is_wanted_row(ask, &rows[i])) {
+                err = visit(context, &rows[i]);
+                left--;
+            }
+            free(rows[i].document);
+        }
     }
     free(rows);
-    return err;
-}
-
-kt_err_t
-kt_results_visit(const kt_cli_t *cli, const kt_results_ask_t *ask, kt_results_fn *visit, void *context,
-                 char why[KT_LEDGER_WHY])
-{
-    kt_ledger_t *ledger = NULL;
-    why[0]              = '\0';
-    kt_err_t err        = open_ledger(cli, ask->database_url, &ledger, why);
-    if (!err)
-        err = visit_all(ledger, ask, visit, context);
     if (ledger)
         ledger->ops->close(&ledger);
     return err;
@@ -99,13 +74,6 @@ typedef struct view {
 } view_t;
 
 static kt_err_t
-write_line(FILE *out, const kt_job_row_t *row)
-{
-    fwrite(row->document, 1, row->document_bytes, out);
-    return fputc('\n', out) == EOF ? KT_EIO : KT_OK;
-}
-
-static kt_err_t
 visit_row(void *context, const kt_job_row_t *row)
 {
     view_t *view     = context;
@@ -113,8 +81,11 @@ visit_row(void *context, const kt_job_row_t *row)
     char    why[KT_JSON_WHY];
     if (view->count)
         *(row->state == KT_JOB_DONE ? &view->count->successes : &view->count->failures) += 1;
-    if (view->out || view->format == KT_FORMAT_JSON)
-        return write_line(view->out ? view->out : stdout, row);
+    if (view->out || view->format == KT_FORMAT_JSON) {
+        FILE *out = view->out ? view->out : stdout;
+        fwrite(row->document, 1, row->document_bytes, out);
+        return fputc('\n', out) == EOF ? KT_EIO : KT_OK;
+    }
     kt_err_t err = kt_json_parse(row->document, row->document_bytes, KT_DOCUMENT_MAX_BYTES, &document, why);
     if (err)
         return err;
@@ -127,22 +98,16 @@ visit_row(void *context, const kt_job_row_t *row)
     return KT_OK;
 }
 
-static kt_err_t
-open_view(view_t *view, const kt_cli_t *cli)
-{
-    size_t   n;
-    kt_err_t err = kt_feature_rows_new(&view->features, cli->settings);
-    if (err)
-        return err;
-    const kt_column_t *columns = kt_feature_rows_columns(view->features, cli->format, &n);
-    return kt_table_new(&view->table, cli->format, cli->color, columns, n);
-}
-
 static int
 show_or_write(const kt_cli_t *cli, const kt_results_ask_t *ask, view_t *view)
 {
     char     why[KT_LEDGER_WHY] = "";
-    kt_err_t err                = open_view(view, cli);
+    size_t   n;
+    kt_err_t err = kt_feature_rows_new(&view->features, cli->settings);
+    if (!err) {
+        const kt_column_t *columns = kt_feature_rows_columns(view->features, cli->format, &n);
+        err                        = kt_table_new(&view->table, cli->format, cli->color, columns, n);
+    }
     if (!err)
         err = kt_results_visit(cli, ask, visit_row, view, why);
     if (!err && !view->out)

@@ -1,5 +1,5 @@
-// kt_results -- stored output messages of a ledger, shown or written to a file. The ledger is opened for reading only,
-// page by page, whether a coordinator works on it or not. One thread.
+// kt_results -- prints or writes the stored output messages of a ledger. Opens the ledger read-only and reads it page
+// by page, even while a coordinator uses it. One thread.
 #pragma once
 
 #include "coordinator/cli/cli.h"
@@ -12,7 +12,7 @@
 typedef enum kt_which { KT_WHICH_SUCCESSES, KT_WHICH_ALL, KT_WHICH_FAILURES } kt_which_t;
 
 typedef struct kt_results_ask {
-    const char *database_url;  // NULL: as set
+    const char *database_url;  // NULL: from the settings
     const char *path_prefix;   // NULL: all
     uint64_t    after_job;
     uint64_t    limit;  // 0: all
@@ -23,17 +23,17 @@ typedef struct kt_results_count {
     uint64_t successes, failures;
 } kt_results_count_t;
 
-// The address of the ledger that is meant: ledger, that of `run FOLDER`, or (both NULL) NULL, the setting's. *url may
-// point into *rundir. KT_ENOFILE: there is no such folder.
+// The URL of the ledger: `ledger`, else that of `run FOLDER`, else NULL for the setting's. *url may point into *rundir.
+// KT_ENOFILE: no such folder.
 KT_MUST_USE kt_err_t kt_results_locate(const kt_cli_t *cli, const char *run, const char *ledger, kt_rundir_t *rundir,
                                        const char **url);
-// Every wanted row with its document, in the order of jobs, until visit returns an error, which is passed on. why says
-// what is wrong with the ledger.
+// Visits every matching row with its document in the order of jobs, until visit returns an error, which is returned.
+// why: a sentence about an error of the ledger.
 typedef kt_err_t     kt_results_fn(void *context, const kt_job_row_t *row);
 KT_MUST_USE kt_err_t kt_results_visit(const kt_cli_t *cli, const kt_results_ask_t *ask, kt_results_fn *visit,
                                       void *context, char why[KT_LEDGER_WHY]);
 
 // In cli->format to stdout. KT_EXIT_OK or KT_EXIT_FAILED (with a message).
 int kt_results_show(const kt_cli_t *cli, const kt_results_ask_t *ask, kt_results_count_t *count);
-// The messages byte for byte, one a line.
+// The messages byte for byte, one per line.
 int kt_results_write(const kt_cli_t *cli, const kt_results_ask_t *ask, FILE *out);

@@ -1,13 +1,12 @@
 #include "coordinator/cli/store/rundir.h"
 
 #include "common/buf.h"
-#include "common/text.h"
+#include "common/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 kt_err_t
@@ -33,27 +32,6 @@ kt_rundir_locate(kt_rundir_t *out, const kt_settings_t *settings, char *const *p
     return KT_OK;
 }
 
-static kt_err_t
-from_errno(void)
-{
-    return errno == ENOSPC || errno == EDQUOT ? KT_EDISK : KT_EIO;
-}
-
-// mkdir -p
-static kt_err_t
-make_folders(const char *path)
-{
-    char part[PATH_MAX];
-    if (!kt_text_copy(part, sizeof part, path))
-        return KT_EINVAL;
-    for (char *slash = part + 1; (slash = strchr(slash, '/')); *slash++ = '/') {
-        *slash = '\0';
-        if (mkdir(part, 0700) && errno != EEXIST)
-            return from_errno();
-    }
-    return mkdir(part, 0700) && errno != EEXIST ? from_errno() : KT_OK;
-}
-
 static bool
 read_session(const char *file, char session[KT_UUID_TEXT])
 {
@@ -66,36 +44,22 @@ read_session(const char *file, char session[KT_UUID_TEXT])
     return n == KT_UUID_TEXT - 1;
 }
 
-// Whole or not at all: written beside, synced, renamed.
-static kt_err_t
-write_session(const char *file, const char *session)
-{
-    char beside[PATH_MAX + 32];
-    if ((size_t)snprintf(beside, sizeof beside, "%s.new", file) >= sizeof beside)
-        return KT_EINVAL;
-    int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return from_errno();
-    size_t   length = strlen(session);
-    kt_err_t err    = write(fd, session, length) == (ssize_t)length && !fsync(fd) ? KT_OK : from_errno();
-    close(fd);
-    if (!err && rename(beside, file))
-        err = from_errno();
-    return err;
-}
-
 kt_err_t
 kt_rundir_begin(kt_rundir_t *out, const kt_settings_t *settings, char *const *paths, size_t n, bool fresh)
 {
     char     file[PATH_MAX + 16];
     kt_err_t err = kt_rundir_locate(out, settings, paths, n);
-    if (!err)
-        err = make_folders(out->path);
     if (err)
         return err;
     snprintf(file, sizeof file, "%s/session", out->path);
+    err = kt_file_make_folders(file);
+    if (err)
+        return err;
     out->resumed = !fresh && read_session(file, out->session);
-    return out->resumed ? KT_OK : write_session(file, kt_uuid_random(out->session));
+    if (out->resumed)
+        return KT_OK;
+    kt_uuid_random(out->session);
+    return kt_file_replace(file, 0600, out->session, strlen(out->session));
 }
 
 kt_err_t
@@ -103,5 +67,5 @@ kt_rundir_end(const kt_rundir_t *self)
 {
     char file[PATH_MAX + 16];
     snprintf(file, sizeof file, "%s/session", self->path);
-    return unlink(file) && errno != ENOENT ? from_errno() : KT_OK;
+    return unlink(file) && errno != ENOENT ? kt_file_err_of_errno() : KT_OK;
 }

@@ -1,6 +1,5 @@
-// kt_rundir -- the state folder of `kithara run FOLDER`: a ledger, keys and a session of its own, below the state
-// folder and named by the digest of the paths. A session that has not ended is continued by the next run of the same
-// paths.
+// kt_rundir -- the folder of `kithara run FOLDER`, with its ledger, keys and session. It is below the state folder and
+// named by the digest of the paths. The next run of the same paths resumes an unfinished session.
 #pragma once
 
 #include "common/digest.h"
@@ -16,9 +15,10 @@ typedef struct kt_rundir {
     bool resumed;
 } kt_rundir_t;
 
-// paths: absolute, n of them. Only looks (for results and audit); the folder may not exist.
+// paths: absolute, n of them. Does not access the folder, which may not exist (for
+// results and audit).
 KT_MUST_USE kt_err_t kt_rundir_locate(kt_rundir_t *out, const kt_settings_t *settings, char *const *paths, size_t n);
-// Makes it, and begins a session or takes up the one that did not end. KT_EIO, KT_EDISK.
+// Creates the folder, and starts a session or resumes the unfinished one. KT_EIO, KT_EDISK.
 KT_MUST_USE kt_err_t kt_rundir_begin(kt_rundir_t *out, const kt_settings_t *settings, char *const *paths, size_t n,
                                      bool fresh);
-KT_MUST_USE kt_err_t kt_rundir_end(const kt_rundir_t *self);  // the session is complete
+KT_MUST_USE kt_err_t kt_rundir_end(const kt_rundir_t *self);  // marks the session as complete

@@ -215,7 +215,7 @@ Test(settings, a_hop_is_not_longer_than_a_frame)
 Test(settings, files_that_are_wrong_say_where)
 {
     expect_bad_file("ANALYZER_WORKERS=1\nnonsense\n", ":2: \"nonsense\" is not NAME=value");
-    expect_bad_file("ANALYZER_MODEL_PATH=\"open", ":1: ANALYZER_MODEL_PATH: the quotes");
+    expect_bad_file("ANALYZER_MODEL_PATH=\"open", ":1: ANALYZER_MODEL_PATH: unmatched quotes");
     expect_bad_file("ANALYZER_MODEL_PATH='a' b", "quotes");
     cr_assert_eq(kt_settings_load(&settings, "/nonexistent/file", nothing, why), KT_ENOFILE);
     expect_why("/nonexistent/file: No such file");

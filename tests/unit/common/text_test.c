@@ -94,3 +94,21 @@ Test(text, real_numbers_are_finite_and_decimal)
     cr_assert_eq(kt_text_to_f64("-1.5e0", -2, 2, &value), KT_OK);
     cr_assert_eq(value, -1.5);
 }
+
+Test(text, an_explanation_is_formatted_truncated_and_sanitised)
+{
+    char out[16];
+    cr_assert_eq(kt_text_explain(out, sizeof out, KT_EINVAL, "%d %s", 7, "a\xff"), KT_EINVAL);
+    cr_assert_str_eq(out, "7 a\xEF\xBF\xBD");
+    cr_assert_eq(kt_text_explain(out, sizeof out, KT_EIO, "%s",
+                                 "\xC3\xA4\xC3\xA4\xC3\xA4\xC3\xA4\xC3\xA4\xC3\xA4\xC3\xA4\xC3\xA4"),
+                 KT_EIO);
+    cr_assert_eq(strlen(out), 14, "a character is not cut");
+}
+
+Test(text, control_characters_become_question_marks)
+{
+    char text[] = "a\nb\x7f\xC2\x9B\xC3\xA4";
+    kt_text_remove_controls(text);
+    cr_assert_str_eq(text, "a?b???\xC3\xA4");
+}

@@ -9,10 +9,9 @@
 #include "coordinator/loop/calls.h"
 #include "proto/wire.h"
 #include "tests/unit/coordinator/ledger/gate.h"
+#include "tests/unit/peer_fixture.h"
 
 #include <criterion/criterion.h>
-#include <czmq.h>
-#include <ftw.h>
 #include <limits.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -23,24 +22,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { PATIENCE_MS = 10000, QUIET_MS = 300, JOBS = 3 };
+enum { QUIET_MS = 300, JOBS = 3 };
 
-static char              folder[] = "/tmp/kithara-coordinator-XXXXXX";
-static kt_settings_t     settings;
 static kt_coordinator_t *coordinator;
 static pthread_t         thread;
 static int               signal_fd;
 static kt_curve_t        key;
-static zsock_t          *dealer;
-static kt_wire_arena_t   arena;
-static zmq_msg_t         frame;
-
-static void
-set(const char *name, const char *value)
-{
-    char why[KT_SETTINGS_WHY];
-    cr_assert_eq(kt_settings_set(&settings, name, value, why), KT_OK, "%s", why);
-}
+static px_peer_t         peer;  // plays a node
 
 static void
 fill(kt_ledger_t *ledger)
@@ -59,7 +47,7 @@ fill(kt_ledger_t *ledger)
 }
 
 static void *
-run(void *context)
+run_coordinator(void *context)
 {
     kt_err_t err = kt_coordinator_run(coordinator, signal_fd);
     return err ? context : NULL;
@@ -68,92 +56,51 @@ run(void *context)
 static void
 connect_as(const kt_curve_t *pair)
 {
-    cr_assert_eq(
-        kt_socket_dealer(&dealer, kt_coordinator_router(coordinator), kt_coordinator_public_key(coordinator), pair),
-        KT_OK);
-    zsock_set_sndtimeo(dealer, PATIENCE_MS);  // IMMEDIATE: a send waits for the connection
+    cr_assert_eq(kt_socket_dealer(&peer.socket, kt_coordinator_router(coordinator),
+                                  kt_coordinator_public_key(coordinator), pair),
+                 KT_OK);
+    zsock_set_sndtimeo(peer.socket, PX_WAIT_MS);  // IMMEDIATE: a send waits for the connection
 }
 
 static void
 start(void)
 {
     char         why[KT_LEDGER_WHY];
-    char        *nothing[] = {NULL};
-    kt_ledger_t *ledger    = &gate.base;
-    signal_fd              = kt_program_signals();
-    zmq_msg_init(&frame);
-    cr_assert(mkdtemp(folder));
-    cr_assert_eq(kt_settings_load(&settings, NULL, nothing, why), KT_OK);
-    set("ANALYZER_STATE_DIR", folder);
-    set("ANALYZER_ROUTER_BIND", "tcp://127.0.0.1:0");
-    set("ANALYZER_HTTP_BIND", "127.0.0.1:0");
-    set("ANALYZER_NODE_SILENCE", "60000");
+    kt_ledger_t *ledger = &gate.base;
+    signal_fd           = kt_program_signals();
+    px_open();
+    px_peer_init(&peer, false);
+    px_set("ANALYZER_ROUTER_BIND", "tcp://127.0.0.1:0");
+    px_set("ANALYZER_HTTP_BIND", "127.0.0.1:0");
+    px_set("ANALYZER_NODE_SILENCE", "60000");
     cr_assert_eq(kt_ledger_memory_open(&gate.real), KT_OK);
     gate.base.ops = &GATE_OPS;
     fill(gate.real);
     cr_assert_eq(kt_curve_new(&key), KT_OK);
-    cr_assert_eq(kt_keys_allow(folder, key.public_key, "by-hand"), KT_OK);
-    cr_assert_eq(kt_coordinator_new(&coordinator, &settings, &ledger, why), KT_OK, "%s", why);
-    cr_assert_eq(pthread_create(&thread, NULL, run, folder), 0);
+    cr_assert_eq(kt_keys_allow(px_folder, key.public_key, "by-hand"), KT_OK);
+    cr_assert_eq(kt_coordinator_new(&coordinator, &px_settings, &ledger, why), KT_OK, "%s", why);
+    cr_assert_eq(pthread_create(&thread, NULL, run_coordinator, px_folder), 0);
     connect_as(&key);
-}
-
-static int
-remove_entry(const char *path, const struct stat *info, int type, struct FTW *at)
-{
-    (void)info, (void)type, (void)at;
-    return remove(path);
 }
 
 static void
 stop(void)
 {
     void *failed;
-    zsock_destroy(&dealer);
+    px_peer_fini(&peer);
     kill(getpid(), SIGTERM);
     kill(getpid(), SIGINT);  // a second one: what is out is handed back at once
     pthread_join(thread, &failed);
     cr_assert_null(failed);
     kt_coordinator_destroy(&coordinator);
     kt_ledger_close(&gate.real);
-    kt_settings_fini(&settings);
-    kt_wire_arena_fini(&arena);
-    zmq_msg_close(&frame);
-    nftw(folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    px_close();
 }
 
 TestSuite(coordinator, .init = start, .fini = stop, .timeout = 60);
 
 static void
-say(const kt_msg_t *msg)
-{
-    kt_buf_t bytes;
-    kt_buf_init(&bytes, KT_MAX_FRAME_BYTES);
-    cr_assert_eq(kt_wire_encode(msg, &bytes), KT_OK);
-    cr_assert_geq(zmq_send(zsock_resolve(dealer), bytes.bytes, bytes.length, 0), 0);
-    kt_buf_fini(&bytes);
-}
-
-// The next message, or false when nothing comes for so long.
-static bool
-hear(kt_msg_t *msg, int timeout_ms)
-{
-    zsock_set_rcvtimeo(dealer, timeout_ms);
-    if (zmq_msg_recv(&frame, zsock_resolve(dealer), 0) < 0)
-        return false;
-    cr_assert_eq(kt_wire_decode(zmq_msg_data(&frame), zmq_msg_size(&frame), &arena, msg), KT_OK);
-    return true;
-}
-
-static void
-hear_only(kt_msg_t *msg, kt_msg_type_t type)
-{
-    cr_assert(hear(msg, PATIENCE_MS), "no %s came", kt_msg_name(type));
-    cr_assert_eq(msg->type, type, "%s came, not %s", kt_msg_name(msg->type), kt_msg_name(type));
-}
-
-static void
-say_hello(const char *name, uint64_t wire_least)
+send_hello(const char *name, uint64_t wire_least)
 {
     kt_msg_t msg          = {.type = KT_MSG_HELLO};
     msg.hello.wire        = wire_least > KT_WIRE_VERSION ? wire_least : KT_WIRE_VERSION;
@@ -161,26 +108,26 @@ say_hello(const char *name, uint64_t wire_least)
     msg.hello.name        = kt_bytes_of(name);
     msg.hello.incarnation = 1;
     msg.hello.slots       = 2;
-    say(&msg);
+    px_send(&peer, &msg);
 }
 
 static void
-say_beat(uint64_t free)
+send_beat(uint64_t free)
 {
     kt_msg_t msg  = {.type = KT_MSG_BEAT};
     msg.beat.free = free;
-    say(&msg);
+    px_send(&peer, &msg);
 }
 
 static void
-say_result(const kt_wire_work_t *work, kt_err_t err, const char *document)
+send_result(const kt_wire_work_t *work, kt_err_t err, const char *document)
 {
     kt_wire_outcome_t outcome = {
         .job = work->job, .run = work->run, .attempt = work->attempt, .err = err, .document = kt_bytes_of(document)};
     kt_msg_t msg        = {.type = KT_MSG_RESULT};
     msg.result.items.at = &outcome;
     msg.result.items.n  = 1;
-    say(&msg);
+    px_send(&peer, &msg);
 }
 
 // HELLO, WELCOME, credit for so many, and the first of the work that comes.
@@ -188,10 +135,10 @@ static kt_wire_work_t
 begin_work(uint64_t free)
 {
     kt_msg_t msg;
-    say_hello("by-hand", 1);
-    hear_only(&msg, KT_MSG_WELCOME);
-    say_beat(free);
-    hear_only(&msg, KT_MSG_BATCH);
+    send_hello("by-hand", 1);
+    px_receive_only(&peer, &msg, KT_MSG_WELCOME);
+    send_beat(free);
+    px_receive_only(&peer, &msg, KT_MSG_BATCH);
     cr_assert_geq(msg.batch.items.n, 1);
     cr_assert_leq(msg.batch.items.n, free);
     return msg.batch.items.at[0];
@@ -202,7 +149,7 @@ get_metrics(char *out, size_t capacity)
 {
     static const char  ASK[]    = "GET /metrics HTTP/1.0\r\n\r\n";
     struct sockaddr_in to       = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    struct timeval     patience = {.tv_sec = PATIENCE_MS / 1000};
+    struct timeval     patience = {.tv_sec = PX_WAIT_MS / 1000};
     int                fd       = socket(AF_INET, SOCK_STREAM, 0);
     size_t             length   = 0;
     to.sin_port = htons((uint16_t)strtoul(strrchr(kt_coordinator_http(coordinator), ':') + 1, NULL, 10));
@@ -230,10 +177,10 @@ metric(const char *name)
 Test(coordinator, a_stranger_is_asked_who_it_is)
 {
     kt_msg_t msg;
-    say_beat(5);
-    hear_only(&msg, KT_MSG_WHO);
-    say_hello("by-hand", 1);
-    hear_only(&msg, KT_MSG_WELCOME);
+    send_beat(5);
+    px_receive_only(&peer, &msg, KT_MSG_WHO);
+    send_hello("by-hand", 1);
+    px_receive_only(&peer, &msg, KT_MSG_WELCOME);
     cr_assert_eq(msg.welcome.wire, KT_WIRE_VERSION);
     cr_assert_gt(msg.welcome.settings.n, 0);
 }
@@ -241,8 +188,8 @@ Test(coordinator, a_stranger_is_asked_who_it_is)
 Test(coordinator, another_name_than_the_keys_is_refused)
 {
     kt_msg_t msg;
-    say_hello("somebody-else", 1);
-    hear_only(&msg, KT_MSG_REFUSE);
+    send_hello("somebody-else", 1);
+    px_receive_only(&peer, &msg, KT_MSG_REFUSE);
     cr_assert_eq(msg.refuse.err, KT_EAUTH);
     cr_assert_eq(metric("kithara_hellos_refused_total{reason=\"name\"}"), 1);
 }
@@ -250,8 +197,8 @@ Test(coordinator, another_name_than_the_keys_is_refused)
 Test(coordinator, a_wire_version_from_the_future_is_refused)
 {
     kt_msg_t msg;
-    say_hello("by-hand", KT_WIRE_VERSION + 1);
-    hear_only(&msg, KT_MSG_REFUSE);
+    send_hello("by-hand", KT_WIRE_VERSION + 1);
+    px_receive_only(&peer, &msg, KT_MSG_REFUSE);
     cr_assert_eq(msg.refuse.err, KT_EVERSION);
     cr_assert_eq(metric("kithara_hellos_refused_total{reason=\"wire\"}"), 1);
 }
@@ -260,7 +207,7 @@ Test(coordinator, no_more_is_sent_than_there_is_credit)
 {
     kt_msg_t msg;
     begin_work(1);
-    cr_assert_not(hear(&msg, QUIET_MS), "%s came", kt_msg_name(msg.type));
+    cr_assert_not(px_receive(&peer, &msg, QUIET_MS), "%s came", kt_msg_name(msg.type));
 }
 
 Test(coordinator, a_result_is_acknowledged_and_so_is_its_repetition)
@@ -268,9 +215,9 @@ Test(coordinator, a_result_is_acknowledged_and_so_is_its_repetition)
     kt_msg_t       msg;
     kt_wire_work_t work = begin_work(1);
     for (int i = 0; i < 2; i++) {
-        say_result(&work, KT_OK, "{\"success\":true}");
+        send_result(&work, KT_OK, "{\"success\":true}");
         do {
-            cr_assert(hear(&msg, PATIENCE_MS), "no ACK came");
+            cr_assert(px_receive(&peer, &msg, PX_WAIT_MS), "no ACK came");
         } while (msg.type == KT_MSG_BATCH);  // the result gave credit
         cr_assert_eq(msg.type, KT_MSG_ACK);
         cr_assert_eq(msg.ack.items.at[0].job, work.job);
@@ -281,9 +228,9 @@ Test(coordinator, a_final_failure_is_stored_and_acknowledged)
 {
     kt_msg_t       msg;
     kt_wire_work_t work = begin_work(1);
-    say_result(&work, KT_ETEXT, "{\"success\":false}");
+    send_result(&work, KT_ETEXT, "{\"success\":false}");
     do {
-        cr_assert(hear(&msg, PATIENCE_MS), "no ACK came");
+        cr_assert(px_receive(&peer, &msg, PX_WAIT_MS), "no ACK came");
     } while (msg.type == KT_MSG_BATCH);
     cr_assert_eq(msg.type, KT_MSG_ACK);
 }
@@ -292,27 +239,27 @@ Test(coordinator, a_result_without_a_document_is_refused)
 {
     kt_msg_t       msg;
     kt_wire_work_t work = begin_work(1);
-    say_result(&work, KT_OK, "");
-    hear_only(&msg, KT_MSG_NACK);
+    send_result(&work, KT_OK, "");
+    px_receive_only(&peer, &msg, KT_MSG_NACK);
     cr_assert_eq(msg.nack.items.at[0].err, KT_EDOCUMENT);
 }
 
 Test(coordinator, garbage_and_odd_frames_harm_nobody)
 {
     kt_msg_t msg;
-    say_hello("by-hand", 1);
-    hear_only(&msg, KT_MSG_WELCOME);
+    send_hello("by-hand", 1);
+    px_receive_only(&peer, &msg, KT_MSG_WELCOME);
     for (unsigned length = 0; length < 300; length += 7) {
         char bytes[300];
         memset(bytes, (int)(length * 31), sizeof bytes);
-        cr_assert_geq(zmq_send(zsock_resolve(dealer), bytes, length, 0), 0);
+        px_send_bytes(&peer, bytes, length);
     }
-    cr_assert_geq(zmq_send(zsock_resolve(dealer), "a", 1, ZMQ_SNDMORE), 0);
-    cr_assert_geq(zmq_send(zsock_resolve(dealer), "b", 1, 0), 0);
+    cr_assert_geq(zmq_send(zsock_resolve(peer.socket), "a", 1, ZMQ_SNDMORE), 0);
+    cr_assert_geq(zmq_send(zsock_resolve(peer.socket), "b", 1, 0), 0);
     kt_msg_t coordinators_own = {.type = KT_MSG_WHO};
-    say(&coordinators_own);
-    say_beat(1);
-    hear_only(&msg, KT_MSG_BATCH);
+    px_send(&peer, &coordinators_own);
+    send_beat(1);
+    px_receive_only(&peer, &msg, KT_MSG_BATCH);
     cr_assert_eq(metric("kithara_bad_frames_total"), 300 / 7 + 2);  // the last: of two parts
 }
 
@@ -320,7 +267,7 @@ Test(coordinator, garbage_and_odd_frames_harm_nobody)
 static bool
 grows_to(const char *name, double value)
 {
-    int64_t until_ms = kt_clock_ms() + PATIENCE_MS;
+    int64_t until_ms = kt_clock_ms() + PX_WAIT_MS;
     while (metric(name) < value)
         if (kt_clock_ms() > until_ms)
             return false;
@@ -333,16 +280,16 @@ Test(coordinator, a_frame_beyond_the_limit_ends_its_connection_and_is_counted)
     size_t   length = KT_MAX_FRAME_BYTES + 1;
     char    *bytes  = calloc(1, length);
     cr_assert_not_null(bytes);
-    say_hello("by-hand", 1);
-    hear_only(&msg, KT_MSG_WELCOME);
+    send_hello("by-hand", 1);
+    px_receive_only(&peer, &msg, KT_MSG_WELCOME);
     cr_assert_eq(metric("kithara_connections_ended_total"), 0);
-    cr_assert_geq(zmq_send(zsock_resolve(dealer), bytes, length, 0), 0);
+    px_send_bytes(&peer, bytes, length);
     cr_assert(grows_to("kithara_connections_ended_total", 1));
     free(bytes);
-    zsock_destroy(&dealer);  // the old one may still hold what it could not send
+    zsock_destroy(&peer.socket);  // the old one may still hold what it could not send
     connect_as(&key);
-    say_hello("by-hand", 1);
-    hear_only(&msg, KT_MSG_WELCOME);
+    send_hello("by-hand", 1);
+    px_receive_only(&peer, &msg, KT_MSG_WELCOME);
 }
 
 Test(coordinator, what_is_no_node_at_the_nodes_port_is_counted)
@@ -354,7 +301,7 @@ Test(coordinator, what_is_no_node_at_the_nodes_port_is_counted)
     to.sin_port = htons((uint16_t)strtoul(strrchr(kt_coordinator_router(coordinator), ':') + 1, NULL, 10));
     cr_assert_eq(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
     cr_assert_eq(send(fd, nonsense, sizeof nonsense, 0), (ssize_t)sizeof nonsense);
-    int64_t until_ms = kt_clock_ms() + PATIENCE_MS;
+    int64_t until_ms = kt_clock_ms() + PX_WAIT_MS;
     while (metric("kithara_handshakes_failed_total") + metric("kithara_connections_ended_total") < 1)
         cr_assert_lt(kt_clock_ms(), until_ms);
     close(fd);
@@ -366,14 +313,14 @@ Test(coordinator, what_a_node_that_says_goodbye_had_goes_to_the_next)
     kt_wire_work_t work = begin_work(1);
     uint64_t       job  = work.job;
     bool           back = false;
-    say(&msg);
-    zsock_destroy(&dealer);
+    px_send(&peer, &msg);
+    zsock_destroy(&peer.socket);
     connect_as(&key);
-    say_hello("by-hand", 1);
-    hear_only(&msg, KT_MSG_WELCOME);
-    say_beat(JOBS);
+    send_hello("by-hand", 1);
+    px_receive_only(&peer, &msg, KT_MSG_WELCOME);
+    send_beat(JOBS);
     for (size_t got = 0; got < JOBS;) {
-        hear_only(&msg, KT_MSG_BATCH);
+        px_receive_only(&peer, &msg, KT_MSG_BATCH);
         for (size_t i = 0; i < msg.batch.items.n; i++)
             back = back || msg.batch.items.at[i].job == job;
         got += msg.batch.items.n;
@@ -406,6 +353,6 @@ Test(coordinator, what_is_asked_of_a_ledger_that_is_down_has_a_bound)
     cr_assert_lt(asked, 4 * KT_HTTP_CONNECTIONS);
     gate.fails = 0;
     while (err == KT_EFULL)  // until the ledger has answered what is owed; the suite has a timeout
-        err = ask_and_leave(PATIENCE_MS);
+        err = ask_and_leave(PX_WAIT_MS);
     cr_assert_eq(err, KT_OK);
 }

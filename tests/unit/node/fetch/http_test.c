@@ -23,6 +23,7 @@ static struct {
     pthread_t   thread;
     const char *answers[ANSWERS_MAX];  // one a request, in turn; "..." at the end: 64 KiB blocks without end
     bool        stays[ANSWERS_MAX];    // silent afterwards, without closing
+    bool        after_second;          // answers in the last 100 ms of a second of the clock wait for its end
     _Atomic int asked;
     char        request[ANSWER_BYTES];  // the latest
 } web;
@@ -63,6 +64,8 @@ serve_one(int fd)
     const char *answer = web.answers[i % ANSWERS_MAX];
     if (!answer)
         return;
+    while (web.after_second && kt_clock_ms() % 1000 >= 900)
+        continue;
     size_t n       = strlen(answer);
     bool   endless = n > 3 && strcmp(answer + n - 3, "...") == 0;
     (void)!send(fd, answer, n - (endless ? 3 : 0), MSG_NOSIGNAL);
@@ -281,6 +284,22 @@ Test(fetch_http, the_deadline_and_a_cancellation_end_a_transfer)
     web.stays[1] = true;
     cancelled    = true;
     cr_assert_eq(get("/unwanted"), KT_ECANCELLED);
+}
+
+// libcurl may stop up to 1 ms early when a transfer crosses a second of the clock just before a part arrives.
+Test(fetch_http, a_deadline_after_the_turn_of_a_second_is_not_taken_for_a_slow_server)
+{
+    char content[ANSWER_BYTES];
+    set("ANALYZER_SOURCE_STALL", "60");
+    web.after_second = true;
+    for (int i = 0; i < 3; i++) {
+        answer(i, OK_HEAD, 100, "the first bytes");
+        web.stays[i] = true;
+        poll(NULL, 0, (int)(1990 - kt_clock_ms() % 1000) % 1000);
+        while (kt_clock_us() % 1000 > 50)  // the deadline is 50 ms from the start of a millisecond
+            continue;
+        cr_assert_eq(get_within("/late", 50, content), KT_ETIME, "%s", why);
+    }
 }
 
 Test(fetch_http, nobody_there_is_worth_another_try)

@@ -1,0 +1,18 @@
+// kt_file -- small files that appear whole or not at all: keys, tokens, lists, sessions. Each is written under a random
+// name in the same folder, synced, and then given its name. Any thread; several processes may do the same at once.
+#pragma once
+
+#include "common/err.h"
+
+#include <stddef.h>
+#include <sys/types.h>
+
+// The error of the last system call: KT_ENOFILE, KT_EACCESS, KT_EDISK, else KT_EIO.
+KT_MUST_USE kt_err_t kt_file_err_of_errno(void);
+// Creates the missing folders above the last component of path (mode 0700). KT_EINVAL: the path is too long.
+KT_MUST_USE kt_err_t kt_file_make_folders(const char *path);
+// Creates the file; an existing one is left unchanged, so that of several processes one wins. KT_OK in both cases;
+// KT_EINVAL, or as kt_file_err_of_errno.
+KT_MUST_USE kt_err_t kt_file_create(const char *path, mode_t mode, const char *bytes, size_t length);
+// Creates the file or replaces its content. Errors as kt_file_create.
+KT_MUST_USE kt_err_t kt_file_replace(const char *path, mode_t mode, const char *bytes, size_t length);

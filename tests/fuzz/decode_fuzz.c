@@ -1,0 +1,105 @@
+// Fuzzing the node's reader of decoder records: whatever a child sends, the caller gets checked facts and samples
+// within bounds, or an error. This file takes the place of node/decode/server_client.c: the "child" sends the input as
+// packets, each with its length before it, and closes.
+#include "common/assert.h"
+#include "common/buf.h"
+#include "common/text.h"
+#include "fuzz_main.h"
+#include "node/decode/server_client.h"
+
+#include <fcntl.h>
+#include <math.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { LENGTH_BYTES = 2, READS_MAX = 64 };
+
+static const uint8_t *input;
+static size_t         input_bytes;
+
+kt_err_t
+kt_decode_server_send(kt_decode_server_t *self, const kt_decode_request_t *request, const int fds[KT_REQUEST_FDS],
+                      int64_t deadline_ms)
+{
+    (void)self, (void)request, (void)deadline_ms;
+    for (size_t at = 0; at + LENGTH_BYTES <= input_bytes;) {
+        size_t length = input[at] | (size_t)input[at + 1] << 8;
+        at += LENGTH_BYTES;
+        length = length < input_bytes - at ? length : input_bytes - at;
+        if (send(fds[KT_FD_CONTROL], input + at, length, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+            break;
+        at += length;
+    }
+    return KT_OK;
+}
+
+static void
+check_text(const char *text, size_t capacity)
+{
+    size_t length = strnlen(text, capacity);
+    kt_assert(length < capacity && kt_text_is_utf8(text, length));
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
+{
+    const kt_decode_limits_t limits = {.cpu_s = 1, .stall_ms = 60000, .wall_s = 60, .max_duration_s = 10};
+    static kt_media_info_t   facts;
+    kt_decode_t             *decode = NULL;
+    const float             *pcm;
+    size_t                   frames = 1;
+    input                           = bytes;
+    input_bytes                     = length;
+    kt_assert(kt_decode_open(NULL, STDIN_FILENO, &limits, &decode) == KT_OK);
+    kt_err_t err = kt_decode_media_info(decode, &facts);
+    if (!err) {
+        kt_assert(facts.tag_count <= KT_MEDIA_TAGS && isfinite(facts.duration_s) && facts.duration_s >= 0);
+        kt_assert(!facts.has_audio || (facts.channels >= 1 && facts.channels <= KT_CHANNELS_MAX && facts.rate_hz >= 1));
+        check_text(facts.container, sizeof facts.container);
+        check_text(facts.audio_codec, sizeof facts.audio_codec);
+        for (size_t i = 0; i < facts.tag_count; i++)
+            check_text(facts.tags[i].value, sizeof facts.tags[i].value);
+    }
+    for (int reads = 0; !err && frames && reads < READS_MAX; reads++) {
+        err = kt_decode_read(decode, &pcm, &frames);
+        kt_assert(err || frames * facts.channels * sizeof *pcm <= KT_RING_SLOT_BYTES);
+    }
+    kt_assert(!err || *kt_decode_why(decode));
+    kt_decode_close(&decode);
+    return 0;
+}
+
+#ifndef KT_LIBFUZZER
+static void
+add_packet(kt_buf_t *out, const kt_decode_record_t *record, const kt_media_info_t *facts)
+{
+    size_t  more                 = facts ? KT_MEDIA_INFO_BYTES(facts->tag_count) : 0;
+    size_t  total                = sizeof *record + more;
+    uint8_t prefix[LENGTH_BYTES] = {(uint8_t)total, (uint8_t)(total >> 8)};
+    kt_buf_add(out, prefix, sizeof prefix);
+    kt_buf_add(out, record, sizeof *record);
+    if (facts)
+        kt_buf_add(out, facts, more);
+}
+
+static uint8_t *
+fuzz_seed(unsigned number, size_t *length)
+{
+    kt_buf_t        out;
+    kt_media_info_t facts = {
+        .container = "wav", .has_audio = true, .rate_hz = 44100, .channels = 1 + number % 8, .tag_count = 1};
+    kt_buf_init(&out, 1 << 20);
+    strcpy(facts.tags[0].key, "title");
+    strcpy(facts.tags[0].value, "a");
+    add_packet(&out, &(kt_decode_record_t){.kind = KT_DECODE_MEDIA_INFO}, &facts);
+    add_packet(&out, &(kt_decode_record_t){.kind = KT_DECODE_PCM, .slot = number % 4, .bytes = 4096 * facts.channels},
+               NULL);
+    if (number % 3 == 0)
+        add_packet(&out, &(kt_decode_record_t){.kind = KT_DECODE_FAULT, .code = KT_EDAMAGED, .why = "why"}, NULL);
+    else if (number % 3 == 1)
+        add_packet(&out, &(kt_decode_record_t){.kind = KT_DECODE_END, .damaged = 3}, NULL);
+    add_packet(&out, &(kt_decode_record_t){.kind = KT_DECODE_EXIT, .code = 9, .cpu_us = 5}, NULL);
+    return (uint8_t *)kt_buf_take(&out, length);
+}
+#endif

@@ -1,0 +1,134 @@
+#include "common/file.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { PROCESSES = 8 };
+
+static char folder[] = "/tmp/kithara-file-XXXXXX";
+static char path[64];
+
+static void
+open_folder(void)
+{
+    cr_assert_not_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/file", folder);
+}
+
+static void
+remove_folder(void)
+{
+    unlink(path);
+    cr_assert_eq(rmdir(folder), 0, "a temporary file was left behind");
+}
+
+TestSuite(file, .init = open_folder, .fini = remove_folder);
+
+static void
+assert_content(const char *text, mode_t mode)
+{
+    struct stat facts;
+    char        content[64] = "";
+    FILE       *file        = fopen(path, "re");
+    cr_assert_not_null(file);
+    (void)!fread(content, 1, sizeof content - 1, file);
+    fclose(file);
+    cr_assert_str_eq(content, text);
+    cr_assert_eq(stat(path, &facts), 0);
+    cr_assert_eq(facts.st_mode & 0777, mode);
+}
+
+Test(file, create_makes_a_file_with_the_mode_whatever_the_umask)
+{
+    mode_t   before = umask(0777);
+    kt_err_t err    = kt_file_create(path, 0644, "one", 3);
+    umask(before);
+    cr_assert_eq(err, KT_OK);
+    assert_content("one", 0644);
+}
+
+Test(file, create_leaves_an_existing_file_unchanged)
+{
+    cr_assert_eq(kt_file_create(path, 0600, "one", 3), KT_OK);
+    cr_assert_eq(kt_file_create(path, 0644, "two", 3), KT_OK);
+    assert_content("one", 0600);
+}
+
+Test(file, replace_overwrites_content_and_mode)
+{
+    cr_assert_eq(kt_file_replace(path, 0600, "one", 3), KT_OK);
+    cr_assert_eq(kt_file_replace(path, 0644, "", 0), KT_OK);
+    assert_content("", 0644);
+}
+
+Test(file, of_several_processes_one_creates_the_file)
+{
+    for (int i = 0; i < PROCESSES; i++) {
+        pid_t pid = fork();
+        if (!pid) {
+            char text[2] = {(char)('a' + i), '\0'};
+            _exit(kt_file_create(path, 0600, text, 1) != KT_OK);
+        }
+    }
+    for (int i = 0, status; i < PROCESSES; i++) {
+        cr_assert_gt(wait(&status), 0);
+        cr_assert_eq(status, 0);
+    }
+    FILE *file = fopen(path, "re");
+    cr_assert_not_null(file);
+    int first = fgetc(file);
+    cr_assert(first >= 'a' && first < 'a' + PROCESSES);
+    cr_assert_eq(fgetc(file), EOF);
+    fclose(file);
+}
+
+Test(file, a_missing_folder_is_an_error_and_a_long_path_too)
+{
+    char missing[128], longest[PATH_MAX + 1];
+    snprintf(missing, sizeof missing, "%s/none/file", folder);
+    cr_assert_eq(kt_file_create(missing, 0600, "x", 1), KT_ENOFILE);
+    cr_assert_eq(kt_file_replace(missing, 0600, "x", 1), KT_ENOFILE);
+    memset(longest, 'x', PATH_MAX);
+    longest[PATH_MAX] = '\0';
+    cr_assert_eq(kt_file_create(longest, 0600, "x", 1), KT_EINVAL);
+    cr_assert_eq(kt_file_make_folders(longest), KT_EINVAL);
+}
+
+Test(file, a_folder_in_the_way_is_an_error_and_leaves_no_temporary_file)
+{
+    cr_assert_eq(mkdir(path, 0700), 0);
+    cr_assert_eq(kt_file_replace(path, 0600, "x", 1), KT_EIO);
+    cr_assert_eq(rmdir(path), 0);
+}
+
+Test(file, folders_are_made_down_to_the_last_component)
+{
+    char deep[128], part[128];
+    snprintf(deep, sizeof deep, "%s/a/b/file", folder);
+    for (int i = 0; i < 2; i++)  // the second time they are there
+        cr_assert_eq(kt_file_make_folders(deep), KT_OK);
+    cr_assert_eq(access(deep, F_OK), -1);
+    snprintf(part, sizeof part, "%s/a/b", folder);
+    cr_assert_eq(rmdir(part), 0);
+    snprintf(part, sizeof part, "%s/a", folder);
+    cr_assert_eq(rmdir(part), 0);
+}
+
+Test(file, errors_follow_errno)
+{
+    static const struct {
+        int      number;
+        kt_err_t err;
+    } rows[] = {{ENOENT, KT_ENOFILE}, {EACCES, KT_EACCESS}, {EROFS, KT_EACCESS}, {ENOSPC, KT_EDISK}, {EIO, KT_EIO}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        errno = rows[i].number;
+        cr_assert_eq(kt_file_err_of_errno(), rows[i].err);
+    }
+}
