@@ -14,39 +14,32 @@ typedef struct audit {
 } audit_t;
 
 static void
-report(void *context, int64_t job, int64_t run, const char *text)
+report_finding(void *context, int64_t job, int64_t run, const char *text)
 {
     const audit_t *audit = context;
     kt_run_id_t    id    = {.job = (uint64_t)job, .run = (uint32_t)run};
     audit->found(audit->context, id, text && *text ? text : "a row that cannot be described");
 }
 
-static kt_err_t
-check_all(kt_sql_t *self, audit_t *audit, uint64_t *rows)
-{
-    const char *const *const lists[] = {RULES, self->driver->own_rules};
-    kt_err_t                 err     = kt_sql_begin(self, false);
-    if (!err)
-        err = self->driver->snapshot(self);
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
-        for (const char *const *rule = lists[i]; *rule && !err; rule++)
-            err = self->driver->each(self, *rule, report, audit);
-    if (err)
-        return err;
-    size_t k = kt_sql_put(self, KT_SQL_ROWS);
-    if (!(err = kt_sql_run(self)))
-        *rows = (uint64_t)kt_sql_int(self, k, 0, 0);
-    return err;
-}
-
-// A finding that was reported cannot be taken back, so an audit is not repeated.
+// A finding that was reported cannot be taken back, so an audit is not tried again.
 kt_err_t
 kt_sql_audit(kt_ledger_t *base, kt_audit_fn *found, void *context, uint64_t *rows)
 {
-    kt_sql_t *self  = (kt_sql_t *)base;
-    audit_t   audit = {found, context};
-    int       tries = KT_SQL_TRIES - 1;
-    kt_err_t  err   = check_all(self, &audit, rows);
-    kt_sql_again(self, &err, &tries);
+    kt_sql_t                *self    = (kt_sql_t *)base;
+    const char *const *const lists[] = {RULES, self->driver->own_rules};
+    audit_t                  audit   = {found, context};
+    kt_err_t                 err     = KT_EAGAIN;
+    for (int tries = KT_SQL_TRIES - 1; kt_sql_try(self, &err, &tries);) {
+        if ((err = kt_sql_begin(self, false)) || (err = self->driver->snapshot(self)))
+            continue;
+        for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+            for (const char *const *rule = lists[i]; *rule && !err; rule++)
+                err = self->driver->each(self, *rule, report_finding, &audit);
+        if (err)
+            continue;
+        size_t k = kt_sql_put(self, KT_SQL_ROWS);
+        if (!(err = kt_sql_run(self)))
+            *rows = (uint64_t)kt_sql_int(self, k, 0, 0);
+    }
     return err;
 }

@@ -90,60 +90,48 @@ kt_sql_backfill_drop_chunks(kt_sql_t *self, uint64_t id, uint64_t before)
     kt_sql_put(self, KT_SQL_CHUNKS_DROP);
 }
 
-// KT_EAGAIN when another has just made one of this token: the next try finds it.
-static kt_err_t
-create_once(kt_sql_t *self, const kt_backfill_t *wanted, int64_t wall_ms, kt_backfill_t *out)
-{
-    kt_err_t err = kt_sql_begin(self, true);
-    if (err)
-        return err;
-    kt_sql_arg_text(self, wanted->token);
-    size_t k = kt_sql_put(self, KT_SQL_BACKFILL_TOKEN);
-    if ((err = kt_sql_run(self)))
-        return err;
-    if (read_backfills(self, k, out, 1))
-        return KT_OK;
-    kt_backfill_fresh(wanted, 0, wall_ms, out);
-    kt_sql_write(self);
-    arg_columns(self, out);
-    k = kt_sql_put(self, KT_SQL_BACKFILL_NEW);
-    if ((err = kt_sql_commit(self)))
-        return err;
-    if (!kt_sql_rows(self, k))
-        return KT_EAGAIN;
-    out->id = (uint64_t)kt_sql_int(self, k, 0, 0);
-    return KT_OK;
-}
-
 static kt_err_t
 create_backfill(kt_ledger_t *base, const kt_backfill_t *wanted, int64_t wall_ms, kt_backfill_t *out)
 {
-    kt_sql_t *self  = (kt_sql_t *)base;
-    int       tries = 0;
-    kt_err_t  err;
+    kt_sql_t *self = (kt_sql_t *)base;
+    kt_err_t  err  = KT_OK;
     if (!kt_backfill_ok(wanted))
         return KT_EBADDATA;
-    do
-        err = create_once(self, wanted, wall_ms, out);
-    while (kt_sql_again(self, &err, &tries));
+    for (int tries = 0; kt_sql_try(self, &err, &tries);) {
+        if ((err = kt_sql_begin(self, true)))
+            continue;
+        kt_sql_arg_text(self, wanted->token);
+        size_t k = kt_sql_put(self, KT_SQL_BACKFILL_TOKEN);
+        if ((err = kt_sql_run(self)) || read_backfills(self, k, out, 1))
+            continue;
+        kt_backfill_fresh(wanted, 0, wall_ms, out);
+        kt_sql_write(self);
+        arg_columns(self, out);
+        k = kt_sql_put(self, KT_SQL_BACKFILL_NEW);
+        if ((err = kt_sql_commit(self)))
+            continue;
+        if (kt_sql_rows(self, k))
+            out->id = (uint64_t)kt_sql_int(self, k, 0, 0);
+        else
+            err = KT_EAGAIN;  // another has just made one of this token: the next try finds it
+    }
     return err;
 }
 
 static kt_err_t
 find_backfills(kt_ledger_t *base, uint64_t after, kt_backfill_t *out, size_t capacity, size_t *n)
 {
-    kt_sql_t *self  = (kt_sql_t *)base;
-    int       tries = 0;
-    kt_err_t  err;
-    do {
-        if (!(err = kt_sql_begin(self, false))) {
-            kt_sql_arg_u64(self, after);
-            kt_sql_arg_u64(self, capacity);
-            size_t k = kt_sql_put(self, KT_SQL_BACKFILL_PAGE);
-            if (!(err = kt_sql_run(self)))
-                *n = read_backfills(self, k, out, capacity);
-        }
-    } while (kt_sql_again(self, &err, &tries));
+    kt_sql_t *self = (kt_sql_t *)base;
+    kt_err_t  err  = KT_OK;
+    for (int tries = 0; kt_sql_try(self, &err, &tries);) {
+        if ((err = kt_sql_begin(self, false)))
+            continue;
+        kt_sql_arg_u64(self, after);
+        kt_sql_arg_u64(self, capacity);
+        size_t k = kt_sql_put(self, KT_SQL_BACKFILL_PAGE);
+        if (!(err = kt_sql_run(self)))
+            *n = read_backfills(self, k, out, capacity);
+    }
     return err;
 }
 
@@ -158,16 +146,15 @@ put_chunk_get(kt_sql_t *self, uint64_t id, uint64_t number)
 static kt_err_t
 read_chunk(kt_ledger_t *base, uint64_t id, uint64_t number, char **bytes, size_t *length)
 {
-    kt_sql_t *self  = (kt_sql_t *)base;
-    int       tries = 0;
-    kt_err_t  err;
-    do {
-        if (!(err = kt_sql_begin(self, false))) {
-            size_t k = put_chunk_get(self, id, number);
-            if (!(err = kt_sql_run(self)))
-                err = kt_sql_rows(self, k) ? kt_sql_copy(self, k, 0, 0, bytes, length) : KT_ENOTFOUND;
-        }
-    } while (kt_sql_again(self, &err, &tries));
+    kt_sql_t *self = (kt_sql_t *)base;
+    kt_err_t  err  = KT_OK;
+    for (int tries = 0; kt_sql_try(self, &err, &tries);) {
+        if ((err = kt_sql_begin(self, false)))
+            continue;
+        size_t k = put_chunk_get(self, id, number);
+        if (!(err = kt_sql_run(self)))
+            err = kt_sql_rows(self, k) ? kt_sql_copy(self, k, 0, 0, bytes, length) : KT_ENOTFOUND;
+    }
     return err;
 }
 
@@ -183,96 +170,72 @@ compare_chunk(kt_sql_t *self, uint64_t id, uint64_t number, const void *bytes, s
 }
 
 static kt_err_t
-spool_once(kt_sql_t *self, uint64_t id, uint64_t number, const void *bytes, size_t length)
-{
-    kt_sql_backfill_t row;
-    bool              repeated;
-    kt_err_t          err = kt_sql_backfill_begin(self, NULL, id, &row);
-    if (!err)
-        err = kt_rule_backfill_spool(&row.b, number, &repeated);
-    if (err)
-        return err;
-    if (repeated)
-        return compare_chunk(self, id, number, bytes, length);
-    row.b.chunks++;
-    kt_sql_backfill_write(self, &row);
-    kt_sql_arg_u64(self, id);
-    kt_sql_arg_u64(self, number);
-    kt_sql_arg_bytes(self, bytes, length);
-    kt_sql_put(self, KT_SQL_CHUNK_PUT);
-    return kt_sql_commit(self);
-}
-
-static kt_err_t
 spool_chunk(kt_ledger_t *base, uint64_t id, uint64_t number, const void *bytes, size_t length)
 {
-    kt_sql_t *self  = (kt_sql_t *)base;
-    int       tries = 0;
-    kt_err_t  err;
-    do
-        err = spool_once(self, id, number, bytes, length);
-    while (kt_sql_again(self, &err, &tries));
-    return err;
-}
-
-static kt_err_t
-control_once(kt_sql_t *self, uint64_t id, kt_backfill_verb_t verb, uint64_t chunks, int64_t wall_ms)
-{
+    kt_sql_t         *self = (kt_sql_t *)base;
     kt_sql_backfill_t row;
-    kt_err_t          err = kt_sql_backfill_begin(self, NULL, id, &row);
-    if (!err)
-        err = kt_backfill_control(&row.b, verb, chunks, wall_ms);
-    if (err)
-        return err;
-    kt_sql_backfill_write(self, &row);
-    if (verb == KT_BACKFILL_CANCEL)
-        kt_sql_backfill_drop_chunks(self, id, INT64_MAX);
-    return kt_sql_commit(self);
+    bool              repeated;
+    kt_err_t          err = KT_OK;
+    for (int tries = 0; kt_sql_try(self, &err, &tries);) {
+        err = kt_sql_backfill_begin(self, NULL, id, &row);
+        if (err || (err = kt_rule_backfill_spool(&row.b, number, &repeated)))
+            continue;
+        if (repeated) {
+            err = compare_chunk(self, id, number, bytes, length);
+            continue;
+        }
+        row.b.chunks++;
+        kt_sql_backfill_write(self, &row);
+        kt_sql_arg_u64(self, id);
+        kt_sql_arg_u64(self, number);
+        kt_sql_arg_bytes(self, bytes, length);
+        kt_sql_put(self, KT_SQL_CHUNK_PUT);
+        err = kt_sql_commit(self);
+    }
+    return err;
 }
 
 static kt_err_t
 control_backfill(kt_ledger_t *base, uint64_t id, kt_backfill_verb_t verb, uint64_t chunks, int64_t wall_ms)
 {
-    kt_sql_t *self  = (kt_sql_t *)base;
-    int       tries = 0;
-    kt_err_t  err;
-    do
-        err = control_once(self, id, verb, chunks, wall_ms);
-    while (kt_sql_again(self, &err, &tries));
+    kt_sql_t         *self = (kt_sql_t *)base;
+    kt_sql_backfill_t row;
+    kt_err_t          err = KT_OK;
+    for (int tries = 0; kt_sql_try(self, &err, &tries);) {
+        err = kt_sql_backfill_begin(self, NULL, id, &row);
+        if (err || (err = kt_backfill_control(&row.b, verb, chunks, wall_ms)))
+            continue;
+        kt_sql_backfill_write(self, &row);
+        if (verb == KT_BACKFILL_CANCEL)
+            kt_sql_backfill_drop_chunks(self, id, INT64_MAX);
+        err = kt_sql_commit(self);
+    }
     return err;
-}
-
-static kt_err_t
-take_once(kt_sql_t *self, const kt_lease_t *lease, kt_backfill_t *out, size_t capacity, size_t *n)
-{
-    kt_err_t err = kt_sql_begin(self, true);
-    if (err)
-        return err;
-    kt_sql_write(self);
-    kt_sql_put_lease(self, lease);
-    size_t ours = kt_sql_put(self, KT_SQL_LEASE_OURS);
-    kt_sql_put_lease(self, lease);
-    kt_sql_put(self, KT_SQL_BACKFILL_OWN);
-    kt_sql_arg_int(self, (int64_t)lease->epoch);
-    kt_sql_arg_u64(self, capacity);
-    size_t k = kt_sql_put(self, KT_SQL_BACKFILL_OURS);
-    if ((err = kt_sql_commit(self)))
-        return err;
-    if (!kt_sql_rows(self, ours))
-        return KT_EFENCED;
-    *n = read_backfills(self, k, out, capacity);
-    return KT_OK;
 }
 
 static kt_err_t
 take_backfills(kt_ledger_t *base, const kt_lease_t *lease, kt_backfill_t *out, size_t capacity, size_t *n)
 {
-    kt_sql_t *self  = (kt_sql_t *)base;
-    int       tries = 0;
-    kt_err_t  err;
-    do
-        err = take_once(self, lease, out, capacity, n);
-    while (kt_sql_again(self, &err, &tries));
+    kt_sql_t *self = (kt_sql_t *)base;
+    kt_err_t  err  = KT_OK;
+    for (int tries = 0; kt_sql_try(self, &err, &tries);) {
+        if ((err = kt_sql_begin(self, true)))
+            continue;
+        kt_sql_write(self);
+        kt_sql_put_lease(self, lease);
+        size_t ours = kt_sql_put(self, KT_SQL_LEASE_OURS);
+        kt_sql_put_lease(self, lease);
+        kt_sql_put(self, KT_SQL_BACKFILL_OWN);
+        kt_sql_arg_int(self, (int64_t)lease->epoch);
+        kt_sql_arg_u64(self, capacity);
+        size_t k = kt_sql_put(self, KT_SQL_BACKFILL_OURS);
+        if ((err = kt_sql_commit(self)))
+            continue;
+        if (kt_sql_rows(self, ours))
+            *n = read_backfills(self, k, out, capacity);
+        else
+            err = KT_EFENCED;
+    }
     return err;
 }
 

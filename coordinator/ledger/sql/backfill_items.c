@@ -125,87 +125,63 @@ write_items(kt_sql_t *self, const kt_sql_backfill_t *row, const items_t *items, 
     return kt_sql_commit(self);
 }
 
-static kt_err_t
-settle_once(kt_sql_t *self, const kt_lease_t *lease, uint64_t id, size_t want, int64_t wall_ms, size_t *n,
-            kt_sql_backfill_t *row)
-{
-    items_t  items = {0};
-    kt_err_t err   = kt_sql_backfill_begin(self, lease, id, row);
-    if (err)
-        return err;
-    kt_sql_arg_u64(self, id);
-    kt_sql_arg_int(self, row->b.state == KT_BACKFILL_CANCELLED);
-    kt_sql_arg_u64(self, want);
-    size_t k = kt_sql_put(self, KT_SQL_ITEMS_ENDED);
-    if (!(err = kt_sql_run(self)))
-        err = read_items(self, k, &items);
-    if (!err) {
-        judge_items(&items, &row->b, KT_ITEM_OPEN, KT_ITEM_OPEN, wall_ms);
-        *n = items.n;
-        if (kt_backfill_after_settle(&row->b, items.n, wall_ms))
-            err = write_items(self, row, &items, KT_ITEM_OPEN);
-    }
-    fini_items(&items);
-    return err;
-}
-
 kt_err_t
 kt_sql_backfill_settle(kt_ledger_t *base, const kt_lease_t *lease, uint64_t id, size_t want, int64_t wall_ms, size_t *n,
                        kt_backfill_t *out)
 {
     kt_sql_t         *self = (kt_sql_t *)base;
     kt_sql_backfill_t row;
-    size_t            left  = 0;
-    int               tries = 0;
-    kt_err_t          err;
-    do
-        err = settle_once(self, lease, id, want, wall_ms, &left, &row);
-    while (kt_sql_again(self, &err, &tries));
+    size_t            settled = 0;
+    kt_err_t          err     = KT_OK;
+    for (int tries = 0; kt_sql_try(self, &err, &tries);) {
+        items_t items = {0};
+        if ((err = kt_sql_backfill_begin(self, lease, id, &row)))
+            continue;
+        kt_sql_arg_u64(self, id);
+        kt_sql_arg_int(self, row.b.state == KT_BACKFILL_CANCELLED);
+        kt_sql_arg_u64(self, want);
+        size_t k = kt_sql_put(self, KT_SQL_ITEMS_ENDED);
+        if (!(err = kt_sql_run(self)) && !(err = read_items(self, k, &items))) {
+            judge_items(&items, &row.b, KT_ITEM_OPEN, KT_ITEM_OPEN, wall_ms);
+            settled = items.n;
+            if (kt_backfill_after_settle(&row.b, items.n, wall_ms))
+                err = write_items(self, &row, &items, KT_ITEM_OPEN);
+        }
+        fini_items(&items);
+    }
     if (err)
         return err;
-    *n   = left;
+    *n   = settled;
     *out = row.b;
     return KT_OK;
-}
-
-static kt_err_t
-retry_once(kt_sql_t *self, uint64_t id, uint64_t *after, size_t want, size_t *n)
-{
-    kt_sql_backfill_t row;
-    items_t           items = {0};
-    kt_err_t          err   = kt_sql_backfill_begin(self, NULL, id, &row);
-    if (!err)
-        err = kt_backfill_allows(&row.b, KT_BACKFILL_RETRY);
-    if (err)
-        return err;
-    kt_sql_arg_u64(self, id);
-    kt_sql_arg_u64(self, *after);
-    kt_sql_arg_u64(self, want);
-    size_t k = kt_sql_put(self, KT_SQL_ITEMS_FAILED), ran = 0;
-    if (!(err = kt_sql_run(self)))
-        err = read_items(self, k, &items);
-    if (!err)
-        ran = judge_items(&items, &row.b, KT_ITEM_FAILED, KT_ITEM_OPEN, 0);
-    if (!err && ran)
-        err = kt_backfill_control(&row.b, KT_BACKFILL_RETRY, 0, 0);
-    if (!err && items.n)
-        err = write_items(self, &row, &items, KT_ITEM_FAILED);
-    if (!err && items.n)
-        *after = items.at[items.n - 1].row;
-    if (!err)
-        *n = ran;
-    fini_items(&items);
-    return err;
 }
 
 kt_err_t
 kt_sql_backfill_retry(kt_ledger_t *base, uint64_t id, uint64_t *after, size_t want, size_t *n)
 {
-    kt_sql_t *self  = (kt_sql_t *)base;
-    int       tries = 0;
-    kt_err_t  err;
-    do
-        err = retry_once(self, id, after, want, n);
-    while (kt_sql_again(self, &err, &tries));
+    kt_sql_t         *self = (kt_sql_t *)base;
+    kt_sql_backfill_t row;
+    kt_err_t          err = KT_OK;
+    for (int tries = 0; kt_sql_try(self, &err, &tries);) {
+        items_t items = {0};
+        err           = kt_sql_backfill_begin(self, NULL, id, &row);
+        if (err || (err = kt_backfill_allows(&row.b, KT_BACKFILL_RETRY)))
+            continue;
+        kt_sql_arg_u64(self, id);
+        kt_sql_arg_u64(self, *after);
+        kt_sql_arg_u64(self, want);
+        size_t k = kt_sql_put(self, KT_SQL_ITEMS_FAILED), ran = 0;
+        if (!(err = kt_sql_run(self)) && !(err = read_items(self, k, &items)))
+            ran = judge_items(&items, &row.b, KT_ITEM_FAILED, KT_ITEM_OPEN, 0);
+        if (!err && ran)
+            err = kt_backfill_control(&row.b, KT_BACKFILL_RETRY, 0, 0);
+        if (!err && items.n)
+            err = write_items(self, &row, &items, KT_ITEM_FAILED);
+        if (!err && items.n)
+            *after = items.at[items.n - 1].row;
+        if (!err)
+            *n = ran;
+        fini_items(&items);
+    }
     return err;
 }

@@ -43,33 +43,24 @@ put_known(kt_sql_t *self, const kt_backfill_t *b, const kt_backfill_path_t *path
     kt_sql_put(self, KT_SQL_CONTENT_KNOWN);
 }
 
-static kt_err_t
-known_once(kt_sql_t *self, const kt_backfill_t *b, kt_backfill_path_t *paths, size_t n)
-{
-    kt_err_t err = kt_sql_begin(self, false);
-    if (err)
-        return err;
-    put_known(self, b, paths, n);
-    if ((err = kt_sql_run(self)))
-        return err;
-    for (size_t k = 0; k < 2; k++)
-        for (size_t row = 0; row < kt_sql_rows(self, k); row++) {
-            size_t at = (size_t)kt_sql_int(self, k, row, 0) - 1;
-            if (at < n && !paths[at].job && !paths[at].err)
-                paths[at].job = (uint64_t)kt_sql_int(self, k, row, 1);
-        }
-    return KT_OK;
-}
-
 kt_err_t
 kt_sql_backfill_known(kt_ledger_t *base, const kt_backfill_t *b, kt_backfill_path_t *paths, size_t n)
 {
-    kt_sql_t *self  = (kt_sql_t *)base;
-    int       tries = 0;
-    kt_err_t  err;
-    do
-        err = known_once(self, b, paths, n);
-    while (kt_sql_again(self, &err, &tries));
+    kt_sql_t *self = (kt_sql_t *)base;
+    kt_err_t  err  = KT_OK;
+    for (int tries = 0; kt_sql_try(self, &err, &tries);) {
+        if ((err = kt_sql_begin(self, false)))
+            continue;
+        put_known(self, b, paths, n);
+        if ((err = kt_sql_run(self)))
+            continue;
+        for (size_t k = 0; k < 2; k++)
+            for (size_t row = 0; row < kt_sql_rows(self, k); row++) {
+                size_t at = (size_t)kt_sql_int(self, k, row, 0) - 1;
+                if (at < n && !paths[at].job && !paths[at].err)
+                    paths[at].job = (uint64_t)kt_sql_int(self, k, row, 1);
+            }
+    }
     return err;
 }
 
@@ -211,39 +202,39 @@ list_once(kt_sql_t *self, const kt_lease_t *lease, const kt_backfill_page_t *fro
 kt_err_t
 kt_sql_backfill_list(kt_ledger_t *base, const kt_lease_t *lease, const kt_backfill_page_t *from)
 {
-    kt_sql_t *self  = (kt_sql_t *)base;
-    page_t   *page  = malloc(sizeof *page);
-    int       tries = 0;
-    kt_err_t  err;
+    kt_sql_t *self = (kt_sql_t *)base;
+    page_t   *page = malloc(sizeof *page);
+    kt_err_t  err  = KT_OK;
     if (!page)
         return KT_ENOMEM;
-    do
+    for (int tries = 0; kt_sql_try(self, &err, &tries);)
         err = list_once(self, lease, from, page);
-    while (kt_sql_again(self, &err, &tries));
     free(page);
     return err;
 }
 
-static kt_err_t
-waiting_once(kt_sql_t *self, const kt_backfill_t *b, size_t want, kt_backfill_path_t *out, size_t *n)
+kt_err_t
+kt_sql_backfill_waiting(kt_ledger_t *base, const kt_backfill_t *b, size_t want, kt_backfill_path_t *out, size_t *n)
 {
-    size_t   got = 0;
-    kt_err_t err = kt_sql_begin(self, false);
-    if (err)
-        return err;
-    kt_sql_arg_u64(self, b->id);
-    kt_sql_arg_u64(self, b->fed_row);
-    kt_sql_arg_u64(self, b->fed_row + KT_BACKFILL_SPAN);
-    kt_sql_arg_u64(self, want);
-    size_t k = kt_sql_put(self, KT_SQL_PATHS_WAITING);
-    if ((err = kt_sql_run(self)))
-        return err;
-    for (; got < kt_sql_rows(self, k) && !err; got += !err) {
-        char  *path = NULL;
-        size_t length;
-        err      = kt_sql_copy(self, k, got, 1, &path, &length);
-        out[got] = (kt_backfill_path_t){
-            .row = (uint64_t)kt_sql_int(self, k, got, 0), .path = path, .bytes = kt_sql_int(self, k, got, 2)};
+    kt_sql_t *self = (kt_sql_t *)base;
+    size_t    got  = 0;
+    kt_err_t  err  = KT_OK;
+    for (int tries = 0; kt_sql_try(self, &err, &tries);) {
+        if ((err = kt_sql_begin(self, false)))
+            continue;
+        kt_sql_arg_u64(self, b->id);
+        kt_sql_arg_u64(self, b->fed_row);
+        kt_sql_arg_u64(self, b->fed_row + KT_BACKFILL_SPAN);
+        kt_sql_arg_u64(self, want);
+        size_t k = kt_sql_put(self, KT_SQL_PATHS_WAITING);
+        err      = kt_sql_run(self);
+        for (got = 0; !err && got < kt_sql_rows(self, k); got += !err) {
+            char  *path = NULL;
+            size_t length;
+            err      = kt_sql_copy(self, k, got, 1, &path, &length);
+            out[got] = (kt_backfill_path_t){
+                .row = (uint64_t)kt_sql_int(self, k, got, 0), .path = path, .bytes = kt_sql_int(self, k, got, 2)};
+        }
     }
     if (!err)
         *n = got;
@@ -253,60 +244,38 @@ waiting_once(kt_sql_t *self, const kt_backfill_t *b, size_t want, kt_backfill_pa
 }
 
 kt_err_t
-kt_sql_backfill_waiting(kt_ledger_t *base, const kt_backfill_t *b, size_t want, kt_backfill_path_t *out, size_t *n)
-{
-    kt_sql_t *self  = (kt_sql_t *)base;
-    int       tries = 0;
-    kt_err_t  err;
-    do
-        err = waiting_once(self, b, want, out, n);
-    while (kt_sql_again(self, &err, &tries));
-    return err;
-}
-
-static kt_err_t
-feed_once(kt_sql_t *self, const kt_lease_t *lease, uint64_t id, const uint64_t *rows, const kt_new_job_t *jobs,
-          size_t n, uint64_t up_to)
-{
-    kt_sql_backfill_t row;
-    bool              repeated;
-    kt_err_t          err = kt_sql_backfill_begin(self, lease, id, &row);
-    if (!err)
-        err = kt_rule_backfill_feed(&row.b, jobs, n, up_to, &repeated);
-    if (err || repeated)
-        return err;
-    row.b.fed_row = up_to;
-    row.b.fed += n;
-    kt_sql_backfill_write(self, &row);
-    if (n) {
-        kt_sql_put_jobs(self, jobs, n);
-        kt_sql_arg_u64(self, id);
-        kt_sql_column(self, KT_SQL_U64, n, rows, sizeof *rows);
-        kt_sql_array(self, KT_SQL_TEXT, n);
-        for (size_t i = 0; i < n; i++)
-            kt_sql_el_text(self, jobs[i].job->message_id);
-        kt_sql_array_end(self);
-        kt_sql_arg_u64(self, n);
-        kt_sql_put(self, KT_SQL_ITEMS_PUT);
-    }
-    return kt_sql_commit(self);
-}
-
-kt_err_t
 kt_sql_backfill_feed(kt_ledger_t *base, const kt_lease_t *lease, uint64_t id, const uint64_t *rows,
                      const kt_new_job_t *jobs, size_t n, uint64_t up_to)
 {
-    kt_sql_t *self  = (kt_sql_t *)base;
-    int       tries = 0;
-    kt_err_t  err;
-    do
-        err = feed_once(self, lease, id, rows, jobs, n, up_to);
-    while (kt_sql_again(self, &err, &tries));
+    kt_sql_t         *self = (kt_sql_t *)base;
+    kt_sql_backfill_t row;
+    bool              repeated;
+    kt_err_t          err = KT_OK;
+    for (int tries = 0; kt_sql_try(self, &err, &tries);) {
+        err = kt_sql_backfill_begin(self, lease, id, &row);
+        if (err || (err = kt_rule_backfill_feed(&row.b, jobs, n, up_to, &repeated)) || repeated)
+            continue;
+        row.b.fed_row = up_to;
+        row.b.fed += n;
+        kt_sql_backfill_write(self, &row);
+        if (n) {
+            kt_sql_put_jobs(self, jobs, n);
+            kt_sql_arg_u64(self, id);
+            kt_sql_column(self, KT_SQL_U64, n, rows, sizeof *rows);
+            kt_sql_array(self, KT_SQL_TEXT, n);
+            for (size_t i = 0; i < n; i++)
+                kt_sql_el_text(self, jobs[i].job->message_id);
+            kt_sql_array_end(self);
+            kt_sql_arg_u64(self, n);
+            kt_sql_put(self, KT_SQL_ITEMS_PUT);
+        }
+        err = kt_sql_commit(self);
+    }
     return err;
 }
 
 static kt_err_t
-read_result(const kt_sql_t *self, size_t k, size_t row, kt_backfill_result_t *out)
+read_backfill_result(const kt_sql_t *self, size_t k, size_t row, kt_backfill_result_t *out)
 {
     size_t  length;
     int64_t skipped = kt_sql_int(self, k, row, 3), job = kt_sql_int(self, k, row, 4);
@@ -324,25 +293,25 @@ read_result(const kt_sql_t *self, size_t k, size_t row, kt_backfill_result_t *ou
     return err;
 }
 
-static kt_err_t
-results_once(kt_sql_t *self, kt_sql_id_t id, uint64_t backfill, uint64_t after, size_t max_bytes,
-             kt_backfill_result_t *out, size_t capacity, size_t *n)
+kt_err_t
+kt_sql_backfill_results(kt_ledger_t *base, uint64_t id, uint64_t after, bool failed, size_t max_bytes,
+                        kt_backfill_result_t *out, size_t capacity, size_t *n)
 {
-    size_t   got = 0;
-    kt_err_t err = kt_sql_begin(self, false);
-    if (err)
-        return err;
-    kt_sql_arg_u64(self, backfill);
-    kt_sql_arg_u64(self, after);
-    kt_sql_arg_u64(self, capacity);
-    kt_sql_arg_u64(self, max_bytes);
-    self->max_bytes = max_bytes;
-    size_t k        = kt_sql_put(self, id);
-    if ((err = kt_sql_run(self)))
-        return err;
-    while (!err && got < kt_sql_rows(self, k) && got < capacity) {
-        err = read_result(self, k, got, &out[got]);
-        got++;
+    kt_sql_t *self = (kt_sql_t *)base;
+    size_t    got  = 0;
+    kt_err_t  err  = KT_OK;
+    for (int tries = 0; kt_sql_try(self, &err, &tries);) {
+        if ((err = kt_sql_begin(self, false)))
+            continue;
+        kt_sql_arg_u64(self, id);
+        kt_sql_arg_u64(self, after);
+        kt_sql_arg_u64(self, capacity);
+        kt_sql_arg_u64(self, max_bytes);
+        self->max_bytes = max_bytes;
+        size_t k        = kt_sql_put(self, failed ? KT_SQL_RESULTS_FAILED : KT_SQL_RESULTS_ALL);
+        err             = kt_sql_run(self);
+        for (got = 0; !err && got < kt_sql_rows(self, k) && got < capacity; got++)
+            err = read_backfill_result(self, k, got, &out[got]);
     }
     if (!err)
         *n = got;
@@ -350,19 +319,5 @@ results_once(kt_sql_t *self, kt_sql_id_t id, uint64_t backfill, uint64_t after, 
         free(out[got].path);
         free(out[got].document);
     }
-    return err;
-}
-
-kt_err_t
-kt_sql_backfill_results(kt_ledger_t *base, uint64_t id, uint64_t after, bool failed, size_t max_bytes,
-                        kt_backfill_result_t *out, size_t capacity, size_t *n)
-{
-    kt_sql_t *self  = (kt_sql_t *)base;
-    int       tries = 0;
-    kt_err_t  err;
-    do
-        err = results_once(self, failed ? KT_SQL_RESULTS_FAILED : KT_SQL_RESULTS_ALL, id, after, max_bytes, out,
-                           capacity, n);
-    while (kt_sql_again(self, &err, &tries));
     return err;
 }

@@ -93,58 +93,42 @@ find_known(kt_sql_t *self, const kt_new_job_t *jobs, size_t n, size_t known, kt_
     return KT_OK;
 }
 
-static kt_err_t
-insert_jobs(kt_sql_t *self, const kt_new_job_t *jobs, size_t n, kt_inserted_t *how, uint64_t *ids)
-{
-    kt_err_t err = kt_sql_begin(self, true);
-    if (err)
-        return err;
-    kt_sql_write(self);
-    size_t k = kt_sql_put_jobs(self, jobs, n);
-    if ((err = kt_sql_commit(self)))
-        return err;
-    size_t known = read_new(self, k, jobs, n, how, ids);
-    return known ? find_known(self, jobs, n, known, how, ids) : KT_OK;
-}
-
 kt_err_t
 kt_sql_insert_jobs(kt_ledger_t *base, const kt_new_job_t *jobs, size_t n, kt_inserted_t *how, uint64_t *ids)
 {
-    kt_sql_t *self  = (kt_sql_t *)base;
-    int       tries = 0;
-    kt_err_t  err;
+    kt_sql_t *self = (kt_sql_t *)base;
+    kt_err_t  err  = KT_OK;
     for (size_t i = 0; i < n; i++)
         if (!kt_rule_job_ok(&jobs[i]))
             return KT_EBADDATA;
-    do
-        err = n ? insert_jobs(self, jobs, n, how, ids) : KT_OK;
-    while (kt_sql_again(self, &err, &tries));
-    return err;
-}
-
-static kt_err_t
-retain(kt_sql_t *self, int64_t before_ms, size_t want, size_t *n)
-{
-    kt_err_t err = kt_sql_begin(self, true);
-    if (err)
-        return err;
-    kt_sql_write(self);
-    kt_sql_arg_int(self, before_ms);
-    kt_sql_arg_u64(self, want);
-    size_t k = kt_sql_put(self, KT_SQL_RETAIN);
-    if (!(err = kt_sql_commit(self)))
-        *n = kt_sql_rows(self, k);
+    for (int tries = 0; n && kt_sql_try(self, &err, &tries);) {
+        if ((err = kt_sql_begin(self, true)))
+            continue;
+        kt_sql_write(self);
+        size_t k = kt_sql_put_jobs(self, jobs, n);
+        if ((err = kt_sql_commit(self)))
+            continue;
+        size_t known = read_new(self, k, jobs, n, how, ids);
+        if (known)
+            err = find_known(self, jobs, n, known, how, ids);
+    }
     return err;
 }
 
 kt_err_t
 kt_sql_retain(kt_ledger_t *base, int64_t before_ms, size_t want, size_t *n)
 {
-    kt_sql_t *self  = (kt_sql_t *)base;
-    int       tries = 0;
-    kt_err_t  err;
-    do
-        err = retain(self, before_ms, want, n);
-    while (kt_sql_again(self, &err, &tries));
+    kt_sql_t *self = (kt_sql_t *)base;
+    kt_err_t  err  = KT_OK;
+    for (int tries = 0; kt_sql_try(self, &err, &tries);) {
+        if ((err = kt_sql_begin(self, true)))
+            continue;
+        kt_sql_write(self);
+        kt_sql_arg_int(self, before_ms);
+        kt_sql_arg_u64(self, want);
+        size_t k = kt_sql_put(self, KT_SQL_RETAIN);
+        if (!(err = kt_sql_commit(self)))
+            *n = kt_sql_rows(self, k);
+    }
     return err;
 }

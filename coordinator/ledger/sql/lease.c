@@ -30,73 +30,55 @@ put_sweep(kt_sql_t *self, const kt_lease_t *lease)
     kt_sql_put(self, KT_SQL_OUTBOX_OVER);
 }
 
-static kt_err_t
-open_lease(kt_sql_t *self, kt_lease_t *lease)
-{
-    kt_err_t err = kt_sql_begin(self, true);
-    if (!err && self->driver->hold_name)
-        err = self->driver->hold_name(self, lease->coordinator);
-    if (err)
-        return err;
-    kt_text_copy(self->name, sizeof self->name, lease->coordinator);
-    kt_sql_write(self);
-    kt_sql_arg_text(self, lease->coordinator);
-    kt_sql_arg_int(self, lease->length_ms);
-    size_t k = kt_sql_put(self, KT_SQL_LEASE_OPEN);
-    put_sweep(self, lease);
-    if ((err = kt_sql_commit(self)))
-        return err;
-    lease->epoch = self->epoch = (uint64_t)kt_sql_int(self, k, 0, 0);
-    return KT_OK;
-}
-
 kt_err_t
 kt_sql_lease_open(kt_ledger_t *base, const char *coordinator, int64_t length_ms, kt_lease_t *out)
 {
     kt_sql_t  *self  = (kt_sql_t *)base;
     kt_lease_t lease = {.length_ms = length_ms};
-    int        tries = 0;
-    kt_err_t   err;
+    kt_err_t   err   = KT_OK;
     if (!kt_rule_node_name_ok(coordinator) || !kt_text_copy(lease.coordinator, sizeof lease.coordinator, coordinator))
         return KT_EINVAL;
-    do
-        err = open_lease(self, &lease);
-    while (kt_sql_again(self, &err, &tries));
-    if (!err)
-        *out = lease;
+    for (int tries = 0; kt_sql_try(self, &err, &tries);) {
+        err = kt_sql_begin(self, true);
+        if (!err && self->driver->hold_name)
+            err = self->driver->hold_name(self, lease.coordinator);
+        if (err)
+            continue;
+        kt_text_copy(self->name, sizeof self->name, lease.coordinator);
+        kt_sql_write(self);
+        kt_sql_arg_text(self, lease.coordinator);
+        kt_sql_arg_int(self, lease.length_ms);
+        size_t k = kt_sql_put(self, KT_SQL_LEASE_OPEN);
+        put_sweep(self, &lease);
+        if ((err = kt_sql_commit(self)))
+            continue;
+        lease.epoch = self->epoch = (uint64_t)kt_sql_int(self, k, 0, 0);
+        *out                      = lease;
+    }
     return err;
 }
 
 // Our own lease is prolonged before those that ran out are swept: nobody has taken it over yet. A lease that is not
 // ours sweeps nothing.
-static kt_err_t
-renew_lease(kt_sql_t *self, const kt_lease_t *lease)
-{
-    kt_err_t err = kt_sql_begin(self, true);
-    if (err)
-        return err;
-    kt_sql_write(self);
-    kt_sql_put_lease(self, lease);
-    kt_sql_arg_int(self, lease->length_ms);
-    size_t k = kt_sql_put(self, KT_SQL_LEASE_RENEW);
-    put_sweep(self, lease);
-    if ((err = kt_sql_commit(self)))
-        return err;
-    if (!kt_sql_rows(self, k))
-        return KT_EFENCED;
-    if (self->driver->renewed)
-        self->driver->renewed(self, lease->coordinator);
-    return KT_OK;
-}
-
 kt_err_t
 kt_sql_lease_renew(kt_ledger_t *base, const kt_lease_t *lease)
 {
-    kt_sql_t *self  = (kt_sql_t *)base;
-    int       tries = 0;
-    kt_err_t  err;
-    do
-        err = renew_lease(self, lease);
-    while (kt_sql_again(self, &err, &tries));
+    kt_sql_t *self = (kt_sql_t *)base;
+    kt_err_t  err  = KT_OK;
+    for (int tries = 0; kt_sql_try(self, &err, &tries);) {
+        if ((err = kt_sql_begin(self, true)))
+            continue;
+        kt_sql_write(self);
+        kt_sql_put_lease(self, lease);
+        kt_sql_arg_int(self, lease->length_ms);
+        size_t k = kt_sql_put(self, KT_SQL_LEASE_RENEW);
+        put_sweep(self, lease);
+        if ((err = kt_sql_commit(self)))
+            continue;
+        if (!kt_sql_rows(self, k))
+            err = KT_EFENCED;
+        else if (self->driver->renewed)
+            self->driver->renewed(self, lease->coordinator);
+    }
     return err;
 }

@@ -43,28 +43,13 @@ arg_messages(kt_sql_t *self, const message_t *messages, size_t n)
     kt_sql_array_end(self);
 }
 
-static kt_err_t
-put_messages(kt_sql_t *self, const message_t *messages, size_t n)
-{
-    kt_err_t err = kt_sql_begin(self, true);
-    if (err)
-        return err;
-    kt_sql_write(self);
-    kt_sql_arg_int(self, (int64_t)self->epoch);
-    arg_messages(self, messages, n);
-    kt_sql_arg_text(self, self->name);
-    kt_sql_put(self, KT_SQL_OUTBOX_PUT);
-    return kt_sql_commit(self);
-}
-
 kt_err_t
 kt_sql_outbox_put(kt_ledger_t *base, const kt_reject_t *rejects, size_t n)
 {
     kt_sql_t  *self     = (kt_sql_t *)base;
     message_t *messages = malloc((2 * n + 1) * sizeof *messages);
     size_t     all      = 0;
-    int        tries    = 0;
-    kt_err_t   err;
+    kt_err_t   err      = KT_OK;
     if (!messages)
         return KT_ENOMEM;
     for (size_t i = 0; i < n; i++) {
@@ -72,15 +57,22 @@ kt_sql_outbox_put(kt_ledger_t *base, const kt_reject_t *rejects, size_t n)
         if (rejects[i].reply)
             messages[all++] = (message_t){&rejects[i], true};
     }
-    do
-        err = all ? put_messages(self, messages, all) : KT_OK;
-    while (kt_sql_again(self, &err, &tries));
+    for (int tries = 0; all && kt_sql_try(self, &err, &tries);) {
+        if ((err = kt_sql_begin(self, true)))
+            continue;
+        kt_sql_write(self);
+        kt_sql_arg_int(self, (int64_t)self->epoch);
+        arg_messages(self, messages, all);
+        kt_sql_arg_text(self, self->name);
+        kt_sql_put(self, KT_SQL_OUTBOX_PUT);
+        err = kt_sql_commit(self);
+    }
     free(messages);
     return err;
 }
 
 static kt_err_t
-read_row(const kt_sql_t *self, size_t k, size_t row, kt_outbox_row_t *out)
+read_outbox_row(const kt_sql_t *self, size_t k, size_t row, kt_outbox_row_t *out)
 {
     size_t length;
     memset(out, 0, sizeof *out);
@@ -95,26 +87,30 @@ read_row(const kt_sql_t *self, size_t k, size_t row, kt_outbox_row_t *out)
     return kt_sql_copy(self, k, row, column, &out->bytes, &out->n_bytes);
 }
 
-static kt_err_t
-take_rows(kt_sql_t *self, const kt_lease_t *lease, uint64_t after, size_t want, kt_outbox_row_t *out, size_t *n)
+kt_err_t
+kt_sql_outbox_take(kt_ledger_t *base, const kt_lease_t *lease, uint64_t after, size_t want, kt_outbox_row_t *out,
+                   size_t *n)
 {
-    kt_err_t err = kt_sql_begin(self, false);
-    if (err)
-        return err;
-    kt_sql_put_lease(self, lease);
-    size_t ours = kt_sql_put(self, KT_SQL_LEASE_OURS);
-    kt_sql_arg_int(self, (int64_t)lease->epoch);
-    kt_sql_arg_u64(self, after);
-    kt_sql_arg_int(self, (int64_t)want);
-    kt_sql_arg_int(self, KT_OUTBOX_BYTES);
-    self->max_bytes = KT_OUTBOX_BYTES;
-    size_t k = kt_sql_put(self, KT_SQL_OUTBOX_TAKE), got = 0;
-    if ((err = kt_sql_run(self)))
-        return err;
-    if (!kt_sql_rows(self, ours))
-        return KT_EFENCED;
-    for (; got < kt_sql_rows(self, k) && got < want && !err; got += !err)
-        err = read_row(self, k, got, &out[got]);
+    kt_sql_t *self = (kt_sql_t *)base;
+    size_t    got  = 0;
+    kt_err_t  err  = KT_OK;
+    for (int tries = 0; kt_sql_try(self, &err, &tries);) {
+        if ((err = kt_sql_begin(self, false)))
+            continue;
+        kt_sql_put_lease(self, lease);
+        size_t ours = kt_sql_put(self, KT_SQL_LEASE_OURS);
+        kt_sql_arg_int(self, (int64_t)lease->epoch);
+        kt_sql_arg_u64(self, after);
+        kt_sql_arg_int(self, (int64_t)want);
+        kt_sql_arg_int(self, KT_OUTBOX_BYTES);
+        self->max_bytes = KT_OUTBOX_BYTES;
+        size_t k        = kt_sql_put(self, KT_SQL_OUTBOX_TAKE);
+        if ((err = kt_sql_run(self)))
+            continue;
+        err = kt_sql_rows(self, ours) ? KT_OK : KT_EFENCED;
+        for (got = 0; got < kt_sql_rows(self, k) && got < want && !err; got += !err)
+            err = read_outbox_row(self, k, got, &out[got]);
+    }
     if (!err)
         *n = got;
     while (err && got--)
@@ -123,48 +119,26 @@ take_rows(kt_sql_t *self, const kt_lease_t *lease, uint64_t after, size_t want, 
 }
 
 kt_err_t
-kt_sql_outbox_take(kt_ledger_t *base, const kt_lease_t *lease, uint64_t after, size_t want, kt_outbox_row_t *out,
-                   size_t *n)
-{
-    kt_sql_t *self  = (kt_sql_t *)base;
-    int       tries = 0;
-    kt_err_t  err;
-    do
-        err = take_rows(self, lease, after, want, out, n);
-    while (kt_sql_again(self, &err, &tries));
-    return err;
-}
-
-static kt_err_t
-confirm(kt_sql_t *self, const uint64_t *ids, size_t n, int64_t wall_ms)
-{
-    // Their range too, for the index: ids that are confirmed together were mostly taken together.
-    uint64_t least = ids[0], most = ids[0];
-    for (size_t i = 1; i < n; i++) {
-        least = ids[i] < least ? ids[i] : least;
-        most  = ids[i] > most ? ids[i] : most;
-    }
-    kt_err_t err = kt_sql_begin(self, true);
-    if (err)
-        return err;
-    kt_sql_write(self);
-    kt_sql_arg_text(self, self->name);
-    kt_sql_column(self, KT_SQL_U64, n, ids, sizeof *ids);
-    kt_sql_arg_int(self, wall_ms);
-    kt_sql_arg_u64(self, least);
-    kt_sql_arg_u64(self, most);
-    kt_sql_put(self, KT_SQL_OUTBOX_DONE);
-    return kt_sql_commit(self);
-}
-
-kt_err_t
 kt_sql_outbox_done(kt_ledger_t *base, const uint64_t *ids, size_t n, int64_t wall_ms)
 {
     kt_sql_t *self  = (kt_sql_t *)base;
-    int       tries = 0;
-    kt_err_t  err;
-    do
-        err = n ? confirm(self, ids, n, wall_ms) : KT_OK;
-    while (kt_sql_again(self, &err, &tries));
+    uint64_t  least = UINT64_MAX, most = 0;
+    kt_err_t  err = KT_OK;
+    for (size_t i = 0; i < n; i++) {
+        least = ids[i] < least ? ids[i] : least;
+        most  = ids[i] > most ? ids[i] : most;
+    }
+    for (int tries = 0; n && kt_sql_try(self, &err, &tries);) {
+        if ((err = kt_sql_begin(self, true)))
+            continue;
+        kt_sql_write(self);
+        kt_sql_arg_text(self, self->name);
+        kt_sql_column(self, KT_SQL_U64, n, ids, sizeof *ids);
+        kt_sql_arg_int(self, wall_ms);
+        kt_sql_arg_u64(self, least);  // the range, for the index: ids confirmed together were mostly taken together
+        kt_sql_arg_u64(self, most);
+        kt_sql_put(self, KT_SQL_OUTBOX_DONE);
+        err = kt_sql_commit(self);
+    }
     return err;
 }

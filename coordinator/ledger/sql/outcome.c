@@ -14,8 +14,8 @@ typedef struct news {
 } news_t;
 
 static void
-judge(const kt_sql_facts_t *facts, const kt_lease_t *lease, const kt_result_t *results, size_t n, kt_stored_t *how,
-      news_t *news)
+judge_outcomes(const kt_sql_facts_t *facts, const kt_lease_t *lease, const kt_result_t *results, size_t n,
+               kt_stored_t *how, news_t *news)
 {
     news->n = 0;
     for (size_t i = 0; i < n; i++) {
@@ -150,36 +150,23 @@ write_news(kt_sql_t *self, const kt_sql_facts_t *facts, const news_t *news)
 }
 
 static kt_err_t
-store_once(kt_sql_t *self, const kt_lease_t *lease, const kt_result_t *results, size_t n, kt_stored_t *how,
-           const uint64_t *jobs, news_t *news)
-{
-    kt_sql_facts_t facts = {0};
-    kt_err_t       err   = kt_sql_begin(self, true);
-    if (!err)
-        err = kt_sql_facts_read(self, jobs, n, &facts);
-    if (!err) {
-        judge(&facts, lease, results, n, how, news);
-        if (news->n)
-            err = write_news(self, &facts, news);
-    }
-    kt_sql_facts_fini(&facts);
-    return err;
-}
-
-static kt_err_t
 store_outcomes(kt_ledger_t *base, const kt_lease_t *lease, const kt_result_t *results, size_t n, kt_stored_t *how)
 {
-    kt_sql_t *self  = (kt_sql_t *)base;
-    int       tries = 0;
-    uint64_t *jobs  = malloc((n + 1) * sizeof *jobs);
-    news_t    news  = {.at = malloc((n + 1) * sizeof *news.at)};
-    kt_err_t  err   = jobs && news.at ? KT_OK : KT_ENOMEM;
+    kt_sql_t *self = (kt_sql_t *)base;
+    uint64_t *jobs = malloc((n + 1) * sizeof *jobs);
+    news_t    news = {.at = malloc((n + 1) * sizeof *news.at)};
+    kt_err_t  err  = jobs && news.at ? KT_OK : KT_ENOMEM;
     for (size_t i = 0; i < n && !err; i++)
         jobs[i] = results[i].id.job;
-    if (!err && n)
-        do
-            err = store_once(self, lease, results, n, how, jobs, &news);
-        while (kt_sql_again(self, &err, &tries));
+    for (int tries = 0; n && jobs && news.at && kt_sql_try(self, &err, &tries);) {
+        kt_sql_facts_t facts = {0};
+        if (!(err = kt_sql_begin(self, true)) && !(err = kt_sql_facts_read(self, jobs, n, &facts))) {
+            judge_outcomes(&facts, lease, results, n, how, &news);
+            if (news.n)
+                err = write_news(self, &facts, &news);
+        }
+        kt_sql_facts_fini(&facts);
+    }
     free(jobs);
     free(news.at);
     return err;
@@ -219,59 +206,52 @@ judge_ask(const kt_sql_facts_t *facts, kt_ask_t *ask)
     fact->changed_ms = kt_clock_wall_ms();
 }
 
-static void
-put_mark(kt_sql_t *self, kt_ask_t *ask)
-{
-    ask->how = kt_rule_node_name_ok(ask->node_name) ? KT_OK : KT_EINVAL;
-    if (ask->how)
-        return;
-    kt_sql_arg_text(self, ask->node_name);
-    kt_sql_put(self, ask->type == KT_ASK_DRAIN ? KT_SQL_NODE_DRAIN : KT_SQL_NODE_UNDRAIN);
-}
-
 // A pipeline holds so many statements, and each node is one.
 enum { ASKS_PER_CALL = KT_SQL_ANSWERS - 8 };
 
+// The asks change only with the commit, so that a repeated group asks for the same runs.
 static kt_err_t
-ask_once(kt_sql_t *self, kt_ask_t *asks, size_t n)
+ask_some(kt_sql_t *self, kt_ask_t *asks, size_t n)
 {
-    uint64_t       jobs[ASKS_PER_CALL];
-    kt_sql_facts_t facts = {0};
-    for (size_t i = 0; i < n; i++)
-        jobs[i] = is_node(&asks[i]) ? 0 : asks[i].id.job;
-    kt_err_t err = kt_sql_begin(self, true);
-    if (!err)
-        err = kt_sql_facts_read(self, jobs, n, &facts);
-    if (!err) {
-        kt_sql_write(self);
+    kt_ask_t answers[ASKS_PER_CALL];
+    uint64_t jobs[ASKS_PER_CALL];
+    kt_err_t err = KT_OK;
+    for (int tries = 0; kt_sql_try(self, &err, &tries);) {
+        kt_sql_facts_t facts = {0};
+        memcpy(answers, asks, n * sizeof *answers);
         for (size_t i = 0; i < n; i++)
-            if (is_node(&asks[i]))
-                put_mark(self, &asks[i]);
-            else
-                judge_ask(&facts, &asks[i]);
-        kt_sql_facts_put(self, &facts, 0);
-        err = kt_sql_commit(self);
+            jobs[i] = is_node(&asks[i]) ? 0 : asks[i].id.job;
+        if (!(err = kt_sql_begin(self, true)) && !(err = kt_sql_facts_read(self, jobs, n, &facts))) {
+            kt_sql_write(self);
+            for (size_t i = 0; i < n; i++) {
+                kt_ask_t *ask = &answers[i];
+                if (!is_node(ask)) {
+                    judge_ask(&facts, ask);
+                    continue;
+                }
+                ask->how = kt_rule_node_name_ok(ask->node_name) ? KT_OK : KT_EINVAL;
+                if (ask->how)
+                    continue;
+                kt_sql_arg_text(self, ask->node_name);
+                kt_sql_put(self, ask->type == KT_ASK_DRAIN ? KT_SQL_NODE_DRAIN : KT_SQL_NODE_UNDRAIN);
+            }
+            kt_sql_facts_put(self, &facts, 0);
+            err = kt_sql_commit(self);
+        }
+        kt_sql_facts_fini(&facts);
     }
-    kt_sql_facts_fini(&facts);
+    if (!err)
+        memcpy(asks, answers, n * sizeof *answers);
     return err;
 }
 
-// The asks change only with the commit, so that a repeated group asks for the same runs.
 kt_err_t
 kt_sql_ask(kt_ledger_t *base, kt_ask_t *asks, size_t n)
 {
-    kt_sql_t *self = (kt_sql_t *)base;
-    kt_ask_t  answers[ASKS_PER_CALL];
-    kt_err_t  err = KT_OK;
+    kt_err_t err = KT_OK;
     for (size_t at = 0, some; at < n && !err; at += some) {
-        int tries = 0;
-        some      = n - at < ASKS_PER_CALL ? n - at : ASKS_PER_CALL;
-        do {
-            memcpy(answers, asks + at, some * sizeof *answers);
-            err = ask_once(self, answers, some);
-        } while (kt_sql_again(self, &err, &tries));
-        if (!err)
-            memcpy(asks + at, answers, some * sizeof *answers);
+        some = n - at < ASKS_PER_CALL ? n - at : ASKS_PER_CALL;
+        err  = ask_some((kt_sql_t *)base, asks + at, some);
     }
     return err;
 }

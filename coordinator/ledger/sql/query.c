@@ -6,31 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-// A reading call of one statement, whose parameters `put` adds; its answer is number 0.
-typedef void put_fn(kt_sql_t *self, const void *wanted);
-
-static kt_err_t
-read_once(kt_sql_t *self, put_fn *put, const void *wanted)
-{
-    kt_err_t err = kt_sql_begin(self, false);
-    if (err)
-        return err;
-    put(self, wanted);
-    return kt_sql_run(self);
-}
-
-static void
-put_totals(kt_sql_t *self, const void *wanted)
-{
-    kt_sql_arg_int(self, kt_rule_day(*(const int64_t *)wanted));
-    kt_sql_put(self, KT_SQL_TOTALS);
-}
-
 kt_err_t
 kt_sql_totals(kt_ledger_t *base, int64_t wall_ms, kt_totals_t *out)
 {
     kt_sql_t       *self     = (kt_sql_t *)base;
-    int             tries    = 0;
     uint64_t *const fields[] = {&out->queued,
                                 &out->claimed,
                                 &out->done,
@@ -40,78 +19,67 @@ kt_sql_totals(kt_ledger_t *base, int64_t wall_ms, kt_totals_t *out)
                                 &out->processing_us_total,
                                 &out->done_today,
                                 &out->outbox_waiting};
-    kt_err_t        err;
-    do {
-        err = read_once(self, put_totals, &wall_ms);
+    kt_err_t        err      = KT_OK;
+    for (int tries = 0; kt_sql_try(self, &err, &tries);) {
+        if ((err = kt_sql_begin(self, false)))
+            continue;
+        kt_sql_arg_int(self, kt_rule_day(wall_ms));
+        size_t k = kt_sql_put(self, KT_SQL_TOTALS);
+        err      = kt_sql_run(self);
         for (int i = 0; !err && i < (int)(sizeof fields / sizeof *fields); i++)
-            *fields[i] = (uint64_t)kt_sql_int(self, 0, 0, i);
-    } while (kt_sql_again(self, &err, &tries));
+            *fields[i] = (uint64_t)kt_sql_int(self, k, 0, i);
+    }
     return err;
-}
-
-static void
-put_drained(kt_sql_t *self, const void *wanted)
-{
-    kt_sql_arg_u64(self, *(const size_t *)wanted);
-    kt_sql_put(self, KT_SQL_DRAINED);
 }
 
 kt_err_t
 kt_sql_drained(kt_ledger_t *base, char (*names)[64], size_t capacity, size_t *n)
 {
-    kt_sql_t *self  = (kt_sql_t *)base;
-    int       tries = 0;
-    kt_err_t  err;
-    do {
-        err = read_once(self, put_drained, &capacity);
-        if (!err)
-            *n = kt_sql_rows(self, 0);
-        for (size_t i = 0; !err && i < *n; i++)
-            kt_sql_text(self, 0, i, 0, names[i], sizeof names[i]);
-    } while (kt_sql_again(self, &err, &tries));
+    kt_sql_t *self = (kt_sql_t *)base;
+    kt_err_t  err  = KT_OK;
+    for (int tries = 0; kt_sql_try(self, &err, &tries);) {
+        if ((err = kt_sql_begin(self, false)))
+            continue;
+        kt_sql_arg_u64(self, capacity);
+        size_t k = kt_sql_put(self, KT_SQL_DRAINED);
+        if ((err = kt_sql_run(self)))
+            continue;
+        *n = kt_sql_rows(self, k);
+        for (size_t i = 0; i < *n; i++)
+            kt_sql_text(self, k, i, 0, names[i], sizeof names[i]);
+    }
     return err;
 }
 
-typedef struct story {
-    uint64_t job;
-    size_t   capacity;
-} story_t;
-
 static void
-put_story(kt_sql_t *self, const void *wanted)
+read_story(const kt_sql_t *self, size_t k, size_t row, kt_story_row_t *out)
 {
-    const story_t *story = wanted;
-    kt_sql_arg_u64(self, story->job);
-    kt_sql_arg_u64(self, story->capacity);
-    kt_sql_put(self, KT_SQL_STORY);
-}
-
-static void
-read_story(const kt_sql_t *self, size_t row, kt_story_row_t *out)
-{
-    *out = (kt_story_row_t){.type    = (kt_story_type_t)kt_sql_int(self, 0, row, 0),
-                            .run     = (uint32_t)kt_sql_int(self, 0, row, 1),
-                            .attempt = (uint32_t)kt_sql_int(self, 0, row, 2),
-                            .at_ms   = kt_sql_int(self, 0, row, 3),
-                            .err     = (kt_err_t)kt_sql_int(self, 0, row, 4),
-                            .crash   = kt_sql_int(self, 0, row, 5) != 0};
-    kt_sql_text(self, 0, row, 6, out->name, sizeof out->name);
-    kt_sql_text(self, 0, row, 7, out->detail, sizeof out->detail);
+    *out = (kt_story_row_t){.type    = (kt_story_type_t)kt_sql_int(self, k, row, 0),
+                            .run     = (uint32_t)kt_sql_int(self, k, row, 1),
+                            .attempt = (uint32_t)kt_sql_int(self, k, row, 2),
+                            .at_ms   = kt_sql_int(self, k, row, 3),
+                            .err     = (kt_err_t)kt_sql_int(self, k, row, 4),
+                            .crash   = kt_sql_int(self, k, row, 5) != 0};
+    kt_sql_text(self, k, row, 6, out->name, sizeof out->name);
+    kt_sql_text(self, k, row, 7, out->detail, sizeof out->detail);
 }
 
 kt_err_t
 kt_sql_story(kt_ledger_t *base, uint64_t job, kt_story_row_t *out, size_t capacity, size_t *n)
 {
-    kt_sql_t     *self  = (kt_sql_t *)base;
-    const story_t story = {job, capacity};
-    size_t        got   = 0;
-    int           tries = 0;
-    kt_err_t      err;
-    do {
-        err = read_once(self, put_story, &story);
-        for (got = 0; !err && got < kt_sql_rows(self, 0); got++)
-            read_story(self, got, &out[got]);
-    } while (kt_sql_again(self, &err, &tries));
+    kt_sql_t *self = (kt_sql_t *)base;
+    size_t    got  = 0;
+    kt_err_t  err  = KT_OK;
+    for (int tries = 0; kt_sql_try(self, &err, &tries);) {
+        if ((err = kt_sql_begin(self, false)))
+            continue;
+        kt_sql_arg_u64(self, job);
+        kt_sql_arg_u64(self, capacity);
+        size_t k = kt_sql_put(self, KT_SQL_STORY);
+        err      = kt_sql_run(self);
+        for (got = 0; !err && got < kt_sql_rows(self, k); got++)
+            read_story(self, k, got, &out[got]);
+    }
     if (err || !got)
         return err ? err : KT_ENOTFOUND;
     kt_story_sort(out, got);
@@ -144,21 +112,14 @@ where_state(int state)
     }
 }
 
-typedef struct page {
-    const kt_job_query_t *query;
-    size_t                capacity;
-} page_t;
-
 // A filter by state and another filter share no index: the state is then compared row by row.
-static void
-put_page(kt_sql_t *self, const void *wanted)
+static size_t
+put_job_page(kt_sql_t *self, const kt_job_query_t *query, size_t capacity)
 {
-    const page_t         *page  = wanted;
-    const kt_job_query_t *query = page->query;
-    char                  sql[2048], state[40] = "", message_id[64] = "", prefix[80] = "";
-    int                   filters = 2;
+    char sql[2048], state[40] = "", message_id[64] = "", prefix[80] = "";
+    int  filters = 2;
     kt_sql_arg_u64(self, query->after_job);
-    kt_sql_arg_u64(self, page->capacity);
+    kt_sql_arg_u64(self, capacity);
     if (query->message_id) {
         kt_sql_arg_text(self, query->message_id);
         snprintf(message_id, sizeof message_id, " AND i.message_id = $%d::text", ++filters);
@@ -178,56 +139,50 @@ put_page(kt_sql_t *self, const void *wanted)
              " ORDER BY j.id LIMIT $2::bigint",
              query->documents ? "CASE WHEN j.retained <> 0 THEN NULL ELSE r.document END" : "CAST(NULL AS text)",
              filters > 2 ? state : where_state(query->state), message_id, prefix);
-    kt_sql_put_text(self, sql);
+    return kt_sql_put_text(self, sql);
 }
 
 static kt_err_t
-read_job(const kt_sql_t *self, size_t row, kt_job_row_t *out)
+read_job(const kt_sql_t *self, size_t k, size_t row, kt_job_row_t *out)
 {
     size_t length;
     memset(out, 0, sizeof *out);
-    out->id.job = (uint64_t)kt_sql_int(self, 0, row, 0);
-    out->id.run = (uint32_t)kt_sql_int(self, 0, row, 1);
-    kt_sql_text(self, 0, row, 2, out->message_id, sizeof out->message_id);
-    kt_sql_text(self, 0, row, 3, out->file_path, sizeof out->file_path);
-    out->state           = (kt_job_state_t)kt_sql_int(self, 0, row, 4);
-    out->priority        = kt_rule_priority((uint64_t)kt_sql_int(self, 0, row, 5));
-    out->attempts        = (uint32_t)kt_sql_int(self, 0, row, 6);
-    out->crashes         = (uint32_t)kt_sql_int(self, 0, row, 7);
-    out->created_wall_ms = kt_sql_int(self, 0, row, 8);
-    out->err             = out->state == KT_JOB_CANCELLED ? KT_ECANCELLED : (kt_err_t)kt_sql_int(self, 0, row, 9);
-    kt_sql_text(self, 0, row, 10, out->detail, sizeof out->detail);
-    out->stored_wall_ms = kt_sql_int(self, 0, row, 11);
-    out->processing_us  = kt_sql_int(self, 0, row, 12);
-    kt_sql_text(self, 0, row, 13, out->node_name, sizeof out->node_name);
-    if (!kt_sql_cell(self, 0, row, 14, &length))
+    out->id.job = (uint64_t)kt_sql_int(self, k, row, 0);
+    out->id.run = (uint32_t)kt_sql_int(self, k, row, 1);
+    kt_sql_text(self, k, row, 2, out->message_id, sizeof out->message_id);
+    kt_sql_text(self, k, row, 3, out->file_path, sizeof out->file_path);
+    out->state           = (kt_job_state_t)kt_sql_int(self, k, row, 4);
+    out->priority        = kt_rule_priority((uint64_t)kt_sql_int(self, k, row, 5));
+    out->attempts        = (uint32_t)kt_sql_int(self, k, row, 6);
+    out->crashes         = (uint32_t)kt_sql_int(self, k, row, 7);
+    out->created_wall_ms = kt_sql_int(self, k, row, 8);
+    out->err             = out->state == KT_JOB_CANCELLED ? KT_ECANCELLED : (kt_err_t)kt_sql_int(self, k, row, 9);
+    kt_sql_text(self, k, row, 10, out->detail, sizeof out->detail);
+    out->stored_wall_ms = kt_sql_int(self, k, row, 11);
+    out->processing_us  = kt_sql_int(self, k, row, 12);
+    kt_sql_text(self, k, row, 13, out->node_name, sizeof out->node_name);
+    if (!kt_sql_cell(self, k, row, 14, &length))
         return KT_OK;
-    return kt_sql_copy(self, 0, row, 14, &out->document, &out->document_bytes);
-}
-
-static kt_err_t
-read_page(kt_sql_t *self, const page_t *page, kt_job_row_t *out, size_t *n)
-{
-    size_t   got = 0;
-    kt_err_t err = read_once(self, put_page, page);
-    for (; !err && got < kt_sql_rows(self, 0); got += !err)
-        err = read_job(self, got, &out[got]);
-    if (!err)
-        *n = got;
-    while (err && got--)
-        free(out[got].document);
-    return err;
+    return kt_sql_copy(self, k, row, 14, &out->document, &out->document_bytes);
 }
 
 kt_err_t
 kt_sql_jobs(kt_ledger_t *base, const kt_job_query_t *query, kt_job_row_t *out, size_t capacity, size_t *n)
 {
-    kt_sql_t    *self  = (kt_sql_t *)base;
-    const page_t page  = {query, capacity};
-    int          tries = 0;
-    kt_err_t     err;
-    do
-        err = read_page(self, &page, out, n);
-    while (kt_sql_again(self, &err, &tries));
+    kt_sql_t *self = (kt_sql_t *)base;
+    size_t    got  = 0;
+    kt_err_t  err  = KT_OK;
+    for (int tries = 0; kt_sql_try(self, &err, &tries);) {
+        if ((err = kt_sql_begin(self, false)))
+            continue;
+        size_t k = put_job_page(self, query, capacity);
+        err      = kt_sql_run(self);
+        for (got = 0; !err && got < kt_sql_rows(self, k); got += !err)
+            err = read_job(self, k, got, &out[got]);
+    }
+    if (!err)
+        *n = got;
+    while (err && got--)
+        free(out[got].document);
     return err;
 }

@@ -88,15 +88,16 @@ kt_sql_commit(kt_sql_t *self)
 }
 
 bool
-kt_sql_again(kt_sql_t *self, kt_err_t *err, int *tries)
+kt_sql_try(kt_sql_t *self, kt_err_t *err, int *tries)
 {
-    self->driver->end(self);
-    if (*err != KT_EAGAIN)
+    if (*tries)
+        self->driver->end(self);
+    if ((*tries && *err != KT_EAGAIN) || *tries == KT_SQL_TRIES) {
+        *err = *err == KT_EAGAIN ? KT_EIO : *err;
         return false;
-    if (++*tries < KT_SQL_TRIES)
-        return true;
-    *err = KT_EIO;
-    return false;
+    }
+    ++*tries;
+    return true;
 }
 
 size_t

@@ -5,11 +5,12 @@
 // ledger on purpose. One thread at a time.
 //
 // A call of the ledger:
-//     do {
-//         err = kt_sql_begin(self, true);
+//     for (int tries = 0; kt_sql_try(self, &err, &tries);) {
+//         if ((err = kt_sql_begin(self, true)))
+//             continue;
 //         ... parameters, kt_sql_put, kt_sql_run, answers: any number of reading pipelines
 //         kt_sql_write(self); ... parameters, kt_sql_put; err = kt_sql_commit(self);
-//     } while (kt_sql_again(self, &err, &tries));
+//     }
 // PostgreSQL sends each pipeline in one round trip, reads without a lock, and fails the writing pipeline (KT_EAGAIN) if
 // a row is no longer as it was read. SQLite executes a statement when it is put; begin takes the write lock.
 //
@@ -98,8 +99,9 @@ size_t   kt_sql_put_text(kt_sql_t *self, const char *sql);
 // KT_EIO, KT_EDISK, KT_EAGAIN, KT_EBADDATA, ...; after an error nothing of the call has happened.
 kt_err_t kt_sql_run(kt_sql_t *self);
 kt_err_t kt_sql_commit(kt_sql_t *self);  // also KT_EUNKNOWN_COMMIT
-// Ends the call. Whether it is to be begun anew: counts *tries, and turns the last KT_EAGAIN into KT_EIO.
-bool kt_sql_again(kt_sql_t *self, kt_err_t *err, int *tries);
+// Ends a try, unless none was made yet (*tries is 0), and says whether there is to be another: only after KT_EAGAIN,
+// and at most KT_SQL_TRIES; the last KT_EAGAIN becomes KT_EIO.
+bool kt_sql_try(kt_sql_t *self, kt_err_t *err, int *tries);
 
 // Answer k of the last pipeline, until the next put. Columns are bigint, double precision, text or bytea.
 size_t      kt_sql_rows(const kt_sql_t *self, size_t k);
