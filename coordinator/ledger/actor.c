@@ -121,7 +121,7 @@ is_row_error(kt_err_t err)
 }
 
 static void
-serve(kt_ledger_actor_t *self, kt_ledger_request_t **requests, size_t n)
+serve_group(kt_ledger_actor_t *self, kt_ledger_request_t **requests, size_t n)
 {
     bool     late = self->stop_by_ms && kt_clock_ms() > self->stop_by_ms;
     kt_err_t err  = late ? KT_ECLOSED : call_until_answered(self, requests, n);
@@ -143,7 +143,7 @@ neighbours(kt_ledger_request_t *const *requests, size_t n)
 }
 
 static void *
-run(void *context)
+ledger_thread_main(void *context)
 {
     kt_ledger_actor_t   *self = context;
     void                *items[KT_LEDGER_GROUP];
@@ -155,7 +155,7 @@ run(void *context)
             requests[i] = items[i];
         for (size_t at = 0, same; at < n; at += same) {
             same = neighbours(requests + at, n - at);
-            serve(self, requests + at, same);
+            serve_group(self, requests + at, same);
         }
     }
     return NULL;
@@ -174,7 +174,7 @@ kt_ledger_actor_new(kt_ledger_actor_t **self_p, kt_ledger_t **ledger_p)
         goto fail;
     self->group.ledger = *ledger_p;
     err                = KT_ESYSTEM;
-    if (pthread_create(&self->thread, NULL, run, self))
+    if (pthread_create(&self->thread, NULL, ledger_thread_main, self))
         goto fail;
     pthread_setname_np(self->thread, "ledger");
     self->started = true;
@@ -188,7 +188,7 @@ fail:
 }
 
 static void
-empty(kt_queue_t *queue)
+drop_requests(kt_queue_t *queue)
 {
     void  *item;
     size_t n;
@@ -210,8 +210,8 @@ kt_ledger_actor_destroy(kt_ledger_actor_t **self_p)
         kt_queue_close(self->wake);
         pthread_join(self->thread, NULL);
     }
-    empty(self->in);
-    empty(self->out);
+    drop_requests(self->in);
+    drop_requests(self->out);
     kt_queue_destroy(&self->in);
     kt_queue_destroy(&self->out);
     kt_queue_destroy(&self->wake);

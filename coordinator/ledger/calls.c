@@ -131,7 +131,7 @@ call_ask(kt_ledger_group_t *self, kt_ledger_request_t *const *requests, size_t n
 }
 
 static kt_err_t
-call_letter(kt_ledger_group_t *self, kt_ledger_request_t *const *requests, size_t n)
+call_reject(kt_ledger_group_t *self, kt_ledger_request_t *const *requests, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         kt_reject_t *reject = &self->rejects[i];
@@ -247,7 +247,7 @@ static const row_t ROWS[] = {
     [KT_LREQ_STORE]   = {call_store, .grouped = true},
     [KT_LREQ_FAIL]    = {call_fail, .grouped = true},
     [KT_LREQ_ASK]     = {call_ask, .grouped = true},
-    [KT_LREQ_REJECT]  = {call_letter, .grouped = true},
+    [KT_LREQ_REJECT]  = {call_reject, .grouped = true},
     [KT_LREQ_OUTBOX]  = {call_outbox},
     [KT_LREQ_SENT]    = {call_sent},
     [KT_LREQ_RETAIN]  = {call_retain},

@@ -39,7 +39,7 @@ free_outbox(kt_ledger_request_t *self)
 }
 
 static void
-free_letter(kt_ledger_request_t *self)
+free_reject(kt_ledger_request_t *self)
 {
     free(self->reject.body);
     free(self->reject.reply);
@@ -57,7 +57,7 @@ kt_ledger_request_destroy(kt_ledger_request_t **self_p)
     case KT_LREQ_STORE:
     case KT_LREQ_FAIL: free(self->store.document); break;
     case KT_LREQ_JOBS: free_rows(self); break;
-    case KT_LREQ_REJECT: free_letter(self); break;
+    case KT_LREQ_REJECT: free_reject(self); break;
     case KT_LREQ_OUTBOX: free_outbox(self); break;
     case KT_LREQ_SENT: free(self->sent.ids); break;
     case KT_LREQ_STORY: free(self->story.rows); break;

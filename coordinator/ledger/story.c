@@ -19,7 +19,7 @@ order(uint64_t a, uint64_t b)
 }
 
 static int
-compare(const void *a, const void *b)
+compare_story_rows(const void *a, const void *b)
 {
     const kt_story_row_t *x = a, *y = b;
     int                   by = order(x->run, y->run);
@@ -32,5 +32,5 @@ void
 kt_story_sort(kt_story_row_t *rows, size_t n)
 {
     if (n)
-        qsort(rows, n, sizeof *rows, compare);
+        qsort(rows, n, sizeof *rows, compare_story_rows);
 }

@@ -56,39 +56,26 @@ count_day(kt_mem_t *self, int64_t day)
     row->done++;
 }
 
-static const char *
-text_or_none(const char *text)
-{
-    return text ? text : "";
-}
-
-static size_t
-text_length(const char *text)
-{
-    return text ? strlen(text) : 0;
-}
-
 static void
 keep_result(kt_mem_t *self, kt_mem_job_t *job, const kt_result_t *from)
 {
-    char   detail[512], node[64];
-    size_t detail_bytes =
-        kt_text_sanitize(detail, sizeof detail, text_or_none(from->detail), text_length(from->detail));
-    size_t node_bytes =
-        kt_text_sanitize(node, sizeof node, text_or_none(from->node_name), text_length(from->node_name));
-    kt_mem_result_t *row = kt_mem_add(&self->results);
-    *row                 = (kt_mem_result_t){
-                        .id             = from->id,
-                        .attempt        = from->attempt,
-                        .earlier        = job->result,
-                        .err            = from->err,
-                        .processing_us  = from->processing_us,
-                        .stored_ms      = from->wall_ms,
-                        .detail         = kt_mem_text(self, detail, detail_bytes),
-                        .node           = kt_mem_text(self, node, node_bytes),
-                        .document       = kt_mem_text(self, from->document, from->document_bytes),
-                        .document_bytes = from->document_bytes,
-                        .content_digest = from->content_digest,
+    char        detail[512], node[64];
+    const char *detail_text = from->detail ? from->detail : "", *node_text = from->node_name ? from->node_name : "";
+    size_t      detail_bytes = kt_text_sanitize(detail, sizeof detail, detail_text, strlen(detail_text));
+    size_t      node_bytes   = kt_text_sanitize(node, sizeof node, node_text, strlen(node_text));
+    kt_mem_result_t *row     = kt_mem_add(&self->results);
+    *row                     = (kt_mem_result_t){
+                            .id             = from->id,
+                            .attempt        = from->attempt,
+                            .earlier        = job->result,
+                            .err            = from->err,
+                            .processing_us  = from->processing_us,
+                            .stored_ms      = from->wall_ms,
+                            .detail         = kt_mem_text(self, detail, detail_bytes),
+                            .node           = kt_mem_text(self, node, node_bytes),
+                            .document       = kt_mem_text(self, from->document, from->document_bytes),
+                            .document_bytes = from->document_bytes,
+                            .content_digest = from->content_digest,
     };
     job->result = self->results.n;
     if (self->base.publishes)
@@ -101,7 +88,7 @@ keep_result(kt_mem_t *self, kt_mem_job_t *job, const kt_result_t *from)
 }
 
 static kt_err_t
-outcomes(kt_mem_t *self, const kt_lease_t *lease, const kt_result_t *results, size_t n, kt_stored_t *how)
+store_outcomes(kt_mem_t *self, const kt_lease_t *lease, const kt_result_t *results, size_t n, kt_stored_t *how)
 {
     size_t bytes = 0;
     for (size_t i = 0; i < n; i++)
@@ -112,7 +99,7 @@ outcomes(kt_mem_t *self, const kt_lease_t *lease, const kt_result_t *results, si
     for (size_t i = 0; i < n; i++) {
         kt_mem_job_t *job = kt_mem_job(self, results[i].id.job);
         how[i]            = kt_rule_outcome(job ? &job->facts : NULL, &results[i], lease);
-        if (how[i] == KT_STORED_NEW)
+        if (job && how[i] == KT_STORED_NEW)
             keep_result(self, job, &results[i]);
     }
     return KT_OK;
@@ -121,13 +108,13 @@ outcomes(kt_mem_t *self, const kt_lease_t *lease, const kt_result_t *results, si
 kt_err_t
 kt_mem_store(kt_ledger_t *base, const kt_result_t *results, size_t n, kt_stored_t *how)
 {
-    return outcomes((kt_mem_t *)base, NULL, results, n, how);
+    return store_outcomes((kt_mem_t *)base, NULL, results, n, how);
 }
 
 kt_err_t
 kt_mem_fail(kt_ledger_t *base, const kt_lease_t *lease, const kt_result_t *failures, size_t n, kt_stored_t *how)
 {
-    return outcomes((kt_mem_t *)base, lease, failures, n, how);
+    return store_outcomes((kt_mem_t *)base, lease, failures, n, how);
 }
 
 static void

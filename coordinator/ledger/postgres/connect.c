@@ -65,7 +65,7 @@ check_url(kt_pg_t *self)
 }
 
 static kt_err_t
-tell_refused(kt_pg_t *self)
+explain_refusal(kt_pg_t *self)
 {
     const char *text = self->db ? PQerrorMessage(self->db) : "out of memory";
     kt_err_t    err  = KT_EUNREACHABLE;
@@ -107,7 +107,7 @@ kt_pg_connect(kt_pg_t *self)
         PQsetNoticeReceiver(self->db, ignore_notice, NULL);
         return KT_OK;
     }
-    err = tell_refused(self);
+    err = explain_refusal(self);
     PQfinish(self->db);
     self->db = NULL;
     return err;
@@ -150,7 +150,7 @@ lock_again(kt_pg_t *self)
 }
 
 static kt_err_t
-set_up(kt_pg_t *self)
+set_up_session(kt_pg_t *self)
 {
     char     why[KT_LEDGER_WHY] = "";
     kt_err_t err                = kt_pg_simple(self, SESSION, KT_PG_CALL_MS, NULL);
@@ -170,7 +170,7 @@ kt_pg_ready(kt_pg_t *self)
 {
     kt_err_t err = kt_pg_connect(self);
     if (!err)
-        err = set_up(self);
+        err = set_up_session(self);
     self->pipelined = !err;
     if (err)
         kt_pg_drop(self);

@@ -23,7 +23,7 @@ close_postgres(kt_ledger_t **self_p)
 static const kt_ledger_ops_t OPS = {.name = "postgresql", KT_SQL_OPS, .close = close_postgres};
 
 static void
-tell(const kt_pg_t *self, kt_err_t err, char why[KT_LEDGER_WHY])
+explain_open(const kt_pg_t *self, kt_err_t err, char why[KT_LEDGER_WHY])
 {
     if (err == KT_ESCHEMA)
         snprintf(why, KT_LEDGER_WHY, "DATABASE_URL: %.400s", self->sql.why);
@@ -45,7 +45,7 @@ kt_ledger_postgres_open(kt_ledger_t **out, const char *url, bool writer, char wh
     if (!(self->url = strdup(url)))
         goto fail;
     if ((err = kt_pg_ready(self))) {
-        tell(self, err, why);
+        explain_open(self, err, why);
         goto fail;
     }
     why[0] = '\0';

@@ -21,7 +21,7 @@ judge_outcomes(const kt_sql_facts_t *facts, const kt_lease_t *lease, const kt_re
     for (size_t i = 0; i < n; i++) {
         kt_sql_fact_t *fact = kt_sql_facts_find(facts, results[i].id.job);
         how[i]              = kt_rule_outcome(fact ? &fact->now : NULL, &results[i], lease);
-        if (how[i] != KT_STORED_NEW)
+        if (!fact || how[i] != KT_STORED_NEW)
             continue;
         fact->now.state     = results[i].err ? KT_JOB_FAILED : KT_JOB_DONE;
         fact->now.epoch     = 0;

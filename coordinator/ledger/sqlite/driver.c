@@ -323,7 +323,7 @@ answer_inserted(kt_sqlite_t *self, const char *message_id, kt_sqlite_answer_t *a
 static kt_err_t
 execute_rows(kt_sqlite_t *self, sqlite3_stmt *stmt, kt_sql_id_t id, kt_sqlite_answer_t *answer)
 {
-    reader_t  reader;
+    reader_t  reader = {0};
     binding_t binding;
     size_t    rows = start_reading(&self->sql, &reader);
     kt_err_t  err  = KT_OK;

@@ -1,3 +1,4 @@
+#include "common/file.h"
 #include "common/text.h"
 #include "coordinator/ledger/sqlite/sqlite.h"
 
@@ -11,25 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-// mkdir -p of a folder's name.
-static bool
-make_folders(const char *folder)
-{
-    char path[KT_JOB_PATH];
-    if (!kt_text_copy(path, sizeof path, folder))
-        return false;
-    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        if (mkdir(path, 0700) && errno != EEXIST)
-            return false;
-        *slash = '/';
-    }
-    return mkdir(path, 0700) == 0 || errno == EEXIST;
-}
-
 // The file itself may be missing: then its folder's real name and its own.
 static bool
-real_name(const char *path, const char *folder, char out[KT_JOB_PATH])
+resolve_name(const char *path, const char *folder, char out[KT_JOB_PATH])
 {
     char real[PATH_MAX], copy[KT_JOB_PATH];
     if (realpath(path, real))
@@ -51,7 +36,7 @@ kt_sqlite_resolve(const char *path, bool make, char out[KT_JOB_PATH], char why[K
                  path);
         return KT_ENOTFOUND;
     }
-    if (folder && (!make || make_folders(folder)) && real_name(path, folder, out))
+    if (folder && (!make || !kt_file_make_folders(path)) && resolve_name(path, folder, out))
         return KT_OK;
     snprintf(why, KT_LEDGER_WHY, "the ledger '%.200s' cannot be opened (%s): name another one in DATABASE_URL", path,
              folder ? strerror(errno) : "the name is too long");
@@ -70,7 +55,7 @@ read_pid(int fd)
 }
 
 static kt_err_t
-tell_locked(const kt_sqlite_t *self, int fd, char why[KT_LEDGER_WHY])
+explain_locked(const kt_sqlite_t *self, int fd, char why[KT_LEDGER_WHY])
 {
     char holder[64] = "";
     long pid        = read_pid(fd);
@@ -106,7 +91,7 @@ kt_sqlite_lock(kt_sqlite_t *self, char why[KT_LEDGER_WHY])
         return KT_EIO;
     }
     if (fcntl(fd, F_OFD_SETLK, &lock)) {
-        kt_err_t err = errno == EAGAIN || errno == EACCES ? tell_locked(self, fd, why) : KT_EIO;
+        kt_err_t err = errno == EAGAIN || errno == EACCES ? explain_locked(self, fd, why) : KT_EIO;
         if (err == KT_EIO)
             snprintf(why, KT_LEDGER_WHY, "the lock file '%.200s' cannot be locked (%s)", path, strerror(errno));
         close(fd);
