@@ -143,6 +143,39 @@ Test(ledger_file, a_schema_of_another_version_is_refused)
     cr_assert_eq(kt_ledger_sqlite_open(&other, path, false, why), KT_ESCHEMA, "readers too");
 }
 
+Test(ledger_file, missing_migrations_are_applied_by_the_writer_and_shown)
+{
+    char                why[KT_LEDGER_WHY] = "";
+    kt_ledger_t        *reader             = NULL;
+    kt_migration_row_t *rows               = NULL;
+    size_t              n                  = 0;
+    sql("DELETE FROM schema_migrations WHERE number = 2; DROP TABLE backfills; DROP TABLE backfill_chunks;"
+        " DROP TABLE backfill_paths; DROP TABLE backfill_items; DROP TABLE files");
+    kt_ledger_close(&ledger);
+    cr_assert_eq(kt_ledger_sqlite_open(&reader, path, false, why), KT_ESCHEMA);
+    cr_assert(strstr(why, "older schema"), "%s", why);
+    ledger = fixture_sqlite(folder);
+    cr_assert_eq(((kt_sqlite_t *)ledger)->migrated, 1);
+    cr_assert_eq(kt_ledger_sqlite_status(ledger, &rows, &n), KT_OK);
+    cr_assert_eq(n, 2);
+    cr_assert(rows[0].state == KT_MIGRATION_APPLIED && rows[1].state == KT_MIGRATION_APPLIED && rows[1].applied_ms > 0);
+    free(rows);
+    cr_assert_eq(kt_ledger_sqlite_status(NULL, &rows, &n), KT_OK);
+    cr_assert(n == 2 && rows[0].state == KT_MIGRATION_MISSING);
+    free(rows);
+    fixture_audit_clean(ledger);
+}
+
+Test(ledger_file, a_migration_with_another_text_is_refused)
+{
+    char         why[KT_LEDGER_WHY] = "";
+    kt_ledger_t *other              = NULL;
+    sql("UPDATE schema_migrations SET checksum = 'other' WHERE number = 1");
+    kt_ledger_close(&ledger);
+    cr_assert_eq(kt_ledger_sqlite_open(&other, path, true, why), KT_ESCHEMA);
+    cr_assert(strstr(why, "0001_ledger") && strstr(why, "another text"), "%s", why);
+}
+
 static void
 write_file(const char *name, const char *text)
 {
