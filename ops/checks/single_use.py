@@ -4,7 +4,8 @@
     ops/checks/single_use.py [--list]
 
 A static function is counted by Universal ctags; a use is its name anywhere else in its own file. A helper that is called
-once and whose name says no more than its line is better inlined. This prints figures and fails nothing.
+once and whose name says no more than its line is better inlined. An entry of an operation table or a callback is used
+once as a value, and cannot be: the last column counts these. This prints figures and fails nothing.
 """
 import collections
 import json
@@ -23,7 +24,7 @@ def main():
     tags = subprocess.run(["ctags", "--output-format=json", "--fields=+f", "--kinds-C=f", "-f", "-", *listed], cwd=ROOT,
                           capture_output=True, text=True, check=True).stdout
     texts = {}
-    total, once = collections.Counter(), collections.Counter()
+    total, once, values = collections.Counter(), collections.Counter(), collections.Counter()
     for line in tags.splitlines():
         tag = json.loads(line)
         if not tag.get("file"):
@@ -34,11 +35,15 @@ def main():
         total[folder] += 1
         if len(re.findall(rf"\b{tag['name']}\b", text)) == 2:  # the definition and one use
             once[folder] += 1
+            values[folder] += len(re.findall(rf"\b{tag['name']}\b(?! *\()", text))
             if "--list" in sys.argv[1:]:
                 print(f"{path}: {tag['name']}")
+    def line(n, all_n, n_values, name):
+        print(f"{n:5} of {all_n:5} = {100 * n / all_n:4.1f} %, {n_values:4} as a value  {name}")
+
     for folder in sorted(total):
-        print(f"{once[folder]:5} of {total[folder]:5}  {folder}")
-    print(f"{sum(once.values()):5} of {sum(total.values()):5}  all: {100 * sum(once.values()) / sum(total.values()):.1f} %")
+        line(once[folder], total[folder], values[folder], folder)
+    line(sum(once.values()), sum(total.values()), sum(values.values()), "all")
 
 
 if __name__ == "__main__":
