@@ -405,7 +405,8 @@ kt_coordinator_run(kt_coordinator_t *self, int signal_fd)
     kt_link_run(self->link);
     kt_queries_close(&self->loop.queries);
     // Released, so that the next coordinator need not wait until the lease has run out.
-    kt_log_info("COORDINATOR-END", "handed_back=%zu", kt_dispatcher_release_all(&self->loop.dispatcher));
+    size_t released = kt_dispatcher_release_all(&self->loop.dispatcher);
+    kt_log_info("COORDINATOR-END", "handed_back=%zu", released);
     return self->loop.dispatcher.failed ? KT_ESTATE : KT_OK;
 }
 

@@ -114,13 +114,6 @@ publisher_send_all(kt_publisher_t *self, kt_ledger_request_t *request, uint64_t 
     return after;
 }
 
-// A page with fewer rows than asked for is the last one, unless its bytes filled it.
-static bool
-page_was_cut(const kt_ledger_request_t *request, size_t bytes)
-{
-    return request->outbox.n == request->outbox.want || bytes > KT_OUTBOX_BYTES - KT_DOCUMENT_MAX_BYTES;
-}
-
 static void
 publisher_end_rescan(kt_publisher_t *self)
 {
@@ -152,7 +145,8 @@ publisher_on_rows(void *context, kt_ledger_request_t **request_p)
         return;
     for (size_t i = 0; i < request->outbox.n; i++)
         bytes += request->outbox.rows[i].n_bytes;
-    bool cut    = page_was_cut(request, bytes);
+    // A page with fewer rows than asked for is the last one, unless its bytes filled it.
+    bool cut    = request->outbox.n == request->outbox.want || bytes > KT_OUTBOX_BYTES - KT_DOCUMENT_MAX_BYTES;
     self->after = publisher_send_all(self, request, self->after, false, &all);
     if (cut || !all)
         self->more = true;

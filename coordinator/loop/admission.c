@@ -64,33 +64,14 @@ is_node_name(const char *name)
 }
 
 static void
-admission_fill_peer(kt_peer_t *peer, const char *key, const kt_msg_hello_t *hello)
-{
-    snprintf(peer->key, sizeof peer->key, "%s", key);
-    kt_bytes_copy(peer->name, sizeof peer->name, hello->name);
-    kt_bytes_copy(peer->host, sizeof peer->host, hello->host);
-    kt_bytes_copy(peer->version, sizeof peer->version, hello->version);
-    kt_bytes_copy(peer->device, sizeof peer->device, hello->device);
-    peer->incarnation = hello->incarnation;
-    peer->slots       = (uint32_t)(hello->slots > 256 ? 256 : hello->slots);
-}
-
-// A node that reconnected: its name must not lead to the old connection.
-static void
-admission_forget_older(kt_admission_t *self, const kt_peer_t *peer)
-{
-    for (size_t i = self->opts.peers->n; i-- > 0;) {
-        const kt_peer_t *other = self->opts.peers->at[i];
-        if (other != peer && strcmp(other->name, peer->name) == 0)
-            kt_peers_remove(self->opts.peers, other->handle);
-    }
-}
-
-static void
 admission_accept(kt_admission_t *self, kt_peer_t *peer, const kt_msg_hello_t *hello)
 {
     bool drained = kt_drains_has(self->opts.drains, peer->name);
-    admission_forget_older(self, peer);
+    for (size_t i = self->opts.peers->n; i-- > 0;) {
+        const kt_peer_t *other = self->opts.peers->at[i];
+        if (other != peer && strcmp(other->name, peer->name) == 0)
+            kt_peers_remove(self->opts.peers, other->handle);  // the connection before the node reconnected
+    }
     kt_log_info("NODE-HELLO", "node=%s host=%s version=%s device=%s slots=%u incarnation=%llu drained=%d", peer->name,
                 peer->host, peer->version, peer->device, peer->slots, (unsigned long long)peer->incarnation, drained);
     admission_welcome(self, peer, hello->wire);
@@ -132,8 +113,14 @@ kt_admission_hello(kt_admission_t *self, kt_node_handle_t from, const char *key,
         admission_refuse(self, from, KT_EFULL, "no room for another node");
         return;
     }
-    admission_fill_peer(peer, key, hello);
-    peer->heard_ms = now_ms;
+    snprintf(peer->key, sizeof peer->key, "%s", key);
+    memcpy(peer->name, name, sizeof peer->name);
+    kt_bytes_copy(peer->host, sizeof peer->host, hello->host);
+    kt_bytes_copy(peer->version, sizeof peer->version, hello->version);
+    kt_bytes_copy(peer->device, sizeof peer->device, hello->device);
+    peer->incarnation = hello->incarnation;
+    peer->slots       = (uint32_t)(hello->slots > 256 ? 256 : hello->slots);
+    peer->heard_ms    = now_ms;
     admission_accept(self, peer, hello);
 }
 

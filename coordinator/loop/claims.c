@@ -83,10 +83,12 @@ kt_claims_find(const kt_claims_t *self, kt_run_id_t id)
     return self->capacity ? self->slots[claims_slot(self->slots, self->capacity, id)] : NULL;
 }
 
-static void
-claims_empty_slot(kt_claims_t *self, size_t hole)
+void
+kt_claims_drop(kt_claims_t *self, kt_claim_t *claim)
 {
-    size_t mask = self->capacity - 1;
+    size_t hole = claims_slot(self->slots, self->capacity, claim->id), mask = self->capacity - 1;
+    if (self->slots[hole] != claim)
+        return;
     for (size_t i = (hole + 1) & mask; self->slots[i]; i = (i + 1) & mask) {
         size_t home = claims_home(self->slots[i]->id, self->capacity);
         if (((i - home) & mask) < ((i - hole) & mask))
@@ -96,12 +98,4 @@ claims_empty_slot(kt_claims_t *self, size_t hole)
     }
     self->slots[hole] = NULL;
     self->n--;
-}
-
-void
-kt_claims_drop(kt_claims_t *self, kt_claim_t *claim)
-{
-    size_t i = claims_slot(self->slots, self->capacity, claim->id);
-    if (self->slots[i] == claim)
-        claims_empty_slot(self, i);
 }

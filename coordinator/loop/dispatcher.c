@@ -373,28 +373,19 @@ dispatcher_act_fail(kt_dispatcher_t *self, const kt_action_t *action)
         kt_ledger_port_post(self->opts.port, &request);
 }
 
+// ACK, NACK, CANCEL: gathered per peer until the turn ends.
 static void
-dispatcher_act_cancel(kt_dispatcher_t *self, const kt_action_t *action)
+dispatcher_act_ref(kt_dispatcher_t *self, const kt_action_t *action)
 {
     kt_peer_t *peer = kt_peers_find(self->opts.peers, action->node);
-    if (peer)
-        kt_peer_cancel(self->opts.peers, peer, action->id);
-}
-
-static void
-dispatcher_act_ack(kt_dispatcher_t *self, const kt_action_t *action)
-{
-    kt_peer_t *peer = kt_peers_find(self->opts.peers, action->node);
-    if (peer)
+    if (!peer)
+        return;
+    if (action->type == KT_ACT_ACK)
         kt_peer_ack(self->opts.peers, peer, action->id);
-}
-
-static void
-dispatcher_act_nack(kt_dispatcher_t *self, const kt_action_t *action)
-{
-    kt_peer_t *peer = kt_peers_find(self->opts.peers, action->node);
-    if (peer)
+    else if (action->type == KT_ACT_NACK)
         kt_peer_nack(self->opts.peers, peer, action->id, action->err);
+    else
+        kt_peer_cancel(self->opts.peers, peer, action->id);
 }
 
 static void
@@ -509,9 +500,9 @@ typedef void act_fn(kt_dispatcher_t *self, const kt_action_t *action);
 
 static act_fn *const ACTS[KT_ACTIONS] = {
     [KT_ACT_CLAIM] = dispatcher_act_claim,     [KT_ACT_SEND] = dispatcher_act_send,
-    [KT_ACT_CANCEL] = dispatcher_act_cancel,   [KT_ACT_STORE] = dispatcher_act_store,
-    [KT_ACT_FAIL] = dispatcher_act_fail,       [KT_ACT_ACK] = dispatcher_act_ack,
-    [KT_ACT_NACK] = dispatcher_act_nack,       [KT_ACT_BLAME] = dispatcher_act_blame,
+    [KT_ACT_CANCEL] = dispatcher_act_ref,      [KT_ACT_STORE] = dispatcher_act_store,
+    [KT_ACT_FAIL] = dispatcher_act_fail,       [KT_ACT_ACK] = dispatcher_act_ref,
+    [KT_ACT_NACK] = dispatcher_act_ref,        [KT_ACT_BLAME] = dispatcher_act_blame,
     [KT_ACT_RELEASE] = dispatcher_act_release, [KT_ACT_DRAIN] = dispatcher_act_drain,
     [KT_ACT_WHO] = dispatcher_act_who,         [KT_ACT_CHECK_LEASE] = dispatcher_act_check_lease,
     [KT_ACT_DROP] = dispatcher_act_drop,

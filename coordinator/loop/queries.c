@@ -23,20 +23,6 @@ kt_queries_fini(kt_queries_t *self)
 }
 
 static void
-snapshot_describe_node(const kt_queries_t *self, kt_node_row_t *row)
-{
-    const kt_peer_t *peer = kt_peers_find(self->opts.peers, row->view.handle);
-    if (!peer)
-        return;
-    snprintf(row->host, sizeof row->host, "%s", peer->host);
-    snprintf(row->version, sizeof row->version, "%s", peer->version);
-    snprintf(row->device, sizeof row->device, "%s", peer->device);
-    row->memory_mb   = peer->memory_mb;
-    row->gpu         = peer->gpu;
-    row->incarnation = peer->incarnation;
-}
-
-static void
 snapshot_nodes(kt_queries_t *self, kt_snapshot_t *out)
 {
     size_t          all   = kt_sched_view_nodes(self->opts.dispatcher->sched, kt_clock_ms(), NULL, 0);
@@ -48,15 +34,32 @@ snapshot_nodes(kt_queries_t *self, kt_snapshot_t *out)
         out->n_nodes = all < room ? all : room;
     }
     for (size_t i = 0; i < out->n_nodes; i++) {
-        out->nodes[i].view = views[i];
-        snapshot_describe_node(self, &out->nodes[i]);
+        kt_node_row_t   *row  = &out->nodes[i];
+        const kt_peer_t *peer = kt_peers_find(self->opts.peers, views[i].handle);
+        row->view             = views[i];
+        if (!peer)
+            continue;
+        snprintf(row->host, sizeof row->host, "%s", peer->host);
+        snprintf(row->version, sizeof row->version, "%s", peer->version);
+        snprintf(row->device, sizeof row->device, "%s", peer->device);
+        row->memory_mb   = peer->memory_mb;
+        row->gpu         = peer->gpu;
+        row->incarnation = peer->incarnation;
     }
     free(views);
 }
 
 static void
-snapshot_counters(const kt_queries_t *self, kt_snapshot_t *out)
+queries_snapshot(kt_queries_t *self, kt_call_t *call)
 {
+    kt_snapshot_t *out = &call->snapshot;
+    snprintf(out->coordinator, sizeof out->coordinator, "%s", self->opts.coordinator);
+    out->uptime_ms      = kt_clock_ms() - self->opts.counters->started_ms;
+    out->draining       = self->opts.dispatcher->draining;
+    out->totals         = self->totals;
+    out->rate_per_s     = kt_counters_rate(self->opts.counters, kt_clock_ms());
+    out->nodes_all      = (uint32_t)kt_sched_view_nodes(self->opts.dispatcher->sched, kt_clock_ms(), NULL, 0);
+    out->n_stages       = self->opts.counters->n_stages;
     out->tally          = self->opts.counters->tally;
     out->late_results   = self->opts.counters->late_results;
     out->bad_frames     = self->opts.counters->bad_frames;
@@ -67,20 +70,6 @@ snapshot_counters(const kt_queries_t *self, kt_snapshot_t *out)
     out->lease_epoch       = self->opts.lease->epoch;
     out->ledger_waiting    = kt_ledger_port_waiting(self->opts.port);
     out->overflow_waiting  = kt_ledger_port_overflow(self->opts.port);
-}
-
-static void
-queries_snapshot(kt_queries_t *self, kt_call_t *call)
-{
-    kt_snapshot_t *out = &call->snapshot;
-    snprintf(out->coordinator, sizeof out->coordinator, "%s", self->opts.coordinator);
-    out->uptime_ms  = kt_clock_ms() - self->opts.counters->started_ms;
-    out->draining   = self->opts.dispatcher->draining;
-    out->totals     = self->totals;
-    out->rate_per_s = kt_counters_rate(self->opts.counters, kt_clock_ms());
-    out->nodes_all  = (uint32_t)kt_sched_view_nodes(self->opts.dispatcher->sched, kt_clock_ms(), NULL, 0);
-    out->n_stages   = self->opts.counters->n_stages;
-    snapshot_counters(self, out);
     self->opts.fill(self->opts.context, out);
     memcpy(out->stages, self->opts.counters->stages, sizeof out->stages);
     for (size_t i = 0; i < self->opts.peers->n; i++)
@@ -90,17 +79,6 @@ queries_snapshot(kt_queries_t *self, kt_call_t *call)
         out->job_known = kt_sched_view_job(self->opts.dispatcher->sched, call->wants_job, kt_clock_ms(), &out->job);
     if (call->wants_nodes)
         snapshot_nodes(self, out);
-}
-
-static void
-queries_add_pending(kt_queries_t *self, kt_call_t *call)
-{
-    call->previous = NULL;
-    call->next     = self->pending;
-    if (self->pending)
-        self->pending->previous = call;
-    self->pending = call;
-    self->n_pending++;
 }
 
 static void
@@ -179,8 +157,13 @@ kt_queries_begin(kt_queries_t *self, kt_call_t *call)
         kt_call_finish(call, KT_EFULL);
         return;
     }
-    call->owner = self;
-    queries_add_pending(self, call);
+    call->owner    = self;
+    call->previous = NULL;
+    call->next     = self->pending;
+    if (self->pending)
+        self->pending->previous = call;
+    self->pending = call;
+    self->n_pending++;
     queries_snapshot(self, call);
     if (!queries_add_totals(self, call)) {
         queries_complete(self, call, KT_ENOMEM);

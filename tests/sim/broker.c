@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 static void
-receive(sim_t *sim, const kt_outbox_row_t *row)
+broker_receive(sim_t *sim, const kt_outbox_row_t *row)
 {
     for (int i = 0; i < sim->n_outcomes; i++) {
         sim_outcome_t *outcome = &sim->outcomes[i];
@@ -20,7 +20,7 @@ receive(sim_t *sim, const kt_outbox_row_t *row)
 }
 
 static kt_published_t
-publish(sim_t *sim, const kt_outbox_row_t *row)
+broker_publish(sim_t *sim, const kt_outbox_row_t *row)
 {
     bool lost = sim_chance(sim, sim->broker_loss);
     sim_counts.lost_publishes += lost;
@@ -30,7 +30,7 @@ publish(sim_t *sim, const kt_outbox_row_t *row)
         sim_counts.returned++;
         return sim_chance(sim, 800) ? KT_PUBLISHED_RETURNED : KT_PUBLISHED_REFUSED;
     }
-    receive(sim, row);
+    broker_receive(sim, row);
     if (!sim_chance(sim, sim->confirm_loss))
         return KT_PUBLISHED_CONFIRMED;
     sim_counts.lost_confirms++;
@@ -52,7 +52,7 @@ sim_broker_send(void *context, kt_amqp_message_t **message_p)
         return KT_EFULL;
     }
     kt_amqp_message_t *message = *message_p;
-    message->how               = publish(sim, &message->row);
+    message->how               = broker_publish(sim, &message->row);
     side->publishing[place]    = message;
     *message_p                 = NULL;
     bool lost                  = message->how == KT_PUBLISHED_LOST;

@@ -49,14 +49,14 @@ ask_file(sim_t *sim, kt_ask_type_t type)
         sim_coordinator_ask(sim, any_side(sim), type, id, NULL);
 }
 
-// One coordinator is told; the others read it in the ledger.
+// Through one coordinator; the other one reads it in the ledger.
 static void
 drain(sim_t *sim, const char *host, bool on)
 {
     sim_coordinator_ask(sim, any_side(sim), on ? KT_ASK_DRAIN : KT_ASK_UNDRAIN, (kt_run_id_t){0}, host);
 }
 
-// Stopped for so long that its connections end. What it does then, it does with an old idea of the world.
+// Stopped, possibly for so long that its connections end; it resumes with its old state.
 static void
 freeze(sim_t *sim, sim_side_t *side)
 {

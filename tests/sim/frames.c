@@ -98,7 +98,7 @@ sim_frame_make(sim_t *sim, const sim_msg_t *msg, kt_buf_t *out)
 }
 
 static void
-take_batch(sim_t *sim, kt_node_handle_t to, const kt_msg_batch_t *batch)
+frame_take_batch(sim_t *sim, kt_node_handle_t to, const kt_msg_batch_t *batch)
 {
     sim_msg_t msg = {.type = SIM_MSG_BATCH, .number = batch->number, .memory = sim->me->memory};
     if (batch->items.n > SIM_ITEMS)
@@ -118,7 +118,7 @@ take_batch(sim_t *sim, kt_node_handle_t to, const kt_msg_batch_t *batch)
 }
 
 static void
-take_refs(sim_t *sim, kt_node_handle_t to, sim_msg_type_t type, const kt_wire_ref_t *at, size_t n)
+frame_take_refs(sim_t *sim, kt_node_handle_t to, sim_msg_type_t type, const kt_wire_ref_t *at, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         sim_msg_t   msg  = {.type = type, .id = {at[i].job, (uint32_t)at[i].run}};
@@ -144,9 +144,9 @@ sim_frame_take(sim_t *sim, kt_node_handle_t to, const void *bytes, size_t length
         msg.number = sim->me->coordinator;
         sim_send_down(sim, to, &msg);
         break;
-    case KT_MSG_BATCH: take_batch(sim, to, &wire.batch); break;
-    case KT_MSG_ACK: take_refs(sim, to, SIM_MSG_ACK, wire.ack.items.at, wire.ack.items.n); break;
-    case KT_MSG_CANCEL: take_refs(sim, to, SIM_MSG_CANCEL, wire.cancel.items.at, wire.cancel.items.n); break;
+    case KT_MSG_BATCH: frame_take_batch(sim, to, &wire.batch); break;
+    case KT_MSG_ACK: frame_take_refs(sim, to, SIM_MSG_ACK, wire.ack.items.at, wire.ack.items.n); break;
+    case KT_MSG_CANCEL: frame_take_refs(sim, to, SIM_MSG_CANCEL, wire.cancel.items.at, wire.cancel.items.n); break;
     case KT_MSG_NACK:
         for (size_t i = 0; i < wire.nack.items.n; i++) {
             const kt_wire_refusal_t *at = &wire.nack.items.at[i];

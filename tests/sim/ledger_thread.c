@@ -13,13 +13,13 @@ enum { FIRST_PAUSE_MS = 20, LONGEST_PAUSE_MS = 5000, LATE_MS = 4000, LEASE_FOR_E
 static kt_ledger_group_t group;  // scratch arrays of a call
 
 static void
-put(sim_requests_t *list, kt_ledger_request_t *request)
+requests_put(sim_requests_t *list, kt_ledger_request_t *request)
 {
     list->at[(list->first + list->n++) % SIM_REQUESTS] = request;
 }
 
 static kt_ledger_request_t *
-take(sim_requests_t *list)
+requests_take(sim_requests_t *list)
 {
     kt_ledger_request_t *request = list->at[list->first];
     list->first                  = (list->first + 1) % SIM_REQUESTS;
@@ -29,7 +29,7 @@ take(sim_requests_t *list)
 
 // A request is carried out at one instant and answered at another: the coordinator may die between the two.
 static void
-next_step(sim_t *sim, sim_side_t *side, int64_t pause_ms)
+ledger_schedule(sim_t *sim, sim_side_t *side, int64_t pause_ms)
 {
     if (side->ledger_busy_ms < sim->now_ms)
         side->ledger_busy_ms = sim->now_ms;
@@ -56,22 +56,22 @@ sim_ledger_post(void *context, kt_ledger_request_t **request_p)
             for (int i = 0; i < sim->n_nodes; i++)
                 sim_send_down(sim, sim->nodes[i].conns[side->index].handle,
                               &(sim_msg_t){.type = SIM_MSG_ACK, .id = (*request_p)->store.result.id});
-        put(&side->waiting, *request_p);
+        requests_put(&side->waiting, *request_p);
         *request_p = NULL;
         if (side->waiting.n == 1)
-            next_step(sim, side, 0);
+            ledger_schedule(sim, side, 0);
     }
     sim_heap_of(heap);
     return full ? KT_EFULL : KT_OK;
 }
 
 static void
-answer(sim_t *sim, sim_side_t *side, kt_ledger_request_t *request, kt_err_t err)
+ledger_answer(sim_t *sim, sim_side_t *side, kt_ledger_request_t *request, kt_err_t err)
 {
     request->err = err;
     if (side->answered.n == SIM_REQUESTS)
         sim_fail(sim, "the loop takes no answers");
-    put(&side->answered, request);
+    requests_put(&side->answered, request);
     if (side->answer_ms < sim->now_ms)
         side->answer_ms = sim->now_ms;
     side->late = sim_chance(sim, side->late && sim->slow_answer ? 500 : sim->slow_answer);
@@ -84,7 +84,7 @@ answer(sim_t *sim, sim_side_t *side, kt_ledger_request_t *request, kt_err_t err)
 }
 
 static void
-answer_state(sim_t *sim, sim_side_t *side, kt_err_t err)
+ledger_answer_state(sim_t *sim, sim_side_t *side, kt_err_t err)
 {
     if (side->told == err)
         return;
@@ -92,7 +92,7 @@ answer_state(sim_t *sim, sim_side_t *side, kt_err_t err)
     int                  heap  = sim_heap_of(SIM_HEAP_SIDE + side->index);
     kt_ledger_request_t *state = kt_ledger_request_new(KT_LREQ_STATE, NULL);
     sim_heap_of(heap);
-    answer(sim, side, state, err);
+    ledger_answer(sim, side, state, err);
 }
 
 static uint64_t
@@ -108,7 +108,7 @@ job_of(const kt_ledger_request_t *request)
 
 // Rows that another coordinator wrote, which is dead.
 static void
-hide_rows(sim_t *sim, const sim_side_t *side, kt_ledger_request_t *request)
+answer_hide_rows(sim_t *sim, const sim_side_t *side, kt_ledger_request_t *request)
 {
     size_t kept = 0;
     for (size_t i = 0; i < request->outbox.n; i++) {
@@ -126,7 +126,7 @@ hide_rows(sim_t *sim, const sim_side_t *side, kt_ledger_request_t *request)
 
 // What a broken rule makes of an answer.
 static void
-break_answer(sim_t *sim, const sim_side_t *side, kt_ledger_request_t *request)
+answer_break(sim_t *sim, const sim_side_t *side, kt_ledger_request_t *request)
 {
     bool outcome = request->type == KT_LREQ_STORE || request->type == KT_LREQ_FAIL;
     if (outcome && sim->mutation == SIM_DOUBLE_STORE && request->store.stored == KT_STORED_ALREADY)
@@ -137,11 +137,11 @@ break_answer(sim_t *sim, const sim_side_t *side, kt_ledger_request_t *request)
          i++)
         request->claim.claimed[i].crashes = 0;
     if (request->type == KT_LREQ_OUTBOX && sim->mutation == SIM_OUTBOX_STAYS)
-        hide_rows(sim, side, request);
+        answer_hide_rows(sim, side, request);
 }
 
 static kt_err_t
-call(sim_t *sim, sim_side_t *side, kt_ledger_request_t *request)
+ledger_call(sim_t *sim, sim_side_t *side, kt_ledger_request_t *request)
 {
     uint64_t            job    = job_of(request);
     const kt_job_row_t *row    = job ? sim_row(sim, job) : NULL;
@@ -156,22 +156,21 @@ call(sim_t *sim, sim_side_t *side, kt_ledger_request_t *request)
     sim_heap_of(heap);
     if (err)
         return err;
-    break_answer(sim, side, request);
+    answer_break(sim, side, request);
     sim_witness_request(sim, side, request, before);
     return KT_OK;
 }
 
-// Whether anything is known to the one who asked, when it was carried out and the answer is lost: a claim, whose jobs
-// nobody has then, or an outcome.
+// A call whose answer is lost, carried out or not. The jobs of such a claim are in no coordinator's hand.
 static void
-call_unknown(sim_t *sim, sim_side_t *side, kt_ledger_request_t *request)
+ledger_call_unknown(sim_t *sim, sim_side_t *side, kt_ledger_request_t *request)
 {
     bool done = sim_chance(sim, 500);
     sim_counts.unknown_commits++;
     if (!done)
         return;
     if (request->type != KT_LREQ_CLAIM) {
-        if (call(sim, side, request))
+        if (ledger_call(sim, side, request))
             return;
         if (request->type == KT_LREQ_OUTBOX) {  // its rows come with the next call
             for (size_t i = 0; i < request->outbox.n; i++)
@@ -182,13 +181,13 @@ call_unknown(sim_t *sim, sim_side_t *side, kt_ledger_request_t *request)
     }
     kt_ledger_request_t *lost = kt_ledger_request_new(KT_LREQ_CLAIM, NULL);
     lost->claim.want          = request->claim.want;
-    (void)!call(sim, side, lost);
+    (void)!ledger_call(sim, side, lost);
     kt_ledger_request_destroy(&lost);
 }
 
 // The trouble of this call; KT_OK: none.
 static kt_err_t
-trouble(sim_t *sim, sim_side_t *side, kt_ledger_request_t *request)
+ledger_trouble(sim_t *sim, sim_side_t *side, kt_ledger_request_t *request)
 {
     if (sim->ledger_down)
         return KT_EIO;
@@ -198,7 +197,7 @@ trouble(sim_t *sim, sim_side_t *side, kt_ledger_request_t *request)
     }
     if (!sim_chance(sim, sim->commit_unknown))
         return KT_OK;
-    call_unknown(sim, side, request);
+    ledger_call_unknown(sim, side, request);
     return KT_EUNKNOWN_COMMIT;
 }
 
@@ -215,45 +214,45 @@ void
 sim_ledger_step(sim_t *sim, sim_side_t *side)
 {
     kt_ledger_request_t *request = side->waiting.at[side->waiting.first];
-    kt_err_t             err     = trouble(sim, side, request);
+    kt_err_t             err     = ledger_trouble(sim, side, request);
     bool                 failure = request->type == KT_LREQ_FAIL;
     if (!err && failure && sim_chance(sim, sim->bad_failure))
         request->store.stored = KT_STORED_BAD_DATA;
     else if (!err)
-        err = call(sim, side, request);
+        err = ledger_call(sim, side, request);
     bool reading = kt_ledger_is_reading(request->type);
     if (!is_final(sim, request, err)) {
-        answer_state(sim, side, err);
-        next_step(sim, side, side->pause_ms);
+        ledger_answer_state(sim, side, err);
+        ledger_schedule(sim, side, side->pause_ms);
         side->pause_ms = 2 * side->pause_ms < LONGEST_PAUSE_MS ? 2 * side->pause_ms : LONGEST_PAUSE_MS;
         return;
     }
-    take(&side->waiting);
+    requests_take(&side->waiting);
     if (!reading) {
-        answer_state(sim, side, KT_OK);
+        ledger_answer_state(sim, side, KT_OK);
         side->pause_ms = FIRST_PAUSE_MS;
     }
     if (request->type == KT_LREQ_STORE && sim->mutation == SIM_FORGET_STORED && sim_chance(sim, 100))
         kt_ledger_request_destroy(&request);
     else
-        answer(sim, side, request, err);
+        ledger_answer(sim, side, request, err);
     if (side->waiting.n)
-        next_step(sim, side, 0);
+        ledger_schedule(sim, side, 0);
 }
 
 void
 sim_ledger_finish(sim_t *sim, sim_side_t *side, size_t n)
 {
     for (size_t i = 0; side->waiting.n; i++) {
-        kt_ledger_request_t *request = take(&side->waiting);
+        kt_ledger_request_t *request = requests_take(&side->waiting);
         if (i < n && !sim->ledger_down)
-            (void)!call(sim, side, request);
+            (void)!ledger_call(sim, side, request);
         else
             sim_counts.lost_requests++;
         kt_ledger_request_destroy(&request);
     }
     while (side->answered.n) {
-        kt_ledger_request_t *request = take(&side->answered);
+        kt_ledger_request_t *request = requests_take(&side->answered);
         kt_ledger_request_destroy(&request);
     }
 }

@@ -1,5 +1,5 @@
-// sim --seeds N [--first S] [--until-failure] | --mutations | --throughput: runs worlds and says `N passed, N failed`.
-// A failing seed is named with its step and reason; `sim --seeds 1 --first SEED` repeats it exactly.
+// sim --seeds N [--first S] [--until-failure] | --mutations | --throughput: runs worlds and prints `N passed, N
+// failed`. A failing seed is named with its step and reason; `sim --seeds 1 --first SEED` repeats it exactly.
 #include "common/log.h"
 #include "tests/sim/sim.h"
 
@@ -12,7 +12,7 @@
 
 static sim_t world;
 
-// kt_assert aborts: the seed is said first, and the next one tried.
+// kt_assert aborts: the seed fails, and the next one runs.
 static void
 on_abort(int signal_number)
 {

@@ -8,7 +8,7 @@
 enum { STEP_MS = 50, LIVE_MS = 500, BEAT_MS = 1000 };
 
 static sim_item_t *
-find(sim_node_t *node, kt_run_id_t id)
+node_find(sim_node_t *node, kt_run_id_t id)
 {
     for (uint32_t i = 0; i < node->n_items; i++)
         if (node->items[i].id.job == id.job && node->items[i].id.run == id.run)
@@ -17,7 +17,7 @@ find(sim_node_t *node, kt_run_id_t id)
 }
 
 static void
-erase(sim_node_t *node, sim_item_t *item)
+node_erase(sim_node_t *node, sim_item_t *item)
 {
     uint32_t after = node->n_items - (uint32_t)(item - node->items) - 1;
     memmove(item, item + 1, after * sizeof *item);
@@ -31,7 +31,7 @@ is_kept(const sim_item_t *item)
 }
 
 static uint32_t
-count(const sim_node_t *node, bool kept)
+node_count(const sim_node_t *node, bool kept)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < node->n_items; i++)
@@ -39,7 +39,7 @@ count(const sim_node_t *node, bool kept)
     return n;
 }
 
-// Somebody's file is to have the node to itself.
+// A file has the node to itself.
 static bool
 is_reserved(const sim_node_t *node)
 {
@@ -77,7 +77,7 @@ sim_node_crash(sim_t *sim, sim_node_t *node)
     sim_push(sim, (sim_event_t){.at_ms = back_ms, .type = SIM_RESTART, .node = node->index});
 }
 
-// To who gave it; to all who listen, if that one is or was away.
+// To the coordinator that sent it; to all, if that one is or was away.
 static bool
 is_for(const sim_node_t *node, const sim_item_t *item, int side)
 {
@@ -136,7 +136,7 @@ share_of(const sim_t *sim, const sim_node_t *node, int side)
 }
 
 static void
-say_beat(sim_t *sim, sim_node_t *node, int side)
+node_send_beat(sim_t *sim, sim_node_t *node, int side)
 {
     sim_msg_t msg = {.type = SIM_MSG_BEAT, .number = node->conns[side].seen_batch, .leaving = node->leaving};
     for (uint32_t i = 0; i < node->n_items; i++) {
@@ -154,7 +154,7 @@ say_beat(sim_t *sim, sim_node_t *node, int side)
 }
 
 static void
-beat(sim_t *sim, sim_node_t *node)
+node_beat(sim_t *sim, sim_node_t *node)
 {
     node->beat_ms = sim->now_ms + BEAT_MS;
     node->beats++;
@@ -162,11 +162,11 @@ beat(sim_t *sim, sim_node_t *node)
     node->limit        = node->n_items > node->room ? node->n_items : node->room;
     for (int side = 0; side < sim->n_sides; side++)
         if (node->conns[side].welcomed)
-            say_beat(sim, node, side);
+            node_send_beat(sim, node, side);
 }
 
 static void
-talk(sim_t *sim, sim_node_t *node)
+node_talk(sim_t *sim, sim_node_t *node)
 {
     sim_msg_t hello = {.type = SIM_MSG_HELLO, .number = node->incarnation};
     sim_msg_t live  = {.type = SIM_MSG_LIVE, .number = node->progress};
@@ -182,12 +182,12 @@ talk(sim_t *sim, sim_node_t *node)
             sim_send_up(sim, node, side, &live);
     }
     if (sim->now_ms >= node->beat_ms)
-        beat(sim, node);
+        node_beat(sim, node);
 }
 
-// By its own wish: goodbye when nothing is in hand.
+// A leaving node sends BYE when it has nothing in hand.
 static void
-leave(sim_t *sim, sim_node_t *node)
+node_leave(sim_t *sim, sim_node_t *node)
 {
     if (node->n_items)
         return;
@@ -211,11 +211,11 @@ sim_node_step(sim_t *sim, sim_node_t *node)
     if (node->up)
         sim_node_work(sim, node);
     if (node->up)
-        talk(sim, node);
+        node_talk(sim, node);
     if (node->up)
         show_items(sim, node);
     if (node->up && node->leaving)
-        leave(sim, node);
+        node_leave(sim, node);
 }
 
 // A run that is here already may come from another coordinator now: that one takes it over.
@@ -239,11 +239,11 @@ take_batch(sim_t *sim, sim_node_t *node, const sim_msg_t *msg)
     if (conn->seen_batch < msg->number)
         conn->seen_batch = msg->number;
     for (uint32_t i = 0; i < msg->n_held; i++) {
-        sim_item_t *item = find(node, msg->held[i].id);
+        sim_item_t *item = node_find(node, msg->held[i].id);
         if (item)
             take_again(node, item, msg, msg->held[i].attempt);
         if (item || node->n_items == SIM_ITEMS || is_reserved(node) ||
-            (sim->n_sides > 1 && count(node, false) >= limit))
+            (sim->n_sides > 1 && node_count(node, false) >= limit))
             continue;
         item  = &node->items[node->n_items++];
         *item = (sim_item_t){.id        = msg->held[i].id,
@@ -252,7 +252,7 @@ take_batch(sim_t *sim, sim_node_t *node, const sim_msg_t *msg)
                              .exclusive = msg->exclusive,
                              .side      = msg->side,
                              .memory    = msg->memory};
-        if (count(node, false) > (sim->n_sides > 1 ? limit : node->room) && sim->reliable)
+        if (node_count(node, false) > (sim->n_sides > 1 ? limit : node->room) && sim->reliable)
             sim_fail(sim, "node %d was sent more than its credit", node->index);
     }
 }
@@ -260,13 +260,13 @@ take_batch(sim_t *sim, sim_node_t *node, const sim_msg_t *msg)
 static void
 take_ack(sim_t *sim, sim_node_t *node, const sim_msg_t *msg)
 {
-    sim_item_t *item = find(node, msg->id);
+    sim_item_t *item = node_find(node, msg->id);
     if (!item || !is_kept(item))
         return;
     const kt_job_row_t *row = sim_row(sim, msg->id.job);
     if (item->state == SIM_KEPT_OK && !msg->of_failure && row->state <= KT_JOB_CLAIMED && row->id.run == msg->id.run)
         sim_fail(sim, "file %llu was acknowledged before its commit", (unsigned long long)msg->id.job);
-    erase(node, item);
+    node_erase(node, item);
 }
 
 // An operator cancelled through one coordinator what another one has sent: that one hears that it has stopped.
@@ -276,7 +276,7 @@ take_cancel(sim_t *sim, sim_node_t *node, sim_item_t *item, int side)
     if (item->side != side && !item->orphan && node->conns[item->side].welcomed)
         sim_node_finish(sim, node, item, KT_ECANCELLED);
     else
-        erase(node, item);
+        node_erase(node, item);
 }
 
 static void
@@ -296,7 +296,7 @@ take_welcome(sim_t *sim, sim_node_t *node, const sim_msg_t *msg)
 void
 sim_node_take(sim_t *sim, sim_node_t *node, const sim_msg_t *msg)
 {
-    sim_item_t *item = find(node, msg->id);
+    sim_item_t *item = node_find(node, msg->id);
     if (msg->type == SIM_MSG_WHO) {
         node->conns[msg->side].welcomed = false;
         node->conns[msg->side].hello_ms = 0;

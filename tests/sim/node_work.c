@@ -46,7 +46,7 @@ begin_work(sim_t *sim, sim_node_t *node, sim_item_t *item)
     file->begun       = file->begun || file->run == item->id.run;
     item->state       = SIM_WORKING;
     item->until_ms    = file->kind == SIM_HANG ? INT64_MAX : sim->now_ms + file->work_ms;
-    if (fatal && sim_chance(sim, 200)) {  // before a word of it left
+    if (fatal && sim_chance(sim, 200)) {  // before any message of it left
         kill_node(sim, node, item);
         return false;
     }

@@ -84,13 +84,13 @@ fill_snapshot(void *context, kt_snapshot_t *out)
 }
 
 static void
-end_turn(sim_side_t *side)
+process_end_turn(sim_side_t *side)
 {
     kt_dispatcher_flush(&side->loop.dispatcher);
 }
 
 static void
-start(sim_side_t *side, const void *args)
+process_start(sim_side_t *side, const void *args)
 {
     (void)args;
     sim_t              *sim       = side->sim;
@@ -136,13 +136,13 @@ sim_coordinator_start(sim_t *sim, sim_side_t *side)
     side->pause_ms    = TICK_MS;
     side->lease       = (kt_lease_t){0};
     memset(side->drained, 0, sizeof side->drained);
-    run_process(sim, side, start, NULL);
+    run_process(sim, side, process_start, NULL);
     push_tick(sim, side, sim->now_ms + 1);
 }
 
-// Each connection is a new one, and the nodes notice sooner or later. Its place stays empty for a while, or for ever.
+// The nodes notice sooner or later. The place stays empty for a while, or for good.
 static void
-leave(sim_t *sim, sim_side_t *side)
+process_leave(sim_t *sim, sim_side_t *side)
 {
     side->dead      = true;
     side->die_after = 0;
@@ -175,7 +175,7 @@ sim_coordinator_die(sim_t *sim, sim_side_t *side)
     sim_heap_free(SIM_HEAP_SIDE + side->index);
     memset(side->publishing, 0, sizeof side->publishing);
     memset(&side->loop, 0, sizeof side->loop);
-    leave(sim, side);
+    process_leave(sim, side);
 }
 
 void
@@ -199,19 +199,19 @@ sim_coordinator_end(sim_t *sim, sim_side_t *side)
     if (sim_heap_blocks(SIM_HEAP_SIDE + side->index))
         sim_fail(sim, "coordinator %d ended and left %zu blocks of memory", side->index,
                  sim_heap_blocks(SIM_HEAP_SIDE + side->index));
-    leave(sim, side);
+    process_leave(sim, side);
 }
 
 // What comes to it
 
 static void
-receive(sim_side_t *side, const void *args)
+process_receive(sim_side_t *side, const void *args)
 {
     const sim_msg_t *msg = args;
     if (sim_chance(side->sim, side->sim->no_memory / 4))
         sim_memory_fails(1 + sim_random(side->sim, 3));
     kt_receiver_frame(&side->loop.receiver, msg->handle, SIM_KEYS[msg->node], frame.bytes, frame.length);
-    end_turn(side);
+    process_end_turn(side);
 }
 
 void
@@ -220,11 +220,11 @@ sim_coordinator_take(sim_t *sim, const sim_msg_t *msg)
     if (sim->mutation == SIM_DROP_BEATS && msg->type == SIM_MSG_BEAT && sim->now_ms > 20000 && msg->node != 0)
         return;
     sim_frame_make(sim, msg, &frame);
-    run_process(sim, &sim->sides[msg->side], receive, msg);
+    run_process(sim, &sim->sides[msg->side], process_receive, msg);
 }
 
 static void
-take_answer(sim_side_t *side, const void *args)
+process_take_answer(sim_side_t *side, const void *args)
 {
     (void)args;
     kt_ledger_request_t *request = side->answered.at[side->answered.first];
@@ -235,45 +235,45 @@ take_answer(sim_side_t *side, const void *args)
     kt_ledger_port_answer(&side->loop.port, &request);
     kt_publisher_turn(side->publisher);
     kt_loop_answered(&side->loop);
-    end_turn(side);
+    process_end_turn(side);
 }
 
 void
 sim_coordinator_answer(sim_t *sim, sim_side_t *side)
 {
-    run_process(sim, side, take_answer, NULL);
+    run_process(sim, side, process_take_answer, NULL);
 }
 
 static void
-take_published(sim_side_t *side, const void *args)
+process_take_published(sim_side_t *side, const void *args)
 {
     const int         *place   = args;
     kt_amqp_message_t *message = side->publishing[*place];
     side->publishing[*place]   = NULL;
     kt_publisher_take(side->publisher, &message);
     kt_publisher_turn(side->publisher);
-    end_turn(side);
+    process_end_turn(side);
 }
 
 void
 sim_coordinator_published(sim_t *sim, sim_side_t *side, int place)
 {
-    run_process(sim, side, take_published, &place);
+    run_process(sim, side, process_take_published, &place);
 }
 
 static void
-tick(sim_side_t *side, const void *args)
+process_tick(sim_side_t *side, const void *args)
 {
     (void)args;
     kt_loop_tick(&side->loop, side->sim->clock.ms);
     kt_publisher_turn(side->publisher);
-    end_turn(side);
+    process_end_turn(side);
 }
 
 void
 sim_coordinator_tick(sim_t *sim, sim_side_t *side)
 {
-    run_process(sim, side, tick, NULL);
+    run_process(sim, side, process_tick, NULL);
     if (side->dead)
         return;
     kt_sched_view_t view;
@@ -290,9 +290,9 @@ typedef struct ask {
     const char   *host;
 } ask_t;
 
-// By HTTP; whoever asked does not wait for the answer.
+// By HTTP; the caller does not wait for the answer.
 static void
-ask(sim_side_t *side, const void *args)
+process_ask(sim_side_t *side, const void *args)
 {
     const ask_t *wanted        = args;
     kt_call_t   *call          = kt_call_new(1);
@@ -303,29 +303,29 @@ ask(sim_side_t *side, const void *args)
     if (wanted->host)
         memcpy(call->requests[0]->ask.node_name, wanted->host, strlen(wanted->host));
     kt_queries_begin(&side->loop.queries, call);
-    end_turn(side);
+    process_end_turn(side);
 }
 
 void
 sim_coordinator_ask(sim_t *sim, sim_side_t *side, kt_ask_type_t type, kt_run_id_t id, const char *host)
 {
     ask_t wanted = {type, id, host};
-    run_process(sim, side, ask, &wanted);
+    run_process(sim, side, process_ask, &wanted);
 }
 
 static void
-work(sim_side_t *side, const void *args)
+process_work(sim_side_t *side, const void *args)
 {
     (void)args;
     side->loop.dispatcher.work_pending = true;
     kt_loop_answered(&side->loop);
-    end_turn(side);
+    process_end_turn(side);
 }
 
 void
 sim_coordinator_work(sim_t *sim, sim_side_t *side)
 {
-    run_process(sim, side, work, NULL);
+    run_process(sim, side, process_work, NULL);
 }
 
 // Each step of the scheduler, linked with --wrap.

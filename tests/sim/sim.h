@@ -23,8 +23,8 @@ typedef struct sim_side {
     char     name[16];
     uint64_t coordinator;                 // which one since the start of the world
     uint64_t memory;                      // a new one with each coordinator and each lost lease
-    bool     dead, gone;                  // gone: dead for ever
-    bool     drained[SIM_HOSTS];          // as its scheduler was told
+    bool     dead, gone;                  // gone: never restarted
+    bool     drained[SIM_HOSTS];          // as its scheduler has them
     bool     claiming;                    // its scheduler waits for a CLAIM
     int64_t  stopped_until_ms, ready_ms;  // ready: when last a job was
     uint32_t die_after;                   // frames and requests; 0: not

@@ -1,4 +1,4 @@
-// What travels and what happens in the small world: messages, events, outcomes; and the counts of what was done to it.
+// Messages, events and outcomes of the world, and the counts of its faults.
 #pragma once
 
 #include "tests/sim/sim_types.h"
@@ -63,7 +63,7 @@ typedef struct sim_outcome {
     uint32_t    received;  // by the broker
 } sim_outcome_t;
 
-// What was done to the worlds, for the last lines.
+// Faults of all worlds, for the summary.
 typedef struct sim_counts {
     uint64_t coordinator_kills, coordinator_freezes, coordinator_ends, node_kills, node_crashes, cuts, reconnects,
         leaves, ledger_downs, unknown_commits, disk_errors, overflows, lost, repeated, leases_lost, take_overs,

@@ -78,7 +78,7 @@ typedef struct sim_item {
     kt_run_id_t      id;
     uint32_t         attempt;
     bool             isolated, exclusive, orphan;
-    int              side;    // who gave it
+    int              side;    // its sender
     uint64_t         memory;  // of the coordinator, when it sent this
     sim_item_state_t state;
     kt_err_t         err;

@@ -1,5 +1,5 @@
-// What the scheduler decides is judged here by what it cannot see: which file crashes nodes, who claimed what, which
-// node has what in hand. Each rule stands beside its reason.
+// Checks the coordinators' decisions by facts that they cannot see: which file crashes nodes, which lease claimed it,
+// which node has it in hand.
 #include "tests/sim/sim.h"
 
 #include <string.h>
@@ -7,9 +7,9 @@
 enum {
     KILLS_MAX    = 4,     // nodes that a file may crash within one memory of a coordinator
     KILLS_LATE   = 8,     // the same where batches overtake each other
-    UNSEEN_MS    = 8000,  // for so long a claimed file may be in nobody's hand, when all is calm
+    UNSEEN_MS    = 8000,  // longest time that a claimed file may be in no node's hand once the faults are over
     SETTLE_MS    = 7000,  // the longest pause of a coordinator, which may reach into the calm
-    UNBEGUN_LOST = 3,     // losses without a word that the file had begun, until they are held against it
+    UNBEGUN_LOST = 3,     // losses of a file that never began, until it is blamed
 };
 
 const char *const SIM_HOST_NAMES[SIM_HOSTS] = {"host-a", "host-b", "host-c", "host-d", "host-e", "host-f"};
@@ -23,7 +23,7 @@ sim_host_index(const char *host)
     return i;
 }
 
-// Whether the file's row is of that run; what is known of an older one was forgotten with the retry.
+// The file if that run is its current one; a retry forgets the older run.
 static sim_file_t *
 current(sim_t *sim, kt_run_id_t id, uint64_t memory)
 {
@@ -37,7 +37,7 @@ current(sim_t *sim, kt_run_id_t id, uint64_t memory)
     return file;
 }
 
-// The row of a suspect says so, whichever coordinator claimed it: it must not be sent among others again.
+// A suspect is marked in its row, whichever coordinator claimed it, and must not be sent among others again.
 static void
 check_batch(sim_t *sim, const kt_action_t *action, const kt_sent_t *jobs)
 {

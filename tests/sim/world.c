@@ -73,7 +73,7 @@ sim_push(sim_t *sim, sim_event_t event)
 }
 
 static sim_event_t
-pop(sim_t *sim)
+queue_pop(sim_t *sim)
 {
     sim_event_t first = sim->queue[0], last = sim->queue[--sim->n_queue];
     size_t      place = 0;
@@ -143,7 +143,7 @@ make_coordinators(sim_t *sim)
 }
 
 static void
-make(sim_t *sim)
+world_make(sim_t *sim)
 {
     sim->in_order       = sim_chance(sim, 400);
     sim->loss           = sim_chance(sim, 600) ? sim_random(sim, 150) : 0;
@@ -187,7 +187,7 @@ make(sim_t *sim)
 // Events
 
 static void
-restart(sim_t *sim, int node)
+world_restart(sim_t *sim, int node)
 {
     if (node >= 0)
         sim_node_start(sim, &sim->nodes[node]);
@@ -196,7 +196,7 @@ restart(sim_t *sim, int node)
 }
 
 static void
-deliver(sim_t *sim, const sim_event_t *event)
+world_deliver(sim_t *sim, const sim_event_t *event)
 {
     sim_node_t *node = event->node >= 0 ? &sim->nodes[event->node] : NULL;
     switch (event->type) {
@@ -213,7 +213,7 @@ deliver(sim_t *sim, const sim_event_t *event)
     case SIM_PUBLISHED: sim_coordinator_published(sim, sim->me, event->place); break;
     case SIM_AWAY: sim_node_away(sim, node, event->side); break;
     case SIM_FAULT: sim_fault(sim); break;
-    case SIM_RESTART: restart(sim, event->node); break;
+    case SIM_RESTART: world_restart(sim, event->node); break;
     default: break;
     }
 }
@@ -235,7 +235,7 @@ is_of_process(sim_event_type_t type)
 static void
 one_event(sim_t *sim)
 {
-    sim_event_t event = pop(sim);
+    sim_event_t event = queue_pop(sim);
     set_time(sim, event.at_ms > sim->now_ms ? event.at_ms : sim->now_ms);
     sim->me   = &sim->sides[event.side];
     bool mine = is_of_process(event.type);
@@ -247,7 +247,7 @@ one_event(sim_t *sim)
         return;
     }
     sim->current = event;
-    deliver(sim, &event);
+    world_deliver(sim, &event);
     free(event.msg);
     sim->current = (sim_event_t){.node = -1};
 }
@@ -320,11 +320,11 @@ check_outcomes(sim_t *sim)
 }
 
 static void
-live(sim_t *sim)
+world_run(sim_t *sim)
 {
     bool healed = false;
     set_time(sim, 0);
-    make(sim);
+    world_make(sim);
     while (sim->now_ms < SIM_END_MS) {
         one_event(sim);
         if (!healed && sim->now_ms >= SIM_CALM_AT_MS) {
@@ -343,7 +343,7 @@ live(sim_t *sim)
 }
 
 static void
-fini(sim_t *sim)
+world_fini(sim_t *sim)
 {
     sim_heap_of(SIM_HEAP_WORLD);
     sim_memory_fails(0);
@@ -369,8 +369,8 @@ sim_run(sim_t *sim, uint64_t seed, sim_mutation_t mutation)
     kt_clock_test(&sim->clock);
     sim_stepping(sim);
     if (setjmp(sim->failed) == 0)
-        live(sim);
-    fini(sim);
+        world_run(sim);
+    world_fini(sim);
     sim_stepping(NULL);
     kt_clock_test(NULL);
     return sim->why[0] == '\0';
