@@ -78,7 +78,7 @@ on_descriptor(zloop_t *zloop, zmq_pollitem_t *item, void *argument)
 }
 
 static int
-on_tick(zloop_t *zloop, int timer, void *argument)
+on_timer(zloop_t *zloop, int timer, void *argument)
 {
     (void)zloop, (void)timer;
     kt_loop_t *self = argument;
@@ -94,7 +94,7 @@ kt_loop_new(kt_loop_t **self_p, const kt_loop_opts_t *opts)
         return KT_ENOMEM;
     self->opts  = *opts;
     self->zloop = zloop_new();
-    if (!self->zloop || zloop_timer(self->zloop, (size_t)opts->tick_ms, 0, on_tick, self) < 0) {
+    if (!self->zloop || zloop_timer(self->zloop, (size_t)opts->tick_ms, 0, on_timer, self) < 0) {
         kt_loop_destroy(&self);
         return KT_ENOMEM;
     }

@@ -15,19 +15,15 @@
 enum { MAX_FILE_BYTES = 1 << 20, SHOWN_BYTES = 96 };
 
 static kt_err_t
-unknown(char why[KT_SETTINGS_WHY], const char *env)
-{
-    const char *nearest = kt_setting_nearest(env);
-    return kt_text_explain(why, KT_SETTINGS_WHY, KT_ESETTING, "%.*s is not a setting%s%s%s", SHOWN_BYTES, env,
-                           nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
-}
-
-static kt_err_t
 put_by_name(kt_settings_t *self, const char *env, const char *value, kt_setting_source_t source,
             char why[KT_SETTINGS_WHY])
 {
     int row = kt_setting_find(env);
-    return row < 0 ? unknown(why, env) : kt_setting_put(self, row, value, source, why);
+    if (row >= 0)
+        return kt_setting_put(self, row, value, source, why);
+    const char *nearest = kt_setting_nearest(env);
+    return kt_text_explain(why, KT_SETTINGS_WHY, KT_ESETTING, "%.*s is not a setting%s%s%s", SHOWN_BYTES, env,
+                           nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
 }
 
 static char *

@@ -57,6 +57,7 @@ bool kt_api_ask(kt_api_t *self, kt_call_t **call_p);
 // A snapshot with the totals; from a ledger that does not answer at once the last known ones. False as kt_api_ask.
 bool    kt_api_snapshot(kt_api_t *self, bool nodes, kt_call_t **call_p);
 json_t *kt_api_error(kt_err_t err, const char *detail);  // {"code","number","text","detail"}, null for KT_OK
+json_t *kt_api_time(int64_t wall_ms);                    // RFC 3339; null for 0
 
 // api_views.c
 void kt_api_health(kt_api_t *self);
