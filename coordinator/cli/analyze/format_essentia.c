@@ -118,42 +118,6 @@ add_summary(json_t *lowlevel, const json_t *document, const field_t *field)
 }
 
 static bool
-add_lowlevel(json_t *root, const json_t *document)
-{
-    json_t *lowlevel = object_at_path(root, "lowlevel");
-    bool    good     = add_fields(lowlevel, document, LOWLEVEL, COUNT(LOWLEVEL));
-    for (size_t i = 0; i < COUNT(SUMMARIES) && good; i++)
-        good = add_summary(lowlevel, document, &SUMMARIES[i]);
-    return good;
-}
-
-static bool
-add_rhythm(json_t *root, const json_t *document)
-{
-    json_t       *rhythm = object_at_path(root, "rhythm");
-    const json_t *beats  = kt_format_value(document, KT_FEATURE_MIR_beats);
-    const json_t *dance  = kt_format_value(document, KT_FEATURE_PERCEPTUAL_danceability);
-    double        value  = 0;
-    if (dance && kt_json_number(dance, &value) &&
-        !kt_json_set(rhythm, "danceability", kt_json_real(DANCEABILITY_SCALE * value)))
-        return false;
-    return add_fields(rhythm, document, RHYTHM, COUNT(RHYTHM)) &&
-           (!beats || kt_json_set(rhythm, "beats_count", kt_json_int((int64_t)kt_json_count(beats))));
-}
-
-static bool
-add_tonal(json_t *root, const json_t *document)
-{
-    double        semitones;
-    json_t       *tonal  = object_at_path(root, "tonal");
-    const json_t *tuning = kt_format_value(document, KT_FEATURE_MIR_tuning);
-    bool          good   = add_fields(tonal, document, TONAL, COUNT(TONAL));
-    if (good && tuning && kt_json_number(tuning, &semitones))
-        good = kt_json_set(tonal, "tuning_frequency", kt_json_real(440 * exp2(semitones / 12)));
-    return good;
-}
-
-static bool
 add_metadata(json_t *root, const json_t *document)
 {
     double        bits;
@@ -182,9 +146,29 @@ add_metadata(json_t *root, const json_t *document)
 void
 kt_format_essentia(const json_t *document, kt_buf_t *out)
 {
-    json_t *root = kt_json_object();
-    if (root && add_lowlevel(root, document) && add_rhythm(root, document) && add_tonal(root, document) &&
-        add_metadata(root, document))
+    json_t *root     = kt_json_object();
+    json_t *lowlevel = object_at_path(root, "lowlevel"), *rhythm = object_at_path(root, "rhythm");
+    json_t *tonal = object_at_path(root, "tonal");
+    bool    good  = add_fields(lowlevel, document, LOWLEVEL, COUNT(LOWLEVEL));
+    for (size_t i = 0; i < COUNT(SUMMARIES) && good; i++)
+        good = add_summary(lowlevel, document, &SUMMARIES[i]);
+
+    const json_t *beats = kt_format_value(document, KT_FEATURE_MIR_beats);
+    const json_t *dance = kt_format_value(document, KT_FEATURE_PERCEPTUAL_danceability);
+    double        value = 0;
+    if (good && dance && kt_json_number(dance, &value))
+        good = kt_json_set(rhythm, "danceability", kt_json_real(DANCEABILITY_SCALE * value));
+    good = good && add_fields(rhythm, document, RHYTHM, COUNT(RHYTHM));
+    if (good && beats)
+        good = kt_json_set(rhythm, "beats_count", kt_json_int((int64_t)kt_json_count(beats)));
+
+    const json_t *tuning    = kt_format_value(document, KT_FEATURE_MIR_tuning);
+    double        semitones = 0;
+    good                    = good && add_fields(tonal, document, TONAL, COUNT(TONAL));
+    if (good && tuning && kt_json_number(tuning, &semitones))
+        good = kt_json_set(tonal, "tuning_frequency", kt_json_real(440 * exp2(semitones / 12)));
+
+    if (good && add_metadata(root, document))
         kt_json_write(root, out);
     else
         out->err = KT_ENOMEM;
