@@ -184,7 +184,7 @@ backfill_object(const kt_backfill_t *b)
 
 // Reads the body of a request. Returns what is wrong with it, or NULL.
 static const char *
-read_backfill(const json_t *body, kt_backfill_t *out)
+read_backfill_request(const json_t *body, kt_backfill_t *out)
 {
     const char *folder = kt_json_str(body, "folder", ""), *list = kt_json_str(body, "list", "");
     const char *options = kt_json_str(body, "options", "");
@@ -223,7 +223,7 @@ kt_api_backfill_new(kt_api_t *self)
         return;
     }
     kt_call_t  *call = new_backfill_call(KT_LREQ_CALL, CREATE, 1, &asked);
-    const char *bad  = call ? read_backfill(body, asked->rows) : NULL;
+    const char *bad  = call ? read_backfill_request(body, asked->rows) : NULL;
     err              = bad ? KT_EINVAL : KT_OK;
     kt_json_free(&body);
     if (call && !bad && asked->rows->kind == KT_BACKFILL_FOLDER) {

@@ -11,19 +11,18 @@
 enum { PAGE = 100, PAGE_MAX = 1000, SUBMIT_MAX = 1000, BAD_REQUEST = 400, NOT_FOUND = 404, SERVER = 500 };
 
 static kt_call_t *
-new_jobs_call(size_t capacity, kt_ledger_request_t **request)
+new_jobs_call(size_t capacity, kt_ledger_request_t **out)
 {
-    kt_call_t *call = kt_call_new(1);
-    if (!call)
-        return NULL;
-    call->requests[0] = kt_ledger_request_new(KT_LREQ_JOBS, call);
-    call->n_requests  = call->requests[0] != NULL;
-    if (!call->n_requests)
+    kt_call_t           *call    = kt_call_new(1);
+    kt_ledger_request_t *request = call ? kt_ledger_request_new(KT_LREQ_JOBS, call) : NULL;
+    if (!request) {
         kt_call_destroy(&call);
-    else {
-        *request                  = call->requests[0];
-        (*request)->jobs.capacity = capacity;
+        return NULL;
     }
+    request->jobs.capacity = capacity;
+    call->requests[0]      = request;
+    call->n_requests       = 1;
+    *out                   = request;
     return call;
 }
 
@@ -117,7 +116,7 @@ kt_api_jobs(kt_api_t *self)
 
 // Reads the job of the path; replies with an error if there is none.
 static kt_call_t *
-ask_job(kt_api_t *self, bool document, const kt_job_row_t **row)
+ask_one_job(kt_api_t *self, bool document, const kt_job_row_t **row)
 {
     kt_ledger_request_t *request = NULL;
     kt_call_t           *call    = new_jobs_call(1, &request);
@@ -142,7 +141,7 @@ void
 kt_api_job(kt_api_t *self)
 {
     const kt_job_row_t *row  = NULL;
-    kt_call_t          *call = ask_job(self, false, &row);
+    kt_call_t          *call = ask_one_job(self, false, &row);
     if (!call)
         return;
     kt_api_reply(self, job_object(row));
@@ -153,7 +152,7 @@ void
 kt_api_document(kt_api_t *self)
 {
     const kt_job_row_t *row  = NULL;
-    kt_call_t          *call = ask_job(self, true, &row);
+    kt_call_t          *call = ask_one_job(self, true, &row);
     if (!call)
         return;
     if (row->document) {

@@ -101,7 +101,7 @@ request_of(kt_http_t *self, struct MHD_Connection *connection, const char *path,
     return request;
 }
 
-// Called with the headers: creates the exchange and asks the gate.
+// Called with the headers: creates the exchange and calls the gate.
 static enum MHD_Result
 begin_exchange(kt_http_t *self, struct MHD_Connection *connection, const char *path, const char *method, void **state)
 {

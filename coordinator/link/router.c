@@ -36,7 +36,7 @@ handle_of(const uint8_t id[ID_BYTES])
 // One message of two parts: the id and the frame. False: none is there. A message without key, with an id of another
 // form, or with more parts is reported with handle 0 and no bytes.
 static bool
-receive_frame(void *context, void *router)
+receive_router_message(void *context, void *router)
 {
     kt_link_t *self = context;
     zmq_msg_t  part;
@@ -82,7 +82,7 @@ kt_link_new(kt_link_t **self_p, const kt_link_opts_t *opts)
     if (!err)
         err = kt_loop_monitor(self->loop, self->router, FRAMES_PER_TURN, MONITORED, on_connection_event, self);
     if (!err)
-        err = kt_loop_socket(self->loop, self->router, FRAMES_PER_TURN, receive_frame, self);
+        err = kt_loop_socket(self->loop, self->router, FRAMES_PER_TURN, receive_router_message, self);
     if (err)
         goto fail;
     *self_p = self;
@@ -135,6 +135,6 @@ kt_link_send(kt_link_t *self, kt_node_handle_t to, const void *bytes, size_t len
     void   *router       = zsock_resolve(self->router);
     if (zmq_send(router, id, sizeof id, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0)
         return errno == EHOSTUNREACH ? KT_EUNREACHABLE : KT_EFULL;
-    // After its first part libzmq takes the rest of a message whatever the high-water mark.
+    // After the first part libzmq accepts the rest of a message regardless of the high-water mark.
     return zmq_send(router, bytes, length, ZMQ_DONTWAIT) < 0 ? KT_EFULL : KT_OK;
 }

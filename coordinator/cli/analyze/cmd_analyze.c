@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 // Workers take the files in order and put each outcome into a ring; the main thread prints them in that order. A worker
-// may be at most a ring ahead of what is printed, so memory does not grow with the number of files.
+// may be at most a ring ahead of the printer, so memory does not grow with the number of files.
 typedef struct outcome {
     bool                ready;
     kt_report_t         report;

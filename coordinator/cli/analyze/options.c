@@ -106,7 +106,7 @@ check_options(const kt_analyze_opts_t *self, const kt_cli_t *cli)
 }
 
 static size_t
-least(size_t a, size_t b)
+least_size(size_t a, size_t b)
 {
     return a < b ? a : b;
 }
@@ -126,7 +126,7 @@ kt_analyze_options(kt_analyze_opts_t *out, const kt_cli_t *cli, int argc, char *
     out->files   = argv + optind;
     out->n_files = (size_t)(argc - optind);
     if (out->workers == 0)
-        out->workers = least((size_t)cli->settings->workers, cpus > 0 ? (size_t)cpus : 1);
-    out->workers = least(out->workers, out->n_files ? out->n_files : 1);
+        out->workers = least_size((size_t)cli->settings->workers, cpus > 0 ? (size_t)cpus : 1);
+    out->workers = least_size(out->workers, out->n_files ? out->n_files : 1);
     return check_options(out, cli);
 }
