@@ -1,5 +1,5 @@
 // kt_clock -- the two clocks. Deadlines and durations use the monotonic one; the wall clock only dates rows and lines.
-// Any thread, no state, nothing fails.
+// Any thread, no state, no failure.
 #pragma once
 
 #include <stddef.h>

@@ -19,16 +19,6 @@ kt_digest_of(const void *bytes, size_t length, kt_digest_t *out)
     crypto_hash_sha256(out->bytes, bytes, length);
 }
 
-static ssize_t
-read_at(int fd, void *block, off_t at)
-{
-    ssize_t got;
-    do
-        got = pread(fd, block, BLOCK_BYTES, at);
-    while (got < 0 && errno == EINTR);
-    return got;
-}
-
 kt_err_t
 kt_digest_of_fd(int fd, kt_digest_t *out)
 {
@@ -37,9 +27,15 @@ kt_digest_of_fd(int fd, kt_digest_t *out)
     if (!block)
         return KT_ENOMEM;
     crypto_hash_sha256_init(&state);
-    ssize_t got;
-    for (off_t at = 0; (got = read_at(fd, block, at)) > 0; at += got)
-        crypto_hash_sha256_update(&state, block, (unsigned long long)got);
+    ssize_t got = 1;
+    for (off_t at = 0; got > 0;) {
+        do
+            got = pread(fd, block, BLOCK_BYTES, at);
+        while (got < 0 && errno == EINTR);
+        if (got > 0)
+            crypto_hash_sha256_update(&state, block, (unsigned long long)got);
+        at += got;
+    }
     free(block);
     if (got < 0)
         return KT_EIO;

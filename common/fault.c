@@ -26,19 +26,30 @@ static const struct {
     {KT_TEST_FAULT_IN_DECODER, "forbidden", KT_TEST_FAULT_FORBIDDEN, SIZE_OR_NONE},
 };
 
+enum { N_KINDS = sizeof KINDS / sizeof *KINDS };
+
 static const char *const PERMITTED[] = {
     [KT_TEST_FAULT_IN_ANALYSIS] = "crash:WORD, hang:WORD, swell:WORD, noop, noop:BYTES (256 to 32768)",
     [KT_TEST_FAULT_IN_DECODER]  = "crash, hang, swell, spin, forbidden, each alone or with :BYTES",
 };
 
-// argument: what follows the colon; NULL without one.
+// NAME or NAME:ARGUMENT. Modifies the item.
 static kt_err_t
-parse_argument(kt_test_faults_t *out, kt_test_fault_kind_t kind, argument_t type, const char *argument)
+parse_item(kt_test_faults_t *out, kt_test_fault_site_t site, char *item)
 {
-    int64_t          bytes = 0;
-    kt_test_fault_t *fault = &out->list[out->n];
-    int64_t          min   = type == NOOP_SIZE_OR_NONE ? KT_NOOP_BYTES_MIN : 1;
-    int64_t          max   = type == NOOP_SIZE_OR_NONE ? KT_NOOP_BYTES_MAX : INT64_MAX;
+    size_t  row      = 0;
+    int64_t bytes    = 0;
+    char   *argument = strchr(item, ':');
+    if (argument)
+        *argument++ = '\0';
+    while (row < N_KINDS && (KINDS[row].site != site || strcmp(KINDS[row].name, item) != 0))
+        row++;
+    if (row == N_KINDS)
+        return KT_EINVAL;
+
+    argument_t type = KINDS[row].argument;
+    int64_t    min  = type == NOOP_SIZE_OR_NONE ? KT_NOOP_BYTES_MIN : 1;
+    int64_t    max  = type == NOOP_SIZE_OR_NONE ? KT_NOOP_BYTES_MAX : INT64_MAX;
     if (type != WORD && argument && kt_text_to_i64(argument, min, max, &bytes))
         return KT_EINVAL;
     if (type == NOOP_SIZE_OR_NONE) {
@@ -48,23 +59,12 @@ parse_argument(kt_test_faults_t *out, kt_test_fault_kind_t kind, argument_t type
     }
     if (out->n == KT_TEST_FAULTS_MAX)
         return KT_EINVAL;
-    *fault = (kt_test_fault_t){.kind = kind, .bytes = (uint64_t)bytes};
+    kt_test_fault_t *fault = &out->list[out->n];
+    *fault                 = (kt_test_fault_t){.kind = KINDS[row].kind, .bytes = (uint64_t)bytes};
     if (type == WORD && (!argument || !*argument || !kt_text_copy(fault->word, sizeof fault->word, argument)))
         return KT_EINVAL;
     out->n++;
     return KT_OK;
-}
-
-static kt_err_t
-parse_item(kt_test_faults_t *out, kt_test_fault_site_t site, char *item)
-{
-    char *colon = strchr(item, ':');
-    if (colon)
-        *colon = '\0';
-    for (size_t i = 0; i < sizeof KINDS / sizeof *KINDS; i++)
-        if (KINDS[i].site == site && strcmp(KINDS[i].name, item) == 0)
-            return parse_argument(out, KINDS[i].kind, KINDS[i].argument, colon ? colon + 1 : NULL);
-    return KT_EINVAL;
 }
 
 kt_err_t

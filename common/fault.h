@@ -1,4 +1,4 @@
-// kt_test_faults -- the faults that tests ask for, parsed: ANALYZER_TEST_FAULT in the process that analyses (kept in
+// kt_test_faults -- the faults that tests request, parsed: ANALYZER_TEST_FAULT in the process that analyses (kept in
 // kt_settings_t), KITHARA_DECODE_FAULT in kithara-decode. Pure; any thread.
 //
 //   analysis  crash:WORD, hang:WORD, swell:WORD (files whose path contains WORD), noop, noop:BYTES (all files)
@@ -45,7 +45,7 @@ typedef struct kt_test_faults {
     kt_test_fault_t list[KT_TEST_FAULTS_MAX];
 } kt_test_faults_t;
 
-// KT_EINVAL: why names the first item that is not permitted, and what is; *out is untouched.
+// KT_EINVAL: why names the first item that is not permitted, and the permitted ones; *out is unchanged.
 KT_MUST_USE kt_err_t kt_test_faults_parse(kt_test_faults_t *out, kt_test_fault_site_t site, const char *text,
                                           char why[KT_TEST_FAULT_WHY]);
 bool                 kt_test_faults_hit_path(const kt_test_faults_t *self, kt_test_fault_kind_t kind, const char *path);

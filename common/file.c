@@ -41,7 +41,7 @@ kt_file_make_folders(const char *path)
     return KT_OK;
 }
 
-// A synced file with this content under a random name beside path, which is put into temporary.
+// Writes and syncs a file with a random name in the folder of path; temporary receives its path.
 static kt_err_t
 write_temporary(char temporary[PATH_MAX], const char *path, mode_t mode, const char *bytes, size_t length)
 {

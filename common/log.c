@@ -172,27 +172,22 @@ format_json(line_t *line, const char *time, kt_log_level_t level, const char *id
 }
 
 static void
-format_text(line_t *line, const char *time, kt_log_level_t level, const char *id, const char *fields)
-{
-    const char *parts[] = {
-        time,         " ", level_name(level), " ", id, *fields ? " " : "", fields, *program_name ? " program=" : "",
-        program_name, "\n"};
-    line->limit = LINE_BYTES;
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        line_add_text(line, parts[i]);
-}
-
-static void
 write_stderr(kt_log_level_t level, const char *id, const char *fields)
 {
     line_t line;
     char   time[KT_RFC3339_BYTES];
     line.length = 0;
     kt_clock_rfc3339(kt_clock_wall_ms(), time);
-    if (line_format == KT_LOG_JSON)
+    if (line_format == KT_LOG_JSON) {
         format_json(&line, time, level, id, fields);
-    else
-        format_text(&line, time, level, id, fields);
+    } else {
+        const char *named   = *program_name ? " program=" : "";
+        const char *parts[] = {time,   " ",   level_name(level), " ", id, *fields ? " " : "",
+                               fields, named, program_name,      "\n"};
+        line.limit          = LINE_BYTES;
+        for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+            line_add_text(&line, parts[i]);
+    }
     ssize_t written;
     do
         written = write(STDERR_FILENO, line.bytes, line.length);

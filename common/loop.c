@@ -40,31 +40,27 @@ on_socket(zloop_t *zloop, zsock_t *socket, void *argument)
     return end_turn(source->loop);
 }
 
-// An event is two parts: its number and a value, then an address. False: there is none.
-static bool
-receive_event(const source_t *source, void *monitor)
-{
-    zmq_msg_t part;
-    uint16_t  event = 0;
-    zmq_msg_init(&part);
-    bool got = zmq_msg_recv(&part, monitor, ZMQ_DONTWAIT) >= 0;
-    if (got && zmq_msg_size(&part) >= sizeof event)
-        memcpy(&event, zmq_msg_data(&part), sizeof event);
-    while (got && zmq_msg_more(&part) && zmq_msg_recv(&part, monitor, ZMQ_DONTWAIT) >= 0)
-        continue;
-    zmq_msg_close(&part);
-    if (event)
-        source->event(source->context, event);
-    return got;
-}
-
+// An event is two parts: its number and a value, then an address.
 static int
 on_monitor(zloop_t *zloop, zsock_t *monitor, void *argument)
 {
     (void)zloop;
     const source_t *source = argument;
-    for (int i = 0; i < source->burst && receive_event(source, zsock_resolve(monitor)); i++)
-        continue;
+    void           *socket = zsock_resolve(monitor);
+    bool            got    = true;
+    for (int i = 0; i < source->burst && got; i++) {
+        zmq_msg_t part;
+        uint16_t  event = 0;
+        zmq_msg_init(&part);
+        got = zmq_msg_recv(&part, socket, ZMQ_DONTWAIT) >= 0;
+        if (got && zmq_msg_size(&part) >= sizeof event)
+            memcpy(&event, zmq_msg_data(&part), sizeof event);
+        while (got && zmq_msg_more(&part) && zmq_msg_recv(&part, socket, ZMQ_DONTWAIT) >= 0)
+            continue;
+        zmq_msg_close(&part);
+        if (event)
+            source->event(source->context, event);
+    }
     return end_turn(source->loop);
 }
 
@@ -78,7 +74,7 @@ on_descriptor(zloop_t *zloop, zmq_pollitem_t *item, void *argument)
 }
 
 static int
-on_tick(zloop_t *zloop, int timer, void *argument)
+on_timer(zloop_t *zloop, int timer, void *argument)
 {
     (void)zloop, (void)timer;
     kt_loop_t *self = argument;
@@ -94,7 +90,7 @@ kt_loop_new(kt_loop_t **self_p, const kt_loop_opts_t *opts)
         return KT_ENOMEM;
     self->opts  = *opts;
     self->zloop = zloop_new();
-    if (!self->zloop || zloop_timer(self->zloop, (size_t)opts->tick_ms, 0, on_tick, self) < 0) {
+    if (!self->zloop || zloop_timer(self->zloop, (size_t)opts->tick_ms, 0, on_timer, self) < 0) {
         kt_loop_destroy(&self);
         return KT_ENOMEM;
     }

@@ -57,7 +57,7 @@ process_started_s(void)
 }
 
 static double
-seconds(struct timeval time)
+timeval_seconds(struct timeval time)
 {
     return (double)time.tv_sec + (double)time.tv_usec * 1e-6;
 }
@@ -70,7 +70,7 @@ kt_process_stats(kt_process_stats_t *out)
     getrusage(RUSAGE_SELF, &usage);
     getrlimit(RLIMIT_NOFILE, &files);
     *out = (kt_process_stats_t){
-        .cpu_s          = seconds(usage.ru_utime) + seconds(usage.ru_stime),
+        .cpu_s          = timeval_seconds(usage.ru_utime) + timeval_seconds(usage.ru_stime),
         .started_s      = process_started_s(),
         .resident_bytes = kt_process_resident_bytes(),
         .open_fds       = open_fds(),

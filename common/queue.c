@@ -122,30 +122,11 @@ kt_queue_push_wait(kt_queue_t *self, void *item_p, int64_t timeout_ms)
     return err == KT_EFULL ? KT_ETIME : err;
 }
 
-// With the lock held and the ring not empty.
-static size_t
-queue_take(kt_queue_t *self, void **items, size_t max)
-{
-    uint64_t counter;
-    size_t   n = self->count < max ? self->count : max;
-    for (size_t i = 0; i < n; i++) {
-        items[i]    = self->items[self->first];
-        self->first = (self->first + 1) % self->max_items;
-    }
-    self->count -= n;
-    if (n && !self->count)
-        kt_assert(read(self->event_fd, &counter, sizeof counter) == sizeof counter);
-    if (n == 1)
-        pthread_cond_signal(&self->room);
-    else if (n)
-        pthread_cond_broadcast(&self->room);
-    return n;
-}
-
 kt_err_t
 kt_queue_pop(kt_queue_t *self, void **items, size_t max, size_t *n, int64_t timeout_ms)
 {
     kt_err_t err = KT_OK;
+    uint64_t counter;
     pthread_mutex_lock(&self->lock);
     if (!self->count && !self->closed && timeout_ms > 0) {
         int64_t deadline_ms = deadline_in(timeout_ms);
@@ -153,10 +134,22 @@ kt_queue_pop(kt_queue_t *self, void **items, size_t max, size_t *n, int64_t time
         while (!self->count && !self->closed && in_time)
             in_time = kt_cond_wait_until(&self->filled, &self->lock, deadline_ms);
     }
-    if (self->count)
-        *n = queue_take(self, items, max);
-    else
+    size_t taken = self->count < max ? self->count : max;
+    if (!self->count)
         err = self->closed ? KT_ECLOSED : KT_ETIME;
+    else
+        *n = taken;
+    for (size_t i = 0; i < taken; i++) {
+        items[i]    = self->items[self->first];
+        self->first = (self->first + 1) % self->max_items;
+    }
+    self->count -= taken;
+    if (taken && !self->count)
+        kt_assert(read(self->event_fd, &counter, sizeof counter) == sizeof counter);
+    if (taken == 1)
+        pthread_cond_signal(&self->room);
+    else if (taken)
+        pthread_cond_broadcast(&self->room);
     pthread_mutex_unlock(&self->lock);
     return err;
 }

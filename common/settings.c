@@ -15,19 +15,15 @@
 enum { MAX_FILE_BYTES = 1 << 20, SHOWN_BYTES = 96 };
 
 static kt_err_t
-unknown(char why[KT_SETTINGS_WHY], const char *env)
-{
-    const char *nearest = kt_setting_nearest(env);
-    return kt_text_explain(why, KT_SETTINGS_WHY, KT_ESETTING, "%.*s is not a setting%s%s%s", SHOWN_BYTES, env,
-                           nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
-}
-
-static kt_err_t
 put_by_name(kt_settings_t *self, const char *env, const char *value, kt_setting_source_t source,
             char why[KT_SETTINGS_WHY])
 {
     int row = kt_setting_find(env);
-    return row < 0 ? unknown(why, env) : kt_setting_put(self, row, value, source, why);
+    if (row >= 0)
+        return kt_setting_put(self, row, value, source, why);
+    const char *nearest = kt_setting_nearest(env);
+    return kt_text_explain(why, KT_SETTINGS_WHY, KT_ESETTING, "%.*s is not a setting%s%s%s", SHOWN_BYTES, env,
+                           nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
 }
 
 static char *
@@ -44,7 +40,7 @@ trim_blanks(char *text)
 // Extracts the value in place: in double quotes (with the escapes \" and \\), in single quotes, or up to " #". Only a
 // comment may follow a closing quote. NULL if the quotes do not match.
 static char *
-unquote(char *text)
+unquote_value(char *text)
 {
     char quote = *text;
     if (quote != '"' && quote != '\'') {
@@ -79,7 +75,7 @@ put_line(kt_settings_t *self, char *line, char why[KT_SETTINGS_WHY])
         return kt_text_explain(why, KT_SETTINGS_WHY, KT_ESETTING, "\"%.*s\" is not NAME=value", SHOWN_BYTES, line);
     *equals     = '\0';
     char *name  = trim_blanks(line);
-    char *value = unquote(trim_blanks(equals + 1));
+    char *value = unquote_value(trim_blanks(equals + 1));
     if (!value)
         return kt_text_explain(why, KT_SETTINGS_WHY, KT_ESETTING, "%.*s: unmatched quotes in the value", SHOWN_BYTES,
                                name);
@@ -88,7 +84,7 @@ put_line(kt_settings_t *self, char *line, char why[KT_SETTINGS_WHY])
 
 // Reads the whole file into text. A folder can be opened, but reading it fails.
 static kt_err_t
-read_file(const char *file, kt_buf_t *text, char why[KT_SETTINGS_WHY])
+read_settings_file(const char *file, kt_buf_t *text, char why[KT_SETTINGS_WHY])
 {
     char  block[4096];
     FILE *stream = fopen(file, "re");
@@ -117,7 +113,7 @@ put_settings_file(kt_settings_t *self, const char *file, char why[KT_SETTINGS_WH
     char     detail[KT_SETTINGS_WHY];
     kt_buf_t text;
     kt_buf_init(&text, MAX_FILE_BYTES);
-    kt_err_t err  = read_file(file, &text, why);
+    kt_err_t err  = read_settings_file(file, &text, why);
     char    *line = err ? NULL : text.bytes;
     for (int number = 1; line && !err; number++) {
         char *end = strchr(line, '\n');

@@ -2,7 +2,7 @@
 // of NAME=value lines, which overrides the defaults. Read once at start, constant afterwards: any thread may read.
 //
 // An unknown ANALYZER_* name or a value out of range is KT_ESETTING, with a sentence that names the setting, the value
-// and what is permitted.
+// and the permitted values.
 #pragma once
 
 #include "common/buf.h"

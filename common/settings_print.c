@@ -3,18 +3,6 @@
 
 #include <string.h>
 
-// scheme://user:password@host. A password that is not percent-encoded may contain any character, so the last '@' ends
-// it. *end: behind the password. NULL: no password.
-static const char *
-password_in_authority(const char *text, const char **end)
-{
-    const char *scheme = strstr(text, "://");
-    const char *at     = scheme ? strrchr(scheme, '@') : NULL;
-    const char *colon  = at ? memchr(scheme + 3, ':', (size_t)(at - scheme - 3)) : NULL;
-    *end               = at;
-    return colon ? colon + 1 : NULL;
-}
-
 // ...?password=secret, as libpq's URLs permit.
 static const char *
 password_in_query(const char *text, const char **end)
@@ -32,11 +20,16 @@ password_in_query(const char *text, const char **end)
 static bool
 add_masked(kt_buf_t *out, bool secret, const char *text)
 {
-    const char *end      = NULL;
+    // scheme://user:password@host. A password that is not percent-encoded may contain any character, so the last '@'
+    // ends it.
+    const char *scheme   = strstr(text, "://");
+    const char *at       = scheme ? strrchr(scheme, '@') : NULL;
+    const char *colon    = at ? memchr(scheme + 3, ':', (size_t)(at - scheme - 3)) : NULL;
+    const char *password = colon ? colon + 1 : NULL;
+    const char *end      = at;  // behind the password
     bool        hidden   = false;
-    const char *password = password_in_authority(text, &end);
     bool        file     = strncmp(text, "sqlite:", 7) == 0 || strncmp(text, "memory:", 7) == 0;
-    if (secret && *text && !strstr(text, "://") && !file) {
+    if (secret && *text && !scheme && !file) {
         kt_buf_str(out, "***");
         return true;
     }

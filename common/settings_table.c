@@ -40,7 +40,7 @@ kt_setting_find(const char *env)
 }
 
 static size_t
-min_size(size_t a, size_t b)
+smaller_size(size_t a, size_t b)
 {
     return a < b ? a : b;
 }
@@ -59,7 +59,7 @@ edit_distance(const char *a, const char *b)
         for (size_t j = 0; j < length; j++) {
             size_t swapped = diagonal + (a[i] != b[j]);
             diagonal       = costs[j + 1];
-            costs[j + 1]   = min_size(swapped, min_size(costs[j], costs[j + 1]) + 1);
+            costs[j + 1]   = smaller_size(swapped, smaller_size(costs[j], costs[j + 1]) + 1);
         }
     }
     return costs[length];

@@ -9,6 +9,7 @@
 
 enum { ENDPOINT_BYTES = 256 };
 
+// Lists of options end with an empty one.
 typedef struct option {
     int name;
     int value;
@@ -17,13 +18,19 @@ typedef struct option {
 // Options of both ends. The handshake is limited to five seconds. No routing id is ever set: see PROTOCOL.md.
 static const option_t BOTH[] = {
     {ZMQ_HANDSHAKE_IVL, 5000},
+    {0},
 };
 
 // High-water marks count messages per peer. Outgoing batches are few, limited by credit; incoming results are many, and
 // TCP holds them back once the mark is reached.
 static const option_t ROUTER[] = {
-    {ZMQ_CURVE_SERVER, 1}, {ZMQ_ROUTER_MANDATORY, 1}, {ZMQ_BACKLOG, 4096},
-    {ZMQ_SNDHWM, 1000},    {ZMQ_RCVHWM, 1000},        {ZMQ_LINGER, 0},
+    {ZMQ_CURVE_SERVER, 1},
+    {ZMQ_ROUTER_MANDATORY, 1},
+    {ZMQ_BACKLOG, 4096},
+    {ZMQ_SNDHWM, 1000},
+    {ZMQ_RCVHWM, 1000},
+    {ZMQ_LINGER, 0},
+    {0},
 };
 
 // IMMEDIATE: a message for a connection that is down is refused instead of kept. Queued messages would reach
@@ -43,9 +50,8 @@ static const option_t DEALER[] = {
     {ZMQ_SNDHWM, 1000},
     {ZMQ_RCVHWM, 1000},
     {ZMQ_LINGER, 500},
+    {0},
 };
-
-#define APPLY(socket, options) apply_options(socket, options, sizeof(options) / sizeof *(options))
 
 static void
 set_up_context(void)
@@ -63,10 +69,10 @@ kt_socket_setup(void)
 }
 
 static bool
-apply_options(void *socket, const option_t *options, size_t n)
+apply_options(void *socket, const option_t *options)
 {
-    for (size_t i = 0; i < n; i++)
-        if (zmq_setsockopt(socket, options[i].name, &options[i].value, sizeof options[i].value))
+    for (; options->name; options++)
+        if (zmq_setsockopt(socket, options->name, &options->value, sizeof options->value))
             return false;
     return true;
 }
@@ -82,7 +88,7 @@ apply_common(void *socket, const char *address)
 {
     int64_t max_bytes = KT_MAX_FRAME_BYTES;
     int     ipv6      = strchr(address, '[') != NULL;  // only for such an address: it changes what * binds
-    return APPLY(socket, BOTH) && zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &max_bytes, sizeof max_bytes) == 0 &&
+    return apply_options(socket, BOTH) && zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &max_bytes, sizeof max_bytes) == 0 &&
            zmq_setsockopt(socket, ZMQ_IPV6, &ipv6, sizeof ipv6) == 0;
 }
 
@@ -109,7 +115,8 @@ kt_socket_router(zsock_t **out, const char *bind, const kt_curve_t *key, char *e
     if (!socket)
         goto fail;
     err = KT_EINVAL;
-    if (!apply_common(socket, bind) || !APPLY(socket, ROUTER) || !set_text_option(socket, ZMQ_ZAP_DOMAIN, "kithara") ||
+    if (!apply_common(socket, bind) || !apply_options(socket, ROUTER) ||
+        !set_text_option(socket, ZMQ_ZAP_DOMAIN, "kithara") ||
         !set_text_option(socket, ZMQ_CURVE_SECRETKEY, key->secret_key))
         goto fail;
     if (zmq_bind(socket, bind)) {
@@ -139,7 +146,7 @@ kt_socket_dealer(zsock_t **out, const char *connect, const char *server_public, 
     if (!socket)
         goto fail;
     err = KT_EINVAL;
-    if (!apply_common(socket, connect) || !APPLY(socket, DEALER) ||
+    if (!apply_common(socket, connect) || !apply_options(socket, DEALER) ||
         !set_text_option(socket, ZMQ_CURVE_SERVERKEY, server_public) ||
         !set_text_option(socket, ZMQ_CURVE_PUBLICKEY, key->public_key) ||
         !set_text_option(socket, ZMQ_CURVE_SECRETKEY, key->secret_key) || zmq_connect(socket, connect))

@@ -38,7 +38,7 @@ kt_text_is_utf8(const char *text, size_t length)
     const unsigned char *bytes = (const unsigned char *)text;
     for (size_t at = 0; at < length;) {
         // Eight ASCII characters at once (none zero, no top bit). Most text is ASCII, and documents are checked on
-        // every store: without this the check takes half of the memory ledger's time.
+        // every store: without this the check takes half of the time of the memory ledger.
         uint64_t word;
         if (length - at >= sizeof word) {
             memcpy(&word, bytes + at, sizeof word);

@@ -81,15 +81,6 @@ frame_is(const request_t *request, size_t i, const char *text)
            memcmp(request->frames[i].bytes, text, request->frames[i].length) == 0;
 }
 
-// The key of the request, as text. False unless it is a CURVE request of version 1.0.
-static bool
-request_key(const request_t *request, key_text_t key)
-{
-    return request->count == FRAMES && frame_is(request, VERSION, "1.0") && frame_is(request, MECHANISM, "CURVE") &&
-           request->frames[CREDENTIALS].length == KEY_BYTES &&
-           zmq_z85_encode(key, (const uint8_t *)request->frames[CREDENTIALS].bytes, KEY_BYTES);
-}
-
 // 400 rejects the key at once. libzmq 4.3.4 then never retries; the node detects this and reconnects after a second, so
 // that a key allowed later is accepted. (After a 300, a temporary error, no reply is sent: the peer would wait for its
 // handshake timeout of five seconds.)
@@ -132,7 +123,9 @@ serve_request(kt_zap_t *self)
     key_text_t key = "";
     if (!receive_request(self->socket, &request))
         return;
-    bool known = request_key(&request, key);
+    bool known = request.count == FRAMES && frame_is(&request, VERSION, "1.0") &&
+                 frame_is(&request, MECHANISM, "CURVE") && request.frames[CREDENTIALS].length == KEY_BYTES &&
+                 zmq_z85_encode(key, (const uint8_t *)request.frames[CREDENTIALS].bytes, KEY_BYTES);
     pthread_mutex_lock(&self->lock);
     bool allowed = known && self->key_count &&
                    bsearch(key, self->keys, self->key_count, sizeof *self->keys, compare_key_texts) != NULL;

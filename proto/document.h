@@ -52,8 +52,8 @@ void kt_document_model(kt_document_t *self, const char *name, const char *versio
 // An intermediate message of a stream: adds "snapshot": true after "success". A final message has no such member.
 void kt_document_snapshot(kt_document_t *self);
 
-// Reading back what is set so far: later modules and other formats read it here, not from each other. Writes at most
-// capacity values of a REAL, INT, BOOL or REALS; returns the number of values, 0 if it is null.
+// Reads back the values set so far, for later modules and other formats. Writes at most capacity values of a REAL, INT,
+// BOOL or REALS; returns the number of values, 0 if it is null.
 size_t kt_document_values(const kt_document_t *self, kt_feature_t feature, double *out, size_t capacity);
 // The text of a TEXT; NULL if it is null.
 const char *kt_document_text_of(const kt_document_t *self, kt_feature_t feature);

@@ -31,14 +31,6 @@ static const member_t MEMBERS[] = {
 
 static const member_t ERROR_MEMBERS[] = {{"code", TEXT}, {"number", INTEGER}, {"text", TEXT}, {"detail", TEXT}};
 
-static bool
-is_one_of(const json_t *value, unsigned types)
-{
-    return (types & TEXT && json_is_string(value)) || (types & NUMBER && json_is_number(value)) ||
-           (types & BOOLEAN && json_is_boolean(value)) || (types & OBJECT && json_is_object(value)) ||
-           (types & NULL_VALUE && json_is_null(value)) || (types & INTEGER && json_is_integer(value));
-}
-
 static kt_err_t
 check_members(const json_t *object, const member_t *members, size_t n, const char *where, char why[KT_DOCUMENT_WHY])
 {
@@ -46,7 +38,11 @@ check_members(const json_t *object, const member_t *members, size_t n, const cha
         const json_t *value = json_object_get(object, members[i].name);
         if (!value)
             return kt_text_explain(why, KT_DOCUMENT_WHY, KT_EDOCUMENT, "%s%s is missing", where, members[i].name);
-        if (!is_one_of(value, members[i].types))
+        unsigned types = members[i].types;
+        bool     fits  = (types & TEXT && json_is_string(value)) || (types & NUMBER && json_is_number(value)) ||
+                    (types & BOOLEAN && json_is_boolean(value)) || (types & OBJECT && json_is_object(value)) ||
+                    (types & NULL_VALUE && json_is_null(value)) || (types & INTEGER && json_is_integer(value));
+        if (!fits)
             return kt_text_explain(why, KT_DOCUMENT_WHY, KT_EDOCUMENT, "%s%s has the wrong type", where,
                                    members[i].name);
     }
@@ -177,16 +173,6 @@ check_feature(const json_t *document, kt_feature_t feature, char why[KT_DOCUMENT
     return KT_OK;
 }
 
-static kt_feature_t
-find_feature_key(const char *key)
-{
-    char name[KT_FEATURE_KEY];
-    for (unsigned i = 0; i < KT_FEATURES; i++)
-        if (!strcmp(kt_feature_key((kt_feature_t)i, name), key))
-            return (kt_feature_t)i;
-    return KT_FEATURES;
-}
-
 static kt_err_t
 check_statistics(const json_t *statistics, char why[KT_DOCUMENT_WHY])
 {
@@ -197,12 +183,15 @@ check_statistics(const json_t *statistics, char why[KT_DOCUMENT_WHY])
         return kt_text_explain(why, KT_DOCUMENT_WHY, KT_EDOCUMENT, "features.statistics is not an object");
     json_object_foreach((json_t *)statistics, key, entry)
     {
-        kt_feature_t feature = find_feature_key(key);
+        char     name[KT_FEATURE_KEY];
+        unsigned feature = 0;
+        while (feature < KT_FEATURES && strcmp(kt_feature_key((kt_feature_t)feature, name), key) != 0)
+            feature++;
         if (feature == KT_FEATURES || !json_is_object(entry))
             return kt_text_explain(why, KT_DOCUMENT_WHY, KT_EDOCUMENT, "features.statistics.%.64s is not a feature",
                                    key);
         // min, max and median have the feature's shape and range; std is at most as wide as the range.
-        kt_feature_desc_t range = *kt_feature_desc(feature), spread = range;
+        kt_feature_desc_t range = *kt_feature_desc((kt_feature_t)feature), spread = range;
         spread.min = 0;
         spread.max = range.max - range.min;
         for (size_t i = 0; i < sizeof names / sizeof *names; i++) {

@@ -11,17 +11,6 @@
 #include <string.h>
 
 static bool
-is_requested(const kt_document_t *self, kt_group_t group)
-{
-    static const uint32_t bits[KT_GROUPS] = {
-        [KT_GROUP_SPECTRAL] = KT_OPTION_SPECTRAL,     [KT_GROUP_MIR] = KT_OPTION_MIR,
-        [KT_GROUP_PERCEPTUAL] = KT_OPTION_PERCEPTUAL, [KT_GROUP_QUALITY] = KT_OPTION_QUALITY,
-        [KT_GROUP_VECTORS] = KT_OPTION_SIMILARITY,
-    };
-    return !bits[group] || self->job.options & bits[group];
-}
-
-static bool
 video_is_set(const kt_document_t *self)
 {
     return json_is_true(self->values[KT_FEATURE_TECHNICAL_has_video]);
@@ -43,11 +32,17 @@ is_of_picture(kt_feature_t feature)
 static const char *
 reason_of(const kt_document_t *self, kt_feature_t feature)
 {
+    static const uint32_t option_bits[KT_GROUPS] = {
+        [KT_GROUP_SPECTRAL] = KT_OPTION_SPECTRAL,     [KT_GROUP_MIR] = KT_OPTION_MIR,
+        [KT_GROUP_PERCEPTUAL] = KT_OPTION_PERCEPTUAL, [KT_GROUP_QUALITY] = KT_OPTION_QUALITY,
+        [KT_GROUP_VECTORS] = KT_OPTION_SIMILARITY,
+    };
+    uint32_t bit = option_bits[kt_feature_desc(feature)->group];  // 0: not optional
     if (self->values[feature])
         return NULL;
     if (self->reasons[feature])
         return self->reasons[feature];
-    if (!is_requested(self, kt_feature_desc(feature)->group))
+    if (bit && !(self->job.options & bit))
         return "not asked for";
     return is_of_picture(feature) && !video_is_set(self) ? "no video" : "not computed by this version";
 }
@@ -110,18 +105,6 @@ methods_object(const kt_document_t *self)
 }
 
 static json_t *
-statistics_object(const kt_document_t *self)
-{
-    json_t *object = kt_json_object();
-    bool    good   = object;
-    char    key[KT_FEATURE_KEY];
-    for (unsigned i = 0; i < KT_FEATURES && good; i++)
-        if (self->values[i] && self->statistics[i])
-            good = kt_json_set(object, kt_feature_key((kt_feature_t)i, key), json_incref(self->statistics[i]));
-    return object_or_null(good, object);
-}
-
-static json_t *
 group_object(const kt_document_t *self, kt_group_t group)
 {
     if (group == KT_GROUP_VISUAL && !video_is_set(self))
@@ -144,7 +127,13 @@ features_object(const kt_document_t *self)
     for (unsigned group = 0; group < KT_GROUPS && good; group++)
         if (!strncmp(kt_group_path((kt_group_t)group), "features.", 9))
             good = kt_json_set(object, kt_group_name((kt_group_t)group), group_object(self, (kt_group_t)group));
-    good = good && kt_json_set(object, "statistics", statistics_object(self));
+
+    json_t *statistics = kt_json_object();
+    char    key[KT_FEATURE_KEY];
+    good = kt_json_set(good ? object : NULL, "statistics", statistics);
+    for (unsigned i = 0; i < KT_FEATURES && good; i++)
+        if (self->values[i] && self->statistics[i])
+            good = kt_json_set(statistics, kt_feature_key((kt_feature_t)i, key), json_incref(self->statistics[i]));
     return object_or_null(good, object);
 }
 
@@ -211,30 +200,21 @@ kt_document_finish(kt_document_t *self, const kt_stamp_t *stamp, kt_buf_t *out, 
     return err;
 }
 
-static json_t *
-error_object(kt_err_t err, const char *detail)
-{
-    char text[512];
-    kt_text_sanitize(text, sizeof text, detail ? detail : "", detail ? strlen(detail) : 0);
-    json_t *object = kt_json_object();
-    bool    good   = object && kt_json_set(object, "code", kt_json_text(kt_err_name(err))) &&
-                kt_json_set(object, "number", kt_json_int(err)) &&
-                kt_json_set(object, "text", kt_json_text(kt_err_text(err))) &&
-                kt_json_set(object, "detail", kt_json_text(text));
-    return object_or_null(good, object);
-}
-
 kt_err_t
 kt_document_failure(const kt_job_t *job, kt_err_t err, const char *detail, const kt_stamp_t *stamp, kt_buf_t *out)
 {
-    char    why[KT_DOCUMENT_WHY];
-    json_t *root = kt_json_object();
-    bool    good = root && set_head(root, job, stamp, false) && kt_json_set(root, "features", kt_json_null()) &&
+    char    why[KT_DOCUMENT_WHY], text[512];
+    json_t *root = kt_json_object(), *error = kt_json_object();
+    kt_text_sanitize(text, sizeof text, detail ? detail : "", detail ? strlen(detail) : 0);
+    bool good = root && set_head(root, job, stamp, false) && kt_json_set(root, "features", kt_json_null()) &&
                 kt_json_set(root, "quality_metrics", kt_json_null()) &&
                 kt_json_set(root, "similarity_vectors", kt_json_null()) &&
                 kt_json_set(root, "methods", kt_json_object()) && kt_json_set(root, "reasons", kt_json_object()) &&
-                kt_json_set(root, "model_versions", kt_json_object()) &&
-                kt_json_set(root, "error", error_object(err, detail)) && set_timestamp(root, stamp);
+                kt_json_set(root, "model_versions", kt_json_object());
+    good =
+        kt_json_set(good ? root : NULL, "error", error) && kt_json_set(error, "code", kt_json_text(kt_err_name(err))) &&
+        kt_json_set(error, "number", kt_json_int(err)) && kt_json_set(error, "text", kt_json_text(kt_err_text(err))) &&
+        kt_json_set(error, "detail", kt_json_text(text)) && set_timestamp(root, stamp);
     kt_err_t result = good ? write_bounded(root, out, why) : KT_ENOMEM;
     kt_json_free(&root);
     return result;

@@ -131,21 +131,15 @@ read_texts(const json_t *body, kt_job_t *job, char why[KT_JOB_WHY])
 }
 
 static kt_err_t
-read_priority(const json_t *body, kt_priority_t *out, char why[KT_JOB_WHY])
+read_priority_and_options(const json_t *body, kt_job_t *job, char why[KT_JOB_WHY])
 {
-    const json_t *value = body_member(body, "priority");
-    *out                = KT_PRIORITY_NORMAL;
-    if (!value || (json_is_string(value) && kt_priority_find(json_string_value(value), out)))
-        return KT_OK;
-    snprintf(why, KT_JOB_WHY, "priority must be \"low\", \"normal\" or \"high\"");
-    return KT_EMESSAGE;
-}
-
-static kt_err_t
-read_options(const json_t *body, uint32_t *out, char why[KT_JOB_WHY])
-{
-    const json_t *options = body_member(body, "analysis_options");
-    *out                  = KT_OPTION_ALL;
+    const json_t *priority = body_member(body, "priority"), *options = body_member(body, "analysis_options");
+    job->priority = KT_PRIORITY_NORMAL;
+    job->options  = KT_OPTION_ALL;
+    if (priority && !(json_is_string(priority) && kt_priority_find(json_string_value(priority), &job->priority))) {
+        snprintf(why, KT_JOB_WHY, "priority must be \"low\", \"normal\" or \"high\"");
+        return KT_EMESSAGE;
+    }
     if (options && !json_is_object(options)) {
         snprintf(why, KT_JOB_WHY, "analysis_options must be an object");
         return KT_EMESSAGE;
@@ -157,7 +151,7 @@ read_options(const json_t *body, uint32_t *out, char why[KT_JOB_WHY])
             return KT_EMESSAGE;
         }
         if (json_is_false(value))
-            *out &= ~OPTIONS[i].bit;
+            job->options &= ~OPTIONS[i].bit;
     }
     return KT_OK;
 }
@@ -223,9 +217,7 @@ kt_job_parse(const char *text, size_t length, kt_job_t *out, char why[KT_JOB_WHY
         return err;
     err = read_texts(body, &job, why);
     if (!err)
-        err = read_priority(body, &job.priority, why);
-    if (!err)
-        err = read_options(body, &job.options, why);
+        err = read_priority_and_options(body, &job, why);
     if (!err)
         err = read_hints(body, &job, why);
     if (!err && set_identity(body, &job)) {
@@ -244,18 +236,6 @@ set_job_text(json_t *object, const char *name, const char *text)
     return !*text || kt_json_set(object, name, kt_json_text(text));
 }
 
-static json_t *
-new_options_object(uint32_t options)
-{
-    json_t *object = kt_json_object();
-    bool    good   = object;
-    for (unsigned i = 0; good && i < N_OPTIONS; i++)
-        good = kt_json_set(object, OPTIONS[i].member, kt_json_bool(options & OPTIONS[i].bit));
-    if (!good)
-        kt_json_free(&object);
-    return object;
-}
-
 void
 kt_job_write(const kt_job_t *job, kt_buf_t *out)
 {
@@ -270,8 +250,11 @@ kt_job_write(const kt_job_t *job, kt_buf_t *out)
         good             = kt_json_set(body, "metadata", metadata) &&
                kt_json_set(metadata, "duration", kt_json_real(job->declared_duration_s));
     }
-    good = good && kt_json_set(body, "analysis_options", new_options_object(job->options)) &&
-           kt_json_set(body, "priority", kt_json_text(kt_priority_name(job->priority)));
+    json_t *options = kt_json_object();
+    good            = kt_json_set(good ? body : NULL, "analysis_options", options);
+    for (unsigned i = 0; good && i < N_OPTIONS; i++)
+        good = kt_json_set(options, OPTIONS[i].member, kt_json_bool(job->options & OPTIONS[i].bit));
+    good = good && kt_json_set(body, "priority", kt_json_text(kt_priority_name(job->priority)));
     if (good)
         kt_json_write(body, out);
     else if (!out->err)

@@ -102,22 +102,6 @@ skip_value(reader_t *self)
 }
 
 static kt_err_t
-read_f64(head_t head, double *out)
-{
-    uint32_t bits = (uint32_t)head.number;
-    float    single;
-    if (head.kind == F64) {
-        memcpy(out, &head.number, sizeof *out);
-        return KT_OK;
-    }
-    if (head.kind != F32)
-        return KT_EMESSAGE;
-    memcpy(&single, &bits, sizeof single);
-    *out = (double)single;
-    return KT_OK;
-}
-
-static kt_err_t
 read_bytes(reader_t *self, head_t head, kind_t kind, uint32_t max, kt_bytes_t *out)
 {
     if (head.kind != kind || head.number > max)
@@ -130,8 +114,10 @@ read_bytes(reader_t *self, head_t head, kind_t kind, uint32_t max, kt_bytes_t *o
 static kt_err_t
 read_scalar(reader_t *self, head_t head, const kt_wire_field_t *field, void *out)
 {
-    bool negative = head.kind == INT && head.number >> 63;
-    bool whole    = head.kind == INT || head.kind == UINT;
+    bool     negative = head.kind == INT && head.number >> 63;
+    bool     whole    = head.kind == INT || head.kind == UINT;
+    uint32_t bits     = (uint32_t)head.number;
+    float    single;
     switch (field->type) {
     case KT_WIRE_TYPE_U64:
         if (!whole || negative)
@@ -148,7 +134,16 @@ read_scalar(reader_t *self, head_t head, const kt_wire_field_t *field, void *out
             return KT_EMESSAGE;
         *(bool *)out = head.kind == TRUE;
         return KT_OK;
-    case KT_WIRE_TYPE_F64: return read_f64(head, out);
+    case KT_WIRE_TYPE_F64:
+        if (head.kind == F64) {
+            memcpy(out, &head.number, sizeof(double));
+        } else if (head.kind == F32) {
+            memcpy(&single, &bits, sizeof single);
+            *(double *)out = (double)single;
+        } else {
+            return KT_EMESSAGE;
+        }
+        return KT_OK;
     case KT_WIRE_TYPE_STR: return read_bytes(self, head, STR, field->max, out);
     case KT_WIRE_TYPE_BIN: return read_bytes(self, head, BIN, field->max, out);
     case KT_WIRE_TYPE_LIST: break;

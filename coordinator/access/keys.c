@@ -41,7 +41,7 @@ read_fd(int fd, kt_buf_t *text)
 // A line is a key with an optional name, a comment, or blank. '#' is a character of Z85, so a line is a comment only if
 // its first word is not a key. 1: a key, 0: comment or blank, -1: malformed.
 static int
-read_line(const char *line, kt_key_t *out)
+parse_key_line(const char *line, kt_key_t *out)
 {
     char word[KT_CURVE_TEXT] = "";
     *out                     = (kt_key_t){0};
@@ -62,7 +62,7 @@ read_line(const char *line, kt_key_t *out)
 
 // Splits text into lines in place. *out: array of *n; free() it.
 static kt_err_t
-parse_list(const char *path, char *text, kt_key_t **out, size_t *n)
+parse_key_list(const char *path, char *text, kt_key_t **out, size_t *n)
 {
     kt_buf_t keys;
     bool     bad    = false;
@@ -73,7 +73,7 @@ parse_list(const char *path, char *text, kt_key_t **out, size_t *n)
         if ((next = strchr(line, '\n')))
             *next++ = '\0';
         number++;
-        int kind = read_line(line, &key);
+        int kind = parse_key_line(line, &key);
         if (kind > 0)
             kt_buf_add(&keys, &key, sizeof key);
         if (kind < 0)
@@ -119,7 +119,7 @@ kt_keys_reload(kt_keys_t *self, bool force, bool *changed)
     self->bytes   = now.st_size;
     self->inode   = now.st_ino;
     if (!err)
-        err = parse_list(self->path, text.bytes, &at, &n);
+        err = parse_key_list(self->path, text.bytes, &at, &n);
     if (!err) {
         qsort(at, n, sizeof *at, compare_keys);
         *changed = !self->at || n != self->n || memcmp(at, self->at, n * sizeof *at) != 0;

@@ -5,7 +5,7 @@
 #include "common/json.h"
 
 static json_t *
-connection(const kt_amqp_health_t *health)
+connection_object(const kt_amqp_health_t *health)
 {
     json_t *json = kt_json_object();
     kt_json_set(json, "state", kt_json_text(kt_amqp_state_name(health->state)));
@@ -14,17 +14,6 @@ connection(const kt_amqp_health_t *health)
     kt_json_set(json, "losses", kt_json_int((int64_t)health->losses));
     kt_json_set(json, "error", *health->error ? kt_json_text(health->error) : kt_json_null());
     return json;
-}
-
-// The worse of the two connections.
-static kt_amqp_state_t
-state_of(const kt_amqp_stats_t *stats)
-{
-    static const kt_amqp_state_t WORST_FIRST[] = {KT_AMQP_DOWN, KT_AMQP_CONNECTING, KT_AMQP_BLOCKED};
-    for (size_t i = 0; i < sizeof WORST_FIRST / sizeof *WORST_FIRST; i++)
-        if (stats->in.state == WORST_FIRST[i] || stats->out.state == WORST_FIRST[i])
-            return WORST_FIRST[i];
-    return KT_AMQP_UP;
 }
 
 static const char *
@@ -52,11 +41,16 @@ kt_api_amqp(const kt_amqp_stats_t *stats)
         {"rejected", stats->rejected},   {"settled", stats->settled},     {"unsettled", stats->unsettled},
         {"confirmed", stats->confirmed}, {"returned", stats->returned},   {"refused", stats->refused},
         {"lost", stats->lost},           {"in_flight", stats->in_flight}, {"in_flight_bytes", stats->in_flight_bytes}};
+    static const kt_amqp_state_t BEST_FIRST[] = {KT_AMQP_UP, KT_AMQP_BLOCKED, KT_AMQP_CONNECTING, KT_AMQP_DOWN};
+    kt_amqp_state_t              worse        = KT_AMQP_UP;  // of the two connections
+    for (size_t i = 0; i < sizeof BEST_FIRST / sizeof *BEST_FIRST; i++)
+        if (stats->in.state == BEST_FIRST[i] || stats->out.state == BEST_FIRST[i])
+            worse = BEST_FIRST[i];
     json_t *json = kt_json_object();
-    kt_json_set(json, "state", kt_json_text(kt_amqp_state_name(state_of(stats))));
+    kt_json_set(json, "state", kt_json_text(kt_amqp_state_name(worse)));
     kt_json_set(json, "trouble", kt_json_text(trouble_of(stats)));
-    kt_json_set(json, "in", connection(&stats->in));
-    kt_json_set(json, "out", connection(&stats->out));
+    kt_json_set(json, "in", connection_object(&stats->in));
+    kt_json_set(json, "out", connection_object(&stats->out));
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
         kt_json_set(json, counts[i].name, kt_json_int((int64_t)counts[i].value));
     kt_json_set(json, "unroutable", kt_json_bool(stats->unroutable));

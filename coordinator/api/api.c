@@ -13,56 +13,57 @@
 #include <strings.h>
 
 enum { OK = 200, UNAUTHORIZED = 401, FORBIDDEN = 403, NOT_FOUND = 404, BAD_METHOD = 405, SERVER = 500 };
-enum { UNAVAILABLE = 503, TOTALS_MS = 1000, SAY_EVERY_MS = 1000 };
+enum { UNAVAILABLE = 503, TOTALS_MS = 1000, LOG_EVERY_MS = 1000 };
 
 typedef enum segment { NOTHING, JOB, NAME, MESSAGE } segment_t;
+
+// OPEN: no token is needed, from any machine. TOKEN: none is needed for a GET if the server listens on loopback only.
+typedef enum access { TOKEN, OPEN } access_t;
 
 // Path with a place for one segment: "/v1/jobs/" + segment + "/cancel". A POST is control.
 typedef struct route {
     const char *method, *before, *after;
     segment_t   segment;
     void (*serve)(kt_api_t *self);
+    access_t access;
 } route_t;
 
 static const route_t ROUTES[] = {
-    {"GET", "/livez", "", NOTHING, kt_api_livez},
-    {"GET", "/readyz", "", NOTHING, kt_api_readyz},
-    {"GET", "/health", "", NOTHING, kt_api_health},
-    {"GET", "/metrics", "", NOTHING, kt_api_metrics},
-    {"GET", "/models", "", NOTHING, kt_api_models},
-    {"GET", "/stats", "", NOTHING, kt_api_stats},
-    {"GET", "/v1/status", "", NOTHING, kt_api_status},
-    {"GET", "/v1/nodes", "", NOTHING, kt_api_nodes},
-    {"GET", "/v1/queue", "", NOTHING, kt_api_queue},
-    {"GET", "/v1/jobs", "", NOTHING, kt_api_jobs},
-    {"POST", "/v1/jobs", "", NOTHING, kt_api_submit},
-    {"GET", "/v1/jobs/", "", JOB, kt_api_job},
-    {"GET", "/v1/jobs/", "/document", JOB, kt_api_document},
-    {"GET", "/v1/jobs/", "/story", JOB, kt_api_story},
-    {"GET", "/v1/results/", "", MESSAGE, kt_api_result},
-    {"POST", "/v1/jobs/", "/cancel", JOB, kt_api_cancel},
-    {"POST", "/v1/jobs/", "/retry", JOB, kt_api_retry},
-    {"POST", "/v1/nodes/", "/drain", NAME, kt_api_drain},
-    {"POST", "/v1/nodes/", "/undrain", NAME, kt_api_undrain},
-    {"GET", "/v1/backfills", "", NOTHING, kt_api_backfills},
-    {"POST", "/v1/backfills", "", NOTHING, kt_api_backfill_new},
-    {"GET", "/v1/backfills/", "", JOB, kt_api_backfill},
-    {"GET", "/v1/backfills/", "/results", JOB, kt_api_backfill_results},
-    {"POST", "/v1/backfills/", "/list", JOB, kt_api_backfill_list},
-    {"POST", "/v1/backfills/", "/seal", JOB, kt_api_backfill_seal},
-    {"POST", "/v1/backfills/", "/pause", JOB, kt_api_backfill_pause},
-    {"POST", "/v1/backfills/", "/resume", JOB, kt_api_backfill_resume},
-    {"POST", "/v1/backfills/", "/cancel", JOB, kt_api_backfill_cancel},
-    {"POST", "/v1/backfills/", "/retry", JOB, kt_api_backfill_retry},
+    {"GET", "/livez", "", NOTHING, kt_api_livez, OPEN},
+    {"GET", "/readyz", "", NOTHING, kt_api_readyz, OPEN},
+    {"GET", "/health", "", NOTHING, kt_api_health, OPEN},
+    {"GET", "/metrics", "", NOTHING, kt_api_metrics, OPEN},
+    {"GET", "/models", "", NOTHING, kt_api_models, TOKEN},
+    {"GET", "/stats", "", NOTHING, kt_api_stats, TOKEN},
+    {"GET", "/v1/status", "", NOTHING, kt_api_status, TOKEN},
+    {"GET", "/v1/nodes", "", NOTHING, kt_api_nodes, TOKEN},
+    {"GET", "/v1/queue", "", NOTHING, kt_api_queue, TOKEN},
+    {"GET", "/v1/jobs", "", NOTHING, kt_api_jobs, TOKEN},
+    {"POST", "/v1/jobs", "", NOTHING, kt_api_submit, TOKEN},
+    {"GET", "/v1/jobs/", "", JOB, kt_api_job, TOKEN},
+    {"GET", "/v1/jobs/", "/document", JOB, kt_api_document, TOKEN},
+    {"GET", "/v1/jobs/", "/story", JOB, kt_api_story, TOKEN},
+    {"GET", "/v1/results/", "", MESSAGE, kt_api_result, TOKEN},
+    {"POST", "/v1/jobs/", "/cancel", JOB, kt_api_cancel, TOKEN},
+    {"POST", "/v1/jobs/", "/retry", JOB, kt_api_retry, TOKEN},
+    {"POST", "/v1/nodes/", "/drain", NAME, kt_api_drain, TOKEN},
+    {"POST", "/v1/nodes/", "/undrain", NAME, kt_api_undrain, TOKEN},
+    {"GET", "/v1/backfills", "", NOTHING, kt_api_backfills, TOKEN},
+    {"POST", "/v1/backfills", "", NOTHING, kt_api_backfill_new, TOKEN},
+    {"GET", "/v1/backfills/", "", JOB, kt_api_backfill, TOKEN},
+    {"GET", "/v1/backfills/", "/results", JOB, kt_api_backfill_results, TOKEN},
+    {"POST", "/v1/backfills/", "/list", JOB, kt_api_backfill_list, TOKEN},
+    {"POST", "/v1/backfills/", "/seal", JOB, kt_api_backfill_seal, TOKEN},
+    {"POST", "/v1/backfills/", "/pause", JOB, kt_api_backfill_pause, TOKEN},
+    {"POST", "/v1/backfills/", "/resume", JOB, kt_api_backfill_resume, TOKEN},
+    {"POST", "/v1/backfills/", "/cancel", JOB, kt_api_backfill_cancel, TOKEN},
+    {"POST", "/v1/backfills/", "/retry", JOB, kt_api_backfill_retry, TOKEN},
 };
 
 enum { N_ROUTES = sizeof ROUTES / sizeof *ROUTES };
-static_assert((int)N_ROUTES < (int)KT_API_ROUTES, "a row more for what is no route");
+static_assert((int)N_ROUTES < (int)KT_API_ROUTES, "one more row, for requests that match no route");
 
-// Everybody may ask these, over the network too.
-static void (*const OPEN[])(kt_api_t *self) = {kt_api_livez, kt_api_readyz, kt_api_health, kt_api_metrics};
-
-// Those that are counted by themselves; the 0 stands for all others.
+// Statuses with a counter of their own; 0: all others.
 static const unsigned STATUSES[] = {200, 400, 401, 403, 404, 405, 409, 413, 500, 503, 0};
 enum { N_STATUSES = sizeof STATUSES / sizeof *STATUSES };
 static_assert((int)N_STATUSES <= (int)KT_API_STATUSES, "room in kt_api_server_t");
@@ -78,6 +79,13 @@ kt_api_error(kt_err_t err, const char *detail)
     kt_json_set(error, "text", kt_json_text(kt_err_text(err)));
     kt_json_set(error, "detail", kt_json_text(detail));
     return error;
+}
+
+json_t *
+kt_api_time(int64_t wall_ms)
+{
+    char text[KT_RFC3339_BYTES];
+    return wall_ms ? kt_json_text(kt_clock_rfc3339(wall_ms, text)) : kt_json_null();
 }
 
 void
@@ -123,7 +131,7 @@ kt_api_snapshot(kt_api_t *self, bool nodes, kt_call_t **call_p)
             call->wants_totals = totals;
             call->wants_nodes  = nodes;
         }
-        // A ledger that stands still must not hide what the loop knows: asked once more without it.
+        // A ledger that does not answer must not hide the state of the loop: the second attempt does without it.
         kt_err_t err = call ? kt_call_ask(&call, self->calls, TOTALS_MS) : KT_ENOMEM;
         if (!err) {
             *call_p = call;
@@ -137,20 +145,31 @@ kt_api_snapshot(kt_api_t *self, bool nodes, kt_call_t **call_p)
     return false;
 }
 
+// Whether the path is that of the route; its segment is copied to api.
 static bool
-take_segment(const route_t *route, const char *at, size_t n, kt_api_t *api)
+match_route(const route_t *route, const char *path, kt_api_t *api)
 {
-    int64_t job;
-    if (route->segment == MESSAGE) {  // an id may hold anything, '/' too: it is the rest of the path
+    size_t before = strlen(route->before), after = strlen(route->after), length = strlen(path);
+    if (route->segment == NOTHING)
+        return strcmp(path, route->before) == 0;
+    if (length <= before + after || strncmp(path, route->before, before) != 0 ||
+        strcmp(path + length - after, route->after) != 0)
+        return false;
+    const char *at = path + before;
+    size_t      n  = length - before - after;
+
+    if (route->segment == MESSAGE) {  // an id may contain any character, also '/': it is the rest of the path
         if (n >= sizeof api->message_id)
             return false;
         memcpy(api->message_id, at, n);
         api->message_id[n] = '\0';
         return true;
     }
-    if (n >= sizeof api->name || memchr(at, '/', n))
+
+    char    segment[sizeof api->name];
+    int64_t job;
+    if (n >= sizeof segment || memchr(at, '/', n))
         return false;
-    char segment[sizeof api->name];
     memcpy(segment, at, n);
     segment[n] = '\0';
     if (route->segment == JOB) {
@@ -162,25 +181,13 @@ take_segment(const route_t *route, const char *at, size_t n, kt_api_t *api)
     return true;
 }
 
-static bool
-matches(const route_t *route, const char *path, kt_api_t *api)
-{
-    size_t before = strlen(route->before), after = strlen(route->after), length = strlen(path);
-    if (route->segment == NOTHING)
-        return strcmp(path, route->before) == 0;
-    if (length <= before + after || strncmp(path, route->before, before) != 0 ||
-        strcmp(path + length - after, route->after) != 0)
-        return false;
-    return take_segment(route, path + before, length - before - after, api);
-}
-
-// The route of the request, N_ROUTES when there is none; *known: its path is one for another method.
+// The index of the route, N_ROUTES if there is none; *known: the path exists, perhaps only for another method.
 static size_t
 find_route(kt_api_t *api, bool *known)
 {
     *known = false;
     for (size_t i = 0; i < N_ROUTES; i++) {
-        if (!matches(&ROUTES[i], api->request->path, api))
+        if (!match_route(&ROUTES[i], api->request->path, api))
             continue;
         *known = true;
         if (strcmp(api->request->method, ROUTES[i].method) == 0)
@@ -229,32 +236,6 @@ has_token(const kt_api_server_t *server, const kt_http_request_t *request)
     return kt_secret_equal(given + strspn(given, " "), server->token);
 }
 
-static void
-refuse(kt_api_t *api)
-{
-    kt_api_fail(
-        api, UNAUTHORIZED, KT_EAUTH,
-        api->request->authorization
-            ? "the bearer token is not the coordinator's: set ANALYZER_HTTP_TOKEN, or ANALYZER_STATE_DIR to the "
-              "folder of its http.token"
-            : "needs `Authorization: Bearer TOKEN`, the token being ANALYZER_HTTP_TOKEN or the content of "
-              "http.token in the coordinator's state folder");
-    int64_t now_ms = kt_clock_ms(), last_logged_ms = atomic_load(&api->server->refusal_last_logged_ms);
-    if (now_ms - last_logged_ms >= SAY_EVERY_MS &&
-        atomic_compare_exchange_strong(&api->server->refusal_last_logged_ms, &last_logged_ms, now_ms))
-        kt_log_warn("HTTP-REFUSED", "method=%s why=\"%s\"", api->request->method,
-                    api->request->authorization ? "wrong token" : "no token");
-}
-
-static bool
-is_open(size_t route)
-{
-    for (size_t i = 0; i < sizeof OPEN / sizeof *OPEN; i++)
-        if (ROUTES[route].serve == OPEN[i])
-            return true;
-    return false;
-}
-
 bool
 kt_api_admit(void *context, const kt_http_request_t *request, kt_http_response_t *response)
 {
@@ -264,13 +245,26 @@ kt_api_admit(void *context, const kt_http_request_t *request, kt_http_response_t
     size_t           route = find_route(&api, &known);
     if (control && request->origin) {
         kt_api_fail(&api, FORBIDDEN, KT_EAUTH, "orders are not taken from web pages (the request has an Origin)");
-    } else {
-        bool free_to_ask = route < N_ROUTES && !control && (server->loopback || is_open(route));
-        bool nothing     = route == N_ROUTES && server->loopback;  // told that it is not there
-        if (free_to_ask || nothing || has_token(server, request))
-            return true;
-        refuse(&api);
+        count_served(server, route, response->status);
+        return false;
     }
+    bool needs_no_token = route < N_ROUTES && !control && (server->loopback || ROUTES[route].access == OPEN);
+    bool not_found      = route == N_ROUTES && server->loopback;  // kt_api_serve reports it
+    if (needs_no_token || not_found || has_token(server, request))
+        return true;
+
+    kt_api_fail(
+        &api, UNAUTHORIZED, KT_EAUTH,
+        request->authorization
+            ? "the bearer token is not the coordinator's: set ANALYZER_HTTP_TOKEN, or ANALYZER_STATE_DIR to the "
+              "folder of its http.token"
+            : "needs `Authorization: Bearer TOKEN`, the token being ANALYZER_HTTP_TOKEN or the content of "
+              "http.token in the coordinator's state folder");
+    int64_t now_ms = kt_clock_ms(), last_logged_ms = atomic_load(&server->refusal_last_logged_ms);
+    if (now_ms - last_logged_ms >= LOG_EVERY_MS &&
+        atomic_compare_exchange_strong(&server->refusal_last_logged_ms, &last_logged_ms, now_ms))
+        kt_log_warn("HTTP-REFUSED", "method=%s why=\"%s\"", request->method,
+                    request->authorization ? "wrong token" : "no token");
     count_served(server, route, response->status);
     return false;
 }

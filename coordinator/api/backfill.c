@@ -1,5 +1,5 @@
-// Backfills: new ones, their lists, what an operator wants of them, how they stand and what came out. Each request is
-// one transaction of the ledger (retry: one a page).
+// Backfills: creation, upload of lists, control, state and results. Each request is one transaction of the ledger
+// (retry: one per page).
 #include "common/clock.h"
 #include "common/json.h"
 #include "common/text.h"
@@ -15,8 +15,11 @@
 enum { BAD_REQUEST = 400, NOT_FOUND = 404, BAD_STATE = 409, SERVER = 500 };
 enum { PAGE = 100, PAGE_MAX = 1000, RESULT_BYTES = 8 << 20 };
 
-// What a request carries to the ledger and back; the request's own.
+typedef enum action { CREATE, FIND, SPOOL, CONTROL, RESULTS } action_t;
+
+// The arguments and results of one ledger call; owned by its request.
 typedef struct asked {
+    action_t              action;
     uint64_t              id, number, chunks;
     kt_backfill_verb_t    verb;
     bool                  failed;
@@ -40,81 +43,53 @@ free_asked(void *context)
     free(asked);
 }
 
+// On the ledger's thread.
 static kt_err_t
-run_create(void *context, kt_ledger_t *ledger, const kt_lease_t *lease)
+run_backfill_action(void *context, kt_ledger_t *ledger, const kt_lease_t *lease)
 {
-    asked_t      *asked = context;
-    kt_backfill_t made;
     (void)lease;
-    if (!ledger->ops->backfill)
+    asked_t                 *asked = context;
+    const kt_backfill_ops_t *ops   = ledger->ops->backfill;
+    kt_backfill_t            row;
+    size_t                   n   = 0;
+    kt_err_t                 err = KT_OK;
+    if (!ops)
         return KT_ENOTYET;
-    kt_err_t err = ledger->ops->backfill->create(ledger, asked->rows, kt_clock_wall_ms(), &made);
-    if (!err)
-        *asked->rows = made;
-    return err;
-}
-
-static kt_err_t
-run_find(void *context, kt_ledger_t *ledger, const kt_lease_t *lease)
-{
-    asked_t *asked = context;
-    (void)lease;
-    if (!ledger->ops->backfill)
-        return KT_ENOTYET;
-    return ledger->ops->backfill->find(ledger, asked->number, asked->rows, asked->capacity, &asked->n);
-}
-
-static kt_err_t
-run_spool(void *context, kt_ledger_t *ledger, const kt_lease_t *lease)
-{
-    asked_t *asked = context;
-    (void)lease;
-    if (!ledger->ops->backfill)
-        return KT_ENOTYET;
-    return ledger->ops->backfill->spool(ledger, asked->id, asked->number, asked->bytes, asked->length);
-}
-
-static kt_err_t
-run_control(void *context, kt_ledger_t *ledger, const kt_lease_t *lease)
-{
-    asked_t *asked = context;
-    (void)lease;
-    if (!ledger->ops->backfill)
-        return KT_ENOTYET;
-    if (asked->verb == KT_BACKFILL_RETRY)
-        return ledger->ops->backfill->retry(ledger, asked->id, &asked->number, KT_BACKFILL_PAGE, &asked->n);
-    return ledger->ops->backfill->control(ledger, asked->id, asked->verb, asked->chunks, kt_clock_wall_ms());
-}
-
-static kt_err_t
-run_results(void *context, kt_ledger_t *ledger, const kt_lease_t *lease)
-{
-    asked_t      *asked = context;
-    size_t        n     = 0;
-    kt_backfill_t row;
-    (void)lease;
-    if (!ledger->ops->backfill)
-        return KT_ENOTYET;
-    kt_err_t err = ledger->ops->backfill->find(ledger, asked->id - 1, &row, 1, &n);
+    switch (asked->action) {
+    case CREATE:
+        err = ops->create(ledger, asked->rows, kt_clock_wall_ms(), &row);
+        if (!err)
+            *asked->rows = row;
+        return err;
+    case FIND: return ops->find(ledger, asked->number, asked->rows, asked->capacity, &asked->n);
+    case SPOOL: return ops->spool(ledger, asked->id, asked->number, asked->bytes, asked->length);
+    case CONTROL:
+        if (asked->verb == KT_BACKFILL_RETRY)
+            return ops->retry(ledger, asked->id, &asked->number, KT_BACKFILL_PAGE, &asked->n);
+        return ops->control(ledger, asked->id, asked->verb, asked->chunks, kt_clock_wall_ms());
+    case RESULTS: break;
+    }
+    err = ops->find(ledger, asked->id - 1, &row, 1, &n);
     if (err || !n || row.id != asked->id)
         return err ? err : KT_ENOTFOUND;
-    return ledger->ops->backfill->results(ledger, asked->id, asked->number, asked->failed, RESULT_BYTES, asked->results,
-                                          asked->capacity, &asked->n);
+    return ops->results(ledger, asked->id, asked->number, asked->failed, RESULT_BYTES, asked->results, asked->capacity,
+                        &asked->n);
 }
 
-// A call of one request that owns the asked, whose rows or results have room for capacity; NULL: out of memory.
+// A call of one request, which owns *out; its rows or results have room for capacity. NULL: out of memory.
 static kt_call_t *
-new_call(kt_ledger_request_type_t type, kt_ledger_call_fn *run, size_t capacity, asked_t **out)
+new_backfill_call(kt_ledger_request_type_t type, action_t action, size_t capacity, asked_t **out)
 {
     kt_call_t           *call    = kt_call_new(1);
     kt_ledger_request_t *request = call ? kt_ledger_request_new(type, call) : NULL;
     asked_t             *asked   = request ? calloc(1, sizeof *asked) : NULL;
     if (asked) {
-        request->call.run  = run;
+        request->call.run  = run_backfill_action;
         request->call.args = asked;
         request->call.free = free_asked;
+        asked->action      = action;
         asked->capacity    = capacity;
-        if (run == run_results)
+        if (action == RESULTS)
             asked->results = calloc(capacity + 1, sizeof *asked->results);
         else
             asked->rows = calloc(capacity + 1, sizeof *asked->rows);
@@ -131,7 +106,7 @@ new_call(kt_ledger_request_type_t type, kt_ledger_call_fn *run, size_t capacity,
 }
 
 static void
-refuse(kt_api_t *self, kt_err_t err)
+reply_backfill_error(kt_api_t *self, kt_err_t err)
 {
     switch (err) {
     case KT_ENOTFOUND: kt_api_fail(self, NOT_FOUND, err, "no such backfill"); break;
@@ -146,67 +121,38 @@ refuse(kt_api_t *self, kt_err_t err)
     }
 }
 
-// Asks; true: answered well. Else the reply is written and the call is gone.
-static bool
-ask(kt_api_t *self, kt_call_t **call_p)
+// Sends the call and waits. Returns what it owns; NULL: an error has been replied and the call is destroyed.
+static const asked_t *
+ask_backfill(kt_api_t *self, kt_call_t **call_p)
 {
     if (!kt_api_ask(self, call_p))
-        return false;
-    kt_err_t err = (*call_p)->requests[0]->err;
-    if (!err)
-        return true;
-    refuse(self, err);
+        return NULL;
+    const kt_ledger_request_t *request = (*call_p)->requests[0];
+    if (!request->err)
+        return request->call.args;
+    reply_backfill_error(self, request->err);
     kt_call_destroy(call_p);
-    return false;
+    return NULL;
 }
 
 static json_t *
-time_of(int64_t wall_ms)
-{
-    char text[KT_RFC3339_BYTES];
-    return wall_ms ? kt_json_text(kt_clock_rfc3339(wall_ms, text)) : kt_json_null();
-}
-
-static void
-set_counts(json_t *json, const kt_backfill_t *b)
+backfill_object(const kt_backfill_t *b)
 {
     const struct {
         const char *name;
         uint64_t    n;
-    } counts[] = {{"listed", b->listed},
-                  {"skipped", b->skipped},
-                  {"refused", b->refused},
-                  {"repeated", b->repeated},
-                  {"left_out", b->left_out},
-                  {"unreadable_folders", b->unreadable},
-                  {"waiting", kt_backfill_waiting(b)},
-                  {"open", kt_backfill_open(b)},
-                  {"done", b->done},
-                  {"failed", b->failed},
-                  {"cancelled", b->cancelled},
-                  {"chunks", b->chunks}};
-    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
-        kt_json_set(json, counts[i].name, kt_json_int((int64_t)counts[i].n));
-}
-
-// How far: of all paths those that need no more work; without the end of listing there is no telling.
-static void
-set_progress(json_t *json, const kt_backfill_t *b)
-{
-    double   rate  = kt_backfill_rate(b, kt_clock_wall_ms());
-    uint64_t left  = kt_backfill_waiting(b) + kt_backfill_open(b);
-    bool     known = b->listed_all && b->listed;
-    kt_json_set(json, "listed_all", kt_json_bool(b->listed_all));
-    kt_json_set(json, "progress", known ? kt_json_real(1 - (double)left / (double)b->listed) : kt_json_null());
-    kt_json_set(json, "rate_per_s", kt_json_real(rate));
-    kt_json_set(json, "eta_s",
-                known && rate > 0 && b->state == KT_BACKFILL_RUNNING ? kt_json_real((double)left / rate)
-                                                                     : kt_json_null());
-}
-
-static json_t *
-object_of(const kt_backfill_t *b)
-{
+    } counts[]   = {{"listed", b->listed},
+                    {"skipped", b->skipped},
+                    {"refused", b->refused},
+                    {"repeated", b->repeated},
+                    {"left_out", b->left_out},
+                    {"unreadable_folders", b->unreadable},
+                    {"waiting", kt_backfill_waiting(b)},
+                    {"open", kt_backfill_open(b)},
+                    {"done", b->done},
+                    {"failed", b->failed},
+                    {"cancelled", b->cancelled},
+                    {"chunks", b->chunks}};
     json_t *json = kt_json_object();
     kt_json_set(json, "id", kt_json_int((int64_t)b->id));
     kt_json_set(json, "name", kt_json_text(b->name));
@@ -218,24 +164,27 @@ object_of(const kt_backfill_t *b)
     kt_json_set(json, "all", kt_json_bool(b->flags & KT_BACKFILL_ALL));
     kt_json_set(json, "force", kt_json_bool(b->flags & KT_BACKFILL_FORCE));
     kt_json_set(json, "digest", kt_json_bool(b->flags & KT_BACKFILL_DIGEST));
-    set_counts(json, b);
-    set_progress(json, b);
-    kt_json_set(json, "created", time_of(b->created_ms));
-    kt_json_set(json, "ended", time_of(b->ended_ms));
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        kt_json_set(json, counts[i].name, kt_json_int((int64_t)counts[i].n));
+
+    // The share of the paths that need no more work; unknown until all paths are listed.
+    double   rate  = kt_backfill_rate(b, kt_clock_wall_ms());
+    uint64_t left  = kt_backfill_waiting(b) + kt_backfill_open(b);
+    bool     known = b->listed_all && b->listed;
+    kt_json_set(json, "listed_all", kt_json_bool(b->listed_all));
+    kt_json_set(json, "progress", known ? kt_json_real(1 - (double)left / (double)b->listed) : kt_json_null());
+    kt_json_set(json, "rate_per_s", kt_json_real(rate));
+    kt_json_set(json, "eta_s",
+                known && rate > 0 && b->state == KT_BACKFILL_RUNNING ? kt_json_real((double)left / rate)
+                                                                     : kt_json_null());
+    kt_json_set(json, "created", kt_api_time(b->created_ms));
+    kt_json_set(json, "ended", kt_api_time(b->ended_ms));
     return json;
 }
 
-static void
-read_flags(const json_t *body, kt_backfill_t *out)
-{
-    out->flags = (kt_json_flag(body, "all", false) ? KT_BACKFILL_ALL : 0u) |
-                 (kt_json_flag(body, "force", false) ? KT_BACKFILL_FORCE : 0u) |
-                 (kt_json_flag(body, "digest", false) ? KT_BACKFILL_DIGEST : 0u);
-}
-
-// The error in the request, or NULL.
+// Reads the body of a request. Returns what is wrong with it, or NULL.
 static const char *
-read_wish(const json_t *body, kt_backfill_t *out)
+read_backfill_request(const json_t *body, kt_backfill_t *out)
 {
     const char *folder = kt_json_str(body, "folder", ""), *list = kt_json_str(body, "list", "");
     const char *options = kt_json_str(body, "options", "");
@@ -255,51 +204,47 @@ read_wish(const json_t *body, kt_backfill_t *out)
     if (*options && kt_options_parse(options, &out->options))
         return "options is a list of spectral, mir, perceptual, similarity, quality, or none";
     kt_text_copy(out->version, sizeof out->version, KT_ANALYSIS_VERSION);
-    read_flags(body, out);
+    out->flags = (kt_json_flag(body, "all", false) ? KT_BACKFILL_ALL : 0u) |
+                 (kt_json_flag(body, "force", false) ? KT_BACKFILL_FORCE : 0u) |
+                 (kt_json_flag(body, "digest", false) ? KT_BACKFILL_DIGEST : 0u);
     return NULL;
-}
-
-static bool
-check_folder(kt_api_t *self, kt_backfill_t *wish)
-{
-    char        why[KT_SOURCE_WHY] = "", real[KT_JOB_PATH];
-    const char *roots              = self->server->settings ? self->server->settings->media_roots : "";
-    if (wish->kind != KT_BACKFILL_FOLDER)
-        return true;
-    kt_err_t err = kt_backfill_beneath(roots, wish->source, real, why);
-    if (err)
-        kt_api_fail(self, BAD_REQUEST, err, why);
-    return !err;
 }
 
 void
 kt_api_backfill_new(kt_api_t *self)
 {
-    char     why[KT_JSON_WHY] = "";
-    json_t  *body             = NULL;
-    asked_t *asked            = NULL;
-    kt_err_t err              = kt_json_parse(self->request->body, self->request->body_bytes, KT_HTTP_BODY, &body, why);
+    const char *roots              = self->server->settings ? self->server->settings->media_roots : "";
+    char        why[KT_SOURCE_WHY] = "", real[KT_JOB_PATH];
+    json_t     *body               = NULL;
+    asked_t    *asked              = NULL;
+    kt_err_t    err = kt_json_parse(self->request->body, self->request->body_bytes, KT_HTTP_BODY, &body, why);
     if (err) {
         kt_api_fail(self, BAD_REQUEST, err, why);
         return;
     }
-    kt_call_t  *call = new_call(KT_LREQ_CALL, run_create, 1, &asked);
-    const char *bad  = call ? read_wish(body, asked->rows) : NULL;
+    kt_call_t  *call = new_backfill_call(KT_LREQ_CALL, CREATE, 1, &asked);
+    const char *bad  = call ? read_backfill_request(body, asked->rows) : NULL;
+    err              = bad ? KT_EINVAL : KT_OK;
     kt_json_free(&body);
-    if (bad)
-        kt_api_fail(self, BAD_REQUEST, KT_EINVAL, bad);
-    if (bad || (call && !check_folder(self, asked->rows))) {
+    if (call && !bad && asked->rows->kind == KT_BACKFILL_FOLDER) {
+        bad = why;
+        err = kt_backfill_beneath(roots, asked->rows->source, real, why);
+    }
+    if (err) {
+        kt_api_fail(self, BAD_REQUEST, err, bad);
         kt_call_destroy(&call);
         return;
     }
-    if (!ask(self, &call))
+
+    const asked_t *answer = ask_backfill(self, &call);
+    if (!answer)
         return;
-    kt_api_reply(self, object_of(asked->rows));
+    kt_api_reply(self, backfill_object(answer->rows));
     kt_call_destroy(&call);
 }
 
 static bool
-read_number(kt_api_t *self, const char *name, int64_t fallback, int64_t most, uint64_t *out)
+read_number_argument(kt_api_t *self, const char *name, int64_t fallback, int64_t most, uint64_t *out)
 {
     const char *text  = kt_http_arg(self->request, name, NULL);
     int64_t     value = fallback;
@@ -318,39 +263,41 @@ kt_api_backfills(kt_api_t *self)
 {
     asked_t *asked = NULL;
     uint64_t after = 0;
-    if (!read_number(self, "after", 0, INT64_MAX, &after))
+    if (!read_number_argument(self, "after", 0, INT64_MAX, &after))
         return;
-    kt_call_t *call = new_call(KT_LREQ_LOOK, run_find, PAGE, &asked);
+    kt_call_t *call = new_backfill_call(KT_LREQ_LOOK, FIND, PAGE, &asked);
     if (call)
         asked->number = after;
-    if (!ask(self, &call))
+    const asked_t *answer = ask_backfill(self, &call);
+    if (!answer)
         return;
     json_t *json = kt_json_object(), *list = kt_json_array();
-    for (size_t i = 0; i < asked->n; i++)
-        kt_json_append(list, object_of(&asked->rows[i]));
+    for (size_t i = 0; i < answer->n; i++)
+        kt_json_append(list, backfill_object(&answer->rows[i]));
     kt_json_set(json, "backfills", list);
-    kt_json_set(json, "next", asked->n == PAGE ? kt_json_int((int64_t)asked->rows[PAGE - 1].id) : kt_json_null());
+    kt_json_set(json, "next", answer->n == PAGE ? kt_json_int((int64_t)answer->rows[PAGE - 1].id) : kt_json_null());
     kt_api_reply(self, json);
     kt_call_destroy(&call);
 }
 
-// The backfill of the path, as it is now.
+// Replies with the present state of the backfill of the path.
 static void
-reply_one(kt_api_t *self, int64_t retried)
+reply_backfill(kt_api_t *self, int64_t retried)
 {
     asked_t   *asked = NULL;
-    kt_call_t *call  = new_call(KT_LREQ_LOOK, run_find, 1, &asked);
+    kt_call_t *call  = new_backfill_call(KT_LREQ_LOOK, FIND, 1, &asked);
     if (call)
         asked->number = self->job - 1;
-    if (!ask(self, &call))
+    const asked_t *answer = ask_backfill(self, &call);
+    if (!answer)
         return;
-    if (asked->n && asked->rows[0].id == self->job) {
-        json_t *json = object_of(&asked->rows[0]);
+    if (answer->n && answer->rows[0].id == self->job) {
+        json_t *json = backfill_object(&answer->rows[0]);
         if (retried >= 0)
             kt_json_set(json, "retried", kt_json_int(retried));
         kt_api_reply(self, json);
     } else {
-        refuse(self, KT_ENOTFOUND);
+        reply_backfill_error(self, KT_ENOTFOUND);
     }
     kt_call_destroy(&call);
 }
@@ -358,7 +305,7 @@ reply_one(kt_api_t *self, int64_t retried)
 void
 kt_api_backfill(kt_api_t *self)
 {
-    reply_one(self, -1);
+    reply_backfill(self, -1);
 }
 
 void
@@ -366,13 +313,13 @@ kt_api_backfill_list(kt_api_t *self)
 {
     asked_t *asked = NULL;
     uint64_t chunk = 0;
-    if (!read_number(self, "chunk", 0, INT32_MAX, &chunk))
+    if (!read_number_argument(self, "chunk", 0, INT32_MAX, &chunk))
         return;
     if (!self->request->body_bytes || self->request->body_bytes > KT_BACKFILL_CHUNK) {
         kt_api_fail(self, BAD_REQUEST, KT_EMESSAGE, "a chunk has 1 to 1048576 bytes");
         return;
     }
-    kt_call_t *call = new_call(KT_LREQ_CALL, run_spool, 0, &asked);
+    kt_call_t *call = new_backfill_call(KT_LREQ_CALL, SPOOL, 0, &asked);
     if (call) {
         asked->id     = self->job;
         asked->number = chunk;
@@ -383,7 +330,7 @@ kt_api_backfill_list(kt_api_t *self)
         else
             kt_call_destroy(&call);
     }
-    if (!ask(self, &call))
+    if (!ask_backfill(self, &call))
         return;
     json_t *json = kt_json_object();
     kt_json_set(json, "chunk", kt_json_int((int64_t)chunk));
@@ -392,61 +339,63 @@ kt_api_backfill_list(kt_api_t *self)
 }
 
 static bool
-control(kt_api_t *self, kt_backfill_verb_t verb, uint64_t *number, size_t *n)
+control_page(kt_api_t *self, kt_backfill_verb_t verb, uint64_t *number, size_t *n)
 {
     asked_t *asked = NULL;
     uint64_t chunks;
-    if (!read_number(self, "chunks", 0, INT32_MAX, &chunks))
+    if (!read_number_argument(self, "chunks", 0, INT32_MAX, &chunks))
         return false;
-    kt_call_t *call = new_call(KT_LREQ_CALL, run_control, 0, &asked);
+    kt_call_t *call = new_backfill_call(KT_LREQ_CALL, CONTROL, 0, &asked);
     if (call) {
         asked->id     = self->job;
         asked->verb   = verb;
         asked->chunks = chunks;
         asked->number = *number;
     }
-    if (!ask(self, &call))
+    const asked_t *answer = ask_backfill(self, &call);
+    if (!answer)
         return false;
-    *number = asked->number;
-    *n      = asked->n;
+    *number = answer->number;
+    *n      = answer->n;
     kt_call_destroy(&call);
     return true;
 }
 
 static void
-control_once(kt_api_t *self, kt_backfill_verb_t verb)
+control_and_reply(kt_api_t *self, kt_backfill_verb_t verb)
 {
     uint64_t number = 0;
     size_t   n      = 0;
-    if (control(self, verb, &number, &n))
-        reply_one(self, -1);
+    if (control_page(self, verb, &number, &n))
+        reply_backfill(self, -1);
 }
 
 void
 kt_api_backfill_seal(kt_api_t *self)
 {
-    control_once(self, KT_BACKFILL_SEAL);
+    control_and_reply(self, KT_BACKFILL_SEAL);
 }
 
 void
 kt_api_backfill_pause(kt_api_t *self)
 {
-    control_once(self, KT_BACKFILL_PAUSE);
+    control_and_reply(self, KT_BACKFILL_PAUSE);
 }
 
 void
 kt_api_backfill_resume(kt_api_t *self)
 {
-    control_once(self, KT_BACKFILL_RESUME);
+    control_and_reply(self, KT_BACKFILL_RESUME);
 }
 
 void
 kt_api_backfill_cancel(kt_api_t *self)
 {
-    control_once(self, KT_BACKFILL_CANCEL);
+    control_and_reply(self, KT_BACKFILL_CANCEL);
 }
 
-// Page after page; a caller that leaves in between has some of the failures running again, and may ask once more.
+// One request to the ledger per page. If the client disconnects in between, some of the failures run again already; it
+// may repeat the request.
 void
 kt_api_backfill_retry(kt_api_t *self)
 {
@@ -455,24 +404,11 @@ kt_api_backfill_retry(kt_api_t *self)
     size_t   n       = 0;
     do {
         was = at;
-        if (!control(self, KT_BACKFILL_RETRY, &at, &n))
+        if (!control_page(self, KT_BACKFILL_RETRY, &at, &n))
             return;
         retried += (int64_t)n;
     } while (at != was);
-    reply_one(self, retried);
-}
-
-static json_t *
-result_of(const kt_backfill_result_t *row)
-{
-    json_t *json = kt_json_object();
-    kt_json_set(json, "row", kt_json_int((int64_t)row->row));
-    kt_json_set(json, "file_path", kt_json_text(row->path));
-    kt_json_set(json, "outcome", kt_json_text(kt_backfill_outcome_name(row->outcome)));
-    kt_json_set(json, "job", row->job ? kt_json_int((int64_t)row->job) : kt_json_null());
-    kt_json_set(json, "error", kt_api_error(row->err, row->detail));
-    kt_json_set(json, "document", row->document ? kt_json_text(row->document) : kt_json_null());
-    return json;
+    reply_backfill(self, retried);
 }
 
 void
@@ -480,22 +416,33 @@ kt_api_backfill_results(kt_api_t *self)
 {
     asked_t *asked = NULL;
     uint64_t after = 0, limit = PAGE, failed = 0;
-    if (!read_number(self, "after", 0, INT64_MAX, &after) || !read_number(self, "limit", PAGE, PAGE_MAX, &limit) ||
-        !read_number(self, "failed", 0, 1, &failed))
+    if (!read_number_argument(self, "after", 0, INT64_MAX, &after) ||
+        !read_number_argument(self, "limit", PAGE, PAGE_MAX, &limit) ||
+        !read_number_argument(self, "failed", 0, 1, &failed))
         return;
-    kt_call_t *call = new_call(KT_LREQ_LOOK, run_results, limit ? (size_t)limit : 1, &asked);
+    kt_call_t *call = new_backfill_call(KT_LREQ_LOOK, RESULTS, limit ? (size_t)limit : 1, &asked);
     if (call) {
         asked->id     = self->job;
         asked->number = after;
         asked->failed = failed;
     }
-    if (!ask(self, &call))
+    const asked_t *answer = ask_backfill(self, &call);
+    if (!answer)
         return;
     json_t *json = kt_json_object(), *list = kt_json_array();
-    for (size_t i = 0; i < asked->n; i++)
-        kt_json_append(list, result_of(&asked->results[i]));
+    for (size_t i = 0; i < answer->n; i++) {
+        const kt_backfill_result_t *row    = &answer->results[i];
+        json_t                     *result = kt_json_object();
+        kt_json_set(result, "row", kt_json_int((int64_t)row->row));
+        kt_json_set(result, "file_path", kt_json_text(row->path));
+        kt_json_set(result, "outcome", kt_json_text(kt_backfill_outcome_name(row->outcome)));
+        kt_json_set(result, "job", row->job ? kt_json_int((int64_t)row->job) : kt_json_null());
+        kt_json_set(result, "error", kt_api_error(row->err, row->detail));
+        kt_json_set(result, "document", row->document ? kt_json_text(row->document) : kt_json_null());
+        kt_json_append(list, result);
+    }
     kt_json_set(json, "results", list);
-    kt_json_set(json, "next", asked->n ? kt_json_int((int64_t)asked->results[asked->n - 1].row) : kt_json_null());
+    kt_json_set(json, "next", answer->n ? kt_json_int((int64_t)answer->results[answer->n - 1].row) : kt_json_null());
     kt_api_reply(self, json);
     kt_call_destroy(&call);
 }

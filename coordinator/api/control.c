@@ -7,7 +7,7 @@
 enum { BAD_STATE = 409, NOT_FOUND = 404, SERVER = 500 };
 
 static void
-ask(kt_api_t *self, kt_ask_type_t type, bool node)
+send_ask(kt_api_t *self, kt_ask_type_t type, bool node)
 {
     kt_call_t           *call    = kt_call_new(1);
     kt_ledger_request_t *request = call ? kt_ledger_request_new(KT_LREQ_ASK, call) : NULL;
@@ -43,23 +43,23 @@ ask(kt_api_t *self, kt_ask_type_t type, bool node)
 void
 kt_api_cancel(kt_api_t *self)
 {
-    ask(self, KT_ASK_CANCEL, false);
+    send_ask(self, KT_ASK_CANCEL, false);
 }
 
 void
 kt_api_retry(kt_api_t *self)
 {
-    ask(self, KT_ASK_RETRY, false);
+    send_ask(self, KT_ASK_RETRY, false);
 }
 
 void
 kt_api_drain(kt_api_t *self)
 {
-    ask(self, KT_ASK_DRAIN, true);
+    send_ask(self, KT_ASK_DRAIN, true);
 }
 
 void
 kt_api_undrain(kt_api_t *self)
 {
-    ask(self, KT_ASK_UNDRAIN, true);
+    send_ask(self, KT_ASK_UNDRAIN, true);
 }

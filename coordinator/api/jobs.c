@@ -11,31 +11,23 @@
 enum { PAGE = 100, PAGE_MAX = 1000, SUBMIT_MAX = 1000, BAD_REQUEST = 400, NOT_FOUND = 404, SERVER = 500 };
 
 static kt_call_t *
-new_jobs_call(size_t capacity, kt_ledger_request_t **request)
+new_jobs_call(size_t capacity, kt_ledger_request_t **out)
 {
-    kt_call_t *call = kt_call_new(1);
-    if (!call)
-        return NULL;
-    call->requests[0] = kt_ledger_request_new(KT_LREQ_JOBS, call);
-    call->n_requests  = call->requests[0] != NULL;
-    if (!call->n_requests)
+    kt_call_t           *call    = kt_call_new(1);
+    kt_ledger_request_t *request = call ? kt_ledger_request_new(KT_LREQ_JOBS, call) : NULL;
+    if (!request) {
         kt_call_destroy(&call);
-    else {
-        *request                  = call->requests[0];
-        (*request)->jobs.capacity = capacity;
+        return NULL;
     }
+    request->jobs.capacity = capacity;
+    call->requests[0]      = request;
+    call->n_requests       = 1;
+    *out                   = request;
     return call;
 }
 
 static json_t *
-time_of(int64_t wall_ms)
-{
-    char text[KT_RFC3339_BYTES];
-    return wall_ms ? kt_json_text(kt_clock_rfc3339(wall_ms, text)) : kt_json_null();
-}
-
-static json_t *
-row_of(const kt_job_row_t *row)
+job_object(const kt_job_row_t *row)
 {
     json_t *json   = kt_json_object();
     bool    stored = row->stored_wall_ms != 0;
@@ -49,34 +41,26 @@ row_of(const kt_job_row_t *row)
     kt_json_set(json, "crashes", kt_json_int(row->crashes));
     kt_json_set(json, "error", row->err ? kt_json_text(kt_err_name(row->err)) : kt_json_null());
     kt_json_set(json, "detail", row->detail[0] ? kt_json_text(row->detail) : kt_json_null());
-    kt_json_set(json, "created", time_of(row->created_wall_ms));
-    kt_json_set(json, "stored", time_of(row->stored_wall_ms));
+    kt_json_set(json, "created", kt_api_time(row->created_wall_ms));
+    kt_json_set(json, "stored", kt_api_time(row->stored_wall_ms));
     kt_json_set(json, "processing_time", stored ? kt_json_real((double)row->processing_us * 1e-6) : kt_json_null());
     kt_json_set(json, "node", row->node_name[0] ? kt_json_text(row->node_name) : kt_json_null());
     return json;
 }
 
-static bool
-find_state(const char *name, int *out)
-{
-    for (int i = KT_JOB_QUEUED; i <= KT_JOB_CANCELLED; i++)
-        if (strcmp(kt_job_state_name((kt_job_state_t)i), name) == 0) {
-            *out = i;
-            return true;
-        }
-    return false;
-}
-
-// The query's arguments; what is wrong with them, or NULL.
+// Reads the query's arguments. Returns what is wrong with them, or NULL.
 static const char *
-read_query(const kt_http_request_t *http, kt_ledger_request_t *request, size_t *limit)
+read_jobs_query(const kt_http_request_t *http, kt_ledger_request_t *request, size_t *limit)
 {
     kt_job_query_t *query = &request->jobs.query;
     const char     *state = kt_http_arg(http, "state", NULL), *id = kt_http_arg(http, "message_id", NULL);
     const char     *path   = kt_http_arg(http, "path", NULL);
     int64_t         number = 0;
     query->state           = -1;
-    if (state && *state && !find_state(state, &query->state))
+    for (int i = KT_JOB_QUEUED; state && *state && i <= KT_JOB_CANCELLED; i++)
+        if (strcmp(kt_job_state_name((kt_job_state_t)i), state) == 0)
+            query->state = i;
+    if (state && *state && query->state < 0)
         return "state is one of queued, claimed, done, failed, cancelled";
     if (kt_text_to_i64(kt_http_arg(http, "after", "0"), 0, INT64_MAX, &number))
         return "after is the number of a job";
@@ -97,27 +81,13 @@ read_query(const kt_http_request_t *http, kt_ledger_request_t *request, size_t *
     return NULL;
 }
 
-static void
-reply_page(kt_api_t *self, const kt_ledger_request_t *request)
-{
-    json_t *json = kt_json_object(), *jobs = kt_json_array();
-    size_t  n = request->jobs.n;
-    for (size_t i = 0; i < n; i++)
-        kt_json_append(jobs, row_of(&request->jobs.rows[i]));
-    kt_json_set(json, "jobs", jobs);
-    kt_json_set(json, "next",
-                n && n == request->jobs.capacity ? kt_json_int((int64_t)request->jobs.rows[n - 1].id.job)
-                                                 : kt_json_null());
-    kt_api_reply(self, json);
-}
-
 void
 kt_api_jobs(kt_api_t *self)
 {
     kt_ledger_request_t *request = NULL;
     size_t               limit   = PAGE;
     kt_call_t           *call    = new_jobs_call(PAGE, &request);
-    const char          *why     = call ? read_query(self->request, request, &limit) : NULL;
+    const char          *why     = call ? read_jobs_query(self->request, request, &limit) : NULL;
     if (why) {
         kt_call_destroy(&call);
         kt_api_fail(self, BAD_REQUEST, KT_EINVAL, why);
@@ -129,14 +99,24 @@ kt_api_jobs(kt_api_t *self)
         return;
     if (call->requests[0]->err)
         kt_api_fail(self, SERVER, call->requests[0]->err, "the ledger cannot be read");
-    else
-        reply_page(self, call->requests[0]);
+    else {
+        const kt_job_row_t *rows = call->requests[0]->jobs.rows;
+        size_t              n    = call->requests[0]->jobs.n;
+        json_t             *json = kt_json_object(), *jobs = kt_json_array();
+        for (size_t i = 0; i < n; i++)
+            kt_json_append(jobs, job_object(&rows[i]));
+        kt_json_set(json, "jobs", jobs);
+        kt_json_set(json, "next",
+                    n && n == call->requests[0]->jobs.capacity ? kt_json_int((int64_t)rows[n - 1].id.job)
+                                                               : kt_json_null());
+        kt_api_reply(self, json);
+    }
     kt_call_destroy(&call);
 }
 
-// The one job of the path, or an answer that there is none.
+// Reads the job of the path; replies with an error if there is none.
 static kt_call_t *
-ask_one(kt_api_t *self, bool document, const kt_job_row_t **row)
+ask_one_job(kt_api_t *self, bool document, const kt_job_row_t **row)
 {
     kt_ledger_request_t *request = NULL;
     kt_call_t           *call    = new_jobs_call(1, &request);
@@ -161,10 +141,10 @@ void
 kt_api_job(kt_api_t *self)
 {
     const kt_job_row_t *row  = NULL;
-    kt_call_t          *call = ask_one(self, false, &row);
+    kt_call_t          *call = ask_one_job(self, false, &row);
     if (!call)
         return;
-    kt_api_reply(self, row_of(row));
+    kt_api_reply(self, job_object(row));
     kt_call_destroy(&call);
 }
 
@@ -172,7 +152,7 @@ void
 kt_api_document(kt_api_t *self)
 {
     const kt_job_row_t *row  = NULL;
-    kt_call_t          *call = ask_one(self, true, &row);
+    kt_call_t          *call = ask_one_job(self, true, &row);
     if (!call)
         return;
     if (row->document) {
@@ -184,7 +164,7 @@ kt_api_document(kt_api_t *self)
     kt_call_destroy(&call);
 }
 
-// What becomes of each message of a submission: a request, or why there is none.
+// The messages of a submission, each with a request or the reason why there is none.
 typedef struct submission {
     kt_call_t *call;
     size_t     n;
@@ -192,7 +172,7 @@ typedef struct submission {
         char     message_id[KT_JOB_ID_BYTES];
         kt_err_t err;
         char     detail[KT_JOB_WHY];
-        bool     asked;  // the next request of the call is its
+        bool     asked;  // has a request in the call, in the same order
     } at[SUBMIT_MAX];
 } submission_t;
 
@@ -223,20 +203,8 @@ add_message(submission_t *self, const json_t *message, char why[KT_JOB_WHY])
     return KT_OK;
 }
 
-static void
-read_messages(submission_t *self, const json_t *messages)
-{
-    for (size_t i = 0; i < kt_json_count(messages); i++) {
-        const json_t *message = kt_json_at(messages, i);
-        self->at[i].err       = add_message(self, message, self->at[i].detail);
-        self->at[i].asked     = !self->at[i].err;
-        kt_text_copy(self->at[i].message_id, sizeof self->at[i].message_id, kt_json_str(message, "message_id", ""));
-        self->n++;
-    }
-}
-
 static json_t *
-outcome_of(const submission_t *self, size_t i, const kt_ledger_request_t *request)
+submission_object(const submission_t *self, size_t i, const kt_ledger_request_t *request)
 {
     static const char *const words[] = {
         [KT_INSERTED_NEW] = "new", [KT_INSERTED_KNOWN] = "known", [KT_INSERTED_CLASH] = "clash"};
@@ -259,19 +227,7 @@ outcome_of(const submission_t *self, size_t i, const kt_ledger_request_t *reques
 }
 
 static void
-reply_outcomes(kt_api_t *self, const submission_t *submission)
-{
-    json_t *json = kt_json_object(), *results = kt_json_array();
-    size_t  next = 0;
-    for (size_t i = 0; i < submission->n; i++)
-        kt_json_append(results,
-                       outcome_of(submission, i, submission->at[i].asked ? submission->call->requests[next++] : NULL));
-    kt_json_set(json, "results", results);
-    kt_api_reply(self, json);
-}
-
-static void
-submit(kt_api_t *self, const json_t *messages)
+submit_messages(kt_api_t *self, const json_t *messages)
 {
     submission_t *submission = calloc(1, sizeof *submission);
     if (submission)
@@ -281,9 +237,24 @@ submit(kt_api_t *self, const json_t *messages)
         kt_api_fail(self, SERVER, KT_ENOMEM, "");
         return;
     }
-    read_messages(submission, messages);
+    submission->n = kt_json_count(messages);
+    for (size_t i = 0; i < submission->n; i++) {
+        const json_t *message   = kt_json_at(messages, i);
+        submission->at[i].err   = add_message(submission, message, submission->at[i].detail);
+        submission->at[i].asked = !submission->at[i].err;
+        kt_text_copy(submission->at[i].message_id, sizeof submission->at[i].message_id,
+                     kt_json_str(message, "message_id", ""));
+    }
+
     if (kt_api_ask(self, &submission->call)) {
-        reply_outcomes(self, submission);
+        json_t *json = kt_json_object(), *results = kt_json_array();
+        size_t  next = 0;
+        for (size_t i = 0; i < submission->n; i++) {
+            const kt_ledger_request_t *request = submission->at[i].asked ? submission->call->requests[next++] : NULL;
+            kt_json_append(results, submission_object(submission, i, request));
+        }
+        kt_json_set(json, "results", results);
+        kt_api_reply(self, json);
         kt_call_destroy(&submission->call);
     }
     free(submission);
@@ -304,6 +275,6 @@ kt_api_submit(kt_api_t *self)
     if (!n || n > SUBMIT_MAX)
         kt_api_fail(self, BAD_REQUEST, KT_EMESSAGE, "messages is a list of 1 to 1000 input messages");
     else
-        submit(self, messages);
+        submit_messages(self, messages);
     kt_json_free(&body);
 }

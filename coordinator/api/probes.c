@@ -1,10 +1,10 @@
-// What a supervisor asks: is the process alive, may it be given work.
+// Liveness and readiness, for a supervisor.
 #include "common/json.h"
 #include "coordinator/api/api.h"
 
 enum { UNAVAILABLE = 503, TURN_MS = 1000 };
 
-// One turn of the loop, or NULL when it did not come within a second.
+// A call that the loop has answered, or NULL if it did not within a second.
 static kt_call_t *
 ask_loop(kt_api_t *self)
 {
@@ -13,7 +13,7 @@ ask_loop(kt_api_t *self)
 }
 
 static void
-answer(kt_api_t *self, const char *name, const char *trouble)
+reply_probe(kt_api_t *self, const char *name, const char *trouble)
 {
     json_t *json = kt_json_object();
     kt_json_set(json, name, kt_json_bool(!trouble));
@@ -27,7 +27,7 @@ void
 kt_api_livez(kt_api_t *self)
 {
     kt_call_t *call = ask_loop(self);
-    answer(self, "alive", call ? NULL : "the loop did not turn within a second");
+    reply_probe(self, "alive", call ? NULL : "the loop did not turn within a second");
     kt_call_destroy(&call);
 }
 
@@ -44,6 +44,6 @@ kt_api_readyz(kt_api_t *self)
         trouble = "the ledger does not answer";
     else if (!call->snapshot.view.lease_held)
         trouble = "no lease on the ledger";
-    answer(self, "ready", trouble);
+    reply_probe(self, "ready", trouble);
     kt_call_destroy(&call);
 }

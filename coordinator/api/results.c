@@ -6,44 +6,32 @@
 
 enum { OK = 200, NOT_FOUND = 404, SERVER = 500 };
 
-static bool
-from_cache(kt_api_t *self)
-{
-    char  *document = NULL;
-    size_t bytes    = 0;
-    if (!self->server->cache || kt_result_cache_get(self->server->cache, self->message_id, &document, &bytes))
-        return false;
-    self->response->status = OK;
-    kt_buf_add(&self->response->body, document, bytes);
-    free(document);
-    return true;
-}
-
-static kt_call_t *
-new_call(const char *message_id)
-{
-    kt_call_t           *call    = kt_call_new(1);
-    kt_ledger_request_t *request = call ? kt_ledger_request_new(KT_LREQ_JOBS, call) : NULL;
-    if (!request) {
-        kt_call_destroy(&call);
-        return NULL;
-    }
-    kt_text_copy(request->jobs.message_id, sizeof request->jobs.message_id, message_id);
-    request->jobs.query    = (kt_job_query_t){.state = -1, .documents = true, .message_id = request->jobs.message_id};
-    request->jobs.capacity = 1;
-    call->requests[0]      = request;
-    call->n_requests       = 1;
-    return call;
-}
-
 void
 kt_api_result(kt_api_t *self)
 {
-    if (from_cache(self))
+    char  *document = NULL;
+    size_t bytes    = 0;
+    if (self->server->cache && !kt_result_cache_get(self->server->cache, self->message_id, &document, &bytes)) {
+        self->response->status = OK;
+        kt_buf_add(&self->response->body, document, bytes);
+        free(document);
         return;
-    kt_call_t *call = new_call(self->message_id);
+    }
+
+    kt_call_t           *call  = kt_call_new(1);
+    kt_ledger_request_t *query = call ? kt_ledger_request_new(KT_LREQ_JOBS, call) : NULL;
+    if (query) {
+        kt_text_copy(query->jobs.message_id, sizeof query->jobs.message_id, self->message_id);
+        query->jobs.query    = (kt_job_query_t){.state = -1, .documents = true, .message_id = query->jobs.message_id};
+        query->jobs.capacity = 1;
+        call->requests[0]    = query;
+        call->n_requests     = 1;
+    } else {
+        kt_call_destroy(&call);
+    }
     if (!kt_api_ask(self, &call))
         return;
+
     const kt_ledger_request_t *request = call->requests[0];
     if (request->err) {
         kt_api_fail(self, SERVER, request->err, "the ledger cannot be read");

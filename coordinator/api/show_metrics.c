@@ -10,7 +10,7 @@
 enum { OK = 200, NODES_SHOWN = 1024 };
 
 static void
-labelled(kt_buf_t *out, kt_metric_t metric, const char *label, const char *value, uint64_t number)
+add_labelled(kt_buf_t *out, kt_metric_t metric, const char *label, const char *value, uint64_t number)
 {
     kt_metric_add(out, metric, "", (const char *[]){label, value, NULL}, (double)number);
 }
@@ -33,8 +33,28 @@ add_process(kt_buf_t *out, const kt_snapshot_t *seen)
 }
 
 static void
-add_failures(kt_buf_t *out, const kt_outcome_counts_t *tally)
+add_jobs(kt_buf_t *out, const kt_snapshot_t *seen)
 {
+    const kt_totals_t         *totals = &seen->totals;
+    const kt_outcome_counts_t *tally  = &seen->tally;
+    kt_metric_begin(out, KT_METRIC_JOBS);
+    add_labelled(out, KT_METRIC_JOBS, "state", "queued", totals->queued);
+    add_labelled(out, KT_METRIC_JOBS, "state", "claimed", totals->claimed);
+    add_labelled(out, KT_METRIC_JOBS, "state", "done", totals->done);
+    add_labelled(out, KT_METRIC_JOBS, "state", "failed", totals->failed);
+    add_labelled(out, KT_METRIC_JOBS, "state", "cancelled", totals->cancelled);
+    kt_metric_begin(out, KT_METRIC_WINDOW);
+    add_labelled(out, KT_METRIC_WINDOW, "place", "ready", seen->view.ready);
+    add_labelled(out, KT_METRIC_WINDOW, "place", "sent", seen->view.sent);
+    add_labelled(out, KT_METRIC_WINDOW, "place", "running", seen->view.running);
+    add_labelled(out, KT_METRIC_WINDOW, "place", "storing", seen->view.storing);
+    kt_metric_begin(out, KT_METRIC_SUBMITTED);
+    add_labelled(out, KT_METRIC_SUBMITTED, "how", "new", tally->submitted_new);
+    add_labelled(out, KT_METRIC_SUBMITTED, "how", "known", tally->submitted_known);
+    add_labelled(out, KT_METRIC_SUBMITTED, "how", "clash", tally->submitted_clash);
+    kt_metric_begin(out, KT_METRIC_OUTCOMES);
+    add_labelled(out, KT_METRIC_OUTCOMES, "outcome", "done", tally->done);
+    add_labelled(out, KT_METRIC_OUTCOMES, "outcome", "failed", tally->failed);
     bool begun = false;
     for (int code = 1; code < KT_TALLY_CODES; code++) {
         if (!tally->failures[code])
@@ -42,13 +62,9 @@ add_failures(kt_buf_t *out, const kt_outcome_counts_t *tally)
         if (!begun)
             kt_metric_begin(out, KT_METRIC_FAILURES);
         begun = true;
-        labelled(out, KT_METRIC_FAILURES, "code", kt_err_name((kt_err_t)-code), tally->failures[code]);
+        add_labelled(out, KT_METRIC_FAILURES, "code", kt_err_name((kt_err_t)-code), tally->failures[code]);
     }
-}
-
-static void
-add_stages(kt_buf_t *out, const kt_snapshot_t *seen)
-{
+    kt_metric_one(out, KT_METRIC_LATE, (double)seen->late_results);
     if (seen->n_stages)
         kt_metric_begin(out, KT_METRIC_STAGE);
     for (size_t i = 0; i < seen->n_stages; i++) {
@@ -59,40 +75,12 @@ add_stages(kt_buf_t *out, const kt_snapshot_t *seen)
 }
 
 static void
-add_jobs(kt_buf_t *out, const kt_snapshot_t *seen)
-{
-    const kt_totals_t         *totals = &seen->totals;
-    const kt_outcome_counts_t *tally  = &seen->tally;
-    kt_metric_begin(out, KT_METRIC_JOBS);
-    labelled(out, KT_METRIC_JOBS, "state", "queued", totals->queued);
-    labelled(out, KT_METRIC_JOBS, "state", "claimed", totals->claimed);
-    labelled(out, KT_METRIC_JOBS, "state", "done", totals->done);
-    labelled(out, KT_METRIC_JOBS, "state", "failed", totals->failed);
-    labelled(out, KT_METRIC_JOBS, "state", "cancelled", totals->cancelled);
-    kt_metric_begin(out, KT_METRIC_WINDOW);
-    labelled(out, KT_METRIC_WINDOW, "place", "ready", seen->view.ready);
-    labelled(out, KT_METRIC_WINDOW, "place", "sent", seen->view.sent);
-    labelled(out, KT_METRIC_WINDOW, "place", "running", seen->view.running);
-    labelled(out, KT_METRIC_WINDOW, "place", "storing", seen->view.storing);
-    kt_metric_begin(out, KT_METRIC_SUBMITTED);
-    labelled(out, KT_METRIC_SUBMITTED, "how", "new", tally->submitted_new);
-    labelled(out, KT_METRIC_SUBMITTED, "how", "known", tally->submitted_known);
-    labelled(out, KT_METRIC_SUBMITTED, "how", "clash", tally->submitted_clash);
-    kt_metric_begin(out, KT_METRIC_OUTCOMES);
-    labelled(out, KT_METRIC_OUTCOMES, "outcome", "done", tally->done);
-    labelled(out, KT_METRIC_OUTCOMES, "outcome", "failed", tally->failed);
-    add_failures(out, tally);
-    kt_metric_one(out, KT_METRIC_LATE, (double)seen->late_results);
-    add_stages(out, seen);
-}
-
-static void
 add_ledger(kt_buf_t *out, const kt_snapshot_t *seen)
 {
     kt_metric_one(out, KT_METRIC_LEDGER_UP, seen->view.ledger_up);
     kt_metric_begin(out, KT_METRIC_LEDGER_WAITING);
-    labelled(out, KT_METRIC_LEDGER_WAITING, "queue", "actor", seen->ledger_waiting);
-    labelled(out, KT_METRIC_LEDGER_WAITING, "queue", "overflow", seen->overflow_waiting);
+    add_labelled(out, KT_METRIC_LEDGER_WAITING, "queue", "actor", seen->ledger_waiting);
+    add_labelled(out, KT_METRIC_LEDGER_WAITING, "queue", "overflow", seen->overflow_waiting);
     kt_metric_one(out, KT_METRIC_LEASE_HELD, seen->view.lease_held);
     kt_metric_one(out, KT_METRIC_LEASE_EPOCH, (double)seen->lease_epoch);
     kt_metric_one(out, KT_METRIC_OUTBOX, (double)seen->totals.outbox_waiting);
@@ -106,7 +94,7 @@ typedef struct node {
 } node_t;
 
 static int
-compare(const void *a, const void *b)
+compare_node_names(const void *a, const void *b)
 {
     return strcmp(((const node_t *)a)->name, ((const node_t *)b)->name);
 }
@@ -126,7 +114,7 @@ merge_nodes(const kt_snapshot_t *seen, size_t *n)
         nodes[rows++] =
             (node_t){view->name, view->slots, view->held, view->kept, view->done, view->failed, view->silent_ms};
     }
-    qsort(nodes, rows, sizeof *nodes, compare);
+    qsort(nodes, rows, sizeof *nodes, compare_node_names);
     for (size_t i = 0; i < rows; i++) {
         node_t *last = kept ? &nodes[kept - 1] : NULL;
         if (!last || strcmp(last->name, nodes[i].name) != 0) {
@@ -149,13 +137,13 @@ add_each_node(kt_buf_t *out, const node_t *nodes, size_t n)
 {
     kt_metric_begin(out, KT_METRIC_NODE_SLOTS);
     for (size_t i = 0; i < n; i++)
-        labelled(out, KT_METRIC_NODE_SLOTS, "node", nodes[i].name, nodes[i].slots);
+        add_labelled(out, KT_METRIC_NODE_SLOTS, "node", nodes[i].name, nodes[i].slots);
     kt_metric_begin(out, KT_METRIC_NODE_HELD);
     for (size_t i = 0; i < n; i++)
-        labelled(out, KT_METRIC_NODE_HELD, "node", nodes[i].name, nodes[i].held);
+        add_labelled(out, KT_METRIC_NODE_HELD, "node", nodes[i].name, nodes[i].held);
     kt_metric_begin(out, KT_METRIC_NODE_KEPT);
     for (size_t i = 0; i < n; i++)
-        labelled(out, KT_METRIC_NODE_KEPT, "node", nodes[i].name, nodes[i].kept);
+        add_labelled(out, KT_METRIC_NODE_KEPT, "node", nodes[i].name, nodes[i].kept);
     kt_metric_begin(out, KT_METRIC_NODE_SILENT);
     for (size_t i = 0; i < n; i++)
         kt_metric_add(out, KT_METRIC_NODE_SILENT, "", (const char *[]){"node", nodes[i].name, NULL},
@@ -180,7 +168,7 @@ add_nodes(kt_buf_t *out, const kt_snapshot_t *seen)
         uint64_t count = 0;
         for (size_t i = 0; i < seen->n_nodes; i++)
             count += strcmp(seen->nodes[i].view.state, STATES[s]) == 0;
-        labelled(out, KT_METRIC_NODES, "state", STATES[s], count);
+        add_labelled(out, KT_METRIC_NODES, "state", STATES[s], count);
     }
     kt_metric_one(out, KT_METRIC_CREDIT, seen->view.credit);
     if (n)
@@ -191,9 +179,9 @@ add_nodes(kt_buf_t *out, const kt_snapshot_t *seen)
     kt_metric_one(out, KT_METRIC_CONNECTIONS_ENDED, (double)seen->connections_ended);
     kt_metric_one(out, KT_METRIC_HANDSHAKES_FAILED, (double)seen->handshakes_failed);
     kt_metric_begin(out, KT_METRIC_HELLOS_REFUSED);
-    labelled(out, KT_METRIC_HELLOS_REFUSED, "reason", "wire", seen->refused_hellos.wire);
-    labelled(out, KT_METRIC_HELLOS_REFUSED, "reason", "name", seen->refused_hellos.name);
-    labelled(out, KT_METRIC_HELLOS_REFUSED, "reason", "room", seen->refused_hellos.room);
+    add_labelled(out, KT_METRIC_HELLOS_REFUSED, "reason", "wire", seen->refused_hellos.wire);
+    add_labelled(out, KT_METRIC_HELLOS_REFUSED, "reason", "name", seen->refused_hellos.name);
+    add_labelled(out, KT_METRIC_HELLOS_REFUSED, "reason", "room", seen->refused_hellos.room);
 }
 
 static void
@@ -231,55 +219,49 @@ add_cache(kt_buf_t *out, kt_result_cache_t *cache)
     kt_metric_one(out, KT_METRIC_CACHE_UP, stats.up);
     kt_metric_one(out, KT_METRIC_CACHE_WAITING, (double)stats.waiting);
     kt_metric_begin(out, KT_METRIC_CACHE_WRITES);
-    labelled(out, KT_METRIC_CACHE_WRITES, "outcome", "stored", stats.stored);
-    labelled(out, KT_METRIC_CACHE_WRITES, "outcome", "dropped", stats.dropped);
-    labelled(out, KT_METRIC_CACHE_WRITES, "outcome", "failed", stats.failed);
+    add_labelled(out, KT_METRIC_CACHE_WRITES, "outcome", "stored", stats.stored);
+    add_labelled(out, KT_METRIC_CACHE_WRITES, "outcome", "dropped", stats.dropped);
+    add_labelled(out, KT_METRIC_CACHE_WRITES, "outcome", "failed", stats.failed);
     kt_metric_begin(out, KT_METRIC_CACHE_READS);
-    labelled(out, KT_METRIC_CACHE_READS, "outcome", "hit", stats.hits);
-    labelled(out, KT_METRIC_CACHE_READS, "outcome", "miss", stats.misses);
-    labelled(out, KT_METRIC_CACHE_READS, "outcome", "failed", stats.read_errors);
-}
-
-static void
-add_connections(kt_buf_t *out, const kt_amqp_stats_t *stats)
-{
-    const struct {
-        const char             *name;
-        const kt_amqp_health_t *health;
-    } both[] = {{"in", &stats->in}, {"out", &stats->out}};
-    kt_metric_begin(out, KT_METRIC_AMQP_UP);
-    for (size_t i = 0; i < 2; i++)
-        labelled(out, KT_METRIC_AMQP_UP, "connection", both[i].name,
-                 both[i].health->state == KT_AMQP_UP || both[i].health->state == KT_AMQP_BLOCKED);
-    kt_metric_begin(out, KT_METRIC_AMQP_BLOCKED);
-    for (size_t i = 0; i < 2; i++)
-        labelled(out, KT_METRIC_AMQP_BLOCKED, "connection", both[i].name, both[i].health->state == KT_AMQP_BLOCKED);
-    kt_metric_begin(out, KT_METRIC_AMQP_CONNECTS);
-    for (size_t i = 0; i < 2; i++)
-        labelled(out, KT_METRIC_AMQP_CONNECTS, "connection", both[i].name, both[i].health->connects);
-    kt_metric_begin(out, KT_METRIC_AMQP_LOSSES);
-    for (size_t i = 0; i < 2; i++)
-        labelled(out, KT_METRIC_AMQP_LOSSES, "connection", both[i].name, both[i].health->losses);
+    add_labelled(out, KT_METRIC_CACHE_READS, "outcome", "hit", stats.hits);
+    add_labelled(out, KT_METRIC_CACHE_READS, "outcome", "miss", stats.misses);
+    add_labelled(out, KT_METRIC_CACHE_READS, "outcome", "failed", stats.read_errors);
 }
 
 static void
 add_amqp(kt_buf_t *out, const kt_amqp_stats_t *stats)
 {
+    const struct {
+        const char             *name;
+        const kt_amqp_health_t *health;
+    } both[] = {{"in", &stats->in}, {"out", &stats->out}};
     if (!stats->configured)
         return;
-    add_connections(out, stats);
+    kt_metric_begin(out, KT_METRIC_AMQP_UP);
+    for (size_t i = 0; i < 2; i++)
+        add_labelled(out, KT_METRIC_AMQP_UP, "connection", both[i].name,
+                     both[i].health->state == KT_AMQP_UP || both[i].health->state == KT_AMQP_BLOCKED);
+    kt_metric_begin(out, KT_METRIC_AMQP_BLOCKED);
+    for (size_t i = 0; i < 2; i++)
+        add_labelled(out, KT_METRIC_AMQP_BLOCKED, "connection", both[i].name, both[i].health->state == KT_AMQP_BLOCKED);
+    kt_metric_begin(out, KT_METRIC_AMQP_CONNECTS);
+    for (size_t i = 0; i < 2; i++)
+        add_labelled(out, KT_METRIC_AMQP_CONNECTS, "connection", both[i].name, both[i].health->connects);
+    kt_metric_begin(out, KT_METRIC_AMQP_LOSSES);
+    for (size_t i = 0; i < 2; i++)
+        add_labelled(out, KT_METRIC_AMQP_LOSSES, "connection", both[i].name, both[i].health->losses);
     kt_metric_one(out, KT_METRIC_AMQP_DELIVERED, (double)stats->delivered);
     kt_metric_begin(out, KT_METRIC_AMQP_INTAKE);
-    labelled(out, KT_METRIC_AMQP_INTAKE, "how", "accepted", stats->accepted);
-    labelled(out, KT_METRIC_AMQP_INTAKE, "how", "known", stats->known);
-    labelled(out, KT_METRIC_AMQP_INTAKE, "how", "rejected", stats->rejected);
+    add_labelled(out, KT_METRIC_AMQP_INTAKE, "how", "accepted", stats->accepted);
+    add_labelled(out, KT_METRIC_AMQP_INTAKE, "how", "known", stats->known);
+    add_labelled(out, KT_METRIC_AMQP_INTAKE, "how", "rejected", stats->rejected);
     kt_metric_one(out, KT_METRIC_AMQP_SETTLED, (double)stats->settled);
     kt_metric_one(out, KT_METRIC_AMQP_UNSETTLED, (double)stats->unsettled);
     kt_metric_begin(out, KT_METRIC_AMQP_PUBLISHED);
-    labelled(out, KT_METRIC_AMQP_PUBLISHED, "outcome", "confirmed", stats->confirmed);
-    labelled(out, KT_METRIC_AMQP_PUBLISHED, "outcome", "returned", stats->returned);
-    labelled(out, KT_METRIC_AMQP_PUBLISHED, "outcome", "refused", stats->refused);
-    labelled(out, KT_METRIC_AMQP_PUBLISHED, "outcome", "lost", stats->lost);
+    add_labelled(out, KT_METRIC_AMQP_PUBLISHED, "outcome", "confirmed", stats->confirmed);
+    add_labelled(out, KT_METRIC_AMQP_PUBLISHED, "outcome", "returned", stats->returned);
+    add_labelled(out, KT_METRIC_AMQP_PUBLISHED, "outcome", "refused", stats->refused);
+    add_labelled(out, KT_METRIC_AMQP_PUBLISHED, "outcome", "lost", stats->lost);
     kt_metric_one(out, KT_METRIC_AMQP_IN_FLIGHT, (double)stats->in_flight);
     kt_metric_one(out, KT_METRIC_AMQP_FLIGHT_SIZE, (double)stats->in_flight_bytes);
     kt_metric_one(out, KT_METRIC_AMQP_UNROUTABLE, stats->unroutable);

@@ -1,5 +1,4 @@
-// The story of one job: what the ledger knows of it, line by line with what each line means, and where the job is now
-// and why, which the loop knows.
+// The story of one job: its events from the ledger, each with its meaning, and its present state from the loop.
 #include "common/clock.h"
 #include "common/json.h"
 #include "coordinator/api/api.h"
@@ -9,56 +8,39 @@
 enum { NOT_FOUND = 404, SERVER = 500, SENTENCE = 256 };
 
 static const char *
-meaning_of_attempt(const kt_story_row_t *row)
-{
-    if (row->err == KT_ENODELOST)
-        return "the node was lost while it worked on the file, which is suspected now: it runs alone next time";
-    if (row->crash)
-        return "the file crashed its process: it runs alone next time";
-    return "tried again, preferably elsewhere";
-}
-
-static const char *
-meaning_of_outcome(const kt_story_row_t *row)
-{
-    if (!row->err)
-        return "done";
-    if (row->err == KT_ENODELOST)
-        return "ended: too many nodes were lost with it";
-    if (kt_err_verdict(row->err) == KT_VERDICT_REJECT)
-        return "ended: another attempt would give the same";
-    return "ended: its attempts are used up";
-}
-
-static const char *
 meaning_of(const kt_story_row_t *row)
 {
     switch (row->type) {
     case KT_STORY_ACCEPTED: return "in the ledger: from here on it cannot be lost";
     case KT_STORY_CLAIMED: return "this coordinator holds it";
-    case KT_STORY_ATTEMPT: return meaning_of_attempt(row);
-    case KT_STORY_OUTCOME: return meaning_of_outcome(row);
+    case KT_STORY_ATTEMPT:
+        if (row->err == KT_ENODELOST)
+            return "the node was lost while it worked on the file, which is suspected now: it runs alone next time";
+        if (row->crash)
+            return "the file crashed its process: it runs alone next time";
+        return "tried again, preferably elsewhere";
+    case KT_STORY_OUTCOME:
+        if (!row->err)
+            return "done";
+        if (row->err == KT_ENODELOST)
+            return "ended: too many nodes were lost with it";
+        if (kt_err_verdict(row->err) == KT_VERDICT_REJECT)
+            return "ended: another attempt would give the same";
+        return "ended: its attempts are used up";
     case KT_STORY_PUBLISHED: break;
     }
     return row->at_ms ? "the broker has confirmed it" : "waits for the broker";
 }
 
 static json_t *
-time_of(int64_t wall_ms)
-{
-    char text[KT_RFC3339_BYTES];
-    return wall_ms ? kt_json_text(kt_clock_rfc3339(wall_ms, text)) : kt_json_null();
-}
-
-static json_t *
-line_of(const kt_story_row_t *row)
+event_object(const kt_story_row_t *row)
 {
     static const char *const NAMES[] = {
         [KT_STORY_ACCEPTED] = "accepted", [KT_STORY_CLAIMED] = "claimed",     [KT_STORY_ATTEMPT] = "attempt",
         [KT_STORY_OUTCOME] = "outcome",   [KT_STORY_PUBLISHED] = "published",
     };
     json_t *json = kt_json_object();
-    kt_json_set(json, "at", time_of(row->at_ms));
+    kt_json_set(json, "at", kt_api_time(row->at_ms));
     kt_json_set(json, "what", kt_json_text(NAMES[row->type]));
     kt_json_set(json, "run", kt_json_int(row->run));
     kt_json_set(json, "attempt", row->attempt ? kt_json_int(row->attempt) : kt_json_null());
@@ -70,9 +52,9 @@ line_of(const kt_story_row_t *row)
     return json;
 }
 
-// Why a runnable job is not running.
+// The reason why a runnable job does not run.
 static void
-say_waiting(const kt_snapshot_t *seen, char *out, size_t capacity)
+describe_waiting(const kt_snapshot_t *seen, char *out, size_t capacity)
 {
     const kt_sched_view_t *view = &seen->view;
     if (!view->ledger_up)
@@ -91,7 +73,7 @@ say_waiting(const kt_snapshot_t *seen, char *out, size_t capacity)
 }
 
 static void
-say_held(const kt_snapshot_t *seen, char out[SENTENCE])
+describe_held(const kt_snapshot_t *seen, char out[SENTENCE])
 {
     static const char *const WORDS[] = {"is with", "runs on"};
     const kt_job_view_t     *job     = &seen->job;
@@ -103,34 +85,28 @@ say_held(const kt_snapshot_t *seen, char out[SENTENCE])
         int n = snprintf(out, SENTENCE, "is next here but for %zu others%s; ", job->before,
                          job->isolated ? ", to run alone" : "");
         if (n > 0 && n < SENTENCE / 2)
-            say_waiting(seen, out + n, SENTENCE - (size_t)n);
+            describe_waiting(seen, out + n, SENTENCE - (size_t)n);
     } else {
         snprintf(out, SENTENCE, "its outcome is being stored");
     }
 }
 
-static void
-say_now(const kt_job_row_t *row, const kt_snapshot_t *seen, char out[SENTENCE])
-{
-    if (row->state == KT_JOB_QUEUED)
-        say_waiting(seen, out, SENTENCE);
-    else if (row->state != KT_JOB_CLAIMED)
-        snprintf(out, SENTENCE, "is over: %s", kt_job_state_name(row->state));
-    else if (seen->job_known)
-        say_held(seen, out);
-    else
-        snprintf(out, SENTENCE, "is in work at another coordinator than %s: ask the one that claimed it",
-                 seen->coordinator);
-}
-
 static json_t *
-now_of(const kt_job_row_t *row, const kt_snapshot_t *seen)
+now_object(const kt_job_row_t *row, const kt_snapshot_t *seen)
 {
     char                 sentence[SENTENCE] = "";
     const kt_job_view_t *job                = &seen->job;
     json_t              *json               = kt_json_object();
     bool                 held               = seen->job_known && job->node[0];
-    say_now(row, seen, sentence);
+    if (row->state == KT_JOB_QUEUED)
+        describe_waiting(seen, sentence, sizeof sentence);
+    else if (row->state != KT_JOB_CLAIMED)
+        snprintf(sentence, sizeof sentence, "is over: %s", kt_job_state_name(row->state));
+    else if (seen->job_known)
+        describe_held(seen, sentence);
+    else
+        snprintf(sentence, sizeof sentence, "is in work at another coordinator than %s: ask the one that claimed it",
+                 seen->coordinator);
     kt_json_set(
         json, "state",
         kt_json_text(row->state == KT_JOB_CLAIMED && seen->job_known ? job->state : kt_job_state_name(row->state)));
@@ -141,10 +117,33 @@ now_of(const kt_job_row_t *row, const kt_snapshot_t *seen)
     return json;
 }
 
-static json_t *
-head_of(const kt_job_row_t *row)
+// A call with two requests: the row of the job, then its story.
+static kt_call_t *
+ask_job_and_story(kt_api_t *self)
 {
-    json_t *json = kt_json_object();
+    kt_call_t           *call  = kt_call_new(2);
+    kt_ledger_request_t *row   = call ? kt_ledger_request_new(KT_LREQ_JOBS, call) : NULL;
+    kt_ledger_request_t *story = call ? kt_ledger_request_new(KT_LREQ_STORY, call) : NULL;
+    if (row && story) {
+        row->jobs.capacity        = 1;
+        row->jobs.query.after_job = self->job - 1;
+        row->jobs.query.state     = -1;
+        story->story.job          = self->job;
+        call->requests[0]         = row;
+        call->requests[1]         = story;
+        call->n_requests          = 2;
+    } else {
+        kt_ledger_request_destroy(&row);
+        kt_ledger_request_destroy(&story);
+        kt_call_destroy(&call);
+    }
+    return kt_api_ask(self, &call) ? call : NULL;
+}
+
+static void
+reply_story(kt_api_t *self, const kt_job_row_t *row, const kt_ledger_request_t *story)
+{
+    json_t *json = kt_json_object(), *lines = kt_json_array();
     kt_json_set(json, "job", kt_json_int((int64_t)row->id.job));
     kt_json_set(json, "run", kt_json_int(row->id.run));
     kt_json_set(json, "message_id", kt_json_text(row->message_id));
@@ -153,49 +152,20 @@ head_of(const kt_job_row_t *row)
     kt_json_set(json, "priority", kt_json_text(kt_priority_name(row->priority)));
     kt_json_set(json, "attempts", kt_json_int(row->attempts));
     kt_json_set(json, "crashes", kt_json_int(row->crashes));
-    return json;
-}
+    for (size_t i = 0; i < story->story.n; i++)
+        kt_json_append(lines, event_object(&story->story.rows[i]));
+    kt_json_set(json, "story", lines);
 
-// The job's row and its story, answered in this order.
-static kt_call_t *
-ask_ledger(kt_api_t *self)
-{
-    kt_call_t           *call = kt_call_new(2);
-    kt_ledger_request_t *row  = call ? kt_ledger_request_new(KT_LREQ_JOBS, call) : NULL;
-    kt_ledger_request_t *told = call ? kt_ledger_request_new(KT_LREQ_STORY, call) : NULL;
-    if (row && told) {
-        row->jobs.capacity        = 1;
-        row->jobs.query.after_job = self->job - 1;
-        row->jobs.query.state     = -1;
-        told->story.job           = self->job;
-        call->requests[0]         = row;
-        call->requests[1]         = told;
-        call->n_requests          = 2;
-    } else {
-        kt_ledger_request_destroy(&row);
-        kt_ledger_request_destroy(&told);
-        kt_call_destroy(&call);
-    }
-    return kt_api_ask(self, &call) ? call : NULL;
-}
-
-static void
-reply(kt_api_t *self, const kt_job_row_t *row, const kt_ledger_request_t *told)
-{
-    json_t    *json = head_of(row), *lines = kt_json_array();
     kt_call_t *call = kt_call_new(1);
     if (call) {
         call->wants_job    = row->id;
         call->wants_totals = true;
     }
-    for (size_t i = 0; i < told->story.n; i++)
-        kt_json_append(lines, line_of(&told->story.rows[i]));
-    kt_json_set(json, "story", lines);
     if (!kt_api_ask(self, &call)) {
         kt_json_free(&json);
         return;
     }
-    kt_json_set(json, "now", now_of(row, &call->snapshot));
+    kt_json_set(json, "now", now_object(row, &call->snapshot));
     kt_call_destroy(&call);
     kt_api_reply(self, json);
 }
@@ -203,17 +173,17 @@ reply(kt_api_t *self, const kt_job_row_t *row, const kt_ledger_request_t *told)
 void
 kt_api_story(kt_api_t *self)
 {
-    kt_call_t *call = ask_ledger(self);
+    kt_call_t *call = ask_job_and_story(self);
     if (!call)
         return;
-    const kt_ledger_request_t *row = call->requests[0], *told = call->requests[1];
-    kt_err_t                   err = row->err ? row->err : told->err;
+    const kt_ledger_request_t *row = call->requests[0], *story = call->requests[1];
+    kt_err_t                   err = row->err ? row->err : story->err;
     if (!err && (!row->jobs.n || row->jobs.rows[0].id.job != self->job))
         err = KT_ENOTFOUND;
     if (err)
         kt_api_fail(self, err == KT_ENOTFOUND ? NOT_FOUND : SERVER, err,
                     err == KT_ENOTFOUND ? "no such job" : "the ledger cannot be read");
     else
-        reply(self, &row->jobs.rows[0], told);
+        reply_story(self, &row->jobs.rows[0], story);
     kt_call_destroy(&call);
 }

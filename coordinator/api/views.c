@@ -20,7 +20,7 @@ ask_snapshot(kt_api_t *self, bool nodes)
 }
 
 static json_t *
-count(uint64_t value)
+count_json(uint64_t value)
 {
     return kt_json_int(value > INT64_MAX ? INT64_MAX : (int64_t)value);
 }
@@ -54,7 +54,7 @@ kt_api_health(kt_api_t *self)
                                                           : "healthy"));
     kt_json_set(json, "version", kt_json_text(KT_VERSION));
     kt_json_set(json, "models_loaded", kt_json_int(0));
-    kt_json_set(json, "queue_size", count(seen->totals.queued));
+    kt_json_set(json, "queue_size", count_json(seen->totals.queued));
     kt_json_set(json, "processing_active", kt_json_bool(seen->view.sent + seen->view.running > 0));
     kt_json_set(json, "gpu_available", kt_json_bool(seen->gpu_nodes > 0));
     kt_json_set(json, "memory_usage", memory_usage());
@@ -72,9 +72,9 @@ kt_api_models(kt_api_t *self)
     kt_api_reply(self, json);
 }
 
-// Null where there is nothing to divide by.
+// null if whole is 0.
 static json_t *
-ratio(double part, double whole)
+ratio_json(double part, double whole)
 {
     return whole > 0 ? kt_json_real(part / whole) : kt_json_null();
 }
@@ -89,41 +89,30 @@ kt_api_stats(kt_api_t *self)
     const kt_totals_t   *totals    = &seen->totals;
     uint64_t             processed = totals->done + totals->failed;
     json_t              *json = kt_json_object(), *queue = kt_json_object(), *times = kt_json_object();
-    kt_json_set(json, "processed_files", count(processed));
-    kt_json_set(json, "average_processing_time", ratio((double)totals->processing_us_total * 1e-6, (double)processed));
-    kt_json_set(json, "success_rate", ratio((double)totals->done, (double)processed));
-    kt_json_set(json, "error_rate", ratio((double)totals->failed, (double)processed));
-    kt_json_set(queue, "pending", count(totals->queued));
-    kt_json_set(queue, "processing", count(totals->claimed));
-    kt_json_set(queue, "completed_today", count(totals->done_today));
+    kt_json_set(json, "processed_files", count_json(processed));
+    kt_json_set(json, "average_processing_time",
+                ratio_json((double)totals->processing_us_total * 1e-6, (double)processed));
+    kt_json_set(json, "success_rate", ratio_json((double)totals->done, (double)processed));
+    kt_json_set(json, "error_rate", ratio_json((double)totals->failed, (double)processed));
+    kt_json_set(queue, "pending", count_json(totals->queued));
+    kt_json_set(queue, "processing", count_json(totals->claimed));
+    kt_json_set(queue, "completed_today", count_json(totals->done_today));
     kt_json_set(json, "queue_metrics", queue);
     for (size_t i = 0; i < seen->n_stages; i++)
         kt_json_set(times, seen->stages[i].name,
-                    ratio((double)seen->stages[i].us * 1e-6, (double)seen->stages[i].count));
+                    ratio_json((double)seen->stages[i].us * 1e-6, (double)seen->stages[i].count));
     kt_json_set(json, "feature_extraction_times", times);
     kt_call_destroy(&call);
     kt_api_reply(self, json);
 }
 
-static json_t *
-job_counts(const kt_totals_t *totals)
-{
-    json_t *json = kt_json_object();
-    kt_json_set(json, "queued", count(totals->queued));
-    kt_json_set(json, "claimed", count(totals->claimed));
-    kt_json_set(json, "done", count(totals->done));
-    kt_json_set(json, "failed", count(totals->failed));
-    kt_json_set(json, "cancelled", count(totals->cancelled));
-    return json;
-}
-
 static void
-set_view(json_t *json, const kt_snapshot_t *seen)
+set_window_counts(json_t *json, const kt_snapshot_t *seen)
 {
-    kt_json_set(json, "ready", count(seen->view.ready));
-    kt_json_set(json, "sent", count(seen->view.sent));
-    kt_json_set(json, "running", count(seen->view.running));
-    kt_json_set(json, "storing", count(seen->view.storing));
+    kt_json_set(json, "ready", count_json(seen->view.ready));
+    kt_json_set(json, "sent", count_json(seen->view.sent));
+    kt_json_set(json, "running", count_json(seen->view.running));
+    kt_json_set(json, "storing", count_json(seen->view.storing));
 }
 
 void
@@ -132,8 +121,10 @@ kt_api_status(kt_api_t *self)
     kt_call_t *call = ask_snapshot(self, false);
     if (!call)
         return;
-    const kt_snapshot_t *seen = &call->snapshot;
-    json_t              *json = kt_json_object(), *ledger = kt_json_object(), *nodes = kt_json_object();
+    const kt_snapshot_t *seen   = &call->snapshot;
+    const kt_totals_t   *totals = &seen->totals;
+    json_t              *json = kt_json_object(), *ledger = kt_json_object(), *jobs = kt_json_object();
+    json_t              *nodes = kt_json_object();
     kt_json_set(json, "version", kt_json_text(KT_VERSION));
     kt_json_set(json, "analysis_version", kt_json_text(KT_ANALYSIS_VERSION));
     kt_json_set(json, "coordinator", kt_json_text(seen->coordinator));
@@ -143,35 +134,28 @@ kt_api_status(kt_api_t *self)
     kt_json_set(ledger, "up", kt_json_bool(seen->view.ledger_up));
     kt_json_set(json, "ledger", ledger);
     kt_json_set(json, "amqp", kt_api_amqp(&seen->amqp));
-    kt_json_set(json, "jobs", job_counts(&seen->totals));
+    kt_json_set(jobs, "queued", count_json(totals->queued));
+    kt_json_set(jobs, "claimed", count_json(totals->claimed));
+    kt_json_set(jobs, "done", count_json(totals->done));
+    kt_json_set(jobs, "failed", count_json(totals->failed));
+    kt_json_set(jobs, "cancelled", count_json(totals->cancelled));
+    kt_json_set(json, "jobs", jobs);
     kt_json_set(nodes, "live", kt_json_int(seen->view.nodes_live));
     kt_json_set(nodes, "all", kt_json_int(seen->nodes_all));
     kt_json_set(json, "nodes", nodes);
     kt_json_set(json, "credit", kt_json_int(seen->view.credit));
-    set_view(json, seen);
+    set_window_counts(json, seen);
     kt_json_set(json, "rate_per_s", kt_json_real(seen->rate_per_s));
     kt_call_destroy(&call);
     kt_api_reply(self, json);
 }
 
-// null if the node has no GPU, or the value is unknown.
-static void
-set_gpu(json_t *json, const kt_gpu_view_t *gpu)
-{
-    bool any = gpu->gpus > 0;
-    kt_json_set(json, "gpus", count(gpu->gpus));
-    kt_json_set(json, "gpus_lost", count(gpu->lost));
-    kt_json_set(json, "gpu_percent", any && gpu->percent >= 0 ? kt_json_int(gpu->percent) : kt_json_null());
-    kt_json_set(json, "gpu_memory_mb", any ? count(gpu->memory_mb) : kt_json_null());
-    kt_json_set(json, "gpu_memory_total_mb", any ? count(gpu->memory_total_mb) : kt_json_null());
-    kt_json_set(json, "gpu_celsius", any && gpu->celsius >= 0 ? kt_json_int(gpu->celsius) : kt_json_null());
-}
-
 static json_t *
-node_row(const kt_node_row_t *row)
+node_object(const kt_node_row_t *row)
 {
-    json_t *json = kt_json_object();
-    char    incarnation[17];
+    const kt_gpu_view_t *gpu  = &row->gpu;
+    json_t              *json = kt_json_object();
+    char                 incarnation[17];
     // As text: JSON readers keep 53 bits of a number.
     snprintf(incarnation, sizeof incarnation, "%016llx", (unsigned long long)row->incarnation);
     kt_json_set(json, "name", kt_json_text(row->view.name));
@@ -180,15 +164,22 @@ node_row(const kt_node_row_t *row)
     kt_json_set(json, "credit", kt_json_int(row->view.credit));
     kt_json_set(json, "held", kt_json_int(row->view.held));
     kt_json_set(json, "kept", kt_json_int(row->view.kept));
-    kt_json_set(json, "done", count(row->view.done));
-    kt_json_set(json, "failed", count(row->view.failed));
+    kt_json_set(json, "done", count_json(row->view.done));
+    kt_json_set(json, "failed", count_json(row->view.failed));
     kt_json_set(json, "crashes", kt_json_int(row->view.crashes));
     kt_json_set(json, "silent_ms", kt_json_int(row->view.silent_ms));
     kt_json_set(json, "host", kt_json_text(row->host));
     kt_json_set(json, "version", kt_json_text(row->version));
     kt_json_set(json, "device", kt_json_text(row->device));
-    kt_json_set(json, "memory_mb", count(row->memory_mb));
-    set_gpu(json, &row->gpu);
+    kt_json_set(json, "memory_mb", count_json(row->memory_mb));
+    // null if the node has no GPU, or the value is unknown.
+    bool any = gpu->gpus > 0;
+    kt_json_set(json, "gpus", count_json(gpu->gpus));
+    kt_json_set(json, "gpus_lost", count_json(gpu->lost));
+    kt_json_set(json, "gpu_percent", any && gpu->percent >= 0 ? kt_json_int(gpu->percent) : kt_json_null());
+    kt_json_set(json, "gpu_memory_mb", any ? count_json(gpu->memory_mb) : kt_json_null());
+    kt_json_set(json, "gpu_memory_total_mb", any ? count_json(gpu->memory_total_mb) : kt_json_null());
+    kt_json_set(json, "gpu_celsius", any && gpu->celsius >= 0 ? kt_json_int(gpu->celsius) : kt_json_null());
     kt_json_set(json, "incarnation", kt_json_text(incarnation));
     return json;
 }
@@ -201,7 +192,7 @@ kt_api_nodes(kt_api_t *self)
         return;
     json_t *json = kt_json_object(), *nodes = kt_json_array();
     for (size_t i = 0; i < call->snapshot.n_nodes; i++)
-        kt_json_append(nodes, node_row(&call->snapshot.nodes[i]));
+        kt_json_append(nodes, node_object(&call->snapshot.nodes[i]));
     kt_json_set(json, "nodes", nodes);
     kt_call_destroy(&call);
     kt_api_reply(self, json);
@@ -216,14 +207,14 @@ kt_api_queue(kt_api_t *self)
     const kt_snapshot_t *seen = &call->snapshot;
     json_t              *json = kt_json_object();
     double               left = (double)(seen->totals.queued + seen->totals.claimed);
-    kt_json_set(json, "queued", count(seen->totals.queued));
-    kt_json_set(json, "claimed", count(seen->totals.claimed));
-    set_view(json, seen);
-    kt_json_set(json, "done", count(seen->totals.done));
-    kt_json_set(json, "failed", count(seen->totals.failed));
-    kt_json_set(json, "cancelled", count(seen->totals.cancelled));
+    kt_json_set(json, "queued", count_json(seen->totals.queued));
+    kt_json_set(json, "claimed", count_json(seen->totals.claimed));
+    set_window_counts(json, seen);
+    kt_json_set(json, "done", count_json(seen->totals.done));
+    kt_json_set(json, "failed", count_json(seen->totals.failed));
+    kt_json_set(json, "cancelled", count_json(seen->totals.cancelled));
     kt_json_set(json, "rate_per_s", kt_json_real(seen->rate_per_s));
-    kt_json_set(json, "eta_s", left > 0 ? ratio(left, seen->rate_per_s) : kt_json_real(0));
+    kt_json_set(json, "eta_s", left > 0 ? ratio_json(left, seen->rate_per_s) : kt_json_real(0));
     kt_call_destroy(&call);
     kt_api_reply(self, json);
 }

@@ -113,18 +113,6 @@ transport_error(kt_client_t *self, CURLcode code)
     return KT_EUNREACHABLE;
 }
 
-// {"error":{"code","number","text","detail"}}: returns the code, copies the detail to why.
-static kt_err_t
-error_of_answer(kt_client_t *self, long status, const json_t *answer)
-{
-    const json_t *error = answer ? kt_json_get(answer, "error") : NULL;
-    snprintf(self->why, WHY, "%s", error ? kt_json_str(error, "detail", "") : "");
-    if (!error)
-        snprintf(self->why, WHY, "HTTP status %ld", status);
-    int64_t number = error ? kt_json_i64(error, "number", 0) : 0;
-    return number ? (kt_err_t)number : KT_EMESSAGE;
-}
-
 static kt_err_t
 send_request(kt_client_t *self, const char *path, const char *body, size_t length, json_t **out)
 {
@@ -148,10 +136,15 @@ send_request(kt_client_t *self, const char *path, const char *body, size_t lengt
     json_t  *answer = NULL;
     kt_err_t err    = kt_json_parse(self->answer.length ? self->answer.bytes : "", self->answer.length, ANSWER_MAX,
                                  &answer, parse_why);
-    if (status < 200 || status > 299) {
-        err = error_of_answer(self, status, err ? NULL : answer);
+    if (status < 200 || status > 299) {  // {"error":{"code","number","text","detail"}}
+        const json_t *error  = err ? NULL : kt_json_get(answer, "error");
+        int64_t       number = error ? kt_json_i64(error, "number", 0) : 0;
+        if (error)
+            snprintf(self->why, WHY, "%s", kt_json_str(error, "detail", ""));
+        else
+            snprintf(self->why, WHY, "HTTP status %ld", status);
         kt_json_free(&answer);
-        return err;
+        return number ? (kt_err_t)number : KT_EMESSAGE;
     }
     if (err) {
         snprintf(self->why, WHY, "the answer of %.200s is not understood: %s", url, parse_why);

@@ -1,6 +1,6 @@
 #include "coordinator/cli/cli.h"
 
-// The commands in the order of --help. Adding one is a row here and a file cmd_NAME.c.
+// The commands in the order of --help. A new command is a row here and a file cmd_NAME.c.
 const kt_command_t KT_CLI_COMMANDS[] = {
     {"analyze", "[OPTIONS] FILE...|-", "analyse files in this process, without a farm",
      "  -o, --output FORMAT   summary (default), jsonl (the output message of each file), csv,\n"

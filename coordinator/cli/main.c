@@ -51,9 +51,15 @@ kt_cli_format(kt_cli_t *cli, const char *name)
     return false;
 }
 
+// The help of the command; NULL: of the program.
 static void
-print_main_help(void)
+print_help(const kt_command_t *command)
 {
+    if (command) {
+        printf("kithara %s -- %s\n\nUsage: kithara %s %s\n\n%s", command->name, command->summary, command->name,
+               command->arguments, command->help);
+        return;
+    }
     printf("kithara -- audio analysis farm\n\nUsage: kithara [OPTIONS] COMMAND ...\n\n"
            "Commands:\n");
     for (size_t i = 0; i < KT_CLI_N_COMMANDS; i++)
@@ -70,15 +76,6 @@ print_main_help(void)
            "\nExample:\n  kithara run ~/Music\n");
 }
 
-static const kt_command_t *
-find_command(const char *name)
-{
-    for (size_t i = 0; i < KT_CLI_N_COMMANDS; i++)
-        if (!strcmp(KT_CLI_COMMANDS[i].name, name))
-            return &KT_CLI_COMMANDS[i];
-    return NULL;
-}
-
 // Global options; recognized anywhere in argv before "--".
 typedef struct globals {
     const char *config;
@@ -87,52 +84,40 @@ typedef struct globals {
     bool        help, version, print_config, debug, gpu;
 } globals_t;
 
-// Returns the number of arguments consumed, 0 if the value is missing, -1 if not a global option.
-static int
-take_global(globals_t *g, const char *argument, const char *next)
-{
-    struct {
-        const char *name;
-        bool       *flag;
-    } flags[] = {{"--help", &g->help},       {"-h", &g->help},
-                 {"--version", &g->version}, {"--print-config", &g->print_config},
-                 {"--debug", &g->debug},     {"--gpu", &g->gpu}};
-    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
-        if (!strcmp(argument, flags[i].name)) {
-            *flags[i].flag = true;
-            return 1;
-        }
-    if (!strcmp(argument, "--config")) {
-        g->config = next;
-        return next ? 2 : 0;
-    }
-    if (!strcmp(argument, "--set")) {
-        if (next && g->n_sets < sizeof g->sets / sizeof *g->sets)
-            g->sets[g->n_sets++] = next;
-        return next ? 2 : 0;
-    }
-    return -1;
-}
-
 // Removes the global options from argv. Returns the new argc, or -1 if a value is missing.
 static int
 take_globals(globals_t *g, int argc, char **argv)
 {
-    int kept = 1;
-    for (int i = 1; i < argc;) {
-        if (!strcmp(argv[i], "--")) {
-            while (i < argc)
-                argv[kept++] = argv[i++];
-            break;
-        }
-        int taken = take_global(g, argv[i], i + 1 < argc ? argv[i + 1] : NULL);
-        if (!taken)
+    const struct {
+        const char *name;
+        bool       *flag;
+    } flags[]   = {{"--help", &g->help},       {"-h", &g->help},
+                   {"--version", &g->version}, {"--print-config", &g->print_config},
+                   {"--debug", &g->debug},     {"--gpu", &g->gpu}};
+    size_t sets = sizeof g->sets / sizeof *g->sets;
+    int    kept = 1, i = 1;
+    for (; i < argc && strcmp(argv[i], "--"); i++) {
+        bool config = !strcmp(argv[i], "--config"), set = !strcmp(argv[i], "--set");
+        if ((config || set) && i + 1 == argc)
             return -1;
-        if (taken < 0)
-            argv[kept++] = argv[i++];
-        else
-            i += taken;
+        if (config) {
+            g->config = argv[++i];
+        } else if (set) {
+            i++;
+            if (g->n_sets < sets)
+                g->sets[g->n_sets++] = argv[i];
+        } else {
+            size_t flag = 0;
+            while (flag < sizeof flags / sizeof *flags && strcmp(argv[i], flags[flag].name))
+                flag++;
+            if (flag < sizeof flags / sizeof *flags)
+                *flags[flag].flag = true;
+            else
+                argv[kept++] = argv[i];
+        }
     }
+    while (i < argc)  // "--" and all behind it
+        argv[kept++] = argv[i++];
     argv[kept] = NULL;
     return kept;
 }
@@ -203,15 +188,14 @@ main(int argc, char **argv)
     argc = take_globals(&g, argc, argv);
     if (argc < 0)
         return kt_cli_usage(NULL, "an option has no value");
-    const kt_command_t *command = argc > 1 ? find_command(argv[1]) : NULL;
+    const kt_command_t *command = NULL;
+    for (size_t i = 0; argc > 1 && i < KT_CLI_N_COMMANDS && !command; i++)
+        if (!strcmp(KT_CLI_COMMANDS[i].name, argv[1]))
+            command = &KT_CLI_COMMANDS[i];
     if (g.version)
         return printf("kithara %s\n", KT_VERSION) < 0;
     if (g.help || (argc == 1 && !g.print_config)) {
-        if (command)
-            printf("kithara %s -- %s\n\nUsage: kithara %s %s\n\n%s", command->name, command->summary, command->name,
-                   command->arguments, command->help);
-        else
-            print_main_help();
+        print_help(command);
         return g.help ? KT_EXIT_OK : KT_EXIT_USAGE;
     }
     if (!command && !g.print_config)

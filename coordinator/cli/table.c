@@ -102,21 +102,6 @@ write_number(char out[CELL_MAX], kt_cell_t cell, double value)
     }
 }
 
-// Truncates a long path at its start, between characters, so that the file name remains.
-static void
-write_path(char out[CELL_MAX], const char *text, size_t most)
-{
-    size_t n = strlen(text);
-    if (n <= most) {
-        snprintf(out, CELL_MAX, "%s", text);
-        return;
-    }
-    const char *tail = text + n - most + 3;
-    while ((*tail & 0xC0) == 0x80)
-        tail++;
-    snprintf(out, CELL_MAX, "...%s", tail);
-}
-
 static void
 write_cell(const kt_table_t *self, const kt_column_t *column, const json_t *row, char out[CELL_MAX])
 {
@@ -134,8 +119,15 @@ write_cell(const kt_table_t *self, const kt_column_t *column, const json_t *row,
         kt_json_plain(value, text, sizeof text);
         if (!csv)
             kt_text_remove_controls(text);  // a path may contain any bytes
-        write_path(out, *text || csv ? text : "-",
-                   column->cell == KT_CELL_PATH && self->format == KT_FORMAT_TABLE ? NARROW_PATH : CELL_MAX - 1);
+        const char *shown = *text || csv ? text : "-";
+        size_t      n = strlen(shown), most = CELL_MAX - 1;
+        if (column->cell == KT_CELL_PATH && self->format == KT_FORMAT_TABLE)
+            most = NARROW_PATH;
+        // A long path is truncated at its start, between characters, so that the file name remains.
+        const char *tail = n > most ? shown + n - most + 3 : shown;
+        while (n > most && (*tail & 0xC0) == 0x80)
+            tail++;
+        snprintf(out, CELL_MAX, "%s%s", n > most ? "..." : "", tail);
     }
 }
 
@@ -182,9 +174,20 @@ write_json_row(const json_t *row, FILE *out)
     kt_buf_fini(&text);
 }
 
-static void
-store_row(kt_table_t *self, const json_t *row)
+void
+kt_table_row(kt_table_t *self, const json_t *row)
 {
+    if (self->err)
+        return;
+    if (self->format == KT_FORMAT_JSON) {
+        write_json_row(row, stdout);
+        return;
+    }
+    if (self->format == KT_FORMAT_CSV) {
+        write_csv_row(self, row, stdout);
+        return;
+    }
+
     char cell[CELL_MAX];
     if (self->n_cells + self->n_shown > self->capacity) {
         size_t capacity = self->capacity ? 2 * self->capacity : 64 * self->n_shown;
@@ -203,19 +206,6 @@ store_row(kt_table_t *self, const json_t *row)
             self->err = KT_ENOMEM;
         self->cells[self->n_cells++] = copy;
     }
-}
-
-void
-kt_table_row(kt_table_t *self, const json_t *row)
-{
-    if (self->err)
-        return;
-    if (self->format == KT_FORMAT_JSON)
-        write_json_row(row, stdout);
-    else if (self->format == KT_FORMAT_CSV)
-        write_csv_row(self, row, stdout);
-    else
-        store_row(self, row);
 }
 
 // Width of a text on a terminal.

@@ -39,31 +39,6 @@ end_place(kt_http_guard_t *self, place_t *place)
     self->ended++;
 }
 
-// Makes room for a new connection: ends the one that has waited longest.
-static void
-end_oldest(kt_http_guard_t *self)
-{
-    place_t *oldest = NULL;
-    for (size_t i = 0; i < self->n_places; i++) {
-        place_t *place = &self->places[i];
-        if (place->fd >= 0 && !place->working && !place->ended && (!oldest || place->since_ms < oldest->since_ms))
-            oldest = place;
-    }
-    if (oldest)
-        end_place(self, oldest);
-}
-
-static void
-end_overdue(kt_http_guard_t *self, int64_t now_ms)
-{
-    int64_t most_ms = is_crowded(self) ? KT_HTTP_CROWD_MS : KT_HTTP_TURN_MS;
-    for (size_t i = 0; i < self->n_places; i++) {
-        place_t *place = &self->places[i];
-        if (place->fd >= 0 && !place->working && !place->ended && now_ms - place->since_ms >= most_ms)
-            end_place(self, place);
-    }
-}
-
 static void *
 run_guard(void *context)
 {
@@ -74,7 +49,12 @@ run_guard(void *context)
             (void)kt_cond_wait_until(&self->changed, &self->lock, kt_clock_ms() + CHECK_MS);
         else
             pthread_cond_wait(&self->changed, &self->lock);  // until the first connection, or close
-        end_overdue(self, kt_clock_ms());
+        int64_t now_ms = kt_clock_ms(), most_ms = is_crowded(self) ? KT_HTTP_CROWD_MS : KT_HTTP_TURN_MS;
+        for (size_t i = 0; i < self->n_places; i++) {
+            place_t *place = &self->places[i];
+            if (place->fd >= 0 && !place->working && !place->ended && now_ms - place->since_ms >= most_ms)
+                end_place(self, place);
+        }
     }
     pthread_mutex_unlock(&self->lock);
     return NULL;
@@ -122,20 +102,24 @@ kt_http_guard_destroy(kt_http_guard_t **self_p)
 size_t
 kt_http_guard_enter(kt_http_guard_t *self, int fd)
 {
-    size_t place = self->n_places;
+    place_t *unused = NULL, *oldest = NULL;
     pthread_mutex_lock(&self->lock);
-    for (size_t i = 0; i < self->n_places && place == self->n_places; i++)
-        if (self->places[i].fd < 0)
-            place = i;
-    if (place < self->n_places) {
-        if (is_crowded(self))
-            end_oldest(self);
-        self->places[place] = (place_t){.fd = fd, .since_ms = kt_clock_ms()};
+    for (size_t i = 0; i < self->n_places; i++) {
+        place_t *place = &self->places[i];
+        if (place->fd < 0)
+            unused = unused ? unused : place;
+        else if (!place->working && !place->ended && (!oldest || place->since_ms < oldest->since_ms))
+            oldest = place;
+    }
+    if (unused) {
+        if (is_crowded(self) && oldest)
+            end_place(self, oldest);  // makes room: it has waited longest
+        *unused = (place_t){.fd = fd, .since_ms = kt_clock_ms()};
         if (self->n++ == 0)
             pthread_cond_signal(&self->changed);
     }
     pthread_mutex_unlock(&self->lock);
-    return place;
+    return unused ? (size_t)(unused - self->places) : self->n_places;
 }
 
 void

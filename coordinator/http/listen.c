@@ -10,45 +10,21 @@
 
 enum { BACKLOG = 1024 };  // connections wait here while the guard makes room
 
-// "HOST:PORT", "[HOST]:PORT" into its two parts.
-static bool
-split_address(const char *bind, char host[KT_HTTP_ADDRESS], const char **port)
-{
-    const char *colon  = strrchr(bind, ':');
-    bool        ipv6   = bind[0] == '[';
-    const char *start  = bind + ipv6;
-    const char *finish = colon && ipv6 ? colon - 1 : colon;
-    if (!colon || finish <= start || (ipv6 && *finish != ']') || finish - start >= KT_HTTP_ADDRESS)
-        return false;
-    snprintf(host, KT_HTTP_ADDRESS, "%.*s", (int)(finish - start), start);
-    *port = colon + 1;
-    return true;
-}
-
+// "HOST:PORT" or "[HOST]:PORT"; NULL if it is not an address.
 static struct addrinfo *
 resolve_address(const char *bind_text)
 {
-    char             host[KT_HTTP_ADDRESS];
-    const char      *port;
+    char            host[KT_HTTP_ADDRESS];
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV};
+    const char     *colon = strrchr(bind_text, ':');
+    bool            ipv6  = bind_text[0] == '[';
+    const char     *start = bind_text + ipv6;
+    const char     *end   = colon && ipv6 ? colon - 1 : colon;
+    if (!colon || end <= start || (ipv6 && *end != ']') || end - start >= KT_HTTP_ADDRESS)
+        return NULL;
+    snprintf(host, sizeof host, "%.*s", (int)(end - start), start);
     struct addrinfo *found = NULL;
-    struct addrinfo  hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV};
-    return split_address(bind_text, host, &port) && getaddrinfo(host, port, &hints, &found) == 0 ? found : NULL;
-}
-
-static int
-listen_at(const struct addrinfo *at)
-{
-    int one = 1;
-    int fd  = socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return -1;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    if (bind(fd, at->ai_addr, at->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
-        return fd;
-    int saved = errno;
-    close(fd);
-    errno = saved;
-    return -1;
+    return getaddrinfo(host, colon + 1, &hints, &found) == 0 ? found : NULL;
 }
 
 kt_err_t
@@ -60,10 +36,18 @@ kt_http_listen(const char *bind_text, int *fd, char why[KT_HTTP_WHY])
                  bind_text);
         return KT_EINVAL;
     }
-    int made  = listen_at(found);
-    int saved = errno;
+    int one   = 1;
+    int made  = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int saved = made < 0 ? errno : 0;
+    if (!saved) {
+        setsockopt(made, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+        if (bind(made, found->ai_addr, found->ai_addrlen) || listen(made, BACKLOG)) {
+            saved = errno;
+            close(made);
+        }
+    }
     freeaddrinfo(found);
-    if (made < 0) {
+    if (saved) {
         snprintf(why, KT_HTTP_WHY, "http://%.200s %s: stop the program that listens there, or set ANALYZER_HTTP_BIND",
                  bind_text, saved == EADDRINUSE ? "is in use" : strerror(saved));
         return KT_EPORT;

@@ -101,7 +101,7 @@ request_of(kt_http_t *self, struct MHD_Connection *connection, const char *path,
     return request;
 }
 
-// Called with the headers: creates the exchange and asks the gate.
+// Called with the headers: creates the exchange and calls the gate.
 static enum MHD_Result
 begin_exchange(kt_http_t *self, struct MHD_Connection *connection, const char *path, const char *method, void **state)
 {
@@ -120,22 +120,6 @@ begin_exchange(kt_http_t *self, struct MHD_Connection *connection, const char *p
     kt_http_request_t request = request_of(self, connection, path, method);
     exchange->refused         = !self->opts.gate(self->opts.context, &request, &exchange->response);
     return MHD_YES;
-}
-
-// Past a bound the rest is read and discarded, so that the sender gets to read the response.
-static void
-add_body_part(exchange_t *exchange, const char *part, size_t bytes)
-{
-    kt_http_t *self = exchange->server;
-    if (exchange->refused || exchange->body.err)
-        return;
-    exchange->counted_bytes += bytes;
-    if (atomic_fetch_add(&self->bodies_bytes, bytes) + bytes > BODIES_BYTES)
-        exchange->body.err = KT_EAGAIN;
-    else
-        kt_buf_add(&exchange->body, part, bytes);
-    if (exchange->body.err)
-        atomic_fetch_add(&self->too_large, 1);
 }
 
 static void
@@ -160,11 +144,21 @@ on_request(void *context, struct MHD_Connection *connection, const char *path, c
            const char *part, size_t *part_bytes, void **state)
 {
     (void)version;
+    kt_http_t  *self     = context;
     exchange_t *exchange = *state;
     if (!exchange)
-        return begin_exchange(context, connection, path, method, state);
+        return begin_exchange(self, connection, path, method, state);
     if (*part_bytes) {
-        add_body_part(exchange, part, *part_bytes);
+        // After an error the rest is read and discarded, so that the sender reads the response.
+        if (!exchange->refused && !exchange->body.err) {
+            exchange->counted_bytes += *part_bytes;
+            if (atomic_fetch_add(&self->bodies_bytes, *part_bytes) + *part_bytes > BODIES_BYTES)
+                exchange->body.err = KT_EAGAIN;
+            else
+                kt_buf_add(&exchange->body, part, *part_bytes);
+            if (exchange->body.err)
+                atomic_fetch_add(&self->too_large, 1);
+        }
         *part_bytes = 0;
         return MHD_YES;
     }
@@ -174,7 +168,7 @@ on_request(void *context, struct MHD_Connection *connection, const char *path, c
         write_error(&exchange->response, MHD_HTTP_SERVICE_UNAVAILABLE, exchange->body.err,
                     "too many large requests at once: try again");
     else if (!exchange->refused)
-        run_handler(context, connection, path, method, exchange);
+        run_handler(self, connection, path, method, exchange);
     return queue_response(connection, &exchange->response);
 }
 

@@ -1,6 +1,6 @@
-// kt_http -- the HTTP server (libmicrohttpd, only here), one thread per connection. Bounded are: connections, number
-// and bytes of headers, bytes of one body and of all bodies, the time to send a request and to read its response
-// (guard.h). The handler (api.c) does routing, permissions and JSON; it may block up to its deadline.
+// kt_http -- the HTTP server (libmicrohttpd, only here), one thread per connection. Bounds: connections, number and
+// bytes of headers, bytes of one body and of all bodies, time to send a request and to read its response (guard.h).
+// The handler (api.c) does routing, permissions and JSON; it may block up to its deadline.
 #pragma once
 
 #include "common/buf.h"

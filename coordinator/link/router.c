@@ -33,38 +33,26 @@ handle_of(const uint8_t id[ID_BYTES])
     return HANDLE_BIT | (uint64_t)id[1] << 24 | (uint64_t)id[2] << 16 | (uint64_t)id[3] << 8 | id[4];
 }
 
-static void
-id_of(kt_node_handle_t handle, uint8_t id[ID_BYTES])
-{
-    id[0] = 0;
-    for (int i = 0; i < 4; i++)
-        id[1 + i] = (uint8_t)(handle >> (24 - 8 * i));
-}
-
-static void
-deliver_frame(kt_link_t *self, const uint8_t *id, size_t id_bytes, zmq_msg_t *payload)
-{
-    const char *key = zmq_msg_gets(payload, "User-Id");
-    if (id_bytes != ID_BYTES || id[0] != 0 || !key || zmq_msg_more(payload)) {
-        self->ops->frame(self->context, 0, key ? key : "none", "", 0);
-        return;
-    }
-    self->ops->frame(self->context, handle_of(id), key, zmq_msg_data(payload), zmq_msg_size(payload));
-}
-
-// One message of two parts. False: none is there.
+// One message of two parts: the id and the frame. False: none is there. A message without key, with an id of another
+// form, or with more parts is reported with handle 0 and no bytes.
 static bool
-receive_message(void *context, void *router)
+receive_router_message(void *context, void *router)
 {
-    zmq_msg_t part;
-    uint8_t   id[ID_BYTES] = {0};
+    kt_link_t *self = context;
+    zmq_msg_t  part;
+    uint8_t    id[ID_BYTES] = {0};
     zmq_msg_init(&part);
     bool got = zmq_msg_recv(&part, router, ZMQ_DONTWAIT) >= 0;
     if (got && zmq_msg_more(&part)) {
         size_t id_bytes = zmq_msg_size(&part);
         memcpy(id, zmq_msg_data(&part), id_bytes < sizeof id ? id_bytes : sizeof id);
-        if (zmq_msg_recv(&part, router, ZMQ_DONTWAIT) >= 0)
-            deliver_frame(context, id, id_bytes, &part);
+        if (zmq_msg_recv(&part, router, ZMQ_DONTWAIT) >= 0) {
+            const char *key = zmq_msg_gets(&part, "User-Id");
+            if (id_bytes != ID_BYTES || id[0] != 0 || !key || zmq_msg_more(&part))
+                self->ops->frame(self->context, 0, key ? key : "none", "", 0);
+            else
+                self->ops->frame(self->context, handle_of(id), key, zmq_msg_data(&part), zmq_msg_size(&part));
+        }
     }
     while (got && zmq_msg_more(&part) && zmq_msg_recv(&part, router, ZMQ_DONTWAIT) >= 0)
         continue;
@@ -73,7 +61,7 @@ receive_message(void *context, void *router)
 }
 
 static void
-connection_event(void *context, int event)
+on_connection_event(void *context, int event)
 {
     kt_link_t *self = context;
     self->ops->ended(self->context, event != ZMQ_EVENT_DISCONNECTED);
@@ -92,9 +80,9 @@ kt_link_new(kt_link_t **self_p, const kt_link_opts_t *opts)
     if (!err)
         err = kt_loop_new(&self->loop, &loop_opts);
     if (!err)
-        err = kt_loop_monitor(self->loop, self->router, FRAMES_PER_TURN, MONITORED, connection_event, self);
+        err = kt_loop_monitor(self->loop, self->router, FRAMES_PER_TURN, MONITORED, on_connection_event, self);
     if (!err)
-        err = kt_loop_socket(self->loop, self->router, FRAMES_PER_TURN, receive_message, self);
+        err = kt_loop_socket(self->loop, self->router, FRAMES_PER_TURN, receive_router_message, self);
     if (err)
         goto fail;
     *self_p = self;
@@ -143,11 +131,10 @@ kt_link_stop(kt_link_t *self)
 kt_err_t
 kt_link_send(kt_link_t *self, kt_node_handle_t to, const void *bytes, size_t length)
 {
-    uint8_t id[ID_BYTES];
-    void   *router = zsock_resolve(self->router);
-    id_of(to, id);
+    uint8_t id[ID_BYTES] = {0, (uint8_t)(to >> 24), (uint8_t)(to >> 16), (uint8_t)(to >> 8), (uint8_t)to};
+    void   *router       = zsock_resolve(self->router);
     if (zmq_send(router, id, sizeof id, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0)
         return errno == EHOSTUNREACH ? KT_EUNREACHABLE : KT_EFULL;
-    // After its first part libzmq takes the rest of a message whatever the high-water mark.
+    // After the first part libzmq accepts the rest of a message regardless of the high-water mark.
     return zmq_send(router, bytes, length, ZMQ_DONTWAIT) < 0 ? KT_EFULL : KT_OK;
 }

@@ -26,10 +26,12 @@ kt_metric_begin(kt_buf_t *out, kt_metric_t metric)
                TYPES[TABLE[metric].type]);
 }
 
-static void
-add_labels(kt_buf_t *out, const char *const *labels)
+void
+kt_metric_add(kt_buf_t *out, kt_metric_t metric, const char *suffix, const char *const *labels, double value)
 {
-    for (size_t i = 0; labels[i]; i += 2) {
+    char text[40];
+    kt_buf_fmt(out, "%s%s", TABLE[metric].name, suffix);
+    for (size_t i = 0; labels && labels[i]; i += 2) {
         kt_buf_fmt(out, "%s%s=\"", i ? "," : "{", labels[i]);
         for (const char *at = labels[i + 1]; *at; at++) {  // backslash, quote and line feed are escaped
             if (*at == '\n')
@@ -41,16 +43,8 @@ add_labels(kt_buf_t *out, const char *const *labels)
         }
         kt_buf_str(out, "\"");
     }
-    kt_buf_str(out, "}");
-}
-
-void
-kt_metric_add(kt_buf_t *out, kt_metric_t metric, const char *suffix, const char *const *labels, double value)
-{
-    char text[40];
-    kt_buf_fmt(out, "%s%s", TABLE[metric].name, suffix);
     if (labels)
-        add_labels(out, labels);
+        kt_buf_str(out, "}");
     if (!isfinite(value)) {
         kt_buf_str(out, isnan(value) ? " NaN\n" : value > 0 ? " +Inf\n" : " -Inf\n");
         return;

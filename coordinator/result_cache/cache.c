@@ -92,7 +92,7 @@ run_redis_command(redisContext *context, int argc, const char **argv, int64_t de
 }
 
 static bool
-authenticate(const kt_cache_url_t *url, redisContext *context, int64_t deadline_ms, char why[TEXT_BYTES])
+authenticate_redis(const kt_cache_url_t *url, redisContext *context, int64_t deadline_ms, char why[TEXT_BYTES])
 {
     char        db[NUMBER_BYTES];
     const char *with_user[] = {"AUTH", url->user, url->password}, *without[] = {"AUTH", url->password};
@@ -113,7 +113,7 @@ connect_redis(const kt_cache_url_t *url, char why[TEXT_BYTES])
     struct timeval at_most     = {.tv_sec = KT_CACHE_WRITE_MS / 1000};
     redisContext  *context     = redisConnectWithTimeout(url->host, url->port, at_most);
     why[0]                     = '\0';
-    if (context && !context->err && authenticate(url, context, deadline_ms, why))
+    if (context && !context->err && authenticate_redis(url, context, deadline_ms, why))
         return context;
     if (!*why)
         snprintf(why, TEXT_BYTES, "%s", context && context->err ? context->errstr : "no reply in time");
@@ -204,13 +204,23 @@ queue_set(kt_result_cache_t *self, const entry_t *entry)
     return redisAppendCommandArgv(self->writer, 5, argv, lengths) == REDIS_OK;
 }
 
-// Sends all in one pipeline, then reads as many replies.
+// Sends all entries in one pipeline, then reads as many replies.
 static void
 write_entries(kt_result_cache_t *self, void **entries, size_t n)
 {
     int64_t deadline_ms = kt_clock_ms() + KT_CACHE_WRITE_MS;
     size_t  sent = 0, done = 0, refused = 0;
-    char    why[TEXT_BYTES] = "no reply in time";
+    char    byte, why[TEXT_BYTES] = "no reply in time";
+    // If Redis restarted since the last write, reconnects at once, so that the entries are not lost. If that fails, so
+    // does the write, which is counted.
+    if (recv(self->writer->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0) {
+        redisContext *context = connect_redis(&self->url, why);
+        if (context) {
+            redisFree(self->writer);
+            self->writer = context;
+        }
+        snprintf(why, sizeof why, "no reply in time");
+    }
     for (size_t i = 0; i < n; i++)
         sent += queue_set(self, entries[i]);
     while (done < sent) {
@@ -234,39 +244,6 @@ write_entries(kt_result_cache_t *self, void **entries, size_t n)
         destroy_entry(self, entries[i]);
 }
 
-// Waits until the next attempt is due, or until close.
-static void
-pause_until_retry(kt_result_cache_t *self)
-{
-    pthread_mutex_lock(&self->lock);
-    while (!self->closing && kt_clock_ms() < self->again_ms)
-        (void)kt_cond_wait_until(&self->changed, &self->lock, self->again_ms);
-    pthread_mutex_unlock(&self->lock);
-}
-
-// If Redis restarted since the last write, reconnects at once, so that the popped entries are not lost.
-static void
-reconnect_if_closed(kt_result_cache_t *self)
-{
-    char byte, why[TEXT_BYTES];
-    if (recv(self->writer->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0)
-        return;
-    redisContext *context = connect_redis(&self->url, why);
-    if (!context)
-        return;  // the write fails and is counted
-    redisFree(self->writer);
-    self->writer = context;
-}
-
-static bool
-is_closing(kt_result_cache_t *self)
-{
-    pthread_mutex_lock(&self->lock);
-    bool closing = self->closing;
-    pthread_mutex_unlock(&self->lock);
-    return closing;
-}
-
 static void *
 run_cache(void *context)
 {
@@ -275,14 +252,20 @@ run_cache(void *context)
     size_t             n         = 0;
     int64_t            finish_ms = 0;
     for (;;) {
-        if (!finish_ms && is_closing(self))
+        pthread_mutex_lock(&self->lock);
+        bool closing = self->closing;
+        pthread_mutex_unlock(&self->lock);
+        if (!finish_ms && closing)
             finish_ms = kt_clock_ms() + KT_CACHE_WRITE_MS;
         if (finish_ms && (!self->writer || kt_clock_ms() >= finish_ms))
             break;
         if (!finish_ms)
             connect_missing(self);
-        if (!self->writer) {
-            pause_until_retry(self);
+        if (!self->writer) {  // waits until the next attempt is due, or until close
+            pthread_mutex_lock(&self->lock);
+            while (!self->closing && kt_clock_ms() < self->again_ms)
+                (void)kt_cond_wait_until(&self->changed, &self->lock, self->again_ms);
+            pthread_mutex_unlock(&self->lock);
             continue;
         }
         kt_err_t err = kt_queue_pop(self->queue, entries, PIPELINE, &n, POP_MS);
@@ -294,7 +277,6 @@ run_cache(void *context)
                 set_down(self, self->writer->err ? self->writer->errstr : why);
             continue;
         }
-        reconnect_if_closed(self);
         write_entries(self, entries, n);
     }
     while (!kt_queue_pop(self->queue, entries, PIPELINE, &n, 0)) {
@@ -395,28 +377,25 @@ read_reply(kt_result_cache_t *self, const char *message_id)
     return reply;
 }
 
-static kt_err_t
-copy_document(const redisReply *reply, char **document, size_t *bytes)
-{
-    if (reply->type != REDIS_REPLY_STRING)
-        return reply->type == REDIS_REPLY_NIL ? KT_ENOTFOUND : KT_EUNREACHABLE;
-    char *copy = malloc(reply->len + 1);
-    if (!copy)
-        return KT_ENOMEM;
-    memcpy(copy, reply->str, reply->len);
-    copy[reply->len] = '\0';
-    *document        = copy;
-    *bytes           = reply->len;
-    return KT_OK;
-}
-
 kt_err_t
 kt_result_cache_get(kt_result_cache_t *self, const char *message_id, char **document, size_t *bytes)
 {
     pthread_mutex_lock(&self->lock);
     redisReply *reply = self->reader ? read_reply(self, message_id) : NULL;
     pthread_mutex_unlock(&self->lock);
-    kt_err_t err = reply ? copy_document(reply, document, bytes) : KT_EUNREACHABLE;
+    kt_err_t err = KT_EUNREACHABLE;
+    if (reply && reply->type == REDIS_REPLY_NIL)
+        err = KT_ENOTFOUND;
+    if (reply && reply->type == REDIS_REPLY_STRING) {
+        char *copy = malloc(reply->len + 1);
+        err        = copy ? KT_OK : KT_ENOMEM;
+        if (copy) {
+            memcpy(copy, reply->str, reply->len);
+            copy[reply->len] = '\0';
+            *document        = copy;
+            *bytes           = reply->len;
+        }
+    }
     if (reply)
         freeReplyObject(reply);
     atomic_fetch_add(err == KT_OK ? &self->hits : err == KT_ENOTFOUND ? &self->misses : &self->read_errors, 1);

@@ -11,7 +11,7 @@
 enum { REDIS_PORT = 6379, REDIS_DATABASES = 1 << 14 };
 
 static int
-hex_digit(char c)
+url_hex_digit(char c)
 {
     return c >= '0' && c <= '9' ? c - '0' : isxdigit((unsigned char)c) ? tolower((unsigned char)c) - 'a' + 10 : -1;
 }
@@ -24,9 +24,9 @@ percent_decode(char *out, size_t capacity, const char *text, size_t length)
     for (size_t i = 0; i < length; i++) {
         int c = (unsigned char)text[i];
         if (c == '%') {
-            if (length - i < 3 || hex_digit(text[i + 1]) < 0 || hex_digit(text[i + 2]) < 0)
+            if (length - i < 3 || url_hex_digit(text[i + 1]) < 0 || url_hex_digit(text[i + 2]) < 0)
                 return false;
-            c = hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]);
+            c = url_hex_digit(text[i + 1]) * 16 + url_hex_digit(text[i + 2]);
             i += 2;
         }
         if (c == 0 || used + 1 >= capacity)

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 // Workers take the files in order and put each outcome into a ring; the main thread prints them in that order. A worker
-// may be at most a ring ahead of what is printed, so memory does not grow with the number of files.
+// may be at most a ring ahead of the printer, so memory does not grow with the number of files.
 typedef struct outcome {
     bool                ready;
     kt_report_t         report;
@@ -88,9 +88,9 @@ analyze_one(analyze_t *self, kt_worker_t *worker, const char *path, outcome_t *o
         out->report.err = KT_ENOMEM;
 }
 
-// The next file's number, when there is one and its place in the ring is free.
+// Waits until the next file's place in the ring is free. False: there is no further file.
 static bool
-take_next(analyze_t *self, size_t *index)
+next_file(analyze_t *self, size_t *index)
 {
     bool taken = false;
     pthread_mutex_lock(&self->lock);
@@ -110,7 +110,7 @@ worker_main(void *context)
     analyze_t   *self   = context;
     kt_worker_t *worker = NULL;
     kt_err_t     err    = kt_worker_new(&worker, self->pipeline);
-    for (size_t index; take_next(self, &index);) {
+    for (size_t index; next_file(self, &index);) {
         outcome_t *out = &self->outcomes[index % self->ring];
         if (worker) {
             analyze_one(self, worker, self->opts->files[index], out);
@@ -146,9 +146,15 @@ print_outcome(analyze_t *self, const char *path, outcome_t *out)
     kt_buf_fini(&out->report.document);
 }
 
-static void
-print_all(analyze_t *self)
+static int
+analyze_and_print(analyze_t *self)
 {
+    pthread_t threads[256];
+    size_t    started = 0;
+    while (started < self->opts->workers && !pthread_create(&threads[started], NULL, worker_main, self))
+        started++;
+    if (started == 0)
+        return kt_cli_fail(KT_ESYSTEM, "worker threads", NULL);
     for (size_t i = 0; i < self->opts->n_files && !self->stop; i++) {
         outcome_t *out = &self->outcomes[i % self->ring];
         pthread_mutex_lock(&self->lock);
@@ -162,18 +168,7 @@ print_all(analyze_t *self)
         pthread_cond_broadcast(&self->changed);
         pthread_mutex_unlock(&self->lock);
     }
-}
 
-static int
-run_threads(analyze_t *self)
-{
-    pthread_t threads[256];
-    size_t    started = 0;
-    while (started < self->opts->workers && !pthread_create(&threads[started], NULL, worker_main, self))
-        started++;
-    if (started == 0)
-        return kt_cli_fail(KT_ESYSTEM, "worker threads", NULL);
-    print_all(self);
     pthread_mutex_lock(&self->lock);
     pthread_cond_broadcast(&self->changed);
     pthread_mutex_unlock(&self->lock);
@@ -185,7 +180,7 @@ run_threads(analyze_t *self)
 }
 
 static kt_err_t
-open_all(analyze_t *self, char why[KT_GPU_WHY])
+open_analyze(analyze_t *self, char why[KT_GPU_WHY])
 {
     kt_err_t err = self->cli->gpu ? kt_gpus_of(self->cli->settings, &self->gpus, why) : KT_OK;
     if (err)
@@ -212,8 +207,8 @@ kt_cmd_analyze(kt_cli_t *cli, int argc, char **argv)
     analyze_t self = {
         .cli = cli, .opts = &opts, .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
     char     why[KT_GPU_WHY] = "";
-    kt_err_t err             = open_all(&self, why);
-    code                     = err ? kt_cli_fail(err, "analyze cannot start", *why ? why : NULL) : run_threads(&self);
+    kt_err_t err             = open_analyze(&self, why);
+    code = err ? kt_cli_fail(err, "analyze cannot start", *why ? why : NULL) : analyze_and_print(&self);
     kt_analyze_printer_destroy(&self.printer);
     kt_pipeline_destroy(&self.pipeline);
     kt_gpus_close(&self.gpus);

@@ -1,5 +1,6 @@
 #include "coordinator/cli/analyze/feature_rows.h"
 
+#include "coordinator/cli/analyze/formats.h"
 #include "proto/features.h"
 
 #include <stdio.h>
@@ -53,20 +54,13 @@ static const kt_column_t TERMINAL[] = {
 // Members of the message itself, before the features.
 static const char *const HEAD[] = {"message_id", "file_path", "success", "processing_time", "error", "error_detail"};
 
-static bool
-shared_name(kt_feature_t feature)
-{
-    for (int i = 0; i < KT_FEATURES; i++)
-        if (i != (int)feature && !strcmp(kt_feature_desc((kt_feature_t)i)->name, kt_feature_desc(feature)->name))
-            return true;
-    return false;
-}
-
 static void
 add_column(kt_feature_rows_t *self, kt_feature_t feature, int index)
 {
     const kt_feature_desc_t *desc   = kt_feature_desc(feature);
-    bool                     prefix = shared_name(feature) && desc->group != KT_GROUP_PERCEPTUAL;
+    bool                     prefix = false;  // several groups have this name; the perceptual one stays without
+    for (int i = 0; i < KT_FEATURES && desc->group != KT_GROUP_PERCEPTUAL; i++)
+        prefix |= i != (int)feature && !strcmp(kt_feature_desc((kt_feature_t)i)->name, desc->name);
     if (self->n == COLUMNS_MAX)
         return;
     char *name = self->names[self->n];
@@ -77,9 +71,9 @@ add_column(kt_feature_rows_t *self, kt_feature_t feature, int index)
     self->columns[self->n++] = (kt_column_t){name, name, KT_CELL_REAL, false};
 }
 
-// Entries of a list that become columns; 0: the list stays out (too long for a row, or of no fixed length).
+// Number of columns of a list; 0: the list is omitted (too long for a row, or of no fixed length).
 static int
-spread(kt_feature_t feature, const kt_settings_t *settings)
+column_count(kt_feature_t feature, const kt_settings_t *settings)
 {
     enum { MOST = 16 };
     switch (feature) {
@@ -104,7 +98,7 @@ kt_feature_rows_new(kt_feature_rows_t **self_p, const kt_settings_t *settings)
         kt_shape_t   shape   = kt_feature_desc(feature)->shape;
         if (shape <= KT_SHAPE_TEXT)
             add_column(self, feature, -1);
-        for (int k = 0; shape == KT_SHAPE_REALS && k < spread(feature, settings); k++)
+        for (int k = 0; shape == KT_SHAPE_REALS && k < column_count(feature, settings); k++)
             add_column(self, feature, k);
     }
     *self_p = self;
@@ -126,23 +120,8 @@ kt_feature_rows_columns(const kt_feature_rows_t *self, kt_format_t format, size_
     return all ? self->columns : TERMINAL;
 }
 
-static const json_t *
-member(const json_t *document, const char *path)
-{
-    char part[32];
-    for (const json_t *at = document; at; path++) {
-        size_t n = strcspn(path, ".");
-        snprintf(part, sizeof part, "%.*s", (int)n, path);
-        at = kt_json_get(at, part);
-        path += n;
-        if (!*path)
-            return at;
-    }
-    return NULL;
-}
-
-static json_t *
-copy_head(const json_t *document)
+json_t *
+kt_feature_row(const kt_feature_rows_t *self, const json_t *document)
 {
     json_t *row = kt_json_object();
     if (!row)
@@ -157,20 +136,10 @@ copy_head(const json_t *document)
     (void)kt_json_set(row, "processing_time", kt_json_real(kt_json_f64(document, "processing_time", 0)));
     (void)kt_json_set(row, "error", error ? kt_json_text(kt_json_str(error, "code", "")) : kt_json_null());
     (void)kt_json_set(row, "error_detail", error ? kt_json_text(kt_json_str(error, "detail", "")) : kt_json_null());
-    return row;
-}
 
-json_t *
-kt_feature_row(const kt_feature_rows_t *self, const json_t *document)
-{
-    json_t *row = copy_head(document);
-    for (size_t i = 0; row && i < self->n; i++) {
-        place_t place = self->places[i];
-        if (place.feature == KT_FEATURES)
-            continue;
-        const kt_feature_desc_t *desc  = kt_feature_desc(place.feature);
-        const json_t            *group = member(document, kt_group_path(desc->group));
-        const json_t            *value = group ? kt_json_get(group, desc->name) : NULL;
+    for (size_t i = 0; i < self->n; i++) {
+        place_t       place = self->places[i];
+        const json_t *value = place.feature == KT_FEATURES ? NULL : kt_format_value(document, place.feature);
         if (value && place.index >= 0)
             value = kt_json_at(value, (size_t)place.index);
         if (value)

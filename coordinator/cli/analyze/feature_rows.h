@@ -1,6 +1,6 @@
-// kt_feature_rows -- output messages as flat rows: one member a number, for tables and CSV. The columns come from the
-// feature table; a list of known length is spread ("mfcc_1" ...), a name that two groups share carries its group
-// ("mood_valence"). One thread.
+// kt_feature_rows -- output messages as flat rows for tables and CSV: one number or text per member. The columns come
+// from the feature table; a list of known length has a column per entry ("mfcc_1" ...), and a name that occurs in two
+// groups is prefixed with its group ("mood_valence"). One thread.
 #pragma once
 
 #include "common/settings.h"

@@ -24,9 +24,9 @@ static const field_t RHYTHM[] = {
     {KT_FEATURE_MIR_beats, "", "beats_position"},
     {KT_FEATURE_MIR_onset_rate, "", "onset_rate"},
 };
-// Their danceability runs from 0 to about 3; ours is a third of it, cut at 1.
+// Essentia's danceability ranges from 0 to about 3; Kithara's is a third of it, limited to 1.
 #define DANCEABILITY_SCALE 3.0
-// The key is written where readers of Essentia look first; its profile is another.
+// The key is stored where readers of Essentia's output look first, although its profile is Kithara's own.
 static const field_t TONAL[] = {
     {KT_FEATURE_MIR_key, "key_edma", "key"},
     {KT_FEATURE_MIR_mode, "key_edma", "scale"},
@@ -49,9 +49,9 @@ static const field_t SUMMARIES[] = {
 };
 #define COUNT(list) (sizeof(list) / sizeof *(list))
 
-// The object at a dotted path below root, made where it is missing; NULL without memory.
+// The object at a dotted path below root, created if missing; NULL: out of memory.
 static json_t *
-place(json_t *root, const char *path)
+object_at_path(json_t *root, const char *path)
 {
     char part[64];
     while (root && *path) {
@@ -72,13 +72,13 @@ add_fields(json_t *root, const json_t *document, const field_t *fields, size_t n
     for (size_t i = 0; i < n && good; i++) {
         const json_t *value = kt_format_value(document, fields[i].feature);
         if (value)
-            good = kt_json_set(place(root, fields[i].parent), fields[i].name, kt_json_copy(value));
+            good = kt_json_set(object_at_path(root, fields[i].parent), fields[i].name, kt_json_copy(value));
     }
     return good;
 }
 
 static double
-squared(const json_t *value)
+square_of(const json_t *value)
 {
     double number = NAN;
     return value && kt_json_number(value, &number) ? number * number : NAN;
@@ -89,10 +89,10 @@ variance_of(const json_t *deviation)
 {
     size_t n = kt_json_count(deviation);
     if (n == 0)
-        return kt_json_real(squared(deviation));
+        return kt_json_real(square_of(deviation));
     json_t *list = kt_json_array();
     for (size_t i = 0; list && i < n; i++)
-        if (!kt_json_append(list, kt_json_real(squared(kt_json_at(deviation, i)))))
+        if (!kt_json_append(list, kt_json_real(square_of(kt_json_at(deviation, i)))))
             kt_json_free(&list);
     return list;
 }
@@ -107,7 +107,7 @@ add_summary(json_t *lowlevel, const json_t *document, const field_t *field)
     const json_t            *statistics = kt_json_get(all, kt_feature_key(field->feature, key));
     if (!mean)
         return true;
-    json_t *object = place(lowlevel, field->parent);
+    json_t *object = object_at_path(lowlevel, field->parent);
     bool    good   = object && kt_json_set(object, "mean", kt_json_copy(mean));
     for (size_t i = 0; i < COUNT(PARTS) && good; i++) {
         const json_t *part = kt_json_get(statistics, PARTS[i][0]);
@@ -118,82 +118,57 @@ add_summary(json_t *lowlevel, const json_t *document, const field_t *field)
 }
 
 static bool
-add_lowlevel(json_t *root, const json_t *document)
-{
-    json_t *lowlevel = place(root, "lowlevel");
-    bool    good     = add_fields(lowlevel, document, LOWLEVEL, COUNT(LOWLEVEL));
-    for (size_t i = 0; i < COUNT(SUMMARIES) && good; i++)
-        good = add_summary(lowlevel, document, &SUMMARIES[i]);
-    return good;
-}
-
-static bool
-add_rhythm(json_t *root, const json_t *document)
-{
-    json_t       *rhythm = place(root, "rhythm");
-    const json_t *beats  = kt_format_value(document, KT_FEATURE_MIR_beats);
-    const json_t *dance  = kt_format_value(document, KT_FEATURE_PERCEPTUAL_danceability);
-    double        value  = 0;
-    if (dance && kt_json_number(dance, &value) &&
-        !kt_json_set(rhythm, "danceability", kt_json_real(DANCEABILITY_SCALE * value)))
-        return false;
-    return add_fields(rhythm, document, RHYTHM, COUNT(RHYTHM)) &&
-           (!beats || kt_json_set(rhythm, "beats_count", kt_json_int((int64_t)kt_json_count(beats))));
-}
-
-static bool
-add_tonal(json_t *root, const json_t *document)
-{
-    double        semitones;
-    json_t       *tonal  = place(root, "tonal");
-    const json_t *tuning = kt_format_value(document, KT_FEATURE_MIR_tuning);
-    bool          good   = add_fields(tonal, document, TONAL, COUNT(TONAL));
-    if (good && tuning && kt_json_number(tuning, &semitones))
-        good = kt_json_set(tonal, "tuning_frequency", kt_json_real(440 * exp2(semitones / 12)));
-    return good;
-}
-
-// There, a tag is a list of texts.
-static bool
-add_tags(json_t *tags, const json_t *document)
-{
-    const json_t *own   = kt_format_value(document, KT_FEATURE_TECHNICAL_tags);
-    const char   *path  = kt_json_str(document, "file_path", "");
-    const char   *slash = strrchr(path, '/');
-    bool          good  = tags && kt_json_set(tags, "file_name", kt_json_text(slash ? slash + 1 : path));
-    for (size_t i = 0; i < kt_json_count(own) && good; i++) {
-        const char *key  = kt_json_key(own, i);
-        json_t     *list = kt_json_array();
-        good             = list && kt_json_append(list, kt_json_text(kt_json_str(own, key, "")));
-        if (good)
-            good = kt_json_set(tags, key, list);
-        else
-            kt_json_free(&list);
-    }
-    return good;
-}
-
-static bool
 add_metadata(json_t *root, const json_t *document)
 {
     double        bits;
-    json_t       *properties = place(root, "metadata.audio_properties");
-    json_t       *version    = place(root, "metadata.version");
+    json_t       *properties = object_at_path(root, "metadata.audio_properties");
+    json_t       *version    = object_at_path(root, "metadata.version");
     const json_t *stored     = kt_format_value(document, KT_FEATURE_TECHNICAL_bits_per_sample);
     bool          good       = add_fields(properties, document, PROPERTIES, COUNT(PROPERTIES));
     if (good && stored && kt_json_number(stored, &bits))
         good = kt_json_set(properties, "lossless", kt_json_bool(bits > 0));
-    return good && add_tags(place(root, "metadata.tags"), document) && version &&
-           kt_json_set(version, "extractor", kt_json_text("kithara " KT_VERSION)) &&
+
+    json_t       *tags  = object_at_path(root, "metadata.tags");  // each is a list of texts
+    const json_t *own   = kt_format_value(document, KT_FEATURE_TECHNICAL_tags);
+    const char   *path  = kt_json_str(document, "file_path", "");
+    const char   *slash = strrchr(path, '/');
+    good                = good && tags && kt_json_set(tags, "file_name", kt_json_text(slash ? slash + 1 : path));
+    for (size_t i = 0; i < kt_json_count(own) && good; i++) {
+        const char *key  = kt_json_key(own, i);
+        json_t     *list = kt_json_array();
+        good             = kt_json_append(list, kt_json_text(kt_json_str(own, key, "")));
+        good             = kt_json_set(good ? tags : NULL, key, list);
+    }
+    return good && version && kt_json_set(version, "extractor", kt_json_text("kithara " KT_VERSION)) &&
            kt_json_set(version, "analysis", kt_json_text(kt_json_str(document, "analysis_version", "")));
 }
 
 void
 kt_format_essentia(const json_t *document, kt_buf_t *out)
 {
-    json_t *root = kt_json_object();
-    if (root && add_lowlevel(root, document) && add_rhythm(root, document) && add_tonal(root, document) &&
-        add_metadata(root, document))
+    json_t *root     = kt_json_object();
+    json_t *lowlevel = object_at_path(root, "lowlevel"), *rhythm = object_at_path(root, "rhythm");
+    json_t *tonal = object_at_path(root, "tonal");
+    bool    good  = add_fields(lowlevel, document, LOWLEVEL, COUNT(LOWLEVEL));
+    for (size_t i = 0; i < COUNT(SUMMARIES) && good; i++)
+        good = add_summary(lowlevel, document, &SUMMARIES[i]);
+
+    const json_t *beats = kt_format_value(document, KT_FEATURE_MIR_beats);
+    const json_t *dance = kt_format_value(document, KT_FEATURE_PERCEPTUAL_danceability);
+    double        value = 0;
+    if (good && dance && kt_json_number(dance, &value))
+        good = kt_json_set(rhythm, "danceability", kt_json_real(DANCEABILITY_SCALE * value));
+    good = good && add_fields(rhythm, document, RHYTHM, COUNT(RHYTHM));
+    if (good && beats)
+        good = kt_json_set(rhythm, "beats_count", kt_json_int((int64_t)kt_json_count(beats)));
+
+    const json_t *tuning    = kt_format_value(document, KT_FEATURE_MIR_tuning);
+    double        semitones = 0;
+    good                    = good && add_fields(tonal, document, TONAL, COUNT(TONAL));
+    if (good && tuning && kt_json_number(tuning, &semitones))
+        good = kt_json_set(tonal, "tuning_frequency", kt_json_real(440 * exp2(semitones / 12)));
+
+    if (good && add_metadata(root, document))
         kt_json_write(root, out);
     else
         out->err = KT_ENOMEM;

@@ -19,36 +19,24 @@ kt_format_value(const json_t *document, kt_feature_t feature)
     return value && !kt_json_is_null(value) ? value : NULL;
 }
 
+// The pitch class, C = 0; -1 if unknown.
 static int
-format_pitch_class(const char *name)
+pitch_class(const json_t *document)
 {
     static const char LETTERS[] = "C D EF G A B";
-    const char       *at        = *name && *name != ' ' ? strchr(LETTERS, *name) : NULL;
-    if (!at)
-        return -1;
-    int turn = name[1] == '#' ? 1 : name[1] == 'b' ? 11 : 0;
-    return ((int)(at - LETTERS) + turn) % 12;
-}
-
-static json_t *
-copy_of(const json_t *document, kt_feature_t feature)
-{
-    const json_t *value = kt_format_value(document, feature);
-    return value ? kt_json_copy(value) : kt_json_null();
-}
-
-static json_t *
-key_of(const json_t *document)
-{
-    char          name[16] = "";
-    const json_t *key      = kt_format_value(document, KT_FEATURE_MIR_key);
+    char              name[16]  = "";
+    const json_t     *key       = kt_format_value(document, KT_FEATURE_MIR_key);
     if (key)
         kt_json_plain(key, name, sizeof name);
-    return kt_json_int(format_pitch_class(name));
+    const char *at = *name && *name != ' ' ? strchr(LETTERS, *name) : NULL;
+    if (!at)
+        return -1;
+    int accidental = name[1] == '#' ? 1 : name[1] == 'b' ? 11 : 0;
+    return ((int)(at - LETTERS) + accidental) % 12;
 }
 
 static json_t *
-mode_of(const json_t *document)
+mode_json(const json_t *document)
 {
     char          name[16] = "";
     const json_t *mode     = kt_format_value(document, KT_FEATURE_MIR_mode);
@@ -58,17 +46,9 @@ mode_of(const json_t *document)
     return major || strcmp(name, "minor") == 0 ? kt_json_int(major) : kt_json_null();
 }
 
+// RFC 8089; bytes that are not permitted in a URI as %XX.
 static json_t *
-duration_of(const json_t *document)
-{
-    double        seconds;
-    const json_t *value = kt_format_value(document, KT_FEATURE_TECHNICAL_duration);
-    return value && kt_json_number(value, &seconds) ? kt_json_int(llround(1000 * seconds)) : kt_json_null();
-}
-
-// RFC 8089; the bytes that a URI may not hold as %XX.
-static json_t *
-uri_of(const json_t *document)
+uri_json(const json_t *document)
 {
     const char *path = kt_json_str(document, "file_path", "");
     if (*path != '/')
@@ -108,15 +88,21 @@ kt_format_spotify(const json_t *document, kt_buf_t *out)
         {"time_signature", KT_FEATURE_MIR_time_signature},
         {"valence", KT_FEATURE_PERCEPTUAL_valence},
     };
-    json_t *object = kt_json_object();
-    bool    good   = object;
-    for (size_t i = 0; i < sizeof PLAIN / sizeof *PLAIN && good; i++)
-        good = kt_json_set(object, PLAIN[i].name, copy_of(document, PLAIN[i].feature));
-    good = good && kt_json_set(object, "key", key_of(document)) && kt_json_set(object, "mode", mode_of(document)) &&
-           kt_json_set(object, "duration_ms", duration_of(document)) &&
+    double        seconds  = 0;
+    const json_t *duration = kt_format_value(document, KT_FEATURE_TECHNICAL_duration);
+    bool          timed    = duration && kt_json_number(duration, &seconds);
+    json_t       *object   = kt_json_object();
+    bool          good     = object;
+    for (size_t i = 0; i < sizeof PLAIN / sizeof *PLAIN && good; i++) {
+        const json_t *value = kt_format_value(document, PLAIN[i].feature);
+        good                = kt_json_set(object, PLAIN[i].name, value ? kt_json_copy(value) : kt_json_null());
+    }
+    good = good && kt_json_set(object, "key", kt_json_int(pitch_class(document))) &&
+           kt_json_set(object, "mode", mode_json(document)) &&
+           kt_json_set(object, "duration_ms", timed ? kt_json_int(llround(1000 * seconds)) : kt_json_null()) &&
            kt_json_set(object, "type", kt_json_text("audio_features")) &&
            kt_json_set(object, "id", kt_json_text(kt_json_str(document, "message_id", ""))) &&
-           kt_json_set(object, "uri", uri_of(document));
+           kt_json_set(object, "uri", uri_json(document));
     if (good)
         kt_json_write(object, out);
     else

@@ -1,6 +1,5 @@
-// kt_formats -- one output message in the forms that other programs already read. Each takes a parsed message of a
-// success and appends one line of JSON without newline; a value that the message lacks is null (Spotify) or left out
-// (Essentia). Pure.
+// kt_formats -- one output message in the formats of other programs. Each takes the parsed message of a success and
+// appends one line of JSON without newline; a missing value is null (Spotify) or omitted (Essentia). Pure.
 #pragma once
 
 #include "common/buf.h"
@@ -8,11 +7,11 @@
 #include "proto/features.h"
 
 // The audio-features object of Spotify's Web API (closed to new programs in 2024): its thirteen fields, and type, id
-// (message_id) and uri (of the file). loudness is LUFS where theirs was their own decibels; key is -1 when unknown.
+// (message_id) and uri (of the file). loudness is in LUFS, Spotify's was in its own decibels; key is -1 if unknown.
 void kt_format_spotify(const json_t *document, kt_buf_t *out);
-// The layout of the JSON of Essentia's music extractor: metadata, lowlevel, rhythm, tonal; only the fields that we have
-// by a like definition. The key is under key_edma, although its profile is Kithara's.
+// The layout of the JSON of Essentia's music extractor: metadata, lowlevel, rhythm, tonal; only the fields with
+// the same definition here. The key is under key_edma, although its profile is Kithara's.
 void kt_format_essentia(const json_t *document, kt_buf_t *out);
 
-// For both: a member of the message by its row; NULL when it is null or missing.
+// The value of a feature in the message; NULL if it is null or missing.
 const json_t *kt_format_value(const json_t *document, kt_feature_t feature);

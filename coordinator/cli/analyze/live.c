@@ -18,7 +18,7 @@ print_message(void *context, const char *text, size_t length)
     return kt_analyze_print(self->printer, text, length, &self->failed);
 }
 
-// A snapshot needs a process with one thread: nothing may have started another by now.
+// A snapshot needs a process with one thread: no other thread may have been started before.
 static int
 analyze_stream(const kt_cli_t *cli, const kt_analyze_opts_t *opts, live_t *self)
 {

@@ -76,24 +76,6 @@ take_option(kt_analyze_opts_t *out, const kt_cli_t *cli, int option)
     }
 }
 
-// What holds for standard input, and for it alone.
-static int
-check_live(const kt_analyze_opts_t *self, const kt_cli_t *cli)
-{
-    bool live = false;
-    for (size_t i = 0; i < self->n_files; i++)
-        live |= strcmp(self->files[i], "-") == 0;
-    if (!live)
-        return self->every_s > 0 ? kt_cli_usage(cli, "--every belongs to -, the standard input") : KT_EXIT_OK;
-    if (self->n_files > 1)
-        return kt_cli_usage(cli, "- stands alone: no other file goes with it");
-    if (self->frames_dir)
-        return kt_cli_usage(cli, "--frames wants a file, not -");
-    if (self->every_s > 0 && self->format != KT_ANALYZE_SUMMARY && self->format != KT_ANALYZE_JSONL)
-        return kt_cli_usage(cli, "--every prints JSON lines (-o jsonl) only");
-    return KT_EXIT_OK;
-}
-
 static int
 check_options(const kt_analyze_opts_t *self, const kt_cli_t *cli)
 {
@@ -103,9 +85,19 @@ check_options(const kt_analyze_opts_t *self, const kt_cli_t *cli)
         return kt_cli_usage(cli, "--pcm needs --rate HZ and --channels N");
     if (!self->pcm && (self->rate_hz || self->channels))
         return kt_cli_usage(cli, "--rate and --channels belong to --pcm; a media file says its own");
-    int code = check_live(self, cli);
-    if (code != KT_EXIT_OK)
-        return code;
+
+    bool live = false;  // reads standard input
+    for (size_t i = 0; i < self->n_files; i++)
+        live |= strcmp(self->files[i], "-") == 0;
+    if (!live && self->every_s > 0)
+        return kt_cli_usage(cli, "--every belongs to -, the standard input");
+    if (live && self->n_files > 1)
+        return kt_cli_usage(cli, "- stands alone: no other file goes with it");
+    if (live && self->frames_dir)
+        return kt_cli_usage(cli, "--frames wants a file, not -");
+    if (live && self->every_s > 0 && self->format != KT_ANALYZE_SUMMARY && self->format != KT_ANALYZE_JSONL)
+        return kt_cli_usage(cli, "--every prints JSON lines (-o jsonl) only");
+
     if (self->frames_dir && mkdir(self->frames_dir, 0777) != 0 && errno != EEXIST) {
         (void)kt_cli_fail(KT_EIO, self->frames_dir, strerror(errno));
         return KT_EXIT_USAGE;
@@ -114,7 +106,7 @@ check_options(const kt_analyze_opts_t *self, const kt_cli_t *cli)
 }
 
 static size_t
-least(size_t a, size_t b)
+least_size(size_t a, size_t b)
 {
     return a < b ? a : b;
 }
@@ -134,7 +126,7 @@ kt_analyze_options(kt_analyze_opts_t *out, const kt_cli_t *cli, int argc, char *
     out->files   = argv + optind;
     out->n_files = (size_t)(argc - optind);
     if (out->workers == 0)
-        out->workers = least((size_t)cli->settings->workers, cpus > 0 ? (size_t)cpus : 1);
-    out->workers = least(out->workers, out->n_files ? out->n_files : 1);
+        out->workers = least_size((size_t)cli->settings->workers, cpus > 0 ? (size_t)cpus : 1);
+    out->workers = least_size(out->workers, out->n_files ? out->n_files : 1);
     return check_options(out, cli);
 }

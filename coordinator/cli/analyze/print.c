@@ -55,27 +55,7 @@ kt_analyze_printer_destroy(kt_analyze_printer_t **self_p)
     *self_p = NULL;
 }
 
-// A failure has no features: CSV has a row for it, Spotify's lists have null in its place, the others nothing.
-static void
-render_message(kt_analyze_printer_t *self, const json_t *document, kt_buf_t *text)
-{
-    bool success = kt_json_flag(document, "success", false);
-    if (self->table) {
-        json_t *row = kt_feature_row(self->rows, document);
-        kt_table_row(self->table, row);
-        kt_json_free(&row);
-    } else if (self->format == KT_ANALYZE_SPOTIFY) {
-        if (success)
-            kt_format_spotify(document, text);
-        kt_buf_str(text, success ? "\n" : "null\n");
-    } else if (success && self->format == KT_ANALYZE_ESSENTIA) {
-        kt_format_essentia(document, text);
-        kt_buf_str(text, "\n");
-    } else if (success) {
-        kt_analyze_summary(document, self->color, text);
-    }
-}
-
+// A failure has no features: it is a row in CSV, null in Spotify's list, and nothing in the other formats.
 static kt_err_t
 print_parsed(kt_analyze_printer_t *self, const char *bytes, size_t length)
 {
@@ -84,30 +64,29 @@ print_parsed(kt_analyze_printer_t *self, const char *bytes, size_t length)
     kt_err_t err      = kt_json_parse(bytes, length, KT_DOCUMENT_MAX_BYTES, &document, why);
     if (err)
         return err;
+    bool     success = kt_json_flag(document, "success", false);
     kt_buf_t text;
     kt_buf_init(&text, TEXT_MAX);
-    render_message(self, document, &text);
+    if (self->table) {
+        json_t *row = kt_feature_row(self->rows, document);
+        kt_table_row(self->table, row);
+        kt_json_free(&row);
+    } else if (self->format == KT_ANALYZE_SPOTIFY) {
+        if (success)
+            kt_format_spotify(document, &text);
+        kt_buf_str(&text, success ? "\n" : "null\n");
+    } else if (success && self->format == KT_ANALYZE_ESSENTIA) {
+        kt_format_essentia(document, &text);
+        kt_buf_str(&text, "\n");
+    } else if (success) {
+        kt_analyze_summary(document, self->color, &text);
+    }
     if (!text.err && text.length > 0)
         fwrite(text.bytes, 1, text.length, stdout);
     err = text.err;
     kt_buf_fini(&text);
     kt_json_free(&document);
     return err;
-}
-
-static bool
-stop_writing(bool *failed)
-{
-    int nowhere = errno == EPIPE ? open("/dev/null", O_WRONLY | O_CLOEXEC) : -1;
-    if (nowhere < 0) {
-        (void)kt_cli_fail(errno == ENOSPC ? KT_EDISK : KT_EIO, "standard output", strerror(errno));
-        *failed = true;
-        return false;
-    }
-    dup2(nowhere, STDOUT_FILENO);
-    close(nowhere);
-    clearerr(stdout);
-    return false;
 }
 
 bool
@@ -124,5 +103,18 @@ kt_analyze_print(kt_analyze_printer_t *self, const char *text, size_t length, bo
         (void)kt_cli_fail(err, "a result could not be shown", NULL);
         *failed = true;
     }
-    return fflush(stdout) == 0 || stop_writing(failed);
+    if (fflush(stdout) == 0)
+        return true;
+
+    // A reader that closed the pipe is no failure; the rest of the output is discarded.
+    int nowhere = errno == EPIPE ? open("/dev/null", O_WRONLY | O_CLOEXEC) : -1;
+    if (nowhere < 0) {
+        (void)kt_cli_fail(errno == ENOSPC ? KT_EDISK : KT_EIO, "standard output", strerror(errno));
+        *failed = true;
+        return false;
+    }
+    dup2(nowhere, STDOUT_FILENO);
+    close(nowhere);
+    clearerr(stdout);
+    return false;
 }

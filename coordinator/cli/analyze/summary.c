@@ -20,7 +20,7 @@ number_of(const json_t *value)
 }
 
 static const json_t *
-group_of(const json_t *document, kt_group_t group)
+summary_group(const json_t *document, kt_group_t group)
 {
     const json_t *at = document;
     char          part[32];
@@ -135,31 +135,27 @@ is_shown(const kt_feature_desc_t *desc, const json_t *group)
     }
 }
 
-static void
-add_heading(kt_buf_t *out, kt_group_t group, bool color)
-{
-    static const char STATISTICS[] = "       mean        std        min        max     median";
-    kt_buf_fmt(out, "  %s%-*s%s%s\n", color ? DIM : "", group == KT_GROUP_SPECTRAL ? NAME_WIDTH : 1,
-               kt_group_name(group), group == KT_GROUP_SPECTRAL ? STATISTICS : "", color ? PLAIN : "");
-}
-
 void
 kt_analyze_summary(const json_t *document, bool color, kt_buf_t *out)
 {
-    const json_t *features   = kt_json_get(document, "features");
-    const json_t *statistics = kt_json_get(features, "statistics");
-    kt_group_t    before     = KT_GROUPS;
+    static const char STATISTICS[] = "       mean        std        min        max     median";
+    const json_t     *features     = kt_json_get(document, "features");
+    const json_t     *statistics   = kt_json_get(features, "statistics");
+    kt_group_t        before       = KT_GROUPS;
     kt_buf_str(out, color ? BOLD : "");
     add_clean(out, kt_json_str(document, "file_path", ""));
     kt_buf_fmt(out, "%s\n  ", color ? PLAIN : "");
-    add_media_info(out, group_of(document, KT_GROUP_TECHNICAL));
+    add_media_info(out, summary_group(document, KT_GROUP_TECHNICAL));
     for (int i = 0; i < KT_FEATURES; i++) {
         const kt_feature_desc_t *desc  = kt_feature_desc((kt_feature_t)i);
-        const json_t            *group = group_of(document, desc->group);
+        const json_t            *group = summary_group(document, desc->group);
         if (!is_shown(desc, group))
             continue;
-        if (desc->group != before)
-            add_heading(out, desc->group, color);
+        if (desc->group != before) {
+            bool statistics_follow = desc->group == KT_GROUP_SPECTRAL;
+            kt_buf_fmt(out, "  %s%-*s%s%s\n", color ? DIM : "", statistics_follow ? NAME_WIDTH : 1,
+                       kt_group_name(desc->group), statistics_follow ? STATISTICS : "", color ? PLAIN : "");
+        }
         before = desc->group;
         add_feature(out, desc, group, kt_json_get(statistics, desc->name));
     }

@@ -7,29 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool
-parse_up(kt_cli_t *cli, int argc, char **argv, const char **workers)
-{
-    static const struct option OPTIONS[] = {{"workers", required_argument, NULL, 'w'}, {NULL, 0, NULL, 0}};
-    for (int c; (c = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1;) {
-        if (c != 'w') {
-            (void)kt_cli_usage(cli, "unknown option");
-            return false;
-        }
-        *workers = optarg;
-    }
-    return true;
-}
-
 int
 kt_cmd_up(kt_cli_t *cli, int argc, char **argv)
 {
-    const char  *workers = NULL;
-    kt_folders_t folders = {0};
-    char         state[PATH_MAX], why[KT_FARM_WHY];
-    kt_farm_t   *farm = NULL;
-    if (!parse_up(cli, argc, argv, &workers))
-        return KT_EXIT_USAGE;
+    static const struct option OPTIONS[] = {{"workers", required_argument, NULL, 'w'}, {NULL, 0, NULL, 0}};
+    const char                *workers   = NULL;
+    kt_folders_t               folders   = {0};
+    char                       state[PATH_MAX], why[KT_FARM_WHY];
+    kt_farm_t                 *farm = NULL;
+    for (int c; (c = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1; workers = optarg)
+        if (c != 'w')
+            return kt_cli_usage(cli, "unknown option");
     kt_err_t err = kt_folders_take(&folders, argv + optind, (size_t)(argc - optind), why);
     if (err) {
         kt_folders_fini(&folders);

@@ -53,34 +53,24 @@ kt_scan_destroy(kt_scan_t **self_p)
     *self_p = NULL;
 }
 
-// Whether to return this entry. A file named on the command line always is.
-static bool
-is_wanted_file(kt_scan_t *self, FTSENT *entry)
-{
-    bool named = entry->fts_level == FTS_ROOTLEVEL;
-    if (entry->fts_info == FTS_DNR || (entry->fts_info == FTS_ERR && !named)) {
-        self->unreadable++;
-        return false;
-    }
-    if (!named && entry->fts_name[0] == '.') {
-        if (entry->fts_info == FTS_D)
-            fts_set(self->walk, entry, FTS_SKIP);
-        return false;
-    }
-    bool file = entry->fts_info == FTS_F || entry->fts_info == FTS_SL || (named && entry->fts_info == FTS_NS);
-    if (file && !named && !self->all && kt_name_is_sidecar(entry->fts_name)) {
-        self->skipped++;
-        return false;
-    }
-    return file;
-}
-
+// A file named on the command line is always returned.
 const char *
 kt_scan_next(kt_scan_t *self)
 {
-    for (FTSENT *entry; (entry = fts_read(self->walk));)
-        if (is_wanted_file(self, entry))
+    for (FTSENT *entry; (entry = fts_read(self->walk));) {
+        bool named = entry->fts_level == FTS_ROOTLEVEL;
+        bool file  = entry->fts_info == FTS_F || entry->fts_info == FTS_SL || (named && entry->fts_info == FTS_NS);
+        if (entry->fts_info == FTS_DNR || (entry->fts_info == FTS_ERR && !named)) {
+            self->unreadable++;
+        } else if (!named && entry->fts_name[0] == '.') {
+            if (entry->fts_info == FTS_D)
+                fts_set(self->walk, entry, FTS_SKIP);
+        } else if (file && !named && !self->all && kt_name_is_sidecar(entry->fts_name)) {
+            self->skipped++;
+        } else if (file) {
             return entry->fts_path;
+        }
+    }
     return NULL;
 }
 

@@ -21,24 +21,19 @@ merge_values(const kt_columns_t *self, float a, float b)
     return self->reduction == KT_REDUCE_MEAN ? a + b : fmaxf(a, b);
 }
 
-// Merges pairs of columns: from now on a column has twice as many rows.
-static void
-halve_columns(kt_columns_t *self)
-{
-    for (size_t i = 0; i < KT_PLOT_COLUMNS / 2; i++)
-        for (size_t k = 0; k < self->width; k++)
-            self->values[i * self->width + k] =
-                merge_values(self, self->values[2 * i * self->width + k], self->values[(2 * i + 1) * self->width + k]);
-    self->n = KT_PLOT_COLUMNS / 2;
-    self->every *= 2;
-    self->in_last = self->every;
-}
-
 static void
 columns_add(kt_columns_t *self, const float *row)
 {
-    if (self->n == KT_PLOT_COLUMNS && self->in_last == self->every)
-        halve_columns(self);
+    if (self->n == KT_PLOT_COLUMNS && self->in_last == self->every) {
+        // Full: merges pairs of columns. From now on a column has twice as many rows.
+        for (size_t i = 0; i < KT_PLOT_COLUMNS / 2; i++)
+            for (size_t k = 0; k < self->width; k++)
+                self->values[i * self->width + k] = merge_values(self, self->values[2 * i * self->width + k],
+                                                                 self->values[(2 * i + 1) * self->width + k]);
+        self->n = KT_PLOT_COLUMNS / 2;
+        self->every *= 2;
+        self->in_last = self->every;
+    }
     bool fresh = self->n == 0 || self->in_last == self->every;
     self->n += fresh;
     self->in_last = fresh ? 1 : self->in_last + 1;
@@ -51,7 +46,7 @@ columns_add(kt_columns_t *self, const float *row)
 bool
 kt_columns_part(const kt_columns_t *self, size_t index, size_t parts, float *out)
 {
-    double   each  = (double)self->rows / (double)self->every / (double)parts;  // columns a part
+    double   each  = (double)self->rows / (double)self->every / (double)parts;  // columns per part
     size_t   first = (size_t)((double)index * each), end = (size_t)ceil((double)(index + 1) * each);
     uint64_t rows = 0;
     end           = end > first ? end : first + 1;
@@ -111,19 +106,6 @@ mean_of_last(const loudness_t *l, size_t n)
     return (float)(sum / (double)n);
 }
 
-// Adds one row per hop, from the first one on; before the file there is silence.
-static void
-end_hop(kt_plot_data_t *self, loudness_t *l)
-{
-    l->last[l->hops++ % SHORT_TERM] = l->energy / (double)l->hop_frames;
-    l->energy                       = 0;
-    l->in_hop                       = 0;
-    float momentary                 = mean_of_last(l, l->hops < MOMENTARY ? l->hops : MOMENTARY);
-    float shortly                   = mean_of_last(l, l->hops < SHORT_TERM ? l->hops : SHORT_TERM);
-    columns_add(&self->momentary, &momentary);
-    columns_add(&self->shortly, &shortly);
-}
-
 static void
 add_weighted_energy(loudness_t *l, const float *pcm, size_t frames, uint32_t channels)
 {
@@ -177,8 +159,16 @@ kt_plot_samples(void *context, const kt_media_info_t *media_info, const kt_chunk
         if (!l->possible)
             continue;
         add_weighted_energy(l, pcm, some, media_info->channels);
-        if ((l->in_hop += some) == l->hop_frames)
-            end_hop(self, l);
+        if ((l->in_hop += some) < l->hop_frames)
+            continue;
+        // One row per hop, from the first one on; before the file there is silence.
+        l->last[l->hops++ % SHORT_TERM] = l->energy / (double)l->hop_frames;
+        l->energy                       = 0;
+        l->in_hop                       = 0;
+        float momentary                 = mean_of_last(l, l->hops < MOMENTARY ? l->hops : MOMENTARY);
+        float shortly                   = mean_of_last(l, l->hops < SHORT_TERM ? l->hops : SHORT_TERM);
+        columns_add(&self->momentary, &momentary);
+        columns_add(&self->shortly, &shortly);
     }
 }
 

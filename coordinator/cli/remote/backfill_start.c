@@ -83,7 +83,7 @@ set_token(start_t *start, const struct stat *facts)
 }
 
 static kt_err_t
-create_backfill(void *context, uint64_t *id)
+post_backfill(void *context, uint64_t *id)
 {
     start_t *start = context;
     kt_buf_t text;
@@ -122,7 +122,7 @@ upload_list(start_t *start)
     FILE      *list     = standard ? stdin : fopen(start->source, "re");
     if (!list)
         return kt_cli_fail(errno == EACCES ? KT_EACCESS : KT_ENOFILE, start->source, strerror(errno));
-    kt_err_t err = kt_spool_send(start->client, list, create_backfill, start, &spool);
+    kt_err_t err = kt_spool_send(start->client, list, post_backfill, start, &spool);
     if (!standard)
         fclose(list);
     if (err == KT_ETEXT)
@@ -194,7 +194,7 @@ kt_backfill_start(kt_cli_t *cli, kt_client_t *client, int argc, char **argv)
     if (!start.folder) {
         code = upload_list(&start);
     } else {
-        kt_err_t err = create_backfill(&start, &id);
+        kt_err_t err = post_backfill(&start, &id);
         code         = err ? kt_client_fail(client, err) : KT_EXIT_OK;
     }
     if (code == KT_EXIT_OK) {

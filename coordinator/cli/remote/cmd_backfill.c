@@ -77,7 +77,7 @@ backfill_path(char out[PATH], const char *id, const char *verb)
 }
 
 static int
-show_one(kt_cli_t *cli, kt_client_t *client, const char *id)
+show_backfill(kt_cli_t *cli, kt_client_t *client, const char *id)
 {
     char     path[PATH];
     json_t  *answer = NULL;
@@ -90,7 +90,7 @@ show_one(kt_cli_t *cli, kt_client_t *client, const char *id)
 }
 
 static int
-show_all(kt_cli_t *cli, kt_client_t *client)
+show_backfills(kt_cli_t *cli, kt_client_t *client)
 {
     kt_table_t *table = NULL;
     kt_err_t    err   = kt_table_new(&table, cli->format, cli->color, COLUMNS, COUNT(COLUMNS));
@@ -132,14 +132,14 @@ show_status(kt_cli_t *cli, kt_client_t *client, int argc, char **argv)
         return kt_cli_usage(cli, "backfill status takes at most one ID");
     do {
         kt_watch_clear(cli, watch);
-        code = optind < argc ? show_one(cli, client, argv[optind]) : show_all(cli, client);
+        code = optind < argc ? show_backfill(cli, client, argv[optind]) : show_backfills(cli, client);
     } while (watch && code == KT_EXIT_OK && kt_watch_wait(WATCH_MS));
     return code;
 }
 
 // pause, resume, cancel, retry.
 static int
-control_backfill(kt_cli_t *cli, kt_client_t *client, int argc, char **argv)
+post_backfill_control(kt_cli_t *cli, kt_client_t *client, int argc, char **argv)
 {
     char    path[PATH];
     json_t *answer = NULL;
@@ -158,16 +158,8 @@ control_backfill(kt_cli_t *cli, kt_client_t *client, int argc, char **argv)
     return KT_EXIT_OK;
 }
 
-static bool
-is_finished(const json_t *backfill)
-{
-    const char *state = kt_json_str(backfill, "state", "");
-    return !strcmp(state, "done") || !strcmp(state, "broken") ||
-           (!strcmp(state, "cancelled") && !kt_json_i64(backfill, "open", 0));
-}
-
 static void
-show_progress(kt_progress_t *progress, const json_t *b)
+show_backfill_progress(kt_progress_t *progress, const json_t *b)
 {
     char    note[96];
     int64_t failed = kt_json_i64(b, "failed", 0), skipped = kt_json_i64(b, "skipped", 0);
@@ -194,8 +186,11 @@ kt_backfill_wait(kt_cli_t *cli, kt_client_t *client, int64_t id)
         kt_json_free(&answer);
         err = kt_client_get(client, path, &answer);  // repeated while the coordinator is unreachable
         if (!err)
-            show_progress(&progress, answer);
-        done        = (!err && is_finished(answer)) || (err && err != KT_EUNREACHABLE && err != KT_ETIME);
+            show_backfill_progress(&progress, answer);
+        const char *state = err ? "" : kt_json_str(answer, "state", "");
+        bool        ended = !strcmp(state, "done") || !strcmp(state, "broken") ||
+                     (!strcmp(state, "cancelled") && !kt_json_i64(answer, "open", 0));
+        done        = ended || (err && err != KT_EUNREACHABLE && err != KT_ETIME);
         interrupted = !done && !kt_watch_wait(WAIT_MS);
     }
     kt_progress_end(&progress);
@@ -215,9 +210,9 @@ kt_backfill_wait(kt_cli_t *cli, kt_client_t *client, int64_t id)
 static const struct {
     const char *name;
     int (*run)(kt_cli_t *cli, kt_client_t *client, int argc, char **argv);
-} VERBS[] = {{"start", kt_backfill_start}, {"status", show_status},      {"export", kt_backfill_export},
-             {"pause", control_backfill},  {"resume", control_backfill}, {"cancel", control_backfill},
-             {"retry", control_backfill}};
+} VERBS[] = {{"start", kt_backfill_start},     {"status", show_status},           {"export", kt_backfill_export},
+             {"pause", post_backfill_control}, {"resume", post_backfill_control}, {"cancel", post_backfill_control},
+             {"retry", post_backfill_control}};
 
 int
 kt_cmd_backfill(kt_cli_t *cli, int argc, char **argv)

@@ -23,7 +23,7 @@ static const kt_column_t PAIR[] = {
 };
 
 static int
-make_pair(kt_cli_t *cli, const char *folder)
+make_key_pair(kt_cli_t *cli, const char *folder)
 {
     char       path[KT_KEYS_PATH], name[KT_KEYS_PATH + 16];
     kt_curve_t pair;
@@ -80,24 +80,6 @@ change_key(kt_cli_t *cli, const char *state_dir, const char *verb, const char *k
     return KT_EXIT_OK;
 }
 
-static bool
-parse_keys(kt_cli_t *cli, int argc, char **argv, const char **folder)
-{
-    static const struct option OPTIONS[] = {
-        {"output", required_argument, NULL, 'o'}, {"out", required_argument, NULL, 'f'}, {NULL, 0, NULL, 0}};
-    for (int c; (c = getopt_long(argc, argv, "o:", OPTIONS, NULL)) != -1;) {
-        if (c == 'f')
-            *folder = optarg;
-        else if (c == 'o' && !kt_cli_format(cli, optarg))
-            return false;
-        else if (c == '?') {
-            (void)kt_cli_usage(cli, "unknown option");
-            return false;
-        }
-    }
-    return true;
-}
-
 // One key in 85 begins with '-', which getopt would take for an option, so it is replaced by a placeholder.
 static const char *
 take_key(int argc, char **argv)
@@ -118,16 +100,24 @@ take_key(int argc, char **argv)
 int
 kt_cmd_keys(kt_cli_t *cli, int argc, char **argv)
 {
+    static const struct option OPTIONS[] = {
+        {"output", required_argument, NULL, 'o'}, {"out", required_argument, NULL, 'f'}, {NULL, 0, NULL, 0}};
     char        state_dir[KT_KEYS_PATH - 64];
     const char *folder = NULL, *key = take_key(argc, argv);
-    if (!parse_keys(cli, argc, argv, &folder))
-        return KT_EXIT_USAGE;
+    for (int c; (c = getopt_long(argc, argv, "o:", OPTIONS, NULL)) != -1;) {
+        if (c == 'f')
+            folder = optarg;
+        else if (c == 'o' && !kt_cli_format(cli, optarg))
+            return KT_EXIT_USAGE;
+        else if (c == '?')
+            return kt_cli_usage(cli, "unknown option");
+    }
     int         words = argc - optind;
     const char *verb  = words ? argv[optind] : "list";
     if (folder && strcmp(verb, "new"))
         return kt_cli_usage(cli, "--out is only for new");
     if (!strcmp(verb, "new") && words == 1)
-        return make_pair(cli, folder ? folder : ".");
+        return make_key_pair(cli, folder ? folder : ".");
     if (!kt_settings_state_dir(cli->settings, state_dir, sizeof state_dir))
         return kt_cli_fail(KT_ESETTING, "state folder", "set ANALYZER_STATE_DIR");
     if (!strcmp(verb, "list") && words <= 1)

@@ -112,35 +112,25 @@ show_view(kt_cli_t *cli, const view_t *view, bool watch)
     return code;
 }
 
-// A drain applies to a name; the node may not be connected yet, or the name may be misspelt.
-static bool
-is_connected(kt_client_t *client, const char *name)
-{
-    json_t *answer = NULL;
-    bool    found  = false;
-    if (kt_client_get(client, "/v1/nodes", &answer))
-        return true;  // unknown
-    const json_t *nodes = kt_json_get(answer, "nodes");
-    for (size_t i = 0; nodes && i < kt_json_count(nodes) && !found; i++)
-        found = !strcmp(kt_json_str(kt_json_at(nodes, i), "name", ""), name);
-    kt_json_free(&answer);
-    return found;
-}
-
-// POST without a body, for control; prints the result. node: the node concerned, or NULL.
+// POST without a body, for control; prints the result. node: the node concerned, or NULL. A drain applies to a name:
+// the node may not be connected yet, or the name may be misspelt.
 static int
 post_control(kt_cli_t *cli, const char *path, const char *done, const char *node)
 {
     kt_client_t *client = kt_client_open(cli->settings);
     if (!client)
         return KT_EXIT_FAILED;
-    json_t  *answer = NULL;
-    kt_err_t err    = kt_client_post(client, path, "{}", 2, &answer);
-    int      code   = err ? kt_client_fail(client, err) : KT_EXIT_OK;
-    if (!err)
-        printf("%s%s\n", done,
-               node && !is_connected(client, node) ? " (no node with that name is connected: applies when one connects)"
-                                                   : "");
+    json_t  *answer = NULL, *known = NULL;
+    kt_err_t err  = kt_client_post(client, path, "{}", 2, &answer);
+    int      code = err ? kt_client_fail(client, err) : KT_EXIT_OK;
+    if (!err) {
+        bool          connected = !node || kt_client_get(client, "/v1/nodes", &known);  // true if unknown
+        const json_t *nodes     = known ? kt_json_get(known, "nodes") : NULL;
+        for (size_t i = 0; nodes && i < kt_json_count(nodes) && !connected; i++)
+            connected = !strcmp(kt_json_str(kt_json_at(nodes, i), "name", ""), node);
+        printf("%s%s\n", done, connected ? "" : " (no node with that name is connected: applies when one connects)");
+    }
+    kt_json_free(&known);
     kt_json_free(&answer);
     kt_client_destroy(&client);
     return code;

@@ -119,33 +119,23 @@ submit_all(work_t *work, char **paths, size_t n)
     return err;
 }
 
-// Whether a job has ended; false, too, if the coordinator cannot be reached.
-static bool
-is_final(work_t *work, int64_t job, bool *failed)
-{
-    char    path[64];
-    json_t *answer = NULL;
-    snprintf(path, sizeof path, "/v1/jobs/%lld", (long long)job);
-    if (kt_client_get(work->client, path, &answer))
-        return false;
-    const char *state = kt_json_str(answer, "state", "");
-    bool        final = !strcmp(state, "done") || !strcmp(state, "failed") || !strcmp(state, "cancelled");
-    *failed           = final && strcmp(state, "done");
-    kt_json_free(&answer);
-    return final;
-}
-
 static int
-wait_all(work_t *work)
+wait_for_jobs(work_t *work)
 {
     kt_progress_t progress;
     size_t        failed = 0;
     kt_progress_begin(&progress, work->cli, "files", 0);
     for (size_t done = 0; done < work->n_jobs;) {
-        bool bad = false;
-        if (is_final(work, work->jobs[done], &bad)) {
+        char    path[64], state[16] = "";
+        json_t *answer = NULL;
+        snprintf(path, sizeof path, "/v1/jobs/%lld", (long long)work->jobs[done]);
+        if (!kt_client_get(work->client, path, &answer))  // otherwise tried again
+            snprintf(state, sizeof state, "%s", kt_json_str(answer, "state", ""));
+        kt_json_free(&answer);
+        bool success = !strcmp(state, "done"), failure = !strcmp(state, "failed") || !strcmp(state, "cancelled");
+        if (success || failure) {
             done++;
-            failed += bad;
+            failed += failure;
         } else if (!kt_watch_wait(200)) {
             kt_progress_end(&progress);
             fprintf(stderr, "kithara: %zu of %zu are done; the others continue in the farm\n", done, work->n_jobs);
@@ -179,7 +169,7 @@ kt_cmd_submit(kt_cli_t *cli, int argc, char **argv)
     if (err || !work.jobs)
         code = work.client ? kt_client_fail(work.client, err) : kt_cli_fail(KT_ENOMEM, "submit", NULL);
     else if (work.wait)
-        code = wait_all(&work);
+        code = wait_for_jobs(&work);
     else
         code = work.failed ? KT_EXIT_FAILED : KT_EXIT_OK;
     kt_table_destroy(&work.table);

@@ -56,22 +56,6 @@ kt_submit_destroy(kt_submit_t **self_p)
     *self_p = NULL;
 }
 
-// The id depends on the raw bytes of the path: two names that are equal once sanitised remain two jobs.
-static void
-init_job(const kt_submit_t *self, const char *path, kt_job_t *job)
-{
-    char        text[KT_JOB_PATH + 128];
-    kt_digest_t digest;
-    struct stat facts;
-    *job  = (kt_job_t){.priority = self->priority, .options = self->opts.options};
-    int n = snprintf(text, sizeof text, "%.100s\n%s", self->opts.session, path);
-    kt_digest_of(text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1, &digest);
-    kt_digest_uuid(&digest, job->message_id);
-    kt_text_sanitize(job->file_path, sizeof job->file_path, path, strlen(path));
-    if (!stat(path, &facts) && S_ISREG(facts.st_mode))
-        job->declared_bytes = (uint64_t)facts.st_size;
-}
-
 bool
 kt_submit_full(const kt_submit_t *self)
 {
@@ -106,7 +90,10 @@ kt_submit_flush(kt_submit_t *self)
 kt_err_t
 kt_submit_file(kt_submit_t *self, const char *path)
 {
-    kt_job_t job;
+    char        text[KT_JOB_PATH + 128];
+    kt_digest_t digest;
+    struct stat facts;
+    kt_job_t    job = {.priority = self->priority, .options = self->opts.options};
     if (strlen(path) >= KT_JOB_PATH)
         return KT_EINVAL;
     if (kt_submit_full(self))
@@ -114,7 +101,15 @@ kt_submit_file(kt_submit_t *self, const char *path)
     char *copy = strdup(path);
     if (!copy)
         return KT_ENOMEM;
-    init_job(self, path, &job);
+
+    // The id depends on the raw bytes of the path: two names that are equal once sanitised remain two jobs.
+    int n = snprintf(text, sizeof text, "%.100s\n%s", self->opts.session, path);
+    kt_digest_of(text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1, &digest);
+    kt_digest_uuid(&digest, job.message_id);
+    kt_text_sanitize(job.file_path, sizeof job.file_path, path, strlen(path));
+    if (!stat(path, &facts) && S_ISREG(facts.st_mode))
+        job.declared_bytes = (uint64_t)facts.st_size;
+
     kt_buf_str(&self->body, self->n ? "," : "{\"messages\":[");
     kt_job_write(&job, &self->body);
     self->paths[self->n++] = copy;

@@ -45,18 +45,6 @@ parse_export(export_t *self, int argc, char **argv)
     return false;
 }
 
-// The replacement for the output message of a path without one.
-static json_t *
-placeholder_message(const json_t *row)
-{
-    json_t *json = kt_json_object();
-    kt_json_set(json, "message_id", kt_json_null());
-    kt_json_set(json, "file_path", kt_json_text(kt_json_str(row, "file_path", "")));
-    kt_json_set(json, "success", kt_json_bool(false));
-    kt_json_set(json, "error", kt_json_copy(kt_json_get(row, "error")));
-    return json;
-}
-
 static kt_err_t
 write_json_line(const json_t *json)
 {
@@ -85,10 +73,16 @@ write_export_row(export_t *self, const json_t *row)
     self->written++;
     if (text && !self->csv)
         return fputs(text, stdout) < 0 || fputc('\n', stdout) == EOF ? KT_EIO : KT_OK;
-    if (text)
+    if (text) {
         err = kt_json_parse(text, strlen(text), KT_DOCUMENT_MAX_BYTES, &json, why);
-    else if (!(json = placeholder_message(row)))
-        err = KT_ENOMEM;
+    } else {  // a path without an output message
+        json = kt_json_object();
+        err  = json ? KT_OK : KT_ENOMEM;
+        kt_json_set(json, "message_id", kt_json_null());
+        kt_json_set(json, "file_path", kt_json_text(kt_json_str(row, "file_path", "")));
+        kt_json_set(json, "success", kt_json_bool(false));
+        kt_json_set(json, "error", kt_json_copy(kt_json_get(row, "error")));
+    }
     json_t *flat = !err && self->csv ? kt_feature_row(self->features, json) : NULL;
     if (flat)
         kt_table_row(self->table, flat);

@@ -36,24 +36,6 @@ migration_object(const kt_migration_row_t *row)
 }
 
 static int
-show_migrations(const kt_cli_t *cli, const kt_migration_row_t *rows, size_t n)
-{
-    bool    current = true;
-    json_t *list    = kt_json_array();
-    json_t *answer  = kt_json_object();
-    bool    made    = list && answer;
-    for (size_t i = 0; i < n && made; i++) {
-        current = current && rows[i].state == KT_MIGRATION_APPLIED;
-        made    = kt_json_append(list, migration_object(&rows[i]));
-    }
-    made     = made && kt_json_set(answer, "current", kt_json_bool(current)) && kt_json_set(answer, "migrations", list);
-    int code = made ? kt_table_list(cli, answer, "migrations", COLUMNS, sizeof COLUMNS / sizeof *COLUMNS)
-                    : kt_cli_fail(KT_ENOMEM, "db", NULL);
-    kt_json_free(&answer);
-    return code == KT_EXIT_OK && !current ? KT_EXIT_FAILED : code;
-}
-
-static int
 show_schema(const kt_cli_t *cli, const kt_settings_t *settings)
 {
     char                why[KT_LEDGER_WHY] = "";
@@ -62,9 +44,21 @@ show_schema(const kt_cli_t *cli, const kt_settings_t *settings)
     kt_err_t            err                = kt_ledger_schema(settings, &rows, &n, why);
     if (err)
         return kt_cli_fail(err, "db status", why);
-    int code = show_migrations(cli, rows, n);
+
+    bool    current = true;
+    json_t *list    = kt_json_array();
+    json_t *answer  = kt_json_object();
+    bool    made    = list && answer;
+    for (size_t i = 0; i < n && made; i++) {
+        current = current && rows[i].state == KT_MIGRATION_APPLIED;
+        made    = kt_json_append(list, migration_object(&rows[i]));
+    }
     free(rows);
-    return code;
+    made     = made && kt_json_set(answer, "current", kt_json_bool(current)) && kt_json_set(answer, "migrations", list);
+    int code = made ? kt_table_list(cli, answer, "migrations", COLUMNS, sizeof COLUMNS / sizeof *COLUMNS)
+                    : kt_cli_fail(KT_ENOMEM, "db", NULL);
+    kt_json_free(&answer);
+    return code == KT_EXIT_OK && !current ? KT_EXIT_FAILED : code;
 }
 
 int

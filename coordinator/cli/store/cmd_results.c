@@ -14,18 +14,6 @@ typedef struct asked {
 } asked_t;
 
 static bool
-parse_number(kt_cli_t *cli, const char *text, uint64_t *out)
-{
-    int64_t value;
-    if (kt_text_to_i64(text, 0, INT64_MAX, &value)) {
-        (void)kt_cli_usage(cli, "'%s' is not a number", text);
-        return false;
-    }
-    *out = (uint64_t)value;
-    return true;
-}
-
-static bool
 parse_results(kt_cli_t *cli, int argc, char **argv, asked_t *asked)
 {
     static const struct option OPTIONS[] = {
@@ -34,6 +22,7 @@ parse_results(kt_cli_t *cli, int argc, char **argv, asked_t *asked)
         {"failed", optional_argument, NULL, 'f'}, {"after", required_argument, NULL, 'a'},
         {"limit", required_argument, NULL, 'l'},  {NULL, 0, NULL, 0},
     };
+    int64_t number;
     for (int c; (c = getopt_long(argc, argv, "o:", OPTIONS, NULL)) != -1;)
         switch (c) {
         case 'o':
@@ -46,8 +35,11 @@ parse_results(kt_cli_t *cli, int argc, char **argv, asked_t *asked)
         case 'f': asked->results.which = optarg && !strcmp(optarg, "only") ? KT_WHICH_FAILURES : KT_WHICH_ALL; break;
         case 'a':
         case 'l':
-            if (!parse_number(cli, optarg, c == 'a' ? &asked->results.after_job : &asked->results.limit))
+            if (kt_text_to_i64(optarg, 0, INT64_MAX, &number)) {
+                (void)kt_cli_usage(cli, "'%s' is not a number", optarg);
                 return false;
+            }
+            *(c == 'a' ? &asked->results.after_job : &asked->results.limit) = (uint64_t)number;
             break;
         default: (void)kt_cli_usage(cli, "unknown option"); return false;
         }
@@ -70,15 +62,11 @@ kt_cmd_results(kt_cli_t *cli, int argc, char **argv)
     return kt_results_show(cli, &asked.results, NULL);
 }
 
-typedef struct findings {
-    uint64_t n;
-} findings_t;
-
 static void
 print_finding(void *context, kt_run_id_t id, const char *finding)
 {
-    findings_t *findings = context;
-    findings->n++;
+    uint64_t *findings = context;
+    (*findings)++;
     if (id.job && id.run)
         printf("job %llu run %u: %s\n", (unsigned long long)id.job, id.run, finding);
     else if (id.job)
@@ -91,7 +79,7 @@ int
 kt_cmd_audit(kt_cli_t *cli, int argc, char **argv)
 {
     asked_t       asked              = {0};
-    findings_t    findings           = {0};
+    uint64_t      findings           = 0;
     char          why[KT_LEDGER_WHY] = "";
     kt_ledger_t  *ledger             = NULL;
     uint64_t      rows               = 0;
@@ -110,6 +98,6 @@ kt_cmd_audit(kt_cli_t *cli, int argc, char **argv)
         ledger->ops->close(&ledger);
     if (err)
         return kt_cli_fail(err, "audit", why);
-    printf("%llu rows read, %llu findings\n", (unsigned long long)rows, (unsigned long long)findings.n);
-    return findings.n ? KT_EXIT_FAILED : KT_EXIT_OK;
+    printf("%llu rows read, %llu findings\n", (unsigned long long)rows, (unsigned long long)findings);
+    return findings ? KT_EXIT_FAILED : KT_EXIT_OK;
 }

@@ -129,40 +129,35 @@ cosine_distance(const vector_t *a, const vector_t *b)
     return fmax(0, 1 - dot);
 }
 
-static json_t *
-nearest_object(const kt_job_row_t *row, const json_t *document, double at)
-{
-    const json_t *features = kt_json_get(document, "features"), *mir = kt_json_get(features, "mir"),
-                 *technical = kt_json_get(features, "technical");
-    json_t *out             = kt_json_object();
-    bool    whole           = kt_json_set(out, "distance", kt_json_real(at)) &&
-                 kt_json_set(out, "file_path", kt_json_text(row->file_path)) &&
-                 kt_json_set(out, "duration", kt_json_real(kt_json_f64(technical, "duration", NAN))) &&
-                 kt_json_set(out, "tempo", kt_json_real(kt_json_f64(mir, "tempo", NAN))) &&
-                 kt_json_set(out, "key", kt_json_text(kt_json_str(mir, "key", NULL))) &&
-                 kt_json_set(out, "mode", kt_json_text(kt_json_str(mir, "mode", NULL))) &&
-                 kt_json_set(out, "job", kt_json_int((int64_t)row->id.job));
-    if (!whole)
-        kt_json_free(&out);
-    return out;
-}
-
 // Inserts the row if it is among the nearest; of equal distances the earlier job comes first.
 static kt_err_t
-insert_nearest(similar_t *self, const kt_job_row_t *row, const json_t *document, double at)
+insert_nearest(similar_t *self, const kt_job_row_t *row, const json_t *document, double distance)
 {
     size_t place = self->n;
-    while (place > 0 && self->nearest[place - 1].distance > at)
+    while (place > 0 && self->nearest[place - 1].distance > distance)
         place--;
     if (place == (size_t)self->wanted)
         return KT_OK;
-    json_t *shown = nearest_object(row, document, at);
-    if (!shown)
+
+    const json_t *features = kt_json_get(document, "features"), *mir = kt_json_get(features, "mir");
+    const json_t *technical = kt_json_get(features, "technical");
+    json_t       *shown     = kt_json_object();
+    bool          whole     = kt_json_set(shown, "distance", kt_json_real(distance)) &&
+                 kt_json_set(shown, "file_path", kt_json_text(row->file_path)) &&
+                 kt_json_set(shown, "duration", kt_json_real(kt_json_f64(technical, "duration", NAN))) &&
+                 kt_json_set(shown, "tempo", kt_json_real(kt_json_f64(mir, "tempo", NAN))) &&
+                 kt_json_set(shown, "key", kt_json_text(kt_json_str(mir, "key", NULL))) &&
+                 kt_json_set(shown, "mode", kt_json_text(kt_json_str(mir, "mode", NULL))) &&
+                 kt_json_set(shown, "job", kt_json_int((int64_t)row->id.job));
+    if (!whole) {
+        kt_json_free(&shown);
         return KT_ENOMEM;
+    }
+
     if (self->n == (size_t)self->wanted)
         kt_json_free(&self->nearest[--self->n].row);
     memmove(self->nearest + place + 1, self->nearest + place, (self->n - place) * sizeof *self->nearest);
-    self->nearest[place] = (neighbour_t){at, shown};
+    self->nearest[place] = (neighbour_t){distance, shown};
     self->n++;
     return KT_OK;
 }
@@ -239,35 +234,30 @@ search_nearest(similar_t *self)
     return err ? kt_cli_fail(err, "the ledger", why) : KT_EXIT_OK;
 }
 
-static int
-show_nearest(const similar_t *self)
-{
-    kt_table_t *table = NULL;
-    kt_err_t err = kt_table_new(&table, self->cli->format, self->cli->color, COLUMNS, sizeof COLUMNS / sizeof *COLUMNS);
-    for (size_t i = 0; i < self->n && !err; i++)
-        kt_table_row(table, self->nearest[i].row);
-    if (!err)
-        err = kt_table_end(table, stdout);
-    kt_table_destroy(&table);
-    if (self->other_versions)
-        fprintf(stderr, "kithara: skipped %llu results with vectors of another version: analyse them again\n",
-                (unsigned long long)self->other_versions);
-    if (!self->compared)
-        fprintf(stderr, "kithara: the ledger contains no vector to compare with\n");
-    return err ? kt_cli_fail(err, "similar", NULL) : KT_EXIT_OK;
-}
-
 int
 kt_cmd_similar(kt_cli_t *cli, int argc, char **argv)
 {
-    similar_t self = {.cli = cli};
+    similar_t   self  = {.cli = cli};
+    kt_table_t *table = NULL;
     if (!parse_similar(&self, argc, argv))
         return KT_EXIT_USAGE;
     if (!realpath(argv[optind], self.path))
         return kt_cli_fail(KT_ENOFILE, argv[optind], NULL);
     int code = search_nearest(&self);
-    if (code == KT_EXIT_OK)
-        code = show_nearest(&self);
+    if (code == KT_EXIT_OK) {
+        kt_err_t err = kt_table_new(&table, cli->format, cli->color, COLUMNS, sizeof COLUMNS / sizeof *COLUMNS);
+        for (size_t i = 0; i < self.n && !err; i++)
+            kt_table_row(table, self.nearest[i].row);
+        if (!err)
+            err = kt_table_end(table, stdout);
+        kt_table_destroy(&table);
+        if (self.other_versions)
+            fprintf(stderr, "kithara: skipped %llu results with vectors of another version: analyse them again\n",
+                    (unsigned long long)self.other_versions);
+        if (!self.compared)
+            fprintf(stderr, "kithara: the ledger contains no vector to compare with\n");
+        code = err ? kt_cli_fail(err, "similar", NULL) : KT_EXIT_OK;
+    }
     for (size_t i = 0; i < self.n; i++)
         kt_json_free(&self.nearest[i].row);
     free(self.nearest);

@@ -9,14 +9,6 @@
 
 enum { PAGE = 64 };
 
-static bool
-is_wanted_row(const kt_results_ask_t *ask, const kt_job_row_t *row)
-{
-    if (!row->document)
-        return false;
-    return ask->which == KT_WHICH_ALL || (row->state == KT_JOB_DONE) == (ask->which == KT_WHICH_SUCCESSES);
-}
-
 kt_err_t
 kt_results_visit(const kt_cli_t *cli, const kt_results_ask_t *ask, kt_results_fn *visit, void *context,
                  char why[KT_LEDGER_WHY])
@@ -37,7 +29,9 @@ kt_results_visit(const kt_cli_t *cli, const kt_results_ask_t *ask, kt_results_fn
             break;
         query.after_job = rows[n - 1].id.job;
         for (size_t i = 0; i < n; i++) {
-            if (!err && left && is_wanted_row(ask, &rows[i])) {
+            bool success = rows[i].state == KT_JOB_DONE;
+            bool wanted  = ask->which == KT_WHICH_ALL || success == (ask->which == KT_WHICH_SUCCESSES);
+            if (!err && left && wanted && rows[i].document) {
                 err = visit(context, &rows[i]);
                 left--;
             }

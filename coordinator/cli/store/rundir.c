@@ -32,18 +32,6 @@ kt_rundir_locate(kt_rundir_t *out, const kt_settings_t *settings, char *const *p
     return KT_OK;
 }
 
-static bool
-read_session(const char *file, char session[KT_UUID_TEXT])
-{
-    int fd = open(file, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return false;
-    ssize_t n = read(fd, session, KT_UUID_TEXT - 1);
-    close(fd);
-    session[n < 0 ? 0 : n] = '\0';
-    return n == KT_UUID_TEXT - 1;
-}
-
 kt_err_t
 kt_rundir_begin(kt_rundir_t *out, const kt_settings_t *settings, char *const *paths, size_t n, bool fresh)
 {
@@ -55,7 +43,13 @@ kt_rundir_begin(kt_rundir_t *out, const kt_settings_t *settings, char *const *pa
     err = kt_file_make_folders(file);
     if (err)
         return err;
-    out->resumed = !fresh && read_session(file, out->session);
+    int fd = fresh ? -1 : open(file, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        ssize_t n_read = read(fd, out->session, sizeof out->session - 1);
+        close(fd);
+        out->session[n_read < 0 ? 0 : n_read] = '\0';
+        out->resumed                          = n_read == sizeof out->session - 1;
+    }
     if (out->resumed)
         return KT_OK;
     kt_uuid_random(out->session);
