@@ -44,21 +44,6 @@ add_tags(kt_media_info_t *out, const AVDictionary *tags)
 }
 
 static void
-set_layout(kt_media_info_t *out, const AVChannelLayout *layout)
-{
-    AVChannelLayout guess = {0};
-    char            name[KT_MEDIA_TEXT];
-    // A container that names no positions means the usual ones.
-    if (layout->order == AV_CHANNEL_ORDER_UNSPEC)
-        av_channel_layout_default(&guess, layout->nb_channels);
-    else
-        (void)av_channel_layout_copy(&guess, layout);
-    if (av_channel_layout_describe(&guess, name, sizeof name) > 0)
-        set_text(out->layout, sizeof out->layout, name);
-    av_channel_layout_uninit(&guess);
-}
-
-static void
 fill_audio(kt_media_info_t *out, const AVStream *s, const AVFrame *first)
 {
     const AVCodecParameters *par    = s->codecpar;
@@ -70,7 +55,17 @@ fill_audio(kt_media_info_t *out, const AVStream *s, const AVFrame *first)
     out->bits_per_sample            = (uint32_t)positive(par->bits_per_raw_sample ? par->bits_per_raw_sample : bits);
     out->audio_bit_rate_bps         = positive(par->bit_rate);
     set_text(out->audio_codec, sizeof out->audio_codec, avcodec_get_name(par->codec_id));
-    set_layout(out, layout);
+
+    AVChannelLayout named = {0};
+    char            name[KT_MEDIA_TEXT];
+    // A container that names no positions means the usual ones.
+    if (layout->order == AV_CHANNEL_ORDER_UNSPEC)
+        av_channel_layout_default(&named, layout->nb_channels);
+    else
+        (void)av_channel_layout_copy(&named, layout);
+    if (av_channel_layout_describe(&named, name, sizeof name) > 0)
+        set_text(out->layout, sizeof out->layout, name);
+    av_channel_layout_uninit(&named);
 }
 
 static void

@@ -39,29 +39,24 @@ is_utf16(const uint8_t *head, size_t length)
     return zeros * 4 >= length;
 }
 
-static bool
-is_manifest(const char *text)
-{
-    static const char *const roots[] = {"<mpd", "<asx",  "<smil",         "<playlist",
-                                        "<wpl", "<?wpl", "<smoothstream", "http://xspf.org"};
-    for (size_t i = 0; i < sizeof roots / sizeof *roots; i++)
-        if (strcasestr(text, roots[i]))
-            return true;
-    return false;
-}
-
+// Playlists by how they begin, XML manifests by their root.
 static bool
 is_playlist(const char *text)
 {
     static const char *const starts[] = {"#EXTM3U",     "#EXT-X-", "#EXTINF",  "ffconcat",  "[playlist]",
                                          "[reference]", "rtsp://", "http://",  "https://",  "file://",
                                          "rtsptext",    "mms://",  "RTSPtext", "#PLAYLIST", "[webshare]"};
+    static const char *const roots[]  = {"<mpd", "<asx",  "<smil",         "<playlist",
+                                         "<wpl", "<?wpl", "<smoothstream", "http://xspf.org"};
     for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
         if (begins(text, starts[i]))
             return true;
     if (begins(text, "v=0") && (strstr(text, "\nm=") || strstr(text, "\no=")))
         return true;
-    return *text == '<' && is_manifest(text);
+    for (size_t i = 0; *text == '<' && i < sizeof roots / sizeof *roots; i++)
+        if (strcasestr(text, roots[i]))
+            return true;
+    return false;
 }
 
 kt_err_t
