@@ -152,31 +152,23 @@ kt_media_open_codec(kt_media_t *self)
     return code < 0 ? media_fail(self, code, KT_EDAMAGED, "opening the audio decoder") : KT_OK;
 }
 
-// Reads up to the next packet of the audio stream. 0, AVERROR_EOF, or an error that ends the decoding.
-static int
-read_packet(kt_media_t *self)
-{
-    for (int failures = 0; failures < FAILURES_MAX;) {
-        int code = av_read_frame(self->format, self->packet);
-        if (code == AVERROR_EOF || code == AVERROR(ENOMEM) || self->io_failed)
-            return code;
-        if (code < 0) {
-            failures++;
-            self->damaged++;
-            continue;
-        }
-        if (self->packet->stream_index == self->audio->index)
-            return 0;
-        av_packet_unref(self->packet);
-    }
-    return AVERROR_EOF;
-}
-
-// Sends the decoder one packet, or the request to drain. A packet that it refuses is skipped.
+// Sends the decoder the next packet of the audio stream, or the request to drain. A packet that it refuses is skipped.
+// 0, or an error that ends the decoding.
 static int
 feed_codec(kt_media_t *self)
 {
-    int code = read_packet(self);
+    int code, failures = 0;
+    for (;;) {
+        code = failures < FAILURES_MAX ? av_read_frame(self->format, self->packet) : AVERROR_EOF;
+        if (code == AVERROR_EOF || code == AVERROR(ENOMEM) || self->io_failed)
+            break;
+        if (code >= 0 && self->packet->stream_index == self->audio->index)
+            break;
+        if (code >= 0)
+            av_packet_unref(self->packet);
+        failures += code < 0;
+        self->damaged += code < 0;
+    }
     if (code == AVERROR_EOF && !self->io_failed) {
         self->draining = true;
         code           = avcodec_send_packet(self->codec, NULL);

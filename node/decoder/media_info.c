@@ -93,36 +93,29 @@ fill_video(kt_media_info_t *out, AVFormatContext *format, AVStream *s)
         out->aspect_ratio = 1 / out->aspect_ratio;
 }
 
-static double
-declared_duration(const AVFormatContext *format, const AVStream *audio)
-{
-    // FFmpeg's estimate from the size and a bit rate is not declared by the file, but for plain samples it is exact.
-    bool plain = audio && av_get_exact_bits_per_sample(audio->codecpar->codec_id) > 0;
-    if (format->duration_estimation_method == AVFMT_DURATION_FROM_BITRATE && !plain)
-        return 0;
-    if (format->duration != AV_NOPTS_VALUE && format->duration > 0)
-        return (double)format->duration / AV_TIME_BASE;
-    if (audio && audio->duration != AV_NOPTS_VALUE && audio->duration > 0)
-        return (double)audio->duration * ratio(audio->time_base);
-    return 0;
-}
-
 void
 kt_media_info_fill(kt_media_info_t *out, const kt_media_t *media, const kt_sniffed_t *sniffed, const AVFrame *first)
 {
     AVFormatContext *format = media->format;
+    const AVStream  *audio  = media->audio;
+    // FFmpeg's estimate from the size and a bit rate is not declared by the file, but for plain samples it is exact.
+    bool plain     = audio && av_get_exact_bits_per_sample(audio->codecpar->codec_id) > 0;
+    bool estimated = format->duration_estimation_method == AVFMT_DURATION_FROM_BITRATE && !plain;
     memset(out, 0, sizeof *out);
     set_text(out->container, sizeof out->container, sniffed->container);
-    out->duration_s   = declared_duration(format, media->audio);
     out->bit_rate_bps = positive(format->bit_rate);
     out->streams      = format->nb_streams;
     for (unsigned i = 0; i < format->nb_streams; i++)
         out->has_cover_art |= (format->streams[i]->disposition & AV_DISPOSITION_ATTACHED_PIC) != 0;
-    if (media->audio)
-        fill_audio(out, media->audio, first);
+    if (!estimated && format->duration != AV_NOPTS_VALUE && format->duration > 0)
+        out->duration_s = (double)format->duration / AV_TIME_BASE;
+    else if (!estimated && audio && audio->duration != AV_NOPTS_VALUE && audio->duration > 0)
+        out->duration_s = (double)audio->duration * ratio(audio->time_base);
+    if (audio)
+        fill_audio(out, audio, first);
     if (media->video)
         fill_video(out, format, media->video);
     add_tags(out, format->metadata);
-    if (media->audio)
-        add_tags(out, media->audio->metadata);
+    if (audio)
+        add_tags(out, audio->metadata);
 }

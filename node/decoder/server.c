@@ -185,44 +185,37 @@ server_step(server_t *self)
     return !self->polled[0].revents || receive_request(self);
 }
 
-static kt_err_t
-open_signals(server_t *self)
-{
-    sigset_t block;
-    sigemptyset(&block);
-    sigaddset(&block, SIGCHLD);
-    // Ctrl-C and a service manager's SIGTERM reach the whole group; the node decides when decoding ends.
-    if (signal(SIGINT, SIG_IGN) == SIG_ERR || signal(SIGTERM, SIG_IGN) == SIG_ERR || signal(SIGHUP, SIG_IGN) == SIG_ERR)
-        return KT_ESYSTEM;
-    if (sigprocmask(SIG_BLOCK, &block, &self->mask))
-        return KT_ESYSTEM;
-    self->signals = signalfd(-1, &block, SFD_CLOEXEC | SFD_NONBLOCK);
-    return self->signals < 0 ? KT_ESYSTEM : KT_OK;
-}
-
 kt_err_t
 kt_server_run(int socket, const kt_test_faults_t *faults)
 {
     static server_t self;
+    sigset_t        block;
     self         = (server_t){.socket = socket, .signals = -1, .pid = getpid(), .faults = faults};
     kt_err_t err = kt_sandbox_new(&self.sandbox);
     if (err != KT_OK)
         return err;
-    err = open_signals(&self);
-    if (err == KT_OK) {
-        server_send(socket, &(kt_decode_record_t){.kind = KT_DECODE_HELLO, .code = KT_DECODE_VERSION});
-        while (server_step(&self))
-            ;
-        for (size_t i = 0; i < KT_DECODE_CHILDREN; i++) {
-            entry_t *e = &self.entries[i];
-            if (!e->pid)
-                continue;
-            end_child(e);
-            (void)waitpid(e->pid, NULL, 0);  // killed: returns at once
-            close(e->control_fd);
-        }
-        close(self.signals);
+    sigemptyset(&block);
+    sigaddset(&block, SIGCHLD);
+    // Ctrl-C and a service manager's SIGTERM reach the whole group; the node decides when decoding ends.
+    if (signal(SIGINT, SIG_IGN) == SIG_ERR || signal(SIGTERM, SIG_IGN) == SIG_ERR ||
+        signal(SIGHUP, SIG_IGN) == SIG_ERR || sigprocmask(SIG_BLOCK, &block, &self.mask) ||
+        (self.signals = signalfd(-1, &block, SFD_CLOEXEC | SFD_NONBLOCK)) < 0) {
+        kt_sandbox_destroy(&self.sandbox);
+        return KT_ESYSTEM;
     }
+
+    server_send(socket, &(kt_decode_record_t){.kind = KT_DECODE_HELLO, .code = KT_DECODE_VERSION});
+    while (server_step(&self))
+        ;
+    for (size_t i = 0; i < KT_DECODE_CHILDREN; i++) {
+        entry_t *entry = &self.entries[i];
+        if (!entry->pid)
+            continue;
+        end_child(entry);
+        (void)waitpid(entry->pid, NULL, 0);  // killed: returns at once
+        close(entry->control_fd);
+    }
+    close(self.signals);
     kt_sandbox_destroy(&self.sandbox);
-    return err;
+    return KT_OK;
 }

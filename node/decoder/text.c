@@ -12,11 +12,18 @@ begins(const char *text, const char *with)
     return !strncasecmp(text, with, strlen(with));
 }
 
-// Text of eight-bit alphabets counts too: no control characters, and not mostly bytes beyond ASCII.
+// UTF-16 has zero in every other byte of Latin text. Text of eight-bit alphabets counts too: no control characters, and
+// not mostly bytes beyond ASCII.
 static bool
 is_text(const uint8_t *head, size_t length)
 {
-    size_t high = 0;
+    size_t zeros = 0, high = 0;
+    if (length >= 4 && ((head[0] == 0xff && head[1] == 0xfe) || (head[0] == 0xfe && head[1] == 0xff))) {
+        for (size_t i = head[0] == 0xff ? 3 : 2; i < length; i += 2)
+            zeros += head[i] == 0;
+        if (zeros * 4 >= length)
+            return true;
+    }
     for (size_t i = 0; i < length; i++) {
         if (head[i] < 0x20 && !strchr("\t\n\v\f\r\033", head[i] ? head[i] : 1))
             return false;
@@ -25,18 +32,6 @@ is_text(const uint8_t *head, size_t length)
         high += head[i] >= 0x80;
     }
     return length > 0 && high * 2 <= length;
-}
-
-// UTF-16 keeps every other byte of Latin text at zero.
-static bool
-is_utf16(const uint8_t *head, size_t length)
-{
-    if (length < 4 || !((head[0] == 0xff && head[1] == 0xfe) || (head[0] == 0xfe && head[1] == 0xff)))
-        return false;
-    size_t zeros = 0, zero_at = head[0] == 0xff ? 1 : 0;
-    for (size_t i = 2 + zero_at; i < length; i += 2)
-        zeros += head[i] == 0;
-    return zeros * 4 >= length;
 }
 
 // Playlists by how they begin, XML manifests by their root.
@@ -72,5 +67,5 @@ kt_sniff_text(const uint8_t *head, size_t length)
     // Also where rubbish follows that would not pass as text: FFmpeg's own probes look no further than the beginning.
     if (is_playlist(text))
         return KT_EPLAYLIST;
-    return is_text(head, length) || is_utf16(head, length) ? KT_ETEXT : KT_OK;
+    return is_text(head, length) ? KT_ETEXT : KT_OK;
 }
