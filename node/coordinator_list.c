@@ -9,7 +9,7 @@ static const char BLANKS[] = " \t\r\n,";
 
 // The next word of *text, and advances *text past it; NULL at the end.
 static const char *
-next_word(const char **text, size_t *length)
+next_list_word(const char **text, size_t *length)
 {
     const char *word = *text + strspn(*text, BLANKS);
     *length          = strcspn(word, BLANKS);
@@ -19,10 +19,10 @@ next_word(const char **text, size_t *length)
 
 // Returns the number of keys; 0 when a word is not a key or there are too many.
 static size_t
-parse_keys(const char *text, char out[KT_COORDINATORS_MAX][KT_CURVE_TEXT])
+parse_key_list(const char *text, char out[KT_COORDINATORS_MAX][KT_CURVE_TEXT])
 {
     size_t n = 0, length;
-    for (const char *at; (at = next_word(&text, &length));) {
+    for (const char *at; (at = next_list_word(&text, &length));) {
         char word[KT_CURVE_TEXT];
         if (length >= sizeof word || n == KT_COORDINATORS_MAX)
             return 0;
@@ -40,7 +40,7 @@ static kt_err_t
 list_read_keys(kt_coordinator_list_t *self, const char *given, const char *state_dir, char why[KT_COORDINATORS_WHY])
 {
     char   path[PATH_BYTES];
-    size_t n = parse_keys(given, self->keys);
+    size_t n = parse_key_list(given, self->keys);
     if (*given)
         snprintf(path, sizeof path, "%s", given);
     else
@@ -51,7 +51,7 @@ list_read_keys(kt_coordinator_list_t *self, const char *given, const char *state
         size_t length = fread(text, 1, sizeof text - 1, file);
         fclose(file);
         text[length] = '\0';
-        n            = parse_keys(text, self->keys);
+        n            = parse_key_list(text, self->keys);
     }
     if (!n) {
         snprintf(why, KT_COORDINATORS_WHY,
@@ -77,7 +77,7 @@ kt_coordinator_list_read(kt_coordinator_list_t *out, const kt_settings_t *settin
     size_t      length;
     bool        fits = true;
     memset(out, 0, sizeof *out);
-    for (const char *word; fits && (word = next_word(&text, &length));) {
+    for (const char *word; fits && (word = next_list_word(&text, &length));) {
         fits = out->n < KT_COORDINATORS_MAX && length < KT_COORDINATOR_ADDRESS;
         if (fits)
             snprintf(out->addresses[out->n++], KT_COORDINATOR_ADDRESS, "%.*s", (int)length, word);

@@ -62,7 +62,7 @@ init_identity(kt_node_t *self, const char *state_dir, char why[KT_NODE_WHY])
 }
 
 static void
-begin_drain(kt_node_t *self, const char *reason)
+node_drain(kt_node_t *self, const char *reason)
 {
     kt_log_info("NODE-DRAIN", "on=1 reason=\"%s\" in_hand=%zu kept=%zu", reason, kt_work_in_flight(&self->work),
                 self->work.tasks.n_unacked);
@@ -72,18 +72,18 @@ begin_drain(kt_node_t *self, const char *reason)
 }
 
 static void
-on_signal(void *context)
+node_signals(void *context)
 {
     kt_node_t *self = context;
     for (int number; (number = kt_program_next_signal(self->signal_fd));) {
         if (number == SIGHUP)
             continue;
         if (!self->draining) {
-            begin_drain(self, "signal");
+            node_drain(self, "signal");
             continue;
         }
         kt_log_warn("NODE-STOP", "handed_back=%zu", kt_work_in_flight(&self->work));
-        self->stopping = true;  // BYE: the coordinators give what is in hand to other nodes at once
+        self->stopping = true;  // BYE: the coordinators requeue the unfinished files at once
         kt_uplink_stop(self->uplink);
         kt_dealers_stop(self->dealers);
     }
@@ -92,7 +92,7 @@ on_signal(void *context)
 // Drained: nothing in flight and nothing unacknowledged. Without any coordinator the results are dropped after
 // ALONE_MS: their jobs run again elsewhere.
 static void
-check_drain(kt_node_t *self, int64_t now_ms)
+node_check_drain(kt_node_t *self, int64_t now_ms)
 {
     size_t unacked = self->work.tasks.n_unacked;
     if (!self->draining || kt_work_in_flight(&self->work))
@@ -108,7 +108,7 @@ check_drain(kt_node_t *self, int64_t now_ms)
 
 // Once, when no GPU is left; files that began on one end on the CPU in any case.
 static void
-check_gpus(kt_node_t *self)
+node_check_gpus(kt_node_t *self)
 {
     char device[64];
     if (!self->gpus || self->gpus_lost || kt_gpus_usable(self->gpus))
@@ -118,7 +118,7 @@ check_gpus(kt_node_t *self)
                 kt_device_text(&self->settings, self->gpus, device), self->settings.gpu_lost);
     if (strcasecmp(self->settings.gpu_lost, "leave") == 0 && !self->draining) {
         self->failed = true;  // the exit status shows the supervisor that the node did not stop on request
-        begin_drain(self, "GPU lost");
+        node_drain(self, "GPU lost");
     }
     if (!self->draining)
         kt_send_hellos(self->uplink);
@@ -169,8 +169,8 @@ node_tick(void *context)
             _exit(EXIT_FAILURE);
         }
     }
-    check_gpus(self);
-    check_drain(self, now_ms);
+    node_check_gpus(self);
+    node_check_drain(self, now_ms);
 }
 
 static kt_err_t
@@ -264,7 +264,7 @@ kt_err_t
 kt_node_run(kt_node_t *self, int signal_fd)
 {
     self->signal_fd = signal_fd;
-    kt_err_t err    = signal_fd >= 0 ? kt_dealers_watch(self->dealers, signal_fd, on_signal) : KT_OK;
+    kt_err_t err    = signal_fd >= 0 ? kt_dealers_watch(self->dealers, signal_fd, node_signals) : KT_OK;
     if (err)
         return err;
     kt_dealers_run(self->dealers);

@@ -8,7 +8,7 @@
 
 typedef struct kt_channel {
     int      control_fd;
-    uint8_t *ring;                  // KT_RING_BYTES, mapped for good
+    uint8_t *ring;                  // KT_RING_BYTES, never unmapped
     bool     taken[KT_RING_SLOTS];  // sent and not yet returned
     uint32_t slot;                  // the one that is being filled
     size_t   fill_bytes;

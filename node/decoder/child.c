@@ -29,7 +29,7 @@ fault_unless_ok(child_t *self, kt_err_t err, const char *why)
 
 // NULL: what the converter still holds.
 static void
-send_frame(child_t *self, const AVFrame *frame)
+child_send_frame(child_t *self, const AVFrame *frame)
 {
     const float *pcm;
     size_t       frames, skip = 0;
@@ -103,10 +103,10 @@ kt_child_run(const kt_sandbox_t *sandbox, const kt_test_faults_t *faults, const 
     double most     = limits->max_duration_s * self.convert.rate_hz;
     self.frames_max = most < 9e15 ? (uint64_t)(most > 0 ? most : 0) : UINT64_MAX / 2;
     while (frame) {
-        send_frame(&self, frame);
+        child_send_frame(&self, frame);
         fault_unless_ok(&self, kt_media_next(&self.media, &frame), self.media.why);
     }
-    send_frame(&self, NULL);
+    child_send_frame(&self, NULL);
     fault_unless_ok(&self, self.frames ? KT_OK : nothing_decoded(&self), self.media.why);
     kt_channel_end(&self.channel, self.media.damaged);
 }

@@ -17,8 +17,8 @@ static const char CODECS[] =
     "pcm_s64le,pcm_s64be,pcm_f32le,pcm_f32be,pcm_f64le,pcm_f64be,pcm_alaw,pcm_mulaw,"
     "adpcm_ms,adpcm_ima_wav,adpcm_ima_qt";
 
-// While it looks for streams FFmpeg may also open these: for MPEG-4 part 2 it takes the picture's size from the first
-// picture alone. All other sizes come from the container.
+// While it searches for streams FFmpeg may also open these: for MPEG-4 part 2 it takes the picture's size from the
+// first picture alone. All other sizes come from the container.
 static const char SIZE_CODECS[] = "mpeg4,h263";
 
 static int

@@ -46,7 +46,7 @@ server_send(int control_fd, const kt_decode_record_t *record)
 
 // pid 0: a free one. NULL: none.
 static entry_t *
-entry_of(server_t *self, pid_t pid)
+child_entry(server_t *self, pid_t pid)
 {
     for (size_t i = 0; i < KT_DECODE_CHILDREN; i++)
         if (self->entries[i].pid == pid)
@@ -55,9 +55,9 @@ entry_of(server_t *self, pid_t pid)
 }
 
 static void
-start_child(server_t *self, const kt_decode_request_t *request, const int fds[KT_REQUEST_FDS])
+server_start_child(server_t *self, const kt_decode_request_t *request, const int fds[KT_REQUEST_FDS])
 {
-    entry_t *entry   = entry_of(self, 0);
+    entry_t *entry   = child_entry(self, 0);
     int      control = entry ? fcntl(fds[KT_FD_CONTROL], F_DUPFD_CLOEXEC, 0) : -1;
     pid_t    pid     = control >= 0 ? fork() : -1;
     if (pid == 0) {
@@ -79,7 +79,7 @@ start_child(server_t *self, const kt_decode_request_t *request, const int fds[KT
         close(control);
 }
 
-// Collects the descriptors of one packet, whatever else is wrong with it, so that none is lost.
+// Collects the descriptors of one packet, even of an invalid one, so that none leaks.
 static size_t
 receive_fds(struct msghdr *msg, int fds[KT_REQUEST_FDS])
 {
@@ -102,7 +102,7 @@ receive_fds(struct msghdr *msg, int fds[KT_REQUEST_FDS])
 
 // One request. false: the client has closed the socket.
 static bool
-receive_request(server_t *self)
+server_receive(server_t *self)
 {
     union {
         struct cmsghdr align;
@@ -120,7 +120,7 @@ receive_request(server_t *self)
     size_t count = receive_fds(&msg, fds);
     if (count == KT_REQUEST_FDS && n == sizeof request && !(msg.msg_flags & MSG_TRUNC) &&
         request.magic == KT_DECODE_MAGIC && request.version == KT_DECODE_VERSION)
-        start_child(self, &request, fds);
+        server_start_child(self, &request, fds);
     for (size_t i = 0; i < count; i++)
         close(fds[i]);
     return true;
@@ -136,7 +136,7 @@ reap_children(server_t *self)
     while (read(self->signals, &info, sizeof info) > 0)
         ;
     while ((pid = wait4(-1, &status, WNOHANG, &usage)) > 0) {
-        entry_t *entry = entry_of(self, pid);
+        entry_t *entry = child_entry(self, pid);
         if (!entry)
             continue;
         kt_decode_record_t record = {.kind = KT_DECODE_EXIT, .code = status, .out_of_time = entry->out_of_time};
@@ -156,7 +156,7 @@ end_child(entry_t *entry)
     kill(entry->pid, SIGKILL);
 }
 
-// Kills the children that are out of time, waits until the next one will be, and serves what has come meanwhile. false:
+// Kills the children that are out of time, waits until the next one will be, and handles what has arrived. false:
 // the client has closed the socket.
 static bool
 server_step(server_t *self)
@@ -182,7 +182,7 @@ server_step(server_t *self)
             end_child(&self->entries[i]);
     if (self->polled[1].revents)
         reap_children(self);
-    return !self->polled[0].revents || receive_request(self);
+    return !self->polled[0].revents || server_receive(self);
 }
 
 kt_err_t

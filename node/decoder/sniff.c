@@ -218,7 +218,7 @@ kt_sniff(kt_input_t *input, kt_sniffed_t *out, const char **why)
         err    = kt_input_look(input, end, f.head, HEAD_BYTES, &f.have);
         if (err == KT_OK)
             err = sniff_magic(&f, out, why);
-        // FFmpeg reads the tags before FLAC by itself; other containers are passed to it without them.
+        // FFmpeg reads the tags before FLAC; other containers are passed to it without them.
         if (err == KT_OK)
             out->start = strcmp(out->demuxer, "flac") ? end : 0;
         if (err != KT_EFORMAT)

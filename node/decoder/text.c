@@ -64,7 +64,7 @@ kt_sniff_text(const uint8_t *head, size_t length)
     size_t n = length - skip < LOOK_BYTES ? length - skip : LOOK_BYTES;
     memcpy(text, head + skip, n);
     text[n] = '\0';
-    // Also where rubbish follows that would not pass as text: FFmpeg's own probes look no further than the beginning.
+    // Also where bytes follow that are not text: FFmpeg's own probes check the beginning alone.
     if (is_playlist(text))
         return KT_EPLAYLIST;
     return is_text(head, length) ? KT_ETEXT : KT_OK;

@@ -124,7 +124,7 @@ transfer_refuse(const transfer_t *transfer, kt_err_t err, const char *sentence)
 
 // The scheme, host and port of one hop, and no user: all of it from libcurl's own parser, which also makes the request.
 static kt_err_t
-check_url(transfer_t *transfer, const char *url)
+transfer_check_url(transfer_t *transfer, const char *url)
 {
     const char *hosts  = transfer->self->settings->source_hosts;
     bool        any    = transfer->self->any_host && !*hosts;
@@ -253,7 +253,7 @@ transfer_set_options(transfer_t *transfer, const char *url)
     const kt_settings_t *settings = transfer->self->settings;
     CURL                *curl     = transfer->curl;
     // libcurl's timer may fire early: it rounds up the elapsed milliseconds of an interval that crosses a second of the
-    // clock. Without the slack the deadline has then not passed yet, and the stop looks like that of a slow server.
+    // clock. Without the slack the deadline has then not passed yet, and the stop is reported as a slow server's.
     int64_t left_ms = transfer->wait->deadline_ms - kt_clock_ms() + TIMER_SLACK_MS;
     curl_easy_reset(curl);
     curl_easy_setopt(curl, CURLOPT_URL, url);
@@ -324,7 +324,7 @@ follow_redirects(transfer_t *transfer, const char *url)
     if (snprintf(at, sizeof at, "%s", url) >= (int)sizeof at)
         return transfer_refuse(transfer, KT_EINVAL, "the URL is too long");
     for (int hop = 0; hop <= KT_FETCH_REDIRECTS; hop++) {
-        kt_err_t err = check_url(transfer, at);
+        kt_err_t err = transfer_check_url(transfer, at);
         if (err == KT_EINVAL && hop > 0)
             return transfer_refuse(transfer, KT_ESOURCE, "redirects to what is no source");
         if (!err)
@@ -349,7 +349,7 @@ kt_fetch_http_open(kt_fetch_http_t *self, const char *url, const kt_admission_wa
     if (!transfer.curl && !(transfer.curl = curl_easy_init()))
         return KT_ENOMEM;
 
-    kt_err_t err = check_url(&transfer, url);  // before a file is made for it
+    kt_err_t err = transfer_check_url(&transfer, url);  // before a file is made for it
     if (!err)
         err = open_copy(self->settings, &transfer.fd);
     if (!err)

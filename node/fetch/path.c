@@ -27,7 +27,7 @@ struct kt_fetch {
 
 enum { RACES = 8 };  // openat2 answers EAGAIN when a folder is renamed at that moment
 
-// One root, taken over only when everything about it is known.
+// One root, added only if it can be opened and resolved.
 static kt_err_t
 add_root(kt_fetch_t *self, const char *text, size_t length)
 {
@@ -112,7 +112,7 @@ kt_fetch_error(int error, const char *path)
     }
 }
 
-// The part of path path_below the folder, "." for the folder itself, NULL when it does not begin there.
+// The part of path below the folder, "." for the folder itself, NULL when it does not begin there.
 static const char *
 path_below(const char *path, const char *folder)
 {

@@ -26,7 +26,7 @@ struct kt_dealers {
 
 // One message of one part; a message of more parts is no message of the protocol and is dropped. False: none is there.
 static bool
-receive_frame(void *context, void *socket)
+dealer_frame(void *context, void *socket)
 {
     const dealer_t *dealer = context;
     zmq_msg_t       part;
@@ -41,7 +41,7 @@ receive_frame(void *context, void *socket)
 }
 
 static void
-connection_event(void *context, int event)
+dealer_event(void *context, int event)
 {
     const dealer_t *dealer = context;
     dealer->owner->ops->state(dealer->owner->context, dealer->index,
@@ -71,9 +71,9 @@ kt_dealers_new(kt_dealers_t **self_p, const kt_dealers_opts_t *opts)
         if (err)
             break;
         self->n++;
-        err = kt_loop_monitor(self->loop, dealer->socket, FRAMES_PER_TURN, MONITORED, connection_event, dealer);
+        err = kt_loop_monitor(self->loop, dealer->socket, FRAMES_PER_TURN, MONITORED, dealer_event, dealer);
         if (!err)
-            err = kt_loop_socket(self->loop, dealer->socket, FRAMES_PER_TURN, receive_frame, dealer);
+            err = kt_loop_socket(self->loop, dealer->socket, FRAMES_PER_TURN, dealer_frame, dealer);
     }
     if (err)
         goto fail;

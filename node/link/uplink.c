@@ -136,7 +136,7 @@ kt_uplink_tick(kt_uplink_t *self, int64_t now_ms)
     }
 }
 
-// A task that starts and ends in one turn needs no STARTED: kt_send_flush looks at its stage.
+// A task that starts and ends in one turn needs no STARTED: kt_send_flush checks its stage.
 static void
 task_changed(void *context, kt_task_t *task)
 {

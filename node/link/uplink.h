@@ -1,6 +1,6 @@
 // kt_uplink -- a node's side of the protocol: which coordinators are connected, what each is sent and what their
-// messages do to the work in hand. Sends through a port that node.c connects to the sockets, so that it knows neither
-// ZeroMQ nor the life of the node. Link thread. receive.h and send.h have the two directions.
+// messages do to the tasks. Sends through a port that node.c connects to the sockets, so that it depends neither on
+// ZeroMQ nor on node.c. Link thread. receive.h and send.h have the two directions.
 #pragma once
 
 #include "common/curve.h"

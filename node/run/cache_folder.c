@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 // ORPHAN_S: a half-written file of this age has lost its writer. ENTRIES_MAX: in one folder; a full one loses an entry
-// for each that comes.
+// for each new one.
 enum { PATH = 4096 + 128, ORPHAN_S = 600, ENTRIES_MAX = 65536, BLOCK = 64 << 10 };
 static const char PARTIAL[] = "new-";
 
@@ -73,7 +73,7 @@ order_by_age(const void *a, const void *b)
     return (x->asked.tv_nsec > y->asked.tv_nsec) - (x->asked.tv_nsec < y->asked.tv_nsec);
 }
 
-// Removes half-written files of lost writers on the way.
+// Also removes half-written files whose writer has ended.
 static size_t
 list_files(int folder, DIR *stream, file_t *files)
 {

@@ -180,7 +180,7 @@ file_find_cached(file_run_t *run)
 }
 
 static bool
-is_wanted(const file_run_t *run, size_t track)
+track_is_wanted(const file_run_t *run, size_t track)
 {
     return TRACKS[track]->wanted(run->job->options, &run->worker->media_info);
 }
@@ -190,12 +190,12 @@ tracks_bytes(const file_run_t *run, double seconds)
 {
     uint64_t bytes = 0;
     for (size_t t = 0; t < KT_TRACKS; t++)
-        if (is_wanted(run, t))
+        if (track_is_wanted(run, t))
             bytes += TRACKS[t]->bytes(run->worker->pipeline->plan, &run->worker->media_info, seconds);
     return bytes;
 }
 
-// Memory for the whole file, before its first chunk. A stream has its process for itself.
+// Memory for the whole file, before its first chunk. A stream is the only work of its process.
 static kt_err_t
 admit_file(file_run_t *run)
 {
@@ -241,7 +241,7 @@ open_tracks(file_run_t *run)
     bool     snapshots = run->opts->every_s > 0;
     kt_err_t err       = snapshots && run->worker->pipeline->gpus ? KT_EINVAL : KT_OK;
     for (size_t t = 0; t < KT_TRACKS && !err; t++)
-        if (is_wanted(run, t))
+        if (track_is_wanted(run, t))
             err = snapshots && !TRACKS[t]->snapshot ? KT_EINVAL : TRACKS[t]->new (&run->tracks[t], &opts);
     return err;
 }

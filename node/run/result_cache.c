@@ -24,8 +24,8 @@ struct kt_cache {
     _Atomic bool write_failed;  // and logged: the folder cannot be written
 };
 
-// Size and time of change: a build or an installation gives them anew. Digests of the programs would cost more than the
-// look-up of a song.
+// Size and time of change, which a build or an installation renews. Digests of the programs would cost more than a
+// look-up.
 static void
 add_program(kt_buf_t *out, const char *path)
 {

@@ -23,7 +23,7 @@ kt_outcome_fail(kt_outcome_t *self, const char *body, size_t body_bytes, kt_err_
     self->document       = NULL;
     self->document_bytes = 0;
     if (kt_document_failure(&job, err, self->detail, &stamp, &text))
-        kt_buf_fini(&text);  // out of memory: an outcome without a document is not sent, and the job comes again
+        kt_buf_fini(&text);  // out of memory: an outcome without a document is not sent, and the job runs again
     else
         self->document = kt_buf_take(&text, &self->document_bytes);
 }

@@ -1,5 +1,5 @@
 // kt_work -- the files that a node holds: the table of tasks, the queues to and from the worker threads, and the rule
-// that an exclusive task runs alone. Knows no connections and sends nothing. Link thread.
+// that an exclusive task runs alone. It has no connections and sends nothing. Link thread.
 #pragma once
 
 #include "common/queue.h"
