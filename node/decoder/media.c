@@ -85,7 +85,7 @@ select_streams(kt_media_t *self)
     self->audio             = best >= 0 ? format->streams[best] : NULL;
     for (unsigned i = 0; i < format->nb_streams; i++) {
         AVStream *s = format->streams[i];
-        if (s != self->audio)
+        if ((int)i != best)
             s->discard = AVDISCARD_ALL;
         if (s->codecpar->codec_type != AVMEDIA_TYPE_VIDEO || s->disposition & AV_DISPOSITION_ATTACHED_PIC)
             continue;

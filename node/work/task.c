@@ -113,8 +113,8 @@ kt_tasks_remove(kt_tasks_t *self, kt_task_t **task_p)
 void
 kt_tasks_fini(kt_tasks_t *self)
 {
-    while (self->first) {
-        kt_task_t *task = self->first;
+    for (kt_task_t *task = self->first, *next; task; task = next) {
+        next = task->next;
         kt_tasks_remove(self, &task);
     }
 }
