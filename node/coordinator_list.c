@@ -9,7 +9,7 @@ static const char BLANKS[] = " \t\r\n,";
 
 // The next word of *text, and advances *text past it; NULL at the end.
 static const char *
-next_word(const char **text, size_t *length)
+next_list_word(const char **text, size_t *length)
 {
     const char *word = *text + strspn(*text, BLANKS);
     *length          = strcspn(word, BLANKS);
@@ -19,10 +19,10 @@ next_word(const char **text, size_t *length)
 
 // Returns the number of keys; 0 when a word is not a key or there are too many.
 static size_t
-read_keys(const char *text, char out[KT_COORDINATORS_MAX][KT_CURVE_TEXT])
+parse_key_list(const char *text, char out[KT_COORDINATORS_MAX][KT_CURVE_TEXT])
 {
     size_t n = 0, length;
-    for (const char *at; (at = next_word(&text, &length));) {
+    for (const char *at; (at = next_list_word(&text, &length));) {
         char word[KT_CURVE_TEXT];
         if (length >= sizeof word || n == KT_COORDINATORS_MAX)
             return 0;
@@ -35,47 +35,24 @@ read_keys(const char *text, char out[KT_COORDINATORS_MAX][KT_CURVE_TEXT])
     return n;
 }
 
-static size_t
-read_key_file(const char *path, char out[KT_COORDINATORS_MAX][KT_CURVE_TEXT])
-{
-    char  text[(KT_COORDINATORS_MAX + 1) * (KT_CURVE_TEXT + 1)] = "";
-    FILE *file                                                  = fopen(path, "re");
-    if (!file)
-        return 0;
-    size_t length = fread(text, 1, sizeof text - 1, file);
-    fclose(file);
-    text[length] = '\0';
-    return read_keys(text, out);
-}
-
+// From the setting, which is one or more keys or the path of a file of them; from the state folder where it is empty.
 static kt_err_t
-read_addresses(kt_coordinator_list_t *self, const char *text, char why[KT_COORDINATORS_WHY])
-{
-    size_t length;
-    bool   fits = true;
-    for (const char *word; fits && (word = next_word(&text, &length));) {
-        fits = self->n < KT_COORDINATORS_MAX && length < KT_COORDINATOR_ADDRESS;
-        if (fits)
-            snprintf(self->addresses[self->n++], KT_COORDINATOR_ADDRESS, "%.*s", (int)length, word);
-    }
-    if (self->n && fits)
-        return KT_OK;
-    snprintf(why, KT_COORDINATORS_WHY, "ANALYZER_COORDINATORS names 1 to %d addresses like tcp://127.0.0.1:8711",
-             KT_COORDINATORS_MAX);
-    return KT_ESETTING;
-}
-
-static kt_err_t
-read_public_keys(kt_coordinator_list_t *self, const char *given, const char *state_dir, char why[KT_COORDINATORS_WHY])
+list_read_keys(kt_coordinator_list_t *self, const char *given, const char *state_dir, char why[KT_COORDINATORS_WHY])
 {
     char   path[PATH_BYTES];
-    size_t n = read_keys(given, self->keys);
+    size_t n = parse_key_list(given, self->keys);
     if (*given)
         snprintf(path, sizeof path, "%s", given);
     else
         snprintf(path, sizeof path, "%s/keys/coordinator.public", state_dir);
-    if (!n)
-        n = read_key_file(path, self->keys);
+    FILE *file = n ? NULL : fopen(path, "re");
+    if (file) {
+        char   text[(KT_COORDINATORS_MAX + 1) * (KT_CURVE_TEXT + 1)];
+        size_t length = fread(text, 1, sizeof text - 1, file);
+        fclose(file);
+        text[length] = '\0';
+        n            = parse_key_list(text, self->keys);
+    }
     if (!n) {
         snprintf(why, KT_COORDINATORS_WHY,
                  "no coordinator's public key in %.300s: start the coordinator once, copy its file there, or set "
@@ -96,7 +73,18 @@ kt_err_t
 kt_coordinator_list_read(kt_coordinator_list_t *out, const kt_settings_t *settings, const char *state_dir,
                          char why[KT_COORDINATORS_WHY])
 {
+    const char *text = settings->coordinators;
+    size_t      length;
+    bool        fits = true;
     memset(out, 0, sizeof *out);
-    kt_err_t err = read_addresses(out, settings->coordinators, why);
-    return err ? err : read_public_keys(out, settings->coordinator_key, state_dir, why);
+    for (const char *word; fits && (word = next_list_word(&text, &length));) {
+        fits = out->n < KT_COORDINATORS_MAX && length < KT_COORDINATOR_ADDRESS;
+        if (fits)
+            snprintf(out->addresses[out->n++], KT_COORDINATOR_ADDRESS, "%.*s", (int)length, word);
+    }
+    if (out->n && fits)
+        return list_read_keys(out, settings->coordinator_key, state_dir, why);
+    snprintf(why, KT_COORDINATORS_WHY, "ANALYZER_COORDINATORS names 1 to %d addresses like tcp://127.0.0.1:8711",
+             KT_COORDINATORS_MAX);
+    return KT_ESETTING;
 }

@@ -9,36 +9,28 @@
 #include <string.h>
 #include <unistd.h>
 
-static kt_err_t
-run_node(const kt_program_t *program, int signal_fd)
-{
-    char       why[KT_NODE_WHY] = "";
-    kt_node_t *node             = NULL;
-    kt_err_t   err              = kt_node_new(&node, &program->settings, why);
-    if (err) {
-        kt_program_complain(program, err, why);
-        return err;
-    }
-    if (program->ready_fd >= 0) {
-        dprintf(program->ready_fd, "{}\n");
-        close(program->ready_fd);
-    }
-    err = kt_node_run(node, signal_fd);
-    kt_node_destroy(&node);
-    return err;
-}
-
 int
 main(int argc, char **argv)
 {
     int          exit_code;
+    char         why[KT_NODE_WHY] = "";
+    kt_node_t   *node             = NULL;
     kt_program_t program = {.name = "kithara-node", .purpose = "analyses the files that its coordinators give it"};
     if (argc == 2 && strcmp(argv[1], "--solo-child") == 0)
         return kt_isolated_child();
     if (!kt_program_start(&program, argc, argv, &exit_code))
         return exit_code;
-    int signal_fd = kt_program_signals();
-    exit_code     = run_node(&program, signal_fd) != KT_OK;
+    int      signal_fd = kt_program_signals();
+    kt_err_t err       = kt_node_new(&node, &program.settings, why);
+    if (err)
+        kt_program_complain(&program, err, why);
+    if (!err && program.ready_fd >= 0) {
+        dprintf(program.ready_fd, "{}\n");
+        close(program.ready_fd);
+    }
+    if (!err)
+        err = kt_node_run(node, signal_fd);
+    kt_node_destroy(&node);
     kt_settings_fini(&program.settings);
-    return exit_code;
+    return err != KT_OK;
 }

@@ -1,5 +1,5 @@
-// The life of a node: keys, sockets, ticks, drain, end. Connects the sockets (link/dealer.h), the protocol
-// (link/uplink.h) and the work (work/work.h), which do not know each other's owners.
+// A node from start to end: keys, sockets, ticks, drain. Connects the sockets (link/dealer.h), the protocol
+// (link/uplink.h) and the work (work/work.h), which do not include each other's owners.
 #include "node/node.h"
 
 #include "common/clock.h"
@@ -39,9 +39,11 @@ struct kt_node {
     int64_t       stuck_check_ms;
 };
 
+// Name, host, incarnation and key.
 static kt_err_t
-init_identity(kt_node_t *self, char why[KT_NODE_WHY])
+init_identity(kt_node_t *self, const char *state_dir, char why[KT_NODE_WHY])
 {
+    char path[PATH_BYTES];
     if (gethostname(self->host, sizeof self->host - 1) || !*self->host)
         snprintf(self->host, sizeof self->host, "localhost");
     snprintf(self->name, sizeof self->name, "%s", *self->settings.node_name ? self->settings.node_name : self->host);
@@ -49,13 +51,8 @@ init_identity(kt_node_t *self, char why[KT_NODE_WHY])
         snprintf(why, KT_NODE_WHY, "ANALYZER_NODE_NAME=%s: a node's name has no blanks and no '/'", self->name);
         return KT_ESETTING;
     }
-    return getrandom(&self->incarnation, sizeof self->incarnation, 0) == sizeof self->incarnation ? KT_OK : KT_ESYSTEM;
-}
-
-static kt_err_t
-load_own_key(kt_node_t *self, const char *state_dir, char why[KT_NODE_WHY])
-{
-    char path[PATH_BYTES];
+    if (getrandom(&self->incarnation, sizeof self->incarnation, 0) != sizeof self->incarnation)
+        return KT_ESYSTEM;
     snprintf(path, sizeof path, "%s/keys/node-%s", state_dir, self->name);
     kt_err_t err = kt_curve_load_or_make(path, &self->key);
     if (err)
@@ -65,7 +62,7 @@ load_own_key(kt_node_t *self, const char *state_dir, char why[KT_NODE_WHY])
 }
 
 static void
-begin_drain(kt_node_t *self, const char *reason)
+node_drain(kt_node_t *self, const char *reason)
 {
     kt_log_info("NODE-DRAIN", "on=1 reason=\"%s\" in_hand=%zu kept=%zu", reason, kt_work_in_flight(&self->work),
                 self->work.tasks.n_unacked);
@@ -75,18 +72,18 @@ begin_drain(kt_node_t *self, const char *reason)
 }
 
 static void
-on_signal(void *context)
+node_signals(void *context)
 {
     kt_node_t *self = context;
     for (int number; (number = kt_program_next_signal(self->signal_fd));) {
         if (number == SIGHUP)
             continue;
         if (!self->draining) {
-            begin_drain(self, "signal");
+            node_drain(self, "signal");
             continue;
         }
         kt_log_warn("NODE-STOP", "handed_back=%zu", kt_work_in_flight(&self->work));
-        self->stopping = true;  // BYE: the coordinators give what is in hand to other nodes at once
+        self->stopping = true;  // BYE: the coordinators requeue the unfinished files at once
         kt_uplink_stop(self->uplink);
         kt_dealers_stop(self->dealers);
     }
@@ -95,7 +92,7 @@ on_signal(void *context)
 // Drained: nothing in flight and nothing unacknowledged. Without any coordinator the results are dropped after
 // ALONE_MS: their jobs run again elsewhere.
 static void
-check_drain(kt_node_t *self, int64_t now_ms)
+node_check_drain(kt_node_t *self, int64_t now_ms)
 {
     size_t unacked = self->work.tasks.n_unacked;
     if (!self->draining || kt_work_in_flight(&self->work))
@@ -109,25 +106,9 @@ check_drain(kt_node_t *self, int64_t now_ms)
     kt_dealers_stop(self->dealers);
 }
 
-// A thread that ignores its file's deadline cannot be ended by itself, so the process ends. Its files are suspects from
-// then on and run isolated, where the one that hangs is killed (earlier than this).
-static void
-check_stuck(kt_node_t *self, int64_t now_ms)
-{
-    if (now_ms < self->stuck_check_ms)
-        return;
-    self->stuck_check_ms  = now_ms + STUCK_CHECK_MS;
-    const kt_task_t *task = kt_work_stuck(&self->work, &self->settings, now_ms, STUCK_MS);
-    if (!task)
-        return;
-    kt_log_error("WORKER-STUCK", "job=%llu run=%u ms=%lld", (unsigned long long)task->job, task->run,
-                 (long long)(now_ms - task->started_ms));
-    _exit(EXIT_FAILURE);
-}
-
 // Once, when no GPU is left; files that began on one end on the CPU in any case.
 static void
-check_gpus(kt_node_t *self)
+node_check_gpus(kt_node_t *self)
 {
     char device[64];
     if (!self->gpus || self->gpus_lost || kt_gpus_usable(self->gpus))
@@ -137,7 +118,7 @@ check_gpus(kt_node_t *self)
                 kt_device_text(&self->settings, self->gpus, device), self->settings.gpu_lost);
     if (strcasecmp(self->settings.gpu_lost, "leave") == 0 && !self->draining) {
         self->failed = true;  // the exit status shows the supervisor that the node did not stop on request
-        begin_drain(self, "GPU lost");
+        node_drain(self, "GPU lost");
     }
     if (!self->draining)
         kt_send_hellos(self->uplink);
@@ -177,9 +158,19 @@ node_tick(void *context)
     kt_node_t *self   = context;
     int64_t    now_ms = kt_clock_ms();
     kt_uplink_tick(self->uplink, now_ms);
-    check_stuck(self, now_ms);
-    check_gpus(self);
-    check_drain(self, now_ms);
+    if (now_ms >= self->stuck_check_ms) {
+        // A thread that ignores its file's deadline cannot be ended by itself, so the process ends. Its files are
+        // suspects from then on and run isolated, where the one that hangs is killed (earlier than this).
+        self->stuck_check_ms  = now_ms + STUCK_CHECK_MS;
+        const kt_task_t *task = kt_work_stuck(&self->work, &self->settings, now_ms, STUCK_MS);
+        if (task) {
+            kt_log_error("WORKER-STUCK", "job=%llu run=%u ms=%lld", (unsigned long long)task->job, task->run,
+                         (long long)(now_ms - task->started_ms));
+            _exit(EXIT_FAILURE);
+        }
+    }
+    node_check_gpus(self);
+    node_check_drain(self, now_ms);
 }
 
 static kt_err_t
@@ -232,16 +223,22 @@ open_link(kt_node_t *self, const kt_coordinator_list_t *list, char why[KT_NODE_W
     return err ? err : kt_dealers_watch(self->dealers, kt_queue_fd(self->work.events), node_events);
 }
 
-static kt_err_t
-open_all(kt_node_t *self, char why[KT_NODE_WHY])
+kt_err_t
+kt_node_new(kt_node_t **self_p, const kt_settings_t *settings, char why[KT_NODE_WHY])
 {
     char                  state_dir[PATH_BYTES - 256];
     kt_coordinator_list_t list;
-    kt_err_t              err = init_identity(self, why);
+    kt_node_t            *self = calloc(1, sizeof *self);
+    why[0]                     = '\0';
+    if (!self)
+        return KT_ENOMEM;
+    self->signal_fd = -1;
+    kt_socket_setup();
+    kt_err_t err = kt_settings_copy(settings, &self->settings);
     if (!err && !kt_settings_state_dir(&self->settings, state_dir, sizeof state_dir))
         err = KT_ESETTING;
     if (!err)
-        err = load_own_key(self, state_dir, why);
+        err = init_identity(self, state_dir, why);
     if (!err)
         err = kt_coordinator_list_read(&list, &self->settings, state_dir, why);
     if (!err && !self->settings.test_faults.noop)
@@ -250,21 +247,6 @@ open_all(kt_node_t *self, char why[KT_NODE_WHY])
         err = kt_work_init(&self->work);
     if (!err)
         err = open_link(self, &list, why);
-    return err;
-}
-
-kt_err_t
-kt_node_new(kt_node_t **self_p, const kt_settings_t *settings, char why[KT_NODE_WHY])
-{
-    kt_node_t *self = calloc(1, sizeof *self);
-    why[0]          = '\0';
-    if (!self)
-        return KT_ENOMEM;
-    self->signal_fd = -1;
-    kt_socket_setup();
-    kt_err_t err = kt_settings_copy(settings, &self->settings);
-    if (!err)
-        err = open_all(self, why);
     if (err)
         goto fail;
     kt_log_info("NODE-KEY", "node=%s public_key=%s allow=\"on each coordinator's host: kithara keys allow 'KEY' %s\"",
@@ -282,7 +264,7 @@ kt_err_t
 kt_node_run(kt_node_t *self, int signal_fd)
 {
     self->signal_fd = signal_fd;
-    kt_err_t err    = signal_fd >= 0 ? kt_dealers_watch(self->dealers, signal_fd, on_signal) : KT_OK;
+    kt_err_t err    = signal_fd >= 0 ? kt_dealers_watch(self->dealers, signal_fd, node_signals) : KT_OK;
     if (err)
         return err;
     kt_dealers_run(self->dealers);

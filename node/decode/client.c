@@ -23,7 +23,7 @@
 // GOODBYE_MS: longest wait for a child's exit after its last record.
 enum { GRACE_MS = 2000, GOODBYE_MS = 2000 };
 
-typedef enum state { FRESH, SOUNDING, ENDED } state_t;
+typedef enum state { FRESH, READING, ENDED } state_t;
 
 struct kt_decode {
     int                control_fd;
@@ -52,9 +52,10 @@ decode_fail(kt_decode_t *self, kt_err_t err, const char *why)
     return err;
 }
 
-// The next record into self->in, with its length. KT_ETIME; KT_ECLOSED: child and server have let go; KT_ESYSTEM.
+// The next record into self->in, with its length. KT_ETIME; KT_ECLOSED: child and server have closed the socket;
+// KT_ESYSTEM.
 static kt_err_t
-receive(kt_decode_t *self, int64_t deadline_ms, size_t *bytes)
+receive_record(kt_decode_t *self, int64_t deadline_ms, size_t *bytes)
 {
     for (;;) {
         ssize_t n = recv(self->control_fd, &self->in, sizeof self->in, MSG_DONTWAIT | MSG_TRUNC);
@@ -77,7 +78,7 @@ receive(kt_decode_t *self, int64_t deadline_ms, size_t *bytes)
 }
 
 static void
-take_usage(kt_decode_t *self)
+store_usage(kt_decode_t *self)
 {
     self->peak_bytes = self->in.record.peak_bytes;
     self->cpu_us     = self->in.record.cpu_us;
@@ -89,9 +90,9 @@ await_exit(kt_decode_t *self)
 {
     size_t  bytes;
     int64_t deadline_ms = kt_clock_ms() + GOODBYE_MS;
-    while (receive(self, deadline_ms, &bytes) == KT_OK) {
+    while (receive_record(self, deadline_ms, &bytes) == KT_OK) {
         if (bytes == sizeof self->in.record && self->in.record.kind == KT_DECODE_EXIT) {
-            take_usage(self);
+            store_usage(self);
             return;
         }
     }
@@ -103,7 +104,7 @@ judge_exit(kt_decode_t *self)
 {
     int  status = self->in.record.code;
     char why[64];
-    take_usage(self);
+    store_usage(self);
     if (self->in.record.out_of_time)
         return decode_fail(self, KT_EDECWALL, "killed at the wall-clock limit");
     int  signal  = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
@@ -117,24 +118,18 @@ judge_exit(kt_decode_t *self)
     return decode_fail(self, KT_EDECODER, why);
 }
 
-// Codes that a child may send.
-static bool
-is_child_error(int32_t code)
+static kt_err_t
+accept_fault(kt_decode_t *self)
 {
+    // The codes that a child may send.
     static const kt_err_t codes[] = {KT_EEMPTY,  KT_EFORMAT,  KT_ETEXT,    KT_EPLAYLIST,  KT_ETRUNCATED, KT_ENOAUDIO,
                                      KT_ECODEC,  KT_EDAMAGED, KT_ETOOLONG, KT_ESTREAM,    KT_EDECMEM,    KT_EIO,
                                      KT_ESYSTEM, KT_EFULL,    KT_ENOMEM,   KT_ENOTREGULAR};
+    kt_err_t              err     = KT_EDECODER;
+    char                  why[KT_WHY_BYTES];
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
-        if (code == (int32_t)codes[i])
-            return true;
-    return false;
-}
-
-static kt_err_t
-take_fault(kt_decode_t *self)
-{
-    kt_err_t err = is_child_error(self->in.record.code) ? (kt_err_t)self->in.record.code : KT_EDECODER;
-    char     why[KT_WHY_BYTES];
+        if (self->in.record.code == (int32_t)codes[i])
+            err = codes[i];
     memcpy(why, self->in.record.why, sizeof why);
     why[sizeof why - 1] = '\0';
     await_exit(self);
@@ -143,7 +138,7 @@ take_fault(kt_decode_t *self)
 }
 
 static kt_err_t
-broken(kt_decode_t *self)
+fail_protocol(kt_decode_t *self)
 {
     return decode_fail(self, KT_EDECODER, "the decoder broke the protocol");
 }
@@ -153,7 +148,7 @@ static kt_err_t
 next_record(kt_decode_t *self, size_t *bytes)
 {
     int64_t  stall_ms = kt_clock_ms() + self->limits.stall_ms, wall_ms = self->wall_ms + GRACE_MS;
-    kt_err_t err = receive(self, stall_ms < wall_ms ? stall_ms : wall_ms, bytes);
+    kt_err_t err = receive_record(self, stall_ms < wall_ms ? stall_ms : wall_ms, bytes);
     if (err == KT_ETIME)
         return decode_fail(self, KT_EDECWALL, "no answer within the time limit");
     if (err == KT_ECLOSED)
@@ -161,17 +156,17 @@ next_record(kt_decode_t *self, size_t *bytes)
     if (err != KT_OK)
         return decode_fail(self, err, "receiving from the decoder");
     if (*bytes < sizeof self->in.record || *bytes > sizeof self->in)
-        return broken(self);
+        return fail_protocol(self);
     if (self->in.record.kind == KT_DECODE_MEDIA_INFO)
         return KT_OK;
     if (*bytes != sizeof self->in.record)
-        return broken(self);
+        return fail_protocol(self);
     switch (self->in.record.kind) {
     case KT_DECODE_PCM:
     case KT_DECODE_END: return KT_OK;
-    case KT_DECODE_FAULT: return take_fault(self);
+    case KT_DECODE_FAULT: return accept_fault(self);
     case KT_DECODE_EXIT: return judge_exit(self);
-    default: return broken(self);
+    default: return fail_protocol(self);
     }
 }
 
@@ -219,46 +214,42 @@ tidy_media_info(kt_media_info_t *f)
     }
 }
 
-static kt_err_t
-take_media_info(kt_decode_t *self, size_t bytes)
-{
-    kt_media_info_t *f = &self->in.media_info;
-    if (bytes < sizeof self->in.record + KT_MEDIA_INFO_BYTES(0) || f->tag_count > KT_MEDIA_TAGS ||
-        bytes != sizeof self->in.record + KT_MEDIA_INFO_BYTES(f->tag_count))
-        return broken(self);
-    tidy_media_info(f);
-    if (f->has_audio &&
-        (f->rate_hz < 1 || f->rate_hz > KT_RATE_MAX_HZ || f->channels < 1 || f->channels > KT_CHANNELS_MAX))
-        return decode_fail(self, KT_ESTREAM, "the stream's rate or channel count");
-    memset(f->tags + f->tag_count, 0, (KT_MEDIA_TAGS - f->tag_count) * sizeof *f->tags);
-    self->rate_hz  = f->has_audio ? f->rate_hz : 0;
-    self->channels = f->has_audio ? f->channels : 0;
-    self->state    = SOUNDING;
-    return KT_OK;
-}
-
 kt_err_t
 kt_decode_media_info(kt_decode_t *self, kt_media_info_t *out)
 {
-    size_t bytes;
+    kt_media_info_t *info = &self->in.media_info;
+    size_t           bytes;
     if (self->err != KT_OK)
         return self->err;
     kt_assert(self->state == FRESH);
     kt_err_t err = next_record(self, &bytes);
-    if (err == KT_OK)
-        err = self->in.record.kind == KT_DECODE_MEDIA_INFO ? take_media_info(self, bytes) : broken(self);
-    if (err == KT_OK)
-        *out = self->in.media_info;
-    return err;
+    if (err != KT_OK)
+        return err;
+    if (self->in.record.kind != KT_DECODE_MEDIA_INFO)
+        return fail_protocol(self);
+    if (bytes < sizeof self->in.record + KT_MEDIA_INFO_BYTES(0) || info->tag_count > KT_MEDIA_TAGS ||
+        bytes != sizeof self->in.record + KT_MEDIA_INFO_BYTES(info->tag_count))
+        return fail_protocol(self);
+
+    tidy_media_info(info);
+    if (info->has_audio &&
+        (info->rate_hz < 1 || info->rate_hz > KT_RATE_MAX_HZ || info->channels < 1 || info->channels > KT_CHANNELS_MAX))
+        return decode_fail(self, KT_ESTREAM, "the stream's rate or channel count");
+    memset(info->tags + info->tag_count, 0, (KT_MEDIA_TAGS - info->tag_count) * sizeof *info->tags);
+    self->rate_hz  = info->has_audio ? info->rate_hz : 0;
+    self->channels = info->has_audio ? info->channels : 0;
+    self->state    = READING;
+    *out           = *info;
+    return KT_OK;
 }
 
 static kt_err_t
-take_pcm(kt_decode_t *self, size_t *frames)
+accept_pcm(kt_decode_t *self, size_t *frames)
 {
     kt_decode_record_t record = {.kind = KT_DECODE_SLOT, .slot = self->in.record.slot};
     uint32_t           bytes = self->in.record.bytes, frame_bytes = self->channels * (uint32_t)sizeof(float);
     if (record.slot >= KT_RING_SLOTS || !bytes || bytes > KT_RING_SLOT_BYTES || !frame_bytes || bytes % frame_bytes)
-        return broken(self);
+        return fail_protocol(self);
     self->frames += bytes / frame_bytes;
     if ((double)self->frames > self->limits.max_duration_s * self->rate_hz)
         return decode_fail(self, KT_ETOOLONG, "more sound than is permitted");
@@ -276,12 +267,12 @@ kt_decode_read(kt_decode_t *self, const float **pcm, size_t *frames)
     if (self->err != KT_OK)
         return self->err;
     kt_assert(self->state != FRESH);
-    if (self->state == SOUNDING) {
+    if (self->state == READING) {
         kt_err_t err = next_record(self, &bytes);
         if (err == KT_OK && self->in.record.kind == KT_DECODE_PCM)
-            err = take_pcm(self, &count);
+            err = accept_pcm(self, &count);
         else if (err == KT_OK && self->in.record.kind == KT_DECODE_MEDIA_INFO)
-            err = broken(self);
+            err = fail_protocol(self);
         if (err != KT_OK)
             return err;
         if (!count) {
@@ -292,20 +283,6 @@ kt_decode_read(kt_decode_t *self, const float **pcm, size_t *frames)
     }
     *pcm    = self->pcm;
     *frames = count;
-    return KT_OK;
-}
-
-// A ring that neither side can shrink: the other would get SIGBUS on reading it.
-static kt_err_t
-make_ring(kt_decode_t *self, int *fd)
-{
-    *fd = memfd_create("kithara-pcm", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (*fd < 0 || ftruncate(*fd, KT_RING_BYTES) || fcntl(*fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
-        return KT_ESYSTEM;
-    void *ring = mmap(NULL, KT_RING_BYTES, PROT_READ, MAP_SHARED, *fd, 0);
-    if (ring == MAP_FAILED)
-        return KT_ESYSTEM;
-    self->ring = ring;
     return KT_OK;
 }
 
@@ -325,10 +302,18 @@ kt_decode_open(kt_decode_server_t *server, int fd, const kt_decode_limits_t *lim
     self->pcm        = malloc(KT_RING_SLOT_BYTES);
     if (!self->pcm)
         goto fail;
-    err = make_ring(self, &fds[KT_FD_RING]);
-    if (err != KT_OK)
+
+    // A ring that neither side can shrink: the other would get SIGBUS on reading it.
+    err      = KT_ESYSTEM;
+    int ring = fds[KT_FD_RING] = memfd_create("kithara-pcm", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (ring < 0 || ftruncate(ring, KT_RING_BYTES) ||
+        fcntl(ring, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
         goto fail;
-    err = KT_ESYSTEM;
+    void *mapped = mmap(NULL, KT_RING_BYTES, PROT_READ, MAP_SHARED, ring, 0);
+    if (mapped == MAP_FAILED)
+        goto fail;
+    self->ring = mapped;
+
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
         goto fail;
     self->control_fd   = pair[0];

@@ -23,8 +23,8 @@ typedef struct kt_decode_limits {
     double   max_duration_s;  // longest audio; more is KT_ETOOLONG
 } kt_decode_limits_t;
 
-// program: path of kithara-decode, NULL: beside this executable. Started once, before many threads. KT_ENOFILE,
-// KT_ESYSTEM.
+// program: path of kithara-decode, NULL: in the folder of this executable. Started once, before many threads.
+// KT_ENOFILE, KT_ESYSTEM.
 KT_MUST_USE kt_err_t kt_decode_server_new(kt_decode_server_t **self_p, const char *program);
 void                 kt_decode_server_destroy(kt_decode_server_t **self_p);  // ends every child
 

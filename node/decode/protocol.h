@@ -7,10 +7,11 @@
 //     closed by the client: the server kills its children and ends
 //   control socket, one per file
 //     child  -> client  MEDIA_INFO record, then the info     once
-//     child  -> client  PCM record (slot, bytes)             slots in any order, each owned by the client until
-//     returned client -> child   SLOT record (slot) child  -> client  END or FAULT record                  then the
-//     child exits server -> client  EXIT record                          when the child has been reaped; the last
-//     record closed by the client: the server kills the child
+//     child  -> client  PCM record (slot, bytes)             slots in any order, the client's until it returns them
+//     client -> child   SLOT record (slot)                   returns one
+//     child  -> client  END or FAULT record                  then the child exits
+//     server -> client  EXIT record                          the last one, when the child has been reaped
+//     closed by the client: the server kills the child
 //   ring: a memfd of KT_RING_SLOTS slots, sealed against growing and shrinking, written by the child alone
 //
 // The client trusts nothing from a child. The server trusts the client and reads nothing from a child.

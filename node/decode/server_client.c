@@ -29,26 +29,9 @@ struct kt_decode_server {
     char            program[PATH_MAX];
 };
 
-static kt_err_t
-find_program(char out[PATH_MAX], const char *program)
-{
-    static const char name[] = "kithara-decode";
-    if (!program)
-        program = getenv("KITHARA_DECODE");
-    if (program)
-        return kt_text_copy(out, PATH_MAX, program) ? KT_OK : KT_ENOFILE;
-    ssize_t n = readlink("/proc/self/exe", out, PATH_MAX - sizeof name);
-    if (n <= 0 || n == PATH_MAX - (ssize_t)sizeof name)
-        return KT_ESYSTEM;
-    out[n]      = '\0';
-    char *slash = strrchr(out, '/');
-    memcpy(slash ? slash + 1 : out, name, sizeof name);
-    return KT_OK;
-}
-
 // Waits for events on one descriptor. KT_ETIME, KT_ESYSTEM.
 static kt_err_t
-wait_for(int fd, short events, int64_t deadline_ms)
+wait_for_fd(int fd, short events, int64_t deadline_ms)
 {
     for (;;) {
         int64_t       left = deadline_ms - kt_clock_ms();
@@ -73,7 +56,7 @@ server_stop(kt_decode_server_t *self)
     if (!self->pid)
         return;
     int fd = pidfd_open(self->pid, 0);
-    if (fd < 0 || wait_for(fd, POLLIN, kt_clock_ms() + STOP_MS) != KT_OK)
+    if (fd < 0 || wait_for_fd(fd, POLLIN, kt_clock_ms() + STOP_MS) != KT_OK)
         kill(self->pid, SIGKILL);
     if (fd >= 0)
         close(fd);
@@ -123,7 +106,7 @@ server_start(kt_decode_server_t *self)
     self->socket = pair[0];
     if (bad)
         self->pid = 0;
-    if (!bad && wait_for(self->socket, POLLIN, kt_clock_ms() + START_MS) == KT_OK &&
+    if (!bad && wait_for_fd(self->socket, POLLIN, kt_clock_ms() + START_MS) == KT_OK &&
         recv(self->socket, &hello, sizeof hello, MSG_DONTWAIT) == sizeof hello && hello.kind == KT_DECODE_HELLO &&
         hello.code == KT_DECODE_VERSION)
         return KT_OK;
@@ -135,8 +118,8 @@ server_start(kt_decode_server_t *self)
 
 // KT_ECLOSED: the server is gone. KT_ETIME, KT_ESYSTEM.
 static kt_err_t
-send_once(kt_decode_server_t *self, const kt_decode_request_t *request, const int fds[KT_REQUEST_FDS],
-          int64_t deadline_ms)
+server_send_once(kt_decode_server_t *self, const kt_decode_request_t *request, const int fds[KT_REQUEST_FDS],
+                 int64_t deadline_ms)
 {
     union {
         struct cmsghdr align;
@@ -150,7 +133,7 @@ send_once(kt_decode_server_t *self, const kt_decode_request_t *request, const in
     while (sendmsg(self->socket, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
         if (errno != EAGAIN && errno != EINTR)
             return errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN ? KT_ECLOSED : KT_ESYSTEM;
-        kt_err_t err = wait_for(self->socket, POLLOUT, deadline_ms);
+        kt_err_t err = wait_for_fd(self->socket, POLLOUT, deadline_ms);
         if (err != KT_OK)
             return err;
     }
@@ -162,13 +145,13 @@ kt_decode_server_send(kt_decode_server_t *self, const kt_decode_request_t *reque
                       int64_t deadline_ms)
 {
     pthread_mutex_lock(&self->mutex);
-    kt_err_t err = self->pid ? send_once(self, request, fds, deadline_ms) : KT_ECLOSED;
+    kt_err_t err = self->pid ? server_send_once(self, request, fds, deadline_ms) : KT_ECLOSED;
     if (err == KT_ECLOSED) {
         kt_log_warn("DECODER-RESTART", "program=\"%s\" pid=%d", self->program, (int)self->pid);
         server_stop(self);
         err = server_start(self);
         if (err == KT_OK)
-            err = send_once(self, request, fds, deadline_ms);
+            err = server_send_once(self, request, fds, deadline_ms);
     }
     pthread_mutex_unlock(&self->mutex);
     return err == KT_OK ? KT_OK : KT_ESYSTEM;
@@ -177,12 +160,26 @@ kt_decode_server_send(kt_decode_server_t *self, const kt_decode_request_t *reque
 kt_err_t
 kt_decode_server_new(kt_decode_server_t **self_p, const char *program)
 {
-    kt_decode_server_t *self = calloc(1, sizeof *self);
+    static const char   name[] = "kithara-decode";
+    kt_decode_server_t *self   = calloc(1, sizeof *self);
+    kt_err_t            err    = KT_OK;
     if (!self)
         return KT_ENOMEM;
     self->socket = -1;
     pthread_mutex_init(&self->mutex, NULL);
-    kt_err_t err = find_program(self->program, program);
+    if (!program)
+        program = getenv("KITHARA_DECODE");
+    if (program) {
+        err = kt_text_copy(self->program, PATH_MAX, program) ? KT_OK : KT_ENOFILE;
+    } else {
+        ssize_t n = readlink("/proc/self/exe", self->program, PATH_MAX - sizeof name);
+        err       = n > 0 && n < PATH_MAX - (ssize_t)sizeof name ? KT_OK : KT_ESYSTEM;
+        if (err == KT_OK) {
+            self->program[n] = '\0';
+            char *slash      = strrchr(self->program, '/');
+            memcpy(slash ? slash + 1 : self->program, name, sizeof name);
+        }
+    }
     if (err == KT_OK)
         err = server_start(self);
     if (err != KT_OK)

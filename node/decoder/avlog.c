@@ -5,31 +5,31 @@
 #include <stdio.h>
 #include <string.h>
 
-static char last[200];
+static char last_line[200];
 
 __attribute__((format(printf, 3, 0))) static void
-keep_last(void *from, int level, const char *format, va_list args)
+log_keep_last(void *from, int level, const char *format, va_list args)
 {
     (void)from;
     if (level > AV_LOG_ERROR)
         return;
-    char line[sizeof last];
+    char line[sizeof last_line];
     vsnprintf(line, sizeof line, format, args);
     size_t n = strcspn(line, "\r\n");
     if (!n)
         return;
-    memcpy(last, line, n);
-    last[n] = '\0';
+    memcpy(last_line, line, n);
+    last_line[n] = '\0';
 }
 
 void
 kt_avlog_install(void)
 {
-    av_log_set_callback(keep_last);
+    av_log_set_callback(log_keep_last);
 }
 
 const char *
 kt_avlog_last(void)
 {
-    return last;
+    return last_line;
 }

@@ -1,5 +1,5 @@
-// kt_avlog -- keeps the last complaint of FFmpeg, so that a refused file's answer can quote it. FFmpeg has one log
-// callback a process, hence the one static buffer; single-threaded.
+// kt_avlog -- keeps the last error line of FFmpeg's log, which the message of a refused file quotes. FFmpeg has one log
+// callback per process, hence the one static buffer; single-threaded.
 #pragma once
 
 void        kt_avlog_install(void);

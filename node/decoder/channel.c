@@ -19,7 +19,7 @@ kt_channel_init(kt_channel_t *self, int control_fd, int ring_fd)
 }
 
 static void
-send_record(kt_channel_t *self, const kt_decode_record_t *record, const kt_media_info_t *media_info)
+channel_send(kt_channel_t *self, const kt_decode_record_t *record, const kt_media_info_t *media_info)
 {
     struct iovec parts[2] = {
         {.iov_base = (void *)record, .iov_len = sizeof *record},
@@ -53,7 +53,7 @@ send_slot(kt_channel_t *self)
         return;
     kt_decode_record_t record = {.kind = KT_DECODE_PCM, .slot = self->slot, .bytes = (uint32_t)self->fill_bytes};
     self->taken[self->slot]   = true;
-    send_record(self, &record, NULL);
+    channel_send(self, &record, NULL);
     self->fill_bytes = 0;
     self->slot       = (self->slot + 1) % KT_RING_SLOTS;
 }
@@ -61,7 +61,7 @@ send_slot(kt_channel_t *self)
 void
 kt_channel_media_info(kt_channel_t *self, const kt_media_info_t *media_info)
 {
-    send_record(self, &(kt_decode_record_t){.kind = KT_DECODE_MEDIA_INFO}, media_info);
+    channel_send(self, &(kt_decode_record_t){.kind = KT_DECODE_MEDIA_INFO}, media_info);
 }
 
 void
@@ -87,7 +87,7 @@ void
 kt_channel_end(kt_channel_t *self, uint64_t damaged)
 {
     send_slot(self);
-    send_record(self, &(kt_decode_record_t){.kind = KT_DECODE_END, .damaged = damaged}, NULL);
+    channel_send(self, &(kt_decode_record_t){.kind = KT_DECODE_END, .damaged = damaged}, NULL);
     _exit(0);
 }
 
@@ -97,7 +97,7 @@ kt_channel_fault(kt_channel_t *self, kt_err_t err, const char *why)
     kt_decode_record_t record = {.kind = KT_DECODE_FAULT, .code = err};
     (void)kt_text_sanitize(record.why, sizeof record.why, why, strlen(why));
     send_slot(self);
-    send_record(self, &record, NULL);
+    channel_send(self, &record, NULL);
     _exit(0);
 }
 

@@ -1,5 +1,5 @@
 // kt_channel -- the child's end of the control socket and the ring: records out, freed slots in. Blocks while the
-// client has all slots; ends the process silently when the client is gone.
+// client has all slots; ends the process without a message when the client is gone.
 #pragma once
 
 #include "node/decode/protocol.h"
@@ -8,8 +8,8 @@
 
 typedef struct kt_channel {
     int      control_fd;
-    uint8_t *ring;                  // KT_RING_BYTES, mapped for good
-    bool     taken[KT_RING_SLOTS];  // sent and not yet given back
+    uint8_t *ring;                  // KT_RING_BYTES, never unmapped
+    bool     taken[KT_RING_SLOTS];  // sent and not yet returned
     uint32_t slot;                  // the one that is being filled
     size_t   fill_bytes;
 } kt_channel_t;

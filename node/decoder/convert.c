@@ -17,16 +17,13 @@ kt_convert_init(kt_convert_t *self, const AVFrame *first)
     return av_channel_layout_copy(&self->layout, &first->ch_layout) < 0 ? KT_EDECMEM : KT_OK;
 }
 
-static bool
-fits(const kt_convert_t *self, const AVFrame *frame)
-{
-    return self->swr && frame->format == self->in_format && frame->sample_rate == self->in_rate_hz &&
-           !av_channel_layout_compare(&frame->ch_layout, &self->in_layout);
-}
-
+// The resampler for frames of this format, rate and layout.
 static kt_err_t
-set_up(kt_convert_t *self, const AVFrame *frame)
+set_up_resampler(kt_convert_t *self, const AVFrame *frame)
 {
+    if (self->swr && frame->format == self->in_format && frame->sample_rate == self->in_rate_hz &&
+        !av_channel_layout_compare(&frame->ch_layout, &self->in_layout))
+        return KT_OK;
     int code = av_channel_layout_copy(&self->in_layout, &frame->ch_layout);
     if (code >= 0)
         code = swr_alloc_set_opts2(&self->swr, &self->layout, AV_SAMPLE_FMT_FLT, (int)self->rate_hz, &self->in_layout,
@@ -38,27 +35,20 @@ set_up(kt_convert_t *self, const AVFrame *frame)
     return code >= 0 ? KT_OK : code == AVERROR(ENOMEM) ? KT_EDECMEM : KT_EDAMAGED;
 }
 
+// The n frames of `in`, converted into pcm; NULL drains the resampler.
 static kt_err_t
-make_room(kt_convert_t *self, size_t frames)
-{
-    if (frames <= self->room_frames)
-        return KT_OK;
-    av_freep(&self->pcm);
-    self->pcm         = av_malloc_array(frames, self->channels * sizeof(float));
-    self->room_frames = self->pcm ? frames : 0;
-    return self->pcm ? KT_OK : KT_EDECMEM;
-}
-
-// Appends to what is in pcm already; in NULL drains.
-static kt_err_t
-append(kt_convert_t *self, const uint8_t **in, int n, size_t *frames)
+convert_samples(kt_convert_t *self, const uint8_t **in, int n, size_t *frames)
 {
     int room = swr_get_out_samples(self->swr, n);
     if (room < 0)
         return KT_EDAMAGED;
-    kt_err_t err = make_room(self, (size_t)room);
-    if (err != KT_OK)
-        return err;
+    if ((size_t)room > self->room_frames) {
+        av_freep(&self->pcm);
+        self->pcm         = av_malloc_array((size_t)room, self->channels * sizeof(float));
+        self->room_frames = self->pcm ? (size_t)room : 0;
+        if (!self->pcm)
+            return KT_EDECMEM;
+    }
     int got = swr_convert(self->swr, (uint8_t *[]){(uint8_t *)self->pcm}, room, in, n);
     if (got < 0)
         return got == AVERROR(ENOMEM) ? KT_EDECMEM : KT_EDAMAGED;
@@ -73,14 +63,13 @@ kt_convert_run(kt_convert_t *self, const AVFrame *frame, size_t skip, const floa
     kt_err_t       err = KT_OK;
     *frames            = 0;
     if (!frame)
-        err = self->swr && (uint32_t)self->in_rate_hz != self->rate_hz ? append(self, NULL, 0, frames) : KT_OK;
+        err = self->swr && (uint32_t)self->in_rate_hz != self->rate_hz ? convert_samples(self, NULL, 0, frames) : KT_OK;
     else if (frame->nb_samples < 0 || frame->ch_layout.nb_channels < 1 ||
              frame->ch_layout.nb_channels > KT_CHANNELS_MAX)
         err = KT_EDAMAGED;
     if (!frame || err != KT_OK || skip >= (size_t)frame->nb_samples)
         goto done;
-    if (!fits(self, frame))
-        err = set_up(self, frame);
+    err = set_up_resampler(self, frame);
     if (err != KT_OK)
         goto done;
     bool   planar = av_sample_fmt_is_planar(frame->format);
@@ -88,7 +77,7 @@ kt_convert_run(kt_convert_t *self, const AVFrame *frame, size_t skip, const floa
     size_t step = (size_t)av_get_bytes_per_sample(frame->format) * (planar ? 1 : (size_t)frame->ch_layout.nb_channels);
     for (size_t i = 0; i < count; i++)
         planes[i] = frame->extended_data[i] + skip * step;
-    err = append(self, planes, frame->nb_samples - (int)skip, frames);
+    err = convert_samples(self, planes, frame->nb_samples - (int)skip, frames);
 done:
     *pcm = self->pcm;
     return err;

@@ -1,5 +1,5 @@
 // kt_convert -- decoded frames of any sample format to interleaved float32 at the rate and layout of the first frame.
-// 16 bits become x / 2^15, 24 bits x / 2^23, exactly. Only a file that changes its rate or layout on the way is
+// 16 bits become x / 2^15, 24 bits x / 2^23, exactly. Only a file that changes its rate or layout later is
 // resampled.
 #pragma once
 
@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 typedef struct kt_convert {
-    uint32_t        rate_hz, channels;  // of what comes out
+    uint32_t        rate_hz, channels;  // of the output
     AVChannelLayout layout;
     SwrContext     *swr;
     int             in_rate_hz, in_format;

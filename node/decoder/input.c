@@ -21,7 +21,7 @@ kt_input_init(kt_input_t *self, int fd)
 }
 
 static kt_err_t
-at_place(int fd, uint64_t at, void *into, size_t want, size_t *have)
+input_read_at(int fd, uint64_t at, void *into, size_t want, size_t *have)
 {
     ssize_t n;
     do
@@ -32,7 +32,7 @@ at_place(int fd, uint64_t at, void *into, size_t want, size_t *have)
 }
 
 static kt_err_t
-next_bytes(kt_input_t *self, void *into, size_t want, size_t *have)
+input_read_next(kt_input_t *self, void *into, size_t want, size_t *have)
 {
     ssize_t n;
     do
@@ -45,7 +45,7 @@ next_bytes(kt_input_t *self, void *into, size_t want, size_t *have)
 
 // Keeps the stream's bytes up to `end`, or to its own end.
 static kt_err_t
-keep_until(kt_input_t *self, uint64_t end)
+keep_head_until(kt_input_t *self, uint64_t end)
 {
     size_t n = 1;
     end      = end < KT_INPUT_HEAD ? end : KT_INPUT_HEAD;
@@ -59,7 +59,7 @@ keep_until(kt_input_t *self, uint64_t end)
             self->capacity = capacity;
         }
         size_t room = self->capacity - self->have, left = (size_t)end - self->have;
-        if (next_bytes(self, self->head + self->have, left < room ? left : room, &n) != KT_OK)
+        if (input_read_next(self, self->head + self->have, left < room ? left : room, &n) != KT_OK)
             return KT_EIO;
         self->have += n;
     }
@@ -70,7 +70,7 @@ kt_err_t
 kt_input_look(kt_input_t *self, uint64_t at, void *into, size_t want, size_t *have)
 {
     if (self->stream) {
-        kt_err_t err = keep_until(self, at + want < at ? UINT64_MAX : at + want);
+        kt_err_t err = keep_head_until(self, at + want < at ? UINT64_MAX : at + want);
         if (err != KT_OK)
             return err;
         size_t there = at < self->have ? self->have - (size_t)at : 0;
@@ -81,7 +81,7 @@ kt_input_look(kt_input_t *self, uint64_t at, void *into, size_t want, size_t *ha
     }
     size_t done = 0, n = 1;
     while (done < want && n > 0) {
-        kt_err_t err = at_place(self->fd, at + done, (char *)into + done, want - done, &n);
+        kt_err_t err = input_read_at(self->fd, at + done, (char *)into + done, want - done, &n);
         if (err != KT_OK)
             return err;
         done += n;
@@ -102,7 +102,7 @@ kt_input_some(kt_input_t *self, uint64_t at, void *into, size_t want, size_t *ha
     uint8_t passed[PASSED_OVER];
     size_t  n = 1;
     if (!self->stream)
-        return at_place(self->fd, at, into, want, have);
+        return input_read_at(self->fd, at, into, want, have);
     if (at < self->have) {
         size_t there = self->have - (size_t)at;
         *have        = there < want ? there : want;
@@ -114,11 +114,11 @@ kt_input_some(kt_input_t *self, uint64_t at, void *into, size_t want, size_t *ha
     self->have = 0;
     while (self->position < at && n > 0) {
         uint64_t left = at - self->position;
-        if (next_bytes(self, passed, left < PASSED_OVER ? (size_t)left : PASSED_OVER, &n) != KT_OK)
+        if (input_read_next(self, passed, left < PASSED_OVER ? (size_t)left : PASSED_OVER, &n) != KT_OK)
             return KT_EIO;
     }
     if (self->position == at)
-        return next_bytes(self, into, want, have);
+        return input_read_next(self, into, want, have);
     *have = 0;
     return KT_OK;
 }

@@ -1,6 +1,6 @@
 // kt_input -- the bytes of one media file, or of a stream that cannot be read twice (pipe, socket). Of a stream the
-// first bytes are kept until its format is known, so that the sniffer may look around in them; after that it only goes
-// on. Runs in the sandboxed child. One thread.
+// first bytes are kept until its format is known, so that the sniffer may read anywhere in them; after that offsets
+// only grow. Runs in the sandboxed child. One thread.
 #pragma once
 
 #include "common/err.h"
@@ -24,8 +24,8 @@ enum { KT_INPUT_HEAD = 16 << 20 };
 // KT_EIO: fstat fails.
 KT_MUST_USE kt_err_t kt_input_init(kt_input_t *self, int fd);
 // As many bytes as there are at this place, for the sniffer. Of a stream: before the first kt_input_some, and within
-// KT_INPUT_HEAD; beyond it there is nothing. Waits for bytes that have not come yet. KT_EIO, KT_ENOMEM.
+// KT_INPUT_HEAD; beyond it there is nothing. Waits for bytes that have not arrived yet. KT_EIO, KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_input_look(kt_input_t *self, uint64_t at, void *into, size_t want, size_t *have);
 bool                 kt_input_reaches(const kt_input_t *self, uint64_t at);  // whether that offset can still be read
-// Some bytes at this offset, 0 at the end. Of a stream offsets only grow, and skipped bytes are gone. KT_EIO.
+// Some bytes at this offset, 0 at the end. Of a stream offsets only grow, and skipped bytes cannot be read. KT_EIO.
 KT_MUST_USE kt_err_t kt_input_some(kt_input_t *self, uint64_t at, void *into, size_t want, size_t *have);

@@ -1,5 +1,5 @@
-// kithara-decode -- Kithara's only program that links FFmpeg. The node starts it with a socket as descriptor 3 and
-// speaks node/decode/protocol.h; it is not meant to be started by hand.
+// kithara-decode -- Kithara's only program that links FFmpeg. The node starts it with a socket as descriptor 3, on
+// which it uses the protocol of node/decode/protocol.h; it is not meant to be started by hand.
 #include "common/fault.h"
 #include "node/decode/protocol.h"
 #include "node/decoder/avlog.h"

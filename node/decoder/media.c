@@ -17,12 +17,12 @@ static const char CODECS[] =
     "pcm_s64le,pcm_s64be,pcm_f32le,pcm_f32be,pcm_f64le,pcm_f64be,pcm_alaw,pcm_mulaw,"
     "adpcm_ms,adpcm_ima_wav,adpcm_ima_qt";
 
-// While it looks for streams FFmpeg may also open these: for MPEG-4 part 2 it takes the picture's size from the first
-// picture alone. All other sizes come from the container.
+// While it searches for streams FFmpeg may also open these: for MPEG-4 part 2 it takes the picture's size from the
+// first picture alone. All other sizes come from the container.
 static const char SIZE_CODECS[] = "mpeg4,h263";
 
 static int
-on_read(void *opaque, uint8_t *into, int want)
+media_on_read(void *opaque, uint8_t *into, int want)
 {
     kt_media_t *self = opaque;
     size_t      n;
@@ -36,7 +36,7 @@ on_read(void *opaque, uint8_t *into, int want)
 }
 
 static int64_t
-on_seek(void *opaque, int64_t offset, int whence)
+media_on_seek(void *opaque, int64_t offset, int whence)
 {
     kt_media_t *self   = opaque;
     bool        stream = self->input->stream;
@@ -64,81 +64,67 @@ refuse_io(AVFormatContext *format, AVIOContext **io, const char *url, int flags,
 }
 
 static kt_err_t
-failed(kt_media_t *self, int code, kt_err_t otherwise, const char *doing)
+media_fail(kt_media_t *self, int code, kt_err_t otherwise, const char *doing)
 {
-    char said[AV_ERROR_MAX_STRING_SIZE];
+    char text[AV_ERROR_MAX_STRING_SIZE];
     bool quote = *kt_avlog_last() != '\0';
     if (!quote)
-        (void)av_strerror(code, said, sizeof said);
-    (void)snprintf(self->why, sizeof self->why, "%s: %s", doing, quote ? kt_avlog_last() : said);
+        (void)av_strerror(code, text, sizeof text);
+    (void)snprintf(self->why, sizeof self->why, "%s: %s", doing, quote ? kt_avlog_last() : text);
     if (self->io_failed)
         return KT_EIO;
     return code == AVERROR(ENOMEM) ? KT_EDECMEM : otherwise;
 }
 
-static kt_err_t
-prepare(kt_media_t *self, const kt_sniffed_t *sniffed)
-{
-    // A stream cannot seek. Only for MP3 FFmpeg is told that it can, that the size is 0, and is then refused: it takes
-    // an unknown size for a huge one, distrusts the frame count at the beginning, and leaves the encoder's padding in
-    // at the end.
-    bool     seek   = !self->input->stream || !strcmp(sniffed->demuxer, "mp3");
-    uint8_t *buffer = av_malloc(IO_BYTES);
-    self->io     = buffer ? avio_alloc_context(buffer, IO_BYTES, 0, self, on_read, NULL, seek ? on_seek : NULL) : NULL;
-    self->format = avformat_alloc_context();
-    self->packet = av_packet_alloc();
-    self->frame  = av_frame_alloc();
-    if (!self->io || !self->format || !self->packet || !self->frame)
-        return failed(self, AVERROR(ENOMEM), KT_EDECMEM, "starting");
-    self->format->pb                 = self->io;
-    self->format->io_open            = refuse_io;
-    self->format->protocol_whitelist = av_strdup("none");
-    self->format->format_whitelist   = av_strdup(KT_SNIFF_DEMUXERS);
-    self->format->codec_whitelist    = av_asprintf("%s,%s", CODECS, SIZE_CODECS);
-    if (!self->format->protocol_whitelist || !self->format->format_whitelist || !self->format->codec_whitelist)
-        return failed(self, AVERROR(ENOMEM), KT_EDECMEM, "starting");
-    return KT_OK;
-}
-
-static AVStream *
-moving_picture(const AVFormatContext *format)
-{
-    AVStream *first = NULL;
-    for (unsigned i = 0; i < format->nb_streams; i++) {
-        AVStream *s = format->streams[i];
-        if (s->codecpar->codec_type != AVMEDIA_TYPE_VIDEO || s->disposition & AV_DISPOSITION_ATTACHED_PIC)
-            continue;
-        if (!first || (s->disposition & AV_DISPOSITION_DEFAULT && !(first->disposition & AV_DISPOSITION_DEFAULT)))
-            first = s;
-    }
-    return first;
-}
-
+// The best audio stream, and the first moving picture or the one that is marked as default.
 static void
 select_streams(kt_media_t *self)
 {
     AVFormatContext *format = self->format;
     int              best   = av_find_best_stream(format, AVMEDIA_TYPE_AUDIO, -1, -1, NULL, 0);
     self->audio             = best >= 0 ? format->streams[best] : NULL;
-    self->video             = moving_picture(format);
-    for (unsigned i = 0; i < format->nb_streams; i++)
-        if (format->streams[i] != self->audio)
-            format->streams[i]->discard = AVDISCARD_ALL;
+    for (unsigned i = 0; i < format->nb_streams; i++) {
+        AVStream *s = format->streams[i];
+        if ((int)i != best)
+            s->discard = AVDISCARD_ALL;
+        if (s->codecpar->codec_type != AVMEDIA_TYPE_VIDEO || s->disposition & AV_DISPOSITION_ATTACHED_PIC)
+            continue;
+        if (!self->video ||
+            (s->disposition & AV_DISPOSITION_DEFAULT && !(self->video->disposition & AV_DISPOSITION_DEFAULT)))
+            self->video = s;
+    }
 }
 
 kt_err_t
 kt_media_open(kt_media_t *self, kt_input_t *input, const kt_sniffed_t *sniffed)
 {
-    *self        = (kt_media_t){.input = input, .start = sniffed->start, .position = sniffed->start};
-    kt_err_t err = prepare(self, sniffed);
-    if (err != KT_OK)
-        return err;
+    *self = (kt_media_t){.input = input, .start = sniffed->start, .position = sniffed->start};
+    // A stream cannot seek. Only for MP3 FFmpeg gets a seek function, which reports the size 0 and then refuses: it
+    // takes an unknown size for a huge one, ignores the frame count at the beginning, and leaves the encoder's padding
+    // in at the end.
+    bool     seek   = !input->stream || !strcmp(sniffed->demuxer, "mp3");
+    uint8_t *buffer = av_malloc(IO_BYTES);
+    if (buffer)
+        self->io = avio_alloc_context(buffer, IO_BYTES, 0, self, media_on_read, NULL, seek ? media_on_seek : NULL);
+    self->format = avformat_alloc_context();
+    self->packet = av_packet_alloc();
+    self->frame  = av_frame_alloc();
+    if (!self->io || !self->format || !self->packet || !self->frame)
+        return media_fail(self, AVERROR(ENOMEM), KT_EDECMEM, "starting");
+    self->format->pb                 = self->io;
+    self->format->io_open            = refuse_io;
+    self->format->protocol_whitelist = av_strdup("none");
+    self->format->format_whitelist   = av_strdup(KT_SNIFF_DEMUXERS);
+    self->format->codec_whitelist    = av_asprintf("%s,%s", CODECS, SIZE_CODECS);
+    if (!self->format->protocol_whitelist || !self->format->format_whitelist || !self->format->codec_whitelist)
+        return media_fail(self, AVERROR(ENOMEM), KT_EDECMEM, "starting");
+
     int code = avformat_open_input(&self->format, NULL, av_find_input_format(sniffed->demuxer), NULL);
     if (code < 0)
-        return failed(self, code, self->hit_end ? KT_ETRUNCATED : KT_EDAMAGED, "opening the container");
+        return media_fail(self, code, self->hit_end ? KT_ETRUNCATED : KT_EDAMAGED, "opening the container");
     code = avformat_find_stream_info(self->format, NULL);
     if (code < 0)
-        return failed(self, code, KT_EDAMAGED, "looking for streams");
+        return media_fail(self, code, KT_EDAMAGED, "looking for streams");
     select_streams(self);
     return KT_OK;
 }
@@ -163,34 +149,26 @@ kt_media_open_codec(kt_media_t *self)
         self->codec->pkt_timebase = self->audio->time_base;
         code                      = avcodec_open2(self->codec, codec, NULL);
     }
-    return code < 0 ? failed(self, code, KT_EDAMAGED, "opening the audio decoder") : KT_OK;
+    return code < 0 ? media_fail(self, code, KT_EDAMAGED, "opening the audio decoder") : KT_OK;
 }
 
-// Reads up to the next packet of the audio stream; *code is 0, AVERROR_EOF, or what can not be survived.
-static int
-read_packet(kt_media_t *self)
-{
-    for (int failures = 0; failures < FAILURES_MAX;) {
-        int code = av_read_frame(self->format, self->packet);
-        if (code == AVERROR_EOF || code == AVERROR(ENOMEM) || self->io_failed)
-            return code;
-        if (code < 0) {
-            failures++;
-            self->damaged++;
-            continue;
-        }
-        if (self->packet->stream_index == self->audio->index)
-            return 0;
-        av_packet_unref(self->packet);
-    }
-    return AVERROR_EOF;
-}
-
-// Gives the decoder one packet, or the order to drain. A packet that it refuses is lost, not the file.
+// Sends the decoder the next packet of the audio stream, or the request to drain. A packet that it refuses is skipped.
+// 0, or an error that ends the decoding.
 static int
 feed_codec(kt_media_t *self)
 {
-    int code = read_packet(self);
+    int code, failures = 0;
+    for (;;) {
+        code = failures < FAILURES_MAX ? av_read_frame(self->format, self->packet) : AVERROR_EOF;
+        if (code == AVERROR_EOF || code == AVERROR(ENOMEM) || self->io_failed)
+            break;
+        if (code >= 0 && self->packet->stream_index == self->audio->index)
+            break;
+        if (code >= 0)
+            av_packet_unref(self->packet);
+        failures += code < 0;
+        self->damaged += code < 0;
+    }
     if (code == AVERROR_EOF && !self->io_failed) {
         self->draining = true;
         code           = avcodec_send_packet(self->codec, NULL);
@@ -226,6 +204,6 @@ kt_media_next(kt_media_t *self, AVFrame **frame)
         if (code != AVERROR(ENOMEM))
             code = feed_codec(self);
         if (code < 0)
-            return failed(self, code, KT_EIO, "reading");
+            return media_fail(self, code, KT_EIO, "reading");
     }
 }

@@ -13,19 +13,19 @@ set_text(char *out, size_t capacity, const char *text)
 }
 
 static uint64_t
-positive(int64_t value)
+positive_count(int64_t value)
 {
     return value > 0 ? (uint64_t)value : 0;
 }
 
 static double
-ratio(AVRational q)
+positive_ratio(AVRational q)
 {
     return q.num > 0 && q.den > 0 ? av_q2d(q) : 0;
 }
 
 static void
-add_tags(kt_media_info_t *out, const AVDictionary *tags)
+fill_tags(kt_media_info_t *out, const AVDictionary *tags)
 {
     const AVDictionaryEntry *entry = NULL;
     while (out->tag_count < KT_MEDIA_TAGS && (entry = av_dict_get(tags, "", entry, AV_DICT_IGNORE_SUFFIX))) {
@@ -44,33 +44,28 @@ add_tags(kt_media_info_t *out, const AVDictionary *tags)
 }
 
 static void
-set_layout(kt_media_info_t *out, const AVChannelLayout *layout)
-{
-    AVChannelLayout guess = {0};
-    char            name[KT_MEDIA_TEXT];
-    // A container that names no positions means the usual ones.
-    if (layout->order == AV_CHANNEL_ORDER_UNSPEC)
-        av_channel_layout_default(&guess, layout->nb_channels);
-    else
-        (void)av_channel_layout_copy(&guess, layout);
-    if (av_channel_layout_describe(&guess, name, sizeof name) > 0)
-        set_text(out->layout, sizeof out->layout, name);
-    av_channel_layout_uninit(&guess);
-}
-
-static void
 fill_audio(kt_media_info_t *out, const AVStream *s, const AVFrame *first)
 {
     const AVCodecParameters *par    = s->codecpar;
     const AVChannelLayout   *layout = first ? &first->ch_layout : &par->ch_layout;
     int                      bits   = av_get_exact_bits_per_sample(par->codec_id);
     out->has_audio                  = true;
-    out->rate_hz                    = (uint32_t)positive(first ? first->sample_rate : par->sample_rate);
-    out->channels                   = (uint32_t)positive(layout->nb_channels);
-    out->bits_per_sample            = (uint32_t)positive(par->bits_per_raw_sample ? par->bits_per_raw_sample : bits);
-    out->audio_bit_rate_bps         = positive(par->bit_rate);
+    out->rate_hz                    = (uint32_t)positive_count(first ? first->sample_rate : par->sample_rate);
+    out->channels                   = (uint32_t)positive_count(layout->nb_channels);
+    out->bits_per_sample    = (uint32_t)positive_count(par->bits_per_raw_sample ? par->bits_per_raw_sample : bits);
+    out->audio_bit_rate_bps = positive_count(par->bit_rate);
     set_text(out->audio_codec, sizeof out->audio_codec, avcodec_get_name(par->codec_id));
-    set_layout(out, layout);
+
+    AVChannelLayout named = {0};
+    char            name[KT_MEDIA_TEXT];
+    // A container that names no positions means the usual ones.
+    if (layout->order == AV_CHANNEL_ORDER_UNSPEC)
+        av_channel_layout_default(&named, layout->nb_channels);
+    else
+        (void)av_channel_layout_copy(&named, layout);
+    if (av_channel_layout_describe(&named, name, sizeof name) > 0)
+        set_text(out->layout, sizeof out->layout, name);
+    av_channel_layout_uninit(&named);
 }
 
 static void
@@ -78,16 +73,16 @@ fill_video(kt_media_info_t *out, AVFormatContext *format, AVStream *s)
 {
     const AVCodecParameters *par = s->codecpar;
     out->has_video               = true;
-    out->width                   = (uint32_t)positive(par->width);
-    out->height                  = (uint32_t)positive(par->height);
-    out->frame_rate_hz           = ratio(s->avg_frame_rate);
-    out->video_bit_rate_bps      = positive(par->bit_rate);
+    out->width                   = (uint32_t)positive_count(par->width);
+    out->height                  = (uint32_t)positive_count(par->height);
+    out->frame_rate_hz           = positive_ratio(s->avg_frame_rate);
+    out->video_bit_rate_bps      = positive_count(par->bit_rate);
     set_text(out->video_codec, sizeof out->video_codec, avcodec_get_name(par->codec_id));
     if (!out->frame_rate_hz)
-        out->frame_rate_hz = ratio(s->r_frame_rate);
+        out->frame_rate_hz = positive_ratio(s->r_frame_rate);
     if (!out->width || !out->height)
         return;
-    double pixel      = ratio(av_guess_sample_aspect_ratio(format, s, NULL));
+    double pixel      = positive_ratio(av_guess_sample_aspect_ratio(format, s, NULL));
     out->aspect_ratio = (double)out->width / out->height * (pixel > 0 ? pixel : 1);
     size_t         bytes;
     const uint8_t *matrix = av_stream_get_side_data(s, AV_PKT_DATA_DISPLAYMATRIX, &bytes);
@@ -98,36 +93,29 @@ fill_video(kt_media_info_t *out, AVFormatContext *format, AVStream *s)
         out->aspect_ratio = 1 / out->aspect_ratio;
 }
 
-static double
-declared_duration(const AVFormatContext *format, const AVStream *audio)
-{
-    // FFmpeg's estimate from the size and a bit rate is not declared by the file, but for plain samples it is exact.
-    bool plain = audio && av_get_exact_bits_per_sample(audio->codecpar->codec_id) > 0;
-    if (format->duration_estimation_method == AVFMT_DURATION_FROM_BITRATE && !plain)
-        return 0;
-    if (format->duration != AV_NOPTS_VALUE && format->duration > 0)
-        return (double)format->duration / AV_TIME_BASE;
-    if (audio && audio->duration != AV_NOPTS_VALUE && audio->duration > 0)
-        return (double)audio->duration * ratio(audio->time_base);
-    return 0;
-}
-
 void
 kt_media_info_fill(kt_media_info_t *out, const kt_media_t *media, const kt_sniffed_t *sniffed, const AVFrame *first)
 {
     AVFormatContext *format = media->format;
+    const AVStream  *audio  = media->audio;
+    // FFmpeg's estimate from the size and a bit rate is not declared by the file, but for plain samples it is exact.
+    bool plain     = audio && av_get_exact_bits_per_sample(audio->codecpar->codec_id) > 0;
+    bool estimated = format->duration_estimation_method == AVFMT_DURATION_FROM_BITRATE && !plain;
     memset(out, 0, sizeof *out);
     set_text(out->container, sizeof out->container, sniffed->container);
-    out->duration_s   = declared_duration(format, media->audio);
-    out->bit_rate_bps = positive(format->bit_rate);
+    out->bit_rate_bps = positive_count(format->bit_rate);
     out->streams      = format->nb_streams;
     for (unsigned i = 0; i < format->nb_streams; i++)
         out->has_cover_art |= (format->streams[i]->disposition & AV_DISPOSITION_ATTACHED_PIC) != 0;
-    if (media->audio)
-        fill_audio(out, media->audio, first);
+    if (!estimated && format->duration != AV_NOPTS_VALUE && format->duration > 0)
+        out->duration_s = (double)format->duration / AV_TIME_BASE;
+    else if (!estimated && audio && audio->duration != AV_NOPTS_VALUE && audio->duration > 0)
+        out->duration_s = (double)audio->duration * positive_ratio(audio->time_base);
+    if (audio)
+        fill_audio(out, audio, first);
     if (media->video)
         fill_video(out, format, media->video);
-    add_tags(out, format->metadata);
-    if (media->audio)
-        add_tags(out, media->audio->metadata);
+    fill_tags(out, format->metadata);
+    if (audio)
+        fill_tags(out, audio->metadata);
 }

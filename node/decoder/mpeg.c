@@ -20,7 +20,7 @@ static const uint16_t KBITS[5][15] = {
 };
 
 static bool
-mpeg_audio(const uint8_t *b, frame_t *out)
+mpeg_audio_header(const uint8_t *b, frame_t *out)
 {
     static const uint32_t rates[3] = {44100, 48000, 32000};
     unsigned              version = b[1] >> 3 & 3, layer = 4u - (b[1] >> 1 & 3), kbit = b[2] >> 4, rate = b[2] >> 2 & 3;
@@ -37,8 +37,12 @@ mpeg_audio(const uint8_t *b, frame_t *out)
 }
 
 static bool
-adts(const uint8_t *b, frame_t *out)
+frame_header(const uint8_t *b, frame_t *out)
 {
+    if (b[0] != 0xff || (b[1] & 0xe0) != 0xe0)
+        return false;
+    if ((b[1] & 0xf6) != 0xf0)
+        return mpeg_audio_header(b, out);
     if ((b[2] >> 2 & 15) > 12)
         return false;
     out->kind  = KT_MPEG_ADTS;
@@ -47,24 +51,14 @@ adts(const uint8_t *b, frame_t *out)
     return out->bytes > HEADER_BYTES;
 }
 
-static bool
-frame_at(const uint8_t *b, frame_t *out)
-{
-    if (b[0] != 0xff || (b[1] & 0xe0) != 0xe0)
-        return false;
-    if ((b[1] & 0xf6) == 0xf0)
-        return adts(b, out);
-    return mpeg_audio(b, out);
-}
-
-// Frames in a row from `at`; *end is where the last one ends, which may lie past `length`.
+// Frames in a row from `at`; *end is where the last one ends, which may be past `length`.
 static size_t
 run_of_frames(const uint8_t *bytes, size_t length, size_t at, frame_t *first, size_t *end)
 {
     frame_t next;
     size_t  frames = 0;
     for (*end = at; frames < FRAMES_NEEDED && *end + HEADER_BYTES <= length; frames++) {
-        if (!frame_at(bytes + *end, &next) || (frames && (next.kind != first->kind || next.same != first->same)))
+        if (!frame_header(bytes + *end, &next) || (frames && (next.kind != first->kind || next.same != first->same)))
             break;
         if (!frames)
             *first = next;

@@ -59,9 +59,15 @@ static const int DEADLY[] = {
     SCMP_SYS(finit_module),
 };
 
-static int
-add_rules(scmp_filter_ctx ctx)
+// libseccomp writes its program to a descriptor; installing those bytes costs a child far less than compiling them.
+static kt_err_t
+compile_filter(kt_sandbox_t *self)
 {
+    kt_err_t        err = KT_ESYSTEM;
+    scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+    int             fd  = memfd_create("filter", MFD_CLOEXEC);
+    if (!ctx || fd < 0)
+        goto done;
     int bad = 0;
     for (size_t i = 0; i < sizeof ALLOWED / sizeof *ALLOWED; i++)
         bad |= seccomp_rule_add(ctx, SCMP_ACT_ALLOW, ALLOWED[i], 0);
@@ -74,56 +80,42 @@ add_rules(scmp_filter_ctx ctx)
     bad |= seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 2, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0),
                             SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, MAP_ANONYMOUS));
     bad |= seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-    return bad;
-}
+    if (bad || seccomp_export_bpf(ctx, fd))
+        goto done;
 
-// libseccomp writes its program to a descriptor; installing those bytes costs a child far less than compiling them.
-static kt_err_t
-compile(kt_sandbox_t *self)
-{
-    kt_err_t        err = KT_ESYSTEM;
-    scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-    int             fd  = memfd_create("filter", MFD_CLOEXEC);
-    if (!ctx || fd < 0 || add_rules(ctx) || seccomp_export_bpf(ctx, fd))
-        goto fail;
     ssize_t n = pread(fd, self->filter, sizeof self->filter, 0);
     if (n <= 0 || n == sizeof self->filter || n % (ssize_t)sizeof *self->filter)
-        goto fail;
+        goto done;
     self->program =
         (struct sock_fprog){.len = (unsigned short)((size_t)n / sizeof *self->filter), .filter = self->filter};
     err = KT_OK;
-fail:
+done:
     if (fd >= 0)
         close(fd);
     seccomp_release(ctx);
     return err;
 }
 
-static kt_err_t
-measure(uint64_t *bytes)
-{
-    unsigned long pages = 0;
-    FILE         *f     = fopen("/proc/self/statm", "re");
-    int           n     = f ? fscanf(f, "%lu", &pages) : 0;
-    if (f)
-        fclose(f);
-    *bytes = (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
-    return n == 1 ? KT_OK : KT_ESYSTEM;
-}
-
 kt_err_t
 kt_sandbox_new(kt_sandbox_t **self_p)
 {
-    kt_err_t      err  = KT_ENOMEM;
-    kt_sandbox_t *self = calloc(1, sizeof *self);
+    kt_err_t      err   = KT_ENOMEM;
+    unsigned long pages = 0;
+    kt_sandbox_t *self  = calloc(1, sizeof *self);
     if (!self)
         goto fail;
-    err = compile(self);
-    if (err == KT_OK)
-        err = measure(&self->mapped_bytes);
+    err = compile_filter(self);
     if (err != KT_OK)
         goto fail;
-    *self_p = self;
+    FILE *statm = fopen("/proc/self/statm", "re");
+    if (!statm || fscanf(statm, "%lu", &pages) != 1)
+        err = KT_ESYSTEM;
+    if (statm)
+        fclose(statm);
+    if (err != KT_OK)
+        goto fail;
+    self->mapped_bytes = (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+    *self_p            = self;
     return KT_OK;
 fail:
     kt_sandbox_destroy(&self);
@@ -156,7 +148,7 @@ kt_sandbox_descriptors(const int fds[KT_REQUEST_FDS])
 }
 
 static int
-limit(int what, uint64_t soft, uint64_t hard)
+set_limit(int what, uint64_t soft, uint64_t hard)
 {
     return setrlimit((__rlimit_resource_t)what, &(struct rlimit){.rlim_cur = soft, .rlim_max = hard});
 }
@@ -167,10 +159,11 @@ kt_sandbox_enter(const kt_sandbox_t *self, const kt_decode_limits_t *limits)
     uint64_t space = self->mapped_bytes + limits->memory_bytes;
     if (space < self->mapped_bytes)
         space = RLIM_INFINITY;
-    // The soft CPU limit ends in SIGXCPU, which tells the server why; the hard one is for a process that ignores it.
-    if (limit(RLIMIT_CORE, 0, 0) || limit(RLIMIT_FSIZE, 0, 0) || limit(RLIMIT_NPROC, 0, 0) ||
-        limit(RLIMIT_MEMLOCK, 0, 0) || limit(RLIMIT_NOFILE, 0, 0) ||
-        limit(RLIMIT_CPU, limits->cpu_s, (uint64_t)limits->cpu_s + 1) || limit(RLIMIT_AS, space, space))
+    // The soft CPU limit ends in SIGXCPU, by which the server knows the reason; the hard one is for a process that
+    // ignores it.
+    if (set_limit(RLIMIT_CORE, 0, 0) || set_limit(RLIMIT_FSIZE, 0, 0) || set_limit(RLIMIT_NPROC, 0, 0) ||
+        set_limit(RLIMIT_MEMLOCK, 0, 0) || set_limit(RLIMIT_NOFILE, 0, 0) ||
+        set_limit(RLIMIT_CPU, limits->cpu_s, (uint64_t)limits->cpu_s + 1) || set_limit(RLIMIT_AS, space, space))
         return KT_ESYSTEM;
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
         return KT_ESYSTEM;

@@ -21,8 +21,8 @@
 enum { FIXED_FDS = 2, IDLE_MS = 60000 };
 
 typedef struct entry {
-    pid_t   pid;         // 0: this place is free
-    int     control_fd;  // the server's own hold on the child's end
+    pid_t   pid;         // 0: this entry is free
+    int     control_fd;  // the server's duplicate of the child's end
     int64_t due_ms;
     bool    killed, out_of_time;
 } entry_t;
@@ -30,34 +30,34 @@ typedef struct entry {
 typedef struct server {
     int                     socket, signals;
     pid_t                   pid;
-    sigset_t                mask;  // as it was before SIGCHLD was blocked: a child goes back to it
+    sigset_t                mask;  // as it was before SIGCHLD was blocked: restored in each child
     kt_sandbox_t           *sandbox;
     const kt_test_faults_t *faults;
     entry_t                 entries[KT_DECODE_CHILDREN];
     struct pollfd           polled[FIXED_FDS + KT_DECODE_CHILDREN];
 } server_t;
 
+// Lost when the client has gone (it sees the closed socket) or when a child has filled the queue.
 static void
-send_record(int control_fd, const kt_decode_record_t *record)
+server_send(int control_fd, const kt_decode_record_t *record)
 {
-    // A client that has gone, or a child that has filled the queue, loses the record; the client sees the closed
-    // socket.
     (void)!send(control_fd, record, sizeof *record, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+// pid 0: a free one. NULL: none.
 static entry_t *
-free_entry(server_t *self)
+child_entry(server_t *self, pid_t pid)
 {
     for (size_t i = 0; i < KT_DECODE_CHILDREN; i++)
-        if (!self->entries[i].pid)
+        if (self->entries[i].pid == pid)
             return &self->entries[i];
     return NULL;
 }
 
 static void
-start_child(server_t *self, const kt_decode_request_t *request, const int fds[KT_REQUEST_FDS])
+server_start_child(server_t *self, const kt_decode_request_t *request, const int fds[KT_REQUEST_FDS])
 {
-    entry_t *entry   = free_entry(self);
+    entry_t *entry   = child_entry(self, 0);
     int      control = entry ? fcntl(fds[KT_FD_CONTROL], F_DUPFD_CLOEXEC, 0) : -1;
     pid_t    pid     = control >= 0 ? fork() : -1;
     if (pid == 0) {
@@ -74,14 +74,14 @@ start_child(server_t *self, const kt_decode_request_t *request, const int fds[KT
     kt_decode_record_t record = {.kind = KT_DECODE_FAULT, .code = entry ? KT_ESYSTEM : KT_EFULL};
     snprintf(record.why, sizeof record.why, "%s",
              entry ? "no process could be started" : "too many files are being decoded at a time");
-    send_record(fds[KT_FD_CONTROL], &record);
+    server_send(fds[KT_FD_CONTROL], &record);
     if (control >= 0)
         close(control);
 }
 
-// Collects the descriptors of one packet, whatever else is wrong with it, so that none is lost.
+// Collects the descriptors of one packet, even of an invalid one, so that none leaks.
 static size_t
-take_fds(struct msghdr *msg, int fds[KT_REQUEST_FDS])
+receive_fds(struct msghdr *msg, int fds[KT_REQUEST_FDS])
 {
     size_t count = 0;
     for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
@@ -100,9 +100,9 @@ take_fds(struct msghdr *msg, int fds[KT_REQUEST_FDS])
     return count;
 }
 
-// One request. false: the client has hung up.
+// One request. false: the client has closed the socket.
 static bool
-take_request(server_t *self)
+server_receive(server_t *self)
 {
     union {
         struct cmsghdr align;
@@ -117,25 +117,13 @@ take_request(server_t *self)
         return false;
     if (n < 0)
         return errno == EAGAIN || errno == EINTR;
-    size_t count = take_fds(&msg, fds);
+    size_t count = receive_fds(&msg, fds);
     if (count == KT_REQUEST_FDS && n == sizeof request && !(msg.msg_flags & MSG_TRUNC) &&
         request.magic == KT_DECODE_MAGIC && request.version == KT_DECODE_VERSION)
-        start_child(self, &request, fds);
+        server_start_child(self, &request, fds);
     for (size_t i = 0; i < count; i++)
         close(fds[i]);
     return true;
-}
-
-static void
-report_exit(entry_t *entry, int status, const struct rusage *usage)
-{
-    kt_decode_record_t record = {.kind = KT_DECODE_EXIT, .code = status, .out_of_time = entry->out_of_time};
-    record.peak_bytes         = (uint64_t)usage->ru_maxrss * 1024;
-    record.cpu_us             = (uint64_t)(usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) * 1000000u +
-                    (uint64_t)(usage->ru_utime.tv_usec + usage->ru_stime.tv_usec);
-    send_record(entry->control_fd, &record);
-    close(entry->control_fd);
-    *entry = (entry_t){0};
 }
 
 static void
@@ -147,10 +135,18 @@ reap_children(server_t *self)
     pid_t                   pid;
     while (read(self->signals, &info, sizeof info) > 0)
         ;
-    while ((pid = wait4(-1, &status, WNOHANG, &usage)) > 0)
-        for (size_t i = 0; i < KT_DECODE_CHILDREN; i++)
-            if (self->entries[i].pid == pid)
-                report_exit(&self->entries[i], status, &usage);
+    while ((pid = wait4(-1, &status, WNOHANG, &usage)) > 0) {
+        entry_t *entry = child_entry(self, pid);
+        if (!entry)
+            continue;
+        kt_decode_record_t record = {.kind = KT_DECODE_EXIT, .code = status, .out_of_time = entry->out_of_time};
+        record.peak_bytes         = (uint64_t)usage.ru_maxrss * 1024;
+        record.cpu_us             = (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000u +
+                        (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+        server_send(entry->control_fd, &record);
+        close(entry->control_fd);
+        *entry = (entry_t){0};
+    }
 }
 
 static void
@@ -160,84 +156,66 @@ end_child(entry_t *entry)
     kill(entry->pid, SIGKILL);
 }
 
-// Kills children that are out of time; returns the milliseconds until the next one will be.
-static int
-kill_overdue(server_t *self)
-{
-    int64_t now = kt_clock_ms(), next = now + IDLE_MS;
-    for (size_t i = 0; i < KT_DECODE_CHILDREN; i++) {
-        entry_t *e = &self->entries[i];
-        if (!e->pid || e->killed)
-            continue;
-        if (e->due_ms <= now) {
-            e->out_of_time = true;
-            end_child(e);
-        } else if (e->due_ms < next) {
-            next = e->due_ms;
-        }
-    }
-    return (int)(next - now);
-}
-
-// false: the client has hung up.
+// Kills the children that are out of time, waits until the next one will be, and handles what has arrived. false:
+// the client has closed the socket.
 static bool
 server_step(server_t *self)
 {
+    int64_t now = kt_clock_ms(), next = now + IDLE_MS;
     self->polled[0] = (struct pollfd){.fd = self->socket, .events = POLLIN};
     self->polled[1] = (struct pollfd){.fd = self->signals, .events = POLLIN};
     for (size_t i = 0; i < KT_DECODE_CHILDREN; i++) {
-        const entry_t *e            = &self->entries[i];
-        self->polled[FIXED_FDS + i] = (struct pollfd){.fd = e->pid && !e->killed ? e->control_fd : -1};
+        entry_t *entry              = &self->entries[i];
+        bool     runs               = entry->pid && !entry->killed;
+        self->polled[FIXED_FDS + i] = (struct pollfd){.fd = runs ? entry->control_fd : -1};
+        if (runs && entry->due_ms <= now) {
+            entry->out_of_time = true;
+            end_child(entry);
+        } else if (runs && entry->due_ms < next) {
+            next = entry->due_ms;
+        }
     }
-    int wait_ms = kill_overdue(self);
-    if (poll(self->polled, FIXED_FDS + KT_DECODE_CHILDREN, wait_ms) <= 0)
+    if (poll(self->polled, FIXED_FDS + KT_DECODE_CHILDREN, (int)(next - now)) <= 0)
         return true;
     for (size_t i = 0; i < KT_DECODE_CHILDREN; i++)
         if (self->polled[FIXED_FDS + i].revents && self->entries[i].pid)
             end_child(&self->entries[i]);
     if (self->polled[1].revents)
         reap_children(self);
-    return !self->polled[0].revents || take_request(self);
-}
-
-static kt_err_t
-open_signals(server_t *self)
-{
-    sigset_t block;
-    sigemptyset(&block);
-    sigaddset(&block, SIGCHLD);
-    // Ctrl-C and a service manager's SIGTERM reach the whole group; the node decides when decoding ends.
-    if (signal(SIGINT, SIG_IGN) == SIG_ERR || signal(SIGTERM, SIG_IGN) == SIG_ERR || signal(SIGHUP, SIG_IGN) == SIG_ERR)
-        return KT_ESYSTEM;
-    if (sigprocmask(SIG_BLOCK, &block, &self->mask))
-        return KT_ESYSTEM;
-    self->signals = signalfd(-1, &block, SFD_CLOEXEC | SFD_NONBLOCK);
-    return self->signals < 0 ? KT_ESYSTEM : KT_OK;
+    return !self->polled[0].revents || server_receive(self);
 }
 
 kt_err_t
 kt_server_run(int socket, const kt_test_faults_t *faults)
 {
     static server_t self;
+    sigset_t        block;
     self         = (server_t){.socket = socket, .signals = -1, .pid = getpid(), .faults = faults};
     kt_err_t err = kt_sandbox_new(&self.sandbox);
     if (err != KT_OK)
         return err;
-    err = open_signals(&self);
-    if (err == KT_OK) {
-        send_record(socket, &(kt_decode_record_t){.kind = KT_DECODE_HELLO, .code = KT_DECODE_VERSION});
-        while (server_step(&self))
-            ;
-        for (size_t i = 0; i < KT_DECODE_CHILDREN; i++) {
-            entry_t *e = &self.entries[i];
-            if (!e->pid)
-                continue;
-            end_child(e);
-            (void)waitpid(e->pid, NULL, 0);  // killed: returns at once
-            close(e->control_fd);
-        }
-        close(self.signals);
+    sigemptyset(&block);
+    sigaddset(&block, SIGCHLD);
+    // Ctrl-C and a service manager's SIGTERM reach the whole group; the node decides when decoding ends.
+    if (signal(SIGINT, SIG_IGN) == SIG_ERR || signal(SIGTERM, SIG_IGN) == SIG_ERR ||
+        signal(SIGHUP, SIG_IGN) == SIG_ERR || sigprocmask(SIG_BLOCK, &block, &self.mask) ||
+        (self.signals = signalfd(-1, &block, SFD_CLOEXEC | SFD_NONBLOCK)) < 0) {
+        kt_sandbox_destroy(&self.sandbox);
+        return KT_ESYSTEM;
     }
+
+    server_send(socket, &(kt_decode_record_t){.kind = KT_DECODE_HELLO, .code = KT_DECODE_VERSION});
+    while (server_step(&self))
+        ;
+    for (size_t i = 0; i < KT_DECODE_CHILDREN; i++) {
+        entry_t *entry = &self.entries[i];
+        if (!entry->pid)
+            continue;
+        end_child(entry);
+        (void)waitpid(entry->pid, NULL, 0);  // killed: returns at once
+        close(entry->control_fd);
+    }
+    close(self.signals);
     kt_sandbox_destroy(&self.sandbox);
-    return err;
+    return KT_OK;
 }

@@ -35,7 +35,7 @@ le32(const uint8_t *b)
 }
 
 static bool
-has(const file_t *f, size_t at, const char *magic)
+has_magic(const file_t *f, size_t at, const char *magic)
 {
     size_t n = strlen(magic);
     return f->have >= at + n && !memcmp(f->head + at, magic, n);
@@ -86,18 +86,6 @@ check_mp4(const file_t *f, const char **why)
     return KT_ETRUNCATED;
 }
 
-static bool
-is_mp4(const file_t *f)
-{
-    static const char *const types[] = {"ftyp", "moov", "mdat", "free", "skip", "wide", "pnot"};
-    if (f->have < 8 || (be32(f->head) < 8 && be32(f->head) > 1))
-        return false;
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (has(f, 4, types[i]))
-            return true;
-    return false;
-}
-
 // Formats that begin with their name, and have a second one further on or none.
 typedef struct magic {
     const char *first;
@@ -122,36 +110,31 @@ static const magic_t MAGICS[] = {
 
 // KT_EFORMAT: none of them.
 static kt_err_t
-by_magic(const file_t *f, kt_sniffed_t *out, const char **why)
+sniff_magic(const file_t *f, kt_sniffed_t *out, const char **why)
 {
     for (size_t i = 0; i < sizeof MAGICS / sizeof *MAGICS; i++) {
         const magic_t *m = &MAGICS[i];
-        if (!has(f, 0, m->first) || !has(f, m->at, m->second))
+        if (!has_magic(f, 0, m->first) || !has_magic(f, m->at, m->second))
             continue;
         *out = (kt_sniffed_t){.demuxer = m->demuxer, .container = m->container};
         if (!strcmp(m->demuxer, "matroska") && memmem(f->head, f->have, "\x42\x82\x84webm", 7))
             out->container = "webm";
         return strcmp(m->demuxer, "wav") ? KT_OK : check_wav(f, why);
     }
-    if (!is_mp4(f))
+    // Any box that an MP4 file may begin with; boxes have at least 8 bytes, and 0 and 1 are special sizes.
+    static const char *const boxes[] = {"ftyp", "moov", "mdat", "free", "skip", "wide", "pnot"};
+    bool                     mp4     = false;
+    for (size_t i = 0; i < sizeof boxes / sizeof *boxes; i++)
+        mp4 = mp4 || has_magic(f, 4, boxes[i]);
+    if (!mp4 || f->have < 8 || (be32(f->head) < 8 && be32(f->head) > 1))
         return KT_EFORMAT;
-    bool quicktime = !has(f, 4, "ftyp") || has(f, 8, "qt  ");
+    bool quicktime = !has_magic(f, 4, "ftyp") || has_magic(f, 8, "qt  ");
     *out           = (kt_sniffed_t){.demuxer = "mov", .container = quicktime ? "mov" : "mp4"};
     return check_mp4(f, why);
 }
 
-// Bytes of the ID3v2 tag that begins here, 0 if none does.
-static uint64_t
-tag_bytes(const uint8_t *b, size_t have)
-{
-    if (have < 10 || memcmp(b, "ID3", 3) || b[3] == 0xff || b[4] == 0xff || ((b[6] | b[7] | b[8] | b[9]) & 0x80))
-        return 0;
-    uint64_t body = (uint64_t)b[6] << 21 | (uint64_t)b[7] << 14 | (uint64_t)b[8] << 7 | b[9];
-    return 10 + body + (b[5] & 0x10 ? 10 : 0);
-}
-
-// Where the tags end. A tag that claims more than the file holds is no tag: the search continues after its header.
-// A stream's length is known only when nothing follows the tag.
+// Where the ID3v2 tags end. A tag that claims more than the file holds is no tag: the search continues after its
+// header. A stream's length is known only when nothing follows the tag.
 static kt_err_t
 skip_tags(const file_t *f, uint64_t *end, bool *broken)
 {
@@ -159,13 +142,18 @@ skip_tags(const file_t *f, uint64_t *end, bool *broken)
     *end            = 0;
     *broken         = false;
     for (int i = 0; i < TAGS_MAX; i++) {
-        uint8_t  head[10];
+        uint8_t  b[10];
         size_t   have;
-        kt_err_t err = kt_input_look(f->input, *end, head, sizeof head, &have);
+        kt_err_t err = kt_input_look(f->input, *end, b, sizeof b, &have);
         if (err != KT_OK)
             return err;
-        uint64_t bytes = tag_bytes(head, have);
-        bool     lost  = f->input->stream && *end > 0 && have == 0;
+        uint64_t bytes = 0;
+        if (have == sizeof b && !memcmp(b, "ID3", 3) && b[3] != 0xff && b[4] != 0xff &&
+            !((b[6] | b[7] | b[8] | b[9]) & 0x80)) {
+            uint64_t body = (uint64_t)b[6] << 21 | (uint64_t)b[7] << 14 | (uint64_t)b[8] << 7 | b[9];
+            bytes         = 10 + body + (b[5] & 0x10 ? 10 : 0);  // header, body, footer
+        }
+        bool lost = f->input->stream && *end > 0 && have == 0;
         if (lost || bytes > f->size - *end) {
             *broken = true;
             *end    = (lost ? before : *end) + 10;
@@ -181,7 +169,7 @@ skip_tags(const file_t *f, uint64_t *end, bool *broken)
 
 // Raw frames at or after `from`; bytes before them are skipped unless they are an intact tag.
 static kt_err_t
-by_frames(const file_t *f, uint64_t from, bool broken, kt_sniffed_t *out)
+sniff_frames(const file_t *f, uint64_t from, bool broken, kt_sniffed_t *out)
 {
     size_t         have, offset = 0;
     kt_mpeg_kind_t kind  = KT_MPEG_NONE;
@@ -203,46 +191,42 @@ by_frames(const file_t *f, uint64_t from, bool broken, kt_sniffed_t *out)
     return KT_OK;
 }
 
-static kt_err_t
-behind_tags(file_t *f, kt_sniffed_t *out, const char **why)
-{
-    uint64_t end;
-    bool     broken;
-    kt_err_t err = skip_tags(f, &end, &broken);
-    if (err != KT_OK)
-        return err;
-    if (end && !broken) {
-        f->base = end;
-        err     = kt_input_look(f->input, end, f->head, HEAD_BYTES, &f->have);
-        if (err == KT_OK)
-            err = by_magic(f, out, why);
-        // FFmpeg reads the tags before FLAC by itself; other containers are given to it without them.
-        if (err == KT_OK)
-            out->start = strcmp(out->demuxer, "flac") ? end : 0;
-        if (err != KT_EFORMAT)
-            return err;
-    }
-    err = by_frames(f, end, broken, out);
-    if (err == KT_EFORMAT && end) {
-        *why = "a tag is there and no sound behind it";
-        return KT_ETRUNCATED;
-    }
-    return err;
-}
-
 kt_err_t
 kt_sniff(kt_input_t *input, kt_sniffed_t *out, const char **why)
 {
-    file_t f     = {.input = input, .size = input->size};
+    file_t   f = {.input = input, .size = input->size};
+    uint64_t end;
+    bool     broken;
     *why         = "";
     kt_err_t err = kt_input_look(input, 0, f.head, HEAD_BYTES, &f.have);
     if (err != KT_OK)
         return err;
     if (!f.have)
         return KT_EEMPTY;
-    err = by_magic(&f, out, why);
+    err = sniff_magic(&f, out, why);
     if (err != KT_EFORMAT)
         return err;
     err = kt_sniff_text(f.head, f.have);
-    return err != KT_OK ? err : behind_tags(&f, out, why);
+    if (err != KT_OK)
+        return err;
+
+    err = skip_tags(&f, &end, &broken);
+    if (err != KT_OK)
+        return err;
+    if (end && !broken) {
+        f.base = end;
+        err    = kt_input_look(input, end, f.head, HEAD_BYTES, &f.have);
+        if (err == KT_OK)
+            err = sniff_magic(&f, out, why);
+        // FFmpeg reads the tags before FLAC; other containers are passed to it without them.
+        if (err == KT_OK)
+            out->start = strcmp(out->demuxer, "flac") ? end : 0;
+        if (err != KT_EFORMAT)
+            return err;
+    }
+    err = sniff_frames(&f, end, broken, out);
+    if (err != KT_EFORMAT || !end)
+        return err;
+    *why = "a tag is there and no sound behind it";
+    return KT_ETRUNCATED;
 }

@@ -8,11 +8,11 @@
 
 typedef struct kt_sniffed {
     const char *demuxer;    // FFmpeg's short name
-    const char *container;  // our name of it, for the media info
-    uint64_t    start;      // bytes before it are garbage that the demuxer must not see
+    const char *container;  // Kithara's name of it, for the media info
+    uint64_t    start;      // the demuxer does not get the bytes before it
 } kt_sniffed_t;
 
-extern const char KT_SNIFF_DEMUXERS[];  // all demuxers that may come out, as FFmpeg's format_whitelist
+extern const char KT_SNIFF_DEMUXERS[];  // all demuxers of kt_sniffed_t, as FFmpeg's format_whitelist
 
 // *why: a plain sentence part on failure. KT_EEMPTY, KT_EPLAYLIST, KT_ETEXT, KT_EFORMAT,
 // KT_ETRUNCATED (recognised, but the index or header is missing), KT_ESTREAM (a WAV of impossible rate or channels),

@@ -12,11 +12,18 @@ begins(const char *text, const char *with)
     return !strncasecmp(text, with, strlen(with));
 }
 
-// Text of eight-bit alphabets counts too: no control characters, and not mostly bytes beyond ASCII.
+// UTF-16 has zero in every other byte of Latin text. Text of eight-bit alphabets counts too: no control characters, and
+// not mostly bytes beyond ASCII.
 static bool
 is_text(const uint8_t *head, size_t length)
 {
-    size_t high = 0;
+    size_t zeros = 0, high = 0;
+    if (length >= 4 && ((head[0] == 0xff && head[1] == 0xfe) || (head[0] == 0xfe && head[1] == 0xff))) {
+        for (size_t i = head[0] == 0xff ? 3 : 2; i < length; i += 2)
+            zeros += head[i] == 0;
+        if (zeros * 4 >= length)
+            return true;
+    }
     for (size_t i = 0; i < length; i++) {
         if (head[i] < 0x20 && !strchr("\t\n\v\f\r\033", head[i] ? head[i] : 1))
             return false;
@@ -27,41 +34,24 @@ is_text(const uint8_t *head, size_t length)
     return length > 0 && high * 2 <= length;
 }
 
-// UTF-16 keeps every other byte of Latin text at zero.
-static bool
-is_utf16(const uint8_t *head, size_t length)
-{
-    if (length < 4 || !((head[0] == 0xff && head[1] == 0xfe) || (head[0] == 0xfe && head[1] == 0xff)))
-        return false;
-    size_t zeros = 0, zero_at = head[0] == 0xff ? 1 : 0;
-    for (size_t i = 2 + zero_at; i < length; i += 2)
-        zeros += head[i] == 0;
-    return zeros * 4 >= length;
-}
-
-static bool
-is_manifest(const char *text)
-{
-    static const char *const roots[] = {"<mpd", "<asx",  "<smil",         "<playlist",
-                                        "<wpl", "<?wpl", "<smoothstream", "http://xspf.org"};
-    for (size_t i = 0; i < sizeof roots / sizeof *roots; i++)
-        if (strcasestr(text, roots[i]))
-            return true;
-    return false;
-}
-
+// Playlists by how they begin, XML manifests by their root.
 static bool
 is_playlist(const char *text)
 {
     static const char *const starts[] = {"#EXTM3U",     "#EXT-X-", "#EXTINF",  "ffconcat",  "[playlist]",
                                          "[reference]", "rtsp://", "http://",  "https://",  "file://",
                                          "rtsptext",    "mms://",  "RTSPtext", "#PLAYLIST", "[webshare]"};
+    static const char *const roots[]  = {"<mpd", "<asx",  "<smil",         "<playlist",
+                                         "<wpl", "<?wpl", "<smoothstream", "http://xspf.org"};
     for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
         if (begins(text, starts[i]))
             return true;
     if (begins(text, "v=0") && (strstr(text, "\nm=") || strstr(text, "\no=")))
         return true;
-    return *text == '<' && is_manifest(text);
+    for (size_t i = 0; *text == '<' && i < sizeof roots / sizeof *roots; i++)
+        if (strcasestr(text, roots[i]))
+            return true;
+    return false;
 }
 
 kt_err_t
@@ -74,8 +64,8 @@ kt_sniff_text(const uint8_t *head, size_t length)
     size_t n = length - skip < LOOK_BYTES ? length - skip : LOOK_BYTES;
     memcpy(text, head + skip, n);
     text[n] = '\0';
-    // Also where rubbish follows that would not pass as text: FFmpeg's own probes look no further than the beginning.
+    // Also where bytes follow that are not text: FFmpeg's own probes check the beginning alone.
     if (is_playlist(text))
         return KT_EPLAYLIST;
-    return is_text(head, length) || is_utf16(head, length) ? KT_ETEXT : KT_OK;
+    return is_text(head, length) ? KT_ETEXT : KT_OK;
 }

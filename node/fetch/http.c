@@ -19,7 +19,7 @@ enum {
     IDLE_HANDLES   = 16,
     URL_BYTES      = 8192,
     LEAST_RATE     = 1024,
-    NOT_OURS_BYTES = 1 << 20,
+    SKIPPED_BYTES  = 1 << 20,
     HOST_BYTES     = 128,
     TIMER_SLACK_MS = 10
 };
@@ -40,9 +40,9 @@ typedef struct transfer {
     const kt_admission_wait_t *wait;
     CURL                      *curl;
     int                        fd;
-    uint64_t                   bytes, not_ours;  // written; of answers that are not the file
-    bool                       room_checked;     // the disk has been checked for room
-    kt_err_t                   err;              // why this side ended the transfer
+    uint64_t                   bytes, skipped;  // written; of redirects and error pages, dropped
+    bool                       room_checked;    // the disk has been checked for room
+    kt_err_t                   err;             // why this side ended the transfer
     char                       host[HOST_BYTES];
     char                      *why;
 } transfer_t;
@@ -50,7 +50,7 @@ typedef struct transfer {
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
 
 static void
-start_curl(void)
+curl_start(void)
 {
     curl_global_init(CURL_GLOBAL_DEFAULT);
 }
@@ -61,7 +61,7 @@ kt_fetch_http_new(kt_fetch_http_t **self_p, const kt_settings_t *settings, bool 
     kt_fetch_http_t *self = calloc(1, sizeof *self);
     if (!self)
         return KT_ENOMEM;
-    pthread_once(&curl_once, start_curl);
+    pthread_once(&curl_once, curl_start);
     pthread_mutex_init(&self->lock, NULL);
     self->settings  = settings;
     self->any_host  = any_host;
@@ -83,19 +83,8 @@ kt_fetch_http_destroy(kt_fetch_http_t **self_p)
     *self_p = NULL;
 }
 
-static CURL *
-take_handle(kt_fetch_http_t *self)
-{
-    CURL *curl = NULL;
-    pthread_mutex_lock(&self->lock);
-    if (self->n_idle)
-        curl = self->idle[--self->n_idle];
-    pthread_mutex_unlock(&self->lock);
-    return curl ? curl : curl_easy_init();
-}
-
 static void
-give_handle(kt_fetch_http_t *self, CURL *curl)
+return_handle(kt_fetch_http_t *self, CURL *curl)
 {
     curl_easy_reset(curl);  // keeps its connections
     pthread_mutex_lock(&self->lock);
@@ -135,41 +124,34 @@ transfer_refuse(const transfer_t *transfer, kt_err_t err, const char *sentence)
 
 // The scheme, host and port of one hop, and no user: all of it from libcurl's own parser, which also makes the request.
 static kt_err_t
-check_parts(transfer_t *transfer, CURLU *parts)
+transfer_check_url(transfer_t *transfer, const char *url)
 {
-    char    *scheme = NULL, *host = NULL, *port = NULL, *user = NULL;
-    kt_err_t err = KT_EINVAL;
-    if (!curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) && !curl_url_get(parts, CURLUPART_HOST, &host, 0) &&
+    const char *hosts  = transfer->self->settings->source_hosts;
+    bool        any    = transfer->self->any_host && !*hosts;
+    char       *scheme = NULL, *host = NULL, *port = NULL, *user = NULL;
+    kt_err_t    err   = KT_EINVAL;
+    CURLU      *parts = curl_url();
+    if (!parts)
+        return KT_ENOMEM;
+    if (!curl_url_set(parts, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) &&
+        !curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) && !curl_url_get(parts, CURLUPART_HOST, &host, 0) &&
         !curl_url_get(parts, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT)) {
-        bool        https = strcasecmp(scheme, "https") == 0, http = strcasecmp(scheme, "http") == 0;
-        bool        usual = strcmp(port, https ? "443" : "80") == 0;
-        const char *hosts = transfer->self->settings->source_hosts;
-        bool        any   = transfer->self->any_host && !*hosts;
+        bool https = strcasecmp(scheme, "https") == 0, http = strcasecmp(scheme, "http") == 0;
+        bool usual = strcmp(port, https ? "443" : "80") == 0;
         snprintf(transfer->host, sizeof transfer->host, "%.110s:%.8s", host, port);
         err = (http || https) && (any || kt_fetch_http_allows(hosts, host, port, usual)) ? KT_OK : KT_EHOST;
         if (!curl_url_get(parts, CURLUPART_USER, &user, 0))
             err = KT_EHOST;
     }
+    if (err == KT_EHOST)
+        transfer_refuse(transfer, err, user ? "a source with a user or password is not fetched" : "not permitted");
+    else if (err == KT_EINVAL)
+        transfer_refuse(transfer, err, "not a URL of a source");
     curl_free(scheme);
     curl_free(host);
     curl_free(port);
-    if (err == KT_EHOST)
-        transfer_refuse(transfer, err, user ? "a source with a user or password is not fetched" : "not permitted");
     curl_free(user);
-    return err;
-}
-
-static kt_err_t
-check_url(transfer_t *transfer, const char *url)
-{
-    CURLU   *parts = curl_url();
-    kt_err_t err   = KT_ENOMEM;
-    if (parts)
-        err = curl_url_set(parts, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) ? KT_EINVAL
-                                                                                : check_parts(transfer, parts);
     curl_url_cleanup(parts);
-    if (err == KT_EINVAL)
-        transfer_refuse(transfer, err, "not a URL of a source");
     return err;
 }
 
@@ -197,21 +179,8 @@ open_copy(const kt_settings_t *settings, int *out)
     return KT_OK;
 }
 
-// Reopened read-only: the decoder must not write.
 static kt_err_t
-reopen_read_only(int fd, int *out)
-{
-    char path[64];
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    int reading = open(path, O_RDONLY | O_CLOEXEC);
-    if (reading < 0)
-        return KT_EIO;
-    *out = reading;
-    return KT_OK;
-}
-
-static kt_err_t
-check_limits(const transfer_t *transfer)
+transfer_limits(const transfer_t *transfer)
 {
     if (transfer->wait->cancelled && atomic_load(transfer->wait->cancelled))
         return KT_ECANCELLED;
@@ -219,32 +188,37 @@ check_limits(const transfer_t *transfer)
 }
 
 static int
-on_progress(void *context, curl_off_t want, curl_off_t got, curl_off_t to_send, curl_off_t sent)
+transfer_on_progress(void *context, curl_off_t want, curl_off_t got, curl_off_t to_send, curl_off_t sent)
 {
     (void)want, (void)got, (void)to_send, (void)sent;
     transfer_t *transfer = context;
     if (!transfer->err)
-        transfer->err = check_limits(transfer);
+        transfer->err = transfer_limits(transfer);
     return transfer->err != KT_OK;
 }
 
-// Before the first byte: whether the disk has room for the announced length.
+// Appends to the copy, within the limits and, before the first byte, if the disk has room for the announced length.
 static kt_err_t
-check_room(transfer_t *transfer)
+transfer_write(transfer_t *transfer, const char *bytes, size_t length)
 {
-    struct statvfs disk;
-    curl_off_t     length = -1;
-    curl_easy_getinfo(transfer->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
-    transfer->room_checked = true;
-    if (fstatvfs(transfer->fd, &disk))
-        return KT_EIO;
-    uint64_t free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize, want = length > 0 ? (uint64_t)length : 0;
-    return free_bytes > DISK_RESERVE && free_bytes - DISK_RESERVE >= want ? KT_OK : KT_EDISK;
-}
-
-static kt_err_t
-write_all(transfer_t *transfer, const char *bytes, size_t length)
-{
+    if (transfer->wait->progress)
+        atomic_fetch_add(transfer->wait->progress, 1);
+    kt_err_t err = transfer_limits(transfer);
+    if (err)
+        return err;
+    if (!transfer->room_checked) {
+        struct statvfs disk;
+        curl_off_t     announced = -1;
+        curl_easy_getinfo(transfer->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &announced);
+        transfer->room_checked = true;
+        if (fstatvfs(transfer->fd, &disk))
+            return KT_EIO;
+        uint64_t free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize, want = announced > 0 ? (uint64_t)announced : 0;
+        if (free_bytes <= DISK_RESERVE || free_bytes - DISK_RESERVE < want)
+            return KT_EDISK;
+    }
+    if (length > transfer->self->max_bytes - transfer->bytes)
+        return KT_ETOOLARGE;
     for (size_t done = 0; done < length;) {
         ssize_t n = write(transfer->fd, bytes + done, length - done);
         if (n < 0 && errno == EINTR)
@@ -259,35 +233,27 @@ write_all(transfer_t *transfer, const char *bytes, size_t length)
 
 // Bytes of a response: of the file, or of a page about a redirect or an error, which are dropped.
 static size_t
-on_bytes(char *bytes, size_t size, size_t count, void *context)
+transfer_on_bytes(char *bytes, size_t size, size_t count, void *context)
 {
     transfer_t *transfer = context;
     size_t      length   = size * count;
     long        status   = 0;
     curl_easy_getinfo(transfer->curl, CURLINFO_RESPONSE_CODE, &status);
     if (status != 200) {
-        transfer->not_ours += length;
-        return transfer->not_ours <= NOT_OURS_BYTES ? length : 0;
+        transfer->skipped += length;
+        return transfer->skipped <= SKIPPED_BYTES ? length : 0;
     }
-    if (transfer->wait->progress)
-        atomic_fetch_add(transfer->wait->progress, 1);
-    transfer->err = check_limits(transfer);
-    if (!transfer->err && !transfer->room_checked)
-        transfer->err = check_room(transfer);
-    if (!transfer->err && length > transfer->self->max_bytes - transfer->bytes)
-        transfer->err = KT_ETOOLARGE;
-    if (!transfer->err)
-        transfer->err = write_all(transfer, bytes, length);
+    transfer->err = transfer_write(transfer, bytes, length);
     return transfer->err ? 0 : length;
 }
 
 static void
-set_options(transfer_t *transfer, const char *url)
+transfer_set_options(transfer_t *transfer, const char *url)
 {
     const kt_settings_t *settings = transfer->self->settings;
     CURL                *curl     = transfer->curl;
     // libcurl's timer may fire early: it rounds up the elapsed milliseconds of an interval that crosses a second of the
-    // clock. Without the slack the deadline has then not passed yet, and the stop looks like that of a slow server.
+    // clock. Without the slack the deadline has then not passed yet, and the stop is reported as a slow server's.
     int64_t left_ms = transfer->wait->deadline_ms - kt_clock_ms() + TIMER_SLACK_MS;
     curl_easy_reset(curl);
     curl_easy_setopt(curl, CURLOPT_URL, url);
@@ -302,30 +268,13 @@ set_options(transfer_t *transfer, const char *url)
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, (long)LEAST_RATE);
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)settings->source_stall_s);
     curl_easy_setopt(curl, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)transfer->self->max_bytes);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_bytes);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, transfer_on_bytes);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, transfer);
-    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, transfer_on_progress);
     curl_easy_setopt(curl, CURLOPT_XFERINFODATA, transfer);
     curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
     if (*settings->source_ca)
         curl_easy_setopt(curl, CURLOPT_CAINFO, settings->source_ca);
-}
-
-static kt_err_t
-error_of_curl(const transfer_t *transfer, CURLcode code)
-{
-    switch (code) {
-    case CURLE_FILESIZE_EXCEEDED: return transfer_refuse(transfer, KT_ETOOLARGE, "its length is beyond the limit");
-    case CURLE_OUT_OF_MEMORY: return KT_ENOMEM;
-    case CURLE_OPERATION_TIMEDOUT:
-        return check_limits(transfer) ? transfer_refuse(transfer, KT_ETIME, "")
-                                      : transfer_refuse(transfer, KT_EFETCH, "too slow");
-    case CURLE_PEER_FAILED_VERIFICATION:
-        return transfer_refuse(transfer, KT_EFETCH, "its certificate is not trusted (ANALYZER_SOURCE_CA)");
-    case CURLE_SSL_CACERT_BADFILE: return transfer_refuse(transfer, KT_EFETCH, "ANALYZER_SOURCE_CA cannot be read");
-    case CURLE_PARTIAL_FILE: return transfer_refuse(transfer, KT_EFETCH, "the file ended early");
-    default: return transfer_refuse(transfer, KT_EFETCH, curl_easy_strerror(code));
-    }
 }
 
 // One request. KT_OK: the file is there, or *next is where it is redirected to.
@@ -334,7 +283,7 @@ transfer_request(transfer_t *transfer, const char *url, char next[URL_BYTES])
 {
     char *location = NULL;
     long  status   = 0;
-    set_options(transfer, url);
+    transfer_set_options(transfer, url);
     CURLcode code = curl_easy_perform(transfer->curl);
     curl_easy_getinfo(transfer->curl, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(transfer->curl, CURLINFO_REDIRECT_URL, &location);
@@ -352,7 +301,20 @@ transfer_request(transfer_t *transfer, const char *url, char next[URL_BYTES])
         snprintf(sentence, sizeof sentence, "HTTP status %ld", status);
         return transfer_refuse(transfer, later ? KT_EFETCH : KT_ESOURCE, sentence);
     }
-    return code ? error_of_curl(transfer, code) : KT_OK;
+
+    switch (code) {
+    case CURLE_OK: return KT_OK;
+    case CURLE_FILESIZE_EXCEEDED: return transfer_refuse(transfer, KT_ETOOLARGE, "its length is beyond the limit");
+    case CURLE_OUT_OF_MEMORY: return KT_ENOMEM;
+    case CURLE_OPERATION_TIMEDOUT:
+        return transfer_limits(transfer) ? transfer_refuse(transfer, KT_ETIME, "")
+                                         : transfer_refuse(transfer, KT_EFETCH, "too slow");
+    case CURLE_PEER_FAILED_VERIFICATION:
+        return transfer_refuse(transfer, KT_EFETCH, "its certificate is not trusted (ANALYZER_SOURCE_CA)");
+    case CURLE_SSL_CACERT_BADFILE: return transfer_refuse(transfer, KT_EFETCH, "ANALYZER_SOURCE_CA cannot be read");
+    case CURLE_PARTIAL_FILE: return transfer_refuse(transfer, KT_EFETCH, "the file ended early");
+    default: return transfer_refuse(transfer, KT_EFETCH, curl_easy_strerror(code));
+    }
 }
 
 static kt_err_t
@@ -362,7 +324,7 @@ follow_redirects(transfer_t *transfer, const char *url)
     if (snprintf(at, sizeof at, "%s", url) >= (int)sizeof at)
         return transfer_refuse(transfer, KT_EINVAL, "the URL is too long");
     for (int hop = 0; hop <= KT_FETCH_REDIRECTS; hop++) {
-        kt_err_t err = check_url(transfer, at);
+        kt_err_t err = transfer_check_url(transfer, at);
         if (err == KT_EINVAL && hop > 0)
             return transfer_refuse(transfer, KT_ESOURCE, "redirects to what is no source");
         if (!err)
@@ -379,23 +341,32 @@ kt_fetch_http_open(kt_fetch_http_t *self, const char *url, const kt_admission_wa
                    uint64_t *size_bytes, char why[KT_FETCH_WHY])
 {
     transfer_t transfer = {.self = self, .wait = wait, .fd = -1, .why = why};
-    kt_err_t   err      = KT_ENOMEM;
     why[0]              = '\0';
-    transfer.curl       = take_handle(self);
-    if (!transfer.curl)
-        return err;
-    err = check_url(&transfer, url);  // before a file is made for it
+    pthread_mutex_lock(&self->lock);
+    if (self->n_idle)
+        transfer.curl = self->idle[--self->n_idle];
+    pthread_mutex_unlock(&self->lock);
+    if (!transfer.curl && !(transfer.curl = curl_easy_init()))
+        return KT_ENOMEM;
+
+    kt_err_t err = transfer_check_url(&transfer, url);  // before a file is made for it
     if (!err)
         err = open_copy(self->settings, &transfer.fd);
     if (!err)
         err = follow_redirects(&transfer, url);
-    give_handle(self, transfer.curl);
+    return_handle(self, transfer.curl);
     if (!err && transfer.bytes == 0)
         err = KT_EEMPTY;
-    if (!err)
-        err = reopen_read_only(transfer.fd, fd);
-    if (!err)
-        *size_bytes = transfer.bytes;
+    if (!err) {
+        char path[64];
+        snprintf(path, sizeof path, "/proc/self/fd/%d", transfer.fd);
+        int reading = open(path, O_RDONLY | O_CLOEXEC);  // read-only: the decoder must not write
+        err         = reading < 0 ? KT_EIO : KT_OK;
+        if (!err) {
+            *fd         = reading;
+            *size_bytes = transfer.bytes;
+        }
+    }
     if (transfer.fd >= 0)
         close(transfer.fd);
     return err;

@@ -27,7 +27,7 @@ struct kt_fetch {
 
 enum { RACES = 8 };  // openat2 answers EAGAIN when a folder is renamed at that moment
 
-// One root, taken over only when everything about it is known.
+// One root, added only if it can be opened and resolved.
 static kt_err_t
 add_root(kt_fetch_t *self, const char *text, size_t length)
 {
@@ -114,7 +114,7 @@ kt_fetch_error(int error, const char *path)
 
 // The part of path below the folder, "." for the folder itself, NULL when it does not begin there.
 static const char *
-below(const char *path, const char *folder)
+path_below(const char *path, const char *folder)
 {
     size_t length = strcmp(folder, "/") == 0 ? 0 : strlen(folder);
     if (strncmp(path, folder, length) != 0)
@@ -127,54 +127,30 @@ below(const char *path, const char *folder)
     return *path ? path : ".";
 }
 
+// The descriptor, or -1 with errno; EXDEV when no root has the path.
 static int
-open_below(const root_t *root, const char *rest)
+open_path(const kt_fetch_t *self, const char *path)
 {
     struct open_how how = {
         .flags   = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
         .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
     };
     long fd = -1;
-    for (int i = 0; i < RACES; i++) {
-        fd = syscall(SYS_openat2, root->fd, rest, &how, sizeof how);
-        if (fd >= 0 || (errno != EAGAIN && errno != EINTR))
-            break;
-    }
-    return (int)fd;
-}
-
-// The descriptor, or -1 with errno; EXDEV when no root has the path.
-static int
-open_path(const kt_fetch_t *self, const char *path)
-{
-    int fd = -1;
     if (self->any_path)
-        return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        return open(path, (int)how.flags);
     errno = EXDEV;
     for (size_t i = 0; i < self->n_roots && fd < 0 && errno == EXDEV; i++) {
-        const char *rest = below(path, self->roots[i].given);
+        const root_t *root = &self->roots[i];
+        const char   *rest = path_below(path, root->given);
         if (!rest)
-            rest = below(path, self->roots[i].canonical);
-        if (rest)
-            fd = open_below(&self->roots[i], rest);
+            rest = path_below(path, root->canonical);
+        for (int race = 0; rest && race < RACES; race++) {
+            fd = syscall(SYS_openat2, root->fd, rest, &how, sizeof how);
+            if (fd >= 0 || (errno != EAGAIN && errno != EINTR))
+                break;
+        }
     }
-    return fd;
-}
-
-static kt_err_t
-check_kind(int fd, uint64_t *size_bytes)
-{
-    struct stat st;
-    if (fstat(fd, &st) != 0)
-        return KT_ESYSTEM;
-    if (S_ISDIR(st.st_mode))
-        return KT_EDIRECTORY;
-    if (!S_ISREG(st.st_mode))
-        return KT_ENOTREGULAR;
-    if (st.st_size == 0)
-        return KT_EEMPTY;
-    *size_bytes = (uint64_t)st.st_size;
-    return KT_OK;
+    return (int)fd;
 }
 
 kt_err_t
@@ -194,11 +170,17 @@ kt_fetch_open(const kt_fetch_t *self, const char *path, int *fd, uint64_t *size_
             snprintf(why, KT_FETCH_WHY, "%s", strerror(error));
         return err;
     }
-    kt_err_t err = check_kind(opened, size_bytes);
+    struct stat st;
+    kt_err_t    err = fstat(opened, &st)     ? KT_ESYSTEM
+                      : S_ISDIR(st.st_mode)  ? KT_EDIRECTORY
+                      : !S_ISREG(st.st_mode) ? KT_ENOTREGULAR
+                      : st.st_size == 0      ? KT_EEMPTY
+                                             : KT_OK;
     if (err) {
         close(opened);
         return err;
     }
-    *fd = opened;
+    *fd         = opened;
+    *size_bytes = (uint64_t)st.st_size;
     return KT_OK;
 }

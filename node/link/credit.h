@@ -1,9 +1,9 @@
-// kt_credit -- how many files a node asks for, and how that is shared among its coordinators. Pure functions.
+// kt_credit -- how many files a node requests, and how that is shared among its coordinators. Pure functions.
 #pragma once
 
 #include "node/link/state.h"
 
-// Files that the node wants in hand: one per worker thread and about a second's work ahead, so that no thread waits for
+// Files that the node should hold: one per worker thread and about a second's work ahead, so that no thread waits for
 // a frame, but at most a few batches ahead, so that other nodes get some of the last files of a run.
 // mean_us: mean processing time per file; 0: unknown.
 size_t kt_credit_wanted(size_t threads, size_t batch, double mean_us);

@@ -26,7 +26,7 @@ struct kt_dealers {
 
 // One message of one part; a message of more parts is no message of the protocol and is dropped. False: none is there.
 static bool
-receive_frame(void *context, void *socket)
+dealer_frame(void *context, void *socket)
 {
     const dealer_t *dealer = context;
     zmq_msg_t       part;
@@ -41,34 +41,13 @@ receive_frame(void *context, void *socket)
 }
 
 static void
-connection_event(void *context, int event)
+dealer_event(void *context, int event)
 {
     const dealer_t *dealer = context;
     dealer->owner->ops->state(dealer->owner->context, dealer->index,
                               event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED ? KT_DEALER_UP
                               : event == ZMQ_EVENT_DISCONNECTED      ? KT_DEALER_DOWN
                                                                      : KT_DEALER_REFUSED);
-}
-
-static kt_err_t
-open_dealers(kt_dealers_t *self, const kt_dealers_opts_t *opts)
-{
-    for (size_t i = 0; i < opts->n; i++) {
-        dealer_t *dealer = &self->dealers[i];
-        *dealer          = (dealer_t){.owner = self, .index = i};
-        if (!kt_text_copy(dealer->address, sizeof dealer->address, opts->addresses[i]))
-            return KT_EINVAL;
-        kt_err_t err = kt_socket_dealer(&dealer->socket, dealer->address, opts->server_publics[i], opts->key);
-        if (err)
-            return err;
-        self->n++;
-        err = kt_loop_monitor(self->loop, dealer->socket, FRAMES_PER_TURN, MONITORED, connection_event, dealer);
-        if (!err)
-            err = kt_loop_socket(self->loop, dealer->socket, FRAMES_PER_TURN, receive_frame, dealer);
-        if (err)
-            return err;
-    }
-    return KT_OK;
 }
 
 kt_err_t
@@ -83,8 +62,19 @@ kt_dealers_new(kt_dealers_t **self_p, const kt_dealers_opts_t *opts)
     self->context            = opts->context;
     kt_loop_opts_t loop_opts = {opts->ops->flush, opts->ops->tick, opts->context, opts->tick_ms};
     kt_err_t       err       = kt_loop_new(&self->loop, &loop_opts);
-    if (!err)
-        err = open_dealers(self, opts);
+    for (size_t i = 0; i < opts->n && !err; i++) {
+        dealer_t *dealer = &self->dealers[i];
+        *dealer          = (dealer_t){.owner = self, .index = i};
+        err = kt_text_copy(dealer->address, sizeof dealer->address, opts->addresses[i]) ? KT_OK : KT_EINVAL;
+        if (!err)
+            err = kt_socket_dealer(&dealer->socket, dealer->address, opts->server_publics[i], opts->key);
+        if (err)
+            break;
+        self->n++;
+        err = kt_loop_monitor(self->loop, dealer->socket, FRAMES_PER_TURN, MONITORED, dealer_event, dealer);
+        if (!err)
+            err = kt_loop_socket(self->loop, dealer->socket, FRAMES_PER_TURN, dealer_frame, dealer);
+    }
     if (err)
         goto fail;
     *self_p = self;

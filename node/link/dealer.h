@@ -11,8 +11,9 @@ typedef struct kt_dealers kt_dealers_t;
 
 enum { KT_COORDINATORS_MAX = 16 };
 
-// The state of a connection. REFUSED: the coordinator does not accept our key (yet); libzmq then gives up, so the
-// caller retries with kt_dealers_reconnect. DOWN comes at once when a process ends, after four seconds when it freezes.
+// The state of a connection. REFUSED: the coordinator does not accept our key (yet); libzmq then stops trying, so
+// the caller retries with kt_dealers_reconnect. DOWN follows at once when a process ends, after four seconds when it
+// freezes.
 typedef enum kt_dealer_state { KT_DEALER_UP, KT_DEALER_DOWN, KT_DEALER_REFUSED } kt_dealer_state_t;
 
 typedef struct kt_dealers_ops {

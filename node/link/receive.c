@@ -9,35 +9,28 @@
 
 enum { REFUSED_MS = 1500, NAME_BYTES = 65, VALUE_BYTES = 4097, TEXT_BYTES = 257 };
 
-// Sets the shared ones of a WELCOME; any other is ignored.
-static kt_err_t
-set_shared(kt_settings_t *settings, const kt_msg_welcome_t *msg)
-{
-    char     name[NAME_BYTES], value[VALUE_BYTES], why[KT_SETTINGS_WHY] = "";
-    kt_err_t err = KT_OK;
-    for (size_t i = 0; i < msg->settings.n && !err; i++) {
-        kt_bytes_copy(name, sizeof name, msg->settings.at[i].name);
-        kt_bytes_copy(value, sizeof value, msg->settings.at[i].value);
-        if (kt_settings_is_shared(name))
-            err = kt_settings_set(settings, name, value, why);
-    }
-    if (!err)
-        err = kt_settings_check(settings, why);
-    if (err)
-        kt_log_error("SETTINGS-BAD", "err=%s text=\"%s\"", kt_err_name(err), why);
-    return err;
-}
-
-// The coordinator's shared settings replace ours before the first file; later, different ones need a restart.
+// The coordinator's shared settings replace this node's before the first file; later, different ones need a restart.
+// Other settings in a WELCOME are ignored.
 static kt_err_t
 share_settings(kt_uplink_t *self, const kt_msg_welcome_t *msg)
 {
+    char           name[NAME_BYTES], value[VALUE_BYTES], why[KT_SETTINGS_WHY] = "";
     kt_settings_t *own = self->opts.settings;
     kt_settings_t  wanted;
     kt_err_t       err = kt_settings_copy(own, &wanted);
     if (err)
         return err;
-    err       = set_shared(&wanted, msg);
+    for (size_t i = 0; i < msg->settings.n && !err; i++) {
+        kt_bytes_copy(name, sizeof name, msg->settings.at[i].name);
+        kt_bytes_copy(value, sizeof value, msg->settings.at[i].value);
+        if (kt_settings_is_shared(name))
+            err = kt_settings_set(&wanted, name, value, why);
+    }
+    if (!err)
+        err = kt_settings_check(&wanted, why);
+    if (err)
+        kt_log_error("SETTINGS-BAD", "err=%s text=\"%s\"", kt_err_name(err), why);
+
     bool same = !err && kt_settings_same_shared(&wanted, own);
     if (!err && !same && !self->work->threads) {
         kt_settings_t replaced = *own;
@@ -77,21 +70,6 @@ on_welcome(kt_uplink_t *self, size_t index, const kt_msg_welcome_t *msg)
     kt_send_again(self, INT64_MAX);
 }
 
-// A job that is here already continues under the newer attempt's number. A finished one keeps its own: renumbered, an
-// old failure would count once more.
-static void
-repeat_task(kt_uplink_t *self, kt_task_t *task, const kt_wire_work_t *work, size_t index)
-{
-    task->coordinator = index;
-    task->orphan      = false;
-    if (task->stage != KT_TASK_UNACKED && work->attempt > task->attempt)
-        task->attempt = (uint32_t)work->attempt;
-    if (task->stage == KT_TASK_UNACKED)
-        kt_buf_add(&self->finished, &task, sizeof task);
-    else if (task->stage == KT_TASK_STARTED)
-        kt_buf_add(&self->started, &task, sizeof task);
-}
-
 static void
 on_batch(kt_uplink_t *self, size_t index, const kt_msg_batch_t *msg)
 {
@@ -107,35 +85,37 @@ on_batch(kt_uplink_t *self, size_t index, const kt_msg_batch_t *msg)
     for (size_t i = 0; i < msg->items.n; i++) {
         const kt_wire_work_t *work = &msg->items.at[i];
         kt_task_t            *task = kt_tasks_find(&self->work->tasks, work->job, work->run);
-        if (task)
-            repeat_task(self, task, work, index);
-        else if (!self->work->tasks.n_exclusive && kt_work_in_flight(self->work) < limit)
-            (void)!kt_work_add(self->work, work, index);  // when it fails: dropped, as above
+        if (!task) {
+            if (!self->work->tasks.n_exclusive && kt_work_in_flight(self->work) < limit)
+                (void)!kt_work_add(self->work, work, index);  // when it fails: dropped, as above
+            continue;
+        }
+        // A job that is here already continues under the newer attempt's number. A finished one keeps its own:
+        // renumbered, an old failure would count once more.
+        task->coordinator = index;
+        task->orphan      = false;
+        if (task->stage != KT_TASK_UNACKED && work->attempt > task->attempt)
+            task->attempt = (uint32_t)work->attempt;
+        if (task->stage == KT_TASK_UNACKED)
+            kt_buf_add(&self->finished, &task, sizeof task);
+        else if (task->stage == KT_TASK_STARTED)
+            kt_buf_add(&self->started, &task, sizeof task);
     }
 }
 
-// Acknowledged: stored, perhaps from another node while this one is still at work.
+// ACK (stored): the task is removed; another node may have finished it while this one is still at work. CANCEL (not
+// stored): removed too, but a task of another coordinator that is connected only stops: that one gets its outcome, as
+// of any other task.
 static void
-on_ack(kt_uplink_t *self, const kt_msg_ack_t *msg)
+release_tasks(kt_uplink_t *self, size_t index, const kt_wire_ref_t *refs, size_t n, bool stored)
 {
     kt_send_flush(self);  // the tasks that are removed here may be in its lists
-    for (size_t i = 0; i < msg->items.n; i++) {
-        kt_task_t *task = kt_tasks_find(&self->work->tasks, msg->items.at[i].job, msg->items.at[i].run);
-        if (task)
-            kt_work_cancel(self->work, task);
-    }
-}
-
-// A task of another coordinator that is connected only stops: that one gets its outcome, as of any other task.
-static void
-on_cancel(kt_uplink_t *self, size_t index, const kt_msg_cancel_t *msg)
-{
-    kt_send_flush(self);
-    for (size_t i = 0; i < msg->items.n; i++) {
-        kt_task_t *task = kt_tasks_find(&self->work->tasks, msg->items.at[i].job, msg->items.at[i].run);
+    for (size_t i = 0; i < n; i++) {
+        kt_task_t *task = kt_tasks_find(&self->work->tasks, refs[i].job, refs[i].run);
         if (!task)
             continue;
-        if (task->coordinator != index && !task->orphan && self->coordinators[task->coordinator].welcomed)
+        bool foreign = task->coordinator != index && !task->orphan && self->coordinators[task->coordinator].welcomed;
+        if (foreign && !stored)
             task->cancelled = true;
         else
             kt_work_cancel(self->work, task);
@@ -211,8 +191,8 @@ kt_uplink_receive(kt_uplink_t *self, size_t index, const void *bytes, size_t len
     case KT_MSG_WHO: on_who(self, index); break;
     case KT_MSG_WELCOME: on_welcome(self, index, &msg.welcome); break;
     case KT_MSG_BATCH: on_batch(self, index, &msg.batch); break;
-    case KT_MSG_ACK: on_ack(self, &msg.ack); break;
-    case KT_MSG_CANCEL: on_cancel(self, index, &msg.cancel); break;
+    case KT_MSG_ACK: release_tasks(self, index, msg.ack.items.at, msg.ack.items.n, true); break;
+    case KT_MSG_CANCEL: release_tasks(self, index, msg.cancel.items.at, msg.cancel.items.n, false); break;
     case KT_MSG_NACK: on_nack(self, &msg.nack); break;
     case KT_MSG_DRAIN: on_drain(self, index, &msg.drain); break;
     case KT_MSG_REFUSE: on_refuse(self, index, &msg.refuse); break;

@@ -1,4 +1,5 @@
-// What a coordinator's messages do. Every message may come twice, late, or for a task that is gone. Link thread.
+// The handlers of a coordinator's messages. A message may arrive twice, late, or for a task that was removed. Link
+// thread.
 #pragma once
 
 #include "node/link/uplink.h"

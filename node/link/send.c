@@ -76,20 +76,6 @@ kt_send_bye(kt_uplink_t *self, const char *reason)
     send_to_all(self, &msg);
 }
 
-static void
-update_credit(kt_uplink_t *self)
-{
-    const kt_settings_t *settings = self->opts.settings;
-    const kt_work_t     *work     = self->work;
-    size_t               have     = work->tasks.n + work->n_detached;
-    size_t want = kt_credit_wanted((size_t)settings->workers, (size_t)settings->batch_size, work->mean_us);
-    bool   open = have < want && !self->draining && !self->stopping && !work->tasks.n_exclusive;
-    size_t room = open ? want - have : 0;
-    kt_credit_share(self->coordinators, self->n_coordinators, room, self->beats);
-    self->limit_before = self->limit;
-    self->limit        = have + room;
-}
-
 // common: what is the same for all coordinators. The lists have this coordinator's tasks and the orphans.
 static void
 send_beat(kt_uplink_t *self, size_t index, const kt_msg_beat_t *common)
@@ -133,8 +119,17 @@ kt_send_beats(kt_uplink_t *self)
         beat.gpu_memory_total_mb = gpu.memory_total_mb;
         beat.gpu_celsius         = gpu.celsius;
     }
+
+    const kt_settings_t *settings = self->opts.settings;
+    const kt_work_t     *work     = self->work;
+    size_t               have     = work->tasks.n + work->n_detached;
+    size_t want = kt_credit_wanted((size_t)settings->workers, (size_t)settings->batch_size, work->mean_us);
+    bool   open = have < want && !self->draining && !self->stopping && !work->tasks.n_exclusive;
+    size_t room = open ? want - have : 0;
     self->beats++;
-    update_credit(self);
+    kt_credit_share(self->coordinators, self->n_coordinators, room, self->beats);
+    self->limit_before = self->limit;
+    self->limit        = have + room;
     for (size_t i = 0; i < self->n_coordinators; i++)
         if (self->coordinators[i].welcomed)
             send_beat(self, i, &beat);
@@ -159,16 +154,6 @@ send_started(kt_uplink_t *self, size_t index)
             count = 0;
         }
     }
-}
-
-static void
-add_outcome(kt_uplink_t *self, const kt_task_t *task)
-{
-    kt_wire_outcome_t    outcome;
-    kt_wire_stage_time_t stages[KT_OUTCOME_STAGES];
-    kt_task_to_wire(task, &outcome, stages);
-    kt_buf_add(&self->stages, stages, outcome.stages.n * sizeof *stages);
-    kt_buf_add(&self->outcomes, &outcome, sizeof outcome);
 }
 
 // The stages of all outcomes are in one buffer, which moves while it grows: the pointers are set here, at the end.
@@ -206,7 +191,11 @@ send_finished(kt_uplink_t *self, size_t index, int64_t now_ms)
             send_outcomes(self, index);
             bytes = count = 0;
         }
-        add_outcome(self, task);
+        kt_wire_outcome_t    outcome;
+        kt_wire_stage_time_t stages[KT_OUTCOME_STAGES];
+        kt_task_to_wire(task, &outcome, stages);
+        kt_buf_add(&self->stages, stages, outcome.stages.n * sizeof *stages);
+        kt_buf_add(&self->outcomes, &outcome, sizeof outcome);
         task->sent_ms = now_ms;
         bytes += more;
         count++;

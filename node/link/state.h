@@ -10,7 +10,7 @@ enum { KT_ADDRESS_BYTES = 256, KT_IDLE_BEATS = 3 };
 typedef struct kt_coordinator_view {
     char     address[KT_ADDRESS_BYTES];
     bool     welcomed;
-    bool     drained;                        // it asked this node to take no more
+    bool     drained;                        // its last DRAIN was `on`
     bool     logged_silent, logged_refused;  // once until its next WELCOME
     bool     used;                           // it has sent a BATCH since the last BEAT
     uint32_t idle_beats;                     // BEATs in a row without one
@@ -29,7 +29,7 @@ struct kt_uplink {
     bool                  draining, stopping;
     int64_t               live_ms, beat_ms;  // when each is due
     uint64_t              beats;
-    size_t                limit, limit_before;  // files in hand that the last two BEATs allowed in all
+    size_t                limit, limit_before;  // files that the last two BEATs allowed in all
     kt_wire_arena_t       arena;                // of a received message
     kt_buf_t              frame;                // a message being encoded
     kt_buf_t              started;              // kt_task_t *: STARTED is due at the end of the turn

@@ -102,8 +102,8 @@ kt_uplink_state(kt_uplink_t *self, size_t index, kt_dealer_state_t state)
     }
 }
 
-static void
-reconnect_refused(kt_uplink_t *self, int64_t now_ms)
+void
+kt_uplink_tick(kt_uplink_t *self, int64_t now_ms)
 {
     for (size_t i = 0; i < self->n_coordinators; i++) {
         kt_coordinator_view_t *view = &self->coordinators[i];
@@ -112,35 +112,22 @@ reconnect_refused(kt_uplink_t *self, int64_t now_ms)
         view->reconnect_ms = 0;
         self->opts.port.reconnect(self->opts.port.context, i);
     }
-}
-
-static void
-log_silent(kt_uplink_t *self, int64_t now_ms)
-{
-    for (size_t i = 0; i < self->n_coordinators; i++) {
-        kt_coordinator_view_t *view = &self->coordinators[i];
-        if (view->welcomed || view->logged_silent || now_ms - view->since_ms < SILENT_MS)
-            continue;
-        view->logged_silent = true;
-        kt_log_warn("COORDINATOR-SILENT",
-                    "address=%s public_key=%s text=\"no WELCOME: does it run, is ANALYZER_COORDINATOR_KEY its key, "
-                    "does it allow ours?\"",
-                    view->address, self->opts.public_key);
-    }
-}
-
-void
-kt_uplink_tick(kt_uplink_t *self, int64_t now_ms)
-{
-    reconnect_refused(self, now_ms);
     if (now_ms >= self->live_ms) {
         self->live_ms = now_ms + LIVE_MS;
         if (now_ms < self->beat_ms && self->beat_ms - now_ms > LIVE_MS / 2)  // a BEAT proves life as well
             kt_send_live(self);
-        for (size_t i = 0; i < self->n_coordinators; i++)
-            if (!self->coordinators[i].welcomed && now_ms >= self->coordinators[i].refused_until_ms)
+        for (size_t i = 0; i < self->n_coordinators; i++) {
+            kt_coordinator_view_t *view = &self->coordinators[i];
+            if (!view->welcomed && now_ms >= view->refused_until_ms)
                 kt_send_hello(self, i);
-        log_silent(self, now_ms);
+            if (view->welcomed || view->logged_silent || now_ms - view->since_ms < SILENT_MS)
+                continue;
+            view->logged_silent = true;
+            kt_log_warn("COORDINATOR-SILENT",
+                        "address=%s public_key=%s text=\"no WELCOME: does it run, is ANALYZER_COORDINATOR_KEY its key, "
+                        "does it allow ours?\"",
+                        view->address, self->opts.public_key);
+        }
     }
     if (now_ms >= self->beat_ms) {
         self->beat_ms = now_ms + BEAT_MS;
@@ -149,7 +136,7 @@ kt_uplink_tick(kt_uplink_t *self, int64_t now_ms)
     }
 }
 
-// A task that starts and ends in one turn needs no STARTED: kt_send_flush looks at its stage.
+// A task that starts and ends in one turn needs no STARTED: kt_send_flush checks its stage.
 static void
 task_changed(void *context, kt_task_t *task)
 {

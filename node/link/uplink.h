@@ -1,6 +1,6 @@
 // kt_uplink -- a node's side of the protocol: which coordinators are connected, what each is sent and what their
-// messages do to the work in hand. Sends through a port that node.c connects to the sockets, so that it knows neither
-// ZeroMQ nor the life of the node. Link thread. receive.h and send.h have the two directions.
+// messages do to the tasks. Sends through a port that node.c connects to the sockets, so that it depends neither on
+// ZeroMQ nor on node.c. Link thread. receive.h and send.h have the two directions.
 #pragma once
 
 #include "common/curve.h"
@@ -38,5 +38,5 @@ bool kt_uplink_is_welcome(const kt_uplink_t *self);                             
 void kt_uplink_state(kt_uplink_t *self, size_t coordinator, kt_dealer_state_t state);  // its connection has changed
 void kt_uplink_tick(kt_uplink_t *self, int64_t now_ms);    // HELLO, LIVE, BEAT, reconnects, when they are due
 void kt_uplink_events(kt_uplink_t *self, int64_t now_ms);  // those of the worker threads: kt_work_events
-void kt_uplink_drain(kt_uplink_t *self);                   // asks for no more files, says so to all
+void kt_uplink_drain(kt_uplink_t *self);                   // asks for no more files, with a BEAT to all
 void kt_uplink_stop(kt_uplink_t *self);                    // accepts no more BATCH

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-// Those that wait, oldest first; each entry lives on its waiter's stack.
+// The queue of waiters, oldest first; each entry is on its waiter's stack.
 typedef struct waiter {
     struct waiter *next;
 } waiter_t;
@@ -19,7 +19,7 @@ struct kt_admission {
     waiter_t       *first, **last;
 };
 
-enum { TURN_MS = 100 };  // how often a waiter looks at its cancel flag
+enum { TURN_MS = 100 };  // how often a waiter reads its cancel flag
 
 kt_err_t
 kt_admission_new(kt_admission_t **self_p, uint64_t max_bytes)
@@ -56,17 +56,6 @@ kt_admission_destroy(kt_admission_t **self_p)
 }
 
 static void
-leave_line(kt_admission_t *self, const waiter_t *me)
-{
-    waiter_t **at = &self->first;
-    while (*at != me)
-        at = &(*at)->next;
-    *at = me->next;
-    if (!*at)
-        self->last = at;
-}
-
-static void
 add_bytes(kt_admission_t *self, uint64_t bytes)
 {
     self->now_bytes += bytes;
@@ -74,39 +63,40 @@ add_bytes(kt_admission_t *self, uint64_t bytes)
         self->peak_bytes = self->now_bytes;
 }
 
-// Under the lock: until this waiter is the first and there is room.
-static kt_err_t
-wait_for_room(kt_admission_t *self, const waiter_t *me, uint64_t bytes, const kt_admission_wait_t *wait)
+kt_err_t
+kt_admission_take(kt_admission_t *self, uint64_t bytes, const kt_admission_wait_t *wait)
 {
-    while (self->first != me || self->now_bytes + bytes > self->max_bytes) {
+    if (bytes > self->max_bytes)
+        return KT_EMEMLIMIT;
+    waiter_t   me  = {.next = NULL};
+    waiter_t **at  = &self->first;
+    kt_err_t   err = KT_OK;
+    pthread_mutex_lock(&self->lock);
+    *self->last = &me;
+    self->last  = &me.next;
+    // Until this waiter is the first and there is room.
+    while (self->first != &me || self->now_bytes + bytes > self->max_bytes) {
         int64_t now = kt_clock_ms();
-        if (wait->cancelled && atomic_load(wait->cancelled))
-            return KT_ECANCELLED;
-        if (now >= wait->deadline_ms)
-            return KT_ETIME;
+        err         = wait->cancelled && atomic_load(wait->cancelled) ? KT_ECANCELLED
+                      : now >= wait->deadline_ms                      ? KT_ETIME
+                                                                      : KT_OK;
+        if (err)
+            break;
         int64_t         until_ms = wait->deadline_ms - now < TURN_MS ? wait->deadline_ms : now + TURN_MS;
         struct timespec until    = {until_ms / 1000, until_ms % 1000 * 1000000};
         pthread_cond_timedwait(&self->changed, &self->lock, &until);
         if (wait->progress)
             atomic_fetch_add(wait->progress, 1);
     }
-    return KT_OK;
-}
 
-kt_err_t
-kt_admission_take(kt_admission_t *self, uint64_t bytes, const kt_admission_wait_t *wait)
-{
-    if (bytes > self->max_bytes)
-        return KT_EMEMLIMIT;
-    waiter_t me = {.next = NULL};
-    pthread_mutex_lock(&self->lock);
-    *self->last  = &me;
-    self->last   = &me.next;
-    kt_err_t err = wait_for_room(self, &me, bytes, wait);
-    leave_line(self, &me);
+    while (*at != &me)
+        at = &(*at)->next;
+    *at = me.next;
+    if (!*at)
+        self->last = at;
     if (!err)
         add_bytes(self, bytes);
-    pthread_cond_broadcast(&self->changed);  // the next in line may fit as well
+    pthread_cond_broadcast(&self->changed);  // the next waiter may fit as well
     pthread_mutex_unlock(&self->lock);
     return err;
 }

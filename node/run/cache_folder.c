@@ -13,9 +13,9 @@
 #include <unistd.h>
 
 // ORPHAN_S: a half-written file of this age has lost its writer. ENTRIES_MAX: in one folder; a full one loses an entry
-// for each that comes.
+// for each new one.
 enum { PATH = 4096 + 128, ORPHAN_S = 600, ENTRIES_MAX = 65536, BLOCK = 64 << 10 };
-static const char HALF[] = "new-";
+static const char PARTIAL[] = "new-";
 
 typedef struct file {
     char            name[80];
@@ -30,26 +30,9 @@ folder_of(const char *dir, const char *name, char out[PATH])
 }
 
 static kt_err_t
-error_of(int number)
+error_of_errno(int number)
 {
     return number == ENOENT ? KT_ENOTFOUND : number == ENOSPC || number == EDQUOT ? KT_EDISK : KT_EIO;
-}
-
-static kt_err_t
-read_whole(int fd, kt_buf_t *out)
-{
-    char   *block = malloc(BLOCK);
-    ssize_t n     = block ? 1 : -1;
-    while (n > 0 && !out->err) {
-        n = read(fd, block, BLOCK);
-        if (n < 0 && errno == EINTR)
-            n = 1;
-        else if (n > 0)
-            kt_buf_add(out, block, (size_t)n);
-    }
-    kt_err_t err = !block ? KT_ENOMEM : n < 0 ? KT_EIO : out->err;
-    free(block);
-    return err;
 }
 
 kt_err_t
@@ -60,9 +43,21 @@ kt_cache_folder_read(const char *dir, const char *name, kt_buf_t *out)
     snprintf(path, sizeof path, "%s/%s", folder, name);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)
-        return error_of(errno);
+        return error_of_errno(errno);
+
     struct stat st;
-    kt_err_t    err = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? read_whole(fd, out) : KT_EIO;
+    bool        regular = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+    char       *block   = regular ? malloc(BLOCK) : NULL;
+    ssize_t     n       = block ? 1 : -1;
+    while (n > 0 && !out->err) {
+        n = read(fd, block, BLOCK);
+        if (n < 0 && errno == EINTR)
+            n = 1;
+        else if (n > 0)
+            kt_buf_add(out, block, (size_t)n);
+    }
+    kt_err_t err = regular && !block ? KT_ENOMEM : n < 0 ? KT_EIO : out->err;
+    free(block);
     // The time of modification is that of the last request. Where it cannot be set, age counts instead.
     (void)futimens(fd, (struct timespec[]){{.tv_nsec = UTIME_OMIT}, {.tv_nsec = UTIME_NOW}});
     close(fd);
@@ -70,7 +65,7 @@ kt_cache_folder_read(const char *dir, const char *name, kt_buf_t *out)
 }
 
 static int
-by_age(const void *a, const void *b)
+order_by_age(const void *a, const void *b)
 {
     const file_t *x = a, *y = b;
     if (x->asked.tv_sec != y->asked.tv_sec)
@@ -78,7 +73,7 @@ by_age(const void *a, const void *b)
     return (x->asked.tv_nsec > y->asked.tv_nsec) - (x->asked.tv_nsec < y->asked.tv_nsec);
 }
 
-// Removes half-written files of lost writers on the way.
+// Also removes half-written files whose writer has ended.
 static size_t
 list_files(int folder, DIR *stream, file_t *files)
 {
@@ -89,7 +84,7 @@ list_files(int folder, DIR *stream, file_t *files)
         if (fstatat(folder, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISREG(st.st_mode) ||
             strlen(entry->d_name) >= sizeof files->name)
             continue;
-        if (strncmp(entry->d_name, HALF, sizeof HALF - 1) == 0 && now - st.st_mtim.tv_sec > ORPHAN_S) {
+        if (strncmp(entry->d_name, PARTIAL, sizeof PARTIAL - 1) == 0 && now - st.st_mtim.tv_sec > ORPHAN_S) {
             (void)unlinkat(folder, entry->d_name, 0);
             continue;
         }
@@ -102,7 +97,7 @@ list_files(int folder, DIR *stream, file_t *files)
 
 // Makes room for `want` bytes more. Other processes may remove the same files at the same time.
 static kt_err_t
-make_room(const char *path, uint64_t want, uint64_t share_bytes)
+trim_folder(const char *path, uint64_t want, uint64_t share_bytes)
 {
     uint64_t bytes  = want;
     DIR     *stream = opendir(path);
@@ -114,7 +109,7 @@ make_room(const char *path, uint64_t want, uint64_t share_bytes)
         bytes += files[i].bytes;
     bool full = bytes > share_bytes || n == ENTRIES_MAX;
     if (full)
-        qsort(files, n, sizeof *files, by_age);
+        qsort(files, n, sizeof *files, order_by_age);
     for (size_t i = 0; i < n && (bytes > share_bytes || n - i == ENTRIES_MAX); i++) {
         (void)unlinkat(dirfd(stream), files[i].name, 0);
         bytes -= files[i].bytes;
@@ -125,41 +120,32 @@ make_room(const char *path, uint64_t want, uint64_t share_bytes)
     return err;
 }
 
-static kt_err_t
-write_half(const char *path, const kt_buf_t *entry)
-{
-    kt_err_t err = KT_OK;
-    int      fd  = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd < 0)
-        return error_of(errno);
-    for (size_t done = 0; done < entry->length && !err;) {
-        ssize_t n = write(fd, entry->bytes + done, entry->length - done);
-        if (n < 0 && errno != EINTR)
-            err = error_of(errno);
-        done += n > 0 ? (size_t)n : 0;
-    }
-    if (close(fd) && !err)
-        err = error_of(errno);
-    return err;
-}
-
 kt_err_t
 kt_cache_folder_write(const char *dir, const char *name, const kt_buf_t *entry, uint64_t share_bytes)
 {
-    char unique[40], folder[PATH], half[PATH + 128], path[PATH + 128];
+    char unique[40], folder[PATH], partial[PATH + 128], path[PATH + 128];
+    int  fd = -1;
     if (entry->length > share_bytes)
         return KT_EFULL;
     folder_of(dir, name, folder);
     if ((mkdir(dir, 0777) && errno != EEXIST) || (mkdir(folder, 0777) && errno != EEXIST))
-        return error_of(errno);
-    snprintf(half, sizeof half, "%s/%s%s", folder, HALF, kt_uuid_random(unique));
+        return error_of_errno(errno);
+    snprintf(partial, sizeof partial, "%s/%s%s", folder, PARTIAL, kt_uuid_random(unique));
     snprintf(path, sizeof path, "%s/%s", folder, name);
-    kt_err_t err = make_room(folder, entry->length, share_bytes);
-    if (!err)
-        err = write_half(half, entry);
-    if (!err && rename(half, path))
-        err = error_of(errno);
+    kt_err_t err = trim_folder(folder, entry->length, share_bytes);
+    if (!err && (fd = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)) < 0)
+        err = error_of_errno(errno);
+    for (size_t done = 0; done < entry->length && !err;) {
+        ssize_t n = write(fd, entry->bytes + done, entry->length - done);
+        if (n < 0 && errno != EINTR)
+            err = error_of_errno(errno);
+        done += n > 0 ? (size_t)n : 0;
+    }
+    if (fd >= 0 && close(fd) && !err)
+        err = error_of_errno(errno);
+    if (!err && rename(partial, path))
+        err = error_of_errno(errno);
     if (err)
-        (void)unlink(half);
+        (void)unlink(partial);
     return err == KT_ENOTFOUND ? KT_EIO : err;
 }

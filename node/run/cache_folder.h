@@ -1,5 +1,5 @@
-// The files of kt_cache: entries as DIR/ab/abcdef..., written whole or not at all, each of the 256 folders bounded.
-// Only result_cache.c includes this. Any thread; many processes may use one folder.
+// The files of kt_cache: entries as DIR/ab/abcdef..., written completely or not at all, each of the 256 folders
+// bounded. Only result_cache.c includes this. Any thread; many processes may use one folder.
 #pragma once
 
 #include "common/buf.h"

@@ -6,11 +6,17 @@
 
 enum { BLOCK_BYTES = 16 << 20 };
 
-// Each block begins with the address of the one before.
-static kt_err_t
-exhaust_memory(uint64_t max_bytes)
+kt_err_t
+kt_test_fault_inject(const kt_test_faults_t *faults, const char *path, uint64_t max_bytes)
 {
-    void **blocks = NULL;
+    if (kt_test_faults_hit_path(faults, KT_TEST_FAULT_CRASH, path))
+        abort();
+    while (kt_test_faults_hit_path(faults, KT_TEST_FAULT_HANG, path))
+        pause();
+    if (!kt_test_faults_hit_path(faults, KT_TEST_FAULT_SWELL, path))
+        return KT_OK;
+
+    void **blocks = NULL;  // each begins with the address of the one before
     for (uint64_t taken = 0; taken < 2 * max_bytes; taken += BLOCK_BYTES) {
         void **block = malloc(BLOCK_BYTES);
         if (!block)
@@ -25,14 +31,4 @@ exhaust_memory(uint64_t max_bytes)
         blocks = before;
     }
     return KT_ENOMEM;
-}
-
-kt_err_t
-kt_test_fault_inject(const kt_test_faults_t *faults, const char *path, uint64_t max_bytes)
-{
-    if (kt_test_faults_hit_path(faults, KT_TEST_FAULT_CRASH, path))
-        abort();
-    while (kt_test_faults_hit_path(faults, KT_TEST_FAULT_HANG, path))
-        pause();
-    return kt_test_faults_hit_path(faults, KT_TEST_FAULT_SWELL, path) ? exhaust_memory(max_bytes) : KT_OK;
 }

@@ -18,7 +18,7 @@ struct kt_worker {
 
 static const kt_track_ops_t *const TRACKS[KT_TRACKS] = {[KT_TRACK_AUDIO] = &kt_audio_track};
 
-// One file or stream in work. run_close frees what it holds.
+// One file or stream in work. file_close frees what it holds.
 typedef struct run {
     kt_worker_t            *worker;
     const kt_worker_opts_t *opts;
@@ -34,7 +34,7 @@ typedef struct run {
     double                  expected_s;  // 0: the most is reserved
     double                  seconds;     // of content so far
     bool                    cached;      // the document is from the cache
-} run_t;
+} file_run_t;
 
 // A decoder child: 1 to 5 MB of its own pages (measured), its ring, and room for codecs with large states.
 enum { DECODER_BYTES = 16 << 20 };
@@ -93,7 +93,7 @@ set_detail(kt_report_t *report, const char *text)
 
 // The path for a log line.
 static const char *
-shown_path(const run_t *run, char quoted[KT_JOB_PATH])
+shown_path(const file_run_t *run, char quoted[KT_JOB_PATH])
 {
     char shown[KT_JOB_PATH];
     return kt_log_quote(quoted, KT_JOB_PATH, kt_job_shown(run->job->file_path, shown, sizeof shown));
@@ -101,7 +101,7 @@ shown_path(const run_t *run, char quoted[KT_JOB_PATH])
 
 // Once per chunk: counts progress; KT_ECANCELLED or KT_ETIME when the file has to end.
 static kt_err_t
-check_limits(run_t *run)
+file_check_limits(file_run_t *run)
 {
     if (run->opts->progress)
         atomic_fetch_add(run->opts->progress, 1);
@@ -112,7 +112,7 @@ check_limits(run_t *run)
 
 // Opened beneath a root, or fetched into an anonymous file; then its digest.
 static kt_err_t
-open_file(run_t *run)
+file_open(file_run_t *run)
 {
     const kt_pipeline_t *pipeline = run->worker->pipeline;
     const char          *path     = run->job->file_path;
@@ -137,13 +137,13 @@ open_file(run_t *run)
 
 // NULL: none here, or not of this kind. --frames needs the matrices computed; a stream has no digest.
 static kt_cache_t *
-cache_of(const run_t *run)
+cache_of(const file_run_t *run)
 {
     return run->opts->frames || run->opts->stream ? NULL : run->worker->pipeline->cache;
 }
 
 static kt_cache_key_t
-cache_key(const run_t *run)
+cache_key(const file_run_t *run)
 {
     return (kt_cache_key_t){
         .content      = run->report->content_digest,
@@ -155,14 +155,14 @@ cache_key(const run_t *run)
 }
 
 static kt_stamp_t
-stamp_now(run_t *run, int64_t now_us)
+stamp_now(file_run_t *run, int64_t now_us)
 {
     run->report->processing_us = now_us - run->start_us;
     return (kt_stamp_t){(double)run->report->processing_us / 1e6, kt_clock_wall_ms()};
 }
 
 static bool
-find_cached(run_t *run)
+file_find_cached(file_run_t *run)
 {
     char              quoted[KT_JOB_PATH];
     const kt_cache_t *cache = cache_of(run);
@@ -179,38 +179,25 @@ find_cached(run_t *run)
     return true;
 }
 
-static kt_err_t
-open_source(run_t *run)
-{
-    kt_worker_t *worker = run->worker;
-    int64_t      start  = kt_clock_us();
-    kt_err_t     err =
-        kt_source_open(&run->source, worker->pipeline, run->opts, run->fd, run->size_bytes, run->deadline_ms);
-    if (!err)
-        err = kt_source_media_info(&run->source, &worker->media_info);
-    run->decode_us += kt_clock_us() - start;
-    return err;
-}
-
 static bool
-is_wanted(const run_t *run, size_t track)
+track_is_wanted(const file_run_t *run, size_t track)
 {
     return TRACKS[track]->wanted(run->job->options, &run->worker->media_info);
 }
 
 static uint64_t
-tracks_bytes(const run_t *run, double seconds)
+tracks_bytes(const file_run_t *run, double seconds)
 {
     uint64_t bytes = 0;
     for (size_t t = 0; t < KT_TRACKS; t++)
-        if (is_wanted(run, t))
+        if (track_is_wanted(run, t))
             bytes += TRACKS[t]->bytes(run->worker->pipeline->plan, &run->worker->media_info, seconds);
     return bytes;
 }
 
-// Memory for the whole file, before its first chunk. A stream has its process for itself.
+// Memory for the whole file, before its first chunk. A stream is the only work of its process.
 static kt_err_t
-admit_file(run_t *run)
+admit_file(file_run_t *run)
 {
     kt_admission_wait_t wait = {run->deadline_ms, run->opts->cancelled, run->opts->progress};
     if (run->opts->stream)
@@ -225,7 +212,7 @@ admit_file(run_t *run)
 
 // A file that is longer than declared needs what the longest needs.
 static kt_err_t
-admit_longer(run_t *run)
+admit_longer(file_run_t *run)
 {
     if (run->expected_s <= 0 || run->seconds <= 1.05 * run->expected_s + 1)
         return KT_OK;
@@ -240,7 +227,7 @@ admit_longer(run_t *run)
 }
 
 static kt_err_t
-open_tracks(run_t *run)
+open_tracks(file_run_t *run)
 {
     kt_track_opts_t opts = {
         .plan         = run->worker->pipeline->plan,
@@ -254,14 +241,14 @@ open_tracks(run_t *run)
     bool     snapshots = run->opts->every_s > 0;
     kt_err_t err       = snapshots && run->worker->pipeline->gpus ? KT_EINVAL : KT_OK;
     for (size_t t = 0; t < KT_TRACKS && !err; t++)
-        if (is_wanted(run, t))
+        if (track_is_wanted(run, t))
             err = snapshots && !TRACKS[t]->snapshot ? KT_EINVAL : TRACKS[t]->new (&run->tracks[t], &opts);
     return err;
 }
 
 // Everything in the document about the content so far.
 static kt_err_t
-finish_tracks(run_t *run)
+finish_tracks(file_run_t *run)
 {
     kt_err_t err = KT_OK;
     for (size_t t = 0; t < KT_TRACKS && !err; t++)
@@ -277,15 +264,15 @@ finish_tracks(run_t *run)
 static kt_err_t
 finish_snapshot(void *context, kt_buf_t *text, char why[KT_DOCUMENT_WHY])
 {
-    run_t     *run   = context;
-    kt_stamp_t stamp = stamp_now(run, kt_clock_us());
+    file_run_t *run   = context;
+    kt_stamp_t  stamp = stamp_now(run, kt_clock_us());
     kt_document_snapshot(run->document);
     kt_err_t err = finish_tracks(run);
     return err ? err : kt_document_finish(run->document, &stamp, text, why);
 }
 
 static kt_err_t
-take_snapshot(run_t *run)
+take_snapshot(file_run_t *run)
 {
     char     why[KT_DOCUMENT_WHY] = "";
     kt_buf_t text;
@@ -300,7 +287,7 @@ take_snapshot(run_t *run)
 }
 
 static kt_err_t
-push_chunks(run_t *run)
+push_chunks(file_run_t *run)
 {
     double max_s = (double)run->worker->pipeline->settings->max_duration_s;
     for (kt_err_t err;;) {
@@ -320,37 +307,43 @@ push_chunks(run_t *run)
             return err;
         if (run->tracks[chunk.track] && (err = TRACKS[chunk.track]->push(run->tracks[chunk.track], &chunk)))
             return err;
-        if ((err = check_limits(run)))
+        if ((err = file_check_limits(run)))
             return err;
         if (run->source.snapshot_due && (err = take_snapshot(run)))
             return err;
     }
 }
 
+// From path to features, or to the cached document.
 static kt_err_t
-analyse_content(run_t *run)
+file_analyse(file_run_t *run)
 {
-    const kt_settings_t *settings = run->worker->pipeline->settings;
-    kt_err_t             err =
-        kt_test_fault_inject(&settings->test_faults, run->job->file_path, (uint64_t)settings->max_memory_mb << 20);
+    kt_worker_t         *worker   = run->worker;
+    const kt_settings_t *settings = worker->pipeline->settings;
+    char                 quoted[KT_JOB_PATH];
+    kt_err_t             err = run->opts->stream ? KT_OK : file_open(run);
+    if (err || (err = file_check_limits(run)) || file_find_cached(run))
+        return err;
+    if ((err = kt_document_new(&run->document, run->job)))  // after the digest, which may be the message's id
+        return err;
+
+    int64_t start = kt_clock_us();
+    err = kt_source_open(&run->source, worker->pipeline, run->opts, run->fd, run->size_bytes, run->deadline_ms);
+    if (!err)
+        err = kt_source_media_info(&run->source, &worker->media_info);
+    run->decode_us += kt_clock_us() - start;
+    if (!err)
+        err = admit_file(run);
+    if (!err)
+        err =
+            kt_test_fault_inject(&settings->test_faults, run->job->file_path, (uint64_t)settings->max_memory_mb << 20);
     if (!err)
         err = open_tracks(run);
     if (!err)
         err = push_chunks(run);
-    return err ? err : finish_tracks(run);
-}
+    if (!err)
+        err = finish_tracks(run);
 
-static kt_err_t
-run_file(run_t *run)
-{
-    char     quoted[KT_JOB_PATH];
-    kt_err_t err = run->opts->stream ? KT_OK : open_file(run);
-    if (err || (err = check_limits(run)) || find_cached(run))
-        return err;
-    if ((err = kt_document_new(&run->document, run->job)))  // after the digest, which may be the message's id
-        return err;
-    if (!(err = open_source(run)) && !(err = admit_file(run)))
-        err = analyse_content(run);
     const char *why = kt_source_why(&run->source);
     if (err && !run->report->detail[0] && strcmp(why, kt_err_text(err)) != 0)
         set_detail(run->report, why);
@@ -360,23 +353,13 @@ run_file(run_t *run)
     return err;
 }
 
+// The document of the features, which the cache gets, or of the error.
 static void
-store_cached(const run_t *run)
-{
-    const kt_pipeline_t *pipeline = run->worker->pipeline;
-    kt_cache_t          *cache    = cache_of(run);
-    kt_cache_key_t       key      = cache_key(run);
-    if (pipeline->gpus && !kt_gpus_whole(pipeline->gpus))
-        return;  // part of it may be the processor's work
-    if (cache)
-        kt_cache_store(cache, &key, run->report->document.bytes, run->report->document.length);
-}
-
-// The document of the features, or of the error.
-static void
-render_document(run_t *run)
+render_document(file_run_t *run)
 {
     kt_report_t *report               = run->report;
+    kt_gpus_t   *gpus                 = run->worker->pipeline->gpus;
+    kt_cache_t  *cache                = cache_of(run);
     char         why[KT_DOCUMENT_WHY] = "";
     int64_t      start                = kt_clock_us();
     kt_stamp_t   stamp                = stamp_now(run, start);
@@ -386,8 +369,10 @@ render_document(run_t *run)
         report->err = kt_document_finish(run->document, &stamp, &report->document, why);
         if (report->err)
             set_detail(report, why);
-        else
-            store_cached(run);
+    }
+    if (!report->err && cache && (!gpus || kt_gpus_whole(gpus))) {  // else part of it may be the processor's work
+        kt_cache_key_t key = cache_key(run);
+        kt_cache_store(cache, &key, report->document.bytes, report->document.length);
     }
     if (report->err) {
         kt_buf_clear(&report->document);
@@ -400,7 +385,7 @@ render_document(run_t *run)
 }
 
 static void
-log_stages(const run_t *run)
+log_stages(const file_run_t *run)
 {
     const kt_report_t *report     = run->report;
     char               line[1024] = "", quoted[KT_JOB_PATH];
@@ -422,7 +407,7 @@ log_stages(const run_t *run)
 }
 
 static void
-run_close(run_t *run)
+file_close(file_run_t *run)
 {
     for (size_t t = 0; t < KT_TRACKS; t++)
         if (run->tracks[t])
@@ -448,13 +433,13 @@ kt_worker_run(kt_worker_t *self, const kt_job_t *job, const kt_worker_opts_t *op
         report->err = report->document.err;
         return;
     }
-    self->job = *job;
-    run_t run = {
+    self->job      = *job;
+    file_run_t run = {
         .worker = self, .opts = opts, .report = report, .job = &self->job, .fd = -1, .start_us = kt_clock_us()};
     run.deadline_ms = opts->deadline_ms > 0 ? opts->deadline_ms
                       : opts->stream        ? INT64_MAX
                                             : kt_clock_ms() + (int64_t)settings->file_deadline_s * 1000;
-    report->err     = run_file(&run);
+    report->err     = file_analyse(&run);
     if (!run.cached)
         add_stage(report, "decode", run.decode_us);
     for (size_t t = 0; t < KT_TRACKS; t++)
@@ -462,5 +447,5 @@ kt_worker_run(kt_worker_t *self, const kt_job_t *job, const kt_worker_opts_t *op
             TRACKS[t]->stages(run.tracks[t], add_stage, report);
     render_document(&run);
     log_stages(&run);
-    run_close(&run);
+    file_close(&run);
 }

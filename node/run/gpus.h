@@ -1,5 +1,5 @@
-// Which device a process computes rows on: the GPUs that the settings allow and this host has, or the processor. Said
-// once in the log: GPU-OPEN for each, or GPU-NONE with the reason.
+// Which device a process computes rows on: the GPUs that the settings allow and this host has, or the processor.
+// Logged once: GPU-OPEN for each, or GPU-NONE with the reason.
 #pragma once
 
 #include "common/settings.h"

@@ -29,40 +29,11 @@ write_positive(kt_document_t *document, kt_feature_t feature, double value)
         kt_document_null(document, feature, "not stated by the file");
 }
 
-static void
-write_sound(kt_document_t *document, const kt_media_info_t *media_info)
-{
-    static const kt_feature_t features[] = {FEATURE(audio_codec), FEATURE(sample_rate), FEATURE(bits_per_sample),
-                                            FEATURE(channel_layout)};
-    if (!media_info->has_audio) {
-        for (size_t i = 0; i < sizeof features / sizeof *features; i++)
-            kt_document_null(document, features[i], "no sound");
-        kt_document_int(document, FEATURE(audio_channels), 0);
-        return;
-    }
-    write_text(document, FEATURE(audio_codec), media_info->audio_codec);
-    write_count(document, FEATURE(sample_rate), media_info->rate_hz);
-    kt_document_int(document, FEATURE(bits_per_sample), media_info->bits_per_sample);
-    write_count(document, FEATURE(audio_channels), media_info->channels);
-    write_text(document, FEATURE(channel_layout), media_info->layout);
-}
-
-static void
-write_picture(kt_document_t *document, const kt_media_info_t *media_info)
-{
-    if (!media_info->has_video)
-        return;  // the document has a reason for these nulls
-    if (media_info->width > 0 && media_info->height > 0)
-        kt_document_reals(document, FEATURE(resolution), (double[]){media_info->width, media_info->height}, 2);
-    else
-        kt_document_null(document, FEATURE(resolution), "not stated by the file");
-    write_positive(document, FEATURE(frame_rate), media_info->frame_rate_hz);
-    write_positive(document, FEATURE(aspect_ratio), media_info->aspect_ratio);
-}
-
 void
 kt_technical_write(kt_document_t *document, const kt_media_info_t *media_info, double duration_s, int64_t size_bytes)
 {
+    static const kt_feature_t sound[] = {FEATURE(audio_codec), FEATURE(sample_rate), FEATURE(bits_per_sample),
+                                         FEATURE(channel_layout)};
     uint64_t own_bps = media_info->has_video ? media_info->video_bit_rate_bps : media_info->audio_bit_rate_bps;
     write_text(document, FEATURE(container), media_info->container);
     write_text(document, FEATURE(codec), media_info->has_video ? media_info->video_codec : media_info->audio_codec);
@@ -76,8 +47,27 @@ kt_technical_write(kt_document_t *document, const kt_media_info_t *media_info, d
         kt_document_int(document, FEATURE(file_size), size_bytes);
     else
         kt_document_null(document, FEATURE(file_size), "a stream has no size");
-    write_sound(document, media_info);
-    write_picture(document, media_info);
+
+    if (media_info->has_audio) {
+        write_text(document, FEATURE(audio_codec), media_info->audio_codec);
+        write_count(document, FEATURE(sample_rate), media_info->rate_hz);
+        kt_document_int(document, FEATURE(bits_per_sample), media_info->bits_per_sample);
+        write_count(document, FEATURE(audio_channels), media_info->channels);
+        write_text(document, FEATURE(channel_layout), media_info->layout);
+    } else {
+        for (size_t i = 0; i < sizeof sound / sizeof *sound; i++)
+            kt_document_null(document, sound[i], "no sound");
+        kt_document_int(document, FEATURE(audio_channels), 0);
+    }
+
+    if (media_info->has_video) {  // else the document has a reason for these nulls
+        if (media_info->width > 0 && media_info->height > 0)
+            kt_document_reals(document, FEATURE(resolution), (double[]){media_info->width, media_info->height}, 2);
+        else
+            kt_document_null(document, FEATURE(resolution), "not stated by the file");
+        write_positive(document, FEATURE(frame_rate), media_info->frame_rate_hz);
+        write_positive(document, FEATURE(aspect_ratio), media_info->aspect_ratio);
+    }
     for (size_t i = 0; i < media_info->tag_count && i < KT_MEDIA_TAGS; i++)
         kt_document_tag(document, FEATURE(tags), media_info->tags[i].key, media_info->tags[i].value);
 }

@@ -62,37 +62,32 @@ render_padded(char **out, size_t bytes)
     return *out ? KT_OK : KT_ENOMEM;
 }
 
-static kt_err_t
-cut_at_marks(kt_noop_message_t *self)
-{
-    const char *at = self->text;
-    for (size_t i = 0; i < MARKS; i++) {
-        const char *mark = strstr(at, MARK[i]);
-        if (!mark)
-            return KT_EDOCUMENT;
-        self->pieces[i].at     = at;
-        self->pieces[i].length = (size_t)(mark - at);
-        at                     = mark + strlen(MARK[i]);
-    }
-    self->pieces[MARKS].at     = at;
-    self->pieces[MARKS].length = strlen(at);
-    return KT_OK;
-}
-
 kt_err_t
 kt_noop_message_new(kt_noop_message_t **self_p, uint32_t bytes)
 {
     kt_noop_message_t *self = calloc(1, sizeof *self);
     if (!self)
         return KT_ENOMEM;
-    kt_err_t err = bytes ? render_padded(&self->text, bytes) : render_whole(&self->text);
-    if (!err)
-        err = cut_at_marks(self);
-    if (err)
+    kt_err_t    err = bytes ? render_padded(&self->text, bytes) : render_whole(&self->text);
+    const char *at  = self->text;
+    for (size_t i = 0; i < MARKS && !err; i++) {
+        const char *mark = strstr(at, MARK[i]);
+        if (!mark) {
+            err = KT_EDOCUMENT;
+            break;
+        }
+        self->pieces[i].at     = at;
+        self->pieces[i].length = (size_t)(mark - at);
+        at                     = mark + strlen(MARK[i]);
+    }
+    if (err) {
         kt_noop_message_destroy(&self);
-    else
-        *self_p = self;
-    return err;
+        return err;
+    }
+    self->pieces[MARKS].at     = at;
+    self->pieces[MARKS].length = strlen(at);
+    *self_p                    = self;
+    return KT_OK;
 }
 
 void

@@ -1,5 +1,7 @@
 #include "node/run/npy.h"
 
+#include "common/assert.h"
+
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -9,9 +11,11 @@
 // Magic, version and the header's length take 10 bytes; the whole is padded with blanks to a multiple of 64.
 enum { PREFIX = 10, HEADER = 128 };
 
-static bool
-write_header(FILE *file, size_t frames, size_t width)
+kt_err_t
+kt_npy_write(const char *path, const float *rows, size_t frames, size_t width)
 {
+    if (width != 0 && frames > SIZE_MAX / sizeof *rows / width)
+        return KT_EINVAL;
     char header[HEADER];
     memset(header, ' ', sizeof header);
     memcpy(header, "\x93NUMPY\x01\x00", 8);
@@ -19,23 +23,15 @@ write_header(FILE *file, size_t frames, size_t width)
     header[9] = 0;
     int n = snprintf(header + PREFIX, HEADER - PREFIX, "{'descr': '<f4', 'fortran_order': True, 'shape': (%zu, %zu), }",
                      width, frames);
-    if (n < 0 || n >= HEADER - PREFIX - 1)
-        return false;
+    kt_assert(n > 0 && n < HEADER - PREFIX - 1);  // two numbers of at most 20 digits fit
     header[PREFIX + n] = ' ';
     header[HEADER - 1] = '\n';
-    return fwrite(header, 1, sizeof header, file) == sizeof header;
-}
 
-kt_err_t
-kt_npy_write(const char *path, const float *rows, size_t frames, size_t width)
-{
-    if (width != 0 && frames > SIZE_MAX / sizeof *rows / width)
-        return KT_EINVAL;
     FILE *file = fopen(path, "wbe");
     if (!file)
         return KT_EIO;
-    bool written =
-        write_header(file, frames, width) && fwrite(rows, sizeof *rows, frames * width, file) == frames * width;
+    bool written = fwrite(header, 1, sizeof header, file) == sizeof header &&
+                   fwrite(rows, sizeof *rows, frames * width, file) == frames * width;
     int why = errno;
     if (fclose(file) != 0 && written) {
         written = false;

@@ -45,7 +45,7 @@ typedef struct kt_report {
     kt_buf_t document;  // the output message, of a failure too; kt_buf_fini it
 } kt_report_t;
 
-// The decoded content as it comes.
+// The decoded content, chunk by chunk.
 typedef void kt_tap_fn(void *context, const kt_media_info_t *media_info, const kt_chunk_t *chunk);
 // One message, a line of JSON without newline, valid during the call. false: stop, nothing reads the output any more.
 typedef bool kt_message_fn(void *context, const char *text, size_t length);

@@ -20,12 +20,12 @@ enum { HEAD_BYTES = sizeof MAGIC - 1 + KT_DIGEST_HEX, FOLDERS = 256 };
 struct kt_cache {
     kt_digest_t  own;  // of what all entries of this process depend on
     char         folder[4096];
-    uint64_t     share_bytes;  // of one of the folders
-    _Atomic bool told;         // that the folder cannot be written
+    uint64_t     share_bytes;   // of one of the folders
+    _Atomic bool write_failed;  // and logged: the folder cannot be written
 };
 
-// Size and time of change: a build or an installation gives them anew. Digests of the programs would cost more than the
-// look-up of a song.
+// Size and time of change, which a build or an installation renews. Digests of the programs would cost more than a
+// look-up.
 static void
 add_program(kt_buf_t *out, const char *path)
 {
@@ -54,34 +54,12 @@ add_decoder(kt_buf_t *out)
     add_program(out, path);
 }
 
-static kt_err_t
-digest_own(kt_cache_t *self, const kt_settings_t *settings)
+kt_err_t
+kt_cache_new(kt_cache_t **self_p, const kt_settings_t *settings)
 {
     kt_device_info_t info   = {0};
     kt_device_t     *device = NULL;
     kt_buf_t         text;
-    kt_err_t         err = kt_device_cpu(&device, &(kt_device_opts_t){settings->isa});
-    if (err)
-        return err;
-    kt_device_info(device, &info);
-    kt_device_destroy(&device);
-    kt_buf_init(&text, 4096);
-    kt_buf_fmt(&text, "%s analysis %s device %s\n", KT_VERSION, KT_ANALYSIS_VERSION, info.kind);
-    add_program(&text, "/proc/self/exe");
-    add_decoder(&text);
-    kt_buf_fmt(&text, "rate %lld hop %lld n_fft %lld n_mfcc %lld n_chroma %lld max_duration %lld\n",
-               (long long)settings->sample_rate_hz, (long long)settings->hop_length, (long long)settings->n_fft,
-               (long long)settings->n_mfcc, (long long)settings->n_chroma, (long long)settings->max_duration_s);
-    err = text.err;
-    if (!err)
-        kt_digest_of(text.bytes, text.length, &self->own);
-    kt_buf_fini(&text);
-    return err;
-}
-
-kt_err_t
-kt_cache_new(kt_cache_t **self_p, const kt_settings_t *settings)
-{
     if (!*settings->cache_dir)
         return KT_OK;
     kt_cache_t *self = calloc(1, sizeof *self);
@@ -89,13 +67,28 @@ kt_cache_new(kt_cache_t **self_p, const kt_settings_t *settings)
         return KT_ENOMEM;
     snprintf(self->folder, sizeof self->folder, "%s", settings->cache_dir);
     self->share_bytes = ((uint64_t)settings->cache_size_mb << 20) / FOLDERS;
-    kt_err_t err      = digest_own(self, settings);
-    if (err) {
-        kt_cache_destroy(&self);
-        return err;
-    }
+    kt_buf_init(&text, 4096);
+    kt_err_t err = kt_device_cpu(&device, &(kt_device_opts_t){settings->isa});
+    if (err)
+        goto fail;
+    kt_device_info(device, &info);
+    kt_device_destroy(&device);
+    kt_buf_fmt(&text, "%s analysis %s device %s\n", KT_VERSION, KT_ANALYSIS_VERSION, info.kind);
+    add_program(&text, "/proc/self/exe");
+    add_decoder(&text);
+    kt_buf_fmt(&text, "rate %lld hop %lld n_fft %lld n_mfcc %lld n_chroma %lld max_duration %lld\n",
+               (long long)settings->sample_rate_hz, (long long)settings->hop_length, (long long)settings->n_fft,
+               (long long)settings->n_mfcc, (long long)settings->n_chroma, (long long)settings->max_duration_s);
+    if ((err = text.err))
+        goto fail;
+    kt_digest_of(text.bytes, text.length, &self->own);
+    kt_buf_fini(&text);
     *self_p = self;
     return KT_OK;
+fail:
+    kt_buf_fini(&text);
+    kt_cache_destroy(&self);
+    return err;
 }
 
 void
@@ -106,7 +99,7 @@ kt_cache_destroy(kt_cache_t **self_p)
 }
 
 static void
-name_of(const kt_cache_t *self, const kt_cache_key_t *key, char name[KT_DIGEST_HEX])
+entry_name(const kt_cache_t *self, const kt_cache_key_t *key, char name[KT_DIGEST_HEX])
 {
     uint8_t     bytes[3 * KT_DIGEST_BYTES + 12];
     size_t      n = sizeof bytes - KT_DIGEST_BYTES;
@@ -139,28 +132,21 @@ entry_text(const kt_buf_t *entry, size_t *length)
     return memcmp(entry->bytes + sizeof MAGIC - 1, hex, KT_DIGEST_HEX - 1) == 0 ? entry->bytes + HEAD_BYTES : NULL;
 }
 
-// Replaces the members that belong to the job, in place.
-static bool
-set_job_members(json_t *document, const kt_job_t *job, const kt_stamp_t *stamp)
-{
-    char time[KT_RFC3339_BYTES];
-    return kt_json_set(document, "message_id", kt_json_text(job->message_id)) &&
-           kt_json_set(document, "media_id", kt_json_text(*job->media_id ? job->media_id : NULL)) &&
-           kt_json_set(document, "file_path", kt_json_text(job->file_path)) &&
-           kt_json_set(document, "processing_time", kt_json_real(stamp->processing_time_s)) &&
-           kt_json_set(document, "timestamp", kt_json_text(kt_clock_rfc3339(stamp->wall_ms, time)));
-}
-
-// Others may be able to write the folder: an entry is checked like any message.
+// Replaces the members that belong to the job. Others may be able to write the folder: an entry is checked like any
+// message.
 static kt_err_t
 rewrite_for_job(const char *text, size_t length, const kt_job_t *job, const kt_stamp_t *stamp, kt_buf_t *out)
 {
-    char     why[KT_DOCUMENT_WHY];
+    char     why[KT_DOCUMENT_WHY], time[KT_RFC3339_BYTES];
     json_t  *document = NULL;
     kt_buf_t own;
     kt_buf_init(&own, KT_DOCUMENT_MAX_BYTES);
     kt_err_t err = kt_json_parse(text, length, KT_DOCUMENT_MAX_BYTES, &document, why);
-    if (!err && !set_job_members(document, job, stamp))
+    if (!err && !(kt_json_set(document, "message_id", kt_json_text(job->message_id)) &&
+                  kt_json_set(document, "media_id", kt_json_text(*job->media_id ? job->media_id : NULL)) &&
+                  kt_json_set(document, "file_path", kt_json_text(job->file_path)) &&
+                  kt_json_set(document, "processing_time", kt_json_real(stamp->processing_time_s)) &&
+                  kt_json_set(document, "timestamp", kt_json_text(kt_clock_rfc3339(stamp->wall_ms, time)))))
         err = KT_ENOMEM;
     if (!err)
         kt_json_write(document, &own);
@@ -184,7 +170,7 @@ kt_cache_find(const kt_cache_t *self, const kt_cache_key_t *key, const kt_job_t 
     char     name[KT_DIGEST_HEX];
     size_t   length = 0;
     kt_buf_t entry;
-    name_of(self, key, name);
+    entry_name(self, key, name);
     kt_buf_init(&entry, HEAD_BYTES + KT_DOCUMENT_MAX_BYTES);
     kt_err_t    err  = kt_cache_folder_read(self->folder, name, &entry);
     const char *text = err ? NULL : entry_text(&entry, &length);
@@ -202,7 +188,7 @@ kt_cache_store(kt_cache_t *self, const kt_cache_key_t *key, const char *text, si
     char        name[KT_DIGEST_HEX], hex[KT_DIGEST_HEX];
     kt_digest_t digest;
     kt_buf_t    entry;
-    name_of(self, key, name);
+    entry_name(self, key, name);
     kt_digest_of(text, length, &digest);
     kt_buf_init(&entry, HEAD_BYTES + KT_DOCUMENT_MAX_BYTES);
     kt_buf_fmt(&entry, MAGIC "%s\n", kt_digest_hex(&digest, hex));
@@ -210,7 +196,7 @@ kt_cache_store(kt_cache_t *self, const kt_cache_key_t *key, const char *text, si
     kt_err_t err = entry.err;
     if (!err)
         err = kt_cache_folder_write(self->folder, name, &entry, self->share_bytes);
-    if (err && !atomic_exchange(&self->told, true))
+    if (err && !atomic_exchange(&self->write_failed, true))
         kt_log_warn("CACHE-WRITE", "folder=\"%s\" err=%s", self->folder, kt_err_name(err));
     kt_buf_fini(&entry);
 }

@@ -21,7 +21,7 @@ typedef struct head {
 } head_t;
 
 static bool
-write_all(int fd, const void *bytes, size_t length)
+snapshot_write(int fd, const void *bytes, size_t length)
 {
     for (size_t done = 0; done < length;) {
         ssize_t n = write(fd, (const char *)bytes + done, length - done);
@@ -34,24 +34,9 @@ write_all(int fd, const void *bytes, size_t length)
     return true;
 }
 
-// In the copy. Nothing is freed: the process ends.
-static _Noreturn void
-finish_copy(kt_snapshot_fn *finish, void *context, int fd)
-{
-    char     why[KT_DOCUMENT_WHY] = "";
-    kt_buf_t text;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    kt_buf_init(&text, KT_DOCUMENT_MAX_BYTES);
-    head_t      head  = {.err = finish(context, &text, why)};
-    const char *bytes = head.err ? why : text.bytes;
-    head.length       = head.err ? strlen(why) : text.length;
-    bool good         = write_all(fd, &head, sizeof head) && write_all(fd, bytes, head.length);
-    _exit(good ? 0 : 1);
-}
-
 // Up to `capacity` bytes, or to the end. KT_ETIME, KT_ESYSTEM.
 static kt_err_t
-read_all(int fd, char *bytes, size_t capacity, int64_t deadline_ms, size_t *length)
+snapshot_read(int fd, char *bytes, size_t capacity, int64_t deadline_ms, size_t *length)
 {
     size_t done = 0;
     while (done < capacity) {
@@ -74,20 +59,20 @@ read_all(int fd, char *bytes, size_t capacity, int64_t deadline_ms, size_t *leng
 
 // A copy that ends without a message has crashed, or was killed for its memory.
 static kt_err_t
-receive_message(int fd, kt_buf_t *out, char why[KT_DOCUMENT_WHY])
+snapshot_receive(int fd, kt_buf_t *out, char why[KT_DOCUMENT_WHY])
 {
     int64_t deadline_ms = kt_clock_ms() + SNAPSHOT_MS;
     head_t  head        = {0};
     size_t  n           = 0;
     char   *bytes       = NULL;
     why[0]              = '\0';
-    kt_err_t err        = read_all(fd, (char *)&head, sizeof head, deadline_ms, &n);
+    kt_err_t err        = snapshot_read(fd, (char *)&head, sizeof head, deadline_ms, &n);
     if (!err && (n < sizeof head || head.length > KT_DOCUMENT_MAX_BYTES))
         err = KT_ESYSTEM;
     if (!err && !(bytes = malloc(head.length + 1)))
         err = KT_ENOMEM;
     if (!err)
-        err = read_all(fd, bytes, head.length, deadline_ms, &n);
+        err = snapshot_read(fd, bytes, head.length, deadline_ms, &n);
     if (!err && n < head.length)
         err = KT_ESYSTEM;
     if (!err && head.err) {
@@ -109,12 +94,20 @@ kt_snapshot_take(kt_snapshot_fn *finish, void *context, kt_buf_t *out, char why[
     if (pipe2(ends, O_CLOEXEC))
         return KT_ESYSTEM;
     pid_t pid = fork();
-    if (pid == 0) {
+    if (pid == 0) {  // nothing is freed: the copy ends with _exit
+        kt_buf_t text;
         close(ends[0]);
-        finish_copy(finish, context, ends[1]);
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        kt_buf_init(&text, KT_DOCUMENT_MAX_BYTES);
+        why[0]            = '\0';
+        head_t      head  = {.err = finish(context, &text, why)};
+        const char *bytes = head.err ? why : text.bytes;
+        head.length       = head.err ? strlen(why) : text.length;
+        bool good         = snapshot_write(ends[1], &head, sizeof head) && snapshot_write(ends[1], bytes, head.length);
+        _exit(good ? 0 : 1);
     }
     close(ends[1]);
-    kt_err_t err = pid < 0 ? KT_ESYSTEM : receive_message(ends[0], out, why);
+    kt_err_t err = pid < 0 ? KT_ESYSTEM : snapshot_receive(ends[0], out, why);
     close(ends[0]);
     if (pid > 0) {
         kill(pid, SIGKILL);  // it has sent everything, or is late

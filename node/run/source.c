@@ -12,7 +12,7 @@
 enum { RAW_FRAMES = 8192, IDLE_S = 24 * 3600 };
 
 static kt_decode_limits_t
-limits_of(const kt_settings_t *settings, int64_t deadline_ms)
+decode_limits(const kt_settings_t *settings, int64_t deadline_ms)
 {
     int64_t left_s = (deadline_ms - kt_clock_ms()) / 1000 + 1;
     return (kt_decode_limits_t){
@@ -26,48 +26,36 @@ limits_of(const kt_settings_t *settings, int64_t deadline_ms)
     };
 }
 
-static kt_err_t
-open_raw(kt_source_t *self, const kt_worker_opts_t *opts)
+kt_err_t
+kt_source_open(kt_source_t *self, kt_pipeline_t *pipeline, const kt_worker_opts_t *opts, int fd, uint64_t size_bytes,
+               int64_t deadline_ms)
 {
+    const kt_settings_t *settings = pipeline->settings;
+    kt_decode_limits_t   limits   = decode_limits(settings, deadline_ms);
+    *self                         = (kt_source_t){.fd         = opts->stream ? opts->stream_fd : fd,
+                                                  .stream     = opts->stream,
+                                                  .seekable   = true,
+                                                  .size_bytes = size_bytes,
+                                                  .every_s    = opts->every_s};
+    if (opts->stream) {  // its limit is idle time: a day, and as long as its longest content may last
+        int64_t     idle_ms = 1000 * ((int64_t)settings->max_duration_s + IDLE_S);
+        struct stat st;
+        if (fstat(self->fd, &st))
+            return KT_EIO;
+        self->seekable   = S_ISREG(st.st_mode);
+        self->size_bytes = self->seekable ? (uint64_t)st.st_size : 0;
+        limits           = decode_limits(settings, kt_clock_ms() + idle_ms);
+        limits.stall_ms  = idle_ms < UINT32_MAX ? (uint32_t)idle_ms : UINT32_MAX;
+    }
+    if (!opts->pcm)
+        return kt_decode_open(pipeline->decode, self->fd, &limits, &self->decode);
+
     if (strcmp(opts->pcm, "f32") != 0 || opts->pcm_rate_hz == 0 || opts->pcm_channels == 0)
         return KT_EINVAL;
     self->rate_hz  = opts->pcm_rate_hz;
     self->channels = opts->pcm_channels;
     self->raw      = calloc((size_t)RAW_FRAMES * opts->pcm_channels, sizeof *self->raw);
     return self->raw ? KT_OK : KT_ENOMEM;
-}
-
-// Its limit is idle time: a day, and as long as its longest content may last.
-static kt_err_t
-prepare_stream(kt_source_t *self, const kt_settings_t *settings, kt_decode_limits_t *limits)
-{
-    int64_t     idle_ms = 1000 * ((int64_t)settings->max_duration_s + IDLE_S);
-    struct stat st;
-    if (fstat(self->fd, &st))
-        return KT_EIO;
-    self->seekable   = S_ISREG(st.st_mode);
-    self->size_bytes = self->seekable ? (uint64_t)st.st_size : 0;
-    *limits          = limits_of(settings, kt_clock_ms() + idle_ms);
-    limits->stall_ms = idle_ms < UINT32_MAX ? (uint32_t)idle_ms : UINT32_MAX;
-    return KT_OK;
-}
-
-kt_err_t
-kt_source_open(kt_source_t *self, kt_pipeline_t *pipeline, const kt_worker_opts_t *opts, int fd, uint64_t size_bytes,
-               int64_t deadline_ms)
-{
-    kt_decode_limits_t limits = limits_of(pipeline->settings, deadline_ms);
-    kt_err_t           err    = KT_OK;
-    *self                     = (kt_source_t){.fd         = opts->stream ? opts->stream_fd : fd,
-                                              .stream     = opts->stream,
-                                              .seekable   = true,
-                                              .size_bytes = size_bytes,
-                                              .every_s    = opts->every_s};
-    if (opts->stream)
-        err = prepare_stream(self, pipeline->settings, &limits);
-    if (err)
-        return err;
-    return opts->pcm ? open_raw(self, opts) : kt_decode_open(pipeline->decode, self->fd, &limits, &self->decode);
 }
 
 void
@@ -78,32 +66,26 @@ kt_source_close(kt_source_t *self)
     self->raw = NULL;
 }
 
-static void
-describe_raw(const kt_source_t *self, kt_media_info_t *out)
-{
-    *out = (kt_media_info_t){
-        .duration_s         = (double)(self->size_bytes / sizeof(float) / self->channels) / self->rate_hz,
-        .streams            = 1,
-        .has_audio          = true,
-        .rate_hz            = self->rate_hz,
-        .channels           = self->channels,
-        .bits_per_sample    = 32,
-        .audio_bit_rate_bps = (uint64_t)self->rate_hz * self->channels * 32,
-    };
-    snprintf(out->container, sizeof out->container, "raw");
-    snprintf(out->audio_codec, sizeof out->audio_codec, "pcm_f32le");
-}
-
 kt_err_t
 kt_source_media_info(kt_source_t *self, kt_media_info_t *out)
 {
-    kt_err_t err = KT_OK;
-    if (self->decode)
-        err = kt_decode_media_info(self->decode, out);
-    else
-        describe_raw(self, out);
-    if (err)
-        return err;
+    if (self->decode) {
+        kt_err_t err = kt_decode_media_info(self->decode, out);
+        if (err)
+            return err;
+    } else {
+        *out = (kt_media_info_t){
+            .duration_s         = (double)(self->size_bytes / sizeof(float) / self->channels) / self->rate_hz,
+            .streams            = 1,
+            .has_audio          = true,
+            .rate_hz            = self->rate_hz,
+            .channels           = self->channels,
+            .bits_per_sample    = 32,
+            .audio_bit_rate_bps = (uint64_t)self->rate_hz * self->channels * 32,
+        };
+        snprintf(out->container, sizeof out->container, "raw");
+        snprintf(out->audio_codec, sizeof out->audio_codec, "pcm_f32le");
+    }
     self->has_audio = out->has_audio;
     self->has_video = out->has_video;
     if (out->has_audio) {

@@ -1,5 +1,5 @@
 // kt_track -- one kind of content of a file. A source gives chunks, each of one track; a track turns its chunks into
-// features. run/file.c loops over its table of tracks for admission, push, finish and stage times, and knows nothing
+// features. run/file.c loops over its table of tracks for admission, push, finish and stage times, and uses nothing
 // else of them. A new kind is a row of that table and a member of kt_chunk_t. A track belongs to one thread.
 #pragma once
 

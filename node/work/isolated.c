@@ -31,7 +31,7 @@ typedef struct child {
 
 // All bytes, or false: timeout, or the peer closed. A message is its length, four bytes in native order, and its bytes.
 static bool
-transfer(int fd, char *bytes, size_t length, bool out, int64_t until_ms)
+isolated_transfer(int fd, char *bytes, size_t length, bool out, int64_t until_ms)
 {
     for (size_t done = 0; done < length;) {
         ssize_t n = out ? send(fd, bytes + done, length - done, MSG_NOSIGNAL | MSG_DONTWAIT)
@@ -56,8 +56,8 @@ isolated_send(int fd, const kt_msg_t *msg, int64_t until_ms)
     kt_buf_init(&text, MESSAGE_BYTES);
     bool     good   = !kt_wire_encode(msg, &text) && !text.err;
     uint32_t length = (uint32_t)text.length;
-    good            = good && transfer(fd, (char *)&length, sizeof length, true, until_ms) &&
-           transfer(fd, text.bytes, text.length, true, until_ms);
+    good            = good && isolated_transfer(fd, (char *)&length, sizeof length, true, until_ms) &&
+           isolated_transfer(fd, text.bytes, text.length, true, until_ms);
     kt_buf_fini(&text);
     return good;
 }
@@ -67,10 +67,11 @@ static bool
 isolated_read(int fd, kt_wire_arena_t *arena, char **bytes, kt_msg_t *msg, int64_t until_ms)
 {
     uint32_t length = 0;
-    if (!transfer(fd, (char *)&length, sizeof length, false, until_ms) || !length || length > MESSAGE_BYTES)
+    if (!isolated_transfer(fd, (char *)&length, sizeof length, false, until_ms) || !length || length > MESSAGE_BYTES)
         return false;
     *bytes = malloc(length);
-    return *bytes && transfer(fd, *bytes, length, false, until_ms) && !kt_wire_decode(*bytes, length, arena, msg);
+    return *bytes && isolated_transfer(fd, *bytes, length, false, until_ms) &&
+           !kt_wire_decode(*bytes, length, arena, msg);
 }
 
 static void
@@ -82,19 +83,6 @@ child_close(child_t *child)
             close(fds[i]);
     if (child->shared)
         munmap((void *)child->shared, sizeof *child->shared);
-}
-
-static bool
-child_map_progress(child_t *child)
-{
-    child->memory = memfd_create("kithara-progress", MFD_CLOEXEC);
-    if (child->memory < 0 || ftruncate(child->memory, sizeof *child->shared))
-        return false;
-    void *at = mmap(NULL, sizeof *child->shared, PROT_READ | PROT_WRITE, MAP_SHARED, child->memory, 0);
-    if (at == MAP_FAILED)
-        return false;
-    child->shared = at;
-    return true;
 }
 
 // Moves fd above the fixed numbers of the child's descriptors, so that dup2 in the child overwrites none of them.
@@ -134,8 +122,16 @@ child_start(child_t *child, const kt_settings_t *settings)
 {
     int pair[2] = {-1, -1};
     *child      = (child_t){.socket = -1, .settings = -1, .memory = -1};
-    if (kt_settings_pass(settings, &child->settings) || !child_map_progress(child) ||
-        socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+    if (kt_settings_pass(settings, &child->settings))
+        return false;
+    child->memory = memfd_create("kithara-progress", MFD_CLOEXEC);
+    if (child->memory < 0 || ftruncate(child->memory, sizeof *child->shared))
+        return false;
+    void *at = mmap(NULL, sizeof *child->shared, PROT_READ | PROT_WRITE, MAP_SHARED, child->memory, 0);
+    if (at == MAP_FAILED)
+        return false;
+    child->shared = at;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
         return false;
     child->socket   = pair[0];
     child->settings = raise_fd(child->settings);
@@ -250,22 +246,8 @@ kt_isolated_run(const kt_settings_t *settings, const kt_task_t *task, _Atomic ui
                     late ? "it ran alone and did not end in time" : detail);
 }
 
-// A file that exhausts memory meets this limit before the host's. PROGRAM_MB is for program, libraries and tables. Not
-// with a sanitizer that reserves more than any limit.
-static void
-limit_memory(const kt_settings_t *settings)
-{
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-    uint64_t      bytes = ((uint64_t)settings->max_memory_mb + PROGRAM_MB) * MIB;
-    struct rlimit limit = {bytes, bytes};
-    (void)setrlimit(RLIMIT_DATA, &limit);
-#else
-    (void)settings;
-#endif
-}
-
 static kt_err_t
-analyse_alone(const kt_settings_t *settings, kt_task_t *task, _Atomic uint64_t *progress)
+child_analyse(const kt_settings_t *settings, kt_task_t *task, _Atomic uint64_t *progress)
 {
     kt_pipeline_t     *pipeline = NULL;
     kt_worker_t       *worker   = NULL;
@@ -284,19 +266,32 @@ analyse_alone(const kt_settings_t *settings, kt_task_t *task, _Atomic uint64_t *
     return err;
 }
 
-static int
-child_serve(const kt_settings_t *settings, _Atomic uint64_t *progress)
+int
+kt_isolated_child(void)
 {
     static kt_tasks_t    tasks;
+    kt_settings_t        settings;
     kt_wire_outcome_t    outcome;
     kt_wire_stage_time_t stages[KT_OUTCOME_STAGES];
     kt_wire_arena_t      arena = {0};
     kt_msg_t             msg;
     kt_task_t           *task  = NULL;
     char                *bytes = NULL;
-    bool                 good  = isolated_read(CHILD_SOCKET, &arena, &bytes, &msg, kt_clock_ms() + SEND_MS) &&
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    void *progress = mmap(NULL, sizeof(uint64_t), PROT_READ | PROT_WRITE, MAP_SHARED, CHILD_PROGRESS, 0);
+    if (progress == MAP_FAILED || kt_settings_take(&settings, CHILD_SETTINGS))
+        return 1;
+        // A file that exhausts memory meets this limit before the host's. PROGRAM_MB is for program, libraries and
+        // tables. Not with a sanitizer that reserves more than any limit.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    uint64_t      limit_bytes = ((uint64_t)settings.max_memory_mb + PROGRAM_MB) * MIB;
+    struct rlimit limit       = {limit_bytes, limit_bytes};
+    (void)setrlimit(RLIMIT_DATA, &limit);
+#endif
+
+    bool good = isolated_read(CHILD_SOCKET, &arena, &bytes, &msg, kt_clock_ms() + SEND_MS) &&
                 msg.type == KT_MSG_BATCH && msg.batch.items.n == 1 &&
-                !kt_tasks_add(&tasks, &msg.batch.items.at[0], 0, &task) && !analyse_alone(settings, task, progress) &&
+                !kt_tasks_add(&tasks, &msg.batch.items.at[0], 0, &task) && !child_analyse(&settings, task, progress) &&
                 task->outcome.document;
     if (good) {
         kt_task_to_wire(task, &outcome, stages);
@@ -306,19 +301,6 @@ child_serve(const kt_settings_t *settings, _Atomic uint64_t *progress)
     free(bytes);
     kt_wire_arena_fini(&arena);
     kt_tasks_fini(&tasks);
-    return good ? 0 : 1;
-}
-
-int
-kt_isolated_child(void)
-{
-    kt_settings_t settings;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    void *at = mmap(NULL, sizeof(uint64_t), PROT_READ | PROT_WRITE, MAP_SHARED, CHILD_PROGRESS, 0);
-    if (at == MAP_FAILED || kt_settings_take(&settings, CHILD_SETTINGS))
-        return 1;
-    limit_memory(&settings);
-    int status = child_serve(&settings, at);
     kt_settings_fini(&settings);
-    return status;
+    return good ? 0 : 1;
 }

@@ -23,26 +23,9 @@ kt_outcome_fail(kt_outcome_t *self, const char *body, size_t body_bytes, kt_err_
     self->document       = NULL;
     self->document_bytes = 0;
     if (kt_document_failure(&job, err, self->detail, &stamp, &text))
-        kt_buf_fini(&text);  // out of memory: an outcome without a document is not sent, and the job comes again
+        kt_buf_fini(&text);  // out of memory: an outcome without a document is not sent, and the job runs again
     else
         self->document = kt_buf_take(&text, &self->document_bytes);
-}
-
-static void
-copy_report(kt_outcome_t *self, kt_report_t *report)
-{
-    self->err            = report->err;
-    self->content_digest = report->content_digest;
-    self->processing_us  = report->processing_us;
-    snprintf(self->detail, sizeof self->detail, "%s", report->detail);
-    self->n_stages = report->n_stages < KT_OUTCOME_STAGES ? report->n_stages : KT_OUTCOME_STAGES;
-    for (size_t i = 0; i < self->n_stages; i++) {
-        snprintf(self->stages[i].name, sizeof self->stages[i].name, "%s", report->stages[i].name);
-        self->stages[i].us = report->stages[i].us;
-    }
-    if (report->document.length)
-        self->document = kt_buf_take(&report->document, &self->document_bytes);
-    kt_buf_fini(&report->document);
 }
 
 void
@@ -58,7 +41,18 @@ kt_outcome_run(kt_outcome_t *self, kt_worker_t *worker, const char *body, size_t
         return;
     }
     kt_worker_run(worker, &job, opts, &report);
-    copy_report(self, &report);
+    self->err            = report.err;
+    self->content_digest = report.content_digest;
+    self->processing_us  = report.processing_us;
+    snprintf(self->detail, sizeof self->detail, "%s", report.detail);
+    self->n_stages = report.n_stages < KT_OUTCOME_STAGES ? report.n_stages : KT_OUTCOME_STAGES;
+    for (size_t i = 0; i < self->n_stages; i++) {
+        snprintf(self->stages[i].name, sizeof self->stages[i].name, "%s", report.stages[i].name);
+        self->stages[i].us = report.stages[i].us;
+    }
+    if (report.document.length)
+        self->document = kt_buf_take(&report.document, &self->document_bytes);
+    kt_buf_fini(&report.document);
     if (!self->document)
         kt_outcome_fail(self, body, body_bytes, self->err ? self->err : KT_ENOMEM, self->detail);
 }

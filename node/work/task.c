@@ -6,7 +6,7 @@
 #include <string.h>
 
 static size_t
-bucket_of(uint64_t job, uint64_t run)
+task_bucket(uint64_t job, uint64_t run)
 {
     return (size_t)((job * UINT64_C(0x9E3779B97F4A7C15) + run) >> 40) % KT_TASK_BUCKETS;
 }
@@ -14,7 +14,7 @@ bucket_of(uint64_t job, uint64_t run)
 kt_task_t *
 kt_tasks_find(const kt_tasks_t *self, uint64_t job, uint64_t run)
 {
-    kt_task_t *task = self->buckets[bucket_of(job, run)];
+    kt_task_t *task = self->buckets[task_bucket(job, run)];
     while (task && (task->job != job || task->run != run))
         task = task->chain;
     return task;
@@ -48,7 +48,7 @@ kt_tasks_add(kt_tasks_t *self, const kt_wire_work_t *work, size_t coordinator, k
     task->started  = (kt_task_event_t){task, false};
     task->finished = (kt_task_event_t){task, true};
 
-    kt_task_t **bucket = &self->buckets[bucket_of(task->job, task->run)];
+    kt_task_t **bucket = &self->buckets[task_bucket(task->job, task->run)];
     task->chain        = *bucket;
     *bucket            = task;
     task->previous     = self->last;
@@ -74,7 +74,7 @@ kt_tasks_finish(kt_tasks_t *self, kt_task_t *task)
 void
 kt_tasks_detach(kt_tasks_t *self, kt_task_t *task)
 {
-    kt_task_t **at = &self->buckets[bucket_of(task->job, task->run)];
+    kt_task_t **at = &self->buckets[task_bucket(task->job, task->run)];
     while (*at != task)
         at = &(*at)->chain;
     *at = task->chain;
@@ -113,8 +113,8 @@ kt_tasks_remove(kt_tasks_t *self, kt_task_t **task_p)
 void
 kt_tasks_fini(kt_tasks_t *self)
 {
-    while (self->first) {
-        kt_task_t *task = self->first;
+    for (kt_task_t *task = self->first, *next; task; task = next) {
+        next = task->next;
         kt_tasks_remove(self, &task);
     }
 }

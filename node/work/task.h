@@ -1,6 +1,6 @@
 // kt_task -- one file that a coordinator has given to this node, from BATCH to ACK, and the table of all tasks. The
 // table and every member belong to the link thread, except where a comment says otherwise. A task that a worker thread
-// has (WAITING or STARTED) comes back by its `finished` event and is not freed before.
+// has (WAITING or STARTED) is returned by its `finished` event and is not freed before.
 #pragma once
 
 #include "common/err.h"

@@ -79,41 +79,29 @@ worker_thread_main(void *argument)
     return NULL;
 }
 
-static kt_err_t
-open_analysis(kt_threads_t *self)
-{
-    const kt_settings_t *settings = self->opts.settings;
-    if (settings->test_faults.noop)
-        return kt_noop_message_new(&self->noop, settings->test_faults.noop_bytes);
-    kt_pipeline_opts_t opts = {.settings = settings, .media_roots = settings->media_roots, .gpus = self->opts.gpus};
-    return kt_pipeline_new(&self->pipeline, &opts);
-}
-
-static kt_err_t
-start_worker_thread(kt_threads_t *self)
-{
-    worker_thread_t *worker = &self->threads[self->n];
-    worker->owner           = self;
-    kt_err_t err            = self->pipeline ? kt_worker_new(&worker->worker, self->pipeline) : KT_OK;
-    if (!err && pthread_create(&worker->thread, NULL, worker_thread_main, worker)) {
-        kt_worker_destroy(&worker->worker);
-        err = KT_ESYSTEM;
-    }
-    if (!err)
-        self->n++;
-    return err;
-}
-
 kt_err_t
 kt_threads_new(kt_threads_t **self_p, const kt_threads_opts_t *opts)
 {
-    kt_threads_t *self = calloc(1, sizeof *self);
+    const kt_settings_t *settings = opts->settings;
+    kt_pipeline_opts_t   pipeline = {.settings = settings, .media_roots = settings->media_roots, .gpus = opts->gpus};
+    kt_threads_t        *self     = calloc(1, sizeof *self);
     if (!self)
         return KT_ENOMEM;
     self->opts   = *opts;
-    kt_err_t err = open_analysis(self);
-    while (!err && self->n < (size_t)opts->settings->workers)
-        err = start_worker_thread(self);
+    kt_err_t err = settings->test_faults.noop ? kt_noop_message_new(&self->noop, settings->test_faults.noop_bytes)
+                                              : kt_pipeline_new(&self->pipeline, &pipeline);
+    while (!err && self->n < (size_t)settings->workers) {
+        worker_thread_t *worker = &self->threads[self->n];
+        worker->owner           = self;
+        if (self->pipeline && (err = kt_worker_new(&worker->worker, self->pipeline)))
+            break;
+        if (pthread_create(&worker->thread, NULL, worker_thread_main, worker)) {
+            kt_worker_destroy(&worker->worker);
+            err = KT_ESYSTEM;
+            break;
+        }
+        self->n++;
+    }
     if (err)
         goto fail;
     *self_p = self;

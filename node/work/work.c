@@ -12,19 +12,13 @@ kt_work_init(kt_work_t *self)
     return err;
 }
 
-static void
-task_changed_ignore(void *context, kt_task_t *task)
-{
-    (void)context, (void)task;
-}
-
 void
 kt_work_fini(kt_work_t *self)
 {
     void  *popped;
     size_t n = 0;
     while (self->events && kt_queue_count(self->events))
-        kt_work_events(self, 0, task_changed_ignore, NULL);
+        kt_work_events(self, 0, NULL, NULL);
     while (self->queue && !kt_queue_pop(self->queue, &popped, 1, &n, 0)) {
         kt_task_t *task = popped;
         if (task->detached)
@@ -130,7 +124,7 @@ kt_work_events(kt_work_t *self, int64_t now_ms, kt_task_changed_fn *changed, voi
             self->mean_us += self->mean_us > 0 ? (took_us - self->mean_us) / MEAN_WINDOW : took_us;
             kt_tasks_finish(&self->tasks, task);
         }
-        if (!task->detached)
+        if (changed && !task->detached)
             changed(context, task);
     }
 }

@@ -1,5 +1,5 @@
 // kt_work -- the files that a node holds: the table of tasks, the queues to and from the worker threads, and the rule
-// that an exclusive task runs alone. Knows no connections and sends nothing. Link thread.
+// that an exclusive task runs alone. It has no connections and sends nothing. Link thread.
 #pragma once
 
 #include "common/queue.h"
@@ -30,8 +30,8 @@ KT_MUST_USE kt_err_t kt_work_add(kt_work_t *self, const kt_wire_work_t *work, si
 void kt_work_cancel(kt_work_t *self, kt_task_t *task);
 void kt_work_unpark(kt_work_t *self);  // starts the parked task once nothing else is in flight
 
-// Applies the pending events, at most KT_WORK_EVENTS, and calls `changed` after each for a task that is in the table:
-// its stage is STARTED or UNACKED now.
+// Applies the pending events, at most KT_WORK_EVENTS, and calls `changed` (NULL: not) after each for a task that is in
+// the table: its stage is STARTED or UNACKED now.
 enum { KT_WORK_EVENTS = 1024 };
 typedef void kt_task_changed_fn(void *context, kt_task_t *task);
 void         kt_work_events(kt_work_t *self, int64_t now_ms, kt_task_changed_fn *changed, void *context);
