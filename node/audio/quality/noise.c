@@ -50,7 +50,7 @@ kt_noise_merge(kt_noise_t *self, const kt_noise_t *more)
 
 // Of a group, a bin.
 static double
-floor_of(const kt_noise_t *self, uint32_t g)
+group_floor(const kt_noise_t *self, uint32_t g)
 {
     const double bins  = (double)(self->edge[g + 1] - self->edge[g]) * KT_NOISE_BINS;
     const double mean  = self->sum[g] / (bins * self->frames);
@@ -63,7 +63,7 @@ kt_noise_power(const kt_noise_t *self, size_t n_fft)
 {
     double power = 0;
     for (uint32_t g = 0; g < self->groups; g++)
-        power += 2 * (double)(self->edge[g + 1] - self->edge[g]) * KT_NOISE_BINS / (double)n_fft * floor_of(self, g);
+        power += 2 * (double)(self->edge[g + 1] - self->edge[g]) * KT_NOISE_BINS / (double)n_fft * group_floor(self, g);
     return power;
 }
 
@@ -72,5 +72,5 @@ kt_noise_below(const kt_noise_t *self, size_t n_fft)
 {
     const double OCTAVES = 2.772588722239781;  // ln 16: from 1 Hz
     const double middle  = self->groups ? (double)(self->edge[0] + self->edge[1]) / 2 * KT_NOISE_BINS : 0;
-    return self->groups ? 2 * middle / (double)n_fft * floor_of(self, 0) * OCTAVES : 0;
+    return self->groups ? 2 * middle / (double)n_fft * group_floor(self, 0) * OCTAVES : 0;
 }
