@@ -18,7 +18,7 @@
 // min and max are those of all frames; the median is the weighted median of the segments' quantiles (kt_summary).
 struct kt_analysis {
     kt_analysis_opts_t opts;
-    void              *module[KT_MODULES];  // states; NULL: not asked for
+    void              *module[KT_MODULES];  // states; NULL: not requested
     bool               wanted[KT_MODULES];
     uint32_t           reads;
     kt_segment_t      *segment;   // NULL: no module reads rows
@@ -39,7 +39,7 @@ struct kt_analysis {
 
 enum { BLOCK_FRAMES = 4096, RESAMPLED = 8192, RESAMPLED_SPARE = 64 };
 
-// Beyond this the square of a spectrum's value leaves float32; no decoder gives such samples but a damaged one.
+// Beyond this the square of a spectrum's value exceeds float32; only a damaged file has such samples.
 #define SAMPLE_LIMIT 1e12f
 
 static kt_err_t

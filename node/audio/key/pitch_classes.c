@@ -162,7 +162,7 @@ kt_pitch_classes_fold(kt_pitch_classes_t *self, const float *samples, size_t n)
     size_t whole = n < self->n_fft ? 0 : 1 + (n - self->n_fft) / self->hop;
     for (size_t at = 0; at < whole; at += BATCH)
         add_spectra(self, samples + at * self->hop, whole - at < BATCH ? whole - at : BATCH);
-    size_t rest = n - whole * self->hop;  // what is left is shorter than a frame
+    size_t rest = n - whole * self->hop;  // shorter than a frame
     if (rest > self->hop || whole == 0) {
         memset(self->tail, 0, self->n_fft * sizeof *self->tail);
         memcpy(self->tail, samples + whole * self->hop, rest * sizeof *self->tail);

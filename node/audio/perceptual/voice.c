@@ -1,5 +1,5 @@
 // Evidence of speech in windows of two seconds, one per second. Speech is articulated: its spectrum changes shape from
-// one tenth of a second to the next, and its level goes up and down with the syllables; music holds its notes.
+// one tenth of a second to the next, and its level rises and falls with the syllables; music has steady notes.
 //
 //   articulation  1 - mean correlation of a mel spectrum (dB) with the one 70 ms later, .10 .. .35 to 0 .. 1: Saunders,
 //                 "Real-time discrimination of broadcast speech/music" (ICASSP 1996) and Scheirer & Slaney (ICASSP

@@ -1,11 +1,11 @@
 // The band limit: the upper edge of the highest band (16 bins, 172 Hz at 44.1 kHz) that in at least 2 % of the frames
-// lies above what rounding to 16 bits with dither leaves (-92 dBFS if all bands held as much).
+// is above the noise of rounding to 16 bits with dither (-92 dBFS if all bands held as much).
 //
-// Lossy coders end their band with a brick wall whose frequency goes with the bit rate. There is one where the spectrum
-// is filled for 2 kHz below the limit and the mean level falls by 35 dB or more from there to above it; the rate
-// follows from LAME's table of low-pass frequencies (lame.c, optimum_bandwidth), the limits half way
-// between its rows after some 0.4 kHz for the filter's slope. Other coders are named by the MP3 rate that has the same
-// wall; a file that was once at a lower sample rate can have such a wall too.
+// Lossy coders end their band with a brick wall whose frequency depends on the bit rate. There is one where the
+// spectrum is filled for 2 kHz below the limit and the mean level falls by 35 dB or more from there to above it; the
+// rate follows from LAME's table of low-pass frequencies (lame.c, optimum_bandwidth), the limits half way between its
+// rows after some 0.4 kHz for the filter's slope. Other coders are named by the MP3 rate that has the same wall; a file
+// that was once at a lower sample rate can have such a wall too.
 #include "node/audio/quality/quality.h"
 
 #include <math.h>

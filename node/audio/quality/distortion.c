@@ -64,7 +64,7 @@ is_same_pitch(double bin, double other)
     return fabs(other - bin) <= 0.01 * bin + 0.5;
 }
 
-// The pitch of most frames is found as they come: one that is outvoted gives way (Boyer and Moore).
+// The pitch of most frames is found by the majority vote of Boyer and Moore: one that is outvoted is replaced.
 void
 kt_tone_add(kt_tone_t *self, const float *powers, size_t bins)
 {

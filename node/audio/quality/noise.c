@@ -1,11 +1,11 @@
-// The noise floor of music without pauses, by minimum statistics (R. Martin, IEEE Trans. SAP 9(5), 2001, who follows
+// The noise floor of music without pauses, by minimum statistics (R. Martin, IEEE Trans. SAP 9(5), 2001, with
 // minima over time; here over time and neighbouring bands, so that a steady tone is no noise either). Powers are
-// averaged over 8 bins; of all such values of a group of bands the 0.5 % quantile is taken and divided by what it is of
+// averaged over 8 bins; of all such values of a group of bands the 0.5 % quantile is taken and divided by its ratio to
 // the mean of Gaussian noise under a Hann window: 0.226. A group is 64 bins wide (690 Hz at 44.1 kHz), from 1.4 kHz on
 // half as wide as its lower edge.
 //
-// Below 16 Hz noise cannot be told from the envelopes of notes, which are present in all unfiltered music: the measured
-// power (lowband.c) counts as noise up to a pink (1/f) continuation of the floor above, down to 1 Hz.
+// Below 16 Hz noise cannot be distinguished from the envelopes of notes, which are present in all unfiltered music: the
+// measured power (lowband.c) counts as noise up to a pink (1/f) continuation of the floor above, down to 1 Hz.
 #include "node/audio/quality/quality.h"
 
 static const double QUANTILE = 0.005, OF_MEAN = 0.226;
@@ -48,7 +48,7 @@ kt_noise_merge(kt_noise_t *self, const kt_noise_t *more)
     }
 }
 
-// Of a group, a bin.
+// Noise power of a group, per bin.
 static double
 group_floor(const kt_noise_t *self, uint32_t g)
 {

@@ -107,8 +107,8 @@ add_gaps(kt_channel_facts_t *self, const float *x, const kt_sample_group_t *grou
     self->level = level;
 }
 
-// Of the group before this one, as now its surroundings are known. A spike bends its own place by its height and the
-// two beside it by half of that.
+// Of the group before this one, as now its neighbours are known. A spike changes the bend at its own sample by its
+// height and at the two neighbours by half of that.
 static void
 add_click(kt_channel_facts_t *self, const kt_sample_group_t *next)
 {

@@ -9,7 +9,7 @@
 
 enum { PARTS = KT_POSITION_PARTS, GROUP_BARS = 8, LEAST_APART = 8 };
 
-static const double MOVE_COST = 8, DRAWN_S = 0.03, DELAY_FRAMES = 1;
+static const double MOVE_COST = 8, ONSET_REACH_S = 0.03, DELAY_FRAMES = 1;
 
 static const double WEIGHT[KT_POSITION_CLUES] = {
 #define KT_POSITION(role, ...) __VA_ARGS__,
@@ -81,7 +81,7 @@ typedef struct bar_times {
     size_t  n_beats, n_downs;
 } bar_times_t;
 
-// A beat is moved to the onset within DRAWN_S, where there is one.
+// A beat is moved to the onset within ONSET_REACH_S, where there is one.
 static void
 write_bar_times(bar_times_t *out, const kt_evidence_t *evidence, const bar_groups_t *groups, const size_t *pulse,
                 size_t n)
@@ -110,7 +110,7 @@ write_bar_times(bar_times_t *out, const kt_evidence_t *evidence, const bar_group
         last = part;
         while (at + 1 < evidence->n_onsets && fabs(onset[at + 1] - time) <= fabs(onset[at] - time))
             ++at;
-        time = evidence->n_onsets && fabs(onset[at] - time) <= DRAWN_S ? onset[at] : time;
+        time = evidence->n_onsets && fabs(onset[at] - time) <= ONSET_REACH_S ? onset[at] : time;
 
         out->beats[out->n_beats++] = time;
         if (groups->count && (part - position + bar) % bar == 0)

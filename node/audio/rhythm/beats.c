@@ -76,7 +76,7 @@ tracker_open(tracker_t *self, const kt_envelope_t *envelope, double period)
 static float *
 tracker_scores(const tracker_t *self, size_t t)
 {
-    return self->score + t % (self->longest + 1) * self->intervals;
+    return self->score + t % (self->longest + 1) * self->intervals;  // NOLINT(*DivideZero): the divisor is 1 or more
 }
 
 // The best path to a beat at t with interval k before it.

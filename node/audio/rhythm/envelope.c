@@ -96,22 +96,6 @@ typedef struct batch {
     float  floor;
 } batch_t;
 
-static kt_err_t
-batch_init(batch_t *self, const kt_frontend_opts_t *opts, float floor)
-{
-    size_t length = (BATCH - 1) * (size_t)opts->hop + opts->n_fft;
-    self->bands   = opts->n_mels;
-    self->floor   = floor;
-    self->pcm     = calloc(length, sizeof *self->pcm);
-    self->mel     = calloc(BATCH * self->bands, sizeof *self->mel);
-    self->level   = calloc((BATCH + LAG) * self->bands, sizeof *self->level);
-    if (!self->pcm || !self->mel || !self->level)
-        return KT_ENOMEM;
-    for (size_t i = 0; i < LAG * self->bands; i++)
-        self->level[BATCH * self->bands + i] = decibels(floor);
-    return KT_OK;
-}
-
 // Levels of `frames` frames from `first` on.
 static kt_err_t
 batch_run(batch_t *self, kt_device_t *device, const kt_plan_t *plan, const float *samples, size_t n, size_t first,
@@ -166,8 +150,14 @@ static kt_err_t
 fill_rises(kt_envelope_t *self, kt_device_t *device, const kt_plan_t *plan, const float *samples, size_t n)
 {
     const kt_frontend_opts_t *opts  = kt_plan_opts(plan);
-    batch_t                   batch = {0};
-    kt_err_t                  err   = batch_init(&batch, opts, power_floor(opts, samples, n));
+    batch_t                   batch = {.bands = opts->n_mels, .floor = power_floor(opts, samples, n)};
+    batch.pcm                       = calloc((BATCH - 1) * (size_t)opts->hop + opts->n_fft, sizeof *batch.pcm);
+    batch.mel                       = calloc(BATCH * batch.bands, sizeof *batch.mel);
+    batch.level                     = calloc((BATCH + LAG) * batch.bands, sizeof *batch.level);
+
+    kt_err_t err = batch.pcm && batch.mel && batch.level ? KT_OK : KT_ENOMEM;
+    for (size_t i = 0; i < LAG * batch.bands && !err; i++)
+        batch.level[BATCH * batch.bands + i] = decibels(batch.floor);
     for (size_t first = 0; first < self->frames && !err; first += BATCH) {
         size_t frames = self->frames - first < BATCH ? self->frames - first : BATCH;
         err           = batch_run(&batch, device, plan, samples, n, first, frames);

@@ -20,7 +20,7 @@ typedef struct list {
 
 enum { BEATS, DOWNBEATS, ONSETS, LISTS };
 
-// Kept of a segment with a beat.
+// The result of a segment with a beat.
 typedef struct part {
     double weight, bpm, other_bpm, share, meter_share, clarity;
     int    signature;
@@ -33,7 +33,7 @@ typedef struct rhythm {
     part_t      *parts;
     size_t       n_parts, parts_capacity;
     double       seconds;
-    const char  *why;  // of the last segment without a beat; NULL: there is none
+    const char  *why;  // the reason of the last segment without a beat; NULL: every segment has one
 } rhythm_t;
 
 static void

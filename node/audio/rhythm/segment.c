@@ -18,23 +18,6 @@ compare_doubles(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-// Median over runs of up to SPAN_BEATS intervals, so that neither a misplaced beat nor the frames' grid has an effect.
-static kt_err_t
-fit_tempo(kt_rhythm_t *self)
-{
-    size_t  span  = self->n_beats > 2 * SPAN_BEATS ? SPAN_BEATS : self->n_beats / 2;
-    size_t  n     = self->n_beats - span;
-    double *spans = calloc(n, sizeof *spans);
-    if (!spans)
-        return KT_ENOMEM;
-    for (size_t i = 0; i < n; i++)
-        spans[i] = self->beats[i + span] - self->beats[i];
-    qsort(spans, n, sizeof *spans, compare_doubles);
-    self->bpm = 60 * (double)span / ((spans[(n - 1) / 2] + spans[n / 2]) / 2);
-    free(spans);
-    return KT_OK;
-}
-
 // Drops beats before the first and after the last onset, which are in silence.
 static void
 trim_times(double *times, size_t *n, double first, double last)
@@ -71,7 +54,20 @@ find_beats(kt_rhythm_t *self, const kt_evidence_t *evidence)
         self->why = "too few beats";
         return KT_OK;
     }
-    return fit_tempo(self);
+
+    // Median over runs of up to SPAN_BEATS intervals, so that neither a misplaced beat nor the frames' grid has an
+    // effect.
+    size_t  span  = self->n_beats > 2 * SPAN_BEATS ? SPAN_BEATS : self->n_beats / 2;
+    size_t  runs  = self->n_beats - span;
+    double *spans = calloc(runs, sizeof *spans);
+    if (!spans)
+        return KT_ENOMEM;
+    for (size_t i = 0; i < runs; i++)
+        spans[i] = self->beats[i + span] - self->beats[i];
+    qsort(spans, runs, sizeof *spans, compare_doubles);
+    self->bpm = 60 * (double)span / ((spans[(runs - 1) / 2] + spans[runs / 2]) / 2);
+    free(spans);
+    return KT_OK;
 }
 
 static kt_err_t

@@ -18,16 +18,7 @@ static const double WEIGHT[KT_CLUES] = {
 
 // --- periods ---------------------------------------------------------------------------------------------------------
 
-static double
-comb_sum(const kt_likeness_t *full, double period)
-{
-    double octaves = log2(60 / period / 115) / 1.2;
-    double sum     = kt_likeness_at(full, period) + 0.7 * kt_likeness_at(full, 2 * period) +
-                 0.4 * kt_likeness_at(full, 3 * period) + 0.6 * kt_likeness_at(full, 4 * period);
-    return sum * exp(-0.5 * octaves * octaves);
-}
-
-// The period within 4 % whose multiples are likest.
+// The period within 4 % whose multiples have the largest likeness.
 static double
 refined_period(const kt_likeness_t *full, double period)
 {
@@ -63,8 +54,13 @@ find_periods(const kt_likeness_t *full, double periods[KT_METER_PERIODS])
     static const double ratio[RATIOS] = {1, 2, 0.5, 3, 1.0 / 3, 1.5, 2.0 / 3, 4.0 / 3, 0.75};
     double              value[GRID];
     size_t              count = 0;
-    for (int i = 0; i < GRID; i++)
-        value[i] = comb_sum(full, SLOWEST_S * pow(FASTEST_S / SLOWEST_S, (double)i / (GRID - 1)));
+    for (int i = 0; i < GRID; i++) {
+        double period  = SLOWEST_S * pow(FASTEST_S / SLOWEST_S, (double)i / (GRID - 1));
+        double octaves = log2(60 / period / 115) / 1.2;
+        double sum     = kt_likeness_at(full, period) + 0.7 * kt_likeness_at(full, 2 * period) +
+                     0.4 * kt_likeness_at(full, 3 * period) + 0.6 * kt_likeness_at(full, 4 * period);
+        value[i] = sum * exp(-0.5 * octaves * octaves);
+    }
     for (int rank = 0; rank < BEST; rank++) {
         int best = 0;
         for (int i = 1; i + 1 < GRID; i++)
@@ -235,7 +231,7 @@ meter_clues(kt_meter_t *meter, const multiples_t curve[CURVES])
     }
 }
 
-// The hypotheses, unjudged, at most KT_METER_HYPOTHESES; how many: 0 where nothing repeats.
+// The hypotheses with their probabilities, at most KT_METER_HYPOTHESES; returns their number: 0 where nothing repeats.
 static size_t
 meters_gather(const kt_evidence_t *e, kt_meter_t *meters)
 {
@@ -253,14 +249,7 @@ meters_gather(const kt_evidence_t *e, kt_meter_t *meters)
             meter_clues(meter, curve);
         }
     }
-    return count;
-}
 
-// --- the judgement ---------------------------------------------------------------------------------------------------
-
-static void
-fill_probabilities(kt_meter_t *meters, size_t count)
-{
     double most = -1e300, sum = 0;
     for (size_t i = 0; i < count; i++) {
         double score = 0;
@@ -273,9 +262,12 @@ fill_probabilities(kt_meter_t *meters, size_t count)
         sum += meters[i].probability = exp(meters[i].probability - most);
     for (size_t i = 0; i < count; i++)
         meters[i].probability /= sum;
+    return count;
 }
 
-// The likest of the first seven multiples: in an uneven bar no beat is like the next one.
+// --- the judgement ---------------------------------------------------------------------------------------------------
+
+// The largest likeness of the first seven multiples: in an uneven bar no beat is like the next one.
 static double
 clarity_of(const kt_evidence_t *evidence, double period)
 {
@@ -292,10 +284,9 @@ kt_tempo_judge(const kt_evidence_t *evidence, kt_tempo_t *out)
     kt_meter_t *meters = calloc(KT_METER_HYPOTHESES, sizeof *meters);
     if (!meters)
         return KT_ENOMEM;
-    size_t     count = meters_gather(evidence, meters);
-    kt_tempo_t made  = {0};
-    fill_probabilities(meters, count);
-    double second = 0;
+    size_t     count  = meters_gather(evidence, meters);
+    kt_tempo_t made   = {0};
+    double     second = 0;
     for (size_t i = 0; i < count; i += KT_METER_KINDS) {
         double share = 0;
         for (int k = 0; k < KT_METER_KINDS; k++)
