@@ -105,7 +105,7 @@ wrapped_index(double cents, size_t n)
 }
 
 static void
-add_spectrum(kt_pitch_classes_t *self, const float *power)
+add_frame_peaks(kt_pitch_classes_t *self, const float *power)
 {
     enum { MOST_PEAKS = 2048 };
     static const double C_CENTS = SEMITONE * 9.0;
@@ -149,11 +149,11 @@ mean_deviation(const double histogram[SEMITONE], double *focus)
 }
 
 static void
-add_spectra(kt_pitch_classes_t *self, const float *samples, size_t frames)
+add_chroma_frames(kt_pitch_classes_t *self, const float *samples, size_t frames)
 {
     kt_power_spectra_rows(self->powers, samples, frames, self->bins, self->rows);
     for (size_t f = 0; f < frames; f++)
-        add_spectrum(self, self->rows + f * self->bins);
+        add_frame_peaks(self, self->rows + f * self->bins);
 }
 
 kt_err_t
@@ -161,12 +161,12 @@ kt_pitch_classes_fold(kt_pitch_classes_t *self, const float *samples, size_t n)
 {
     size_t whole = n < self->n_fft ? 0 : 1 + (n - self->n_fft) / self->hop;
     for (size_t at = 0; at < whole; at += BATCH)
-        add_spectra(self, samples + at * self->hop, whole - at < BATCH ? whole - at : BATCH);
+        add_chroma_frames(self, samples + at * self->hop, whole - at < BATCH ? whole - at : BATCH);
     size_t rest = n - whole * self->hop;  // shorter than a frame
     if (rest > self->hop || whole == 0) {
         memset(self->tail, 0, self->n_fft * sizeof *self->tail);
         memcpy(self->tail, samples + whole * self->hop, rest * sizeof *self->tail);
-        add_spectra(self, self->tail, 1);
+        add_chroma_frames(self, self->tail, 1);
     }
 
     // The segment's cents into twelve classes, and its tuning to that of the whole.

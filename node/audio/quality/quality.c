@@ -100,7 +100,7 @@ scale_powers(float *powers, size_t n, uint32_t n_fft)
 }
 
 static void
-add_spectra(kt_quality_t *self)
+add_spectra_batch(kt_quality_t *self)
 {
     const size_t bins = self->n_fft / 2 + 1;
     if (self->gathered == 0)
@@ -137,7 +137,7 @@ gather_frames(kt_quality_t *self, size_t frames)
             return;
         self->frame++;
         if (++self->gathered == FRAMES)
-            add_spectra(self);
+            add_spectra_batch(self);
     }
 }
 
@@ -254,7 +254,7 @@ quality_merge(void **state, void **next)
 {
     kt_quality_t *before = *state, *later = *next;
     if (before->spectra)
-        add_spectra(before);
+        add_spectra_batch(before);
     if (later->done == later->own)
         quality_forget(later);  // it has not filled a block of its own
 
@@ -298,7 +298,7 @@ quality_finish(const void *state, kt_document_t *document)
             gather_frames(end, end->filled);
         add_groups(end, end->filled);
         if (end->spectra)
-            add_spectra(end);
+            add_spectra_batch(end);
         end->done += end->filled;
         end->filled = 0;
     }

@@ -98,7 +98,7 @@ write_bar_times(bar_times_t *out, const kt_evidence_t *evidence, const bar_group
         if ((part - position + bar) % PARTS != 0 || part - last < LEAST_APART)
             continue;
 
-        // Parts up to one interval before and after the pulse go on with its first and last interval.
+        // Parts up to one interval before and after the pulse have the length of those of its first and last interval.
         int64_t i = part < 0 ? 0 : part / PARTS;
         if (i > (int64_t)n - 2)
             i = (int64_t)n - 2;
