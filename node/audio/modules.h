@@ -1,5 +1,6 @@
 // kt_modules -- the parts that turn audio into features: one file and one row of this table each. The track
-// (kt_analysis) computes exactly what the modules of the wanted options read, and knows nothing else of them.
+// (kt_analysis) computes exactly the matrices that the modules of the requested options read, and depends on nothing
+// else of them.
 #pragma once
 
 #include "node/audio/segment.h"
@@ -16,18 +17,18 @@ typedef struct kt_stream {
     const kt_plan_t   *plan;
     uint32_t           rate_hz, channels;
     const char        *layout;
-    uint32_t           options;  // kt_option_t bits that are asked for
+    uint32_t           options;  // kt_option_t bits that are requested
     kt_device_t       *device;   // borrowed, for rows that the plan does not have; its kt_isa_t is the modules' too
     kt_segment_range_t range;    // the part of the stream that is analysed: all of it, or some of its segments
 } kt_stream_t;
 
 typedef struct kt_module {
     const char *name;
-    const char *stage;    // under which its time is reported; several may share one
-    uint32_t    options;  // kt_option_t bits, any of which asks for this module
+    const char *stage;    // name under which its time is reported; several modules may share one
+    uint32_t    options;  // kt_option_t bits, any of which requests this module
     uint32_t    reads;    // KT_READS bits of the matrices that it needs
     kt_err_t (*new)(void **state, const kt_stream_t *stream);
-    // Interleaved samples at the file's own rate, finite, as they come, from range.from on. Those before
+    // Interleaved samples at the file's own rate, finite, in chunks of any length, from range.from on. Those before
     // range.own bring filters into their state and are not counted; those after range.end are skipped. NULL: not
     // needed.
     kt_err_t (*push)(void *state, const float *pcm, size_t frames);

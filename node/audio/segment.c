@@ -8,7 +8,7 @@
 #include <string.h>
 
 // Positions are counted in the padded stream, which begins with n_fft / 2 zeros: frame t covers [t * hop, t * hop +
-// n_fft). pcm[0] of segment k stands at k * max_frames * hop, so frame i of the segment begins at pcm[i * hop].
+// n_fft). pcm[0] of segment k is sample k * max_frames * hop, so frame i of the segment begins at pcm[i * hop].
 //
 // The onset envelope compares a frame with the one before, 1 + n_fft / (2 hop) frames ago (librosa's shift). So every
 // matrix has `margin` rows before its first frame, and from the second segment on the mel rows there are the last ones
@@ -27,7 +27,7 @@ struct kt_segment {
     bool    leading;  // the first `margin` frames are those of the segment before
 
     float              *at[KT_MATRICES];
-    size_t              room[KT_MATRICES];  // frames, beside the margin
+    size_t              room[KT_MATRICES];  // frames, without the margin
     size_t              frames, lead;
     kt_spectral_peaks_t pitches, cqt_pitches;
     int64_t             spectral_us, chroma_us;
@@ -57,10 +57,21 @@ kt_matrix_width(const kt_plan_t *plan, kt_matrix_t matrix)
     }
 }
 
-// A derived matrix needs its sources; one that does not exist at this rate is not read.
-static uint32_t
-with_sources(const kt_plan_t *plan, uint32_t reads)
+kt_err_t
+kt_segment_new(kt_segment_t **self_p, const kt_plan_t *plan, kt_device_t *device, uint32_t reads)
 {
+    kt_segment_t *self = calloc(1, sizeof *self);
+    if (!self)
+        return KT_ENOMEM;
+    self->plan        = plan;
+    self->device      = device;
+    self->opts        = *kt_plan_opts(plan);
+    self->max_frames  = kt_segment_max_frames(&self->opts);
+    self->max_samples = (self->max_frames - 1) * self->opts.hop + self->opts.n_fft;
+    self->margin      = 1 + self->opts.n_fft / (2 * self->opts.hop);
+    self->end         = INT64_MAX;
+
+    // A derived matrix needs its sources; one that does not exist at this rate is not read.
     if (reads & (KT_READS(KT_MATRIX_MFCC) | KT_READS(KT_MATRIX_ONSET)))
         reads |= KT_READS(KT_MATRIX_MEL_DB);
     if (reads & KT_READS(KT_MATRIX_MEL_DB))
@@ -72,24 +83,8 @@ with_sources(const kt_plan_t *plan, uint32_t reads)
     for (int m = 0; m < KT_MATRICES; m++)
         if (kt_matrix_width(plan, (kt_matrix_t)m) == 0)
             reads &= ~KT_READS(m);
-    return reads;
-}
-
-kt_err_t
-kt_segment_new(kt_segment_t **self_p, const kt_plan_t *plan, kt_device_t *device, uint32_t reads)
-{
-    kt_segment_t *self = calloc(1, sizeof *self);
-    if (!self)
-        return KT_ENOMEM;
-    self->plan        = plan;
-    self->device      = device;
-    self->opts        = *kt_plan_opts(plan);
-    self->reads       = with_sources(plan, reads);
-    self->max_frames  = kt_segment_max_frames(&self->opts);
-    self->max_samples = (self->max_frames - 1) * self->opts.hop + self->opts.n_fft;
-    self->margin      = 1 + self->opts.n_fft / (2 * self->opts.hop);
-    self->end         = INT64_MAX;
-    *self_p           = self;
+    self->reads = reads;
+    *self_p     = self;
     return KT_OK;
 }
 
@@ -162,12 +157,12 @@ grow_matrix(kt_segment_t *self, int matrix, size_t frames)
 }
 
 static float *
-row_at(const kt_segment_t *self, int matrix, size_t frame)
+matrix_row(const kt_segment_t *self, int matrix, size_t frame)
 {
     return self->at[matrix] + (self->margin + frame) * kt_matrix_width(self->plan, (kt_matrix_t)matrix);
 }
 
-// Frames that the samples so far hold whole.
+// Number of frames whose samples are all there.
 static size_t
 frames_ready(const kt_segment_t *self)
 {
@@ -189,7 +184,7 @@ span_of(const kt_segment_t *self, size_t first, size_t frames)
 
 // The first pass over the next `frames` frames.
 static kt_err_t
-run_batch(kt_segment_t *self, size_t frames)
+run_frames(kt_segment_t *self, size_t frames)
 {
     int64_t   start = kt_clock_us();
     kt_rows_t rows  = {0};
@@ -199,7 +194,7 @@ run_batch(kt_segment_t *self, size_t frames)
         kt_err_t err = grow_matrix(self, m, self->frames + frames);
         if (err)
             return err;
-        rows.row[m] = row_at(self, m, self->frames);
+        rows.row[m] = matrix_row(self, m, self->frames);
     }
     if (self->reads & KT_READS(KT_MATRIX_CHROMA))
         rows.peaks = &self->pitches;
@@ -214,7 +209,7 @@ run_batch(kt_segment_t *self, size_t frames)
     return KT_OK;
 }
 
-// At most so many of them that there are `most` in all.
+// Appends samples until the buffer holds `most`.
 static kt_err_t
 take_samples(kt_segment_t *self, const float *samples, size_t n, size_t most, size_t *taken)
 {
@@ -229,13 +224,13 @@ take_samples(kt_segment_t *self, const float *samples, size_t n, size_t most, si
     return KT_OK;
 }
 
-// Drops the first `frames` frames, and keeps of them what the following ones need.
+// Drops the first `frames` frames except for what the following ones need of them.
 static void
 hand_over(kt_segment_t *self, size_t frames)
 {
     if (self->reads & KT_READS(KT_MATRIX_MEL)) {
         self->lead = self->margin;
-        memmove(self->at[KT_MATRIX_MEL], row_at(self, KT_MATRIX_MEL, frames - self->margin),
+        memmove(self->at[KT_MATRIX_MEL], matrix_row(self, KT_MATRIX_MEL, frames - self->margin),
                 self->margin * self->opts.n_mels * sizeof(float));
     }
     size_t step = frames * self->opts.hop;
@@ -248,26 +243,22 @@ hand_over(kt_segment_t *self, size_t frames)
     self->cqt_pitches.count = 0;
 }
 
-// The frames of the segment before, of which only those rows are needed that this one looks back to.
-static kt_err_t
-feed_lead(kt_segment_t *self, const float *samples, size_t n, size_t *taken)
-{
-    size_t   most = (self->margin - 1) * self->opts.hop + self->opts.n_fft;
-    kt_err_t err  = take_samples(self, samples, n, most, taken);
-    if (err || self->filled < most)
-        return err;
-    if ((err = run_batch(self, self->margin)))
-        return err;
-    hand_over(self, self->margin);
-    self->leading = false;
-    return KT_OK;
-}
-
 kt_err_t
 kt_segment_feed(kt_segment_t *self, const float *samples, size_t n, size_t *taken)
 {
     size_t   led = 0, rest = 0;
-    kt_err_t err = self->leading ? feed_lead(self, samples, n, &led) : KT_OK;
+    kt_err_t err = KT_OK;
+
+    // The last frames of the segment before: only the rows that this one looks back to are kept.
+    if (self->leading) {
+        size_t most = (self->margin - 1) * self->opts.hop + self->opts.n_fft;
+        err         = take_samples(self, samples, n, most, &led);
+        if (!err && self->filled >= most && !(err = run_frames(self, self->margin))) {
+            hand_over(self, self->margin);
+            self->leading = false;
+        }
+    }
+
     if (!err && self->origin == 0 && self->filled == 0) {
         err = grow_pcm(self, self->opts.n_fft / 2);
         if (!err)
@@ -277,7 +268,7 @@ kt_segment_feed(kt_segment_t *self, const float *samples, size_t n, size_t *take
     if (!err)
         err = take_samples(self, samples + led, n - led, self->max_samples, &rest);
     while (!err && !self->leading && frames_ready(self) >= self->frames + KT_BATCH_FRAMES)
-        err = run_batch(self, KT_BATCH_FRAMES);
+        err = run_frames(self, KT_BATCH_FRAMES);
     if (err)
         return err;
     *taken = led + rest;
@@ -304,7 +295,7 @@ run_chroma(kt_segment_t *self)
     if (err)
         return err;
     kt_span_t span   = span_of(self, 0, self->frames);
-    float    *out    = row_at(self, KT_MATRIX_CHROMA, 0);
+    float    *out    = matrix_row(self, KT_MATRIX_CHROMA, 0);
     double    tuning = kt_spectral_peaks_tuning(&self->pitches);
     err              = kt_device_chroma(self->device, self->plan, tuning, &span, 1, &out);
     self->chroma_us += kt_clock_us() - start;
@@ -319,45 +310,40 @@ run_cqt(kt_segment_t *self)
     int64_t      start = kt_clock_us();
     size_t       n;
     const float *samples = kt_segment_samples(self, &n);
-    float       *chroma  = row_at(self, KT_MATRIX_CHROMA_CQT, 0);
+    float       *chroma  = matrix_row(self, KT_MATRIX_CHROMA_CQT, 0);
     double       tuning  = kt_spectral_peaks_tuning(&self->cqt_pitches);
     kt_err_t     err     = kt_device_chroma_cqt(self->device, self->plan, tuning, samples, n, self->frames, chroma);
     if (!err && self->reads & KT_READS(KT_MATRIX_TONNETZ))
-        kt_tonnetz(chroma, self->frames, row_at(self, KT_MATRIX_TONNETZ, 0));
+        kt_tonnetz(chroma, self->frames, matrix_row(self, KT_MATRIX_TONNETZ, 0));
     self->chroma_us += kt_clock_us() - start;
     return err;
-}
-
-// The mel rows in decibels, then what reads them; `lead` rows of the segment before come along.
-static void
-run_mel(kt_segment_t *self)
-{
-    size_t frames = self->lead + self->frames;
-    size_t back   = self->lead * self->opts.n_mels;
-    float *db     = row_at(self, KT_MATRIX_MEL_DB, 0) - back;
-    kt_rows_to_db(kt_device_isa(self->device), row_at(self, KT_MATRIX_MEL, 0) - back, frames * self->opts.n_mels, db);
-    if (self->reads & KT_READS(KT_MATRIX_MFCC))
-        kt_rows_mfcc(kt_device_isa(self->device), self->plan, db + back, self->frames, row_at(self, KT_MATRIX_MFCC, 0));
-    if (self->reads & KT_READS(KT_MATRIX_ONSET))
-        kt_rows_onset(kt_device_isa(self->device), self->plan, db, frames,
-                      row_at(self, KT_MATRIX_ONSET, 0) - self->lead);
 }
 
 kt_err_t
 kt_segment_close(kt_segment_t *self)
 {
     size_t   left = self->leading ? 0 : frames_ready(self) - self->frames;
-    kt_err_t err  = left ? run_batch(self, left) : KT_OK;
+    kt_err_t err  = left ? run_frames(self, left) : KT_OK;
     for (int m = KT_ROWS; m < KT_MATRICES && !err; m++)
         if (self->reads & KT_READS(m))
             err = grow_matrix(self, m, self->frames);
     if (err || self->frames == 0)
         return err;
-    if (self->reads & KT_READS(KT_MATRIX_MEL_DB))
-        run_mel(self);
+
+    // The `lead` mel rows of the segment before take part in the decibels and in the onset envelope.
+    const kt_isa_t *isa = kt_device_isa(self->device);
+    if (self->reads & KT_READS(KT_MATRIX_MEL_DB)) {
+        size_t frames = self->lead + self->frames, back = self->lead * self->opts.n_mels;
+        float *db = matrix_row(self, KT_MATRIX_MEL_DB, 0) - back;
+        kt_rows_to_db(isa, matrix_row(self, KT_MATRIX_MEL, 0) - back, frames * self->opts.n_mels, db);
+        if (self->reads & KT_READS(KT_MATRIX_MFCC))
+            kt_rows_mfcc(isa, self->plan, db + back, self->frames, matrix_row(self, KT_MATRIX_MFCC, 0));
+        if (self->reads & KT_READS(KT_MATRIX_ONSET))
+            kt_rows_onset(isa, self->plan, db, frames, matrix_row(self, KT_MATRIX_ONSET, 0) - self->lead);
+    }
     if (self->reads & KT_READS(KT_MATRIX_CONTRAST))
-        kt_rows_contrast(kt_device_isa(self->device), self->plan, row_at(self, KT_MATRIX_PEAK, 0),
-                         row_at(self, KT_MATRIX_VALLEY, 0), self->frames, row_at(self, KT_MATRIX_CONTRAST, 0));
+        kt_rows_contrast(isa, self->plan, matrix_row(self, KT_MATRIX_PEAK, 0), matrix_row(self, KT_MATRIX_VALLEY, 0),
+                         self->frames, matrix_row(self, KT_MATRIX_CONTRAST, 0));
     if (self->reads & KT_READS(KT_MATRIX_CHROMA))
         err = run_chroma(self);
     if (!err && self->reads & KT_READS(KT_MATRIX_CHROMA_CQT))
@@ -381,7 +367,7 @@ kt_segment_frames(const kt_segment_t *self)
 const float *
 kt_segment_matrix(const kt_segment_t *self, kt_matrix_t matrix)
 {
-    return self->reads & KT_READS(matrix) ? row_at(self, matrix, 0) : NULL;
+    return self->reads & KT_READS(matrix) ? matrix_row(self, matrix, 0) : NULL;
 }
 
 size_t

@@ -7,7 +7,7 @@ enum { DIGIT_BITS = 11, DIGITS = 3, BUCKETS = 1 << DIGIT_BITS, SMALL = 48 };
 
 // The bits of a float as a number of the same order: negative ones turned over, positive ones above them.
 static uint32_t
-key_of(float value)
+sort_key(float value)
 {
     uint32_t bits;
     memcpy(&bits, &value, sizeof bits);
@@ -19,9 +19,9 @@ insertion_sort(float *values, size_t n)
 {
     for (size_t i = 1; i < n; i++) {
         float    value = values[i];
-        uint32_t key   = key_of(value);
+        uint32_t key   = sort_key(value);
         size_t   j     = i;
-        for (; j > 0 && key_of(values[j - 1]) > key; j--)
+        for (; j > 0 && sort_key(values[j - 1]) > key; j--)
             values[j] = values[j - 1];
         values[j] = value;
     }
@@ -30,7 +30,7 @@ insertion_sort(float *values, size_t n)
 static size_t
 digit_of(float value, int digit)
 {
-    return key_of(value) >> (digit * DIGIT_BITS) & (BUCKETS - 1);
+    return sort_key(value) >> (digit * DIGIT_BITS) & (BUCKETS - 1);
 }
 
 void

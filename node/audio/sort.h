@@ -4,5 +4,5 @@
 
 #include <stddef.h>
 
-// scratch: n floats. -0 comes before +0; a NaN would go to an end by its sign.
+// scratch: n floats. -0 is before +0; a NaN is moved to an end by its sign.
 void kt_sort_floats(float *values, float *scratch, size_t n);

@@ -89,41 +89,37 @@ spectral_merge(void **state, void **next)
     return err;
 }
 
-// A file whose samples are far beyond full scale can leave the feature table's ranges; that is a fact of the file and
-// no reason to refuse the rest of its values.
-static bool
-within_table(kt_feature_t feature, const kt_statistic_t *stats, size_t n)
-{
-    const kt_feature_desc_t *desc = kt_feature_desc(feature);
-    for (size_t i = 0; i < n; i++)
-        if (!(stats[i].min >= desc->min && stats[i].max <= desc->max))
-            return false;
-    return true;
-}
-
-static const char *
-why_undefined(kt_matrix_t matrix)
-{
-    if (matrix == KT_MATRIX_CHROMA_CQT || matrix == KT_MATRIX_TONNETZ)
-        return "not defined here: seven octaves from C1 need an analysis rate of 8,412 Hz and a hop divisible by 64";
-    return "not defined at this analysis rate";
-}
-
 static kt_err_t
 write_row(const spectral_t *self, size_t row, kt_document_t *document)
 {
-    kt_feature_t        feature = kt_frames_rows[row].feature;
-    const kt_summary_t *summary = self->summary[row];
-    if (!summary || self->no_sound) {
-        kt_document_null(document, feature, self->no_sound ? "no sound" : why_undefined(kt_frames_rows[row].matrix));
+    kt_feature_t             feature = kt_frames_rows[row].feature;
+    kt_matrix_t              matrix  = kt_frames_rows[row].matrix;
+    const kt_feature_desc_t *desc    = kt_feature_desc(feature);
+    const kt_summary_t      *summary = self->summary[row];
+    if (self->no_sound) {
+        kt_document_null(document, feature, "no sound");
         return KT_OK;
     }
-    size_t          width = kt_summary_width(summary);
-    kt_statistic_t *stats = calloc(width, sizeof *stats);
-    kt_err_t        err   = stats ? kt_summary_statistics(summary, stats) : KT_ENOMEM;
+    if (!summary) {
+        bool cqt = matrix == KT_MATRIX_CHROMA_CQT || matrix == KT_MATRIX_TONNETZ;
+        kt_document_null(document, feature,
+                         cqt ? "not defined here: seven octaves from C1 need an analysis rate of 8,412 Hz and a hop "
+                               "divisible by 64"
+                             : "not defined at this analysis rate");
+        return KT_OK;
+    }
+
+    size_t          width  = kt_summary_width(summary);
+    kt_statistic_t *stats  = calloc(width, sizeof *stats);
+    kt_err_t        err    = stats ? kt_summary_statistics(summary, stats) : KT_ENOMEM;
+    bool            within = true;
+    for (size_t i = 0; i < width && !err; i++)
+        within = within && stats[i].min >= desc->min && stats[i].max <= desc->max;
+
+    // A file whose samples are far beyond full scale can leave the feature table's ranges; its other values stay.
     if (err == KT_ENOTFOUND)
         kt_document_null(document, feature, "the sound has no samples");
-    else if (!err && !within_table(feature, stats, width))
+    else if (!err && !within)
         kt_document_null(document, feature, "out of range: samples far beyond full scale");
     else if (!err)
         kt_document_statistics(document, feature, stats, width);

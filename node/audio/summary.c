@@ -57,7 +57,7 @@ kt_summary_destroy(kt_summary_t **self_p)
 
 // Four partial sums, so that an addition need not wait for the one before.
 static double
-sum_of(const float *x, size_t n, double centre, bool squared)
+sum_about(const float *x, size_t n, double centre, bool squared)
 {
     double sum[4] = {0};
     size_t i      = 0;
@@ -69,23 +69,9 @@ sum_of(const float *x, size_t n, double centre, bool squared)
     return (sum[0] + sum[1]) + (sum[2] + sum[3]);
 }
 
-static void
-merge_moments(kt_moments_t *a, uint64_t frames_a, const kt_moments_t *b, uint64_t frames_b)
-{
-    double na = (double)frames_a, nb = (double)frames_b, delta = b->mean - a->mean;
-    if (frames_a == 0) {
-        *a = *b;
-        return;
-    }
-    a->mean += delta * nb / (na + nb);
-    a->m2 += b->m2 + delta * delta * na * nb / (na + nb);
-    a->min = fmin(a->min, b->min);
-    a->max = fmax(a->max, b->max);
-}
-
 // The value at a rank between two sorted values is linear between them.
 static double
-at_rank(const float *sorted, size_t n, double rank)
+value_at_rank(const float *sorted, size_t n, double rank)
 {
     size_t below = (size_t)rank;
     double part  = rank - (double)below;
@@ -94,7 +80,7 @@ at_rank(const float *sorted, size_t n, double rank)
 }
 
 static kt_err_t
-make_room(kt_summary_t *self, size_t segments)
+grow_segments(kt_summary_t *self, size_t segments)
 {
     size_t room = 2 * self->room > segments ? 2 * self->room : segments;
     if (segments <= self->room)
@@ -120,13 +106,13 @@ fold_column(kt_summary_t *self, size_t column, const float *sorted, size_t n)
 {
     kt_moments_t *moments = &self->moments[(self->segments - 1) * self->width + column];
     *moments              = (kt_moments_t){.min = sorted[0], .max = sorted[n - 1]};
-    moments->mean         = sum_of(sorted, n, 0, false) / (double)n;
-    moments->m2           = sum_of(sorted, n, moments->mean, true);
+    moments->mean         = sum_about(sorted, n, 0, false) / (double)n;
+    moments->m2           = sum_about(sorted, n, moments->mean, true);
     if (self->segments == 1)
-        self->median[column] = at_rank(sorted, n, 0.5 * (double)(n - 1));
+        self->median[column] = value_at_rank(sorted, n, 0.5 * (double)(n - 1));
     float *quantile = self->quantile + ((self->segments - 1) * self->width + column) * KT_QUANTILES;
     for (size_t q = 0; q < KT_QUANTILES; q++)
-        quantile[q] = (float)at_rank(sorted, n, (double)q / (KT_QUANTILES - 1) * (double)(n - 1));
+        quantile[q] = (float)value_at_rank(sorted, n, (double)q / (KT_QUANTILES - 1) * (double)(n - 1));
 }
 
 kt_err_t
@@ -136,7 +122,7 @@ kt_summary_fold(kt_summary_t *self, const float *rows, size_t frames)
         return KT_OK;
     float   *columns = malloc(COLUMNS * frames * sizeof *columns);
     float   *scratch = malloc(frames * sizeof *scratch);
-    kt_err_t err     = columns && scratch ? make_room(self, self->segments + 1) : KT_ENOMEM;
+    kt_err_t err     = columns && scratch ? grow_segments(self, self->segments + 1) : KT_ENOMEM;
     if (!err)
         self->weight[self->segments++] = frames;
     for (size_t first = 0; first < self->width && !err; first += COLUMNS) {
@@ -160,7 +146,7 @@ kt_err_t
 kt_summary_merge(kt_summary_t *self, const kt_summary_t *next)
 {
     size_t   row = next->width * next->segments;
-    kt_err_t err = next->segments > 0 ? make_room(self, self->segments + next->segments) : KT_OK;
+    kt_err_t err = next->segments > 0 ? grow_segments(self, self->segments + next->segments) : KT_OK;
     if (err || next->segments == 0)
         return err;
     memcpy(self->moments + self->segments * self->width, next->moments, row * sizeof *self->moments);
@@ -174,17 +160,25 @@ kt_summary_merge(kt_summary_t *self, const kt_summary_t *next)
     return KT_OK;
 }
 
-// Of all segments, one after the other.
+// The moments of all segments, merged one after the other (Chan, Golub, LeVeque).
 static kt_moments_t
-all_moments(const kt_summary_t *self, size_t column)
+column_moments(const kt_summary_t *self, size_t column)
 {
-    kt_moments_t out  = {0};
+    kt_moments_t a    = {0};
     uint64_t     seen = 0;
-    for (size_t s = 0; s < self->segments; s++) {
-        merge_moments(&out, seen, &self->moments[s * self->width + column], self->weight[s]);
-        seen += self->weight[s];
+    for (size_t s = 0; s < self->segments; seen += self->weight[s], s++) {
+        const kt_moments_t *b  = &self->moments[s * self->width + column];
+        double              na = (double)seen, nb = (double)self->weight[s], delta = b->mean - a.mean;
+        if (seen == 0) {
+            a = *b;
+            continue;
+        }
+        a.mean += delta * nb / (na + nb);
+        a.m2 += b->m2 + delta * delta * na * nb / (na + nb);
+        a.min = fmin(a.min, b->min);
+        a.max = fmax(a.max, b->max);
     }
-    return out;
+    return a;
 }
 
 typedef struct kt_weighted {
@@ -193,13 +187,13 @@ typedef struct kt_weighted {
 } kt_weighted_t;
 
 static int
-by_value(const void *a, const void *b)
+compare_weighted(const void *a, const void *b)
 {
     const kt_weighted_t *x = a, *y = b;
     return (x->value > y->value) - (x->value < y->value);
 }
 
-// Each of a segment's quantiles stands for an equal share of its frames.
+// Each of a segment's quantiles represents an equal share of its frames.
 static double
 weighted_median(const kt_summary_t *self, size_t column, kt_weighted_t *points)
 {
@@ -211,7 +205,7 @@ weighted_median(const kt_summary_t *self, size_t column, kt_weighted_t *points)
             points[n++] = (kt_weighted_t){quantile[q], (double)self->weight[s]};
         total += (double)self->weight[s] * KT_QUANTILES;
     }
-    qsort(points, n, sizeof *points, by_value);
+    qsort(points, n, sizeof *points, compare_weighted);
     for (size_t i = 0; i < n; i++) {
         below += points[i].weight;
         if (below >= 0.5 * total)
@@ -229,7 +223,7 @@ kt_summary_statistics(const kt_summary_t *self, kt_statistic_t *out)
     if (!points)
         return KT_ENOMEM;
     for (size_t c = 0; c < self->width; c++) {
-        const kt_moments_t moments = all_moments(self, c);
+        const kt_moments_t moments = column_moments(self, c);
         out[c].mean                = moments.mean;
         out[c].std                 = sqrt(moments.m2 / (double)self->frames);
         out[c].min                 = moments.min;

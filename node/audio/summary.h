@@ -1,7 +1,7 @@
 // kt_summary -- statistics of per-frame rows over a whole file, folded in segment by segment: mean, population standard
 // deviation, min and max as if all frames had been seen at once (doubles; Chan, Golub, LeVeque 1983 for the merge), the
 // median exactly while there is one segment, else the frame-weighted median of every segment's 257 equi-rank quantiles
-// (off by at most 1/512 of a segment's ranks). Memory: one kilobyte a component and segment. One thread.
+// (off by at most 1/512 of a segment's ranks). Memory: one kilobyte per component and segment. One thread.
 #pragma once
 
 #include "common/err.h"

@@ -18,7 +18,7 @@
 // min and max are those of all frames; the median is the weighted median of the segments' quantiles (kt_summary).
 struct kt_analysis {
     kt_analysis_opts_t opts;
-    void              *module[KT_MODULES];  // states; NULL: not asked for
+    void              *module[KT_MODULES];  // states; NULL: not requested
     bool               wanted[KT_MODULES];
     uint32_t           reads;
     kt_segment_t      *segment;   // NULL: no module reads rows
@@ -39,20 +39,8 @@ struct kt_analysis {
 
 enum { BLOCK_FRAMES = 4096, RESAMPLED = 8192, RESAMPLED_SPARE = 64 };
 
-// Beyond this the square of a spectrum's value leaves float32; no decoder gives such samples but a damaged one.
+// Beyond this the square of a spectrum's value exceeds float32; only a damaged file has such samples.
 #define SAMPLE_LIMIT 1e12f
-
-// A block is short enough that what becomes of it fits the resampler's output buffer, which takes it in one call then.
-static void
-size_blocks(kt_analysis_t *self)
-{
-    uint64_t to = kt_plan_opts(self->opts.plan)->rate_hz, from = self->opts.rate_hz;
-    uint64_t fitting         = from * (RESAMPLED - RESAMPLED_SPARE) / to;
-    self->block_frames       = fitting < 1 ? 1 : fitting > BLOCK_FRAMES ? BLOCK_FRAMES : (size_t)fitting;
-    self->resampled_capacity = (size_t)(self->block_frames * to / from) + RESAMPLED_SPARE;
-    if (self->resampled_capacity < RESAMPLED)
-        self->resampled_capacity = RESAMPLED;
-}
 
 static kt_err_t
 open_modules(kt_analysis_t *self)
@@ -75,7 +63,20 @@ static kt_err_t
 open_stream(kt_analysis_t *self)
 {
     uint32_t rate_hz = kt_plan_opts(self->opts.plan)->rate_hz;
-    kt_err_t err     = kt_segment_new(&self->segment, self->opts.plan, self->opts.device, self->reads);
+
+    // A block is short enough that its resampled samples fit the resampler's output buffer in one call.
+    uint64_t fitting         = (uint64_t)self->opts.rate_hz * (RESAMPLED - RESAMPLED_SPARE) / rate_hz;
+    self->block_frames       = fitting < 1 ? 1 : fitting > BLOCK_FRAMES ? BLOCK_FRAMES : (size_t)fitting;
+    self->resampled_capacity = (size_t)(self->block_frames * rate_hz / self->opts.rate_hz) + RESAMPLED_SPARE;
+    if (self->resampled_capacity < RESAMPLED)
+        self->resampled_capacity = RESAMPLED;
+    self->finite = calloc(self->block_frames * self->opts.channels, sizeof *self->finite);
+    if (!self->finite)
+        return KT_ENOMEM;
+    if (!self->reads)
+        return KT_OK;
+
+    kt_err_t err = kt_segment_new(&self->segment, self->opts.plan, self->opts.device, self->reads);
     if (!err && rate_hz != self->opts.rate_hz)
         err = kt_resample_new(&self->resample, self->opts.rate_hz, rate_hz);
     if (err)
@@ -87,20 +88,6 @@ open_stream(kt_analysis_t *self)
     return self->mono && self->resampled ? KT_OK : KT_ENOMEM;
 }
 
-// A file without sound has no segments.
-static kt_err_t
-find_range(kt_analysis_t *self)
-{
-    const kt_analysis_opts_t *opts = &self->opts;
-    self->range                    = (kt_segment_range_t){0, 0, UINT64_MAX, UINT64_MAX};
-    self->left                     = opts->segments ? opts->segments : UINT64_MAX;
-    if (opts->first_segment == 0 && opts->segments == 0)
-        return KT_OK;
-    kt_err_t err = kt_segment_range_of(opts->plan, opts->rate_hz, opts->first_segment, opts->segments, &self->range);
-    self->pushed = self->range.from;
-    return err;
-}
-
 kt_err_t
 kt_analysis_new(kt_analysis_t **self_p, const kt_analysis_opts_t *opts)
 {
@@ -108,22 +95,19 @@ kt_analysis_new(kt_analysis_t **self_p, const kt_analysis_opts_t *opts)
     kt_analysis_t *self = calloc(1, sizeof *self);
     if (!self)
         goto fail;
-    self->opts = *opts;
-    if ((err = find_range(self)) || (err = open_modules(self)))
-        goto fail;
-    if (opts->channels > 0 && opts->rate_hz == 0) {
-        err = KT_EINVAL;
-        goto fail;
-    }
-    if (opts->channels > 0) {
-        size_blocks(self);
-        self->finite = calloc(self->block_frames * opts->channels, sizeof *self->finite);
-        err          = self->finite ? KT_OK : KT_ENOMEM;
-        if (!err && self->reads)
-            err = open_stream(self);
+    self->opts  = *opts;
+    self->left  = opts->segments ? opts->segments : UINT64_MAX;
+    self->range = (kt_segment_range_t){0, 0, UINT64_MAX, UINT64_MAX};
+    if (opts->first_segment > 0 || opts->segments > 0) {
+        err = kt_segment_range_of(opts->plan, opts->rate_hz, opts->first_segment, opts->segments, &self->range);
         if (err)
             goto fail;
+        self->pushed = self->range.from;
     }
+    if ((err = open_modules(self)))
+        goto fail;
+    if (opts->channels > 0 && (err = opts->rate_hz > 0 ? open_stream(self) : KT_EINVAL))
+        goto fail;
     *self_p = self;
     return KT_OK;
 fail:
@@ -150,7 +134,7 @@ kt_analysis_destroy(kt_analysis_t **self_p)
 }
 
 static void
-give_frames(const kt_analysis_t *self)
+output_frames(const kt_analysis_t *self)
 {
     for (size_t i = 0; i < kt_frames_rows_count; i++) {
         kt_matrix_t  matrix = kt_frames_rows[i].matrix;
@@ -169,7 +153,7 @@ close_segment(kt_analysis_t *self)
         return err;
     self->segments++;
     if (self->opts.frames && self->opts.each_segment)
-        give_frames(self);
+        output_frames(self);
     for (size_t m = 0; m < KT_MODULES && !err; m++) {
         int64_t start = kt_clock_us();
         if (self->wanted[m] && kt_modules[m]->segment)
@@ -234,28 +218,21 @@ flush_mono(kt_analysis_t *self)
     return feed_segments(self, self->mono, n);
 }
 
-// Sixteen at a time, so that the compiler vectorises: every sample of every file passes here.
-static size_t
-count_unusable(const float *pcm, size_t count)
-{
-    enum { LANES = 16 };
-    size_t bad = 0, i = 0;
-    for (; i + LANES <= count; i += LANES) {
-        uint32_t here = 0;
-        for (size_t lane = 0; lane < LANES; lane++)
-            here += !(fabsf(pcm[i + lane]) <= SAMPLE_LIMIT);
-        bad += here;
-    }
-    for (; i < count; i++)
-        bad += !(fabsf(pcm[i]) <= SAMPLE_LIMIT);
-    return bad;
-}
-
-// The samples themselves when all can be used, else a copy with zeros.
+// The samples themselves when all can be used, else a copy with zeros. Counts sixteen at a time, so that the compiler
+// vectorises: every sample of every file passes here.
 static const float *
 make_finite(kt_analysis_t *self, const float *pcm, size_t count)
 {
-    size_t bad = count_unusable(pcm, count);
+    enum { LANES = 16 };
+    size_t bad = 0, tail = 0;
+    for (; tail + LANES <= count; tail += LANES) {
+        uint32_t here = 0;
+        for (size_t lane = 0; lane < LANES; lane++)
+            here += !(fabsf(pcm[tail + lane]) <= SAMPLE_LIMIT);
+        bad += here;
+    }
+    for (; tail < count; tail++)
+        bad += !(fabsf(pcm[tail]) <= SAMPLE_LIMIT);
     if (bad == 0)
         return pcm;
     for (size_t i = 0; i < count; i++)
@@ -264,39 +241,34 @@ make_finite(kt_analysis_t *self, const float *pcm, size_t count)
     return self->finite;
 }
 
-// At most as many frames as the present block has room for.
-static kt_err_t
-push_some(kt_analysis_t *self, const float *pcm, size_t frames)
-{
-    kt_err_t err = KT_OK;
-    pcm          = make_finite(self, pcm, frames * self->opts.channels);
-    for (size_t m = 0; m < KT_MODULES && !err; m++) {
-        if (!self->wanted[m] || !kt_modules[m]->push)
-            continue;
-        int64_t start = kt_clock_us();
-        err           = kt_modules[m]->push(self->module[m], pcm, frames);
-        self->stages.modules[m] += kt_clock_us() - start;
-    }
-    if (err || !self->segment)
-        return err;
-    int64_t start = kt_clock_us();
-    kt_to_mono(pcm, frames, self->opts.channels, self->mono + self->n_mono);
-    self->n_mono += frames;
-    self->stages.resample += kt_clock_us() - start;
-    return self->n_mono == self->block_frames ? flush_mono(self) : KT_OK;
-}
-
 kt_err_t
 kt_analysis_push(kt_analysis_t *self, const float *pcm, size_t frames)
 {
     if (frames > 0 && self->opts.channels == 0)
         return KT_EINVAL;
     for (size_t some; frames > 0; frames -= some, pcm += some * self->opts.channels) {
-        some         = self->block_frames - self->n_mono;
-        some         = frames < some ? frames : some;
-        kt_err_t err = push_some(self, pcm, some);
-        if (err)
-            return err;
+        some                = self->block_frames - self->n_mono;  // the block's room
+        some                = frames < some ? frames : some;
+        const float *finite = make_finite(self, pcm, some * self->opts.channels);
+        for (size_t m = 0; m < KT_MODULES; m++) {
+            if (!self->wanted[m] || !kt_modules[m]->push)
+                continue;
+            int64_t  start = kt_clock_us();
+            kt_err_t err   = kt_modules[m]->push(self->module[m], finite, some);
+            self->stages.modules[m] += kt_clock_us() - start;
+            if (err)
+                return err;
+        }
+
+        if (self->segment) {
+            int64_t start = kt_clock_us();
+            kt_to_mono(finite, some, self->opts.channels, self->mono + self->n_mono);
+            self->n_mono += some;
+            self->stages.resample += kt_clock_us() - start;
+            kt_err_t err = self->n_mono == self->block_frames ? flush_mono(self) : KT_OK;
+            if (err)
+                return err;
+        }
         self->pushed += some;
     }
     return KT_OK;
@@ -328,7 +300,7 @@ kt_analysis_finish(kt_analysis_t *self, kt_document_t *document)
         return KT_EINVAL;
     kt_err_t err = self->segment ? close_stream(self) : KT_OK;
     if (!err && self->opts.frames && !self->opts.each_segment && self->segments == 1)
-        give_frames(self);
+        output_frames(self);
     for (size_t m = 0; m < KT_MODULES && !err; m++) {
         int64_t start = kt_clock_us();
         if (self->wanted[m])
@@ -348,17 +320,7 @@ kt_analysis_range(const kt_analysis_t *self, kt_segment_range_t *out)
     *out = self->range;
 }
 
-// The stream may end within what self needs beyond its own; then both have seen its end.
-static bool
-ranges_adjoin(const kt_analysis_t *self, const kt_analysis_t *next)
-{
-    const kt_analysis_opts_t *a = &self->opts, *b = &next->opts;
-    return a->plan == b->plan && a->rate_hz == b->rate_hz && a->channels == b->channels && a->options == b->options &&
-           self->range.end == next->range.own && next->pushed > next->range.own &&
-           (self->pushed >= self->range.to || self->pushed == next->pushed);
-}
-
-// The open end of the later one: its samples in the blocks, the resampler and the segment.
+// self takes over the open end of next: the samples in its blocks, its resampler and its segment.
 static void
 continue_as(kt_analysis_t *self, kt_analysis_t *next)
 {
@@ -384,9 +346,16 @@ continue_as(kt_analysis_t *self, kt_analysis_t *next)
 kt_err_t
 kt_analysis_merge(kt_analysis_t *self, kt_analysis_t **next_p)
 {
-    kt_analysis_t *next = *next_p;
-    if (!ranges_adjoin(self, next))
+    kt_analysis_t            *next = *next_p;
+    const kt_analysis_opts_t *a = &self->opts, *b = &next->opts;
+    if (a->plan != b->plan || a->rate_hz != b->rate_hz || a->channels != b->channels || a->options != b->options)
         return KT_EINVAL;
+    if (self->range.end != next->range.own || next->pushed <= next->range.own)
+        return KT_EINVAL;
+    // The stream may end within the samples that self needs after its own range; then both have seen its end.
+    if (self->pushed < self->range.to && self->pushed != next->pushed)
+        return KT_EINVAL;
+
     kt_err_t err = self->segment && self->left > 0 ? close_stream(self) : KT_OK;
     for (size_t m = 0; m < KT_MODULES && !err; m++)
         if (self->wanted[m])

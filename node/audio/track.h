@@ -1,5 +1,5 @@
 // kt_analysis -- one streaming object: PCM in at the file's own rate and channels, features into a document at the end.
-// The cut into chunks changes nothing: frames lie on a fixed grid of samples, segments of at most ten minutes on a
+// The cut into chunks changes nothing: frames are on a fixed grid of samples, segments of at most ten minutes on a
 // fixed grid of frames. Up to one segment the values equal the reference library's; past it, per-segment matters
 // (tuning, the top_db reference) are taken segment by segment and statistics are merged: mean, std, min, max exactly,
 // the median from each segment's 257 quantiles (docs in track.c). Memory: one segment, whatever the length. One
@@ -22,8 +22,8 @@ typedef struct kt_analysis_opts {
     const kt_plan_t *plan;    // shared, constant
     kt_device_t     *device;  // this thread's
     uint32_t         rate_hz, channels;
-    const char      *layout;   // FFmpeg's name of the speakers; NULL or "": unknown. Needed by new alone
-    uint32_t         options;  // kt_option_t bits: what is left out costs nothing
+    const char      *layout;   // FFmpeg's name of the speakers; NULL or "": unknown. Needed only by new
+    uint32_t         options;  // kt_option_t bits; others cost nothing
     kt_frames_fn    *frames;   // NULL: none
     bool             each_segment;
     void            *context;
@@ -52,22 +52,22 @@ KT_MUST_USE kt_err_t kt_analysis_finish(kt_analysis_t *self, kt_document_t *docu
 
 // The frames of the source that an analysis with these options is to be pushed.
 void kt_analysis_range(const kt_analysis_t *self, kt_segment_range_t *out);
-// *next_p continues where self ends: self becomes the analysis of both and may be pushed on where *next_p stood (if
+// *next_p continues where self ends: self becomes the analysis of both and may be pushed on from the end of *next_p (if
 // that was the last one), merged and finished; *next_p is destroyed. KT_EINVAL (both as before): they do not adjoin,
 // differ in their options, self was pushed less than it needs, or *next_p nothing of its own (then the stream ended
 // before it, and self is all). KT_ENOMEM: both can only be destroyed.
 //
-// What finish then gives, against one analysis of the whole on the same machine:
+// The results of finish, compared with one analysis of the whole on the same machine:
 // - Where the file has the analysis rate, values differ by 1e-9 or less (relative), so that the message with its nine
 //   digits is the same text. Modules that know segments only (spectral, key, rhythm, perceptual, similarity) get the
 //   same segments: equal to the last bit with one segment per range; with more, sums of doubles are taken in another
 //   order. Tempo, beats and bars never cross segments. Of loudness and quality the counts are equal; sums are taken in
 //   another order, and filters began half a minute before: the K-weighting's past is gone by then, that of the offset
 //   of the low band (rumble, hum) is e^-15 of itself.
-// - At other rates the resampler, which works in blocks, rounds differently (libsoxr, 20 bits: 1e-6 of full scale a
-//   sample), so spectral values, and what follows from them, differ by some 1e-6, but where a decision was a tie.
+// - At other rates the resampler, which works in blocks, rounds differently (libsoxr, 20 bits: 1e-6 of full scale per
+//   sample), so spectral values, and values derived from them, differ by some 1e-6, except where a decision was a tie.
 // - clipping_ratio: tops of two ranges whose peaks differ, but by less than 1e-4 of the peak, count together.
-// - thd: where no one pitch is the most frequent in all ranges, the frames of the others are left out.
+// - thd: where no one pitch is the most frequent in all ranges, the frames of the other pitches are left out.
 KT_MUST_USE kt_err_t kt_analysis_merge(kt_analysis_t *self, kt_analysis_t **next_p);
 
 void kt_analysis_stages(const kt_analysis_t *self, kt_stage_us_t *out);

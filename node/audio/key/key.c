@@ -62,7 +62,7 @@ key_merge(void **state, void **next)
 }
 
 static void
-write_nulls(kt_document_t *document, const char *reason)
+write_key_nulls(kt_document_t *document, const char *reason)
 {
     kt_document_null(document, KT_FEATURE_MIR_key, reason);
     kt_document_null(document, KT_FEATURE_MIR_mode, reason);
@@ -71,35 +71,29 @@ write_nulls(kt_document_t *document, const char *reason)
     kt_document_null(document, KT_FEATURE_MIR_tuning, reason);
 }
 
-static void
-write_key(kt_document_t *document, const kt_musical_key_t *key)
-{
-    char second[16];
-    snprintf(second, sizeof second, "%s %s", kt_key_tonic(key->second), kt_key_mode(key->second));
-    kt_document_text(document, KT_FEATURE_MIR_key, kt_key_tonic(key->best));
-    kt_document_text(document, KT_FEATURE_MIR_mode, kt_key_mode(key->best));
-    kt_document_real(document, KT_FEATURE_MIR_key_strength, fmax(-1, fmin(1, key->strength)));
-    kt_document_text(document, KT_FEATURE_MIR_key_alternative, second);
-}
-
 static kt_err_t
 key_finish(const void *state, kt_document_t *document)
 {
     const kt_key_module_t *self = state;
     double                 profile[KT_PITCH_CLASSES], sum = 0;
     if (!self->classes) {
-        write_nulls(document, "no sound, or an analysis rate below 8000 Hz");
+        write_key_nulls(document, "no sound, or an analysis rate below 8000 Hz");
         return KT_OK;
     }
     kt_pitch_classes_profile(self->classes, profile);
     for (int c = 0; c < KT_PITCH_CLASSES; c++)
         sum += profile[c];
     if (sum <= 0 || kt_pitch_classes_focus(self->classes) < LEAST_FOCUS) {
-        write_nulls(document, sum <= 0 ? "silence" : "no pitch: the peaks keep to no scale");
+        write_key_nulls(document, sum <= 0 ? "silence" : "no pitch: the peaks keep to no scale");
         return KT_OK;
     }
     kt_musical_key_t key = kt_key_of(profile);
-    write_key(document, &key);
+    char             second[16];
+    snprintf(second, sizeof second, "%s %s", kt_key_tonic(key.second), kt_key_mode(key.second));
+    kt_document_text(document, KT_FEATURE_MIR_key, kt_key_tonic(key.best));
+    kt_document_text(document, KT_FEATURE_MIR_mode, kt_key_mode(key.best));
+    kt_document_real(document, KT_FEATURE_MIR_key_strength, fmax(-1, fmin(1, key.strength)));
+    kt_document_text(document, KT_FEATURE_MIR_key_alternative, second);
     kt_document_real(document, KT_FEATURE_MIR_tuning, kt_pitch_classes_tuning(self->classes));
     return KT_OK;
 }

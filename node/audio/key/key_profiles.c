@@ -2,9 +2,9 @@
 
 #include <math.h>
 
-// How often each pitch class stands in music whose key is known, tonic first: the mean of two corpora, each divided by
-// its own sum. Both have the leading note beside the natural seventh in minor, as harmonic minor has; the profiles that
-// were made with listeners, or fitted to dance music, take such a piece for its relative major.
+// How often each pitch class occurs in music whose key is known, tonic first: the mean of two corpora, each divided by
+// its own sum. Both have the leading note as well as the natural seventh in minor, as harmonic minor has; the profiles
+// that were made with listeners, or fitted to dance music, take such a piece for its relative major.
 //   KOSTKA_PAYNE: Temperley, Music and Probability (MIT Press 2007), chapter 6: 46 excerpts of the Kostka-Payne
 //   workbook.
 //   ALBRECHT: Albrecht & Shanahan, The Use of Large Corpora to Train a New Type of Key-Finding Algorithm (Music
@@ -19,7 +19,7 @@ static const double ALBRECHT[2][KT_PITCH_CLASSES] = {
 };
 
 static double
-correlation(const double *classes, const double *profile, int tonic)
+profile_correlation(const double *classes, const double *profile, int tonic)
 {
     double x = 0, y = 0, xx = 0, yy = 0, xy = 0;
     for (int i = 0; i < KT_PITCH_CLASSES; i++) {
@@ -43,7 +43,9 @@ kt_key_of(const double classes[KT_PITCH_CLASSES])
     kt_musical_key_t out = {.best = -1, .second = -1, .strength = -2, .second_strength = -2};
     for (int key = 0; key < KT_KEYS; key++) {
         int    mode = key / KT_PITCH_CLASSES, tonic = key % KT_PITCH_CLASSES;
-        double r = (correlation(classes, KOSTKA_PAYNE[mode], tonic) + correlation(classes, ALBRECHT[mode], tonic)) / 2;
+        double r = (profile_correlation(classes, KOSTKA_PAYNE[mode], tonic) +
+                    profile_correlation(classes, ALBRECHT[mode], tonic)) /
+                   2;
         if (r > out.strength) {
             out.second          = out.best;
             out.second_strength = out.strength;

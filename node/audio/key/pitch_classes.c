@@ -7,15 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Frames of about 0.37 s, half overlapping: two semitones are told apart from 60 Hz on. Every local maximum of a
+// Frames of about 0.37 s, half overlapping: two semitones are distinguished from 60 Hz on. Every local maximum of a
 // frame's power spectrum between 25 and 2000 Hz within 40 dB of its largest (above, there is little but overtones and
 // percussion) is a peak; its frequency and power p are those of a parabola through the decibels. It counts p^0.3, its
 // loudness by Stevens' law, for its own pitch and, with shares of 0.6 and 0.36, for the pitches whose second and third
 // harmonic it could be (Gomez 2006, section 3.2). A frame is divided by the square root of its sum, so that loud
 // passages count more, but not in proportion.
 //
-// All of it is laid down in cents of the octave; at the end of a segment the tuning is known, and each semitone
-// takes what lies within half of one around it under a cos^2 window.
+// All of it is counted in cents of the octave; at the end of a segment the tuning is known, and each semitone
+// takes the cents within half a semitone around it under a cos^2 window.
 static const double FRAME_S = 0.372, LOW_HZ = 25, HIGH_HZ = 2000, SHARE = 0.6, STEVENS = 0.3;
 static const float  RANGE = 1e-4f, FLOOR = 1e-6f;  // of the frame's largest power; a sine of full scale has n_fft^2/16
 
@@ -33,9 +33,15 @@ struct kt_pitch_classes {
     uint64_t            peaks;
 };
 
-static void
-size_frames(kt_pitch_classes_t *self, uint32_t rate_hz)
+kt_err_t
+kt_pitch_classes_new(kt_pitch_classes_t **self_p, const kt_cpu_ops_t *ops, uint32_t rate_hz)
 {
+    kt_err_t err = KT_ENOMEM;
+    if (rate_hz < LEAST_HZ)
+        return KT_EINVAL;
+    kt_pitch_classes_t *self = calloc(1, sizeof *self);
+    if (!self)
+        goto fail;
     uint32_t n_fft = 256;
     while (n_fft < 16384 && n_fft * M_SQRT2 < FRAME_S * rate_hz)
         n_fft *= 2;
@@ -47,18 +53,7 @@ size_frames(kt_pitch_classes_t *self, uint32_t rate_hz)
     self->bins    = (size_t)fmin(n_fft / 4.0, HIGH_HZ / bin_hz + 2);
     for (int h = 0; h < HARMONICS; h++)
         self->harmonic_cents[h] = CENTS * log2(h + 1);
-}
 
-kt_err_t
-kt_pitch_classes_new(kt_pitch_classes_t **self_p, const kt_cpu_ops_t *ops, uint32_t rate_hz)
-{
-    kt_err_t err = KT_ENOMEM;
-    if (rate_hz < LEAST_HZ)
-        return KT_EINVAL;
-    kt_pitch_classes_t *self = calloc(1, sizeof *self);
-    if (!self)
-        goto fail;
-    size_frames(self, rate_hz);
     self->rows = calloc(BATCH * self->bins, sizeof *self->rows);
     self->tail = calloc(self->n_fft, sizeof *self->tail);
     if (!self->rows || !self->tail || (err = kt_power_spectra_new(&self->powers, ops, rate_hz, self->n_fft, self->hop)))
@@ -84,7 +79,7 @@ kt_pitch_classes_destroy(kt_pitch_classes_t **self_p)
 }
 
 typedef struct peak {
-    double cents;   // over A4, of the plain grid of 440 Hz
+    double cents;   // above A4 = 440 Hz
     double weight;  // loudness
 } peak_t;
 
@@ -102,45 +97,38 @@ peak_at(const kt_pitch_classes_t *self, const float *power, size_t k)
 }
 
 static size_t
-wrapped(double cents, size_t n)
+wrapped_index(double cents, size_t n)
 {
     double at = cents - floor(cents / (double)n) * (double)n;
     size_t i  = (size_t)at;
     return i < n ? i : n - 1;
 }
 
-enum { MOST_PEAKS = 2048 };
-
-static size_t
-find_peaks(const kt_pitch_classes_t *self, const float *power, peak_t *out)
+static void
+add_frame_peaks(kt_pitch_classes_t *self, const float *power)
 {
-    float largest = 0;
+    enum { MOST_PEAKS = 2048 };
+    static const double C_CENTS = SEMITONE * 9.0;
+    peak_t              peaks[MOST_PEAKS];
+    float               largest = 0;
     for (size_t k = self->first; k + 1 < self->bins; k++)
         largest = power[k] > largest ? power[k] : largest;
     float  least = largest * RANGE > FLOOR ? largest * RANGE : FLOOR;
     size_t n     = 0;
     for (size_t k = self->first; k + 1 < self->bins && n < MOST_PEAKS; k++)
         if (power[k] > least && power[k] > power[k - 1] && power[k] >= power[k + 1])
-            out[n++] = peak_at(self, power, k);
-    return n;
-}
+            peaks[n++] = peak_at(self, power, k);
 
-static void
-add_frame(kt_pitch_classes_t *self, const float *power)
-{
-    static const double C_CENTS = SEMITONE * 9.0;
-    peak_t              peaks[MOST_PEAKS];
-    size_t              n     = find_peaks(self, power, peaks);
-    double              total = 0;
+    double total = 0;
     for (size_t i = 0; i < n; i++)
         total += peaks[i].weight;
     double scale = total > 0 ? 1 / sqrt(total) : 0;
     self->peaks += n;
     for (size_t i = 0; i < n; i++) {
         double weight = peaks[i].weight * scale;
-        self->segment_tuning[wrapped(peaks[i].cents + SEMITONE / 2.0, SEMITONE)] += weight;
+        self->segment_tuning[wrapped_index(peaks[i].cents + SEMITONE / 2.0, SEMITONE)] += weight;
         for (int h = 0; h < HARMONICS; h++, weight *= SHARE)
-            self->segment[wrapped(peaks[i].cents + C_CENTS - self->harmonic_cents[h], CENTS)] += weight;
+            self->segment[wrapped_index(peaks[i].cents + C_CENTS - self->harmonic_cents[h], CENTS)] += weight;
     }
 }
 
@@ -160,10 +148,28 @@ mean_deviation(const double histogram[SEMITONE], double *focus)
     return deviation < 0.5 ? deviation : -0.5;
 }
 
-// The segment's cents into twelve classes, and its tuning to the whole.
 static void
-close_segment(kt_pitch_classes_t *self)
+add_chroma_frames(kt_pitch_classes_t *self, const float *samples, size_t frames)
 {
+    kt_power_spectra_rows(self->powers, samples, frames, self->bins, self->rows);
+    for (size_t f = 0; f < frames; f++)
+        add_frame_peaks(self, self->rows + f * self->bins);
+}
+
+kt_err_t
+kt_pitch_classes_fold(kt_pitch_classes_t *self, const float *samples, size_t n)
+{
+    size_t whole = n < self->n_fft ? 0 : 1 + (n - self->n_fft) / self->hop;
+    for (size_t at = 0; at < whole; at += BATCH)
+        add_chroma_frames(self, samples + at * self->hop, whole - at < BATCH ? whole - at : BATCH);
+    size_t rest = n - whole * self->hop;  // shorter than a frame
+    if (rest > self->hop || whole == 0) {
+        memset(self->tail, 0, self->n_fft * sizeof *self->tail);
+        memcpy(self->tail, samples + whole * self->hop, rest * sizeof *self->tail);
+        add_chroma_frames(self, self->tail, 1);
+    }
+
+    // The segment's cents into twelve classes, and its tuning to that of the whole.
     double focus, tuning = mean_deviation(self->segment_tuning, &focus), classes[KT_PITCH_CLASSES] = {0};
     for (int i = 0; i < CENTS; i++) {
         double at      = (i + 0.5) / SEMITONE - tuning;
@@ -178,29 +184,6 @@ close_segment(kt_pitch_classes_t *self)
         self->tuning[i] += self->segment_tuning[i];
     memset(self->segment, 0, sizeof self->segment);
     memset(self->segment_tuning, 0, sizeof self->segment_tuning);
-}
-
-static void
-add_frames(kt_pitch_classes_t *self, const float *samples, size_t frames)
-{
-    kt_power_spectra_rows(self->powers, samples, frames, self->bins, self->rows);
-    for (size_t f = 0; f < frames; f++)
-        add_frame(self, self->rows + f * self->bins);
-}
-
-kt_err_t
-kt_pitch_classes_fold(kt_pitch_classes_t *self, const float *samples, size_t n)
-{
-    size_t whole = n < self->n_fft ? 0 : 1 + (n - self->n_fft) / self->hop;
-    for (size_t at = 0; at < whole; at += BATCH)
-        add_frames(self, samples + at * self->hop, whole - at < BATCH ? whole - at : BATCH);
-    size_t rest = n - whole * self->hop;  // what is left is shorter than a frame
-    if (rest > self->hop || whole == 0) {
-        memset(self->tail, 0, self->n_fft * sizeof *self->tail);
-        memcpy(self->tail, samples + whole * self->hop, rest * sizeof *self->tail);
-        add_frames(self, self->tail, 1);
-    }
-    close_segment(self);
     return KT_OK;
 }
 

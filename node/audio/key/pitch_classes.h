@@ -1,6 +1,6 @@
 // kt_pitch_classes -- how much of each pitch class a recording has: a harmonic pitch class profile (Gomez 2006, "Tonal
-// description of music audio signals") of the spectral peaks of long frames, each segment in its own tuning. Beside it
-// how the peaks lie between the semitones. State: a few kilobytes whatever the length. One thread.
+// description of music audio signals") of the spectral peaks of long frames, each segment in its own tuning; and
+// how the peaks deviate from the semitones. State: a few kilobytes whatever the length. One thread.
 #pragma once
 
 #include "common/err.h"

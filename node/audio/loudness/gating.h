@@ -1,5 +1,5 @@
 // kt_gating -- loudness over time without keeping it: block energies in bins of 0.01 LU, with the exact sum of each
-// bin, so that the gated mean is exact but for blocks within 0.01 LU of the relative gate (EBU R128, Tech 3342). The
+// bin, so that the gated mean is exact except for blocks within 0.01 LU of the relative gate (EBU R128, Tech 3342). The
 // memory does not grow with the length. One thread.
 #pragma once
 

@@ -40,7 +40,7 @@ typedef struct loudness {
 } loudness_t;
 
 static size_t
-size_of(uint32_t channels)
+loudness_bytes(uint32_t channels)
 {
     // One more than there are, silent: the partner of the last of an odd number.
     return sizeof(loudness_t) + (channels + 1) * sizeof(channel_t);
@@ -49,7 +49,7 @@ size_of(uint32_t channels)
 static kt_err_t
 loudness_new(void **state, const kt_stream_t *stream)
 {
-    loudness_t *self    = calloc(1, size_of(stream->channels));
+    loudness_t *self    = calloc(1, loudness_bytes(stream->channels));
     double     *weights = calloc(stream->channels + 1, sizeof *weights);
     if (!self || !weights) {
         free(self);
@@ -85,7 +85,7 @@ loudness_destroy(void **state)
 
 // The last `hops` hops as one window.
 static double
-window(const loudness_t *self, unsigned hops)
+hops_energy(const loudness_t *self, unsigned hops)
 {
     double energy = 0, length = 0;
     for (unsigned back = 1; back <= hops; back++) {
@@ -104,18 +104,9 @@ close_hop(loudness_t *self, uint64_t end)
     self->hop_from                        = end;
     self->hops++;
     if (self->hops >= MOMENTARY)
-        kt_gating_add(&self->momentary, window(self, MOMENTARY));
+        kt_gating_add(&self->momentary, hops_energy(self, MOMENTARY));
     if (self->hops >= SHORT_TERM)
-        kt_gating_add(&self->short_term, window(self, SHORT_TERM));
-}
-
-// A filter that rings out in digital silence ends at zero and not in numbers too small for the processor's fast path.
-static void
-settle(kt_kweight_state_t *state)
-{
-    double *at = &state->x[0];
-    for (size_t i = 0; i < sizeof *state / sizeof *at; i++)
-        at[i] = fabs(at[i]) < 1e-100 ? 0 : at[i];
+        kt_gating_add(&self->short_term, hops_energy(self, SHORT_TERM));
 }
 
 // Frames [from, to) of the block: two channels side by side, those that do not count left out.
@@ -131,30 +122,20 @@ add_energy(loudness_t *self, size_t from, size_t to)
             continue;
         self->ops->energy(&self->kweight, state, plane, to - from, energy);
         for (int i = 0; i < 2; i++) {
-            settle(&state[i]);
+            // A filter that rings out in digital silence ends at zero and not in subnormal numbers, which are slow.
+            double *value = &state[i].x[0];
+            for (size_t k = 0; k < sizeof state[i] / sizeof *value; k++)
+                value[k] = fabs(value[k]) < 1e-100 ? 0 : value[k];
             pair[i].state = state[i];
             self->hop_energy += pair[i].weight * energy[i];
         }
     }
 }
 
-// The block's real frames into hops.
-static void
-weigh_block(loudness_t *self)
-{
-    for (size_t from = 0, to; from < self->filled; from = to) {
-        uint64_t end = (self->hops + 1) * self->rate_hz / 10;
-        to           = end - self->done < self->filled ? (size_t)(end - self->done) : self->filled;
-        add_energy(self, from, to);
-        if (self->done + to == end)
-            close_hop(self, end);
-    }
-}
-
-// The range's own samples begin: drops what was counted so far, which is its neighbour's, and keeps filters and
+// The range's own samples begin: drops what was counted so far, which belongs to its neighbour, and keeps filters and
 // windows.
 static void
-forget(loudness_t *self)
+loudness_forget(loudness_t *self)
 {
     memset(&self->momentary, 0, sizeof self->momentary);
     memset(&self->short_term, 0, sizeof self->short_term);
@@ -163,12 +144,17 @@ forget(loudness_t *self)
 }
 
 static void
-end_block(loudness_t *self)
+measure_block(loudness_t *self)
 {
     if (self->done == self->own)
-        forget(self);
-    if (self->rate_hz >= KT_KWEIGHT_MIN_HZ)
-        weigh_block(self);
+        loudness_forget(self);
+    for (size_t from = 0, to; from < self->filled && self->rate_hz >= KT_KWEIGHT_MIN_HZ; from = to) {
+        uint64_t end = (self->hops + 1) * self->rate_hz / 10;  // of the present hop
+        to           = end - self->done < self->filled ? (size_t)(end - self->done) : self->filled;
+        add_energy(self, from, to);
+        if (self->done + to == end)
+            close_hop(self, end);
+    }
     for (uint32_t c = 0; c < self->channels; c++) {
         channel_t *channel = &self->channel[c];
         self->ops->peaks(&self->between, channel->plane, BLOCK, &channel->peaks);
@@ -188,7 +174,7 @@ loudness_push(void *state, const float *pcm, size_t frames)
                           sizeof(channel_t) / sizeof(float));
         self->filled += n;
         if (self->filled == BLOCK)
-            end_block(self);
+            measure_block(self);
     }
     return KT_OK;
 }
@@ -198,7 +184,7 @@ loudness_merge(void **state, void **next)
 {
     loudness_t *self = *state, *later = *next;
     if (later->done == later->own)
-        forget(later);  // it has not filled a block of its own
+        loudness_forget(later);  // it has not filled a block of its own
     kt_gating_merge(&later->momentary, &self->momentary);
     kt_gating_merge(&later->short_term, &self->short_term);
     for (uint32_t c = 0; c < self->channels; c++) {
@@ -214,35 +200,9 @@ loudness_merge(void **state, void **next)
     return KT_OK;
 }
 
-// Processes the current block, and the values between the last samples and the silence after them.
-static void
-end_stream(loudness_t *self)
-{
-    for (int i = 0; i < 2; i++) {
-        for (uint32_t c = 0; c < self->channels; c++)
-            memset(self->channel[c].plane + KT_PEAK_MARGIN + self->filled, 0, (BLOCK - self->filled) * sizeof(float));
-        end_block(self);
-    }
-}
-
-// Of all channels: the largest peaks, the sum of squares.
-static kt_peaks_t
-all_peaks(const loudness_t *self)
-{
-    kt_peaks_t out = {0, 0, 0};
-    for (uint32_t c = 0; c < self->channels; c++) {
-        const kt_peaks_t *peaks = &self->channel[c].peaks;
-        out.sample              = fmaxf(out.sample, peaks->sample);
-        out.between             = fmaxf(out.between, peaks->between);
-        out.squares += peaks->squares;
-    }
-    out.between = fmaxf(out.between, out.sample);
-    return out;
-}
-
 // A value into the document, if its group is wanted; NAN: null, with that reason.
 static void
-write_value(const loudness_t *self, kt_document_t *document, kt_feature_t feature, double value, const char *reason)
+write_wanted(const loudness_t *self, kt_document_t *document, kt_feature_t feature, double value, const char *reason)
 {
     const kt_feature_desc_t *desc = kt_feature_desc(feature);
     const uint32_t           bit  = desc->group == KT_GROUP_QUALITY ? KT_OPTION_QUALITY : KT_OPTION_PERCEPTUAL;
@@ -272,7 +232,29 @@ why_none(const loudness_t *self, unsigned hops, const char *too_short, const cha
 }
 
 static void
-write_loudness(const loudness_t *self, double true_peak, kt_document_t *document)
+write_peaks(const loudness_t *self, kt_document_t *document, double *true_peak)
+{
+    kt_peaks_t  peaks = {0, 0, 0};  // of all channels: the largest peaks, the sum of squares
+    double      count = (double)self->done * self->channels, crest = NAN;
+    const char *reason = self->channels == 0 ? "no sound" : self->done == 0 ? "the sound has no samples" : "silence";
+    for (uint32_t c = 0; c < self->channels; c++) {
+        const kt_peaks_t *channel = &self->channel[c].peaks;
+        peaks.sample              = fmaxf(peaks.sample, channel->sample);
+        peaks.between             = fmaxf(peaks.between, channel->between);
+        peaks.squares += channel->squares;
+    }
+    peaks.between = fmaxf(peaks.between, peaks.sample);
+    *true_peak    = NAN;
+    if (peaks.sample > 0) {
+        *true_peak = 20 * log10(peaks.between);
+        crest      = 10 * log10((double)peaks.sample * peaks.sample * count / peaks.squares);
+    }
+    write_wanted(self, document, KT_FEATURE_QUALITY_true_peak, *true_peak, reason);
+    write_wanted(self, document, KT_FEATURE_PERCEPTUAL_crest_factor, isnan(crest) ? NAN : fmax(crest, 0), reason);
+}
+
+static void
+write_loudness(const loudness_t *self, kt_document_t *document, double true_peak)
 {
     const char *momentary  = why_none(self, MOMENTARY, "shorter than 400 ms", "never louder than -70 LUFS");
     const char *short_term = why_none(self, SHORT_TERM, "shorter than 3 s", "never louder than -70 LUFS");
@@ -283,40 +265,32 @@ write_loudness(const loudness_t *self, double true_peak, kt_document_t *document
         loudest_m = kt_loudness_of(self->momentary.loudest);
     if (self->short_term.loudest > 0)
         loudest_s = kt_loudness_of(self->short_term.loudest);
-    write_value(self, document, KT_FEATURE_PERCEPTUAL_loudness, integrated, momentary);
-    write_value(self, document, KT_FEATURE_PERCEPTUAL_loudness_momentary_max, loudest_m, momentary);
-    write_value(self, document, KT_FEATURE_PERCEPTUAL_peak_to_loudness_ratio, true_peak - integrated, momentary);
-    write_value(self, document, KT_FEATURE_PERCEPTUAL_loudness_short_term_max, loudest_s, short_term);
-    write_value(self, document, KT_FEATURE_PERCEPTUAL_dynamic_range, range, short_term);
-    write_value(self, document, KT_FEATURE_QUALITY_dynamic_range, range, short_term);
-}
-
-static void
-write_all(const loudness_t *self, kt_document_t *document)
-{
-    kt_peaks_t  peaks     = all_peaks(self);
-    double      count     = (double)self->done * self->channels;
-    double      true_peak = NAN, crest = NAN;
-    const char *reason = self->channels == 0 ? "no sound" : self->done == 0 ? "the sound has no samples" : "silence";
-    if (peaks.sample > 0) {
-        true_peak = 20 * log10(peaks.between);
-        crest     = 10 * log10((double)peaks.sample * peaks.sample * count / peaks.squares);
-    }
-    write_value(self, document, KT_FEATURE_QUALITY_true_peak, true_peak, reason);
-    write_value(self, document, KT_FEATURE_PERCEPTUAL_crest_factor, isnan(crest) ? NAN : fmax(crest, 0), reason);
-    write_loudness(self, true_peak, document);
+    write_wanted(self, document, KT_FEATURE_PERCEPTUAL_loudness, integrated, momentary);
+    write_wanted(self, document, KT_FEATURE_PERCEPTUAL_loudness_momentary_max, loudest_m, momentary);
+    write_wanted(self, document, KT_FEATURE_PERCEPTUAL_peak_to_loudness_ratio, true_peak - integrated, momentary);
+    write_wanted(self, document, KT_FEATURE_PERCEPTUAL_loudness_short_term_max, loudest_s, short_term);
+    write_wanted(self, document, KT_FEATURE_PERCEPTUAL_dynamic_range, range, short_term);
+    write_wanted(self, document, KT_FEATURE_QUALITY_dynamic_range, range, short_term);
 }
 
 static kt_err_t
 loudness_finish(const void *state, kt_document_t *document)
 {
     const loudness_t *self = state;
-    loudness_t       *end  = malloc(size_of(self->channels));
+    loudness_t       *end  = malloc(loudness_bytes(self->channels));
     if (!end)
         return KT_ENOMEM;
-    memcpy(end, self, size_of(self->channels));
-    end_stream(end);
-    write_all(end, document);
+    memcpy(end, self, loudness_bytes(self->channels));
+
+    // The present block, then one of silence for the values between the last samples and the silence after them.
+    for (int i = 0; i < 2; i++) {
+        for (uint32_t c = 0; c < end->channels; c++)
+            memset(end->channel[c].plane + KT_PEAK_MARGIN + end->filled, 0, (BLOCK - end->filled) * sizeof(float));
+        measure_block(end);
+    }
+    double true_peak;
+    write_peaks(end, document, &true_peak);
+    write_loudness(end, document, true_peak);
     free(end);
     return KT_OK;
 }

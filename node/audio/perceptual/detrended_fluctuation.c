@@ -5,7 +5,7 @@
 // line. The exponent is the mean slope of log F over log scale. Regular beats bend F down: a small exponent dances.
 //
 // Two deviations: samples are those at the analysis rate, and of files past one segment F is taken over all segments.
-// A line's residual comes from running sums of y, i * y and y * y, so a block costs the same at any length.
+// A line's residual is computed from running sums of y, i * y and y * y, so a block costs the same at any length.
 #include "node/audio/perceptual/perceptual.h"
 
 #include <stdlib.h>
@@ -20,7 +20,7 @@ scale_of(int j)
 }
 
 static double
-deviation(const float *x, size_t n)
+block_deviation(const float *x, size_t n)
 {
     double sum[4] = {0}, square[4] = {0};
     size_t i = 0;
@@ -39,51 +39,51 @@ deviation(const float *x, size_t n)
 }
 
 // Running sums of the cumulated level: of y, i * y and y * y before index i.
-typedef struct sums {
+typedef struct level_sums {
     double y, iy, yy;
-} sums_t;
+} level_sums_t;
 
 // Returns the seconds of sound.
 static double
-cumulate(const float *samples, uint32_t rate_hz, size_t blocks, sums_t *sums)
+cumulate_level(const float *samples, uint32_t rate_hz, size_t blocks, level_sums_t *sums)
 {
     double mean = 0, y = 0, sounding = 0;
     for (size_t k = 0; k < blocks; k++) {
         size_t from = k * rate_hz / A_SECOND, to = (k + 1) * rate_hz / A_SECOND;
-        sums[k + 1].y = deviation(samples + from, to - from);  // the level, until it is cumulated
+        sums[k + 1].y = block_deviation(samples + from, to - from);  // the level, until it is cumulated
         mean += sums[k + 1].y / (double)blocks;
         sounding += sums[k + 1].y > SOUND;
     }
-    sums[0] = (sums_t){0, 0, 0};
+    sums[0] = (level_sums_t){0, 0, 0};
     for (size_t k = 0; k < blocks; k++) {
         y += sums[k + 1].y - mean;
-        sums[k + 1] = (sums_t){sums[k].y + y, sums[k].iy + (double)k * y, sums[k].yy + y * y};
+        sums[k + 1] = (level_sums_t){sums[k].y + y, sums[k].iy + (double)k * y, sums[k].yy + y * y};
     }
     return sounding / A_SECOND;
 }
 
 // Mean square of what a straight line leaves of the m values from `at`.
 static double
-residual(const sums_t *sums, size_t at, size_t m)
+residual(const level_sums_t *sums, size_t at, size_t m)
 {
-    const sums_t *a = &sums[at], *b = &sums[at + m];
-    double        n = (double)m, y = b->y - a->y, yy = b->yy - a->yy;
-    double        xy = b->iy - a->iy - ((double)at + (n - 1) / 2) * y;  // about the middle of the block
-    double        xx = n * (n * n - 1) / 12;
+    const level_sums_t *a = &sums[at], *b = &sums[at + m];
+    double              n = (double)m, y = b->y - a->y, yy = b->yy - a->yy;
+    double              xy = b->iy - a->iy - ((double)at + (n - 1) / 2) * y;  // about the middle of the block
+    double              xx = n * (n * n - 1) / 12;
     return fmax(yy - y * y / n - xy * xy / xx, 0) / n;
 }
 
 kt_err_t
 kt_fluctuation_fold(kt_fluctuation_t *self, const kt_segment_t *segment)
 {
-    uint32_t     rate_hz = kt_plan_opts(kt_segment_plan(segment))->rate_hz;
-    size_t       n;
-    const float *samples = kt_segment_samples(segment, &n);
-    size_t       blocks  = n * A_SECOND / rate_hz;
-    sums_t      *sums    = calloc(blocks + 1, sizeof *sums);
+    uint32_t      rate_hz = kt_plan_opts(kt_segment_plan(segment))->rate_hz;
+    size_t        n;
+    const float  *samples = kt_segment_samples(segment, &n);
+    size_t        blocks  = n * A_SECOND / rate_hz;
+    level_sums_t *sums    = calloc(blocks + 1, sizeof *sums);
     if (!sums)
         return KT_ENOMEM;
-    self->sounding += cumulate(samples, rate_hz, blocks, sums);
+    self->sounding += cumulate_level(samples, rate_hz, blocks, sums);
     for (int j = 0; j < KT_FLUCTUATION_SCALES; j++) {
         size_t m = scale_of(j), jump = m / 50 > 1 ? m / 50 : 1;
         for (size_t at = 0; at + m <= blocks; at += jump) {

@@ -53,21 +53,6 @@ perceptual_destroy(void **state)
 }
 
 static void
-add_frames(perceptual_t *self, const kt_segment_t *segment)
-{
-    const float *rms = kt_segment_matrix(segment, KT_MATRIX_RMS), *onset = kt_segment_matrix(segment, KT_MATRIX_ONSET);
-    const float *centroid = kt_segment_matrix(segment, KT_MATRIX_CENTROID);
-    const float *flatness = kt_segment_matrix(segment, KT_MATRIX_FLATNESS);
-    for (size_t t = 0; t < kt_segment_frames(segment); t++) {
-        self->frames++;
-        self->onset += onset[t];
-        self->level += rms[t];
-        self->centroid += (double)rms[t] * centroid[t];
-        self->flatness += (double)rms[t] * log10(fmax(flatness[t], 1e-10));
-    }
-}
-
-static void
 perceptual_add(perceptual_t *self, const perceptual_t *more)
 {
     self->seconds += more->seconds;
@@ -93,7 +78,17 @@ perceptual_fold(void *state, const kt_segment_t *segment)
     size_t       samples;
     (void)kt_segment_samples(segment, &samples);
     here.seconds = (double)samples / kt_plan_opts(kt_segment_plan(segment))->rate_hz;
-    add_frames(&here, segment);
+
+    const float *rms = kt_segment_matrix(segment, KT_MATRIX_RMS), *onset = kt_segment_matrix(segment, KT_MATRIX_ONSET);
+    const float *centroid = kt_segment_matrix(segment, KT_MATRIX_CENTROID);
+    const float *flatness = kt_segment_matrix(segment, KT_MATRIX_FLATNESS);
+    for (size_t t = 0; t < kt_segment_frames(segment); t++) {
+        here.frames++;
+        here.onset += onset[t];
+        here.level += rms[t];
+        here.centroid += (double)rms[t] * centroid[t];
+        here.flatness += (double)rms[t] * log10(fmax(flatness[t], 1e-10));
+    }
     kt_err_t err = kt_voice_fold(&here.voice, segment);
     if (!err)
         err = kt_fluctuation_fold(&here.fluctuation, segment);
@@ -110,36 +105,31 @@ perceptual_merge(void **state, void **next)
 }
 
 static double
-value_of(const kt_document_t *document, kt_feature_t feature)
+document_value(const kt_document_t *document, kt_feature_t feature)
 {
     double value;
     return kt_document_values(document, feature, &value, 1) == 1 ? value : NAN;
 }
 
-static kt_descriptors_t
-descriptors_of(const perceptual_t *self, const kt_document_t *document)
+static kt_err_t
+perceptual_finish(const void *state, kt_document_t *document)
 {
-    const char *mode = kt_document_text_of(document, KT_FEATURE_MIR_mode);
-    return (kt_descriptors_t){
-        .loudness       = value_of(document, KT_FEATURE_PERCEPTUAL_loudness),
+    const perceptual_t    *self        = state;
+    const char            *mode        = kt_document_text_of(document, KT_FEATURE_MIR_mode);
+    const kt_descriptors_t descriptors = {
+        .loudness       = document_value(document, KT_FEATURE_PERCEPTUAL_loudness),
         .onset_strength = self->frames > 0 ? self->onset / self->frames : NAN,
         .centroid       = self->level > 0 ? self->centroid / self->level : NAN,
         .flatness       = self->level > 0 ? self->flatness / self->level : NAN,
         .mode           = mode ? (strcmp(mode, "major") == 0 ? 1 : -1) : NAN,
-        .key_strength   = value_of(document, KT_FEATURE_MIR_key_strength),
-        .tempo          = value_of(document, KT_FEATURE_MIR_tempo),
+        .key_strength   = document_value(document, KT_FEATURE_MIR_key_strength),
+        .tempo          = document_value(document, KT_FEATURE_MIR_tempo),
         .speech         = self->voice.windows > 0 ? self->voice.speech / self->voice.windows : NAN,
         .voice          = self->voice.windows > 0 ? self->voice.voice / self->voice.windows : NAN,
         .scaling        = kt_fluctuation_exponent(&self->fluctuation),
     };
-}
 
-static kt_err_t
-perceptual_finish(const void *state, kt_document_t *document)
-{
-    const perceptual_t *self        = state;
-    kt_descriptors_t    descriptors = descriptors_of(self, document);
-    const char         *all         = NULL;
+    const char *all = NULL;  // the reason why no value is defined
     if (self->channels == 0)
         all = "no sound";
     else if (self->seconds < 1)

@@ -37,32 +37,10 @@ static const struct {
     {"octagonal", "FFFSSSSS"},
 };
 
-static const char *
-speakers_of(const char *layout, uint32_t channels)
-{
-    const char *usual = NULL;
-    for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++) {
-        if (strlen(layouts[i].speakers) != channels)
-            continue;
-        if (layout && strcmp(layouts[i].name, layout) == 0)
-            return layouts[i].speakers;
-        usual = usual ? usual : layouts[i].speakers;
-    }
-    return usual;
-}
-
-// Of a speaker's name as FFmpeg writes it: BL, BC, SL, SDL, TBL ...
-static double
-weight_of_name(const char *name, size_t length)
-{
-    bool back = name[0] == 'B' || name[0] == 'S' || (length > 1 && name[0] == 'T' && name[1] == 'B');
-    bool foot = length > 2 && strncmp(name, "BF", 2) == 0;  // bottom front
-    return length >= 3 && strncmp(name, "LFE", 3) == 0 ? 0 : back && !foot ? 1.41 : 1;
-}
-
-// "3 channels (FL+FR+LFE)". False when it names another number of them.
+// "3 channels (FL+FR+LFE)", with FFmpeg's names of speakers: BL, BC, SL, SDL, TBL ... False when it names another
+// number of them.
 static bool
-read_names(const char *layout, uint32_t channels, double *weights)
+read_speaker_names(const char *layout, uint32_t channels, double *weights)
 {
     const char *at = layout ? strchr(layout, '(') : NULL;
     if (!at || !strstr(layout, " channels ("))
@@ -71,7 +49,9 @@ read_names(const char *layout, uint32_t channels, double *weights)
         size_t length = strcspn(++at, "+)");
         if (length == 0 || at[length] != (c + 1 < channels ? '+' : ')'))
             return false;
-        weights[c] = weight_of_name(at, length);
+        bool back  = at[0] == 'B' || at[0] == 'S' || (length > 1 && at[0] == 'T' && at[1] == 'B');
+        bool foot  = length > 2 && strncmp(at, "BF", 2) == 0;  // bottom front
+        weights[c] = length >= 3 && strncmp(at, "LFE", 3) == 0 ? 0 : back && !foot ? 1.41 : 1;
         at += length;
     }
     return true;
@@ -80,9 +60,18 @@ read_names(const char *layout, uint32_t channels, double *weights)
 void
 kt_speaker_weights(const char *layout, uint32_t channels, double *weights)
 {
-    if (read_names(layout, channels, weights))
+    if (read_speaker_names(layout, channels, weights))
         return;
-    const char *speakers = speakers_of(layout, channels);
+    const char *speakers = NULL;  // those of the layout, else the usual ones of so many channels
+    for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++) {
+        if (strlen(layouts[i].speakers) != channels)
+            continue;
+        bool same = layout && strcmp(layouts[i].name, layout) == 0;
+        if (same || !speakers)
+            speakers = layouts[i].speakers;
+        if (same)
+            break;
+    }
     for (uint32_t c = 0; c < channels; c++)
         weights[c] = !speakers ? 1 : speakers[c] == 'L' ? 0 : speakers[c] == 'S' ? 1.41 : 1;
 }

@@ -1,5 +1,5 @@
 // Speechiness, 0 to 1: mean evidence of speech over windows of two seconds (voice.c), so it rises with the
-// share of the time that is speech and with how far the speech is above music. Clear speech throughout comes to .75
+// share of the time that is speech and with how far the speech is above music. Clear speech throughout reaches .75
 // and above, speech for half of the time to about a half of that.
 #include "node/audio/perceptual/perceptual.h"
 

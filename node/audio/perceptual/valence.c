@@ -1,5 +1,5 @@
 // Valence: how positive music sounds, 0 to 1; a weak estimate, as every one from the signal alone (the best trained
-// models explain half of what listeners say).
+// models explain half of the listeners' ratings).
 //
 //   the weighted mean of: mode (.30; 1/2 +- 1/2 key strength), tempo (.25; log2 over 110 BPM; 0, .5), density (.25;
 //   mean onset strength; 1.2 dB, .3), brightness (.20; log2 of the centroid over 1500 Hz; 0, .6)

@@ -1,5 +1,5 @@
 // Evidence of speech in windows of two seconds, one per second. Speech is articulated: its spectrum changes shape from
-// one tenth of a second to the next, and its level goes up and down with the syllables; music holds its notes.
+// one tenth of a second to the next, and its level rises and falls with the syllables; music has steady notes.
 //
 //   articulation  1 - mean correlation of a mel spectrum (dB) with the one 70 ms later, .10 .. .35 to 0 .. 1: Saunders,
 //                 "Real-time discrimination of broadcast speech/music" (ICASSP 1996) and Scheirer & Slaney (ICASSP
@@ -18,40 +18,22 @@
 enum { BANDS = 16, LEAST_RATE = 20 };
 #define LONGEST_FRAME 0.14  // seconds: in a longer one syllables run together
 
-typedef struct view {
+typedef struct voice_view {
     size_t       frames, window, hop, lag, width, bins;
     double       rate;  // frames per second
     const float *mel, *db, *zcr;
     float (*level)[BANDS];  // of a frame: square root of each band's power
     float *power, *alike;   // of a frame: power, and correlation with the frame `lag` later
     float *wave;            // [bins][2][window]: windowed cosine and sine
-} view_t;
-
-static double
-hann(const view_t *view, size_t t)
-{
-    return 0.5 - 0.5 * cos(2 * M_PI * ((double)t + 1) / ((double)view->window + 1));
-}
-
-static void
-make_waves(view_t *view)
-{
-    size_t first = (size_t)ceil(2.5 * (double)view->window / view->rate);
-    for (size_t k = 0; k < view->bins; k++)
-        for (size_t t = 0; t < view->window; t++) {
-            double phase = 2 * M_PI * (double)((first + k) * t % view->window) / (double)view->window;
-            view->wave[(2 * k) * view->window + t]     = (float)(hann(view, t) * cos(phase));
-            view->wave[(2 * k + 1) * view->window + t] = (float)(hann(view, t) * sin(phase));
-        }
-}
+} voice_view_t;
 
 static kt_err_t
-view_init(view_t *view, const kt_segment_t *segment)
+view_init(voice_view_t *view, const kt_segment_t *segment)
 {
     const kt_frontend_opts_t *opts  = kt_plan_opts(kt_segment_plan(segment));
     double                    rate  = (double)opts->rate_hz / opts->hop;
     size_t                    whole = (size_t)lround(2 * rate), frames = kt_segment_frames(segment);
-    *view = (view_t){.frames = frames, .rate = rate, .width = opts->n_mels, .lag = (size_t)lround(0.07 * rate)};
+    *view = (voice_view_t){.frames = frames, .rate = rate, .width = opts->n_mels, .lag = (size_t)lround(0.07 * rate)};
     // A sound between one and two seconds is one window.
     view->window = frames < whole ? frames : whole;
     view->hop    = whole / 2;
@@ -63,7 +45,18 @@ view_init(view_t *view, const kt_segment_t *segment)
     view->power  = calloc(frames, sizeof *view->power);
     view->alike  = calloc(frames, sizeof *view->alike);
     view->wave   = calloc(2 * view->bins * view->window, sizeof *view->wave);
-    return view->level && view->power && view->alike && view->wave ? KT_OK : KT_ENOMEM;
+    if (!view->level || !view->power || !view->alike || !view->wave)
+        return KT_ENOMEM;
+
+    size_t first = (size_t)ceil(2.5 * (double)view->window / rate), n = view->window;
+    for (size_t k = 0; k < view->bins; k++)
+        for (size_t t = 0; t < n; t++) {
+            double phase                    = 2 * M_PI * (double)((first + k) * t % n) / (double)n;
+            double hann                     = 0.5 - 0.5 * cos(2 * M_PI * ((double)t + 1) / ((double)n + 1));
+            view->wave[(2 * k) * n + t]     = (float)(hann * cos(phase));
+            view->wave[(2 * k + 1) * n + t] = (float)(hann * sin(phase));
+        }
+    return KT_OK;
 }
 
 typedef struct lanes {
@@ -71,7 +64,7 @@ typedef struct lanes {
 } lanes_t;
 
 static double
-sum_of(const double *lane)
+lane_sum(const double *lane)
 {
     return (lane[0] + lane[1]) + (lane[2] + lane[3]);
 }
@@ -88,7 +81,7 @@ add_pair(lanes_t *s, size_t lane, double a, double b)
 
 // 1 where either has no shape.
 static float
-correlation(const float *a, const float *b, size_t n)
+spectrum_correlation(const float *a, const float *b, size_t n)
 {
     lanes_t s = {{0}, {0}, {0}, {0}, {0}};
     size_t  i = 0;
@@ -97,14 +90,14 @@ correlation(const float *a, const float *b, size_t n)
             add_pair(&s, lane, a[i + lane], b[i + lane]);
     for (; i < n; i++)
         add_pair(&s, 0, a[i], b[i]);
-    double sum_a = sum_of(s.a), sum_b = sum_of(s.b);
-    double va = sum_of(s.aa) - sum_a * sum_a / (double)n, vb = sum_of(s.bb) - sum_b * sum_b / (double)n;
-    double cross = sum_of(s.ab) - sum_a * sum_b / (double)n;
+    double sum_a = lane_sum(s.a), sum_b = lane_sum(s.b);
+    double va = lane_sum(s.aa) - sum_a * sum_a / (double)n, vb = lane_sum(s.bb) - sum_b * sum_b / (double)n;
+    double cross = lane_sum(s.ab) - sum_a * sum_b / (double)n;
     return va > 1e-6 && vb > 1e-6 ? (float)(cross / sqrt(va * vb)) : 1.0f;
 }
 
 static void
-measure_frames(view_t *view)
+measure_frames(voice_view_t *view)
 {
     for (size_t t = 0; t < view->frames; t++) {
         const float *mel = view->mel + t * view->width, *db = view->db + t * view->width;
@@ -118,13 +111,13 @@ measure_frames(view_t *view)
         }
         view->power[t] = (float)all;
         if (t + view->lag < view->frames)
-            view->alike[t] = correlation(db, db + view->lag * view->width, view->width);
+            view->alike[t] = spectrum_correlation(db, db + view->lag * view->width, view->width);
     }
 }
 
 // Energy of the bands' envelopes at the rate of syllables, over the square of their sums; log10.
 static double
-syllables(const view_t *view, size_t at)
+syllables(const voice_view_t *view, size_t at)
 {
     double mean[BANDS] = {0}, energy[BANDS] = {0}, out = 0;
     for (size_t t = 0; t < view->window; t++)
@@ -152,7 +145,7 @@ syllables(const view_t *view, size_t at)
 
 // Mean correlation of frames that both are within 50 dB of the window's loudest.
 static double
-alikeness(const view_t *view, size_t at)
+alikeness(const voice_view_t *view, size_t at)
 {
     double most = 0, sum = 0, n = 0;
     for (size_t t = at; t < at + view->window; t++)
@@ -166,7 +159,7 @@ alikeness(const view_t *view, size_t at)
 }
 
 static double
-pauses(const view_t *view, size_t at)
+pauses(const voice_view_t *view, size_t at)
 {
     double mean = 0, below = 0;
     for (size_t t = at; t < at + view->window; t++)
@@ -177,7 +170,7 @@ pauses(const view_t *view, size_t at)
 }
 
 static double
-crossing_deviation(const view_t *view, size_t at)
+crossing_deviation(const voice_view_t *view, size_t at)
 {
     double sum = 0, square = 0, n = (double)view->window;
     for (size_t t = at; t < at + view->window; t++) {
@@ -187,19 +180,8 @@ crossing_deviation(const view_t *view, size_t at)
     return sqrt(fmax(square / n - sum / n * (sum / n), 0));
 }
 
-static void
-fold_window(kt_voice_t *self, const view_t *view, size_t at)
-{
-    double articulation = kt_ramp(1 - alikeness(view, at), 0.10, 0.35);
-    double syllabic     = kt_ramp(syllables(view, at), -1.6, -0.7);
-    double rest         = kt_ramp(pauses(view, at), 0.05, 0.35) + kt_ramp(crossing_deviation(view, at), 0.03, 0.10);
-    self->windows++;
-    self->speech += articulation * (syllabic + rest) / 3;
-    self->voice += sqrt(articulation * syllabic);
-}
-
 static double
-mean_power(const view_t *view, size_t at, size_t n)
+mean_power(const voice_view_t *view, size_t at, size_t n)
 {
     double sum = 0;
     for (size_t t = at; t < at + n; t++)
@@ -212,18 +194,24 @@ kt_voice_fold(kt_voice_t *self, const kt_segment_t *segment)
 {
     const kt_frontend_opts_t *opts = kt_plan_opts(kt_segment_plan(segment));
     double                    rate = (double)opts->rate_hz / opts->hop;
-    view_t                    view;
+    voice_view_t              view;
     if (rate < LEAST_RATE || opts->n_fft > LONGEST_FRAME * opts->rate_hz || opts->n_mels < BANDS ||
         (double)kt_segment_frames(segment) < rate)
         return KT_OK;
     kt_err_t err = view_init(&view, segment);
     if (!err) {
-        make_waves(&view);
         measure_frames(&view);
         double whole = mean_power(&view, 0, view.frames);
-        for (size_t at = 0; at + view.window <= view.frames; at += view.hop)
-            if (whole > 0 && mean_power(&view, at, view.window) > 1e-5 * whole)  // silence is no evidence
-                fold_window(self, &view, at);
+        for (size_t at = 0; at + view.window <= view.frames; at += view.hop) {
+            if (!(whole > 0 && mean_power(&view, at, view.window) > 1e-5 * whole))  // silence is no evidence
+                continue;
+            double articulation = kt_ramp(1 - alikeness(&view, at), 0.10, 0.35);
+            double syllabic     = kt_ramp(syllables(&view, at), -1.6, -0.7);
+            double rest = kt_ramp(pauses(&view, at), 0.05, 0.35) + kt_ramp(crossing_deviation(&view, at), 0.03, 0.10);
+            self->windows++;
+            self->speech += articulation * (syllabic + rest) / 3;
+            self->voice += sqrt(articulation * syllabic);
+        }
     }
     free(view.level);
     free(view.power);

@@ -1,11 +1,11 @@
 // The band limit: the upper edge of the highest band (16 bins, 172 Hz at 44.1 kHz) that in at least 2 % of the frames
-// lies above what rounding to 16 bits with dither leaves (-92 dBFS if all bands held as much).
+// is above the noise of rounding to 16 bits with dither (-92 dBFS if all bands held as much).
 //
-// Lossy coders end their band with a brick wall whose frequency goes with the bit rate. There is one where the spectrum
-// is filled for 2 kHz below the limit and the mean level falls by 35 dB or more from there to above it; which rate it
-// stands for is read off LAME's table of low-pass frequencies (lame.c, optimum_bandwidth), the limits lying half way
-// between its rows after some 0.4 kHz for the filter's slope. Other coders are named by the MP3 rate that has the same
-// wall; a file that was once at a lower sample rate can have such a wall too.
+// Lossy coders end their band with a brick wall whose frequency depends on the bit rate. There is one where the
+// spectrum is filled for 2 kHz below the limit and the mean level falls by 35 dB or more from there to above it; the
+// rate follows from LAME's table of low-pass frequencies (lame.c, optimum_bandwidth), the limits half way between its
+// rows after some 0.4 kHz for the filter's slope. Other coders are named by the MP3 rate that has the same wall; a file
+// that was once at a lower sample rate can have such a wall too.
 #include "node/audio/quality/quality.h"
 
 #include <math.h>
@@ -36,7 +36,7 @@ kt_band_merge(kt_band_t *self, const kt_band_t *more)
 }
 
 static bool
-is_filled(const kt_band_t *self, size_t band)
+is_band_filled(const kt_band_t *self, size_t band)
 {
     return self->above[band] > 1 && self->above[band] >= SHARE * self->frames;
 }
@@ -46,7 +46,7 @@ kt_band_limit(const kt_band_t *self, size_t bins, double nyquist_hz)
 {
     const size_t bands = bins / KT_BAND_BINS;
     for (size_t b = bands; b > 0; b--)
-        if (is_filled(self, b - 1))
+        if (is_band_filled(self, b - 1))
             return nyquist_hz * (double)b / (double)bands;
     return 0;
 }
@@ -61,25 +61,10 @@ level_between(const kt_band_t *self, double from_hz, double to_hz, double band_h
     return n > 0 ? sum / n : 0;
 }
 
-static bool
-has_wall(const kt_band_t *self, size_t bins, double nyquist_hz, double limit_hz)
-{
-    enum { LOWEST_HZ = 3500, FILLED_HZ = 2000 };
-    const size_t bands   = bins / KT_BAND_BINS;
-    const double band_hz = nyquist_hz / (double)bands;
-    if (limit_hz < LOWEST_HZ || limit_hz > 0.97 * nyquist_hz)
-        return false;
-    for (double hz = limit_hz - FILLED_HZ; hz < limit_hz - band_hz; hz += band_hz)
-        if (!is_filled(self, (size_t)(hz / band_hz)))
-            return false;
-    return level_between(self, limit_hz - 1500, limit_hz - 500, band_hz, bands) -
-               level_between(self, limit_hz + 200, limit_hz + 900, band_hz, bands) >=
-           FALL_DB;
-}
-
 const char *
 kt_band_source(const kt_band_t *self, size_t bins, double nyquist_hz, double limit_hz)
 {
+    enum { LOWEST_HZ = 3500, FILLED_HZ = 2000 };
     static const struct {
         double      up_to_hz;
         const char *name;
@@ -88,7 +73,16 @@ kt_band_source(const kt_band_t *self, size_t bins, double nyquist_hz, double lim
         {14800, "mp3_80"},  {15900, "mp3_96"},  {16500, "mp3_112"}, {17300, "mp3_128"}, {18300, "mp3_160"},
         {19350, "mp3_192"}, {20000, "mp3_256"}, {20700, "mp3_320"},
     };
-    if (!has_wall(self, bins, nyquist_hz, limit_hz))
+    const size_t bands   = bins / KT_BAND_BINS;
+    const double band_hz = nyquist_hz / (double)bands;
+    if (limit_hz < LOWEST_HZ || limit_hz > 0.97 * nyquist_hz)
+        return "none";
+    for (double hz = limit_hz - FILLED_HZ; hz < limit_hz - band_hz; hz += band_hz)
+        if (!is_band_filled(self, (size_t)(hz / band_hz)))
+            return "none";
+    const double fall = level_between(self, limit_hz - 1500, limit_hz - 500, band_hz, bands) -
+                        level_between(self, limit_hz + 200, limit_hz + 900, band_hz, bands);
+    if (!(fall >= FALL_DB))
         return "none";
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (limit_hz <= rows[i].up_to_hz)

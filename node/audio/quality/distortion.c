@@ -1,7 +1,7 @@
 // Total harmonic distortion of a tone, THD_F = sqrt(sum of the harmonics' powers / power of the fundamental), as
 // sound-level meters do (Larson Davis, THD: Hann window, the largest peak is the fundamental, each harmonic is the sum
-// of the bins up to five beside it). Of music it says nothing, as the harmonics are the instrument's: so it is given
-// only where at least half of the frames that sound hold one and the same pitch with 90 % of the power in its
+// of the bins up to five away from it). In music it means nothing, as the harmonics are the instrument's: so it is
+// given only where at least half of the frames that sound hold one and the same pitch with 90 % of the power in its
 // harmonics. Their spectra are averaged, and the noise beneath a harmonic (the median between the harmonics) is taken
 // off.
 #include "node/audio/quality/quality.h"
@@ -20,7 +20,7 @@ exact_bin(size_t k, double before, double at, double after)
 }
 
 static size_t
-reach_of(double bin)
+harmonic_reach(double bin)
 {
     const size_t half = (size_t)(bin / 2) - 1;
     return half < REACH ? half : REACH;
@@ -28,9 +28,9 @@ reach_of(double bin)
 
 // Bins [*first, *last] of harmonic h; false beyond the spectrum.
 static bool
-window(double bin, int h, size_t bins, size_t *first, size_t *last)
+harmonic_bins(double bin, int h, size_t bins, size_t *first, size_t *last)
 {
-    const size_t at = (size_t)lround(bin * h), reach = reach_of(bin);
+    const size_t at = (size_t)lround(bin * h), reach = harmonic_reach(bin);
     *first = at - reach;
     *last  = at + reach;
     return *last < bins;
@@ -38,7 +38,7 @@ window(double bin, int h, size_t bins, size_t *first, size_t *last)
 
 // The pitch of a frame in bins; 0 if there is none that holds nine tenths of the power.
 static double
-pitch_of(const float *powers, size_t bins)
+frame_pitch(const float *powers, size_t bins)
 {
     double total = 0, sum = 0;
     size_t peak = LOWEST_BIN, first, last;
@@ -52,23 +52,23 @@ pitch_of(const float *powers, size_t bins)
     const double bin = exact_bin(peak, powers[peak - 1], powers[peak], powers[peak + 1]);
     if (!(bin >= LOWEST_BIN))
         return 0;
-    for (int h = 1; window(bin, h, bins, &first, &last); h++)
+    for (int h = 1; harmonic_bins(bin, h, bins, &first, &last); h++)
         for (size_t k = first; k <= last; k++)
             sum += powers[k];
     return sum >= 0.9 * total ? bin : 0;
 }
 
 static bool
-is_same(double bin, double other)
+is_same_pitch(double bin, double other)
 {
     return fabs(other - bin) <= 0.01 * bin + 0.5;
 }
 
-// The pitch of most frames is found as they come: one that is outvoted gives way (Boyer and Moore).
+// The pitch of most frames is found by the majority vote of Boyer and Moore: one that is outvoted is replaced.
 void
 kt_tone_add(kt_tone_t *self, const float *powers, size_t bins)
 {
-    const double bin = pitch_of(powers, bins);
+    const double bin = frame_pitch(powers, bins);
     self->sounding++;
     if (bin == 0)
         return;
@@ -77,7 +77,7 @@ kt_tone_add(kt_tone_t *self, const float *powers, size_t bins)
         self->frames = 0;
         self->bin    = bin;
     }
-    if (!is_same(self->bin, bin)) {
+    if (!is_same_pitch(self->bin, bin)) {
         self->votes--;
         return;
     }
@@ -92,7 +92,7 @@ kt_tone_merge(kt_tone_t *self, const kt_tone_t *more)
 {
     const uint32_t sounding = self->sounding + more->sounding;
     const int64_t  votes    = self->votes;
-    if (self->frames > 0 && more->frames > 0 && is_same(self->bin, more->bin)) {
+    if (self->frames > 0 && more->frames > 0 && is_same_pitch(self->bin, more->bin)) {
         self->votes += more->votes;
         self->frames += more->frames;
         for (size_t k = 0; k < KT_TONE_BINS; k++)
@@ -106,37 +106,27 @@ kt_tone_merge(kt_tone_t *self, const kt_tone_t *more)
     self->sounding = sounding;
 }
 
-static double
-exact_pitch(const kt_tone_t *self, size_t bins)
-{
-    size_t at = (size_t)lround(self->bin);
-    for (size_t k = at - 1; k <= at + 1 && k + 1 < bins; k++)
-        if (self->powers[k] > self->powers[at])
-            at = k;
-    return exact_bin(at, self->powers[at - 1], self->powers[at], self->powers[at + 1]);
-}
-
-// The median between the harmonics.
-static double
-floor_between(const kt_tone_t *self, double bin, size_t bins)
-{
-    kt_levels_t  levels = {.n = 0};
-    const double reach  = (double)reach_of(bin) + 1;
-    for (size_t k = LOWEST_BIN; k < bins; k++)
-        if (fabs((double)k - bin * round((double)k / bin)) > reach || (double)k < bin - reach)
-            kt_levels_add(&levels, (float)self->powers[k]);
-    return kt_levels_quantile(&levels, 0.5);
-}
-
 bool
 kt_tone_thd(const kt_tone_t *self, size_t bins, double *thd)
 {
     if (self->frames < MIN_FRAMES || 2 * self->frames < self->sounding)
         return false;
-    const double bin = exact_pitch(self, bins), floor = floor_between(self, bin, bins);
-    double       fundamental = 0, harmonics = 0;
-    size_t       first, last;
-    for (int h = 1; window(bin, h, bins, &first, &last); h++)
+    size_t at = (size_t)lround(self->bin);
+    for (size_t k = at - 1; k <= at + 1 && k + 1 < bins; k++)
+        if (self->powers[k] > self->powers[at])
+            at = k;
+    const double bin = exact_bin(at, self->powers[at - 1], self->powers[at], self->powers[at + 1]);
+
+    kt_levels_t  levels = {.n = 0};  // between the harmonics
+    const double reach  = (double)harmonic_reach(bin) + 1;
+    for (size_t k = LOWEST_BIN; k < bins; k++)
+        if (fabs((double)k - bin * round((double)k / bin)) > reach || (double)k < bin - reach)
+            kt_levels_add(&levels, (float)self->powers[k]);
+    const double floor = kt_levels_quantile(&levels, 0.5);
+
+    double fundamental = 0, harmonics = 0;
+    size_t first, last;
+    for (int h = 1; harmonic_bins(bin, h, bins, &first, &last); h++)
         for (size_t k = first; k <= last; k++)
             *(h == 1 ? &fundamental : &harmonics) += self->powers[k] - floor;
     if (!(fundamental > 0))

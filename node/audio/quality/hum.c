@@ -1,7 +1,8 @@
 // Mains hum: lines within 0.5 Hz of 50 or 60 Hz and their multiples to the fourth that are 13 dB above the median of
-// the bins 2 to 7 Hz beside them, in windows of three seconds. It is hum where the first or second line is there in at
-// least 80 % of the windows (no bass line holds one such note), its level keeps within 10 dB between the first and the
-// last fifth of the windows, and it is at least 10 dB below the total power: a louder line is part of the music.
+// the bins 2 to 7 Hz away from them, in windows of three seconds. It is hum where the first or second line is present
+// in at least 80 % of the windows (no bass line holds one such note), its level keeps within 10 dB between the first
+// and the last fifth of the windows, and it is at least 10 dB below the total power: a louder line is part of the
+// music.
 #include "node/audio/quality/quality.h"
 
 #include <math.h>
@@ -10,29 +11,15 @@
 enum { LINES = 4, SIDE = 64 };
 
 static int
-by_value(const void *a, const void *b)
+compare_floats(const void *a, const void *b)
 {
     const float x = *(const float *)a, y = *(const float *)b;
     return (x > y) - (x < y);
 }
 
-static float
-floor_beside(const float *powers, size_t bins, double at, double bin_hz)
-{
-    float  side[SIDE];
-    size_t n = 0;
-    for (size_t k = 0; k < bins && n < SIDE; k++) {
-        const double off = fabs((double)k - at) * bin_hz;
-        if (off >= 2 && off <= 7)
-            side[n++] = powers[k];
-    }
-    qsort(side, n, sizeof *side, by_value);
-    return n ? side[n / 2] : INFINITY;
-}
-
 // The line's power in the units of a periodogram's mean; 0: no line.
 static double
-line(const float *powers, size_t n_fft, double hz, double bin_hz)
+line_power(const float *powers, size_t n_fft, double hz, double bin_hz)
 {
     const double at = hz / bin_hz, reach = 0.5 / bin_hz + 1;
     size_t       peak = (size_t)ceil(at - reach);
@@ -43,11 +30,21 @@ line(const float *powers, size_t n_fft, double hz, double bin_hz)
             peak = k;
     if (peak < 2 || fabs((double)peak - at) > 0.5 / bin_hz + 0.5)
         return 0;
-    // The edge of a note beside it is no line of its own.
+    // The edge of a neighbouring note is no line of its own.
     if (powers[peak] < powers[peak - 1] || powers[peak] < powers[peak + 1])
         return 0;
-    if (!(powers[peak] > 20 * floor_beside(powers, n_fft / 2, at, bin_hz)))
+
+    float  side[SIDE];
+    size_t n = 0;
+    for (size_t k = 0; k < n_fft / 2 && n < SIDE; k++) {
+        const double off = fabs((double)k - at) * bin_hz;
+        if (off >= 2 && off <= 7)
+            side[n++] = powers[k];
+    }
+    qsort(side, n, sizeof *side, compare_floats);
+    if (!(powers[peak] > 20 * (n ? side[n / 2] : INFINITY)))
         return 0;
+
     double sum = 0;
     for (size_t k = peak - 2; k <= peak + 2; k++)
         sum += powers[k];
@@ -61,7 +58,7 @@ kt_hum_add(kt_hum_t *self, const float *powers, size_t n_fft, double low_rate_hz
     for (int mains = 0; mains < 2; mains++) {
         double lines[LINES], sum = 0;
         for (int i = 0; i < LINES; i++)
-            sum += lines[i] = line(powers, n_fft, (50 + 10 * mains) * (i + 1), bin_hz);
+            sum += lines[i] = line_power(powers, n_fft, (50 + 10 * mains) * (i + 1), bin_hz);
         self->present[mains] += lines[0] > 0 || lines[1] > 0;
         kt_levels_add(&self->level[mains], (float)sum);
     }
@@ -78,15 +75,6 @@ kt_hum_merge(kt_hum_t *self, const kt_hum_t *more)
     }
 }
 
-static bool
-is_hum(const kt_hum_t *self, int mains, double total, double *level_db)
-{
-    const double low  = kt_levels_quantile(&self->level[mains], 0.2),
-                 high = kt_levels_quantile(&self->level[mains], 0.8);
-    *level_db         = 10 * log10(kt_levels_quantile(&self->level[mains], 0.5) / total);
-    return self->present[mains] * 5 >= self->windows * 4 && low > 0 && high <= 10 * low && *level_db <= -10;
-}
-
 int
 kt_hum_found(const kt_hum_t *self, double total, double *level_db)
 {
@@ -94,8 +82,12 @@ kt_hum_found(const kt_hum_t *self, double total, double *level_db)
     if (self->windows < KT_HUM_MIN_WINDOWS || !(total > 0))
         return found;
     for (int mains = 0; mains < 2; mains++) {
-        double level;
-        if (is_hum(self, mains, total, &level) && (found == KT_HUM_NONE || level > *level_db)) {
+        const kt_levels_t *levels = &self->level[mains];
+        const double       low = kt_levels_quantile(levels, 0.2), high = kt_levels_quantile(levels, 0.8);
+        const double       level = 10 * log10(kt_levels_quantile(levels, 0.5) / total);
+        if (self->present[mains] * 5 < self->windows * 4 || !(low > 0 && high <= 10 * low && level <= -10))
+            continue;
+        if (found == KT_HUM_NONE || level > *level_db) {
             *level_db = level;
             found     = mains;
         }

@@ -25,7 +25,7 @@ kt_levels_merge(kt_levels_t *self, const kt_levels_t *more)
 }
 
 static double
-edge(size_t level)
+level_edge(size_t level)
 {
     const double octave = (double)(level / KT_LEVEL_STEPS) + KT_LEVEL_LOWEST;
     return exp2(octave) * (1 + (double)(level % KT_LEVEL_STEPS) / KT_LEVEL_STEPS);
@@ -40,7 +40,7 @@ kt_levels_quantile(const kt_levels_t *self, double q)
         const double here = self->count[i];
         if (here > 0 && seen + here >= rank) {
             const double part = (rank - seen) / here;
-            return i == 0 ? 0 : edge(i) + (edge(i + 1) - edge(i)) * (part < 0 ? 0 : part);
+            return i == 0 ? 0 : level_edge(i) + (level_edge(i + 1) - level_edge(i)) * (part < 0 ? 0 : part);
         }
         seen += here;
     }

@@ -1,11 +1,11 @@
-// The noise floor of music without pauses, by minimum statistics (R. Martin, IEEE Trans. SAP 9(5), 2001, who follows
+// The noise floor of music without pauses, by minimum statistics (R. Martin, IEEE Trans. SAP 9(5), 2001, with
 // minima over time; here over time and neighbouring bands, so that a steady tone is no noise either). Powers are
-// averaged over 8 bins; of all such values of a group of bands the 0.5 % quantile is taken and divided by what it is of
+// averaged over 8 bins; of all such values of a group of bands the 0.5 % quantile is taken and divided by its ratio to
 // the mean of Gaussian noise under a Hann window: 0.226. A group is 64 bins wide (690 Hz at 44.1 kHz), from 1.4 kHz on
 // half as wide as its lower edge.
 //
-// Below 16 Hz noise cannot be told from the envelopes of notes, which are present in all unfiltered music: the measured
-// power (lowband.c) counts as noise up to a pink (1/f) continuation of the floor above, down to 1 Hz.
+// Below 16 Hz noise cannot be distinguished from the envelopes of notes, which are present in all unfiltered music: the
+// measured power (lowband.c) counts as noise up to a pink (1/f) continuation of the floor above, down to 1 Hz.
 #include "node/audio/quality/quality.h"
 
 static const double QUANTILE = 0.005, OF_MEAN = 0.226;
@@ -48,9 +48,9 @@ kt_noise_merge(kt_noise_t *self, const kt_noise_t *more)
     }
 }
 
-// Of a group, a bin.
+// Noise power of a group, per bin.
 static double
-floor_of(const kt_noise_t *self, uint32_t g)
+group_floor(const kt_noise_t *self, uint32_t g)
 {
     const double bins  = (double)(self->edge[g + 1] - self->edge[g]) * KT_NOISE_BINS;
     const double mean  = self->sum[g] / (bins * self->frames);
@@ -63,7 +63,7 @@ kt_noise_power(const kt_noise_t *self, size_t n_fft)
 {
     double power = 0;
     for (uint32_t g = 0; g < self->groups; g++)
-        power += 2 * (double)(self->edge[g + 1] - self->edge[g]) * KT_NOISE_BINS / (double)n_fft * floor_of(self, g);
+        power += 2 * (double)(self->edge[g + 1] - self->edge[g]) * KT_NOISE_BINS / (double)n_fft * group_floor(self, g);
     return power;
 }
 
@@ -72,5 +72,5 @@ kt_noise_below(const kt_noise_t *self, size_t n_fft)
 {
     const double OCTAVES = 2.772588722239781;  // ln 16: from 1 Hz
     const double middle  = self->groups ? (double)(self->edge[0] + self->edge[1]) / 2 * KT_NOISE_BINS : 0;
-    return self->groups ? 2 * middle / (double)n_fft * floor_of(self, 0) * OCTAVES : 0;
+    return self->groups ? 2 * middle / (double)n_fft * group_floor(self, 0) * OCTAVES : 0;
 }

@@ -32,7 +32,7 @@ quality_destroy(void **state)
 
 // The largest power of two that lasts no longer than `seconds`.
 static uint32_t
-samples_of(double rate_hz, double seconds, uint32_t most)
+window_samples(double rate_hz, double seconds, uint32_t most)
 {
     uint32_t n = 256;
     while (2 * n <= most && 2 * n <= rate_hz * seconds)
@@ -41,21 +41,9 @@ samples_of(double rate_hz, double seconds, uint32_t most)
 }
 
 static size_t
-size_of(uint32_t n_fft)
+state_bytes(uint32_t n_fft)
 {
     return sizeof(kt_quality_t) + (size_t)FRAMES * n_fft * sizeof(float);
-}
-
-static kt_err_t
-open_spectra(kt_quality_t *self, const kt_cpu_ops_t *ops)
-{
-    const size_t bins = (self->n_fft > self->n_low ? self->n_fft : self->n_low) / 2 + 1;
-    kt_noise_init(&self->noise, self->n_fft / 2);
-    kt_err_t err = kt_power_spectra_new(&self->spectra, ops, self->rate_hz, self->n_fft, self->n_fft);
-    if (!err)
-        err = kt_power_spectra_new(&self->low_spectra, ops, self->rate_hz, self->n_low, self->n_low);
-    self->rows = calloc(FRAMES * bins, sizeof *self->rows);
-    return err ? err : self->rows ? KT_OK : KT_ENOMEM;
 }
 
 static kt_err_t
@@ -63,8 +51,8 @@ quality_new(void **state, const kt_stream_t *stream)
 {
     const double   SECONDS = 0.13;  // 4096 at 44.1 kHz; a frame never reaches the next one
     const double   low_hz  = (double)stream->rate_hz / KT_GROUP_SAMPLES;
-    const uint32_t n_fft   = samples_of(stream->rate_hz, SECONDS, 2 * (KT_TONE_BINS - 1));
-    kt_quality_t  *self    = calloc(1, size_of(n_fft));
+    const uint32_t n_fft   = window_samples(stream->rate_hz, SECONDS, 2 * (KT_TONE_BINS - 1));
+    kt_quality_t  *self    = calloc(1, state_bytes(n_fft));
     if (!self)
         return KT_ENOMEM;
     self->rate_hz     = stream->rate_hz;
@@ -73,7 +61,7 @@ quality_new(void **state, const kt_stream_t *stream)
     self->ops         = kt_device_isa(stream->device)->samples;
     self->first_sound = UINT64_MAX;
     self->n_fft       = n_fft;
-    self->n_low       = samples_of(low_hz, KT_HUM_SECONDS, KT_LOWBAND_WINDOW);
+    self->n_low       = window_samples(low_hz, KT_HUM_SECONDS, KT_LOWBAND_WINDOW);
     self->own         = stream->range.own;
     self->end         = stream->range.end;
     self->done        = stream->range.from;
@@ -83,9 +71,17 @@ quality_new(void **state, const kt_stream_t *stream)
         kt_channel_facts_init(&self->channel[c].facts);
         kt_lowband_init(&self->channel[c].low, stream->rate_hz, stream->range.from / KT_GROUP_SAMPLES);
     }
-    kt_err_t err = stream->channels > 0 && stream->rate_hz >= LOWEST_RATE_HZ
-                       ? open_spectra(self, kt_device_isa(stream->device)->rows)
-                       : KT_OK;
+
+    kt_err_t err = KT_OK;
+    if (stream->channels > 0 && stream->rate_hz >= LOWEST_RATE_HZ) {
+        const kt_cpu_ops_t *ops  = kt_device_isa(stream->device)->rows;
+        const size_t        bins = (n_fft > self->n_low ? n_fft : self->n_low) / 2 + 1;
+        kt_noise_init(&self->noise, n_fft / 2);
+        self->rows = calloc(FRAMES * bins, sizeof *self->rows);
+        err        = self->rows ? kt_power_spectra_new(&self->spectra, ops, self->rate_hz, n_fft, n_fft) : KT_ENOMEM;
+        if (!err)
+            err = kt_power_spectra_new(&self->low_spectra, ops, self->rate_hz, self->n_low, self->n_low);
+    }
     if (err)
         quality_destroy((void **)&self);
     else
@@ -96,7 +92,7 @@ quality_new(void **state, const kt_stream_t *stream)
 // --- spectra ---------------------------------------------------------------------------------------------------------
 
 static void
-scale(float *powers, size_t n, uint32_t n_fft)
+scale_powers(float *powers, size_t n, uint32_t n_fft)
 {
     const float factor = (float)(1 / (HANN_POWER * n_fft));
     for (size_t i = 0; i < n; i++)
@@ -104,13 +100,13 @@ scale(float *powers, size_t n, uint32_t n_fft)
 }
 
 static void
-run_batch(kt_quality_t *self)
+add_spectra_batch(kt_quality_t *self)
 {
     const size_t bins = self->n_fft / 2 + 1;
     if (self->gathered == 0)
         return;
     kt_power_spectra_rows(self->spectra, self->batch, self->gathered, bins, self->rows);
-    scale(self->rows, self->gathered * bins, self->n_fft);
+    scale_powers(self->rows, self->gathered * bins, self->n_fft);
     for (size_t i = 0; i < self->gathered; i++) {
         const float *powers = self->rows + i * bins;
         double       sum    = 0;
@@ -128,7 +124,7 @@ run_batch(kt_quality_t *self)
 
 // Copies the block's first `frames` frames into the spectra's frames.
 static void
-gather(kt_quality_t *self, size_t frames)
+gather_frames(kt_quality_t *self, size_t frames)
 {
     for (const uint64_t end = self->done + frames;;) {
         const uint64_t start = self->frame * self->rate_hz / 4, stop = start + self->n_fft;
@@ -141,21 +137,8 @@ gather(kt_quality_t *self, size_t frames)
             return;
         self->frame++;
         if (++self->gathered == FRAMES)
-            run_batch(self);
+            add_spectra_batch(self);
     }
-}
-
-static void
-run_hum(kt_quality_t *self)
-{
-    const size_t bins = self->n_low / 2 + 1;
-    for (uint32_t c = 0; c < self->used; c++)
-        kt_power_spectra_rows(self->low_spectra, self->channel[c].window, 1, bins, self->rows + c * bins);
-    for (size_t k = 0; k < bins && self->used == 2; k++)
-        self->rows[k] = (self->rows[k] + self->rows[bins + k]) / 2;
-    scale(self->rows, bins, self->n_low);
-    kt_hum_add(&self->hum, self->rows, self->n_low, (double)self->rate_hz / KT_GROUP_SAMPLES);
-    self->low_gathered = 0;
 }
 
 // --- samples ---------------------------------------------------------------------------------------------------------
@@ -167,24 +150,9 @@ is_sound(const kt_quality_t *self, size_t i)
            (self->used == 2 && fabsf(self->channel[1].plane[1 + i]) > SOUND);
 }
 
-// Where sound begins and ends, in a group that has some.
-static void
-note_sound(kt_quality_t *self, size_t group)
-{
-    size_t first = group * KT_GROUP_SAMPLES, last = first + KT_GROUP_SAMPLES - 1;
-    while (!is_sound(self, last))
-        last--;
-    self->last_sound = self->done + last;
-    if (self->first_sound != UINT64_MAX)
-        return;
-    while (!is_sound(self, first))
-        first++;
-    self->first_sound = self->done + first;
-}
-
 // The first `frames` frames of the block; zeros after them complete the last group.
 static void
-run_groups(kt_quality_t *self, size_t frames)
+add_groups(kt_quality_t *self, size_t frames)
 {
     const size_t groups        = (frames + KT_GROUP_SAMPLES - 1) / KT_GROUP_SAMPLES;
     bool         sound[GROUPS] = {false};
@@ -198,17 +166,28 @@ run_groups(kt_quality_t *self, size_t frames)
         for (size_t g = 0; g < groups; g++)
             sound[g] |= out[g].high > SOUND || out[g].low < -SOUND;
     }
-    for (size_t g = 0; g < groups; g++)
-        if (sound[g])
-            note_sound(self, g);
+
+    for (size_t g = 0; g < groups; g++) {
+        if (!sound[g])
+            continue;
+        size_t first = g * KT_GROUP_SAMPLES, last = first + KT_GROUP_SAMPLES - 1;
+        while (!is_sound(self, last))
+            last--;
+        self->last_sound = self->done + last;
+        if (self->first_sound != UINT64_MAX)
+            continue;
+        while (!is_sound(self, first))
+            first++;
+        self->first_sound = self->done + first;
+    }
     if (self->used == 2)
         self->stereo.product += self->ops->product(self->channel[0].plane + 1, self->channel[1].plane + 1, groups);
 }
 
-// The range's own samples begin: drops what was counted so far, which is its neighbour's, but not a spectrum that is
-// half gathered.
+// The range's own samples begin: drops what was counted so far, which belongs to its neighbour, but not a spectrum that
+// is half gathered.
 static void
-forget(kt_quality_t *self)
+quality_forget(kt_quality_t *self)
 {
     for (uint32_t c = 0; c < self->used; c++) {
         kt_channel_facts_forget(&self->channel[c].facts);
@@ -229,16 +208,24 @@ forget(kt_quality_t *self)
 }
 
 static void
-end_block(kt_quality_t *self)
+close_block(kt_quality_t *self)
 {
     if (self->done == self->own)
-        forget(self);
-    run_groups(self, BLOCK);
+        quality_forget(self);
+    add_groups(self, BLOCK);
     if (self->spectra) {
-        gather(self, BLOCK);
+        gather_frames(self, BLOCK);
         self->low_gathered += GROUPS;
-        if (self->low_gathered == self->n_low)
-            run_hum(self);
+    }
+    if (self->spectra && self->low_gathered == self->n_low) {  // the mean spectrum of the channels for the hum
+        const size_t bins = self->n_low / 2 + 1;
+        for (uint32_t c = 0; c < self->used; c++)
+            kt_power_spectra_rows(self->low_spectra, self->channel[c].window, 1, bins, self->rows + c * bins);
+        for (size_t k = 0; k < bins && self->used == 2; k++)
+            self->rows[k] = (self->rows[k] + self->rows[bins + k]) / 2;
+        scale_powers(self->rows, bins, self->n_low);
+        kt_hum_add(&self->hum, self->rows, self->n_low, (double)self->rate_hz / KT_GROUP_SAMPLES);
+        self->low_gathered = 0;
     }
     for (uint32_t c = 0; c < self->used; c++)
         memcpy(self->channel[c].plane, self->channel[c].plane + BLOCK, 2 * sizeof(float));
@@ -256,67 +243,39 @@ quality_push(void *state, const float *pcm, size_t frames)
                          self->channel[1].plane + 1 + self->filled);
         self->filled += n;
         if (self->filled == BLOCK + 1)
-            end_block(self);
+            close_block(self);
     }
     return KT_OK;
 }
 
-static void
-precede(kt_quality_t *self, const kt_quality_t *before)
-{
-    for (uint32_t c = 0; c < self->used; c++) {
-        kt_channel_facts_precede(&self->channel[c].facts, &before->channel[c].facts);
-        kt_lowband_precede(&self->channel[c].low, &before->channel[c].low);
-    }
-    if (before->first_sound != UINT64_MAX) {
-        self->last_sound  = self->first_sound != UINT64_MAX ? self->last_sound : before->last_sound;
-        self->first_sound = before->first_sound;
-    }
-    self->own = before->own;
-    self->spectra_seen += before->spectra_seen;
-    self->stereo.product += before->stereo.product;
-    kt_hum_merge(&self->hum, &before->hum);
-    kt_noise_merge(&self->noise, &before->noise);
-    kt_band_merge(&self->band, &before->band);
-    kt_tone_merge(&self->tone, &before->tone);
-}
-
+// The later state continues the stream, so it takes over the counts of the one before.
 static kt_err_t
 quality_merge(void **state, void **next)
 {
-    kt_quality_t *self = *state, *later = *next;
-    if (self->spectra)
-        run_batch(self);
+    kt_quality_t *before = *state, *later = *next;
+    if (before->spectra)
+        add_spectra_batch(before);
     if (later->done == later->own)
-        forget(later);  // it has not filled a block of its own
-    precede(later, self);
+        quality_forget(later);  // it has not filled a block of its own
+
+    for (uint32_t c = 0; c < later->used; c++) {
+        kt_channel_facts_precede(&later->channel[c].facts, &before->channel[c].facts);
+        kt_lowband_precede(&later->channel[c].low, &before->channel[c].low);
+    }
+    if (before->first_sound != UINT64_MAX) {
+        later->last_sound  = later->first_sound != UINT64_MAX ? later->last_sound : before->last_sound;
+        later->first_sound = before->first_sound;
+    }
+    later->own = before->own;
+    later->spectra_seen += before->spectra_seen;
+    later->stereo.product += before->stereo.product;
+    kt_hum_merge(&later->hum, &before->hum);
+    kt_noise_merge(&later->noise, &before->noise);
+    kt_band_merge(&later->band, &before->band);
+    kt_tone_merge(&later->tone, &before->tone);
     *state = later;
-    *next  = self;
+    *next  = before;
     return KT_OK;
-}
-
-// Processes the current block.
-static void
-end_stream(kt_quality_t *self)
-{
-    for (uint32_t c = 0; c < self->used; c++)
-        memset(self->channel[c].plane + 1 + self->filled, 0, (BLOCK + 1 - self->filled) * sizeof(float));
-    if (self->spectra)
-        gather(self, self->filled);
-    run_groups(self, self->filled);
-    if (self->spectra)
-        run_batch(self);
-    self->done += self->filled;
-    self->filled = 0;
-}
-
-static bool
-is_silent(const kt_quality_t *self)
-{
-    double squares = 0;
-    for (uint32_t c = 0; c < self->used; c++)
-        squares += self->channel[c].facts.squares;
-    return squares == 0;
 }
 
 // Finishes a copy of the state, so that the stream can continue after a snapshot. The transforms are shared: they are
@@ -325,15 +284,30 @@ static kt_err_t
 quality_finish(const void *state, kt_document_t *document)
 {
     const kt_quality_t *self = state;
-    kt_quality_t       *end  = malloc(size_of(self->n_fft));
+    kt_quality_t       *end  = malloc(state_bytes(self->n_fft));
     if (!end)
         return KT_ENOMEM;
-    memcpy(end, self, size_of(self->n_fft));
-    if (end->used > 0)
-        end_stream(end);
+    memcpy(end, self, state_bytes(self->n_fft));
+
+    // The present block and the frames of spectra that are complete.
+    double squares = 0;
+    for (uint32_t c = 0; c < end->used; c++)
+        memset(end->channel[c].plane + 1 + end->filled, 0, (BLOCK + 1 - end->filled) * sizeof(float));
+    if (end->used > 0) {
+        if (end->spectra)
+            gather_frames(end, end->filled);
+        add_groups(end, end->filled);
+        if (end->spectra)
+            add_spectra_batch(end);
+        end->done += end->filled;
+        end->filled = 0;
+    }
+    for (uint32_t c = 0; c < end->used; c++)
+        squares += end->channel[c].facts.squares;
+
     if (end->used == 0 || end->done == 0)
         kt_quality_report_nothing(document, end->used == 0 ? "no sound" : "the sound has no samples");
-    else if (is_silent(end))
+    else if (squares == 0)
         kt_quality_report_nothing(document, "silence");
     else
         kt_quality_report(end, document);

@@ -48,7 +48,7 @@ void kt_channel_facts_precede(kt_channel_facts_t *self, const kt_channel_facts_t
 // Samples in flat tops, those of an open run included.
 uint64_t kt_channel_facts_clipped(const kt_channel_facts_t *self);
 
-// --- lowband.c: what lies below some 200 Hz, at 1/64 of the rate: rumble, and the samples for the hum
+// --- lowband.c: the band below some 200 Hz, at 1/64 of the rate: rumble, and the samples for the hum
 enum { KT_LOWBAND_GROUPS = 64, KT_LOWBAND_WINDOW = 8192 };
 typedef struct kt_lowband {
     double      low_rate_hz, cut;  // of the values; tan(pi 16 Hz / low_rate_hz)
@@ -91,7 +91,7 @@ void   kt_noise_init(kt_noise_t *self, size_t bins);
 void   kt_noise_merge(kt_noise_t *self, const kt_noise_t *more);
 void   kt_noise_add(kt_noise_t *self, const float *powers);
 double kt_noise_power(const kt_noise_t *self, size_t n_fft);
-double kt_noise_below(const kt_noise_t *self, size_t n_fft);  // 16 Hz at most: the lowest group's, going on as 1/f
+double kt_noise_below(const kt_noise_t *self, size_t n_fft);  // 16 Hz at most: the lowest group's, continued as 1/f
 
 // --- distortion.c: harmonics of a tone that lasts
 enum { KT_TONE_BINS = 8193 };
@@ -109,7 +109,7 @@ bool kt_tone_thd(const kt_tone_t *self, size_t bins, double *thd);  // false: no
 // --- band.c: where the spectrum ends
 enum { KT_BAND_BINS = 16, KT_BANDS_MAX = KT_TONE_BINS / KT_BAND_BINS };
 typedef struct kt_band {
-    uint32_t frames, above[KT_BANDS_MAX];  // frames in which the band lies above the rounding of 16 bits
+    uint32_t frames, above[KT_BANDS_MAX];  // frames in which the band is above the rounding of 16 bits
     double   powers[KT_BANDS_MAX];
 } kt_band_t;
 void        kt_band_add(kt_band_t *self, const float *powers, size_t bins);

@@ -27,7 +27,7 @@ whole_of(const kt_quality_t *self)
 
 // NAN, or beyond the feature table's range: null with this reason.
 static void
-write_value(kt_document_t *document, kt_feature_t feature, double value, const char *reason)
+write_in_range(kt_document_t *document, kt_feature_t feature, double value, const char *reason)
 {
     const kt_feature_desc_t *desc = kt_feature_desc(feature);
     if (isnan(value))
@@ -63,7 +63,7 @@ write_snr(const kt_quality_t *self, const whole_t *whole, kt_document_t *documen
         snr    = NAN;
         reason = "nothing stands out of the noise";
     }
-    write_value(document, KT_FEATURE_QUALITY_snr, snr, self->spectra ? reason : "not defined at this sample rate");
+    write_in_range(document, KT_FEATURE_QUALITY_snr, snr, self->spectra ? reason : "not defined at this sample rate");
     return counts;
 }
 
@@ -91,8 +91,8 @@ write_hum(const kt_quality_t *self, const whole_t *whole, kt_document_t *documen
     const int   found  = kt_hum_found(&self->hum, whole->power, &level);
     const char *reason = self->hum.windows < KT_HUM_MIN_WINDOWS ? "too short to tell hum from notes" : "no mains hum";
     level              = found == KT_HUM_NONE ? NAN : level;
-    write_value(document, KT_FEATURE_QUALITY_hum_frequency, found == KT_HUM_NONE ? NAN : 50 + 10 * found, reason);
-    write_value(document, KT_FEATURE_QUALITY_hum_level, level, reason);
+    write_in_range(document, KT_FEATURE_QUALITY_hum_frequency, found == KT_HUM_NONE ? NAN : 50 + 10 * found, reason);
+    write_in_range(document, KT_FEATURE_QUALITY_hum_level, level, reason);
     return level;
 }
 
@@ -104,23 +104,12 @@ write_stereo(const kt_quality_t *self, const whole_t *whole, kt_document_t *docu
     double       r        = NAN;
     if (self->used == 2)
         (void)kt_stereo_correlation(&self->stereo, &self->channel[0].facts, &self->channel[1].facts, whole->n, &r);
-    write_value(document, KT_FEATURE_QUALITY_stereo_correlation, r, reason);
+    write_in_range(document, KT_FEATURE_QUALITY_stereo_correlation, r, reason);
     if (isnan(r))
         kt_document_null(document, KT_FEATURE_QUALITY_phase_inverted, reason);
     else
         kt_document_bool(document, KT_FEATURE_QUALITY_phase_inverted, r <= INVERTED);
     return r;
-}
-
-static void
-write_score(const double values[KT_FAULTS], kt_document_t *document)
-{
-    double parts[KT_FAULTS];
-    for (int i = 0; i < KT_FAULTS; i++) {
-        parts[i] = kt_quality_part((kt_fault_t)i, values[i]);
-        kt_document_pair(document, KT_FEATURE_QUALITY_quality_parts, kt_fault_names[i], parts[i]);
-    }
-    kt_document_real(document, KT_FEATURE_QUALITY_quality_score, kt_quality_score(parts));
 }
 
 void
@@ -129,7 +118,7 @@ kt_quality_report(const kt_quality_t *self, kt_document_t *document)
     const whole_t whole = whole_of(self);
     double        thd   = NAN;
     (void)kt_tone_thd(&self->tone, self->n_fft / 2 + 1, &thd);
-    write_value(document, KT_FEATURE_QUALITY_thd, thd, "no single pitch dominates");
+    write_in_range(document, KT_FEATURE_QUALITY_thd, thd, "no single pitch dominates");
     const double band              = write_band(self, document);
     const double minutes           = fmax(whole.n / self->rate_hz / 60, 1.0 / 60);
     const double values[KT_FAULTS] = {
@@ -146,13 +135,19 @@ kt_quality_report(const kt_quality_t *self, kt_document_t *document)
     const bool   quiet = self->first_sound == UINT64_MAX;
     const double head  = (double)self->first_sound / self->rate_hz;
     const double tail  = (double)(self->done - 1 - self->last_sound) / self->rate_hz;
-    write_value(document, KT_FEATURE_QUALITY_clipping_ratio, whole.clipped, "");
-    write_value(document, KT_FEATURE_QUALITY_dc_offset, whole.offset, "");
-    write_value(document, KT_FEATURE_QUALITY_dropouts, whole.dropouts, "");
-    write_value(document, KT_FEATURE_QUALITY_clicks, whole.clicks, "");
-    write_value(document, KT_FEATURE_QUALITY_silence_head, quiet ? NAN : head, "never louder than -60 dBFS");
-    write_value(document, KT_FEATURE_QUALITY_silence_tail, quiet ? NAN : tail, "never louder than -60 dBFS");
-    write_score(values, document);
+    write_in_range(document, KT_FEATURE_QUALITY_clipping_ratio, whole.clipped, "");
+    write_in_range(document, KT_FEATURE_QUALITY_dc_offset, whole.offset, "");
+    write_in_range(document, KT_FEATURE_QUALITY_dropouts, whole.dropouts, "");
+    write_in_range(document, KT_FEATURE_QUALITY_clicks, whole.clicks, "");
+    write_in_range(document, KT_FEATURE_QUALITY_silence_head, quiet ? NAN : head, "never louder than -60 dBFS");
+    write_in_range(document, KT_FEATURE_QUALITY_silence_tail, quiet ? NAN : tail, "never louder than -60 dBFS");
+
+    double parts[KT_FAULTS];
+    for (int i = 0; i < KT_FAULTS; i++) {
+        parts[i] = kt_quality_part((kt_fault_t)i, values[i]);
+        kt_document_pair(document, KT_FEATURE_QUALITY_quality_parts, kt_fault_names[i], parts[i]);
+    }
+    kt_document_real(document, KT_FEATURE_QUALITY_quality_score, kt_quality_score(parts));
 }
 
 void

@@ -14,7 +14,7 @@
 static const float LEAST = 0.01F, CLICK = 20;
 
 static void
-end_run(kt_flat_tops_t *self, float next)
+end_top(kt_flat_tops_t *self, float next)
 {
     const float step = 12e-4F * self->peak;
     if (self->run >= 2 && (self->peak - self->before >= step || self->peak - next >= step))
@@ -35,7 +35,7 @@ add_runs(kt_flat_tops_t *self, const float *x, size_t n, float sign, uint64_t at
             continue;
         }
         if (self->run > 0)
-            end_run(self, sign * x[i]);
+            end_top(self, sign * x[i]);
         i += rest ? (size_t)__builtin_ctzll(rest) : n;
         self->before = sign * x[(i < n ? i : n) - 1];
     }
@@ -43,7 +43,7 @@ add_runs(kt_flat_tops_t *self, const float *x, size_t n, float sign, uint64_t at
 
 // A group with a new peak: the rest of it is examined sample by sample.
 static void
-raise_peak(kt_flat_tops_t *self, const float *x, size_t n, float sign)
+add_new_peak(kt_flat_tops_t *self, const float *x, size_t n, float sign)
 {
     for (size_t i = 0; i < n; i++) {
         const float value = sign * x[i], tolerance = 1e-4F * self->peak;
@@ -57,7 +57,7 @@ raise_peak(kt_flat_tops_t *self, const float *x, size_t n, float sign)
             self->run++;
         } else {
             if (self->run > 0)
-                end_run(self, value);
+                end_top(self, value);
             self->before = value;
         }
     }
@@ -68,27 +68,9 @@ add_tops(kt_flat_tops_t *self, const kt_samples_ops_t *ops, const float *x, size
 {
     const float tolerance = 1e-4F * self->peak, least = self->peak - tolerance;
     if (highest > self->peak + tolerance)
-        raise_peak(self, x, n, sign);
+        add_new_peak(self, x, n, sign);
     else
         add_runs(self, x, n, sign, self->peak > 0 && highest >= least ? ops->reach(x, sign, least) : 0);
-}
-
-static size_t
-leading_zeros(const float *x)
-{
-    size_t n = 0;
-    while (n < KT_GROUP_SAMPLES && x[n] == 0)
-        n++;
-    return n;
-}
-
-static size_t
-trailing_zeros(const float *x)
-{
-    size_t n = 0;
-    while (n < KT_GROUP_SAMPLES && x[KT_GROUP_SAMPLES - 1 - n] == 0)
-        n++;
-    return n;
 }
 
 static void
@@ -109,19 +91,24 @@ add_gaps(kt_channel_facts_t *self, const float *x, const kt_sample_group_t *grou
         self->zeros += KT_GROUP_SAMPLES;
         return;
     }
-    const uint64_t length = self->zeros + leading_zeros(x);
+
+    uint64_t length = self->zeros;
+    for (size_t i = 0; i < KT_GROUP_SAMPLES && x[i] == 0; i++)
+        length++;
     if (self->zeros > 0 && length >= KT_GROUP_SAMPLES && length <= rate_hz / 2 && self->gap_level >= LEAST) {
         self->gap_open = level < LEAST;
         self->dropouts += level >= LEAST;
     }
-    self->zeros = trailing_zeros(x);
+    self->zeros = 0;
+    while (self->zeros < KT_GROUP_SAMPLES && x[KT_GROUP_SAMPLES - 1 - self->zeros] == 0)
+        self->zeros++;
     if (self->zeros > 0)
         self->gap_level = self->zeros > KT_GROUP_SAMPLES / 2 ? fmaxf(level, self->level) : level;
     self->level = level;
 }
 
-// Of the group before this one, as now its surroundings are known. A spike bends its own place by its height and the
-// two beside it by half of that.
+// Of the group before this one, as now its neighbours are known. A spike changes the bend at its own sample by its
+// height and at the two neighbours by half of that.
 static void
 add_click(kt_channel_facts_t *self, const kt_sample_group_t *next)
 {
@@ -202,7 +189,7 @@ kt_channel_facts_clipped(const kt_channel_facts_t *self)
     uint64_t              samples = 0;
     for (const kt_flat_tops_t *tops = above; tops <= below; tops++) {
         kt_flat_tops_t end = *tops;
-        end_run(&end, end.peak);
+        end_top(&end, end.peak);
         if (tops->peak > ceiling / 2)
             samples += end.samples;
     }

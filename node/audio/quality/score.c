@@ -1,4 +1,4 @@
-// quality_score = product of the parts; each part lies in 0..1, is 1 for a flawless file and falls as its fault grows:
+// quality_score = product of the parts; each part is in 0..1, is 1 for a flawless file and falls as its fault grows:
 //
 //   noise       1 / (1 + 10^((8 - snr) / 10))          half at 8 dB; .86 at 16, .98 at 25 (dense music reads 17 to 35)
 //   clipping    1 / (1 + clipping_ratio / 0.02)        half where 2 % of the samples are cut

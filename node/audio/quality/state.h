@@ -36,7 +36,7 @@ typedef struct kt_quality {
     float                   batch[];  // [FRAMES][n_fft]
 } kt_quality_t;
 
-// What was found into the document, of a stream that has ended and was not silent.
+// Writes the results into the document, of a stream that has ended and was not silent.
 void kt_quality_report(const kt_quality_t *self, kt_document_t *document);
-// Null for all that this module gives.
+// Null for all features of this module.
 void kt_quality_report_nothing(kt_document_t *document, const char *reason);

@@ -1,6 +1,6 @@
-// kt_bars -- where in the tracked pulse the beat and the bar begin. A tracker may follow the off-beats, and does not
-// know bars. So each interval is cut into twelve parts, and each metrical position of a bar gets a linear score of how
-// well it is a downbeat, its successors are beats, and the parts between them are not: levels of the rises in four
+// kt_bars -- where in the tracked pulse the beat and the bar begin. A tracker may follow the off-beats, and has no
+// notion of bars. So each interval is cut into twelve parts, and each metrical position of a bar gets a linear score of
+// how well it is a downbeat, its successors are beats, and the parts between them are not: levels of the rises in four
 // frequency ranges and changes of harmony over a short and a long reach, against their mean (metrical_positions.def).
 // Scores are taken per group of bars; the best sequence of positions may change from group to group at a cost.
 #pragma once
@@ -30,7 +30,7 @@ void                 kt_positions_fini(kt_positions_t *self);
 void kt_positions_clues(const kt_positions_t *self, int signature, size_t begin, size_t end,
                         double clues[KT_POSITION_MOST][KT_POSITION_CLUES]);
 
-// Beats and downbeats in seconds of the envelope, on the best positions of the pulse, drawn to onsets within 30 ms.
+// Beats and downbeats in seconds of the envelope, on the best positions of the pulse, moved to onsets within 30 ms.
 // n_downs of them begin a bar. free() both. KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_bars_find(const kt_evidence_t *evidence, int signature, const size_t *pulse, size_t n,
                                   double **beats, size_t *n_beats, double **downs, size_t *n_downs);

@@ -21,7 +21,7 @@ typedef struct tracker {
 enum { FIRST = INT8_MAX };
 
 static double
-deviation(const float *values, size_t n, double *mean)
+frame_deviation(const float *values, size_t n, double *mean)
 {
     double sum = 0, square = 0;
     for (size_t i = 0; i < n; i++) {
@@ -33,13 +33,13 @@ deviation(const float *values, size_t n, double *mean)
 }
 
 static void
-fill_worth(tracker_t *self, const kt_envelope_t *envelope)
+tracker_fill_worth(tracker_t *self, const kt_envelope_t *envelope)
 {
     double all, low, mean = 0;
-    double all_scale = deviation(envelope->full, self->n, &all);
+    double all_scale = frame_deviation(envelope->full, self->n, &all);
     for (size_t i = 0; i < self->n; i++)
         self->worth[i] = envelope->group[0][i] * 3 + envelope->group[1][i] * 5;
-    double low_scale = deviation(self->worth, self->n, &low);
+    double low_scale = frame_deviation(self->worth, self->n, &low);
     for (size_t i = 0; i < self->n; i++) {
         double worth = envelope->full[i] / (all_scale + 1e-9) + self->worth[i] / (low_scale + 1e-9);
         mean += worth / (double)self->n;
@@ -69,28 +69,28 @@ tracker_open(tracker_t *self, const kt_envelope_t *envelope, double period)
         self->cost[k]   = (float)(CHANGE_COST / interval);
         self->away[k]   = (float)(AWAY_COST * fabs(interval - frames) / frames);
     }
-    fill_worth(self, envelope);
+    tracker_fill_worth(self, envelope);
     return KT_OK;
 }
 
 static float *
-scores_at(const tracker_t *self, size_t t)
+tracker_scores(const tracker_t *self, size_t t)
 {
-    return self->score + t % (self->longest + 1) * self->intervals;
+    return self->score + t % (self->longest + 1) * self->intervals;  // NOLINT(*DivideZero): the divisor is 1 or more
 }
 
-// The best way to a beat at t with interval k before it.
+// The best path to a beat at t with interval k before it.
 static void
-reach(tracker_t *self, size_t t, size_t k)
+reach_beat(tracker_t *self, size_t t, size_t k)
 {
     size_t interval = self->shortest + k;
-    float *score    = scores_at(self, t) + k;
+    float *score    = tracker_scores(self, t) + k;
     if (interval > t) {
         *score                              = self->worth[t] - self->away[k];
         self->from[t * self->intervals + k] = FIRST;
         return;
     }
-    const float *before = scores_at(self, t - interval) + k;
+    const float *before = tracker_scores(self, t - interval) + k;
     const int    down = k < REACH ? -(int)k : -REACH, left = (int)(self->intervals - 1 - k);
     float        best = -1e30f;
     for (int d = down; d <= REACH && d <= left; d++) {
@@ -104,7 +104,7 @@ reach(tracker_t *self, size_t t, size_t k)
 }
 
 static kt_err_t
-trace_back(const tracker_t *self, size_t t, size_t k, size_t **frames, size_t *count)
+tracker_trace_back(const tracker_t *self, size_t t, size_t k, size_t **frames, size_t *count)
 {
     size_t *out = calloc(self->n / self->shortest + 2, sizeof *out), n = 0;
     if (!out)
@@ -136,8 +136,8 @@ kt_beats_track(const kt_envelope_t *envelope, double period, size_t **frames, si
     float     most = -1e30f;
     for (size_t t = 0; t < self.n && !err; t++) {
         for (size_t k = 0; k < self.intervals; k++)
-            reach(&self, t, k);
-        const float *score = scores_at(&self, t);
+            reach_beat(&self, t, k);
+        const float *score = tracker_scores(&self, t);
         for (size_t k = 0; k < self.intervals && t + self.longest >= self.n; k++)
             if (score[k] > most) {
                 most = score[k];
@@ -146,7 +146,7 @@ kt_beats_track(const kt_envelope_t *envelope, double period, size_t **frames, si
             }
     }
     if (!err)
-        err = trace_back(&self, end, last, frames, count);
+        err = tracker_trace_back(&self, end, last, frames, count);
     free(self.worth);
     free(self.score);
     free(self.cost);

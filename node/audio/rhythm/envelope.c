@@ -29,11 +29,13 @@ kt_envelope_plan(kt_plan_t **plan, uint32_t rate_hz)
     return kt_plan_new(plan, &opts);
 }
 
-// Mean square of the loudest second.
-static double
-loudest_second(const float *samples, size_t n, size_t second)
+// The floor that is added to every power, from the mean square of the loudest second. A sine of amplitude a in a narrow
+// band has power (a n_fft / 4)^2 / NARROW_BAND_HZ.
+static float
+power_floor(const kt_frontend_opts_t *opts, const float *samples, size_t n)
 {
-    double loudest = 0;
+    const size_t second  = opts->rate_hz;
+    double       loudest = 0;
     for (size_t at = 0; at < n; at += second) {
         size_t end = at + second < n ? at + second : n;
         double sum = 0;
@@ -41,31 +43,9 @@ loudest_second(const float *samples, size_t n, size_t second)
             sum += (double)samples[i] * samples[i];
         loudest = fmax(loudest, sum / (double)second);
     }
-    return loudest;
-}
-
-// The floor that is added to every power. A sine of amplitude a in a narrow band has power (a n_fft / 4)^2 /
-// NARROW_BAND_HZ.
-static float
-floor_of(const kt_frontend_opts_t *opts, const float *samples, size_t n)
-{
     double unit = opts->n_fft * (double)opts->n_fft / 16 / NARROW_BAND_HZ;
-    double loud = 2 * loudest_second(samples, n, opts->rate_hz);
+    double loud = 2 * loudest;
     return (float)(unit * fmax(loud * FLOOR, SILENT_SINE * SILENT_SINE));
-}
-
-static kt_err_t
-allocate(kt_envelope_t *self, size_t frames)
-{
-    float *memory = calloc((2 + KT_ENVELOPE_GROUPS) * frames, sizeof *memory);
-    if (!memory)
-        return KT_ENOMEM;
-    self->memory = self->rise = memory;
-    self->full                = memory + frames;
-    for (size_t g = 0; g < KT_ENVELOPE_GROUPS; g++)
-        self->group[g] = memory + (2 + g) * frames;
-    self->frames = frames;
-    return KT_OK;
 }
 
 void
@@ -75,9 +55,9 @@ kt_envelope_fini(kt_envelope_t *self)
     *self = (kt_envelope_t){0};
 }
 
-// The rise of one frame; bands: those there are at this rate.
+// The rise of one frame; bands: their number at this rate.
 static void
-rise_of(kt_envelope_t *self, size_t frame, const float *now, const float *before, size_t bands)
+fill_rise(kt_envelope_t *self, size_t frame, const float *now, const float *before, size_t bands)
 {
     float all = 0;
     for (size_t g = 0; g < KT_ENVELOPE_GROUPS; g++) {
@@ -101,7 +81,7 @@ decibels(float power)
     const float TWO_DB = 3.01029996f, SERIES_DB = 8.68588964f;
     uint32_t    bits;
     memcpy(&bits, &power, sizeof bits);
-    int32_t  exponent = (int32_t)(bits - 0x3f3504f3) >> 23;  // mantissas lie around 1: from the root of 1/2 up
+    int32_t  exponent = (int32_t)(bits - 0x3f3504f3) >> 23;  // mantissas around 1: from the root of 1/2 up
     uint32_t mantissa = bits - ((uint32_t)exponent << 23);
     float    m;
     memcpy(&m, &mantissa, sizeof m);
@@ -116,26 +96,15 @@ typedef struct batch {
     float  floor;
 } batch_t;
 
+// Levels of `frames` frames from `first` on.
 static kt_err_t
-batch_open(batch_t *self, const kt_frontend_opts_t *opts, float floor)
+batch_run(batch_t *self, kt_device_t *device, const kt_plan_t *plan, const float *samples, size_t n, size_t first,
+          size_t frames)
 {
-    size_t length = (BATCH - 1) * (size_t)opts->hop + opts->n_fft;
-    self->bands   = opts->n_mels;
-    self->floor   = floor;
-    self->pcm     = calloc(length, sizeof *self->pcm);
-    self->mel     = calloc(BATCH * self->bands, sizeof *self->mel);
-    self->level   = calloc((BATCH + LAG) * self->bands, sizeof *self->level);
-    if (!self->pcm || !self->mel || !self->level)
-        return KT_ENOMEM;
-    for (size_t i = 0; i < LAG * self->bands; i++)
-        self->level[BATCH * self->bands + i] = decibels(floor);
-    return KT_OK;
-}
+    const kt_frontend_opts_t *opts   = kt_plan_opts(plan);
+    size_t                    length = (frames - 1) * opts->hop + opts->n_fft;
 
-// Samples of the frames from `first` on, zeros outside of the signal.
-static void
-batch_load(batch_t *self, const kt_frontend_opts_t *opts, const float *samples, size_t n, size_t first, size_t length)
-{
+    // Zeros outside of the signal.
     size_t begin = first * opts->hop, half = opts->n_fft / 2;
     size_t skip = begin < half ? half - begin : 0;
     size_t from = begin + skip - half;
@@ -143,14 +112,9 @@ batch_load(batch_t *self, const kt_frontend_opts_t *opts, const float *samples, 
     copy        = copy < length - skip ? copy : length - skip;
     memset(self->pcm, 0, length * sizeof *self->pcm);
     memcpy(self->pcm + skip, samples + from, copy * sizeof *samples);
-}
 
-static kt_err_t
-batch_run(batch_t *self, kt_device_t *device, const kt_plan_t *plan, size_t frames, size_t length)
-{
-    kt_span_t span = {.pcm = self->pcm, .frames = frames, .real_end = length};
-    kt_rows_t rows = {0};
-
+    kt_span_t span       = {.pcm = self->pcm, .frames = frames, .real_end = length};
+    kt_rows_t rows       = {0};
     rows.row[KT_ROW_MEL] = self->mel;
     kt_err_t err         = kt_device_frontend(device, plan, &span, 1, &rows);
     if (err)
@@ -163,7 +127,7 @@ batch_run(batch_t *self, kt_device_t *device, const kt_plan_t *plan, size_t fram
 }
 
 static void
-smooth(float *out, const float *in, size_t n)
+smooth_rise(float *out, const float *in, size_t n)
 {
     float before = 0;
     for (size_t i = 0; i < n; i++) {
@@ -173,9 +137,9 @@ smooth(float *out, const float *in, size_t n)
     }
 }
 
-// Frames whose windows lack samples.
+// Zeros for the frames whose windows lack samples.
 static void
-clear(float *rise, size_t begin, size_t end, size_t n)
+clear_border(float *rise, size_t begin, size_t end, size_t n)
 {
     memset(rise, 0, begin * sizeof *rise);
     if (end < n)
@@ -183,19 +147,23 @@ clear(float *rise, size_t begin, size_t end, size_t n)
 }
 
 static kt_err_t
-fill_envelope(kt_envelope_t *self, kt_device_t *device, const kt_plan_t *plan, const float *samples, size_t n)
+fill_rises(kt_envelope_t *self, kt_device_t *device, const kt_plan_t *plan, const float *samples, size_t n)
 {
     const kt_frontend_opts_t *opts  = kt_plan_opts(plan);
-    batch_t                   batch = {0};
-    kt_err_t                  err   = batch_open(&batch, opts, floor_of(opts, samples, n));
+    batch_t                   batch = {.bands = opts->n_mels, .floor = power_floor(opts, samples, n)};
+    batch.pcm                       = calloc((BATCH - 1) * (size_t)opts->hop + opts->n_fft, sizeof *batch.pcm);
+    batch.mel                       = calloc(BATCH * batch.bands, sizeof *batch.mel);
+    batch.level                     = calloc((BATCH + LAG) * batch.bands, sizeof *batch.level);
+
+    kt_err_t err = batch.pcm && batch.mel && batch.level ? KT_OK : KT_ENOMEM;
+    for (size_t i = 0; i < LAG * batch.bands && !err; i++)
+        batch.level[BATCH * batch.bands + i] = decibels(batch.floor);
     for (size_t first = 0; first < self->frames && !err; first += BATCH) {
         size_t frames = self->frames - first < BATCH ? self->frames - first : BATCH;
-        size_t length = (frames - 1) * opts->hop + opts->n_fft;
-        batch_load(&batch, opts, samples, n, first, length);
-        err = batch_run(&batch, device, plan, frames, length);
+        err           = batch_run(&batch, device, plan, samples, n, first, frames);
         for (size_t i = 0; i < frames && !err; i++)
-            rise_of(self, first + i, batch.level + (i + LAG) * batch.bands, batch.level + i * batch.bands,
-                    batch.bands < BANDS ? batch.bands : BANDS);
+            fill_rise(self, first + i, batch.level + (i + LAG) * batch.bands, batch.level + i * batch.bands,
+                      batch.bands < BANDS ? batch.bands : BANDS);
     }
     free(batch.pcm);
     free(batch.mel);
@@ -209,20 +177,26 @@ kt_envelope_new(kt_envelope_t *self, kt_device_t *device, const kt_plan_t *plan,
 {
     const kt_frontend_opts_t *opts = kt_plan_opts(plan);
     kt_envelope_t             made = {.rate_hz = (double)opts->rate_hz / opts->hop};
-    kt_err_t                  err  = allocate(&made, n / opts->hop + 1);
-    if (!err)
-        err = fill_envelope(&made, device, plan, samples, n);
+    made.frames                    = n / opts->hop + 1;
+    made.memory = made.rise = calloc((2 + KT_ENVELOPE_GROUPS) * made.frames, sizeof *made.rise);
+    if (!made.rise)
+        return KT_ENOMEM;
+    made.full = made.rise + made.frames;
+    for (size_t g = 0; g < KT_ENVELOPE_GROUPS; g++)
+        made.group[g] = made.rise + (2 + g) * made.frames;
+
+    kt_err_t err = fill_rises(&made, device, plan, samples, n);
     if (err) {
         kt_envelope_fini(&made);
         return err;
     }
     size_t whole  = n > opts->n_fft / 2 ? 1 + (n - opts->n_fft / 2) / opts->hop : 0;
     size_t border = begins ? 0 : made.frames < BORDER ? made.frames : BORDER;
-    clear(made.rise, border, whole, made.frames);
-    smooth(made.full, made.rise, made.frames);
+    clear_border(made.rise, border, whole, made.frames);
+    smooth_rise(made.full, made.rise, made.frames);
     for (size_t g = 0; g < KT_ENVELOPE_GROUPS; g++) {
-        clear(made.group[g], border, whole, made.frames);
-        smooth(made.group[g], made.group[g], made.frames);
+        clear_border(made.group[g], border, whole, made.frames);
+        smooth_rise(made.group[g], made.group[g], made.frames);
     }
     *self = made;
     return KT_OK;

@@ -28,9 +28,9 @@ typedef struct kt_envelope {
 // The plan of the windows for a rate of samples. KT_EINVAL, KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_envelope_plan(kt_plan_t **plan, uint32_t rate_hz);
 
-// begins: the samples are the stream's first; else the first frames, whose windows lack what was before, are 0. So are
-// always the last ones, whose windows lack what comes: that a sound is cut off there is no beginning. A rise stands one
-// frame after the beginning that makes it. n > 0. KT_ENOMEM.
+// begins: the samples are the stream's first; else the first frames, whose windows lack samples before them, are 0. The
+// last ones, whose windows lack samples after them, are always 0: the cut of a sound is no onset. A rise is one frame
+// after the onset that causes it. n > 0. KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_envelope_new(kt_envelope_t *self, kt_device_t *device, const kt_plan_t *plan,
                                      const float *samples, size_t n, bool begins);
 void                 kt_envelope_fini(kt_envelope_t *self);

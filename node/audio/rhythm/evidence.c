@@ -51,9 +51,9 @@ likeness_of(kt_likeness_t *self, const float *const *rows, size_t count, size_t 
 // --- the envelope --------------------------------------------------------------------------------------------------
 
 // The part above the mean of 0.2 s on both sides, so that a slow swell is no rhythm. capped: and no more than some
-// ten times its own mean, so that one loud beginning does not drown all others.
+// ten times its own mean, so that one loud onset does not drown all others.
 static void
-above_mean(const float *in, float *out, size_t n, size_t around, bool capped)
+part_above_mean(const float *in, float *out, size_t n, size_t around, bool capped)
 {
     double sum = 0, total = 0;
     for (size_t i = 0; i < around && i < n; i++)
@@ -82,7 +82,7 @@ compare_envelope(kt_evidence_t *self)
     if (!memory)
         return KT_ENOMEM;
     for (size_t r = 0; r <= KT_ENVELOPE_GROUPS; r++) {
-        above_mean(r == 0 ? envelope->full : envelope->group[r - 1], memory + r * n, n, around, r == 0);
+        part_above_mean(r == 0 ? envelope->full : envelope->group[r - 1], memory + r * n, n, around, r == 0);
         rows[r] = memory + r * n;
     }
     kt_err_t err = likeness_of(&self->full, rows, 1, n, envelope->rate_hz);
@@ -95,17 +95,6 @@ compare_envelope(kt_evidence_t *self)
 }
 
 // --- the harmony ---------------------------------------------------------------------------------------------------
-
-static void
-unit_length(float *row, size_t width)
-{
-    double square = 0;
-    for (size_t c = 0; c < width; c++)
-        square += (double)row[c] * row[c];
-    double scale = square > 1e-12 && isfinite(square) ? 1 / sqrt(square) : 0;
-    for (size_t c = 0; c < width; c++)
-        row[c] = scale > 0 ? (float)(row[c] * scale) : 0;
-}
 
 static kt_err_t
 fill_harmony(kt_evidence_t *self, const kt_segment_t *segment)
@@ -128,22 +117,14 @@ fill_harmony(kt_evidence_t *self, const kt_segment_t *segment)
         for (size_t i = 0; i < some; i++)
             for (size_t c = 0; c < width; c++)
                 row[c] += chroma[(t * some + i) * width + c];
-        unit_length(row, width);
+        double square = 0;
+        for (size_t c = 0; c < width; c++)
+            square += (double)row[c] * row[c];
+        double scale = square > 1e-12 && isfinite(square) ? 1 / sqrt(square) : 0;
+        for (size_t c = 0; c < width; c++)
+            row[c] = scale > 0 ? (float)(row[c] * scale) : 0;
     }
     return kt_evidence_change(self, (size_t)fmax(1, round(REACH_S * self->harmony_rate_hz)), self->change);
-}
-
-// 1 - cosine; nothing is no change to anything.
-static float
-distance(const double *a, const double *b, size_t width)
-{
-    double both = 0, one = 0, other = 0;
-    for (size_t c = 0; c < width; c++) {
-        both += a[c] * b[c];
-        one += a[c] * a[c];
-        other += b[c] * b[c];
-    }
-    return one > 1e-12 && other > 1e-12 ? (float)fmax(0, 1 - both / sqrt(one * other)) : 0;
 }
 
 kt_err_t
@@ -158,7 +139,14 @@ kt_evidence_change(const kt_evidence_t *self, size_t reach, float *out)
         for (size_t c = 0; c < width; c++)
             after[c] += self->harmony[t * width + c];
     for (size_t t = 0; t < n; t++) {
-        out[t] = distance(after, before, width);
+        double both = 0, one = 0, other = 0;
+        for (size_t c = 0; c < width; c++) {
+            both += after[c] * before[c];
+            one += after[c] * after[c];
+            other += before[c] * before[c];
+        }
+        // Without harmony on either side there is no change.
+        out[t] = one > 1e-12 && other > 1e-12 ? (float)fmax(0, 1 - both / sqrt(one * other)) : 0;
         for (size_t c = 0; c < width; c++) {
             double here = self->harmony[t * width + c];
             after[c] += (t + reach < n ? self->harmony[(t + reach) * width + c] : 0) - here;

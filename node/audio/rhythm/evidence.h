@@ -1,11 +1,11 @@
-// kt_evidence -- what tempo, beats and bars of a segment are judged by: the envelope, the harmony some twenty times a
-// second, and how each of them resembles itself at lags up to ten seconds.
+// kt_evidence -- the data that tempo, beats and bars of a segment are derived from: the envelope, the harmony some
+// twenty times per second, and the autocorrelation of each of them at lags up to ten seconds.
 #pragma once
 
 #include "node/audio/rhythm/envelope.h"
 #include "node/audio/segment.h"
 
-// Autocorrelation over windows of twenty seconds, 1 at lag 0 (all 0: nothing there).
+// Autocorrelation over windows of twenty seconds, 1 at lag 0 (all 0: no signal).
 typedef struct kt_likeness {
     float *value;
     size_t lags;

@@ -7,50 +7,33 @@
 
 enum { PARTS = KT_POSITION_PARTS, RISES = 4, LONG = KT_POSITION_CHANNELS - 1, SHORT = KT_POSITION_CHANNELS - 2 };
 
-// Frame of a part of the pulse.
-static double
-frame_of(const size_t *pulse, size_t part)
-{
-    size_t i = part / PARTS;
-    return (double)pulse[i] + (double)(pulse[i + 1] - pulse[i]) * (double)(part % PARTS) / PARTS;
-}
-
-static float
-largest_around(const float *row, size_t n, double at, double reach)
-{
-    double first = fmax(0, ceil(at - reach));
-    float  most  = 0;
-    for (size_t i = (size_t)first; i < n && (double)i <= at + reach; i++)
-        most = row[i] > most ? row[i] : most;
-    return most;
-}
-
-static double
-mean_of(const float *row, size_t n)
-{
-    double sum = 0;
-    for (size_t i = 0; i < n; i++)
-        sum += row[i];
-    return n ? sum / (double)n : 0;
-}
-
-// One channel: the largest of the row around every part, over its mean times `units`. step: values of the row a frame
+// One channel: the largest of the row around every part, over its mean times `units`. step: values of the row per frame
 // of the envelope.
 static void
 fill_channel(kt_positions_t *self, int channel, const float *row, size_t n, double step, double units,
              const size_t *pulse)
 {
-    double scale = 1 / (units * mean_of(row, n) + 1e-9);
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += row[i];
+    double scale = 1 / (units * (n ? sum / (double)n : 0) + 1e-9);
+
     for (size_t part = 0; part < self->parts; part++) {
-        double width               = (double)(pulse[part / PARTS + 1] - pulse[part / PARTS]) / PARTS;
-        double reach               = fmax(1, fmax(1, round(width / 2)) * step);
-        float  around              = largest_around(row, n, frame_of(pulse, part) * step, reach);
-        self->level[channel][part] = (float)(around * scale);
+        size_t beat   = part / PARTS;
+        double length = (double)(pulse[beat + 1] - pulse[beat]);
+        double frame  = (double)pulse[beat] + length * (double)(part % PARTS) / PARTS;
+        double width  = length / PARTS;
+        double reach  = fmax(1, fmax(1, round(width / 2)) * step);
+        double at     = frame * step;
+        float  most   = 0;
+        for (size_t i = (size_t)fmax(0, ceil(at - reach)); i < n && (double)i <= at + reach; i++)
+            most = row[i] > most ? row[i] : most;
+        self->level[channel][part] = (float)(most * scale);
     }
 }
 
 static void
-fill_rises(kt_positions_t *self, const kt_envelope_t *envelope, float *sum, const size_t *pulse)
+fill_rise_channels(kt_positions_t *self, const kt_envelope_t *envelope, float *sum, const size_t *pulse)
 {
     static const int first[RISES + 1] = {0, 1, 3, 5, KT_ENVELOPE_GROUPS};
     for (int channel = 0; channel < RISES; channel++) {
@@ -76,7 +59,7 @@ kt_positions_new(kt_positions_t *self, const kt_evidence_t *evidence, const size
     if (!err) {
         for (int c = 0; c < KT_POSITION_CHANNELS; c++)
             made.level[c] = memory + (size_t)c * parts;
-        fill_rises(&made, envelope, row, pulse);
+        fill_rise_channels(&made, envelope, row, pulse);
         fill_channel(&made, SHORT, evidence->change, evidence->harmony_frames, step, 1, pulse);
         err = kt_evidence_change(evidence, (size_t)fmax(1, round(beat * step)), row);
     }
@@ -110,7 +93,7 @@ level_at(const bar_t *bar, int beat, int part)
 }
 
 static double
-over_beats(const bar_t *bar, int first, int part)
+mean_over_beats(const bar_t *bar, int first, int part)
 {
     double sum = 0;
     for (int b = first; b < bar->beats; b++)
@@ -125,10 +108,12 @@ roles_of(const bar_t *bar, int signature, double all, double role[KT_POSITION_RO
     for (int b = 0; b < bar->beats; b++)
         thirds += fmax(level_at(bar, b, 4), level_at(bar, b, 8)) / bar->beats;
     role[0] = level_at(bar, 0, 0) - all;
-    role[1] = over_beats(bar, 0, 0) - all;
-    role[2] = (signature == 6 ? thirds : over_beats(bar, 0, 6)) - all;
-    role[3] = (signature == 6 ? over_beats(bar, 0, 8) : (over_beats(bar, 0, 3) + over_beats(bar, 0, 9)) / 2) - all;
-    role[4] = (bar->beats % 2 == 0 ? level_at(bar, bar->beats / 2, 0) : over_beats(bar, 1, 0)) - all;
+    role[1] = mean_over_beats(bar, 0, 0) - all;
+    role[2] = (signature == 6 ? thirds : mean_over_beats(bar, 0, 6)) - all;
+    role[3] =
+        (signature == 6 ? mean_over_beats(bar, 0, 8) : (mean_over_beats(bar, 0, 3) + mean_over_beats(bar, 0, 9)) / 2) -
+        all;
+    role[4] = (bar->beats % 2 == 0 ? level_at(bar, bar->beats / 2, 0) : mean_over_beats(bar, 1, 0)) - all;
 }
 
 void

@@ -6,29 +6,9 @@
 
 static const double AROUND_S = 0.1, APART_S = 0.03, LEAST_RISE = 0.6;
 
-static bool
-is_largest(const float *rise, size_t n, size_t t, size_t apart)
-{
-    size_t end = t + apart + 1 < n ? t + apart + 1 : n;
-    for (size_t i = t > apart ? t - apart : 0; i < end; i++)
-        if (rise[i] > rise[t])
-            return false;
-    return true;
-}
-
-static double
-mean_around(const float *rise, size_t n, size_t t, size_t around)
-{
-    size_t begin = t > around ? t - around : 0, end = t + around + 1 < n ? t + around + 1 : n;
-    double sum = 0;
-    for (size_t i = begin; i < end; i++)
-        sum += rise[i];
-    return sum / (double)(end - begin);
-}
-
 // The top of the parabola through a peak and its neighbours, in frames from the peak.
 static double
-top(const float *rise, size_t n, size_t t)
+parabola_top(const float *rise, size_t n, size_t t)
 {
     if (t == 0 || t + 1 == n)
         return 0;
@@ -47,11 +27,22 @@ kt_onsets_find(const kt_envelope_t *envelope, double **times, size_t *count)
     if (!out)
         return KT_ENOMEM;
     for (size_t t = 0, next = 0; t < n; t++) {
-        if (t < next || rise[t] < LEAST_RISE || !is_largest(rise, n, t, apart))
+        if (t < next || rise[t] < LEAST_RISE)
             continue;
-        if (rise[t] < mean_around(rise, n, t, around) + LEAST_RISE)
+        size_t end     = t + apart + 1 < n ? t + apart + 1 : n;
+        bool   largest = true;
+        for (size_t i = t > apart ? t - apart : 0; i < end && largest; i++)
+            largest = !(rise[i] > rise[t]);
+        if (!largest)
             continue;
-        out[found++] = fmax(0, ((double)t + top(rise, n, t) - 1) / envelope->rate_hz);
+
+        size_t first = t > around ? t - around : 0, past = t + around + 1 < n ? t + around + 1 : n;
+        double sum = 0;
+        for (size_t i = first; i < past; i++)
+            sum += rise[i];
+        if (rise[t] < sum / (double)(past - first) + LEAST_RISE)
+            continue;
+        out[found++] = fmax(0, ((double)t + parabola_top(rise, n, t) - 1) / envelope->rate_hz);
         next         = t + apart + 1;
     }
     *times = out;

@@ -20,7 +20,7 @@ typedef struct list {
 
 enum { BEATS, DOWNBEATS, ONSETS, LISTS };
 
-// Kept of a segment with a beat.
+// The result of a segment with a beat.
 typedef struct part {
     double weight, bpm, other_bpm, share, meter_share, clarity;
     int    signature;
@@ -33,7 +33,7 @@ typedef struct rhythm {
     part_t      *parts;
     size_t       n_parts, parts_capacity;
     double       seconds;
-    const char  *why;  // of the last segment without a beat; NULL: there is none
+    const char  *why;  // the reason of the last segment without a beat; NULL: every segment has one
 } rhythm_t;
 
 static void
@@ -72,7 +72,7 @@ rhythm_new(void **state, const kt_stream_t *stream)
 }
 
 static kt_err_t
-append(list_t *list, const double *times, size_t n)
+append_times(list_t *list, const double *times, size_t n)
 {
     size_t room = list->most - list->kept, take = n < room ? n : room;
     list->count += n;
@@ -91,7 +91,7 @@ append(list_t *list, const double *times, size_t n)
 }
 
 static kt_err_t
-room_for(rhythm_t *self, size_t parts)
+grow_parts(rhythm_t *self, size_t parts)
 {
     if (parts <= self->parts_capacity)
         return KT_OK;
@@ -105,42 +105,34 @@ room_for(rhythm_t *self, size_t parts)
 }
 
 static kt_err_t
-append_segment(rhythm_t *self, const kt_rhythm_t *found)
-{
-    kt_err_t err = room_for(self, self->n_parts + 1);
-    if (err)
-        return err;
-    const kt_tempo_t *tempo      = &found->tempo;
-    self->parts[self->n_parts++] = (part_t){
-        .weight      = found->seconds,
-        .bpm         = found->bpm,
-        .other_bpm   = tempo->other_period > 0 ? 60 / tempo->other_period : 0,
-        .share       = tempo->period_share,
-        .meter_share = tempo->meter_share,
-        .clarity     = tempo->clarity,
-        .signature   = tempo->signature,
-    };
-    return KT_OK;
-}
-
-static kt_err_t
 rhythm_fold(void *state, const kt_segment_t *segment)
 {
-    rhythm_t   *self  = state;
-    kt_rhythm_t found = {0};
-    kt_err_t    err   = self->plan ? kt_rhythm_of(&found, self->device, self->plan, segment) : KT_OK;
+    rhythm_t         *self  = state;
+    kt_rhythm_t       found = {0};
+    const kt_tempo_t *tempo = &found.tempo;
+    kt_err_t          err   = self->plan ? kt_rhythm_of(&found, self->device, self->plan, segment) : KT_OK;
     if (err || !self->plan)
         return err;
     self->seconds += found.seconds;
-    err = append(&self->list[ONSETS], found.onsets, found.n_onsets);
+    err = append_times(&self->list[ONSETS], found.onsets, found.n_onsets);
     if (!err)
-        err = append(&self->list[BEATS], found.beats, found.n_beats);
+        err = append_times(&self->list[BEATS], found.beats, found.n_beats);
     if (!err)
-        err = append(&self->list[DOWNBEATS], found.downs, found.n_downs);
+        err = append_times(&self->list[DOWNBEATS], found.downs, found.n_downs);
+    if (!err && !found.why)
+        err = grow_parts(self, self->n_parts + 1);
     if (!err && found.why)
         self->why = found.why;
     else if (!err)
-        err = append_segment(self, &found);
+        self->parts[self->n_parts++] = (part_t){
+            .weight      = found.seconds,
+            .bpm         = found.bpm,
+            .other_bpm   = tempo->other_period > 0 ? 60 / tempo->other_period : 0,
+            .share       = tempo->period_share,
+            .meter_share = tempo->meter_share,
+            .clarity     = tempo->clarity,
+            .signature   = tempo->signature,
+        };
     kt_rhythm_fini(&found);
     return err;
 }
@@ -149,9 +141,9 @@ static kt_err_t
 rhythm_merge(void **state, void **next)
 {
     rhythm_t *self = *state, *later = *next;
-    kt_err_t  err = room_for(self, self->n_parts + later->n_parts);
+    kt_err_t  err = grow_parts(self, self->n_parts + later->n_parts);
     for (int i = 0; i < LISTS && !err; i++) {
-        err = append(&self->list[i], later->list[i].times, later->list[i].kept);
+        err = append_times(&self->list[i], later->list[i].times, later->list[i].kept);
         if (!err)
             self->list[i].count += later->list[i].count - later->list[i].kept;
     }
@@ -165,44 +157,23 @@ rhythm_merge(void **state, void **next)
     return KT_OK;
 }
 
-// --- over the segments
-// -----------------------------------------------------------------------------------------------
-
-static double
-total_weight(const rhythm_t *self)
-{
-    double sum = 0;
-    for (size_t i = 0; i < self->n_parts; i++)
-        sum += self->parts[i].weight * self->parts[i].share;
-    return sum;
-}
+// --- over the segments -----------------------------------------------------------------------------------------------
 
 // The part whose tempo has half of the weight below it or at it.
 static const part_t *
 median_part(const rhythm_t *self)
 {
-    const part_t *best = NULL;
-    double        half = total_weight(self) / 2;
+    const part_t *best  = NULL;
+    double        total = 0;
+    for (size_t i = 0; i < self->n_parts; i++)
+        total += self->parts[i].weight * self->parts[i].share;
     for (size_t i = 0; i < self->n_parts; i++) {
         double below = 0;
         for (size_t j = 0; j < self->n_parts; j++)
             below += self->parts[j].bpm <= self->parts[i].bpm ? self->parts[j].weight * self->parts[j].share : 0;
-        if (below >= half && (!best || self->parts[i].bpm < best->bpm))
+        if (below >= total / 2 && (!best || self->parts[i].bpm < best->bpm))
             best = &self->parts[i];
     }
-    return best;
-}
-
-static int
-voted_signature(const rhythm_t *self)
-{
-    double votes[8] = {0};
-    int    best     = 2;
-    for (size_t i = 0; i < self->n_parts; i++)
-        votes[self->parts[i].signature] += self->parts[i].weight * self->parts[i].share * self->parts[i].meter_share;
-    for (int s = 3; s <= 7; s++)
-        if (votes[s] > votes[best])
-            best = s;
     return best;
 }
 
@@ -210,8 +181,15 @@ static void
 write_tempo(const rhythm_t *self, kt_document_t *document)
 {
     const part_t *middle    = median_part(self);
-    int           signature = voted_signature(self);
-    double        weight = 0, tempo = 0, meter = 0, clarity = 0;
+    double        votes[8]  = {0};
+    int           signature = 2;
+    for (size_t i = 0; i < self->n_parts; i++)
+        votes[self->parts[i].signature] += self->parts[i].weight * self->parts[i].share * self->parts[i].meter_share;
+    for (int s = 3; s <= 7; s++)
+        if (votes[s] > votes[signature])
+            signature = s;
+
+    double weight = 0, tempo = 0, meter = 0, clarity = 0;
     for (size_t i = 0; i < self->n_parts; i++) {
         const part_t *part = &self->parts[i];
         weight += part->weight;
@@ -231,7 +209,7 @@ write_tempo(const rhythm_t *self, kt_document_t *document)
 }
 
 static void
-write_list(const list_t *list, kt_document_t *document, const char *why)
+write_times(const list_t *list, kt_document_t *document, const char *why)
 {
     char many[64];
     snprintf(many, sizeof many, "more than %zu", list->most);
@@ -243,18 +221,6 @@ write_list(const list_t *list, kt_document_t *document, const char *why)
         kt_document_reals(document, list->feature, list->times, list->count);
 }
 
-static void
-write_onsets(const rhythm_t *self, kt_document_t *document)
-{
-    const list_t *onsets = &self->list[ONSETS];
-    const char   *why    = self->plan ? "no onsets" : "no sound";
-    write_list(onsets, document, why);
-    if (onsets->count == 0 || self->seconds < LEAST_SECONDS)
-        kt_document_null(document, KT_FEATURE_MIR_onset_rate, onsets->count ? "shorter than two seconds" : why);
-    else
-        kt_document_real(document, KT_FEATURE_MIR_onset_rate, (double)onsets->count / self->seconds);
-}
-
 static kt_err_t
 rhythm_finish(const void *state, kt_document_t *document)
 {
@@ -262,11 +228,18 @@ rhythm_finish(const void *state, kt_document_t *document)
         KT_FEATURE_MIR_tempo,          KT_FEATURE_MIR_tempo_confidence,          KT_FEATURE_MIR_tempo_alternative,
         KT_FEATURE_MIR_time_signature, KT_FEATURE_MIR_time_signature_confidence, KT_FEATURE_MIR_beat_strength,
     };
-    const rhythm_t *self = state;
-    const char     *why  = self->plan && self->seconds <= 0 ? "no samples" : self->why ? self->why : "no sound";
-    write_onsets(self, document);
-    write_list(&self->list[BEATS], document, why);
-    write_list(&self->list[DOWNBEATS], document, self->n_parts ? "no whole bar" : why);
+    const rhythm_t *self   = state;
+    const list_t   *onsets = &self->list[ONSETS];
+    const char     *why    = self->plan ? "no onsets" : "no sound";
+    write_times(onsets, document, why);
+    if (onsets->count == 0 || self->seconds < LEAST_SECONDS)
+        kt_document_null(document, KT_FEATURE_MIR_onset_rate, onsets->count ? "shorter than two seconds" : why);
+    else
+        kt_document_real(document, KT_FEATURE_MIR_onset_rate, (double)onsets->count / self->seconds);
+
+    why = self->plan && self->seconds <= 0 ? "no samples" : self->why ? self->why : "no sound";
+    write_times(&self->list[BEATS], document, why);
+    write_times(&self->list[DOWNBEATS], document, self->n_parts ? "no whole bar" : why);
     if (self->n_parts > 0)
         write_tempo(self, document);
     else

@@ -12,32 +12,15 @@ enum { LEAST_ONSETS = 2, LEAST_BEATS = 4, SPAN_BEATS = 16 };
 static const double LEAST_SECONDS = 2, LEAST_CLARITY = 0.02, CLARITY_SECONDS = 30, SURE_CLARITY = 0.2;
 
 static int
-compare(const void *a, const void *b)
+compare_doubles(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
 }
 
-// Median over runs of up to SPAN_BEATS intervals, so that neither a beat that is off nor the frames' grid shows.
-static kt_err_t
-fit_tempo(kt_rhythm_t *self)
-{
-    size_t  span  = self->n_beats > 2 * SPAN_BEATS ? SPAN_BEATS : self->n_beats / 2;
-    size_t  n     = self->n_beats - span;
-    double *spans = calloc(n, sizeof *spans);
-    if (!spans)
-        return KT_ENOMEM;
-    for (size_t i = 0; i < n; i++)
-        spans[i] = self->beats[i + span] - self->beats[i];
-    qsort(spans, n, sizeof *spans, compare);
-    self->bpm = 60 * (double)span / ((spans[(n - 1) / 2] + spans[n / 2]) / 2);
-    free(spans);
-    return KT_OK;
-}
-
-// Beats before the first and after the last onset count silence.
+// Drops beats before the first and after the last onset, which are in silence.
 static void
-trim(double *times, size_t *n, double first, double last)
+trim_times(double *times, size_t *n, double first, double last)
 {
     size_t begin = 0, end = *n;
     while (begin < end && times[begin] < first)
@@ -46,16 +29,6 @@ trim(double *times, size_t *n, double first, double last)
         end--;
     memmove(times, times + begin, (end - begin) * sizeof *times);
     *n = end - begin;
-}
-
-static const char *
-no_beat(const kt_rhythm_t *self)
-{
-    if (self->n_onsets == 0)
-        return "no onsets";
-    if (self->seconds < LEAST_SECONDS)
-        return "shorter than two seconds";
-    return self->n_onsets < LEAST_ONSETS ? "too few onsets" : NULL;
 }
 
 static kt_err_t
@@ -75,20 +48,40 @@ find_beats(kt_rhythm_t *self, const kt_evidence_t *evidence)
     if (err)
         return err;
     double first = self->onsets[0] - period / 2, last = self->onsets[self->n_onsets - 1] + 1.5 * period;
-    trim(self->beats, &self->n_beats, first, last);
-    trim(self->downs, &self->n_downs, first, last);
+    trim_times(self->beats, &self->n_beats, first, last);
+    trim_times(self->downs, &self->n_downs, first, last);
     if (self->n_beats < LEAST_BEATS) {
         self->why = "too few beats";
         return KT_OK;
     }
-    return fit_tempo(self);
+
+    // Median over runs of up to SPAN_BEATS intervals, so that neither a misplaced beat nor the frames' grid has an
+    // effect.
+    size_t  span  = self->n_beats > 2 * SPAN_BEATS ? SPAN_BEATS : self->n_beats / 2;
+    size_t  runs  = self->n_beats - span;
+    double *spans = calloc(runs, sizeof *spans);
+    if (!spans)
+        return KT_ENOMEM;
+    for (size_t i = 0; i < runs; i++)
+        spans[i] = self->beats[i + span] - self->beats[i];
+    qsort(spans, runs, sizeof *spans, compare_doubles);
+    self->bpm = 60 * (double)span / ((spans[(runs - 1) / 2] + spans[runs / 2]) / 2);
+    free(spans);
+    return KT_OK;
 }
 
 static kt_err_t
 find_tempo(kt_rhythm_t *self, const kt_evidence_t *evidence)
 {
-    if ((self->why = no_beat(self)))
+    if (self->n_onsets == 0)
+        self->why = "no onsets";
+    else if (self->seconds < LEAST_SECONDS)
+        self->why = "shorter than two seconds";
+    else if (self->n_onsets < LEAST_ONSETS)
+        self->why = "too few onsets";
+    if (self->why)
         return KT_OK;
+
     double   least = LEAST_CLARITY * fmax(1, CLARITY_SECONDS / self->seconds);
     kt_err_t err   = kt_tempo_judge(evidence, &self->tempo);
     if (err == KT_ENOTFOUND || (!err && self->tempo.clarity < least)) {
@@ -100,7 +93,7 @@ find_tempo(kt_rhythm_t *self, const kt_evidence_t *evidence)
 }
 
 static void
-move(double *times, size_t n, double by)
+shift_times(double *times, size_t n, double by)
 {
     for (size_t i = 0; i < n; i++)
         times[i] += by;
@@ -135,9 +128,9 @@ kt_rhythm_of(kt_rhythm_t *self, kt_device_t *device, const kt_plan_t *plan, cons
         made.tempo = (kt_tempo_t){0};
     made.n_beats = made.why ? 0 : made.n_beats;
     made.n_downs = made.why ? 0 : made.n_downs;
-    move(made.beats, made.n_beats, kt_segment_begin(segment));
-    move(made.downs, made.n_downs, kt_segment_begin(segment));
-    move(made.onsets, made.n_onsets, kt_segment_begin(segment));
+    shift_times(made.beats, made.n_beats, kt_segment_begin(segment));
+    shift_times(made.downs, made.n_downs, kt_segment_begin(segment));
+    shift_times(made.onsets, made.n_onsets, kt_segment_begin(segment));
     *self = made;
     return KT_OK;
 }

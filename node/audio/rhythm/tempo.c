@@ -1,6 +1,7 @@
 #include "node/audio/rhythm/tempo.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,21 +16,11 @@ static const double WEIGHT[KT_CLUES] = {
 #undef KT_WEIGHT
 };
 
-// --- periods
-// ---------------------------------------------------------------------------------------------------------
+// --- periods ---------------------------------------------------------------------------------------------------------
 
+// The period within 4 % whose multiples have the largest likeness.
 static double
-comb(const kt_likeness_t *full, double period)
-{
-    double octaves = log2(60 / period / 115) / 1.2;
-    double sum     = kt_likeness_at(full, period) + 0.7 * kt_likeness_at(full, 2 * period) +
-                 0.4 * kt_likeness_at(full, 3 * period) + 0.6 * kt_likeness_at(full, 4 * period);
-    return sum * exp(-0.5 * octaves * octaves);
-}
-
-// The period within 4 % whose multiples are likest.
-static double
-refined(const kt_likeness_t *full, double period)
+refined_period(const kt_likeness_t *full, double period)
 {
     enum { STEPS = 40 };
     static const int multiple[] = {1, 2, 3, 4, 6, 8};
@@ -63,8 +54,13 @@ find_periods(const kt_likeness_t *full, double periods[KT_METER_PERIODS])
     static const double ratio[RATIOS] = {1, 2, 0.5, 3, 1.0 / 3, 1.5, 2.0 / 3, 4.0 / 3, 0.75};
     double              value[GRID];
     size_t              count = 0;
-    for (int i = 0; i < GRID; i++)
-        value[i] = comb(full, SLOWEST_S * pow(FASTEST_S / SLOWEST_S, (double)i / (GRID - 1)));
+    for (int i = 0; i < GRID; i++) {
+        double period  = SLOWEST_S * pow(FASTEST_S / SLOWEST_S, (double)i / (GRID - 1));
+        double octaves = log2(60 / period / 115) / 1.2;
+        double sum     = kt_likeness_at(full, period) + 0.7 * kt_likeness_at(full, 2 * period) +
+                     0.4 * kt_likeness_at(full, 3 * period) + 0.6 * kt_likeness_at(full, 4 * period);
+        value[i] = sum * exp(-0.5 * octaves * octaves);
+    }
     for (int rank = 0; rank < BEST; rank++) {
         int best = 0;
         for (int i = 1; i + 1 < GRID; i++)
@@ -75,17 +71,16 @@ find_periods(const kt_likeness_t *full, double periods[KT_METER_PERIODS])
         double peak = SLOWEST_S * pow(FASTEST_S / SLOWEST_S, (double)best / (GRID - 1));
         for (int r = 0; r < RATIOS; r++)
             if (peak * ratio[r] >= FASTEST_S && peak * ratio[r] <= SLOWEST_S)
-                count = add_period(periods, count, refined(full, peak * ratio[r]));
+                count = add_period(periods, count, refined_period(full, peak * ratio[r]));
         value[best] = (value[best - 1] > value[best + 1] ? value[best - 1] : value[best + 1]) - 1e-12;
     }
     return count;
 }
 
-// --- the envelope folded at a period
-// ---------------------------------------------------------------------------------
+// --- the envelope folded at a period ---------------------------------------------------------------------------------
 
 static int
-best_turn(const double *sum, const double *part)
+best_fold_turn(const double *sum, const double *part)
 {
     int    best = 0;
     double most = -1;
@@ -104,7 +99,7 @@ best_turn(const double *sum, const double *part)
 // Mean of the rows' sum at each place of the beat, over windows of some eight seconds that are turned to fit each
 // other, so that a drifting tempo does not blur it; over the mean of all.
 static void
-fold(const float *row, size_t n, double period, double out[FOLD])
+fold_envelope(const float *row, size_t n, double period, double out[FOLD])
 {
     const double step   = FOLD / period;
     const size_t window = (size_t)fmax(FOLD_S, 6 * period);
@@ -121,7 +116,7 @@ fold(const float *row, size_t n, double period, double out[FOLD])
         }
         for (int i = 0; i < FOLD; i++)
             part[i] /= fmax(1, count[i]);
-        int turn = windows > 0 ? best_turn(out, part) : 0;
+        int turn = windows > 0 ? best_fold_turn(out, part) : 0;
         for (int i = 0; i < FOLD; i++)
             out[(i + turn) % FOLD] += part[i];
         windows += 1;
@@ -132,7 +127,7 @@ fold(const float *row, size_t n, double period, double out[FOLD])
 }
 
 static int
-largest(const double *values)
+largest_place(const double *values)
 {
     int best = 0;
     for (int i = 1; i < FOLD; i++)
@@ -141,10 +136,9 @@ largest(const double *values)
     return best;
 }
 
-// --- clues
-// -----------------------------------------------------------------------------------------------------------
+// --- clues -----------------------------------------------------------------------------------------------------------
 
-// Likeness at one to MULTIPLES beats; count: how many of them there are.
+// Likeness at one to MULTIPLES beats; count: their number.
 typedef struct multiples {
     double at[MULTIPLES];
     int    count;
@@ -161,9 +155,9 @@ multiples_of(const kt_likeness_t *curve, double period)
     return m;
 }
 
-// Mean of the multiples k = first, first + step, ... but those divisible by `but` (0: none), at most `most` of them.
+// Mean of the multiples k = first, first + step, ... except those divisible by `but` (0: none), at most `most` of them.
 static double
-mean_of(const multiples_t *m, int first, int step, int but, int most)
+mean_of_multiples(const multiples_t *m, int first, int step, int but, int most)
 {
     double sum = 0;
     int    n   = 0;
@@ -175,16 +169,6 @@ mean_of(const multiples_t *m, int first, int step, int but, int most)
     return n ? sum / n : 0;
 }
 
-// Evidence of a curve for bars of so many beats: three clues.
-static void
-bar_clues(const multiples_t *m, int beats, int signature, double clue[3])
-{
-    int other = signature == 4 ? 2 : beats;
-    clue[0]   = mean_of(m, beats, beats, 0, 3) - mean_of(m, 1, 1, other, 3 * beats);
-    clue[1]   = m->count >= beats ? m->at[beats - 1] : 0;
-    clue[2]   = signature == 4 && m->count >= 4 ? mean_of(m, 4, 4, 0, MULTIPLES) - mean_of(m, 2, 4, 0, MULTIPLES) : 0;
-}
-
 // The clues that do not depend on the meter.
 static void
 period_clues(const kt_evidence_t *e, double period, const multiples_t *groups, double *clue)
@@ -192,9 +176,9 @@ period_clues(const kt_evidence_t *e, double period, const multiples_t *groups, d
     const kt_envelope_t *envelope = &e->envelope;
     const double         frames = period * envelope->rate_hz, octaves = log2(60 / period / 115);
     double               full[FOLD], low[FOLD];
-    fold(envelope->full, envelope->frames, frames, full);
-    fold(envelope->group[0], envelope->frames, frames, low);
-    int f = largest(full), l = largest(low);
+    fold_envelope(envelope->full, envelope->frames, frames, full);
+    fold_envelope(envelope->group[0], envelope->frames, frames, low);
+    int f = largest_place(full), l = largest_place(low);
 
     clue[KT_CLUE_TEMPO]          = octaves;
     clue[KT_CLUE_TEMPO_SQUARE]   = octaves * octaves;
@@ -234,11 +218,20 @@ meter_clues(kt_meter_t *meter, const multiples_t curve[CURVES])
     clue[KT_CLUE_TERNARY]    = meter->signature == 6 ? clue[KT_CLUE_THIRD] - clue[KT_CLUE_HALF] : 0;
     clue[KT_CLUE_BAR]        = octaves;
     clue[KT_CLUE_BAR_SQUARE] = octaves * octaves;
-    for (int c = 0; c < CURVES; c++)
-        bar_clues(&curve[c], beats, meter->signature, clue + first[c]);
+
+    // Evidence of each curve for bars of so many beats: three clues.
+    int other = meter->signature == 4 ? 2 : beats;
+    for (int c = 0; c < CURVES; c++) {
+        const multiples_t *m    = &curve[c];
+        bool               four = meter->signature == 4 && m->count >= 4;
+        clue[first[c]]     = mean_of_multiples(m, beats, beats, 0, 3) - mean_of_multiples(m, 1, 1, other, 3 * beats);
+        clue[first[c] + 1] = m->count >= beats ? m->at[beats - 1] : 0;
+        clue[first[c] + 2] =
+            four ? mean_of_multiples(m, 4, 4, 0, MULTIPLES) - mean_of_multiples(m, 2, 4, 0, MULTIPLES) : 0;
+    }
 }
 
-// The hypotheses, unjudged, at most KT_METER_HYPOTHESES; how many: 0 where nothing repeats.
+// The hypotheses with their probabilities, at most KT_METER_HYPOTHESES; returns their number: 0 where nothing repeats.
 static size_t
 meters_gather(const kt_evidence_t *e, kt_meter_t *meters)
 {
@@ -256,15 +249,7 @@ meters_gather(const kt_evidence_t *e, kt_meter_t *meters)
             meter_clues(meter, curve);
         }
     }
-    return count;
-}
 
-// --- the judgement
-// ---------------------------------------------------------------------------------------------------
-
-static void
-fill_probabilities(kt_meter_t *meters, size_t count)
-{
     double most = -1e300, sum = 0;
     for (size_t i = 0; i < count; i++) {
         double score = 0;
@@ -277,18 +262,12 @@ fill_probabilities(kt_meter_t *meters, size_t count)
         sum += meters[i].probability = exp(meters[i].probability - most);
     for (size_t i = 0; i < count; i++)
         meters[i].probability /= sum;
+    return count;
 }
 
-static double
-share_of(const kt_meter_t *meters)
-{
-    double sum = 0;
-    for (int k = 0; k < KT_METER_KINDS; k++)
-        sum += meters[k].probability;
-    return sum;
-}
+// --- the judgement ---------------------------------------------------------------------------------------------------
 
-// The likest of the first seven multiples: in an uneven bar no beat is like the next one.
+// The largest likeness of the first seven multiples: in an uneven bar no beat is like the next one.
 static double
 clarity_of(const kt_evidence_t *evidence, double period)
 {
@@ -305,12 +284,13 @@ kt_tempo_judge(const kt_evidence_t *evidence, kt_tempo_t *out)
     kt_meter_t *meters = calloc(KT_METER_HYPOTHESES, sizeof *meters);
     if (!meters)
         return KT_ENOMEM;
-    size_t     count = meters_gather(evidence, meters);
-    kt_tempo_t made  = {0};
-    fill_probabilities(meters, count);
-    double second = 0;
+    size_t     count  = meters_gather(evidence, meters);
+    kt_tempo_t made   = {0};
+    double     second = 0;
     for (size_t i = 0; i < count; i += KT_METER_KINDS) {
-        double share = share_of(meters + i);
+        double share = 0;
+        for (int k = 0; k < KT_METER_KINDS; k++)
+            share += meters[i + (size_t)k].probability;
         if (share > made.period_share) {
             made.other_period = made.period;
             second            = made.period_share;

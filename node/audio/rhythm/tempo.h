@@ -2,8 +2,8 @@
 // tempo from its double, its half and its two thirds.
 //
 // Periods: peaks of the autocorrelation summed over one to four beats (comb, as in Percival and Tzanetakis 2014), and
-// their simple ratios. Each goes with 2, 3, 4, 5 and 7 beats a bar and with 6 (two beats of three parts). The score is
-// linear in the evidence of weights.def (likeness at the beat, its parts and multiples; contrast of the bar's
+// their simple ratios. Each is combined with 2, 3, 4, 5 and 7 beats per bar and with 6 (two beats of three parts). The
+// score is linear in the evidence of weights.def (likeness at the beat, its parts and multiples; contrast of the bar's
 // multiples with other beats', after Cozens and Godsill 2023; a mild prior of tempo, bar and meter); a softmax
 // over all hypotheses makes it a probability.
 #pragma once
@@ -20,7 +20,7 @@ enum {
 };
 
 typedef struct kt_meter {
-    double period;     // seconds a beat
+    double period;     // seconds per beat
     int    signature;  // 2, 3, 4, 5, 6, 7
     double clue[KT_CLUES];
     double probability;
@@ -36,7 +36,7 @@ typedef struct kt_tempo {
     double period, other_period;       // seconds; other_period 0: there is no runner-up
     double period_share, meter_share;  // probability of the period; of the meter among those of this period
     int    signature;
-    double clarity;  // likeness of the groups at the likest of one to seven beats, 0 .. 1
+    double clarity;  // largest likeness of the groups at one to seven beats, 0 .. 1
 } kt_tempo_t;
 
 // The most probable period and its meter. KT_ENOTFOUND: nothing repeats; KT_ENOMEM.

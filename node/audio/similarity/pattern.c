@@ -12,52 +12,29 @@ static const size_t DISTANCE[DISTANCES] = {0, 3, 5, 11, 22, 43};
 // Lags of the onset envelope: KT_SIM_LAGS of them from 4 frames (0.09 s) to 129 (3 s), equally spaced in logarithm.
 enum { FIRST_LAG = 4, LAST_LAG = 129 };
 
-// Energy of the Haar wavelet of each octave (differences of neighbouring means of 1, 2, 4 .. 64 frames) of one group of
-// bands: a modulation spectrum in octaves, as Pampalk's fluctuation patterns (2006) but for the transform.
+// Energy of the Haar wavelet of each octave (differences of neighbouring means of 1, 2, 4 .. 64 frames) of each group
+// of bands: a modulation spectrum in octaves, as Pampalk's fluctuation patterns (2006) with another transform.
 static void
-fold_modulation(kt_pattern_t *self, int group, float *level, size_t n)
-{
-    for (int octave = 0; octave < KT_SIM_OCTAVES; octave++, n /= 2) {
-        double energy = 0;
-        for (size_t i = 0; i < n / 2; i++) {
-            float a = level[2 * i], b = level[2 * i + 1];
-            energy += (double)(a - b) * (a - b);
-            level[i] = (a + b) / 2;
-        }
-        self->energy[group][octave] += energy;
-        self->pairs[octave] += group == 0 ? n / 2 : 0;
-    }
-}
-
-static void
-fold_groups(kt_pattern_t *self, const float *bands, size_t frames, float *work)
+fold_modulation(kt_pattern_t *self, const float *bands, size_t frames, float *level)
 {
     enum { EACH = KT_SIM_BANDS / KT_SIM_GROUPS };
     for (int group = 0; group < KT_SIM_GROUPS; group++) {
         for (size_t f = 0; f < frames; f++) {
             const float *at = bands + f * KT_SIM_BANDS + group * EACH;
-            work[f]         = (at[0] + at[1] + at[2] + at[3]) / EACH;
+            level[f]        = (at[0] + at[1] + at[2] + at[3]) / EACH;
         }
-        fold_modulation(self, group, work, frames);
+        size_t n = frames;
+        for (int octave = 0; octave < KT_SIM_OCTAVES; octave++, n /= 2) {
+            double energy = 0;
+            for (size_t i = 0; i < n / 2; i++) {
+                float a = level[2 * i], b = level[2 * i + 1];
+                energy += (double)(a - b) * (a - b);
+                level[i] = (a + b) / 2;
+            }
+            self->energy[group][octave] += energy;
+            self->pairs[octave] += group == 0 ? n / 2 : 0;
+        }
     }
-}
-
-// Rise of the bands from frame to frame, less its mean.
-static void
-onset_envelope(const float *bands, size_t frames, float *out)
-{
-    double mean = 0;
-    out[0]      = 0;
-    for (size_t f = 1; f < frames; f++) {
-        const float *now = bands + f * KT_SIM_BANDS, *before = now - KT_SIM_BANDS;
-        float        sum = 0;
-        for (int b = 0; b < KT_SIM_BANDS; b++)
-            sum += now[b] > before[b] ? now[b] - before[b] : 0;
-        out[f] = sum;
-        mean += sum;
-    }
-    for (size_t f = 0; f < frames; f++)
-        out[f] -= (float)(mean / (double)frames);
 }
 
 static double
@@ -67,7 +44,7 @@ lag_of(int i)
 }
 
 static double
-product_at(const float *x, size_t n, size_t lag)
+lag_product(const float *x, size_t n, size_t lag)
 {
     float  lane[8] = {0};
     double sum     = 0;
@@ -85,14 +62,28 @@ product_at(const float *x, size_t n, size_t lag)
     return sum;
 }
 
-// A triangle over the lags between its neighbours, so that no lag falls between two values.
+// Autocorrelation of the rise of the bands from frame to frame, less its mean. Each value is a triangle over the lags
+// between its neighbours, so that no lag falls between two values.
 static void
-fold_onsets(kt_pattern_t *self, const float *envelope, size_t frames)
+fold_onsets(kt_pattern_t *self, const float *bands, size_t frames, float *envelope)
 {
+    double mean = 0;
+    envelope[0] = 0;
+    for (size_t f = 1; f < frames; f++) {
+        const float *now = bands + f * KT_SIM_BANDS, *before = now - KT_SIM_BANDS;
+        float        sum = 0;
+        for (int b = 0; b < KT_SIM_BANDS; b++)
+            sum += now[b] > before[b] ? now[b] - before[b] : 0;
+        envelope[f] = sum;
+        mean += sum;
+    }
+    for (size_t f = 0; f < frames; f++)
+        envelope[f] -= (float)(mean / (double)frames);
+
     double product[LAST_LAG + 8] = {0};
-    self->onset_power += product_at(envelope, frames, 0);
+    self->onset_power += lag_product(envelope, frames, 0);
     for (size_t lag = FIRST_LAG - 1; lag < LAST_LAG + 8; lag++)
-        product[lag] = product_at(envelope, frames, lag);
+        product[lag] = lag_product(envelope, frames, lag);
     for (int i = 0; i < KT_SIM_LAGS; i++) {
         double low = fmin(lag_of(i - 1), lag_of(i) - 1), mid = lag_of(i), high = fmax(lag_of(i + 1), mid + 1);
         double sum = 0, weights = 0;
@@ -105,13 +96,15 @@ fold_onsets(kt_pattern_t *self, const float *envelope, size_t frames)
     }
 }
 
-// Means of CHROMA_FRAMES frames, less their mean over the classes: what has no pitch becomes nearly zero.
-static size_t
-average_chroma(const float *chroma, size_t frames, float *out)
+// How much of the pitch classes sounds again `distance` later, k semitones higher: no transposition changes that (the
+// idea of the intervalgram, Walters, Ross & Lyon 2012).
+static void
+fold_intervals(kt_pattern_t *self, const float *chroma, size_t frames, float *means)
 {
+    // Means of CHROMA_FRAMES frames, less their mean over the classes: what has no pitch becomes nearly zero.
     size_t n = frames / CHROMA_FRAMES;
     for (size_t i = 0; i < n; i++) {
-        float *to = out + i * CLASSES, mean = 0;
+        float *to = means + i * CLASSES, mean = 0;
         for (int c = 0; c < CLASSES; c++) {
             const float *from = chroma + i * CHROMA_FRAMES * CLASSES + c;
             to[c]             = from[0] + from[CLASSES] + from[2 * CLASSES] + from[3 * CLASSES];
@@ -120,17 +113,10 @@ average_chroma(const float *chroma, size_t frames, float *out)
         for (int c = 0; c < CLASSES; c++)
             to[c] -= mean;
     }
-    return n;
-}
 
-// How much of the pitch classes sounds again `distance` later, k semitones higher: no transposition changes that (the
-// idea of the intervalgram, Walters, Ross & Lyon 2012).
-static void
-fold_intervals(kt_pattern_t *self, const float *chroma, size_t n)
-{
     for (int d = 0; d < DISTANCES; d++)
         for (size_t i = 0; i + DISTANCE[d] < n; i++) {
-            const float *now = chroma + i * CLASSES, *later = now + DISTANCE[d] * CLASSES;
+            const float *now = means + i * CLASSES, *later = now + DISTANCE[d] * CLASSES;
             float        twice[2 * CLASSES];
             memcpy(twice, later, CLASSES * sizeof *twice);
             memcpy(twice + CLASSES, later, CLASSES * sizeof *twice);
@@ -150,10 +136,9 @@ kt_pattern_fold(kt_pattern_t *self, const float *bands, const float *chroma, siz
     float *work = calloc(frames * WORK, sizeof *work);
     if (!work)
         return KT_ENOMEM;
-    fold_groups(self, bands, frames, work);
-    onset_envelope(bands, frames, work);
-    fold_onsets(self, work, frames);
-    fold_intervals(self, work, average_chroma(chroma, frames, work));
+    fold_modulation(self, bands, frames, work);
+    fold_onsets(self, bands, frames, work);
+    fold_intervals(self, chroma, frames, work);
     free(work);
     return KT_OK;
 }
@@ -174,15 +159,6 @@ kt_pattern_add(kt_pattern_t *self, const kt_pattern_t *more)
             self->interval[d][k] += more->interval[d][k];
 }
 
-static void
-write_intervals(const kt_pattern_t *self, double *out)
-{
-    double power = self->interval[0][0];
-    for (int d = 0; d < DISTANCES; d++)
-        for (int k = d ? 0 : 1; k < (d ? CLASSES : 7); k++)
-            *out++ = power > 0 ? self->interval[d][k] / power : 0;
-}
-
 void
 kt_pattern_values(const kt_pattern_t *self, double out[KT_SIM_PATTERN])
 {
@@ -192,5 +168,8 @@ kt_pattern_values(const kt_pattern_t *self, double out[KT_SIM_PATTERN])
                                              : log2(1e-3);
     for (int i = 0; i < KT_SIM_LAGS; i++)
         *out++ = self->onset_power > 0 ? self->onset_lag[i] / self->onset_power : 0;
-    write_intervals(self, out);
+    double power = self->interval[0][0];
+    for (int d = 0; d < DISTANCES; d++)
+        for (int k = d ? 0 : 1; k < (d ? CLASSES : 7); k++)
+            *out++ = power > 0 ? self->interval[d][k] / power : 0;
 }

@@ -1,8 +1,8 @@
-// similarity -- three unit vectors for cosine distance (version 1): spectral (timbre), mir (rhythm and harmony) and
-// both. Every raw value (similarity.h) is put to mean 0 and deviation 1 over real tracks, limited to 4 deviations and
-// weighted by how little a cut or a codec changes it (scale.c), then each vector is divided by its length;
-// combined holds both with equal weight. Vectors of other
-// definitions must not be compared, so at other settings than the defaults there are none.
+// similarity -- three scaled_unit_vector vectors for cosine distance (version 1): spectral (timbre), mir (rhythm and
+// harmony) and both. Every raw value (similarity.h) is put to mean 0 and deviation 1 over real tracks, limited to 4
+// deviations and weighted by how little a cut or a codec changes it (scale.c), then each vector is divided by its
+// length; combined holds both with equal weight. Vectors of other definitions must not be compared, so at other
+// settings than the defaults there are none.
 #include "node/audio/similarity/similarity.h"
 
 #include "node/audio/modules.h"
@@ -78,7 +78,7 @@ similarity_merge(void **state, void **next)
 
 // Raw values to one scale, then to length 1. False if nothing is left.
 static bool
-unit(const double *raw, const kt_similarity_scale_t *scale, size_t n, double *out)
+scaled_unit_vector(const double *raw, const kt_similarity_scale_t *scale, size_t n, double *out)
 {
     double square = 0;
     for (size_t i = 0; i < n; i++) {
@@ -91,7 +91,7 @@ unit(const double *raw, const kt_similarity_scale_t *scale, size_t n, double *ou
 }
 
 static void
-write_nulls(kt_document_t *document, const char *reason)
+write_vector_nulls(kt_document_t *document, const char *reason)
 {
     kt_document_null(document, KT_FEATURE_VECTORS_spectral_vector, reason);
     kt_document_null(document, KT_FEATURE_VECTORS_mir_vector, reason);
@@ -106,15 +106,15 @@ similarity_finish(const void *state, kt_document_t *document)
     double             *pattern = out + KT_SIM_TIMBRE;
     if (!self->defined || !self->heard || self->timbre.frames < LEAST_FRAMES) {
         const char *short_or_silent = self->heard ? "shorter than a second" : "silence";
-        write_nulls(document,
-                    self->defined ? short_or_silent : "defined at 22050 Hz, n_fft 2048, hop 512, 128 mel bands");
+        write_vector_nulls(document,
+                           self->defined ? short_or_silent : "defined at 22050 Hz, n_fft 2048, hop 512, 128 mel bands");
         return KT_OK;
     }
     kt_timbre_values(&self->timbre, raw);
     kt_pattern_values(&self->pattern, raw + KT_SIM_TIMBRE);
-    if (!unit(raw, kt_similarity_scales, KT_SIM_TIMBRE, out) ||
-        !unit(raw + KT_SIM_TIMBRE, kt_similarity_scales + KT_SIM_TIMBRE, KT_SIM_PATTERN, pattern)) {
-        write_nulls(document, "nothing to compare");
+    if (!scaled_unit_vector(raw, kt_similarity_scales, KT_SIM_TIMBRE, out) ||
+        !scaled_unit_vector(raw + KT_SIM_TIMBRE, kt_similarity_scales + KT_SIM_TIMBRE, KT_SIM_PATTERN, pattern)) {
+        write_vector_nulls(document, "nothing to compare");
         return KT_OK;
     }
     kt_document_reals(document, KT_FEATURE_VECTORS_spectral_vector, out, KT_SIM_TIMBRE);

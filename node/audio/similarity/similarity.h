@@ -1,5 +1,5 @@
-// The inside of the similarity module: what a recording is like, in numbers that neither its level nor its key nor its
-// length changes much. Raw values are put to one scale by the tables of scale.c. One thread.
+// The parts of the similarity module: raw values of a recording that neither its level nor its key nor its length
+// changes much. The tables of scale.c bring them to one scale. One thread.
 #pragma once
 
 #include "node/audio/segment.h"
@@ -16,8 +16,8 @@ enum {
     KT_SIM_COMBINED  = KT_SIM_TIMBRE + KT_SIM_PATTERN,
 };
 
-// Bands of each frame of a segment in log2(1 + 10^4 * power / mean power of the segment): what lies 40 dB below the
-// mean or deeper (noise, what a codec drops) counts little. out: [frames][KT_SIM_BANDS]. False: silence.
+// Bands of each frame of a segment in log2(1 + 10^4 * power / mean power of the segment): levels 40 dB below the
+// mean or less (noise, losses of a codec) count little. out: [frames][KT_SIM_BANDS]. False: silence.
 bool kt_similarity_bands(const kt_segment_t *segment, float *out);
 
 // timbre.c -- mean, deviation and mean change of the cepstrum of the bands, without its level.

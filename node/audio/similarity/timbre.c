@@ -26,33 +26,22 @@ kt_similarity_bands(const kt_segment_t *segment, float *out)
     return true;
 }
 
-// DCT-II, rows 1 to KT_SIM_CEPSTRA: row 0 is the level.
-static void
-fill_dct(float dct[KT_SIM_BANDS][KT_SIM_CEPSTRA])
-{
-    for (int b = 0; b < KT_SIM_BANDS; b++)
-        for (int c = 0; c < KT_SIM_CEPSTRA; c++)
-            dct[b][c] = (float)(sqrt(2.0 / KT_SIM_BANDS) * cos(M_PI * (c + 1) * (b + 0.5) / KT_SIM_BANDS));
-}
-
-static void
-cepstrum(const float dct[KT_SIM_BANDS][KT_SIM_CEPSTRA], const float *bands, float out[KT_SIM_CEPSTRA])
-{
-    for (int c = 0; c < KT_SIM_CEPSTRA; c++)
-        out[c] = 0;
-    for (int b = 0; b < KT_SIM_BANDS; b++)
-        for (int c = 0; c < KT_SIM_CEPSTRA; c++)
-            out[c] += bands[b] * dct[b][c];
-}
-
 void
 kt_timbre_fold(kt_timbre_t *self, const float *bands, size_t frames)
 {
     float dct[KT_SIM_BANDS][KT_SIM_CEPSTRA], rows[2][KT_SIM_CEPSTRA];
-    fill_dct(dct);
+    // DCT-II, rows 1 to KT_SIM_CEPSTRA: row 0 is the level.
+    for (int b = 0; b < KT_SIM_BANDS; b++)
+        for (int c = 0; c < KT_SIM_CEPSTRA; c++)
+            dct[b][c] = (float)(sqrt(2.0 / KT_SIM_BANDS) * cos(M_PI * (c + 1) * (b + 0.5) / KT_SIM_BANDS));
+
     for (size_t f = 0; f < frames; f++) {
         float *now = rows[f % 2], *before = rows[(f + 1) % 2];
-        cepstrum(dct, bands + f * KT_SIM_BANDS, now);
+        for (int c = 0; c < KT_SIM_CEPSTRA; c++)
+            now[c] = 0;
+        for (int b = 0; b < KT_SIM_BANDS; b++)
+            for (int c = 0; c < KT_SIM_CEPSTRA; c++)
+                now[c] += bands[f * KT_SIM_BANDS + (size_t)b] * dct[b][c];
         for (int c = 0; c < KT_SIM_CEPSTRA; c++) {
             self->sum[c] += now[c];
             self->squares[c] += (double)now[c] * now[c];
