@@ -9,38 +9,15 @@
 enum { LEAST_RUN = 8, RUNS_PER_PROCESSOR = 2 };
 
 static void
-drop_plan(kt_gpu_plan_t *plan)
+plan_drop(kt_gpu_plan_t *plan)
 {
     kt_cuda_plan_destroy(&plan->cuda);
     kt_plan_destroy(&plan->plan);
     *plan = (kt_gpu_plan_t){0};
 }
 
-static bool
-is_in_work(const kt_gpu_context_t *self, const kt_gpu_plan_t *plan)
-{
-    for (uint32_t i = 0; i < self->opts.slots; i++)
-        if (self->lanes[i].stage != STAGE_IDLE && self->lanes[i].plan == plan)
-            return true;
-    return false;
-}
-
 static kt_err_t
-make_plan(kt_gpu_context_t *self, kt_gpu_plan_t *plan, const kt_frontend_opts_t *opts)
-{
-    kt_err_t err = kt_plan_new(&plan->plan, opts);
-    if (!err)
-        err = kt_cuda_plan_new(&plan->cuda, plan->plan);
-    plan->opts = *opts;
-    if (!err)
-        return KT_OK;
-    drop_plan(plan);
-    cudaError_t last = cudaGetLastError();
-    return err == KT_EIO ? kt_gpu_failed(self, last, "the plan") : err;
-}
-
-static kt_err_t
-find_plan(kt_gpu_context_t *self, const kt_frontend_opts_t *opts, kt_gpu_plan_t **out)
+context_plan(kt_gpu_context_t *self, const kt_frontend_opts_t *opts, kt_gpu_plan_t **out)
 {
     kt_gpu_plan_t *oldest = NULL;
     for (size_t i = 0; i < KT_GPU_PLANS; i++) {
@@ -49,14 +26,25 @@ find_plan(kt_gpu_context_t *self, const kt_frontend_opts_t *opts, kt_gpu_plan_t 
             *out = plan;
             return KT_OK;
         }
-        if (!is_in_work(self, plan) && (!oldest || plan->used < oldest->used))
+        bool is_free = true;
+        for (uint32_t s = 0; s < self->opts.slots; s++)
+            is_free = is_free && (self->lanes[s].stage == STAGE_IDLE || self->lanes[s].plan != plan);
+        if (is_free && (!oldest || plan->used < oldest->used))
             oldest = plan;
     }
-    drop_plan(oldest);  // there are more places than slots
-    kt_err_t err = make_plan(self, oldest, opts);
+
+    plan_drop(oldest);  // there are more places than slots
+    kt_err_t err = kt_plan_new(&oldest->plan, opts);
     if (!err)
-        *out = oldest;
-    return err;
+        err = kt_cuda_plan_new(&oldest->cuda, oldest->plan);
+    if (err) {
+        plan_drop(oldest);
+        cudaError_t last = cudaGetLastError();
+        return err == KT_EIO ? kt_gpu_failed(self, last, "the plan") : err;
+    }
+    oldest->opts = *opts;
+    *out         = oldest;
+    return KT_OK;
 }
 
 static kt_gpu_frames_args_t
@@ -88,7 +76,7 @@ frames_prepare(kt_gpu_job_t *job)
     double                tunings[KT_GPU_TUNINGS];
     kt_frontend_opts_t    opts;
     memcpy(&opts, batch->config, sizeof opts);
-    const kt_err_t err = find_plan(job->context, &opts, &job->lane->plan);
+    const kt_err_t err = context_plan(job->context, &opts, &job->lane->plan);
     if (err)
         return err;
     job->lane->plan->used = job->context->batches;

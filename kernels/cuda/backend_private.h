@@ -8,7 +8,7 @@
 
 enum { KT_GPU_PLANS = 16 };
 
-// Tables of one configuration; the oldest that is not in work makes room for a new one.
+// Tables of one configuration; the least recently used one that no slot uses makes room for a new one.
 typedef struct kt_gpu_plan {
     kt_frontend_opts_t opts;
     kt_plan_t         *plan;
@@ -58,7 +58,7 @@ typedef struct kt_gpu_job {
 
 // The backend's half of a kind of work.
 typedef struct kt_gpu_launcher {
-    kt_err_t (*prepare)(kt_gpu_job_t *job);                  // side_bytes and work_bytes of the batch
+    kt_err_t (*prepare)(kt_gpu_job_t *job);                  // side_bytes and work_bytes; NULL: both are 0
     void (*fill_side)(const kt_gpu_job_t *job, char *side);  // NULL: the kind has no tables of a batch
     kt_err_t (*launch)(const kt_gpu_job_t *job);             // onto the lane's stream; KT_EIO: CUDA refused
 } kt_gpu_launcher_t;
