@@ -103,38 +103,33 @@ wavelet_spectrum(double cycles, uint32_t n, uint32_t n_fft, double *out)
     }
 }
 
-// The smallest value that stays: what is smaller sums to less than 1 %. Taken from the largest down, of which few are
-// needed.
-static double
-least_kept(const double *value, uint32_t bins)
-{
-    double total = 0, kept = 0, last = INFINITY;
-    for (uint32_t k = 0; k < bins; k++)
-        total += fabs(value[k]);
-    while (total - kept >= DROPPED * total) {
-        double next = 0;
-        for (uint32_t k = 0; k < bins; k++) {
-            const double size = fabs(value[k]);
-            next              = size < last && size > next ? size : next;
-        }
-        if (next == 0)
-            break;
-        last = next;
-        kept += next;
-    }
-    return last;
-}
-
 // A row's bins from its first to its last weight, counted from bin 0 for now; the gain is that of a wavelet with an
 // absolute sum of one over `length` (not whole) samples, divided by the square root of that length.
 static size_t
-fill_row(kt_cqt_basis_t *self, unsigned row, double hz, double *spectrum, size_t offset)
+basis_fill_row(kt_cqt_basis_t *self, unsigned row, double hz, double *spectrum, size_t offset)
 {
     const uint32_t n_fft = self->transform->opts.n_fft, bins = n_fft / 2 + 1;
     const double   length = quality() * self->rate_hz / hz;
     const uint32_t n      = 2 * (uint32_t)floor(length / 2) + 1;
     wavelet_spectrum(hz / self->rate_hz, n, n_fft, spectrum);
-    const double  least = least_kept(spectrum, bins), gain = sqrt(length) / n_fft * 2 / n;
+
+    // The smallest value that stays: smaller ones sum to less than 1 %. Taken from the largest down: few are needed.
+    double total = 0, kept = 0, least = INFINITY;
+    for (uint32_t k = 0; k < bins; k++)
+        total += fabs(spectrum[k]);
+    while (total - kept >= DROPPED * total) {
+        double next = 0;
+        for (uint32_t k = 0; k < bins; k++) {
+            const double size = fabs(spectrum[k]);
+            next              = size < least && size > next ? size : next;
+        }
+        if (next == 0)
+            break;
+        least = next;
+        kept += next;
+    }
+
+    const double  gain  = sqrt(length) / n_fft * 2 / n;
     kt_cqt_row_t *to    = &self->row[row];
     uint32_t      first = bins, end = 0;
     for (uint32_t k = 0; k < bins; k++)
@@ -151,31 +146,27 @@ fill_row(kt_cqt_basis_t *self, unsigned row, double hz, double *spectrum, size_t
 
 // --- basis
 
-// Every wavelet has an odd number of samples and lies half a sample before the middle of the frame; the product of two
-// spectra turns it over in time, so the origin is half a sample after it.
-static void
-fill_turns(kt_cqt_basis_t *self)
+kt_err_t
+kt_cqt_basis_fill(kt_cqt_basis_t *self, uint32_t rate_hz, uint32_t hop, double tuning)
 {
-    const double n = self->transform->opts.n_fft;
-    for (uint32_t i = 0; i < self->count; i++) {
-        const double   k = self->first + i, angle = 2 * PI * k / n, phase = -PI * k * (n - 1) / n;
-        kt_cqt_turn_t *to = &self->turn[i];
-        *to               = (kt_cqt_turn_t){(float)cos(angle), (float)sin(angle), (float)cos(phase), (float)sin(phase)};
+    const uint32_t n_fft = kt_cqt_n_fft(rate_hz, hop, tuning);
+    if (!self->transform || self->transform->opts.n_fft != n_fft) {
+        kt_plan_destroy(&self->transform);
+        const kt_err_t err = kt_plan_new_transform(&self->transform, n_fft);
+        if (err)
+            return err;
     }
-}
+    self->decimations = early_decimations(rate_hz, hop, tuning);
+    self->rate_hz     = ldexp(rate_hz, -(int)self->decimations);
 
-static kt_err_t
-fill_rows(kt_cqt_basis_t *self, double tuning)
-{
-    const uint32_t bins     = self->transform->bins;
-    double        *spectrum = calloc(bins, sizeof *spectrum);
-    uint32_t       first = bins, end = 0;
-    size_t         offset = 0;
+    double *spectrum = calloc(self->transform->bins, sizeof *spectrum);
     if (!spectrum)
         return KT_ENOMEM;
+    uint32_t first = self->transform->bins, end = 0;
+    size_t   offset = 0;
     for (unsigned row = 0; row < KT_CQT_PER_OCTAVE; row++) {
         const kt_cqt_row_t *at = &self->row[row];
-        offset                 = fill_row(self, row, row_hz(row, tuning), spectrum, offset);
+        offset                 = basis_fill_row(self, row, row_hz(row, tuning), spectrum, offset);
         first                  = at->first < first ? at->first : first;
         end                    = at->first + at->count > end ? at->first + at->count : end;
     }
@@ -185,34 +176,14 @@ fill_rows(kt_cqt_basis_t *self, double tuning)
     self->count = end - first;
     for (unsigned row = 0; row < KT_CQT_PER_OCTAVE; row++)
         self->row[row].first -= first;
-    fill_turns(self);
+
+    // Every wavelet has an odd number of samples and is centred half a sample before the middle of the frame; the
+    // product of two spectra reverses it in time, so the origin is half a sample after the middle.
+    for (uint32_t i = 0; i < self->count; i++) {
+        const double k = first + i, angle = 2 * PI * k / n_fft, phase = -PI * k * (n_fft - 1.0) / n_fft;
+        self->turn[i] = (kt_cqt_turn_t){(float)cos(angle), (float)sin(angle), (float)cos(phase), (float)sin(phase)};
+    }
     return KT_OK;
-}
-
-// Nothing but the tables of the transform is used of the plan, so its bands are as few as a plan may have.
-static kt_err_t
-open_transform(kt_cqt_basis_t *self, uint32_t n_fft)
-{
-    const kt_frontend_opts_t opts = {
-        .rate_hz = 22050, .n_fft = n_fft, .hop = 1, .n_mels = 1, .n_mfcc = 1, .n_chroma = KT_CQT_CLASSES};
-    if (self->transform && self->transform->opts.n_fft == n_fft)
-        return KT_OK;
-    kt_plan_destroy(&self->transform);
-    const kt_err_t err = kt_plan_new(&self->transform, &opts);
-    for (uint32_t i = 0; !err && i < n_fft; i++)
-        self->transform->window[i] = 1;
-    return err;
-}
-
-kt_err_t
-kt_cqt_basis_fill(kt_cqt_basis_t *self, uint32_t rate_hz, uint32_t hop, double tuning)
-{
-    kt_err_t err = open_transform(self, kt_cqt_n_fft(rate_hz, hop, tuning));
-    if (err)
-        return err;
-    self->decimations = early_decimations(rate_hz, hop, tuning);
-    self->rate_hz     = ldexp(rate_hz, -(int)self->decimations);
-    return fill_rows(self, tuning);
 }
 
 void

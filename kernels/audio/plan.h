@@ -46,7 +46,11 @@ kt_plan_bin_hz(const kt_plan_t *self)
     return (double)self->opts.rate_hz / self->opts.n_fft;
 }
 
-// tables.c; each fills its part of the plan. KT_ENOMEM.
+// For a transform without bands: a plan of n_fft with a rectangular window, and otherwise the smallest options that a
+// plan accepts. As kt_plan_new.
+KT_MUST_USE kt_err_t kt_plan_new_transform(kt_plan_t **self_p, uint32_t n_fft);
+
+// plan_tables.c; each fills its part of the plan. KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_plan_fill_transform(kt_plan_t *self);
 KT_MUST_USE kt_err_t kt_plan_fill_mel(kt_plan_t *self);
 KT_MUST_USE kt_err_t kt_plan_fill_dct(kt_plan_t *self);

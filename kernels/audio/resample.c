@@ -57,7 +57,7 @@ kt_resample_destroy(kt_resample_t **self_p)
 }
 
 static kt_err_t
-keep_pending(kt_resample_t *self, const float *in, size_t n)
+resample_keep(kt_resample_t *self, const float *in, size_t n)
 {
     if (self->begin == self->end)
         self->begin = self->end = 0;
@@ -127,29 +127,11 @@ kt_resample_push(kt_resample_t *self, const float *in, size_t n_in, float *out, 
     if (!err && held)
         self->begin += done;
     else if (!err && done < n)
-        err = keep_pending(self, from + done, n - done);
+        err = resample_keep(self, from + done, n - done);
     if (err)
         return err;
     self->taken += n_in;
     self->given += made;
-    *n_out = made;
-    return KT_OK;
-}
-
-// What soxr still holds, cut at the target length; soxr may give one sample less than that, which is then zero.
-static kt_err_t
-drain(kt_resample_t *self, float *out, size_t capacity, size_t *n_out)
-{
-    // The target length as librosa computes it, rounding of the ratio included.
-    const uint64_t end    = (uint64_t)ceil((double)self->taken * ((double)self->to_hz / self->from_hz));
-    const uint64_t left   = end > self->given ? end - self->given : 0;
-    const size_t   wanted = left < capacity ? (size_t)left : capacity;
-    size_t         made   = 0;
-    self->finished        = true;
-    if (self->soxr && wanted > 0 && soxr_process(self->soxr, NULL, 0, NULL, out, wanted, &made))
-        return KT_ENOMEM;
-    for (; made < wanted; made++)
-        out[made] = 0;
     *n_out = made;
     return KT_OK;
 }
@@ -160,11 +142,21 @@ kt_resample_finish(kt_resample_t *self, float *out, size_t capacity, size_t *n_o
     size_t   done = 0, made = 0;
     kt_err_t err =
         resample_run(self, self->pending + self->begin, self->end - self->begin, &done, out, capacity, &made);
-    self->begin += done;  // what the last push may have left behind
-    if (!err && made == 0)
-        err = drain(self, out, capacity, &made);
+    self->begin += done;  // input that the last push may have left
     if (err)
         return err;
+    if (made == 0) {
+        // The samples that soxr still holds, cut at the target length as librosa computes it, rounding of the ratio
+        // included; soxr may give one sample less than that, which is then zero.
+        const uint64_t end    = (uint64_t)ceil((double)self->taken * ((double)self->to_hz / self->from_hz));
+        const uint64_t left   = end > self->given ? end - self->given : 0;
+        const size_t   wanted = left < capacity ? (size_t)left : capacity;
+        self->finished        = true;
+        if (self->soxr && wanted > 0 && soxr_process(self->soxr, NULL, 0, NULL, out, wanted, &made))
+            return KT_ENOMEM;
+        for (; made < wanted; made++)
+            out[made] = 0;
+    }
     self->given += made;
     *n_out = made;
     return KT_OK;

@@ -28,27 +28,21 @@ deviation_bin(unsigned per_octave, float pitch_hz)
     return (uint8_t)bin;
 }
 
-static kt_err_t
-peaks_grow(kt_spectral_peaks_t *self)
-{
-    const size_t capacity  = self->capacity ? 2 * self->capacity : 1024;
-    float       *magnitude = realloc(self->magnitude, capacity * sizeof *magnitude);
-    if (!magnitude)
-        return KT_ENOMEM;
-    self->magnitude = magnitude;
-    uint8_t *bin    = realloc(self->bin, capacity * sizeof *bin);
-    if (!bin)
-        return KT_ENOMEM;
-    self->bin      = bin;
-    self->capacity = capacity;
-    return KT_OK;
-}
-
 kt_err_t
 kt_spectral_peaks_append(kt_spectral_peaks_t *self, unsigned per_octave, float magnitude, float pitch_hz)
 {
-    if (self->count == self->capacity && peaks_grow(self))
-        return KT_ENOMEM;
+    if (self->count == self->capacity) {
+        const size_t capacity   = self->capacity ? 2 * self->capacity : 1024;
+        float       *magnitudes = realloc(self->magnitude, capacity * sizeof *magnitudes);
+        if (!magnitudes)
+            return KT_ENOMEM;
+        self->magnitude = magnitudes;
+        uint8_t *bins   = realloc(self->bin, capacity * sizeof *bins);
+        if (!bins)
+            return KT_ENOMEM;
+        self->bin      = bins;
+        self->capacity = capacity;
+    }
     self->magnitude[self->count] = magnitude;
     self->bin[self->count]       = deviation_bin(per_octave, pitch_hz);
     self->count++;
@@ -114,22 +108,18 @@ select_rank(const float *x, size_t n, size_t rank)
     return unordered(prefix);
 }
 
-static float
-median(const float *x, size_t n)
-{
-    const float upper = select_rank(x, n, n / 2);
-    return n % 2 ? upper : (select_rank(x, n, n / 2 - 1) + upper) / 2;
-}
-
 double
 kt_spectral_peaks_tuning(const kt_spectral_peaks_t *self)
 {
     if (self->count == 0)
         return 0;
-    const float threshold             = median(self->magnitude, self->count);
-    size_t      counts[KT_PITCH_BINS] = {0};
-    for (size_t i = 0; i < self->count; i++)
-        counts[self->bin[i]] += self->magnitude[i] >= threshold;
+    const float *x                     = self->magnitude;
+    const size_t n                     = self->count;
+    const float  upper                 = select_rank(x, n, n / 2);
+    const float  median                = n % 2 ? upper : (select_rank(x, n, n / 2 - 1) + upper) / 2;
+    size_t       counts[KT_PITCH_BINS] = {0};
+    for (size_t i = 0; i < n; i++)
+        counts[self->bin[i]] += x[i] >= median;
     unsigned fullest = 0;
     for (unsigned bin = 1; bin < KT_PITCH_BINS; bin++)
         if (counts[bin] > counts[fullest])
