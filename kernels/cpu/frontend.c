@@ -49,7 +49,7 @@ is_row_wanted(const kt_batch_t *batch, const kt_rows_t *out, kt_row_t row)
 
 // From one lane per frame to one row per frame; a frame without numbers (bit of `bad`) gets NaN.
 static void
-scatter(const kt_batch_t *batch, const kt_rows_t *out, kt_row_t row, const vf_t *values, unsigned bad)
+scatter_row(const kt_batch_t *batch, const kt_rows_t *out, kt_row_t row, const vf_t *values, unsigned bad)
 {
     const size_t width = kt_row_width(batch->plan, row);
     for (size_t lane = 0; lane < batch->count; lane++) {
@@ -64,16 +64,6 @@ scatter(const kt_batch_t *batch, const kt_rows_t *out, kt_row_t row, const vf_t 
 }
 
 static void
-moment_rows(const kt_batch_t *batch, const kt_rows_t *out, const scratch_t *s, unsigned bad)
-{
-    if (!is_row_wanted(batch, out, KT_ROW_CENTROID) && !is_row_wanted(batch, out, KT_ROW_BANDWIDTH))
-        return;
-    KT_NAME(kt_moments)(batch->plan, s->x, &s->row[0], &s->row[1]);
-    scatter(batch, out, KT_ROW_CENTROID, &s->row[0], bad);
-    scatter(batch, out, KT_ROW_BANDWIDTH, &s->row[1], bad);
-}
-
-static void
 spectral_rows(const kt_batch_t *batch, const kt_rows_t *out, const scratch_t *s, unsigned bad)
 {
     static const struct {
@@ -83,11 +73,15 @@ spectral_rows(const kt_batch_t *batch, const kt_rows_t *out, const scratch_t *s,
         {KT_ROW_ROLLOFF, KT_NAME(kt_rolloff)}, {KT_ROW_FLATNESS, KT_NAME(kt_flatness)}, {KT_ROW_PEAK, KT_NAME(kt_peak)},
         {KT_ROW_VALLEY, KT_NAME(kt_valley)},   {KT_ROW_MEL, KT_NAME(kt_mel)},
     };
-    moment_rows(batch, out, s, bad);
+    if (is_row_wanted(batch, out, KT_ROW_CENTROID) || is_row_wanted(batch, out, KT_ROW_BANDWIDTH)) {
+        KT_NAME(kt_moments)(batch->plan, s->x, &s->row[0], &s->row[1]);
+        scatter_row(batch, out, KT_ROW_CENTROID, &s->row[0], bad);
+        scatter_row(batch, out, KT_ROW_BANDWIDTH, &s->row[1], bad);
+    }
     for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++)
         if (is_row_wanted(batch, out, kernels[i].row)) {
             kernels[i].run(batch->plan, s->x, s->row);
-            scatter(batch, out, kernels[i].row, s->row, bad);
+            scatter_row(batch, out, kernels[i].row, s->row, bad);
         }
 }
 
@@ -137,24 +131,6 @@ cqt_peaks(const kt_batch_t *batch, const kt_rows_t *out, const scratch_t *s, uns
     return KT_OK;
 }
 
-static bool
-wants_spectrum(const kt_rows_t *out)
-{
-    bool any = out->peaks || out->cqt_peaks;
-    for (kt_row_t r = 0; r < KT_ROWS; r++)
-        any = any || (out->row[r] && r != KT_ROW_RMS && r != KT_ROW_ZCR);
-    return any;
-}
-
-static unsigned
-without_numbers(vf_t total)
-{
-    unsigned bad = 0;
-    for (int lane = 0; lane < KT_LANES; lane++)
-        bad |= (unsigned)!(total[lane] <= FLT_MAX) << lane;
-    return bad;
-}
-
 kt_err_t
 KT_NAME(kt_frontend)(const kt_plan_t *plan, void *scratch, const kt_span_t *spans, size_t n, const kt_rows_t *out)
 {
@@ -165,11 +141,16 @@ KT_NAME(kt_frontend)(const kt_plan_t *plan, void *scratch, const kt_span_t *span
             KT_NAME(kt_rms)(plan, &spans[i], out[i].row[KT_ROW_RMS]);
         if (out[i].row[KT_ROW_ZCR])
             KT_NAME(kt_zcr)(plan, &spans[i], out[i].row[KT_ROW_ZCR]);
-        any = any || wants_spectrum(&out[i]);
+        any = any || out[i].peaks || out[i].cqt_peaks;
+        for (kt_row_t r = 0; r < KT_ROWS; r++)
+            any = any || (out[i].row[r] && r != KT_ROW_RMS && r != KT_ROW_ZCR);
     }
     kt_batch_t batch = {.plan = plan, .spans = spans, .n = n};
     while (any && kt_batch_next(&batch, KT_LANES)) {
-        const unsigned bad = without_numbers(KT_NAME(kt_magnitudes)(plan, batch.lane, s.z, s.x));
+        const vf_t total = KT_NAME(kt_magnitudes)(plan, batch.lane, s.z, s.x);
+        unsigned   bad   = 0;  // one bit per lane: a frame without numbers
+        for (int lane = 0; lane < KT_LANES; lane++)
+            bad |= (unsigned)!(total[lane] <= FLT_MAX) << lane;
         spectral_rows(&batch, out, &s, bad);
         if (power_peaks(&batch, out, &s, bad) || cqt_peaks(&batch, out, &s, bad))
             return KT_ENOMEM;

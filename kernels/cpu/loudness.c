@@ -58,7 +58,7 @@ loudness_energy(const kt_kweight_t *weight, kt_kweight_state_t state[2], const f
 }
 
 KT_INLINE float
-largest(vw_t x)
+largest_lane(vw_t x)
 {
     float out = x[0];
     for (int i = 1; i < KT_WIDE; i++)
@@ -66,14 +66,14 @@ largest(vw_t x)
     return out;
 }
 
-// The largest |sample| of STEP samples.
+// The largest_lane |sample| of STEP samples.
 KT_INLINE float
 step_peak(const float *x)
 {
     vw_t most = vw_abs(vw_load(x));
     for (int i = KT_WIDE; i < STEP; i += KT_WIDE)
         most = vw_max(most, vw_abs(vw_load(x + i)));
-    return largest(most);
+    return largest_lane(most);
 }
 
 KT_INLINE double
@@ -127,15 +127,6 @@ values_of_one(const kt_interpolation_t *between, const float *x, vw_t most)
     return phase_values(most, sum);
 }
 
-static float
-group_peak(const kt_interpolation_t *between, const float *x)
-{
-    vw_t most = {0};
-    for (int i = 0; i < KT_PEAK_GROUP; i += VECTORS * KT_WIDE)
-        most = between->phases == 1 ? values_of_one(between, x + i, most) : values_of_three(between, x + i, most);
-    return largest(most);
-}
-
 static void
 loudness_peaks(const kt_interpolation_t *between, const float *x, size_t n, kt_peaks_t *out)
 {
@@ -156,7 +147,11 @@ loudness_peaks(const kt_interpolation_t *between, const float *x, size_t n, kt_p
         out->squares += step_squares(x + s + KT_PEAK_MARGIN, KT_PEAK_GROUP);
         if (between->phases == 0 || most * between->bound <= out->between || most * between->bound <= out->sample)
             continue;
-        const float peak = group_peak(between, x + s);
+        vw_t values = {0};
+        for (size_t i = s; i < s + KT_PEAK_GROUP; i += VECTORS * KT_WIDE)
+            values =
+                between->phases == 1 ? values_of_one(between, x + i, values) : values_of_three(between, x + i, values);
+        const float peak = largest_lane(values);
         out->between     = peak > out->between ? peak : out->between;
     }
 }

@@ -47,9 +47,9 @@ KT_NAME(kt_rms)(const kt_plan_t *plan, const kt_span_t *span, float *out)
 
 typedef uint32_t bits_t __attribute__((vector_size(4 * KT_LANES)));
 
-// -1 where the sample counts as negative: below -1e-10, whose bits these are (also a NaN with its sign set).
+// -1 where the sample counts as negative_lanes: below -1e-10, whose bits these are (also a NaN with its sign set).
 KT_INLINE bits_t
-negative(const float *x)
+negative_lanes(const float *x)
 {
     bits_t bits;
     memcpy(&bits, x, sizeof bits);
@@ -73,7 +73,7 @@ crossings(const kt_span_t *span, size_t from, size_t to)
     uint32_t out   = 0;
     to             = to < span->real_end ? to : span->real_end;
     for (; i + KT_LANES <= to; i += KT_LANES)
-        count -= negative(span->pcm + i) ^ negative(span->pcm + i - 1);
+        count -= negative_lanes(span->pcm + i) ^ negative_lanes(span->pcm + i - 1);
     for (; i < to; i++)
         out += is_negative(span->pcm[i]) ^ is_negative(span->pcm[i - 1]);
     for (int lane = 0; lane < KT_LANES; lane++)
