@@ -94,25 +94,6 @@ kt_cqt_destroy(kt_cqt_t **self_p)
     *self_p = NULL;
 }
 
-// The basis depends on the tuning only, and many files are in tune: the last one is kept.
-static kt_err_t
-cqt_prepare_basis(kt_cqt_t *self, double tuning)
-{
-    if (self->tuning == tuning)
-        return KT_OK;
-    self->tuning = NAN;
-    kt_err_t err = kt_cqt_basis_fill(&self->basis, self->rate_hz, self->hop, tuning);
-    if (err)
-        return err;
-    const size_t wanted = (self->ops->scratch_bytes(self->basis.transform) + 63) / 64 * 64;
-    free(self->scratch);
-    self->scratch = aligned_alloc(64, wanted > KT_HALF_BAND_SCRATCH_BYTES ? wanted : KT_HALF_BAND_SCRATCH_BYTES);
-    if (!self->scratch)
-        return KT_ENOMEM;
-    self->tuning = tuning;
-    return KT_OK;
-}
-
 // Half a frame of zeros lies before the samples, and as many as the filter reaches back before those of the octave
 // above.
 static kt_err_t
@@ -236,9 +217,21 @@ cqt_flush(kt_cqt_t *self)
 kt_err_t
 kt_cqt_chroma(kt_cqt_t *self, double tuning, const float *pcm, size_t n, size_t frames, float *out)
 {
-    kt_err_t err = cqt_prepare_basis(self, tuning);
-    if (err)
-        return err;
+    kt_err_t err = KT_OK;
+    // The basis depends on the tuning only, and many files are in tune: the last one is kept.
+    if (self->tuning != tuning) {
+        self->tuning = NAN;
+        err          = kt_cqt_basis_fill(&self->basis, self->rate_hz, self->hop, tuning);
+        if (err)
+            return err;
+        const size_t wanted = (self->ops->scratch_bytes(self->basis.transform) + 63) / 64 * 64;
+        free(self->scratch);
+        self->scratch = aligned_alloc(64, wanted > KT_HALF_BAND_SCRATCH_BYTES ? wanted : KT_HALF_BAND_SCRATCH_BYTES);
+        if (!self->scratch)
+            return KT_ENOMEM;
+        self->tuning = tuning;
+    }
+
     self->frames = frames;
     self->out    = out;
     memset(out, 0, frames * KT_CQT_CLASSES * sizeof *out);
@@ -250,6 +243,7 @@ kt_cqt_chroma(kt_cqt_t *self, double tuning, const float *pcm, size_t n, size_t 
     if (!err)
         cqt_flush(self);
     cqt_close_octaves(self);
+
     for (size_t t = 0; t < frames && !err; t++) {
         float *row = out + t * KT_CQT_CLASSES, largest = 0;
         for (size_t c = 0; c < KT_CQT_CLASSES; c++)

@@ -9,39 +9,33 @@ static const double PI = 3.14159265358979323846;
 
 enum { IMPULSE_AT = 1024, IMPULSE_LENGTH = 2048 };
 
-// libsoxr's response to an impulse at `at` holds every second tap, out[m] = tap[|2 m - at|]: the even taps for an even
-// `at`, the odd ones for an odd one.
-static kt_err_t
-half_band_read_taps(kt_half_band_t *self)
-{
-    float    out[IMPULSE_LENGTH];
-    kt_err_t err = KT_OK;
-    for (size_t odd = 0; odd < 2 && !err; odd++) {
-        float          in[IMPULSE_LENGTH] = {0};
-        kt_resample_t *soxr               = NULL;
-        size_t         made = 0, rest = 0;
-        in[IMPULSE_AT + odd] = 1;
-        err                  = kt_resample_new(&soxr, 2000, 1000);
-        if (!err)
-            err = kt_resample_push(soxr, in, IMPULSE_LENGTH, out, IMPULSE_LENGTH, &made);
-        if (!err)
-            err = kt_resample_finish(soxr, out + made, IMPULSE_LENGTH - made, &rest);
-        kt_resample_destroy(&soxr);
-        for (size_t tap = odd; tap <= KT_HALF_BAND_REACH && !err; tap += 2)
-            self->tap[tap] = out[(IMPULSE_AT + odd + tap) / 2];
-    }
-    return err;
-}
-
 kt_err_t
 kt_half_band_init(kt_half_band_t *self)
 {
     memset(self, 0, sizeof *self);
     kt_err_t err = KT_OK;
     if ((err = kt_plan_new_transform(&self->whole, KT_HALF_BAND_N_FFT)) ||
-        (err = kt_plan_new_transform(&self->half, KT_HALF_BAND_N_FFT / 2)) || (err = half_band_read_taps(self))) {
-        kt_half_band_fini(self);
-        return err;
+        (err = kt_plan_new_transform(&self->half, KT_HALF_BAND_N_FFT / 2)))
+        goto fail;
+
+    // libsoxr's response to an impulse at `at` holds every second tap, out[m] = tap[|2 m - at|]: the even taps for an
+    // even `at`, the odd ones for an odd one.
+    for (size_t odd = 0; odd < 2; odd++) {
+        const size_t   at                 = IMPULSE_AT + odd;
+        float          in[IMPULSE_LENGTH] = {0}, out[IMPULSE_LENGTH];
+        kt_resample_t *soxr               = NULL;
+        size_t         made = 0, rest = 0;
+        in[at] = 1;
+        err    = kt_resample_new(&soxr, 2000, 1000);
+        if (!err)
+            err = kt_resample_push(soxr, in, IMPULSE_LENGTH, out, IMPULSE_LENGTH, &made);
+        if (!err)
+            err = kt_resample_finish(soxr, out + made, IMPULSE_LENGTH - made, &rest);
+        kt_resample_destroy(&soxr);
+        if (err)
+            goto fail;
+        for (size_t tap = odd; tap <= KT_HALF_BAND_REACH; tap += 2)
+            self->tap[tap] = out[(at + tap) / 2];
     }
 
     // Scale of the response: one over the length of the inverse transform, a half for every second sample, and the
@@ -56,6 +50,9 @@ kt_half_band_init(kt_half_band_t *self)
         self->response[k] = (float)(sum / KT_HALF_BAND_N_FFT);
     }
     return KT_OK;
+fail:
+    kt_half_band_fini(self);
+    return err;
 }
 
 void

@@ -56,27 +56,6 @@ kt_resample_destroy(kt_resample_t **self_p)
     *self_p = NULL;
 }
 
-static kt_err_t
-resample_keep(kt_resample_t *self, const float *in, size_t n)
-{
-    if (self->begin == self->end)
-        self->begin = self->end = 0;
-    if (n > SIZE_MAX / sizeof *in / 2 - self->end)
-        return KT_ENOMEM;
-    if (self->end + n > self->capacity) {
-        const size_t capacity = self->end + n;
-        float       *pending  = realloc(self->pending, capacity * sizeof *pending);
-        if (!pending)
-            return KT_ENOMEM;
-        self->pending  = pending;
-        self->capacity = capacity;
-    }
-    if (n > 0)
-        memcpy(self->pending + self->end, in, n * sizeof *in);
-    self->end += n;
-    return KT_OK;
-}
-
 // One step of soxr, or of copying; *done of n input samples are taken.
 static kt_err_t
 resample_step(kt_resample_t *self, const float *in, size_t n, size_t *done, float *out, size_t capacity, size_t *n_out)
@@ -124,12 +103,26 @@ kt_resample_push(kt_resample_t *self, const float *in, size_t n_in, float *out, 
         err = resample_step(self, NULL, 0, &none, out + made, capacity - made, &more);
         made += more;
     }
-    if (!err && held)
-        self->begin += done;
-    else if (!err && done < n)
-        err = resample_keep(self, from + done, n - done);
     if (err)
         return err;
+
+    if (held) {
+        self->begin += done;
+    } else if (done < n) {  // nothing is pending: the rest of the input is kept
+        const size_t rest = n - done;
+        if (rest > SIZE_MAX / sizeof *in / 2)
+            return KT_ENOMEM;
+        if (rest > self->capacity) {
+            float *pending = realloc(self->pending, rest * sizeof *pending);
+            if (!pending)
+                return KT_ENOMEM;
+            self->pending  = pending;
+            self->capacity = rest;
+        }
+        memcpy(self->pending, from + done, rest * sizeof *from);
+        self->begin = 0;
+        self->end   = rest;
+    }
     self->taken += n_in;
     self->given += made;
     *n_out = made;

@@ -68,35 +68,21 @@ kt_spectral_peaks_fini(kt_spectral_peaks_t *self)
     *self = (kt_spectral_peaks_t){0};
 }
 
-// Bits of a float as an unsigned number of the same order.
-static uint32_t
-ordered(float x)
-{
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits & 0x80000000U ? ~bits : bits | 0x80000000U;
-}
-
-static float
-unordered(uint32_t key)
-{
-    const uint32_t bits = key & 0x80000000U ? key & 0x7FFFFFFFU : ~key;
-    float          x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
-// The value of the given rank, by radix selection from the top: no copy, no allocation, linear.
+// The value of the given rank, by radix selection from the top: no copy, no allocation, linear. The keys are the bits
+// of the floats, changed to unsigned numbers of the same order.
 static float
 select_rank(const float *x, size_t n, size_t rank)
 {
     enum { DIGIT = 8 };
-    uint32_t prefix = 0;
+    const uint32_t SIGN   = 0x80000000U;
+    uint32_t       prefix = 0;
     for (int shift = 32 - DIGIT; shift >= 0; shift -= DIGIT) {
         size_t         counts[1 << DIGIT] = {0};
         const uint32_t mask               = shift == 32 - DIGIT ? 0 : ~0U << (shift + DIGIT);
         for (size_t i = 0; i < n; i++) {
-            const uint32_t key = ordered(x[i]);
+            uint32_t key;
+            memcpy(&key, &x[i], sizeof key);
+            key = key & SIGN ? ~key : key | SIGN;
             if ((key & mask) == prefix)
                 counts[key >> shift & ((1U << DIGIT) - 1)]++;
         }
@@ -105,7 +91,10 @@ select_rank(const float *x, size_t n, size_t rank)
             rank -= counts[digit];
         prefix |= digit << shift;
     }
-    return unordered(prefix);
+    const uint32_t bits = prefix & SIGN ? prefix & ~SIGN : ~prefix;
+    float          out;
+    memcpy(&out, &bits, sizeof out);
+    return out;
 }
 
 double

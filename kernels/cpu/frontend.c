@@ -63,77 +63,49 @@ scatter_row(const kt_batch_t *batch, const kt_rows_t *out, kt_row_t row, const v
     }
 }
 
-static void
-spectral_rows(const kt_batch_t *batch, const kt_rows_t *out, const scratch_t *s, unsigned bad)
-{
-    static const struct {
-        kt_row_t row;
-        void (*run)(const kt_plan_t *plan, const vf_t *x, vf_t *out);
-    } kernels[] = {
-        {KT_ROW_ROLLOFF, KT_NAME(kt_rolloff)}, {KT_ROW_FLATNESS, KT_NAME(kt_flatness)}, {KT_ROW_PEAK, KT_NAME(kt_peak)},
-        {KT_ROW_VALLEY, KT_NAME(kt_valley)},   {KT_ROW_MEL, KT_NAME(kt_mel)},
-    };
-    if (is_row_wanted(batch, out, KT_ROW_CENTROID) || is_row_wanted(batch, out, KT_ROW_BANDWIDTH)) {
-        KT_NAME(kt_moments)(batch->plan, s->x, &s->row[0], &s->row[1]);
-        scatter_row(batch, out, KT_ROW_CENTROID, &s->row[0], bad);
-        scatter_row(batch, out, KT_ROW_BANDWIDTH, &s->row[1], bad);
-    }
-    for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++)
-        if (is_row_wanted(batch, out, kernels[i].row)) {
-            kernels[i].run(batch->plan, s->x, s->row);
-            scatter_row(batch, out, kernels[i].row, s->row, bad);
-        }
-}
-
-// Lane by lane, so that peaks come in frame order.
+// Peaks of the power spectrum, or of the magnitudes for the constant-Q transform. Lane by lane, so that they are in
+// frame order.
 static kt_err_t
-power_peaks(const kt_batch_t *batch, const kt_rows_t *out, const scratch_t *s, unsigned bad)
+append_peaks(const kt_batch_t *batch, const kt_rows_t *out, const scratch_t *s, unsigned bad, bool of_power)
 {
-    bool any = false;
-    for (size_t lane = 0; lane < batch->count; lane++)
-        any = any || out[batch->span[lane]].peaks;
+    const kt_plan_t     *plan       = batch->plan;
+    const unsigned       per_octave = of_power ? plan->opts.n_chroma : KT_CQT_PER_OCTAVE;
+    kt_spectral_peaks_t *to[KT_LANES];
+    bool                 any = false;
+    for (size_t lane = 0; lane < batch->count; lane++) {
+        const kt_rows_t *rows = &out[batch->span[lane]];
+        to[lane]              = of_power ? rows->peaks : rows->cqt_peaks;
+        any                   = any || to[lane];
+    }
     if (!any)
         return KT_OK;
-    const kt_plan_t *plan = batch->plan;
-    const unsigned   n    = plan->opts.n_chroma;
-    KT_NAME(kt_power_peaks)(plan, s->x, s->peaks);
-    for (size_t lane = 0; lane < batch->count; lane++) {
-        kt_spectral_peaks_t *to = out[batch->span[lane]].peaks;
-        for (uint32_t k = plan->pitch_begin; to && !(bad >> lane & 1) && k < plan->pitch_end; k++) {
+    (of_power ? KT_NAME(kt_power_peaks) : KT_NAME(kt_magnitude_peaks))(plan, s->x, s->peaks);
+    for (size_t lane = 0; lane < batch->count; lane++)
+        for (uint32_t k = plan->pitch_begin; to[lane] && !(bad >> lane & 1) && k < plan->pitch_end; k++) {
             if (!(s->peaks[k] >> lane & 1))
                 continue;
-            const float before = s->x[k - 1][lane], at = s->x[k][lane], after = s->x[k + 1][lane];
-            if (kt_spectral_peaks_add(to, plan, n, k, before * before, at * at, after * after))
+            float before = s->x[k - 1][lane], at = s->x[k][lane], after = s->x[k + 1][lane];
+            if (of_power) {
+                before *= before;
+                at *= at;
+                after *= after;
+            }
+            if (kt_spectral_peaks_add(to[lane], plan, per_octave, k, before, at, after))
                 return KT_ENOMEM;
         }
-    }
-    return KT_OK;
-}
-
-// The same of the magnitudes, for the constant-Q transform.
-static kt_err_t
-cqt_peaks(const kt_batch_t *batch, const kt_rows_t *out, const scratch_t *s, unsigned bad)
-{
-    bool any = false;
-    for (size_t lane = 0; lane < batch->count; lane++)
-        any = any || out[batch->span[lane]].cqt_peaks;
-    if (!any)
-        return KT_OK;
-    const kt_plan_t *plan = batch->plan;
-    KT_NAME(kt_magnitude_peaks)(plan, s->x, s->peaks);
-    for (size_t lane = 0; lane < batch->count; lane++) {
-        kt_spectral_peaks_t *to = out[batch->span[lane]].cqt_peaks;
-        for (uint32_t k = plan->pitch_begin; to && !(bad >> lane & 1) && k < plan->pitch_end; k++)
-            if (s->peaks[k] >> lane & 1 && kt_spectral_peaks_add(to, plan, KT_CQT_PER_OCTAVE, k, s->x[k - 1][lane],
-                                                                 s->x[k][lane], s->x[k + 1][lane]))
-                return KT_ENOMEM;
-    }
     return KT_OK;
 }
 
 kt_err_t
 KT_NAME(kt_frontend)(const kt_plan_t *plan, void *scratch, const kt_span_t *spans, size_t n, const kt_rows_t *out)
 {
+    static const struct {
+        kt_row_t row;
+        void (*run)(const kt_plan_t *plan, const vf_t *x, vf_t *out);
+    } KERNELS[] = {
+        {KT_ROW_ROLLOFF, KT_NAME(kt_rolloff)}, {KT_ROW_FLATNESS, KT_NAME(kt_flatness)}, {KT_ROW_PEAK, KT_NAME(kt_peak)},
+        {KT_ROW_VALLEY, KT_NAME(kt_valley)},   {KT_ROW_MEL, KT_NAME(kt_mel)},
+    };
     const scratch_t s   = scratch_lay_out(plan, scratch);
     bool            any = false;
     for (size_t i = 0; i < n; i++) {
@@ -151,8 +123,18 @@ KT_NAME(kt_frontend)(const kt_plan_t *plan, void *scratch, const kt_span_t *span
         unsigned   bad   = 0;  // one bit per lane: a frame without numbers
         for (int lane = 0; lane < KT_LANES; lane++)
             bad |= (unsigned)!(total[lane] <= FLT_MAX) << lane;
-        spectral_rows(&batch, out, &s, bad);
-        if (power_peaks(&batch, out, &s, bad) || cqt_peaks(&batch, out, &s, bad))
+
+        if (is_row_wanted(&batch, out, KT_ROW_CENTROID) || is_row_wanted(&batch, out, KT_ROW_BANDWIDTH)) {
+            KT_NAME(kt_moments)(plan, s.x, &s.row[0], &s.row[1]);
+            scatter_row(&batch, out, KT_ROW_CENTROID, &s.row[0], bad);
+            scatter_row(&batch, out, KT_ROW_BANDWIDTH, &s.row[1], bad);
+        }
+        for (size_t i = 0; i < sizeof KERNELS / sizeof *KERNELS; i++)
+            if (is_row_wanted(&batch, out, KERNELS[i].row)) {
+                KERNELS[i].run(plan, s.x, s.row);
+                scatter_row(&batch, out, KERNELS[i].row, s.row, bad);
+            }
+        if (append_peaks(&batch, out, &s, bad, true) || append_peaks(&batch, out, &s, bad, false))
             return KT_ENOMEM;
     }
     return KT_OK;

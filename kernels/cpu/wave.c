@@ -36,8 +36,9 @@ KT_NAME(kt_rms)(const kt_plan_t *plan, const kt_span_t *span, float *out)
     const size_t hop = plan->opts.hop, n = plan->opts.n_fft, hops = shared_hops(plan);
     double       ring[RING];
     for (size_t i = 0; i < span->frames; i++) {
-        for (size_t b = i ? i + hops - 1 : 0; hops && b < i + hops; b++)
-            ring[b % hops] = sum_of_squares(span->pcm + b * hop, hop);
+        if (hops)
+            for (size_t b = i ? i + hops - 1 : 0; b < i + hops; b++)
+                ring[b % hops] = sum_of_squares(span->pcm + b * hop, hop);
         double sum = sum_of_squares(span->pcm + (i + hops) * hop, n - hops * hop);
         for (size_t b = i; b < i + hops; b++)
             sum += ring[b % hops];
@@ -88,8 +89,9 @@ KT_NAME(kt_zcr)(const kt_plan_t *plan, const kt_span_t *span, float *out)
     uint32_t     ring[RING];
     for (size_t i = 0; i < span->frames; i++) {
         const size_t begin = i * hop, rest = begin + hops * hop;
-        for (size_t b = i ? i + hops - 1 : 0; hops && b < i + hops; b++)
-            ring[b % hops] = crossings(span, b * hop, (b + 1) * hop);
+        if (hops)
+            for (size_t b = i ? i + hops - 1 : 0; b < i + hops; b++)
+                ring[b % hops] = crossings(span, b * hop, (b + 1) * hop);
         uint32_t count = rest < begin + n ? crossings(span, rest, begin + n) : 0;
         for (size_t b = i; b < i + hops; b++)
             count += ring[b % hops];

@@ -18,28 +18,23 @@ kt_gpu_failed(kt_gpu_context_t *self, cudaError_t error, const char *what)
     return KT_ESTATE;
 }
 
-// CUDA shows an instance of a divided GPU only to a process that asks for it by this variable, before its first call.
-static void
-show_instances(const char *devices)
-{
-    char list[1024];
-    if (!strstr(devices, "MIG-") || strlen(devices) >= sizeof list)
-        return;
-    size_t n = 0;
-    for (const char *at = devices; *at; at++)
-        if (!strchr(" \t\r\n,", *at))
-            list[n++] = *at;
-        else if (n > 0 && list[n - 1] != ',')
-            list[n++] = ',';
-    list[n] = '\0';
-    (void)setenv("CUDA_VISIBLE_DEVICES", list, 0);  // a value that the user set has priority
-}
-
 static kt_err_t
 backend_count(const char *devices, int *n, char why[KT_GPU_WHY])
 {
+    // CUDA shows an instance of a divided GPU only to a process that names it in this variable before its first call.
+    char list[1024];
+    if (strstr(devices, "MIG-") && strlen(devices) < sizeof list) {
+        size_t length = 0;
+        for (const char *at = devices; *at; at++)
+            if (!strchr(" \t\r\n,", *at))
+                list[length++] = *at;
+            else if (length > 0 && list[length - 1] != ',')
+                list[length++] = ',';
+        list[length] = '\0';
+        (void)setenv("CUDA_VISIBLE_DEVICES", list, 0);  // a value that the user set has priority
+    }
+
     int driver = 0, own = 0;
-    show_instances(devices);
     if (cudaDriverGetVersion(&driver) != cudaSuccess || driver == 0) {
         snprintf(why, KT_GPU_WHY, "no NVIDIA driver");
         return KT_ENOTFOUND;
@@ -157,7 +152,8 @@ backend_close(kt_gpu_context_t **self_p)
 }
 
 static kt_err_t
-backend_open(kt_gpu_context_t **self_p, const kt_gpu_context_opts_t *opts, char why[KT_GPU_WHY])
+backend_open(kt_gpu_context_t **self_p, const kt_gpu_context_opts_t *opts, kt_gpu_buffers_t *buffers,
+             char why[KT_GPU_WHY])
 {
     kt_gpu_context_t *self = calloc(1, sizeof *self);
     if (!self)
@@ -182,6 +178,8 @@ backend_open(kt_gpu_context_t **self_p, const kt_gpu_context_opts_t *opts, char 
             err = kt_gpu_failed(self, error, "opening the device");
         else if (!opts->growth)
             err = kt_gpu_slab(self, lane, slab_bytes);
+        buffers->input[i]   = lane->in;
+        buffers->results[i] = lane->out;
     }
 
     if (err) {
@@ -191,18 +189,6 @@ backend_open(kt_gpu_context_t **self_p, const kt_gpu_context_opts_t *opts, char 
     }
     *self_p = self;
     return KT_OK;
-}
-
-static void *
-backend_input(kt_gpu_context_t *self, uint32_t slot)
-{
-    return self->lanes[slot].in;
-}
-
-static const void *
-backend_results(const kt_gpu_context_t *self, uint32_t slot)
-{
-    return self->lanes[slot].out;
 }
 
 static kt_err_t
@@ -247,8 +233,6 @@ static const kt_gpu_backend_t BACKEND = {
     .describe   = backend_describe,
     .open       = backend_open,
     .close      = backend_close,
-    .input      = backend_input,
-    .results    = backend_results,
     .submit     = kt_gpu_submit,
     .poll       = kt_gpu_poll,
     .state      = backend_state,

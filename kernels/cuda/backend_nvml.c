@@ -102,21 +102,12 @@ kt_gpu_nvml_close(kt_gpu_nvml_t **self_p)
     free(self);
 }
 
-// Events that a fault of any user's program causes, or that only count something: the device continues to work. If the
-// program was this one, the next CUDA call returns the error.
-static bool
-xid_is_harmless(unsigned long long xid)
-{
-    static const unsigned short HARMLESS[] = {13, 31, 43, 45, 63, 68, 92};
-    for (size_t i = 0; i < sizeof HARMLESS / sizeof *HARMLESS; i++)
-        if (HARMLESS[i] == xid)
-            return true;
-    return false;
-}
-
 void
 kt_gpu_nvml_state(kt_gpu_nvml_t *self, kt_gpu_state_t *out)
 {
+    // Events that a fault of any user's program causes, or that only count something: the device continues to work. If
+    // the program was this one, the next CUDA call returns the error.
+    static const unsigned short HARMLESS[] = {13, 31, 43, 45, 63, 68, 92};
     enum { EVENTS_PER_CALL = 16 };
     memory_t      memory = {0};
     utilization_t use    = {0};
@@ -130,8 +121,12 @@ kt_gpu_nvml_state(kt_gpu_nvml_t *self, kt_gpu_state_t *out)
         out->percent = (int)use.gpu;
     if (self->temperature && self->temperature(self->device, SENSOR_GPU, &celsius) == SUCCESS)
         out->celsius = (int)celsius;
-    for (int i = 0; i < EVENTS_PER_CALL && self->events && self->event_wait(self->events, &event, 0) == SUCCESS; i++)
-        if (event.type & XID_EVENT && !xid_is_harmless(event.data))
+    for (int i = 0; i < EVENTS_PER_CALL && self->events && self->event_wait(self->events, &event, 0) == SUCCESS; i++) {
+        bool harmless = false;
+        for (size_t j = 0; j < sizeof HARMLESS / sizeof *HARMLESS; j++)
+            harmless = harmless || HARMLESS[j] == event.data;
+        if (event.type & XID_EVENT && !harmless)
             self->xid = (int)event.data;
+    }
     out->xid = self->xid;
 }

@@ -214,14 +214,15 @@ kt_gpu_open(kt_gpu_t **self_p, const kt_gpu_opts_t *opts, int device, char why[K
                                                 .out_bytes = 9 * part / KT_GPU_ALIGN_BYTES * KT_GPU_ALIGN_BYTES,
                                                 .max_bytes = opts->max_bytes,
                                                 .growth    = opts->growth};
-    self->slot_in_bytes                      = context_opts.in_bytes;
-    self->slot_out_bytes                     = context_opts.out_bytes;
-    kt_err_t err                             = self->backend->describe(device, &self->about);
+    kt_gpu_buffers_t            buffers;
+    self->slot_in_bytes  = context_opts.in_bytes;
+    self->slot_out_bytes = context_opts.out_bytes;
+    kt_err_t err         = self->backend->describe(device, &self->about);
     if (!err)
-        err = self->backend->open(&self->context, &context_opts, why);
+        err = self->backend->open(&self->context, &context_opts, &buffers, why);
     for (uint32_t i = 0; i < KT_GPU_SLOTS && !err; i++) {
-        self->slots[i].input   = self->backend->input(self->context, i);
-        self->slots[i].results = self->backend->results(self->context, i);
+        self->slots[i].input   = buffers.input[i];
+        self->slots[i].results = buffers.results[i];
     }
     if (!err)
         self->pool_bytes = self->backend->pool_bytes(self->context);
