@@ -36,12 +36,11 @@ KT_NAME(kt_rms)(const kt_plan_t *plan, const kt_span_t *span, float *out)
     const size_t hop = plan->opts.hop, n = plan->opts.n_fft, hops = shared_hops(plan);
     double       ring[RING];
     for (size_t i = 0; i < span->frames; i++) {
-        if (hops)
-            for (size_t b = i ? i + hops - 1 : 0; b < i + hops; b++)
-                ring[b % hops] = sum_of_squares(span->pcm + b * hop, hop);
+        for (size_t h = i ? hops - 1 : 0; h < hops; h++)
+            ring[(i + h) % hops] = sum_of_squares(span->pcm + (i + h) * hop, hop);
         double sum = sum_of_squares(span->pcm + (i + hops) * hop, n - hops * hop);
-        for (size_t b = i; b < i + hops; b++)
-            sum += ring[b % hops];
+        for (size_t h = 0; h < hops; h++)
+            sum += ring[(i + h) % hops];
         out[i] = (float)sqrt(sum / (double)n);
     }
 }
@@ -89,12 +88,11 @@ KT_NAME(kt_zcr)(const kt_plan_t *plan, const kt_span_t *span, float *out)
     uint32_t     ring[RING];
     for (size_t i = 0; i < span->frames; i++) {
         const size_t begin = i * hop, rest = begin + hops * hop;
-        if (hops)
-            for (size_t b = i ? i + hops - 1 : 0; b < i + hops; b++)
-                ring[b % hops] = crossings(span, b * hop, (b + 1) * hop);
+        for (size_t h = i ? hops - 1 : 0; h < hops; h++)
+            ring[(i + h) % hops] = crossings(span, (i + h) * hop, (i + h + 1) * hop);
         uint32_t count = rest < begin + n ? crossings(span, rest, begin + n) : 0;
-        for (size_t b = i; b < i + hops; b++)
-            count += ring[b % hops];
+        for (size_t h = 0; h < hops; h++)
+            count += ring[(i + h) % hops];
         out[i] = (float)(count - crossings(span, begin, begin + 1)) / (float)n;  // the first sample has none
     }
 }
