@@ -94,8 +94,7 @@ kt_cqt_destroy(kt_cqt_t **self_p)
     *self_p = NULL;
 }
 
-// Half a frame of zeros lies before the samples, and as many as the filter reaches back before those of the octave
-// above.
+// Half a frame of zeros precedes the samples, and KT_HALF_BAND_LEAD zeros precede those of the octave above.
 static kt_err_t
 cqt_open_octaves(kt_cqt_t *self)
 {

@@ -24,7 +24,7 @@ row_hz(unsigned row, double tuning)
 
 // Quality factor at which neighbouring wavelets' bandwidths meet.
 static double
-quality(void)
+quality_factor(void)
 {
     const double step = exp2(2.0 / KT_CQT_PER_OCTAVE);
     return (step + 1) / (step - 1);
@@ -33,7 +33,7 @@ quality(void)
 static double
 cutoff_hz(double tuning)
 {
-    return row_hz(KT_CQT_PER_OCTAVE - 1, tuning) * (1 + 0.5 * HANN_BANDWIDTH / quality());
+    return row_hz(KT_CQT_PER_OCTAVE - 1, tuning) * (1 + 0.5 * HANN_BANDWIDTH / quality_factor());
 }
 
 // How often the rate may be halved before the first octave without touching it, and without the last octave's hop
@@ -53,7 +53,7 @@ kt_cqt_n_fft(uint32_t rate_hz, uint32_t hop, double tuning)
     if (hop == 0 || __builtin_ctz(hop) < KT_CQT_OCTAVES - 1 || cutoff_hz(tuning) > rate_hz / 2.0)
         return 0;
     const double rate    = ldexp(rate_hz, -(int)early_decimations(rate_hz, hop, tuning));
-    const double longest = quality() * rate / row_hz(0, tuning);
+    const double longest = quality_factor() * rate / row_hz(0, tuning);
     const double n_fft   = exp2(ceil(log2(longest)));
     return n_fft >= MIN_N_FFT && n_fft <= MAX_N_FFT ? (uint32_t)n_fft : 0;
 }
@@ -71,7 +71,7 @@ turning(double angle, double step)
 }
 
 static void
-turn_on(turning_t *self)
+turning_step(turning_t *self)
 {
     const double re = self->re * self->step_re - self->im * self->step_im;
     self->im        = self->re * self->step_im + self->im * self->step_re;
@@ -86,7 +86,7 @@ dirichlet(double numerator, double sine, double n)
 }
 
 // Spectrum, about its centre, of a wavelet of n samples: a periodic Hann window (whose first sample is nothing, so n -
-// 1 lie symmetrically) is three such quotients, one bin of n apart.
+// 1 are symmetric) is three such quotients, one bin of n apart.
 static void
 wavelet_spectrum(double cycles, uint32_t n, uint32_t n_fft, double *out)
 {
@@ -98,8 +98,8 @@ wavelet_spectrum(double cycles, uint32_t n, uint32_t n_fft, double *out)
         const double above = dirichlet(many.im * cos_p + many.re * sin_p, half.im * cos_t + half.re * sin_t, points);
         const double below = dirichlet(many.im * cos_p - many.re * sin_p, half.im * cos_t - half.re * sin_t, points);
         out[k]             = 0.5 * mid + 0.25 * (above + below);
-        turn_on(&half);
-        turn_on(&many);
+        turning_step(&half);
+        turning_step(&many);
     }
 }
 
@@ -109,7 +109,7 @@ static size_t
 basis_fill_row(kt_cqt_basis_t *self, unsigned row, double hz, double *spectrum, size_t offset)
 {
     const uint32_t n_fft = self->transform->opts.n_fft, bins = n_fft / 2 + 1;
-    const double   length = quality() * self->rate_hz / hz;
+    const double   length = quality_factor() * self->rate_hz / hz;
     const uint32_t n      = 2 * (uint32_t)floor(length / 2) + 1;
     wavelet_spectrum(hz / self->rate_hz, n, n_fft, spectrum);
 

@@ -75,7 +75,7 @@ flatness(const frame_t *f, float *out)
 }
 
 static int
-by_value(const void *a, const void *b)
+magnitude_compare(const void *a, const void *b)
 {
     const float x = *(const float *)a, y = *(const float *)b;
     return (x > y) - (x < y);
@@ -91,7 +91,7 @@ extremes(const frame_t *f, bool largest, float *out)
         const float              *taken = f->sorted + (largest ? band->count - band->extremes : 0);
         float                     sum   = 0;
         memcpy(f->sorted, f->magnitude + band->first, band->count * sizeof *f->sorted);
-        qsort(f->sorted, band->count, sizeof *f->sorted, by_value);
+        qsort(f->sorted, band->count, sizeof *f->sorted, magnitude_compare);
         for (uint32_t j = 0; j < band->extremes; j++)
             sum += taken[j];
         out[i] = sum / (float)band->extremes;

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-// Bounds of what a setting may ask for: wide enough for every use, small enough that no size product overflows.
+// Bounds of the options: wide enough for every use, small enough that no size product overflows.
 enum {
     MIN_RATE   = 1000,
     MAX_RATE   = 768000,

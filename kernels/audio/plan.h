@@ -1,5 +1,6 @@
 // The inside of kt_plan: every table of one configuration, computed once in double, constant afterwards, shared by all
-// threads. Only the files of kernels/ see it. Sources: librosa 0.11 (filters.mel, filters.chroma, spectral_contrast).
+// threads. Only the files of kernels/ include it. Sources: librosa 0.11 (filters.mel, filters.chroma,
+// spectral_contrast).
 #pragma once
 
 #include "kernels/audio/rows.h"

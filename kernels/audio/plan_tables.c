@@ -22,7 +22,7 @@ kt_plan_fill_transform(kt_plan_t *self)
     for (uint32_t i = 0; i < n; i++)
         self->window[i] = 0.5 - 0.5 * cos(2 * PI * i / n);
 
-    // Where frequency k lies after the radix-4 passes (the last one is radix 2 if a factor of two is left).
+    // Index of frequency k after the radix-4 passes (the last one is radix 2 if a factor of two is left).
     for (uint32_t k = 0; k < points; k++) {
         uint32_t rest = k, len = points;
         for (; len >= 4; len /= 4, rest /= 4)
@@ -76,7 +76,7 @@ mel_weight(double low, double mid, double high, double hz)
 kt_err_t
 kt_plan_fill_mel(kt_plan_t *self)
 {
-    // A bin lies in two triangles at most; the rounding of a corner may add one more.
+    // A bin is inside two triangles at most; the rounding of a corner may add one more.
     const size_t capacity = 2 * (size_t)self->bins + self->opts.n_mels;
     self->mel             = calloc(self->opts.n_mels, sizeof *self->mel);
     self->mel_weight      = calloc(capacity, sizeof *self->mel_weight);

@@ -73,7 +73,7 @@ resample_step(kt_resample_t *self, const float *in, size_t n, size_t *done, floa
     return soxr_process(self->soxr, in ? in : &none, n, done, out, capacity, n_out) ? KT_ENOMEM : KT_OK;
 }
 
-// Steps until the input is taken or the output full: soxr takes no more at once than the room in the output calls for.
+// Steps until the input is taken or the output full: soxr takes no more per call than fills the output.
 static kt_err_t
 resample_run(kt_resample_t *self, const float *in, size_t n, size_t *done, float *out, size_t capacity, size_t *n_out)
 {

@@ -32,7 +32,7 @@ typedef struct hsv {
 } hsv_t;
 
 KT_INLINE vwi_t
-channel(const uint8_t *at)
+load_channel(const uint8_t *at)
 {
 #if defined(__AVX512F__)
     return (vwi_t)_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)at));
@@ -51,7 +51,7 @@ channel(const uint8_t *at)
 KT_INLINE hsv_t
 hsv_of(const planes_t *p, size_t i)
 {
-    const vwi_t r = channel(p->r + i), g = channel(p->g + i), b = channel(p->b + i);
+    const vwi_t r = load_channel(p->r + i), g = load_channel(p->g + i), b = load_channel(p->b + i);
     const vwi_t most  = vwi_choose(r > g, vwi_choose(r > b, r, b), vwi_choose(g > b, g, b));
     const vwi_t range = most - vwi_choose(r < g, vwi_choose(r < b, r, b), vwi_choose(g < b, g, b));
     const vwi_t at    = vwi_choose(most == r, g - b, vwi_choose(most == g, b - r + 2 * range, r - g + 4 * range));
@@ -60,7 +60,7 @@ hsv_of(const planes_t *p, size_t i)
 }
 
 KT_INLINE vwi_t
-distance(vwi_t a, vwi_t b)
+hsv_distance(vwi_t a, vwi_t b)
 {
     return vwi_choose(a > b, a - b, b - a);
 }
@@ -93,9 +93,9 @@ add_hsv(const planes_t *now, const planes_t *before, size_t n, uint64_t *sum)
         all[0] += a.h;
         all[1] += a.s;
         all[2] += a.v;
-        all[3] += distance(a.h, b.h);
-        all[4] += distance(a.s, b.s);
-        all[5] += distance(a.v, b.v);
+        all[3] += hsv_distance(a.h, b.h);
+        all[4] += hsv_distance(a.s, b.s);
+        all[5] += hsv_distance(a.v, b.v);
     }
     for (int i = 0; i < 6; i++)
         for (int lane = 0; lane < KT_WIDE; lane++)

@@ -40,7 +40,7 @@ load_some(const float *x, size_t n)
 }
 
 static double
-lowest(const float *x, size_t count)
+least_db(const float *x, size_t count)
 {
     vf_t  largest = (vf_t){0} + FLOOR;
     float out     = FLOOR;
@@ -56,7 +56,7 @@ lowest(const float *x, size_t count)
 void
 KT_NAME(kt_to_db)(const float *power, size_t count, float *db)
 {
-    const double low = lowest(power, count);
+    const double low = least_db(power, count);
     size_t       i   = 0;
     for (; i + KT_LANES <= count; i += KT_LANES) {
         const vf_t value = narrow(decibel(load_some(power + i, KT_LANES), low));
@@ -71,7 +71,7 @@ KT_NAME(kt_to_db)(const float *power, size_t count, float *db)
 void
 KT_NAME(kt_contrast)(const float *peak, const float *valley, size_t count, float *out)
 {
-    const double low_peak = lowest(peak, count), low_valley = lowest(valley, count);
+    const double low_peak = least_db(peak, count), low_valley = least_db(valley, count);
     for (size_t i = 0; i < count; i += KT_LANES) {
         const size_t n = count - i < KT_LANES ? count - i : KT_LANES;
         const vf_t   value =

@@ -64,7 +64,7 @@ is_negative(float x)
     return bits > 0xAEDBE6FFU;
 }
 
-// Sign changes from one sample to the next, for those in [from, to) that lie with their predecessor inside the stream.
+// Sign changes from one sample to the next, for those in [from, to) that are inside the stream with their predecessor.
 static uint32_t
 crossings(const kt_span_t *span, size_t from, size_t to)
 {

@@ -33,7 +33,7 @@ job_reserve(kt_gpu_job_t *job)
 }
 
 static kt_err_t
-job_start(const kt_gpu_job_t *job)
+job_launch(const kt_gpu_job_t *job)
 {
     kt_gpu_lane_t *lane = job->lane;
     cudaError_t    error =
@@ -86,7 +86,7 @@ kt_gpu_submit(kt_gpu_context_t *self, uint32_t slot, const kt_gpu_batch_t *batch
     lane->results = lane->slab + job.out_at;
     if (LAUNCHERS[batch->kind]->fill_side)
         LAUNCHERS[batch->kind]->fill_side(&job, lane->side);
-    err = job_start(&job);
+    err = job_launch(&job);
     if (!err || err == KT_ESTATE)  // copies may be queued on the lost device: close waits for them
         lane->stage = STAGE_RESULTS;
     return err;

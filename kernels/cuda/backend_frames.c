@@ -48,7 +48,7 @@ context_plan(kt_gpu_context_t *self, const kt_frontend_opts_t *opts, kt_gpu_plan
 }
 
 static kt_gpu_frames_args_t
-args_of(const kt_gpu_part_t *part)
+frames_args_of(const kt_gpu_part_t *part)
 {
     kt_gpu_frames_args_t out;
     memcpy(&out, part->args, sizeof out);
@@ -84,7 +84,7 @@ frames_prepare(kt_gpu_job_t *job)
     for (uint32_t i = 0; i < batch->n_parts; i++) {
         job->n_runs += (uint32_t)kt_cuda_runs_of(batch->parts[i].items, job->run_frames);
         if (batch->kind == KT_GPU_CHROMA &&
-            bank_of(tunings, &job->n_banks, args_of(&batch->parts[i]).tuning) == KT_GPU_TUNINGS)
+            bank_of(tunings, &job->n_banks, frames_args_of(&batch->parts[i]).tuning) == KT_GPU_TUNINGS)
             return KT_EINVAL;
     }
     job->banks_at = kt_gpu_align(job->n_runs * sizeof(kt_cuda_run_t));
@@ -106,7 +106,7 @@ frames_fill_side(const kt_gpu_job_t *job, char *side)
     uint32_t              n = 0;
     for (uint32_t i = 0; i < batch->n_parts; i++) {
         const kt_gpu_part_t       *part  = &batch->parts[i];
-        const kt_gpu_frames_args_t args  = args_of(part);
+        const kt_gpu_frames_args_t args  = frames_args_of(part);
         const kt_cuda_run_t        whole = {.pcm        = part->in / sizeof(float),
                                             .row        = part->first,
                                             .frames     = part->items,
@@ -120,7 +120,7 @@ frames_fill_side(const kt_gpu_job_t *job, char *side)
 }
 
 static void *
-work_of(const kt_gpu_job_t *job)
+job_work(const kt_gpu_job_t *job)
 {
     return job->work_bytes ? job->lane->slab + job->work_at : NULL;
 }
@@ -143,7 +143,7 @@ frontend_launch(const kt_gpu_job_t *job)
     for (uint32_t r = 0; r < KT_ROWS; r++)
         rows.row[r] = kt_gpu_section(lane, r);
     return kt_cuda_frontend(lane->plan->cuda, (const kt_cuda_run_t *)(void *)(lane->slab + job->side_at), job->n_runs,
-                            job->run_frames, (const float *)(void *)lane->slab, &rows, work_of(job), lane->stream);
+                            job->run_frames, (const float *)(void *)lane->slab, &rows, job_work(job), lane->stream);
 }
 
 static kt_err_t
@@ -153,7 +153,7 @@ chroma_launch(const kt_gpu_job_t *job)
     const char          *side = lane->slab + job->side_at;
     return kt_cuda_chroma(lane->plan->cuda, (const kt_cuda_run_t *)(const void *)side, job->n_runs, job->run_frames,
                           (const float *)(void *)lane->slab, (const float *)(const void *)(side + job->banks_at),
-                          kt_gpu_section(lane, 0), work_of(job), lane->stream);
+                          kt_gpu_section(lane, 0), job_work(job), lane->stream);
 }
 
 const kt_gpu_launcher_t kt_gpu_frontend_launcher = {frames_prepare, frames_fill_side, frontend_launch},

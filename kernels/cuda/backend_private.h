@@ -51,7 +51,7 @@ typedef struct kt_gpu_job {
     kt_gpu_lane_t        *lane;
     const kt_gpu_batch_t *batch;
     size_t                side_bytes, work_bytes;           // the launcher's need
-    size_t                side_at, out_at, work_at, bytes;  // offsets into the slab; input lies at 0
+    size_t                side_at, out_at, work_at, bytes;  // offsets into the slab; input is at 0
     uint32_t              run_frames, n_runs, n_banks;      // of frames
     size_t                banks_at;                         // within side
 } kt_gpu_job_t;

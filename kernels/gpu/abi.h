@@ -3,8 +3,8 @@
 // KT_GPU_BACKEND_SYMBOL. Plain C on both sides, no CUDA type; tests have tables of their own.
 //
 // A context is one GPU with a few slots. A slot is a pinned buffer for input, a pinned buffer for results, device
-// memory for both and a stream, so that one slot's copies run beside another's kernels. A batch in a slot is of one
-// kind (kernels/gpu/kinds/), and only the kind's two halves, there and in the backend, know what its bytes mean. All
+// memory for both and a stream, so that one slot's copies overlap with another's kernels. A batch in a slot is of one
+// kind (kernels/gpu/kinds/), and only the kind's two halves, there and in the backend, interpret its bytes. All
 // calls on a context come from one thread, its actor's (kernels/gpu/actor.c).
 //
 // KT_ESTATE means that the device can no longer be trusted (a sticky error): the context can only be closed, and `why`
