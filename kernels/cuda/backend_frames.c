@@ -71,9 +71,9 @@ bank_of(double tunings[KT_GPU_TUNINGS], uint32_t *n, double tuning)
 static kt_err_t
 frames_prepare(kt_gpu_job_t *job)
 {
-    const kt_gpu_batch_t *batch = job->batch;
-    const uint32_t        share = batch->items / (RUNS_PER_PROCESSOR * job->context->processors);
-    double                tunings[KT_GPU_TUNINGS];
+    const kt_gpu_batch_t *batch                   = job->batch;
+    const uint32_t        share                   = batch->items / (RUNS_PER_PROCESSOR * job->context->processors);
+    double                tunings[KT_GPU_TUNINGS] = {0};
     kt_frontend_opts_t    opts;
     memcpy(&opts, batch->config, sizeof opts);
     const kt_err_t err = context_plan(job->context, &opts, &job->lane->plan);
@@ -97,13 +97,13 @@ frames_prepare(kt_gpu_job_t *job)
 static void
 frames_fill_side(const kt_gpu_job_t *job, char *side)
 {
-    const kt_gpu_plan_t  *plan  = job->lane->plan;
-    const kt_gpu_batch_t *batch = job->batch;
-    kt_cuda_run_t        *runs  = (kt_cuda_run_t *)(void *)side;
-    float                *banks = (float *)(void *)(side + job->banks_at);
-    const size_t          each  = kt_cuda_bank_floats(plan->cuda);
-    double                tunings[KT_GPU_TUNINGS];
-    uint32_t              n = 0;
+    const kt_gpu_plan_t  *plan                    = job->lane->plan;
+    const kt_gpu_batch_t *batch                   = job->batch;
+    kt_cuda_run_t        *runs                    = (kt_cuda_run_t *)(void *)side;
+    float                *banks                   = (float *)(void *)(side + job->banks_at);
+    const size_t          each                    = kt_cuda_bank_floats(plan->cuda);
+    double                tunings[KT_GPU_TUNINGS] = {0};
+    uint32_t              n                       = 0;
     for (uint32_t i = 0; i < batch->n_parts; i++) {
         const kt_gpu_part_t       *part  = &batch->parts[i];
         const kt_gpu_frames_args_t args  = frames_args_of(part);
