@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-// The CPU's device: scratch for the largest plan seen, the chroma bank and constant-Q transform last asked for. Nothing
-// of a stream.
+// Scratch for the largest plan so far, and the chroma bank and constant-Q transform of the last call. No state of a
+// stream.
 typedef struct cpu_device {
     kt_device_t        device;
     void              *scratch;
@@ -53,23 +53,6 @@ scratch_reserve(cpu_device_t *self, const kt_plan_t *plan)
     return KT_OK;
 }
 
-// The bank depends on nothing but the options and the tuning, and a file is cut into many spans: keep the last one.
-static kt_err_t
-prepare_bank(cpu_device_t *self, const kt_plan_t *plan, double tuning)
-{
-    if (self->bank && self->bank_tuning == tuning && memcmp(&self->bank_opts, &plan->opts, sizeof plan->opts) == 0)
-        return KT_OK;
-    float *bank = calloc((size_t)plan->bins * plan->opts.n_chroma, sizeof *bank);
-    if (!bank)
-        return KT_ENOMEM;
-    kt_chroma_bank(plan, tuning, bank);
-    free(self->bank);
-    self->bank        = bank;
-    self->bank_opts   = plan->opts;
-    self->bank_tuning = tuning;
-    return KT_OK;
-}
-
 static kt_err_t
 cpu_frontend(kt_device_t *device, const kt_plan_t *plan, const kt_span_t *spans, size_t n, const kt_rows_t *out)
 {
@@ -82,10 +65,22 @@ static kt_err_t
 cpu_chroma(kt_device_t *device, const kt_plan_t *plan, double tuning, const kt_span_t *spans, size_t n,
            float *const *out)
 {
-    cpu_device_t *self = cpu_of(device);
-    kt_err_t      err  = KT_OK;
-    if ((err = scratch_reserve(self, plan)) || (err = prepare_bank(self, plan, tuning)))
+    cpu_device_t  *self = cpu_of(device);
+    const kt_err_t err  = scratch_reserve(self, plan);
+    if (err)
         return err;
+
+    // The bank depends on the options and the tuning only, and a file is cut into many spans: the last one is kept.
+    if (!self->bank || self->bank_tuning != tuning || memcmp(&self->bank_opts, &plan->opts, sizeof plan->opts) != 0) {
+        float *bank = calloc((size_t)plan->bins * plan->opts.n_chroma, sizeof *bank);
+        if (!bank)
+            return KT_ENOMEM;
+        kt_chroma_bank(plan, tuning, bank);
+        free(self->bank);
+        self->bank        = bank;
+        self->bank_opts   = plan->opts;
+        self->bank_tuning = tuning;
+    }
     self->device.isa->rows->chroma(plan, self->bank, self->scratch, spans, n, out);
     return KT_OK;
 }
@@ -115,11 +110,13 @@ cpu_images(kt_device_t *device, const kt_image_span_t *span, kt_image_stats_t *o
                                   span->width, span->height, &out[i]);
 }
 
-// The processor's name as the system reports it, or "CPU".
 static void
-cpu_name(char *out, size_t size)
+cpu_info(const kt_device_t *device, kt_device_info_t *out)
 {
-    snprintf(out, size, "CPU");
+    const cpu_device_t *self  = (const cpu_device_t *)(const void *)device;
+    const long          pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
+    *out = (kt_device_info_t){.name = "CPU", .memory_bytes = pages > 0 ? (uint64_t)pages * (uint64_t)page_bytes : 0};
+
     FILE *file = fopen("/proc/cpuinfo", "re");
     char  line[256];
     while (file && fgets(line, sizeof line, file)) {
@@ -127,20 +124,11 @@ cpu_name(char *out, size_t size)
         if (!value || strncmp(line, "model name", 10) != 0)
             continue;
         value += strspn(value, ": \t");
-        snprintf(out, size, "%.*s", (int)strcspn(value, "\n"), value);
+        snprintf(out->name, sizeof out->name, "%.*s", (int)strcspn(value, "\n"), value);
         break;
     }
     if (file)
         fclose(file);
-}
-
-static void
-cpu_info(const kt_device_t *device, kt_device_info_t *out)
-{
-    const cpu_device_t *self  = (const cpu_device_t *)(const void *)device;
-    const long          pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
-    *out = (kt_device_info_t){.memory_bytes = pages > 0 ? (uint64_t)pages * (uint64_t)page_bytes : 0};
-    cpu_name(out->name, sizeof out->name);
     snprintf(out->kind, sizeof out->kind, "cpu-%s", self->device.isa->name);
 }
 

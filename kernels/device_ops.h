@@ -1,5 +1,5 @@
-// The inside of kt_device: a table of operations, and the first member of what each kind of device keeps. Only the
-// files of kernels/ see it.
+// The inside of kt_device: a table of operations, and the first member of the struct of each kind of device. Only the
+// files of kernels/ include it.
 #pragma once
 
 #include "kernels/device.h"

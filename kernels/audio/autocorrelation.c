@@ -7,8 +7,9 @@
 
 static const double PI = 3.14159265358979323846;
 
-// Real and imaginary parts lie apart, so that the compiler does the butterflies side by side. Frequencies stay in the
-// bit-reversed order of the forward passes; the inverse passes start from it, and nothing between cares.
+// Real and imaginary parts are separate arrays, so that the compiler vectorises the butterflies. Frequencies stay in
+// the bit-reversed order of the forward passes; the inverse passes start from it, and nothing between depends on the
+// order.
 typedef struct transform {
     size_t points;         // a power of two
     float *re, *im;        // the values
@@ -39,10 +40,10 @@ transform_open(transform_t *self, size_t points)
     return KT_OK;
 }
 
-// Decimation in frequency of one block: sums in the first half, turned differences in the second.
+// Decimation in frequency of one block: sums in the first half, rotated differences in the second.
 static void
-split_block(size_t half, float *restrict re, float *restrict im, float *restrict re2, float *restrict im2,
-            const float *restrict cosine, const float *restrict sine)
+transform_split(size_t half, float *restrict re, float *restrict im, float *restrict re2, float *restrict im2,
+                const float *restrict cosine, const float *restrict sine)
 {
     for (size_t j = 0; j < half; j++) {
         float a = re[j] - re2[j], b = im[j] - im2[j];
@@ -53,10 +54,10 @@ split_block(size_t half, float *restrict re, float *restrict im, float *restrict
     }
 }
 
-// Its inverse: turned back, then sum and difference.
+// The inverse: rotated back, then sum and difference.
 static void
-join_block(size_t half, float *restrict re, float *restrict im, float *restrict re2, float *restrict im2,
-           const float *restrict cosine, const float *restrict sine)
+transform_join(size_t half, float *restrict re, float *restrict im, float *restrict re2, float *restrict im2,
+               const float *restrict cosine, const float *restrict sine)
 {
     for (size_t j = 0; j < half; j++) {
         float a = re2[j] * cosine[j] + im2[j] * sine[j];
@@ -69,61 +70,42 @@ join_block(size_t half, float *restrict re, float *restrict im, float *restrict 
 }
 
 static void
-transform_forward(transform_t *self)
+transform_add_power(transform_t *self)
 {
     const float *cosine = self->cosine, *sine = self->sine;
     for (size_t half = self->points / 2; half >= 1; cosine += half, sine += half, half /= 2)
         for (size_t at = 0; at < self->points; at += 2 * half)
-            split_block(half, self->re + at, self->im + at, self->re + at + half, self->im + at + half, cosine, sine);
-}
-
-static void
-transform_inverse(transform_t *self)
-{
-    for (size_t half = 1; half < self->points; half *= 2) {
-        const size_t offset = self->points - 2 * half;  // of the pass of this length in the tables
-        for (size_t at = 0; at < self->points; at += 2 * half)
-            join_block(half, self->re + at, self->im + at, self->re + at + half, self->im + at + half,
-                       self->cosine + offset, self->sine + offset);
-    }
-}
-
-static void
-load_window(float *to, const float *row, size_t window, size_t points)
-{
-    double sum = 0;
-    for (size_t i = 0; i < window; i++)
-        sum += row[i];
-    const float mean = (float)(sum / (double)window);
-    for (size_t i = 0; i < window; i++)
-        to[i] = row[i] - mean;
-    memset(to + window, 0, (points - window) * sizeof *to);
-}
-
-static void
-add_power(transform_t *self)
-{
-    transform_forward(self);
+            transform_split(half, self->re + at, self->im + at, self->re + at + half, self->im + at + half, cosine,
+                            sine);
     for (size_t i = 0; i < self->points; i++)
         self->power[i] += self->re[i] * self->re[i] + self->im[i] * self->im[i];
 }
 
-// The autocorrelation of x + iy has that of x plus that of y as its real part: windows go in pairs.
+// The power of all windows, each without its mean. The autocorrelation of x + iy has that of x plus that of y as its
+// real part: windows go in pairs.
 static void
-add_windows(transform_t *self, const float *const *rows, size_t count, size_t n, size_t window)
+transform_add_windows(transform_t *self, const float *const *rows, size_t count, size_t n, size_t window)
 {
     const size_t step = window / 2 ? window / 2 : 1;
     bool         half = false;
     for (size_t row = 0; row < count; row++)
         for (size_t at = 0; at + window <= n; at += step) {
-            load_window(half ? self->im : self->re, rows[row] + at, window, self->points);
+            const float *from = rows[row] + at;
+            float       *to   = half ? self->im : self->re;
+            double       sum  = 0;
+            for (size_t i = 0; i < window; i++)
+                sum += from[i];
+            const float mean = (float)(sum / (double)window);
+            for (size_t i = 0; i < window; i++)
+                to[i] = from[i] - mean;
+            memset(to + window, 0, (self->points - window) * sizeof *to);
             if (half)
-                add_power(self);
+                transform_add_power(self);
             half = !half;
         }
     if (half) {
         memset(self->im, 0, self->points * sizeof *self->im);
-        add_power(self);
+        transform_add_power(self);
     }
 }
 
@@ -141,10 +123,17 @@ kt_autocorrelate(const float *const *rows, size_t count, size_t n, size_t window
     kt_err_t    err = transform_open(&self, points);
     if (err)
         return err;
-    add_windows(&self, rows, count, n, window);
+
+    transform_add_windows(&self, rows, count, n, window);
     memcpy(self.re, self.power, points * sizeof *self.re);
     memset(self.im, 0, points * sizeof *self.im);
-    transform_inverse(&self);
+    for (size_t half = 1; half < points; half *= 2) {
+        const size_t offset = points - 2 * half;  // of the pass of this length in the tables
+        for (size_t at = 0; at < points; at += 2 * half)
+            transform_join(half, self.re + at, self.im + at, self.re + at + half, self.im + at + half,
+                           self.cosine + offset, self.sine + offset);
+    }
+
     for (size_t lag = 0; lag < lags && lag < window; lag++) {
         const double left = (double)(window - lag) / (double)window;
         out[lag]          = (float)(self.re[lag] / (double)points / (left > 0.25 ? left : 0.25));

@@ -9,7 +9,7 @@
 
 #include <stddef.h>
 
-// Rows of n values; windows of `window` values, or of n where the rows are shorter. What lies past the window is 0.
+// Rows of n values; windows of `window` values, or of n where the rows are shorter. Lags past the window are 0.
 // out: [lags]. KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_autocorrelate(const float *const *rows, size_t count, size_t n, size_t window, size_t lags,
                                       float *out);

@@ -9,7 +9,7 @@ static const double CENTRE_OCTAVE = 5, OCTAVE_WIDTH = 2;
 
 // Bin k on a scale of n_chroma steps per octave, 0 at A0. Bin 0 is placed one and a half octaves below bin 1.
 static double
-step_of(const kt_plan_t *self, double tuning, uint32_t k)
+bump_step(const kt_plan_t *self, double tuning, uint32_t k)
 {
     const double n = self->opts.n_chroma, a440 = 440 * exp2(tuning / n);
     const double hz = (k ? k : 1) * kt_plan_bin_hz(self);
@@ -21,28 +21,20 @@ typedef struct bump {
     double step, width, scale;
 } bump_t;
 
-// Height at class c, counted from A, before the factor.
-static double
-height(const kt_plan_t *self, const bump_t *bump, uint32_t c)
-{
-    const uint32_t n    = self->opts.n_chroma;
-    const double   half = rint(n / 2.0);
-    double         away = fmod(bump->step - c + half + 10 * n, n);
-    away                = (away < 0 ? away + n : away) - half;
-    return exp(-2 * (away / bump->width) * (away / bump->width));
-}
-
-// Also the heights at all classes.
+// Also the heights at all classes, counted from A, before the scale.
 static bump_t
 bump_of(const kt_plan_t *self, double tuning, uint32_t k, double *heights)
 {
     const uint32_t n      = self->opts.n_chroma;
-    bump_t         bump   = {.step = step_of(self, tuning, k)};
+    const double   half   = rint(n / 2.0);
+    bump_t         bump   = {.step = bump_step(self, tuning, k)};
     const double   octave = (bump.step / n - CENTRE_OCTAVE) / OCTAVE_WIDTH;
     double         norm   = 0;
-    bump.width            = fmax(step_of(self, tuning, k + 1) - bump.step, 1);
+    bump.width            = fmax(bump_step(self, tuning, k + 1) - bump.step, 1);
     for (uint32_t c = 0; c < n; c++) {
-        heights[c] = height(self, &bump, c);
+        double away = fmod(bump.step - c + half + 10 * n, n);
+        away        = (away < 0 ? away + n : away) - half;
+        heights[c]  = exp(-2 * (away / bump.width) * (away / bump.width));
         norm += heights[c] * heights[c];
     }
     bump.scale = exp(-0.5 * octave * octave) / (norm > 0 ? sqrt(norm) : 1);

@@ -6,7 +6,7 @@
 #include <math.h>
 
 static void
-chroma(const kt_plan_t *plan, const float *bank, const float *magnitude, float *out)
+chroma_frame(const kt_plan_t *plan, const float *bank, const float *magnitude, float *out)
 {
     const uint32_t n       = plan->opts.n_chroma;
     double         largest = 0;
@@ -32,7 +32,7 @@ kt_chroma_ref(const kt_plan_t *plan, const float *bank, void *scratch, const kt_
         for (size_t f = 0; f < spans[i].frames; f++) {
             float *to = out[i] + f * width;
             if (kt_magnitudes_ref(plan, spans[i].pcm + f * plan->opts.hop, work, magnitude))
-                chroma(plan, bank, magnitude, to);
+                chroma_frame(plan, bank, magnitude, to);
             else
                 for (uint32_t c = 0; c < width; c++)
                     to[c] = NAN;

@@ -69,7 +69,7 @@ kt_cqt_new(kt_cqt_t **self_p, const kt_cpu_ops_t *ops, uint32_t rate_hz, uint32_
 }
 
 static void
-close_octaves(kt_cqt_t *self)
+cqt_close_octaves(kt_cqt_t *self)
 {
     kt_resample_destroy(&self->early);
     for (size_t i = 0; i < KT_CQT_OCTAVES; i++) {
@@ -86,7 +86,7 @@ kt_cqt_destroy(kt_cqt_t **self_p)
     kt_cqt_t *self = *self_p;
     if (!self)
         return;
-    close_octaves(self);
+    cqt_close_octaves(self);
     kt_cqt_basis_fini(&self->basis);
     kt_half_band_fini(&self->half_band);
     free(self->scratch);
@@ -94,55 +94,32 @@ kt_cqt_destroy(kt_cqt_t **self_p)
     *self_p = NULL;
 }
 
-// The basis depends on nothing but the tuning, and many files are in tune: keep the last one.
+// Half a frame of zeros precedes the samples, and KT_HALF_BAND_LEAD zeros precede those of the octave above.
 static kt_err_t
-prepare_basis(kt_cqt_t *self, double tuning)
-{
-    if (self->tuning == tuning)
-        return KT_OK;
-    self->tuning = NAN;
-    kt_err_t err = kt_cqt_basis_fill(&self->basis, self->rate_hz, self->hop, tuning);
-    if (err)
-        return err;
-    const size_t wanted = (self->ops->scratch_bytes(self->basis.transform) + 63) / 64 * 64;
-    free(self->scratch);
-    self->scratch = aligned_alloc(64, wanted > KT_HALF_BAND_SCRATCH_BYTES ? wanted : KT_HALF_BAND_SCRATCH_BYTES);
-    if (!self->scratch)
-        return KT_ENOMEM;
-    self->tuning = tuning;
-    return KT_OK;
-}
-
-// Half a frame of zeros lies before the samples, and as many as the filter reaches back before those of the octave
-// above.
-static kt_err_t
-open_octave(kt_cqt_t *self, size_t i)
-{
-    const uint32_t n_fft = self->basis.transform->opts.n_fft, decimations = self->basis.decimations + (uint32_t)i;
-    octave_t      *o = &self->octave[i];
-    o->hop           = self->hop >> decimations;
-    o->gain          = (float)exp2(0.5 * decimations);
-    o->filled        = n_fft / 2;
-    o->above_filled  = KT_HALF_BAND_LEAD;
-    o->pcm           = calloc(2 * n_fft + GROUP * o->hop + BLOCK, sizeof *o->pcm);
-    o->block         = calloc(BLOCK, sizeof *o->block);
-    o->above         = i > 0 ? calloc(READ + BLOCK, sizeof *o->above) : NULL;
-    return o->pcm && o->block && (o->above || i == 0) ? KT_OK : KT_ENOMEM;
-}
-
-static kt_err_t
-open_octaves(kt_cqt_t *self)
+cqt_open_octaves(kt_cqt_t *self)
 {
     enum { UNIT_HZ = 1000 };  // soxr reads nothing but the ratio
-    kt_err_t err = KT_OK;
+    const uint32_t n_fft = self->basis.transform->opts.n_fft;
+    kt_err_t       err   = KT_OK;
     if (self->basis.decimations)
         err = kt_resample_new(&self->early, UNIT_HZ << self->basis.decimations, UNIT_HZ);
-    for (size_t i = 0; i < KT_CQT_OCTAVES && !err; i++)
-        err = open_octave(self, i);
+    for (uint32_t i = 0; i < KT_CQT_OCTAVES && !err; i++) {
+        const uint32_t decimations = self->basis.decimations + i;
+        octave_t      *o           = &self->octave[i];
+        o->hop                     = self->hop >> decimations;
+        o->gain                    = (float)exp2(0.5 * decimations);
+        o->filled                  = n_fft / 2;
+        o->above_filled            = KT_HALF_BAND_LEAD;
+        o->pcm                     = calloc(2 * n_fft + GROUP * o->hop + BLOCK, sizeof *o->pcm);
+        o->block                   = calloc(BLOCK, sizeof *o->block);
+        o->above                   = i > 0 ? calloc(READ + BLOCK, sizeof *o->above) : NULL;
+        err                        = o->pcm && o->block && (o->above || i == 0) ? KT_OK : KT_ENOMEM;
+    }
     return err;
 }
 
-// Whole groups of frames as long as samples come, at the end all that are left; then drops what no frame needs.
+// Whole groups of frames as long as samples arrive, at the end all that are left; then drops samples that no frame
+// needs.
 static void
 octave_frames(kt_cqt_t *self, octave_t *o, bool last)
 {
@@ -160,7 +137,7 @@ octave_frames(kt_cqt_t *self, octave_t *o, bool last)
     memmove(o->pcm, o->pcm + ready * o->hop, o->filled * sizeof *o->pcm);
 }
 
-// The next blocks of the filter into o->block, and what they no longer need dropped.
+// Writes the next blocks of the filter into o->block and drops the samples that it no longer needs.
 static void
 octave_decimate(kt_cqt_t *self, octave_t *o, size_t blocks)
 {
@@ -172,7 +149,7 @@ octave_decimate(kt_cqt_t *self, octave_t *o, size_t blocks)
 
 // Adds at most BLOCK samples to octave i, and their decimation to the octaves below.
 static void
-octave_feed(kt_cqt_t *self, size_t i, const float *pcm, size_t n)
+octave_feed(kt_cqt_t *self, size_t i, const float *pcm, size_t n)  // NOLINT(misc-no-recursion): at most KT_CQT_OCTAVES
 {
     octave_t *o = &self->octave[i], *below = o + 1;
     memcpy(o->pcm + o->filled, pcm, n * sizeof *pcm);
@@ -190,7 +167,7 @@ octave_feed(kt_cqt_t *self, size_t i, const float *pcm, size_t n)
     octave_feed(self, i + 1, below->block, BLOCK);
 }
 
-// The samples themselves, or what libsoxr makes of them where the first octave has a lower rate; n is 0 at their end.
+// The samples themselves, or libsoxr's output where the first octave has a lower rate; n is 0 at their end.
 static kt_err_t
 cqt_feed(kt_cqt_t *self, const float *pcm, size_t n)
 {
@@ -210,34 +187,26 @@ cqt_feed(kt_cqt_t *self, const float *pcm, size_t n)
     return err;
 }
 
-// What the filter above octave i still holds: there are half as many samples as above, rounded up.
-static void
-octave_flush(kt_cqt_t *self, size_t i)
-{
-    octave_t      *o     = &self->octave[i];
-    const uint64_t total = (o->above_total + 1) / 2;
-    while (o->made < total) {
-        const size_t left   = (size_t)(total - o->made);
-        const size_t blocks = left > BLOCK ? GROUP : (left + KT_HALF_BAND_OUT - 1) / KT_HALF_BAND_OUT;
-        const size_t reads  = (blocks - 1) * KT_HALF_BAND_STEP + KT_HALF_BAND_N_FFT;
-        const size_t given  = left < blocks * KT_HALF_BAND_OUT ? left : blocks * KT_HALF_BAND_OUT;
-        for (; o->above_filled < reads; o->above_filled++)
-            o->above[o->above_filled] = 0;
-        octave_decimate(self, o, blocks);
-        o->made += given;
-        octave_feed(self, i, o->block, given);
-    }
-}
-
-// Octave by octave from the top: the filter's rest, then half a frame of zeros.
+// Octave by octave from the top: what the filter above it still holds, then half a frame of zeros. There are half as
+// many samples as above, rounded up.
 static void
 cqt_flush(kt_cqt_t *self)
 {
     const size_t half = self->basis.transform->opts.n_fft / 2;
     for (size_t i = 0; i < KT_CQT_OCTAVES; i++) {
-        octave_t *o = &self->octave[i];
-        if (i > 0)
-            octave_flush(self, i);
+        octave_t      *o     = &self->octave[i];
+        const uint64_t total = (o->above_total + 1) / 2;  // 0 in the first one
+        while (o->made < total) {
+            const size_t left   = (size_t)(total - o->made);
+            const size_t blocks = left > BLOCK ? GROUP : (left + KT_HALF_BAND_OUT - 1) / KT_HALF_BAND_OUT;
+            const size_t reads  = (blocks - 1) * KT_HALF_BAND_STEP + KT_HALF_BAND_N_FFT;
+            const size_t given  = left < blocks * KT_HALF_BAND_OUT ? left : blocks * KT_HALF_BAND_OUT;
+            for (; o->above_filled < reads; o->above_filled++)
+                o->above[o->above_filled] = 0;
+            octave_decimate(self, o, blocks);
+            o->made += given;
+            octave_feed(self, i, o->block, given);
+        }
         memset(o->pcm + o->filled, 0, half * sizeof *o->pcm);
         o->filled += half;
         octave_frames(self, o, true);
@@ -247,20 +216,33 @@ cqt_flush(kt_cqt_t *self)
 kt_err_t
 kt_cqt_chroma(kt_cqt_t *self, double tuning, const float *pcm, size_t n, size_t frames, float *out)
 {
-    kt_err_t err = prepare_basis(self, tuning);
-    if (err)
-        return err;
+    kt_err_t err = KT_OK;
+    // The basis depends on the tuning only, and many files are in tune: the last one is kept.
+    if (self->tuning != tuning) {
+        self->tuning = NAN;
+        err          = kt_cqt_basis_fill(&self->basis, self->rate_hz, self->hop, tuning);
+        if (err)
+            return err;
+        const size_t wanted = (self->ops->scratch_bytes(self->basis.transform) + 63) / 64 * 64;
+        free(self->scratch);
+        self->scratch = aligned_alloc(64, wanted > KT_HALF_BAND_SCRATCH_BYTES ? wanted : KT_HALF_BAND_SCRATCH_BYTES);
+        if (!self->scratch)
+            return KT_ENOMEM;
+        self->tuning = tuning;
+    }
+
     self->frames = frames;
     self->out    = out;
     memset(out, 0, frames * KT_CQT_CLASSES * sizeof *out);
-    err = open_octaves(self);
+    err = cqt_open_octaves(self);
     for (size_t at = 0; at < n && !err; at += BLOCK)
         err = cqt_feed(self, pcm + at, n - at < BLOCK ? n - at : BLOCK);
     if (!err && self->early)
         err = cqt_feed(self, NULL, 0);
     if (!err)
         cqt_flush(self);
-    close_octaves(self);
+    cqt_close_octaves(self);
+
     for (size_t t = 0; t < frames && !err; t++) {
         float *row = out + t * KT_CQT_CLASSES, largest = 0;
         for (size_t c = 0; c < KT_CQT_CLASSES; c++)

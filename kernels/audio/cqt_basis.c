@@ -24,7 +24,7 @@ row_hz(unsigned row, double tuning)
 
 // Quality factor at which neighbouring wavelets' bandwidths meet.
 static double
-quality(void)
+quality_factor(void)
 {
     const double step = exp2(2.0 / KT_CQT_PER_OCTAVE);
     return (step + 1) / (step - 1);
@@ -33,7 +33,7 @@ quality(void)
 static double
 cutoff_hz(double tuning)
 {
-    return row_hz(KT_CQT_PER_OCTAVE - 1, tuning) * (1 + 0.5 * HANN_BANDWIDTH / quality());
+    return row_hz(KT_CQT_PER_OCTAVE - 1, tuning) * (1 + 0.5 * HANN_BANDWIDTH / quality_factor());
 }
 
 // How often the rate may be halved before the first octave without touching it, and without the last octave's hop
@@ -53,7 +53,7 @@ kt_cqt_n_fft(uint32_t rate_hz, uint32_t hop, double tuning)
     if (hop == 0 || __builtin_ctz(hop) < KT_CQT_OCTAVES - 1 || cutoff_hz(tuning) > rate_hz / 2.0)
         return 0;
     const double rate    = ldexp(rate_hz, -(int)early_decimations(rate_hz, hop, tuning));
-    const double longest = quality() * rate / row_hz(0, tuning);
+    const double longest = quality_factor() * rate / row_hz(0, tuning);
     const double n_fft   = exp2(ceil(log2(longest)));
     return n_fft >= MIN_N_FFT && n_fft <= MAX_N_FFT ? (uint32_t)n_fft : 0;
 }
@@ -71,7 +71,7 @@ turning(double angle, double step)
 }
 
 static void
-turn_on(turning_t *self)
+turning_step(turning_t *self)
 {
     const double re = self->re * self->step_re - self->im * self->step_im;
     self->im        = self->re * self->step_im + self->im * self->step_re;
@@ -86,7 +86,7 @@ dirichlet(double numerator, double sine, double n)
 }
 
 // Spectrum, about its centre, of a wavelet of n samples: a periodic Hann window (whose first sample is nothing, so n -
-// 1 lie symmetrically) is three such quotients, one bin of n apart.
+// 1 are symmetric) is three such quotients, one bin of n apart.
 static void
 wavelet_spectrum(double cycles, uint32_t n, uint32_t n_fft, double *out)
 {
@@ -98,43 +98,38 @@ wavelet_spectrum(double cycles, uint32_t n, uint32_t n_fft, double *out)
         const double above = dirichlet(many.im * cos_p + many.re * sin_p, half.im * cos_t + half.re * sin_t, points);
         const double below = dirichlet(many.im * cos_p - many.re * sin_p, half.im * cos_t - half.re * sin_t, points);
         out[k]             = 0.5 * mid + 0.25 * (above + below);
-        turn_on(&half);
-        turn_on(&many);
+        turning_step(&half);
+        turning_step(&many);
     }
-}
-
-// The smallest value that stays: what is smaller sums to less than 1 %. Taken from the largest down, of which few are
-// needed.
-static double
-least_kept(const double *value, uint32_t bins)
-{
-    double total = 0, kept = 0, last = INFINITY;
-    for (uint32_t k = 0; k < bins; k++)
-        total += fabs(value[k]);
-    while (total - kept >= DROPPED * total) {
-        double next = 0;
-        for (uint32_t k = 0; k < bins; k++) {
-            const double size = fabs(value[k]);
-            next              = size < last && size > next ? size : next;
-        }
-        if (next == 0)
-            break;
-        last = next;
-        kept += next;
-    }
-    return last;
 }
 
 // A row's bins from its first to its last weight, counted from bin 0 for now; the gain is that of a wavelet with an
 // absolute sum of one over `length` (not whole) samples, divided by the square root of that length.
 static size_t
-fill_row(kt_cqt_basis_t *self, unsigned row, double hz, double *spectrum, size_t offset)
+basis_fill_row(kt_cqt_basis_t *self, unsigned row, double hz, double *spectrum, size_t offset)
 {
     const uint32_t n_fft = self->transform->opts.n_fft, bins = n_fft / 2 + 1;
-    const double   length = quality() * self->rate_hz / hz;
+    const double   length = quality_factor() * self->rate_hz / hz;
     const uint32_t n      = 2 * (uint32_t)floor(length / 2) + 1;
     wavelet_spectrum(hz / self->rate_hz, n, n_fft, spectrum);
-    const double  least = least_kept(spectrum, bins), gain = sqrt(length) / n_fft * 2 / n;
+
+    // The smallest value that stays: smaller ones sum to less than 1 %. Taken from the largest down: few are needed.
+    double total = 0, kept = 0, least = INFINITY;
+    for (uint32_t k = 0; k < bins; k++)
+        total += fabs(spectrum[k]);
+    while (total - kept >= DROPPED * total) {
+        double next = 0;
+        for (uint32_t k = 0; k < bins; k++) {
+            const double size = fabs(spectrum[k]);
+            next              = size < least && size > next ? size : next;
+        }
+        if (next == 0)
+            break;
+        least = next;
+        kept += next;
+    }
+
+    const double  gain  = sqrt(length) / n_fft * 2 / n;
     kt_cqt_row_t *to    = &self->row[row];
     uint32_t      first = bins, end = 0;
     for (uint32_t k = 0; k < bins; k++)
@@ -151,31 +146,27 @@ fill_row(kt_cqt_basis_t *self, unsigned row, double hz, double *spectrum, size_t
 
 // --- basis
 
-// Every wavelet has an odd number of samples and lies half a sample before the middle of the frame; the product of two
-// spectra turns it over in time, so the origin is half a sample after it.
-static void
-fill_turns(kt_cqt_basis_t *self)
+kt_err_t
+kt_cqt_basis_fill(kt_cqt_basis_t *self, uint32_t rate_hz, uint32_t hop, double tuning)
 {
-    const double n = self->transform->opts.n_fft;
-    for (uint32_t i = 0; i < self->count; i++) {
-        const double   k = self->first + i, angle = 2 * PI * k / n, phase = -PI * k * (n - 1) / n;
-        kt_cqt_turn_t *to = &self->turn[i];
-        *to               = (kt_cqt_turn_t){(float)cos(angle), (float)sin(angle), (float)cos(phase), (float)sin(phase)};
+    const uint32_t n_fft = kt_cqt_n_fft(rate_hz, hop, tuning);
+    if (!self->transform || self->transform->opts.n_fft != n_fft) {
+        kt_plan_destroy(&self->transform);
+        const kt_err_t err = kt_plan_new_transform(&self->transform, n_fft);
+        if (err)
+            return err;
     }
-}
+    self->decimations = early_decimations(rate_hz, hop, tuning);
+    self->rate_hz     = ldexp(rate_hz, -(int)self->decimations);
 
-static kt_err_t
-fill_rows(kt_cqt_basis_t *self, double tuning)
-{
-    const uint32_t bins     = self->transform->bins;
-    double        *spectrum = calloc(bins, sizeof *spectrum);
-    uint32_t       first = bins, end = 0;
-    size_t         offset = 0;
+    double *spectrum = calloc(self->transform->bins, sizeof *spectrum);
     if (!spectrum)
         return KT_ENOMEM;
+    uint32_t first = self->transform->bins, end = 0;
+    size_t   offset = 0;
     for (unsigned row = 0; row < KT_CQT_PER_OCTAVE; row++) {
         const kt_cqt_row_t *at = &self->row[row];
-        offset                 = fill_row(self, row, row_hz(row, tuning), spectrum, offset);
+        offset                 = basis_fill_row(self, row, row_hz(row, tuning), spectrum, offset);
         first                  = at->first < first ? at->first : first;
         end                    = at->first + at->count > end ? at->first + at->count : end;
     }
@@ -185,34 +176,14 @@ fill_rows(kt_cqt_basis_t *self, double tuning)
     self->count = end - first;
     for (unsigned row = 0; row < KT_CQT_PER_OCTAVE; row++)
         self->row[row].first -= first;
-    fill_turns(self);
+
+    // Every wavelet has an odd number of samples and is centred half a sample before the middle of the frame; the
+    // product of two spectra reverses it in time, so the origin is half a sample after the middle.
+    for (uint32_t i = 0; i < self->count; i++) {
+        const double k = first + i, angle = 2 * PI * k / n_fft, phase = -PI * k * (n_fft - 1.0) / n_fft;
+        self->turn[i] = (kt_cqt_turn_t){(float)cos(angle), (float)sin(angle), (float)cos(phase), (float)sin(phase)};
+    }
     return KT_OK;
-}
-
-// Nothing but the tables of the transform is used of the plan, so its bands are as few as a plan may have.
-static kt_err_t
-open_transform(kt_cqt_basis_t *self, uint32_t n_fft)
-{
-    const kt_frontend_opts_t opts = {
-        .rate_hz = 22050, .n_fft = n_fft, .hop = 1, .n_mels = 1, .n_mfcc = 1, .n_chroma = KT_CQT_CLASSES};
-    if (self->transform && self->transform->opts.n_fft == n_fft)
-        return KT_OK;
-    kt_plan_destroy(&self->transform);
-    const kt_err_t err = kt_plan_new(&self->transform, &opts);
-    for (uint32_t i = 0; !err && i < n_fft; i++)
-        self->transform->window[i] = 1;
-    return err;
-}
-
-kt_err_t
-kt_cqt_basis_fill(kt_cqt_basis_t *self, uint32_t rate_hz, uint32_t hop, double tuning)
-{
-    kt_err_t err = open_transform(self, kt_cqt_n_fft(rate_hz, hop, tuning));
-    if (err)
-        return err;
-    self->decimations = early_decimations(rate_hz, hop, tuning);
-    self->rate_hz     = ldexp(rate_hz, -(int)self->decimations);
-    return fill_rows(self, tuning);
 }
 
 void

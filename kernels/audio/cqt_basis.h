@@ -1,6 +1,6 @@
 // The inside of kt_cqt: the wavelets of one octave as rows over the bins of a transform. A wavelet is symmetric about
-// its centre, so its spectrum is real once the time's origin lies there: a row is real weights, and the spectrum of the
-// samples is turned once for all rows (`turn`). Only the files of kernels/ see it.
+// its centre, so its spectrum is real once the time's origin is there: a row is real weights, and the spectrum of the
+// samples is rotated once for all rows (`turn`). Only the files of kernels/ include it.
 #pragma once
 
 #include "kernels/audio/cqt.h"

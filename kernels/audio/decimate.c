@@ -9,53 +9,37 @@ static const double PI = 3.14159265358979323846;
 
 enum { IMPULSE_AT = 1024, IMPULSE_LENGTH = 2048 };
 
-// libsoxr's response to an impulse at `at`: every second tap.
-static kt_err_t
-impulse_response(size_t at, float *out)
+kt_err_t
+kt_half_band_init(kt_half_band_t *self)
 {
-    float          in[IMPULSE_LENGTH] = {0};
-    kt_resample_t *soxr               = NULL;
-    size_t         made = 0, rest = 0;
-    in[at]       = 1;
-    kt_err_t err = kt_resample_new(&soxr, 2000, 1000);
-    if (!err)
-        err = kt_resample_push(soxr, in, IMPULSE_LENGTH, out, IMPULSE_LENGTH, &made);
-    if (!err)
-        err = kt_resample_finish(soxr, out + made, IMPULSE_LENGTH - made, &rest);
-    kt_resample_destroy(&soxr);
-    return err;
-}
-
-// out[m] = tap[|2 m - at|]: the even taps by an impulse at an even place, the odd ones by one at an odd place.
-static kt_err_t
-read_taps(kt_half_band_t *self)
-{
-    float    out[IMPULSE_LENGTH];
+    memset(self, 0, sizeof *self);
     kt_err_t err = KT_OK;
-    for (size_t odd = 0; odd < 2 && !err; odd++) {
-        err = impulse_response(IMPULSE_AT + odd, out);
-        for (size_t tap = odd; tap <= KT_HALF_BAND_REACH && !err; tap += 2)
-            self->tap[tap] = out[(IMPULSE_AT + odd + tap) / 2];
+    if ((err = kt_plan_new_transform(&self->whole, KT_HALF_BAND_N_FFT)) ||
+        (err = kt_plan_new_transform(&self->half, KT_HALF_BAND_N_FFT / 2)))
+        goto fail;
+
+    // libsoxr's response to an impulse at `at` holds every second tap, out[m] = tap[|2 m - at|]: the even taps for an
+    // even `at`, the odd ones for an odd one.
+    for (size_t odd = 0; odd < 2; odd++) {
+        const size_t   at                 = IMPULSE_AT + odd;
+        float          in[IMPULSE_LENGTH] = {0}, out[IMPULSE_LENGTH];
+        kt_resample_t *soxr               = NULL;
+        size_t         made = 0, rest = 0;
+        in[at] = 1;
+        err    = kt_resample_new(&soxr, 2000, 1000);
+        if (!err)
+            err = kt_resample_push(soxr, in, IMPULSE_LENGTH, out, IMPULSE_LENGTH, &made);
+        if (!err)
+            err = kt_resample_finish(soxr, out + made, IMPULSE_LENGTH - made, &rest);
+        kt_resample_destroy(&soxr);
+        if (err)
+            goto fail;
+        for (size_t tap = odd; tap <= KT_HALF_BAND_REACH; tap += 2)
+            self->tap[tap] = out[(at + tap) / 2];
     }
-    return err;
-}
 
-static kt_err_t
-open_plan_of_ones(kt_plan_t **plan, uint32_t n_fft)
-{
-    const kt_frontend_opts_t opts = {
-        .rate_hz = 22050, .n_fft = n_fft, .hop = 1, .n_mels = 1, .n_mfcc = 1, .n_chroma = 12};
-    const kt_err_t err = kt_plan_new(plan, &opts);
-    for (uint32_t i = 0; !err && i < n_fft; i++)
-        (*plan)->window[i] = 1;
-    return err;
-}
-
-// Scale: one over the length of the inverse transform, a half for every second sample, and what the two steps between
-// real and complex transforms leave.
-static void
-fill_response(kt_half_band_t *self)
-{
+    // Scale of the response: one over the length of the inverse transform, a half for every second sample, and the
+    // factor that the two steps between real and complex transforms leave.
     double cosine[KT_HALF_BAND_N_FFT];
     for (uint32_t i = 0; i < KT_HALF_BAND_N_FFT; i++)
         cosine[i] = cos(2 * PI * i / KT_HALF_BAND_N_FFT);
@@ -65,18 +49,9 @@ fill_response(kt_half_band_t *self)
             sum += 2 * self->tap[i] * cosine[k * i % KT_HALF_BAND_N_FFT];
         self->response[k] = (float)(sum / KT_HALF_BAND_N_FFT);
     }
-}
-
-kt_err_t
-kt_half_band_init(kt_half_band_t *self)
-{
-    memset(self, 0, sizeof *self);
-    kt_err_t err = KT_OK;
-    if ((err = open_plan_of_ones(&self->whole, KT_HALF_BAND_N_FFT)) ||
-        (err = open_plan_of_ones(&self->half, KT_HALF_BAND_N_FFT / 2)) || (err = read_taps(self)))
-        kt_half_band_fini(self);
-    else
-        fill_response(self);
+    return KT_OK;
+fail:
+    kt_half_band_fini(self);
     return err;
 }
 

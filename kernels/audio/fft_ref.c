@@ -16,22 +16,6 @@ reversed(uint32_t i, uint32_t n)
     return out;
 }
 
-// Radix 2, decimation in time, on values that already lie in bit-reversed order; (re, im) pairs.
-static void
-fft_ref_transform(double *x, uint32_t n)
-{
-    for (uint32_t half = 1; half < n; half *= 2)
-        for (uint32_t j = 0; j < half; j++) {
-            const double wr = cos(PI * j / half), wi = -sin(PI * j / half);
-            for (uint32_t at = j; at < n; at += 2 * half) {
-                double      *a = x + 2 * at, *b = x + 2 * (at + half);
-                const double br = b[0] * wr - b[1] * wi, bi = b[0] * wi + b[1] * wr;
-                b[0] = a[0] - br, b[1] = a[1] - bi;
-                a[0] += br, a[1] += bi;
-            }
-        }
-}
-
 // NumPy's |re + i im| in float on a machine with FMA, rounding by rounding: on a flat spectrum the last bits decide
 // where there are peaks, and with them the tuning.
 static float
@@ -52,7 +36,19 @@ kt_magnitudes_ref(const kt_plan_t *plan, const float *pcm, double *work, float *
         work[2 * at]      = plan->window[i] * pcm[i];
         work[2 * at + 1]  = 0;
     }
-    fft_ref_transform(work, n);
+
+    // Radix 2, decimation in time, on values that are already in bit-reversed order; (re, im) pairs.
+    for (uint32_t half = 1; half < n; half *= 2)
+        for (uint32_t j = 0; j < half; j++) {
+            const double wr = cos(PI * j / half), wi = -sin(PI * j / half);
+            for (uint32_t at = j; at < n; at += 2 * half) {
+                double      *a = work + 2 * at, *b = work + 2 * (at + half);
+                const double br = b[0] * wr - b[1] * wi, bi = b[0] * wi + b[1] * wr;
+                b[0] = a[0] - br, b[1] = a[1] - bi;
+                a[0] += br, a[1] += bi;
+            }
+        }
+
     for (uint32_t k = 0; k < plan->bins; k++) {
         magnitude[k] = magnitude_of((float)work[2 * k], (float)work[2 * k + 1]);
         total += (double)magnitude[k] * magnitude[k];

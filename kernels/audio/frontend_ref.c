@@ -75,7 +75,7 @@ flatness(const frame_t *f, float *out)
 }
 
 static int
-by_value(const void *a, const void *b)
+magnitude_compare(const void *a, const void *b)
 {
     const float x = *(const float *)a, y = *(const float *)b;
     return (x > y) - (x < y);
@@ -91,7 +91,7 @@ extremes(const frame_t *f, bool largest, float *out)
         const float              *taken = f->sorted + (largest ? band->count - band->extremes : 0);
         float                     sum   = 0;
         memcpy(f->sorted, f->magnitude + band->first, band->count * sizeof *f->sorted);
-        qsort(f->sorted, band->count, sizeof *f->sorted, by_value);
+        qsort(f->sorted, band->count, sizeof *f->sorted, magnitude_compare);
         for (uint32_t j = 0; j < band->extremes; j++)
             sum += taken[j];
         out[i] = sum / (float)band->extremes;
@@ -207,28 +207,22 @@ spectral_rows(const frame_t *f, bool valid, size_t i, const kt_rows_t *out)
     }
 }
 
-static bool
-wants_spectrum(const kt_rows_t *out)
-{
-    bool wanted = out->peaks || out->cqt_peaks;
-    for (kt_row_t r = 0; r < KT_ROWS; r++)
-        wanted = wanted || (spectral[r] && out->row[r]);
-    return wanted;
-}
-
 static kt_err_t
 span_rows(const kt_plan_t *plan, double *work, const kt_span_t *span, const kt_rows_t *out)
 {
     const uint32_t n         = plan->opts.n_fft;
     float         *magnitude = (float *)(work + 2 * (size_t)n);
     const frame_t  f         = {plan, magnitude, magnitude + plan->bins};
+    bool           wanted    = out->peaks || out->cqt_peaks;
+    for (kt_row_t r = 0; r < KT_ROWS; r++)
+        wanted = wanted || (spectral[r] && out->row[r]);
     for (size_t i = 0; i < span->frames; i++) {
         const size_t begin = i * plan->opts.hop;
         if (out->row[KT_ROW_RMS])
             out->row[KT_ROW_RMS][i] = rms(span->pcm + begin, n);
         if (out->row[KT_ROW_ZCR])
             out->row[KT_ROW_ZCR][i] = zcr(span, begin, n);
-        if (!wants_spectrum(out))
+        if (!wanted)
             continue;
         const bool valid = kt_magnitudes_ref(plan, span->pcm + begin, work, magnitude);
         spectral_rows(&f, valid, i, out);

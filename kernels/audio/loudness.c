@@ -36,31 +36,24 @@ bessel0(double x)
     return sum;
 }
 
-// One phase, of gain 1 at 0 Hz. Returns the sum of its |taps|.
-static double
-design_phase(double fraction, float *taps)
-{
-    const double BETA = 5;
-    double       h[KT_PEAK_TAPS], sum = 0, size = 0;
-    for (int k = 0; k < KT_PEAK_TAPS; k++) {
-        const double t = k - (KT_PEAK_TAPS / 2 - 1) - fraction, u = t / (KT_PEAK_TAPS / 2);
-        h[k] = sin(M_PI * t) / (M_PI * t) * bessel0(BETA * sqrt(1 - u * u)) / bessel0(BETA);
-        sum += h[k];
-    }
-    for (int k = 0; k < KT_PEAK_TAPS; k++) {
-        taps[k] = (float)(h[k] / sum);
-        size += fabs(h[k] / sum);
-    }
-    return size;
-}
-
 void
 kt_interpolation_design(kt_interpolation_t *out, double rate_hz)
 {
+    const double BETA = 5;
     memset(out, 0, sizeof *out);
     out->phases = rate_hz < 96000 ? 3 : rate_hz < 192000 ? 1 : 0;
     for (uint32_t p = 0; p < out->phases; p++) {
-        const double size = design_phase((p + 1.0) / (out->phases + 1.0), out->taps[p]);
-        out->bound        = fmaxf(out->bound, (float)(size * (1 + 1e-5)));
+        const double fraction = (p + 1.0) / (out->phases + 1.0);
+        double       h[KT_PEAK_TAPS], sum = 0, size = 0;
+        for (int k = 0; k < KT_PEAK_TAPS; k++) {
+            const double t = k - (KT_PEAK_TAPS / 2 - 1) - fraction, u = t / (KT_PEAK_TAPS / 2);
+            h[k] = sin(M_PI * t) / (M_PI * t) * bessel0(BETA * sqrt(1 - u * u)) / bessel0(BETA);
+            sum += h[k];
+        }
+        for (int k = 0; k < KT_PEAK_TAPS; k++) {
+            out->taps[p][k] = (float)(h[k] / sum);  // gain 1 at 0 Hz
+            size += fabs(h[k] / sum);
+        }
+        out->bound = fmaxf(out->bound, (float)(size * (1 + 1e-5)));
     }
 }

@@ -11,7 +11,7 @@ typedef struct kt_kweight {
     double shelf_b[3], shelf_a[2], high_a[2];
 } kt_kweight_t;
 
-enum { KT_KWEIGHT_MIN_HZ = 4000 };  // the shelf's frequency must lie below half the rate
+enum { KT_KWEIGHT_MIN_HZ = 4000 };  // the shelf's frequency must be below half the rate
 
 // State of one channel's filters: the last two values before, between and behind the two sections.
 typedef struct kt_kweight_state {
@@ -34,7 +34,7 @@ typedef struct kt_interpolation {
 
 typedef struct kt_peaks {
     float  sample;   // largest |sample|
-    float  between;  // largest |value| between samples, where it lies above `sample`
+    float  between;  // largest |value| between samples, where it is above `sample`
     double squares;  // sum of the samples' squares
 } kt_peaks_t;
 

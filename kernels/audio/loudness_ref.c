@@ -10,24 +10,19 @@ loudness_planes(const float *pcm, size_t frames, uint32_t channels, float *out, 
             out[c * stride + i] = pcm[i * channels + c];
 }
 
-// One sample through both sections, each as its difference equation says.
-static double
-weigh(const kt_kweight_t *weight, kt_kweight_state_t *s, double x)
-{
-    const double *b = weight->shelf_b, *a = weight->shelf_a, *h = weight->high_a;
-    const double  y = b[0] * x + b[1] * s->x[0] + b[2] * s->x[1] - a[0] * s->y[0] - a[1] * s->y[1];
-    const double  z = y - 2 * s->y[0] + s->y[1] - h[0] * s->z[0] - h[1] * s->z[1];
-    *s              = (kt_kweight_state_t){{x, s->x[0]}, {y, s->y[0]}, {z, s->z[0]}};
-    return z;
-}
-
 static void
 loudness_energy(const kt_kweight_t *weight, kt_kweight_state_t state[2], const float *const plane[2], size_t n,
                 double out[2])
 {
+    const double *b = weight->shelf_b, *a = weight->shelf_a, *h = weight->high_a;
     for (int c = 0; c < 2; c++)
         for (size_t i = 0; i < n; i++) {
-            const double z = weigh(weight, &state[c], plane[c][i]);
+            // Both sections as their difference equations.
+            const kt_kweight_state_t s = state[c];
+            const double             x = plane[c][i];
+            const double             y = b[0] * x + b[1] * s.x[0] + b[2] * s.x[1] - a[0] * s.y[0] - a[1] * s.y[1];
+            const double             z = y - 2 * s.y[0] + s.y[1] - h[0] * s.z[0] - h[1] * s.z[1];
+            state[c]                   = (kt_kweight_state_t){{x, s.x[0]}, {y, s.y[0]}, {z, s.z[0]}};
             out[c] += z * z;
         }
 }

@@ -1,5 +1,5 @@
 // kt_cpu_ops -- the kernels of one instruction set as a table; "ref" is the plain reference, the definition. The same
-// source (cpu/*.c) is compiled once for each other set. Functions are pure but for their scratch; any thread, own
+// source (cpu/*.c) is compiled once for each other set. Functions are pure except for their scratch; any thread, own
 // scratch.
 #pragma once
 

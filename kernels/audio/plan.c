@@ -2,33 +2,33 @@
 
 #include <stdlib.h>
 
-// Bounds of what a setting may ask for: wide enough for every use, small enough that no size product overflows.
-enum { MAX_RATE = 768000, MIN_RATE = 1000, MAX_HOP = 65536, MAX_MELS = 1024, MAX_CHROMA = 96 };
-
-static bool
-opts_are_valid(const kt_frontend_opts_t *o)
-{
-    if (o->rate_hz < MIN_RATE || o->rate_hz > MAX_RATE)
-        return false;
-    if (o->n_fft < 256 || o->n_fft > 16384 || (o->n_fft & (o->n_fft - 1)) != 0)
-        return false;
-    if (o->hop < 1 || o->hop > MAX_HOP || o->n_mels < 1 || o->n_mels > MAX_MELS)
-        return false;
-    return o->n_mfcc >= 1 && o->n_mfcc <= o->n_mels && o->n_chroma >= 1 && o->n_chroma <= MAX_CHROMA;
-}
+// Bounds of the options: wide enough for every use, small enough that no size product overflows.
+enum {
+    MIN_RATE   = 1000,
+    MAX_RATE   = 768000,
+    MIN_N_FFT  = 256,
+    MAX_N_FFT  = 16384,
+    MAX_HOP    = 65536,
+    MAX_MELS   = 1024,
+    MAX_CHROMA = 96
+};
 
 kt_err_t
 kt_plan_new(kt_plan_t **self_p, const kt_frontend_opts_t *opts)
 {
-    if (!opts_are_valid(opts))
+    const uint32_t n_fft = opts->n_fft;
+    if (opts->rate_hz < MIN_RATE || opts->rate_hz > MAX_RATE || opts->hop < 1 || opts->hop > MAX_HOP ||
+        n_fft < MIN_N_FFT || n_fft > MAX_N_FFT || (n_fft & (n_fft - 1)) != 0 || opts->n_mels < 1 ||
+        opts->n_mels > MAX_MELS || opts->n_mfcc < 1 || opts->n_mfcc > opts->n_mels || opts->n_chroma < 1 ||
+        opts->n_chroma > MAX_CHROMA)
         return KT_EINVAL;
     kt_err_t   err  = KT_ENOMEM;
     kt_plan_t *self = calloc(1, sizeof *self);
     if (!self)
         goto fail;
     self->opts   = *opts;
-    self->bins   = opts->n_fft / 2 + 1;
-    self->points = opts->n_fft / 2;
+    self->bins   = n_fft / 2 + 1;
+    self->points = n_fft / 2;
     kt_plan_fill_contrast(self);
     kt_plan_fill_pitch(self);
     if ((err = kt_plan_fill_transform(self)) || (err = kt_plan_fill_mel(self)) || (err = kt_plan_fill_dct(self)))
@@ -37,6 +37,17 @@ kt_plan_new(kt_plan_t **self_p, const kt_frontend_opts_t *opts)
     return KT_OK;
 fail:
     kt_plan_destroy(&self);
+    return err;
+}
+
+kt_err_t
+kt_plan_new_transform(kt_plan_t **self_p, uint32_t n_fft)
+{
+    const kt_frontend_opts_t opts = {
+        .rate_hz = 22050, .n_fft = n_fft, .hop = 1, .n_mels = 1, .n_mfcc = 1, .n_chroma = 12};
+    const kt_err_t err = kt_plan_new(self_p, &opts);
+    for (uint32_t i = 0; !err && i < n_fft; i++)
+        (*self_p)->window[i] = 1;
     return err;
 }
 

@@ -1,5 +1,6 @@
 // The inside of kt_plan: every table of one configuration, computed once in double, constant afterwards, shared by all
-// threads. Only the files of kernels/ see it. Sources: librosa 0.11 (filters.mel, filters.chroma, spectral_contrast).
+// threads. Only the files of kernels/ include it. Sources: librosa 0.11 (filters.mel, filters.chroma,
+// spectral_contrast).
 #pragma once
 
 #include "kernels/audio/rows.h"
@@ -46,7 +47,11 @@ kt_plan_bin_hz(const kt_plan_t *self)
     return (double)self->opts.rate_hz / self->opts.n_fft;
 }
 
-// tables.c; each fills its part of the plan. KT_ENOMEM.
+// For a transform without bands: a plan of n_fft with a rectangular window, and otherwise the smallest options that a
+// plan accepts. As kt_plan_new.
+KT_MUST_USE kt_err_t kt_plan_new_transform(kt_plan_t **self_p, uint32_t n_fft);
+
+// plan_tables.c; each fills its part of the plan. KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_plan_fill_transform(kt_plan_t *self);
 KT_MUST_USE kt_err_t kt_plan_fill_mel(kt_plan_t *self);
 KT_MUST_USE kt_err_t kt_plan_fill_dct(kt_plan_t *self);

@@ -1,6 +1,6 @@
 // kt_power_spectra -- power spectra of frames of any length, for what looks at single partials and not at the bands of
 // the analysis (key). The frames have a plan of their own; single precision, as in the second pass of the device:
-// rounding lies 1e-14 of the frame's loudest bin below it in power. One thread.
+// rounding is 1e-14 of the power of the frame's loudest bin. One thread.
 #pragma once
 
 #include "common/err.h"

@@ -56,27 +56,6 @@ kt_resample_destroy(kt_resample_t **self_p)
     *self_p = NULL;
 }
 
-static kt_err_t
-keep_pending(kt_resample_t *self, const float *in, size_t n)
-{
-    if (self->begin == self->end)
-        self->begin = self->end = 0;
-    if (n > SIZE_MAX / sizeof *in / 2 - self->end)
-        return KT_ENOMEM;
-    if (self->end + n > self->capacity) {
-        const size_t capacity = self->end + n;
-        float       *pending  = realloc(self->pending, capacity * sizeof *pending);
-        if (!pending)
-            return KT_ENOMEM;
-        self->pending  = pending;
-        self->capacity = capacity;
-    }
-    if (n > 0)
-        memcpy(self->pending + self->end, in, n * sizeof *in);
-    self->end += n;
-    return KT_OK;
-}
-
 // One step of soxr, or of copying; *done of n input samples are taken.
 static kt_err_t
 resample_step(kt_resample_t *self, const float *in, size_t n, size_t *done, float *out, size_t capacity, size_t *n_out)
@@ -94,7 +73,7 @@ resample_step(kt_resample_t *self, const float *in, size_t n, size_t *done, floa
     return soxr_process(self->soxr, in ? in : &none, n, done, out, capacity, n_out) ? KT_ENOMEM : KT_OK;
 }
 
-// Steps until the input is taken or the output full: soxr takes no more at once than the room in the output calls for.
+// Steps until the input is taken or the output full: soxr takes no more per call than fills the output.
 static kt_err_t
 resample_run(kt_resample_t *self, const float *in, size_t n, size_t *done, float *out, size_t capacity, size_t *n_out)
 {
@@ -124,32 +103,28 @@ kt_resample_push(kt_resample_t *self, const float *in, size_t n_in, float *out, 
         err = resample_step(self, NULL, 0, &none, out + made, capacity - made, &more);
         made += more;
     }
-    if (!err && held)
-        self->begin += done;
-    else if (!err && done < n)
-        err = keep_pending(self, from + done, n - done);
     if (err)
         return err;
+
+    if (held) {
+        self->begin += done;
+    } else if (done < n) {  // nothing is pending: the rest of the input is kept
+        const size_t rest = n - done;
+        if (rest > SIZE_MAX / sizeof *in / 2)
+            return KT_ENOMEM;
+        if (rest > self->capacity) {
+            float *pending = realloc(self->pending, rest * sizeof *pending);
+            if (!pending)
+                return KT_ENOMEM;
+            self->pending  = pending;
+            self->capacity = rest;
+        }
+        memcpy(self->pending, from + done, rest * sizeof *from);
+        self->begin = 0;
+        self->end   = rest;
+    }
     self->taken += n_in;
     self->given += made;
-    *n_out = made;
-    return KT_OK;
-}
-
-// What soxr still holds, cut at the target length; soxr may give one sample less than that, which is then zero.
-static kt_err_t
-drain(kt_resample_t *self, float *out, size_t capacity, size_t *n_out)
-{
-    // The target length as librosa computes it, rounding of the ratio included.
-    const uint64_t end    = (uint64_t)ceil((double)self->taken * ((double)self->to_hz / self->from_hz));
-    const uint64_t left   = end > self->given ? end - self->given : 0;
-    const size_t   wanted = left < capacity ? (size_t)left : capacity;
-    size_t         made   = 0;
-    self->finished        = true;
-    if (self->soxr && wanted > 0 && soxr_process(self->soxr, NULL, 0, NULL, out, wanted, &made))
-        return KT_ENOMEM;
-    for (; made < wanted; made++)
-        out[made] = 0;
     *n_out = made;
     return KT_OK;
 }
@@ -160,11 +135,21 @@ kt_resample_finish(kt_resample_t *self, float *out, size_t capacity, size_t *n_o
     size_t   done = 0, made = 0;
     kt_err_t err =
         resample_run(self, self->pending + self->begin, self->end - self->begin, &done, out, capacity, &made);
-    self->begin += done;  // what the last push may have left behind
-    if (!err && made == 0)
-        err = drain(self, out, capacity, &made);
+    self->begin += done;  // input that the last push may have left
     if (err)
         return err;
+    if (made == 0) {
+        // The samples that soxr still holds, cut at the target length as librosa computes it, rounding of the ratio
+        // included; soxr may give one sample less than that, which is then zero.
+        const uint64_t end    = (uint64_t)ceil((double)self->taken * ((double)self->to_hz / self->from_hz));
+        const uint64_t left   = end > self->given ? end - self->given : 0;
+        const size_t   wanted = left < capacity ? (size_t)left : capacity;
+        self->finished        = true;
+        if (self->soxr && wanted > 0 && soxr_process(self->soxr, NULL, 0, NULL, out, wanted, &made))
+            return KT_ENOMEM;
+        for (; made < wanted; made++)
+            out[made] = 0;
+    }
     self->given += made;
     *n_out = made;
     return KT_OK;

@@ -44,8 +44,8 @@ typedef enum kt_row {
 // 12,800 Hz and below, or at short n_fft). Such a row is never written.
 size_t kt_row_width(const kt_plan_t *plan, kt_row_t row);
 
-// A run of frames of one stream. Frame i covers pcm[i*hop .. i*hop + n_fft). What lies outside the stream is zero in
-// pcm; real samples are pcm[real_begin .. real_end) (zero crossings need to know). pcm has (frames-1)*hop + n_fft
+// A run of frames of one stream. Frame i covers pcm[i*hop .. i*hop + n_fft). Positions outside the stream are zero in
+// pcm; real samples are pcm[real_begin .. real_end) (for zero crossings). pcm has (frames-1)*hop + n_fft
 // values.
 typedef struct kt_span {
     const float *pcm;

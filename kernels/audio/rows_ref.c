@@ -20,7 +20,7 @@ decibel(float power)
 }
 
 static double
-lowest(const float *power, size_t count)
+least_db(const float *power, size_t count)
 {
     float largest = FLOOR;
     for (size_t i = 0; i < count; i++)
@@ -37,7 +37,7 @@ at_least(double db, double low)
 static void
 to_db_ref(const float *power, size_t count, float *db)
 {
-    const double low = lowest(power, count);
+    const double low = least_db(power, count);
     for (size_t i = 0; i < count; i++)
         db[i] = (float)at_least(decibel(power[i]), low);
 }
@@ -45,7 +45,7 @@ to_db_ref(const float *power, size_t count, float *db)
 static void
 contrast_ref(const float *peak, const float *valley, size_t count, float *out)
 {
-    const double low_peak = lowest(peak, count), low_valley = lowest(valley, count);
+    const double low_peak = least_db(peak, count), low_valley = least_db(valley, count);
     for (size_t i = 0; i < count; i++)
         out[i] = (float)(at_least(decibel(peak[i]), low_peak) - at_least(decibel(valley[i]), low_valley));
 }

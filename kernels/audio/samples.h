@@ -1,5 +1,5 @@
-// Sample kernels -- one pass over the samples of a channel that the sound's quality is computed from: extremes, sums,
-// lone spikes, zeros. The plain reference (samples_ref.c) is the definition; cpu/samples.c is compiled once for each
+// Sample kernels -- one pass over the samples of a channel, for the measures of sound quality: extremes, sums, isolated
+// spikes, zeros. The plain reference (samples_ref.c) is the definition; cpu/samples.c is compiled once for each
 // instruction set. Pure functions; any thread.
 #pragma once
 
@@ -8,8 +8,8 @@
 
 enum { KT_GROUP_SAMPLES = 64, KT_GROUP_SUMS = 4, KT_LOWPASS_TAPS = 32 };
 
-// Measures of 64 consecutive samples. The spike of a sample is how far it stands above or below both neighbours, by the
-// nearer one; 0 where it lies between them. Its bend is how far it lies from the middle of its neighbours.
+// Measures of 64 consecutive samples. The spike of a sample above (or below) both neighbours is its distance from the
+// nearer one; 0 for a sample between them. Its bend is its distance from the mean of its neighbours.
 typedef struct kt_sample_group {
     float    low, high;           // smallest and largest sample
     float    squares;             // sum

@@ -2,40 +2,29 @@
 
 #include <math.h>
 
-static float
-spike_of(const float *x)
-{
-    const float before = x[0] - x[-1], after = x[0] - x[1];
-    return before * after > 0 ? fminf(fabsf(before), fabsf(after)) : 0;
-}
-
-static kt_sample_group_t
-group_of(const float *x)
-{
-    kt_sample_group_t out     = {.low = x[0], .high = x[0]};
-    double            squares = 0, bends = 0, sum[KT_GROUP_SUMS] = {0};
-    for (size_t i = 0; i < KT_GROUP_SAMPLES; i++) {
-        const float spike = spike_of(x + i), bend = x[i] - (x[(ptrdiff_t)i - 1] + x[i + 1]) / 2;
-        out.low   = fminf(out.low, x[i]);
-        out.high  = fmaxf(out.high, x[i]);
-        out.spike = fmaxf(out.spike, spike);
-        out.zeros += x[i] == 0;
-        squares += (double)x[i] * x[i];
-        bends += fabsf(bend);
-        sum[i * KT_GROUP_SUMS / KT_GROUP_SAMPLES] += x[i];
-    }
-    out.squares = (float)squares;
-    out.bends   = (float)bends;
-    for (size_t s = 0; s < KT_GROUP_SUMS; s++)
-        out.sum[s] = (float)sum[s];
-    return out;
-}
-
 static void
 samples_groups(const float *x, size_t n, kt_sample_group_t *out)
 {
-    for (size_t g = 0; g < n; g++)
-        out[g] = group_of(x + g * KT_GROUP_SAMPLES);
+    for (size_t g = 0; g < n; g++, x += KT_GROUP_SAMPLES) {
+        kt_sample_group_t group   = {.low = x[0], .high = x[0]};
+        double            squares = 0, bends = 0, sum[KT_GROUP_SUMS] = {0};
+        for (ptrdiff_t i = 0; i < KT_GROUP_SAMPLES; i++) {
+            const float before = x[i] - x[i - 1], after = x[i] - x[i + 1], bend = x[i] - (x[i - 1] + x[i + 1]) / 2;
+            const float spike = before * after > 0 ? fminf(fabsf(before), fabsf(after)) : 0;
+            group.low         = fminf(group.low, x[i]);
+            group.high        = fmaxf(group.high, x[i]);
+            group.spike       = fmaxf(group.spike, spike);
+            group.zeros += x[i] == 0;
+            squares += (double)x[i] * x[i];
+            bends += fabsf(bend);
+            sum[i * KT_GROUP_SUMS / KT_GROUP_SAMPLES] += x[i];
+        }
+        group.squares = (float)squares;
+        group.bends   = (float)bends;
+        for (size_t s = 0; s < KT_GROUP_SUMS; s++)
+            group.sum[s] = (float)sum[s];
+        out[g] = group;
+    }
 }
 
 static double

@@ -28,27 +28,21 @@ deviation_bin(unsigned per_octave, float pitch_hz)
     return (uint8_t)bin;
 }
 
-static kt_err_t
-peaks_grow(kt_spectral_peaks_t *self)
-{
-    const size_t capacity  = self->capacity ? 2 * self->capacity : 1024;
-    float       *magnitude = realloc(self->magnitude, capacity * sizeof *magnitude);
-    if (!magnitude)
-        return KT_ENOMEM;
-    self->magnitude = magnitude;
-    uint8_t *bin    = realloc(self->bin, capacity * sizeof *bin);
-    if (!bin)
-        return KT_ENOMEM;
-    self->bin      = bin;
-    self->capacity = capacity;
-    return KT_OK;
-}
-
 kt_err_t
 kt_spectral_peaks_append(kt_spectral_peaks_t *self, unsigned per_octave, float magnitude, float pitch_hz)
 {
-    if (self->count == self->capacity && peaks_grow(self))
-        return KT_ENOMEM;
+    if (self->count == self->capacity) {
+        const size_t capacity   = self->capacity ? 2 * self->capacity : 1024;
+        float       *magnitudes = realloc(self->magnitude, capacity * sizeof *magnitudes);
+        if (!magnitudes)
+            return KT_ENOMEM;
+        self->magnitude = magnitudes;
+        uint8_t *bins   = realloc(self->bin, capacity * sizeof *bins);
+        if (!bins)
+            return KT_ENOMEM;
+        self->bin      = bins;
+        self->capacity = capacity;
+    }
     self->magnitude[self->count] = magnitude;
     self->bin[self->count]       = deviation_bin(per_octave, pitch_hz);
     self->count++;
@@ -74,35 +68,21 @@ kt_spectral_peaks_fini(kt_spectral_peaks_t *self)
     *self = (kt_spectral_peaks_t){0};
 }
 
-// Bits of a float as an unsigned number of the same order.
-static uint32_t
-ordered(float x)
-{
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits & 0x80000000U ? ~bits : bits | 0x80000000U;
-}
-
-static float
-unordered(uint32_t key)
-{
-    const uint32_t bits = key & 0x80000000U ? key & 0x7FFFFFFFU : ~key;
-    float          x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
-// The value of the given rank, by radix selection from the top: no copy, no allocation, linear.
+// The value of the given rank, by radix selection from the top: no copy, no allocation, linear. The keys are the bits
+// of the floats, changed to unsigned numbers of the same order.
 static float
 select_rank(const float *x, size_t n, size_t rank)
 {
     enum { DIGIT = 8 };
-    uint32_t prefix = 0;
+    const uint32_t SIGN   = 0x80000000U;
+    uint32_t       prefix = 0;
     for (int shift = 32 - DIGIT; shift >= 0; shift -= DIGIT) {
         size_t         counts[1 << DIGIT] = {0};
         const uint32_t mask               = shift == 32 - DIGIT ? 0 : ~0U << (shift + DIGIT);
         for (size_t i = 0; i < n; i++) {
-            const uint32_t key = ordered(x[i]);
+            uint32_t key;
+            memcpy(&key, &x[i], sizeof key);
+            key = key & SIGN ? ~key : key | SIGN;
             if ((key & mask) == prefix)
                 counts[key >> shift & ((1U << DIGIT) - 1)]++;
         }
@@ -111,14 +91,10 @@ select_rank(const float *x, size_t n, size_t rank)
             rank -= counts[digit];
         prefix |= digit << shift;
     }
-    return unordered(prefix);
-}
-
-static float
-median(const float *x, size_t n)
-{
-    const float upper = select_rank(x, n, n / 2);
-    return n % 2 ? upper : (select_rank(x, n, n / 2 - 1) + upper) / 2;
+    const uint32_t bits = prefix & SIGN ? prefix & ~SIGN : ~prefix;
+    float          out;
+    memcpy(&out, &bits, sizeof out);
+    return out;
 }
 
 double
@@ -126,10 +102,13 @@ kt_spectral_peaks_tuning(const kt_spectral_peaks_t *self)
 {
     if (self->count == 0)
         return 0;
-    const float threshold             = median(self->magnitude, self->count);
-    size_t      counts[KT_PITCH_BINS] = {0};
-    for (size_t i = 0; i < self->count; i++)
-        counts[self->bin[i]] += self->magnitude[i] >= threshold;
+    const float *x                     = self->magnitude;
+    const size_t n                     = self->count;
+    const float  upper                 = select_rank(x, n, n / 2);
+    const float  median                = n % 2 ? upper : (select_rank(x, n, n / 2 - 1) + upper) / 2;
+    size_t       counts[KT_PITCH_BINS] = {0};
+    for (size_t i = 0; i < n; i++)
+        counts[self->bin[i]] += x[i] >= median;
     unsigned fullest = 0;
     for (unsigned bin = 1; bin < KT_PITCH_BINS; bin++)
         if (counts[bin] > counts[fullest])

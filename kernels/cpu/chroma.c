@@ -4,8 +4,8 @@
 
 #include <float.h>
 
-// The second pass runs in float: a frame is divided by its own largest value, and the transform's rounding lies 1e-7
-// below the frame's loudest bin (1e-14 in power).
+// The second pass runs in float: a frame is divided by its own largest value, and the transform's rounding is 1e-7 of
+// the frame's loudest bin (1e-14 in power).
 
 KT_INLINE vw_t
 power(vw_t re, vw_t im)
@@ -33,7 +33,7 @@ bin_powers(const kt_plan_t *plan, const vw_t *z, vw_t *p)
 // Sums of `classes` neighbouring columns of the bank; a constant where this is expanded, so that they stay in
 // registers.
 KT_INLINE void
-project(const float *bank, uint32_t n, const vw_t *p, uint32_t bins, uint32_t classes, vw_t *out)
+chroma_project(const float *bank, uint32_t n, const vw_t *p, uint32_t bins, uint32_t classes, vw_t *out)
 {
     vw_t sum[12] = {{0}};
     for (uint32_t k = 0; k < bins; k++)
@@ -44,40 +44,34 @@ project(const float *bank, uint32_t n, const vw_t *p, uint32_t bins, uint32_t cl
         out[c] = sum[c];
 }
 
-static void
-store_chroma(const kt_batch_t *batch, const vw_t *raw, float *const *out)
-{
-    const uint32_t n = batch->plan->opts.n_chroma;
-    for (size_t lane = 0; lane < batch->count; lane++) {
-        float *to      = out[batch->span[lane]] + batch->frame[lane] * n;
-        float  largest = 0;
-        double total   = 0;
-        for (uint32_t c = 0; c < n; c++) {
-            largest = raw[c][lane] > largest ? raw[c][lane] : largest;
-            total += raw[c][lane];
-        }
-        const double scale = largest >= FLT_MIN ? 1.0 / largest : 1;
-        for (uint32_t c = 0; c < n; c++)
-            to[c] = total <= FLT_MAX ? (float)(raw[c][lane] * scale) : NAN;
-    }
-}
-
 void
 KT_NAME(kt_chroma)(const kt_plan_t *plan, const float *bank, void *scratch, const kt_span_t *spans, size_t n,
                    float *const *out)
 {
     const uint32_t classes = plan->opts.n_chroma;
     vw_t          *z = scratch, *p = z + 2 * (size_t)plan->points;
-    vw_t           raw[96];  // the largest n_chroma that a plan accepts
-    kt_batch_t     batch = {.plan = plan, .spans = spans, .n = n};
+    vw_t           raw[96] = {{0}};  // the largest n_chroma that a plan accepts
+    kt_batch_t     batch   = {.plan = plan, .spans = spans, .n = n};
     while (kt_batch_next(&batch, KT_WIDE)) {
         KT_NAME(kt_fft_f32)(plan, batch.lane, z);
         bin_powers(plan, z, p);
         uint32_t c = 0;
         for (; c + 12 <= classes; c += 12)
-            project(bank + c, classes, p, plan->bins, 12, raw + c);
+            chroma_project(bank + c, classes, p, plan->bins, 12, raw + c);
         for (; c < classes; c++)
-            project(bank + c, classes, p, plan->bins, 1, raw + c);
-        store_chroma(&batch, raw, out);
+            chroma_project(bank + c, classes, p, plan->bins, 1, raw + c);
+
+        for (size_t lane = 0; lane < batch.count; lane++) {
+            float *to      = out[batch.span[lane]] + batch.frame[lane] * classes;
+            float  largest = 0;
+            double total   = 0;
+            for (c = 0; c < classes; c++) {
+                largest = raw[c][lane] > largest ? raw[c][lane] : largest;
+                total += raw[c][lane];
+            }
+            const double scale = largest >= FLT_MIN ? 1.0 / largest : 1;
+            for (c = 0; c < classes; c++)
+                to[c] = total <= FLT_MAX ? (float)(raw[c][lane] * scale) : NAN;
+        }
     }
 }

@@ -17,25 +17,8 @@ vw_sqrt(vw_t x)
 #endif
 }
 
-// From the complex transform to the basis's bins of the real one (kt_magnitudes' step), turned to the wavelets' centre.
-static void
-bins_of(const kt_cqt_basis_t *basis, const vw_t *z, vw_t *x)
-{
-    const kt_plan_t *plan   = basis->transform;
-    const uint32_t   points = plan->points;
-    for (uint32_t i = 0; i < basis->count; i++) {
-        const uint32_t      k = (basis->first + i) % points;
-        const kt_cqt_turn_t t = basis->turn[i];
-        const vw_t         *a = z + 2 * (size_t)plan->place[k], *b = z + 2 * (size_t)plan->place[k ? points - k : 0];
-        const vw_t          dr = a[0] - b[0], di = a[1] + b[1];
-        const vw_t          re = a[0] + b[0] + (di * t.cos - dr * t.sin), im = a[1] - b[1] - (dr * t.cos + di * t.sin);
-        x[2 * i]     = re * t.re - im * t.im;
-        x[2 * i + 1] = re * t.im + im * t.re;
-    }
-}
-
 KT_INLINE vw_t
-magnitude(const kt_cqt_basis_t *basis, const kt_cqt_row_t *row, const vw_t *x)
+row_magnitude(const kt_cqt_basis_t *basis, const kt_cqt_row_t *row, const vw_t *x)
 {
     const float *weight = basis->weight + row->offset;
     const vw_t  *bin    = x + 2 * (size_t)row->first;
@@ -51,17 +34,33 @@ void
 KT_NAME(kt_cqt_octave)(const kt_cqt_basis_t *basis, void *scratch, const float *pcm, size_t hop, size_t frames,
                        float gain, float *out)
 {
-    vw_t         x[2 * KT_CQT_MAX_BINS], class[KT_CQT_CLASSES];
-    const float *lane[KT_WIDE];
+    const kt_plan_t *plan   = basis->transform;
+    const uint32_t   points = plan->points;
+    vw_t            *z      = scratch;
+    vw_t             x[2 * KT_CQT_MAX_BINS], class[KT_CQT_CLASSES];
+    const float     *lane[KT_WIDE];
     for (size_t t = 0; t < frames; t += KT_WIDE) {
         const size_t count = frames - t < KT_WIDE ? frames - t : KT_WIDE;
         for (size_t i = 0; i < KT_WIDE; i++)
             lane[i] = pcm + (t + (i < count ? i : count - 1)) * hop;
-        KT_NAME(kt_fft_f32)(basis->transform, lane, scratch);
-        bins_of(basis, scratch, x);
+        KT_NAME(kt_fft_f32)(plan, lane, z);
+
+        // From the complex transform to the basis's bins of the real one (kt_magnitudes' step), turned to the wavelets'
+        // centre.
+        for (uint32_t i = 0; i < basis->count; i++) {
+            const uint32_t      k    = (basis->first + i) % points;
+            const kt_cqt_turn_t turn = basis->turn[i];
+            const vw_t *a = z + 2 * (size_t)plan->place[k], *b = z + 2 * (size_t)plan->place[k ? points - k : 0];
+            const vw_t  dr = a[0] - b[0], di = a[1] + b[1];
+            const vw_t  re = a[0] + b[0] + (di * turn.cos - dr * turn.sin);
+            const vw_t  im = a[1] - b[1] - (dr * turn.cos + di * turn.sin);
+            x[2 * i]       = re * turn.re - im * turn.im;
+            x[2 * i + 1]   = re * turn.im + im * turn.re;
+        }
+
         memset(class, 0, sizeof class);
         for (unsigned r = 0; r < KT_CQT_PER_OCTAVE; r++)
-            class[kt_cqt_class(r)] += magnitude(basis, &basis->row[r], x);
+            class[kt_cqt_class(r)] += row_magnitude(basis, &basis->row[r], x);
         for (size_t i = 0; i < count; i++)
             for (unsigned c = 0; c < KT_CQT_CLASSES; c++)
                 out[(t + i) * KT_CQT_CLASSES + c] += class[c][i] * gain;

@@ -16,27 +16,6 @@ filtered(const kt_half_band_t *self, const vw_t *z, uint32_t k)
     return (complex_t){(a[0] + b[0] + (di * c - dr * s)) * gain, (a[1] - b[1] - (dr * c + di * s)) * gain};
 }
 
-// The spectrum of every second sample as that of complex samples (even, odd), real and imaginary part exchanged: so the
-// forward transform is the inverse one. What lies above the new Nyquist frequency is 145 dB down and left out.
-static void
-fold(const kt_half_band_t *self, const vw_t *z, vw_t *w)
-{
-    const kt_plan_t *half   = self->half;
-    const uint32_t   points = half->points;
-    for (uint32_t k = 0; k <= points / 2; k++) {
-        const complex_t x = filtered(self, z, k), y = filtered(self, z, points - k);
-        const float     c = half->unpack_f32[2 * k], s = half->unpack_f32[2 * k + 1];
-        const vw_t      sr = x.re + y.re, si = x.im - y.im, dr = x.re - y.re, di = x.im + y.im;
-        const vw_t      tr = dr * c - di * s, ti = dr * s + di * c;
-        w[2 * k]     = si + tr;
-        w[2 * k + 1] = sr - ti;
-        if (k == 0)
-            continue;
-        w[2 * (points - k)]     = tr - si;
-        w[2 * (points - k) + 1] = sr + ti;
-    }
-}
-
 // Sample i of each lane's block: the parts are exchanged again.
 KT_INLINE const float *
 sample_at(const kt_plan_t *half, const vw_t *w, uint32_t i)
@@ -65,15 +44,33 @@ store_block(const kt_plan_t *half, const vw_t *w, size_t blocks, float *out)
 void
 KT_NAME(kt_half_band)(const kt_half_band_t *self, void *scratch, const float *in, size_t blocks, float *out)
 {
-    vw_t        *z = scratch, *w = z + KT_HALF_BAND_N_FFT;
-    const float *lane[KT_WIDE];
+    const kt_plan_t *half   = self->half;
+    const uint32_t   points = half->points;
+    vw_t            *z = scratch, *w = z + KT_HALF_BAND_N_FFT;
+    const float     *lane[KT_WIDE];
     for (size_t at = 0; at < blocks; at += KT_WIDE) {
         const size_t count = blocks - at < KT_WIDE ? blocks - at : KT_WIDE;
         for (size_t i = 0; i < KT_WIDE; i++)
             lane[i] = in + (at + (i < count ? i : count - 1)) * KT_HALF_BAND_STEP;
         KT_NAME(kt_fft_f32)(self->whole, lane, z);
-        fold(self, z, w);
-        KT_NAME(kt_fft_values_f32)(self->half, w);
-        store_block(self->half, w, count, out + at * KT_HALF_BAND_OUT);
+
+        // The spectrum of every second sample as that of complex samples (even, odd), real and imaginary part
+        // exchanged: so the forward transform is the inverse one. The part above the new Nyquist frequency is 145 dB
+        // down and left out.
+        for (uint32_t k = 0; k <= points / 2; k++) {
+            const complex_t x = filtered(self, z, k), y = filtered(self, z, points - k);
+            const float     c = half->unpack_f32[2 * k], s = half->unpack_f32[2 * k + 1];
+            const vw_t      sr = x.re + y.re, si = x.im - y.im, dr = x.re - y.re, di = x.im + y.im;
+            const vw_t      tr = dr * c - di * s, ti = dr * s + di * c;
+            w[2 * k]     = si + tr;
+            w[2 * k + 1] = sr - ti;
+            if (k == 0)
+                continue;
+            w[2 * (points - k)]     = tr - si;
+            w[2 * (points - k) + 1] = sr + ti;
+        }
+
+        KT_NAME(kt_fft_values_f32)(half, w);
+        store_block(half, w, count, out + at * KT_HALF_BAND_OUT);
     }
 }

@@ -10,5 +10,5 @@
 // lane: KT_LANES (KT_WIDE) pointers to n_fft samples; z: [points][re, im].
 void KT_NAME(kt_fft_f64)(const kt_plan_t *plan, const float *const *lane, vd_t *z);
 void KT_NAME(kt_fft_f32)(const kt_plan_t *plan, const float *const *lane, vw_t *z);
-// The same of complex values that already lie in z, in their natural order, without a window.
+// The same of complex values that are already in z, in their natural order, without a window.
 void KT_NAME(kt_fft_values_f32)(const kt_plan_t *plan, vw_t *z);

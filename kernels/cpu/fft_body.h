@@ -40,7 +40,7 @@ FFT(load)(const VEC *z, size_t quarter)
     return x;
 }
 
-// Samples, window and first pass in one: the transform's input never lies in memory.
+// Samples, window and first pass in one: the transform's input is never stored.
 static void
 FFT(first_pass)(const kt_plan_t *plan, const float *const *lane, VEC *z)
 {

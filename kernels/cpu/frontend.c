@@ -49,7 +49,7 @@ is_row_wanted(const kt_batch_t *batch, const kt_rows_t *out, kt_row_t row)
 
 // From one lane per frame to one row per frame; a frame without numbers (bit of `bad`) gets NaN.
 static void
-scatter(const kt_batch_t *batch, const kt_rows_t *out, kt_row_t row, const vf_t *values, unsigned bad)
+scatter_row(const kt_batch_t *batch, const kt_rows_t *out, kt_row_t row, const vf_t *values, unsigned bad)
 {
     const size_t width = kt_row_width(batch->plan, row);
     for (size_t lane = 0; lane < batch->count; lane++) {
@@ -63,101 +63,49 @@ scatter(const kt_batch_t *batch, const kt_rows_t *out, kt_row_t row, const vf_t 
     }
 }
 
-static void
-moment_rows(const kt_batch_t *batch, const kt_rows_t *out, const scratch_t *s, unsigned bad)
-{
-    if (!is_row_wanted(batch, out, KT_ROW_CENTROID) && !is_row_wanted(batch, out, KT_ROW_BANDWIDTH))
-        return;
-    KT_NAME(kt_moments)(batch->plan, s->x, &s->row[0], &s->row[1]);
-    scatter(batch, out, KT_ROW_CENTROID, &s->row[0], bad);
-    scatter(batch, out, KT_ROW_BANDWIDTH, &s->row[1], bad);
-}
-
-static void
-spectral_rows(const kt_batch_t *batch, const kt_rows_t *out, const scratch_t *s, unsigned bad)
-{
-    static const struct {
-        kt_row_t row;
-        void (*run)(const kt_plan_t *plan, const vf_t *x, vf_t *out);
-    } kernels[] = {
-        {KT_ROW_ROLLOFF, KT_NAME(kt_rolloff)}, {KT_ROW_FLATNESS, KT_NAME(kt_flatness)}, {KT_ROW_PEAK, KT_NAME(kt_peak)},
-        {KT_ROW_VALLEY, KT_NAME(kt_valley)},   {KT_ROW_MEL, KT_NAME(kt_mel)},
-    };
-    moment_rows(batch, out, s, bad);
-    for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++)
-        if (is_row_wanted(batch, out, kernels[i].row)) {
-            kernels[i].run(batch->plan, s->x, s->row);
-            scatter(batch, out, kernels[i].row, s->row, bad);
-        }
-}
-
-// Lane by lane, so that peaks come in frame order.
+// Peaks of the power spectrum, or of the magnitudes for the constant-Q transform. Lane by lane, so that they are in
+// frame order.
 static kt_err_t
-power_peaks(const kt_batch_t *batch, const kt_rows_t *out, const scratch_t *s, unsigned bad)
+append_peaks(const kt_batch_t *batch, const kt_rows_t *out, const scratch_t *s, unsigned bad, bool of_power)
 {
-    bool any = false;
-    for (size_t lane = 0; lane < batch->count; lane++)
-        any = any || out[batch->span[lane]].peaks;
+    const kt_plan_t     *plan       = batch->plan;
+    const unsigned       per_octave = of_power ? plan->opts.n_chroma : KT_CQT_PER_OCTAVE;
+    kt_spectral_peaks_t *to[KT_LANES];
+    bool                 any = false;
+    for (size_t lane = 0; lane < batch->count; lane++) {
+        const kt_rows_t *rows = &out[batch->span[lane]];
+        to[lane]              = of_power ? rows->peaks : rows->cqt_peaks;
+        any                   = any || to[lane];
+    }
     if (!any)
         return KT_OK;
-    const kt_plan_t *plan = batch->plan;
-    const unsigned   n    = plan->opts.n_chroma;
-    KT_NAME(kt_power_peaks)(plan, s->x, s->peaks);
-    for (size_t lane = 0; lane < batch->count; lane++) {
-        kt_spectral_peaks_t *to = out[batch->span[lane]].peaks;
-        for (uint32_t k = plan->pitch_begin; to && !(bad >> lane & 1) && k < plan->pitch_end; k++) {
+    (of_power ? KT_NAME(kt_power_peaks) : KT_NAME(kt_magnitude_peaks))(plan, s->x, s->peaks);
+    for (size_t lane = 0; lane < batch->count; lane++)
+        for (uint32_t k = plan->pitch_begin; to[lane] && !(bad >> lane & 1) && k < plan->pitch_end; k++) {
             if (!(s->peaks[k] >> lane & 1))
                 continue;
-            const float before = s->x[k - 1][lane], at = s->x[k][lane], after = s->x[k + 1][lane];
-            if (kt_spectral_peaks_add(to, plan, n, k, before * before, at * at, after * after))
+            float before = s->x[k - 1][lane], at = s->x[k][lane], after = s->x[k + 1][lane];
+            if (of_power) {
+                before *= before;
+                at *= at;
+                after *= after;
+            }
+            if (kt_spectral_peaks_add(to[lane], plan, per_octave, k, before, at, after))
                 return KT_ENOMEM;
         }
-    }
     return KT_OK;
-}
-
-// The same of the magnitudes, for the constant-Q transform.
-static kt_err_t
-cqt_peaks(const kt_batch_t *batch, const kt_rows_t *out, const scratch_t *s, unsigned bad)
-{
-    bool any = false;
-    for (size_t lane = 0; lane < batch->count; lane++)
-        any = any || out[batch->span[lane]].cqt_peaks;
-    if (!any)
-        return KT_OK;
-    const kt_plan_t *plan = batch->plan;
-    KT_NAME(kt_magnitude_peaks)(plan, s->x, s->peaks);
-    for (size_t lane = 0; lane < batch->count; lane++) {
-        kt_spectral_peaks_t *to = out[batch->span[lane]].cqt_peaks;
-        for (uint32_t k = plan->pitch_begin; to && !(bad >> lane & 1) && k < plan->pitch_end; k++)
-            if (s->peaks[k] >> lane & 1 && kt_spectral_peaks_add(to, plan, KT_CQT_PER_OCTAVE, k, s->x[k - 1][lane],
-                                                                 s->x[k][lane], s->x[k + 1][lane]))
-                return KT_ENOMEM;
-    }
-    return KT_OK;
-}
-
-static bool
-wants_spectrum(const kt_rows_t *out)
-{
-    bool any = out->peaks || out->cqt_peaks;
-    for (kt_row_t r = 0; r < KT_ROWS; r++)
-        any = any || (out->row[r] && r != KT_ROW_RMS && r != KT_ROW_ZCR);
-    return any;
-}
-
-static unsigned
-without_numbers(vf_t total)
-{
-    unsigned bad = 0;
-    for (int lane = 0; lane < KT_LANES; lane++)
-        bad |= (unsigned)!(total[lane] <= FLT_MAX) << lane;
-    return bad;
 }
 
 kt_err_t
 KT_NAME(kt_frontend)(const kt_plan_t *plan, void *scratch, const kt_span_t *spans, size_t n, const kt_rows_t *out)
 {
+    static const struct {
+        kt_row_t row;
+        void (*run)(const kt_plan_t *plan, const vf_t *x, vf_t *out);
+    } KERNELS[] = {
+        {KT_ROW_ROLLOFF, KT_NAME(kt_rolloff)}, {KT_ROW_FLATNESS, KT_NAME(kt_flatness)}, {KT_ROW_PEAK, KT_NAME(kt_peak)},
+        {KT_ROW_VALLEY, KT_NAME(kt_valley)},   {KT_ROW_MEL, KT_NAME(kt_mel)},
+    };
     const scratch_t s   = scratch_lay_out(plan, scratch);
     bool            any = false;
     for (size_t i = 0; i < n; i++) {
@@ -165,13 +113,28 @@ KT_NAME(kt_frontend)(const kt_plan_t *plan, void *scratch, const kt_span_t *span
             KT_NAME(kt_rms)(plan, &spans[i], out[i].row[KT_ROW_RMS]);
         if (out[i].row[KT_ROW_ZCR])
             KT_NAME(kt_zcr)(plan, &spans[i], out[i].row[KT_ROW_ZCR]);
-        any = any || wants_spectrum(&out[i]);
+        any = any || out[i].peaks || out[i].cqt_peaks;
+        for (kt_row_t r = 0; r < KT_ROWS; r++)
+            any = any || (out[i].row[r] && r != KT_ROW_RMS && r != KT_ROW_ZCR);
     }
     kt_batch_t batch = {.plan = plan, .spans = spans, .n = n};
     while (any && kt_batch_next(&batch, KT_LANES)) {
-        const unsigned bad = without_numbers(KT_NAME(kt_magnitudes)(plan, batch.lane, s.z, s.x));
-        spectral_rows(&batch, out, &s, bad);
-        if (power_peaks(&batch, out, &s, bad) || cqt_peaks(&batch, out, &s, bad))
+        const vf_t total = KT_NAME(kt_magnitudes)(plan, batch.lane, s.z, s.x);
+        unsigned   bad   = 0;  // one bit per lane: a frame without numbers
+        for (int lane = 0; lane < KT_LANES; lane++)
+            bad |= (unsigned)!(total[lane] <= FLT_MAX) << lane;
+
+        if (is_row_wanted(&batch, out, KT_ROW_CENTROID) || is_row_wanted(&batch, out, KT_ROW_BANDWIDTH)) {
+            KT_NAME(kt_moments)(plan, s.x, &s.row[0], &s.row[1]);
+            scatter_row(&batch, out, KT_ROW_CENTROID, &s.row[0], bad);
+            scatter_row(&batch, out, KT_ROW_BANDWIDTH, &s.row[1], bad);
+        }
+        for (size_t i = 0; i < sizeof KERNELS / sizeof *KERNELS; i++)
+            if (is_row_wanted(&batch, out, KERNELS[i].row)) {
+                KERNELS[i].run(plan, s.x, s.row);
+                scatter_row(&batch, out, KERNELS[i].row, s.row, bad);
+            }
+        if (append_peaks(&batch, out, &s, bad, true) || append_peaks(&batch, out, &s, bad, false))
             return KT_ENOMEM;
     }
     return KT_OK;

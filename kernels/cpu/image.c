@@ -32,7 +32,7 @@ typedef struct hsv {
 } hsv_t;
 
 KT_INLINE vwi_t
-channel(const uint8_t *at)
+load_channel(const uint8_t *at)
 {
 #if defined(__AVX512F__)
     return (vwi_t)_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)at));
@@ -51,7 +51,7 @@ channel(const uint8_t *at)
 KT_INLINE hsv_t
 hsv_of(const planes_t *p, size_t i)
 {
-    const vwi_t r = channel(p->r + i), g = channel(p->g + i), b = channel(p->b + i);
+    const vwi_t r = load_channel(p->r + i), g = load_channel(p->g + i), b = load_channel(p->b + i);
     const vwi_t most  = vwi_choose(r > g, vwi_choose(r > b, r, b), vwi_choose(g > b, g, b));
     const vwi_t range = most - vwi_choose(r < g, vwi_choose(r < b, r, b), vwi_choose(g < b, g, b));
     const vwi_t at    = vwi_choose(most == r, g - b, vwi_choose(most == g, b - r + 2 * range, r - g + 4 * range));
@@ -60,13 +60,13 @@ hsv_of(const planes_t *p, size_t i)
 }
 
 KT_INLINE vwi_t
-distance(vwi_t a, vwi_t b)
+hsv_distance(vwi_t a, vwi_t b)
 {
     return vwi_choose(a > b, a - b, b - a);
 }
 
 static void
-separate(const uint8_t *restrict rgb, size_t n, planes_t *restrict out)
+separate_colours(const uint8_t *restrict rgb, size_t n, planes_t *restrict out)
 {
     for (size_t i = 0; i < n; i++) {
         out->r[i] = rgb[3 * i];
@@ -93,9 +93,9 @@ add_hsv(const planes_t *now, const planes_t *before, size_t n, uint64_t *sum)
         all[0] += a.h;
         all[1] += a.s;
         all[2] += a.v;
-        all[3] += distance(a.h, b.h);
-        all[4] += distance(a.s, b.s);
-        all[5] += distance(a.v, b.v);
+        all[3] += hsv_distance(a.h, b.h);
+        all[4] += hsv_distance(a.s, b.s);
+        all[5] += hsv_distance(a.v, b.v);
     }
     for (int i = 0; i < 6; i++)
         for (int lane = 0; lane < KT_WIDE; lane++)
@@ -147,38 +147,33 @@ add_edges(const uint8_t *above, const uint8_t *row, const uint8_t *below, size_t
 }
 
 static void
-add_strip(const uint8_t *rgb, const uint8_t *before, size_t x, uint32_t width, uint32_t height, strip_t *strip,
-          uint64_t *sum)
-{
-    const size_t n = width - x < STRIP ? width - x : STRIP, row_bytes = 3 * (size_t)width;
-    const bool   has_left = x > 0, has_right = x + n < width;
-    const size_t begin = has_left ? 1 : 2, end = has_right ? n + 1 : n;
-    for (uint32_t y = 0; y < height; y++) {
-        const size_t at   = y * row_bytes + 3 * x;
-        uint8_t     *luma = strip->luma[y % 3];
-        separate(rgb + at, n, &strip->now);
-        add_luma(&strip->now, n, luma + 1, sum);
-        if (has_left)
-            luma[0] = luma_of(rgb[at - 3], rgb[at - 2], rgb[at - 1]);
-        if (has_right)
-            luma[n + 1] = luma_of(rgb[at + 3 * n], rgb[at + 3 * n + 1], rgb[at + 3 * n + 2]);
-        count_colours(&strip->now, n, strip->colour);
-        if (before)
-            separate(before + at, n, &strip->before);
-        add_hsv(&strip->now, before ? &strip->before : &strip->now, n, sum);  // against itself nothing changes
-        if (y >= 2)
-            add_edges(strip->luma[(y - 2) % 3], strip->luma[(y - 1) % 3], luma, begin, end, sum);
-    }
-}
-
-static void
 image_stats(const uint8_t *rgb, const uint8_t *before, uint32_t width, uint32_t height, kt_image_stats_t *out)
 {
-    strip_t strip;
+    const size_t row_bytes = 3 * (size_t)width;
+    strip_t      strip;
     memset(strip.colour, 0, sizeof strip.colour);
     memset(out, 0, sizeof *out);
-    for (size_t x = 0; x < width; x += STRIP)
-        add_strip(rgb, before, x, width, height, &strip, out->sum);
+    for (size_t x = 0; x < width; x += STRIP) {
+        const size_t n        = width - x < STRIP ? width - x : STRIP;
+        const bool   has_left = x > 0, has_right = x + n < width;
+        const size_t begin = has_left ? 1 : 2, end = has_right ? n + 1 : n;
+        for (uint32_t y = 0; y < height; y++) {
+            const size_t at   = y * row_bytes + 3 * x;
+            uint8_t     *luma = strip.luma[y % 3];
+            separate_colours(rgb + at, n, &strip.now);
+            add_luma(&strip.now, n, luma + 1, out->sum);
+            if (has_left)
+                luma[0] = luma_of(rgb[at - 3], rgb[at - 2], rgb[at - 1]);
+            if (has_right)
+                luma[n + 1] = luma_of(rgb[at + 3 * n], rgb[at + 3 * n + 1], rgb[at + 3 * n + 2]);
+            count_colours(&strip.now, n, strip.colour);
+            if (before)
+                separate_colours(before + at, n, &strip.before);
+            add_hsv(&strip.now, before ? &strip.before : &strip.now, n, out->sum);  // against itself nothing changes
+            if (y >= 2)
+                add_edges(strip.luma[(y - 2) % 3], strip.luma[(y - 1) % 3], luma, begin, end, out->sum);
+        }
+    }
     for (size_t i = 0; i < KT_IMAGE_COLOURS; i++)
         for (size_t c = 0; c < COUNTERS; c++)
             out->colour[i] += strip.colour[c][i];

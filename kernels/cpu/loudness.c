@@ -7,7 +7,7 @@
 
 typedef double pair_t __attribute__((vector_size(16)));
 
-enum { VECTORS = 4, STEP = 16 };  // vectors of values at once; samples that share a maximum
+enum { VECTORS = 4, STEP = 16 };  // vectors of values per step; samples that share a maximum
 
 static void
 loudness_planes(const float *restrict pcm, size_t frames, uint32_t channels, float *restrict out, size_t stride)
@@ -25,7 +25,7 @@ loudness_planes(const float *restrict pcm, size_t frames, uint32_t channels, flo
 }
 
 KT_INLINE pair_t
-both(double value)
+pair_of(double value)
 {
     return (pair_t){value, value};
 }
@@ -34,9 +34,9 @@ static void
 loudness_energy(const kt_kweight_t *weight, kt_kweight_state_t state[2], const float *const plane[2], size_t n,
                 double out[2])
 {
-    const pair_t b0 = both(weight->shelf_b[0]), b1 = both(weight->shelf_b[1]), b2 = both(weight->shelf_b[2]),
-                 a1 = both(weight->shelf_a[0]), a2 = both(weight->shelf_a[1]), h1 = both(weight->high_a[0]),
-                 h2   = both(weight->high_a[1]);
+    const pair_t b0 = pair_of(weight->shelf_b[0]), b1 = pair_of(weight->shelf_b[1]), b2 = pair_of(weight->shelf_b[2]),
+                 a1 = pair_of(weight->shelf_a[0]), a2 = pair_of(weight->shelf_a[1]), h1 = pair_of(weight->high_a[0]),
+                 h2   = pair_of(weight->high_a[1]);
     const float *left = plane[0], *right = plane[1];
     pair_t       x1 = {state[0].x[0], state[1].x[0]}, x2 = {state[0].x[1], state[1].x[1]};
     pair_t       y1 = {state[0].y[0], state[1].y[0]}, y2 = {state[0].y[1], state[1].y[1]};
@@ -45,7 +45,7 @@ loudness_energy(const kt_kweight_t *weight, kt_kweight_state_t state[2], const f
     for (size_t i = 0; i < n; i++) {
         const pair_t x = {left[i], right[i]};
         const pair_t y = (b0 * x + b1 * x1 + b2 * x2 - a2 * y2) - a1 * y1;
-        const pair_t z = (y - both(2) * y1 + y2 - h2 * z2) - h1 * z1;
+        const pair_t z = (y - pair_of(2) * y1 + y2 - h2 * z2) - h1 * z1;
         sum += z * z;
         x2 = x1, x1 = x;
         y2 = y1, y1 = y;
@@ -58,7 +58,7 @@ loudness_energy(const kt_kweight_t *weight, kt_kweight_state_t state[2], const f
 }
 
 KT_INLINE float
-largest(vw_t x)
+largest_lane(vw_t x)
 {
     float out = x[0];
     for (int i = 1; i < KT_WIDE; i++)
@@ -66,14 +66,14 @@ largest(vw_t x)
     return out;
 }
 
-// The largest |sample| of STEP samples.
+// The largest_lane |sample| of STEP samples.
 KT_INLINE float
 step_peak(const float *x)
 {
     vw_t most = vw_abs(vw_load(x));
     for (int i = KT_WIDE; i < STEP; i += KT_WIDE)
         most = vw_max(most, vw_abs(vw_load(x + i)));
-    return largest(most);
+    return largest_lane(most);
 }
 
 KT_INLINE double
@@ -127,15 +127,6 @@ values_of_one(const kt_interpolation_t *between, const float *x, vw_t most)
     return phase_values(most, sum);
 }
 
-static float
-group_peak(const kt_interpolation_t *between, const float *x)
-{
-    vw_t most = {0};
-    for (int i = 0; i < KT_PEAK_GROUP; i += VECTORS * KT_WIDE)
-        most = between->phases == 1 ? values_of_one(between, x + i, most) : values_of_three(between, x + i, most);
-    return largest(most);
-}
-
 static void
 loudness_peaks(const kt_interpolation_t *between, const float *x, size_t n, kt_peaks_t *out)
 {
@@ -156,7 +147,11 @@ loudness_peaks(const kt_interpolation_t *between, const float *x, size_t n, kt_p
         out->squares += step_squares(x + s + KT_PEAK_MARGIN, KT_PEAK_GROUP);
         if (between->phases == 0 || most * between->bound <= out->between || most * between->bound <= out->sample)
             continue;
-        const float peak = group_peak(between, x + s);
+        vw_t values = {0};
+        for (size_t i = s; i < s + KT_PEAK_GROUP; i += VECTORS * KT_WIDE)
+            values =
+                between->phases == 1 ? values_of_one(between, x + i, values) : values_of_three(between, x + i, values);
+        const float peak = largest_lane(values);
         out->between     = peak > out->between ? peak : out->between;
     }
 }

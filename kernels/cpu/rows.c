@@ -1,6 +1,6 @@
 #include "kernels/cpu/kernels.h"
 
-// One vector of values, whatever they are: here lanes are neighbours in a row, not frames.
+// Here the lanes of a vector are neighbours in a row, not frames.
 
 static const float  FLOOR  = 1e-10F;
 static const double TOP_DB = 80;
@@ -26,12 +26,13 @@ decibel(vf_t x, double low)
     const vf_t floor_power = (vf_t){0} + FLOOR;
     const vd_t value = widen(x), db = ln(widen(vf_max(floor_power, x))) * 4.34294481903251827651;
     const vd_t least  = (vd_t){0} + low;
-    const vl_t number = value == value, above = db > low;
+    const vl_t number = value == value;  // NOLINT(misc-redundant-expression): false for NaN
+    const vl_t above  = db > low;
     return (vd_t)((((vl_t)db & above) | ((vl_t)least & ~above)) & number) + (vd_t)((vl_t)value & ~number);
 }
 
 KT_INLINE vf_t
-take(const float *x, size_t n)
+load_some(const float *x, size_t n)
 {
     vf_t value = {0};
     memcpy(&value, x, n * sizeof *x);
@@ -39,12 +40,12 @@ take(const float *x, size_t n)
 }
 
 static double
-lowest(const float *x, size_t count)
+least_db(const float *x, size_t count)
 {
     vf_t  largest = (vf_t){0} + FLOOR;
     float out     = FLOOR;
     for (size_t i = 0; i + KT_LANES <= count; i += KT_LANES)
-        largest = vf_max(take(x + i, KT_LANES), largest);  // the second if either is NaN
+        largest = vf_max(load_some(x + i, KT_LANES), largest);  // the second if either is NaN
     for (size_t i = count / KT_LANES * KT_LANES; i < count; i++)
         out = x[i] > out ? x[i] : out;
     for (int lane = 0; lane < KT_LANES; lane++)
@@ -55,14 +56,14 @@ lowest(const float *x, size_t count)
 void
 KT_NAME(kt_to_db)(const float *power, size_t count, float *db)
 {
-    const double low = lowest(power, count);
+    const double low = least_db(power, count);
     size_t       i   = 0;
     for (; i + KT_LANES <= count; i += KT_LANES) {
-        const vf_t value = narrow(decibel(take(power + i, KT_LANES), low));
+        const vf_t value = narrow(decibel(load_some(power + i, KT_LANES), low));
         memcpy(db + i, &value, sizeof value);
     }
     if (i < count) {
-        const vf_t value = narrow(decibel(take(power + i, count - i), low));
+        const vf_t value = narrow(decibel(load_some(power + i, count - i), low));
         memcpy(db + i, &value, (count - i) * sizeof *db);
     }
 }
@@ -70,10 +71,11 @@ KT_NAME(kt_to_db)(const float *power, size_t count, float *db)
 void
 KT_NAME(kt_contrast)(const float *peak, const float *valley, size_t count, float *out)
 {
-    const double low_peak = lowest(peak, count), low_valley = lowest(valley, count);
+    const double low_peak = least_db(peak, count), low_valley = least_db(valley, count);
     for (size_t i = 0; i < count; i += KT_LANES) {
-        const size_t n     = count - i < KT_LANES ? count - i : KT_LANES;
-        const vf_t   value = narrow(decibel(take(peak + i, n), low_peak) - decibel(take(valley + i, n), low_valley));
+        const size_t n = count - i < KT_LANES ? count - i : KT_LANES;
+        const vf_t   value =
+            narrow(decibel(load_some(peak + i, n), low_peak) - decibel(load_some(valley + i, n), low_valley));
         memcpy(out + i, &value, n * sizeof *out);
     }
 }
@@ -94,21 +96,6 @@ KT_NAME(kt_mfcc)(const kt_plan_t *plan, const float *mel_db, size_t frames, floa
         }
 }
 
-// Sum of max(0, now - before); a NaN counts as no change.
-static double
-rise(const float *now, const float *before, size_t n)
-{
-    vd_t   sum = {0};
-    double out = 0;
-    for (size_t i = 0; i < n; i += KT_LANES) {
-        const size_t some = n - i < KT_LANES ? n - i : KT_LANES;
-        sum += widen(vf_max(take(now + i, some) - take(before + i, some), (vf_t){0}));
-    }
-    for (int lane = 0; lane < KT_LANES; lane++)
-        out += sum[lane];
-    return out;
-}
-
 void
 KT_NAME(kt_onset)(const kt_plan_t *plan, const float *mel_db, size_t frames, float *out)
 {
@@ -116,8 +103,16 @@ KT_NAME(kt_onset)(const kt_plan_t *plan, const float *mel_db, size_t frames, flo
     for (size_t f = 0; f < frames && f < shift; f++)
         out[f] = 0;
     for (size_t f = shift; f < frames; f++) {
-        const float *now = mel_db + (f - shift + 1) * mels;
-        out[f]           = (float)(rise(now, now - mels, mels) / (double)mels);
+        const float *now = mel_db + (f - shift + 1) * mels, *before = now - mels;
+        vd_t         sum   = {0};
+        double       total = 0;
+        for (size_t i = 0; i < mels; i += KT_LANES) {
+            const size_t n = mels - i < KT_LANES ? mels - i : KT_LANES;
+            sum += widen(vf_max(load_some(now + i, n) - load_some(before + i, n), (vf_t){0}));  // NaN: no change
+        }
+        for (int lane = 0; lane < KT_LANES; lane++)
+            total += sum[lane];
+        out[f] = (float)(total / (double)mels);
     }
 }
 

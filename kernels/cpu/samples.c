@@ -1,4 +1,4 @@
-// Vectors of consecutive samples of one channel; what becomes of a group is reduced once at its end.
+// Vectors of consecutive samples of one channel; the sums of a group are reduced once at its end.
 #include "kernels/audio/samples.h"
 
 #include "kernels/cpu/simd.h"
@@ -32,7 +32,7 @@ second_of_two(__m128 x)
 #endif
 
 KT_INLINE float
-sum_of(vw_t x)
+sum_of_lanes(vw_t x)
 {
 #if defined(__SSE2__)
     FOLD(x, four, _mm256_add_ps, _mm_add_ps);
@@ -44,7 +44,7 @@ sum_of(vw_t x)
 }
 
 KT_INLINE float
-largest(vw_t x)
+largest_lane(vw_t x)
 {
 #if defined(__SSE2__)
     FOLD(x, four, _mm256_max_ps, _mm_max_ps);
@@ -84,14 +84,14 @@ samples_groups(const float *x, size_t n, kt_sample_group_t *out)
                 sum += value;
                 zeros -= value == 0.0F;
             }
-            out[g].sum[part] = sum_of(sum);
+            out[g].sum[part] = sum_of_lanes(sum);
         }
-        out[g].low     = -largest(-low);
-        out[g].high    = largest(high);
-        out[g].squares = sum_of(squares);
-        out[g].spike   = largest(spike);
-        out[g].bends   = sum_of(bends);
-        out[g].zeros   = (uint32_t)sum_of(__builtin_convertvector(zeros, vw_t));
+        out[g].low     = -largest_lane(-low);
+        out[g].high    = largest_lane(high);
+        out[g].squares = sum_of_lanes(squares);
+        out[g].spike   = largest_lane(spike);
+        out[g].bends   = sum_of_lanes(bends);
+        out[g].zeros   = (uint32_t)sum_of_lanes(__builtin_convertvector(zeros, vw_t));
     }
 }
 
@@ -103,7 +103,7 @@ samples_product(const float *left, const float *right, size_t n)
         vw_t sum = {0};
         for (size_t i = 0; i < KT_GROUP_SAMPLES; i += KT_WIDE, left += KT_WIDE, right += KT_WIDE)
             sum += vw_load(left) * vw_load(right);
-        out += sum_of(sum);
+        out += sum_of_lanes(sum);
     }
     return out;
 }
@@ -162,7 +162,7 @@ samples_lowpass(const float *taps, const float *x, size_t n, float *out)
         vw_t sum = {0};
         for (size_t k = 0; k < KT_LOWPASS_TAPS; k += KT_WIDE)
             sum += vw_load(taps + k) * vw_load(x + k);
-        out[i] = sum_of(sum);
+        out[i] = sum_of_lanes(sum);
     }
 }
 

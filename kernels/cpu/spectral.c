@@ -43,7 +43,7 @@ KT_NAME(kt_rolloff)(const kt_plan_t *plan, const vf_t *x, vf_t *out)
     *out = narrow(__builtin_convertvector(below, vd_t) * kt_plan_bin_hz(plan));
 }
 
-// A running product of doubles in [1, 2) with its binary exponents beside it: one logarithm per frame instead of one
+// A running product of doubles in [1, 2) and its binary exponents: one logarithm per frame instead of one
 // per bin.
 typedef struct product {
     vd_t mantissa;

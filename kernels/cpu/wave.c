@@ -36,20 +36,20 @@ KT_NAME(kt_rms)(const kt_plan_t *plan, const kt_span_t *span, float *out)
     const size_t hop = plan->opts.hop, n = plan->opts.n_fft, hops = shared_hops(plan);
     double       ring[RING];
     for (size_t i = 0; i < span->frames; i++) {
-        for (size_t b = i ? i + hops - 1 : 0; hops && b < i + hops; b++)
-            ring[b % hops] = sum_of_squares(span->pcm + b * hop, hop);
+        for (size_t h = i ? hops - 1 : 0; h < hops; h++)
+            ring[(i + h) % hops] = sum_of_squares(span->pcm + (i + h) * hop, hop);
         double sum = sum_of_squares(span->pcm + (i + hops) * hop, n - hops * hop);
-        for (size_t b = i; b < i + hops; b++)
-            sum += ring[b % hops];
+        for (size_t h = 0; h < hops; h++)
+            sum += ring[(i + h) % hops];
         out[i] = (float)sqrt(sum / (double)n);
     }
 }
 
 typedef uint32_t bits_t __attribute__((vector_size(4 * KT_LANES)));
 
-// -1 where the sample counts as negative: below -1e-10, whose bits these are (also a NaN with its sign set).
+// -1 where the sample counts as negative_lanes: below -1e-10, whose bits these are (also a NaN with its sign set).
 KT_INLINE bits_t
-negative(const float *x)
+negative_lanes(const float *x)
 {
     bits_t bits;
     memcpy(&bits, x, sizeof bits);
@@ -64,7 +64,7 @@ is_negative(float x)
     return bits > 0xAEDBE6FFU;
 }
 
-// Sign changes from one sample to the next, for those in [from, to) that lie with their predecessor inside the stream.
+// Sign changes from one sample to the next, for those in [from, to) that are inside the stream with their predecessor.
 static uint32_t
 crossings(const kt_span_t *span, size_t from, size_t to)
 {
@@ -73,7 +73,7 @@ crossings(const kt_span_t *span, size_t from, size_t to)
     uint32_t out   = 0;
     to             = to < span->real_end ? to : span->real_end;
     for (; i + KT_LANES <= to; i += KT_LANES)
-        count -= negative(span->pcm + i) ^ negative(span->pcm + i - 1);
+        count -= negative_lanes(span->pcm + i) ^ negative_lanes(span->pcm + i - 1);
     for (; i < to; i++)
         out += is_negative(span->pcm[i]) ^ is_negative(span->pcm[i - 1]);
     for (int lane = 0; lane < KT_LANES; lane++)
@@ -88,11 +88,11 @@ KT_NAME(kt_zcr)(const kt_plan_t *plan, const kt_span_t *span, float *out)
     uint32_t     ring[RING];
     for (size_t i = 0; i < span->frames; i++) {
         const size_t begin = i * hop, rest = begin + hops * hop;
-        for (size_t b = i ? i + hops - 1 : 0; hops && b < i + hops; b++)
-            ring[b % hops] = crossings(span, b * hop, (b + 1) * hop);
+        for (size_t h = i ? hops - 1 : 0; h < hops; h++)
+            ring[(i + h) % hops] = crossings(span, (i + h) * hop, (i + h + 1) * hop);
         uint32_t count = rest < begin + n ? crossings(span, rest, begin + n) : 0;
-        for (size_t b = i; b < i + hops; b++)
-            count += ring[b % hops];
+        for (size_t h = 0; h < hops; h++)
+            count += ring[(i + h) % hops];
         out[i] = (float)(count - crossings(span, begin, begin + 1)) / (float)n;  // the first sample has none
     }
 }

@@ -18,46 +18,34 @@ kt_gpu_failed(kt_gpu_context_t *self, cudaError_t error, const char *what)
     return KT_ESTATE;
 }
 
-// A driver runs programs of every CUDA release of its own major number.
 static kt_err_t
-check_driver(char why[KT_GPU_WHY])
+backend_count(const char *devices, int *n, char why[KT_GPU_WHY])
 {
+    // CUDA shows an instance of a divided GPU only to a process that names it in this variable before its first call.
+    char list[1024];
+    if (strstr(devices, "MIG-") && strlen(devices) < sizeof list) {
+        size_t length = 0;
+        for (const char *at = devices; *at; at++)
+            if (!strchr(" \t\r\n,", *at))
+                list[length++] = *at;
+            else if (length > 0 && list[length - 1] != ',')
+                list[length++] = ',';
+        list[length] = '\0';
+        (void)setenv("CUDA_VISIBLE_DEVICES", list, 0);  // a value that the user set has priority
+    }
+
     int driver = 0, own = 0;
     if (cudaDriverGetVersion(&driver) != cudaSuccess || driver == 0) {
         snprintf(why, KT_GPU_WHY, "no NVIDIA driver");
         return KT_ENOTFOUND;
     }
-    if (cudaRuntimeGetVersion(&own) != cudaSuccess || driver / 1000 >= own / 1000)
-        return KT_OK;
-    snprintf(why, KT_GPU_WHY, "the NVIDIA driver is for CUDA %d.%d, this program needs %d.0", driver / 1000,
-             driver % 1000 / 10, own / 1000);
-    return KT_ENOTFOUND;
-}
+    // A driver runs programs of every CUDA release of its own major number.
+    if (cudaRuntimeGetVersion(&own) == cudaSuccess && driver / 1000 < own / 1000) {
+        snprintf(why, KT_GPU_WHY, "the NVIDIA driver is for CUDA %d.%d, this program needs %d.0", driver / 1000,
+                 driver % 1000 / 10, own / 1000);
+        return KT_ENOTFOUND;
+    }
 
-// CUDA shows an instance of a divided GPU only to a process that asks for it by this variable, before its first call.
-static void
-show_instances(const char *devices)
-{
-    char list[1024];
-    if (!strstr(devices, "MIG-") || strlen(devices) >= sizeof list)
-        return;
-    size_t n = 0;
-    for (const char *at = devices; *at; at++)
-        if (!strchr(" \t\r\n,", *at))
-            list[n++] = *at;
-        else if (n > 0 && list[n - 1] != ',')
-            list[n++] = ',';
-    list[n] = '\0';
-    (void)setenv("CUDA_VISIBLE_DEVICES", list, 0);  // a value that the user set has priority
-}
-
-static kt_err_t
-backend_count(const char *devices, int *n, char why[KT_GPU_WHY])
-{
-    show_instances(devices);
-    kt_err_t err = check_driver(why);
-    if (err)
-        return err;
     cudaError_t error = cudaGetDeviceCount(n);
     (void)cudaGetLastError();
     if (error == cudaErrorNoDevice || (error == cudaSuccess && *n == 0))
@@ -67,19 +55,10 @@ backend_count(const char *devices, int *n, char why[KT_GPU_WHY])
     return error == cudaSuccess && *n > 0 ? KT_OK : KT_ENOTFOUND;
 }
 
-static void
-write_uuid(const cudaUUID_t *uuid, char out[KT_GPU_TEXT])
-{
-    const char *visible = getenv("CUDA_VISIBLE_DEVICES");
-    int         n       = snprintf(out, KT_GPU_TEXT, "%s", visible && strstr(visible, "MIG-") ? "MIG-" : "GPU-");
-    for (int i = 0; i < 16; i++)
-        n += snprintf(out + n, (size_t)(KT_GPU_TEXT - n), "%s%02x", i >= 4 && i <= 10 && i % 2 == 0 ? "-" : "",
-                      (unsigned char)uuid->bytes[i]);
-}
-
 static kt_err_t
 backend_describe(int device, kt_gpu_about_t *out)
 {
+    const char           *visible = getenv("CUDA_VISIBLE_DEVICES");
     struct cudaDeviceProp prop;
     if (cudaGetDeviceProperties(&prop, device) != cudaSuccess) {
         (void)cudaGetLastError();
@@ -88,7 +67,10 @@ backend_describe(int device, kt_gpu_about_t *out)
     *out = (kt_gpu_about_t){.memory_bytes = prop.totalGlobalMem};
     snprintf(out->name, sizeof out->name, "%.63s", prop.name);
     snprintf(out->arch, sizeof out->arch, "sm_%d%d", prop.major, prop.minor);
-    write_uuid(&prop.uuid, out->uuid);
+    int n = snprintf(out->uuid, sizeof out->uuid, "%s", visible && strstr(visible, "MIG-") ? "MIG-" : "GPU-");
+    for (int i = 0; i < 16; i++)
+        n += snprintf(out->uuid + n, sizeof out->uuid - (size_t)n, "%s%02x", i >= 4 && i <= 10 && i % 2 == 0 ? "-" : "",
+                      (unsigned char)prop.uuid.bytes[i]);
     return KT_OK;
 }
 
@@ -116,33 +98,8 @@ kt_gpu_slab(kt_gpu_context_t *self, kt_gpu_lane_t *lane, size_t bytes)
     return KT_OK;
 }
 
-// Room for samples, results, and an eighth of both for runs, chroma tables and work areas.
-static size_t
-whole_slab(const kt_gpu_context_opts_t *opts)
-{
-    size_t bytes = (opts->in_bytes + opts->out_bytes) / 7 * 8;
-    size_t share = opts->max_bytes / opts->slots;
-    return opts->max_bytes && share < bytes ? share : bytes;
-}
-
 static kt_err_t
-open_lane(kt_gpu_context_t *self, kt_gpu_lane_t *lane)
-{
-    const kt_gpu_context_opts_t *opts  = &self->opts;
-    cudaError_t                  error = cudaStreamCreateWithFlags(&lane->stream, cudaStreamNonBlocking);
-    if (!error)
-        error = cudaEventCreateWithFlags(&lane->done, cudaEventDisableTiming);
-    if (!error)
-        error = cudaHostAlloc((void **)&lane->in, opts->in_bytes, cudaHostAllocDefault);
-    if (!error)
-        error = cudaHostAlloc((void **)&lane->out, opts->out_bytes, cudaHostAllocDefault);
-    if (error)
-        return kt_gpu_failed(self, error, "opening the device");
-    return opts->growth ? KT_OK : kt_gpu_slab(self, lane, whole_slab(opts));
-}
-
-static kt_err_t
-open_device(kt_gpu_context_t *self)
+context_open_device(kt_gpu_context_t *self)
 {
     struct cudaDeviceProp prop;
     char                  bus_id[32] = "";
@@ -165,21 +122,6 @@ open_device(kt_gpu_context_t *self)
 }
 
 static void
-close_lane(kt_gpu_lane_t *lane)
-{
-    if (lane->stream && lane->stage != STAGE_IDLE)
-        (void)cudaStreamSynchronize(lane->stream);
-    (void)cudaFree(lane->slab);
-    (void)cudaFreeHost(lane->side);
-    (void)cudaFreeHost(lane->out);
-    (void)cudaFreeHost(lane->in);
-    if (lane->done)
-        (void)cudaEventDestroy(lane->done);
-    if (lane->stream)
-        (void)cudaStreamDestroy(lane->stream);
-}
-
-static void
 backend_close(kt_gpu_context_t **self_p)
 {
     kt_gpu_context_t *self = *self_p;
@@ -187,8 +129,19 @@ backend_close(kt_gpu_context_t **self_p)
     if (!self)
         return;
     (void)cudaSetDevice(self->opts.device);
-    for (uint32_t i = 0; i < self->opts.slots; i++)
-        close_lane(&self->lanes[i]);
+    for (uint32_t i = 0; i < self->opts.slots; i++) {
+        kt_gpu_lane_t *lane = &self->lanes[i];
+        if (lane->stream && lane->stage != STAGE_IDLE)
+            (void)cudaStreamSynchronize(lane->stream);
+        (void)cudaFree(lane->slab);
+        (void)cudaFreeHost(lane->side);
+        (void)cudaFreeHost(lane->out);
+        (void)cudaFreeHost(lane->in);
+        if (lane->done)
+            (void)cudaEventDestroy(lane->done);
+        if (lane->stream)
+            (void)cudaStreamDestroy(lane->stream);
+    }
     for (size_t i = 0; i < KT_GPU_PLANS; i++) {
         kt_cuda_plan_destroy(&self->plans[i].cuda);
         kt_plan_destroy(&self->plans[i].plan);
@@ -199,15 +152,36 @@ backend_close(kt_gpu_context_t **self_p)
 }
 
 static kt_err_t
-backend_open(kt_gpu_context_t **self_p, const kt_gpu_context_opts_t *opts, char why[KT_GPU_WHY])
+backend_open(kt_gpu_context_t **self_p, const kt_gpu_context_opts_t *opts, kt_gpu_buffers_t *buffers,
+             char why[KT_GPU_WHY])
 {
     kt_gpu_context_t *self = calloc(1, sizeof *self);
     if (!self)
         return KT_ENOMEM;
-    self->opts   = *opts;
-    kt_err_t err = open_device(self);
-    for (uint32_t i = 0; i < opts->slots && !err; i++)
-        err = open_lane(self, &self->lanes[i]);
+    self->opts = *opts;
+
+    // Without growth: room for samples, results, and an eighth of both for runs, chroma tables and work areas.
+    const size_t needed     = (opts->in_bytes + opts->out_bytes) / 7 * 8;
+    const size_t share      = opts->max_bytes / opts->slots;
+    const size_t slab_bytes = opts->max_bytes && share < needed ? share : needed;
+    kt_err_t     err        = context_open_device(self);
+    for (uint32_t i = 0; i < opts->slots && !err; i++) {
+        kt_gpu_lane_t *lane  = &self->lanes[i];
+        cudaError_t    error = cudaStreamCreateWithFlags(&lane->stream, cudaStreamNonBlocking);
+        if (!error)
+            error = cudaEventCreateWithFlags(&lane->done, cudaEventDisableTiming);
+        if (!error)
+            error = cudaHostAlloc((void **)&lane->in, opts->in_bytes, cudaHostAllocDefault);
+        if (!error)
+            error = cudaHostAlloc((void **)&lane->out, opts->out_bytes, cudaHostAllocDefault);
+        if (error)
+            err = kt_gpu_failed(self, error, "opening the device");
+        else if (!opts->growth)
+            err = kt_gpu_slab(self, lane, slab_bytes);
+        buffers->input[i]   = lane->in;
+        buffers->results[i] = lane->out;
+    }
+
     if (err) {
         snprintf(why, KT_GPU_WHY, "%s", err == KT_ENOMEM ? "not enough memory" : self->why);
         backend_close(&self);
@@ -215,18 +189,6 @@ backend_open(kt_gpu_context_t **self_p, const kt_gpu_context_opts_t *opts, char 
     }
     *self_p = self;
     return KT_OK;
-}
-
-static void *
-backend_input(kt_gpu_context_t *self, uint32_t slot)
-{
-    return self->lanes[slot].in;
-}
-
-static const void *
-backend_results(const kt_gpu_context_t *self, uint32_t slot)
-{
-    return self->lanes[slot].out;
 }
 
 static kt_err_t
@@ -271,8 +233,6 @@ static const kt_gpu_backend_t BACKEND = {
     .describe   = backend_describe,
     .open       = backend_open,
     .close      = backend_close,
-    .input      = backend_input,
-    .results    = backend_results,
     .submit     = kt_gpu_submit,
     .poll       = kt_gpu_poll,
     .state      = backend_state,

@@ -32,8 +32,8 @@ job_reserve(kt_gpu_job_t *job)
     return KT_OK;
 }
 
-static cudaError_t
-job_copy_in(const kt_gpu_job_t *job)
+static kt_err_t
+job_launch(const kt_gpu_job_t *job)
 {
     kt_gpu_lane_t *lane = job->lane;
     cudaError_t    error =
@@ -44,16 +44,9 @@ job_copy_in(const kt_gpu_job_t *job)
     for (uint32_t i = 0; i < KT_GPU_SECTIONS && !error; i++)
         if (lane->shape.section[i].is_zeroed && lane->layout.size[i])
             error = cudaMemsetAsync(lane->results + lane->layout.at[i], 0, lane->layout.size[i], lane->stream);
-    return error;
-}
-
-static kt_err_t
-job_start(const kt_gpu_job_t *job)
-{
-    kt_gpu_lane_t *lane  = job->lane;
-    cudaError_t    error = job_copy_in(job);
     if (error)
         return kt_gpu_failed(job->context, error, "a copy to the device");
+
     kt_err_t err = LAUNCHERS[job->batch->kind]->launch(job);
     if (err == KT_EIO)
         return kt_gpu_failed(job->context, cudaGetLastError(), "a launch");
@@ -61,6 +54,7 @@ job_start(const kt_gpu_job_t *job)
         (void)cudaStreamSynchronize(lane->stream);
         return err;
     }
+
     error = cudaMemcpyAsync(lane->out, lane->results, lane->layout.lists, cudaMemcpyDeviceToHost, lane->stream);
     if (!error)
         error = cudaEventRecord(lane->done, lane->stream);
@@ -82,8 +76,9 @@ kt_gpu_submit(kt_gpu_context_t *self, uint32_t slot, const kt_gpu_batch_t *batch
         return KT_EINVAL;
     lane->shape  = batch->shape;
     lane->wanted = batch->wanted;
+    lane->plan   = NULL;
     self->batches++;
-    kt_err_t err = LAUNCHERS[batch->kind]->prepare(&job);
+    kt_err_t err = LAUNCHERS[batch->kind]->prepare ? LAUNCHERS[batch->kind]->prepare(&job) : KT_OK;
     if (!err)
         err = job_reserve(&job);
     if (err)
@@ -91,19 +86,23 @@ kt_gpu_submit(kt_gpu_context_t *self, uint32_t slot, const kt_gpu_batch_t *batch
     lane->results = lane->slab + job.out_at;
     if (LAUNCHERS[batch->kind]->fill_side)
         LAUNCHERS[batch->kind]->fill_side(&job, lane->side);
-    err = job_start(&job);
+    err = job_launch(&job);
     if (!err || err == KT_ESTATE)  // copies may be queued on the lost device: close waits for them
         lane->stage = STAGE_RESULTS;
     return err;
 }
 
-// *more: lists are on their way now.
-static cudaError_t
-lane_fetch_lists(kt_gpu_lane_t *lane, bool *more)
+kt_err_t
+kt_gpu_poll(kt_gpu_context_t *self, uint32_t slot, bool *done)
 {
+    kt_gpu_lane_t         *lane   = &self->lanes[slot];
     const kt_gpu_layout_t *layout = &lane->layout;
-    cudaError_t            error  = cudaSuccess;
-    for (uint32_t i = 0; i < KT_GPU_SECTIONS && !error; i++) {
+    bool                   more   = false;  // lists are on their way now
+    cudaError_t            error  = cudaSetDevice(self->opts.device);
+    if (!error && (error = cudaEventQuery(lane->done)) == cudaErrorNotReady)
+        return KT_OK;
+
+    for (uint32_t i = 0; i < KT_GPU_SECTIONS && !error && lane->stage == STAGE_RESULTS; i++) {
         const kt_gpu_section_t *section = &lane->shape.section[i];
         uint32_t                used;
         if (!layout->size[i] || !section->entry_bytes)
@@ -111,24 +110,13 @@ lane_fetch_lists(kt_gpu_lane_t *lane, bool *more)
         memcpy(&used, lane->out + layout->at[section->used], sizeof used);
         const size_t capacity = layout->size[i] / section->entry_bytes;
         const size_t bytes    = (used < capacity ? used : capacity) * section->entry_bytes;
-        *more |= bytes > 0;
+        more |= bytes > 0;
         if (bytes > 0)
             error = cudaMemcpyAsync(lane->out + layout->at[i], lane->results + layout->at[i], bytes,
                                     cudaMemcpyDeviceToHost, lane->stream);
     }
-    return !error && *more ? cudaEventRecord(lane->done, lane->stream) : error;
-}
-
-kt_err_t
-kt_gpu_poll(kt_gpu_context_t *self, uint32_t slot, bool *done)
-{
-    kt_gpu_lane_t *lane  = &self->lanes[slot];
-    bool           more  = false;
-    cudaError_t    error = cudaSetDevice(self->opts.device);
-    if (!error && (error = cudaEventQuery(lane->done)) == cudaErrorNotReady)
-        return KT_OK;
-    if (!error && lane->stage == STAGE_RESULTS)
-        error = lane_fetch_lists(lane, &more);
+    if (!error && more)
+        error = cudaEventRecord(lane->done, lane->stream);
     if (error)
         return kt_gpu_failed(self, error, "a batch");
     lane->stage = more ? STAGE_LISTS : STAGE_IDLE;

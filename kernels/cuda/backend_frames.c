@@ -9,38 +9,15 @@
 enum { LEAST_RUN = 8, RUNS_PER_PROCESSOR = 2 };
 
 static void
-drop_plan(kt_gpu_plan_t *plan)
+plan_drop(kt_gpu_plan_t *plan)
 {
     kt_cuda_plan_destroy(&plan->cuda);
     kt_plan_destroy(&plan->plan);
     *plan = (kt_gpu_plan_t){0};
 }
 
-static bool
-is_in_work(const kt_gpu_context_t *self, const kt_gpu_plan_t *plan)
-{
-    for (uint32_t i = 0; i < self->opts.slots; i++)
-        if (self->lanes[i].stage != STAGE_IDLE && self->lanes[i].plan == plan)
-            return true;
-    return false;
-}
-
 static kt_err_t
-make_plan(kt_gpu_context_t *self, kt_gpu_plan_t *plan, const kt_frontend_opts_t *opts)
-{
-    kt_err_t err = kt_plan_new(&plan->plan, opts);
-    if (!err)
-        err = kt_cuda_plan_new(&plan->cuda, plan->plan);
-    plan->opts = *opts;
-    if (!err)
-        return KT_OK;
-    drop_plan(plan);
-    cudaError_t last = cudaGetLastError();
-    return err == KT_EIO ? kt_gpu_failed(self, last, "the plan") : err;
-}
-
-static kt_err_t
-find_plan(kt_gpu_context_t *self, const kt_frontend_opts_t *opts, kt_gpu_plan_t **out)
+context_plan(kt_gpu_context_t *self, const kt_frontend_opts_t *opts, kt_gpu_plan_t **out)
 {
     kt_gpu_plan_t *oldest = NULL;
     for (size_t i = 0; i < KT_GPU_PLANS; i++) {
@@ -49,18 +26,29 @@ find_plan(kt_gpu_context_t *self, const kt_frontend_opts_t *opts, kt_gpu_plan_t 
             *out = plan;
             return KT_OK;
         }
-        if (!is_in_work(self, plan) && (!oldest || plan->used < oldest->used))
+        bool is_free = true;
+        for (uint32_t s = 0; s < self->opts.slots; s++)
+            is_free = is_free && (self->lanes[s].stage == STAGE_IDLE || self->lanes[s].plan != plan);
+        if (is_free && (!oldest || plan->used < oldest->used))
             oldest = plan;
     }
-    drop_plan(oldest);  // there are more places than slots
-    kt_err_t err = make_plan(self, oldest, opts);
+
+    plan_drop(oldest);  // there are more places than slots
+    kt_err_t err = kt_plan_new(&oldest->plan, opts);
     if (!err)
-        *out = oldest;
-    return err;
+        err = kt_cuda_plan_new(&oldest->cuda, oldest->plan);
+    if (err) {
+        plan_drop(oldest);
+        cudaError_t last = cudaGetLastError();
+        return err == KT_EIO ? kt_gpu_failed(self, last, "the plan") : err;
+    }
+    oldest->opts = *opts;
+    *out         = oldest;
+    return KT_OK;
 }
 
 static kt_gpu_frames_args_t
-args_of(const kt_gpu_part_t *part)
+frames_args_of(const kt_gpu_part_t *part)
 {
     kt_gpu_frames_args_t out;
     memcpy(&out, part->args, sizeof out);
@@ -83,12 +71,12 @@ bank_of(double tunings[KT_GPU_TUNINGS], uint32_t *n, double tuning)
 static kt_err_t
 frames_prepare(kt_gpu_job_t *job)
 {
-    const kt_gpu_batch_t *batch = job->batch;
-    const uint32_t        share = batch->items / (RUNS_PER_PROCESSOR * job->context->processors);
-    double                tunings[KT_GPU_TUNINGS];
+    const kt_gpu_batch_t *batch                   = job->batch;
+    const uint32_t        share                   = batch->items / (RUNS_PER_PROCESSOR * job->context->processors);
+    double                tunings[KT_GPU_TUNINGS] = {0};
     kt_frontend_opts_t    opts;
     memcpy(&opts, batch->config, sizeof opts);
-    const kt_err_t err = find_plan(job->context, &opts, &job->lane->plan);
+    const kt_err_t err = context_plan(job->context, &opts, &job->lane->plan);
     if (err)
         return err;
     job->lane->plan->used = job->context->batches;
@@ -96,7 +84,7 @@ frames_prepare(kt_gpu_job_t *job)
     for (uint32_t i = 0; i < batch->n_parts; i++) {
         job->n_runs += (uint32_t)kt_cuda_runs_of(batch->parts[i].items, job->run_frames);
         if (batch->kind == KT_GPU_CHROMA &&
-            bank_of(tunings, &job->n_banks, args_of(&batch->parts[i]).tuning) == KT_GPU_TUNINGS)
+            bank_of(tunings, &job->n_banks, frames_args_of(&batch->parts[i]).tuning) == KT_GPU_TUNINGS)
             return KT_EINVAL;
     }
     job->banks_at = kt_gpu_align(job->n_runs * sizeof(kt_cuda_run_t));
@@ -109,16 +97,16 @@ frames_prepare(kt_gpu_job_t *job)
 static void
 frames_fill_side(const kt_gpu_job_t *job, char *side)
 {
-    const kt_gpu_plan_t  *plan  = job->lane->plan;
-    const kt_gpu_batch_t *batch = job->batch;
-    kt_cuda_run_t        *runs  = (kt_cuda_run_t *)(void *)side;
-    float                *banks = (float *)(void *)(side + job->banks_at);
-    const size_t          each  = kt_cuda_bank_floats(plan->cuda);
-    double                tunings[KT_GPU_TUNINGS];
-    uint32_t              n = 0;
+    const kt_gpu_plan_t  *plan                    = job->lane->plan;
+    const kt_gpu_batch_t *batch                   = job->batch;
+    kt_cuda_run_t        *runs                    = (kt_cuda_run_t *)(void *)side;
+    float                *banks                   = (float *)(void *)(side + job->banks_at);
+    const size_t          each                    = kt_cuda_bank_floats(plan->cuda);
+    double                tunings[KT_GPU_TUNINGS] = {0};
+    uint32_t              n                       = 0;
     for (uint32_t i = 0; i < batch->n_parts; i++) {
         const kt_gpu_part_t       *part  = &batch->parts[i];
-        const kt_gpu_frames_args_t args  = args_of(part);
+        const kt_gpu_frames_args_t args  = frames_args_of(part);
         const kt_cuda_run_t        whole = {.pcm        = part->in / sizeof(float),
                                             .row        = part->first,
                                             .frames     = part->items,
@@ -132,7 +120,7 @@ frames_fill_side(const kt_gpu_job_t *job, char *side)
 }
 
 static void *
-work_of(const kt_gpu_job_t *job)
+job_work(const kt_gpu_job_t *job)
 {
     return job->work_bytes ? job->lane->slab + job->work_at : NULL;
 }
@@ -155,7 +143,7 @@ frontend_launch(const kt_gpu_job_t *job)
     for (uint32_t r = 0; r < KT_ROWS; r++)
         rows.row[r] = kt_gpu_section(lane, r);
     return kt_cuda_frontend(lane->plan->cuda, (const kt_cuda_run_t *)(void *)(lane->slab + job->side_at), job->n_runs,
-                            job->run_frames, (const float *)(void *)lane->slab, &rows, work_of(job), lane->stream);
+                            job->run_frames, (const float *)(void *)lane->slab, &rows, job_work(job), lane->stream);
 }
 
 static kt_err_t
@@ -165,7 +153,7 @@ chroma_launch(const kt_gpu_job_t *job)
     const char          *side = lane->slab + job->side_at;
     return kt_cuda_chroma(lane->plan->cuda, (const kt_cuda_run_t *)(const void *)side, job->n_runs, job->run_frames,
                           (const float *)(void *)lane->slab, (const float *)(const void *)(side + job->banks_at),
-                          kt_gpu_section(lane, 0), work_of(job), lane->stream);
+                          kt_gpu_section(lane, 0), job_work(job), lane->stream);
 }
 
 const kt_gpu_launcher_t kt_gpu_frontend_launcher = {frames_prepare, frames_fill_side, frontend_launch},

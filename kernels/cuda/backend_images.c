@@ -6,13 +6,6 @@
 #include <string.h>
 
 static kt_err_t
-images_prepare(kt_gpu_job_t *job)
-{
-    job->lane->plan = NULL;
-    return KT_OK;
-}
-
-static kt_err_t
 images_launch(const kt_gpu_job_t *job)
 {
     const kt_gpu_batch_t *batch = job->batch;
@@ -31,4 +24,4 @@ images_launch(const kt_gpu_job_t *job)
     return err;
 }
 
-const kt_gpu_launcher_t kt_gpu_image_launcher = {images_prepare, NULL, images_launch};
+const kt_gpu_launcher_t kt_gpu_image_launcher = {.launch = images_launch};

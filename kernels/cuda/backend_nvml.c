@@ -35,19 +35,31 @@ struct kt_gpu_nvml {
 };
 
 static void *
-open_library(void)
+nvml_library_open(void)
 {
 #ifdef KT_CUDA_SIM
-    Dl_info own;  // the simulator answers for NVML, within this library
-    return dladdr((const void *)(uintptr_t)&open_library, &own) ? dlopen(own.dli_fname, RTLD_NOW | RTLD_NOLOAD) : NULL;
+    Dl_info own;  // the simulator defines the functions of NVML in this library
+    return dladdr((const void *)(uintptr_t)&nvml_library_open, &own) ? dlopen(own.dli_fname, RTLD_NOW | RTLD_NOLOAD)
+                                                                     : NULL;
 #else
     return dlopen("libnvidia-ml.so.1", RTLD_NOW | RTLD_LOCAL);
 #endif
 }
 
-static void
-resolve(kt_gpu_nvml_t *self)
+kt_gpu_nvml_t *
+kt_gpu_nvml_open(const char *uuid, const char *bus_id)
 {
+    typedef int    find_fn(const char *, device_t *);
+    typedef int    create_fn(event_set_t *);
+    typedef int    register_fn(device_t, unsigned long long, event_set_t);
+    kt_gpu_nvml_t *self = calloc(1, sizeof *self);
+    if (!self)
+        return NULL;
+    self->library     = nvml_library_open();
+    int (*init)(void) = self->library ? (int (*)(void))(uintptr_t)dlsym(self->library, "nvmlInit_v2") : NULL;
+    if (!init || init() != SUCCESS)
+        goto fail;
+
     void *library     = self->library;
     self->shutdown    = (int (*)(void))(uintptr_t)dlsym(library, "nvmlShutdown");
     self->memory      = (int (*)(device_t, memory_t *))(uintptr_t)dlsym(library, "nvmlDeviceGetMemoryInfo");
@@ -55,46 +67,19 @@ resolve(kt_gpu_nvml_t *self)
     self->temperature = (int (*)(device_t, int, unsigned *))(uintptr_t)dlsym(library, "nvmlDeviceGetTemperature");
     self->event_wait  = (int (*)(event_set_t, event_t *, unsigned))(uintptr_t)dlsym(library, "nvmlEventSetWait_v2");
     self->event_free  = (int (*)(event_set_t))(uintptr_t)dlsym(library, "nvmlEventSetFree");
-}
+    find_fn     *by_uuid = (find_fn *)(uintptr_t)dlsym(library, "nvmlDeviceGetHandleByUUID");
+    find_fn     *by_bus  = (find_fn *)(uintptr_t)dlsym(library, "nvmlDeviceGetHandleByPciBusId_v2");
+    create_fn   *make    = (create_fn *)(uintptr_t)dlsym(library, "nvmlEventSetCreate");
+    register_fn *listen  = (register_fn *)(uintptr_t)dlsym(library, "nvmlDeviceRegisterEvents");
+    if ((!by_uuid || by_uuid(uuid, &self->device) != SUCCESS) && (!by_bus || by_bus(bus_id, &self->device) != SUCCESS))
+        goto fail;
 
-static bool
-find_device(kt_gpu_nvml_t *self, const char *uuid, const char *bus_id)
-{
-    typedef int find_fn(const char *, device_t *);
-    find_fn    *by_uuid = (find_fn *)(uintptr_t)dlsym(self->library, "nvmlDeviceGetHandleByUUID");
-    find_fn    *by_bus  = (find_fn *)(uintptr_t)dlsym(self->library, "nvmlDeviceGetHandleByPciBusId_v2");
-    return (by_uuid && by_uuid(uuid, &self->device) == SUCCESS) || (by_bus && by_bus(bus_id, &self->device) == SUCCESS);
-}
-
-static void
-watch(kt_gpu_nvml_t *self)
-{
-    typedef int  create_fn(event_set_t *);
-    typedef int  register_fn(device_t, unsigned long long, event_set_t);
-    create_fn   *make   = (create_fn *)(uintptr_t)dlsym(self->library, "nvmlEventSetCreate");
-    register_fn *listen = (register_fn *)(uintptr_t)dlsym(self->library, "nvmlDeviceRegisterEvents");
     if (!make || !listen || !self->event_wait || !self->event_free || make(&self->events) != SUCCESS)
-        return;
-    if (listen(self->device, XID_EVENT, self->events) == SUCCESS)
-        return;
-    (void)self->event_free(self->events);
-    self->events = NULL;
-}
-
-kt_gpu_nvml_t *
-kt_gpu_nvml_open(const char *uuid, const char *bus_id)
-{
-    kt_gpu_nvml_t *self = calloc(1, sizeof *self);
-    if (!self)
-        return NULL;
-    self->library     = open_library();
-    int (*init)(void) = self->library ? (int (*)(void))(uintptr_t)dlsym(self->library, "nvmlInit_v2") : NULL;
-    if (!init || init() != SUCCESS)
-        goto fail;
-    resolve(self);
-    if (!find_device(self, uuid, bus_id))
-        goto fail;
-    watch(self);
+        return self;
+    if (listen(self->device, XID_EVENT, self->events) != SUCCESS) {
+        (void)self->event_free(self->events);
+        self->events = NULL;
+    }
     return self;
 fail:
     kt_gpu_nvml_close(&self);
@@ -117,22 +102,13 @@ kt_gpu_nvml_close(kt_gpu_nvml_t **self_p)
     free(self);
 }
 
-// Events that a program of any user causes by its own fault, or that only count: the device works on. If the program
-// was ours, CUDA says so with the next call.
-static bool
-is_harmless(unsigned long long xid)
-{
-    static const unsigned short HARMLESS[] = {13, 31, 43, 45, 63, 68, 92};
-    for (size_t i = 0; i < sizeof HARMLESS / sizeof *HARMLESS; i++)
-        if (HARMLESS[i] == xid)
-            return true;
-    return false;
-}
-
 void
 kt_gpu_nvml_state(kt_gpu_nvml_t *self, kt_gpu_state_t *out)
 {
-    enum { EVENTS_A_LOOK = 16 };
+    // Events that a fault of any user's program causes, or that only count something: the device continues to work. If
+    // the program was this one, the next CUDA call returns the error.
+    static const unsigned short HARMLESS[] = {13, 31, 43, 45, 63, 68, 92};
+    enum { EVENTS_PER_CALL = 16 };
     memory_t      memory = {0};
     utilization_t use    = {0};
     unsigned      celsius;
@@ -145,8 +121,12 @@ kt_gpu_nvml_state(kt_gpu_nvml_t *self, kt_gpu_state_t *out)
         out->percent = (int)use.gpu;
     if (self->temperature && self->temperature(self->device, SENSOR_GPU, &celsius) == SUCCESS)
         out->celsius = (int)celsius;
-    for (int i = 0; i < EVENTS_A_LOOK && self->events && self->event_wait(self->events, &event, 0) == SUCCESS; i++)
-        if (event.type & XID_EVENT && !is_harmless(event.data))
+    for (int i = 0; i < EVENTS_PER_CALL && self->events && self->event_wait(self->events, &event, 0) == SUCCESS; i++) {
+        bool harmless = false;
+        for (size_t j = 0; j < sizeof HARMLESS / sizeof *HARMLESS; j++)
+            harmless = harmless || HARMLESS[j] == event.data;
+        if (event.type & XID_EVENT && !harmless)
             self->xid = (int)event.data;
+    }
     out->xid = self->xid;
 }

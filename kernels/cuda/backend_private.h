@@ -8,7 +8,7 @@
 
 enum { KT_GPU_PLANS = 16 };
 
-// Tables of one configuration; the oldest that is not in work makes room for a new one.
+// Tables of one configuration; the least recently used one that no slot uses makes room for a new one.
 typedef struct kt_gpu_plan {
     kt_frontend_opts_t opts;
     kt_plan_t         *plan;
@@ -51,14 +51,14 @@ typedef struct kt_gpu_job {
     kt_gpu_lane_t        *lane;
     const kt_gpu_batch_t *batch;
     size_t                side_bytes, work_bytes;           // the launcher's need
-    size_t                side_at, out_at, work_at, bytes;  // offsets into the slab; input lies at 0
+    size_t                side_at, out_at, work_at, bytes;  // offsets into the slab; input is at 0
     uint32_t              run_frames, n_runs, n_banks;      // of frames
     size_t                banks_at;                         // within side
 } kt_gpu_job_t;
 
 // The backend's half of a kind of work.
 typedef struct kt_gpu_launcher {
-    kt_err_t (*prepare)(kt_gpu_job_t *job);                  // side_bytes and work_bytes of the batch
+    kt_err_t (*prepare)(kt_gpu_job_t *job);                  // side_bytes and work_bytes; NULL: both are 0
     void (*fill_side)(const kt_gpu_job_t *job, char *side);  // NULL: the kind has no tables of a batch
     kt_err_t (*launch)(const kt_gpu_job_t *job);             // onto the lane's stream; KT_EIO: CUDA refused
 } kt_gpu_launcher_t;

@@ -1,6 +1,6 @@
-// Second pass for n_fft 512 to 4096: chroma, or the power spectrum itself for those who look at single partials (key,
+// Second pass for n_fft 512 to 4096: chroma, or the power spectrum itself for the measures of single partials (key,
 // quality). One block per run, as in the first pass, but in float: a frame is divided by its own largest class, and the
-// transform's rounding lies 1e-14 in power below the frame's loudest bin.
+// transform's rounding is 1e-14 of the power of the frame's loudest bin.
 //
 // The bank of chroma weights is never a matrix (49 KiB at 1025 bins and 12 classes, more shared memory than the
 // transform): a bin's weights are a bump around its pitch, three numbers, and an exponential is cheaper than a read.

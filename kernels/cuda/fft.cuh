@@ -159,8 +159,8 @@ template <typename T, int POINTS> struct kt_fft {
         real   = kt_root<T>(t, 2 * POINTS);
     }
 
-    // Eight values to `first` + s * stride, and from there the eight of the next pass. The barrier in front waits for
-    // those who still read the values of the pass before.
+    // Eight values to `first` + s * stride, and from there the eight of the next pass. The first barrier waits for
+    // threads that still read the values of the pass before.
     __device__ __forceinline__ static void exchange(kt_complex<T> x[8], kt_complex<T> *cells, unsigned t,
                                                     unsigned first, unsigned stride)
     {
@@ -174,7 +174,7 @@ template <typename T, int POINTS> struct kt_fft {
             x[s] = cells[place(t + (unsigned)s * THREADS)];
     }
 
-    // What is left after the passes of radix 8, on values that the thread already holds.
+    // The passes that remain after those of radix 8, on values that the thread already holds.
     __device__ __forceinline__ void finish(kt_complex<T> x[8])
     {
         const kt_complex<T> w = kt_times(real, real), eighth = kt_eighth(w);

@@ -1,14 +1,14 @@
-// Samples of a run in shared memory, and the spectrum of one frame of them: what both passes begin with.
+// Samples of a run in shared memory, and the spectrum of one frame of them: the first steps of both passes.
 //
 // A run's samples pass through a ring of n_fft, so each is read from global memory once per run; of the frames only the
-// hop is new. The window is not a table: the eight samples of a thread lie an eighth of a turn apart, so two roots a
+// hop is new. The window is not a table: the eight samples of a thread are an eighth of a turn apart, so two roots per
 // thread (for even and odd samples) are the whole window, in registers.
 #pragma once
 
 #include "kernels/cuda/fft.cuh"
 #include "kernels/cuda/tables.h"
 
-// Where a thread stands in its block.
+// A thread's position in its block.
 struct kt_thread {
     unsigned t, threads, lane, warp, warps;
 };

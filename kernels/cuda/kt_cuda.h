@@ -1,11 +1,12 @@
 // kt_cuda -- launchers of the hand-written CUDA kernels: the audio front end over a ragged batch (this header) and
 // picture statistics (image.h). Plain C on both sides; definitions and numbers are those of kernels/device.h.
 //
-// A launcher puts work on the stream and returns: it neither allocates nor synchronises, and keeps nothing between
-// calls but the plan. All pointers in its arguments are device memory and must live until the stream has done the work.
-// KT_EINVAL: a size that the kernels do not have. KT_EIO: CUDA refused the launch (cudaGetLastError tells, once).
+// A launcher puts work on the stream and returns: it neither allocates nor synchronises, and keeps no state between
+// calls except the plan. All pointers in its arguments are device memory and must live until the stream has done the
+// work. KT_EINVAL: a size that the kernels do not have. KT_EIO: CUDA rejected the launch (cudaGetLastError returns the
+// reason, once).
 //
-// The batch: samples of all spans lie in one array `pcm`; a span is cut into runs of frames (kt_cuda_cut), one thread
+// The batch: samples of all spans are in one array `pcm`; a span is cut into runs of frames (kt_cuda_cut), one thread
 // block works on one run and reads its samples once. A frame's bytes depend on its samples alone, however it is cut.
 #pragma once
 
@@ -61,7 +62,7 @@ typedef struct kt_cuda_rows {
     uint32_t       *maxima;        // [segments][KT_CUDA_MAXIMA]; NULL: not wanted. Needs the rows themselves too
 } kt_cuda_rows_t;
 
-// First pass. `runs` lies on the device, n of them, none with more than `longest` frames (KT_CUDA_RUN_FRAMES at most).
+// First pass. `runs` is device memory, n of them, none with more than `longest` frames (KT_CUDA_RUN_FRAMES at most).
 KT_MUST_USE kt_err_t kt_cuda_frontend(const kt_cuda_plan_t *self, const kt_cuda_run_t *runs, size_t n, uint32_t longest,
                                       const float *pcm, const kt_cuda_rows_t *out, void *work, cudaStream_t stream);
 
@@ -76,7 +77,7 @@ KT_MUST_USE kt_err_t kt_cuda_power_spectra(const kt_cuda_plan_t *self, const kt_
                                            cudaStream_t stream);
 
 // Rows of a whole segment, for many segments at once. A tile is a run of rows of one segment: `first` counts from the
-// segment's first row, which lies at `row`; the segment has `rows`.
+// segment's first row, which is at `row`; the segment has `rows`.
 typedef struct kt_cuda_tile {
     uint64_t row;
     uint32_t first, count, rows, segment;

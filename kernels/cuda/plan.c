@@ -3,9 +3,10 @@
 
 #include <cufft.h>
 #include <stdlib.h>
+#include <string.h>
 
 static uint32_t
-place_part(uint32_t *end, size_t bytes)
+layout_place(uint32_t *end, size_t bytes)
 {
     const uint32_t at = *end;
     *end              = at + (uint32_t)((bytes + 15) / 16 * 16);
@@ -14,59 +15,53 @@ place_part(uint32_t *end, size_t bytes)
 
 // The cells of n_fft/2 values with a gap after every eight; magnitudes go to their second half.
 static void
-place_cells(const kt_cuda_tables_t *t, kt_cuda_layout_t *out, uint32_t *end, size_t value_bytes)
+layout_place_cells(const kt_cuda_tables_t *t, kt_cuda_layout_t *out, uint32_t *end, size_t value_bytes)
 {
     const uint32_t points = t->n_fft / 2, cells = points + points / 8;
     if (kt_cuda_is_fused(t->n_fft)) {
-        place_part(end, cells * value_bytes);
+        layout_place(end, cells * value_bytes);
         out->magnitude = (uint32_t)(cells / 2 * value_bytes);
-        out->ring      = place_part(end, t->n_fft * sizeof(float));
+        out->ring      = layout_place(end, t->n_fft * sizeof(float));
     } else {
-        out->magnitude = place_part(end, t->bins * sizeof(float));
+        out->magnitude = layout_place(end, t->bins * sizeof(float));
     }
-    out->run = place_part(end, sizeof(kt_cuda_run_t));
+    out->run = layout_place(end, sizeof(kt_cuda_run_t));
 }
 
+// The shared memory of the first pass, the second pass and kt_cuda_segments.
 static void
-lay_out_first(kt_cuda_tables_t *t, uint32_t limit)
+tables_lay_out(kt_cuda_tables_t *t)
 {
-    kt_cuda_layout_t *out = &t->first;
-    uint32_t          end = 0;
-    place_cells(t, out, &end, 2 * sizeof(double));
-    out->slot    = place_part(&end, 32 * sizeof(kt_slot_t));
-    out->extreme = place_part(&end, 2 * 32 * KT_BANDS * sizeof(float));
-    out->list    = place_part(&end, 2 * (size_t)t->list_room * sizeof(uint16_t));
-    out->partial = place_part(&end, 32 * (KT_SUMS + 1) * sizeof(double));
-    if (kt_cuda_is_fused(t->n_fft)) {
-        out->band = place_part(&end, 2 * (size_t)t->n_mels * sizeof(uint32_t));
-        if (end + t->mel_weights * sizeof(float) + 16 <= limit)
-            out->weight = place_part(&end, t->mel_weights * sizeof(float));
+    const int         is_fused = kt_cuda_is_fused(t->n_fft);
+    kt_cuda_layout_t *out      = &t->first;
+    uint32_t          end      = 0;
+    layout_place_cells(t, out, &end, 2 * sizeof(double));
+    out->slot    = layout_place(&end, 32 * sizeof(kt_slot_t));
+    out->extreme = layout_place(&end, 2 * 32 * KT_BANDS * sizeof(float));
+    out->list    = layout_place(&end, 2 * (size_t)t->list_room * sizeof(uint16_t));
+    out->partial = layout_place(&end, 32 * (KT_SUMS + 1) * sizeof(double));
+    if (is_fused) {
+        out->band = layout_place(&end, 2 * (size_t)t->n_mels * sizeof(uint32_t));
+        if (end + t->mel_weights * sizeof(float) + 16 <= t->shared_limit)
+            out->weight = layout_place(&end, t->mel_weights * sizeof(float));
     }
     out->bytes = end;
-}
 
-static void
-lay_out_second(kt_cuda_tables_t *t)
-{
-    kt_cuda_layout_t *out = &t->second;
-    uint32_t          end = 0;
-    place_cells(t, out, &end, 2 * sizeof(float));
-    out->class_sum = place_part(&end, t->n_chroma * sizeof(float));
-    if (kt_cuda_is_fused(t->n_fft))
-        out->bump = place_part(&end, 3 * (size_t)t->bins * sizeof(float));
+    out = &t->second;
+    end = 0;
+    layout_place_cells(t, out, &end, 2 * sizeof(float));
+    out->class_sum = layout_place(&end, t->n_chroma * sizeof(float));
+    if (is_fused)
+        out->bump = layout_place(&end, 3 * (size_t)t->bins * sizeof(float));
     out->bytes = end;
-}
 
-// Eight rows of decibels and the row before; the cosines too if they are not too many.
-static void
-lay_out_segments(kt_cuda_tables_t *t)
-{
+    // Segments: eight rows of decibels and the row before; the cosines too if they are not too many.
     enum { ENOUGH = 48 * 1024 };
-    uint32_t     end   = 0;
-    const size_t bytes = (size_t)t->n_mels * t->n_mfcc * sizeof(float);
-    place_part(&end, (KT_SEGMENT_STEP + 1) * (size_t)t->n_mels * sizeof(float));
-    if (end + bytes <= ENOUGH)
-        t->segment_dct = place_part(&end, bytes);
+    const size_t dct_bytes = (size_t)t->n_mels * t->n_mfcc * sizeof(float);
+    end                    = 0;
+    layout_place(&end, (KT_SEGMENT_STEP + 1) * (size_t)t->n_mels * sizeof(float));
+    if (end + dct_bytes <= ENOUGH)
+        t->segment_dct = layout_place(&end, dct_bytes);
     t->segment_bytes = end;
 }
 
@@ -91,33 +86,24 @@ tables_fill(kt_cuda_tables_t *t, const kt_plan_t *plan)
         t->contrast[i] = plan->contrast[i];
 }
 
-// Bands, weights and cosines one after the other, as they will lie on the device.
-static uint32_t *
-tables_gather(const kt_cuda_tables_t *t, const kt_plan_t *plan, size_t words)
-{
-    uint32_t *out = calloc(words, sizeof *out);
-    if (!out)
-        return NULL;
-    float *weight = (float *)(out + 2 * (size_t)t->n_mels), *dct = weight + t->mel_weights;
-    for (uint32_t i = 0; i < t->n_mels; i++) {
-        out[2 * i]     = plan->mel[i].first | plan->mel[i].count << 16;
-        out[2 * i + 1] = (uint32_t)plan->mel[i].offset;
-        for (uint32_t c = 0; c < t->n_mfcc; c++)
-            dct[(size_t)i * t->n_mfcc + c] = (float)plan->dct[(size_t)i * plan->dct_stride + c];
-    }
-    for (uint32_t i = 0; i < t->mel_weights; i++)
-        weight[i] = plan->mel_weight[i];
-    return out;
-}
-
+// Bands, weights and cosines one after the other, in one allocation.
 static kt_err_t
 tables_upload(kt_cuda_plan_t *self, const kt_plan_t *plan)
 {
     kt_cuda_tables_t *t     = &self->tables;
     const size_t      words = 2 * (size_t)t->n_mels + t->mel_weights + (size_t)t->n_mels * t->n_mfcc;
-    uint32_t         *host  = tables_gather(t, plan, words);
+    uint32_t         *host  = calloc(words, sizeof *host);
     if (!host)
         return KT_ENOMEM;
+    float *weight = (float *)(host + 2 * (size_t)t->n_mels), *dct = weight + t->mel_weights;
+    for (uint32_t i = 0; i < t->n_mels; i++) {
+        host[2 * i]     = plan->mel[i].first | plan->mel[i].count << 16;
+        host[2 * i + 1] = (uint32_t)plan->mel[i].offset;
+        for (uint32_t c = 0; c < t->n_mfcc; c++)
+            dct[(size_t)i * t->n_mfcc + c] = (float)plan->dct[(size_t)i * plan->dct_stride + c];
+    }
+    memcpy(weight, plan->mel_weight, t->mel_weights * sizeof *weight);
+
     kt_err_t err = cudaMalloc(&self->memory, words * sizeof *host) == cudaSuccess ? KT_OK : KT_ENOMEM;
     if (!err && cudaMemcpy(self->memory, host, words * sizeof *host, cudaMemcpyHostToDevice) != cudaSuccess)
         err = KT_EIO;
@@ -126,15 +112,6 @@ tables_upload(kt_cuda_plan_t *self, const kt_plan_t *plan)
     t->mel_weight = (const float *)(t->mel_band + 2 * (size_t)t->n_mels);
     t->dct        = t->mel_weight + t->mel_weights;
     return err;
-}
-
-static kt_err_t
-open_fft(kt_cuda_plan_t *self)
-{
-    int               n = (int)self->tables.n_fft, in = 2 * (int)self->tables.bins, out = (int)self->tables.bins;
-    const cufftResult made = cufftPlanMany(&self->fft, 1, &n, &in, 1, in, &out, 1, out, CUFFT_D2Z, KT_CUDA_FFT_BATCH);
-    self->has_fft          = made == CUFFT_SUCCESS;
-    return self->has_fft ? KT_OK : made == CUFFT_ALLOC_FAILED ? KT_ENOMEM : KT_EIO;
 }
 
 kt_err_t
@@ -151,17 +128,23 @@ kt_cuda_plan_new(kt_cuda_plan_t **self_p, const kt_plan_t *plan)
         goto fail;
     tables_fill(&self->tables, plan);
     self->tables.shared_limit = (uint32_t)limit;
-    lay_out_first(&self->tables, (uint32_t)limit);
-    lay_out_second(&self->tables);
-    lay_out_segments(&self->tables);
+    tables_lay_out(&self->tables);
     err = KT_EINVAL;
     if (self->tables.first.bytes > (uint32_t)limit || self->tables.second.bytes > (uint32_t)limit)
         goto fail;
     if (kt_cuda_is_fused(plan->opts.n_fft)) {
         if ((err = kt_cuda_frontend_permit(&self->tables)) || (err = kt_cuda_chroma_permit(&self->tables)))
             goto fail;
-    } else if ((err = kt_cuda_split_permit(&self->tables)) || (err = open_fft(self))) {
-        goto fail;
+    } else {
+        int n = (int)plan->opts.n_fft, out = (int)plan->bins, in = 2 * out;
+        if ((err = kt_cuda_split_permit(&self->tables)))
+            goto fail;
+        const cufftResult made =
+            cufftPlanMany(&self->fft, 1, &n, &in, 1, in, &out, 1, out, CUFFT_D2Z, KT_CUDA_FFT_BATCH);
+        self->has_fft = made == CUFFT_SUCCESS;
+        err           = made == CUFFT_ALLOC_FAILED ? KT_ENOMEM : KT_EIO;
+        if (!self->has_fft)
+            goto fail;
     }
     if ((err = tables_upload(self, plan)))
         goto fail;

@@ -36,7 +36,7 @@ struct kt_row_workspace {
         return part<float>(plan.first.extreme) + (side * 32 + place) * KT_BANDS;
     }
 
-    // The mel table, where it has no place in shared memory, lies in global memory.
+    // The mel table is in global memory where it does not fit into shared memory.
     __device__ __forceinline__ const float *weight(void) const
     {
         return plan.first.weight ? part<float>(plan.first.weight) : plan.mel_weight;

@@ -1,5 +1,5 @@
-// Rows of one frame from its magnitudes in shared memory: each function is run by one warp, or by all threads where it
-// says so. What a frame adds up is summed by every thread over its own bins and reduced once (kt_sums).
+// Rows of one frame from its magnitudes in shared memory: each function is run by one warp, or by all threads where its
+// comment says so. The sums of a frame are computed by every thread over its own bins and reduced once (kt_sums).
 #pragma once
 
 #include "kernels/cuda/frame.cuh"
@@ -53,7 +53,7 @@ struct kt_sums {
         return !(x >= -1e-10F && x <= 1e-10F) && __float_as_uint(x) >> 31;
     }
 
-    // Samples begin .. begin + n of the run, from wherever they lie.
+    // Samples begin .. begin + n of the run, from shared or global memory.
     template <typename Samples>
     __device__ __forceinline__ void add_wave(const Samples &samples, unsigned begin, unsigned n,
                                              const kt_cuda_run_t &run, const kt_thread &me)
@@ -138,7 +138,7 @@ kt_rolloff(const kt_cuda_tables_t &plan, const float *x, unsigned lane, float *o
 
 // --- contrast --------------------------------------------------------------------------------------------------------
 
-// Floats that are not negative lie in the order of their bits; the complement turns "largest" into "smallest".
+// Floats that are not negative are ordered as their bits; the complement turns "largest" into "smallest".
 __device__ __forceinline__ unsigned
 kt_key(float x, unsigned flip)
 {
@@ -173,7 +173,7 @@ kt_extreme_mean(const float *x, unsigned count, unsigned n, bool largest, unsign
     }
     if (n == 1)
         return __uint_as_float(low ^ flip);
-    while (low < high && found != n) {  // the n-th smallest key lies in [low, high]
+    while (low < high && found != n) {  // the n-th smallest key is in [low, high]
         const unsigned middle = low + (high - low) / 2;
         found                 = kt_count(x, count, flip, middle, lane);
         if (found < n)
@@ -181,7 +181,7 @@ kt_extreme_mean(const float *x, unsigned count, unsigned n, bool largest, unsign
         else
             high = middle;
     }
-    const unsigned end   = found == n ? high + 1 : high;  // either all n lie below, or `high` is one of several alike
+    const unsigned end   = found == n ? high + 1 : high;  // either all n are below, or `high` is one of several alike
     unsigned       below = 0;
     float          sum   = 0;
     for (unsigned i = lane; i < count; i += 32)

@@ -1,5 +1,5 @@
-// The inside of kt_cuda_plan: what a kernel gets by value with each launch (constant memory, no traffic), and where the
-// parts of a block's shared memory lie. Only the files of kernels/cuda/ see it.
+// The inside of kt_cuda_plan: the tables that each launch passes by value (constant memory, no traffic), and the layout
+// of a block's shared memory. Only the files of kernels/cuda/ include it.
 #pragma once
 
 #include "kernels/audio/plan.h"
@@ -39,7 +39,7 @@ typedef struct kt_cuda_tables {
 struct kt_cuda_plan {
     kt_cuda_tables_t tables;
     void            *memory;  // device: mel_band, mel_weight, dct
-    int              fft;     // cuFFT's handle, where the transform is not ours
+    int              fft;     // cuFFT's handle, for sizes without a fused kernel
     int              has_fft;
 };
 

@@ -3,8 +3,8 @@
 // KT_GPU_BACKEND_SYMBOL. Plain C on both sides, no CUDA type; tests have tables of their own.
 //
 // A context is one GPU with a few slots. A slot is a pinned buffer for input, a pinned buffer for results, device
-// memory for both and a stream, so that one slot's copies run beside another's kernels. A batch in a slot is of one
-// kind (kernels/gpu/kinds/), and only the kind's two halves, there and in the backend, know what its bytes mean. All
+// memory for both and a stream, so that one slot's copies overlap with another's kernels. A batch in a slot is of one
+// kind (kernels/gpu/kinds/), and only the kind's two halves, there and in the backend, interpret its bytes. All
 // calls on a context come from one thread, its actor's (kernels/gpu/actor.c).
 //
 // KT_ESTATE means that the device can no longer be trusted (a sticky error): the context can only be closed, and `why`
@@ -15,7 +15,7 @@
 #include "kernels/gpu/layout.h"
 
 enum {
-    KT_GPU_ABI          = 2,
+    KT_GPU_ABI          = 3,
     KT_GPU_TEXT         = 96,
     KT_GPU_WHY          = 256,
     KT_GPU_SLOTS_MAX    = 8,
@@ -40,6 +40,13 @@ typedef struct kt_gpu_context_opts {
     uint64_t max_bytes;  // device memory that the slots may take together
     bool     growth;     // it is taken as batches need it, not at once
 } kt_gpu_context_opts_t;
+
+// The pinned memory of the slots. It stays where it is until close.
+typedef struct kt_gpu_buffers {
+    char *input[KT_GPU_SLOTS_MAX];  // of the slot's next batch, not to be written between submit and the end
+    const char
+        *results[KT_GPU_SLOTS_MAX];  // of the slot's last batch, laid out by kt_gpu_layout, until the next submit
+} kt_gpu_buffers_t;
 
 typedef enum kt_gpu_kind_id { KT_GPU_FRONTEND, KT_GPU_CHROMA, KT_GPU_IMAGE, KT_GPU_KINDS } kt_gpu_kind_id_t;
 
@@ -81,19 +88,15 @@ typedef struct kt_gpu_backend {
     // (and why): no driver, none that is new enough, no device.
     kt_err_t (*count)(const char *devices, int *n, char why[KT_GPU_WHY]);
     kt_err_t (*describe)(int device, kt_gpu_about_t *out);
-    // KT_ENOMEM, KT_ESTATE, KT_ENOTFOUND; why says more.
-    kt_err_t (*open)(kt_gpu_context_t **self_p, const kt_gpu_context_opts_t *opts, char why[KT_GPU_WHY]);
+    // KT_ENOMEM, KT_ESTATE, KT_ENOTFOUND; why is the reason.
+    kt_err_t (*open)(kt_gpu_context_t **self_p, const kt_gpu_context_opts_t *opts, kt_gpu_buffers_t *buffers,
+                     char why[KT_GPU_WHY]);
     // Waits for batches in flight, except on a device that failed.
     void (*close)(kt_gpu_context_t **self_p);
-    // Input of the slot's next batch, not to be written between submit and the end.
-    void *(*input)(kt_gpu_context_t *self, uint32_t slot);
-    // Results of the slot's last batch, laid out by kt_gpu_layout, until the next submit. Both buffers stay where they
-    // are until close.
-    const void *(*results)(const kt_gpu_context_t *self, uint32_t slot);
     // Starts the batch and returns. KT_ENOMEM, KT_EINVAL (also: a kind that the backend lacks), KT_ESTATE: not started.
     kt_err_t (*submit)(kt_gpu_context_t *self, uint32_t slot, const kt_gpu_batch_t *batch);
     kt_err_t (*poll)(kt_gpu_context_t *self, uint32_t slot, bool *done);  // never waits
-    kt_err_t (*state)(kt_gpu_context_t *self, kt_gpu_state_t *out);       // may ask the driver: a few ms
+    kt_err_t (*state)(kt_gpu_context_t *self, kt_gpu_state_t *out);       // may call the driver: a few ms
     uint64_t (*pool_bytes)(const kt_gpu_context_t *self);                 // device memory that the slots have taken
     const char *(*why)(const kt_gpu_context_t *self);
 } kt_gpu_backend_t;

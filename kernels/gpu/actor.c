@@ -53,24 +53,31 @@ kt_gpu_lose(kt_gpu_t *self, const char *why)
     pthread_cond_signal(&self->work);
 }
 
+static kt_err_t
+actor_read_state(kt_gpu_t *self)
+{
+    kt_gpu_state_t state = {.percent = -1, .celsius = -1};
+    pthread_mutex_unlock(&self->lock);
+    const kt_err_t err = self->backend->state(self->context, &state);
+    pthread_mutex_lock(&self->lock);
+    self->state = state;
+    return err;
+}
+
 // Loses the device for the backend's reason; NVML may report the XID by now.
 static void
 actor_fail(kt_gpu_t *self)
 {
-    kt_gpu_state_t state = {.percent = -1, .celsius = -1};
-    pthread_mutex_unlock(&self->lock);
-    (void)self->backend->state(self->context, &state);
-    pthread_mutex_lock(&self->lock);
-    self->state = state;
+    (void)actor_read_state(self);
     kt_gpu_lose(self, self->backend->why(self->context));
 }
 
 static size_t
-slots_flying(const kt_gpu_t *self)
+slots_in(const kt_gpu_t *self, kt_gpu_slot_state_t state)
 {
     size_t n = 0;
     for (size_t i = 0; i < KT_GPU_SLOTS; i++)
-        n += self->slots[i].state == SLOT_FLYING;
+        n += self->slots[i].state == state;
     return n;
 }
 
@@ -80,7 +87,7 @@ slot_is_due(const kt_gpu_t *self, const kt_gpu_slot_t *slot, int64_t now_us)
 {
     if (slot->state != SLOT_FILLING || slot->writers)
         return false;
-    return slot->full || self->closing || self->waiting >= self->attached || !slots_flying(self) ||
+    return slot->full || self->closing || self->waiting >= self->attached || !slots_in(self, SLOT_FLYING) ||
            now_us - slot->opened_us >= self->opts.wait_us;
 }
 
@@ -89,7 +96,7 @@ slot_send(kt_gpu_t *self, uint32_t index)
 {
     kt_gpu_slot_t *slot = &self->slots[index];
     slot->state         = SLOT_SENDING;
-    if (!slots_flying(self))
+    if (!slots_in(self, SLOT_FLYING))
         self->progress_ms = kt_clock_ms();
     pthread_mutex_unlock(&self->lock);
     kt_err_t err  = self->backend->submit(self->context, index, &slot->batch);
@@ -110,72 +117,53 @@ slot_send(kt_gpu_t *self, uint32_t index)
     }
 }
 
-static void
-slot_poll(kt_gpu_t *self, uint32_t index)
-{
-    bool done = false;
-    pthread_mutex_unlock(&self->lock);
-    kt_err_t err = self->backend->poll(self->context, index, &done);
-    pthread_mutex_lock(&self->lock);
-    if (self->lost)
-        return;
-    if (err)
-        actor_fail(self);
-    else if (done)
-        slot_finish(self, &self->slots[index], KT_OK);
-}
-
-static void
-actor_check_health(kt_gpu_t *self, int64_t now_ms)
-{
-    kt_gpu_state_t state = {.percent = -1, .celsius = -1};
-    char           why[KT_GPU_WHY];
-    self->state_ms = now_ms + STATE_MS;
-    pthread_mutex_unlock(&self->lock);
-    kt_err_t err = self->backend->state(self->context, &state);
-    pthread_mutex_lock(&self->lock);
-    self->state = state;
-    if (err)
-        kt_gpu_lose(self, self->backend->why(self->context));
-    else if (state.xid) {
-        snprintf(why, sizeof why, "the driver reported XID %d", state.xid);
-        kt_gpu_lose(self, why);
-    }
-}
-
-// Applies only while no batch ends: a busy device may be slow.
-static void
-actor_check_deadline(kt_gpu_t *self)
-{
-    char why[KT_GPU_WHY];
-    if (!slots_flying(self) || kt_clock_ms() - self->progress_ms < self->opts.deadline_ms)
-        return;
-    snprintf(why, sizeof why, "no batch ended within %lld ms", (long long)self->opts.deadline_ms);
-    self->hung = true;
-    kt_gpu_lose(self, why);
-}
-
+// Sends the batches that are due, polls those in flight, and loses the device if it failed or hangs.
 static void
 actor_step(kt_gpu_t *self)
 {
+    char    why[KT_GPU_WHY];
     int64_t now_us = kt_clock_us();
     for (uint32_t i = 0; i < KT_GPU_SLOTS && !self->lost; i++)
         if (slot_is_due(self, &self->slots[i], now_us))
             slot_send(self, i);
     for (uint32_t i = 0; i < KT_GPU_SLOTS && !self->lost; i++)
-        if (self->slots[i].state == SLOT_FLYING)
-            slot_poll(self, i);
-    if (!self->lost && kt_clock_ms() >= self->state_ms)
-        actor_check_health(self, kt_clock_ms());
-    if (!self->lost)
-        actor_check_deadline(self);
+        if (self->slots[i].state == SLOT_FLYING) {
+            bool done = false;
+            pthread_mutex_unlock(&self->lock);
+            const kt_err_t err = self->backend->poll(self->context, i, &done);
+            pthread_mutex_lock(&self->lock);
+            if (self->lost)
+                return;
+            if (err)
+                actor_fail(self);
+            else if (done)
+                slot_finish(self, &self->slots[i], KT_OK);
+        }
+
+    if (!self->lost && kt_clock_ms() >= self->state_ms) {
+        self->state_ms     = kt_clock_ms() + STATE_MS;
+        const kt_err_t err = actor_read_state(self);
+        if (err) {
+            kt_gpu_lose(self, self->backend->why(self->context));
+        } else if (self->state.xid) {
+            snprintf(why, sizeof why, "the driver reported XID %d", self->state.xid);
+            kt_gpu_lose(self, why);
+        }
+    }
+
+    // Applies only while no batch ends: a busy device may be slow.
+    if (!self->lost && slots_in(self, SLOT_FLYING) && kt_clock_ms() - self->progress_ms >= self->opts.deadline_ms) {
+        snprintf(why, sizeof why, "no batch ended within %lld ms", (long long)self->opts.deadline_ms);
+        self->hung = true;
+        kt_gpu_lose(self, why);
+    }
 }
 
 // When the actor has to run again if nothing wakes it earlier.
 static int64_t
 actor_next_us(const kt_gpu_t *self)
 {
-    int64_t now_us = kt_clock_us(), at = now_us + (slots_flying(self) ? POLL_US : IDLE_US);
+    int64_t now_us = kt_clock_us(), at = now_us + (slots_in(self, SLOT_FLYING) ? POLL_US : IDLE_US);
     for (size_t i = 0; i < KT_GPU_SLOTS; i++) {
         const kt_gpu_slot_t *slot = &self->slots[i];
         int64_t              due  = slot->opened_us + self->opts.wait_us;
@@ -187,21 +175,12 @@ actor_next_us(const kt_gpu_t *self)
     return at;
 }
 
-static bool
-has_batches(const kt_gpu_t *self)
-{
-    for (size_t i = 0; i < KT_GPU_SLOTS; i++)
-        if (self->slots[i].state == SLOT_FILLING || self->slots[i].state == SLOT_FLYING)
-            return true;
-    return false;
-}
-
 static void *
 actor(void *argument)
 {
     kt_gpu_t *self = argument;
     pthread_mutex_lock(&self->lock);
-    while (!self->closing || (!self->lost && has_batches(self))) {
+    while (!self->closing || (!self->lost && slots_in(self, SLOT_FILLING) + slots_in(self, SLOT_FLYING) > 0)) {
         actor_step(self);
         int64_t at = self->lost ? kt_clock_us() + IDLE_US : actor_next_us(self);
         if (at > kt_clock_us())
@@ -211,32 +190,6 @@ actor(void *argument)
     pthread_cond_broadcast(&self->changed);
     pthread_mutex_unlock(&self->lock);
     return NULL;
-}
-
-// A slot's memory: five parts of sixteen for input, nine for results, two for what the backend adds.
-static kt_err_t
-open_context(kt_gpu_t *self, int device, char why[KT_GPU_WHY])
-{
-    uint64_t                    most = self->opts.max_bytes ? self->opts.max_bytes / KT_GPU_SLOTS : SLOT_BYTES;
-    size_t                      part = (size_t)(most < SLOT_BYTES ? most : SLOT_BYTES) / 16;
-    const kt_gpu_context_opts_t opts = {.device    = device,
-                                        .slots     = KT_GPU_SLOTS,
-                                        .in_bytes  = 5 * part / KT_GPU_ALIGN_BYTES * KT_GPU_ALIGN_BYTES,
-                                        .out_bytes = 9 * part / KT_GPU_ALIGN_BYTES * KT_GPU_ALIGN_BYTES,
-                                        .max_bytes = self->opts.max_bytes,
-                                        .growth    = self->opts.growth};
-    kt_err_t                    err  = self->backend->describe(device, &self->about);
-    if (!err)
-        err = self->backend->open(&self->context, &opts, why);
-    for (uint32_t i = 0; i < KT_GPU_SLOTS && !err; i++) {
-        self->slots[i].input   = self->backend->input(self->context, i);
-        self->slots[i].results = self->backend->results(self->context, i);
-    }
-    self->slot_in_bytes  = opts.in_bytes;
-    self->slot_out_bytes = opts.out_bytes;
-    if (!err)
-        self->pool_bytes = self->backend->pool_bytes(self->context);
-    return err;
 }
 
 kt_err_t
@@ -251,7 +204,29 @@ kt_gpu_open(kt_gpu_t **self_p, const kt_gpu_opts_t *opts, int device, char why[K
     pthread_mutex_init(&self->lock, NULL);
     pthread_cond_init(&self->work, NULL);
     pthread_cond_init(&self->changed, NULL);
-    kt_err_t err = open_context(self, device, why);
+
+    // A slot's memory: five parts of sixteen for input, nine for results, two for what the backend adds.
+    const uint64_t              most         = opts->max_bytes ? opts->max_bytes / KT_GPU_SLOTS : SLOT_BYTES;
+    const size_t                part         = (size_t)(most < SLOT_BYTES ? most : SLOT_BYTES) / 16;
+    const kt_gpu_context_opts_t context_opts = {.device    = device,
+                                                .slots     = KT_GPU_SLOTS,
+                                                .in_bytes  = 5 * part / KT_GPU_ALIGN_BYTES * KT_GPU_ALIGN_BYTES,
+                                                .out_bytes = 9 * part / KT_GPU_ALIGN_BYTES * KT_GPU_ALIGN_BYTES,
+                                                .max_bytes = opts->max_bytes,
+                                                .growth    = opts->growth};
+    kt_gpu_buffers_t            buffers;
+    self->slot_in_bytes  = context_opts.in_bytes;
+    self->slot_out_bytes = context_opts.out_bytes;
+    kt_err_t err         = self->backend->describe(device, &self->about);
+    if (!err)
+        err = self->backend->open(&self->context, &context_opts, &buffers, why);
+    for (uint32_t i = 0; i < KT_GPU_SLOTS && !err; i++) {
+        self->slots[i].input   = buffers.input[i];
+        self->slots[i].results = buffers.results[i];
+    }
+    if (!err)
+        self->pool_bytes = self->backend->pool_bytes(self->context);
+
     if (!err && pthread_create(&self->thread, NULL, actor, self))
         err = KT_ESYSTEM;
     if (err) {
@@ -263,23 +238,6 @@ kt_gpu_open(kt_gpu_t **self_p, const kt_gpu_opts_t *opts, int device, char why[K
     return KT_OK;
 }
 
-// True when the actor has ended and no worker is inside. A thread that a hung device blocks is abandoned.
-static bool
-actor_stop(kt_gpu_t *self)
-{
-    pthread_mutex_lock(&self->lock);
-    int64_t until_us = kt_clock_us() + 1000 * (CLOSE_MS + (self->lost ? 0 : self->opts.deadline_ms));
-    self->closing    = true;
-    pthread_cond_signal(&self->work);
-    while ((!self->ended || self->inside) && kt_gpu_wait(self, until_us))
-        continue;
-    bool ended = self->ended && !self->inside;
-    pthread_mutex_unlock(&self->lock);
-    if (ended)
-        pthread_join(self->thread, NULL);
-    return ended;
-}
-
 void
 kt_gpu_close(kt_gpu_t **self_p)
 {
@@ -287,7 +245,22 @@ kt_gpu_close(kt_gpu_t **self_p)
     *self_p        = NULL;
     if (!self)
         return;
-    bool ended = !self->started || actor_stop(self);
+
+    // Ended: the actor has returned and no worker is inside. A thread that a hung device blocks is abandoned.
+    bool ended = !self->started;
+    if (self->started) {
+        pthread_mutex_lock(&self->lock);
+        const int64_t until_us = kt_clock_us() + 1000 * (CLOSE_MS + (self->lost ? 0 : self->opts.deadline_ms));
+        self->closing          = true;
+        pthread_cond_signal(&self->work);
+        while ((!self->ended || self->inside) && kt_gpu_wait(self, until_us))
+            continue;
+        ended = self->ended && !self->inside;
+        pthread_mutex_unlock(&self->lock);
+        if (ended)
+            pthread_join(self->thread, NULL);
+    }
+
     if (!ended || self->hung)
         kt_log_warn("GPU-LEFT", "device=\"%s\" text=\"it does not answer: its memory stays taken until the end\"",
                     self->about.name);

@@ -33,28 +33,24 @@ gpu_run_or_move(gpu_device_t *self, const kt_gpu_kind_t *kind, const void *work,
     return err;
 }
 
-// Peaks are appended: those of a failed attempt are removed first.
-static kt_err_t
-gpu_frontend_one(gpu_device_t *self, const kt_plan_t *plan, const kt_span_t *span, const kt_rows_t *out)
-{
-    const kt_gpu_frames_t frames  = {.plan = plan, .span = span, .rows = out};
-    const size_t          had     = out->peaks ? out->peaks->count : 0;
-    const size_t          had_cqt = out->cqt_peaks ? out->cqt_peaks->count : 0;
-    if (gpu_run_or_move(self, &kt_gpu_frontend_kind, &frames, span->frames) == KT_OK)
-        return KT_OK;
-    if (out->peaks)
-        out->peaks->count = had;
-    if (out->cqt_peaks)
-        out->cqt_peaks->count = had_cqt;
-    return kt_device_frontend(self->cpu, plan, span, 1, out);
-}
-
 static kt_err_t
 gpu_frontend(kt_device_t *device, const kt_plan_t *plan, const kt_span_t *spans, size_t n, const kt_rows_t *out)
 {
-    kt_err_t err = KT_OK;
-    for (size_t i = 0; i < n && !err; i++)
-        err = gpu_frontend_one(gpu_of(device), plan, &spans[i], &out[i]);
+    gpu_device_t *self = gpu_of(device);
+    kt_err_t      err  = KT_OK;
+    for (size_t i = 0; i < n && !err; i++) {
+        kt_spectral_peaks_t  *peaks = out[i].peaks, *cqt_peaks = out[i].cqt_peaks;
+        const size_t          had = peaks ? peaks->count : 0, had_cqt = cqt_peaks ? cqt_peaks->count : 0;
+        const kt_gpu_frames_t frames = {.plan = plan, .span = &spans[i], .rows = &out[i]};
+        if (gpu_run_or_move(self, &kt_gpu_frontend_kind, &frames, spans[i].frames) == KT_OK)
+            continue;
+        // Peaks are appended: those of the failed attempt are removed first.
+        if (peaks)
+            peaks->count = had;
+        if (cqt_peaks)
+            cqt_peaks->count = had_cqt;
+        err = kt_device_frontend(self->cpu, plan, &spans[i], 1, &out[i]);
+    }
     return err;
 }
 

@@ -14,7 +14,7 @@ enum {
     KT_GPU_TUNINGS       = 16                                    // different ones of the parts of a chroma batch
 };
 
-// A frame's peaks lie together, frames in any order; slice[item] says where.
+// A frame's peaks are contiguous, frames in any order; slice[item] is the range.
 typedef struct kt_gpu_peak {
     float magnitude, pitch_hz;
 } kt_gpu_peak_t;
@@ -36,7 +36,7 @@ typedef struct kt_gpu_frames {
     float           *chroma;  // chroma: [frames][n_chroma]
 } kt_gpu_frames_t;
 
-// Into the list of one span, in frame order. KT_ENOMEM; KT_EIO: a slice lies outside.
+// Into the list of one span, in frame order. KT_ENOMEM; KT_EIO: a slice is outside.
 KT_MUST_USE kt_err_t kt_gpu_peaks_collect(const kt_gpu_peak_t *peak, uint32_t used, const kt_gpu_slice_t *slice,
                                           size_t frames, unsigned per_octave, kt_spectral_peaks_t *out);
 

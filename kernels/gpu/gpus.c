@@ -1,6 +1,7 @@
 // All GPUs of a process: their choice and their sums.
 #include "kernels/gpu/gpus.h"
 
+#include "common/assert.h"
 #include "common/log.h"
 #include "kernels/gpu/private.h"
 
@@ -18,24 +19,20 @@ struct kt_gpus {
     kt_gpu_t *at[KT_GPUS_MAX];
 };
 
-// Does a word of the setting, an index or the beginning of a UUID, name this device?
-static bool
-is_device_named(const char *word, size_t length, int index, const char *uuid)
-{
-    char number[16];
-    snprintf(number, sizeof number, "%d", index);
-    return (strlen(number) == length && strncmp(number, word, length) == 0) ||
-           (!isdigit((unsigned char)*word) && strncasecmp(uuid, word, length) == 0);
-}
-
-// The device that a word names; -1: none.
+// The device that a word of the setting, an index or the beginning of a UUID, names; -1: none.
 static int
-find_device(const kt_gpu_backend_t *backend, int n, const char *word, size_t length)
+device_named(const kt_gpu_backend_t *backend, int n, const char *word, size_t length)
 {
     kt_gpu_about_t about;
-    for (int i = 0; i < n; i++)
-        if (backend->describe(i, &about) == KT_OK && is_device_named(word, length, i, about.uuid))
+    char           number[16];
+    for (int i = 0; i < n; i++) {
+        if (backend->describe(i, &about) != KT_OK)
+            continue;
+        snprintf(number, sizeof number, "%d", i);
+        if ((strlen(number) == length && strncmp(number, word, length) == 0) ||
+            (!isdigit((unsigned char)*word) && strncasecmp(about.uuid, word, length) == 0))
             return i;
+    }
     return -1;
 }
 
@@ -70,7 +67,7 @@ gpus_open_all(kt_gpus_t *self, const kt_gpu_opts_t *opts, int n, char why[KT_GPU
         err = gpus_add(self, opts, i, why);
     while (*at) {
         size_t length = strcspn(at, BLANKS);
-        int    device = find_device(opts->backend, n, at, length);
+        int    device = device_named(opts->backend, n, at, length);
         if (device < 0) {
             snprintf(why, KT_GPU_WHY, "ANALYZER_GPU_DEVICES names '%.*s', which is not among the %d here",
                      (int)(length < KT_GPU_TEXT ? length : KT_GPU_TEXT), at, n);
@@ -184,6 +181,7 @@ kt_gpus_attach(kt_gpus_t *self)
             load = here;
         }
     }
+    kt_assert(best);  // kt_gpus_open fails without a GPU
     pthread_mutex_lock(&best->lock);
     best->attached++;
     pthread_mutex_unlock(&best->lock);

@@ -50,6 +50,6 @@ const char *kt_gpus_name(const kt_gpus_t *self, char *out, size_t size);
 // kt_device_cpu.
 KT_MUST_USE kt_err_t kt_device_gpu(kt_device_t **self_p, kt_gpus_t *gpus, const kt_device_opts_t *opts);
 
-// load.c: the library beside the program, in ../lib/kithara or ../lib; KITHARA_CUDA_LIBRARY names another. Loaded
-// once, for good. KT_ENOTFOUND.
+// load.c: the library in the folder of the program, in ../lib/kithara or ../lib; KITHARA_CUDA_LIBRARY names another.
+// Loaded once, for good. KT_ENOTFOUND.
 KT_MUST_USE kt_err_t kt_gpu_load(const kt_gpu_backend_t **out, char why[KT_GPU_WHY]);

@@ -1,5 +1,5 @@
-// kt_gpu_layout -- where the results of one GPU batch lie, so that the side that launches and the side that reads
-// agree. Results are sections: arrays over all items of the batch. Pure, any thread.
+// kt_gpu_layout -- offsets of the results of one GPU batch, for the side that launches and the side that reads. Results
+// are sections: arrays over all items of the batch. Pure, any thread.
 #pragma once
 
 #include <stdbool.h>
@@ -19,11 +19,11 @@ typedef struct kt_gpu_section {
 // Byte offsets, each a multiple of KT_GPU_ALIGN_BYTES. Lists are last, as most of their room stays empty.
 typedef struct kt_gpu_layout {
     size_t at[KT_GPU_SECTIONS], size[KT_GPU_SECTIONS];  // size: without the alignment; 0: not wanted
-    size_t lists;                                       // where they begin: what lies before is copied back whole
+    size_t lists;                                       // where they begin: the part before is copied back whole
     size_t bytes;
 } kt_gpu_layout_t;
 
-// wanted: bit i stands for section i.
+// wanted: bit i is section i.
 void kt_gpu_layout(const kt_gpu_section_t section[KT_GPU_SECTIONS], uint32_t wanted, size_t items,
                    kt_gpu_layout_t *out);
 // How many items fit into so many bytes; 0: none.

@@ -9,26 +9,12 @@
 enum { PATH_BYTES = 4096 };
 #define LIBRARY "libkithara-cuda.so"
 
-// The folder of the program; false where the system does not say.
-static bool
-own_folder(char *out, size_t size)
-{
-    ssize_t n = readlink("/proc/self/exe", out, size - 1);
-    if (n <= 0)
-        return false;
-    out[n]      = '\0';
-    char *slash = strrchr(out, '/');
-    if (slash)
-        *slash = '\0';
-    return slash;
-}
-
 static void *
-open_library(char why[KT_GPU_WHY])
+gpu_library_open(char why[KT_GPU_WHY])
 {
     static const char *const PLACES[] = {"", "/../lib/kithara", "/../lib"};
     const char              *named    = getenv("KITHARA_CUDA_LIBRARY");
-    char                     folder[PATH_BYTES], path[PATH_BYTES + 64];
+    char                     program[PATH_BYTES], path[PATH_BYTES + 64];
     if (named && *named) {
         void *library = dlopen(named, RTLD_NOW | RTLD_LOCAL);
         if (!library)
@@ -36,8 +22,14 @@ open_library(char why[KT_GPU_WHY])
         return library;
     }
     snprintf(why, KT_GPU_WHY, "%s is not installed", LIBRARY);
-    for (size_t i = 0; i < sizeof PLACES / sizeof *PLACES && own_folder(folder, sizeof folder); i++) {
-        snprintf(path, sizeof path, "%s%s/%s", folder, PLACES[i], LIBRARY);
+    const ssize_t length             = readlink("/proc/self/exe", program, sizeof program - 1);
+    program[length > 0 ? length : 0] = '\0';
+    char *folder_end                 = strrchr(program, '/');
+    if (!folder_end)
+        return NULL;
+    *folder_end = '\0';
+    for (size_t i = 0; i < sizeof PLACES / sizeof *PLACES; i++) {
+        snprintf(path, sizeof path, "%s%s/%s", program, PLACES[i], LIBRARY);
         if (access(path, R_OK))
             continue;
         void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
@@ -52,7 +44,7 @@ open_library(char why[KT_GPU_WHY])
 kt_err_t
 kt_gpu_load(const kt_gpu_backend_t **out, char why[KT_GPU_WHY])
 {
-    void *library = open_library(why);
+    void *library = gpu_library_open(why);
     if (!library)
         return KT_ENOTFOUND;
     kt_gpu_backend_fn *get = (kt_gpu_backend_fn *)(uintptr_t)dlsym(library, KT_GPU_BACKEND_SYMBOL);

@@ -16,19 +16,9 @@ typedef struct piece {
     kt_gpu_part_t          *part;
 } piece_t;
 
-static bool
-piece_fits(const piece_t *self, const kt_gpu_slot_t *slot, const kt_gpu_part_t *part)
-{
-    const kt_gpu_batch_t *batch  = &slot->batch;
-    const uint32_t        wanted = batch->wanted | self->like.wanted;
-    return batch->n_parts < KT_GPU_PARTS && batch->in_bytes + self->in_bytes <= self->gpu->slot_in_bytes &&
-           batch->items + self->items <= kt_gpu_layout_items(batch->shape.section, wanted, self->gpu->slot_out_bytes) &&
-           (!self->request->kind->joins || self->request->kind->joins(batch, part->args));
-}
-
 // The slot that gathers requests like this one; one that is too full for it is sent.
 static kt_gpu_slot_t *
-find_slot(piece_t *self, const kt_gpu_part_t *part)
+piece_find_slot(piece_t *self, const kt_gpu_part_t *part)
 {
     kt_gpu_slot_t *slots = self->gpu->slots;
     for (size_t i = 0; i < KT_GPU_SLOTS; i++) {
@@ -36,7 +26,11 @@ find_slot(piece_t *self, const kt_gpu_part_t *part)
         if (slots[i].state != SLOT_FILLING || slots[i].full || batch->kind != like->kind ||
             memcmp(batch->config, like->config, sizeof like->config) != 0)
             continue;
-        if (piece_fits(self, &slots[i], part))
+        const size_t room =
+            kt_gpu_layout_items(batch->shape.section, batch->wanted | like->wanted, self->gpu->slot_out_bytes);
+        if (batch->n_parts < KT_GPU_PARTS && batch->in_bytes + self->in_bytes <= self->gpu->slot_in_bytes &&
+            batch->items + self->items <= room &&
+            (!self->request->kind->joins || self->request->kind->joins(batch, part->args)))
             return &slots[i];
         slots[i].full = true;
         pthread_cond_signal(&self->gpu->work);
@@ -56,22 +50,6 @@ find_slot(piece_t *self, const kt_gpu_part_t *part)
     return NULL;
 }
 
-static void
-piece_join(piece_t *self, kt_gpu_slot_t *slot, kt_gpu_part_t part)
-{
-    kt_gpu_batch_t *batch = &slot->batch;
-    part.in               = batch->in_bytes;
-    part.first            = batch->items;
-    self->slot            = slot;
-    self->part            = &slot->parts[batch->n_parts++];
-    *self->part           = part;
-    batch->wanted |= self->like.wanted;
-    batch->items += part.items;
-    batch->in_bytes += kt_gpu_align(self->in_bytes);
-    slot->users++;
-    slot->writers++;
-}
-
 static kt_err_t
 wait_or_lose(kt_gpu_t *gpu, int64_t until_us)
 {
@@ -85,6 +63,7 @@ wait_or_lose(kt_gpu_t *gpu, int64_t until_us)
     return gpu->lost ? KT_ESTATE : KT_OK;
 }
 
+// Waits for room in a slot and takes a part of its batch.
 static kt_err_t
 piece_reserve(piece_t *self, int64_t until_us)
 {
@@ -94,13 +73,23 @@ piece_reserve(piece_t *self, int64_t until_us)
     for (kt_err_t err = KT_OK;;) {
         if (err || gpu->lost || gpu->closing)
             return gpu->lost ? KT_ESTATE : KT_ECLOSED;
-        kt_gpu_slot_t *slot = find_slot(self, &part);
-        if (slot) {
-            piece_join(self, slot, part);
-            return KT_OK;
-        }
+        self->slot = piece_find_slot(self, &part);
+        if (self->slot)
+            break;
         err = wait_or_lose(gpu, until_us);
     }
+
+    kt_gpu_batch_t *batch = &self->slot->batch;
+    part.in               = batch->in_bytes;
+    part.first            = batch->items;
+    self->part            = &self->slot->parts[batch->n_parts++];
+    *self->part           = part;
+    batch->wanted |= self->like.wanted;
+    batch->items += part.items;
+    batch->in_bytes += kt_gpu_align(self->in_bytes);
+    self->slot->users++;
+    self->slot->writers++;
+    return KT_OK;
 }
 
 static kt_err_t
@@ -136,18 +125,6 @@ piece_run(piece_t *self)
     return err;
 }
 
-// The most items of which a slot holds input and results; 0: not one.
-static size_t
-most_items(const kt_gpu_t *gpu, const kt_gpu_batch_t *like)
-{
-    const kt_gpu_shape_t *shape = &like->shape;
-    if (gpu->slot_in_bytes < shape->first_bytes)
-        return 0;
-    size_t by_input   = 1 + (gpu->slot_in_bytes - shape->first_bytes) / shape->next_bytes;
-    size_t by_results = kt_gpu_layout_items(shape->section, like->wanted, gpu->slot_out_bytes);
-    return by_input < by_results ? by_input : by_results;
-}
-
 kt_err_t
 kt_gpu_run(kt_gpu_t *self, const kt_gpu_request_t *request)
 {
@@ -155,14 +132,23 @@ kt_gpu_run(kt_gpu_t *self, const kt_gpu_request_t *request)
     request->kind->describe(request->work, &piece.like);
     if (request->items == 0 || !piece.like.wanted)
         return KT_OK;
-    const size_t most = most_items(self, &piece.like);
-    kt_err_t     err  = most ? KT_OK : KT_EINVAL;
+
+    // The most items of which a slot holds input and results.
+    const kt_gpu_shape_t *shape = &piece.like.shape;
+    size_t                most  = 0;
+    if (self->slot_in_bytes >= shape->first_bytes) {
+        const size_t by_input   = 1 + (self->slot_in_bytes - shape->first_bytes) / shape->next_bytes;
+        const size_t by_results = kt_gpu_layout_items(shape->section, piece.like.wanted, self->slot_out_bytes);
+        most                    = by_input < by_results ? by_input : by_results;
+    }
+
+    kt_err_t err = most ? KT_OK : KT_EINVAL;
     pthread_mutex_lock(&self->lock);
     self->inside++;
     for (; piece.first < request->items && !err; piece.first += piece.items) {
         const size_t left = request->items - piece.first;
         piece.items       = left < most ? left : most;
-        piece.in_bytes    = piece.like.shape.first_bytes + (piece.items - 1) * piece.like.shape.next_bytes;
+        piece.in_bytes    = shape->first_bytes + (piece.items - 1) * shape->next_bytes;
         err               = piece_run(&piece);
     }
     self->inside--;

@@ -33,39 +33,34 @@ hsv_of(const uint8_t *p)
 }
 
 static void
-colours(const uint8_t *p, const uint8_t *before, kt_image_stats_t *out)
-{
-    const hsv_t    now = hsv_of(p);
-    const uint64_t y   = (uint64_t)luma(p);
-    out->colour[p[0] / 32 * 64 + p[1] / 32 * 8 + p[2] / 32]++;
-    out->sum[KT_IMAGE_LUMA] += y;
-    out->sum[KT_IMAGE_LUMA_SQUARES] += y * y;
-    out->sum[KT_IMAGE_HUE] += (uint64_t)now.h;
-    out->sum[KT_IMAGE_SATURATION] += (uint64_t)now.s;
-    out->sum[KT_IMAGE_VALUE] += (uint64_t)now.v;
-    if (!before)
-        return;
-    const hsv_t then = hsv_of(before);
-    out->sum[KT_IMAGE_HUE_CHANGE] += (uint64_t)abs(now.h - then.h);
-    out->sum[KT_IMAGE_SATURATION_CHANGE] += (uint64_t)abs(now.s - then.s);
-    out->sum[KT_IMAGE_VALUE_CHANGE] += (uint64_t)abs(now.v - then.v);
-}
-
-static void
 image_stats(const uint8_t *rgb, const uint8_t *before, uint32_t width, uint32_t height, kt_image_stats_t *out)
 {
     const size_t row = 3 * (size_t)width;
+    uint64_t    *sum = out->sum;
     memset(out, 0, sizeof *out);
     for (uint32_t y = 0; y < height; y++)
         for (uint32_t x = 0; x < width; x++) {
-            const size_t   at = y * row + 3 * (size_t)x;
-            const uint8_t *p  = rgb + at;
-            colours(p, before ? before + at : NULL, out);
+            const size_t   at    = y * row + 3 * (size_t)x;
+            const uint8_t *p     = rgb + at;
+            const hsv_t    now   = hsv_of(p);
+            const uint64_t light = (uint64_t)luma(p);
+            sum[KT_IMAGE_LUMA] += light;
+            sum[KT_IMAGE_LUMA_SQUARES] += light * light;
+            sum[KT_IMAGE_HUE] += (uint64_t)now.h;
+            sum[KT_IMAGE_SATURATION] += (uint64_t)now.s;
+            sum[KT_IMAGE_VALUE] += (uint64_t)now.v;
+            out->colour[p[0] / 32 * 64 + p[1] / 32 * 8 + p[2] / 32]++;
+            if (before) {
+                const hsv_t then = hsv_of(before + at);
+                sum[KT_IMAGE_HUE_CHANGE] += (uint64_t)abs(now.h - then.h);
+                sum[KT_IMAGE_SATURATION_CHANGE] += (uint64_t)abs(now.s - then.s);
+                sum[KT_IMAGE_VALUE_CHANGE] += (uint64_t)abs(now.v - then.v);
+            }
             if (x == 0 || y == 0 || x + 1 == width || y + 1 == height)
                 continue;
             const int64_t edge = 4 * luma(p) - luma(p - 3) - luma(p + 3) - luma(p - row) - luma(p + row);
-            out->sum[KT_IMAGE_EDGES] += (uint64_t)edge;
-            out->sum[KT_IMAGE_EDGE_SQUARES] += (uint64_t)(edge * edge);
+            sum[KT_IMAGE_EDGES] += (uint64_t)edge;
+            sum[KT_IMAGE_EDGE_SQUARES] += (uint64_t)(edge * edge);
         }
 }
 

@@ -36,7 +36,7 @@ frontend_describe(const void *work, kt_gpu_batch_t *out)
 }
 
 static uint32_t
-clip(size_t at, size_t first, size_t length)
+clip_to_part(size_t at, size_t first, size_t length)
 {
     return (uint32_t)(at < first ? 0 : at - first < length ? at - first : length);
 }
@@ -47,8 +47,8 @@ kt_gpu_frames_args(const void *work, size_t first, size_t items, void *args)
     const kt_gpu_frames_t     *self = work;
     const kt_frontend_opts_t  *opts = &self->plan->opts;
     const size_t               at = first * opts->hop, samples = (items - 1) * opts->hop + opts->n_fft;
-    const kt_gpu_frames_args_t out = {.real_begin = clip(self->span->real_begin, at, samples),
-                                      .real_end   = clip(self->span->real_end, at, samples),
+    const kt_gpu_frames_args_t out = {.real_begin = clip_to_part(self->span->real_begin, at, samples),
+                                      .real_end   = clip_to_part(self->span->real_end, at, samples),
                                       .tuning     = self->tuning};
     memcpy(args, &out, sizeof out);
 }

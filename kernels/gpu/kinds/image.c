@@ -28,12 +28,14 @@ image_args(const void *work, size_t first, size_t items, void *args)
 static void
 image_copy_in(const void *work, size_t first, size_t items, void *to)
 {
-    const kt_image_span_t *span   = ((const kt_gpu_images_t *)work)->span;
-    const size_t           bytes  = kt_image_bytes(span->width, span->height);
-    const uint8_t         *before = first > 0 ? span->rgb + (first - 1) * bytes : span->before;
-    if (before)
-        memcpy(to, before, bytes);
-    memcpy((uint8_t *)to + bytes, span->rgb + first * bytes, items * bytes);
+    const kt_image_span_t *span  = ((const kt_gpu_images_t *)work)->span;
+    const size_t           bytes = kt_image_bytes(span->width, span->height);
+    const uint8_t         *from  = span->rgb + first * bytes;
+    if (first > 0)
+        memcpy(to, from - bytes, bytes);
+    else if (span->before)
+        memcpy(to, span->before, bytes);
+    memcpy((uint8_t *)to + bytes, from, items * bytes);
 }
 
 static kt_err_t

@@ -43,7 +43,8 @@ describe(int device, kt_gpu_about_t *out)
 }
 
 static kt_err_t
-open_context(kt_gpu_context_t **self_p, const kt_gpu_context_opts_t *opts, char why[KT_GPU_WHY])
+open_context(kt_gpu_context_t **self_p, const kt_gpu_context_opts_t *opts, kt_gpu_buffers_t *buffers,
+             char why[KT_GPU_WHY])
 {
     kt_gpu_context_t *self = calloc(1, sizeof *self);
     why[0]                 = '\0';
@@ -51,8 +52,10 @@ open_context(kt_gpu_context_t **self_p, const kt_gpu_context_opts_t *opts, char 
     self->opts = *opts;
     cr_assert_eq(kt_device_cpu(&self->cpu, NULL), KT_OK);
     for (uint32_t i = 0; i < opts->slots; i++) {
-        self->lanes[i].in  = calloc(1, opts->in_bytes);
-        self->lanes[i].out = calloc(1, opts->out_bytes);
+        self->lanes[i].in   = calloc(1, opts->in_bytes);
+        self->lanes[i].out  = calloc(1, opts->out_bytes);
+        buffers->input[i]   = self->lanes[i].in;
+        buffers->results[i] = self->lanes[i].out;
     }
     *self_p = self;
     return KT_OK;
@@ -72,18 +75,6 @@ close_context(kt_gpu_context_t **self_p)
     pthread_mutex_lock(&gpu_double.lock);
     gpu_double.n_closed++;
     pthread_mutex_unlock(&gpu_double.lock);
-}
-
-static void *
-input(kt_gpu_context_t *self, uint32_t slot)
-{
-    return self->lanes[slot].in;
-}
-
-static const void *
-results(const kt_gpu_context_t *self, uint32_t slot)
-{
-    return self->lanes[slot].out;
 }
 
 // Where a section's values of an item lie.
@@ -240,8 +231,6 @@ gpu_double_backend(int devices)
                                              .describe   = describe,
                                              .open       = open_context,
                                              .close      = close_context,
-                                             .input      = input,
-                                             .results    = results,
                                              .submit     = submit,
                                              .poll       = poll_slot,
                                              .state      = state,
