@@ -1,15 +1,14 @@
-// The thread between the loop and the ledger. Requests keep their order; neighbours of a kind become one call. Which
-// error means what:
+// The thread between the loop and the ledger. Requests keep their order; neighbours of one kind become one call. What
+// each error means:
 //
 //   verdict RETRY (disk, full, busy, memory)  the same call again, after a pause that grows from 20 ms to 5 s; STATE
 //   EFENCED                                   the answer: the loop opens a new lease
-//   EUNKNOWN_COMMIT of a CLAIM                the answer too: jobs may be claimed that nobody knows of, so the loop
-//   opens
-//                                             a new lease, which frees them. All other calls are repeated: they are
+//   EUNKNOWN_COMMIT of a CLAIM                the answer: jobs may be claimed under this lease; the loop opens a new
+//                                             one, which releases them. All other calls are repeated: they are
 //                                             idempotent
 //   verdict CRASH (the file is damaged)       the answer, and STATE
-//   anything else, in a group                 row by row, so that the bad one alone gets it
-//   a reading call                            the answer: status is worth no waiting, and says nothing of writing
+//   anything else, in a group                 row by row, so that only the bad row gets it
+//   a reading call                            the answer: status waits for nothing
 #include "coordinator/ledger/actor.h"
 
 #include "common/clock.h"
@@ -28,7 +27,7 @@ struct kt_ledger_actor {
     pthread_t         thread;
     bool              started;
     _Atomic int64_t   stop_by_ms;  // 0: not stopping
-    kt_err_t          told;        // the last STATE
+    kt_err_t          reported;    // the last STATE
     int64_t           pause_ms;
     kt_ledger_group_t group;
 };
@@ -54,17 +53,17 @@ answer_all(kt_ledger_actor_t *self, kt_ledger_request_t **requests, size_t n, kt
     }
 }
 
-// Said once a change. Without memory for the message it is said after the next call.
+// Once per change. Without memory for the message, after the next call.
 static void
-tell_state(kt_ledger_actor_t *self, kt_err_t err)
+report_state(kt_ledger_actor_t *self, kt_err_t err)
 {
-    if (self->told == err)
+    if (self->reported == err)
         return;
     kt_ledger_request_t *state = kt_ledger_request_new(KT_LREQ_STATE, NULL);
     if (!state)
         return;
-    state->err = err;
-    self->told = err;
+    state->err     = err;
+    self->reported = err;
     if (err)
         kt_log_error("LEDGER-DOWN", "err=%s text=\"%s\"", kt_err_name(err), kt_err_text(err));
     else
@@ -72,29 +71,7 @@ tell_state(kt_ledger_actor_t *self, kt_err_t err)
     answer(self, &state);
 }
 
-static bool
-is_passing(kt_err_t err, kt_ledger_request_type_t type)
-{
-    if (err == KT_EFENCED || (err == KT_EUNKNOWN_COMMIT && type == KT_LREQ_CLAIM))
-        return false;
-    return kt_err_verdict(err) == KT_VERDICT_RETRY;
-}
-
-// False when the actor is being destroyed.
-static bool
-pause_a_while(kt_ledger_actor_t *self)
-{
-    void  *nothing;
-    size_t n;
-    if (kt_queue_pop(self->wake, &nothing, 1, &n, self->pause_ms) == KT_ECLOSED)
-        return false;
-    self->pause_ms *= 2;
-    if (self->pause_ms > LONGEST_PAUSE_MS)
-        self->pause_ms = LONGEST_PAUSE_MS;
-    return true;
-}
-
-// Until the ledger has said something final.
+// Repeats the call until its result is final, or until the actor is being destroyed.
 static kt_err_t
 call_until_answered(kt_ledger_actor_t *self, kt_ledger_request_t **requests, size_t n)
 {
@@ -103,21 +80,21 @@ call_until_answered(kt_ledger_actor_t *self, kt_ledger_request_t **requests, siz
         kt_err_t err = kt_ledger_call(&self->group, requests, n);
         if (kt_ledger_is_reading(type))
             return err;
-        if (!is_passing(err, type)) {
-            tell_state(self, kt_err_verdict(err) == KT_VERDICT_CRASH ? err : KT_OK);
+        bool final = err == KT_EFENCED || (err == KT_EUNKNOWN_COMMIT && type == KT_LREQ_CLAIM) ||
+                     kt_err_verdict(err) != KT_VERDICT_RETRY;
+        if (final) {
+            report_state(self, kt_err_verdict(err) == KT_VERDICT_CRASH ? err : KT_OK);
             self->pause_ms = FIRST_PAUSE_MS;
             return err;
         }
-        tell_state(self, err);
-        if (!pause_a_while(self))
-            return err;
-    }
-}
 
-static bool
-is_row_error(kt_err_t err)
-{
-    return kt_err_verdict(err) == KT_VERDICT_REJECT;
+        void  *nothing;
+        size_t none;
+        report_state(self, err);
+        if (kt_queue_pop(self->wake, &nothing, 1, &none, self->pause_ms) == KT_ECLOSED)
+            return err;
+        self->pause_ms = 2 * self->pause_ms < LONGEST_PAUSE_MS ? 2 * self->pause_ms : LONGEST_PAUSE_MS;
+    }
 }
 
 static void
@@ -125,7 +102,7 @@ serve_group(kt_ledger_actor_t *self, kt_ledger_request_t **requests, size_t n)
 {
     bool     late = self->stop_by_ms && kt_clock_ms() > self->stop_by_ms;
     kt_err_t err  = late ? KT_ECLOSED : call_until_answered(self, requests, n);
-    if (n == 1 || !is_row_error(err)) {
+    if (n == 1 || kt_err_verdict(err) != KT_VERDICT_REJECT) {
         answer_all(self, requests, n, err);
         return;
     }

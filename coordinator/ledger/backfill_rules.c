@@ -143,25 +143,19 @@ kt_backfill_count_item(kt_backfill_t *self, kt_backfill_item_state_t from, kt_ba
         ++*counts[to];
 }
 
-static kt_err_t
-seal(kt_backfill_t *self, uint64_t chunks)
-{
-    if (self->kind != KT_BACKFILL_LIST || chunks != self->chunks)
-        return KT_EINVAL;
-    if (!chunks)
-        return KT_EEMPTY;
-    // The token is free again: the same list may be started once more.
-    snprintf(self->token, sizeof self->token, "sealed-%" PRIu64, self->id);
-    return KT_OK;
-}
-
 kt_err_t
 kt_backfill_control(kt_backfill_t *self, kt_backfill_verb_t verb, uint64_t chunks, int64_t wall_ms)
 {
     kt_backfill_state_t was = self->state;
-    kt_err_t            err = verb == KT_BACKFILL_SEAL ? seal(self, chunks) : KT_OK;
-    if (!err)
-        err = rule_backfill(&self->state, verb);
+    if (verb == KT_BACKFILL_SEAL) {
+        if (self->kind != KT_BACKFILL_LIST || chunks != self->chunks)
+            return KT_EINVAL;
+        if (!chunks)
+            return KT_EEMPTY;
+        // The token is free again: the same list may be started once more.
+        snprintf(self->token, sizeof self->token, "sealed-%" PRIu64, self->id);
+    }
+    kt_err_t err = rule_backfill(&self->state, verb);
     if (err || was == self->state)
         return err;
     bool ends      = self->state == KT_BACKFILL_CANCELLED;
@@ -228,13 +222,6 @@ kt_backfill_waiting(const kt_backfill_t *self)
 {
     uint64_t past = self->skipped + self->refused + self->fed;
     return self->listed > past ? self->listed - past : 0;
-}
-
-static bool
-backfill_is_done(const kt_backfill_t *self)
-{
-    return self->state == KT_BACKFILL_RUNNING && self->listed_all && !kt_backfill_waiting(self) &&
-           !kt_backfill_open(self);
 }
 
 void
@@ -310,7 +297,7 @@ kt_backfill_after_settle(kt_backfill_t *self, size_t left, int64_t wall_ms)
 {
     int64_t rate_ms = self->rate_ms[1];
     kt_backfill_note_rate(self, wall_ms);
-    if (!backfill_is_done(self))
+    if (self->state != KT_BACKFILL_RUNNING || !self->listed_all || kt_backfill_waiting(self) || kt_backfill_open(self))
         return left || rate_ms != self->rate_ms[1];
     self->state    = KT_BACKFILL_DONE;
     self->ended_ms = wall_ms;

@@ -61,38 +61,29 @@ kt_rule_outcome(const kt_job_facts_t *job, const kt_result_t *result, const kt_l
     return result_ok(result, lease != NULL) ? KT_STORED_NEW : KT_STORED_BAD_DATA;
 }
 
-static kt_err_t
-cancel(kt_job_facts_t *job)
-{
-    if (job->state == KT_JOB_DONE || job->state == KT_JOB_FAILED)
-        return KT_EINVAL;
-    job->state = KT_JOB_CANCELLED;
-    job->epoch = 0;
-    return KT_OK;
-}
-
-static kt_err_t
-retry(kt_job_facts_t *job)
-{
-    if (job->state == KT_JOB_QUEUED || job->state == KT_JOB_CLAIMED || job->id.run == UINT32_MAX || job->retained)
-        return KT_EINVAL;
-    job->state = KT_JOB_QUEUED;
-    job->id.run++;
-    return KT_OK;
-}
-
 kt_err_t
 kt_rule_ask(kt_job_facts_t *job, const kt_ask_t *ask)
 {
     bool current = ask->id.run == 0 || ask->id.run == job->id.run;
-    if (ask->type == KT_ASK_CANCEL)
-        return current ? cancel(job) : KT_EINVAL;
-    if (ask->type != KT_ASK_RETRY)
-        return KT_EINVAL;
-    // The same retry told twice, because the answer to the first was lost.
-    if (!current && ask->id.run + 1 == job->id.run)
+    bool ended   = job->state == KT_JOB_DONE || job->state == KT_JOB_FAILED;
+    switch (ask->type) {
+    case KT_ASK_CANCEL:
+        if (!current || ended)
+            return KT_EINVAL;
+        job->state = KT_JOB_CANCELLED;
+        job->epoch = 0;
         return KT_OK;
-    return current ? retry(job) : KT_EINVAL;
+    case KT_ASK_RETRY:
+        // The same retry again, because the answer to the first was lost.
+        if (!current && ask->id.run + 1 == job->id.run)
+            return KT_OK;
+        if (!current || !(ended || job->state == KT_JOB_CANCELLED) || job->id.run == UINT32_MAX || job->retained)
+            return KT_EINVAL;
+        job->state = KT_JOB_QUEUED;
+        job->id.run++;
+        return KT_OK;
+    default: return KT_EINVAL;
+    }
 }
 
 bool

@@ -11,62 +11,49 @@ typedef struct audit {
     uint64_t        counts[KT_JOB_CANCELLED + 1];
 } audit_t;
 
-static size_t
-count_outcomes(const audit_t *audit, const kt_mem_job_t *job, const kt_mem_result_t **of_run)
+static void
+check_outcomes(const audit_t *audit, const kt_mem_job_t *job)
 {
-    size_t n = 0;
+    const kt_mem_result_t *of_run   = NULL;
+    bool                   finished = job->facts.state == KT_JOB_DONE || job->facts.state == KT_JOB_FAILED;
+    size_t                 n        = 0;
     for (size_t at = job->result; at;) {
         const kt_mem_result_t *row = kt_mem_row(&audit->self->results, at - 1);
         if (row->id.job != job->facts.id.job || row->id.run > job->facts.id.run)
             audit->found(audit->context, row->id, "the result is of another job, or of a run not reached");
         if (row->id.run == job->facts.id.run) {
-            *of_run = row;
+            of_run = row;
             n++;
         }
         at = row->earlier;
     }
-    return n;
-}
-
-static void
-check_outcome(const audit_t *audit, const kt_mem_job_t *job)
-{
-    const kt_mem_result_t *row      = NULL;
-    bool                   finished = job->facts.state == KT_JOB_DONE || job->facts.state == KT_JOB_FAILED;
-    size_t                 n        = count_outcomes(audit, job, &row);
     if (n != finished) {
         char text[128];
         snprintf(text, sizeof text, "the job is %s and has %zu results of its run", kt_job_state_name(job->facts.state),
                  n);
         audit->found(audit->context, job->facts.id, text);
-    } else if (row && (row->err == KT_OK) != (job->facts.state == KT_JOB_DONE)) {
+    } else if (of_run && (of_run->err == KT_OK) != (job->facts.state == KT_JOB_DONE)) {
         audit->found(audit->context, job->facts.id, "the job's state and its result differ about success");
     }
 }
 
 static void
-check_attempts(const audit_t *audit, const kt_mem_job_t *job)
+check_job(audit_t *audit, const kt_mem_job_t *job)
 {
-    uint32_t attempts = 0, crashes = 0;
+    const kt_job_facts_t *facts    = &job->facts;
+    uint32_t              attempts = 0, crashes = 0;
+    audit->counts[facts->state]++;
+    check_outcomes(audit, job);
     for (size_t at = job->attempt; at;) {
         const kt_mem_attempt_t *row = kt_mem_row(&audit->self->attempts, at - 1);
-        if (row->id.run == job->facts.id.run) {
+        if (row->id.run == facts->id.run) {
             attempts++;
             crashes += row->crash;
         }
         at = row->earlier;
     }
     if (attempts != job->attempts || crashes != job->crashes)
-        audit->found(audit->context, job->facts.id, "the job's attempts are not those of its rows");
-}
-
-static void
-check_job(audit_t *audit, const kt_mem_job_t *job)
-{
-    const kt_job_facts_t *facts = &job->facts;
-    audit->counts[facts->state]++;
-    check_outcome(audit, job);
-    check_attempts(audit, job);
+        audit->found(audit->context, facts->id, "the job's attempts are not those of its rows");
     if (facts->state == KT_JOB_CLAIMED && !kt_mem_has_lease(audit->self, facts->epoch))
         audit->found(audit->context, facts->id, "the job is claimed under an epoch that no lease has");
     if (facts->state != KT_JOB_CLAIMED && facts->epoch)

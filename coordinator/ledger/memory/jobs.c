@@ -6,22 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static kt_err_t
-make_job_room(kt_mem_t *self, const kt_new_job_t *jobs, size_t n)
-{
-    size_t bytes = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (!kt_rule_job_ok(&jobs[i]))
-            return KT_EBADDATA;
-        bytes += strlen(jobs[i].job->message_id) + strlen(jobs[i].job->file_path) + jobs[i].body_bytes + 3;
-    }
-    bool room = kt_mem_room(&self->jobs, n) && kt_mem_map_room(self, n) && kt_mem_text_room(self, bytes);
-    // An entry of a heap is a job's for as long as the job is: so room for all jobs of all priorities is enough.
-    for (unsigned rank = 0; rank < KT_RANKS && room; rank++)
-        room = kt_mem_room(&self->heaps[rank], self->jobs.n - self->heaps[rank].n + n);
-    return room ? KT_OK : KT_ENOMEM;
-}
-
 static void
 add_job(kt_mem_t *self, const kt_new_job_t *row, uint64_t hash)
 {
@@ -46,9 +30,21 @@ add_job(kt_mem_t *self, const kt_new_job_t *row, uint64_t hash)
 kt_err_t
 kt_mem_insert_jobs(kt_ledger_t *base, const kt_new_job_t *jobs, size_t n, kt_inserted_t *how, uint64_t *ids)
 {
-    kt_mem_t *self = (kt_mem_t *)base;
-    kt_err_t  err  = make_job_room(self, jobs, n);
-    for (size_t i = 0; i < n && !err; i++) {
+    kt_mem_t *self  = (kt_mem_t *)base;
+    size_t    bytes = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!kt_rule_job_ok(&jobs[i]))
+            return KT_EBADDATA;
+        bytes += strlen(jobs[i].job->message_id) + strlen(jobs[i].job->file_path) + jobs[i].body_bytes + 3;
+    }
+    bool room = kt_mem_room(&self->jobs, n) && kt_mem_map_room(self, n) && kt_mem_text_room(self, bytes);
+    // A job has at most one entry in a heap: room for all jobs of all priorities is enough.
+    for (unsigned rank = 0; rank < KT_RANKS && room; rank++)
+        room = kt_mem_room(&self->heaps[rank], self->jobs.n - self->heaps[rank].n + n);
+    if (!room)
+        return KT_ENOMEM;
+
+    for (size_t i = 0; i < n; i++) {
         uint64_t            hash  = kt_mem_hash(jobs[i].job->message_id);
         const kt_mem_job_t *known = kt_mem_find(self, jobs[i].job->message_id, hash);
         how[i]                    = KT_INSERTED_NEW;
@@ -60,7 +56,7 @@ kt_mem_insert_jobs(kt_ledger_t *base, const kt_new_job_t *jobs, size_t n, kt_ins
             add_job(self, &jobs[i], hash);
         ids[i] = known ? known->facts.id.job : self->jobs.n;
     }
-    return err;
+    return KT_OK;
 }
 
 static kt_mem_lease_t *
@@ -138,50 +134,32 @@ typedef struct take {
 } take_t;
 
 static kt_err_t
-take_job(kt_mem_t *self, kt_mem_job_t *job, const take_t *take, kt_claimed_t *out)
-{
-    char *body = malloc(job->body_bytes + 1);
-    if (!body)
-        return KT_ENOMEM;
-    memcpy(body, job->body, job->body_bytes + 1);
-    *out = (kt_claimed_t){
-        .id                  = job->facts.id,
-        .attempts            = job->attempts,
-        .crashes             = job->crashes,
-        .priority            = job->priority,
-        .declared_bytes      = job->declared_bytes,
-        .declared_duration_s = job->declared_duration_s,
-        .body                = body,
-        .body_bytes          = job->body_bytes,
-    };
-    kt_mem_dequeue(self, kt_rule_rank(job->priority));
-    kt_mem_set_state(self, job, KT_JOB_CLAIMED);
-    job->facts.epoch = take->epoch;
-    job->claimed_ms  = take->wall_ms;
-    return KT_OK;
-}
-
-static kt_err_t
 take_rank(kt_mem_t *self, const take_t *take, unsigned rank, int64_t created_until_ms, size_t limit, kt_claimed_t *out,
           size_t *n)
 {
-    kt_err_t      err  = KT_OK;
-    size_t        most = *n + limit;
     kt_mem_job_t *job;
-    while (!err && *n < most && (job = kt_mem_oldest(self, rank)) && job->created_ms <= created_until_ms) {
-        err = take_job(self, job, take, &out[*n]);
-        *n += !err;
+    for (size_t most = *n + limit;
+         *n < most && (job = kt_mem_oldest(self, rank)) && job->created_ms <= created_until_ms; ++*n) {
+        char *body = malloc(job->body_bytes + 1);
+        if (!body)
+            return KT_ENOMEM;
+        memcpy(body, job->body, job->body_bytes + 1);
+        out[*n] = (kt_claimed_t){
+            .id                  = job->facts.id,
+            .attempts            = job->attempts,
+            .crashes             = job->crashes,
+            .priority            = job->priority,
+            .declared_bytes      = job->declared_bytes,
+            .declared_duration_s = job->declared_duration_s,
+            .body                = body,
+            .body_bytes          = job->body_bytes,
+        };
+        kt_mem_dequeue(self, kt_rule_rank(job->priority));
+        kt_mem_set_state(self, job, KT_JOB_CLAIMED);
+        job->facts.epoch = take->epoch;
+        job->claimed_ms  = take->wall_ms;
     }
-    return err;
-}
-
-static void
-give_back(kt_mem_t *self, kt_claimed_t *rows, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        kt_mem_set_state(self, kt_mem_job(self, rows[i].id.job), KT_JOB_QUEUED);
-        free(rows[i].body);
-    }
+    return KT_OK;
 }
 
 kt_err_t
@@ -199,10 +177,12 @@ kt_mem_claim(kt_ledger_t *base, const kt_lease_t *lease, size_t want, int64_t wa
     }
     for (unsigned rank = 0; rank < KT_RANKS && !err; rank++)
         err = take_rank(self, &take, rank, INT64_MAX, want - got, out, &got);
-    if (err)
-        give_back(self, out, got);
-    else
+    if (!err)
         *n = got;
+    for (size_t i = 0; err && i < got; i++) {
+        kt_mem_set_state(self, kt_mem_job(self, out[i].id.job), KT_JOB_QUEUED);
+        free(out[i].body);
+    }
     return err;
 }
 

@@ -30,24 +30,6 @@ totals(kt_ledger_t *base, int64_t wall_ms, kt_totals_t *out)
 }
 
 static kt_err_t
-show_outcome(const kt_mem_result_t *result, bool document, bool retained, kt_job_row_t *out)
-{
-    out->err            = result->err;
-    out->stored_wall_ms = result->stored_ms;
-    out->processing_us  = result->processing_us;
-    kt_text_copy(out->detail, sizeof out->detail, result->detail);
-    kt_text_copy(out->node_name, sizeof out->node_name, result->node);
-    if (!document || retained)
-        return KT_OK;
-    out->document = malloc(result->document_bytes + 1);
-    if (!out->document)
-        return KT_ENOMEM;
-    memcpy(out->document, result->document, result->document_bytes + 1);
-    out->document_bytes = result->document_bytes;
-    return KT_OK;
-}
-
-static kt_err_t
 show_job(const kt_mem_t *self, const kt_mem_job_t *job, bool document, kt_job_row_t *out)
 {
     memset(out, 0, sizeof *out);
@@ -63,15 +45,21 @@ show_job(const kt_mem_t *self, const kt_mem_job_t *job, bool document, kt_job_ro
         out->err = KT_ECANCELLED;
     if (job->facts.state != KT_JOB_DONE && job->facts.state != KT_JOB_FAILED)
         return KT_OK;
-    return show_outcome(kt_mem_row(&self->results, job->result - 1), document, job->facts.retained, out);
-}
 
-static bool
-is_wanted(const kt_mem_job_t *job, const kt_job_query_t *query)
-{
-    return (query->state < 0 || query->state == (int)job->facts.state) &&
-           (!query->message_id || strcmp(query->message_id, job->message_id) == 0) &&
-           (!query->path_prefix || strncmp(job->file_path, query->path_prefix, strlen(query->path_prefix)) == 0);
+    const kt_mem_result_t *result = kt_mem_row(&self->results, job->result - 1);
+    out->err                      = result->err;
+    out->stored_wall_ms           = result->stored_ms;
+    out->processing_us            = result->processing_us;
+    kt_text_copy(out->detail, sizeof out->detail, result->detail);
+    kt_text_copy(out->node_name, sizeof out->node_name, result->node);
+    if (!document || job->facts.retained)
+        return KT_OK;
+    out->document = malloc(result->document_bytes + 1);
+    if (!out->document)
+        return KT_ENOMEM;
+    memcpy(out->document, result->document, result->document_bytes + 1);
+    out->document_bytes = result->document_bytes;
+    return KT_OK;
 }
 
 static kt_err_t
@@ -82,7 +70,9 @@ jobs_page(kt_ledger_t *base, const kt_job_query_t *query, kt_job_row_t *out, siz
     size_t          got  = 0;
     for (uint64_t id = query->after_job; id < self->jobs.n && got < capacity && !err; id++) {
         const kt_mem_job_t *job = kt_mem_row(&self->jobs, (size_t)id);
-        if (is_wanted(job, query))
+        if ((query->state < 0 || query->state == (int)job->facts.state) &&
+            (!query->message_id || strcmp(query->message_id, job->message_id) == 0) &&
+            (!query->path_prefix || strncmp(job->file_path, query->path_prefix, strlen(query->path_prefix)) == 0))
             err = show_job(self, job, query->documents, &out[got++]);
     }
     if (!err)

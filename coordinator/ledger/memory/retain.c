@@ -14,20 +14,6 @@ is_waiting(const kt_mem_t *self, const kt_mem_job_t *job)
     return false;
 }
 
-static void
-retain_one(kt_mem_t *self, kt_mem_job_t *job)
-{
-    job->facts.retained = true;
-    job->body           = "";
-    job->body_bytes     = 0;
-    for (size_t at = job->result; at;) {
-        kt_mem_result_t *result = kt_mem_row(&self->results, at - 1);
-        result->document        = "";
-        result->document_bytes  = 0;
-        at                      = result->earlier;
-    }
-}
-
 kt_err_t
 kt_mem_retain(kt_ledger_t *base, int64_t before_ms, size_t want, size_t *n)
 {
@@ -38,7 +24,15 @@ kt_mem_retain(kt_ledger_t *base, int64_t before_ms, size_t want, size_t *n)
         if (job->facts.state < KT_JOB_DONE || job->facts.retained || job->ended_ms >= before_ms ||
             is_waiting(self, job))
             continue;
-        retain_one(self, job);
+        job->facts.retained = true;
+        job->body           = "";
+        job->body_bytes     = 0;
+        for (size_t at = job->result; at;) {
+            kt_mem_result_t *result = kt_mem_row(&self->results, at - 1);
+            result->document        = "";
+            result->document_bytes  = 0;
+            at                      = result->earlier;
+        }
         got++;
     }
     *n = got;

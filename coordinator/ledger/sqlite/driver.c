@@ -49,17 +49,9 @@ typedef struct cell {
 // A write that failed because a disk, a quota or a file size limit is full is the same trouble with the same remedy.
 // SQLite keeps the system's reason, but not that of a failed COMMIT: there errno, cleared before the step, has it.
 static kt_err_t
-io_err(sqlite3 *db, int step_errno)
+err_of_result(sqlite3 *db, int rc, int step_errno)
 {
-    int code = db ? sqlite3_system_errno(db) : 0;
-    if (!code)
-        code = step_errno;
-    return code == ENOSPC || code == EDQUOT || code == EFBIG ? KT_EDISK : KT_EIO;
-}
-
-static kt_err_t
-err_of(sqlite3 *db, int rc, int step_errno)
-{
+    int reason = db ? sqlite3_system_errno(db) : 0;
     switch (rc & 0xff) {
     case SQLITE_OK:
     case SQLITE_ROW:
@@ -71,14 +63,17 @@ err_of(sqlite3 *db, int rc, int step_errno)
     case SQLITE_CONSTRAINT:
     case SQLITE_TOOBIG:
     case SQLITE_MISMATCH: return KT_EBADDATA;
-    default: return io_err(db, step_errno);
+    default: break;
     }
+    if (!reason)
+        reason = step_errno;
+    return reason == ENOSPC || reason == EDQUOT || reason == EFBIG ? KT_EDISK : KT_EIO;
 }
 
 kt_err_t
 kt_sqlite_err(kt_sqlite_t *self, int rc)
 {
-    kt_err_t err = err_of(self->db, rc, errno);
+    kt_err_t err = err_of_result(self->db, rc, errno);
     if (err) {
         char text[512], path[512];
         kt_text_copy(self->sql.why, sizeof self->sql.why, sqlite3_errmsg(self->db));
