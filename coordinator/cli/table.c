@@ -127,7 +127,9 @@ write_cell(const kt_table_t *self, const kt_column_t *column, const json_t *row,
         const char *tail = n > most ? shown + n - most + 3 : shown;
         while (n > most && (*tail & 0xC0) == 0x80)
             tail++;
-        snprintf(out, CELL_MAX, "%s%s", n > most ? "..." : "", tail);
+        size_t dots = n > most ? strlen("...") : 0;
+        memcpy(out, "...", dots);
+        kt_text_copy(out + dots, CELL_MAX - dots, tail);
     }
 }
 
