@@ -127,8 +127,8 @@ write_cell(const kt_table_t *self, const kt_column_t *column, const json_t *row,
         const char *tail = n > most ? shown + n - most + 3 : shown;
         while (n > most && (*tail & 0xC0) == 0x80)
             tail++;
-        size_t dots = n > most ? strlen("...") : 0;
-        memcpy(out, "...", dots);
+        kt_text_copy(out, CELL_MAX, n > most ? "..." : "");
+        size_t dots = strlen(out);
         kt_text_copy(out + dots, CELL_MAX - dots, tail);
     }
 }
