@@ -160,26 +160,6 @@ is_broken(kt_err_t err)
            err == KT_ESTATE;
 }
 
-// An error belongs to the cursor that the ledger has stored.
-static kt_err_t
-scanner_list_page(listing_t *self)
-{
-    self->args   = (args_t){0};
-    kt_err_t err = kt_backfill_source_page(self->source, &self->page, &self->args.paths);
-    // The folder itself fails, or the list has lost a part. A chunk that only cannot be read now is the ledger's
-    // trouble.
-    if (self->b.kind == KT_BACKFILL_FOLDER ? is_broken(err) : err == KT_ENOTFOUND)
-        return listing_store_trouble(self, kt_err_text(err));
-    if (!err)
-        err = listing_store(self);
-    if (err)
-        return err;
-    self->b.pages = self->page.number + 1;
-    self->b.chunk = self->page.chunk;
-    kt_text_copy(self->b.cursor, sizeof self->b.cursor, self->page.cursor);
-    return KT_OK;
-}
-
 static kt_err_t
 scanner_list(listing_t *self)
 {
@@ -190,8 +170,25 @@ scanner_list(listing_t *self)
                 (unsigned long long)self->b.pages);
     if (is_broken(err))
         err = listing_store_trouble(self, self->why[0] ? self->why : "what was stored of it cannot be read");
-    while (self->source && !err && !self->page.last && !self->page.trouble && !self->scanner->ending)
-        err = scanner_list_page(self);
+
+    while (self->source && !err && !self->page.last && !self->page.trouble && !self->scanner->ending) {
+        self->args = (args_t){0};
+        err        = kt_backfill_source_page(self->source, &self->page, &self->args.paths);
+        // The folder itself fails, or the list has lost a part: the error belongs to the cursor that the ledger has
+        // stored. A chunk that only cannot be read now is the ledger's trouble.
+        if (self->b.kind == KT_BACKFILL_FOLDER ? is_broken(err) : err == KT_ENOTFOUND) {
+            err = listing_store_trouble(self, kt_err_text(err));
+            continue;
+        }
+        if (!err)
+            err = listing_store(self);
+        if (err)
+            break;
+        self->b.pages = self->page.number + 1;
+        self->b.chunk = self->page.chunk;
+        kt_text_copy(self->b.cursor, sizeof self->b.cursor, self->page.cursor);
+    }
+
     kt_log_info("BACKFILL-LISTED", "backfill=%llu pages=%llu ms=%lld err=%s", (unsigned long long)self->b.id,
                 (unsigned long long)self->b.pages, (long long)(kt_clock_ms() - began_ms), kt_err_name(err));
     return err;

@@ -33,7 +33,7 @@ snapshot_nodes(kt_queries_t *self, kt_snapshot_t *out)
         all          = kt_sched_view_nodes(self->opts.dispatcher->sched, kt_clock_ms(), views, room);
         out->n_nodes = all < room ? all : room;
     }
-    for (size_t i = 0; i < out->n_nodes; i++) {
+    for (size_t i = 0; views && out->nodes && i < out->n_nodes; i++) {
         kt_node_row_t   *row  = &out->nodes[i];
         const kt_peer_t *peer = kt_peers_find(self->opts.peers, views[i].handle);
         row->view             = views[i];

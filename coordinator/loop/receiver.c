@@ -171,7 +171,7 @@ receiver_on_outcome(kt_receiver_t *self, kt_peer_t *peer, const kt_wire_outcome_
                         .err     = (kt_err_t)outcome->err,
                         .took_ms = ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms};
     if (!ms && outcome->processing_us)
-        event.took_ms = 1;  // 0: not known
+        event.took_ms = 1;  // 0 is an unknown time
     if (!outcome->document.n) {
         kt_log_warn("RESULT-EMPTY", "node=%s job=%llu", peer->name, (unsigned long long)outcome->job);
         kt_peer_nack(self->peers, peer, event.id, KT_EDOCUMENT);
