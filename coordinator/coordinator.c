@@ -103,15 +103,6 @@ open_router(kt_coordinator_t *self, char why[KT_LEDGER_WHY])
     return err;
 }
 
-static void
-name_self(kt_coordinator_t *self)
-{
-    if (*self->settings->coordinator_name)
-        snprintf(self->name, sizeof self->name, "%s", self->settings->coordinator_name);
-    else if (gethostname(self->name, sizeof self->name - 1) || !*self->name)
-        snprintf(self->name, sizeof self->name, "coordinator");
-}
-
 static kt_err_t
 send_frame(void *context, kt_node_handle_t to, const void *bytes, size_t length)
 {
@@ -240,17 +231,11 @@ open_broker(kt_coordinator_t *self, char why[KT_LEDGER_WHY])
 }
 
 static kt_err_t
-open_cache(kt_coordinator_t *self, char why[KT_LEDGER_WHY])
-{
-    return *self->settings->redis_url
-               ? kt_result_cache_new(&self->cache, self->settings->redis_url, self->settings->redis_ttl_s, why)
-               : KT_OK;
-}
-
-static kt_err_t
 open_http(kt_coordinator_t *self, char why[KT_LEDGER_WHY])
 {
-    kt_err_t err = open_cache(self, why);
+    kt_err_t err = KT_OK;
+    if (*self->settings->redis_url)
+        err = kt_result_cache_new(&self->cache, self->settings->redis_url, self->settings->redis_ttl_s, why);
     if (!err)
         err = kt_api_server_new(&self->api, self->settings, self->state_dir, why);
     if (err)
@@ -262,9 +247,22 @@ open_http(kt_coordinator_t *self, char why[KT_LEDGER_WHY])
     return kt_http_new(&self->http, &opts, self->http_address, why);
 }
 
-static kt_err_t
-open_all(kt_coordinator_t *self, kt_ledger_t **ledger_p, char why[KT_LEDGER_WHY])
+kt_err_t
+kt_coordinator_new(kt_coordinator_t **self_p, const kt_settings_t *settings, kt_ledger_t **ledger_p,
+                   char why[KT_LEDGER_WHY])
 {
+    kt_coordinator_t *self = calloc(1, sizeof *self);
+    why[0]                 = '\0';
+    if (!self)
+        return KT_ENOMEM;
+    self->settings  = settings;
+    self->signal_fd = -1;
+    if (*settings->coordinator_name)
+        snprintf(self->name, sizeof self->name, "%s", settings->coordinator_name);
+    else if (gethostname(self->name, sizeof self->name - 1) || !*self->name)
+        snprintf(self->name, sizeof self->name, "coordinator");
+    kt_socket_setup();
+
     kt_err_t err = init_loop(self);
     if (!err)
         err = load_keys(self, why);
@@ -278,22 +276,6 @@ open_all(kt_coordinator_t *self, kt_ledger_t **ledger_p, char why[KT_LEDGER_WHY]
         err = kt_loop_start(&self->loop);
     if (!err)
         err = open_http(self, why);
-    return err;
-}
-
-kt_err_t
-kt_coordinator_new(kt_coordinator_t **self_p, const kt_settings_t *settings, kt_ledger_t **ledger_p,
-                   char why[KT_LEDGER_WHY])
-{
-    kt_coordinator_t *self = calloc(1, sizeof *self);
-    why[0]                 = '\0';
-    if (!self)
-        return KT_ENOMEM;
-    self->settings  = settings;
-    self->signal_fd = -1;
-    name_self(self);
-    kt_socket_setup();
-    kt_err_t err = open_all(self, ledger_p, why);
     if (err)
         goto fail;
     kt_log_info("COORDINATOR-READY", "router=%s http=%s ledger=%s public_key=%s", kt_link_endpoint(self->link),
@@ -330,28 +312,23 @@ kt_coordinator_calls(kt_coordinator_t *self)
 }
 
 static void
-begin_drain(kt_coordinator_t *self)
-{
-    int64_t now_ms = kt_clock_ms();
-    kt_log_info("COORDINATOR-DRAIN", "nodes=%zu at_most_ms=%d", self->loop.peers.n, DRAIN_MS);
-    self->drain_until_ms = now_ms + DRAIN_MS;
-    if (self->broker)
-        kt_broker_drain(self->broker, now_ms);
-    kt_backfiller_drain(self->backfiller);
-    kt_dispatcher_drain_all(&self->loop.dispatcher);
-}
-
-static void
 on_signal(void *context)
 {
     kt_coordinator_t *self = context;
     for (int number; (number = kt_program_next_signal(self->signal_fd));) {
-        if (number == SIGHUP)
+        if (number == SIGHUP) {
             kt_admission_check_keys(&self->loop.admission, true);
-        else if (self->drain_until_ms)
+        } else if (self->drain_until_ms) {
             stop_loop(self);
-        else
-            begin_drain(self);
+        } else {
+            int64_t now_ms = kt_clock_ms();
+            kt_log_info("COORDINATOR-DRAIN", "nodes=%zu at_most_ms=%d", self->loop.peers.n, DRAIN_MS);
+            self->drain_until_ms = now_ms + DRAIN_MS;
+            if (self->broker)
+                kt_broker_drain(self->broker, now_ms);
+            kt_backfiller_drain(self->backfiller);
+            kt_dispatcher_drain_all(&self->loop.dispatcher);
+        }
     }
 }
 

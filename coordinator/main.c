@@ -8,17 +8,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static void
-print_ready(const kt_program_t *program, const kt_coordinator_t *coordinator)
-{
-    if (program->ready_fd < 0)
-        return;
-    dprintf(program->ready_fd, "{\"http\":\"%s\",\"router\":\"%s\",\"public_key\":\"%s\"}\n",
-            kt_coordinator_http(coordinator), kt_coordinator_router(coordinator),
-            kt_coordinator_public_key(coordinator));
-    close(program->ready_fd);
-}
-
 static kt_err_t
 run_coordinator(const kt_program_t *program, int signal_fd)
 {
@@ -31,7 +20,12 @@ run_coordinator(const kt_program_t *program, int signal_fd)
     if (err) {
         kt_program_complain(program, err, why);
     } else {
-        print_ready(program, coordinator);
+        if (program->ready_fd >= 0) {
+            dprintf(program->ready_fd, "{\"http\":\"%s\",\"router\":\"%s\",\"public_key\":\"%s\"}\n",
+                    kt_coordinator_http(coordinator), kt_coordinator_router(coordinator),
+                    kt_coordinator_public_key(coordinator));
+            close(program->ready_fd);
+        }
         err = kt_coordinator_run(coordinator, signal_fd);
     }
     kt_coordinator_destroy(&coordinator);

@@ -117,31 +117,7 @@ amqp_actor_wait(kt_amqp_actor_t *self, int64_t timeout_ms)
     self->busy_since_ms = kt_clock_ms();
 }
 
-static kt_err_t
-amqp_actor_open(kt_amqp_actor_t *self)
-{
-    kt_amqp_connection_t *connection = &self->connection;
-    amqp_actor_set_state(self, KT_AMQP_CONNECTING);
-    kt_err_t err = kt_amqp_connect(connection);
-    amqp_actor_set_state(self, KT_AMQP_CONNECTING);  // now with the descriptor
-    if (!err)
-        err = kt_amqp_login(connection);
-    if (!err)
-        err = self->opts.ops->begin(self->opts.context, connection);
-    return err;
-}
-
-static void
-amqp_actor_pause(kt_amqp_actor_t *self, int64_t until_ms)
-{
-    bool more = false;
-    for (int64_t now_ms = kt_clock_ms(); now_ms < until_ms && !self->stopping; now_ms = kt_clock_ms()) {
-        amqp_actor_wait(self, until_ms - now_ms);
-        if (self->opts.ops->work(self->opts.context, NULL, &more))
-            return;
-    }
-}
-
+// Closes the lost connection and waits before the next attempt.
 static void
 amqp_actor_lose(kt_amqp_actor_t *self)
 {
@@ -159,7 +135,14 @@ amqp_actor_lose(kt_amqp_actor_t *self)
     amqp_actor_close(self);
     self->opts.ops->lost(self->opts.context);
     amqp_actor_set_state(self, KT_AMQP_DOWN);
-    amqp_actor_pause(self, kt_clock_ms() + pause_ms);
+
+    bool    more     = false;
+    int64_t until_ms = kt_clock_ms() + pause_ms;
+    for (int64_t now_ms = kt_clock_ms(); now_ms < until_ms && !self->stopping; now_ms = kt_clock_ms()) {
+        amqp_actor_wait(self, until_ms - now_ms);
+        if (self->opts.ops->work(self->opts.context, NULL, &more))
+            return;
+    }
 }
 
 static kt_err_t
@@ -191,7 +174,13 @@ static void
 amqp_actor_serve(kt_amqp_actor_t *self)
 {
     kt_amqp_connection_t *connection = &self->connection;
-    kt_err_t              err        = amqp_actor_open(self);
+    amqp_actor_set_state(self, KT_AMQP_CONNECTING);
+    kt_err_t err = kt_amqp_connect(connection);
+    amqp_actor_set_state(self, KT_AMQP_CONNECTING);  // now with the descriptor
+    if (!err)
+        err = kt_amqp_login(connection);
+    if (!err)
+        err = self->opts.ops->begin(self->opts.context, connection);
     if (!err) {
         self->up_since_ms = kt_clock_ms();
         amqp_actor_count(self, true);
@@ -199,6 +188,7 @@ amqp_actor_serve(kt_amqp_actor_t *self)
         kt_log_info("AMQP-UP", "connection=%s host=%s port=%d", self->opts.role, connection->url.host,
                     connection->url.port);
     }
+
     while (!err && !self->stopping) {
         bool more           = false;
         self->busy_since_ms = kt_clock_ms();  // start of this turn: a thread that is always busy is not stuck
@@ -212,18 +202,6 @@ amqp_actor_serve(kt_amqp_actor_t *self)
         amqp_actor_lose(self);
 }
 
-static void
-amqp_actor_finish(kt_amqp_actor_t *self)
-{
-    bool     more = false, connected = self->connection.state != NULL;
-    kt_err_t err = self->opts.ops->work(self->opts.context, connected ? &self->connection : NULL, &more);
-    if (connected && !err)
-        kt_amqp_goodbye(&self->connection);
-    amqp_actor_close(self);
-    self->opts.ops->lost(self->opts.context);
-    amqp_actor_set_state(self, KT_AMQP_DOWN);
-}
-
 static void *
 amqp_actor_run(void *context)
 {
@@ -231,7 +209,14 @@ amqp_actor_run(void *context)
     self->busy_since_ms   = kt_clock_ms();
     while (!self->stopping)
         amqp_actor_serve(self);
-    amqp_actor_finish(self);
+
+    bool     more = false, connected = self->connection.state != NULL;
+    kt_err_t err = self->opts.ops->work(self->opts.context, connected ? &self->connection : NULL, &more);
+    if (connected && !err)
+        kt_amqp_goodbye(&self->connection);
+    amqp_actor_close(self);
+    self->opts.ops->lost(self->opts.context);
+    amqp_actor_set_state(self, KT_AMQP_DOWN);
     self->busy_since_ms = 0;
     return NULL;
 }
@@ -266,30 +251,25 @@ fail:
     return err;
 }
 
-static void
-amqp_actor_join(kt_amqp_actor_t *self)
-{
-    struct timespec until;
-    uint64_t        one = 1;
-    self->stopping      = true;
-    if (write(self->stop_fd, &one, sizeof one) != sizeof one)
-        amqp_actor_shut(self);
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += STOP_MS / 1000;
-    if (pthread_timedjoin_np(self->thread, NULL, &until) == 0)
-        return;
-    amqp_actor_shut(self);
-    pthread_join(self->thread, NULL);
-}
-
 void
 kt_amqp_actor_destroy(kt_amqp_actor_t **self_p)
 {
     kt_amqp_actor_t *self = *self_p;
     if (!self)
         return;
-    if (self->started)
-        amqp_actor_join(self);
+    if (self->started) {
+        struct timespec until;
+        uint64_t        one = 1;
+        self->stopping      = true;
+        if (write(self->stop_fd, &one, sizeof one) != sizeof one)
+            amqp_actor_shut(self);
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec += STOP_MS / 1000;
+        if (pthread_timedjoin_np(self->thread, NULL, &until)) {
+            amqp_actor_shut(self);
+            pthread_join(self->thread, NULL);
+        }
+    }
     kt_amqp_connection_fini(&self->connection);
     if (self->stop_fd >= 0)
         close(self->stop_fd);

@@ -35,5 +35,5 @@ bool kt_window_return(kt_window_t *self, uint64_t key);
 // first. KT_EMESSAGE: a number that was never published; one that is settled already does no harm.
 KT_MUST_USE kt_err_t kt_window_settle(kt_window_t *self, uint64_t number, bool multiple, bool acked, kt_window_fn *fn,
                                       void *context);
-// A new connection: what is open goes to fn as neither acknowledged nor returned, numbers start again.
+// A new connection: open messages go to fn as neither acknowledged nor returned, numbers start again.
 void kt_window_begin(kt_window_t *self, kt_window_fn *fn, void *context);

@@ -20,7 +20,7 @@ enum { FRAME_BYTES = 131072, PORT = 5672, TLS_PORT = 5671, CODE_CONNECTION = 500
 static const char SYSTEM_CAS[] = "/etc/ssl/certs/ca-certificates.crt";
 
 static kt_err_t
-copy_parts(const struct amqp_connection_info *info, kt_amqp_url_t *out, char why[KT_AMQP_WHY])
+url_copy_parts(const struct amqp_connection_info *info, kt_amqp_url_t *out, char why[KT_AMQP_WHY])
 {
     bool fits = kt_text_copy(out->host, sizeof out->host, info->host) &&
                 kt_text_copy(out->user, sizeof out->user, info->user) &&
@@ -49,7 +49,7 @@ kt_amqp_url_parse(const char *text, kt_amqp_url_t *out, char why[KT_AMQP_WHY])
         err = KT_ESETTING;
     }
     if (!err)
-        err = copy_parts(&info, &url, why);
+        err = url_copy_parts(&info, &url, why);
     free(copy);
     if (!err)
         *out = url;
@@ -202,7 +202,7 @@ kt_amqp_close(kt_amqp_connection_t *self)
 }
 
 static int
-say_close(kt_amqp_connection_t *self, const char *what, int code, amqp_bytes_t text)
+log_close(kt_amqp_connection_t *self, const char *what, int code, amqp_bytes_t text)
 {
     char words[160];
     kt_text_sanitize(words, sizeof words, text.bytes, text.len);
@@ -218,13 +218,13 @@ answer_close(kt_amqp_connection_t *self, const amqp_method_t *method, amqp_chann
         const amqp_channel_close_t *close = method->decoded;
         amqp_channel_close_ok_t     ok    = {0};
         amqp_send_method(self->state, channel, AMQP_CHANNEL_CLOSE_OK_METHOD, &ok);
-        return say_close(self, "the broker closed the channel", close->reply_code, close->reply_text);
+        return log_close(self, "the broker closed the channel", close->reply_code, close->reply_text);
     }
     if (method->id == AMQP_CONNECTION_CLOSE_METHOD) {
         const amqp_connection_close_t *close = method->decoded;
         amqp_connection_close_ok_t     ok    = {0};
         amqp_send_method(self->state, 0, AMQP_CONNECTION_CLOSE_OK_METHOD, &ok);
-        say_close(self, "the broker closed the connection", close->reply_code, close->reply_text);
+        log_close(self, "the broker closed the connection", close->reply_code, close->reply_text);
         return close->reply_code;
     }
     return 0;

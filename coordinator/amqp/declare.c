@@ -36,7 +36,7 @@ declare_queue(kt_amqp_connection_t *self, const char *name, const char *dead_exc
                                     text_entry("x-dead-letter-exchange", dead_exchange ? dead_exchange : "")};
     amqp_table_t       arguments = {dead_exchange ? 2 : 1, entries};
     int                code      = 0;
-    char               why[KT_AMQP_WHY], said[2 * KT_AMQP_WHY];
+    char               why[KT_AMQP_WHY], quoted[2 * KT_AMQP_WHY];
     amqp_queue_declare(self->state, self->channel, amqp_cstring_bytes(name), 0, 1, 0, 0, arguments);
     kt_err_t err = kt_amqp_last_reply(self, &code);
     if (!err || !is_passed_over(code))
@@ -47,7 +47,7 @@ declare_queue(kt_amqp_connection_t *self, const char *name, const char *dead_exc
     amqp_queue_declare(self->state, self->channel, amqp_cstring_bytes(name), 1, 0, 0, 0, amqp_empty_table);
     if ((err = kt_amqp_last_reply(self, &code)))
         return err;
-    kt_log_info("AMQP-AS-FOUND", "queue=%s text=\"%s\"", name, kt_log_quote(said, sizeof said, why));
+    kt_log_info("AMQP-AS-FOUND", "queue=%s text=\"%s\"", name, kt_log_quote(quoted, sizeof quoted, why));
     return KT_OK;
 }
 

@@ -114,15 +114,6 @@ publisher_send_all(kt_publisher_t *self, kt_ledger_request_t *request, uint64_t 
     return after;
 }
 
-static void
-publisher_end_rescan(kt_publisher_t *self)
-{
-    int64_t now_ms = kt_clock_ms(), least_ms = self->unroutable ? RESCAN_SLOW_MS : RESCAN_MS;
-    int64_t pause_ms      = self->rescan_began_ms ? RESCAN_SHARE * (now_ms - self->rescan_began_ms) : 0;
-    self->rescan_began_ms = 0;
-    self->rescan_ms       = now_ms + (pause_ms > least_ms ? pause_ms : least_ms);
-}
-
 static bool
 publisher_page_ok(kt_publisher_t *self, kt_ledger_request_t *request)
 {
@@ -148,10 +139,14 @@ publisher_on_rows(void *context, kt_ledger_request_t **request_p)
     // A page with fewer rows than asked for is the last one, unless its bytes filled it.
     bool cut    = request->outbox.n == request->outbox.want || bytes > KT_OUTBOX_BYTES - KT_DOCUMENT_MAX_BYTES;
     self->after = publisher_send_all(self, request, self->after, false, &all);
-    if (cut || !all)
+    if (cut || !all) {
         self->more = true;
-    else if (!self->more && self->rescan_began_ms)
-        publisher_end_rescan(self);
+    } else if (!self->more && self->rescan_began_ms) {  // the rescan has ended
+        int64_t now_ms = kt_clock_ms(), least_ms = self->unroutable ? RESCAN_SLOW_MS : RESCAN_MS;
+        int64_t pause_ms      = RESCAN_SHARE * (now_ms - self->rescan_began_ms);
+        self->rescan_began_ms = 0;
+        self->rescan_ms       = now_ms + (pause_ms > least_ms ? pause_ms : least_ms);
+    }
     kt_publisher_turn(self);
 }
 
@@ -256,21 +251,6 @@ kt_publisher_turn(kt_publisher_t *self)
 }
 
 static void
-publisher_log_returned(kt_publisher_t *self, const kt_amqp_message_t *message, int64_t now_ms)
-{
-    uint64_t all = self->n_returned + self->n_refused;
-    if (self->n_logged && now_ms - self->last_logged_ms < LOG_MS)
-        return;
-    kt_log_warn("AMQP-RETURNED",
-                "exchange=\"%s\" routing_key=\"%s\" how=%s messages=%llu text=\"they wait until a queue takes them\"",
-                message->row.kind == KT_OUTBOX_DEAD ? "dead-letter" : self->opts.exchange, self->opts.routing_key,
-                message->how == KT_PUBLISHED_RETURNED ? "returned" : "refused",
-                (unsigned long long)(all - self->n_logged));
-    self->n_logged       = all;
-    self->last_logged_ms = now_ms;
-}
-
-static void
 publisher_on_unwanted(kt_publisher_t *self, const kt_amqp_message_t *message)
 {
     int64_t now_ms = kt_clock_ms();
@@ -279,7 +259,17 @@ publisher_on_unwanted(kt_publisher_t *self, const kt_amqp_message_t *message)
     else
         self->n_refused++;
     kt_ids_remove(&self->ids, message->row.id);
-    publisher_log_returned(self, message, now_ms);
+
+    uint64_t all = self->n_returned + self->n_refused;
+    if (!self->n_logged || now_ms - self->last_logged_ms >= LOG_MS) {
+        kt_log_warn(
+            "AMQP-RETURNED",
+            "exchange=\"%s\" routing_key=\"%s\" how=%s messages=%llu text=\"they wait until a queue takes them\"",
+            message->row.kind == KT_OUTBOX_DEAD ? "dead-letter" : self->opts.exchange, self->opts.routing_key,
+            message->how == KT_PUBLISHED_RETURNED ? "returned" : "refused", (unsigned long long)(all - self->n_logged));
+        self->n_logged       = all;
+        self->last_logged_ms = now_ms;
+    }
     if (self->unroutable)
         return;
     self->unroutable = true;

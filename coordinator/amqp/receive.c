@@ -40,17 +40,6 @@ receive_fail(kt_amqp_connection_t *connection, const char *text)
 }
 
 static kt_err_t
-receive_subscribe(kt_amqp_in_t *self, kt_amqp_connection_t *connection)
-{
-    int code;
-    amqp_basic_consume(connection->state, connection->channel, amqp_cstring_bytes(self->settings->queue_name),
-                       amqp_cstring_bytes(CONSUMER), 0, 0, 0, amqp_empty_table);
-    kt_err_t err    = kt_amqp_last_reply(connection, &code);
-    self->consuming = !err;
-    return err;
-}
-
-static kt_err_t
 receive_begin(void *context, kt_amqp_connection_t *connection)
 {
     kt_amqp_in_t *self = context;
@@ -86,17 +75,8 @@ receive_start_message(kt_amqp_in_t *self, kt_amqp_connection_t *connection, cons
     return KT_OK;
 }
 
-static void
-receive_message_id(kt_delivery_t *delivery, const amqp_basic_properties_t *properties)
-{
-    amqp_bytes_t id = properties->message_id;
-    if (properties->_flags & AMQP_BASIC_MESSAGE_ID_FLAG && id.len < sizeof delivery->message_id &&
-        kt_text_is_utf8(id.bytes, id.len))
-        kt_text_sanitize(delivery->message_id, sizeof delivery->message_id, id.bytes, id.len);
-}
-
 static kt_err_t
-finish_message(kt_amqp_in_t *self, kt_amqp_connection_t *connection)
+receive_finish_message(kt_amqp_in_t *self, kt_amqp_connection_t *connection)
 {
     kt_delivery_t *delivery              = self->coming;
     delivery->body[delivery->body_bytes] = '\0';
@@ -122,8 +102,13 @@ receive_take_header(kt_amqp_in_t *self, kt_amqp_connection_t *connection, const 
     delivery->body      = malloc(self->room + 1);
     if (!delivery->body)
         return receive_fail(connection, "out of memory for a message");
-    receive_message_id(delivery, frame->payload.properties.decoded);
-    return bytes ? KT_OK : finish_message(self, connection);
+
+    const amqp_basic_properties_t *properties = frame->payload.properties.decoded;
+    amqp_bytes_t                   id         = properties->message_id;
+    if (properties->_flags & AMQP_BASIC_MESSAGE_ID_FLAG && id.len < sizeof delivery->message_id &&
+        kt_text_is_utf8(id.bytes, id.len))
+        kt_text_sanitize(delivery->message_id, sizeof delivery->message_id, id.bytes, id.len);
+    return bytes ? KT_OK : receive_finish_message(self, connection);
 }
 
 static kt_err_t
@@ -139,27 +124,23 @@ receive_take_body(kt_amqp_in_t *self, kt_amqp_connection_t *connection, amqp_byt
     memcpy(delivery->body + delivery->body_bytes, piece.bytes, fits);
     delivery->body_bytes += fits;
     self->missing -= piece.len;
-    return self->missing ? KT_OK : finish_message(self, connection);
-}
-
-static kt_err_t
-receive_take_method(kt_amqp_in_t *self, kt_amqp_connection_t *connection, const amqp_method_t *method)
-{
-    switch (method->id) {
-    case AMQP_BASIC_DELIVER_METHOD: return receive_start_message(self, connection, method->decoded);
-    case AMQP_BASIC_CANCEL_METHOD:
-        return receive_fail(connection, "the broker cancelled the subscription: the queue is gone");
-    case AMQP_BASIC_CANCEL_OK_METHOD: self->consuming = false; return KT_OK;
-    default: return KT_OK;
-    }
+    return self->missing ? KT_OK : receive_finish_message(self, connection);
 }
 
 static kt_err_t
 receive_take_frame(void *context, kt_amqp_connection_t *connection, const struct amqp_frame_t_ *frame)
 {
-    kt_amqp_in_t *self = context;
+    kt_amqp_in_t        *self   = context;
+    const amqp_method_t *method = &frame->payload.method;
     switch (frame->frame_type) {
-    case AMQP_FRAME_METHOD: return receive_take_method(self, connection, &frame->payload.method);
+    case AMQP_FRAME_METHOD:
+        if (method->id == AMQP_BASIC_DELIVER_METHOD)
+            return receive_start_message(self, connection, method->decoded);
+        if (method->id == AMQP_BASIC_CANCEL_METHOD)
+            return receive_fail(connection, "the broker cancelled the subscription: the queue is gone");
+        if (method->id == AMQP_BASIC_CANCEL_OK_METHOD)
+            self->consuming = false;
+        return KT_OK;
     case AMQP_FRAME_HEADER: return receive_take_header(self, connection, frame);
     case AMQP_FRAME_BODY: return receive_take_body(self, connection, frame->payload.body_fragment);
     default: return KT_OK;
@@ -173,11 +154,14 @@ receive_acknowledge(void *context, uint64_t tag, bool multiple)
     return kt_amqp_status(connection, amqp_basic_ack(connection->state, connection->channel, tag, multiple));
 }
 
-static void
-receive_take_settled(kt_amqp_in_t *self)
+static kt_err_t
+receive_work(void *context, kt_amqp_connection_t *connection, bool *more)
 {
-    void  *items[POP];
-    size_t n = 0;
+    kt_amqp_in_t *self = context;
+    void         *items[POP];
+    size_t        n = 0;
+    int           code;
+    (void)more;
     while (!kt_queue_pop(self->settled, items, POP, &n, 0))
         for (size_t i = 0; i < n; i++) {
             kt_delivery_t *delivery = items[i];
@@ -185,30 +169,24 @@ receive_take_settled(kt_amqp_in_t *self)
             kt_delivery_destroy(&delivery);
             self->out--;
         }
-}
-
-static kt_err_t
-receive_unsubscribe(kt_amqp_in_t *self, kt_amqp_connection_t *connection)
-{
-    amqp_basic_cancel_t cancel = {.consumer_tag = amqp_cstring_bytes(CONSUMER)};
-    self->ending               = true;
-    return kt_amqp_status(connection,
-                          amqp_send_method(connection->state, connection->channel, AMQP_BASIC_CANCEL_METHOD, &cancel));
-}
-
-static kt_err_t
-receive_work(void *context, kt_amqp_connection_t *connection, bool *more)
-{
-    kt_amqp_in_t *self = context;
-    (void)more;
-    receive_take_settled(self);
     if (!connection)
         return KT_OK;
     kt_err_t err = kt_tags_flush(&self->tags, receive_acknowledge, connection);
-    if (!err && self->cancelled && self->consuming && !self->ending)
-        err = receive_unsubscribe(self, connection);
-    else if (!err && !self->cancelled && !self->consuming && !self->out)
-        err = receive_subscribe(self, connection);
+    if (err)
+        return err;
+
+    if (self->cancelled && self->consuming && !self->ending) {
+        amqp_basic_cancel_t cancel = {.consumer_tag = amqp_cstring_bytes(CONSUMER)};
+        self->ending               = true;
+        return kt_amqp_status(
+            connection, amqp_send_method(connection->state, connection->channel, AMQP_BASIC_CANCEL_METHOD, &cancel));
+    }
+    if (!self->cancelled && !self->consuming && !self->out) {
+        amqp_basic_consume(connection->state, connection->channel, amqp_cstring_bytes(self->settings->queue_name),
+                           amqp_cstring_bytes(CONSUMER), 0, 0, 0, amqp_empty_table);
+        err             = kt_amqp_last_reply(connection, &code);
+        self->consuming = !err;
+    }
     return err;
 }
 

@@ -69,17 +69,6 @@ send_on_lost(void *context)
     kt_window_begin(&self->window, send_on_gone, self);
 }
 
-static void
-send_note_returned(kt_amqp_out_t *self, const amqp_basic_properties_t *properties)
-{
-    for (int i = 0; i < properties->headers.num_entries; i++) {
-        const amqp_table_entry_t *entry = &properties->headers.entries[i];
-        if (entry->value.kind == AMQP_FIELD_KIND_I64 && entry->key.len == sizeof ROW_HEADER - 1 &&
-            memcmp(entry->key.bytes, ROW_HEADER, entry->key.len) == 0)
-            kt_window_return(&self->window, (uint64_t)entry->value.value.i64);
-    }
-}
-
 static kt_err_t
 send_settle(kt_amqp_out_t *self, kt_amqp_connection_t *connection, uint64_t tag, bool multiple, bool acked)
 {
@@ -94,8 +83,15 @@ static kt_err_t
 send_take_frame(void *context, kt_amqp_connection_t *connection, const struct amqp_frame_t_ *frame)
 {
     kt_amqp_out_t *self = context;
-    if (frame->frame_type == AMQP_FRAME_HEADER)
-        send_note_returned(self, frame->payload.properties.decoded);
+    if (frame->frame_type == AMQP_FRAME_HEADER) {
+        const amqp_basic_properties_t *properties = frame->payload.properties.decoded;
+        for (int i = 0; i < properties->headers.num_entries; i++) {
+            const amqp_table_entry_t *entry = &properties->headers.entries[i];
+            if (entry->value.kind == AMQP_FIELD_KIND_I64 && entry->key.len == sizeof ROW_HEADER - 1 &&
+                memcmp(entry->key.bytes, ROW_HEADER, entry->key.len) == 0)
+                kt_window_return(&self->window, (uint64_t)entry->value.value.i64);
+        }
+    }
     if (frame->frame_type != AMQP_FRAME_METHOD)
         return KT_OK;
     const amqp_method_t *method = &frame->payload.method;
@@ -156,19 +152,6 @@ send_publish(kt_amqp_out_t *self, kt_amqp_connection_t *connection, const kt_out
                                              amqp_cstring_bytes(key), 1, 0, &properties, body));
 }
 
-static void
-send_take_given(kt_amqp_out_t *self)
-{
-    void  *items[POP];
-    size_t n = 0;
-    while (!kt_queue_pop(self->given, items, POP, &n, 0))
-        for (size_t i = 0; i < n; i++) {
-            *self->last = items[i];
-            self->last  = &(*self->last)->next;
-            *self->last = NULL;
-        }
-}
-
 static kt_amqp_message_t *
 send_take_first(kt_amqp_out_t *self)
 {
@@ -192,9 +175,15 @@ static kt_err_t
 send_work(void *context, kt_amqp_connection_t *connection, bool *more)
 {
     kt_amqp_out_t *self  = context;
-    size_t         bytes = 0;
-    kt_err_t       err   = KT_OK;
-    send_take_given(self);
+    size_t         bytes = 0, n = 0;
+    kt_err_t       err = KT_OK;
+    void          *items[POP];
+    while (!kt_queue_pop(self->given, items, POP, &n, 0))
+        for (size_t i = 0; i < n; i++) {
+            *self->last = items[i];
+            self->last  = &(*self->last)->next;
+            *self->last = NULL;
+        }
     if (!connection)
         return KT_OK;
     for (int i = 0; i < BURST && bytes < BURST_BYTES && !err && send_may_publish(self, connection); i++) {

@@ -74,7 +74,7 @@ kt_backfiller_wake(kt_backfiller_t *self)
 }
 
 static void
-on_turn(void *context, kt_ledger_request_t **request_p)
+backfiller_on_turn(void *context, kt_ledger_request_t **request_p)
 {
     kt_backfiller_t *self = context;
     kt_err_t         err  = (*request_p)->err;
@@ -111,7 +111,7 @@ kt_backfiller_tick(kt_backfiller_t *self, int64_t now_ms)
     self->request                = NULL;
     self->due_ms                 = now_ms + IDLE_MS;
     request->context             = self;
-    request->answered            = on_turn;
+    request->answered            = backfiller_on_turn;
     request->err                 = KT_OK;
     kt_ledger_port_post(self->port, &request);
 }

@@ -25,7 +25,7 @@ struct kt_scanner {
     _Atomic bool         busy, ending;
 };
 
-// What a request carries. All that it points to stays where it is until the answer is back.
+// The arguments of a request. All that it points to stays where it is until the answer is back.
 typedef struct args {
     const kt_backfill_t      *b;
     const kt_backfill_page_t *page;
@@ -38,7 +38,7 @@ typedef struct args {
 } args_t;
 
 static kt_err_t
-run_page(void *context, kt_ledger_t *ledger, const kt_lease_t *lease)
+scanner_run_page(void *context, kt_ledger_t *ledger, const kt_lease_t *lease)
 {
     const args_t *args = context;
     kt_err_t      err  = KT_OK;
@@ -52,7 +52,7 @@ run_page(void *context, kt_ledger_t *ledger, const kt_lease_t *lease)
 }
 
 static kt_err_t
-run_chunk(void *context, kt_ledger_t *ledger, const kt_lease_t *lease)
+scanner_run_chunk(void *context, kt_ledger_t *ledger, const kt_lease_t *lease)
 {
     args_t *args = context;
     (void)lease;
@@ -66,20 +66,6 @@ scanner_take_answer(void *context, kt_ledger_request_t **request_p)
     (void)!kt_queue_push(self->answers, request_p);  // closed: no caller is waiting
 }
 
-static kt_err_t
-scanner_post(kt_scanner_t *self, kt_ledger_request_t **request_p)
-{
-    void  *none;
-    size_t n;
-    for (;;) {
-        kt_err_t err = self->ending ? KT_ECLOSED : kt_ledger_actor_post(self->actor, request_p);
-        if (err != KT_EFULL)
-            return err;
-        if (kt_queue_pop(self->answers, &none, 1, &n, ROOM_MS) == KT_ECLOSED)
-            return KT_ECLOSED;
-    }
-}
-
 // Asks the ledger and waits. After KT_ECLOSED the actor may still work on what args point to: the caller keeps it.
 static kt_err_t
 scanner_ask(kt_scanner_t *self, kt_ledger_request_type_t type, kt_ledger_call_fn *run, args_t *args)
@@ -90,9 +76,14 @@ scanner_ask(kt_scanner_t *self, kt_ledger_request_type_t type, kt_ledger_call_fn
     request->answered  = scanner_take_answer;
     request->call.run  = run;
     request->call.args = args;
-    kt_err_t err       = scanner_post(self, &request);
+    kt_err_t err       = KT_EFULL;
     void    *item      = NULL;
     size_t   n         = 0;
+    while (err == KT_EFULL) {
+        err = self->ending ? KT_ECLOSED : kt_ledger_actor_post(self->actor, &request);
+        if (err == KT_EFULL && kt_queue_pop(self->answers, &item, 1, &n, ROOM_MS) == KT_ECLOSED)
+            err = KT_ECLOSED;
+    }
     if (err) {
         kt_ledger_request_destroy(&request);
         return err;
@@ -118,11 +109,11 @@ typedef struct listing {
 } listing_t;
 
 static kt_err_t
-get_chunk(void *context, uint64_t chunk, char **bytes, size_t *length)
+listing_get_chunk(void *context, uint64_t chunk, char **bytes, size_t *length)
 {
     listing_t *self = context;
     self->args      = (args_t){.b = &self->b, .chunk = chunk};
-    kt_err_t err    = scanner_ask(self->scanner, KT_LREQ_LOOK, run_chunk, &self->args);
+    kt_err_t err    = scanner_ask(self->scanner, KT_LREQ_LOOK, scanner_run_chunk, &self->args);
     if (err)
         return err;
     *bytes           = self->args.bytes;
@@ -131,17 +122,8 @@ get_chunk(void *context, uint64_t chunk, char **bytes, size_t *length)
     return KT_OK;
 }
 
-// Digests files that are not known by size and time.
-static void
-digest_rest(listing_t *self)
-{
-    for (size_t i = 0; i < self->page.n && !self->scanner->ending; i++)
-        if (!self->args.paths[i].err && !self->args.paths[i].job)
-            kt_backfill_source_digest(self->source, &self->args.paths[i]);
-}
-
 static kt_err_t
-store_page(listing_t *self)
+listing_store(listing_t *self)
 {
     kt_err_t err     = KT_OK;
     self->args.b     = &self->b;
@@ -149,23 +131,26 @@ store_page(listing_t *self)
     self->args.n     = self->page.n;
     self->args.knows = !(self->b.flags & KT_BACKFILL_FORCE);
     if (self->args.knows && self->b.flags & KT_BACKFILL_DIGEST) {
-        err = scanner_ask(self->scanner, KT_LREQ_LOOK, run_page, &self->args);
-        if (!err)
-            digest_rest(self);
+        err = scanner_ask(self->scanner, KT_LREQ_LOOK, scanner_run_page, &self->args);
+        // Digests files that are not known by size and time.
+        for (size_t i = 0; i < self->page.n && !err && !self->scanner->ending; i++)
+            if (!self->args.paths[i].err && !self->args.paths[i].job)
+                kt_backfill_source_digest(self->source, &self->args.paths[i]);
     }
     self->args.lists = true;
-    return err ? err : scanner_ask(self->scanner, KT_LREQ_CALL, run_page, &self->args);
+    return err ? err : scanner_ask(self->scanner, KT_LREQ_CALL, scanner_run_page, &self->args);
 }
 
+// Stores the error with a page without paths.
 static kt_err_t
-tell_trouble(listing_t *self, const char *why)
+listing_store_trouble(listing_t *self, const char *why)
 {
     kt_log_warn("BACKFILL-BROKEN", "backfill=%llu why=\"%s\"", (unsigned long long)self->b.id, why);
     self->args = (args_t){0};
     self->page = (kt_backfill_page_t){
         .id = self->b.id, .number = self->b.pages, .cursor = self->b.cursor, .chunk = self->b.chunk, .trouble = why};
     self->b.flags |= KT_BACKFILL_FORCE;
-    return store_page(self);
+    return listing_store(self);
 }
 
 static bool
@@ -175,56 +160,38 @@ is_broken(kt_err_t err)
            err == KT_ESTATE;
 }
 
-// The folder itself fails, or the list has lost a part. A chunk that only cannot be read now is the ledger's trouble.
-static bool
-is_source_broken(const listing_t *self, kt_err_t err)
-{
-    return self->b.kind == KT_BACKFILL_FOLDER ? is_broken(err) : err == KT_ENOTFOUND;
-}
-
-// An error belongs to the cursor that the ledger has stored.
-static kt_err_t
-scanner_list_page(listing_t *self)
-{
-    self->args   = (args_t){0};
-    kt_err_t err = kt_backfill_source_page(self->source, &self->page, &self->args.paths);
-    if (is_source_broken(self, err))
-        return tell_trouble(self, kt_err_text(err));
-    if (!err)
-        err = store_page(self);
-    if (err)
-        return err;
-    self->b.pages = self->page.number + 1;
-    self->b.chunk = self->page.chunk;
-    kt_text_copy(self->b.cursor, sizeof self->b.cursor, self->page.cursor);
-    return KT_OK;
-}
-
 static kt_err_t
 scanner_list(listing_t *self)
 {
     int64_t  began_ms = kt_clock_ms();
-    kt_err_t err      = kt_backfill_source_new(&self->source, &self->b, self->scanner->settings->media_roots, get_chunk,
-                                               self, self->why);
+    kt_err_t err      = kt_backfill_source_new(&self->source, &self->b, self->scanner->settings->media_roots,
+                                               listing_get_chunk, self, self->why);
     kt_log_info("BACKFILL-LISTS", "backfill=%llu from_page=%llu", (unsigned long long)self->b.id,
                 (unsigned long long)self->b.pages);
     if (is_broken(err))
-        err = tell_trouble(self, self->why[0] ? self->why : "what was stored of it cannot be read");
-    while (self->source && !err && !self->page.last && !self->page.trouble && !self->scanner->ending)
-        err = scanner_list_page(self);
+        err = listing_store_trouble(self, self->why[0] ? self->why : "what was stored of it cannot be read");
+
+    while (self->source && !err && !self->page.last && !self->page.trouble && !self->scanner->ending) {
+        self->args = (args_t){0};
+        err        = kt_backfill_source_page(self->source, &self->page, &self->args.paths);
+        // The folder itself fails, or the list has lost a part: the error belongs to the cursor that the ledger has
+        // stored. A chunk that only cannot be read now is the ledger's trouble.
+        if (self->b.kind == KT_BACKFILL_FOLDER ? is_broken(err) : err == KT_ENOTFOUND) {
+            err = listing_store_trouble(self, kt_err_text(err));
+            continue;
+        }
+        if (!err)
+            err = listing_store(self);
+        if (err)
+            break;
+        self->b.pages = self->page.number + 1;
+        self->b.chunk = self->page.chunk;
+        kt_text_copy(self->b.cursor, sizeof self->b.cursor, self->page.cursor);
+    }
+
     kt_log_info("BACKFILL-LISTED", "backfill=%llu pages=%llu ms=%lld err=%s", (unsigned long long)self->b.id,
                 (unsigned long long)self->b.pages, (long long)(kt_clock_ms() - began_ms), kt_err_name(err));
     return err;
-}
-
-// Before the same is tried again: the end closes the queue.
-static void
-pause_after(kt_scanner_t *self, kt_err_t err)
-{
-    void  *none;
-    size_t n;
-    if (err && err != KT_EINVAL && err != KT_EFENCED)
-        (void)!kt_queue_pop(self->answers, &none, 1, &n, TROUBLE_MS);
 }
 
 static void *
@@ -245,7 +212,8 @@ scanner_run(void *context)
             return listing;  // the actor may still hold on to it: freed when that is gone
         kt_backfill_source_destroy(&listing->source);
         free(listing);
-        pause_after(self, err);
+        if (err && err != KT_EINVAL && err != KT_EFENCED)  // a pause before the next attempt; the end closes the queue
+            (void)!kt_queue_pop(self->answers, &item, 1, &n, TROUBLE_MS);
         self->busy = false;
     }
 }
@@ -301,19 +269,6 @@ free_listing(listing_t *self)
     free(self);
 }
 
-static void
-scanner_empty_queue(kt_queue_t *offers, kt_queue_t *answers)
-{
-    void  *item;
-    size_t n;
-    while (offers && !kt_queue_pop(offers, &item, 1, &n, 0))
-        free_listing(item);
-    while (answers && !kt_queue_pop(answers, &item, 1, &n, 0)) {
-        kt_ledger_request_t *request = item;
-        kt_ledger_request_destroy(&request);
-    }
-}
-
 void
 kt_scanner_destroy(kt_scanner_t **self_p)
 {
@@ -324,8 +279,15 @@ kt_scanner_destroy(kt_scanner_t **self_p)
     *self_p = NULL;
     if (self->left_alone)
         return;  // its thread may still use this memory
+    void  *item;
+    size_t n;
     free_listing(self->last);
-    scanner_empty_queue(self->offers, self->answers);
+    while (self->offers && !kt_queue_pop(self->offers, &item, 1, &n, 0))
+        free_listing(item);
+    while (self->answers && !kt_queue_pop(self->answers, &item, 1, &n, 0)) {
+        kt_ledger_request_t *request = item;
+        kt_ledger_request_destroy(&request);
+    }
     kt_queue_destroy(&self->offers);
     kt_queue_destroy(&self->answers);
     free(self);

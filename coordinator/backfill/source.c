@@ -94,28 +94,6 @@ kt_backfill_beneath(const char *roots, const char *folder, char out[KT_JOB_PATH]
     return kt_text_copy(out, KT_JOB_PATH, real) ? KT_OK : KT_ENOFILE;
 }
 
-static kt_err_t
-open_folder(kt_backfill_source_t *self, char why[KT_SOURCE_WHY])
-{
-    kt_err_t err = kt_backfill_beneath(self->roots, self->b.source, self->folder, why);
-    if (err)
-        return err;
-    err = kt_walk_new(&self->walk, self->folder, self->b.cursor, self->b.flags & KT_BACKFILL_ALL, KT_WALK_NAMES);
-    if (err)
-        snprintf(why, KT_SOURCE_WHY, "'%.200s' cannot be listed: %s", self->folder, kt_err_text(err));
-    return err;
-}
-
-static kt_err_t
-open_list(kt_backfill_source_t *self)
-{
-    int64_t at = 0;
-    if (self->b.cursor[0] && kt_text_to_i64(self->b.cursor, 0, KT_BACKFILL_CHUNK, &at))
-        return KT_ESTATE;
-    self->at = (size_t)at;
-    return KT_OK;
-}
-
 kt_err_t
 kt_backfill_source_new(kt_backfill_source_t **self_p, const kt_backfill_t *b, const char *roots, kt_chunk_fn *chunk,
                        void *context, char why[KT_SOURCE_WHY])
@@ -131,7 +109,19 @@ kt_backfill_source_new(kt_backfill_source_t **self_p, const kt_backfill_t *b, co
     // Digests that are not stored yet are lost with this process, so pages are small.
     self->page = b->flags & KT_BACKFILL_DIGEST ? DIGEST_PAGE : KT_BACKFILL_PAGE;
     kt_buf_init(&self->text, TEXT_MAX);
-    kt_err_t err = b->kind == KT_BACKFILL_FOLDER ? open_folder(self, why) : open_list(self);
+    kt_err_t err = KT_OK;
+    int64_t  at  = 0;
+    if (b->kind == KT_BACKFILL_FOLDER) {
+        err = kt_backfill_beneath(roots, b->source, self->folder, why);
+        if (err)
+            goto fail;
+        err = kt_walk_new(&self->walk, self->folder, b->cursor, b->flags & KT_BACKFILL_ALL, KT_WALK_NAMES);
+        if (err)
+            snprintf(why, KT_SOURCE_WHY, "'%.200s' cannot be listed: %s", self->folder, kt_err_text(err));
+    } else if (b->cursor[0] && kt_text_to_i64(b->cursor, 0, KT_BACKFILL_CHUNK, &at)) {
+        err = KT_ESTATE;
+    }
+    self->at = (size_t)at;
     if (err)
         goto fail;
     *self_p = self;
@@ -171,7 +161,7 @@ source_add(kt_backfill_source_t *self, const char *path, size_t length, int64_t 
 }
 
 static kt_err_t
-walk_page(kt_backfill_source_t *self, kt_backfill_page_t *out)
+source_page_of_folder(kt_backfill_source_t *self, kt_backfill_page_t *out)
 {
     char           path[2 * KT_JOB_PATH];
     kt_walk_file_t file;
@@ -196,14 +186,9 @@ walk_page(kt_backfill_source_t *self, kt_backfill_page_t *out)
     return err;
 }
 
-static bool
-is_url(const char *path, size_t length)
-{
-    return (length > 7 && !strncmp(path, "http://", 7)) || (length > 8 && !strncmp(path, "https://", 8));
-}
-
+// A line of a list.
 static void
-add_entry(kt_backfill_source_t *self, const char *entry, size_t length)
+source_add_entry(kt_backfill_source_t *self, const char *entry, size_t length)
 {
     char        path[KT_JOB_PATH];
     struct stat facts;
@@ -220,19 +205,9 @@ add_entry(kt_backfill_source_t *self, const char *entry, size_t length)
     }
     source_add(self, entry, length, bytes, mtime_ns);
     kt_backfill_path_t *row = &self->paths[self->n - 1];
-    if (!row->err && entry[0] != '/' && !is_url(entry, length))
+    bool is_url = (length > 7 && !strncmp(entry, "http://", 7)) || (length > 8 && !strncmp(entry, "https://", 8));
+    if (!row->err && entry[0] != '/' && !is_url)
         row->err = KT_EROOT;
-}
-
-static kt_err_t
-next_chunk(kt_backfill_source_t *self)
-{
-    free(self->bytes);
-    self->bytes  = NULL;
-    kt_err_t err = self->chunk(self->context, self->b.chunk, &self->bytes, &self->length);
-    if (!err)
-        self->separator = memchr(self->bytes, '\0', self->length) ? '\0' : '\n';
-    return err;
 }
 
 static kt_err_t
@@ -242,8 +217,12 @@ source_page_of_list(kt_backfill_source_t *self, kt_backfill_page_t *out)
     kt_err_t err   = KT_OK;
     while (!err && self->b.chunk < self->b.chunks && self->n < self->page &&
            (self->n % LOOK_EACH || kt_clock_ms() < until)) {
-        if (!self->bytes && (err = next_chunk(self)))
-            break;
+        if (!self->bytes) {
+            err = self->chunk(self->context, self->b.chunk, &self->bytes, &self->length);
+            if (err)
+                break;
+            self->separator = memchr(self->bytes, '\0', self->length) ? '\0' : '\n';
+        }
         if (self->at >= self->length) {
             free(self->bytes);
             self->bytes = NULL;
@@ -255,7 +234,7 @@ source_page_of_list(kt_backfill_source_t *self, kt_backfill_page_t *out)
         const char *end   = memchr(entry, self->separator, self->length - self->at);
         size_t      n     = end ? (size_t)(end - entry) : self->length - self->at;
         self->at += n + (end != NULL);
-        add_entry(self, entry, n);
+        source_add_entry(self, entry, n);
     }
     snprintf(self->cursor, sizeof self->cursor, "%zu", self->at);
     out->last = self->b.chunk == self->b.chunks;
@@ -270,7 +249,7 @@ kt_backfill_source_page(kt_backfill_source_t *self, kt_backfill_page_t *out, kt_
     *out = (kt_backfill_page_t){.id = self->b.id, .number = self->b.pages};
     if (!self->cursor[0])
         memcpy(self->cursor, self->b.cursor, sizeof self->cursor);
-    kt_err_t err = self->walk ? walk_page(self, out) : source_page_of_list(self, out);
+    kt_err_t err = self->walk ? source_page_of_folder(self, out) : source_page_of_list(self, out);
     if (!err)
         err = self->text.err;
     if (err)

@@ -57,29 +57,6 @@ make_job(const kt_backfill_t *b, const kt_backfill_path_t *path, int64_t wall_ms
 }
 
 static kt_err_t
-make_jobs(kt_backfill_step_t *self, const kt_backfill_t *b, size_t n)
-{
-    kt_err_t err     = KT_OK;
-    int64_t  wall_ms = kt_clock_wall_ms();
-    for (size_t i = 0; i < n && !err; i++) {
-        self->rows[i] = self->paths[i].row;
-        err           = make_job(b, &self->paths[i], wall_ms, &self->jobs[i], &self->news[i]);
-    }
-    return err;
-}
-
-static void
-step_forget(kt_backfill_step_t *self, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        free((char *)self->news[i].body);
-        free((char *)self->paths[i].path);
-        self->news[i].body  = NULL;
-        self->paths[i].path = NULL;
-    }
-}
-
-static kt_err_t
 step_feed(kt_backfill_step_t *self, kt_ledger_t *ledger, const kt_lease_t *lease, const kt_backfill_t *b)
 {
     uint64_t open = kt_backfill_open(b);
@@ -91,29 +68,27 @@ step_feed(kt_backfill_step_t *self, kt_ledger_t *ledger, const kt_lease_t *lease
     kt_err_t err  = none ? KT_OK : ledger->ops->backfill->waiting(ledger, b, want, self->paths, &n);
     if (err)
         return err;
+
     bool     far   = !none && b->fed_row + KT_BACKFILL_SPAN < b->listed;
     uint64_t up_to = far ? b->fed_row + KT_BACKFILL_SPAN : b->listed;
     if (n == want)
         up_to = self->paths[n - 1].row;
-    err = make_jobs(self, b, n);
+
+    int64_t wall_ms = kt_clock_wall_ms();
+    for (size_t i = 0; i < n && !err; i++) {
+        self->rows[i] = self->paths[i].row;
+        err           = make_job(b, &self->paths[i], wall_ms, &self->jobs[i], &self->news[i]);
+    }
     if (!err)
         err = ledger->ops->backfill->feed(ledger, lease, b->id, self->rows, self->news, n, up_to);
-    step_forget(self, n);
+    for (size_t i = 0; i < n; i++) {
+        free((char *)self->news[i].body);
+        free((char *)self->paths[i].path);
+        self->news[i].body  = NULL;
+        self->paths[i].path = NULL;
+    }
     self->fed   = err ? 0 : n;
     self->again = self->again || (!err && up_to < b->listed && room > n);
-    return err;
-}
-
-static kt_err_t
-work_on(kt_backfill_step_t *self, kt_ledger_t *ledger, const kt_lease_t *lease, kt_backfill_t *b)
-{
-    size_t   left = 0;
-    kt_err_t err =
-        ledger->ops->backfill->settle(ledger, lease, b->id, KT_BACKFILL_SETTLE, kt_clock_wall_ms(), &left, b);
-    self->again = left == KT_BACKFILL_SETTLE;
-    if (!err)
-        err = step_feed(self, ledger, lease, b);
-    self->again = self->again || (self->n > 1 && (left || self->fed));
     return err;
 }
 
@@ -121,11 +96,12 @@ kt_err_t
 kt_backfill_step_run(void *context, kt_ledger_t *ledger, const kt_lease_t *lease)
 {
     kt_backfill_step_t *self = context;
-    size_t              next = 0;
+    size_t              next = 0, left = 0;
     self->n = self->fed = 0;
     self->again = self->lists = false;
     if (!ledger->ops->backfill)
         return KT_OK;
+
     kt_err_t err = ledger->ops->backfill->take(ledger, lease, self->live, KT_BACKFILL_LIVE, &self->n);
     if (err || !self->n)
         return err;
@@ -133,7 +109,14 @@ kt_backfill_step_run(void *context, kt_ledger_t *ledger, const kt_lease_t *lease
         next++;
     next       = next == self->n ? 0 : next;
     self->last = self->live[next].id;
-    err        = work_on(self, ledger, lease, &self->live[next]);
+
+    kt_backfill_t *b = &self->live[next];
+    err         = ledger->ops->backfill->settle(ledger, lease, b->id, KT_BACKFILL_SETTLE, kt_clock_wall_ms(), &left, b);
+    self->again = left == KT_BACKFILL_SETTLE;
+    if (!err)
+        err = step_feed(self, ledger, lease, b);
+    self->again = self->again || (self->n > 1 && (left || self->fed));
+
     for (size_t i = 0; i < self->n && !self->lists && !err; i++)
         if (self->live[i].state == KT_BACKFILL_RUNNING && !self->live[i].listed_all) {
             self->lists   = true;

@@ -1,6 +1,7 @@
-// The walk is a stack of levels, one a folder between the root and the file that comes next. A level holds the smallest
-// names past the one that it has reached; when they are used up and the folder had more, it is read again. What all
-// levels hold together is bounded: each may take half of what the ones above have left, and at least LEAST names.
+// The walk is a stack of levels, one per folder between the root and the file that comes next. A level holds the
+// smallest names past the one that it has reached; when they are used up and the folder had more, it is read again.
+// What all levels hold together is bounded: each may take half of what the ones above have left, and at least LEAST
+// names.
 #include "coordinator/backfill/walk.h"
 
 #include "common/sidecars.h"
@@ -69,34 +70,13 @@ by_entry_name(const void *a, const void *b)
     return strcmp(((const name_t *)a)->text, ((const name_t *)b)->text);
 }
 
-// Sorts what is gathered and keeps the smallest.
+// Sorts the gathered names and keeps the smallest.
 static void
 keep_smallest(level_t *level)
 {
     qsort(level->names, level->n, sizeof *level->names, by_entry_name);
     for (; level->n > level->capacity; level->more = true)
         free(level->names[--level->n].text);
-}
-
-static bool
-is_ahead(const level_t *level, const char *name)
-{
-    if (name[0] == '.')
-        return false;
-    int order = level->after ? strcmp(name, level->after) : 1;
-    return order > 0 || (order == 0 && level->again);
-}
-
-static kt_err_t
-walk_gather(level_t *level, const struct dirent *entry)
-{
-    if (level->n == 2 * level->capacity)
-        keep_smallest(level);
-    name_t name = {strdup(entry->d_name), entry->d_type};
-    if (!name.text)
-        return KT_ENOMEM;
-    level->names[level->n++] = name;
-    return KT_OK;
 }
 
 static kt_err_t
@@ -107,42 +87,22 @@ walk_fill(level_t *level)
     level->more = false;
     rewinddir(level->dir);
     errno = 0;
-    for (struct dirent *entry; !err && (entry = readdir(level->dir)); errno = 0)
-        if (is_ahead(level, entry->d_name))
-            err = walk_gather(level, entry);
+    for (struct dirent *entry; !err && (entry = readdir(level->dir)); errno = 0) {
+        int order = level->after ? strcmp(entry->d_name, level->after) : 1;
+        if (entry->d_name[0] == '.' || order < 0 || (order == 0 && !level->again))
+            continue;
+        if (level->n == 2 * level->capacity)
+            keep_smallest(level);
+        name_t name = {strdup(entry->d_name), entry->d_type};
+        if (name.text)
+            level->names[level->n++] = name;
+        else
+            err = KT_ENOMEM;
+    }
     if (!err && errno)
         err = KT_EIO;
     keep_smallest(level);
     return err;
-}
-
-static kt_err_t
-open_error(void)
-{
-    switch (errno) {
-    case ENOENT:
-    case ENOTDIR:
-    case ELOOP: return KT_ENOFILE;
-    case EACCES:
-    case EPERM: return KT_EACCESS;
-    case ENOMEM: return KT_ENOMEM;
-    default: return KT_EIO;
-    }
-}
-
-// The next component of the cursor, if it leads through this folder.
-static kt_err_t
-walk_aim(kt_walk_t *self, level_t *level)
-{
-    size_t skip = level->path_length ? level->path_length + 1 : 0;
-    if (!self->target[0])
-        return KT_OK;
-    size_t length = strcspn(self->target + skip, "/");
-    level->again  = self->target[skip + length] == '/';
-    level->after  = strndup(self->target + skip, length);
-    if (!level->again)
-        self->target[0] = '\0';
-    return level->after ? KT_OK : KT_ENOMEM;
 }
 
 static kt_err_t
@@ -162,8 +122,17 @@ push_level(kt_walk_t *self, int fd)
     level->names = calloc(2 * level->capacity, sizeof *level->names);
     if (!level->names)
         return KT_ENOMEM;
-    kt_err_t err = walk_aim(self, level);
-    return err ? err : walk_fill(level);
+    if (self->target[0]) {  // the cursor leads through this folder: to its next component
+        const char *part   = self->target + (level->path_length ? level->path_length + 1 : 0);
+        size_t      length = strcspn(part, "/");
+        level->again       = part[length] == '/';
+        level->after       = strndup(part, length);
+        if (!level->again)
+            self->target[0] = '\0';
+        if (!level->after)
+            return KT_ENOMEM;
+    }
+    return walk_fill(level);
 }
 
 static int
@@ -216,7 +185,14 @@ kt_walk_new(kt_walk_t **self_p, const char *folder, const char *cursor, bool all
     if (!walk_decode(cursor, self->target))
         goto fail;
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    err    = fd < 0 ? open_error() : push_level(self, fd);
+    if (fd >= 0)
+        err = push_level(self, fd);
+    else if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP)
+        err = KT_ENOFILE;
+    else if (errno == EACCES || errno == EPERM)
+        err = KT_EACCESS;
+    else
+        err = errno == ENOMEM ? KT_ENOMEM : KT_EIO;
     if (err)
         goto fail;
     *self_p = self;
@@ -238,33 +214,6 @@ kt_walk_destroy(kt_walk_t **self_p)
     *self_p = NULL;
 }
 
-// The path of an entry of the last level into `path`; false if it is too long to be opened at all.
-static bool
-name_path(kt_walk_t *self, const level_t *level, const char *name)
-{
-    size_t at = level->path_length;
-    if (at + strlen(name) + 2 > PATH)
-        return false;
-    snprintf(self->path + at, PATH - at, "%s%s", at ? "/" : "", name);
-    return true;
-}
-
-// A level's names are used up: the next part of the folder, or back to the one above.
-static kt_err_t
-turn_page(kt_walk_t *self, level_t *level)
-{
-    if (!level->more) {
-        self->path[level->path_length] = '\0';
-        pop_level(self);
-        return KT_OK;
-    }
-    free(level->after);
-    level->after = level->names[level->n - 1].text;
-    level->again = false;
-    level->n--;
-    return walk_fill(level);
-}
-
 static kt_err_t
 walk_enter(kt_walk_t *self, const level_t *level, const name_t *name)
 {
@@ -283,7 +232,7 @@ walk_enter(kt_walk_t *self, const level_t *level, const name_t *name)
     return KT_OK;
 }
 
-// What an entry is; out is filled for a file.
+// The type of an entry: DT_REG (out is filled), DT_DIR or DT_UNKNOWN.
 static unsigned char
 walk_look(const level_t *level, const name_t *name, kt_walk_file_t *out)
 {
@@ -308,18 +257,20 @@ static kt_err_t
 walk_visit(kt_walk_t *self, level_t *level, kt_walk_file_t *out, bool *is_file)
 {
     const name_t *name = &level->names[level->at++];
+    size_t        at   = level->path_length;
     *out               = (kt_walk_file_t){.path = self->path};
-    if (!name_path(self, level, name->text)) {
+    if (at + strlen(name->text) + 2 > PATH) {  // too long to be opened at all
         self->unreadable++;
         return KT_OK;
     }
-    unsigned char what = walk_look(level, name, out);
-    if (what == DT_DIR)
+    snprintf(self->path + at, PATH - at, "%s%s", at ? "/" : "", name->text);
+    unsigned char type = walk_look(level, name, out);
+    if (type == DT_DIR)
         return walk_enter(self, level, name);
-    if (what == DT_REG && !self->all && kt_name_is_sidecar(name->text))
+    if (type == DT_REG && !self->all && kt_name_is_sidecar(name->text))
         self->left_out++;
     else
-        *is_file = what == DT_REG;
+        *is_file = type == DT_REG;
     return KT_OK;
 }
 
@@ -330,7 +281,17 @@ kt_walk_next(kt_walk_t *self, kt_walk_file_t *out, bool *more)
     *more        = false;
     while (!err && !*more && self->n_levels) {
         level_t *level = &self->levels[self->n_levels - 1];
-        err            = level->at < level->n ? walk_visit(self, level, out, more) : turn_page(self, level);
+        if (level->at < level->n) {
+            err = walk_visit(self, level, out, more);
+        } else if (level->more) {  // the next part of this folder
+            free(level->after);
+            level->after = level->names[--level->n].text;
+            level->again = false;
+            err          = walk_fill(level);
+        } else {
+            self->path[level->path_length] = '\0';
+            pop_level(self);
+        }
     }
     return err;
 }

@@ -1,7 +1,7 @@
 // kt_walk -- the files below a folder in a fixed order, going on after any of them: folders are read in the order of
 // their names' bytes, files and folders mixed. Of a folder with very many names a part is kept in memory and the folder
-// read again for the next, so that memory is bounded whatever lies there. Hidden names are left out; links to folders
-// are not followed, links to files are. One thread; blocks as long as the file system does.
+// read again for the next, so that memory is bounded whatever the folder holds. Hidden names are left out; links to
+// folders are not followed, links to files are. One thread; blocks as long as the file system does.
 #pragma once
 
 #include "common/err.h"
@@ -23,7 +23,7 @@ typedef struct kt_walk_file {
 // folder itself), KT_EINVAL (the cursor), KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_walk_new(kt_walk_t **self_p, const char *folder, const char *cursor, bool all, size_t names);
 void                 kt_walk_destroy(kt_walk_t **self_p);
-// The next file; false at the end. A folder below that cannot be read, or lies too deep, is counted and passed over.
+// The next file; false at the end. A folder below that cannot be read, or is too deep, is counted and left out.
 // KT_ENOMEM, KT_EIO: the end is not reached.
 KT_MUST_USE kt_err_t kt_walk_next(kt_walk_t *self, kt_walk_file_t *out, bool *more);
 void     kt_walk_cursor(const kt_walk_t *self, char out[KT_WALK_CURSOR]);  // of the last file, printable ASCII

@@ -28,8 +28,8 @@ typedef struct kt_peer {
     uint64_t         memory_mb;
     kt_gpu_view_t    gpu;
     int64_t          heard_ms;
-    bool             dirty;          // in the list of those with something to send
-    bool             said_lost;      // in the log
+    bool             dirty;  // in the list of those with something to send
+    bool             logged_lost;
     kt_buf_t         acks, cancels;  // kt_wire_ref_t
     kt_buf_t         nacks;          // kt_wire_refusal_t
 } kt_peer_t;

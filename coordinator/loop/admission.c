@@ -18,24 +18,6 @@ admission_refuse(kt_admission_t *self, kt_node_handle_t to, kt_err_t err, const 
     kt_dispatcher_send(self->opts.dispatcher, to, &msg);
 }
 
-static void
-admission_welcome(kt_admission_t *self, const kt_peer_t *peer, uint64_t wire)
-{
-    char              texts[KT_SHARED_SETTINGS][24];
-    kt_wire_setting_t shared[KT_SHARED_SETTINGS];
-    for (size_t i = 0; i < KT_SHARED_SETTINGS; i++) {
-        snprintf(texts[i], sizeof texts[i], "%lld", (long long)kt_shared_setting_value(self->opts.settings, i));
-        shared[i] = (kt_wire_setting_t){kt_bytes_of(kt_shared_setting_name(i)), kt_bytes_of(texts[i])};
-    }
-    kt_msg_t msg            = {.type = KT_MSG_WELCOME};
-    msg.welcome.wire        = wire < KT_WIRE_VERSION ? wire : KT_WIRE_VERSION;
-    msg.welcome.coordinator = kt_bytes_of(self->opts.coordinator);
-    msg.welcome.epoch       = self->opts.lease->epoch;
-    msg.welcome.settings.at = shared;
-    msg.welcome.settings.n  = KT_SHARED_SETTINGS;
-    kt_dispatcher_send(self->opts.dispatcher, peer->handle, &msg);
-}
-
 // The reason why this key may not use this name, logged; NULL: it may.
 static const char *
 admission_objection(kt_admission_t *self, const char *key, const char *name, int64_t now_ms)
@@ -57,12 +39,6 @@ admission_objection(kt_admission_t *self, const char *key, const char *name, int
     return NULL;
 }
 
-static bool
-is_node_name(const char *name)
-{
-    return *name && !name[strcspn(name, " \t\r\n/")];
-}
-
 static void
 admission_accept(kt_admission_t *self, kt_peer_t *peer, const kt_msg_hello_t *hello)
 {
@@ -74,7 +50,21 @@ admission_accept(kt_admission_t *self, kt_peer_t *peer, const kt_msg_hello_t *he
     }
     kt_log_info("NODE-HELLO", "node=%s host=%s version=%s device=%s slots=%u incarnation=%llu drained=%d", peer->name,
                 peer->host, peer->version, peer->device, peer->slots, (unsigned long long)peer->incarnation, drained);
-    admission_welcome(self, peer, hello->wire);
+
+    char              texts[KT_SHARED_SETTINGS][24];
+    kt_wire_setting_t shared[KT_SHARED_SETTINGS];
+    for (size_t i = 0; i < KT_SHARED_SETTINGS; i++) {
+        snprintf(texts[i], sizeof texts[i], "%lld", (long long)kt_shared_setting_value(self->opts.settings, i));
+        shared[i] = (kt_wire_setting_t){kt_bytes_of(kt_shared_setting_name(i)), kt_bytes_of(texts[i])};
+    }
+    kt_msg_t msg            = {.type = KT_MSG_WELCOME};
+    msg.welcome.wire        = hello->wire < KT_WIRE_VERSION ? hello->wire : KT_WIRE_VERSION;
+    msg.welcome.coordinator = kt_bytes_of(self->opts.coordinator);
+    msg.welcome.epoch       = self->opts.lease->epoch;
+    msg.welcome.settings.at = shared;
+    msg.welcome.settings.n  = KT_SHARED_SETTINGS;
+    kt_dispatcher_send(self->opts.dispatcher, peer->handle, &msg);
+
     kt_event_t event        = {.type = KT_EV_HELLO, .node = peer->handle};
     event.hello.name        = peer->name;
     event.hello.incarnation = peer->incarnation;
@@ -99,8 +89,8 @@ kt_admission_hello(kt_admission_t *self, kt_node_handle_t from, const char *key,
         admission_refuse(self, from, KT_EVERSION, "this wire version is not spoken here");
         return;
     }
-    const char *why =
-        is_node_name(name) ? admission_objection(self, key, name, now_ms) : "a node needs a name without blanks";
+    bool        named = *name && !name[strcspn(name, " \t\r\n/")];
+    const char *why   = named ? admission_objection(self, key, name, now_ms) : "a node needs a name without blanks";
     if (why) {
         self->opts.counters->refused_hellos.name++;
         kt_peers_remove(self->opts.peers, from);
@@ -124,17 +114,6 @@ kt_admission_hello(kt_admission_t *self, kt_node_handle_t from, const char *key,
     admission_accept(self, peer, hello);
 }
 
-// GONE requeues the jobs of the node at once.
-static void
-admission_expel(kt_admission_t *self, const kt_peer_t *peer)
-{
-    kt_event_t event = {.type = KT_EV_GONE, .node = peer->handle};
-    kt_log_warn("AUTH-REVOKED", "node=%s key=%s", peer->name, peer->key);
-    admission_refuse(self, peer->handle, KT_EAUTH, "this key is no longer allowed");
-    kt_peers_remove(self->opts.peers, event.node);
-    kt_dispatcher_step_or_fail(self->opts.dispatcher, &event);
-}
-
 void
 kt_admission_check_keys(kt_admission_t *self, bool force)
 {
@@ -151,8 +130,13 @@ kt_admission_check_keys(kt_admission_t *self, bool force)
     for (size_t i = self->opts.peers->n; i-- > 0;) {
         const kt_peer_t *peer = self->opts.peers->at[i];
         const kt_key_t  *key  = kt_keys_find(self->opts.keys, peer->key);
-        if (!key || (key->name[0] && strcmp(key->name, peer->name) != 0))
-            admission_expel(self, peer);
+        if (key && (!key->name[0] || strcmp(key->name, peer->name) == 0))
+            continue;
+        kt_event_t gone = {.type = KT_EV_GONE, .node = peer->handle};  // requeues the jobs of the node at once
+        kt_log_warn("AUTH-REVOKED", "node=%s key=%s", peer->name, peer->key);
+        admission_refuse(self, peer->handle, KT_EAUTH, "this key is no longer allowed");
+        kt_peers_remove(self->opts.peers, gone.node);
+        kt_dispatcher_step_or_fail(self->opts.dispatcher, &gone);
     }
 }
 
@@ -179,9 +163,9 @@ kt_admission_log_nodes(kt_admission_t *self, int64_t now_ms)
         const kt_node_view_t *view = &views[i];
         kt_peer_t            *peer = kt_peers_find(self->opts.peers, view->handle);
         bool                  lost = strcmp(view->state, "lost") == 0;
-        if (!peer || peer->said_lost == lost)
+        if (!peer || peer->logged_lost == lost)
             continue;
-        peer->said_lost = lost;
+        peer->logged_lost = lost;
         if (lost)
             kt_log_warn("NODE-LOST", "node=%s silent_ms=%lld", view->name, (long long)view->silent_ms);
         else

@@ -1,20 +1,18 @@
 #include "coordinator/loop/calls.h"
 
+#include "common/clock.h"
+#include "common/cond.h"
+
 #include <stdlib.h>
-#include <time.h>
 
 kt_call_t *
 kt_call_new(size_t max_requests)
 {
-    pthread_condattr_t attributes;
-    kt_call_t         *self = calloc(1, sizeof *self);
+    kt_call_t *self = calloc(1, sizeof *self);
     if (!self)
         return NULL;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_mutex_init(&self->lock, NULL);
-    pthread_cond_init(&self->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    kt_cond_init(&self->changed);
     self->requests = calloc(max_requests ? max_requests : 1, sizeof(kt_ledger_request_t *));
     if (!self->requests)
         kt_call_destroy(&self);
@@ -37,37 +35,25 @@ kt_call_destroy(kt_call_t **self_p)
     *self_p = NULL;
 }
 
-static bool
-wait_until_done(kt_call_t *self, int64_t timeout_ms)
-{
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    at.tv_sec += timeout_ms / 1000;
-    at.tv_nsec += timeout_ms % 1000 * 1000000;
-    if (at.tv_nsec >= 1000000000) {
-        at.tv_nsec -= 1000000000;
-        at.tv_sec++;
-    }
-    pthread_mutex_lock(&self->lock);
-    while (!self->done && pthread_cond_timedwait(&self->changed, &self->lock, &at) == 0)
-        continue;
-    bool done       = self->done;
-    self->abandoned = !done;
-    pthread_mutex_unlock(&self->lock);
-    return done;
-}
-
 kt_err_t
 kt_call_ask(kt_call_t **call_p, kt_queue_t *queue, int64_t timeout_ms)
 {
-    kt_call_t *self   = *call_p;
-    kt_call_t *pushed = self;
-    kt_err_t   err    = kt_queue_push(queue, &pushed);
+    kt_call_t *self        = *call_p;
+    kt_call_t *pushed      = self;
+    int64_t    deadline_ms = kt_clock_ms() + timeout_ms;
+    kt_err_t   err         = kt_queue_push(queue, &pushed);
     if (err) {
         kt_call_destroy(call_p);
         return err;
     }
-    if (!wait_until_done(self, timeout_ms)) {
+
+    pthread_mutex_lock(&self->lock);
+    while (!self->done && kt_cond_wait_until(&self->changed, &self->lock, deadline_ms))
+        continue;
+    bool done       = self->done;
+    self->abandoned = !done;
+    pthread_mutex_unlock(&self->lock);
+    if (!done) {
         *call_p = NULL;
         return KT_ETIME;
     }

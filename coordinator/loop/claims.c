@@ -41,30 +41,22 @@ claims_slot(kt_claim_t *const *slots, size_t capacity, kt_run_id_t id)
     return i;
 }
 
-static kt_err_t
-claims_grow(kt_claims_t *self)
-{
-    size_t capacity = self->capacity ? self->capacity * 2 : FIRST_CAPACITY;
-    if (self->capacity && self->n * 2 < self->capacity)
-        return KT_OK;
-    kt_claim_t **slots = calloc(capacity, sizeof *slots);
-    if (!slots)
-        return KT_ENOMEM;
-    for (size_t i = 0; i < self->capacity; i++)
-        if (self->slots[i])
-            slots[claims_slot(slots, capacity, self->slots[i]->id)] = self->slots[i];
-    free(self->slots);
-    self->slots    = slots;
-    self->capacity = capacity;
-    return KT_OK;
-}
-
 kt_err_t
 kt_claims_add(kt_claims_t *self, kt_run_id_t id, char **body, size_t body_bytes, kt_claim_t **out)
 {
-    kt_err_t err = claims_grow(self);
-    if (err)
-        return err;
+    if (!self->capacity || self->n * 2 >= self->capacity) {
+        size_t       capacity = self->capacity ? self->capacity * 2 : FIRST_CAPACITY;
+        kt_claim_t **slots    = calloc(capacity, sizeof *slots);
+        if (!slots)
+            return KT_ENOMEM;
+        for (size_t i = 0; i < self->capacity; i++)
+            if (self->slots[i])
+                slots[claims_slot(slots, capacity, self->slots[i]->id)] = self->slots[i];
+        free(self->slots);
+        self->slots    = slots;
+        self->capacity = capacity;
+    }
+
     kt_claim_t *claim = malloc(sizeof *claim);
     if (!claim)
         return KT_ENOMEM;

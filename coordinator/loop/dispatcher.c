@@ -1,4 +1,3 @@
-// The table ACTS holds one handler per action.
 #include "coordinator/loop/dispatcher.h"
 
 #include "common/clock.h"
@@ -120,28 +119,6 @@ dispatcher_forget_claim(kt_dispatcher_t *self, kt_claim_t *claim)
 }
 
 static void
-dispatcher_take_claim(kt_dispatcher_t *self, kt_claimed_t *claimed)
-{
-    kt_claim_t *claim = NULL;
-    uint32_t    cost_ms =
-        kt_cost_ms(claimed->declared_bytes, claimed->declared_duration_s, claimed->body, claimed->body_bytes);
-    if (kt_claims_add(&self->claims, claimed->id, &claimed->body, claimed->body_bytes, &claim)) {
-        dispatcher_fail(self, "CLAIM-LOST", KT_ENOMEM);
-        return;
-    }
-    kt_sched_claim_t job = {.id       = claimed->id,
-                            .attempts = claimed->attempts,
-                            .crashes  = claimed->crashes,
-                            .cost_ms  = cost_ms,
-                            .tag      = claim};
-    kt_buf_add(&self->jobs, &job, sizeof job);
-    if (self->jobs.err) {
-        dispatcher_forget_claim(self, claim);
-        dispatcher_fail(self, "CLAIM-LOST", self->jobs.err);
-    }
-}
-
-static void
 dispatcher_on_claimed(void *context, kt_ledger_request_t **request_p)
 {
     kt_dispatcher_t           *self    = context;
@@ -153,8 +130,24 @@ dispatcher_on_claimed(void *context, kt_ledger_request_t **request_p)
         return;
     }
     kt_buf_clear(&self->jobs);
-    for (size_t i = 0; i < request->claim.n && !request->err; i++)
-        dispatcher_take_claim(self, &request->claim.claimed[i]);
+    for (size_t i = 0; i < request->claim.n && !request->err; i++) {
+        kt_claimed_t    *claimed = &request->claim.claimed[i];
+        kt_claim_t      *claim   = NULL;
+        kt_sched_claim_t job     = {.id = claimed->id, .attempts = claimed->attempts, .crashes = claimed->crashes};
+        job.cost_ms =
+            kt_cost_ms(claimed->declared_bytes, claimed->declared_duration_s, claimed->body, claimed->body_bytes);
+        if (kt_claims_add(&self->claims, claimed->id, &claimed->body, claimed->body_bytes, &claim)) {
+            dispatcher_fail(self, "CLAIM-LOST", KT_ENOMEM);
+            continue;
+        }
+        job.tag = claim;
+        kt_buf_add(&self->jobs, &job, sizeof job);
+        if (self->jobs.err) {
+            dispatcher_forget_claim(self, claim);
+            dispatcher_fail(self, "CLAIM-LOST", self->jobs.err);
+        }
+    }
+
     kt_event_t event = {.type = KT_EV_CLAIMED};
     event.jobs.at    = (const kt_sched_claim_t *)(void *)self->jobs.bytes;
     event.jobs.n     = self->jobs.length / sizeof(kt_sched_claim_t);
@@ -194,7 +187,7 @@ dispatcher_act_send(kt_dispatcher_t *self, const kt_action_t *action)
 {
     size_t           bytes = FRAME_HEAD_BYTES, first = 0, n = 0;
     const kt_peer_t *peer = kt_peers_find(self->opts.peers, action->node);
-    if (peer && peer->cancels.length)  // first, because the batch takes the room of what is cancelled
+    if (peer && peer->cancels.length)  // first, because the batch takes the room of the cancelled jobs
         kt_peers_flush(self->opts.peers, dispatcher_send_to_peer, self);
     kt_buf_clear(&self->works);
     for (size_t i = 0; i < action->count; i++) {
@@ -297,12 +290,6 @@ dispatcher_post_payload(kt_dispatcher_t *self, kt_payload_t *payload, kt_ledger_
     kt_ledger_port_post(self->opts.port, &request);
 }
 
-static void
-dispatcher_act_store(kt_dispatcher_t *self, const kt_action_t *action)
-{
-    dispatcher_post_payload(self, action->tag, KT_LREQ_STORE);
-}
-
 // The document of a failure that no node reported, such as a lost node.
 static kt_err_t
 write_failure(const kt_claim_t *claim, kt_err_t failure, const char *detail, char **document, size_t *bytes)
@@ -328,36 +315,6 @@ write_failure(const kt_claim_t *claim, kt_err_t failure, const char *detail, cha
     return KT_OK;
 }
 
-// A FAIL with a document of this coordinator.
-static kt_ledger_request_t *
-dispatcher_own_failure(kt_dispatcher_t *self, const kt_action_t *action)
-{
-    kt_ledger_request_t *request =
-        kt_ledger_port_request(self->opts.port, KT_LREQ_FAIL, self, dispatcher_on_failure_stored);
-    if (!request)
-        return NULL;
-    kt_result_t *result = &request->store.result;
-    snprintf(request->store.detail, sizeof request->store.detail, "attempt %u%s%s", action->attempt,
-             action->node_name ? " on " : "", action->node_name ? action->node_name : "");
-    snprintf(request->store.node_name, sizeof request->store.node_name, "%s",
-             action->node_name ? action->node_name : "");
-    kt_err_t err = write_failure(kt_claims_find(&self->claims, action->id), action->err, request->store.detail,
-                                 &request->store.document, &result->document_bytes);
-    if (err) {
-        kt_ledger_request_destroy(&request);
-        dispatcher_fail(self, "FAILURE-NOT-WRITTEN", err);
-        return NULL;
-    }
-    result->document  = request->store.document;
-    result->detail    = request->store.detail;
-    result->node_name = request->store.node_name;
-    result->id        = action->id;
-    result->attempt   = action->attempt;
-    result->err       = action->err;
-    result->wall_ms   = kt_clock_wall_ms();
-    return request;
-}
-
 static void
 dispatcher_act_fail(kt_dispatcher_t *self, const kt_action_t *action)
 {
@@ -368,9 +325,32 @@ dispatcher_act_fail(kt_dispatcher_t *self, const kt_action_t *action)
         dispatcher_post_payload(self, payload, KT_LREQ_FAIL);
         return;
     }
-    kt_ledger_request_t *request = dispatcher_own_failure(self, action);
-    if (request)
-        kt_ledger_port_post(self->opts.port, &request);
+
+    // A document of this coordinator.
+    kt_ledger_request_t *request =
+        kt_ledger_port_request(self->opts.port, KT_LREQ_FAIL, self, dispatcher_on_failure_stored);
+    if (!request)
+        return;
+    kt_result_t *result = &request->store.result;
+    const char  *node   = action->node_name ? action->node_name : "";
+    snprintf(request->store.detail, sizeof request->store.detail, "attempt %u%s%s", action->attempt,
+             action->node_name ? " on " : "", node);
+    snprintf(request->store.node_name, sizeof request->store.node_name, "%s", node);
+    kt_err_t err = write_failure(kt_claims_find(&self->claims, action->id), action->err, request->store.detail,
+                                 &request->store.document, &result->document_bytes);
+    if (err) {
+        kt_ledger_request_destroy(&request);
+        dispatcher_fail(self, "FAILURE-NOT-WRITTEN", err);
+        return;
+    }
+    result->document  = request->store.document;
+    result->detail    = request->store.detail;
+    result->node_name = request->store.node_name;
+    result->id        = action->id;
+    result->attempt   = action->attempt;
+    result->err       = action->err;
+    result->wall_ms   = kt_clock_wall_ms();
+    kt_ledger_port_post(self->opts.port, &request);
 }
 
 // ACK, NACK, CANCEL: gathered per peer until the turn ends.
@@ -432,13 +412,6 @@ dispatcher_release(kt_dispatcher_t *self, kt_run_id_t id)
     return true;
 }
 
-static void
-dispatcher_act_release(kt_dispatcher_t *self, const kt_action_t *action)
-{
-    if (!dispatcher_release(self, action->id))
-        dispatcher_fail(self, "LEDGER-REQUEST-LOST", KT_ENOMEM);
-}
-
 void
 kt_dispatcher_send_drain(kt_dispatcher_t *self, const char *node_name, bool on, const char *reason)
 {
@@ -470,20 +443,6 @@ dispatcher_act_drain(kt_dispatcher_t *self, const kt_action_t *action)
 }
 
 static void
-dispatcher_act_who(kt_dispatcher_t *self, const kt_action_t *action)
-{
-    kt_msg_t msg = {.type = KT_MSG_WHO, .who = {.wire = KT_WIRE_VERSION}};
-    kt_dispatcher_send(self, action->node, &msg);
-}
-
-static void
-dispatcher_act_check_lease(kt_dispatcher_t *self, const kt_action_t *action)
-{
-    (void)action;
-    kt_lease_check(self->opts.lease);
-}
-
-static void
 dispatcher_act_drop(kt_dispatcher_t *self, const kt_action_t *action)
 {
     kt_tag_t *tag = action->tag;
@@ -496,17 +455,30 @@ dispatcher_act_drop(kt_dispatcher_t *self, const kt_action_t *action)
     kt_tag_destroy(action->tag);
 }
 
-typedef void act_fn(kt_dispatcher_t *self, const kt_action_t *action);
-
-static act_fn *const ACTS[KT_ACTIONS] = {
-    [KT_ACT_CLAIM] = dispatcher_act_claim,     [KT_ACT_SEND] = dispatcher_act_send,
-    [KT_ACT_CANCEL] = dispatcher_act_ref,      [KT_ACT_STORE] = dispatcher_act_store,
-    [KT_ACT_FAIL] = dispatcher_act_fail,       [KT_ACT_ACK] = dispatcher_act_ref,
-    [KT_ACT_NACK] = dispatcher_act_ref,        [KT_ACT_BLAME] = dispatcher_act_blame,
-    [KT_ACT_RELEASE] = dispatcher_act_release, [KT_ACT_DRAIN] = dispatcher_act_drain,
-    [KT_ACT_WHO] = dispatcher_act_who,         [KT_ACT_CHECK_LEASE] = dispatcher_act_check_lease,
-    [KT_ACT_DROP] = dispatcher_act_drop,
-};
+static void
+dispatcher_act(kt_dispatcher_t *self, const kt_action_t *action)
+{
+    kt_msg_t who = {.type = KT_MSG_WHO, .who = {.wire = KT_WIRE_VERSION}};
+    switch (action->type) {
+    case KT_ACT_CLAIM: dispatcher_act_claim(self, action); break;
+    case KT_ACT_SEND: dispatcher_act_send(self, action); break;
+    case KT_ACT_ACK:
+    case KT_ACT_NACK:
+    case KT_ACT_CANCEL: dispatcher_act_ref(self, action); break;
+    case KT_ACT_STORE: dispatcher_post_payload(self, action->tag, KT_LREQ_STORE); break;
+    case KT_ACT_FAIL: dispatcher_act_fail(self, action); break;
+    case KT_ACT_BLAME: dispatcher_act_blame(self, action); break;
+    case KT_ACT_RELEASE:
+        if (!dispatcher_release(self, action->id))
+            dispatcher_fail(self, "LEDGER-REQUEST-LOST", KT_ENOMEM);
+        break;
+    case KT_ACT_DRAIN: dispatcher_act_drain(self, action); break;
+    case KT_ACT_WHO: kt_dispatcher_send(self, action->node, &who); break;
+    case KT_ACT_CHECK_LEASE: kt_lease_check(self->opts.lease); break;
+    case KT_ACT_DROP: dispatcher_act_drop(self, action); break;
+    case KT_ACTIONS: break;
+    }
+}
 
 kt_err_t
 kt_dispatcher_step(kt_dispatcher_t *self, const kt_event_t *event)
@@ -517,7 +489,7 @@ kt_dispatcher_step(kt_dispatcher_t *self, const kt_event_t *event)
     if (err)
         return err;
     for (size_t i = 0; i < self->actions.n; i++)
-        ACTS[self->actions.at[i].type](self, &self->actions.at[i]);
+        dispatcher_act(self, &self->actions.at[i]);
     return KT_OK;
 }
 
@@ -539,15 +511,6 @@ kt_dispatcher_report_work(kt_dispatcher_t *self)
     kt_dispatcher_step_or_fail(self, &event);
 }
 
-// Another coordinator may have claimed the run: its nodes stop it and report that to that coordinator, which then
-// releases the run.
-static void
-dispatcher_cancel_everywhere(kt_dispatcher_t *self, kt_run_id_t id)
-{
-    for (size_t i = 0; i < self->opts.peers->n && !kt_claims_find(&self->claims, id); i++)
-        kt_peer_cancel(self->opts.peers, self->opts.peers->at[i], id);
-}
-
 void
 kt_dispatcher_apply_ask(kt_dispatcher_t *self, const kt_ledger_request_t *request)
 {
@@ -558,7 +521,10 @@ kt_dispatcher_apply_ask(kt_dispatcher_t *self, const kt_ledger_request_t *reques
     switch (ask->type) {
     case KT_ASK_CANCEL:
         event.type = KT_EV_CANCEL;
-        dispatcher_cancel_everywhere(self, ask->id);
+        // Another coordinator may have claimed the run: its nodes stop it and report that to that coordinator, which
+        // then releases the run.
+        for (size_t i = 0; i < self->opts.peers->n && !kt_claims_find(&self->claims, ask->id); i++)
+            kt_peer_cancel(self->opts.peers, self->opts.peers->at[i], ask->id);
         break;
     case KT_ASK_RETRY: self->work_pending = true; return;
     case KT_ASK_DRAIN:

@@ -62,15 +62,6 @@ drains_change(kt_drains_t *self, const char *name, bool on)
     kt_drains_set(self, name, on);  // last: name may point into self->names
 }
 
-static bool
-drains_in_answer(const kt_ledger_request_t *request, const char *name)
-{
-    for (size_t i = 0; i < request->drained.n; i++)
-        if (strcmp(request->drained.names[i], name) == 0)
-            return true;
-    return false;
-}
-
 static void
 drains_on_read(void *context, kt_ledger_request_t **request_p)
 {
@@ -86,7 +77,10 @@ drains_on_read(void *context, kt_ledger_request_t **request_p)
     for (size_t at = self->names.length; at >= KT_DRAINS_NAME && !self->port->closed; at -= KT_DRAINS_NAME) {
         char name[KT_DRAINS_NAME];
         memcpy(name, self->names.bytes + at - KT_DRAINS_NAME, sizeof name);
-        if (!drains_in_answer(request, name))
+        size_t found = 0;
+        while (found < request->drained.n && strcmp(request->drained.names[found], name) != 0)
+            found++;
+        if (found == request->drained.n)
             drains_change(self, name, false);
     }
     for (size_t i = 0; i < request->drained.n && !self->port->closed; i++)

@@ -6,7 +6,8 @@
 #include "coordinator/ledger/actor.h"
 #include "coordinator/loop/sink.h"
 
-// Where requests go: the actor's queue, or what a simulation puts in its place. KT_EFULL, KT_ECLOSED leave the request.
+// The destination of requests: the actor's queue, or its replacement in a simulation. KT_EFULL, KT_ECLOSED leave the
+// request.
 typedef kt_err_t kt_ledger_post_fn(void *context, kt_ledger_request_t **request_p);
 
 typedef struct kt_ledger_port {

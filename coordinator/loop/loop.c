@@ -80,19 +80,6 @@ kt_loop_answered(kt_loop_t *self)
     kt_ledger_port_post_overflow(&self->port);
 }
 
-static void
-loop_each_second(kt_loop_t *self, int64_t now_ms)
-{
-    kt_admission_check_keys(&self->admission, false);
-    kt_drains_tick(&self->drains, now_ms);
-    kt_admission_log_nodes(&self->admission, now_ms);
-    kt_admission_prune(&self->admission, now_ms);
-    kt_ledger_request_t *request =
-        kt_retention_tick(&self->retention, self->opts.settings->retention_days, now_ms, kt_clock_wall_ms());
-    if (request)
-        kt_ledger_port_post(&self->port, &request);
-}
-
 void
 kt_loop_tick(kt_loop_t *self, int64_t now_ms)
 {
@@ -101,6 +88,16 @@ kt_loop_tick(kt_loop_t *self, int64_t now_ms)
     if (now_ms >= kt_sched_deadline_ms(self->dispatcher.sched))
         kt_dispatcher_step_or_fail(&self->dispatcher, &event);
     kt_ledger_port_post_overflow(&self->port);
-    if (kt_counters_tick(&self->counters, now_ms))
-        loop_each_second(self, now_ms);
+    if (!kt_counters_tick(&self->counters, now_ms))
+        return;
+
+    // Once a second.
+    kt_admission_check_keys(&self->admission, false);
+    kt_drains_tick(&self->drains, now_ms);
+    kt_admission_log_nodes(&self->admission, now_ms);
+    kt_admission_prune(&self->admission, now_ms);
+    kt_ledger_request_t *request =
+        kt_retention_tick(&self->retention, self->opts.settings->retention_days, now_ms, kt_clock_wall_ms());
+    if (request)
+        kt_ledger_port_post(&self->port, &request);
 }

@@ -33,7 +33,7 @@ snapshot_nodes(kt_queries_t *self, kt_snapshot_t *out)
         all          = kt_sched_view_nodes(self->opts.dispatcher->sched, kt_clock_ms(), views, room);
         out->n_nodes = all < room ? all : room;
     }
-    for (size_t i = 0; i < out->n_nodes; i++) {
+    for (size_t i = 0; views && out->nodes && i < out->n_nodes; i++) {
         kt_node_row_t   *row  = &out->nodes[i];
         const kt_peer_t *peer = kt_peers_find(self->opts.peers, views[i].handle);
         row->view             = views[i];
@@ -95,53 +95,28 @@ queries_complete(kt_queries_t *self, kt_call_t *call, kt_err_t err)
     kt_call_finish(call, err);
 }
 
-// Totals are asked from a ledger that is up; else the last known ones are shown.
-static bool
-queries_add_totals(const kt_queries_t *self, kt_call_t *call)
-{
-    if (!call->wants_totals || self->opts.port->err || self->n_pending > KT_CALLS_PENDING)
-        return true;
-    call->requests[0] = kt_ledger_request_new(KT_LREQ_TOTALS, call);
-    call->n_requests  = call->requests[0] != NULL;
-    return call->n_requests;
-}
-
-static void
-queries_apply_insert(kt_queries_t *self, const kt_ledger_request_t *request)
-{
-    if (request->err)
-        return;
-    kt_outcome_counts_t *tally = &self->opts.counters->tally;
-    switch (request->insert.inserted) {
-    case KT_INSERTED_NEW:
-        tally->submitted_new++;
-        self->opts.dispatcher->work_pending = true;
-        break;
-    case KT_INSERTED_KNOWN: tally->submitted_known++; break;
-    case KT_INSERTED_CLASH: tally->submitted_clash++; break;
-    }
-}
-
-static void
-queries_apply(kt_queries_t *self, const kt_ledger_request_t *request)
-{
-    if (request->type == KT_LREQ_ASK)
-        kt_dispatcher_apply_ask(self->opts.dispatcher, request);
-    else if (request->type == KT_LREQ_INSERT)
-        queries_apply_insert(self, request);
-    else if (request->type == KT_LREQ_CALL) {
-        self->opts.dispatcher->work_pending = true;  // a retry
-        self->opts.on_ledger_call(self->opts.context);
-    } else if (request->type == KT_LREQ_TOTALS && !request->err)
-        self->totals = request->totals.totals;
-}
-
 static void
 queries_on_answered(void *context, kt_ledger_request_t **request_p)
 {
-    kt_call_t    *call = context;
-    kt_queries_t *self = call->owner;
-    queries_apply(self, *request_p);
+    kt_call_t                 *call    = context;
+    kt_queries_t              *self    = call->owner;
+    kt_outcome_counts_t       *tally   = &self->opts.counters->tally;
+    const kt_ledger_request_t *request = *request_p;
+    if (request->type == KT_LREQ_ASK) {
+        kt_dispatcher_apply_ask(self->opts.dispatcher, request);
+    } else if (request->type == KT_LREQ_CALL) {
+        self->opts.dispatcher->work_pending = true;  // a retry
+        self->opts.on_ledger_call(self->opts.context);
+    } else if (request->type == KT_LREQ_TOTALS && !request->err) {
+        self->totals = request->totals.totals;
+    } else if (request->type == KT_LREQ_INSERT && !request->err) {
+        tally->submitted_new += request->insert.inserted == KT_INSERTED_NEW;
+        tally->submitted_known += request->insert.inserted == KT_INSERTED_KNOWN;
+        tally->submitted_clash += request->insert.inserted == KT_INSERTED_CLASH;
+        if (request->insert.inserted == KT_INSERTED_NEW)
+            self->opts.dispatcher->work_pending = true;
+    }
+
     if (call->wants_totals)
         call->snapshot.totals = self->totals;
     call->requests[call->n_answered++] = *request_p;  // requests of one kind are answered in their order
@@ -165,9 +140,14 @@ kt_queries_begin(kt_queries_t *self, kt_call_t *call)
     self->pending = call;
     self->n_pending++;
     queries_snapshot(self, call);
-    if (!queries_add_totals(self, call)) {
-        queries_complete(self, call, KT_ENOMEM);
-        return;
+    // Totals are asked from a ledger that is up; else the last known ones are shown.
+    if (call->wants_totals && !self->opts.port->err && self->n_pending <= KT_CALLS_PENDING) {
+        call->requests[0] = kt_ledger_request_new(KT_LREQ_TOTALS, call);
+        call->n_requests  = call->requests[0] != NULL;
+        if (!call->n_requests) {
+            queries_complete(self, call, KT_ENOMEM);
+            return;
+        }
     }
     size_t n = call->n_requests;
     if (!n) {

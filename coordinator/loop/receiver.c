@@ -117,25 +117,6 @@ bounded_us(uint64_t us)
     return us > INT64_MAX / 1024 ? 0 : (int64_t)us;
 }
 
-static void
-receiver_fill_result(kt_receiver_t *self, const kt_wire_outcome_t *outcome, kt_result_t *result)
-{
-    result->id            = run_of(outcome->job, outcome->run);
-    result->attempt       = attempt_of(outcome->attempt);
-    result->err           = (kt_err_t)outcome->err;
-    result->processing_us = bounded_us(outcome->processing_us);
-    result->wall_ms       = kt_clock_wall_ms();
-    result->n_stages      = outcome->stages.n < KT_RESULT_STAGES ? outcome->stages.n : KT_RESULT_STAGES;
-    for (size_t i = 0; i < result->n_stages; i++) {
-        kt_bytes_copy(result->stages[i].name, sizeof result->stages[i].name, outcome->stages.at[i].name);
-        result->stages[i].us = bounded_us(outcome->stages.at[i].us);
-        if (!outcome->err)
-            kt_counters_stage(self->counters, result->stages[i].name, result->stages[i].us);
-    }
-    if (outcome->content_digest.n == sizeof result->content_digest.bytes)
-        memcpy(result->content_digest.bytes, outcome->content_digest.at, outcome->content_digest.n);
-}
-
 static kt_payload_t *
 receiver_new_payload(kt_receiver_t *self, const kt_peer_t *peer, const kt_wire_outcome_t *outcome)
 {
@@ -149,36 +130,48 @@ receiver_new_payload(kt_receiver_t *self, const kt_peer_t *peer, const kt_wire_o
         return NULL;
     }
     memcpy(bytes, outcome->document.at, outcome->document.n);
-    bytes[outcome->document.n]           = '\0';
-    request->store.document              = bytes;
-    request->store.result.document       = bytes;
-    request->store.result.document_bytes = outcome->document.n;
+    bytes[outcome->document.n] = '\0';
+    request->store.document    = bytes;
     kt_bytes_copy(request->store.detail, sizeof request->store.detail, outcome->detail);
     snprintf(request->store.node_name, sizeof request->store.node_name, "%s", peer->name);
-    request->store.result.detail    = request->store.detail;
-    request->store.result.node_name = request->store.node_name;
-    receiver_fill_result(self, outcome, &request->store.result);
+
+    kt_result_t *result    = &request->store.result;
+    result->document       = bytes;
+    result->document_bytes = outcome->document.n;
+    result->detail         = request->store.detail;
+    result->node_name      = request->store.node_name;
+    result->id             = run_of(outcome->job, outcome->run);
+    result->attempt        = attempt_of(outcome->attempt);
+    result->err            = (kt_err_t)outcome->err;
+    result->processing_us  = bounded_us(outcome->processing_us);
+    result->wall_ms        = kt_clock_wall_ms();
+    result->n_stages       = outcome->stages.n < KT_RESULT_STAGES ? outcome->stages.n : KT_RESULT_STAGES;
+    for (size_t i = 0; i < result->n_stages; i++) {
+        kt_bytes_copy(result->stages[i].name, sizeof result->stages[i].name, outcome->stages.at[i].name);
+        result->stages[i].us = bounded_us(outcome->stages.at[i].us);
+        if (!outcome->err)
+            kt_counters_stage(self->counters, result->stages[i].name, result->stages[i].us);
+    }
+    if (outcome->content_digest.n == sizeof result->content_digest.bytes)
+        memcpy(result->content_digest.bytes, outcome->content_digest.at, outcome->content_digest.n);
+
     payload->tag.kind = KT_TAG_PAYLOAD;
     payload->request  = request;
     return payload;
 }
 
-static uint32_t
-took_ms_of(uint64_t us)
-{
-    uint64_t ms = us / 1000;
-    return us == 0 ? 0 : ms == 0 ? 1 : ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms;
-}
-
 static void
 receiver_on_outcome(kt_receiver_t *self, kt_peer_t *peer, const kt_wire_outcome_t *outcome)
 {
+    uint64_t   ms    = outcome->processing_us / 1000;
     kt_event_t event = {.type    = outcome->err ? KT_EV_FAILED : KT_EV_RESULT,
                         .node    = peer->handle,
                         .id      = run_of(outcome->job, outcome->run),
                         .attempt = attempt_of(outcome->attempt),
                         .err     = (kt_err_t)outcome->err,
-                        .took_ms = took_ms_of(outcome->processing_us)};
+                        .took_ms = ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms};
+    if (!ms && outcome->processing_us)
+        event.took_ms = 1;  // 0 is an unknown time
     if (!outcome->document.n) {
         kt_log_warn("RESULT-EMPTY", "node=%s job=%llu", peer->name, (unsigned long long)outcome->job);
         kt_peer_nack(self->peers, peer, event.id, KT_EDOCUMENT);
@@ -192,13 +185,6 @@ receiver_on_outcome(kt_receiver_t *self, kt_peer_t *peer, const kt_wire_outcome_
 }
 
 static void
-receiver_on_result(kt_receiver_t *self, kt_peer_t *peer, const kt_msg_result_t *result)
-{
-    for (size_t i = 0; i < result->items.n && !self->dispatcher->failed; i++)
-        receiver_on_outcome(self, peer, &result->items.at[i]);
-}
-
-static void
 receiver_on_bye(kt_receiver_t *self, kt_peer_t *peer, const kt_msg_bye_t *bye)
 {
     char       reason[LOG_TEXT], quoted[LOG_TEXT];
@@ -207,19 +193,6 @@ receiver_on_bye(kt_receiver_t *self, kt_peer_t *peer, const kt_msg_bye_t *bye)
     kt_log_info("NODE-BYE", "node=%s reason=\"%s\"", peer->name, kt_log_quote(quoted, sizeof quoted, reason));
     kt_peers_remove(self->peers, event.node);
     kt_dispatcher_step_or_fail(self->dispatcher, &event);
-}
-
-static void
-receiver_dispatch(kt_receiver_t *self, kt_peer_t *peer, const kt_msg_t *msg)
-{
-    switch (msg->type) {
-    case KT_MSG_LIVE: receiver_on_live(self, peer, &msg->live); break;
-    case KT_MSG_BEAT: receiver_on_beat(self, peer, &msg->beat); break;
-    case KT_MSG_STARTED: receiver_on_started(self, peer, &msg->started); break;
-    case KT_MSG_RESULT: receiver_on_result(self, peer, &msg->result); break;
-    case KT_MSG_BYE: receiver_on_bye(self, peer, &msg->bye); break;
-    default: kt_log_warn("FRAME-UNEXPECTED", "node=%s message=%s", peer->name, kt_msg_name(msg->type));
-    }
 }
 
 // At most one line per second: a peer may send nothing but garbage.
@@ -256,7 +229,17 @@ kt_receiver_frame(kt_receiver_t *self, kt_node_handle_t from, const char *key, c
         return;
     }
     peer->heard_ms = kt_clock_ms();
-    receiver_dispatch(self, peer, &msg);
+    switch (msg.type) {
+    case KT_MSG_LIVE: receiver_on_live(self, peer, &msg.live); break;
+    case KT_MSG_BEAT: receiver_on_beat(self, peer, &msg.beat); break;
+    case KT_MSG_STARTED: receiver_on_started(self, peer, &msg.started); break;
+    case KT_MSG_RESULT:
+        for (size_t i = 0; i < msg.result.items.n && !self->dispatcher->failed; i++)
+            receiver_on_outcome(self, peer, &msg.result.items.at[i]);
+        break;
+    case KT_MSG_BYE: receiver_on_bye(self, peer, &msg.bye); break;
+    default: kt_log_warn("FRAME-UNEXPECTED", "node=%s message=%s", peer->name, kt_msg_name(msg.type));
+    }
 }
 
 // Logged at most once per ten seconds: a flood of unknown peers must not fill the log.

@@ -122,7 +122,7 @@ MUTATIONS = {
     "the drain list is read once": [
         (DRAINS, "now_ms - self->asked_ms >= KT_DRAINS_READ_MS && ", "now_ms < 0 && ")],
     "a node that the ledger lists no longer stays drained": [
-        (DRAINS, "        if (!drains_in_answer(request, name))\n            drains_change(self, name, false);", "")],
+        (DRAINS, "        if (found == request->drained.n)\n            drains_change(self, name, false);", "")],
     "what finds no room in the ledger's queue is lost": [
         (PORT, "    while (posted < self->overflow.length) {", "    while (posted > self->overflow.length) {")],
     "the outbox is not rescanned": [
@@ -134,7 +134,7 @@ MUTATIONS = {
         (PUBLISHER, "    self->recording   = true;\n    kt_ledger_port_post(self->opts.port, &request);",
          "    kt_ledger_request_destroy(&request);")],
     "a returned row stays in flight": [
-        (PUBLISHER, "    kt_ids_remove(&self->ids, message->row.id);\n    publisher_log_returned", "    publisher_log_returned")],
+        (PUBLISHER, "    kt_ids_remove(&self->ids, message->row.id);\n\n    uint64_t all", "    uint64_t all")],
 }
 
 

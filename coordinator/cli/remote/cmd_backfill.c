@@ -221,7 +221,7 @@ kt_cmd_backfill(kt_cli_t *cli, int argc, char **argv)
     while (argc > 1 && verb < COUNT(VERBS) && strcmp(argv[1], VERBS[verb].name))
         verb++;
     if (argc < 2 || verb == COUNT(VERBS))
-        return kt_cli_usage(cli, "backfill is one of start, show_status, pause, resume, cancel, retry, export");
+        return kt_cli_usage(cli, "backfill is one of start, status, pause, resume, cancel, retry, export");
     kt_client_t *client = kt_client_open(cli->settings);
     if (!client)
         return KT_EXIT_FAILED;

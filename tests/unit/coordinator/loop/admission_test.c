@@ -123,9 +123,9 @@ Test(admission, a_lost_node_and_its_return_are_logged_once)
 {
     loop_hello(NODE_A, KEY_A, "node-a");
     loop_pass(4000);
-    cr_assert(kt_peers_find(&loop.peers, NODE_A)->said_lost);
+    cr_assert(kt_peers_find(&loop.peers, NODE_A)->logged_lost);
     loop_beat(NODE_A, KEY_A, 1);
     loop_hello(NODE_A, KEY_A, "node-a");
     kt_admission_log_nodes(&loop.admission, posted_clock.ms);
-    cr_assert_not(kt_peers_find(&loop.peers, NODE_A)->said_lost);
+    cr_assert_not(kt_peers_find(&loop.peers, NODE_A)->logged_lost);
 }
