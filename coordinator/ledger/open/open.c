@@ -3,20 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static kt_err_t
-open_default(kt_ledger_t **out, const kt_settings_t *settings, bool writer, char why[KT_LEDGER_WHY])
-{
-    char folder[4096], path[4096 + 32];
-    if (!kt_settings_state_dir(settings, folder, sizeof folder)) {
-        snprintf(why, KT_LEDGER_WHY, "no state folder for the ledger: set ANALYZER_STATE_DIR, HOME or DATABASE_URL");
-        return KT_ESETTING;
-    }
-    snprintf(path, sizeof path, "%s/ledger.sqlite", folder);
-    return kt_ledger_sqlite_open(out, path, writer, why);
-}
-
 static bool
-starts(const char *text, const char *prefix)
+starts_with(const char *text, const char *prefix)
 {
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
@@ -26,9 +14,16 @@ static kt_err_t
 open_url(kt_ledger_t **out, const kt_settings_t *settings, bool writer, char why[KT_LEDGER_WHY])
 {
     const char *url = settings->database_url;
-    if (!*url)
-        return open_default(out, settings, writer, why);
-    if (starts(url, "sqlite:") && url[strlen("sqlite:")])
+    char        folder[4096], path[4096 + 32];
+    if (!*url && !kt_settings_state_dir(settings, folder, sizeof folder)) {
+        snprintf(why, KT_LEDGER_WHY, "no state folder for the ledger: set ANALYZER_STATE_DIR, HOME or DATABASE_URL");
+        return KT_ESETTING;
+    }
+    if (!*url) {
+        snprintf(path, sizeof path, "%s/ledger.sqlite", folder);
+        return kt_ledger_sqlite_open(out, path, writer, why);
+    }
+    if (starts_with(url, "sqlite:") && url[strlen("sqlite:")])
         return kt_ledger_sqlite_open(out, url + strlen("sqlite:"), writer, why);
     if (strcmp(url, "memory:") == 0) {
         kt_err_t err = kt_ledger_memory_open(out);
@@ -36,7 +31,7 @@ open_url(kt_ledger_t **out, const kt_settings_t *settings, bool writer, char why
             snprintf(why, KT_LEDGER_WHY, "no memory for a ledger in memory");
         return err;
     }
-    if (starts(url, "postgresql:") || starts(url, "postgres:"))
+    if (starts_with(url, "postgresql:") || starts_with(url, "postgres:"))
         return kt_ledger_postgres_open(out, url, writer, why);
     snprintf(why, KT_LEDGER_WHY,
              "DATABASE_URL is not understood: use postgresql://USER@HOST/DATABASE, sqlite:PATH or memory:, "

@@ -1,6 +1,6 @@
-// The connection: its deadlines, its session, its prepared statements. A password never leaves the URL: of what libpq
-// says only that of a server which was found is repeated, and only if it does not hold the password. (A URL whose
-// password has unescaped characters is cut wrongly, and complaints about its parts would show pieces of it.)
+// The connection: its deadlines, its session, its prepared statements. A password never leaves the URL: of libpq's
+// messages only those of a server that was found are repeated, and only if they do not contain the password. (A URL
+// whose password has unescaped characters is split wrongly, and messages about its parts would show pieces of it.)
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"
@@ -36,34 +36,7 @@ static const char WRITER[] =
     " set_config('enable_mergejoin', 'off', false), set_config('enable_bitmapscan', 'off', false)";
 static const char READER[] = "SELECT set_config('default_transaction_read_only', 'on', false)";
 
-static bool
-holds_password(const char *url, const char *text)
-{
-    char             *why     = NULL;
-    bool              holds   = false;
-    PQconninfoOption *options = PQconninfoParse(url, &why);
-    for (PQconninfoOption *option = options; option && option->keyword; option++)
-        if (*option->dispchar && option->val && *option->val && strstr(text, option->val))
-            holds = true;
-    PQconninfoFree(options);
-    PQfreemem(why);
-    return holds;
-}
-
-static kt_err_t
-check_url(kt_pg_t *self)
-{
-    char             *why     = NULL;
-    PQconninfoOption *options = PQconninfoParse(self->url, &why);
-    PQfreemem(why);
-    if (!options) {
-        snprintf(self->sql.why, sizeof self->sql.why, "it is no valid URL: postgresql://USER@HOST:PORT/DATABASE");
-        return KT_ESETTING;
-    }
-    PQconninfoFree(options);
-    return KT_OK;
-}
-
+// What libpq reports of a refused connection, without a part of it that may hold the password.
 static kt_err_t
 explain_refusal(kt_pg_t *self)
 {
@@ -73,8 +46,11 @@ explain_refusal(kt_pg_t *self)
         err = KT_EAUTH;
     if (strncmp(text, "connection to server", 20))
         text = "no such host, or a part of it is wrong; special characters in a password are written as %XX";
-    else if (holds_password(self->url, text))
-        text = "the connection was refused";
+    PQconninfoOption *options = PQconninfoParse(self->url, NULL);
+    for (PQconninfoOption *option = options; option && option->keyword; option++)
+        if (*option->dispchar && option->val && *option->val && strstr(text, option->val))
+            text = "the connection was refused";
+    PQconninfoFree(options);
     kt_text_sanitize(self->sql.why, sizeof self->sql.why, text, strcspn(text, "\n"));
     return err;
 }
@@ -99,15 +75,18 @@ kt_pg_connect(kt_pg_t *self)
     const char *const values[] = {timeout,   "2",       "1",    "3", "6000", self->sql.writer ? "read-write" : "any",
                                   "kithara", self->url, "UTF8", NULL};
     kt_pg_drop(self);
-    kt_err_t err = check_url(self);
-    if (err)
-        return err;
+    PQconninfoOption *options = PQconninfoParse(self->url, NULL);
+    if (!options) {
+        snprintf(self->sql.why, sizeof self->sql.why, "it is no valid URL: postgresql://USER@HOST:PORT/DATABASE");
+        return KT_ESETTING;
+    }
+    PQconninfoFree(options);
     self->db = PQconnectdbParams(names, values, 1);
     if (self->db && PQstatus(self->db) == CONNECTION_OK && PQsetnonblocking(self->db, 1) == 0) {
         PQsetNoticeReceiver(self->db, ignore_notice, NULL);
         return KT_OK;
     }
-    err = explain_refusal(self);
+    kt_err_t err = explain_refusal(self);
     PQfinish(self->db);
     self->db = NULL;
     return err;
@@ -149,11 +128,13 @@ lock_again(kt_pg_t *self)
     return err;
 }
 
-static kt_err_t
-set_up_session(kt_pg_t *self)
+kt_err_t
+kt_pg_ready(kt_pg_t *self)
 {
     char     why[KT_LEDGER_WHY] = "";
-    kt_err_t err                = kt_pg_simple(self, SESSION, KT_PG_CALL_MS, NULL);
+    kt_err_t err                = kt_pg_connect(self);
+    if (!err)
+        err = kt_pg_simple(self, SESSION, KT_PG_CALL_MS, NULL);
     if (!err)
         err = kt_pg_simple(self, self->sql.writer ? WRITER : READER, KT_PG_CALL_MS, NULL);
     if (!err && (err = kt_pg_check_schema(self, why)))
@@ -162,15 +143,6 @@ set_up_session(kt_pg_t *self)
         err = prepare_all(self);
     if (!err)
         err = lock_again(self);
-    return err;
-}
-
-kt_err_t
-kt_pg_ready(kt_pg_t *self)
-{
-    kt_err_t err = kt_pg_connect(self);
-    if (!err)
-        err = set_up_session(self);
     self->pipelined = !err;
     if (err)
         kt_pg_drop(self);

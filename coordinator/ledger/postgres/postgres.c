@@ -22,16 +22,6 @@ close_postgres(kt_ledger_t **self_p)
 
 static const kt_ledger_ops_t OPS = {.name = "postgresql", KT_SQL_OPS, .close = close_postgres};
 
-static void
-explain_open(const kt_pg_t *self, kt_err_t err, char why[KT_LEDGER_WHY])
-{
-    if (err == KT_ESCHEMA)
-        snprintf(why, KT_LEDGER_WHY, "DATABASE_URL: %.400s", self->sql.why);
-    else
-        snprintf(why, KT_LEDGER_WHY,
-                 "DATABASE_URL: PostgreSQL cannot be used (%.300s): look at the address and the user", self->sql.why);
-}
-
 kt_err_t
 kt_ledger_postgres_open(kt_ledger_t **out, const char *url, bool writer, char why[KT_LEDGER_WHY])
 {
@@ -45,7 +35,11 @@ kt_ledger_postgres_open(kt_ledger_t **out, const char *url, bool writer, char wh
     if (!(self->url = strdup(url)))
         goto fail;
     if ((err = kt_pg_ready(self))) {
-        explain_open(self, err, why);
+        snprintf(why, KT_LEDGER_WHY,
+                 err == KT_ESCHEMA
+                     ? "DATABASE_URL: %.400s"
+                     : "DATABASE_URL: PostgreSQL cannot be used (%.300s): look at the address and the user",
+                 self->sql.why);
         goto fail;
     }
     why[0] = '\0';

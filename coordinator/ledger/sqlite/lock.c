@@ -43,63 +43,43 @@ kt_sqlite_resolve(const char *path, bool make, char out[KT_JOB_PATH], char why[K
     return KT_EIO;
 }
 
-static long
-read_pid(int fd)
-{
-    char    text[32];
-    ssize_t got = pread(fd, text, sizeof text - 1, 0);
-    if (got <= 0)
-        return 0;
-    text[got] = '\0';
-    return strtol(text, NULL, 10);
-}
-
-static kt_err_t
-explain_locked(const kt_sqlite_t *self, int fd, char why[KT_LEDGER_WHY])
-{
-    char holder[64] = "";
-    long pid        = read_pid(fd);
-    if (pid > 0)
-        snprintf(holder, sizeof holder, " (process %ld)", pid);
-    snprintf(
-        why, KT_LEDGER_WHY,
-        "another coordinator%s works on the ledger '%.200s': stop it first, or name another ledger in DATABASE_URL",
-        holder, self->path);
-    return KT_ELOCKED;
-}
-
-// For the sentence alone: a lock without the number locks as well.
-static void
-write_pid(int fd)
-{
-    char text[32];
-    int  length = snprintf(text, sizeof text, "%ld\n", (long)getpid());
-    if (ftruncate(fd, 0) || pwrite(fd, text, (size_t)length, 0) != length)
-        return;
-}
-
-// A lock of the open file description: it goes with the process, however that ends, and the file stays.
+// A lock of the open file description: it goes with the process, however that ends, and the file stays. The process
+// number in it is for the message alone.
 kt_err_t
 kt_sqlite_lock(kt_sqlite_t *self, char why[KT_LEDGER_WHY])
 {
-    char         path[KT_JOB_PATH + 8];
+    char         path[KT_JOB_PATH + 8], text[32], holder[64] = "";
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     snprintf(path, sizeof path, "%s.lock", self->path);
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0) {
-        snprintf(why, KT_LEDGER_WHY, "the lock file '%.200s' cannot be made (%s)", path, strerror(errno));
+        snprintf(why, KT_LEDGER_WHY, "the lock file '%.200s' cannot be created (%s)", path, strerror(errno));
         return KT_EIO;
     }
-    if (fcntl(fd, F_OFD_SETLK, &lock)) {
-        kt_err_t err = errno == EAGAIN || errno == EACCES ? explain_locked(self, fd, why) : KT_EIO;
-        if (err == KT_EIO)
-            snprintf(why, KT_LEDGER_WHY, "the lock file '%.200s' cannot be locked (%s)", path, strerror(errno));
-        close(fd);
-        return err;
+
+    if (fcntl(fd, F_OFD_SETLK, &lock) == 0) {
+        int length = snprintf(text, sizeof text, "%ld\n", (long)getpid());
+        if (ftruncate(fd, 0) || pwrite(fd, text, (size_t)length, 0) != length)
+            errno = 0;  // a lock without the number locks as well
+        self->lock_fd = fd;
+        return KT_OK;
     }
-    write_pid(fd);
-    self->lock_fd = fd;
-    return KT_OK;
+
+    bool taken = errno == EAGAIN || errno == EACCES;
+    if (taken) {
+        ssize_t got             = pread(fd, text, sizeof text - 1, 0);
+        text[got > 0 ? got : 0] = '\0';
+        if (strtol(text, NULL, 10) > 0)
+            snprintf(holder, sizeof holder, " (process %ld)", strtol(text, NULL, 10));
+        snprintf(why, KT_LEDGER_WHY,
+                 "another coordinator%s works on the ledger '%.200s': stop it first, or name another ledger in"
+                 " DATABASE_URL",
+                 holder, self->path);
+    } else {
+        snprintf(why, KT_LEDGER_WHY, "the lock file '%.200s' cannot be locked (%s)", path, strerror(errno));
+    }
+    close(fd);
+    return taken ? KT_ELOCKED : KT_EIO;
 }
 
 void

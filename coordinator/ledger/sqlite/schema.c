@@ -70,18 +70,6 @@ prepare_writer(kt_sqlite_t *self, bool is_new, char why[KT_LEDGER_WHY])
     return err ? explain_unreadable(self, err, why) : KT_OK;
 }
 
-static kt_err_t
-check_reader(kt_sqlite_t *self, char why[KT_LEDGER_WHY])
-{
-    size_t   missing = 0;
-    kt_err_t err     = kt_sql_check_migrations(&self->sql, &ALL, &missing, why);
-    if (err || !missing)
-        return err;
-    snprintf(why, KT_LEDGER_WHY, "the ledger '%.200s' has an older schema: start a coordinator on it first",
-             self->path);
-    return KT_ESCHEMA;
-}
-
 kt_err_t
 kt_sqlite_schema(kt_sqlite_t *self, char why[KT_LEDGER_WHY])
 {
@@ -100,8 +88,15 @@ kt_sqlite_schema(kt_sqlite_t *self, char why[KT_LEDGER_WHY])
         snprintf(why, KT_LEDGER_WHY, "the ledger '%.200s' is empty: start a coordinator on it first", self->path);
         return KT_ENOTFOUND;
     }
-    if (!self->sql.writer)
-        return check_reader(self, why);
+    if (!self->sql.writer) {
+        size_t missing = 0;
+        err            = kt_sql_check_migrations(&self->sql, &ALL, &missing, why);
+        if (err || !missing)
+            return err;
+        snprintf(why, KT_LEDGER_WHY, "the ledger '%.200s' has an older schema: start a coordinator on it first",
+                 self->path);
+        return KT_ESCHEMA;
+    }
     if ((err = prepare_writer(self, !tables, why)))
         return err;
     why[0] = '\0';
