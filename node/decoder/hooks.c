@@ -23,6 +23,6 @@ kt_hooks_fault(const kt_test_faults_t *faults, kt_channel_t *channel, uint64_t s
     if (kt_test_faults_hit_size(faults, KT_TEST_FAULT_FORBIDDEN, size_bytes))
         (void)execl("/bin/true", "true", (char *)NULL);
     bool spin = kt_test_faults_hit_size(faults, KT_TEST_FAULT_SPIN, size_bytes);
-    for (volatile unsigned turns = 0; spin;)
+    for (volatile unsigned turns = 0; spin;)  // NOLINT(bugprone-infinite-loop): it is the fault
         turns++;
 }

@@ -329,7 +329,7 @@ execute_rows(kt_sqlite_t *self, sqlite3_stmt *stmt, kt_sql_id_t id, kt_sqlite_an
         err               = kt_sqlite_err(self, bind_row(&self->sql, stmt, &binding, &reader, row + 1));
         if (!err)
             err = execute(self, stmt, answer);
-        if (!err && id == KT_SQL_JOBS_INSERT && sqlite3_changes64(self->db))
+        if (!err && first && id == KT_SQL_JOBS_INSERT && sqlite3_changes64(self->db))
             answer_inserted(self, first, answer);
     }
     return err;
