@@ -63,7 +63,8 @@ kt_sql_claim(kt_ledger_t *base, const kt_lease_t *lease, size_t want, int64_t wa
     for (; got < kt_sql_rows(self, k) && got < want && !err; got += !err)
         err = read_claimed(self, k, got, &out[got]);
     if (!err) {
-        qsort(out, got, sizeof *out, compare_claimed);
+        if (got)
+            qsort(out, got, sizeof *out, compare_claimed);
         *n = got;
         return KT_OK;
     }
