@@ -192,8 +192,8 @@ digest_body(const json_t *body, kt_digest_t *out)
     return KT_OK;
 }
 
-// A message without an id gets one from the whole body, unknown members included. The body digest, which tells a
-// repeated message from a clash, omits the timestamp: a producer that repeats a message may set a new one.
+// A message without an id gets one from the whole body, unknown members included. The body digest, which distinguishes
+// a repeated message from a clash, omits the timestamp: a producer that repeats a message may set a new one.
 static kt_err_t
 set_identity(json_t *body, kt_job_t *job)
 {

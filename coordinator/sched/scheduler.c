@@ -343,13 +343,13 @@ step_node(kt_sched_t *self, const kt_event_t *event)
 static kt_err_t
 step_reserve(kt_sched_t *self, const kt_event_t *event, kt_actions_t *out)
 {
-    size_t told = 1;
+    size_t named = 1;
     if (event->type == KT_EV_CLAIMED)
-        told = event->jobs.n;
+        named = event->jobs.n;
     else if (event->type == KT_EV_BEAT)
-        told = event->beat.n_held + event->beat.n_kept;
-    size_t   jobs = self->n_jobs + told;
-    kt_err_t err  = kt_sched_jobs_reserve(self, told);
+        named = event->beat.n_held + event->beat.n_kept;
+    size_t   jobs = self->n_jobs + named;
+    kt_err_t err  = kt_sched_jobs_reserve(self, named);
     return err ? err : kt_actions_reserve(out, 64 + 5 * jobs + 2 * self->n_nodes, jobs);
 }
 

@@ -1,4 +1,4 @@
-// Statistics of pictures against the reference, whoever computes them.
+// Picture statistics of the CPU and the GPU kernels against the reference.
 #include "tests/kernels/check.h"
 
 #include <math.h>

@@ -86,9 +86,9 @@ ledger_answer(sim_t *sim, sim_side_t *side, kt_ledger_request_t *request, kt_err
 static void
 ledger_answer_state(sim_t *sim, sim_side_t *side, kt_err_t err)
 {
-    if (side->told == err)
+    if (side->reported == err)
         return;
-    side->told                 = err;
+    side->reported             = err;
     int                  heap  = sim_heap_of(SIM_HEAP_SIDE + side->index);
     kt_ledger_request_t *state = kt_ledger_request_new(KT_LREQ_STATE, NULL);
     sim_heap_of(heap);

@@ -1,6 +1,6 @@
 // A node as PROTOCOL.md has it: says HELLO to each coordinator until it is welcomed, LIVE and BEAT, keeps each outcome
 // until it is acknowledged and offers it again only after a WELCOME. Its credit is shared by those that have welcomed
-// it; what it has from one that is away is told to all.
+// it; what it has from a coordinator that is away is sent to all.
 #include "tests/sim/sim.h"
 
 #include <string.h>

@@ -132,7 +132,7 @@ sim_coordinator_start(sim_t *sim, sim_side_t *side)
     side->memory      = ++sim->next_memory;
     side->dead        = false;
     side->claiming    = false;
-    side->told        = KT_OK;
+    side->reported    = KT_OK;
     side->pause_ms    = TICK_MS;
     side->lease       = (kt_lease_t){0};
     memset(side->drained, 0, sizeof side->drained);

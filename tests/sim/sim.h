@@ -37,7 +37,7 @@ typedef struct sim_side {
     bool           late;  // the last answer
     kt_lease_t     lease;
     int64_t        leased_ms;                            // when it was last opened or renewed
-    kt_err_t       told;                                 // the last STATE
+    kt_err_t       reported;                             // the last STATE
     int64_t        ledger_busy_ms, pause_ms, answer_ms;  // answer: when the last one arrives
     // its connection to the broker
     kt_amqp_message_t *publishing[SIM_PUBLISHING];
@@ -124,7 +124,7 @@ void sim_coordinator_answer(sim_t *sim, sim_side_t *side);
 void sim_coordinator_published(sim_t *sim, sim_side_t *side, int place);
 void sim_coordinator_tick(sim_t *sim, sim_side_t *side);
 void sim_coordinator_ask(sim_t *sim, sim_side_t *side, kt_ask_type_t type, kt_run_id_t id, const char *host);
-void sim_coordinator_work(sim_t *sim, sim_side_t *side);  // is told of new jobs
+void sim_coordinator_work(sim_t *sim, sim_side_t *side);  // new jobs are in its ledger
 void sim_stepping(sim_t *sim);                            // whose scheduler steps are watched; NULL: none
 bool sim_may_die(sim_side_t *side);                       // before a frame or a request: does not return if it dies
 // throughput.c

@@ -58,7 +58,7 @@ connect_again(kt_pg_t *self)
     }
     kt_log_warn("LEDGER-CONNECT", "err=%s text=\"%s\"", kt_err_name(err),
                 kt_log_quote(text, sizeof text, self->sql.why));
-    // While work goes on, nobody to connect to is a passing trouble, whatever its cause.
+    // In a running coordinator every failed connection is retried, whatever its cause.
     return kt_err_verdict(err) == KT_VERDICT_REJECT || err == KT_EUNREACHABLE ? KT_EIO : err;
 }
 

@@ -58,7 +58,7 @@ kt_sql_lease_open(kt_ledger_t *base, const char *coordinator, int64_t length_ms,
     return err;
 }
 
-// Our own lease is prolonged before those that ran out are swept: nobody has taken it over yet. A lease that is not
+// The own lease is extended before expired leases are swept, so that it is not swept itself. A lease that is not
 // ours sweeps nothing.
 kt_err_t
 kt_sql_lease_renew(kt_ledger_t *base, const kt_lease_t *lease)

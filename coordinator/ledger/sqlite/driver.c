@@ -41,6 +41,8 @@ static const char *const OWN_RULES[] = {
     " WHERE integrity_check <> 'ok'",
     NULL};
 
+enum { KEPT_BYTES = 2 * KT_OUTBOX_BYTES };
+
 typedef struct cell {
     size_t at, length;  // in cell_bytes
     bool   null;
@@ -134,10 +136,14 @@ kt_sqlite_functions(kt_sqlite_t *self)
     return KT_OK;
 }
 
+// Memory of an unusually large answer is not kept for the life of the coordinator.
 static kt_err_t
 sqlite_begin(kt_sql_t *base, bool write)
 {
-    return kt_sqlite_exec((kt_sqlite_t *)base, write ? "BEGIN IMMEDIATE" : "BEGIN");
+    kt_sqlite_t *self = (kt_sqlite_t *)base;
+    if (self->cell_bytes.capacity > KEPT_BYTES)
+        kt_buf_fini(&self->cell_bytes);
+    return kt_sqlite_exec(self, write ? "BEGIN IMMEDIATE" : "BEGIN");
 }
 
 static void
@@ -392,8 +398,8 @@ sqlite_run(kt_sql_t *base)
     return base->put_err;
 }
 
-// A commit that fails on a full disk has not happened (its closing frame is missing). After another failure nobody
-// knows: the frames may be in the write-ahead log without their sync.
+// A commit that fails on a full disk has not happened (its closing frame is missing). After another failure the outcome
+// is unknown: the frames may be in the write-ahead log without their sync.
 static kt_err_t
 sqlite_commit(kt_sql_t *base)
 {
