@@ -4,9 +4,11 @@ find_package(PkgConfig REQUIRED)
 foreach(dep
     ZMQ:libzmq CZMQ:libczmq MSGPACK:msgpack JANSSON:jansson SODIUM:libsodium SOXR:soxr SQLITE:sqlite3
     MICROHTTPD:libmicrohttpd PQ:libpq RABBITMQ:librabbitmq HIREDIS:hiredis CURL:libcurl SECCOMP:libseccomp
-    AVFORMAT:libavformat AVCODEC:libavcodec AVUTIL:libavutil SWRESAMPLE:libswresample CAIRO:cairo)
+    AVFORMAT:libavformat AVCODEC:libavcodec AVUTIL:libavutil SWRESAMPLE:libswresample CAIRO:cairo
+    XXHASH:libxxhash YAML:yaml-0.1)
   string(REPLACE ":" ";" pair ${dep})
   list(GET pair 0 name)
   list(GET pair 1 module)
   pkg_check_modules(${name} REQUIRED IMPORTED_TARGET ${module})
 endforeach()
+find_package(dnnl REQUIRED) # imported target DNNL::dnnl

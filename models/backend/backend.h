@@ -1,0 +1,44 @@
+// kt_exec -- a graph prepared for one backend and one set of sizes. Prepared once (weights packed, memory planned) and
+// shared: constant after new, any number of threads run it, each with an arena of its own. Backends: ref (plain C, the
+// definition of every operator), cpu (oneDNN), cuda (cuDNN).
+#pragma once
+
+#include "models/graph/graph.h"
+
+typedef struct kt_exec    kt_exec_t;
+typedef struct kt_backend kt_backend_t;
+
+typedef struct kt_exec_opts {
+    const char *isa;   // cpu: "ref", "base", "avx2", "avx512"; NULL, "" or "auto": the best (KITHARA_ISA)
+    bool        int8;  // cpu: convolutions with at least 64 outputs and stride 1 in 8 bits where VNNI is there
+    bool        tf32;  // cuda: allows TensorFloat-32
+} kt_exec_opts_t;
+
+typedef struct kt_exec_ops {
+    void (*destroy)(kt_exec_t *self);
+    // inputs, outputs: in the graph's order, dense float32, 64-byte aligned. KT_ENOMEM; cuda: KT_EDEVICE.
+    kt_err_t (*run)(const kt_exec_t *self, void *arena, const float *const *inputs, float *const *outputs);
+} kt_exec_ops_t;
+
+// First member of each backend's own struct.
+struct kt_exec {
+    const kt_exec_ops_t *ops;
+    const kt_graph_t    *graph;
+    size_t               arena_bytes;   // of one run; 64-byte aligned
+    size_t               packed_bytes;  // weights that were copied
+    int64_t              sizes[KT_FREE_DIMS];
+};
+
+struct kt_backend {
+    const char *name;
+    bool (*supports)(const kt_graph_node_t *node);  // else the node runs by the plain-C function
+    // The graph must outlive the result. KT_ENOMEM, KT_EINVAL (sizes), KT_EMODEL, KT_EDEVICE.
+    kt_err_t (*prepare)(kt_exec_t **out, const kt_graph_t *graph, const int64_t sizes[KT_FREE_DIMS],
+                        const kt_exec_opts_t *opts, char why[KT_KTM_WHY]);
+};
+
+extern const kt_backend_t kt_backend_ref;  // models/backend/ref
+extern const kt_backend_t kt_backend_cpu;  // models/backend/cpu
+
+KT_MUST_USE kt_err_t kt_exec_run(const kt_exec_t *self, void *arena, const float *const *inputs, float *const *outputs);
+void                 kt_exec_destroy(kt_exec_t **self_p);

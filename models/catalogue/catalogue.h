@@ -1,0 +1,72 @@
+// kt_catalogue -- the models of a folder (ANALYZER_MODEL_PATH), as its models.yml lists them: the specification's form,
+// read with libyaml. A version that is deployed is one that new files use; others are kept for rollback. Pure data:
+// no model file is opened. One thread.
+//
+//   models:
+//     audio:
+//       genre_classifier:
+//         version: "1.1.0"                        # deployed; absent: none
+//         path: "genre_classifier_v1.1.0.ktm"     # below the folder
+//         sha256: "..."                           # absent: not checked
+//         input_shape: [100]                      # absent: not checked
+//         output_classes: 13                      # or output_dimensions; absent: not checked
+//         versions:                               # more that are installed, newest deployment last
+//           - {version: "1.0.0", path: "...", sha256: "...", status: registered}   # or retired
+//   feature_extraction:
+//     audio: {sample_rate: 22050, hop_length: 512, n_mfcc: 13, n_chroma: 12, n_fft: 2048}
+//     video: {frame_sample_rate: 1.0, max_frames: 300, resize_resolution: [224, 224]}
+#pragma once
+
+#include "common/buf.h"
+#include "common/digest.h"
+#include "common/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct kt_catalogue kt_catalogue_t;
+
+enum { KT_CATALOGUE_MODELS = 256, KT_CATALOGUE_VERSIONS = 64, KT_CATALOGUE_BYTES = 1 << 20, KT_CATALOGUE_WHY = 256 };
+
+typedef enum kt_model_status { KT_MODEL_REGISTERED, KT_MODEL_DEPLOYED, KT_MODEL_RETIRED } kt_model_status_t;
+
+typedef struct kt_catalogue_version {
+    char              version[32];
+    char              path[256];  // below the folder; no ".."
+    kt_digest_t       digest;     // zero: not stated
+    kt_model_status_t status;
+} kt_catalogue_version_t;
+
+typedef struct kt_catalogue_model {
+    char                   name[64], type[16];  // "audio" or "video"
+    int                    rank;                // of input_shape; 0: not stated
+    int64_t                input_shape[6];
+    int64_t                outputs;  // output_classes or output_dimensions; 0: not stated
+    size_t                 n_versions;
+    kt_catalogue_version_t versions[KT_CATALOGUE_VERSIONS];  // deployed ones in the order of their deployment
+    int                    deployed;                         // index; -1: none
+} kt_catalogue_model_t;
+
+// KT_ENOFILE: no models.yml. KT_ECATALOGUE: not valid; why: "models.yml line 12: ...". KT_ENOMEM, KT_EIO.
+KT_MUST_USE kt_err_t kt_catalogue_read(kt_catalogue_t **self_p, const char *folder, char why[KT_CATALOGUE_WHY]);
+KT_MUST_USE kt_err_t kt_catalogue_parse(kt_catalogue_t **self_p, const char *text, size_t length,
+                                        char why[KT_CATALOGUE_WHY]);
+KT_MUST_USE kt_err_t kt_catalogue_new(kt_catalogue_t **self_p);  // empty
+void                 kt_catalogue_destroy(kt_catalogue_t **self_p);
+// Writes models.yml beside the old one and renames it. KT_EIO, KT_EDISK, KT_EACCESS.
+KT_MUST_USE kt_err_t kt_catalogue_write(const kt_catalogue_t *self, const char *folder);
+
+size_t                      kt_catalogue_count(const kt_catalogue_t *self);
+const kt_catalogue_model_t *kt_catalogue_at(const kt_catalogue_t *self, size_t index);
+const kt_catalogue_model_t *kt_catalogue_find(const kt_catalogue_t *self, const char *name);
+// SHA-256 over name, version and digest of all deployed versions, sorted by name; zero: none is deployed.
+void kt_catalogue_digest(const kt_catalogue_t *self, kt_digest_t *out);
+
+// Changes, in memory. KT_ENOTFOUND, KT_EFULL, KT_ESTATE is never given; KT_EINVAL: not possible now (why says why).
+KT_MUST_USE kt_err_t kt_catalogue_register(kt_catalogue_t *self, const char *type, const char *name,
+                                           const kt_catalogue_version_t *version, char why[KT_CATALOGUE_WHY]);
+KT_MUST_USE kt_err_t kt_catalogue_deploy(kt_catalogue_t *self, const char *name, const char *version,
+                                         char why[KT_CATALOGUE_WHY]);
+KT_MUST_USE kt_err_t kt_catalogue_rollback(kt_catalogue_t *self, const char *name, char why[KT_CATALOGUE_WHY]);
+KT_MUST_USE kt_err_t kt_catalogue_retire(kt_catalogue_t *self, const char *name, const char *version,
+                                         char why[KT_CATALOGUE_WHY]);

@@ -1,0 +1,39 @@
+// kt_model_set -- the deployed models of a folder, opened. A set never changes; a new deployment gives a new set. A
+// file holds one set from beginning to end, so that all of its results come from the same versions. Counted references;
+// any thread.
+#pragma once
+
+#include "models/catalogue/catalogue.h"
+#include "models/model.h"
+
+typedef struct kt_model_set    kt_model_set_t;
+typedef struct kt_model_folder kt_model_folder_t;
+
+enum { KT_MODEL_SET_MOST = 64 };
+
+// One model that could not be opened is left out, with its reason; the others work.
+typedef struct kt_model_entry {
+    char        name[64], version[32], type[16];
+    kt_model_t *model;  // NULL: not usable
+    kt_err_t    err;    // why not
+    char        why[KT_KTM_WHY];
+    kt_digest_t digest;
+} kt_model_entry_t;
+
+// KT_ENOMEM. A folder without models.yml gives an empty set.
+KT_MUST_USE kt_err_t    kt_model_set_open(kt_model_set_t **self_p, const char *folder, const kt_model_opts_t *opts,
+                                          char why[KT_CATALOGUE_WHY]);
+kt_model_set_t         *kt_model_set_hold(kt_model_set_t *self);
+void                    kt_model_set_release(kt_model_set_t **self_p);
+size_t                  kt_model_set_count(const kt_model_set_t *self);
+const kt_model_entry_t *kt_model_set_at(const kt_model_set_t *self, size_t index);
+const kt_model_entry_t *kt_model_set_find(const kt_model_set_t *self, const char *name);  // NULL: not in the catalogue
+const kt_digest_t      *kt_model_set_digest(const kt_model_set_t *self);
+
+// The current set of a folder. refresh looks whether models.yml has changed (device, inode, size, mtime) and opens the
+// new set; where that fails the old one stays and why says why. Any thread.
+KT_MUST_USE kt_err_t kt_model_folder_open(kt_model_folder_t **self_p, const char *folder, const kt_model_opts_t *opts,
+                                          char why[KT_CATALOGUE_WHY]);
+void                 kt_model_folder_close(kt_model_folder_t **self_p);
+KT_MUST_USE kt_err_t kt_model_folder_refresh(kt_model_folder_t *self, bool *changed, char why[KT_CATALOGUE_WHY]);
+kt_model_set_t      *kt_model_folder_set(kt_model_folder_t *self);  // held; release it
