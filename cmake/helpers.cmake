@@ -48,7 +48,11 @@ function(kt_test name folder)
       list(APPEND names ${name}/${file})
     endforeach()
   endif()
-  set_tests_properties(${names} PROPERTIES TIMEOUT 600 LABELS ${name} ENVIRONMENT "${environment}")
+  set(timeout 600)
+  if(CMAKE_BUILD_TYPE STREQUAL "tsan")
+    set(timeout 1800)  # one entry holds all tests of the program
+  endif()
+  set_tests_properties(${names} PROPERTIES TIMEOUT ${timeout} LABELS ${name} ENVIRONMENT "${environment}")
 endfunction()
 
 # kt_script(NAME FILE [ARGUMENTS...]) -- a Python test that starts processes, run by Debian's Python, whose modules it needs;
