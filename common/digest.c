@@ -66,6 +66,26 @@ format_uuid(uint8_t bytes[UUID_BYTES], unsigned version, char out[KT_UUID_TEXT])
     return out;
 }
 
+bool
+kt_digest_read(kt_digest_t *out, const char *hex)
+{
+    kt_digest_t digest;
+    size_t      length = 0;
+    if (strlen(hex) != KT_DIGEST_HEX - 1 ||
+        sodium_hex2bin(digest.bytes, sizeof digest.bytes, hex, KT_DIGEST_HEX - 1, NULL, &length, NULL) ||
+        length != sizeof digest.bytes)
+        return false;
+    *out = digest;
+    return true;
+}
+
+bool
+kt_digest_is_zero(const kt_digest_t *digest)
+{
+    static const kt_digest_t ZERO = {{0}};
+    return !memcmp(digest, &ZERO, sizeof ZERO);
+}
+
 const char *
 kt_digest_uuid(const kt_digest_t *digest, char out[KT_UUID_TEXT])
 {

@@ -11,15 +11,19 @@
 //         input_shape: [100]                      # absent: not checked
 //         output_classes: 13                      # or output_dimensions; absent: not checked
 //         versions:                               # more that are installed, newest deployment last
-//           - {version: "1.0.0", path: "...", sha256: "...", status: registered}   # or retired
-//   feature_extraction:
+//           - {version: "1.0.0", path: "...", sha256: "...", status: replaced}   # or registered, retired
+//   feature_extraction:                           # checked against the settings: kt_catalogue_differs
 //     audio: {sample_rate: 22050, hop_length: 512, n_mfcc: 13, n_chroma: 12, n_fft: 2048}
 //     video: {frame_sample_rate: 1.0, max_frames: 300, resize_resolution: [224, 224]}
+//
+// An unknown key, a duplicate, a value of another form or a path that leaves the folder makes the whole text invalid.
+// What only the files can show (missing, wrong digest, classes that do not fit) concerns one model: kt_model_set_open.
 #pragma once
 
 #include "common/buf.h"
 #include "common/digest.h"
 #include "common/err.h"
+#include "common/settings.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,7 +32,13 @@ typedef struct kt_catalogue kt_catalogue_t;
 
 enum { KT_CATALOGUE_MODELS = 256, KT_CATALOGUE_VERSIONS = 64, KT_CATALOGUE_BYTES = 1 << 20, KT_CATALOGUE_WHY = 256 };
 
-typedef enum kt_model_status { KT_MODEL_REGISTERED, KT_MODEL_DEPLOYED, KT_MODEL_RETIRED } kt_model_status_t;
+// REPLACED: was deployed, and is what a rollback returns to. RETIRED: cannot be deployed.
+typedef enum kt_model_status {
+    KT_MODEL_REGISTERED,
+    KT_MODEL_DEPLOYED,
+    KT_MODEL_REPLACED,
+    KT_MODEL_RETIRED
+} kt_model_status_t;
 
 typedef struct kt_catalogue_version {
     char              version[32];
@@ -43,8 +53,8 @@ typedef struct kt_catalogue_model {
     int64_t                input_shape[6];
     int64_t                outputs;  // output_classes or output_dimensions; 0: not stated
     size_t                 n_versions;
-    kt_catalogue_version_t versions[KT_CATALOGUE_VERSIONS];  // deployed ones in the order of their deployment
-    int                    deployed;                         // index; -1: none
+    kt_catalogue_version_t versions[KT_CATALOGUE_VERSIONS];  // in the order of their last registration or deployment
+    int                    deployed;                         // index: the last one; -1: none
 } kt_catalogue_model_t;
 
 // KT_ENOFILE: no models.yml. KT_ECATALOGUE: not valid; why: "models.yml line 12: ...". KT_ENOMEM, KT_EIO.
@@ -56,13 +66,24 @@ void                 kt_catalogue_destroy(kt_catalogue_t **self_p);
 // Writes models.yml beside the old one and renames it. KT_EIO, KT_EDISK, KT_EACCESS.
 KT_MUST_USE kt_err_t kt_catalogue_write(const kt_catalogue_t *self, const char *folder);
 
+const char                 *kt_model_status_name(kt_model_status_t status);
 size_t                      kt_catalogue_count(const kt_catalogue_t *self);
 const kt_catalogue_model_t *kt_catalogue_at(const kt_catalogue_t *self, size_t index);
 const kt_catalogue_model_t *kt_catalogue_find(const kt_catalogue_t *self, const char *name);
 // SHA-256 over name, version and digest of all deployed versions, sorted by name; zero: none is deployed.
 void kt_catalogue_digest(const kt_catalogue_t *self, kt_digest_t *out);
 
-// Changes, in memory. KT_ENOTFOUND, KT_EFULL, KT_ESTATE is never given; KT_EINVAL: not possible now (why says why).
+// The deployed version; NULL: none.
+const kt_catalogue_version_t *kt_catalogue_deployed(const kt_catalogue_model_t *model);
+const kt_catalogue_version_t *kt_catalogue_version(const kt_catalogue_model_t *model, const char *version);
+
+// Members of feature_extraction that differ from the settings, as one line in why; false: none differs. The node's
+// settings decide; the preprocessing of a model is in its file.
+bool kt_catalogue_differs(const kt_catalogue_t *self, const kt_settings_t *settings, char why[KT_CATALOGUE_WHY]);
+
+// Changes, in memory. KT_ENOTFOUND, KT_EFULL, KT_ENOMEM; KT_EINVAL: not possible (why says why). A rollback deploys the
+// version that was replaced last; the present one becomes REGISTERED, so that a second rollback goes further back. A
+// deployed version cannot be retired.
 KT_MUST_USE kt_err_t kt_catalogue_register(kt_catalogue_t *self, const char *type, const char *name,
                                            const kt_catalogue_version_t *version, char why[KT_CATALOGUE_WHY]);
 KT_MUST_USE kt_err_t kt_catalogue_deploy(kt_catalogue_t *self, const char *name, const char *version,

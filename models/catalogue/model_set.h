@@ -20,7 +20,10 @@ typedef struct kt_model_entry {
     kt_digest_t digest;
 } kt_model_entry_t;
 
-// KT_ENOMEM. A folder without models.yml gives an empty set.
+// A folder without models.yml gives an empty set. KT_ECATALOGUE: models.yml is not valid; KT_ENOMEM, KT_EIO.
+// A stated sha256 is compared with models.verified (verified.h), which register, deploy and fetch keep; a file that is
+// not in this record is read whole once and entered. So opening the set reads only headers, however large the files
+// are. What models.yml states of shapes and classes is compared with the file (fit.h).
 KT_MUST_USE kt_err_t    kt_model_set_open(kt_model_set_t **self_p, const char *folder, const kt_model_opts_t *opts,
                                           char why[KT_CATALOGUE_WHY]);
 kt_model_set_t         *kt_model_set_hold(kt_model_set_t *self);

@@ -1,0 +1,117 @@
+#include "common/text.h"
+#include "models/catalogue/set_private.h"
+
+#include <limits.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+// What tells one models.yml from another; zeros: there is none.
+typedef struct seen {
+    dev_t           device;
+    ino_t           inode;
+    off_t           size;
+    struct timespec mtime;
+} seen_t;
+
+struct kt_model_folder {
+    char            folder[PATH_MAX];
+    kt_model_opts_t opts;
+    pthread_mutex_t refreshing;  // opening a set takes a while: taken before `lock`, which nobody holds long
+    seen_t          seen;
+    pthread_mutex_t lock;
+    kt_model_set_t *set;
+};
+
+static seen_t
+look(const kt_model_folder_t *self)
+{
+    char        path[PATH_MAX];
+    struct stat facts;
+    seen_t      seen;
+    memset(&seen, 0, sizeof seen);
+    if (snprintf(path, sizeof path, "%s/models.yml", self->folder) >= PATH_MAX || stat(path, &facts))
+        return seen;
+    seen.device = facts.st_dev;
+    seen.inode  = facts.st_ino;
+    seen.size   = facts.st_size;
+    seen.mtime  = facts.st_mtim;
+    return seen;
+}
+
+kt_err_t
+kt_model_folder_open(kt_model_folder_t **self_p, const char *folder, const kt_model_opts_t *opts,
+                     char why[KT_CATALOGUE_WHY])
+{
+    kt_model_folder_t *self = calloc(1, sizeof *self);
+    why[0]                  = '\0';
+    if (!self)
+        return KT_ENOMEM;
+    pthread_mutex_init(&self->refreshing, NULL);
+    pthread_mutex_init(&self->lock, NULL);
+    if (opts)
+        self->opts = *opts;
+    kt_err_t err = kt_text_copy(self->folder, sizeof self->folder, folder)
+                       ? KT_OK
+                       : kt_text_explain(why, KT_CATALOGUE_WHY, KT_EINVAL, "the folder's path is too long");
+    self->seen   = look(self);
+    if (!err)
+        err = kt_model_set_open(&self->set, folder, &self->opts, why);
+    if (err)
+        kt_model_folder_close(&self);
+    else
+        *self_p = self;
+    return err;
+}
+
+void
+kt_model_folder_close(kt_model_folder_t **self_p)
+{
+    kt_model_folder_t *self = *self_p;
+    if (!self)
+        return;
+    kt_model_set_release(&self->set);
+    pthread_mutex_destroy(&self->refreshing);
+    pthread_mutex_destroy(&self->lock);
+    free(self);
+    *self_p = NULL;
+}
+
+// A text that was not valid is looked at again when it has changed once more.
+kt_err_t
+kt_model_folder_refresh(kt_model_folder_t *self, bool *changed, char why[KT_CATALOGUE_WHY])
+{
+    kt_err_t err = KT_OK;
+    *changed     = false;
+    why[0]       = '\0';
+    pthread_mutex_lock(&self->refreshing);
+    seen_t seen = look(self);
+    if (memcmp(&seen, &self->seen, sizeof seen)) {
+        kt_model_set_t *set = NULL;
+        self->seen          = seen;
+        err                 = kt_model_set_open_after(&set, self->set, self->folder, &self->opts, why);
+        if (!err) {
+            pthread_mutex_lock(&self->lock);
+            kt_model_set_t *before = self->set;
+            self->set              = set;
+            pthread_mutex_unlock(&self->lock);
+            kt_model_set_release(&before);
+            *changed = true;
+        } else if (err != KT_ECATALOGUE) {
+            memset(&self->seen, 0xff, sizeof self->seen);  // out of memory and the like: tried again
+        }
+    }
+    pthread_mutex_unlock(&self->refreshing);
+    return err;
+}
+
+kt_model_set_t *
+kt_model_folder_set(kt_model_folder_t *self)
+{
+    pthread_mutex_lock(&self->lock);
+    kt_model_set_t *set = kt_model_set_hold(self->set);
+    pthread_mutex_unlock(&self->lock);
+    return set;
+}
