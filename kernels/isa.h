@@ -3,17 +3,19 @@
 // any thread.
 #pragma once
 
+#include "kernels/audio/filterbank.h"
 #include "kernels/audio/loudness.h"
 #include "kernels/audio/ops.h"
 #include "kernels/audio/samples.h"
 #include "kernels/image/stats.h"
 
 typedef struct kt_isa {
-    const char              *name;  // "ref", "base", "avx2", "avx512"
-    const kt_cpu_ops_t      *rows;
-    const kt_samples_ops_t  *samples;
-    const kt_loudness_ops_t *loudness;
-    const kt_image_ops_t    *image;
+    const char                *name;  // "ref", "base", "avx2", "avx512"
+    const kt_cpu_ops_t        *rows;
+    const kt_samples_ops_t    *samples;
+    const kt_loudness_ops_t   *loudness;
+    const kt_image_ops_t      *image;
+    const kt_filterbank_ops_t *filterbank;
 } kt_isa_t;
 
 // By name; NULL: unknown, or this processor lacks it. NULL, "" or "auto": the best, never NULL.
