@@ -38,7 +38,7 @@ kt_pipeline_new(kt_pipeline_t **self_p, const kt_pipeline_opts_t *opts)
         goto fail;
     if ((err = kt_cache_new(&self->cache, settings)))
         goto fail;
-    if ((err = kt_decode_server_new(&self->decode, NULL)))
+    if ((err = kt_decode_server_new(&self->decode, opts->decoder)))
         goto fail;
     *self_p = self;
     return KT_OK;

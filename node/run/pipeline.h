@@ -20,7 +20,8 @@ typedef struct kt_pipeline_opts {
     const kt_settings_t *settings;
     const char          *media_roots;  // ':'-separated
     bool                 any_path;
-    kt_gpus_t           *gpus;  // borrowed; NULL: workers use the processor
+    kt_gpus_t           *gpus;     // borrowed; NULL: workers use the processor
+    const char          *decoder;  // path of kithara-decode; NULL: node/decode/client.h finds it
 } kt_pipeline_opts_t;
 KT_MUST_USE kt_err_t kt_pipeline_new(kt_pipeline_t **self_p, const kt_pipeline_opts_t *opts);
 void                 kt_pipeline_destroy(kt_pipeline_t **self_p);  // after its workers

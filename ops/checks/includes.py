@@ -14,7 +14,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WALLS = pathlib.Path(__file__).with_name("walls.txt")
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
-OURS = ("common/", "proto/", "kernels/", "models/", "node/", "coordinator/", "tests/")
+OURS = ("common/", "proto/", "kernels/", "models/", "node/", "lib/", "coordinator/", "tests/")
 MOST_FILES = 60  # source files in one folder
 
 # Third-party header (pattern) -> files (patterns) that may include it. Tests may include what they test with.

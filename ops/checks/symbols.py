@@ -4,7 +4,8 @@
     ops/checks/symbols.py BUILD
 
 Reads the objects of a finished build with nm. A function that is used in its own file alone should be static; one that
-nothing uses should go. ALLOWED lists the exceptions, each with its reason. Prints each breach; exit 1 if there is one.
+nothing uses should go. ALLOWED lists the exceptions, each with its reason. libkithara exports the functions that its
+header declares and its version script names, and nothing else. Prints each breach; exit 1 if there is one.
 """
 import collections
 import fnmatch
@@ -14,10 +15,12 @@ import re
 import subprocess
 import sys
 
-PRODUCT = ("common", "proto", "kernels", "models", "node", "coordinator")
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PRODUCT = ("common", "proto", "kernels", "models", "node", "lib", "coordinator")
 ALLOWED = {
     "main": "the entry of a program",
     "kithara_gpu_backend": "looked up in the loaded GPU library",
+    "kithara_*": "the public functions of libkithara, checked by library()",
     "kt_*_base": "kernels: one row per instruction set, chosen by a table",
     "kt_*_avx2": "the same",
     "kt_*_avx512": "the same",
@@ -37,6 +40,20 @@ def symbols(file):
         elif kind == "U":
             wanted.add(name)
     return defined, data, wanted
+
+
+def library(build):
+    """Breaches of libkithara's interface: header, version script and shared object name the same functions."""
+    header = set(re.findall(r"^KITHARA_API[^;]*?(kithara_\w+)\(", (ROOT / "lib/kithara.h").read_text("utf-8"), re.MULTILINE))
+    script = set(re.findall(r"^\s+(kithara_\w+);", (ROOT / "lib/kithara.map").read_text("utf-8"), re.MULTILINE))
+    listed = subprocess.run(["nm", "-DP", "--defined-only", build / "lib/libkithara.so"], capture_output=True, text=True,
+                            check=True).stdout
+    exported = {line.split("@")[0].split()[0] for line in listed.splitlines() if line.split()[1] != "A"}
+    for name in sorted(header | script | exported):
+        places = [place for place, names in (("lib/kithara.h", header), ("lib/kithara.map", script),
+                                             ("libkithara.so", exported)) if name not in names]
+        if places:
+            yield f"{name} is not in {', '.join(places)}"
 
 
 def main():
@@ -60,6 +77,7 @@ def main():
     if not owners:
         sys.exit(f"{build}: no objects; build first")
     breaches += [f"{path}: {name} is used by no other file" for name, path in owners.items() if not users[name]]
+    breaches += library(build)
     print("\n".join(sorted(breaches)), end="\n" if breaches else "")
     return 1 if breaches else 0
 

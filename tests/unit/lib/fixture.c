@@ -1,0 +1,65 @@
+#include "tests/unit/lib/fixture.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static char wav_path[64];
+
+float *
+lx_sound(uint32_t rate_hz, double seconds, size_t *frames)
+{
+    *frames      = (size_t)(rate_hz * seconds);
+    float *sound = calloc(*frames * 2, sizeof *sound);
+    cr_assert_not_null(sound);
+    for (size_t i = 0; i < *frames; i++) {
+        double t = (double)i / rate_hz, pulse = exp(-20 * fmod(t, 0.5)), tone = 0;
+        for (int harmonic = 1; harmonic <= 4; harmonic++)
+            tone += sin(2 * M_PI * 220 * harmonic * t) / harmonic;
+        sound[2 * i]     = (float)(0.3 * tone * pulse);
+        sound[2 * i + 1] = sound[2 * i] / 2;
+    }
+    return sound;
+}
+
+static void
+remove_wav(void)
+{
+    unlink(wav_path);
+}
+
+static void
+put(FILE *file, uint32_t value, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++)
+        fputc((int)(value >> 8 * i & 0xff), file);
+}
+
+const char *
+lx_wav(const float *samples, size_t frames, uint32_t rate_hz)
+{
+    uint32_t bytes = (uint32_t)(frames * 2 * sizeof *samples);
+    strcpy(wav_path, "/tmp/kithara-lib-XXXXXX");
+    int   fd   = mkstemp(wav_path);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "wb");
+    cr_assert_not_null(file);
+    atexit(remove_wav);
+    fputs("RIFF", file);
+    put(file, 36 + bytes, 4);
+    fputs("WAVEfmt ", file);
+    put(file, 16, 4);
+    put(file, 3, 2);  // IEEE float
+    put(file, 2, 2);
+    put(file, rate_hz, 4);
+    put(file, rate_hz * 8, 4);
+    put(file, 8, 2);
+    put(file, 32, 2);
+    fputs("data", file);
+    put(file, bytes, 4);
+    cr_assert_eq(fwrite(samples, 8, frames, file), frames);
+    cr_assert_eq(fclose(file), 0);
+    return wav_path;
+}
