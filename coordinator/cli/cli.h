@@ -58,6 +58,7 @@ int kt_cmd_jobs(kt_cli_t *cli, int argc, char **argv);
 int kt_cmd_keys(kt_cli_t *cli, int argc, char **argv);
 int kt_cmd_results(kt_cli_t *cli, int argc, char **argv);
 int kt_cmd_similar(kt_cli_t *cli, int argc, char **argv);
+int kt_cmd_models(kt_cli_t *cli, int argc, char **argv);
 int kt_cmd_audit(kt_cli_t *cli, int argc, char **argv);
 int kt_cmd_plot(kt_cli_t *cli, int argc, char **argv);
 int kt_cmd_db(kt_cli_t *cli, int argc, char **argv);

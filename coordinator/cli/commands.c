@@ -118,6 +118,11 @@ const kt_command_t KT_CLI_COMMANDS[] = {
      "vectors: 0 for the same recording, about 1 for unrelated ones.\n\n"
      "Example:\n  kithara similar --run ~/Music song.mp3\n",
      kt_cmd_similar},
+    {"models", "[OPTIONS] [list]", "the models of a farm",
+     "list: name, version, type, status, accuracy and where it was measured\n"
+     "  -o, --output FORMAT   table, wide, json or csv\n\n"
+     "Example:\n  kithara models list\n",
+     kt_cmd_models},
     {"audit", "[OPTIONS]", "verify that no result is missing, duplicated or altered",
      "      --run FOLDER      the ledger created by `kithara run FOLDER`\n"
      "      --ledger URL      this ledger (default: DATABASE_URL)\n\n"

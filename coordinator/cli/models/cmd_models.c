@@ -1,0 +1,19 @@
+// models: chooses the verb.
+#include "coordinator/cli/models/models.h"
+
+#include <string.h>
+
+static const kt_models_verb_t KT_MODELS_VERBS[] = {
+    {"list", kt_models_list},
+};
+
+int
+kt_cmd_models(kt_cli_t *cli, int argc, char **argv)
+{
+    if (argc < 2 || argv[1][0] == '-')
+        return kt_models_list(cli, argc, argv);
+    for (size_t i = 0; i < sizeof KT_MODELS_VERBS / sizeof *KT_MODELS_VERBS; i++)
+        if (!strcmp(KT_MODELS_VERBS[i].name, argv[1]))
+            return KT_MODELS_VERBS[i].run(cli, argc - 1, argv + 1);
+    return kt_cli_usage(cli, "unknown verb '%s'", argv[1]);
+}

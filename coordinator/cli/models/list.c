@@ -1,0 +1,38 @@
+// models list: the models of the farm.
+#include "coordinator/cli/client.h"
+#include "coordinator/cli/models/models.h"
+#include "coordinator/cli/table.h"
+
+#include <getopt.h>
+
+static const kt_column_t COLUMNS[] = {
+    {"NAME", "name", KT_CELL_TEXT, false},         {"VERSION", "version", KT_CELL_TEXT, false},
+    {"TYPE", "type", KT_CELL_TEXT, false},         {"STATUS", "status", KT_CELL_TEXT, false},
+    {"CLASSES", "n_classes", KT_CELL_INT, false},  {"MB", "memory_mb", KT_CELL_FIXED1, false},
+    {"ACCURACY", "accuracy", KT_CELL_REAL, false}, {"MEASURED ON", "accuracy_set", KT_CELL_TEXT, false},
+    {"LICENCE", "licence", KT_CELL_TEXT, true},    {"SHA256", "sha256", KT_CELL_TEXT, true},
+    {"REASON", "reason", KT_CELL_TEXT, true},
+};
+
+int
+kt_models_list(kt_cli_t *cli, int argc, char **argv)
+{
+    static const struct option OPTIONS[] = {{"output", required_argument, NULL, 'o'}, {NULL, 0, NULL, 0}};
+    for (int c; (c = getopt_long(argc, argv, "o:", OPTIONS, NULL)) != -1;)
+        if (c != 'o')
+            return kt_cli_usage(cli, "unknown option");
+        else if (!kt_cli_format(cli, optarg))
+            return KT_EXIT_USAGE;
+    if (optind < argc)
+        return kt_cli_usage(cli, "unexpected argument '%s'", argv[optind]);
+    kt_client_t *client = kt_client_open(cli->settings);
+    if (!client)
+        return KT_EXIT_FAILED;
+    json_t  *answer = NULL;
+    kt_err_t err    = kt_client_get(client, "/models", &answer);
+    int      code   = err ? kt_client_fail(client, err)
+                          : kt_table_list(cli, answer, "models", COLUMNS, sizeof COLUMNS / sizeof *COLUMNS);
+    kt_json_free(&answer);
+    kt_client_destroy(&client);
+    return code;
+}

@@ -1,0 +1,12 @@
+// The verbs of `kithara models`. Each parses its options like a command; argv[0] is its name. A new verb is a row of
+// KT_MODELS_VERBS in cmd_models.c, a line of the command's help, and a function here.
+#pragma once
+
+#include "coordinator/cli/cli.h"
+
+typedef struct kt_models_verb {
+    const char *name;
+    int (*run)(kt_cli_t *cli, int argc, char **argv);
+} kt_models_verb_t;
+
+int kt_models_list(kt_cli_t *cli, int argc, char **argv);
