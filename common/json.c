@@ -208,6 +208,41 @@ kt_json_is_null(const json_t *value)
     return json_is_null(value);
 }
 
+kt_json_kind_t
+kt_json_kind(const json_t *value)
+{
+    static const kt_json_kind_t kinds[] = {
+        [JSON_OBJECT] = KT_JSON_OBJECT, [JSON_ARRAY] = KT_JSON_ARRAY, [JSON_STRING] = KT_JSON_TEXT,
+        [JSON_INTEGER] = KT_JSON_INT,   [JSON_REAL] = KT_JSON_REAL,   [JSON_TRUE] = KT_JSON_BOOL,
+        [JSON_FALSE] = KT_JSON_BOOL,    [JSON_NULL] = KT_JSON_NULL,
+    };
+    return value ? kinds[json_typeof(value)] : KT_JSON_NONE;
+}
+
+const char *
+kt_json_string(const json_t *value)
+{
+    return json_string_value(value);
+}
+
+bool
+kt_json_integer(const json_t *value, int64_t *out)
+{
+    if (!json_is_integer(value))
+        return false;
+    *out = json_integer_value(value);
+    return true;
+}
+
+bool
+kt_json_boolean(const json_t *value, bool *out)
+{
+    if (!json_is_boolean(value))
+        return false;
+    *out = json_is_true(value);
+    return true;
+}
+
 bool
 kt_json_number(const json_t *value, double *out)
 {

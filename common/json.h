@@ -41,9 +41,23 @@ int64_t       kt_json_i64(const json_t *object, const char *key, int64_t fallbac
 double        kt_json_f64(const json_t *object, const char *key, double fallback);
 bool          kt_json_flag(const json_t *object, const char *key, bool fallback);
 
-// One value, for tables.
-bool    kt_json_is_null(const json_t *value);
-bool    kt_json_number(const json_t *value, double *out);  // of an integer or real
-void    kt_json_plain(const json_t *value, char *out,
-                      size_t capacity);     // a text unquoted, "yes"/"no", else JSON; truncated
-json_t *kt_json_copy(const json_t *value);  // deep
+// One value.
+typedef enum kt_json_kind {
+    KT_JSON_NONE,  // NULL: no such member
+    KT_JSON_NULL,
+    KT_JSON_BOOL,
+    KT_JSON_INT,
+    KT_JSON_REAL,
+    KT_JSON_TEXT,
+    KT_JSON_ARRAY,
+    KT_JSON_OBJECT,
+} kt_json_kind_t;
+kt_json_kind_t kt_json_kind(const json_t *value);
+const char    *kt_json_string(const json_t *value);  // NULL: not a text
+bool           kt_json_integer(const json_t *value, int64_t *out);
+bool           kt_json_boolean(const json_t *value, bool *out);
+bool           kt_json_is_null(const json_t *value);
+bool           kt_json_number(const json_t *value, double *out);  // of an integer or real
+void           kt_json_plain(const json_t *value, char *out,
+                             size_t capacity);     // a text unquoted, "yes"/"no", else JSON; truncated
+json_t        *kt_json_copy(const json_t *value);  // deep

@@ -156,3 +156,29 @@ Test(json, keys_come_in_the_order_of_insertion)
     cr_assert_null(kt_json_key(object, 2));
     kt_json_free(&object);
 }
+
+Test(json, a_value_has_a_kind)
+{
+    json_t *object = NULL;
+    char    text[] = "{\"null\":null,\"bool\":true,\"int\":7,\"real\":1.5,\"text\":\"t\",\"array\":[],\"object\":{}}";
+    const struct {
+        const char    *key;
+        kt_json_kind_t kind;
+    } rows[] = {
+        {"none", KT_JSON_NONE}, {"null", KT_JSON_NULL}, {"bool", KT_JSON_BOOL},   {"int", KT_JSON_INT},
+        {"real", KT_JSON_REAL}, {"text", KT_JSON_TEXT}, {"array", KT_JSON_ARRAY}, {"object", KT_JSON_OBJECT},
+    };
+    cr_assert_eq(kt_json_parse(text, strlen(text), sizeof text, &object, why), KT_OK);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const json_t *value   = kt_json_get(object, rows[i].key);
+        int64_t       integer = -1;
+        bool          flag    = false;
+        cr_assert_eq(kt_json_kind(value), rows[i].kind, "%s", rows[i].key);
+        cr_assert_eq(kt_json_integer(value, &integer), rows[i].kind == KT_JSON_INT, "%s", rows[i].key);
+        cr_assert_eq(integer, rows[i].kind == KT_JSON_INT ? 7 : -1, "%s", rows[i].key);
+        cr_assert_eq(kt_json_boolean(value, &flag), rows[i].kind == KT_JSON_BOOL, "%s", rows[i].key);
+        cr_assert_eq(flag, rows[i].kind == KT_JSON_BOOL, "%s", rows[i].key);
+        cr_assert_eq(kt_json_string(value) != NULL, rows[i].kind == KT_JSON_TEXT, "%s", rows[i].key);
+    }
+    kt_json_free(&object);
+}
