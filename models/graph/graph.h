@@ -36,12 +36,13 @@ typedef struct kt_graph_value {
     int                    last_use;  // index of the last node that reads it; nodes: an output of the graph
 } kt_graph_value_t;
 
-// Attributes of all operators; those that an operator does not have are zero.
+// Attributes of all operators; those that an operator does not have are zero. axis and axes count from the front;
+// spatial ones beyond the input's rank have their default.
 typedef struct kt_op_attrs {
     int64_t stride[3], before[3], after[3], dilation[3], kernel[3], groups;
     int     axis, n_list;
     int64_t list[KT_GRAPH_RANK];  // shape, order, axes, factor
-    int64_t begin, end;           // slice; pad: before and after
+    int64_t begin, end;           // slice: as written (kt_slice_range); pad: before and after
     float   alpha, beta, low, high, epsilon, exponent;
     int     width;
     bool    transpose, keep, ceil, include_pad, reflect;
@@ -79,6 +80,8 @@ const char             *kt_op_name(kt_op_t op);
 KT_MUST_USE kt_err_t kt_graph_shapes(const kt_graph_t *self, const int64_t sizes[KT_FREE_DIMS], kt_shape_of_t *shapes,
                                      char why[KT_KTM_WHY]);
 int64_t              kt_shape_count(const kt_shape_of_t *shape);
+// begin <= i < end of a slice of a dimension of this size: negative ones count from the end, both are limited to it.
+void kt_slice_range(const kt_op_attrs_t *attrs, int64_t size, int64_t *begin, int64_t *end);
 
 // A graph with exact fusions applied: a SCALE that follows CONV, DECONV or DENSE directly becomes part of its weights
 // (in double, rounded once); affine pairs; a RESHAPE of a RESHAPE. New weights are owned by the result; `self` must
@@ -86,11 +89,14 @@ int64_t              kt_shape_count(const kt_shape_of_t *shape);
 KT_MUST_USE kt_err_t kt_graph_fuse(kt_graph_t **out, const kt_graph_t *self);
 
 // Static memory plan: offset of each computed value in one arena, so that values that are needed at the same time do
-// not overlap; 64-byte aligned. Inputs and outputs of the graph are the caller's and have offset SIZE_MAX. Greedy by
-// size. inplace[node]: its output may take the place of its first input (elementwise, last use). KT_ENOMEM.
+// not overlap; 64-byte aligned. Inputs and outputs of the graph are the caller's, and constants the file's: their
+// offset is SIZE_MAX. Greedy by size. The output of a node for which kt_op_in_place holds has the offset of the node's
+// first input where that is its last use: such a node must be able to work in place. KT_ENOMEM (also for 2^40 bytes or
+// more).
 typedef struct kt_memory_plan {
     size_t  arena_bytes;
     size_t *offset;  // [values]
 } kt_memory_plan_t;
 KT_MUST_USE kt_err_t kt_memory_plan_new(kt_memory_plan_t *out, const kt_graph_t *graph, const kt_shape_of_t *shapes);
 void                 kt_memory_plan_fini(kt_memory_plan_t *plan);
+bool                 kt_op_in_place(kt_op_t op);  // elementwise and per-channel operators, reshape
