@@ -16,7 +16,8 @@ typedef struct kt_exec_opts {
 
 typedef struct kt_exec_ops {
     void (*destroy)(kt_exec_t *self);
-    // inputs, outputs: in the graph's order, dense float32, 64-byte aligned. KT_ENOMEM; cuda: KT_EDEVICE.
+    // arena: 64-byte aligned. inputs, outputs: in the graph's order, dense float32, aligned as such. KT_ENOMEM; cuda:
+    // KT_EDEVICE.
     kt_err_t (*run)(const kt_exec_t *self, void *arena, const float *const *inputs, float *const *outputs);
 } kt_exec_ops_t;
 
@@ -35,6 +36,7 @@ struct kt_backend {
     // The graph must outlive the result. KT_ENOMEM, KT_EINVAL (sizes), KT_EMODEL, KT_EDEVICE.
     kt_err_t (*prepare)(kt_exec_t **out, const kt_graph_t *graph, const int64_t sizes[KT_FREE_DIMS],
                         const kt_exec_opts_t *opts, char why[KT_KTM_WHY]);
+    bool batched;  // runs N items at once; else each item is run alone, prepared for N = 1
 };
 
 extern const kt_backend_t kt_backend_ref;  // models/backend/ref

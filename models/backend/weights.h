@@ -11,6 +11,3 @@ void                 kt_weights_destroy(kt_weights_t **self_p);
 // The tensor of this value, dense; NULL: it is computed, or no node reads it.
 const float *kt_weights_at(const kt_weights_t *self, int value);
 size_t       kt_weights_bytes(const kt_weights_t *self);  // that were converted
-
-// count values of the tensor, as float32: value = scale * int for i8.
-void kt_weights_convert(const kt_ktm_tensor_t *tensor, float *out);

@@ -83,9 +83,9 @@ int64_t              kt_shape_count(const kt_shape_of_t *shape);
 // begin <= i < end of a slice of a dimension of this size: negative ones count from the end, both are limited to it.
 void kt_slice_range(const kt_op_attrs_t *attrs, int64_t size, int64_t *begin, int64_t *end);
 
-// A graph with exact fusions applied: a SCALE that follows CONV, DECONV or DENSE directly becomes part of its weights
-// (in double, rounded once); affine pairs; a RESHAPE of a RESHAPE. New weights are owned by the result; `self` must
-// outlive it. KT_ENOMEM.
+// A graph with exact fusions applied: SCALE and AFFINE that follow CONV, DECONV, DENSE or SCALE directly become part of
+// its weights (in double, rounded once); AFFINE of AFFINE; RESHAPE of RESHAPE. Values keep their indexes; new weights
+// come after them and are owned by the result. `self` must outlive it. KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_graph_fuse(kt_graph_t **out, const kt_graph_t *self);
 
 // Static memory plan: offset of each computed value in one arena, so that values that are needed at the same time do

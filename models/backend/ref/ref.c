@@ -92,4 +92,4 @@ fail:
     return err;
 }
 
-const kt_backend_t kt_backend_ref = {"ref", ref_supports, ref_prepare};
+const kt_backend_t kt_backend_ref = {.name = "ref", .supports = ref_supports, .prepare = ref_prepare};
