@@ -27,7 +27,8 @@ MAGIC = b"\x89KTM\r\n\x1a\n"
 VERSION = 1
 PREFIX = 32  # bytes before the header
 ALIGN = 64
-MOST = {"header": 4 << 20, "nodes": 4096, "tensors": 8192, "rank": 6, "inputs": 8, "outputs": 16, "name": 63, "depth": 32}
+MOST = {"header": 4 << 20, "nodes": 4096, "tensors": 8192, "rank": 6, "inputs": 8, "outputs": 16, "name": 63,
+        "depth": 32}
 TYPES = {"f32": np.dtype("<f4"), "f16": np.dtype("<f2"), "i8": np.dtype("i1")}
 MODEL_NAME = re.compile(r"[a-z0-9_]{1,63}\Z")
 MODEL_VERSION = re.compile(r"\d{1,9}\.\d{1,9}\.\d{1,9}\Z")

@@ -3,8 +3,8 @@
 `.index` is a LevelDB table. Its last 48 bytes are the footer: handles (offset, size) of the metaindex and the index
 block as varints, padding, the magic number. A block is a list of entries (shared, non-shared, length of value as
 varints; rest of the key; value), then restart offsets and their number as 32-bit integers. The values of the index
-block are handles of data blocks; the values of data blocks are protobuf messages BundleEntryProto. Compressed blocks and
-several data shards are not supported.
+block are handles of data blocks; the values of data blocks are protobuf messages BundleEntryProto. Compressed blocks
+and several data shards are not supported.
 """
 
 import math

@@ -25,7 +25,8 @@ PICKLE_BYTES = 16 << 20
 
 
 def _rebuild(storage, offset, size, stride, *_):
-    if len(size) != len(stride) or len(size) > 8 or not all(type(n) is int and n >= 0 for n in (offset, *size, *stride)):
+    whole = all(type(n) is int and n >= 0 for n in (offset, *size, *stride))
+    if len(size) != len(stride) or len(size) > 8 or not whole:
         raise BadFile(f"a tensor of the shape {size} with the strides {stride}")
     last = offset + sum((n - 1) * step for n, step in zip(size, stride))
     if math.prod(size) and last >= len(storage):

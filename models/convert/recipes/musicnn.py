@@ -17,7 +17,8 @@ from recipe import Recipe, Wheel, batch_norm, member
 EPSILON = 1e-3
 FRAMES, BANDS = 187, 96
 TAGS = {"msd": MSD, "mtt": MTT}
-AUC = {"msd_musicnn": (.8802, .2891), "mtt_musicnn": (.9067, .3831), "msd_vgg": (.8768, .2819), "mtt_vgg": (.9030, .3823)}
+AUC = {"msd_musicnn": (.8802, .2891), "mtt_musicnn": (.9067, .3831),
+       "msd_vgg": (.8768, .2819), "mtt_vgg": (.9030, .3823)}
 SETS = {"msd": "test split of the Million Song Dataset's tags", "mtt": "test split of MagnaTagATune"}
 WHEEL = Wheel("musicnn", "0.1.0", "musicnn-0.1.0-py3-none-any.whl",
               "f38a4890c648c1ddbb141c5d96d2b0a8cfcd36746002d896989f7b88beb65cfa")
