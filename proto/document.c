@@ -201,6 +201,15 @@ kt_document_pair(kt_document_t *self, kt_feature_t feature, const char *key, dou
         set_error(self, KT_ENOMEM, feature, "did not fit in memory");
 }
 
+void
+kt_document_objects(kt_document_t *self, kt_feature_t feature, json_t *list)
+{
+    if (has_shape(self, feature, KT_SHAPE_OBJECTS))
+        put_feature_value(self, feature, list);
+    else
+        kt_json_free(&list);
+}
+
 // One of std, min, max, median: a number for REAL, a list for REALS, null if any number is not finite.
 static json_t *
 new_statistic(const double *first, size_t n, bool is_list)

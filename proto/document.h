@@ -39,6 +39,7 @@ void kt_document_reals(kt_document_t *self, kt_feature_t feature, const double *
 void kt_document_tag(kt_document_t *self, kt_feature_t feature, const char *key,
                      const char *value);                                                          // TAGS, one by one
 void kt_document_pair(kt_document_t *self, kt_feature_t feature, const char *key, double value);  // MAP, one by one
+void kt_document_objects(kt_document_t *self, kt_feature_t feature, json_t *list);  // takes it; NULL: out of memory
 // A value that cannot be computed: null, with a sentence part in "reasons" (one for the group if all its members are
 // null for the same reason). A value that is never set is null with the reason "not computed by this version", or "not
 // asked for" if the job's options omit its group.

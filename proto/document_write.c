@@ -32,12 +32,7 @@ is_of_picture(kt_feature_t feature)
 static const char *
 reason_of(const kt_document_t *self, kt_feature_t feature)
 {
-    static const uint32_t option_bits[KT_GROUPS] = {
-        [KT_GROUP_SPECTRAL] = KT_OPTION_SPECTRAL,     [KT_GROUP_MIR] = KT_OPTION_MIR,
-        [KT_GROUP_PERCEPTUAL] = KT_OPTION_PERCEPTUAL, [KT_GROUP_QUALITY] = KT_OPTION_QUALITY,
-        [KT_GROUP_VECTORS] = KT_OPTION_SIMILARITY,
-    };
-    uint32_t bit = option_bits[kt_feature_desc(feature)->group];  // 0: not optional
+    uint32_t bit = kt_group_option(kt_feature_desc(feature)->group);
     if (self->values[feature])
         return NULL;
     if (self->reasons[feature])

@@ -1,6 +1,7 @@
 #include "proto/features.h"
 
 #include "common/assert.h"
+#include "proto/job.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,16 +15,18 @@ static const kt_feature_desc_t TABLE[] = {
 
 static const struct {
     const char *name, *path;
+    uint32_t    option;
 } GROUPS[KT_GROUPS] = {
-    [KT_GROUP_SPECTRAL]    = {"spectral", "features.spectral"},
-    [KT_GROUP_MIR]         = {"mir", "features.mir"},
-    [KT_GROUP_PERCEPTUAL]  = {"perceptual", "features.perceptual"},
-    [KT_GROUP_TECHNICAL]   = {"technical", "features.technical"},
-    [KT_GROUP_VISUAL]      = {"visual", "features.visual"},
-    [KT_GROUP_MOOD]        = {"mood", "features.mood"},
-    [KT_GROUP_INSTRUMENTS] = {"instruments", "features.instruments"},
-    [KT_GROUP_QUALITY]     = {"quality", "quality_metrics"},
-    [KT_GROUP_VECTORS]     = {"vectors", "similarity_vectors"},
+    [KT_GROUP_SPECTRAL]    = {"spectral", "features.spectral", KT_OPTION_SPECTRAL},
+    [KT_GROUP_MIR]         = {"mir", "features.mir", KT_OPTION_MIR},
+    [KT_GROUP_PERCEPTUAL]  = {"perceptual", "features.perceptual", KT_OPTION_PERCEPTUAL},
+    [KT_GROUP_TECHNICAL]   = {"technical", "features.technical", 0},
+    [KT_GROUP_VISUAL]      = {"visual", "features.visual", 0},
+    [KT_GROUP_MOOD]        = {"mood", "features.mood", KT_OPTION_MIR},
+    [KT_GROUP_INSTRUMENTS] = {"instruments", "features.instruments", KT_OPTION_MIR},
+    [KT_GROUP_VOICE]       = {"voice", "features.voice", KT_OPTION_PERCEPTUAL},
+    [KT_GROUP_QUALITY]     = {"quality", "quality_metrics", KT_OPTION_QUALITY},
+    [KT_GROUP_VECTORS]     = {"vectors", "similarity_vectors", KT_OPTION_SIMILARITY},
 };
 
 const kt_feature_desc_t *
@@ -45,6 +48,13 @@ kt_group_name(kt_group_t group)
 {
     kt_assert((unsigned)group < KT_GROUPS);
     return GROUPS[group].name;
+}
+
+uint32_t
+kt_group_option(kt_group_t group)
+{
+    kt_assert((unsigned)group < KT_GROUPS);
+    return GROUPS[group].option;
 }
 
 kt_feature_t

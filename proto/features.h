@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 typedef enum kt_group {
     KT_GROUP_SPECTRAL,
@@ -14,6 +15,7 @@ typedef enum kt_group {
     KT_GROUP_VISUAL,
     KT_GROUP_MOOD,
     KT_GROUP_INSTRUMENTS,
+    KT_GROUP_VOICE,
     KT_GROUP_QUALITY,
     KT_GROUP_VECTORS,
     KT_GROUPS
@@ -53,6 +55,8 @@ const kt_feature_desc_t *kt_feature_desc(kt_feature_t feature);
 // Path of a group in the message: "features.spectral", ..., "quality_metrics", "similarity_vectors".
 const char *kt_group_path(kt_group_t group);
 const char *kt_group_name(kt_group_t group);  // "spectral", "quality", ...
+// The kt_option_t bit that asks for a group; 0: it is not optional.
+uint32_t kt_group_option(kt_group_t group);
 // Member "name" of a group; KT_FEATURES if there is none.
 kt_feature_t kt_feature_find(kt_group_t group, const char *name);
 // A feature's key in "methods", "reasons" and "statistics": its name, prefixed by the group ("quality.dynamic_range")

@@ -23,6 +23,7 @@ static const struct {
     {"perceptual", "extract_perceptual", KT_OPTION_PERCEPTUAL},
     {"similarity", "similarity_analysis", KT_OPTION_SIMILARITY},
     {"quality", "quality_assessment", KT_OPTION_QUALITY},
+    {"models", "use_models", KT_OPTION_MODELS},
 };
 
 enum { N_PRIORITIES = sizeof PRIORITIES / sizeof *PRIORITIES, N_OPTIONS = sizeof OPTIONS / sizeof *OPTIONS };
@@ -47,7 +48,8 @@ kt_priority_find(const char *name, kt_priority_t *out)
 kt_err_t
 kt_options_parse(const char *list, uint32_t *out)
 {
-    uint32_t options = 0;
+    static const char NO_MODELS[] = "no_models";
+    uint32_t          options = 0, without = 0;
     if (!strcmp(list, "none")) {
         *out = 0;
         return KT_OK;
@@ -55,6 +57,8 @@ kt_options_parse(const char *list, uint32_t *out)
     for (const char *at = list;; at++) {
         size_t   length = strcspn(at, ",");
         uint32_t bit    = 0;
+        if (length == sizeof NO_MODELS - 1 && !memcmp(NO_MODELS, at, length))
+            bit = without = KT_OPTION_MODELS;
         for (unsigned i = 0; i < N_OPTIONS && !bit; i++)
             if (strlen(OPTIONS[i].name) == length && !memcmp(OPTIONS[i].name, at, length))
                 bit = OPTIONS[i].bit;
@@ -65,7 +69,8 @@ kt_options_parse(const char *list, uint32_t *out)
         if (!*at)
             break;
     }
-    *out = options;
+    bool groups = options & ~(uint32_t)KT_OPTION_MODELS;
+    *out        = ((groups ? options : (uint32_t)KT_OPTION_ALL) | KT_OPTION_MODELS) & ~without;
     return KT_OK;
 }
 

@@ -25,7 +25,8 @@ typedef enum kt_option {
     KT_OPTION_PERCEPTUAL = 1 << 2,
     KT_OPTION_SIMILARITY = 1 << 3,
     KT_OPTION_QUALITY    = 1 << 4,
-    KT_OPTION_ALL        = (1 << 5) - 1,
+    KT_OPTION_MODELS     = 1 << 5,  // a modifier: features of models, in the groups that are requested
+    KT_OPTION_ALL        = (1 << 6) - 1,
 } kt_option_t;
 
 typedef struct kt_job {
@@ -56,5 +57,6 @@ const char *kt_job_shown(const char *file_path, char *out, size_t capacity);
 
 const char *kt_priority_name(kt_priority_t priority);  // "low", "normal", "high"
 bool        kt_priority_find(const char *name, kt_priority_t *out);
-// "spectral,mir" -> bits; "none": only the technical facts. KT_EINVAL.
+// "spectral,mir" -> bits of these groups and KT_OPTION_MODELS; "no_models" takes that bit away, alone from all groups;
+// "none": only the technical facts. KT_EINVAL.
 KT_MUST_USE kt_err_t kt_options_parse(const char *list, uint32_t *out);

@@ -70,7 +70,8 @@ take_option(kt_analyze_opts_t *out, const kt_cli_t *cli, int option)
     case OPT_OPTIONS:
         return kt_options_parse(optarg, &out->options) == KT_OK
                    ? KT_EXIT_OK
-                   : kt_cli_usage(cli, "--options knows spectral, mir, perceptual, similarity, quality, not '%s'",
+                   : kt_cli_usage(cli,
+                                  "--options knows spectral, mir, perceptual, similarity, quality, no_models, not '%s'",
                                   optarg);
     default: return kt_cli_usage(cli, "an option is unknown or lacks its value");
     }

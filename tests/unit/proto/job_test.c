@@ -61,7 +61,7 @@ Test(job, options_and_priority_are_read)
     cr_assert_eq(parse("{\"file_path\":\"a\",\"priority\":\"high\",\"analysis_options\":{\"extract_mir\":false,"
                        "\"quality_assessment\":false}}"),
                  KT_OK);
-    cr_assert_eq(job.options, KT_OPTION_SPECTRAL | KT_OPTION_PERCEPTUAL | KT_OPTION_SIMILARITY);
+    cr_assert_eq(job.options, KT_OPTION_SPECTRAL | KT_OPTION_PERCEPTUAL | KT_OPTION_SIMILARITY | KT_OPTION_MODELS);
     cr_assert_eq(job.priority, KT_PRIORITY_HIGH);
 }
 
@@ -187,7 +187,8 @@ Test(job, a_bare_job_is_written_without_guesses)
     kt_job_write(&bare, &buf);
     cr_assert_str_eq(buf.bytes,
                      "{\"file_path\":\"a\\\"b\",\"analysis_options\":{\"extract_spectral\":true,\"extract_mir\":"
-                     "true,\"extract_perceptual\":true,\"similarity_analysis\":true,\"quality_assessment\":true},"
+                     "true,\"extract_perceptual\":true,\"similarity_analysis\":true,\"quality_assessment\":true,"
+                     "\"use_models\":true},"
                      "\"priority\":\"normal\"}");
     kt_buf_fini(&buf);
 }
@@ -196,13 +197,17 @@ Test(job, option_lists_are_read)
 {
     uint32_t options = 77;
     cr_assert_eq(kt_options_parse("spectral,mir", &options), KT_OK);
-    cr_assert_eq(options, KT_OPTION_SPECTRAL | KT_OPTION_MIR);
+    cr_assert_eq(options, KT_OPTION_SPECTRAL | KT_OPTION_MIR | KT_OPTION_MODELS);
+    cr_assert_eq(kt_options_parse("mir,no_models", &options), KT_OK);
+    cr_assert_eq(options, KT_OPTION_MIR);
+    cr_assert_eq(kt_options_parse("no_models", &options), KT_OK);
+    cr_assert_eq(options, KT_OPTION_ALL & ~KT_OPTION_MODELS);
     cr_assert_eq(kt_options_parse("quality", &options), KT_OK);
-    cr_assert_eq(options, KT_OPTION_QUALITY);
+    cr_assert_eq(options, KT_OPTION_QUALITY | KT_OPTION_MODELS);
     static const char *const bad[] = {"", ",", "mir,", "Mir", "mir spectral", "mirr", "mi"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         cr_assert_eq(kt_options_parse(bad[i], &options), KT_EINVAL, "%s", bad[i]);
-    cr_assert_eq(options, KT_OPTION_QUALITY);
+    cr_assert_eq(options, KT_OPTION_QUALITY | KT_OPTION_MODELS);
 }
 
 Test(job, priorities_have_names)
