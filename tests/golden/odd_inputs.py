@@ -25,8 +25,7 @@ BEAT = [f"mir.{name}" for name in ("tempo", "tempo_confidence", "tempo_alternati
                                    "time_signature_confidence", "beat_strength")]
 ONSETS = ["mir.onsets", "mir.onset_rate"]
 KEY = [f"mir.{name}" for name in ("key", "mode", "key_strength", "key_alternative", "tuning")]
-ESTIMATES = [f"perceptual.{name}" for name in ("energy", "valence", "danceability", "acousticness", "instrumentalness",
-                                               "speechiness")]
+ESTIMATES = [f"perceptual.{name}" for name in ("energy", "valence", "danceability", "acousticness")]
 R128 = [f"perceptual.{name}" for name in ("loudness", "loudness_momentary_max", "peak_to_loudness_ratio")]
 SHORT_TERM = ["perceptual.loudness_short_term_max", "perceptual.dynamic_range", "quality.dynamic_range"]
 STEREO = ["quality.stereo_correlation", "quality.phase_inverted"]

@@ -1,6 +1,7 @@
 // Names and nesting are those of the music extractor's output (Essentia 2.1, "music 2.0"), as its documentation lists
 // them. Statistics of a row are named as there: mean, stdev, var, min, max, median.
 #include "coordinator/cli/analyze/formats.h"
+#include "node/audio/perceptual/perceptual.h"
 #include "proto/document.h"
 
 #include <math.h>
@@ -24,8 +25,6 @@ static const field_t RHYTHM[] = {
     {KT_FEATURE_MIR_beats, "", "beats_position"},
     {KT_FEATURE_MIR_onset_rate, "", "onset_rate"},
 };
-// Essentia's danceability ranges from 0 to about 3; Kithara's is a third of it, limited to 1.
-#define DANCEABILITY_SCALE 3.0
 // The key is stored where readers of Essentia's output look first, although its profile is Kithara's own.
 static const field_t TONAL[] = {
     {KT_FEATURE_MIR_key, "key_edma", "key"},
@@ -157,7 +156,7 @@ kt_format_essentia(const json_t *document, kt_buf_t *out)
     const json_t *dance = kt_format_value(document, KT_FEATURE_PERCEPTUAL_danceability);
     double        value = 0;
     if (good && dance && kt_json_number(dance, &value))
-        good = kt_json_set(rhythm, "danceability", kt_json_real(DANCEABILITY_SCALE * value));
+        good = kt_json_set(rhythm, "danceability", kt_json_real(kt_danceability_essentia(value)));
     good = good && add_fields(rhythm, document, RHYTHM, COUNT(RHYTHM));
     if (good && beats)
         good = kt_json_set(rhythm, "beats_count", kt_json_int((int64_t)kt_json_count(beats)));

@@ -1,5 +1,6 @@
 // perceptual -- gathers the descriptors of perceptual.h: its own means over frames, and what loudness, rhythm and key
-// wrote into the document; then calls each estimator. Liveness has no valid signal method: it needs a model.
+// wrote into the document; then calls each estimator. Instrumentalness and speechiness come from models alone
+// (node/audio/models), and liveness has no source.
 #include "node/audio/perceptual/perceptual.h"
 
 #include "node/audio/modules.h"
@@ -12,12 +13,11 @@ typedef struct perceptual {
     double           seconds;
     double           frames, onset;              // sum over frames
     double           level, centroid, flatness;  // sums weighted with the level
-    kt_voice_t       voice;
     kt_fluctuation_t fluctuation;
 } perceptual_t;
 
 enum {
-    READS = KT_VOICE_READS | KT_READS(KT_MATRIX_CENTROID) | KT_READS(KT_MATRIX_FLATNESS) | KT_READS(KT_MATRIX_RMS) |
+    READS = KT_READS(KT_MATRIX_CENTROID) | KT_READS(KT_MATRIX_FLATNESS) | KT_READS(KT_MATRIX_RMS) |
             KT_READS(KT_MATRIX_ONSET),
 };
 
@@ -30,8 +30,6 @@ static const struct {
     {KT_FEATURE_PERCEPTUAL_valence, kt_valence, "not defined"},
     {KT_FEATURE_PERCEPTUAL_danceability, kt_danceability, "the level does not fluctuate"},
     {KT_FEATURE_PERCEPTUAL_acousticness, kt_acousticness, "not defined"},
-    {KT_FEATURE_PERCEPTUAL_instrumentalness, kt_instrumentalness, "not defined for these analysis settings"},
-    {KT_FEATURE_PERCEPTUAL_speechiness, kt_speechiness, "not defined for these analysis settings"},
 };
 
 static kt_err_t
@@ -61,9 +59,6 @@ perceptual_add(perceptual_t *self, const perceptual_t *more)
     self->level += more->level;
     self->centroid += more->centroid;
     self->flatness += more->flatness;
-    self->voice.windows += more->voice.windows;
-    self->voice.speech += more->voice.speech;
-    self->voice.voice += more->voice.voice;
     self->fluctuation.sounding += more->fluctuation.sounding;
     for (int j = 0; j < KT_FLUCTUATION_SCALES; j++) {
         self->fluctuation.residual[j] += more->fluctuation.residual[j];
@@ -89,9 +84,7 @@ perceptual_fold(void *state, const kt_segment_t *segment)
         here.centroid += (double)rms[t] * centroid[t];
         here.flatness += (double)rms[t] * log10(fmax(flatness[t], 1e-10));
     }
-    kt_err_t err = kt_voice_fold(&here.voice, segment);
-    if (!err)
-        err = kt_fluctuation_fold(&here.fluctuation, segment);
+    kt_err_t err = kt_fluctuation_fold(&here.fluctuation, segment);
     if (!err)
         perceptual_add(state, &here);
     return err;
@@ -124,8 +117,6 @@ perceptual_finish(const void *state, kt_document_t *document)
         .mode           = mode ? (strcmp(mode, "major") == 0 ? 1 : -1) : NAN,
         .key_strength   = document_value(document, KT_FEATURE_MIR_key_strength),
         .tempo          = document_value(document, KT_FEATURE_MIR_tempo),
-        .speech         = self->voice.windows > 0 ? self->voice.speech / self->voice.windows : NAN,
-        .voice          = self->voice.windows > 0 ? self->voice.voice / self->voice.windows : NAN,
         .scaling        = kt_fluctuation_exponent(&self->fluctuation),
     };
 
@@ -147,7 +138,8 @@ perceptual_finish(const void *state, kt_document_t *document)
         else
             kt_document_null(document, estimators[i].feature, all ? all : estimators[i].reason);
     }
-    kt_document_null(document, KT_FEATURE_PERCEPTUAL_liveness, "no signal method: needs a model");
+    kt_document_null(document, KT_FEATURE_PERCEPTUAL_liveness,
+                     "no source: neither a signal method nor a default model");
     return KT_OK;
 }
 

@@ -14,16 +14,14 @@ typedef struct kt_descriptors {
     double centroid, flatness;  // means weighted with the frame's level: Hz; log10
     double mode, key_strength;  // 1 major, -1 minor; 0..1
     double tempo;               // BPM
-    double speech, voice;       // 0..1, means over windows (kt_voice)
     double scaling;             // exponent of the detrended fluctuation
 } kt_descriptors_t;
 
 double kt_energy(const kt_descriptors_t *descriptors);
 double kt_valence(const kt_descriptors_t *descriptors);
 double kt_danceability(const kt_descriptors_t *descriptors);
+double kt_danceability_essentia(double danceability);  // on the scale of Essentia, 0 to about 3
 double kt_acousticness(const kt_descriptors_t *descriptors);
-double kt_instrumentalness(const kt_descriptors_t *descriptors);
-double kt_speechiness(const kt_descriptors_t *descriptors);
 
 // 0 far below the middle, 1 far above, a half there; `width` is from .5 to .73. Strictly monotone; NAN stays NAN.
 static inline double
@@ -31,20 +29,6 @@ kt_soft_step(double value, double middle, double width)
 {
     return 1 / (1 + exp((middle - value) / width));
 }
-
-// 0 at `from`, 1 at `to`, straight between and cut outside.
-static inline double
-kt_ramp(double value, double from, double to)
-{
-    return fmin(fmax((value - from) / (to - from), 0), 1);
-}
-
-// Evidence of speech and of voice in windows of two seconds (voice.c). Sums over the windows so far.
-typedef struct kt_voice {
-    double windows, speech, voice;
-} kt_voice_t;
-enum { KT_VOICE_READS = KT_READS(KT_MATRIX_MEL) | KT_READS(KT_MATRIX_MEL_DB) | KT_READS(KT_MATRIX_ZCR) };
-KT_MUST_USE kt_err_t kt_voice_fold(kt_voice_t *self, const kt_segment_t *segment);  // KT_ENOMEM
 
 // Detrended fluctuation of the level (detrended_fluctuation.c): for each time scale the sum of the mean squared
 // residuals and their number; and how many seconds there are above -80 dBFS, a constant not counted as sound.
