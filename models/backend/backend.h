@@ -10,7 +10,7 @@ typedef struct kt_backend kt_backend_t;
 
 typedef struct kt_exec_opts {
     const char *isa;   // cpu: "ref", "base", "avx2", "avx512"; NULL, "" or "auto": the best (KITHARA_ISA)
-    bool        int8;  // cpu: convolutions with at least 64 outputs and stride 1 in 8 bits where VNNI is there
+    bool        int8;  // cpu: convolutions of one channel, reduced to a maximum, in 8 bits where AVX-512 VNNI is there
     bool        tf32;  // cuda: allows TensorFloat-32
 } kt_exec_opts_t;
 
@@ -33,7 +33,7 @@ struct kt_exec {
 struct kt_backend {
     const char *name;
     bool (*supports)(const kt_graph_node_t *node);  // else the node runs by the plain-C function
-    // The graph must outlive the result. KT_ENOMEM, KT_EINVAL (sizes), KT_EMODEL, KT_EDEVICE.
+    // The graph must outlive the result. KT_ENOMEM, KT_EINVAL (sizes, isa), KT_EMODEL, KT_EDEVICE.
     kt_err_t (*prepare)(kt_exec_t **out, const kt_graph_t *graph, const int64_t sizes[KT_FREE_DIMS],
                         const kt_exec_opts_t *opts, char why[KT_KTM_WHY]);
     bool batched;  // runs N items at once; else each item is run alone, prepared for N = 1

@@ -46,6 +46,7 @@ HOMES = {
     "cudnn*": ["models/backend/cuda/*", "tests/cudasim/*"],
     "cublas*": ["models/backend/cuda/*", "tests/cudasim/*", "tests/bench/gpu_*"],
     "oneapi/dnnl/*": ["models/backend/cpu/*"],
+    "omp.h": ["models/backend/cpu/dnn.c"],
     "nvml.h": ["kernels/cuda/*"],
     "criterion/*": ["tests/*"],
 }
