@@ -29,8 +29,8 @@ kt_sql_audit(kt_ledger_t *base, kt_audit_fn *found, void *context, uint64_t *row
     const char *const *const lists[] = {RULES, self->driver->own_rules};
     audit_t                  audit   = {found, context};
     kt_err_t                 err     = KT_EAGAIN;
-    for (int tries = KT_SQL_TRIES - 1; kt_sql_try(self, &err, &tries);) {
-        if ((err = kt_sql_begin(self, false)) || (err = self->driver->snapshot(self)))
+    for (int tries = KT_SQL_TRIES - 1; kt_sql_try(self, false, &err, &tries);) {
+        if ((err = self->driver->snapshot(self)))
             continue;
         for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
             for (const char *const *rule = lists[i]; *rule && !err; rule++)

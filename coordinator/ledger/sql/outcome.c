@@ -158,9 +158,9 @@ store_outcomes(kt_ledger_t *base, const kt_lease_t *lease, const kt_result_t *re
     kt_err_t  err  = jobs && news.at ? KT_OK : KT_ENOMEM;
     for (size_t i = 0; i < n && !err; i++)
         jobs[i] = results[i].id.job;
-    for (int tries = 0; n && jobs && news.at && kt_sql_try(self, &err, &tries);) {
+    for (int tries = 0; n && jobs && news.at && kt_sql_try(self, true, &err, &tries);) {
         kt_sql_facts_t facts = {0};
-        if (!(err = kt_sql_begin(self, true)) && !(err = kt_sql_facts_read(self, jobs, n, &facts))) {
+        if (!(err = kt_sql_facts_read(self, jobs, n, &facts))) {
             judge_outcomes(&facts, lease, results, n, how, &news);
             if (news.n)
                 err = write_news(self, &facts, &news);
@@ -216,12 +216,12 @@ ask_some(kt_sql_t *self, kt_ask_t *asks, size_t n)
     kt_ask_t answers[ASKS_PER_CALL];
     uint64_t jobs[ASKS_PER_CALL];
     kt_err_t err = KT_OK;
-    for (int tries = 0; kt_sql_try(self, &err, &tries);) {
+    for (int tries = 0; kt_sql_try(self, true, &err, &tries);) {
         kt_sql_facts_t facts = {0};
         memcpy(answers, asks, n * sizeof *answers);
         for (size_t i = 0; i < n; i++)
             jobs[i] = is_node(&asks[i]) ? 0 : asks[i].id.job;
-        if (!(err = kt_sql_begin(self, true)) && !(err = kt_sql_facts_read(self, jobs, n, &facts))) {
+        if (!(err = kt_sql_facts_read(self, jobs, n, &facts))) {
             kt_sql_write(self);
             for (size_t i = 0; i < n; i++) {
                 kt_ask_t *ask = &answers[i];

@@ -291,13 +291,12 @@ Test(ledger_postgres_only, a_success_that_races_a_cancel_is_judged_again)
                            .changed_ms = 9};
     int           tries = KT_SQL_TRIES - 1;
     kt_err_t      err   = KT_EAGAIN;
-    cr_assert(kt_sql_try(self, &err, &tries));
-    cr_assert_eq(kt_sql_begin(self, true), KT_OK);
+    cr_assert(kt_sql_try(self, true, &err, &tries));
     kt_sql_write(self);
     kt_sql_facts_put(self, &(kt_sql_facts_t){&fact, 1}, 0);
     err = kt_sql_commit(self);
     cr_assert_eq(err, KT_EAGAIN, "it was claimed when it was judged, and is queued");
-    cr_assert(!kt_sql_try(self, &err, &tries));
+    cr_assert(!kt_sql_try(self, true, &err, &tries));
     cr_assert_eq(err, KT_EIO, "it was the last try");
     kt_totals_t totals = fixture_totals(ledger);
     cr_assert(totals.queued == 1 && totals.done == 0);
