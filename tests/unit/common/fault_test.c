@@ -28,14 +28,14 @@ Test(fault, the_empty_text_is_no_fault)
 
 Test(fault, each_fault_of_a_list_hits_the_paths_with_its_word)
 {
-    cr_assert_eq(parse_analysis("crash:boom,hang:stuck,swell:big:one,hang:again"), KT_OK, "%s", why);
+    cr_assert_eq(parse_analysis("crash:boom,hang:stuck,grow:big:one,hang:again"), KT_OK, "%s", why);
     cr_assert_eq(faults.n, 4);
     cr_assert(kt_test_faults_hit_path(&faults, KT_TEST_FAULT_CRASH, "/music/boom.mp3"));
     cr_assert_not(kt_test_faults_hit_path(&faults, KT_TEST_FAULT_CRASH, "/music/stuck.mp3"));
     cr_assert(kt_test_faults_hit_path(&faults, KT_TEST_FAULT_HANG, "/music/stuck.mp3"));
     cr_assert(kt_test_faults_hit_path(&faults, KT_TEST_FAULT_HANG, "/music/again.mp3"));
-    cr_assert(kt_test_faults_hit_path(&faults, KT_TEST_FAULT_SWELL, "/big:one"));
-    cr_assert_not(kt_test_faults_hit_path(&faults, KT_TEST_FAULT_SWELL, "/big"));
+    cr_assert(kt_test_faults_hit_path(&faults, KT_TEST_FAULT_GROW, "/big:one"));
+    cr_assert_not(kt_test_faults_hit_path(&faults, KT_TEST_FAULT_GROW, "/big"));
 }
 
 Test(fault, a_word_that_contains_noop_is_not_noop)

@@ -104,9 +104,9 @@ Test(decode_faults, a_spin_ends_at_the_cpu_limit_and_fails_its_file_alone)
     expect_fault("spin", KT_EDECCPU);
 }
 
-Test(decode_faults, a_swelling_child_ends_at_the_memory_limit_and_fails_its_file_alone)
+Test(decode_faults, a_growing_child_ends_at_the_memory_limit_and_fails_its_file_alone)
 {
-    expect_fault("swell", KT_EDECMEM);
+    expect_fault("grow", KT_EDECMEM);
 }
 
 Test(decode_faults, a_stall_is_noticed_before_the_wall_clock_limit)
