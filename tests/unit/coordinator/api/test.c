@@ -71,7 +71,7 @@ run_loop(void *context)
         call->snapshot.rate_per_s = 1.5;
         call->snapshot.ledger_kind = "memory";
         call->snapshot.view        = (kt_sched_view_t){.ledger_up = !ledger_down, .lease_held = true, .nodes_live = 1};
-        call->snapshot.tally       = (kt_outcome_counts_t){.done = 8, .failed = 2, .failures = {[-KT_EFORMAT] = 2}};
+        call->snapshot.outcomes    = (kt_outcome_counts_t){.done = 8, .failed = 2, .failures = {[-KT_EFORMAT] = 2}};
         if (call->wants_nodes) {
             call->snapshot.nodes    = calloc(1, sizeof *call->snapshot.nodes);
             call->snapshot.n_nodes  = 1;

@@ -38,10 +38,10 @@ Test(counters, failures_are_counted_by_their_code)
     kt_counters_t counters = {0};
     kt_counters_outcome(&counters, true, 5);
     kt_counters_outcome(&counters, true, 5);
-    kt_counters_outcome(&counters, true, KT_TALLY_CODES);
+    kt_counters_outcome(&counters, true, KT_FAILURE_CODES);
     kt_counters_outcome(&counters, true, -1);
-    cr_assert_eq(counters.tally.failed, 4);
-    cr_assert_eq(counters.tally.failures[5], 2);
+    cr_assert_eq(counters.outcomes.failed, 4);
+    cr_assert_eq(counters.outcomes.failures[5], 2);
 }
 
 Test(counters, stages_are_summed_by_name_and_have_a_bound)

@@ -79,7 +79,7 @@ Test(dispatcher, a_success_is_stored_and_acknowledged_only_then)
     kt_dispatcher_flush(&loop.dispatcher);
     cr_assert_eq(loop_last(KT_MSG_ACK)->ack.items.at[0].job, 1);
     cr_assert_eq(loop_outcomes, 1);
-    cr_assert_eq(loop.counters.tally.done, 1);
+    cr_assert_eq(loop.counters.outcomes.done, 1);
     cr_assert_eq(loop.dispatcher.claims.n, 0);
 }
 
@@ -135,8 +135,8 @@ Test(dispatcher, a_final_failure_is_stored_with_the_nodes_document)
     cr_assert_eq(fail->store.result.err, KT_EFORMAT);
     fail->store.stored = KT_STORED_NEW;
     posted_answer(&loop.port, fail, KT_OK);
-    cr_assert_eq(loop.counters.tally.failed, 1);
-    cr_assert_eq(loop.counters.tally.failures[-KT_EFORMAT], 1);
+    cr_assert_eq(loop.counters.outcomes.failed, 1);
+    cr_assert_eq(loop.counters.outcomes.failures[-KT_EFORMAT], 1);
 }
 
 Test(dispatcher, a_failure_that_no_node_wrote_gets_a_document_with_the_jobs_ids)

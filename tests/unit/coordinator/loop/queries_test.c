@@ -115,9 +115,9 @@ Test(queries, a_new_job_is_reported_to_the_scheduler_once_per_turn)
     cr_assert_eq(posted_count(KT_LREQ_CLAIM), 0);
     kt_loop_answered(&loop);
     cr_assert_eq(posted_count(KT_LREQ_CLAIM), 1);
-    cr_assert_eq(loop.counters.tally.submitted_new, 2);
-    cr_assert_eq(loop.counters.tally.submitted_known, 1);
-    cr_assert_eq(loop.counters.tally.submitted_clash, 1);
+    cr_assert_eq(loop.counters.outcomes.submitted_new, 2);
+    cr_assert_eq(loop.counters.outcomes.submitted_known, 1);
+    cr_assert_eq(loop.counters.outcomes.submitted_clash, 1);
     kt_call_destroy(&call);
 }
 
