@@ -233,7 +233,7 @@ kt_amqp_out_destroy(kt_amqp_out_t **self_p)
     kt_amqp_out_t *self = *self_p;
     if (!self)
         return;
-    kt_amqp_actor_destroy(&self->actor);  // joins the thread; unconfirmed messages come back as LOST
+    kt_amqp_actor_destroy(&self->actor);  // joins the thread; unconfirmed messages are returned as LOST
     send_empty_queue(self->given);
     send_empty_queue(self->answers);
     while (self->first) {

@@ -39,7 +39,7 @@ typedef struct kt_snapshot {
     kt_amqp_stats_t     amqp;
     bool                job_known;  // wants_job is in the window; see job
     kt_job_view_t       job;
-    kt_node_row_t      *nodes;  // when asked for
+    kt_node_row_t      *nodes;  // when requested
     size_t              n_nodes;
     size_t              n_stages;
     kt_stage_sum_t      stages[KT_SNAPSHOT_STAGES];

@@ -140,7 +140,7 @@ kt_queries_begin(kt_queries_t *self, kt_call_t *call)
     self->pending = call;
     self->n_pending++;
     queries_snapshot(self, call);
-    // Totals are asked from a ledger that is up; else the last known ones are shown.
+    // Totals are read from a ledger that is up; else the last known ones are shown.
     if (call->wants_totals && !self->opts.port->err && self->n_pending <= KT_CALLS_PENDING) {
         call->requests[0] = kt_ledger_request_new(KT_LREQ_TOTALS, call);
         call->n_requests  = call->requests[0] != NULL;

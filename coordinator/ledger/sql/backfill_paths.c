@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// The first bytes of the path's SHA-256 are enough to tell paths apart.
+// The first bytes of the path's SHA-256 are enough to distinguish paths.
 enum { KEY_BYTES = 16 };
 
 static void
@@ -103,7 +103,7 @@ compare_places(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-// The places of the page but for those whose path stands earlier in it.
+// The places of the page but for those whose path is earlier in it.
 static void
 drop_repeated(page_t *page, const kt_backfill_page_t *from)
 {

@@ -1,11 +1,11 @@
 // The outbox. The row of a result holds no bytes: they are the result's document. Those of rejects go with the
-// confirmation; the row stays, so that a job's story can say when it was published.
+// confirmation; the row stays, so that a job's story contains the time of its publishing.
 #include "coordinator/ledger/sql/ops.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-// A reject is the dead message, and after it the reply where there is one.
+// A reject is the dead-letter message, and after it the reply where there is one.
 typedef struct message {
     const kt_reject_t *reject;
     bool               reply;

@@ -1,4 +1,4 @@
-// Outcomes, and what an operator asks. Two round trips: what the jobs are, and, after the rules have judged, all rows
+// Outcomes, and operators' requests. Two round trips: what the jobs are, and, after the rules have judged, all rows
 // of the group at once.
 #include "common/clock.h"
 #include "coordinator/ledger/sql/facts.h"
@@ -209,7 +209,7 @@ judge_ask(const kt_sql_facts_t *facts, kt_ask_t *ask)
 // A pipeline holds so many statements, and each node is one.
 enum { ASKS_PER_CALL = KT_SQL_ANSWERS - 8 };
 
-// The asks change only with the commit, so that a repeated group asks for the same runs.
+// The asks change only with the commit, so that a repeated group has the same runs.
 static kt_err_t
 ask_some(kt_sql_t *self, kt_ask_t *asks, size_t n)
 {

@@ -1,4 +1,4 @@
-// What status and the command line ask: totals, pages of jobs, drained nodes, a job's story. Short reads.
+// Queries of status and the command line: totals, pages of jobs, drained nodes, a job's story. Short reads.
 #include "coordinator/ledger/sql/ops.h"
 #include "coordinator/ledger/story.h"
 

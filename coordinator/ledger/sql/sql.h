@@ -78,7 +78,7 @@ struct kt_sql {
     char                   name[64];            // of the last lease; "" before
     uint64_t               epoch;               // of the last lease; 0 before
     uint32_t               turns[KT_RANKS];     // of the aged shares
-    char                   why[KT_LEDGER_WHY];  // what the database or its library said of the last error
+    char                   why[KT_LEDGER_WHY];  // the text of the database or its library for the last error
     kt_buf_t               bytes;               // parameters of the next statement
     kt_sql_arg_t           args[KT_SQL_ARGS];
     size_t                 n_args, n_put;  // n_put: statements of this pipeline
