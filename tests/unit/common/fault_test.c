@@ -47,7 +47,7 @@ Test(fault, a_word_that_contains_noop_is_not_noop)
     cr_assert_not(faults.noop);
 }
 
-Test(fault, noop_has_a_size_or_none_and_stands_anywhere)
+Test(fault, noop_has_a_size_or_none_in_any_position)
 {
     cr_assert_eq(parse_analysis("crash:x,noop"), KT_OK, "%s", why);
     cr_assert(faults.noop && faults.noop_bytes == 0 && faults.n == 1);

@@ -13,7 +13,7 @@ Test(counters, the_rate_is_over_the_life_of_a_young_process)
     cr_assert_float_eq(kt_counters_rate(&counters, 5000), 2.0, 1e-9);
 }
 
-Test(counters, the_rate_forgets_what_is_older_than_ten_seconds)
+Test(counters, the_rate_covers_the_last_ten_seconds)
 {
     kt_counters_t counters = {.started_ms = -100000};
     kt_counters_outcome(&counters, false, 0);

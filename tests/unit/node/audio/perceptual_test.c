@@ -57,7 +57,7 @@ talk(float *pcm, size_t frames)
     free(noise);
 }
 
-Test(perceptual, speech_is_told_from_held_notes_and_a_half_lies_between)
+Test(perceptual, speech_is_distinguished_from_held_notes_and_a_half_lies_between)
 {
     float      *pcm  = malloc(FRAMES * sizeof *pcm);
     double      last = -1, voice = 2;
@@ -231,7 +231,7 @@ Test(perceptual_long, past_one_segment_the_values_stay_those_of_the_sound)
         pcm[i] = pcm[i - PIECE];
     ax_result_t one = ax_analyse(pcm, (size_t)SHORT * AT, AT, 1, KT_OPTION_PERCEPTUAL, 0, 0);
     ax_result_t two = ax_analyse(pcm, (size_t)LONG * AT, AT, 1, KT_OPTION_PERCEPTUAL, 0, 0);
-    for (size_t i = 0; i < 4; i++)  // frames of 256 ms are too long for what tells a voice
+    for (size_t i = 0; i < 4; i++)  // frames of 256 ms are too long for the features of a voice
         cr_assert_float_eq(value_of(two.text, names[i]), value_of(one.text, names[i]), 0.01, "%s", names[i]);
     cr_assert(isnan(value_of(one.text, "speechiness")));
     cr_assert_not_null(strstr(one.text, "not defined for these analysis settings"));

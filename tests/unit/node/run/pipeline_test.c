@@ -309,7 +309,7 @@ Test(pipeline, a_hang_by_test_hook_never_ends, .exit_code = 7)
     set("ANALYZER_TEST_FAULT", "hang:sleepy");
     open_pipeline();
     write_tone("sleepy.wav", 0.2, 1);
-    kt_worker_opts_t opts = {.deadline_ms = kt_clock_ms() + 50};  // which a hang does not look at
+    kt_worker_opts_t opts = {.deadline_ms = kt_clock_ms() + 50};  // which a hang ignores
     signal(SIGALRM, on_alarm);
     ualarm(300000, 0);
     kt_report_t report = run("sleepy.wav", &opts);
