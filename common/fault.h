@@ -24,7 +24,7 @@ enum {
 typedef enum kt_test_fault_kind {
     KT_TEST_FAULT_CRASH,
     KT_TEST_FAULT_HANG,       // never returns
-    KT_TEST_FAULT_GROW,      // allocates until it is refused
+    KT_TEST_FAULT_GROW,       // allocates until it is refused
     KT_TEST_FAULT_SPIN,       // uses CPU time without end
     KT_TEST_FAULT_FORBIDDEN,  // a system call that the sandbox forbids
     KT_TEST_FAULT_NOOP,       // nothing is analysed
