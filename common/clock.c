@@ -55,7 +55,7 @@ kt_clock_rfc3339(int64_t wall_ms, char *out)
     time_t    seconds = (time_t)((wall_ms - ms) / 1000);
     struct tm tm;
     gmtime_r(&seconds, &tm);
-    // The unsigned remainders change no value; they let the compiler see that the text fits.
+    // The unsigned remainders change no value; with them the compiler can prove that the text fits.
     snprintf(out, KT_RFC3339_BYTES, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", (unsigned)(tm.tm_year + 1900) % 10000,
              (unsigned)(tm.tm_mon + 1) % 100, (unsigned)tm.tm_mday % 100, (unsigned)tm.tm_hour % 100,
              (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100, (unsigned)ms % 1000);

@@ -17,11 +17,11 @@ static const struct {
 } KINDS[] = {
     {KT_TEST_FAULT_IN_ANALYSIS, "crash", KT_TEST_FAULT_CRASH, WORD},
     {KT_TEST_FAULT_IN_ANALYSIS, "hang", KT_TEST_FAULT_HANG, WORD},
-    {KT_TEST_FAULT_IN_ANALYSIS, "swell", KT_TEST_FAULT_SWELL, WORD},
+    {KT_TEST_FAULT_IN_ANALYSIS, "grow", KT_TEST_FAULT_GROW, WORD},
     {KT_TEST_FAULT_IN_ANALYSIS, "noop", KT_TEST_FAULT_NOOP, NOOP_SIZE_OR_NONE},
     {KT_TEST_FAULT_IN_DECODER, "crash", KT_TEST_FAULT_CRASH, SIZE_OR_NONE},
     {KT_TEST_FAULT_IN_DECODER, "hang", KT_TEST_FAULT_HANG, SIZE_OR_NONE},
-    {KT_TEST_FAULT_IN_DECODER, "swell", KT_TEST_FAULT_SWELL, SIZE_OR_NONE},
+    {KT_TEST_FAULT_IN_DECODER, "grow", KT_TEST_FAULT_GROW, SIZE_OR_NONE},
     {KT_TEST_FAULT_IN_DECODER, "spin", KT_TEST_FAULT_SPIN, SIZE_OR_NONE},
     {KT_TEST_FAULT_IN_DECODER, "forbidden", KT_TEST_FAULT_FORBIDDEN, SIZE_OR_NONE},
 };
@@ -29,8 +29,8 @@ static const struct {
 enum { N_KINDS = sizeof KINDS / sizeof *KINDS };
 
 static const char *const PERMITTED[] = {
-    [KT_TEST_FAULT_IN_ANALYSIS] = "crash:WORD, hang:WORD, swell:WORD, noop, noop:BYTES (256 to 32768)",
-    [KT_TEST_FAULT_IN_DECODER]  = "crash, hang, swell, spin, forbidden, each alone or with :BYTES",
+    [KT_TEST_FAULT_IN_ANALYSIS] = "crash:WORD, hang:WORD, grow:WORD, noop, noop:BYTES (256 to 32768)",
+    [KT_TEST_FAULT_IN_DECODER]  = "crash, hang, grow, spin, forbidden, each alone or with :BYTES",
 };
 
 // NAME or NAME:ARGUMENT. Modifies the item.

@@ -1,8 +1,8 @@
 // kt_test_faults -- the faults that tests request, parsed: ANALYZER_TEST_FAULT in the process that analyses (kept in
 // kt_settings_t), KITHARA_DECODE_FAULT in kithara-decode. Pure; any thread.
 //
-//   analysis  crash:WORD, hang:WORD, swell:WORD (files whose path contains WORD), noop, noop:BYTES (all files)
-//   decoder   crash, hang, swell, spin, forbidden (all files), each with :BYTES (files of that size only)
+//   analysis  crash:WORD, hang:WORD, grow:WORD (files whose path contains WORD), noop, noop:BYTES (all files)
+//   decoder   crash, hang, grow, spin, forbidden (all files), each with :BYTES (files of that size only)
 //
 // A list is separated by commas; the empty text is the empty list.
 #pragma once
@@ -24,7 +24,7 @@ enum {
 typedef enum kt_test_fault_kind {
     KT_TEST_FAULT_CRASH,
     KT_TEST_FAULT_HANG,       // never returns
-    KT_TEST_FAULT_SWELL,      // allocates until it is refused
+    KT_TEST_FAULT_GROW,       // allocates until it is refused
     KT_TEST_FAULT_SPIN,       // uses CPU time without end
     KT_TEST_FAULT_FORBIDDEN,  // a system call that the sandbox forbids
     KT_TEST_FAULT_NOOP,       // nothing is analysed

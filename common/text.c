@@ -112,6 +112,15 @@ kt_text_remove_controls(char *text)
     }
 }
 
+int
+kt_text_hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c = (char)(c | 0x20);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 // strtoll and strtod accept blanks, hexadecimal, infinity and NaN; these are rejected here.
 static bool
 has_only(const char *text, const char *permitted)

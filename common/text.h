@@ -21,3 +21,4 @@ kt_err_t kt_text_explain(char *out, size_t capacity, kt_err_t err, const char *f
 // The whole text is a number within bounds. KT_EINVAL; *out untouched.
 KT_MUST_USE kt_err_t kt_text_to_i64(const char *text, int64_t min, int64_t max, int64_t *out);
 KT_MUST_USE kt_err_t kt_text_to_f64(const char *text, double min, double max, double *out);
+int                  kt_text_hex_digit(char c);  // 0 to 15 of 0-9, a-f, A-F; -1 of any other character

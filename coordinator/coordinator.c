@@ -1,5 +1,5 @@
 // Life of the coordinator: opens and connects the parts, watches their descriptors, drains, releases the claims. The
-// work itself is in loop/, amqp/, backfill/ and api/, none of which knows this struct.
+// work itself is in loop/, amqp/, backfill/ and api/, none of which includes this struct.
 #include "coordinator/coordinator.h"
 
 #include "common/clock.h"

@@ -101,7 +101,7 @@ static int
 append_packed(void *out, const char *bytes, size_t n)
 {
     kt_buf_add(out, bytes, n);
-    return 0;  // the buffer remembers a failure
+    return 0;  // the buffer stores a failure
 }
 
 static void pack_fields(msgpack_packer *packer, const kt_wire_shape_t *shape, const char *row);

@@ -52,7 +52,7 @@ enum {
 // NULL: no shape has this key.
 const kt_wire_shape_t *kt_wire_shape(uint64_t key);
 
-// The layout of every LIST field, for code that knows only the table; copied by memcpy.
+// The layout of every LIST field, for code that works on the table alone; copied by memcpy.
 typedef struct kt_wire_list {
     const char *at;
     size_t      n;

@@ -21,7 +21,7 @@ FOREIGN = ("ANALYZER_", "DATABASE_", "AMQP_", "REDIS_")
 
 
 def wait_for(condition, what, timeout):
-    """Asks again until it holds, and gives its value; a refused connection counts as not yet."""
+    """Polls until it holds, and returns its value; a refused connection counts as not yet."""
     until = time.monotonic() + timeout
     while True:
         try:

@@ -5,7 +5,7 @@
     entries.py FOLDER --check PROGRAM  whether those filters choose each test of the program once; closes with N passed, N failed
 
 A suite that one file has to itself is chosen whole, so that a new test in it is found without a new configuration; of a suite
-that files share, each test is named. Criterion knows `@(a|b)`, not `{a,b}`.
+that files share, each test is named. Criterion supports `@(a|b)`, not `{a,b}`.
 """
 import argparse
 import collections

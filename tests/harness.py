@@ -54,7 +54,7 @@ def end_started():
 
 
 def until(condition, seconds, sentence):
-    """Polls, with a deadline: for what another process does and does not tell us."""
+    """Polls, with a deadline: for what another process does without reporting it."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
         expect(time.monotonic() < deadline, f"not within {seconds} s: {sentence}")

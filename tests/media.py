@@ -36,7 +36,7 @@ def tracks(count, folder=None):
 
 
 def environment(name, wanted):
-    """Python of an environment with these requirements, made once beside the build. None (and said) when they cannot be had."""
+    """Python of an environment with these requirements, made once beside the build. None (and a message) when they cannot be installed."""
     home = BUILD / f"{name}-venv"
     python, stamp, listed = home / "bin/python", home / "installed.txt", BUILD / f"{name}-requirements.txt"
     if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:

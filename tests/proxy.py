@@ -1,5 +1,5 @@
-"""A TCP proxy on loopback whose connections can be made to die as networks let them die: cut (both ends see the end),
-held (nothing passes, nobody is told), held in one direction only."""
+"""A TCP proxy on loopback whose connections can fail as on a network: cut (both ends see the end),
+held (nothing passes, neither end notices), held in one direction only."""
 import selectors
 import socket
 import threading

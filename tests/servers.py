@@ -65,7 +65,7 @@ def free_ports(count):
 class Server:
     """Common life: a folder, a process (in a group of its own, with its children), a port that answers."""
 
-    user = None  # the program refuses to run as root: then it runs as this user
+    user = None  # the user for a program that refuses to run as root
 
     def __init__(self, **options):
         self.options = options
@@ -154,7 +154,7 @@ class Server:
         pass
 
     def answers(self, greeting=b"", port=None):
-        """Whether the port takes a connection and says something to a greeting."""
+        """Whether the port accepts a connection and answers a greeting."""
         try:
             with socket.create_connection(("127.0.0.1", port or self.port), 1) as probe:
                 probe.settimeout(1)

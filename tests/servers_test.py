@@ -65,7 +65,7 @@ def free(port):
 
 
 def has_spoken(host):
-    """Whether the process has said something, or has ended."""
+    """Whether the process has printed something, or has ended."""
     return select.select([host.stdout], [], [], 0)[0]
 
 

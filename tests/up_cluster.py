@@ -24,7 +24,7 @@ def example(path):
 
 
 def run_example(cluster, path):
-    """Publishes the message, gives the output message that comes back."""
+    """Publishes the message, returns the output message."""
     connection = cluster.broker.connect()
     channel = connection.channel()
     channel.queue_declare("example-results", exclusive=True)

@@ -39,7 +39,7 @@ kt_window_add(kt_window_t *self, void *item, uint64_t key)
     self->open++;
 }
 
-// Messages come back in about the order in which they went out, so the search continues where the last one ended.
+// Messages are confirmed in about the order in which they were sent, so the search continues where the last one ended.
 bool
 kt_window_return(kt_window_t *self, uint64_t key)
 {

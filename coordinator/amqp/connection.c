@@ -136,8 +136,8 @@ flag_entry(const char *key)
                                 .value = {.kind = AMQP_FIELD_KIND_BOOLEAN, .value.boolean = 1}};
 }
 
-static amqp_table_entry_t
-text_entry(const char *key, const char *text)
+amqp_table_entry_t
+kt_amqp_text_entry(const char *key, const char *text)
 {
     return (amqp_table_entry_t){.key   = amqp_cstring_bytes(key),
                                 .value = {.kind = AMQP_FIELD_KIND_UTF8, .value.bytes = amqp_cstring_bytes(text)}};
@@ -155,13 +155,14 @@ kt_amqp_login(kt_amqp_connection_t *self)
     amqp_table_entry_t capability  = {
          .key   = amqp_cstring_bytes("capabilities"),
          .value = {.kind = AMQP_FIELD_KIND_TABLE, .value.table = {sizeof abilities / sizeof *abilities, abilities}}};
-    amqp_table_entry_t   entries[]  = {capability, text_entry("product", "kithara"), text_entry("version", KT_VERSION),
-                                       text_entry("connection_name", name)};
+    amqp_table_entry_t   entries[]  = {capability, kt_amqp_text_entry("product", "kithara"),
+                                       kt_amqp_text_entry("version", KT_VERSION),
+                                       kt_amqp_text_entry("connection_name", name)};
     const amqp_table_t   properties = {sizeof entries / sizeof *entries, entries};
     const kt_amqp_url_t *url        = &self->url;
     int                  code;
     snprintf(name, sizeof name, "kithara %s", self->role);
-    entries[3] = text_entry("connection_name", name);
+    entries[3] = kt_amqp_text_entry("connection_name", name);
     amqp_set_handshake_timeout(self->state, &handshake);
     amqp_set_rpc_timeout(self->state, &rpc);
     amqp_rpc_reply_t reply =

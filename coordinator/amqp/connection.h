@@ -11,6 +11,7 @@
 typedef struct amqp_connection_state_t_ *amqp_connection_state_t;
 struct amqp_frame_t_;
 struct amqp_rpc_reply_t_;
+struct amqp_table_entry_t_;
 
 typedef struct kt_amqp_url {
     bool tls;
@@ -50,6 +51,9 @@ KT_MUST_USE kt_err_t kt_amqp_last_reply(kt_amqp_connection_t *self, int *code);
 KT_MUST_USE kt_err_t kt_amqp_status(kt_amqp_connection_t *self, int status);  // of calls that return one
 // A frame in which the broker closes the channel or the connection: answers it. KT_EIO with why.
 KT_MUST_USE kt_err_t kt_amqp_closed_by_broker(kt_amqp_connection_t *self, const struct amqp_frame_t_ *frame);
+
+// An entry of a table (properties, arguments, headers) with a text; both are borrowed.
+struct amqp_table_entry_t_ kt_amqp_text_entry(const char *key, const char *text);
 
 // declare.c: the input queue with its dead-letter exchange and queue; the output exchange. What exists with
 // other properties is used unchanged, which is logged once.

@@ -8,13 +8,6 @@
 
 enum { NOT_FOUND = 404, CODE_CONNECTION = 500 };
 
-static amqp_table_entry_t
-text_entry(const char *key, const char *text)
-{
-    return (amqp_table_entry_t){.key   = amqp_cstring_bytes(key),
-                                .value = {.kind = AMQP_FIELD_KIND_UTF8, .value.bytes = amqp_cstring_bytes(text)}};
-}
-
 const char *
 kt_amqp_dead_name(const kt_settings_t *settings, char out[KT_AMQP_NAME])
 {
@@ -32,8 +25,8 @@ is_passed_over(int code)
 static kt_err_t
 declare_queue(kt_amqp_connection_t *self, const char *name, const char *dead_exchange)
 {
-    amqp_table_entry_t entries[] = {text_entry("x-queue-type", "quorum"),
-                                    text_entry("x-dead-letter-exchange", dead_exchange ? dead_exchange : "")};
+    amqp_table_entry_t entries[] = {kt_amqp_text_entry("x-queue-type", "quorum"),
+                                    kt_amqp_text_entry("x-dead-letter-exchange", dead_exchange ? dead_exchange : "")};
     amqp_table_t       arguments = {dead_exchange ? 2 : 1, entries};
     int                code      = 0;
     char               why[KT_AMQP_WHY], quoted[2 * KT_AMQP_WHY];

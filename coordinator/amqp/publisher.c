@@ -12,7 +12,7 @@
 
 enum {
     ROWS           = 2000,  // in flight
-    ROWS_LEAST     = 256,   // smallest page that is asked for
+    ROWS_LEAST     = 256,   // smallest page that is requested
     PROBES         = 4,
     RESCAN_MS      = 5000,
     RESCAN_SLOW_MS = 60000,
@@ -136,7 +136,7 @@ publisher_on_rows(void *context, kt_ledger_request_t **request_p)
         return;
     for (size_t i = 0; i < request->outbox.n; i++)
         bytes += request->outbox.rows[i].n_bytes;
-    // A page with fewer rows than asked for is the last one, unless its bytes filled it.
+    // A page with fewer rows than requested is the last one, unless its bytes filled it.
     bool cut    = request->outbox.n == request->outbox.want || bytes > KT_OUTBOX_BYTES - KT_DOCUMENT_MAX_BYTES;
     self->after = publisher_send_all(self, request, self->after, false, &all);
     if (cut || !all) {

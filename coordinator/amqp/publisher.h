@@ -5,7 +5,7 @@
 // Rows in flight are bounded in number and bytes. A row that no queue takes (returned) or that the broker refuses stays
 // in the outbox; a few such rows are sent again as probes with growing pauses, in turn, and after the first confirmed
 // probe all waiting rows follow. Every few seconds the outbox is rescanned from its beginning, because a lease takes
-// over the rows of dead coordinators.
+// over the rows of coordinators that crashed.
 #pragma once
 
 #include "coordinator/amqp/message.h"
@@ -24,7 +24,7 @@ typedef struct kt_publisher_opts {
 
 KT_MUST_USE kt_err_t kt_publisher_new(kt_publisher_t **self_p, const kt_publisher_opts_t *opts);  // KT_ENOMEM
 void                 kt_publisher_destroy(kt_publisher_t **self_p);
-void kt_publisher_take(kt_publisher_t *self, kt_amqp_message_t **message_p);  // one that comes back from the sender
+void kt_publisher_take(kt_publisher_t *self, kt_amqp_message_t **message_p);  // one that the sender returns
 void kt_publisher_wake(kt_publisher_t *self);                                 // the ledger has new rows
 void kt_publisher_turn(kt_publisher_t *self);  // posts what is due to the ledger: after takes and answers, each tick
 bool kt_publisher_is_done(kt_publisher_t *self, int64_t now_ms);            // at the end: all that can go is out

@@ -83,7 +83,7 @@ receive_finish_message(kt_amqp_in_t *self, kt_amqp_connection_t *connection)
     if (self->read(delivery))
         return receive_fail(connection, "out of memory for a message");
     if (kt_queue_push(self->deliveries, &self->coming))
-        return receive_fail(connection, "the broker delivers more than it was asked for");
+        return receive_fail(connection, "the broker delivers more than the prefetch count");
     self->coming = NULL;
     self->out++;
     return KT_OK;
@@ -118,7 +118,7 @@ receive_take_body(kt_amqp_in_t *self, kt_amqp_connection_t *connection, amqp_byt
     if (!delivery || !delivery->body)
         return KT_OK;
     if (piece.len > self->missing)
-        return receive_fail(connection, "a message is longer than its header said");
+        return receive_fail(connection, "a message is longer than its header states");
     size_t fits = self->room - delivery->body_bytes;
     fits        = piece.len < fits ? piece.len : fits;
     memcpy(delivery->body + delivery->body_bytes, piece.bytes, fits);

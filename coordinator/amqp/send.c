@@ -106,13 +106,6 @@ send_take_frame(void *context, kt_amqp_connection_t *connection, const struct am
     return KT_OK;
 }
 
-static amqp_table_entry_t
-text_header(const char *key, const char *text)
-{
-    return (amqp_table_entry_t){.key   = amqp_cstring_bytes(key),
-                                .value = {.kind = AMQP_FIELD_KIND_UTF8, .value.bytes = amqp_cstring_bytes(text)}};
-}
-
 static int
 make_headers(const kt_outbox_row_t *row, amqp_table_entry_t out[HEADERS])
 {
@@ -120,8 +113,8 @@ make_headers(const kt_outbox_row_t *row, amqp_table_entry_t out[HEADERS])
     out[n++] = (amqp_table_entry_t){.key   = amqp_cstring_bytes(ROW_HEADER),
                                     .value = {.kind = AMQP_FIELD_KIND_I64, .value.i64 = (int64_t)row->id}};
     if (row->kind == KT_OUTBOX_DEAD) {
-        out[n++] = text_header("x-kithara-error", kt_err_name(row->err));
-        out[n++] = text_header("x-kithara-reason", row->reason);
+        out[n++] = kt_amqp_text_entry("x-kithara-error", kt_err_name(row->err));
+        out[n++] = kt_amqp_text_entry("x-kithara-reason", row->reason);
     } else {
         out[n++] = (amqp_table_entry_t){.key   = amqp_cstring_bytes("success"),
                                         .value = {.kind = AMQP_FIELD_KIND_BOOLEAN, .value.boolean = row->err == KT_OK}};
@@ -240,7 +233,7 @@ kt_amqp_out_destroy(kt_amqp_out_t **self_p)
     kt_amqp_out_t *self = *self_p;
     if (!self)
         return;
-    kt_amqp_actor_destroy(&self->actor);  // joins the thread; unconfirmed messages come back as LOST
+    kt_amqp_actor_destroy(&self->actor);  // joins the thread; unconfirmed messages are returned as LOST
     send_empty_queue(self->given);
     send_empty_queue(self->answers);
     while (self->first) {

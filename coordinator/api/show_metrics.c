@@ -35,8 +35,8 @@ add_process(kt_buf_t *out, const kt_snapshot_t *seen)
 static void
 add_jobs(kt_buf_t *out, const kt_snapshot_t *seen)
 {
-    const kt_totals_t         *totals = &seen->totals;
-    const kt_outcome_counts_t *tally  = &seen->tally;
+    const kt_totals_t         *totals   = &seen->totals;
+    const kt_outcome_counts_t *outcomes = &seen->outcomes;
     kt_metric_begin(out, KT_METRIC_JOBS);
     add_labelled(out, KT_METRIC_JOBS, "state", "queued", totals->queued);
     add_labelled(out, KT_METRIC_JOBS, "state", "claimed", totals->claimed);
@@ -49,20 +49,20 @@ add_jobs(kt_buf_t *out, const kt_snapshot_t *seen)
     add_labelled(out, KT_METRIC_WINDOW, "place", "running", seen->view.running);
     add_labelled(out, KT_METRIC_WINDOW, "place", "storing", seen->view.storing);
     kt_metric_begin(out, KT_METRIC_SUBMITTED);
-    add_labelled(out, KT_METRIC_SUBMITTED, "how", "new", tally->submitted_new);
-    add_labelled(out, KT_METRIC_SUBMITTED, "how", "known", tally->submitted_known);
-    add_labelled(out, KT_METRIC_SUBMITTED, "how", "clash", tally->submitted_clash);
+    add_labelled(out, KT_METRIC_SUBMITTED, "how", "new", outcomes->submitted_new);
+    add_labelled(out, KT_METRIC_SUBMITTED, "how", "known", outcomes->submitted_known);
+    add_labelled(out, KT_METRIC_SUBMITTED, "how", "clash", outcomes->submitted_clash);
     kt_metric_begin(out, KT_METRIC_OUTCOMES);
-    add_labelled(out, KT_METRIC_OUTCOMES, "outcome", "done", tally->done);
-    add_labelled(out, KT_METRIC_OUTCOMES, "outcome", "failed", tally->failed);
+    add_labelled(out, KT_METRIC_OUTCOMES, "outcome", "done", outcomes->done);
+    add_labelled(out, KT_METRIC_OUTCOMES, "outcome", "failed", outcomes->failed);
     bool begun = false;
-    for (int code = 1; code < KT_TALLY_CODES; code++) {
-        if (!tally->failures[code])
+    for (int code = 1; code < KT_FAILURE_CODES; code++) {
+        if (!outcomes->failures[code])
             continue;
         if (!begun)
             kt_metric_begin(out, KT_METRIC_FAILURES);
         begun = true;
-        add_labelled(out, KT_METRIC_FAILURES, "code", kt_err_name((kt_err_t)-code), tally->failures[code]);
+        add_labelled(out, KT_METRIC_FAILURES, "code", kt_err_name((kt_err_t)-code), outcomes->failures[code]);
     }
     kt_metric_one(out, KT_METRIC_LATE, (double)seen->late_results);
     if (seen->n_stages)

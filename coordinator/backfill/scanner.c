@@ -66,7 +66,8 @@ scanner_take_answer(void *context, kt_ledger_request_t **request_p)
     (void)!kt_queue_push(self->answers, request_p);  // closed: no caller is waiting
 }
 
-// Asks the ledger and waits. After KT_ECLOSED the actor may still work on what args point to: the caller keeps it.
+// Posts the call to the ledger and waits. After KT_ECLOSED the actor may still work on what args point to: the caller
+// keeps it.
 static kt_err_t
 scanner_ask(kt_scanner_t *self, kt_ledger_request_type_t type, kt_ledger_call_fn *run, args_t *args)
 {
@@ -175,7 +176,7 @@ scanner_list(listing_t *self)
         self->args = (args_t){0};
         err        = kt_backfill_source_page(self->source, &self->page, &self->args.paths);
         // The folder itself fails, or the list has lost a part: the error belongs to the cursor that the ledger has
-        // stored. A chunk that only cannot be read now is the ledger's trouble.
+        // stored. A chunk that only cannot be read now is an error of the ledger.
         if (self->b.kind == KT_BACKFILL_FOLDER ? is_broken(err) : err == KT_ENOTFOUND) {
             err = listing_store_trouble(self, kt_err_text(err));
             continue;
@@ -209,7 +210,7 @@ scanner_run(void *context)
         listing_t *listing = item;
         err                = scanner_list(listing);
         if (err == KT_ECLOSED)
-            return listing;  // the actor may still hold on to it: freed when that is gone
+            return listing;  // the actor may still use it: freed after the actor
         kt_backfill_source_destroy(&listing->source);
         free(listing);
         if (err && err != KT_EINVAL && err != KT_EFENCED)  // a pause before the next attempt; the end closes the queue

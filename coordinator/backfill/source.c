@@ -144,7 +144,7 @@ kt_backfill_source_destroy(kt_backfill_source_t **self_p)
     *self_p = NULL;
 }
 
-// A path into the page. One that cannot stand in a message is kept as far as it can be shown, with the reason.
+// A path into the page. One that a message cannot contain is kept as far as it can be shown, with the reason.
 static void
 source_add(kt_backfill_source_t *self, const char *path, size_t length, int64_t bytes, int64_t mtime_ns)
 {

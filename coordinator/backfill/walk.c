@@ -5,8 +5,8 @@
 #include "coordinator/backfill/walk.h"
 
 #include "common/sidecars.h"
+#include "common/text.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -135,12 +135,6 @@ push_level(kt_walk_t *self, int fd)
     return walk_fill(level);
 }
 
-static int
-hex_digit(char c)
-{
-    return isdigit((unsigned char)c) ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 static bool
 walk_decode(const char *cursor, char out[PATH])
 {
@@ -150,7 +144,7 @@ walk_decode(const char *cursor, char out[PATH])
             out[n++] = *cursor;
             continue;
         }
-        int high = hex_digit(cursor[1]), low = high < 0 ? -1 : hex_digit(cursor[2]);
+        int high = kt_text_hex_digit(cursor[1]), low = high < 0 ? -1 : kt_text_hex_digit(cursor[2]);
         if (low < 0)
             return false;
         out[n++] = (char)(high << 4 | low);

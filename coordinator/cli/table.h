@@ -29,7 +29,7 @@ typedef struct kt_column {
 
 typedef struct kt_table kt_table_t;
 
-// The columns are borrowed. TABLE and WIDE store their rows until end, which knows the widths; CSV and JSON write at
+// The columns are borrowed. TABLE and WIDE store their rows until end, when the widths are known; CSV and JSON write at
 // once.
 KT_MUST_USE kt_err_t kt_table_new(kt_table_t **self_p, kt_format_t format, bool color, const kt_column_t *columns,
                                   size_t n);

@@ -32,8 +32,8 @@ struct kt_ledger_actor {
     kt_ledger_group_t group;
 };
 
-// The answers' queue has room for twice what can be asked; a loop that takes none at all makes the thread wait here,
-// which in turn fills the queue of requests, so that posting is refused.
+// The answers' queue has room for twice the requests that can be open; a loop that takes none at all makes the thread
+// wait here, which in turn fills the queue of requests, so that posting is refused.
 static void
 answer(kt_ledger_actor_t *self, kt_ledger_request_t **request_p)
 {
@@ -41,7 +41,7 @@ answer(kt_ledger_actor_t *self, kt_ledger_request_t **request_p)
     do {
         err = kt_queue_push_wait(self->out, request_p, ANSWER_MS);
     } while (err == KT_ETIME && !self->stop_by_ms);
-    kt_ledger_request_destroy(request_p);  // the loop is gone; after a push there is nothing left to destroy
+    kt_ledger_request_destroy(request_p);  // no loop is left to receive it; after a push it is NULL
 }
 
 static void

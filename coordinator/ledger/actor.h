@@ -1,10 +1,9 @@
-// kt_ledger_actor -- the one thread that talks to the ledger. The loop posts requests and gets each back, answered,
-// through a queue whose descriptor it polls; nobody else waits for the disk. Requests of a kind that stand together in
-// the queue become one transaction (at most KT_LEDGER_GROUP, never waiting for more than is there), a group that fails
-// with a data error is repeated row by row. A ledger that is down is tried again with growing pauses while requests
-// wait; the loop is told once by a STATE request (err of the trouble, KT_OK when it is over). Questions (TOTALS, JOBS,
-// DRAINED) do not wait for a ledger that is down: they get its error. KT_ESTATE, in a STATE or an answer, does not
-// pass.
+// kt_ledger_actor -- the one thread that calls the ledger. The loop posts requests and gets each back, answered,
+// through a queue whose descriptor it polls; no other thread waits for the disk. Adjacent requests of a kind become one
+// transaction (at most KT_LEDGER_GROUP, never waiting for more than is there), a group that fails with a data error is
+// repeated row by row. A ledger that is down is tried again with growing pauses while requests wait; the loop gets one
+// STATE request (the error, KT_OK when it is over). Queries (TOTALS, JOBS, DRAINED) do not wait for a ledger that is
+// down: they get its error. KT_ESTATE, in a STATE or an answer, is permanent.
 #pragma once
 
 #include "common/queue.h"
@@ -48,7 +47,7 @@ typedef void kt_ledger_answered_fn(void *context, kt_ledger_request_t **request_
 // Ledger thread: a transaction of another part (backfill). args hold what it needs and what it answers.
 typedef kt_err_t kt_ledger_call_fn(void *args, kt_ledger_t *ledger, const kt_lease_t *lease);
 
-// One heap object, owned by whoever holds the pointer. Texts and documents within are owned by the request (freed with
+// One heap object, owned by the holder of the pointer. Texts and documents within are owned by the request (freed with
 // it); who keeps one sets its pointer to NULL. The actor makes `claimed`, `rows` and `names`, and sets a wall_ms that
 // is 0 to the time of the call. A want beyond KT_LEDGER_QUEUE or a capacity beyond KT_LEDGER_PAGE is KT_EINVAL.
 struct kt_ledger_request {

@@ -1,11 +1,11 @@
 // ledger_backfill -- a backfill is a big set of files as one object of the ledger: where its paths come from, which of
 // them are listed, which were made into jobs (fed), and what became of these. All of it is rows, so that any
-// coordinator goes on where a dead one stopped. Several coordinators: a backfill is worked on by the one whose epoch
-// owns it (take); the calls with a lease do nothing under another (KT_EFENCED).
+// coordinator continues where a crashed one stopped. Several coordinators: a backfill is worked on by the one whose
+// epoch owns it (take); the calls with a lease do nothing under another (KT_EFENCED).
 //
 // Each listed path is a row with a number, 1, 2, ... in the order of listing. A path that is fed becomes the job
 // "backfill-<id>-<number>", in the commit that moves the feed on: so feeding twice makes no second job. Open, failed
-// and cancelled jobs are items; settle takes the finished ones out, counts them, and remembers the files of successes,
+// and cancelled jobs are items; settle takes the finished ones out, counts them, and records the files of successes,
 // by which a later backfill skips what is unchanged. Errors are those of ledger.h.
 #pragma once
 
@@ -44,7 +44,7 @@ typedef struct kt_backfill {
     kt_backfill_state_t state;
     uint32_t            flags, options;
     kt_priority_t       priority;
-    char                version[16];                 // of the analysis, for which it skips and remembers
+    char                version[16];                 // of the analysis, for which it skips and records
     char                cursor[KT_BACKFILL_CURSOR];  // where listing goes on, ASCII (backfill_walk.h, backfill_list.h)
     uint64_t            chunks, chunk;               // of a list: how many there are, and the one that is being read
     uint64_t            pages;                       // of listing, so far
@@ -65,11 +65,11 @@ typedef struct kt_backfill_path {
     int64_t     bytes, mtime_ns;  // 0: not known
     kt_err_t    err;              // not usable
     kt_digest_t digest;           // of the content; zero: not taken
-    uint64_t    job;              // an earlier success that stands for it; 0: none
+    uint64_t    job;              // an earlier success that replaces it; 0: none
 } kt_backfill_path_t;
 
 typedef struct kt_backfill_page {
-    uint64_t                  id, number;  // number: b.pages of before; a page that is told again changes nothing
+    uint64_t                  id, number;  // number: b.pages of before; a repeated page changes nothing
     const char               *cursor;
     uint64_t                  chunk;
     bool                      last, distinct;  // distinct: no path can have come before
@@ -115,16 +115,16 @@ typedef struct kt_backfill_ops {
     // Chunks come in order, each any number of times. KT_ENOTFOUND; KT_EINVAL: a gap, or no longer spooling; KT_ECLASH:
     // other bytes than before under this number.
     kt_err_t (*spool)(kt_ledger_t *self, uint64_t id, uint64_t chunk, const void *bytes, size_t length);
-    // What kt_backfill_control (ledger_backfill_rules.h) says. chunks: of SEAL, how many there must be. KT_ENOTFOUND,
+    // As kt_backfill_control (ledger_backfill_rules.h) decides. chunks: of SEAL, how many there must be. KT_ENOTFOUND,
     // KT_EINVAL, KT_EEMPTY.
     kt_err_t (*control)(kt_ledger_t *self, uint64_t id, kt_backfill_verb_t verb, uint64_t chunks, int64_t wall_ms);
-    // Failed jobs of rows past *after run again, at most want; *after: the last one looked at; *n: how many run.
+    // Failed jobs of rows past *after run again, at most want; *after: the last one examined; *n: how many run.
     kt_err_t (*retry)(kt_ledger_t *self, uint64_t id, uint64_t *after, size_t want, size_t *n);
     // With outcomes past `after`, of all rows or of failures and refused ones; documents until max_bytes.
     kt_err_t (*results)(kt_ledger_t *self, uint64_t id, uint64_t after, bool failed, size_t max_bytes,
                         kt_backfill_result_t *out, size_t capacity, size_t *n);
 
-    // The ones with something to do that are ours, or nobody's and now ours; the oldest first.
+    // The unfinished ones that this epoch owns; takes those without an owner; the oldest first.
     kt_err_t (*take)(kt_ledger_t *self, const kt_lease_t *lease, kt_backfill_t *out, size_t capacity, size_t *n);
     kt_err_t (*chunk)(kt_ledger_t *self, uint64_t id, uint64_t chunk, char **bytes, size_t *length);  // malloc'ed
     // Fills job of those that had a success with b's options and version: by path, size and time, or by content digest.

@@ -31,7 +31,7 @@ typedef enum kt_backfill_item_state {
 // The state of an open item whose job has ended, or is queued while its backfill is cancelled: that job is cancelled.
 kt_backfill_item_state_t kt_rule_item_settle(kt_job_facts_t *job);
 // The state of a failed item that is to run again; its job runs again if it still counts as failed. A job that was
-// retried by its number meanwhile is taken as it stands now; one that cannot run again leaves the item FAILED.
+// retried by its number meanwhile is taken in its present state; one that cannot run again leaves the item FAILED.
 kt_backfill_item_state_t kt_rule_item_retry(kt_job_facts_t *job);
 void kt_backfill_count_item(kt_backfill_t *self, kt_backfill_item_state_t from, kt_backfill_item_state_t to);
 // Counts a page that is stored now, of whose n rows `repeated` were left out as repeated.

@@ -1,6 +1,6 @@
 // ledger_calls -- how the actor's requests become calls of the ledger: one function a type, which gathers a group into
-// arrays, calls once, and hands the answers back. On an error no request has changed, so that the same group can be
-// told again. The actor's thread alone.
+// arrays, calls once, and distributes the answers. On an error no request has changed, so that the same group can be
+// repeated. The actor's thread alone.
 #pragma once
 
 #include "coordinator/ledger/actor.h"
@@ -23,4 +23,4 @@ typedef struct kt_ledger_group {
 // n requests of one type, at most KT_LEDGER_GROUP; 1 for a type that is not grouped.
 kt_err_t kt_ledger_call(kt_ledger_group_t *self, kt_ledger_request_t *const *requests, size_t n);
 bool     kt_ledger_is_grouped(kt_ledger_request_type_t type);
-bool     kt_ledger_is_reading(kt_ledger_request_type_t type);  // changes nothing: not worth waiting for a ledger
+bool kt_ledger_is_reading(kt_ledger_request_type_t type);  // changes nothing: does not wait for a ledger that is down

@@ -4,7 +4,7 @@
 // other.
 //
 // Errors of a whole call: KT_EIO, KT_EDISK (nothing happened, try again), KT_EUNKNOWN_COMMIT (may or may not have
-// happened: ask again, every operation is idempotent), KT_EFENCED (the lease is no longer ours), KT_ESCHEMA,
+// happened: repeat the call, every operation is idempotent), KT_EFENCED (the lease is no longer ours), KT_ESCHEMA,
 // KT_ELOCKED, KT_EBADDATA (a group is repeated row by row), KT_ESTATE (the file is damaged). How a ledger chooses and
 // judges is the same for all implementations: ledger_rules.h.
 #pragma once

@@ -10,7 +10,7 @@ typedef enum kt_migration_state {
     KT_MIGRATION_APPLIED,
     KT_MIGRATION_MISSING,
     KT_MIGRATION_CHANGED,  // what was applied is not what this program has
-    KT_MIGRATION_NEWER,    // applied by a later program; this one does not know it
+    KT_MIGRATION_NEWER,    // applied by a later program; unknown to this one
 } kt_migration_state_t;
 
 typedef struct kt_migration_row {

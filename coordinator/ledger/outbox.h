@@ -1,6 +1,6 @@
-// ledger_outbox -- what waits to be published, and what an operator asks about one job: values of the ledger's
-// operations outbox_put, outbox_take, outbox_done and story. An outbox row is written in the commit of what it tells
-// of, where a publisher is configured (kt_ledger_t.publishes), and confirmed when the broker has it: so a message goes
+// ledger_outbox -- what waits to be published, and what an operator reads about one job: values of the ledger's
+// operations outbox_put, outbox_take, outbox_done and story. An outbox row is written in the commit of what it reports,
+// where a publisher is configured (kt_ledger_t.publishes), and confirmed when the broker has it: so a message goes
 // out at least once. Rows belong to the epoch of the coordinator that wrote them; with a lease its rows are taken over.
 #pragma once
 
@@ -28,7 +28,7 @@ typedef struct kt_outbox_row {
     uint64_t         id;  // grows within an epoch
     kt_outbox_kind_t kind;
     kt_run_id_t      run;  // RESULT
-    kt_err_t         err;  // of the outcome, or why it is dead
+    kt_err_t         err;  // of the outcome, or why it was rejected
     char             message_id[KT_JOB_ID_BYTES];
     char             reason[KT_OUTBOX_REASON];
     char            *bytes;  // what is published; malloc'ed, the caller's

@@ -1,5 +1,5 @@
 // ledger_rows -- what goes into the ledger and comes out of it: plain values, no behaviour. Texts that are pointers are
-// borrowed for the call, unless a member says otherwise. Wall times are Unix milliseconds; they label and order rows,
+// borrowed for the call, unless noted at a member. Wall times are Unix milliseconds; they label and order rows,
 // while a lease's time is the ledger's own clock. Runs count from 1.
 #pragma once
 

@@ -1,11 +1,11 @@
-// ledger_rules -- what every ledger decides alike: which outcome of a job counts, what an operator may ask, what may be
-// stored, and how claims are shared among the priorities. Pure functions; any thread.
+// ledger_rules -- what every ledger decides alike: which outcome of a job counts, what an operator may request, what
+// may be stored, and how claims are shared among the priorities. Pure functions; any thread.
 //
 // Priorities: claims take the highest priority first and the oldest job within it. So that low never starves, of every
 // KT_CLAIM_SHARE jobs claimed one is the oldest of each lower priority, once that job has waited for KT_CLAIM_AGED_MS.
 // A share instead of one key of age and priority, because with such a key a backlog of a million low jobs that has
-// reached its age would stand before every new job, however urgent. Each priority is an index (or heap) of its own in
-// order of age, so that a claim never looks at more rows than it takes.
+// reached its age would precede every new job, however urgent. Each priority is an index (or heap) of its own in
+// order of age, so that a claim never reads more rows than it takes.
 #pragma once
 
 #include "coordinator/ledger/rows.h"
@@ -20,18 +20,18 @@ kt_priority_t kt_rule_priority(uint64_t rank);  // of a rank; an unknown rank is
 void   kt_rule_turns_init(uint32_t turns[KT_RANKS]);
 size_t kt_rule_aged_share(uint32_t *turn, size_t want);
 
-// What the ledger knows of the job that an outcome or a wish is for.
+// The facts of the job that an outcome or an operator's request is for.
 typedef struct kt_job_facts {
     kt_run_id_t    id;
     kt_job_state_t state;
     uint64_t       epoch;     // of the claim; 0 when not claimed
-    bool           retained;  // its body and documents are gone, so that it cannot be tried again
+    bool           retained;  // its body and documents are gone, so that it cannot be retried
 } kt_job_facts_t;
 
 // job: NULL when there is none. lease: NULL for a success. KT_STORED_NEW: it may be stored.
 kt_stored_t kt_rule_outcome(const kt_job_facts_t *job, const kt_result_t *result, const kt_lease_t *lease);
-// Changes *job as an operator's CANCEL or RETRY does and says how; KT_EINVAL: nothing changed. A wish that is already
-// fulfilled is KT_OK and changes nothing.
+// Changes *job as an operator's CANCEL or RETRY does ; KT_EINVAL: nothing changed. A request whose effect is
+// already there is KT_OK and changes nothing.
 kt_err_t kt_rule_ask(kt_job_facts_t *job, const kt_ask_t *ask);
 bool     kt_rule_node_name_ok(const char *name);
 // A job whose texts can be stored: message_id not empty, all of it UTF-8.

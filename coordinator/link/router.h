@@ -16,7 +16,7 @@ typedef struct kt_link_ops {
     // the bytes, borrowed. A message of another form than one frame on a connection that the ROUTER named is reported
     // as from 0, without its bytes.
     void (*frame)(void *context, kt_node_handle_t from, const char *key, const void *bytes, size_t length);
-    // A connection ended: its node left or died, the network failed, or libzmq closed it because of a frame beyond
+    // A connection ended: its node left or crashed, the network failed, or libzmq closed it because of a frame beyond
     // KT_MAX_FRAME_BYTES; or (handshake) the peer does not use CURVE. ZAP counts refused keys.
     void (*ended)(void *context, bool handshake);
     // After a bounded number of frames, after a descriptor's handler, after a tick: the turn ends.

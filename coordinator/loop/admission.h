@@ -1,5 +1,5 @@
 // kt_admission -- which nodes may work here: answers HELLO with WELCOME or REFUSE, and expels nodes whose key was
-// revoked. Refused are a wire version that this coordinator does not speak, a key that is not allowed, a name that
+// revoked. Refused are a wire version that this coordinator does not support, a key that is not allowed, a name that
 // belongs to another key, and nodes beyond KT_PEERS_MAX. Loop thread.
 #pragma once
 
@@ -27,5 +27,5 @@ typedef struct kt_admission {
 void kt_admission_hello(kt_admission_t *self, kt_node_handle_t from, const char *key, const kt_msg_hello_t *hello);
 // Reads the key file if it changed (force: always) and expels peers whose key is no longer allowed.
 void kt_admission_check_keys(kt_admission_t *self, bool force);
-void kt_admission_prune(kt_admission_t *self, int64_t now_ms);      // forgets peers that were silent for long
+void kt_admission_prune(kt_admission_t *self, int64_t now_ms);      // removes peers that were silent for long
 void kt_admission_log_nodes(kt_admission_t *self, int64_t now_ms);  // logs each lost node once, and its return

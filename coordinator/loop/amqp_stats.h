@@ -21,7 +21,7 @@ typedef struct kt_amqp_health {
     uint64_t        connects;            // that came up
     uint64_t        losses;              // that went down, and attempts that failed
     int64_t         since_ms;            // of the state, monotonic
-    char            error[KT_AMQP_WHY];  // the last trouble; "" none
+    char            error[KT_AMQP_WHY];  // of the last failure; "" none
 } kt_amqp_health_t;
 
 typedef struct kt_amqp_stats {
@@ -33,7 +33,7 @@ typedef struct kt_amqp_stats {
     size_t           unsettled;                   // with the ledger now
     uint64_t         confirmed;                   // output messages that the broker has
     uint64_t         returned;                    // that no queue took
-    uint64_t         refused;                     // that the broker did not want (nack)
+    uint64_t         refused;                     // that the broker refused (nack)
     uint64_t         lost;                        // whose connection ended before their confirmation
     size_t           in_flight, in_flight_bytes;  // with the broker, or waiting for their connection
     bool             unroutable;                  // some wait because no queue takes them

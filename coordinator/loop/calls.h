@@ -31,7 +31,7 @@ typedef struct kt_snapshot {
     kt_totals_t         totals;  // fresh when the ledger is up, else the last known
     double              rate_per_s;
     uint32_t            nodes_all, gpu_nodes;
-    kt_outcome_counts_t tally;
+    kt_outcome_counts_t outcomes;
     uint64_t            late_results, bad_frames, keys_refused, lease_epoch;
     kt_refused_hellos_t refused_hellos;
     uint64_t            connections_ended, handshakes_failed;
@@ -39,7 +39,7 @@ typedef struct kt_snapshot {
     kt_amqp_stats_t     amqp;
     bool                job_known;  // wants_job is in the window; see job
     kt_job_view_t       job;
-    kt_node_row_t      *nodes;  // when asked for
+    kt_node_row_t      *nodes;  // when requested
     size_t              n_nodes;
     size_t              n_stages;
     kt_stage_sum_t      stages[KT_SNAPSHOT_STAGES];

@@ -36,7 +36,7 @@ typedef struct kt_claims {
 void kt_claims_fini(kt_claims_t *self);  // the table alone: claims are the scheduler's tags
 // Takes *body. An older claim of the same run is replaced and destroyed by the caller's DROP alone. KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_claims_add(kt_claims_t *self, kt_run_id_t id, char **body, size_t body_bytes, kt_claim_t **out);
-kt_claim_t          *kt_claims_find(const kt_claims_t *self, kt_run_id_t id);  // NULL: not in hand
+kt_claim_t          *kt_claims_find(const kt_claims_t *self, kt_run_id_t id);  // NULL: not claimed
 void                 kt_claims_drop(kt_claims_t *self,
                                     kt_claim_t  *claim);  // removes this claim; a newer one of the same run stays
 void                 kt_tag_destroy(void *tag);  // either kind; the request of a posted payload stays the actor's

@@ -21,12 +21,12 @@ kt_counters_outcome(kt_counters_t *self, bool failure, int code)
 {
     self->done_in[self->second]++;
     if (!failure) {
-        self->tally.done++;
+        self->outcomes.done++;
         return;
     }
-    self->tally.failed++;
-    if (code > 0 && code < KT_TALLY_CODES)
-        self->tally.failures[code]++;
+    self->outcomes.failed++;
+    if (code > 0 && code < KT_FAILURE_CODES)
+        self->outcomes.failures[code]++;
 }
 
 void

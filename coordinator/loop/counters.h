@@ -5,12 +5,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { KT_TALLY_CODES = 128, KT_RATE_SECONDS = 10, KT_SNAPSHOT_STAGES = 32 };
+enum { KT_FAILURE_CODES = 128, KT_RATE_SECONDS = 10, KT_SNAPSHOT_STAGES = 32 };
 
 typedef struct kt_outcome_counts {
     uint64_t submitted_new, submitted_known, submitted_clash;  // over HTTP
     uint64_t done, failed;                                     // outcomes stored
-    uint64_t failures[KT_TALLY_CODES];                         // of them, by the number of their error without its sign
+    uint64_t failures[KT_FAILURE_CODES];                       // of them, by the number of their error without its sign
 } kt_outcome_counts_t;
 
 // Refused HELLOs by reason.
@@ -27,7 +27,7 @@ typedef struct kt_counters {
     int64_t             started_ms, second_ms;
     uint64_t            done_in[KT_RATE_SECONDS + 1];  // outcomes stored, by second
     size_t              second;
-    kt_outcome_counts_t tally;
+    kt_outcome_counts_t outcomes;
     uint64_t            late_results, bad_frames;
     kt_refused_hellos_t refused_hellos;
     uint64_t            connections_ended, handshakes_failed;

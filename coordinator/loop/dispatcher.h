@@ -1,7 +1,7 @@
 // kt_dispatcher -- steps the scheduler with an event and carries out its actions: each becomes a frame for a node, a
 // request to the ledger, or a change of the drain list. The answers of its requests become events again. It owns the
 // scheduler, the table of claims and, by the scheduler's tags, every outcome on its way into the ledger. It implements
-// kt_sink_t. Loop thread; nothing blocks, nothing here knows a socket.
+// kt_sink_t. Loop thread; nothing blocks, nothing here uses a socket.
 #pragma once
 
 #include "coordinator/link/peers.h"

@@ -93,7 +93,7 @@ kt_drains_read(kt_drains_t *self)
 {
     kt_ledger_request_t *request = kt_ledger_request_new(KT_LREQ_DRAINED, self);
     if (!request)
-        return;  // a later tick asks again
+        return;  // a later tick repeats the request
     request->answered = drains_on_read;
     self->asked++;
     self->asked_ms = kt_clock_ms();

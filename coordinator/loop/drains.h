@@ -1,5 +1,5 @@
 // kt_drains -- the names of drained nodes. The ledger's list is read again every two seconds, because other
-// coordinators may change it; an answer that was asked for before a change made here is ignored. Loop thread.
+// coordinators may change it; an answer to a request from before a change made here is ignored. Loop thread.
 #pragma once
 
 #include "coordinator/loop/ledger_port.h"
@@ -21,5 +21,5 @@ void kt_drains_init(kt_drains_t *self, kt_ledger_port_t *port, kt_sink_t sink,
 void kt_drains_fini(kt_drains_t *self);
 bool kt_drains_has(const kt_drains_t *self, const char *node_name);
 void kt_drains_set(kt_drains_t *self, const char *node_name, bool on);  // the list alone: no event, no request
-void kt_drains_read(kt_drains_t *self);  // asks for the ledger's list; what changed becomes DRAIN events
+void kt_drains_read(kt_drains_t *self);  // requests the ledger's list; what changed becomes DRAIN events
 void kt_drains_tick(kt_drains_t *self, int64_t now_ms);

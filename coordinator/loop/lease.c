@@ -53,7 +53,7 @@ lease_on_opened(void *context, kt_ledger_request_t **request_p)
         kt_log_warn("LEASE-REFUSED", "coordinator=%s err=%s", self->coordinator, kt_err_name(request->err));
         if (request->err == KT_ELOCKED)  // two coordinators of one name would fence each other
             self->sink.fatal(self->sink.context, "LEASE-NAME", KT_ELOCKED);
-        return;  // the next tick asks again
+        return;  // the next tick repeats the request
     }
     if (kt_clock_ms() - self->asked_ms > self->length_ms) {
         // The guard would lose it within the step of its LEASE_OPEN, so that the scheduler got LEASE_LOST before that.
@@ -76,7 +76,7 @@ lease_on_renewed(void *context, kt_ledger_request_t **request_p)
     self->asked              = false;
     if (!(*request_p)->err) {
         self->good_ms = self->asked_ms;
-        self->sink.event(self->sink.context, &event);  // a renewal takes over the jobs of dead coordinators
+        self->sink.event(self->sink.context, &event);  // a renewal takes over the jobs of crashed coordinators
     } else if ((*request_p)->err == KT_EFENCED) {
         kt_lease_lose(self, "another holds it");
     }

@@ -39,8 +39,8 @@ typedef struct kt_loop {
 // The port still has to be opened or attached. On an error call fini. KT_ENOMEM, KT_ESYSTEM.
 KT_MUST_USE kt_err_t kt_loop_init(kt_loop_t *self, const kt_loop_opts_t *opts);
 void                 kt_loop_fini(kt_loop_t *self);  // after kt_ledger_port_stop; idempotent
-// Asks for the drain list and then for a lease, in this order: before the first claim the scheduler must know which
-// nodes are drained. KT_ENOMEM.
+// Requests the drain list and then a lease, in this order: the scheduler has to have the drained nodes before the first
+// claim. KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_loop_start(kt_loop_t *self);
 void                 kt_loop_answered(kt_loop_t *self);              // after the ledger's answers of a turn
 void                 kt_loop_tick(kt_loop_t *self, int64_t now_ms);  // at least each 100 ms

@@ -60,7 +60,7 @@ queries_snapshot(kt_queries_t *self, kt_call_t *call)
     out->rate_per_s     = kt_counters_rate(self->opts.counters, kt_clock_ms());
     out->nodes_all      = (uint32_t)kt_sched_view_nodes(self->opts.dispatcher->sched, kt_clock_ms(), NULL, 0);
     out->n_stages       = self->opts.counters->n_stages;
-    out->tally          = self->opts.counters->tally;
+    out->outcomes       = self->opts.counters->outcomes;
     out->late_results   = self->opts.counters->late_results;
     out->bad_frames     = self->opts.counters->bad_frames;
     out->refused_hellos = self->opts.counters->refused_hellos;
@@ -98,10 +98,10 @@ queries_complete(kt_queries_t *self, kt_call_t *call, kt_err_t err)
 static void
 queries_on_answered(void *context, kt_ledger_request_t **request_p)
 {
-    kt_call_t                 *call    = context;
-    kt_queries_t              *self    = call->owner;
-    kt_outcome_counts_t       *tally   = &self->opts.counters->tally;
-    const kt_ledger_request_t *request = *request_p;
+    kt_call_t                 *call     = context;
+    kt_queries_t              *self     = call->owner;
+    kt_outcome_counts_t       *outcomes = &self->opts.counters->outcomes;
+    const kt_ledger_request_t *request  = *request_p;
     if (request->type == KT_LREQ_ASK) {
         kt_dispatcher_apply_ask(self->opts.dispatcher, request);
     } else if (request->type == KT_LREQ_CALL) {
@@ -110,9 +110,9 @@ queries_on_answered(void *context, kt_ledger_request_t **request_p)
     } else if (request->type == KT_LREQ_TOTALS && !request->err) {
         self->totals = request->totals.totals;
     } else if (request->type == KT_LREQ_INSERT && !request->err) {
-        tally->submitted_new += request->insert.inserted == KT_INSERTED_NEW;
-        tally->submitted_known += request->insert.inserted == KT_INSERTED_KNOWN;
-        tally->submitted_clash += request->insert.inserted == KT_INSERTED_CLASH;
+        outcomes->submitted_new += request->insert.inserted == KT_INSERTED_NEW;
+        outcomes->submitted_known += request->insert.inserted == KT_INSERTED_KNOWN;
+        outcomes->submitted_clash += request->insert.inserted == KT_INSERTED_CLASH;
         if (request->insert.inserted == KT_INSERTED_NEW)
             self->opts.dispatcher->work_pending = true;
     }
@@ -140,7 +140,7 @@ kt_queries_begin(kt_queries_t *self, kt_call_t *call)
     self->pending = call;
     self->n_pending++;
     queries_snapshot(self, call);
-    // Totals are asked from a ledger that is up; else the last known ones are shown.
+    // Totals are read from a ledger that is up; else the last known ones are shown.
     if (call->wants_totals && !self->opts.port->err && self->n_pending <= KT_CALLS_PENDING) {
         call->requests[0] = kt_ledger_request_new(KT_LREQ_TOTALS, call);
         call->n_requests  = call->requests[0] != NULL;

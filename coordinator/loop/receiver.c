@@ -256,5 +256,5 @@ kt_receiver_ended(kt_receiver_t *self, bool handshake)
                 (unsigned long long)self->counters->connections_ended,
                 (unsigned long long)self->counters->handshakes_failed,
                 handshake ? "something that is no node came to the nodes' port"
-                          : "a node left or died, the network broke, or a frame was larger than permitted");
+                          : "a node left or crashed, the network failed, or a frame was larger than permitted");
 }

@@ -1,5 +1,5 @@
-// kt_receiver -- frames from nodes become events of the scheduler. A peer that has not sent HELLO on its connection is
-// asked to by WHO, at most once per KT_WHO_MS and peer. Loop thread.
+// kt_receiver -- frames from nodes become events of the scheduler. A peer that has not sent HELLO on its connection
+// gets WHO, at most once per KT_WHO_MS and peer. Loop thread.
 #pragma once
 
 #include "coordinator/loop/admission.h"

@@ -1,4 +1,4 @@
-// The thread opens two connections: one for writes, and one for readers, which it hands over once Redis has answered a
+// The thread opens two connections: one for writes, and one for readers, which they get once Redis has answered a
 // PING. A reader never connects; after a failure it has no connection until the thread has made a new one.
 #include "coordinator/result_cache/cache.h"
 

@@ -2,19 +2,12 @@
 
 #include "common/text.h"
 
-#include <ctype.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 enum { REDIS_PORT = 6379, REDIS_DATABASES = 1 << 14 };
-
-static int
-url_hex_digit(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : isxdigit((unsigned char)c) ? tolower((unsigned char)c) - 'a' + 10 : -1;
-}
 
 // Decodes %XX in length bytes of text; false if the result does not fit, or a code is malformed or NUL.
 static bool
@@ -24,9 +17,9 @@ percent_decode(char *out, size_t capacity, const char *text, size_t length)
     for (size_t i = 0; i < length; i++) {
         int c = (unsigned char)text[i];
         if (c == '%') {
-            if (length - i < 3 || url_hex_digit(text[i + 1]) < 0 || url_hex_digit(text[i + 2]) < 0)
+            if (length - i < 3 || kt_text_hex_digit(text[i + 1]) < 0 || kt_text_hex_digit(text[i + 2]) < 0)
                 return false;
-            c = url_hex_digit(text[i + 1]) * 16 + url_hex_digit(text[i + 2]);
+            c = kt_text_hex_digit(text[i + 1]) * 16 + kt_text_hex_digit(text[i + 2]);
             i += 2;
         }
         if (c == 0 || used + 1 >= capacity)

@@ -2,19 +2,19 @@
 #include "coordinator/sched/jobs.h"
 #include "coordinator/sched/nodes.h"
 
-typedef struct tally {
+typedef struct counts {
     size_t   states[KT_SCHED_JOB_STATES], jobs, open;
     uint64_t ready_cost_ms;
-} tally_t;
+} counts_t;
 
 static void
-check_job(const kt_sched_t *self, const kt_sched_job_t *job, tally_t *tally)
+check_job(const kt_sched_t *self, const kt_sched_job_t *job, counts_t *counts)
 {
     kt_assert(kt_sched_job_find(self, job->id) == job);
     kt_assert(job->state < KT_SCHED_JOB_NEW);
-    tally->states[job->state]++;
-    tally->jobs++;
-    tally->open += job->claimed && job->state <= KT_SCHED_JOB_RUNNING;
+    counts->states[job->state]++;
+    counts->jobs++;
+    counts->open += job->claimed && job->state <= KT_SCHED_JOB_RUNNING;
     bool with_node = job->state == KT_SCHED_JOB_SENT || job->state == KT_SCHED_JOB_RUNNING;
     kt_assert((job->node != NULL) == with_node);
     kt_assert(job->state != KT_SCHED_JOB_READY || job->claimed);
@@ -29,25 +29,25 @@ check_job(const kt_sched_t *self, const kt_sched_job_t *job, tally_t *tally)
 }
 
 static void
-check_list(const kt_sched_t *self, const kt_sched_job_list_t *list, const kt_sched_node_t *node, tally_t *tally)
+check_list(const kt_sched_t *self, const kt_sched_job_list_t *list, const kt_sched_node_t *node, counts_t *counts)
 {
     size_t                count = 0;
     const kt_sched_job_t *prev  = NULL;
     for (const kt_sched_job_t *job = list->first; job; prev = job, job = job->next, count++) {
         kt_assert(job->prev == prev);
         kt_assert(job->node == node);
-        check_job(self, job, tally);
+        check_job(self, job, counts);
     }
     kt_assert(list->last == prev);
     kt_assert(list->count == count);
 }
 
 static void
-check_node(const kt_sched_t *self, const kt_sched_node_t *node, tally_t *tally)
+check_node(const kt_sched_t *self, const kt_sched_node_t *node, counts_t *counts)
 {
-    size_t running = tally->states[KT_SCHED_JOB_RUNNING], isolated = 0;
-    check_list(self, &node->items, node, tally);
-    kt_assert(tally->states[KT_SCHED_JOB_RUNNING] - running == node->n_running);
+    size_t running = counts->states[KT_SCHED_JOB_RUNNING], isolated = 0;
+    check_list(self, &node->items, node, counts);
+    kt_assert(counts->states[KT_SCHED_JOB_RUNNING] - running == node->n_running);
     kt_assert(kt_sched_node_find(self, node->handle) == node);
     kt_assert(node->timer.place != 0);
     kt_assert(!node->lost || node->items.count == 0);
@@ -62,12 +62,12 @@ check_node(const kt_sched_t *self, const kt_sched_node_t *node, tally_t *tally)
 }
 
 static void
-check_nodes(const kt_sched_t *self, tally_t *tally)
+check_nodes(const kt_sched_t *self, counts_t *counts)
 {
     size_t   nodes = 0, usable = 0, ready_nodes = 0, named = 0, names = 0;
     uint64_t capacity = 0, weight = 0;
     for (const kt_sched_node_t *node = self->nodes; node; node = node->next) {
-        check_node(self, node, tally);
+        check_node(self, node, counts);
         nodes++;
         usable += node->counted;
         ready_nodes += node->is_ready;
@@ -90,31 +90,31 @@ check_nodes(const kt_sched_t *self, tally_t *tally)
 }
 
 static void
-check_ready(const kt_sched_t *self, const kt_sched_job_list_t *list, bool suspects, tally_t *tally)
+check_ready(const kt_sched_t *self, const kt_sched_job_list_t *list, bool suspects, counts_t *counts)
 {
-    size_t before = tally->jobs;
-    check_list(self, list, NULL, tally);
-    kt_assert(tally->jobs == before + list->count && tally->states[KT_SCHED_JOB_READY] == tally->jobs);
+    size_t before = counts->jobs;
+    check_list(self, list, NULL, counts);
+    kt_assert(counts->jobs == before + list->count && counts->states[KT_SCHED_JOB_READY] == counts->jobs);
     for (const kt_sched_job_t *job = list->first; job; job = job->next) {
         kt_assert(job->isolated == suspects && job->isolated == kt_sched_job_suspect(job));
-        tally->ready_cost_ms += job->cost_ms;
+        counts->ready_cost_ms += job->cost_ms;
     }
 }
 
 void
 kt_sched_check(const kt_sched_t *self)
 {
-    tally_t tally = {.jobs = 0};
-    check_ready(self, &self->ready, false, &tally);
-    check_ready(self, &self->suspects, true, &tally);
-    kt_assert(tally.ready_cost_ms == self->ready_cost_ms);
-    check_nodes(self, &tally);
-    size_t before = tally.jobs;
-    check_list(self, &self->ledger, NULL, &tally);
-    kt_assert(tally.states[KT_SCHED_JOB_STORING] + tally.states[KT_SCHED_JOB_FAILING] == tally.jobs - before);
-    kt_assert(tally.jobs == self->n_jobs && tally.open == self->n_open);
+    counts_t counts = {.jobs = 0};
+    check_ready(self, &self->ready, false, &counts);
+    check_ready(self, &self->suspects, true, &counts);
+    kt_assert(counts.ready_cost_ms == self->ready_cost_ms);
+    check_nodes(self, &counts);
+    size_t before = counts.jobs;
+    check_list(self, &self->ledger, NULL, &counts);
+    kt_assert(counts.states[KT_SCHED_JOB_STORING] + counts.states[KT_SCHED_JOB_FAILING] == counts.jobs - before);
+    kt_assert(counts.jobs == self->n_jobs && counts.open == self->n_open);
     for (int state = 0; state < KT_SCHED_JOB_STATES; state++)
-        kt_assert(tally.states[state] == self->counts[state]);
+        kt_assert(counts.states[state] == self->counts[state]);
     size_t mapped = 0;
     for (size_t i = 0; i < self->n_buckets; i++)
         for (const kt_sched_job_t *job = self->buckets[i]; job; job = job->hash_next)

@@ -38,11 +38,11 @@ typedef enum kt_event_type {
     KT_EV_FAILED,          // node, id, attempt, err, tag: the node reports a failure
     KT_EV_STORED,          // id, stored: answer to STORE or FAIL
     KT_EV_LEDGER_DOWN,     // no claim, no dispatch; open requests are void and will be posted again
-    KT_EV_LEDGER_UP,       // every unanswered STORE, FAIL and CLAIM is asked for again
+    KT_EV_LEDGER_UP,       // every unanswered STORE, FAIL and CLAIM is requested again
     KT_EV_COMMIT_UNKNOWN,  // id, stored.failure: the answer to STORE or FAIL is lost (a CLAIM's: open a new lease)
-    KT_EV_LEASE_LOST,      // claims are forgotten, except jobs that a node has; a CLAIM is void
+    KT_EV_LEASE_LOST,      // claims are dropped, except jobs that a node has; a CLAIM is void
     KT_EV_LEASE_OPEN,      // a new lease
-    KT_EV_SEND_REFUSED,    // node: the socket does not know it (any more)
+    KT_EV_SEND_REFUSED,    // node: the socket has no (or no longer a) connection to it
     KT_EV_GONE,            // node: BYE received
     KT_EV_DRAIN,           // name, on
     KT_EV_CANCEL,          // id: the ledger has it as cancelled
@@ -93,7 +93,7 @@ typedef struct kt_event {
 } kt_event_t;
 
 typedef enum kt_action_type {
-    KT_ACT_CLAIM,        // count: ask the ledger for so many jobs
+    KT_ACT_CLAIM,        // count: request so many jobs of the ledger
     KT_ACT_SEND,         // node, batch number, jobs (isolated: one job, alone in a process)
     KT_ACT_CANCEL,       // node, id: stop it there
     KT_ACT_STORE,        // id, tag: commit this success; answered by STORED
@@ -103,7 +103,7 @@ typedef enum kt_action_type {
     KT_ACT_BLAME,        // id, attempt (1, 2, ... of the run), node name, err (ENODELOST: crash); durable, not answered
     KT_ACT_RELEASE,      // id: back to the ledger unrun
     KT_ACT_DRAIN,        // node name, on: notify the node and the ledger (a black hole)
-    KT_ACT_WHO,          // node: ask for HELLO (unknown, or its unacked outcomes did not arrive)
+    KT_ACT_WHO,          // node: request HELLO (unknown, or its unacked outcomes did not arrive)
     KT_ACT_CHECK_LEASE,  // there was a gap between steps
     KT_ACT_DROP,  // tag: the job left the window (with tag of CLAIMED) or a payload is no longer needed (tag of RESULT)
     KT_ACTIONS

@@ -216,7 +216,7 @@ kt_sched_job_take(kt_sched_t *self, kt_run_id_t id, bool claimed)
 }
 
 void
-kt_sched_job_forget(kt_sched_t *self, kt_sched_job_t *job)
+kt_sched_job_remove(kt_sched_t *self, kt_sched_job_t *job)
 {
     leave_any(self, job);
     kt_sched_emit_drop(self, &job->tag);

@@ -10,7 +10,7 @@ void                 kt_sched_jobs_fini(kt_sched_t *self);
 kt_sched_job_t *kt_sched_job_find(const kt_sched_t *self, kt_run_id_t id);  // NULL when unknown
 // A new one, in no list yet: one of the moves below follows.
 kt_sched_job_t *kt_sched_job_take(kt_sched_t *self, kt_run_id_t id, bool claimed);
-void            kt_sched_job_forget(kt_sched_t *self, kt_sched_job_t *job);  // drops its tags, out of all lists
+void            kt_sched_job_remove(kt_sched_t *self, kt_sched_job_t *job);  // drops its tags, out of all lists
 void            kt_sched_job_own(kt_sched_t *self, kt_sched_job_t *job, bool claimed);
 bool kt_sched_job_is_done(const kt_sched_t *self, kt_run_id_t id);  // best effort: false does not prove the opposite
 void kt_sched_job_set_done(kt_sched_t *self, kt_run_id_t id);
@@ -36,7 +36,7 @@ typedef enum kt_sched_job_happening {
     KT_SCHED_JOB_ON_STORED,    // how: the success was answered
     KT_SCHED_JOB_ON_FAILED,    // how: the failure was answered
     KT_SCHED_JOB_ON_CANCEL,
-    KT_SCHED_JOB_ON_UNOWNED,  // the lease is gone
+    KT_SCHED_JOB_ON_UNOWNED,  // the lease is lost
     KT_SCHED_JOB_ON_AGAIN,    // post the open request again
     KT_SCHED_JOB_EVENTS
 } kt_sched_job_event_t;

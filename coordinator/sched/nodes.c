@@ -41,7 +41,7 @@ map_remove(kt_sched_t *self, kt_sched_node_t *node)
     *link = node->hash_next;
 }
 
-// Those that want work, served in turn.
+// Those with room for work, served in turn.
 
 static void
 ready_nodes_add(kt_sched_t *self, kt_sched_node_t *node)
@@ -130,7 +130,7 @@ kt_sched_node_weight(const kt_sched_node_t *node)
     return (uint64_t)(node->slots ? node->slots : 1) * node->speed;
 }
 
-// Sums that forget by a sixteenth with each file: a ratio of sums and not a mean of ratios, so that a short file whose
+// Sums that decay by a sixteenth with each file: a ratio of sums and not a mean of ratios, so that a short file whose
 // time is mostly overhead does not count as much as a long one.
 void
 kt_sched_node_measure(kt_sched_t *self, kt_sched_node_t *node, uint32_t cost_ms, uint32_t took_ms)
@@ -201,7 +201,7 @@ set_timer(kt_sched_t *self, kt_sched_node_t *node, int64_t due_ms)
 void
 kt_sched_node_heard(kt_sched_t *self, kt_sched_node_t *node)
 {
-    node->heard_ms = self->now_ms;  // the timer, when it is due, looks at this
+    node->heard_ms = self->now_ms;  // the timer compares this when it is due
     if (node->refused) {
         node->refused = false;
         kt_sched_node_refresh(self, node);
@@ -268,8 +268,8 @@ same_process(const kt_sched_node_t *node, const kt_event_t *event)
     return node->incarnation == event->hello.incarnation && strcmp(node->name->text, event->hello.name) == 0;
 }
 
-// The process that had this name is dead when it is silent while another one says the name. Two that both speak are two
-// processes on one machine, and stay.
+// A process is lost when it is silent while another one sends its name. Two that both send are two processes on one
+// machine, and stay.
 static void
 settle_namesakes(kt_sched_t *self, const kt_event_t *event)
 {

@@ -17,7 +17,7 @@ void kt_sched_node_expire(kt_sched_t *self, kt_sched_node_t *node);  // attempts
 bool     kt_sched_node_usable(const kt_sched_node_t *node);               // may get work
 uint32_t kt_sched_node_room(const kt_sched_node_t *node);                 // files that it would take now
 void     kt_sched_node_refresh(kt_sched_t *self, kt_sched_node_t *node);  // after any change of credit, items or state
-void     kt_sched_node_rotate(kt_sched_t *self, kt_sched_node_t *node);   // to the end of those that want work
+void     kt_sched_node_rotate(kt_sched_t *self, kt_sched_node_t *node);   // to the end of those with room for work
 void     kt_sched_node_credit(kt_sched_t *self, kt_sched_node_t *node);   // one file is finished there
 void     kt_sched_node_measure(kt_sched_t *self, kt_sched_node_t *node, uint32_t cost_ms, uint32_t took_ms);
 uint64_t kt_sched_node_weight(const kt_sched_node_t *node);                         // relative throughput; at least 1

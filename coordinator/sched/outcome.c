@@ -99,7 +99,7 @@ outcome_finish(kt_sched_t *self, kt_sched_job_t *job)
     kt_sched_job_set_done(self, job->id);
     answer_waiting_ack(self, job, KT_ACT_ACK, KT_OK);
     if (!job->fail_pending)
-        kt_sched_job_forget(self, job);
+        kt_sched_job_remove(self, job);
 }
 
 // The ledger cannot store the document. After the NACK the node reports a failure with that code.
@@ -114,7 +114,7 @@ refuse_success(kt_sched_t *self, kt_sched_job_t *job)
     if (job->fail_pending) {
         kt_sched_job_to_ledger(self, job, KT_SCHED_JOB_FAILING);
     } else if (!job->claimed) {
-        kt_sched_job_forget(self, job);
+        kt_sched_job_remove(self, job);
     } else if (node && !node->lost) {
         kt_sched_job_to_node(self, job, node, true, false);
         job->batch    = 0;
@@ -131,7 +131,7 @@ kt_sched_job_success_answered(kt_sched_t *self, kt_sched_job_t *job, const kt_sc
 {
     if (!job->store_pending)
         return;
-    if (args->how == KT_STORED_FENCED)  // a success needs no lease: it is asked for again when the ledger is up again
+    if (args->how == KT_STORED_FENCED)  // a success needs no lease: it is requested again when the ledger is up
         return;
     job->store_pending = false;
     if (args->how == KT_STORED_BAD_DATA)
@@ -140,7 +140,7 @@ kt_sched_job_success_answered(kt_sched_t *self, kt_sched_job_t *job, const kt_sc
         outcome_finish(self, job);
 }
 
-// Not ours any more when it was asked: forgotten, or, if it was claimed anew meanwhile, begun anew.
+// The lease was lost before the ledger stored it: the job is removed, or, if it was claimed anew meanwhile, begun anew.
 static void
 failure_fenced(kt_sched_t *self, kt_sched_job_t *job)
 {
@@ -149,7 +149,7 @@ failure_fenced(kt_sched_t *self, kt_sched_job_t *job)
     if (job->claimed)
         kt_sched_job_to_ready(self, job, true);
     else
-        kt_sched_job_forget(self, job);
+        kt_sched_job_remove(self, job);
 }
 
 void
@@ -168,7 +168,7 @@ kt_sched_job_failure_answered(kt_sched_t *self, kt_sched_job_t *job, const kt_sc
     } else {
         answer_waiting_ack(self, job, KT_ACT_ACK, KT_OK);
         kt_sched_emit(self, KT_ACT_RELEASE)->id = job->id;
-        kt_sched_job_forget(self, job);
+        kt_sched_job_remove(self, job);
     }
 }
 
@@ -184,7 +184,7 @@ kt_sched_job_failure_answered_late(kt_sched_t *self, kt_sched_job_t *job, const 
     if (job->store_pending)
         return;
     answer_waiting_ack(self, job, KT_ACT_ACK, KT_OK);
-    kt_sched_job_forget(self, job);
+    kt_sched_job_remove(self, job);
 }
 
 void

@@ -20,11 +20,11 @@ typedef struct kt_sched_opts {
     uint32_t window;            // most jobs claimed at once, whatever the fleet's credit
     int64_t  node_silence_ms;   // then a node is lost
     int64_t  job_deadline_ms;   // of one attempt; one that has not begun by then goes elsewhere without blame
-    int64_t  claim_idle_ms;     // how often an empty ledger is asked again (WORK asks at once)
+    int64_t  claim_idle_ms;     // pause between claims from an empty ledger (WORK ends it)
     uint32_t black_hole_count;  // so many crashes of different files in a row on one node name: the node is drained
 } kt_sched_opts_t;
 
-// A node may die of anything, and a suspect runs in a process whose crash the node survives: so a loss is no attempt.
+// A node may be lost for any reason, and a suspect runs in a process of its own: so a loss is no attempt.
 // Only a file that takes the whole machine with it must end, too: with KT_ENODELOST after so many losses.
 enum { KT_SCHED_LOSSES = 10 };
 

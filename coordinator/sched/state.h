@@ -121,7 +121,7 @@ struct kt_sched {
     kt_sched_node_t *nodes, *ready_nodes_first, *ready_nodes_last;
     kt_sched_node_t *reserved;  // reserved for a suspect that needs an exclusive node
     size_t           n_nodes, n_ready_nodes, n_usable;
-    uint64_t         capacity, weight;  // of the usable: files in hand; slots times speed
+    uint64_t         capacity, weight;  // of the usable: files at a time; slots times speed
     kt_node_name_t  *names;
     size_t           n_names;
     kt_heap_t       *timers;

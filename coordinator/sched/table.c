@@ -29,7 +29,7 @@ job_requeue(kt_sched_t *self, kt_sched_job_t *job)
     if (job->claimed)
         kt_sched_job_to_ready(self, job, true);
     else
-        kt_sched_job_forget(self, job);
+        kt_sched_job_remove(self, job);
     kt_sched_node_refresh(self, node);
 }
 
@@ -41,7 +41,7 @@ is_last_attempt(const kt_sched_t *self, const kt_sched_job_t *job, kt_err_t err)
     return err == KT_ENODELOST ? job->crashes + 1 >= KT_SCHED_LOSSES : errors + 1 >= self->opts.max_attempts;
 }
 
-// One more failed attempt: another try, or the end. document: the node's, NULL for none.
+// One more failed attempt: the job is retried or fails. document: the node's, NULL for none.
 static void
 job_blame(kt_sched_t *self, kt_sched_job_t *job, kt_err_t err, void *document)
 {
@@ -145,7 +145,7 @@ is_unrun(kt_err_t err)
     return err == KT_EFULL || err == KT_ECLOSED || err == KT_EAGAIN;
 }
 
-// Another coordinator cancelled it on the node: the run was cancelled, and the ledger knows. It gets the run back; if
+// Another coordinator cancelled it on the node: the run was cancelled, in the ledger too. It gets the run back; if
 // it was not cancelled after all, it will be claimed again.
 static void
 job_release(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *args)
@@ -155,7 +155,7 @@ job_release(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *ar
     kt_sched_emit_node(self, KT_ACT_ACK, args->handle, job->id);
     kt_sched_emit_drop(self, &tag);
     kt_sched_emit(self, KT_ACT_RELEASE)->id = job->id;
-    kt_sched_job_forget(self, job);
+    kt_sched_job_remove(self, job);
     kt_sched_node_refresh(self, node);
 }
 
@@ -223,7 +223,7 @@ job_lose(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *args)
     } else {
         job->lost_unstarted = begun ? job->lost_unstarted : 0;  // the next ones need as many again to count
         job_blame(self, job, KT_ENODELOST, NULL);
-        job->over_attempt = over;  // should the node come back with it in hand, it may go on
+        job->over_attempt = over;  // a node that reconnects with it may continue it
     }
 }
 
@@ -260,16 +260,16 @@ job_cancel(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *arg
     if (node)
         kt_sched_emit_node(self, KT_ACT_CANCEL, node->handle, job->id);
     kt_sched_job_set_done(self, job->id);
-    kt_sched_job_forget(self, job);
+    kt_sched_job_remove(self, job);
     if (node)
         kt_sched_node_refresh(self, node);
 }
 
 static void
-job_forget(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *args)
+job_remove(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *args)
 {
     (void)args;
-    kt_sched_job_forget(self, job);
+    kt_sched_job_remove(self, job);
 }
 
 static void
@@ -292,7 +292,7 @@ static job_event_fn *const TABLE[KT_SCHED_JOB_STATES][KT_SCHED_JOB_EVENTS] = {
                               [KT_SCHED_JOB_ON_STORED]   = job_ignore,
                               [KT_SCHED_JOB_ON_FAILED]   = job_ignore,
                               [KT_SCHED_JOB_ON_CANCEL]   = job_cancel,
-                              [KT_SCHED_JOB_ON_UNOWNED]  = job_forget,
+                              [KT_SCHED_JOB_ON_UNOWNED]  = job_remove,
                               [KT_SCHED_JOB_ON_AGAIN]    = job_bug},
     [KT_SCHED_JOB_SENT]    = {[KT_SCHED_JOB_ON_CLAIMED]  = job_claimed,
                               [KT_SCHED_JOB_ON_STARTED]  = job_start,

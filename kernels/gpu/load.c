@@ -54,7 +54,7 @@ kt_gpu_load(const kt_gpu_backend_t **out, char why[KT_GPU_WHY])
     }
     const kt_gpu_backend_t *backend = get();
     if (backend->abi != KT_GPU_ABI) {
-        snprintf(why, KT_GPU_WHY, "the library speaks version %u, this program %d", backend->abi, KT_GPU_ABI);
+        snprintf(why, KT_GPU_WHY, "the library has interface version %u, this program %d", backend->abi, KT_GPU_ABI);
         return KT_ENOTFOUND;
     }
     *out = backend;

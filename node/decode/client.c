@@ -254,7 +254,7 @@ accept_pcm(kt_decode_t *self, size_t *frames)
     if ((double)self->frames > self->limits.max_duration_s * self->rate_hz)
         return decode_fail(self, KT_ETOOLONG, "more sound than is permitted");
     memcpy(self->pcm, self->ring + (size_t)record.slot * KT_RING_SLOT_BYTES, bytes);
-    // Fails only where the child is gone or reads nothing: then its last record, or its exit, comes next.
+    // Fails only where the child has exited or reads nothing: then its last record, or its exit, comes next.
     (void)!send(self->control_fd, &record, sizeof record, MSG_DONTWAIT | MSG_NOSIGNAL);
     *frames = bytes / frame_bytes;
     return KT_OK;
@@ -357,7 +357,7 @@ kt_decode_close(kt_decode_t **self_p)
     if (!self)
         return;
     if (self->control_fd >= 0)
-        close(self->control_fd);  // the server sees it and ends the child
+        close(self->control_fd);  // the server detects it and ends the child
     if (self->ring)
         munmap((void *)self->ring, KT_RING_BYTES);
     free(self->pcm);

@@ -29,13 +29,13 @@ KT_MUST_USE kt_err_t kt_decode_server_new(kt_decode_server_t **self_p, const cha
 void                 kt_decode_server_destroy(kt_decode_server_t **self_p);  // ends every child
 
 // fd: open for reading, stays the caller's: a file, read by offset, or a pipe or socket, read from its current
-// position. A server that has died is started again, once per call. KT_ESYSTEM, KT_ENOMEM.
+// position. A server that has exited is started again, once per call. KT_ESYSTEM, KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_decode_open(kt_decode_server_t *server, int fd, const kt_decode_limits_t *limits,
                                     kt_decode_t **out);
 // Once, before the first read: what the file is, or why it cannot be decoded. KT_EEMPTY, KT_EFORMAT, KT_ETEXT,
 // KT_EPLAYLIST, KT_ETRUNCATED, KT_EDAMAGED, KT_ESTREAM, KT_EDECODER, KT_EDECMEM, KT_EDECCPU, KT_EDECWALL;
 // KT_ENOTREGULAR (a format that needs seeking, from a pipe); KT_EIO; KT_EFULL (too many files at a time), KT_ESYSTEM
-// (the server has died). Each later call returns the same error.
+// (the server has exited). Each later call returns the same error.
 KT_MUST_USE kt_err_t kt_decode_media_info(kt_decode_t *self, kt_media_info_t *out);
 // The next samples: interleaved float32 at the file's own rate and channels, valid until the next call. *frames == 0 at
 // the end of the audio. Errors as above, and KT_ENOAUDIO, KT_ECODEC, KT_ETOOLONG.

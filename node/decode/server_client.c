@@ -112,11 +112,11 @@ server_start(kt_decode_server_t *self)
         return KT_OK;
     server_stop(self);
     kt_log_error("DECODER-START", "program=\"%s\" reason=\"%s\"", self->program,
-                 bad ? strerror(bad) : "it did not say hello, or it is of another version");
+                 bad ? strerror(bad) : "it sent no HELLO, or it is of another version");
     return bad == ENOENT || bad == EACCES ? KT_ENOFILE : KT_ESYSTEM;
 }
 
-// KT_ECLOSED: the server is gone. KT_ETIME, KT_ESYSTEM.
+// KT_ECLOSED: the server has exited. KT_ETIME, KT_ESYSTEM.
 static kt_err_t
 server_send_once(kt_decode_server_t *self, const kt_decode_request_t *request, const int fds[KT_REQUEST_FDS],
                  int64_t deadline_ms)

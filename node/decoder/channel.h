@@ -1,5 +1,5 @@
 // kt_channel -- the child's end of the control socket and the ring: records out, freed slots in. Blocks while the
-// client has all slots; ends the process without a message when the client is gone.
+// client has all slots; ends the process without a message when the client has closed it.
 #pragma once
 
 #include "node/decode/protocol.h"

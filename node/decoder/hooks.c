@@ -12,7 +12,7 @@ kt_hooks_fault(const kt_test_faults_t *faults, kt_channel_t *channel, uint64_t s
         kt_channel_hang(channel);
     if (kt_test_faults_hit_size(faults, KT_TEST_FAULT_CRASH, size_bytes))
         __builtin_trap();
-    if (kt_test_faults_hit_size(faults, KT_TEST_FAULT_SWELL, size_bytes)) {
+    if (kt_test_faults_hit_size(faults, KT_TEST_FAULT_GROW, size_bytes)) {
         volatile char *block;
         // mmap instead of malloc: a sanitizer's malloc has its address space already.
         while ((block = mmap(NULL, BLOCK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)) !=

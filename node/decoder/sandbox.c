@@ -159,7 +159,7 @@ kt_sandbox_enter(const kt_sandbox_t *self, const kt_decode_limits_t *limits)
     uint64_t space = self->mapped_bytes + limits->memory_bytes;
     if (space < self->mapped_bytes)
         space = RLIM_INFINITY;
-    // The soft CPU limit ends in SIGXCPU, by which the server knows the reason; the hard one is for a process that
+    // The soft CPU limit ends in SIGXCPU, by which the server detects the reason; the hard one is for a process that
     // ignores it.
     if (set_limit(RLIMIT_CORE, 0, 0) || set_limit(RLIMIT_FSIZE, 0, 0) || set_limit(RLIMIT_NPROC, 0, 0) ||
         set_limit(RLIMIT_MEMLOCK, 0, 0) || set_limit(RLIMIT_NOFILE, 0, 0) ||

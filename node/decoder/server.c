@@ -37,7 +37,7 @@ typedef struct server {
     struct pollfd           polled[FIXED_FDS + KT_DECODE_CHILDREN];
 } server_t;
 
-// Lost when the client has gone (it sees the closed socket) or when a child has filled the queue.
+// Lost when the client has closed the socket or when a child has filled the queue.
 static void
 server_send(int control_fd, const kt_decode_record_t *record)
 {

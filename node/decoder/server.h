@@ -6,6 +6,6 @@
 #include "common/err.h"
 #include "common/fault.h"
 
-// socket: the server socket, connected. faults: of the children. KT_OK when the client is gone, and with it all
-// children; KT_ESYSTEM, KT_ENOMEM.
+// socket: the server socket, connected. faults: of the children. KT_OK when the client has closed the socket and all
+// children have ended; KT_ESYSTEM, KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_server_run(int socket, const kt_test_faults_t *faults);

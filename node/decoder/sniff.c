@@ -72,7 +72,7 @@ check_mp4(const file_t *f, const char **why)
         if (!memcmp(box + 4, "moov", 4))
             return KT_OK;
         if (f->input->stream && !memcmp(box + 4, "mdat", 4)) {
-            *why = "the index of this MP4 stands behind its sound, where a stream cannot be read first: give the file";
+            *why = "the index of this MP4 is behind its sound, which a stream cannot be read for: pass the file";
             return KT_ENOTREGULAR;
         }
         uint64_t bytes = be32(box);

@@ -1,4 +1,4 @@
-// kt_sniff -- a file's format, from its bytes alone, before FFmpeg sees it: the name does not count. Only formats of a
+// kt_sniff -- a file's format, from its bytes alone, before FFmpeg reads it: the name does not count. Only formats of a
 // short list pass, so no other demuxer is reached; playlists, manifests and text have their own errors.
 #pragma once
 

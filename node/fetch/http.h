@@ -1,7 +1,7 @@
 // kt_fetch_http -- from an http:// or https:// source to an open descriptor of a local copy (libcurl), for nodes that
 // do not share files. Only hosts of the setting, checked at each redirect; no proxy, no cookies, no credentials.
-// Bounded in bytes, in time and by the free disk space. The copy is an anonymous file in the state folder's tmp, gone
-// when its descriptor is closed. Any thread.
+// Bounded in bytes, in time and by the free disk space. The copy is an anonymous file in the state folder's tmp,
+// removed when its descriptor is closed. Any thread.
 #pragma once
 
 #include "common/settings.h"
@@ -15,7 +15,7 @@ enum { KT_FETCH_REDIRECTS = 5, KT_FETCH_CONNECT_MS = 10000 };
 
 typedef struct kt_fetch_http kt_fetch_http_t;
 
-// settings: ANALYZER_SOURCE_*, ANALYZER_STATE_DIR; any_host: an empty list of hosts stands for all of them (analyze).
+// settings: ANALYZER_SOURCE_*, ANALYZER_STATE_DIR; any_host: an empty list of hosts means all hosts (analyze).
 // Opens nothing yet. KT_ENOMEM, KT_ESYSTEM.
 KT_MUST_USE kt_err_t kt_fetch_http_new(kt_fetch_http_t **self_p, const kt_settings_t *settings, bool any_host);
 void                 kt_fetch_http_destroy(kt_fetch_http_t **self_p);

@@ -122,7 +122,7 @@ kt_dealers_send(kt_dealers_t *self, size_t coordinator, const void *bytes, size_
     return zmq_send(socket, bytes, length, ZMQ_DONTWAIT) < 0 ? KT_EUNREACHABLE : KT_OK;
 }
 
-// Disconnecting may fail: libzmq forgets an endpoint that has refused us.
+// Disconnecting may fail: libzmq drops an endpoint that has refused the connection.
 void
 kt_dealers_reconnect(kt_dealers_t *self, size_t coordinator)
 {

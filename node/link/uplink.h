@@ -38,5 +38,5 @@ bool kt_uplink_is_welcome(const kt_uplink_t *self);                             
 void kt_uplink_state(kt_uplink_t *self, size_t coordinator, kt_dealer_state_t state);  // its connection has changed
 void kt_uplink_tick(kt_uplink_t *self, int64_t now_ms);    // HELLO, LIVE, BEAT, reconnects, when they are due
 void kt_uplink_events(kt_uplink_t *self, int64_t now_ms);  // those of the worker threads: kt_work_events
-void kt_uplink_drain(kt_uplink_t *self);                   // asks for no more files, with a BEAT to all
+void kt_uplink_drain(kt_uplink_t *self);                   // requests no more files, with a BEAT to all
 void kt_uplink_stop(kt_uplink_t *self);                    // accepts no more BATCH

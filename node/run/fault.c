@@ -13,7 +13,7 @@ kt_test_fault_inject(const kt_test_faults_t *faults, const char *path, uint64_t 
         abort();
     while (kt_test_faults_hit_path(faults, KT_TEST_FAULT_HANG, path))
         pause();
-    if (!kt_test_faults_hit_path(faults, KT_TEST_FAULT_SWELL, path))
+    if (!kt_test_faults_hit_path(faults, KT_TEST_FAULT_GROW, path))
         return KT_OK;
 
     void **blocks = NULL;  // each begins with the address of the one before

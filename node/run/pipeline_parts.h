@@ -27,7 +27,7 @@ struct kt_pipeline {
 typedef struct kt_source {
     kt_decode_t *decode;
     int          fd;
-    bool         stream;  // asked for as one
+    bool         stream;  // requested as one
     bool         seekable;
     uint64_t     at_bytes, size_bytes;
     bool         has_audio, has_video;
@@ -57,6 +57,6 @@ const char          *kt_source_why(const kt_source_t *self);
 void kt_technical_write(kt_document_t *document, const kt_media_info_t *media_info, double duration_s,
                         int64_t size_bytes);
 
-// Does to this path what ANALYZER_TEST_FAULT asks for: aborts, never returns (neither a deadline nor a cancel ends it),
-// or takes memory until there is none or twice max_bytes are taken (KT_ENOMEM, all given back).
+// Applies the faults of ANALYZER_TEST_FAULT to this path: aborts, never returns (neither a deadline nor a cancel ends
+// it), or takes memory until there is none or twice max_bytes are taken (KT_ENOMEM, all given back).
 KT_MUST_USE kt_err_t kt_test_fault_inject(const kt_test_faults_t *faults, const char *path, uint64_t max_bytes);

@@ -44,7 +44,7 @@ typedef void kt_stage_fn(void *context, const char *name, int64_t us);
 typedef struct kt_track_ops {
     const char *name;
     bool        snapshot;  // finish may run in a forked copy of a process with one thread and the processor as device
-    // Whether the job's options ask for features of this track. Of a file without its content it writes why they are
+    // Whether the job's options request features of this track. Of a file without its content it writes why they are
     // null.
     bool (*wanted)(uint32_t options, const kt_media_info_t *media_info);
     // Peak memory of a file of this length, for admission; seconds 0: unknown, so the most.

@@ -259,7 +259,7 @@ child_analyse(const kt_settings_t *settings, kt_task_t *task, _Atomic uint64_t *
     run_opts.deadline_ms = kt_clock_ms() + kt_task_limit_ms(task, settings);
     if (!err)
         kt_outcome_run(&task->outcome, worker, task->body, task->body_bytes, &run_opts);
-    if (!err && task->outcome.err == KT_ENOMEM)  // at the limit above: another attempt would meet it too
+    if (!err && task->outcome.err == KT_ENOMEM)  // at the limit above: another attempt would exceed it too
         kt_outcome_fail(&task->outcome, task->body, task->body_bytes, KT_EMEMLIMIT, task->outcome.detail);
     kt_worker_destroy(&worker);
     kt_pipeline_destroy(&pipeline);

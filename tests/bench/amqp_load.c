@@ -88,7 +88,7 @@ make_body(char *body, uint64_t number, size_t bytes)
     return at + 2;
 }
 
-// Multiple confirms come in order, so the highest number tells about how many are open; the last is waited for.
+// Multiple confirms come in order, so the highest number bounds how many are open; the last is waited for.
 static void
 publish(amqp_connection_state_t state, const char *queue, uint64_t count, size_t bytes)
 {

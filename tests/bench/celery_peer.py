@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """ops/bench celery: no-op jobs through Celery (from PyPI, in an environment beside the build) and through Kithara, on the
-same RabbitMQ and the same PostgreSQL, in one run. Celery as it has to be run for the same promise: late acknowledgement,
+same RabbitMQ and the same PostgreSQL, in one run. Celery as it has to be run for the same guarantee: late acknowledgement,
 persistent messages, results in the database; then without results, as it is faster. Each job gives a message of 1 KiB.
 
     celery_peer.py [--items N] [--celery-items N]

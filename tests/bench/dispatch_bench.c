@@ -29,7 +29,7 @@ enum { NODES_MAX = 64, FILL = 1000, PATH = 1024, GIVE_UP_S = 120 };
 
 static const double REQUIRED = 50000, REQUIRED_SQLITE = 5000;
 
-// What stands before the real ledger: closed until the nodes are there, and with an eye on the clock.
+// A wrapper of the real ledger: closed until the nodes are there; it measures times.
 typedef struct gate {
     kt_ledger_t     base;
     kt_ledger_ops_t ops;

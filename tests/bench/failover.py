@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How long the farm stands still when something dies: failover.py [--minutes M]. Rows of what was allowed and what was
+"""How long the farm is interrupted by a failure: failover.py [--minutes M]. Rows of what was allowed and what was
 measured; closes with the worst ratio of the two. --minutes: how long busy nodes are watched for a false death."""
 import argparse
 import os
@@ -33,7 +33,7 @@ def measure(condition, what, limit=30):
 
 
 class HalfDead:
-    """A proxy whose present connections can be made to carry nothing more in one direction, while nobody is told. New
+    """A proxy whose present connections can be made to carry nothing more in one direction, unnoticed by both ends. New
     ones pass."""
 
     def __init__(self, port):
@@ -146,7 +146,7 @@ def busy_node(minutes):
             for burner in burners:
                 burner.kill()
                 burner.wait()
-        assert "NODE-LOST" not in farm.coordinator.text(), "a busy node was taken for dead"
+        assert "NODE-LOST" not in farm.coordinator.text(), "a busy node was taken for lost"
         row(f"a busy node, {len(burners)} processes beside it, {seconds:.0f} s: longest silence", 2.5, longest / 1000)
 
 

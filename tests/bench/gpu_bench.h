@@ -1,5 +1,5 @@
 // The inside of gpu_bench: a ragged batch on the device, what is run on it, and what that costs on paper. One thread.
-// Trouble with the device or with memory ends the program with a sentence.
+// An error of the device or of memory ends the program with a sentence.
 #pragma once
 
 #include "kernels/audio/plan.h"

@@ -113,7 +113,7 @@ def of(found, kernel, what):
 
 
 def node_passes(found):
-    """What a node asks of its GPU for a file: (figure, frames)."""
+    """The GPU's work for a file: (figure, frames)."""
     frames, beats = FILE_S * RATE_HZ // 512 + 1, FILE_S * RATE_HZ // 220 + 1
     return [(of(found, "kt_frontend_kernel<1024>", "first pass, all"), frames),
             (of(found, "kt_second_kernel<1024>", "second pass, chroma"), frames),

@@ -5,7 +5,7 @@
 //   ledger_bench postgresql://... 100000 1024 publish         with the outbox: taken and confirmed
 //
 // Each phase is a row: jobs a second, time outside the ledger left out; `overall` counts a job once for all of them.
-// The ledger must be new (PostgreSQL: migrated); it is audited at the end, and left for whoever wants to look at it.
+// The ledger must be new (PostgreSQL: migrated); it is audited at the end, and kept for inspection.
 #include "common/clock.h"
 #include "common/text.h"
 #include "coordinator/ledger/open/open.h"

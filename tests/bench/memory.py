@@ -18,7 +18,7 @@ def make(path, seconds):
 
 
 def peaks(path):
-    """Peak resident MB of the analysing process and of the decoder's child, as wait4 tells for each process of the tree."""
+    """Peak resident MB of the analysing process and of the decoder's child, as wait4 reports for each process of the tree."""
     process = subprocess.Popen([KITHARA, "analyze", "--jsonl", "--workers", "1", "--debug", str(path)],
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     out, err = process.communicate(timeout=1800)

@@ -1,6 +1,6 @@
-// reconnect COORDINATOR [NODES]: how fast a fleet comes back to a coordinator that was killed and started again, and
+// reconnect COORDINATOR [NODES]: how fast a fleet reconnects to a coordinator that was killed and started again, and
 // what an idle fleet costs it. The nodes are sockets with CURVE keys of their own in a few processes, that do what a
-// node without work does: HELLO until WELCOME, LIVE each half second, BEAT each second, HELLO again when asked WHO.
+// node without work does: HELLO until WELCOME, LIVE each half second, BEAT each second, HELLO again after WHO.
 #include "common/clock.h"
 #include "common/socket.h"
 #include "coordinator/access/keys.h"
@@ -120,7 +120,7 @@ serve(const char *router, const char *server_public, const kt_curve_t *keys, uin
         nodes[i].number = first + i;
         if (kt_socket_dealer(&nodes[i].socket, router, server_public, &keys[first + i]))
             die("no socket");
-        nodes[i].live_ms = start_ms + (int64_t)(i * 2);  // a fleet does not speak in step
+        nodes[i].live_ms = start_ms + (int64_t)(i * 2);  // a fleet is not synchronous
         nodes[i].beat_ms = start_ms + (int64_t)(i * 4);
         items[i]         = (zmq_pollitem_t){.socket = zsock_resolve(nodes[i].socket), .events = ZMQ_POLLIN};
     }
@@ -150,7 +150,7 @@ member(const char *line, const char *name, char *out, size_t capacity)
     const char *at;
     snprintf(key, sizeof key, "\"%s\":\"", name);
     if (!(at = strstr(line, key)))
-        die("the coordinator does not say where it is");
+        die("the coordinator does not print its address");
     at += strlen(key);
     snprintf(out, capacity, "%.*s", (int)strcspn(at, "\""), at);
 }
@@ -210,7 +210,7 @@ cpu_s(pid_t pid)
     return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
 }
 
-// How many of the nodes speak up until all have, or the time is over.
+// How many of the nodes connect until all have, or the time is over.
 static uint32_t
 count_welcomes(int told, uint32_t n, int64_t until_ms)
 {
@@ -262,7 +262,7 @@ idle_share(const farm_t *farm, int told, uint32_t n)
 {
     double  before  = cpu_s(farm->pid);
     int64_t from_ms = kt_clock_ms();
-    (void)count_welcomes(told, n + 1, from_ms + IDLE_MS);  // nobody should come again; the time passes
+    (void)count_welcomes(told, n + 1, from_ms + IDLE_MS);  // no node should connect again within that time
     return (cpu_s(farm->pid) - before) * 1000 / (double)(kt_clock_ms() - from_ms);
 }
 

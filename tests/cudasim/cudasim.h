@@ -29,11 +29,11 @@ typedef enum cudasim_kind {
     CUDASIM_WARP_MASK,          // a mask without the caller, a source lane outside it or gone, lanes that disagree
     CUDASIM_DEADLOCK,
     CUDASIM_STACK_OVERFLOW,
-    CUDASIM_ARRAY_BOUNDS,   // an index outside an array whose length the compiler knows
+    CUDASIM_ARRAY_BOUNDS,   // an index outside an array whose length is known to the compiler
     CUDASIM_HOST_POINTER,   // a kernel touched pageable host memory, or another thread's locals
     CUDASIM_WRONG_DEVICE,   // memory of another device
     CUDASIM_HOST_ACCESS,    // the host touched device memory
-    CUDASIM_MISSING_SYNC,   // the host read the target of a copy that nobody waited for
+    CUDASIM_MISSING_SYNC,   // the host read the target of a copy without waiting for it
     CUDASIM_REUSED_BUFFER,  // the host wrote the source of an asynchronous copy before it was done
     CUDASIM_DOUBLE_FREE,
     CUDASIM_BAD_FREE,      // not the beginning of an allocation
@@ -56,7 +56,7 @@ typedef struct cudasim_report {
     uint64_t       count;       // how often the same was seen
 } cudasim_report_t;
 
-// Since the last reset, of all launches of kernels with this name. Bytes as the threads asked for them, and distinct
+// Since the last reset, of all launches of kernels with this name. Bytes as the threads requested them, and distinct
 // bytes a launch: what has to cross the memory bus at least once.
 typedef struct cudasim_counters {
     uint64_t launches, blocks, threads;

@@ -130,7 +130,7 @@ class Rig:
         return self.channel.queue_declare(self.queue, passive=True).method.message_count
 
     def settled(self):
-        """Nothing is left to deliver or settle. A broker that was frozen keeps the consumer of a dead connection, and
+        """Nothing is left to deliver or settle. A broker that was frozen keeps the consumer of a lost connection, and
         the messages it had, until a heartbeat is missed: then they are delivered again."""
         queue = self.channel.queue_declare(self.queue, passive=True).method
         if queue.consumer_count > 1 or queue.message_count:
@@ -219,7 +219,7 @@ def duplicates_clashes_and_malformed_messages_all_get_their_answer(folder):
             outs = [json.loads(body) for body, _ in rig.got.pop(f"m{n}")]
             expect({out["success"] for out in outs} == {True, False}, outs)
         expect(rig.amqp()["known"] >= count // 7, rig.amqp())
-        expect("INTAKE-REJECTED" in rig.farm.coordinator.text(), "said in the log")
+        expect("INTAKE-REJECTED" in rig.farm.coordinator.text(), "logged")
         rig.check_clean(count)
 
 
@@ -331,7 +331,7 @@ def messages_that_no_queue_takes_wait_until_one_is_bound(folder):
     with Rig("unbound") as rig:
         rig.jobs(0, 500)
         wait_for(lambda: rig.amqp()["returned"] >= 500 and rig.amqp()["unroutable"], "all are returned")
-        expect(rig.farm.coordinator.text().count("AMQP-RETURNED") == 1, "said once a minute")
+        expect(rig.farm.coordinator.text().count("AMQP-RETURNED") == 1, "logged once a minute")
         expect(rig.farm.get("/v1/queue")["done"] == 500, "the work goes on")
         rig.farm.coordinator.kill()  # what waits outlives the process
         rig.farm.start_coordinator()
@@ -402,7 +402,7 @@ def a_queue_of_another_kind_is_used_as_it_is(folder):
         rig.channel.exchange_declare(rig.exchange, "fanout")
         rig.farm.start(["n1"])
         rig.wait_up()
-        expect("AMQP-AS-FOUND" in rig.farm.coordinator.text(), "said in the log")
+        expect("AMQP-AS-FOUND" in rig.farm.coordinator.text(), "logged")
         rig.channel.queue_declare(rig.results, durable=True)
         rig.channel.queue_bind(rig.results, rig.exchange)
         rig.jobs(0, 20)

@@ -233,7 +233,7 @@ class Token(unittest.TestCase):
             farm.coordinator.stop()
             farm.start_coordinator()
             self.assertEqual(path.read_text(), before, "a restart made another token")
-            self.assertNotIn(before.strip(), farm.coordinator.text(), "the token stands in the log")
+            self.assertNotIn(before.strip(), farm.coordinator.text(), "the token is in the log")
 
     def test_over_the_network_reading_needs_it_too(self):
         with Farm(**NOOP, ANALYZER_HTTP_TOKEN="of-the-operator") as farm:

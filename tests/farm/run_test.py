@@ -18,7 +18,7 @@ _clips = {}
 
 
 def music(folder, count=12, seconds=8):
-    """A folder of short clips of real tracks, in all the formats. Made once, copied where they are wanted."""
+    """A folder of short clips of real tracks, in all the formats. Made once, copied where they are needed."""
     if not _clips:
         home = pathlib.Path(media.BUILD) / "test-clips"
         home.mkdir(parents=True, exist_ok=True)

@@ -141,7 +141,7 @@ class Sources(unittest.TestCase):
             self.assertEqual(good["features"]["technical"]["codec"], "flac")
             self.assertIn("HTTP status 404", self.jobs[web.url("status/404")]["detail"])
             self.assertEqual(web.server.asked.count("/flaky/c.flac"), 2)
-            self.assertNotIn("s3cret", farm.nodes["a"].text() + farm.coordinator.text(), "a signature stands in the log")
+            self.assertNotIn("s3cret", farm.nodes["a"].text() + farm.coordinator.text(), "a signature is in the log")
             self.assertEqual(os.listdir(farm.path("tmp")), [], "a copy was left behind")
 
     def test_the_same_bytes_give_the_same_features_from_a_file_and_from_a_server(self):
@@ -159,7 +159,7 @@ class Sources(unittest.TestCase):
             web.server.goes_to = other.url("good/secret.flac")
             found = self.outcomes(farm, [web.url("to/elsewhere"), other.url("good/x"), "http://127.0.0.1/x", "https://" + web.host + "/x"])
             self.assertEqual(list(found.values())[:3], ["EHOST"] * 3)
-            self.assertEqual(list(found.values())[3], "EFETCH")  # the right host, which speaks no TLS
+            self.assertEqual(list(found.values())[3], "EFETCH")  # the right host, which has no TLS
             self.assertEqual(other.server.asked, [])
             self.assertIn(other.host, self.jobs[web.url("to/elsewhere")]["detail"])
 

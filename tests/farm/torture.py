@@ -183,7 +183,7 @@ def audit(cluster):
 
 def settle(cluster, collector):
     """Queues and bindings are there and on disk. RabbitMQ writes definitions a moment after it has confirmed them, and
-    one that is killed within that moment forgets a queue with all that was confirmed in it: not ours to repair."""
+    one that is killed within that moment loses a queue with all that was confirmed in it, which the farm cannot repair."""
     wait_for(lambda: "analyzer_queue\t" in cluster.broker.control("-q", "list_queues", "name", "type"), "the queue", 60)
     collector.channel()
     cluster.broker.restart()

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The promises of `kithara analyze` besides its numbers: order, streaming, formats, exit codes, messages, matrices.
+"""The contract of `kithara analyze` besides its numbers: order, streaming, formats, exit codes, messages, matrices.
 
     analyze_cli.py --kithara build/bin/kithara
 
@@ -40,7 +40,7 @@ def kithara(*argv, **more):
 
 
 class Analyze(unittest.TestCase):
-    """One folder of files, many ways to ask."""
+    """One folder of files, many command lines."""
 
     @classmethod
     def setUpClass(cls):

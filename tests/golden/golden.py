@@ -123,7 +123,7 @@ def make_reference(job):
 
 
 def run_jobs(jobs, processes):
-    """On fresh processes; False when one of them died (what was written until then is kept)."""
+    """On fresh processes; False when one of them crashed (what was written until then is kept)."""
     context = multiprocessing.get_context("spawn")
     try:
         with concurrent.futures.ProcessPoolExecutor(processes, mp_context=context) as pool:
@@ -143,11 +143,11 @@ def make_references(cases, kept):
 
     run_jobs(missing()[-1:], 1)
     if not run_jobs(missing(), 2) and not run_jobs(missing(), 1):
-        raise SystemExit("golden: the reference's process died twice")
+        raise SystemExit("golden: the reference's process crashed twice")
 
 
 def analyze_arguments(case, out):
-    """What `kithara` is asked: the output message, with the matrices in `out`."""
+    """The output of `kithara`: the output message, with the matrices in `out`."""
     pcm = ("--pcm", "f32", "--rate", str(case.rate), "--channels", str(case.channels)) if case.pcm else ()
     return ["analyze", "--jsonl", "--options", "spectral", "--frames", out, *pcm, "--", case.path]
 

@@ -103,8 +103,8 @@ class Kept:
         return json.loads(kept.read_text(encoding="utf-8"))
 
 
-class Tally:
-    """What held and what did not."""
+class Counts:
+    """Passed and failed checks."""
     passed = failed = 0
 
     def check(self, holds, what):
@@ -124,7 +124,7 @@ def show(name, cells):
     print(f"{name:34.34s}" + "".join(f" {'-' if c is None else format(c, '8.3f'):>8s}" for c in cells), flush=True)
 
 
-def compare_tracks(tally, paths, ours, kept, table):
+def compare_tracks(counts, paths, ours, kept, table):
     """Every field of every track; the largest differences at the end."""
     library, worst = Libebur128(), {}
     if table:
@@ -136,7 +136,7 @@ def compare_tracks(tally, paths, ours, kept, table):
         mine, cells = ours.get(str(path), {}), []
         for field, name, limit in FIELDS:
             delta = difference(mine.get(field), ffmpeg[name])
-            tally.check(delta is not None and abs(delta) <= limit,
+            counts.check(delta is not None and abs(delta) <= limit,
                         f"{path.name}: {field} {mine.get(field)}, ffmpeg {ffmpeg[name]}, limit {limit}")
             worst[field] = max(worst.get(field, 0), abs(delta or 0))
             other = difference(mine.get(field), second[name]) if name in second else None
@@ -157,7 +157,7 @@ def make_signals(python, folder):
     return json.loads((folder / "truth.json").read_text(encoding="utf-8"))
 
 
-def compare_signals(tally, program, folder, python, table):
+def compare_signals(counts, program, folder, python, table):
     """Every signal that has a truth in loudness."""
     truths = make_signals(python, folder)
     rows = {n: t["truth"] for n, t in truths.items() if any(t["truth"].get(k) is not None for k in SIGNAL_LIMITS)}
@@ -169,7 +169,7 @@ def compare_signals(tally, program, folder, python, table):
                 continue
             low, high = SIGNAL_LIMITS[key]
             delta = difference(mine.get(field), truth[key])
-            tally.check(delta is not None and low <= delta <= high,
+            counts.check(delta is not None and low <= delta <= high,
                         f"{name}: {field} {mine.get(field)}, is {truth[key]}")
             if table:
                 show(f"{name} {key}", [mine.get(field), truth[key], delta])
@@ -188,14 +188,14 @@ def main():
         print("no ffmpeg: nothing to compare with")
         return SKIPPED
     a.work.mkdir(parents=True, exist_ok=True)
-    tally = Tally()
+    counts = Counts()
     python = media.oracle_python()
     if python:
-        compare_signals(tally, a.kithara, a.work / "signals", python, a.table)
+        compare_signals(counts, a.kithara, a.work / "signals", python, a.table)
     tracks = media.tracks(a.tracks, a.media_path)
-    compare_tracks(tally, tracks, kithara(a.kithara, tracks), Kept(a.work / "kept"), a.table)
-    print(f"{tally.passed} passed, {tally.failed} failed")
-    return 1 if tally.failed else 0
+    compare_tracks(counts, tracks, kithara(a.kithara, tracks), Kept(a.work / "kept"), a.table)
+    print(f"{counts.passed} passed, {counts.failed} failed")
+    return 1 if counts.failed else 0
 
 
 if __name__ == "__main__":

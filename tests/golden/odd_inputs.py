@@ -3,8 +3,8 @@
 
     odd_inputs.py --kithara build/bin/kithara
 
-Each row of ROWS is one input: how it is made, and what its document says. Inputs that are made of samples go in as a
-float WAV and as raw samples (`--pcm`), and both say the same. Media are made here (with ffmpeg where a codec is
+Each row of ROWS is one input: how it is made, and the values of its document. Inputs that are made of samples go in as a
+float WAV and as raw samples (`--pcm`), and both results are equal. Media are made here (with ffmpeg where a codec is
 needed). Closes with `N passed, N failed`.
 """
 import argparse

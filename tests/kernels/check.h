@@ -11,7 +11,7 @@ typedef enum tolerance {
     TOLERANCES
 } tolerance_t;
 
-// A stream of samples as the kernels see it: half a frame of zeros at both ends. Ends the program if memory is out.
+// A stream of samples as the kernels get it: half a frame of zeros at both ends. Ends the program if memory is out.
 typedef struct input {
     float    *pcm;
     kt_span_t span;

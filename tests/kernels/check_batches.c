@@ -133,7 +133,7 @@ a_ragged_batch_is_right(const kt_frontend_opts_t *opts, size_t n, size_t most)
     kt_plan_destroy(&plan);
 }
 
-// Each row alone, then none: what is not wanted is neither made nor written, and changes no byte of what is.
+// Each row alone, then none: what is not requested is neither made nor written, and changes no byte of what is.
 static void
 a_row_alone_has_the_same_bytes(const kt_frontend_opts_t *opts)
 {
@@ -198,7 +198,7 @@ peaks_stay_within_their_room(void)
     kt_plan_destroy(&plan);
 }
 
-// Power spectra for those who look at partials: any number of bins, every size.
+// Power spectra for modules that use partials: any number of bins, every size.
 static void
 powers_are_right(uint32_t n_fft, uint32_t hop, uint32_t bins, size_t frames)
 {

@@ -6,7 +6,7 @@
 #ifdef KT_CUDA_SIM
 #include "tests/cudasim/cudasim.h"
 
-// Bytes of global memory that all kernels asked for since `before`.
+// Bytes of global memory that all kernels requested since `before`.
 static double
 moved(const cudasim_counters_t *before)
 {

@@ -57,14 +57,14 @@ device_plan(const kt_plan_t *plan)
 {
     if (current && memcmp(&current_opts, &plan->opts, sizeof current_opts) == 0)
         return current;
-    device_forget(true);
+    device_release(true);
     must(kt_cuda_plan_new(&current, plan) == KT_OK, "plan on the device");
     current_opts = plan->opts;
     return current;
 }
 
 void
-device_forget(bool is_alive)
+device_release(bool is_alive)
 {
     if (is_alive)
         kt_cuda_plan_destroy(&current);

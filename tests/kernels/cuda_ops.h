@@ -1,6 +1,6 @@
 // The CUDA kernels as a table of kernels, so that the checks of the CPU's run on them; and what those checks share with
 // check_cuda.c. Every array lies on the device in an allocation of its own and of its exact size: the simulator watches
-// what lies beyond. Trouble with the device ends the program.
+// what lies beyond. An error of the device ends the program.
 #pragma once
 
 #include "kernels/cuda/kt_cuda.h"
@@ -12,8 +12,8 @@ void           *device_new(size_t bytes);                     // not filled
 void           *device_copy(const void *from, size_t bytes);  // of host memory
 void            device_read(void *to, const void *from, size_t bytes);
 void            device_free(void *memory);
-kt_cuda_plan_t *device_plan(const kt_plan_t *plan);  // kept until another is asked for, or device_forget
-void            device_forget(bool is_alive);        // false: the device was reset, and what was on it is gone
+kt_cuda_plan_t *device_plan(const kt_plan_t *plan);  // kept until another is requested, or device_release
+void            device_release(bool is_alive);       // false: the device was reset, and its contents are lost
 
 // Spans as a batch on the device: samples one after the other, runs of `run_frames`, rows in the order of the spans.
 typedef struct batch {

@@ -10,7 +10,7 @@
 #include "tests/cudasim/cudasim.h"
 #endif
 
-// What the simulator saw while the checks ran; on a GPU the sanitizer of the toolkit says as much (ops/check gpu).
+// What the simulator reported during the checks; on a GPU the sanitizer of the toolkit does the same (ops/check gpu).
 static void
 check_reports(unsigned long seed)
 {
@@ -39,7 +39,7 @@ run_checks(unsigned long seed, bool all)
     check_cuda_images(all);
     if (all)
         check_traffic();
-    device_forget(true);
+    device_release(true);
     check_reports(seed);
     printf("seed %lu: %u checks hold\n", seed, checks.passed - before);
     fflush(stdout);

@@ -39,7 +39,7 @@ any_side(sim_t *sim)
     return &sim->sides[sim_random(sim, (uint32_t)sim->n_sides)];
 }
 
-// An operator cancels a file, or wants one that is over to be done once more: a new run, of which nothing is known.
+// An operator cancels a file, or retries one that has ended: a new run without history.
 static void
 ask_file(sim_t *sim, kt_ask_type_t type)
 {
@@ -131,7 +131,7 @@ sim_fault(sim_t *sim)
         sim->unroutable = !sim->unroutable;
 }
 
-// The calm: nothing is lost any more, the operator lets every node work again.
+// The calm: nothing is lost any more, the operator undrains every node.
 void
 sim_heal(sim_t *sim)
 {

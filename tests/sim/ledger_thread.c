@@ -1,5 +1,5 @@
-// The ledger's thread in virtual time, as coordinator/ledger/actor.h has it: requests in their order, tried again while
-// the ledger has trouble, STATE when that begins and ends. The ledger is the product's in memory. Trouble comes from
+// The ledger's thread in virtual time, as coordinator/ledger/actor.h has it: requests in their order, retried while
+// the ledger fails, STATE when that begins and ends. The ledger is the product's in memory. Failures come from
 // here: times without a ledger, calls that fail, commits of which nothing is known, answers that take long.
 #include "coordinator/ledger/calls.h"
 #include "tests/sim/sim.h"
@@ -27,7 +27,7 @@ requests_take(sim_requests_t *list)
     return request;
 }
 
-// A request is carried out at one instant and answered at another: the coordinator may die between the two.
+// A request is carried out at one instant and answered at another: the coordinator may crash between the two.
 static void
 ledger_schedule(sim_t *sim, sim_side_t *side, int64_t pause_ms)
 {
@@ -106,7 +106,7 @@ job_of(const kt_ledger_request_t *request)
     }
 }
 
-// Rows that another coordinator wrote, which is dead.
+// Rows of another coordinator, which has crashed.
 static void
 answer_hide_rows(sim_t *sim, const sim_side_t *side, kt_ledger_request_t *request)
 {
@@ -185,7 +185,7 @@ ledger_call_unknown(sim_t *sim, sim_side_t *side, kt_ledger_request_t *request)
     kt_ledger_request_destroy(&lost);
 }
 
-// The trouble of this call; KT_OK: none.
+// The error of this call; KT_OK: none.
 static kt_err_t
 ledger_trouble(sim_t *sim, sim_side_t *side, kt_ledger_request_t *request)
 {

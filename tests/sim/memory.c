@@ -1,5 +1,5 @@
 // The heap under the world: linked with --wrap. Each block has an owner, so that a process that is killed takes its
-// heap with it, a process that ended in order is known to have freed all, and an allocation fails where a seed wants it
+// heap with it, a process that ended in order must have freed all, and an allocation fails where a seed chooses it
 // to.
 #include "tests/sim/sim.h"
 

@@ -24,9 +24,9 @@ MUTATIONS = {
     "a result is acknowledged before it is stored": [
         (OUTCOME, "    kt_sched_job_await_ack(job, args->handle);\n    ask_store(self, job);",
          "    kt_sched_emit_node(self, KT_ACT_ACK, args->handle, job->id);\n    ask_store(self, job);")],
-    "what was sent to a lost node is forgotten": [
+    "what was sent to a lost node is dropped": [
         (TABLE, "    } else if (!job->claimed || (!begun && ++job->lost_unstarted < 3)) {",
-         "    } else if (!begun) {\n        kt_sched_job_forget(self, job);\n    } else if (!job->claimed) {")],
+         "    } else if (!begun) {\n        kt_sched_job_remove(self, job);\n    } else if (!job->claimed) {")],
     "a loss is held against all that the node had": [
         (TABLE, "bool     begun = job->state == KT_SCHED_JOB_RUNNING;", "bool     begun = true;")],
     "credit is never counted down": [
@@ -39,10 +39,10 @@ MUTATIONS = {
         (BEAT, "self->now_ms - job->missing_ms >= patience", "patience < 0")],
     "the first missing inventory counts": [
         (BEAT, "if (wait && !job->missing_ms) {", "if (wait && patience < 0) {")],
-    "a ledger that is back is not asked again": [
+    "open requests are not repeated when the ledger is back": [
         (STEP, "    self->claim_after_ms = self->now_ms;\n    ask_again_all(self);",
          "    self->claim_after_ms = self->now_ms;\n    (void)ask_again_all;")],
-    "an unknown commit is not asked again": [
+    "a call with an unknown commit is not repeated": [
         (STEP, "    if (!job || !self->ledger_up)\n        return;", "    if (job || !self->ledger_up)\n        return;")],
     "a drained node gets work": [
         (NODES, " && !node->leaving && !node->name->drained;", " && !node->leaving;")],
@@ -57,7 +57,7 @@ MUTATIONS = {
     "an old failure counts": [
         (TABLE, " && job->attempt == args->attempt;", ";"),
         (TABLE, "return attempt <= job->blames * SCHED_SENDINGS;", "return attempt == UINT32_MAX && job;")],
-    "nobody gets a node to itself": [
+    "no suspect gets an exclusive node": [
         (DISPATCH, "    send->exclusive   = wants_node(job);\n", "")],
     "sendings are numbered anew after a blame": [
         (DISPATCH, "job->blames * SCHED_SENDINGS;", "job->blames;")],
@@ -68,11 +68,11 @@ MUTATIONS = {
     "a result that cannot be stored is done": [
         (OUTCOME, "    if (args->how == KT_STORED_BAD_DATA)\n        refuse_success(self, job);",
          "    if (args->how == KT_STORED_FENCED)\n        refuse_success(self, job);")],
-    "a kept outcome is never asked for": [
+    "a kept outcome is never requested": [
         (BEAT, "if (node->loose_beats >= 2) {", "if (node->loose_beats == UINT32_MAX) {")],
     "two claims at once": [
         (DISPATCH, "    self->claiming                           = true;\n", "")],
-    "what waits is kept when the lease is gone": [
+    "what waits is kept when the lease is lost": [
         (STEP, "    each_disowned(self, self->ready.first);\n", "")],
     "a step without memory has an effect": [
         (STEP, "    kt_err_t err = step_reserve(self, event, out);\n    if (err)\n        return err;",
@@ -97,7 +97,7 @@ MUTATIONS = {
          "const kt_claim_t *claim = self->actions.jobs[action->first_job].tag;")],
     "a suspect is sent without its mark": [
         (DISPATCHER, ".isolated    = action->isolated,", ".isolated    = false,")],
-    "a blame does not say that the node was lost": [
+    "a blame does not record that the node was lost": [
         (DISPATCHER, "attempt->crash     = action->err == KT_ENODELOST || action->err == KT_ECRASH;",
          "attempt->crash     = false;")],
     "claims of an event without memory stay": [
@@ -108,7 +108,7 @@ MUTATIONS = {
         (RECEIVER, "event.beat.n_kept     = beat->kept.n;", "event.beat.n_kept     = 0;")],
     "held attempts of a BEAT are not seen": [
         (RECEIVER, "event.beat.n_held     = beat->held.n;", "event.beat.n_held     = 0;")],
-    "an unknown connection is not asked who it is": [
+    "an unknown connection gets no WHO": [
         (RECEIVER, "        receiver_ask_who(self, from);", "        (void)receiver_ask_who;")],
     "a lease that has run out is held": [
         (LEASE, "    if (self->held && now_ms - self->good_ms > self->length_ms)", "    if (self->held && now_ms < 0)")],

@@ -1,5 +1,5 @@
 // The network: loses, repeats and delays, and reorders where the seed says so. A connection is a handle; what is sent
-// on one that is gone arrives nowhere.
+// on a closed one is lost.
 #include "tests/sim/sim.h"
 
 #include <stdlib.h>

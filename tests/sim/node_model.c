@@ -1,4 +1,4 @@
-// A node as PROTOCOL.md has it: says HELLO to each coordinator until it is welcomed, LIVE and BEAT, keeps each outcome
+// A node as PROTOCOL.md has it: sends HELLO to each coordinator until WELCOME, LIVE and BEAT, keeps each outcome
 // until it is acknowledged and offers it again only after a WELCOME. Its credit is shared by those that have welcomed
 // it; what it has from a coordinator that is away is sent to all.
 #include "tests/sim/sim.h"
@@ -105,7 +105,7 @@ sim_node_finish(sim_t *sim, sim_node_t *node, sim_item_t *item, kt_err_t err)
     sim_node_offer(sim, node, item);
 }
 
-// The connection to a coordinator is gone, and the node knows.
+// The node detects a lost connection to a coordinator.
 void
 sim_node_away(sim_t *sim, sim_node_t *node, int side)
 {
@@ -185,7 +185,7 @@ node_talk(sim_t *sim, sim_node_t *node)
         node_beat(sim, node);
 }
 
-// A leaving node sends BYE when it has nothing in hand.
+// A leaving node sends BYE when it has no files.
 static void
 node_leave(sim_t *sim, sim_node_t *node)
 {
@@ -269,7 +269,7 @@ take_ack(sim_t *sim, sim_node_t *node, const sim_msg_t *msg)
     node_erase(node, item);
 }
 
-// An operator cancelled through one coordinator what another one has sent: that one hears that it has stopped.
+// An operator cancelled through one coordinator what another one has sent: that one is notified.
 static void
 take_cancel(sim_t *sim, sim_node_t *node, sim_item_t *item, int side)
 {

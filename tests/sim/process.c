@@ -1,5 +1,5 @@
 // A coordinator as a process: the product's loop and publisher between the world's network, ledger thread and broker.
-// It may die before any frame, request or message; the next one knows only what the ledger knows.
+// It may crash before any frame, request or message; the next one has only the contents of the ledger.
 #include "tests/sim/sim.h"
 
 #include <stdlib.h>
@@ -9,7 +9,7 @@ enum { TICK_MS = 20, QUIET_TICK_MS = 100, WITHOUT_MEMORY = 200 };
 
 static kt_buf_t frame = {.max_bytes = KT_MAX_FRAME_BYTES};  // kept from world to world
 
-// The process from its main function's point of view: runs `work` on its heap; it may die in it.
+// The process from its main function's point of view: runs `work` on its heap; it may crash in it.
 typedef void sim_work_fn(sim_side_t *side, const void *args);
 
 static void

@@ -1,6 +1,6 @@
 // sim -- the coordinator's loop in a small world that is wholly made of one seed: a virtual clock, one coordinator or
 // two on one ledger in memory, nodes that crash, a network that loses, repeats, delays and reorders, a ledger with
-// trouble, a broker that loses messages and confirms, and coordinators that die between any two frames or requests.
+// failures, a broker that loses messages and confirms, and coordinators that crash between any two frames or requests.
 // What runs is the product's loop (coordinator/loop), scheduler, publisher and ledger in memory; the models are the
 // nodes, the network, the ledger's thread and the broker. After each step the scheduler's invariants are checked, at
 // the end the world's. One thread.
@@ -16,7 +16,7 @@ typedef struct sim_requests {
     size_t               first, n;
 } sim_requests_t;
 
-// A coordinator's place: the process in it dies and comes back, its lease stands in the ledger.
+// A coordinator's place: its process crashes and restarts, its lease is in the ledger.
 typedef struct sim_side {
     int      index;
     sim_t   *sim;
@@ -85,7 +85,7 @@ uint32_t       sim_random(sim_t *sim, uint32_t below);
 bool           sim_chance(sim_t *sim, uint32_t per_mille);
 _Noreturn void sim_fail(sim_t *sim, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void           sim_push(sim_t *sim, sim_event_t event);
-bool           sim_run(sim_t *sim, uint64_t seed, sim_mutation_t mutation);  // false: why and steps say more
+bool           sim_run(sim_t *sim, uint64_t seed, sim_mutation_t mutation);  // false: see why and steps
 sim_file_t    *sim_file(sim_t *sim, kt_run_id_t id);
 bool           sim_innocent(const sim_file_t *file);
 // network.c: messages of the nodes' model; frames.c: the same on the wire, in which the loop has them
@@ -103,7 +103,7 @@ void sim_node_offer(sim_t *sim, sim_node_t *node, const sim_item_t *item);
 void sim_node_finish(sim_t *sim, sim_node_t *node, sim_item_t *item, kt_err_t err);
 void sim_node_take(sim_t *sim, sim_node_t *node, const sim_msg_t *msg);
 void sim_node_away(sim_t *sim, sim_node_t *node, int side);
-// ledger_thread.c: the ledger actor in virtual time, with trouble
+// ledger_thread.c: the ledger actor in virtual time, with failures
 kt_err_t            sim_ledger_post(void *side, kt_ledger_request_t **request_p);  // kt_ledger_post_fn
 void                sim_ledger_step(sim_t *sim, sim_side_t *side);                 // SIM_LEDGER
 void                sim_ledger_finish(sim_t *sim, sim_side_t *side, size_t n);     // the first n; the rest is lost
@@ -126,10 +126,10 @@ void sim_coordinator_tick(sim_t *sim, sim_side_t *side);
 void sim_coordinator_ask(sim_t *sim, sim_side_t *side, kt_ask_type_t type, kt_run_id_t id, const char *host);
 void sim_coordinator_work(sim_t *sim, sim_side_t *side);  // new jobs are in its ledger
 void sim_stepping(sim_t *sim);                            // whose scheduler steps are watched; NULL: none
-bool sim_may_die(sim_side_t *side);                       // before a frame or a request: does not return if it dies
+bool sim_may_die(sim_side_t *side);                       // before a frame or a request: does not return if it crashes
 // throughput.c
 int sim_throughput(void);
-// witness.c: what the coordinators decided, judged by what the world knows
+// witness.c: what the coordinators decided, checked against the facts of the world
 void sim_witness_step(sim_t *sim, const kt_event_t *event, const kt_actions_t *actions);
 void sim_witness_kill(sim_t *sim, const sim_item_t *item);   // this item crashed its node
 void sim_witness_scare(sim_t *sim, const sim_node_t *node);  // something happens to it

@@ -43,8 +43,8 @@ typedef enum sim_event_type {
     SIM_ANSWER,   // the loop takes the first answer
     SIM_FAULT,
     SIM_RESTART,
-    SIM_AWAY,       // a node notices that a coordinator's connection is gone
-    SIM_PUBLISHED,  // a message comes back from the broker
+    SIM_AWAY,       // a node detects that a coordinator's connection is lost
+    SIM_PUBLISHED,  // the broker returns a message
 } sim_event_type_t;
 
 typedef struct sim_event {

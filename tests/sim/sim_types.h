@@ -12,13 +12,13 @@
 
 // A world ends when everything is done. Measured over 10,000 seeds: the median is 100 s with six nodes and 206 s with
 // one, the longest took 917 s. Long are the worlds of one node: each file that takes the machine with it costs ten
-// lives of the only node, 3 to 8 s each with the silence before its loss is known (70 to 90 s a file), a file that
+// lives of the only node, 3 to 8 s each with the silence before its loss is detected (70 to 90 s a file), a file that
 // hangs holds one of its slots three times 15 s, and after some crashes it is drained until the operator looks, every
 // 10 s. The bound is twice the longest.
 enum {
     SIM_NODES        = 6,
     SIM_FILES        = 160,
-    SIM_ITEMS        = 40,       // most that a node has in hand, held and kept
+    SIM_ITEMS        = 40,       // most that a node has, held and kept
     SIM_CALM_AT_MS   = 60000,    // faults end
     SIM_END_MS       = 1800000,  // by then everything is done
     SIM_MAX_ATTEMPTS = 3,        // the product's default
@@ -38,12 +38,12 @@ typedef enum sim_mutation {
     SIM_DOUBLE_STORE,       // the ledger has no primary key
     SIM_DROP_BEATS,         // inventories do not reach the coordinator
     SIM_NOT_ALONE,          // nodes run a suspect beside the others, in their own process
-    SIM_FORGET_CRASHES,     // a claim does not say what is known of the file
+    SIM_FORGET_CRASHES,     // a claim does not contain the history of the file
     SIM_NO_FENCING,         // the ledger takes a failure under any lease
     SIM_NO_TAKE_OVER,       // leases do not run out
     SIM_ORPHANS_HIDDEN,     // a node reports to no other coordinator what it has from one that is away
     SIM_CONFIRM_EARLY,      // the broker confirms what it does not have
-    SIM_OUTBOX_STAYS,       // what a dead coordinator had to publish is taken over by none
+    SIM_OUTBOX_STAYS,       // what a crashed coordinator had to publish is taken over by none
     SIM_MUTATIONS
 } sim_mutation_t;
 
@@ -62,11 +62,11 @@ typedef enum sim_kind {
 // File n is job n of the ledger, whose row is the truth about it.
 typedef struct sim_file {
     sim_kind_t kind;
-    uint32_t run, results, flakes;  // run: the last one that an operator asked for; results and what follows are of it
+    uint32_t run, results, flakes;  // run: the last one that an operator requested; results and what follows are of it
     int64_t  work_ms, arrive_ms;
     // what the witness saw
     uint64_t claimed_by, memory;       // epoch of the last claim; memory that the kills are of
-    uint32_t kills, sendings, scares;  // scares: something happened to a node that had it in hand
+    uint32_t kills, sendings, scares;  // scares: something happened to a node that had it
     bool     begun;                    // on any node
     bool     failure_acked;            // the acknowledgement on its way is of a failure
     int64_t  seen_ms;                  // last in some node's hand, sent to one, or claimed

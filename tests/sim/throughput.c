@@ -13,7 +13,7 @@ typedef struct farm {
     int64_t      now_ms;
     uint64_t     next_job, stored, acked, steps;
     uint32_t     wanted;
-    // what the nodes have been sent and what the ledger was asked, in order
+    // the frames to nodes and the requests to the ledger, in order
     struct {
         kt_node_handle_t node;
         kt_run_id_t      id;

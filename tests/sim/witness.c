@@ -1,5 +1,5 @@
-// Checks the coordinators' decisions by facts that they cannot see: which file crashes nodes, which lease claimed it,
-// which node has it in hand.
+// Checks the coordinators' decisions by facts that are hidden from them: which file crashes nodes, which lease claimed
+// it, which node has it.
 #include "tests/sim/sim.h"
 
 #include <string.h>
@@ -23,7 +23,7 @@ sim_host_index(const char *host)
     return i;
 }
 
-// The file if that run is its current one; a retry forgets the older run.
+// The file if that run is its current one; a retry drops the older run.
 static sim_file_t *
 current(sim_t *sim, kt_run_id_t id, uint64_t memory)
 {
@@ -228,7 +228,7 @@ calm_side(sim_t *sim, const sim_side_t *side)
         from                     = from > side->ready_ms ? from : side->ready_ms;
         if (row && row->state == KT_JOB_CLAIMED && file->claimed_by == side->loop.lease.epoch &&
             sim->now_ms - from > UNSEEN_MS)
-            sim_fail(sim, "file %d is claimed and in nobody's hand for %lld ms", i, (long long)(sim->now_ms - from));
+            sim_fail(sim, "file %d is claimed and on no node for %lld ms", i, (long long)(sim->now_ms - from));
     }
 }
 

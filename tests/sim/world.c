@@ -290,8 +290,8 @@ fail_unfinished(sim_t *sim)
     }
     for (int i = 0; i < sim->n_nodes; i++)
         if (sim->nodes[i].n_items)
-            sim_fail(sim, "node %d still has file %llu in hand, state %d", i,
-                     (unsigned long long)sim->nodes[i].items[0].id.job, sim->nodes[i].items[0].state);
+            sim_fail(sim, "node %d still has file %llu, state %d", i, (unsigned long long)sim->nodes[i].items[0].id.job,
+                     sim->nodes[i].items[0].state);
     sim_outcomes_check(sim);
     sim_fail(sim, "a scheduler still has jobs");
 }

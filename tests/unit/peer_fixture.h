@@ -16,7 +16,7 @@ void px_open(void);  // makes the folder, loads the defaults, sets ANALYZER_STAT
 void px_close(void);
 void px_set(const char *name, const char *value);
 
-// A ROUTER or DEALER that plays a coordinator or a node; a ROUTER replies to the peer that it has heard last.
+// A ROUTER or DEALER that plays a coordinator or a node; a ROUTER replies to the peer of the last message.
 typedef struct px_peer {
     zsock_t  *socket;
     bool      router;

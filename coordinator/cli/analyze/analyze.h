@@ -34,7 +34,7 @@ int kt_analyze_options(kt_analyze_opts_t *out, const kt_cli_t *cli, int argc, ch
 // The one file is "-": standard input, a stream.
 int kt_analyze_live(const kt_cli_t *cli, const kt_analyze_opts_t *opts);
 
-// Output messages on stdout in the wanted format. One thread.
+// Output messages on stdout in the requested format. One thread.
 typedef struct kt_analyze_printer kt_analyze_printer_t;
 KT_MUST_USE kt_err_t              kt_analyze_printer_new(kt_analyze_printer_t **self_p, const kt_cli_t *cli,
                                                          kt_analyze_format_t format);

@@ -40,7 +40,7 @@ take_count(const kt_cli_t *cli, const char *option, const char *text, int64_t ma
 {
     int64_t value;
     if (kt_text_to_i64(text, 1, max, &value))
-        return kt_cli_usage(cli, "%s wants a whole number from 1 to %lld, not '%s'", option, (long long)max, text);
+        return kt_cli_usage(cli, "%s needs a whole number from 1 to %lld, not '%s'", option, (long long)max, text);
     *out = (uint32_t)value;
     return KT_EXIT_OK;
 }
@@ -58,7 +58,7 @@ take_option(kt_analyze_opts_t *out, const kt_cli_t *cli, int option)
     case OPT_FRAMES: out->frames_dir = optarg; return KT_EXIT_OK;
     case OPT_EVERY:
         return kt_text_to_f64(optarg, EVERY_MIN, EVERY_MAX, &out->every_s)
-                   ? kt_cli_usage(cli, "--every wants seconds from %g to %g, not '%s'", EVERY_MIN, EVERY_MAX, optarg)
+                   ? kt_cli_usage(cli, "--every needs seconds from %g to %g, not '%s'", EVERY_MIN, EVERY_MAX, optarg)
                    : KT_EXIT_OK;
     case OPT_WORKERS:
         code         = take_count(cli, "--workers", optarg, WORKERS_MAX, &workers);
@@ -66,13 +66,13 @@ take_option(kt_analyze_opts_t *out, const kt_cli_t *cli, int option)
         return code;
     case OPT_PCM:
         out->pcm = optarg;
-        return strcmp(optarg, "f32") == 0 ? KT_EXIT_OK : kt_cli_usage(cli, "--pcm knows only f32, not '%s'", optarg);
+        return strcmp(optarg, "f32") == 0 ? KT_EXIT_OK : kt_cli_usage(cli, "--pcm accepts only f32, not '%s'", optarg);
     case OPT_OPTIONS:
         return kt_options_parse(optarg, &out->options) == KT_OK
                    ? KT_EXIT_OK
-                   : kt_cli_usage(cli,
-                                  "--options knows spectral, mir, perceptual, similarity, quality, no_models, not '%s'",
-                                  optarg);
+                   : kt_cli_usage(
+                         cli, "--options accepts spectral, mir, perceptual, similarity, quality, no_models, not '%s'",
+                         optarg);
     default: return kt_cli_usage(cli, "an option is unknown or lacks its value");
     }
 }
@@ -85,7 +85,7 @@ check_options(const kt_analyze_opts_t *self, const kt_cli_t *cli)
     if (self->pcm && (!self->rate_hz || !self->channels))
         return kt_cli_usage(cli, "--pcm needs --rate HZ and --channels N");
     if (!self->pcm && (self->rate_hz || self->channels))
-        return kt_cli_usage(cli, "--rate and --channels belong to --pcm; a media file says its own");
+        return kt_cli_usage(cli, "--rate and --channels belong to --pcm; a media file states its own");
 
     bool live = false;  // reads standard input
     for (size_t i = 0; i < self->n_files; i++)
@@ -93,9 +93,9 @@ check_options(const kt_analyze_opts_t *self, const kt_cli_t *cli)
     if (!live && self->every_s > 0)
         return kt_cli_usage(cli, "--every belongs to -, the standard input");
     if (live && self->n_files > 1)
-        return kt_cli_usage(cli, "- stands alone: no other file goes with it");
+        return kt_cli_usage(cli, "- cannot be combined with other files");
     if (live && self->frames_dir)
-        return kt_cli_usage(cli, "--frames wants a file, not -");
+        return kt_cli_usage(cli, "--frames needs a file, not -");
     if (live && self->every_s > 0 && self->format != KT_ANALYZE_SUMMARY && self->format != KT_ANALYZE_JSONL)
         return kt_cli_usage(cli, "--every prints JSON lines (-o jsonl) only");
 

@@ -20,7 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-// A child that dies is restarted after a pause that doubles from 100 ms to 5 s and starts at 100 ms again once the
+// A child that exits is restarted after a pause that doubles from 100 ms to 5 s and starts at 100 ms again once the
 // child has run for a minute.
 enum { READY_MS = 15000, END_MS = 20000, PAUSE_MS = 100, PAUSE_MAX_MS = 5000, HEALTHY_MS = 60000, PATH = 4096 };
 

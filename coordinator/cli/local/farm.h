@@ -1,4 +1,4 @@
-// kt_farm -- runs a coordinator and a node as children of this process and restarts them when they die. The children
+// kt_farm -- runs a coordinator and a node as children of this process and restarts them when they exit. The children
 // have their own process groups, so that Ctrl-C signals only this process, and they exit when it exits. One thread; the
 // caller's loop calls kt_farm_step.
 #pragma once

@@ -158,7 +158,8 @@ report_backfills_of_source(const start_t *start)
     kt_json_free(&answer);
 }
 
-// Finds out the kind of the source. A path that does not exist here is taken for a folder that the coordinator can see.
+// Determines the kind of the source. A path that does not exist here is taken for a folder on the coordinator's
+// machine.
 static bool
 find_source(start_t *start, const char *source, struct stat *facts, bool *known)
 {

@@ -1,5 +1,5 @@
-// The outbox of the ledger in memory. Row n has the number n + 1; `outbox_first` stands before the first row that still
-// waits, so that a look from the beginning does not pass over all that was ever confirmed.
+// The outbox of the ledger in memory. Row n has the number n + 1; `outbox_first` is the number before the first row
+// that waits, so that a scan from the beginning skips the confirmed rows.
 #include "common/text.h"
 #include "coordinator/ledger/memory/memory.h"
 

@@ -1,4 +1,4 @@
-// Blame, outcomes and asks of the ledger in memory.
+// Blame, outcomes and operators' requests of the ledger in memory.
 #include "common/text.h"
 #include "coordinator/ledger/memory/memory.h"
 

@@ -1,4 +1,4 @@
-// Retention of the ledger in memory: the rows forget their texts. The memory itself goes with the ledger.
+// Retention of the ledger in memory: the rows drop their texts. The memory itself is freed with the ledger.
 #include "coordinator/ledger/memory/memory.h"
 
 static bool

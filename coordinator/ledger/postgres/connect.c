@@ -24,8 +24,8 @@ static const char *const TEXTS[KT_PG_COUNT] = {
 _Static_assert((int)KT_PG_COUNT <= (int)KT_PG_ANSWERS, "all statements are prepared in one pipeline");
 
 // The writer's statements probe indexes for rows that they name. Their plans are made once, perhaps on empty tables,
-// where any plan looks cheap: so what would read a whole table is ruled out. The server gives up a statement before we
-// give up the connection, and notices a vanished coordinator in seconds.
+// where any plan looks cheap: so what would read a whole table is ruled out. The server cancels a statement before we
+// close the connection, and detects a lost coordinator within seconds.
 static const char SESSION[] =
     "SELECT set_config('statement_timeout', '9000', false), set_config('idle_in_transaction_session_timeout', '20000',"
     " false), set_config('tcp_keepalives_idle', '2', false), set_config('tcp_keepalives_interval', '1', false),"

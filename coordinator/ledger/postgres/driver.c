@@ -179,7 +179,7 @@ next_answer(kt_pg_t *self, PGresult **out)
     return KT_OK;
 }
 
-// The first line says what, the others guess why.
+// The first line is the error, the others are hints.
 static void
 keep_text(kt_pg_t *self, const char *text)
 {
@@ -284,8 +284,8 @@ end_refused(kt_pg_t *self)
     return err;
 }
 
-// An error as the COMMIT's own answer says that the server rolled back; one with a closing connection may also mean
-// that it gave up waiting for a standby, which is not known.
+// An error as the COMMIT's own answer means that the server rolled back; one with a closing connection may also mean
+// that it stopped waiting for a standby: the outcome is unknown.
 static kt_err_t
 postgres_run(kt_sql_t *base)
 {
@@ -457,7 +457,7 @@ hold_name(kt_sql_t *base, const char *name)
         return KT_ELOCKED;
     }
     self->locked = !err;
-    // An unknown commit of a lock is no trouble: the connection is gone, and the lock with it.
+    // An unknown commit of a lock is harmless: the connection is closed, and the lock released with it.
     return err == KT_EUNKNOWN_COMMIT ? KT_EIO : err;
 }
 

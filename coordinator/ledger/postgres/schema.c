@@ -57,7 +57,7 @@ kt_pg_check_schema(kt_pg_t *self, char why[KT_LEDGER_WHY])
     return KT_ESCHEMA;
 }
 
-// The view is made anew when its text, which stands in its comment as a digest, is another.
+// The view is made anew when its text, whose digest is in its comment, is another.
 static kt_err_t
 make_view(kt_pg_t *self)
 {

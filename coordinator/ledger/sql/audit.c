@@ -1,5 +1,5 @@
 // The audit: each rule is a query that gives the rows which break it, as (job, run, sentence). All of them read one
-// snapshot beside working coordinators. Tests break every rule with plain SQL and see the sentence.
+// snapshot beside working coordinators. Tests break every rule with plain SQL and compare the sentence.
 #include "coordinator/ledger/sql/ops.h"
 
 static const char *const RULES[] = {
@@ -21,7 +21,7 @@ report_finding(void *context, int64_t job, int64_t run, const char *text)
     audit->found(audit->context, id, text && *text ? text : "a row that cannot be described");
 }
 
-// A finding that was reported cannot be taken back, so an audit is not tried again.
+// A finding that was reported cannot be taken back, so an audit is not repeated.
 kt_err_t
 kt_sql_audit(kt_ledger_t *base, kt_audit_fn *found, void *context, uint64_t *rows)
 {
@@ -29,8 +29,8 @@ kt_sql_audit(kt_ledger_t *base, kt_audit_fn *found, void *context, uint64_t *row
     const char *const *const lists[] = {RULES, self->driver->own_rules};
     audit_t                  audit   = {found, context};
     kt_err_t                 err     = KT_EAGAIN;
-    for (int tries = KT_SQL_TRIES - 1; kt_sql_try(self, &err, &tries);) {
-        if ((err = kt_sql_begin(self, false)) || (err = self->driver->snapshot(self)))
+    for (int tries = KT_SQL_TRIES - 1; kt_sql_try(self, false, &err, &tries);) {
+        if ((err = self->driver->snapshot(self)))
             continue;
         for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
             for (const char *const *rule = lists[i]; *rule && !err; rule++)

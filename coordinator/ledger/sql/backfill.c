@@ -53,16 +53,14 @@ arg_columns(kt_sql_t *self, const kt_backfill_t *b)
 }
 
 kt_err_t
-kt_sql_backfill_begin(kt_sql_t *self, const kt_lease_t *lease, uint64_t id, kt_sql_backfill_t *out)
+kt_sql_backfill_read(kt_sql_t *self, const kt_lease_t *lease, uint64_t id, kt_sql_backfill_t *out)
 {
-    kt_err_t err = kt_sql_begin(self, true);
-    if (err)
-        return err;
     kt_sql_put_lease(self, lease);
     size_t ours = kt_sql_put(self, KT_SQL_LEASE_OURS);
     kt_sql_arg_u64(self, id);
-    size_t k = kt_sql_put(self, KT_SQL_BACKFILL_GET);
-    if ((err = kt_sql_run(self)))
+    size_t   k   = kt_sql_put(self, KT_SQL_BACKFILL_GET);
+    kt_err_t err = kt_sql_run(self);
+    if (err)
         return err;
     if (lease && !kt_sql_rows(self, ours))
         return KT_EFENCED;
@@ -97,9 +95,7 @@ create_backfill(kt_ledger_t *base, const kt_backfill_t *wanted, int64_t wall_ms,
     kt_err_t  err  = KT_OK;
     if (!kt_backfill_ok(wanted))
         return KT_EBADDATA;
-    for (int tries = 0; kt_sql_try(self, &err, &tries);) {
-        if ((err = kt_sql_begin(self, true)))
-            continue;
+    for (int tries = 0; kt_sql_try(self, true, &err, &tries);) {
         kt_sql_arg_text(self, wanted->token);
         size_t k = kt_sql_put(self, KT_SQL_BACKFILL_TOKEN);
         if ((err = kt_sql_run(self)) || read_backfills(self, k, out, 1))
@@ -123,9 +119,7 @@ find_backfills(kt_ledger_t *base, uint64_t after, kt_backfill_t *out, size_t cap
 {
     kt_sql_t *self = (kt_sql_t *)base;
     kt_err_t  err  = KT_OK;
-    for (int tries = 0; kt_sql_try(self, &err, &tries);) {
-        if ((err = kt_sql_begin(self, false)))
-            continue;
+    for (int tries = 0; kt_sql_try(self, false, &err, &tries);) {
         kt_sql_arg_u64(self, after);
         kt_sql_arg_u64(self, capacity);
         size_t k = kt_sql_put(self, KT_SQL_BACKFILL_PAGE);
@@ -148,9 +142,7 @@ read_chunk(kt_ledger_t *base, uint64_t id, uint64_t number, char **bytes, size_t
 {
     kt_sql_t *self = (kt_sql_t *)base;
     kt_err_t  err  = KT_OK;
-    for (int tries = 0; kt_sql_try(self, &err, &tries);) {
-        if ((err = kt_sql_begin(self, false)))
-            continue;
+    for (int tries = 0; kt_sql_try(self, false, &err, &tries);) {
         size_t k = put_chunk_get(self, id, number);
         if (!(err = kt_sql_run(self)))
             err = kt_sql_rows(self, k) ? kt_sql_copy(self, k, 0, 0, bytes, length) : KT_ENOTFOUND;
@@ -176,8 +168,8 @@ spool_chunk(kt_ledger_t *base, uint64_t id, uint64_t number, const void *bytes, 
     kt_sql_backfill_t row;
     bool              repeated;
     kt_err_t          err = KT_OK;
-    for (int tries = 0; kt_sql_try(self, &err, &tries);) {
-        err = kt_sql_backfill_begin(self, NULL, id, &row);
+    for (int tries = 0; kt_sql_try(self, true, &err, &tries);) {
+        err = kt_sql_backfill_read(self, NULL, id, &row);
         if (err || (err = kt_rule_backfill_spool(&row.b, number, &repeated)))
             continue;
         if (repeated) {
@@ -201,8 +193,8 @@ control_backfill(kt_ledger_t *base, uint64_t id, kt_backfill_verb_t verb, uint64
     kt_sql_t         *self = (kt_sql_t *)base;
     kt_sql_backfill_t row;
     kt_err_t          err = KT_OK;
-    for (int tries = 0; kt_sql_try(self, &err, &tries);) {
-        err = kt_sql_backfill_begin(self, NULL, id, &row);
+    for (int tries = 0; kt_sql_try(self, true, &err, &tries);) {
+        err = kt_sql_backfill_read(self, NULL, id, &row);
         if (err || (err = kt_backfill_control(&row.b, verb, chunks, wall_ms)))
             continue;
         kt_sql_backfill_write(self, &row);
@@ -218,9 +210,7 @@ take_backfills(kt_ledger_t *base, const kt_lease_t *lease, kt_backfill_t *out, s
 {
     kt_sql_t *self = (kt_sql_t *)base;
     kt_err_t  err  = KT_OK;
-    for (int tries = 0; kt_sql_try(self, &err, &tries);) {
-        if ((err = kt_sql_begin(self, true)))
-            continue;
+    for (int tries = 0; kt_sql_try(self, true, &err, &tries);) {
         kt_sql_write(self);
         kt_sql_put_lease(self, lease);
         size_t ours = kt_sql_put(self, KT_SQL_LEASE_OURS);

@@ -12,9 +12,9 @@ typedef struct kt_sql_backfill {
     uint64_t      owner;
 } kt_sql_backfill_t;
 
-// Begins a writing call and reads the row. lease: NULL: not asked. KT_ENOTFOUND; KT_EFENCED: the lease or the backfill
-// is not ours.
-kt_err_t kt_sql_backfill_begin(kt_sql_t *self, const kt_lease_t *lease, uint64_t id, kt_sql_backfill_t *out);
+// Reads the row within a writing call. lease: NULL: not checked. KT_ENOTFOUND; KT_EFENCED: the lease or the backfill is
+// not ours.
+kt_err_t kt_sql_backfill_read(kt_sql_t *self, const kt_lease_t *lease, uint64_t id, kt_sql_backfill_t *out);
 void kt_sql_backfill_write(kt_sql_t *self, const kt_sql_backfill_t *row);  // opens the writing pipeline with the row
 void kt_sql_backfill_drop_chunks(kt_sql_t *self, uint64_t id, uint64_t before);
 

@@ -133,9 +133,9 @@ kt_sql_backfill_settle(kt_ledger_t *base, const kt_lease_t *lease, uint64_t id, 
     kt_sql_backfill_t row;
     size_t            settled = 0;
     kt_err_t          err     = KT_OK;
-    for (int tries = 0; kt_sql_try(self, &err, &tries);) {
+    for (int tries = 0; kt_sql_try(self, true, &err, &tries);) {
         items_t items = {0};
-        if ((err = kt_sql_backfill_begin(self, lease, id, &row)))
+        if ((err = kt_sql_backfill_read(self, lease, id, &row)))
             continue;
         kt_sql_arg_u64(self, id);
         kt_sql_arg_int(self, row.b.state == KT_BACKFILL_CANCELLED);
@@ -162,9 +162,9 @@ kt_sql_backfill_retry(kt_ledger_t *base, uint64_t id, uint64_t *after, size_t wa
     kt_sql_t         *self = (kt_sql_t *)base;
     kt_sql_backfill_t row;
     kt_err_t          err = KT_OK;
-    for (int tries = 0; kt_sql_try(self, &err, &tries);) {
+    for (int tries = 0; kt_sql_try(self, true, &err, &tries);) {
         items_t items = {0};
-        err           = kt_sql_backfill_begin(self, NULL, id, &row);
+        err           = kt_sql_backfill_read(self, NULL, id, &row);
         if (err || (err = kt_backfill_allows(&row.b, KT_BACKFILL_RETRY)))
             continue;
         kt_sql_arg_u64(self, id);

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// The first bytes of the path's SHA-256 are enough to tell paths apart.
+// The first bytes of the path's SHA-256 are enough to distinguish paths.
 enum { KEY_BYTES = 16 };
 
 static void
@@ -48,9 +48,7 @@ kt_sql_backfill_known(kt_ledger_t *base, const kt_backfill_t *b, kt_backfill_pat
 {
     kt_sql_t *self = (kt_sql_t *)base;
     kt_err_t  err  = KT_OK;
-    for (int tries = 0; kt_sql_try(self, &err, &tries);) {
-        if ((err = kt_sql_begin(self, false)))
-            continue;
+    for (int tries = 0; kt_sql_try(self, false, &err, &tries);) {
         put_known(self, b, paths, n);
         if ((err = kt_sql_run(self)))
             continue;
@@ -105,7 +103,7 @@ compare_places(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-// The places of the page but for those whose path stands earlier in it.
+// The places of the page but for those whose path is earlier in it.
 static void
 drop_repeated(page_t *page, const kt_backfill_page_t *from)
 {
@@ -176,7 +174,7 @@ list_once(kt_sql_t *self, const kt_lease_t *lease, const kt_backfill_page_t *fro
 {
     kt_sql_backfill_t row;
     bool              repeated;
-    kt_err_t          err = kt_sql_backfill_begin(self, lease, from->id, &row);
+    kt_err_t          err = kt_sql_backfill_read(self, lease, from->id, &row);
     if (!err)
         err = kt_rule_backfill_list(&row.b, from, &repeated);
     if (err || repeated)
@@ -207,7 +205,7 @@ kt_sql_backfill_list(kt_ledger_t *base, const kt_lease_t *lease, const kt_backfi
     kt_err_t  err  = KT_OK;
     if (!page)
         return KT_ENOMEM;
-    for (int tries = 0; kt_sql_try(self, &err, &tries);)
+    for (int tries = 0; kt_sql_try(self, true, &err, &tries);)
         err = list_once(self, lease, from, page);
     free(page);
     return err;
@@ -219,9 +217,7 @@ kt_sql_backfill_waiting(kt_ledger_t *base, const kt_backfill_t *b, size_t want, 
     kt_sql_t *self = (kt_sql_t *)base;
     size_t    got  = 0;
     kt_err_t  err  = KT_OK;
-    for (int tries = 0; kt_sql_try(self, &err, &tries);) {
-        if ((err = kt_sql_begin(self, false)))
-            continue;
+    for (int tries = 0; kt_sql_try(self, false, &err, &tries);) {
         kt_sql_arg_u64(self, b->id);
         kt_sql_arg_u64(self, b->fed_row);
         kt_sql_arg_u64(self, b->fed_row + KT_BACKFILL_SPAN);
@@ -251,8 +247,8 @@ kt_sql_backfill_feed(kt_ledger_t *base, const kt_lease_t *lease, uint64_t id, co
     kt_sql_backfill_t row;
     bool              repeated;
     kt_err_t          err = KT_OK;
-    for (int tries = 0; kt_sql_try(self, &err, &tries);) {
-        err = kt_sql_backfill_begin(self, lease, id, &row);
+    for (int tries = 0; kt_sql_try(self, true, &err, &tries);) {
+        err = kt_sql_backfill_read(self, lease, id, &row);
         if (err || (err = kt_rule_backfill_feed(&row.b, jobs, n, up_to, &repeated)) || repeated)
             continue;
         row.b.fed_row = up_to;
@@ -300,9 +296,7 @@ kt_sql_backfill_results(kt_ledger_t *base, uint64_t id, uint64_t after, bool fai
     kt_sql_t *self = (kt_sql_t *)base;
     size_t    got  = 0;
     kt_err_t  err  = KT_OK;
-    for (int tries = 0; kt_sql_try(self, &err, &tries);) {
-        if ((err = kt_sql_begin(self, false)))
-            continue;
+    for (int tries = 0; kt_sql_try(self, false, &err, &tries);) {
         kt_sql_arg_u64(self, id);
         kt_sql_arg_u64(self, after);
         kt_sql_arg_u64(self, capacity);

@@ -41,9 +41,7 @@ kt_sql_claim(kt_ledger_t *base, const kt_lease_t *lease, size_t want, int64_t wa
     kt_sql_t *self = (kt_sql_t *)base;
     size_t    k = 0, ours, got = 0;
     kt_err_t  err = KT_OK;
-    for (int tries = 0; kt_sql_try(self, &err, &tries);) {
-        if ((err = kt_sql_begin(self, true)))
-            continue;
+    for (int tries = 0; kt_sql_try(self, true, &err, &tries);) {
         kt_sql_write(self);
         kt_sql_put_lease(self, lease);
         ours = kt_sql_put(self, KT_SQL_LEASE_HOLD);
@@ -78,9 +76,7 @@ kt_sql_release(kt_ledger_t *base, const kt_lease_t *lease, const kt_run_id_t *id
 {
     kt_sql_t *self = (kt_sql_t *)base;
     kt_err_t  err  = KT_OK;
-    for (int tries = 0; n && kt_sql_try(self, &err, &tries);) {
-        if ((err = kt_sql_begin(self, true)))
-            continue;
+    for (int tries = 0; n && kt_sql_try(self, true, &err, &tries);) {
         kt_sql_write(self);
         kt_sql_arg_text(self, self->name);
         kt_sql_column(self, KT_SQL_U64, n, &ids->job, sizeof *ids);
@@ -97,9 +93,7 @@ kt_sql_blame(kt_ledger_t *base, const kt_lease_t *lease, const kt_attempt_t *att
 {
     kt_sql_t *self = (kt_sql_t *)base;
     kt_err_t  err  = KT_OK;
-    for (int tries = 0; n && kt_sql_try(self, &err, &tries);) {
-        if ((err = kt_sql_begin(self, true)))
-            continue;
+    for (int tries = 0; n && kt_sql_try(self, true, &err, &tries);) {
         kt_sql_write(self);
         kt_sql_column(self, KT_SQL_U64, n, &attempts->id.job, sizeof *attempts);
         kt_sql_column(self, KT_SQL_U32, n, &attempts->id.run, sizeof *attempts);

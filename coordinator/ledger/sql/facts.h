@@ -1,5 +1,5 @@
-// kt_sql_facts -- what a call knows of the jobs that it judges. Read first, changed in memory as the rules judge, and
-// written by one statement.
+// kt_sql_facts -- what a call has read of the jobs that it judges. Read first, changed in memory as the rules judge,
+// and written by one statement.
 #pragma once
 
 #include "coordinator/ledger/sql/sql.h"

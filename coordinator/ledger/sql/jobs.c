@@ -51,7 +51,7 @@ kt_sql_put_jobs(kt_sql_t *self, const kt_new_job_t *jobs, size_t n)
     return kt_sql_put(self, KT_SQL_JOBS_INSERT);
 }
 
-// The new jobs come back in the order in which they were put, without those that were known. Returns how many are
+// The new jobs are returned in the order in which they were put, without those that were known. Returns how many are
 // known.
 static size_t
 read_new(const kt_sql_t *self, size_t k, const kt_new_job_t *jobs, size_t n, kt_inserted_t *how, uint64_t *ids)
@@ -83,7 +83,7 @@ find_known(kt_sql_t *self, const kt_new_job_t *jobs, size_t n, size_t known, kt_
     if (err)
         return err;
     if (kt_sql_rows(self, k) != known)
-        return KT_EIO;  // one was removed between the two statements: ask again
+        return KT_EIO;  // one was removed between the two statements: the call is repeated
     for (size_t i = 0; i < n; i++) {
         if (ids[i])
             continue;
@@ -101,9 +101,7 @@ kt_sql_insert_jobs(kt_ledger_t *base, const kt_new_job_t *jobs, size_t n, kt_ins
     for (size_t i = 0; i < n; i++)
         if (!kt_rule_job_ok(&jobs[i]))
             return KT_EBADDATA;
-    for (int tries = 0; n && kt_sql_try(self, &err, &tries);) {
-        if ((err = kt_sql_begin(self, true)))
-            continue;
+    for (int tries = 0; n && kt_sql_try(self, true, &err, &tries);) {
         kt_sql_write(self);
         size_t k = kt_sql_put_jobs(self, jobs, n);
         if ((err = kt_sql_commit(self)))
@@ -120,9 +118,7 @@ kt_sql_retain(kt_ledger_t *base, int64_t before_ms, size_t want, size_t *n)
 {
     kt_sql_t *self = (kt_sql_t *)base;
     kt_err_t  err  = KT_OK;
-    for (int tries = 0; kt_sql_try(self, &err, &tries);) {
-        if ((err = kt_sql_begin(self, true)))
-            continue;
+    for (int tries = 0; kt_sql_try(self, true, &err, &tries);) {
         kt_sql_write(self);
         kt_sql_arg_int(self, before_ms);
         kt_sql_arg_u64(self, want);

@@ -38,11 +38,8 @@ kt_sql_lease_open(kt_ledger_t *base, const char *coordinator, int64_t length_ms,
     kt_err_t   err   = KT_OK;
     if (!kt_rule_node_name_ok(coordinator) || !kt_text_copy(lease.coordinator, sizeof lease.coordinator, coordinator))
         return KT_EINVAL;
-    for (int tries = 0; kt_sql_try(self, &err, &tries);) {
-        err = kt_sql_begin(self, true);
-        if (!err && self->driver->hold_name)
-            err = self->driver->hold_name(self, lease.coordinator);
-        if (err)
+    for (int tries = 0; kt_sql_try(self, true, &err, &tries);) {
+        if (self->driver->hold_name && (err = self->driver->hold_name(self, lease.coordinator)))
             continue;
         kt_text_copy(self->name, sizeof self->name, lease.coordinator);
         kt_sql_write(self);
@@ -65,9 +62,7 @@ kt_sql_lease_renew(kt_ledger_t *base, const kt_lease_t *lease)
 {
     kt_sql_t *self = (kt_sql_t *)base;
     kt_err_t  err  = KT_OK;
-    for (int tries = 0; kt_sql_try(self, &err, &tries);) {
-        if ((err = kt_sql_begin(self, true)))
-            continue;
+    for (int tries = 0; kt_sql_try(self, true, &err, &tries);) {
         kt_sql_write(self);
         kt_sql_put_lease(self, lease);
         kt_sql_arg_int(self, lease->length_ms);

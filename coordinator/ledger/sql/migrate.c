@@ -70,7 +70,7 @@ check_applied(const kt_sql_migrations_t *all, const applied_t *applied, size_t *
     *missing       = 0;
     if (applied->n && applied->at[applied->n - 1].number > newest) {
         snprintf(why, KT_LEDGER_WHY,
-                 "the database has schema %" PRId64 ", this program knows %" PRId64 ": use the newer program",
+                 "the database has schema %" PRId64 ", this program has %" PRId64 ": use the newer program",
                  applied->at[applied->n - 1].number, newest);
         return KT_ESCHEMA;
     }

@@ -1,4 +1,4 @@
-// The operations of the SQL ledgers; see ledger.h for what they promise.
+// The operations of the SQL ledgers; ledger.h is their contract.
 #pragma once
 
 #include "coordinator/ledger/sql/sql.h"

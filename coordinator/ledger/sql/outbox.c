@@ -1,11 +1,11 @@
 // The outbox. The row of a result holds no bytes: they are the result's document. Those of rejects go with the
-// confirmation; the row stays, so that a job's story can say when it was published.
+// confirmation; the row stays, so that a job's story contains the time of its publishing.
 #include "coordinator/ledger/sql/ops.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-// A reject is the dead message, and after it the reply where there is one.
+// A reject is the dead-letter message, and after it the reply where there is one.
 typedef struct message {
     const kt_reject_t *reject;
     bool               reply;
@@ -57,9 +57,7 @@ kt_sql_outbox_put(kt_ledger_t *base, const kt_reject_t *rejects, size_t n)
         if (rejects[i].reply)
             messages[all++] = (message_t){&rejects[i], true};
     }
-    for (int tries = 0; all && kt_sql_try(self, &err, &tries);) {
-        if ((err = kt_sql_begin(self, true)))
-            continue;
+    for (int tries = 0; all && kt_sql_try(self, true, &err, &tries);) {
         kt_sql_write(self);
         kt_sql_arg_int(self, (int64_t)self->epoch);
         arg_messages(self, messages, all);
@@ -94,9 +92,7 @@ kt_sql_outbox_take(kt_ledger_t *base, const kt_lease_t *lease, uint64_t after, s
     kt_sql_t *self = (kt_sql_t *)base;
     size_t    got  = 0;
     kt_err_t  err  = KT_OK;
-    for (int tries = 0; kt_sql_try(self, &err, &tries);) {
-        if ((err = kt_sql_begin(self, false)))
-            continue;
+    for (int tries = 0; kt_sql_try(self, false, &err, &tries);) {
         kt_sql_put_lease(self, lease);
         size_t ours = kt_sql_put(self, KT_SQL_LEASE_OURS);
         kt_sql_arg_int(self, (int64_t)lease->epoch);
@@ -128,9 +124,7 @@ kt_sql_outbox_done(kt_ledger_t *base, const uint64_t *ids, size_t n, int64_t wal
         least = ids[i] < least ? ids[i] : least;
         most  = ids[i] > most ? ids[i] : most;
     }
-    for (int tries = 0; n && kt_sql_try(self, &err, &tries);) {
-        if ((err = kt_sql_begin(self, true)))
-            continue;
+    for (int tries = 0; n && kt_sql_try(self, true, &err, &tries);) {
         kt_sql_write(self);
         kt_sql_arg_text(self, self->name);
         kt_sql_column(self, KT_SQL_U64, n, ids, sizeof *ids);

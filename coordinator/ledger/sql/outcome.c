@@ -1,4 +1,4 @@
-// Outcomes, and what an operator asks. Two round trips: what the jobs are, and, after the rules have judged, all rows
+// Outcomes, and operators' requests. Two round trips: what the jobs are, and, after the rules have judged, all rows
 // of the group at once.
 #include "common/clock.h"
 #include "coordinator/ledger/sql/facts.h"
@@ -158,9 +158,9 @@ store_outcomes(kt_ledger_t *base, const kt_lease_t *lease, const kt_result_t *re
     kt_err_t  err  = jobs && news.at ? KT_OK : KT_ENOMEM;
     for (size_t i = 0; i < n && !err; i++)
         jobs[i] = results[i].id.job;
-    for (int tries = 0; n && jobs && news.at && kt_sql_try(self, &err, &tries);) {
+    for (int tries = 0; n && jobs && news.at && kt_sql_try(self, true, &err, &tries);) {
         kt_sql_facts_t facts = {0};
-        if (!(err = kt_sql_begin(self, true)) && !(err = kt_sql_facts_read(self, jobs, n, &facts))) {
+        if (!(err = kt_sql_facts_read(self, jobs, n, &facts))) {
             judge_outcomes(&facts, lease, results, n, how, &news);
             if (news.n)
                 err = write_news(self, &facts, &news);
@@ -209,19 +209,19 @@ judge_ask(const kt_sql_facts_t *facts, kt_ask_t *ask)
 // A pipeline holds so many statements, and each node is one.
 enum { ASKS_PER_CALL = KT_SQL_ANSWERS - 8 };
 
-// The asks change only with the commit, so that a repeated group asks for the same runs.
+// The asks change only with the commit, so that a repeated group has the same runs.
 static kt_err_t
 ask_some(kt_sql_t *self, kt_ask_t *asks, size_t n)
 {
     kt_ask_t answers[ASKS_PER_CALL];
     uint64_t jobs[ASKS_PER_CALL];
     kt_err_t err = KT_OK;
-    for (int tries = 0; kt_sql_try(self, &err, &tries);) {
+    for (int tries = 0; kt_sql_try(self, true, &err, &tries);) {
         kt_sql_facts_t facts = {0};
         memcpy(answers, asks, n * sizeof *answers);
         for (size_t i = 0; i < n; i++)
             jobs[i] = is_node(&asks[i]) ? 0 : asks[i].id.job;
-        if (!(err = kt_sql_begin(self, true)) && !(err = kt_sql_facts_read(self, jobs, n, &facts))) {
+        if (!(err = kt_sql_facts_read(self, jobs, n, &facts))) {
             kt_sql_write(self);
             for (size_t i = 0; i < n; i++) {
                 kt_ask_t *ask = &answers[i];

@@ -1,4 +1,4 @@
-// What status and the command line ask: totals, pages of jobs, drained nodes, a job's story. Short reads.
+// Queries of status and the command line: totals, pages of jobs, drained nodes, a job's story. Short reads.
 #include "coordinator/ledger/sql/ops.h"
 #include "coordinator/ledger/story.h"
 
@@ -20,9 +20,7 @@ kt_sql_totals(kt_ledger_t *base, int64_t wall_ms, kt_totals_t *out)
                                 &out->done_today,
                                 &out->outbox_waiting};
     kt_err_t        err      = KT_OK;
-    for (int tries = 0; kt_sql_try(self, &err, &tries);) {
-        if ((err = kt_sql_begin(self, false)))
-            continue;
+    for (int tries = 0; kt_sql_try(self, false, &err, &tries);) {
         kt_sql_arg_int(self, kt_rule_day(wall_ms));
         size_t k = kt_sql_put(self, KT_SQL_TOTALS);
         err      = kt_sql_run(self);
@@ -37,9 +35,7 @@ kt_sql_drained(kt_ledger_t *base, char (*names)[64], size_t capacity, size_t *n)
 {
     kt_sql_t *self = (kt_sql_t *)base;
     kt_err_t  err  = KT_OK;
-    for (int tries = 0; kt_sql_try(self, &err, &tries);) {
-        if ((err = kt_sql_begin(self, false)))
-            continue;
+    for (int tries = 0; kt_sql_try(self, false, &err, &tries);) {
         kt_sql_arg_u64(self, capacity);
         size_t k = kt_sql_put(self, KT_SQL_DRAINED);
         if ((err = kt_sql_run(self)))
@@ -70,9 +66,7 @@ kt_sql_story(kt_ledger_t *base, uint64_t job, kt_story_row_t *out, size_t capaci
     kt_sql_t *self = (kt_sql_t *)base;
     size_t    got  = 0;
     kt_err_t  err  = KT_OK;
-    for (int tries = 0; kt_sql_try(self, &err, &tries);) {
-        if ((err = kt_sql_begin(self, false)))
-            continue;
+    for (int tries = 0; kt_sql_try(self, false, &err, &tries);) {
         kt_sql_arg_u64(self, job);
         kt_sql_arg_u64(self, capacity);
         size_t k = kt_sql_put(self, KT_SQL_STORY);
@@ -172,9 +166,7 @@ kt_sql_jobs(kt_ledger_t *base, const kt_job_query_t *query, kt_job_row_t *out, s
     kt_sql_t *self = (kt_sql_t *)base;
     size_t    got  = 0;
     kt_err_t  err  = KT_OK;
-    for (int tries = 0; kt_sql_try(self, &err, &tries);) {
-        if ((err = kt_sql_begin(self, false)))
-            continue;
+    for (int tries = 0; kt_sql_try(self, false, &err, &tries);) {
         size_t k = put_job_page(self, query, capacity);
         err      = kt_sql_run(self);
         for (got = 0; !err && got < kt_sql_rows(self, k); got += !err)

@@ -25,8 +25,8 @@ new_pipeline(kt_sql_t *self)
     self->put_err              = KT_OK;
 }
 
-kt_err_t
-kt_sql_begin(kt_sql_t *self, bool write)
+static kt_err_t
+begin(kt_sql_t *self, bool write)
 {
     if (write && !self->writer)
         return KT_EACCESS;
@@ -88,16 +88,18 @@ kt_sql_commit(kt_sql_t *self)
 }
 
 bool
-kt_sql_try(kt_sql_t *self, kt_err_t *err, int *tries)
+kt_sql_try(kt_sql_t *self, bool write, kt_err_t *err, int *tries)
 {
     if (*tries)
         self->driver->end(self);
-    if ((*tries && *err != KT_EAGAIN) || *tries == KT_SQL_TRIES) {
-        *err = *err == KT_EAGAIN ? KT_EIO : *err;
-        return false;
+    while ((!*tries || *err == KT_EAGAIN) && *tries < KT_SQL_TRIES) {
+        ++*tries;
+        if (!(*err = begin(self, write)))
+            return true;
+        self->driver->end(self);
     }
-    ++*tries;
-    return true;
+    *err = *err == KT_EAGAIN ? KT_EIO : *err;
+    return false;
 }
 
 size_t

@@ -5,14 +5,13 @@
 // ledger on purpose. One thread at a time.
 //
 // A call of the ledger:
-//     for (int tries = 0; kt_sql_try(self, &err, &tries);) {
-//         if ((err = kt_sql_begin(self, true)))
-//             continue;
+//     for (int tries = 0; kt_sql_try(self, true, &err, &tries);) {
 //         ... parameters, kt_sql_put, kt_sql_run, answers: any number of reading pipelines
 //         kt_sql_write(self); ... parameters, kt_sql_put; err = kt_sql_commit(self);
 //     }
 // PostgreSQL sends each pipeline in one round trip, reads without a lock, and fails the writing pipeline (KT_EAGAIN) if
-// a row is no longer as it was read. SQLite executes a statement when it is put; begin takes the write lock.
+// a row is no longer as it was read. SQLite executes a statement when it is put; a writing try
+// takes the write lock at its begin.
 //
 // Parameters travel in PostgreSQL's binary format for both. An array parameter holds one element per row: PostgreSQL
 // gets the arrays at once, SQLite executes the statement once per row and appends the answers.
@@ -79,7 +78,7 @@ struct kt_sql {
     char                   name[64];            // of the last lease; "" before
     uint64_t               epoch;               // of the last lease; 0 before
     uint32_t               turns[KT_RANKS];     // of the aged shares
-    char                   why[KT_LEDGER_WHY];  // what the database or its library said of the last error
+    char                   why[KT_LEDGER_WHY];  // the text of the database or its library for the last error
     kt_buf_t               bytes;               // parameters of the next statement
     kt_sql_arg_t           args[KT_SQL_ARGS];
     size_t                 n_args, n_put;  // n_put: statements of this pipeline
@@ -91,17 +90,17 @@ struct kt_sql {
 };
 
 // sql.c
-void     kt_sql_init(kt_sql_t *self, const kt_ledger_ops_t *ops, const kt_sql_driver_t *driver, bool writer);
-kt_err_t kt_sql_begin(kt_sql_t *self, bool write);
-void     kt_sql_write(kt_sql_t *self);
-size_t   kt_sql_put(kt_sql_t *self, kt_sql_id_t id);  // with the parameters since the last put; its answer's number
-size_t   kt_sql_put_text(kt_sql_t *self, const char *sql);
+void   kt_sql_init(kt_sql_t *self, const kt_ledger_ops_t *ops, const kt_sql_driver_t *driver, bool writer);
+void   kt_sql_write(kt_sql_t *self);
+size_t kt_sql_put(kt_sql_t *self, kt_sql_id_t id);  // with the parameters since the last put; its answer's number
+size_t kt_sql_put_text(kt_sql_t *self, const char *sql);
 // KT_EIO, KT_EDISK, KT_EAGAIN, KT_EBADDATA, ...; after an error nothing of the call has happened.
 kt_err_t kt_sql_run(kt_sql_t *self);
 kt_err_t kt_sql_commit(kt_sql_t *self);  // also KT_EUNKNOWN_COMMIT
-// Ends a try, unless none was made yet (*tries is 0), and says whether there is to be another: only after KT_EAGAIN,
-// and at most KT_SQL_TRIES; the last KT_EAGAIN becomes KT_EIO.
-bool kt_sql_try(kt_sql_t *self, kt_err_t *err, int *tries);
+// Ends the last try (*tries is 0: there was none) and begins the next: true, *err is KT_OK. Another try follows only
+// KT_EAGAIN, also of the begin itself, at most KT_SQL_TRIES in all. false: the call is over, *err is its result; the
+// last KT_EAGAIN becomes KT_EIO. write: KT_EACCESS for a reader.
+bool kt_sql_try(kt_sql_t *self, bool write, kt_err_t *err, int *tries);
 
 // Answer k of the last pipeline, until the next put. Columns are bigint, double precision, text or bytea.
 size_t      kt_sql_rows(const kt_sql_t *self, size_t k);

@@ -48,7 +48,7 @@ typedef struct cell {
     bool   null;
 } cell_t;
 
-// A write that failed because a disk, a quota or a file size limit is full is the same trouble with the same remedy.
+// A write that failed because a disk, a quota or a file size limit is full is one error with one remedy.
 // SQLite keeps the system's reason, but not that of a failed COMMIT: there errno, cleared before the step, has it.
 static kt_err_t
 err_of_result(sqlite3 *db, int rc, int step_errno)
@@ -184,7 +184,7 @@ bind_value(sqlite3_stmt *stmt, int parameter, kt_sql_type_t type, const char *by
     }
 }
 
-// Where the next element of each array stands.
+// The position of the next element of each array.
 typedef struct reader {
     const char *at[KT_SQL_ARGS];
 } reader_t;

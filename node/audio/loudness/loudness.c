@@ -135,7 +135,7 @@ add_energy(loudness_t *self, size_t from, size_t to)
 // The range's own samples begin: drops what was counted so far, which belongs to its neighbour, and keeps filters and
 // windows.
 static void
-loudness_forget(loudness_t *self)
+loudness_clear_counts(loudness_t *self)
 {
     memset(&self->momentary, 0, sizeof self->momentary);
     memset(&self->short_term, 0, sizeof self->short_term);
@@ -147,7 +147,7 @@ static void
 measure_block(loudness_t *self)
 {
     if (self->done == self->own)
-        loudness_forget(self);
+        loudness_clear_counts(self);
     for (size_t from = 0, to; from < self->filled && self->rate_hz >= KT_KWEIGHT_MIN_HZ; from = to) {
         uint64_t end = (self->hops + 1) * self->rate_hz / 10;  // of the present hop
         to           = end - self->done < self->filled ? (size_t)(end - self->done) : self->filled;
@@ -184,7 +184,7 @@ loudness_merge(void **state, void **next)
 {
     loudness_t *self = *state, *later = *next;
     if (later->done == later->own)
-        loudness_forget(later);  // it has not filled a block of its own
+        loudness_clear_counts(later);  // it has not filled a block of its own
     kt_gating_merge(&later->momentary, &self->momentary);
     kt_gating_merge(&later->short_term, &self->short_term);
     for (uint32_t c = 0; c < self->channels; c++) {

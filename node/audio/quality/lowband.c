@@ -73,7 +73,7 @@ kt_lowband_add(kt_lowband_t *self, const kt_samples_ops_t *ops, const kt_sample_
 }
 
 void
-kt_lowband_forget(kt_lowband_t *self)
+kt_lowband_clear_counts(kt_lowband_t *self)
 {
     self->rumble  = 0;
     self->windows = 0;

@@ -187,11 +187,11 @@ add_groups(kt_quality_t *self, size_t frames)
 // The range's own samples begin: drops what was counted so far, which belongs to its neighbour, but not a spectrum that
 // is half gathered.
 static void
-quality_forget(kt_quality_t *self)
+quality_clear_counts(kt_quality_t *self)
 {
     for (uint32_t c = 0; c < self->used; c++) {
-        kt_channel_facts_forget(&self->channel[c].facts);
-        kt_lowband_forget(&self->channel[c].low);
+        kt_channel_facts_clear_counts(&self->channel[c].facts);
+        kt_lowband_clear_counts(&self->channel[c].low);
     }
     memmove(self->batch, self->batch + self->gathered * self->n_fft, self->n_fft * sizeof *self->batch);
     self->gathered     = 0;
@@ -211,7 +211,7 @@ static void
 close_block(kt_quality_t *self)
 {
     if (self->done == self->own)
-        quality_forget(self);
+        quality_clear_counts(self);
     add_groups(self, BLOCK);
     if (self->spectra) {
         gather_frames(self, BLOCK);
@@ -256,7 +256,7 @@ quality_merge(void **state, void **next)
     if (before->spectra)
         add_spectra_batch(before);
     if (later->done == later->own)
-        quality_forget(later);  // it has not filled a block of its own
+        quality_clear_counts(later);  // it has not filled a block of its own
 
     for (uint32_t c = 0; c < later->used; c++) {
         kt_channel_facts_precede(&later->channel[c].facts, &before->channel[c].facts);

@@ -1,7 +1,7 @@
 // The parts of the quality module: each is a small state that takes blocks, groups of samples or spectra, and returns
-// its result at the end. All are plain values: a copy of one is a snapshot of it. `forget` drops the counts and keeps
-// the state of filters and runs; `precede` adds the counts of the range before (node/audio/track.h). One thread. Powers
-// are those of a periodogram: the mean over all bins of both sides is the mean square of the samples.
+// its result at the end. All are plain values: a copy of one is a snapshot of it. `clear_counts` drops the counts and
+// keeps the state of filters and runs; `precede` adds the counts of the range before (node/audio/track.h). One thread.
+// Powers are those of a periodogram: the mean over all bins of both sides is the mean square of the samples.
 #pragma once
 
 #include "kernels/audio/samples.h"
@@ -43,7 +43,7 @@ void kt_channel_facts_init(kt_channel_facts_t *self);
 // The groups of `samples` samples; the last one may be filled up with zeros.
 void kt_channel_facts_add(kt_channel_facts_t *self, const kt_samples_ops_t *ops, const float *x,
                           const kt_sample_group_t *groups, size_t samples, uint32_t rate_hz);
-void kt_channel_facts_forget(kt_channel_facts_t *self);
+void kt_channel_facts_clear_counts(kt_channel_facts_t *self);
 void kt_channel_facts_precede(kt_channel_facts_t *self, const kt_channel_facts_t *before);
 // Samples in flat tops, those of an open run included.
 uint64_t kt_channel_facts_clipped(const kt_channel_facts_t *self);
@@ -61,7 +61,7 @@ typedef struct kt_lowband {
     kt_levels_t levels;  // of half seconds
 } kt_lowband_t;
 void kt_lowband_init(kt_lowband_t *self, uint32_t rate_hz, uint64_t values);  // values: that the stream had before
-void kt_lowband_forget(kt_lowband_t *self);
+void kt_lowband_clear_counts(kt_lowband_t *self);
 void kt_lowband_precede(kt_lowband_t *self, const kt_lowband_t *before);
 // At most KT_LOWBAND_GROUPS groups; out: one value each, without offset.
 void   kt_lowband_add(kt_lowband_t *self, const kt_samples_ops_t *ops, const kt_sample_group_t *groups, size_t n,

@@ -4,7 +4,7 @@
 // within 1e-4 of the peak that are entered or left by a step of at least 12 times that, which the top of no sine wave
 // below full scale does. A new peak begins anew, so that only tops at the file's own ceiling count.
 // Dropouts: runs of exact zeros from 64 samples (1.5 ms at 44.1 kHz) to half a second, with -40 dBFS or more in the
-// groups that they cut into on both sides; a pause in music dies away first.
+// groups that they cut into on both sides; before a pause in music the level decays.
 // Clicks: a sample that differs from both neighbours by -40 dBFS and 20 times the mean bend of the rest of its own 64
 // samples and of those around them. A steep edge is no spike; a burst of noise raises the mean.
 #include "node/audio/quality/quality.h"
@@ -144,7 +144,7 @@ kt_channel_facts_add(kt_channel_facts_t *self, const kt_samples_ops_t *ops, cons
 }
 
 void
-kt_channel_facts_forget(kt_channel_facts_t *self)
+kt_channel_facts_clear_counts(kt_channel_facts_t *self)
 {
     self->sum             = 0;
     self->squares         = 0;

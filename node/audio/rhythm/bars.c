@@ -11,7 +11,7 @@ enum { PARTS = KT_POSITION_PARTS, GROUP_BARS = 8, LEAST_APART = 8 };
 
 static const double MOVE_COST = 8, ONSET_REACH_S = 0.03, DELAY_FRAMES = 1;
 
-static const double WEIGHT[KT_POSITION_CLUES] = {
+static const double WEIGHT[KT_POSITION_FEATURES] = {
 #define KT_POSITION(role, ...) __VA_ARGS__,
 #include "node/audio/rhythm/metrical_positions.def"
 #undef KT_POSITION
@@ -41,7 +41,7 @@ largest_index(const double *values, size_t n)
 static kt_err_t
 groups_solve(bar_groups_t *self, const kt_positions_t *grid, int signature)
 {
-    double clues[KT_POSITION_MOST][KT_POSITION_CLUES];
+    double features[KT_POSITION_MOST][KT_POSITION_FEATURES];
     size_t bar = (size_t)kt_meter_beats(signature) * PARTS, bars = grid->parts / bar;
 
     self->positions = bar;
@@ -53,10 +53,10 @@ groups_solve(bar_groups_t *self, const kt_positions_t *grid, int signature)
     if (!self->score || !self->from || !self->best)
         return KT_ENOMEM;
     for (size_t g = 0; g < self->count; g++) {
-        kt_positions_clues(grid, signature, g * self->length, (g + 1) * self->length, clues);
+        kt_positions_features(grid, signature, g * self->length, (g + 1) * self->length, features);
         for (size_t p = 0; p < bar; p++)
-            for (int c = 0; c < KT_POSITION_CLUES; c++)
-                self->score[g * bar + p] += WEIGHT[c] * clues[p][c];
+            for (int c = 0; c < KT_POSITION_FEATURES; c++)
+                self->score[g * bar + p] += WEIGHT[c] * features[p][c];
     }
 
     for (size_t g = 1; g < self->count; g++) {

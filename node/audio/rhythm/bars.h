@@ -11,7 +11,7 @@ enum {
     KT_POSITION_PARTS    = 12,  // of a beat
     KT_POSITION_CHANNELS = 6,
     KT_POSITION_ROLES    = 5,  // downbeat, beat, half or thirds, last third or quarters, middle of the bar
-    KT_POSITION_CLUES    = KT_POSITION_CHANNELS * KT_POSITION_ROLES,
+    KT_POSITION_FEATURES = KT_POSITION_CHANNELS * KT_POSITION_ROLES,
     KT_POSITION_MOST     = 7 * KT_POSITION_PARTS,
 };
 
@@ -26,9 +26,9 @@ typedef struct kt_positions {
 KT_MUST_USE kt_err_t kt_positions_new(kt_positions_t *self, const kt_evidence_t *evidence, const size_t *pulse,
                                       size_t n);
 void                 kt_positions_fini(kt_positions_t *self);
-// Clues of each of the beats * KT_POSITION_PARTS positions of a bar, from the parts begin .. end (whole bars of them).
-void kt_positions_clues(const kt_positions_t *self, int signature, size_t begin, size_t end,
-                        double clues[KT_POSITION_MOST][KT_POSITION_CLUES]);
+// Features of each of the beats * KT_POSITION_PARTS positions of a bar, from the parts begin .. end: whole bars.
+void kt_positions_features(const kt_positions_t *self, int signature, size_t begin, size_t end,
+                           double features[KT_POSITION_MOST][KT_POSITION_FEATURES]);
 
 // Beats and downbeats in seconds of the envelope, on the best positions of the pulse, moved to onsets within 30 ms.
 // n_downs of them begin a bar. free() both. KT_ENOMEM.

@@ -10,12 +10,12 @@ static const double SPREAD = 0.18, CHANGE_COST = 30, AWAY_COST = 2, UNIT = 4;
 
 typedef struct tracker {
     size_t  n, shortest, longest, intervals;
-    double  period;  // frames
-    float  *worth;   // [n] of a beat at each frame
-    float  *score;   // [longest + 1][intervals], a ring over frames
-    float  *cost;    // [intervals] of a difference of one frame
-    float  *away;    // [intervals] of the difference from the period
-    int8_t *from;    // [n][intervals] the interval before less this one; FIRST: none
+    double  period;    // frames
+    float  *salience;  // [n] of a beat at each frame
+    float  *score;     // [longest + 1][intervals], a ring over frames
+    float  *cost;      // [intervals] of a difference of one frame
+    float  *away;      // [intervals] of the difference from the period
+    int8_t *from;      // [n][intervals] the interval before less this one; FIRST: none
 } tracker_t;
 
 enum { FIRST = INT8_MAX };
@@ -33,20 +33,20 @@ frame_deviation(const float *values, size_t n, double *mean)
 }
 
 static void
-tracker_fill_worth(tracker_t *self, const kt_envelope_t *envelope)
+tracker_fill_salience(tracker_t *self, const kt_envelope_t *envelope)
 {
     double all, low, mean = 0;
     double all_scale = frame_deviation(envelope->full, self->n, &all);
     for (size_t i = 0; i < self->n; i++)
-        self->worth[i] = envelope->group[0][i] * 3 + envelope->group[1][i] * 5;
-    double low_scale = frame_deviation(self->worth, self->n, &low);
+        self->salience[i] = envelope->group[0][i] * 3 + envelope->group[1][i] * 5;
+    double low_scale = frame_deviation(self->salience, self->n, &low);
     for (size_t i = 0; i < self->n; i++) {
-        double worth = envelope->full[i] / (all_scale + 1e-9) + self->worth[i] / (low_scale + 1e-9);
-        mean += worth / (double)self->n;
-        self->worth[i] = (float)worth;
+        double salience = envelope->full[i] / (all_scale + 1e-9) + self->salience[i] / (low_scale + 1e-9);
+        mean += salience / (double)self->n;
+        self->salience[i] = (float)salience;
     }
     for (size_t i = 0; i < self->n; i++)
-        self->worth[i] = (float)((self->worth[i] - mean) / (UNIT * mean + 1e-9));
+        self->salience[i] = (float)((self->salience[i] - mean) / (UNIT * mean + 1e-9));
 }
 
 static kt_err_t
@@ -57,19 +57,19 @@ tracker_open(tracker_t *self, const kt_envelope_t *envelope, double period)
     self->shortest  = (size_t)fmax(1, floor(frames * (1 - SPREAD)));
     self->longest   = (size_t)ceil(frames * (1 + SPREAD));
     self->intervals = self->longest - self->shortest + 1;
-    self->worth     = calloc(self->n, sizeof *self->worth);
+    self->salience  = calloc(self->n, sizeof *self->salience);
     self->score     = calloc((self->longest + 1) * self->intervals, sizeof *self->score);
     self->cost      = calloc(self->intervals, sizeof *self->cost);
     self->away      = calloc(self->intervals, sizeof *self->away);
     self->from      = calloc(self->n * self->intervals, sizeof *self->from);
-    if (!self->worth || !self->score || !self->cost || !self->away || !self->from)
+    if (!self->salience || !self->score || !self->cost || !self->away || !self->from)
         return KT_ENOMEM;
     for (size_t k = 0; k < self->intervals; k++) {
         double interval = (double)(self->shortest + k);
         self->cost[k]   = (float)(CHANGE_COST / interval);
         self->away[k]   = (float)(AWAY_COST * fabs(interval - frames) / frames);
     }
-    tracker_fill_worth(self, envelope);
+    tracker_fill_salience(self, envelope);
     return KT_OK;
 }
 
@@ -86,7 +86,7 @@ reach_beat(tracker_t *self, size_t t, size_t k)
     size_t interval = self->shortest + k;
     float *score    = tracker_scores(self, t) + k;
     if (interval > t) {
-        *score                              = self->worth[t] - self->away[k];
+        *score                              = self->salience[t] - self->away[k];
         self->from[t * self->intervals + k] = FIRST;
         return;
     }
@@ -100,7 +100,7 @@ reach_beat(tracker_t *self, size_t t, size_t k)
             self->from[t * self->intervals + k] = (int8_t)d;
         }
     }
-    *score = best + self->worth[t] - self->away[k];
+    *score = best + self->salience[t] - self->away[k];
 }
 
 static kt_err_t
@@ -147,7 +147,7 @@ kt_beats_track(const kt_envelope_t *envelope, double period, size_t **frames, si
     }
     if (!err)
         err = tracker_trace_back(&self, end, last, frames, count);
-    free(self.worth);
+    free(self.salience);
     free(self.score);
     free(self.cost);
     free(self.away);

@@ -117,8 +117,8 @@ roles_of(const bar_t *bar, int signature, double all, double role[KT_POSITION_RO
 }
 
 void
-kt_positions_clues(const kt_positions_t *self, int signature, size_t begin, size_t end,
-                   double clues[KT_POSITION_MOST][KT_POSITION_CLUES])
+kt_positions_features(const kt_positions_t *self, int signature, size_t begin, size_t end,
+                      double features[KT_POSITION_MOST][KT_POSITION_FEATURES])
 {
     const int    beats = kt_meter_beats(signature), positions = beats * PARTS;
     const size_t bars = (end - begin) / (size_t)positions;
@@ -132,7 +132,7 @@ kt_positions_clues(const kt_positions_t *self, int signature, size_t begin, size
             bar_t bar = {mean, beats, p};
             roles_of(&bar, signature, all, role);
             for (int r = 0; r < KT_POSITION_ROLES; r++)
-                clues[p][r * KT_POSITION_CHANNELS + c] = role[r];
+                features[p][r * KT_POSITION_CHANNELS + c] = role[r];
         }
     }
 }

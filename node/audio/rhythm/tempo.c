@@ -10,7 +10,7 @@ enum { GRID = 400, BEST = 5, RATIOS = 9, MULTIPLES = 24, FOLD = 24, CURVES = 4 }
 static const double SLOWEST_S = 60.0 / 40, FASTEST_S = 60.0 / 230, SAME = 0.025, FOLD_S = 8;
 static const double LEAST_LIKENESS = 1e-4;
 
-static const double WEIGHT[KT_CLUES] = {
+static const double WEIGHT[KT_METER_FEATURES] = {
 #define KT_WEIGHT(name, weight, meaning) weight,
 #include "node/audio/rhythm/weights.def"
 #undef KT_WEIGHT
@@ -136,7 +136,7 @@ largest_place(const double *values)
     return best;
 }
 
-// --- clues -----------------------------------------------------------------------------------------------------------
+// --- features --------------------------------------------------------------------------------------------------------
 
 // Likeness at one to MULTIPLES beats; count: their number.
 typedef struct multiples {
@@ -169,9 +169,9 @@ mean_of_multiples(const multiples_t *m, int first, int step, int but, int most)
     return n ? sum / n : 0;
 }
 
-// The clues that do not depend on the meter.
+// The features that do not depend on the meter.
 static void
-period_clues(const kt_evidence_t *e, double period, const multiples_t *groups, double *clue)
+period_features(const kt_evidence_t *e, double period, const multiples_t *groups, double *feature)
 {
     const kt_envelope_t *envelope = &e->envelope;
     const double         frames = period * envelope->rate_hz, octaves = log2(60 / period / 115);
@@ -180,53 +180,55 @@ period_clues(const kt_evidence_t *e, double period, const multiples_t *groups, d
     fold_envelope(envelope->group[0], envelope->frames, frames, low);
     int f = largest_place(full), l = largest_place(low);
 
-    clue[KT_CLUE_TEMPO]          = octaves;
-    clue[KT_CLUE_TEMPO_SQUARE]   = octaves * octaves;
-    clue[KT_CLUE_BEAT]           = kt_likeness_near(&e->full, period, 0.02);
-    clue[KT_CLUE_GROUPS_BEAT]    = kt_likeness_near(&e->groups, period, 0.02);
-    clue[KT_CLUE_HALF]           = kt_likeness_near(&e->full, period / 2, 0.02);
-    clue[KT_CLUE_THIRD]          = kt_likeness_near(&e->full, period / 3, 0.02);
-    clue[KT_CLUE_TWO_THIRDS]     = kt_likeness_near(&e->full, period * 2 / 3, 0.02);
-    clue[KT_CLUE_QUARTER]        = kt_likeness_near(&e->full, period / 4, 0.02);
-    clue[KT_CLUE_ONE_AND_HALF]   = kt_likeness_near(&e->full, period * 1.5, 0.02);
-    clue[KT_CLUE_PULSE]          = full[f] - 1;
-    clue[KT_CLUE_PULSE_HALF]     = full[(f + FOLD / 2) % FOLD] - 1;
-    clue[KT_CLUE_PULSE_THIRD]    = fmax(full[(f + FOLD / 3) % FOLD], full[(f + 2 * FOLD / 3) % FOLD]) - 1;
-    clue[KT_CLUE_LOW_PULSE]      = low[l] - 1;
-    clue[KT_CLUE_LOW_PULSE_HALF] = low[(l + FOLD / 2) % FOLD] - 1;
-    clue[KT_CLUE_GROUPS_TWO]     = groups->at[1];
-    clue[KT_CLUE_GROUPS_THREE]   = groups->at[2];
-    clue[KT_CLUE_GROUPS_FOUR]    = groups->at[3];
-    clue[KT_CLUE_LOW_BEAT]       = kt_likeness_near(&e->low, period, 0.02);
-    clue[KT_CLUE_LOW_TWO]        = kt_likeness_near(&e->low, 2 * period, 0.02);
-    clue[KT_CLUE_LOW_HALF]       = kt_likeness_near(&e->low, period / 2, 0.02);
+    feature[KT_METER_FEATURE_TEMPO]          = octaves;
+    feature[KT_METER_FEATURE_TEMPO_SQUARE]   = octaves * octaves;
+    feature[KT_METER_FEATURE_BEAT]           = kt_likeness_near(&e->full, period, 0.02);
+    feature[KT_METER_FEATURE_GROUPS_BEAT]    = kt_likeness_near(&e->groups, period, 0.02);
+    feature[KT_METER_FEATURE_HALF]           = kt_likeness_near(&e->full, period / 2, 0.02);
+    feature[KT_METER_FEATURE_THIRD]          = kt_likeness_near(&e->full, period / 3, 0.02);
+    feature[KT_METER_FEATURE_TWO_THIRDS]     = kt_likeness_near(&e->full, period * 2 / 3, 0.02);
+    feature[KT_METER_FEATURE_QUARTER]        = kt_likeness_near(&e->full, period / 4, 0.02);
+    feature[KT_METER_FEATURE_ONE_AND_HALF]   = kt_likeness_near(&e->full, period * 1.5, 0.02);
+    feature[KT_METER_FEATURE_PULSE]          = full[f] - 1;
+    feature[KT_METER_FEATURE_PULSE_HALF]     = full[(f + FOLD / 2) % FOLD] - 1;
+    feature[KT_METER_FEATURE_PULSE_THIRD]    = fmax(full[(f + FOLD / 3) % FOLD], full[(f + 2 * FOLD / 3) % FOLD]) - 1;
+    feature[KT_METER_FEATURE_LOW_PULSE]      = low[l] - 1;
+    feature[KT_METER_FEATURE_LOW_PULSE_HALF] = low[(l + FOLD / 2) % FOLD] - 1;
+    feature[KT_METER_FEATURE_GROUPS_TWO]     = groups->at[1];
+    feature[KT_METER_FEATURE_GROUPS_THREE]   = groups->at[2];
+    feature[KT_METER_FEATURE_GROUPS_FOUR]    = groups->at[3];
+    feature[KT_METER_FEATURE_LOW_BEAT]       = kt_likeness_near(&e->low, period, 0.02);
+    feature[KT_METER_FEATURE_LOW_TWO]        = kt_likeness_near(&e->low, 2 * period, 0.02);
+    feature[KT_METER_FEATURE_LOW_HALF]       = kt_likeness_near(&e->low, period / 2, 0.02);
 }
 
 static void
 meter_clues(kt_meter_t *meter, const multiples_t curve[CURVES])
 {
-    static const int first[CURVES] = {KT_CLUE_GROUPS_BARS, KT_CLUE_CHORDS_BARS, KT_CLUE_CHANGES_BARS, KT_CLUE_LOW_BARS};
-    double          *clue          = meter->clue;
+    static const int first[CURVES] = {KT_METER_FEATURE_GROUPS_BARS, KT_METER_FEATURE_CHORDS_BARS,
+                                      KT_METER_FEATURE_CHANGES_BARS, KT_METER_FEATURE_LOW_BARS};
+    double          *feature       = meter->feature;
     int              beats         = kt_meter_beats(meter->signature);
     double           octaves       = log2(beats * meter->period / 2);
 
-    clue[KT_CLUE_TWO]        = meter->signature == 2;
-    clue[KT_CLUE_THREE]      = meter->signature == 3;
-    clue[KT_CLUE_FIVE]       = meter->signature == 5;
-    clue[KT_CLUE_SIX]        = meter->signature == 6;
-    clue[KT_CLUE_SEVEN]      = meter->signature == 7;
-    clue[KT_CLUE_TERNARY]    = meter->signature == 6 ? clue[KT_CLUE_THIRD] - clue[KT_CLUE_HALF] : 0;
-    clue[KT_CLUE_BAR]        = octaves;
-    clue[KT_CLUE_BAR_SQUARE] = octaves * octaves;
+    feature[KT_METER_FEATURE_TWO]   = meter->signature == 2;
+    feature[KT_METER_FEATURE_THREE] = meter->signature == 3;
+    feature[KT_METER_FEATURE_FIVE]  = meter->signature == 5;
+    feature[KT_METER_FEATURE_SIX]   = meter->signature == 6;
+    feature[KT_METER_FEATURE_SEVEN] = meter->signature == 7;
+    feature[KT_METER_FEATURE_TERNARY] =
+        meter->signature == 6 ? feature[KT_METER_FEATURE_THIRD] - feature[KT_METER_FEATURE_HALF] : 0;
+    feature[KT_METER_FEATURE_BAR]        = octaves;
+    feature[KT_METER_FEATURE_BAR_SQUARE] = octaves * octaves;
 
-    // Evidence of each curve for bars of so many beats: three clues.
+    // Evidence of each curve for bars of so many beats: three features.
     int other = meter->signature == 4 ? 2 : beats;
     for (int c = 0; c < CURVES; c++) {
         const multiples_t *m    = &curve[c];
         bool               four = meter->signature == 4 && m->count >= 4;
-        clue[first[c]]     = mean_of_multiples(m, beats, beats, 0, 3) - mean_of_multiples(m, 1, 1, other, 3 * beats);
-        clue[first[c] + 1] = m->count >= beats ? m->at[beats - 1] : 0;
-        clue[first[c] + 2] =
+        feature[first[c]]     = mean_of_multiples(m, beats, beats, 0, 3) - mean_of_multiples(m, 1, 1, other, 3 * beats);
+        feature[first[c] + 1] = m->count >= beats ? m->at[beats - 1] : 0;
+        feature[first[c] + 2] =
             four ? mean_of_multiples(m, 4, 4, 0, MULTIPLES) - mean_of_multiples(m, 2, 4, 0, MULTIPLES) : 0;
     }
 }
@@ -240,12 +242,12 @@ meters_gather(const kt_evidence_t *e, kt_meter_t *meters)
     for (size_t i = 0; i < n; i++) {
         const multiples_t curve[CURVES] = {multiples_of(&e->groups, periods[i]), multiples_of(&e->chords, periods[i]),
                                            multiples_of(&e->changes, periods[i]), multiples_of(&e->low, periods[i])};
-        double            common[KT_CLUES] = {0};
-        period_clues(e, periods[i], &curve[0], common);
+        double            common[KT_METER_FEATURES] = {0};
+        period_features(e, periods[i], &curve[0], common);
         for (int signature = 2; signature <= 7; signature++) {
             kt_meter_t *meter = &meters[count++];
             *meter            = (kt_meter_t){.period = periods[i], .signature = signature};
-            memcpy(meter->clue, common, sizeof common);
+            memcpy(meter->feature, common, sizeof common);
             meter_clues(meter, curve);
         }
     }
@@ -253,8 +255,8 @@ meters_gather(const kt_evidence_t *e, kt_meter_t *meters)
     double most = -1e300, sum = 0;
     for (size_t i = 0; i < count; i++) {
         double score = 0;
-        for (int c = 0; c < KT_CLUES; c++)
-            score += WEIGHT[c] * meters[i].clue[c];
+        for (int c = 0; c < KT_METER_FEATURES; c++)
+            score += WEIGHT[c] * meters[i].feature[c];
         meters[i].probability = score;
         most                  = fmax(most, score);
     }

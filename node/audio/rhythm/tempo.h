@@ -3,7 +3,7 @@
 //
 // Periods: peaks of the autocorrelation summed over one to four beats (comb, as in Percival and Tzanetakis 2014), and
 // their simple ratios. Each is combined with 2, 3, 4, 5 and 7 beats per bar and with 6 (two beats of three parts). The
-// score is linear in the evidence of weights.def (likeness at the beat, its parts and multiples; contrast of the bar's
+// score is linear in the features of weights.def (likeness at the beat, its parts and multiples; contrast of the bar's
 // multiples with other beats', after Cozens and Godsill 2023; a mild prior of tempo, bar and meter); a softmax
 // over all hypotheses makes it a probability.
 #pragma once
@@ -13,16 +13,16 @@
 enum { KT_METER_KINDS = 6, KT_METER_PERIODS = 48, KT_METER_HYPOTHESES = KT_METER_PERIODS * KT_METER_KINDS };
 
 enum {
-#define KT_WEIGHT(name, weight, meaning) KT_CLUE_##name,
+#define KT_WEIGHT(name, weight, meaning) KT_METER_FEATURE_##name,
 #include "node/audio/rhythm/weights.def"
 #undef KT_WEIGHT
-    KT_CLUES
+    KT_METER_FEATURES
 };
 
 typedef struct kt_meter {
     double period;     // seconds per beat
     int    signature;  // 2, 3, 4, 5, 6, 7
-    double clue[KT_CLUES];
+    double feature[KT_METER_FEATURES];
     double probability;
 } kt_meter_t;
 

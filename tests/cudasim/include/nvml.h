@@ -1,4 +1,4 @@
-// NVML as far as a node asks it: who the device is, its memory, load and temperature, and XID events. Values are
+// The part of NVML that a node uses: who the device is, its memory, load and temperature, and XID events. Values are
 // NVML's.
 #pragma once
 
@@ -49,7 +49,7 @@ nvmlReturn_t nvmlDeviceGetUtilizationRates(nvmlDevice_t device, nvmlUtilization_
 nvmlReturn_t nvmlDeviceGetTemperature(nvmlDevice_t device, nvmlTemperatureSensors_t sensor, unsigned *celsius);
 nvmlReturn_t nvmlEventSetCreate(nvmlEventSet_t *set);
 nvmlReturn_t nvmlDeviceRegisterEvents(nvmlDevice_t device, unsigned long long types, nvmlEventSet_t set);
-// A device that broke tells so once a set. Never waits: without news NVML_ERROR_TIMEOUT at once.
+// A device that broke is reported once per set. Never waits: without an event NVML_ERROR_TIMEOUT at once.
 nvmlReturn_t nvmlEventSetWait_v2(nvmlEventSet_t set, nvmlEventData_t *data, unsigned timeout_ms);
 nvmlReturn_t nvmlEventSetFree(nvmlEventSet_t set);
 #ifdef __cplusplus

@@ -76,7 +76,7 @@ to_free(void *pointer, bool device, const char *call)
     return a;
 }
 
-// cudaFree promises no waiting for other streams here: work that still uses the memory will find it gone.
+// cudaFree does not wait for other streams here: work that still uses the memory will find it gone.
 extern "C" cudaError_t
 cudaFree(void *pointer)
 {
@@ -101,7 +101,7 @@ cudaFreeHost(void *pointer)
         return fail(cudaErrorInvalidValue);
     if (guard_overlaps(a->begin, a->bytes)) {
         report(CUDASIM_REUSED_BUFFER, a->begin, a->bytes, {nullptr, "cudaFreeHost", 0},
-               "a copy that nobody waited for still uses it");
+               "a copy without a wait for it still uses it");
         streams_finish();
     }
     memory_free(a);
@@ -227,7 +227,7 @@ struct Copy {
     cudaMemcpyKind kind;
     const char    *call;
     bool           from_device, to_device;
-    uint64_t       sum;  // of a pinned source, when the copy was asked for
+    uint64_t       sum;  // of a pinned source, when the copy was called
     int            guard;
 
     uintptr_t to_row(size_t y) const

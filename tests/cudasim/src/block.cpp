@@ -16,7 +16,7 @@ uint3        cudasim_thread_index, cudasim_block_index;
 dim3         cudasim_block_size, cudasim_grid_size;
 }
 
-constexpr unsigned IDLE_PASSES = 200;  // all threads spin: nobody will ever release them
+constexpr unsigned IDLE_PASSES = 200;  // all threads spin: none will ever release them
 
 static const cudasim_launch *launch;
 static struct {
@@ -75,7 +75,7 @@ run_lane(unsigned index)
     fibre_resume(index);
 }
 
-// No thread can go on: says who waits where.
+// No thread can continue: reports which waits where.
 static void
 stalled(void)
 {

@@ -1,4 +1,4 @@
-// Devices, their properties and errors, the seed and the faults that a test asks for.
+// Devices, their properties and errors, the seed and the faults that a test requests.
 #include "internal.h"
 
 #include <cinttypes>

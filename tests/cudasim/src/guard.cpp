@@ -16,7 +16,7 @@ constexpr uintptr_t PAGE = 4096;
 
 struct Guard {
     int       id;
-    uintptr_t begin, end;   // as asked
+    uintptr_t begin, end;   // as requested
     uintptr_t first, last;  // whole pages
     bool      readable;
 };
@@ -84,7 +84,7 @@ guard_remove(int id)
             guards.erase(guards.begin() + (long)i);
             break;
         }
-    for (const auto &g : guards)  // another one may stand on the same pages
+    for (const auto &g : guards)  // another one may be on the same pages
         apply(g, opened);
 }
 

@@ -1,5 +1,5 @@
 // Where a kernel's module lies: its constants, and its shared variables, which are the module's thread-local storage.
-// The symbol table tells the variables from the gaps between them; without one (stripped) all of it counts as
+// The symbol table distinguishes the variables from the gaps between them; without one (stripped) all of it counts as
 // variables.
 #include "internal.h"
 

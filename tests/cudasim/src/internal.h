@@ -90,7 +90,7 @@ int         launch_run(const cudasim_launch &launch, int device);  // the sticky
 void        attach_image(const cudasim_launch &launch);  // image.cpp: where the kernel's module and shared memory lie
 std::string shared_name(uintptr_t address);              // the variable that holds it, or the last one before it
 
-void spin(void);  // trace.cpp: lets the others run now and then, for those who wait for an atomic
+void spin(void);  // trace.cpp: lets the others run at times, for threads that wait for an atomic
 
 // --- device.cpp
 struct Device {
@@ -102,8 +102,8 @@ extern std::recursive_mutex api_mutex;
 extern uint64_t             seed;
 int                         current_device(void);
 void                        choose_device(int device);
-cudaError_t                 fail(cudaError_t error);  // remembers it as the thread's last error, and returns it
-// Begins every call: true: go on; false: *out is the answer (no device, a sticky error, a fault that was asked for).
+cudaError_t                 fail(cudaError_t error);  // stores it as the thread's last error, and returns it
+// Begins every call: true: go on; false: *out is the answer (no device, a sticky error, a requested fault).
 bool                                       enter(const char *call, cudaError_t *out);
 uint64_t                                   next_random(uint64_t *state);
 std::map<std::string, cudasim_counters_t> &counters(void);
@@ -112,7 +112,7 @@ std::map<std::string, cudasim_counters_t> &counters(void);
 void streams_reset(void);
 void streams_finish(void);
 void stream_synchronise(int device);  // all streams of it
-// Puts work at the end of a stream, to be run when somebody waits. Counters of the work go by its name.
+// Puts work at the end of a stream, to be run when a call waits. Counters of the work go by its name.
 cudaError_t stream_add(cudaStream_t stream, const char *name, std::function<void()> work);
 cudaError_t stream_wait(cudaStream_t stream);
 int         stream_device(cudaStream_t stream);  // -1: no stream

@@ -14,7 +14,7 @@ Memory memory;
 
 constexpr uintptr_t PAGE = 4096;
 
-// A range of addresses of which allocations take pieces, each with a page to either side that belongs to nobody.
+// A range of addresses of which allocations take pieces, each with an unused page on either side.
 struct Area {
     uintptr_t                       begin, end, next;
     std::map<uintptr_t, Allocation> pieces;
@@ -77,7 +77,7 @@ memory_find(uintptr_t address)
     return at == area->pieces.begin() ? nullptr : &std::prev(at)->second;
 }
 
-// First place from `next` on where nothing live lies; what was freed there is forgotten. 0: none before the end.
+// First place from `next` on where nothing live lies; the state of what was freed there is dropped. 0: none before the end.
 static uintptr_t
 place(Area *area, size_t span)
 {

@@ -9,7 +9,7 @@
 using namespace cudasim;
 
 struct nvmlEventSet_st {
-    std::vector<int> watched;  // devices that have not told yet
+    std::vector<int> watched;  // devices that were not reported yet
 };
 
 static bool initialised;

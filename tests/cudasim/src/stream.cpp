@@ -272,7 +272,7 @@ cudaStreamSynchronize(cudaStream_t stream)
     return stream_wait(stream);
 }
 
-// Each question lets one piece of work run, so that who asks often enough gets there.
+// Each query runs one piece of work, so that repeated queries complete all.
 extern "C" cudaError_t
 cudaStreamQuery(cudaStream_t stream)
 {

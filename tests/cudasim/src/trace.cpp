@@ -1,6 +1,6 @@
 // Every load and store of a kernel. The .cu files are compiled with -fsanitize=thread, which puts a call of
 // __tsan_readN or __tsan_writeN before each access; these functions take the place of the sanitizer's own. Host code of
-// the same file calls them as well and is told apart by its stack.
+// the same file calls them as well and is distinguished by its stack.
 #include "internal.h"
 
 #include <cstdio>
@@ -318,7 +318,7 @@ ATOMIC(8, uint8_t)
 ATOMIC(32, uint32_t)
 ATOMIC(64, uint64_t)
 
-// -fsanitize=bounds: an index outside an array whose length the compiler knows. The data begins with FILE, line,
+// -fsanitize=bounds: an index outside an array whose length is known to the compiler. The data begins with FILE, line,
 // column.
 HIDDEN void
 __ubsan_handle_out_of_bounds(void *data, void *index)

@@ -194,7 +194,7 @@ cudasim_lane(void)
     return run.index % LANES;
 }
 
-// The lanes that may be running side by side with this one: CUDA promises no more than that the caller is among them.
+// The lanes that may be running side by side with this one: CUDA guarantees only that the caller is among them.
 extern "C" unsigned
 __activemask(void)
 {

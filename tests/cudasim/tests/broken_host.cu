@@ -1,4 +1,4 @@
-// Host code that doesn't wait, frees wrongly or asks for the impossible.
+// Host code that doesn't wait, frees wrongly or requests the impossible.
 #include "cases.h"
 
 #include <cstring>

@@ -230,7 +230,7 @@ store(int *where, int value)
     *where = value;
 }
 
-// As far as the dynamic memory, of which the launch asks for none.
+// As far as the dynamic memory, of which the launch requests none.
 __global__ void
 pointer_too_far(int *out)
 {

@@ -46,7 +46,7 @@ host_copy(const T *from, size_t n)
     return to;
 }
 
-// For a case that breaks the device: what its last call says is not what is tested.
+// For a case that breaks the device: the result of its last call is not tested.
 inline void
 run_it(void)
 {

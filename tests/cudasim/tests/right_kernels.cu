@@ -135,7 +135,7 @@ right_warp_exchange(void)
     cudaFree(b);
 }
 
-// Parts of a warp go ways of their own, each with its mask; memory passes through lanes that stand between.
+// Parts of a warp go ways of their own, each with its mask; memory passes through lanes in between.
 __global__ void
 half_warps(int *out)
 {
@@ -167,7 +167,7 @@ right_half_warps(void)
     cudaFree(b);
 }
 
-// Lanes that left may stand in a mask, as long as nobody reads them.
+// Lanes that left may be in a mask, as long as no lane reads them.
 __global__ void
 some_leave(int *out, int n)
 {

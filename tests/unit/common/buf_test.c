@@ -55,7 +55,7 @@ Test(buf, after_a_failure_nothing_is_added_so_that_there_is_no_hole)
     cr_assert_str_eq(buf.bytes, "a");
 }
 
-Test(buf, clear_forgets_the_error_and_keeps_the_memory)
+Test(buf, clear_resets_the_error_and_keeps_the_memory)
 {
     kt_buf_str(&buf, "old");
     kt_buf_add(&buf, "", SIZE_MAX);

@@ -31,7 +31,7 @@ Test(err, every_error_has_a_name_a_sentence_part_and_a_verdict)
     }
 }
 
-Test(err, an_error_of_another_version_is_worth_another_try)
+Test(err, an_unknown_error_code_is_retried)
 {
     cr_assert_str_eq(kt_err_name((kt_err_t)-9999), "EUNKNOWN");
     cr_assert_eq(kt_err_verdict((kt_err_t)-9999), KT_VERDICT_RETRY);

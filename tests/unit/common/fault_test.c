@@ -28,14 +28,14 @@ Test(fault, the_empty_text_is_no_fault)
 
 Test(fault, each_fault_of_a_list_hits_the_paths_with_its_word)
 {
-    cr_assert_eq(parse_analysis("crash:boom,hang:stuck,swell:big:one,hang:again"), KT_OK, "%s", why);
+    cr_assert_eq(parse_analysis("crash:boom,hang:stuck,grow:big:one,hang:again"), KT_OK, "%s", why);
     cr_assert_eq(faults.n, 4);
     cr_assert(kt_test_faults_hit_path(&faults, KT_TEST_FAULT_CRASH, "/music/boom.mp3"));
     cr_assert_not(kt_test_faults_hit_path(&faults, KT_TEST_FAULT_CRASH, "/music/stuck.mp3"));
     cr_assert(kt_test_faults_hit_path(&faults, KT_TEST_FAULT_HANG, "/music/stuck.mp3"));
     cr_assert(kt_test_faults_hit_path(&faults, KT_TEST_FAULT_HANG, "/music/again.mp3"));
-    cr_assert(kt_test_faults_hit_path(&faults, KT_TEST_FAULT_SWELL, "/big:one"));
-    cr_assert_not(kt_test_faults_hit_path(&faults, KT_TEST_FAULT_SWELL, "/big"));
+    cr_assert(kt_test_faults_hit_path(&faults, KT_TEST_FAULT_GROW, "/big:one"));
+    cr_assert_not(kt_test_faults_hit_path(&faults, KT_TEST_FAULT_GROW, "/big"));
 }
 
 Test(fault, a_word_that_contains_noop_is_not_noop)
@@ -47,7 +47,7 @@ Test(fault, a_word_that_contains_noop_is_not_noop)
     cr_assert_not(faults.noop);
 }
 
-Test(fault, noop_has_a_size_or_none_and_stands_anywhere)
+Test(fault, noop_has_a_size_or_none_in_any_position)
 {
     cr_assert_eq(parse_analysis("crash:x,noop"), KT_OK, "%s", why);
     cr_assert(faults.noop && faults.noop_bytes == 0 && faults.n == 1);

@@ -68,7 +68,7 @@ Test(queue, a_full_queue_refuses_and_leaves_the_item_to_its_owner)
     cr_assert_eq(kt_queue_count(queue), ROOM);
 }
 
-Test(queue, pop_takes_at_most_what_was_asked)
+Test(queue, pop_takes_at_most_its_maximum)
 {
     void  *items[2];
     size_t n = 0;
@@ -79,7 +79,7 @@ Test(queue, pop_takes_at_most_what_was_asked)
     cr_assert_eq(kt_queue_count(queue), 1);
 }
 
-Test(queue, an_empty_queue_gives_up_at_the_deadline)
+Test(queue, a_pop_from_an_empty_queue_ends_at_the_deadline)
 {
     void   *item     = &values[0];
     size_t  n        = 99;
@@ -136,7 +136,7 @@ wait_for_room(void *err)
     return NULL;
 }
 
-Test(queue, close_wakes_whoever_waits_for_an_item)
+Test(queue, close_wakes_the_waiting_consumers)
 {
     pthread_t thread;
     kt_err_t  err = KT_OK;

@@ -150,7 +150,7 @@ Test(settings, names_of_other_programs_are_ignored)
     cr_assert_eq(load_variable("AMQP_SOMETHING=1"), KT_OK);
 }
 
-Test(settings, numbers_outside_their_bounds_say_what_is_permitted)
+Test(settings, numbers_outside_their_bounds_are_errors_with_the_bounds)
 {
     expect_bad_variable("ANALYZER_WORKERS=0", "ANALYZER_WORKERS=0 is not permitted: 1 to 256");
     expect_bad_variable("ANALYZER_WORKERS=257", "1 to 256");
@@ -212,7 +212,7 @@ Test(settings, a_hop_is_not_longer_than_a_frame)
     cr_assert_eq(kt_settings_check(&settings, why), KT_OK);
 }
 
-Test(settings, files_that_are_wrong_say_where)
+Test(settings, errors_in_files_have_their_position)
 {
     expect_bad_file("ANALYZER_WORKERS=1\nnonsense\n", ":2: \"nonsense\" is not NAME=value");
     expect_bad_file("ANALYZER_MODEL_PATH=\"open", ":1: ANALYZER_MODEL_PATH: unmatched quotes");
@@ -241,7 +241,7 @@ expect_masked(const char *env, const char *value, const char *line)
     expect_printed(line);
 }
 
-Test(settings, passwords_are_masked_wherever_they_stand)
+Test(settings, passwords_are_masked_in_every_setting)
 {
     cr_assert_eq(kt_settings_load(&settings, NULL, nothing, why), KT_OK);
     expect_masked("DATABASE_URL", "postgresql://kt:se@cr:et@db/kt?password=abc&x=1",

@@ -18,7 +18,7 @@ static kt_curve_t server_key, node_key, other_key;
 static char       endpoint[256];
 static int        refused_fd;
 
-// Tells a test that a key was refused.
+// Reports to a test that a key was refused.
 static void
 note_refusal(void *context, kt_log_level_t level, const char *id, const char *fields)
 {
@@ -120,7 +120,7 @@ Test(socket, an_allowed_key_gets_through_and_is_the_senders_user_id)
     zsock_destroy(&dealer);
 }
 
-// libzmq gives up once it was refused: who knows of that, from the socket's monitor, connects again
+// libzmq does not retry after a refusal: the caller detects it by the socket's monitor and connects again
 // (node/link/dealer.c).
 Test(socket, an_unknown_key_stays_outside_and_a_new_connection_gets_in_once_it_is_allowed)
 {
@@ -139,7 +139,7 @@ Test(socket, an_unknown_key_stays_outside_and_a_new_connection_gets_in_once_it_i
     zsock_destroy(&dealer);
 }
 
-Test(socket, two_keys_are_told_apart)
+Test(socket, two_keys_are_distinguished)
 {
     char     routing[2][ROUTING_BYTES];
     char     keys[2][KT_CURVE_TEXT];
@@ -170,14 +170,14 @@ Test(socket, a_dealer_of_another_servers_key_gets_nowhere)
     zsock_destroy(&right);
 }
 
-Test(socket, a_send_to_nobody_is_refused)
+Test(socket, a_send_to_an_unknown_peer_is_refused)
 {
     void *socket = zsock_resolve(router);
-    cr_assert_eq(zmq_send(socket, "nobody", 6, ZMQ_SNDMORE | ZMQ_DONTWAIT), -1);
+    cr_assert_eq(zmq_send(socket, "unknown", 7, ZMQ_SNDMORE | ZMQ_DONTWAIT), -1);
     cr_assert_eq(errno, EHOSTUNREACH);
 }
 
-Test(socket, an_oversized_frame_ends_the_connection_and_the_next_one_is_heard)
+Test(socket, an_oversized_frame_ends_the_connection_and_the_next_one_works)
 {
     char     routing[ROUTING_BYTES];
     int      length;
@@ -216,7 +216,7 @@ Test(socket, a_dealer_finds_a_router_that_was_started_again)
     send_text(dealer, "one");
     expect_text("one", &node_key, routing, &length);
     bind_again();
-    // What is sent before the dealer notices the break may be lost: say it until it is heard.
+    // What is sent before the dealer notices the break may be lost: it is sent until it is received.
     int64_t deadline_ms = kt_clock_ms() + PATIENCE_MS;
     do
         zmq_send(zsock_resolve(dealer), "two", 3, ZMQ_DONTWAIT);
@@ -225,7 +225,7 @@ Test(socket, a_dealer_finds_a_router_that_was_started_again)
     zsock_destroy(&dealer);
 }
 
-Test(socket, a_busy_port_and_a_bad_address_are_told_apart)
+Test(socket, a_busy_port_and_a_bad_address_have_different_errors)
 {
     zsock_t *second      = NULL;
     char     unused[256] = "untouched";

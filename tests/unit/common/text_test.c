@@ -95,6 +95,16 @@ Test(text, real_numbers_are_finite_and_decimal)
     cr_assert_eq(value, -1.5);
 }
 
+Test(text, a_hex_digit_has_either_case)
+{
+    cr_assert_eq(kt_text_hex_digit('0'), 0);
+    cr_assert_eq(kt_text_hex_digit('9'), 9);
+    cr_assert_eq(kt_text_hex_digit('a'), 10);
+    cr_assert_eq(kt_text_hex_digit('F'), 15);
+    for (const char *at = "/:@G`g\x10\x80"; *at; at++)
+        cr_assert_eq(kt_text_hex_digit(*at), -1, "0x%02x", (unsigned char)*at);
+}
+
 Test(text, an_explanation_is_formatted_truncated_and_sanitised)
 {
     char out[16];

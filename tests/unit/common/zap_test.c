@@ -55,7 +55,7 @@ receive(reply_t *reply)
     }
 }
 
-// Asks as libzmq does, with a credential of any length, and gives the status.
+// Requests as libzmq does, with a credential of any length, and returns the status.
 static const char *
 ask(const char *mechanism, const void *credential, size_t length, reply_t *reply)
 {
@@ -88,7 +88,7 @@ make_keys(char (*keys)[41], size_t n)
     }
 }
 
-Test(zap, nobody_is_allowed_at_first)
+Test(zap, no_key_is_allowed_at_first)
 {
     reply_t reply;
     char    keys[1][41];
@@ -180,7 +180,7 @@ allow_often(void *failed)
     return NULL;
 }
 
-Test(zap, the_set_may_change_while_keys_are_asked_for)
+Test(zap, the_set_may_change_during_lookups)
 {
     pthread_t threads[THREADS];
     int       failed[THREADS] = {0};

@@ -174,7 +174,7 @@ metric(const char *name)
     return at ? strtod(at + strlen(line), NULL) : -1;
 }
 
-Test(coordinator, a_stranger_is_asked_who_it_is)
+Test(coordinator, an_unknown_node_gets_who)
 {
     kt_msg_t msg;
     send_beat(5);
@@ -244,7 +244,7 @@ Test(coordinator, a_result_without_a_document_is_refused)
     cr_assert_eq(msg.nack.items.at[0].err, KT_EDOCUMENT);
 }
 
-Test(coordinator, garbage_and_odd_frames_harm_nobody)
+Test(coordinator, garbage_and_odd_frames_are_harmless)
 {
     kt_msg_t msg;
     send_hello("by-hand", 1);
@@ -263,7 +263,7 @@ Test(coordinator, garbage_and_odd_frames_harm_nobody)
     cr_assert_eq(metric("kithara_bad_frames_total"), 300 / 7 + 2);  // the last: of two parts
 }
 
-// Asks again until the metric is that large.
+// Polls until the metric is that large.
 static bool
 grows_to(const char *name, double value)
 {
@@ -307,7 +307,7 @@ Test(coordinator, what_is_no_node_at_the_nodes_port_is_counted)
     close(fd);
 }
 
-Test(coordinator, what_a_node_that_says_goodbye_had_goes_to_the_next)
+Test(coordinator, the_jobs_of_a_node_that_sends_bye_go_to_the_next)
 {
     kt_msg_t       msg  = {.type = KT_MSG_BYE, .bye = {.reason = kt_bytes_of("done")}};
     kt_wire_work_t work = begin_work(1);
@@ -328,7 +328,7 @@ Test(coordinator, what_a_node_that_says_goodbye_had_goes_to_the_next)
     cr_assert(back);
 }
 
-// An order that waits for the ledger; whoever asks gives up at once.
+// A request that waits for the ledger; its client disconnects at once.
 static kt_err_t
 ask_and_leave(int64_t patience_ms)
 {
@@ -341,7 +341,7 @@ ask_and_leave(int64_t patience_ms)
     return err;
 }
 
-Test(coordinator, what_is_asked_of_a_ledger_that_is_down_has_a_bound)
+Test(coordinator, requests_to_a_ledger_that_is_down_are_bounded)
 {
     size_t   asked = 0;
     kt_err_t err   = KT_EFULL;

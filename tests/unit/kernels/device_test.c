@@ -84,7 +84,7 @@ Test(device, no_frames_and_no_spans_are_no_work)
     stream_free(&stream);
 }
 
-Test(device, a_row_that_nobody_wants_is_not_written)
+Test(device, a_row_that_is_not_requested_is_not_written)
 {
     stream_t  stream = stream_new(&defaults, 4096);
     kt_rows_t first = {.row[KT_ROW_RMS] = stream.row[KT_ROW_RMS]}, second = {.row[KT_ROW_MEL] = stream.row[KT_ROW_MEL]};

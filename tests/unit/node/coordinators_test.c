@@ -108,7 +108,7 @@ Test(coordinators, beyond_the_credit_nothing_is_taken)
     cr_assert_leq(msg.beat.held.n, credit);
 }
 
-Test(coordinators, what_a_dead_one_gave_goes_to_the_other)
+Test(coordinators, results_for_a_lost_one_go_to_the_other)
 {
     kt_msg_t msg;
     nx_start();

@@ -87,7 +87,7 @@ send_refs(kt_msg_type_t type)
     px_send(&peer, &msg);
 }
 
-Test(node, it_says_who_it_is_and_that_it_has_room)
+Test(node, it_sends_hello_with_its_room)
 {
     kt_msg_t msg;
     px_receive_next(&peer, &msg, KT_MSG_HELLO);
@@ -150,7 +150,7 @@ Test(node, the_same_work_again_is_answered_with_the_result_that_is_kept)
     cr_assert_eq(msg.result.items.at[0].attempt, 1);
 }
 
-Test(node, a_refused_result_comes_back_as_a_failure)
+Test(node, a_refused_result_becomes_a_failure)
 {
     kt_msg_t          msg, nack = {.type = KT_MSG_NACK};
     kt_wire_refusal_t refusal              = {4, 1, KT_EBADDATA};
@@ -194,7 +194,7 @@ Test(node, a_drained_node_has_no_room)
     while (!msg.beat.free);
 }
 
-Test(node, a_cancelled_result_is_forgotten)
+Test(node, a_cancelled_result_is_dropped)
 {
     kt_msg_t msg;
     welcome();
@@ -206,7 +206,7 @@ Test(node, a_cancelled_result_is_forgotten)
     while (msg.beat.kept.n);
 }
 
-Test(node, a_signal_drains_it_and_it_says_goodbye_when_its_results_are_acknowledged)
+Test(node, a_signal_drains_it_and_it_sends_bye_when_its_results_are_acknowledged)
 {
     kt_msg_t msg;
     welcome();

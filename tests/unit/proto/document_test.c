@@ -92,7 +92,7 @@ fill(void)
     kt_document_model(doc, "msd_musicnn", "1.2.0");
 }
 
-Test(document, values_stand_where_the_specification_wants_them)
+Test(document, values_are_where_the_specification_has_them)
 {
     fill();
     cr_assert_eq(finish(), KT_OK, "%s", why);
@@ -180,7 +180,7 @@ Test(document, reasons_are_given_once_for_a_whole_group)
     cr_assert_null(kt_json_get(at("reasons"), "mfcc"));
 }
 
-Test(document, what_was_not_asked_for_says_so)
+Test(document, what_was_not_requested_has_the_reason)
 {
     kt_document_destroy(&doc);
     job.options = KT_OPTION_SPECTRAL;
@@ -322,7 +322,7 @@ Test(document, reals_have_nine_digits)
     cr_assert_not_null(strstr(out.bytes, "\"rms\":0.333333333,"));
 }
 
-Test(document, a_failure_says_what_happened)
+Test(document, a_failure_has_its_error_and_detail)
 {
     cr_assert_eq(kt_document_failure(&job, KT_ENOFILE, "/a.mp3", &STAMP, &out), KT_OK);
     cr_assert_eq(kt_document_check(out.bytes, out.length, why), KT_OK, "%s", why);
@@ -416,7 +416,7 @@ Test(document, text_regions_are_checked_by_their_numbers)
     expect_change_refused("\"text_regions\":null", "\"text_regions\":{}", "features.visual.text_regions");
 }
 
-Test(document, a_snapshot_says_what_it_is_and_a_final_message_does_not)
+Test(document, a_snapshot_is_marked_and_a_final_message_is_not)
 {
     cr_assert_eq(finish(), KT_OK, "%s", why);
     cr_assert_null(strstr(out.bytes, "snapshot"));

@@ -8,7 +8,7 @@ Test(features, every_row_is_found_by_its_group_and_name)
 {
     for (unsigned i = 0; i < KT_FEATURES; i++) {
         const kt_feature_desc_t *desc = kt_feature_desc((kt_feature_t)i);
-        cr_assert_eq(kt_feature_find(desc->group, desc->name), i, "%s stands twice", desc->name);
+        cr_assert_eq(kt_feature_find(desc->group, desc->name), i, "%s is there twice", desc->name);
         cr_assert_gt(desc->max_count, 0);
         cr_assert_leq(desc->min, desc->max);
     }

@@ -228,7 +228,7 @@ Test(job, none_is_no_option_and_nothing_is_no_list)
     cr_assert_eq(kt_options_parse("", &options), KT_EINVAL);
 }
 
-Test(job, a_url_is_told_from_a_path_and_shown_without_its_query)
+Test(job, a_url_is_distinguished_from_a_path_and_shown_without_its_query)
 {
     char shown[64];
     cr_assert(kt_job_is_url("http://host/a") && kt_job_is_url("HTTPS://host"));

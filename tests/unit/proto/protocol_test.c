@@ -62,7 +62,7 @@ expect_list(const char *rule, const char *name, const char *element, int max)
 }
 
 // clang-format off
-Test(protocol, every_message_and_field_stands_in_the_grammar)
+Test(protocol, every_message_and_field_is_in_the_grammar)
 {
     char rule[1024];
 #define KT_MSG(NAME, name, id, meaning) rule_of(#NAME, rule, sizeof rule); expect_in_rule(rule, #id);

@@ -28,7 +28,7 @@ TestSuite(wire, .init = open_wire, .fini = close_wire);
 static kt_err_t
 decode(const void *bytes, size_t n)
 {
-    char *copy = calloc(1, n ? n : 1);  // of just this size, so that the sanitizer sees a read past its end
+    char *copy = calloc(1, n ? n : 1);  // of just this size, so that the sanitizer detects a read past its end
     memcpy(copy, bytes, n);
     kt_err_t err = kt_wire_decode(copy, n, &arena, &got);
     free(copy);
@@ -44,7 +44,7 @@ encode(const kt_msg_t *msg)
     cr_assert_eq(kt_wire_encode(msg, &buf), KT_OK);
 }
 
-Test(wire, every_message_comes_back_as_it_was)
+Test(wire, every_message_is_decoded_as_it_was_encoded)
 {
     unsigned seed = 1;
     for (int round = 0; round < 200; round++)
@@ -56,7 +56,7 @@ Test(wire, every_message_comes_back_as_it_was)
         }
 }
 
-Test(wire, a_message_with_many_elements_comes_back)
+Test(wire, a_message_with_many_elements_is_decoded)
 {
     static kt_wire_held_t held[8192];
     static kt_wire_ref_t  kept[8192];

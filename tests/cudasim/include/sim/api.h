@@ -1,5 +1,5 @@
 // The host's side of the CUDA run-time, as far as Kithara uses it. Same names, same contracts; what a call that is
-// asynchronous in CUDA does here is put off until somebody waits for it (src/stream.cpp).
+// asynchronous in CUDA does here is deferred until a call waits for it (src/stream.cpp).
 #pragma once
 
 #include "types.h"

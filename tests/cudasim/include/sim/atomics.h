@@ -1,5 +1,5 @@
 // Atomics. One CUDA thread runs at a time, so the operation itself is plain; the simulator checks the address and
-// remembers that the access was atomic (two atomics never race, an atomic and a plain access do).
+// records that the access was atomic (two atomics never race, an atomic and a plain access do).
 #pragma once
 
 #include "intrinsics.h"

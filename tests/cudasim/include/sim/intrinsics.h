@@ -1,5 +1,5 @@
 // Arithmetic that CUDA offers as built-in functions. The quick ones (__sinf, __expf, ...) are answered exactly: the
-// simulator says nothing about their error on a GPU.
+// simulator does not model their error on a GPU.
 #pragma once
 
 #include "device.h"

@@ -1,5 +1,5 @@
 // Kernel launches. The arguments are converted to the kernel's parameter types and kept by value, as CUDA does; the
-// launch itself runs when somebody waits for it.
+// launch itself runs when a call waits for it.
 #pragma once
 
 #include "api.h"
@@ -8,7 +8,7 @@
 #include <tuple>
 #include <utility>
 
-// Touching it makes sure that this thread has the module's shared variables, and tells where they lie.
+// Touching it makes sure that this thread has the module's shared variables, and gives their addresses.
 static thread_local char cudasim_anchor_here;
 static CUDASIM_QUIET void *
 cudasim_anchor(void)

@@ -1,5 +1,6 @@
-// Exchanges within a warp. Each call names its lanes; the simulator lets nobody on before all of them have come, and
-// reports a mask without the caller, a source lane outside the mask or gone, and lanes that disagree (src/warp.cpp).
+// Exchanges within a warp. Each call names its lanes; the simulator lets no lane continue before all of them have come,
+// and reports a mask without the caller, a source lane outside the mask or gone, and lanes that disagree
+// (src/warp.cpp).
 #pragma once
 
 #include "device.h"
@@ -27,7 +28,7 @@ enum cudasim_warp_kind {
 #define CUDASIM_HERE const char *file = __builtin_FILE(), int line = __builtin_LINE()
 
 extern "C" {
-// source: the lane whose value is wanted; -1: one's own value (a shuffle that leaves its segment), or not a shuffle.
+// source: the lane whose value is read; -1: one's own value (a shuffle that leaves its segment), or not a shuffle.
 uint64_t cudasim_warp(int kind, unsigned mask, uint64_t value, int source, const char *file, int line);
 unsigned cudasim_lane(void);
 unsigned __activemask(void);

@@ -165,7 +165,7 @@ Test(keys, callers_at_once_lose_nothing)
     kt_keys_fini(&keys);
 }
 
-Test(keys, a_revoked_key_is_gone_and_everything_else_stays)
+Test(keys, a_revoked_key_is_removed_and_the_others_stay)
 {
     const char *one = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7", *two = "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID";
     kt_keys_t   keys;

@@ -122,7 +122,7 @@ take_line(void *context, kt_log_level_t level, const char *id, const char *field
     warnings += strcmp(id, "HTTP-TOKEN-OPEN") == 0;
 }
 
-Test(http_token, a_file_that_others_may_read_is_used_and_said)
+Test(http_token, a_file_that_others_may_read_is_used_and_logged)
 {
     char token[KT_HTTP_TOKEN];
     write_file("shared\n", 0644);

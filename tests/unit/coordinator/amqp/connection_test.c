@@ -53,7 +53,7 @@ Test(amqp_tags, neighbours_are_acknowledged_as_one_and_late_ones_alone)
     cr_assert(kt_tags_settle(&tags, 1, 4));
     cr_assert_str_eq(flush(&tags, &acks), "4 ");
     cr_assert(kt_tags_settle(&tags, 1, 5));
-    cr_assert_str_eq(flush(&tags, &acks), "5 ", "not 6, which RabbitMQ no longer knows");
+    cr_assert_str_eq(flush(&tags, &acks), "5 ", "not 6, which RabbitMQ has settled already");
     cr_assert(kt_tags_settle(&tags, 1, 8));
     cr_assert(kt_tags_settle(&tags, 1, 7));
     cr_assert_str_eq(flush(&tags, &acks), "8* ");
@@ -90,7 +90,7 @@ Test(amqp_tags, a_broker_that_delivers_out_of_turn_or_too_much_is_noticed)
     kt_tags_fini(&tags);
 }
 
-Test(amqp_tags, a_failed_acknowledgement_is_told)
+Test(amqp_tags, a_failed_acknowledgement_is_returned)
 {
     kt_tags_t tags;
     acks_t    acks = {.err = KT_EIO};
@@ -244,7 +244,7 @@ Test(amqp_backoff, pauses_double_up_to_half_a_minute_and_differ)
     cr_assert_leq(kt_backoff_next(&one), KT_BACKOFF_FIRST_MS);
 }
 
-Test(amqp_url, parts_and_what_stands_for_what_is_missing)
+Test(amqp_url, parts_and_defaults_of_missing_parts)
 {
     char          why[KT_AMQP_WHY] = "";
     kt_amqp_url_t url;
@@ -258,7 +258,7 @@ Test(amqp_url, parts_and_what_stands_for_what_is_missing)
     cr_assert_str_eq(url.vhost, "music");
 }
 
-Test(amqp_url, what_is_wrong_is_said_without_the_password)
+Test(amqp_url, errors_do_not_contain_the_password)
 {
     static const char *const bad[]            = {"", "http://h/", "amqp:/x", "amqp://me:secret@host:port/",
                                                  "amqp://u:secret@[::1"};

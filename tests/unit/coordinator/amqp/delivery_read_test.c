@@ -1,4 +1,4 @@
-// What a delivery asks of the ledger: a job, or a reject with the reason and, where it is known for whom, a reply.
+// What a delivery becomes in the ledger: a job, or a reject with the reason and, with a message_id, a reply.
 #include "coordinator/amqp/consumer.h"
 #include "proto/document.h"
 
@@ -54,7 +54,7 @@ Test(intake, what_is_no_json_is_a_letter_without_a_reply)
     kt_delivery_destroy(&delivery);
 }
 
-Test(intake, a_malformed_message_that_says_whose_it_is_gets_a_valid_output_message)
+Test(intake, a_malformed_message_with_a_message_id_gets_a_valid_output_message)
 {
     char           why[KT_DOCUMENT_WHY] = "";
     kt_delivery_t *delivery = read_text("{\"message_id\": \"a7\", \"media_id\": \"m\", \"file_path\": 5}", "property");
@@ -80,7 +80,7 @@ Test(intake, the_broker_s_property_names_what_the_body_does_not)
     kt_delivery_destroy(&delivery);
 }
 
-Test(intake, a_message_that_was_cut_is_refused_whatever_its_beginning_says)
+Test(intake, a_truncated_message_is_refused_whatever_its_beginning)
 {
     kt_delivery_t *delivery = delivery_of("{}", 2, "big");
     delivery->all_bytes     = 300000;

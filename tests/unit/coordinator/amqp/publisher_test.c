@@ -59,7 +59,7 @@ tear_down(void)
 
 TestSuite(publisher, .init = set_up, .fini = tear_down);
 
-// The OUTBOX that is asked, answered with n rows from `first` on.
+// The OUTBOX that is requested, answered with n rows from `first` on.
 static void
 answer_page(uint64_t first, size_t n)
 {
@@ -109,7 +109,7 @@ stats(void)
     return out;
 }
 
-Test(publisher, without_a_lease_nothing_is_asked)
+Test(publisher, without_a_lease_nothing_is_requested)
 {
     lease.held = false;
     pass(10000);
@@ -168,7 +168,7 @@ Test(publisher, a_row_in_flight_is_not_sent_again_by_a_rescan)
     cr_assert_eq(sent[2]->row.id, 3);
 }
 
-Test(publisher, new_rows_are_asked_for_behind_the_last_and_a_rescan_from_the_beginning)
+Test(publisher, new_rows_are_read_after_the_last_and_a_rescan_from_the_beginning)
 {
     pass(0);
     answer_page(1, 2);

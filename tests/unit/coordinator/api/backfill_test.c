@@ -207,7 +207,7 @@ wish(const char *source, char out[512])
     snprintf(out, 512, "{\"folder\":\"%s\",\"token\":\"t\",\"name\":\"n\"}", source);
 }
 
-Test(api_backfill, what_is_wrong_with_a_wish_is_said)
+Test(api_backfill, an_invalid_request_gets_the_reason)
 {
     char body[512];
     cr_assert_str_eq(code_of(ask("POST", "/v1/backfills", "{", 400)), "EMESSAGE");
@@ -239,7 +239,8 @@ Test(api_backfill, a_folder_is_listed_and_fed)
     const json_t *json = ask("POST", "/v1/backfills", body, 200);
     cr_assert_str_eq(kt_json_str(json, "state", ""), "running");
     cr_assert_str_eq(kt_json_str(json, "priority", ""), "low");
-    cr_assert_eq(kt_json_i64(ask("POST", "/v1/backfills", body, 200), "id", 0), 1, "asked again, it is the same");
+    cr_assert_eq(kt_json_i64(ask("POST", "/v1/backfills", body, 200), "id", 0), 1,
+                 "a repeated request returns the same");
     json = turn_until_listed("/v1/backfills/1");
     cr_assert_eq(kt_json_i64(json, "listed", 0), 2500);
     for (int i = 0; i < 6; i++)
@@ -282,7 +283,7 @@ Test(api_backfill, a_list_is_spooled_sealed_and_listed)
     cr_assert_str_eq(code_of(kt_json_at(kt_json_get(json, "results"), 0)), "EROOT");
 }
 
-Test(api_backfill, a_folder_that_went_away_is_broken_and_says_why)
+Test(api_backfill, a_removed_folder_breaks_the_backfill_with_a_reason)
 {
     char body[512];
     wish(folder, body);
@@ -296,7 +297,7 @@ Test(api_backfill, a_folder_that_went_away_is_broken_and_says_why)
     cr_assert_str_eq(kt_json_str(turn_until_listed("/v1/backfills/1"), "state", ""), "done");
 }
 
-Test(api_backfill, the_end_in_the_middle_of_listing_waits_for_nobody)
+Test(api_backfill, a_stop_in_the_middle_of_listing_does_not_wait)
 {
     char body[512], path[128];
     for (int i = 0; i < 3000; i++) {

@@ -62,7 +62,7 @@ run_loop(void *context)
     (void)context;
     while (!kt_queue_pop(queue, &item, 1, &n, PATIENCE_MS)) {
         kt_call_t *call = item;
-        if (stuck && call->wants_totals) {  // as when the ledger stands still: the asker goes on without
+        if (stuck && call->wants_totals) {  // as when the ledger is blocked: the caller continues without
             stuck = false;
             late  = call;
             continue;
@@ -71,7 +71,7 @@ run_loop(void *context)
         call->snapshot.rate_per_s = 1.5;
         call->snapshot.ledger_kind = "memory";
         call->snapshot.view        = (kt_sched_view_t){.ledger_up = !ledger_down, .lease_held = true, .nodes_live = 1};
-        call->snapshot.tally       = (kt_outcome_counts_t){.done = 8, .failed = 2, .failures = {[-KT_EFORMAT] = 2}};
+        call->snapshot.outcomes    = (kt_outcome_counts_t){.done = 8, .failed = 2, .failures = {[-KT_EFORMAT] = 2}};
         if (call->wants_nodes) {
             call->snapshot.nodes    = calloc(1, sizeof *call->snapshot.nodes);
             call->snapshot.n_nodes  = 1;
@@ -197,14 +197,14 @@ Test(api, stats_has_the_specifications_shape)
     cr_assert_eq(kt_json_i64(kt_json_get(json, "queue_metrics"), "pending", 0), 3);
 }
 
-Test(api, a_ledger_that_stands_still_hides_nothing_else)
+Test(api, a_blocked_ledger_hides_no_other_values)
 {
     stuck = true;
     cr_assert_eq(kt_json_i64(ask("GET", "/health", 200), "queue_size", 0), 3);
     cr_assert_not(stuck);
 }
 
-Test(api, probes_say_what_is_missing)
+Test(api, probes_return_the_reason)
 {
     cr_assert(kt_json_flag(ask("GET", "/livez", 200), "alive", false));
     cr_assert(kt_json_flag(ask("GET", "/readyz", 200), "ready", false));
@@ -212,7 +212,7 @@ Test(api, probes_say_what_is_missing)
     const json_t *json = ask("GET", "/readyz", 503);
     cr_assert_not(kt_json_flag(json, "ready", true));
     cr_assert_str_eq(kt_json_str(json, "reason", ""), "the ledger does not answer");
-    cr_assert(kt_json_flag(ask("GET", "/livez", 200), "alive", false), "a ledger that is down does not kill us");
+    cr_assert(kt_json_flag(ask("GET", "/livez", 200), "alive", false), "the process runs without its ledger");
     kt_queue_close(queue);
     cr_assert_not(kt_json_flag(ask("GET", "/livez", 503), "alive", true));
 }
@@ -244,7 +244,7 @@ admits(const char *method, const char *path, const char *authorization, const ch
     return admitted;
 }
 
-Test(api, control_wants_the_token_and_no_web_page)
+Test(api, control_needs_the_token_and_no_origin)
 {
     static const char *const control[] = {"/v1/jobs", "/v1/jobs/1/cancel", "/v1/jobs/1/retry", "/v1/nodes/a/drain",
                                           "/v1/nodes/a/undrain"};
@@ -261,7 +261,7 @@ Test(api, control_wants_the_token_and_no_web_page)
     cr_assert(strstr(response.body.bytes, "Origin"));
 }
 
-Test(api, reading_is_open_on_loopback_and_wants_the_token_elsewhere)
+Test(api, reading_is_open_on_loopback_and_needs_the_token_elsewhere)
 {
     static const char *const open[]   = {"/livez", "/readyz", "/health", "/metrics"};
     static const char *const closed[] = {"/models", "/stats", "/v1/status", "/v1/jobs", "/v1/results/x", "/nothing"};
@@ -276,7 +276,7 @@ Test(api, reading_is_open_on_loopback_and_wants_the_token_elsewhere)
     }
 }
 
-Test(api, without_a_token_of_its_own_the_server_obeys_nobody)
+Test(api, without_a_configured_token_control_is_refused)
 {
     server.token[0] = '\0';
     admits("POST", "/v1/jobs", "Bearer ", NULL, 401);
@@ -299,7 +299,7 @@ Test(api, status_queue_and_nodes_show_the_snapshot)
     cr_assert_str_eq(kt_json_str(node, "incarnation", ""), "00000000000000ff");
 }
 
-Test(api, pages_of_jobs_say_where_the_next_begins)
+Test(api, pages_of_jobs_contain_the_start_of_the_next)
 {
     kt_http_request_t request = {.method = "GET", .path = "/v1/jobs", .n_args = 2};
     request.args[0].name = "limit", request.args[0].value = "2";
@@ -319,7 +319,7 @@ Test(api, one_job_and_its_document_are_found_by_number)
     cr_assert(kt_json_flag(ask("GET", "/v1/jobs/12/document", 200), "success", false));
 }
 
-Test(api, unknown_paths_and_wrong_methods_are_told_apart)
+Test(api, unknown_paths_and_wrong_methods_have_different_errors)
 {
     static const char *const unknown[] = {
         "/", "/nothing", "/v1/jobs/", "/v1/jobs/0", "/v1/jobs/x/cancel", "/v1/jobs/1/2/cancel", "/v1/nodes//drain"};

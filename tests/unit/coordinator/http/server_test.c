@@ -75,7 +75,7 @@ dial(void)
     return fd;
 }
 
-// Everything until the server closes, or until the body that Content-Length tells of is there.
+// Everything until the server closes, or until the body of Content-Length is there.
 static const char *
 hear(int fd)
 {
@@ -147,7 +147,7 @@ Test(http, what_the_gate_refuses_is_answered_after_its_body_was_thrown_away)
     cr_assert(strstr(answer, "WWW-Authenticate: Bearer"), "%s", answer);
 }
 
-Test(http, a_body_beyond_its_bound_is_refused_and_its_sender_hears_so)
+Test(http, a_body_beyond_its_bound_is_refused_with_a_reply)
 {
     enum { CHUNK = 64 << 10 };
     char           *chunk = calloc(1, CHUNK), head[128];
@@ -187,7 +187,7 @@ Test(http, too_many_headers_and_too_many_bytes_of_them_are_refused)
     free(text);
 }
 
-Test(http, nonsense_harms_nobody)
+Test(http, nonsense_is_harmless)
 {
     static const char *const nonsense[] = {"\r\n\r\n\r\n", "GET\r\n\r\n",
                                            "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
@@ -204,7 +204,7 @@ Test(http, nonsense_harms_nobody)
     cr_assert(strstr(ask("GET /fine HTTP/1.1\r\nHost: h\r\n\r\n"), "GET /fine"));
 }
 
-Test(http, idle_connections_in_every_place_make_room_for_one_that_asks)
+Test(http, idle_connections_make_room_for_a_request)
 {
     enum { FLOOD = KT_HTTP_CONNECTIONS + 200 };
     int             fds[FLOOD];
@@ -243,7 +243,7 @@ Test(http, an_address_that_is_none_and_a_busy_port_are_named)
     cr_assert(strstr(why, address) && strstr(why, "in use"), "%s", why);
 }
 
-Test(http_listen, loopback_is_told_from_the_network)
+Test(http_listen, loopback_and_network_addresses_are_distinguished)
 {
     cr_assert(kt_http_is_loopback("127.0.0.1:0"));
     cr_assert(kt_http_is_loopback("127.9.9.9:80"));

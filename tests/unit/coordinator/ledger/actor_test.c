@@ -1,4 +1,4 @@
-// The ledger's thread, on a ledger in memory behind a gate that can hold a call up or let it fail.
+// The ledger's thread, on a ledger in memory behind a gate that can delay a call or let it fail.
 #include "common/clock.h"
 #include "coordinator/ledger/actor.h"
 #include "tests/unit/coordinator/ledger/fixture.h"
@@ -266,7 +266,7 @@ Test(ledger_actor, a_bad_row_of_a_group_gets_the_error_alone)
     cr_assert_eq(fixture_totals(gate.real).queued, 2);
 }
 
-Test(ledger_actor, a_ledger_that_is_down_is_tried_again_and_nothing_is_lost)
+Test(ledger_actor, a_ledger_that_is_down_is_retried_and_nothing_is_lost)
 {
     post_insert(1);
     expect(KT_LREQ_INSERT, KT_OK);
@@ -309,7 +309,7 @@ Test(ledger_actor, a_question_about_a_ledger_that_is_down_is_answered_at_once)
     expect(KT_LREQ_TOTALS, KT_OK);
 }
 
-Test(ledger_actor, a_damaged_ledger_is_told_and_answered)
+Test(ledger_actor, a_damaged_ledger_is_reported_and_answered)
 {
     gate.err   = KT_ESTATE;
     gate.fails = 1;

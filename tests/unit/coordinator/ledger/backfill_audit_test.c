@@ -1,4 +1,4 @@
-// The audit sees what is wrong with backfills: each rule is broken with plain SQL.
+// The audit finds errors of backfills: each rule is broken with plain SQL.
 #include "tests/unit/coordinator/ledger/backfill_fixture.h"
 
 #include <criterion/criterion.h>

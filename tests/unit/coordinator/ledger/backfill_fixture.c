@@ -105,7 +105,7 @@ backfill_feed(kt_ledger_t *ledger, const kt_lease_t *lease, uint64_t id, size_t 
         news[i]          = (kt_new_job_t){.job = &jobs[i], .body = body, .body_bytes = sizeof body - 1, .wall_ms = 5};
     }
     uint64_t up_to = n == want ? rows[n - 1] : b.listed;
-    for (int again = 0; again < 2; again++)  // told twice, it makes each job once
+    for (int again = 0; again < 2; again++)  // called twice, it makes each job once
         cr_assert_eq(ledger->ops->backfill->feed(ledger, lease, id, rows, news, n, up_to), KT_OK);
     for (size_t i = 0; i < n; i++)
         free((char *)paths[i].path);

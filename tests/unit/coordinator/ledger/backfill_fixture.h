@@ -14,7 +14,7 @@ kt_err_t backfill_page(kt_ledger_t *ledger, const kt_lease_t *lease, uint64_t id
                        int64_t mtime_ns, bool last);
 kt_err_t backfill_page_of(kt_ledger_t *ledger, const kt_lease_t *lease, uint64_t id, const kt_backfill_path_t *paths,
                           size_t n, bool last, bool distinct);
-// Feeds what the ledger says is waiting, at most want; how many.
+// Feeds the waiting rows of the ledger, at most want; returns how many.
 size_t        backfill_feed(kt_ledger_t *ledger, const kt_lease_t *lease, uint64_t id, size_t want);
 kt_backfill_t backfill_settle(kt_ledger_t *ledger, const kt_lease_t *lease, uint64_t id);
 // Claims n jobs and gives each this outcome.

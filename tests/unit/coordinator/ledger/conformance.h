@@ -1,4 +1,4 @@
-// ledger_conformance -- what every ledger must do is told once and run on each implementation: CONFORMS(a_rule_holds)
+// ledger_conformance -- what every ledger must do, written once and run on each implementation: CONFORMS(a_rule_holds)
 // { ... } has a new, empty `ledger`, which is audited afterwards. Another implementation joins by its lines here.
 #pragma once
 

@@ -97,7 +97,7 @@ CONFORMS_STORED(a_path_given_twice_is_listed_once)
     cr_assert_eq(backfill_page_of(ledger, &lease, b.id, then, 4, true, false), KT_OK);
     b = backfill_now(ledger, b.id);
     cr_assert(b.listed == 5 && b.repeated == 2 && b.refused == 2,
-              "bad names are not told apart by what is left of them");
+              "bad names are not distinguished by what is left of them");
     cr_assert_eq(backfill_feed(ledger, &lease, b.id, 10), 3);
     backfill_run(ledger, &lease, 3, KT_OK);
     cr_assert_eq(backfill_settle(ledger, &lease, b.id).state, KT_BACKFILL_DONE);
@@ -335,7 +335,7 @@ CONFORMS_STORED(a_backfill_is_worked_on_under_one_lease_and_taken_over)
     cr_assert_eq(backfill_page(ledger, &two, b.id, 1, 1, 77, true), KT_EFENCED);
     cr_assert_eq(ops(ledger)->settle(ledger, &two, b.id, 9, 0, &n, &now), KT_EFENCED);
     cr_assert_eq(ops(ledger)->feed(ledger, &two, b.id, NULL, NULL, 0, 1), KT_EFENCED);
-    kt_lease_t again = fixture_lease(ledger, "one");  // the first has died and come back
+    kt_lease_t again = fixture_lease(ledger, "one");  // the first has crashed and restarted
     cr_assert_eq(backfill_take(ledger, &two), 1);
     cr_assert_eq(backfill_take(ledger, &again), 0);
     cr_assert_eq(backfill_page(ledger, &one, b.id, 1, 1, 77, true), KT_EFENCED);

@@ -1,4 +1,4 @@
-// Conformance: outcomes, blame, what an operator asks, pages, totals.
+// Conformance: outcomes, blame, requests of operators, pages, totals.
 #include "tests/unit/coordinator/ledger/conformance.h"
 
 #include <stdlib.h>
@@ -147,7 +147,7 @@ CONFORMS(a_cancelled_job_takes_no_result_and_is_not_claimed)
     cr_assert_eq(fixture_claim(ledger, &lease).id.job, claimed.job);
     kt_ask_t ask = fixture_ask(ledger, KT_ASK_CANCEL, (kt_run_id_t){claimed.job, 0});
     cr_assert(ask.how == KT_OK && ask.id.run == 1);
-    cr_assert_eq(fixture_ask(ledger, KT_ASK_CANCEL, claimed).how, KT_OK, "told twice");
+    cr_assert_eq(fixture_ask(ledger, KT_ASK_CANCEL, claimed).how, KT_OK, "requested twice");
     kt_result_t late = fixture_success(claimed), failure = fixture_failure(claimed, KT_EFORMAT);
     cr_assert_eq(fixture_store(ledger, &late), KT_STORED_CANCELLED);
     cr_assert_eq(fixture_fail(ledger, &lease, &failure), KT_STORED_CANCELLED);
@@ -166,7 +166,7 @@ CONFORMS(a_retry_is_a_new_run_whose_older_results_are_kept_out)
     cr_assert_eq(fixture_fail(ledger, &lease, &failure), KT_STORED_NEW);
     kt_ask_t ask = fixture_ask(ledger, KT_ASK_RETRY, id);
     cr_assert(ask.how == KT_OK && ask.id.run == 2);
-    cr_assert_eq(fixture_ask(ledger, KT_ASK_RETRY, id).how, KT_OK, "the same retry told twice is one");
+    cr_assert_eq(fixture_ask(ledger, KT_ASK_RETRY, id).how, KT_OK, "the same retry requested twice is one");
     kt_claimed_t row = fixture_claim(ledger, &lease);
     cr_assert(row.id.run == 2 && row.attempts == 0 && row.crashes == 0);
     kt_result_t old = fixture_success(id), fresh = fixture_success(row.id);
@@ -207,7 +207,7 @@ CONFORMS(drained_nodes_are_listed_until_they_are_undrained)
     kt_ask_t asks[4] = {{.type = KT_ASK_DRAIN, .node_name = "b"},
                         {.type = KT_ASK_DRAIN, .node_name = "a"},
                         {.type = KT_ASK_DRAIN, .node_name = "b"},
-                        {.type = KT_ASK_UNDRAIN, .node_name = "nobody"}};
+                        {.type = KT_ASK_UNDRAIN, .node_name = "unknown"}};
     cr_assert_eq(ledger->ops->ask(ledger, asks, 4), KT_OK);
     cr_assert_eq(ledger->ops->drained(ledger, names, 4, &n), KT_OK);
     cr_assert_eq(n, 2);
@@ -294,7 +294,7 @@ CONFORMS(an_empty_call_is_fine)
     cr_assert_eq(ledger->ops->release(ledger, &lease, NULL, 0), KT_OK);
 }
 
-// Random calls on a model that only counts: whatever is asked, the numbers add up and the audit agrees.
+// Random calls on a model that only counts: whatever the calls, the numbers add up and the audit agrees.
 CONFORMS(random_calls_keep_every_rule)
 {
     srand(7);

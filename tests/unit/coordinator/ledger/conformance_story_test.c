@@ -1,4 +1,4 @@
-// Conformance: what a ledger tells of one job.
+// Conformance: the story of one job.
 #include "coordinator/ledger/story.h"
 #include "tests/unit/coordinator/ledger/conformance.h"
 
@@ -54,7 +54,7 @@ CONFORMS(a_claimed_job_names_its_coordinator_and_what_failed_before)
     kt_run_id_t id    = fixture_claim(ledger, &lease).id;
     blame(ledger, &lease, id, 1, KT_EIO);
     blame(ledger, &lease, id, 2, KT_ENODELOST);
-    blame(ledger, &lease, id, 2, KT_ENODELOST);  // told twice
+    blame(ledger, &lease, id, 2, KT_ENODELOST);  // reported twice
     cr_assert_eq(story(ledger, id.job, rows, ROWS), 4);
     cr_assert_eq(rows[1].type, KT_STORY_ATTEMPT);
     cr_assert(rows[1].attempt == 1 && rows[1].err == KT_EIO && !rows[1].crash && rows[1].at_ms == 1001);

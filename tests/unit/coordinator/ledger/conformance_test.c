@@ -93,7 +93,7 @@ CONFORMS(low_and_normal_jobs_that_waited_get_a_share_beside_endless_high_ones)
     kt_lease_t lease = fixture_lease(ledger, "one");
     cr_assert_eq(fixture_claim_n(ledger, &lease, 16, 1000, ids), 16);
     for (size_t i = 0; i < 16; i++)
-        cr_assert_gt(ids[i].job, 2, "after a second nobody has aged");
+        cr_assert_gt(ids[i].job, 2, "after a second no job has aged");
     size_t low = 0, normal = 0;
     for (int calls = 0; calls < 16; calls++) {  // one by one: small claims keep the share as well
         cr_assert_eq(fixture_claim_n(ledger, &lease, 1, 3600 * 1000, ids), 1);

@@ -27,7 +27,7 @@ insert_group(kt_ledger_t *ledger, uint64_t first)
         _exit(2);
 }
 
-// Says on the pipe how many results were answered in all, after each commit.
+// Writes to the pipe how many results were answered in all, after each commit.
 static void
 work(const char *folder, uint64_t first, int pipe_fd)
 {
@@ -53,8 +53,8 @@ work(const char *folder, uint64_t first, int pipe_fd)
     }
 }
 
-// What the child said last before it was killed. It is killed once it has said `after` numbers, plus a moment of a
-// random length that is spent waiting for one more.
+// The last number of the child before it was killed. It is killed once it has written `after` numbers, plus a moment of
+// a random length that is spent waiting for one more.
 static uint64_t
 listen_and_kill(pid_t child, int fd, int after, int moment_ms)
 {

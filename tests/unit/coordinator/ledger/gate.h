@@ -1,4 +1,4 @@
-// ledger_gate -- a ledger that delegates to another one, and can hold a call up or let it fail. One a test.
+// ledger_gate -- a ledger that delegates to another one, and can delay a call or let it fail. One a test.
 #pragma once
 
 #include "common/queue.h"
@@ -13,7 +13,7 @@ enum { GATE_WAIT_MS = 10000, GATE_CALLS = 64 };
 typedef struct gate {
     kt_ledger_t  base;
     kt_ledger_t *real;
-    kt_queue_t  *entered, *go;  // with hold: a call says that it is in, and waits for the word
+    kt_queue_t  *entered, *go;  // with hold: a call reports that it has begun, and waits for go
     atomic_bool  hold;
     atomic_int   fails;
     atomic_int   err;

@@ -177,7 +177,7 @@ Test(ledger_postgres_only, a_second_live_coordinator_of_the_same_name_is_refused
     cr_assert_eq(ledger->ops->lease_renew(ledger, &first), KT_OK);
     cr_assert_eq(other->ops->lease_open(other, "two", 60000, &lease), KT_OK);
     kt_ledger_close(&ledger);
-    cr_assert_eq(other->ops->lease_open(other, "one", 60000, &lease), KT_OK, "its session is gone");
+    cr_assert_eq(other->ops->lease_open(other, "one", 60000, &lease), KT_OK, "its session has ended");
     ledger = other;
 }
 
@@ -188,7 +188,7 @@ wait_ms(int64_t ms)
         sql("SELECT pg_sleep(0.05)");
 }
 
-Test(ledger_postgres_only, the_work_of_a_dead_session_goes_on_before_its_lease_runs_out)
+Test(ledger_postgres_only, the_work_of_a_lost_session_continues_before_its_lease_expires)
 {
     kt_run_id_t     ids[2];
     kt_outbox_row_t row;
@@ -202,7 +202,7 @@ Test(ledger_postgres_only, the_work_of_a_dead_session_goes_on_before_its_lease_r
     kt_result_t success = fixture_success(ids[0]);
     cr_assert_eq(fixture_store(other, &success), KT_STORED_NEW);
     cr_assert_eq(ledger->ops->lease_renew(ledger, &steady), KT_OK);
-    cr_assert_eq(fixture_claim_n(ledger, &steady, 2, 0, ids), 0, "it lives");
+    cr_assert_eq(fixture_claim_n(ledger, &steady, 2, 0, ids), 0, "its session is open");
     kt_ledger_close(&other);
     wait_ms(2100);
     cr_assert_eq(ledger->ops->lease_renew(ledger, &steady), KT_OK);
@@ -223,7 +223,7 @@ Test(ledger_postgres_only, a_live_coordinator_that_renews_is_left_alone)
     cr_assert_eq(fixture_claim_n(other, &busy, 1, 0, ids), 1);
     wait_ms(2100);
     cr_assert_eq(ledger->ops->lease_renew(ledger, &steady), KT_OK);
-    cr_assert_eq(other->ops->lease_renew(other, &busy), KT_OK, "not renewed for two seconds, but its session lives");
+    cr_assert_eq(other->ops->lease_renew(other, &busy), KT_OK, "not renewed for two seconds, but its session is open");
     cr_assert_eq(fixture_claim_n(ledger, &steady, 1, 0, ids), 0);
     kt_ledger_close(&other);
 }
@@ -291,13 +291,12 @@ Test(ledger_postgres_only, a_success_that_races_a_cancel_is_judged_again)
                            .changed_ms = 9};
     int           tries = KT_SQL_TRIES - 1;
     kt_err_t      err   = KT_EAGAIN;
-    cr_assert(kt_sql_try(self, &err, &tries));
-    cr_assert_eq(kt_sql_begin(self, true), KT_OK);
+    cr_assert(kt_sql_try(self, true, &err, &tries));
     kt_sql_write(self);
     kt_sql_facts_put(self, &(kt_sql_facts_t){&fact, 1}, 0);
     err = kt_sql_commit(self);
     cr_assert_eq(err, KT_EAGAIN, "it was claimed when it was judged, and is queued");
-    cr_assert(!kt_sql_try(self, &err, &tries));
+    cr_assert(!kt_sql_try(self, true, &err, &tries));
     cr_assert_eq(err, KT_EIO, "it was the last try");
     kt_totals_t totals = fixture_totals(ledger);
     cr_assert(totals.queued == 1 && totals.done == 0);

@@ -268,7 +268,7 @@ Test(ledger_file, a_file_system_that_refuses_more_bytes_is_a_full_disk)
     fixture_audit_clean(ledger);
 }
 
-Test(ledger_file, a_damaged_page_is_told_apart_from_a_passing_trouble)
+Test(ledger_file, a_damaged_page_is_distinguished_from_a_transient_error)
 {
     char junk[16384];
     fill();

@@ -42,7 +42,7 @@ Test(peers, many_are_found_by_handle)
     kt_peers_fini(&peers);
 }
 
-Test(peers, a_name_leads_to_the_connection_that_was_heard_last)
+Test(peers, a_name_leads_to_the_connection_of_the_last_message)
 {
     kt_peers_t peers;
     kt_peer_t *old = NULL, *new = NULL;
@@ -74,7 +74,7 @@ Test(peers, a_turns_references_are_one_message_a_kind)
     cr_assert_eq(told.messages, 3);
     cr_assert(told.acks == 100 && told.cancels == 100 && told.nacks == 100);
     kt_peers_flush(&peers, count, &told);
-    cr_assert_eq(told.messages, 3, "nothing is said twice");
+    cr_assert_eq(told.messages, 3, "nothing is sent twice");
     kt_peers_fini(&peers);
 }
 
@@ -94,7 +94,7 @@ Test(peers, long_lists_are_cut_at_the_tables_bound)
     kt_peers_fini(&peers);
 }
 
-Test(peers, one_that_left_in_the_same_turn_is_told_nothing)
+Test(peers, one_that_left_in_the_same_turn_is_sent_nothing)
 {
     kt_peers_t peers;
     kt_peer_t *peer = NULL;

@@ -13,7 +13,7 @@ TestSuite(admission, .init = loop_set_up, .fini = loop_tear_down);
 static void
 refused(kt_node_handle_t from, const char *key, const char *name)
 {
-    loop_forget();
+    loop_clear_sent();
     loop_hello(from, key, name);
     cr_assert_eq(loop_last(KT_MSG_REFUSE)->refuse.err, KT_EAUTH);
     cr_assert_eq(loop_n_sent(KT_MSG_WELCOME), 0);
@@ -73,7 +73,7 @@ Test(admission, a_new_connection_of_a_node_replaces_the_older_one)
     cr_assert_eq(loop.peers.n, 1);
 }
 
-Test(admission, a_drained_node_is_told_so)
+Test(admission, a_drained_node_is_sent_drain)
 {
     kt_drains_set(&loop.drains, "node-a", true);
     loop_open_lease();
@@ -110,7 +110,7 @@ Test(admission, a_node_whose_key_was_revoked_is_expelled)
     rmdir(folder);
 }
 
-Test(admission, peers_that_are_silent_for_a_minute_are_forgotten)
+Test(admission, peers_that_are_silent_for_a_minute_are_removed)
 {
     loop_hello(NODE_A, KEY_A, "node-a");
     kt_admission_prune(&loop.admission, posted_clock.ms + 60000);

@@ -33,7 +33,7 @@ answer_one(void *context)
     return NULL;
 }
 
-Test(calls, an_answer_comes_back_to_the_asker)
+Test(calls, an_answer_is_returned_to_the_caller)
 {
     pthread_t  thread;
     kt_err_t   said = KT_OK;
@@ -64,7 +64,7 @@ Test(calls, an_answer_that_comes_too_late_frees_the_call)
     cr_assert_eq(kt_call_ask(&call, queue, 10), KT_ETIME);
     cr_assert_null(call);
     cr_assert_eq(kt_queue_pop(queue, &late, 1, &n, 0), KT_OK);
-    kt_call_finish(late, KT_OK);  // the sanitizer would tell of a leak or a second free
+    kt_call_finish(late, KT_OK);  // the sanitizer would report a leak or a second free
 }
 
 Test(calls, a_full_or_closed_queue_refuses_at_once)

@@ -76,5 +76,5 @@ Test(claims, a_posted_payload_leaves_its_request_to_the_actor)
     kt_ledger_request_destroy(&request);
     payload  = calloc(1, sizeof *payload);
     *payload = (kt_payload_t){.tag = {KT_TAG_PAYLOAD}, .request = kt_ledger_request_new(KT_LREQ_STORE, NULL)};
-    kt_tag_destroy(payload);  // the sanitizer would tell of a leak
+    kt_tag_destroy(payload);  // the sanitizer would report a leak
 }

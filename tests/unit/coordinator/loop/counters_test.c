@@ -13,7 +13,7 @@ Test(counters, the_rate_is_over_the_life_of_a_young_process)
     cr_assert_float_eq(kt_counters_rate(&counters, 5000), 2.0, 1e-9);
 }
 
-Test(counters, the_rate_forgets_what_is_older_than_ten_seconds)
+Test(counters, the_rate_covers_the_last_ten_seconds)
 {
     kt_counters_t counters = {.started_ms = -100000};
     kt_counters_outcome(&counters, false, 0);
@@ -38,10 +38,10 @@ Test(counters, failures_are_counted_by_their_code)
     kt_counters_t counters = {0};
     kt_counters_outcome(&counters, true, 5);
     kt_counters_outcome(&counters, true, 5);
-    kt_counters_outcome(&counters, true, KT_TALLY_CODES);
+    kt_counters_outcome(&counters, true, KT_FAILURE_CODES);
     kt_counters_outcome(&counters, true, -1);
-    cr_assert_eq(counters.tally.failed, 4);
-    cr_assert_eq(counters.tally.failures[5], 2);
+    cr_assert_eq(counters.outcomes.failed, 4);
+    cr_assert_eq(counters.outcomes.failures[5], 2);
 }
 
 Test(counters, stages_are_summed_by_name_and_have_a_bound)

@@ -17,7 +17,7 @@ answer_store(kt_ledger_request_type_t type, kt_stored_t how, kt_err_t err)
     kt_dispatcher_flush(&loop.dispatcher);
 }
 
-Test(dispatcher, a_claim_asks_for_what_the_nodes_have_room_for_and_once)
+Test(dispatcher, one_claim_requests_the_room_of_the_nodes)
 {
     loop_open_lease();
     loop_hello(NODE_A, KEY_A, "node-a");
@@ -79,7 +79,7 @@ Test(dispatcher, a_success_is_stored_and_acknowledged_only_then)
     kt_dispatcher_flush(&loop.dispatcher);
     cr_assert_eq(loop_last(KT_MSG_ACK)->ack.items.at[0].job, 1);
     cr_assert_eq(loop_outcomes, 1);
-    cr_assert_eq(loop.counters.tally.done, 1);
+    cr_assert_eq(loop.counters.outcomes.done, 1);
     cr_assert_eq(loop.dispatcher.claims.n, 0);
 }
 
@@ -135,8 +135,8 @@ Test(dispatcher, a_final_failure_is_stored_with_the_nodes_document)
     cr_assert_eq(fail->store.result.err, KT_EFORMAT);
     fail->store.stored = KT_STORED_NEW;
     posted_answer(&loop.port, fail, KT_OK);
-    cr_assert_eq(loop.counters.tally.failed, 1);
-    cr_assert_eq(loop.counters.tally.failures[-KT_EFORMAT], 1);
+    cr_assert_eq(loop.counters.outcomes.failed, 1);
+    cr_assert_eq(loop.counters.outcomes.failures[-KT_EFORMAT], 1);
 }
 
 Test(dispatcher, a_failure_that_no_node_wrote_gets_a_document_with_the_jobs_ids)
@@ -172,7 +172,7 @@ Test(dispatcher, a_lost_node_is_blamed_as_a_crash_for_what_it_had_begun)
     cr_assert_eq(loop_fatals, 0);
 }
 
-Test(dispatcher, a_passing_failure_is_blamed_and_sent_again)
+Test(dispatcher, a_transient_failure_is_blamed_and_sent_again)
 {
     loop_send_jobs(1);
     loop_result(1, KT_EIO, "{}");
@@ -214,7 +214,7 @@ Test(dispatcher, cancels_go_out_before_the_batch_that_takes_their_room)
     loop_hello(NODE_A, KEY_A, "node-a");
     loop_beat(NODE_A, KEY_A, 1);
     loop_answer_claim(1, 2, KT_OK);
-    loop_forget();
+    loop_clear_sent();
     ask->ask.ask = (kt_ask_t){.type = KT_ASK_CANCEL, .id = {1, 1}};
     kt_dispatcher_apply_ask(&loop.dispatcher, ask);
     if (loop_n_sent(KT_MSG_BATCH))
@@ -248,7 +248,7 @@ Test(dispatcher, a_cancelled_run_that_a_node_reports_is_released)
     cr_assert_not(loop.lease.held);
 }
 
-Test(dispatcher, an_unknown_node_is_asked_who_it_is)
+Test(dispatcher, an_unknown_node_gets_who)
 {
     kt_event_t live = {.type = KT_EV_LIVE, .node = 99};
     kt_dispatcher_step_or_fail(&loop.dispatcher, &live);
@@ -280,7 +280,7 @@ Test(dispatcher, a_claim_that_is_fenced_or_unknown_loses_the_lease)
     }
 }
 
-Test(dispatcher, a_send_to_a_connection_that_is_gone_forgets_the_peer_and_sends_elsewhere)
+Test(dispatcher, a_send_to_a_closed_connection_removes_the_peer_and_sends_elsewhere)
 {
     loop_open_lease();
     loop_hello(NODE_A, KEY_A, "node-a");

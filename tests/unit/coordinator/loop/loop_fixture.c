@@ -119,12 +119,12 @@ loop_tear_down(void)
     kt_queries_close(&loop.queries);
     posted_tear_down();
     kt_loop_fini(&loop);
-    loop_forget();
+    loop_clear_sent();
     kt_wire_arena_fini(&arena);
 }
 
 void
-loop_forget(void)
+loop_clear_sent(void)
 {
     while (n_frames)
         free(frames[--n_frames].bytes);

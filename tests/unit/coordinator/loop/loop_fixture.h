@@ -6,7 +6,7 @@
 #include "posted.h"
 
 enum { NODE_A = 11, NODE_B = 12 };
-extern const char KEY_A[KT_CURVE_TEXT], KEY_B[KT_CURVE_TEXT], KEY_OTHER[KT_CURVE_TEXT];  // of node-a, node-b, nobody
+extern const char KEY_A[KT_CURVE_TEXT], KEY_B[KT_CURVE_TEXT], KEY_OTHER[KT_CURVE_TEXT];  // of node-a, node-b, no node
 
 extern kt_loop_t     loop;
 extern kt_settings_t loop_settings;
@@ -29,10 +29,10 @@ void            loop_pass(int64_t ms);  // time with its ticks
 void            loop_started(uint64_t job);
 void            loop_result(uint64_t job, kt_err_t err, const char *document);  // of node-a
 
-// What was sent of that type since the last call of loop_forget; NULL: none.
+// What was sent of that type since the last call of loop_clear_sent; NULL: none.
 size_t                loop_n_sent(kt_msg_type_t type);
 const kt_msg_t       *loop_last(kt_msg_type_t type);  // decoded; until the next call
 kt_node_handle_t      loop_last_to(kt_msg_type_t type);
-void                  loop_forget(void);
+void                  loop_clear_sent(void);
 size_t                loop_n_works(void);       // jobs in all BATCHes
 const kt_wire_work_t *loop_work(uint64_t job);  // the last one of that job; until the next call

@@ -106,7 +106,7 @@ Test(lease, a_lease_is_renewed_after_a_quarter_of_its_length)
     cr_assert_eq(events[KT_EV_WORK], 1);
 }
 
-Test(drains, an_answer_that_was_asked_for_before_a_change_is_ignored)
+Test(drains, an_answer_to_a_request_before_a_change_is_ignored)
 {
     kt_drains_t drains;
     kt_drains_init(&drains, &port, SINK, on_notify);

@@ -56,7 +56,7 @@ Test(queries, a_caller_that_gave_up_leaves_the_call_to_the_loop)
     call->abandoned = true;
     kt_queries_begin(&loop.queries, call);
     posted_answer(&loop.port, posted_take(KT_LREQ_JOBS), KT_OK);
-    cr_assert_eq(loop.queries.n_pending, 0);  // freed: the address sanitizer knows
+    cr_assert_eq(loop.queries.n_pending, 0);  // freed: the address sanitizer would report a leak
 }
 
 Test(queries, totals_are_fresh_from_a_ledger_that_answers_else_the_last_ones)
@@ -115,9 +115,9 @@ Test(queries, a_new_job_is_reported_to_the_scheduler_once_per_turn)
     cr_assert_eq(posted_count(KT_LREQ_CLAIM), 0);
     kt_loop_answered(&loop);
     cr_assert_eq(posted_count(KT_LREQ_CLAIM), 1);
-    cr_assert_eq(loop.counters.tally.submitted_new, 2);
-    cr_assert_eq(loop.counters.tally.submitted_known, 1);
-    cr_assert_eq(loop.counters.tally.submitted_clash, 1);
+    cr_assert_eq(loop.counters.outcomes.submitted_new, 2);
+    cr_assert_eq(loop.counters.outcomes.submitted_known, 1);
+    cr_assert_eq(loop.counters.outcomes.submitted_clash, 1);
     kt_call_destroy(&call);
 }
 

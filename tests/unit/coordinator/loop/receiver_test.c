@@ -34,7 +34,7 @@ Test(receiver, bad_frames_are_logged_once_per_second)
     cr_assert_eq(loop.receiver.bad_last_logged_ms, first_ms + 1000);
 }
 
-Test(receiver, an_unknown_peer_is_asked_who_it_is_once_per_interval)
+Test(receiver, an_unknown_peer_gets_who_once_per_interval)
 {
     live(NODE_A, KEY_A);
     live(NODE_A, KEY_A);
@@ -111,7 +111,7 @@ Test(receiver, a_beat_shows_the_nodes_memory_and_gpus)
     cr_assert_eq(peer->heard_ms, posted_clock.ms);
 }
 
-Test(receiver, bye_forgets_the_peer)
+Test(receiver, bye_removes_the_peer)
 {
     kt_msg_t msg = {.type = KT_MSG_BYE, .bye = {.reason = kt_bytes_of("done")}};
     loop_hello(NODE_A, KEY_A, "node-a");

@@ -29,7 +29,7 @@ Test(metrics, names_follow_the_conventions)
         cr_expect_eq(strspn(name, "abcdefghijklmnopqrstuvwxyz_"), strlen(name), "%s", name);
         cr_expect_eq(strcmp(ROWS[i].type, "COUNTER") == 0, ends_with(name, "_total"), "%s", name);
         if (*ROWS[i].unit)
-            cr_expect(strstr(name, ROWS[i].unit), "%s says not its unit %s", name, ROWS[i].unit);
+            cr_expect(strstr(name, ROWS[i].unit), "%s lacks its unit %s", name, ROWS[i].unit);
         cr_expect(*ROWS[i].help && !strpbrk(ROWS[i].help, "\n\\|"), "%s", name);
         for (size_t j = 0; j < i; j++)
             cr_expect(strcmp(name, ROWS[j].name) != 0, "%s", name);
@@ -44,7 +44,7 @@ Test(metrics, no_label_names_a_job_or_a_file)
             cr_expect_not(strstr(ROWS[i].labels, never[j]), "%s", ROWS[i].name);
 }
 
-Test(metrics, samples_are_written_as_the_format_wants_them)
+Test(metrics, samples_are_written_in_the_text_format)
 {
     kt_buf_t out;
     kt_buf_init(&out, 4096);

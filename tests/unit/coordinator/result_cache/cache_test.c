@@ -1,4 +1,4 @@
-// The result cache against a Redis that the test plays: one that answers, one that stands still, one that refuses.
+// The result cache against a simulated Redis: one that answers, one that blocks, one that refuses.
 #include "common/clock.h"
 #include "common/json.h"
 #include "coordinator/result_cache/cache.h"
@@ -27,7 +27,7 @@ static struct {
     size_t      n;
 } redis;
 
-static pthread_mutex_t    heard = PTHREAD_MUTEX_INITIALIZER;  // of what Redis was told
+static pthread_mutex_t    heard = PTHREAD_MUTEX_INITIALIZER;  // of what Redis received
 static char               url[128], why[KT_CACHE_WHY];
 static kt_result_cache_t *cache;
 
@@ -229,7 +229,7 @@ Test(cache, what_names_no_message_is_counted_and_harms_no_neighbour)
     UNTIL(stats().stored == 1 && stats().failed == 2);
 }
 
-Test(cache, a_redis_that_stands_still_keeps_nobody_waiting)
+Test(cache, a_blocked_redis_delays_no_caller)
 {
     char  *document = NULL;
     size_t bytes    = 0;
@@ -253,7 +253,7 @@ Test(cache, a_redis_that_stands_still_keeps_nobody_waiting)
     free(document);
 }
 
-Test(cache, a_redis_that_refuses_is_counted_and_tried_again)
+Test(cache, a_redis_that_refuses_is_counted_and_retried)
 {
     UNTIL(stats().up);
     redis.mood = REFUSES;

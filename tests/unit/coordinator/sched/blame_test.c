@@ -44,7 +44,7 @@ Test(sched_blame, a_lost_node_is_no_attempt_of_the_file)
         lose_started(life, (life - 1) * 1000 + 1);
         cr_assert_eq(sched_one(KT_ACT_BLAME)->attempt, life);
     }
-    lose_started(KT_SCHED_LOSSES, 9001);  // whoever takes ten nodes down has done it
+    lose_started(KT_SCHED_LOSSES, 9001);  // a file that ten nodes are lost with has caused it
     cr_assert_eq(sched_one(KT_ACT_FAIL)->err, KT_ENODELOST);
 }
 
@@ -78,7 +78,7 @@ Test(sched_blame, a_node_cannot_claim_its_own_loss)
     cr_assert_eq(sched_one(KT_ACT_BLAME)->err, KT_EMESSAGE);
 }
 
-Test(sched_blame, a_failure_told_again_counts_once_although_the_lease_was_lost)
+Test(sched_blame, a_repeated_failure_counts_once_although_the_lease_was_lost)
 {
     sched_one_sent();
     sched_word(KT_EV_FAILED, A, 1, 1, KT_EIO);
@@ -88,7 +88,7 @@ Test(sched_blame, a_failure_told_again_counts_once_although_the_lease_was_lost)
     sched_beat(A, 2, 2, NULL, 0);  // the batch was lost
     cr_assert_eq(sched_out.jobs[0].attempt, 1002);
     sched_word(KT_EV_FAILED, A, 1, 1002, KT_EIO);
-    sched_tell((kt_event_t){.type = KT_EV_CANCEL, .id = sched_job(1)});  // everything is forgotten
+    sched_tell((kt_event_t){.type = KT_EV_CANCEL, .id = sched_job(1)});  // everything is dropped
     sched_claimed_with(1, 1, 2, 0);
     cr_assert_eq(sched_out.jobs[0].attempt, 2001);
     sched_word(KT_EV_FAILED, A, 1, 1002, KT_EIO);
@@ -116,7 +116,7 @@ Test(sched_blame, lost_twice_without_a_word_makes_a_suspect)
     }
 }
 
-Test(sched_blame, a_goodbye_blames_nobody)
+Test(sched_blame, bye_blames_no_node)
 {
     sched_one_sent();
     sched_word(KT_EV_STARTED, A, 1, 1, KT_OK);

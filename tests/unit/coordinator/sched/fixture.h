@@ -1,4 +1,4 @@
-// A scheduler that is told event by event, and its last actions. Nodes A and B; payload tags belong to the node.
+// A scheduler that is stepped event by event, and its last actions. Nodes A and B; payload tags belong to the node.
 #pragma once
 
 #include "coordinator/sched/scheduler.h"

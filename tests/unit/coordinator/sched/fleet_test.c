@@ -1,5 +1,5 @@
 // Many nodes, and coordinators beside this one: shares by what a node gets through, files that get a node to
-// themselves, what others have told of a job.
+// themselves, what others have reported of a job.
 #include "tests/unit/coordinator/sched/fixture.h"
 
 #include <criterion/criterion.h>
@@ -54,7 +54,7 @@ Test(sched_fleet, a_share_follows_the_measured_speed)
                             .node    = A,
                             .id      = sched_job(1),
                             .attempt = 1,
-                            .took_ms = 9 * sched_out.jobs[0].cost_ms,  // of a cost_ms: nine times slower than said
+                            .took_ms = 9 * sched_out.jobs[0].cost_ms,  // of a cost_ms: nine times slower than estimated
                             .tag     = &sched_payloads[1]});
     sched_stored(1, KT_STORED_NEW, false);
     cr_assert_eq(first_batch(A), 2);
@@ -102,7 +102,7 @@ Test(sched_fleet, what_another_coordinator_cancelled_goes_back_to_the_ledger)
     cr_assert_eq(sched_view().ready + sched_view().sent, 0);
 }
 
-// Another coordinator had the job, blamed it for this failure and died; the node tells it again to whoever listens.
+// Another coordinator had the job, blamed it for this failure and crashed; the node reports it again to the others.
 Test(sched_fleet, a_failure_that_is_in_the_ledger_already_does_not_count_again)
 {
     kt_held_t held = {sched_job(1), 1, true};
@@ -115,7 +115,7 @@ Test(sched_fleet, a_failure_that_is_in_the_ledger_already_does_not_count_again)
     cr_assert_eq(sched_one(KT_ACT_ACK)->node, A);
 }
 
-Test(sched_fleet, what_a_node_holds_for_a_dead_coordinator_is_not_sent_twice)
+Test(sched_fleet, what_a_node_holds_for_a_lost_coordinator_is_not_sent_twice)
 {
     kt_held_t held = {sched_job(1), 1, true};
     sched_tell((kt_event_t){.type = KT_EV_LEASE_OPEN});
@@ -130,7 +130,7 @@ Test(sched_fleet, what_a_node_holds_for_a_dead_coordinator_is_not_sent_twice)
     sched_one(KT_ACT_STORE);
 }
 
-Test(sched_fleet, a_jobs_place_is_told)
+Test(sched_fleet, a_jobs_place_is_reported)
 {
     kt_job_view_t view;
     sched_one_sent();

@@ -1,4 +1,4 @@
-// The scheduler told event by event, by hand: each rule alone. All of them together are in tests/sim.
+// The scheduler stepped event by event: each rule alone. All of them together are in tests/sim.
 #include "tests/unit/coordinator/sched/fixture.h"
 
 #include <criterion/criterion.h>
@@ -22,7 +22,7 @@ Test(sched, one_claim_is_in_flight_at_a_time)
     cr_assert_eq(sched_count(KT_ACT_CLAIM), 0);
 }
 
-Test(sched, an_empty_ledger_is_asked_again_after_a_while_or_when_work_comes)
+Test(sched, an_empty_ledger_is_claimed_from_again_after_a_pause_or_work)
 {
     sched_tell((kt_event_t){.type = KT_EV_LEASE_OPEN});
     sched_claimed_with(1, 0, 0, 0);
@@ -57,7 +57,7 @@ Test(sched, a_result_goes_to_the_ledger_and_is_acknowledged_only_then)
     cr_assert_eq(sched_view().storing, 0);
 }
 
-Test(sched, a_node_is_never_sent_more_than_it_said_it_can_take)
+Test(sched, a_node_is_never_sent_more_than_its_credit)
 {
     sched_tell((kt_event_t){.type = KT_EV_LEASE_OPEN});
     sched_hello_as(A, "alpha", 1);
@@ -96,7 +96,7 @@ Test(sched, batches_are_numbered_above_what_the_node_has_seen)
     cr_assert_eq(sched_one(KT_ACT_SEND)->batch, 42);
 }
 
-Test(sched, a_failure_that_may_pass_is_blamed_and_tried_again)
+Test(sched, a_transient_failure_is_blamed_and_retried)
 {
     sched_one_sent();
     sched_word(KT_EV_FAILED, A, 1, 1, KT_EIO);
@@ -143,7 +143,7 @@ Test(sched, an_old_failure_is_acknowledged_and_changes_nothing)
     cr_assert_eq(sched_view().sent, 1);
 }
 
-Test(sched, a_full_node_blames_nobody)
+Test(sched, a_full_node_blames_no_job)
 {
     sched_one_sent();
     sched_word(KT_EV_FAILED, A, 1, 1, KT_EFULL);
@@ -186,7 +186,7 @@ Test(sched, what_a_node_holds_from_before_our_time_is_ours_when_claimed)
     cr_assert_eq(sched_view().running, 1);
 }
 
-Test(sched, a_node_that_comes_back_goes_on_with_what_is_waiting)
+Test(sched, a_node_that_reconnects_continues_with_the_waiting_jobs)
 {
     kt_held_t held = {sched_job(1), 1, false};
     sched_one_sent();
@@ -219,7 +219,7 @@ Test(sched, a_success_from_elsewhere_wins_and_cancels)
     cr_assert_eq(sched_count(KT_ACT_ACK), 2);
 }
 
-Test(sched, a_strangers_success_is_stored_and_a_strangers_failure_asked_for_again)
+Test(sched, an_unknown_nodes_success_is_stored_and_its_failure_requested_again)
 {
     sched_word(KT_EV_RESULT, A, 1, 1, KT_OK);
     cr_assert_eq(sched_count(KT_ACT_WHO), 1);
@@ -246,7 +246,7 @@ Test(sched, a_success_that_cannot_be_stored_becomes_the_nodes_failure)
     cr_assert_eq(sched_count(KT_ACT_RELEASE), 1);
 }
 
-Test(sched, a_ledger_that_comes_back_is_asked_again_for_what_is_unanswered)
+Test(sched, unanswered_requests_are_repeated_when_the_ledger_is_up_again)
 {
     sched_one_sent();
     sched_tell((kt_event_t){.type = KT_EV_LEDGER_DOWN});
@@ -259,7 +259,7 @@ Test(sched, a_ledger_that_comes_back_is_asked_again_for_what_is_unanswered)
     cr_assert_eq(sched_count(KT_ACT_STORE), 1);
 }
 
-Test(sched, a_lost_lease_forgets_what_waits_and_keeps_what_is_on_its_way)
+Test(sched, a_lost_lease_drops_waiting_jobs_and_keeps_those_on_nodes)
 {
     sched_one_sent();
     sched_claimed_with(2, 3, 0, 0);
@@ -295,7 +295,7 @@ Test(sched, an_attempt_past_its_deadline_is_cancelled_and_blamed)
     cr_assert_eq(sched_one(KT_ACT_BLAME)->err, KT_ETIME);
 }
 
-Test(sched, two_processes_of_one_name_live_side_by_side)
+Test(sched, two_processes_of_one_name_run_side_by_side)
 {
     sched_hello_as(A, "alpha", 1);
     sched_hello_as(B, "alpha", 2);
@@ -318,7 +318,7 @@ Test(sched, the_same_process_on_a_new_connection_keeps_its_work)
     cr_assert_eq(sched_one(KT_ACT_ACK)->node, B);
 }
 
-Test(sched, a_kept_result_that_does_not_come_is_asked_for)
+Test(sched, a_kept_result_that_does_not_come_is_requested)
 {
     kt_run_id_t kept = sched_job(5);
     sched_hello_as(A, "alpha", 1);
@@ -337,7 +337,7 @@ count_tag(void *tag)
     freed++;
 }
 
-Test(sched, every_tag_comes_back_at_the_end)
+Test(sched, every_tag_is_returned_at_the_end)
 {
     sched_one_sent();
     sched_claimed_with(2, 5, 0, 0);

@@ -145,7 +145,7 @@ Test(cqt, a_doubled_rate_and_hop_give_the_same_chroma)
     free(b);
 }
 
-// Lengths around the cascade's blocks and groups: a frame does not know how many follow.
+// Lengths around the cascade's blocks and groups: a frame does not depend on how many follow.
 Test(cqt, a_longer_stream_has_the_same_first_frames)
 {
     enum { N = 12 * 8192, LONGER = N + 3 * 22050, SAME = 100 * KT_CQT_CLASSES };

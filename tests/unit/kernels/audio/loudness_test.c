@@ -78,7 +78,7 @@ Test(loudness, a_cut_between_calls_changes_no_bit)
     cr_assert_eq(memcmp(state, whole, sizeof state), 0);
 }
 
-Test(loudness, the_weighting_has_the_gain_that_the_standard_tells)
+Test(loudness, the_weighting_has_the_gain_of_the_standard)
 {
     // BS.1770-4: a 997 Hz sine of full scale reads -3.01 LKFS; below, the high-pass, above, the shelf of 4 dB.
     static const struct {

@@ -219,7 +219,7 @@ static const char *
 why_lost(const kt_gpu_context_t *self)
 {
     (void)self;
-    return "the double was told to";
+    return "requested by the test";
 }
 
 const kt_gpu_backend_t *

@@ -262,7 +262,7 @@ Test(gpu_sim, a_device_that_breaks_in_a_copy_leaves_right_numbers)
     lost_in_work("5", "cudaMemcpyAsync", 5);
 }
 
-Test(gpu_sim, a_device_that_breaks_while_one_asks_leaves_right_numbers)
+Test(gpu_sim, a_device_that_breaks_during_a_query_leaves_right_numbers)
 {
     lost_in_work("2", "cudaEventQuery", 9);
 }
@@ -305,7 +305,7 @@ Test(gpu_sim, an_xid_is_noticed_when_nothing_runs)
     kt_gpus_close(&gpus);
 }
 
-Test(gpu_sim, nvml_tells_memory_load_and_temperature)
+Test(gpu_sim, nvml_reports_memory_load_and_temperature)
 {
     kt_gpus_t     *gpus  = open_sim("0", KT_GPU_DEFAULTS);
     int64_t        until = kt_clock_ms() + 20000;
@@ -332,17 +332,17 @@ is_none(const char *variable, const char *value, const char *words)
     cr_assert_null(gpus);
 }
 
-Test(gpu_sim, no_driver_is_said)
+Test(gpu_sim, a_missing_driver_is_reported)
 {
     is_none("KITHARA_SIM_DEVICES", "0", "no NVIDIA driver");
 }
 
-Test(gpu_sim, no_device_is_said)
+Test(gpu_sim, a_missing_device_is_reported)
 {
     is_none("KITHARA_SIM_FAULTS", "cudaGetDeviceCount:1:100", "no NVIDIA GPU");
 }
 
-Test(gpu_sim, a_driver_that_is_too_old_is_said)
+Test(gpu_sim, a_driver_that_is_too_old_is_reported)
 {
     is_none("KITHARA_SIM_FAULTS", "cudaGetDeviceCount:1:35", "insufficient");
 }

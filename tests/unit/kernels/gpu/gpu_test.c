@@ -94,7 +94,7 @@ Test(gpu, a_batch_waits_for_company_no_longer_than_it_may)
     kt_gpus_close(&gpus);
 }
 
-Test(gpu, a_lone_worker_waits_for_nobody)
+Test(gpu, a_lone_worker_does_not_wait)
 {
     kt_gpu_opts_t opts = KT_GPU_DEFAULTS;
     opts.wait_us       = LONG_US;
@@ -189,7 +189,7 @@ Test(gpu, a_lost_device_leaves_the_work_to_the_processor)
     sound_run(&sound, gpus);
     sound_run(&sound, gpus);
     sound_check(&sound, &gpu_defaults, 9, 0);
-    cr_assert_eq(told_lost, 1, "said once");
+    cr_assert_eq(told_lost, 1, "reported once");
     cr_assert_eq(info_of(gpus).lost, 1);
     cr_assert_eq(info_of(gpus).on_cpu, 4);
     cr_assert(!kt_gpus_usable(gpus));
@@ -326,7 +326,7 @@ Test(gpu, devices_are_chosen_by_index_and_uuid)
     }
 }
 
-Test(gpu, a_device_that_is_not_here_is_told_by_name)
+Test(gpu, a_missing_device_is_reported_by_name)
 {
     static const char *const wrong[] = {"3", "0 GPU-zz", "-1"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
@@ -356,7 +356,7 @@ Test(gpu, workers_spread_over_the_devices)
     kt_gpus_close(&gpus);
 }
 
-Test(gpu, a_host_without_a_gpu_says_why)
+Test(gpu, a_host_without_a_gpu_has_a_reason)
 {
     kt_gpus_t    *gpus = NULL;
     char          why[KT_GPU_WHY];
@@ -366,7 +366,7 @@ Test(gpu, a_host_without_a_gpu_says_why)
     cr_assert_str_eq(why, "the double has none");
 }
 
-Test(gpu, a_host_without_the_library_says_why)
+Test(gpu, a_host_without_the_library_has_a_reason)
 {
     kt_gpus_t    *gpus = NULL;
     char          why[KT_GPU_WHY];
@@ -377,7 +377,7 @@ Test(gpu, a_host_without_the_library_says_why)
 }
 
 // Of all kinds, with everything that they can give.
-Test(gpu, the_layout_holds_what_it_promises)
+Test(gpu, the_layout_meets_its_contract)
 {
     sound_t                sound  = sound_new(&gpu_defaults, 3, 1);
     const kt_rows_t        rows   = {.row[KT_ROW_MEL] = sound.row[KT_ROW_MEL],

@@ -149,7 +149,7 @@ run_segments(long_stream_t *self)
     kt_segment_destroy(&self->segment);
 }
 
-// The tuning is the same in both segments, so only frames within a window of the border can tell that there is one.
+// The tuning is the same in both segments, so only frames within a window of the border depend on it.
 Test(cqt_features, a_border_is_seen_only_within_a_window_of_it)
 {
     const kt_frontend_opts_t opts    = {RATE, N_FFT, HOP, 1, 1, 12};

@@ -89,7 +89,7 @@ Test(key, a_cadence_is_in_its_key_in_all_twenty_four)
     }
 }
 
-Test(key, a_detuned_piece_keeps_its_key_and_tells_its_tuning)
+Test(key, a_detuned_piece_keeps_its_key_and_has_its_tuning)
 {
     for (double detuned = -0.4; detuned < 0.45; detuned += 0.2) {
         double           tuning;
@@ -134,7 +134,7 @@ Test(key, segments_of_different_tuning_add_up_to_one_key)
     kt_pitch_classes_destroy(&classes);
 }
 
-Test(key, a_stretch_shorter_than_a_frame_is_heard)
+Test(key, a_stretch_shorter_than_a_frame_counts)
 {
     double           tuning;
     float           *samples = cadence(RATE, 0, false);

@@ -118,7 +118,7 @@ Test(loudness_module, samples_far_beyond_full_scale_are_refused_not_reported)
     free(out.text);
 }
 
-Test(loudness_module, only_the_group_that_is_asked_for_is_written)
+Test(loudness_module, only_the_requested_group_is_written)
 {
     ax_result_t out = analyse_tone(4, RATE, 1, 0.5, KT_OPTION_QUALITY);
     cr_assert(isnan(LUFS(out.text)));

@@ -99,7 +99,7 @@ Test(quality, the_cut_into_chunks_changes_no_byte)
     free(whole);
 }
 
-Test(quality, a_tone_tells_its_distortion)
+Test(quality, the_distortion_of_a_tone_is_measured)
 {
     add_sine(700, 0.5, 0.5);
     add_sine(1400, 0.03, 0.03);
@@ -166,7 +166,7 @@ Test(quality, a_constant_is_an_offset_and_neither_clipped_nor_correlated)
     free(text);
 }
 
-Test(quality, an_inverted_channel_is_told)
+Test(quality, an_inverted_channel_is_detected)
 {
     add_sine(440, 0.3, -0.3);
     char *text = analyse(2);

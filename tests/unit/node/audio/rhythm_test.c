@@ -38,7 +38,7 @@ Test(rhythm_module, a_metronome_has_its_tempo_not_a_lag)
     }
 }
 
-Test(rhythm_module, beats_stand_at_the_clicks_and_downbeats_at_the_low_ones)
+Test(rhythm_module, beats_are_at_the_clicks_and_downbeats_at_the_low_ones)
 {
     float *pcm = rs_beats(30, 0.3, 100, 4);
     add_harmony(pcm, 30, 0.3, 2.4);
@@ -56,7 +56,7 @@ Test(rhythm_module, beats_stand_at_the_clicks_and_downbeats_at_the_low_ones)
     free(pcm);
 }
 
-Test(rhythm_module, three_and_five_beats_are_told_from_four)
+Test(rhythm_module, three_and_five_beats_are_distinguished_from_four)
 {
     for (int bar = 3; bar <= 5; bar++) {
         float *pcm = rs_beats(40, 0.2, 130, bar);

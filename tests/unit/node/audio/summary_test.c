@@ -127,7 +127,7 @@ Test(summary, what_is_merged_is_to_the_last_bit_what_is_folded)
     free(rows);
 }
 
-Test(summary, a_large_offset_does_not_eat_the_deviation)
+Test(summary, a_large_offset_keeps_the_precision_of_the_deviation)
 {
     size_t frames = 1000;
     float *rows   = ax_noise(frames * WIDTH, 23);

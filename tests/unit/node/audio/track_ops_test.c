@@ -87,7 +87,7 @@ Test(track_ops, a_film_without_audio_needs_no_memory_and_gets_reasons)
     free(text);
 }
 
-Test(track_ops, it_is_wanted_for_options_that_it_serves)
+Test(track_ops, it_is_requested_by_the_options_of_its_features)
 {
     cr_assert_not(ops->wanted(0, &AUDIO));
     cr_assert(ops->wanted(KT_OPTION_QUALITY, &AUDIO));

@@ -72,7 +72,7 @@ Test(analysis, a_stream_without_samples_gives_nulls_with_a_reason)
     free(r.text);
 }
 
-Test(analysis, a_file_without_sound_says_so)
+Test(analysis, a_file_without_sound_has_the_reason)
 {
     ax_result_t r = ax_analyse(NULL, 0, 0, 0, KT_OPTION_ALL, 0, 0);
     cr_assert_not_null(strstr(r.text, "no sound"));
@@ -109,7 +109,7 @@ Test(analysis, samples_far_beyond_full_scale_leave_nulls_not_failures)
     free(loud);
 }
 
-Test(analysis, what_is_not_asked_for_is_not_computed)
+Test(analysis, what_is_not_requested_is_not_computed)
 {
     float      *pcm = ax_noise(RATE * 2, 5);
     ax_result_t r   = ax_analyse(pcm, RATE * 2, 44100, 1, 0, 0, 0);

@@ -92,7 +92,7 @@ Test(decode, float_samples_pass_untouched_even_where_they_are_no_numbers)
     fx_free(&d);
 }
 
-Test(decode, six_channels_keep_their_order_and_say_their_layout)
+Test(decode, six_channels_keep_their_order_and_have_their_layout)
 {
     static int16_t in[6 * 1000];
     fx_decoded_t   d;
@@ -117,7 +117,7 @@ typedef struct container {
 #define FILM "-f lavfi -i testsrc2=size=320x180:rate=25:duration=2 " TONE
 #define COVER "-f lavfi -i color=red:size=64x64:rate=1:duration=1 "
 
-ParameterizedTestParameters(decode, each_container_says_what_it_is)
+ParameterizedTestParameters(decode, each_container_is_identified)
 {
     static container_t rows[] = {
         {"a.mp3", TONE "-metadata title=Song", "mp3", "mp3", 44100, false, false},
@@ -152,7 +152,7 @@ tag(const kt_media_info_t *media_info, const char *key)
     return "";
 }
 
-ParameterizedTest(container_t *row, decode, each_container_says_what_it_is)
+ParameterizedTest(container_t *row, decode, each_container_is_identified)
 {
     fx_decoded_t d;
     fx_ffmpeg(row->arguments, row->name);
@@ -214,7 +214,7 @@ Test(decode, samples_before_time_zero_are_dropped)
     fx_free(&cut);
 }
 
-Test(decode, a_rotated_picture_with_wide_pixels_says_how_it_is_shown)
+Test(decode, a_rotated_picture_with_wide_pixels_has_its_display_size)
 {
     fx_decoded_t d;
     fx_ffmpeg("-f lavfi -i testsrc2=size=180x320:rate=25:duration=1 -vf setsar=4/3 -c:v mpeg4", "plain.mov");
@@ -299,7 +299,7 @@ expect_text(const char *text, kt_err_t err)
     cr_expect_eq(fx_verdict("text"), err, "%.40s: %s", text, kt_err_name(fx_verdict("text")));
 }
 
-Test(decode, text_and_playlists_are_told_apart_and_never_followed)
+Test(decode, text_and_playlists_have_their_own_errors_and_are_never_followed)
 {
     expect_text("", KT_EEMPTY);
     expect_text("Dear all, bread and butter.\n", KT_ETEXT);

@@ -104,9 +104,9 @@ Test(decode_faults, a_spin_ends_at_the_cpu_limit_and_fails_its_file_alone)
     expect_fault("spin", KT_EDECCPU);
 }
 
-Test(decode_faults, a_swelling_child_ends_at_the_memory_limit_and_fails_its_file_alone)
+Test(decode_faults, a_growing_child_ends_at_the_memory_limit_and_fails_its_file_alone)
 {
-    expect_fault("swell", KT_EDECMEM);
+    expect_fault("grow", KT_EDECMEM);
 }
 
 Test(decode_faults, a_stall_is_noticed_before_the_wall_clock_limit)
@@ -181,7 +181,7 @@ Test(decode_faults, a_killed_server_takes_its_children_along_and_is_started_agai
     kt_decode_t *d      = open_file("long.wav", &media_info);
     pid_t        server = fx_child_of(getpid());
     cr_assert_eq(kill(server, SIGKILL), 0);
-    siginfo_t gone;  // on a busy machine the child could come to its end before the server has died
+    siginfo_t gone;  // on a busy machine the child could end before the server has exited
     cr_assert_eq(waitid(P_PID, (id_t)server, &gone, WEXITED | WNOWAIT), 0);
     cr_expect_eq(read_to_end(d), KT_ESYSTEM, "not the fault of the file");
     kt_decode_close(&d);
@@ -206,7 +206,7 @@ Test(decode_faults, closing_ends_the_child_and_destroying_ends_all)
     fx_close();
 }
 
-Test(decode_faults, a_program_that_is_missing_or_no_decoder_is_said_at_the_start)
+Test(decode_faults, a_program_that_is_missing_or_no_decoder_is_reported_at_the_start)
 {
     kt_decode_server_t *server = NULL;
     cr_expect_eq(kt_decode_server_new(&server, "/nowhere/kithara-decode"), KT_ENOFILE);

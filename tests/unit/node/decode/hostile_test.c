@@ -105,7 +105,7 @@ lie(const char *how, int fd)
         say_pcm(fd, 0, 8 * 2000);
 }
 
-// Takes requests until the client is gone; answers each with the lie and hangs up.
+// Takes requests until the client disconnects; answers each with the forged record and disconnects.
 static void
 play_server(const char *how)
 {

@@ -145,7 +145,7 @@ Test(decode_stream, an_mp4_with_its_index_at_the_end_is_refused_in_plain_words)
     fx_free(&out);
 }
 
-Test(decode_stream, what_is_no_media_is_told_as_of_a_file)
+Test(decode_stream, what_is_no_media_has_the_error_of_a_file)
 {
     static const struct {
         const char *bytes;

@@ -302,7 +302,7 @@ Test(fetch_http, a_deadline_after_the_turn_of_a_second_is_not_taken_for_a_slow_s
     }
 }
 
-Test(fetch_http, nobody_there_is_worth_another_try)
+Test(fetch_http, an_unreachable_server_is_retried)
 {
     kt_admission_wait_t wait = {kt_clock_ms() + PATIENCE_MS, NULL, NULL};
     int                 fd;
@@ -311,7 +311,7 @@ Test(fetch_http, nobody_there_is_worth_another_try)
     cr_assert_eq(kt_fetch_http_open(fetch, "http://127.0.0.1:1/x", &wait, &fd, &size, why), KT_EFETCH);
 }
 
-Test(fetch_http, what_is_no_source_is_refused_before_anything_is_asked)
+Test(fetch_http, an_invalid_source_is_refused_before_any_request)
 {
     static const struct {
         const char *url;

@@ -103,14 +103,14 @@ Test(fetch, what_is_no_regular_file_has_its_own_code)
     expect("root/empty.wav", KT_EEMPTY);
     expect("root/deep", KT_EDIRECTORY);
     expect("root", KT_EDIRECTORY);
-    expect("root/pipe", KT_ENOTREGULAR);  // and nobody waited for a writer
+    expect("root/pipe", KT_ENOTREGULAR);  // without waiting for a writer
     expect("root/socket", KT_ENOTREGULAR);
     expect("root/none.wav", KT_ENOFILE);
     expect("root/a.wav/b", KT_ENOFILE);
     close(listener);
 }
 
-Test(fetch, names_that_are_not_utf8_say_so)
+Test(fetch, names_that_are_not_utf8_have_their_own_error)
 {
     uint64_t size;
     cr_assert_eq(try_path(fetch, "/tmp/\xff\xfe.wav", &size), KT_ENAME);
@@ -183,8 +183,8 @@ Test(fetch, each_errno_has_a_code)
         cr_assert_eq(kt_fetch_error(rows[i].error, "/a"), rows[i].err, "errno %d", rows[i].error);
 }
 
-// Root reads everything, so a child becomes nobody first.
-Test(fetch, a_file_that_may_not_be_read_says_so)
+// Root reads everything, so a child becomes the user nobody first.
+Test(fetch, a_file_that_may_not_be_read_has_its_own_error)
 {
     fx_write("root/closed.wav", "x", 1);
     cr_assert_eq(chmod(fx_path("root/closed.wav"), 0), 0);

@@ -24,7 +24,7 @@ sum(void)
     return all;
 }
 
-Test(credit, an_unknown_speed_asks_for_a_batch_beyond_the_threads)
+Test(credit, an_unknown_speed_requests_a_batch_beyond_the_threads)
 {
     cr_assert_eq(kt_credit_wanted(4, 10, 0), 14);
     cr_assert_eq(kt_credit_wanted(16, 10, 0), 32);  // at least one file per thread ahead

@@ -88,7 +88,7 @@ Test(receive, work_that_is_finished_keeps_its_attempt_and_is_sent_again)
     uplink_welcome(0);
     uplink_batch(0, 4, 1);
     uplink_finish(uplink_take(), "{}");
-    uplink_forget();
+    uplink_clear_sent();
     uplink_batch(0, 4, 2);
     cr_assert_eq(uplink_last(0, KT_MSG_RESULT)->result.items.n, 1);
     cr_assert_eq(uplink_last(0, KT_MSG_RESULT)->result.items.at[0].attempt, 1);
@@ -114,7 +114,7 @@ Test(receive, an_ack_of_work_that_goes_on_stops_it)
     uplink_ack(0, 4);
     cr_assert(task->cancelled);
     cr_assert_eq(kt_work_in_flight(&fixture.work), 1);
-    uplink_forget();
+    uplink_clear_sent();
     uplink_finish(task, "{}");
     cr_assert_eq(kt_work_in_flight(&fixture.work), 0);
     cr_assert_eq(uplink_count(0, KT_MSG_RESULT), 0);
@@ -151,7 +151,7 @@ Test(receive, a_refused_outcome_becomes_a_failure_of_that_code)
     uplink_welcome(0);
     uplink_batch(0, 4, 1);
     uplink_finish(uplink_take(), "{}");
-    uplink_forget();
+    uplink_clear_sent();
     uplink_receive(0, &nack);
     cr_assert_eq(uplink_last(0, KT_MSG_RESULT)->result.items.n, 1);
     cr_assert_eq(uplink_last(0, KT_MSG_RESULT)->result.items.at[0].err, KT_EDOCUMENT);
@@ -192,7 +192,7 @@ Test(receive, a_refused_node_sends_no_hello_for_a_while_and_its_outcomes_to_the_
     uplink_welcome(1);
     uplink_batch(0, 4, 1);
     uplink_receive(0, &refuse);
-    uplink_forget();
+    uplink_clear_sent();
     uplink_receive(0, &who);
     cr_assert_eq(uplink_count(0, KT_MSG_HELLO), 0);
     uplink_finish(uplink_take(), "{}");
@@ -243,7 +243,7 @@ Test(receive, bytes_that_are_no_message_and_messages_of_the_other_direction_chan
     kt_msg_t bye = {.type = KT_MSG_BYE};
     char     bytes[200];
     uplink_welcome(0);
-    uplink_forget();
+    uplink_clear_sent();
     for (unsigned length = 1; length < sizeof bytes; length += 9) {
         memset(bytes, (int)(length * 37), sizeof bytes);
         kt_uplink_receive(fixture.uplink, 0, bytes, length);

@@ -29,7 +29,7 @@ Test(send, hello_identifies_the_node)
 Test(send, only_coordinators_that_have_welcomed_us_get_anything_else)
 {
     uplink_welcome(1);
-    uplink_forget();
+    uplink_clear_sent();
     kt_send_live(fixture.uplink);
     kt_send_beats(fixture.uplink);
     kt_send_hellos(fixture.uplink);
@@ -61,7 +61,7 @@ Test(send, a_beat_lists_each_task_by_its_stage)
     cr_assert_not(beat->leaving);
 }
 
-Test(send, each_coordinator_sees_its_own_tasks_and_numbers)
+Test(send, each_coordinator_is_sent_its_own_tasks_and_numbers)
 {
     uplink_welcome(0);
     uplink_welcome(1);
@@ -74,7 +74,7 @@ Test(send, each_coordinator_sees_its_own_tasks_and_numbers)
     cr_assert_eq(uplink_last(1, KT_MSG_BEAT)->beat.seen_batch, 0);
 }
 
-Test(send, a_draining_node_says_so_and_asks_for_nothing)
+Test(send, a_draining_node_reports_it_and_requests_nothing)
 {
     uplink_welcome(0);
     kt_uplink_drain(fixture.uplink);
@@ -144,7 +144,7 @@ raise_credit(void)
     fixture.work.mean_us = 1;
     uplink_welcome(0);
     cr_assert_gt(uplink_last(0, KT_MSG_BEAT)->beat.free, 600);
-    uplink_forget();
+    uplink_clear_sent();
 }
 
 Test(send, outcomes_leave_in_few_frames_each_with_its_stages)
@@ -192,7 +192,7 @@ Test(send, an_outcome_is_sent_again_until_it_is_acknowledged)
     fixture.send_err = KT_EUNREACHABLE;
     uplink_finish(uplink_take(), "{\"a\":1}");
     fixture.send_err = KT_OK;
-    uplink_forget();
+    uplink_clear_sent();
     kt_send_again(fixture.uplink, fixture.work.tasks.first->sent_ms);  // sent at that moment, so not before
     kt_send_flush(fixture.uplink);
     cr_assert_eq(uplink_count(0, KT_MSG_RESULT), 0);
@@ -200,7 +200,7 @@ Test(send, an_outcome_is_sent_again_until_it_is_acknowledged)
     kt_send_flush(fixture.uplink);
     cr_assert(is_text(uplink_last(0, KT_MSG_RESULT)->result.items.at[0].document, "{\"a\":1}"));
     uplink_ack(0, 4);
-    uplink_forget();
+    uplink_clear_sent();
     kt_send_again(fixture.uplink, INT64_MAX);
     kt_send_flush(fixture.uplink);
     cr_assert_eq(uplink_count(0, KT_MSG_RESULT), 0);

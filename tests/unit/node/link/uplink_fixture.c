@@ -90,7 +90,7 @@ uplink_teardown(void)
     kt_queue_destroy(&idle);
     kt_settings_fini(&fixture.settings);
     kt_wire_arena_fini(&arena);
-    uplink_forget();
+    uplink_clear_sent();
 }
 
 void
@@ -165,7 +165,7 @@ uplink_last(size_t side, kt_msg_type_t type)
 }
 
 void
-uplink_forget(void)
+uplink_clear_sent(void)
 {
     for (size_t i = 0; i < n_sent; i++)
         free(sent[i].bytes);

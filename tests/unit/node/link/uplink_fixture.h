@@ -29,11 +29,11 @@ void uplink_batch(size_t side, uint64_t job, uint64_t attempt);
 void uplink_ack(size_t side, uint64_t job);
 void uplink_cancel(size_t side, uint64_t job);
 
-// Of the messages since the last uplink_forget: their number, and the last one (the test fails without one), which is
-// valid until the next call.
+// Of the messages since the last uplink_clear_sent: their number, and the last one (the test fails without one), which
+// is valid until the next call.
 size_t          uplink_count(size_t side, kt_msg_type_t type);
 const kt_msg_t *uplink_last(size_t side, kt_msg_type_t type);
-void            uplink_forget(void);
+void            uplink_clear_sent(void);
 
 kt_task_t *uplink_take(void);              // the next task of the queue, as a worker thread takes it; NULL: none
 void       uplink_start(kt_task_t *task);  // its events, and the end of the turn

@@ -14,27 +14,27 @@ Test(uplink, a_tick_sends_what_is_due)
     kt_uplink_tick(fixture.uplink, now_ms + 100);
     cr_assert_eq(uplink_count(0, KT_MSG_HELLO), 1);
     uplink_welcome(0);
-    uplink_forget();
+    uplink_clear_sent();
     kt_uplink_tick(fixture.uplink, now_ms + 500);
     cr_assert_eq(uplink_count(0, KT_MSG_LIVE), 1);
     cr_assert_eq(uplink_count(0, KT_MSG_HELLO), 0);
     cr_assert_eq(uplink_count(1, KT_MSG_HELLO), 1);
     kt_uplink_tick(fixture.uplink, now_ms + 1000);
     cr_assert_eq(uplink_count(0, KT_MSG_BEAT), 1);
-    cr_assert_eq(uplink_count(0, KT_MSG_LIVE), 1);  // a BEAT at that moment says it, too
+    cr_assert_eq(uplink_count(0, KT_MSG_LIVE), 1);  // a BEAT at that moment counts too
 }
 
 Test(uplink, a_connection_is_greeted_with_the_next_tick)
 {
     int64_t now_ms = kt_clock_ms();
     kt_uplink_tick(fixture.uplink, now_ms + 60000);
-    uplink_forget();
+    uplink_clear_sent();
     kt_uplink_state(fixture.uplink, 0, KT_DEALER_UP);
     kt_uplink_tick(fixture.uplink, kt_clock_ms());
     cr_assert_eq(uplink_count(0, KT_MSG_HELLO), 1);
 }
 
-Test(uplink, a_refused_connection_is_tried_again_once_after_a_second)
+Test(uplink, a_refused_connection_is_retried_once_after_a_second)
 {
     kt_uplink_state(fixture.uplink, 1, KT_DEALER_REFUSED);
     int64_t after_ms = kt_clock_ms();
@@ -55,7 +55,7 @@ Test(uplink, the_tasks_of_a_lost_coordinator_are_shown_to_the_other_at_once)
     uplink_finish(uplink_take(), "{}");
     int64_t now_ms = kt_clock_ms();
     kt_uplink_tick(fixture.uplink, now_ms);
-    uplink_forget();
+    uplink_clear_sent();
     kt_uplink_state(fixture.uplink, 0, KT_DEALER_DOWN);
     kt_send_flush(fixture.uplink);
     cr_assert_eq(uplink_last(1, KT_MSG_RESULT)->result.items.at[0].job, 4);

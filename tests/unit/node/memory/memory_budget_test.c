@@ -116,7 +116,7 @@ Test(admission, a_large_file_is_not_passed_by_small_ones)
     pthread_t large, small;
     cr_assert_eq(take(60, 0), KT_OK);
     pthread_create(&large, NULL, take_large, NULL);
-    while (take(40, 0) == KT_OK)  // until the large one stands in line, a small one is served at once
+    while (take(40, 0) == KT_OK)  // until the large one waits in the queue, a small one is served at once
         kt_admission_give(admission, 40);
     cr_assert_eq(large_waits, 1);
     pthread_create(&small, NULL, take_small, NULL);

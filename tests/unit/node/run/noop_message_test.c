@@ -33,7 +33,7 @@ Test(noop_message, it_is_a_valid_message_of_its_job)
     free(text);
 }
 
-Test(noop_message, it_has_about_the_size_that_is_asked_for)
+Test(noop_message, it_has_about_the_requested_size)
 {
     static const kt_job_t job     = {.message_id = "m", .media_id = "9", .file_path = "/music/a.mp3"};
     static const uint32_t sizes[] = {KT_NOOP_BYTES_MIN, 1024, KT_NOOP_BYTES_MAX};

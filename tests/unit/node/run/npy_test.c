@@ -30,7 +30,7 @@ Test(npy, an_empty_matrix_is_a_header)
     cr_assert_eq(fx_read("e.npy", bytes, sizeof bytes), 128);
 }
 
-Test(npy, a_folder_that_is_not_there_and_a_full_disk_are_told)
+Test(npy, a_missing_folder_and_a_full_disk_are_errors)
 {
     float one = 1;
     cr_assert_eq(kt_npy_write(fx_path("none/a.npy"), &one, 1, 1), KT_EIO);

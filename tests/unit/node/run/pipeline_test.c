@@ -280,7 +280,7 @@ Test(pipeline, a_fault_whose_word_contains_noop_leaves_other_files_analysed)
 
 Test(pipeline, a_fault_by_test_hook_takes_memory_of_its_file_alone)
 {
-    set("ANALYZER_TEST_FAULT", "crash:xyz,swell:greedy");
+    set("ANALYZER_TEST_FAULT", "crash:xyz,grow:greedy");
     set("ANALYZER_MAX_MEMORY", "96");
     open_pipeline();
     write_tone("greedy.wav", 0.2, 1);
@@ -291,7 +291,7 @@ Test(pipeline, a_fault_by_test_hook_takes_memory_of_its_file_alone)
 
 Test(pipeline, a_crash_by_test_hook_is_a_crash, .signal = SIGABRT)
 {
-    set("ANALYZER_TEST_FAULT", "swell:xyz,crash:poison");
+    set("ANALYZER_TEST_FAULT", "grow:xyz,crash:poison");
     open_pipeline();
     write_tone("poison.wav", 0.2, 1);
     (void)verdict("poison.wav");
@@ -309,7 +309,7 @@ Test(pipeline, a_hang_by_test_hook_never_ends, .exit_code = 7)
     set("ANALYZER_TEST_FAULT", "hang:sleepy");
     open_pipeline();
     write_tone("sleepy.wav", 0.2, 1);
-    kt_worker_opts_t opts = {.deadline_ms = kt_clock_ms() + 50};  // which a hang does not look at
+    kt_worker_opts_t opts = {.deadline_ms = kt_clock_ms() + 50};  // which a hang ignores
     signal(SIGALRM, on_alarm);
     ualarm(300000, 0);
     kt_report_t report = run("sleepy.wav", &opts);

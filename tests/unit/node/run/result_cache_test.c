@@ -79,7 +79,7 @@ store(const kt_cache_key_t *key, double centroid)
     free(text);
 }
 
-// What the cache says; NULL when it knows nothing. free() it.
+// The cached document; NULL: none. free() it.
 static char *
 find(const kt_cache_key_t *key, const kt_job_t *job)
 {
@@ -127,7 +127,7 @@ only_entry(size_t expected)
     return path;
 }
 
-Test(cache, a_hit_is_what_the_analysis_would_have_said_but_for_what_is_the_jobs_own)
+Test(cache, a_hit_equals_the_analysis_except_for_the_jobs_own_values)
 {
     kt_job_t other = job_of("second");
     snprintf(other.media_id, sizeof other.media_id, "media-7");
@@ -213,7 +213,7 @@ Test(cache, what_breaks_the_feature_table_is_refused_even_with_a_right_digest)
     cr_assert(!knows(&KEY));
 }
 
-Test(cache, the_folder_stays_within_its_size_and_the_least_asked_go_first)
+Test(cache, the_folder_stays_within_its_size_and_the_least_recently_used_go_first)
 {
     enum { PADDING = 300000, FITTING = 6 };  // 512 MB / 256 is 2 MiB a folder
     static char text[PADDING];
@@ -233,7 +233,7 @@ Test(cache, the_folder_stays_within_its_size_and_the_least_asked_go_first)
         struct timespec times[2] = {{.tv_sec = 1000 + i}, {.tv_sec = 1000 + i}};
         cr_assert_eq(utimensat(AT_FDCWD, path, times, 0), 0);
     }
-    cr_assert(knows(&KEY), "asked for just now, though it is the first");
+    cr_assert(knows(&KEY), "used just now, though it is the first");
     snprintf(path, sizeof path, "%s/%04d", folder, FITTING);
     FILE *file = fopen(path, "w");
     fwrite(text, 1, sizeof text, file);
@@ -251,7 +251,7 @@ Test(cache, the_folder_stays_within_its_size_and_the_least_asked_go_first)
     cr_assert(knows(&KEY));
 }
 
-Test(cache, a_folder_that_cannot_be_written_harms_nobody)
+Test(cache, a_folder_that_cannot_be_written_is_harmless)
 {
     fx_write("file", "x", 1);
     set("LIBROSA_CACHE_DIR", fx_path("file"));

@@ -56,7 +56,7 @@ take(void)
     cr_assert_eq(kt_document_check(out.bytes, out.length, why), KT_OK, "%s", why);
     char *text = kt_buf_take(&out, NULL);
     char *mark = strstr(text, ",\"snapshot\":true");
-    cr_assert_not_null(mark, "it says what it is");
+    cr_assert_not_null(mark, "it is marked");
     memmove(mark, mark + MARK_BYTES, strlen(mark + MARK_BYTES) + 1);
     return text;
 }
@@ -165,7 +165,7 @@ Test(snapshot, no_process_and_no_descriptor_is_left)
     free(pcm);
 }
 
-Test(snapshot, a_document_that_breaks_the_table_is_told_with_its_reason)
+Test(snapshot, a_document_that_breaks_the_table_is_rejected_with_the_reason)
 {
     kt_stamp_t stamp                = {0};
     char       why[KT_DOCUMENT_WHY] = "";

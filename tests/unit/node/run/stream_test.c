@@ -127,7 +127,7 @@ Test(stream, without_a_period_there_are_no_snapshots)
     free(pcm);
 }
 
-Test(stream, it_ends_when_its_reader_is_gone)
+Test(stream, it_ends_when_its_reader_has_closed)
 {
     float *pcm       = ax_noise(RATE * 4, 3);
     wanted_snapshots = 1;

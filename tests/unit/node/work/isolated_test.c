@@ -1,4 +1,4 @@
-// The child is this test program again; KITHARA_TEST_CHILD says what it does instead of running tests.
+// The child is this test program again; KITHARA_TEST_CHILD selects what it does instead of running tests.
 #include "common/clock.h"
 #include "node/work/isolated.h"
 #include "proto/document.h"
@@ -67,7 +67,7 @@ Test(isolated, a_child_returns_the_outcome_of_the_file)
     cr_assert_not_null(strstr(outcome.document, "ANALYZER_MEDIA_ROOTS"));
 }
 
-Test(isolated, a_child_that_dies_is_a_crash_of_its_file_alone)
+Test(isolated, a_child_that_crashes_fails_its_file_alone)
 {
     run_child("die");
     cr_assert_eq(outcome.err, KT_ECRASH);

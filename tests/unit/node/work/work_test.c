@@ -63,7 +63,7 @@ finish(kt_task_t *task, int64_t took_us)
     kt_work_events(&work, 5, count_changed, NULL);
 }
 
-Test(work, a_task_goes_to_a_thread_and_comes_back)
+Test(work, a_task_goes_to_a_thread_and_is_returned)
 {
     kt_task_t *task = add(1, false);
     cr_assert_eq(take(), task);

@@ -1,4 +1,4 @@
-// The kinds without a device: what they ask for, what of a request lies in a part, what they read from results.
+// The kinds without a device: what they need, what of a request lies in a part, what they read from results.
 #include "kernels/audio/plan.h"
 #include "kernels/gpu/frames.h"
 #include "kernels/gpu/images.h"
@@ -17,7 +17,7 @@ plan_new(void)
     return plan;
 }
 
-Test(gpu_kinds, frontend_wants_only_the_rows_that_have_a_place)
+Test(gpu_kinds, frontend_requests_only_the_rows_that_have_a_place)
 {
     kt_plan_t            *plan   = plan_new();
     float                 out    = 0;
@@ -111,7 +111,7 @@ Test(gpu_kinds, lists_lie_behind_all_that_is_copied_whole)
     cr_assert_eq(layout.at[1], 0);
     cr_assert_eq(layout.at[2], KT_GPU_ALIGN_BYTES);
     cr_assert_eq(layout.size[2], 300);
-    cr_assert_eq(layout.size[3], 0, "not wanted");
+    cr_assert_eq(layout.size[3], 0, "not requested");
     cr_assert_eq(layout.lists, 3 * KT_GPU_ALIGN_BYTES);
     cr_assert_eq(layout.at[0], layout.lists);
     cr_assert_eq(layout.bytes, 4 * KT_GPU_ALIGN_BYTES);
