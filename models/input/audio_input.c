@@ -18,19 +18,16 @@ static const double GAIN[] = {
 
 enum { MOST_KEY = 4096 };
 
-static kt_err_t
-make_window(kt_audio_input_t *self)
+static double *
+window_new(const kt_audio_spec_t *spec)
 {
-    const kt_audio_spec_t *spec = &self->spec;
-    self->window                = malloc(spec->length * sizeof *self->window);
-    if (!self->window)
-        return KT_ENOMEM;
     const double period = spec->window == KT_WINDOW_HANN ? spec->length : spec->length - 1.0;
-    for (uint32_t i = 0; i < spec->length; i++) {
+    double      *out    = malloc(spec->length * sizeof *out);
+    for (uint32_t i = 0; out && i < spec->length; i++) {
         const double hann = 0.5 - 0.5 * cos(2 * PI * i / period);
-        self->window[i]   = (float)(spec->window == KT_WINDOW_POVEY ? pow(hann, 0.85) : hann);
+        out[i]            = spec->window == KT_WINDOW_POVEY ? pow(hann, 0.85) : hann;
     }
-    return KT_OK;
+    return out;
 }
 
 static kt_err_t
@@ -41,17 +38,26 @@ make_bank(kt_audio_input_t *self, char why[KT_KTM_WHY])
     kt_err_t               err = kt_audio_bank_init(&bank, spec, why);
     if (err)
         return err;
-    err         = kt_filterbank_new(&self->bank, &(kt_filterbank_opts_t){.n         = spec->fft,
-                                                                         .magnitude = spec->magnitude,
-                                                                         .half      = spec->half,
-                                                                         .scale     = (float)spec->log_scale,
-                                                                         .offset    = (float)spec->log_offset,
-                                                                         .floor     = (float)spec->floor,
-                                                                         .gain      = (float)GAIN[spec->log],
-                                                                         .n_bands   = bank.n_bands,
-                                                                         .bands     = bank.bands,
-                                                                         .weights   = bank.weights,
-                                                                         .n_weights = bank.n_weights});
+    double *window = window_new(spec);
+    err            = !window ? KT_ENOMEM
+                             : kt_filterbank_new(&self->bank, &(kt_filterbank_opts_t){.n           = spec->fft,
+                                                                                      .length      = spec->length,
+                                                                                      .hop         = spec->hop,
+                                                                                      .window      = window,
+                                                                                      .scale       = spec->scale,
+                                                                                      .preemphasis = spec->preemphasis,
+                                                                                      .offset      = spec->offset,
+                                                                                      .magnitude   = spec->magnitude,
+                                                                                      .half        = spec->half,
+                                                                                      .factor      = (float)spec->log_scale,
+                                                                                      .term        = (float)spec->log_offset,
+                                                                                      .floor       = (float)spec->floor,
+                                                                                      .gain        = (float)GAIN[spec->log],
+                                                                                      .n_bands     = bank.n_bands,
+                                                                                      .bands       = bank.bands,
+                                                                                      .weights     = bank.weights,
+                                                                                      .n_weights   = bank.n_weights});
+    free(window);
     self->bands = bank.n_bands;
     self->width = bank.n_bands * (spec->difference ? 2 : 1);
     kt_audio_bank_fini(&bank);
@@ -127,8 +133,8 @@ input_new(kt_audio_input_t **self_p, const json_t *input, const kt_ktm_t *file, 
     kt_audio_input_t *self = calloc(1, sizeof *self);
     if (!self)
         goto fail;
-    if ((err = kt_audio_spec_read(&self->spec, input, why)) || (err = make_window(self)) ||
-        (err = make_bank(self, why)) || (err = copy_tensor(self, file, self->spec.mean, &self->mean, why)) ||
+    if ((err = kt_audio_spec_read(&self->spec, input, why)) || (err = make_bank(self, why)) ||
+        (err = copy_tensor(self, file, self->spec.mean, &self->mean, why)) ||
         (err = copy_tensor(self, file, self->spec.inverse_std, &self->inverse_std, why)) ||
         (err = make_silence(self)) || (err = make_key(self)))
         goto fail;
@@ -159,7 +165,6 @@ kt_audio_input_destroy(kt_audio_input_t **self_p)
     if (!self)
         return;
     kt_filterbank_destroy(&self->bank);
-    free(self->window);
     free(self->mean);
     free(self->inverse_std);
     free(self->silence);

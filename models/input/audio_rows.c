@@ -4,7 +4,7 @@
 #include <string.h>
 
 // Frames are gathered and transformed in batches. The last samples of a push are kept until a frame is whole.
-enum { BATCH = 64, SUMS = 16 };
+enum { BATCH = 64 };
 
 struct kt_audio_rows {
     const kt_audio_input_t    *input;
@@ -13,7 +13,6 @@ struct kt_audio_rows {
     float                     *pending;  // [room]: samples from the start of the next frame on
     size_t                     held, room;
     uint64_t                   samples, emitted;  // of the stream
-    float                     *frames;            // [BATCH][stride]
     float                     *bands;             // [BATCH][bands]
     float                     *previous;          // [bands]: of the last row, for the difference
 };
@@ -28,10 +27,9 @@ lead_of(const kt_audio_spec_t *spec)
 kt_err_t
 kt_audio_rows_new(kt_audio_rows_t **self_p, const kt_audio_input_t *input, const kt_isa_t *isa)
 {
-    const kt_audio_spec_t *spec   = &input->spec;
-    const size_t           stride = kt_filterbank_stride(spec->fft);
-    kt_err_t               err    = KT_ENOMEM;
-    kt_audio_rows_t       *self   = calloc(1, sizeof *self);
+    const kt_audio_spec_t *spec = &input->spec;
+    kt_err_t               err  = KT_ENOMEM;
+    kt_audio_rows_t       *self = calloc(1, sizeof *self);
     if (!self)
         goto fail;
     self->input    = input;
@@ -40,10 +38,9 @@ kt_audio_rows_new(kt_audio_rows_t **self_p, const kt_audio_input_t *input, const
     self->held     = lead_of(spec);
     self->scratch  = aligned_alloc(64, (self->ops->scratch_bytes(input->bank) + 63) / 64 * 64);
     self->pending  = calloc(self->room, sizeof *self->pending);
-    self->frames   = calloc(BATCH * stride, sizeof *self->frames);
     self->bands    = calloc(BATCH * input->bands, sizeof *self->bands);
     self->previous = calloc(input->bands, sizeof *self->previous);
-    if (!self->scratch || !self->pending || !self->frames || !self->bands || !self->previous)
+    if (!self->scratch || !self->pending || !self->bands || !self->previous)
         goto fail;
     *self_p = self;
     return KT_OK;
@@ -60,7 +57,6 @@ kt_audio_rows_destroy(kt_audio_rows_t **self_p)
         return;
     free(self->scratch);
     free(self->pending);
-    free(self->frames);
     free(self->bands);
     free(self->previous);
     free(self);
@@ -72,40 +68,6 @@ kt_audio_rows_room(const kt_audio_rows_t *self, size_t n)
 {
     const kt_audio_spec_t *spec = &self->input->spec;
     return (self->held + n + 2 * (size_t)spec->length) / spec->hop + 2;
-}
-
-// Mean of a frame; sums side by side, which the compiler makes vectors of.
-static float
-mean_of(const float *x, size_t n)
-{
-    float  sums[SUMS] = {0}, sum = 0;
-    size_t i = 0;
-    for (; i + SUMS <= n; i += SUMS)
-        for (size_t k = 0; k < SUMS; k++)
-            sums[k] += x[i + k];
-    for (; i < n; i++)
-        sum += x[i];
-    for (size_t k = 0; k < SUMS; k++)
-        sum += sums[k];
-    return sum / (float)n;
-}
-
-static void
-make_frame(const kt_audio_input_t *input, const float *x, float *out)
-{
-    const kt_audio_spec_t *spec  = &input->spec;
-    const size_t           n     = spec->length;
-    const float           *win   = input->window;
-    const float            scale = (float)spec->scale;
-    if (!spec->offset && spec->preemphasis <= 0) {
-        for (size_t i = 0; i < n; i++)
-            out[i] = x[i] * scale * win[i];
-        return;
-    }
-    const float mean = spec->offset ? mean_of(x, n) : 0, part = (float)spec->preemphasis;
-    out[0] = (x[0] - mean) * scale * (1 - part) * win[0];
-    for (size_t i = 1; i < n; i++)
-        out[i] = ((x[i] - mean) - part * (x[i - 1] - mean)) * scale * win[i];
 }
 
 // Bands [count][bands] to rows: normalised, and with the difference to the row before.
@@ -130,21 +92,18 @@ finish_rows(kt_audio_rows_t *self, size_t count, float *out)
     }
 }
 
-// Rows of at most BATCH frames that are whole; returns how many.
+// Rows of all frames that are whole, at most BATCH; returns how many.
 static size_t
 emit(kt_audio_rows_t *self, float *out)
 {
-    const kt_audio_spec_t *spec   = &self->input->spec;
-    const size_t           stride = kt_filterbank_stride(spec->fft);
-    size_t                 count  = 0;
-    for (; count < BATCH && count * spec->hop + spec->length <= self->held; count++)
-        make_frame(self->input, self->pending + count * spec->hop, self->frames + count * stride);
-    if (count == 0)
+    const kt_audio_spec_t *spec = &self->input->spec;
+    if (self->held < spec->length)
         return 0;
-    self->ops->rows(self->input->bank, self->scratch, self->frames, count, self->bands);
+    const size_t count = (self->held - spec->length) / spec->hop + 1, used = count * spec->hop;
+    self->ops->rows(self->input->bank, self->scratch, self->pending, count, self->bands);
     finish_rows(self, count, out);
-    self->held -= count * spec->hop;
-    memmove(self->pending, self->pending + count * spec->hop, self->held * sizeof *self->pending);
+    self->held -= used;
+    memmove(self->pending, self->pending + used, self->held * sizeof *self->pending);
     self->emitted += count;
     return count;
 }
