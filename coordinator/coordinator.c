@@ -13,6 +13,7 @@
 #include "coordinator/http/server.h"
 #include "coordinator/link/router.h"
 #include "coordinator/loop/loop.h"
+#include "coordinator/models/store.h"
 #include "coordinator/result_cache/cache.h"
 
 #include <signal.h>
@@ -36,6 +37,7 @@ struct kt_coordinator {
     kt_api_server_t     *api;
     kt_result_cache_t   *cache;  // NULL: no REDIS_URL
     kt_backfiller_t     *backfiller;
+    kt_model_store_t    *models;
     kt_broker_t         *broker;  // NULL: no AMQP_CONNECTION_STRING
     int                  signal_fd;
     int64_t              drain_until_ms;  // 0: not draining
@@ -156,6 +158,7 @@ init_loop(kt_coordinator_t *self)
     kt_loop_opts_t opts = {.settings       = self->settings,
                            .name           = self->name,
                            .keys           = &self->keys,
+                           .models         = self->models,
                            .sender         = {self, send_frame},
                            .context        = self,
                            .on_outcome     = on_outcome,
@@ -186,6 +189,13 @@ on_calls(void *context)
 }
 
 static void
+on_model_parts(void *context)
+{
+    kt_coordinator_t *self = context;
+    kt_model_link_parts(&self->loop.models);
+}
+
+static void
 on_deliveries(void *context)
 {
     kt_coordinator_t *self = context;
@@ -212,6 +222,8 @@ open_ledger(kt_coordinator_t *self, kt_ledger_t **ledger_p)
                                 kt_dispatcher_sink(&loop->dispatcher));
     if (!err)
         err = kt_link_watch(self->link, kt_queue_fd(loop->queries.calls), on_calls);
+    if (!err)
+        err = kt_link_watch(self->link, kt_model_store_fd(self->models), on_model_parts);
     return err;
 }
 
@@ -242,6 +254,7 @@ open_http(kt_coordinator_t *self, char why[KT_LEDGER_WHY])
         return err;
     self->api->calls    = self->loop.queries.calls;
     self->api->cache    = self->cache;
+    self->api->models   = self->models;
     kt_http_opts_t opts = {
         .bind = self->settings->http_bind, .gate = kt_api_admit, .handler = kt_api_serve, .context = self->api};
     return kt_http_new(&self->http, &opts, self->http_address, why);
@@ -263,7 +276,9 @@ kt_coordinator_new(kt_coordinator_t **self_p, const kt_settings_t *settings, kt_
         snprintf(self->name, sizeof self->name, "coordinator");
     kt_socket_setup();
 
-    kt_err_t err = init_loop(self);
+    kt_err_t err = kt_model_store_new(&self->models, settings);
+    if (!err)
+        err = init_loop(self);
     if (!err)
         err = load_keys(self, why);
     if (!err)
@@ -402,6 +417,7 @@ kt_coordinator_destroy(kt_coordinator_t **self_p)
     kt_result_cache_destroy(&self->cache);
     kt_loop_fini(&self->loop);
     kt_backfiller_destroy(&self->backfiller);
+    kt_model_store_destroy(&self->models);
     kt_link_destroy(&self->link);
     kt_zap_destroy(&self->zap);
     kt_keys_fini(&self->keys);

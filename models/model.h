@@ -38,7 +38,7 @@ void                 kt_model_destroy(kt_model_t **self_p);  // after its scratc
 const kt_ktm_t         *kt_model_file(const kt_model_t *self);
 const kt_graph_t       *kt_model_graph(const kt_model_t *self);
 kt_model_kind_t         kt_model_kind(const kt_model_t *self);
-const kt_audio_input_t *kt_model_audio(const kt_model_t *self);  // KT_MODEL_AUDIO
+const kt_audio_input_t *kt_model_audio(const kt_model_t *self);  // NULL: not KT_MODEL_AUDIO
 const kt_image_input_t *kt_model_image(const kt_model_t *self);  // KT_MODEL_IMAGE
 size_t                  kt_model_outputs(const kt_model_t *self, const kt_model_output_t **outputs);
 // Bytes that one run with these sizes needs besides the file.
@@ -47,6 +47,7 @@ KT_MUST_USE kt_err_t kt_model_memory(kt_model_t *self, const int64_t sizes[KT_FR
 
 KT_MUST_USE kt_err_t kt_model_scratch_new(kt_model_scratch_t **self_p, kt_model_t *model);
 void                 kt_model_scratch_destroy(kt_model_scratch_t **self_p);
-// Sizes with N items; inputs and outputs in the graph's order, dense. KT_EINVAL, KT_ENOMEM.
+// Sizes with N items; inputs and outputs in the graph's order, dense. KT_EINVAL, KT_EMODEL: an operator
+// does not fit these sizes; KT_ENOMEM, KT_EDEVICE.
 KT_MUST_USE kt_err_t kt_model_run(kt_model_scratch_t *self, const int64_t sizes[KT_FREE_DIMS],
                                   const float *const *inputs, float *const *outputs);

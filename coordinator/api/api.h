@@ -5,6 +5,7 @@
 #include "coordinator/access/token.h"
 #include "coordinator/http/server.h"
 #include "coordinator/loop/calls.h"
+#include "coordinator/models/store.h"
 #include "coordinator/result_cache/cache.h"
 
 #include <stdatomic.h>
@@ -16,6 +17,7 @@ typedef struct kt_api_server {
     kt_queue_t          *calls;
     const kt_settings_t *settings;  // NULL in tests
     kt_result_cache_t   *cache;     // NULL: none
+    kt_model_store_t    *models;    // borrowed
     bool                 loopback;  // reachable from this machine only: GET needs no token
     char                 token[KT_HTTP_TOKEN];
     _Atomic int64_t      refusal_last_logged_ms;
@@ -61,7 +63,6 @@ json_t *kt_api_time(int64_t wall_ms);                    // RFC 3339; null for 0
 
 // views.c
 void kt_api_health(kt_api_t *self);
-void kt_api_models(kt_api_t *self);
 void kt_api_stats(kt_api_t *self);
 void kt_api_status(kt_api_t *self);
 void kt_api_nodes(kt_api_t *self);
@@ -91,6 +92,13 @@ void kt_api_backfill_cancel(kt_api_t *self);
 void kt_api_backfill_retry(kt_api_t *self);
 // story.c
 void kt_api_story(kt_api_t *self);
+// models.c
+void kt_api_models(kt_api_t *self);
+void kt_api_model_upload(kt_api_t *self);
+void kt_api_model_register(kt_api_t *self);
+void kt_api_model_deploy(kt_api_t *self);
+void kt_api_model_rollback(kt_api_t *self);
+void kt_api_model_retire(kt_api_t *self);
 // control.c
 void kt_api_cancel(kt_api_t *self);
 void kt_api_retry(kt_api_t *self);

@@ -53,22 +53,12 @@ kt_api_health(kt_api_t *self)
                              : seen->view.nodes_live == 0 ? "degraded"
                                                           : "healthy"));
     kt_json_set(json, "version", kt_json_text(KT_VERSION));
-    kt_json_set(json, "models_loaded", kt_json_int(0));
+    kt_json_set(json, "models_loaded", count_json(kt_model_store_loaded(self->server->models)));
     kt_json_set(json, "queue_size", count_json(seen->totals.queued));
     kt_json_set(json, "processing_active", kt_json_bool(seen->view.sent + seen->view.running > 0));
     kt_json_set(json, "gpu_available", kt_json_bool(seen->gpu_nodes > 0));
     kt_json_set(json, "memory_usage", memory_usage());
     kt_call_destroy(&call);
-    kt_api_reply(self, json);
-}
-
-void
-kt_api_models(kt_api_t *self)
-{
-    json_t *json = kt_json_object();
-    kt_json_set(json, "models", kt_json_array());
-    kt_json_set(json, "total_models", kt_json_int(0));
-    kt_json_set(json, "memory_usage_mb", kt_json_int(0));
     kt_api_reply(self, json);
 }
 
@@ -155,7 +145,7 @@ node_object(const kt_node_row_t *row)
 {
     const kt_gpu_view_t *gpu  = &row->gpu;
     json_t              *json = kt_json_object();
-    char                 incarnation[17];
+    char                 incarnation[17], digest[KT_DIGEST_HEX];
     // As text: JSON readers keep 53 bits of a number.
     snprintf(incarnation, sizeof incarnation, "%016llx", (unsigned long long)row->incarnation);
     kt_json_set(json, "name", kt_json_text(row->view.name));
@@ -181,6 +171,7 @@ node_object(const kt_node_row_t *row)
     kt_json_set(json, "gpu_memory_total_mb", any ? count_json(gpu->memory_total_mb) : kt_json_null());
     kt_json_set(json, "gpu_celsius", any && gpu->celsius >= 0 ? kt_json_int(gpu->celsius) : kt_json_null());
     kt_json_set(json, "incarnation", kt_json_text(incarnation));
+    kt_json_set(json, "models", row->has_models ? kt_json_text(kt_digest_hex(&row->models, digest)) : kt_json_null());
     return json;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "common/buf.h"
+#include "common/digest.h"
 #include "common/socket.h"
 #include "proto/run.h"
 #include "proto/wire.h"
@@ -27,6 +28,8 @@ typedef struct kt_peer {
     uint32_t         slots;
     uint64_t         memory_mb;
     kt_gpu_view_t    gpu;
+    bool             has_models;
+    kt_digest_t      models;  // the set that its next BATCH gets
     int64_t          heard_ms;
     bool             dirty;  // in the list of those with something to send
     bool             logged_lost;

@@ -63,7 +63,9 @@ admission_accept(kt_admission_t *self, kt_peer_t *peer, const kt_msg_hello_t *he
     msg.welcome.epoch       = self->opts.lease->epoch;
     msg.welcome.settings.at = shared;
     msg.welcome.settings.n  = KT_SHARED_SETTINGS;
+    msg.welcome.models      = kt_model_link_digest(self->opts.models);
     kt_dispatcher_send(self->opts.dispatcher, peer->handle, &msg);
+    kt_model_link_welcomed(self->opts.models, peer->handle);
 
     kt_event_t event        = {.type = KT_EV_HELLO, .node = peer->handle};
     event.hello.name        = peer->name;

@@ -6,6 +6,7 @@
 #include "common/settings.h"
 #include "coordinator/access/keys.h"
 #include "coordinator/loop/dispatcher.h"
+#include "coordinator/loop/model_link.h"
 
 typedef struct kt_admission_opts {
     kt_dispatcher_t     *dispatcher;  // all pointers are borrowed
@@ -13,6 +14,7 @@ typedef struct kt_admission_opts {
     kt_drains_t         *drains;
     kt_peers_t          *peers;
     kt_counters_t       *counters;
+    kt_model_link_t     *models;
     const kt_settings_t *settings;  // those that all nodes share go out with WELCOME
     kt_keys_t           *keys;
     const char          *coordinator;  // name

@@ -19,6 +19,8 @@ typedef struct kt_node_row {
     char           host[64], version[64], device[64];
     uint64_t       memory_mb, incarnation;
     kt_gpu_view_t  gpu;
+    bool           has_models;
+    kt_digest_t    models;
 } kt_node_row_t;
 
 // State of the loop when the call came in.

@@ -39,6 +39,7 @@ kt_loop_init(kt_loop_t *self, const kt_loop_opts_t *opts)
                                                            .counters    = &self->counters,
                                                            .settings    = opts->settings,
                                                            .keys        = opts->keys,
+                                                           .models      = &self->models,
                                                            .coordinator = opts->name,
                                                            .context     = opts->context,
                                                            .allow       = opts->allow_keys};
@@ -48,6 +49,7 @@ kt_loop_init(kt_loop_t *self, const kt_loop_opts_t *opts)
     kt_lease_init(&self->lease, &self->port, sink, opts->name, opts->settings->lease_ms);
     kt_drains_init(&self->drains, &self->port, sink, loop_notify_drain);
     kt_err_t err = kt_dispatcher_init(&self->dispatcher, &dispatch, &opts->sched);
+    kt_model_link_init(&self->models, opts->models, &self->dispatcher);
     kt_receiver_init(&self->receiver, &self->dispatcher, &self->admission);
     return err ? err : kt_queries_init(&self->queries, &questions);
 }
@@ -93,6 +95,7 @@ kt_loop_tick(kt_loop_t *self, int64_t now_ms)
 
     // Once a second.
     kt_admission_check_keys(&self->admission, false);
+    kt_model_link_tick(&self->models);
     kt_drains_tick(&self->drains, now_ms);
     kt_admission_log_nodes(&self->admission, now_ms);
     kt_admission_prune(&self->admission, now_ms);

@@ -4,6 +4,7 @@
 // here.
 #pragma once
 
+#include "coordinator/loop/model_link.h"
 #include "coordinator/loop/queries.h"
 #include "coordinator/loop/receiver.h"
 #include "coordinator/loop/retention.h"
@@ -13,6 +14,7 @@ typedef struct kt_loop_opts {
     kt_sched_opts_t      sched;
     const char          *name;  // of the coordinator
     kt_keys_t           *keys;
+    kt_model_store_t    *models;  // NULL: none
     kt_sender_t          sender;
     void                *context;                                           // of the functions
     void (*on_outcome)(void *context, const kt_ledger_request_t *request);  // kt_dispatcher_opts_t
@@ -32,6 +34,7 @@ typedef struct kt_loop {
     kt_dispatcher_t   dispatcher;
     kt_admission_t    admission;
     kt_receiver_t     receiver;
+    kt_model_link_t   models;
     kt_queries_t      queries;
     kt_retention_t    retention;
 } kt_loop_t;

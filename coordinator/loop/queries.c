@@ -45,6 +45,8 @@ snapshot_nodes(kt_queries_t *self, kt_snapshot_t *out)
         row->memory_mb   = peer->memory_mb;
         row->gpu         = peer->gpu;
         row->incarnation = peer->incarnation;
+        row->has_models  = peer->has_models;
+        row->models      = peer->models;
     }
     free(views);
 }

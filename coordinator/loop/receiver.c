@@ -64,6 +64,15 @@ attempt_of(uint64_t attempt)
     return attempt > UINT32_MAX ? 0 : (uint32_t)attempt;
 }
 
+// Anything but a digest is none.
+static void
+receiver_take_digest(kt_peer_t *peer, kt_bytes_t models)
+{
+    peer->has_models = models.n == sizeof peer->models.bytes;
+    if (peer->has_models)
+        memcpy(peer->models.bytes, models.at, sizeof peer->models.bytes);
+}
+
 static void
 receiver_on_beat(kt_receiver_t *self, kt_peer_t *peer, const kt_msg_beat_t *beat)
 {
@@ -89,12 +98,13 @@ receiver_on_beat(kt_receiver_t *self, kt_peer_t *peer, const kt_msg_beat_t *beat
     event.beat.kept       = (const kt_run_id_t *)(void *)self->kept.bytes;
     event.beat.n_kept     = beat->kept.n;
     peer->memory_mb       = beat->memory_mb;
-    peer->gpu             = (kt_gpu_view_t){.gpus            = beat->gpus,
-                                            .lost            = beat->gpus_lost,
-                                            .memory_mb       = beat->gpu_memory_mb,
-                                            .memory_total_mb = beat->gpu_memory_total_mb,
-                                            .percent         = beat->gpu_percent,
-                                            .celsius         = beat->gpu_celsius};
+    receiver_take_digest(peer, beat->models);
+    peer->gpu = (kt_gpu_view_t){.gpus            = beat->gpus,
+                                .lost            = beat->gpus_lost,
+                                .memory_mb       = beat->gpu_memory_mb,
+                                .memory_total_mb = beat->gpu_memory_total_mb,
+                                .percent         = beat->gpu_percent,
+                                .celsius         = beat->gpu_celsius};
     kt_dispatcher_step_or_fail(self->dispatcher, &event);
 }
 
@@ -237,6 +247,7 @@ kt_receiver_frame(kt_receiver_t *self, kt_node_handle_t from, const char *key, c
         for (size_t i = 0; i < msg.result.items.n && !self->dispatcher->failed; i++)
             receiver_on_outcome(self, peer, &msg.result.items.at[i]);
         break;
+    case KT_MSG_FETCH: kt_model_link_fetch(self->admission->opts.models, from, &msg.fetch); break;
     case KT_MSG_BYE: receiver_on_bye(self, peer, &msg.bye); break;
     default: kt_log_warn("FRAME-UNEXPECTED", "node=%s message=%s", peer->name, kt_msg_name(msg.type));
     }

@@ -32,23 +32,17 @@ kt_filterbank_fits(uint32_t n)
     return n >= 4 && n <= MOST && (is_power(n) || smaller_factor(n) > 0);
 }
 
-size_t
-kt_filterbank_stride(uint32_t n)
-{
-    return ((size_t)n + 7) / 8 * 8;
-}
-
-static float *
+static double *
 table_new(uint32_t size, uint32_t rows)
 {
     const size_t count = kt_filterbank_table_rows(size, rows), terms = size / 2 + 1;
-    float       *out = calloc(count * terms * 2, sizeof *out);
+    double      *out = calloc(count * terms * 2, sizeof *out);
     for (size_t k = 0; out && k < count; k++)
         for (size_t j = 0; j < terms; j++) {
             const double angle = 2 * PI * (double)(j * k % size) / size;
-            float       *at    = out + ((k / rows * terms) + j) * 2 * rows + k % rows;
-            at[0]              = (float)cos(angle);
-            at[rows]           = (float)sin(angle);
+            double      *at    = out + ((k / rows * terms) + j) * 2 * rows + k % rows;
+            at[0]              = cos(angle);
+            at[rows]           = sin(angle);
         }
     return out;
 }
@@ -67,10 +61,10 @@ fill_factors(kt_filterbank_t *self)
         return KT_ENOMEM;
     for (size_t column = 0; column < self->columns; column++)
         for (size_t k = 0; k < terms; k++) {
-            float       *at    = self->twiddle + (column * terms + k) * 2;
+            double      *at    = self->twiddle + (column * terms + k) * 2;
             const double angle = 2 * PI * (double)(column * k) / n;
-            at[0]              = (float)cos(angle);
-            at[1]              = (float)sin(angle);
+            at[0]              = cos(angle);
+            at[1]              = sin(angle);
         }
     return KT_OK;
 }
@@ -78,9 +72,10 @@ fill_factors(kt_filterbank_t *self)
 static bool
 are_options_valid(const kt_filterbank_opts_t *opts)
 {
-    bool valid = kt_filterbank_fits(opts->n) && opts->n_bands >= 1 && opts->n_bands <= KT_FILTERBANK_BANDS &&
-                 opts->floor >= FLT_MIN && isfinite(opts->floor) && isfinite(opts->scale) && isfinite(opts->offset) &&
-                 isfinite(opts->gain);
+    bool valid = kt_filterbank_fits(opts->n) && opts->length >= 1 && opts->length <= opts->n && opts->hop >= 1 &&
+                 opts->n_bands >= 1 && opts->n_bands <= KT_FILTERBANK_BANDS && opts->floor >= FLT_MIN &&
+                 isfinite(opts->floor) && isfinite(opts->factor) && isfinite(opts->term) && isfinite(opts->gain) &&
+                 isfinite(opts->scale) && isfinite(opts->preemphasis);
     for (size_t i = 0; valid && i < opts->n_bands; i++) {
         const kt_filterbank_band_t *band = &opts->bands[i];
         valid = band->first <= opts->n / 2 + 1 && band->count <= opts->n / 2 + 1 - band->first &&
@@ -100,14 +95,18 @@ kt_filterbank_new(kt_filterbank_t **self_p, const kt_filterbank_opts_t *opts)
     kt_filterbank_t      *self    = calloc(1, sizeof *self);
     if (!self)
         goto fail;
-    self->opts       = *opts;
+    self->opts        = *opts;
+    self->opts.window = NULL;
+    self->window      = malloc(opts->length * sizeof *self->window);
     self->opts.bands = bands = malloc(opts->n_bands * sizeof *bands);
     self->opts.weights = weights = malloc((opts->n_weights + 1) * sizeof *weights);
-    if (!bands || !weights)
+    if (!bands || !weights || !self->window)
         goto fail;
     memcpy(bands, opts->bands, opts->n_bands * sizeof *bands);
     if (opts->n_weights)
         memcpy(weights, opts->weights, opts->n_weights * sizeof *weights);
+    for (uint32_t i = 0; i < opts->length; i++)
+        self->window[i] = opts->window[i] * opts->scale;
     self->bins = opts->n / 2 + 1;
     err        = is_power(opts->n) ? kt_plan_new_transform(&self->plan, opts->n) : fill_factors(self);
     if (err)
@@ -128,6 +127,7 @@ kt_filterbank_destroy(kt_filterbank_t **self_p)
     kt_plan_destroy(&self->plan);
     free((void *)self->opts.bands);
     free((void *)self->opts.weights);
+    free(self->window);
     free(self->real_table);
     free(self->complex_table);
     free(self->twiddle);

@@ -1,6 +1,6 @@
-// kt_filterbank -- frames to bands of a spectrum: Fourier transform, power or magnitude, sparse triangles, logarithm.
-// What the front ends of audio models have in common. Single precision: rounding is 1e-7 of a frame's loudest bin.
-// Every value is finite: NaN and what is below the floor become the floor. Constant after new; any thread.
+// kt_filterbank -- frames of samples to bands of a spectrum: window, Fourier transform, power or magnitude, sparse
+// triangles, logarithm; what the front ends of audio models have in common. In double up to the bands, in float from
+// there. Every value is finite: NaN and what is below the floor become the floor. Constant after new; any thread.
 #pragma once
 
 #include "common/err.h"
@@ -19,12 +19,17 @@ typedef struct kt_filterbank_band {
     size_t   offset;
 } kt_filterbank_band_t;
 
-// A value is gain * ln(max(floor, scale * x + offset)); half: x is rounded to float16 first, and at most 65504.
+// A frame is `length` samples times scale, zeros up to n. A value is gain * ln(max(floor, factor * x + term)).
 typedef struct kt_filterbank_opts {
-    uint32_t                    n;  // samples of a frame: see kt_filterbank_fits
-    bool                        magnitude, half;
-    float                       scale, offset, floor, gain;
-    size_t                      n_bands;
+    uint32_t      n;  // points of the transform: see kt_filterbank_fits
+    uint32_t      length, hop;
+    const double *window;              // [length]
+    double        scale, preemphasis;  // that part of the sample before is subtracted; the first's is itself
+    bool          offset;              // the frame's mean is subtracted, before that
+    bool          magnitude;
+    bool          half;  // x is rounded to float16, at most 65504
+    float         factor, term, floor, gain;
+    size_t        n_bands;
     const kt_filterbank_band_t *bands;
     const float                *weights;
     size_t                      n_weights;
@@ -35,13 +40,11 @@ bool                 kt_filterbank_fits(uint32_t n);
 KT_MUST_USE kt_err_t kt_filterbank_new(kt_filterbank_t           **self_p,
                                        const kt_filterbank_opts_t *opts);  // KT_EINVAL, KT_ENOMEM
 void                 kt_filterbank_destroy(kt_filterbank_t **self_p);
-// Floats from frame to frame: n up to a multiple of 8, the rest zeros.
-size_t kt_filterbank_stride(uint32_t n);
-
 typedef struct kt_filterbank_ops {
     size_t (*scratch_bytes)(const kt_filterbank_t *self);  // 64-byte aligned, for each thread
-    // frames: [count][stride], windowed; out: [count][n_bands]. A frame's values depend on its samples alone.
-    void (*rows)(const kt_filterbank_t *self, void *scratch, const float *frames, size_t count, float *out);
+    // Frame i covers pcm[i * hop .. i * hop + length); out: [count][n_bands]. A frame's values depend on its samples
+    // alone.
+    void (*rows)(const kt_filterbank_t *self, void *scratch, const float *pcm, size_t count, float *out);
 } kt_filterbank_ops_t;
 
 // One table per instruction set (kernels/isa.h chooses).

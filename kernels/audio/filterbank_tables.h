@@ -12,13 +12,14 @@
 enum { KT_FILTERBANK_REAL_ROWS = 6, KT_FILTERBANK_COMPLEX_ROWS = 3 };  // results per step: they fit 16 registers
 
 struct kt_filterbank {
-    kt_filterbank_opts_t opts;  // its arrays are owned
-    uint32_t             bins;  // n / 2 + 1
-    kt_plan_t           *plan;  // a power of two; else NULL
-    uint32_t             columns, length;
+    kt_filterbank_opts_t opts;             // its arrays are owned
+    uint32_t             bins;             // n / 2 + 1
+    kt_plan_t           *plan;             // a power of two; else NULL
+    uint32_t             columns, length;  // else of n; 0 with a plan
+    double              *window;           // [opts.length] times scale
     // Blocks of rows k: [k / rows][j][cos of each row, sin of each row] of 2 pi j k / size, j and k from 0 to size / 2.
-    float *real_table, *complex_table;
-    float *twiddle;  // [columns][length / 2 + 1][cos, sin] of 2 pi column k / n
+    double *real_table, *complex_table;
+    double *twiddle;  // [columns][length / 2 + 1][cos, sin] of 2 pi column k / n
 };
 
 // Rows of a table of `size` with blocks of `rows`.

@@ -2,6 +2,22 @@
 #include "kernels/cpu/kernels.h"
 
 KT_INLINE vw_t
+vw_sqrt(vw_t x)
+{
+#if defined(__AVX512F__)
+    return (vw_t)_mm512_sqrt_ps((__m512)x);
+#elif defined(__AVX2__)
+    return (vw_t)_mm256_sqrt_ps((__m256)x);
+#elif defined(__SSE2__)
+    return (vw_t)_mm_sqrt_ps((__m128)x);
+#else
+    for (int i = 0; i < KT_WIDE; i++)
+        x[i] = sqrtf(x[i]);
+    return x;
+#endif
+}
+
+KT_INLINE vw_t
 row_magnitude(const kt_cqt_basis_t *basis, const kt_cqt_row_t *row, const vw_t *x)
 {
     const float *weight = basis->weight + row->offset;

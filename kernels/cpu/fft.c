@@ -17,7 +17,6 @@
 #undef TWIDDLE
 #undef LOAD
 
-#define WITH_VALUES
 #define FFT(name) KT_JOIN2(name, f32)
 #define QUAD quad_f32_t
 #define REAL float

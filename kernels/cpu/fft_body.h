@@ -116,11 +116,9 @@ KT_NAME(FFT(kt_fft))(const kt_plan_t *plan, const float *const *lane, VEC *z)
     FFT(other_passes)(plan, z);
 }
 
-#ifdef WITH_VALUES
 void
 KT_NAME(FFT(kt_fft_values))(const kt_plan_t *plan, VEC *z)
 {
     FFT(pass)(z, plan->points, TWIDDLE(plan));
     FFT(other_passes)(plan, z);
 }
-#endif

@@ -75,22 +75,6 @@ vf_sqrt(vf_t x)
 #endif
 }
 
-KT_INLINE vw_t
-vw_sqrt(vw_t x)
-{
-#if defined(__AVX512F__)
-    return (vw_t)_mm512_sqrt_ps((__m512)x);
-#elif defined(__AVX2__)
-    return (vw_t)_mm256_sqrt_ps((__m256)x);
-#elif defined(__SSE2__)
-    return (vw_t)_mm_sqrt_ps((__m128)x);
-#else
-    for (int i = 0; i < KT_WIDE; i++)
-        x[i] = sqrtf(x[i]);
-    return x;
-#endif
-}
-
 // x * x + 1 with one rounding; in double the product is exact.
 KT_INLINE vf_t
 vf_square_plus_one(vf_t x)

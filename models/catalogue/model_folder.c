@@ -79,6 +79,34 @@ kt_model_folder_close(kt_model_folder_t **self_p)
     *self_p = NULL;
 }
 
+kt_err_t
+kt_model_folder_move(kt_model_folder_t *self, const char *folder)
+{
+    char copy[PATH_MAX];
+    if (!kt_text_copy(copy, sizeof copy, folder))
+        return KT_EINVAL;
+    pthread_mutex_lock(&self->refreshing);
+    if (strcmp(self->folder, copy))
+        memset(&self->seen, 0xff, sizeof self->seen);  // whatever is there is new
+    memcpy(self->folder, copy, sizeof copy);
+    pthread_mutex_unlock(&self->refreshing);
+    return KT_OK;
+}
+
+// A model that works in the old set and not in the new one.
+static kt_err_t
+compare_sets(const kt_model_set_t *before, const kt_model_set_t *after, char why[KT_CATALOGUE_WHY])
+{
+    for (size_t i = 0; i < kt_model_set_count(after); i++) {
+        const kt_model_entry_t *entry = kt_model_set_at(after, i);
+        const kt_model_entry_t *old   = kt_model_set_find(before, entry->name);
+        if (!entry->model && old && old->model)
+            return kt_text_explain(why, KT_CATALOGUE_WHY, KT_EMODEL, "%s %s: %s: %.120s", entry->name, entry->version,
+                                   kt_err_name(entry->err), entry->why);
+    }
+    return KT_OK;
+}
+
 // A text that was not valid is looked at again when it has changed once more.
 kt_err_t
 kt_model_folder_refresh(kt_model_folder_t *self, bool *changed, char why[KT_CATALOGUE_WHY])
@@ -92,6 +120,8 @@ kt_model_folder_refresh(kt_model_folder_t *self, bool *changed, char why[KT_CATA
         kt_model_set_t *set = NULL;
         self->seen          = seen;
         err                 = kt_model_set_open_after(&set, self->set, self->folder, &self->opts, why);
+        if (!err)
+            err = compare_sets(self->set, set, why);
         if (!err) {
             pthread_mutex_lock(&self->lock);
             kt_model_set_t *before = self->set;
@@ -99,9 +129,11 @@ kt_model_folder_refresh(kt_model_folder_t *self, bool *changed, char why[KT_CATA
             pthread_mutex_unlock(&self->lock);
             kt_model_set_release(&before);
             *changed = true;
-        } else if (err != KT_ECATALOGUE) {
+            set      = NULL;
+        } else if (err != KT_ECATALOGUE && err != KT_EMODEL) {
             memset(&self->seen, 0xff, sizeof self->seen);  // out of memory and the like: tried again
         }
+        kt_model_set_release(&set);
     }
     pthread_mutex_unlock(&self->refreshing);
     return err;

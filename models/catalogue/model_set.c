@@ -23,6 +23,7 @@ typedef struct shared_model {
 struct kt_model_set {
     atomic_size_t    references;
     kt_digest_t      digest;
+    char             folder[PATH_MAX];
     size_t           n;
     kt_model_entry_t entries[KT_MODEL_SET_MOST];
     shared_model_t  *shared[KT_MODEL_SET_MOST];  // of each entry; NULL: not usable
@@ -131,7 +132,8 @@ kt_model_set_open_after(kt_model_set_t **self_p, const kt_model_set_t *before, c
     if (!self)
         return KT_ENOMEM;
     self->references = 1;
-    kt_err_t err     = kt_catalogue_read(&catalogue, folder, why);
+    (void)kt_text_copy(self->folder, sizeof self->folder, folder);
+    kt_err_t err = kt_catalogue_read(&catalogue, folder, why);
     if (err == KT_ENOFILE)
         err = kt_catalogue_new(&catalogue);
     if (!err)
@@ -205,4 +207,10 @@ const kt_digest_t *
 kt_model_set_digest(const kt_model_set_t *self)
 {
     return &self->digest;
+}
+
+const char *
+kt_model_set_folder(const kt_model_set_t *self)
+{
+    return self->folder;
 }

@@ -32,11 +32,15 @@ size_t                  kt_model_set_count(const kt_model_set_t *self);
 const kt_model_entry_t *kt_model_set_at(const kt_model_set_t *self, size_t index);
 const kt_model_entry_t *kt_model_set_find(const kt_model_set_t *self, const char *name);  // NULL: not in the catalogue
 const kt_digest_t      *kt_model_set_digest(const kt_model_set_t *self);
+const char             *kt_model_set_folder(const kt_model_set_t *self);
 
 // The current set of a folder. refresh looks whether models.yml has changed (device, inode, size, mtime) and opens the
-// new set; where that fails the old one stays and why says why. Any thread.
+// new set. The old one stays, and why says why, where the new one cannot be opened or lacks a model that works now
+// (KT_EMODEL). Models whose files are the same are shared by both. Any thread; refresh may take a second.
 KT_MUST_USE kt_err_t kt_model_folder_open(kt_model_folder_t **self_p, const char *folder, const kt_model_opts_t *opts,
                                           char why[KT_CATALOGUE_WHY]);
 void                 kt_model_folder_close(kt_model_folder_t **self_p);
 KT_MUST_USE kt_err_t kt_model_folder_refresh(kt_model_folder_t *self, bool *changed, char why[KT_CATALOGUE_WHY]);
+// The next refresh looks at another folder. KT_EINVAL: the path is too long.
+KT_MUST_USE kt_err_t kt_model_folder_move(kt_model_folder_t *self, const char *folder);
 kt_model_set_t      *kt_model_folder_set(kt_model_folder_t *self);  // held; release it

@@ -301,3 +301,25 @@ kt_registry_retire(const char *folder, const char *name, const char *version, ch
     end_change(&change);
     return err;
 }
+
+kt_err_t
+kt_registry_digest(const char *folder, kt_digest_t *out)
+{
+    char            why[KT_CATALOGUE_WHY];
+    kt_catalogue_t *catalogue = NULL;
+    kt_verified_t  *verified  = NULL;
+    kt_err_t        err       = kt_catalogue_read(&catalogue, folder, why);
+    if (!err)
+        err = kt_verified_open(&verified, folder);
+    for (size_t i = 0; !err && i < catalogue->n; i++) {
+        kt_catalogue_model_t *model = catalogue->models[i];
+        if (model->deployed >= 0)
+            err = kt_verified_digest(verified, model->versions[model->deployed].path,
+                                     &model->versions[model->deployed].digest);
+    }
+    if (!err)
+        kt_catalogue_digest(catalogue, out);
+    kt_verified_close(&verified);
+    kt_catalogue_destroy(&catalogue);
+    return err;
+}

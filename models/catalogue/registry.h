@@ -30,6 +30,10 @@ KT_MUST_USE kt_err_t kt_registry_rollback(const char *folder, const char *name, 
 KT_MUST_USE kt_err_t kt_registry_retire(const char *folder, const char *name, const char *version,
                                         char why[KT_CATALOGUE_WHY]);
 
+// kt_catalogue_digest with the real digests of the deployed files, stated or not. KT_ENOFILE: no models.yml, or no
+// file.
+KT_MUST_USE kt_err_t kt_registry_digest(const char *folder, kt_digest_t *out);
+
 // Opens the file of a version and checks its SHA-256, its graph, its preprocessing and whether it fits the entry.
 // *digest: the real one. out may be NULL; else close it.
 KT_MUST_USE kt_err_t kt_registry_check(const char *folder, kt_verified_t *verified, const kt_catalogue_model_t *model,

@@ -75,6 +75,8 @@ size_t                  kt_graph_outputs(const kt_graph_t *self, const int **val
 size_t                  kt_graph_free(const kt_graph_t *self, const kt_free_dim_t **dims);  // [0] is N
 const char             *kt_op_name(kt_op_t op);
 
+// The smallest permitted size of each free dimension; 1 for those that the graph does not have.
+void kt_graph_smallest(const kt_graph_t *self, int64_t sizes[KT_FREE_DIMS]);
 // Shapes of all values for these sizes of the free dimensions, shapes[values]. KT_EINVAL: a size outside its limits;
 // KT_EMODEL: an operator does not fit its inputs (why names the node).
 KT_MUST_USE kt_err_t kt_graph_shapes(const kt_graph_t *self, const int64_t sizes[KT_FREE_DIMS], kt_shape_of_t *shapes,

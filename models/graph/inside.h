@@ -49,7 +49,6 @@ KT_MUST_USE kt_err_t kt_attrs_read(const json_t *json, kt_op_t op, int rank, kt_
 KT_MUST_USE kt_err_t kt_graph_parse(kt_graph_t *self, const kt_ktm_t *file, char why[KT_KTM_WHY]);
 // Sets node and last_use of all values.
 void kt_graph_link(kt_graph_t *self);
-void kt_graph_smallest(const kt_graph_t *self, int64_t sizes[KT_FREE_DIMS]);
 // Shapes of the inputs. KT_EINVAL, KT_EMODEL: too many elements.
 KT_MUST_USE kt_err_t kt_graph_input_shapes(const kt_graph_t *self, const int64_t sizes[KT_FREE_DIMS],
                                            kt_shape_of_t *shapes, char why[KT_KTM_WHY]);

@@ -5,6 +5,7 @@
 
 #include "common/settings.h"
 #include "kernels/gpu/gpus.h"
+#include "models/catalogue/model_set.h"
 #include "node/run/track.h"
 #include "proto/document.h"
 #include "proto/job.h"
@@ -54,6 +55,7 @@ typedef bool kt_message_fn(void *context, const char *text, size_t length);
 typedef struct kt_worker_opts {
     int64_t           deadline_ms;     // monotonic; 0: ANALYZER_FILE_DEADLINE from now
     _Atomic bool     *cancelled;       // may be set by another thread: ends with KT_ECANCELLED. NULL: never
+    kt_model_set_t   *models;          // what this file is analysed with, borrowed; NULL: no models
     _Atomic uint64_t *progress;        // grows while the file advances. NULL: not counted
     kt_frames_fn     *frames;          // --frames
     bool              each_segment;    // frames, for each segment of a long file

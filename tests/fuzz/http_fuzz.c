@@ -14,8 +14,15 @@ enum { WAIT_MS = 3600 * 1000 };
 static const struct {
     const char *method, *path, *arg;  // arg: the input is its value, else it is the body
 } ROUTES[] = {
-    {"POST", "/v1/jobs", NULL},  {"POST", "/v1/backfills", NULL}, {"POST", "/v1/backfills/1/list", NULL},
-    {"GET", "/v1/jobs", "path"}, {"GET", "/v1/jobs", "state"},    {"POST", "/v1/backfills/1/seal", "chunks"},
+    {"POST", "/v1/jobs", NULL},
+    {"POST", "/v1/backfills", NULL},
+    {"POST", "/v1/backfills/1/list", NULL},
+    {"GET", "/v1/jobs", "path"},
+    {"GET", "/v1/jobs", "state"},
+    {"POST", "/v1/backfills/1/seal", "chunks"},
+    {"POST", "/v1/models", "sha256"},
+    {"POST", "/v1/models/files", "sha256"},
+    {"POST", "/v1/models/x/deploy", "version"},
 };
 enum { N_ROUTES = sizeof ROUTES / sizeof *ROUTES };
 
@@ -43,7 +50,9 @@ run_calls(void *context)
 static void
 start_once(void)
 {
-    pthread_t thread;
+    pthread_t            thread;
+    static kt_settings_t settings = {.model_path = "/proc/none"};  // a folder that cannot be made
+    kt_assert(kt_model_store_new(&server.models, &settings) == KT_OK);
     kt_assert(kt_queue_new(&server.calls, 16) == KT_OK);
     kt_assert(pthread_create(&thread, NULL, run_calls, NULL) == 0);
     pthread_detach(thread);

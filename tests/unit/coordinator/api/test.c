@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { PATIENCE_MS = 20000 };
 
@@ -16,6 +17,8 @@ static _Atomic bool       ledger_down, stuck;
 static pthread_t          loop;
 static kt_http_response_t response;
 static json_t            *answer;
+static char               folder[64];  // of the models; it does not exist
+static kt_settings_t      settings;
 static kt_call_t         *late;  // given up by its asker
 
 static void
@@ -89,6 +92,9 @@ open_loop(void)
 {
     cr_assert_eq(kt_queue_new(&queue, 16), KT_OK);
     server.calls = queue;
+    snprintf(folder, sizeof folder, "/proc/kithara-%d", (int)getpid());  // and cannot be made
+    settings.model_path = folder;
+    cr_assert_eq(kt_model_store_new(&server.models, &settings), KT_OK);
     cr_assert_eq(pthread_create(&loop, NULL, run_loop, NULL), 0);
     kt_buf_init(&response.body, 1 << 20);
 }
@@ -99,6 +105,7 @@ close_loop(void)
     kt_queue_close(queue);
     pthread_join(loop, NULL);
     kt_queue_destroy(&queue);
+    kt_model_store_destroy(&server.models);
     if (late)
         kt_call_finish(late, KT_OK);  // frees it
     kt_buf_fini(&response.body);
@@ -180,8 +187,15 @@ Test(api, health_has_the_specifications_shape)
 Test(api, models_has_the_specifications_shape)
 {
     const json_t *json = ask("GET", "/models", 200);
-    expect_shape(json, "models:a total_models:i memory_usage_mb:i");
-    cr_assert_eq(kt_json_i64(json, "total_models", -1), 0);
+    expect_shape(json, "models:a total_models:i memory_usage_mb:i models_loaded:i digest:r");
+    cr_assert_eq(kt_json_i64(json, "total_models", -1), 5);
+    static const char *const NAMES[] = {"genre_classifier", "mood_detector", "instrument_classifier", "scene_detector",
+                                        "quality_assessor"};
+    for (size_t i = 0; i < 5; i++) {
+        const json_t *model = kt_json_at(kt_json_get(json, "models"), i);
+        cr_assert_str_eq(kt_json_str(model, "name", ""), NAMES[i]);
+        cr_assert_str_eq(kt_json_str(model, "status", ""), "missing");
+    }
 }
 
 Test(api, stats_has_the_specifications_shape)
