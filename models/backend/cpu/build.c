@@ -201,6 +201,13 @@ kt_reads_done(kt_builder_t *b, const kt_graph_node_t *node)
     }
 }
 
+void
+kt_take(kt_builder_t *b, int node)
+{
+    b->done[node] = true;
+    kt_reads_done(b, kt_graph_node(b->graph, (size_t)node));
+}
+
 bool
 kt_may_overwrite(const kt_builder_t *b, kt_place_t place, size_t floats)
 {

@@ -55,6 +55,9 @@ KT_MUST_USE kt_err_t kt_define_new(kt_builder_t *b, int value, kt_layout_t layou
 // Appends a step, which owns its data (freed on an error, too). drop NULL: free().
 KT_MUST_USE kt_err_t kt_step(kt_builder_t *b, const kt_cpu_step_t *step);
 
+// The node is part of another step, which was appended.
+void kt_take(kt_builder_t *b, int node);
+
 // Chains of elementwise nodes that only the next node reads.
 enum { KT_CHAIN = 8 };
 typedef struct kt_chain_item {
@@ -64,7 +67,6 @@ typedef struct kt_chain_item {
 } kt_chain_item_t;
 // The elementwise node that alone reads `value` (lying in this layout); false: there is none that can be computed now.
 bool kt_chain_next(kt_builder_t *b, int value, kt_layout_t layout, kt_chain_item_t *out);
-void kt_chain_take(kt_builder_t *b, const kt_chain_item_t *item);  // it is part of another step
 
 // Copies with another order of dimensions: y, of these dimensions, from x with these strides.
 typedef struct kt_permute {

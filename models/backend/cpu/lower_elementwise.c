@@ -91,13 +91,6 @@ kt_chain_next(kt_builder_t *b, int value, kt_layout_t layout, kt_chain_item_t *o
            (out->operand < 0 || is_computed(b, out->operand));
 }
 
-void
-kt_chain_take(kt_builder_t *b, const kt_chain_item_t *item)
-{
-    b->done[item->node] = true;
-    kt_reads_done(b, kt_graph_node(b->graph, (size_t)item->node));
-}
-
 typedef struct chain {
     int        n;
     kt_ew_op_t ops[KT_CHAIN];
@@ -205,6 +198,6 @@ kt_lower_elementwise(kt_builder_t *b, int n)
         count++;
     kt_err_t err = chain_step(b, items, count, x, layout);
     for (int i = 1; i < count && err == KT_OK; i++)
-        kt_chain_take(b, &items[i]);
+        kt_take(b, items[i].node);
     return err;
 }

@@ -250,9 +250,7 @@ kt_lower_front(kt_builder_t *b, int n)
         return err;
     }
     err = kt_step(b, &step);
-    for (int i = 0; i < m.n_nodes && err == KT_OK; i++) {
-        b->done[m.nodes[i]] = true;
-        kt_reads_done(b, kt_graph_node(b->graph, (size_t)m.nodes[i]));
-    }
+    for (int i = 0; i < m.n_nodes && err == KT_OK; i++)
+        kt_take(b, m.nodes[i]);
     return err;
 }

@@ -93,7 +93,7 @@ kt_lower_dense(kt_builder_t *b, int n)
     }
     err = dense_step(b, &step, pd, size, kt_constant_in(b, node, 1), bias);
     if (err == KT_OK && fused)
-        kt_chain_take(b, &item);
+        kt_take(b, item.node);
     return err;
 }
 
