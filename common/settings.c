@@ -205,21 +205,35 @@ kt_settings_check(const kt_settings_t *self, char why[KT_SETTINGS_WHY])
         (long long)self->hop_length, (long long)self->n_fft);
 }
 
+// $VARIABLE/end, else below the home folder. By the XDG specification, relative paths are ignored.
+static int
+xdg_folder(char *out, size_t capacity, const char *variable, const char *below_home, const char *end)
+{
+    const char          *xdg  = getenv(variable);
+    const char          *home = getenv("HOME");
+    const struct passwd *user = home && *home == '/' ? NULL : getpwuid(getuid());
+    if (xdg && *xdg == '/')
+        return snprintf(out, capacity, "%s/%s", xdg, end);
+    return snprintf(out, capacity, "%s/%s/%s",
+                    user                   ? user->pw_dir
+                    : home && *home == '/' ? home
+                                           : "/",
+                    below_home, end);
+}
+
 const char *
 kt_settings_state_dir(const kt_settings_t *self, char *out, size_t capacity)
 {
-    const char          *xdg  = getenv("XDG_STATE_HOME");
-    const char          *home = getenv("HOME");
-    const struct passwd *user = home && *home == '/' ? NULL : getpwuid(getuid());
-    int                  length;
-    if (*self->state_dir)
-        length = snprintf(out, capacity, "%s", self->state_dir);
-    else if (xdg && *xdg == '/')  // by the XDG specification, relative paths are ignored
-        length = snprintf(out, capacity, "%s/kithara", xdg);
-    else
-        length = snprintf(out, capacity, "%s/.local/state/kithara",
-                          user                   ? user->pw_dir
-                          : home && *home == '/' ? home
-                                                 : "/");
+    int length = *self->state_dir ? snprintf(out, capacity, "%s", self->state_dir)
+                                  : xdg_folder(out, capacity, "XDG_STATE_HOME", ".local/state", "kithara");
+    return length >= 0 && (size_t)length < capacity ? out : NULL;
+}
+
+const char *
+kt_settings_model_dir(const kt_settings_t *self, char *out, size_t capacity)
+{
+    bool own    = strcmp(self->model_path, "/models") == 0 && access(self->model_path, F_OK);
+    int  length = own ? xdg_folder(out, capacity, "XDG_DATA_HOME", ".local/share", "kithara/models")
+                      : snprintf(out, capacity, "%s", self->model_path);
     return length >= 0 && (size_t)length < capacity ? out : NULL;
 }

@@ -54,6 +54,10 @@ KT_MUST_USE kt_err_t kt_settings_check(const kt_settings_t *self, char why[KT_SE
 // if it does not fit. Does not create the folder.
 const char *kt_settings_state_dir(const kt_settings_t *self, char *out, size_t capacity);
 
+// The folder of models: ANALYZER_MODEL_PATH; where that is /models and there is no such folder,
+// $XDG_DATA_HOME/kithara/models, else ~/.local/share/kithara/models. As above.
+const char *kt_settings_model_dir(const kt_settings_t *self, char *out, size_t capacity);
+
 // Prints NAME=value lines in table order, each with its origin as a comment; masks secrets and passwords in URLs. The
 // output of --print-config: it can be read back as a file, in which a masked line is a comment.
 void kt_settings_print(const kt_settings_t *self, kt_buf_t *out);

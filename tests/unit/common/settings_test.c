@@ -319,6 +319,22 @@ Test(settings, the_state_folder_follows_the_setting_then_xdg_then_home)
     cr_assert_null(kt_settings_state_dir(&settings, out, 7));
 }
 
+Test(settings, the_model_folder_is_the_users_own_where_there_is_none_for_all)
+{
+    char out[64];
+    cr_assert_eq(kt_settings_load(&settings, NULL, nothing, why), KT_OK);
+    setenv("HOME", "/home/me", 1);
+    unsetenv("XDG_DATA_HOME");
+    bool shared = access("/models", F_OK) == 0;
+    cr_assert_str_eq(kt_settings_model_dir(&settings, out, sizeof out),
+                     shared ? "/models" : "/home/me/.local/share/kithara/models");
+    setenv("XDG_DATA_HOME", "/data", 1);
+    cr_assert_str_eq(kt_settings_model_dir(&settings, out, sizeof out), shared ? "/models" : "/data/kithara/models");
+    cr_assert_eq(kt_settings_set(&settings, "ANALYZER_MODEL_PATH", "/srv/none", why), KT_OK);
+    cr_assert_str_eq(kt_settings_model_dir(&settings, out, sizeof out), "/srv/none");
+    cr_assert_null(kt_settings_model_dir(&settings, out, 9));
+}
+
 Test(settings, a_test_fault_is_parsed_or_refused_with_what_is_permitted)
 {
     cr_assert_eq(load_variable("ANALYZER_TEST_FAULT=hang:noop,noop:1024"), KT_OK, "%s", why);
