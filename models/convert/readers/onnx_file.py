@@ -81,7 +81,11 @@ class _Reader:
                 inputs = [self.values[name] for name in node.input]
             except KeyError as error:
                 raise BadFile(f"node '{node.name}' reads {error}, which is not defined before it") from None
-            results = self.fold(operator, inputs)
+            try:
+                results = self.fold(operator, inputs)
+            except (ValueError, TypeError, IndexError, KeyError, AttributeError) as error:
+                raise BadFile(f"operator {node.op_type} (node '{node.name}') does not fit its inputs: "
+                              f"{error}") from None
             for name, value in zip(node.output, results if isinstance(results, list) else [results]):
                 self.values[name] = value
         for name, own in outputs.items():

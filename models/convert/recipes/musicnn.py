@@ -10,12 +10,14 @@ import numpy as np
 
 from readers import tensorflow_checkpoint
 from errors import BadFile
+from execute import sigmoid
 from ktm import Graph
 from recipes.musicnn_tags import MSD, MTT
 from recipe import Recipe, Wheel, batch_norm, member
 
 EPSILON = 1e-3
 FRAMES, BANDS = 187, 96
+VGG_POOLS = (([4, 1], [2, 2]), ([2, 2], [2, 2]), ([2, 2], [2, 2]), ([2, 2], [2, 2]), ([4, 4], [4, 4]))  # size, stride
 TAGS = {"msd": MSD, "mtt": MTT}
 AUC = {"msd_musicnn": (.8802, .2891), "mtt_musicnn": (.9067, .3831),
        "msd_vgg": (.8768, .2819), "mtt_vgg": (.9030, .3823)}
@@ -114,8 +116,7 @@ def _musicnn(variables):
 def _vgg(variables):
     b = _Builder(variables)
     graph, y = b.graph, b.scale(b.x, "bn_0", *_norm(variables, 0))
-    pools = (([4, 1], [2, 2]), ([2, 2], [2, 2]), ([2, 2], [2, 2]), ([2, 2], [2, 2]), ([4, 4], [4, 4]))
-    for i, (kernel, stride) in enumerate(pools, 1):
+    for i, (kernel, stride) in enumerate(VGG_POOLS, 1):
         y = graph.node("relu", b.conv(y, f"{i}CNN", [1, 1, 1, 1]))
         y = b.scale(y, f"bn_{i}", *_norm(variables, i))
         y = graph.node("max_pool", y, kernel=kernel, stride=stride)
@@ -155,6 +156,48 @@ def tensorflow_outputs(name, files, inputs):
     return musicnn_tensorflow.run(name, str(member(files, ".index")).removesuffix(".index"), inputs["x"])
 
 
+def reference(name, files, inputs):
+    """The published graph in numpy and double precision: [N, T, F, C], batch norm before the maximum, maximum and mean
+    interleaved."""
+    variables = {key: array.astype(np.float64) for key, array in _read(files).items()}
+    x = inputs["x"].astype(np.float64).transpose(0, 2, 3, 1)
+
+    def norm(x, index):
+        scale, shift = _norm(variables, index)
+        return x * scale + shift
+
+    def conv(x, name, pad=((0, 0), (0, 0))):
+        kernel = variables[f"{name}/kernel"]
+        x = np.pad(x, ((0, 0), *pad, (0, 0)))
+        windows = np.lib.stride_tricks.sliding_window_view(x, kernel.shape[:2], axis=(1, 2))
+        y = np.stack([np.tensordot(item, kernel, ([2, 3, 4], [2, 0, 1])) for item in windows])
+        return np.maximum(y + variables[f"{name}/bias"], 0)
+
+    def dense(x, name):
+        return x @ variables[f"{name}/kernel"] + variables[f"{name}/bias"]
+
+    x = norm(x, 0)
+    if not name.endswith("musicnn"):
+        for i, (kernel, stride) in enumerate(VGG_POOLS, 1):
+            x = norm(conv(x, f"{i}CNN", ((1, 1), (1, 1))), i)
+            windows = np.lib.stride_tricks.sliding_window_view(x, kernel, axis=(1, 2))
+            x = windows[:, ::stride[0], ::stride[1]].max(axis=(4, 5))
+        return {"tags": sigmoid(dense(x.reshape(len(x), -1), "dense"))}
+    time = ((3, 3), (0, 0))
+    parts = [norm(conv(x, "conv2d", time), 1).max(axis=2), norm(conv(x, "conv2d_1", time), 2).max(axis=2)]
+    for i, k in ((2, 128), (3, 64), (4, 32)):
+        parts.append(norm(conv(x, f"conv2d_{i}", (((k - 1) // 2, k // 2), (0, 0))), i + 1).max(axis=2))
+    front = np.concatenate(parts, axis=2)
+    middle = lambda x, i: norm(conv(x[..., None], f"conv2d_{i}", time), i + 1)[:, :, 0]
+    m1 = middle(front, 5)
+    m2 = middle(m1, 6) + m1
+    m3 = middle(m2, 7) + m2
+    every = np.concatenate([front, m1, m2, m3], axis=2)
+    pooled = np.stack([every.max(axis=1), every.mean(axis=1)], axis=2).reshape(len(x), -1)
+    embedding = norm(np.maximum(dense(norm(pooled, 9), "dense"), 0), 10)
+    return {"tags": sigmoid(dense(embedding, "dense_1")), "embedding": embedding}
+
+
 def sample(generator):
     return {"x": generator.uniform(0, 6, (2, 1, FRAMES, BANDS)).astype(np.float32)}
 
@@ -164,7 +207,8 @@ def _recipe(name, folder, members, **more):
         name=name, type="audio", version="1.0.0", wheel=WHEEL, licence="ISC",
         members={f"musicnn/{folder}/.data-00000-of-00001": members[0], f"musicnn/{folder}/.index": members[1]},
         build=lambda files: build(name, files), sample=sample,
-        original=lambda files, inputs: tensorflow_outputs(name, files, inputs), **more)
+        original=lambda files, inputs: tensorflow_outputs(name, files, inputs),
+        reference=lambda files, inputs: reference(name, files, inputs), **more)
 
 
 RECIPES = [

