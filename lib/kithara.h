@@ -64,6 +64,39 @@ KITHARA_API int kithara_read_mono(kithara_t *self, const char *path, uint32_t ra
 KITHARA_API int kithara_resample(const float *samples, size_t n, uint32_t from_hz, uint32_t to_hz, float **out,
                                  size_t *n_out);
 
+// input: path of an audio model's file, or its "input" as JSON text (models/FORMAT.md; without mean and inverse_std,
+// which are tensors of a file). ENOFILE, EMODEL, EMESSAGE, ENOMEM.
+KITHARA_API int      kithara_frontend_open(kithara_frontend_t **out, const char *input);
+KITHARA_API void     kithara_frontend_close(kithara_frontend_t **self_p);
+KITHARA_API uint32_t kithara_frontend_rate(const kithara_frontend_t *self);        // Hz, of the samples
+KITHARA_API size_t   kithara_frontend_width(const kithara_frontend_t *self);       // values of a row
+KITHARA_API size_t   kithara_frontend_block_rows(const kithara_frontend_t *self);  // 0: blocks of any length
+// All rows of a piece: mono samples in, [n_rows][width] out.
+KITHARA_API int kithara_frontend_rows(kithara_frontend_t *self, const float *samples, size_t n, float **rows,
+                                      size_t *n_rows);
+// The cut of all rows into blocks of the model's length, [n_blocks][block_rows * width], each in the order of the
+// graph's input. EINVAL: blocks of any length.
+KITHARA_API int kithara_frontend_blocks(kithara_frontend_t *self, const float *rows, size_t n_rows, float **blocks,
+                                        size_t *n_blocks);
+
+// executor: "cpu", "cpu-int8", "ref" (plain C, slow); NULL: "cpu". ENOFILE, EMODEL, EMODELVERSION, EOPERATOR, ENOMEM.
+KITHARA_API int  kithara_model_open(kithara_model_t **out, const char *path, const char *executor);
+KITHARA_API void kithara_model_close(kithara_model_t **self_p);
+// JSON text: the members of the file's header (models/FORMAT.md) without tensors and nodes; graph_inputs,
+// graph_outputs, bytes, sha256.
+KITHARA_API int    kithara_model_info(const kithara_model_t *self, char **info);
+KITHARA_API size_t kithara_model_inputs(const kithara_model_t *self);
+KITHARA_API size_t kithara_model_outputs(const kithara_model_t *self);
+// sizes: of the free dimensions, N (items) first, then those of "free" in the file's order. The rank, or an error:
+// EINVAL: a size outside its limits.
+KITHARA_API int kithara_model_input_shape(const kithara_model_t *self, const int64_t sizes[KITHARA_FREE_DIMS],
+                                          size_t index, int64_t dims[KITHARA_RANK]);
+KITHARA_API int kithara_model_output_shape(const kithara_model_t *self, const int64_t sizes[KITHARA_FREE_DIMS],
+                                           size_t index, int64_t dims[KITHARA_RANK]);
+// inputs, outputs: one dense row-major float32 array each, in the graph's order, of the shapes above; the caller's.
+KITHARA_API int kithara_model_run(kithara_model_t *self, const int64_t sizes[KITHARA_FREE_DIMS],
+                                  const float *const *inputs, float *const *outputs);
+
 #ifdef __cplusplus
 }
 #endif

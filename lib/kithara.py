@@ -2,7 +2,9 @@
 
     with kithara.Context("ANALYZER_N_MFCC=20") as context:
         document = context.analyze_file("song.mp3")              # a dict
-        samples = context.read_mono("song.mp3", 22050)           # a memoryview of float32
+        samples = context.read_mono("song.mp3", 16000)           # a memoryview of float32
+    with kithara.Frontend("msd_musicnn.ktm") as front, kithara.Model("msd_musicnn.ktm") as model:
+        tags, embedding = model.run(front.blocks(front.rows(samples)))
 
 Arrays go in as anything with the buffer protocol and float32 values (a NumPy array, an array.array("f")) and come out
 as memoryviews, which numpy.asarray takes without a copy. The library is KITHARA_LIBRARY, that of a build folder beside
@@ -10,6 +12,7 @@ this file's, or what the dynamic linker finds.
 """
 import ctypes
 import json
+import math
 import os
 import pathlib
 
@@ -31,6 +34,7 @@ def _load():
     lib = ctypes.CDLL(path)
     code, text, size, u32, real = ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint32, ctypes.c_double
     pointer, out, size_out = ctypes.c_void_p, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(ctypes.c_size_t)
+    sizes = ctypes.POINTER(ctypes.c_int64)
     rows = {
         "version": (text, []),
         "error_name": (text, [code]),
@@ -43,6 +47,18 @@ def _load():
         "analyze_samples": (code, [pointer, pointer, size, u32, u32, text, out]),
         "read_mono": (code, [pointer, text, u32, real, real, out, size_out]),
         "resample": (code, [pointer, size, u32, u32, out, size_out]),
+        "frontend_open": (code, [out, text]),
+        "frontend_close": (None, [out]),
+        "frontend_rate": (u32, [pointer]),
+        "frontend_width": (size, [pointer]),
+        "frontend_block_rows": (size, [pointer]),
+        "frontend_rows": (code, [pointer, pointer, size, out, size_out]),
+        "frontend_blocks": (code, [pointer, pointer, size, out, size_out]),
+        "model_open": (code, [out, text, text]),
+        "model_close": (None, [out]),
+        "model_info": (code, [pointer, out]),
+        "model_output_shape": (code, [pointer, sizes, size, sizes]),
+        "model_run": (code, [pointer, sizes, out, out]),
     }
     for name, (result, arguments) in rows.items():
         function = getattr(lib, f"kithara_{name}")
@@ -74,9 +90,7 @@ class _Memory:
 
 def _take(pointer, *shape):
     """A memoryview of what the library gave."""
-    count = 1
-    for length in shape:
-        count *= length
+    count = math.prod(shape)
     array = (ctypes.c_float * count).from_address(pointer.value)
     array.memory = _Memory(pointer)
     view = memoryview(array).cast("B")
@@ -110,17 +124,16 @@ def resample(samples, from_hz, to_hz):
     return _take(out, n_out.value)
 
 
-class Context:
-    """kithara_t. Many threads may use one."""
+class _Handle:
+    """A handle of the library, closed at the end of `with`, by close() or with the last reference."""
 
-    def __init__(self, *settings):
-        """settings: NAME=value texts."""
+    _close = None
+
+    def __init__(self):
         self._handle = ctypes.c_void_p()
-        pairs = (ctypes.c_char_p * (len(settings) + 1))(*[pair.encode() for pair in settings], None)
-        _check(LIB.kithara_open(self._handle, pairs))
 
     def close(self):
-        LIB.kithara_close(self._handle)
+        getattr(LIB, self._close)(self._handle)
 
     def __enter__(self):
         return self
@@ -131,6 +144,18 @@ class Context:
     def __del__(self):
         if getattr(self, "_handle", None):
             self.close()
+
+
+class Context(_Handle):
+    """kithara_t. Many threads may use one."""
+
+    _close = "kithara_close"
+
+    def __init__(self, *settings):
+        """settings: NAME=value texts."""
+        super().__init__()
+        pairs = (ctypes.c_char_p * (len(settings) + 1))(*[pair.encode() for pair in settings], None)
+        _check(LIB.kithara_open(self._handle, pairs))
 
     def analyze_file(self, path, options=None):
         """The document. options: analysis_options as a dict."""
@@ -153,3 +178,81 @@ class Context:
         out, n = ctypes.c_void_p(), ctypes.c_size_t()
         _check(LIB.kithara_read_mono(self._handle, os.fsencode(path), rate_hz, start_s, duration_s, out, n))
         return _take(out, n.value)
+
+
+class Frontend(_Handle):
+    """kithara_frontend_t: mono samples to the input rows of an audio model. One thread at a time."""
+
+    _close = "kithara_frontend_close"
+
+    def __init__(self, source):
+        """source: a model file, or its "input" as JSON text (models/FORMAT.md)."""
+        super().__init__()
+        _check(LIB.kithara_frontend_open(self._handle, os.fsencode(source)))
+        self.rate_hz = LIB.kithara_frontend_rate(self._handle)
+        self.width = LIB.kithara_frontend_width(self._handle)
+        self.block_rows = LIB.kithara_frontend_block_rows(self._handle)  # 0: blocks of any length
+
+    def rows(self, samples):
+        """[rows, width] of all samples."""
+        address, n, kept = _give(samples)
+        out, n_out = ctypes.c_void_p(), ctypes.c_size_t()
+        _check(LIB.kithara_frontend_rows(self._handle, address, n, out, n_out))
+        del kept
+        return _take(out, n_out.value, self.width)
+
+    def blocks(self, rows):
+        """[blocks, block_rows * width]: each block in the order of the graph's input."""
+        address, n, kept = _give(rows)
+        out, n_out = ctypes.c_void_p(), ctypes.c_size_t()
+        _check(LIB.kithara_frontend_blocks(self._handle, address, n // self.width, out, n_out))
+        del kept
+        return _take(out, n_out.value, self.block_rows * self.width)
+
+
+class Model(_Handle):
+    """kithara_model_t: a model file, ready to run. One thread at a time."""
+
+    _close = "kithara_model_close"
+    _FREE, _RANK = 4, 6
+
+    def __init__(self, path, executor=None):
+        """executor: "cpu", "cpu-int8" or "ref"."""
+        super().__init__()
+        _check(LIB.kithara_model_open(self._handle, os.fsencode(path), executor.encode() if executor else None))
+        out = ctypes.c_void_p()
+        self.info = _document(LIB.kithara_model_info(self._handle, out), out)
+
+    def _sizes(self, arrays):
+        """Sizes of the free dimensions, N first, by what the inputs hold: all of them but one must follow from shapes."""
+        sizes = {"N": None} | {name: None for name in self.info["free"]}
+        for row, array in zip(self.info["graph_inputs"], arrays):
+            view, given = memoryview(array), row["shape"]
+            if view.ndim == len(given):
+                sizes |= {name: length for name, length in zip(given, view.shape) if isinstance(name, str)}
+            elif given[0] == "N" and all(isinstance(length, int) for length in given[1:]):
+                sizes["N"] = view.nbytes // 4 // math.prod(given[1:])
+        missing = [name for name, length in sizes.items() if length is None]
+        if missing:
+            raise ValueError(f"the sizes {missing} do not follow from the shapes of the inputs")
+        return (ctypes.c_int64 * self._FREE)(*sizes.values())
+
+    def run(self, *inputs):
+        """The outputs, in the order of info["graph_outputs"]. An input has the shape of the graph, or, where all its
+        dimensions but N are fixed, any shape of as many values."""
+        if len(inputs) != len(self.info["graph_inputs"]):
+            raise ValueError(f"the model has {len(self.info['graph_inputs'])} inputs")
+        sizes, given, outputs, shapes = self._sizes(inputs), [_give(array) for array in inputs], [], []
+        for row, (_, n, _) in zip(self.info["graph_inputs"], given):
+            named = dict(zip(["N", *self.info["free"]], sizes))
+            if n != math.prod(named.get(length, length) for length in row["shape"]):
+                raise ValueError(f"input {row['name']} has {n} values for the shape {row['shape']}")
+        for index in range(len(self.info["graph_outputs"])):
+            dims = (ctypes.c_int64 * self._RANK)()
+            rank = LIB.kithara_model_output_shape(self._handle, sizes, index, dims)
+            _check(min(rank, 0))
+            shapes.append(dims[:rank])
+            outputs.append((ctypes.c_float * math.prod(dims[:rank]))())
+        _check(LIB.kithara_model_run(self._handle, sizes, (ctypes.c_void_p * len(given))(*[a for a, _, _ in given]),
+                                     (ctypes.c_void_p * len(outputs))(*[ctypes.addressof(o) for o in outputs])))
+        return [memoryview(o).cast("B").cast("f", shape) for o, shape in zip(outputs, shapes)]

@@ -14,7 +14,6 @@ struct kt_model {
     kt_graph_t         *graph, *fused;
     kt_outputs_t       *outputs;
     kt_audio_input_t   *audio;
-    kt_image_input_t   *image;
     kt_prepared_t      *prepared;
     const kt_backend_t *backend;
     kt_model_kind_t     kind;
@@ -45,12 +44,7 @@ read_kind(kt_model_t *self, char why[KT_KTM_WHY])
 static kt_err_t
 read_input(kt_model_t *self, char why[KT_KTM_WHY])
 {
-    switch (self->kind) {
-    case KT_MODEL_AUDIO: return kt_audio_input_new(&self->audio, self->file, why);
-    case KT_MODEL_IMAGE:
-    case KT_MODEL_FRAMES: return kt_image_input_new(&self->image, self->file, why);
-    default: return KT_OK;
-    }
+    return self->kind == KT_MODEL_AUDIO ? kt_audio_input_new(&self->audio, self->file, why) : KT_OK;
 }
 
 kt_err_t
@@ -88,7 +82,6 @@ kt_model_destroy(kt_model_t **self_p)
     kt_prepared_destroy(&self->prepared);
     kt_outputs_destroy(&self->outputs);
     kt_audio_input_destroy(&self->audio);
-    kt_image_input_destroy(&self->image);
     kt_graph_destroy(&self->fused);
     kt_graph_destroy(&self->graph);
     kt_ktm_destroy(&self->file);
@@ -117,12 +110,6 @@ const kt_audio_input_t *
 kt_model_audio(const kt_model_t *self)
 {
     return self->audio;
-}
-
-const kt_image_input_t *
-kt_model_image(const kt_model_t *self)
-{
-    return self->image;
 }
 
 size_t

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static char wav_path[64];
+static char wav_path[64], model_path[64];
 
 float *
 lx_sound(uint32_t rate_hz, double seconds, size_t *frames)
@@ -26,9 +26,23 @@ lx_sound(uint32_t rate_hz, double seconds, size_t *frames)
 }
 
 static void
-remove_wav(void)
+remove_files(void)
 {
-    unlink(wav_path);
+    if (wav_path[0])
+        unlink(wav_path);
+    if (model_path[0])
+        unlink(model_path);
+}
+
+static FILE *
+open_temporary(char path[64], const char *pattern)
+{
+    strcpy(path, pattern);
+    int   fd   = mkstemp(path);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "wb");
+    cr_assert_not_null(file);
+    atexit(remove_files);
+    return file;
 }
 
 static void
@@ -42,11 +56,7 @@ const char *
 lx_wav(const float *samples, size_t frames, uint32_t rate_hz)
 {
     uint32_t bytes = (uint32_t)(frames * 2 * sizeof *samples);
-    strcpy(wav_path, "/tmp/kithara-lib-XXXXXX");
-    int   fd   = mkstemp(wav_path);
-    FILE *file = fd < 0 ? NULL : fdopen(fd, "wb");
-    cr_assert_not_null(file);
-    atexit(remove_wav);
+    FILE    *file  = open_temporary(wav_path, "/tmp/kithara-lib-XXXXXX");
     fputs("RIFF", file);
     put(file, 36 + bytes, 4);
     fputs("WAVEfmt ", file);
@@ -62,4 +72,16 @@ lx_wav(const float *samples, size_t frames, uint32_t rate_hz)
     cr_assert_eq(fwrite(samples, 8, frames, file), frames);
     cr_assert_eq(fclose(file), 0);
     return wav_path;
+}
+
+const char *
+lx_model(const ktm_text_t *text)
+{
+    size_t   length;
+    uint8_t *bytes = ktm_build(text, &length);
+    FILE    *file  = open_temporary(model_path, "/tmp/kithara-ktm-XXXXXX");
+    cr_assert_eq(fwrite(bytes, 1, length, file), length);
+    cr_assert_eq(fclose(file), 0);
+    free(bytes);
+    return model_path;
 }
