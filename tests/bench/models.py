@@ -39,8 +39,8 @@ MODELS = [
 
 
 def find(folder, name):
-    """The newest file NAME.ktm, NAME-VERSION.ktm or NAME/VERSION.ktm; None: there is none."""
-    found = [file for file in folder.glob("**/*.ktm") if name in (file.stem.split("-")[0], file.parent.name)]
+    """The newest file NAME.ktm or NAME_vVERSION.ktm; None: there is none."""
+    found = [file for file in folder.glob("**/*.ktm") if name in (file.stem, file.stem.rpartition("_v")[0])]
     return max(found, key=lambda file: file.stat().st_mtime, default=None)
 
 

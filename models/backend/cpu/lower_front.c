@@ -108,6 +108,31 @@ weight_at(const front_t *f, int block, int o, int s, int j)
            (size_t)(tap % KT_FRONT_GROUP);
 }
 
+// Values to whole numbers of -127..127. The error of each is handed on to its neighbours that come later (Floyd and
+// Steinberg): a spectrum is smooth along both axes, so that errors of neighbours cancel in the sum.
+static void
+round_with_diffusion(float *values, int height, int width)
+{
+    static const struct {
+        int   row, column;
+        float share;
+    } NEXT[] = {{0, 1, 7}, {1, -1, 3}, {1, 0, 5}, {1, 1, 1}};
+    for (int r = 0; r < height; r++)
+        for (int c = 0; c < width; c++) {
+            float      *value = &values[r * width + c], total = 0;
+            const float level = fminf(fmaxf(rintf(*value), -127), 127), error = *value - level;
+            bool        there[4];
+            for (int i = 0; i < 4; i++) {
+                there[i] = r + NEXT[i].row < height && c + NEXT[i].column >= 0 && c + NEXT[i].column < width;
+                total += there[i] ? NEXT[i].share : 0;
+            }
+            for (int i = 0; i < 4; i++)
+                if (there[i])
+                    value[NEXT[i].row * width + NEXT[i].column] += error * NEXT[i].share / total;
+            *value = level;
+        }
+}
+
 static kt_err_t
 weights_pack(kt_builder_t *b, const match_t *m, front_t *f)
 {
@@ -116,28 +141,36 @@ weights_pack(kt_builder_t *b, const match_t *m, front_t *f)
     const int            block = b->exec->fast->front_block, height = (int)shape->dims[2], width = (int)shape->dims[3];
     kt_front_t          *k      = &f->kernel;
     const size_t         padded = (size_t)k->blocks * (size_t)block, each = (size_t)(k->segments * k->taps);
+    const size_t         taps   = (size_t)(height * width);
     float               *packed = kt_build_floats(b, f->narrow ? padded * each / 4 + 1 : padded * each);
-    float               *unit   = kt_build_floats(b, padded);
-    int32_t             *sum    = (int32_t *)kt_build_floats(b, padded);
-    if (!packed || !unit || !sum)
+    float               *unit = kt_build_floats(b, padded), *kernel = malloc(taps * sizeof *kernel);
+    int32_t             *sum = (int32_t *)kt_build_floats(b, padded);
+    if (!packed || !unit || !sum || !kernel) {
+        free(kernel);
         return KT_ENOMEM;
-    for (int o = 0; o < k->outputs; o++) {
-        const float *from = w + (size_t)o * (size_t)(height * width);
-        float        top  = 0;
-        for (int i = 0; i < height * width; i++)
-            top = fmaxf(top, fabsf(from[i]));
-        unit[o] = top > 0 ? top / 127 : 1;
-        for (int r = 0; r < height; r++)
-            for (int c = 0; c < width; c++) {
-                const size_t at    = weight_at(f, block, o, f->turned ? c : r, f->turned ? r : c);
-                const long   level = lrintf(from[r * width + c] / unit[o]);
-                sum[o] += (int32_t)level;
-                if (f->narrow)
-                    ((int8_t *)packed)[at] = (int8_t)level;
-                else
-                    packed[at] = from[r * width + c];
-            }
     }
+    for (int o = 0; o < k->outputs; o++) {
+        float top = 0;
+        memcpy(kernel, w + (size_t)o * taps, taps * sizeof *kernel);
+        for (size_t i = 0; i < taps; i++)
+            top = fmaxf(top, fabsf(kernel[i]));
+        unit[o] = top > 0 ? top / 127 : 1;
+        for (size_t i = 0; f->narrow && i < taps; i++)
+            kernel[i] /= unit[o];
+        if (f->narrow)
+            round_with_diffusion(kernel, height, width);
+        for (int i = 0; i < height * width; i++) {
+            const int    r = i / width, c = i % width;
+            const size_t at = weight_at(f, block, o, f->turned ? c : r, f->turned ? r : c);
+            if (!f->narrow) {
+                packed[at] = kernel[i];
+                continue;
+            }
+            ((int8_t *)packed)[at] = (int8_t)kernel[i];
+            sum[o] += (int32_t)kernel[i];
+        }
+    }
+    free(kernel);
     k->w       = packed;
     k->w_scale = unit;
     k->w_sum   = sum;
