@@ -118,10 +118,17 @@ const kt_command_t KT_CLI_COMMANDS[] = {
      "vectors: 0 for the same recording, about 1 for unrelated ones.\n\n"
      "Example:\n  kithara similar --run ~/Music song.mp3\n",
      kt_cmd_similar},
-    {"models", "[OPTIONS] [list]", "the models of a farm",
-     "list: name, version, type, status, accuracy and where it was measured\n"
-     "  -o, --output FORMAT   table, wide, json or csv\n\n"
-     "Example:\n  kithara models list\n",
+    {"models", "[list] | register FILE | deploy NAME VERSION | rollback NAME | retire NAME VERSION",
+     "the models of a farm or a folder: list, register, deploy, roll back, retire",
+     "list: name, version, type, status, classes, size, accuracy and where it was measured\n"
+     "  -o, --output FORMAT   table, wide, json or csv\n"
+     "register: uploads a model file (.ktm); its name and version are in the file\n"
+     "      --type TYPE       audio or video (default: by the file's input)\n"
+     "deploy: new files are analysed with this version; the nodes fetch it while they work\n"
+     "rollback: deploys the version that was deployed before\n"
+     "retire: a version that shall not be deployed again\n"
+     "      --folder FOLDER   with each: this model folder on this machine instead of the coordinator's\n\n"
+     "Example:\n  kithara models register genre_classifier.ktm\n  kithara models deploy genre_classifier 1.1.0\n",
      kt_cmd_models},
     {"audit", "[OPTIONS]", "verify that no result is missing, duplicated or altered",
      "      --run FOLDER      the ledger created by `kithara run FOLDER`\n"
