@@ -14,6 +14,7 @@ struct kt_model {
     kt_graph_t         *graph, *fused;
     kt_outputs_t       *outputs;
     kt_audio_input_t   *audio;
+    kt_image_input_t   *image;
     kt_prepared_t      *prepared;
     const kt_backend_t *backend;
     kt_model_kind_t     kind;
@@ -44,7 +45,12 @@ read_kind(kt_model_t *self, char why[KT_KTM_WHY])
 static kt_err_t
 read_input(kt_model_t *self, char why[KT_KTM_WHY])
 {
-    return self->kind == KT_MODEL_AUDIO ? kt_audio_input_new(&self->audio, self->file, why) : KT_OK;
+    switch (self->kind) {
+    case KT_MODEL_AUDIO: return kt_audio_input_new(&self->audio, self->file, why);
+    case KT_MODEL_IMAGE:
+    case KT_MODEL_FRAMES: return kt_image_input_new(&self->image, self->file, why);
+    default: return KT_OK;
+    }
 }
 
 kt_err_t
@@ -82,6 +88,7 @@ kt_model_destroy(kt_model_t **self_p)
     kt_prepared_destroy(&self->prepared);
     kt_outputs_destroy(&self->outputs);
     kt_audio_input_destroy(&self->audio);
+    kt_image_input_destroy(&self->image);
     kt_graph_destroy(&self->fused);
     kt_graph_destroy(&self->graph);
     kt_ktm_destroy(&self->file);
@@ -110,6 +117,12 @@ const kt_audio_input_t *
 kt_model_audio(const kt_model_t *self)
 {
     return self->audio;
+}
+
+const kt_image_input_t *
+kt_model_image(const kt_model_t *self)
+{
+    return self->image;
 }
 
 size_t

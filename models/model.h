@@ -39,7 +39,7 @@ const kt_ktm_t         *kt_model_file(const kt_model_t *self);
 const kt_graph_t       *kt_model_graph(const kt_model_t *self);
 kt_model_kind_t         kt_model_kind(const kt_model_t *self);
 const kt_audio_input_t *kt_model_audio(const kt_model_t *self);  // NULL: not KT_MODEL_AUDIO
-const kt_image_input_t *kt_model_image(const kt_model_t *self);  // KT_MODEL_IMAGE
+const kt_image_input_t *kt_model_image(const kt_model_t *self);  // KT_MODEL_IMAGE, KT_MODEL_FRAMES
 size_t                  kt_model_outputs(const kt_model_t *self, const kt_model_output_t **outputs);
 // Bytes that one run with these sizes needs besides the file.
 KT_MUST_USE kt_err_t kt_model_memory(kt_model_t *self, const int64_t sizes[KT_FREE_DIMS], size_t *arena_bytes,
