@@ -4,7 +4,7 @@
 #include "models/backend/backend.h"
 #include "tests/unit/models/ktm_build.h"
 
-enum { CONFORMANCE_VALUES = 3, CONFORMANCE_WHY = 256 };
+enum { CONFORMANCE_VALUES = 3, CONFORMANCE_WHY = 512 };
 
 typedef struct conformance_case {
     const char   *name, *graph, *free;

@@ -8,7 +8,7 @@ enum { MANY = 5000 };
 
 Test(names, each_name_has_its_index)
 {
-    static char text[MANY][16];
+    static char text[MANY][24];
     kt_names_t  names;
     cr_assert_eq(kt_names_init(&names, MANY), KT_OK);
     for (int i = 0; i < MANY; i++) {
