@@ -20,7 +20,7 @@ static unsigned         ticks, flushes, frames, reads;
 static kt_node_handle_t from;
 static char             key[KT_CURVE_TEXT], text[16];
 static bool             sent, answered, ended, ended_in_handshake;
-static bool             two_parts, close_when_answered;
+static bool             two_parts, close_when_answered, route_gone;
 
 static void
 on_frame(void *context, kt_node_handle_t handle, const char *user, const void *bytes, size_t length)
@@ -42,7 +42,8 @@ on_ended(void *context, bool handshake)
     cr_assert_eq(context, &router);
     ended              = true;
     ended_in_handshake = handshake;
-    kt_link_stop(router);
+    if (!close_when_answered)
+        kt_link_stop(router);
 }
 
 static void
@@ -57,6 +58,10 @@ on_tick(void *context)
 {
     cr_assert_eq(context, &router);
     cr_assert_lt(++ticks, TICKS_MAX);
+    if (ended && kt_link_send(router, from, "late", 4) == KT_EUNREACHABLE) {
+        route_gone = true;  // libzmq removes the route when the router reads the connection's end
+        kt_link_stop(router);
+    }
     if (!client)
         return;
     void *socket = zsock_resolve(client);
@@ -159,7 +164,7 @@ Test(router, the_end_of_a_connection_is_reported)
     kt_link_run(router);
     cr_assert(answered && ended);
     cr_assert_not(ended_in_handshake);
-    cr_assert_eq(kt_link_send(router, from, "late", 4), KT_EUNREACHABLE);
+    cr_assert(route_gone);
 }
 
 Test(router, a_peer_without_curve_delivers_nothing)
