@@ -192,13 +192,18 @@ kt_read(kt_builder_t *b, int value, kt_layout_t layout, kt_place_t *out)
 }
 
 void
+kt_hold(kt_builder_t *b, int value, int change)
+{
+    b->values[value].reads += change;
+    for (kt_layout_t layout = KT_PLAIN; layout < KT_LAYOUTS; layout++)
+        place_reads(b, value, layout, change);
+}
+
+void
 kt_reads_done(kt_builder_t *b, const kt_graph_node_t *node)
 {
-    for (int i = 0; i < node->n_in; i++) {
-        b->values[node->in[i]].reads--;
-        for (kt_layout_t layout = KT_PLAIN; layout < KT_LAYOUTS; layout++)
-            place_reads(b, node->in[i], layout, -1);
-    }
+    for (int i = 0; i < node->n_in; i++)
+        kt_hold(b, node->in[i], -1);
 }
 
 void

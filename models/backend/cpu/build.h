@@ -46,6 +46,8 @@ bool        kt_lies_in(const kt_builder_t *b, int value, kt_layout_t layout);
 KT_MUST_USE kt_err_t kt_read(kt_builder_t *b, int value, kt_layout_t layout, kt_place_t *out);
 // Tells that `node` reads no more: after its steps were appended.
 void kt_reads_done(kt_builder_t *b, const kt_graph_node_t *node);
+// Delays (1) or no longer delays (-1) the end of a value's use.
+void kt_hold(kt_builder_t *b, int value, int change);
 // The place's buffer may be overwritten by the step that reads it last.
 bool kt_may_overwrite(const kt_builder_t *b, kt_place_t place, size_t floats);
 // The value now lies at the place.
@@ -81,6 +83,12 @@ kt_err_t kt_step_permute(kt_builder_t *b, const kt_permute_t *permute, kt_place_
 kt_err_t kt_step_dense(kt_builder_t *b, const int64_t size[3], const float *w, const float *bias, kt_place_t out,
                        kt_place_t in);
 
-kt_lower_fn kt_lower_conv, kt_lower_front, kt_lower_deconv, kt_lower_dense, kt_lower_matmul, kt_lower_lstm,
-    kt_lower_elementwise, kt_lower_concat, kt_lower_reshape, kt_lower_transpose, kt_lower_slice, kt_lower_pad,
-    kt_lower_resize, kt_lower_pool, kt_lower_reduce, kt_lower_softmax, kt_lower_l2, kt_lower_layer_norm, kt_lower_ref;
+// The same for a convolution of 3 x 3 with a border of 1; size: inputs, outputs, height, width; channels last.
+kt_err_t kt_step_conv_3x3(kt_builder_t *b, const int64_t size[4], const float *w, kt_place_t out, kt_place_t in);
+// true: the node is computed later, together with a convolution (lower_upsampled.c).
+bool kt_upsampled_defer(kt_builder_t *b, const kt_graph_node_t *node);
+
+kt_lower_fn kt_lower_upsampled, kt_lower_conv, kt_lower_front, kt_lower_deconv, kt_lower_dense, kt_lower_matmul,
+    kt_lower_lstm, kt_lower_elementwise, kt_lower_concat, kt_lower_reshape, kt_lower_transpose, kt_lower_slice,
+    kt_lower_pad, kt_lower_resize, kt_lower_pool, kt_lower_reduce, kt_lower_softmax, kt_lower_l2, kt_lower_layer_norm,
+    kt_lower_ref;

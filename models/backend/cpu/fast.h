@@ -55,6 +55,18 @@ typedef struct kt_front {
     const int32_t *w_sum;  // 8 bits: sum of the weights of each output
 } kt_front_t;
 
+// Puts the results of convolutions of small maps in their places of a large one: y[r][c] = x[r][c] + bias + for each
+// map its row r / factor, column c / factor, at the kinds of r % factor and c % factor: 0 the first, 1 the last, 2
+// between.
+enum { KT_UPSAMPLED_MAPS = 4 };
+typedef struct kt_upsampled {
+    int          rows, columns, channels, n;
+    int          factor[KT_UPSAMPLED_MAPS], kinds[KT_UPSAMPLED_MAPS];
+    const float *maps[KT_UPSAMPLED_MAPS];  // [rows / factor][columns / factor][kinds][kinds][channels]
+    const float *bias;                     // NULL: none
+    bool         relu;
+} kt_upsampled_t;
+
 // Pooling of [rows in][channels] to [channels]; windows are given as ranges.
 typedef struct kt_pool {
     int     in[3], out[3], kernel[3], stride[3], before[3];
@@ -78,6 +90,7 @@ typedef struct kt_cpu_fast {
     void (*layer_norm)(float *y, const float *x, size_t rows, size_t n, const float *scale, const float *shift,
                        float epsilon);
     void (*pool)(const kt_pool_t *pool, float *y, const float *x);
+    void (*upsampled)(const kt_upsampled_t *u, float *y, const float *x);
     // Depthwise convolution over time: y[t][c] = bias[c] + sum_k x[t + k - before][c] w[k][c] (+ plus[t][c]); x outside
     // 0..frames is zero. w is [taps][channels]; bias and plus may be NULL; y is neither x nor overlaps it.
     void (*time_conv)(float *y, const float *x, size_t frames, size_t channels, const float *w, int taps, int before,

@@ -254,6 +254,29 @@ conv_step(kt_builder_t *b, const conv_t *c)
     return err;
 }
 
+kt_err_t
+kt_step_conv_3x3(kt_builder_t *b, const int64_t size[4], const float *w, kt_place_t out, kt_place_t in)
+{
+    const conv_t          c    = {.spatial     = 2,
+                                  .weight_rank = 4,
+                                  .x           = {1, size[0], size[2], size[3]},
+                                  .y           = {1, size[1], size[2], size[3]},
+                                  .weights     = {size[1], size[0], 3, 3},
+                                  .stride      = {1, 1},
+                                  .before      = {1, 1},
+                                  .after       = {1, 1}};
+    kt_cpu_step_t         step = {.name = "conv", .n_places = 2, .places = {out, in}};
+    dnnl_primitive_desc_t pd   = NULL;
+    dnnl_memory_desc_t    plain;
+    const kt_err_t        err = conv_describe(b, &c, NULL, &pd);
+    if (err != KT_OK)
+        return err;
+    (void)dnnl_memory_desc_init_by_tag(&plain, 4, c.weights, dnnl_f32, dnnl_abcd);
+    const kt_dnn_operand_t operands[] = {
+        {DNNL_ARG_DST, 0, NULL, NULL}, {DNNL_ARG_SRC, 1, NULL, NULL}, {DNNL_ARG_WEIGHTS, -1, w, &plain}};
+    return kt_dnn_step(b, pd, operands, 3, &step);
+}
+
 typedef struct time_conv {
     size_t       frames, channels, items;
     int          taps, before;
@@ -311,7 +334,9 @@ fail:
 kt_err_t
 kt_lower_conv(kt_builder_t *b, int n)
 {
-    const kt_err_t err = kt_lower_front(b, n);
+    kt_err_t err = kt_lower_front(b, n);
+    if (err == KT_EOPERATOR)
+        err = kt_lower_upsampled(b, n);
     if (err != KT_EOPERATOR)
         return err;
     const conv_t c         = conv_of(b, kt_graph_node(b->graph, (size_t)n));

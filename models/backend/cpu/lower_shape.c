@@ -62,15 +62,17 @@ common_layout(const kt_builder_t *b, const kt_graph_node_t *node)
 kt_err_t
 kt_lower_concat(kt_builder_t *b, int n)
 {
-    const kt_graph_node_t *node   = kt_graph_node(b->graph, (size_t)n);
-    const kt_shape_of_t   *y      = &b->shapes[node->out[0]];
-    const kt_layout_t      layout = common_layout(b, node);
-    const int              axis   = kt_axis_in(y, layout, node->attrs.axis);
-    copies_t               copies = {.n = node->n_in};
-    kt_place_t             places[KT_NODE_INPUTS + 1];
-    int64_t                dims[KT_GRAPH_RANK];
-    size_t                 to  = 0;
-    kt_err_t               err = KT_OK;
+    const kt_graph_node_t *node = kt_graph_node(b->graph, (size_t)n);
+    if (kt_upsampled_defer(b, node))
+        return KT_OK;
+    const kt_shape_of_t *y      = &b->shapes[node->out[0]];
+    const kt_layout_t    layout = common_layout(b, node);
+    const int            axis   = kt_axis_in(y, layout, node->attrs.axis);
+    copies_t             copies = {.n = node->n_in};
+    kt_place_t           places[KT_NODE_INPUTS + 1];
+    int64_t              dims[KT_GRAPH_RANK];
+    size_t               to  = 0;
+    kt_err_t             err = KT_OK;
     kt_dims_in(y, layout, dims);
     copies.outer         = kt_product(dims, 0, axis);
     const size_t to_step = kt_product(dims, axis, y->rank);
@@ -245,9 +247,11 @@ kt_err_t
 kt_lower_resize(kt_builder_t *b, int n)
 {
     const kt_graph_node_t *node = kt_graph_node(b->graph, (size_t)n);
-    const kt_shape_of_t   *x    = &b->shapes[node->in[0]];
-    kt_cpu_step_t          step = {.name = "resize", .run = resize_run, .n_places = 2};
-    resize_t              *data = malloc(sizeof *data);
+    if (kt_upsampled_defer(b, node))
+        return KT_OK;
+    const kt_shape_of_t *x    = &b->shapes[node->in[0]];
+    kt_cpu_step_t        step = {.name = "resize", .run = resize_run, .n_places = 2};
+    resize_t            *data = malloc(sizeof *data);
     if (!data)
         return KT_ENOMEM;
     *data = (resize_t){(size_t)x->dims[0], (size_t)x->dims[1], {1, 1, 1}, {1, 1, 1}};

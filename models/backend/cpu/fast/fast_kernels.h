@@ -12,6 +12,7 @@ void KT_NAME(kt_fast_l2_normalise)(float *y, const float *x, size_t rows, size_t
 void KT_NAME(kt_fast_layer_norm)(float *y, const float *x, size_t rows, size_t n, const float *scale,
                                  const float *shift, float epsilon);
 void KT_NAME(kt_fast_pool)(const kt_pool_t *pool, float *y, const float *x);
+void KT_NAME(kt_fast_upsampled)(const kt_upsampled_t *u, float *y, const float *x);
 void KT_NAME(kt_fast_time_conv)(float *y, const float *x, size_t frames, size_t channels, const float *w, int taps,
                                 int before, const float *bias, const float *plus);
 void KT_NAME(kt_fast_lstm)(float *y, const float *gates, size_t frames, size_t hidden, const float *r, float *h,

@@ -14,6 +14,7 @@ const kt_cpu_fast_t KT_NAME(kt_cpu_fast) = {
     .l2_normalise = KT_NAME(kt_fast_l2_normalise),
     .layer_norm   = KT_NAME(kt_fast_layer_norm),
     .pool         = KT_NAME(kt_fast_pool),
+    .upsampled    = KT_NAME(kt_fast_upsampled),
     .time_conv    = KT_NAME(kt_fast_time_conv),
     .lstm         = KT_NAME(kt_fast_lstm),
     .front        = KT_NAME(kt_fast_front),

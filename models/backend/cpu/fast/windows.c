@@ -57,6 +57,35 @@ KT_NAME(kt_fast_pool)(const kt_pool_t *pool, float *y, const float *x)
                 pool_position(pool, y, x, at);
 }
 
+static int
+kind_of(int at, int factor)
+{
+    const int place = at % factor;
+    return place == 0 ? 0 : place == factor - 1 ? 1 : 2;
+}
+
+void
+KT_NAME(kt_fast_upsampled)(const kt_upsampled_t *u, float *y, const float *x)
+{
+    const size_t n = (size_t)u->channels;
+    for (int r = 0; r < u->rows; r++)
+        for (int c = 0; c < u->columns; c++, x += n, y += n) {
+            for (size_t k = 0; k < n; k++)
+                y[k] = u->bias ? x[k] + u->bias[k] : x[k];
+            for (int i = 0; i < u->n; i++) {
+                const int    f = u->factor[i], kinds = u->kinds[i];
+                const size_t pixel = (size_t)(r / f) * (size_t)(u->columns / f) + (size_t)(c / f);
+                const size_t kind  = (size_t)(kind_of(r, f) * kinds + kind_of(c, f));
+                const float *map   = u->maps[i] + (pixel * (size_t)(kinds * kinds) + kind) * n;
+#pragma GCC ivdep
+                for (size_t k = 0; k < n; k++)
+                    y[k] += map[k];
+            }
+            for (size_t k = 0; k < n && u->relu; k++)
+                y[k] = f_max(y[k], 0);
+        }
+}
+
 typedef struct taps {
     const float *w, *bias, *plus;
     size_t       channels;
