@@ -78,11 +78,12 @@ typedef struct kt_permute {
 void     kt_permute(const kt_permute_t *p, float *y, const float *x);
 kt_err_t kt_step_permute(kt_builder_t *b, const kt_permute_t *permute, kt_place_t out, kt_place_t in);
 
-// out [rows][outputs] = in [rows][inputs] w^T + bias; size: rows, inputs, outputs; w [outputs][inputs] lives as long as
-// the executor, as does bias (may be NULL). KT_EOPERATOR: nothing was appended.
-kt_err_t kt_step_dense(kt_builder_t *b, const int64_t size[3], const float *w, const float *bias, kt_place_t out,
-                       kt_place_t in);
-
+// out [rows][outputs] = op(in [rows][inputs] w^T + bias); size: rows, inputs, outputs; w [outputs][inputs] lives as
+// long as the executor, as does bias; bias and op may be NULL. KT_EOPERATOR: nothing was appended.
+kt_err_t kt_step_dense(kt_builder_t *b, const int64_t size[3], const float *w, const float *bias, const kt_ew_op_t *op,
+                       kt_place_t out, kt_place_t in);
+// The elementwise node that alone reads the product `value`, if it can be its op.
+bool kt_dense_takes(kt_builder_t *b, int value, kt_layout_t layout, kt_chain_item_t *item);
 // The same for a convolution of 3 x 3 with a border of 1; size: inputs, outputs, height, width; channels last.
 kt_err_t kt_step_conv_3x3(kt_builder_t *b, const int64_t size[4], const float *w, kt_place_t out, kt_place_t in);
 // true: the node is computed later, together with a convolution (lower_upsampled.c).

@@ -60,27 +60,31 @@ kt_lower_deconv(kt_builder_t *b, int n)
         if (attrs->stride[i] != s.kernel[to] || attrs->before[i] || attrs->after[i])
             return KT_EOPERATOR;
     }
-    const size_t places = (size_t)(s.kernel[0] * s.kernel[1]), pixels = s.items * (size_t)(s.in[0] * s.in[1]);
-    const float *turned, *bias;
-    kt_place_t   between, from, to;
-    shuffle_t   *data = NULL;
-    kt_err_t     err  = weights_turn(b, node, &turned, &bias);
+    const size_t    places = (size_t)(s.kernel[0] * s.kernel[1]), pixels = s.items * (size_t)(s.in[0] * s.in[1]);
+    const float    *turned, *bias;
+    kt_place_t      between, from, to;
+    kt_chain_item_t item;
+    const bool      fused = kt_dense_takes(b, node->out[0], KT_LAST, &item);
+    kt_err_t        err   = weights_turn(b, node, &turned, &bias);
     if (err == KT_OK)
         err = kt_read(b, node->in[0], KT_LAST, &from);
     if (err == KT_OK)
         err = kt_buffer_new(b, pixels * places * s.outputs, &between);
     if (err == KT_OK)
         err = kt_step_dense(b, (const int64_t[]){(int64_t)pixels, x->dims[1], (int64_t)(places * s.outputs)}, turned,
-                            bias, between, from);
+                            bias, fused ? &item.op : NULL, between, from);
     if (err != KT_OK)
         return err;
-    err  = kt_define_new(b, node->out[0], KT_LAST, &to);
-    data = malloc(sizeof *data);
+    err = kt_define_new(b, fused ? kt_graph_node(b->graph, (size_t)item.node)->out[0] : node->out[0], KT_LAST, &to);
+    shuffle_t *data = malloc(sizeof *data);
     if (err != KT_OK || !data) {
         free(data);
         return err != KT_OK ? err : KT_ENOMEM;
     }
     *data = s;
-    return kt_step(b, &(kt_cpu_step_t){
-                          .name = "shuffle", .run = shuffle_run, .data = data, .n_places = 2, .places = {to, between}});
+    err   = kt_step(b, &(kt_cpu_step_t){
+                           .name = "shuffle", .run = shuffle_run, .data = data, .n_places = 2, .places = {to, between}});
+    if (err == KT_OK && fused)
+        kt_take(b, item.node);
+    return err;
 }

@@ -56,12 +56,30 @@ dense_step(kt_builder_t *b, kt_cpu_step_t *step, dnnl_primitive_desc_t pd, const
 }
 
 kt_err_t
-kt_step_dense(kt_builder_t *b, const int64_t size[3], const float *w, const float *bias, kt_place_t out, kt_place_t in)
+kt_step_dense(kt_builder_t *b, const int64_t size[3], const float *w, const float *bias, const kt_ew_op_t *op,
+              kt_place_t out, kt_place_t in)
 {
     kt_cpu_step_t         step = {.name = "dense", .n_places = 2, .places = {out, in}};
     dnnl_primitive_desc_t pd   = NULL;
-    const kt_err_t        err  = dense_describe(b, size, bias, NULL, &pd);
+    dnnl_post_ops_t       post;
+    if (dnnl_post_ops_create(&post) != dnnl_success)
+        return KT_ENOMEM;
+    kt_err_t err = !op || kt_dnn_post(post, op) ? KT_OK : KT_EOPERATOR;
+    if (err == KT_OK)
+        err = dense_describe(b, size, bias, post, &pd);
+    dnnl_post_ops_destroy(post);
     return err == KT_OK ? dense_step(b, &step, pd, size, w, bias) : err;
+}
+
+bool
+kt_dense_takes(kt_builder_t *b, int value, kt_layout_t layout, kt_chain_item_t *item)
+{
+    dnnl_post_ops_t post;
+    if (!kt_chain_next(b, value, layout, item) || item->operand >= 0 || dnnl_post_ops_create(&post) != dnnl_success)
+        return false;
+    const bool known = kt_dnn_post(post, &item->op);
+    dnnl_post_ops_destroy(post);
+    return known;
 }
 
 kt_err_t
@@ -70,31 +88,22 @@ kt_lower_dense(kt_builder_t *b, int n)
     const kt_graph_node_t *node    = kt_graph_node(b->graph, (size_t)n);
     const kt_shape_of_t   *w       = &b->shapes[node->in[1]];
     const int64_t          size[3] = {(int64_t)kt_floats(&b->shapes[node->in[0]]) / w->dims[1], w->dims[1], w->dims[0]};
-    const float           *bias    = kt_constant_in(b, node, 2);
-    kt_cpu_step_t          step    = {.name = "dense", .n_places = 2};
-    dnnl_primitive_desc_t  pd      = NULL;
-    dnnl_post_ops_t        post;
     kt_chain_item_t        item;
-    if (dnnl_post_ops_create(&post) != dnnl_success)
-        return KT_ENOMEM;
-    const bool fused =
-        kt_chain_next(b, node->out[0], KT_PLAIN, &item) && item.operand < 0 && kt_dnn_post(post, &item.op);
-    const int y   = fused ? kt_graph_node(b->graph, (size_t)item.node)->out[0] : node->out[0];
-    kt_err_t  err = dense_describe(b, size, bias, fused ? post : NULL, &pd);
-    dnnl_post_ops_destroy(post);
+    const bool             fused = kt_dense_takes(b, node->out[0], KT_PLAIN, &item);
+    const int              y     = fused ? kt_graph_node(b->graph, (size_t)item.node)->out[0] : node->out[0];
+    kt_place_t             in, out;
+    kt_err_t               err = kt_read(b, node->in[0], KT_PLAIN, &in);
+    if (err == KT_OK)
+        err = kt_buffer_new(b, kt_floats(&b->shapes[y]), &out);
+    if (err == KT_OK)
+        err = kt_step_dense(b, size, kt_constant_in(b, node, 1), kt_constant_in(b, node, 2), fused ? &item.op : NULL,
+                            out, in);
     if (err != KT_OK)
         return err;
-    err = kt_read(b, node->in[0], KT_PLAIN, &step.places[1]);
-    if (err == KT_OK)
-        err = kt_define_new(b, y, KT_PLAIN, &step.places[0]);
-    if (err != KT_OK) {
-        dnnl_primitive_desc_destroy(pd);
-        return err;
-    }
-    err = dense_step(b, &step, pd, size, kt_constant_in(b, node, 1), bias);
-    if (err == KT_OK && fused)
+    kt_define(b, y, KT_PLAIN, out);
+    if (fused)
         kt_take(b, item.node);
-    return err;
+    return KT_OK;
 }
 
 kt_err_t
@@ -180,8 +189,8 @@ kt_lower_lstm(kt_builder_t *b, int n)
     if (err == KT_OK)
         err = kt_buffer_new(b, (size_t)(size[0] * size[2]), &step.places[LSTM_GATES]);
     if (err == KT_OK)
-        err =
-            kt_step_dense(b, size, kt_constant_in(b, node, 1), kt_constant_in(b, node, 3), step.places[LSTM_GATES], in);
+        err = kt_step_dense(b, size, kt_constant_in(b, node, 1), kt_constant_in(b, node, 3), NULL,
+                            step.places[LSTM_GATES], in);
     if (err != KT_OK)
         return err;
     lstm_t *data = malloc(sizeof *data);
