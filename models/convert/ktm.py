@@ -28,7 +28,7 @@ VERSION = 1
 PREFIX = 32  # bytes before the header
 ALIGN = 64
 MOST = {"header": 4 << 20, "nodes": 4096, "tensors": 8192, "rank": 6, "inputs": 8, "outputs": 16, "name": 63,
-        "depth": 32}
+        "depth": 64, "free": 3}
 TYPES = {"f32": np.dtype("<f4"), "f16": np.dtype("<f2"), "i8": np.dtype("i1")}
 MODEL_NAME = re.compile(r"[a-z0-9_]{1,63}\Z")
 MODEL_VERSION = re.compile(r"\d{1,9}\.\d{1,9}\.\d{1,9}\Z")
@@ -55,6 +55,9 @@ class Graph:
     def input(self, name, shape, **free):
         """free: limits of free dimensions, for example T={"min": 1, "max": 100, "multiple": 1}."""
         self.free.update(free)
+        if len(self.free) > MOST["free"] or not shape or shape[0] != "N" or "N" in shape[1:]:
+            raise Unsupported(f"input '{name}' of the shape {list(shape)}: N must be its first dimension and no other, "
+                              f"beside at most {MOST['free']} free ones")
         for size in shape:
             if isinstance(size, str) and size != "N" and size not in self.free:
                 raise BadFile(f"input '{name}': no limits of the free dimension '{size}'")
@@ -66,7 +69,7 @@ class Graph:
         array = np.asarray(array)
         kept = array.dtype in (np.dtype(np.float16), np.dtype(np.int8))
         array = np.ascontiguousarray(array if kept else array.astype(np.float32))
-        if array.ndim > MOST["rank"] or array.size == 0:
+        if not 1 <= array.ndim <= MOST["rank"] or array.size == 0:
             raise Unsupported(f"tensor '{name}' has the shape {list(array.shape)}")
         if array.dtype != np.int8 and not np.isfinite(array).all():
             raise BadFile(f"tensor '{name}' has values that are not finite")
@@ -87,6 +90,8 @@ class Graph:
         for name in inputs:
             if name not in self._names:
                 raise BadFile(f"operator '{op}' reads '{name}', which is not defined before it")
+        if attributes.get("axis") == 0 or 0 in attributes.get("axes", []) or attributes.get("order", [0])[0] != 0:
+            raise Unsupported(f"operator '{op}' along N, the first dimension")
         unknown = set(attributes) - rule.attributes
         if unknown:
             raise Unsupported(f"operator '{op}' with the attribute '{sorted(unknown)[0]}'")
@@ -228,7 +233,7 @@ def _tensors(rows, data):
     tensors, end = {}, 0
     for row in rows:
         dtype, shape = TYPES.get(row["type"]), row["shape"]
-        if dtype is None or len(shape) > MOST["rank"] or not all(type(n) is int and n >= 1 for n in shape):
+        if dtype is None or not 1 <= len(shape) <= MOST["rank"] or not all(type(n) is int and n >= 1 for n in shape):
             raise BadFile(f"tensor '{row['name']}': {row['type']} {shape}")
         begin, count = end + _aligned(end), math.prod(shape)
         if row["offset"] != begin or any(data[end:begin]) or begin + count * dtype.itemsize > len(data):

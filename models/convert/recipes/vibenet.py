@@ -50,7 +50,7 @@ def build(files):
         "outputs": [{"name": "values", "value": "values", "per": "block", "reduce": "mean", "classes": CLASSES},
                     {"name": "embedding", "value": "embedding", "per": "block", "reduce": "mean"}],
         "accuracy": [],
-        "notes": "The whole piece is one block. valence of quiet orchestral music is near 0 and the least certain value.",
+        "notes": "The whole piece is one block. valence is the least certain value: near 0 for quiet orchestral music.",
     }
 
 
