@@ -10,6 +10,7 @@
 #include "node/link/receive.h"
 #include "node/link/send.h"
 #include "node/link/uplink.h"
+#include "node/models/sync.h"
 #include "node/run/gpus.h"
 
 #include <signal.h>
@@ -24,19 +25,20 @@ enum { TICK_MS = 100, ALONE_MS = 30000, STUCK_MS = 15000, STUCK_CHECK_MS = 1000,
 enum { NAME_BYTES = 64, PATH_BYTES = 4400 };
 
 struct kt_node {
-    kt_settings_t settings;  // a coordinator's shared settings replace those in it before the work begins
-    char          name[NAME_BYTES], host[NAME_BYTES];
-    uint64_t      incarnation;
-    kt_curve_t    key;
-    kt_gpus_t    *gpus;       // NULL: none here, or disabled
-    bool          gpus_lost;  // and ANALYZER_GPU_LOST has been applied
-    kt_work_t     work;
-    kt_uplink_t  *uplink;
-    kt_dealers_t *dealers;
-    bool          draining, stopping, failed;
-    int           signal_fd;
-    int64_t       alone_ms;  // while draining: last time that a coordinator was connected
-    int64_t       stuck_check_ms;
+    kt_settings_t    settings;  // a coordinator's shared settings replace those in it before the work begins
+    char             name[NAME_BYTES], host[NAME_BYTES];
+    uint64_t         incarnation;
+    kt_curve_t       key;
+    kt_gpus_t       *gpus;       // NULL: none here, or disabled
+    bool             gpus_lost;  // and ANALYZER_GPU_LOST has been applied
+    kt_model_sync_t *models;
+    kt_work_t        work;
+    kt_uplink_t     *uplink;
+    kt_dealers_t    *dealers;
+    bool             draining, stopping, failed;
+    int              signal_fd;
+    int64_t          alone_ms;  // while draining: last time that a coordinator was connected
+    int64_t          stuck_check_ms;
 };
 
 // Name, host, incarnation and key.
@@ -196,6 +198,23 @@ port_unable(void *context, kt_err_t err)
     kt_dealers_stop(self->dealers);
 }
 
+static void
+node_models(void *context)
+{
+    kt_node_t *self = context;
+    kt_uplink_models(self->uplink);
+}
+
+static kt_err_t
+open_models(kt_node_t *self, const char *state_dir)
+{
+    char                 cache[PATH_BYTES];
+    kt_model_opts_t      model = {.exec = {.isa = self->settings.isa}};
+    kt_model_sync_opts_t opts  = {.own = self->settings.model_path, .cache = cache, .model = &model};
+    snprintf(cache, sizeof cache, "%s/models/%s", state_dir, self->name);
+    return kt_model_sync_new(&self->models, &opts);
+}
+
 static kt_err_t
 open_link(kt_node_t *self, const kt_coordinator_list_t *list, char why[KT_NODE_WHY])
 {
@@ -213,6 +232,7 @@ open_link(kt_node_t *self, const kt_coordinator_list_t *list, char why[KT_NODE_W
                                  .settings    = &self->settings,
                                  .work        = &self->work,
                                  .gpus        = self->gpus,
+                                 .models      = self->models,
                                  .port        = {self, port_send, port_reconnect, port_unable}};
     kt_err_t          err     = kt_uplink_new(&self->uplink, &uplink);
     if (!err)
@@ -220,6 +240,8 @@ open_link(kt_node_t *self, const kt_coordinator_list_t *list, char why[KT_NODE_W
     if (err == KT_EINVAL)
         snprintf(why, KT_NODE_WHY, "ANALYZER_COORDINATORS=%.300s: write each as tcp://127.0.0.1:8711",
                  self->settings.coordinators);
+    if (!err)
+        err = kt_dealers_watch(self->dealers, kt_model_sync_fd(self->models), node_models);
     return err ? err : kt_dealers_watch(self->dealers, kt_queue_fd(self->work.events), node_events);
 }
 
@@ -243,6 +265,8 @@ kt_node_new(kt_node_t **self_p, const kt_settings_t *settings, char why[KT_NODE_
         err = kt_coordinator_list_read(&list, &self->settings, state_dir, why);
     if (!err && !self->settings.test_faults.noop)
         self->gpus = kt_gpus_or_none(&self->settings);
+    if (!err)
+        err = open_models(self, state_dir);
     if (!err)
         err = kt_work_init(&self->work);
     if (!err)
@@ -287,6 +311,7 @@ kt_node_destroy(kt_node_t **self_p)
     }
     kt_uplink_destroy(&self->uplink);
     kt_work_fini(&self->work);
+    kt_model_sync_destroy(&self->models);
     kt_gpus_close(&self->gpus);
     kt_settings_fini(&self->settings);
     free(self);

@@ -118,9 +118,18 @@ const kt_command_t KT_CLI_COMMANDS[] = {
      "vectors: 0 for the same recording, about 1 for unrelated ones.\n\n"
      "Example:\n  kithara similar --run ~/Music song.mp3\n",
      kt_cmd_similar},
-    {"models", "[OPTIONS] [list] | show FILE.ktm | input FILE.ktm MEDIA | run FILE.ktm MEDIA",
-     "the models of a farm; what a model file holds, its input, a run of it",
-     "list: name, version, type, status, accuracy and where it was measured\n"
+    {"models",
+     "[list] | register FILE.ktm | deploy NAME VERSION | rollback NAME | retire NAME VERSION | show FILE.ktm | "
+     "input FILE.ktm MEDIA | run FILE.ktm MEDIA",
+     "the models of a farm or a folder: list, deploy, roll back; a model file: show, run",
+     "list: name, version, type, status, classes, size, accuracy and where it was measured\n"
+     "  -o, --output FORMAT   table, wide, json or csv\n"
+     "register FILE.ktm: uploads a model file; its name and version are in the file\n"
+     "      --type TYPE       audio or video (default: by the file's input)\n"
+     "deploy NAME VERSION: new files are analysed with this version; the nodes fetch it while they work\n"
+     "rollback NAME: deploys the version that was deployed before\n"
+     "retire NAME VERSION: a version that shall not be deployed again\n"
+     "      --folder FOLDER   with these five: a model folder on this machine instead of the coordinator's\n"
      "show FILE.ktm: licence, source, input, outputs, size, operators, memory, accuracy\n"
      "  -o, --output FORMAT   table, wide, json or csv\n"
      "input FILE.ktm MEDIA: the preprocessing of a file: audio, or a picture as binary PPM or as .npy of bytes\n"
@@ -131,7 +140,8 @@ const kt_command_t KT_CLI_COMMANDS[] = {
      "      --backend NAME    cpu (default) or ref, the plain-C definition\n"
      "      --int8            convolutions in 8 bits where the processor can\n"
      "      --out FOLDER      write each output as FOLDER/NAME.npy\n\n"
-     "Example:\n  kithara models list\n  kithara models run msd_musicnn_v1.0.0.ktm song.mp3\n",
+     "Example:\n  kithara models register genre_classifier.ktm\n  kithara models deploy genre_classifier 1.1.0\n"
+     "  kithara models run msd_musicnn_v1.0.0.ktm song.mp3\n",
      kt_cmd_models},
     {"audit", "[OPTIONS]", "verify that no result is missing, duplicated or altered",
      "      --run FOLDER      the ledger created by `kithara run FOLDER`\n"

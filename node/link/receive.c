@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "common/settings_pass.h"
 #include "common/settings_shared.h"
+#include "node/link/models.h"
 #include "node/link/send.h"
 #include "node/link/state.h"
 
@@ -66,6 +67,7 @@ on_welcome(kt_uplink_t *self, size_t index, const kt_msg_welcome_t *msg)
     view->logged_silent = view->logged_refused = false;
     view->seen_batch                           = 0;
     view->idle_beats                           = 0;
+    kt_uplink_models_welcome(self, index, msg);
     kt_send_beats(self);
     kt_send_again(self, INT64_MAX);
 }
@@ -82,12 +84,14 @@ on_batch(kt_uplink_t *self, size_t index, const kt_msg_batch_t *msg)
         self->beat_ms = 0;
     // Several coordinators may use old credit at once: what exceeds the limit is dropped, and missing in the next BEAT.
     size_t limit = self->limit > self->limit_before ? self->limit : self->limit_before;
+    // One set for the whole batch, whatever arrives while its files are analysed.
+    kt_model_set_t *models = self->opts.models ? kt_model_sync_set(self->opts.models) : NULL;
     for (size_t i = 0; i < msg->items.n; i++) {
         const kt_wire_work_t *work = &msg->items.at[i];
         kt_task_t            *task = kt_tasks_find(&self->work->tasks, work->job, work->run);
         if (!task) {
             if (!self->work->tasks.n_exclusive && kt_work_in_flight(self->work) < limit)
-                (void)!kt_work_add(self->work, work, index);  // when it fails: dropped, as above
+                (void)!kt_work_add(self->work, work, index, models);  // when it fails: dropped, as above
             continue;
         }
         // A job that is here already continues under the newer attempt's number. A finished one keeps its own:
@@ -101,6 +105,7 @@ on_batch(kt_uplink_t *self, size_t index, const kt_msg_batch_t *msg)
         else if (task->stage == KT_TASK_STARTED)
             kt_buf_add(&self->started, &task, sizeof task);
     }
+    kt_model_set_release(&models);
 }
 
 // ACK (stored): the task is removed; another node may have finished it while this one is still at work. CANCEL (not
@@ -195,6 +200,8 @@ kt_uplink_receive(kt_uplink_t *self, size_t index, const void *bytes, size_t len
     case KT_MSG_CANCEL: release_tasks(self, index, msg.cancel.items.at, msg.cancel.items.n, false); break;
     case KT_MSG_NACK: on_nack(self, &msg.nack); break;
     case KT_MSG_DRAIN: on_drain(self, index, &msg.drain); break;
+    case KT_MSG_MODELS: kt_uplink_models_take(self, index, &msg.models, bytes, length); break;
+    case KT_MSG_PART: kt_uplink_models_part(self, index, &msg.part); break;
     case KT_MSG_REFUSE: on_refuse(self, index, &msg.refuse); break;
     default: kt_log_warn("FRAME-UNEXPECTED", "message=%s", kt_msg_name(msg.type));
     }

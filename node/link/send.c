@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "common/process_stats.h"
 #include "node/link/credit.h"
+#include "node/link/models.h"
 #include "node/link/state.h"
 #include "node/run/gpus.h"
 
@@ -35,8 +36,9 @@ send_to_all(kt_uplink_t *self, const kt_msg_t *msg)
 void
 kt_send_hello(kt_uplink_t *self, size_t index)
 {
-    char     device[64];
-    kt_msg_t msg          = {.type = KT_MSG_HELLO};
+    char        device[64];
+    kt_digest_t digest;
+    kt_msg_t    msg       = {.type = KT_MSG_HELLO};
     msg.hello.wire        = KT_WIRE_VERSION;
     msg.hello.wire_least  = KT_WIRE_LEAST;
     msg.hello.name        = kt_bytes_of(self->opts.name);
@@ -46,6 +48,7 @@ kt_send_hello(kt_uplink_t *self, size_t index)
     msg.hello.analysis    = kt_bytes_of(KT_ANALYSIS_VERSION);
     msg.hello.device      = kt_bytes_of(kt_device_text(self->opts.settings, self->opts.gpus, device));
     msg.hello.slots       = (uint64_t)self->opts.settings->workers;
+    msg.hello.models      = kt_uplink_models_digest(self, &digest);
     send_message(self, index, &msg);
 }
 
@@ -67,6 +70,16 @@ kt_send_live(kt_uplink_t *self)
     for (size_t i = 0; i < n; i++)
         progress[i].count = counters[i];
     send_to_all(self, &msg);
+}
+
+void
+kt_send_fetch(kt_uplink_t *self, size_t index, const kt_model_want_t *want)
+{
+    kt_msg_t msg = {
+        .type  = KT_MSG_FETCH,
+        .fetch = {.digest = {(const char *)want->digest.bytes, sizeof want->digest.bytes}, .offset = want->offset}};
+    if (self->coordinators[index].welcomed)
+        send_message(self, index, &msg);
 }
 
 void
@@ -109,7 +122,10 @@ void
 kt_send_beats(kt_uplink_t *self)
 {
     kt_gpus_info_t gpu;
-    kt_msg_beat_t  beat = {.memory_mb = kt_process_resident_bytes() >> 20, .leaving = self->draining};
+    kt_digest_t    digest;
+    kt_msg_beat_t  beat = {.memory_mb = kt_process_resident_bytes() >> 20,
+                           .leaving   = self->draining,
+                           .models    = kt_uplink_models_digest(self, &digest)};
     if (self->opts.gpus) {
         kt_gpus_info(self->opts.gpus, &gpu);
         beat.gpus                = gpu.opened - gpu.lost;
@@ -124,7 +140,8 @@ kt_send_beats(kt_uplink_t *self)
     const kt_work_t     *work     = self->work;
     size_t               have     = work->tasks.n + work->n_detached;
     size_t want = kt_credit_wanted((size_t)settings->workers, (size_t)settings->batch_size, work->mean_us);
-    bool   open = have < want && !self->draining && !self->stopping && !work->tasks.n_exclusive;
+    bool   open =
+        have < want && !self->draining && !self->stopping && !work->tasks.n_exclusive && !self->models.wait_until_ms;
     size_t room = open ? want - have : 0;
     self->beats++;
     kt_credit_share(self->coordinators, self->n_coordinators, room, self->beats);

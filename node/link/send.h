@@ -10,6 +10,7 @@ void kt_send_hello(kt_uplink_t *self, size_t coordinator);
 void kt_send_hellos(kt_uplink_t *self);  // to those that have welcomed us: our device has changed
 void kt_send_live(kt_uplink_t *self);    // a counter per worker thread
 void kt_send_beats(kt_uplink_t *self);   // credit, load, the tasks that the node holds
+void kt_send_fetch(kt_uplink_t *self, size_t coordinator, const kt_model_want_t *want);
 void kt_send_bye(kt_uplink_t *self, const char *reason);
 void kt_send_flush(kt_uplink_t *self);                         // the end of the turn
 void kt_send_again(kt_uplink_t *self, int64_t older_than_ms);  // collects outcomes that were sent before then

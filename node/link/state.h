@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/buf.h"
+#include "common/digest.h"
 #include "node/link/uplink.h"
 #include "proto/wire.h"
 
@@ -19,6 +20,7 @@ typedef struct kt_coordinator_view {
     int64_t  since_ms;                       // without a welcome
     int64_t  refused_until_ms;               // no HELLO before
     int64_t  reconnect_ms;                   // when a refused connection is tried again; 0: not
+    kt_buf_t models;                         // its last MODELS as a frame; empty: it has no catalogue
 } kt_coordinator_view_t;
 
 struct kt_uplink {
@@ -36,6 +38,13 @@ struct kt_uplink {
     kt_buf_t              finished;             // kt_task_t *: RESULT is due at the end of the turn
     kt_buf_t              outcomes, stages;     // elements of a RESULT
     kt_buf_t              held, unacked;        // elements of a BEAT
+    struct {
+        size_t          from;           // the coordinator whose set is used
+        bool            expected;       // a WELCOME has announced MODELS
+        int64_t         asked_ms;       // the last FETCH
+        int64_t         wait_until_ms;  // no file is asked for before the first set, or this; 0: not waiting
+        kt_wire_arena_t arena;
+    } models;
 };
 
 // Every coordinator is sent the state of the tasks that this one gave: it may not return, and any other may store them.

@@ -3,6 +3,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "node/link/models.h"
 #include "node/link/send.h"
 #include "node/link/state.h"
 
@@ -27,6 +28,7 @@ kt_uplink_new(kt_uplink_t **self_p, const kt_uplink_opts_t *opts)
         kt_buf_init(lists[i], LIST_BYTES);
     for (size_t i = 0; i < opts->n; i++) {
         self->coordinators[i].since_ms = kt_clock_ms();
+        kt_buf_init(&self->coordinators[i].models, KT_MAX_FRAME_BYTES);
         if (!kt_text_copy(self->coordinators[i].address, KT_ADDRESS_BYTES, opts->addresses[i]))
             goto fail;
     }
@@ -47,6 +49,9 @@ kt_uplink_destroy(kt_uplink_t **self_p)
                        &self->stages, &self->held,    &self->unacked};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         kt_buf_fini(all[i]);
+    for (size_t i = 0; i < KT_COORDINATORS_MAX; i++)
+        kt_buf_fini(&self->coordinators[i].models);
+    kt_wire_arena_fini(&self->models.arena);
     kt_wire_arena_fini(&self->arena);
     free(self);
     *self_p = NULL;
@@ -99,6 +104,7 @@ kt_uplink_state(kt_uplink_t *self, size_t index, kt_dealer_state_t state)
         }
         view->welcomed = false;
         kt_uplink_orphan(self, index);
+        kt_uplink_models_choose(self);
     }
 }
 
@@ -129,6 +135,7 @@ kt_uplink_tick(kt_uplink_t *self, int64_t now_ms)
                         view->address, self->opts.public_key);
         }
     }
+    kt_uplink_models_tick(self, now_ms);
     if (now_ms >= self->beat_ms) {
         self->beat_ms = now_ms + BEAT_MS;
         kt_send_beats(self);

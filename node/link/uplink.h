@@ -7,6 +7,7 @@
 #include "common/settings.h"
 #include "kernels/gpu/gpus.h"
 #include "node/link/dealer.h"
+#include "node/models/sync.h"
 #include "node/work/work.h"
 
 typedef struct kt_uplink kt_uplink_t;
@@ -27,7 +28,8 @@ typedef struct kt_uplink_opts {
     uint64_t           incarnation;
     kt_settings_t     *settings;  // a coordinator's shared settings replace those in it, before the threads start
     kt_work_t         *work;
-    kt_gpus_t         *gpus;  // NULL: none
+    kt_gpus_t         *gpus;    // NULL: none
+    kt_model_sync_t   *models;  // NULL: none
     kt_uplink_port_t   port;
 } kt_uplink_opts_t;
 
@@ -38,5 +40,6 @@ bool kt_uplink_is_welcome(const kt_uplink_t *self);                             
 void kt_uplink_state(kt_uplink_t *self, size_t coordinator, kt_dealer_state_t state);  // its connection has changed
 void kt_uplink_tick(kt_uplink_t *self, int64_t now_ms);    // HELLO, LIVE, BEAT, reconnects, when they are due
 void kt_uplink_events(kt_uplink_t *self, int64_t now_ms);  // those of the worker threads: kt_work_events
+void kt_uplink_models(kt_uplink_t *self);                  // kt_model_sync_fd is readable
 void kt_uplink_drain(kt_uplink_t *self);                   // requests no more files, with a BEAT to all
 void kt_uplink_stop(kt_uplink_t *self);                    // accepts no more BATCH

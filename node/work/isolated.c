@@ -117,12 +117,28 @@ child_spawn(child_t *child, int peer)
     return failed;
 }
 
+// The child opens the models of the folder that the task's set is from.
+static kt_err_t
+pass_settings(const kt_settings_t *settings, const kt_task_t *task, int *fd)
+{
+    char          why[KT_SETTINGS_WHY];
+    kt_settings_t copy;
+    kt_err_t      err = kt_settings_copy(settings, &copy);
+    if (err)
+        return err;
+    err = kt_settings_set(&copy, "ANALYZER_MODEL_PATH", task->models ? kt_model_set_folder(task->models) : "", why);
+    if (!err)
+        err = kt_settings_pass(&copy, fd);
+    kt_settings_fini(&copy);
+    return err;
+}
+
 static bool
-child_start(child_t *child, const kt_settings_t *settings)
+child_start(child_t *child, const kt_settings_t *settings, const kt_task_t *task)
 {
     int pair[2] = {-1, -1};
     *child      = (child_t){.socket = -1, .settings = -1, .memory = -1};
-    if (kt_settings_pass(settings, &child->settings))
+    if (pass_settings(settings, task, &child->settings))
         return false;
     child->memory = memfd_create("kithara-progress", MFD_CLOEXEC);
     if (child->memory < 0 || ftruncate(child->memory, sizeof *child->shared))
@@ -218,7 +234,7 @@ kt_isolated_run(const kt_settings_t *settings, const kt_task_t *task, _Atomic ui
     char    detail[KT_OUTCOME_DETAIL];
     int64_t start_us = kt_clock_us();
     int64_t until_ms = kt_clock_ms() + kt_task_limit_ms(task, settings) + GRACE_MS;
-    if (!child_start(&child, settings)) {
+    if (!child_start(&child, settings, task)) {
         child_close(&child);
         kt_outcome_fail(outcome, task->body, task->body_bytes, KT_ESYSTEM, "no process of its own could be started");
         return;
@@ -252,7 +268,7 @@ child_analyse(const kt_settings_t *settings, kt_task_t *task, _Atomic uint64_t *
     kt_pipeline_t     *pipeline = NULL;
     kt_worker_t       *worker   = NULL;
     kt_pipeline_opts_t opts     = {.settings = settings, .media_roots = settings->media_roots};
-    kt_worker_opts_t   run_opts = {.cancelled = &task->cancelled, .progress = progress};
+    kt_worker_opts_t   run_opts = {.cancelled = &task->cancelled, .progress = progress, .models = task->models};
     kt_err_t           err      = kt_pipeline_new(&pipeline, &opts);
     if (!err)
         err = kt_worker_new(&worker, pipeline);
@@ -289,10 +305,15 @@ kt_isolated_child(void)
     (void)setrlimit(RLIMIT_DATA, &limit);
 #endif
 
+    kt_model_set_t *models                = NULL;
+    char            why[KT_CATALOGUE_WHY] = "";
+    kt_model_opts_t opts                  = {.exec = {.isa = settings.isa}};
+    if (*settings.model_path && kt_model_set_open(&models, settings.model_path, &opts, why))
+        models = NULL;  // the parent has it: what fails here is memory, and the file may fit without it
     bool good = isolated_read(CHILD_SOCKET, &arena, &bytes, &msg, kt_clock_ms() + SEND_MS) &&
                 msg.type == KT_MSG_BATCH && msg.batch.items.n == 1 &&
-                !kt_tasks_add(&tasks, &msg.batch.items.at[0], 0, &task) && !child_analyse(&settings, task, progress) &&
-                task->outcome.document;
+                !kt_tasks_add(&tasks, &msg.batch.items.at[0], 0, models, &task) &&
+                !child_analyse(&settings, task, progress) && task->outcome.document;
     if (good) {
         kt_task_to_wire(task, &outcome, stages);
         msg  = (kt_msg_t){.type = KT_MSG_RESULT, .result = {.items = {&outcome, 1}}};
@@ -301,6 +322,7 @@ kt_isolated_child(void)
     free(bytes);
     kt_wire_arena_fini(&arena);
     kt_tasks_fini(&tasks);
+    kt_model_set_release(&models);
     kt_settings_fini(&settings);
     return good ? 0 : 1;
 }

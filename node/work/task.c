@@ -21,7 +21,7 @@ kt_tasks_find(const kt_tasks_t *self, uint64_t job, uint64_t run)
 }
 
 kt_err_t
-kt_tasks_add(kt_tasks_t *self, const kt_wire_work_t *work, size_t coordinator, kt_task_t **out)
+kt_tasks_add(kt_tasks_t *self, const kt_wire_work_t *work, size_t coordinator, kt_model_set_t *models, kt_task_t **out)
 {
     if (self->n == KT_TASKS_MAX)
         return KT_EFULL;
@@ -43,6 +43,7 @@ kt_tasks_add(kt_tasks_t *self, const kt_wire_work_t *work, size_t coordinator, k
     task->deadline_ms  = work->deadline_ms;
     task->isolated     = work->isolated;
     task->exclusive    = work->exclusive;
+    task->models       = models ? kt_model_set_hold(models) : NULL;
     task->parked       = work->exclusive;
     self->n_exclusive += work->exclusive;
     task->started  = (kt_task_event_t){task, false};
@@ -67,6 +68,7 @@ kt_tasks_finish(kt_tasks_t *self, kt_task_t *task)
 {
     kt_assert(task->stage != KT_TASK_UNACKED && !task->detached);
     task->stage = KT_TASK_UNACKED;
+    kt_model_set_release(&task->models);
     self->n_unacked++;
     self->n_exclusive -= task->exclusive;
 }
@@ -97,6 +99,7 @@ kt_task_destroy(kt_task_t **self_p)
 {
     if (!*self_p)
         return;
+    kt_model_set_release(&(*self_p)->models);
     free((*self_p)->body);
     free((*self_p)->outcome.document);
     free(*self_p);

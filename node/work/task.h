@@ -5,6 +5,7 @@
 
 #include "common/err.h"
 #include "common/settings.h"
+#include "models/catalogue/model_set.h"
 #include "node/work/outcome.h"
 #include "proto/wire.h"
 
@@ -38,6 +39,7 @@ struct kt_task {
     bool            isolated;     // runs in a process of its own
     bool            exclusive;    // runs while no other task does
     bool            parked;       // exclusive, and not with a worker thread yet
+    kt_model_set_t *models;       // held until the outcome exists: what the file is analysed with; NULL: none
     kt_task_stage_t stage;
     bool            detached;   // removed from the table; freed when its worker thread returns it
     _Atomic bool    cancelled;  // set by the link thread, read by the worker thread
@@ -53,8 +55,9 @@ typedef struct kt_tasks {
 } kt_tasks_t;
 
 kt_task_t *kt_tasks_find(const kt_tasks_t *self, uint64_t job, uint64_t run);
-// A new one, WAITING. KT_EFULL (KT_TASKS_MAX), KT_ENOMEM.
-KT_MUST_USE kt_err_t kt_tasks_add(kt_tasks_t *self, const kt_wire_work_t *work, size_t coordinator, kt_task_t **out);
+// A new one, WAITING, which holds models (NULL: none). KT_EFULL (KT_TASKS_MAX), KT_ENOMEM.
+KT_MUST_USE kt_err_t kt_tasks_add(kt_tasks_t *self, const kt_wire_work_t *work, size_t coordinator,
+                                  kt_model_set_t *models, kt_task_t **out);
 void                 kt_tasks_finish(kt_tasks_t *self, kt_task_t *task);     // to UNACKED: its outcome is complete
 void                 kt_tasks_detach(kt_tasks_t *self, kt_task_t *task);     // out of the table; a worker thread has it
 void                 kt_tasks_remove(kt_tasks_t *self, kt_task_t **task_p);  // out of the table, and freed

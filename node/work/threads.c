@@ -44,7 +44,8 @@ analyse_task(worker_thread_t *self, kt_task_t *task)
     int64_t              start_us = kt_clock_us();
     kt_worker_opts_t     opts     = {.deadline_ms = kt_clock_ms() + kt_task_limit_ms(task, settings),
                                      .cancelled   = &task->cancelled,
-                                     .progress    = &self->progress};
+                                     .progress    = &self->progress,
+                                     .models      = task->models};
     if (owner->noop)
         kt_noop_run(owner->noop, task->body, task->body_bytes, &task->outcome);
     else if (task->isolated)

@@ -64,10 +64,10 @@ work_push(kt_work_t *self, kt_task_t *task)
 }
 
 kt_err_t
-kt_work_add(kt_work_t *self, const kt_wire_work_t *work, size_t coordinator)
+kt_work_add(kt_work_t *self, const kt_wire_work_t *work, size_t coordinator, kt_model_set_t *models)
 {
     kt_task_t *task = NULL;
-    kt_err_t   err  = kt_tasks_add(&self->tasks, work, coordinator, &task);
+    kt_err_t   err  = kt_tasks_add(&self->tasks, work, coordinator, models, &task);
     return err || task->parked ? err : work_push(self, task);
 }
 

@@ -24,8 +24,10 @@ KT_MUST_USE kt_err_t kt_work_start(kt_work_t *self, const kt_settings_t *setting
 KT_MUST_USE bool kt_work_stop(kt_work_t *self, int64_t timeout_ms);
 
 size_t kt_work_in_flight(const kt_work_t *self);  // waiting, started or detached
-// Adds a task and passes it to the threads; an exclusive one is parked. KT_EFULL, KT_ENOMEM.
-KT_MUST_USE kt_err_t kt_work_add(kt_work_t *self, const kt_wire_work_t *work, size_t coordinator);
+// Adds a task and passes it to the threads; an exclusive one is parked. It holds models (NULL: none). KT_EFULL,
+// KT_ENOMEM.
+KT_MUST_USE kt_err_t kt_work_add(kt_work_t *self, const kt_wire_work_t *work, size_t coordinator,
+                                 kt_model_set_t *models);
 // Removes a task: now, or when its worker thread returns it.
 void kt_work_cancel(kt_work_t *self, kt_task_t *task);
 void kt_work_unpark(kt_work_t *self);  // starts the parked task once nothing else is in flight

@@ -2,6 +2,7 @@
 #include "coordinator/cli/client.h"
 #include "coordinator/cli/models/models.h"
 #include "coordinator/cli/table.h"
+#include "coordinator/models/store.h"
 
 #include <getopt.h>
 
@@ -14,24 +15,51 @@ static const kt_column_t COLUMNS[] = {
     {"REASON", "reason", KT_CELL_TEXT, true},
 };
 
+static int
+print_models(kt_cli_t *cli, const json_t *answer)
+{
+    return kt_table_list(cli, answer, "models", COLUMNS, sizeof COLUMNS / sizeof *COLUMNS);
+}
+
+static int
+list_folder(kt_cli_t *cli, const char *folder)
+{
+    kt_settings_t     settings = *cli->settings;
+    kt_model_store_t *store    = NULL;
+    settings.model_path        = folder;
+    kt_err_t err               = kt_model_store_new(&store, &settings);
+    if (err)
+        return kt_cli_fail(err, folder, NULL);
+    json_t *answer = kt_model_store_view(store);
+    int     code   = answer ? print_models(cli, answer) : kt_cli_fail(KT_ENOMEM, folder, NULL);
+    kt_json_free(&answer);
+    kt_model_store_destroy(&store);
+    return code;
+}
+
 int
 kt_models_list(kt_cli_t *cli, int argc, char **argv)
 {
-    static const struct option OPTIONS[] = {{"output", required_argument, NULL, 'o'}, {NULL, 0, NULL, 0}};
+    static const struct option OPTIONS[] = {
+        {"output", required_argument, NULL, 'o'}, {"folder", required_argument, NULL, 'f'}, {NULL, 0, NULL, 0}};
+    const char *folder = NULL;
     for (int c; (c = getopt_long(argc, argv, "o:", OPTIONS, NULL)) != -1;)
-        if (c != 'o')
+        if (c == 'f')
+            folder = optarg;
+        else if (c != 'o')
             return kt_cli_usage(cli, "unknown option");
         else if (!kt_cli_format(cli, optarg))
             return KT_EXIT_USAGE;
     if (optind < argc)
         return kt_cli_usage(cli, "unexpected argument '%s'", argv[optind]);
+    if (folder)
+        return list_folder(cli, folder);
     kt_client_t *client = kt_client_open(cli->settings);
     if (!client)
         return KT_EXIT_FAILED;
     json_t  *answer = NULL;
     kt_err_t err    = kt_client_get(client, "/models", &answer);
-    int      code   = err ? kt_client_fail(client, err)
-                          : kt_table_list(cli, answer, "models", COLUMNS, sizeof COLUMNS / sizeof *COLUMNS);
+    int      code   = err ? kt_client_fail(client, err) : print_models(cli, answer);
     kt_json_free(&answer);
     kt_client_destroy(&client);
     return code;

@@ -10,6 +10,10 @@ typedef struct kt_models_verb {
 } kt_models_verb_t;
 
 int kt_models_list(kt_cli_t *cli, int argc, char **argv);
+int kt_models_register(kt_cli_t *cli, int argc, char **argv);
+int kt_models_deploy(kt_cli_t *cli, int argc, char **argv);
+int kt_models_rollback(kt_cli_t *cli, int argc, char **argv);
+int kt_models_retire(kt_cli_t *cli, int argc, char **argv);
 int kt_models_show(kt_cli_t *cli, int argc, char **argv);
 int kt_models_input(kt_cli_t *cli, int argc, char **argv);
 int kt_models_run(kt_cli_t *cli, int argc, char **argv);

@@ -61,6 +61,7 @@ static const kt_column_t NODES[] = {
     {"DEVICE", "device", KT_CELL_TEXT, false},
     {"HOST", "host", KT_CELL_TEXT, true},
     {"VERSION", "version", KT_CELL_TEXT, true},
+    {"MODELS", "models", KT_CELL_TEXT, true},
     {"GPUS", "gpus", KT_CELL_INT, true},
     {"GPU %", "gpu_percent", KT_CELL_INT, true},
     {"GPU MB", "gpu_memory_mb", KT_CELL_INT, true},

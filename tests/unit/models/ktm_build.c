@@ -79,9 +79,9 @@ ktm_build(const ktm_text_t *text, size_t *length)
     kt_buf_init(&data, MOST);
     kt_buf_str(&table, "");
     add_tensors(text->tensors, &table, &data);
-    kt_buf_fmt(&header, "{'name':'%s','version':'1.0.0','licence':'MIT','attribution':'tests','input':%s,'free':%s,",
-               text->name ? text->name : "small", text->input ? text->input : "{'kind':'outputs'}",
-               text->free ? text->free : "{}");
+    kt_buf_fmt(&header, "{'name':'%s','version':'%s','licence':'MIT','attribution':'tests','input':%s,'free':%s,",
+               text->name ? text->name : "small", text->version ? text->version : "1.0.0",
+               text->input ? text->input : "{'kind':'outputs'}", text->free ? text->free : "{}");
     kt_buf_fmt(&header, "'graph':%s,",
                text->graph ? text->graph
                            : "{'inputs':[{'name':'x','shape':['N',4]}],'nodes':[{'op':'relu',"

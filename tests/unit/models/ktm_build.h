@@ -17,9 +17,9 @@ typedef struct ktm_tensor {
 // NULL leaves a member at a small valid value.
 typedef struct ktm_text {
     const char  *graph, *free, *input, *outputs;
-    const char  *more;          // more members of the header: ",'notes':''"
-    const char  *name;          // the model's
-    const char  *tensor_table;  // in place of the one that fits the tensors
+    const char  *more;            // more members of the header: ",'notes':''"
+    const char  *name, *version;  // the model's
+    const char  *tensor_table;    // in place of the one that fits the tensors
     ktm_tensor_t tensors[KTM_BUILD_TENSORS];
 } ktm_text_t;
 

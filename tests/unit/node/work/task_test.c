@@ -18,7 +18,7 @@ add(uint64_t job, uint64_t run)
 {
     kt_task_t     *task = NULL;
     kt_wire_work_t work = {.job = job, .run = run, .attempt = 3, .body = {"{}", 2}, .deadline_ms = 9, .isolated = true};
-    cr_assert_eq(kt_tasks_add(&tasks, &work, 1, &task), KT_OK);
+    cr_assert_eq(kt_tasks_add(&tasks, &work, 1, NULL, &task), KT_OK);
     return task;
 }
 
@@ -39,7 +39,7 @@ Test(tasks, the_table_is_bounded)
     kt_wire_work_t work = {.job = 1, .run = 2, .body = {"{}", 2}};
     for (uint64_t i = 0; i < KT_TASKS_MAX; i++)
         add(i, 1);
-    cr_assert_eq(kt_tasks_add(&tasks, &work, 0, &more), KT_EFULL);
+    cr_assert_eq(kt_tasks_add(&tasks, &work, 0, NULL, &more), KT_EFULL);
     cr_assert_null(more);
 }
 

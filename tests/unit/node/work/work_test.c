@@ -28,7 +28,7 @@ add(uint64_t job, bool exclusive)
 {
     kt_wire_work_t item = {.job = job, .run = 1, .attempt = 1, .body = kt_bytes_of("{\"file_path\":\"/a\"}")};
     item.exclusive      = exclusive;
-    cr_assert_eq(kt_work_add(&work, &item, 0), KT_OK);
+    cr_assert_eq(kt_work_add(&work, &item, 0, NULL), KT_OK);
     return kt_tasks_find(&work.tasks, job, 1);
 }
 
@@ -151,7 +151,7 @@ Test(work, a_task_far_beyond_its_limit_is_found)
     kt_wire_work_t item = {.job = 1, .run = 1, .body = kt_bytes_of("{}"), .deadline_ms = 1000};
     cr_assert_eq(kt_settings_load(&settings, NULL, environment, why), KT_OK);
     add(2, false);
-    cr_assert_eq(kt_work_add(&work, &item, 0), KT_OK);
+    cr_assert_eq(kt_work_add(&work, &item, 0, NULL), KT_OK);
     kt_task_t *task = kt_tasks_find(&work.tasks, 1, 1);
     cr_assert_null(kt_work_stuck(&work, &settings, 1 << 30, 500));  // nothing has started
     push(&task->started);

@@ -1,0 +1,227 @@
+#!/usr/bin/env python3
+"""Models on their way: registered and deployed at a coordinator, fetched by nodes while they work, rolled back.
+
+Needs python3-numpy and python3-xxhash (models/convert/ktm.py writes the files).
+"""
+import hashlib
+import os
+import subprocess
+import sys
+import unittest
+
+import numpy as np
+
+sys.path.insert(0, os.path.dirname(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "models", "convert"))
+import ktm  # noqa: E402
+from farm import BIN, Farm, wait_for  # noqa: E402
+
+NOOP = {"ANALYZER_TEST_FAULT": "noop"}
+ACCURACY = {"measure": "top-1", "value": 0.75, "set": "tests", "source": "made up"}
+
+
+def write_model(path, name="tags", version="1.0.0", classes=3, values=4):
+    """A dense layer: values inputs, one output per class. Returns the SHA-256."""
+    graph = ktm.Graph()
+    x = graph.input("x", ["N", values])
+    weights = np.random.default_rng(int(version.replace(".", ""))).random((classes, values), np.float32)
+    y = graph.node("dense", x, graph.tensor("w", weights), out="y")
+    graph.output(y)
+    header = {"name": name, "version": version, "licence": "MIT", "attribution": "tests",
+              "source": {"package": "tests", "file": "none", "sha256": "0" * 64}, "input": {"kind": "outputs", "from": []},
+              "outputs": [{"name": "tags", "value": "y", "per": "block", "reduce": "mean",
+                           "classes": [f"class {i}" for i in range(classes)]}],
+              "accuracy": [ACCURACY], "notes": ""}
+    return hashlib.sha256(ktm.write(path, graph, header)).hexdigest()
+
+
+class ModelFarm(Farm):
+    """A farm whose coordinator has a model folder of its own; its nodes have none."""
+
+    def start(self, names):
+        os.makedirs(self.path("none"), exist_ok=True)
+        self.settings["ANALYZER_MODEL_PATH"] = self.path("none")
+        self.coordinator_settings = {"ANALYZER_MODEL_PATH": self.path("models")}
+        return super().start(names)
+
+    def start_coordinator(self, wait=True, log="coordinator.log", **more):
+        return super().start_coordinator(wait, log, **{**self.coordinator_settings, **more})
+
+    def kithara(self, *arguments):
+        env = self.env(ANALYZER_HTTP_URL=self.http)
+        return subprocess.run([os.path.join(BIN, "kithara"), *arguments], env=env, capture_output=True, text=True, timeout=60)
+
+    def models(self, *arguments):
+        done = self.kithara("models", *arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def deploy(self, version, **options):
+        path = self.path(f"{version}.ktm")
+        sha256 = write_model(path, version=version, **options)
+        self.models("register", path)
+        self.models("deploy", options.get("name", "tags"), version)
+        return sha256
+
+    def model(self, name):
+        return next(model for model in self.get("/models")["models"] if model["name"] == name)
+
+    def digests(self):
+        return {node["name"]: node["models"] for node in self.get("/v1/nodes")["nodes"] if node["state"] == "live"}
+
+    def wait_used(self, digest=None):
+        """Until every node says that it uses the coordinator's set; its digest."""
+        digest = digest or self.get("/models")["digest"]
+        wait_for(lambda: set(self.digests().values()) == {digest}, f"the set {digest}")
+        return digest
+
+    def cached(self, node):
+        folder = self.path("models", node)
+        return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+
+
+class Models(unittest.TestCase):
+    def test_a_deployed_version_reaches_running_nodes_and_is_rolled_back(self):
+        with ModelFarm(**NOOP).start(["a", "b"]) as farm:
+            missing = farm.get("/models")
+            self.assertEqual(({model["status"] for model in missing["models"]}, missing["total_models"]), ({"missing"}, 5))
+            self.assertEqual(farm.get("/health")["models_loaded"], 0)
+            first = farm.deploy("1.0.0")
+            one = farm.wait_used()
+            second = farm.deploy("1.1.0", values=700_000)  # 8 MB: many parts
+            two = farm.wait_used()
+            self.assertNotEqual(one, two)
+            self.assertIn(second + ".ktm", farm.cached("a"))
+            shown = farm.model("tags")
+            self.assertEqual((shown["version"], shown["status"], shown["sha256"]), ("1.1.0", "loaded", second))
+            self.assertEqual((shown["accuracy"], shown["accuracy_set"], shown["classes"]),
+                             (0.75, "tests", ["class 0", "class 1", "class 2"]))
+            self.assertEqual([(v["version"], v["status"]) for v in shown["versions"]],
+                             [("1.0.0", "replaced"), ("1.1.0", "deployed")])
+            self.assertEqual(farm.get("/health")["models_loaded"], 1)
+            self.assertEqual(farm.get("/models")["memory_usage_mb"], 9)
+            self.assertIn("1.0.0", farm.models("rollback", "tags"))
+            self.assertEqual(farm.wait_used(), one)
+            self.assertIn(first + ".ktm", farm.cached("b"))
+            for name in "ab":
+                self.assertTrue(farm.nodes[name].alive())
+                self.assertNotIn("MODELS-NOT-USED", farm.nodes[name].text())
+
+    def test_what_cannot_be_deployed_is_refused_by_name_and_the_old_version_stays(self):
+        with ModelFarm(**NOOP).start(["a"]) as farm:
+            farm.deploy("1.0.0")
+            digest = farm.wait_used()
+            broken = farm.path("broken.ktm")
+            write_model(broken, version="1.1.0")
+            with open(broken, "r+b") as file:
+                file.seek(-3, os.SEEK_END)
+                file.write(b"\x55")
+            cases = [("EMODEL", ("register", broken)), ("ENOTFOUND", ("deploy", "tags", "1.1.0")),
+                     ("ENOTFOUND", ("rollback", "nothing")), ("EINVAL", ("rollback", "tags")),
+                     ("EINVAL", ("retire", "tags", "1.0.0")), ("ENOFILE", ("register", farm.path("nothing.ktm")))]
+            for code, arguments in cases:
+                done = farm.kithara("models", *arguments)
+                self.assertEqual((done.returncode, code in done.stderr), (1, True), (arguments, done.stderr))
+            mood = farm.path("mood.ktm")
+            write_model(mood, name="mood_detector", classes=3)
+            done = farm.kithara("models", "register", mood)
+            self.assertEqual((done.returncode, "2 output classes, the file has 3" in done.stderr), (1, True), done.stderr)
+            # A registered file that is damaged on the coordinator's disk.
+            write_model(farm.path("x.ktm"), version="1.2.0")
+            farm.models("register", farm.path("x.ktm"))
+            with open(farm.path("models", "tags_v1.2.0.ktm"), "r+b") as file:
+                file.write(b"damaged")
+            done = farm.kithara("models", "deploy", "tags", "1.2.0")
+            self.assertEqual((done.returncode, "EMODEL" in done.stderr and "SHA-256" in done.stderr), (1, True), done.stderr)
+            self.assertEqual(farm.model("tags")["version"], "1.0.0")
+            self.assertEqual(farm.digests(), {"a": digest})
+
+    def test_changes_need_the_token_and_uploads_are_bounded(self):
+        with ModelFarm(**NOOP).start(["a"]) as farm:
+            sha = "ab" * 32
+            self.assertEqual(farm.request("POST", f"/v1/models/files?sha256={sha}&offset=5", b"x")[0], 409)
+            self.assertEqual(farm.request("POST", f"/v1/models/files?sha256={sha}&offset=-1", b"x")[0], 400)
+            self.assertEqual(farm.request("POST", f"/v1/models/files?sha256={sha}", b"x" * (5 << 20))[0], 413)
+            self.assertEqual(farm.request("POST", "/v1/models/files?sha256=../../x", b"x")[0], 400)
+            self.assertEqual(farm.post(f"/v1/models/files?sha256={sha}", b"12345")["received"], 5)
+            status, answer = farm.request("POST", f"/v1/models?sha256={sha}")
+            self.assertEqual((status, answer["error"]["code"]), (400, "EMODEL"))
+            for i in range(8):
+                self.assertEqual(farm.request("POST", f"/v1/models/files?sha256={i:064x}", b"x")[0], 200)
+            self.assertEqual(farm.request("POST", f"/v1/models/files?sha256={9:064x}", b"x")[0], 413)
+            token = farm.path("http.token")
+            os.rename(token, token + ".away")
+            self.assertEqual(farm.request("POST", "/v1/models/tags/rollback")[0], 401)
+
+    def test_a_node_that_cannot_fetch_keeps_its_set_and_a_restart_keeps_it_too(self):
+        with ModelFarm(**NOOP).start(["a"]) as farm:
+            farm.deploy("1.0.0")
+            digest = farm.wait_used()
+            folder = farm.path("models", "a")
+            os.rename(folder, folder + ".away")  # the node can make no folder in its place
+            with open(folder, "w"):
+                pass
+            farm.deploy("1.1.0")
+            wait_for(lambda: "MODELS-NOT-USED" in farm.nodes["a"].text(), "the failure")
+            self.assertEqual(farm.digests(), {"a": digest})
+            farm.submit(0, 100)
+            farm.wait_finished(100)
+            os.remove(folder)
+            os.rename(folder + ".away", folder)
+            farm.nodes["a"].kill()
+            farm.start_node("a")
+            farm.wait_used()
+
+    def test_a_coordinator_that_is_killed_leaves_a_valid_catalogue(self):
+        with ModelFarm(**NOOP).start(["a"]) as farm:
+            farm.deploy("1.0.0")
+            for i in range(4):
+                path = farm.path("big.ktm")
+                write_model(path, version=f"2.0.{i}", values=1_000_000)
+                env = farm.env(ANALYZER_HTTP_URL=farm.http)
+                with subprocess.Popen([os.path.join(BIN, "kithara"), "models", "register", path], env=env,
+                                      stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL):
+                    wait_for(lambda: os.listdir(farm.path("models", "uploads")), "the upload")
+                    farm.coordinator.kill()
+                farm.start_coordinator()
+                self.assertEqual(farm.model("tags")["version"], "1.0.0")
+                farm.kithara("models", "register", path)  # again: complete, or known already
+                self.assertIn(f"2.0.{i}", [v["version"] for v in farm.model("tags")["versions"]])
+            farm.models("deploy", "tags", "2.0.3")
+            farm.wait_used()
+
+    def test_a_changed_models_yml_is_read_and_an_invalid_one_changes_nothing(self):
+        with ModelFarm(**NOOP).start(["a"]) as farm:
+            farm.deploy("1.0.0")
+            digest = farm.wait_used()
+            path = farm.path("models", "models.yml")
+            with open(path) as file:
+                text = file.read()
+            with open(path, "w") as file:
+                file.write(text + "surprise: 1\n")
+            wait_for(lambda: "unknown key 'surprise'" in farm.coordinator.text(), "the error")
+            self.assertEqual(farm.get("/models")["digest"], digest)
+            with open(path, "w") as file:
+                file.write(text + "feature_extraction:\n  audio: {hop_length: 256}\n")
+            wait_for(lambda: "hop_length 256 but ANALYZER_HOP_LENGTH is 512" in farm.coordinator.text(), "the warning")
+
+    def test_a_folder_needs_no_farm(self):
+        with Farm() as farm:
+            model, folder = farm.path("m.ktm"), farm.path("folder")
+            write_model(model)
+
+            def models(*arguments):
+                command = [os.path.join(BIN, "kithara"), "models", *arguments, "--folder", folder]
+                return subprocess.run(command, env=farm.env(), capture_output=True, text=True, timeout=60)
+
+            self.assertEqual(models("register", model).stdout, "tags 1.0.0: registered\n")
+            self.assertEqual(models("deploy", "tags", "1.0.0").stdout, "tags 1.0.0: deployed\n")
+            self.assertIn("EINVAL", models("deploy", "tags", "1.0.0").stderr)
+            table = models("list")
+            self.assertEqual(table.returncode, 0, table.stderr)
+            self.assertIn("tags", table.stdout)
+            self.assertIn("genre_classifier", table.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
