@@ -88,18 +88,17 @@ send_fetch(kt_uplink_t *self, const kt_model_want_t *want)
     kt_send_fetch(self, self->models.from, want);
 }
 
-void
-kt_uplink_models(kt_uplink_t *self)
+// Sends the FETCH that is new, or (repeat) due again.
+static void
+look(kt_uplink_t *self, bool repeat)
 {
     kt_model_want_t want;
     kt_digest_t     digest;
     bool            news, wanted = kt_model_sync_wants(self->opts.models, &want, &news);
-    if (!news)
-        return;
-    if (wanted) {
+    if (wanted && (news || repeat))
         send_fetch(self, &want);
+    if (wanted || !news)
         return;
-    }
     // The set has changed, or cannot be had: files may come.
     bool complete = kt_model_sync_digest(self->opts.models, &digest);
     if (waiting(self) && !complete)
@@ -109,14 +108,18 @@ kt_uplink_models(kt_uplink_t *self)
 }
 
 void
+kt_uplink_models(kt_uplink_t *self)
+{
+    look(self, false);
+}
+
+void
 kt_uplink_models_tick(kt_uplink_t *self, int64_t now_ms)
 {
-    kt_model_want_t want;
-    bool            news;
     if (!self->opts.models)
         return;
-    if (now_ms - self->models.asked_ms >= REPEAT_MS && kt_model_sync_wants(self->opts.models, &want, &news))
-        send_fetch(self, &want);
+    if (now_ms - self->models.asked_ms >= REPEAT_MS)
+        look(self, true);
     if (waiting(self) && now_ms >= self->models.wait_until_ms) {
         kt_log_warn("MODELS-WITHOUT", "text=\"no part of a model came for a while: files are analysed without\"");
         self->models.wait_until_ms = 0;

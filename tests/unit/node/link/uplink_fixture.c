@@ -64,6 +64,7 @@ uplink_setup_new(void)
                                               .incarnation = 7,
                                               .settings    = &fixture.settings,
                                               .work        = &fixture.work,
+                                              .models      = fixture.models,
                                               .port        = {NULL, port_send, port_reconnect, port_unable}};
     cr_assert_eq(kt_settings_load(&fixture.settings, NULL, environment, why), KT_OK);
     cr_assert_eq(kt_settings_set(&fixture.settings, "ANALYZER_WORKERS", "2", why), KT_OK);
