@@ -12,7 +12,7 @@ typedef struct kt_model_scratch kt_model_scratch_t;
 
 typedef struct kt_model_opts {
     const kt_backend_t *backend;  // NULL: cpu
-    kt_exec_opts_t      exec;
+    kt_exec_opts_t      exec;     // isa is kept by the caller
 } kt_model_opts_t;
 
 typedef enum kt_model_kind { KT_MODEL_AUDIO, KT_MODEL_IMAGE, KT_MODEL_FRAMES, KT_MODEL_OUTPUTS } kt_model_kind_t;

@@ -53,6 +53,7 @@ void tsan_ignore(int none, ...);
 #define cr_assert_str_neq(a, b, ...) cr_assert(strcmp((a), (b)) != 0, ##__VA_ARGS__)
 #define cr_assert_str_empty(a, ...) cr_assert(!*(a), ##__VA_ARGS__)
 #define cr_assert_arr_eq(a, b, n, ...) cr_assert(memcmp((a), (b), (n)) == 0, ##__VA_ARGS__)
+#define cr_assert_arr_neq(a, b, n, ...) cr_assert(memcmp((a), (b), (n)) != 0, ##__VA_ARGS__)
 #define cr_assert_float_eq(a, b, e, ...) cr_assert((a) - (b) <= (e) && (b) - (a) <= (e), ##__VA_ARGS__)
 #define cr_expect_eq cr_assert_eq
 #define cr_expect_neq cr_assert_neq
@@ -64,6 +65,9 @@ void tsan_ignore(int none, ...);
 #define cr_expect_null cr_assert_null
 #define cr_expect_not_null cr_assert_not_null
 #define cr_expect_str_eq cr_assert_str_eq
+#define cr_expect_str_neq cr_assert_str_neq
+#define cr_expect_arr_neq cr_assert_arr_neq
+#define cr_expect_arr_eq cr_assert_arr_eq
 #define cr_expect_float_eq cr_assert_float_eq
 #define cr_assert_fail(...) tsan_fail(__FILE__, __LINE__, "failed")
 #define cr_skip_test(...) exit(0)
