@@ -208,9 +208,11 @@ node_models(void *context)
 static kt_err_t
 open_models(kt_node_t *self, const char *state_dir)
 {
-    char                 cache[PATH_BYTES];
+    char                 own[PATH_BYTES], cache[PATH_BYTES];
     kt_model_opts_t      model = {.exec = {.isa = self->settings.isa}};
-    kt_model_sync_opts_t opts  = {.own = self->settings.model_path, .cache = cache, .model = &model};
+    kt_model_sync_opts_t opts  = {.own = own, .cache = cache, .model = &model};
+    if (!kt_settings_model_dir(&self->settings, own, sizeof own))
+        return KT_ESETTING;
     snprintf(cache, sizeof cache, "%s/models/%s", state_dir, self->name);
     return kt_model_sync_new(&self->models, &opts);
 }

@@ -211,10 +211,11 @@ kt_model_store_new(kt_model_store_t **self_p, const kt_settings_t *settings)
     if (!self)
         return KT_ENOMEM;
     self->settings = settings;
-    self->folder   = settings->model_path;
     pthread_mutex_init(&self->changing, NULL);
     pthread_mutex_init(&self->lock, NULL);
-    kt_err_t err = kt_queue_new(&self->requests, KT_MODEL_PARTS);
+    kt_err_t err = kt_settings_model_dir(settings, self->folder, sizeof self->folder) ? KT_OK : KT_EINVAL;
+    if (!err)
+        err = kt_queue_new(&self->requests, KT_MODEL_PARTS);
     if (!err)
         err = kt_queue_new(&self->parts, KT_MODEL_PARTS);
     if (err)

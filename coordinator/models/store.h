@@ -1,4 +1,4 @@
-// kt_model_store -- the coordinator's model folder (ANALYZER_MODEL_PATH): what is deployed, changes to it, and the
+// kt_model_store -- the coordinator's model folder (kt_settings_model_dir): what is deployed, changes to it, and the
 // bytes that nodes fetch. A thread reads the files and watches models.yml, so that neither the loop nor a view waits
 // for a disk. A models.yml that becomes invalid changes nothing until it is valid again.
 #pragma once
@@ -44,7 +44,7 @@ typedef struct kt_model_part {
     char        bytes[];
 } kt_model_part_t;
 
-// Borrows settings. Reads the folder once before it returns. KT_ENOMEM, KT_ESYSTEM.
+// Borrows settings. Reads the folder once before it returns. KT_ENOMEM, KT_ESYSTEM, KT_EINVAL (its path is too long).
 KT_MUST_USE kt_err_t kt_model_store_new(kt_model_store_t **self_p, const kt_settings_t *settings);
 void                 kt_model_store_destroy(kt_model_store_t **self_p);
 

@@ -10,7 +10,7 @@
 
 struct kt_model_store {
     const kt_settings_t *settings;
-    const char          *folder;
+    char                 folder[PATH_MAX];
     pthread_mutex_t      changing;  // changes of the folder, one at a time; taken before `lock`
     struct stat          seen;      // of models.yml at the last reading; under `changing`
 

@@ -4,6 +4,8 @@
 #include "common/text.h"
 #include "models/catalogue/catalogue_private.h"
 #include "models/catalogue/fit.h"
+#include "models/input/audio_input.h"
+#include "models/input/image_input.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -81,7 +83,33 @@ write_change(change_t *self)
     return err;
 }
 
-// The graph of an open file, and whether it fits the entry (NULL: any).
+static const char *
+input_kind(const kt_ktm_t *file)
+{
+    const json_t *input = kt_json_get(kt_ktm_header(file), "input");
+    return input ? kt_json_str(input, "kind", "") : "";
+}
+
+// The preprocessing, where the file describes one.
+static kt_err_t
+check_input(const kt_ktm_t *file, char why[KT_KTM_WHY])
+{
+    const char       *kind  = input_kind(file);
+    kt_audio_input_t *audio = NULL;
+    kt_image_input_t *image = NULL;
+    kt_err_t          err   = KT_OK;
+    if (!strcmp(kind, "audio"))
+        err = kt_audio_input_new(&audio, file, why);
+    else if (!strcmp(kind, "image") || !strcmp(kind, "frames"))
+        err = kt_image_input_new(&image, file, why);
+    else if (strcmp(kind, "outputs"))
+        err = kt_text_explain(why, KT_KTM_WHY, KT_EMODEL, "input: kind is not audio, image, frames or outputs");
+    kt_audio_input_destroy(&audio);
+    kt_image_input_destroy(&image);
+    return err;
+}
+
+// Graph and preprocessing of an open file, and whether it fits the entry (NULL: any).
 static kt_err_t
 check_file(const kt_ktm_t *file, const kt_catalogue_model_t *model, const char *version, char why[KT_CATALOGUE_WHY])
 {
@@ -90,7 +118,7 @@ check_file(const kt_ktm_t *file, const kt_catalogue_model_t *model, const char *
     if (!err && model)
         err = kt_model_fit(model, version, file, graph, why);
     kt_graph_destroy(&graph);
-    return err;
+    return err ? err : check_input(file, why);
 }
 
 kt_err_t
@@ -126,8 +154,7 @@ kt_registry_check(const char *folder, kt_verified_t *verified, const kt_catalogu
 static const char *
 type_of(const kt_ktm_t *file)
 {
-    const json_t *input = kt_json_get(kt_ktm_header(file), "input");
-    const char   *kind  = input ? kt_json_str(input, "kind", "") : "";
+    const char *kind = input_kind(file);
     return !strcmp(kind, "image") || !strcmp(kind, "frames") ? "video" : "audio";
 }
 
