@@ -8,7 +8,7 @@ void kt_dnn_enter(void);
 // Limits oneDNN to an instruction set; the first call in a process decides for all.
 void kt_dnn_limit_isa(const char *name);
 
-enum { KT_DNN_ARGS = 8 };
+enum { KT_DNN_ARGS = 6 };
 typedef struct kt_dnn_arg {
     int           id;      // DNNL_ARG_*
     int           place;   // of the step; -1: `memory`

@@ -77,14 +77,13 @@ conv_of(const kt_builder_t *b, const kt_graph_node_t *node)
     return c;
 }
 
-// What oneDNN computes together with the convolution: a chain of elementwise nodes, and, behind a convolution of one
-// position, a depthwise one of 3 x 3 with its own chain: the wide map between the two stays in the cache.
+// The longest chain of elementwise nodes that oneDNN computes together with the convolution. (Not a depthwise
+// convolution behind one of 1 x 1: with channels last, oneDNN 2.6.3 fuses the two wrongly.)
 typedef struct fused {
-    int                    n;
-    kt_chain_item_t        items[2 * KT_CHAIN];
-    int                    sum;        // value that is added, and whose buffer takes the result; -1: none
-    int                    out;        // value that is computed
-    const kt_graph_node_t *depthwise;  // NULL: none
+    int             n;
+    kt_chain_item_t items[KT_CHAIN];
+    int             sum;  // value that is added, and whose buffer takes the result; -1: none
+    int             out;  // value that is computed
 } fused_t;
 
 enum { POSTS = 3 };
@@ -96,64 +95,21 @@ sum_fits(kt_builder_t *b, const kt_chain_item_t *item, size_t floats)
            kt_may_overwrite(b, b->values[item->operand].at[KT_LAST], floats);
 }
 
-static void
-fuse_chain(kt_builder_t *b, fused_t *f, int most, bool sums, dnnl_post_ops_t post)
-{
-    kt_chain_item_t item;
-    for (int i = 0; i < most && kt_chain_next(b, f->out, KT_LAST, &item); i++) {
-        const bool adds = item.operand >= 0;
-        if (adds && (!sums || f->sum >= 0 || !sum_fits(b, &item, kt_floats(&b->shapes[f->out]))))
-            return;
-        if (!kt_dnn_post(post, &item.op))
-            return;
-        if (adds)
-            f->sum = item.operand;
-        f->out           = kt_graph_node(b->graph, (size_t)item.node)->out[0];
-        f->items[f->n++] = item;
-    }
-}
-
-static bool
-is_pointwise(const conv_t *c)
-{
-    for (int i = 0; i < c->spatial; i++)
-        if (c->weights[c->weight_rank - 2 + i] != 1 || c->stride[i] != 1 || c->before[i] || c->after[i])
-            return false;
-    return c->spatial == 2 && c->weight_rank == 4;
-}
-
-// The node that alone reads the value, if it is a depthwise convolution of 3 x 3 as oneDNN fuses it.
-static const kt_graph_node_t *
-depthwise_after(const kt_builder_t *b, int value)
-{
-    const int              user = b->values[value].user;
-    const kt_graph_node_t *node = user < 0 ? NULL : kt_graph_node(b->graph, (size_t)user);
-    if (!node || node->op != KT_OP_CONV || node->in[0] != value || node->attrs.groups != b->shapes[value].dims[1])
-        return NULL;
-    const kt_op_attrs_t *attrs = &node->attrs;
-    const int64_t       *w     = b->shapes[node->in[1]].dims;
-    for (int i = 0; i < 2; i++)
-        if (w[2 + i] != 3 || attrs->before[i] != 1 || attrs->after[i] != 1 || attrs->dilation[i] != 1)
-            return NULL;
-    return w[0] == attrs->groups && attrs->stride[0] == attrs->stride[1] && attrs->stride[0] <= 2 ? node : NULL;
-}
-
 static fused_t
-fuse(kt_builder_t *b, const conv_t *c, int most, bool with_depthwise, dnnl_post_ops_t post)
+fuse(kt_builder_t *b, int out, int most, dnnl_post_ops_t post)
 {
-    fused_t f = {.sum = -1, .out = c->node->out[0]};
-    fuse_chain(b, &f, most, true, post);
-    const kt_graph_node_t *next = with_depthwise && f.sum < 0 && is_pointwise(c) ? depthwise_after(b, f.out) : NULL;
-    if (!next)
-        return f;
-    const dnnl_data_type_t bias   = next->n_in > 2 ? dnnl_f32 : dnnl_data_type_undef;
-    const dnnl_status_t    status = next->attrs.stride[0] == 1
-                                        ? dnnl_post_ops_append_dw_k3s1p1(post, dnnl_f32, bias, dnnl_f32, 0, 0, NULL)
-                                        : dnnl_post_ops_append_dw_k3s2p1(post, dnnl_f32, bias, dnnl_f32, 0, 0, NULL);
-    if (status == dnnl_success) {
-        f.depthwise = next;
-        f.out       = next->out[0];
-        fuse_chain(b, &f, most, false, post);
+    fused_t f = {.sum = -1, .out = out};
+    while (f.n < most && kt_chain_next(b, f.out, KT_LAST, &f.items[f.n])) {
+        const kt_chain_item_t *item = &f.items[f.n];
+        const bool             adds = item->operand >= 0;
+        if (adds && (f.sum >= 0 || !sum_fits(b, item, kt_floats(&b->shapes[f.out]))))
+            break;
+        if (!kt_dnn_post(post, &item->op))
+            break;
+        if (adds)
+            f.sum = item->operand;
+        f.out = kt_graph_node(b->graph, (size_t)item->node)->out[0];
+        f.n++;
     }
     return f;
 }
@@ -179,60 +135,37 @@ conv_describe(kt_builder_t *b, const conv_t *c, dnnl_post_ops_t post, dnnl_primi
 static kt_err_t
 conv_choose(kt_builder_t *b, const conv_t *c, fused_t *f, dnnl_primitive_desc_t *pd)
 {
-    kt_err_t err            = KT_EOPERATOR;
-    bool     with_depthwise = true;
-    int      most           = POSTS;
+    kt_err_t err  = KT_EOPERATOR;
+    int      most = POSTS;
     do {
         dnnl_post_ops_t post;
         if (dnnl_post_ops_create(&post) != dnnl_success)
             return KT_ENOMEM;
-        *f  = fuse(b, c, most, with_depthwise, post);
+        *f  = fuse(b, c->node->out[0], most, post);
         err = conv_describe(b, c, post, pd);
         dnnl_post_ops_destroy(post);
-        if (!f->depthwise)
-            most = f->n - 1;
-        with_depthwise = false;
+        most = f->n - 1;
     } while (err == KT_EOPERATOR && most >= 0);
     return err;
-}
-
-static int
-conv_operands(const kt_builder_t *b, const conv_t *c, const fused_t *f, dnnl_memory_desc_t descs[4],
-              kt_dnn_operand_t operands[KT_DNN_ARGS])
-{
-    const int depthwise = DNNL_ARG_ATTR_POST_OP_DW;
-    int       n         = 0;
-    (void)dnnl_memory_desc_init_by_tag(&descs[0], c->weight_rank, c->weights, dnnl_f32, PLAIN_TAGS[c->weight_rank - 3]);
-    (void)dnnl_memory_desc_init_by_tag(&descs[1], 1, c->bias_dims, dnnl_f32, dnnl_a);
-    operands[n++] = (kt_dnn_operand_t){DNNL_ARG_DST, 0, NULL, NULL};
-    operands[n++] = (kt_dnn_operand_t){DNNL_ARG_SRC, 1, NULL, NULL};
-    operands[n++] = (kt_dnn_operand_t){DNNL_ARG_WEIGHTS, -1, c->w, &descs[0]};
-    if (c->bias)
-        operands[n++] = (kt_dnn_operand_t){DNNL_ARG_BIAS, -1, c->bias, &descs[1]};
-    if (!f->depthwise)
-        return n;
-    const float      *w = kt_constant_in(b, f->depthwise, 1), *bias = kt_constant_in(b, f->depthwise, 2);
-    const dnnl_dims_t dims = {c->y[1], 1, 1, 3, 3};
-    (void)dnnl_memory_desc_init_by_tag(&descs[2], 5, dims, dnnl_f32, dnnl_abcde);
-    (void)dnnl_memory_desc_init_by_tag(&descs[3], 1, dims, dnnl_f32, dnnl_a);
-    operands[n++] = (kt_dnn_operand_t){depthwise | DNNL_ARG_WEIGHTS, -1, w, &descs[2]};
-    if (bias)
-        operands[n++] = (kt_dnn_operand_t){depthwise | DNNL_ARG_BIAS, -1, bias, &descs[3]};
-    return n;
 }
 
 static kt_err_t
 conv_step(kt_builder_t *b, const conv_t *c)
 {
-    kt_cpu_step_t         step = {.name = "conv", .n_places = 2};
-    kt_dnn_operand_t      operands[KT_DNN_ARGS];
-    dnnl_memory_desc_t    descs[4];
     dnnl_primitive_desc_t pd;
+    dnnl_memory_desc_t    plain_w, plain_bias;
     fused_t               f;
     kt_err_t              err = conv_choose(b, c, &f, &pd);
     if (err != KT_OK)
         return err;
-    err = kt_read(b, c->node->in[0], KT_LAST, &step.places[1]);
+    (void)dnnl_memory_desc_init_by_tag(&plain_w, c->weight_rank, c->weights, dnnl_f32, PLAIN_TAGS[c->weight_rank - 3]);
+    (void)dnnl_memory_desc_init_by_tag(&plain_bias, 1, c->bias_dims, dnnl_f32, dnnl_a);
+    const kt_dnn_operand_t operands[] = {{DNNL_ARG_DST, 0, NULL, NULL},
+                                         {DNNL_ARG_SRC, 1, NULL, NULL},
+                                         {DNNL_ARG_WEIGHTS, -1, c->w, &plain_w},
+                                         {DNNL_ARG_BIAS, -1, c->bias, &plain_bias}};
+    kt_cpu_step_t          step       = {.name = "conv", .n_places = 2};
+    err                               = kt_read(b, c->node->in[0], KT_LAST, &step.places[1]);
     if (err == KT_OK && f.sum >= 0) {
         step.places[0] = b->values[f.sum].at[KT_LAST];
         kt_define(b, f.out, KT_LAST, step.places[0]);
@@ -243,14 +176,9 @@ conv_step(kt_builder_t *b, const conv_t *c)
         dnnl_primitive_desc_destroy(pd);
         return err;
     }
-    const int n = conv_operands(b, c, &f, descs, operands);
-    if (f.depthwise)
-        step.name = "conv+depthwise";
-    err = kt_dnn_step(b, pd, operands, n, &step);
+    err = kt_dnn_step(b, pd, operands, c->bias ? 4 : 3, &step);
     for (int i = 0; i < f.n && err == KT_OK; i++)
         kt_take(b, f.items[i].node);
-    if (err == KT_OK && f.depthwise)
-        kt_take(b, b->values[f.depthwise->in[0]].user);
     return err;
 }
 
