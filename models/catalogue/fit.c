@@ -40,6 +40,22 @@ named_classes(const kt_ktm_t *file)
     return 0;
 }
 
+// Values of the outputs that fill features: of models whose outputs are one value each.
+static int64_t
+feature_values(const kt_ktm_t *file, const kt_graph_t *graph, const kt_shape_of_t *shapes)
+{
+    const json_t *outputs = kt_json_get(kt_ktm_header(file), "outputs");
+    size_t        n       = outputs ? kt_json_count(outputs) : 0;
+    int64_t       sum     = 0;
+    for (size_t i = 0; i < n; i++) {
+        const json_t *row   = kt_json_at(outputs, i);
+        int           value = kt_graph_find(graph, kt_json_str(row, "value", ""));
+        if (value >= 0 && shapes[value].rank > 1 && kt_json_get(row, "feature"))
+            sum += shapes[value].dims[shapes[value].rank - 1];
+    }
+    return sum;
+}
+
 kt_err_t
 kt_model_classes(const kt_ktm_t *file, const kt_graph_t *graph, int64_t *out, char why[KT_KTM_WHY])
 {
@@ -53,7 +69,9 @@ kt_model_classes(const kt_ktm_t *file, const kt_graph_t *graph, int64_t *out, ch
     if (err)
         return err;
     const kt_shape_of_t *shape = &shapes[values[0]];
-    *out                       = shape->rank > 1 ? shape->dims[shape->rank - 1] : 0;
+    *out                       = feature_values(file, graph, shapes);
+    if (*out == 0 && shape->rank > 1)
+        *out = shape->dims[shape->rank - 1];
     free(shapes);
     return KT_OK;
 }

@@ -41,20 +41,26 @@ remove_folder(void)
 
 TestSuite(registry, .init = open_folder, .fini = remove_folder);
 
+static void
+write_text(const ktm_text_t *text)
+{
+    size_t   length = 0;
+    uint8_t *bytes  = ktm_build(text, &length);
+    FILE    *file   = fopen(upload, "we");
+    cr_assert_eq(fwrite(bytes, 1, length, file), length);
+    fclose(file);
+    free(bytes);
+}
+
 // classes: "'a','b'"; the graph has as many outputs as inputs.
 static void
 write_upload(const char *name, const char *version, const char *classes)
 {
     char       outputs[256];
-    size_t     length = 0;
-    ktm_text_t text   = {.name = name, .version = version, .outputs = outputs};
+    ktm_text_t text = {.name = name, .version = version, .outputs = outputs};
     snprintf(outputs, sizeof outputs, "[{'name':'tags','value':'y','per':'block','reduce':'mean','classes':[%s]}]",
              classes);
-    uint8_t *bytes = ktm_build(&text, &length);
-    FILE    *file  = fopen(upload, "we");
-    cr_assert_eq(fwrite(bytes, 1, length, file), length);
-    fclose(file);
-    free(bytes);
+    write_text(&text);
 }
 
 static kt_err_t
@@ -140,6 +146,20 @@ Test(registry, names_of_the_specification_expect_their_number_of_classes)
     write_upload("mood_detector", "1.0.0", "'a','b','c','d'");
     cr_assert_eq(register_upload(), KT_ECATALOGUE);
     cr_assert_not_null(strstr(why, "2 output classes, the file has 4"), "%s", why);
+}
+
+Test(registry, outputs_of_one_value_each_count_together)
+{
+    const ktm_text_t text = {
+        .name    = "mood_detector",
+        .graph   = "{'inputs':[{'name':'x','shape':['N',2]}],'nodes':["
+                   "{'op':'slice','in':['x'],'out':['v'],'end':1},{'op':'slice','in':['x'],'out':['a'],'begin':1}],"
+                   "'outputs':['v','a']}",
+        .outputs = "[{'name':'valence','value':'v','per':'block','reduce':'mean','feature':'mood.valence'},"
+                   "{'name':'arousal','value':'a','per':'block','reduce':'mean','feature':'mood.arousal'}]",
+    };
+    write_text(&text);
+    cr_assert_eq(register_upload(), KT_OK, "%s", why);
 }
 
 Test(registry, a_file_that_was_changed_or_lost_is_not_deployed)
