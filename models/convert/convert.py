@@ -55,7 +55,8 @@ def keras(path, rows):
         except ImportError:
             raise Missing("the Python package keras") from None
         model = runtime.saving.load_model(str(path), compile=False)
-        return {"y": np.asarray(model.predict(x.transpose(0, 2, 3, 1) if x.ndim == 4 else x, verbose=0))}
+        found = model.predict(x.transpose(0, 2, 3, 1) if x.ndim == 4 else x, verbose=0)
+        return dict(zip(network.outputs, found if isinstance(found, list) else [np.asarray(found)]))
 
     return network.graph(), ["N", *shape], {"N": 2}, original
 

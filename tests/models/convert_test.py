@@ -436,6 +436,21 @@ def a_keras_model_gives_the_same_values_in_the_other_layout(folder):
 
 
 @test
+def several_outputs_of_a_keras_model_have_the_names_of_their_layers(folder):
+    if not module("h5py"):
+        return
+    from readers import keras_h5
+    weights = {name: {"kernel": random(4, 1)} for name in ("one", "two")}
+    layers = [("InputLayer", {"name": "i", "batch_shape": [None, 4]})]
+    layers += [("Dense", {"name": name, "units": 1, "use_bias": False, "activation": "linear"}, "i") for name in weights]
+    originals.keras(folder / "k.h5", layers, weights, name="Functional", outputs=["two", "one"])
+    network, x = keras_h5.read(folder / "k.h5")[0], random(3, 4)
+    expect(list(network.outputs) == ["two", "one"], f"outputs {list(network.outputs)}")
+    for name, value in run(network.graph(), x=x).items():
+        close(value, x @ weights[name]["kernel"], name)
+
+
+@test
 def what_a_keras_file_cannot_be_is_named(folder):
     if not module("h5py"):
         return

@@ -122,13 +122,16 @@ def bundle(path, weights, bias, mean, cut=0):
     path.write_bytes(b"OVAD" + struct.pack("<5I", 1, *map(len, parts)) + b"".join(parts))
 
 
-def keras(path, layers, weights, name="Sequential"):
-    """A Keras model in HDF5. layers: (class, config); weights: {layer: {name: array}}."""
+def keras(path, layers, weights, name="Sequential", outputs=()):
+    """A Keras model in HDF5. layers: (class, config), and the names of its inputs in a Functional model, which has
+    outputs; weights: {layer: {name: array}}."""
     import h5py
 
-    rows = [{"class_name": kind, "config": config} for kind, config in layers]
+    rows = [{"class_name": kind, "config": config, "inbound_nodes": [[[of, 0, 0, {}] for of in inputs]]}
+            for kind, config, *inputs in layers]
     with h5py.File(path, "w") as file:
-        file.attrs["model_config"] = json.dumps({"class_name": name, "config": {"name": "m", "layers": rows}})
+        file.attrs["model_config"] = json.dumps({"class_name": name, "config": {
+            "name": "m", "layers": rows, "output_layers": [[layer, 0, 0] for layer in outputs]}})
         every = file.create_group("model_weights")
         for layer, arrays in weights.items():
             group = every.create_group(layer)

@@ -25,7 +25,8 @@ class _Value:
 
 
 def read(path, name="x"):
-    """(Network, shape of its input after N in its own order: [C, H, W])."""
+    """(Network, shape of its input after N in its own order: [C, H, W]). Its output is y; several have the names of their
+    layers."""
     try:
         import h5py
     except ImportError:
@@ -82,8 +83,9 @@ class _Reader:
                 raise Unsupported(f"layer '{self.name}' of the class {kind}")
             inputs = [previous] if self.sequential else [self.values[n] for n in _inbound(layer)]
             previous = self.values[self.name] = function(*inputs)
-        output = previous if self.sequential else self.values[_history(self.config["output_layers"])[0][0]]
-        self.network.output(output.name, "y")
+        outputs = [self.name] if self.sequential else _history(self.config["output_layers"])
+        for layer in outputs:
+            self.network.output(self.values[layer].name, "y" if len(outputs) == 1 else layer)
         return self.network.simplify(), shape
 
     def fail(self, why):
@@ -248,8 +250,6 @@ def _collect(value, found):
 
 
 def _history(outputs):
-    """[[LAYER, 0, 0]]; Keras 3 leaves out the outer list of a single output."""
+    """Names of the layers in [[LAYER, 0, 0], ...]; Keras 3 leaves out the outer list of a single output."""
     rows = outputs if outputs and isinstance(outputs[0], list) else [outputs]
-    if len(rows) != 1:
-        raise Unsupported("a model with several outputs")
-    return rows
+    return [row[0] for row in rows]
