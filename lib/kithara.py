@@ -224,7 +224,7 @@ class Model(_Handle):
         self.info = _document(LIB.kithara_model_info(self._handle, out), out)
 
     def _sizes(self, arrays):
-        """Sizes of the free dimensions, N first, by what the inputs hold: all of them but one must follow from shapes."""
+        """Sizes of the free dimensions, N first, by the shapes of the inputs."""
         sizes = {"N": None} | {name: None for name in self.info["free"]}
         for row, array in zip(self.info["graph_inputs"], arrays):
             view, given = memoryview(array), row["shape"]
