@@ -1,6 +1,7 @@
 // Fuzzing the readers of model files: bytes, header, graph, outputs, fusion, and one run of what is left. Most
 // inputs get a right checksum, without which a change ends at the first check.
 #include "common/assert.h"
+#include "common/text.h"
 #include "fuzz_main.h"
 #include "models/backend/backend.h"
 #include "models/graph/graph.h"
@@ -167,8 +168,7 @@ fuzz_seed(unsigned number, size_t *length)
     uint64_t    state = number | 1;
     if (!text.graph || number % 4 == 0)
         return ktm_build(&text, length);
-    kt_assert(strlen(text.graph) < sizeof graph);
-    strcpy(graph, text.graph);
+    kt_assert(kt_text_copy(graph, sizeof graph, text.graph));
     for (unsigned changes = 1 + number / 4 % 4, tries = 0; changes && tries < 1000; tries++) {
         char *at = &graph[fuzz_random(&state) % strlen(graph)];
         if (*at < '0' || *at > '9')
