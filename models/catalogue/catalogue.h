@@ -63,6 +63,7 @@ KT_MUST_USE kt_err_t kt_catalogue_parse(kt_catalogue_t **self_p, const char *tex
                                         char why[KT_CATALOGUE_WHY]);
 KT_MUST_USE kt_err_t kt_catalogue_new(kt_catalogue_t **self_p);  // empty
 void                 kt_catalogue_destroy(kt_catalogue_t **self_p);
+void                 kt_catalogue_print(const kt_catalogue_t *self, kt_buf_t *out);  // as models.yml; out->err
 // Writes models.yml beside the old one and renames it. KT_EIO, KT_EDISK, KT_EACCESS.
 KT_MUST_USE kt_err_t kt_catalogue_write(const kt_catalogue_t *self, const char *folder);
 

@@ -109,6 +109,15 @@ write_type(const kt_catalogue_t *self, kt_buf_t *out, const char *type)
     }
 }
 
+void
+kt_catalogue_print(const kt_catalogue_t *self, kt_buf_t *out)
+{
+    kt_buf_str(out, self->n ? "models:\n" : "models: {}\n");
+    write_type(self, out, "audio");
+    write_type(self, out, "video");
+    write_extraction(out, &self->extraction);
+}
+
 kt_err_t
 kt_catalogue_write(const kt_catalogue_t *self, const char *folder)
 {
@@ -117,10 +126,7 @@ kt_catalogue_write(const kt_catalogue_t *self, const char *folder)
     if (snprintf(path, sizeof path, "%s/models.yml", folder) >= (int)sizeof path)
         return KT_EINVAL;
     kt_buf_init(&out, KT_CATALOGUE_BYTES);
-    kt_buf_str(&out, self->n ? "models:\n" : "models: {}\n");
-    write_type(self, &out, "audio");
-    write_type(self, &out, "video");
-    write_extraction(&out, &self->extraction);
+    kt_catalogue_print(self, &out);
     kt_err_t err = out.err ? out.err : kt_file_replace(path, 0644, out.bytes, out.length);
     kt_buf_fini(&out);
     return err;
