@@ -77,6 +77,7 @@ kithara_open(kithara_t **out, const char *const *settings)
     kt_pipeline_opts_t opts = {.settings    = &self->settings,
                                .media_roots = self->settings.media_roots,
                                .any_path    = true,
+                               .open_models = true,
                                .decoder     = self->decoder};
     if ((err = kt_pipeline_new(&self->pipeline, &opts))) {
         (void)kt_lib_fail(err, "cannot start %s", self->decoder);

@@ -3,6 +3,7 @@
 // else of them.
 #pragma once
 
+#include "node/audio/models/models.h"
 #include "node/audio/segment.h"
 #include "node/audio/segment_range.h"
 #include "proto/document.h"
@@ -20,6 +21,7 @@ typedef struct kt_stream {
     uint32_t           options;  // kt_option_t bits that are requested
     kt_device_t       *device;   // borrowed, for rows that the plan does not have; its kt_isa_t is the modules' too
     kt_segment_range_t range;    // the part of the stream that is analysed: all of it, or some of its segments
+    kt_audio_models_t *models;   // of the analysis; results after kt_audio_models_close
 } kt_stream_t;
 
 typedef struct kt_module {
@@ -50,9 +52,10 @@ extern const kt_module_t kt_module_rhythm;
 extern const kt_module_t kt_module_key;
 extern const kt_module_t kt_module_quality;
 extern const kt_module_t kt_module_perceptual;
+extern const kt_module_t kt_module_models;
 extern const kt_module_t kt_module_similarity;
 
-enum { KT_MODULES = 7 };
+enum { KT_MODULES = 8 };
 extern const kt_module_t *const kt_modules[KT_MODULES];
 
 // Matrices that --frames writes, by the names of the feature table.

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-enum { KT_RANGE_BEFORE_S = 30, KT_RANGE_AFTER_S = 1, KT_RANGE_BLOCK = 4096, KT_RANGE_SEGMENTS = 1 << 20 };
+enum { KT_RANGE_BEFORE_S = 30, KT_RANGE_AFTER_S = 4, KT_RANGE_BLOCK = 4096, KT_RANGE_SEGMENTS = 1 << 20 };
 
 // Frames of the source, counted from the stream's start: [from, to) is to be pushed, [own, end) is what the range
 // counts. own and end are multiples of KT_RANGE_BLOCK next to the segments' borders, so that ranges adjoin;

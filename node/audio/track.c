@@ -18,6 +18,7 @@
 // min and max are those of all frames; the median is the weighted median of the segments' quantiles (kt_summary).
 struct kt_analysis {
     kt_analysis_opts_t opts;
+    kt_audio_models_t *models;
     void              *module[KT_MODULES];  // states; NULL: not requested
     bool               wanted[KT_MODULES];
     uint32_t           reads;
@@ -46,7 +47,7 @@ static kt_err_t
 open_modules(kt_analysis_t *self)
 {
     kt_stream_t stream = {self->opts.plan,    self->opts.rate_hz, self->opts.channels, self->opts.layout,
-                          self->opts.options, self->opts.device,  self->range};
+                          self->opts.options, self->opts.device,  self->range,         self->models};
     for (size_t m = 0; m < KT_MODULES; m++) {
         if (!(kt_modules[m]->options & self->opts.options))
             continue;
@@ -57,6 +58,24 @@ open_modules(kt_analysis_t *self)
         self->reads |= kt_modules[m]->reads;
     }
     return KT_OK;
+}
+
+static kt_err_t
+open_models(kt_analysis_t *self)
+{
+    kt_audio_models_opts_t opts = {
+        .set      = self->opts.models,
+        .absent   = self->opts.models_absent,
+        .patches  = self->opts.patches,
+        .rate_hz  = self->opts.rate_hz,
+        .channels = self->opts.channels,
+        .options  = self->opts.options,
+        .from     = self->range.from,
+        .own      = self->range.own,
+        .end      = self->range.end,
+        .isa      = kt_device_isa(self->opts.device),
+    };
+    return kt_audio_models_new(&self->models, &opts);
 }
 
 static kt_err_t
@@ -104,9 +123,13 @@ kt_analysis_new(kt_analysis_t **self_p, const kt_analysis_opts_t *opts)
             goto fail;
         self->pushed = self->range.from;
     }
-    if ((err = open_modules(self)))
+    if (opts->channels > 0 && opts->rate_hz == 0) {
+        err = KT_EINVAL;
         goto fail;
-    if (opts->channels > 0 && (err = opts->rate_hz > 0 ? open_stream(self) : KT_EINVAL))
+    }
+    if ((err = open_models(self)) || (err = open_modules(self)))
+        goto fail;
+    if (opts->channels > 0 && (err = open_stream(self)))
         goto fail;
     *self_p = self;
     return KT_OK;
@@ -124,6 +147,7 @@ kt_analysis_destroy(kt_analysis_t **self_p)
     for (size_t m = 0; m < KT_MODULES; m++)
         if (self->module[m])
             kt_modules[m]->destroy(&self->module[m]);
+    kt_audio_models_destroy(&self->models);
     kt_segment_destroy(&self->segment);
     kt_resample_destroy(&self->resample);
     free(self->finite);
@@ -348,7 +372,8 @@ kt_analysis_merge(kt_analysis_t *self, kt_analysis_t **next_p)
 {
     kt_analysis_t            *next = *next_p;
     const kt_analysis_opts_t *a = &self->opts, *b = &next->opts;
-    if (a->plan != b->plan || a->rate_hz != b->rate_hz || a->channels != b->channels || a->options != b->options)
+    if (a->plan != b->plan || a->models != b->models || a->patches != b->patches || a->rate_hz != b->rate_hz ||
+        a->channels != b->channels || a->options != b->options)
         return KT_EINVAL;
     if (self->range.end != next->range.own || next->pushed <= next->range.own)
         return KT_EINVAL;

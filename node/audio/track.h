@@ -8,6 +8,7 @@
 
 #include "common/err.h"
 #include "kernels/device.h"
+#include "models/catalogue/model_set.h"
 #include "node/audio/segment_range.h"
 #include "node/run/track.h"
 #include "proto/document.h"
@@ -24,6 +25,9 @@ typedef struct kt_analysis_opts {
     uint32_t         rate_hz, channels;
     const char      *layout;   // FFmpeg's name of the speakers; NULL or "": unknown. Needed only by new
     uint32_t         options;  // kt_option_t bits; others cost nothing
+    kt_model_set_t  *models;   // borrowed; NULL: none, models_absent says why
+    const char      *models_absent;
+    size_t           patches;  // blocks that block models see; 0: all
     kt_frames_fn    *frames;   // NULL: none
     bool             each_segment;
     void            *context;
@@ -33,7 +37,8 @@ typedef struct kt_analysis_opts {
 // A very long stream in segment ranges: one analysis each of segments first_segment .. + segments - 1 (0: to the end),
 // which is fed exactly the frames [from, to) of kt_analysis_range, as far as the stream has them: half a
 // minute before its own for everything with a memory (filters, windows of loudness, the frames an onset looks back to),
-// a second after them. Then merges, from the first on, and finish on what has become the whole.
+// four seconds after them, the reach of models. Then merges, from the first on, and finish on what has become the
+// whole.
 
 // Microseconds of each stage, for the result's header. modules: of those of node/audio/modules.h, by their place there.
 enum { KT_STAGE_MODULES = 8 };

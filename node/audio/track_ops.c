@@ -14,9 +14,12 @@ audio_wanted(uint32_t options, const kt_media_info_t *media_info)
 }
 
 static uint64_t
-audio_bytes(const kt_plan_t *plan, const kt_media_info_t *media_info, double seconds)
+audio_bytes(const kt_track_opts_t *opts, double seconds)
 {
-    return media_info->has_audio ? kt_analysis_bytes(kt_plan_opts(plan), seconds) : 0;
+    if (!opts->media_info->has_audio)
+        return 0;
+    return kt_analysis_bytes(kt_plan_opts(opts->plan), seconds) +
+           kt_audio_models_bytes(opts->models, opts->options, seconds);
 }
 
 static kt_err_t
@@ -24,15 +27,18 @@ audio_new(void **self_p, const kt_track_opts_t *opts)
 {
     const kt_media_info_t *media_info = opts->media_info;
     kt_analysis_opts_t     analysis   = {
-              .plan         = opts->plan,
-              .device       = opts->device,
-              .rate_hz      = media_info->has_audio ? media_info->rate_hz : 0,
-              .channels     = media_info->has_audio ? media_info->channels : 0,
-              .layout       = media_info->layout,
-              .options      = opts->options,
-              .frames       = opts->frames,
-              .each_segment = opts->each_segment,
-              .context      = opts->context,
+              .plan          = opts->plan,
+              .device        = opts->device,
+              .rate_hz       = media_info->has_audio ? media_info->rate_hz : 0,
+              .channels      = media_info->has_audio ? media_info->channels : 0,
+              .layout        = media_info->layout,
+              .options       = opts->options,
+              .models        = opts->models,
+              .models_absent = opts->models_absent,
+              .patches       = opts->patches,
+              .frames        = opts->frames,
+              .each_segment  = opts->each_segment,
+              .context       = opts->context,
     };
     kt_analysis_t *self = NULL;
     kt_err_t       err  = kt_analysis_new(&self, &analysis);

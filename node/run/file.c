@@ -29,6 +29,7 @@ typedef struct run {
     uint64_t                size_bytes;
     kt_source_t             source;
     void                   *tracks[KT_TRACKS];  // states; NULL: not wanted
+    kt_model_set_t         *models;             // from the file's beginning to its end; NULL: none
     kt_document_t          *document;
     uint64_t                held_bytes;
     double                  expected_s;  // 0: the most is reserved
@@ -149,6 +150,7 @@ cache_key(const file_run_t *run)
         .content      = run->report->content_digest,
         .device       = run->worker->pipeline->device,
         .options      = run->job->options,
+        .models       = run->models && run->job->options & KT_OPTION_MODELS ? kt_model_set_digest(run->models) : NULL,
         .pcm_rate_hz  = run->opts->pcm ? run->opts->pcm_rate_hz : 0,
         .pcm_channels = run->opts->pcm ? run->opts->pcm_channels : 0,
     };
@@ -185,13 +187,31 @@ track_is_wanted(const file_run_t *run, size_t track)
     return TRACKS[track]->wanted(run->job->options, &run->worker->media_info);
 }
 
+static kt_track_opts_t
+track_opts(const file_run_t *run)
+{
+    return (kt_track_opts_t){
+        .plan          = run->worker->pipeline->plan,
+        .device        = run->worker->device,
+        .media_info    = &run->worker->media_info,
+        .options       = run->job->options,
+        .models        = run->models,
+        .models_absent = run->worker->pipeline->models_absent,
+        .patches       = (size_t)run->worker->pipeline->settings->model_patches,
+        .frames        = run->opts->frames,
+        .each_segment  = run->opts->each_segment,
+        .context       = run->opts->context,
+    };
+}
+
 static uint64_t
 tracks_bytes(const file_run_t *run, double seconds)
 {
-    uint64_t bytes = 0;
+    kt_track_opts_t opts  = track_opts(run);
+    uint64_t        bytes = 0;
     for (size_t t = 0; t < KT_TRACKS; t++)
         if (track_is_wanted(run, t))
-            bytes += TRACKS[t]->bytes(run->worker->pipeline->plan, &run->worker->media_info, seconds);
+            bytes += TRACKS[t]->bytes(&opts, seconds);
     return bytes;
 }
 
@@ -229,17 +249,9 @@ admit_longer(file_run_t *run)
 static kt_err_t
 open_tracks(file_run_t *run)
 {
-    kt_track_opts_t opts = {
-        .plan         = run->worker->pipeline->plan,
-        .device       = run->worker->device,
-        .media_info   = &run->worker->media_info,
-        .options      = run->job->options,
-        .frames       = run->opts->frames,
-        .each_segment = run->opts->each_segment,
-        .context      = run->opts->context,
-    };
-    bool     snapshots = run->opts->every_s > 0;
-    kt_err_t err       = snapshots && run->worker->pipeline->gpus ? KT_EINVAL : KT_OK;
+    kt_track_opts_t opts      = track_opts(run);
+    bool            snapshots = run->opts->every_s > 0;
+    kt_err_t        err       = snapshots && run->worker->pipeline->gpus ? KT_EINVAL : KT_OK;
     for (size_t t = 0; t < KT_TRACKS && !err; t++)
         if (track_is_wanted(run, t))
             err = snapshots && !TRACKS[t]->snapshot ? KT_EINVAL : TRACKS[t]->new (&run->tracks[t], &opts);
@@ -314,6 +326,26 @@ push_chunks(file_run_t *run)
     }
 }
 
+// The models of this moment, for all of the file. A models.yml that has changed for the worse is logged once per
+// change, and the old set stays.
+static void
+hold_models(file_run_t *run)
+{
+    kt_model_folder_t *folder                = run->worker->pipeline->models;
+    char               why[KT_CATALOGUE_WHY] = "";
+    bool               changed               = false;
+    if (run->opts->models)
+        run->models = kt_model_set_hold(run->opts->models);
+    if (run->models || !folder)
+        return;
+    kt_err_t err = kt_model_folder_refresh(folder, &changed, why);
+    run->models  = kt_model_folder_set(folder);
+    if (err)
+        kt_log_warn("MODELS-REFRESH", "err=%s why=\"%s\"", kt_err_name(err), why);
+    else if (changed)
+        kt_log_info("MODELS-CHANGED", "models=%zu", kt_model_set_count(run->models));
+}
+
 // From path to features, or to the cached document.
 static kt_err_t
 file_analyse(file_run_t *run)
@@ -321,7 +353,8 @@ file_analyse(file_run_t *run)
     kt_worker_t         *worker   = run->worker;
     const kt_settings_t *settings = worker->pipeline->settings;
     char                 quoted[KT_JOB_PATH];
-    kt_err_t             err = run->opts->stream ? KT_OK : file_open(run);
+    hold_models(run);
+    kt_err_t err = run->opts->stream ? KT_OK : file_open(run);
     if (err || (err = file_check_limits(run)) || file_find_cached(run))
         return err;
     if ((err = kt_document_new(&run->document, run->job)))  // after the digest, which may be the message's id
@@ -412,6 +445,7 @@ file_close(file_run_t *run)
     for (size_t t = 0; t < KT_TRACKS; t++)
         if (run->tracks[t])
             TRACKS[t]->destroy(&run->tracks[t]);
+    kt_model_set_release(&run->models);
     kt_source_close(&run->source);
     if (run->held_bytes > 0)
         kt_admission_give(run->worker->pipeline->admission, run->held_bytes);

@@ -1,10 +1,34 @@
 #include "node/run/pipeline.h"
 
+#include "common/log.h"
 #include "node/run/pipeline_parts.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
-enum { N_MELS = 128 };
+enum { N_MELS = 128, FOLDER_BYTES = 4400 };
+
+// Models that cannot be opened leave their features null; they do not keep a node from its work.
+static kt_err_t
+open_models(kt_pipeline_t *self, bool wanted)
+{
+    char            path[FOLDER_BYTES], why[KT_CATALOGUE_WHY];
+    const char     *folder = kt_settings_model_dir(self->settings, path, sizeof path);
+    kt_model_opts_t opts   = {.exec = {.isa = self->settings->isa}};
+    snprintf(self->models_absent, sizeof self->models_absent, "no models are deployed");
+    if (!wanted)
+        return KT_OK;
+    if (!folder || !*folder) {
+        snprintf(self->models_absent, sizeof self->models_absent, "ANALYZER_MODEL_PATH names no folder");
+        return KT_OK;
+    }
+    kt_err_t err = kt_model_folder_open(&self->models, folder, &opts, why);
+    if (!err || err == KT_ENOMEM)
+        return err;
+    kt_log_warn("MODELS-OPEN", "folder=\"%s\" err=%s why=\"%s\"", folder, kt_err_name(err), why);
+    snprintf(self->models_absent, sizeof self->models_absent, "%s", *why ? why : kt_err_text(err));
+    return KT_OK;
+}
 
 kt_err_t
 kt_pipeline_new(kt_pipeline_t **self_p, const kt_pipeline_opts_t *opts)
@@ -36,6 +60,8 @@ kt_pipeline_new(kt_pipeline_t **self_p, const kt_pipeline_opts_t *opts)
         goto fail;
     if ((err = kt_fetch_http_new(&self->fetch_http, settings, opts->any_path)))
         goto fail;
+    if ((err = open_models(self, opts->open_models)))
+        goto fail;
     if ((err = kt_cache_new(&self->cache, settings)))
         goto fail;
     if ((err = kt_decode_server_new(&self->decode, opts->decoder)))
@@ -55,6 +81,7 @@ kt_pipeline_destroy(kt_pipeline_t **self_p)
         return;
     kt_decode_server_destroy(&self->decode);
     kt_cache_destroy(&self->cache);
+    kt_model_folder_close(&self->models);
     kt_fetch_http_destroy(&self->fetch_http);
     kt_fetch_destroy(&self->fetch);
     kt_admission_destroy(&self->admission);

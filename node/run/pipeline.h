@@ -21,8 +21,9 @@ typedef struct kt_pipeline_opts {
     const kt_settings_t *settings;
     const char          *media_roots;  // ':'-separated
     bool                 any_path;
-    kt_gpus_t           *gpus;     // borrowed; NULL: workers use the processor
-    const char          *decoder;  // path of kithara-decode; NULL: node/decode/client.h finds it
+    kt_gpus_t           *gpus;         // borrowed; NULL: workers use the processor
+    bool                 open_models;  // ANALYZER_MODEL_PATH, for files to which kt_worker_opts_t gives no models
+    const char          *decoder;      // path of kithara-decode; NULL: node/decode/client.h finds it
 } kt_pipeline_opts_t;
 KT_MUST_USE kt_err_t kt_pipeline_new(kt_pipeline_t **self_p, const kt_pipeline_opts_t *opts);
 void                 kt_pipeline_destroy(kt_pipeline_t **self_p);  // after its workers
@@ -55,7 +56,7 @@ typedef bool kt_message_fn(void *context, const char *text, size_t length);
 typedef struct kt_worker_opts {
     int64_t           deadline_ms;     // monotonic; 0: ANALYZER_FILE_DEADLINE from now
     _Atomic bool     *cancelled;       // may be set by another thread: ends with KT_ECANCELLED. NULL: never
-    kt_model_set_t   *models;          // what this file is analysed with, borrowed; NULL: no models
+    kt_model_set_t   *models;          // what this file is analysed with, borrowed; NULL: the pipeline's
     _Atomic uint64_t *progress;        // grows while the file advances. NULL: not counted
     kt_frames_fn     *frames;          // --frames
     bool              each_segment;    // frames, for each segment of a long file

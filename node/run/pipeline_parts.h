@@ -1,6 +1,7 @@
 // What the files of node/run share: the pipeline's parts, the source of chunks, faults for tests. Private to node/run.
 #pragma once
 
+#include "models/catalogue/model_set.h"
 #include "node/decode/client.h"
 #include "node/fetch/http.h"
 #include "node/fetch/path.h"
@@ -16,7 +17,9 @@ struct kt_pipeline {
     kt_decode_server_t  *decode;
     kt_plan_t           *plan;
     kt_admission_t      *admission;
-    kt_cache_t          *cache;       // NULL: none
+    kt_cache_t          *cache;   // NULL: none
+    kt_model_folder_t   *models;  // NULL: models_absent says why
+    char                 models_absent[KT_CATALOGUE_WHY];
     kt_noop_message_t   *noop;        // NULL: files are analysed
     kt_gpus_t           *gpus;        // borrowed; NULL: none
     char                 device[96];  // what results depend on besides the processor: the GPUs; "": none

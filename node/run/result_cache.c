@@ -79,6 +79,7 @@ kt_cache_new(kt_cache_t **self_p, const kt_settings_t *settings)
     kt_buf_fmt(&text, "rate %lld hop %lld n_fft %lld n_mfcc %lld n_chroma %lld max_duration %lld\n",
                (long long)settings->sample_rate_hz, (long long)settings->hop_length, (long long)settings->n_fft,
                (long long)settings->n_mfcc, (long long)settings->n_chroma, (long long)settings->max_duration_s);
+    kt_buf_fmt(&text, "model_patches %lld\n", (long long)settings->model_patches);
     if ((err = text.err))
         goto fail;
     kt_digest_of(text.bytes, text.length, &self->own);
@@ -101,8 +102,8 @@ kt_cache_destroy(kt_cache_t **self_p)
 static void
 entry_name(const kt_cache_t *self, const kt_cache_key_t *key, char name[KT_DIGEST_HEX])
 {
-    uint8_t     bytes[3 * KT_DIGEST_BYTES + 12];
-    size_t      n = sizeof bytes - KT_DIGEST_BYTES;
+    uint8_t     bytes[4 * KT_DIGEST_BYTES + 12];
+    size_t      n = 2 * (size_t)KT_DIGEST_BYTES + 12;
     kt_digest_t digest;
     uint32_t    numbers[] = {key->options, key->pcm_rate_hz, key->pcm_channels};
     memcpy(bytes, self->own.bytes, KT_DIGEST_BYTES);
@@ -111,7 +112,12 @@ entry_name(const kt_cache_t *self, const kt_cache_key_t *key, char name[KT_DIGES
     if (key->device && *key->device) {
         kt_digest_of(key->device, strlen(key->device), &digest);
         memcpy(bytes + n, digest.bytes, KT_DIGEST_BYTES);
-        n = sizeof bytes;
+        n += KT_DIGEST_BYTES;
+    }
+    if (key->models) {
+        kt_digest_of(key->models->bytes, KT_DIGEST_BYTES, &digest);  // else it could pass for a device's
+        memcpy(bytes + n, digest.bytes, KT_DIGEST_BYTES);
+        n += KT_DIGEST_BYTES;
     }
     kt_digest_of(bytes, n, &digest);
     kt_digest_hex(&digest, name);

@@ -24,10 +24,11 @@ void                 kt_cache_destroy(kt_cache_t **self_p);
 // What an entry depends on. The settings rate, hop, n_fft, n_mfcc, n_chroma, longest duration, the analysis
 // version, the build of this program and of the decoder, and the processor's instruction set are added by the cache.
 typedef struct kt_cache_key {
-    kt_digest_t content;
-    uint32_t    options;                    // kt_option_t bits
-    uint32_t    pcm_rate_hz, pcm_channels;  // of raw samples; 0: a media file
-    const char *device;                     // what computes rows; NULL or "": the processor alone
+    kt_digest_t        content;
+    uint32_t           options;                    // kt_option_t bits
+    uint32_t           pcm_rate_hz, pcm_channels;  // of raw samples; 0: a media file
+    const char        *device;                     // what computes rows; NULL or "": the processor alone
+    const kt_digest_t *models;                     // of the deployed models; NULL: none are used
 } kt_cache_key_t;
 
 // The message of earlier work for this job: message_id, media_id, file_path, processing_time and timestamp

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kernels/device.h"
+#include "models/catalogue/model_set.h"
 #include "node/decode/media_info.h"
 #include "proto/document.h"
 
@@ -34,7 +35,10 @@ typedef struct kt_track_opts {
     kt_device_t           *device;      // this thread's
     const kt_media_info_t *media_info;  // needed by `new` alone
     uint32_t               options;     // kt_option_t bits of the job
-    kt_frames_fn          *frames;      // NULL: none
+    kt_model_set_t        *models;      // borrowed; NULL: none, models_absent says why
+    const char            *models_absent;
+    size_t                 patches;  // ANALYZER_MODEL_PATCHES
+    kt_frames_fn          *frames;   // NULL: none
     bool                   each_segment;
     void                  *context;  // of frames
 } kt_track_opts_t;
@@ -47,8 +51,8 @@ typedef struct kt_track_ops {
     // Whether the job's options request features of this track. Of a file without its content it writes why they are
     // null.
     bool (*wanted)(uint32_t options, const kt_media_info_t *media_info);
-    // Peak memory of a file of this length, for admission; seconds 0: unknown, so the most.
-    uint64_t (*bytes)(const kt_plan_t *plan, const kt_media_info_t *media_info, double seconds);
+    // Peak memory of a file of this length, for admission; seconds 0: unknown, so the most. Of opts without `device`.
+    uint64_t (*bytes)(const kt_track_opts_t *opts, double seconds);
     kt_err_t (*new)(void **self_p, const kt_track_opts_t *opts);  // KT_EINVAL, KT_ENOMEM
     kt_err_t (*push)(void *self, const kt_chunk_t *chunk);        // in order; the cut into chunks changes no feature
     kt_err_t (*finish)(void *self, kt_document_t *document);      // once, after the last push

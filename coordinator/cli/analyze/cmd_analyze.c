@@ -188,6 +188,7 @@ open_analyze(analyze_t *self, char why[KT_GPU_WHY])
     kt_pipeline_opts_t pipeline = {.settings    = self->cli->settings,
                                    .media_roots = self->cli->settings->media_roots,
                                    .any_path    = true,
+                                   .open_models = true,
                                    .gpus        = self->gpus};
     self->ring                  = RING_PER_WORKER * self->opts->workers;
     self->outcomes              = calloc(self->ring, sizeof *self->outcomes);

@@ -25,7 +25,7 @@ analyze_stream(const kt_cli_t *cli, const kt_analyze_opts_t *opts, live_t *self)
     kt_report_t        report        = {0};
     kt_pipeline_t     *pipeline      = NULL;
     kt_worker_t       *worker        = NULL;
-    kt_pipeline_opts_t pipeline_opts = {.settings = cli->settings, .any_path = true};
+    kt_pipeline_opts_t pipeline_opts = {.settings = cli->settings, .any_path = true, .open_models = true};
     kt_job_t           job           = {.file_path = "-", .priority = KT_PRIORITY_NORMAL, .options = opts->options};
     kt_worker_opts_t   stream        = {.stream       = true,
                                         .stream_fd    = STDIN_FILENO,

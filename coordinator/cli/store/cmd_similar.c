@@ -11,13 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_VALUES = 256, MOST_NEAREST = 1000, DEFAULT_NEAREST = 10 };
+enum { MOST_VALUES = 768, MOST_NEAREST = 1000, DEFAULT_NEAREST = 10 };
 
 // A vector and the version of its definition; only vectors of the same version are compared.
 typedef struct vector {
     size_t n;
     double value[MOST_VALUES];
-    char   version[32];
+    char   version[128];
 } vector_t;
 
 typedef struct neighbour {
@@ -185,14 +185,15 @@ static kt_err_t
 analyse_query(similar_t *self, char detail[KT_DETAIL])
 {
     const kt_settings_t *settings      = self->cli->settings;
-    kt_pipeline_opts_t   pipeline_opts = {.settings = settings, .media_roots = settings->media_roots, .any_path = true};
-    kt_job_t             job           = {.message_id = "similar", .options = KT_OPTION_SIMILARITY};
-    kt_worker_opts_t     opts          = {0};
-    kt_report_t          report        = {0};
-    kt_pipeline_t       *pipeline      = NULL;
-    kt_worker_t         *worker        = NULL;
-    json_t              *document      = NULL;
-    kt_err_t             err = kt_text_copy(job.file_path, sizeof job.file_path, self->path) ? KT_OK : KT_ENOFILE;
+    kt_pipeline_opts_t   pipeline_opts = {
+          .settings = settings, .media_roots = settings->media_roots, .any_path = true, .open_models = true};
+    kt_job_t         job      = {.message_id = "similar", .options = KT_OPTION_SIMILARITY | KT_OPTION_MODELS};
+    kt_worker_opts_t opts     = {0};
+    kt_report_t      report   = {0};
+    kt_pipeline_t   *pipeline = NULL;
+    kt_worker_t     *worker   = NULL;
+    json_t          *document = NULL;
+    kt_err_t         err      = kt_text_copy(job.file_path, sizeof job.file_path, self->path) ? KT_OK : KT_ENOFILE;
     if (!err)
         err = kt_pipeline_new(&pipeline, &pipeline_opts);
     if (!err)

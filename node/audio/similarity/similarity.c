@@ -3,20 +3,26 @@
 // deviations and weighted by how little a cut or a codec changes it (scale.c), then each vector is divided by its
 // length; combined holds both with equal weight. Vectors of other definitions must not be compared, so at other
 // settings than the defaults there are none.
+//
+// Where a model gives an embedding (musicnn's last layer but one, a mean over blocks), combined has it as a third part
+// of equal weight, and its method is "models-1" with that model and its version, so that it is compared with its like
+// only. Without models, or where the embedding is unknown, it is "signal-1".
 #include "node/audio/similarity/similarity.h"
 
 #include "node/audio/modules.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static const double LIMIT = 4;
 enum { LEAST_FRAMES = 44 };  // one second
 
 typedef struct similarity {
-    bool         defined, heard;
-    kt_timbre_t  timbre;
-    kt_pattern_t pattern;
+    kt_audio_models_t *models;  // of the analysis
+    bool               defined, heard;
+    kt_timbre_t        timbre;
+    kt_pattern_t       pattern;
 } similarity_t;
 
 static void
@@ -35,7 +41,8 @@ similarity_new(void **state, const kt_stream_t *stream)
         return KT_ENOMEM;
     self->defined = opts->rate_hz == 22050 && opts->n_fft == 2048 && opts->hop == 512 && opts->n_mels == 128 &&
                     opts->n_chroma == 12;
-    *state = self;
+    self->models = stream->models;
+    *state       = self;
     return KT_OK;
 }
 
@@ -98,11 +105,50 @@ write_vector_nulls(kt_document_t *document, const char *reason)
     kt_document_null(document, KT_FEATURE_VECTORS_combined_vector, reason);
 }
 
+// Three parts of one weight: out has room for KT_SIM_COMBINED + n values, the first two parts are there. False: an
+// embedding without a direction.
+static bool
+append_embedding(double *out, const float *embedding, size_t n)
+{
+    double square = 0, third = sqrt(1.0 / 3);
+    for (size_t i = 0; i < n; i++)
+        square += (double)embedding[i] * embedding[i];
+    if (!(square > 0) || !isfinite(square))
+        return false;
+    for (int i = 0; i < KT_SIM_COMBINED; i++)
+        out[i] *= third / M_SQRT1_2;
+    for (size_t i = 0; i < n; i++)
+        out[KT_SIM_COMBINED + i] = third * embedding[i] / sqrt(square);
+    return true;
+}
+
+// spectral and mir are side by side in out, which has room for an embedding after them.
+static kt_err_t
+write_combined(const similarity_t *self, kt_document_t *document, double *out)
+{
+    char     version[96], method[128];
+    size_t   n   = 0;
+    kt_err_t err = kt_audio_models_close(self->models);
+    if (err)
+        return err;
+    const float *embedding = kt_audio_models_embedding(self->models, &n, version);
+    for (int i = 0; i < KT_SIM_COMBINED; i++)
+        out[i] *= M_SQRT1_2;
+    bool more = embedding && n <= KT_SIM_EMBEDDING && append_embedding(out, embedding, n);
+    kt_document_reals(document, KT_FEATURE_VECTORS_combined_vector, out, KT_SIM_COMBINED + (more ? n : 0));
+    if (!more)
+        return KT_OK;
+    snprintf(method, sizeof method, "models-1 %s", version);
+    kt_document_method(document, KT_FEATURE_VECTORS_combined_vector, method);
+    kt_audio_models_name_embedding(self->models, document);
+    return KT_OK;
+}
+
 static kt_err_t
 similarity_finish(const void *state, kt_document_t *document)
 {
     const similarity_t *self = state;
-    double              raw[KT_SIM_COMBINED], out[KT_SIM_COMBINED];
+    double              raw[KT_SIM_COMBINED], out[KT_SIM_COMBINED + KT_SIM_EMBEDDING];
     double             *pattern = out + KT_SIM_TIMBRE;
     if (!self->defined || !self->heard || self->timbre.frames < LEAST_FRAMES) {
         const char *short_or_silent = self->heard ? "shorter than a second" : "silence";
@@ -119,10 +165,7 @@ similarity_finish(const void *state, kt_document_t *document)
     }
     kt_document_reals(document, KT_FEATURE_VECTORS_spectral_vector, out, KT_SIM_TIMBRE);
     kt_document_reals(document, KT_FEATURE_VECTORS_mir_vector, pattern, KT_SIM_PATTERN);
-    for (int i = 0; i < KT_SIM_COMBINED; i++)
-        out[i] *= M_SQRT1_2;
-    kt_document_reals(document, KT_FEATURE_VECTORS_combined_vector, out, KT_SIM_COMBINED);
-    return KT_OK;
+    return write_combined(self, document, out);
 }
 
 const kt_module_t kt_module_similarity = {

@@ -14,6 +14,7 @@ enum {
     KT_SIM_INTERVALS = 6 + 5 * 12,
     KT_SIM_PATTERN   = KT_SIM_GROUPS * KT_SIM_OCTAVES + KT_SIM_LAGS + KT_SIM_INTERVALS,
     KT_SIM_COMBINED  = KT_SIM_TIMBRE + KT_SIM_PATTERN,
+    KT_SIM_EMBEDDING = 512,  // at most, of a model
 };
 
 // Bands of each frame of a segment in log2(1 + 10^4 * power / mean power of the segment): levels 40 dB below the

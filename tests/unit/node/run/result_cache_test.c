@@ -152,15 +152,21 @@ Test(cache, every_part_of_the_key_and_every_setting_of_the_analysis_counts)
 {
     static const char *const SETTINGS[][2] = {{"ANALYZER_SAMPLE_RATE", "16000"}, {"ANALYZER_HOP_LENGTH", "256"},
                                               {"ANALYZER_N_FFT", "4096"},        {"ANALYZER_N_MFCC", "20"},
-                                              {"ANALYZER_N_CHROMA", "24"},       {"ANALYZER_MAX_DURATION", "60"}};
-    kt_cache_key_t           content = KEY, options = KEY, rate = KEY, channels = KEY, device = KEY;
+                                              {"ANALYZER_N_CHROMA", "24"},       {"ANALYZER_MAX_DURATION", "60"},
+                                              {"ANALYZER_MODEL_PATCHES", "4"}};
+    kt_cache_key_t           content = KEY, options = KEY, rate = KEY, channels = KEY, device = KEY, models = KEY;
+    const kt_digest_t        deployed = {{7}};
     store(&KEY, 1);
     content.content.bytes[31] ^= 1;
     options.options       = KT_OPTION_SPECTRAL;
     rate.pcm_rate_hz      = 44100;
     channels.pcm_channels = 2;
     device.device         = "cuda: NVIDIA L4";
+    models.models         = &deployed;
     cr_assert(!knows(&content) && !knows(&options) && !knows(&rate) && !knows(&channels) && !knows(&device));
+    cr_assert(!knows(&models));
+    store(&models, 2);
+    cr_assert(knows(&models) && !knows(&device));
     for (size_t i = 0; i < sizeof SETTINGS / sizeof *SETTINGS; i++) {
         kt_cache_destroy(&cache);
         set(SETTINGS[i][0], SETTINGS[i][1]);

@@ -1,0 +1,142 @@
+#include "tests/unit/node/audio/models/models_fixture.h"
+
+#include "common/file.h"
+#include "tests/unit/models/ktm_build.h"
+
+#include <criterion/criterion.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+char mf_folder[64];
+
+static const kt_model_opts_t REF = {.backend = &kt_backend_ref};
+
+#define AUDIO(layout, blocks)                                                                                          \
+    "{'kind':'audio','rate_hz':8000,'frame':{'length':256,'hop':80,'window':'hann'},'spectrum':'power',"               \
+    "'bands':{'kind':'mel_slaney','count':4,'low_hz':0,'high_hz':4000},'log':{'kind':'ln','floor':1e-10},"             \
+    "'layout':'" layout "','blocks':" blocks "}"
+
+void
+mf_make(void)
+{
+    cr_assert_not_null(mkdtemp(strcpy(mf_folder, "/tmp/audio_modelsXXXXXX")));
+}
+
+void
+mf_remove(void)
+{
+    DIR *folder = opendir(mf_folder);
+    char path[512];
+    for (struct dirent *entry; folder && (entry = readdir(folder));) {
+        (void)snprintf(path, sizeof path, "%s/%s", mf_folder, entry->d_name);
+        (void)unlink(path);
+    }
+    if (folder)
+        closedir(folder);
+    (void)rmdir(mf_folder);
+}
+
+static void
+put_file(const char *name, const char *bytes, size_t length)
+{
+    char path[256];
+    (void)snprintf(path, sizeof path, "%s/%s", mf_folder, name);
+    cr_assert_eq(kt_file_replace(path, 0600, bytes, length), KT_OK);
+}
+
+static void
+put_model(const char *name, const ktm_text_t *text)
+{
+    char       file[128];
+    size_t     length;
+    ktm_text_t named = *text;
+    named.name       = name;
+    uint8_t *bytes   = ktm_build(&named, &length);
+    (void)snprintf(file, sizeof file, "%s.ktm", name);
+    put_file(file, (const char *)bytes, length);
+    free(bytes);
+}
+
+// Each class sees seven frames of all bands.
+static void
+put_events(int window)
+{
+    char  input[512];
+    float w[3 * 4 * 7], b[3] = {-6, -0.1f, 0.05f};
+    for (int i = 0; i < 3 * 4 * 7; i++)
+        w[i] = 0.02f * (float)((i * 37) % 11 - 5);
+    (void)snprintf(input, sizeof input, AUDIO("NFT", "{'frames':%d,'hop':%d,'left':3,'right':3,'tail':'short'}"),
+                   window, window);
+    put_model("events",
+              &(ktm_text_t){.graph   = "{'inputs':[{'name':'x','shape':['N',4,'T']}],'nodes':["
+                                       "{'op':'conv','in':['x','w','b'],'out':['c'],'pad':[3,3]},"
+                                       "{'op':'sigmoid','in':['c'],'out':['s']},"
+                                       "{'op':'transpose','in':['s'],'out':['y'],'order':[0,2,1]}],'outputs':['y']}",
+                            .free    = "{'T':{'min':1,'max':100000}}",
+                            .input   = input,
+                            .outputs = "[{'name':'events','value':'y','per':'frame','reduce':'mean','fallback':true,"
+                                       "'classes':['speech','singing','music'],'thresholds':[0.5,0.5,0.5],"
+                                       "'feature':'voice.segments'}]",
+                            .tensors = {{"w", KT_KTM_F32, 3, {3, 4, 7}, w, NULL}, {"b", KT_KTM_F32, 1, {3}, b, NULL}}});
+}
+
+static void
+put_tags(void)
+{
+    put_model("tags", &(ktm_text_t){
+                          .graph   = "{'inputs':[{'name':'x','shape':['N',50,4]}],'nodes':["
+                                     "{'op':'reduce_mean','in':['x'],'out':['e'],'axes':[1]},"
+                                     "{'op':'sigmoid','in':['e'],'out':['y']}],'outputs':['y','e']}",
+                          .input   = AUDIO("NTF", "{'frames':50,'hop':50,'tail':'drop'}"),
+                          .outputs = "[{'name':'tags','value':'y','per':'block','reduce':'mean',"
+                                     "'classes':['a','b','c','d']},"
+                                     "{'name':'embedding','value':'e','per':'block','reduce':'mean',"
+                                     "'feature':'vectors.combined_vector'}]",
+                      });
+}
+
+void
+mf_head(const char *name, const char *from, int width, int values, const char *outputs)
+{
+    char graph[512], input[512];
+    (void)snprintf(graph, sizeof graph,
+                   "{'inputs':[{'name':'x','shape':['N',%d]}],'nodes':[{'op':'slice','in':['x'],'out':['y'],'axis':1,"
+                   "'begin':0,'end':%d}],'outputs':['y']}",
+                   width, values);
+    (void)snprintf(input, sizeof input, "{'kind':'outputs','from':%s}", from);
+    put_model(name, &(ktm_text_t){.graph = graph, .input = input, .outputs = outputs});
+}
+
+kt_model_set_t *
+mf_open(const mf_opts_t *opts)
+{
+    static const char *const NAMES[]   = {"events", "tags", "genre_classifier", "mood_detector", "speech_detector"};
+    char                     yml[4096] = "models:\n  audio:\n", why[KT_CATALOGUE_WHY] = "", file[256];
+    kt_model_set_t          *set = NULL;
+    put_events(opts->window ? opts->window : 100);
+    put_tags();
+    mf_head("genre_classifier", "[{'model':'tags','output':'tags','reduce':'rms'}]", 4, 4,
+            "[{'name':'p','value':'y','per':'block','feature':'mir.genre_probabilities','fallback':true,"
+            "'classes':['rock','pop','jazz','folk']}]");
+    mf_head("mood_detector", "[{'model':'tags','output':'tags'}]", 4, 1,
+            "[{'name':'arousal','value':'y','per':'block','feature':'mood.arousal','fallback':true}]");
+    mf_head("speech_detector", "[{'model':'events','output':'events','above':'thresholds'}]", 3, 1,
+            "[{'name':'s','value':'y','per':'block','feature':'perceptual.speechiness','fallback':true}]");
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
+        size_t at = strlen(yml);
+        (void)snprintf(yml + at, sizeof yml - at, "    %s: {version: \"1.0.0\", path: %s.ktm}\n", NAMES[i], NAMES[i]);
+    }
+    if (opts->more)
+        strcat(yml, opts->more);
+    put_file("models.yml", yml, strlen(yml));
+    (void)snprintf(file, sizeof file, "%s/%s.ktm", mf_folder, opts->without ? opts->without : "none");
+    (void)unlink(file);
+    cr_assert_eq(kt_model_set_open(&set, mf_folder, &REF, why), KT_OK, "%s", why);
+    for (size_t i = 0; i < kt_model_set_count(set); i++)
+        cr_assert(kt_model_set_at(set, i)->model || opts->without, "%s: %s", kt_model_set_at(set, i)->name,
+                  kt_model_set_at(set, i)->why);
+    return set;
+}
