@@ -120,7 +120,7 @@ const kt_command_t KT_CLI_COMMANDS[] = {
      kt_cmd_similar},
     {"models",
      "[list] | register FILE.ktm | deploy NAME VERSION | rollback NAME | retire NAME VERSION | show FILE.ktm | "
-     "input FILE.ktm MEDIA | run FILE.ktm MEDIA",
+     "input FILE.ktm MEDIA | run FILE.ktm MEDIA | plan FILE.ktm",
      "the models of a farm or a folder: list, deploy, roll back; a model file: show, run",
      "list: name, version, type, status, classes, size, accuracy and where it was measured\n"
      "  -o, --output FORMAT   table, wide, json or csv\n"
@@ -139,7 +139,13 @@ const kt_command_t KT_CLI_COMMANDS[] = {
      "      --input FILE.npy  instead of MEDIA: the input of the graph, float32\n"
      "      --backend NAME    cpu (default) or ref, the plain-C definition\n"
      "      --int8            convolutions in 8 bits where the processor can\n"
-     "      --out FOLDER      write each output as FOLDER/NAME.npy\n\n"
+     "      --out FOLDER      write each output as FOLDER/NAME.npy\n"
+     "plan FILE.ktm: the engine of cuDNN for each convolution and dense layer, without a GPU; the plans are stored\n"
+     "      --device NAME     h200, l4, t4, or a file with the JSON of cuDNN's device descriptor\n"
+     "      --batch N         items computed together (default 8)\n"
+     "      --size NAME=N     a free dimension (default: the smallest)\n"
+     "      --cache FOLDER    of the plans (default: plans beside the model file)\n"
+     "      --tf32            allow TensorFloat-32\n\n"
      "Example:\n  kithara models register genre_classifier.ktm\n  kithara models deploy genre_classifier 1.1.0\n"
      "  kithara models run msd_musicnn_v1.0.0.ktm song.mp3\n",
      kt_cmd_models},
