@@ -120,7 +120,7 @@ const kt_command_t KT_CLI_COMMANDS[] = {
      kt_cmd_similar},
     {"models",
      "[list] | register FILE.ktm | deploy NAME VERSION | rollback NAME | retire NAME VERSION | show FILE.ktm | "
-     "input FILE.ktm MEDIA | run FILE.ktm MEDIA | plan FILE.ktm",
+     "input FILE.ktm MEDIA | run FILE.ktm MEDIA | plan FILE.ktm | train-head",
      "the models of a farm or a folder: list, deploy, roll back; a model file: show, run",
      "list: name, version, type, status, classes, size, accuracy and where it was measured\n"
      "  -o, --output FORMAT   table, wide, json or csv\n"
@@ -145,7 +145,13 @@ const kt_command_t KT_CLI_COMMANDS[] = {
      "      --batch N         items computed together (default 8)\n"
      "      --size NAME=N     a free dimension (default: the smallest)\n"
      "      --cache FOLDER    of the plans (default: plans beside the model file)\n"
-     "      --tf32            allow TensorFloat-32\n\n"
+     "      --tf32            allow TensorFloat-32\n"
+     "train-head: a classifier of one's own from folders CLASS/ARTIST/FILE or tags, in Python "
+     "(docs/adding-a-model.md)\n"
+     "      --data FOLDER     the pieces\n"
+     "      --out FOLDER      for the model file and its figures\n"
+     "      --tags            class and artist from the tags genre and artist\n"
+     "      --name NAME, --version VERSION, --register [FOLDER]\n\n"
      "Example:\n  kithara models register genre_classifier.ktm\n  kithara models deploy genre_classifier 1.1.0\n"
      "  kithara models run msd_musicnn_v1.0.0.ktm song.mp3\n",
      kt_cmd_models},

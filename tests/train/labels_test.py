@@ -3,7 +3,9 @@
 import contextlib
 import io
 import json
+import os
 import pathlib
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -137,6 +139,15 @@ class Program(unittest.TestCase):
                 with self.assertRaises(SystemExit) as left:
                     program.main()
                 self.assertRegex(str(left.exception.code), "^train: [^\n]+$")
+
+    def test_the_command_line_starts_it(self):
+        program = pathlib.Path(os.environ.get("KITHARA_BIN", ROOT / "build/bin")) / "kithara"
+        with tempfile.TemporaryDirectory() as folder:
+            done = subprocess.run([program, "models", "train-head", "--data", folder, "--out", folder], cwd=folder,
+                                  env=os.environ | {"KITHARA_PYTHON": sys.executable}, capture_output=True, text=True,
+                                  timeout=60, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, "^train: (there must be two classes|No module)")
 
 
 if __name__ == "__main__":

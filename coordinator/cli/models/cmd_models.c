@@ -4,9 +4,11 @@
 #include <string.h>
 
 static const kt_models_verb_t KT_MODELS_VERBS[] = {
-    {"list", kt_models_list},         {"register", kt_models_register}, {"deploy", kt_models_deploy},
-    {"rollback", kt_models_rollback}, {"retire", kt_models_retire},     {"show", kt_models_show},
-    {"input", kt_models_input},       {"run", kt_models_run},           {"plan", kt_models_plan},
+    {"list", kt_models_list},     {"register", kt_models_register},
+    {"deploy", kt_models_deploy}, {"rollback", kt_models_rollback},
+    {"retire", kt_models_retire}, {"show", kt_models_show},
+    {"input", kt_models_input},   {"run", kt_models_run},
+    {"plan", kt_models_plan},     {"train-head", kt_models_train_head},
 };
 
 int

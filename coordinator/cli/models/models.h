@@ -18,3 +18,4 @@ int kt_models_show(kt_cli_t *cli, int argc, char **argv);
 int kt_models_input(kt_cli_t *cli, int argc, char **argv);
 int kt_models_run(kt_cli_t *cli, int argc, char **argv);
 int kt_models_plan(kt_cli_t *cli, int argc, char **argv);
+int kt_models_train_head(kt_cli_t *cli, int argc, char **argv);
