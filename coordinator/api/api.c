@@ -48,6 +48,7 @@ static const route_t ROUTES[] = {
     {"POST", "/v1/jobs/", "/retry", JOB, kt_api_retry, TOKEN},
     {"POST", "/v1/nodes/", "/drain", NAME, kt_api_drain, TOKEN},
     {"POST", "/v1/nodes/", "/undrain", NAME, kt_api_undrain, TOKEN},
+    {"GET", "/v1/models", "", NOTHING, kt_api_model_set, TOKEN},
     {"POST", "/v1/models", "", NOTHING, kt_api_model_register, TOKEN},
     {"POST", "/v1/models/files", "", NOTHING, kt_api_model_upload, TOKEN},
     {"POST", "/v1/models/", "/deploy", NAME, kt_api_model_deploy, TOKEN},

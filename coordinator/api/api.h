@@ -94,6 +94,7 @@ void kt_api_backfill_retry(kt_api_t *self);
 void kt_api_story(kt_api_t *self);
 // models.c
 void kt_api_models(kt_api_t *self);
+void kt_api_model_set(kt_api_t *self);
 void kt_api_model_upload(kt_api_t *self);
 void kt_api_model_register(kt_api_t *self);
 void kt_api_model_deploy(kt_api_t *self);

@@ -1,5 +1,5 @@
-// Models: GET /models of the specification, uploads in parts, register, deploy, roll back, retire. The store answers on
-// this thread; the loop sends a new set to the nodes within a second.
+// Models: GET /models of the specification, GET /v1/models with the digest of the set, uploads in parts, register,
+// deploy, roll back, retire. The store answers on this thread; the loop sends a new set to the nodes within a second.
 #include "common/json.h"
 #include "common/text.h"
 #include "coordinator/api/api.h"
@@ -42,8 +42,21 @@ take_digest(kt_api_t *self, kt_digest_t *out)
     return false;
 }
 
+// The specification's three members.
 void
 kt_api_models(kt_api_t *self)
+{
+    static const char *const MEMBERS[] = {"models", "total_models", "memory_usage_mb"};
+    json_t                  *view      = kt_model_store_view(self->server->models);
+    json_t                  *json      = view ? kt_json_object() : NULL;
+    for (size_t i = 0; json && i < sizeof MEMBERS / sizeof *MEMBERS; i++)
+        kt_json_set(json, MEMBERS[i], kt_json_copy(kt_json_get(view, MEMBERS[i])));
+    kt_json_free(&view);
+    kt_api_reply(self, json);
+}
+
+void
+kt_api_model_set(kt_api_t *self)
 {
     kt_api_reply(self, kt_model_store_view(self->server->models));
 }

@@ -56,7 +56,7 @@ KT_MUST_USE kt_err_t kt_model_store_fetch(kt_model_store_t *self, uint64_t node,
 int                  kt_model_store_fd(kt_model_store_t *self);
 kt_model_part_t     *kt_model_store_part(kt_model_store_t *self);  // NULL: none; free() it
 
-// HTTP threads. The body of GET /models; NULL: out of memory.
+// HTTP threads. The body of GET /v1/models; NULL: out of memory.
 json_t *kt_model_store_view(kt_model_store_t *self);
 size_t  kt_model_store_loaded(kt_model_store_t *self);
 // Part of a file with this SHA-256; *received: bytes so far, where the next part has to begin. KT_EINVAL: it does not

@@ -1,4 +1,4 @@
-// The body of GET /models: each model of the catalogue with the facts of its file, and the models that the
+// The body of GET /v1/models: each model of the catalogue with the facts of its file, and the models that the
 // specification names where the catalogue lacks them. Private to coordinator/models.
 #pragma once
 

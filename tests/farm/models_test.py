@@ -71,7 +71,7 @@ class ModelFarm(Farm):
 
     def wait_used(self, digest=None):
         """Until every node says that it uses the coordinator's set; its digest."""
-        digest = digest or self.get("/models")["digest"]
+        digest = digest or self.get("/v1/models")["digest"]
         wait_for(lambda: set(self.digests().values()) == {digest}, f"the set {digest}")
         return digest
 
@@ -200,7 +200,7 @@ class Models(unittest.TestCase):
             with open(path, "w") as file:
                 file.write(text + "surprise: 1\n")
             wait_for(lambda: "unknown key 'surprise'" in farm.coordinator.text(), "the error")
-            self.assertEqual(farm.get("/models")["digest"], digest)
+            self.assertEqual(farm.get("/v1/models")["digest"], digest)
             with open(path, "w") as file:
                 file.write(text + "feature_extraction:\n  audio: {hop_length: 256}\n")
             wait_for(lambda: "hop_length 256 but ANALYZER_HOP_LENGTH is 512" in farm.coordinator.text(), "the warning")
