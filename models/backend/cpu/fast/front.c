@@ -1,6 +1,6 @@
 // Convolution of one channel, reduced to its maximum (kt_front_t). A tile holds TILE columns and two vectors of outputs
 // in registers over all taps: each broadcast input serves two multiplications, each vector of weights TILE.
-#include "models/backend/cpu/fast/fast_kernels.h"
+#include "models/backend/cpu/fast/front.h"
 
 enum { BLOCK = 2 * KT_LANES };
 

@@ -1,15 +1,15 @@
 // The same convolution in 8 bits: unsigned inputs, signed weights, four taps per instruction (AVX-512 VNNI). The four
 // taps of a row are neighbours in memory, so that no im2col is needed. Sums are exact in 32 bits.
-#include "models/backend/cpu/fast/vec.h"
+#include "models/backend/cpu/fast/front.h"
 #if KT_LANES == 16
-#pragma GCC target("avx512vnni")
-#include "models/backend/cpu/fast/fast_kernels.h"
 
 typedef void tile_t(const kt_front_t *f, const uint8_t *x, float scale, int zero, int block, vf_t *best, int step);
 
 enum { BLOCK = 2 * KT_LANES };
 
-KT_INLINE void
+#define VNNI __attribute__((target("avx512vnni")))
+
+VNNI KT_INLINE void
 tile(const kt_front_t *f, const uint8_t *x, float scale, int zero, int block, vf_t *best, int step, const int columns)
 {
     __m512i       acc[14][2];
@@ -48,8 +48,8 @@ tile(const kt_front_t *f, const uint8_t *x, float scale, int zero, int block, vf
 }
 
 #define TILE(columns)                                                                                                  \
-    static void tile_##columns(const kt_front_t *f, const uint8_t *x, float scale, int zero, int block, vf_t *best,    \
-                               int step)                                                                               \
+    VNNI static void tile_##columns(const kt_front_t *f, const uint8_t *x, float scale, int zero, int block,           \
+                                    vf_t *best, int step)                                                              \
     {                                                                                                                  \
         tile(f, x, scale, zero, block, best, step, columns);                                                           \
     }
