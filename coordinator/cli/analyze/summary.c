@@ -6,7 +6,7 @@
 #include <string.h>
 
 // Of a longer list only the name is shown; its numbers are in the other formats.
-enum { LIST_SHOWN = 16, NAME_WIDTH = 26 };
+enum { LIST_SHOWN = 16, NAME_WIDTH = 26, CLASSES_SHOWN = 4, LINE_WIDTH = 100 };
 
 #define BOLD "\033[1m"
 #define DIM "\033[2m"
@@ -99,6 +99,47 @@ add_list(kt_buf_t *out, const json_t *list)
     kt_buf_str(out, "\n");
 }
 
+// The classes with the largest values, in descending order.
+static void
+add_classes(kt_buf_t *out, const json_t *map)
+{
+    double below = INFINITY;
+    for (size_t shown = 0, n = kt_json_count(map), best = n; shown < CLASSES_SHOWN; shown++) {
+        double largest = -INFINITY;
+        size_t after   = best;  // of equal values the one that follows the last
+        for (size_t i = 0; i < n; i++) {
+            double value = kt_json_f64(map, kt_json_key(map, i), NAN);
+            bool   next  = value < below || (value == below && shown > 0 && i > after);
+            if (next && value > largest) {
+                largest = value;
+                best    = i;
+            }
+        }
+        if (isinf(largest))
+            break;
+        below = largest;
+        kt_buf_fmt(out, "  %s %.3f", kt_json_key(map, best), largest);
+    }
+    kt_buf_str(out, "\n");
+}
+
+static void
+add_models(kt_buf_t *out, const json_t *models, bool color)
+{
+    size_t n = kt_json_count(models), column = 0;
+    if (n == 0)
+        return;
+    kt_buf_fmt(out, "  %smodels%s", color ? DIM : "", color ? PLAIN : "");
+    for (size_t i = 0; i < n; i++) {
+        const char *name = kt_json_key(models, i), *version = kt_json_str(models, name, "");
+        size_t      width = strlen(name) + strlen(version) + 3;
+        bool        wraps = i == 0 || column + width > LINE_WIDTH;
+        column            = wraps ? 2 + width : column + width;
+        kt_buf_fmt(out, "%s%s%s %s", i > 0 ? "," : "", wraps ? "\n  " : " ", name, version);
+    }
+    kt_buf_str(out, "\n");
+}
+
 static void
 add_feature(kt_buf_t *out, const kt_feature_desc_t *desc, const json_t *group, const json_t *statistics)
 {
@@ -113,6 +154,9 @@ add_feature(kt_buf_t *out, const kt_feature_desc_t *desc, const json_t *group, c
         kt_buf_fmt(out, " %10lld", (long long)number_of(value));
     } else if (desc->shape == KT_SHAPE_REALS) {
         add_list(out, value);
+        return;
+    } else if (desc->shape == KT_SHAPE_MAP) {
+        add_classes(out, value);
         return;
     } else {
         add_number(out, number_of(value));
@@ -130,6 +174,7 @@ is_shown(const kt_feature_desc_t *desc, const json_t *group)
     case KT_SHAPE_REAL:
     case KT_SHAPE_INT: return desc->group != KT_GROUP_TECHNICAL && !isnan(number_of(value));
     case KT_SHAPE_TEXT: return desc->group != KT_GROUP_TECHNICAL && *kt_json_str(group, desc->name, "");
+    case KT_SHAPE_MAP: return desc->group != KT_GROUP_QUALITY && kt_json_count(value) > 0;
     case KT_SHAPE_REALS: return desc->group != KT_GROUP_TECHNICAL && kt_json_count(value) > 0;
     default: return false;
     }
@@ -159,5 +204,6 @@ kt_analyze_summary(const json_t *document, bool color, kt_buf_t *out)
         before = desc->group;
         add_feature(out, desc, group, kt_json_get(statistics, desc->name));
     }
+    add_models(out, kt_json_get(document, "model_versions"), color);
     kt_buf_str(out, "\n");
 }
