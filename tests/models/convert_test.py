@@ -117,7 +117,8 @@ def a_header_that_lies_is_rejected_behind_a_right_checksum(folder):
     content = ktm.encode(small(), HEADER)
     for old, new in (
             (b'"f32","shape":[4]', b'"f32","shape":[9]'), (b'"offset":64', b'"offset":65'),
-            (b'"in":["x"', b'"in":["z"'), (b'"op":"relu"', b'"op":"rela"'), (b'"type":"f16"', b'"type":"f99"'), (b'"notes":""', b'"input":{}')):
+            (b'"in":["x"', b'"in":["z"'), (b'"op":"relu"', b'"op":"rela"'),
+            (b'"type":"f16"', b'"type":"f99"'), (b'"notes":""', b'"input":{}')):
         expect(old in content, f"{old} is in the file")
         try:
             ktm.decode(sealed(content.replace(old, new, 1)))
