@@ -55,9 +55,17 @@ def add(document, kind, name, row):
     return status
 
 
+class _Dumper(yaml.SafeDumper):
+    """Lists of numbers in one line, everything else in blocks."""
+
+
+_Dumper.add_representer(list, lambda dumper, rows: dumper.represent_sequence(
+    "tag:yaml.org,2002:seq", rows, flow_style=all(isinstance(row, (int, float)) for row in rows)))
+
+
 def write(folder, document):
     folder = Path(folder)
-    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)
+    text = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=200)
     handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{NAME}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
