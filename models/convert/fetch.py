@@ -129,7 +129,8 @@ def main():
     print(f"\nfolder: {args.to}")
     widths = [max(len(row[i]) for row in rows) for i in range(4)]
     for row in rows:
-        print("  ".join(text.ljust(width) for text, width in zip(row, widths)) + f"  {row[4]}".rstrip())
+        cells = [text.ljust(width) for text, width in zip(row, widths)]
+        print("  ".join([*cells, row[4]]).rstrip())
     return 1 if failed else 0
 
 
