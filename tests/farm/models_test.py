@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import unittest
+import wave
 
 import numpy as np
 
@@ -33,6 +34,34 @@ def write_model(path, name="tags", version="1.0.0", classes=3, values=4):
                            "classes": [f"class {i}" for i in range(classes)]}],
               "accuracy": [ACCURACY], "notes": ""}
     return hashlib.sha256(ktm.write(path, graph, header)).hexdigest()
+
+
+def write_audio_model(path, version):
+    """An audio model that gives two instruments a value per second; the weights depend on the version."""
+    graph = ktm.Graph()
+    x = graph.input("x", ["N", 1, 50, 8])
+    mean = graph.node("reduce_mean", x, out="mean", axes=[1, 2])
+    weights = np.full((2, 8), 0.01 * int(version.replace(".", "")) / 100, np.float32)
+    graph.output(graph.node("sigmoid", graph.node("dense", mean, graph.tensor("w", weights), out="z"), out="y"))
+    header = {"name": "small_instruments", "version": version, "licence": "MIT", "attribution": "tests",
+              "source": {"package": "tests", "file": "none", "sha256": "0" * 64},
+              "input": {"kind": "audio", "rate_hz": 16000, "frame": {"length": 512, "hop": 320, "window": "hann"}, "spectrum": "power",
+                        "bands": {"kind": "mel_slaney", "count": 8, "low_hz": 0, "high_hz": 8000},
+                        "log": {"kind": "log10", "scale": 10000, "offset": 1}, "layout": "N1TF",
+                        "blocks": {"frames": 50, "hop": 50, "tail": "drop"}},
+              "outputs": [{"name": "instruments", "value": "y", "per": "block", "reduce": "mean",
+                           "classes": ["guitar", "piano"], "feature": "instruments.probabilities"}],
+              "accuracy": [], "notes": ""}
+    ktm.write(path, graph, header)
+
+
+def write_sound(path, seconds):
+    noise = np.random.default_rng(1).integers(-9000, 9000, 22050 * seconds, np.int16)
+    with wave.open(path, "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(22050)
+        out.writeframes(noise.tobytes())
 
 
 class ModelFarm(Farm):
@@ -106,6 +135,73 @@ class Models(unittest.TestCase):
             for name in "ab":
                 self.assertTrue(farm.nodes[name].alive())
                 self.assertNotIn("MODELS-NOT-USED", farm.nodes[name].text())
+
+    def test_results_name_the_version_that_made_them(self):
+        with ModelFarm(ANALYZER_WORKERS="1", ANALYZER_BATCH_SIZE="5") as farm:
+            farm.settings["ANALYZER_MEDIA_ROOTS"] = farm.folder
+            farm.start(["a"])
+            versions = ["1.0.0", "1.1.0"]
+            for version in versions:
+                write_audio_model(farm.path(version + ".ktm"), version)
+                farm.models("register", farm.path(version + ".ktm"))
+            sound = farm.path("sound.wav")
+            write_sound(sound, 4)
+
+            def submit(first, count):
+                for n in range(first, first + count):  # each a file of its own: a result is not taken from a cache
+                    os.link(sound, farm.path(f"{n}.wav"))
+                farm.submit(first, count, farm.path("{}.wav"))
+
+            def made(first, count):
+                documents = [farm.get(f"/v1/results/job-{n}") for n in range(first, first + count)]
+                for document in documents:
+                    self.assertTrue(document["success"], document)
+                return [(document["model_versions"].get("small_instruments"),
+                         document["features"]["instruments"]["probabilities"]["guitar"]) for document in documents]
+
+            farm.models("deploy", "small_instruments", "1.0.0")
+            farm.wait_used()
+            submit(0, 3)
+            farm.wait_finished(3)
+            old = made(0, 3)
+            self.assertEqual({version for version, _ in old}, {"1.0.0"}, old)
+            submit(3, 60)
+            wait_for(lambda: farm.finished() > 8, "some results")
+            farm.models("deploy", "small_instruments", "1.1.0")
+            farm.wait_used()
+            farm.wait_finished(63)
+            submit(63, 3)
+            farm.wait_finished(66)
+            new = made(63, 3)
+            self.assertEqual({version for version, _ in new}, {"1.1.0"}, new)
+            self.assertEqual((len({old[0], *old}), len({new[0], *new})), (1, 1))
+            self.assertNotEqual(old[0][1], new[0][1])
+            between = made(3, 60)
+            self.assertLessEqual(set(between), {old[0], new[0]})  # nothing is made of both
+            self.assertIn(old[0], between)
+            farm.models("rollback", "small_instruments")
+            farm.wait_used()
+            submit(66, 1)
+            farm.wait_finished(67)
+            self.assertEqual(made(66, 1), [old[0]])
+
+    def test_a_file_that_runs_isolated_has_the_models_too(self):
+        with ModelFarm(ANALYZER_WORKERS="2", ANALYZER_TEST_FAULT="crash:boom") as farm:
+            farm.settings["ANALYZER_MEDIA_ROOTS"] = farm.folder
+            farm.start(["a"])
+            write_audio_model(farm.path("m.ktm"), "1.0.0")
+            farm.models("register", farm.path("m.ktm"))
+            farm.models("deploy", "small_instruments", "1.0.0")
+            farm.wait_used()
+            write_sound(farm.path("0.wav"), 120)  # is being analysed when the other one crashes
+            os.link(farm.path("0.wav"), farm.path("boom.wav"))
+            farm.post("/v1/jobs", {"messages": [{"message_id": name, "file_path": farm.path(name + ".wav")}
+                                                for name in ("0", "boom")]})
+            wait_for(lambda: not farm.nodes["a"].alive(), "the crash")
+            farm.start_node("a")
+            farm.wait_finished(2)
+            self.assertEqual({job["message_id"]: job["state"] for job in farm.all_jobs()}, {"0": "done", "boom": "failed"})
+            self.assertEqual(farm.get("/v1/results/0")["model_versions"], {"small_instruments": "1.0.0"})
 
     def test_what_cannot_be_deployed_is_refused_by_name_and_the_old_version_stays(self):
         with ModelFarm(**NOOP).start(["a"]) as farm:
