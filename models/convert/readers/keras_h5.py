@@ -3,6 +3,8 @@
 The attribute `model_config` is the architecture as JSON: a Sequential or a Functional model. Weights lie in
 `model_weights/LAYER/...`, their paths in the attribute `weight_names`. Images are [N, H, W, C] in Keras and
 [N, C, H, W] here: kernels are transposed, and the rows of a dense layer behind Flatten are reordered.
+
+HDF5's own library may crash on a damaged file (1.10.8 does): that ends the converter, and nothing is written.
 """
 
 import json
@@ -36,13 +38,14 @@ def read(path, name="x"):
     except OSError as error:
         raise BadFile(f"{path} is not an HDF5 file: {error}") from None
     with file:
-        config = file.attrs.get("model_config")
-        if config is None:
-            raise Unsupported(f"{path} has weights only: save the whole model")
         try:
+            config = file.attrs.get("model_config")
+            if config is None:
+                raise Unsupported(f"{path} has weights only: save the whole model")
             config = json.loads(config.decode() if isinstance(config, bytes) else config)
             return _Reader(file, config).run(name)
-        except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
+        except (KeyError, TypeError, IndexError, AttributeError, ValueError, OSError, RuntimeError, MemoryError,
+                OverflowError) as error:
             raise BadFile(f"{path}: the model cannot be read: {error!r}") from None
 
 

@@ -6,6 +6,7 @@ is padded to four bytes.
 """
 
 import math
+import re
 import struct
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,13 +69,20 @@ def _layers(text):
             ins, outs = int(words[2]), int(words[3])
             names, rest = words[4:4 + ins + outs], words[4 + ins + outs:]
             parameters = dict((int(key), value) for key, value in (word.split("=", 1) for word in rest))
+            if ins < 0 or outs < 0 or len(names) != ins + outs:
+                raise ValueError
         except (ValueError, IndexError):
             raise BadFile(f"the layer '{line.strip()}' cannot be read") from None
         yield Layer(words[0], words[1], names[:ins], names[ins:], parameters)
 
 
 def _load(layer, weights):
-    number = lambda key, default=0: int(layer.parameters.get(key, default))
+    def number(key):
+        text = layer.parameters.get(key, "0")
+        if not re.fullmatch(r"-?[0-9]{1,9}", text):
+            raise BadFile(f"layer '{layer.name}': {key}={text} is not a whole number")
+        return int(text)
+
     if layer.kind == "Gemm":
         layer.weights.append(weights.tagged(number(8), number(9)))
         if number(10) == 4:

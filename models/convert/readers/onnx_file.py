@@ -51,7 +51,11 @@ def load(path):
 def read(path, inputs, outputs):
     """inputs: {name in the file: (name, shape with texts for free dimensions, {free: its limits}, two sizes as dicts)};
     outputs: {name in the file: name}. Returns a simplified Network."""
-    return _Reader(load(path), inputs).run(outputs)
+    try:
+        return _Reader(load(path), inputs).run(outputs)
+    except (ValueError, TypeError, IndexError, KeyError, AttributeError, MemoryError, OverflowError) as error:
+        # The package onnx reports damaged tensors and attributes by these.
+        raise BadFile(f"{path} is damaged: {error!r}") from None
 
 
 class _Reader:

@@ -10,6 +10,7 @@ import io
 import math
 import pickle
 import zipfile
+import zlib
 
 import numpy as np
 
@@ -64,7 +65,7 @@ def _member(archive, name, most):
         if archive.getinfo(name).file_size > most:
             raise Unsupported(f"{name} is larger than {most} bytes")
         return archive.read(name)
-    except (KeyError, zipfile.BadZipFile, NotImplementedError) as error:
+    except (KeyError, OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise BadFile(f"{name}: {error}") from None
 
 
@@ -72,7 +73,7 @@ def read(path):
     """{name: array} of a state dict. Unsafe: the pickle names something else than tensors."""
     try:
         archive = zipfile.ZipFile(path)
-    except (OSError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError) as error:
         raise BadFile(f"{path}: {error}") from None
     with archive:
         pickles = [name for name in archive.namelist() if name.endswith("/data.pkl") and name.count("/") == 1]
