@@ -170,7 +170,7 @@ def output(name, feature, classes=None, **more):
 
 
 HEADS = {
-    "genre_classifier": (genre, "Relative weights: calibration is not shown. Ten of the thirteen genres have no labelled "
+    "genre_classifier": (genre, "Relative weights: calibration is not shown. Seven of the thirteen genres had no labelled "
                                 "track; no tag exists for reggae, disco, latin and world music."),
     "mood_detector": (mood, "Sums of tags. Valence moves with arousal and is not validated."),
     "instrument_classifier": (instruments, "Independent evidence, present at .3 and above. Clarinet comes out as flute, "
