@@ -137,7 +137,7 @@ const kt_command_t KT_CLI_COMMANDS[] = {
      "      --out FILE.npy    write the rows, or the picture\n"
      "run FILE.ktm MEDIA: the outputs over the whole file; of classes the ten with the largest means\n"
      "      --input FILE.npy  instead of MEDIA: the input of the graph, float32\n"
-     "      --backend NAME    cpu (default) or ref, the plain-C definition\n"
+     "      --backend NAME    cpu (default), ref, the plain-C definition, or cuda\n"
      "      --int8            convolutions in 8 bits where the processor can\n"
      "      --out FOLDER      write each output as FOLDER/NAME.npy\n"
      "plan FILE.ktm: the engine of cuDNN for each convolution and dense layer, without a GPU; the plans are stored\n"

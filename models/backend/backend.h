@@ -9,9 +9,11 @@ typedef struct kt_exec    kt_exec_t;
 typedef struct kt_backend kt_backend_t;
 
 typedef struct kt_exec_opts {
-    const char *isa;   // cpu: "ref", "base", "avx2", "avx512"; NULL, "" or "auto": the best (KITHARA_ISA)
-    bool        int8;  // cpu: convolutions of one channel, reduced to a maximum, in 8 bits where AVX-512 VNNI is there
-    bool        tf32;  // cuda: allows TensorFloat-32
+    const char *isa;    // cpu: "ref", "base", "avx2", "avx512"; NULL, "" or "auto": the best (KITHARA_ISA).
+                        // cuda: "own": without cuDNN, by kernels of our own alone
+    bool        int8;   // cpu: convolutions of one channel, reduced to a maximum, in 8 bits where AVX-512 VNNI is there
+    bool        tf32;   // cuda: allows TensorFloat-32
+    const char *plans;  // cuda: folder of stored plans, as `kithara models plan` writes it; NULL: plans are made anew
 } kt_exec_opts_t;
 
 typedef struct kt_exec_ops {
@@ -39,8 +41,9 @@ struct kt_backend {
     bool batched;  // runs N items at once; else each item is run alone, prepared for N = 1
 };
 
-extern const kt_backend_t kt_backend_ref;  // models/backend/ref
-extern const kt_backend_t kt_backend_cpu;  // models/backend/cpu
+extern const kt_backend_t kt_backend_ref;   // models/backend/ref
+extern const kt_backend_t kt_backend_cpu;   // models/backend/cpu
+extern const kt_backend_t kt_backend_cuda;  // models/backend/cuda; prepare: KT_EDEVICE without a GPU or cuDNN
 
 KT_MUST_USE kt_err_t kt_exec_run(const kt_exec_t *self, void *arena, const float *const *inputs, float *const *outputs);
 void                 kt_exec_destroy(kt_exec_t **self_p);

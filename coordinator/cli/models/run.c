@@ -28,7 +28,7 @@ static const kt_column_t COLUMNS[] = {
 static bool
 set_backend(options_t *self, const char *name)
 {
-    static const kt_backend_t *const BACKENDS[] = {&kt_backend_cpu, &kt_backend_ref};
+    static const kt_backend_t *const BACKENDS[] = {&kt_backend_cpu, &kt_backend_ref, &kt_backend_cuda};
     for (size_t i = 0; i < sizeof BACKENDS / sizeof *BACKENDS; i++)
         if (strcmp(BACKENDS[i]->name, name) == 0) {
             self->opts.backend = BACKENDS[i];
@@ -57,7 +57,7 @@ parse_options(options_t *out, kt_cli_t *cli, int argc, char **argv, bool run)
         else if (c == '8' && run)
             out->opts.exec.int8 = true;
         else if (c == 'b' && run && !set_backend(out, optarg))
-            return kt_cli_usage(cli, "--backend is cpu or ref");
+            return kt_cli_usage(cli, "--backend is cpu, ref or cuda");
         else if (c != 'o' && c != 'b')
             return kt_cli_usage(cli, "unknown option, or an option without its value");
     if (argc - optind != (out->input ? 1 : 2))

@@ -1,15 +1,12 @@
 #include "models/backend/cuda/cudnn.h"
 
+#include "models/backend/cuda/library.h"
+
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-enum { PATH_BYTES = 4096 };
-#define LIBRARY "libcudnn_graph.so.9"
 
 static const struct symbol {
     const char *name;
@@ -32,39 +29,11 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static kt_cudnn_t      loaded;
 static bool            is_loaded;
 
-static void *
-library_open(char why[KT_CUDNN_WHY])
-{
-    static const char *const PLACES[] = {"", "/../lib/kithara", "/../lib"};
-    const char              *named    = getenv("KITHARA_CUDNN_LIBRARY");
-    char                     program[PATH_BYTES], path[PATH_BYTES + 64];
-    void                    *library = NULL;
-    if (named && *named) {
-        library = dlopen(named, RTLD_NOW | RTLD_LOCAL);
-    } else {
-        const ssize_t length             = readlink("/proc/self/exe", program, sizeof program - 1);
-        program[length > 0 ? length : 0] = '\0';
-        char *folder_end                 = strrchr(program, '/');
-        if (folder_end)
-            *folder_end = '\0';
-        for (size_t i = 0; folder_end && !library && i < sizeof PLACES / sizeof *PLACES; i++) {
-            snprintf(path, sizeof path, "%s%s/" LIBRARY, program, PLACES[i]);
-            if (access(path, R_OK) == 0)
-                library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-        }
-        if (!library)
-            library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
-    }
-    if (!library)
-        snprintf(why, KT_CUDNN_WHY, "%s", dlerror());
-    return library;
-}
-
 static kt_err_t
 load(char why[KT_CUDNN_WHY])
 {
     kt_cudnn_t found;
-    void      *library = library_open(why);
+    void      *library = kt_library_open("libcudnn_graph.so.9", "KITHARA_CUDNN_LIBRARY", true, why);
     if (!library)
         return KT_ENOTFOUND;
     for (size_t i = 0; i < sizeof SYMBOLS / sizeof *SYMBOLS; i++) {
