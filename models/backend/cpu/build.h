@@ -86,6 +86,7 @@ kt_err_t kt_step_dense(kt_builder_t *b, const int64_t size[3], const float *w, c
 bool kt_dense_takes(kt_builder_t *b, int value, kt_layout_t layout, kt_chain_item_t *item);
 // The same for a convolution of 3 x 3 with a border of 1; size: inputs, outputs, height, width; channels last.
 kt_err_t kt_step_conv_3x3(kt_builder_t *b, const int64_t size[4], const float *w, kt_place_t out, kt_place_t in);
+bool     kt_has_conv_3x3(kt_builder_t *b, const int64_t size[4]);
 // true: the node is computed later, together with a convolution (lower_upsampled.c).
 bool kt_upsampled_defer(kt_builder_t *b, const kt_graph_node_t *node);
 

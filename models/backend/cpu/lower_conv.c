@@ -182,17 +182,34 @@ conv_step(kt_builder_t *b, const conv_t *c)
     return err;
 }
 
+static conv_t
+conv_3x3(const int64_t size[4])
+{
+    return (conv_t){.spatial     = 2,
+                    .weight_rank = 4,
+                    .x           = {1, size[0], size[2], size[3]},
+                    .y           = {1, size[1], size[2], size[3]},
+                    .weights     = {size[1], size[0], 3, 3},
+                    .stride      = {1, 1},
+                    .before      = {1, 1},
+                    .after       = {1, 1}};
+}
+
+bool
+kt_has_conv_3x3(kt_builder_t *b, const int64_t size[4])
+{
+    const conv_t          c  = conv_3x3(size);
+    dnnl_primitive_desc_t pd = NULL;
+    if (conv_describe(b, &c, NULL, &pd) != KT_OK)
+        return false;
+    dnnl_primitive_desc_destroy(pd);
+    return true;
+}
+
 kt_err_t
 kt_step_conv_3x3(kt_builder_t *b, const int64_t size[4], const float *w, kt_place_t out, kt_place_t in)
 {
-    const conv_t          c    = {.spatial     = 2,
-                                  .weight_rank = 4,
-                                  .x           = {1, size[0], size[2], size[3]},
-                                  .y           = {1, size[1], size[2], size[3]},
-                                  .weights     = {size[1], size[0], 3, 3},
-                                  .stride      = {1, 1},
-                                  .before      = {1, 1},
-                                  .after       = {1, 1}};
+    const conv_t          c    = conv_3x3(size);
     kt_cpu_step_t         step = {.name = "conv", .n_places = 2, .places = {out, in}};
     dnnl_primitive_desc_t pd   = NULL;
     dnnl_memory_desc_t    plain;

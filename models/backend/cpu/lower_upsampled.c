@@ -69,6 +69,23 @@ match_of(const kt_builder_t *b, const kt_graph_node_t *concat, match_t *m)
     return m->whole >= 0 && m->n > 1;
 }
 
+static int
+kinds_of(const part_t *part)
+{
+    return part->factor == 1 ? 1 : part->factor == 2 ? 2 : 3;
+}
+
+// Inputs, outputs, height and width of the part's convolution.
+static void
+part_size(const kt_builder_t *b, const match_t *m, const part_t *part, int64_t size[4])
+{
+    const int64_t *x = b->shapes[part->value].dims;
+    size[0]          = x[1];
+    size[1]          = kinds_of(part) * kinds_of(part) * b->shapes[m->conv->out[0]].dims[1];
+    size[2]          = x[2];
+    size[3]          = x[3];
+}
+
 bool
 kt_upsampled_defer(kt_builder_t *b, const kt_graph_node_t *node)
 {
@@ -79,6 +96,12 @@ kt_upsampled_defer(kt_builder_t *b, const kt_graph_node_t *node)
     match_t                m;
     if (!concat || (node->op == KT_OP_RESIZE && !resize_before(b, node->out[0])) || !match_of(b, concat, &m))
         return false;
+    for (int i = 0; i < m.n; i++) {
+        int64_t size[4];
+        part_size(b, &m, &m.parts[i], size);
+        if (!kt_has_conv_3x3(b, size))
+            return false;
+    }
     // The convolution reads these values later.
     kt_hold(b, node->op == KT_OP_RESIZE ? node->in[0] : m.parts[m.whole].value, 1);
     return true;
@@ -131,16 +154,14 @@ gather_run(const kt_cpu_step_t *self, const kt_cpu_run_t *run)
 static kt_err_t
 parts_compute(kt_builder_t *b, const match_t *m, kt_upsampled_t *u, kt_cpu_step_t *step)
 {
-    const int64_t outputs = b->shapes[m->conv->out[0]].dims[1];
-    kt_err_t      err     = KT_OK;
-    step->n_places        = 2;
+    kt_err_t err   = KT_OK;
+    step->n_places = 2;
     for (int i = 0; i < m->n && err == KT_OK; i++) {
-        const part_t        *part    = &m->parts[i];
-        const kt_shape_of_t *x       = &b->shapes[part->value];
-        const int            kinds   = part->factor == 1 ? 1 : part->factor == 2 ? 2 : 3;
-        const int64_t        size[4] = {x->dims[1], kinds * kinds * outputs, x->dims[2], x->dims[3]};
-        const float         *w       = weights_sum(b, m, part, kinds);
-        kt_place_t           in, out;
+        const part_t *part = &m->parts[i];
+        const float  *w    = weights_sum(b, m, part, kinds_of(part));
+        int64_t       size[4];
+        kt_place_t    in, out;
+        part_size(b, m, part, size);
         err = w ? kt_read(b, part->value, KT_LAST, &in) : KT_ENOMEM;
         if (err == KT_OK)
             err = kt_buffer_new(b, (size_t)(size[1] * size[2] * size[3]), &out);
@@ -153,7 +174,7 @@ parts_compute(kt_builder_t *b, const match_t *m, kt_upsampled_t *u, kt_cpu_step_
             continue;
         }
         u->factor[u->n]                = (int)part->factor;
-        u->kinds[u->n++]               = kinds;
+        u->kinds[u->n++]               = kinds_of(part);
         step->places[step->n_places++] = out;
     }
     return err;
@@ -167,6 +188,8 @@ kt_lower_upsampled(kt_builder_t *b, int n)
     kt_cpu_step_t          step    = {.name = "upsampled", .run = gather_run};
     kt_chain_item_t        item;
     match_t                m;
+    if (kt_lies_in(b, conv->in[0], KT_PLAIN) || kt_lies_in(b, conv->in[0], KT_LAST))
+        return KT_EOPERATOR;  // nothing was deferred
     if (made_by < 0 || !match_of(b, kt_graph_node(b->graph, (size_t)made_by), &m) || m.conv != conv)
         return KT_EOPERATOR;
     const kt_shape_of_t *y = &b->shapes[conv->out[0]];
