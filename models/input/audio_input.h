@@ -1,5 +1,5 @@
 // kt_audio_input -- preprocessing of an audio model, as its file describes it: mono samples at its rate in, rows of
-// bands out, and the cut of the rows into blocks (blocks.h). Definitions and verified values: docs/models.md.
+// bands out, and the cut of the rows into blocks (blocks.h). tests/golden/models.py compares it with the originals.
 //
 // Members of "input" with kind "audio" (defaults in brackets):
 //   rate_hz; scale [1]: the samples are multiplied by it

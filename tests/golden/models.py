@@ -275,7 +275,9 @@ def main():
         wheel = arguments.wheels / recipe.wheel.file if recipe.wheel else None
         if arguments.only and arguments.only != name:
             continue
-        if not path.exists() or not wheel or not wheel.exists():
+        if not wheel:
+            continue  # a head of our own over other models
+        if not path.exists() or not wheel.exists():
             if not recipe.optional or arguments.only:
                 table.reasons.add(f"{name}: there is no {wheel if path.exists() else path}")
             continue
