@@ -100,7 +100,9 @@ Test(audio_models, the_cut_into_pushes_changes_no_byte)
     kt_model_set_release(&set);
 }
 
-Test(audio_models, windows_with_context_give_the_rows_of_one_long_run)
+// Rows of a per-frame output in short windows and in one long run.
+static void
+assert_windows_change_nothing(const char *output, size_t width)
 {
     float            *pcm  = sound(FRAMES), *rows[2];
     const int         at[] = {7, 50000};
@@ -110,25 +112,52 @@ Test(audio_models, windows_with_context_give_the_rows_of_one_long_run)
         kt_model_set_t    *set  = mf_open(&(mf_opts_t){.window = at[i]});
         kt_audio_models_t *self = opened(set, KT_OPTION_ALL, 8);
         bool               there;
-        cr_assert_eq(kt_audio_models_request(self, "events", &there), KT_OK);
+        cr_assert_eq(kt_audio_models_request(self, output, &there), KT_OK);
         cr_assert(there);
         cr_assert_eq(kt_audio_models_push(self, pcm, FRAMES), KT_OK);
         cr_assert_eq(kt_audio_models_close(self), KT_OK);
-        cr_assert(kt_audio_models_series(self, "events", &series));
+        cr_assert(kt_audio_models_series(self, output, &series));
         cr_assert_float_eq(series.rows_per_s, 100, 1e-9);
-        cr_assert(i == 0 || series.rows == n, "%zu rows after %zu", series.rows, n);
+        cr_assert(series.width == width && (i == 0 || series.rows == n), "%zu rows after %zu", series.rows, n);
         n       = series.rows;
-        rows[i] = malloc(n * 3 * sizeof *rows[i]);
-        memcpy(rows[i], series.values, n * 3 * sizeof *rows[i]);
+        rows[i] = malloc(n * width * sizeof *rows[i]);
+        memcpy(rows[i], series.values, n * width * sizeof *rows[i]);
         kt_audio_models_destroy(&self);
         kt_model_set_release(&set);
     }
     cr_assert_eq(n, 1 + (FRAMES / 2 - 256) / 80);
-    for (size_t i = 0; i < n * 3; i++)
+    for (size_t i = 0; i < n * width; i++)
         cr_assert_float_eq(rows[0][i], rows[1][i], 1e-6, "value %zu", i);
     free(rows[0]);
     free(rows[1]);
     free(pcm);
+}
+
+Test(audio_models, windows_with_context_give_the_rows_of_one_long_run)
+{
+    assert_windows_change_nothing("events", 3);
+}
+
+Test(audio_models, states_pass_from_block_to_block)
+{
+    assert_windows_change_nothing("steps", 2);
+}
+
+Test(audio_models, an_output_that_no_one_requests_is_not_computed)
+{
+    kt_model_set_t    *set  = mf_open(&(mf_opts_t){0});
+    float             *pcm  = sound(RATE);
+    kt_audio_models_t *self = opened(set, KT_OPTION_ALL, 8);
+    kt_model_series_t  series;
+    bool               there = true;
+    cr_assert_eq(kt_audio_models_request(self, "no such output", &there), KT_OK);
+    cr_assert_not(there);
+    cr_assert_eq(kt_audio_models_push(self, pcm, RATE), KT_OK);
+    cr_assert_eq(kt_audio_models_close(self), KT_OK);
+    cr_assert_not(kt_audio_models_series(self, "steps", &series));
+    kt_audio_models_destroy(&self);
+    free(pcm);
+    kt_model_set_release(&set);
 }
 
 Test(audio_models, all_blocks_or_some_spread_evenly_are_seen)

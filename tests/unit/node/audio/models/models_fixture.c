@@ -83,6 +83,32 @@ put_events(int window)
                             .tensors = {{"w", KT_KTM_F32, 3, {3, 4, 7}, w, NULL}, {"b", KT_KTM_F32, 1, {3}, b, NULL}}});
 }
 
+// An LSTM: its blocks hand their states on.
+static void
+put_steps(int window)
+{
+    char  input[512];
+    float w[8 * 4], r[8 * 2], b[8] = {0.1f, -0.2f};
+    for (int i = 0; i < 8 * 4; i++)
+        w[i] = 0.03f * (float)((i * 29) % 13 - 6);
+    for (int i = 0; i < 8 * 2; i++)
+        r[i] = 0.1f * (float)((i * 7) % 5 - 2);
+    (void)snprintf(input, sizeof input, AUDIO("NTF", "{'frames':%d,'hop':%d,'tail':'short'}"), window, window);
+    *strrchr(input, '}') = '\0';
+    strcat(input, ",'states':[['h','h_out'],['c','c_out']]}");
+    put_model("steps",
+              &(ktm_text_t){.graph =
+                                "{'inputs':[{'name':'x','shape':['N','T',4]},{'name':'h','shape':['N',2]},"
+                                "{'name':'c','shape':['N',2]}],'nodes':[{'op':'lstm','in':['x','w','r','b','h','c'],"
+                                "'out':['y','h_out','c_out']}],'outputs':['y','h_out','c_out']}",
+                            .free    = "{'T':{'min':1,'max':100000}}",
+                            .input   = input,
+                            .outputs = "[{'name':'steps','value':'y','per':'frame','reduce':'none'}]",
+                            .tensors = {{"w", KT_KTM_F32, 2, {8, 4}, w, NULL},
+                                        {"r", KT_KTM_F32, 2, {8, 2}, r, NULL},
+                                        {"b", KT_KTM_F32, 1, {8}, b, NULL}}});
+}
+
 static void
 put_tags(void)
 {
@@ -113,10 +139,12 @@ mf_head(const char *name, const char *from, int width, int values, const char *o
 kt_model_set_t *
 mf_open(const mf_opts_t *opts)
 {
-    static const char *const NAMES[]   = {"events", "tags", "genre_classifier", "mood_detector", "speech_detector"};
+    static const char *const NAMES[]   = {"events",           "steps",         "tags",
+                                          "genre_classifier", "mood_detector", "speech_detector"};
     char                     yml[4096] = "models:\n  audio:\n", why[KT_CATALOGUE_WHY] = "", file[256];
     kt_model_set_t          *set = NULL;
     put_events(opts->window ? opts->window : 100);
+    put_steps(opts->window ? opts->window : 100);
     put_tags();
     mf_head("genre_classifier", "[{'model':'tags','output':'tags','reduce':'rms'}]", 4, 4,
             "[{'name':'p','value':'y','per':'block','feature':'mir.genre_probabilities','fallback':true,"

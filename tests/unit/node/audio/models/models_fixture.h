@@ -1,10 +1,11 @@
 // A folder of tiny models for the tests of kt_audio_models: per-frame "events" (three classes, from seven frames of
-// four bands, 100 a second at 8000 Hz), per-block "tags" (four classes, half a second), and heads that read them.
+// four bands, 100 a second at 8000 Hz) and "steps" (an LSTM), per-block "tags" (four classes, half a second), and heads
+// that read them.
 #pragma once
 
 #include "models/catalogue/model_set.h"
 
-// Which models the folder has, and how long the windows of "events" are.
+// Which models the folder has, and how long the windows of the per-frame ones are.
 typedef struct mf_opts {
     int         window;   // rows; 0: 100
     const char *without;  // a model that models.yml lists without its file being there; NULL: none
