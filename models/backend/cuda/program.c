@@ -42,7 +42,6 @@ program_new(kt_cuda_program_t **out, const kt_graph_t *graph, const int64_t size
     kt_cuda_program_t *self = calloc(1, sizeof *self);
     if (!self)
         return KT_ENOMEM;
-    pthread_mutex_init(&self->running, NULL);
     self->graph       = graph;
     self->tf32        = opts->tf32;
     self->own_kernels = own_kernels;
@@ -102,7 +101,7 @@ kt_cuda_program_release(kt_cuda_program_t **self_p)
 size_t
 kt_cuda_program_bytes(const kt_cuda_program_t *self)
 {
-    return self->weight_bytes + self->memory.bytes + self->workspace_bytes;
+    return self->weights->bytes + self->memory.bytes + self->workspace_bytes;
 }
 
 static size_t
@@ -121,9 +120,10 @@ upload_inputs(const kt_cuda_program_t *self, int64_t first, int64_t items, const
         const size_t bytes = item_bytes(self, values[i]), filled = bytes * (size_t)items,
                      all = bytes * (size_t)self->sizes[0];
         char *to         = (char *)self->at[values[i]];
-        err              = self->ops->upload(self->device, to, (const char *)inputs[i] + bytes * (size_t)first, filled);
+        err = self->context->ops->upload(self->context->device, to, (const char *)inputs[i] + bytes * (size_t)first,
+                                         filled);
         if (!err && filled < all)
-            err = self->ops->clear(self->device, to + filled, all - filled);
+            err = self->context->ops->clear(self->context->device, to + filled, all - filled);
     }
     return err;
 }
@@ -135,48 +135,58 @@ download_outputs(const kt_cuda_program_t *self, int64_t first, int64_t items, fl
     kt_err_t   err = KT_OK;
     for (size_t i = 0, n = kt_graph_outputs(self->graph, &values); i < n && !err; i++) {
         const size_t bytes = item_bytes(self, values[i]);
-        err = self->ops->download(self->device, (char *)outputs[i] + bytes * (size_t)first, self->at[values[i]],
-                                  bytes * (size_t)items);
+        err = self->context->ops->download(self->context->device, (char *)outputs[i] + bytes * (size_t)first,
+                                           self->at[values[i]], bytes * (size_t)items);
     }
     return err;
 }
 
 static kt_err_t
-do_actions(const kt_cuda_program_t *self, const char **why)
+do_actions(const kt_cuda_program_t *self, char why[KT_KTM_WHY])
 {
+    const kt_cuda_context_t *context = self->context;
     for (size_t i = 0; i < self->actions.n; i++) {
         const kt_cuda_action_t *action = &self->actions.at[i];
-        if (action->plan) {
-            const int status = self->cudnn->execute(self->handle, action->plan, action->pack);
-            if (status) {
-                *why = self->cudnn->error_string(status);
-                return KT_EDEVICE;
-            }
-            continue;
-        }
-        const kt_err_t err = self->ops->launch(self->device, &action->call);
+        const kt_err_t          err =
+            action->plan ? kt_cuda_cudnn_failed(context->cudnn,
+                                                         context->cudnn->execute(context->handle, action->plan, action->pack),
+                                                         "a plan", why)
+                                  : context->ops->launch(context->device, &action->call);
         if (err)
             return err;
     }
     return KT_OK;
 }
 
-kt_err_t
-kt_cuda_program_run(kt_cuda_program_t *self, int64_t items, const float *const *inputs, float *const *outputs)
+static kt_err_t
+run_batches(const kt_cuda_program_t *self, int64_t items, const float *const *inputs, float *const *outputs,
+            char why[KT_KTM_WHY])
 {
-    kt_err_t    err = KT_OK;
-    const char *why = NULL;
-    pthread_mutex_lock(&self->running);
+    kt_err_t err = KT_OK;
     for (int64_t first = 0; first < items && !err; first += self->sizes[0]) {
         const int64_t left = items - first, n = left < self->sizes[0] ? left : self->sizes[0];
-        if (!(err = upload_inputs(self, first, n, inputs)) && !(err = do_actions(self, &why)))
+        if (!(err = upload_inputs(self, first, n, inputs)) && !(err = do_actions(self, why)))
             err = download_outputs(self, first, n, outputs);
     }
     // Also after an error: the copies that were started use the caller's memory.
-    const kt_err_t finished = self->ops->finish(self->device);
-    err                     = err ? err : finished;
+    const kt_err_t finished = self->context->ops->finish(self->context->device);
+    return err ? err : finished;
+}
+
+kt_err_t
+kt_cuda_program_run(kt_cuda_program_t *self, int64_t items, const float *const *inputs, float *const *outputs)
+{
+    kt_cuda_context_t *context         = self->context;
+    char               why[KT_KTM_WHY] = "";
+    kt_err_t           err             = KT_OK;
+    pthread_mutex_lock(&context->running);
+    if (self->generation != context->generation)
+        err = kt_cuda_program_bind(self, why);
+    if (!err)
+        err = run_batches(self, items, inputs, outputs, why);
     if (err)
-        kt_log_error("MODEL-DEVICE", "err=%s why=\"%s\"", kt_err_name(err), why ? why : self->ops->why(self->device));
-    pthread_mutex_unlock(&self->running);
+        kt_log_error("MODEL-DEVICE", "err=%s why=\"%s\"", kt_err_name(err),
+                     why[0] ? why : context->ops->why(context->device));
+    pthread_mutex_unlock(&context->running);
     return err;
 }

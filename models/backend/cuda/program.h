@@ -1,7 +1,7 @@
-// kt_cuda_program -- a graph on a device for one set of sizes: weights and memory of a run on the device, its plans and
-// kernels in order, one stream. Executors for different N share one, by the graph and the other sizes: it computes
-// micro-batches of a fixed number of items, the last one filled up with zeros, so that an item's bytes do not depend on
-// its company. Any thread; runs take turns.
+// kt_cuda_program -- a graph on a device for one set of sizes: its plans and kernels in order. Weights, the memory of a
+// run and the stream are shared (context.h). Executors for different N share one program, by the graph and the other
+// sizes: it computes micro-batches of a fixed number of items, the last one filled up with zeros, so that an item's
+// bytes do not depend on its company. Any thread; runs take turns.
 #pragma once
 
 #include "models/backend/backend.h"
@@ -19,7 +19,7 @@ KT_MUST_USE kt_err_t kt_cuda_program_hold(kt_cuda_program_t **out, const kt_grap
                                           const int64_t sizes[KT_FREE_DIMS], const kt_exec_opts_t *opts,
                                           char why[KT_KTM_WHY]);
 void                 kt_cuda_program_release(kt_cuda_program_t **self_p);
-size_t               kt_cuda_program_bytes(const kt_cuda_program_t *self);  // on the device
+size_t               kt_cuda_program_bytes(const kt_cuda_program_t *self);  // that it needs on the device
 // `items` items. KT_EDEVICE (logged with CUDA's or cuDNN's error by its name), KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_cuda_program_run(kt_cuda_program_t *self, int64_t items, const float *const *inputs,
                                          float *const *outputs);

@@ -2,12 +2,9 @@
 #pragma once
 
 #include "models/backend/cuda/calls.h"
-#include "models/backend/cuda/kernels/abi.h"
+#include "models/backend/cuda/context.h"
 #include "models/backend/cuda/memory.h"
-#include "models/backend/cuda/plan.h"
 #include "models/backend/cuda/program.h"
-
-#include <pthread.h>
 
 struct kt_cuda_program {
     // What it is found by.
@@ -18,24 +15,23 @@ struct kt_cuda_program {
     int                holders;
     kt_cuda_program_t *next;
 
-    pthread_mutex_t             running;
-    const kt_cuda_device_ops_t *ops;
-    const kt_cudnn_t           *cudnn;  // NULL: kernels of our own alone
-    kt_tensor_device_t         *device;
-    kt_cuda_device_t            properties;
-    void                       *handle;  // cuDNN's
-
-    kt_shape_of_t    *shapes;
-    kt_cuda_steps_t   steps;
-    kt_cuda_memory_t  memory;
-    kt_cuda_actions_t actions;
-    kt_cudnn_plan_t  *plan;  // [steps]; without json: a kernel of our own
+    kt_cuda_context_t *context;
+    kt_cuda_weights_t *weights;
+    kt_shape_of_t     *shapes;
+    kt_cuda_steps_t    steps;
+    kt_cuda_memory_t   memory;
+    size_t             workspace_bytes;  // behind it in the arena
+    kt_cudnn_plan_t   *plan;             // [steps]; without json: a kernel of our own
+    // With addresses in the arena of this generation, 0: none
+    uint64_t          generation;
+    float           **at;    // [values]
     kt_cudnn_pool_t  *pool;  // [steps]
-    float           **at;    // [values], on the device
-    char             *weights, *arena, *workspace, *zeros;
-    size_t            weight_bytes, workspace_bytes;
+    kt_cuda_actions_t actions;
 };
 
-// Fills what follows `running`. On an error the program is to be destroyed.
+// Fills what follows `context`. On an error the program is to be destroyed.
 KT_MUST_USE kt_err_t kt_cuda_program_build(kt_cuda_program_t *self, char why[KT_KTM_WHY]);
 void                 kt_cuda_program_destroy(kt_cuda_program_t *self);
+// Makes the actions for the arena as it is now, which grows if it must; context->running is held. KT_EDEVICE,
+// KT_ENOMEM.
+KT_MUST_USE kt_err_t kt_cuda_program_bind(kt_cuda_program_t *self, char why[KT_KTM_WHY]);

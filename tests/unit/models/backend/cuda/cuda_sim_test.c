@@ -214,6 +214,48 @@ Test(cuda_sim, an_items_bytes_do_not_depend_on_its_company)
     check_clean();
 }
 
+static uint64_t
+copied_to_device(void)
+{
+    void (*copied)(uint64_t *, uint64_t *) = (void (*)(uint64_t *, uint64_t *))(uintptr_t)symbol("cudasim_copied");
+    uint64_t to_device, to_host;
+    copied(&to_device, &to_host);
+    return to_device;
+}
+
+Test(cuda_sim, executors_of_several_sizes_share_weights_and_memory)
+{
+    char       why[KT_KTM_WHY] = "";
+    kt_exec_t *small = NULL, *large = NULL;
+    net_t      net, wide;
+    net_text_t text = RESIDUAL;
+    use_sim("8");
+    net_init(&net, &RESIDUAL, 7);
+    text.sizes[0] = 40;
+    net_init(&wide, &text, 7);
+    cr_assert_eq(kt_backend_cuda.prepare(&small, net.graph, net.sizes, &BY_CUDNN, why), KT_OK, "%s", why);
+    const uint64_t before = copied_to_device();
+    cr_expect_gt(before, 0);
+    float         *first = net_run(&net, small);
+    const uint64_t after = copied_to_device();
+    cr_assert_eq(kt_backend_cuda.prepare(&large, net.graph, wide.sizes, &BY_CUDNN, why), KT_OK, "%s", why);
+    cr_expect_eq(copied_to_device(), after, "the weights were there");
+    float *of_large = net_run(&wide, large), *again = net_run(&net, small);  // the memory has moved meanwhile
+    size_t n = net.out_floats[0] + net.out_floats[1], m;
+    cr_expect_eq(memcmp(first, again, n * sizeof *first), 0);
+    float *wanted = net_compute(&wide, &kt_backend_ref, &BY_CUDNN, &m);
+    expect_equal(&RESIDUAL, wanted, of_large, m);
+    free(wanted);
+    free(again);
+    free(of_large);
+    free(first);
+    kt_exec_destroy(&small);
+    kt_exec_destroy(&large);
+    net_fini(&wide);
+    net_fini(&net);
+    check_clean();
+}
+
 Test(cuda_sim, plans_of_the_folder_are_used_again)
 {
     char           folder[] = "/tmp/kt_plans_XXXXXX", path[PATH_MAX], why[KT_KTM_WHY] = "";
