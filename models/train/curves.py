@@ -33,6 +33,9 @@ def draw(history, path, title):
         panel.xaxis.get_major_locator().set_params(integer=True)
         if name.endswith("loss"):
             panel.set_yscale("log")
+            for formatter in (panel.yaxis.set_major_formatter, panel.yaxis.set_minor_formatter):
+                formatter("{x:g}")
+            panel.tick_params(axis="y", which="both", labelsize=7)
         elif max(history[name] + history[f"val_{name}"]) <= 1:
             panel.set_ylim(0, 1.02)
     panels.flat[0].legend(fontsize=8)

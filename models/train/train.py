@@ -108,7 +108,8 @@ def run(options):
     model.summary()
     history = _fit(model, training, validation, options, out)
     _write(out / "history.json", history)
-    curves.draw(history, out / "curves.png", f"{task.model}, {len(loader.training)} + {len(loader.validation)} files")
+    curves.draw(history, out / "curves.png",
+                f"{task.model}: {len(loader.training)} files of training, {len(loader.validation)} of validation")
     model.save(out / "model.h5")
     fitted = time.monotonic()
     path, metrics = export.export(task, loader, model, options, out)
