@@ -44,7 +44,8 @@ typedef void     kithara_log_fn(void *context, int level, const char *id, const 
 KITHARA_API void kithara_set_log(kithara_log_fn *log, void *context);
 
 // settings: NULL, or NAME=value texts up to a NULL, with the names of docs/settings.md, and KITHARA_DECODE=path. Starts
-// kithara-decode. Without ANALYZER_MEDIA_ROOTS every path may be opened. ESETTING, ENOFILE (no kithara-decode), ENOMEM.
+// kithara-decode. Without ANALYZER_MEDIA_ROOTS every path may be opened. The models of ANALYZER_MODEL_PATH are used.
+// ESETTING, ENOFILE (no kithara-decode), ENOMEM.
 KITHARA_API int  kithara_open(kithara_t **out, const char *const *settings);
 KITHARA_API void kithara_close(kithara_t **self_p);  // after its last call has returned
 

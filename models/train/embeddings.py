@@ -8,7 +8,7 @@ import yaml
 
 from .errors import TrainError
 
-BLOCKS = 8  # of a file, evenly spaced: what the node takes by default
+BLOCKS, KEPT = 8, 64  # of a file: what the node takes by default (node/audio/models/patches.c)
 
 
 def deployed(folder, name):
@@ -19,6 +19,15 @@ def deployed(folder, name):
     except (OSError, yaml.YAMLError, KeyError, TypeError):
         why = f"{folder} has no deployed model {name} (`ops/models fetch` installs the default set)"
         raise TrainError(why) from None
+
+
+def choose(count):
+    """The blocks that the node runs of so many: evenly spread over those that it keeps."""
+    kept = range(count)
+    while len(kept) > KEPT:
+        kept = kept[::2]
+    n = min(BLOCKS, len(kept))
+    return [kept[(2 * i + 1) * len(kept) // (2 * n)] for i in range(n)]
 
 
 class Extractor:
@@ -43,6 +52,6 @@ class Extractor:
         blocks = np.asarray(front.blocks(front.rows(self.context.read_mono(path, front.rate_hz))))
         if len(blocks) == 0:
             return None
-        chosen = np.unique(np.linspace(0, len(blocks) - 1, min(BLOCKS, len(blocks))).round().astype(int))
+        chosen = choose(len(blocks))
         values = [np.asarray(rows).mean(axis=0) for rows in model.run(np.ascontiguousarray(blocks[chosen]))]
         return dict(zip(model.info["graph_outputs"], values))
