@@ -14,8 +14,9 @@
 
 enum { UPLOAD_AGE_S = 3600 };
 
-bool
-kt_model_store_upload_path(const kt_model_store_t *self, const kt_digest_t *digest, char path[PATH_MAX])
+// False: too long.
+static bool
+upload_path(const kt_model_store_t *self, const kt_digest_t *digest, char path[PATH_MAX])
 {
     char hex[KT_DIGEST_HEX];
     return snprintf(path, PATH_MAX, "%s/uploads/%s", self->folder, kt_digest_hex(digest, hex)) < PATH_MAX;
@@ -34,8 +35,7 @@ count_uploads(const kt_model_store_t *self)
         return 0;
     for (const struct dirent *entry; (entry = readdir(open));) {
         kt_digest_t digest;
-        if (!kt_digest_read(&digest, entry->d_name) || !kt_model_store_upload_path(self, &digest, path) ||
-            stat(path, &facts))
+        if (!kt_digest_read(&digest, entry->d_name) || !upload_path(self, &digest, path) || stat(path, &facts))
             continue;
         if (now - facts.st_mtime > UPLOAD_AGE_S)
             unlink(path);
@@ -95,7 +95,7 @@ kt_model_store_upload(kt_model_store_t *self, const kt_digest_t *digest, uint64_
     int  fd   = -1;
     why[0]    = '\0';
     *received = 0;
-    if (!kt_model_store_upload_path(self, digest, path))
+    if (!upload_path(self, digest, path))
         return KT_EINVAL;
     pthread_mutex_lock(&self->changing);
     kt_err_t err = open_upload(self, path, offset, &fd, why);
@@ -140,7 +140,7 @@ kt_model_store_register(kt_model_store_t *self, const kt_digest_t *digest, const
     char            path[PATH_MAX], hex[KT_DIGEST_HEX];
     kt_registered_t done;
     why[0] = '\0';
-    if (!kt_model_store_upload_path(self, digest, path))
+    if (!upload_path(self, digest, path))
         return KT_EINVAL;
     pthread_mutex_lock(&self->changing);
     kt_err_t err = check_upload(path, digest, why);

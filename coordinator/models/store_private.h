@@ -28,5 +28,3 @@ struct kt_model_store {
 
 // Reads the folder again and replaces the state. An invalid models.yml leaves the state as it is. Under `changing`.
 void kt_model_store_reload(kt_model_store_t *self);
-// The path of an upload. False: too long.
-bool kt_model_store_upload_path(const kt_model_store_t *self, const kt_digest_t *digest, char path[PATH_MAX]);

@@ -63,8 +63,8 @@ kt_catalogue_is_path(const char *text)
     }
 }
 
-bool
-kt_catalogue_is_type(const char *text)
+static bool
+is_type(const char *text)
 {
     return !strcmp(text, "audio") || !strcmp(text, "video");
 }
@@ -132,6 +132,14 @@ const kt_catalogue_model_t *
 kt_catalogue_find(const kt_catalogue_t *self, const char *name)
 {
     return find_model(self, name);
+}
+
+void
+kt_catalogue_expect(kt_catalogue_t *self, const char *name, int64_t outputs)
+{
+    kt_catalogue_model_t *model = find_model(self, name);
+    if (model)
+        model->outputs = outputs;
 }
 
 const kt_catalogue_version_t *
@@ -223,7 +231,7 @@ kt_err_t
 kt_catalogue_register(kt_catalogue_t *self, const char *type, const char *name, const kt_catalogue_version_t *version,
                       char why[KT_CATALOGUE_WHY])
 {
-    if (!kt_catalogue_is_type(type) || !kt_catalogue_is_name(name) || !kt_catalogue_is_version(version->version) ||
+    if (!is_type(type) || !kt_catalogue_is_name(name) || !kt_catalogue_is_version(version->version) ||
         !kt_catalogue_is_path(version->path))
         return kt_text_explain(why, KT_CATALOGUE_WHY, KT_EINVAL, "not a valid type, name, version or path");
     kt_catalogue_model_t *model = find_model(self, name);
@@ -249,27 +257,29 @@ kt_catalogue_register(kt_catalogue_t *self, const char *type, const char *name, 
     return KT_OK;
 }
 
-static kt_err_t
+// NULL: there is none (KT_ENOTFOUND); why says which.
+static kt_catalogue_version_t *
 find_both(const kt_catalogue_t *self, const char *name, const char *version, kt_catalogue_model_t **model,
-          kt_catalogue_version_t **found, char why[KT_CATALOGUE_WHY])
+          char why[KT_CATALOGUE_WHY])
 {
-    *model = find_model(self, name);
+    kt_catalogue_version_t *found = NULL;
+    *model                        = find_model(self, name);
+    if (*model)
+        found = find_version(*model, version);
     if (!*model)
-        return kt_text_explain(why, KT_CATALOGUE_WHY, KT_ENOTFOUND, "no model has the name %.63s", name);
-    *found = find_version(*model, version);
-    if (!*found)
-        return kt_text_explain(why, KT_CATALOGUE_WHY, KT_ENOTFOUND, "%s has no version %.31s", name, version);
-    return KT_OK;
+        (void)kt_text_explain(why, KT_CATALOGUE_WHY, KT_ENOTFOUND, "no model has the name %.63s", name);
+    else if (!found)
+        (void)kt_text_explain(why, KT_CATALOGUE_WHY, KT_ENOTFOUND, "%s has no version %.31s", name, version);
+    return found;
 }
 
 kt_err_t
 kt_catalogue_deploy(kt_catalogue_t *self, const char *name, const char *version, char why[KT_CATALOGUE_WHY])
 {
     kt_catalogue_model_t   *model;
-    kt_catalogue_version_t *found;
-    kt_err_t                err = find_both(self, name, version, &model, &found, why);
-    if (err)
-        return err;
+    kt_catalogue_version_t *found = find_both(self, name, version, &model, why);
+    if (!found)
+        return KT_ENOTFOUND;
     if (found->status == KT_MODEL_DEPLOYED)
         return kt_text_explain(why, KT_CATALOGUE_WHY, KT_EINVAL, "%s %s is deployed already", name, version);
     if (found->status == KT_MODEL_RETIRED)
@@ -296,10 +306,9 @@ kt_err_t
 kt_catalogue_retire(kt_catalogue_t *self, const char *name, const char *version, char why[KT_CATALOGUE_WHY])
 {
     kt_catalogue_model_t   *model;
-    kt_catalogue_version_t *found;
-    kt_err_t                err = find_both(self, name, version, &model, &found, why);
-    if (err)
-        return err;
+    kt_catalogue_version_t *found = find_both(self, name, version, &model, why);
+    if (!found)
+        return KT_ENOTFOUND;
     if (found->status == KT_MODEL_DEPLOYED)
         return kt_text_explain(why, KT_CATALOGUE_WHY, KT_EINVAL, "%s %s is deployed: deploy another version first",
                                name, version);

@@ -30,8 +30,9 @@ struct kt_catalogue {
 bool kt_catalogue_is_name(const char *text);     // lower-case letters, digits and '_'; at most 63
 bool kt_catalogue_is_version(const char *text);  // MAJOR.MINOR.PATCH
 bool kt_catalogue_is_path(const char *text);     // relative, stays below the folder
-bool kt_catalogue_is_type(const char *text);     // "audio" or "video"
 
+// States the number of outputs of a model, if it is there.
+void kt_catalogue_expect(kt_catalogue_t *self, const char *name, int64_t outputs);
 // A new model without versions. KT_EFULL, KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_catalogue_add(kt_catalogue_t *self, const char *type, const char *name,
                                       kt_catalogue_model_t **out);

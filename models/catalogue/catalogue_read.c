@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,19 +29,10 @@ typedef struct member {
     take_fn       *take;
 } member_t;
 
-static kt_err_t fail(const reader_t *self, const kt_yaml_node_t *node, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static kt_err_t
-fail(const reader_t *self, const kt_yaml_node_t *node, const char *format, ...)
-{
-    char    text[KT_CATALOGUE_WHY];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    return kt_text_explain(self->why, KT_CATALOGUE_WHY, KT_ECATALOGUE, "models.yml line %zu: %s", node->line, text);
-}
+// Explains the error of a node with its line.
+#define FAIL(self, node, format, ...)                                                                                  \
+    kt_text_explain((self)->why, KT_CATALOGUE_WHY, KT_ECATALOGUE, "models.yml line %zu: " format, (node)->line,        \
+                    ##__VA_ARGS__)
 
 static kt_err_t
 expect(const reader_t *self, const kt_yaml_node_t *node, kt_yaml_kind_t kind)
@@ -50,7 +40,7 @@ expect(const reader_t *self, const kt_yaml_node_t *node, kt_yaml_kind_t kind)
     static const char *const KINDS[] = {"a text or number", "a list", "a map"};
     if (node->kind == kind)
         return KT_OK;
-    return fail(self, node, "'%.60s' must be %s", node->key ? node->key : "the value", KINDS[kind]);
+    return FAIL(self, node, "'%.60s' must be %s", node->key ? node->key : "the value", KINDS[kind]);
 }
 
 // An empty value stands for an empty map: "audio:" without anything below.
@@ -71,7 +61,7 @@ take_members(reader_t *self, const kt_yaml_node_t *map, const member_t *members,
         while (i < n && strcmp(members[i].key, node->key))
             i++;
         if (i == n)
-            return fail(self, node, "unknown key '%.60s'", node->key);
+            return FAIL(self, node, "unknown key '%.60s'", node->key);
         err = members[i].kind == KT_YAML_MAP && is_empty(node) ? KT_OK : expect(self, node, members[i].kind);
         if (!err)
             err = members[i].take(self, node, target);
@@ -83,7 +73,7 @@ static kt_err_t
 take_whole(reader_t *self, const kt_yaml_node_t *node, int64_t most, int64_t *out)
 {
     if (node->kind != KT_YAML_TEXT || kt_text_to_i64(node->text, 1, most, out))
-        return fail(self, node, "'%.60s' must be a whole number from 1 to %" PRId64, node->key ? node->key : "value",
+        return FAIL(self, node, "'%.60s' must be a whole number from 1 to %" PRId64, node->key ? node->key : "value",
                     most);
     return KT_OK;
 }
@@ -92,7 +82,7 @@ static kt_err_t
 take_wholes(reader_t *self, const kt_yaml_node_t *list, size_t least, size_t most, int64_t *out)
 {
     if (list->count < least || list->count > most)
-        return fail(self, list, "'%.60s' must have %zu to %zu numbers", list->key, least, most);
+        return FAIL(self, list, "'%.60s' must have %zu to %zu numbers", list->key, least, most);
     kt_err_t err = KT_OK;
     for (const kt_yaml_node_t *node = list->first; node && !err; node = node->next)
         err = take_whole(self, node, MOST_DIMENSION, out++);
@@ -110,7 +100,7 @@ take_version(reader_t *self, const kt_yaml_node_t *node, void *target)
 {
     version_target_t *to = target;
     if (!kt_catalogue_is_version(node->text))
-        return fail(self, node, "version '%.60s' is not MAJOR.MINOR.PATCH", node->text);
+        return FAIL(self, node, "version '%.60s' is not MAJOR.MINOR.PATCH", node->text);
     (void)kt_text_copy(to->version.version, sizeof to->version.version, node->text);
     return KT_OK;
 }
@@ -120,7 +110,7 @@ take_path(reader_t *self, const kt_yaml_node_t *node, void *target)
 {
     version_target_t *to = target;
     if (!kt_catalogue_is_path(node->text))
-        return fail(self, node, "path '%.60s' must be relative, without '..', and at most 255 bytes", node->text);
+        return FAIL(self, node, "path '%.60s' must be relative, without '..', and at most 255 bytes", node->text);
     (void)kt_text_copy(to->version.path, sizeof to->version.path, node->text);
     return KT_OK;
 }
@@ -130,7 +120,7 @@ take_sha256(reader_t *self, const kt_yaml_node_t *node, void *target)
 {
     version_target_t *to = target;
     if (!kt_digest_read(&to->version.digest, node->text))
-        return fail(self, node, "sha256 must have 64 hexadecimal digits");
+        return FAIL(self, node, "sha256 must have 64 hexadecimal digits");
     return KT_OK;
 }
 
@@ -144,7 +134,7 @@ take_status(reader_t *self, const kt_yaml_node_t *node, void *target)
             to->version.status = ALLOWED[i];
             return KT_OK;
         }
-    return fail(self, node, "status '%.60s' is not registered, replaced or retired", node->text);
+    return FAIL(self, node, "status '%.60s' is not registered, replaced or retired", node->text);
 }
 
 static kt_err_t
@@ -160,7 +150,7 @@ take_outputs(reader_t *self, const kt_yaml_node_t *node, void *target)
 {
     kt_catalogue_model_t *model = ((version_target_t *)target)->model;
     if (model->outputs)
-        return fail(self, node, "output_classes and output_dimensions mean the same: state one");
+        return FAIL(self, node, "output_classes and output_dimensions mean the same: state one");
     return take_whole(self, node, MOST_DIMENSION, &model->outputs);
 }
 
@@ -169,11 +159,11 @@ add_version(reader_t *self, const kt_yaml_node_t *node, kt_catalogue_model_t *mo
             const kt_catalogue_version_t *version)
 {
     if (!*version->version || !*version->path)
-        return fail(self, node, "a version needs `version` and `path`");
+        return FAIL(self, node, "a version needs `version` and `path`");
     if (model->n_versions == KT_CATALOGUE_VERSIONS)
-        return fail(self, node, "more than %d versions", KT_CATALOGUE_VERSIONS);
+        return FAIL(self, node, "more than %d versions", KT_CATALOGUE_VERSIONS);
     if (kt_catalogue_version(model, version->version))
-        return fail(self, node, "version %s is there twice", version->version);
+        return FAIL(self, node, "version %s is there twice", version->version);
     model->versions[model->n_versions++] = *version;
     return KT_OK;
 }
@@ -206,12 +196,12 @@ take_model(reader_t *self, const kt_yaml_node_t *node, const char *type)
     };
     version_target_t target = {.version = {.status = KT_MODEL_DEPLOYED}};
     if (!kt_catalogue_is_name(node->key))
-        return fail(self, node, "'%.60s' is not a name: lower-case letters, digits and _, at most 63", node->key);
+        return FAIL(self, node, "'%.60s' is not a name: lower-case letters, digits and _, at most 63", node->key);
     if (kt_catalogue_find(self->catalogue, node->key))
-        return fail(self, node, "'%s' is there twice", node->key);
+        return FAIL(self, node, "'%s' is there twice", node->key);
     kt_err_t err = kt_catalogue_add(self->catalogue, type, node->key, &target.model);
     if (err == KT_EFULL)
-        return fail(self, node, "more than %d models", KT_CATALOGUE_MODELS);
+        return FAIL(self, node, "more than %d models", KT_CATALOGUE_MODELS);
     if (!err)
         err = expect(self, node, KT_YAML_MAP);
     if (!err)
@@ -221,7 +211,7 @@ take_model(reader_t *self, const kt_yaml_node_t *node, const char *type)
         err                    = add_version(self, node, target.model, &target.version);
         target.model->deployed = (int)target.model->n_versions - 1;
     } else if (!err && !target.model->n_versions && !node->count) {
-        err = fail(self, node, "'%s' has no version", node->key);
+        err = FAIL(self, node, "'%s' has no version", node->key);
     }
     return err;
 }
@@ -252,7 +242,7 @@ take_extraction_audio(reader_t *self, const kt_yaml_node_t *map, void *target)
         while (i < KT_EXTRACTION_AUDIO && strcmp(KT_EXTRACTION[i].key, node->key))
             i++;
         if (i == KT_EXTRACTION_AUDIO)
-            return fail(self, node, "unknown key '%.60s'", node->key);
+            return FAIL(self, node, "unknown key '%.60s'", node->key);
         kt_err_t err = take_whole(self, node, MOST_SETTING, &self->catalogue->extraction.audio[i]);
         if (err)
             return err;
@@ -265,7 +255,7 @@ take_frame_rate(reader_t *self, const kt_yaml_node_t *node, void *target)
 {
     (void)target;
     if (kt_text_to_f64(node->text, 1e-6, 1000, &self->catalogue->extraction.frame_sample_rate))
-        return fail(self, node, "frame_sample_rate must be a number up to 1000");
+        return FAIL(self, node, "frame_sample_rate must be a number up to 1000");
     return KT_OK;
 }
 

@@ -56,8 +56,10 @@ feature_values(const kt_ktm_t *file, const kt_graph_t *graph, const kt_shape_of_
     return sum;
 }
 
-kt_err_t
-kt_model_classes(const kt_ktm_t *file, const kt_graph_t *graph, int64_t *out, char why[KT_KTM_WHY])
+// The number of classes of the first output that names some; else the last dimension of the first output of the graph.
+// 0: it is free. KT_ENOMEM, KT_EMODEL.
+static kt_err_t
+count_classes(const kt_ktm_t *file, const kt_graph_t *graph, int64_t *out, char why[KT_KTM_WHY])
 {
     const int *values;
     kt_err_t   err   = KT_OK;
@@ -124,7 +126,7 @@ kt_model_fit(const kt_catalogue_model_t *entry, const char *version, const kt_kt
         return kt_text_explain(why, KT_KTM_WHY, KT_ECATALOGUE, "models.yml states %s %s, the file holds %s %s",
                                entry->name, version, kt_ktm_name(file), kt_ktm_version(file));
     int64_t  classes = 0;
-    kt_err_t err     = entry->outputs ? kt_model_classes(file, graph, &classes, why) : KT_OK;
+    kt_err_t err     = entry->outputs ? count_classes(file, graph, &classes, why) : KT_OK;
     if (!err && entry->outputs && classes != entry->outputs)
         return kt_text_explain(why, KT_KTM_WHY, KT_ECATALOGUE,
                                "models.yml states %" PRId64 " output classes, the file has %" PRId64, entry->outputs,

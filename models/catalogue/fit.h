@@ -8,8 +8,3 @@
 // KT_ECATALOGUE: they differ; why says in what. KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_model_fit(const kt_catalogue_model_t *entry, const char *version, const kt_ktm_t *file,
                                   const kt_graph_t *graph, char why[KT_KTM_WHY]);
-// The number of classes of the first output that names some; else the number of values of the outputs that fill
-// features; else the last dimension of the first output of the graph.
-// 0: it is free. KT_ENOMEM, KT_EMODEL.
-KT_MUST_USE kt_err_t kt_model_classes(const kt_ktm_t *file, const kt_graph_t *graph, int64_t *out,
-                                      char why[KT_KTM_WHY]);

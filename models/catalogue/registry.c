@@ -18,7 +18,7 @@
 
 enum { COPY_BYTES = 1 << 20 };
 
-// The models that the specification names, with their numbers of outputs.
+// The models of the specification that have a fixed number of outputs.
 static const struct {
     const char *name;
     int64_t     outputs;
@@ -200,7 +200,7 @@ path_is_taken(const kt_catalogue_t *catalogue, const char *path)
     return false;
 }
 
-// In memory: the new version, and for a name of the specification its number of outputs.
+// In memory: the new version; a new name of the specification with its number of outputs.
 static kt_err_t
 enter_version(change_t *self, const char *type, const char *name, const kt_catalogue_version_t *version)
 {
@@ -208,7 +208,7 @@ enter_version(change_t *self, const char *type, const char *name, const kt_catal
     kt_err_t err   = kt_catalogue_register(self->catalogue, type, name, version, self->why);
     for (size_t i = 0; !err && !known && i < sizeof SPECIFIED / sizeof *SPECIFIED; i++)
         if (!strcmp(SPECIFIED[i].name, name))
-            self->catalogue->models[self->catalogue->n - 1]->outputs = SPECIFIED[i].outputs;
+            kt_catalogue_expect(self->catalogue, name, SPECIFIED[i].outputs);
     return err;
 }
 

@@ -71,14 +71,15 @@ add_node(build_t *build, kt_yaml_kind_t kind, const char *text, size_t length, s
     build->key = NULL;
     if (text && !(node->text = strndup(text, length)))
         return KT_ENOMEM;
-    if (build->depth) {
-        size_t top = build->depth - 1;
-        if (build->last[top])
-            build->last[top]->next = node;
+    kt_yaml_node_t *parent = build->depth ? build->open[build->depth - 1] : NULL;
+    if (parent) {
+        kt_yaml_node_t **last = &build->last[build->depth - 1];
+        if (*last)
+            (*last)->next = node;
         else
-            build->open[top]->first = node;
-        build->last[top] = node;
-        build->open[top]->count++;
+            parent->first = node;
+        *last = node;
+        parent->count++;
     }
     if (kind != KT_YAML_TEXT) {
         build->last[build->depth]   = NULL;

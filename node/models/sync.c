@@ -170,8 +170,10 @@ finish_file(kt_model_sync_t *self)
 static void
 take_part(kt_model_sync_t *self, const command_t *part)
 {
-    const kt_model_file_t *file = self->target ? &self->target->at[self->fetching] : NULL;
-    if (self->fd < 0 || memcmp(&part->digest, &file->digest, sizeof part->digest) || part->offset != self->offset)
+    if (self->fd < 0 || !self->target)
+        return;
+    const kt_model_file_t *file = &self->target->at[self->fetching];
+    if (memcmp(&part->digest, &file->digest, sizeof part->digest) || part->offset != self->offset)
         return;
     kt_err_t err = part->err ? part->err : part->total == file->bytes && part->length ? KT_OK : KT_EMESSAGE;
     if (!err && part->length > file->bytes - self->offset)
