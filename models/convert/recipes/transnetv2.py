@@ -22,7 +22,7 @@ INPUT = {
     "kind": "frames", "colour": "rgb", "size": {"mode": "fixed", "height": HEIGHT, "width": WIDTH}, "filter": "bicubic",
     "scale": 1, "offset": 0,
     # 25 copies of the first frame before, 25 of the last behind and as many as fill the last step.
-    "blocks": {"frames": 100, "hop": 50, "left": 25, "right": 25, "tail": "repeat"},
+    "blocks": {"frames": 50, "hop": 50, "left": 25, "right": 25, "tail": "repeat"},
 }
 
 
