@@ -4,6 +4,8 @@
 
 #include "coordinator/cli/cli.h"
 
+#include <limits.h>
+
 typedef struct kt_models_verb {
     const char *name;
     int (*run)(kt_cli_t *cli, int argc, char **argv);
@@ -19,3 +21,6 @@ int kt_models_input(kt_cli_t *cli, int argc, char **argv);
 int kt_models_run(kt_cli_t *cli, int argc, char **argv);
 int kt_models_plan(kt_cli_t *cli, int argc, char **argv);
 int kt_models_train_head(kt_cli_t *cli, int argc, char **argv);
+
+// The folder of cuDNN's plans beside a model file.
+void kt_models_plans_folder(char out[PATH_MAX], const char *model);

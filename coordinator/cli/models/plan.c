@@ -77,9 +77,8 @@ parse_options(options_t *out, kt_cli_t *cli, int argc, char **argv)
     return err ? kt_cli_fail(err, device, why) : KT_EXIT_OK;
 }
 
-// The default folder of the plans.
-static void
-name_cache(char out[PATH_MAX], const char *model)
+void
+kt_models_plans_folder(char out[PATH_MAX], const char *model)
 {
     const char *slash = strrchr(model, '/');
     snprintf(out, PATH_MAX, "%.*splans", slash ? (int)(slash - model + 1) : 0, model);
@@ -142,6 +141,7 @@ plan_step(planner_t *self, const kt_cuda_step_t *step, char why[KT_KTM_WHY])
     const kt_err_t  err = kt_cudnn_plan_get(&plan, &step->op, &self->plan_opts, why);
     if (err && err != KT_ENOTFOUND)
         return err;
+    const kt_err_t store_err = plan.store_err;
     kt_buf_init(&text, TEXT);
     kt_cudnn_op_text(&step->op, &text);
     snprintf(engine, sizeof engine, "%lld", (long long)plan.engine);
@@ -156,7 +156,8 @@ plan_step(planner_t *self, const kt_cuda_step_t *step, char why[KT_KTM_WHY])
     kt_json_free(&row);
     kt_buf_fini(&text);
     kt_cudnn_plan_fini(&plan);
-    return KT_OK;
+    return store_err ? kt_text_explain(why, KT_KTM_WHY, store_err, "storing a plan in %s", self->plan_opts.folder)
+                     : KT_OK;
 }
 
 int
@@ -167,7 +168,7 @@ kt_models_plan(kt_cli_t *cli, int argc, char **argv)
     const int code = parse_options(&options, cli, argc, argv);
     if (code)
         return code;
-    name_cache(cache, options.model);
+    kt_models_plans_folder(cache, options.model);
     planner_t planner = {.options   = &options,
                          .plan_opts = {.device = &options.device,
                                        .tf32   = options.tf32,

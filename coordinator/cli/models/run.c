@@ -199,13 +199,15 @@ int
 kt_models_run(kt_cli_t *cli, int argc, char **argv)
 {
     options_t         options;
-    char              why[KT_TENSOR_WHY] = "";
+    char              why[KT_TENSOR_WHY] = "", plans[PATH_MAX];
     kt_model_t       *model              = NULL;
     kt_model_result_t result             = {0};
     int               code               = parse_options(&options, cli, argc, argv, true);
     if (code)
         return code;
-    kt_err_t err = kt_model_open(&model, options.model, &options.opts, why);
+    kt_models_plans_folder(plans, options.model);
+    options.opts.exec.plans = plans;
+    kt_err_t err            = kt_model_open(&model, options.model, &options.opts, why);
     if (err)
         return kt_cli_fail(err, options.model, why);
     err  = run_model(cli, &options, model, &result, why);

@@ -44,7 +44,7 @@ find_plans(kt_cuda_program_t *self, char why[KT_KTM_WHY])
 static const float *
 bias_of(const kt_cuda_program_t *self, const kt_cuda_step_t *step)
 {
-    return !step->op.bias ? NULL : step->bias >= 0 ? self->at[step->bias] : self->weights->zeros;
+    return step->bias >= 0 ? self->at[step->bias] : step->op.bias ? self->weights->zeros : NULL;
 }
 
 static kt_err_t
@@ -73,6 +73,8 @@ add_plan(kt_cuda_program_t *self, size_t index, char why[KT_KTM_WHY])
     kt_cudnn_finalize(pool, pack, "the arguments of a plan");
     if (!pool->status)
         kt_cuda_add_plan(&self->actions, plan, pack);
+    if (!pool->status && !step->op.bias && step->bias >= 0)
+        kt_cuda_add_bias(&self->actions, self->at[step->y], &self->shapes[step->y], self->at[step->bias]);
     return kt_cuda_cudnn_failed(pool->cudnn, pool->status, pool->failed, why);
 }
 
@@ -88,17 +90,18 @@ static void
 add_conv(kt_cuda_program_t *self, const kt_cuda_step_t *step)
 {
     const kt_cudnn_op_t *op   = &step->op;
-    kt_conv_call_t       conv = {.x        = self->at[step->x],
-                                 .w        = self->at[step->w],
-                                 .bias     = bias_of(self, step),
-                                 .residual = op->residual ? self->at[step->residual] : NULL,
-                                 .y        = self->at[step->y],
-                                 .count    = kt_shape_count(&self->shapes[step->y]),
-                                 .channels = op->x[1],
-                                 .outputs  = op->y[1],
-                                 .groups   = op->x[1] / op->w[1],
-                                 .limited  = op->limited,
-                                 .high     = op->high};
+    kt_conv_call_t       conv = {.x          = self->at[step->x],
+                                 .w          = self->at[step->w],
+                                 .bias       = bias_of(self, step),
+                                 .residual   = op->residual ? self->at[step->residual] : NULL,
+                                 .y          = self->at[step->y],
+                                 .count      = kt_shape_count(&self->shapes[step->y]),
+                                 .channels   = op->x[1],
+                                 .outputs    = op->y[1],
+                                 .groups     = (op->transposed ? op->y[1] : op->x[1]) / op->w[1],
+                                 .transposed = op->transposed,
+                                 .limited    = op->limited,
+                                 .high       = op->high};
     place(conv.in, op->x + 2, op->spatial, 1);
     place(conv.out, op->y + 2, op->spatial, 1);
     place(conv.kernel, op->w + 2, op->spatial, 1);

@@ -97,29 +97,6 @@ place(int64_t to[KT_KERNEL_SPATIAL], const int64_t *from, int given, int64_t mis
 }
 
 static void
-lower_deconv(const lowering_t *self)
-{
-    const int            given = self->x->rank - 2;
-    const kt_shape_of_t *w     = shape_of(self, 1);
-    kt_conv_call_t       conv  = {.x          = input(self, 0),
-                                  .w          = input(self, 1),
-                                  .bias       = input(self, 2),
-                                  .y          = output(self),
-                                  .count      = kt_shape_count(self->y),
-                                  .channels   = self->x->dims[1],
-                                  .outputs    = self->y->dims[1],
-                                  .groups     = self->attrs->groups,
-                                  .transposed = true};
-    place(conv.in, self->x->dims + 2, given, 1);
-    place(conv.out, self->y->dims + 2, given, 1);
-    place(conv.kernel, w->dims + 2, given, 1);
-    place(conv.stride, self->attrs->stride, given, 1);
-    place(conv.before, self->attrs->before, given, 0);
-    place(conv.dilation, self->attrs->dilation, 0, 1);
-    kt_cuda_add_call(self->out, &(kt_kernel_call_t){.kernel = KT_KERNEL_CONV, .conv = conv});
-}
-
-static void
 lower_matmul(const lowering_t *self)
 {
     const int              rank    = self->x->rank;
@@ -406,48 +383,21 @@ lower_histogram(const lowering_t *self)
     kt_cuda_add_call(self->out, &(kt_kernel_call_t){.kernel = KT_KERNEL_HISTOGRAM, .histogram = call});
 }
 
-// CONV and DENSE are steps of another kind (steps.h).
+// CONV, DECONV and DENSE are steps of another kind (steps.h).
 static void (*const LOWER[KT_OPS])(const lowering_t *self) = {
-    [KT_OP_DECONV]    = lower_deconv,
-    [KT_OP_MATMUL]    = lower_matmul,
-    [KT_OP_LSTM]      = lower_lstm,
-    [KT_OP_SCALE]     = lower_channel,
-    [KT_OP_PRELU]     = lower_channel,
-    [KT_OP_RELU]      = lower_unary,
-    [KT_OP_CLIP]      = lower_unary,
-    [KT_OP_SIGMOID]   = lower_unary,
-    [KT_OP_TANH]      = lower_unary,
-    [KT_OP_SILU]      = lower_unary,
-    [KT_OP_GELU]      = lower_unary,
-    [KT_OP_HSIGMOID]  = lower_unary,
-    [KT_OP_HSWISH]    = lower_unary,
-    [KT_OP_EXP]       = lower_unary,
-    [KT_OP_LOG]       = lower_unary,
-    [KT_OP_SQRT]      = lower_unary,
-    [KT_OP_POW]       = lower_unary,
-    [KT_OP_AFFINE]    = lower_unary,
-    [KT_OP_ADD]       = lower_pair,
-    [KT_OP_SUB]       = lower_pair,
-    [KT_OP_MUL]       = lower_pair,
-    [KT_OP_DIV]       = lower_pair,
-    [KT_OP_CONCAT]    = lower_concat,
-    [KT_OP_RESHAPE]   = lower_reshape,
-    [KT_OP_TRANSPOSE] = lower_transpose,
-    [KT_OP_SLICE]     = lower_slice,
-    [KT_OP_PAD]       = lower_pad,
-    [KT_OP_RESIZE]    = lower_resize,
-    [KT_OP_MAXPOOL]   = lower_pool,
-    [KT_OP_AVGPOOL]   = lower_pool,
-    [KT_OP_RMAX]      = lower_reduce,
-    [KT_OP_RMEAN]     = lower_reduce,
-    [KT_OP_RSUM]      = lower_reduce,
-    [KT_OP_SOFTMAX]   = lower_rows,
-    [KT_OP_L2NORM]    = lower_rows,
-    [KT_OP_LAYERNORM] = lower_rows,
-    [KT_OP_NOISYOR]   = lower_tags,
-    [KT_OP_MAXOF]     = lower_tags,
-    [KT_OP_BAND]      = lower_band,
-    [KT_OP_HISTOGRAM] = lower_histogram,
+    [KT_OP_MATMUL] = lower_matmul, [KT_OP_LSTM] = lower_lstm,       [KT_OP_SCALE] = lower_channel,
+    [KT_OP_PRELU] = lower_channel, [KT_OP_RELU] = lower_unary,      [KT_OP_CLIP] = lower_unary,
+    [KT_OP_SIGMOID] = lower_unary, [KT_OP_TANH] = lower_unary,      [KT_OP_SILU] = lower_unary,
+    [KT_OP_GELU] = lower_unary,    [KT_OP_HSIGMOID] = lower_unary,  [KT_OP_HSWISH] = lower_unary,
+    [KT_OP_EXP] = lower_unary,     [KT_OP_LOG] = lower_unary,       [KT_OP_SQRT] = lower_unary,
+    [KT_OP_POW] = lower_unary,     [KT_OP_AFFINE] = lower_unary,    [KT_OP_ADD] = lower_pair,
+    [KT_OP_SUB] = lower_pair,      [KT_OP_MUL] = lower_pair,        [KT_OP_DIV] = lower_pair,
+    [KT_OP_CONCAT] = lower_concat, [KT_OP_RESHAPE] = lower_reshape, [KT_OP_TRANSPOSE] = lower_transpose,
+    [KT_OP_SLICE] = lower_slice,   [KT_OP_PAD] = lower_pad,         [KT_OP_RESIZE] = lower_resize,
+    [KT_OP_MAXPOOL] = lower_pool,  [KT_OP_AVGPOOL] = lower_pool,    [KT_OP_RMAX] = lower_reduce,
+    [KT_OP_RMEAN] = lower_reduce,  [KT_OP_RSUM] = lower_reduce,     [KT_OP_SOFTMAX] = lower_rows,
+    [KT_OP_L2NORM] = lower_rows,   [KT_OP_LAYERNORM] = lower_rows,  [KT_OP_NOISYOR] = lower_tags,
+    [KT_OP_MAXOF] = lower_tags,    [KT_OP_BAND] = lower_band,       [KT_OP_HISTOGRAM] = lower_histogram,
 };
 
 void
@@ -461,4 +411,15 @@ kt_cuda_lower(kt_cuda_actions_t *self, const kt_graph_node_t *node, const kt_sha
                                  .shapes = shapes,
                                  .at     = at};
     LOWER[node->op](&lowering);
+}
+
+void
+kt_cuda_add_bias(kt_cuda_actions_t *self, float *y, const kt_shape_of_t *shape, const float *bias)
+{
+    kt_pair_call_t call = {
+        .a = y, .b = bias, .y = y, .count = kt_shape_count(shape), .rank = shape->rank, .op = KT_OP_ADD};
+    memcpy(call.dims, shape->dims, (size_t)shape->rank * sizeof *call.dims);
+    dense_strides(shape, call.stride_a);
+    call.stride_b[1] = 1;
+    kt_cuda_add_call(self, &(kt_kernel_call_t){.kernel = KT_KERNEL_PAIR, .pair = call});
 }

@@ -18,5 +18,9 @@ void kt_cuda_actions_fini(kt_cuda_actions_t *self);
 void kt_cuda_add_plan(kt_cuda_actions_t *self, void *plan, void *pack);
 void kt_cuda_add_call(kt_cuda_actions_t *self, const kt_kernel_call_t *call);
 
-// Appends the kernels of one node. at: device addresses of all values; shapes: of all values.
+// Adds a value per channel, in place.
+void kt_cuda_add_bias(kt_cuda_actions_t *self, float *y, const kt_shape_of_t *shape, const float *bias);
+
+// Appends the kernels of one node that is a step alone (steps.h). at: device addresses of all values; shapes: of all
+// values.
 void kt_cuda_lower(kt_cuda_actions_t *self, const kt_graph_node_t *node, const kt_shape_of_t *shapes, float *const *at);

@@ -114,22 +114,43 @@ next_tensor(chain_t *self)
                            self->op->y, self->left > 0);
 }
 
+// Names of what differs between a convolution and a transposed one.
+typedef struct direction {
+    int descriptor, alpha, beta, convolution, w, x, y;
+} direction_t;
+
+static const direction_t FORWARD    = {KT_CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR,
+                                       KT_CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_ALPHA,
+                                       KT_CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_BETA,
+                                       KT_CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC,
+                                       KT_CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_W,
+                                       KT_CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X,
+                                       KT_CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_Y};
+static const direction_t TRANSPOSED = {KT_CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR,
+                                       KT_CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_ALPHA,
+                                       KT_CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_BETA,
+                                       KT_CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_CONV_DESC,
+                                       KT_CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_W,
+                                       KT_CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DY,
+                                       KT_CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DX};
+
 static void
 add_convolution(chain_t *self)
 {
     const float          one = 1, zero = 0;
-    kt_cudnn_pool_t     *pool = self->pool;
-    const kt_cudnn_op_t *op   = self->op;
-    void                *x    = describe_tensor(pool, KT_CUDNN_X, op->spatial + 2, op->x, false);
-    void                *w    = describe_tensor(pool, KT_CUDNN_W, op->spatial + 2, op->w, false);
+    kt_cudnn_pool_t     *pool      = self->pool;
+    const kt_cudnn_op_t *op        = self->op;
+    const direction_t   *direction = op->transposed ? &TRANSPOSED : &FORWARD;
+    void                *x         = describe_tensor(pool, KT_CUDNN_X, op->spatial + 2, op->x, false);
+    void                *w         = describe_tensor(pool, KT_CUDNN_W, op->spatial + 2, op->w, false);
     void                *conv = describe_convolution(pool, op), *y = next_tensor(self);
-    void                *node = kt_cudnn_new(pool, KT_CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR);
-    kt_cudnn_set(pool, node, KT_CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_ALPHA, KT_CUDNN_TYPE_FLOAT, 1, &one);
-    kt_cudnn_set(pool, node, KT_CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_BETA, KT_CUDNN_TYPE_FLOAT, 1, &zero);
-    kt_cudnn_set_descriptor(pool, node, KT_CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC, conv);
-    kt_cudnn_set_descriptor(pool, node, KT_CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X, x);
-    kt_cudnn_set_descriptor(pool, node, KT_CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_W, w);
-    kt_cudnn_set_descriptor(pool, node, KT_CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_Y, y);
+    void                *node = kt_cudnn_new(pool, direction->descriptor);
+    kt_cudnn_set(pool, node, direction->alpha, KT_CUDNN_TYPE_FLOAT, 1, &one);
+    kt_cudnn_set(pool, node, direction->beta, KT_CUDNN_TYPE_FLOAT, 1, &zero);
+    kt_cudnn_set_descriptor(pool, node, direction->convolution, conv);
+    kt_cudnn_set_descriptor(pool, node, direction->x, x);
+    kt_cudnn_set_descriptor(pool, node, direction->w, w);
+    kt_cudnn_set_descriptor(pool, node, direction->y, y);
     kt_cudnn_finalize(pool, node, "a convolution");
     self->operations[self->n++] = node;
     self->last                  = y;
@@ -193,7 +214,7 @@ add_numbers(kt_buf_t *out, const char *name, const int64_t *values, int n)
 void
 kt_cudnn_op_text(const kt_cudnn_op_t *op, kt_buf_t *out)
 {
-    kt_buf_str(out, "conv");
+    kt_buf_str(out, op->transposed ? "deconv" : "conv");
     add_numbers(out, "x", op->x, op->spatial + 2);
     add_numbers(out, "w", op->w, op->spatial + 2);
     add_numbers(out, "stride", op->stride, op->spatial);

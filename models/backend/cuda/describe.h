@@ -1,5 +1,6 @@
 // kt_cudnn_op -- one operation graph of cuDNN: a convolution and what is computed with it. Dense layers are
-// convolutions of one place: the matrix products of cuDNN have no engine in float32 without tensor cores.
+// convolutions of one place: the matrix products of cuDNN have no engine in float32 without tensor cores. A transposed
+// convolution is the gradient of a convolution by its input; cuDNN fuses nothing to it.
 //
 //   y = limit(conv(x, w) + residual + bias), NCHW (NCDHW), float32
 //
@@ -15,6 +16,7 @@ enum { KT_CUDNN_SPATIAL = 3, KT_CUDNN_RANK = 2 + KT_CUDNN_SPATIAL, KT_CUDNN_DESC
 
 typedef struct kt_cudnn_op {
     int     spatial;  // 2 or 3
+    bool    transposed;
     int64_t x[KT_CUDNN_RANK], w[KT_CUDNN_RANK], y[KT_CUDNN_RANK];
     int64_t stride[KT_CUDNN_SPATIAL], before[KT_CUDNN_SPATIAL], after[KT_CUDNN_SPATIAL], dilation[KT_CUDNN_SPATIAL];
     bool    bias, residual, limited;

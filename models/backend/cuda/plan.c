@@ -192,8 +192,8 @@ kt_cudnn_plan_get(kt_cudnn_plan_t *out, const kt_cudnn_op_t *op, const kt_cudnn_
         kt_cudnn_plan_fini(&plan);
         if ((err = plan_new(&plan, op, opts, why)))
             goto done;
-        if (opts->folder && (err = kt_plan_store_write(opts->folder, key.bytes, &plan)))
-            (void)kt_text_explain(why, KT_CUDNN_WHY, err, "storing a plan in %s: %s", opts->folder, kt_err_text(err));
+        if (opts->folder)
+            plan.store_err = kt_plan_store_write(opts->folder, key.bytes, &plan);
     }
 done:
     if (err == KT_ENOMEM)

@@ -13,10 +13,11 @@
 enum { KT_CUDNN_PLAN_MAX = 64 << 10 };
 
 typedef struct kt_cudnn_plan {
-    int64_t engine, workspace_bytes;
-    size_t  offered;  // engines that the heuristics proposed until one was taken
-    bool    stored;   // it came from the folder
-    char   *json;     // kt_cudnn_plan_fini frees it
+    int64_t  engine, workspace_bytes;
+    size_t   offered;    // engines that the heuristics proposed until one was taken
+    bool     stored;     // it came from the folder
+    kt_err_t store_err;  // of writing a new one to it
+    char    *json;       // kt_cudnn_plan_fini frees it
 } kt_cudnn_plan_t;
 
 typedef struct kt_cudnn_plan_opts {
@@ -28,8 +29,8 @@ typedef struct kt_cudnn_plan_opts {
 
 // The stored plan, or a new one, which is then stored. A plan belongs to the operation with its sizes (hence to model,
 // node and micro-batch), the precision, the device's architecture and number of multiprocessors, and cuDNN's version;
-// operations that are the same share one. KT_ENOTFOUND: no engine is allowed; KT_EDEVICE: cuDNN failed; KT_ENOMEM;
-// errors of writing the file. why is the reason.
+// operations that are the same share one. KT_ENOTFOUND: no engine is allowed; KT_EDEVICE: cuDNN failed; KT_ENOMEM.
+// why is the reason. A plan that cannot be stored is used all the same: store_err.
 KT_MUST_USE kt_err_t kt_cudnn_plan_get(kt_cudnn_plan_t *out, const kt_cudnn_op_t *op, const kt_cudnn_plan_opts_t *opts,
                                        char why[KT_CUDNN_WHY]);
 void                 kt_cudnn_plan_fini(kt_cudnn_plan_t *self);

@@ -34,6 +34,7 @@ place(int64_t *to, int spatial, const int64_t *from, int given, int64_t missing)
         to[i] = i < spatial - given ? missing : from[i - (spatial - given)];
 }
 
+// Of CONV and DECONV.
 static void
 describe_conv(const builder_t *self, const kt_graph_node_t *node, kt_cudnn_op_t *op)
 {
@@ -50,7 +51,8 @@ describe_conv(const builder_t *self, const kt_graph_node_t *node, kt_cudnn_op_t 
     place(op->stride, op->spatial, node->attrs.stride, given, 1);
     place(op->before, op->spatial, node->attrs.before, given, 0);
     place(op->after, op->spatial, node->attrs.after, given, 0);
-    place(op->dilation, op->spatial, node->attrs.dilation, given, 1);
+    op->transposed = node->op == KT_OP_DECONV;
+    place(op->dilation, op->spatial, node->attrs.dilation, op->transposed ? 0 : given, 1);
 }
 
 static void
@@ -121,14 +123,16 @@ make_step(builder_t *self, int index, kt_cuda_step_t *step)
 {
     const kt_graph_node_t *node = kt_graph_node(self->graph, (size_t)index);
     *step = (kt_cuda_step_t){.node = index, .n_nodes = 1, .x = -1, .w = -1, .bias = -1, .residual = -1, .y = -1};
-    if (node->op != KT_OP_CONV && node->op != KT_OP_DENSE)
+    if (node->op != KT_OP_CONV && node->op != KT_OP_DECONV && node->op != KT_OP_DENSE)
         return;
     step->is_conv = true;
-    (node->op == KT_OP_CONV ? describe_conv : describe_dense)(self, node, &step->op);
+    (node->op == KT_OP_DENSE ? describe_dense : describe_conv)(self, node, &step->op);
     step->x    = node->in[0];
     step->w    = node->in[1];
     step->y    = node->out[0];
     step->bias = node->n_in > 2 ? node->in[2] : -1;
+    if (step->op.transposed)
+        return;
     fuse_residual(self, step);
     fuse_activation(self, step);
     step->op.bias = step->bias >= 0 || step->op.residual || step->op.limited;

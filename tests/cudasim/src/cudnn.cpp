@@ -222,6 +222,42 @@ convolve(Machine &machine, const Node &op)
     }
 }
 
+// The gradient of a convolution by its input: each value of dy goes to all places that it was computed from.
+void
+deconvolve(Machine &machine, const Node &op)
+{
+    const NodeRef conv = op.node(KT_CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_CONV_DESC);
+    const Tensor  dy   = machine.tensor(op.node(KT_CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DY), false),
+                 w     = machine.tensor(op.node(KT_CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_W), false),
+                 dx    = machine.tensor(op.node(KT_CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DX), true);
+    const auto before = conv->values<int64_t>(KT_CUDNN_ATTR_CONVOLUTION_PRE_PADDINGS),
+               stride = conv->values<int64_t>(KT_CUDNN_ATTR_CONVOLUTION_FILTER_STRIDES),
+               dilation = conv->values<int64_t>(KT_CUDNN_ATTR_CONVOLUTION_DILATIONS);
+    if (machine.broken)
+        return;
+    std::vector<double> sums(dx.count());
+    const int64_t       depth = w.dims[1], per_group = w.dims[0] / (dx.dims[1] / depth), taps = w.strides[1];
+    for (int64_t i = 0; i < (int64_t)dy.count(); i++)
+        for (int64_t tap = 0; tap < taps * depth; tap++) {
+            const int64_t k = i / dy.strides[1] % dy.dims[1], n = i / dy.strides[0],
+                          c    = k / per_group * depth + tap / taps;
+            int64_t       from = i % dy.strides[1], rest = tap % taps,
+                    offset     = n * dx.strides[0] + c * dx.strides[1];
+            bool inside        = true;
+            for (size_t axis = before.size(); axis-- > 0;) {
+                const int64_t at = from % dy.dims[2 + axis] * stride[axis] - before[axis] +
+                                   rest % w.dims[2 + axis] * dilation[axis];
+                from /= dy.dims[2 + axis], rest /= w.dims[2 + axis];
+                inside = inside && at >= 0 && at < dx.dims[2 + axis];
+                offset += at * dx.strides[2 + axis];
+            }
+            if (inside)
+                sums[(size_t)offset] += (double)dy.data[i] * (double)w.data[k * w.strides[0] + tap];
+        }
+    for (size_t i = 0; i < sums.size(); i++)
+        dx.data[i] = (float)sums[i];
+}
+
 void
 pointwise(Machine &machine, const Node &op)
 {
@@ -250,20 +286,19 @@ execute(const NodeRef &graph, int64_t engine, const std::map<int64_t, uintptr_t>
     Machine machine;
     machine.pointers = pointers;
     for (const NodeRef &op : graph->attributes[KT_CUDNN_ATTR_OPERATIONGRAPH_OPS].nodes)
-        (op->type == KT_CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR ? convolve : pointwise)(machine, *op);
+        (op->type == KT_CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR         ? convolve
+         : op->type == KT_CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR ? deconvolve
+                                                                                       : pointwise)(machine, *op);
     if (machine.broken || engine != STRICT_ENGINE)
         break_device(run.device, cudaErrorIllegalAddress, 31);
 }
 
 // --- what finalize checks
 
+// x and y as of the convolution, whichever way it is computed.
 int
-check_convolution(const Node &op)
+check_convolution(const NodeRef &conv, const NodeRef &x_of, const NodeRef &w_of, const NodeRef &y_of)
 {
-    const NodeRef conv = op.node(KT_CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC),
-                  x_of = op.node(KT_CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X),
-                  w_of = op.node(KT_CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_W),
-                  y_of = op.node(KT_CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_Y);
     if (!conv || !x_of || !w_of || !y_of)
         return BAD_PARAM;
     const auto x = x_of->values<int64_t>(KT_CUDNN_ATTR_TENSOR_DIMENSIONS),
@@ -334,7 +369,16 @@ int
 check(Node &node)
 {
     switch (node.type) {
-    case KT_CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR: return check_convolution(node);
+    case KT_CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR:
+        return check_convolution(node.node(KT_CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC),
+                                 node.node(KT_CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X),
+                                 node.node(KT_CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_W),
+                                 node.node(KT_CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_Y));
+    case KT_CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR:
+        return check_convolution(node.node(KT_CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_CONV_DESC),
+                                 node.node(KT_CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DX),
+                                 node.node(KT_CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_W),
+                                 node.node(KT_CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DY));
     case KT_CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR: return check_device(node);
     case KT_CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR: return check_plan(node);
     default: return OK;

@@ -1,5 +1,6 @@
 // The calls of the executor's kernels: what each computes, with pointers to device memory. Dense float32; the
-// definitions are those of models/backend/ref. Plain C on both sides. Calls never work in place.
+// definitions are those of models/backend/ref. Plain C on both sides. Only kt_pair_call_t may work
+// in place.
 #pragma once
 
 #include "models/graph/graph.h"

@@ -21,11 +21,12 @@ static const struct shape {
     kt_cudnn_op_t op;
 } SHAPES[] = {
     {"musicnn, timbre",
-     {2, {8, 1, 187, 96}, {204, 1, 7, 38}, {8, 204, 187, 59}, {1, 1}, {3}, {3}, {1, 1}, .bias = true}},
+     {2, false, {8, 1, 187, 96}, {204, 1, 7, 38}, {8, 204, 187, 59}, {1, 1}, {3}, {3}, {1, 1}, .bias = true}},
     {"musicnn, rhythm",
-     {2, {8, 1, 187, 96}, {51, 1, 64, 1}, {8, 51, 187, 96}, {1, 1}, {31}, {32}, {1, 1}, .bias = true}},
+     {2, false, {8, 1, 187, 96}, {51, 1, 64, 1}, {8, 51, 187, 96}, {1, 1}, {31}, {32}, {1, 1}, .bias = true}},
     {"musicnn, middle",
      {2,
+      false,
       {8, 561, 1, 187},
       {64, 561, 1, 7},
       {8, 64, 1, 187},
@@ -38,6 +39,7 @@ static const struct shape {
       .high    = INFINITY}},
     {"a residual block",
      {2,
+      false,
       {8, 64, 46, 46},
       {64, 64, 3, 3},
       {8, 64, 46, 46},
@@ -51,6 +53,7 @@ static const struct shape {
       .high     = 6}},
     {"depthwise, stride 2",
      {2,
+      false,
       {8, 32, 46, 46},
       {32, 1, 3, 3},
       {8, 32, 23, 23},
@@ -62,8 +65,19 @@ static const struct shape {
       .limited = true,
       .high    = 6}},
     {"dilated in time",
-     {3, {1, 16, 100, 27, 48}, {32, 16, 3, 1, 1}, {1, 32, 100, 27, 48}, {1, 1, 1}, {4}, {4}, {4, 1, 1}, .bias = false}},
-    {"dense", {2, {8, 1506, 1, 1}, {200, 1506, 1, 1}, {8, 200, 1, 1}, {1, 1}, {0}, {0}, {1, 1}, .bias = true}},
+     {3,
+      false,
+      {1, 16, 100, 27, 48},
+      {32, 16, 3, 1, 1},
+      {1, 32, 100, 27, 48},
+      {1, 1, 1},
+      {4},
+      {4},
+      {4, 1, 1},
+      .bias = false}},
+    {"transposed",
+     {2, true, {8, 24, 40, 40}, {24, 24, 2, 2}, {8, 24, 80, 80}, {2, 2}, {0}, {0}, {1, 1}, .bias = false}},
+    {"dense", {2, false, {8, 1506, 1, 1}, {200, 1506, 1, 1}, {8, 200, 1, 1}, {1, 1}, {0}, {0}, {1, 1}, .bias = true}},
 };
 enum { N_SHAPES = sizeof SHAPES / sizeof *SHAPES };
 
@@ -130,6 +144,19 @@ Test(cuda_plan, a_stored_plan_is_used_as_it_is)
     kt_cudnn_plan_fini(&read);
     kt_cudnn_plan_fini(&made);
     remove_folder(folder);
+}
+
+Test(cuda_plan, a_plan_that_cannot_be_stored_is_used_all_the_same)
+{
+    const kt_cudnn_t *cudnn = cudnn_or_skip();
+    char              why[KT_CUDNN_WHY];
+    kt_cuda_device_t  device;
+    kt_cudnn_plan_t   plan = {0};
+    cr_assert_eq(kt_cuda_device_find(&device, "t4", why), KT_OK);
+    const kt_cudnn_plan_opts_t opts = {cudnn, &device, false, "/proc/nowhere"};
+    cr_expect_eq(kt_cudnn_plan_get(&plan, &SHAPES[2].op, &opts, why), KT_OK, "%s", why);
+    cr_expect(plan.json && plan.store_err);
+    kt_cudnn_plan_fini(&plan);
 }
 
 Test(cuda_plan, impossible_sizes_are_an_error_with_cudnns_reason)
