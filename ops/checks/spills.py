@@ -122,6 +122,8 @@ def main():
         del arguments[at:at + 2]
     build = pathlib.Path(arguments[0]) if arguments else ROOT / "build"
     found = read(build / "kernels/cuda")
+    if found and not wanted:
+        found |= read(build / "models/backend/cuda/kernels")
     if not found:
         print(f"no report of nvcc under {build}/kernels/cuda: build with nvcc first", file=sys.stderr)
         return 2

@@ -9,8 +9,9 @@
 // More than cuDNN proposes for one operation (at most 40 were seen).
 enum { PROPOSALS = 128, NOTES = 32, WORKSPACE_MAX = 256 << 20 };
 
-void *
-kt_cudnn_device(kt_cudnn_pool_t *pool, const kt_cuda_device_t *device)
+// A finalised device descriptor. NULL: pool->failed.
+static void *
+describe_device(kt_cudnn_pool_t *pool, const kt_cuda_device_t *device)
 {
     void *out = kt_cudnn_new(pool, KT_CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR);
     kt_cudnn_set(pool, out, KT_CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION, KT_CUDNN_TYPE_CHAR,
@@ -22,7 +23,7 @@ kt_cudnn_device(kt_cudnn_pool_t *pool, const kt_cuda_device_t *device)
 void *
 kt_cudnn_plan_load(kt_cudnn_pool_t *pool, const char *json, const kt_cuda_device_t *device)
 {
-    void *properties = kt_cudnn_device(pool, device);
+    void *properties = describe_device(pool, device);
     void *plan       = kt_cudnn_new(pool, KT_CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
     kt_cudnn_set(pool, plan, KT_CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION, KT_CUDNN_TYPE_CHAR,
                  (int64_t)strlen(json) + 1, json);
@@ -150,7 +151,7 @@ plan_new(kt_cudnn_plan_t *out, const kt_cudnn_op_t *op, const kt_cudnn_plan_opts
     kt_cudnn_pool_t  pool    = {.cudnn = opts->cudnn};
     bool             found   = false;
     void            *graph   = kt_cudnn_describe(&pool, op);
-    void            *device  = kt_cudnn_device(&pool, opts->device);
+    void            *device  = describe_device(&pool, opts->device);
     for (size_t i = 0; i < sizeof MODES / sizeof *MODES && !found && !pool.status; i++)
         found = choose_engine(&pool, graph, device, MODES[i], opts->tf32, out);
     const kt_err_t err = found         ? KT_OK

@@ -36,5 +36,3 @@ KT_MUST_USE kt_err_t kt_cudnn_plan_get(kt_cudnn_plan_t *out, const kt_cudnn_op_t
 void                 kt_cudnn_plan_fini(kt_cudnn_plan_t *self);
 // The plan as a finalised descriptor, for this device; part of the pool. NULL: pool->failed.
 void *kt_cudnn_plan_load(kt_cudnn_pool_t *pool, const char *json, const kt_cuda_device_t *device);
-// A finalised device descriptor. NULL: pool->failed.
-void *kt_cudnn_device(kt_cudnn_pool_t *pool, const kt_cuda_device_t *device);

@@ -8,6 +8,7 @@
 #include <dlfcn.h>
 #include <limits.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -249,6 +250,57 @@ Test(cuda_sim, executors_of_several_sizes_share_weights_and_memory)
     free(again);
     free(of_large);
     free(first);
+    kt_exec_destroy(&small);
+    kt_exec_destroy(&large);
+    net_fini(&wide);
+    net_fini(&net);
+    check_clean();
+}
+
+typedef struct worker {
+    const net_t     *net;
+    const kt_exec_t *exec;
+    float           *out;
+} worker_t;
+
+static void *
+worker_run(void *data)
+{
+    worker_t *worker = data;
+    for (int i = 0; i < 3; i++) {
+        free(worker->out);
+        worker->out = net_run(worker->net, worker->exec);
+    }
+    return NULL;
+}
+
+// The second executor needs more memory, so that the first one's programs move while they are in use.
+Test(cuda_sim, threads_that_run_and_prepare_take_turns)
+{
+    enum { THREADS = 3 };
+    char       why[KT_KTM_WHY] = "";
+    kt_exec_t *small = NULL, *large = NULL;
+    net_t      net, wide;
+    net_text_t text = RESIDUAL;
+    pthread_t  threads[THREADS];
+    worker_t   workers[THREADS];
+    use_sim("9");
+    net_init(&net, &RESIDUAL, 8);
+    text.sizes[0] = 40;
+    net_init(&wide, &text, 8);
+    cr_assert_eq(kt_backend_cuda.prepare(&small, net.graph, net.sizes, &BY_CUDNN, why), KT_OK, "%s", why);
+    float *wanted = net_run(&net, small);
+    for (int i = 0; i < THREADS; i++) {
+        workers[i] = (worker_t){&net, small, NULL};
+        cr_assert_eq(pthread_create(&threads[i], NULL, worker_run, &workers[i]), 0);
+    }
+    cr_expect_eq(kt_backend_cuda.prepare(&large, net.graph, wide.sizes, &BY_CUDNN, why), KT_OK, "%s", why);
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+        cr_expect_eq(memcmp(workers[i].out, wanted, (net.out_floats[0] + net.out_floats[1]) * sizeof *wanted), 0);
+        free(workers[i].out);
+    }
+    free(wanted);
     kt_exec_destroy(&small);
     kt_exec_destroy(&large);
     net_fini(&wide);
