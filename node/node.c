@@ -209,7 +209,7 @@ static kt_err_t
 open_models(kt_node_t *self, const char *state_dir)
 {
     char                 own[PATH_BYTES], cache[PATH_BYTES];
-    kt_model_opts_t      model = {.exec = {.isa = self->settings.isa}};
+    kt_model_opts_t      model = {.exec = {.isa = self->settings.isa, .int8 = self->settings.model_int8}};
     kt_model_sync_opts_t opts  = {.own = own, .cache = cache, .model = &model};
     if (!kt_settings_model_dir(&self->settings, own, sizeof own))
         return KT_ESETTING;

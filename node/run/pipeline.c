@@ -14,7 +14,7 @@ open_models(kt_pipeline_t *self, bool wanted)
 {
     char            path[FOLDER_BYTES], why[KT_CATALOGUE_WHY];
     const char     *folder = kt_settings_model_dir(self->settings, path, sizeof path);
-    kt_model_opts_t opts   = {.exec = {.isa = self->settings->isa}};
+    kt_model_opts_t opts   = {.exec = {.isa = self->settings->isa, .int8 = self->settings->model_int8}};
     snprintf(self->models_absent, sizeof self->models_absent, "no models are deployed");
     if (!wanted)
         return KT_OK;

@@ -79,7 +79,7 @@ kt_cache_new(kt_cache_t **self_p, const kt_settings_t *settings)
     kt_buf_fmt(&text, "rate %lld hop %lld n_fft %lld n_mfcc %lld n_chroma %lld max_duration %lld\n",
                (long long)settings->sample_rate_hz, (long long)settings->hop_length, (long long)settings->n_fft,
                (long long)settings->n_mfcc, (long long)settings->n_chroma, (long long)settings->max_duration_s);
-    kt_buf_fmt(&text, "model_patches %lld\n", (long long)settings->model_patches);
+    kt_buf_fmt(&text, "model_patches %lld int8 %d\n", (long long)settings->model_patches, settings->model_int8);
     if ((err = text.err))
         goto fail;
     kt_digest_of(text.bytes, text.length, &self->own);

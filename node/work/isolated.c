@@ -307,7 +307,7 @@ kt_isolated_child(void)
 
     kt_model_set_t *models                = NULL;
     char            why[KT_CATALOGUE_WHY] = "";
-    kt_model_opts_t opts                  = {.exec = {.isa = settings.isa}};
+    kt_model_opts_t opts                  = {.exec = {.isa = settings.isa, .int8 = settings.model_int8}};
     if (*settings.model_path && kt_model_set_open(&models, settings.model_path, &opts, why))
         models = NULL;  // the parent has it: what fails here is memory, and the file may fit without it
     bool good = isolated_read(CHILD_SOCKET, &arena, &bytes, &msg, kt_clock_ms() + SEND_MS) &&
