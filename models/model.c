@@ -161,6 +161,12 @@ kt_model_memory(kt_model_t *self, const int64_t sizes[KT_FREE_DIMS], size_t *are
     return KT_OK;
 }
 
+bool
+kt_model_int8(const kt_model_t *self)
+{
+    return kt_prepared_int8(self->prepared);
+}
+
 kt_err_t
 kt_model_scratch_new(kt_model_scratch_t **self_p, kt_model_t *model)
 {

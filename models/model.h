@@ -45,6 +45,9 @@ size_t                  kt_model_outputs(const kt_model_t *self, const kt_model_
 KT_MUST_USE kt_err_t kt_model_memory(kt_model_t *self, const int64_t sizes[KT_FREE_DIMS], size_t *arena_bytes,
                                      size_t *packed_bytes);
 
+// Whether runs so far computed in 8 bits (kt_exec_opts_t.int8, where the CPU and the graph allow it).
+bool kt_model_int8(const kt_model_t *self);
+
 KT_MUST_USE kt_err_t kt_model_scratch_new(kt_model_scratch_t **self_p, kt_model_t *model);
 void                 kt_model_scratch_destroy(kt_model_scratch_t **self_p);
 // Sizes with N items; inputs and outputs in the graph's order, dense. KT_EINVAL, KT_EMODEL: an operator

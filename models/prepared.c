@@ -161,3 +161,14 @@ kt_prepared_count(kt_prepared_t *self)
     pthread_mutex_unlock(&self->lock);
     return n;
 }
+
+bool
+kt_prepared_int8(kt_prepared_t *self)
+{
+    bool int8 = false;
+    pthread_mutex_lock(&self->lock);
+    for (size_t i = 0; i < KT_MODEL_SIZES; i++)
+        int8 = int8 || (self->entries[i] && self->entries[i]->exec->int8);
+    pthread_mutex_unlock(&self->lock);
+    return int8;
+}

@@ -25,4 +25,5 @@ void                 kt_prepared_destroy(kt_prepared_t **self_p);  // when none 
 KT_MUST_USE kt_err_t kt_prepared_hold(kt_prepared_t *self, const int64_t sizes[KT_FREE_DIMS], kt_prepared_entry_t **out,
                                       char why[KT_KTM_WHY]);
 void                 kt_prepared_release(kt_prepared_t *self, kt_prepared_entry_t **entry_p);
+bool                 kt_prepared_int8(kt_prepared_t *self);   // an executor that is there computes in 8 bits
 size_t               kt_prepared_count(kt_prepared_t *self);  // for tests

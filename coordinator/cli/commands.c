@@ -138,7 +138,7 @@ const kt_command_t KT_CLI_COMMANDS[] = {
      "run FILE.ktm MEDIA: the outputs over the whole file; of classes the ten with the largest means\n"
      "      --input FILE.npy  instead of MEDIA: the input of the graph, float32\n"
      "      --backend NAME    cpu (default), ref, the plain-C definition, or cuda\n"
-     "      --int8            convolutions in 8 bits where the processor can\n"
+     "      --int8            convolutions in 8 bits where the CPU can; prints the error\n"
      "      --out FOLDER      write each output as FOLDER/NAME.npy\n"
      "plan FILE.ktm: the engine of cuDNN for each convolution and dense layer, without a GPU; the plans are stored\n"
      "      --device NAME     h200, l4, t4, or a file with the JSON of cuDNN's device descriptor\n"

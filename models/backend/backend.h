@@ -31,6 +31,7 @@ struct kt_exec {
     const kt_graph_t    *graph;
     size_t               arena_bytes;   // of one run; 64-byte aligned
     size_t               packed_bytes;  // weights that were copied
+    bool                 int8;          // some nodes compute in 8 bits
     int64_t              sizes[KT_FREE_DIMS];
 };
 

@@ -271,6 +271,7 @@ kt_lower_front(kt_builder_t *b, int n)
     const int64_t *kernel = b->shapes[m.conv->in[1]].dims + 2;
     f->turned             = kernel[0] > kernel[1];
     f->narrow             = b->opts->int8 && b->exec->fast->front_8bit && kt_cpu_has_vnni();
+    b->exec->base.int8    = b->exec->base.int8 || f->narrow;
     geometry(b, &m, f);
     step.data    = f;
     kt_err_t err = weights_pack(b, &m, f);

@@ -270,8 +270,8 @@ kt_audio_models_embedding(const kt_audio_models_t *self, size_t *n, char version
     kt_model_run_t *run = embedding_run(self, &output);
     if (!run)
         return NULL;
-    const kt_model_entry_t *entry = kt_model_run_entry(run);
-    snprintf(version, 96, "%.60s %.31s", entry->name, entry->version);
+    char own[KT_RUN_VERSION];
+    snprintf(version, 96, "%.50s %s", kt_model_run_entry(run)->name, kt_model_run_version(run, own));
     *n = kt_model_run_width(run, output);
     return kt_model_run_mean(run, output);
 }
@@ -281,6 +281,7 @@ kt_audio_models_name_embedding(const kt_audio_models_t *self, kt_document_t *doc
 {
     size_t          output;
     kt_model_run_t *run = embedding_run(self, &output);
+    char            version[KT_RUN_VERSION];
     if (run)
-        kt_document_model(document, kt_model_run_entry(run)->name, kt_model_run_entry(run)->version);
+        kt_document_model(document, kt_model_run_entry(run)->name, kt_model_run_version(run, version));
 }

@@ -218,6 +218,13 @@ kt_model_run_entry(const kt_model_run_t *self)
 }
 
 const char *
+kt_model_run_version(const kt_model_run_t *self, char out[KT_RUN_VERSION])
+{
+    snprintf(out, KT_RUN_VERSION, "%.31s%s", self->entry->version, kt_model_int8(self->entry->model) ? "+int8" : "");
+    return out;
+}
+
+const char *
 kt_model_run_why(const kt_model_run_t *self)
 {
     return self->failed ? self->why : NULL;

@@ -11,6 +11,9 @@ KT_MUST_USE kt_err_t kt_model_run_new(kt_model_run_t **self_p, const kt_model_en
 void                 kt_model_run_destroy(kt_model_run_t **self_p);
 
 const kt_model_entry_t *kt_model_run_entry(const kt_model_run_t *self);
+// The model's version as results name it: "1.0.0", or "1.0.0+int8" if it ran in 8 bits. Returns out.
+enum { KT_RUN_VERSION = 40 };
+const char *kt_model_run_version(const kt_model_run_t *self, char out[KT_RUN_VERSION]);
 // Why the model cannot be run, or failed; NULL: it works.
 const char *kt_model_run_why(const kt_model_run_t *self);
 void        kt_model_run_fail(kt_model_run_t *self, const char *why);  // the first one is kept

@@ -78,7 +78,8 @@ name_models(const kt_audio_models_t *self, size_t r, kt_document_t *document)
         const kt_choice_run_t *run = &self->choice.runs[i];
         if (!made[i])
             continue;
-        kt_document_model(document, run->entry->name, run->entry->version);
+        char version[KT_RUN_VERSION];
+        kt_document_model(document, run->entry->name, kt_model_run_version(self->running[i].run, version));
         for (size_t s = 0; s < run->n_sources; s++)
             made[run->sources[s].run] = true;
     }
@@ -91,7 +92,7 @@ write_use(kt_audio_models_t *self, const kt_choice_use_t *use, kt_document_t *do
     const kt_model_entry_t  *entry   = kt_model_run_entry(running->run);
     const kt_model_output_t *outputs = NULL;
     const char              *failed  = kt_model_run_why(running->run);
-    char                     text[KT_DOCUMENT_REASON];
+    char                     text[KT_DOCUMENT_REASON], version[KT_RUN_VERSION];
     (void)kt_model_outputs(entry->model, &outputs);
     const kt_model_output_t *output = &outputs[use->output];
     const float             *values = failed ? NULL : kt_model_run_mean(running->run, use->output);
@@ -110,7 +111,7 @@ write_use(kt_audio_models_t *self, const kt_choice_use_t *use, kt_document_t *do
     else
         good = put_value(document, use->feature, output, values, width);
     snprintf(text, sizeof text, good ? "model:%s %s" : "model %s: its output does not have the shape of the feature",
-             entry->name, entry->version);
+             entry->name, kt_model_run_version(running->run, version));
     if (!good) {
         kt_document_null(document, use->feature, text);
         return;
