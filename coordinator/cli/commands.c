@@ -122,7 +122,8 @@ const kt_command_t KT_CLI_COMMANDS[] = {
      "[list] | register FILE.ktm | deploy NAME VERSION | rollback NAME | retire NAME VERSION | show FILE.ktm | "
      "input FILE.ktm MEDIA | run FILE.ktm MEDIA | plan FILE.ktm | train-head",
      "the models of a farm or a folder: list, deploy, roll back; a model file: show, run",
-     "list: name, version, type, status, classes, size, accuracy and where it was measured\n"
+     "list: name, version, type, status, classes, size, accuracy and where it was measured; without a coordinator\n"
+     "of the models of this machine\n"
      "  -o, --output FORMAT   table, wide, json or csv\n"
      "register FILE.ktm: uploads a model file; its name and version are in the file\n"
      "      --type TYPE       audio or video (default: by the file's input)\n"

@@ -317,6 +317,10 @@ class Models(unittest.TestCase):
             self.assertEqual(table.returncode, 0, table.stderr)
             self.assertIn("tags", table.stdout)
             self.assertIn("genre_classifier", table.stdout)
+            env = dict(farm.env(), ANALYZER_MODEL_PATH=folder, ANALYZER_HTTP_URL="http://127.0.0.1:1")
+            done = subprocess.run([os.path.join(BIN, "kithara"), "models"], env=env, capture_output=True, text=True, timeout=60)
+            self.assertEqual((done.returncode, done.stdout), (0, table.stdout), done.stderr)
+            self.assertIn("no coordinator at http://127.0.0.1:1", done.stderr)
 
 
 if __name__ == "__main__":

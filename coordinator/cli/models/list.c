@@ -1,10 +1,13 @@
-// models list: the models of the farm.
+// models list: the models of the farm, or where no coordinator answers those of this machine.
 #include "coordinator/cli/client.h"
 #include "coordinator/cli/models/models.h"
 #include "coordinator/cli/table.h"
 #include "coordinator/models/store.h"
 
 #include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
 
 static const kt_column_t COLUMNS[] = {
     {"NAME", "name", KT_CELL_TEXT, false},         {"VERSION", "version", KT_CELL_TEXT, false},
@@ -57,9 +60,18 @@ kt_models_list(kt_cli_t *cli, int argc, char **argv)
     kt_client_t *client = kt_client_open(cli->settings);
     if (!client)
         return KT_EXIT_FAILED;
-    json_t  *answer = NULL;
-    kt_err_t err    = kt_client_get(client, "/models", &answer);
-    int      code   = err ? kt_client_fail(client, err) : print_models(cli, answer);
+    json_t     *answer = NULL;
+    char        own[PATH_MAX];
+    kt_err_t    err = kt_client_get(client, "/models", &answer);
+    struct stat facts;
+    int         code;
+    // A laptop has no coordinator, but models.
+    if (err == KT_EUNREACHABLE && kt_settings_model_dir(cli->settings, own, sizeof own) && stat(own, &facts) == 0) {
+        fprintf(stderr, "no coordinator at %s; models of this machine, %s:\n", cli->settings->http_url, own);
+        code = list_folder(cli, own);
+    } else {
+        code = err ? kt_client_fail(client, err) : print_models(cli, answer);
+    }
     kt_json_free(&answer);
     kt_client_destroy(&client);
     return code;
