@@ -129,11 +129,13 @@ kithara_read_mono(kithara_t *self, const char *path, uint32_t rate_hz, double st
     size_t n_out = 0;
     if (!err && reader.n > 0)
         err = kithara_resample(reader.mono, reader.n, reader.rate_hz, rate_hz, &out, &n_out);
-    else if (!err && !(out = malloc(sizeof *out)))
-        err = kt_lib_fail(KT_ENOMEM, NULL);
+    else if (!err)
+        out = malloc(sizeof *out);
     free(reader.mono);
     if (err)
         return err;
+    if (!out)
+        return kt_lib_fail(KT_ENOMEM, NULL);
     *n       = cut(out, n_out, rate_hz, start_s, duration_s);
     *samples = out;
     return KITHARA_OK;
