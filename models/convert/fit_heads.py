@@ -25,6 +25,12 @@ LEAST = 0.05     # added to each sum of tags of a mood before the logarithm
 HALF = 0.225     # evidence of a voice at which instrumentalness is .5
 MOOD_SPAN = {"arousal": 0.9, "valence": 0.8}  # from the 5th to the 95th percentile
 THRESHOLDS = (0.4, 0.5, 0.5)
+# Rows of the report that a head's file states, the most telling one first.
+STATED = {"genre_classifier": ["genre top-1", "genre top-3"],
+          "mood_detector": ["battle above sad, arousal (AUC)"],
+          "instrument_classifier": ["solo instrument in the first three"],
+          "speech_detector": ["speech found", "music taken for speech"],
+          "vocal_detector": ["instrumental against sung, speech left out (AUC)", "sung found", "instrumental taken for sung"]}
 
 
 def load(folder, track=None):
@@ -150,9 +156,15 @@ def main():
         track["music"] = track["labels"].get("speech") != "yes" and not track["labels"].get("solo")
     music = [track for track in tracks if track["music"]]
     temperature = best_temperature(tracks)
-    for name, value, judged in report(tracks, temperature):
+    rows = {name: (float(value), judged) for name, value, judged in report(tracks, temperature)}
+    for name, (value, judged) in rows.items():
         print(f"{name:52}{value:7.3f}{judged:6}")
     fit = fit_all(music, temperature)
+    for head, names in STATED.items():
+        fit[head]["accuracy"] = [
+            {"measure": name, "value": round(rows[name][0], 3),
+             "set": f"{rows[name][1]} labelled real recordings, each package left out of the fit",
+             "source": "models/convert/fit_heads.py"} for name in names]
     print(f"{len(tracks)} tracks, {len(music)} of music")
     if options.write:
         heads.FIT.write_text(json.dumps(fit, indent=1) + "\n")
