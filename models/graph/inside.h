@@ -52,7 +52,6 @@ void kt_graph_link(kt_graph_t *self);
 // Shapes of the inputs. KT_EINVAL, KT_EMODEL: too many elements.
 KT_MUST_USE kt_err_t kt_graph_input_shapes(const kt_graph_t *self, const int64_t sizes[KT_FREE_DIMS],
                                            kt_shape_of_t *shapes, char why[KT_KTM_WHY]);
-bool                 kt_shape_fits(const kt_shape_of_t *shape);  // ranks and elements are within the limits
 
 // Inputs of an operator that must be tensors of the file, as bits; whether the others may be.
 typedef struct kt_op_roles {

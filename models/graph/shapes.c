@@ -67,8 +67,9 @@ kt_shape_count(const kt_shape_of_t *shape)
     return count;
 }
 
-bool
-kt_shape_fits(const kt_shape_of_t *shape)
+// Ranks and elements are within the limits.
+static bool
+shape_fits(const kt_shape_of_t *shape)
 {
     int64_t count = 1;
     for (int i = 0; i < shape->rank; i++) {
@@ -91,7 +92,7 @@ kt_infer_node(const kt_graph_node_t *node, kt_shape_of_t *shapes)
     }
     const char *reason = rules[node->op].infer(&call);
     for (int i = 0; i < node->n_out && !reason; i++)
-        if (!kt_shape_fits(call.out[i]))
+        if (!shape_fits(call.out[i]))
             reason = "its output has an empty dimension, or 2^31 elements or more";
     return reason;
 }
@@ -123,7 +124,7 @@ kt_graph_input_shapes(const kt_graph_t *self, const int64_t sizes[KT_FREE_DIMS],
         for (int d = 0; d < shape->rank; d++)
             if (declared->free[d] >= 0)
                 shape->dims[d] = sizes[declared->free[d]];
-        if (!kt_shape_fits(shape))
+        if (!shape_fits(shape))
             return kt_text_explain(why, KT_KTM_WHY, KT_EMODEL, "input %s has 2^31 elements or more",
                                    self->values[self->inputs[i]].name);
     }
