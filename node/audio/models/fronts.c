@@ -3,11 +3,13 @@
 #include "common/json.h"
 #include "kernels/audio/resample.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { RATES = 4, FRONTS = 16, BLOCK = 4096, SPARE = 64 };
 enum { ALIGN_S = 16 };  // a range has half a minute before its own frames
+#define SOUND 1e-4F     // -80 dBFS
 
 // Mono samples at one rate.
 typedef struct rate {
@@ -29,6 +31,8 @@ struct kt_fronts {
     uint32_t        rate_hz, channels;
     const kt_isa_t *isa;
     uint64_t        start_s, skip;  // where the models' samples begin; frames before that
+    uint64_t        own, end;
+    uint64_t        at, sounding;  // frame of the source that comes next
     size_t          n_rates, n_fronts, n_mono;
     rate_t          rates[RATES];
     front_t         fronts[FRONTS];
@@ -53,6 +57,9 @@ kt_fronts_new(kt_fronts_t **self_p, const kt_fronts_opts_t *opts, kt_rows_fn *ta
     uint64_t whole = (uint64_t)ALIGN_S * opts->rate_hz;
     self->start_s  = (opts->from + whole - 1) / whole * ALIGN_S;
     self->skip     = self->start_s * opts->rate_hz - opts->from;
+    self->at       = self->start_s * opts->rate_hz;
+    self->own      = opts->own;
+    self->end      = opts->end;
     self->mono     = calloc(BLOCK, sizeof *self->mono);
     if (!self->mono) {
         kt_fronts_destroy(&self);
@@ -213,6 +220,9 @@ kt_fronts_push(kt_fronts_t *self, const float *pcm, size_t frames)
     for (size_t some; frames > 0 && self->n_fronts > 0; frames -= some, pcm += some * self->channels) {
         some = BLOCK - self->n_mono < frames ? BLOCK - self->n_mono : frames;
         kt_to_mono(pcm, some, self->channels, self->mono + self->n_mono);
+        for (size_t i = 0; i < some; i++, self->at++)
+            self->sounding +=
+                fabsf(self->mono[self->n_mono + i]) > SOUND && self->at >= self->own && self->at < self->end;
         self->n_mono += some;
         kt_err_t err = self->n_mono == BLOCK ? flush_mono(self) : KT_OK;
         if (err)
@@ -233,6 +243,12 @@ kt_fronts_finish(kt_fronts_t *self)
             err = self->take(self->context, f, self->fronts[f].out, rows);
     }
     return err;
+}
+
+uint64_t
+kt_fronts_sounding(const kt_fronts_t *self)
+{
+    return self->sounding;
 }
 
 void

@@ -12,7 +12,8 @@ typedef kt_err_t kt_rows_fn(void *context, size_t front, const float *rows, size
 
 typedef struct kt_fronts_opts {
     uint32_t        rate_hz, channels;
-    uint64_t        from;  // frame of the source that comes first
+    uint64_t        from;      // frame of the source that comes first
+    uint64_t        own, end;  // frames whose sound is counted
     const kt_isa_t *isa;
 } kt_fronts_opts_t;
 KT_MUST_USE kt_err_t kt_fronts_new(kt_fronts_t **self_p, const kt_fronts_opts_t *opts, kt_rows_fn *take, void *context);
@@ -28,5 +29,7 @@ uint64_t kt_fronts_row_of(const kt_fronts_t *self, size_t front, uint64_t frame)
 
 KT_MUST_USE kt_err_t kt_fronts_push(kt_fronts_t *self, const float *pcm, size_t frames);  // KT_ENOMEM
 KT_MUST_USE kt_err_t kt_fronts_finish(kt_fronts_t *self);                                 // KT_ENOMEM
+// Frames of own .. end so far whose mono mix is above -80 dBFS.
+uint64_t kt_fronts_sounding(const kt_fronts_t *self);
 // The rows go to another owner (kt_audio_models_merge).
 void kt_fronts_redirect(kt_fronts_t *self, void *context);

@@ -101,7 +101,7 @@ kt_audio_models_new(kt_audio_models_t **self_p, const kt_audio_models_opts_t *op
         goto fail;
     self->opts = *opts;
     if (opts->set && opts->channels > 0 && (opts->options & KT_OPTION_MODELS)) {
-        kt_fronts_opts_t fronts = {opts->rate_hz, opts->channels, opts->from, opts->isa};
+        kt_fronts_opts_t fronts = {opts->rate_hz, opts->channels, opts->from, opts->own, opts->end, opts->isa};
         kt_choice_of(opts->set, opts->options, &self->choice);
         if ((err = kt_fronts_new(&self->fronts, &fronts, take_rows, self)) || (err = open_runs(self)))
             goto fail;
@@ -222,6 +222,7 @@ kt_audio_models_merge(kt_audio_models_t *self, kt_audio_models_t *next)
     }
     for (size_t p = 0; p < self->n_patches; p++)
         kt_patches_prepend(next->patches[p].patches, self->patches[p].patches);
+    next->sounding += self->sounding + kt_fronts_sounding(self->fronts);
     kt_audio_models_t whole = *next;
     *next                   = *self;
     *self                   = whole;
@@ -230,6 +231,12 @@ kt_audio_models_merge(kt_audio_models_t *self, kt_audio_models_t *next)
     kt_fronts_redirect(self->fronts, self);
     kt_fronts_redirect(next->fronts, next);
     return KT_OK;
+}
+
+bool
+kt_audio_models_silent(const kt_audio_models_t *self)
+{
+    return !self->fronts || self->sounding + kt_fronts_sounding(self->fronts) < self->opts.rate_hz;
 }
 
 bool
@@ -257,7 +264,8 @@ embedding_run(const kt_audio_models_t *self, size_t *output)
     for (size_t u = 0; u < self->choice.n_uses; u++) {
         const kt_choice_use_t *use = &self->choice.uses[u];
         *output                    = use->output;
-        if (use->feature == EMBEDDING && !kt_model_run_why(self->running[use->run].run))
+        if (use->feature == EMBEDDING && !kt_audio_models_silent(self) &&
+            !kt_model_run_why(self->running[use->run].run))
             return self->running[use->run].run;
     }
     return NULL;

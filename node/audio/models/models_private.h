@@ -27,6 +27,10 @@ struct kt_audio_models {
     size_t                 n_running, n_patches;
     running_t              running[KT_CHOICE_RUNS];
     blocks_t               patches[KT_CHOICE_RUNS];
-    kt_fronts_t           *fronts;  // NULL: nothing runs
+    kt_fronts_t           *fronts;    // NULL: nothing runs
+    uint64_t               sounding;  // frames of the ranges before (kt_fronts_sounding)
     bool                   closed;
 };
+
+// Less than a second of the stream sounds: what a model computes of it says nothing.
+bool kt_audio_models_silent(const kt_audio_models_t *self);

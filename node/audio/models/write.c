@@ -99,8 +99,8 @@ write_use(kt_audio_models_t *self, const kt_choice_use_t *use, kt_document_t *do
     size_t                   rows, width = kt_model_run_width(running->run, use->output);
     const float             *series = kt_model_run_series(running->run, use->output, &rows);
     snprintf(text, sizeof text, "model %s: %s", entry->name, failed ? failed : "the sound has no block");
-    if (!values) {
-        kt_document_null(document, use->feature, text);
+    if (!values || kt_audio_models_silent(self)) {
+        kt_document_null(document, use->feature, kt_audio_models_silent(self) ? "less than a second of sound" : text);
         return;
     }
     bool good = true;

@@ -4,10 +4,11 @@
 #include "tests/unit/node/audio/values.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 TestSuite(audio_models, .init = mf_make, .fini = mf_remove);
 
-enum { RATE = 16000, SECONDS = 20, FRAMES = RATE * SECONDS };
+enum { RATE = 16000, SECONDS = 20, FRAMES = RATE * SECONDS, SOME = 2 * RATE };
 
 // Noise that swells, so that no two blocks are alike.
 static float *
@@ -181,17 +182,27 @@ Test(audio_models, all_blocks_or_some_spread_evenly_are_seen)
     kt_model_set_release(&set);
 }
 
-Test(audio_models, a_sound_shorter_than_a_block_is_one_block)
+Test(audio_models, less_than_a_second_of_sound_gives_no_value)
 {
-    kt_model_set_t *set  = mf_open(&(mf_opts_t){0});
-    float          *pcm  = sound(RATE);
-    char           *text = analysed(set, pcm, RATE / 10, KT_OPTION_ALL, 8, RATE);
-    cr_assert(isfinite(number_of(text, "features.mood.arousal")));
-    free(text);
-    text = analysed(set, pcm, 0, KT_OPTION_ALL, 8, RATE);
-    cr_assert(isnan(number_of(text, "features.mood.arousal")));
-    assert_has(text, "the sound has no block");
-    free(text);
+    const struct {
+        size_t begin, frames;  // of the sound, in silence of FRAMES
+    } rows[]            = {{0, 0}, {0, RATE / 10}, {FRAMES / 2, RATE}};
+    kt_model_set_t *set = mf_open(&(mf_opts_t){0});
+    float          *pcm = sound(FRAMES);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        float *quiet = calloc(FRAMES, sizeof *quiet);
+        memcpy(quiet + rows[i].begin, pcm + rows[i].begin, rows[i].frames * sizeof *quiet);
+        char *text = analysed(set, quiet, i ? FRAMES : 0, KT_OPTION_ALL, 8, RATE);
+        cr_assert(isnan(number_of(text, "features.mood.arousal")));
+        assert_has(text, "\"genre_probabilities\":\"less than a second of sound\"");
+        assert_has(text, "\"model_versions\":{}");
+        free(text);
+        memcpy(quiet + FRAMES / 4, pcm + FRAMES / 4, 2 * RATE * sizeof *quiet);
+        text = analysed(set, quiet, FRAMES, KT_OPTION_ALL, 8, RATE);
+        cr_assert(isfinite(number_of(text, "features.mood.arousal")));
+        free(text);
+        free(quiet);
+    }
     free(pcm);
     kt_model_set_release(&set);
 }
@@ -201,10 +212,10 @@ Test(audio_models, a_model_that_is_missing_leaves_the_reason)
     static const struct {
         const char *without, *reason;
     } rows[]   = {{"tags", "\"genre_probabilities\":\"model tags: "}, {"events", "\"speechiness\":\"model events: "}};
-    float *pcm = sound(RATE);
+    float *pcm = sound(SOME);
     for (size_t i = 0; i < 2; i++) {
         kt_model_set_t *set  = mf_open(&(mf_opts_t){.without = rows[i].without});
-        char           *text = analysed(set, pcm, RATE, KT_OPTION_ALL, 8, RATE);
+        char           *text = analysed(set, pcm, SOME, KT_OPTION_ALL, 8, RATE);
         assert_has(text, rows[i].reason);
         cr_assert_eq(isnan(number_of(text, "features.mood.arousal")), i == 0);
         free(text);
@@ -216,15 +227,15 @@ Test(audio_models, a_model_that_is_missing_leaves_the_reason)
 Test(audio_models, options_and_an_absent_folder_leave_the_reason)
 {
     kt_model_set_t *set  = mf_open(&(mf_opts_t){0});
-    float          *pcm  = sound(RATE);
-    char           *text = analysed(set, pcm, RATE, KT_OPTION_ALL & ~KT_OPTION_MODELS, 8, RATE);
+    float          *pcm  = sound(SOME);
+    char           *text = analysed(set, pcm, SOME, KT_OPTION_ALL & ~KT_OPTION_MODELS, 8, RATE);
     assert_has(text, "\"genre_probabilities\":\"use_models is false\"");
     free(text);
-    text = analysed(set, pcm, RATE, KT_OPTION_PERCEPTUAL | KT_OPTION_MODELS, 8, RATE);
+    text = analysed(set, pcm, SOME, KT_OPTION_PERCEPTUAL | KT_OPTION_MODELS, 8, RATE);
     assert_has(text, "\"mood\":\"not asked for\"");
     cr_assert(isfinite(number_of(text, "features.perceptual.speechiness")));
     free(text);
-    text = analysed(NULL, pcm, RATE, KT_OPTION_ALL, 8, RATE);
+    text = analysed(NULL, pcm, SOME, KT_OPTION_ALL, 8, RATE);
     assert_has(text, "\"voice\":\"no models\"");
     free(text);
     free(pcm);
@@ -233,11 +244,11 @@ Test(audio_models, options_and_an_absent_folder_leave_the_reason)
 
 Test(audio_models, a_users_model_takes_the_place_of_a_fallback)
 {
-    float *pcm = sound(RATE);
+    float *pcm = sound(SOME);
     mf_head("mine", "[{'model':'tags','output':'tags'}]", 4, 2,
             "[{'name':'p','value':'y','per':'block','feature':'mir.genre_probabilities','classes':['own','other']}]");
     kt_model_set_t *set  = mf_open(&(mf_opts_t){.more = "    mine: {version: \"1.0.0\", path: mine.ktm}\n"});
-    char           *text = analysed(set, pcm, RATE, KT_OPTION_ALL, 8, RATE);
+    char           *text = analysed(set, pcm, SOME, KT_OPTION_ALL, 8, RATE);
     assert_has(text, "\"genre_probabilities\":{\"own\":");
     assert_has(text, "\"genre_probabilities\":\"model:mine 1.0.0\"");
     cr_assert_null(strstr(text, "\"genre_classifier\""));
@@ -248,15 +259,15 @@ Test(audio_models, a_users_model_takes_the_place_of_a_fallback)
 
 Test(audio_models, a_genre_is_withheld_where_speech_dominates)
 {
-    float *pcm = sound(RATE);
+    float *pcm = sound(SOME);
     mf_head("talk", "[{'model':'events','output':'events','above':-1}]", 3, 1,
             "[{'name':'s','value':'y','per':'block','feature':'perceptual.speechiness'}]");  // always 1
     kt_model_set_t *set  = mf_open(&(mf_opts_t){.more = "    talk: {version: \"1.0.0\", path: talk.ktm}\n"});
-    char           *text = analysed(set, pcm, RATE, KT_OPTION_ALL, 8, RATE);
+    char           *text = analysed(set, pcm, SOME, KT_OPTION_ALL, 8, RATE);
     assert_has(text, "\"genre_probabilities\":\"speech dominates\"");
     cr_assert(isfinite(number_of(text, "features.mood.arousal")));
     free(text);
-    text = analysed(set, pcm, RATE, KT_OPTION_MIR | KT_OPTION_MODELS, 8, RATE);  // though speechiness is not asked for
+    text = analysed(set, pcm, SOME, KT_OPTION_MIR | KT_OPTION_MODELS, 8, RATE);  // though speechiness is not asked for
     assert_has(text, "\"genre_probabilities\":\"speech dominates\"");
     assert_has(text, "\"perceptual\":\"not asked for\"");
     free(text);
@@ -266,7 +277,7 @@ Test(audio_models, a_genre_is_withheld_where_speech_dominates)
 
 Test(audio_models, heads_in_a_circle_and_of_a_wrong_width_fail_alone)
 {
-    float *pcm = sound(RATE);
+    float *pcm = sound(SOME);
     mf_head("one", "[{'model':'two','output':'p'}]", 1, 1,
             "[{'name':'p','value':'y','per':'block','feature':'mood.valence'}]");
     mf_head("two", "[{'model':'one','output':'p'}]", 1, 1, "[{'name':'p','value':'y','per':'block'}]");
@@ -275,7 +286,7 @@ Test(audio_models, heads_in_a_circle_and_of_a_wrong_width_fail_alone)
     kt_model_set_t *set  = mf_open(&(mf_opts_t){.more = "    one: {version: \"1.0.0\", path: one.ktm}\n"
                                                          "    two: {version: \"1.0.0\", path: two.ktm}\n"
                                                          "    wide: {version: \"1.0.0\", path: wide.ktm}\n"});
-    char           *text = analysed(set, pcm, RATE, KT_OPTION_ALL, 8, RATE);
+    char           *text = analysed(set, pcm, SOME, KT_OPTION_ALL, 8, RATE);
     assert_has(text, "\"mood.valence\":\"model mood_detector does not give it\"");
     assert_has(text, "its sources do not have as many values as it reads");
     cr_assert(isfinite(number_of(text, "features.mood.arousal")));
