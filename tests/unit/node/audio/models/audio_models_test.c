@@ -275,6 +275,21 @@ Test(audio_models, a_genre_is_withheld_where_speech_dominates)
     kt_model_set_release(&set);
 }
 
+Test(audio_models, a_genre_is_withheld_where_there_is_no_music)
+{
+    float *pcm = sound(SOME);
+    mf_head("noise", "[{'model':'events','output':'events','above':2}]", 3, 1,
+            "[{'name':'m','value':'y','per':'block','feature':'voice.music_share'},"
+            "{'name':'s','value':'y','per':'block','feature':'voice.singing_share'}]");  // always 0
+    kt_model_set_t *set  = mf_open(&(mf_opts_t){.more = "    noise: {version: \"1.0.0\", path: noise.ktm}\n"});
+    char           *text = analysed(set, pcm, SOME, KT_OPTION_ALL, 8, RATE);
+    assert_has(text, "\"genre_probabilities\":\"no music was found\"");
+    cr_assert(isfinite(number_of(text, "features.mood.arousal")));
+    free(text);
+    free(pcm);
+    kt_model_set_release(&set);
+}
+
 Test(audio_models, heads_in_a_circle_and_of_a_wrong_width_fail_alone)
 {
     float *pcm = sound(SOME);
