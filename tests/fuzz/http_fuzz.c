@@ -106,6 +106,9 @@ fuzz_seed(unsigned number, size_t *length)
         "/music",
         "failed",
         "12",
+        "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "1.1.0",
     };
     kt_buf_t out;
     char     route = (char)(number % N_ROUTES);
