@@ -60,12 +60,12 @@ read_size(kt_image_input_t *self, const kt_reader_t *input)
 static kt_err_t
 read_input(kt_image_input_t *self, const json_t *input, char why[KT_KTM_WHY])
 {
-    static const char *const KINDS[]   = {"image", "frames", NULL};
-    static const char *const COLOURS[] = {"rgb", "bgr", NULL};
-    static const char *const FILTERS[] = {"bilinear", "bicubic", "area", NULL};
-    bool                     failed    = false;
-    const kt_reader_t        r         = {.object = input, .where = "input", .why = why, .failed = &failed};
-    double                   scale[CHANNELS], offset[CHANNELS];
+    static const char *const KINDS[]         = {"image", "frames", NULL};
+    static const char *const COLOURS[]       = {"rgb", "bgr", NULL};
+    static const char *const FILTERS[]       = {"bilinear", "bicubic", "area", NULL};
+    bool                     failed          = false;
+    const kt_reader_t        r               = {.object = input, .where = "input", .why = why, .failed = &failed};
+    double                   scale[CHANNELS] = {0}, offset[CHANNELS] = {0};
     const int                kind = kt_reader_choice(&r, "kind", -1, KINDS);
     self->bgr                     = kt_reader_choice(&r, "colour", 0, COLOURS) == 1;
     self->filter                  = (kt_image_filter_t)kt_reader_choice(&r, "filter", KT_FILTER_BILINEAR, FILTERS);

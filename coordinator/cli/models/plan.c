@@ -80,7 +80,7 @@ parse_options(options_t *out, kt_cli_t *cli, int argc, char **argv)
 void
 kt_models_plans_folder(char out[PATH_MAX], const char *model)
 {
-    const char *slash = strrchr(model, '/');
+    const char *slash = strrchr(model, '/');  // NOLINT(*NonNullParamChecker): a wrong command line ends before
     snprintf(out, PATH_MAX, "%.*splans", slash ? (int)(slash - model + 1) : 0, model);
 }
 

@@ -155,7 +155,7 @@ kt_tensor_write(const kt_tensor_t *self, const char *path)
     char header[HEADER] = "", shape[128];
     kt_tensor_shape(self, shape);
     shape[strlen(shape) - 1] = '\0';  // [12, 50] becomes (12, 50,)
-    memcpy(header, MAGIC, 7);
+    memcpy(header, MAGIC, 7);         // NOLINT(bugprone-not-null-terminated-result): bytes of a file
     const int n = snprintf(header + PREFIX, HEADER - PREFIX,
                            "{'descr': '<f4', 'fortran_order': False, 'shape': (%s,), }", shape + 1);
     memset(header + PREFIX + n, ' ', (size_t)(HEADER - PREFIX - n));

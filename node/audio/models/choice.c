@@ -53,7 +53,7 @@ usable_entry(const kt_model_set_t *set, const char *name)
 }
 
 // Whether the model, and all that it reads, can run on audio; names the first that cannot.
-static bool
+static bool  // NOLINTNEXTLINE(misc-no-recursion): at most KT_CHOICE_DEPTH
 runs_on_audio(const kt_model_set_t *set, const kt_model_entry_t *entry, int depth, const char **missing)
 {
     kt_model_kind_t kind = kt_model_kind(entry->model);
@@ -73,7 +73,7 @@ runs_on_audio(const kt_model_set_t *set, const kt_model_entry_t *entry, int dept
 }
 
 // The run of a model, added after its sources where it is not there yet. False: no room. Depth is checked before.
-static bool
+static bool  // NOLINTNEXTLINE(misc-no-recursion): as runs_on_audio
 add_run(const kt_model_set_t *set, const kt_model_entry_t *entry, kt_choice_t *choice, size_t *out)
 {
     for (size_t r = 0; r < choice->n_runs; r++)
@@ -121,11 +121,13 @@ goes_before(const kt_model_entry_t *a, size_t a_output, const kt_model_entry_t *
     return a_last != b_last ? b_last : strcmp(a->name, b->name) < 0;
 }
 
-// A genre is withheld where speech dominates.
+// A genre is withheld where speech dominates, and where there is no music.
 static bool
 is_needed(kt_feature_t feature, uint32_t options)
 {
-    if (feature == KT_FEATURE_PERCEPTUAL_speechiness && options & KT_OPTION_MIR)
+    if (options & KT_OPTION_MIR &&
+        (feature == KT_FEATURE_PERCEPTUAL_speechiness || feature == KT_FEATURE_VOICE_music_share ||
+         feature == KT_FEATURE_VOICE_singing_share))
         return true;
     return kt_group_option(kt_feature_desc(feature)->group) & options;
 }

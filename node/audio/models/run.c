@@ -282,7 +282,7 @@ kt_model_run_least(const kt_model_run_t *self)
 static kt_err_t
 append_series(gathered_t *to, const float *rows, size_t n)
 {
-    if (n == 0)
+    if (n == 0 || to->width == 0)
         return KT_OK;
     if (to->n_series + n > to->room) {
         size_t room   = 2 * to->room > to->n_series + n ? 2 * to->room : to->n_series + n + SERIES_ROWS;

@@ -286,6 +286,9 @@ Test(audio_models, a_genre_is_withheld_where_there_is_no_music)
     assert_has(text, "\"genre_probabilities\":\"no music was found\"");
     cr_assert(isfinite(number_of(text, "features.mood.arousal")));
     free(text);
+    text = analysed(set, pcm, SOME, KT_OPTION_MIR | KT_OPTION_MODELS, 8, RATE);  // though the shares are not asked for
+    assert_has(text, "\"genre_probabilities\":\"no music was found\"");
+    free(text);
     free(pcm);
     kt_model_set_release(&set);
 }
