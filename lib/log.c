@@ -1,4 +1,4 @@
-// The log of the library: none until the host asks for it, because stderr belongs to the host.
+// The log of the library: none until kithara_set_log is called, because stderr belongs to the host.
 #include "common/log.h"
 
 #include "lib/parts.h"

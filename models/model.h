@@ -1,6 +1,6 @@
 // kt_model -- a model file ready to run: the mapped file, its graph, its preprocessing, and the prepared executors of
 // the sizes that were used. Shared by all threads; each thread runs it with a kt_model_scratch_t of its own. On the CPU
-// each item of a batch is run alone, so that its bytes do not depend on its company.
+// each item of a batch is run alone, so that its bytes do not depend on the other items.
 #pragma once
 
 #include "models/backend/backend.h"

@@ -1,4 +1,4 @@
-// Changes that HTTP asks for: uploads in parts, and the registry's operations followed by a reload.
+// Changes requested over HTTP: uploads in parts, and the registry's operations followed by a reload.
 #include "common/file.h"
 #include "common/text.h"
 #include "coordinator/models/store_private.h"
@@ -22,7 +22,7 @@ upload_path(const kt_model_store_t *self, const kt_digest_t *digest, char path[P
     return snprintf(path, PATH_MAX, "%s/uploads/%s", self->folder, kt_digest_hex(digest, hex)) < PATH_MAX;
 }
 
-// The number of uploads, without those that nobody has continued for an hour: these are deleted.
+// The number of uploads. Those that were not continued for an hour are deleted and not counted.
 static size_t
 count_uploads(const kt_model_store_t *self)
 {

@@ -36,7 +36,7 @@ typedef struct kt_model_manifest {
 
 // A part of a file for a node; free() it.
 typedef struct kt_model_part {
-    uint64_t    node;  // whoever asked
+    uint64_t    node;  // the node that requested it
     kt_digest_t digest;
     uint64_t    offset, total;
     kt_err_t    err;  // KT_ENOTFOUND: no deployed model has this digest; KT_EINVAL: beyond its end; KT_EIO

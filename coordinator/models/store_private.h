@@ -14,7 +14,7 @@ struct kt_model_store {
     pthread_mutex_t      changing;  // changes of the folder, one at a time; taken before `lock`
     struct stat          seen;      // of models.yml at the last reading; under `changing`
 
-    pthread_mutex_t     lock;  // of what follows; nobody holds it long
+    pthread_mutex_t     lock;  // of what follows; held briefly
     uint64_t            sequence;
     bool                exists;
     kt_model_manifest_t manifest;

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-// What tells one models.yml from another; zeros: there is none.
+// Identity of a models.yml, by which a change is seen; zeros: there is none.
 typedef struct seen {
     dev_t           device;
     ino_t           inode;
@@ -19,7 +19,7 @@ typedef struct seen {
 struct kt_model_folder {
     char            folder[PATH_MAX];
     kt_model_opts_t opts;
-    pthread_mutex_t refreshing;  // opening a set takes a while: taken before `lock`, which nobody holds long
+    pthread_mutex_t refreshing;  // held while a set is opened; taken before `lock`, which is held briefly
     seen_t          seen;
     pthread_mutex_t lock;
     kt_model_set_t *set;

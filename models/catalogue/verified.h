@@ -1,7 +1,7 @@
 // kt_verified -- which files of a folder have which SHA-256, so that loading models does not read them whole: a record
 // (models.verified, JSON) of path, device, inode, size and time of modification. Whoever changes a file changes its
-// time; whoever may write the record may write the models. One thread; processes may share a folder (the last write
-// wins, and a lost entry costs one more reading).
+// time; write access to the record is write access to the models. One thread; processes may share a folder (the last
+// write wins, and a lost entry costs one more reading).
 #pragma once
 
 #include "common/digest.h"

@@ -9,7 +9,7 @@
 //     t * hop - floor(length / 2), zeros outside; else at t * hop; partial [false]: there is a frame for each
 //     t * hop < samples, with zeros at the end; else floor((samples + 2 floor(length / 2) if centre - length) / hop) +
 //     1; offset [false]: subtract the frame's mean; preemphasis [0]: subtract that part of the sample before; the first
-//     sample's is itself}. Where the window stands in a longer fft does not matter: the phase is not used.
+//     sample's is itself}. The position of the window in a longer fft has no effect: only magnitudes are used.
 //   spectrum: "power" or "magnitude"
 //   bands: {kind: "mel_slaney" (count, low_hz, high_hz, area norm), "mel_kaldi" (count, low_hz, high_hz),
 //     "log" (per_octave, low_hz, high_hz, reference_hz [440], sum norm; madmom)}
@@ -21,7 +21,7 @@
 //   difference [false]: append the positive difference to the row before; the first row's is zero; not with top_db or
 //     relative
 //   layout ["N1TF"]: "N1TF", "NTF", "NTF1", "N1FT", "NFT": order of batch, channel, time, band
-//   blocks: {frames, hop [frames]; left [0], right [0]: rows of context around each block; tail [drop] (blocks.h):
+//   blocks: {frames, hop [frames]; left [0], right [0]: rows of context around each block; tail ["drop"] (blocks.h):
 //   "drop",
 //     "pad", "repeat" or "short" (T is free)}
 //   states: [["h", "h_out"], ...]: an output that is the input of the next block; zeros at first

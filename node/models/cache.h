@@ -16,7 +16,7 @@ typedef struct kt_model_file {
     uint64_t    bytes;
 } kt_model_file_t;
 
-// What a MODELS message asks for.
+// The set that a MODELS message names.
 typedef struct kt_model_target {
     bool            exists;  // the coordinator has a catalogue
     kt_digest_t     digest;  // of the set

@@ -1,5 +1,7 @@
 #include "models/backend/cpu/fast.h"
 
+#include "kernels/isa.h"
+
 #include <string.h>
 
 static const kt_cpu_fast_t *const BEST_FIRST[] = {
@@ -10,25 +12,12 @@ static const kt_cpu_fast_t *const BEST_FIRST[] = {
     &kt_cpu_fast_base,
 };
 
-static bool
-cpu_has(const char *name)
-{
-#ifdef KT_HAVE_AVX
-    if (strcmp(name, "avx512") == 0)
-        return __builtin_cpu_supports("x86-64-v4");
-    if (strcmp(name, "avx2") == 0)
-        return __builtin_cpu_supports("x86-64-v3");
-#endif
-    (void)name;
-    return true;
-}
-
 const kt_cpu_fast_t *
 kt_cpu_fast(const char *isa)
 {
     const bool any = !isa || !*isa || strcmp(isa, "auto") == 0;
     for (size_t i = 0; i < sizeof BEST_FIRST / sizeof *BEST_FIRST; i++)
-        if ((any || strcmp(isa, BEST_FIRST[i]->name) == 0) && cpu_has(BEST_FIRST[i]->name))
+        if ((any || strcmp(isa, BEST_FIRST[i]->name) == 0) && kt_isa(BEST_FIRST[i]->name))
             return BEST_FIRST[i];
     return NULL;
 }

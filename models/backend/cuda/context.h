@@ -19,7 +19,7 @@ struct kt_cuda_weights {
     size_t             bytes;
     char              *memory;
     const float      **at;     // [values]; NULL: no tensor of the file
-    const float       *zeros;  // stand in for a bias: as many as a convolution has outputs
+    const float       *zeros;  // used as the bias where there is none: as many as a convolution has outputs
     kt_cuda_weights_t *next;
 };
 

@@ -1,7 +1,7 @@
 // kt_cuda_program -- a graph on a device for one set of sizes: its plans and kernels in order. Weights, the memory of a
 // run and the stream are shared (context.h). Executors for different N share one program, by the graph and the other
 // sizes: it computes micro-batches of a fixed number of items, the last one filled up with zeros, so that an item's
-// bytes do not depend on its company. Any thread; runs take turns.
+// bytes do not depend on the other items. Any thread; one run at a time.
 #pragma once
 
 #include "models/backend/backend.h"
