@@ -21,7 +21,7 @@ static const struct {
     [KT_GROUP_MIR]         = {"mir", "features.mir", KT_OPTION_MIR},
     [KT_GROUP_PERCEPTUAL]  = {"perceptual", "features.perceptual", KT_OPTION_PERCEPTUAL},
     [KT_GROUP_TECHNICAL]   = {"technical", "features.technical", 0},
-    [KT_GROUP_VISUAL]      = {"visual", "features.visual", 0},
+    [KT_GROUP_VISUAL]      = {"visual", "features.visual", KT_OPTION_VISUAL},
     [KT_GROUP_MOOD]        = {"mood", "features.mood", KT_OPTION_MIR},
     [KT_GROUP_INSTRUMENTS] = {"instruments", "features.instruments", KT_OPTION_MIR},
     [KT_GROUP_VOICE]       = {"voice", "features.voice", KT_OPTION_PERCEPTUAL},

@@ -23,6 +23,7 @@ static const struct {
     {"perceptual", "extract_perceptual", KT_OPTION_PERCEPTUAL},
     {"similarity", "similarity_analysis", KT_OPTION_SIMILARITY},
     {"quality", "quality_assessment", KT_OPTION_QUALITY},
+    {"visual", "extract_visual", KT_OPTION_VISUAL},
     {"models", "use_models", KT_OPTION_MODELS},
 };
 

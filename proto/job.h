@@ -26,7 +26,8 @@ typedef enum kt_option {
     KT_OPTION_SIMILARITY = 1 << 3,
     KT_OPTION_QUALITY    = 1 << 4,
     KT_OPTION_MODELS     = 1 << 5,  // a modifier: features of models, in the groups that are requested
-    KT_OPTION_ALL        = (1 << 6) - 1,
+    KT_OPTION_VISUAL     = 1 << 6,
+    KT_OPTION_ALL        = (1 << 7) - 1,
 } kt_option_t;
 
 typedef struct kt_job {

@@ -35,10 +35,15 @@ struct kt_decode {
     kt_decode_limits_t limits;
     int64_t            wall_ms;  // when the wall-clock limit is reached
     uint32_t           rate_hz, channels;
-    uint64_t           frames, damaged, peak_bytes, cpu_us;
+    kt_media_counts_t  counts;
+    uint64_t           frames, peak_bytes, cpu_us;
     struct {
         kt_decode_record_t record;
-        kt_media_info_t    media_info;
+        union {
+            kt_media_info_t     media_info;
+            kt_media_counts_t   counts;
+            kt_decode_picture_t picture;
+        };
     } in;  // the record that came last
 };
 
@@ -143,7 +148,7 @@ fail_protocol(kt_decode_t *self)
     return decode_fail(self, KT_EDECODER, "the decoder broke the protocol");
 }
 
-// Waits for MEDIA_INFO, PCM or END; every other record ends the decoding with its own error.
+// Waits for MEDIA_INFO, PCM, PICTURE or END; every other record ends the decoding with its own error.
 static kt_err_t
 next_record(kt_decode_t *self, size_t *bytes)
 {
@@ -157,13 +162,16 @@ next_record(kt_decode_t *self, size_t *bytes)
         return decode_fail(self, err, "receiving from the decoder");
     if (*bytes < sizeof self->in.record || *bytes > sizeof self->in)
         return fail_protocol(self);
-    if (self->in.record.kind == KT_DECODE_MEDIA_INFO)
-        return KT_OK;
-    if (*bytes != sizeof self->in.record)
+    const size_t described = *bytes - sizeof self->in.record;
+    switch (self->in.record.kind) {
+    case KT_DECODE_MEDIA_INFO: return KT_OK;
+    case KT_DECODE_END: return described == sizeof self->in.counts ? KT_OK : fail_protocol(self);
+    default: break;
+    }
+    if (described)
         return fail_protocol(self);
     switch (self->in.record.kind) {
-    case KT_DECODE_PCM:
-    case KT_DECODE_END: return KT_OK;
+    case KT_DECODE_PCM: return KT_OK;
     case KT_DECODE_FAULT: return accept_fault(self);
     case KT_DECODE_EXIT: return judge_exit(self);
     default: return fail_protocol(self);
@@ -261,7 +269,7 @@ accept_pcm(kt_decode_t *self, size_t *frames)
 }
 
 kt_err_t
-kt_decode_read(kt_decode_t *self, const float **pcm, size_t *frames)
+kt_decode_read(kt_decode_t *self, kt_decoded_t *out)
 {
     size_t bytes, count = 0;
     if (self->err != KT_OK)
@@ -276,24 +284,25 @@ kt_decode_read(kt_decode_t *self, const float **pcm, size_t *frames)
         if (err != KT_OK)
             return err;
         if (!count) {
-            self->state   = ENDED;
-            self->damaged = self->in.record.damaged;
+            self->state  = ENDED;
+            self->counts = self->in.counts;
             await_exit(self);
         }
     }
-    *pcm    = self->pcm;
-    *frames = count;
+    *out = (kt_decoded_t){.kind = count ? KT_DECODED_SOUND : KT_DECODED_END, .pcm = self->pcm, .frames = count};
     return KT_OK;
 }
 
 kt_err_t
-kt_decode_open(kt_decode_server_t *server, int fd, const kt_decode_limits_t *limits, kt_decode_t **out)
+kt_decode_open(kt_decode_server_t *server, int fd, const kt_decode_limits_t *limits, const kt_decode_want_t *want,
+               kt_decode_t **out)
 {
-    kt_decode_request_t request = {.magic = KT_DECODE_MAGIC, .version = KT_DECODE_VERSION, .limits = *limits};
-    int                 fds[KT_REQUEST_FDS] = {[KT_FD_MEDIA] = fd, [KT_FD_RING] = -1, [KT_FD_CONTROL] = -1};
-    int                 pair[2];
-    kt_err_t            err  = KT_ENOMEM;
-    kt_decode_t        *self = calloc(1, sizeof *self);
+    kt_decode_request_t request = {
+        .magic = KT_DECODE_MAGIC, .version = KT_DECODE_VERSION, .limits = *limits, .want = *want};
+    int          fds[KT_REQUEST_FDS] = {[KT_FD_MEDIA] = fd, [KT_FD_RING] = -1, [KT_FD_CONTROL] = -1};
+    int          pair[2];
+    kt_err_t     err  = KT_ENOMEM;
+    kt_decode_t *self = calloc(1, sizeof *self);
     if (!self)
         goto fail;
     self->control_fd = -1;
@@ -337,10 +346,10 @@ kt_decode_why(const kt_decode_t *self)
     return self->why;
 }
 
-uint64_t
-kt_decode_damaged(const kt_decode_t *self)
+const kt_media_counts_t *
+kt_decode_counts(const kt_decode_t *self)
 {
-    return self->damaged;
+    return &self->counts;
 }
 
 void

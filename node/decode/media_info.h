@@ -5,27 +5,65 @@
 #include <stdint.h>
 
 enum { KT_MEDIA_TEXT = 64, KT_MEDIA_TAGS = 64, KT_MEDIA_TAG_KEY = 64, KT_MEDIA_TAG_VALUE = 512 };
+enum { KT_MEDIA_STREAMS = 32, KT_MEDIA_WHY = 160 };
 
 typedef struct kt_media_tag {
     char key[KT_MEDIA_TAG_KEY];      // lower case, valid UTF-8
     char value[KT_MEDIA_TAG_VALUE];  // valid UTF-8, cut if longer
 } kt_media_tag_t;
 
-// Numbers are 0 and texts empty where unknown.
+typedef struct kt_media_stream {
+    char     kind[16];  // "audio", "video", "subtitle", "data", "attachment", "cover"
+    char     codec[KT_MEDIA_TEXT];
+    char     language[16];  // as the file states it
+    uint32_t id;            // the container's
+    bool     is_default, forced;
+} kt_media_stream_t;
+
+// Numbers are 0 and texts empty where unknown. Declared by the file; what is counted is kt_media_counts_t.
 typedef struct kt_media_info {
-    char           container[KT_MEDIA_TEXT];  // "mp3", "wav", "flac", "ogg", "mp4", "matroska", ...
-    double         duration_s;                // as the container declares it; 0 if it does not
-    uint64_t       bit_rate_bps;              // of the whole file
-    uint32_t       streams;                   // all of them
-    bool           has_audio, has_video, has_cover_art;
-    char           audio_codec[KT_MEDIA_TEXT];  // "mp3", "pcm_s16le", "vorbis", ...
-    char           layout[KT_MEDIA_TEXT];       // "mono", "stereo", "5.1", ...
-    uint32_t       rate_hz, channels, bits_per_sample;
-    uint64_t       audio_bit_rate_bps;
-    char           video_codec[KT_MEDIA_TEXT];   // of the moving picture, never of cover art
-    uint32_t       width, height;                // coded picture
-    double         frame_rate_hz, aspect_ratio;  // aspect: as shown, pixel shape and rotation applied
-    uint64_t       video_bit_rate_bps;
-    uint32_t       tag_count;
-    kt_media_tag_t tags[KT_MEDIA_TAGS];
+    char     container[KT_MEDIA_TEXT];  // "mp3", "wav", "flac", "ogg", "mp4", "matroska", ...
+    double   duration_s;                // as the container declares it; 0 if it does not
+    uint64_t bit_rate_bps;              // of the whole file
+    uint32_t streams;                   // all of them
+    bool     has_audio, has_video, has_cover_art;
+    char     audio_codec[KT_MEDIA_TEXT];  // "mp3", "pcm_s16le", "vorbis", ...
+    char     layout[KT_MEDIA_TEXT];       // "mono", "stereo", "5.1", ...
+    uint32_t rate_hz, channels, bits_per_sample;
+    uint64_t audio_bit_rate_bps;
+    char     video_codec[KT_MEDIA_TEXT];   // of the moving picture, never of cover art
+    uint32_t width, height;                // coded picture
+    double   frame_rate_hz, aspect_ratio;  // aspect: as shown, pixel shape and rotation applied
+    double   pixel_aspect_ratio;
+    uint32_t rotation;  // 0, 90, 180, 270 degrees clockwise, to show the picture
+    uint64_t video_bit_rate_bps;
+    char     profile[KT_MEDIA_TEXT], level[16], pixel_format[KT_MEDIA_TEXT];
+    uint32_t bit_depth;
+    char     color_space[16], color_primaries[16], color_transfer[16];  // FFmpeg's names; "": not stated
+    bool     full_range, range_stated;
+    char     hdr[KT_MEDIA_TEXT];  // "hdr10", "hlg", "dolby vision", ...; "": none is stated
+    char     field_order[16];     // "progressive", "top", "bottom", "": as the container declares it
+    char     audio_why[KT_MEDIA_WHY], video_why[KT_MEDIA_WHY];  // not "": the stream is there and cannot be decoded
+    uint32_t stream_count;                                      // entries of stream
+    kt_media_stream_t stream[KT_MEDIA_STREAMS];                 // the first of them, in the file's order
+    uint32_t          tag_count;
+    kt_media_tag_t    tags[KT_MEDIA_TAGS];
 } kt_media_info_t;
+
+// One stream, counted while it is read. A stream that nobody asked to decode is counted by its packets.
+typedef struct kt_stream_counts {
+    uint64_t packets, bytes, damaged;  // damaged: packets that could not be decoded and were skipped
+    uint64_t decoded;                  // pictures, or samples per channel
+    double   begin_s, end_s;           // presentation time of the first picture or sample; end of the last one
+} kt_stream_counts_t;
+
+// What is known when the whole file has been read.
+typedef struct kt_media_counts {
+    kt_stream_counts_t audio, video;
+    uint64_t           key_frames, interlaced, damaged_pictures;  // of the decoded pictures
+    double             key_interval_mean_s, key_interval_max_s;   // 0: fewer than two
+    // Distances of consecutive pictures by their time stamps; 0: fewer than two pictures. regular_hz: the rate whose
+    // grid all time stamps keep within their own rounding; 0: there is none (variable rate).
+    double frame_min_s, frame_mean_s, frame_max_s, regular_hz;
+    bool   broken_off;  // reading ended with an error before the end of the file
+} kt_media_counts_t;

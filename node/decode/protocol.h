@@ -1,4 +1,4 @@
-// The protocol between the node and kithara-decode, version 1: both sides are of the same build and the same machine,
+// The protocol between the node and kithara-decode, version 2: both sides are of the same build and the same machine,
 // so records are C structs. Every socket is SOCK_SEQPACKET: one record is one packet, whole or not at all.
 //
 //   server socket (descriptor 3 of kithara-decode)
@@ -8,11 +8,14 @@
 //   control socket, one per file
 //     child  -> client  MEDIA_INFO record, then the info     once
 //     child  -> client  PCM record (slot, bytes)             slots in any order, the client's until it returns them
+//     child  -> client  PICTURE record, then its description  reduced planes and vectors in a slot, a whole picture in
+//                                                            one of the large slots
 //     client -> child   SLOT record (slot)                   returns one
-//     child  -> client  END or FAULT record                  then the child exits
+//     child  -> client  END record, then the counts, or a FAULT record; then the child exits
 //     server -> client  EXIT record                          the last one, when the child has been reaped
 //     closed by the client: the server kills the child
-//   ring: a memfd of KT_RING_SLOTS slots, sealed against growing and shrinking, written by the child alone
+//   ring: a memfd of KT_RING_SLOTS slots and, where pictures are wanted, KT_LARGE_SLOTS large ones; sealed against
+//     growing and shrinking, written by the child alone
 //
 // The client trusts nothing from a child. The server trusts the client and reads nothing from a child.
 #pragma once
@@ -24,15 +27,18 @@
 
 enum {
     KT_DECODE_MAGIC    = 0x4b44,
-    KT_DECODE_VERSION  = 1,
+    KT_DECODE_VERSION  = 2,
     KT_DECODE_FD       = 3,    // the server socket's descriptor in kithara-decode
     KT_DECODE_CHILDREN = 256,  // more at a time are refused with KT_EFULL
-    KT_RING_SLOTS      = 4,
-    KT_RING_SLOT_BYTES = 256 * 1024,
-    KT_RING_BYTES      = KT_RING_SLOTS * KT_RING_SLOT_BYTES,
-    KT_WHY_BYTES       = 240,
-    KT_RATE_MAX_HZ     = 768000,
-    KT_CHANNELS_MAX    = 64,
+    KT_RING_SLOTS      = 8,
+    KT_RING_SLOT_BYTES =
+        512 * 1024,  // reduced planes (at most 345,600 bytes) and vectors (at most 98,304) of a picture
+    KT_RING_BYTES   = KT_RING_SLOTS * KT_RING_SLOT_BYTES,
+    KT_LARGE_SLOTS  = 2,
+    KT_LARGE_BYTES  = KT_WHOLE_MOST * KT_WHOLE_MOST * 3 / 2,
+    KT_WHY_BYTES    = 240,
+    KT_RATE_MAX_HZ  = 768000,
+    KT_CHANNELS_MAX = 64,
 };
 
 enum { KT_FD_MEDIA, KT_FD_RING, KT_FD_CONTROL, KT_REQUEST_FDS };
@@ -40,12 +46,14 @@ enum { KT_FD_MEDIA, KT_FD_RING, KT_FD_CONTROL, KT_REQUEST_FDS };
 typedef struct kt_decode_request {
     uint32_t           magic, version;
     kt_decode_limits_t limits;
+    kt_decode_want_t   want;
 } kt_decode_request_t;
 
 typedef enum kt_decode_kind {
     KT_DECODE_HELLO = 1,
     KT_DECODE_MEDIA_INFO,
     KT_DECODE_PCM,
+    KT_DECODE_PICTURE,
     KT_DECODE_SLOT,
     KT_DECODE_END,
     KT_DECODE_FAULT,
@@ -54,15 +62,25 @@ typedef enum kt_decode_kind {
 
 typedef struct kt_decode_record {
     uint32_t kind;
-    uint32_t slot, bytes;        // PCM, SLOT
+    uint32_t slot, bytes;        // PCM, PICTURE, SLOT: from KT_RING_SLOTS on a large slot
     int32_t  code;               // FAULT: kt_err_t; EXIT: wait status; HELLO: version
     uint32_t out_of_time;        // EXIT: the server killed the child at its wall-clock limit
     uint32_t reserved;           // 0
-    uint64_t damaged;            // END: packets that could not be decoded and were skipped
     uint64_t peak_bytes;         // EXIT
     uint64_t cpu_us;             // EXIT
     char     why[KT_WHY_BYTES];  // FAULT
 } kt_decode_record_t;
+
+// Follows a PICTURE record. Planes without gaps: Y, U, V, then the vectors.
+typedef struct kt_decode_picture {
+    uint64_t index;
+    double   time_s;
+    uint32_t flags, whole_factor;
+    uint32_t width, height;              // of the reduced planes
+    uint32_t whole_width, whole_height;  // of the whole picture; 0: none
+    uint32_t large_slot;                 // that it lies in, from KT_RING_SLOTS on
+    uint32_t vectors;
+} kt_decode_picture_t;
 
 // Bytes of media info that are sent: without the unused tags.
 #define KT_MEDIA_INFO_BYTES(tag_count) (offsetof(kt_media_info_t, tags) + (size_t)(tag_count) * sizeof(kt_media_tag_t))

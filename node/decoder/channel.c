@@ -19,12 +19,11 @@ kt_channel_init(kt_channel_t *self, int control_fd, int ring_fd)
 }
 
 static void
-channel_send(kt_channel_t *self, const kt_decode_record_t *record, const kt_media_info_t *media_info)
+channel_send(kt_channel_t *self, const kt_decode_record_t *record, const void *description, size_t bytes)
 {
-    struct iovec parts[2] = {
-        {.iov_base = (void *)record, .iov_len = sizeof *record},
-        {.iov_base = (void *)media_info, .iov_len = media_info ? KT_MEDIA_INFO_BYTES(media_info->tag_count) : 0}};
-    struct msghdr msg = {.msg_iov = parts, .msg_iovlen = media_info ? 2 : 1};
+    struct iovec  parts[2] = {{.iov_base = (void *)record, .iov_len = sizeof *record},
+                              {.iov_base = (void *)description, .iov_len = bytes}};
+    struct msghdr msg      = {.msg_iov = parts, .msg_iovlen = bytes ? 2 : 1};
     ssize_t       n;
     do
         n = sendmsg(self->control_fd, &msg, MSG_NOSIGNAL);
@@ -53,7 +52,7 @@ send_slot(kt_channel_t *self)
         return;
     kt_decode_record_t record = {.kind = KT_DECODE_PCM, .slot = self->slot, .bytes = (uint32_t)self->fill_bytes};
     self->taken[self->slot]   = true;
-    channel_send(self, &record, NULL);
+    channel_send(self, &record, NULL, 0);
     self->fill_bytes = 0;
     self->slot       = (self->slot + 1) % KT_RING_SLOTS;
 }
@@ -61,7 +60,8 @@ send_slot(kt_channel_t *self)
 void
 kt_channel_media_info(kt_channel_t *self, const kt_media_info_t *media_info)
 {
-    channel_send(self, &(kt_decode_record_t){.kind = KT_DECODE_MEDIA_INFO}, media_info);
+    channel_send(self, &(kt_decode_record_t){.kind = KT_DECODE_MEDIA_INFO}, media_info,
+                 KT_MEDIA_INFO_BYTES(media_info->tag_count));
 }
 
 void
@@ -84,10 +84,10 @@ kt_channel_pcm(kt_channel_t *self, const float *pcm, size_t frames, uint32_t cha
 }
 
 void
-kt_channel_end(kt_channel_t *self, uint64_t damaged)
+kt_channel_end(kt_channel_t *self, const kt_media_counts_t *counts)
 {
     send_slot(self);
-    channel_send(self, &(kt_decode_record_t){.kind = KT_DECODE_END, .damaged = damaged}, NULL);
+    channel_send(self, &(kt_decode_record_t){.kind = KT_DECODE_END}, counts, sizeof *counts);
     _exit(0);
 }
 
@@ -97,7 +97,7 @@ kt_channel_fault(kt_channel_t *self, kt_err_t err, const char *why)
     kt_decode_record_t record = {.kind = KT_DECODE_FAULT, .code = err};
     (void)kt_text_sanitize(record.why, sizeof record.why, why, strlen(why));
     send_slot(self);
-    channel_send(self, &record, NULL);
+    channel_send(self, &record, NULL, 0);
     _exit(0);
 }
 

@@ -19,6 +19,6 @@ KT_MUST_USE kt_err_t kt_channel_init(kt_channel_t *self, int control_fd, int rin
 void                 kt_channel_media_info(kt_channel_t *self, const kt_media_info_t *media_info);
 // Interleaved samples in frames of channels * 4 bytes; sent when a slot is full.
 void           kt_channel_pcm(kt_channel_t *self, const float *pcm, size_t frames, uint32_t channels);
-_Noreturn void kt_channel_end(kt_channel_t *self, uint64_t damaged);  // sends what is left, END, and exits
+_Noreturn void kt_channel_end(kt_channel_t *self, const kt_media_counts_t *counts);  // sends what is left, END, exits
 _Noreturn void kt_channel_fault(kt_channel_t *self, kt_err_t err, const char *why);
 _Noreturn void kt_channel_hang(kt_channel_t *self);  // for tests: never sends anything

@@ -108,5 +108,7 @@ kt_child_run(const kt_sandbox_t *sandbox, const kt_test_faults_t *faults, const 
     }
     child_send_frame(&self, NULL);
     fault_unless_ok(&self, self.frames ? KT_OK : nothing_decoded(&self), self.media.why);
-    kt_channel_end(&self.channel, self.media.damaged);
+    kt_channel_end(&self.channel, &(kt_media_counts_t){.audio = {.packets = self.media.packets,
+                                                                 .damaged = self.media.damaged,
+                                                                 .decoded = self.frames}});
 }

@@ -3,6 +3,7 @@
 #include "node/run/pipeline_parts.h"
 #include "node/run/snapshot.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,8 @@ struct kt_worker {
     kt_job_t        job;         // likewise; message_id may be made from the digest
 };
 
-static const kt_track_ops_t *const TRACKS[KT_TRACKS] = {[KT_TRACK_AUDIO] = &kt_audio_track};
+static const kt_track_ops_t *const TRACKS[KT_TRACKS] = {
+    [KT_TRACK_AUDIO] = &kt_audio_track, [KT_TRACK_VIDEO] = &kt_video_track};
 
 // One file or stream in work. file_close frees what it holds.
 typedef struct run {
@@ -184,6 +186,8 @@ file_find_cached(file_run_t *run)
 static bool
 track_is_wanted(const file_run_t *run, size_t track)
 {
+    if (run->opts->stream && !TRACKS[track]->snapshot)
+        return false;
     return TRACKS[track]->wanted(run->job->options, &run->worker->media_info);
 }
 
@@ -198,6 +202,9 @@ track_opts(const file_run_t *run)
         .models        = run->models,
         .models_absent = run->worker->pipeline->models_absent,
         .patches       = (size_t)run->worker->pipeline->settings->model_patches,
+        .pictures      = (size_t)run->worker->pipeline->settings->video_pictures,
+        .sample_hz     = KT_SAMPLE_HZ,
+        .sample_max    = KT_SAMPLE_MAX,
         .frames        = run->opts->frames,
         .each_segment  = run->opts->each_segment,
         .context       = run->opts->context,
@@ -254,20 +261,28 @@ open_tracks(file_run_t *run)
     kt_err_t        err       = snapshots && run->worker->pipeline->gpus ? KT_EINVAL : KT_OK;
     for (size_t t = 0; t < KT_TRACKS && !err; t++)
         if (track_is_wanted(run, t))
-            err = snapshots && !TRACKS[t]->snapshot ? KT_EINVAL : TRACKS[t]->new (&run->tracks[t], &opts);
+            err = TRACKS[t]->new (&run->tracks[t], &opts);
     return err;
+}
+
+// Raw samples have no packets to count.
+static kt_media_counts_t
+source_counts(const file_run_t *run)
+{
+    return run->source.decode ? *kt_decode_counts(run->source.decode) : (kt_media_counts_t){0};
 }
 
 // Everything in the document about the content so far.
 static kt_err_t
 finish_tracks(file_run_t *run)
 {
-    kt_err_t err = KT_OK;
+    const kt_media_counts_t counts = source_counts(run);
+    kt_err_t                err    = KT_OK;
     for (size_t t = 0; t < KT_TRACKS && !err; t++)
         if (run->tracks[t])
             err = TRACKS[t]->finish(run->tracks[t], run->document);
     if (!err)
-        kt_technical_write(run->document, &run->worker->media_info, run->seconds,
+        kt_technical_write(run->document, &run->worker->media_info, &counts, run->seconds,
                            run->opts->stream ? -1 : (int64_t)run->size_bytes);
     return err;
 }
@@ -310,7 +325,7 @@ push_chunks(file_run_t *run)
         run->decode_us += kt_clock_us() - start;
         if (err || end)
             return err;
-        run->seconds = chunk.end_s;
+        run->seconds = fmax(run->seconds, chunk.end_s);
         if (run->opts->tap)
             run->opts->tap(run->opts->context, &run->worker->media_info, &chunk);
         if (run->seconds > max_s)
@@ -346,6 +361,17 @@ hold_models(file_run_t *run)
         kt_log_info("MODELS-CHANGED", "models=%zu", kt_model_set_count(run->models));
 }
 
+static kt_decode_want_t
+decode_want(const file_run_t *run)
+{
+    return (kt_decode_want_t){.sound      = 1,
+                              .pictures   = (run->job->options & KT_VIDEO_OPTIONS) != 0 && !run->opts->stream,
+                              .mode       = KT_PICTURES_FULL,
+                              .vectors    = 1,
+                              .sample_hz  = KT_SAMPLE_HZ,
+                              .sample_max = KT_SAMPLE_MAX};
+}
+
 // From path to features, or to the cached document.
 static kt_err_t
 file_analyse(file_run_t *run)
@@ -360,8 +386,9 @@ file_analyse(file_run_t *run)
     if ((err = kt_document_new(&run->document, run->job)))  // after the digest, which may be the message's id
         return err;
 
-    int64_t start = kt_clock_us();
-    err = kt_source_open(&run->source, worker->pipeline, run->opts, run->fd, run->size_bytes, run->deadline_ms);
+    int64_t                start = kt_clock_us();
+    const kt_decode_want_t want  = decode_want(run);
+    err = kt_source_open(&run->source, worker->pipeline, run->opts, run->fd, run->size_bytes, run->deadline_ms, &want);
     if (!err)
         err = kt_source_media_info(&run->source, &worker->media_info);
     run->decode_us += kt_clock_us() - start;
@@ -380,9 +407,10 @@ file_analyse(file_run_t *run)
     const char *why = kt_source_why(&run->source);
     if (err && !run->report->detail[0] && strcmp(why, kt_err_text(err)) != 0)
         set_detail(run->report, why);
-    if (!err && run->source.decode && kt_decode_damaged(run->source.decode) > 0)
-        kt_log_info("FILE-DAMAGED", "path=\"%s\" parts=%llu", shown_path(run, quoted),
-                    (unsigned long long)kt_decode_damaged(run->source.decode));
+    const kt_media_counts_t counts  = source_counts(run);
+    const uint64_t          damaged = counts.audio.damaged + counts.video.damaged;
+    if (!err && damaged > 0)
+        kt_log_info("FILE-DAMAGED", "path=\"%s\" parts=%llu", shown_path(run, quoted), (unsigned long long)damaged);
     return err;
 }
 

@@ -30,8 +30,10 @@ write_positive(kt_document_t *document, kt_feature_t feature, double value)
 }
 
 void
-kt_technical_write(kt_document_t *document, const kt_media_info_t *media_info, double duration_s, int64_t size_bytes)
+kt_technical_write(kt_document_t *document, const kt_media_info_t *media_info, const kt_media_counts_t *counts,
+                   double duration_s, int64_t size_bytes)
 {
+    kt_document_int(document, FEATURE(damaged_packets), (int64_t)(counts->audio.damaged + counts->video.damaged));
     static const kt_feature_t sound[] = {FEATURE(audio_codec), FEATURE(sample_rate), FEATURE(bits_per_sample),
                                          FEATURE(channel_layout)};
     uint64_t own_bps = media_info->has_video ? media_info->video_bit_rate_bps : media_info->audio_bit_rate_bps;

@@ -33,7 +33,7 @@ void kt_pipeline_memory(const kt_pipeline_t *self, uint64_t *now_bytes, uint64_t
 KT_MUST_USE kt_err_t kt_worker_new(kt_worker_t **self_p, kt_pipeline_t *pipeline);
 void                 kt_worker_destroy(kt_worker_t **self_p);
 
-enum { KT_STAGES = 16, KT_DETAIL = 512 };
+enum { KT_STAGES = 32, KT_DETAIL = 512 };
 
 typedef struct kt_report {
     kt_err_t    err;

@@ -33,12 +33,12 @@ typedef struct kt_source {
     bool         stream;  // requested as one
     bool         seekable;
     uint64_t     at_bytes, size_bytes;
-    bool         has_audio, has_video;
-    uint32_t     rate_hz, channels;
+    uint32_t     rate_hz, channels;  // 0: no sound
     float       *raw;
-    const float *pcm;     // read and not given out
-    size_t       left;    // frames of it
-    uint64_t     frames;  // given out
+    kt_decoded_t decoded;           // the last that was read
+    const float *pcm;               // of it, not given out
+    size_t       left;              // frames of it
+    uint64_t     frames, pictures;  // given out
     double       every_s;
     uint64_t     n_snapshots;
     bool         snapshot_due;  // at the end of the last chunk
@@ -48,7 +48,7 @@ typedef struct kt_source {
 // fd: of a file; stays the caller's. A stream (opts) has its own, and instead of the deadline a limit of idle time.
 // KT_ENOMEM, KT_EIO and what kt_decode_open gives.
 KT_MUST_USE kt_err_t kt_source_open(kt_source_t *self, kt_pipeline_t *pipeline, const kt_worker_opts_t *opts, int fd,
-                                    uint64_t size_bytes, int64_t deadline_ms);
+                                    uint64_t size_bytes, int64_t deadline_ms, const kt_decode_want_t *want);
 void                 kt_source_close(kt_source_t *self);
 // Once, before the first read. KT_ENOAUDIO: nothing here can be analysed.
 KT_MUST_USE kt_err_t kt_source_media_info(kt_source_t *self, kt_media_info_t *out);
@@ -56,9 +56,10 @@ KT_MUST_USE kt_err_t kt_source_media_info(kt_source_t *self, kt_media_info_t *ou
 KT_MUST_USE kt_err_t kt_source_read(kt_source_t *self, kt_chunk_t *out, bool *end);
 const char          *kt_source_why(const kt_source_t *self);
 
-// The technical group. duration_s: of the decoded content; 0: none. size_bytes: -1: a stream has none.
-void kt_technical_write(kt_document_t *document, const kt_media_info_t *media_info, double duration_s,
-                        int64_t size_bytes);
+// The technical group. counts: of the end, or of the moment of a snapshot. duration_s: of the decoded content; 0: none.
+// size_bytes: -1: a stream has none.
+void kt_technical_write(kt_document_t *document, const kt_media_info_t *media_info, const kt_media_counts_t *counts,
+                        double duration_s, int64_t size_bytes);
 
 // Applies the faults of ANALYZER_TEST_FAULT to this path: aborts, never returns (neither a deadline nor a cancel ends
 // it), or takes memory until there is none or twice max_bytes are taken (KT_ENOMEM, all given back).

@@ -28,7 +28,7 @@ decode_limits(const kt_settings_t *settings, int64_t deadline_ms)
 
 kt_err_t
 kt_source_open(kt_source_t *self, kt_pipeline_t *pipeline, const kt_worker_opts_t *opts, int fd, uint64_t size_bytes,
-               int64_t deadline_ms)
+               int64_t deadline_ms, const kt_decode_want_t *want)
 {
     const kt_settings_t *settings = pipeline->settings;
     kt_decode_limits_t   limits   = decode_limits(settings, deadline_ms);
@@ -48,7 +48,7 @@ kt_source_open(kt_source_t *self, kt_pipeline_t *pipeline, const kt_worker_opts_
         limits.stall_ms  = idle_ms < UINT32_MAX ? (uint32_t)idle_ms : UINT32_MAX;
     }
     if (!opts->pcm)
-        return kt_decode_open(pipeline->decode, self->fd, &limits, &self->decode);
+        return kt_decode_open(pipeline->decode, self->fd, &limits, want, &self->decode);
 
     if (strcmp(opts->pcm, "f32") != 0 || opts->pcm_rate_hz == 0 || opts->pcm_channels == 0)
         return KT_EINVAL;
@@ -86,12 +86,8 @@ kt_source_media_info(kt_source_t *self, kt_media_info_t *out)
         snprintf(out->container, sizeof out->container, "raw");
         snprintf(out->audio_codec, sizeof out->audio_codec, "pcm_f32le");
     }
-    self->has_audio = out->has_audio;
-    self->has_video = out->has_video;
-    if (out->has_audio) {
-        self->rate_hz  = out->rate_hz;
-        self->channels = out->channels;
-    }
+    self->rate_hz  = out->has_audio ? out->rate_hz : 0;
+    self->channels = out->has_audio ? out->channels : 0;
     return out->has_audio || (out->has_video && !self->stream) ? KT_OK : KT_ENOAUDIO;
 }
 
@@ -124,21 +120,20 @@ read_raw(kt_source_t *self)
     return KT_OK;
 }
 
-kt_err_t
-kt_source_read(kt_source_t *self, kt_chunk_t *out, bool *end)
+static kt_err_t
+read_next(kt_source_t *self)
 {
-    kt_err_t err = KT_OK;
-    if (self->left == 0 && self->has_audio)
-        err = self->decode ? kt_decode_read(self->decode, &self->pcm, &self->left) : read_raw(self);
-    if (err)
-        return err;
-    *end = self->left == 0;
-    if (*end && self->frames == 0 && !self->has_video) {
-        self->why = "the sound has no samples";
-        return KT_ENOAUDIO;
-    }
-    if (*end)
-        return KT_OK;
+    if (!self->decode)
+        return read_raw(self);
+    kt_err_t err = kt_decode_read(self->decode, &self->decoded);
+    self->pcm    = self->decoded.pcm;
+    self->left   = !err && self->decoded.kind == KT_DECODED_SOUND ? self->decoded.frames : 0;
+    return err;
+}
+
+static void
+give_sound(kt_source_t *self, kt_chunk_t *out)
+{
     double   next_due  = self->every_s * (double)(self->n_snapshots + 1) * self->rate_hz;
     uint64_t until_due = self->every_s > 0 && next_due < 9e15 ? (uint64_t)next_due - self->frames : UINT64_MAX;
     size_t   frames    = self->left < until_due ? self->left : (size_t)until_due;
@@ -150,7 +145,32 @@ kt_source_read(kt_source_t *self, kt_chunk_t *out, bool *end)
                         .audio = {.pcm = self->pcm, .frames = frames}};
     self->pcm += frames * self->channels;
     self->left -= frames;
-    return KT_OK;
+}
+
+kt_err_t
+kt_source_read(kt_source_t *self, kt_chunk_t *out, bool *end)
+{
+    const bool more = self->left > 0;
+    kt_err_t   err  = more || self->rate_hz == 0 ? KT_OK : read_next(self);
+    *end            = false;
+    if (err)
+        return err;
+    if (self->left > 0) {
+        give_sound(self, out);
+        return KT_OK;
+    }
+    self->snapshot_due = false;
+    if (self->decode && self->decoded.kind == KT_DECODED_PICTURE) {
+        self->pictures++;
+        *out = (kt_chunk_t){
+            .track = KT_TRACK_VIDEO, .end_s = self->decoded.picture.time_s, .picture = &self->decoded.picture};
+        return KT_OK;
+    }
+    *end = true;
+    if (self->frames > 0 || self->pictures > 0 || self->rate_hz == 0)
+        return KT_OK;
+    self->why = "the sound has no samples";
+    return KT_ENOAUDIO;
 }
 
 const char *

@@ -6,13 +6,14 @@
 #include "kernels/device.h"
 #include "models/catalogue/model_set.h"
 #include "node/decode/media_info.h"
+#include "node/decode/video_frame.h"
 #include "proto/document.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum kt_track_kind { KT_TRACK_AUDIO, KT_TRACKS } kt_track_kind_t;
+typedef enum kt_track_kind { KT_TRACK_AUDIO, KT_TRACK_VIDEO, KT_TRACKS } kt_track_kind_t;
 
 // Decoded content, valid until the next read.
 typedef struct kt_chunk {
@@ -23,6 +24,7 @@ typedef struct kt_chunk {
             const float *pcm;  // interleaved, at the file's own rate and channels
             size_t       frames;
         } audio;
+        const kt_video_frame_t *picture;
     };
 } kt_chunk_t;
 
@@ -37,17 +39,27 @@ typedef struct kt_track_opts {
     uint32_t               options;     // kt_option_t bits of the job
     kt_model_set_t        *models;      // borrowed; NULL: none, models_absent says why
     const char            *models_absent;
-    size_t                 patches;  // ANALYZER_MODEL_PATCHES
-    kt_frames_fn          *frames;   // NULL: none
+    size_t                 patches;     // ANALYZER_MODEL_PATCHES
+    size_t                 pictures;    // ANALYZER_VIDEO_PICTURES
+    double                 sample_hz;   // frame_sample_rate of models.yml
+    size_t                 sample_max;  // max_frames of models.yml
+    kt_frames_fn          *frames;      // NULL: none
     bool                   each_segment;
     void                  *context;  // of frames
 } kt_track_opts_t;
+
+// Defaults of feature_extraction.video in models.yml.
+#define KT_SAMPLE_HZ 1.0
+enum { KT_SAMPLE_MAX = 300 };
+// Any of these options requests pictures.
+enum { KT_VIDEO_OPTIONS = KT_OPTION_VISUAL | KT_OPTION_QUALITY };
 
 typedef void kt_stage_fn(void *context, const char *name, int64_t us);
 
 typedef struct kt_track_ops {
     const char *name;
-    bool        snapshot;  // finish may run in a forked copy of a process with one thread and the processor as device
+    bool        snapshot;  // finish may run in a forked copy of a process with one thread and the processor as device;
+                           // streams do without a track that cannot
     // Whether the job's options request features of this track. Of a file without its content it writes why they are
     // null.
     bool (*wanted)(uint32_t options, const kt_media_info_t *media_info);
@@ -63,3 +75,4 @@ typedef struct kt_track_ops {
 } kt_track_ops_t;
 
 extern const kt_track_ops_t kt_audio_track;  // node/audio/track_ops.c
+extern const kt_track_ops_t kt_video_track;  // node/video/track.c

@@ -47,11 +47,11 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     const kt_decode_limits_t limits = {.cpu_s = 1, .stall_ms = 60000, .wall_s = 60, .max_duration_s = 10};
     static kt_media_info_t   facts;
     kt_decode_t             *decode = NULL;
-    const float             *pcm;
-    size_t                   frames = 1;
+    const kt_decode_want_t   want   = {.sound = 1, .pictures = 1, .vectors = 1, .sample_hz = 1, .sample_max = 300};
+    kt_decoded_t             piece  = {.kind = KT_DECODED_SOUND};
     input                           = bytes;
     input_bytes                     = length;
-    kt_assert(kt_decode_open(NULL, STDIN_FILENO, &limits, &decode) == KT_OK);
+    kt_assert(kt_decode_open(NULL, STDIN_FILENO, &limits, &want, &decode) == KT_OK);
     kt_err_t err = kt_decode_media_info(decode, &facts);
     if (!err) {
         kt_assert(facts.tag_count <= KT_MEDIA_TAGS && isfinite(facts.duration_s) && facts.duration_s >= 0);
@@ -61,9 +61,9 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
         for (size_t i = 0; i < facts.tag_count; i++)
             check_text(facts.tags[i].value, sizeof facts.tags[i].value);
     }
-    for (int reads = 0; !err && frames && reads < READS_MAX; reads++) {
-        err = kt_decode_read(decode, &pcm, &frames);
-        kt_assert(err || frames * facts.channels * sizeof *pcm <= KT_RING_SLOT_BYTES);
+    for (int reads = 0; !err && piece.kind != KT_DECODED_END && reads < READS_MAX; reads++) {
+        err = kt_decode_read(decode, &piece);
+        kt_assert(err || piece.frames * facts.channels * sizeof *piece.pcm <= KT_RING_SLOT_BYTES);
     }
     kt_assert(!err || *kt_decode_why(decode));
     kt_decode_close(&decode);
@@ -72,15 +72,14 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 
 #ifndef KT_LIBFUZZER
 static void
-add_packet(kt_buf_t *out, const kt_decode_record_t *record, const kt_media_info_t *facts)
+add_packet(kt_buf_t *out, const kt_decode_record_t *record, const void *description, size_t more)
 {
-    size_t  more                 = facts ? KT_MEDIA_INFO_BYTES(facts->tag_count) : 0;
     size_t  total                = sizeof *record + more;
     uint8_t prefix[LENGTH_BYTES] = {(uint8_t)total, (uint8_t)(total >> 8)};
     kt_buf_add(out, prefix, sizeof prefix);
     kt_buf_add(out, record, sizeof *record);
-    if (facts)
-        kt_buf_add(out, facts, more);
+    if (more > 0)
+        kt_buf_add(out, description, more);
 }
 
 static uint8_t *
@@ -92,14 +91,15 @@ fuzz_seed(unsigned number, size_t *length)
     kt_buf_init(&out, 1 << 20);
     strcpy(facts.tags[0].key, "title");
     strcpy(facts.tags[0].value, "a");
-    add_packet(&out, &(kt_decode_record_t){.kind = KT_DECODE_MEDIA_INFO}, &facts);
+    add_packet(&out, &(kt_decode_record_t){.kind = KT_DECODE_MEDIA_INFO}, &facts, KT_MEDIA_INFO_BYTES(1));
     add_packet(&out, &(kt_decode_record_t){.kind = KT_DECODE_PCM, .slot = number % 4, .bytes = 4096 * facts.channels},
-               NULL);
+               NULL, 0);
     if (number % 3 == 0)
-        add_packet(&out, &(kt_decode_record_t){.kind = KT_DECODE_FAULT, .code = KT_EDAMAGED, .why = "why"}, NULL);
+        add_packet(&out, &(kt_decode_record_t){.kind = KT_DECODE_FAULT, .code = KT_EDAMAGED, .why = "why"}, NULL, 0);
     else if (number % 3 == 1)
-        add_packet(&out, &(kt_decode_record_t){.kind = KT_DECODE_END, .damaged = 3}, NULL);
-    add_packet(&out, &(kt_decode_record_t){.kind = KT_DECODE_EXIT, .code = 9, .cpu_us = 5}, NULL);
+        add_packet(&out, &(kt_decode_record_t){.kind = KT_DECODE_END}, &(kt_media_counts_t){.audio = {.damaged = 3}},
+                   sizeof(kt_media_counts_t));
+    add_packet(&out, &(kt_decode_record_t){.kind = KT_DECODE_EXIT, .code = 9, .cpu_us = 5}, NULL, 0);
     return (uint8_t *)kt_buf_take(&out, length);
 }
 #endif

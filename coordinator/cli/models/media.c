@@ -46,15 +46,14 @@ static kt_err_t
 decode(mono_t *out, kt_decode_t *file, uint32_t *rate_hz)
 {
     kt_media_info_t info;
-    const float    *pcm;
-    size_t          frames = 1;
-    kt_err_t        err    = kt_decode_media_info(file, &info);
-    while (!err && frames > 0) {
-        err = kt_decode_read(file, &pcm, &frames);
+    kt_decoded_t    piece = {.kind = KT_DECODED_SOUND};
+    kt_err_t        err   = kt_decode_media_info(file, &info);
+    while (!err && piece.kind != KT_DECODED_END) {
+        err = kt_decode_read(file, &piece);
         if (!err && info.channels > MOST_CHANNELS)
             err = KT_ESTREAM;
-        if (!err)
-            err = append_mono(out, pcm, frames, info.channels);
+        if (!err && piece.kind == KT_DECODED_SOUND)
+            err = append_mono(out, piece.pcm, piece.frames, info.channels);
     }
     *rate_hz = err ? 0 : info.rate_hz;
     return err;
@@ -92,6 +91,7 @@ kt_media_samples(kt_tensor_t *out, const kt_settings_t *settings, const char *pa
                                         .stall_ms       = (uint32_t)settings->decoder_stall_ms,
                                         .wall_s         = WALL_S,
                                         .max_duration_s = (double)settings->max_duration_s};
+    const kt_decode_want_t   want    = {.sound = 1};
     kt_decode_server_t      *server  = NULL;
     kt_decode_t             *file    = NULL;
     mono_t                   mono    = {0};
@@ -101,7 +101,7 @@ kt_media_samples(kt_tensor_t *out, const kt_settings_t *settings, const char *pa
     const int fd                     = open(path, O_RDONLY | O_CLOEXEC);
     kt_err_t  err                    = fd < 0 ? kt_file_err_of_errno() : kt_decode_server_new(&server, NULL);
     if (!err)
-        err = kt_decode_open(server, fd, &limits, &file);
+        err = kt_decode_open(server, fd, &limits, &want, &file);
     if (!err && (err = decode(&mono, file, &from_hz)))
         (void)kt_text_copy(why, KT_TENSOR_WHY, kt_decode_why(file));
     if (!err && mono.n == 0)

@@ -45,14 +45,14 @@ decode_good(void *arg)
     do {
         kt_decode_t    *d = NULL;
         kt_media_info_t media_info;
-        const float    *pcm;
-        size_t          frames = 1, total = 0;
-        kt_err_t        err = kt_decode_open(fx_server, self->fd, &FX_LIMITS, &d);
+        kt_decoded_t    piece = {.kind = KT_DECODED_SOUND};
+        size_t          total = 0;
+        kt_err_t        err   = kt_decode_open(fx_server, self->fd, &FX_LIMITS, &FX_SOUND, &d);
         if (err == KT_OK)
             err = kt_decode_media_info(d, &media_info);
-        while (err == KT_OK && frames) {
-            err = kt_decode_read(d, &pcm, &frames);
-            total += err == KT_OK ? frames : 0;
+        while (err == KT_OK && piece.kind != KT_DECODED_END) {
+            err = kt_decode_read(d, &piece);
+            total += err == KT_OK ? piece.frames : 0;
         }
         self->decoded++;
         self->good += err == KT_OK && total == GOOD_SAMPLES;
@@ -128,7 +128,7 @@ open_file(const char *name, kt_media_info_t *media_info)
     kt_decode_t *d  = NULL;
     int          fd = open(fx_path(name), O_RDONLY | O_CLOEXEC);
     cr_assert_geq(fd, 0);
-    cr_assert_eq(kt_decode_open(fx_server, fd, &FX_LIMITS, &d), KT_OK);
+    cr_assert_eq(kt_decode_open(fx_server, fd, &FX_LIMITS, &FX_SOUND, &d), KT_OK);
     close(fd);
     if (media_info)
         cr_assert_eq(kt_decode_media_info(d, media_info), KT_OK);
@@ -149,11 +149,10 @@ make_long_wav(void)
 static kt_err_t
 read_to_end(kt_decode_t *d)
 {
-    const float *pcm;
-    size_t       frames = 1;
-    kt_err_t     err    = KT_OK;
-    while (err == KT_OK && frames)
-        err = kt_decode_read(d, &pcm, &frames);
+    kt_decoded_t piece = {.kind = KT_DECODED_SOUND};
+    kt_err_t     err   = KT_OK;
+    while (err == KT_OK && piece.kind != KT_DECODED_END)
+        err = kt_decode_read(d, &piece);
     return err;
 }
 

@@ -13,6 +13,7 @@
 kt_decode_server_t *fx_server;
 char                fx_folder[64];
 
+const kt_decode_want_t   FX_SOUND  = {.sound = 1};
 const kt_decode_limits_t FX_LIMITS = {
     .memory_bytes = 512u << 20, .cpu_s = 60, .stall_ms = 20000, .wall_s = 60, .max_duration_s = 3600};
 
@@ -111,16 +112,17 @@ fx_wav(const char *name, unsigned tag, unsigned bits, unsigned channels, unsigne
 static void
 read_all(kt_decode_t *self, fx_decoded_t *out)
 {
-    const float *pcm;
-    size_t       frames = 1;
-    while (out->err == KT_OK && frames) {
-        out->err = kt_decode_read(self, &pcm, &frames);
-        if (out->err != KT_OK || !frames)
+    kt_decoded_t piece;
+    while (out->err == KT_OK) {
+        out->err = kt_decode_read(self, &piece);
+        if (out->err != KT_OK || piece.kind == KT_DECODED_END)
             break;
-        size_t channels = out->media_info.channels;
-        out->pcm        = realloc(out->pcm, (out->frames + frames) * channels * sizeof(float));
+        if (piece.kind != KT_DECODED_SOUND)
+            continue;
+        size_t channels = out->media_info.channels, frames = piece.frames;
+        out->pcm = realloc(out->pcm, (out->frames + frames) * channels * sizeof(float));
         cr_assert_not_null(out->pcm);
-        memcpy(out->pcm + out->frames * channels, pcm, frames * channels * sizeof(float));
+        memcpy(out->pcm + out->frames * channels, piece.pcm, frames * channels * sizeof(float));
         out->frames += frames;
     }
 }
@@ -132,11 +134,11 @@ fx_decode(const char *name, const kt_decode_limits_t *limits, fx_decoded_t *out)
     int          fd   = open(fx_path(name), O_RDONLY | O_CLOEXEC);
     cr_assert_geq(fd, 0, "%s", name);
     memset(out, 0, sizeof *out);
-    cr_assert_eq(kt_decode_open(fx_server, fd, limits, &self), KT_OK);
+    cr_assert_eq(kt_decode_open(fx_server, fd, limits, &FX_SOUND, &self), KT_OK);
     close(fd);  // the server has its own
     out->media_info_err = out->err = kt_decode_media_info(self, &out->media_info);
     read_all(self, out);
-    out->damaged = kt_decode_damaged(self);
+    out->damaged = kt_decode_counts(self)->audio.damaged;
     kt_decode_usage(self, &out->peak_bytes, &out->cpu_s);
     (void)snprintf(out->why, sizeof out->why, "%s", kt_decode_why(self));
     kt_decode_close(&self);

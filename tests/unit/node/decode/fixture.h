@@ -9,6 +9,7 @@ extern kt_decode_server_t *fx_server;
 extern char                fx_folder[64];
 
 extern const kt_decode_limits_t FX_LIMITS;  // ample
+extern const kt_decode_want_t   FX_SOUND;   // no pictures
 
 // Scratch folder and server; Criterion's init and fini. Plain: without a server.
 void fx_open(void);

@@ -52,18 +52,17 @@ decode_pipe(const char *name, size_t piece, fx_decoded_t *out)
     kt_decode_t *decode = NULL;
     int          fd     = pipe_of(name, piece, &writer);
     memset(out, 0, sizeof *out);
-    cr_assert_eq(kt_decode_open(fx_server, fd, &FX_LIMITS, &decode), KT_OK);
+    cr_assert_eq(kt_decode_open(fx_server, fd, &FX_LIMITS, &FX_SOUND, &decode), KT_OK);
     out->media_info_err = out->err = kt_decode_media_info(decode, &out->media_info);
     while (!out->err) {
-        const float *pcm;
-        size_t       frames;
-        out->err = kt_decode_read(decode, &pcm, &frames);
-        if (out->err || frames == 0)
+        kt_decoded_t got;
+        out->err = kt_decode_read(decode, &got);
+        if (out->err || got.kind == KT_DECODED_END)
             break;
         size_t channels = out->media_info.channels;
-        out->pcm        = realloc(out->pcm, (out->frames + frames) * channels * sizeof *pcm);
-        memcpy(out->pcm + out->frames * channels, pcm, frames * channels * sizeof *pcm);
-        out->frames += frames;
+        out->pcm        = realloc(out->pcm, (out->frames + got.frames) * channels * sizeof *got.pcm);
+        memcpy(out->pcm + out->frames * channels, got.pcm, got.frames * channels * sizeof *got.pcm);
+        out->frames += got.frames;
     }
     snprintf(out->why, sizeof out->why, "%s", kt_decode_why(decode));
     kt_decode_close(&decode);
@@ -118,17 +117,16 @@ Test(decode_stream, sound_comes_out_before_the_stream_ends)
     int             ends[2];
     kt_decode_t    *decode = NULL;
     kt_media_info_t media_info;
-    const float    *pcm;
-    size_t          frames = 0;
+    kt_decoded_t    piece;
     make("a.wav");
     size_t length = fx_read("a.wav", bytes, sizeof bytes);
     cr_assert_eq(pipe2(ends, O_CLOEXEC), 0);
     cr_assert_gt(fcntl(ends[1], F_SETPIPE_SZ, 1 << 20), 0);
     cr_assert_eq(write(ends[1], bytes, length / 2), (ssize_t)(length / 2));
-    cr_assert_eq(kt_decode_open(fx_server, ends[0], &FX_LIMITS, &decode), KT_OK);
+    cr_assert_eq(kt_decode_open(fx_server, ends[0], &FX_LIMITS, &FX_SOUND, &decode), KT_OK);
     cr_assert_eq(kt_decode_media_info(decode, &media_info), KT_OK);
-    cr_assert_eq(kt_decode_read(decode, &pcm, &frames), KT_OK);
-    cr_assert_gt(frames, 0, "the writer holds the other half and the end");
+    cr_assert_eq(kt_decode_read(decode, &piece), KT_OK);
+    cr_assert_gt(piece.frames, 0, "the writer holds the other half and the end");
     kt_decode_close(&decode);
     close(ends[0]);
     close(ends[1]);

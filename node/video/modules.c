@@ -1,0 +1,3 @@
+#include "node/video/modules.h"
+
+const kt_video_module_t *const kt_video_modules[] = {NULL};

@@ -1,0 +1,55 @@
+#include "node/video/rgb.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { FRACTION = 14 };
+
+void
+kt_rgb_init(kt_rgb_t *self, const char *color_space, uint32_t height, bool full_range)
+{
+    static const struct {
+        const char *name;
+        double      kr, kb;
+    } MATRICES[] = {{"bt709", 0.2126, 0.0722},   {"bt470bg", 0.299, 0.114}, {"smpte170m", 0.299, 0.114},
+                    {"smpte240m", 0.212, 0.087}, {"fcc", 0.30, 0.11},       {"bt2020nc", 0.2627, 0.0593},
+                    {"bt2020c", 0.2627, 0.0593}};
+    size_t at    = height >= 720 ? 0 : 1;
+    for (size_t i = 0; i < sizeof MATRICES / sizeof *MATRICES; i++)
+        if (!strcmp(MATRICES[i].name, color_space))
+            at = i;
+    const double kr = MATRICES[at].kr, kb = MATRICES[at].kb, kg = 1 - kr - kb;
+    const double one = 1 << FRACTION, chroma = full_range ? one : one * 255 / 224;
+    *self = (kt_rgb_t){.y        = (int32_t)lround(full_range ? one : one * 255 / 219),
+                       .y_offset = full_range ? 0 : 16,
+                       .rv       = (int32_t)lround(2 * (1 - kr) * chroma),
+                       .gu       = (int32_t)lround(-2 * (1 - kb) * kb / kg * chroma),
+                       .gv       = (int32_t)lround(-2 * (1 - kr) * kr / kg * chroma),
+                       .bu       = (int32_t)lround(2 * (1 - kb) * chroma)};
+}
+
+static uint8_t
+to_byte(int32_t value)
+{
+    const int32_t rounded = (value + (1 << (FRACTION - 1))) >> FRACTION;
+    return (uint8_t)(rounded < 0 ? 0 : rounded > 255 ? 255 : rounded);
+}
+
+void
+kt_rgb_half(const kt_rgb_t *self, const kt_yuv_t *yuv, uint8_t *rgb)
+{
+    const size_t w = (yuv->width + 1) / 2, h = (yuv->height + 1) / 2;
+    for (size_t row = 0; row < h; row++) {
+        const uint8_t *y0 = yuv->y + 2 * row * yuv->y_stride;
+        const uint8_t *y1 = 2 * row + 1 < yuv->height ? y0 + yuv->y_stride : y0;
+        const uint8_t *u = yuv->u + row * yuv->c_stride, *v = yuv->v + row * yuv->c_stride;
+        for (size_t x = 0; x < w; x++, rgb += 3) {
+            const size_t  right = 2 * x + 1 < yuv->width ? 2 * x + 1 : 2 * x;
+            const int32_t mean  = (y0[2 * x] + y0[right] + y1[2 * x] + y1[right] + 2) / 4;
+            const int32_t y = self->y * (mean - self->y_offset), cu = u[x] - 128, cv = v[x] - 128;
+            rgb[0] = to_byte(y + self->rv * cv);
+            rgb[1] = to_byte(y + self->gu * cu + self->gv * cv);
+            rgb[2] = to_byte(y + self->bu * cu);
+        }
+    }
+}

@@ -1,0 +1,30 @@
+// kt_shots -- where shots begin: cuts, fades, dissolves and wipes, decided while pictures arrive. A cut is decided when
+// the pictures that follow it have been seen, so the list ends some pictures before the last one that was pushed; the
+// bound is KT_SHOTS_DELAY_S. One thread; the others read.
+//
+// Times are presentation times of the first picture of the new shot, in the container's own time. What is compared, and
+// why, is described at the top of shots.c.
+#pragma once
+
+#include "node/video/modules.h"
+
+#define KT_SHOTS_DELAY_S 4.0
+
+typedef enum kt_transition { KT_CUT, KT_FADE, KT_DISSOLVE, KT_WIPE } kt_transition_t;
+
+typedef struct kt_shot {
+    uint64_t        index;            // of its first picture
+    double          begin_s, from_s;  // first picture of the shot; of the transition that leads to it (a cut: begin_s)
+    kt_transition_t transition;       // that leads to it; the first shot: KT_CUT
+} kt_shot_t;
+
+KT_MUST_USE kt_err_t kt_shots_new(kt_shots_t **self_p, const kt_video_stream_t *stream);  // KT_ENOMEM
+void                 kt_shots_destroy(kt_shots_t **self_p);
+KT_MUST_USE kt_err_t kt_shots_push(kt_shots_t *self, const kt_video_picture_t *picture);  // KT_ENOMEM
+void                 kt_shots_close(kt_shots_t *self);  // the stream's end: decides what is open
+void                 kt_shots_write(const kt_shots_t *self, kt_document_t *document);  // scene_changes, transitions
+
+size_t           kt_shots_count(const kt_shots_t *self);  // at least 1 after the first push
+const kt_shot_t *kt_shots_at(const kt_shots_t *self, size_t i);
+// The shot of this time among those that are decided so far.
+size_t kt_shots_find(const kt_shots_t *self, double time_s);
