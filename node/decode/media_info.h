@@ -55,13 +55,15 @@ typedef struct kt_stream_counts {
     uint64_t packets, bytes, damaged;  // damaged: packets that could not be decoded and were skipped
     uint64_t decoded;                  // pictures, or samples per channel
     double   begin_s, end_s;           // presentation time of the first picture or sample; end of the last one
+    double   coded_s;                  // sound: what the bytes last, with the encoder's padding
 } kt_stream_counts_t;
 
 // What is known when the whole file has been read.
 typedef struct kt_media_counts {
     kt_stream_counts_t audio, video;
-    uint64_t           key_frames, interlaced, damaged_pictures;  // of the decoded pictures
-    double             key_interval_mean_s, key_interval_max_s;   // 0: fewer than two
+    bool               every_picture;  // was decoded; else key frames and distances are those of the packets
+    uint64_t           key_frames, interlaced, top_first, damaged_pictures;
+    double             key_interval_mean_s, key_interval_max_s;  // 0: fewer than two
     // Distances of consecutive pictures by their time stamps; 0: fewer than two pictures. regular_hz: the rate whose
     // grid all time stamps keep within their own rounding; 0: there is none (variable rate).
     double frame_min_s, frame_mean_s, frame_max_s, regular_hz;

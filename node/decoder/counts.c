@@ -1,0 +1,201 @@
+#include "node/decoder/counts.h"
+
+#include "node/decode/video_frame.h"
+
+#include <math.h>
+#include <string.h>
+
+#define ROUNDED_S 1.001e-3  // what is left of a time that was rounded to milliseconds before it was rounded to ticks
+#define OF_PERIOD .25       // a grid keeps closer than this to its times: a picture that was left out is noticed
+#define EPSILON 1e-9        // of sums in double precision, relative
+#define CODED_NEAR .1       // packets whose durations differ by this share and CODED_PAD_S from the decoded sound
+#define CODED_PAD_S .1      // are not believed; encoders pad by up to this
+
+void
+kt_counts_init(kt_counts_t *self, double sound_tick_s, double picture_tick_s, double declared_hz)
+{
+    memset(self, 0, sizeof *self);
+    self->tick_s[KT_COUNTS_SOUND]   = sound_tick_s;
+    self->tick_s[KT_COUNTS_PICTURE] = picture_tick_s;
+    self->declared_hz               = declared_hz;
+}
+
+static kt_stream_counts_t *
+stream_counts(kt_counts_t *self, kt_counts_stream_t stream)
+{
+    return stream == KT_COUNTS_SOUND ? &self->counts.audio : &self->counts.video;
+}
+
+// Cuts the range of periods down to those whose grid through the first time holds this one too.
+static void
+series_narrow(kt_counts_series_t *s, double time_s, double tick_s)
+{
+    double n = (double)s->n, span_s = time_s - s->first_s,
+           slack_s = fmin(fmax(tick_s, ROUNDED_S), OF_PERIOD * span_s / n);
+    slack_s += EPSILON * fabs(time_s);
+    double low_s = (span_s - slack_s) / n, high_s = (span_s + slack_s) / n;
+    if (s->n == 1 || low_s > s->period_low_s)
+        s->period_low_s = low_s;
+    if (s->n == 1 || high_s < s->period_high_s)
+        s->period_high_s = high_s;
+}
+
+static void
+series_add(kt_counts_series_t *s, double time_s, double duration_s, bool key, double tick_s)
+{
+    if (s->n > 0) {
+        time_s          = fmax(time_s, s->last_s);
+        double distance = time_s - s->last_s;
+        s->min_s        = s->n == 1 ? distance : fmin(s->min_s, distance);
+        s->max_s        = fmax(s->max_s, distance);
+        series_narrow(s, time_s, tick_s);
+    } else {
+        s->first_s = time_s;
+    }
+    if (key) {
+        if (s->keys++ > 0)
+            s->key_max_s = fmax(s->key_max_s, time_s - s->last_key_s);
+        else
+            s->first_key_s = time_s;
+        s->last_key_s = time_s;
+    }
+    s->last_s          = time_s;
+    s->last_duration_s = duration_s;
+    s->n++;
+}
+
+static void
+give_first_waiting(kt_counts_t *self)
+{
+    const kt_counts_waiting_t *w = &self->waiting[0];
+    series_add(&self->by_pts, w->time_s, w->duration_s, w->key, self->tick_s[KT_COUNTS_PICTURE]);
+    self->n_waiting--;
+    memmove(self->waiting, self->waiting + 1, self->n_waiting * sizeof *self->waiting);
+}
+
+static void
+picture_packet(kt_counts_t *self, const kt_counts_packet_t *p)
+{
+    double tick_s = self->tick_s[KT_COUNTS_PICTURE], duration_s = (double)p->duration * tick_s;
+    if (p->hidden)
+        return;
+    self->no_pts |= p->pts == KT_COUNTS_NO_TIME;
+    self->no_dts |= p->dts == KT_COUNTS_NO_TIME;
+    if (p->dts != KT_COUNTS_NO_TIME)
+        series_add(&self->by_dts, (double)p->dts * tick_s, duration_s, p->key, tick_s);
+    if (p->pts == KT_COUNTS_NO_TIME)
+        return;
+    if (self->n_waiting == KT_COUNTS_REORDER)
+        give_first_waiting(self);
+    double   time_s = (double)p->pts * tick_s;
+    uint32_t at     = self->n_waiting++;
+    for (; at > 0 && self->waiting[at - 1].time_s > time_s; at--)
+        self->waiting[at] = self->waiting[at - 1];
+    self->waiting[at] = (kt_counts_waiting_t){time_s, duration_s, p->key};
+}
+
+void
+kt_counts_packet(kt_counts_t *self, kt_counts_stream_t stream, const kt_counts_packet_t *packet)
+{
+    kt_stream_counts_t *counts = stream_counts(self, stream);
+    counts->packets++;
+    counts->bytes += packet->bytes;
+    if (packet->duration > 0)
+        counts->coded_s += (double)packet->duration * self->tick_s[stream];
+    if (stream == KT_COUNTS_PICTURE)
+        picture_packet(self, packet);
+}
+
+void
+kt_counts_damaged(kt_counts_t *self, kt_counts_stream_t stream)
+{
+    stream_counts(self, stream)->damaged++;
+}
+
+void
+kt_counts_picture(kt_counts_t *self, double time_s, double duration_s, uint32_t flags)
+{
+    self->counts.video.decoded++;
+    self->counts.interlaced += (flags & KT_FRAME_INTERLACED) != 0;
+    self->counts.top_first += (flags & KT_FRAME_INTERLACED) != 0 && (flags & KT_FRAME_TOP_FIRST) != 0;
+    self->counts.damaged_pictures += (flags & KT_FRAME_DAMAGED) != 0;
+    series_add(&self->pictures, time_s, duration_s, (flags & KT_FRAME_KEY) != 0, self->tick_s[KT_COUNTS_PICTURE]);
+}
+
+void
+kt_counts_sound(kt_counts_t *self, double time_s, uint64_t frames, uint32_t rate_hz)
+{
+    kt_stream_counts_t *audio = &self->counts.audio;
+    if (!self->sound_begun && isfinite(time_s))
+        audio->begin_s = time_s;
+    self->sound_begun = true;
+    audio->decoded += frames;
+    audio->end_s = audio->begin_s + (rate_hz > 0 ? (double)audio->decoded / rate_hz : 0);
+}
+
+double
+kt_counts_nominal_hz(double low_hz, double high_hz, double mean_hz, double declared_hz)
+{
+    const double rates[] = {round(mean_hz), 24000. / 1001, 30000. / 1001, 60000. / 1001,
+                            120000. / 1001, 15000. / 1001, 12.5,          7.5};
+    double       best    = 0;
+    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++)
+        if (rates[i] >= low_hz && rates[i] <= high_hz && fabs(rates[i] - mean_hz) < fabs(best - mean_hz))
+            best = rates[i];
+    if (best > 0)
+        return best;
+    return declared_hz >= low_hz && declared_hz <= high_hz ? declared_hz : mean_hz;
+}
+
+// The series that holds every picture that is shown; NULL: the file has no time stamps.
+static const kt_counts_series_t *
+chosen_series(const kt_counts_t *self, bool every_picture)
+{
+    if (every_picture && self->pictures.n > 0)
+        return &self->pictures;
+    if (!self->no_pts && self->by_pts.n > 0)
+        return &self->by_pts;
+    return !self->no_dts && self->by_dts.n > 0 ? &self->by_dts : NULL;
+}
+
+static void
+finish_pictures(kt_counts_t *self, const kt_counts_series_t *s)
+{
+    kt_media_counts_t *c = &self->counts;
+    if (s->n > 1) {
+        c->frame_min_s  = s->min_s;
+        c->frame_max_s  = s->max_s;
+        c->frame_mean_s = (s->last_s - s->first_s) / (double)(s->n - 1);
+    }
+    if (s->n > 1 && c->frame_mean_s > 0 && s->period_low_s > 0 && s->period_low_s <= s->period_high_s)
+        c->regular_hz =
+            kt_counts_nominal_hz(1 / s->period_high_s, 1 / s->period_low_s, 1 / c->frame_mean_s, self->declared_hz);
+    double usual_s = c->regular_hz > 0 ? 1 / c->regular_hz : c->frame_mean_s;
+    if (s->n == 1 && s->last_duration_s <= 0 && self->declared_hz > 0)
+        usual_s = 1 / self->declared_hz;
+    c->video.begin_s = s->first_s;
+    c->video.end_s   = s->last_s + fmax(usual_s, s->last_duration_s);
+    c->key_frames    = s->keys;
+    if (s->keys > 1) {
+        c->key_interval_max_s  = s->key_max_s;
+        c->key_interval_mean_s = (s->last_key_s - s->first_key_s) / (double)(s->keys - 1);
+    }
+}
+
+void
+kt_counts_finish(kt_counts_t *self, bool every_picture, kt_media_counts_t *out)
+{
+    kt_media_counts_t *c = &self->counts;
+    while (self->n_waiting > 0)
+        give_first_waiting(self);
+    const kt_counts_series_t *s = chosen_series(self, every_picture);
+    if (s)
+        finish_pictures(self, s);
+    else if (self->declared_hz > 0)
+        c->video.end_s = (double)c->video.packets / self->declared_hz;
+    c->every_picture = every_picture;
+    double sound_s   = c->audio.end_s - c->audio.begin_s;
+    if (c->audio.decoded > 0 && fabs(c->audio.coded_s - sound_s) > CODED_NEAR * sound_s + CODED_PAD_S)
+        c->audio.coded_s = sound_s;
+    *out = *c;
+}

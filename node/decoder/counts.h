@@ -1,0 +1,62 @@
+// kt_counts -- what the sound and the moving picture of a file hold, counted packet by packet and picture by picture
+// while the file is read. Pure: no FFmpeg, no I/O, no allocation. One thread.
+//
+// The frame rate comes from time stamps, never from the container's length: the grid is the period p for which all
+// times t_i of the pictures, in the order of presentation, satisfy |t_i - t_0 - i p| <= slack, where slack is one tick
+// of the time base or 1 ms (files that were rounded to milliseconds before), at most a quarter of the period.
+#pragma once
+
+#include "node/decode/media_info.h"
+
+enum { KT_COUNTS_REORDER = 32 };     // packets are at most so many places from the order of presentation
+#define KT_COUNTS_NO_TIME INT64_MIN  // as AV_NOPTS_VALUE
+
+typedef enum kt_counts_stream { KT_COUNTS_SOUND, KT_COUNTS_PICTURE, KT_COUNTS_STREAMS } kt_counts_stream_t;
+
+typedef struct kt_counts_packet {
+    int64_t  pts, dts;  // ticks; KT_COUNTS_NO_TIME: the file has none
+    int64_t  duration;  // ticks; 0: unknown
+    uint64_t bytes;
+    bool     key;
+    bool     hidden;  // decoded and not shown: before or after an edit list's part
+} kt_counts_packet_t;
+
+// Times of pictures or packets, in the order of presentation.
+typedef struct kt_counts_series {
+    uint64_t n;
+    double   first_s, last_s, last_duration_s;
+    double   min_s, max_s;                 // distances
+    double   period_low_s, period_high_s;  // of the grids that hold all times so far; low > high: none
+    uint64_t keys;
+    double   first_key_s, last_key_s, key_max_s;
+} kt_counts_series_t;
+
+typedef struct kt_counts_waiting {
+    double time_s, duration_s;
+    bool   key;
+} kt_counts_waiting_t;
+
+typedef struct kt_counts {
+    double              tick_s[KT_COUNTS_STREAMS];
+    double              declared_hz;
+    kt_media_counts_t   counts;
+    bool                sound_begun, no_pts, no_dts;  // video: of a packet that is shown
+    kt_counts_series_t  pictures, by_pts, by_dts;
+    kt_counts_waiting_t waiting[KT_COUNTS_REORDER];  // packets, ascending
+    uint32_t            n_waiting;
+} kt_counts_t;
+
+// Ticks in seconds, of a stream that is not there 0. declared_hz: the header's frame rate; 0: none.
+void kt_counts_init(kt_counts_t *self, double sound_tick_s, double picture_tick_s, double declared_hz);
+// Each packet of the two streams that were chosen, whether it is decoded or not, in the order of the file.
+void kt_counts_packet(kt_counts_t *self, kt_counts_stream_t stream, const kt_counts_packet_t *packet);
+void kt_counts_damaged(kt_counts_t *self, kt_counts_stream_t stream);  // a packet that could not be decoded
+// Each decoded picture, in the order of presentation. duration_s: as the container states it, 0: not. flags:
+// kt_frame_flag_t.
+void kt_counts_picture(kt_counts_t *self, double time_s, double duration_s, uint32_t flags);
+// Each piece of decoded sound. time_s: of its first sample, NAN: unknown; only that of the first piece counts.
+void kt_counts_sound(kt_counts_t *self, double time_s, uint64_t frames, uint32_t rate_hz);
+// Once, at the end. every_picture: all pictures were decoded; else the packets' time stamps and key flags count.
+void kt_counts_finish(kt_counts_t *self, bool every_picture, kt_media_counts_t *out);
+// The usual rate (24000/1001, 25, ...) within [low, high] that is nearest to mean; then declared if within; then mean.
+double kt_counts_nominal_hz(double low_hz, double high_hz, double mean_hz, double declared_hz);
