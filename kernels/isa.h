@@ -7,6 +7,7 @@
 #include "kernels/audio/loudness.h"
 #include "kernels/audio/ops.h"
 #include "kernels/audio/samples.h"
+#include "kernels/image/blocks.h"
 #include "kernels/image/stats.h"
 
 typedef struct kt_isa {
@@ -15,6 +16,7 @@ typedef struct kt_isa {
     const kt_samples_ops_t    *samples;
     const kt_loudness_ops_t   *loudness;
     const kt_image_ops_t      *image;
+    const kt_block_ops_t      *block;
     const kt_filterbank_ops_t *filterbank;
 } kt_isa_t;
 

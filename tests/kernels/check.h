@@ -53,4 +53,6 @@ void         check_images(const char *isa, image_stats_fn *run, const void *cont
 // Large pictures with every kind of colour, too many pixels for the simulated GPU.
 void check_image_colours(const char *isa, image_stats_fn *run, const void *context);
 
+void check_blocks(const char *isa, const kt_block_ops_t *ops);  // check_blocks.c: blocks of two pictures
+
 void bench(const char *isa);  // check_bench.c: NULL for every instruction set

@@ -1,0 +1,57 @@
+// Comparison of blocks of the CPU kernels against the reference.
+#include "kernels/image/blocks.h"
+#include "tests/kernels/check.h"
+
+#include <string.h>
+
+enum { SIDE = 40, AT = 12 * SIDE + 12, WIDE = 521, HIGH = 23 };
+
+static void
+fill(uint8_t *out, size_t n, uint32_t seed, int kind)
+{
+    for (size_t i = 0; i < n; i++) {
+        seed   = seed * 1664525U + 1013904223U;
+        out[i] = kind == 0   ? (uint8_t)(seed >> 24)
+                 : kind == 1 ? (uint8_t)(i % 2 ? 255 : 0)
+                             : (uint8_t)(seed >> 31) * 255;
+    }
+}
+
+static void
+check_pair(const char *isa, const kt_block_ops_t *ops, const uint8_t *a, const uint8_t *b)
+{
+    const kt_block_ops_t *ref = &kt_block_ops_ref;
+    for (size_t x = 0; x < 3; x++) {
+        kt_block_sums_t fast, should;
+        ops->sums(a + AT, SIDE, b + AT + x, SIDE, &fast);
+        ref->sums(a + AT, SIDE, b + AT + x, SIDE, &should);
+        check(memcmp(&fast, &should, sizeof fast) == 0, "%s blocks: other sums", isa);
+        check(ops->difference(a + AT, SIDE, b + AT + x, SIDE) == ref->difference(a + AT, SIDE, b + AT + x, SIDE),
+              "%s blocks: another difference of 16 x 16", isa);
+        check(ops->difference_8(a + AT, SIDE, b + AT + x, SIDE) == ref->difference_8(a + AT, SIDE, b + AT + x, SIDE),
+              "%s blocks: another difference of 8 x 8", isa);
+    }
+}
+
+void
+check_blocks(const char *isa, const kt_block_ops_t *ops)
+{
+    static uint8_t        a[SIDE * SIDE], b[SIDE * SIDE], picture[WIDE * HIGH];
+    static uint8_t        fast[WIDE * HIGH / 16], should[WIDE * HIGH / 16];
+    static const uint32_t WIDTHS[] = {1, 3, 4, 64, 67, 320, 512, 516, 521};
+    for (int kind = 0; kind < 3; kind++) {
+        fill(a, sizeof a, 3, kind);
+        fill(b, sizeof b, 4, kind);
+        check_pair(isa, ops, a, b);
+        memset(a, 255, sizeof a);
+        check_pair(isa, ops, a, b);
+        fill(picture, sizeof picture, 5, kind);
+        for (size_t i = 0; i < sizeof WIDTHS / sizeof *WIDTHS; i++) {
+            memset(fast, 7, sizeof fast);
+            memset(should, 7, sizeof should);
+            ops->quarter(picture, WIDE, WIDTHS[i], HIGH, fast);
+            kt_block_ops_ref.quarter(picture, WIDE, WIDTHS[i], HIGH, should);
+            check(memcmp(fast, should, sizeof fast) == 0, "%s blocks: another quarter of width %u", isa, WIDTHS[i]);
+        }
+    }
+}
