@@ -19,13 +19,9 @@ video_is_set(const kt_document_t *self)
 static bool
 is_of_picture(kt_feature_t feature)
 {
-    switch (feature) {
-    case KT_FEATURE_TECHNICAL_resolution:
-    case KT_FEATURE_TECHNICAL_frame_rate:
-    case KT_FEATURE_TECHNICAL_aspect_ratio:
-    case KT_FEATURE_TECHNICAL_quality_score: return true;
-    default: return kt_feature_desc(feature)->group == KT_GROUP_VISUAL;
-    }
+    if (feature >= KT_FEATURE_TECHNICAL_resolution && feature <= KT_FEATURE_TECHNICAL_quality_score)
+        return true;
+    return kt_feature_desc(feature)->group == KT_GROUP_VISUAL;
 }
 
 // Why a feature is null; NULL if it is not.

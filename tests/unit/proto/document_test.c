@@ -1,6 +1,7 @@
 #include "proto/document.h"
 
 #include <criterion/criterion.h>
+#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -286,12 +287,25 @@ Test(document, tags_of_a_file_never_fail_it)
 
 Test(document, a_document_that_is_too_large_is_refused)
 {
-    enum { N = 100000 };
+    enum { N = 20000 };
+    static char filler[1000];
+    memset(filler, 'a', sizeof filler - 1);
     double *times = malloc(N * sizeof *times);
     for (int i = 0; i < N; i++)
         times[i] = i * 1.2345678;
     kt_document_bool(doc, KT_FEATURE_TECHNICAL_has_video, true);
     kt_document_reals(doc, KT_FEATURE_VISUAL_scene_changes, times, N);
+    kt_document_reals(doc, KT_FEATURE_VISUAL_motion_vectors, times, N);
+    kt_buf_t list;
+    json_t  *texts;
+    kt_buf_init(&list, 2 << 20);
+    for (int i = 0; i < 1000; i++)
+        kt_buf_fmt(&list, "%s{\"text\":\"%s\"}", i ? "," : "{\"list\":[", filler);
+    kt_buf_str(&list, "]}");
+    cr_assert_eq(kt_json_parse(list.bytes, list.length, 2 << 20, &texts, why), KT_OK);
+    kt_buf_fini(&list);
+    kt_document_objects(doc, KT_FEATURE_VISUAL_text_regions, json_incref(json_object_get(texts, "list")));
+    json_decref(texts);
     cr_assert_eq(finish(), KT_EDOCUMENT);
     cr_assert_not_null(strstr(why, "larger"), "%s", why);
     cr_assert_eq(out.length, 0);
@@ -411,7 +425,7 @@ Test(document, text_regions_are_checked_by_their_numbers)
 {
     kt_document_bool(doc, KT_FEATURE_TECHNICAL_has_video, true);
     cr_assert_eq(finish(), KT_OK);
-    expect_change_refused("\"text_regions\":null", "\"text_regions\":[{\"x\":-1}]", "features.visual.text_regions");
+    expect_change_refused("\"text_regions\":null", "\"text_regions\":[{\"x\":-1e9}]", "features.visual.text_regions");
     expect_change_refused("\"text_regions\":null", "\"text_regions\":[7]", "features.visual.text_regions");
     expect_change_refused("\"text_regions\":null", "\"text_regions\":{}", "features.visual.text_regions");
 }

@@ -61,7 +61,8 @@ Test(job, options_and_priority_are_read)
     cr_assert_eq(parse("{\"file_path\":\"a\",\"priority\":\"high\",\"analysis_options\":{\"extract_mir\":false,"
                        "\"quality_assessment\":false}}"),
                  KT_OK);
-    cr_assert_eq(job.options, KT_OPTION_SPECTRAL | KT_OPTION_PERCEPTUAL | KT_OPTION_SIMILARITY | KT_OPTION_MODELS);
+    cr_assert_eq(job.options, KT_OPTION_SPECTRAL | KT_OPTION_PERCEPTUAL | KT_OPTION_SIMILARITY | KT_OPTION_MODELS |
+                                  KT_OPTION_VISUAL);
     cr_assert_eq(job.priority, KT_PRIORITY_HIGH);
 }
 
@@ -188,7 +189,7 @@ Test(job, a_bare_job_is_written_without_guesses)
     cr_assert_str_eq(buf.bytes,
                      "{\"file_path\":\"a\\\"b\",\"analysis_options\":{\"extract_spectral\":true,\"extract_mir\":"
                      "true,\"extract_perceptual\":true,\"similarity_analysis\":true,\"quality_assessment\":true,"
-                     "\"use_models\":true},"
+                     "\"extract_visual\":true,\"use_models\":true},"
                      "\"priority\":\"normal\"}");
     kt_buf_fini(&buf);
 }

@@ -14,7 +14,10 @@
 
 static struct {
     kt_decode_record_t record;
-    kt_media_info_t    media_info;
+    union {
+        kt_media_info_t   media_info;
+        kt_media_counts_t counts;
+    };
 } out;
 
 static void
@@ -41,13 +44,21 @@ say_media_info(int fd, uint32_t rate_hz, uint32_t channels)
 }
 
 static void
+say_end(int fd)
+{
+    out.record = (kt_decode_record_t){.kind = KT_DECODE_END};
+    out.counts = (kt_media_counts_t){0};
+    say(fd, sizeof out.record + sizeof out.counts);
+}
+
+static void
 say_wild_media_info(int fd)
 {
     memset(&out.media_info, 0xff,
            KT_MEDIA_INFO_BYTES(2));  // texts without an end, flags of no value, numbers that are none
     out.media_info.tag_count = 2;
     say_media_info(fd, 44100, 2);
-    say_record(fd, (kt_decode_record_t){.kind = KT_DECODE_END});
+    say_end(fd);
 }
 
 static void
