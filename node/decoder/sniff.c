@@ -2,6 +2,7 @@
 
 #include "node/decode/protocol.h"
 #include "node/decoder/mpeg.h"
+#include "node/decoder/mpeg_system.h"
 #include "node/decoder/text.h"
 
 #include <stdbool.h>
@@ -12,7 +13,8 @@
 enum { HEAD_BYTES = 4096, SEARCH_BYTES = 256 * 1024, LIVE_SEARCH_BYTES = 32 * 1024 };
 enum { TAGS_MAX = 16, CHUNKS_MAX = 64, BOXES_MAX = 100000 };
 
-const char KT_SNIFF_DEMUXERS[] = "mp3,aac,wav,w64,flac,ogg,mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,aiff,caf";
+const char KT_SNIFF_DEMUXERS[] = "mp3,aac,wav,w64,flac,ogg,mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,"
+                                 "mpeg,mpegts,mpegvideo,aiff,caf";
 
 typedef struct file {
     kt_input_t *input;
@@ -106,6 +108,7 @@ static const magic_t MAGICS[] = {
     {"FORM", 8, "AIFF", "aiff", "aiff"},
     {"FORM", 8, "AIFC", "aiff", "aiff"},
     {"caff", 0, "", "caf", "caf"},
+    {"FLV\x01", 0, "", "flv", "flv"},
 };
 
 // KT_EFORMAT: none of them.
@@ -167,27 +170,35 @@ skip_tags(const file_t *f, uint64_t *end, bool *broken)
     return KT_OK;
 }
 
-// Raw frames at or after `from`; bytes before them are skipped unless they are an intact tag.
+// MPEG system streams, and raw frames, at or after `from`; bytes before them are skipped unless they are an intact tag.
 static kt_err_t
-sniff_frames(const file_t *f, uint64_t from, bool broken, kt_sniffed_t *out)
+sniff_mpeg(const file_t *f, uint64_t from, bool broken, kt_sniffed_t *out)
 {
-    size_t         have, offset = 0;
-    kt_mpeg_kind_t kind  = KT_MPEG_NONE;
-    size_t         want  = f->input->stream ? LIVE_SEARCH_BYTES : SEARCH_BYTES;
-    uint8_t       *bytes = malloc(want);
+    static const char *const systems[] = {[KT_MPEG_SYSTEM_NONE]      = NULL,
+                                          [KT_MPEG_SYSTEM_PROGRAM]   = "mpeg",
+                                          [KT_MPEG_SYSTEM_TRANSPORT] = "mpegts",
+                                          [KT_MPEG_SYSTEM_VIDEO]     = "mpegvideo"};
+    static const char *const frames[]  = {[KT_MPEG_NONE] = NULL, [KT_MPEG_AUDIO] = "mp3", [KT_MPEG_ADTS] = "aac"};
+
+    size_t      have = 0, offset = 0;
+    const char *system = NULL, *name = NULL;
+    size_t      want  = f->input->stream ? LIVE_SEARCH_BYTES : SEARCH_BYTES;
+    uint8_t    *bytes = malloc(want);
     if (!bytes)
         return KT_ENOMEM;
     kt_err_t err = kt_input_look(f->input, from, bytes, want, &have);
     if (err == KT_OK)
-        kind = kt_mpeg_find(bytes, have, have < want || from + have >= f->size, &offset);
+        name = system = systems[kt_mpeg_system_find(bytes, have, &offset)];
+    if (err == KT_OK && !name)
+        name = frames[kt_mpeg_find(bytes, have, have < want || from + have >= f->size, &offset)];
     free(bytes);
     if (err != KT_OK)
         return err;
-    if (kind == KT_MPEG_NONE)
+    if (!name)
         return KT_EFORMAT;
-    const char *name = kind == KT_MPEG_AUDIO ? "mp3" : "aac";
-    *out             = (kt_sniffed_t){.demuxer = name, .container = name};
-    out->start       = broken || from == 0 ? from + offset : 0;
+    *out = (kt_sniffed_t){.demuxer = name, .container = name};
+    // FFmpeg reads tags before raw frames.
+    out->start = system || broken || from == 0 ? from + offset : 0;
     return KT_OK;
 }
 
@@ -224,7 +235,7 @@ kt_sniff(kt_input_t *input, kt_sniffed_t *out, const char **why)
         if (err != KT_EFORMAT)
             return err;
     }
-    err = sniff_frames(&f, end, broken, out);
+    err = sniff_mpeg(&f, end, broken, out);
     if (err != KT_EFORMAT || !end)
         return err;
     *why = "a tag is there and no sound behind it";
