@@ -22,6 +22,7 @@ typedef struct kt_settings {
 #define KT_TEXT(env, name, max_bytes, def, meaning) const char *name;
 #define KT_SECRET(env, name, max_bytes, def, meaning) const char *name;
 #define KT_ENUM(env, name, choices, def, meaning) const char *name;
+#define KT_SHARED_ENUM KT_ENUM
 #include "common/settings.def"
 #undef KT_INT
 #undef KT_SHARED
@@ -30,6 +31,7 @@ typedef struct kt_settings {
 #undef KT_TEXT
 #undef KT_SECRET
 #undef KT_ENUM
+#undef KT_SHARED_ENUM
     kt_test_faults_t test_faults;  // test_fault, parsed
     void            *memory;       // private: holds the strings
 } kt_settings_t;

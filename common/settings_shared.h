@@ -1,5 +1,5 @@
-// The shared settings: those that change a document's bytes (rows KT_SHARED of settings.def, all integers). A
-// coordinator sends its values to its nodes, which replace their own. Any thread.
+// The shared settings: those that change a document's bytes (rows KT_SHARED and KT_SHARED_ENUM of settings.def). A
+// coordinator sends its values, as text, to its nodes, which replace their own. Any thread.
 #pragma once
 
 #include "common/settings.h"
@@ -12,6 +12,7 @@ enum {
 #define KT_TEXT(...)
 #define KT_SECRET(...)
 #define KT_ENUM(...)
+#define KT_SHARED_ENUM(...) +1
     KT_SHARED_SETTINGS = 0
 #include "common/settings.def"
 #undef KT_INT
@@ -21,11 +22,15 @@ enum {
 #undef KT_TEXT
 #undef KT_SECRET
 #undef KT_ENUM
+#undef KT_SHARED_ENUM
 };
 
-// Of row i < KT_SHARED_SETTINGS, in the order of settings.def: its environment name, its value.
+enum { KT_SHARED_TEXT = 64 };  // bytes of a value as text, with NUL
+
+// Of row i < KT_SHARED_SETTINGS, in the order of settings.def: its environment name; its value, as kt_settings_set
+// reads it. Both return a text, kt_shared_setting_text returns out.
 const char *kt_shared_setting_name(size_t i);
-int64_t     kt_shared_setting_value(const kt_settings_t *settings, size_t i);
+const char *kt_shared_setting_text(const kt_settings_t *settings, size_t i, char out[KT_SHARED_TEXT]);
 
 bool kt_settings_is_shared(const char *env);
 bool kt_settings_same_shared(const kt_settings_t *a, const kt_settings_t *b);  // all shared ones are equal

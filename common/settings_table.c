@@ -20,6 +20,7 @@ const kt_setting_row_t KT_SETTING_TABLE[KT_SETTING_ROWS] = {
 #define KT_SECRET(env, name, max_bytes, def, meaning)                                                                  \
     ROW(env, SECRET, name, 0, 0, 0, 0, max_bytes, NULL, def, "", meaning)
 #define KT_ENUM(env, name, choices, def, meaning) ROW(env, ENUM, name, 0, 0, 0, 0, 0, choices, def, "", meaning)
+#define KT_SHARED_ENUM KT_ENUM
 #include "common/settings.def"
 };
 #undef KT_INT
@@ -29,6 +30,7 @@ const kt_setting_row_t KT_SETTING_TABLE[KT_SETTING_ROWS] = {
 #undef KT_TEXT
 #undef KT_SECRET
 #undef KT_ENUM
+#undef KT_SHARED_ENUM
 
 int
 kt_setting_find(const char *env)

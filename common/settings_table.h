@@ -46,6 +46,7 @@ enum {
 #define KT_TEXT(env, name, ...) KT_SETTING_ROW_##name,
 #define KT_SECRET(env, name, ...) KT_SETTING_ROW_##name,
 #define KT_ENUM(env, name, ...) KT_SETTING_ROW_##name,
+#define KT_SHARED_ENUM KT_ENUM
 #include "common/settings.def"
 #undef KT_INT
 #undef KT_SHARED
@@ -54,6 +55,7 @@ enum {
 #undef KT_TEXT
 #undef KT_SECRET
 #undef KT_ENUM
+#undef KT_SHARED_ENUM
     KT_SETTING_ROWS
 };
 

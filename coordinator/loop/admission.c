@@ -51,10 +51,10 @@ admission_accept(kt_admission_t *self, kt_peer_t *peer, const kt_msg_hello_t *he
     kt_log_info("NODE-HELLO", "node=%s host=%s version=%s device=%s slots=%u incarnation=%llu drained=%d", peer->name,
                 peer->host, peer->version, peer->device, peer->slots, (unsigned long long)peer->incarnation, drained);
 
-    char              texts[KT_SHARED_SETTINGS][24];
+    char              texts[KT_SHARED_SETTINGS][KT_SHARED_TEXT];
     kt_wire_setting_t shared[KT_SHARED_SETTINGS];
     for (size_t i = 0; i < KT_SHARED_SETTINGS; i++) {
-        snprintf(texts[i], sizeof texts[i], "%lld", (long long)kt_shared_setting_value(self->opts.settings, i));
+        kt_shared_setting_text(self->opts.settings, i, texts[i]);
         shared[i] = (kt_wire_setting_t){kt_bytes_of(kt_shared_setting_name(i)), kt_bytes_of(texts[i])};
     }
     kt_msg_t msg            = {.type = KT_MSG_WELCOME};

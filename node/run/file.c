@@ -203,6 +203,7 @@ track_opts(const file_run_t *run)
         .models_absent = run->worker->pipeline->models_absent,
         .patches       = (size_t)run->worker->pipeline->settings->model_patches,
         .pictures      = (size_t)run->worker->pipeline->settings->video_pictures,
+        .video_mode    = run->worker->pipeline->settings->video_mode,
         .sample_hz     = KT_SAMPLE_HZ,
         .sample_max    = KT_SAMPLE_MAX,
         .frames        = run->opts->frames,
@@ -364,9 +365,14 @@ hold_models(file_run_t *run)
 static kt_decode_want_t
 decode_want(const file_run_t *run)
 {
+    static const char *const MODES[] = {
+        [KT_PICTURES_FULL] = "full", [KT_PICTURES_SAMPLED] = "sampled", [KT_PICTURES_KEYFRAMES] = "keyframes"};
+    kt_picture_mode_t mode = KT_PICTURES_FULL;
+    while (mode < KT_PICTURES_KEYFRAMES && strcmp(MODES[mode], run->worker->pipeline->settings->video_mode) != 0)
+        mode++;
     return (kt_decode_want_t){.sound      = 1,
                               .pictures   = (run->job->options & KT_VIDEO_OPTIONS) != 0 && !run->opts->stream,
-                              .mode       = KT_PICTURES_FULL,
+                              .mode       = mode,
                               .vectors    = 1,
                               .sample_hz  = KT_SAMPLE_HZ,
                               .sample_max = KT_SAMPLE_MAX};

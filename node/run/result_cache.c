@@ -3,6 +3,7 @@
 #include "common/clock.h"
 #include "common/json.h"
 #include "common/log.h"
+#include "common/settings_shared.h"
 #include "kernels/device.h"
 #include "node/run/cache_folder.h"
 
@@ -59,6 +60,7 @@ kt_cache_new(kt_cache_t **self_p, const kt_settings_t *settings)
 {
     kt_device_info_t info   = {0};
     kt_device_t     *device = NULL;
+    char             value[KT_SHARED_TEXT];
     kt_buf_t         text;
     if (!*settings->cache_dir)
         return KT_OK;
@@ -76,10 +78,9 @@ kt_cache_new(kt_cache_t **self_p, const kt_settings_t *settings)
     kt_buf_fmt(&text, "%s analysis %s device %s\n", KT_VERSION, KT_ANALYSIS_VERSION, info.kind);
     add_program(&text, "/proc/self/exe");
     add_decoder(&text);
-    kt_buf_fmt(&text, "rate %lld hop %lld n_fft %lld n_mfcc %lld n_chroma %lld max_duration %lld\n",
-               (long long)settings->sample_rate_hz, (long long)settings->hop_length, (long long)settings->n_fft,
-               (long long)settings->n_mfcc, (long long)settings->n_chroma, (long long)settings->max_duration_s);
-    kt_buf_fmt(&text, "model_patches %lld int8 %d\n", (long long)settings->model_patches, settings->model_int8);
+    for (size_t i = 0; i < KT_SHARED_SETTINGS; i++)
+        kt_buf_fmt(&text, "%s=%s\n", kt_shared_setting_name(i), kt_shared_setting_text(settings, i, value));
+    kt_buf_fmt(&text, "int8 %d\n", settings->model_int8);
     if ((err = text.err))
         goto fail;
     kt_digest_of(text.bytes, text.length, &self->own);

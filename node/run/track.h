@@ -41,6 +41,7 @@ typedef struct kt_track_opts {
     const char            *models_absent;
     size_t                 patches;     // ANALYZER_MODEL_PATCHES
     size_t                 pictures;    // ANALYZER_VIDEO_PICTURES
+    const char            *video_mode;  // ANALYZER_VIDEO_MODE; valid as long as the track
     double                 sample_hz;   // frame_sample_rate of models.yml
     size_t                 sample_max;  // max_frames of models.yml
     kt_frames_fn          *frames;      // NULL: none

@@ -26,7 +26,7 @@ typedef struct video {
     part_t            parts[MODULES_MAX];
     size_t            n_parts;
     bool              there;  // the file has moving pictures
-    const char       *absent;
+    const char       *mode;   // ANALYZER_VIDEO_MODE
     char              why[KT_MEDIA_WHY];
     uint8_t          *rgb[2];  // of this picture and of the one before, in turn
     uint32_t          width, height;
@@ -81,6 +81,7 @@ video_new(void **self_p, const kt_track_opts_t *opts)
     self->there       = info->has_video;
     self->device      = opts->device;
     self->declared_hz = info->frame_rate_hz;
+    self->mode        = opts->video_mode;
     memcpy(self->why, info->video_why, sizeof self->why);
     self->stream = (kt_video_stream_t){.media_info    = info,
                                        .duration_s    = info->duration_s,
@@ -198,7 +199,7 @@ video_finish(void *state, kt_document_t *document)
     kt_shots_close(self->shots);
     if (self->stream.options & KT_OPTION_VISUAL) {
         kt_shots_write(self->shots, document);
-        kt_document_text(document, KT_FEATURE_VISUAL_video_mode, "full");
+        kt_document_text(document, KT_FEATURE_VISUAL_video_mode, self->mode);
     }
     for (size_t p = 0; p < self->n_parts && !err; p++)
         err = self->parts[p].module->finish(self->parts[p].state, end_of(self), document);

@@ -1,7 +1,7 @@
 #include "common/settings_shared.h"
 
 #include <criterion/criterion.h>
-#include <stdlib.h>
+#include <string.h>
 
 static char         *environment[] = {NULL};
 static char          why[KT_SETTINGS_WHY];
@@ -26,9 +26,9 @@ TestSuite(settings_shared, .init = load_settings, .fini = free_settings);
 // A setting that is missing here changes documents from node to node without an error.
 Test(settings_shared, those_that_change_a_document_are_shared_in_the_order_of_the_wire)
 {
-    static const char *const names[] = {"ANALYZER_SAMPLE_RATE",  "ANALYZER_HOP_LENGTH", "ANALYZER_N_FFT",
-                                        "ANALYZER_N_MFCC",       "ANALYZER_N_CHROMA",   "ANALYZER_MAX_DURATION",
-                                        "ANALYZER_MODEL_PATCHES"};
+    static const char *const names[] = {"ANALYZER_SAMPLE_RATE",   "ANALYZER_HOP_LENGTH",     "ANALYZER_N_FFT",
+                                        "ANALYZER_N_MFCC",        "ANALYZER_N_CHROMA",       "ANALYZER_MAX_DURATION",
+                                        "ANALYZER_MODEL_PATCHES", "ANALYZER_VIDEO_PICTURES", "ANALYZER_VIDEO_MODE"};
     cr_assert_eq((size_t)KT_SHARED_SETTINGS, sizeof names / sizeof *names);
     for (size_t i = 0; i < KT_SHARED_SETTINGS; i++)
         cr_assert_str_eq(kt_shared_setting_name(i), names[i]);
@@ -46,12 +46,29 @@ Test(settings_shared, others_are_a_node_s_own)
 
 Test(settings_shared, each_of_them_makes_a_difference)
 {
-    static const char *const values[KT_SHARED_SETTINGS] = {"44100", "256", "1024", "20", "24", "60", "4"};
+    static const char *const values[KT_SHARED_SETTINGS] = {"44100", "256", "1024", "20",       "24",
+                                                           "60",    "4",   "9",    "keyframes"};
+    char                     text[KT_SHARED_TEXT];
     for (size_t i = 0; i < KT_SHARED_SETTINGS; i++) {
         cr_assert_eq(kt_settings_set(&theirs, kt_shared_setting_name(i), values[i], why), KT_OK, "%s", why);
         cr_assert_not(kt_settings_same_shared(&ours, &theirs), "%s", kt_shared_setting_name(i));
         cr_assert_eq(kt_settings_set(&ours, kt_shared_setting_name(i), values[i], why), KT_OK, "%s", why);
-        cr_assert_eq(kt_shared_setting_value(&ours, i), atoll(values[i]));
+        cr_assert_str_eq(kt_shared_setting_text(&ours, i, text), values[i]);
         cr_assert(kt_settings_same_shared(&ours, &theirs));
     }
+}
+
+Test(settings_shared, a_choice_travels_in_the_spelling_of_the_table)
+{
+    char text[KT_SHARED_TEXT];
+    for (size_t i = 0; i < KT_SHARED_SETTINGS; i++)
+        if (strcmp(kt_shared_setting_name(i), "ANALYZER_VIDEO_MODE") == 0) {
+            cr_assert_eq(kt_settings_set(&ours, "ANALYZER_VIDEO_MODE", "SAMPLED", why), KT_OK, "%s", why);
+            cr_assert_eq(kt_settings_set(&theirs, "ANALYZER_VIDEO_MODE", kt_shared_setting_text(&ours, i, text), why),
+                         KT_OK, "%s", why);
+            cr_assert_str_eq(theirs.video_mode, "sampled");
+            cr_assert_eq(kt_settings_set(&theirs, "ANALYZER_VIDEO_MODE", "some", why), KT_ESETTING);
+            return;
+        }
+    cr_assert_fail("ANALYZER_VIDEO_MODE is not shared");
 }

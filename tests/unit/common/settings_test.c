@@ -299,6 +299,7 @@ Test(settings, help_names_every_setting_and_escapes_markdown)
 #define KT_SECRET KT_INT
 #define KT_BOOL KT_INT
 #define KT_ENUM KT_INT
+#define KT_SHARED_ENUM KT_INT
 #include "common/settings.def"
     kt_buf_fini(&out);
 }
