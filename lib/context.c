@@ -12,10 +12,10 @@ static const char DECODE[] = "KITHARA_DECODE";
 enum { WORKERS = 256 };
 
 struct kithara {
-    kt_settings_t   settings;
+    kt_settings_t   own;  // kithara_open's
     kt_pipeline_t  *pipeline;
-    char            decoder[PATH_MAX];
-    pthread_mutex_t lock;  // guards what follows
+    char            decoder[PATH_MAX];  // "": node/decode/client.h finds it
+    pthread_mutex_t lock;               // guards what follows
     size_t          n_idle;
     kt_worker_t    *idle[WORKERS];
 };
@@ -38,7 +38,7 @@ apply_setting(kithara_t *self, const char *pair)
         return kt_lib_fail(KT_ESETTING, "a setting is NAME=value: %s", pair);
     memcpy(name, pair, length);
     name[length] = '\0';
-    kt_err_t err = kt_settings_set(&self->settings, name, equals + 1, why);
+    kt_err_t err = kt_settings_set(&self->own, name, equals + 1, why);
     return err ? kt_lib_fail(err, "%s", why) : KT_OK;
 }
 
@@ -53,40 +53,65 @@ read_settings(kithara_t *self, const char *const *settings)
         file    = config ? config : file;
         decoder = program ? program : decoder;
     }
-    kt_err_t err = kt_settings_load(&self->settings, file, nothing, why);
+    kt_err_t err = kt_settings_load(&self->own, file, nothing, why);
     if (err)
         return kt_lib_fail(err, "%s", why);
     for (size_t i = 0; settings && settings[i] && !err; i++)
         if (!value_of(settings[i], DECODE))
             err = apply_setting(self, settings[i]);
-    if (!err && (err = kt_settings_check(&self->settings, why)))
+    if (!err && (err = kt_settings_check(&self->own, why)))
         return kt_lib_fail(err, "%s", why);
     return err ? err : kt_lib_decoder(decoder, self->decoder, sizeof self->decoder);
+}
+
+static kt_err_t
+open_pipeline(kithara_t *self, const kt_settings_t *settings)
+{
+    kt_pipeline_opts_t opts = {.settings    = settings,
+                               .media_roots = settings->media_roots,
+                               .any_path    = true,
+                               .open_models = true,
+                               .decoder     = self->decoder[0] ? self->decoder : NULL};
+    kt_err_t           err  = kt_pipeline_new(&self->pipeline, &opts);
+    return err ? kt_lib_fail(err, "cannot start %s", self->decoder[0] ? self->decoder : "kithara-decode") : KT_OK;
+}
+
+static kithara_t *
+new_context(void)
+{
+    kithara_t *self = calloc(1, sizeof *self);
+    if (self)
+        pthread_mutex_init(&self->lock, NULL);
+    return self;
 }
 
 int
 kithara_open(kithara_t **out, const char *const *settings)
 {
-    kithara_t *self = calloc(1, sizeof *self);
+    kithara_t *self = new_context();
     if (!self)
         return kt_lib_fail(KT_ENOMEM, NULL);
-    pthread_mutex_init(&self->lock, NULL);
     kt_err_t err = read_settings(self, settings);
+    if (!err)
+        err = open_pipeline(self, &self->own);
     if (err)
-        goto fail;
-    kt_pipeline_opts_t opts = {.settings    = &self->settings,
-                               .media_roots = self->settings.media_roots,
-                               .any_path    = true,
-                               .open_models = true,
-                               .decoder     = self->decoder};
-    if ((err = kt_pipeline_new(&self->pipeline, &opts))) {
-        (void)kt_lib_fail(err, "cannot start %s", self->decoder);
-        goto fail;
-    }
-    *out = self;
-    return KITHARA_OK;
-fail:
-    kithara_close(&self);
+        kithara_close(&self);
+    else
+        *out = self;
+    return err;
+}
+
+kt_err_t
+kt_lib_open(kithara_t **out, const kt_settings_t *settings)
+{
+    kithara_t *self = new_context();
+    if (!self)
+        return kt_lib_fail(KT_ENOMEM, NULL);
+    kt_err_t err = open_pipeline(self, settings);
+    if (err)
+        kithara_close(&self);
+    else
+        *out = self;
     return err;
 }
 
@@ -99,7 +124,7 @@ kithara_close(kithara_t **self_p)
     for (size_t i = 0; i < self->n_idle; i++)
         kt_worker_destroy(&self->idle[i]);
     kt_pipeline_destroy(&self->pipeline);
-    kt_settings_fini(&self->settings);
+    kt_settings_fini(&self->own);
     pthread_mutex_destroy(&self->lock);
     free(self);
     *self_p = NULL;

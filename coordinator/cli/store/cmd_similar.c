@@ -3,7 +3,7 @@
 #include "common/text.h"
 #include "coordinator/cli/store/results.h"
 #include "coordinator/cli/table.h"
-#include "node/run/pipeline.h"
+#include "lib/parts.h"
 
 #include <getopt.h>
 #include <math.h>
@@ -184,36 +184,26 @@ visit_other(void *context, const kt_job_row_t *row)
 static kt_err_t
 analyse_query(similar_t *self, char detail[KT_DETAIL])
 {
-    const kt_settings_t *settings      = self->cli->settings;
-    kt_pipeline_opts_t   pipeline_opts = {
-          .settings = settings, .media_roots = settings->media_roots, .any_path = true, .open_models = true};
-    kt_job_t         job      = {.message_id = "similar", .options = KT_OPTION_SIMILARITY | KT_OPTION_MODELS};
-    kt_worker_opts_t opts     = {0};
-    kt_report_t      report   = {0};
-    kt_pipeline_t   *pipeline = NULL;
-    kt_worker_t     *worker   = NULL;
-    json_t          *document = NULL;
-    kt_err_t         err      = kt_text_copy(job.file_path, sizeof job.file_path, self->path) ? KT_OK : KT_ENOFILE;
+    static const char OPTIONS[] = "{\"extract_spectral\":false,\"extract_mir\":false,\"extract_perceptual\":false,"
+                                  "\"quality_assessment\":false,\"extract_visual\":false}";
+    kithara_t        *library   = NULL;
+    char             *text      = NULL;
+    json_t           *document  = NULL;
+    kt_err_t          err       = kt_lib_open(&library, self->cli->settings);
     if (!err)
-        err = kt_pipeline_new(&pipeline, &pipeline_opts);
-    if (!err)
-        err = kt_worker_new(&worker, pipeline);
-    if (!err) {
-        kt_worker_run(worker, &job, &opts, &report);
-        err = report.err;
-        snprintf(detail, KT_DETAIL, "%s", report.detail);
-    }
-    if (!err)
-        err = parse_document(report.document.bytes, report.document.length, &document);
+        err = kithara_analyze_file(library, self->path, OPTIONS, &text);
+    if (err)
+        snprintf(detail, KT_DETAIL, "%s", kithara_why());
+    else
+        err = parse_document(text, strlen(text), &document);
     if (!err && !read_vector(document, &self->query)) {
         snprintf(detail, KT_DETAIL, "no vector: %s",
                  kt_json_str(kt_json_get(document, "reasons"), "similarity_vectors", "silence, or other settings"));
         err = KT_ENOTFOUND;
     }
     kt_json_free(&document);
-    kt_buf_fini(&report.document);
-    kt_worker_destroy(&worker);
-    kt_pipeline_destroy(&pipeline);
+    kithara_free(text);
+    kithara_close(&library);
     return err;
 }
 
