@@ -4,11 +4,11 @@
 #include "common/clock.h"
 #include "common/text.h"
 #include "node/decode/server_client.h"
+#include "node/decode/tidy.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <math.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -178,50 +178,6 @@ next_record(kt_decode_t *self, size_t *bytes)
     }
 }
 
-static void
-tidy_text(char *text, size_t capacity)
-{
-    char raw[KT_MEDIA_TAG_VALUE];
-    kt_assert(capacity <= sizeof raw);
-    memcpy(raw, text, capacity);
-    (void)kt_text_sanitize(text, capacity, raw, strnlen(raw, capacity));
-}
-
-static void
-tidy_bool(bool *value)
-{
-    unsigned char raw;
-    memcpy(&raw, value, 1);
-    *value = raw != 0;
-}
-
-static void
-tidy_number(double *value)
-{
-    if (!isfinite(*value) || *value < 0)
-        *value = 0;
-}
-
-// Makes untrusted values safe to use: terminated valid texts, finite numbers.
-static void
-tidy_media_info(kt_media_info_t *f)
-{
-    tidy_text(f->container, sizeof f->container);
-    tidy_text(f->audio_codec, sizeof f->audio_codec);
-    tidy_text(f->layout, sizeof f->layout);
-    tidy_text(f->video_codec, sizeof f->video_codec);
-    tidy_bool(&f->has_audio);
-    tidy_bool(&f->has_video);
-    tidy_bool(&f->has_cover_art);
-    tidy_number(&f->duration_s);
-    tidy_number(&f->frame_rate_hz);
-    tidy_number(&f->aspect_ratio);
-    for (uint32_t i = 0; i < f->tag_count; i++) {
-        tidy_text(f->tags[i].key, sizeof f->tags[i].key);
-        tidy_text(f->tags[i].value, sizeof f->tags[i].value);
-    }
-}
-
 kt_err_t
 kt_decode_media_info(kt_decode_t *self, kt_media_info_t *out)
 {
@@ -235,15 +191,14 @@ kt_decode_media_info(kt_decode_t *self, kt_media_info_t *out)
         return err;
     if (self->in.record.kind != KT_DECODE_MEDIA_INFO)
         return fail_protocol(self);
-    if (bytes < sizeof self->in.record + KT_MEDIA_INFO_BYTES(0) || info->tag_count > KT_MEDIA_TAGS ||
+    if (bytes < sizeof self->in.record + KT_MEDIA_INFO_BYTES(0) || !kt_tidy_media_info_counts_ok(info) ||
         bytes != sizeof self->in.record + KT_MEDIA_INFO_BYTES(info->tag_count))
         return fail_protocol(self);
 
-    tidy_media_info(info);
+    kt_tidy_media_info(info);
     if (info->has_audio &&
         (info->rate_hz < 1 || info->rate_hz > KT_RATE_MAX_HZ || info->channels < 1 || info->channels > KT_CHANNELS_MAX))
         return decode_fail(self, KT_ESTREAM, "the stream's rate or channel count");
-    memset(info->tags + info->tag_count, 0, (KT_MEDIA_TAGS - info->tag_count) * sizeof *info->tags);
     self->rate_hz  = info->has_audio ? info->rate_hz : 0;
     self->channels = info->has_audio ? info->channels : 0;
     self->state    = READING;
@@ -286,6 +241,7 @@ kt_decode_read(kt_decode_t *self, kt_decoded_t *out)
         if (!count) {
             self->state  = ENDED;
             self->counts = self->in.counts;
+            kt_tidy_counts(&self->counts);
             await_exit(self);
         }
     }

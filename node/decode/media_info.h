@@ -39,10 +39,13 @@ typedef struct kt_media_info {
     uint64_t video_bit_rate_bps;
     char     profile[KT_MEDIA_TEXT], level[16], pixel_format[KT_MEDIA_TEXT];
     uint32_t bit_depth;
-    char     color_space[16], color_primaries[16], color_transfer[16];  // FFmpeg's names; "": not stated
+    char     color_space[24], color_primaries[24], color_transfer[24];  // FFmpeg's names; "": not stated
     bool     full_range, range_stated;
-    char     hdr[KT_MEDIA_TEXT];  // "hdr10", "hlg", "dolby vision", ...; "": none is stated
-    char     field_order[16];     // "progressive", "top", "bottom", "": as the container declares it
+    char     hdr[KT_MEDIA_TEXT];  // "hdr10", "hdr10+", "hlg", "dolby vision", some of them; "": none is stated
+    double   mastering_min_nits, mastering_max_nits;  // luminance of the mastering display
+    double   content_max_nits, content_average_nits;  // MaxCLL and MaxFALL of CTA-861.3
+    uint32_t dolby_vision_profile, dolby_vision_level;
+    char     field_order[16];  // "progressive", "top", "bottom", "": as the container declares it
     char     audio_why[KT_MEDIA_WHY], video_why[KT_MEDIA_WHY];  // not "": the stream is there and cannot be decoded
     uint32_t stream_count;                                      // entries of stream
     kt_media_stream_t stream[KT_MEDIA_STREAMS];                 // the first of them, in the file's order

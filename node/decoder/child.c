@@ -93,7 +93,7 @@ kt_child_run(const kt_sandbox_t *sandbox, const kt_test_faults_t *faults, const 
         fault_unless_ok(&self, kt_media_next(&self.media, &frame), self.media.why);
         err = frame ? kt_convert_init(&self.convert, frame) : KT_OK;
     }
-    kt_media_info_fill(&self.media_info, &self.media, &self.sniffed, frame);
+    kt_media_info_fill(&self.media_info, &self.media, &self.sniffed, frame, NULL);
     fault_unless_ok(&self, err == KT_ESTREAM ? err : KT_OK, "the stream's rate or channel count");
     if (!frame && err == KT_OK)
         err = nothing_decoded(&self);

@@ -1,9 +1,8 @@
 #include "node/decoder/media_info.h"
 
 #include "common/text.h"
+#include "node/decoder/picture_info.h"
 
-#include <libavutil/display.h>
-#include <math.h>
 #include <string.h>
 
 static void
@@ -68,33 +67,38 @@ fill_audio(kt_media_info_t *out, const AVStream *s, const AVFrame *first)
     av_channel_layout_uninit(&named);
 }
 
-static void
-fill_video(kt_media_info_t *out, AVFormatContext *format, AVStream *s)
+static const char *
+kind_name(const AVStream *s)
 {
-    const AVCodecParameters *par = s->codecpar;
-    out->has_video               = true;
-    out->width                   = (uint32_t)positive_count(par->width);
-    out->height                  = (uint32_t)positive_count(par->height);
-    out->frame_rate_hz           = positive_ratio(s->avg_frame_rate);
-    out->video_bit_rate_bps      = positive_count(par->bit_rate);
-    set_text(out->video_codec, sizeof out->video_codec, avcodec_get_name(par->codec_id));
-    if (!out->frame_rate_hz)
-        out->frame_rate_hz = positive_ratio(s->r_frame_rate);
-    if (!out->width || !out->height)
-        return;
-    double pixel      = positive_ratio(av_guess_sample_aspect_ratio(format, s, NULL));
-    out->aspect_ratio = (double)out->width / out->height * (pixel > 0 ? pixel : 1);
-    size_t         bytes;
-    const uint8_t *matrix = av_stream_get_side_data(s, AV_PKT_DATA_DISPLAYMATRIX, &bytes);
-    if (!matrix || bytes < 9 * sizeof(int32_t))
-        return;
-    double turn = av_display_rotation_get((const int32_t *)matrix);
-    if (isfinite(turn) && lround(turn / 90) % 2)
-        out->aspect_ratio = 1 / out->aspect_ratio;
+    if (s->disposition & AV_DISPOSITION_ATTACHED_PIC)
+        return "cover";
+    const char *name = av_get_media_type_string(s->codecpar->codec_type);
+    return name ? name : "unknown";
+}
+
+static void
+fill_streams(kt_media_info_t *out, const AVFormatContext *format)
+{
+    out->streams = format->nb_streams;
+    for (unsigned i = 0; i < format->nb_streams; i++) {
+        const AVStream          *s        = format->streams[i];
+        const AVDictionaryEntry *language = av_dict_get(s->metadata, "language", NULL, 0);
+        out->has_cover_art |= (s->disposition & AV_DISPOSITION_ATTACHED_PIC) != 0;
+        if (out->stream_count == KT_MEDIA_STREAMS)
+            continue;
+        kt_media_stream_t *stream = &out->stream[out->stream_count++];
+        stream->id                = (uint32_t)s->id;
+        stream->is_default        = (s->disposition & AV_DISPOSITION_DEFAULT) != 0;
+        stream->forced            = (s->disposition & AV_DISPOSITION_FORCED) != 0;
+        set_text(stream->kind, sizeof stream->kind, kind_name(s));
+        set_text(stream->codec, sizeof stream->codec, avcodec_get_name(s->codecpar->codec_id));
+        set_text(stream->language, sizeof stream->language, language ? language->value : "");
+    }
 }
 
 void
-kt_media_info_fill(kt_media_info_t *out, const kt_media_t *media, const kt_sniffed_t *sniffed, const AVFrame *first)
+kt_media_info_fill(kt_media_info_t *out, const kt_media_t *media, const kt_sniffed_t *sniffed, const AVFrame *sound,
+                   const AVFrame *picture)
 {
     AVFormatContext *format = media->format;
     const AVStream  *audio  = media->audio;
@@ -104,17 +108,15 @@ kt_media_info_fill(kt_media_info_t *out, const kt_media_t *media, const kt_sniff
     memset(out, 0, sizeof *out);
     set_text(out->container, sizeof out->container, sniffed->container);
     out->bit_rate_bps = positive_count(format->bit_rate);
-    out->streams      = format->nb_streams;
-    for (unsigned i = 0; i < format->nb_streams; i++)
-        out->has_cover_art |= (format->streams[i]->disposition & AV_DISPOSITION_ATTACHED_PIC) != 0;
+    fill_streams(out, format);
     if (!estimated && format->duration != AV_NOPTS_VALUE && format->duration > 0)
         out->duration_s = (double)format->duration / AV_TIME_BASE;
     else if (!estimated && audio && audio->duration != AV_NOPTS_VALUE && audio->duration > 0)
         out->duration_s = (double)audio->duration * positive_ratio(audio->time_base);
     if (audio)
-        fill_audio(out, audio, first);
+        fill_audio(out, audio, sound);
     if (media->video)
-        fill_video(out, format, media->video);
+        kt_picture_info_fill(out, format, media->video, picture);
     fill_tags(out, format->metadata);
     if (audio)
         fill_tags(out, audio->metadata);
