@@ -178,4 +178,24 @@ quarter(const uint8_t *in, size_t stride, uint32_t width, uint32_t height, uint8
         }
 }
 
-const kt_block_ops_t KT_NAME(kt_block_ops) = {difference, difference_8, sums, quarter};
+// Counted in bytes, up to 255 each.
+static size_t
+above(const uint8_t *row, size_t n, uint8_t limit)
+{
+    enum { LANE = 64, MOST = 255 };
+    size_t count = 0, i = 0;
+    while (i + LANE <= n) {
+        uint8_t      lane[LANE] = {0};
+        const size_t end        = n - i > (size_t)LANE * MOST ? i + (size_t)LANE * MOST : n;
+        for (; i + LANE <= end; i += LANE)
+            for (size_t j = 0; j < LANE; j++)
+                lane[j] = (uint8_t)(lane[j] + (row[i + j] > limit));
+        for (size_t j = 0; j < LANE; j++)
+            count += lane[j];
+    }
+    for (; i < n; i++)
+        count += row[i] > limit;
+    return count;
+}
+
+const kt_block_ops_t KT_NAME(kt_block_ops) = {difference, difference_8, sums, quarter, above};

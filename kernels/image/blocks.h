@@ -29,6 +29,8 @@ typedef struct kt_block_ops {
                  kt_block_sums_t *out);
     // Rounded means of 4 x 4 pixels: out has (width / 4) x (height / 4), without gaps.
     void (*quarter)(const uint8_t *in, size_t stride, uint32_t width, uint32_t height, uint8_t *out);
+    // How many of n pixels are above the limit.
+    size_t (*above)(const uint8_t *row, size_t n, uint8_t limit);
 } kt_block_ops_t;
 
 // One table per instruction set (kernels/isa.h chooses).

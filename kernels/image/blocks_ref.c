@@ -67,4 +67,13 @@ quarter(const uint8_t *in, size_t stride, uint32_t width, uint32_t height, uint8
         }
 }
 
-const kt_block_ops_t kt_block_ops_ref = {difference, difference_8, sums, quarter};
+static size_t
+above(const uint8_t *row, size_t n, uint8_t limit)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++)
+        count += row[i] > limit;
+    return count;
+}
+
+const kt_block_ops_t kt_block_ops_ref = {difference, difference_8, sums, quarter, above};

@@ -39,6 +39,8 @@ check_blocks(const char *isa, const kt_block_ops_t *ops)
     static uint8_t        a[SIDE * SIDE], b[SIDE * SIDE], picture[WIDE * HIGH];
     static uint8_t        fast[WIDE * HIGH / 16], should[WIDE * HIGH / 16];
     static const uint32_t WIDTHS[] = {1, 3, 4, 64, 67, 320, 512, 516, 521};
+    static uint8_t        many[70000];
+    memset(many, 4, sizeof many);
     for (int kind = 0; kind < 3; kind++) {
         fill(a, sizeof a, 3, kind);
         fill(b, sizeof b, 4, kind);
@@ -47,11 +49,17 @@ check_blocks(const char *isa, const kt_block_ops_t *ops)
         check_pair(isa, ops, a, b);
         fill(picture, sizeof picture, 5, kind);
         for (size_t i = 0; i < sizeof WIDTHS / sizeof *WIDTHS; i++) {
+            check(ops->above(many, sizeof many - i, 3) == kt_block_ops_ref.above(many, sizeof many - i, 3),
+                  "%s blocks: another number of many", isa);
             memset(fast, 7, sizeof fast);
             memset(should, 7, sizeof should);
             ops->quarter(picture, WIDE, WIDTHS[i], HIGH, fast);
             kt_block_ops_ref.quarter(picture, WIDE, WIDTHS[i], HIGH, should);
             check(memcmp(fast, should, sizeof fast) == 0, "%s blocks: another quarter of width %u", isa, WIDTHS[i]);
+            for (int limit = 0; limit < 256; limit += 51)
+                check(ops->above(picture, WIDTHS[i], (uint8_t)limit) ==
+                          kt_block_ops_ref.above(picture, WIDTHS[i], (uint8_t)limit),
+                      "%s blocks: another number above %d", isa, limit);
         }
     }
 }
