@@ -202,7 +202,7 @@ read_backfill_request(const json_t *body, kt_backfill_t *out)
     if (!kt_priority_find(kt_json_str(body, "priority", "low"), &out->priority))
         return "priority is low, normal or high";
     if (*options && kt_options_parse(options, &out->options))
-        return "options is a list of spectral, mir, perceptual, similarity, quality, or none";
+        return "options is a list of spectral, mir, perceptual, similarity, quality, visual, no_models, or none";
     kt_text_copy(out->version, sizeof out->version, KT_ANALYSIS_VERSION);
     out->flags = (kt_json_flag(body, "all", false) ? KT_BACKFILL_ALL : 0u) |
                  (kt_json_flag(body, "force", false) ? KT_BACKFILL_FORCE : 0u) |

@@ -14,6 +14,8 @@ typedef enum kt_analyze_format {
     KT_ANALYZE_CSV,
     KT_ANALYZE_SPOTIFY,
     KT_ANALYZE_ESSENTIA,
+    KT_ANALYZE_EDL,
+    KT_ANALYZE_OTIO,
 } kt_analyze_format_t;
 
 typedef struct kt_analyze_opts {
@@ -22,6 +24,7 @@ typedef struct kt_analyze_opts {
     const char         *pcm;      // "f32", or NULL
     uint32_t            rate_hz, channels;
     const char         *frames_dir;  // NULL: none
+    const char         *out_dir;     // of EDL and OTIO: one file each; NULL: standard output
     double              every_s;     // "-" only: seconds of sound from snapshot to snapshot; 0: none
     size_t              workers;
     char              **files;
@@ -30,14 +33,16 @@ typedef struct kt_analyze_opts {
 
 // KT_EXIT_OK, or KT_EXIT_USAGE with a message.
 int kt_analyze_options(kt_analyze_opts_t *out, const kt_cli_t *cli, int argc, char **argv);
+// The file name at the end of a path.
+const char *kt_analyze_name(const char *path);
 
 // The one file is "-": standard input, a stream.
 int kt_analyze_live(const kt_cli_t *cli, const kt_analyze_opts_t *opts);
 
-// Output messages on stdout in the requested format. One thread.
+// Output messages on stdout, or as files of out_dir, in the requested format. One thread.
 typedef struct kt_analyze_printer kt_analyze_printer_t;
 KT_MUST_USE kt_err_t              kt_analyze_printer_new(kt_analyze_printer_t **self_p, const kt_cli_t *cli,
-                                                         kt_analyze_format_t format);
+                                                         kt_analyze_format_t format, const char *out_dir);
 void                              kt_analyze_printer_destroy(kt_analyze_printer_t **self_p);
 // One message. false: stop writing. A closed pipe (head, less) is not reported; any other
 // error has been reported, and *failed is set.

@@ -193,7 +193,7 @@ open_analyze(analyze_t *self, char why[KT_GPU_WHY])
     self->ring                  = RING_PER_WORKER * self->opts->workers;
     self->outcomes              = calloc(self->ring, sizeof *self->outcomes);
     err                         = self->outcomes ? kt_pipeline_new(&self->pipeline, &pipeline) : KT_ENOMEM;
-    return err ? err : kt_analyze_printer_new(&self->printer, self->cli, self->opts->format);
+    return err ? err : kt_analyze_printer_new(&self->printer, self->cli, self->opts->format, self->opts->out_dir);
 }
 
 int

@@ -46,17 +46,13 @@ mode_json(const json_t *document)
     return major || strcmp(name, "minor") == 0 ? kt_json_int(major) : kt_json_null();
 }
 
-// RFC 8089; bytes that are not permitted in a URI as %XX.
-static json_t *
-uri_json(const json_t *document)
+json_t *
+kt_format_url(const char *path)
 {
-    const char *path = kt_json_str(document, "file_path", "");
-    if (*path != '/')
-        return kt_json_null();
-    char *uri = malloc(8 + 3 * strlen(path));
-    if (!uri)
+    char *url = malloc(8 + 3 * strlen(path));
+    if (!url)
         return NULL;
-    char *end = stpcpy(uri, "file://");
+    char *end = stpcpy(url, *path == '/' ? "file://" : "");
     for (; *path; path++) {
         unsigned char c = (unsigned char)*path;
         if (c < 128 && (isalnum(c) || strchr("/-._~", c)))
@@ -65,8 +61,8 @@ uri_json(const json_t *document)
             end += sprintf(end, "%%%02X", c);
     }
     *end          = '\0';
-    json_t *value = kt_json_text(uri);
-    free(uri);
+    json_t *value = kt_json_text(url);
+    free(url);
     return value;
 }
 
@@ -89,6 +85,7 @@ kt_format_spotify(const json_t *document, kt_buf_t *out)
         {"valence", KT_FEATURE_PERCEPTUAL_valence},
     };
     double        seconds  = 0;
+    const char   *path     = kt_json_str(document, "file_path", "");
     const json_t *duration = kt_format_value(document, KT_FEATURE_TECHNICAL_duration);
     bool          timed    = duration && kt_json_number(duration, &seconds);
     json_t       *object   = kt_json_object();
@@ -102,7 +99,7 @@ kt_format_spotify(const json_t *document, kt_buf_t *out)
            kt_json_set(object, "duration_ms", timed ? kt_json_int(llround(1000 * seconds)) : kt_json_null()) &&
            kt_json_set(object, "type", kt_json_text("audio_features")) &&
            kt_json_set(object, "id", kt_json_text(kt_json_str(document, "message_id", ""))) &&
-           kt_json_set(object, "uri", uri_json(document));
+           kt_json_set(object, "uri", *path == '/' ? kt_format_url(path) : kt_json_null());
     if (good)
         kt_json_write(object, out);
     else

@@ -15,3 +15,6 @@ void kt_format_essentia(const json_t *document, kt_buf_t *out);
 
 // The value of a feature in the message; NULL if it is null or missing.
 const json_t *kt_format_value(const json_t *document, kt_feature_t feature);
+// The path as a URL (RFC 8089, bytes that are not permitted as %XX); a relative path as a relative reference. NULL: out
+// of memory.
+json_t *kt_format_url(const char *path);

@@ -5,34 +5,53 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 enum { WORKERS_MAX = 256 };
+#define OPTIONS_OPEN UINT32_MAX  // --options is not given
 #define EVERY_MIN 0.1
 #define EVERY_MAX 86400.0
 
-enum { OPT_JSONL = 256, OPT_OPTIONS, OPT_PCM, OPT_RATE, OPT_CHANNELS, OPT_FRAMES, OPT_EVERY, OPT_WORKERS };
+enum {
+    OPT_JSONL = 256,
+    OPT_OPTIONS,
+    OPT_PCM,
+    OPT_RATE,
+    OPT_CHANNELS,
+    OPT_FRAMES,
+    OPT_EVERY,
+    OPT_WORKERS,
+    OPT_OUT,
+    OPT_THUMBNAILS
+};
 
 static const struct option LONG_OPTIONS[] = {
-    {"output", required_argument, NULL, 'o'},          {"jsonl", no_argument, NULL, OPT_JSONL},
-    {"options", required_argument, NULL, OPT_OPTIONS}, {"pcm", required_argument, NULL, OPT_PCM},
-    {"rate", required_argument, NULL, OPT_RATE},       {"channels", required_argument, NULL, OPT_CHANNELS},
-    {"frames", required_argument, NULL, OPT_FRAMES},   {"every", required_argument, NULL, OPT_EVERY},
-    {"workers", required_argument, NULL, OPT_WORKERS}, {NULL, 0, NULL, 0},
+    {"output", required_argument, NULL, 'o'},
+    {"jsonl", no_argument, NULL, OPT_JSONL},
+    {"options", required_argument, NULL, OPT_OPTIONS},
+    {"pcm", required_argument, NULL, OPT_PCM},
+    {"rate", required_argument, NULL, OPT_RATE},
+    {"channels", required_argument, NULL, OPT_CHANNELS},
+    {"frames", required_argument, NULL, OPT_FRAMES},
+    {"every", required_argument, NULL, OPT_EVERY},
+    {"workers", required_argument, NULL, OPT_WORKERS},
+    {"out", required_argument, NULL, OPT_OUT},
+    {NULL, 0, NULL, 0},
 };
 
 static int
 take_format(kt_analyze_opts_t *out, const kt_cli_t *cli, const char *name)
 {
-    static const char *const NAMES[] = {"summary", "jsonl", "csv", "spotify", "essentia"};
+    static const char *const NAMES[] = {"summary", "jsonl", "csv", "spotify", "essentia", "edl", "otio"};
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
         if (strcmp(name, NAMES[i]) == 0) {
             out->format = (kt_analyze_format_t)i;
             return KT_EXIT_OK;
         }
-    return kt_cli_usage(cli, "'%s' is not one of summary, jsonl, csv, spotify, essentia", name);
+    return kt_cli_usage(cli, "'%s' is not one of summary, jsonl, csv, spotify, essentia, edl, otio", name);
 }
 
 static int
@@ -56,6 +75,7 @@ take_option(kt_analyze_opts_t *out, const kt_cli_t *cli, int option)
     case OPT_RATE: return take_count(cli, "--rate", optarg, 768000, &out->rate_hz);
     case OPT_CHANNELS: return take_count(cli, "--channels", optarg, 64, &out->channels);
     case OPT_FRAMES: out->frames_dir = optarg; return KT_EXIT_OK;
+    case OPT_OUT: out->out_dir = optarg; return KT_EXIT_OK;
     case OPT_EVERY:
         return kt_text_to_f64(optarg, EVERY_MIN, EVERY_MAX, &out->every_s)
                    ? kt_cli_usage(cli, "--every needs seconds from %g to %g, not '%s'", EVERY_MIN, EVERY_MAX, optarg)
@@ -70,15 +90,22 @@ take_option(kt_analyze_opts_t *out, const kt_cli_t *cli, int option)
     case OPT_OPTIONS:
         return kt_options_parse(optarg, &out->options) == KT_OK
                    ? KT_EXIT_OK
-                   : kt_cli_usage(
-                         cli, "--options accepts spectral, mir, perceptual, similarity, quality, no_models, not '%s'",
-                         optarg);
+                   : kt_cli_usage(cli,
+                                  "--options accepts spectral, mir, perceptual, similarity, quality, visual, "
+                                  "no_models, not '%s'",
+                                  optarg);
     default: return kt_cli_usage(cli, "an option is unknown or lacks its value");
     }
 }
 
+static bool
+is_edit_list(const kt_analyze_opts_t *self)
+{
+    return self->format == KT_ANALYZE_EDL || self->format == KT_ANALYZE_OTIO;
+}
+
 static int
-check_options(const kt_analyze_opts_t *self, const kt_cli_t *cli)
+check_input(const kt_analyze_opts_t *self, const kt_cli_t *cli)
 {
     if (self->n_files == 0)
         return kt_cli_usage(cli, "no file is given");
@@ -94,16 +121,63 @@ check_options(const kt_analyze_opts_t *self, const kt_cli_t *cli)
         return kt_cli_usage(cli, "--every belongs to -, the standard input");
     if (live && self->n_files > 1)
         return kt_cli_usage(cli, "- cannot be combined with other files");
-    if (live && self->frames_dir)
-        return kt_cli_usage(cli, "--frames needs a file, not -");
+    if (live && (self->frames_dir || is_edit_list(self)))
+        return kt_cli_usage(cli, "--frames, -o edl and -o otio need a file, not -");
     if (live && self->every_s > 0 && self->format != KT_ANALYZE_SUMMARY && self->format != KT_ANALYZE_JSONL)
         return kt_cli_usage(cli, "--every prints JSON lines (-o jsonl) only");
-
-    if (self->frames_dir && mkdir(self->frames_dir, 0777) != 0 && errno != EEXIST) {
-        (void)kt_cli_fail(KT_EIO, self->frames_dir, strerror(errno));
-        return KT_EXIT_USAGE;
-    }
     return KT_EXIT_OK;
+}
+
+const char *
+kt_analyze_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static int
+compare_names(const void *a, const void *b)
+{
+    return strcmp(kt_analyze_name(*(char *const *)a), kt_analyze_name(*(char *const *)b));
+}
+
+// Files that are written carry the name of the media file: two of one name would overwrite each other's.
+static int
+check_names(const kt_analyze_opts_t *self, const kt_cli_t *cli)
+{
+    int    code   = KT_EXIT_OK;
+    char **sorted = malloc(self->n_files * sizeof *sorted);
+    if (!sorted)
+        return kt_cli_fail(KT_ENOMEM, "file names", NULL);
+    memcpy(sorted, self->files, self->n_files * sizeof *sorted);
+    qsort(sorted, self->n_files, sizeof *sorted, compare_names);
+    for (size_t i = 0; i + 1 < self->n_files && code == KT_EXIT_OK; i++)
+        if (compare_names(&sorted[i], &sorted[i + 1]) == 0)
+            code = kt_cli_usage(cli, "%s and %s have one name, so the files that are written would be the same",
+                                sorted[i], sorted[i + 1]);
+    free(sorted);
+    return code;
+}
+
+static int
+check_output(const kt_analyze_opts_t *self, const kt_cli_t *cli)
+{
+    const char *const folders[] = {self->frames_dir, self->out_dir};
+    int               code      = KT_EXIT_OK;
+    if (self->out_dir && !is_edit_list(self))
+        return kt_cli_usage(cli, "--out belongs to -o edl and -o otio");
+    if (is_edit_list(self) && !self->out_dir && self->n_files > 1)
+        return kt_cli_usage(cli, "an edit list is of one film: of several, --out DIR writes one file each");
+    for (size_t i = 0; i < sizeof folders / sizeof *folders && code == KT_EXIT_OK; i++) {
+        if (!folders[i])
+            continue;
+        code = check_names(self, cli);
+        if (code == KT_EXIT_OK && mkdir(folders[i], 0777) != 0 && errno != EEXIST) {
+            (void)kt_cli_fail(KT_EIO, folders[i], strerror(errno));
+            code = KT_EXIT_USAGE;
+        }
+    }
+    return code;
 }
 
 static size_t
@@ -116,7 +190,7 @@ int
 kt_analyze_options(kt_analyze_opts_t *out, const kt_cli_t *cli, int argc, char **argv)
 {
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-    *out      = (kt_analyze_opts_t){.options = KT_OPTION_ALL};
+    *out      = (kt_analyze_opts_t){.options = OPTIONS_OPEN};
     opterr    = 0;
     optind    = 0;
     for (int option; (option = getopt_long(argc, argv, "o:", LONG_OPTIONS, NULL)) != -1;) {
@@ -129,5 +203,8 @@ kt_analyze_options(kt_analyze_opts_t *out, const kt_cli_t *cli, int argc, char *
     if (out->workers == 0)
         out->workers = least_size((size_t)cli->settings->workers, cpus > 0 ? (size_t)cpus : 1);
     out->workers = least_size(out->workers, out->n_files ? out->n_files : 1);
-    return check_options(out, cli);
+    if (out->options == OPTIONS_OPEN)
+        out->options = is_edit_list(out) ? KT_OPTION_VISUAL : KT_OPTION_ALL;
+    int code = check_input(out, cli);
+    return code == KT_EXIT_OK ? check_output(out, cli) : code;
 }

@@ -1,4 +1,6 @@
+#include "common/text.h"
 #include "coordinator/cli/analyze/analyze.h"
+#include "coordinator/cli/analyze/edit_list.h"
 #include "coordinator/cli/analyze/feature_rows.h"
 #include "coordinator/cli/analyze/formats.h"
 #include "proto/document.h"
@@ -12,23 +14,26 @@
 
 struct kt_analyze_printer {
     kt_analyze_format_t format;
+    const char         *out_dir;
     bool                color;
     kt_feature_rows_t  *rows;   // CSV
     kt_table_t         *table;  // CSV
 };
 
-enum { TEXT_MAX = 4 * KT_DOCUMENT_MAX_BYTES };
+enum { TEXT_MAX = 64 * KT_DOCUMENT_MAX_BYTES };  // 20,000 clips of OpenTimelineIO
 
 kt_err_t
-kt_analyze_printer_new(kt_analyze_printer_t **self_p, const kt_cli_t *cli, kt_analyze_format_t format)
+kt_analyze_printer_new(kt_analyze_printer_t **self_p, const kt_cli_t *cli, kt_analyze_format_t format,
+                       const char *out_dir)
 {
     kt_err_t              err  = KT_ENOMEM;
     size_t                n    = 0;
     kt_analyze_printer_t *self = calloc(1, sizeof *self);
     if (!self)
         return KT_ENOMEM;
-    self->format = format;
-    self->color  = cli->color;
+    self->format  = format;
+    self->out_dir = out_dir;
+    self->color   = cli->color;
     if (format == KT_ANALYZE_CSV) {
         if ((err = kt_feature_rows_new(&self->rows, cli->settings)))
             goto fail;
@@ -55,35 +60,77 @@ kt_analyze_printer_destroy(kt_analyze_printer_t **self_p)
     *self_p = NULL;
 }
 
+// One edit list as a file, or on stdout.
+static kt_err_t
+print_edit_list(const kt_analyze_printer_t *self, const json_t *document, kt_buf_t *text, char why[KT_EDIT_WHY])
+{
+    const bool  edl  = self->format == KT_ANALYZE_EDL;
+    const char *name = kt_analyze_name(kt_json_str(document, "file_path", ""));
+    char        path[4096];
+    kt_err_t    err = edl ? kt_format_edl(document, text, why) : kt_format_otio(document, text, why);
+    if (err || !self->out_dir) {
+        kt_buf_str(text, edl ? "" : "\n");
+        return err;
+    }
+    const int n    = snprintf(path, sizeof path, "%s/%s.%s", self->out_dir, name, edl ? "edl" : "otio");
+    FILE     *file = n > 0 && (size_t)n < sizeof path ? fopen(path, "we") : NULL;
+    bool      good = file && fwrite(text->bytes, 1, text->length, file) == text->length;
+    if (file && fclose(file) != 0)
+        good = false;
+    if (!good)
+        snprintf(why, KT_EDIT_WHY, "%s: %s", self->out_dir, strerror(errno));
+    kt_buf_clear(text);
+    return good ? KT_OK : errno == ENOSPC ? KT_EDISK : KT_EIO;
+}
+
 // A failure has no features: it is a row in CSV, null in Spotify's list, and nothing in the other formats.
+static kt_err_t
+print_document(kt_analyze_printer_t *self, const json_t *document, kt_buf_t *text, char why[KT_EDIT_WHY])
+{
+    const bool success = kt_json_flag(document, "success", false);
+    json_t    *row;
+    switch (self->format) {
+    case KT_ANALYZE_CSV:
+        row = kt_feature_row(self->rows, document);
+        kt_table_row(self->table, row);
+        kt_json_free(&row);
+        return KT_OK;
+    case KT_ANALYZE_SPOTIFY:
+        if (success)
+            kt_format_spotify(document, text);
+        kt_buf_str(text, success ? "\n" : "null\n");
+        return text->err;
+    case KT_ANALYZE_ESSENTIA:
+        if (success)
+            kt_format_essentia(document, text);
+        kt_buf_str(text, success ? "\n" : "");
+        return text->err;
+    case KT_ANALYZE_EDL:
+    case KT_ANALYZE_OTIO: return success ? print_edit_list(self, document, text, why) : KT_OK;
+    default:
+        if (success)
+            kt_analyze_summary(document, self->color, text);
+        return text->err;
+    }
+}
+
+// An error has been reported.
 static kt_err_t
 print_parsed(kt_analyze_printer_t *self, const char *bytes, size_t length)
 {
-    char     why[KT_JSON_WHY];
-    json_t  *document = NULL;
-    kt_err_t err      = kt_json_parse(bytes, length, KT_DOCUMENT_MAX_BYTES, &document, why);
-    if (err)
-        return err;
-    bool     success = kt_json_flag(document, "success", false);
+    char     why[KT_JSON_WHY] = "", clean[KT_JOB_PATH];
+    json_t  *document         = NULL;
     kt_buf_t text;
     kt_buf_init(&text, TEXT_MAX);
-    if (self->table) {
-        json_t *row = kt_feature_row(self->rows, document);
-        kt_table_row(self->table, row);
-        kt_json_free(&row);
-    } else if (self->format == KT_ANALYZE_SPOTIFY) {
-        if (success)
-            kt_format_spotify(document, &text);
-        kt_buf_str(&text, success ? "\n" : "null\n");
-    } else if (success && self->format == KT_ANALYZE_ESSENTIA) {
-        kt_format_essentia(document, &text);
-        kt_buf_str(&text, "\n");
-    } else if (success) {
-        kt_analyze_summary(document, self->color, &text);
-    }
-    if (!text.err && text.length > 0)
+    kt_err_t    err  = kt_json_parse(bytes, length, KT_DOCUMENT_MAX_BYTES, &document, why);
+    const char *path = err ? "a result" : kt_json_str(document, "file_path", "");
+    if (!err)
+        err = print_document(self, document, &text, why);
+    if (!err && text.length > 0)
         fwrite(text.bytes, 1, text.length, stdout);
-    err = text.err;
+    kt_text_sanitize(clean, sizeof clean, path, strlen(path));
+    if (err)
+        (void)kt_cli_fail(err, clean, *why ? why : "it could not be shown");
     kt_buf_fini(&text);
     kt_json_free(&document);
     return err;
@@ -92,15 +139,10 @@ print_parsed(kt_analyze_printer_t *self, const char *bytes, size_t length)
 bool
 kt_analyze_print(kt_analyze_printer_t *self, const char *text, size_t length, bool *failed)
 {
-    kt_err_t err = KT_OK;
     if (self->format == KT_ANALYZE_JSONL) {
         fwrite(text, 1, length, stdout);
         putchar('\n');
-    } else {
-        err = print_parsed(self, text, length);
-    }
-    if (err) {
-        (void)kt_cli_fail(err, "a result could not be shown", NULL);
+    } else if (print_parsed(self, text, length)) {
         *failed = true;
     }
     if (fflush(stdout) == 0)

@@ -1,16 +1,13 @@
+#include "coordinator/cli/analyze/summary.h"
+
 #include "coordinator/cli/analyze/analyze.h"
-#include "proto/features.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 // Of a longer list only the name is shown; its numbers are in the other formats.
-enum { LIST_SHOWN = 16, NAME_WIDTH = 26, CLASSES_SHOWN = 4, LINE_WIDTH = 100 };
-
-#define BOLD "\033[1m"
-#define DIM "\033[2m"
-#define PLAIN "\033[0m"
+enum { LIST_SHOWN = 16, CLASSES_SHOWN = 4 };
 
 static double
 number_of(const json_t *value)
@@ -19,8 +16,8 @@ number_of(const json_t *value)
     return kt_json_number(value, &number) ? number : NAN;
 }
 
-static const json_t *
-summary_group(const json_t *document, kt_group_t group)
+const json_t *
+kt_summary_group(const json_t *document, kt_group_t group)
 {
     const json_t *at = document;
     char          part[32];
@@ -33,31 +30,48 @@ summary_group(const json_t *document, kt_group_t group)
     return at;
 }
 
-// Text from a file, without control characters.
-static void
-add_clean(kt_buf_t *out, const char *text)
+void
+kt_summary_clean(kt_buf_t *out, const char *text)
 {
     for (; *text; text++)
         kt_buf_add(out, (unsigned char)*text < 32 || *text == 127 ? " " : text, 1);
 }
 
+void
+kt_summary_clock(kt_buf_t *out, double seconds)
+{
+    // In whole hundredths: 59.999 s are 1:00.00, not 0:60.00.
+    long long hundredths = llround(fabs(seconds) < 1e9 ? 100 * fabs(seconds) : 0), minutes = hundredths / 6000;
+    kt_buf_str(out, seconds < 0 && hundredths > 0 ? "-" : "");
+    if (minutes >= 60)
+        kt_buf_fmt(out, "%lld:%02lld", minutes / 60, minutes % 60);
+    else
+        kt_buf_fmt(out, "%lld", minutes);
+    kt_buf_fmt(out, ":%02lld.%02lld", hundredths / 100 % 60, hundredths % 100);
+}
+
 static void
 add_media_info(kt_buf_t *out, const json_t *technical)
 {
-    double seconds  = kt_json_f64(technical, "duration", 0);
     double bit_rate = kt_json_f64(technical, "bit_rate", 0);
     double bytes    = kt_json_f64(technical, "file_size", 0);
-    kt_buf_fmt(out, "%d:%05.2f  ", (int)(seconds / 60), fmod(seconds, 60));
-    add_clean(out, kt_json_str(technical, "codec", "?"));
+    bool   film     = kt_json_flag(technical, "has_video", false);  // the line of the sound has more
+    kt_summary_clock(out, kt_json_f64(technical, "duration", 0));
+    kt_buf_str(out, "  ");
+    kt_summary_clean(out, kt_json_str(technical, "codec", "?"));
+    if (film && *kt_json_str(technical, "audio_codec", "")) {
+        kt_buf_str(out, " and ");
+        kt_summary_clean(out, kt_json_str(technical, "audio_codec", ""));
+    }
     kt_buf_str(out, " in ");
-    add_clean(out, kt_json_str(technical, "container", "?"));
-    if (kt_json_i64(technical, "sample_rate", 0) > 0) {
+    kt_summary_clean(out, kt_json_str(technical, "container", "?"));
+    if (kt_json_i64(technical, "sample_rate", 0) > 0 && !film) {
         kt_buf_fmt(out, "  %lld Hz  %lld ch", (long long)kt_json_i64(technical, "sample_rate", 0),
                    (long long)kt_json_i64(technical, "audio_channels", 0));
         const char *layout = kt_json_str(technical, "channel_layout", "");
         kt_buf_fmt(out, "%s%s%s", *layout ? " (" : "", layout, *layout ? ")" : "");
     }
-    if (bit_rate > 0)
+    if (bit_rate > 0 && !film)
         kt_buf_fmt(out, "  %.0f kbit/s", bit_rate / 1e3);
     kt_buf_str(out, "  ");
     kt_buf_fmt(out, bytes < 1e6 ? "%.1f kB" : "%.1f MB", bytes / (bytes < 1e6 ? 1e3 : 1e6));
@@ -66,9 +80,9 @@ add_media_info(kt_buf_t *out, const json_t *technical)
     const char   *artist = kt_json_str(tags, "artist", "");
     if (*title || *artist) {
         kt_buf_str(out, "\n  ");
-        add_clean(out, artist);
+        kt_summary_clean(out, artist);
         kt_buf_str(out, *title && *artist ? " - " : "");
-        add_clean(out, title);
+        kt_summary_clean(out, title);
     }
     kt_buf_str(out, "\n");
 }
@@ -93,7 +107,7 @@ add_list(kt_buf_t *out, const json_t *list)
     }
     for (size_t i = 0; i < n; i++) {
         if (i == 8)
-            kt_buf_fmt(out, "\n  %*s", NAME_WIDTH, "");
+            kt_buf_fmt(out, "\n  %*s", KT_SUMMARY_NAME, "");
         kt_buf_fmt(out, "%s%9.3f", i % 8 ? " " : "  ", number_of(kt_json_at(list, i)));
     }
     kt_buf_str(out, "\n");
@@ -129,11 +143,11 @@ add_models(kt_buf_t *out, const json_t *models, bool color)
     size_t n = kt_json_count(models), column = 0;
     if (n == 0)
         return;
-    kt_buf_fmt(out, "  %smodels%s", color ? DIM : "", color ? PLAIN : "");
+    kt_buf_fmt(out, "  %smodels%s", color ? KT_SUMMARY_DIM : "", color ? KT_SUMMARY_PLAIN : "");
     for (size_t i = 0; i < n; i++) {
         const char *name = kt_json_key(models, i), *version = kt_json_str(models, name, "");
         size_t      width = strlen(name) + strlen(version) + 3;
-        bool        wraps = i == 0 || column + width > LINE_WIDTH;
+        bool        wraps = i == 0 || column + width > KT_SUMMARY_WIDTH;
         column            = wraps ? 2 + width : column + width;
         kt_buf_fmt(out, "%s%s%s %s", i > 0 ? "," : "", wraps ? "\n  " : " ", name, version);
     }
@@ -145,11 +159,11 @@ add_feature(kt_buf_t *out, const kt_feature_desc_t *desc, const json_t *group, c
 {
     const json_t            *value   = kt_json_get(group, desc->name);
     static const char *const PARTS[] = {"std", "min", "max", "median"};
-    kt_buf_fmt(out, "  %-*s", NAME_WIDTH, desc->name);
+    kt_buf_fmt(out, "  %-*s", KT_SUMMARY_NAME, desc->name);
     if (desc->shape == KT_SHAPE_TEXT) {
         const char *text = kt_json_str(group, desc->name, "");
         kt_buf_fmt(out, "%*s", strlen(text) < 11 ? 11 - (int)strlen(text) : 1, "");
-        add_clean(out, text);
+        kt_summary_clean(out, text);
     } else if (desc->shape == KT_SHAPE_INT) {
         kt_buf_fmt(out, " %10lld", (long long)number_of(value));
     } else if (desc->shape == KT_SHAPE_REALS) {
@@ -170,6 +184,8 @@ static bool
 is_shown(const kt_feature_desc_t *desc, const json_t *group)
 {
     const json_t *value = kt_json_get(group, desc->name);
+    if (desc->group == KT_GROUP_VISUAL)  // summary_film.c has them
+        return false;
     switch (desc->shape) {
     case KT_SHAPE_REAL:
     case KT_SHAPE_INT: return desc->group != KT_GROUP_TECHNICAL && !isnan(number_of(value));
@@ -186,24 +202,28 @@ kt_analyze_summary(const json_t *document, bool color, kt_buf_t *out)
     static const char STATISTICS[] = "       mean        std        min        max     median";
     const json_t     *features     = kt_json_get(document, "features");
     const json_t     *statistics   = kt_json_get(features, "statistics");
+    const json_t     *technical    = kt_summary_group(document, KT_GROUP_TECHNICAL);
     kt_group_t        before       = KT_GROUPS;
-    kt_buf_str(out, color ? BOLD : "");
-    add_clean(out, kt_json_str(document, "file_path", ""));
-    kt_buf_fmt(out, "%s\n  ", color ? PLAIN : "");
-    add_media_info(out, summary_group(document, KT_GROUP_TECHNICAL));
+    kt_buf_str(out, color ? KT_SUMMARY_BOLD : "");
+    kt_summary_clean(out, kt_json_str(document, "file_path", ""));
+    kt_buf_fmt(out, "%s\n  ", color ? KT_SUMMARY_PLAIN : "");
+    add_media_info(out, technical);
+    if (kt_json_flag(technical, "has_video", false))
+        kt_summary_film(document, color, out);
     for (int i = 0; i < KT_FEATURES; i++) {
         const kt_feature_desc_t *desc  = kt_feature_desc((kt_feature_t)i);
-        const json_t            *group = summary_group(document, desc->group);
+        const json_t            *group = kt_summary_group(document, desc->group);
         if (!is_shown(desc, group))
             continue;
         if (desc->group != before) {
             bool statistics_follow = desc->group == KT_GROUP_SPECTRAL;
-            kt_buf_fmt(out, "  %s%-*s%s%s\n", color ? DIM : "", statistics_follow ? NAME_WIDTH : 1,
-                       kt_group_name(desc->group), statistics_follow ? STATISTICS : "", color ? PLAIN : "");
+            kt_buf_fmt(out, "  %s%-*s%s%s\n", color ? KT_SUMMARY_DIM : "", statistics_follow ? KT_SUMMARY_NAME : 1,
+                       kt_group_name(desc->group), statistics_follow ? STATISTICS : "", color ? KT_SUMMARY_PLAIN : "");
         }
         before = desc->group;
         add_feature(out, desc, group, kt_json_get(statistics, desc->name));
     }
     add_models(out, kt_json_get(document, "model_versions"), color);
+    kt_summary_reasons(document, color, out);
     kt_buf_str(out, "\n");
 }

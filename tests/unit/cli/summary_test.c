@@ -39,3 +39,46 @@ Test(summary, without_models_there_is_no_such_group)
     cr_assert_null(strstr(text, "models"), "%s", text);
     free(text);
 }
+
+#define FILM                                                                                                           \
+    "{\"file_path\":\"film.mp4\",\"features\":{\"technical\":{\"has_video\":true,\"duration\":125.0,\"codec\":"        \
+    "\"h264\","                                                                                                        \
+    "\"audio_codec\":\"aac\",\"container\":\"mp4\",\"resolution\":[1920,1080],\"aspect_ratio\":0.5625,"                \
+    "\"rotation\":90,\"frame_rate\":29.97,\"frames\":3746,\"variable_frame_rate\":true,"                               \
+    "\"frame_rates\":{\"nominal\":30,\"min\":14.9,\"max\":30.3},\"hdr\":\"hlg\",\"bit_depth\":10,"                     \
+    "\"audio_duration\":120.0,\"video_duration\":125.0,\"quality_score\":0.5},\"visual\":{"                            \
+    "\"scene_changes\":[10.0,20.0],\"transitions\":[{\"kind\":\"dissolve\",\"from\":30,\"to\":31},"                    \
+    "{\"kind\":\"fade\",\"from\":50,\"to\":51}],\"faces_detected\":2,\"sampled_times\":[1,2,3],"                       \
+    "\"black_parts\":[{\"begin\":0,\"end\":59.996}],\"brightness\":0.25,"                                              \
+    "\"text_regions\":[{\"start\":1,\"end\":2,\"kind\":\"caption\",\"text\":\"HE\\nLLO\"}]}}}"
+
+Test(summary, of_a_film_each_subject_is_one_line)
+{
+    static const char *const LINES[] = {
+        "  2:05.00  h264 and aac in mp4  ",
+        "  picture                     1920 x 1080 px, rotated by 90 degrees, shown at 9:16, 29.97 Hz (variable: 14.9 "
+        "to "
+        "30.3 Hz), 3746 pictures\n",
+        "  colour                      HDR: hlg\n",
+        "  sound                       aac, 5.00 s shorter than the pictures\n",
+        "  quality_score               0.50\n",
+        "  shots                       5, 25.00 s on average: 2 cuts, 1 dissolve, 1 fade\n",
+        "  light                       brightness 0.250\n",
+        "  black_parts                 0:00.00 to 1:00.00\n",
+        "  faces_detected              2 in 3 pictures that were looked at\n",
+        "  text_regions                0:01.00 to 0:02.00  caption  HE LLO\n",
+    };
+    char *text = summary_of(FILM);
+    for (size_t i = 0; i < sizeof LINES / sizeof *LINES; i++)
+        cr_expect_not_null(strstr(text, LINES[i]), "%s in %s", LINES[i], text);
+    cr_expect_null(strstr(text, "letterbox"));
+    free(text);
+}
+
+Test(summary, a_reason_is_said_once_with_all_that_it_explains)
+{
+    char *text = summary_of("{\"reasons\":{\"tempo\":\"no beat\",\"visual\":\"no video\",\"beats\":\"no beat\","
+                            "\"mood\":\"not asked for\"}}");
+    cr_assert_not_null(strstr(text, "  absent\n  no beat: tempo, beats\n  no video: visual\n\n"), "%s", text);
+    free(text);
+}
