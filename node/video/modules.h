@@ -54,6 +54,7 @@ typedef struct kt_video_module {
     uint64_t (*bytes)(const kt_media_info_t *media_info, double seconds);
 } kt_video_module_t;
 
-extern const kt_video_module_t kt_video_look;  // look/look.c
+extern const kt_video_module_t kt_video_look;     // look/look.c
+extern const kt_video_module_t kt_video_quality;  // quality/quality.c
 
 extern const kt_video_module_t *const kt_video_modules[];  // NULL behind the last

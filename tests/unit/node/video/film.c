@@ -68,7 +68,8 @@ film_end(film_t *self, double end_s)
     cr_assert_eq(self->module->finish(self->state, end_s, document), KT_OK);
     cr_assert_eq(kt_document_finish(document, &(kt_stamp_t){0}, &text, why), KT_OK, "%s", why);
     cr_assert_eq(kt_json_parse(text.bytes, text.length, KT_DOCUMENT_MAX_BYTES, &all, why), KT_OK);
-    self->visual = kt_json_copy(kt_json_get(kt_json_get(all, "features"), "visual"));
+    self->visual    = kt_json_copy(kt_json_get(kt_json_get(all, "features"), "visual"));
+    self->technical = kt_json_copy(kt_json_get(kt_json_get(all, "features"), "technical"));
     kt_json_free(&all);
     kt_buf_fini(&text);
     kt_document_destroy(&document);
@@ -79,6 +80,8 @@ film_free(film_t *self)
 {
     if (self->visual)
         kt_json_free(&self->visual);
+    if (self->technical)
+        kt_json_free(&self->technical);
     self->module->destroy(&self->state);
     kt_shots_destroy(&self->shots);
     kt_device_destroy(&self->device);

@@ -16,8 +16,8 @@ typedef struct film {
     uint8_t          y[FILM_HEIGHT][FILM_WIDTH], u[FILM_HEIGHT / 2][FILM_WIDTH / 2], v[FILM_HEIGHT / 2][FILM_WIDTH / 2];
     uint8_t          rgb[2][3 * FILM_WIDTH * FILM_HEIGHT / 4];
     kt_image_stats_t stats;
-    kt_video_frame_t frame;   // members that the test sets hold for the next picture
-    json_t          *visual;  // after film_end
+    kt_video_frame_t frame;               // members that the test sets hold for the next picture
+    json_t          *visual, *technical;  // after film_end
 } film_t;
 
 // Limited range, 1280 x 720 coded, grey.

@@ -1,0 +1,52 @@
+// Immerkaer's estimate (1996): the mean of |L|, L the difference of two Laplacians, which a plane and straight edges
+// leave 0; for white noise of deviation s it is 6 s sqrt(2 / pi). Taken in cells of 8 x 8 pixels, of which the
+// smoothest fifth has the least texture; its upper end is the picture's noise. The quantile of cells of pure noise is
+// below their mean: BIAS, from simulation (the test). Nearly black cells are left out, where most files have no noise.
+#include "node/video/quality/measures.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { CELL = 8, ROWS = 24, BLACK = 8, RESOLUTION = 32, BINS = 64 * RESOLUTION, LEAST_CELLS = 40 };
+#define QUANTILE 0.2
+#define BIAS 0.885
+
+static uint32_t
+laplacians(const uint8_t *at, size_t stride, uint32_t *mean)
+{
+    uint32_t sum = 0, light = 0;
+    for (size_t y = 0; y < CELL; y++, at += stride) {
+        const uint8_t *above = at - stride, *below = at + stride;
+        for (size_t x = 0; x < CELL; x++) {
+            const int sides = above[x] + below[x] + at[x - 1] + at[x + 1];
+            sum += (uint32_t)abs(above[x - 1] + above[x + 1] + below[x - 1] + below[x + 1] - 2 * sides + 4 * at[x]);
+            light += at[x];
+        }
+    }
+    *mean = light / (CELL * CELL);
+    return sum;
+}
+
+double
+kt_defect_noise(const kt_plane_t *plane)
+{
+    uint32_t     bins[BINS] = {0}, n = 0, bin = 0;
+    const size_t step  = CELL * kt_plane_step(plane->height / CELL, ROWS);
+    const double black = plane->gain > 1 ? 16 + BLACK : BLACK;
+    const double scale = sqrt(M_PI_2) / 6 * plane->gain / (CELL * CELL) / BIAS;
+    for (size_t y = 1; y + CELL < plane->height; y += step)
+        for (size_t x = 1; x + CELL < plane->width; x += CELL) {
+            uint32_t     mean;
+            const double sigma = scale * laplacians(plane->at + y * plane->stride + x, plane->stride, &mean);
+            if (mean < black)
+                continue;
+            bins[sigma * RESOLUTION < BINS ? (size_t)(sigma * RESOLUTION) : BINS - 1]++;
+            n++;
+        }
+    if (n < LEAST_CELLS)
+        return NAN;
+    double rest = n * QUANTILE;
+    for (; rest > bins[bin]; bin++)
+        rest -= bins[bin];
+    return (bin + rest / bins[bin]) / RESOLUTION;
+}

@@ -1,0 +1,188 @@
+// The module of picture quality: measures each whole picture, and writes the median of each measure, the parts of the
+// score and their product. Memory is bounded: KEPT pictures are kept; a film gives fewer, unless the settings ask for
+// more of them, and then the first count.
+#include "node/video/modules.h"
+#include "node/video/quality/measures.h"
+#include "node/video/quality/score.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { KEPT = 4096 };
+#define COMBED 0.002  // share of the pixels in comb patterns from which a picture counts as two fields
+
+typedef struct quality {
+    uint32_t         options, shorter_side;
+    double           gain;
+    kt_defect_room_t room;
+    size_t           side;      // that the room is for
+    uint64_t         pictures;  // whole ones
+    size_t           n_combed, n_shown;
+    size_t           n[KT_DEFECTS_MEASURED];
+    float           *values[KT_DEFECTS_MEASURED];  // [KEPT]
+} quality_t;
+
+static void
+quality_destroy(void **state)
+{
+    quality_t *self = *state;
+    if (!self)
+        return;
+    for (size_t i = 0; i < KT_DEFECTS_MEASURED; i++)
+        free(self->values[i]);
+    free(self->room.line);
+    free(self->room.sums);
+    free(self->room.values);
+    free(self);
+    *state = NULL;
+}
+
+static kt_err_t
+quality_new(void **state, const kt_video_stream_t *stream)
+{
+    quality_t *self = calloc(1, sizeof *self);
+    if (!self)
+        return KT_ENOMEM;
+    self->options = stream->options;
+    self->gain    = stream->full_range ? 1 : 255.0 / 219;
+    for (size_t i = 0; i < KT_DEFECTS_MEASURED; i++)
+        if (!(self->values[i] = malloc(KEPT * sizeof *self->values[i])))
+            goto fail;
+    *state = self;
+    return KT_OK;
+fail:
+    quality_destroy((void **)&self);
+    return KT_ENOMEM;
+}
+
+// All whole pictures of a film have one size; a larger one makes new room.
+static kt_err_t
+room_for(quality_t *self, size_t side)
+{
+    if (side <= self->side)
+        return KT_OK;
+    free(self->room.line);
+    free(self->room.sums);
+    free(self->room.values);
+    self->room = (kt_defect_room_t){malloc(side), malloc(side * sizeof(uint32_t)), malloc(side * sizeof(double))};
+    self->side = self->room.line && self->room.sums && self->room.values ? side : 0;
+    return self->side ? KT_OK : KT_ENOMEM;
+}
+
+static void
+keep(quality_t *self, kt_defect_t defect, double value)
+{
+    if (!isnan(value) && self->n[defect] < KEPT)
+        self->values[defect][self->n[defect]++] = (float)value;
+}
+
+static kt_err_t
+quality_push(void *state, const kt_video_picture_t *picture)
+{
+    quality_t      *self  = state;
+    const kt_yuv_t *whole = &picture->frame->whole;
+    const uint32_t  w = whole->width, h = whole->height;
+    kt_plane_t      plane = {.at = whole->y, .width = w, .height = h, .stride = whole->y_stride, .gain = self->gain};
+    kt_err_t        err;
+    if (w == 0)
+        return KT_OK;
+    if ((err = room_for(self, w > h ? w : h)))
+        return err;
+    self->shorter_side = (w < h ? w : h) * picture->frame->whole_factor;
+    self->pictures++;
+    if (!kt_plane_crop(&plane, &plane))
+        return KT_OK;
+    const double noise = kt_defect_noise(&plane), known = isnan(noise) ? 0 : noise;
+    const bool   combed = picture->frame->whole_factor <= 1 && kt_defect_comb(&plane, known) >= COMBED;
+    self->n_shown++;
+    self->n_combed += combed;
+    keep(self, KT_DEFECT_NOISE, noise);
+    // In coded pixels.
+    keep(self, KT_DEFECT_BLUR, kt_defect_edge_width(&plane, known, &self->room) * picture->frame->whole_factor);
+    keep(self, KT_DEFECT_BLOCKINESS, kt_defect_blockiness(&plane, !combed, &self->room));
+    keep(self, KT_DEFECT_BANDING, kt_defect_banding(&plane, &self->room));
+    return KT_OK;
+}
+
+static int
+by_value(const void *a, const void *b)
+{
+    const float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+static double
+median(float *values, size_t n)
+{
+    if (n == 0)
+        return NAN;
+    qsort(values, n, sizeof *values, by_value);
+    return ((double)values[n / 2] + (double)values[(n - 1) / 2]) / 2;
+}
+
+static void
+write_nothing(const quality_t *self, kt_document_t *document)
+{
+    const char *reason = self->pictures ? "all sampled pictures are nearly uniform" : "no picture was sampled";
+    kt_document_null(document, KT_FEATURE_TECHNICAL_quality_score, reason);
+    if (!(self->options & KT_OPTION_VISUAL))
+        return;
+    kt_document_null(document, KT_FEATURE_VISUAL_picture_quality, reason);
+    kt_document_null(document, KT_FEATURE_VISUAL_picture_quality_parts, reason);
+    kt_document_null(document, KT_FEATURE_VISUAL_interlaced_share, reason);
+}
+
+static kt_err_t
+quality_finish(void *state, double end_s, kt_document_t *document)
+{
+    quality_t *self               = state;
+    const bool visual             = self->options & KT_OPTION_VISUAL;
+    double     values[KT_DEFECTS] = {[KT_DEFECT_RESOLUTION] = self->shorter_side}, score = 1;
+    char       method[KT_DOCUMENT_REASON] = "product of";
+    (void)end_s;
+    if (self->n_shown == 0) {
+        write_nothing(self, document);
+        return KT_OK;
+    }
+    for (size_t i = 0; i < KT_DEFECTS; i++) {
+        if (i < KT_DEFECTS_MEASURED)
+            values[i] = median(self->values[i], self->n[i]);
+        if (isnan(values[i]))
+            continue;
+        const double part = kt_defect_part((kt_defect_t)i, values[i], self->shorter_side);
+        const size_t at   = strlen(method);
+        snprintf(method + at, sizeof method - at, "%s %s", i ? "," : "", kt_defect_names[i]);
+        score *= part;
+        if (visual)
+            kt_document_pair(document, KT_FEATURE_VISUAL_picture_quality_parts, kt_defect_names[i], part);
+        if (visual && i < KT_DEFECTS_MEASURED)
+            kt_document_pair(document, KT_FEATURE_VISUAL_picture_quality, kt_defect_names[i], values[i]);
+    }
+    kt_document_real(document, KT_FEATURE_TECHNICAL_quality_score, score);
+    kt_document_method(document, KT_FEATURE_TECHNICAL_quality_score, method);
+    if (visual)
+        kt_document_real(document, KT_FEATURE_VISUAL_interlaced_share, (double)self->n_combed / (double)self->n_shown);
+    return KT_OK;
+}
+
+static uint64_t
+quality_bytes(const kt_media_info_t *media_info, double seconds)
+{
+    const uint64_t side = media_info->width > media_info->height ? media_info->width : media_info->height;
+    (void)seconds;
+    return sizeof(quality_t) + KT_DEFECTS_MEASURED * KEPT * sizeof(float) +
+           side * (1 + sizeof(uint32_t) + sizeof(double));
+}
+
+const kt_video_module_t kt_video_quality = {
+    .name    = "quality",
+    .stage   = "video_quality",
+    .options = KT_OPTION_QUALITY | KT_OPTION_VISUAL,
+    .new     = quality_new,
+    .push    = quality_push,
+    .finish  = quality_finish,
+    .destroy = quality_destroy,
+    .bytes   = quality_bytes,
+};

@@ -1,0 +1,111 @@
+#include "node/video/quality/score.h"
+#include "tests/unit/node/video/film.h"
+#include "tests/unit/node/video/quality/scene.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <string.h>
+
+static film_t  film;
+static scene_t scene;
+
+static void
+show(double time_s)
+{
+    film.frame.flags        = KT_FRAME_SAMPLED;
+    film.frame.whole_factor = 1;
+    film.frame.whole =
+        (kt_yuv_t){SCENE_WIDTH, SCENE_HEIGHT, scene.at[0], scene.at[0], scene.at[0], SCENE_WIDTH, SCENE_WIDTH};
+    film_picture(&film, time_s);
+}
+
+static double
+member(const char *map, const char *name)
+{
+    return kt_json_f64(kt_json_get(film.visual, map), name, -1);
+}
+
+Test(picture_quality, the_score_is_the_product_of_its_parts)
+{
+    film_begin(&film, &kt_video_quality);
+    scene_paint(&scene);
+    scene_noise(&scene, 6);
+    show(0.5);
+    film_picture(&film, 0.54);  // not sampled
+    show(1.5);
+    film_end(&film, 2);
+    double product = 1;
+    for (int i = 0; i < KT_DEFECTS; i++) {
+        const double part = member("picture_quality_parts", kt_defect_names[i]);
+        if (part >= 0)
+            product *= part;
+    }
+    cr_expect_float_eq(kt_json_f64(film.technical, "quality_score", -1), product, 1e-6);
+    cr_expect_float_eq(member("picture_quality", "noise"), 6 * 255.0 / 219, 0.5);
+    cr_expect_float_eq(member("picture_quality_parts", "resolution"), 1 - exp(-SCENE_HEIGHT / 240.0) / 2, 1e-6);
+    cr_expect_eq(member("picture_quality", "brisque"), -1);
+    cr_expect_float_eq(kt_json_f64(film.visual, "interlaced_share", -1), 0, 1e-9);
+    film_free(&film);
+}
+
+Test(picture_quality, a_value_is_the_median_over_the_pictures)
+{
+    film_begin(&film, &kt_video_quality);
+    for (int i = 0; i < 5; i++) {
+        scene_paint(&scene);
+        scene_noise(&scene, i == 4 ? 30 : 1 + i);
+        show(i);
+    }
+    film_end(&film, 5);
+    cr_expect_float_eq(member("picture_quality", "noise"), 3 * 255.0 / 219, 0.3);
+    film_free(&film);
+}
+
+Test(picture_quality, uniform_pictures_are_left_out_and_alone_give_a_reason)
+{
+    film_begin(&film, &kt_video_quality);
+    memset(&scene, 16, sizeof scene);
+    show(0.5);
+    film_end(&film, 1);
+    cr_expect(kt_json_is_null(kt_json_get(film.visual, "picture_quality")));
+    cr_expect(kt_json_is_null(kt_json_get(film.technical, "quality_score")));
+    film_free(&film);
+
+    film_begin(&film, &kt_video_quality);
+    show(0.5);
+    scene_paint(&scene);
+    show(1.5);
+    film_end(&film, 2);
+    cr_expect_float_eq(member("picture_quality", "blur"), 1, 0.1);
+    film_free(&film);
+}
+
+Test(picture_quality, the_share_of_pictures_with_two_fields_is_given)
+{
+    film_begin(&film, &kt_video_quality);
+    for (int i = 0; i < 4; i++) {
+        scene_paint(&scene);
+        if (i)
+            scene_comb(&scene, 5);
+        show(i);
+    }
+    film_end(&film, 4);
+    cr_expect_float_eq(kt_json_f64(film.visual, "interlaced_share", -1), 0.75, 1e-9);
+    film_free(&film);
+}
+
+Test(picture_quality, every_part_falls_as_its_defect_grows_and_the_resolution_rises)
+{
+    for (int d = 0; d < KT_DEFECTS; d++) {
+        double before = kt_defect_part((kt_defect_t)d, 0, 720);
+        cr_expect_eq(kt_defect_part((kt_defect_t)d, NAN, 720), 1);
+        for (int i = 1; i < 200; i++) {
+            const double part = kt_defect_part((kt_defect_t)d, i * 0.5, 720);
+            cr_expect(part > 0 && part <= 1);
+            cr_expect(d == KT_DEFECT_RESOLUTION ? part >= before : part <= before);
+            before = part;
+        }
+    }
+    cr_expect_gt(kt_defect_part(KT_DEFECT_BLUR, 3, 2160), kt_defect_part(KT_DEFECT_BLUR, 3, 1080));
+    cr_expect_lt(kt_defect_part(KT_DEFECT_BRISQUE, -5, 720), 1.0001);
+}
