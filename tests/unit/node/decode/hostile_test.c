@@ -56,7 +56,8 @@ say_wild_media_info(int fd)
 {
     memset(&out.media_info, 0xff,
            KT_MEDIA_INFO_BYTES(2));  // texts without an end, flags of no value, numbers that are none
-    out.media_info.tag_count = 2;
+    out.media_info.tag_count    = 2;
+    out.media_info.stream_count = 3;
     say_media_info(fd, 44100, 2);
     say_end(fd);
 }
@@ -95,6 +96,9 @@ lie(const char *how, int fd)
         out.record               = (kt_decode_record_t){.kind = KT_DECODE_MEDIA_INFO};
         out.media_info.tag_count = UINT32_MAX;
         say(fd, sizeof out);
+    } else if (!strcmp(how, "streams")) {
+        out.media_info.stream_count = KT_MEDIA_STREAMS + 1;
+        say_media_info(fd, 44100, 2);
     } else if (!strcmp(how, "few")) {
         out.record               = (kt_decode_record_t){.kind = KT_DECODE_MEDIA_INFO};
         out.media_info.tag_count = 3;
@@ -197,6 +201,7 @@ Test(decode_hostile, streams_out_of_range_are_refused)
 Test(decode_hostile, slots_and_lengths_that_cannot_be_are_refused)
 {
     expect_lie("tags", KT_EDECODER);
+    expect_lie("streams", KT_EDECODER);
     expect_lie("few", KT_EDECODER);
     expect_lie("slot", KT_EDECODER);
     expect_lie("none", KT_EDECODER);
@@ -227,4 +232,8 @@ Test(decode_hostile, wild_media_info_are_tidied)
     cr_expect_eq(strncmp(d.media_info.container, "\xef\xbf\xbd", 3), 0);
     cr_expect_eq((int)d.media_info.has_cover_art, 1);
     cr_expect_eq(d.media_info.tags[2].key[0], '\0');
+    cr_expect_lt(strnlen(d.media_info.stream[2].codec, KT_MEDIA_TEXT), KT_MEDIA_TEXT);
+    cr_expect_eq((int)d.media_info.stream[2].forced, 1);
+    cr_expect_eq(d.media_info.stream[3].kind[0], '\0');
+    cr_expect_eq(d.media_info.rotation, 0);
 }
