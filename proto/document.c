@@ -164,6 +164,20 @@ kt_document_reals(kt_document_t *self, kt_feature_t feature, const double *value
         put_reals(self, feature, values, n, sizeof *values);
 }
 
+void
+kt_document_texts(kt_document_t *self, kt_feature_t feature, const char *const *values, size_t n)
+{
+    if (!has_shape(self, feature, KT_SHAPE_TEXTS))
+        return;
+    json_t *list = kt_json_array();
+    bool    good = list;
+    for (size_t i = 0; good && i < n; i++)
+        good = kt_json_append(list, kt_json_text(values[i]));
+    if (!good)
+        kt_json_free(&list);
+    put_feature_value(self, feature, list);
+}
+
 // The object to which TAGS and MAP are added; NULL: out of memory.
 static json_t *
 object_at(kt_document_t *self, kt_feature_t feature)

@@ -34,6 +34,7 @@ void kt_document_int(kt_document_t *self, kt_feature_t feature, int64_t value);
 void kt_document_bool(kt_document_t *self, kt_feature_t feature, bool value);
 void kt_document_text(kt_document_t *self, kt_feature_t feature, const char *value);
 void kt_document_reals(kt_document_t *self, kt_feature_t feature, const double *values, size_t n);
+void kt_document_texts(kt_document_t *self, kt_feature_t feature, const char *const *values, size_t n);
 // Metadata of a file never fails the file: text is sanitised and truncated, a repeated key keeps its first value, and
 // tags past max_count are dropped.
 void kt_document_tag(kt_document_t *self, kt_feature_t feature, const char *key,

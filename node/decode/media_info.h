@@ -32,6 +32,7 @@ typedef struct kt_media_info {
     uint32_t rate_hz, channels, bits_per_sample;
     uint64_t audio_bit_rate_bps;
     char     video_codec[KT_MEDIA_TEXT];   // of the moving picture, never of cover art
+    bool     from_picture;                 // what follows is of the first decoded picture, not of the header
     uint32_t width, height;                // coded picture
     double   frame_rate_hz, aspect_ratio;  // aspect: as shown, pixel shape and rotation applied
     double   pixel_aspect_ratio;

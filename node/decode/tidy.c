@@ -34,6 +34,7 @@ static const member_t INFO_MEMBERS[] = {
     INFO(TEXT, audio_codec),
     INFO(TEXT, layout),
     INFO(TEXT, video_codec),
+    INFO(BOOL, from_picture),
     INFO(NUMBER, frame_rate_hz),
     INFO(NUMBER, aspect_ratio),
     INFO(NUMBER, pixel_aspect_ratio),

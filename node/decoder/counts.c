@@ -18,6 +18,7 @@ kt_counts_init(kt_counts_t *self, double sound_tick_s, double picture_tick_s, do
     self->tick_s[KT_COUNTS_SOUND]   = sound_tick_s;
     self->tick_s[KT_COUNTS_PICTURE] = picture_tick_s;
     self->declared_hz               = declared_hz;
+    self->first_sound_pts           = KT_COUNTS_NO_TIME;
 }
 
 static kt_stream_counts_t *
@@ -104,6 +105,8 @@ kt_counts_packet(kt_counts_t *self, kt_counts_stream_t stream, const kt_counts_p
         counts->coded_s += (double)packet->duration * self->tick_s[stream];
     if (stream == KT_COUNTS_PICTURE)
         picture_packet(self, packet);
+    else if (self->first_sound_pts == KT_COUNTS_NO_TIME)
+        self->first_sound_pts = packet->pts;
 }
 
 void
@@ -182,6 +185,22 @@ finish_pictures(kt_counts_t *self, const kt_counts_series_t *s)
     }
 }
 
+// Sound that nobody decoded lasts as long as its packets.
+static void
+finish_sound(kt_counts_t *self)
+{
+    kt_stream_counts_t *audio = &self->counts.audio;
+    if (audio->decoded == 0) {
+        if (self->first_sound_pts != KT_COUNTS_NO_TIME)
+            audio->begin_s = (double)self->first_sound_pts * self->tick_s[KT_COUNTS_SOUND];
+        audio->end_s = audio->begin_s + audio->coded_s;
+        return;
+    }
+    double sound_s = audio->end_s - audio->begin_s;
+    if (fabs(audio->coded_s - sound_s) > CODED_NEAR * sound_s + CODED_PAD_S)
+        audio->coded_s = sound_s;
+}
+
 void
 kt_counts_finish(kt_counts_t *self, bool every_picture, kt_media_counts_t *out)
 {
@@ -194,8 +213,6 @@ kt_counts_finish(kt_counts_t *self, bool every_picture, kt_media_counts_t *out)
     else if (self->declared_hz > 0)
         c->video.end_s = (double)c->video.packets / self->declared_hz;
     c->every_picture = every_picture;
-    double sound_s   = c->audio.end_s - c->audio.begin_s;
-    if (c->audio.decoded > 0 && fabs(c->audio.coded_s - sound_s) > CODED_NEAR * sound_s + CODED_PAD_S)
-        c->audio.coded_s = sound_s;
+    finish_sound(self);
     *out = *c;
 }

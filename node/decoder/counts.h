@@ -40,7 +40,9 @@ typedef struct kt_counts {
     double              tick_s[KT_COUNTS_STREAMS];
     double              declared_hz;
     kt_media_counts_t   counts;
-    bool                sound_begun, no_pts, no_dts;  // video: of a packet that is shown
+    bool                sound_begun;
+    int64_t             first_sound_pts;
+    bool                no_pts, no_dts;  // of a packet of the picture that is shown
     kt_counts_series_t  pictures, by_pts, by_dts;
     kt_counts_waiting_t waiting[KT_COUNTS_REORDER];  // packets, ascending
     uint32_t            n_waiting;

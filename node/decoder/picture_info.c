@@ -174,6 +174,7 @@ kt_picture_info_fill(kt_media_info_t *out, AVFormatContext *format, AVStream *st
 {
     const AVCodecParameters *par = stream->codecpar;
     out->has_video               = true;
+    out->from_picture            = first != NULL;
     out->width                   = positive_size(first ? first->width : par->width);
     out->height                  = positive_size(first ? first->height : par->height);
     out->frame_rate_hz           = positive_ratio(stream->avg_frame_rate);

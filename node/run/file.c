@@ -2,6 +2,7 @@
 #include "common/log.h"
 #include "node/run/pipeline_parts.h"
 #include "node/run/snapshot.h"
+#include "node/run/technical.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -282,9 +283,14 @@ finish_tracks(file_run_t *run)
     for (size_t t = 0; t < KT_TRACKS && !err; t++)
         if (run->tracks[t])
             err = TRACKS[t]->finish(run->tracks[t], run->document);
+    const kt_technical_t facts = {.info            = &run->worker->media_info,
+                                  .counts          = &counts,
+                                  .content_s       = run->seconds,
+                                  .size_bytes      = run->opts->stream ? -1 : (int64_t)run->size_bytes,
+                                  .sound_wanted    = true,
+                                  .pictures_wanted = run->tracks[KT_TRACK_VIDEO] != NULL};
     if (!err)
-        kt_technical_write(run->document, &run->worker->media_info, &counts, run->seconds,
-                           run->opts->stream ? -1 : (int64_t)run->size_bytes);
+        kt_technical_write(run->document, &facts);
     return err;
 }
 

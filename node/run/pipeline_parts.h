@@ -56,11 +56,6 @@ KT_MUST_USE kt_err_t kt_source_media_info(kt_source_t *self, kt_media_info_t *ou
 KT_MUST_USE kt_err_t kt_source_read(kt_source_t *self, kt_chunk_t *out, bool *end);
 const char          *kt_source_why(const kt_source_t *self);
 
-// The technical group. counts: of the end, or of the moment of a snapshot. duration_s: of the decoded content; 0: none.
-// size_bytes: -1: a stream has none.
-void kt_technical_write(kt_document_t *document, const kt_media_info_t *media_info, const kt_media_counts_t *counts,
-                        double duration_s, int64_t size_bytes);
-
 // Applies the faults of ANALYZER_TEST_FAULT to this path: aborts, never returns (neither a deadline nor a cancel ends
 // it), or takes memory until there is none or twice max_bytes are taken (KT_ENOMEM, all given back).
 KT_MUST_USE kt_err_t kt_test_fault_inject(const kt_test_faults_t *faults, const char *path, uint64_t max_bytes);

@@ -218,6 +218,19 @@ Test(counts, sound_lasts_as_long_as_its_samples)
     cr_expect_float_eq(out.audio.coded_s, 100 * 1152 / 44100., 1e-9);
 }
 
+Test(counts, sound_that_nobody_decodes_lasts_as_long_as_its_packets)
+{
+    begin(0, 0);
+    for (int i = 0; i < 10; i++) {
+        kt_counts_packet_t p = {.pts = 44100 + i * 4410, .duration = 4410, .bytes = 417};
+        kt_counts_packet(&self, KT_COUNTS_SOUND, &p);
+    }
+    kt_counts_finish(&self, false, &out);
+    cr_expect_float_eq(out.audio.begin_s, 1, 1e-12);
+    cr_expect_float_eq(out.audio.end_s, 2, 1e-12);
+    cr_expect_eq(out.audio.decoded, 0);
+}
+
 Test(counts, durations_of_packets_that_are_wrong_do_not_count)
 {
     begin(0, 0);

@@ -1,0 +1,208 @@
+#include "node/run/technical_parts.h"
+
+#include <math.h>
+#include <string.h>
+
+static const char NOT_STATED[] = "not stated by the file";
+
+void
+kt_technical_text(kt_document_t *document, kt_feature_t feature, const char *value)
+{
+    if (value[0])
+        kt_document_text(document, feature, value);
+    else
+        kt_document_null(document, feature, NOT_STATED);
+}
+
+void
+kt_technical_count(kt_document_t *document, kt_feature_t feature, uint64_t value)
+{
+    if (value > 0)
+        kt_document_int(document, feature, (int64_t)value);
+    else
+        kt_document_null(document, feature, NOT_STATED);
+}
+
+void
+kt_technical_positive(kt_document_t *document, kt_feature_t feature, double value, const char *method)
+{
+    if (value > 0) {
+        kt_document_real(document, feature, value);
+        kt_document_method(document, feature, method);
+    } else {
+        kt_document_null(document, feature, NOT_STATED);
+    }
+}
+
+// Of the file: from the beginning of its sound or picture, whichever is first, to the end of both. If one begins when
+// the other has ended, the times of one of them are wrong: then the longer one.
+static double
+duration_of(const kt_media_counts_t *counts)
+{
+    const kt_stream_counts_t *a = &counts->audio, *v = &counts->video;
+    double                    sound_s = a->end_s - a->begin_s, film_s = v->end_s - v->begin_s;
+    bool                      both = sound_s > 0 && film_s > 0 && a->begin_s < v->end_s && v->begin_s < a->end_s;
+    return both ? fmax(a->end_s, v->end_s) - fmin(a->begin_s, v->begin_s) : fmax(sound_s, film_s);
+}
+
+static void
+write_durations(kt_document_t *document, const kt_technical_t *facts, double duration_s)
+{
+    const kt_stream_counts_t *a = &facts->counts->audio, *v = &facts->counts->video;
+    bool                      decoded = (!facts->info->has_audio || a->decoded > 0) &&
+                   (!facts->info->has_video || (v->decoded > 0 && facts->counts->every_picture));
+    if (duration_s > 0)
+        kt_technical_positive(document, FEATURE(duration), duration_s, decoded ? "decoded" : "packets");
+    else if (facts->content_s > 0)
+        kt_technical_positive(document, FEATURE(duration), facts->content_s, "decoded");
+    else
+        kt_technical_positive(document, FEATURE(duration), facts->info->duration_s, "header");
+    if (facts->info->has_audio)
+        kt_technical_positive(document, FEATURE(audio_duration),
+                              a->packets > 0            ? a->end_s - a->begin_s
+                              : !facts->info->has_video ? facts->content_s
+                                                        : 0,
+                              a->decoded > 0 || a->packets == 0 ? "decoded" : "packets");
+    else
+        kt_document_null(document, FEATURE(audio_duration), "no sound");
+    if (facts->info->has_video)
+        kt_technical_positive(document, FEATURE(video_duration), v->end_s - v->begin_s,
+                              facts->counts->every_picture ? "decoded" : "packets");
+    else
+        kt_document_null(document, FEATURE(video_duration), "no video");
+    kt_technical_positive(document, FEATURE(declared_duration), facts->info->duration_s, "header");
+}
+
+// Of the time that the file declares, without the packets of its main stream that were skipped.
+static void
+write_decoded_share(kt_document_t *document, const kt_technical_t *facts, double duration_s)
+{
+    const kt_media_counts_t  *c    = facts->counts;
+    const kt_stream_counts_t *main = facts->info->has_video && c->video.decoded > 0 ? &c->video : &c->audio;
+    double                    share;
+    if (main->packets == 0 || main->decoded == 0) {
+        kt_document_null(document, FEATURE(decoded_share), "nothing has been decoded");
+        return;
+    }
+    share = 1 - (double)(main->damaged < main->packets ? main->damaged : main->packets) / (double)main->packets;
+    if (duration_s > 0 && duration_s < facts->info->duration_s)
+        share *= duration_s / facts->info->duration_s;
+    kt_document_real(document, FEATURE(decoded_share), share);
+}
+
+static void
+write_bit_rate(kt_document_t *document, kt_feature_t feature, const kt_stream_counts_t *stream, double seconds,
+               uint64_t declared_bps)
+{
+    if (stream->bytes > 0 && seconds > 0) {
+        kt_document_int(document, feature, llround(fmin(8 * (double)stream->bytes / seconds, 1e12)));
+        kt_document_method(document, feature, "packets");
+    } else {
+        kt_technical_count(document, feature, declared_bps);
+        kt_document_method(document, feature, "header");
+    }
+}
+
+static void
+write_bit_rates(kt_document_t *document, const kt_technical_t *facts)
+{
+    const kt_media_info_t    *info = facts->info;
+    const kt_stream_counts_t *a = &facts->counts->audio, *v = &facts->counts->video;
+    uint64_t                  sound_bps = info->audio_bit_rate_bps;
+    if (!sound_bps && !info->has_video)
+        sound_bps = info->bit_rate_bps;
+    if (info->has_audio)
+        write_bit_rate(document, FEATURE(audio_bit_rate), a, a->coded_s, sound_bps);
+    else
+        kt_document_null(document, FEATURE(audio_bit_rate), "no sound");
+    if (info->has_video)
+        write_bit_rate(document, FEATURE(bit_rate), v, v->end_s - v->begin_s,
+                       info->video_bit_rate_bps ? info->video_bit_rate_bps : info->bit_rate_bps);
+    else
+        write_bit_rate(document, FEATURE(bit_rate), a, a->coded_s, sound_bps);
+}
+
+static void
+write_container(kt_document_t *document, const kt_technical_t *facts)
+{
+    const kt_media_info_t *info = facts->info;
+    kt_technical_text(document, FEATURE(container), info->container);
+    kt_technical_text(document, FEATURE(codec), info->has_video ? info->video_codec : info->audio_codec);
+    kt_document_bool(document, FEATURE(has_audio), info->has_audio);
+    kt_document_bool(document, FEATURE(has_video), info->has_video);
+    kt_document_bool(document, FEATURE(has_cover_art), info->has_cover_art);
+    kt_document_int(document, FEATURE(streams), info->streams);
+    if (facts->size_bytes >= 0)
+        kt_document_int(document, FEATURE(file_size), facts->size_bytes);
+    else
+        kt_document_null(document, FEATURE(file_size), "a stream has no size");
+    for (size_t i = 0; i < info->tag_count && i < KT_MEDIA_TAGS; i++)
+        kt_document_tag(document, FEATURE(tags), info->tags[i].key, info->tags[i].value);
+}
+
+static json_t *
+stream_object(const kt_media_stream_t *stream)
+{
+    json_t *object = kt_json_object();
+    bool    good =
+        object && kt_json_set(object, "kind", kt_json_text(stream->kind)) &&
+        kt_json_set(object, "codec", kt_json_text(stream->codec)) &&
+        kt_json_set(object, "language", stream->language[0] ? kt_json_text(stream->language) : kt_json_null()) &&
+        kt_json_set(object, "id", kt_json_int(stream->id)) &&
+        kt_json_set(object, "default", kt_json_bool(stream->is_default)) &&
+        kt_json_set(object, "forced", kt_json_bool(stream->forced));
+    if (!good)
+        kt_json_free(&object);
+    return object;
+}
+
+static void
+write_streams(kt_document_t *document, const kt_media_info_t *info)
+{
+    const char *languages[KT_MEDIA_STREAMS];
+    size_t      n    = 0;
+    json_t     *list = kt_json_array();
+    for (size_t i = 0; i < info->stream_count && i < KT_MEDIA_STREAMS; i++) {
+        if (list && !kt_json_append(list, stream_object(&info->stream[i])))
+            kt_json_free(&list);
+        if (!strcmp(info->stream[i].kind, "subtitle"))
+            languages[n++] = info->stream[i].language[0] ? info->stream[i].language : "und";
+    }
+    kt_document_objects(document, FEATURE(stream_list), list);
+    kt_document_texts(document, FEATURE(subtitle_languages), languages, n);
+}
+
+static void
+write_sound(kt_document_t *document, const kt_media_info_t *info)
+{
+    static const kt_feature_t absent[] = {FEATURE(audio_codec), FEATURE(sample_rate), FEATURE(bits_per_sample),
+                                          FEATURE(channel_layout)};
+    if (info->has_audio) {
+        kt_technical_text(document, FEATURE(audio_codec), info->audio_codec);
+        kt_technical_count(document, FEATURE(sample_rate), info->rate_hz);
+        kt_document_int(document, FEATURE(bits_per_sample), info->bits_per_sample);
+        kt_technical_count(document, FEATURE(audio_channels), info->channels);
+        kt_technical_text(document, FEATURE(channel_layout), info->layout);
+        return;
+    }
+    for (size_t i = 0; i < sizeof absent / sizeof *absent; i++)
+        kt_document_null(document, absent[i], "no sound");
+    kt_document_int(document, FEATURE(audio_channels), 0);
+}
+
+void
+kt_technical_write(kt_document_t *document, const kt_technical_t *facts)
+{
+    double duration_s = duration_of(facts->counts);
+    write_container(document, facts);
+    write_durations(document, facts, duration_s);
+    write_bit_rates(document, facts);
+    write_sound(document, facts->info);
+    write_streams(document, facts->info);
+    kt_document_int(document, FEATURE(damaged_packets),
+                    (int64_t)(facts->counts->audio.damaged + facts->counts->video.damaged));
+    write_decoded_share(document, facts, duration_s);
+    kt_document_objects(document, FEATURE(warnings), kt_technical_warnings(facts, duration_s));
+    if (facts->info->has_video)  // else the document has a reason for these nulls
+        kt_technical_write_picture(document, facts);
+}
