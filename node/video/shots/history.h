@@ -1,0 +1,43 @@
+// kt_shot_history -- the last different pictures of a stream, each with what changed from the one before. Files store
+// pictures twice (films at another rate, drawings, screen recordings); a picture that equals the last different one is
+// not entered. Pictures have serial numbers from 0. One thread.
+#pragma once
+
+#include "node/video/shots/difference.h"
+
+#include <stdbool.h>
+
+enum { KT_SHOT_HISTORY = 128 };  // pictures that are kept
+
+typedef struct kt_shot_history {
+    kt_shot_size_t    size;
+    uint64_t          count;  // of pictures so far: serial numbers end before it
+    kt_shot_picture_t picture[KT_SHOT_HISTORY];
+    float             change[KT_SHOT_HISTORY];  // kt_shot_difference to the picture before
+    uint8_t          *memory;
+} kt_shot_history_t;
+
+// For reduced planes of this size. KT_ENOMEM
+KT_MUST_USE kt_err_t kt_shot_history_init(kt_shot_history_t *self, uint32_t width, uint32_t height);
+void                 kt_shot_history_fini(kt_shot_history_t *self);
+// Returns whether it was entered: it differs from the last one.
+bool kt_shot_history_push(kt_shot_history_t *self, const kt_video_frame_t *frame, const kt_image_stats_t *stats);
+
+// The pictures of serial numbers oldest..count - 1 are there.
+static inline uint64_t
+kt_shot_history_oldest(const kt_shot_history_t *self)
+{
+    return self->count > KT_SHOT_HISTORY ? self->count - KT_SHOT_HISTORY : 0;
+}
+
+static inline const kt_shot_picture_t *
+kt_shot_history_at(const kt_shot_history_t *self, uint64_t serial)
+{
+    return &self->picture[serial % KT_SHOT_HISTORY];
+}
+
+static inline float
+kt_shot_history_change(const kt_shot_history_t *self, uint64_t serial)
+{
+    return self->change[serial % KT_SHOT_HISTORY];
+}
