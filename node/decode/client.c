@@ -26,17 +26,24 @@ enum { GRACE_MS = 2000, GOODBYE_MS = 2000 };
 typedef enum state { FRESH, READING, ENDED } state_t;
 
 struct kt_decode {
-    int                control_fd;
-    const uint8_t     *ring;
-    float             *pcm;  // samples are copied out of the ring: the child could change them while they are read
-    state_t            state;
-    kt_err_t           err;  // sticky
-    char               why[KT_WHY_BYTES];
-    kt_decode_limits_t limits;
-    int64_t            wall_ms;  // when the wall-clock limit is reached
-    uint32_t           rate_hz, channels;
-    kt_media_counts_t  counts;
-    uint64_t           frames, peak_bytes, cpu_us;
+    int                 control_fd;
+    const uint8_t      *ring;
+    bool                pictures;  // wanted: the ring has large slots
+    float              *pcm;       // everything is copied out of the ring: the child could change it while it is read
+    uint8_t            *small, *whole;
+    size_t              whole_bytes;
+    kt_motion_vector_t *vectors;
+    state_t             state;
+    kt_err_t            err;  // sticky
+    char                why[KT_WHY_BYTES];
+    kt_decode_limits_t  limits;
+    int64_t             wall_ms;  // when the wall-clock limit is reached
+    uint32_t            rate_hz, channels;
+    kt_media_counts_t   counts;
+    uint64_t            frames, peak_bytes, cpu_us;
+    uint64_t            n_pictures;
+    double              first_s;  // time of the first picture
+    kt_decode_picture_t last;     // that was accepted
     struct {
         kt_decode_record_t record;
         union {
@@ -165,6 +172,7 @@ next_record(kt_decode_t *self, size_t *bytes)
     const size_t described = *bytes - sizeof self->in.record;
     switch (self->in.record.kind) {
     case KT_DECODE_MEDIA_INFO: return KT_OK;
+    case KT_DECODE_PICTURE: return described == sizeof self->in.picture ? KT_OK : fail_protocol(self);
     case KT_DECODE_END: return described == sizeof self->in.counts ? KT_OK : fail_protocol(self);
     default: break;
     }
@@ -196,57 +204,134 @@ kt_decode_media_info(kt_decode_t *self, kt_media_info_t *out)
         return fail_protocol(self);
 
     kt_tidy_media_info(info);
-    if (info->has_audio &&
+    if (info->has_audio && !info->audio_why[0] &&
         (info->rate_hz < 1 || info->rate_hz > KT_RATE_MAX_HZ || info->channels < 1 || info->channels > KT_CHANNELS_MAX))
         return decode_fail(self, KT_ESTREAM, "the stream's rate or channel count");
-    self->rate_hz  = info->has_audio ? info->rate_hz : 0;
-    self->channels = info->has_audio ? info->channels : 0;
-    self->state    = READING;
-    *out           = *info;
+    const bool sound = info->has_audio && !info->audio_why[0];
+    self->rate_hz    = sound ? info->rate_hz : 0;
+    self->channels   = sound ? info->channels : 0;
+    self->state      = READING;
+    *out             = *info;
     return KT_OK;
 }
 
-static kt_err_t
-accept_pcm(kt_decode_t *self, size_t *frames)
+// Fails only where the child has exited or reads nothing: then its last record, or its exit, comes next.
+static void
+return_slot(kt_decode_t *self, uint32_t slot)
 {
-    kt_decode_record_t record = {.kind = KT_DECODE_SLOT, .slot = self->in.record.slot};
-    uint32_t           bytes = self->in.record.bytes, frame_bytes = self->channels * (uint32_t)sizeof(float);
-    if (record.slot >= KT_RING_SLOTS || !bytes || bytes > KT_RING_SLOT_BYTES || !frame_bytes || bytes % frame_bytes)
+    const kt_decode_record_t record = {.kind = KT_DECODE_SLOT, .slot = slot};
+    (void)!send(self->control_fd, &record, sizeof record, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static kt_err_t
+accept_pcm(kt_decode_t *self, kt_decoded_t *out)
+{
+    const uint32_t slot = self->in.record.slot, bytes = self->in.record.bytes;
+    const uint32_t frame_bytes = self->channels * (uint32_t)sizeof(float);
+    if (slot >= KT_RING_SLOTS || !bytes || bytes > KT_RING_SLOT_BYTES || !frame_bytes || bytes % frame_bytes)
         return fail_protocol(self);
     self->frames += bytes / frame_bytes;
     if ((double)self->frames > self->limits.max_duration_s * self->rate_hz)
         return decode_fail(self, KT_ETOOLONG, "more sound than is permitted");
-    memcpy(self->pcm, self->ring + (size_t)record.slot * KT_RING_SLOT_BYTES, bytes);
-    // Fails only where the child has exited or reads nothing: then its last record, or its exit, comes next.
-    (void)!send(self->control_fd, &record, sizeof record, MSG_DONTWAIT | MSG_NOSIGNAL);
-    *frames = bytes / frame_bytes;
+    memcpy(self->pcm, self->ring + (size_t)slot * KT_RING_SLOT_BYTES, bytes);
+    return_slot(self, slot);
+    *out = (kt_decoded_t){.kind = KT_DECODED_SOUND, .pcm = self->pcm, .frames = bytes / frame_bytes};
+    return KT_OK;
+}
+
+static kt_yuv_t
+yuv_of(const uint8_t *planes, uint32_t width, uint32_t height)
+{
+    const size_t luma = (size_t)width * height, c_width = (width + 1) / 2, chroma = c_width * ((height + 1) / 2);
+    return (kt_yuv_t){.width    = width,
+                      .height   = height,
+                      .y        = planes,
+                      .u        = planes + luma,
+                      .v        = planes + luma + chroma,
+                      .y_stride = width,
+                      .c_stride = c_width};
+}
+
+static kt_err_t
+copy_whole(kt_decode_t *self, const kt_decode_picture_t *p)
+{
+    const size_t bytes = kt_yuv_bytes(p->whole_width, p->whole_height);
+    if (bytes > self->whole_bytes) {
+        free(self->whole);
+        self->whole       = malloc(bytes);
+        self->whole_bytes = self->whole ? bytes : 0;
+        if (!self->whole)
+            return decode_fail(self, KT_ENOMEM, "a whole picture");
+    }
+    memcpy(self->whole, self->ring + KT_RING_BYTES + (size_t)(p->large_slot - KT_RING_SLOTS) * KT_LARGE_BYTES, bytes);
+    return_slot(self, p->large_slot);
+    return KT_OK;
+}
+
+static kt_err_t
+accept_picture(kt_decode_t *self, kt_decoded_t *out)
+{
+    const kt_decode_picture_t *p     = &self->in.picture;
+    const uint32_t             slot  = self->in.record.slot;
+    const bool                 whole = (p->flags & KT_FRAME_SAMPLED) != 0;
+    if (!self->pictures || slot >= KT_RING_SLOTS ||
+        !kt_tidy_picture_ok(p, self->n_pictures ? &self->last : NULL, self->in.record.bytes))
+        return fail_protocol(self);
+    self->first_s = self->n_pictures ? self->first_s : p->time_s;
+    self->last    = *p;
+    self->n_pictures++;
+    if (p->time_s - self->first_s > self->limits.max_duration_s)
+        return decode_fail(self, KT_ETOOLONG, "a longer film than is permitted");
+    const uint8_t *from = self->ring + (size_t)slot * KT_RING_SLOT_BYTES;
+    memcpy(self->small, from, kt_yuv_bytes(p->width, p->height));
+    memcpy(self->vectors, from + kt_vectors_offset(p->width, p->height), p->vectors * sizeof *self->vectors);
+    return_slot(self, slot);
+    kt_err_t err = whole ? copy_whole(self, p) : KT_OK;
+    for (uint32_t i = 0; i < p->vectors; i++)
+        self->vectors[i].backward = self->vectors[i].backward != 0;
+    *out = (kt_decoded_t){.kind    = KT_DECODED_PICTURE,
+                          .picture = {.index        = p->index,
+                                      .time_s       = p->time_s,
+                                      .flags        = p->flags,
+                                      .whole_factor = p->whole_factor,
+                                      .small        = yuv_of(self->small, p->width, p->height),
+                                      .vectors      = p->has_vectors ? self->vectors : NULL,
+                                      .n_vectors    = p->vectors}};
+    if (whole && !err)
+        out->picture.whole = yuv_of(self->whole, p->whole_width, p->whole_height);
+    return err;
+}
+
+static kt_err_t
+accept_end(kt_decode_t *self, kt_decoded_t *out)
+{
+    self->state  = ENDED;
+    self->counts = self->in.counts;
+    kt_tidy_counts(&self->counts);
+    await_exit(self);
+    *out = (kt_decoded_t){.kind = KT_DECODED_END};
     return KT_OK;
 }
 
 kt_err_t
 kt_decode_read(kt_decode_t *self, kt_decoded_t *out)
 {
-    size_t bytes, count = 0;
+    size_t bytes;
     if (self->err != KT_OK)
         return self->err;
     kt_assert(self->state != FRESH);
-    if (self->state == READING) {
-        kt_err_t err = next_record(self, &bytes);
-        if (err == KT_OK && self->in.record.kind == KT_DECODE_PCM)
-            err = accept_pcm(self, &count);
-        else if (err == KT_OK && self->in.record.kind == KT_DECODE_MEDIA_INFO)
-            err = fail_protocol(self);
-        if (err != KT_OK)
-            return err;
-        if (!count) {
-            self->state  = ENDED;
-            self->counts = self->in.counts;
-            kt_tidy_counts(&self->counts);
-            await_exit(self);
-        }
+    *out = (kt_decoded_t){.kind = KT_DECODED_END};
+    if (self->state == ENDED)
+        return KT_OK;
+    kt_err_t err = next_record(self, &bytes);
+    if (err)
+        return err;
+    switch (self->in.record.kind) {
+    case KT_DECODE_PCM: return accept_pcm(self, out);
+    case KT_DECODE_PICTURE: return accept_picture(self, out);
+    case KT_DECODE_END: return accept_end(self, out);
+    default: return fail_protocol(self);
     }
-    *out = (kt_decoded_t){.kind = count ? KT_DECODED_SOUND : KT_DECODED_END, .pcm = self->pcm, .frames = count};
-    return KT_OK;
 }
 
 kt_err_t
@@ -264,17 +349,21 @@ kt_decode_open(kt_decode_server_t *server, int fd, const kt_decode_limits_t *lim
     self->control_fd = -1;
     self->limits     = *limits;
     self->wall_ms    = kt_clock_ms() + (int64_t)limits->wall_s * 1000;
+    self->pictures   = want->pictures != 0;
     self->pcm        = malloc(KT_RING_SLOT_BYTES);
-    if (!self->pcm)
+    self->small      = self->pictures ? malloc(kt_yuv_bytes(KT_SMALL_MOST, KT_SMALL_MOST)) : NULL;
+    self->vectors    = self->pictures ? malloc(KT_VECTORS_MAX * sizeof *self->vectors) : NULL;
+    if (!self->pcm || (self->pictures && (!self->small || !self->vectors)))
         goto fail;
 
     // A ring that neither side can shrink: the other would get SIGBUS on reading it.
-    err      = KT_ESYSTEM;
-    int ring = fds[KT_FD_RING] = memfd_create("kithara-pcm", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (ring < 0 || ftruncate(ring, KT_RING_BYTES) ||
+    err                     = KT_ESYSTEM;
+    const size_t ring_bytes = KT_RING_AND_LARGE_BYTES(self->pictures);
+    int          ring = fds[KT_FD_RING] = memfd_create("kithara-pcm", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (ring < 0 || ftruncate(ring, (off_t)ring_bytes) ||
         fcntl(ring, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
         goto fail;
-    void *mapped = mmap(NULL, KT_RING_BYTES, PROT_READ, MAP_SHARED, ring, 0);
+    void *mapped = mmap(NULL, ring_bytes, PROT_READ, MAP_SHARED, ring, 0);
     if (mapped == MAP_FAILED)
         goto fail;
     self->ring = mapped;
@@ -324,8 +413,11 @@ kt_decode_close(kt_decode_t **self_p)
     if (self->control_fd >= 0)
         close(self->control_fd);  // the server detects it and ends the child
     if (self->ring)
-        munmap((void *)self->ring, KT_RING_BYTES);
+        munmap((void *)self->ring, KT_RING_AND_LARGE_BYTES(self->pictures));
     free(self->pcm);
+    free(self->small);
+    free(self->whole);
+    free(self->vectors);
     free(self);
     *self_p = NULL;
 }

@@ -64,8 +64,8 @@ KT_MUST_USE kt_err_t kt_decode_open(kt_decode_server_t *server, int fd, const kt
 KT_MUST_USE kt_err_t kt_decode_media_info(kt_decode_t *self, kt_media_info_t *out);
 // The next samples or the next picture, both kinds in the order of the file, each kind in the order of time. A stream
 // that cannot be decoded leaves the other one; its reason is in the media info, or kt_decode_counts has nothing decoded
-// of it. Errors as above, where nothing that is wanted can be decoded: KT_ENOAUDIO (there is no such stream),
-// KT_ECODEC, KT_EDAMAGED; and KT_ETOOLONG.
+// of it. A file whose only stream is not wanted ends at once, with its counts. Errors as above, where nothing that is
+// wanted can be decoded: KT_ENOAUDIO (neither sound nor a moving picture), KT_ECODEC, KT_EDAMAGED; and KT_ETOOLONG.
 KT_MUST_USE kt_err_t kt_decode_read(kt_decode_t *self, kt_decoded_t *out);
 // Why the last call failed, one sentence part with FFmpeg's message; "" after a success.
 const char *kt_decode_why(const kt_decode_t *self);

@@ -71,6 +71,9 @@ typedef struct kt_decode_record {
     char     why[KT_WHY_BYTES];  // FAULT
 } kt_decode_record_t;
 
+// Bytes of the ring: large: with the large slots.
+#define KT_RING_AND_LARGE_BYTES(large) ((size_t)KT_RING_BYTES + ((large) ? (size_t)KT_LARGE_SLOTS * KT_LARGE_BYTES : 0))
+
 // Follows a PICTURE record. Planes without gaps: Y, U, V, then the vectors.
 typedef struct kt_decode_picture {
     uint64_t index;
@@ -79,8 +82,16 @@ typedef struct kt_decode_picture {
     uint32_t width, height;              // of the reduced planes
     uint32_t whole_width, whole_height;  // of the whole picture; 0: none
     uint32_t large_slot;                 // that it lies in, from KT_RING_SLOTS on
-    uint32_t vectors;
+    uint32_t has_vectors, vectors;       // has_vectors: 0: the codec exports none
+    uint32_t reserved;                   // 0
 } kt_decode_picture_t;
+
+// Where the vectors lie in a slot.
+static inline size_t
+kt_vectors_offset(uint32_t width, uint32_t height)
+{
+    return (kt_yuv_bytes(width, height) + 7) / 8 * 8;
+}
 
 // Bytes of media info that are sent: without the unused tags.
 #define KT_MEDIA_INFO_BYTES(tag_count) (offsetof(kt_media_info_t, tags) + (size_t)(tag_count) * sizeof(kt_media_tag_t))

@@ -131,3 +131,29 @@ kt_tidy_counts(kt_media_counts_t *counts)
     counts->audio.end_s = fmax(counts->audio.end_s, counts->audio.begin_s);
     counts->video.end_s = fmax(counts->video.end_s, counts->video.begin_s);
 }
+
+static bool
+in_range(uint32_t value, uint32_t least, uint32_t most)
+{
+    return value >= least && value <= most;
+}
+
+bool
+kt_tidy_picture_ok(const kt_decode_picture_t *p, const kt_decode_picture_t *before, uint32_t bytes)
+{
+    const uint32_t flags = 2 * KT_FRAME_NO_TIME - 1;
+    if (!in_range(p->width, 1, KT_SMALL_MOST) || !in_range(p->height, 1, KT_SMALL_MOST) || p->flags & ~flags ||
+        p->has_vectors > 1 || p->vectors > (p->has_vectors ? KT_VECTORS_MAX : 0) || !isfinite(p->time_s) ||
+        fabs(p->time_s) > TIME_MOST_S || !in_range(p->whole_factor, 1, KT_VIDEO_SIDE_MAX / KT_WHOLE_MOST) ||
+        bytes != kt_vectors_offset(p->width, p->height) + p->vectors * sizeof(kt_motion_vector_t))
+        return false;
+    if (p->flags & KT_FRAME_SAMPLED &&
+        (!in_range(p->whole_width, 1, KT_WHOLE_MOST) || !in_range(p->whole_height, 1, KT_WHOLE_MOST) ||
+         !in_range(p->large_slot, KT_RING_SLOTS, KT_RING_SLOTS + KT_LARGE_SLOTS - 1)))
+        return false;
+    if (!before)
+        return p->index == 0;
+    return p->index == before->index + 1 && p->time_s >= before->time_s && p->width == before->width &&
+           p->height == before->height && p->whole_factor == before->whole_factor &&
+           p->has_vectors == before->has_vectors;
+}

@@ -8,10 +8,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+enum { PCM_SEND_BYTES = KT_RING_SLOT_BYTES / 8 };
+
 kt_err_t
-kt_channel_init(kt_channel_t *self, int control_fd, int ring_fd)
+kt_channel_init(kt_channel_t *self, int control_fd, int ring_fd, bool large)
 {
-    void *ring = mmap(NULL, KT_RING_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, ring_fd, 0);
+    void *ring = mmap(NULL, KT_RING_AND_LARGE_BYTES(large), PROT_READ | PROT_WRITE, MAP_SHARED, ring_fd, 0);
     if (ring == MAP_FAILED)
         return KT_ESYSTEM;
     *self = (kt_channel_t){.control_fd = control_fd, .ring = ring};
@@ -40,21 +42,36 @@ receive_slot(kt_channel_t *self)
     do
         n = recv(self->control_fd, &record, sizeof record, 0);
     while (n < 0 && errno == EINTR);
-    if (n != sizeof record || record.kind != KT_DECODE_SLOT || record.slot >= KT_RING_SLOTS)
+    if (n != sizeof record || record.kind != KT_DECODE_SLOT || record.slot >= KT_RING_SLOTS + KT_LARGE_SLOTS)
         _exit(0);
     self->taken[record.slot] = false;
 }
 
 static void
-send_slot(kt_channel_t *self)
+send_pcm(kt_channel_t *self)
 {
-    if (!self->fill_bytes)
+    if (!self->filling)
         return;
-    kt_decode_record_t record = {.kind = KT_DECODE_PCM, .slot = self->slot, .bytes = (uint32_t)self->fill_bytes};
-    self->taken[self->slot]   = true;
+    kt_decode_record_t record = {.kind = KT_DECODE_PCM, .slot = self->pcm_slot, .bytes = (uint32_t)self->pcm_bytes};
+    self->filling             = false;
     channel_send(self, &record, NULL, 0);
-    self->fill_bytes = 0;
-    self->slot       = (self->slot + 1) % KT_RING_SLOTS;
+}
+
+// The next free one of `count` slots from `first` on, and waits for one to be returned.
+static uint32_t
+take_slot(kt_channel_t *self, uint32_t first, uint32_t count, uint32_t *next)
+{
+    for (;;) {
+        for (uint32_t i = 0; i < count; i++) {
+            const uint32_t slot = first + (*next + i) % count;
+            if (self->taken[slot])
+                continue;
+            self->taken[slot] = true;
+            *next             = (slot - first + 1) % count;
+            return slot;
+        }
+        receive_slot(self);
+    }
 }
 
 void
@@ -71,22 +88,56 @@ kt_channel_pcm(kt_channel_t *self, const float *pcm, size_t frames, uint32_t cha
     size_t         left = frames * frame_bytes;
     const uint8_t *from = (const uint8_t *)pcm;
     while (left) {
-        while (self->taken[self->slot])
-            receive_slot(self);
-        size_t n = room - self->fill_bytes < left ? room - self->fill_bytes : left;
-        memcpy(self->ring + (size_t)self->slot * KT_RING_SLOT_BYTES + self->fill_bytes, from, n);
-        self->fill_bytes += n;
+        if (!self->filling) {
+            self->pcm_slot  = take_slot(self, 0, KT_RING_SLOTS, &self->slot);
+            self->pcm_bytes = 0;
+            self->filling   = true;
+        }
+        size_t n = room - self->pcm_bytes < left ? room - self->pcm_bytes : left;
+        memcpy(self->ring + (size_t)self->pcm_slot * KT_RING_SLOT_BYTES + self->pcm_bytes, from, n);
+        self->pcm_bytes += n;
         from += n;
         left -= n;
-        if (self->fill_bytes == room)
-            send_slot(self);
+        if (self->pcm_bytes == room)
+            send_pcm(self);
     }
+}
+
+uint8_t *
+kt_channel_slot(kt_channel_t *self, uint32_t *slot)
+{
+    if (self->filling && self->pcm_bytes >= PCM_SEND_BYTES)
+        send_pcm(self);
+    *slot = take_slot(self, 0, KT_RING_SLOTS, &self->slot);
+    return self->ring + (size_t)*slot * KT_RING_SLOT_BYTES;
+}
+
+uint8_t *
+kt_channel_large(kt_channel_t *self, uint32_t *slot)
+{
+    *slot = take_slot(self, KT_RING_SLOTS, KT_LARGE_SLOTS, &self->large);
+    return self->ring + KT_RING_BYTES + (size_t)(*slot - KT_RING_SLOTS) * KT_LARGE_BYTES;
+}
+
+void
+kt_channel_release(kt_channel_t *self, uint32_t slot)
+{
+    self->taken[slot] = false;
+}
+
+void
+kt_channel_picture(kt_channel_t *self, uint32_t slot, const kt_decode_picture_t *picture)
+{
+    const size_t bytes =
+        kt_vectors_offset(picture->width, picture->height) + (size_t)picture->vectors * sizeof(kt_motion_vector_t);
+    channel_send(self, &(kt_decode_record_t){.kind = KT_DECODE_PICTURE, .slot = slot, .bytes = (uint32_t)bytes},
+                 picture, sizeof *picture);
 }
 
 void
 kt_channel_end(kt_channel_t *self, const kt_media_counts_t *counts)
 {
-    send_slot(self);
+    send_pcm(self);
     channel_send(self, &(kt_decode_record_t){.kind = KT_DECODE_END}, counts, sizeof *counts);
     _exit(0);
 }
@@ -96,7 +147,7 @@ kt_channel_fault(kt_channel_t *self, kt_err_t err, const char *why)
 {
     kt_decode_record_t record = {.kind = KT_DECODE_FAULT, .code = err};
     (void)kt_text_sanitize(record.why, sizeof record.why, why, strlen(why));
-    send_slot(self);
+    send_pcm(self);
     channel_send(self, &record, NULL, 0);
     _exit(0);
 }

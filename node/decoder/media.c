@@ -10,13 +10,6 @@
 // FAILURES_MAX: demuxer errors in a row after which the rest of the file is given up.
 enum { IO_BYTES = 64 * 1024, FAILURES_MAX = 64 };
 
-static const char CODECS[] =
-    "mp1,mp1float,mp2,mp2float,mp3,mp3float,aac,vorbis,opus,flac,alac,wavpack,ac3,eac3,"
-    "pcm_u8,pcm_s8,pcm_s8_planar,pcm_s16le,pcm_s16be,pcm_s16le_planar,pcm_s16be_planar,pcm_u16le,pcm_u16be,"
-    "pcm_s24le,pcm_s24be,pcm_s24le_planar,pcm_u24le,pcm_u24be,pcm_s32le,pcm_s32be,pcm_s32le_planar,pcm_u32le,pcm_u32be,"
-    "pcm_s64le,pcm_s64be,pcm_f32le,pcm_f32be,pcm_f64le,pcm_f64be,pcm_alaw,pcm_mulaw,"
-    "adpcm_ms,adpcm_ima_wav,adpcm_ima_qt";
-
 // While it searches for streams FFmpeg may also open these: for MPEG-4 part 2 it takes the picture's size from the
 // first picture alone. All other sizes come from the container.
 static const char SIZE_CODECS[] = "mpeg4,h263";
@@ -76,6 +69,9 @@ media_fail(kt_media_t *self, int code, kt_err_t otherwise, const char *doing)
     return code == AVERROR(ENOMEM) ? KT_EDECMEM : otherwise;
 }
 
+// Cover art, and the pictures of a list of chapters.
+enum { STILL = AV_DISPOSITION_ATTACHED_PIC | AV_DISPOSITION_TIMED_THUMBNAILS };
+
 // The best audio stream, and the first moving picture or the one that is marked as default.
 static void
 select_streams(kt_media_t *self)
@@ -85,14 +81,17 @@ select_streams(kt_media_t *self)
     self->audio             = best >= 0 ? format->streams[best] : NULL;
     for (unsigned i = 0; i < format->nb_streams; i++) {
         AVStream *s = format->streams[i];
-        if ((int)i != best)
-            s->discard = AVDISCARD_ALL;
-        if (s->codecpar->codec_type != AVMEDIA_TYPE_VIDEO || s->disposition & AV_DISPOSITION_ATTACHED_PIC)
+        s->discard  = AVDISCARD_ALL;
+        if (s->codecpar->codec_type != AVMEDIA_TYPE_VIDEO || s->disposition & STILL)
             continue;
         if (!self->video ||
             (s->disposition & AV_DISPOSITION_DEFAULT && !(self->video->disposition & AV_DISPOSITION_DEFAULT)))
             self->video = s;
     }
+    if (self->audio)
+        self->audio->discard = AVDISCARD_DEFAULT;
+    if (self->video)
+        self->video->discard = AVDISCARD_DEFAULT;
 }
 
 kt_err_t
@@ -108,14 +107,13 @@ kt_media_open(kt_media_t *self, kt_input_t *input, const kt_sniffed_t *sniffed)
         self->io = avio_alloc_context(buffer, IO_BYTES, 0, self, media_on_read, NULL, seek ? media_on_seek : NULL);
     self->format = avformat_alloc_context();
     self->packet = av_packet_alloc();
-    self->frame  = av_frame_alloc();
-    if (!self->io || !self->format || !self->packet || !self->frame)
+    if (!self->io || !self->format || !self->packet)
         return media_fail(self, AVERROR(ENOMEM), KT_EDECMEM, "starting");
     self->format->pb                 = self->io;
     self->format->io_open            = refuse_io;
     self->format->protocol_whitelist = av_strdup("none");
     self->format->format_whitelist   = av_strdup(KT_SNIFF_DEMUXERS);
-    self->format->codec_whitelist    = av_asprintf("%s,%s", CODECS, SIZE_CODECS);
+    self->format->codec_whitelist    = av_asprintf("%s,%s", KT_AUDIO_CODECS, SIZE_CODECS);
     if (!self->format->protocol_whitelist || !self->format->format_whitelist || !self->format->codec_whitelist)
         return media_fail(self, AVERROR(ENOMEM), KT_EDECMEM, "starting");
 
@@ -130,80 +128,25 @@ kt_media_open(kt_media_t *self, kt_input_t *input, const kt_sniffed_t *sniffed)
 }
 
 kt_err_t
-kt_media_open_codec(kt_media_t *self)
+kt_media_read(kt_media_t *self, bool *end)
 {
-    if (!self->audio) {
-        (void)snprintf(self->why, sizeof self->why, "no audio stream among %u", self->format->nb_streams);
-        return KT_ENOAUDIO;
-    }
-    const AVCodec *codec = avcodec_find_decoder(self->audio->codecpar->codec_id);
-    if (!codec || av_match_list(codec->name, CODECS, ',') <= 0) {
-        const char *name = avcodec_get_name(self->audio->codecpar->codec_id);
-        (void)snprintf(self->why, sizeof self->why, "no decoder for the codec %s", name);
-        return KT_ECODEC;
-    }
-    self->codec = avcodec_alloc_context3(codec);
-    int code    = self->codec ? avcodec_parameters_to_context(self->codec, self->audio->codecpar) : AVERROR(ENOMEM);
-    if (code >= 0) {
-        self->codec->thread_count = 1;
-        self->codec->pkt_timebase = self->audio->time_base;
-        code                      = avcodec_open2(self->codec, codec, NULL);
-    }
-    return code < 0 ? media_fail(self, code, KT_EDAMAGED, "opening the audio decoder") : KT_OK;
-}
-
-// Sends the decoder the next packet of the audio stream, or the request to drain. A packet that it refuses is skipped.
-// 0, or an error that ends the decoding.
-static int
-feed_codec(kt_media_t *self)
-{
-    int code, failures = 0;
-    for (;;) {
-        code = failures < FAILURES_MAX ? av_read_frame(self->format, self->packet) : AVERROR_EOF;
-        if (code == AVERROR_EOF || code == AVERROR(ENOMEM) || self->io_failed)
-            break;
-        if (code >= 0 && self->packet->stream_index == self->audio->index)
-            break;
-        if (code >= 0)
-            av_packet_unref(self->packet);
-        failures += code < 0;
-        self->damaged += code < 0;
-    }
-    if (code == AVERROR_EOF && !self->io_failed) {
-        self->draining = true;
-        code           = avcodec_send_packet(self->codec, NULL);
-        return code == AVERROR(ENOMEM) ? code : 0;
-    }
-    if (code < 0)
-        return code;
-    self->packets++;
-    code = avcodec_send_packet(self->codec, self->packet);
     av_packet_unref(self->packet);
-    self->damaged += code < 0;
-    self->unsupported |= code == AVERROR_PATCHWELCOME;
-    return code == AVERROR(ENOMEM) ? code : 0;
-}
-
-kt_err_t
-kt_media_next(kt_media_t *self, AVFrame **frame)
-{
     for (;;) {
-        int code = avcodec_receive_frame(self->codec, self->frame);
-        if (code >= 0) {
-            *frame = self->frame;
-            return KT_OK;
-        }
-        if (code == AVERROR_EOF || (self->draining && code != AVERROR(ENOMEM))) {
-            *frame = NULL;
-            return KT_OK;
-        }
-        if (code != AVERROR(EAGAIN) && code != AVERROR(ENOMEM)) {
-            self->damaged++;
-            self->unsupported |= code == AVERROR_PATCHWELCOME;
-        }
-        if (code != AVERROR(ENOMEM))
-            code = feed_codec(self);
-        if (code < 0)
+        const int code = self->failures < FAILURES_MAX ? av_read_frame(self->format, self->packet) : AVERROR_EOF;
+        if (self->io_failed || code == AVERROR(ENOMEM))
             return media_fail(self, code, KT_EIO, "reading");
+        *end = code == AVERROR_EOF;
+        if (*end) {
+            self->broken_off = self->failures >= FAILURES_MAX;
+            return KT_OK;
+        }
+        self->failures = code < 0 ? self->failures + 1 : 0;
+        self->damaged += code < 0;
+        if (code < 0)
+            continue;
+        const int index = self->packet->stream_index;
+        if ((self->audio && index == self->audio->index) || (self->video && index == self->video->index))
+            return KT_OK;
+        av_packet_unref(self->packet);
     }
 }

@@ -33,12 +33,14 @@ typedef struct kt_source {
     bool         stream;  // requested as one
     bool         seekable;
     uint64_t     at_bytes, size_bytes;
+    bool         has_video;
     uint32_t     rate_hz, channels;  // 0: no sound
     float       *raw;
     kt_decoded_t decoded;           // the last that was read
     const float *pcm;               // of it, not given out
     size_t       left;              // frames of it
     uint64_t     frames, pictures;  // given out
+    double       first_s;           // time of the first picture
     double       every_s;
     uint64_t     n_snapshots;
     bool         snapshot_due;  // at the end of the last chunk

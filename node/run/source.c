@@ -86,8 +86,9 @@ kt_source_media_info(kt_source_t *self, kt_media_info_t *out)
         snprintf(out->container, sizeof out->container, "raw");
         snprintf(out->audio_codec, sizeof out->audio_codec, "pcm_f32le");
     }
-    self->rate_hz  = out->has_audio ? out->rate_hz : 0;
-    self->channels = out->has_audio ? out->channels : 0;
+    self->has_video = out->has_video;
+    self->rate_hz   = out->has_audio ? out->rate_hz : 0;
+    self->channels  = out->has_audio ? out->channels : 0;
     return out->has_audio || (out->has_video && !self->stream) ? KT_OK : KT_ENOAUDIO;
 }
 
@@ -150,9 +151,8 @@ give_sound(kt_source_t *self, kt_chunk_t *out)
 kt_err_t
 kt_source_read(kt_source_t *self, kt_chunk_t *out, bool *end)
 {
-    const bool more = self->left > 0;
-    kt_err_t   err  = more || self->rate_hz == 0 ? KT_OK : read_next(self);
-    *end            = false;
+    kt_err_t err = self->left > 0 ? KT_OK : read_next(self);
+    *end         = false;
     if (err)
         return err;
     if (self->left > 0) {
@@ -161,13 +161,13 @@ kt_source_read(kt_source_t *self, kt_chunk_t *out, bool *end)
     }
     self->snapshot_due = false;
     if (self->decode && self->decoded.kind == KT_DECODED_PICTURE) {
-        self->pictures++;
-        *out = (kt_chunk_t){
-            .track = KT_TRACK_VIDEO, .end_s = self->decoded.picture.time_s, .picture = &self->decoded.picture};
+        const kt_video_frame_t *picture = &self->decoded.picture;
+        self->first_s                   = self->pictures++ > 0 ? self->first_s : picture->time_s;
+        *out = (kt_chunk_t){.track = KT_TRACK_VIDEO, .end_s = picture->time_s - self->first_s, .picture = picture};
         return KT_OK;
     }
     *end = true;
-    if (self->frames > 0 || self->pictures > 0 || self->rate_hz == 0)
+    if (self->frames > 0 || self->pictures > 0 || self->has_video)
         return KT_OK;
     self->why = "the sound has no samples";
     return KT_ENOAUDIO;

@@ -1,0 +1,143 @@
+#include "node/decoder/coder.h"
+
+#include "node/decoder/avlog.h"
+#include "node/decoder/picture.h"
+
+#include <libavutil/avstring.h>
+#include <stdio.h>
+#include <string.h>
+
+const char KT_AUDIO_CODECS[] =
+    "mp1,mp1float,mp2,mp2float,mp3,mp3float,aac,vorbis,opus,flac,alac,wavpack,ac3,eac3,"
+    "pcm_u8,pcm_s8,pcm_s8_planar,pcm_s16le,pcm_s16be,pcm_s16le_planar,pcm_s16be_planar,pcm_u16le,pcm_u16be,"
+    "pcm_s24le,pcm_s24be,pcm_s24le_planar,pcm_u24le,pcm_u24be,pcm_s32le,pcm_s32be,pcm_s32le_planar,pcm_u32le,pcm_u32be,"
+    "pcm_s64le,pcm_s64be,pcm_f32le,pcm_f32be,pcm_f64le,pcm_f64be,pcm_alaw,pcm_mulaw,"
+    "adpcm_ms,adpcm_ima_wav,adpcm_ima_qt";
+
+// Without the decoders that start threads or open devices of their own; libdav1d decodes in one thread if it is asked
+// to.
+const char KT_VIDEO_CODECS[] =
+    "h264,hevc,mpeg4,msmpeg4v1,msmpeg4v2,msmpeg4,h263,h263i,h263p,flv,wmv1,wmv2,wmv3,vc1,mpeg1video,mpeg2video,vp8,vp9,"
+    "libdav1d,theora,mjpeg,prores,dnxhd,ffv1,huffyuv,ffvhuff,utvideo,rawvideo,png,qtrle,svq1,svq3,cinepak,dvvideo";
+
+// PIXELS_MAX: of a picture: 16K video has fewer.
+enum { PIXELS_MAX = KT_VIDEO_SIDE_MAX * (KT_VIDEO_SIDE_MAX / 2) };
+
+static kt_err_t
+coder_fail(kt_coder_t *self, int code, kt_err_t otherwise, const char *doing)
+{
+    char text[AV_ERROR_MAX_STRING_SIZE];
+    bool quote = *kt_avlog_last() != '\0';
+    if (!quote)
+        (void)av_strerror(code, text, sizeof text);
+    (void)snprintf(self->why, sizeof self->why, "%s: %s", doing, quote ? kt_avlog_last() : text);
+    return code == AVERROR(ENOMEM) ? KT_EDECMEM : otherwise;
+}
+
+// A decoder of this codec on the list; NULL: none.
+static const AVCodec *
+find_decoder(const AVCodecParameters *par)
+{
+    const char    *list = par->codec_type == AVMEDIA_TYPE_AUDIO ? KT_AUDIO_CODECS : KT_VIDEO_CODECS;
+    const AVCodec *codec;
+    void          *at = NULL;
+    while ((codec = av_codec_iterate(&at)))
+        if (codec->id == par->codec_id && av_codec_is_decoder(codec) && av_match_list(codec->name, list, ',') > 0)
+            return codec;
+    return NULL;
+}
+
+static kt_err_t
+check_size(kt_coder_t *self)
+{
+    const AVCodecParameters *par = self->stream->codecpar;
+    if (par->width <= KT_VIDEO_SIDE_MAX && par->height <= KT_VIDEO_SIDE_MAX &&
+        (int64_t)par->width * par->height <= PIXELS_MAX)
+        return KT_OK;
+    (void)snprintf(self->why, sizeof self->why, "pictures of %d x %d pixels are refused", par->width, par->height);
+    return KT_ECODEC;
+}
+
+static void
+set_up_pictures(AVCodecContext *codec, const kt_decode_want_t *want)
+{
+    codec->max_pixels = PIXELS_MAX;
+    if (want->vectors && want->mode == KT_PICTURES_FULL)
+        codec->flags2 |= AV_CODEC_FLAG2_EXPORT_MVS;
+    if (want->mode == KT_PICTURES_KEYFRAMES)
+        codec->skip_frame = AVDISCARD_NONKEY;
+}
+
+kt_err_t
+kt_coder_open(kt_coder_t *self, AVStream *stream, const kt_decode_want_t *want)
+{
+    self->stream = stream;
+    if (!stream)
+        return KT_ENOAUDIO;
+    const bool     pictures = stream->codecpar->codec_type == AVMEDIA_TYPE_VIDEO;
+    const AVCodec *codec    = find_decoder(stream->codecpar);
+    if (!codec) {
+        (void)snprintf(self->why, sizeof self->why, "no decoder for the codec %s",
+                       avcodec_get_name(stream->codecpar->codec_id));
+        return KT_ECODEC;
+    }
+    kt_err_t err = pictures ? check_size(self) : KT_OK;
+    if (err)
+        return err;
+    self->frame          = av_frame_alloc();
+    AVCodecContext *to   = avcodec_alloc_context3(codec);
+    int             code = self->frame && to ? avcodec_parameters_to_context(to, stream->codecpar) : AVERROR(ENOMEM);
+    if (code >= 0) {
+        to->thread_count = 1;
+        to->pkt_timebase = stream->time_base;
+        if (pictures)
+            set_up_pictures(to, want);
+        code = avcodec_open2(to, codec, NULL);
+    }
+    if (code >= 0) {
+        self->codec = to;
+        return KT_OK;
+    }
+    avcodec_free_context(&to);
+    return coder_fail(self, code, KT_EDAMAGED, pictures ? "opening the video decoder" : "opening the audio decoder");
+}
+
+kt_err_t
+kt_coder_send(kt_coder_t *self, const AVPacket *packet)
+{
+    const int code = avcodec_send_packet(self->codec, packet);
+    if (code == AVERROR(ENOMEM))
+        return coder_fail(self, code, KT_EDECMEM, "decoding");
+    self->damaged += code < 0 && packet;
+    self->unsupported |= code == AVERROR_PATCHWELCOME;
+    return KT_OK;
+}
+
+kt_err_t
+kt_coder_receive(kt_coder_t *self, bool *have)
+{
+    // A decoder that fails reports it once per packet; the bound is for one that would not stop.
+    for (int failures = 0; failures < 64; failures++) {
+        const int code = avcodec_receive_frame(self->codec, self->frame);
+        *have          = code >= 0;
+        if (code == AVERROR(ENOMEM))
+            return coder_fail(self, code, KT_EDECMEM, "decoding");
+        if (code >= 0 || code == AVERROR(EAGAIN) || code == AVERROR_EOF)
+            return KT_OK;
+        self->damaged++;
+        self->unsupported |= code == AVERROR_PATCHWELCOME;
+    }
+    return KT_OK;
+}
+
+kt_err_t
+kt_coder_nothing(kt_coder_t *self)
+{
+    if (!self->packets) {
+        (void)snprintf(self->why, sizeof self->why, "there is a header and nothing behind it");
+        return KT_ETRUNCATED;
+    }
+    (void)snprintf(self->why, sizeof self->why, "none of %llu packets could be decoded: %s",
+                   (unsigned long long)self->packets, kt_avlog_last());
+    return self->unsupported ? KT_ECODEC : KT_EDAMAGED;
+}

@@ -1,0 +1,31 @@
+// kt_coder -- one stream of a file and its decoder: a codec of a short list, one thread. Runs in the sandboxed child.
+#pragma once
+
+#include "common/err.h"
+#include "node/decode/client.h"
+
+#include <libavcodec/avcodec.h>
+#include <libavformat/avformat.h>
+#include <stdbool.h>
+
+// All codecs that may be opened, as FFmpeg's lists of decoder names.
+extern const char KT_AUDIO_CODECS[], KT_VIDEO_CODECS[];
+
+typedef struct kt_coder {
+    AVStream       *stream;            // NULL: there is none
+    AVCodecContext *codec;             // NULL: its packets are only counted
+    AVFrame        *frame;             // the last that was received
+    uint64_t        packets, damaged;  // read; refused by the decoder, or without a result
+    bool            unsupported;       // the decoder reported a missing feature
+    char            why[KT_MEDIA_WHY];
+} kt_coder_t;
+
+// stream: NULL is KT_ENOAUDIO. KT_ECODEC, KT_EDAMAGED, KT_EDECMEM; why says more.
+KT_MUST_USE kt_err_t kt_coder_open(kt_coder_t *self, AVStream *stream, const kt_decode_want_t *want);
+// The next packet; NULL: the end. All frames must have been received before. A packet that cannot be decoded is
+// counted. KT_EDECMEM.
+KT_MUST_USE kt_err_t kt_coder_send(kt_coder_t *self, const AVPacket *packet);
+// *have: frame is there, valid until the next call. KT_EDECMEM.
+KT_MUST_USE kt_err_t kt_coder_receive(kt_coder_t *self, bool *have);
+// Why a stream that has ended gave nothing: KT_ETRUNCATED, KT_ECODEC, KT_EDAMAGED.
+kt_err_t kt_coder_nothing(kt_coder_t *self);

@@ -1,0 +1,33 @@
+#include "node/decoder/times.h"
+
+#include <math.h>
+
+// JITTER_S: steps back up to this are errors of single stamps; reordered pictures of 16 references at 24 Hz.
+static const double JITTER_S = 1, STEP_S = .04, FASTEST_HZ = 1000;
+
+void
+kt_times_init(kt_times_t *self, double frame_rate_hz)
+{
+    *self = (kt_times_t){.step_s = frame_rate_hz > 0 && frame_rate_hz <= FASTEST_HZ ? 1 / frame_rate_hz : STEP_S};
+}
+
+double
+kt_times_next(kt_times_t *self, double stamp_s, bool *guessed)
+{
+    const bool   first = self->count++ == 0;
+    const double next  = first ? 0 : self->last_s + self->step_s;
+    double       time  = stamp_s + self->shift_s;
+    *guessed           = !isfinite(stamp_s);
+    if (*guessed) {
+        time = next;
+    } else if (!first && time < self->last_s - JITTER_S) {
+        self->shift_s += next - time;
+        time     = next;
+        *guessed = true;
+    } else if (!first && time < self->last_s) {
+        time     = self->last_s;
+        *guessed = true;
+    }
+    self->last_s = time;
+    return time;
+}
