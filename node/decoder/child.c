@@ -175,7 +175,7 @@ describe_sound(AVFrame *out, const AVCodecParameters *par)
 static void
 describe_media(child_t *self)
 {
-    const part_t          *sound = &self->parts[KT_COUNTS_SOUND], *film = &self->parts[KT_COUNTS_PICTURE];
+    const part_t *sound = &self->parts[KT_COUNTS_SOUND], *film = &self->parts[KT_COUNTS_PICTURE];
     kt_media_info_fill(&self->media_info, &self->media, &self->sniffed, sound->ready ? sound->coder.frame : NULL,
                        film->ready ? film->coder.frame : NULL);
 }
