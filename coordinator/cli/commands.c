@@ -17,6 +17,7 @@ const kt_command_t KT_CLI_COMMANDS[] = {
      "none\n"
      "                        (default: all)\n"
      "      --frames DIR      also write the per-frame matrices as DIR/NAME.FEATURE.npy\n"
+     "      --thumbnails DIR  also write a picture of each shot as DIR/NAME-0001-12.480s.png\n"
      "      --pcm f32 --rate HZ --channels N\n"
      "                        the files are raw little-endian samples\n"
      "      --every SECONDS   with -: a snapshot, one JSON object per line, after every SECONDS of audio\n"

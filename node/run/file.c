@@ -139,11 +139,11 @@ file_open(file_run_t *run)
     return err;
 }
 
-// NULL: none here, or not of this kind. --frames needs the matrices computed; a stream has no digest.
+// NULL: none here, or not of this kind. --frames and a tap need the analysis itself; a stream has no digest.
 static kt_cache_t *
 cache_of(const file_run_t *run)
 {
-    return run->opts->frames || run->opts->stream ? NULL : run->worker->pipeline->cache;
+    return run->opts->frames || run->opts->tap || run->opts->stream ? NULL : run->worker->pipeline->cache;
 }
 
 static kt_cache_key_t
@@ -208,6 +208,7 @@ track_opts(const file_run_t *run)
         .sample_hz     = KT_SAMPLE_HZ,
         .sample_max    = KT_SAMPLE_MAX,
         .frames        = run->opts->frames,
+        .shot          = run->opts->shot,
         .each_segment  = run->opts->each_segment,
         .context       = run->opts->context,
     };

@@ -60,8 +60,9 @@ typedef struct kt_worker_opts {
     _Atomic uint64_t *progress;        // grows while the file advances. NULL: not counted
     kt_frames_fn     *frames;          // --frames
     bool              each_segment;    // frames, for each segment of a long file
-    kt_tap_fn        *tap;             // NULL: none
-    void             *context;         // of frames, tap and snapshot
+    kt_tap_fn        *tap;             // NULL: none; before the chunk is analysed
+    kt_shot_fn       *shot;            // NULL: none
+    void             *context;         // of frames, tap, shot and snapshot
     bool              id_from_digest;  // analyze: message_id is made from the content's digest
     const char       *pcm;             // "f32": the file is raw samples of pcm_rate_hz, pcm_channels; NULL: media
     uint32_t          pcm_rate_hz, pcm_channels;

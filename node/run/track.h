@@ -32,6 +32,10 @@ typedef struct kt_chunk {
 // called in finish; or of each segment when it is complete (for plots).
 typedef void kt_frames_fn(void *context, const char *feature, const float *rows, size_t frames, size_t width);
 
+// A shot has ended: its first picture, the first one behind it or of the change that leads to the next shot. In the
+// order of shots, while chunks are pushed, the last one in finish.
+typedef void kt_shot_fn(void *context, double begin_s, double end_s);
+
 typedef struct kt_track_opts {
     const kt_plan_t       *plan;        // shared, constant
     kt_device_t           *device;      // this thread's
@@ -45,8 +49,9 @@ typedef struct kt_track_opts {
     double                 sample_hz;   // frame_sample_rate of models.yml
     size_t                 sample_max;  // max_frames of models.yml
     kt_frames_fn          *frames;      // NULL: none
+    kt_shot_fn            *shot;        // NULL: none
     bool                   each_segment;
-    void                  *context;  // of frames
+    void                  *context;  // of frames and shot
 } kt_track_opts_t;
 
 // Defaults of feature_extraction.video in models.yml.

@@ -36,6 +36,15 @@ to_byte(int32_t value)
 }
 
 void
+kt_rgb_pixel(const kt_rgb_t *self, int32_t y, int32_t u, int32_t v, uint8_t rgb[3])
+{
+    const int32_t light = self->y * (y - self->y_offset), cu = u - 128, cv = v - 128;
+    rgb[0] = to_byte(light + self->rv * cv);
+    rgb[1] = to_byte(light + self->gu * cu + self->gv * cv);
+    rgb[2] = to_byte(light + self->bu * cu);
+}
+
+void
 kt_rgb_half(const kt_rgb_t *self, const kt_yuv_t *yuv, uint8_t *rgb)
 {
     const size_t w = (yuv->width + 1) / 2, h = (yuv->height + 1) / 2;
@@ -46,10 +55,7 @@ kt_rgb_half(const kt_rgb_t *self, const kt_yuv_t *yuv, uint8_t *rgb)
         for (size_t x = 0; x < w; x++, rgb += 3) {
             const size_t  right = 2 * x + 1 < yuv->width ? 2 * x + 1 : 2 * x;
             const int32_t mean  = (y0[2 * x] + y0[right] + y1[2 * x] + y1[right] + 2) / 4;
-            const int32_t y = self->y * (mean - self->y_offset), cu = u[x] - 128, cv = v[x] - 128;
-            rgb[0] = to_byte(y + self->rv * cv);
-            rgb[1] = to_byte(y + self->gu * cu + self->gv * cv);
-            rgb[2] = to_byte(y + self->bu * cu);
+            kt_rgb_pixel(self, mean, u[x], v[x], rgb);
         }
     }
 }

@@ -34,6 +34,9 @@ typedef struct video {
     kt_image_stats_t  stats;
     double            first_s, last_s, declared_hz;
     int64_t           prepare_us, shots_us;
+    kt_shot_fn       *shot;     // NULL: none
+    void             *context;  // of shot
+    size_t            reported;
 } video_t;
 
 static bool
@@ -82,6 +85,8 @@ video_new(void **self_p, const kt_track_opts_t *opts)
     self->device      = opts->device;
     self->declared_hz = info->frame_rate_hz;
     self->mode        = opts->video_mode;
+    self->shot        = opts->shot;
+    self->context     = opts->context;
     memcpy(self->why, info->video_why, sizeof self->why);
     self->stream = (kt_video_stream_t){.media_info    = info,
                                        .duration_s    = info->duration_s,
@@ -139,6 +144,18 @@ prepare(video_t *self, const kt_video_frame_t *frame, kt_video_picture_t *out)
     return err;
 }
 
+// Those that have ended; end_s: of the last one, if it has.
+static void
+report_shots(video_t *self, double end_s)
+{
+    const size_t n = kt_shots_count(self->shots), ended = isnan(end_s) && n > 0 ? n - 1 : n;
+    for (; self->shot && self->reported < ended; self->reported++) {
+        const bool last = self->reported + 1 == n;
+        self->shot(self->context, kt_shots_at(self->shots, self->reported)->begin_s,
+                   last ? end_s : kt_shots_at(self->shots, self->reported + 1)->from_s);
+    }
+}
+
 static kt_err_t
 video_push(void *state, const kt_chunk_t *chunk)
 {
@@ -154,7 +171,8 @@ video_push(void *state, const kt_chunk_t *chunk)
     self->pictures++;
     int64_t now = kt_clock_us();
     self->prepare_us += now - start;
-    err   = kt_shots_push(self->shots, &picture);
+    err = kt_shots_push(self->shots, &picture);
+    report_shots(self, NAN);
     start = kt_clock_us();
     self->shots_us += start - now;
     for (size_t p = 0; p < self->n_parts && !err; p++) {
@@ -197,6 +215,7 @@ video_finish(void *state, kt_document_t *document)
         return KT_OK;
     }
     kt_shots_close(self->shots);
+    report_shots(self, end_of(self));
     if (self->stream.options & KT_OPTION_VISUAL) {
         kt_shots_write(self->shots, document);
         kt_document_text(document, KT_FEATURE_VISUAL_video_mode, self->mode);

@@ -30,7 +30,7 @@ HOMES = {
     "sodium.h": ["common/*"],
     "yaml.h": ["models/catalogue/yaml.*"],
     "xxhash.h": ["models/format/*"],
-    "cairo*": ["coordinator/cli/plot/*.c"],
+    "cairo*": ["coordinator/cli/plot/*.c", "coordinator/cli/film/still.c"],
     "zmq.h": ["common/socket.*", "common/curve.*", "common/zap.*", "common/loop.*", "node/link/dealer.c", "coordinator/link/router.c"],
     "czmq.h": ["common/socket.*", "common/curve.*", "common/zap.*", "common/loop.*", "node/link/dealer.c", "coordinator/link/router.c"],
     "hiredis/*": ["coordinator/result_cache/cache.c"],

@@ -1,5 +1,6 @@
 #include "common/text.h"
 #include "coordinator/cli/analyze/analyze.h"
+#include "coordinator/cli/film/thumbnails.h"
 #include "node/run/gpus.h"
 #include "node/run/pipeline.h"
 
@@ -16,6 +17,7 @@ typedef struct outcome {
     bool                ready;
     kt_report_t         report;
     kt_analyze_frames_t frames;
+    kt_thumbnails_t    *thumbnails;  // NULL: not asked for
 } outcome_t;
 
 typedef struct analyze {
@@ -58,6 +60,29 @@ job_path(const analyze_t *self, const char *path, char *out)
     return kt_text_copy(out, KT_JOB_PATH, whole);
 }
 
+// A kt_frames_fn, a kt_tap_fn and a kt_shot_fn of an outcome.
+static void
+take_frames(void *context, const char *feature, const float *rows, size_t frames, size_t width)
+{
+    outcome_t *out = context;
+    kt_analyze_frame(&out->frames, feature, rows, frames, width);
+}
+
+static void
+take_chunk(void *context, const kt_media_info_t *media_info, const kt_chunk_t *chunk)
+{
+    outcome_t *out = context;
+    if (chunk->track == KT_TRACK_VIDEO)
+        kt_thumbnails_picture(out->thumbnails, media_info, chunk->picture);
+}
+
+static void
+take_shot(void *context, double begin_s, double end_s)
+{
+    outcome_t *out = context;
+    kt_thumbnails_shot(out->thumbnails, begin_s, end_s);
+}
+
 static void
 analyze_one(analyze_t *self, kt_worker_t *worker, const char *path, outcome_t *out)
 {
@@ -68,8 +93,10 @@ analyze_one(analyze_t *self, kt_worker_t *worker, const char *path, outcome_t *o
     out->frames              = (kt_analyze_frames_t){.dir = self->opts->frames_dir, .path = path};
     kt_worker_opts_t options = {
         .cancelled      = &self->stop,
-        .frames         = self->opts->frames_dir ? kt_analyze_frame : NULL,
-        .context        = &out->frames,
+        .frames         = self->opts->frames_dir ? take_frames : NULL,
+        .tap            = out->thumbnails ? take_chunk : NULL,
+        .shot           = out->thumbnails ? take_shot : NULL,
+        .context        = out,
         .id_from_digest = true,
         .pcm            = self->opts->pcm,
         .pcm_rate_hz    = self->opts->rate_hz,
@@ -77,6 +104,8 @@ analyze_one(analyze_t *self, kt_worker_t *worker, const char *path, outcome_t *o
     };
     if (job_path(self, path, job.file_path)) {
         kt_worker_run(worker, &job, &options, &out->report);
+        if (out->thumbnails)
+            kt_thumbnails_fini(out->thumbnails);
         return;
     }
     kt_stamp_t stamp = {0};
@@ -112,11 +141,13 @@ worker_main(void *context)
     kt_err_t     err    = kt_worker_new(&worker, self->pipeline);
     for (size_t index; next_file(self, &index);) {
         outcome_t *out = &self->outcomes[index % self->ring];
-        if (worker) {
+        if (worker && self->opts->thumbnails_dir)
+            out->thumbnails = kt_thumbnails_new(self->opts->thumbnails_dir, kt_analyze_name(self->opts->files[index]));
+        if (worker && (out->thumbnails || !self->opts->thumbnails_dir)) {
             analyze_one(self, worker, self->opts->files[index], out);
         } else {
             memset(&out->report, 0, sizeof out->report);
-            out->report.err = err;
+            out->report.err = worker ? KT_ENOMEM : err;
         }
         pthread_mutex_lock(&self->lock);
         out->ready = true;
@@ -127,6 +158,23 @@ worker_main(void *context)
     return NULL;
 }
 
+// Of the files that were written beside the message.
+static void
+print_written(analyze_t *self, const char *clean, const outcome_t *out)
+{
+    const kt_thumbnails_t *thumbnails = out->thumbnails;
+    if (out->frames.err)
+        (void)kt_cli_fail(out->frames.err, out->frames.what, "the per-frame matrices are incomplete");
+    else if (self->opts->frames_dir && out->frames.written == 0)
+        fprintf(stderr, "kithara: %s: no per-frame matrices: no spectral features, or longer than ten minutes\n",
+                clean);
+    if (thumbnails && thumbnails->err)
+        (void)kt_cli_fail(thumbnails->err, thumbnails->what, "the pictures of the shots are incomplete");
+    else if (thumbnails && thumbnails->written == 0)
+        fprintf(stderr, "kithara: %s: no pictures of shots: no picture could be decoded\n", clean);
+    self->failed |= out->frames.err || (thumbnails && thumbnails->err);
+}
+
 static void
 print_outcome(analyze_t *self, const char *path, outcome_t *out)
 {
@@ -135,12 +183,11 @@ print_outcome(analyze_t *self, const char *path, outcome_t *out)
     kt_text_sanitize(clean, sizeof clean, path, strlen(path));
     if (out->report.err)
         (void)kt_cli_fail(out->report.err, clean, out->report.detail);
-    else if (out->frames.err)
-        (void)kt_cli_fail(out->frames.err, out->frames.what, "the per-frame matrices are incomplete");
-    else if (self->opts->frames_dir && out->frames.written == 0)
-        fprintf(stderr, "kithara: %s: no per-frame matrices: no spectral features, or longer than ten minutes\n",
-                clean);
-    self->failed |= out->report.err || out->frames.err;
+    else
+        print_written(self, clean, out);
+    self->failed |= out->report.err != KT_OK;
+    free(out->thumbnails);
+    out->thumbnails = NULL;
     if (document->length > 0 && !kt_analyze_print(self->printer, document->bytes, document->length, &self->failed))
         self->stop = true;
     kt_buf_fini(&out->report.document);
@@ -174,8 +221,10 @@ analyze_and_print(analyze_t *self)
     pthread_mutex_unlock(&self->lock);
     for (size_t i = 0; i < started; i++)
         pthread_join(threads[i], NULL);
-    for (size_t i = 0; i < self->ring; i++)
+    for (size_t i = 0; i < self->ring; i++) {
         kt_buf_fini(&self->outcomes[i].report.document);
+        free(self->outcomes[i].thumbnails);
+    }
     return self->failed ? KT_EXIT_FAILED : KT_EXIT_OK;
 }
 

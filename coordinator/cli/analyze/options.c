@@ -39,6 +39,7 @@ static const struct option LONG_OPTIONS[] = {
     {"every", required_argument, NULL, OPT_EVERY},
     {"workers", required_argument, NULL, OPT_WORKERS},
     {"out", required_argument, NULL, OPT_OUT},
+    {"thumbnails", required_argument, NULL, OPT_THUMBNAILS},
     {NULL, 0, NULL, 0},
 };
 
@@ -75,6 +76,7 @@ take_option(kt_analyze_opts_t *out, const kt_cli_t *cli, int option)
     case OPT_RATE: return take_count(cli, "--rate", optarg, 768000, &out->rate_hz);
     case OPT_CHANNELS: return take_count(cli, "--channels", optarg, 64, &out->channels);
     case OPT_FRAMES: out->frames_dir = optarg; return KT_EXIT_OK;
+    case OPT_THUMBNAILS: out->thumbnails_dir = optarg; return KT_EXIT_OK;
     case OPT_OUT: out->out_dir = optarg; return KT_EXIT_OK;
     case OPT_EVERY:
         return kt_text_to_f64(optarg, EVERY_MIN, EVERY_MAX, &out->every_s)
@@ -121,8 +123,8 @@ check_input(const kt_analyze_opts_t *self, const kt_cli_t *cli)
         return kt_cli_usage(cli, "--every belongs to -, the standard input");
     if (live && self->n_files > 1)
         return kt_cli_usage(cli, "- cannot be combined with other files");
-    if (live && (self->frames_dir || is_edit_list(self)))
-        return kt_cli_usage(cli, "--frames, -o edl and -o otio need a file, not -");
+    if (live && (self->frames_dir || self->thumbnails_dir || is_edit_list(self)))
+        return kt_cli_usage(cli, "--frames, --thumbnails, -o edl and -o otio need a file, not -");
     if (live && self->every_s > 0 && self->format != KT_ANALYZE_SUMMARY && self->format != KT_ANALYZE_JSONL)
         return kt_cli_usage(cli, "--every prints JSON lines (-o jsonl) only");
     return KT_EXIT_OK;
@@ -162,8 +164,10 @@ check_names(const kt_analyze_opts_t *self, const kt_cli_t *cli)
 static int
 check_output(const kt_analyze_opts_t *self, const kt_cli_t *cli)
 {
-    const char *const folders[] = {self->frames_dir, self->out_dir};
+    const char *const folders[] = {self->frames_dir, self->thumbnails_dir, self->out_dir};
     int               code      = KT_EXIT_OK;
+    if (self->thumbnails_dir && !(self->options & KT_OPTION_VISUAL))
+        return kt_cli_usage(cli, "--thumbnails needs the group visual, which --options leaves out");
     if (self->out_dir && !is_edit_list(self))
         return kt_cli_usage(cli, "--out belongs to -o edl and -o otio");
     if (is_edit_list(self) && !self->out_dir && self->n_files > 1)

@@ -158,17 +158,6 @@ streams_line(kt_buf_t *out, const film_t *film)
 }
 
 static void
-damage_line(kt_buf_t *out, const film_t *film)
-{
-    double share = kt_json_f64(film->technical, "decoded_share", 1), damaged = 0;
-    if (share < 0.995)
-        kt_buf_fmt(out, "%.1f %% of the declared %.2f s could be decoded", 100 * share,
-                   kt_json_f64(film->technical, "declared_duration", NAN));
-    if (kt_json_number(kt_json_get(film->technical, "damaged_packets"), &damaged) && damaged > 0)
-        kt_buf_fmt(out, "%s%.0f damaged packets", separator(out), damaged);
-}
-
-static void
 warnings_line(kt_buf_t *out, const film_t *film)
 {
     const json_t *list = kt_json_get(film->technical, "warnings");
@@ -346,9 +335,8 @@ typedef struct line {
 } line_t;
 
 static const line_t TECHNICAL[] = {
-    {"picture", picture_line}, {"coding", coding_line},     {"colour", color_line},
-    {"fields", fields_line},   {"sound", sound_line},       {"streams", streams_line},
-    {"damage", damage_line},   {"warnings", warnings_line}, {"quality_score", score_line},
+    {"picture", picture_line}, {"coding", coding_line},   {"colour", color_line},      {"fields", fields_line},
+    {"sound", sound_line},     {"streams", streams_line}, {"warnings", warnings_line}, {"quality_score", score_line},
 };
 static const line_t VISUAL[] = {
     {"shots", shots_line},
