@@ -52,9 +52,11 @@ typedef struct kt_video_module {
     void (*destroy)(void **state);
     // Upper bound of the module's memory for a film of this length; seconds 0: unknown.
     uint64_t (*bytes)(const kt_media_info_t *media_info, double seconds);
+    uint64_t (*model_bytes)(const kt_media_info_t *media_info);  // what its models add, where there are any; NULL: none
 } kt_video_module_t;
 
 extern const kt_video_module_t kt_video_look;     // look/look.c
 extern const kt_video_module_t kt_video_quality;  // quality/quality.c
+extern const kt_video_module_t kt_video_models;   // models/models.c
 
 extern const kt_video_module_t *const kt_video_modules[];  // NULL behind the last

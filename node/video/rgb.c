@@ -3,8 +3,6 @@
 #include <math.h>
 #include <string.h>
 
-enum { FRACTION = 14 };
-
 void
 kt_rgb_init(kt_rgb_t *self, const char *color_space, uint32_t height, bool full_range)
 {
@@ -19,7 +17,7 @@ kt_rgb_init(kt_rgb_t *self, const char *color_space, uint32_t height, bool full_
         if (!strcmp(MATRICES[i].name, color_space))
             at = i;
     const double kr = MATRICES[at].kr, kb = MATRICES[at].kb, kg = 1 - kr - kb;
-    const double one = 1 << FRACTION, chroma = full_range ? one : one * 255 / 224;
+    const double one = 1 << KT_RGB_FRACTION, chroma = full_range ? one : one * 255 / 224;
     *self = (kt_rgb_t){.y        = (int32_t)lround(full_range ? one : one * 255 / 219),
                        .y_offset = full_range ? 0 : 16,
                        .rv       = (int32_t)lround(2 * (1 - kr) * chroma),
@@ -31,7 +29,7 @@ kt_rgb_init(kt_rgb_t *self, const char *color_space, uint32_t height, bool full_
 static uint8_t
 to_byte(int32_t value)
 {
-    const int32_t rounded = (value + (1 << (FRACTION - 1))) >> FRACTION;
+    const int32_t rounded = (value + (1 << (KT_RGB_FRACTION - 1))) >> KT_RGB_FRACTION;
     return (uint8_t)(rounded < 0 ? 0 : rounded > 255 ? 255 : rounded);
 }
 

@@ -6,8 +6,10 @@
 
 #include <stdbool.h>
 
+enum { KT_RGB_FRACTION = 14 };  // bits
+
 typedef struct kt_rgb {
-    int32_t y, y_offset, rv, gu, gv, bu;  // 14 bits of fraction
+    int32_t y, y_offset, rv, gu, gv, bu;  // with KT_RGB_FRACTION bits of fraction
 } kt_rgb_t;
 
 // color_space: FFmpeg's name; "": BT.709 for 720 lines and more, else BT.601.

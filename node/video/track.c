@@ -51,10 +51,16 @@ video_bytes(const kt_track_opts_t *opts, double seconds)
 {
     if (!opts->media_info->has_video)
         return 0;
-    uint64_t bytes = sizeof(video_t) + 2 * kt_image_bytes(KT_SMALL_MOST / 2, KT_SMALL_MOST / 2);
-    for (size_t m = 0; kt_video_modules[m]; m++)
-        if (kt_video_modules[m]->options & opts->options)
-            bytes += kt_video_modules[m]->bytes(opts->media_info, seconds);
+    uint64_t   bytes  = sizeof(video_t) + 2 * kt_image_bytes(KT_SMALL_MOST / 2, KT_SMALL_MOST / 2);
+    const bool models = opts->models && opts->options & KT_OPTION_MODELS;
+    for (size_t m = 0; kt_video_modules[m]; m++) {
+        const kt_video_module_t *module = kt_video_modules[m];
+        if (!(module->options & opts->options))
+            continue;
+        bytes += module->bytes(opts->media_info, seconds);
+        if (models && module->model_bytes)
+            bytes += module->model_bytes(opts->media_info);
+    }
     return bytes;
 }
 

@@ -1,0 +1,26 @@
+// kt_centerface -- faces from the maps of CenterFace (Xu et al. 2020, arXiv 1911.03599; models.md of the converters).
+// Each cell of 4 x 4 points holds the probability that the centre of a face lies in it, the logarithm of the face's
+// height and width in cells, and where in the cell the centre is. Overlapping faces are one. Pure; any thread.
+#pragma once
+
+#include "common/err.h"
+
+#include <stddef.h>
+
+enum { KT_FACES_MOST = 128 };  // of one picture: those with the highest confidence
+
+typedef struct kt_face {
+    float x, y, width, height;  // pixels; upper left corner
+    float confidence;           // 0 to 1
+} kt_face_t;
+
+// Maps of one picture: heat [rows][cols], size and offset [2][rows][cols], vertical first.
+typedef struct kt_centerface_maps {
+    const float *heat, *size, *offset;
+    size_t       rows, cols;
+} kt_centerface_maps_t;
+
+// Faces of at least this confidence in points of the model's input, the most confident first. Returns how many.
+size_t kt_centerface_faces(const kt_centerface_maps_t *maps, float least, kt_face_t out[KT_FACES_MOST]);
+// Intersection over union; 0 where a box is empty.
+float kt_face_overlap(const kt_face_t *a, const kt_face_t *b);

@@ -1,0 +1,236 @@
+// The module of picture models: some of the sampled pictures (looks/picks.h) are shown to the models of faces and text.
+// It is not decided until later in which shot a picture lies, so pictures are held for so long.
+#include "node/video/faces/faces.h"
+#include "node/video/looks/picks.h"
+#include "node/video/models/held.h"
+#include "node/video/modules.h"
+#include "node/video/shots.h"
+#include "node/video/text/text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { HELD = 6 };  // pictures that wait; when there is one more, the oldest is decided by what is known
+
+typedef struct looker {
+    kt_video_stream_t stream;
+    kt_rgb_t          matrix;
+    kt_picks_t        picks;
+    kt_held_t         held[HELD];
+    size_t            first, waiting;  // in held, a ring
+    kt_look_t        *looks;
+    size_t            n, capacity;
+    kt_faces_t       *faces;  // NULL: faces_why
+    kt_texts_t       *texts;  // NULL: texts_why
+    char              faces_why[KT_PICTURE_WHY], texts_why[KT_PICTURE_WHY];
+    uint8_t          *rgb;
+    size_t            rgb_bytes;
+} looker_t;
+
+static void
+looker_destroy(void **state)
+{
+    looker_t *self = *state;
+    if (!self)
+        return;
+    *state = NULL;
+    for (size_t i = 0; i < HELD; i++)
+        kt_held_fini(&self->held[i]);
+    kt_faces_destroy(&self->faces);
+    kt_texts_destroy(&self->texts);
+    free(self->looks);
+    free(self->rgb);
+    free(self);
+}
+
+// Why no model is used at all; NULL: some may be.
+static const char *
+why_none(const kt_video_stream_t *stream)
+{
+    if (!(stream->options & KT_OPTION_MODELS))
+        return "use_models is false";
+    if (!stream->models)
+        return stream->models_absent ? stream->models_absent : "no models";
+    return NULL;
+}
+
+static kt_err_t
+looker_new(void **state, const kt_video_stream_t *stream)
+{
+    const char *why  = why_none(stream);
+    looker_t   *self = calloc(1, sizeof *self);
+    kt_err_t    err  = KT_ENOMEM;
+    if (!self)
+        return KT_ENOMEM;
+    self->stream            = *stream;
+    self->stream.media_info = NULL;
+    kt_rgb_init(&self->matrix, stream->media_info->color_space, stream->media_info->height, stream->full_range);
+    kt_picks_init(&self->picks, stream->pictures, stream->duration_s);
+    snprintf(self->faces_why, sizeof self->faces_why, "%s", why ? why : "");
+    snprintf(self->texts_why, sizeof self->texts_why, "%s", why ? why : "");
+    if (!why && ((err = kt_faces_new(&self->faces, stream->models, self->faces_why)) ||
+                 (err = kt_texts_new(&self->texts, stream->models, self->texts_why))))
+        goto fail;
+    *state = self;
+    return KT_OK;
+fail:
+    looker_destroy((void **)&self);
+    return err;
+}
+
+// Means of the luma of KT_LOOK_ACROSS x KT_LOOK_DOWN parts, of some of their pixels.
+static void
+luma_of(const kt_picture_t *picture, kt_look_t *look)
+{
+    enum { STEPS = 8 };
+    for (uint32_t y = 0; y < KT_LOOK_DOWN; y++)
+        for (uint32_t x = 0; x < KT_LOOK_ACROSS; x++) {
+            uint32_t sum = 0;
+            for (uint32_t k = 0; k < STEPS * STEPS; k++) {
+                const uint64_t row = ((uint64_t)y * STEPS + k / STEPS) * picture->height / (STEPS * KT_LOOK_DOWN);
+                const uint64_t col = ((uint64_t)x * STEPS + k % STEPS) * picture->width / (STEPS * KT_LOOK_ACROSS);
+                const uint8_t *p   = picture->rgb + row * picture->stride + 3 * col;
+                sum += (uint32_t)(299 * p[0] + 587 * p[1] + 114 * p[2]);
+            }
+            look->luma[y][x] = (uint8_t)(sum / (1000 * STEPS * STEPS));
+        }
+}
+
+static kt_err_t
+reserve(looker_t *self, size_t rgb_bytes)
+{
+    if (self->n == self->capacity) {
+        const size_t capacity = self->capacity ? 2 * self->capacity : 64;
+        kt_look_t   *looks    = realloc(self->looks, capacity * sizeof *looks);
+        if (!looks)
+            return KT_ENOMEM;
+        self->looks    = looks;
+        self->capacity = capacity;
+    }
+    if (rgb_bytes > self->rgb_bytes) {
+        free(self->rgb);
+        self->rgb_bytes = 0;
+        if (!(self->rgb = malloc(rgb_bytes)))
+            return KT_ENOMEM;
+        self->rgb_bytes = rgb_bytes;
+    }
+    return KT_OK;
+}
+
+// Shows a picture to the models.
+static kt_err_t
+look_at(looker_t *self, const kt_held_t *held)
+{
+    const uint32_t number = (uint32_t)self->n;
+    kt_err_t       err    = reserve(self, 3 * (size_t)held->yuv.width * held->yuv.height);
+    if (err)
+        return err;
+    const kt_picture_t picture = kt_held_rgb(held, &self->matrix, self->stream.rotation, self->rgb);
+    kt_look_t         *look    = &self->looks[self->n++];
+    *look                      = (kt_look_t){
+                             .time_s = held->time_s, .width = picture.width * held->factor, .height = picture.height * held->factor};
+    luma_of(&picture, look);
+    if (self->faces)
+        err = kt_faces_look(self->faces, &picture, held->factor, number);
+    if (!err && self->texts)
+        err = kt_texts_look(self->texts, &picture, held->factor, number);
+    return err;
+}
+
+// Decides about the oldest picture that waits.
+static kt_err_t
+decide(looker_t *self)
+{
+    const kt_held_t *held = &self->held[self->first];
+    self->first           = (self->first + 1) % HELD;
+    self->waiting--;
+    return kt_picks_take(&self->picks, held->time_s, kt_shots_find(self->stream.shots, held->time_s))
+               ? look_at(self, held)
+               : KT_OK;
+}
+
+static kt_err_t
+looker_push(void *state, const kt_video_picture_t *picture)
+{
+    looker_t               *self  = state;
+    const kt_video_frame_t *frame = picture->frame;
+    kt_err_t                err   = KT_OK;
+    if (!self->faces && !self->texts)
+        return KT_OK;
+    while (!err && self->waiting && frame->time_s - self->held[self->first].time_s > KT_SHOTS_DELAY_S)
+        err = decide(self);
+    if (err || !(frame->flags & KT_FRAME_SAMPLED) || frame->whole.width < 2 || frame->whole.height < 2)
+        return err;
+    if (self->waiting == HELD && (err = decide(self)))
+        return err;
+    err = kt_held_set(&self->held[(self->first + self->waiting) % HELD], frame);
+    self->waiting += err == KT_OK;
+    return err == KT_EINVAL ? KT_OK : err;
+}
+
+static kt_err_t
+write_times(const looker_t *self, kt_document_t *document)
+{
+    double *times = calloc(self->n + 1, sizeof *times);
+    if (!times)
+        return KT_ENOMEM;
+    for (size_t i = 0; i < self->n; i++)
+        times[i] = self->looks[i].time_s;
+    kt_document_reals(document, KT_FEATURE_VISUAL_sampled_times, times, self->n);
+    free(times);
+    return KT_OK;
+}
+
+static kt_err_t
+looker_finish(void *state, double end_s, kt_document_t *document)
+{
+    looker_t *self = state;
+    kt_err_t  err  = KT_OK;
+    (void)end_s;
+    while (!err && self->waiting)
+        err = decide(self);
+    for (size_t i = 0; i < self->n; i++)
+        self->looks[i].shot = (uint32_t)kt_shots_find(self->stream.shots, self->looks[i].time_s);
+    if (!self->faces)
+        kt_faces_null(document, self->faces_why);
+    else if (!err)
+        err = kt_faces_write(self->faces, self->looks, document);
+    if (!self->texts)
+        kt_document_null(document, KT_FEATURE_VISUAL_text_regions, self->texts_why);
+    else if (!err)
+        err = kt_texts_write(self->texts, self->looks, document);
+    if (!self->faces && !self->texts)
+        kt_document_null(document, KT_FEATURE_VISUAL_sampled_times, self->faces_why);
+    else if (!err)
+        err = write_times(self, document);
+    return err;
+}
+
+static uint64_t
+looker_bytes(const kt_media_info_t *media_info, double seconds)
+{
+    (void)media_info, (void)seconds;
+    return sizeof(looker_t);
+}
+
+static uint64_t
+looker_model_bytes(const kt_media_info_t *media_info)
+{
+    const uint32_t w = media_info->width < KT_HELD_SIDE ? media_info->width : KT_HELD_SIDE;
+    const uint32_t h = media_info->height < KT_HELD_SIDE ? media_info->height : KT_HELD_SIDE;
+    return HELD * kt_yuv_bytes(w, h) + 3 * (uint64_t)w * h + 2 * KT_LOOKS_MOST * sizeof(kt_look_t) +
+           kt_faces_bytes(w, h) + kt_texts_bytes(w, h);
+}
+
+const kt_video_module_t kt_video_models = {
+    .name        = "models",
+    .stage       = "video_models",
+    .options     = KT_OPTION_VISUAL,
+    .new         = looker_new,
+    .push        = looker_push,
+    .finish      = looker_finish,
+    .destroy     = looker_destroy,
+    .bytes       = looker_bytes,
+    .model_bytes = looker_model_bytes,
+};

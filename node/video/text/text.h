@@ -1,0 +1,22 @@
+// kt_texts -- text in sampled pictures: lines found by the model ppocr_det and read by ppocr_rec. A line counts when
+// the recogniser is sure of it (KT_TEXT_SURE) and reads two letters or digits: the detector alone finds text in faces,
+// hands and leaves. visual.text_regions. One thread.
+#pragma once
+
+#include "models/catalogue/model_set.h"
+#include "node/video/looks/look.h"
+#include "node/video/looks/picture_model.h"
+#include "proto/document.h"
+
+typedef struct kt_texts kt_texts_t;
+
+#define KT_TEXT_SURE 0.5F
+
+// *self_p stays NULL, and why says why, where a model cannot be used. KT_ENOMEM.
+KT_MUST_USE kt_err_t kt_texts_new(kt_texts_t **self_p, const kt_model_set_t *set, char why[KT_PICTURE_WHY]);
+void                 kt_texts_destroy(kt_texts_t **self_p);
+// As kt_faces_look.
+KT_MUST_USE kt_err_t kt_texts_look(kt_texts_t *self, const kt_picture_t *picture, uint32_t factor, uint32_t look);
+KT_MUST_USE kt_err_t kt_texts_write(const kt_texts_t *self, const kt_look_t *looks, kt_document_t *document);
+// Upper bound of its memory for pictures of this size.
+uint64_t kt_texts_bytes(uint32_t width, uint32_t height);
