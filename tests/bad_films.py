@@ -209,7 +209,7 @@ def no_rate():
 def codec_unknown(tag):
     """The sample entry of one track, avc1 or mp4a, names no codec that exists."""
     data = patched(good(), tag + bytes(7), b"zzzz" + bytes(7))
-    at = data.index(b"\x04\x80\x80\x80\x14\x40")  # MPEG-4 systems: the type of the object
+    at = data.index(b"\x04\x80\x80\x80")  # MPEG-4 systems: the type of the object
     return data if tag == b"avc1" else data[:at + 5] + b"\xfe" + data[at + 6:]
 
 
