@@ -66,6 +66,7 @@ typedef struct kt_stream_counts {
 typedef struct kt_media_counts {
     kt_stream_counts_t audio, video;
     bool               every_picture;  // was decoded; else key frames and distances are those of the packets
+    uint64_t           frames;         // pictures that are shown
     uint64_t           key_frames, interlaced, top_first, damaged_pictures;
     double             key_interval_mean_s, key_interval_max_s;  // 0: fewer than two
     // Distances of consecutive pictures by their time stamps; 0: fewer than two pictures. regular_hz: the rate whose

@@ -80,6 +80,7 @@ picture_packet(kt_counts_t *self, const kt_counts_packet_t *p)
     double tick_s = self->tick_s[KT_COUNTS_PICTURE], duration_s = (double)p->duration * tick_s;
     if (p->hidden)
         return;
+    self->shown_packets++;
     self->no_pts |= p->pts == KT_COUNTS_NO_TIME;
     self->no_dts |= p->dts == KT_COUNTS_NO_TIME;
     if (p->dts != KT_COUNTS_NO_TIME)
@@ -213,6 +214,7 @@ kt_counts_finish(kt_counts_t *self, bool every_picture, kt_media_counts_t *out)
     else if (self->declared_hz > 0)
         c->video.end_s = (double)c->video.packets / self->declared_hz;
     c->every_picture = every_picture;
+    c->frames        = every_picture ? c->video.decoded : self->shown_packets;
     finish_sound(self);
     *out = *c;
 }

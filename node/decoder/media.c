@@ -10,10 +10,6 @@
 // FAILURES_MAX: demuxer errors in a row after which the rest of the file is given up.
 enum { IO_BYTES = 64 * 1024, FAILURES_MAX = 64 };
 
-// While it searches for streams FFmpeg may also open these: for MPEG-4 part 2 it takes the picture's size from the
-// first picture alone. All other sizes come from the container.
-static const char SIZE_CODECS[] = "mpeg4,h263";
-
 static int
 media_on_read(void *opaque, uint8_t *into, int want)
 {
@@ -113,7 +109,9 @@ kt_media_open(kt_media_t *self, kt_input_t *input, const kt_sniffed_t *sniffed)
     self->format->io_open            = refuse_io;
     self->format->protocol_whitelist = av_strdup("none");
     self->format->format_whitelist   = av_strdup(KT_SNIFF_DEMUXERS);
-    self->format->codec_whitelist    = av_asprintf("%s,%s", KT_AUDIO_CODECS, SIZE_CODECS);
+    // While it searches for streams FFmpeg opens the decoders too: what a picture is, and how far pictures are
+    // reordered, which the time stamps of some containers follow from, stands in the pictures.
+    self->format->codec_whitelist = av_asprintf("%s,%s", KT_AUDIO_CODECS, KT_VIDEO_CODECS);
     if (!self->format->protocol_whitelist || !self->format->format_whitelist || !self->format->codec_whitelist)
         return media_fail(self, AVERROR(ENOMEM), KT_EDECMEM, "starting");
 

@@ -37,7 +37,7 @@ write_rates(kt_document_t *document, const kt_media_info_t *info, const kt_media
 static void
 write_frames(kt_document_t *document, const kt_media_counts_t *c)
 {
-    kt_technical_count(document, FEATURE(frames), c->every_picture ? c->video.decoded : c->video.packets);
+    kt_technical_count(document, FEATURE(frames), c->frames);
     kt_document_method(document, FEATURE(frames), c->every_picture ? "decoded" : "packets");
     if (c->key_interval_mean_s > 0) {
         kt_document_pair(document, FEATURE(keyframe_interval), "mean", c->key_interval_mean_s);

@@ -58,9 +58,11 @@ def sample_table(path, ffmpeg):
 
 
 def rotated(path, ffmpeg):
-    plain = path.with_suffix(".plain.mov")
-    ffmpeg([*film("180x320"), "-vf", "setsar=4/3", *MPEG4, plain])
-    ffmpeg(["-i", plain, "-c", "copy", "-metadata:s:v", "rotate=90", path])
+    """The display matrix of a telephone that is held upright."""
+    ffmpeg([*film("180x320"), "-vf", "setsar=4/3", *MPEG4, path])
+    data = bytearray(path.read_bytes())
+    struct.pack_into(">9i", data, data.find(b"tkhd") + 44, 0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30)
+    path.write_bytes(data)
 
 
 def transport_204(path, ffmpeg):
@@ -90,7 +92,7 @@ def silent_codec(path, ffmpeg):
     ffmpeg([*film(), *tone(), *H264, "-c:a", "truehd", "-strict", "-2", path])
 
 
-JITTER = ["-vf", "settb=1/90000,setpts='(N/25+if(mod(N,3),0.011,0)+if(mod(N,7),0,0.004))/TB'", "-vsync", "passthrough", "-video_track_timescale", "90000"]
+JITTER = ["-vf", "settb=1/90000,setpts='(N/25+if(mod(N,3),0.011,0)+if(mod(N,7),0,0.004))/TB'", "-vsync", "passthrough", "-enc_time_base", "1:90000"]
 GAP = ["-vf", "select='not(between(n,20,24))'", "-vsync", "passthrough"]
 
 #: name: (arguments of ffmpeg or a function, facts). `rate` is the exact frame rate; None: variable.
@@ -229,7 +231,10 @@ def check(kithara, path, facts):
     if not probe(path, "streams", "a:0"):
         want["has_audio"] = False
     wrong = [f"decoded: {w}" for w in differences(analyse(kithara, path, "visual")["features"]["technical"], want)]
-    want = {k: v for k, v in want.items() if k not in ("interlacing", "hdr_metadata", "warnings", "frames")}
+    if facts.get("warnings"):  # a file of which nothing that is asked for can be decoded fails
+        return wrong
+    # Without decoding, key frames of streams whose packets have no time of presentation are some places off.
+    want = {k: v for k, v in want.items() if k not in ("interlacing", "hdr_metadata", "keyframe_interval")}
     return wrong + [f"by packets: {w}" for w in differences(analyse(kithara, path, "none")["features"]["technical"], want)]
 
 

@@ -187,6 +187,7 @@ Test(counts, packets_outside_the_edit_list_have_bytes_and_no_time)
     }
     kt_counts_finish(&self, false, &out);
     cr_expect_eq(out.video.bytes, 55000);
+    cr_expect_eq(out.frames, 50);
     cr_expect_float_eq(out.video.begin_s, 0, 1e-9);
     cr_expect_float_eq(out.video.end_s, 2, 1e-9);
 }
