@@ -198,4 +198,14 @@ above(const uint8_t *row, size_t n, uint8_t limit)
     return count;
 }
 
-const kt_block_ops_t KT_NAME(kt_block_ops) = {difference, difference_8, sums, quarter, above};
+static void
+brighten(uint8_t *row, size_t n, int amount)
+{
+    const int16_t by = (int16_t)(amount < -255 ? -255 : amount > 255 ? 255 : amount);
+    for (size_t i = 0; i < n; i++) {
+        const int16_t value = (int16_t)(row[i] + by), least = value < 0 ? 0 : value;
+        row[i] = (uint8_t)(least > 255 ? 255 : least);
+    }
+}
+
+const kt_block_ops_t KT_NAME(kt_block_ops) = {difference, difference_8, sums, quarter, above, brighten};

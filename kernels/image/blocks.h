@@ -31,6 +31,8 @@ typedef struct kt_block_ops {
     void (*quarter)(const uint8_t *in, size_t stride, uint32_t width, uint32_t height, uint8_t *out);
     // How many of n pixels are above the limit.
     size_t (*above)(const uint8_t *row, size_t n, uint8_t limit);
+    // Adds to n pixels, within 0 to 255.
+    void (*brighten)(uint8_t *row, size_t n, int amount);
 } kt_block_ops_t;
 
 // One table per instruction set (kernels/isa.h chooses).

@@ -76,4 +76,13 @@ above(const uint8_t *row, size_t n, uint8_t limit)
     return count;
 }
 
-const kt_block_ops_t kt_block_ops_ref = {difference, difference_8, sums, quarter, above};
+static void
+brighten(uint8_t *row, size_t n, int amount)
+{
+    for (size_t i = 0; i < n; i++) {
+        const int value = row[i] + amount;
+        row[i]          = (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
+    }
+}
+
+const kt_block_ops_t kt_block_ops_ref = {difference, difference_8, sums, quarter, above, brighten};

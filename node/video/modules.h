@@ -56,6 +56,7 @@ typedef struct kt_video_module {
 } kt_video_module_t;
 
 extern const kt_video_module_t kt_video_look;     // look/look.c
+extern const kt_video_module_t kt_video_motion;   // motion/motion.c
 extern const kt_video_module_t kt_video_quality;  // quality/quality.c
 extern const kt_video_module_t kt_video_models;   // models/models.c
 

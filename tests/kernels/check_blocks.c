@@ -56,6 +56,14 @@ check_blocks(const char *isa, const kt_block_ops_t *ops)
             ops->quarter(picture, WIDE, WIDTHS[i], HIGH, fast);
             kt_block_ops_ref.quarter(picture, WIDE, WIDTHS[i], HIGH, should);
             check(memcmp(fast, should, sizeof fast) == 0, "%s blocks: another quarter of width %u", isa, WIDTHS[i]);
+            for (int amount = -300; amount <= 300; amount += 60) {
+                static uint8_t bright[WIDE], expected[WIDE];
+                memcpy(bright, picture, WIDE);
+                memcpy(expected, picture, WIDE);
+                ops->brighten(bright, WIDTHS[i], amount);
+                kt_block_ops_ref.brighten(expected, WIDTHS[i], amount);
+                check(memcmp(bright, expected, WIDE) == 0, "%s blocks: other pixels brightened by %d", isa, amount);
+            }
             for (int limit = 0; limit < 256; limit += 51)
                 check(ops->above(picture, WIDTHS[i], (uint8_t)limit) ==
                           kt_block_ops_ref.above(picture, WIDTHS[i], (uint8_t)limit),

@@ -70,6 +70,7 @@ film_end(film_t *self, double end_s)
     cr_assert_eq(kt_json_parse(text.bytes, text.length, KT_DOCUMENT_MAX_BYTES, &all, why), KT_OK);
     self->visual    = kt_json_copy(kt_json_get(kt_json_get(all, "features"), "visual"));
     self->technical = kt_json_copy(kt_json_get(kt_json_get(all, "features"), "technical"));
+    self->methods   = kt_json_copy(kt_json_get(all, "methods"));
     kt_json_free(&all);
     kt_buf_fini(&text);
     kt_document_destroy(&document);
@@ -80,6 +81,8 @@ film_free(film_t *self)
 {
     if (self->visual)
         kt_json_free(&self->visual);
+    if (self->methods)
+        kt_json_free(&self->methods);
     if (self->technical)
         kt_json_free(&self->technical);
     self->module->destroy(&self->state);
