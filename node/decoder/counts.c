@@ -27,18 +27,24 @@ stream_counts(kt_counts_t *self, kt_counts_stream_t stream)
     return stream == KT_COUNTS_SOUND ? &self->counts.audio : &self->counts.video;
 }
 
-// Cuts the range of periods down to those whose grid through the first time holds this one too.
 static void
-series_narrow(kt_counts_series_t *s, double time_s, double tick_s)
+grid_add(kt_counts_grid_t *g, double time_s, double tick_s)
 {
-    double n = (double)s->n, span_s = time_s - s->first_s,
-           slack_s = fmin(fmax(tick_s, ROUNDED_S), OF_PERIOD * span_s / n);
-    slack_s += EPSILON * fabs(time_s);
+    if (g->n++ == 0) {
+        g->first_s = time_s;
+        return;
+    }
+    double n = (double)(g->n - 1), span_s = time_s - g->first_s;
+    double slack_s = fmin(fmax(tick_s, ROUNDED_S), OF_PERIOD * span_s / n) + EPSILON * fabs(time_s);
     double low_s = (span_s - slack_s) / n, high_s = (span_s + slack_s) / n;
-    if (s->n == 1 || low_s > s->period_low_s)
-        s->period_low_s = low_s;
-    if (s->n == 1 || high_s < s->period_high_s)
-        s->period_high_s = high_s;
+    g->low_s  = g->n == 2 ? low_s : fmax(g->low_s, low_s);
+    g->high_s = g->n == 2 ? high_s : fmin(g->high_s, high_s);
+}
+
+static bool
+grid_holds(const kt_counts_grid_t *g)
+{
+    return g->n > 1 && g->low_s > 0 && g->low_s <= g->high_s;
 }
 
 static void
@@ -49,10 +55,11 @@ series_add(kt_counts_series_t *s, double time_s, double duration_s, bool key, do
         double distance = time_s - s->last_s;
         s->min_s        = s->n == 1 ? distance : fmin(s->min_s, distance);
         s->max_s        = fmax(s->max_s, distance);
-        series_narrow(s, time_s, tick_s);
+        grid_add(&s->but_first, time_s, tick_s);
     } else {
         s->first_s = time_s;
     }
+    grid_add(&s->all, time_s, tick_s);
     if (key) {
         if (s->keys++ > 0)
             s->key_max_s = fmax(s->key_max_s, time_s - s->last_key_s);
@@ -162,6 +169,12 @@ chosen_series(const kt_counts_t *self, bool every_picture)
     return !self->no_dts && self->by_dts.n > 0 ? &self->by_dts : NULL;
 }
 
+static bool
+ticks_are_pictures(const kt_counts_t *self)
+{
+    return fabs(self->tick_s[KT_COUNTS_PICTURE] * self->declared_hz - 1) < EPSILON;
+}
+
 static void
 finish_pictures(kt_counts_t *self, const kt_counts_series_t *s)
 {
@@ -171,9 +184,12 @@ finish_pictures(kt_counts_t *self, const kt_counts_series_t *s)
         c->frame_max_s  = s->max_s;
         c->frame_mean_s = (s->last_s - s->first_s) / (double)(s->n - 1);
     }
-    if (s->n > 1 && c->frame_mean_s > 0 && s->period_low_s > 0 && s->period_low_s <= s->period_high_s)
+    if (grid_holds(&s->all))
         c->regular_hz =
-            kt_counts_nominal_hz(1 / s->period_high_s, 1 / s->period_low_s, 1 / c->frame_mean_s, self->declared_hz);
+            kt_counts_nominal_hz(1 / s->all.high_s, 1 / s->all.low_s, 1 / c->frame_mean_s, self->declared_hz);
+    else if (grid_holds(&s->but_first) && ticks_are_pictures(self) && 1 / self->declared_hz >= s->but_first.low_s &&
+             1 / self->declared_hz <= s->but_first.high_s)
+        c->regular_hz = self->declared_hz;
     double usual_s = c->regular_hz > 0 ? 1 / c->regular_hz : c->frame_mean_s;
     if (s->n == 1 && s->last_duration_s <= 0 && self->declared_hz > 0)
         usual_s = 1 / self->declared_hz;

@@ -3,7 +3,9 @@
 //
 // The frame rate comes from time stamps, never from the container's length: the grid is the period p for which all
 // times t_i of the pictures, in the order of presentation, satisfy |t_i - t_0 - i p| <= slack, where slack is one tick
-// of the time base or 1 ms (files that were rounded to milliseconds before), at most a quarter of the period.
+// of the time base or 1 ms (files that were rounded to milliseconds before), at most a quarter of the period. Where the
+// ticks are the pictures of the header's rate (AVI), encoders drop a picture after the first one: that is no variable
+// rate.
 #pragma once
 
 #include "node/decode/media_info.h"
@@ -21,14 +23,19 @@ typedef struct kt_counts_packet {
     bool     hidden;  // decoded and not shown: before or after an edit list's part
 } kt_counts_packet_t;
 
+// The periods whose grid through the first time holds all times so far; low > high: none.
+typedef struct kt_counts_grid {
+    uint64_t n;
+    double   first_s, low_s, high_s;
+} kt_counts_grid_t;
+
 // Times of pictures or packets, in the order of presentation.
 typedef struct kt_counts_series {
-    uint64_t n;
-    double   first_s, last_s, last_duration_s;
-    double   min_s, max_s;                 // distances
-    double   period_low_s, period_high_s;  // of the grids that hold all times so far; low > high: none
-    uint64_t keys;
-    double   first_key_s, last_key_s, key_max_s;
+    uint64_t         n, keys;
+    double           first_s, last_s, last_duration_s;
+    double           min_s, max_s;  // distances
+    kt_counts_grid_t all, but_first;
+    double           first_key_s, last_key_s, key_max_s;
 } kt_counts_series_t;
 
 typedef struct kt_counts_waiting {

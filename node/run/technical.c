@@ -79,13 +79,12 @@ write_decoded_share(kt_document_t *document, const kt_technical_t *facts, double
 {
     const kt_media_counts_t  *c    = facts->counts;
     const kt_stream_counts_t *main = facts->info->has_video && c->video.decoded > 0 ? &c->video : &c->audio;
-    double                    share;
     if (main->packets == 0 || main->decoded == 0) {
         kt_document_null(document, FEATURE(decoded_share), "nothing has been decoded");
         return;
     }
-    share = 1 - (double)(main->damaged < main->packets ? main->damaged : main->packets) / (double)main->packets;
-    if (duration_s > 0 && duration_s < facts->info->duration_s)
+    double share = 1 - (double)(main->damaged < main->packets ? main->damaged : main->packets) / (double)main->packets;
+    if (kt_technical_ends_early(facts, duration_s))
         share *= duration_s / facts->info->duration_s;
     kt_document_real(document, FEATURE(decoded_share), share);
 }

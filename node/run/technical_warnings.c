@@ -48,6 +48,13 @@ warn_of_stream(warnings_t *self, const char *name, bool there, bool wanted, cons
                     (unsigned long long)counts->damaged, (unsigned long long)counts->packets);
 }
 
+bool
+kt_technical_ends_early(const kt_technical_t *facts, double duration_s)
+{
+    double declared_s = facts->info->duration_s;
+    return duration_s > 0 && declared_s - duration_s > fmax(EARLY_S, EARLY_SHARE * declared_s);
+}
+
 json_t *
 kt_technical_warnings(const kt_technical_t *facts, double duration_s)
 {
@@ -61,8 +68,7 @@ kt_technical_warnings(const kt_technical_t *facts, double duration_s)
                     (unsigned long long)c->damaged_pictures, (unsigned long long)c->video.decoded);
     if (c->broken_off)
         add_warning(&self, "broken_off", "reading ended with an error before the end of the file");
-    double missing_s = info->duration_s - duration_s;
-    if (duration_s > 0 && missing_s > fmax(EARLY_S, EARLY_SHARE * info->duration_s))
+    if (kt_technical_ends_early(facts, duration_s))
         add_warning(&self, "ends_early", "the file states %.3f s and holds %.3f s", info->duration_s, duration_s);
     return self.list;
 }

@@ -68,6 +68,21 @@ Test(counts, ticks_as_long_as_a_picture_do_not_hide_a_gap)
     cr_expect_float_eq(out.frame_max_s, .08, 1e-9);
 }
 
+Test(counts, a_picture_that_was_dropped_after_the_first_one_is_no_variable_rate_where_ticks_are_pictures)
+{
+    begin(1. / 15, 15);
+    pictures(15, 1. / 15, 0, 1);
+    pictures(15, 1. / 15, 2, 68);
+    kt_counts_finish(&self, true, &out);
+    cr_expect_eq(out.regular_hz, 15);
+    cr_expect_float_eq(out.frame_max_s, 2. / 15, 1e-9);
+    begin(TICK_90K, 15);
+    pictures(15, TICK_90K, 0, 1);
+    pictures(15, TICK_90K, 2, 68);
+    kt_counts_finish(&self, true, &out);
+    cr_expect_eq(out.regular_hz, 0);
+}
+
 Test(counts, times_that_move_about_have_no_grid)
 {
     begin(1e-3, 30);
