@@ -173,9 +173,12 @@ const kt_command_t KT_CLI_COMMANDS[] = {
      "Exit code: 0 if every job has exactly one outcome and every digest matches; else 1, and the rows are printed.\n\n"
      "Example:\n  kithara audit --run ~/Music\n",
      kt_cmd_audit},
-    {"plot", "[OPTIONS] FILE", "plot a file: waveform, spectrogram, chroma, tempogram, loudness",
-     "      --out FILE.png    output file (default: the file's name with .png, in the current folder)\n\n"
-     "Example:\n  kithara plot song.flac --out song.png\n",
+    {"plot", "[OPTIONS] FILE", "draw one page about a song or a film",
+     "      --out FILE.png    output file (default: the file's name with .png, in the current folder)\n"
+     "      --options LIST    groups to extract, as of analyze; no_models leaves out faces and text\n\n"
+     "Sound: waveform, mel spectrogram with beats, chroma, tempogram, loudness.\n"
+     "A film: strip of pictures with shots and transitions, colours, light, motion, loudness, faces and text.\n\n"
+     "Example:\n  kithara plot song.flac --out song.png\n  kithara plot film.mp4 --options visual,no_models\n",
      kt_cmd_plot},
     {"db", "[OPTIONS] migrate|status", "migrate or show the schema of the ledger",
      "      --ledger URL      this ledger (default: DATABASE_URL)\n"

@@ -8,22 +8,28 @@
 
 typedef struct options {
     const char *file, *out;
+    uint32_t    groups;     // kt_option_t bits
     char        own[4096];  // the default output name
 } options_t;
 
 static bool
 parse_plot(options_t *out, const kt_cli_t *cli, int argc, char **argv)
 {
-    static const struct option LONG[] = {{"out", required_argument, NULL, 'w'}, {NULL, 0, NULL, 0}};
-    *out                              = (options_t){0};
-    opterr                            = 0;
-    optind                            = 0;
+    static const struct option LONG[] = {
+        {"out", required_argument, NULL, 'w'}, {"options", required_argument, NULL, 'g'}, {NULL, 0, NULL, 0}};
+    *out   = (options_t){.groups = KT_OPTION_ALL};
+    opterr = 0;
+    optind = 0;
     for (int option; (option = getopt_long(argc, argv, "", LONG, NULL)) != -1;) {
-        if (option != 'w') {
+        if (option == 'w') {
+            out->out = optarg;
+        } else if (option != 'g') {
             (void)kt_cli_usage(cli, "unknown option, or an option without its value");
             return false;
+        } else if (kt_options_parse(optarg, &out->groups)) {
+            (void)kt_cli_usage(cli, "--options accepts groups of features, no_models or none, not '%s'", optarg);
+            return false;
         }
-        out->out = optarg;
     }
     if (argc - optind != 1) {
         (void)kt_cli_usage(cli, "plot takes one file");
@@ -43,15 +49,12 @@ plot_file(const kt_cli_t *cli, const options_t *options, kt_worker_t *worker)
 {
     char                 why[KT_JSON_WHY];
     const kt_settings_t *settings = cli->settings;
-    kt_job_t             job      = {.priority = KT_PRIORITY_NORMAL, .options = KT_OPTION_ALL};
+    kt_job_t             job      = {.priority = KT_PRIORITY_NORMAL, .options = options->groups};
     kt_report_t          report   = {0};
     kt_plot_data_t       data     = {.frames_hz   = (double)settings->sample_rate_hz / (double)settings->hop_length,
                                      .analysis_hz = (double)settings->sample_rate_hz};
-    kt_worker_opts_t     opts     = {.frames         = kt_plot_frames,
-                                     .each_segment   = true,
-                                     .tap            = kt_plot_samples,
-                                     .context        = &data,
-                                     .id_from_digest = true};
+    kt_worker_opts_t     opts     = {
+                .frames = kt_plot_frames, .each_segment = true, .tap = kt_plot_chunk, .context = &data, .id_from_digest = true};
     snprintf(job.message_id, sizeof job.message_id, "plot");
     if (strlen(options->file) >= sizeof job.file_path)
         return kt_cli_fail(KT_ENOFILE, options->file, "the path is too long");
@@ -80,10 +83,11 @@ kt_cmd_plot(kt_cli_t *cli, int argc, char **argv)
     options_t options;
     if (!parse_plot(&options, cli, argc, argv))
         return KT_EXIT_USAGE;
-    kt_pipeline_opts_t opts = {.settings = cli->settings, .media_roots = cli->settings->media_roots, .any_path = true};
-    kt_pipeline_t     *pipeline = NULL;
-    kt_worker_t       *worker   = NULL;
-    kt_err_t           err      = kt_pipeline_new(&pipeline, &opts);
+    kt_pipeline_opts_t opts = {
+        .settings = cli->settings, .media_roots = cli->settings->media_roots, .any_path = true, .open_models = true};
+    kt_pipeline_t *pipeline = NULL;
+    kt_worker_t   *worker   = NULL;
+    kt_err_t       err      = kt_pipeline_new(&pipeline, &opts);
     if (!err)
         err = kt_worker_new(&worker, pipeline);
     int code = err ? kt_cli_fail(err, "plot cannot start", NULL) : plot_file(cli, &options, worker);

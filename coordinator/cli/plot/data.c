@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static kt_err_t
-columns_init(kt_columns_t *self, kt_reduction_t reduction, size_t width)
+kt_err_t
+kt_columns_init(kt_columns_t *self, kt_reduction_t reduction, size_t width)
 {
     *self        = (kt_columns_t){.reduction = reduction, .width = width, .every = 1};
     self->values = malloc(KT_PLOT_COLUMNS * width * sizeof *self->values);
@@ -21,8 +21,8 @@ merge_values(const kt_columns_t *self, float a, float b)
     return self->reduction == KT_REDUCE_MEAN ? a + b : fmaxf(a, b);
 }
 
-static void
-columns_add(kt_columns_t *self, const float *row)
+void
+kt_columns_add(kt_columns_t *self, const float *row)
 {
     if (self->n == KT_PLOT_COLUMNS && self->in_last == self->every) {
         // Full: merges pairs of columns. From now on a column has twice as many rows.
@@ -83,8 +83,8 @@ open_samples(kt_plot_data_t *self, const kt_media_info_t *media_info)
 {
     loudness_t *l  = calloc(1, sizeof *l);
     self->loudness = l;
-    if (!l || columns_init(&self->peaks, KT_REDUCE_MAX, 2) || columns_init(&self->squares, KT_REDUCE_MEAN, 1) ||
-        columns_init(&self->momentary, KT_REDUCE_MEAN, 1) || columns_init(&self->shortly, KT_REDUCE_MEAN, 1))
+    if (!l || kt_columns_init(&self->peaks, KT_REDUCE_MAX, 2) || kt_columns_init(&self->squares, KT_REDUCE_MEAN, 1) ||
+        kt_columns_init(&self->momentary, KT_REDUCE_MEAN, 1) || kt_columns_init(&self->shortly, KT_REDUCE_MEAN, 1))
         return KT_ENOMEM;
     l->ops         = kt_isa(NULL)->loudness;
     l->possible    = media_info->rate_hz >= KT_KWEIGHT_MIN_HZ && media_info->channels <= CHANNELS;
@@ -133,20 +133,15 @@ add_wave(kt_plot_data_t *self, loudness_t *l, const float *frame, uint32_t chann
     if (++l->in_wave < l->wave_frames)
         return;
     l->square /= (float)l->wave_frames;
-    columns_add(&self->peaks, l->peak);
-    columns_add(&self->squares, &l->square);
+    kt_columns_add(&self->peaks, l->peak);
+    kt_columns_add(&self->squares, &l->square);
     l->peak[0] = l->peak[1] = l->square = 0;
     l->in_wave                          = 0;
 }
 
-void
-kt_plot_samples(void *context, const kt_media_info_t *media_info, const kt_chunk_t *chunk)
+static void
+add_samples(kt_plot_data_t *self, const kt_media_info_t *media_info, const float *pcm, size_t frames)
 {
-    kt_plot_data_t *self = context;
-    if (chunk->track != KT_TRACK_AUDIO)
-        return;
-    const float *pcm    = chunk->audio.pcm;
-    size_t       frames = chunk->audio.frames;
     if (!self->err && !self->loudness)
         self->err = open_samples(self, media_info);
     loudness_t *l = self->loudness;
@@ -167,18 +162,27 @@ kt_plot_samples(void *context, const kt_media_info_t *media_info, const kt_chunk
         l->in_hop                       = 0;
         float momentary                 = mean_of_last(l, l->hops < MOMENTARY ? l->hops : MOMENTARY);
         float shortly                   = mean_of_last(l, l->hops < SHORT_TERM ? l->hops : SHORT_TERM);
-        columns_add(&self->momentary, &momentary);
-        columns_add(&self->shortly, &shortly);
+        kt_columns_add(&self->momentary, &momentary);
+        kt_columns_add(&self->shortly, &shortly);
     }
+}
+
+void
+kt_plot_chunk(void *context, const kt_media_info_t *media_info, const kt_chunk_t *chunk)
+{
+    if (chunk->track == KT_TRACK_AUDIO)
+        add_samples(context, media_info, chunk->audio.pcm, chunk->audio.frames);
+    else
+        kt_plot_picture(context, media_info, chunk->picture);
 }
 
 static kt_err_t
 add_rows(kt_columns_t *columns, const float *rows, size_t frames, size_t width)
 {
-    if (!columns->values && columns_init(columns, KT_REDUCE_MEAN, width))
+    if (!columns->values && kt_columns_init(columns, KT_REDUCE_MEAN, width))
         return KT_ENOMEM;
     for (size_t i = 0; i < frames; i++)
-        columns_add(columns, rows + i * width);
+        kt_columns_add(columns, rows + i * width);
     return KT_OK;
 }
 
@@ -220,5 +224,6 @@ kt_plot_data_fini(kt_plot_data_t *self)
         free(all[i]->values);
     free(self->onset);
     free(self->loudness);
+    kt_plot_film_fini(self);
     *self = (kt_plot_data_t){0};
 }

@@ -17,11 +17,9 @@ kt_page_color(const kt_page_t *page, const double rgb[3], double alpha)
 void
 kt_page_text(const kt_page_t *page, double x, double y, double anchor, const char *words)
 {
-    cairo_text_extents_t size;
-    cairo_text_extents(page->cr, words, &size);
     cairo_font_extents_t font;
     cairo_font_extents(page->cr, &font);
-    cairo_move_to(page->cr, x - anchor * size.x_advance, y + 0.36 * font.ascent);
+    cairo_move_to(page->cr, x - anchor * kt_page_text_width(page, words), y + 0.36 * font.ascent);
     cairo_show_text(page->cr, words);
 }
 
@@ -44,7 +42,7 @@ kt_page_line(const kt_page_t *page, double x0, double y0, double x1, double y1)
 double
 kt_page_x_of(const kt_page_t *page, double seconds)
 {
-    return KT_PAGE_LEFT + KT_PAGE_INNER * seconds / page->duration_s;
+    return KT_PAGE_LEFT + KT_PAGE_INNER * (seconds - page->begin_s) / page->duration_s;
 }
 
 double
@@ -63,6 +61,31 @@ kt_page_text_of(const kt_page_t *page, kt_feature_t feature, char out[KT_FEATURE
     if (value)
         kt_json_plain(value, out, KT_FEATURE_KEY);
     return out;
+}
+
+const char *
+kt_page_reason_of(const kt_page_t *page, kt_feature_t feature)
+{
+    char          key[KT_FEATURE_KEY];
+    const json_t *reasons = kt_json_get(page->document, "reasons");
+    const char   *group   = kt_json_str(reasons, kt_group_name(kt_feature_desc(feature)->group), "");
+    return kt_json_str(reasons, kt_feature_key(feature, key), group);
+}
+
+double
+kt_page_text_width(const kt_page_t *page, const char *words)
+{
+    cairo_text_extents_t size;
+    cairo_text_extents(page->cr, words, &size);
+    return size.x_advance;
+}
+
+void
+kt_page_small(const kt_page_t *page, double y, const char *words)
+{
+    kt_page_font(page, 15, false);
+    kt_page_color(page, KT_PAGE_SOFT, 1);
+    kt_page_text(page, KT_PAGE_LEFT + 10, y, 0, words);
 }
 
 // A round step with at most `most` marks.
@@ -96,7 +119,8 @@ kt_page_time_axis(const kt_page_t *page, double height, bool words)
     double step = time_step(page->duration_s, 14);
     kt_page_font(page, 17, false);
     cairo_set_line_width(page->cr, 1);
-    for (double at = 0; at <= page->duration_s + step * 1e-6; at += step) {
+    for (double at = ceil(page->begin_s / step - 1e-6) * step; at <= page->begin_s + page->duration_s + step * 1e-6;
+         at += step) {
         char   label[32];
         double x = floor(kt_page_x_of(page, at)) + 0.5;
         kt_page_color(page, KT_PAGE_SOFT, 1);

@@ -27,20 +27,26 @@ typedef struct kt_page {
     cairo_t              *cr;
     const kt_plot_data_t *data;
     const json_t         *document;
-    double                duration_s;
-    double                y;  // top of the current panel
+    double                begin_s, duration_s;  // of the time axis
+    size_t                sound_width;          // pixels of the time axis that the sound covers
+    double                y;                    // top of the current panel
 } kt_page_t;
 
-// Members of the message; NaN and "" if null. text_of returns out.
+// Members of the message; NaN and "" if null. text_of returns out; reason_of: why the feature is null.
 double      kt_page_value_of(const kt_page_t *page, kt_feature_t feature);
 const char *kt_page_text_of(const kt_page_t *page, kt_feature_t feature, char out[KT_FEATURE_KEY]);
+
+const char *kt_page_reason_of(const kt_page_t *page, kt_feature_t feature);
 
 double kt_page_x_of(const kt_page_t *page, double seconds);
 void kt_page_clock_text(double seconds, double step, char out[32]);  // precision by the step between marks, in seconds
 void kt_page_color(const kt_page_t *page, const double rgb[3], double alpha);
 void kt_page_font(const kt_page_t *page, double size, bool bold);
 // anchor: 0 text begins at x, 0.5 is centred on it, 1 ends there. y: of the middle of the letters.
-void kt_page_text(const kt_page_t *page, double x, double y, double anchor, const char *words);
+void   kt_page_text(const kt_page_t *page, double x, double y, double anchor, const char *words);
+double kt_page_text_width(const kt_page_t *page, const char *words);
+// Soft and small, at the left of the panel.
+void kt_page_small(const kt_page_t *page, double y, const char *words);
 void kt_page_line(const kt_page_t *page, double x0, double y0, double x1, double y1);
 // Border, title on the left, unit of the axis on the right.
 void kt_page_frame(const kt_page_t *page, double height, const char *title, const char *unit);
@@ -58,4 +64,4 @@ void                 kt_page_wave(kt_page_t *page);
 void                 kt_page_mel(kt_page_t *page, uint32_t *pixels);
 void                 kt_page_chroma(kt_page_t *page, uint32_t *pixels);
 KT_MUST_USE kt_err_t kt_page_tempogram(kt_page_t *page, uint32_t *pixels);  // KT_ENOMEM
-void                 kt_page_loudness(kt_page_t *page);
+void                 kt_page_loudness(kt_page_t *page, bool last);          // last: with the labels of the time axis

@@ -212,8 +212,8 @@ draw_curve(const kt_page_t *page, const kt_columns_t *energy, const double rgb[3
     cairo_set_line_width(page->cr, width);
     cairo_set_line_join(page->cr, CAIRO_LINE_JOIN_ROUND);
     kt_page_color(page, rgb, alpha);
-    for (size_t x = 0; x < KT_PAGE_INNER && energy->n; x++) {
-        if (!kt_columns_part(energy, x, KT_PAGE_INNER, &value))
+    for (size_t x = 0; x < page->sound_width && energy->n; x++) {
+        if (!kt_columns_part(energy, x, page->sound_width, &value))
             continue;
         double y = lufs_y(page, value > 0 ? -0.691 + 10 * log10(value) : LUFS_LOW);
         if (begun)
@@ -226,7 +226,7 @@ draw_curve(const kt_page_t *page, const kt_columns_t *energy, const double rgb[3
 }
 
 void
-kt_page_loudness(kt_page_t *page)
+kt_page_loudness(kt_page_t *page, bool last)
 {
     double integrated = kt_page_value_of(page, KT_FEATURE_PERCEPTUAL_loudness), dash[] = {8, 6};
     char   label[32];
@@ -250,5 +250,5 @@ kt_page_loudness(kt_page_t *page)
         kt_page_text(page, KT_PAGE_WIDTH - KT_PAGE_RIGHT + 10, lufs_y(page, integrated), 0, label);
     }
     kt_page_frame(page, KT_PAGE_LOUD, "Loudness", "LUFS;  light: 0.4 s, dark: 3 s, dashed: integrated (EBU R128)");
-    kt_page_time_axis(page, KT_PAGE_LOUD, true);
+    kt_page_time_axis(page, KT_PAGE_LOUD, last);
 }

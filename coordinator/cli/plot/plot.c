@@ -1,5 +1,5 @@
 // The page: a title, then panels below each other with one time axis.
-#include "coordinator/cli/plot/page.h"
+#include "coordinator/cli/plot/film.h"
 
 #include <cairo.h>
 #include <errno.h>
@@ -9,8 +9,8 @@
 #include <string.h>
 
 enum {
-    HEIGHT = KT_PAGE_TOP + KT_PAGE_WAVE + KT_PAGE_MEL + KT_PAGE_CHROMA + KT_PAGE_TEMPO + KT_PAGE_LOUD +
-             4 * KT_PAGE_GAP + KT_PAGE_BOTTOM
+    SOUND_HEIGHT = KT_PAGE_TOP + KT_PAGE_WAVE + KT_PAGE_MEL + KT_PAGE_CHROMA + KT_PAGE_TEMPO + KT_PAGE_LOUD +
+                   4 * KT_PAGE_GAP + KT_PAGE_BOTTOM
 };
 
 static void
@@ -21,11 +21,44 @@ append_part(char *out, size_t capacity, const char *part)
         snprintf(out + used, capacity - used, "%s%s", used ? "   \xc2\xb7   " : "", part);
 }
 
-// "3:25 · flac in flac · 44100 Hz stereo", and the main features.
+static void
+append_number(char *out, size_t capacity, const kt_page_t *page, kt_feature_t feature, const char *before, int digits,
+              const char *unit)
+{
+    char         part[64];
+    const double value = kt_page_value_of(page, feature);
+    snprintf(part, sizeof part, "%s%.*f %s", before, digits, value, unit);
+    append_part(out, capacity, isnan(value) ? "" : part);
+}
+
+static void
+append_sound(char *out, size_t capacity, const kt_page_t *page)
+{
+    char part[256], name[KT_FEATURE_KEY];
+    append_part(out, capacity, kt_page_text_of(page, KT_FEATURE_TECHNICAL_audio_codec, name));
+    snprintf(part, sizeof part, "%.0f Hz %s", kt_page_value_of(page, KT_FEATURE_TECHNICAL_sample_rate),
+             kt_page_text_of(page, KT_FEATURE_TECHNICAL_channel_layout, name));
+    append_part(out, capacity, isnan(kt_page_value_of(page, KT_FEATURE_TECHNICAL_sample_rate)) ? "" : part);
+}
+
+static void
+append_music(char *out, size_t capacity, const kt_page_t *page)
+{
+    char part[256], name[KT_FEATURE_KEY], more[KT_FEATURE_KEY];
+    append_number(out, capacity, page, KT_FEATURE_MIR_tempo, "", 1, "BPM");
+    append_number(out, capacity, page, KT_FEATURE_MIR_time_signature, "", 0, "beats per bar");
+    snprintf(part, sizeof part, "%s %s", kt_page_text_of(page, KT_FEATURE_MIR_key, name),
+             kt_page_text_of(page, KT_FEATURE_MIR_mode, more));
+    append_part(out, capacity, *name ? part : "");
+    append_number(out, capacity, page, KT_FEATURE_PERCEPTUAL_loudness, "", 1, "LUFS");
+    append_number(out, capacity, page, KT_FEATURE_PERCEPTUAL_dynamic_range, "range ", 1, "LU");
+}
+
+// "3:25 · flac · 44100 Hz stereo", of a film its pictures before; and the main features.
 static void
 draw_title(const kt_page_t *page)
 {
-    char          facts[512] = "", music[512] = "", part[256], name[KT_FEATURE_KEY], more[KT_FEATURE_KEY], length[32];
+    char          facts[512] = "", features[512] = "", length[32];
     const json_t *tags  = kt_format_value(page->document, KT_FEATURE_TECHNICAL_tags);
     const char   *title = kt_json_str(tags, "title", ""), *artist = kt_json_str(tags, "artist", "");
     const char   *path = kt_json_str(page->document, "file_path", ""), *slash = strrchr(path, '/');
@@ -35,21 +68,16 @@ draw_title(const kt_page_t *page)
     kt_page_clock_text(page->duration_s, page->duration_s < 1 ? 0.01 : page->duration_s < 10 ? 0.1 : 1, length);
     append_part(facts, sizeof facts, *heading ? file : "");
     append_part(facts, sizeof facts, length);
-    append_part(facts, sizeof facts, kt_page_text_of(page, KT_FEATURE_TECHNICAL_audio_codec, name));
-    snprintf(part, sizeof part, "%.0f Hz %s", kt_page_value_of(page, KT_FEATURE_TECHNICAL_sample_rate),
-             kt_page_text_of(page, KT_FEATURE_TECHNICAL_channel_layout, name));
-    append_part(facts, sizeof facts, part);
-    snprintf(part, sizeof part, "%.1f BPM", kt_page_value_of(page, KT_FEATURE_MIR_tempo));
-    append_part(music, sizeof music, isnan(kt_page_value_of(page, KT_FEATURE_MIR_tempo)) ? "" : part);
-    snprintf(part, sizeof part, "%.0f beats per bar", kt_page_value_of(page, KT_FEATURE_MIR_time_signature));
-    append_part(music, sizeof music, isnan(kt_page_value_of(page, KT_FEATURE_MIR_time_signature)) ? "" : part);
-    snprintf(part, sizeof part, "%s %s", kt_page_text_of(page, KT_FEATURE_MIR_key, name),
-             kt_page_text_of(page, KT_FEATURE_MIR_mode, more));
-    append_part(music, sizeof music, *name ? part : "");
-    snprintf(part, sizeof part, "%.1f LUFS", kt_page_value_of(page, KT_FEATURE_PERCEPTUAL_loudness));
-    append_part(music, sizeof music, isnan(kt_page_value_of(page, KT_FEATURE_PERCEPTUAL_loudness)) ? "" : part);
-    snprintf(part, sizeof part, "range %.1f LU", kt_page_value_of(page, KT_FEATURE_PERCEPTUAL_dynamic_range));
-    append_part(music, sizeof music, isnan(kt_page_value_of(page, KT_FEATURE_PERCEPTUAL_dynamic_range)) ? "" : part);
+    if (page->data->film) {
+        char film[512];
+        append_part(facts, sizeof facts, kt_film_facts(page, film));
+        append_part(features, sizeof features, kt_film_features(page, film));
+    }
+    append_sound(facts, sizeof facts, page);
+    if (page->data->film)
+        append_number(features, sizeof features, page, KT_FEATURE_PERCEPTUAL_loudness, "", 1, "LUFS");
+    else
+        append_music(features, sizeof features, page);
     kt_page_font(page, 30, true);
     kt_page_color(page, KT_PAGE_INK, 1);
     kt_page_text(page, KT_PAGE_LEFT, 36, 0, *heading ? heading : file);
@@ -57,7 +85,7 @@ draw_title(const kt_page_t *page)
     kt_page_color(page, KT_PAGE_SOFT, 1);
     kt_page_text(page, KT_PAGE_LEFT, 72, 0, facts);
     kt_page_color(page, KT_PAGE_WAVE_INK, 1);
-    kt_page_text(page, KT_PAGE_LEFT, 99, 0, music);
+    kt_page_text(page, KT_PAGE_LEFT, 99, 0, features);
 }
 
 static kt_err_t
@@ -70,30 +98,49 @@ error_of_cairo(cairo_status_t status)
     return errno == ENOSPC ? KT_EDISK : KT_EIO;
 }
 
+static kt_err_t
+draw_sound_page(kt_page_t *page, uint32_t *pixels)
+{
+    kt_page_wave(page);
+    page->y += KT_PAGE_WAVE + KT_PAGE_GAP;
+    kt_page_mel(page, pixels);
+    page->y += KT_PAGE_MEL + KT_PAGE_GAP;
+    kt_page_chroma(page, pixels);
+    page->y += KT_PAGE_CHROMA + KT_PAGE_GAP;
+    kt_err_t err = kt_page_tempogram(page, pixels);
+    page->y += KT_PAGE_TEMPO + KT_PAGE_GAP;
+    kt_page_loudness(page, true);
+    return err;
+}
+
+// The time axis: that of the pictures in a film, from 0 in sound.
+static void
+set_time_axis(kt_page_t *page)
+{
+    const double sound_s = kt_page_value_of(page, KT_FEATURE_TECHNICAL_audio_duration);
+    page->duration_s     = kt_page_value_of(page, KT_FEATURE_TECHNICAL_duration);
+    if (!(page->duration_s > 0))
+        page->duration_s = 1;
+    page->begin_s     = page->data->film ? page->data->film->first_s : 0;
+    page->sound_width = KT_PAGE_INNER;
+    if (page->data->film && sound_s < page->duration_s)
+        page->sound_width = (size_t)fmax(1, round(KT_PAGE_INNER * sound_s / page->duration_s));
+}
+
 kt_err_t
 kt_plot_page(const kt_plot_data_t *data, const json_t *document, const char *path)
 {
     uint32_t *pixels = calloc((size_t)KT_PAGE_INNER * KT_PAGE_ROWS_MAX, sizeof *pixels);
     if (!pixels)
         return KT_ENOMEM;
-    cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, KT_PAGE_WIDTH, HEIGHT);
-    kt_page_t        page    = {.cr = cairo_create(surface), .data = data, .document = document};
-    page.duration_s          = kt_page_value_of(&page, KT_FEATURE_TECHNICAL_duration);
-    if (!(page.duration_s > 0))
-        page.duration_s = 1;
+    const int        height  = data->film ? kt_film_height(data) : SOUND_HEIGHT;
+    cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, KT_PAGE_WIDTH, height);
+    kt_page_t        page    = {.cr = cairo_create(surface), .data = data, .document = document, .y = KT_PAGE_TOP};
+    set_time_axis(&page);
     cairo_set_source_rgb(page.cr, 1, 1, 1);
     cairo_paint(page.cr);
     draw_title(&page);
-    page.y = KT_PAGE_TOP;
-    kt_page_wave(&page);
-    page.y += KT_PAGE_WAVE + KT_PAGE_GAP;
-    kt_page_mel(&page, pixels);
-    page.y += KT_PAGE_MEL + KT_PAGE_GAP;
-    kt_page_chroma(&page, pixels);
-    page.y += KT_PAGE_CHROMA + KT_PAGE_GAP;
-    kt_err_t err = kt_page_tempogram(&page, pixels);
-    page.y += KT_PAGE_TEMPO + KT_PAGE_GAP;
-    kt_page_loudness(&page);
+    kt_err_t err = data->film ? kt_film_page(&page, pixels) : draw_sound_page(&page, pixels);
     free(pixels);
     if (!err)
         err = error_of_cairo(cairo_status(page.cr));

@@ -1,6 +1,7 @@
-// kt_plot -- one page about one file: waveform, mel spectrogram with beats, chroma, tempogram, loudness. data.c
-// collects columns during the analysis, tempogram.c computes the tempogram, color.c maps values to colours, plot.c
-// draws the page. Private to this folder, which alone uses cairo. One thread.
+// kt_plot -- one page about one file. Of sound: waveform, mel spectrogram with beats, chroma, tempogram, loudness. Of a
+// film: strip of pictures with shots, colours, light, motion, loudness, faces and text. data.c and film_data.c collect
+// columns during the analysis, tempogram.c computes the tempogram, color.c maps values to colours, plot.c and
+// film_page.c draw the page. Private to this folder. One thread.
 //
 // A file of any length has a bounded number of columns: when there are too many, neighbours are merged.
 #pragma once
@@ -25,19 +26,24 @@ typedef struct kt_columns {
 } kt_columns_t;
 
 // The mean (or maximum) of part `index` of the file out of `parts`; out[width]. False: the part has no rows.
-bool kt_columns_part(const kt_columns_t *self, size_t index, size_t parts, float *out);
+KT_MUST_USE kt_err_t kt_columns_init(kt_columns_t *self, kt_reduction_t reduction, size_t width);  // KT_ENOMEM
+void                 kt_columns_add(kt_columns_t *self, const float *row);
+bool                 kt_columns_part(const kt_columns_t *self, size_t index, size_t parts, float *out);
+
+typedef struct kt_plot_film kt_plot_film_t;  // film.h
 
 typedef struct kt_plot_data {
-    kt_err_t     err;                 // the first failure of a callback
-    kt_columns_t peaks, squares;      // of the samples: [max, max of minus], [mean square]
-    kt_columns_t mel, chroma;         // power; largest class of a frame 1
-    kt_columns_t momentary, shortly;  // K-weighted energy of 400 ms and 3 s, every 100 ms
-    float       *onset;               // envelope, one value per frame; at most KT_PLOT_ONSETS
-    size_t       n_onset;
-    bool         onset_cut;    // true: truncated
-    void        *loudness;     // private
-    double       frames_hz;    // frames per second
-    double       analysis_hz;  // the analysis rate
+    kt_err_t        err;                 // the first failure of a callback
+    kt_columns_t    peaks, squares;      // of the samples: [max, max of minus], [mean square]
+    kt_columns_t    mel, chroma;         // power; largest class of a frame 1
+    kt_columns_t    momentary, shortly;  // K-weighted energy of 400 ms and 3 s, every 100 ms
+    float          *onset;               // envelope, one value per frame; at most KT_PLOT_ONSETS
+    size_t          n_onset;
+    bool            onset_cut;    // true: truncated
+    void           *loudness;     // private
+    kt_plot_film_t *film;         // NULL: no picture yet
+    double          frames_hz;    // frames per second
+    double          analysis_hz;  // the analysis rate
 } kt_plot_data_t;
 
 enum { KT_PLOT_ONSETS = 1 << 20 };
@@ -47,7 +53,10 @@ void kt_plot_data_fini(kt_plot_data_t *self);
 typedef struct kt_media_info kt_media_info_t;
 typedef struct kt_chunk      kt_chunk_t;
 void kt_plot_frames(void *context, const char *feature, const float *rows, size_t frames, size_t width);
-void kt_plot_samples(void *context, const kt_media_info_t *media_info, const kt_chunk_t *chunk);
+void kt_plot_chunk(void *context, const kt_media_info_t *media_info, const kt_chunk_t *chunk);
+typedef struct kt_video_frame kt_video_frame_t;
+void kt_plot_picture(kt_plot_data_t *self, const kt_media_info_t *media_info, const kt_video_frame_t *frame);
+void kt_plot_film_fini(kt_plot_data_t *self);
 
 // Autocorrelation of the onset envelope in windows of 8.9 s: out[columns][rows], 0 to 1, the tempo of row r growing
 // geometrically from KT_TEMPOGRAM_MIN_BPM to KT_TEMPOGRAM_MAX_BPM. KT_ENOMEM.
