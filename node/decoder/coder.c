@@ -20,9 +20,6 @@ const char KT_VIDEO_CODECS[] =
     "h264,hevc,mpeg4,msmpeg4v1,msmpeg4v2,msmpeg4,h263,h263i,h263p,flv,wmv1,wmv2,wmv3,vc1,mpeg1video,mpeg2video,vp8,vp9,"
     "libdav1d,theora,mjpeg,prores,dnxhd,ffv1,huffyuv,ffvhuff,utvideo,rawvideo,png,qtrle,svq1,svq3,cinepak,dvvideo";
 
-// PIXELS_MAX: of a picture: 16K video has fewer.
-enum { PIXELS_MAX = KT_VIDEO_SIDE_MAX * (KT_VIDEO_SIDE_MAX / 2) };
-
 static kt_err_t
 coder_fail(kt_coder_t *self, int code, kt_err_t otherwise, const char *doing)
 {
@@ -52,7 +49,7 @@ check_size(kt_coder_t *self)
 {
     const AVCodecParameters *par = self->stream->codecpar;
     if (par->width <= KT_VIDEO_SIDE_MAX && par->height <= KT_VIDEO_SIDE_MAX &&
-        (int64_t)par->width * par->height <= PIXELS_MAX)
+        (int64_t)par->width * par->height <= KT_PIXELS_MAX)
         return KT_OK;
     (void)snprintf(self->why, sizeof self->why, "pictures of %d x %d pixels are refused", par->width, par->height);
     return KT_ECODEC;
@@ -61,7 +58,7 @@ check_size(kt_coder_t *self)
 static void
 set_up_pictures(AVCodecContext *codec, const kt_decode_want_t *want)
 {
-    codec->max_pixels = PIXELS_MAX;
+    codec->max_pixels = KT_PIXELS_MAX;
     if (want->vectors && want->mode == KT_PICTURES_FULL)
         codec->flags2 |= AV_CODEC_FLAG2_EXPORT_MVS;
     if (want->mode == KT_PICTURES_KEYFRAMES)

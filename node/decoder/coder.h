@@ -11,6 +11,9 @@
 // All codecs that may be opened, as FFmpeg's lists of decoder names.
 extern const char KT_AUDIO_CODECS[], KT_VIDEO_CODECS[];
 
+// Of a picture: 16K video has fewer.
+enum { KT_PIXELS_MAX = KT_VIDEO_SIDE_MAX * (KT_VIDEO_SIDE_MAX / 2) };
+
 typedef struct kt_coder {
     AVStream       *stream;            // NULL: there is none
     AVCodecContext *codec;             // NULL: its packets are only counted

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <libavutil/avstring.h>
+#include <libavutil/dict.h>
+#include <libavutil/mem.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -90,6 +92,24 @@ select_streams(kt_media_t *self)
         self->video->discard = AVDISCARD_DEFAULT;
 }
 
+// FFmpeg decodes the first pictures, because the order of presentation, and with it the time stamps of containers that
+// state few of them, follows from the codec. The limit holds for streams that the header names; for others the memory.
+static int
+find_streams(AVFormatContext *format)
+{
+    const unsigned n       = format->nb_streams;
+    AVDictionary **options = av_calloc(n + 1, sizeof *options);
+    if (!options)
+        return AVERROR(ENOMEM);
+    for (unsigned i = 0; i < n; i++)
+        (void)av_dict_set_int(&options[i], "max_pixels", KT_PIXELS_MAX, 0);
+    const int code = avformat_find_stream_info(format, n > 0 ? options : NULL);
+    for (unsigned i = 0; i < n; i++)
+        av_dict_free(&options[i]);
+    av_free(options);
+    return code;
+}
+
 kt_err_t
 kt_media_open(kt_media_t *self, kt_input_t *input, const kt_sniffed_t *sniffed)
 {
@@ -109,16 +129,14 @@ kt_media_open(kt_media_t *self, kt_input_t *input, const kt_sniffed_t *sniffed)
     self->format->io_open            = refuse_io;
     self->format->protocol_whitelist = av_strdup("none");
     self->format->format_whitelist   = av_strdup(KT_SNIFF_DEMUXERS);
-    // While it searches for streams FFmpeg opens the decoders too: what a picture is, and how far pictures are
-    // reordered, which the time stamps of some containers follow from, stands in the pictures.
-    self->format->codec_whitelist = av_asprintf("%s,%s", KT_AUDIO_CODECS, KT_VIDEO_CODECS);
+    self->format->codec_whitelist    = av_asprintf("%s,%s", KT_AUDIO_CODECS, KT_VIDEO_CODECS);
     if (!self->format->protocol_whitelist || !self->format->format_whitelist || !self->format->codec_whitelist)
         return media_fail(self, AVERROR(ENOMEM), KT_EDECMEM, "starting");
 
     int code = avformat_open_input(&self->format, NULL, av_find_input_format(sniffed->demuxer), NULL);
     if (code < 0)
         return media_fail(self, code, self->hit_end ? KT_ETRUNCATED : KT_EDAMAGED, "opening the container");
-    code = avformat_find_stream_info(self->format, NULL);
+    code = find_streams(self->format);
     if (code < 0)
         return media_fail(self, code, KT_EDAMAGED, "looking for streams");
     select_streams(self);

@@ -5,6 +5,9 @@
 
 #include <string.h>
 
+// SLIDING_AT: where the second half of the columns' scratch begins, in 16-bit sums.
+enum { SLIDING_AT = KT_VIDEO_SIDE_MAX * KT_REDUCE_STEPS + 64 };
+
 #define KT_INLINE static inline __attribute__((always_inline))
 
 typedef uint8_t  v16b_t __attribute__((vector_size(16)));
@@ -103,19 +106,53 @@ sum_blocks_32(const uint32_t *columns, size_t count, size_t step, size_t n, uint
     }
 }
 
-// The usual counts as constants, which the compiler unrolls.
+// Of two adjacent 16-bit columns: they share a 32-bit lane.
 KT_INLINE void
-sum_adjacent(const uint16_t *columns, size_t count, size_t n, uint32_t *blocks)
+sum_twos(const uint16_t *columns, size_t n, uint32_t *blocks)
 {
-    switch (count) {
-    case 1: sum_blocks_16(columns, 1, 1, n, blocks); break;
-    case 2: sum_blocks_16(columns, 2, 1, n, blocks); break;
-    case 3: sum_blocks_16(columns, 3, 1, n, blocks); break;
-    case 4: sum_blocks_16(columns, 4, 1, n, blocks); break;
-    case 5: sum_blocks_16(columns, 5, 1, n, blocks); break;
-    case 6: sum_blocks_16(columns, 6, 1, n, blocks); break;
-    default: sum_blocks_16(columns, count, 1, n, blocks); break;
+    size_t x = 0;
+    for (; x + 8 <= n; x += 8) {
+        v8w_t two;
+        memcpy(&two, columns + 2 * x, sizeof two);
+        two = (two & 0xffff) + (two >> 16);
+        memcpy(blocks + x, &two, sizeof two);
     }
+    sum_blocks_16(columns + 2 * x, 2, 1, n - x, blocks + x);
+}
+
+// Of `count` adjacent columns, the sum of which fits 16 bits: at each column first, which wastes most of the sums and
+// is still faster than to add in single lanes.
+KT_INLINE void
+sum_sliding(const uint16_t *columns, size_t count, size_t n, uint16_t *sliding, uint32_t *blocks)
+{
+    const size_t all = n * count;
+    for (size_t i = 0; i < all; i += 16) {  // reads beyond the last: the scratch has room for it
+        v16s_t sum = {0};
+        for (size_t k = 0; k < count; k++) {
+            v16s_t one;
+            memcpy(&one, columns + i + k, sizeof one);
+            sum += one;
+        }
+        memcpy(sliding + i, &sum, sizeof sum);
+    }
+    for (size_t x = 0; x < n; x++)
+        blocks[x] = sliding[x * count];
+}
+
+KT_INLINE void
+sum_adjacent(kt_reduce_t *self, const uint16_t *columns, size_t count, uint32_t most, size_t n)
+{
+    uint16_t *sliding = (uint16_t *)self->columns + SLIDING_AT;
+    if (count == 2)
+        sum_twos(columns, n, self->blocks);
+    else if (count == 1)
+        sum_blocks_16(columns, 1, 1, n, self->blocks);
+    else if (most > UINT16_MAX)
+        sum_blocks_16(columns, count, 1, n, self->blocks);
+    else if (count == 3)
+        sum_sliding(columns, 3, n, sliding, self->blocks);
+    else
+        sum_sliding(columns, count, n, sliding, self->blocks);
 }
 
 // Sums of at most 255 * 10404 divided by their number. One half more keeps the product with a rounded reciprocal away
@@ -161,10 +198,10 @@ reduce_blocks(kt_reduce_t *self, const kt_plane_t *plane, uint32_t factor, const
         sum_blocks_16(sums, factor, plane->step, n, self->blocks);
     } else if (factor % 2) {
         sum_bytes(data, plane->stride, rows, columns, sums);
-        sum_adjacent(sums, factor, n, self->blocks);
+        sum_adjacent(self, sums, factor, 255 * factor * rows, n);
     } else {
         sum_pairs(data, plane->stride, rows, columns / 2, sums);
-        sum_adjacent(sums, factor / 2, n, self->blocks);
+        sum_adjacent(self, sums, factor / 2, 255 * factor * rows, n);
     }
     divide_bytes(self->blocks, factor * rows, out, n);
 }

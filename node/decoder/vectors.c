@@ -16,9 +16,13 @@ kt_vectors_codec(enum AVCodecID codec)
     return false;
 }
 
+// Motion in units of 1 / scale pixels, as quarters. Scales are 2 and 4: a division would cost as much as all the rest.
 static int16_t
-clip(int64_t value)
+quarters(int32_t motion, uint32_t scale)
 {
+    const int64_t value = scale == 4   ? motion
+                          : scale == 2 ? 2 * (int64_t)motion
+                                       : (int64_t)motion * 4 / (scale | !scale);
     return (int16_t)(value < INT16_MIN ? INT16_MIN : value > INT16_MAX ? INT16_MAX : value);
 }
 
@@ -29,15 +33,14 @@ kt_vectors_copy(const AVFrame *frame, kt_motion_vector_t *out)
     const size_t           all  = data ? data->size / sizeof(AVMotionVector) : 0;
     const size_t           n    = all < KT_VECTORS_MAX ? all : KT_VECTORS_MAX;
     for (size_t i = 0; i < n; i++) {
-        const AVMotionVector *v     = (const AVMotionVector *)data->data + (n == all ? i : i * all / n);
-        const int64_t         scale = v->motion_scale ? v->motion_scale : 1;
-        out[i]                      = (kt_motion_vector_t){.x        = v->dst_x,
-                                                           .y        = v->dst_y,
-                                                           .dx       = clip((int64_t)v->motion_x * 4 / scale),
-                                                           .dy       = clip((int64_t)v->motion_y * 4 / scale),
-                                                           .width    = v->w,
-                                                           .height   = v->h,
-                                                           .backward = v->source > 0};
+        const AVMotionVector *v = (const AVMotionVector *)data->data + (n == all ? i : i * all / KT_VECTORS_MAX);
+        out[i]                  = (kt_motion_vector_t){.x        = v->dst_x,
+                                                       .y        = v->dst_y,
+                                                       .dx       = quarters(v->motion_x, v->motion_scale),
+                                                       .dy       = quarters(v->motion_y, v->motion_scale),
+                                                       .width    = v->w,
+                                                       .height   = v->h,
+                                                       .backward = v->source > 0};
     }
     return (uint32_t)n;
 }
