@@ -29,9 +29,9 @@ def environment(folder, **settings):
     return {**kept, "ANALYZER_STATE_DIR": str(folder / "state"), **{k: str(v) for k, v in settings.items()}}
 
 
-def kithara(folder, *arguments, timeout=120, **settings):
+def kithara(folder, *arguments, timeout=120, cwd=None, **settings):
     """Runs the command line to its end; the result has returncode, stdout, stderr (text)."""
-    return subprocess.run([KITHARA, *map(str, arguments)], env=environment(folder, **settings), timeout=timeout,
+    return subprocess.run([KITHARA, *map(str, arguments)], env=environment(folder, **settings), timeout=timeout, cwd=cwd,
                           capture_output=True, text=True, errors="surrogateescape")
 
 
