@@ -26,11 +26,13 @@ kt_technical_count(kt_document_t *document, kt_feature_t feature, uint64_t value
 void
 kt_technical_positive(kt_document_t *document, kt_feature_t feature, double value, const char *method)
 {
-    if (value > 0) {
+    if (!(value > 0)) {
+        kt_document_null(document, feature, NOT_STATED);
+    } else if (value > kt_feature_desc(feature)->max) {  // of a file that lies: it costs this value, not the message
+        kt_document_null(document, feature, "out of range");
+    } else {
         kt_document_real(document, feature, value);
         kt_document_method(document, feature, method);
-    } else {
-        kt_document_null(document, feature, NOT_STATED);
     }
 }
 
