@@ -32,7 +32,7 @@ def made(name, *arguments):
 
 
 def noise(count):
-    return bytes(random.Random(2).randrange(0, 255) for _ in range(count))
+    return random.Random(2).randbytes(count).replace(b"\xff", b"\x55")
 
 
 def patched(data, old, new, occurrence=0):
@@ -149,18 +149,17 @@ def png_size(side):
     return bytes(data)
 
 
-def every_size():
+def every_size(count=24):
     """Each picture has another resolution."""
     with tempfile.TemporaryDirectory() as folder:
-        parts = []
-        for i in range(24):
-            path = pathlib.Path(folder) / f"{i}.h264"
-            side = 64 + 48 * (i * 7 % 24)
-            films.ffmpeg("-f", "lavfi", "-i", f"testsrc=s={side}x{side + 32}:r=25", "-frames:v", "1", "-c:v", "libx264", "-bf", "0", "-pix_fmt",
-                         "yuv420p", path)
-            parts.append(path.read_bytes())
+        paths = [pathlib.Path(folder) / f"{i}.h264" for i in range(count)]
+        outputs = []
+        for i, path in enumerate(paths):
+            side = 64 + 48 * (i * 7 % count)
+            outputs += ["-vf", f"scale={side}:{side + 32}", "-frames:v", "1", "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", path]
+        films.ffmpeg("-f", "lavfi", "-i", "testsrc=r=25", *outputs)
         whole, ts = pathlib.Path(folder) / "all.h264", pathlib.Path(folder) / "all.ts"
-        whole.write_bytes(b"".join(parts))
+        whole.write_bytes(b"".join(path.read_bytes() for path in paths))
         films.ffmpeg("-r", "25", "-i", whole, "-c", "copy", ts)
         return ts.read_bytes()
 
