@@ -29,17 +29,45 @@ struct kt_model_scratch {
 static kt_err_t
 read_kind(kt_model_t *self, char why[KT_KTM_WHY])
 {
-    static const char *const kinds[] = {[KT_MODEL_AUDIO]   = "audio",
-                                        [KT_MODEL_IMAGE]   = "image",
-                                        [KT_MODEL_FRAMES]  = "frames",
-                                        [KT_MODEL_OUTPUTS] = "outputs"};
+    static const char *const kinds[] = {[KT_MODEL_AUDIO]    = "audio",
+                                        [KT_MODEL_IMAGE]    = "image",
+                                        [KT_MODEL_FRAMES]   = "frames",
+                                        [KT_MODEL_OUTPUTS]  = "outputs",
+                                        [KT_MODEL_FEATURES] = "picture_features"};
     const char              *text    = kt_json_str(kt_json_get(kt_ktm_header(self->file), "input"), "kind", "");
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
         if (strcmp(kinds[i], text) == 0) {
             self->kind = (kt_model_kind_t)i;
             return KT_OK;
         }
-    return kt_text_explain(why, KT_KTM_WHY, KT_EMODEL, "input: kind is not audio, image, frames or outputs");
+    return kt_text_explain(why, KT_KTM_WHY, KT_EMODEL,
+                           "input: kind is not audio, image, frames, outputs or picture_features");
+}
+
+// The graph has one input of as many values.
+static kt_err_t
+read_features(const kt_model_t *self, char why[KT_KTM_WHY])
+{
+    const kt_graph_t          *graph = self->graph;
+    kt_picture_features_kind_t kind;
+    int64_t                    sizes[KT_FREE_DIMS];
+    const int                 *inputs;
+    kt_err_t                   err = kt_picture_features_read(&kind, self->file, why);
+    if (err)
+        return err;
+    kt_shape_of_t *shapes = calloc(kt_graph_values(graph), sizeof *shapes);
+    if (!shapes)
+        return KT_ENOMEM;
+    kt_graph_smallest(graph, sizes);
+    if (!(err = kt_graph_shapes(graph, sizes, shapes, why))) {
+        const size_t         n     = kt_graph_inputs(graph, &inputs);
+        const kt_shape_of_t *shape = &shapes[inputs[0]];
+        if (n != 1 || shape->rank != 2 || shape->dims[1] != KT_BRISQUE_FEATURES)
+            err = kt_text_explain(why, KT_KTM_WHY, KT_EMODEL, "the graph's input is not [N, %d], as input says",
+                                  KT_BRISQUE_FEATURES);
+    }
+    free(shapes);
+    return err;
 }
 
 static kt_err_t
@@ -49,6 +77,7 @@ read_input(kt_model_t *self, char why[KT_KTM_WHY])
     case KT_MODEL_AUDIO: return kt_audio_input_new(&self->audio, self->file, why);
     case KT_MODEL_IMAGE:
     case KT_MODEL_FRAMES: return kt_image_input_new(&self->image, self->file, why);
+    case KT_MODEL_FEATURES: return read_features(self, why);
     default: return KT_OK;
     }
 }

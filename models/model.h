@@ -6,6 +6,7 @@
 #include "models/backend/backend.h"
 #include "models/input/audio_input.h"
 #include "models/input/image_input.h"
+#include "models/input/picture_features.h"
 
 typedef struct kt_model         kt_model_t;
 typedef struct kt_model_scratch kt_model_scratch_t;
@@ -15,7 +16,13 @@ typedef struct kt_model_opts {
     kt_exec_opts_t      exec;     // isa is kept by the caller
 } kt_model_opts_t;
 
-typedef enum kt_model_kind { KT_MODEL_AUDIO, KT_MODEL_IMAGE, KT_MODEL_FRAMES, KT_MODEL_OUTPUTS } kt_model_kind_t;
+typedef enum kt_model_kind {
+    KT_MODEL_AUDIO,
+    KT_MODEL_IMAGE,
+    KT_MODEL_FRAMES,
+    KT_MODEL_OUTPUTS,
+    KT_MODEL_FEATURES  // picture_features.h
+} kt_model_kind_t;
 typedef enum kt_model_per { KT_PER_BLOCK, KT_PER_FRAME, KT_PER_IMAGE } kt_model_per_t;
 enum { KT_MODEL_SIZES = 8 };  // prepared executors that are kept; the least recently used one is dropped
 

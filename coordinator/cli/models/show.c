@@ -93,10 +93,11 @@ add_members(kt_buf_t *text, const json_t *object)
 static void
 add_input(kt_buf_t *text, const kt_model_t *model)
 {
-    static const char *const KINDS[] = {[KT_MODEL_AUDIO]   = "audio",
-                                        [KT_MODEL_IMAGE]   = "picture",
-                                        [KT_MODEL_FRAMES]  = "frames of a video",
-                                        [KT_MODEL_OUTPUTS] = "outputs of other models"};
+    static const char *const KINDS[] = {[KT_MODEL_AUDIO]    = "audio",
+                                        [KT_MODEL_IMAGE]    = "picture",
+                                        [KT_MODEL_FRAMES]   = "frames of a video",
+                                        [KT_MODEL_OUTPUTS]  = "outputs of other models",
+                                        [KT_MODEL_FEATURES] = "statistics of a picture"};
     kt_buf_str(text, KINDS[kt_model_kind(model)]);
     const kt_audio_input_t *audio = kt_model_audio(model);
     if (audio)

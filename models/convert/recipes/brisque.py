@@ -79,11 +79,11 @@ def build(files):
     return graph, {
         "licence": "Apache-2.0",
         "attribution": "BRISQUE: Mittal, Moorthy, Bovik (2012); packaged by brisque 0.2.0",
-        "input": {"kind": "outputs", "from": []},
+        "input": {"kind": "picture_features", "features": "brisque"},
         "outputs": [{"name": "score", "value": "score", "per": "image", "reduce": "mean", "classes": ["brisque"]}],
         "accuracy": [],
-        "notes": "About 0 (good) to 100 (bad). The 36 features (statistics of normalised luminance at two scales) are "
-                 "not computed by any front end of this version: the file serves programs that have them.",
+        "notes": "About 0 (good) to 100 (bad), for photographs and films of them: drawings, screens of a computer and "
+                 "faces before a smooth background get high scores without damage.",
     }
 
 
@@ -107,8 +107,7 @@ def sample(generator):
 
 
 RECIPES = [Recipe(
-    name="quality_assessor", type="video", version="1.0.0", wheel=WHEEL, licence="Apache-2.0",
+    name="quality_assessor", type="video", version="1.1.0", wheel=WHEEL, licence="Apache-2.0",
     members={SVM: "19526fb799c4c7992ccc109fcfecddb25976ba024b194cd3ee275d27e8909c8d",
              RANGES: "a91753fe7088efe0b40e4d091315201fdb067966fc6785cf465e1eab060acda9"},
-    build=build, sample=sample, original=original, reference=reference,
-    optional="its front end is not there yet")]
+    build=build, sample=sample, original=original, reference=reference)]

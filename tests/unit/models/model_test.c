@@ -142,7 +142,7 @@ Test(model, an_unknown_kind_of_input_is_named)
 {
     kt_model_t *model = NULL;
     cr_assert_eq(open_text(&model, &(ktm_text_t){.input = "{'kind':'smell'}"}), KT_EMODEL);
-    cr_assert_str_eq(why, "input: kind is not audio, image, frames or outputs");
+    cr_assert_str_eq(why, "input: kind is not audio, image, frames, outputs or picture_features");
 }
 
 Test(model, a_missing_file_is_named)
@@ -220,4 +220,27 @@ Test(model, threads_share_it_with_more_sizes_than_are_kept)
         cr_assert_null(wrong, "%s", (char *)wrong);
     }
     kt_model_destroy(&model);
+}
+
+Test(model, features_of_pictures_need_an_input_of_as_many_values)
+{
+    static const char *const GRAPHS[] = {
+        "{'inputs':[{'name':'x','shape':['N',36]}],'nodes':[{'op':'reduce_sum','in':['x'],'out':['y'],'axes':[1],"
+        "'keep':true}],'outputs':['y']}",
+        "{'inputs':[{'name':'x','shape':['N',35]}],'nodes':[{'op':'reduce_sum','in':['x'],'out':['y'],'axes':[1],"
+        "'keep':true}],'outputs':['y']}"};
+    ktm_text_t  text  = {.graph   = GRAPHS[0],
+                         .input   = "{'kind':'picture_features','features':'brisque'}",
+                         .outputs = "[{'name':'score','value':'y','per':'image'}]"};
+    kt_model_t *model = NULL;
+    cr_assert_eq(open_text(&model, &text), KT_OK, "%s", why);
+    cr_expect_eq(kt_model_kind(model), KT_MODEL_FEATURES);
+    kt_model_destroy(&model);
+    text.graph = GRAPHS[1];
+    cr_expect_eq(open_text(&model, &text), KT_EMODEL);
+    cr_expect_str_eq(why, "the graph's input is not [N, 36], as input says");
+    text.graph = GRAPHS[0];
+    text.input = "{'kind':'picture_features','features':'niqe'}";
+    cr_expect_eq(open_text(&model, &text), KT_EMODEL);
+    cr_expect_not_null(strstr(why, "features"));
 }
