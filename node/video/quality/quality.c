@@ -1,8 +1,7 @@
 // The module of picture quality: measures each whole picture, and writes the median of each measure, the parts of the
 // score and their product. Memory is bounded: KEPT pictures are kept; a film gives fewer, unless the settings ask for
 // more of them, and then the first count.
-#include "node/video/modules.h"
-#include "node/video/quality/measures.h"
+#include "node/video/quality/brisque.h"
 #include "node/video/quality/score.h"
 
 #include <math.h>
@@ -14,14 +13,16 @@ enum { KEPT = 4096 };
 #define COMBED 0.002  // share of the pixels in comb patterns from which a picture counts as two fields
 
 typedef struct quality {
-    uint32_t         options, shorter_side;
-    double           gain;
-    kt_defect_room_t room;
-    size_t           side;      // that the room is for
-    uint64_t         pictures;  // whole ones
-    size_t           n_combed, n_shown;
-    size_t           n[KT_DEFECTS_MEASURED];
-    float           *values[KT_DEFECTS_MEASURED];  // [KEPT]
+    uint32_t            options, shorter_side;
+    double              gain;
+    kt_defect_room_t    room;
+    size_t              side;      // that the room is for
+    uint64_t            pictures;  // whole ones
+    size_t              n_combed, n_shown;
+    size_t              n[KT_DEFECTS_MEASURED];
+    float              *values[KT_DEFECTS_MEASURED];  // [KEPT]
+    kt_quality_model_t *model;                        // NULL: model_why
+    char                model_why[KT_QUALITY_WHY];
 } quality_t;
 
 static void
@@ -30,6 +31,7 @@ quality_destroy(void **state)
     quality_t *self = *state;
     if (!self)
         return;
+    kt_quality_model_destroy(&self->model);
     for (size_t i = 0; i < KT_DEFECTS_MEASURED; i++)
         free(self->values[i]);
     free(self->room.line);
@@ -42,6 +44,7 @@ quality_destroy(void **state)
 static kt_err_t
 quality_new(void **state, const kt_video_stream_t *stream)
 {
+    kt_err_t   err  = KT_ENOMEM;
     quality_t *self = calloc(1, sizeof *self);
     if (!self)
         return KT_ENOMEM;
@@ -50,11 +53,13 @@ quality_new(void **state, const kt_video_stream_t *stream)
     for (size_t i = 0; i < KT_DEFECTS_MEASURED; i++)
         if (!(self->values[i] = malloc(KEPT * sizeof *self->values[i])))
             goto fail;
+    if ((err = kt_quality_model_new(&self->model, stream, self->model_why)))
+        goto fail;
     *state = self;
     return KT_OK;
 fail:
     quality_destroy((void **)&self);
-    return KT_ENOMEM;
+    return err;
 }
 
 // All whole pictures of a film have one size; a larger one makes new room.
@@ -76,6 +81,18 @@ keep(quality_t *self, kt_defect_t defect, double value)
 {
     if (!isnan(value) && self->n[defect] < KEPT)
         self->values[defect][self->n[defect]++] = (float)value;
+}
+
+// Of every second picture: it takes as long as all other measures.
+static kt_err_t
+add_brisque(quality_t *self, const kt_plane_t *plane)
+{
+    double score = NAN;
+    if (!self->model || self->n_shown % 2 == 0)
+        return KT_OK;
+    kt_err_t err = kt_quality_model_run(self->model, plane, &score);
+    keep(self, KT_DEFECT_BRISQUE, score);
+    return err;
 }
 
 static kt_err_t
@@ -103,7 +120,7 @@ quality_push(void *state, const kt_video_picture_t *picture)
     keep(self, KT_DEFECT_BLUR, kt_defect_edge_width(&plane, known, &self->room) * picture->frame->whole_factor);
     keep(self, KT_DEFECT_BLOCKINESS, kt_defect_blockiness(&plane, !combed, &self->room));
     keep(self, KT_DEFECT_BANDING, kt_defect_banding(&plane, &self->room));
-    return KT_OK;
+    return add_brisque(self, &plane);
 }
 
 static int
@@ -134,6 +151,22 @@ write_nothing(const quality_t *self, kt_document_t *document)
     kt_document_null(document, KT_FEATURE_VISUAL_interlaced_share, reason);
 }
 
+// Which model took part, or why none did.
+static void
+write_model(const quality_t *self, bool visual, kt_document_t *document)
+{
+    char        method[KT_DOCUMENT_REASON];
+    const char *why = self->model_why[0] ? self->model_why : "the pictures have no such statistics";
+    if (self->n[KT_DEFECT_BRISQUE]) {
+        const kt_model_entry_t *entry = kt_quality_model_entry(self->model);
+        kt_document_model(document, entry->name, entry->version);
+        return;
+    }
+    snprintf(method, sizeof method, "signal; no brisque: %s", why);
+    if (visual)
+        kt_document_method(document, KT_FEATURE_VISUAL_picture_quality, method);
+}
+
 static kt_err_t
 quality_finish(void *state, double end_s, kt_document_t *document)
 {
@@ -162,6 +195,7 @@ quality_finish(void *state, double end_s, kt_document_t *document)
     }
     kt_document_real(document, KT_FEATURE_TECHNICAL_quality_score, score);
     kt_document_method(document, KT_FEATURE_TECHNICAL_quality_score, method);
+    write_model(self, visual, document);
     if (visual)
         kt_document_real(document, KT_FEATURE_VISUAL_interlaced_share, (double)self->n_combed / (double)self->n_shown);
     return KT_OK;
@@ -176,13 +210,20 @@ quality_bytes(const kt_media_info_t *media_info, double seconds)
            side * (1 + sizeof(uint32_t) + sizeof(double));
 }
 
+static uint64_t
+quality_model_bytes(const kt_media_info_t *media_info)
+{
+    return kt_quality_model_bytes(media_info->width, media_info->height);
+}
+
 const kt_video_module_t kt_video_quality = {
-    .name    = "quality",
-    .stage   = "video_quality",
-    .options = KT_OPTION_QUALITY | KT_OPTION_VISUAL,
-    .new     = quality_new,
-    .push    = quality_push,
-    .finish  = quality_finish,
-    .destroy = quality_destroy,
-    .bytes   = quality_bytes,
+    .name        = "quality",
+    .stage       = "video_quality",
+    .options     = KT_OPTION_QUALITY | KT_OPTION_VISUAL,
+    .new         = quality_new,
+    .push        = quality_push,
+    .finish      = quality_finish,
+    .destroy     = quality_destroy,
+    .bytes       = quality_bytes,
+    .model_bytes = quality_model_bytes,
 };

@@ -5,8 +5,8 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-void
-film_begin_with(film_t *self, const kt_video_module_t *module, const kt_media_info_t *info)
+static void
+begin(film_t *self, const kt_video_module_t *module, const kt_media_info_t *info, kt_model_set_t *models)
 {
     memset(self, 0, sizeof *self);
     self->module = module;
@@ -16,7 +16,8 @@ film_begin_with(film_t *self, const kt_video_module_t *module, const kt_media_in
                                        .rotation   = info->rotation,
                                        .full_range = info->full_range,
                                        .options    = KT_OPTION_ALL,
-                                       .device     = self->device};
+                                       .device     = self->device,
+                                       .models     = models};
     cr_assert_eq(kt_shots_new(&self->shots, &self->stream), KT_OK);
     self->stream.shots = self->shots;
     cr_assert_eq(module->new (&self->state, &self->stream), KT_OK);
@@ -25,9 +26,21 @@ film_begin_with(film_t *self, const kt_video_module_t *module, const kt_media_in
 }
 
 void
+film_begin_with(film_t *self, const kt_video_module_t *module, const kt_media_info_t *info)
+{
+    begin(self, module, info, NULL);
+}
+
+void
+film_begin_models(film_t *self, const kt_video_module_t *module, kt_model_set_t *models)
+{
+    begin(self, module, &(kt_media_info_t){.width = 1280, .height = 720, .pixel_aspect_ratio = 1}, models);
+}
+
+void
 film_begin(film_t *self, const kt_video_module_t *module)
 {
-    film_begin_with(self, module, &(kt_media_info_t){.width = 1280, .height = 720, .pixel_aspect_ratio = 1});
+    film_begin_models(self, module, NULL);
 }
 
 void
@@ -60,18 +73,17 @@ film_end(film_t *self, double end_s)
     kt_document_t        *document = NULL;
     char                  why[KT_DOCUMENT_WHY];
     kt_buf_t              text;
-    json_t               *all = NULL;
     kt_buf_init(&text, KT_DOCUMENT_MAX_BYTES);
     kt_shots_close(self->shots);
     cr_assert_eq(kt_document_new(&document, &job), KT_OK);
     kt_document_bool(document, KT_FEATURE_TECHNICAL_has_video, true);
     cr_assert_eq(self->module->finish(self->state, end_s, document), KT_OK);
     cr_assert_eq(kt_document_finish(document, &(kt_stamp_t){0}, &text, why), KT_OK, "%s", why);
-    cr_assert_eq(kt_json_parse(text.bytes, text.length, KT_DOCUMENT_MAX_BYTES, &all, why), KT_OK);
-    self->visual    = kt_json_copy(kt_json_get(kt_json_get(all, "features"), "visual"));
-    self->technical = kt_json_copy(kt_json_get(kt_json_get(all, "features"), "technical"));
-    self->methods   = kt_json_copy(kt_json_get(all, "methods"));
-    kt_json_free(&all);
+    cr_assert_eq(kt_json_parse(text.bytes, text.length, KT_DOCUMENT_MAX_BYTES, &self->message, why), KT_OK);
+    const json_t *features = kt_json_get(self->message, "features");
+    self->visual           = kt_json_get(features, "visual");
+    self->technical        = kt_json_get(features, "technical");
+    self->methods          = kt_json_get(self->message, "methods");
     kt_buf_fini(&text);
     kt_document_destroy(&document);
 }
@@ -79,12 +91,8 @@ film_end(film_t *self, double end_s)
 void
 film_free(film_t *self)
 {
-    if (self->visual)
-        kt_json_free(&self->visual);
-    if (self->methods)
-        kt_json_free(&self->methods);
-    if (self->technical)
-        kt_json_free(&self->technical);
+    if (self->message)
+        kt_json_free(&self->message);
     self->module->destroy(&self->state);
     kt_shots_destroy(&self->shots);
     kt_device_destroy(&self->device);
