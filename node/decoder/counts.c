@@ -158,12 +158,10 @@ kt_counts_nominal_hz(double low_hz, double high_hz, double mean_hz, double decla
     return declared_hz >= low_hz && declared_hz <= high_hz ? declared_hz : mean_hz;
 }
 
-// The series that holds every picture that is shown; NULL: the file has no time stamps.
+// The packets that are shown; NULL: they have no time stamps.
 static const kt_counts_series_t *
-chosen_series(const kt_counts_t *self, bool every_picture)
+packet_series(const kt_counts_t *self)
 {
-    if (every_picture && self->pictures.n > 0)
-        return &self->pictures;
     if (!self->no_pts && self->by_pts.n > 0)
         return &self->by_pts;
     return !self->no_dts && self->by_dts.n > 0 ? &self->by_dts : NULL;
@@ -175,6 +173,17 @@ ticks_are_pictures(const kt_counts_t *self)
     return fabs(self->tick_s[KT_COUNTS_PICTURE] * self->declared_hz - 1) < EPSILON;
 }
 
+static double
+regular_rate(const kt_counts_t *self, const kt_counts_series_t *s)
+{
+    if (grid_holds(&s->all))
+        return kt_counts_nominal_hz(1 / s->all.high_s, 1 / s->all.low_s, (double)(s->n - 1) / (s->last_s - s->first_s),
+                                    self->declared_hz);
+    bool dropped = grid_holds(&s->but_first) && ticks_are_pictures(self) &&
+                   1 / self->declared_hz >= s->but_first.low_s && 1 / self->declared_hz <= s->but_first.high_s;
+    return dropped ? self->declared_hz : 0;
+}
+
 static void
 finish_pictures(kt_counts_t *self, const kt_counts_series_t *s)
 {
@@ -184,12 +193,11 @@ finish_pictures(kt_counts_t *self, const kt_counts_series_t *s)
         c->frame_max_s  = s->max_s;
         c->frame_mean_s = (s->last_s - s->first_s) / (double)(s->n - 1);
     }
-    if (grid_holds(&s->all))
-        c->regular_hz =
-            kt_counts_nominal_hz(1 / s->all.high_s, 1 / s->all.low_s, 1 / c->frame_mean_s, self->declared_hz);
-    else if (grid_holds(&s->but_first) && ticks_are_pictures(self) && 1 / self->declared_hz >= s->but_first.low_s &&
-             1 / self->declared_hz <= s->but_first.high_s)
-        c->regular_hz = self->declared_hz;
+    c->regular_hz = regular_rate(self, s);
+    // Pictures that are damaged beyond decoding leave gaps that are none of the film.
+    const kt_counts_series_t *packets = packet_series(self);
+    if (!(c->regular_hz > 0) && packets && s->n < packets->n)
+        c->regular_hz = regular_rate(self, packets);
     double usual_s = c->regular_hz > 0 ? 1 / c->regular_hz : c->frame_mean_s;
     if (s->n == 1 && s->last_duration_s <= 0 && self->declared_hz > 0)
         usual_s = 1 / self->declared_hz;
@@ -224,7 +232,8 @@ kt_counts_finish(kt_counts_t *self, bool every_picture, kt_media_counts_t *out)
     kt_media_counts_t *c = &self->counts;
     while (self->n_waiting > 0)
         give_first_waiting(self);
-    const kt_counts_series_t *s = chosen_series(self, every_picture);
+    every_picture               = every_picture && self->pictures.n > 0;
+    const kt_counts_series_t *s = every_picture ? &self->pictures : packet_series(self);
     if (s)
         finish_pictures(self, s);
     else if (self->declared_hz > 0)

@@ -70,13 +70,12 @@ media_fail(kt_media_t *self, int code, kt_err_t otherwise, const char *doing)
 // Cover art, and the pictures of a list of chapters.
 enum { STILL = AV_DISPOSITION_ATTACHED_PIC | AV_DISPOSITION_TIMED_THUMBNAILS };
 
-// The best audio stream, and the first moving picture or the one that is marked as default.
+// The first moving picture or the one that is marked as default, and the best sound, of the same program if the file
+// has several.
 static void
 select_streams(kt_media_t *self)
 {
     AVFormatContext *format = self->format;
-    int              best   = av_find_best_stream(format, AVMEDIA_TYPE_AUDIO, -1, -1, NULL, 0);
-    self->audio             = best >= 0 ? format->streams[best] : NULL;
     for (unsigned i = 0; i < format->nb_streams; i++) {
         AVStream *s = format->streams[i];
         s->discard  = AVDISCARD_ALL;
@@ -86,6 +85,9 @@ select_streams(kt_media_t *self)
             (s->disposition & AV_DISPOSITION_DEFAULT && !(self->video->disposition & AV_DISPOSITION_DEFAULT)))
             self->video = s;
     }
+    int related = self->video ? self->video->index : -1;
+    int best    = av_find_best_stream(format, AVMEDIA_TYPE_AUDIO, -1, related, NULL, 0);
+    self->audio = best >= 0 ? format->streams[best] : NULL;
     if (self->audio)
         self->audio->discard = AVDISCARD_DEFAULT;
     if (self->video)

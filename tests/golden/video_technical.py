@@ -72,6 +72,44 @@ def transport_204(path, ffmpeg):
     path.write_bytes(b"".join(data[i:i + 188] + bytes(16) for i in range(0, len(data), 188)))
 
 
+def insert_box(data, parents, entry, box):
+    """An MP4 whose index is at the end, with one more box at the end of a sample entry."""
+    at = data.find(entry, data.find(b"stsd")) - 4
+    end = at + struct.unpack_from(">I", data, at)[0]
+    for name in (*parents, entry):
+        place = data.rfind(name, 0, at + 8) - 4
+        struct.pack_into(">I", data, place, struct.unpack_from(">I", data, place)[0] + len(box))
+    return data[:end] + box + data[end:]
+
+
+def dolby_vision(path, ffmpeg):
+    """HEVC with a configuration record of profile 8, level 5, whose base layer is HLG."""
+    plain = path.with_suffix(".plain.mp4")
+    ffmpeg([*film("320x192", seconds=1), *HLG, "-tag:v", "hvc1", plain])
+    record = bytes([1, 0]) + struct.pack(">H", 8 << 9 | 5 << 3 | 0b101) + bytes([4 << 4]) + bytes(19)
+    box = struct.pack(">I4s", 8 + len(record), b"dvvC") + record
+    path.write_bytes(insert_box(bytearray(plain.read_bytes()), (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd"), b"hvc1", box))
+
+
+def damaged(path, ffmpeg):
+    """Garbage over a tenth of a second in each second."""
+    ffmpeg([*film("640x360", seconds=6), *H264, "-movflags", "+faststart", path])
+    data, state = bytearray(path.read_bytes()), 1
+    begin = data.find(b"mdat") + 4
+    for at in range(begin + 20000, len(data) - 3000, (len(data) - begin) // 6):
+        for i in range(at, at + 1500):
+            state = (state * 1103515245 + 12345) % (1 << 31)
+            data[i] = state >> 16 & 255
+    path.write_bytes(data)
+
+
+def two_programs(path, ffmpeg):
+    """The second program's sound has more channels; it is not that of the first program's picture."""
+    sound = tone()[:4]
+    ffmpeg([*film("352x288"), *sound, *film("720x576"), *sound, "-map", "0", "-map", "1", "-map", "2", "-map", "3", *MPEG2,
+            "-c:a", "ac3", "-ac:a:0", "2", "-ac:a:1", "6", "-program", "title=one:st=0:st=1", "-program", "title=two:st=2:st=3", "-f", "mpegts", path])
+
+
 def subtitles(path, ffmpeg):
     text = path.with_suffix(".srt")
     text.write_text("1\n00:00:00,000 --> 00:00:01,000\nHello\n", encoding="utf-8")
@@ -150,6 +188,13 @@ ROWS = {
     "short_sound.mp4": ([*film(seconds=5), *tone(2), *H264, *AAC], {"rate": 25, "duration": 5}),
     "one_picture.mp4": ([*film(), "-frames:v", "1", *H264], {"frame_rate": 25, "frames": 1, "duration": .04}),
     "sound_not_read.mkv": (silent_codec, {"rate": 25, "warnings": ["sound_not_decoded"], "has_audio": True}),
+    "picture_not_read.avi": ([*film(), *tone(), "-c:v", "msvideo1", "-c:a", "mp3"],
+                             {"rate": 25, "warnings": ["picture_not_decoded"], "codec": "msvideo1", "resolution": [320, 180], "keyframe_interval": {}}),
+    "dolby_vision.mp4": (dolby_vision, {"rate": 25, "hdr": "hlg, dolby vision",
+                                        "hdr_metadata": {"dolby_vision_profile": 8, "dolby_vision_level": 5}}),
+    "damaged.mp4": (damaged, {"frame_rate": 25.0, "variable_frame_rate": False, "duration": 6,
+                              "warnings": ["damaged_packets", "damaged_pictures"]}),
+    "two_programs.ts": (two_programs, {"rate": 25, "resolution": [352, 288], "audio_channels": 2, "streams": 4}),
     "cover.flac": (cover, {"has_video": False, "has_cover_art": True, "audio_codec": "flac"}),
     "tone.mp3": ([*tone(4), "-b:a", "128k"], {"has_video": False, "bit_rate": 128000}),
     "tone.m4a": ([*tone(4), *AAC], {"has_video": False}),

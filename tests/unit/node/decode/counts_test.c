@@ -219,6 +219,29 @@ Test(counts, some_pictures_decoded_leave_the_rate_to_the_packets)
     cr_expect_float_eq(out.key_interval_mean_s, .4, 1e-9);
 }
 
+Test(counts, pictures_that_are_lost_leave_the_rate_to_the_packets)
+{
+    begin(TICK_90K, 0);
+    packets_with_b_pictures(100, true);
+    for (int i = 0; i < 300; i++)
+        if (i % 50 > 5)
+            kt_counts_picture(&self, (i + 1) / 25., .04, 0);
+    kt_counts_finish(&self, true, &out);
+    cr_expect_eq(out.regular_hz, 25);
+    cr_expect_eq(out.frames, 264);
+    cr_expect_float_eq(out.frame_max_s, .28, 1e-9);
+}
+
+Test(counts, a_film_of_which_no_picture_can_be_decoded_is_counted_by_its_packets)
+{
+    begin(TICK_90K, 0);
+    packets_with_b_pictures(100, true);
+    kt_counts_finish(&self, true, &out);
+    cr_expect_not(out.every_picture);
+    cr_expect_eq(out.frames, 300);
+    cr_expect_eq(out.regular_hz, 25);
+}
+
 Test(counts, sound_lasts_as_long_as_its_samples)
 {
     begin(0, 0);
