@@ -29,9 +29,11 @@ send_models(kt_model_link_t *self, kt_node_handle_t to)
                                      .type    = kt_bytes_of(self->manifest.at[i].type),
                                      .digest  = bytes_of(&self->manifest.at[i].digest),
                                      .bytes   = self->manifest.at[i].bytes};
-    msg.models.digest   = kt_model_link_digest(self);
-    msg.models.items.at = items;
-    msg.models.items.n  = self->exists ? self->manifest.n : 0;
+    msg.models.digest     = kt_model_link_digest(self);
+    msg.models.items.at   = items;
+    msg.models.items.n    = self->exists ? self->manifest.n : 0;
+    msg.models.sample_hz  = self->manifest.sampling.hz;
+    msg.models.sample_max = (uint64_t)self->manifest.sampling.most;
     kt_dispatcher_send(self->dispatcher, to, &msg);
 }
 

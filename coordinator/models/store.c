@@ -86,8 +86,10 @@ digest_of(kt_model_manifest_t *manifest)
         if (!err)
             err = kt_catalogue_deploy(catalogue, manifest->at[i].name, version.version, why);
     }
-    if (!err)
+    if (!err) {
+        kt_catalogue_sample(catalogue, &manifest->sampling);
         kt_catalogue_digest(catalogue, &manifest->digest);
+    }
     kt_catalogue_destroy(&catalogue);
     return err;
 }
@@ -128,8 +130,10 @@ kt_model_store_reload(kt_model_store_t *self)
     for (size_t i = 0; !err && i < kt_catalogue_count(catalogue); i++)
         read_model(self, verified, kt_catalogue_at(catalogue, i), manifest, &view);
     kt_verified_close(&verified);
-    if (!err)
-        err = digest_of(manifest);
+    if (!err) {
+        manifest->sampling = kt_catalogue_sampling(catalogue);
+        err                = digest_of(manifest);
+    }
     json_t *body = err ? NULL : kt_model_view_finish(&view, catalogue, &manifest->digest);
     if (body)
         replace_state(self, exists, manifest, view.loaded, body);

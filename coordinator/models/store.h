@@ -25,8 +25,9 @@ enum {
 
 // What nodes run: name, version, type and file of each deployed model that is valid.
 typedef struct kt_model_manifest {
-    kt_digest_t digest;  // kt_catalogue_digest of them; zero: none is deployed
-    size_t      n;
+    kt_digest_t   digest;  // kt_catalogue_digest of them; zero: none is deployed
+    kt_sampling_t sampling;
+    size_t        n;
     struct {
         char        name[64], version[32], type[16], path[256];
         kt_digest_t digest;

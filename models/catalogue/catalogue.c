@@ -3,6 +3,7 @@
 #include "common/text.h"
 #include "models/catalogue/catalogue_private.h"
 
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -163,6 +164,19 @@ kt_catalogue_version(const kt_catalogue_model_t *model, const char *version)
     return find_version((kt_catalogue_model_t *)model, version);
 }
 
+kt_sampling_t
+kt_catalogue_sampling(const kt_catalogue_t *self)
+{
+    return (kt_sampling_t){self->extraction.frame_sample_rate, self->extraction.max_frames};
+}
+
+void
+kt_catalogue_sample(kt_catalogue_t *self, const kt_sampling_t *sampling)
+{
+    self->extraction.frame_sample_rate = sampling->hz;
+    self->extraction.max_frames        = sampling->most;
+}
+
 static int
 compare_names(const void *a, const void *b)
 {
@@ -178,8 +192,10 @@ kt_catalogue_digest(const kt_catalogue_t *self, kt_digest_t *out)
     for (size_t i = 0; i < self->n; i++)
         if (self->models[i]->deployed >= 0)
             sorted[n++] = self->models[i];
-    *out = (kt_digest_t){{0}};
-    if (!n)
+    const kt_extraction_t *extraction = &self->extraction;
+    const bool             sampling   = extraction->frame_sample_rate > 0 || extraction->max_frames;
+    *out                              = (kt_digest_t){{0}};
+    if (!n && !sampling)
         return;
     qsort(sorted, n, sizeof *sorted, compare_names);
     for (size_t i = 0; i < n; i++) {
@@ -187,23 +203,56 @@ kt_catalogue_digest(const kt_catalogue_t *self, kt_digest_t *out)
         length += (size_t)snprintf(text + length, sizeof text - length, "%s %s %s\n", sorted[i]->name, version->version,
                                    kt_digest_hex(&version->digest, hex));
     }
+    if (sampling)
+        length += (size_t)snprintf(text + length, sizeof text - length, "sampling %.9g %lld\n",
+                                   extraction->frame_sample_rate, (long long)extraction->max_frames);
     kt_digest_of(text, length, out);
+}
+
+// Appends to a line that is cut at its end.
+static void __attribute__((format(printf, 2, 3))) add_difference(char why[KT_CATALOGUE_WHY], const char *format, ...)
+{
+    const size_t length = strlen(why);
+    va_list      list;
+    va_start(list, format);
+    (void)snprintf(why + length, KT_CATALOGUE_WHY - length, "%s", length ? ", " : "");
+    (void)vsnprintf(why + strlen(why), KT_CATALOGUE_WHY - strlen(why), format, list);
+    va_end(list);
+}
+
+// [..., 3, H, W] or [..., H, W, 3] of a deployed model of pictures; false: not stated.
+static bool
+picture_size(const kt_catalogue_model_t *model, int64_t *height, int64_t *width)
+{
+    const int64_t *shape = model->input_shape;
+    const int      rank = model->rank, last = rank - 1;
+    if (model->deployed < 0 || strcmp(model->type, "video") || rank < 3)
+        return false;
+    const int first = shape[last] == 3 ? last - 2 : last - 1;
+    *height         = shape[first];
+    *width          = shape[first + 1];
+    return true;
 }
 
 bool
 kt_catalogue_differs(const kt_catalogue_t *self, const kt_settings_t *settings, char why[KT_CATALOGUE_WHY])
 {
-    size_t length = 0;
-    why[0]        = '\0';
-    for (size_t i = 0; i < KT_EXTRACTION_AUDIO && length < KT_CATALOGUE_WHY; i++) {
+    const int64_t *resize = self->extraction.resize;
+    int64_t        height, width;
+    why[0] = '\0';
+    for (size_t i = 0; i < KT_EXTRACTION_AUDIO; i++) {
         int64_t stated = self->extraction.audio[i], set;
         memcpy(&set, (const char *)settings + KT_EXTRACTION[i].offset, sizeof set);
         if (stated && stated != set)
-            length += (size_t)snprintf(why + length, KT_CATALOGUE_WHY - length, "%s%s %lld but %s is %lld",
-                                       length ? ", " : "", KT_EXTRACTION[i].key, (long long)stated,
-                                       KT_EXTRACTION[i].env, (long long)set);
+            add_difference(why, "%s %lld but %s is %lld", KT_EXTRACTION[i].key, (long long)stated, KT_EXTRACTION[i].env,
+                           (long long)set);
     }
-    return length > 0;
+    for (size_t i = 0; i < self->n && resize[0]; i++)
+        if (picture_size(self->models[i], &height, &width) && (width != resize[0] || height != resize[1]))
+            add_difference(why, "resize_resolution %lld x %lld but the pictures of %s are %lld x %lld",
+                           (long long)resize[0], (long long)resize[1], self->models[i]->name, (long long)width,
+                           (long long)height);
+    return why[0] != '\0';
 }
 
 // Moves a version to the end, where the deployed one is.

@@ -14,7 +14,7 @@
 //           - {version: "1.0.0", path: "...", sha256: "...", status: replaced}   # or registered, retired
 //   feature_extraction:                           # checked against the settings: kt_catalogue_differs
 //     audio: {sample_rate: 22050, hop_length: 512, n_mfcc: 13, n_chroma: 12, n_fft: 2048}
-//     video: {frame_sample_rate: 1.0, max_frames: 300, resize_resolution: [224, 224]}
+//     video: {frame_sample_rate: 1.0, max_frames: 300, resize_resolution: [224, 224]}   # the first two hold
 //
 // An unknown key, a duplicate, a value of another form or a path that leaves the folder makes the whole text invalid.
 // What only the files can show (missing, wrong digest, classes that do not fit) concerns one model: kt_model_set_open.
@@ -71,15 +71,26 @@ const char                 *kt_model_status_name(kt_model_status_t status);
 size_t                      kt_catalogue_count(const kt_catalogue_t *self);
 const kt_catalogue_model_t *kt_catalogue_at(const kt_catalogue_t *self, size_t index);
 const kt_catalogue_model_t *kt_catalogue_find(const kt_catalogue_t *self, const char *name);
-// SHA-256 over name, version and digest of all deployed versions, sorted by name; zero: none is deployed.
+// Which pictures of a film are sampled: feature_extraction.video. 0: not stated, KT_SAMPLE_HZ and KT_SAMPLE_MAX.
+typedef struct kt_sampling {
+    double  hz;    // frame_sample_rate
+    int64_t most;  // max_frames, of a film
+} kt_sampling_t;
+#define KT_SAMPLE_HZ 1.0
+enum { KT_SAMPLE_MAX = 300 };
+kt_sampling_t kt_catalogue_sampling(const kt_catalogue_t *self);
+void          kt_catalogue_sample(kt_catalogue_t *self, const kt_sampling_t *sampling);  // states it
+// SHA-256 over name, version and digest of all deployed versions, sorted by name, and the sampling where it is stated;
+// zero: none is deployed and no sampling is stated.
 void kt_catalogue_digest(const kt_catalogue_t *self, kt_digest_t *out);
 
 // The deployed version; NULL: none.
 const kt_catalogue_version_t *kt_catalogue_deployed(const kt_catalogue_model_t *model);
 const kt_catalogue_version_t *kt_catalogue_version(const kt_catalogue_model_t *model, const char *version);
 
-// Members of feature_extraction that differ from the settings, as one line in why; false: none differs. The node's
-// settings decide; the preprocessing of a model is in its file.
+// Members of feature_extraction.audio that differ from the settings, and a resize_resolution that is not the size which
+// a deployed model of pictures has in its input_shape, as one line in why; false: none differs. The node's settings
+// decide; the preprocessing of a model is in its file.
 bool kt_catalogue_differs(const kt_catalogue_t *self, const kt_settings_t *settings, char why[KT_CATALOGUE_WHY]);
 
 // Changes, in memory. KT_ENOTFOUND, KT_EFULL, KT_ENOMEM; KT_EINVAL: not possible (why says why). A rollback deploys the

@@ -23,6 +23,7 @@ typedef struct shared_model {
 struct kt_model_set {
     atomic_size_t    references;
     kt_digest_t      digest;
+    kt_sampling_t    sampling;
     char             folder[PATH_MAX];
     size_t           n;
     kt_model_entry_t entries[KT_MODEL_SET_MOST];
@@ -146,8 +147,10 @@ kt_model_set_open_after(kt_model_set_t **self_p, const kt_model_set_t *before, c
         else if (model->deployed >= 0)
             open_entry(self, before, &source, model);
     }
-    if (!err)
+    if (!err) {
         kt_catalogue_digest(catalogue, &self->digest);
+        self->sampling = kt_catalogue_sampling(catalogue);
+    }
     kt_verified_close(&source.verified);
     kt_catalogue_destroy(&catalogue);
     if (err)
@@ -213,4 +216,11 @@ const char *
 kt_model_set_folder(const kt_model_set_t *self)
 {
     return self->folder;
+}
+
+kt_sampling_t
+kt_model_set_sampling(const kt_model_set_t *self)
+{
+    return (kt_sampling_t){self->sampling.hz > 0 ? self->sampling.hz : KT_SAMPLE_HZ,
+                           self->sampling.most ? self->sampling.most : KT_SAMPLE_MAX};
 }

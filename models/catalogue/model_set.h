@@ -33,6 +33,7 @@ const kt_model_entry_t *kt_model_set_at(const kt_model_set_t *self, size_t index
 const kt_model_entry_t *kt_model_set_find(const kt_model_set_t *self, const char *name);  // NULL: not in the catalogue
 const kt_digest_t      *kt_model_set_digest(const kt_model_set_t *self);
 const char             *kt_model_set_folder(const kt_model_set_t *self);
+kt_sampling_t           kt_model_set_sampling(const kt_model_set_t *self);  // what is not stated has its default
 
 // The current set of a folder. refresh looks whether models.yml has changed (device, inode, size, mtime) and opens the
 // new set. The old one stays, and why says why, where the new one cannot be opened or lacks a model that works now

@@ -42,7 +42,9 @@ kt_model_target_of(const kt_msg_models_t *msg)
         return NULL;
     self->exists = msg->digest.n > 0;
     bool valid   = !self->exists || take_digest(&self->digest, msg->digest);
-    valid        = valid && msg->items.n <= KT_MODEL_TARGET;
+    valid        = valid && msg->items.n <= KT_MODEL_TARGET && msg->sample_hz >= 0 && msg->sample_hz <= 1000 &&
+            msg->sample_max <= INT32_MAX;
+    self->sampling = (kt_sampling_t){valid ? msg->sample_hz : 0, valid ? (int64_t)msg->sample_max : 0};
     for (size_t i = 0; valid && i < msg->items.n; i++) {
         const kt_wire_model_t *item = &msg->items.at[i];
         kt_model_file_t       *file = &self->at[self->n++];
@@ -171,6 +173,7 @@ kt_model_cache_write(const char *folder, const kt_model_target_t *target)
             err = kt_catalogue_deploy(now, file->name, file->version, why);
     }
     if (!err) {
+        kt_catalogue_sample(now, &target->sampling);
         kt_catalogue_digest(now, &digest);
         err = memcmp(&digest, &target->digest, sizeof digest) ? KT_EMODEL : KT_OK;
     }

@@ -4,6 +4,7 @@
 
 #include "common/digest.h"
 #include "common/err.h"
+#include "models/catalogue/catalogue.h"
 #include "proto/wire.h"
 
 #include <stdbool.h>
@@ -20,6 +21,7 @@ typedef struct kt_model_file {
 typedef struct kt_model_target {
     bool            exists;  // the coordinator has a catalogue
     kt_digest_t     digest;  // of the set
+    kt_sampling_t   sampling;
     size_t          n;
     kt_model_file_t at[KT_MODEL_TARGET];
 } kt_model_target_t;

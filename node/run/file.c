@@ -146,9 +146,16 @@ cache_of(const file_run_t *run)
     return run->opts->frames || run->opts->tap || run->opts->stream ? NULL : run->worker->pipeline->cache;
 }
 
+static kt_sampling_t
+sampling_of(const file_run_t *run)
+{
+    return run->models ? kt_model_set_sampling(run->models) : (kt_sampling_t){KT_SAMPLE_HZ, KT_SAMPLE_MAX};
+}
+
 static kt_cache_key_t
 cache_key(const file_run_t *run)
 {
+    const kt_sampling_t sampling = sampling_of(run);
     return (kt_cache_key_t){
         .content      = run->report->content_digest,
         .device       = run->worker->pipeline->device,
@@ -156,6 +163,8 @@ cache_key(const file_run_t *run)
         .models       = run->models && run->job->options & KT_OPTION_MODELS ? kt_model_set_digest(run->models) : NULL,
         .pcm_rate_hz  = run->opts->pcm ? run->opts->pcm_rate_hz : 0,
         .pcm_channels = run->opts->pcm ? run->opts->pcm_channels : 0,
+        .sample_hz    = sampling.hz,
+        .sample_max   = (uint32_t)sampling.most,
     };
 }
 
@@ -195,6 +204,7 @@ track_is_wanted(const file_run_t *run, size_t track)
 static kt_track_opts_t
 track_opts(const file_run_t *run)
 {
+    const kt_sampling_t sampling = sampling_of(run);
     return (kt_track_opts_t){
         .plan          = run->worker->pipeline->plan,
         .device        = run->worker->device,
@@ -205,8 +215,8 @@ track_opts(const file_run_t *run)
         .patches       = (size_t)run->worker->pipeline->settings->model_patches,
         .pictures      = (size_t)run->worker->pipeline->settings->video_pictures,
         .video_mode    = run->worker->pipeline->settings->video_mode,
-        .sample_hz     = KT_SAMPLE_HZ,
-        .sample_max    = KT_SAMPLE_MAX,
+        .sample_hz     = sampling.hz,
+        .sample_max    = (size_t)sampling.most,
         .frames        = run->opts->frames,
         .shot          = run->opts->shot,
         .each_segment  = run->opts->each_segment,
@@ -374,15 +384,16 @@ decode_want(const file_run_t *run)
 {
     static const char *const MODES[] = {
         [KT_PICTURES_FULL] = "full", [KT_PICTURES_SAMPLED] = "sampled", [KT_PICTURES_KEYFRAMES] = "keyframes"};
-    kt_picture_mode_t mode = KT_PICTURES_FULL;
+    const kt_sampling_t sampling = sampling_of(run);
+    kt_picture_mode_t   mode     = KT_PICTURES_FULL;
     while (mode < KT_PICTURES_KEYFRAMES && strcmp(MODES[mode], run->worker->pipeline->settings->video_mode) != 0)
         mode++;
     return (kt_decode_want_t){.sound      = 1,
                               .pictures   = (run->job->options & KT_VIDEO_OPTIONS) != 0 && !run->opts->stream,
                               .mode       = mode,
                               .vectors    = 1,
-                              .sample_hz  = KT_SAMPLE_HZ,
-                              .sample_max = KT_SAMPLE_MAX};
+                              .sample_hz  = sampling.hz,
+                              .sample_max = (uint32_t)sampling.most};
 }
 
 // From path to features, or to the cached document.

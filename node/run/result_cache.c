@@ -103,13 +103,15 @@ kt_cache_destroy(kt_cache_t **self_p)
 static void
 entry_name(const kt_cache_t *self, const kt_cache_key_t *key, char name[KT_DIGEST_HEX])
 {
-    uint8_t     bytes[4 * KT_DIGEST_BYTES + 12];
-    size_t      n = 2 * (size_t)KT_DIGEST_BYTES + 12;
-    kt_digest_t digest;
-    uint32_t    numbers[] = {key->options, key->pcm_rate_hz, key->pcm_channels};
+    enum { NUMBERS = 4, FIXED = 2 * KT_DIGEST_BYTES + NUMBERS * sizeof(uint32_t) + sizeof(double) };
+    uint8_t        bytes[FIXED + 2 * KT_DIGEST_BYTES];
+    size_t         n = FIXED;
+    kt_digest_t    digest;
+    const uint32_t numbers[NUMBERS] = {key->options, key->pcm_rate_hz, key->pcm_channels, key->sample_max};
     memcpy(bytes, self->own.bytes, KT_DIGEST_BYTES);
     memcpy(bytes + KT_DIGEST_BYTES, key->content.bytes, KT_DIGEST_BYTES);
     memcpy(bytes + 2 * (size_t)KT_DIGEST_BYTES, numbers, sizeof numbers);
+    memcpy(bytes + FIXED - sizeof(double), &key->sample_hz, sizeof(double));
     if (key->device && *key->device) {
         kt_digest_of(key->device, strlen(key->device), &digest);
         memcpy(bytes + n, digest.bytes, KT_DIGEST_BYTES);

@@ -29,6 +29,8 @@ typedef struct kt_cache_key {
     uint32_t           pcm_rate_hz, pcm_channels;  // of raw samples; 0: a media file
     const char        *device;                     // what computes rows; NULL or "": the processor alone
     const kt_digest_t *models;                     // of the deployed models; NULL: none are used
+    double             sample_hz;                  // pictures of a film that are sampled
+    uint32_t           sample_max;
 } kt_cache_key_t;
 
 // The message of earlier work for this job: message_id, media_id, file_path, processing_time and timestamp

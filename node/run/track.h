@@ -54,9 +54,6 @@ typedef struct kt_track_opts {
     void                  *context;  // of frames and shot
 } kt_track_opts_t;
 
-// Defaults of feature_extraction.video in models.yml.
-#define KT_SAMPLE_HZ 1.0
-enum { KT_SAMPLE_MAX = 300 };
 // Any of these options requests pictures.
 enum { KT_VIDEO_OPTIONS = KT_OPTION_VISUAL | KT_OPTION_QUALITY };
 

@@ -273,6 +273,13 @@ Test(catalogue, the_digest_is_that_of_the_deployed_versions)
     cr_assert_arr_neq(of_a.bytes, of_b.bytes, sizeof of_a.bytes);
     kt_catalogue_digest(none, &of_a);
     cr_assert(kt_digest_is_zero(&of_a));
+    kt_catalogue_digest(a, &of_a);
+    kt_catalogue_sample(a, &(kt_sampling_t){0.5, 0});
+    kt_catalogue_digest(a, &of_b);
+    cr_assert_arr_neq(of_a.bytes, of_b.bytes, sizeof of_a.bytes, "another sampling gives other features");
+    kt_catalogue_sample(none, &(kt_sampling_t){0, 9});
+    kt_catalogue_digest(none, &of_b);
+    cr_assert(!kt_digest_is_zero(&of_b));
     kt_catalogue_destroy(&a);
     kt_catalogue_destroy(&b);
     kt_catalogue_destroy(&none);
@@ -290,6 +297,12 @@ Test(catalogue, settings_that_differ_are_named)
     cr_assert_eq(kt_settings_set(&settings, "ANALYZER_HOP_LENGTH", "256", more), KT_OK);
     cr_assert(kt_catalogue_differs(catalogue, &settings, why));
     cr_assert_str_eq(why, "hop_length 512 but ANALYZER_HOP_LENGTH is 256");
+    kt_catalogue_destroy(&catalogue);
+    catalogue = parsed("models:\n  video:\n    faces: {version: 1.0.0, path: x, input_shape: [3, 480, 640]}\n"
+                       "    texts: {version: 1.0.0, path: y, input_shape: [224, 320, 3]}\n"
+                       "feature_extraction:\n  video: {resize_resolution: [320, 224]}\n");
+    cr_assert(kt_catalogue_differs(catalogue, &settings, why));
+    cr_assert_str_eq(why, "resize_resolution 320 x 224 but the pictures of faces are 640 x 480");
     kt_settings_fini(&settings);
     kt_catalogue_destroy(&catalogue);
 }

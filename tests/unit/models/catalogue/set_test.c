@@ -89,6 +89,12 @@ Test(model_set, a_folder_without_a_catalogue_is_an_empty_set)
     kt_model_set_t *set = opened();
     cr_assert_eq(kt_model_set_count(set), 0);
     cr_assert(kt_digest_is_zero(kt_model_set_digest(set)));
+    cr_assert(kt_model_set_sampling(set).hz == KT_SAMPLE_HZ && kt_model_set_sampling(set).most == KT_SAMPLE_MAX);
+    kt_model_set_release(&set);
+    write_catalogue("feature_extraction:\n  video: {frame_sample_rate: 0.5}\n");
+    set = opened();
+    cr_assert(kt_model_set_sampling(set).hz == 0.5 && kt_model_set_sampling(set).most == KT_SAMPLE_MAX);
+    cr_assert(!kt_digest_is_zero(kt_model_set_digest(set)));
     kt_model_set_release(&set);
     write_catalogue("surprise: 1\n");
     cr_assert_eq(kt_model_set_open(&set, folder, NULL, why), KT_ECATALOGUE);

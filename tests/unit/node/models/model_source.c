@@ -24,6 +24,7 @@ update_digest(model_source_t *self)
         cr_assert_eq(kt_catalogue_register(catalogue, "audio", self->at[i].name, &version, why), KT_OK);
         cr_assert_eq(kt_catalogue_deploy(catalogue, self->at[i].name, version.version, why), KT_OK);
     }
+    kt_catalogue_sample(catalogue, &self->sampling);
     kt_catalogue_digest(catalogue, &self->digest);
     kt_catalogue_destroy(&catalogue);
 }
@@ -37,6 +38,13 @@ model_source_add(model_source_t *self, const char *name, const char *version)
     snprintf(self->at[i].version, sizeof self->at[i].version, "%s", version);
     self->at[i].bytes = ktm_build(&text, &self->at[i].length);
     kt_digest_of(self->at[i].bytes, self->at[i].length, &self->at[i].digest);
+    update_digest(self);
+}
+
+void
+model_source_sample(model_source_t *self, double hz, int64_t most)
+{
+    self->sampling = (kt_sampling_t){hz, most};
     update_digest(self);
 }
 
@@ -64,7 +72,10 @@ model_source_models(model_source_t *self)
                                            .digest  = bytes_of(&self->at[i].digest),
                                            .bytes   = self->at[i].length};
     return (kt_msg_t){.type   = KT_MSG_MODELS,
-                      .models = {.digest = bytes_of(&self->digest), .items = {self->items, self->n}}};
+                      .models = {.digest     = bytes_of(&self->digest),
+                                 .items      = {self->items, self->n},
+                                 .sample_hz  = self->sampling.hz,
+                                 .sample_max = (uint64_t)self->sampling.most}};
 }
 
 kt_msg_t

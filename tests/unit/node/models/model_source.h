@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/digest.h"
+#include "models/catalogue/catalogue.h"
 #include "node/models/sync.h"
 
 enum { SOURCE_MODELS = 4 };
@@ -15,11 +16,13 @@ typedef struct model_source {
         kt_digest_t digest;
     } at[SOURCE_MODELS];
     kt_digest_t     digest;  // of the set
+    kt_sampling_t   sampling;
     kt_wire_model_t items[SOURCE_MODELS];
     size_t          part_bytes;  // of a PART; 0: the whole file
 } model_source_t;
 
 void model_source_add(model_source_t *self, const char *name, const char *version);
+void model_source_sample(model_source_t *self, double hz, int64_t most);
 void model_source_fini(model_source_t *self);
 // Borrow from self.
 kt_msg_t model_source_models(model_source_t *self);

@@ -171,6 +171,22 @@ Test(model_sync, a_coordinator_that_lies_about_sizes_or_lists_is_not_believed)
     assert_uses(&one);
 }
 
+Test(model_sync, the_sampling_of_films_is_the_coordinators)
+{
+    use(&one);
+    model_source_sample(&one, 0.25, 77);
+    use(&one);
+    assert_uses(&one);
+    kt_model_set_t     *set      = kt_model_sync_set(sync_);
+    const kt_sampling_t sampling = kt_model_set_sampling(set);
+    cr_expect(sampling.hz == 0.25 && sampling.most == 77);
+    kt_model_set_release(&set);
+    kt_msg_t msg         = model_source_models(&two);
+    msg.models.sample_hz = -1;  // this list is dropped
+    kt_model_sync_models(sync_, &msg.models);
+    assert_uses(&one);
+}
+
 Test(model_sync, parts_that_were_not_asked_for_are_dropped)
 {
     kt_model_want_t want;

@@ -156,6 +156,7 @@ Test(cache, every_part_of_the_key_and_every_setting_of_the_analysis_counts)
                                               {"ANALYZER_MODEL_PATCHES", "4"},   {"ANALYZER_MODEL_INT8", "1"},
                                               {"ANALYZER_VIDEO_PICTURES", "9"},  {"ANALYZER_VIDEO_MODE", "sampled"}};
     kt_cache_key_t           content = KEY, options = KEY, rate = KEY, channels = KEY, device = KEY, models = KEY;
+    kt_cache_key_t           sampling = KEY, most = KEY;
     const kt_digest_t        deployed = {{7}};
     store(&KEY, 1);
     content.content.bytes[31] ^= 1;
@@ -164,8 +165,10 @@ Test(cache, every_part_of_the_key_and_every_setting_of_the_analysis_counts)
     channels.pcm_channels = 2;
     device.device         = "cuda: NVIDIA L4";
     models.models         = &deployed;
+    sampling.sample_hz    = 0.5;
+    most.sample_max       = 100;
     cr_assert(!knows(&content) && !knows(&options) && !knows(&rate) && !knows(&channels) && !knows(&device));
-    cr_assert(!knows(&models));
+    cr_assert(!knows(&models) && !knows(&sampling) && !knows(&most));
     store(&models, 2);
     cr_assert(knows(&models) && !knows(&device));
     for (size_t i = 0; i < sizeof SETTINGS / sizeof *SETTINGS; i++) {
