@@ -48,36 +48,46 @@ shift_up(uint32_t value, uint32_t shift)
     return (value + (1u << shift) - 1) >> shift;
 }
 
+// One row of one component, as bytes.
+static void
+unpack_row(const AVFrame *frame, const AVPixFmtDescriptor *d, uint32_t i, int y, uint32_t width, uint8_t *out)
+{
+    uint16_t row[KT_VIDEO_SIDE_MAX];
+    if (d->flags & AV_PIX_FMT_FLAG_PAL) {  // B, G, R, alpha of each colour
+        const uint8_t *index = frame->data[0] + (ptrdiff_t)y * frame->linesize[0], *colours = frame->data[1] + 2 - i;
+        for (uint32_t x = 0; x < width; x++)
+            out[x] = colours[4 * (size_t)index[x]];
+        return;
+    }
+    const uint32_t most = (1u << d->comp[i].depth) - 1, white = frame->format == AV_PIX_FMT_MONOWHITE ? 255 : 0;
+    av_read_image_line2(row, (const uint8_t **)frame->data, frame->linesize, d, 0, y, (int)i, (int)width, 0,
+                        sizeof *row);
+    for (uint32_t x = 0; x < width; x++)
+        out[x] = (uint8_t)(((row[x] * 255u + most / 2) / most) ^ white);
+}
+
 // Each component as a plane of bytes of its own.
 static kt_err_t
 unpack(kt_picture_t *self, const AVFrame *frame, const AVPixFmtDescriptor *d, components_t *c)
 {
-    const bool   palette = (d->flags & AV_PIX_FMT_FLAG_PAL) != 0;
-    const size_t plane   = (size_t)frame->width * (size_t)frame->height;
-    uint16_t     row[KT_VIDEO_SIDE_MAX];
-    if (self->unpacked_bytes < plane * c->count) {
+    const size_t bytes = (size_t)frame->width * (size_t)frame->height;
+    if (self->unpacked_bytes < bytes * c->count) {
         av_freep(&self->unpacked);
-        self->unpacked       = av_malloc(plane * c->count);
-        self->unpacked_bytes = self->unpacked ? plane * c->count : 0;
+        self->unpacked       = av_malloc(bytes * c->count);
+        self->unpacked_bytes = self->unpacked ? bytes * c->count : 0;
         if (!self->unpacked)
             return KT_EDECMEM;
     }
     for (uint32_t i = 0; i < c->count; i++) {
-        kt_plane_t    *p     = &c->plane[i];
-        const uint32_t depth = palette ? 8 : (uint32_t)d->comp[i].depth, most = (1u << depth) - 1;
-        const int      from  = palette ? 2 - (int)i : (int)i;  // B, G, R in the bytes of a palette
-        const bool     white = frame->format == AV_PIX_FMT_MONOWHITE;
-        uint8_t       *out   = self->unpacked + plane * i;
-        *p                   = (kt_plane_t){
-                              .data = out, .stride = p->width, .width = p->width, .height = p->height, .step = 1, .bytes = 1, .depth = 8};
-        for (uint32_t y = 0; y < p->height; y++) {
-            av_read_image_line2(row, (const uint8_t **)frame->data, frame->linesize, d, 0, (int)y, from, (int)p->width,
-                                palette, sizeof *row);
-            for (uint32_t x = 0; x < p->width; x++, out++) {
-                const uint32_t value = (row[x] * 255u + most / 2) / most;
-                *out                 = (uint8_t)(white ? 255 - value : value);
-            }
-        }
+        kt_plane_t *p   = &c->plane[i];
+        uint8_t    *out = self->unpacked + bytes * i;
+        for (uint32_t y = 0; y < p->height; y++)
+            unpack_row(frame, d, i, (int)y, p->width, out + (size_t)y * p->width);
+        p->data   = out;
+        p->stride = p->width;
+        p->step   = 1;
+        p->bytes  = 1;
+        p->depth  = 8;
     }
     return KT_OK;
 }

@@ -222,14 +222,24 @@ reduce_blocks_avx2(kt_reduce_t *self, const kt_plane_t *plane, uint32_t factor, 
 }
 #endif
 
+static void
+copy_row(const kt_plane_t *plane, const uint8_t *data, uint8_t *out, size_t n)
+{
+    const size_t step = plane->step;
+    if (step == 1)
+        memcpy(out, data, n);
+    for (size_t x = 0; step > 1 && x < n; x++)
+        out[x] = data[x * step];
+}
+
 void
 kt_reduce_row(kt_reduce_t *self, const kt_plane_t *plane, uint32_t factor, uint32_t from, uint32_t to, uint8_t *out,
               uint32_t width)
 {
     const uint8_t *data  = plane->data + (ptrdiff_t)from * plane->stride;
     const uint32_t whole = plane->width / factor < width ? plane->width / factor : width;
-    if (factor == 1 && plane->bytes == 1 && plane->step == 1 && to == from + 1)
-        memcpy(out, data, whole);
+    if (factor == 1 && plane->bytes == 1 && to == from + 1)
+        copy_row(plane, data, out, whole);
 #if defined(__x86_64__)
     else if (whole > 0 && __builtin_cpu_supports("avx2"))
         reduce_blocks_avx2(self, plane, factor, data, to - from, out, whole);
