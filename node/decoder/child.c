@@ -14,12 +14,11 @@
 
 enum { KEEP_BYTES = 32 << 20 };  // of freed memory
 
-// A stream: its coder, what its frames go to, and whether a frame has been received and not passed on.
+// A stream that is wanted or only counted.
 typedef struct part {
     kt_coder_t coder;
-    bool       wanted, ready;
-    uint64_t   noted;  // damaged packets that are counted
-    kt_err_t   err;    // it gives nothing
+    bool       wanted;
+    kt_err_t   err;  // why it gives nothing, or nothing any more
 } part_t;
 
 typedef struct child {
@@ -34,8 +33,8 @@ typedef struct child {
     kt_sound_t       sound;
     kt_film_t        film;
     kt_decode_want_t want;
-    double           max_duration_s;
-    bool             ended;  // the file has been read
+    bool             ended;       // the file has been read
+    bool             broken_off;  // a stream was given up
 } child_t;
 
 static void
@@ -66,55 +65,29 @@ count_packet(child_t *self, const AVPacket *packet)
                                            .hidden   = (packet->flags & AV_PKT_FLAG_DISCARD) != 0});
 }
 
+// A stream that cannot be decoded further: memory is too short for its pictures, for example. The other one goes on.
 static void
-note_damage(child_t *self, part_t *part)
+check_part(child_t *self, kt_counts_stream_t stream, kt_err_t err)
 {
-    for (; part->noted < part->coder.damaged; part->noted++)
-        kt_counts_damaged(&self->counts, (kt_counts_stream_t)(part - self->parts));
-}
-
-// Sends the decoder a packet, NULL at the end, and takes the first frame that comes of it.
-static void
-part_decode(child_t *self, part_t *part, const AVPacket *packet)
-{
-    fault_unless_ok(self, kt_coder_send(&part->coder, packet), part->coder.why);
-    fault_unless_ok(self, kt_coder_receive(&part->coder, &part->ready), part->coder.why);
-    note_damage(self, part);
-}
-
-static void
-begin_film(child_t *self)
-{
-    part_t *film = &self->parts[KT_COUNTS_PICTURE];
-    film->err =
-        kt_film_init(&self->film, film->coder.frame, self->media_info.duration_s, self->max_duration_s, &self->want);
-    fault_unless_ok(self, film->err == KT_EDECMEM ? KT_EDECMEM : KT_OK, "too little memory");
-}
-
-// Passes on all frames that the decoder has.
-static void
-part_deliver(child_t *self, part_t *part)
-{
-    const bool sound = part == &self->parts[KT_COUNTS_SOUND];
-    if (part->ready && !sound && !self->film.held)
-        begin_film(self);  // its first picture came late
-    while (part->ready && !part->err) {
-        kt_err_t err = sound ? kt_sound_send(&self->sound, false) : kt_film_send(&self->film);
-        fault_unless_ok(self, err, err == KT_ETOOLONG ? "more than is permitted" : "converting a frame");
-        fault_unless_ok(self, kt_coder_receive(&part->coder, &part->ready), part->coder.why);
-    }
-    note_damage(self, part);
-}
-
-// Of a packet that was counted.
-static void
-decode_packet(child_t *self, const AVPacket *packet)
-{
-    part_t *part = &self->parts[packet_stream(self, packet)];
-    if (!part->coder.codec || part->err)
+    part_t *part = &self->parts[stream];
+    for (uint64_t n = kt_coder_damage(&part->coder); n > 0; n--)
+        kt_counts_damaged(&self->counts, stream);
+    fault_unless_ok(self, err == KT_ETOOLONG ? err : KT_OK, "more sound or film than is permitted");
+    if (!err)
         return;
-    part_decode(self, part, packet);
-    part_deliver(self, part);
+    part->err = err;
+    self->broken_off |= self->sound.frames > 0 || self->film.sent > 0;
+    kt_coder_close(&part->coder);
+}
+
+// Of a packet that was counted; NULL: the end of the stream.
+static void
+decode_packet(child_t *self, kt_counts_stream_t stream, AVPacket *packet)
+{
+    if (self->parts[stream].coder.codec)
+        check_part(self, stream,
+                   stream == KT_COUNTS_SOUND ? kt_sound_packet(&self->sound, packet)
+                                             : kt_film_packet(&self->film, packet));
 }
 
 static bool
@@ -135,7 +108,12 @@ open_part(child_t *self, kt_counts_stream_t stream, AVStream *of, bool wanted)
     if (!wanted || !of)
         return;
     part->err = kt_coder_open(&part->coder, of, &self->want);
-    fault_unless_ok(self, part->err == KT_EDECMEM ? part->err : KT_OK, part->coder.why);
+}
+
+static bool
+is_missing(const part_t *part)
+{
+    return part->coder.codec && !part->coder.ready;
 }
 
 // Reads until each decoder has given its first frame, which the media info needs: other packets wait. A stream whose
@@ -143,26 +121,22 @@ open_part(child_t *self, kt_counts_stream_t stream, AVStream *of, bool wanted)
 static void
 decode_first_frames(child_t *self)
 {
-    for (;;) {
-        bool missing = false;
-        for (int i = 0; i < KT_COUNTS_STREAMS; i++)
-            missing |= self->parts[i].coder.codec && !self->parts[i].ready;
-        if (!missing || kt_packets_full(&self->packets) || !read_packet(self))
-            break;
-        AVPacket *packet = self->media.packet;
-        part_t   *part   = &self->parts[packet_stream(self, packet)];
-        if (part->coder.codec && !part->ready)
-            part_decode(self, part, packet);
+    AVPacket *packet = self->media.packet;
+    while ((is_missing(&self->parts[0]) || is_missing(&self->parts[1])) && !kt_packets_full(&self->packets) &&
+           read_packet(self)) {
+        const kt_counts_stream_t stream = packet_stream(self, packet);
+        part_t                  *part   = &self->parts[stream];
+        if (is_missing(part))
+            check_part(self, stream, kt_coder_first(&part->coder, packet));
         else if (part->coder.codec)
             fault_unless_ok(self, kt_packets_push(&self->packets, packet), "too little memory for packets");
     }
-    for (int i = 0; i < KT_COUNTS_STREAMS; i++) {
+    for (int i = 0; i < KT_COUNTS_STREAMS && self->ended; i++) {
         part_t *part = &self->parts[i];
-        if (!self->ended || !part->coder.codec || part->ready)
-            continue;
-        part_decode(self, part, NULL);
-        if (!part->ready)
-            part->err = kt_coder_nothing(&part->coder);
+        if (is_missing(part))
+            check_part(self, (kt_counts_stream_t)i, kt_coder_first(&part->coder, NULL));
+        if (is_missing(part))
+            check_part(self, (kt_counts_stream_t)i, kt_coder_nothing(&part->coder));
     }
 }
 
@@ -176,29 +150,24 @@ describe_sound(AVFrame *out, const AVCodecParameters *par)
 }
 
 static void
-describe_media(child_t *self)
+begin_sound(child_t *self)
 {
-    const part_t *sound = &self->parts[KT_COUNTS_SOUND], *film = &self->parts[KT_COUNTS_PICTURE];
-    kt_media_info_fill(&self->media_info, &self->media, &self->sniffed, sound->ready ? sound->coder.frame : NULL,
-                       film->ready ? film->coder.frame : NULL);
+    kt_coder_t *coder = &self->parts[KT_COUNTS_SOUND].coder;
+    kt_err_t    err   = KT_OK;
+    if (!coder->codec)
+        return;
+    if (!coder->ready)
+        err = describe_sound(coder->frame, coder->stream->codecpar);
+    check_part(self, KT_COUNTS_SOUND, err ? err : kt_sound_init(&self->sound, coder->frame));
 }
 
 static void
-begin_parts(child_t *self)
+begin_film(child_t *self)
 {
-    part_t *sound = &self->parts[KT_COUNTS_SOUND], *film = &self->parts[KT_COUNTS_PICTURE];
-    if (sound->coder.codec && !sound->err) {
-        AVFrame *first = sound->coder.frame;
-        if (!sound->ready)
-            sound->err = describe_sound(first, sound->coder.stream->codecpar);
-        if (!sound->err)
-            sound->err = kt_sound_init(&self->sound, first, self->max_duration_s);
-        if (sound->err == KT_ESTREAM)
-            (void)snprintf(sound->coder.why, KT_MEDIA_WHY, "the stream's rate or channel count");
-    }
-    fault_unless_ok(self, sound->err == KT_EDECMEM ? KT_EDECMEM : KT_OK, "too little memory");
-    if (film->ready && !film->err)
-        begin_film(self);
+    kt_coder_t *coder     = &self->parts[KT_COUNTS_PICTURE].coder;
+    self->film.duration_s = self->media_info.duration_s;
+    if (coder->codec && coder->ready)
+        check_part(self, KT_COUNTS_PICTURE, kt_film_init(&self->film, coder->frame));
 }
 
 // The error of a file that gives nothing of what is wanted: that of the sound, or of the picture if there is no sound.
@@ -226,7 +195,15 @@ fault_if_nothing(child_t *self)
 static void
 send_media_info(child_t *self)
 {
-    const part_t *sound = &self->parts[KT_COUNTS_SOUND], *film = &self->parts[KT_COUNTS_PICTURE];
+    const part_t  *sound = &self->parts[KT_COUNTS_SOUND], *film = &self->parts[KT_COUNTS_PICTURE];
+    const AVFrame *first[KT_COUNTS_STREAMS] = {NULL};
+    for (int i = 0; i < KT_COUNTS_STREAMS; i++)
+        if (self->parts[i].coder.ready)
+            first[i] = self->parts[i].coder.frame;
+    kt_media_info_fill(&self->media_info, &self->media, &self->sniffed, first[KT_COUNTS_SOUND],
+                       first[KT_COUNTS_PICTURE]);
+    begin_sound(self);
+    begin_film(self);
     (void)snprintf(self->media_info.audio_why, KT_MEDIA_WHY, "%s", sound->err ? sound->coder.why : "");
     (void)snprintf(self->media_info.video_why, KT_MEDIA_WHY, "%s", film->err ? film->coder.why : "");
     kt_channel_media_info(&self->channel, &self->media_info);
@@ -237,22 +214,16 @@ static void
 decode_rest(child_t *self)
 {
     AVPacket *packet = self->media.packet;
-    for (int i = 0; i < KT_COUNTS_STREAMS; i++)
-        if (!self->parts[i].err)
-            part_deliver(self, &self->parts[i]);
+    if (self->parts[KT_COUNTS_SOUND].coder.codec)
+        check_part(self, KT_COUNTS_SOUND, kt_sound_ready(&self->sound));
+    if (self->parts[KT_COUNTS_PICTURE].coder.codec)
+        check_part(self, KT_COUNTS_PICTURE, kt_film_ready(&self->film));
     for (av_packet_unref(packet); kt_packets_pop(&self->packets, packet); av_packet_unref(packet))
-        decode_packet(self, packet);
+        decode_packet(self, packet_stream(self, packet), packet);
     while (!self->ended && read_packet(self))
-        decode_packet(self, packet);
-    for (int i = 0; i < KT_COUNTS_STREAMS; i++) {
-        part_t *part = &self->parts[i];
-        if (!part->coder.codec || part->err)
-            continue;
-        part_decode(self, part, NULL);
-        part_deliver(self, part);
-        kt_err_t err = i == KT_COUNTS_SOUND ? kt_sound_send(&self->sound, true) : kt_film_end(&self->film);
-        fault_unless_ok(self, err, err == KT_ETOOLONG ? "more than is permitted" : "converting a frame");
-    }
+        decode_packet(self, packet_stream(self, packet), packet);
+    for (int i = 0; i < KT_COUNTS_STREAMS; i++)
+        decode_packet(self, (kt_counts_stream_t)i, NULL);
 }
 
 static void
@@ -280,6 +251,21 @@ open_media(child_t *self)
     open_part(self, KT_COUNTS_PICTURE, self->media.video, self->want.pictures);
 }
 
+static void
+child_set_up(child_t *self, const kt_decode_request_t *request)
+{
+    self->want                 = request->want;
+    self->sound.coder          = &self->parts[KT_COUNTS_SOUND].coder;
+    self->sound.channel        = &self->channel;
+    self->sound.counts         = &self->counts;
+    self->sound.max_duration_s = request->limits.max_duration_s;
+    self->film.coder           = &self->parts[KT_COUNTS_PICTURE].coder;
+    self->film.channel         = &self->channel;
+    self->film.counts          = &self->counts;
+    self->film.want            = request->want;
+    self->film.max_duration_s  = request->limits.max_duration_s;
+}
+
 void
 kt_child_run(const kt_sandbox_t *sandbox, const kt_test_faults_t *faults, const kt_decode_request_t *request,
              const int fds[KT_REQUEST_FDS])
@@ -294,13 +280,7 @@ kt_child_run(const kt_sandbox_t *sandbox, const kt_test_faults_t *faults, const 
     if (kt_channel_init(&self.channel, KT_CHILD_CONTROL_FD, KT_CHILD_RING_FD, request->want.pictures) != KT_OK)
         _exit(1);
     close(KT_CHILD_RING_FD);
-    self.want           = request->want;
-    self.max_duration_s = request->limits.max_duration_s;
-    self.sound =
-        (kt_sound_t){.coder = &self.parts[KT_COUNTS_SOUND].coder, .channel = &self.channel, .counts = &self.counts};
-    self.film.coder   = &self.parts[KT_COUNTS_PICTURE].coder;
-    self.film.channel = &self.channel;
-    self.film.counts  = &self.counts;
+    child_set_up(&self, request);
     fault_unless_ok(&self, kt_input_init(&self.input, KT_CHILD_MEDIA_FD), "the file's size is unknown");
     fault_unless_ok(&self, kt_sandbox_enter(sandbox, &request->limits), "the sandbox could not be set up");
     kt_hooks_fault(faults, &self.channel, self.input.size);
@@ -309,8 +289,6 @@ kt_child_run(const kt_sandbox_t *sandbox, const kt_test_faults_t *faults, const 
     // nothing can be decoded has its info sent before the error.
     open_media(&self);
     decode_first_frames(&self);
-    describe_media(&self);
-    begin_parts(&self);
     send_media_info(&self);
     fault_if_nothing(&self);
     decode_rest(&self);
@@ -320,7 +298,8 @@ kt_child_run(const kt_sandbox_t *sandbox, const kt_test_faults_t *faults, const 
     for (uint64_t i = 0; i < self.media.damaged; i++)
         kt_counts_damaged(&self.counts, self.media.audio ? KT_COUNTS_SOUND : KT_COUNTS_PICTURE);
     kt_media_counts_t counts;
-    kt_counts_finish(&self.counts, self.want.pictures && self.want.mode == KT_PICTURES_FULL, &counts);
-    counts.broken_off = self.media.broken_off;
+    const bool        every = self.film.sent > 0 && self.want.mode == KT_PICTURES_FULL && !self.broken_off;
+    kt_counts_finish(&self.counts, every, &counts);
+    counts.broken_off = self.media.broken_off || self.broken_off;
     kt_channel_end(&self.channel, &counts);
 }

@@ -20,6 +20,8 @@ const char KT_VIDEO_CODECS[] =
     "h264,hevc,mpeg4,msmpeg4v1,msmpeg4v2,msmpeg4,h263,h263i,h263p,flv,wmv1,wmv2,wmv3,vc1,mpeg1video,mpeg2video,vp8,vp9,"
     "libdav1d,theora,mjpeg,prores,dnxhd,ffv1,huffyuv,ffvhuff,utvideo,rawvideo,png,qtrle,svq1,svq3,cinepak,dvvideo";
 
+enum { FAILURES_MAX = 64 };
+
 static kt_err_t
 coder_fail(kt_coder_t *self, int code, kt_err_t otherwise, const char *doing)
 {
@@ -99,32 +101,53 @@ kt_coder_open(kt_coder_t *self, AVStream *stream, const kt_decode_want_t *want)
     return coder_fail(self, code, KT_EDAMAGED, pictures ? "opening the video decoder" : "opening the audio decoder");
 }
 
+// Counts a packet without a result. KT_EDECMEM if that is the reason.
+static kt_err_t
+note_failure(kt_coder_t *self, int code)
+{
+    if (code == AVERROR(ENOMEM))
+        return coder_fail(self, code, KT_EDECMEM, "decoding");
+    self->damaged++;
+    self->unsupported |= code == AVERROR_PATCHWELCOME;
+    (void)snprintf(self->failure, sizeof self->failure, "%s", kt_avlog_last());
+    return KT_OK;
+}
+
 kt_err_t
 kt_coder_send(kt_coder_t *self, const AVPacket *packet)
 {
     const int code = avcodec_send_packet(self->codec, packet);
-    if (code == AVERROR(ENOMEM))
-        return coder_fail(self, code, KT_EDECMEM, "decoding");
-    self->damaged += code < 0 && packet;
-    self->unsupported |= code == AVERROR_PATCHWELCOME;
-    return KT_OK;
+    return code < 0 && packet ? note_failure(self, code) : KT_OK;
 }
 
 kt_err_t
 kt_coder_receive(kt_coder_t *self, bool *have)
 {
+    kt_err_t err = KT_OK;
     // A decoder that fails reports it once per packet; the bound is for one that would not stop.
-    for (int failures = 0; failures < 64; failures++) {
+    for (int failures = 0; failures < FAILURES_MAX && !err; failures++) {
         const int code = avcodec_receive_frame(self->codec, self->frame);
         *have          = code >= 0;
-        if (code == AVERROR(ENOMEM))
-            return coder_fail(self, code, KT_EDECMEM, "decoding");
         if (code >= 0 || code == AVERROR(EAGAIN) || code == AVERROR_EOF)
             return KT_OK;
-        self->damaged++;
-        self->unsupported |= code == AVERROR_PATCHWELCOME;
+        err = note_failure(self, code);
     }
-    return KT_OK;
+    return err;
+}
+
+kt_err_t
+kt_coder_first(kt_coder_t *self, const AVPacket *packet)
+{
+    kt_err_t err = kt_coder_send(self, packet);
+    return err ? err : kt_coder_receive(self, &self->ready);
+}
+
+uint64_t
+kt_coder_damage(kt_coder_t *self)
+{
+    const uint64_t more = self->damaged - self->noted;
+    self->noted         = self->damaged;
+    return more;
 }
 
 kt_err_t
@@ -134,7 +157,14 @@ kt_coder_nothing(kt_coder_t *self)
         (void)snprintf(self->why, sizeof self->why, "there is a header and nothing behind it");
         return KT_ETRUNCATED;
     }
-    (void)snprintf(self->why, sizeof self->why, "none of %llu packets could be decoded: %s",
-                   (unsigned long long)self->packets, kt_avlog_last());
+    (void)snprintf(self->why, sizeof self->why, "none of %llu packets could be decoded: %.80s",
+                   (unsigned long long)self->packets, *self->failure ? self->failure : "no reason is given");
     return self->unsupported ? KT_ECODEC : KT_EDAMAGED;
+}
+
+void
+kt_coder_close(kt_coder_t *self)
+{
+    avcodec_free_context(&self->codec);
+    self->ready = false;
 }

@@ -15,11 +15,14 @@ extern const char KT_AUDIO_CODECS[], KT_VIDEO_CODECS[];
 enum { KT_PIXELS_MAX = KT_VIDEO_SIDE_MAX * (KT_VIDEO_SIDE_MAX / 2) };
 
 typedef struct kt_coder {
-    AVStream       *stream;            // NULL: there is none
-    AVCodecContext *codec;             // NULL: its packets are only counted
-    AVFrame        *frame;             // the last that was received
-    uint64_t        packets, damaged;  // read; refused by the decoder, or without a result
-    bool            unsupported;       // the decoder reported a missing feature
+    AVStream       *stream;                 // NULL: there is none
+    AVCodecContext *codec;                  // NULL: its packets are only counted
+    AVFrame        *frame;                  // the last that was received
+    uint64_t        packets, damaged;       // read; refused by the decoder, or without a result
+    uint64_t        noted;                  // damaged ones that kt_coder_damage has returned
+    bool            unsupported;            // the decoder reported a missing feature
+    bool            ready;                  // frame has been received by kt_coder_first and not passed on
+    char            failure[KT_MEDIA_WHY];  // the decoder's last error
     char            why[KT_MEDIA_WHY];
 } kt_coder_t;
 
@@ -30,5 +33,8 @@ KT_MUST_USE kt_err_t kt_coder_open(kt_coder_t *self, AVStream *stream, const kt_
 KT_MUST_USE kt_err_t kt_coder_send(kt_coder_t *self, const AVPacket *packet);
 // *have: frame is there, valid until the next call. KT_EDECMEM.
 KT_MUST_USE kt_err_t kt_coder_receive(kt_coder_t *self, bool *have);
-// Why a stream that has ended gave nothing: KT_ETRUNCATED, KT_ECODEC, KT_EDAMAGED.
-kt_err_t kt_coder_nothing(kt_coder_t *self);
+// Of a decoder that has given nothing so far: send, and ready if a frame came.
+KT_MUST_USE kt_err_t kt_coder_first(kt_coder_t *self, const AVPacket *packet);
+uint64_t             kt_coder_damage(kt_coder_t *self);  // damaged packets since the last call
+kt_err_t kt_coder_nothing(kt_coder_t *self);  // why a stream gave nothing: KT_ETRUNCATED, KT_ECODEC, KT_EDAMAGED
+void     kt_coder_close(kt_coder_t *self);    // the decoder; the stream's packets are counted on

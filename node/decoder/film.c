@@ -17,8 +17,7 @@ frame_rate_hz(const AVStream *stream)
 }
 
 kt_err_t
-kt_film_init(kt_film_t *self, const AVFrame *first, double duration_s, double max_duration_s,
-             const kt_decode_want_t *want)
+kt_film_init(kt_film_t *self, const AVFrame *first)
 {
     const uint32_t width = (uint32_t)first->width, height = (uint32_t)first->height;
     const uint32_t longer = width > height ? width : height, shorter = width > height ? height : width;
@@ -32,14 +31,13 @@ kt_film_init(kt_film_t *self, const AVFrame *first, double duration_s, double ma
         (void)snprintf(why, KT_MEDIA_WHY, "pictures of %u x %u pixels are not read", width, height);
         return KT_ECODEC;
     }
-    self->small_factor   = kt_small_factor(width, height);
-    self->whole_factor   = (longer + KT_WHOLE_MOST - 1) / KT_WHOLE_MOST;
-    self->max_duration_s = max_duration_s;
+    self->small_factor = kt_small_factor(width, height);
+    self->whole_factor = (longer + KT_WHOLE_MOST - 1) / KT_WHOLE_MOST;
     self->vectors =
         (self->coder->codec->flags2 & AV_CODEC_FLAG2_EXPORT_MVS) != 0 && kt_vectors_codec(self->coder->codec->codec_id);
     kt_picture_init(&self->picture, width, height);
     kt_times_init(&self->times, frame_rate_hz(self->coder->stream));
-    kt_sampler_init(&self->sampler, 0, duration_s, want->sample_hz, want->sample_max);
+    kt_sampler_init(&self->sampler, 0, self->duration_s, self->want.sample_hz, self->want.sample_max);
     self->held = av_frame_alloc();
     return self->held ? KT_OK : KT_EDECMEM;
 }

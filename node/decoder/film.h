@@ -6,6 +6,7 @@
 #include "node/decoder/channel.h"
 #include "node/decoder/coder.h"
 #include "node/decoder/counts.h"
+#include "node/decoder/packets.h"
 #include "node/decoder/picture.h"
 #include "node/decoder/sampler.h"
 #include "node/decoder/times.h"
@@ -17,8 +18,12 @@ typedef struct kt_film {
     kt_picture_t       picture;
     kt_times_t         times;
     kt_sampler_t       sampler;
-    uint32_t           small_factor, whole_factor;
+    kt_decode_want_t   want;
+    double             duration_s;  // as the file declares it; 0: unknown
     double             max_duration_s, first_s;
+    uint32_t           small_factor, whole_factor;
+    kt_packets_t       gop;   // mode SAMPLED: packets since the last key frame that perhaps need not be decoded
+    bool               gap;   // packets have been left out
     AVFrame           *held;  // decoded and not sent; its time and flags
     double             held_s, held_duration_s;
     uint32_t           held_flags;
@@ -28,10 +33,14 @@ typedef struct kt_film {
     kt_motion_vector_t moved[KT_VECTORS_MAX];
 } kt_film_t;
 
-// first: the first picture. duration_s: declared length of the film, 0: unknown. KT_ECODEC, with the reason in the
-// coder: pictures of this size or format are not read. KT_EDECMEM.
-KT_MUST_USE kt_err_t kt_film_init(kt_film_t *self, const AVFrame *first, double duration_s, double max_duration_s,
-                                  const kt_decode_want_t *want);
-// Takes the frame that the coder has received. KT_EDECMEM, KT_ETOOLONG.
-KT_MUST_USE kt_err_t kt_film_send(kt_film_t *self);
+// first: the first picture. KT_ECODEC, with the reason in the coder: pictures of this size or format are not read.
+// KT_EDECMEM.
+KT_MUST_USE kt_err_t kt_film_init(kt_film_t *self, const AVFrame *first);
+KT_MUST_USE kt_err_t
+kt_film_send(kt_film_t *self);  // takes the frame that the coder has received. KT_EDECMEM, KT_ETOOLONG
 KT_MUST_USE kt_err_t kt_film_end(kt_film_t *self);  // sends the last picture. KT_EDECMEM
+
+// Of film_packets.c: decodes a packet, or what the mode wants to be decoded, and sends what comes of it; takes the
+// packet's content. NULL: the end. KT_ECODEC as kt_film_init, KT_EDECMEM, KT_ETOOLONG.
+KT_MUST_USE kt_err_t kt_film_packet(kt_film_t *self, AVPacket *packet);
+KT_MUST_USE kt_err_t kt_film_ready(kt_film_t *self);  // sends the frames that the coder has ready

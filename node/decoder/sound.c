@@ -1,21 +1,24 @@
 #include "node/decoder/sound.h"
 
 #include <math.h>
+#include <stdio.h>
 
 kt_err_t
-kt_sound_init(kt_sound_t *self, const AVFrame *first, double max_duration_s)
+kt_sound_init(kt_sound_t *self, const AVFrame *first)
 {
-    kt_err_t err     = kt_convert_init(&self->convert, first);
-    double   most    = max_duration_s * self->convert.rate_hz;
+    kt_err_t err  = kt_convert_init(&self->convert, first);
+    double   most = self->max_duration_s * self->convert.rate_hz;
+    if (err == KT_ESTREAM)
+        (void)snprintf(self->coder->why, KT_MEDIA_WHY, "the stream's rate or channel count");
     self->frames_max = most < 9e15 ? (uint64_t)(most > 0 ? most : 0) : UINT64_MAX / 2;
     return err;
 }
 
-kt_err_t
-kt_sound_send(kt_sound_t *self, bool end)
+// NULL: what the converter still holds.
+static kt_err_t
+send_frame(kt_sound_t *self, const AVFrame *frame)
 {
-    const AVFrame   *frame = end ? NULL : self->coder->frame;
-    const AVRational tick  = self->coder->stream->time_base;
+    const AVRational tick = self->coder->stream->time_base;
     const float     *pcm;
     size_t           frames, skip = 0;
     double           time_s = NAN;
@@ -41,4 +44,27 @@ kt_sound_send(kt_sound_t *self, bool end)
     if (given > 0)
         kt_counts_sound(self->counts, time_s, given, self->convert.rate_hz);
     return frames > left ? KT_ETOOLONG : KT_OK;
+}
+
+kt_err_t
+kt_sound_ready(kt_sound_t *self)
+{
+    bool     have = self->coder->ready;
+    kt_err_t err  = KT_OK;
+    while (have && !err) {
+        err = send_frame(self, self->coder->frame);
+        if (!err)
+            err = kt_coder_receive(self->coder, &have);
+    }
+    self->coder->ready = false;
+    return err;
+}
+
+kt_err_t
+kt_sound_packet(kt_sound_t *self, const AVPacket *packet)
+{
+    kt_err_t err = kt_coder_first(self->coder, packet);
+    if (!err)
+        err = kt_sound_ready(self);
+    return err || packet ? err : send_frame(self, NULL);
 }
