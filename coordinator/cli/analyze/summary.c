@@ -190,7 +190,8 @@ is_shown(const kt_feature_desc_t *desc, const json_t *group)
     case KT_SHAPE_REAL:
     case KT_SHAPE_INT: return desc->group != KT_GROUP_TECHNICAL && !isnan(number_of(value));
     case KT_SHAPE_TEXT: return desc->group != KT_GROUP_TECHNICAL && *kt_json_str(group, desc->name, "");
-    case KT_SHAPE_MAP: return desc->group != KT_GROUP_QUALITY && kt_json_count(value) > 0;
+    case KT_SHAPE_MAP:
+        return desc->group != KT_GROUP_QUALITY && desc->group != KT_GROUP_TECHNICAL && kt_json_count(value) > 0;
     case KT_SHAPE_REALS: return desc->group != KT_GROUP_TECHNICAL && kt_json_count(value) > 0;
     default: return false;
     }

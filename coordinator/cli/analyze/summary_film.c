@@ -201,6 +201,10 @@ shots_line(kt_buf_t *out, const film_t *film)
     size_t n = kt_json_count(cuts), changes = n + kt_json_count(soft);
     if (kt_json_kind(cuts) != KT_JSON_ARRAY)
         return;
+    if (changes == 0) {
+        kt_buf_str(out, "1: no change was found");
+        return;
+    }
     kt_buf_fmt(out, "%zu, %.2f s on average: %zu %s", changes + 1, length / (double)(changes + 1), n,
                n == 1 ? "cut" : "cuts");
     for (size_t i = 0; i < sizeof KINDS / sizeof *KINDS; i++) {

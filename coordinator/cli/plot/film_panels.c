@@ -3,6 +3,7 @@
 #include <cairo.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { TEXT_ROWS = 3, TEXT_ROW = 24, FACES_ROW = 40, LABEL_BYTES = 64 };
@@ -85,42 +86,41 @@ kt_film_light(const kt_page_t *page)
     kt_page_time_axis(page, KT_FILM_LIGHT, false);
 }
 
-// A round number that is at least the largest value.
-static double
-top_of(double most)
+static int
+compare_numbers(const void *a, const void *b)
 {
-    static const double STEPS[] = {1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000};
-    for (size_t i = 0; i < sizeof STEPS / sizeof *STEPS; i++)
-        if (most <= STEPS[i])
-            return STEPS[i];
-    return most;
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
 }
 
-void
-kt_film_motion(const kt_page_t *page)
+// A round number that only one in fifty values exceeds.
+static double
+top_of(const double *values, size_t n)
 {
-    const json_t *speeds = kt_format_value(page->document, KT_FEATURE_VISUAL_motion_vectors);
-    const size_t  n      = kt_json_count(speeds);
-    double        most = 0, first_s = page->data->film->first_s;
-    char          label[32];
-    for (size_t i = 0; i < n; i++) {
-        double speed = 0;
-        (void)kt_json_number(kt_json_at(speeds, i), &speed);
-        most = fmax(most, speed);
-    }
-    const double top = top_of(most);
-    for (int i = 0; i <= 2 && n > 0; i++) {
-        snprintf(label, sizeof label, "%g", top * i / 2);
-        kt_page_mark(page, page->y + KT_FILM_MOTION * (1 - i / 2.0), label, KT_PAGE_GRID, 1);
-    }
+    static const double STEPS[] = {1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000};
+    double             *sorted  = calloc(n + 1, sizeof *sorted);
+    if (!sorted)
+        return 100;
+    memcpy(sorted, values, n * sizeof *sorted);
+    qsort(sorted, n, sizeof *sorted, compare_numbers);
+    const double most = n > 0 ? sorted[n - 1 - n / 50] : 0;
+    size_t       i    = 0;
+    free(sorted);
+    while (i + 1 < sizeof STEPS / sizeof *STEPS && most > STEPS[i])
+        i++;
+    return STEPS[i];
+}
+
+static void
+draw_speeds(const kt_page_t *page, const double *speeds, size_t n, double top)
+{
+    const double first_s = page->data->film->first_s;
     cairo_save(page->cr);
     cairo_rectangle(page->cr, KT_PAGE_LEFT, page->y, KT_PAGE_INNER, KT_FILM_MOTION);
     cairo_clip(page->cr);
     cairo_move_to(page->cr, kt_page_x_of(page, first_s), page->y + KT_FILM_MOTION);
     for (size_t i = 0; i < n; i++) {
-        double speed = 0;
-        (void)kt_json_number(kt_json_at(speeds, i), &speed);
-        const double y = page->y + KT_FILM_MOTION * (1 - speed / top);
+        const double y = page->y + KT_FILM_MOTION * (1 - speeds[i] / top);
         cairo_line_to(page->cr, kt_page_x_of(page, first_s + (double)i), y);
         cairo_line_to(page->cr, kt_page_x_of(page, first_s + (double)i + 1), y);
     }
@@ -129,9 +129,32 @@ kt_film_motion(const kt_page_t *page)
     kt_page_color(page, KT_PAGE_WAVE_INK, 0.85);
     cairo_fill(page->cr);
     cairo_restore(page->cr);
-    if (n == 0)
+}
+
+void
+kt_film_motion(const kt_page_t *page)
+{
+    const json_t *list   = kt_format_value(page->document, KT_FEATURE_VISUAL_motion_vectors);
+    const size_t  n      = kt_json_count(list);
+    double       *speeds = calloc(n + 1, sizeof *speeds), most = 0;
+    for (size_t i = 0; speeds && i < n; i++) {
+        (void)kt_json_number(kt_json_at(list, i), &speeds[i]);
+        most = fmax(most, speeds[i]);
+    }
+    const double top = speeds ? top_of(speeds, n) : 1;
+    for (int i = 0; i <= 2 && n > 0; i++) {
+        char label[32];
+        snprintf(label, sizeof label, "%g", top * i / 2);
+        kt_page_mark(page, page->y + KT_FILM_MOTION * (1 - i / 2.0), label, KT_PAGE_GRID, 1);
+    }
+    if (speeds && n > 0)
+        draw_speeds(page, speeds, n, top);
+    else
         kt_page_nothing(page, KT_FILM_MOTION, kt_page_reason_of(page, KT_FEATURE_VISUAL_motion_vectors));
-    kt_page_frame(page, KT_FILM_MOTION, "Motion", "mean speed of each second, % of the width per second");
+    free(speeds);
+    kt_page_frame(page, KT_FILM_MOTION, "Motion",
+                  most > top ? "mean speed of each second, % of the width per second; peaks are cut off"
+                             : "mean speed of each second, % of the width per second");
     kt_page_time_axis(page, KT_FILM_MOTION, false);
 }
 
@@ -151,15 +174,17 @@ draw_faces(const kt_page_t *page)
         cairo_arc(page->cr, before_x, page->y + FACES_ROW - 8 - 9 * level, 4, 0, 2 * M_PI);
         cairo_fill(page->cr);
     }
-    if (!faces)
-        kt_page_small(page, page->y + FACES_ROW / 2.0, kt_page_reason_of(page, KT_FEATURE_VISUAL_faces));
+    if (kt_json_count(faces) == 0)
+        kt_page_small(page, page->y + FACES_ROW / 2.0,
+                      faces ? "none found" : kt_page_reason_of(page, KT_FEATURE_VISUAL_faces));
 }
 
-// Bars from start to end in rows that have room; the text is written where it fits.
-static void
+// Bars from start to end in rows that have room; the text is written where it fits. Returns the number without room.
+static size_t
 draw_texts(const kt_page_t *page)
 {
     const json_t *regions              = kt_format_value(page->document, KT_FEATURE_VISUAL_text_regions);
+    size_t        left_out             = 0;
     double        free_from[TEXT_ROWS] = {0}, top = page->y + FACES_ROW + 6;
     for (size_t i = 0; i < kt_json_count(regions); i++) {
         const json_t *one = kt_json_at(regions, i);
@@ -169,8 +194,10 @@ draw_texts(const kt_page_t *page)
         char          text[LABEL_BYTES];
         while (row < TEXT_ROWS && free_from[row] > x0)
             row++;
-        if (row == TEXT_ROWS)
+        if (row == TEXT_ROWS) {
+            left_out++;
             continue;
+        }
         snprintf(text, sizeof text, "%s", kt_json_str(one, "text", ""));
         kt_page_color(page, strcmp(kt_json_str(one, "kind", ""), "caption") == 0 ? CAPTION : SCENE, 0.9);
         cairo_rectangle(page->cr, x0, top + (double)row * TEXT_ROW + 17, x1 - x0, 5);
@@ -182,8 +209,10 @@ draw_texts(const kt_page_t *page)
             kt_page_text(page, x0, top + (double)row * TEXT_ROW + 9, 0, text);
         free_from[row] = fmax(x1, fits ? x0 + width : x1) + 6;
     }
-    if (!regions)
-        kt_page_small(page, top + 1.5 * TEXT_ROW, kt_page_reason_of(page, KT_FEATURE_VISUAL_text_regions));
+    if (kt_json_count(regions) == 0)
+        kt_page_small(page, top + 1.5 * TEXT_ROW,
+                      regions ? "none found" : kt_page_reason_of(page, KT_FEATURE_VISUAL_text_regions));
+    return left_out;
 }
 
 void
@@ -193,8 +222,15 @@ kt_film_marks(const kt_page_t *page)
     cairo_rectangle(page->cr, KT_PAGE_LEFT, page->y, KT_PAGE_INNER, KT_FILM_MARKS);
     cairo_clip(page->cr);
     draw_faces(page);
-    draw_texts(page);
+    const size_t left_out = draw_texts(page);
     cairo_restore(page->cr);
+    if (left_out > 0) {
+        char label[32];
+        snprintf(label, sizeof label, "and %zu more", left_out);
+        kt_page_font(page, 14, false);
+        kt_page_color(page, KT_PAGE_SOFT, 1);
+        kt_page_text(page, KT_PAGE_LEFT + KT_PAGE_INNER + 12, page->y + KT_FILM_MARKS - 12, 0, label);
+    }
     kt_page_mark(page, page->y + FACES_ROW, "", KT_PAGE_GRID, 1);
     kt_page_font(page, 16, false);
     kt_page_color(page, KT_PAGE_INK, 1);

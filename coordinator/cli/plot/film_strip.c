@@ -1,5 +1,5 @@
-// The strip of pictures and the shots below it. A film of few shots has pictures of each shot above it; one of many has
-// pictures at even distances.
+// The strip of pictures and the shots below it. A film of few shots has pictures of each shot; one of many has two rows
+// of smaller pictures at even distances, the second one shifted by half a picture.
 #include "coordinator/cli/plot/film.h"
 
 #include <cairo.h>
@@ -66,22 +66,29 @@ picture_at(const kt_plot_film_t *film, double time_s, const kt_film_shot_t *shot
     return inside ? inside : best;
 }
 
+// Pictures side by side from x0 to x1, in a row of the strip.
+typedef struct row {
+    double         top, height;
+    double         x0, x1;
+    kt_film_shot_t shot;  // times of x0 and x1
+} row_t;
+
 // The middle of the picture between x0 and x1.
 static kt_err_t
-draw_picture(const kt_page_t *page, const kt_film_picture_t *picture, double x0, double x1)
+draw_picture(const kt_page_t *page, const row_t *row, double x0, double x1, const kt_film_picture_t *picture)
 {
     kt_still_t still;
     kt_err_t   err =
-        kt_still_make(&still, &page->data->film->shape, &picture->planes.yuv, 4 * KT_SMALL_MOST, KT_FILM_STRIP_HEIGHT);
+        kt_still_make(&still, &page->data->film->shape, &picture->planes.yuv, 4 * KT_SMALL_MOST, (uint32_t)row->height);
     if (err)
         return err;
-    const double     scale = KT_FILM_STRIP_HEIGHT / (double)still.height;  // above 1 for small pictures
+    const double     scale = row->height / still.height;  // above 1 for small pictures
     cairo_surface_t *image = cairo_image_surface_create_for_data(
         (unsigned char *)still.pixels, CAIRO_FORMAT_RGB24, (int)still.width, (int)still.height, (int)still.width * 4);
     cairo_save(page->cr);
-    cairo_rectangle(page->cr, x0, page->y, x1 - x0, KT_FILM_STRIP_HEIGHT);
+    cairo_rectangle(page->cr, x0, row->top, x1 - x0, row->height);
     cairo_clip(page->cr);
-    cairo_translate(page->cr, (x0 + x1) / 2 - scale * still.width / 2.0, page->y);
+    cairo_translate(page->cr, (x0 + x1) / 2 - scale * still.width / 2.0, row->top);
     cairo_scale(page->cr, scale, scale);
     cairo_set_source_surface(page->cr, image, 0, 0);
     cairo_pattern_set_extend(cairo_get_source(page->cr), CAIRO_EXTEND_PAD);
@@ -92,55 +99,70 @@ draw_picture(const kt_page_t *page, const kt_film_picture_t *picture, double x0,
     return KT_OK;
 }
 
-// Width of a whole picture in the strip.
+// Width over height, as shown.
 static double
-picture_width(const kt_plot_film_t *film)
+picture_aspect(const kt_plot_film_t *film)
 {
     const kt_yuv_t *yuv   = &film->strip[0].planes.yuv;
     const double    ratio = yuv->width * film->shape.pixel_aspect / yuv->height;
-    return KT_FILM_STRIP_HEIGHT * (film->shape.rotation % 180 == 0 ? ratio : 1 / ratio);
+    return film->shape.rotation % 180 == 0 ? ratio : 1 / ratio;
 }
 
-// Pictures side by side over one shot, each of about its own width.
+// Each of about its own width; `shift` of a picture is cut off at the left.
 static kt_err_t
-draw_shot(const kt_page_t *page, const kt_film_shot_t *shot)
+draw_row(const kt_page_t *page, const row_t *row, double shift)
 {
-    const double x0  = fmax(kt_page_x_of(page, shot->begin_s), KT_PAGE_LEFT);
-    const double x1  = fmin(kt_page_x_of(page, shot->end_s), KT_PAGE_LEFT + KT_PAGE_INNER);
-    const size_t n   = (size_t)fmax(1, round((x1 - x0) / picture_width(page->data->film)));
-    kt_err_t     err = KT_OK;
-    for (size_t i = 0; i < n && x1 > x0 && !err; i++) {
-        const double at = shot->begin_s + (shot->end_s - shot->begin_s) * ((double)i + 0.5) / (double)n;
-        err = draw_picture(page, picture_at(page->data->film, at, shot), x0 + (x1 - x0) * (double)i / (double)n,
-                           x0 + (x1 - x0) * (double)(i + 1) / (double)n);
+    const double width = row->x1 - row->x0;
+    const double n     = fmax(1, round(width / (row->height * picture_aspect(page->data->film))));
+    kt_err_t     err   = KT_OK;
+    for (double i = -shift; i < n && width > 0 && !err; i++) {
+        const double left = fmax(i, 0), right = fmin(i + 1, n);
+        const double at = row->shot.begin_s + (row->shot.end_s - row->shot.begin_s) * (left + right) / 2 / n;
+        err             = draw_picture(page, row, row->x0 + width * left / n, row->x0 + width * right / n,
+                                       picture_at(page->data->film, at, &row->shot));
     }
     return err;
+}
+
+static void
+draw_borders(const kt_page_t *page, const kt_film_shot_t *shots, size_t n)
+{
+    cairo_set_line_width(page->cr, 2);
+    cairo_set_source_rgba(page->cr, 1, 1, 1, 1);
+    for (size_t i = 1; i < n; i++) {
+        const double x = kt_page_x_of(page, shots[i].begin_s);
+        kt_page_line(page, x, page->y, x, page->y + KT_FILM_STRIP_HEIGHT);
+    }
 }
 
 kt_err_t
 kt_film_strip(const kt_page_t *page)
 {
-    size_t          n;
+    const double    left = KT_PAGE_LEFT, right = KT_PAGE_LEFT + KT_PAGE_INNER, end_s = page->begin_s + page->duration_s;
+    kt_err_t        err   = KT_OK;
+    size_t          n     = 0;
     kt_film_shot_t *shots = kt_film_shots_of(page, &n);
-    char            label[96];
     if (!shots)
         return KT_ENOMEM;
-    const bool           own   = n * SHOT_LEAST <= KT_PAGE_INNER;
-    const kt_film_shot_t whole = {page->begin_s, page->begin_s + page->duration_s};
-    kt_err_t             err   = KT_OK;
+    const bool own = n * SHOT_LEAST <= KT_PAGE_INNER;
     for (size_t i = 0; own && i < n && !err; i++)
-        err = draw_shot(page, &shots[i]);
-    if (!own)
-        err = draw_shot(page, &whole);
-    cairo_set_line_width(page->cr, 2);
-    cairo_set_source_rgba(page->cr, 1, 1, 1, 1);
-    for (size_t i = 1; own && i < n; i++) {
-        const double x = kt_page_x_of(page, shots[i].begin_s);
-        kt_page_line(page, x, page->y, x, page->y + KT_FILM_STRIP_HEIGHT);
-    }
+        err = draw_row(page,
+                       &(row_t){page->y, KT_FILM_STRIP_HEIGHT, fmax(kt_page_x_of(page, shots[i].begin_s), left),
+                                fmin(kt_page_x_of(page, shots[i].end_s), right), shots[i]},
+                       0);
+    for (int i = 0; !own && i < 2 && !err; i++)
+        err = draw_row(page,
+                       &(row_t){page->y + i * KT_FILM_STRIP_HEIGHT / 2.0,
+                                KT_FILM_STRIP_HEIGHT / 2.0,
+                                left,
+                                right,
+                                {page->begin_s, end_s}},
+                       i / 2.0);
+    if (own)
+        draw_borders(page, shots, n);
     free(shots);
-    snprintf(label, sizeof label, "%s", own ? "pictures of each shot" : "pictures at even distances");
-    kt_page_frame(page, KT_FILM_STRIP_HEIGHT, "Film strip", label);
+    kt_page_frame(page, KT_FILM_STRIP_HEIGHT, "Film strip",
+                  own ? "pictures of each shot" : "pictures at even distances");
     return err;
 }
 
