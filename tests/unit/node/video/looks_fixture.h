@@ -1,0 +1,11 @@
+// A folder of tiny models with the names and outputs of the picture models. Their "faces" are blocks of 4 x 4 red
+// points, "text" is a green bar, of which each 8 x 48 block is read as "a" where it is bright and as blank where it is
+// dark.
+#pragma once
+
+#include "models/catalogue/model_set.h"
+
+void            lf_make(void);                 // an empty folder
+void            lf_remove(void);               // with all files
+kt_model_set_t *lf_open(const char *without);  // NULL: all are there; release it
+kt_model_set_t *lf_open_swapped(void);         // centerface has the outputs of ppocr_det, and the other way round
