@@ -23,8 +23,8 @@ def ffmpeg(*arguments, **options):
                           **options).stdout
 
 
-def picture(seed, width=640, height=360):
-    """A landscape of a gradient, discs and texture; RGB."""
+def picture(seed, width=640, height=360, grain=14):
+    """A landscape of a gradient, discs and texture of this deviation; RGB."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     top, bottom = rng.uniform(20, 235, (2, 3))
@@ -34,15 +34,15 @@ def picture(seed, width=640, height=360):
         cx, cy, r = rng.uniform(0, width), rng.uniform(0, height), rng.uniform(.03, .2) * width
         inside = (x - cx) ** 2 + ((y - cy) * rng.uniform(.5, 2)) ** 2 < r * r
         out[inside] = .2 * out[inside] + .8 * rng.uniform(0, 255, 3)
-    coarse = rng.normal(0, 14, (height // 2, width // 2)).repeat(2, 0).repeat(2, 1)
+    coarse = rng.normal(0, grain, (height // 2, width // 2)).repeat(2, 0).repeat(2, 1)
     return np.clip(out + coarse[..., None], 0, 255).astype(np.uint8)
 
 
 class Camera:
     """Moves over a picture by whole pixels, back and forth."""
 
-    def __init__(self, seed, speed=1, size=SIZE):
-        self.picture, self.speed, self.size = picture(seed, 2 * size[0], 2 * size[1]), speed, size
+    def __init__(self, seed, speed=1, size=SIZE, grain=14):
+        self.picture, self.speed, self.size = picture(seed, 2 * size[0], 2 * size[1], grain), speed, size
 
     def __call__(self, i):
         width, height = self.size
@@ -126,10 +126,11 @@ def tone(seconds, codec="aac"):
 
 
 def times(path):
-    """Presentation times of all pictures that are shown, as ffprobe has them."""
+    """Presentation times of all pictures that are shown, as ffprobe has them; None where it has none."""
     out = subprocess.run(["ffprobe", "-v", "error", "-select_streams", "v:0", "-show_entries", "frame=best_effort_timestamp_time",
                           "-of", "json", str(path)], check=True, capture_output=True, text=True).stdout
-    return [float(frame["best_effort_timestamp_time"]) for frame in json.loads(out)["frames"]]
+    found = [frame.get("best_effort_timestamp_time") for frame in json.loads(out)["frames"]]
+    return [None if time is None else float(time) for time in found]
 
 
 def entry(path, group, **truth):
