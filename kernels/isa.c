@@ -6,7 +6,7 @@
 #define ISA(set)                                                                                                       \
     {                                                                                                                  \
 #set, &kt_cpu_ops_##set, &kt_samples_ops_##set, &kt_loudness_ops_##set, &kt_image_ops_##set,                   \
-            &kt_block_ops_##set, &kt_mscn_ops_##set, &kt_filterbank_ops_##set                                          \
+            &kt_block_ops_##set, &kt_mscn_ops_##set, &kt_rgb_ops_##set, &kt_filterbank_ops_##set                       \
     }
 
 static const kt_isa_t BEST_FIRST[] = {

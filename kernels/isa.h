@@ -9,6 +9,7 @@
 #include "kernels/audio/samples.h"
 #include "kernels/image/blocks.h"
 #include "kernels/image/mscn.h"
+#include "kernels/image/rgb.h"
 #include "kernels/image/stats.h"
 
 typedef struct kt_isa {
@@ -19,6 +20,7 @@ typedef struct kt_isa {
     const kt_image_ops_t      *image;
     const kt_block_ops_t      *block;
     const kt_mscn_ops_t       *mscn;
+    const kt_rgb_ops_t        *rgb;
     const kt_filterbank_ops_t *filterbank;
 } kt_isa_t;
 

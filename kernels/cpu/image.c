@@ -1,7 +1,7 @@
 // Strips of up to STRIP pixels of all rows: a row's colours are separated, then everything is loops over plain arrays;
 // luma of three rows is kept for the Laplacian. Integers only, and quotients in float that are exact: the largest is
 // below 2^20, so rounding errs by less than half the distance to the next tie.
-#include "kernels/cpu/simd.h"
+#include "kernels/cpu/packed.h"
 #include "kernels/image/stats.h"
 
 #include <stdbool.h>
@@ -31,27 +31,10 @@ typedef struct hsv {
     vwi_t h, s, v;
 } hsv_t;
 
-KT_INLINE vwi_t
-load_channel(const uint8_t *at)
-{
-#if defined(__AVX512F__)
-    return (vwi_t)_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)at));
-#elif defined(__AVX2__)
-    return (vwi_t)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)at));
-#elif defined(__SSE2__)
-    int32_t four;
-    memcpy(&four, at, sizeof four);
-    const __m128i zero = _mm_setzero_si128(), words = _mm_unpacklo_epi8(_mm_cvtsi32_si128(four), zero);
-    return (vwi_t)_mm_unpacklo_epi16(words, zero);
-#else
-    return (vwi_t){at[0], at[1], at[2], at[3]};
-#endif
-}
-
 KT_INLINE hsv_t
 hsv_of(const planes_t *p, size_t i)
 {
-    const vwi_t r = load_channel(p->r + i), g = load_channel(p->g + i), b = load_channel(p->b + i);
+    const vwi_t r = widen_bytes(p->r + i), g = widen_bytes(p->g + i), b = widen_bytes(p->b + i);
     const vwi_t most  = vwi_choose(r > g, vwi_choose(r > b, r, b), vwi_choose(g > b, g, b));
     const vwi_t range = most - vwi_choose(r < g, vwi_choose(r < b, r, b), vwi_choose(g < b, g, b));
     const vwi_t at    = vwi_choose(most == r, g - b, vwi_choose(most == g, b - r + 2 * range, r - g + 4 * range));
@@ -68,12 +51,15 @@ hsv_distance(vwi_t a, vwi_t b)
 static void
 separate_colours(const uint8_t *restrict rgb, size_t n, planes_t *restrict out)
 {
-    for (size_t i = 0; i < n; i++) {
+    size_t i = 0;
+    for (; i + KT_PACKED <= n; i += KT_PACKED)
+        unpack_rgb(rgb + 3 * i, out->r + i, out->g + i, out->b + i);
+    for (; i < n; i++) {
         out->r[i] = rgb[3 * i];
         out->g[i] = rgb[3 * i + 1];
         out->b[i] = rgb[3 * i + 2];
     }
-    for (size_t i = n; i % KT_WIDE; i++)  // black adds nothing to any sum of hue, saturation and value
+    for (; i % KT_WIDE; i++)  // black adds nothing to any sum of hue, saturation and value
         out->r[i] = out->g[i] = out->b[i] = 0;
 }
 
@@ -85,7 +71,30 @@ luma_of(uint32_t r, uint32_t g, uint32_t b)
 }
 
 static void
-add_hsv(const planes_t *now, const planes_t *before, size_t n, uint64_t *sum)
+add_lanes(vwi_t lanes, uint64_t *sum)
+{
+    for (int lane = 0; lane < KT_WIDE; lane++)
+        *sum += (uint64_t)lanes[lane];
+}
+
+static void
+add_hsv(const planes_t *now, size_t n, uint64_t *sum)
+{
+    vwi_t h = {0}, s = {0}, v = {0};
+    for (size_t i = 0; i < n; i += KT_WIDE) {
+        const hsv_t a = hsv_of(now, i);
+        h += a.h;
+        s += a.s;
+        v += a.v;
+    }
+    add_lanes(h, &sum[KT_IMAGE_HUE]);
+    add_lanes(s, &sum[KT_IMAGE_SATURATION]);
+    add_lanes(v, &sum[KT_IMAGE_VALUE]);
+}
+
+// The same, and the changes.
+static void
+add_hsv_changes(const planes_t *now, const planes_t *before, size_t n, uint64_t *sum)
 {
     vwi_t all[6] = {{0}};
     for (size_t i = 0; i < n; i += KT_WIDE) {
@@ -98,8 +107,7 @@ add_hsv(const planes_t *now, const planes_t *before, size_t n, uint64_t *sum)
         all[5] += hsv_distance(a.v, b.v);
     }
     for (int i = 0; i < 6; i++)
-        for (int lane = 0; lane < KT_WIDE; lane++)
-            sum[KT_IMAGE_HUE + i] += (uint64_t)all[i][lane];
+        add_lanes(all[i], &sum[KT_IMAGE_HUE + i]);
 }
 
 static void
@@ -167,9 +175,12 @@ image_stats(const uint8_t *rgb, const uint8_t *before, uint32_t width, uint32_t 
             if (has_right)
                 luma[n + 1] = luma_of(rgb[at + 3 * n], rgb[at + 3 * n + 1], rgb[at + 3 * n + 2]);
             count_colours(&strip.now, n, strip.colour);
-            if (before)
+            if (before) {
                 separate_colours(before + at, n, &strip.before);
-            add_hsv(&strip.now, before ? &strip.before : &strip.now, n, out->sum);  // against itself nothing changes
+                add_hsv_changes(&strip.now, &strip.before, n, out->sum);
+            } else {
+                add_hsv(&strip.now, n, out->sum);
+            }
             if (y >= 2)
                 add_edges(strip.luma[(y - 2) % 3], strip.luma[(y - 1) % 3], luma, begin, end, out->sum);
         }

@@ -36,7 +36,7 @@ typedef struct kt_video_picture {
     // (up to) four Y, by the stream's matrix, full range.
     const uint8_t          *rgb;
     uint32_t                width, height;
-    const kt_image_stats_t *stats;     // of rgb, changes against the picture before
+    const kt_image_stats_t *stats;     // of rgb, without changes against another picture
     kt_image_measures_t     measures;  // of stats
 } kt_video_picture_t;
 

@@ -26,34 +26,14 @@ kt_rgb_init(kt_rgb_t *self, const char *color_space, uint32_t height, bool full_
                        .bu       = (int32_t)lround(2 * (1 - kb) * chroma)};
 }
 
-static uint8_t
-to_byte(int32_t value)
-{
-    const int32_t rounded = (value + (1 << (KT_RGB_FRACTION - 1))) >> KT_RGB_FRACTION;
-    return (uint8_t)(rounded < 0 ? 0 : rounded > 255 ? 255 : rounded);
-}
-
 void
-kt_rgb_pixel(const kt_rgb_t *self, int32_t y, int32_t u, int32_t v, uint8_t rgb[3])
+kt_rgb_half(const kt_rgb_t *self, const kt_rgb_ops_t *ops, const kt_yuv_t *yuv, uint8_t *rgb)
 {
-    const int32_t light = self->y * (y - self->y_offset), cu = u - 128, cv = v - 128;
-    rgb[0] = to_byte(light + self->rv * cv);
-    rgb[1] = to_byte(light + self->gu * cu + self->gv * cv);
-    rgb[2] = to_byte(light + self->bu * cu);
-}
-
-void
-kt_rgb_half(const kt_rgb_t *self, const kt_yuv_t *yuv, uint8_t *rgb)
-{
-    const size_t w = (yuv->width + 1) / 2, h = (yuv->height + 1) / 2;
-    for (size_t row = 0; row < h; row++) {
+    const size_t width = (yuv->width + 1) / 2, height = (yuv->height + 1) / 2;
+    for (size_t row = 0; row < height; row++) {
         const uint8_t *y0 = yuv->y + 2 * row * yuv->y_stride;
         const uint8_t *y1 = 2 * row + 1 < yuv->height ? y0 + yuv->y_stride : y0;
-        const uint8_t *u = yuv->u + row * yuv->c_stride, *v = yuv->v + row * yuv->c_stride;
-        for (size_t x = 0; x < w; x++, rgb += 3) {
-            const size_t  right = 2 * x + 1 < yuv->width ? 2 * x + 1 : 2 * x;
-            const int32_t mean  = (y0[2 * x] + y0[right] + y1[2 * x] + y1[right] + 2) / 4;
-            kt_rgb_pixel(self, mean, u[x], v[x], rgb);
-        }
+        ops->half_row(self, y0, y1, yuv->u + row * yuv->c_stride, yuv->v + row * yuv->c_stride, yuv->width,
+                      rgb + 3 * width * row);
     }
 }

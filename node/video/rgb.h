@@ -2,19 +2,13 @@
 // BT.2020 (non-constant luminance), 14 bits. Pure; any thread.
 #pragma once
 
+#include "kernels/image/rgb.h"
 #include "node/decode/video_frame.h"
 
 #include <stdbool.h>
 
-enum { KT_RGB_FRACTION = 14 };  // bits
-
-typedef struct kt_rgb {
-    int32_t y, y_offset, rv, gu, gv, bu;  // with KT_RGB_FRACTION bits of fraction
-} kt_rgb_t;
-
 // color_space: FFmpeg's name; "": BT.709 for 720 lines and more, else BT.601.
 void kt_rgb_init(kt_rgb_t *self, const char *color_space, uint32_t height, bool full_range);
-void kt_rgb_pixel(const kt_rgb_t *self, int32_t y, int32_t u, int32_t v, uint8_t rgb[3]);
 // One pixel per chroma sample, from the rounded mean of its Y (four, or those that the picture has):
 // [(height + 1) / 2][(width + 1) / 2][3].
-void kt_rgb_half(const kt_rgb_t *self, const kt_yuv_t *yuv, uint8_t *rgb);
+void kt_rgb_half(const kt_rgb_t *self, const kt_rgb_ops_t *ops, const kt_yuv_t *yuv, uint8_t *rgb);

@@ -2,6 +2,7 @@
 #include "node/run/track.h"
 
 #include "common/clock.h"
+#include "kernels/isa.h"
 #include "node/video/modules.h"
 #include "node/video/rgb.h"
 #include "node/video/shots.h"
@@ -28,7 +29,7 @@ typedef struct video {
     bool              there;  // the file has moving pictures
     const char       *mode;   // ANALYZER_VIDEO_MODE
     char              why[KT_MEDIA_WHY];
-    uint8_t          *rgb[2];  // of this picture and of the one before, in turn
+    uint8_t          *rgb;  // of the last picture
     uint32_t          width, height;
     uint64_t          pictures;
     kt_image_stats_t  stats;
@@ -51,7 +52,7 @@ video_bytes(const kt_track_opts_t *opts, double seconds)
 {
     if (!opts->media_info->has_video)
         return 0;
-    uint64_t   bytes  = sizeof(video_t) + 2 * kt_image_bytes(KT_SMALL_MOST / 2, KT_SMALL_MOST / 2);
+    uint64_t   bytes  = sizeof(video_t) + kt_image_bytes(KT_SMALL_MOST / 2, KT_SMALL_MOST / 2);
     const bool models = opts->models && opts->options & KT_OPTION_MODELS;
     for (size_t m = 0; kt_video_modules[m]; m++) {
         const kt_video_module_t *module = kt_video_modules[m];
@@ -73,8 +74,7 @@ video_destroy(void **self_p)
     for (size_t p = 0; p < self->n_parts; p++)
         self->parts[p].module->destroy(&self->parts[p].state);
     kt_shots_destroy(&self->shots);
-    free(self->rgb[0]);
-    free(self->rgb[1]);
+    free(self->rgb);
     free(self);
     *self_p = NULL;
 }
@@ -134,18 +134,19 @@ prepare(video_t *self, const kt_video_frame_t *frame, kt_video_picture_t *out)
     if (self->pictures == 0) {
         self->width  = width;
         self->height = height;
-        self->rgb[0] = malloc(kt_image_bytes(width, height));
-        self->rgb[1] = malloc(kt_image_bytes(width, height));
-        if (!self->rgb[0] || !self->rgb[1])
+        self->rgb    = malloc(kt_image_bytes(width, height));
+        if (!self->rgb)
             return KT_ENOMEM;
     }
     if (width != self->width || height != self->height)  // the decoder keeps the size of the first picture
         return KT_EDECODER;
-    uint8_t *now = self->rgb[self->pictures % 2], *before = self->rgb[(self->pictures + 1) % 2];
-    kt_rgb_half(&self->matrix, &frame->small, now);
-    const kt_image_span_t span = {now, self->pictures ? before : NULL, 1, width, height};
-    kt_err_t              err  = kt_device_images(self->device, &span, &self->stats);
-    *out = (kt_video_picture_t){.frame = frame, .rgb = now, .width = width, .height = height, .stats = &self->stats};
+    kt_err_t err = KT_OK;
+    if (self->pictures == 0 || !(frame->flags & KT_FRAME_REPEATED)) {
+        kt_rgb_half(&self->matrix, kt_device_isa(self->device)->rgb, &frame->small, self->rgb);
+        err = kt_device_images(self->device, &(kt_image_span_t){self->rgb, NULL, 1, width, height}, &self->stats);
+    }
+    *out =
+        (kt_video_picture_t){.frame = frame, .rgb = self->rgb, .width = width, .height = height, .stats = &self->stats};
     kt_image_measure(&self->stats, width, height, &out->measures);
     return err;
 }

@@ -54,5 +54,6 @@ void         check_images(const char *isa, image_stats_fn *run, const void *cont
 void check_image_colours(const char *isa, image_stats_fn *run, const void *context);
 
 void check_blocks(const char *isa, const kt_block_ops_t *ops);  // check_blocks.c: blocks of two pictures
+void check_rgb(const char *isa, const kt_rgb_ops_t *ops);       // and Y, U, V to RGB
 
 void bench(const char *isa);  // check_bench.c: NULL for every instruction set

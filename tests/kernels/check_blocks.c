@@ -1,4 +1,4 @@
-// Comparison of blocks of the CPU kernels against the reference.
+// Comparison of blocks and conversion to RGB of the CPU kernels against the reference.
 #include "kernels/image/blocks.h"
 #include "tests/kernels/check.h"
 
@@ -69,5 +69,28 @@ check_blocks(const char *isa, const kt_block_ops_t *ops)
                           kt_block_ops_ref.above(picture, WIDTHS[i], (uint8_t)limit),
                       "%s blocks: another number above %d", isa, limit);
         }
+    }
+}
+
+void
+check_rgb(const char *isa, const kt_rgb_ops_t *ops)
+{
+    static const kt_rgb_t MATRICES[] = {{19077, 16, 26149, -6419, -13320, 33050},
+                                        {16384, 0, 22970, -5638, -11700, 29032},
+                                        {65535, 255, 65535, -65535, -65535, -65535}};
+    static uint8_t        y[2 * WIDE], u[WIDE], v[WIDE], fast[3 * WIDE], should[3 * WIDE];
+    for (int kind = 0; kind < 3; kind++) {
+        fill(y, sizeof y, 6, kind);
+        fill(u, sizeof u, 7, kind);
+        fill(v, sizeof v, 8, kind == 1 ? 0 : kind);
+        for (size_t m = 0; m < 3; m++)
+            for (size_t width = 1; width <= WIDE; width += width < 70 ? 1 : 150) {
+                memset(fast, 7, sizeof fast);
+                memset(should, 7, sizeof should);
+                ops->half_row(&MATRICES[m], y, y + WIDE, u, v, width, fast);
+                kt_rgb_ops_ref.half_row(&MATRICES[m], y, y + WIDE, u, v, width, should);
+                check(memcmp(fast, should, sizeof fast) == 0, "%s rgb: other pixels, width %zu, matrix %zu", isa, width,
+                      m);
+            }
     }
 }

@@ -1,4 +1,5 @@
 #include "coordinator/cli/plot/film.h"
+#include "kernels/isa.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -37,7 +38,7 @@ measure(kt_plot_film_t *self, const kt_yuv_t *yuv)
 {
     const size_t width = (yuv->width + 1) / 2, height = (yuv->height + 1) / 2;
     double       bands[KT_FILM_BANDS][4] = {{0}}, luma = 0, squares = 0, saturation = 0;
-    kt_rgb_half(&self->shape.matrix, yuv, self->rgb);
+    kt_rgb_half(&self->shape.matrix, kt_isa(NULL)->rgb, yuv, self->rgb);
     for (size_t y = 0; y < height; y++)
         for (size_t x = 0; x < width; x++) {
             const uint8_t *rgb  = self->rgb + 3 * (y * width + x);

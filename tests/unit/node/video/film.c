@@ -47,15 +47,15 @@ void
 film_picture(film_t *self, double time_s)
 {
     kt_video_frame_t *frame = &self->frame;
-    uint8_t          *rgb = self->rgb[frame->index % 2], *before = self->rgb[(frame->index + 1) % 2];
+    uint8_t          *rgb   = self->rgb;
     kt_rgb_t          matrix;
     frame->time_s = time_s;
     frame->small  = (kt_yuv_t){FILM_WIDTH, FILM_HEIGHT, self->y[0], self->u[0], self->v[0], FILM_WIDTH, FILM_WIDTH / 2};
     kt_rgb_init(&matrix, "", self->info.height, self->info.full_range);
-    kt_rgb_half(&matrix, &frame->small, rgb);
+    kt_rgb_half(&matrix, &kt_rgb_ops_ref, &frame->small, rgb);
     const uint32_t     width = FILM_WIDTH / 2, height = FILM_HEIGHT / 2;
     kt_video_picture_t picture = {.frame = frame, .rgb = rgb, .width = width, .height = height, .stats = &self->stats};
-    kt_image_ops_ref.stats(rgb, frame->index ? before : NULL, width, height, &self->stats);
+    kt_image_ops_ref.stats(rgb, NULL, width, height, &self->stats);
     kt_image_measure(&self->stats, width, height, &picture.measures);
     cr_assert_eq(kt_shots_push(self->shots, &picture), KT_OK);
     cr_assert_eq(self->module->push(self->state, &picture), KT_OK);

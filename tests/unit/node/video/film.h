@@ -14,7 +14,7 @@ typedef struct film {
     kt_video_stream_t        stream;
     kt_shots_t              *shots;
     uint8_t          y[FILM_HEIGHT][FILM_WIDTH], u[FILM_HEIGHT / 2][FILM_WIDTH / 2], v[FILM_HEIGHT / 2][FILM_WIDTH / 2];
-    uint8_t          rgb[2][3 * FILM_WIDTH * FILM_HEIGHT / 4];
+    uint8_t          rgb[3 * FILM_WIDTH * FILM_HEIGHT / 4];
     kt_image_stats_t stats;
     kt_video_frame_t frame;                         // members that the test sets hold for the next picture
     json_t          *message;                       // after film_end
