@@ -61,11 +61,11 @@ append_to_buf(const char *bytes, size_t length, void *out)
     return ((kt_buf_t *)out)->err ? -1 : 0;
 }
 
-void
-kt_json_write(const json_t *value, kt_buf_t *out)
+static void
+write_json(const json_t *value, size_t flags, kt_buf_t *out)
 {
     size_t length = out->length;
-    int failed = json_dump_callback(value, append_to_buf, out, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
+    int    failed = json_dump_callback(value, append_to_buf, out, JSON_ENCODE_ANY | flags);
     if (!failed)
         return;
     if (!out->err)
@@ -74,6 +74,18 @@ kt_json_write(const json_t *value, kt_buf_t *out)
     out->length = length;
     if (out->bytes)
         out->bytes[length] = '\0';
+}
+
+void
+kt_json_write(const json_t *value, kt_buf_t *out)
+{
+    write_json(value, JSON_COMPACT | JSON_REAL_PRECISION(9), out);
+}
+
+void
+kt_json_write_exact(const json_t *value, kt_buf_t *out)
+{
+    write_json(value, JSON_INDENT(1), out);
 }
 
 void

@@ -18,6 +18,8 @@ KT_MUST_USE kt_err_t kt_json_parse(const char *text, size_t length, size_t max_b
                                    char why[KT_JSON_WHY]);
 // One line, keys in insertion order, reals with 9 significant digits. Appends to out (check its err).
 void kt_json_write(const json_t *value, kt_buf_t *out);
+// The same for other programs: indented lines, reals with 17 digits, so that they are read back as the same number.
+void kt_json_write_exact(const json_t *value, kt_buf_t *out);
 void kt_json_free(json_t **value_p);
 
 // Building. NULL or false: out of memory. A real that is not finite becomes null.

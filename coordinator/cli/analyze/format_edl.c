@@ -47,11 +47,13 @@ kt_format_edl(const json_t *document, kt_buf_t *out, char why[KT_EDIT_WHY])
     }
     kt_buf_str(out, "TITLE: ");
     add_name(out, file);
-    kt_buf_fmt(out, "FCM: %s\n* COMMENT: %.6g PICTURES PER SECOND, %lld NUMBERS PER SECOND OF TIMECODE%s\n\n",
-               list.drop_frame ? "DROP FRAME" : "NON-DROP FRAME", list.rate_hz, (long long)list.base,
-               list.variable ? "; THE FILE KEEPS NO CONSTANT RATE" : "");
-    for (size_t i = 0; i < list.n; i++)
+    kt_buf_fmt(out, "FCM: %s\n\n", list.drop_frame ? "DROP FRAME" : "NON-DROP FRAME");
+    for (size_t i = 0; i < list.n; i++) {
         add_event(out, &list, i, file);
+        if (i == 0)  // readers refuse a remark before the first event
+            kt_buf_fmt(out, "* COMMENT: %.6g PICTURES PER SECOND, %lld NUMBERS PER SECOND OF TIMECODE%s\n",
+                       list.rate_hz, (long long)list.base, list.variable ? "; THE FILE KEEPS NO CONSTANT RATE" : "");
+    }
     kt_edit_list_fini(&list);
     return out->err;
 }

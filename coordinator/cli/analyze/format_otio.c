@@ -152,7 +152,7 @@ kt_format_otio(const json_t *document, kt_buf_t *out, char why[KT_EDIT_WHY])
     otio_t  self     = {.list = &list, .name = slash ? slash + 1 : path, .url = url, .good = url};
     json_t *timeline = self.good ? timeline_json(&self, document) : NULL;
     if (self.good)
-        kt_json_write(timeline, out);
+        kt_json_write_exact(timeline, out);
     kt_json_free(&timeline);
     kt_json_free(&url);
     kt_edit_list_fini(&list);

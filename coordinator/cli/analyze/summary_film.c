@@ -316,9 +316,12 @@ text_line(kt_buf_t *out, const film_t *film)
     for (size_t i = 0; i < n && i < TEXTS_SHOWN; i++) {
         const json_t *region = kt_json_at(list, i);
         kt_buf_fmt(out, i ? "\n  %*s  " : "%*s", i ? KT_SUMMARY_NAME : 0, "");
-        kt_summary_clock(out, kt_json_f64(region, "start", NAN));
-        kt_buf_str(out, " to ");
-        kt_summary_clock(out, kt_json_f64(region, "end", NAN));
+        const double start = kt_json_f64(region, "start", NAN), end = kt_json_f64(region, "end", NAN);
+        kt_summary_clock(out, start);
+        if (end - start >= 0.01) {
+            kt_buf_str(out, " to ");
+            kt_summary_clock(out, end);
+        }
         kt_buf_fmt(out, "  %-7s  ", kt_json_str(region, "kind", ""));
         kt_summary_clean(out, kt_json_str(region, "text", ""));
     }

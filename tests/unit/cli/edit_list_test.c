@@ -176,10 +176,10 @@ Test(edit_list, an_edl_has_an_event_per_shot)
     kt_buf_t out;
     kt_buf_init(&out, 1 << 16);
     cr_assert_eq(kt_format_edl(document, &out, why), KT_OK, "%s", why);
-    cr_assert_str_eq(out.bytes, "TITLE: a b.mp4\nFCM: DROP FRAME\n"
-                                "* COMMENT: 29.97 PICTURES PER SECOND, 30 NUMBERS PER SECOND OF TIMECODE\n\n"
+    cr_assert_str_eq(out.bytes, "TITLE: a b.mp4\nFCM: DROP FRAME\n\n"
                                 "001  AX       V     C        00:00:00;00 00:00:02;00 00:00:00;00 00:00:02;00\n"
                                 "* FROM CLIP NAME: a b.mp4\n"
+                                "* COMMENT: 29.97 PICTURES PER SECOND, 30 NUMBERS PER SECOND OF TIMECODE\n"
                                 "002  AX       V     C        00:00:02;00 00:00:05;15 00:00:02;00 00:00:05;15\n"
                                 "* FROM CLIP NAME: a b.mp4\n"
                                 "003  AX       V     C        00:00:05;15 00:00:10;00 00:00:05;15 00:00:10;00\n"

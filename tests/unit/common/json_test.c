@@ -182,3 +182,15 @@ Test(json, a_value_has_a_kind)
     }
     kt_json_free(&object);
 }
+
+Test(json, other_programs_read_a_real_back_as_the_same_number)
+{
+    json_t  *value = kt_json_array();
+    kt_buf_t out;
+    cr_assert(kt_json_append(value, kt_json_real(30000 / 1001.0)));
+    kt_buf_init(&out, 4096);
+    kt_json_write_exact(value, &out);
+    cr_assert_eq(strtod(out.bytes + strcspn(out.bytes, "0123456789"), NULL), 30000 / 1001.0, "%s", out.bytes);
+    kt_buf_fini(&out);
+    kt_json_free(&value);
+}
