@@ -1,12 +1,13 @@
 // Two fields of different times woven into one picture: where something has moved, lines alternate. A pixel counts when
-// it differs from both its neighbours above and below in the same direction, and so do, in turn, the ROWS - 1 pixels
-// above it: textures and thin lines rarely alternate over so many lines.
+// it differs from both its neighbours above and below in the same direction, those two differ from each other by at
+// most half as much (they are of one field), and so it is, in turn, for the ROWS - 1 pixels above it: textures, thin
+// lines and facades rarely alternate so evenly over so many lines.
 #include "node/video/quality/measures.h"
 
-#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { STRIP = 64, EVERY = 3, ROWS = 5, STEP = 10, MANY = 200 };
+enum { STRIP = 64, EVERY = 3, ROWS = 7, STEP = 10, MANY = 200 };
 
 typedef struct strip {
     uint8_t run[STRIP], sign[STRIP];
@@ -17,8 +18,10 @@ add_row(strip_t *self, const uint8_t *at, size_t stride, size_t n, int least)
 {
     size_t out = 0;
     for (size_t x = 0; x < n; x++) {
-        const int     up = at[x] - at[x - stride], down = at[x] - at[x + stride];
-        const uint8_t sign = up > least && down > least ? 1 : up < -least && down < -least ? 2 : 0;
+        const int     up = at[x] - at[x - stride], down = at[x] - at[x + stride], field = 2 * abs(up - down);
+        const uint8_t sign = up > least && down > least && field <= up && field <= down       ? 1
+                             : up < -least && down < -least && field <= -up && field <= -down ? 2
+                                                                                              : 0;
         const uint8_t more = self->sign[x] + sign == 3 ? self->run[x] : 0;
         self->run[x]       = sign ? (uint8_t)(more < MANY ? more + 1 : MANY) : 0;
         self->sign[x]      = sign;

@@ -37,7 +37,7 @@ double kt_defect_edge_width(const kt_plane_t *plane, double noise, kt_defect_roo
 // the latter + 1. rows: false leaves the horizontal lines of the grid out (two fields).
 double kt_defect_blockiness(const kt_plane_t *plane, bool rows, kt_defect_room_t *room);
 
-// noise.c: standard deviation of the noise in the smoothest fifth of the picture.
+// noise.c: standard deviation of the noise; 0 where what is there looks like texture.
 double kt_defect_noise(const kt_plane_t *plane);
 
 // banding.c: mean over the picture of the height of the steps between flat bands of a gradient, 0 outside such bands.

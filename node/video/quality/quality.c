@@ -10,7 +10,7 @@
 #include <string.h>
 
 enum { KEPT = 4096 };
-#define COMBED 0.002  // share of the pixels in comb patterns from which a picture counts as two fields
+#define COMBED 0.001  // share of the pixels in comb patterns from which a picture counts as two fields
 
 typedef struct quality {
     uint32_t            options, shorter_side;

@@ -7,7 +7,7 @@
 //   blockiness   0       1      1.5     .92 at .2 (H.264 at its limit), .5 at 1
 //   noise        .5      12     1.5     .94 at 2.5 steps, .81 at 5
 //   banding      .02     1.2    1.5     .9 at .3, .5 at 1.2
-//   brisque      0       400    2       .985 at 50, .94 at 100
+//   brisque      0       600    2       .99 at 50, .97 at 100
 //   resolution   1 - exp(-side / 240) / 2    .80 at 240, .93 at 480, .99 at 1080
 //
 // The curves are set, not fitted: good films are above .9 in each part, and half is what looks clearly damaged. BRISQUE
@@ -28,7 +28,7 @@ typedef struct curve {
 
 static const curve_t CURVES[KT_DEFECTS_MEASURED] = {
     [KT_DEFECT_BLUR] = {1, 5, 2},           [KT_DEFECT_BLOCKINESS] = {0, 1, 1.5}, [KT_DEFECT_NOISE] = {0.5, 12, 1.5},
-    [KT_DEFECT_BANDING] = {0.02, 1.2, 1.5}, [KT_DEFECT_BRISQUE] = {0, 400, 2},
+    [KT_DEFECT_BANDING] = {0.02, 1.2, 1.5}, [KT_DEFECT_BRISQUE] = {0, 600, 2},
 };
 
 double

@@ -97,6 +97,21 @@ Test(measures, the_deviation_of_added_noise_is_found)
     }
 }
 
+// Noise whose strength differs from place to place, as the contrast of leaves does.
+Test(measures, texture_is_no_noise)
+{
+    static scene_t strong;
+    memset(&scene, 128, sizeof scene);
+    strong = scene;
+    scene_noise(&strong, 40);
+    for (int y = 0; y < SCENE_HEIGHT; y++)
+        for (int x = 0; x < SCENE_WIDTH; x++) {
+            const int share = 5 + (x / 40 * 7 + y / 40 * 13) % 19 * 5;  // percent
+            scene.at[y][x]  = (uint8_t)(128 + (strong.at[y][x] - 128) * share / 100);
+        }
+    cr_expect_lt(noise(), 0.5, "%g", noise());
+}
+
 Test(measures, limited_range_is_brought_to_full_range)
 {
     scene_paint(&scene);
@@ -163,6 +178,15 @@ Test(measures, moved_fields_comb_and_noise_does_not)
     scene_paint(&scene);
     scene_comb(&scene, 4);
     cr_expect_gt(comb(), 0.01);
+}
+
+Test(measures, a_facade_of_thin_lines_does_not_comb)
+{
+    memset(&scene, 40, sizeof scene);
+    for (int y = 0; y < SCENE_HEIGHT; y++)
+        for (int x = 100; x < 400; x++)
+            scene.at[y][x] = (uint8_t)(120 + lrint(60 * sin(y * (2.6 + x * 0.0005))));
+    cr_expect_lt(comb(), 0.001, "%g", comb());
 }
 
 Test(measures, bars_are_cut_off_and_uniform_pictures_are_left_out)
