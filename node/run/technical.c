@@ -3,7 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-static const char NOT_STATED[] = "not stated by the file";
+// A file that lies costs the value, not the message.
+static const char NOT_STATED[] = "not stated by the file", OUT_OF_RANGE[] = "out of range";
 
 void
 kt_technical_text(kt_document_t *document, kt_feature_t feature, const char *value)
@@ -17,10 +18,12 @@ kt_technical_text(kt_document_t *document, kt_feature_t feature, const char *val
 void
 kt_technical_count(kt_document_t *document, kt_feature_t feature, uint64_t value)
 {
-    if (value > 0)
-        kt_document_int(document, feature, (int64_t)value);
-    else
+    if (value == 0)
         kt_document_null(document, feature, NOT_STATED);
+    else if ((double)value > kt_feature_desc(feature)->max)
+        kt_document_null(document, feature, OUT_OF_RANGE);
+    else
+        kt_document_int(document, feature, (int64_t)value);
 }
 
 void
@@ -28,8 +31,8 @@ kt_technical_positive(kt_document_t *document, kt_feature_t feature, double valu
 {
     if (!(value > 0)) {
         kt_document_null(document, feature, NOT_STATED);
-    } else if (value > kt_feature_desc(feature)->max) {  // of a file that lies: it costs this value, not the message
-        kt_document_null(document, feature, "out of range");
+    } else if (value > kt_feature_desc(feature)->max) {
+        kt_document_null(document, feature, OUT_OF_RANGE);
     } else {
         kt_document_real(document, feature, value);
         kt_document_method(document, feature, method);
@@ -96,7 +99,7 @@ write_bit_rate(kt_document_t *document, kt_feature_t feature, const kt_stream_co
                uint64_t declared_bps)
 {
     if (stream->bytes > 0 && seconds > 0) {
-        kt_document_int(document, feature, llround(fmin(8 * (double)stream->bytes / seconds, 1e12)));
+        kt_technical_count(document, feature, (uint64_t)fmin(round(8 * (double)stream->bytes / seconds), 1e15));
         kt_document_method(document, feature, "packets");
     } else {
         kt_technical_count(document, feature, declared_bps);
@@ -132,7 +135,7 @@ write_container(kt_document_t *document, const kt_technical_t *facts)
     kt_document_bool(document, FEATURE(has_audio), info->has_audio);
     kt_document_bool(document, FEATURE(has_video), info->has_video);
     kt_document_bool(document, FEATURE(has_cover_art), info->has_cover_art);
-    kt_document_int(document, FEATURE(streams), info->streams);
+    kt_technical_count(document, FEATURE(streams), info->streams);
     if (facts->size_bytes >= 0)
         kt_document_int(document, FEATURE(file_size), facts->size_bytes);
     else
@@ -181,7 +184,7 @@ write_sound(kt_document_t *document, const kt_media_info_t *info)
     if (info->has_audio) {
         kt_technical_text(document, FEATURE(audio_codec), info->audio_codec);
         kt_technical_count(document, FEATURE(sample_rate), info->rate_hz);
-        kt_document_int(document, FEATURE(bits_per_sample), info->bits_per_sample);
+        kt_document_int(document, FEATURE(bits_per_sample), info->bits_per_sample <= 64 ? info->bits_per_sample : 0);
         kt_technical_count(document, FEATURE(audio_channels), info->channels);
         kt_technical_text(document, FEATURE(channel_layout), info->layout);
         return;
@@ -195,13 +198,13 @@ void
 kt_technical_write(kt_document_t *document, const kt_technical_t *facts)
 {
     double duration_s = duration_of(facts->counts);
+    double damaged    = (double)facts->counts->audio.damaged + (double)facts->counts->video.damaged;
     write_container(document, facts);
     write_durations(document, facts, duration_s);
     write_bit_rates(document, facts);
     write_sound(document, facts->info);
     write_streams(document, facts->info);
-    kt_document_int(document, FEATURE(damaged_packets),
-                    (int64_t)(facts->counts->audio.damaged + facts->counts->video.damaged));
+    kt_document_int(document, FEATURE(damaged_packets), (int64_t)fmin(damaged, 1e15));
     write_decoded_share(document, facts, duration_s);
     kt_document_objects(document, FEATURE(warnings), kt_technical_warnings(facts, duration_s));
     if (facts->info->has_video)  // else the document has a reason for these nulls

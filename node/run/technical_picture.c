@@ -39,7 +39,8 @@ write_frames(kt_document_t *document, const kt_media_counts_t *c)
 {
     kt_technical_count(document, FEATURE(frames), c->frames);
     kt_document_method(document, FEATURE(frames), c->every_picture ? "decoded" : "packets");
-    if (c->key_interval_mean_s > 0) {
+    if (c->key_interval_mean_s > 0 && c->key_interval_max_s <= kt_feature_desc(FEATURE(keyframe_interval))->max &&
+        c->key_interval_mean_s <= c->key_interval_max_s) {
         kt_document_pair(document, FEATURE(keyframe_interval), "mean", c->key_interval_mean_s);
         kt_document_pair(document, FEATURE(keyframe_interval), "max", c->key_interval_max_s);
         kt_document_method(document, FEATURE(keyframe_interval), c->every_picture ? "decoded" : "packets");
@@ -52,7 +53,8 @@ static void
 write_shape(kt_document_t *document, const kt_media_info_t *info)
 {
     const char *method = info->from_picture ? "decoded" : "header";
-    if (info->width > 0 && info->height > 0) {
+    double      most   = kt_feature_desc(FEATURE(resolution))->max;
+    if (info->width > 0 && info->height > 0 && info->width <= most && info->height <= most) {
         kt_document_reals(document, FEATURE(resolution), (double[]){info->width, info->height}, 2);
         kt_document_method(document, FEATURE(resolution), method);
     } else {
