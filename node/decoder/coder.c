@@ -46,12 +46,17 @@ find_decoder(const AVCodecParameters *par)
     return NULL;
 }
 
+bool
+kt_coder_size(int width, int height)
+{
+    return width <= KT_VIDEO_SIDE_MAX && height <= KT_VIDEO_SIDE_MAX && (int64_t)width * height <= KT_PIXELS_MAX;
+}
+
 static kt_err_t
 check_size(kt_coder_t *self)
 {
     const AVCodecParameters *par = self->stream->codecpar;
-    if (par->width <= KT_VIDEO_SIDE_MAX && par->height <= KT_VIDEO_SIDE_MAX &&
-        (int64_t)par->width * par->height <= KT_PIXELS_MAX)
+    if (kt_coder_size(par->width, par->height))
         return KT_OK;
     (void)snprintf(self->why, sizeof self->why, "pictures of %d x %d pixels are refused", par->width, par->height);
     return KT_ECODEC;

@@ -26,6 +26,8 @@ typedef struct kt_coder {
     char            why[KT_MEDIA_WHY];
 } kt_coder_t;
 
+bool kt_coder_size(int width, int height);  // whether pictures may be of this size
+
 // stream: NULL is KT_ENOAUDIO. KT_ECODEC, KT_EDAMAGED, KT_EDECMEM; why says more.
 KT_MUST_USE kt_err_t kt_coder_open(kt_coder_t *self, AVStream *stream, const kt_decode_want_t *want);
 // The next packet; NULL: the end. All frames must have been received before. A packet that cannot be decoded is

@@ -97,14 +97,21 @@ select_streams(kt_media_t *self)
 // FFmpeg decodes the first pictures, because the order of presentation, and with it the time stamps of containers that
 // state few of them, follows from the codec. The limit holds for streams that the header names; for others the memory.
 static int
-find_streams(AVFormatContext *format)
+find_streams(kt_media_t *self)
 {
-    const unsigned n       = format->nb_streams;
-    AVDictionary **options = av_calloc(n + 1, sizeof *options);
+    AVFormatContext *format  = self->format;
+    const unsigned   n       = format->nb_streams;
+    AVDictionary   **options = av_calloc(n + 1, sizeof *options);
     if (!options)
         return AVERROR(ENOMEM);
-    for (unsigned i = 0; i < n; i++)
+    for (unsigned i = 0; i < n; i++) {
+        const AVCodecParameters *par = format->streams[i]->codecpar;
         (void)av_dict_set_int(&options[i], "max_pixels", KT_PIXELS_MAX, 0);
+        if (par->codec_type == AVMEDIA_TYPE_VIDEO && !kt_coder_size(par->width, par->height)) {
+            self->refused_width  = par->width;
+            self->refused_height = par->height;
+        }
+    }
     const int code = avformat_find_stream_info(format, n > 0 ? options : NULL);
     for (unsigned i = 0; i < n; i++)
         av_dict_free(&options[i]);
@@ -138,10 +145,15 @@ kt_media_open(kt_media_t *self, kt_input_t *input, const kt_sniffed_t *sniffed)
     int code = avformat_open_input(&self->format, NULL, av_find_input_format(sniffed->demuxer), NULL);
     if (code < 0)
         return media_fail(self, code, self->hit_end ? KT_ETRUNCATED : KT_EDAMAGED, "opening the container");
-    code = find_streams(self->format);
+    code = find_streams(self);
     if (code < 0)
         return media_fail(self, code, KT_EDAMAGED, "looking for streams");
     select_streams(self);
+    // A decoder that refuses a size clears it.
+    if (self->video && !self->video->codecpar->width && self->refused_width) {
+        self->video->codecpar->width  = self->refused_width;
+        self->video->codecpar->height = self->refused_height;
+    }
     return KT_OK;
 }
 

@@ -13,11 +13,12 @@ typedef struct kt_media {
     bool             hit_end, io_failed;
     AVFormatContext *format;
     AVIOContext     *io;
-    AVStream        *audio, *video;  // NULL if there is none; video is never cover art
-    AVPacket        *packet;         // the last that was read
-    bool             broken_off;     // reading ended with errors before the end of the file
-    uint32_t         failures;       // of the demuxer, one after another
-    uint64_t         damaged;        // failures of the demuxer
+    AVStream        *audio, *video;                  // NULL if there is none; video is never cover art
+    AVPacket        *packet;                         // the last that was read
+    int              refused_width, refused_height;  // a size in the header that is above the limits
+    bool             broken_off;                     // reading ended with errors before the end of the file
+    uint32_t         failures;                       // of the demuxer, one after another
+    uint64_t         damaged;                        // failures of the demuxer
     char             why[200];
 } kt_media_t;
 

@@ -3,6 +3,7 @@
 
 #include "node/decode/client.h"
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 extern kt_decode_server_t *fx_server;
@@ -42,3 +43,25 @@ size_t   fx_open_fds(pid_t pid);
 // Open descriptors once there are no more than `most`, or after a deadline: a server closes its own a moment after it
 // has spoken its last word on them.
 size_t fx_open_fds_settled(pid_t pid, size_t most);
+
+// One film, decoded to its end: what each picture was, all reduced planes one behind the other, the whole pictures
+// likewise.
+enum { FX_PICTURES = 2000 };
+typedef struct fx_film {
+    kt_err_t          media_info_err, err;
+    char              why[256];
+    kt_media_info_t   media_info;
+    kt_media_counts_t counts;
+    kt_video_frame_t  picture[FX_PICTURES];  // without pointers: has_vectors, small and whole say what was there
+    bool              has_vectors[FX_PICTURES];
+    double            mean_dx[FX_PICTURES];      // of the vectors to an earlier picture, in pixels
+    size_t            pictures, wholes, frames;  // frames: of sound
+    uint8_t          *small, *whole;
+    size_t            small_bytes, whole_bytes;  // of one
+    uint64_t          peak_bytes;
+} fx_film_t;
+
+extern const kt_decode_want_t FX_FILM;  // sound and all pictures, sampled at 1 Hz
+
+fx_film_t *fx_film(const char *name, const kt_decode_want_t *want, const kt_decode_limits_t *limits);
+void       fx_film_free(fx_film_t *film);

@@ -15,8 +15,9 @@
 static struct {
     kt_decode_record_t record;
     union {
-        kt_media_info_t   media_info;
-        kt_media_counts_t counts;
+        kt_media_info_t     media_info;
+        kt_media_counts_t   counts;
+        kt_decode_picture_t picture;
     };
 } out;
 
@@ -69,6 +70,16 @@ say_pcm(int fd, uint32_t slot, uint32_t bytes)
     say_record(fd, (kt_decode_record_t){.kind = KT_DECODE_PCM, .slot = slot, .bytes = bytes});
 }
 
+// That nobody asked for.
+static void
+say_picture(int fd)
+{
+    say_media_info(fd, 1000, 2);
+    out.record  = (kt_decode_record_t){.kind = KT_DECODE_PICTURE, .bytes = 24};
+    out.picture = (kt_decode_picture_t){.width = 4, .height = 4, .whole_factor = 1};
+    say(fd, sizeof out.record + sizeof out.picture);
+}
+
 static void
 lie(const char *how, int fd)
 {
@@ -118,6 +129,8 @@ lie(const char *how, int fd)
         say_pcm(fd, 0, KT_RING_SLOT_BYTES + 8);
     else if (!strcmp(how, "long"))
         say_pcm(fd, 0, 8 * 2000);
+    else if (!strcmp(how, "picture"))
+        say_picture(fd);
 }
 
 // Takes requests until the client disconnects; answers each with the forged record and disconnects.
@@ -207,6 +220,7 @@ Test(decode_hostile, slots_and_lengths_that_cannot_be_are_refused)
     expect_lie("none", KT_EDECODER);
     expect_lie("odd", KT_EDECODER);
     expect_lie("large", KT_EDECODER);
+    expect_lie("picture", KT_EDECODER);
 }
 
 Test(decode_hostile, sound_beyond_the_limit_is_refused_by_the_client_too)

@@ -1,0 +1,138 @@
+// Times of pictures: those that ffprobe shows, for files whose time stamps are made in each way that is known to
+// differ.
+#include "tests/unit/node/decode/fixture.h"
+
+#include <criterion/criterion.h>
+#include <criterion/parameterized.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+TestSuite(picture_times, .init = fx_open, .fini = fx_close);
+
+#define SOURCE "-f lavfi -i testsrc2=size=192x128:rate=25:duration=4 "
+#define TONE "-f lavfi -i sine=frequency=440:sample_rate=44100:duration=4 "
+#define H264 "-c:v libx264 -preset veryfast -bf 3 -g 25 "
+
+typedef struct made {
+    char   name[24];
+    char   first[256], second[256];  // of ffmpeg; second: of "in" FILE, "": none
+    double begins_s;                 // NAN: not checked
+} made_t;
+
+ParameterizedTestParameters(picture_times, are_those_of_ffprobe)
+{
+    static made_t rows[] = {
+        {"reordered.mp4", SOURCE H264, "", 0},
+        {"reordered.mkv", SOURCE TONE H264 "-c:a aac", "", NAN},
+        {"reordered.avi", SOURCE "-c:v mpeg4 -bf 2", "", NAN},
+        {"reordered.mpg", SOURCE "-c:v mpeg2video -bf 2", "", NAN},
+        {"reordered.m2v", SOURCE "-c:v mpeg2video -bf 2", "", NAN},
+        {"reordered.ts", SOURCE TONE H264 "-c:a aac", "", NAN},
+        {"vp9.webm", SOURCE "-c:v libvpx-vp9 -deadline realtime -cpu-used 8", "", 0},
+        {"theora.ogv", SOURCE "-c:v libtheora", "", 0},
+        {"cut_by_edit_list.mp4", SOURCE H264 "in.mp4", "-ss 1.3 -i in.mp4 -c copy", NAN},
+        {"delayed.mov", SOURCE H264 "in.mp4", "-itsoffset 2.5 -i in.mp4 -c copy", 2.5},
+        {"negative.mp4", SOURCE H264 "in.mkv", "-i in.mkv -c copy -output_ts_offset -1.5 -avoid_negative_ts disabled",
+         NAN},
+        {"wraps.ts", SOURCE H264 "in.mp4", "-i in.mp4 -c copy -output_ts_offset 95442 -muxdelay 0", NAN},
+        {"variable.mkv", SOURCE "-vf 'select=not(mod(n\\,3))+gt(n\\,60)' -vsync vfr " H264, "", 0},
+        {"variable.mp4", SOURCE "-vf 'select=not(mod(n\\,3))+gt(n\\,60)' -vsync vfr " H264, "", 0},
+        {"gap.mkv", SOURCE "-vf 'select=lt(n\\,20)+gt(n\\,70)' -vsync vfr " H264, "", 0},
+        {"broadcast.ts", "-f lavfi -i testsrc2=size=192x128:rate=30000/1001:duration=4 -c:v mpeg2video -bf 2", "", NAN},
+    };
+    return cr_make_param_array(made_t, rows, sizeof rows / sizeof *rows);
+}
+
+// The times that ffprobe shows: of each picture its own, or else the best guess. Returns their number.
+static size_t
+probe_times(const char *name, double *times, size_t capacity)
+{
+    char   command[512], line[256];
+    size_t n = 0;
+    snprintf(command, sizeof command,
+             "ffprobe -v error -threads 1 -select_streams v:0 -show_entries frame=pts_time,best_effort_timestamp_time "
+             "-of compact=p=0 '%s'",
+             fx_path(name));
+    FILE *f = popen(command, "r");
+    cr_assert_not_null(f);
+    while (fgets(line, sizeof line, f)) {
+        const char *own = strstr(line, "pts_time="), *best = strstr(line, "best_effort_timestamp_time=");
+        if (!own || !best)
+            continue;
+        own += strlen("pts_time=");
+        best += strlen("best_effort_timestamp_time=");
+        cr_assert_lt(n, capacity);
+        times[n++] = strncmp(own, "N/A", 3) ? atof(own) : strncmp(best, "N/A", 3) ? atof(best) : NAN;
+    }
+    pclose(f);
+    return n;
+}
+
+ParameterizedTest(made_t *row, picture_times, are_those_of_ffprobe)
+{
+    static double times[FX_PICTURES];
+    char          first[256];
+    snprintf(first, sizeof first, "%s", row->first);
+    char *in = row->second[0] ? strrchr(first, ' ') : NULL;
+    if (in)
+        *in = '\0';
+    fx_ffmpeg(first, in ? in + 1 : row->name);
+    if (in)
+        fx_ffmpeg(row->second, row->name);
+    fx_film_t *film = fx_film(row->name, &FX_FILM, &FX_LIMITS);
+    cr_assert_eq(film->err, KT_OK, "%s: %s", row->name, film->why);
+    const size_t n = probe_times(row->name, times, FX_PICTURES);
+    cr_assert_eq(film->pictures, n, "%s: %zu, ffprobe %zu", row->name, film->pictures, n);
+    cr_assert_gt(n, 20);
+    for (size_t i = 0; i < n; i++) {
+        const kt_video_frame_t *p = &film->picture[i];
+        cr_expect(isnan(times[i]) || fabs(p->time_s - times[i]) < 1.5e-6, "%s %zu: %.6f, ffprobe %.6f", row->name, i,
+                  p->time_s, times[i]);
+        cr_expect_eq((p->flags & KT_FRAME_NO_TIME) != 0, isnan(times[i]), "%s %zu", row->name, i);
+        cr_expect(i == 0 || p->time_s >= film->picture[i - 1].time_s);
+    }
+    if (!isnan(row->begins_s))
+        cr_expect_float_eq(film->picture[0].time_s, row->begins_s, .001, "%s: %g", row->name, film->picture[0].time_s);
+    fx_film_free(film);
+}
+
+Test(picture_times, of_a_stream_that_begins_anew_continue)
+{
+    fx_ffmpeg(SOURCE "-c:v mpeg2video -bf 2 -muxdelay 0", "a.ts");
+    char command[300];
+    snprintf(command, sizeof command, "cd '%s' && cat a.ts a.ts a.ts >b.ts", fx_folder);
+    cr_assert_eq(system(command), 0);
+    fx_film_t *film = fx_film("b.ts", &FX_FILM, &FX_LIMITS);
+    cr_assert_eq(film->err, KT_OK);
+    cr_assert_geq(film->pictures, 290);
+    for (size_t i = 1; i < film->pictures; i++)
+        cr_expect(film->picture[i].time_s >= film->picture[i - 1].time_s &&
+                      film->picture[i].time_s < film->picture[i - 1].time_s + .5,
+                  "%zu: %g after %g", i, film->picture[i].time_s, film->picture[i - 1].time_s);
+    fx_film_free(film);
+}
+
+Test(picture_times, of_a_film_without_any_come_from_its_rate)
+{
+    fx_ffmpeg(SOURCE "-c:v mpeg4 -bf 0 -f m4v", "in.m4v");
+    fx_ffmpeg("-framerate 25 -i in.m4v -c copy", "a.avi");
+    fx_film_t *film = fx_film("a.avi", &FX_FILM, &FX_LIMITS);
+    cr_assert_eq(film->err, KT_OK);
+    cr_assert_eq(film->pictures, 100);
+    for (size_t i = 1; i < film->pictures; i++)
+        cr_expect_float_eq(film->picture[i].time_s - film->picture[i - 1].time_s, .04, 1e-6, "%zu", i);
+    fx_film_free(film);
+}
+
+Test(picture_times, a_longer_film_than_is_permitted_is_refused)
+{
+    kt_decode_limits_t limits = FX_LIMITS;
+    limits.max_duration_s     = 2;
+    fx_ffmpeg(SOURCE H264, "a.mp4");
+    fx_film_t *film = fx_film("a.mp4", &FX_FILM, &limits);
+    cr_expect_eq(film->err, KT_ETOOLONG);
+    cr_expect(*film->why);
+    fx_film_free(film);
+}
