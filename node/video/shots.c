@@ -1,32 +1,34 @@
 // Method. Every picture is reduced to its local structure (shots/picture.h) and compared with the last different one
 // (shots/history.h) by blocks that may have moved (shots/difference.h). A picture whose blocks are not found in the one
 // before is a candidate; the pictures around it decide (shots/cuts.h): movement that is too fast to follow changes many
-// pictures in a row, a flash returns to what was before, and new content has other colours and levels.
+// pictures in a row, a flash returns to what was before, and new content has other colours and levels. Between cuts,
+// pictures of even distances are tested for mixtures of earlier and later ones and for fades (shots/gradual.h, fade.h).
 #include "node/video/shots.h"
 
 #include "node/video/shots/cuts.h"
+#include "node/video/shots/graduals.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHOTS_MAX = 20000, AHEAD = 10, NEAR = 2 };
+enum { AHEAD = 10, NEAR = 2, TRANSITIONS_MAX = 2000 };
 
 // A picture is decided when AHEAD different ones follow it, or this long after it.
-static const double wait_s = 2.0;
+static const double wait_s = 0.8;
 // Two cuts are one when they are this near in time, or at most NEAR different pictures and the second time apart.
 static const double near_s = 0.1, near_pictures_s = 0.25;
 
 struct kt_shots {
     kt_shot_history_t history;
-    bool              ready;    // history is
+    kt_graduals_t     graduals;
+    bool              ready;    // history and graduals are
     double            now_s;    // of the last picture
     uint64_t          decided;  // pictures of the history before this serial number are
     struct {
         uint64_t serial;
         float    score;  // 0: none
     } best;              // cut that a near one may still replace
-    kt_shot_t *shot;
-    size_t     count, capacity;
+    kt_shot_list_t list;
 };
 
 kt_err_t
@@ -44,26 +46,16 @@ kt_shots_destroy(kt_shots_t **self_p)
     if (!self)
         return;
     kt_shot_history_fini(&self->history);
-    free(self->shot);
+    kt_graduals_fini(&self->graduals);
+    kt_shot_list_fini(&self->list);
     free(self);
     *self_p = NULL;
 }
 
-static kt_err_t
-shots_add(kt_shots_t *self, const kt_shot_t *shot)
+static double
+time_of(const kt_shots_t *self, uint64_t serial)
 {
-    if (self->count == SHOTS_MAX)
-        return KT_OK;
-    if (self->count == self->capacity) {
-        const size_t capacity = self->capacity ? 2 * self->capacity : 64;
-        kt_shot_t   *larger   = realloc(self->shot, capacity * sizeof *larger);
-        if (!larger)
-            return KT_ENOMEM;
-        self->shot     = larger;
-        self->capacity = capacity;
-    }
-    self->shot[self->count++] = *shot;
-    return KT_OK;
+    return kt_shot_history_at(&self->history, serial)->time_s;
 }
 
 // The cut that no near one replaces any more begins a shot.
@@ -74,21 +66,20 @@ best_close(kt_shots_t *self)
         return KT_OK;
     const kt_shot_picture_t *first = kt_shot_history_at(&self->history, self->best.serial);
     self->best.score               = 0;
-    return shots_add(self, &(kt_shot_t){first->index, first->time_s, first->time_s, KT_CUT});
+    return kt_shot_list_add(&self->list, &(kt_shot_t){first->index, first->time_s, first->time_s, KT_CUT});
 }
 
 static kt_err_t
 decide(kt_shots_t *self, uint64_t serial)
 {
-    const kt_shot_history_t *h = &self->history;
-    const double      since = kt_shot_history_at(h, serial)->time_s - kt_shot_history_at(h, self->best.serial)->time_s;
+    const double      since = time_of(self, serial) - time_of(self, self->best.serial);
     kt_err_t          err   = KT_OK;
     kt_cut_evidence_t evidence;
     if (since > near_pictures_s || (since > near_s && serial > self->best.serial + NEAR))
         err = best_close(self);
-    if (serial == 0 || kt_shot_history_change(h, serial) < KT_CUT_CANDIDATE)
+    if (serial == 0 || kt_shot_history_change(&self->history, serial) < KT_CUT_CANDIDATE)
         return err;
-    kt_cut_evidence(h, serial, &evidence);
+    kt_cut_evidence(&self->history, serial, &evidence);
     const float score = kt_cut_score(&evidence);
     if (score > self->best.score) {
         self->best.serial = serial;
@@ -98,19 +89,27 @@ decide(kt_shots_t *self, uint64_t serial)
 }
 
 static kt_err_t
-decide_until(kt_shots_t *self, bool closing)
+decide_cuts(kt_shots_t *self, bool closing)
 {
-    const kt_shot_history_t *h   = &self->history;
-    kt_err_t                 err = KT_OK;
-    for (; !err && self->decided < h->count; self->decided++) {
-        if (!closing && self->decided + AHEAD >= h->count &&
-            self->now_s - kt_shot_history_at(h, self->decided)->time_s < wait_s)
+    const uint64_t count = self->history.count;
+    kt_err_t       err   = KT_OK;
+    for (; !err && self->decided < count; self->decided++) {
+        if (!closing && self->decided + AHEAD >= count && self->now_s - time_of(self, self->decided) < wait_s)
             break;
         err = decide(self, self->decided);
     }
-    if (!err && self->now_s - kt_shot_history_at(h, self->best.serial)->time_s > wait_s + near_pictures_s)
+    if (!err && (closing || self->now_s - time_of(self, self->best.serial) > wait_s + near_pictures_s))
         err = best_close(self);
     return err;
+}
+
+// All cuts before this time are in the list.
+static double
+decided_s(const kt_shots_t *self)
+{
+    if (self->best.score > 0)
+        return time_of(self, self->best.serial);
+    return self->decided < self->history.count ? time_of(self, self->decided) : self->now_s;
 }
 
 kt_err_t
@@ -119,58 +118,79 @@ kt_shots_push(kt_shots_t *self, const kt_video_picture_t *picture)
     const kt_video_frame_t *frame = picture->frame;
     kt_err_t                err   = KT_OK;
     if (!self->ready) {
-        if ((err = kt_shot_history_init(&self->history, frame->small.width, frame->small.height)))
+        if ((err = kt_shot_history_init(&self->history, frame->small.width, frame->small.height)) ||
+            (err = kt_graduals_init(&self->graduals, &self->history.size)) ||
+            (err = kt_shot_list_add(&self->list, &(kt_shot_t){frame->index, frame->time_s, frame->time_s, KT_CUT})))
             return err;
         self->ready = true;
-        if ((err = shots_add(self, &(kt_shot_t){frame->index, frame->time_s, frame->time_s, KT_CUT})))
-            return err;
     }
     self->now_s = frame->time_s;
     kt_shot_history_push(&self->history, frame, picture->stats);
-    return decide_until(self, false);
+    kt_shot_samples_push(&self->graduals.samples, kt_shot_history_at(&self->history, self->history.count - 1),
+                         frame->index, frame->time_s);
+    if ((err = decide_cuts(self, false)))
+        return err;
+    return kt_graduals_decide(&self->graduals, decided_s(self), false, &self->list);
 }
 
 void
 kt_shots_close(kt_shots_t *self)
 {
-    if (decide_until(self, true) == KT_OK)
-        (void)!best_close(self);
+    if (self->ready && decide_cuts(self, true) == KT_OK)
+        (void)!kt_graduals_decide(&self->graduals, self->now_s, true, &self->list);
+}
+
+// NULL: out of memory.
+static json_t *
+transitions_json(const kt_shot_list_t *list)
+{
+    static const char *const names[] = {[KT_FADE] = "fade", [KT_DISSOLVE] = "dissolve", [KT_WIPE] = "wipe"};
+    json_t                  *all     = kt_json_array();
+    bool                     good    = all;
+    for (size_t s = 1, n = 0; s < list->count && n < TRANSITIONS_MAX && good; s++) {
+        const kt_shot_t *shot = &list->shot[s];
+        if (shot->transition == KT_CUT)
+            continue;
+        json_t *row = kt_json_object();
+        good        = kt_json_set(row, "kind", kt_json_text(names[shot->transition])) &&
+               kt_json_set(row, "from", kt_json_real(shot->from_s)) &&
+               kt_json_set(row, "to", kt_json_real(shot->begin_s)) && kt_json_append(all, row);
+        n++;
+    }
+    if (!good)
+        kt_json_free(&all);
+    return all;
 }
 
 void
 kt_shots_write(const kt_shots_t *self, kt_document_t *document)
 {
-    double *times = self->count ? malloc(self->count * sizeof *times) : NULL;
-    if (!times)
-        return;
-    for (size_t s = 1; s < self->count; s++)
-        times[s - 1] = self->shot[s].begin_s;
-    kt_document_reals(document, KT_FEATURE_VISUAL_scene_changes, times, self->count - 1);
+    const kt_shot_list_t *list  = &self->list;
+    double               *times = list->count ? malloc(list->count * sizeof *times) : NULL;
+    for (size_t s = 1; s < list->count && times; s++)
+        times[s - 1] = list->shot[s].begin_s;
+    if (times)
+        kt_document_reals(document, KT_FEATURE_VISUAL_scene_changes, times, list->count - 1);
+    else
+        kt_document_null(document, KT_FEATURE_VISUAL_scene_changes, "out of memory");
+    kt_document_objects(document, KT_FEATURE_VISUAL_transitions, transitions_json(list));
     free(times);
 }
 
 size_t
 kt_shots_count(const kt_shots_t *self)
 {
-    return self->count;
+    return self->list.count;
 }
 
 const kt_shot_t *
 kt_shots_at(const kt_shots_t *self, size_t i)
 {
-    return &self->shot[i];
+    return &self->list.shot[i];
 }
 
 size_t
 kt_shots_find(const kt_shots_t *self, double time_s)
 {
-    size_t low = 0, high = self->count;
-    while (high - low > 1) {
-        const size_t middle = low + (high - low) / 2;
-        if (self->shot[middle].begin_s <= time_s)
-            low = middle;
-        else
-            high = middle;
-    }
-    return low;
+    return kt_shot_list_find(&self->list, time_s);
 }

@@ -2,21 +2,14 @@
 // the pictures that follow it have been seen, so the list ends some pictures before the last one that was pushed; the
 // bound is KT_SHOTS_DELAY_S. One thread; the others read.
 //
-// Times are presentation times of the first picture of the new shot, in the container's own time. What is compared, and
-// why, is described at the top of shots.c.
+// Times are presentation times of the first picture of the new shot, in the container's own time; after a gradual
+// change of the first one that shows it alone. What is compared, and why, is described at the top of shots.c.
 #pragma once
 
 #include "node/video/modules.h"
+#include "node/video/shots/shot.h"
 
 #define KT_SHOTS_DELAY_S 4.0
-
-typedef enum kt_transition { KT_CUT, KT_FADE, KT_DISSOLVE, KT_WIPE } kt_transition_t;
-
-typedef struct kt_shot {
-    uint64_t        index;            // of its first picture
-    double          begin_s, from_s;  // first picture of the shot; of the transition that leads to it (a cut: begin_s)
-    kt_transition_t transition;       // that leads to it; the first shot: KT_CUT
-} kt_shot_t;
 
 KT_MUST_USE kt_err_t kt_shots_new(kt_shots_t **self_p, const kt_video_stream_t *stream);  // KT_ENOMEM
 void                 kt_shots_destroy(kt_shots_t **self_p);

@@ -1,5 +1,6 @@
 #include "node/video/shots/picture.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,6 +51,20 @@ kt_shot_picture_init(kt_shot_picture_t *self, const kt_shot_size_t *size, uint8_
     self->luma   = memory + detail_bytes(size);
     self->u      = self->luma + (size_t)size->width * size->height;
     self->v      = self->u + (size_t)size->chroma_width * size->chroma_height;
+}
+
+void
+kt_shot_picture_copy(kt_shot_picture_t *self, const kt_shot_size_t *size, const kt_shot_picture_t *from)
+{
+    const kt_shot_picture_t planes = *self;
+    memcpy(self, from, sizeof *self);
+    self->detail = planes.detail;
+    self->luma   = planes.luma;
+    self->u      = planes.u;
+    self->v      = planes.v;
+    // All planes lie one after the other, padding included.
+    memcpy(self->detail - KT_SHOT_PAD * size->stride - KT_SHOT_PAD,
+           from->detail - KT_SHOT_PAD * size->stride - KT_SHOT_PAD, kt_shot_picture_bytes(size));
 }
 
 // Means of factor x factor pixels, in 1/16 steps.
@@ -158,16 +173,20 @@ kt_shot_picture_make(kt_shot_picture_t *self, const kt_shot_size_t *size, const 
     uint16_t     luma[KT_SHOT_SIDE_MAX * KT_SHOT_SIDE_MAX];
     int16_t      local[KT_SHOT_SIDE_MAX * KT_SHOT_SIDE_MAX];
     const size_t n = (size_t)size->width * size->height, chroma = (size_t)size->chroma_width * size->chroma_height;
-    uint64_t     sum = 0, colours = 0;
+    uint64_t     sum = 0, squares = 0, colours = 0;
     reduce(yuv->u, yuv->c_stride, size->factor, size->chroma_width, size->chroma_height, luma);
     to_bytes(luma, chroma, self->u);
     reduce(yuv->v, yuv->c_stride, size->factor, size->chroma_width, size->chroma_height, luma);
     to_bytes(luma, chroma, self->v);
     reduce(yuv->y, yuv->y_stride, size->factor, size->width, size->height, luma);
     to_bytes(luma, n, self->luma);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         sum += luma[i];
-    self->mean = n ? (float)sum / (float)(FRACTION * n) : 0;
+        squares += (uint32_t)luma[i] * luma[i];
+    }
+    const double mean = n ? (double)sum / (double)n : 0, variance = n ? (double)squares / (double)n - mean * mean : 0;
+    self->mean      = (float)(mean / FRACTION);
+    self->deviation = variance > 0 ? (float)(sqrt(variance) / FRACTION) : 0;
     for (int c = 0; c < KT_IMAGE_COLOURS; c++)
         colours += stats->colour[c];
     for (int c = 0; c < KT_IMAGE_COLOURS; c++)

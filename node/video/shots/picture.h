@@ -28,7 +28,7 @@ typedef struct kt_shot_size {
 typedef struct kt_shot_picture {
     uint64_t index;
     double   time_s;
-    float    mean;                      // luma, 8-bit steps
+    float    mean, deviation;           // of luma, 8-bit steps
     float    contrast;                  // mean absolute local structure of luma, 8-bit steps
     float    floor;                     // sum of absolute differences per block that noise makes, in steps of detail
     uint16_t colour[KT_IMAGE_COLOURS];  // share of each colour, of 65535
@@ -41,6 +41,8 @@ void   kt_shot_size(uint32_t width, uint32_t height, kt_shot_size_t *out);  // o
 size_t kt_shot_picture_bytes(const kt_shot_size_t *size);                   // of the planes of one picture
 // Lays the planes of a picture out in `memory` of that many bytes and makes the padding neutral.
 void kt_shot_picture_init(kt_shot_picture_t *self, const kt_shot_size_t *size, uint8_t *memory);
+// Copies a picture; both are initialised, of this size.
+void kt_shot_picture_copy(kt_shot_picture_t *self, const kt_shot_size_t *size, const kt_shot_picture_t *from);
 // stats: of all colours of the picture.
 void kt_shot_picture_make(kt_shot_picture_t *self, const kt_shot_size_t *size, const kt_yuv_t *yuv,
                           const kt_image_stats_t *stats);

@@ -1,0 +1,113 @@
+#include "node/video/shots/gradual.h"
+
+#include <math.h>
+
+static const double windows_s[KT_GRADUAL_WINDOWS] = {0.3, 0.5, 0.8, 1.3, 2.1};
+static const double side_most_s                   = 0.7;
+
+// Mixtures outside these limits are none: ends that differ too little, or in a part of the picture only (a graphic that
+// appears; black bars are a quarter), a middle that is not in between.
+static const float energy_least = 20, area_least = 0.65f, residual_most = 0.5f, share_least = 0.2f, change_least = 0.4f;
+
+static float
+greater(float a, float b)
+{
+    return a > b ? a : b;
+}
+
+static float
+smaller(float a, float b)
+{
+    return a < b ? a : b;
+}
+
+bool
+kt_gradual_evidence(const kt_shot_samples_t *s, const kt_gradual_span_t *span, uint64_t middle, int window,
+                    kt_gradual_evidence_t *out)
+{
+    const double             half_s = windows_s[window] / 2, side_s = half_s < side_most_s ? half_s : side_most_s;
+    const kt_shot_picture_t *m = kt_shot_sample(s, middle);
+    kt_shot_mixture_t        mixture, first, third;
+    const uint64_t from = kt_shot_samples_near(s, m->time_s - half_s), to = kt_shot_samples_near(s, m->time_s + half_s);
+    if (from >= middle || to <= middle || from < span->first || to > span->last ||
+        kt_shot_sample(s, span->first)->time_s > m->time_s - half_s ||
+        kt_shot_sample(s, span->last)->time_s < m->time_s + half_s)
+        return false;
+    const kt_shot_picture_t *a = kt_shot_sample(s, from), *b = kt_shot_sample(s, to);
+    kt_shot_mixture(a, m, b, &s->size, &mixture);
+    if (mixture.energy < energy_least || mixture.area < area_least || mixture.residual > residual_most ||
+        mixture.share < share_least || mixture.share > 1 - share_least)
+        return false;
+    *out = (kt_gradual_evidence_t){.window_s = windows_s[window],
+                                   .from     = from,
+                                   .middle   = middle,
+                                   .to       = to,
+                                   .share    = mixture.share,
+                                   .spread   = mixture.spread,
+                                   .residual = mixture.residual,
+                                   .change   = kt_shot_difference(a, b, &s->size)};
+    if (out->change < change_least)
+        return false;
+    uint64_t before = kt_shot_samples_near(s, a->time_s - side_s), after = kt_shot_samples_near(s, b->time_s + side_s);
+    before     = before > span->first ? before : span->first;
+    after      = after < span->last ? after : span->last;
+    out->sides = greater(before < from ? kt_shot_difference(kt_shot_sample(s, before), a, &s->size) : 0,
+                         after > to ? kt_shot_difference(b, kt_shot_sample(s, after), &s->size) : 0);
+    out->halves   = smaller(kt_shot_difference(a, m, &s->size), kt_shot_difference(m, b, &s->size));
+    out->colour   = kt_shot_colour_difference(a, b);
+    out->contrast = logf((m->contrast + 0.1f) / (smaller(a->contrast, b->contrast) + 1));
+    kt_shot_mixture(a, kt_shot_sample(s, kt_shot_samples_near(s, m->time_s - half_s / 2)), b, &s->size, &first);
+    kt_shot_mixture(a, kt_shot_sample(s, kt_shot_samples_near(s, m->time_s + half_s / 2)), b, &s->size, &third);
+    out->rise = third.share - first.share;
+    return true;
+}
+
+// Logistic regression; tests/truth/fit/shots_fit.py fits it.
+float
+kt_gradual_score(const kt_gradual_evidence_t *e)
+{
+    return -11.9f - 1.86f * e->residual + 9.06f * e->change - 7.30f * e->sides + 2.66f * e->halves +
+           7.96f * sqrtf(e->colour) - 1.41f * e->contrast + 1.84f * e->rise - 1.21f * e->spread;
+}
+
+// Time at which the share of b first passes `part`, between samples; samples before `middle` are below it for good.
+static double
+time_of_part(const kt_shot_samples_t *s, const kt_gradual_evidence_t *e, const float share[], float part)
+{
+    const uint64_t n  = e->to - e->from;
+    uint64_t       at = 1;
+    while (at < n && share[at] < part)
+        at++;
+    const float  low = share[at - 1], high = share[at], where = high > low ? (part - low) / (high - low) : 1;
+    const double begin_s = kt_shot_sample(s, e->from + at - 1)->time_s, end_s = kt_shot_sample(s, e->from + at)->time_s;
+    return begin_s + (end_s - begin_s) * (double)(where < 0 ? 0 : where);
+}
+
+// From a quarter to nothing visible, in times of from a quarter to three quarters: shares of 0.05 and 0.95.
+static const double beyond  = 0.4;
+static const float  nothing = 0.07f;
+
+void
+kt_gradual_narrow(const kt_shot_samples_t *s, kt_gradual_evidence_t *e)
+{
+    const kt_shot_picture_t *a = kt_shot_sample(s, e->from), *b = kt_shot_sample(s, e->to);
+    const uint64_t           n = e->to - e->from;
+    float                    share[KT_SHOT_SAMPLES];
+    for (uint64_t i = 0; i <= n; i++) {
+        kt_shot_mixture_t mixture;
+        kt_shot_mixture(a, kt_shot_sample(s, e->from + i), b, &s->size, &mixture);
+        share[i] = i == 0 ? 0 : i == n ? 1 : mixture.share;
+    }
+    const double   first_s = time_of_part(s, e, share, 0.25f), third_s = time_of_part(s, e, share, 0.75f);
+    const uint64_t from   = kt_shot_samples_near(s, first_s - beyond * (third_s - first_s)),
+                   to     = kt_shot_samples_near(s, third_s + beyond * (third_s - first_s));
+    const uint64_t middle = e->middle, begin = e->from;
+    e->from = from > begin && from < middle ? from : begin;
+    e->to   = to < e->to && to > middle ? to : e->to;
+    for (uint64_t i = middle - 1; i > e->from; i--)
+        if (share[i - begin] <= nothing)
+            e->from = i;
+    for (uint64_t i = middle + 1; i < e->to; i++)
+        if (share[i - begin] >= 1 - nothing)
+            e->to = i;
+}

@@ -1,0 +1,123 @@
+#include "tests/unit/node/video/reel.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+TestSuite(gradual, .init = reel_begin, .fini = reel_end);
+
+static reel_picture_t before, after, now;
+
+// Shot 1 begins at this picture or one near it, by this transition, which begins near `from`.
+static void
+expect_transition(size_t shot, kt_transition_t kind, uint64_t from, uint64_t to)
+{
+    cr_assert_gt(kt_shots_count(reel_shots), shot, "%zu shots", kt_shots_count(reel_shots));
+    const kt_shot_t *found = kt_shots_at(reel_shots, shot);
+    cr_expect_eq(found->transition, kind, "kind %d", (int)found->transition);
+    cr_expect_float_eq(found->from_s, (double)from / 25, 0.17, "from %.2f", found->from_s);
+    cr_expect_float_eq(found->begin_s, (double)to / 25, 0.17, "to %.2f", found->begin_s);
+}
+
+static void
+show_mixtures(int n)
+{
+    for (int i = 1; i <= n; i++) {
+        reel_mix(&now, &before, &after, (double)i / (n + 1));
+        reel_show(&now, 0);
+    }
+}
+
+Test(gradual, a_dissolve_is_one)
+{
+    reel_pan(1, 40, 40, 0, 120, 60);
+    reel_paint(&before, 1, 40, 30, 120, 60);
+    reel_paint(&after, 2, 40, 30, 120, 60);
+    show_mixtures(20);
+    reel_pan(2, 40, 40, 0, 120, 60);
+    kt_shots_close(reel_shots);
+    cr_assert_eq(kt_shots_count(reel_shots), 2, "%zu shots", kt_shots_count(reel_shots));
+    expect_transition(1, KT_DISSOLVE, 40, 60);
+}
+
+Test(gradual, a_wipe_is_one)
+{
+    reel_pan(1, 40, 40, 0, 120, 60);
+    reel_paint(&before, 1, 40, 30, 120, 60);
+    reel_paint(&after, 2, 40, 30, 120, 60);
+    for (int i = 1; i <= 20; i++) {
+        now = before;
+        for (int p = 0; p < REEL_WIDTH * REEL_HEIGHT; p++)
+            if (p % REEL_WIDTH < REEL_WIDTH * i / 21)
+                now.y[p] = after.y[p];
+        for (int p = 0; p < REEL_CHROMA; p++)
+            if (p % (REEL_WIDTH / 2) < REEL_WIDTH / 2 * i / 21) {
+                now.u[p] = after.u[p];
+                now.v[p] = after.v[p];
+            }
+        reel_show(&now, 0);
+    }
+    reel_pan(2, 40, 40, 0, 120, 60);
+    kt_shots_close(reel_shots);
+    cr_assert_eq(kt_shots_count(reel_shots), 2, "%zu shots", kt_shots_count(reel_shots));
+    expect_transition(1, KT_WIPE, 40, 60);
+}
+
+Test(gradual, a_fade_through_black_is_one)
+{
+    reel_pan(1, 40, 40, 0, 120, 60);
+    reel_paint(&before, 1, 40, 30, 120, 60);
+    reel_flat(&after, 16);
+    show_mixtures(12);
+    reel_flat(&before, 16);
+    reel_show(&before, 0);
+    reel_show(&before, 0);
+    reel_paint(&after, 2, 40, 30, 120, 60);
+    show_mixtures(12);
+    reel_pan(2, 40, 40, 0, 120, 60);
+    kt_shots_close(reel_shots);
+    cr_assert_eq(kt_shots_count(reel_shots), 2, "%zu shots", kt_shots_count(reel_shots));
+    expect_transition(1, KT_FADE, 40, 66);
+}
+
+Test(gradual, black_after_a_fade_is_a_shot_when_it_lasts)
+{
+    reel_pan(1, 40, 40, 0, 120, 60);
+    reel_paint(&before, 1, 40, 30, 120, 60);
+    reel_flat(&after, 16);
+    show_mixtures(12);
+    for (int i = 0; i < 75; i++)
+        reel_show(&after, 0);
+    reel_pan(2, 40, 40, 0, 120, 60);
+    kt_shots_close(reel_shots);
+    cr_assert_eq(kt_shots_count(reel_shots), 3, "%zu shots", kt_shots_count(reel_shots));
+    expect_transition(1, KT_FADE, 40, 52);
+    expect_transition(2, KT_CUT, 127, 127);
+}
+
+Test(gradual, a_change_of_exposure_is_none)
+{
+    for (int i = 0; i < 100; i++)
+        reel_pan(1, 1, 40, 0, 80 + 0.8 * i, 30 + 0.3 * i);
+    reel_expect(1, (uint64_t[]){0});
+}
+
+Test(gradual, a_pan_between_two_rests_is_none)
+{
+    reel_pan(1, 40, 40, 0, 120, 60);
+    reel_pan(1, 30, 40, 6, 120, 60);
+    reel_pan(1, 40, 220, 0, 120, 60);
+    reel_expect(1, (uint64_t[]){0});
+}
+
+Test(gradual, a_graphic_that_appears_is_none)
+{
+    reel_pan(1, 40, 40, 0, 120, 60);
+    reel_paint(&before, 1, 40, 30, 120, 60);
+    after = before;
+    for (int y = 20; y < 50; y++)
+        memset(after.y + y * REEL_WIDTH + 20, 235, 120);
+    show_mixtures(15);
+    for (int i = 0; i < 40; i++)
+        reel_show(&after, 0);
+    reel_expect(1, (uint64_t[]){0});
+}
