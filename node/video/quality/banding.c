@@ -46,8 +46,8 @@ kt_defect_banding(const kt_plane_t *plane, kt_defect_room_t *room)
         sums[0] += banded(plane->at + y * plane->stride, width);
     for (size_t x = 0; x < width; x += kt_plane_step(width, LINES), lines[1]++) {
         for (size_t y = 0; y < height; y++)
-            room->line[y] = plane->at[y * plane->stride + x];
-        sums[1] += banded(room->line, height);
+            room->bytes[y] = plane->at[y * plane->stride + x];
+        sums[1] += banded(room->bytes, height);
     }
     return plane->gain / 2 *
            fmax((double)sums[0] / (double)(lines[0] * width), (double)sums[1] / (double)(lines[1] * height));

@@ -3,6 +3,8 @@
 // (2002) count the pixels of the ramp instead, which the flat ends of a ramp, and noise there, make uncertain.
 //
 // Noise breaks ramps and makes steps steeper: above NOISY each line is the mean of itself and its two neighbours.
+// Where no tile has such edges, the picture is looked at again with COARSE pixels as one and for lower edges: strong
+// blur of the whole picture leaves edges too low and too wide to be seen in single steps of 8 bits.
 //
 // The picture is divided into tiles; a tile's value is the median of its edges, the picture's the lower quartile of its
 // tiles: a blurred background, or an object in motion, is no defect where other parts are sharp.
@@ -18,19 +20,22 @@ enum {
     BINS        = WIDEST * RESOLUTION,
     LEAST_EDGES = 12,  // of a tile
     LEAST_TILES = 2,
+    MANY_TILES  = 4,   // of a picture that is blurred as a whole
     CONTRAST    = 24,  // least height of an edge
+    COARSE      = 4,
+    UNIT        = 4,  // of the samples of a line per step of 8 bits
 };
 #define NOISY 1.0
 
 typedef struct edges {
     uint32_t bins[TILES * TILES][BINS];
     uint32_t n[TILES * TILES];
-    double   least, steepest_least;
+    double   least, steepest_least, widest;  // wider ones are parts of a gradient
 } edges_t;
 
 // The edges of a line; tile i of the line is number first + i * next.
 static void
-add_line(edges_t *self, const uint8_t *line, size_t n, size_t first, size_t next)
+add_line(edges_t *self, const uint16_t *line, size_t n, size_t first, size_t next)
 {
     for (size_t x = 1; x < n;) {
         const int rise = line[x] - line[x - 1], sign = rise > 0 ? 1 : -1;
@@ -45,7 +50,7 @@ add_line(edges_t *self, const uint8_t *line, size_t n, size_t first, size_t next
             at       = d > steepest ? x : at;
             steepest = d > steepest ? d : steepest;
         }
-        if (height < self->least || steepest < self->steepest_least)
+        if (height < self->least || steepest < self->steepest_least || height > self->widest * steepest)
             continue;
         const size_t bin = (size_t)(height * RESOLUTION / steepest), tile = first + at * TILES / n * next;
         self->bins[tile][bin < BINS ? bin : BINS - 1]++;
@@ -63,44 +68,80 @@ median_of(const uint32_t *bins, uint32_t n)
     return (bin + rest / bins[bin]) / RESOLUTION;
 }
 
-// Copies n samples of a line, of which `step` is the distance, to out; with smooth its mean with the lines at -across
-// and +across.
-static void
-copy_line(const uint8_t *at, size_t n, size_t step, size_t across, bool smooth, uint8_t *out)
+// The lower quartile of the medians of the tiles that have edges. Returns how many have.
+static size_t
+sharper_tiles(const edges_t *self, double *out)
 {
-    for (size_t i = 0; i < n && !smooth; i++)
-        out[i] = at[i * step];
-    for (size_t i = 0; i < n && smooth; i++) {
-        const uint8_t *middle = at + i * step;
-        out[i]                = (uint8_t)((*(middle - across) + 2 * *middle + middle[across] + 2) / 4);
-    }
-}
-
-double
-kt_defect_edge_width(const kt_plane_t *plane, double noise, kt_defect_room_t *room)
-{
-    const bool   smooth = noise > NOISY;
-    const double rest   = smooth ? noise * 0.61 : noise;  // sqrt(6) / 4
-    edges_t self = {.least = fmax(CONTRAST, 8 * rest) / plane->gain, .steepest_least = fmax(2, 3 * rest) / plane->gain};
-    const size_t width = plane->width, height = plane->height, stride = plane->stride;
-    for (size_t y = 1; y + 1 < height; y += kt_plane_step(height, LINES)) {
-        copy_line(plane->at + y * stride, width, 1, stride, smooth, room->line);
-        add_line(&self, room->line, width, y * TILES / height * TILES, 1);
-    }
-    for (size_t x = 1; x + 1 < width; x += kt_plane_step(width, LINES)) {
-        copy_line(plane->at + x, height, stride, 1, smooth, room->line);
-        add_line(&self, room->line, height, x * TILES / width, TILES);
-    }
     double sorted[TILES * TILES];
     size_t n = 0;
     for (size_t tile = 0; tile < TILES * TILES; tile++) {
-        if (self.n[tile] < LEAST_EDGES)
+        if (self->n[tile] < LEAST_EDGES)
             continue;
-        const double median = median_of(self.bins[tile], self.n[tile]);
+        const double median = median_of(self->bins[tile], self->n[tile]);
         size_t       at     = n++;
         for (; at > 0 && sorted[at - 1] > median; at--)
             sorted[at] = sorted[at - 1];
         sorted[at] = median;
     }
-    return n < LEAST_TILES ? NAN : sorted[n / 4];
+    *out = n ? sorted[n / 4] : NAN;
+    return n;
+}
+
+// How lines are read.
+typedef enum reading { PLAIN, SMOOTH, COARSELY } reading_t;
+
+// A line of n samples, of which `step` is the distance, `across` that to the next line, in units of UNIT. Returns how
+// many samples it has then.
+static size_t
+read_line(const uint8_t *at, size_t n, size_t step, size_t across, reading_t reading, uint16_t *out)
+{
+    const uint8_t *end = at + n * step;
+    switch (reading) {
+    case PLAIN:
+        for (size_t i = 0; i < n; i++)
+            out[i] = (uint16_t)(UNIT * at[i * step]);
+        return n;
+    case SMOOTH:
+        for (const uint8_t *s = at; s != end; s += step)
+            *out++ = (uint16_t)(*(s - across) + 2 * *s + s[across]);
+        return n;
+    default:
+        for (size_t i = 0; i < n / COARSE; i++, at += COARSE * step)
+            out[i] = (uint16_t)(at[0] + at[step] + at[2 * step] + at[3 * step]);
+        return n / COARSE;
+    }
+}
+
+static size_t
+width_of(const kt_plane_t *plane, reading_t reading, double contrast, double noise, double widest, uint16_t *line,
+         double *out)
+{
+    edges_t      self  = {.least          = fmax(contrast, 8 * noise) / plane->gain * UNIT,
+                          .steepest_least = fmax(2, 3 * noise) / plane->gain * UNIT,
+                          .widest         = widest};
+    const size_t width = plane->width, height = plane->height, stride = plane->stride;
+    for (size_t y = 1; y + 1 < height; y += kt_plane_step(height, LINES)) {
+        const size_t n = read_line(plane->at + y * stride, width, 1, stride, reading, line);
+        add_line(&self, line, n, y * TILES / height * TILES, 1);
+    }
+    for (size_t x = 1; x + 1 < width; x += kt_plane_step(width, LINES)) {
+        const size_t n = read_line(plane->at + x, height, stride, 1, reading, line);
+        add_line(&self, line, n, x * TILES / width, TILES);
+    }
+    return sharper_tiles(&self, out);
+}
+
+double
+kt_defect_edge_width(const kt_plane_t *plane, double noise, kt_defect_room_t *room)
+{
+    // The mean of three lines has sqrt(6) / 4 of their noise, that of four pixels half of it.
+    const bool   smooth = noise > NOISY;
+    double       width;
+    const size_t tiles =
+        width_of(plane, smooth ? SMOOTH : PLAIN, CONTRAST, smooth ? 0.61 * noise : noise, INFINITY, room->line, &width);
+    if (tiles > 0)
+        return tiles < LEAST_TILES ? NAN : width;
+    if (width_of(plane, COARSELY, CONTRAST / 2.0, noise / 2, WIDEST / COARSE, room->line, &width) < MANY_TILES)
+        return NAN;
+    return COARSE * width;
 }

@@ -24,7 +24,8 @@ size_t kt_plane_step(size_t side, size_t lines);
 
 // Working memory for planes up to a longer side.
 typedef struct kt_defect_room {
-    uint8_t  *line;  // each: [side]
+    uint8_t  *bytes;  // each: [side]
+    uint16_t *line;
     uint32_t *sums;
     double   *values;
 } kt_defect_room_t;

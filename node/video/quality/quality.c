@@ -26,6 +26,15 @@ typedef struct quality {
 } quality_t;
 
 static void
+room_fini(kt_defect_room_t *room)
+{
+    free(room->bytes);
+    free(room->line);
+    free(room->sums);
+    free(room->values);
+}
+
+static void
 quality_destroy(void **state)
 {
     quality_t *self = *state;
@@ -34,9 +43,7 @@ quality_destroy(void **state)
     kt_quality_model_destroy(&self->model);
     for (size_t i = 0; i < KT_DEFECTS_MEASURED; i++)
         free(self->values[i]);
-    free(self->room.line);
-    free(self->room.sums);
-    free(self->room.values);
+    room_fini(&self->room);
     free(self);
     *state = NULL;
 }
@@ -68,11 +75,10 @@ room_for(quality_t *self, size_t side)
 {
     if (side <= self->side)
         return KT_OK;
-    free(self->room.line);
-    free(self->room.sums);
-    free(self->room.values);
-    self->room = (kt_defect_room_t){malloc(side), malloc(side * sizeof(uint32_t)), malloc(side * sizeof(double))};
-    self->side = self->room.line && self->room.sums && self->room.values ? side : 0;
+    room_fini(&self->room);
+    self->room = (kt_defect_room_t){malloc(side), malloc(side * sizeof(uint16_t)), malloc(side * sizeof(uint32_t)),
+                                    malloc(side * sizeof(double))};
+    self->side = self->room.bytes && self->room.line && self->room.sums && self->room.values ? side : 0;
     return self->side ? KT_OK : KT_ENOMEM;
 }
 
@@ -207,7 +213,7 @@ quality_bytes(const kt_media_info_t *media_info, double seconds)
     const uint64_t side = media_info->width > media_info->height ? media_info->width : media_info->height;
     (void)seconds;
     return sizeof(quality_t) + KT_DEFECTS_MEASURED * KEPT * sizeof(float) +
-           side * (1 + sizeof(uint32_t) + sizeof(double));
+           side * (1 + sizeof(uint16_t) + sizeof(uint32_t) + sizeof(double));
 }
 
 static uint64_t

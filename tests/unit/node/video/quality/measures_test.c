@@ -5,10 +5,11 @@
 #include <string.h>
 
 static scene_t          scene;
-static uint8_t          line[SCENE_WIDTH];
+static uint8_t          bytes[SCENE_WIDTH];
+static uint16_t         line[SCENE_WIDTH];
 static uint32_t         sums[SCENE_WIDTH];
 static double           values[SCENE_WIDTH];
-static kt_defect_room_t room = {line, sums, values};
+static kt_defect_room_t room = {bytes, line, sums, values};
 
 static double
 edge_width(void)
@@ -57,13 +58,36 @@ Test(measures, a_sharp_picture_has_no_defects)
 
 Test(measures, edges_are_as_wide_as_a_gaussian_makes_them)
 {
-    static const double SIGMAS[] = {1, 2, 3};
+    static const double SIGMAS[] = {1, 2, 3, 6};
     for (size_t i = 0; i < sizeof SIGMAS / sizeof *SIGMAS; i++) {
         scene_paint(&scene);
         scene_blur(&scene, SIGMAS[i]);
         const double expected = SIGMAS[i] * sqrt(2 * M_PI), found = edge_width();
         cr_expect(fabs(found / expected - 1) < 0.2, "sigma %g: %g instead of %g", SIGMAS[i], found, expected);
     }
+}
+
+// Of low contrast, so that no step of 8 bits is steep.
+Test(measures, a_faint_picture_is_blurred_too)
+{
+    static const double SIGMAS[] = {3, 5};
+    for (size_t i = 0; i < sizeof SIGMAS / sizeof *SIGMAS; i++) {
+        scene_paint(&scene);
+        for (int y = 0; y < SCENE_HEIGHT; y++)
+            for (int x = 0; x < SCENE_WIDTH; x++)
+                scene.at[y][x] = (uint8_t)(110 + scene.at[y][x] / 7);
+        scene_blur(&scene, SIGMAS[i]);
+        const double expected = SIGMAS[i] * sqrt(2 * M_PI), found = edge_width();
+        cr_expect(fabs(found / expected - 1) < 0.3, "sigma %g: %g instead of %g", SIGMAS[i], found, expected);
+    }
+}
+
+Test(measures, a_gradient_has_no_edges)
+{
+    for (int y = 0; y < SCENE_HEIGHT; y++)
+        for (int x = 0; x < SCENE_WIDTH; x++)
+            scene.at[y][x] = (uint8_t)(40 + x / 5 + y / 6);
+    cr_expect(isnan(edge_width()), "%g", edge_width());
 }
 
 Test(measures, noise_does_not_hide_a_blur)
