@@ -7,7 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { LINES = 90, SHORTEST = 10, LONGEST_SHARE = 4, HIGHEST = 20, LEAST_STEPS = 3 };
+enum { LINES = 60, SHORTEST = 10, LONGEST_SHARE = 4, HIGHEST = 20, LEAST_STEPS = 3 };
 
 static bool
 are_bands(int before, int after)

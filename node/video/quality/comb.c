@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STRIP = 64, EVERY = 3, ROWS = 7, STEP = 10, MANY = 200 };
+enum { STRIP = 64, EVERY = 4, ROWS = 7, STEP = 10, MANY = 200 };
 
 typedef struct strip {
     uint8_t run[STRIP], sign[STRIP];

@@ -112,36 +112,41 @@ read_line(const uint8_t *at, size_t n, size_t step, size_t across, reading_t rea
     }
 }
 
+typedef struct search {
+    reading_t reading;
+    double    contrast, noise, widest;  // least height of an edge; of the lines as read; most pixels of an edge
+    bool      columns;
+} search_t;
+
+// The lower quartile of the tiles that have edges. Returns how many have.
 static size_t
-width_of(const kt_plane_t *plane, reading_t reading, double contrast, double noise, double widest, uint16_t *line,
-         double *out)
+width_of(const kt_plane_t *plane, const search_t *search, uint16_t *line, double *out)
 {
-    edges_t      self  = {.least          = fmax(contrast, 8 * noise) / plane->gain * UNIT,
-                          .steepest_least = fmax(2, 3 * noise) / plane->gain * UNIT,
-                          .widest         = widest};
+    edges_t      self  = {.least          = fmax(search->contrast, 8 * search->noise) / plane->gain * UNIT,
+                          .steepest_least = fmax(2, 3 * search->noise) / plane->gain * UNIT,
+                          .widest         = search->widest};
     const size_t width = plane->width, height = plane->height, stride = plane->stride;
     for (size_t y = 1; y + 1 < height; y += kt_plane_step(height, LINES)) {
-        const size_t n = read_line(plane->at + y * stride, width, 1, stride, reading, line);
+        const size_t n = read_line(plane->at + y * stride, width, 1, stride, search->reading, line);
         add_line(&self, line, n, y * TILES / height * TILES, 1);
     }
-    for (size_t x = 1; x + 1 < width; x += kt_plane_step(width, LINES)) {
-        const size_t n = read_line(plane->at + x, height, stride, 1, reading, line);
+    for (size_t x = 1; search->columns && x + 1 < width; x += kt_plane_step(width, LINES)) {
+        const size_t n = read_line(plane->at + x, height, stride, 1, search->reading, line);
         add_line(&self, line, n, x * TILES / width, TILES);
     }
     return sharper_tiles(&self, out);
 }
 
 double
-kt_defect_edge_width(const kt_plane_t *plane, double noise, kt_defect_room_t *room)
+kt_defect_edge_width(const kt_plane_t *plane, double noise, bool columns, kt_defect_room_t *room)
 {
     // The mean of three lines has sqrt(6) / 4 of their noise, that of four pixels half of it.
-    const bool   smooth = noise > NOISY;
-    double       width;
-    const size_t tiles =
-        width_of(plane, smooth ? SMOOTH : PLAIN, CONTRAST, smooth ? 0.61 * noise : noise, INFINITY, room->line, &width);
+    const bool     smooth = noise > NOISY;
+    const search_t fine   = {smooth ? SMOOTH : PLAIN, CONTRAST, smooth ? 0.61 * noise : noise, INFINITY, columns};
+    const search_t coarse = {COARSELY, CONTRAST / 2.0, noise / 2, WIDEST / COARSE, columns};
+    double         width;
+    const size_t   tiles = width_of(plane, &fine, room->line, &width);
     if (tiles > 0)
         return tiles < LEAST_TILES ? NAN : width;
-    if (width_of(plane, COARSELY, CONTRAST / 2.0, noise / 2, WIDEST / COARSE, room->line, &width) < MANY_TILES)
-        return NAN;
-    return COARSE * width;
+    return width_of(plane, &coarse, room->line, &width) < MANY_TILES ? NAN : COARSE * width;
 }

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PERIOD = 8, CLIP = 24, LINES = 240, LEAST_LINES = 6 * PERIOD, STRIP = 64 };
+enum { PERIOD = 8, CLIP = 24, LINES = 160, LEAST_LINES = 6 * PERIOD, STRIP = 64 };
 #define CHANCE 2.0
 
 static int

@@ -31,8 +31,8 @@ typedef struct kt_defect_room {
 } kt_defect_room_t;
 
 // edges.c: width of the edges in pixels in the sharper parts of the picture, 1: a step from one pixel to the next.
-// noise: kt_defect_noise, or 0.
-double kt_defect_edge_width(const kt_plane_t *plane, double noise, kt_defect_room_t *room);
+// noise: kt_defect_noise, or 0. columns: false looks along rows alone (of one field).
+double kt_defect_edge_width(const kt_plane_t *plane, double noise, bool columns, kt_defect_room_t *room);
 
 // grid.c: how much larger the steps between pixels are on the best fitting grid of 8 pixels than inside its cells, over
 // the latter + 1. rows: false leaves the horizontal lines of the grid out (two fields).

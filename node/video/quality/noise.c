@@ -10,7 +10,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { CELL = 8, ROWS = 24, BLACK = 8, RESOLUTION = 32, BINS = 64 * RESOLUTION, LEAST_CELLS = 40 };
+enum { CELL = 8, ROWS = 16, BLACK = 8, RESOLUTION = 32, BINS = 64 * RESOLUTION, LEAST_CELLS = 40 };
 #define QUANTILE 0.05
 #define BIAS 0.78
 #define SPREAD 1.7

@@ -119,13 +119,19 @@ quality_push(void *state, const kt_video_picture_t *picture)
         return KT_OK;
     const double noise = kt_defect_noise(&plane), known = isnan(noise) ? 0 : noise;
     const bool   combed = picture->frame->whole_factor <= 1 && kt_defect_comb(&plane, known) >= COMBED;
+    kt_plane_t   field  = plane;
+    if (combed) {
+        field.height /= 2;
+        field.stride *= 2;
+    }
     self->n_shown++;
     self->n_combed += combed;
     keep(self, KT_DEFECT_NOISE, noise);
     // In coded pixels.
-    keep(self, KT_DEFECT_BLUR, kt_defect_edge_width(&plane, known, &self->room) * picture->frame->whole_factor);
+    keep(self, KT_DEFECT_BLUR,
+         kt_defect_edge_width(&field, known, !combed, &self->room) * picture->frame->whole_factor);
     keep(self, KT_DEFECT_BLOCKINESS, kt_defect_blockiness(&plane, !combed, &self->room));
-    keep(self, KT_DEFECT_BANDING, kt_defect_banding(&plane, &self->room));
+    keep(self, KT_DEFECT_BANDING, kt_defect_banding(&field, &self->room));
     return add_brisque(self, &plane);
 }
 

@@ -15,7 +15,7 @@ static double
 edge_width(void)
 {
     const kt_plane_t plane = scene_plane(&scene);
-    return kt_defect_edge_width(&plane, kt_defect_noise(&plane), &room);
+    return kt_defect_edge_width(&plane, kt_defect_noise(&plane), true, &room);
 }
 
 static double
@@ -237,7 +237,7 @@ Test(measures, small_pictures_give_no_statement_or_a_number)
     scene_paint(&scene);
     for (uint32_t side = 33; side < 80; side++) {
         const kt_plane_t plane   = {scene.at[0], side, 33, SCENE_WIDTH, 1};
-        const double     found[] = {kt_defect_noise(&plane), kt_defect_edge_width(&plane, 0, &room),
+        const double     found[] = {kt_defect_noise(&plane), kt_defect_edge_width(&plane, 0, true, &room),
                                     kt_defect_blockiness(&plane, true, &room), kt_defect_banding(&plane, &room),
                                     kt_defect_comb(&plane, 0)};
         for (size_t i = 0; i < sizeof found / sizeof *found; i++)

@@ -99,6 +99,19 @@ Test(picture_quality, the_share_of_pictures_with_two_fields_is_given)
     film_free(&film);
 }
 
+Test(picture_quality, two_fields_do_not_look_sharp)
+{
+    film_begin(&film, &kt_video_quality);
+    scene_paint(&scene);
+    scene_blur(&scene, 2);
+    scene_comb(&scene, 6);
+    show(0);
+    film_end(&film, 1);
+    cr_expect_float_eq(kt_json_f64(film.visual, "interlaced_share", -1), 1, 1e-9);
+    cr_expect_float_eq(member("picture_quality", "blur"), 2 * sqrt(2 * M_PI), 1);
+    film_free(&film);
+}
+
 Test(picture_quality, every_part_falls_as_its_defect_grows_and_the_resolution_rises)
 {
     for (int d = 0; d < KT_DEFECTS; d++) {
