@@ -66,6 +66,33 @@ kt_face_overlap(const kt_face_t *a, const kt_face_t *b)
     return both > 0 ? common / both : 0;
 }
 
+static int
+compare_faces(const void *a, const void *b)
+{
+    const kt_face_t *x = a, *y = b;
+    if (x->confidence != y->confidence)
+        return x->confidence > y->confidence ? -1 : 1;
+    if (x->y != y->y)
+        return x->y < y->y ? -1 : 1;
+    return x->x < y->x ? -1 : x->x > y->x;
+}
+
+size_t
+kt_faces_distinct(kt_face_t *faces, size_t n)
+{
+    size_t count = 0;
+    if (n > 0)
+        qsort(faces, n, sizeof *faces, compare_faces);
+    for (size_t i = 0; i < n; i++) {
+        bool new = true;
+        for (size_t k = 0; k < count && new; k++)
+            new = kt_face_overlap(&faces[i], &faces[k]) < SAME;
+        if (new)
+            faces[count++] = faces[i];
+    }
+    return count;
+}
+
 size_t
 kt_centerface_faces(const kt_centerface_maps_t *maps, float least, kt_face_t out[KT_FACES_MOST])
 {

@@ -22,5 +22,8 @@ typedef struct kt_centerface_maps {
 
 // Faces of at least this confidence in points of the model's input, the most confident first. Returns how many.
 size_t kt_centerface_faces(const kt_centerface_maps_t *maps, float least, kt_face_t out[KT_FACES_MOST]);
+// Drops each face that overlaps a more confident one, of several sizes of one picture. The most confident first;
+// returns how many are left.
+size_t kt_faces_distinct(kt_face_t *faces, size_t n);
 // Intersection over union; 0 where a box is empty.
 float kt_face_overlap(const kt_face_t *a, const kt_face_t *b);

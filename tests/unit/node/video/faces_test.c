@@ -85,6 +85,15 @@ Test(centerface, maps_full_of_faces_or_of_nothing_sensible_are_bounded)
     cr_expect_eq(kt_centerface_faces(&full, 0.5F, faces), 0);
 }
 
+Test(centerface, of_the_faces_of_several_sizes_the_most_confident_is_left)
+{
+    kt_face_t faces[] = {
+        {10, 10, 40, 40, 0.6F}, {200, 10, 40, 40, 0.9F}, {12, 11, 40, 40, 0.8F}, {10, 10, 40, 40, 0.6F}};
+    cr_assert_eq(kt_faces_distinct(faces, 4), 2);
+    cr_expect(faces[0].x == 200 && faces[1].x == 12);
+    cr_expect_eq(kt_faces_distinct(faces, 0), 0);
+}
+
 // --- tracks
 
 static kt_sighting_t
