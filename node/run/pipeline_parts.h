@@ -31,6 +31,7 @@ typedef struct kt_source {
     kt_decode_t *decode;
     int          fd;
     bool         stream;  // requested as one
+    bool         pictures_wanted;
     bool         seekable;
     uint64_t     at_bytes, size_bytes;
     bool         has_video;

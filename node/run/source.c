@@ -32,11 +32,12 @@ kt_source_open(kt_source_t *self, kt_pipeline_t *pipeline, const kt_worker_opts_
 {
     const kt_settings_t *settings = pipeline->settings;
     kt_decode_limits_t   limits   = decode_limits(settings, deadline_ms);
-    *self                         = (kt_source_t){.fd         = opts->stream ? opts->stream_fd : fd,
-                                                  .stream     = opts->stream,
-                                                  .seekable   = true,
-                                                  .size_bytes = size_bytes,
-                                                  .every_s    = opts->every_s};
+    *self                         = (kt_source_t){.fd              = opts->stream ? opts->stream_fd : fd,
+                                                  .stream          = opts->stream,
+                                                  .seekable        = true,
+                                                  .size_bytes      = size_bytes,
+                                                  .every_s         = opts->every_s,
+                                                  .pictures_wanted = want->pictures != 0};
     if (opts->stream) {  // its limit is idle time: a day, and as long as its longest content may last
         int64_t     idle_ms = 1000 * ((int64_t)settings->max_duration_s + IDLE_S);
         struct stat st;
@@ -89,7 +90,7 @@ kt_source_media_info(kt_source_t *self, kt_media_info_t *out)
     self->has_video = out->has_video;
     self->rate_hz   = out->has_audio ? out->rate_hz : 0;
     self->channels  = out->has_audio ? out->channels : 0;
-    return out->has_audio || (out->has_video && !self->stream) ? KT_OK : KT_ENOAUDIO;
+    return out->has_audio || (out->has_video && (!self->stream || self->pictures_wanted)) ? KT_OK : KT_ENOAUDIO;
 }
 
 // Whole frames only: an incomplete one at the end of the file is dropped.

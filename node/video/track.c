@@ -254,7 +254,7 @@ video_stages(const void *state, kt_stage_fn *add, void *context)
 
 const kt_track_ops_t kt_video_track = {
     .name     = "video",
-    .snapshot = false,
+    .snapshot = true,
     .wanted   = video_wanted,
     .bytes    = video_bytes,
     .new      = video_new,

@@ -47,15 +47,22 @@ keep_picture(fx_film_t *film, const kt_video_frame_t *p)
 fx_film_t *
 fx_film(const char *name, const kt_decode_want_t *want, const kt_decode_limits_t *limits)
 {
+    int fd = open(fx_path(name), O_RDONLY | O_CLOEXEC);
+    cr_assert_geq(fd, 0, "%s", name);
+    fx_film_t *film = fx_film_of(fd, want, limits);
+    close(fd);
+    return film;
+}
+
+fx_film_t *
+fx_film_of(int fd, const kt_decode_want_t *want, const kt_decode_limits_t *limits)
+{
     kt_decode_t *self = NULL;
     kt_decoded_t piece;
     double       cpu_s;
     fx_film_t   *film = calloc(1, sizeof *film);
-    int          fd   = open(fx_path(name), O_RDONLY | O_CLOEXEC);
     cr_assert_not_null(film);
-    cr_assert_geq(fd, 0, "%s", name);
     cr_assert_eq(kt_decode_open(fx_server, fd, limits, want, &self), KT_OK);
-    close(fd);
     film->media_info_err = film->err = kt_decode_media_info(self, &film->media_info);
     while (film->err == KT_OK) {
         film->err = kt_decode_read(self, &piece);

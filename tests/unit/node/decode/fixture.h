@@ -64,4 +64,5 @@ typedef struct fx_film {
 extern const kt_decode_want_t FX_FILM;  // sound and all pictures, sampled at 1 Hz
 
 fx_film_t *fx_film(const char *name, const kt_decode_want_t *want, const kt_decode_limits_t *limits);
+fx_film_t *fx_film_of(int fd, const kt_decode_want_t *want, const kt_decode_limits_t *limits);
 void       fx_film_free(fx_film_t *film);

@@ -172,3 +172,28 @@ Test(decode_stream, a_tag_that_claims_more_than_the_stream_holds_is_no_tag)
     cr_assert_gt(out.frames, 44100);
     fx_free(&out);
 }
+
+#define SOURCE "-f lavfi -i testsrc2=size=640x360:rate=25:duration=2 -f lavfi -i sine=duration=2 "
+
+Test(decode_stream, pictures_of_a_pipe_are_those_of_the_file)
+{
+    static const char *const names[]     = {"a.mkv", "a.webm", "a.mpg", "a.ts", "a.flv", "a.ogv", "a.avi", "fast.mp4"};
+    static const char *const arguments[] = {
+        [1] = SOURCE "-c:v libvpx -c:a libvorbis", [4] = SOURCE "-ar 44100", [7] = SOURCE "-movflags +faststart"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        pid_t writer;
+        fx_ffmpeg(arguments[i] ? arguments[i] : SOURCE, names[i]);
+        int        fd     = pipe_of(names[i], 5000, &writer);
+        fx_film_t *stream = fx_film_of(fd, &FX_FILM, &FX_LIMITS), *file = fx_film(names[i], &FX_FILM, &FX_LIMITS);
+        end_writer(fd, writer);
+        cr_expect_eq(stream->err, KT_OK, "%s: %s", names[i], stream->why);
+        cr_expect_geq(file->pictures, 49, "%s: %zu", names[i], file->pictures);
+        cr_expect_eq(stream->pictures, file->pictures, "%s: %zu, %zu", names[i], stream->pictures, file->pictures);
+        cr_expect_eq(stream->frames, file->frames, "%s", names[i]);
+        cr_expect_eq(memcmp(stream->small, file->small, file->pictures * file->small_bytes), 0, "%s", names[i]);
+        for (size_t p = 0; p < file->pictures; p++)
+            cr_expect_float_eq(stream->picture[p].time_s, file->picture[p].time_s, 1e-6, "%s", names[i]);
+        fx_film_free(stream);
+        fx_film_free(file);
+    }
+}
