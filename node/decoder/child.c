@@ -51,6 +51,15 @@ packet_stream(const child_t *self, const AVPacket *packet)
     return video && packet->stream_index == video->index ? KT_COUNTS_PICTURE : KT_COUNTS_SOUND;
 }
 
+// Not for showing: outside of an edit list's part, or a VP8 picture that is only a reference (RFC 6386 9.1,
+// show_frame).
+static bool
+is_hidden(const AVPacket *packet, const AVStream *stream)
+{
+    bool vp8 = stream && stream->codecpar->codec_id == AV_CODEC_ID_VP8 && packet->size > 0;
+    return packet->flags & AV_PKT_FLAG_DISCARD || (vp8 && !(packet->data[0] & 0x10));
+}
+
 static void
 count_packet(child_t *self, const AVPacket *packet)
 {
@@ -62,7 +71,7 @@ count_packet(child_t *self, const AVPacket *packet)
                                            .duration = packet->duration,
                                            .bytes    = packet->size > 0 ? (uint64_t)packet->size : 0,
                                            .key      = (packet->flags & AV_PKT_FLAG_KEY) != 0,
-                                           .hidden   = (packet->flags & AV_PKT_FLAG_DISCARD) != 0});
+                                           .hidden   = is_hidden(packet, self->parts[stream].coder.stream)});
 }
 
 // A stream that cannot be decoded further: memory is too short for its pictures, for example. The other one goes on.

@@ -8,6 +8,7 @@
 #define ROUNDED_S 1.001e-3  // what is left of a time that was rounded to milliseconds before it was rounded to ticks
 #define OF_PERIOD .25       // a grid keeps closer than this to its times: a picture that was left out is noticed
 #define EPSILON 1e-9        // of sums in double precision, relative
+#define JOINED_S 1.0        // back in the order of decoding: beyond any reordering
 #define CODED_NEAR .1       // packets whose durations differ by this share and CODED_PAD_S from the decoded sound
 #define CODED_PAD_S .1      // are not believed; encoders pad by up to this
 
@@ -81,22 +82,41 @@ give_first_waiting(kt_counts_t *self)
     memmove(self->waiting, self->waiting + 1, self->n_waiting * sizeof *self->waiting);
 }
 
+// Where files were joined, times begin again; the second file's continue the first one's.
+static void
+shift_times(kt_counts_t *self, int64_t stamp, double tick_s)
+{
+    double time_s = (double)stamp * tick_s + self->shift_s;
+    if (self->shown_packets > 0 && time_s < self->last_decode_s - JOINED_S) {
+        while (self->n_waiting > 0)
+            give_first_waiting(self);
+        double step_s =
+            self->by_dts.n > 1 ? (self->by_dts.last_s - self->by_dts.first_s) / (double)(self->by_dts.n - 1) : 0;
+        self->shift_s += self->last_decode_s + step_s - time_s;
+        time_s = self->last_decode_s + step_s;
+    }
+    self->last_decode_s = time_s;
+}
+
 static void
 picture_packet(kt_counts_t *self, const kt_counts_packet_t *p)
 {
     double tick_s = self->tick_s[KT_COUNTS_PICTURE], duration_s = (double)p->duration * tick_s;
+    bool   has_pts = p->pts != KT_COUNTS_NO_TIME, has_dts = p->dts != KT_COUNTS_NO_TIME;
     if (p->hidden)
         return;
+    if (has_dts || has_pts)
+        shift_times(self, has_dts ? p->dts : p->pts, tick_s);
     self->shown_packets++;
-    self->no_pts |= p->pts == KT_COUNTS_NO_TIME;
-    self->no_dts |= p->dts == KT_COUNTS_NO_TIME;
-    if (p->dts != KT_COUNTS_NO_TIME)
-        series_add(&self->by_dts, (double)p->dts * tick_s, duration_s, p->key, tick_s);
-    if (p->pts == KT_COUNTS_NO_TIME)
+    self->no_pts |= !has_pts;
+    self->no_dts |= !has_dts;
+    if (has_dts)
+        series_add(&self->by_dts, (double)p->dts * tick_s + self->shift_s, duration_s, p->key, tick_s);
+    if (!has_pts)
         return;
     if (self->n_waiting == KT_COUNTS_REORDER)
         give_first_waiting(self);
-    double   time_s = (double)p->pts * tick_s;
+    double   time_s = (double)p->pts * tick_s + self->shift_s;
     uint32_t at     = self->n_waiting++;
     for (; at > 0 && self->waiting[at - 1].time_s > time_s; at--)
         self->waiting[at] = self->waiting[at - 1];

@@ -50,7 +50,8 @@ typedef struct kt_counts {
     bool                sound_begun;
     int64_t             first_sound_pts;
     uint64_t            shown_packets;
-    bool                no_pts, no_dts;  // of a packet of the picture that is shown
+    double              shift_s, last_decode_s;  // of packets: files that were joined begin again
+    bool                no_pts, no_dts;          // of a packet of the picture that is shown
     kt_counts_series_t  pictures, by_pts, by_dts;
     kt_counts_waiting_t waiting[KT_COUNTS_REORDER];  // packets, ascending
     uint32_t            n_waiting;

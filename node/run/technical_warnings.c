@@ -52,7 +52,9 @@ bool
 kt_technical_ends_early(const kt_technical_t *facts, double duration_s)
 {
     double declared_s = facts->info->duration_s;
-    return duration_s > 0 && declared_s - duration_s > fmax(EARLY_S, EARLY_SHARE * declared_s);
+    // Some containers count from zero, some from the first picture.
+    double end_s = fmax(duration_s, fmax(facts->counts->audio.end_s, facts->counts->video.end_s));
+    return duration_s > 0 && declared_s - end_s > fmax(EARLY_S, EARLY_SHARE * declared_s);
 }
 
 json_t *

@@ -192,6 +192,16 @@ Test(counts, packets_without_any_times_last_as_long_as_their_number_at_the_heade
     cr_expect_float_eq(out.video.end_s, 4, 1e-9);
 }
 
+Test(counts, times_that_begin_again_continue)
+{
+    begin(TICK_90K, 0);
+    packets_with_b_pictures(100, true);
+    packets_with_b_pictures(50, true);
+    kt_counts_finish(&self, false, &out);
+    cr_expect_eq(out.regular_hz, 25);
+    cr_expect_float_eq(out.video.end_s, 18.04, 1e-6, "%g", out.video.end_s);
+}
+
 Test(counts, packets_outside_the_edit_list_have_bytes_and_no_time)
 {
     begin(TICK_90K, 0);
