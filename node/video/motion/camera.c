@@ -3,9 +3,11 @@
 #include <math.h>
 #include <string.h>
 
-enum { UNKNOWNS = 4, VOTE_SIDE = 64, VOTE_STEP = 2, ROUNDS = 5 };
-// Distance in pixels at which a cell's weight falls to a quarter, in each round.
-static const float TOLERANCE[ROUNDS] = {4, 2, 1, 0.7F, 0.5F};
+enum { UNKNOWNS = 4, VOTE_SIDE = 64, VOTE_STEP = 2, ROUNDS = 6, LEAST_ROUNDS = 3 };
+// Distance in pixels at which a cell's weight falls to about a tenth, in each round; and the change, in the middle or
+// at the edge, at which it is done.
+static const float TOLERANCE[ROUNDS] = {3, 1, 0.5F, 0.5F, 0.5F, 0.5F};
+#define DONE 0.02F
 #define RELATIVE_TOLERANCE 0.05F  // of the movement, where that is more
 #define RIDGE 1e-3F               // of the weight: without evidence there is neither zoom nor turn
 
@@ -118,6 +120,20 @@ improve(const kt_field_t *field, float tolerance, kt_camera_t *model)
         *model = (kt_camera_t){(float)b[0], (float)b[1], (float)b[2] * scale, (float)b[3] * scale, 0};
 }
 
+static void
+improve_until_done(const kt_field_t *field, kt_camera_t *model)
+{
+    const float edge = (float)(field->width > field->height ? field->width : field->height) / 2;
+    for (int round = 0; round < ROUNDS; round++) {
+        const kt_camera_t before = *model;
+        improve(field, TOLERANCE[round], model);
+        const float change = fabsf(model->right - before.right) + fabsf(model->down - before.down) +
+                             edge * (fabsf(model->zoom - before.zoom) + fabsf(model->turn - before.turn));
+        if (round + 1 >= LEAST_ROUNDS && change < DONE)
+            break;
+    }
+}
+
 static float
 share_of(const kt_field_t *field, const kt_camera_t *model)
 {
@@ -134,15 +150,13 @@ kt_camera_fit(const kt_field_t *field, kt_camera_t *out)
 {
     kt_camera_t from_all = {0};
     vote(field, out);
-    for (int round = 0; round < ROUNDS; round++)
-        improve(field, TOLERANCE[round], out);
+    improve_until_done(field, out);
     out->share = share_of(field, out);
     if (out->share > 0.8F)
         return;
     // A strong zoom has no movement that many cells share: from the least squares of all.
     improve(field, 0, &from_all);
-    for (int round = 0; round < ROUNDS; round++)
-        improve(field, TOLERANCE[round], &from_all);
+    improve_until_done(field, &from_all);
     from_all.share = share_of(field, &from_all);
     if (from_all.share > out->share)
         *out = from_all;

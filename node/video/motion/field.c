@@ -1,5 +1,6 @@
 #include "node/video/motion/field.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { PIXELS = KT_BLOCK * KT_BLOCK };
@@ -36,15 +37,14 @@ kt_cell_texture(kt_cell_t *self, const kt_block_sums_t *sums)
 }
 
 typedef struct cell_sum {
-    float area, dx, dy;
+    float area, dx, dy, length;
 } cell_sum_t;
 
-bool
-kt_field_from_vectors(kt_field_t *self, const kt_block_ops_t *ops, const kt_video_frame_t *frame, uint32_t factor)
+void
+kt_field_from_vectors(kt_field_t *self, const kt_video_frame_t *frame, uint32_t factor)
 {
     cell_sum_t  sums[KT_CELLS];
-    const float scale = 1.0F / (4.0F * (float)factor);
-    float       known = 0, all = 0;
+    const float scale = 1.0F / (4.0F * (float)factor), per_side = 1.0F / (KT_BLOCK * (float)factor);
     memset(sums, 0, self->across * self->down * sizeof *sums);
     const int32_t side = (int32_t)(KT_BLOCK * factor), left = (int32_t)(self->left * factor),
                   top = (int32_t)(self->top * factor);
@@ -54,10 +54,15 @@ kt_field_from_vectors(kt_field_t *self, const kt_block_ops_t *ops, const kt_vide
         if (v->backward || x < 0 || y < 0 || x >= side * (int32_t)self->across || y >= side * (int32_t)self->down)
             continue;
         const float area = (float)(v->width * v->height);
-        cell_sum_t *sum  = &sums[(uint32_t)(y / side) * self->across + (uint32_t)(x / side)];
+        // By multiplication: a division takes longer than all of the rest.
+        const uint32_t row    = (uint32_t)(((float)y + 0.5F) * per_side),
+                       column = (uint32_t)(((float)x + 0.5F) * per_side);
+        cell_sum_t *sum       = &sums[row * self->across + column];
         sum->area += area;
         sum->dx -= area * v->dx;
         sum->dy -= area * v->dy;
+        if (v->dx || v->dy)
+            sum->length += area * sqrtf((float)(v->dx * v->dx + v->dy * v->dy));
     }
     // Of large pictures there are fewer vectors than blocks: the fullest cell counts as covered.
     float most = (float)(side * side);
@@ -65,19 +70,10 @@ kt_field_from_vectors(kt_field_t *self, const kt_block_ops_t *ops, const kt_vide
         for (size_t i = most = 0; i < (size_t)self->across * self->down; i++)
             most = sums[i].area > most ? sums[i].area : most;
     for (uint32_t i = 0; i < self->across * self->down; i++) {
-        kt_cell_t     *cell = &self->cell[i];
-        const uint8_t *at   = frame->small.y + (self->top + i / self->across * KT_BLOCK) * frame->small.y_stride +
-                            self->left + i % self->across * KT_BLOCK;
-        kt_block_sums_t texture;
-        const float     share = most > 0 ? sums[i].area / most : 0;
-        ops->sums(at, frame->small.y_stride, at, frame->small.y_stride, &texture);
-        kt_cell_texture(cell, &texture);
-        cell->dx        = sums[i].area > 0 ? sums[i].dx / sums[i].area * scale : 0;
-        cell->dy        = sums[i].area > 0 ? sums[i].dy / sums[i].area * scale : 0;
-        cell->precision = cell->difference = 0;
-        cell->weight                       = (share < 1 ? share : 1) * (cell->xx + cell->yy) * (cell->xx + cell->yy);
-        known += cell->weight;
-        all += (cell->xx + cell->yy) * (cell->xx + cell->yy);
+        const float area = sums[i].area, share = most > 0 ? area / most : 0;
+        self->cell[i].dx     = area > 0 ? sums[i].dx / area * scale : 0;
+        self->cell[i].dy     = area > 0 ? sums[i].dy / area * scale : 0;
+        self->cell[i].length = area > 0 ? sums[i].length / area * scale : 0;
+        self->cell[i].weight = share < 1 ? share : 1;
     }
-    return 2 * known >= all;
 }

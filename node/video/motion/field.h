@@ -16,6 +16,7 @@ enum { KT_CELLS_ACROSS = KT_SMALL_MOST / KT_BLOCK, KT_CELLS = KT_CELLS_ACROSS * 
 typedef struct kt_cell {
     float x, y;  // centre, from the middle of the picture
     float dx, dy;
+    float length;      // mean length of the movements within the cell: more than that of (dx, dy) if they differ
     float xx, xy, yy;  // texture
     float precision;   // inverse variance of a component that can be seen, by the residual of the match; 0: unknown
     float difference;  // sum of absolute differences of the match
@@ -34,6 +35,6 @@ void kt_field_init(kt_field_t *self, uint32_t width, uint32_t height);
 // Texture of a cell from its sums.
 void kt_cell_texture(kt_cell_t *self, const kt_block_sums_t *sums);
 
-// Fills the field from the vectors of a picture that was predicted from an earlier one. false: they cover less than
-// half of it. factor: coded pixels per reduced pixel.
-bool kt_field_from_vectors(kt_field_t *self, const kt_block_ops_t *ops, const kt_video_frame_t *frame, uint32_t factor);
+// Movements from the vectors of a picture that was predicted from an earlier one; `weight` is the share of the cell
+// that has vectors. factor: coded pixels per reduced pixel.
+void kt_field_from_vectors(kt_field_t *self, const kt_video_frame_t *frame, uint32_t factor);

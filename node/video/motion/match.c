@@ -13,6 +13,14 @@ enum {
     SAME        = PIXELS / 2,  // a difference of half a level per pixel is no movement, without a search
 };
 #define NOISE 0.5F  // least variance of the residual, squared levels: that of rounding, twice
+// Residual of a block that fits, per trace of its derivatives: a block without any relation has twice its variance,
+// which is more than the trace; a movement that is wrong by one pixel in both directions has the trace.
+#define MISFIT 0.5F
+#define UNCONFIRMED 0.25F
+// A cell with several movements: their mean length over the length of their mean, and pixels more. No one movement fits
+// it.
+#define MIXED 1.25F
+#define MIXED_PIXELS 0.1F
 
 // A movement and the difference there. Content moves by (dx, dy): the block lay at -(dx, dy) in the kept picture.
 typedef struct move {
@@ -55,14 +63,15 @@ kt_match_fini(kt_match_t *self)
 void
 kt_match_keep(kt_match_t *self, const kt_yuv_t *yuv)
 {
-    for (uint32_t y = 0; y < self->height; y++)
-        memcpy(self->luma + (size_t)y * self->width, yuv->y + y * yuv->y_stride, self->width);
-    if (!self->looked)
-        self->ops->quarter(yuv->y, yuv->y_stride, self->width, self->height, self->quarter[1]);
+    const size_t rows  = yuv->y_stride == self->width ? 1 : self->height;
+    const size_t bytes = rows == 1 ? (size_t)self->width * self->height : self->width;
+    for (size_t y = 0; y < rows; y++)
+        memcpy(self->luma + y * self->width, yuv->y + y * yuv->y_stride, bytes);
     uint8_t *quarter = self->quarter[0];
     self->quarter[0] = self->quarter[1];
     self->quarter[1] = quarter;
-    self->looked     = false;
+    self->made[0]    = self->made[1];
+    self->made[1]    = false;
 }
 
 static int32_t
@@ -152,8 +161,8 @@ coarse_search(const kt_match_t *self, const float *guess, coarse_t *out)
     }
 }
 
-// The fraction of a pixel beyond the movement, and what it is worth.
-static void
+// The fraction of a pixel beyond the movement, and what it is worth. false: the blocks do not fit there.
+static bool
 refine(const place_t *place, const kt_block_ops_t *ops, const move_t *move, kt_cell_t *out)
 {
     const uint8_t  *kept = place->kept - (ptrdiff_t)move->dy * (ptrdiff_t)place->kept_stride - move->dx;
@@ -166,14 +175,20 @@ refine(const place_t *place, const kt_block_ops_t *ops, const move_t *move, kt_c
     const float xt = ((float)s.xt - x * t / n) * unit * slope, yt = ((float)s.yt - y * t / n) * unit * slope;
     const float ridge = 0.01F * (xx + yy) + 0.01F, a = xx + ridge, b = yy + ridge, det = a * b - xy * xy;
     const float dx = -(b * xt - xy * yt) / det, dy = -(a * yt - xy * xt) / det;
-    const bool  good     = fabsf(dx) <= 1 && fabsf(dy) <= 1;
-    const float residual = tt + (good ? dx * xt + dy * yt : 0);
+    const bool  near     = fabsf(dx) <= 1 && fabsf(dy) <= 1;
+    const float residual = tt + (near ? dx * xt + dy * yt : 0);
     kt_cell_texture(out, &s);
-    out->dx         = (float)move->dx + (good ? dx : 0);
-    out->dy         = (float)move->dy + (good ? dy : 0);
-    out->precision  = n * (xx + yy) / ((residual > NOISE ? residual : NOISE) * (out->xx + out->yy + 1e-6F));
-    out->difference = (float)move->difference;
-    out->weight     = (out->xx + out->yy) * (out->xx + out->yy);
+    out->dx        = (float)move->dx + (near ? dx : 0);
+    out->dy        = (float)move->dy + (near ? dy : 0);
+    out->length    = 0;
+    out->precision = n * (xx + yy) / ((residual > NOISE ? residual : NOISE) * (out->xx + out->yy + 1e-6F));
+    return near && residual <= MISFIT * (xx + yy) + 8 * NOISE;
+}
+
+static float
+texture_weight(const kt_cell_t *cell)
+{
+    return (cell->xx + cell->yy) * (cell->xx + cell->yy);
 }
 
 static move_t
@@ -230,7 +245,9 @@ kt_match_run(kt_match_t *self, const kt_yuv_t *yuv, const float guess[2], kt_fie
     move_t   moves[KT_CELLS];
     coarse_t coarse;
     self->ops->quarter(yuv->y, yuv->y_stride, self->width, self->height, self->quarter[1]);
-    self->looked = true;
+    if (!self->made[0])
+        self->ops->quarter(self->luma, self->width, self->width, self->height, self->quarter[0]);
+    self->made[0] = self->made[1] = true;
     equalize(self);
     coarse_search(self, guess, &coarse);
     for (uint32_t i = 0; i < out->across * out->down; i++) {
@@ -252,7 +269,39 @@ kt_match_run(kt_match_t *self, const kt_yuv_t *yuv, const float guess[2], kt_fie
             tries[n++] = moves[i - out->across];
         moves[i] = fine_move(&place, tries, n);
         refine(&place, self->ops, &moves[i], &out->cell[i]);
+        out->cell[i].difference = (float)moves[i].difference;
+        out->cell[i].weight     = texture_weight(&out->cell[i]);
     }
+}
+
+float
+kt_match_confirm(kt_match_t *self, const kt_yuv_t *yuv, kt_field_t *field)
+{
+    float confirmed = 0, all = 0;
+    for (uint32_t i = 0; i < field->across * field->down; i++) {
+        kt_cell_t     *cell = &field->cell[i];
+        const float    dx = cell->dx, dy = cell->dy, length = cell->length, share = cell->weight;
+        const uint32_t column = i % field->across, row = i / field->across;
+        const place_t  place  = place_of(self, yuv, field->left + column * KT_BLOCK, field->top + row * KT_BLOCK);
+        const move_t   move   = {within((int32_t)lroundf(dx), place.least_dx, place.most_dx),
+                                 within((int32_t)lroundf(dy), place.least_dy, place.most_dy), 0};
+        const bool     fits   = refine(&place, self->ops, &move, cell) && share > 0;
+        const bool     mixed  = length > MIXED * sqrtf(dx * dx + dy * dy) + MIXED_PIXELS;
+        const float    weight = texture_weight(cell);
+        cell->difference      = 0;
+        cell->weight          = share * weight;
+        all += mixed ? 0 : weight;
+        if (fits && !mixed) {
+            confirmed += cell->weight;
+            continue;
+        }
+        cell->dx        = dx;
+        cell->dy        = dy;
+        cell->length    = length;
+        cell->precision = 0;
+        cell->weight *= mixed ? 1 : UNCONFIRMED;
+    }
+    return all > 0 ? confirmed / all : 1;
 }
 
 // What noise alone lets a search find: some place that looks a little better.

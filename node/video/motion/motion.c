@@ -15,9 +15,11 @@
 
 enum { BOTH_SIDES_MOST = 16 };  // pictures predicted from both sides in a row, until it is no longer waited for another
 #define MATCH_MOST_S 0.6        // pictures further apart are not compared
+#define CONFIRMED_SHARE 0.5F    // of the textured area whose vectors fit the pictures; else blocks are matched
 #define CAMERA_SHARE 0.4F       // of the textured area that must move alike
 #define MOVING 2.0F             // percent of the width per second
 #define SAME_DISTANCE 0.05F     // reduced pixels: closer to the movement of the camera than a vector is exact
+#define LEAST_LENGTH 0.05F      // reduced pixels
 #define SAME_CHANCE 12.0F       // squared deviation of a match from the camera's movement, in its own variance
 #define LEAST_TEXTURE 0.02F     // mean weight of a field in which a movement can be seen
 
@@ -119,16 +121,19 @@ step_of(motion_t *self, const kt_camera_t *camera, double begin_s, double end_s,
         .begin_s = begin_s, .end_s = end_s, .by_codec = by_codec, .has_camera = camera->share >= CAMERA_SHARE};
     for (uint32_t i = 0; i < self->field.across * self->field.down; i++) {
         const kt_cell_t *cell    = &self->field.cell[i];
-        float            move[2] = {cell->dx, cell->dy}, expected[2], shown[2];
+        float            move[2] = {cell->dx, cell->dy}, expected[2], shown[2], longer = 1;
         if (cell->weight <= 0)
             continue;
         kt_camera_at(camera, cell, expected);
         if (out->has_camera && moves_with(cell, expected)) {
             move[0] = expected[0];
             move[1] = expected[1];
+        } else if (cell->length > 0) {
+            const float of_mean = sqrtf(move[0] * move[0] + move[1] * move[1]);
+            longer              = cell->length > of_mean ? cell->length / fmaxf(of_mean, LEAST_LENGTH) : 1;
         }
         turn(self->stream.rotation, (float[2]){move[0] * unit[0], move[1] * unit[1]}, shown);
-        const float distance = sqrtf(shown[0] * shown[0] + shown[1] * shown[1]);
+        const float distance = longer * sqrtf(shown[0] * shown[0] + shown[1] * shown[1]);
         out->distance += cell->weight * distance;
         out->to[direction_of(shown)] += cell->weight * distance;
         moving += distance > limit ? cell->weight : 0;
@@ -147,7 +152,8 @@ step_of(motion_t *self, const kt_camera_t *camera, double begin_s, double end_s,
     if (out->has_camera) {
         out->pan  = -shown[0];
         out->tilt = shown[1];
-        out->zoom = 100 * camera->zoom;
+        out->zoom =
+            100 * camera->zoom / (1 - camera->zoom);  // the model starts from this picture, growth from the earlier
     }
 }
 
@@ -156,8 +162,11 @@ measure(motion_t *self, const kt_video_frame_t *frame, bool has_vectors)
 {
     kt_camera_t camera;
     kt_step_t   step;
-    bool        by_codec = has_vectors && kt_field_from_vectors(&self->field, self->ops, frame,
-                                                                kt_small_factor(self->coded_width, self->coded_height));
+    bool        by_codec = has_vectors;
+    if (has_vectors) {
+        kt_field_from_vectors(&self->field, frame, kt_small_factor(self->coded_width, self->coded_height));
+        by_codec = kt_match_confirm(&self->match, &frame->small, &self->field) >= CONFIRMED_SHARE;
+    }
     if (!by_codec && frame->time_s - self->anchor_s > MATCH_MOST_S) {
         self->apart++;
         return KT_OK;
