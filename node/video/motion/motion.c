@@ -21,7 +21,7 @@ enum { BOTH_SIDES_MOST = 16 };  // pictures predicted from both sides in a row, 
 #define SAME_DISTANCE 0.05F     // reduced pixels: closer to the movement of the camera than a vector is exact
 #define LEAST_LENGTH 0.05F      // reduced pixels
 #define SAME_CHANCE 12.0F       // squared deviation of a match from the camera's movement, in its own variance
-#define LEAST_TEXTURE 0.02F     // mean weight of a field in which a movement can be seen
+#define LEAST_TEXTURE 0.001F    // mean weight of a field in which a movement can be seen
 
 typedef struct motion {
     kt_video_stream_t     stream;
