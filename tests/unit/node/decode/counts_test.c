@@ -291,6 +291,41 @@ Test(counts, durations_of_packets_that_are_wrong_do_not_count)
     cr_expect_float_eq(out.audio.coded_s, 1, 1e-12);
 }
 
+static int64_t
+wild_stamp(void)
+{
+    switch (rand() % 5) {
+    case 0: return KT_COUNTS_NO_TIME;
+    case 1: return INT64_MAX - rand() % 9;
+    case 2: return -INT64_MAX + rand() % 9;
+    default: return rand() % 100000 - 50000;
+    }
+}
+
+Test(counts, any_time_stamps_give_finite_numbers)
+{
+    for (unsigned seed = 0; seed < 300; seed++) {
+        srand(seed);
+        begin(rand() % 2 ? TICK_90K : 1, rand() % 2 ? 25 : 0);
+        for (int i = rand() % 100; i > 0; i--) {
+            kt_counts_packet_t p = {wild_stamp(),     wild_stamp(), wild_stamp(),
+                                    (uint64_t)rand(), rand() % 2,   rand() % 9 == 0};
+            kt_counts_packet(&self, rand() % 3 ? KT_COUNTS_PICTURE : KT_COUNTS_SOUND, &p);
+            if (rand() % 3)
+                kt_counts_picture(&self, (double)wild_stamp(), (double)wild_stamp(), (uint32_t)rand());
+            kt_counts_sound(&self, (double)wild_stamp(), (uint64_t)rand(), 44100);
+        }
+        kt_counts_finish(&self, rand() % 2, &out);
+        const double numbers[] = {out.audio.begin_s, out.audio.end_s,         out.audio.coded_s,     out.video.begin_s,
+                                  out.video.end_s,   out.regular_hz,          out.frame_min_s,       out.frame_mean_s,
+                                  out.frame_max_s,   out.key_interval_mean_s, out.key_interval_max_s};
+        for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+            cr_expect(isfinite(numbers[i]), "seed %u, number %zu", seed, i);
+        cr_expect_geq(out.video.end_s, out.video.begin_s, "seed %u", seed);
+        cr_expect_geq(out.regular_hz, 0);
+    }
+}
+
 Test(counts, nothing_at_all_is_zero)
 {
     begin(0, 0);
