@@ -18,6 +18,20 @@ number_at(const json_t *document, kt_feature_t feature)
     return value && kt_json_number(value, &number) ? number : NAN;
 }
 
+// To which an editing program conforms a film of variable rate: the declared one if the mean makes it plausible, else a
+// usual one.
+static double
+conformed_rate(double mean, double nominal)
+{
+    static const double USUAL[] = {24, 25, 30, 50, 60};
+    size_t              i       = 0;
+    if (nominal > mean / 2 && nominal < 2 * mean)
+        return nominal;
+    while (i + 1 < sizeof USUAL / sizeof *USUAL && USUAL[i] < mean)
+        i++;
+    return USUAL[i];
+}
+
 // Rates are whole numbers or those over 1.001 (SMPTE ST 12-1) where they are near; a measured rate has a rounding.
 static void
 set_rate(kt_edit_list_t *self, const json_t *document)
@@ -27,8 +41,8 @@ set_rate(kt_edit_list_t *self, const json_t *document)
     double        rate     = number_at(document, KT_FEATURE_TECHNICAL_frame_rate);
     double        nominal  = kt_json_f64(rates, "nominal", NAN);
     self->variable         = variable && kt_json_boolean(variable, &self->variable) && self->variable;
-    if (self->variable && nominal > rate / 2 && nominal < 2 * rate)
-        rate = nominal;  // to which an editing program conforms it
+    if (self->variable)
+        rate = conformed_rate(rate, nominal);
     if (!(rate >= 0.5 && rate <= 1000))
         rate = 25;  // a single picture
     self->base        = llround(rate);

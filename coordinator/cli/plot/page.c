@@ -119,8 +119,8 @@ kt_page_time_axis(const kt_page_t *page, double height, bool words)
     double step = time_step(page->duration_s, 14);
     kt_page_font(page, 17, false);
     cairo_set_line_width(page->cr, 1);
-    for (double at = ceil(page->begin_s / step - 1e-6) * step; at <= page->begin_s + page->duration_s + step * 1e-6;
-         at += step) {
+    for (double at = ceil(page->begin_s / step - 1e-6) * step + 0.0;
+         at <= page->begin_s + page->duration_s + step * 1e-6; at += step) {
         char   label[32];
         double x = floor(kt_page_x_of(page, at)) + 0.5;
         kt_page_color(page, KT_PAGE_SOFT, 1);
@@ -131,7 +131,10 @@ kt_page_time_axis(const kt_page_t *page, double height, bool words)
             kt_page_text(page, x, page->y + height + 22, 0.5, label);
     }
     if (words)
-        kt_page_text(page, KT_PAGE_WIDTH - KT_PAGE_RIGHT, page->y + height + 48, 1, step < 1 ? "time" : "time, min:s");
+        kt_page_text(page, KT_PAGE_WIDTH - KT_PAGE_RIGHT, page->y + height + 48, 1,
+                     step < 1                                  ? "time"
+                     : page->begin_s + page->duration_s < 3600 ? "time, min:s"
+                                                               : "time, h:min:s");
 }
 
 void

@@ -127,7 +127,7 @@ Test(edit_list, other_rates_count_every_number)
                 {",\"frame_rate\":14.985", 15000 / 1001.0, 15},
                 {",\"frame_rate\":11.94", 11.94, 12},
                 {",\"frame_rate\":28.3,\"variable_frame_rate\":true,\"frame_rates\":{\"nominal\":30.0}", 30, 30},
-                {",\"frame_rate\":28.3,\"variable_frame_rate\":true,\"frame_rates\":{\"nominal\":1000.0}", 28.3, 28}};
+                {",\"frame_rate\":28.3,\"variable_frame_rate\":true,\"frame_rates\":{\"nominal\":1000.0}", 30, 30}};
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
         kt_edit_list_t list = list_of(ROWS[i].technical, "\"scene_changes\":[]");
         cr_expect_float_eq(list.rate_hz, ROWS[i].rate, 1e-9, "%s: %g", ROWS[i].technical, list.rate_hz);
