@@ -1,6 +1,7 @@
 #include "coordinator/cli/analyze/edit_list.h"
 
 #include "coordinator/cli/analyze/formats.h"
+#include "coordinator/cli/film/changes.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -67,13 +68,6 @@ set_start(kt_edit_list_t *self, const json_t *document)
     self->start = (60 * minutes + s) * self->base + f - dropped * (minutes - minutes / 10);
 }
 
-static int
-compare_edits(const void *a, const void *b)
-{
-    const kt_edit_t *x = a, *y = b;
-    return (x->begin > y->begin) - (x->begin < y->begin);
-}
-
 static int64_t
 picture_at(const kt_edit_list_t *self, double seconds, double first_s)
 {
@@ -81,32 +75,11 @@ picture_at(const kt_edit_list_t *self, double seconds, double first_s)
     return fabs(at) < PICTURES_MAX ? llround(at) : 0;
 }
 
-// Where shots begin, unsorted, behind the first one.
-static void
-add_changes(kt_edit_list_t *self, const json_t *cuts, const json_t *soft, double first_s)
-{
-    for (size_t i = 0; i < kt_json_count(cuts); i++) {
-        double at = 0;
-        if (kt_json_number(kt_json_at(cuts, i), &at))
-            self->edits[self->n++] = (kt_edit_t){.begin = picture_at(self, at, first_s)};
-    }
-    for (size_t i = 0; i < kt_json_count(soft); i++) {
-        const json_t *one  = kt_json_at(soft, i);
-        const double  from = kt_json_f64(one, "from", NAN), to = kt_json_f64(one, "to", NAN);
-        kt_edit_t     edit = {.begin = picture_at(self, (from + to) / 2, first_s),
-                              .from  = picture_at(self, from, first_s),
-                              .to    = picture_at(self, to, first_s)};
-        snprintf(edit.change, sizeof edit.change, "%s", kt_json_str(one, "kind", "fade"));
-        self->edits[self->n++] = edit;
-    }
-}
-
-// In order, each at least one picture long, within the film.
+// Each at least one picture long, within the film.
 static void
 close_edits(kt_edit_list_t *self, int64_t pictures)
 {
     size_t kept = 1;
-    qsort(self->edits + 1, self->n - 1, sizeof *self->edits, compare_edits);
     for (size_t i = 1; i < self->n; i++)
         if (self->edits[i].begin > self->edits[kept - 1].begin && self->edits[i].begin < pictures)
             self->edits[kept++] = self->edits[i];
@@ -120,7 +93,6 @@ kt_edit_list_init(kt_edit_list_t *self, const json_t *document, char why[KT_EDIT
 {
     const json_t *video = kt_format_value(document, KT_FEATURE_TECHNICAL_has_video);
     const json_t *cuts  = kt_format_value(document, KT_FEATURE_VISUAL_scene_changes);
-    const json_t *soft  = kt_format_value(document, KT_FEATURE_VISUAL_transitions);
     const json_t *shots = kt_format_value(document, KT_FEATURE_VISUAL_shots);
     bool          there = false;
     *self               = (kt_edit_list_t){0};
@@ -134,17 +106,28 @@ kt_edit_list_init(kt_edit_list_t *self, const json_t *document, char why[KT_EDIT
                  kt_json_str(reasons, "scene_changes", kt_json_str(reasons, "visual", "")));
         return KT_ENOTFOUND;
     }
-    self->edits = calloc(1 + kt_json_count(cuts) + kt_json_count(soft), sizeof *self->edits);
-    if (!self->edits)
+    size_t       n       = 0;
+    kt_change_t *changes = kt_changes_of(document, &n);
+    self->edits          = changes ? calloc(1 + n, sizeof *self->edits) : NULL;
+    if (!self->edits) {
+        free(changes);
         return KT_ENOMEM;
+    }
     set_rate(self, document);
     set_start(self, document);
-    self->n               = 1;  // from the first picture on
-    const double  first_s = kt_json_f64(kt_json_at(shots, 0), "begin", 0);
-    const double  length  = number_at(document, KT_FEATURE_TECHNICAL_video_duration);
-    const int64_t pictures =
-        picture_at(self, isnan(length) ? number_at(document, KT_FEATURE_TECHNICAL_duration) : length, 0);
-    add_changes(self, cuts, soft, first_s);
+    self->n              = 1;  // from the first picture on
+    const double first_s = kt_json_f64(kt_json_at(shots, 0), "begin", 0);
+    const double length  = number_at(document, KT_FEATURE_TECHNICAL_video_duration);
+    const double seconds = isnan(length) ? number_at(document, KT_FEATURE_TECHNICAL_duration) : length;
+    for (size_t i = 0; i < n; i++) {
+        kt_edit_t *edit = &self->edits[self->n++];
+        edit->begin     = picture_at(self, changes[i].at_s, first_s);
+        edit->from      = picture_at(self, changes[i].from_s, first_s);
+        edit->to        = picture_at(self, changes[i].to_s, first_s);
+        memcpy(edit->change, changes[i].kind, sizeof edit->change);
+    }
+    free(changes);
+    const int64_t pictures = picture_at(self, seconds, 0);
     close_edits(self, pictures > 1 ? pictures : 1);
     return KT_OK;
 }

@@ -123,8 +123,8 @@ check_input(const kt_analyze_opts_t *self, const kt_cli_t *cli)
         return kt_cli_usage(cli, "--every belongs to -, the standard input");
     if (live && self->n_files > 1)
         return kt_cli_usage(cli, "- cannot be combined with other files");
-    if (live && (self->frames_dir || self->thumbnails_dir || is_edit_list(self)))
-        return kt_cli_usage(cli, "--frames, --thumbnails, -o edl and -o otio need a file, not -");
+    if (live && (self->frames_dir || self->thumbnails_dir))
+        return kt_cli_usage(cli, "--frames and --thumbnails need a file, not -");
     if (live && self->every_s > 0 && self->format != KT_ANALYZE_SUMMARY && self->format != KT_ANALYZE_JSONL)
         return kt_cli_usage(cli, "--every prints JSON lines (-o jsonl) only");
     return KT_EXIT_OK;

@@ -1,14 +1,16 @@
 #include "coordinator/cli/analyze/analyze.h"
 #include "coordinator/cli/analyze/summary.h"
+#include "coordinator/cli/film/changes.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { SPANS_SHOWN = 4, COLORS_SHOWN = 4, TEXTS_SHOWN = 12, WARNINGS_SHOWN = 8, LINE_BYTES = 1 << 14 };
 
 typedef struct film {
-    const json_t *technical, *visual;
+    const json_t *document, *technical, *visual;
 } film_t;
 
 // Appends the line's content; appends nothing if there is none.
@@ -182,36 +184,30 @@ score_line(kt_buf_t *out, const film_t *film)
     }
 }
 
-static size_t
-count_kind(const json_t *list, const char *kind)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < kt_json_count(list); i++)
-        n += strcmp(kt_json_str(kt_json_at(list, i), "kind", ""), kind) == 0;
-    return n;
-}
-
 static void
 shots_line(kt_buf_t *out, const film_t *film)
 {
-    static const char *const KINDS[][2] = {{"dissolve", "dissolves"}, {"fade", "fades"}, {"wipe", "wipes"}};
-    const json_t            *cuts       = kt_json_get(film->visual, "scene_changes");
-    const json_t            *soft       = kt_json_get(film->visual, "transitions");
+    static const char *const KINDS[][3] = {{"", "cut", "cuts"},
+                                           {"dissolve", "dissolve", "dissolves"},
+                                           {"fade", "fade", "fades"},
+                                           {"wipe", "wipe", "wipes"}};
     double length = kt_json_f64(film->technical, "video_duration", kt_json_f64(film->technical, "duration", NAN));
-    size_t n = kt_json_count(cuts), changes = n + kt_json_count(soft);
-    if (kt_json_kind(cuts) != KT_JSON_ARRAY)
+    size_t n      = 0;
+    if (kt_json_kind(kt_json_get(film->visual, "scene_changes")) != KT_JSON_ARRAY)
         return;
-    if (changes == 0) {
+    kt_change_t *changes = kt_changes_of(film->document, &n);
+    if (n == 0)
         kt_buf_str(out, "1: no change was found");
-        return;
-    }
-    kt_buf_fmt(out, "%zu, %.2f s on average: %zu %s", changes + 1, length / (double)(changes + 1), n,
-               n == 1 ? "cut" : "cuts");
-    for (size_t i = 0; i < sizeof KINDS / sizeof *KINDS; i++) {
-        size_t count = count_kind(soft, KINDS[i][0]);
+    else
+        kt_buf_fmt(out, "%zu, %.2f s on average: ", n + 1, length / (double)(n + 1));
+    for (size_t k = 0, shown = 0; changes && k < sizeof KINDS / sizeof *KINDS; k++) {
+        size_t count = 0;
+        for (size_t i = 0; i < n; i++)
+            count += strcmp(changes[i].kind, KINDS[k][0]) == 0;
         if (count > 0)
-            kt_buf_fmt(out, ", %zu %s", count, KINDS[i][count > 1]);
+            kt_buf_fmt(out, "%s%zu %s", shown++ ? ", " : "", count, KINDS[k][count == 1 ? 1 : 2]);
     }
+    free(changes);
 }
 
 static void
@@ -384,7 +380,8 @@ add_lines(kt_buf_t *out, const film_t *film, const char *title, bool color, cons
 void
 kt_summary_film(const json_t *document, bool color, kt_buf_t *out)
 {
-    film_t film = {kt_summary_group(document, KT_GROUP_TECHNICAL), kt_summary_group(document, KT_GROUP_VISUAL)};
+    film_t film = {document, kt_summary_group(document, KT_GROUP_TECHNICAL),
+                   kt_summary_group(document, KT_GROUP_VISUAL)};
     add_lines(out, &film, "technical", color, TECHNICAL, sizeof TECHNICAL / sizeof *TECHNICAL);
     add_lines(out, &film, "visual", color, VISUAL, sizeof VISUAL / sizeof *VISUAL);
 }

@@ -52,7 +52,8 @@ void                 kt_film_light(const kt_page_t *page);
 void                 kt_film_motion(const kt_page_t *page);
 void                 kt_film_marks(const kt_page_t *page);
 
-// Shots of the document as [begin, end) on the page: *n of them, at least one; free() it. NULL: out of memory.
+// Shots of the document as [begin, end): *n of them, at least one; a gradual change is halved. free() it. NULL: out of
+// memory.
 typedef struct kt_film_shot {
     double begin_s, end_s;
 } kt_film_shot_t;

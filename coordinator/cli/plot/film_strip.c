@@ -1,5 +1,6 @@
 // The strip of pictures and the shots below it. A film of few shots has pictures of each shot; one of many has two rows
 // of smaller pictures at even distances, the second one shifted by half a picture.
+#include "coordinator/cli/film/changes.h"
 #include "coordinator/cli/plot/film.h"
 
 #include <cairo.h>
@@ -17,35 +18,17 @@ static const struct {
 } CHANGES[] = {{"dissolve", {.89, .56, .12}}, {"fade", {.55, .25, .62}}, {"wipe", {.16, .58, .42}}};
 enum { N_CHANGES = sizeof CHANGES / sizeof *CHANGES };
 
-static int
-compare_shots(const void *a, const void *b)
-{
-    const kt_film_shot_t *x = a, *y = b;
-    return (x->begin_s > y->begin_s) - (x->begin_s < y->begin_s);
-}
-
-// A shot begins at a cut, or in the middle of a gradual change.
 kt_film_shot_t *
 kt_film_shots_of(const kt_page_t *page, size_t *n)
 {
-    const json_t   *cuts  = kt_format_value(page->document, KT_FEATURE_VISUAL_scene_changes);
-    const json_t   *soft  = kt_format_value(page->document, KT_FEATURE_VISUAL_transitions);
-    kt_film_shot_t *shots = calloc(1 + kt_json_count(cuts) + kt_json_count(soft), sizeof *shots);
-    if (!shots)
-        return NULL;
-    const double end_s = page->begin_s + page->duration_s;
-    shots[0].begin_s   = page->begin_s;
-    *n                 = 1;
-    for (size_t i = 0; i < kt_json_count(cuts); i++)
-        if (kt_json_number(kt_json_at(cuts, i), &shots[*n].begin_s))
-            (*n)++;
-    for (size_t i = 0; i < kt_json_count(soft); i++) {
-        const json_t *one     = kt_json_at(soft, i);
-        shots[(*n)++].begin_s = (kt_json_f64(one, "from", 0) + kt_json_f64(one, "to", 0)) / 2;
+    kt_change_t    *changes = kt_changes_of(page->document, n);
+    kt_film_shot_t *shots   = changes ? calloc(*n + 1, sizeof *shots) : NULL;
+    for (size_t i = 0; shots && i <= *n; i++) {
+        shots[i].begin_s = i > 0 ? changes[i - 1].at_s : page->begin_s;
+        shots[i].end_s   = i < *n ? changes[i].at_s : page->begin_s + page->duration_s;
     }
-    qsort(shots, *n, sizeof *shots, compare_shots);
-    for (size_t i = 0; i < *n; i++)
-        shots[i].end_s = i + 1 < *n ? shots[i + 1].begin_s : end_s;
+    (*n)++;
+    free(changes);
     return shots;
 }
 

@@ -55,8 +55,9 @@ Test(edit_list, cuts_become_whole_pictures_counted_from_the_first_picture)
 
 Test(edit_list, a_gradual_change_is_an_edit_in_its_middle_with_a_remark)
 {
-    kt_edit_list_t list = list_of(AT_25, "\"scene_changes\":[8.0],\"transitions\":[{\"kind\":\"dissolve\",\"from\":2.0,"
-                                         "\"to\":3.0}],\"shots\":[]");
+    kt_edit_list_t list =
+        list_of(AT_25, "\"scene_changes\":[3.0,8.0],\"transitions\":[{\"kind\":\"dissolve\",\"from\":2.0,"
+                       "\"to\":3.0}],\"shots\":[]");
     cr_assert_eq(list.n, 3);
     cr_assert_eq(list.edits[1].begin, 63);  // 62.5, rounded
     cr_assert_str_eq(list.edits[1].change, "dissolve");
@@ -171,8 +172,9 @@ Test(edit_list, a_file_without_pictures_or_shots_is_a_named_error)
 
 Test(edit_list, an_edl_has_an_event_per_shot)
 {
-    json_t  *document = film(",\"frame_rate\":29.97,\"video_duration\":10.0",
-                             "\"scene_changes\":[2.002],\"transitions\":[{\"kind\":\"fade\",\"from\":5.0,\"to\":6.0}]");
+    json_t *document =
+        film(",\"frame_rate\":29.97,\"video_duration\":10.0",
+             "\"scene_changes\":[2.002,6.0],\"transitions\":[{\"kind\":\"fade\",\"from\":5.0,\"to\":6.0}]");
     kt_buf_t out;
     kt_buf_init(&out, 1 << 16);
     cr_assert_eq(kt_format_edl(document, &out, why), KT_OK, "%s", why);

@@ -47,7 +47,7 @@ Test(summary, without_models_there_is_no_such_group)
     "\"rotation\":90,\"frame_rate\":29.97,\"frames\":3746,\"variable_frame_rate\":true,"                               \
     "\"frame_rates\":{\"nominal\":30,\"min\":14.9,\"max\":30.3},\"hdr\":\"hlg\",\"bit_depth\":10,"                     \
     "\"audio_duration\":120.0,\"video_duration\":125.0,\"quality_score\":0.5},\"visual\":{"                            \
-    "\"scene_changes\":[10.0,20.0],\"transitions\":[{\"kind\":\"dissolve\",\"from\":30,\"to\":31},"                    \
+    "\"scene_changes\":[10.0,20.0,31.0,51.0],\"transitions\":[{\"kind\":\"dissolve\",\"from\":30,\"to\":31},"          \
     "{\"kind\":\"fade\",\"from\":50,\"to\":51}],\"faces_detected\":2,\"sampled_times\":[1,2,3],"                       \
     "\"black_parts\":[{\"begin\":0,\"end\":59.996}],\"brightness\":0.25,"                                              \
     "\"text_regions\":[{\"start\":1,\"end\":2,\"kind\":\"caption\",\"text\":\"HE\\nLLO\"}]}}}"
