@@ -3,6 +3,21 @@
 #include "node/audio/track.h"
 #include "node/run/track.h"
 
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct audio {
+    kt_analysis_t *analysis;
+    uint32_t       options;            // of opts
+    char           why[KT_MEDIA_WHY];  // not "": the sound cannot be decoded
+} audio_t;
+
+static bool
+has_sound(const kt_media_info_t *media_info)
+{
+    return media_info->has_audio && !media_info->audio_why[0];
+}
+
 static bool
 audio_wanted(uint32_t options, const kt_media_info_t *media_info)
 {
@@ -16,10 +31,21 @@ audio_wanted(uint32_t options, const kt_media_info_t *media_info)
 static uint64_t
 audio_bytes(const kt_track_opts_t *opts, double seconds)
 {
-    if (!opts->media_info->has_audio)
+    if (!has_sound(opts->media_info))
         return 0;
     return kt_analysis_bytes(kt_plan_opts(opts->plan), seconds) +
            kt_audio_models_bytes(opts->models, opts->options, seconds);
+}
+
+static void
+audio_destroy(void **self_p)
+{
+    audio_t *self = *self_p;
+    if (!self)
+        return;
+    kt_analysis_destroy(&self->analysis);
+    free(self);
+    *self_p = NULL;
 }
 
 static kt_err_t
@@ -29,8 +55,8 @@ audio_new(void **self_p, const kt_track_opts_t *opts)
     kt_analysis_opts_t     analysis   = {
               .plan          = opts->plan,
               .device        = opts->device,
-              .rate_hz       = media_info->has_audio ? media_info->rate_hz : 0,
-              .channels      = media_info->has_audio ? media_info->channels : 0,
+              .rate_hz       = has_sound(media_info) ? media_info->rate_hz : 0,
+              .channels      = has_sound(media_info) ? media_info->channels : 0,
               .layout        = media_info->layout,
               .options       = opts->options,
               .models        = opts->models,
@@ -40,51 +66,59 @@ audio_new(void **self_p, const kt_track_opts_t *opts)
               .each_segment  = opts->each_segment,
               .context       = opts->context,
     };
-    kt_analysis_t *self = NULL;
-    kt_err_t       err  = kt_analysis_new(&self, &analysis);
-    *self_p             = self;
+    audio_t *self = calloc(1, sizeof *self);
+    if (!self)
+        return KT_ENOMEM;
+    self->options = opts->options;
+    memcpy(self->why, media_info->audio_why, sizeof self->why);
+    kt_err_t err = kt_analysis_new(&self->analysis, &analysis);
+    if (err)
+        audio_destroy((void **)&self);
+    *self_p = self;
     return err;
 }
 
 static kt_err_t
-audio_push(void *self, const kt_chunk_t *chunk)
+audio_push(void *state, const kt_chunk_t *chunk)
 {
-    return kt_analysis_push(self, chunk->audio.pcm, chunk->audio.frames);
+    audio_t *self = state;
+    return kt_analysis_push(self->analysis, chunk->audio.pcm, chunk->audio.frames);
 }
 
 static kt_err_t
-audio_finish(void *self, kt_document_t *document)
+audio_finish(void *state, kt_document_t *document)
 {
-    return kt_analysis_finish(self, document);
+    audio_t *self = state;
+    kt_err_t err  = kt_analysis_finish(self->analysis, document);
+    for (int f = 0; f < KT_FEATURES && !err && self->why[0]; f++) {
+        const kt_group_t group = kt_feature_desc((kt_feature_t)f)->group;
+        if (group != KT_GROUP_VISUAL && kt_group_option(group) & self->options)
+            kt_document_null(document, (kt_feature_t)f, self->why);
+    }
+    return err;
 }
 
 static kt_err_t
-audio_merge(void *self, void **next_p)
+audio_merge(void *state, void **next_p)
 {
-    kt_analysis_t *next = *next_p;
-    kt_err_t       err  = kt_analysis_merge(self, &next);
-    *next_p             = next;
+    audio_t *self = state, *next = *next_p;
+    kt_err_t err = kt_analysis_merge(self->analysis, &next->analysis);
+    if (!next->analysis)
+        audio_destroy(next_p);
     return err;
 }
 
 static void
-audio_stages(const void *self, kt_stage_fn *add, void *context)
+audio_stages(const void *state, kt_stage_fn *add, void *context)
 {
-    kt_stage_us_t stages;
-    kt_analysis_stages(self, &stages);
+    const audio_t *self = state;
+    kt_stage_us_t  stages;
+    kt_analysis_stages(self->analysis, &stages);
     add(context, "audio_resample", stages.resample);
     add(context, "audio_spectral", stages.spectral + stages.chroma);
     for (size_t m = 0; m < KT_MODULES; m++)
         if (stages.modules[m])
             add(context, kt_modules[m]->stage, stages.modules[m]);
-}
-
-static void
-audio_destroy(void **self_p)
-{
-    kt_analysis_t *self = *self_p;
-    kt_analysis_destroy(&self);
-    *self_p = NULL;
 }
 
 const kt_track_ops_t kt_audio_track = {

@@ -114,6 +114,8 @@ kt_tidy_media_info(kt_media_info_t *info)
 {
     kt_assert(kt_tidy_media_info_counts_ok(info));
     TIDY(info, INFO_MEMBERS);
+    if (info->rate_hz > KT_RATE_MAX_HZ || info->channels > KT_CHANNELS_MAX)
+        info->rate_hz = info->channels = 0;
     if (info->rotation >= 360 || info->rotation % 90)
         info->rotation = 0;
     for (uint32_t i = 0; i < info->stream_count; i++)

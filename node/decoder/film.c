@@ -118,15 +118,17 @@ kt_film_send(kt_film_t *self)
     kt_err_t         err = KT_OK;
     if (!(fabs(time_s) < TIME_MAX_S))
         time_s = NAN;
+    if (self->is_held && kt_times_correct(&self->times, time_s, &self->held_s))
+        self->held_flags |= KT_FRAME_NO_TIME;
     time_s = kt_times_next(&self->times, time_s, &guessed);
+    if (self->is_held && self->held_s - self->first_s > self->max_duration_s)
+        return KT_ETOOLONG;
     if (self->is_held)
         err = send_held(self, kt_sampler_take(&self->sampler, time_s));
     else
         self->sampler.begin_s = self->first_s = time_s;
     if (err)
         return err;
-    if (time_s - self->first_s > self->max_duration_s)
-        return KT_ETOOLONG;
     self->held_s          = time_s;
     self->held_duration_s = frame->pkt_duration > 0 ? (double)frame->pkt_duration * av_q2d(tick) : 0;
     self->held_flags      = frame_flags(self, frame) | (guessed ? KT_FRAME_NO_TIME : 0u);

@@ -2,13 +2,25 @@
 
 #include <math.h>
 
-// JITTER_S: steps back up to this are errors of single stamps; reordered pictures of 16 references at 24 Hz.
-static const double JITTER_S = 1, STEP_S = .04, FASTEST_HZ = 1000;
+// JITTER_S: steps back up to this are errors of single stamps; reordered pictures of 16 references at 24 Hz. LEAP_S: a
+// stamp that is further ahead is doubted.
+static const double JITTER_S = 1, LEAP_S = 10, STEP_S = .04, FASTEST_HZ = 1000;
 
 void
 kt_times_init(kt_times_t *self, double frame_rate_hz)
 {
     *self = (kt_times_t){.step_s = frame_rate_hz > 0 && frame_rate_hz <= FASTEST_HZ ? 1 / frame_rate_hz : STEP_S};
+}
+
+bool
+kt_times_correct(kt_times_t *self, double next_stamp_s, double *last_s)
+{
+    const double next = next_stamp_s + self->shift_s;
+    if (self->count < 2 || self->last_s < self->before_s + LEAP_S || !(next < self->last_s - JITTER_S) ||
+        !(next >= self->before_s - JITTER_S))
+        return false;
+    *last_s = self->last_s = self->before_s + self->step_s;
+    return true;
 }
 
 double
@@ -28,6 +40,7 @@ kt_times_next(kt_times_t *self, double stamp_s, bool *guessed)
         time     = self->last_s;
         *guessed = true;
     }
-    self->last_s = time;
+    self->before_s = first ? time : self->last_s;
+    self->last_s   = time;
     return time;
 }

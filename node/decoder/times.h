@@ -1,18 +1,23 @@
 // kt_times -- presentation times of pictures in seconds of the container's own time, which never decrease, whatever the
-// file states: missing stamps continue from those before, small steps back are held, and larger ones (a stamp that
-// wraps, a recording that was appended) shift what follows. Pure; one thread.
+// file states: missing stamps continue from those before, small steps back are held, larger ones (a stamp that wraps, a
+// recording that was appended) shift what follows, and a single stamp far ahead of its neighbours is taken for missing.
+// Pure; one thread.
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
 typedef struct kt_times {
-    double   step_s;  // from one picture to the next, where nothing else is known
-    double   last_s, shift_s;
+    double   step_s;            // from one picture to the next, where nothing else is known
+    double   before_s, last_s;  // of the last two pictures
+    double   shift_s;
     uint64_t count;
 } kt_times_t;
 
 void kt_times_init(kt_times_t *self, double frame_rate_hz);  // 0: unknown
+// Once the stamp of the next picture is known, before kt_times_next for it: whether the last time was that of a single
+// wrong stamp. Then *last_s is the right one.
+bool kt_times_correct(kt_times_t *self, double next_stamp_s, double *last_s);
 // The time of the next picture in the order of presentation. stamp_s: NAN if there is none. *guessed: it is not the
 // file's own.
 double kt_times_next(kt_times_t *self, double stamp_s, bool *guessed);

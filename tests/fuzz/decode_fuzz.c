@@ -41,6 +41,35 @@ check_text(const char *text, size_t capacity)
     kt_assert(length < capacity && kt_text_is_utf8(text, length));
 }
 
+// Every byte that a track may read is there.
+static void
+touch_planes(const kt_yuv_t *yuv)
+{
+    static volatile unsigned sum;
+    for (uint32_t y = 0; y < yuv->height; y++)
+        sum += yuv->y[y * yuv->y_stride] + yuv->y[y * yuv->y_stride + yuv->width - 1];
+    for (uint32_t y = 0; y < (yuv->height + 1) / 2; y++)
+        sum += yuv->u[y * yuv->c_stride] + yuv->v[y * yuv->c_stride + (yuv->width + 1) / 2 - 1];
+}
+
+static void
+check_picture(const kt_video_frame_t *p)
+{
+    static double   last_s;
+    static uint64_t next;
+    kt_assert(p->index == 0 || (p->index == next && p->time_s >= last_s));
+    next   = p->index + 1;
+    last_s = p->time_s;
+    kt_assert(isfinite(p->time_s) && p->small.width >= 1 && p->small.width <= KT_SMALL_MOST);
+    kt_assert(p->n_vectors <= KT_VECTORS_MAX && (p->vectors || p->n_vectors == 0));
+    kt_assert(((p->flags & KT_FRAME_SAMPLED) != 0) == (p->whole.width > 0));
+    for (size_t i = 0; i < p->n_vectors; i++)
+        kt_assert(p->vectors[i].backward <= 1);
+    touch_planes(&p->small);
+    if (p->whole.width > 0)
+        touch_planes(&p->whole);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
@@ -55,7 +84,8 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     kt_err_t err = kt_decode_media_info(decode, &facts);
     if (!err) {
         kt_assert(facts.tag_count <= KT_MEDIA_TAGS && isfinite(facts.duration_s) && facts.duration_s >= 0);
-        kt_assert(!facts.has_audio || (facts.channels >= 1 && facts.channels <= KT_CHANNELS_MAX && facts.rate_hz >= 1));
+        kt_assert(!facts.has_audio || facts.audio_why[0] || (facts.channels >= 1 && facts.rate_hz >= 1));
+        kt_assert(facts.channels <= KT_CHANNELS_MAX && facts.rate_hz <= KT_RATE_MAX_HZ);
         check_text(facts.container, sizeof facts.container);
         check_text(facts.audio_codec, sizeof facts.audio_codec);
         for (size_t i = 0; i < facts.tag_count; i++)
@@ -64,6 +94,8 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     for (int reads = 0; !err && piece.kind != KT_DECODED_END && reads < READS_MAX; reads++) {
         err = kt_decode_read(decode, &piece);
         kt_assert(err || piece.frames * facts.channels * sizeof *piece.pcm <= KT_RING_SLOT_BYTES);
+        if (!err && piece.kind == KT_DECODED_PICTURE)
+            check_picture(&piece.picture);
     }
     kt_assert(!err || *kt_decode_why(decode));
     kt_decode_close(&decode);
@@ -82,6 +114,26 @@ add_packet(kt_buf_t *out, const kt_decode_record_t *record, const void *descript
         kt_buf_add(out, description, more);
 }
 
+static void
+add_picture(kt_buf_t *out, uint32_t index, unsigned number)
+{
+    const kt_decode_picture_t picture = {.index        = index,
+                                         .time_s       = .04 * index,
+                                         .flags        = index % 2 ? KT_FRAME_SAMPLED : KT_FRAME_KEY,
+                                         .whole_factor = 1,
+                                         .width        = 320,
+                                         .height       = 100 + number % 300,
+                                         .whole_width  = 640 + number % 640,
+                                         .whole_height = 360,
+                                         .large_slot   = KT_RING_SLOTS + index % KT_LARGE_SLOTS,
+                                         .has_vectors  = number % 2,
+                                         .vectors      = number % 2 ? number % 500 : 0};
+    const size_t              bytes =
+        kt_vectors_offset(picture.width, picture.height) + picture.vectors * sizeof(kt_motion_vector_t);
+    add_packet(out, &(kt_decode_record_t){.kind = KT_DECODE_PICTURE, .slot = index, .bytes = (uint32_t)bytes}, &picture,
+               sizeof picture);
+}
+
 static uint8_t *
 fuzz_seed(unsigned number, size_t *length)
 {
@@ -94,6 +146,8 @@ fuzz_seed(unsigned number, size_t *length)
     add_packet(&out, &(kt_decode_record_t){.kind = KT_DECODE_MEDIA_INFO}, &facts, KT_MEDIA_INFO_BYTES(1));
     add_packet(&out, &(kt_decode_record_t){.kind = KT_DECODE_PCM, .slot = number % 4, .bytes = 4096 * facts.channels},
                NULL, 0);
+    for (uint32_t i = 0; i < number % 4; i++)
+        add_picture(&out, i, number);
     if (number % 3 == 0)
         add_packet(&out, &(kt_decode_record_t){.kind = KT_DECODE_FAULT, .code = KT_EDAMAGED, .why = "why"}, NULL, 0);
     else if (number % 3 == 1)

@@ -94,6 +94,20 @@ Test(track_ops, a_film_without_audio_needs_no_memory_and_gets_reasons)
     free(text);
 }
 
+Test(track_ops, sound_that_cannot_be_decoded_gives_its_reason)
+{
+    static const kt_media_info_t broken = {
+        .has_audio = true, .rate_hz = RATE, .channels = 2, .layout = "stereo", .audio_why = "no decoder for it"};
+    void *track = open_track(&broken, KT_OPTION_ALL & ~KT_OPTION_MIR);
+    char *text  = finish_track(track, KT_OPTION_ALL & ~KT_OPTION_MIR);
+    cr_assert_eq(bytes_of(&broken, 60), 0);
+    cr_assert_not_null(strstr(text, "\"spectral\":\"no decoder for it\""), "%s", text);
+    cr_assert_not_null(strstr(text, "\"quality\":\"no decoder for it\""), "%s", text);
+    cr_assert_null(strstr(text, "\"mir\":\"no decoder for it\""), "%s", text);
+    ops->destroy(&track);
+    free(text);
+}
+
 Test(track_ops, it_is_requested_by_the_options_of_its_features)
 {
     cr_assert_not(ops->wanted(0, &AUDIO));

@@ -1,0 +1,118 @@
+// Times and samples of pictures, without a file.
+#include "node/decoder/sampler.h"
+#include "node/decoder/times.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+
+// NAN: no stamp. A time that is not its stamp is a guess, unless the stream has begun anew.
+static void
+expect_times(double rate_hz, const double *stamps, const double *times, size_t n)
+{
+    kt_times_t self;
+    kt_times_init(&self, rate_hz);
+    for (size_t i = 0; i < n; i++) {
+        bool   guessed;
+        double time = kt_times_next(&self, stamps[i], &guessed);
+        cr_expect_float_eq(time, times[i], 1e-9, "%zu: %g, not %g", i, time, times[i]);
+        cr_expect(guessed == !(time == stamps[i]) || self.shift_s > 0, "%zu", i);
+    }
+}
+
+#define EXPECT_TIMES(rate_hz, stamps, times) expect_times(rate_hz, stamps, times, sizeof(stamps) / sizeof *(stamps))
+
+Test(times, those_that_ascend_are_kept)
+{
+    static const double stamps[] = {-.5, -.46, 0, 7, 7, 1000};
+    EXPECT_TIMES(25, stamps, stamps);
+}
+
+Test(times, missing_ones_continue_by_the_rate)
+{
+    static const double stamps[] = {NAN, NAN, 3, NAN, NAN, 3.5}, times[] = {0, .1, 3, 3.1, 3.2, 3.5};
+    EXPECT_TIMES(10, stamps, times);
+    static const double none[] = {NAN, NAN}, slow[] = {0, .04};
+    EXPECT_TIMES(0, none, slow);
+}
+
+Test(times, small_steps_back_are_held)
+{
+    static const double stamps[] = {1, 1.2, 1.1, 1.3}, times[] = {1, 1.2, 1.2, 1.3};
+    EXPECT_TIMES(10, stamps, times);
+}
+
+Test(times, a_stream_that_begins_anew_continues)
+{
+    static const double stamps[] = {95443, 95443.1, .2, .3, .1, 0, 0},
+                        times[]  = {95443, 95443.1, 95443.2, 95443.3, 95443.3, 95443.3, 95443.3};
+    EXPECT_TIMES(10, stamps, times);
+}
+
+Test(times, a_single_stamp_far_ahead_is_taken_for_missing)
+{
+    static const double stamps[] = {1, 1.1, 5000, 1.3, 1.4}, times[] = {1, 1.1, 1.2, 1.3, 1.4};
+    kt_times_t          self;
+    double              last = 0;
+    kt_times_init(&self, 10);
+    for (size_t i = 0; i < 5; i++) {
+        bool guessed;
+        cr_expect_eq(kt_times_correct(&self, stamps[i], &last), i == 3);
+        if (i == 3)
+            cr_expect_float_eq(last, times[2], 1e-9);
+        const double time = kt_times_next(&self, stamps[i], &guessed);
+        cr_expect(i == 2 || fabs(time - times[i]) < 1e-9, "%zu: %g", i, time);
+    }
+}
+
+static size_t
+count_taken(kt_sampler_t *self, double step_s, size_t pictures, size_t *last)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < pictures; i++)
+        if (kt_sampler_take(self, step_s * (double)(i + 1))) {
+            n++;
+            *last = i;
+        }
+    return n;
+}
+
+Test(sampler, a_picture_is_taken_when_a_middle_is_shown)
+{
+    kt_sampler_t self;
+    size_t       last = 0;
+    kt_sampler_init(&self, 0, 10, 1, 300);
+    cr_expect_eq(kt_sampler_due_s(&self), .5);
+    cr_expect_not(kt_sampler_take(&self, .5), "the next one is shown from then on");
+    cr_expect(kt_sampler_take(&self, .6));
+    cr_expect_not(kt_sampler_take(&self, 1.5));
+    cr_expect(kt_sampler_take(&self, 7.2), "one for many middles");
+    cr_expect_eq(kt_sampler_due_s(&self), 7.5);
+    kt_sampler_init(&self, 0, 10, 1, 300);
+    cr_expect_eq(count_taken(&self, .04, 250, &last), 10);
+    cr_expect_eq(last, 237);  // shown from 9.48 to 9.52
+}
+
+Test(sampler, the_number_is_bounded_whatever_the_length)
+{
+    kt_sampler_t self;
+    size_t       last = 0;
+    kt_sampler_init(&self, 0, 7200, 1, 300);
+    cr_expect_eq(self.interval_s, 24);
+    cr_expect_eq(count_taken(&self, .04, 7200 * 25, &last), 300);
+    kt_sampler_init(&self, 0, 0, 1, 300);
+    size_t n = count_taken(&self, .04, 7200 * 25, &last);
+    cr_expect(n > 300 && n <= 300 * 6, "%zu", n);
+    kt_sampler_init(&self, 0, 10, 1, 300);  // it says ten seconds
+    n = count_taken(&self, .04, 7200 * 25, &last);
+    cr_expect(n > 300 && n <= 300 * 6, "%zu", n);
+}
+
+Test(sampler, nothing_is_taken_where_nothing_is_asked_for)
+{
+    kt_sampler_t self;
+    kt_sampler_init(&self, 0, 10, 0, 300);
+    cr_expect_not(kt_sampler_take(&self, 1e9));
+    kt_sampler_init(&self, 0, 10, 1, 0);
+    cr_expect_not(kt_sampler_take(&self, 1e9));
+    cr_expect(isinf(kt_sampler_due_s(&self)));
+}
