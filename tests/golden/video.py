@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Cuts of films whose content is known.
+"""Cuts and the order of measures, on films whose content is known; tests/truth's scorer judges.
 
 Cuts have the presentation time of the first picture of the new shot, as ffprobe lists it, in the container's own time:
 with B-frames, a variable rate, edit lists, negative and missing time stamps and those that wrap.
@@ -11,6 +11,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import films  # noqa: E402
 from harness import expect, kithara, main, test  # noqa: E402
+from truthscore import judge  # noqa: E402
 
 EXACT_S = 1e-4  # times in the message have nine digits
 CUTS_F1 = .97  # what is required of the generated set
@@ -70,6 +71,36 @@ def cuts_have_the_time_of_the_first_picture_of_the_new_shot(folder):
     score = 2 * hits / (answers + sum(map(len, truth.values())))
     print(f"        F1 {score:.3f} of {sum(map(len, truth.values()))} cuts in {len(truth)} films")
     expect(score >= CUTS_F1, "\n        ".join(["", *wrong]))
+
+
+def ladder(folder, metric, path, steps, make):
+    """Films of rising `steps`; the row of the scorer's list."""
+    names = []
+    for i, step in enumerate(steps):
+        frames, options = make(step)
+        names.append(films.encode(folder / f"{metric}_{i}.mp4", frames, options=options).name)
+    return {"metric": metric, "path": path, "files": names, "truth": list(range(len(steps)))}
+
+
+@test
+def measures_rise_with_what_they_measure(folder):
+    still = films.picture(7, *films.SIZE, grain=3)
+    camera = films.Camera(11, speed=2, grain=0)  # coding takes noise away before it takes detail away
+    clean = [camera(i) for i in range(40)]
+    quality, look = "features.technical.quality_score", "features.visual."
+    rows = [
+        ladder(folder, "brightness", look + "brightness", (.3, .55, .8, 1), lambda s: ([films.mix(still, still * 0, 1 - s)] * 25, films.X264)),
+        ladder(folder, "contrast", look + "contrast", (.2, .45, .7, 1), lambda s: ([films.mix(still, still * 0 + 110, 1 - s)] * 25, films.X264)),
+        ladder(folder, "saturation", look + "saturation", (0, .35, .7, 1), lambda s: ([still] * 25, (*films.X264, "-vf", f"hue=s={s}"))),
+        ladder(folder, "motion", look + "motion_vectors", (0, 1, 3, 6),
+               lambda s: (list(map(films.Camera(11, speed=s, grain=3), range(40))), films.X264)),
+        ladder(folder, "blur", quality, (6, 3, 1.5, 0), lambda s: (clean, (*films.X264, *(("-vf", f"gblur=sigma={s}") if s else ())))),
+        ladder(folder, "coding", quality, (50, 42, 34, 20), lambda s: (clean, (*films.X264, "-crf", str(s)))),
+    ]
+    found = messages(folder, [folder / name for row in rows for name in row["files"]])
+    wrong = [(name, value) for name, value, *_ in judge.orderings({"orderings": rows}, found) if value != 1]
+    values = {row["metric"]: [judge.number(judge.dig(found[f], row["path"])) for f in row["files"]] for row in rows}
+    expect(not wrong, f"{wrong}: {values}")
 
 
 if __name__ == "__main__":
