@@ -13,6 +13,9 @@ enum { BYTES = 64 * 1024 };
 
 static unsigned char bytes[BYTES];
 
+static const unsigned char AUDIO[]  = {0xff, 0xfd, 0x80, 0};  // layer II
+static const unsigned char PACKET[] = {0x47, 0x41, 0, 0x10};
+
 static kt_err_t
 sniff_bytes(const void *data, size_t length, kt_sniffed_t *out)
 {
@@ -42,7 +45,7 @@ fill_with_mpeg_audio(void)
 {
     memset(bytes, 0, BYTES);
     for (size_t at = 0; at + 4 < BYTES; at += 417)
-        memcpy(bytes + at, "\xff\xfd\x80\x00", 4);
+        memcpy(bytes + at, AUDIO, sizeof AUDIO);
 }
 
 static const unsigned char PACK_1[] = {0, 0, 1, 0xba, 0x21, 0, 1, 0, 1, 0xc3, 0x33, 0x67, 0, 0, 1, 0xbb, 0, 9};
@@ -88,7 +91,7 @@ fill_with_packets(size_t size, size_t at)
 {
     fill_with_mpeg_audio();
     for (; at + 4 < BYTES; at += size)
-        memcpy(bytes + at, "\x47\x41\x00\x10", 4);
+        memcpy(bytes + at, PACKET, sizeof PACKET);
 }
 
 Test(sniff, transport_packets_of_each_size_are_found_wherever_they_begin)
@@ -110,7 +113,7 @@ Test(sniff, four_packets_are_too_few)
     size_t offset;
     memset(bytes, 0, BYTES);
     for (size_t i = 0; i < 4; i++)
-        memcpy(bytes + i * 188, "\x47\x41\x00\x10", 4);
+        memcpy(bytes + i * 188, PACKET, sizeof PACKET);
     cr_expect_eq(kt_mpeg_system_find(bytes, 4 * 188, &offset), KT_MPEG_SYSTEM_NONE);
     memset(bytes, 'G', BYTES);  // text that has the synchronisation byte everywhere
     cr_expect_eq(kt_mpeg_system_find(bytes, BYTES, &offset), KT_MPEG_SYSTEM_NONE);
@@ -164,6 +167,7 @@ Test(sniff, a_playlist_before_transport_packets_is_a_playlist)
     kt_sniffed_t out;
     fill_with_packets(188, 188);
     memset(bytes, '\n', 188);
-    memcpy(bytes, "#EXTM3U\nfile:///etc/hostname\n", 29);
+    const char list[] = "#EXTM3U\nfile:///etc/hostname\n";
+    memcpy(bytes, list, sizeof list - 1);
     cr_expect_eq(sniff_bytes(bytes, BYTES, &out), KT_EPLAYLIST);
 }
