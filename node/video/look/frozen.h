@@ -12,6 +12,8 @@ typedef struct kt_frozen {
     const kt_block_ops_t *ops;
     uint8_t              *luma;  // [height][width], of the first picture of the part
     uint32_t              width, height;
+    double                pulse_s;  // when a still was last coded anew
+    uint32_t              pulses;   // without a quiet second between them
 } kt_frozen_t;
 
 void kt_frozen_fini(kt_frozen_t *self);

@@ -126,6 +126,23 @@ Test(look, a_frozen_part_bears_noise_and_ends_with_a_small_movement)
     film_free(&film);
 }
 
+// At key frames all of the picture changes a little; grain changes it all the time.
+Test(look, a_still_that_is_coded_anew_stays_frozen_and_grain_does_not)
+{
+    for (int every = 1; every < 100; every += 49) {
+        film_begin(&film, &kt_video_look);
+        for (int i = 0; i < 150; i++) {
+            for (int k = 0; k < (int)sizeof film.y; k++)
+                film.y[k / FILM_WIDTH][k % FILM_WIDTH] =
+                    (uint8_t)(100 + ((unsigned)(i / every) * 7919U + (unsigned)k * 104729U) % 31 / 10);
+            film_picture(&film, i / 25.0);
+        }
+        film_end(&film, 6);
+        expect_parts("frozen_parts", every == 1 ? 0 : 1, 0, 6);
+        film_free(&film);
+    }
+}
+
 Test(look, one_picture_that_is_shown_long_is_a_frozen_part)
 {
     film_begin(&film, &kt_video_look);

@@ -129,6 +129,22 @@ Test(motion, pictures_that_are_stored_twice_do_not_change_the_speed)
     film_free(&film);
 }
 
+Test(motion, nothing_is_counted_across_a_cut)
+{
+    film_begin(&film, &kt_video_motion);
+    for (int i = 0; i < 100; i++) {
+        look_at(i < 50 ? 0 : 5000, i < 50 ? 0 : 2000, i < 50 ? 1 : 3);
+        for (int row = 0; row < FILM_HEIGHT && i >= 50; row++)
+            for (int x = 0; x < FILM_WIDTH; x++)
+                film.y[row][x] = (uint8_t)(250 - film.y[row][x] / 2);
+        film_picture(&film, i / (double)RATE);
+    }
+    film_end(&film, 100.0 / RATE);
+    cr_expect_eq(kt_json_count(kt_json_get(film.visual, "shots")), 2);
+    expect_near("motion", value("motion"), 0, 1e-9);
+    film_free(&film);
+}
+
 Test(motion, the_picture_is_turned_before_its_movement_is_told)
 {
     const kt_media_info_t turned = {.width = 1280, .height = 720, .rotation = 90, .pixel_aspect_ratio = 1};
