@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { AHEAD = 10, NEAR = 2, TRANSITIONS_MAX = 2000 };
+enum { NEAR = 2, TRANSITIONS_MAX = 2000 };
 
-// A picture is decided when AHEAD different ones follow it, or this long after it.
+// A picture is decided this long after it, or when half of the history follows it.
 static const double wait_s = 0.8;
 // Two cuts are one when they are this near in time, or at most NEAR different pictures and the second time apart.
 static const double near_s = 0.1, near_pictures_s = 0.25;
@@ -29,6 +29,7 @@ struct kt_shots {
         float    score;  // 0: none
     } best;              // cut that a near one may still replace
     kt_shot_list_t list;
+    size_t         settled;  // the first of the list, which nothing changes any more
 };
 
 kt_err_t
@@ -94,7 +95,8 @@ decide_cuts(kt_shots_t *self, bool closing)
     const uint64_t count = self->history.count;
     kt_err_t       err   = KT_OK;
     for (; !err && self->decided < count; self->decided++) {
-        if (!closing && self->decided + AHEAD >= count && self->now_s - time_of(self, self->decided) < wait_s)
+        if (!closing && count - self->decided < KT_SHOT_HISTORY / 2 &&
+            self->now_s - time_of(self, self->decided) < wait_s)
             break;
         err = decide(self, self->decided);
     }
@@ -128,9 +130,14 @@ kt_shots_push(kt_shots_t *self, const kt_video_picture_t *picture)
     kt_shot_history_push(&self->history, frame, picture->stats);
     kt_shot_samples_push(&self->graduals.samples, kt_shot_history_at(&self->history, self->history.count - 1),
                          frame->index, frame->time_s);
-    if ((err = decide_cuts(self, false)))
+    if ((err = decide_cuts(self, false)) ||
+        (err = kt_graduals_decide(&self->graduals, decided_s(self), false, &self->list)))
         return err;
-    return kt_graduals_decide(&self->graduals, decided_s(self), false, &self->list);
+    const double settled_s = kt_graduals_settled_s(&self->graduals);
+    while (self->settled < self->list.count &&
+           (self->settled == 0 || self->list.shot[self->settled].begin_s < settled_s))
+        self->settled++;
+    return KT_OK;
 }
 
 void
@@ -138,6 +145,7 @@ kt_shots_close(kt_shots_t *self)
 {
     if (self->ready && decide_cuts(self, true) == KT_OK)
         (void)!kt_graduals_decide(&self->graduals, self->now_s, true, &self->list);
+    self->settled = self->list.count;
 }
 
 // NULL: out of memory.
@@ -180,7 +188,7 @@ kt_shots_write(const kt_shots_t *self, kt_document_t *document)
 size_t
 kt_shots_count(const kt_shots_t *self)
 {
-    return self->list.count;
+    return self->settled;
 }
 
 const kt_shot_t *
@@ -192,5 +200,6 @@ kt_shots_at(const kt_shots_t *self, size_t i)
 size_t
 kt_shots_find(const kt_shots_t *self, double time_s)
 {
-    return kt_shot_list_find(&self->list, time_s);
+    const size_t found = kt_shot_list_find(&self->list, time_s);
+    return found < self->settled || found == 0 ? found : self->settled - 1;
 }

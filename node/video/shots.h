@@ -1,6 +1,7 @@
-// kt_shots -- where shots begin: cuts, fades, dissolves and wipes, decided while pictures arrive. A cut is decided when
-// the pictures that follow it have been seen, so the list ends some pictures before the last one that was pushed; the
-// bound is KT_SHOTS_DELAY_S. One thread; the others read.
+// kt_shots -- where shots begin: cuts, fades, dissolves and wipes, decided while pictures arrive. A shot is entered
+// when the pictures that follow its begin have been seen, and then stays as it is: the list ends at most
+// KT_SHOTS_DELAY_S before the last picture that was pushed (of films with fewer than five pictures per second, some
+// pictures more). One thread; the others read.
 //
 // Times are presentation times of the first picture of the new shot, in the container's own time; after a gradual
 // change of the first one that shows it alone. What is compared, and why, is described at the top of shots.c.
@@ -9,7 +10,7 @@
 #include "node/video/modules.h"
 #include "node/video/shots/shot.h"
 
-#define KT_SHOTS_DELAY_S 4.0
+#define KT_SHOTS_DELAY_S 6.0
 
 KT_MUST_USE kt_err_t kt_shots_new(kt_shots_t **self_p, const kt_video_stream_t *stream);  // KT_ENOMEM
 void                 kt_shots_destroy(kt_shots_t **self_p);

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HELD = 6 };  // pictures that wait; when there is one more, the oldest is decided by what is known
+enum { HELD = 8 };  // pictures that wait; when there is one more, the oldest is decided by what is known
 
 typedef struct looker {
     kt_video_stream_t stream;

@@ -1,10 +1,14 @@
 #include "node/video/shots/cuts.h"
 
 #include <math.h>
+#include <stdbool.h>
 
-enum { AGAIN_MOST = 10 };
+enum { AGAIN_MOST = 12, FAR_STEP = 2 };
 
-static const double again_s = 0.3;  // flashes are shorter
+// Flashes are shorter than the first; explosions, which are brighter than what they hide by a number of 8-bit steps, or
+// have less contrast by a factor, than the second.
+static const double again_s = 0.3, explosion_s = 0.8;
+static const float  brighter = 15, fainter = 0.6f;
 
 static float
 least(float a, float b)
@@ -29,22 +33,27 @@ second_change(const kt_shot_history_t *history, uint64_t first, uint64_t n)
     return second;
 }
 
-static float
-returns(const kt_shot_history_t *h, uint64_t serial, uint64_t before, uint64_t after)
+static bool
+hides(const kt_shot_picture_t *covered, const kt_shot_picture_t *cover)
 {
-    const kt_shot_picture_t *last = kt_shot_history_at(h, serial - 1), *now = kt_shot_history_at(h, serial);
-    float                    result = 1;
-    for (uint64_t j = 1; j <= after && j <= AGAIN_MOST; j++) {
-        const kt_shot_picture_t *later = kt_shot_history_at(h, serial + j);
-        if (later->time_s - now->time_s > again_s)
+    return cover->mean > covered->mean + brighter || cover->contrast < fainter * covered->contrast;
+}
+
+// Least difference of the picture before the cut to those after it, or of the one after it to those before it.
+static float
+returns(const kt_shot_history_t *h, uint64_t serial, uint64_t n, int direction)
+{
+    const kt_shot_picture_t *fixed = kt_shot_history_at(h, direction > 0 ? serial - 1 : serial),
+                            *other = kt_shot_history_at(h, direction > 0 ? serial : serial - 1);
+    const double limit_s           = hides(fixed, other) ? explosion_s : again_s;
+    float        result            = 1;
+    uint64_t     distance          = 1;
+    for (int i = 0; i < AGAIN_MOST && distance <= n; i++) {
+        const kt_shot_picture_t *far = kt_shot_history_at(h, direction > 0 ? serial + distance : serial - 1 - distance);
+        if (fabs(far->time_s - other->time_s) > limit_s)
             break;
-        result = least(result, kt_shot_difference(last, later, &h->size));
-    }
-    for (uint64_t i = 1; i <= before && i <= AGAIN_MOST; i++) {
-        const kt_shot_picture_t *earlier = kt_shot_history_at(h, serial - 1 - i);
-        if (last->time_s - earlier->time_s > again_s)
-            break;
-        result = least(result, kt_shot_difference(earlier, now, &h->size));
+        result = least(result, kt_shot_difference(fixed, far, &h->size));
+        distance += fabs(far->time_s - other->time_s) > again_s ? FAR_STEP : 1;
     }
     return result;
 }
@@ -57,19 +66,17 @@ kt_cut_evidence(const kt_shot_history_t *h, uint64_t serial, kt_cut_evidence_t *
                    after  = ahead < KT_CUT_AFTER ? ahead : KT_CUT_AFTER;
     const float left = second_change(h, serial - before, before), right = second_change(h, serial + 1, after);
     *out = (kt_cut_evidence_t){.change = kt_shot_history_change(h, serial), .around = left > right ? left : right};
-    out->apart = out->colour = 1;
-    out->level               = 1e3f;
+    out->apart = out->colour = out->luma = 1;
     for (uint64_t i = 0; i <= 1 && i <= before; i++)
         for (uint64_t j = 0; j <= 1 && j <= after; j++) {
             const kt_shot_picture_t *a = kt_shot_history_at(h, serial - 1 - i), *b = kt_shot_history_at(h, serial + j);
-            const float              contrast = a->contrast > b->contrast ? a->contrast : b->contrast;
-            out->apart                        = least(out->apart, kt_shot_difference(a, b, &h->size));
-            out->colour                       = least(out->colour, kt_shot_colour_difference(a, b));
-            out->level = least(out->level, kt_shot_level_difference(a, b, &h->size) / (contrast + 1));
+            out->apart  = least(out->apart, kt_shot_difference(a, b, &h->size));
+            out->colour = least(out->colour, kt_shot_colour_difference(a, b));
+            out->luma   = least(out->luma, kt_shot_luma_difference(a, b, &h->size));
         }
     out->again = 1;
     if (kt_cut_score(out) > 0)  // else nothing that returns could make it less of a cut
-        out->again = returns(h, serial, behind, ahead);
+        out->again = least(returns(h, serial, ahead, 1), returns(h, serial, behind, -1));
 }
 
 // Logistic regression; tests/truth/fit/shots_fit.py fits it.
@@ -77,6 +84,5 @@ float
 kt_cut_score(const kt_cut_evidence_t *e)
 {
     const float apart = least(e->change, e->apart), again = least(e->again, apart + 0.05f);
-    return -9.35f - 1.94f * e->change + 13.16f * apart + 12.73f * again - 14.62f * e->around +
-           0.80f * log1pf(e->level) + 5.72f * sqrtf(e->colour) - 8.37f * apart * e->around;
+    return -9.5f + 4.60f * apart + 10.84f * again - 17.35f * e->around + 5.84f * e->luma + 6.05f * sqrtf(e->colour);
 }

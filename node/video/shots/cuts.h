@@ -10,7 +10,7 @@ typedef struct kt_cut_evidence {
     float again;   // least difference of the picture before to those of the next moments, and of this one to those of
                    // the moments before: what returns is a flash
     float colour;  // least difference of the colours of the pictures of `apart`
-    float level;   // the same of their levels, 8-bit steps, relative to the contrast
+    float luma;    // the same of kt_shot_luma_difference
 } kt_cut_evidence_t;
 
 enum { KT_CUT_BEFORE = 6, KT_CUT_AFTER = 6 };  // pictures on either side that evidence uses, where there are as many

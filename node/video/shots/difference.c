@@ -1,5 +1,6 @@
 #include "node/video/shots/difference.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #ifdef __SSE2__
@@ -158,6 +159,19 @@ kt_shot_colour_difference(const kt_shot_picture_t *a, const kt_shot_picture_t *b
     for (int c = 0; c < KT_IMAGE_COLOURS; c++)
         sum += (uint32_t)abs(a->colour[c] - b->colour[c]);
     return (float)sum / (2 * 65535.f);
+}
+
+float
+kt_shot_luma_difference(const kt_shot_picture_t *a, const kt_shot_picture_t *b, const kt_shot_size_t *size)
+{
+    static const float least_deviation = 2;  // 8-bit steps; less is noise
+    const size_t       n               = (size_t)size->width * size->height;
+    const float        scale_a         = 1 / (a->deviation > least_deviation ? a->deviation : least_deviation),
+                scale_b                = 1 / (b->deviation > least_deviation ? b->deviation : least_deviation);
+    float sum                          = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += fabsf(((float)a->luma[i] - a->mean) * scale_a - ((float)b->luma[i] - b->mean) * scale_b);
+    return n ? sum / (float)n : 0;
 }
 
 static uint64_t

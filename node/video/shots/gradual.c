@@ -5,6 +5,10 @@
 static const double windows_s[KT_GRADUAL_WINDOWS] = {0.3, 0.5, 0.8, 1.3, 2.1};
 static const double side_most_s                   = 0.7;
 
+// What returns within this time has changed by less than this part of what lies between.
+static const double passing_s = 1.2;
+static const float  same      = 0.6f;
+
 // Mixtures outside these limits are none: ends that differ too little, or in a part of the picture only (a graphic that
 // appears; black bars are a quarter), a middle that is not in between.
 static const float energy_least = 20, area_least = 0.65f, residual_most = 0.5f, share_least = 0.2f, change_least = 0.4f;
@@ -19,6 +23,20 @@ static float
 smaller(float a, float b)
 {
     return a < b ? a : b;
+}
+
+// Something passes, explodes or is covered for a while: what is seen after it was seen shortly before, cuts or not.
+static bool
+returns(const kt_shot_samples_t *s, uint64_t from, uint64_t to, float change)
+{
+    const kt_shot_picture_t *a = kt_shot_sample(s, from), *b = kt_shot_sample(s, to);
+    for (uint64_t i = from; i-- > kt_shot_samples_oldest(s) && a->time_s - kt_shot_sample(s, i)->time_s < passing_s;)
+        if (kt_shot_difference(kt_shot_sample(s, i), b, &s->size) < same * change)
+            return true;
+    for (uint64_t i = to + 1; i < s->count && kt_shot_sample(s, i)->time_s - b->time_s < side_most_s; i++)
+        if (kt_shot_difference(a, kt_shot_sample(s, i), &s->size) < same * change)
+            return true;
+    return false;
 }
 
 bool
@@ -59,7 +77,7 @@ kt_gradual_evidence(const kt_shot_samples_t *s, const kt_gradual_span_t *span, u
     kt_shot_mixture(a, kt_shot_sample(s, kt_shot_samples_near(s, m->time_s - half_s / 2)), b, &s->size, &first);
     kt_shot_mixture(a, kt_shot_sample(s, kt_shot_samples_near(s, m->time_s + half_s / 2)), b, &s->size, &third);
     out->rise = third.share - first.share;
-    return true;
+    return kt_gradual_score(out) <= 0 || !returns(s, from, to, out->change);
 }
 
 // Logistic regression; tests/truth/fit/shots_fit.py fits it.

@@ -21,13 +21,13 @@ typedef struct kt_gradual_evidence {
     float    contrast;                 // of the middle to the smaller one of the ends, logarithm: mixtures have less
 } kt_gradual_evidence_t;
 
-// Samples that may be used: those of one shot, or of two without a cut between.
+// Samples of the shot that the middle lies in, as far as it is known.
 typedef struct kt_gradual_span {
     uint64_t first, last;
 } kt_gradual_span_t;
 
 enum { KT_GRADUAL_WINDOWS = 5 };
-#define KT_GRADUAL_REACH_S 1.75  // a decision uses samples up to this long after its middle
+#define KT_GRADUAL_REACH_S 1.75  // a decision uses samples up to this long after its middle, and enters nothing before
 
 // False: there is none in this window (0..KT_GRADUAL_WINDOWS - 1) around `middle`.
 bool  kt_gradual_evidence(const kt_shot_samples_t *samples, const kt_gradual_span_t *span, uint64_t middle, int window,

@@ -5,7 +5,9 @@
 #include <string.h>
 
 // A fade to one colour and the change that follows within this time are one.
-static const double hold_s = 1.0;
+static const double hold_s         = 1.0;
+static const double interruption_s = 0.5;
+static const float  same_most      = 0.45f;
 // Blocks of a wipe are of one picture or the other.
 static const float wipe_spread = 0.5f;
 
@@ -56,13 +58,24 @@ fall(const kt_graduals_t *self, uint64_t flat, kt_shot_list_t *list)
     return enter(from_s, to, KT_FADE, list);
 }
 
+// Whether the flat samples up to this one only interrupt what is seen before and after: a flash, a black picture.
+static bool
+interrupts(const kt_shot_samples_t *s, uint64_t flat, uint64_t end)
+{
+    uint64_t before = flat;
+    while (before > kt_shot_samples_oldest(s) && kt_shot_flat(kt_shot_sample(s, before)))
+        before--;
+    return kt_shot_sample(s, flat)->time_s - kt_shot_sample(s, before)->time_s < interruption_s &&
+           kt_shot_difference(kt_shot_sample(s, before), kt_shot_sample(s, end), &s->size) < same_most;
+}
+
 // The rise of contrast that begins with this flat sample, and what led to the flat ones shortly before.
 static kt_err_t
 rise(const kt_graduals_t *self, uint64_t flat, kt_shot_list_t *list)
 {
     const kt_shot_samples_t *s = &self->samples;
     uint64_t                 end;
-    if (!kt_fade_up(s, flat, s->count - 1, &end))
+    if (!kt_fade_up(s, flat, s->count - 1, &end) || interrupts(s, flat, end))
         return KT_OK;
     double           from_s = kt_shot_sample(s, flat)->time_s;
     const size_t     last   = kt_shot_list_find(list, from_s);
@@ -144,4 +157,14 @@ kt_graduals_decide(kt_graduals_t *self, double decided_s, bool closing, kt_shot_
         err = decide(self, self->next, list);
     }
     return closing && !err ? best_close(self, list) : err;
+}
+
+double
+kt_graduals_settled_s(const kt_graduals_t *self)
+{
+    const kt_shot_samples_t *s      = &self->samples;
+    const uint64_t           next   = self->next < s->count ? self->next : s->count - 1;
+    const double             next_s = kt_shot_sample(s, next)->time_s - KT_GRADUAL_REACH_S,
+                 best_s             = kt_shot_sample(s, self->best.from)->time_s;
+    return self->score > 0 && best_s < next_s ? best_s : next_s;
 }

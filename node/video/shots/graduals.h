@@ -16,3 +16,5 @@ KT_MUST_USE kt_err_t kt_graduals_init(kt_graduals_t *self, const kt_shot_size_t 
 void                 kt_graduals_fini(kt_graduals_t *self);
 // Decides what it can: all cuts before decided_s are in the list. closing: there are no more pictures. KT_ENOMEM
 KT_MUST_USE kt_err_t kt_graduals_decide(kt_graduals_t *self, double decided_s, bool closing, kt_shot_list_t *list);
+// Shots that begin before this time stay as they are, if decided_s only grows.
+double kt_graduals_settled_s(const kt_graduals_t *self);

@@ -121,3 +121,33 @@ Test(gradual, a_graphic_that_appears_is_none)
         reel_show(&after, 0);
     reel_expect(1, (uint64_t[]){0});
 }
+
+// Cuts every second or so, dissolves and fades between them.
+Test(gradual, what_is_known_of_a_shot_stays_so_and_is_known_before_the_bound)
+{
+    static kt_shot_t seen[64];
+    size_t           known = 0;
+    uint64_t         shown = 0;
+    for (int scene = 1; scene <= 12; scene++) {
+        for (int i = 0; i < 30; i++) {
+            reel_pan(scene, 1, 40 + i, 0, 120, 60);
+            shown++;
+            for (size_t s = 0; s < known; s++)
+                cr_assert_eq(kt_shots_at(reel_shots, s)->index, seen[s].index, "shot %zu", s);
+            for (; known < kt_shots_count(reel_shots); known++)
+                seen[known] = *kt_shots_at(reel_shots, known);
+        }
+        if (scene % 3 == 0)
+            continue;
+        reel_paint(&before, scene, 70, 30, 120, 60);
+        reel_paint(&after, scene + 1, 40, 30, 120, 60);
+        if (scene % 3 == 1)
+            reel_flat(&after, 16);
+        show_mixtures(12);
+        shown += 12;
+    }
+    kt_shots_close(reel_shots);
+    for (size_t s = known; s < kt_shots_count(reel_shots); s++)
+        cr_expect_gt(kt_shots_at(reel_shots, s)->begin_s, (double)shown / 25 - KT_SHOTS_DELAY_S);
+    cr_expect_geq(kt_shots_count(reel_shots), 10, "%zu shots", kt_shots_count(reel_shots));
+}
