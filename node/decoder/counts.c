@@ -123,6 +123,17 @@ picture_packet(kt_counts_t *self, const kt_counts_packet_t *p)
     self->waiting[at] = (kt_counts_waiting_t){time_s, duration_s, p->key};
 }
 
+static void
+sound_packet(kt_counts_t *self, const kt_counts_packet_t *p)
+{
+    int64_t end;
+    if (p->pts == KT_COUNTS_NO_TIME || __builtin_add_overflow(p->pts, p->duration > 0 ? p->duration : 0, &end))
+        return;
+    if (self->first_sound_pts == KT_COUNTS_NO_TIME)
+        self->first_sound_pts = self->last_sound_end = p->pts;
+    self->last_sound_end = end > self->last_sound_end ? end : self->last_sound_end;
+}
+
 void
 kt_counts_packet(kt_counts_t *self, kt_counts_stream_t stream, const kt_counts_packet_t *packet)
 {
@@ -133,8 +144,8 @@ kt_counts_packet(kt_counts_t *self, kt_counts_stream_t stream, const kt_counts_p
         counts->coded_s += (double)packet->duration * self->tick_s[stream];
     if (stream == KT_COUNTS_PICTURE)
         picture_packet(self, packet);
-    else if (self->first_sound_pts == KT_COUNTS_NO_TIME)
-        self->first_sound_pts = packet->pts;
+    else
+        sound_packet(self, packet);
 }
 
 void
@@ -230,15 +241,17 @@ finish_pictures(kt_counts_t *self, const kt_counts_series_t *s)
     }
 }
 
-// Sound that nobody decoded lasts as long as its packets.
+// Sound that nobody decoded lasts from its first packet to the end of the last one, or as long as its packets.
 static void
 finish_sound(kt_counts_t *self)
 {
     kt_stream_counts_t *audio = &self->counts.audio;
     if (audio->decoded == 0) {
-        if (self->first_sound_pts != KT_COUNTS_NO_TIME)
-            audio->begin_s = (double)self->first_sound_pts * self->tick_s[KT_COUNTS_SOUND];
-        audio->end_s = audio->begin_s + audio->coded_s;
+        double tick_s  = self->tick_s[KT_COUNTS_SOUND];
+        bool   times   = self->first_sound_pts != KT_COUNTS_NO_TIME && self->last_sound_end > self->first_sound_pts;
+        audio->begin_s = times ? (double)self->first_sound_pts * tick_s : 0;
+        audio->end_s   = times ? (double)self->last_sound_end * tick_s : audio->coded_s;
+        audio->coded_s = times ? audio->end_s - audio->begin_s : audio->coded_s;
         return;
     }
     double sound_s = audio->end_s - audio->begin_s;

@@ -48,7 +48,7 @@ typedef struct kt_counts {
     double              declared_hz;
     kt_media_counts_t   counts;
     bool                sound_begun;
-    int64_t             first_sound_pts;
+    int64_t             first_sound_pts, last_sound_end;
     uint64_t            shown_packets;
     double              shift_s, last_decode_s;  // of packets: files that were joined begin again
     bool                no_pts, no_dts;          // of a packet of the picture that is shown

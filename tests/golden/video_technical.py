@@ -212,7 +212,7 @@ ROWS = {
     "long_sound.mp4": ([*film(seconds=2), *tone(5), *H264, *AAC], {"rate": 25, "duration": 5, "bit_rate_of": 2}),
     "short_sound.mp4": ([*film(seconds=5), *tone(2), *H264, *AAC], {"rate": 25, "duration": 5}),
     "one_picture.mp4": ([*film(), "-frames:v", "1", *H264], {"frame_rate": 25, "frames": 1, "duration": .04}),
-    "sound_not_read.mkv": (silent_codec, {"rate": 25, "warnings": ["sound_not_decoded"], "has_audio": True}),
+    "sound_not_read.mkv": (silent_codec, {"rate": 25, "warnings": ["sound_not_decoded"], "has_audio": True, "duration": 3, "audio_channels": 2}),
     "picture_not_read.avi": ([*film(), *tone(), "-c:v", "msvideo1", "-c:a", "mp3"],
                              {"rate": 25, "warnings": ["picture_not_decoded"], "codec": "msvideo1", "resolution": [320, 180], "keyframe_interval": None}),
     "dolby_vision.mp4": (dolby_vision, {"rate": 25, "hdr": "hlg, dolby vision",
