@@ -3,6 +3,9 @@
 #include <math.h>
 #include <string.h>
 
+#define OVER_SHARE 1.05
+#define OVER_S .5
+
 // A file that lies costs the value, not the message.
 static const char NOT_STATED[] = "not stated by the file", OUT_OF_RANGE[] = "out of range";
 
@@ -39,13 +42,22 @@ kt_technical_positive(kt_document_t *document, kt_feature_t feature, double valu
     }
 }
 
+// Packets of a codec that is not read may state anything: more than the file declares is not believed.
+static double
+sound_duration(const kt_technical_t *facts)
+{
+    const kt_stream_counts_t *a       = &facts->counts->audio;
+    double                    sound_s = a->end_s - a->begin_s, declared_s = facts->info->duration_s;
+    return a->decoded == 0 && declared_s > 0 && sound_s > OVER_SHARE * declared_s + OVER_S ? 0 : sound_s;
+}
+
 // Of the file: from the beginning of its sound or picture, whichever is first, to the end of both. If one begins when
 // the other has ended, the times of one of them are wrong: then the longer one.
 static double
-duration_of(const kt_media_counts_t *counts)
+duration_of(const kt_technical_t *facts)
 {
-    const kt_stream_counts_t *a = &counts->audio, *v = &counts->video;
-    double                    sound_s = a->end_s - a->begin_s, film_s = v->end_s - v->begin_s;
+    const kt_stream_counts_t *a = &facts->counts->audio, *v = &facts->counts->video;
+    double                    sound_s = sound_duration(facts), film_s = v->end_s - v->begin_s;
     bool                      both = sound_s > 0 && film_s > 0 && a->begin_s < v->end_s && v->begin_s < a->end_s;
     return both ? fmax(a->end_s, v->end_s) - fmin(a->begin_s, v->begin_s) : fmax(sound_s, film_s);
 }
@@ -64,7 +76,7 @@ write_durations(kt_document_t *document, const kt_technical_t *facts, double dur
         kt_technical_positive(document, FEATURE(duration), facts->info->duration_s, "header");
     if (facts->info->has_audio)
         kt_technical_positive(document, FEATURE(audio_duration),
-                              a->packets > 0            ? a->end_s - a->begin_s
+                              a->packets > 0            ? sound_duration(facts)
                               : !facts->info->has_video ? facts->content_s
                                                         : 0,
                               a->decoded > 0 || a->packets == 0 ? "decoded" : "packets");
@@ -197,7 +209,7 @@ write_sound(kt_document_t *document, const kt_media_info_t *info)
 void
 kt_technical_write(kt_document_t *document, const kt_technical_t *facts)
 {
-    double duration_s = duration_of(facts->counts);
+    double duration_s = duration_of(facts);
     double damaged    = (double)facts->counts->audio.damaged + (double)facts->counts->video.damaged;
     write_container(document, facts);
     write_durations(document, facts, duration_s);

@@ -148,6 +148,15 @@ Test(technical, a_file_lasts_from_its_first_stream_to_the_end_of_both)
     cr_expect_float_eq(kt_json_f64(technical(), "duration", 0), 12, 1e-9);
 }
 
+Test(technical, sound_that_is_not_read_is_not_believed_beyond_the_declared_length)
+{
+    counts.audio.decoded = 0;
+    counts.audio.end_s   = 3600;
+    const json_t *t      = technical();
+    cr_expect_float_eq(kt_json_f64(t, "duration", 0), 10, 1e-9);
+    cr_expect(kt_json_is_null(kt_json_get(t, "audio_duration")));
+}
+
 Test(technical, sound_alone_has_the_bit_rate_of_its_packets)
 {
     info.has_video     = false;
