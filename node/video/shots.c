@@ -80,11 +80,9 @@ decide(kt_shots_t *self, uint64_t serial)
         err = best_close(self);
     if (serial == 0 || kt_shot_history_change(&self->history, serial) < KT_CUT_CANDIDATE)
         return err;
-    kt_cut_evidence(&self->history, serial, &evidence);
-    const float score = kt_cut_score(&evidence);
-    if (score > self->best.score) {
+    if (kt_cut_evidence(&self->history, serial, self->best.score, &evidence)) {
         self->best.serial = serial;
-        self->best.score  = score;
+        self->best.score  = kt_cut_score(&evidence);
     }
     return err;
 }

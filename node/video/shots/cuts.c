@@ -58,25 +58,25 @@ returns(const kt_shot_history_t *h, uint64_t serial, uint64_t n, int direction)
     return result;
 }
 
-void
-kt_cut_evidence(const kt_shot_history_t *h, uint64_t serial, kt_cut_evidence_t *out)
+bool
+kt_cut_evidence(const kt_shot_history_t *h, uint64_t serial, float least_score, kt_cut_evidence_t *out)
 {
     const uint64_t behind = serial - 1 - kt_shot_history_oldest(h), ahead = h->count - 1 - serial;
     const uint64_t before = behind < KT_CUT_BEFORE ? behind : KT_CUT_BEFORE,
                    after  = ahead < KT_CUT_AFTER ? ahead : KT_CUT_AFTER;
     const float left = second_change(h, serial - before, before), right = second_change(h, serial + 1, after);
     *out = (kt_cut_evidence_t){.change = kt_shot_history_change(h, serial), .around = left > right ? left : right};
-    out->apart = out->colour = out->luma = 1;
+    out->apart = out->again = out->colour = out->luma = 1;
     for (uint64_t i = 0; i <= 1 && i <= before; i++)
-        for (uint64_t j = 0; j <= 1 && j <= after; j++) {
+        for (uint64_t j = 0; j <= 1 && j <= after && kt_cut_score(out) > least_score; j++) {
             const kt_shot_picture_t *a = kt_shot_history_at(h, serial - 1 - i), *b = kt_shot_history_at(h, serial + j);
             out->apart  = least(out->apart, kt_shot_difference(a, b, &h->size));
             out->colour = least(out->colour, kt_shot_colour_difference(a, b));
             out->luma   = least(out->luma, kt_shot_luma_difference(a, b, &h->size));
         }
-    out->again = 1;
-    if (kt_cut_score(out) > 0)  // else nothing that returns could make it less of a cut
+    if (kt_cut_score(out) > least_score)
         out->again = least(returns(h, serial, ahead, 1), returns(h, serial, behind, -1));
+    return kt_cut_score(out) > least_score;
 }
 
 // Logistic regression; tests/truth/fit/shots_fit.py fits it.

@@ -15,7 +15,7 @@ typedef struct kt_cut_evidence {
 
 enum { KT_CUT_BEFORE = 6, KT_CUT_AFTER = 6 };  // pictures on either side that evidence uses, where there are as many
 
-// serial: at least 1. Changes below KT_CUT_CANDIDATE are no cut.
+// serial: at least 1. False: its score is not above `least`. Changes below KT_CUT_CANDIDATE are no cut.
 #define KT_CUT_CANDIDATE 0.25f
-void  kt_cut_evidence(const kt_shot_history_t *history, uint64_t serial, kt_cut_evidence_t *out);
+bool  kt_cut_evidence(const kt_shot_history_t *history, uint64_t serial, float least, kt_cut_evidence_t *out);
 float kt_cut_score(const kt_cut_evidence_t *evidence);  // log odds of a cut

@@ -39,23 +39,48 @@ returns(const kt_shot_samples_t *s, uint64_t from, uint64_t to, float change)
     return false;
 }
 
+// Fills in the differences of pictures, the costly part, as long as the score can still exceed `least`.
+static bool
+compare(const kt_shot_samples_t *s, const kt_gradual_span_t *span, float least, kt_gradual_evidence_t *e)
+{
+    const kt_shot_picture_t *a = kt_shot_sample(s, e->from), *b = kt_shot_sample(s, e->to),
+                            *m = kt_shot_sample(s, e->middle);
+    const double side_s        = e->window_s / 2 < side_most_s ? e->window_s / 2 : side_most_s;
+    uint64_t before = kt_shot_samples_near(s, a->time_s - side_s), after = kt_shot_samples_near(s, b->time_s + side_s);
+    before    = before > span->first ? before : span->first;
+    after     = after < span->last ? after : span->last;
+    e->change = e->halves = 1;
+    if (kt_gradual_score(e) <= least)
+        return false;
+    e->change = kt_shot_difference(a, b, &s->size);
+    if (e->change < change_least || kt_gradual_score(e) <= least)
+        return false;
+    e->sides = greater(before < e->from ? kt_shot_difference(kt_shot_sample(s, before), a, &s->size) : 0,
+                       after > e->to ? kt_shot_difference(b, kt_shot_sample(s, after), &s->size) : 0);
+    if (kt_gradual_score(e) <= least)
+        return false;
+    e->halves = smaller(kt_shot_difference(a, m, &s->size), kt_shot_difference(m, b, &s->size));
+    return kt_gradual_score(e) > least && !returns(s, e->from, e->to, e->change);
+}
+
 bool
-kt_gradual_evidence(const kt_shot_samples_t *s, const kt_gradual_span_t *span, uint64_t middle, int window,
+kt_gradual_evidence(const kt_shot_samples_t *s, const kt_gradual_span_t *span, uint64_t middle, int window, float least,
                     kt_gradual_evidence_t *out)
 {
-    const double             half_s = windows_s[window] / 2, side_s = half_s < side_most_s ? half_s : side_most_s;
-    const kt_shot_picture_t *m = kt_shot_sample(s, middle);
+    const kt_shot_picture_t *m      = kt_shot_sample(s, middle);
+    const double             half_s = windows_s[window] / 2, begin_s = m->time_s - half_s, end_s = m->time_s + half_s;
+    const uint64_t           from = kt_shot_samples_near(s, begin_s), to = kt_shot_samples_near(s, end_s);
     kt_shot_mixture_t        mixture, first, third;
-    const uint64_t from = kt_shot_samples_near(s, m->time_s - half_s), to = kt_shot_samples_near(s, m->time_s + half_s);
     if (from >= middle || to <= middle || from < span->first || to > span->last ||
-        kt_shot_sample(s, span->first)->time_s > m->time_s - half_s ||
-        kt_shot_sample(s, span->last)->time_s < m->time_s + half_s)
+        kt_shot_sample(s, span->first)->time_s > begin_s || kt_shot_sample(s, span->last)->time_s < end_s)
         return false;
     const kt_shot_picture_t *a = kt_shot_sample(s, from), *b = kt_shot_sample(s, to);
     kt_shot_mixture(a, m, b, &s->size, &mixture);
     if (mixture.energy < energy_least || mixture.area < area_least || mixture.residual > residual_most ||
         mixture.share < share_least || mixture.share > 1 - share_least)
         return false;
+    kt_shot_mixture(a, kt_shot_sample(s, kt_shot_samples_near(s, m->time_s - half_s / 2)), b, &s->size, &first);
+    kt_shot_mixture(a, kt_shot_sample(s, kt_shot_samples_near(s, m->time_s + half_s / 2)), b, &s->size, &third);
     *out = (kt_gradual_evidence_t){.window_s = windows_s[window],
                                    .from     = from,
                                    .middle   = middle,
@@ -63,21 +88,10 @@ kt_gradual_evidence(const kt_shot_samples_t *s, const kt_gradual_span_t *span, u
                                    .share    = mixture.share,
                                    .spread   = mixture.spread,
                                    .residual = mixture.residual,
-                                   .change   = kt_shot_difference(a, b, &s->size)};
-    if (out->change < change_least)
-        return false;
-    uint64_t before = kt_shot_samples_near(s, a->time_s - side_s), after = kt_shot_samples_near(s, b->time_s + side_s);
-    before     = before > span->first ? before : span->first;
-    after      = after < span->last ? after : span->last;
-    out->sides = greater(before < from ? kt_shot_difference(kt_shot_sample(s, before), a, &s->size) : 0,
-                         after > to ? kt_shot_difference(b, kt_shot_sample(s, after), &s->size) : 0);
-    out->halves   = smaller(kt_shot_difference(a, m, &s->size), kt_shot_difference(m, b, &s->size));
-    out->colour   = kt_shot_colour_difference(a, b);
-    out->contrast = logf((m->contrast + 0.1f) / (smaller(a->contrast, b->contrast) + 1));
-    kt_shot_mixture(a, kt_shot_sample(s, kt_shot_samples_near(s, m->time_s - half_s / 2)), b, &s->size, &first);
-    kt_shot_mixture(a, kt_shot_sample(s, kt_shot_samples_near(s, m->time_s + half_s / 2)), b, &s->size, &third);
-    out->rise = third.share - first.share;
-    return kt_gradual_score(out) <= 0 || !returns(s, from, to, out->change);
+                                   .rise     = third.share - first.share,
+                                   .colour   = kt_shot_colour_difference(a, b),
+                                   .contrast = logf((m->contrast + 0.1f) / (smaller(a->contrast, b->contrast) + 1))};
+    return compare(s, span, least, out);
 }
 
 // Logistic regression; tests/truth/fit/shots_fit.py fits it.

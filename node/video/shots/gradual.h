@@ -29,9 +29,9 @@ typedef struct kt_gradual_span {
 enum { KT_GRADUAL_WINDOWS = 5 };
 #define KT_GRADUAL_REACH_S 1.75  // a decision uses samples up to this long after its middle, and enters nothing before
 
-// False: there is none in this window (0..KT_GRADUAL_WINDOWS - 1) around `middle`.
+// False: there is none in this window (0..KT_GRADUAL_WINDOWS - 1) around `middle`, or its score is not above `least`.
 bool  kt_gradual_evidence(const kt_shot_samples_t *samples, const kt_gradual_span_t *span, uint64_t middle, int window,
-                          kt_gradual_evidence_t *out);
+                          float least, kt_gradual_evidence_t *out);
 float kt_gradual_score(const kt_gradual_evidence_t *evidence);  // log odds
 // Narrows from and to down to the samples between which the share rises, by a line through a quarter and three
 // quarters.

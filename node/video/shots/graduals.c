@@ -127,11 +127,8 @@ decide(kt_graduals_t *self, uint64_t middle, kt_shot_list_t *list)
     kt_gradual_evidence_t    evidence;
     kt_err_t                 err = KT_OK;
     for (int window = 0; window < KT_GRADUAL_WINDOWS; window++) {
-        if (!kt_gradual_evidence(s, &span, middle, window, &evidence))
-            continue;
-        const float score = kt_gradual_score(&evidence);
-        if (score > self->score) {
-            self->score = score;
+        if (kt_gradual_evidence(s, &span, middle, window, self->score, &evidence)) {
+            self->score = kt_gradual_score(&evidence);
             self->best  = evidence;
         }
     }
