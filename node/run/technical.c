@@ -154,6 +154,8 @@ write_container(kt_document_t *document, const kt_technical_t *facts)
         kt_document_null(document, FEATURE(file_size), "a stream has no size");
     for (size_t i = 0; i < info->tag_count && i < KT_MEDIA_TAGS; i++)
         kt_document_tag(document, FEATURE(tags), info->tags[i].key, info->tags[i].value);
+    if (info->tag_count == 0)
+        kt_document_null(document, FEATURE(tags), "not stated by the file");
 }
 
 static json_t *

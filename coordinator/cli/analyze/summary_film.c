@@ -220,6 +220,8 @@ motion_line(kt_buf_t *out, const film_t *film)
         kt_buf_fmt(out, "%sstill for %.0f %% of the time", separator(out), 100 * still);
     for (size_t i = 0; i < kt_json_count(camera); i++)
         add_number_of(out, camera, kt_json_key(camera, i), kt_json_key(camera, i), 2, "");
+    if (out->length > 0)
+        add_text_of(out, kt_json_get(film->document, "methods"), "motion", "");
 }
 
 static void

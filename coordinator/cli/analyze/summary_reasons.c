@@ -18,6 +18,17 @@ add_names(kt_buf_t *out, const json_t *reasons, size_t first, const char *reason
     }
 }
 
+// What the reader has asked for, or sees in the lines above.
+static bool
+is_known(const char *reason)
+{
+    static const char *const KNOWN[] = {"not asked for", "no video", "no sound"};
+    for (size_t i = 0; i < sizeof KNOWN / sizeof *KNOWN; i++)
+        if (strcmp(reason, KNOWN[i]) == 0)
+            return true;
+    return false;
+}
+
 void
 kt_summary_reasons(const json_t *document, bool color, kt_buf_t *out)
 {
@@ -26,7 +37,7 @@ kt_summary_reasons(const json_t *document, bool color, kt_buf_t *out)
     bool          titled  = false;
     for (size_t i = 0; i < n; i++) {
         const char *reason = kt_json_str(reasons, kt_json_key(reasons, i), "");
-        bool        shown  = strcmp(reason, "not asked for") == 0;  // whoever leaves a group out knows
+        bool        shown  = is_known(reason);
         for (size_t k = 0; k < i && !shown; k++)
             shown = strcmp(kt_json_str(reasons, kt_json_key(reasons, k), ""), reason) == 0;
         if (shown)

@@ -1,3 +1,4 @@
+#include "common/text.h"
 #include "coordinator/cli/plot/film.h"
 
 #include <cairo.h>
@@ -198,7 +199,8 @@ draw_texts(const kt_page_t *page)
             left_out++;
             continue;
         }
-        snprintf(text, sizeof text, "%s", kt_json_str(one, "text", ""));
+        const char *whole = kt_json_str(one, "text", "");
+        kt_text_sanitize(text, sizeof text, whole, strlen(whole));  // cut between characters: cairo refuses half ones
         kt_page_color(page, strcmp(kt_json_str(one, "kind", ""), "caption") == 0 ? CAPTION : SCENE, 0.9);
         cairo_rectangle(page->cr, x0, top + (double)row * TEXT_ROW + 17, x1 - x0, 5);
         cairo_fill(page->cr);

@@ -1,4 +1,5 @@
 // The page: a title, then panels below each other with one time axis.
+#include "common/text.h"
 #include "coordinator/cli/plot/film.h"
 
 #include <cairo.h>
@@ -63,8 +64,9 @@ draw_title(const kt_page_t *page)
     const char   *title = kt_json_str(tags, "title", ""), *artist = kt_json_str(tags, "artist", "");
     const char   *path = kt_json_str(page->document, "file_path", ""), *slash = strrchr(path, '/');
     const char   *file = slash ? slash + 1 : path;
-    char          heading[1024];
-    snprintf(heading, sizeof heading, "%s%s%s", artist, *artist && *title ? " \xe2\x80\x93 " : "", title);
+    char          whole[2048], heading[1024];
+    snprintf(whole, sizeof whole, "%s%s%s", artist, *artist && *title ? " \xe2\x80\x93 " : "", title);
+    kt_text_sanitize(heading, sizeof heading, whole, strlen(whole));
     kt_page_clock_text(page->duration_s, page->duration_s < 1 ? 0.01 : page->duration_s < 10 ? 0.1 : 1, length);
     append_part(facts, sizeof facts, *heading ? file : "");
     append_part(facts, sizeof facts, length);

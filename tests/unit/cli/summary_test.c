@@ -77,8 +77,8 @@ Test(summary, of_a_film_each_subject_is_one_line)
 
 Test(summary, a_reason_is_said_once_with_all_that_it_explains)
 {
-    char *text = summary_of("{\"reasons\":{\"tempo\":\"no beat\",\"visual\":\"no video\",\"beats\":\"no beat\","
+    char *text = summary_of("{\"reasons\":{\"tempo\":\"no beat\",\"visual\":\"no pictures\",\"beats\":\"no beat\","
                             "\"mood\":\"not asked for\"}}");
-    cr_assert_not_null(strstr(text, "  absent\n  no beat: tempo, beats\n  no video: visual\n\n"), "%s", text);
+    cr_assert_not_null(strstr(text, "  absent\n  no beat: tempo, beats\n  no pictures: visual\n\n"), "%s", text);
     free(text);
 }
