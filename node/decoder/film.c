@@ -53,7 +53,7 @@ frame_flags(const kt_film_t *self, const AVFrame *frame)
            (damaged ? KT_FRAME_DAMAGED : 0u);
 }
 
-// A whole picture in a large slot, if this one is sampled.
+// A whole picture in a large slot, if this one is sampled. KT_EDECMEM.
 static kt_err_t
 send_whole(kt_film_t *self, bool sampled, kt_decode_picture_t *out)
 {
@@ -71,55 +71,68 @@ send_whole(kt_film_t *self, bool sampled, kt_decode_picture_t *out)
     return KT_OK;
 }
 
-// A picture whose format changed to one that is not read is left out.
+// Reduced planes and vectors into a slot, while the picture is still in the processor's caches. KT_ECODEC: its format
+// changed to one that is not read.
 static kt_err_t
-send_held(kt_film_t *self, bool sampled)
+reduce(kt_film_t *self, const AVFrame *frame, kt_decode_picture_t *out, uint32_t *slot)
 {
-    kt_decode_picture_t out   = {.index        = self->sent,
-                                 .time_s       = self->held_s,
-                                 .flags        = self->held_flags,
-                                 .whole_factor = self->whole_factor,
-                                 .width        = self->picture.width / self->small_factor,
-                                 .height       = self->picture.height / self->small_factor};
-    const size_t        bytes = kt_yuv_bytes(out.width, out.height);
-    uint32_t            slot;
-    uint8_t            *planes = kt_channel_slot(self->channel, &slot);
-    kt_err_t            err    = kt_picture_planes(&self->picture, self->held, self->small_factor, planes);
-    if (!err)
-        err = send_whole(self, sampled, &out);
+    *out                = (kt_decode_picture_t){.whole_factor = self->whole_factor,
+                                                .width        = self->picture.width / self->small_factor,
+                                                .height       = self->picture.height / self->small_factor};
+    const size_t bytes  = kt_yuv_bytes(out->width, out->height);
+    uint8_t     *planes = kt_channel_slot(self->channel, slot);
+    kt_err_t     err    = kt_picture_planes(&self->picture, frame, self->small_factor, planes);
     if (err) {
-        kt_channel_release(self->channel, slot);
-        kt_counts_damaged(self->counts, KT_COUNTS_PICTURE);
-        return err == KT_EDECMEM ? err : KT_OK;
+        kt_channel_release(self->channel, *slot);
+        return err;
     }
-    if (self->sent > 0 && memcmp(planes, self->last, bytes) == 0)
-        out.flags |= KT_FRAME_REPEATED;
+    if (self->times.count > 0 && memcmp(planes, self->last, bytes) == 0)
+        out->flags |= KT_FRAME_REPEATED;
     else
         memcpy(self->last, planes, bytes);
     if (self->vectors) {
-        out.has_vectors = 1;
-        out.vectors     = kt_vectors_copy(self->held, self->moved);
-        memcpy(planes + kt_vectors_offset(out.width, out.height), self->moved, out.vectors * sizeof *self->moved);
+        void *at         = planes + kt_vectors_offset(out->width, out->height);
+        out->has_vectors = 1;
+        out->vectors     = kt_vectors_copy(frame, at);
     }
-    kt_channel_picture(self->channel, slot, &out);
-    kt_counts_picture(self->counts, self->held_s, self->held_duration_s, out.flags);
-    self->sent++;
+    return KT_OK;
+}
+
+static kt_err_t
+send_held(kt_film_t *self, bool sampled)
+{
+    kt_decode_picture_t *out = &self->waiting;
+    kt_err_t             err = send_whole(self, sampled, out);
+    if (err)
+        return err;
+    out->index  = self->sent++;
+    out->time_s = self->held_s;
+    kt_channel_picture(self->channel, self->slot, out);
+    kt_counts_picture(self->counts, self->held_s, self->held_duration_s, out->flags);
     return KT_OK;
 }
 
 kt_err_t
 kt_film_send(kt_film_t *self)
 {
-    AVFrame         *frame  = self->coder->frame;
-    const AVRational tick   = self->coder->stream->time_base;
-    const int64_t    pts    = frame->pts != AV_NOPTS_VALUE ? frame->pts : frame->best_effort_timestamp;
-    double           time_s = pts != AV_NOPTS_VALUE ? (double)pts * av_q2d(tick) : NAN;
-    bool             guessed;
-    kt_err_t         err = KT_OK;
+    AVFrame            *frame  = self->coder->frame;
+    const AVRational    tick   = self->coder->stream->time_base;
+    const int64_t       pts    = frame->pts != AV_NOPTS_VALUE ? frame->pts : frame->best_effort_timestamp;
+    double              time_s = pts != AV_NOPTS_VALUE ? (double)pts * av_q2d(tick) : NAN;
+    kt_decode_picture_t next;
+    uint32_t            slot;
+    bool                guessed;
     if (!(fabs(time_s) < TIME_MAX_S))
         time_s = NAN;
+    kt_err_t err = reduce(self, frame, &next, &slot);
+    if (err == KT_ECODEC) {
+        kt_counts_damaged(self->counts, KT_COUNTS_PICTURE);
+        return KT_OK;
+    }
+    if (err)
+        return err;
     if (self->is_held && kt_times_correct(&self->times, time_s, &self->held_s))
-        self->held_flags |= KT_FRAME_NO_TIME;
+        self->waiting.flags |= KT_FRAME_NO_TIME;
     time_s = kt_times_next(&self->times, time_s, &guessed);
     if (self->is_held && self->held_s - self->first_s > self->max_duration_s)
         return KT_ETOOLONG;
@@ -127,16 +140,16 @@ kt_film_send(kt_film_t *self)
         err = send_held(self, kt_sampler_take(&self->sampler, time_s));
     else
         self->sampler.begin_s = self->first_s = time_s;
-    if (err)
-        return err;
     self->held_s          = time_s;
     self->held_duration_s = frame->pkt_duration > 0 ? (double)frame->pkt_duration * av_q2d(tick) : 0;
-    self->held_flags      = frame_flags(self, frame) | (guessed ? KT_FRAME_NO_TIME : 0u);
-    self->is_held         = true;
-    self->damaged         = self->coder->damaged;
+    self->waiting         = next;
+    self->waiting.flags |= frame_flags(self, frame) | (guessed ? KT_FRAME_NO_TIME : 0u);
+    self->slot    = slot;
+    self->is_held = true;
+    self->damaged = self->coder->damaged;
     av_frame_unref(self->held);
     av_frame_move_ref(self->held, frame);
-    return KT_OK;
+    return err;
 }
 
 kt_err_t

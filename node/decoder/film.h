@@ -12,25 +12,25 @@
 #include "node/decoder/times.h"
 
 typedef struct kt_film {
-    kt_coder_t        *coder;  // the caller's, as channel and counts
-    kt_channel_t      *channel;
-    kt_counts_t       *counts;
-    kt_picture_t       picture;
-    kt_times_t         times;
-    kt_sampler_t       sampler;
-    kt_decode_want_t   want;
-    double             duration_s;  // as the file declares it; 0: unknown
-    double             max_duration_s, first_s;
-    uint32_t           small_factor, whole_factor;
-    kt_packets_t       gop;   // mode SAMPLED: packets since the last key frame that perhaps need not be decoded
-    bool               gap;   // packets have been left out
-    AVFrame           *held;  // decoded and not sent; its time and flags
-    double             held_s, held_duration_s;
-    uint32_t           held_flags;
-    bool               is_held, vectors;
-    uint64_t           sent, damaged;  // damaged: packets so far
-    uint8_t            last[KT_SMALL_MOST * KT_SMALL_MOST * 3 / 2];
-    kt_motion_vector_t moved[KT_VECTORS_MAX];
+    kt_coder_t         *coder;  // the caller's, as channel and counts
+    kt_channel_t       *channel;
+    kt_counts_t        *counts;
+    kt_picture_t        picture;
+    kt_times_t          times;
+    kt_sampler_t        sampler;
+    kt_decode_want_t    want;
+    double              duration_s;  // as the file declares it; 0: unknown
+    double              max_duration_s, first_s;
+    uint32_t            small_factor, whole_factor;
+    kt_packets_t        gop;   // mode SAMPLED: packets since the last key frame that perhaps need not be decoded
+    bool                gap;   // packets have been left out
+    AVFrame            *held;  // decoded, reduced into its slot and not sent
+    kt_decode_picture_t waiting;
+    uint32_t            slot;
+    double              held_s, held_duration_s;
+    bool                is_held, vectors;
+    uint64_t            sent, damaged;  // damaged: packets so far
+    uint8_t             last[KT_SMALL_MOST * KT_SMALL_MOST * 3 / 2];
 } kt_film_t;
 
 // first: the first picture. KT_ECODEC, with the reason in the coder: pictures of this size or format are not read.
