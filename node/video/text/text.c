@@ -13,6 +13,11 @@
 #define FINDER "ppocr_det"
 #define READER "ppocr_rec"
 
+#define SURE 0.5F  // least confidence of a long line,
+#define SURE_FEW                                                                                                       \
+    0.25F  // and this over the number of letters more: a mean of few says less. "CC" as a logo reads at .65,
+           // fences and windows at .51 to .55 ("111", "M3")
+
 enum { LINES = 20000, LEAST_LETTERS = 2, LEAST_SIDE = 4 };
 
 struct kt_texts {
@@ -152,7 +157,7 @@ read_box(kt_texts_t *self, const kt_picture_t *picture, const kt_point_t corner[
     if (rows.shape.rank != 3 || rows.shape.dims[2] != (int64_t)output->classes)
         return fail(self, READER, "its output is not one row of classes per step");
     kt_ctc_read(rows.values, (size_t)rows.shape.dims[1], output->classes, output->class_names, &reading);
-    if (!(reading.confidence >= KT_TEXT_SURE) || reading.letters < LEAST_LETTERS)
+    if (reading.letters < LEAST_LETTERS || !(reading.confidence >= SURE + SURE_FEW / (float)reading.letters))
         return KT_OK;
     line.confidence = reading.confidence;
     line.look       = look;

@@ -1,6 +1,7 @@
 // kt_texts -- text in sampled pictures: lines found by the model ppocr_det and read by ppocr_rec. A line counts when
-// the recogniser is sure of it (KT_TEXT_SURE) and reads two letters or digits: the detector alone finds text in faces,
-// hands and leaves. visual.text_regions. One thread.
+// the recogniser reads two letters or digits with a mean confidence of at least .5, and more where it has few: the
+// detector alone finds text in faces, hands and leaves, and the recogniser reads "111" in a fence. visual.text_regions.
+// One thread.
 #pragma once
 
 #include "models/catalogue/model_set.h"
@@ -9,8 +10,6 @@
 #include "proto/document.h"
 
 typedef struct kt_texts kt_texts_t;
-
-#define KT_TEXT_SURE 0.5F
 
 // *self_p stays NULL, and why says why, where a model cannot be used. KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_texts_new(kt_texts_t **self_p, const kt_model_set_t *set, char why[KT_PICTURE_WHY]);
