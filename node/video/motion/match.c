@@ -17,6 +17,7 @@ enum {
 // which is more than the trace; a movement that is wrong by one pixel in both directions has the trace.
 #define MISFIT 0.5F
 #define UNCONFIRMED 0.25F
+#define CONFIRMED_ALL 0.8F
 // A cell with several movements: their mean length over the length of their mean, and pixels more. No one movement fits
 // it.
 #define MIXED 1.25F
@@ -277,7 +278,8 @@ kt_match_run(kt_match_t *self, const kt_yuv_t *yuv, const float guess[2], kt_fie
 float
 kt_match_confirm(kt_match_t *self, const kt_yuv_t *yuv, kt_field_t *field)
 {
-    float confirmed = 0, all = 0;
+    float    confirmed = 0, all                = 0;
+    uint32_t unconfirmed[KT_CELLS + 1], others = 0;
     for (uint32_t i = 0; i < field->across * field->down; i++) {
         kt_cell_t     *cell = &field->cell[i];
         const float    dx = cell->dx, dy = cell->dy, length = cell->length, share = cell->weight;
@@ -292,6 +294,7 @@ kt_match_confirm(kt_match_t *self, const kt_yuv_t *yuv, kt_field_t *field)
         cell->weight          = share * weight;
         all += mixed ? 0 : weight;
         if (fits && !mixed) {
+            cell->difference = (float)difference_at(&place, move.dx, move.dy);
             confirmed += cell->weight;
             continue;
         }
@@ -300,7 +303,12 @@ kt_match_confirm(kt_match_t *self, const kt_yuv_t *yuv, kt_field_t *field)
         cell->length    = length;
         cell->precision = 0;
         cell->weight *= mixed ? 1 : UNCONFIRMED;
+        unconfirmed[others] = i;
+        others += mixed ? 0 : 1;
     }
+    // Where nearly all vectors fit, the others are of things that move and change.
+    for (uint32_t i = 0; i < others && confirmed >= CONFIRMED_ALL * all; i++)
+        field->cell[unconfirmed[i]].weight /= UNCONFIRMED;
     return all > 0 ? confirmed / all : 1;
 }
 

@@ -23,8 +23,8 @@ void kt_match_keep(kt_match_t *self, const kt_yuv_t *yuv);
 void kt_match_run(kt_match_t *self, const kt_yuv_t *yuv, const float guess[2], kt_field_t *out);
 // Checks the movements of kt_field_from_vectors against both pictures, and improves them by a fraction of a pixel: a
 // codec may predict from a picture before the one that is kept, and takes what costs the fewest bits. Returns the share
-// of the textured area whose movement is confirmed; the others count a quarter.
+// of the textured area whose movement is confirmed; the others count a quarter, unless they are few.
 float kt_match_confirm(kt_match_t *self, const kt_yuv_t *yuv, kt_field_t *field);
-// After kt_match_run, of the same picture: cells that fit the movement of the camera as well as their own, but for
+// After either, of the same picture: cells that fit the movement of the camera as well as their own, but for
 // noise, get that of the camera. Without a camera: no movement.
 void kt_match_settle(const kt_match_t *self, const kt_yuv_t *yuv, const kt_camera_t *camera, kt_field_t *field);

@@ -176,8 +176,7 @@ measure(motion_t *self, const kt_video_frame_t *frame, bool has_vectors)
     kt_camera_fit(&self->field, &camera);
     if (camera.share < CAMERA_SHARE)
         camera = (kt_camera_t){.share = camera.share};
-    if (!by_codec)
-        kt_match_settle(&self->match, &frame->small, &camera, &self->field);
+    kt_match_settle(&self->match, &frame->small, &camera, &self->field);
     self->guess[0] = camera.right;
     self->guess[1] = camera.down;
     step_of(self, &camera, self->anchor_s, frame->time_s, by_codec, &step);
