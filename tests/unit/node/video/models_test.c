@@ -127,7 +127,7 @@ paint(int x0, int y0, int w, int h, const uint8_t yuv[3])
                    (size_t)w / 2);
 }
 
-static const uint8_t RED[3] = {54, 99, 255}, GREEN[3] = {182, 30, 12}, DARK[3] = {91, 79, 70};
+static const uint8_t RED[3] = {54, 99, 255}, GREEN[3] = {182, 30, 12}, DARK[3] = {69, 91, 84};
 
 static void
 show(double time_s, bool sampled)
@@ -197,7 +197,7 @@ Test(video_models, faces_and_text_are_found_at_their_places_and_times)
     const json_t *text = kt_json_at(texts, 0);
     cr_expect_float_eq(kt_json_f64(text, "start", -1), 0.5, 1e-9);
     cr_expect_float_eq(kt_json_f64(text, "end", -1), 2.5, 1e-9);
-    cr_expect_eq(strspn(kt_json_str(text, "text", ""), "a"), strlen(kt_json_str(text, "text", "")));
+    cr_expect_str_eq(kt_json_str(text, "text", ""), "aaaaa");
     cr_expect_str_eq(kt_json_str(kt_json_get(film.message, "model_versions"), "centerface", ""), "1.0.0");
     cr_expect_str_eq(kt_json_str(kt_json_get(film.message, "model_versions"), "ppocr_rec", ""), "1.0.0");
     kt_json_free(&film.message);
