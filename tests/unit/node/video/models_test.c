@@ -111,7 +111,7 @@ begin(kt_model_set_t *set, size_t pictures, uint32_t options)
 static void
 blank(void)
 {
-    memset(film.bytes, 60, WIDTH * HEIGHT);
+    memset(film.bytes, 0, WIDTH * HEIGHT);
     memset(film.bytes + WIDTH * HEIGHT, 128, WIDTH * HEIGHT / 2);
 }
 
