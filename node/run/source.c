@@ -11,13 +11,15 @@
 
 enum { RAW_FRAMES = 8192, IDLE_S = 24 * 3600 };
 
+// The CPU limit is for small files that never end. A film needs .1 to .5 s per MB.
 static kt_decode_limits_t
-decode_limits(const kt_settings_t *settings, int64_t deadline_ms)
+decode_limits(const kt_settings_t *settings, int64_t deadline_ms, uint64_t size_bytes)
 {
-    int64_t left_s = (deadline_ms - kt_clock_ms()) / 1000 + 1;
+    int64_t        left_s = (deadline_ms - kt_clock_ms()) / 1000 + 1;
+    const uint64_t cpu_s  = (uint64_t)settings->decoder_cpu_s + size_bytes / 1000000;
     return (kt_decode_limits_t){
         .memory_bytes   = (uint64_t)settings->decoder_memory_mb << 20,
-        .cpu_s          = (uint32_t)settings->decoder_cpu_s,
+        .cpu_s          = cpu_s < INT32_MAX ? (uint32_t)cpu_s : INT32_MAX,
         .stall_ms       = (uint32_t)settings->decoder_stall_ms,
         .wall_s         = (uint32_t)(left_s < 1           ? 1
                                      : left_s > INT32_MAX ? INT32_MAX
@@ -31,7 +33,7 @@ kt_source_open(kt_source_t *self, kt_pipeline_t *pipeline, const kt_worker_opts_
                int64_t deadline_ms, const kt_decode_want_t *want)
 {
     const kt_settings_t *settings = pipeline->settings;
-    kt_decode_limits_t   limits   = decode_limits(settings, deadline_ms);
+    kt_decode_limits_t   limits   = decode_limits(settings, deadline_ms, size_bytes);
     *self                         = (kt_source_t){.fd              = opts->stream ? opts->stream_fd : fd,
                                                   .stream          = opts->stream,
                                                   .seekable        = true,
@@ -45,7 +47,8 @@ kt_source_open(kt_source_t *self, kt_pipeline_t *pipeline, const kt_worker_opts_
             return KT_EIO;
         self->seekable   = S_ISREG(st.st_mode);
         self->size_bytes = self->seekable ? (uint64_t)st.st_size : 0;
-        limits           = decode_limits(settings, kt_clock_ms() + idle_ms);
+        limits           = decode_limits(settings, kt_clock_ms() + idle_ms, 0);
+        limits.cpu_s     = limits.wall_s;
         limits.stall_ms  = idle_ms < UINT32_MAX ? (uint32_t)idle_ms : UINT32_MAX;
     }
     if (!opts->pcm)
