@@ -215,13 +215,14 @@ motion_line(kt_buf_t *out, const film_t *film)
 {
     const json_t *camera = kt_json_get(film->visual, "camera");
     double        still  = kt_json_f64(film->visual, "static_share", NAN);
+    const char   *method = kt_json_str(kt_json_get(film->document, "methods"), "motion", "");
     add_number_of(out, film->visual, "motion", "", 2, " % of the width per second");
+    if (out->length > 0 && *method)
+        kt_buf_fmt(out, " (%s)", method);
     if (!isnan(still))
         kt_buf_fmt(out, "%sstill for %.0f %% of the time", separator(out), 100 * still);
     for (size_t i = 0; i < kt_json_count(camera); i++)
         add_number_of(out, camera, kt_json_key(camera, i), kt_json_key(camera, i), 2, "");
-    if (out->length > 0)
-        add_text_of(out, kt_json_get(film->document, "methods"), "motion", "");
 }
 
 static void
