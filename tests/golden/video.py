@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Cuts and the order of measures, on films whose content is known; tests/truth's scorer judges.
+"""Cuts, gradual changes, flashes and the order of measures, on films whose content is known; tests/truth's scorer judges.
 
 Cuts have the presentation time of the first picture of the new shot, as ffprobe lists it, in the container's own time:
 with B-frames, a variable rate, edit lists, negative and missing time stamps and those that wrap.
@@ -14,7 +14,7 @@ from harness import expect, kithara, main, test  # noqa: E402
 from truthscore import judge  # noqa: E402
 
 EXACT_S = 1e-4  # times in the message have nine digits
-CUTS_F1 = .97  # what is required of the generated set
+CUTS_F1, FLASHES, GRADUAL = .97, 2, .7  # what is required of the generated set
 
 SHOTS = [("cut", 40), ("cut", 25), ("cut", 9), ("cut", 34), ("flash", 40), ("cut", 30)]
 X264, MPEG4 = films.X264, ("-c:v", "mpeg4", "-q:v", "4", "-g", "50")
@@ -71,6 +71,28 @@ def cuts_have_the_time_of_the_first_picture_of_the_new_shot(folder):
     score = 2 * hits / (answers + sum(map(len, truth.values())))
     print(f"        F1 {score:.3f} of {sum(map(len, truth.values()))} cuts in {len(truth)} films")
     expect(score >= CUTS_F1, "\n        ".join(["", *wrong]))
+
+
+@test
+def fades_dissolves_and_wipes_are_noticed_and_flashes_are_no_cuts(folder):
+    plans = {"mixed": [("cut", 50), ("dissolve", 60), ("cut", 40), ("fade", 60), ("wipe", 60), ("dissolve", 60), ("cut", 40)],
+             "flashes": [("flash", 60), ("flash", 50), ("cut", 40), ("flash", 60), ("flash", 40)],
+             "quick": [("cut", 8 + 3 * (i % 4)) for i in range(20)], "still": [("cut", 200)]}
+    rows, paths = [], []
+    for i, (name, shots) in enumerate(plans.items()):
+        made = films.timeline(shots, seed=50 * i, speed=0 if name == "still" else 1)
+        paths.append(films.encode(folder / f"{name}.mp4", made.frames))
+        rows.append(films.entry(paths[-1], "scenes", **made.truth(25)))
+    found = messages(folder, paths, "visual,no_models")
+    score = {name: value for name, value, *_ in judge.scenes(rows, found)}
+    print("        " + ", ".join(f"{name} {value:.3f}" for name, value in score.items()))
+    detail = "; ".join(f"{name}: {cuts_of(m)}" for name, m in found.items())
+    expect(score["cut F1"] >= CUTS_F1, detail)
+    expect(score["flashes taken for cuts"] <= FLASHES, detail)
+    expect(score["fades and dissolves noticed"] >= GRADUAL, detail)
+    for kind, at in (("dissolve", 1), ("fade", 2)):
+        there = [t["kind"] for t in found["mixed.mp4"]["features"]["visual"]["transitions"] or []]
+        expect(kind in there, f"no {kind} ({at}) among {there}")
 
 
 def ladder(folder, metric, path, steps, make):
