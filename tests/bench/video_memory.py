@@ -35,7 +35,8 @@ def looped(source, path, seconds):
 
 def peaks(path, options):
     """Peak resident MB of the analysing process and of the decoder's child, and the document."""
-    command = [KITHARA, "analyze", "--jsonl", "--workers", "1", "--debug", *(("--options", options) if options else ()), str(path)]
+    # By a shell that forks: the peak of a process begins with that of the one it was started from, until its fork.
+    command = ["sh", "-c", '"$@"; exit $?', "sh", KITHARA, "analyze", "--jsonl", "--workers", "1", "--debug", *(("--options", options) if options else ()), str(path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=3600, check=False)
     if done.returncode:
         sys.exit(f"{path}: {done.stderr}")
