@@ -2,8 +2,8 @@
 // the pictures that are sampled, and the codec's motion vectors. Plain data.
 //
 // Planes are 8-bit Y, U, V with 4:2:0 chroma, as coded: kt_media_info_t says range and matrix. Deeper pictures are
-// rounded to 8 bits, other chroma is averaged or repeated to 4:2:0. They are neither rotated nor stretched to square
-// pixels.
+// rounded to 8 bits, other chroma is averaged or repeated to 4:2:0. RGB ("gbr", palettes too) becomes BT.601 of full
+// range, gray gets chroma of 128. They are neither rotated nor stretched to square pixels.
 #pragma once
 
 #include <stddef.h>

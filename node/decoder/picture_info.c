@@ -114,6 +114,10 @@ fill_pixels(kt_media_info_t *out, const AVCodecParameters *par, const AVFrame *f
     bool old_jpeg     = !strncmp(out->pixel_format, "yuvj", 4);
     out->range_stated = old_jpeg || range == AVCOL_RANGE_JPEG || range == AVCOL_RANGE_MPEG;
     out->full_range   = old_jpeg || range == AVCOL_RANGE_JPEG;
+    if (pixel && pixel->flags & (AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL)) {
+        out->range_stated = out->full_range = true;  // of RGB there is no other
+        set_name(out->color_space, sizeof out->color_space, av_color_space_name(AVCOL_SPC_RGB));
+    }
 }
 
 static void

@@ -11,7 +11,7 @@ kt_rgb_init(kt_rgb_t *self, const char *color_space, uint32_t height, bool full_
         double      kr, kb;
     } MATRICES[] = {{"bt709", 0.2126, 0.0722},   {"bt470bg", 0.299, 0.114}, {"smpte170m", 0.299, 0.114},
                     {"smpte240m", 0.212, 0.087}, {"fcc", 0.30, 0.11},       {"bt2020nc", 0.2627, 0.0593},
-                    {"bt2020c", 0.2627, 0.0593}};
+                    {"bt2020c", 0.2627, 0.0593}, {"gbr", 0.299, 0.114}};  // as node/decode/video_frame.h says
     size_t at    = height >= 720 ? 0 : 1;
     for (size_t i = 0; i < sizeof MATRICES / sizeof *MATRICES; i++)
         if (!strcmp(MATRICES[i].name, color_space))

@@ -123,6 +123,8 @@ Test(pictures, rgb_and_palettes_become_bt_601_of_full_range)
         fx_film_t *film = fx_film(avi || planar ? "a.avi" : "a.mov", &FX_FILM, &FX_LIMITS);
         cr_assert_eq(film->err, KT_OK, "%s: %s", formats[i], film->why);
         cr_assert_eq(film->pictures, 5, "%s: %zu", formats[i], film->pictures);
+        cr_expect(film->media_info.full_range, "%s", formats[i]);
+        cr_expect_str_eq(film->media_info.color_space, "gbr", "%s", formats[i]);
         cr_expect_leq(abs(film->small[100] - 76), 1, "%s: %u", formats[i], film->small[100]);
         cr_expect_leq(abs(film->small[400 * 300 + 10] - 85), 1, "%s", formats[i]);
         cr_expect_geq(film->small[400 * 300 + 200 * 150 + 10], 254, "%s", formats[i]);
