@@ -186,6 +186,7 @@ quality_finish(void *state, double end_s, kt_document_t *document)
     const bool visual             = self->options & KT_OPTION_VISUAL;
     double     values[KT_DEFECTS] = {[KT_DEFECT_RESOLUTION] = self->shorter_side}, score = 1;
     char       method[KT_DOCUMENT_REASON] = "product of";
+    size_t     parts                      = 0;
     (void)end_s;
     if (self->n_shown == 0) {
         write_nothing(self, document);
@@ -198,7 +199,7 @@ quality_finish(void *state, double end_s, kt_document_t *document)
             continue;
         const double part = kt_defect_part((kt_defect_t)i, values[i], self->shorter_side);
         const size_t at   = strlen(method);
-        snprintf(method + at, sizeof method - at, "%s %s", i ? "," : "", kt_defect_names[i]);
+        snprintf(method + at, sizeof method - at, "%s %s", parts++ ? "," : "", kt_defect_names[i]);
         score *= part;
         if (visual)
             kt_document_pair(document, KT_FEATURE_VISUAL_picture_quality_parts, kt_defect_names[i], part);

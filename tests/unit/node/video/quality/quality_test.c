@@ -204,6 +204,19 @@ Test(picture_quality, without_the_model_the_reason_is_said_and_the_parts_that_co
     film_free(&film);
 }
 
+Test(picture_quality, a_part_that_cannot_be_measured_does_not_count)
+{
+    film_begin(&film, &kt_video_quality);
+    for (int y = 0; y < SCENE_HEIGHT; y++)
+        for (int x = 0; x < SCENE_WIDTH; x++)
+            scene.at[y][x] = (uint8_t)(40 + x / 5 + y / 6);
+    show(0);
+    film_end(&film, 1);
+    cr_expect_eq(member("picture_quality", "blur"), -1);
+    cr_expect_str_eq(method("technical.quality_score"), "product of blockiness, noise, banding, resolution");
+    film_free(&film);
+}
+
 Test(picture_quality, another_model_of_that_name_is_refused_with_a_reason)
 {
     ktm_text_t other    = SUM;
