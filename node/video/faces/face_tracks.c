@@ -63,7 +63,7 @@ static void
 take_look(tracks_t *self, kt_sighting_t *seen, size_t n)
 {
     bool   taken[KT_FACES_MOST] = {false};
-    size_t track, sighting;
+    size_t track = 0, sighting = 0;
     n           = n < KT_FACES_MOST ? n : KT_FACES_MOST;
     self->first = self->n > self->first + OPEN_TRACKS ? self->n - OPEN_TRACKS : self->first;
     while (nearest(self, seen, n, taken, &track, &sighting)) {

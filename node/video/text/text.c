@@ -3,6 +3,7 @@
 #include "common/json.h"
 #include "node/video/text/boxes.h"
 #include "node/video/text/crop.h"
+#include "node/video/text/known.h"
 #include "node/video/text/regions.h"
 
 #include <math.h>
@@ -22,6 +23,7 @@ enum { LINES = 20000, LEAST_LETTERS = 2, LEAST_SIDE = 4 };
 
 struct kt_texts {
     kt_picture_model_t *finder, *reader;
+    kt_known_t          known;
     kt_text_line_t     *lines;
     size_t              n, capacity;
     char                failed[KT_PICTURE_WHY];  // "": no run has
@@ -35,6 +37,8 @@ kt_texts_new(kt_texts_t **self_p, const kt_model_set_t *set, char why[KT_PICTURE
     kt_err_t    err  = self ? kt_picture_model_new(&self->finder, set, FINDER, MAP, why) : KT_ENOMEM;
     if (!err && self->finder)
         err = kt_picture_model_new(&self->reader, set, READER, TEXT, why);
+    if (!err && self->reader)
+        err = kt_known_init(&self->known);
     if (!err && self->reader && kt_picture_model_output(self->reader, 0)->classes == 0) {
         snprintf(why, KT_PICTURE_WHY, "model " READER ": its classes have no names");
         kt_picture_model_destroy(&self->reader);
@@ -58,6 +62,7 @@ kt_texts_destroy(kt_texts_t **self_p)
         free(self->lines[i].text);
     kt_picture_model_destroy(&self->finder);
     kt_picture_model_destroy(&self->reader);
+    kt_known_fini(&self->known);
     free(self->lines);
     free(self);
 }
@@ -136,32 +141,45 @@ line_of(const kt_point_t corner[4], uint32_t factor)
                             .slope  = length > 0 ? fabsf(dy) / length : 1};
 }
 
-// Reads one box of the detector. Its corners are whole pixels inside the picture, as in the original.
+// The recogniser's reading of a crop.
 static kt_err_t
-read_box(kt_texts_t *self, const kt_picture_t *picture, const kt_point_t corner[4], uint32_t factor, uint32_t look)
+read_crop(kt_texts_t *self, const kt_picture_t *crop, kt_reading_t *out)
 {
     const kt_model_output_t *output = kt_picture_model_output(self->reader, 0);
-    kt_text_line_t           line   = line_of(corner, factor);
     kt_picture_output_t      rows;
-    kt_picture_t             crop;
-    kt_reading_t             reading;
-    uint8_t                 *rgb = NULL;
-    kt_err_t                 err = kt_crop_new(picture, corner, &rgb, &crop);
-    if (err)
-        return err == KT_ENOMEM ? err : KT_OK;  // KT_EINVAL: the box is too small
-    err           = kt_picture_model_run(self->reader, &crop, &rows);
-    line.contrast = contrast_of(&crop);
-    free(rgb);
+    *out         = (kt_reading_t){0};
+    kt_err_t err = kt_picture_model_run(self->reader, crop, &rows);
     if (err)
         return run_failed(self, READER, err);
     if (rows.shape.rank != 3 || rows.shape.dims[2] != (int64_t)output->classes)
         return fail(self, READER, "its output is not one row of classes per step");
-    kt_ctc_read(rows.values, (size_t)rows.shape.dims[1], output->classes, output->class_names, &reading);
-    if (reading.letters < LEAST_LETTERS || !(reading.confidence >= SURE + SURE_FEW / (float)reading.letters))
-        return KT_OK;
-    line.confidence = reading.confidence;
+    kt_ctc_read(rows.values, (size_t)rows.shape.dims[1], output->classes, output->class_names, out);
+    return KT_OK;
+}
+
+// Reads one box of the detector. Its corners are whole pixels inside the picture, as in the original.
+static kt_err_t
+read_box(kt_texts_t *self, const kt_picture_t *picture, const kt_point_t corner[4], uint32_t factor, uint32_t look)
+{
+    kt_text_line_t line = line_of(corner, factor);
+    kt_picture_t   crop;
+    kt_reading_t  *reading;
+    uint8_t       *rgb = NULL;
+    bool           read;
+    kt_err_t       err = kt_crop_new(picture, corner, &rgb, &crop);
+    if (err)
+        return err == KT_ENOMEM ? err : KT_OK;  // KT_EINVAL: the box is too small
+    err = kt_known_line(&self->known, corner, &crop, &reading, &read);
+    if (!err && reading && !read)
+        err = read_crop(self, &crop, reading);
+    line.contrast = contrast_of(&crop);
+    free(rgb);
+    if (err || !reading || reading->letters < LEAST_LETTERS ||
+        !(reading->confidence >= SURE + SURE_FEW / (float)reading->letters))
+        return err;
+    line.confidence = reading->confidence;
     line.look       = look;
-    return add(self, line, reading.text);
+    return add(self, line, reading->text);
 }
 
 static float
@@ -183,6 +201,7 @@ kt_texts_look(kt_texts_t *self, const kt_picture_t *picture, uint32_t factor, ui
         return run_failed(self, FINDER, err);
     if (map.shape.rank != 4 || map.shape.dims[1] != 1)
         return fail(self, FINDER, "its output is not a map");
+    kt_known_begin(&self->known);
     const size_t rows = (size_t)map.shape.dims[2], cols = (size_t)map.shape.dims[3];
     err           = kt_text_boxes(map.values, rows, cols, boxes, &n);
     const float w = (float)picture->width, h = (float)picture->height;

@@ -2,6 +2,7 @@
 #include "node/video/text/components.h"
 #include "node/video/text/crop.h"
 #include "node/video/text/ctc.h"
+#include "node/video/text/known.h"
 #include "node/video/text/regions.h"
 
 #include <criterion/criterion.h>
@@ -230,6 +231,74 @@ Test(ctc, the_difference_is_the_share_of_edits)
     cr_expect_float_eq(kt_text_difference("kitten", "sitting"), 3.0F / 7, 1e-6);
     cr_expect_float_eq(kt_text_difference("", ""), 0, 0);
     cr_expect_float_eq(kt_text_difference("abc", ""), 1, 0);
+}
+
+// --- known lines
+
+// A crop of 120 x 20 grey points with a darker bar at this column.
+static kt_picture_t
+crop_with_bar(uint8_t *pixels, int column, int noise)
+{
+    for (int i = 0; i < 120 * 20; i++)
+        memset(pixels + 3 * i, (i % 120 >= column && i % 120 < column + 6 ? 60 : 200) + (i * 7 % 5 - 2) * noise, 3);
+    return (kt_picture_t){pixels, 120, 20, 360};
+}
+
+static bool
+is_known(kt_known_t *known, float x, int column, int noise, const char *text)
+{
+    static uint8_t     pixels[3 * 120 * 20];
+    const kt_picture_t crop      = crop_with_bar(pixels, column, noise);
+    const kt_point_t   corner[4] = {{x, 5}, {x + 120, 5}, {x + 120, 25}, {x, 25}};
+    kt_reading_t      *reading;
+    bool               read;
+    cr_assert_eq(kt_known_line(known, corner, &crop, &reading, &read), KT_OK);
+    cr_assert_not_null(reading);
+    if (read)
+        cr_expect_str_eq(reading->text, text);
+    else
+        strcpy(reading->text, text);
+    return read;
+}
+
+Test(known, a_line_that_stays_is_read_once)
+{
+    kt_known_t known;
+    cr_assert_eq(kt_known_init(&known), KT_OK);
+    kt_known_begin(&known);
+    cr_expect(!is_known(&known, 10, 30, 0, "one"));
+    cr_expect(!is_known(&known, 300, 30, 0, "two"));
+    for (int look = 1; look < 4; look++) {
+        kt_known_begin(&known);
+        cr_expect(is_known(&known, 301, 30, 1, "two"));
+        cr_expect(is_known(&known, 9, 30, 2, "one"));
+    }
+    kt_known_fini(&known);
+}
+
+Test(known, another_place_content_or_look_is_read)
+{
+    kt_known_t known;
+    cr_assert_eq(kt_known_init(&known), KT_OK);
+    kt_known_begin(&known);
+    cr_expect(!is_known(&known, 10, 30, 0, "one"));
+    kt_known_begin(&known);
+    cr_expect(!is_known(&known, 20, 30, 0, "moved"));
+    cr_expect(!is_known(&known, 10, 36, 0, "changed"));
+    kt_known_begin(&known);
+    kt_known_begin(&known);
+    cr_expect(!is_known(&known, 10, 36, 0, "changed"));
+    for (int i = 1; i < KT_TEXT_BOXES; i++)
+        cr_expect(!is_known(&known, (float)(200 * i), 30, 0, "many"));
+    uint8_t            pixels[3];
+    const kt_picture_t crop      = {pixels, 1, 1, 3};
+    const kt_point_t   corner[4] = {{0, 0}, {1, 0}, {1, 1}, {0, 1}};
+    kt_reading_t      *reading   = NULL;
+    bool               read;
+    memset(pixels, 9, sizeof pixels);
+    cr_assert_eq(kt_known_line(&known, corner, &crop, &reading, &read), KT_OK);
+    cr_expect_null(reading);
+    kt_known_fini(&known);
 }
 
 // --- regions
