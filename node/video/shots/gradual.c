@@ -11,7 +11,7 @@ static const float  same      = 0.6f;
 
 // Mixtures outside these limits are none: ends that differ too little, or in a part of the picture only (a graphic that
 // appears; black bars are a quarter), a middle that is not in between.
-static const float energy_least = 20, area_least = 0.65f, residual_most = 0.5f, share_least = 0.2f, change_least = 0.4f;
+static const float energy_least = 5, area_least = 0.65f, residual_most = 0.5f, share_least = 0.2f, change_least = 0.4f;
 
 static float
 greater(float a, float b)

@@ -1,0 +1,134 @@
+// The evidence that node/video/shots decides by, as text, for shots_fit.py.
+//
+//     shots_evidence WIDTH HEIGHT <PICTURES
+//
+// PICTURES: reduced planes, each picture as a double (seconds) and its Y, U, V. Prints, with times in seconds:
+//     cut TIME change apart around again colour luma
+//     gradual TIME window residual change sides halves colour contrast rise spread
+//     shot TIME FROM KIND                              what is decided with the numbers that are built in
+#include "node/video/rgb.h"
+#include "node/video/shots.h"
+#include "node/video/shots/cuts.h"
+#include "node/video/shots/graduals.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FOLLOW = 50 };  // pictures after a candidate that evidence may use
+
+typedef struct input {
+    uint32_t width, height;
+    size_t   bytes;  // of one picture
+    double   time_s;
+    uint64_t index;
+    uint8_t *planes, *rgb;
+    kt_rgb_t matrix;
+} input_t;
+
+typedef struct state {
+    kt_shots_t       *shots;
+    kt_shot_history_t history;
+    kt_graduals_t     graduals;
+    uint64_t          cuts_done, graduals_done;
+    bool              ready;
+} state_t;
+
+static bool
+read_picture(input_t *in)
+{
+    return fread(&in->time_s, sizeof in->time_s, 1, stdin) == 1 && fread(in->planes, in->bytes, 1, stdin) == 1;
+}
+
+static void
+print_cuts(state_t *self, bool last)
+{
+    for (; self->cuts_done + (last ? 0 : FOLLOW) < self->history.count; self->cuts_done++) {
+        kt_cut_evidence_t e;
+        if (self->cuts_done == 0 || kt_shot_history_change(&self->history, self->cuts_done) < KT_CUT_CANDIDATE)
+            continue;
+        (void)!kt_cut_evidence(&self->history, self->cuts_done, -INFINITY, &e);
+        printf("cut %.6f %g %g %g %g %g %g\n", kt_shot_history_at(&self->history, self->cuts_done)->time_s,
+               (double)e.change, (double)e.apart, (double)e.around, (double)e.again, (double)e.colour, (double)e.luma);
+    }
+}
+
+// Windows and what is beside them may reach over cuts: shots_fit.py leaves those out.
+static void
+print_graduals(state_t *self, bool last)
+{
+    const kt_shot_samples_t *s = &self->graduals.samples;
+    for (; self->graduals_done < s->count; self->graduals_done++) {
+        const uint64_t at     = self->graduals_done;
+        const double   time_s = kt_shot_sample(s, at)->time_s;
+        if (!last && kt_shot_sample(s, s->count - 1)->time_s - time_s < KT_GRADUAL_REACH_S)
+            break;
+        const kt_gradual_span_t span = {kt_shot_samples_oldest(s), s->count - 1};
+        kt_gradual_evidence_t   e;
+        for (int window = 0; window < KT_GRADUAL_WINDOWS; window++)
+            if (kt_gradual_evidence(s, &span, at, window, -INFINITY, &e))
+                printf("gradual %.6f %g %g %g %g %g %g %g %g %g\n", time_s, e.window_s, (double)e.residual,
+                       (double)e.change, (double)e.sides, (double)e.halves, (double)e.colour, (double)e.contrast,
+                       (double)e.rise, (double)e.spread);
+    }
+}
+
+static kt_err_t
+push(state_t *self, input_t *in)
+{
+    const size_t     luma = (size_t)in->width * in->height, chroma = (in->bytes - luma) / 2;
+    kt_image_stats_t stats;
+    const kt_yuv_t   yuv = {in->width,         in->height, in->planes,          in->planes + luma, in->planes + luma + chroma,
+                            in->width,         (in->width + 1) / 2};
+    const kt_video_frame_t   frame   = {.index = in->index++, .time_s = in->time_s, .small = yuv};
+    const kt_video_picture_t picture = {.frame = &frame, .rgb = in->rgb, .stats = &stats};
+    kt_err_t                 err     = KT_OK;
+    kt_rgb_half(&in->matrix, &kt_rgb_ops_ref, &yuv, in->rgb);
+    kt_image_ops_ref.stats(in->rgb, NULL, (in->width + 1) / 2, (in->height + 1) / 2, &stats);
+    if (!self->ready && ((err = kt_shots_new(&self->shots, &(kt_video_stream_t){.duration_s = 0})) ||
+                         (err = kt_shot_history_init(&self->history, in->width, in->height)) ||
+                         (err = kt_graduals_init(&self->graduals, &self->history.size))))
+        return err;
+    self->ready = true;
+    if ((err = kt_shots_push(self->shots, &picture)))
+        return err;
+    kt_shot_history_push(&self->history, &frame, &stats);
+    kt_shot_samples_push(&self->graduals.samples, kt_shot_history_at(&self->history, self->history.count - 1),
+                         frame.index, frame.time_s);
+    print_cuts(self, false);
+    print_graduals(self, false);
+    return KT_OK;
+}
+
+int
+main(int argc, char **argv)
+{
+    static state_t state;
+    input_t        in = {0};
+    kt_err_t       err = KT_OK;
+    if (argc != 3 || (in.width = (uint32_t)atoi(argv[1])) == 0 || (in.height = (uint32_t)atoi(argv[2])) == 0 ||
+        in.width > KT_SMALL_MOST || in.height > KT_SMALL_MOST)
+        return 2;
+    in.bytes  = kt_yuv_bytes(in.width, in.height);
+    in.planes = malloc(in.bytes);
+    in.rgb    = malloc(3 * in.bytes);
+    kt_rgb_init(&in.matrix, "", in.height, false);
+    while (in.planes && in.rgb && !err && read_picture(&in))
+        err = push(&state, &in);
+    if (!err && state.ready) {
+        print_cuts(&state, true);
+        print_graduals(&state, true);
+        kt_shots_close(state.shots);
+        for (size_t s = 1; s < kt_shots_count(state.shots); s++) {
+            const kt_shot_t *shot = kt_shots_at(state.shots, s);
+            printf("shot %.6f %.6f %d\n", shot->begin_s, shot->from_s, (int)shot->transition);
+        }
+        kt_shots_destroy(&state.shots);
+        kt_shot_history_fini(&state.history);
+        kt_graduals_fini(&state.graduals);
+    }
+    free(in.planes);
+    free(in.rgb);
+    return err ? 1 : 0;
+}
