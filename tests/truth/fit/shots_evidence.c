@@ -79,8 +79,8 @@ push(state_t *self, input_t *in)
 {
     const size_t     luma = (size_t)in->width * in->height, chroma = (in->bytes - luma) / 2;
     kt_image_stats_t stats;
-    const kt_yuv_t   yuv = {in->width,         in->height, in->planes,          in->planes + luma, in->planes + luma + chroma,
-                            in->width,         (in->width + 1) / 2};
+    const kt_yuv_t   yuv = {in->width, in->height,         in->planes, in->planes + luma, in->planes + luma + chroma,
+                            in->width, (in->width + 1) / 2};
     const kt_video_frame_t   frame   = {.index = in->index++, .time_s = in->time_s, .small = yuv};
     const kt_video_picture_t picture = {.frame = &frame, .rgb = in->rgb, .stats = &stats};
     kt_err_t                 err     = KT_OK;
@@ -105,7 +105,7 @@ int
 main(int argc, char **argv)
 {
     static state_t state;
-    input_t        in = {0};
+    input_t        in  = {0};
     kt_err_t       err = KT_OK;
     if (argc != 3 || (in.width = (uint32_t)atoi(argv[1])) == 0 || (in.height = (uint32_t)atoi(argv[2])) == 0 ||
         in.width > KT_SMALL_MOST || in.height > KT_SMALL_MOST)

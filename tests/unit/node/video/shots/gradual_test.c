@@ -1,3 +1,5 @@
+#include "common/json.h"
+#include "proto/document.h"
 #include "tests/unit/node/video/reel.h"
 
 #include <criterion/criterion.h>
@@ -150,4 +152,39 @@ Test(gradual, what_is_known_of_a_shot_stays_so_and_is_known_before_the_bound)
     for (size_t s = known; s < kt_shots_count(reel_shots); s++)
         cr_expect_gt(kt_shots_at(reel_shots, s)->begin_s, (double)shown / 25 - KT_SHOTS_DELAY_S);
     cr_expect_geq(kt_shots_count(reel_shots), 10, "%zu shots", kt_shots_count(reel_shots));
+}
+
+Test(gradual, changes_and_transitions_are_written)
+{
+    static const kt_job_t job      = {.message_id = "m", .file_path = "/f", .options = KT_OPTION_ALL};
+    kt_document_t        *document = NULL;
+    kt_buf_t              text;
+    char                  why[KT_DOCUMENT_WHY], reason[KT_JSON_WHY];
+    json_t               *message = NULL;
+    kt_buf_init(&text, KT_DOCUMENT_MAX_BYTES);
+    reel_pan(1, 40, 40, 0, 120, 60);
+    reel_pan(2, 40, 40, 0, 120, 60);
+    reel_paint(&before, 2, 40, 30, 120, 60);
+    reel_paint(&after, 3, 40, 30, 120, 60);
+    show_mixtures(20);
+    reel_pan(3, 40, 40, 0, 120, 60);
+    kt_shots_close(reel_shots);
+    cr_assert_eq(kt_document_new(&document, &job), KT_OK);
+    kt_document_bool(document, KT_FEATURE_TECHNICAL_has_video, true);
+    kt_shots_write(reel_shots, document);
+    cr_assert_eq(kt_document_finish(document, &(kt_stamp_t){0}, &text, why), KT_OK, "%s", why);
+    cr_assert_eq(kt_json_parse(text.bytes, text.length, KT_DOCUMENT_MAX_BYTES, &message, reason), KT_OK);
+    const json_t *visual  = kt_json_get(kt_json_get(message, "features"), "visual");
+    const json_t *changes = kt_json_get(visual, "scene_changes"), *transitions = kt_json_get(visual, "transitions");
+    double        cut = 0;
+    cr_assert_eq(kt_json_count(changes), 2);
+    cr_assert(kt_json_number(kt_json_at(changes, 0), &cut));
+    cr_expect_float_eq(cut, 40.0 / 25, 1e-9);
+    cr_assert_eq(kt_json_count(transitions), 1);
+    cr_expect_str_eq(kt_json_str(kt_json_at(transitions, 0), "kind", ""), "dissolve");
+    cr_expect_float_eq(kt_json_f64(kt_json_at(transitions, 0), "from", 0), 80.0 / 25, 0.17);
+    cr_expect_float_eq(kt_json_f64(kt_json_at(transitions, 0), "to", 0), 100.0 / 25, 0.17);
+    kt_json_free(&message);
+    kt_buf_fini(&text);
+    kt_document_destroy(&document);
 }
