@@ -148,7 +148,7 @@ static int
 check_names(const kt_analyze_opts_t *self, const kt_cli_t *cli)
 {
     int    code   = KT_EXIT_OK;
-    char **sorted = malloc(self->n_files * sizeof *sorted);
+    char **sorted = calloc(self->n_files + 1, sizeof *sorted);
     if (!sorted)
         return kt_cli_fail(KT_ENOMEM, "file names", NULL);
     memcpy(sorted, self->files, self->n_files * sizeof *sorted);

@@ -28,7 +28,7 @@ reduce_plane(const uint8_t *from, size_t stride, uint32_t width, uint32_t height
             for (uint32_t r = y; r < below; r++)
                 for (uint32_t c = x; c < right; c++)
                     sum += from[r * stride + c];
-            *to++ = (uint8_t)(sum / n);
+            *to++ = (uint8_t)(n > 0 ? sum / n : 0);
         }
 }
 
@@ -41,7 +41,8 @@ divide_up(uint32_t a, uint32_t b)
 kt_err_t
 kt_planes_copy(kt_planes_t *self, const kt_yuv_t *yuv, uint32_t side)
 {
-    const uint32_t longer = yuv->width > yuv->height ? yuv->width : yuv->height, factor = divide_up(longer, side);
+    const uint32_t longer = yuv->width > yuv->height ? yuv->width : yuv->height,
+                   factor = longer > side ? divide_up(longer, side) : 1;
     const uint32_t width = divide_up(yuv->width, factor), height = divide_up(yuv->height, factor);
     // ceil(ceil(w / 2) / f) = ceil(ceil(w / f) / 2): chroma has the size that belongs to the reduced Y.
     const uint32_t half = (width + 1) / 2, rows = (height + 1) / 2;
