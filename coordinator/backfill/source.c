@@ -2,8 +2,9 @@
 
 #include "common/buf.h"
 #include "common/clock.h"
+#include "common/log.h"
 #include "common/text.h"
-#include "coordinator/backfill/walk.h"
+#include "common/walk.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -94,6 +95,32 @@ kt_backfill_beneath(const char *roots, const char *folder, char out[KT_JOB_PATH]
     return kt_text_copy(out, KT_JOB_PATH, real) ? KT_OK : KT_ENOFILE;
 }
 
+// Callbacks of the walk.
+static bool
+may_follow(void *context, const char *real)
+{
+    const kt_backfill_source_t *self = context;
+    return is_beneath_real(self->roots, real);
+}
+
+static void
+log_unreadable(void *context, const char *path, kt_err_t err)
+{
+    const kt_backfill_source_t *self = context;
+    char                        shown[2 * KT_JOB_PATH];
+    kt_log_warn("BACKFILL-UNREADABLE", "backfill=%llu err=%s folder=\"%s\"", (unsigned long long)self->b.id,
+                kt_err_name(err), kt_log_quote(shown, sizeof shown, path));
+}
+
+static void
+log_left_out(const kt_backfill_source_t *self)
+{
+    char kinds[KT_LEFT_OUT_TEXT];
+    kt_left_out_text(kt_walk_left_out(self->walk), kinds);
+    if (kinds[0])
+        kt_log_info("BACKFILL-LEFT-OUT", "backfill=%llu kinds=\"%s\"", (unsigned long long)self->b.id, kinds);
+}
+
 kt_err_t
 kt_backfill_source_new(kt_backfill_source_t **self_p, const kt_backfill_t *b, const char *roots, kt_chunk_fn *chunk,
                        void *context, char why[KT_SOURCE_WHY])
@@ -115,7 +142,12 @@ kt_backfill_source_new(kt_backfill_source_t **self_p, const kt_backfill_t *b, co
         err = kt_backfill_beneath(roots, b->source, self->folder, why);
         if (err)
             goto fail;
-        err = kt_walk_new(&self->walk, self->folder, b->cursor, b->flags & KT_BACKFILL_ALL, KT_WALK_NAMES);
+        err = kt_walk_new(&self->walk, self->folder,
+                          &(kt_walk_opts_t){.cursor     = b->cursor,
+                                            .all        = b->flags & KT_BACKFILL_ALL,
+                                            .may_follow = may_follow,
+                                            .unreadable = log_unreadable,
+                                            .context    = self});
         if (err)
             snprintf(why, KT_SOURCE_WHY, "'%.200s' cannot be listed: %s", self->folder, kt_err_text(err));
     } else if (b->cursor[0] && kt_text_to_i64(b->cursor, 0, KT_BACKFILL_CHUNK, &at)) {
@@ -165,20 +197,25 @@ source_page_of_folder(kt_backfill_source_t *self, kt_backfill_page_t *out)
 {
     char           path[2 * KT_JOB_PATH];
     kt_walk_file_t file;
-    bool           more  = true;
+    bool           more = true, linked = false;
     int64_t        until = kt_clock_ms() + PAGE_MS;
     kt_err_t       err   = KT_OK;
     while (self->n < self->page && (self->n % LOOK_EACH || kt_clock_ms() < until)) {
         err = kt_walk_next(self->walk, &file, &more);
         if (err || !more)
             break;
-        int length = snprintf(path, sizeof path, "%s/%s", strcmp(self->folder, "/") ? self->folder : "", file.path);
+        int length =
+            file.real ? snprintf(path, sizeof path, "%s", file.real)
+                      : snprintf(path, sizeof path, "%s/%s", strcmp(self->folder, "/") ? self->folder : "", file.path);
+        linked |= file.real != NULL;
         source_add(self, path, (size_t)length, file.bytes, file.mtime_ns);
     }
     out->last       = !more;
-    out->distinct   = true;
-    out->left_out   = kt_walk_left_out(self->walk) - self->left_out;
-    out->unreadable = kt_walk_unreadable(self->walk) - self->unreadable;
+    out->distinct   = !linked;  // after a restart, what links lead to may come again
+    out->left_out   = kt_left_out_total(kt_walk_left_out(self->walk)) - self->left_out;
+    out->unreadable = kt_walk_left_out(self->walk)->unreadable - self->unreadable;
+    if (out->last)
+        log_left_out(self);
     self->left_out += out->left_out;
     self->unreadable += out->unreadable;
     if (self->n)

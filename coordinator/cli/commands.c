@@ -33,10 +33,12 @@ const kt_command_t KT_CLI_COMMANDS[] = {
     {"run", "[OPTIONS] FOLDER|FILE...", "analyse a folder with a temporary farm on this machine",
      "      --out FILE        also write the output messages, one JSON object per line\n"
      "      --workers N       worker threads of the node (default: ANALYZER_WORKERS, at most one per core)\n"
-     "      --all             also take files whose names are not media (pictures, checksums)\n"
+     "      --all             also take files that are not media by name or content\n"
      "      --fresh           start over even if an earlier run of this folder was interrupted\n"
      "  -o, --output FORMAT   table (default), wide, json or csv of the results\n\n"
-     "An interrupted run of the same folder is resumed; finished files are not analysed again.\n\n"
+     "An interrupted run of the same folder is resumed; finished files are not analysed again. What is not media is\n"
+     "left out and counted by kind at the end (docs/use.md); files that are named are always tried.\n\n"
+     "Exit code: 0, 1 if any file failed or a folder could not be read, 2 for a usage error.\n\n"
      "Example:\n  kithara run ~/Music --out music.jsonl\n",
      kt_cmd_run},
     {"up", "[OPTIONS] [FOLDER...]", "run a farm on this machine until Ctrl-C",
@@ -45,13 +47,17 @@ const kt_command_t KT_CLI_COMMANDS[] = {
      "The first Ctrl-C finishes the files in progress; the second stops at once.\n\n"
      "Example:\n  kithara up ~/Music &\n  kithara submit ~/Music/*.ogg && kithara status\n",
      kt_cmd_up},
-    {"submit", "[OPTIONS] FILE...", "submit files to a farm",
+    {"submit", "[OPTIONS] FILE|FOLDER...", "submit files to a farm",
      "      --priority P      low, normal (default) or high\n"
      "      --options LIST    groups to extract: spectral,mir,perceptual,similarity,quality,visual; no_models, or "
      "none\n"
      "                        (default: all)\n"
+     "      --all             of a folder, also files that are not media by name or content\n"
      "      --wait            wait until every file has a result\n"
      "  -o, --output FORMAT   table, wide, json or csv\n\n"
+     "Of a FOLDER the media files below it are submitted; the rest is left out and counted by kind (docs/use.md).\n\n"
+     "Exit code: 0, 1 if any file was refused or a folder could not be read, with --wait also if any failed, 2 for a\n"
+     "usage error.\n\n"
      "Example:\n  kithara submit --wait ~/Music/*.ogg\n",
      kt_cmd_submit},
     {"backfill", "start FOLDER|LIST|- | status [ID] | pause|resume|cancel|retry ID | export ID",
@@ -66,7 +72,7 @@ const kt_command_t KT_CLI_COMMANDS[] = {
      "none\n"
      "                        (default: all)\n"
      "      --priority P      low (default), normal or high\n"
-     "      --all             also take files whose names are not media (pictures, checksums)\n"
+     "      --all             also take files that are not media by name or content\n"
      "      --force           skip no files\n"
      "      --digest          also skip by content: reads each new or changed file\n"
      "      --wait            show the progress until the backfill ends\n"

@@ -229,5 +229,54 @@ def the_second_ctrl_c_stops_at_once(folder):
     expect(not any(pathlib.Path(f"/proc/{pid}").exists() for pid in nodes), "a process was left behind")
 
 
+def odd_folder(folder):
+    """A library with what stands beside the music, and names and links that once were lost; the music, as run sees it."""
+    tone = music(folder, 1).iterdir().__next__()
+    library, elsewhere = folder / "library", folder / "elsewhere"
+    for name in ("...And Justice for All/...Baby.ogg", ".hack/01.ogg", "no extension", "track.01", "._a.ogg", "@eaDir/a.ogg",
+                 ".Trash-1000/a.ogg", ".AppleDouble/a.ogg"):
+        (library / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(tone, library / name)
+    for name in ("list.m3u", "list.pls", "x.xspf", "cover.jpg", "back.png", "notes.txt", "shop.url", "a.torrent", "b.zip",
+                 "c.mid", "rip.log", "booklet.pdf", ".DS_Store", "README", "main.ts"):
+        (library / name).write_bytes(b"x")
+    elsewhere.mkdir()
+    shutil.copyfile(tone, elsewhere / "far.ogg")
+    (library / "link").symlink_to(elsewhere)
+    (library / "twice").symlink_to(elsewhere)
+    (library / "loop").symlink_to(library)
+    (elsewhere / "back").symlink_to(elsewhere)
+    return library, {library / "...And Justice for All/...Baby.ogg", library / ".hack/01.ogg", library / "no extension",
+                     library / "track.01", elsewhere / "far.ogg"}
+
+
+LEFT_OUT = {"playlists": 3, "images": 2, "texts": 1, "web links": 1, "torrents": 1, "archives": 1, "MIDI files": 1, "logs": 1,
+            "documents": 1, "hidden": 2, "unknown": 2, "system folders": 3, "repeated folders": 3}
+LEFT_OUT_LINE = ("left out: 3 playlists, 2 images, 1 text, 1 web link, 1 torrent, 1 archive, 1 MIDI file, 1 log, 1 document, "
+                 "2 hidden, 2 unknown, 3 system folders, 3 repeated folders")
+
+
+@test
+def a_run_takes_all_media_of_a_folder_and_counts_the_rest_by_kind(folder):
+    library, wanted = odd_folder(folder)
+    result = kithara(folder, "run", library, "--out", folder / "out.jsonl")
+    expect(result.returncode == 0, result.stderr)
+    expect(LEFT_OUT_LINE in result.stderr, result.stderr)
+    found = [json.loads(line) for line in (folder / "out.jsonl").read_text(encoding="utf-8").splitlines()]
+    expect(sorted(d["file_path"] for d in found) == sorted(map(str, wanted)), str([d["file_path"] for d in found]))
+    expect(all(d["success"] for d in found), str(found))
+    result = kithara(folder, "run", "--fresh", "-o", "json", library)
+    counts = [json.loads(line) for line in result.stderr.splitlines() if line.startswith("{")]
+    expect(counts == [{"left_out": LEFT_OUT, "unreadable_folders": 0}], result.stderr)
+
+
+@test
+def a_file_that_is_named_is_tried_whatever_its_name(folder):
+    library, _ = odd_folder(folder)
+    result = kithara(folder, "run", library / "README", library / "._a.ogg", "--out", folder / "out.jsonl")
+    expect(result.returncode == 1 and "2 files, 1 analysed, 1 failed" in result.stderr, result.stderr)
+    expect("left out" not in result.stderr, result.stderr)
+
+
 if __name__ == "__main__":
     main()

@@ -3,9 +3,9 @@
 #include "common/clock.h"
 #include "coordinator/cli/local/farm.h"
 #include "coordinator/cli/local/folders.h"
-#include "coordinator/cli/local/scan.h"
 #include "coordinator/cli/progress.h"
 #include "coordinator/cli/remote/submit.h"
+#include "coordinator/cli/scan.h"
 #include "coordinator/cli/store/results.h"
 #include "coordinator/cli/store/rundir.h"
 #include "coordinator/cli/table.h"
@@ -108,7 +108,11 @@ open_run(run_t *run, char why[KT_FARM_WHY])
     if (!err)
         kt_client_authorize(run->client, settings, run->dir.path);
     if (!err)
-        err = kt_scan_new(&run->scan, paths, run->folders.n, run->all);
+        err = kt_scan_new(&run->scan, &(kt_scan_opts_t){.paths      = paths,
+                                                        .n          = run->folders.n,
+                                                        .all        = run->all,
+                                                        .may_follow = kt_folders_may_follow,
+                                                        .context    = &run->folders});
     if (!err)
         err = kt_submit_new(&run->submit, &(kt_submit_opts_t){.client   = run->client,
                                                               .priority = "normal",
@@ -124,10 +128,13 @@ static kt_err_t
 submit_batch(run_t *run)
 {
     while (!run->scanned && !kt_submit_full(run->submit)) {
-        const char *path = kt_scan_next(run->scan);
-        kt_err_t    err  = path ? kt_submit_file(run->submit, path) : KT_OK;
-        run->scanned     = !path;
-        if (err == KT_EINVAL) {  // reported; the other files continue
+        const char *path;
+        kt_err_t    err = kt_scan_next(run->scan, &path);
+        if (!err)
+            run->scanned = !path;
+        if (!err && path)
+            err = kt_submit_file(run->submit, path);
+        if (err == KT_EINVAL && path) {  // reported; the other files continue
             run->refused++;
             (void)kt_cli_fail(err, path, "the path is too long");
         } else if (err)
@@ -214,12 +221,8 @@ print_summary(const run_t *run, const kt_results_count_t *count)
     fprintf(stderr, "kithara: %llu files, %llu analysed, %llu failed",
             (unsigned long long)(count->successes + count->failures), (unsigned long long)count->successes,
             (unsigned long long)(count->failures + run->refused));
-    if (kt_scan_skipped(run->scan))
-        fprintf(stderr, ", %llu skipped because of their names (--all includes them)",
-                (unsigned long long)kt_scan_skipped(run->scan));
-    if (kt_scan_unreadable(run->scan))
-        fprintf(stderr, ", %llu folders could not be read", (unsigned long long)kt_scan_unreadable(run->scan));
     fprintf(stderr, " in %s\n", kt_table_seconds(text, seconds));
+    kt_scan_report(run->scan, run->cli->format == KT_FORMAT_JSON);
     if (run->folders.n == 1)
         fprintf(stderr, "kithara: `kithara results --run '%s'` shows the results again\n", run->folders.paths[0]);
 }
@@ -244,7 +247,8 @@ report_results(run_t *run)
         return kt_cli_fail(err, run->dir.path, NULL);
     if (!whole)
         return kt_cli_fail(KT_ESTATE, run->dir.path, "some files have no result: run it again");
-    return code != KT_EXIT_OK || count.failures || run->refused ? KT_EXIT_FAILED : KT_EXIT_OK;
+    bool failed = code != KT_EXIT_OK || count.failures || run->refused || kt_scan_left_out(run->scan)->unreadable;
+    return failed ? KT_EXIT_FAILED : KT_EXIT_OK;
 }
 
 static int

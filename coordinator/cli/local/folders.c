@@ -1,12 +1,15 @@
 #include "coordinator/cli/local/folders.h"
 
 #include "common/buf.h"
+#include "common/walk.h"
 
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+
+enum { ROOTS_MAX = 60000 };  // below what the setting takes
 
 static kt_err_t
 add_folder_path(kt_folders_t *self, const char *path, kt_buf_t *roots, char why[512])
@@ -30,6 +33,67 @@ add_folder_path(kt_folders_t *self, const char *path, kt_buf_t *roots, char why[
     return roots->err;
 }
 
+bool
+kt_folders_may_follow(void *folders, const char *real)
+{
+    const kt_folders_t *self = folders;
+    for (const char *root = self->roots; root && *root;) {
+        size_t length = strcspn(root, ":"), bare = length - (length && root[length - 1] == '/');
+        if (!strncmp(real, root, bare) && (real[bare] == '/' || !real[bare]))
+            return true;
+        root += length + (root[length] == ':');
+    }
+    return false;
+}
+
+typedef struct links {
+    kt_folders_t *folders;
+    size_t        n;
+    kt_err_t      err;
+} links_t;
+
+// A may_follow of the walk that makes a root of each folder that a link leads to.
+static bool
+add_link(void *context, const char *real)
+{
+    links_t *links = context;
+    if (kt_folders_may_follow(links->folders, real))
+        return true;
+    char  *roots = links->folders->roots;
+    size_t n = strlen(roots), more = strlen(real) + 1;
+    if (links->n >= KT_FOLDERS_LINKS || strchr(real, ':') || n + more >= ROOTS_MAX)
+        return false;
+    char *longer = realloc(roots, n + more + 1);
+    if (!longer) {
+        links->err = KT_ENOMEM;
+        return false;
+    }
+    snprintf(longer + n, more + 1, ":%s", real);
+    links->folders->roots = longer;
+    links->n++;
+    return true;
+}
+
+// What cannot be read is reported by the walk that takes the files.
+static kt_err_t
+add_linked_roots(kt_folders_t *self)
+{
+    links_t links = {.folders = self};
+    for (size_t i = 0; i < self->n && !links.err; i++) {
+        kt_walk_t     *walk = NULL;
+        kt_walk_file_t file;
+        bool           more = true;
+        kt_err_t       err  = kt_walk_new(&walk, self->paths[i],
+                                          &(kt_walk_opts_t){.all = true, .may_follow = add_link, .context = &links});
+        while (!err && !links.err && more)
+            err = kt_walk_next(walk, &file, &more);
+        kt_walk_destroy(&walk);
+        if (err == KT_ENOMEM)
+            return err;
+    }
+    return links.err;
+}
+
 kt_err_t
 kt_folders_take(kt_folders_t *self, char *const *paths, size_t n, char why[512])
 {
@@ -44,6 +108,8 @@ kt_folders_take(kt_folders_t *self, char *const *paths, size_t n, char why[512])
     if (!err && n)
         self->roots = kt_buf_take(&roots, &length);
     kt_buf_fini(&roots);
+    if (!err && n)
+        err = add_linked_roots(self);
     return err;
 }
 

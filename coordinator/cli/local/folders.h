@@ -1,9 +1,10 @@
-// kt_folders -- the absolute paths of a command line, and the media roots derived from them: each folder, and the
-// folder of each file. One thread.
+// kt_folders -- the absolute paths of a command line, and the media roots derived from them: each folder, the folder of
+// each file, and the folders elsewhere that links below them lead to. One thread.
 #pragma once
 
 #include "common/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct kt_folders {
@@ -14,5 +15,9 @@ typedef struct kt_folders {
 
 // why (512 bytes): the path that is missing, or that contains ':' and so cannot be a root. KT_ENOFILE, KT_EINVAL,
 // KT_ENOMEM.
+// The first LINKS folders elsewhere that links lead to become roots too; this walks through all folders once.
+enum { KT_FOLDERS_LINKS = 256 };
 KT_MUST_USE kt_err_t kt_folders_take(kt_folders_t *self, char *const *paths, size_t n, char why[512]);
-void                 kt_folders_fini(kt_folders_t *self);  // idempotent
+// Whether a folder, absolute and without links, is beneath the roots. Context: kt_folders_t; as of kt_walk_opts_t.
+bool kt_folders_may_follow(void *folders, const char *real);
+void kt_folders_fini(kt_folders_t *self);  // idempotent

@@ -47,7 +47,7 @@ static const kt_column_t LINES[] = {
     {"skipped, unchanged", "skipped", KT_CELL_INT, false},
     {"refused names", "refused", KT_CELL_INT, false},
     {"repeated paths", "repeated", KT_CELL_INT, true},
-    {"skipped by name", "left_out", KT_CELL_INT, true},
+    {"left out", "left_out", KT_CELL_INT, true},
     {"unreadable folders", "unreadable_folders", KT_CELL_INT, true},
     {"waiting", "waiting", KT_CELL_INT, false},
     {"queued or in progress", "open", KT_CELL_INT, false},

@@ -1,6 +1,7 @@
 #include "common/digest.h"
 #include "coordinator/cli/progress.h"
 #include "coordinator/cli/remote/submit.h"
+#include "coordinator/cli/scan.h"
 #include "coordinator/cli/table.h"
 #include "coordinator/cli/watch.h"
 #include "proto/job.h"
@@ -25,11 +26,29 @@ typedef struct work {
     kt_client_t *client;
     const char  *priority;
     uint32_t     options;
-    bool         wait;
+    bool         wait, all;
     kt_table_t  *table;
     int64_t     *jobs;
-    size_t       n_jobs, failed;
+    size_t       n_jobs, capacity, failed;
+    kt_err_t     err;  // of add_answer
+    kt_scan_t   *scan;
 } work_t;
+
+static void
+keep_job(work_t *work, int64_t job)
+{
+    if (work->n_jobs == work->capacity) {
+        size_t   capacity = work->capacity ? 2 * work->capacity : 256;
+        int64_t *jobs     = realloc(work->jobs, capacity * sizeof *jobs);
+        if (!jobs) {
+            work->err = KT_ENOMEM;
+            return;
+        }
+        work->jobs     = jobs;
+        work->capacity = capacity;
+    }
+    work->jobs[work->n_jobs++] = job;
+}
 
 static void
 add_answer(void *context, const char *path, const json_t *answer)
@@ -46,24 +65,25 @@ add_answer(void *context, const char *path, const json_t *answer)
     (void)kt_json_set(row, "file_path", kt_json_text(path));
     kt_table_row(work->table, row);
     kt_json_free(&row);
-    if (job)
-        work->jobs[work->n_jobs++] = job;
-    else
+    if (!job)
         work->failed++;
+    else if (work->wait)
+        keep_job(work, job);
 }
 
 static bool
 parse_submit(work_t *work, int argc, char **argv)
 {
-    static const struct option OPTIONS[] = {{"output", required_argument, NULL, 'o'},
-                                            {"priority", required_argument, NULL, 'p'},
-                                            {"options", required_argument, NULL, 'x'},
-                                            {"wait", no_argument, NULL, 'w'},
-                                            {NULL, 0, NULL, 0}};
-    kt_priority_t              priority;
+    static const struct option OPTIONS[] = {
+        {"output", required_argument, NULL, 'o'},  {"priority", required_argument, NULL, 'p'},
+        {"options", required_argument, NULL, 'x'}, {"wait", no_argument, NULL, 'w'},
+        {"all", no_argument, NULL, 'a'},           {NULL, 0, NULL, 0}};
+    kt_priority_t priority;
     for (int c; (c = getopt_long(argc, argv, "o:", OPTIONS, NULL)) != -1;) {
         if (c == 'w')
             work->wait = true;
+        else if (c == 'a')
+            work->all = true;
         else if (c == 'p' && kt_priority_find(optarg, &priority))
             work->priority = optarg;
         else if (c == 'x' && !kt_options_parse(optarg, &work->options))
@@ -78,7 +98,7 @@ parse_submit(work_t *work, int argc, char **argv)
     }
     if (optind < argc)
         return true;
-    (void)kt_cli_usage(work->cli, "a file is missing");
+    (void)kt_cli_usage(work->cli, "a file or folder is missing");
     return false;
 }
 
@@ -97,8 +117,9 @@ absolute_path(const char *path, char out[PATH_MAX])
 }
 
 static kt_err_t
-submit_all(work_t *work, char **paths, size_t n)
+submit_all(work_t *work)
 {
+    const char      *found;
     char             session[KT_UUID_TEXT], path[PATH_MAX];
     kt_submit_t     *submit = NULL;
     kt_submit_opts_t opts   = {.client   = work->client,
@@ -108,13 +129,20 @@ submit_all(work_t *work, char **paths, size_t n)
                                .answered = add_answer,
                                .context  = work};
     kt_err_t         err    = kt_submit_new(&submit, &opts);
-    for (size_t i = 0; !err && i < n; i++) {
-        err = kt_submit_file(submit, absolute_path(paths[i], path));
+    while (!err && !(err = kt_scan_next(work->scan, &found)) && found) {
+        err = kt_submit_file(submit, absolute_path(found, path));
+        if (err == KT_EINVAL) {  // reported; the others are submitted
+            err = KT_OK;
+            work->failed++;
+            (void)kt_cli_fail(KT_EINVAL, found, "the path is too long");
+        }
         if (!err && kt_submit_full(submit))
             err = kt_submit_flush(submit);
     }
     if (!err)
         err = kt_submit_flush(submit);
+    if (!err)
+        err = work->err;
     kt_submit_destroy(&submit);
     return err;
 }
@@ -154,25 +182,29 @@ kt_cmd_submit(kt_cli_t *cli, int argc, char **argv)
     work_t work = {.cli = cli, .priority = "normal", .options = KT_OPTION_ALL};
     if (!parse_submit(&work, argc, argv))
         return KT_EXIT_USAGE;
-    size_t   n    = (size_t)(argc - optind);
     int      code = KT_EXIT_FAILED;
     kt_err_t err  = kt_client_new(&work.client, cli->settings->http_url);
-    work.jobs     = calloc(n, sizeof *work.jobs);
     if (!err)
         kt_client_authorize(work.client, cli->settings, NULL);
-    if (!err && work.jobs)
+    if (!err)
+        err = kt_scan_new(&work.scan,
+                          &(kt_scan_opts_t){.paths = argv + optind, .n = (size_t)(argc - optind), .all = work.all});
+    if (!err)
         err = kt_table_new(&work.table, cli->format, cli->color, COLUMNS, sizeof COLUMNS / sizeof *COLUMNS);
-    if (!err && work.jobs)
-        err = submit_all(&work, argv + optind, n);
+    if (!err)
+        err = submit_all(&work);
     if (work.table)
         (void)kt_table_end(work.table, stdout);
-    if (err || !work.jobs)
-        code = work.client ? kt_client_fail(work.client, err) : kt_cli_fail(KT_ENOMEM, "submit", NULL);
-    else if (work.wait)
-        code = wait_for_jobs(&work);
-    else
-        code = work.failed ? KT_EXIT_FAILED : KT_EXIT_OK;
+    if (err) {
+        code = work.client ? kt_client_fail(work.client, err) : kt_cli_fail(err, "submit", NULL);
+    } else {
+        kt_scan_report(work.scan, cli->format == KT_FORMAT_JSON);
+        code = work.wait ? wait_for_jobs(&work) : KT_EXIT_OK;
+        if (work.failed || kt_scan_left_out(work.scan)->unreadable)
+            code = KT_EXIT_FAILED;
+    }
     kt_table_destroy(&work.table);
+    kt_scan_destroy(&work.scan);
     kt_client_destroy(&work.client);
     free(work.jobs);
     return code;
