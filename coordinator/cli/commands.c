@@ -2,7 +2,7 @@
 
 // The commands in the order of --help. A new command is a row here and a file cmd_NAME.c.
 const kt_command_t KT_CLI_COMMANDS[] = {
-    {"analyze", "[OPTIONS] FILE...|-", "analyse files in this process, without a farm",
+    {"analyze", "[OPTIONS] FILE...|-|-r FOLDER...", "analyse files in this process, without a farm",
      "  -o, --output FORMAT   summary (default), jsonl (the output message of each file), csv,\n"
      "                        spotify (its audio-features object, one JSON\n"
      "                        object per line; loudness is in LUFS, key -1 is unknown),\n"
@@ -21,11 +21,13 @@ const kt_command_t KT_CLI_COMMANDS[] = {
      "      --pcm f32 --rate HZ --channels N\n"
      "                        the files are raw little-endian samples\n"
      "      --every SECONDS   with -: a snapshot, one JSON object per line, after every SECONDS of audio\n"
-     "      --workers N       files processed in parallel (default: ANALYZER_WORKERS, at most one per core)\n\n"
+     "      --workers N       files processed in parallel (default: ANALYZER_WORKERS, at most one per core)\n"
+     "  -r, --recursive       of folders, the media files below them; the rest is left out and counted by kind\n"
+     "      --all             with -r: also files that are not media by name or content\n\n"
      "The file - reads a stream from standard input: raw samples, or any format that needs no seeking (the index of "
      "an\n"
      "MP4 must come first). The last line is the output message of the whole stream.\n\n"
-     "Exit code: 0, 1 if any file failed, 2 for a usage error.\n\n"
+     "Exit code: 0, 1 if any file failed or a folder could not be read, 2 for a usage error.\n\n"
      "Example:\n  kithara analyze song.mp3\n  kithara analyze --jsonl *.flac > features.jsonl\n"
      "  arecord -f dat -t raw | ffmpeg -f s16le -ar 48000 -ac 2 -i - -f f32le - |\n"
      "      kithara analyze - --every 10 --pcm f32 --rate 48000 --channels 2\n",

@@ -271,6 +271,20 @@ def a_run_takes_all_media_of_a_folder_and_counts_the_rest_by_kind(folder):
 
 
 @test
+def analyze_takes_the_same_files_of_a_folder(folder):
+    library, wanted = odd_folder(folder)
+    result = kithara(folder, "analyze", "-r", library)
+    expect(result.returncode == 0 and LEFT_OUT_LINE in result.stderr, result.stderr)
+    result = kithara(folder, "analyze", "-r", "--jsonl", "--workers", 3, library)
+    found = [json.loads(line)["file_path"] for line in result.stdout.splitlines()]
+    order = ["...And Justice for All/...Baby.ogg", ".hack/01.ogg", "", "no extension", "track.01"]
+    expect(found == [str(library / name) if name else str(folder / "elsewhere/far.ogg") for name in order], str(found))
+    expect(json.loads(result.stderr.splitlines()[-1])["left_out"] == LEFT_OUT, result.stderr)
+    for wrong in (("-r", "-"), ("--all", library), ("-r", "--frames", folder / "frames", library)):
+        expect(kithara(folder, "analyze", *wrong).returncode == 2, str(wrong))
+
+
+@test
 def a_file_that_is_named_is_tried_whatever_its_name(folder):
     library, _ = odd_folder(folder)
     result = kithara(folder, "run", library / "README", library / "._a.ogg", "--out", folder / "out.jsonl")

@@ -28,6 +28,7 @@ typedef struct kt_analyze_opts {
     const char         *out_dir;         // of EDL and OTIO: one file each; NULL: standard output
     double              every_s;         // "-" only: seconds of sound from snapshot to snapshot; 0: none
     size_t              workers;
+    bool                recursive, all;  // files may be folders, which are walked; all: as of kt_scan_opts_t
     char              **files;
     size_t              n_files;
 } kt_analyze_opts_t;

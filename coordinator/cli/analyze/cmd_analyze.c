@@ -1,6 +1,7 @@
 #include "common/text.h"
 #include "coordinator/cli/analyze/analyze.h"
 #include "coordinator/cli/film/thumbnails.h"
+#include "coordinator/cli/scan.h"
 #include "node/run/gpus.h"
 #include "node/run/pipeline.h"
 
@@ -15,6 +16,7 @@
 // may be at most a ring ahead of the printer, so memory does not grow with the number of files.
 typedef struct outcome {
     bool                ready;
+    char               *path;  // of the file; malloc'ed
     kt_report_t         report;
     kt_analyze_frames_t frames;
     kt_thumbnails_t    *thumbnails;  // NULL: not asked for
@@ -28,6 +30,9 @@ typedef struct analyze {
     pthread_mutex_t          lock;
     pthread_cond_t           changed;
     size_t                   next, printed;  // files taken, files printed
+    bool                     ended;          // there is no further file
+    kt_scan_t               *scan;           // -r; else NULL
+    kt_err_t                 err;            // the files cannot be listed to the end
     _Atomic bool             stop;           // the reader closed the output
     size_t                   ring;
     outcome_t               *outcomes;
@@ -117,18 +122,37 @@ analyze_one(analyze_t *self, kt_worker_t *worker, const char *path, outcome_t *o
         out->report.err = KT_ENOMEM;
 }
 
+// The path of file number `next` into its outcome; `ended` after the last. The lock is held.
+static void
+take_path(analyze_t *self)
+{
+    const char *path = NULL;
+    kt_err_t    err  = KT_OK;
+    if (self->scan)
+        err = kt_scan_next(self->scan, &path);
+    else if (self->next < self->opts->n_files)
+        path = self->opts->files[self->next];
+    outcome_t *out = &self->outcomes[self->next % self->ring];
+    out->path      = path ? strdup(path) : NULL;
+    self->ended    = !out->path;
+    self->err      = path && !out->path ? KT_ENOMEM : err;
+}
+
 // Waits until the next file's place in the ring is free. False: there is no further file.
 static bool
 next_file(analyze_t *self, size_t *index)
 {
     bool taken = false;
     pthread_mutex_lock(&self->lock);
-    while (!self->stop && self->next < self->opts->n_files && self->next >= self->printed + self->ring)
+    while (!self->stop && !self->ended && self->next >= self->printed + self->ring)
         wait_for_change(self);
-    if (!self->stop && self->next < self->opts->n_files) {
+    if (!self->stop && !self->ended)
+        take_path(self);
+    if (!self->stop && !self->ended) {
         *index = self->next++;
         taken  = true;
     }
+    pthread_cond_broadcast(&self->changed);
     pthread_mutex_unlock(&self->lock);
     return taken;
 }
@@ -142,9 +166,9 @@ worker_main(void *context)
     for (size_t index; next_file(self, &index);) {
         outcome_t *out = &self->outcomes[index % self->ring];
         if (worker && self->opts->thumbnails_dir)
-            out->thumbnails = kt_thumbnails_new(self->opts->thumbnails_dir, kt_analyze_name(self->opts->files[index]));
+            out->thumbnails = kt_thumbnails_new(self->opts->thumbnails_dir, kt_analyze_name(out->path));
         if (worker && (out->thumbnails || !self->opts->thumbnails_dir)) {
-            analyze_one(self, worker, self->opts->files[index], out);
+            analyze_one(self, worker, out->path, out);
         } else {
             memset(&out->report, 0, sizeof out->report);
             out->report.err = worker ? KT_ENOMEM : err;
@@ -176,18 +200,20 @@ print_written(analyze_t *self, const char *clean, const outcome_t *out)
 }
 
 static void
-print_outcome(analyze_t *self, const char *path, outcome_t *out)
+print_outcome(analyze_t *self, outcome_t *out)
 {
     const kt_buf_t *document = &out->report.document;
     char            clean[KT_JOB_PATH];
-    kt_text_sanitize(clean, sizeof clean, path, strlen(path));
+    kt_text_sanitize(clean, sizeof clean, out->path, strlen(out->path));
     if (out->report.err)
         (void)kt_cli_fail(out->report.err, clean, out->report.detail);
     else
         print_written(self, clean, out);
     self->failed |= out->report.err != KT_OK;
     free(out->thumbnails);
+    free(out->path);
     out->thumbnails = NULL;
+    out->path       = NULL;
     if (document->length > 0 && !kt_analyze_print(self->printer, document->bytes, document->length, &self->failed))
         self->stop = true;
     kt_buf_fini(&out->report.document);
@@ -202,13 +228,16 @@ analyze_and_print(analyze_t *self)
         started++;
     if (started == 0)
         return kt_cli_fail(KT_ESYSTEM, "worker threads", NULL);
-    for (size_t i = 0; i < self->opts->n_files && !self->stop; i++) {
+    for (size_t i = 0; !self->stop; i++) {
         outcome_t *out = &self->outcomes[i % self->ring];
         pthread_mutex_lock(&self->lock);
-        while (!out->ready)
+        while (!out->ready && !(self->ended && i == self->next))
             wait_for_change(self);
+        bool last = !out->ready;
         pthread_mutex_unlock(&self->lock);
-        print_outcome(self, self->opts->files[i], out);
+        if (last)
+            break;
+        print_outcome(self, out);
         pthread_mutex_lock(&self->lock);
         out->ready = false;
         self->printed++;
@@ -224,7 +253,13 @@ analyze_and_print(analyze_t *self)
     for (size_t i = 0; i < self->ring; i++) {
         kt_buf_fini(&self->outcomes[i].report.document);
         free(self->outcomes[i].thumbnails);
+        free(self->outcomes[i].path);
     }
+    if (self->err)
+        return kt_cli_fail(self->err, "the files cannot be listed to the end", NULL);
+    if (self->scan)
+        kt_scan_report(self->scan, self->opts->format == KT_ANALYZE_JSONL);
+    self->failed |= self->scan && kt_scan_left_out(self->scan)->unreadable;
     return self->failed ? KT_EXIT_FAILED : KT_EXIT_OK;
 }
 
@@ -242,6 +277,10 @@ open_analyze(analyze_t *self, char why[KT_GPU_WHY])
     self->ring                  = RING_PER_WORKER * self->opts->workers;
     self->outcomes              = calloc(self->ring, sizeof *self->outcomes);
     err                         = self->outcomes ? kt_pipeline_new(&self->pipeline, &pipeline) : KT_ENOMEM;
+    if (!err && self->opts->recursive)
+        err = kt_scan_new(
+            &self->scan,
+            &(kt_scan_opts_t){.paths = self->opts->files, .n = self->opts->n_files, .all = self->opts->all});
     return err ? err : kt_analyze_printer_new(&self->printer, self->cli, self->opts->format, self->opts->out_dir);
 }
 
@@ -260,6 +299,7 @@ kt_cmd_analyze(kt_cli_t *cli, int argc, char **argv)
     kt_err_t err             = open_analyze(&self, why);
     code = err ? kt_cli_fail(err, "analyze cannot start", *why ? why : NULL) : analyze_and_print(&self);
     kt_analyze_printer_destroy(&self.printer);
+    kt_scan_destroy(&self.scan);
     kt_pipeline_destroy(&self.pipeline);
     kt_gpus_close(&self.gpus);
     free(self.outcomes);

@@ -25,7 +25,8 @@ enum {
     OPT_EVERY,
     OPT_WORKERS,
     OPT_OUT,
-    OPT_THUMBNAILS
+    OPT_THUMBNAILS,
+    OPT_ALL
 };
 
 static const struct option LONG_OPTIONS[] = {
@@ -40,6 +41,8 @@ static const struct option LONG_OPTIONS[] = {
     {"workers", required_argument, NULL, OPT_WORKERS},
     {"out", required_argument, NULL, OPT_OUT},
     {"thumbnails", required_argument, NULL, OPT_THUMBNAILS},
+    {"recursive", no_argument, NULL, 'r'},
+    {"all", no_argument, NULL, OPT_ALL},
     {NULL, 0, NULL, 0},
 };
 
@@ -72,6 +75,8 @@ take_option(kt_analyze_opts_t *out, const kt_cli_t *cli, int option)
     int      code    = KT_EXIT_OK;
     switch (option) {
     case 'o': return take_format(out, cli, optarg);
+    case 'r': out->recursive = true; return KT_EXIT_OK;
+    case OPT_ALL: out->all = true; return KT_EXIT_OK;
     case OPT_JSONL: return take_format(out, cli, "jsonl");
     case OPT_RATE: return take_count(cli, "--rate", optarg, 768000, &out->rate_hz);
     case OPT_CHANNELS: return take_count(cli, "--channels", optarg, 64, &out->channels);
@@ -121,6 +126,10 @@ check_input(const kt_analyze_opts_t *self, const kt_cli_t *cli)
         live |= strcmp(self->files[i], "-") == 0;
     if (!live && self->every_s > 0)
         return kt_cli_usage(cli, "--every belongs to -, the standard input");
+    if (live && self->recursive)
+        return kt_cli_usage(cli, "-r needs folders or files, not -");
+    if (self->all && !self->recursive)
+        return kt_cli_usage(cli, "--all belongs to -r; a file that is named is always tried");
     if (live && self->n_files > 1)
         return kt_cli_usage(cli, "- cannot be combined with other files");
     if (live && (self->frames_dir || self->thumbnails_dir))
@@ -170,6 +179,9 @@ check_output(const kt_analyze_opts_t *self, const kt_cli_t *cli)
         return kt_cli_usage(cli, "--thumbnails needs the group visual, which --options leaves out");
     if (self->out_dir && !is_edit_list(self))
         return kt_cli_usage(cli, "--out belongs to -o edl and -o otio");
+    if (self->recursive && (self->frames_dir || self->thumbnails_dir || is_edit_list(self)))
+        return kt_cli_usage(cli, "-r cannot be combined with --frames, --thumbnails, -o edl and -o otio: files of one "
+                                 "name in two folders would overwrite each other");
     if (is_edit_list(self) && !self->out_dir && self->n_files > 1)
         return kt_cli_usage(cli, "an edit list is of one film: of several, --out DIR writes one file each");
     for (size_t i = 0; i < sizeof folders / sizeof *folders && code == KT_EXIT_OK; i++) {
@@ -197,7 +209,7 @@ kt_analyze_options(kt_analyze_opts_t *out, const kt_cli_t *cli, int argc, char *
     *out      = (kt_analyze_opts_t){.options = OPTIONS_OPEN};
     opterr    = 0;
     optind    = 0;
-    for (int option; (option = getopt_long(argc, argv, "o:", LONG_OPTIONS, NULL)) != -1;) {
+    for (int option; (option = getopt_long(argc, argv, "o:r", LONG_OPTIONS, NULL)) != -1;) {
         int code = take_option(out, cli, option);
         if (code != KT_EXIT_OK)
             return code;
@@ -206,7 +218,8 @@ kt_analyze_options(kt_analyze_opts_t *out, const kt_cli_t *cli, int argc, char *
     out->n_files = (size_t)(argc - optind);
     if (out->workers == 0)
         out->workers = least_size((size_t)cli->settings->workers, cpus > 0 ? (size_t)cpus : 1);
-    out->workers = least_size(out->workers, out->n_files ? out->n_files : 1);
+    if (!out->recursive)
+        out->workers = least_size(out->workers, out->n_files ? out->n_files : 1);
     if (out->options == OPTIONS_OPEN)
         out->options = is_edit_list(out) ? KT_OPTION_VISUAL : KT_OPTION_ALL;
     int code = check_input(out, cli);
