@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { KEEP_BYTES = 32 << 20 };  // of freed memory
+enum { KEEP_BYTES = 32 << 20, LIVE_WAIT_S = 10 };  // KEEP_BYTES: of freed memory
 
 // A stream that is wanted or only counted.
 typedef struct part {
@@ -125,14 +125,29 @@ is_missing(const part_t *part)
     return part->coder.codec && !part->coder.ready;
 }
 
+// Packets of a stream that is still being written wait for those of the other for a limited time of its content.
+static bool
+is_waiting_long(child_t *self, double *since_s, const AVPacket *packet)
+{
+    const AVStream *of = self->parts[packet_stream(self, packet)].coder.stream;
+    if (!self->input.stream || packet->dts == AV_NOPTS_VALUE)
+        return false;
+    const double now_s = (double)packet->dts * av_q2d(of->time_base);
+    *since_s           = self->packets.count > 0 ? *since_s : now_s;
+    return now_s > *since_s + LIVE_WAIT_S;
+}
+
 // Reads until each decoder has given its first frame, which the media info needs: other packets wait. A stream whose
 // first frame does not come within the bound of the queue is described by its container alone.
 static void
 decode_first_frames(child_t *self)
 {
-    AVPacket *packet = self->media.packet;
-    while ((is_missing(&self->parts[0]) || is_missing(&self->parts[1])) && !kt_packets_full(&self->packets) &&
+    AVPacket *packet  = self->media.packet;
+    double    since_s = 0;
+    bool      late    = false;
+    while ((is_missing(&self->parts[0]) || is_missing(&self->parts[1])) && !kt_packets_full(&self->packets) && !late &&
            read_packet(self)) {
+        late                            = is_waiting_long(self, &since_s, packet);
         const kt_counts_stream_t stream = packet_stream(self, packet);
         part_t                  *part   = &self->parts[stream];
         if (is_missing(part))

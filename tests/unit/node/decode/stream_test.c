@@ -7,18 +7,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 TestSuite(decode_stream, .init = fx_open, .fini = fx_close, .timeout = 60);
 
-// A process that writes the file into a pipe, in pieces of `piece` bytes; the pipe's other end.
+// A process that writes the file into a pipe, in pieces of `piece` bytes; the pipe's other end. most: so many bytes,
+// then it waits.
 static int
-pipe_of(const char *name, size_t piece, pid_t *writer)
+pipe_of_part(const char *name, size_t piece, size_t most, pid_t *writer)
 {
     static char bytes[4 << 20];
     size_t      length = fx_read(name, bytes, sizeof bytes);
+    bool        waits  = most < length;
     int         ends[2];
+    length = waits ? most : length;
     cr_assert_eq(pipe2(ends, O_CLOEXEC), 0);
     *writer = fork();
     if (*writer == 0) {
@@ -30,10 +34,18 @@ pipe_of(const char *name, size_t piece, pid_t *writer)
                 _exit(1);
             done += (size_t)n;
         }
+        if (waits)
+            pause();
         _exit(0);
     }
     close(ends[1]);
     return ends[0];
+}
+
+static int
+pipe_of(const char *name, size_t piece, pid_t *writer)
+{
+    return pipe_of_part(name, piece, SIZE_MAX, writer);
 }
 
 static void
@@ -196,4 +208,29 @@ Test(decode_stream, pictures_of_a_pipe_are_those_of_the_file)
         fx_film_free(stream);
         fx_film_free(file);
     }
+}
+
+// Its sound begins after 24 of 30 s, and the pipe stays open before that.
+Test(decode_stream, pictures_of_a_pipe_do_not_wait_for_late_sound)
+{
+    pid_t              writer;
+    kt_media_info_t    info;
+    kt_decoded_t       piece  = {.kind = KT_DECODED_SOUND};
+    kt_decode_t       *d      = NULL;
+    kt_decode_limits_t limits = FX_LIMITS;
+    fx_ffmpeg("-f lavfi -i testsrc2=size=320x180:rate=25:duration=30 -itsoffset 24 -f lavfi -i sine=duration=6 "
+              "-map 0 -map 1 -c:v mpeg4 -c:a flac",
+              "late.mkv");
+    struct stat st;
+    cr_assert_eq(stat(fx_path("late.mkv"), &st), 0);
+    int fd = pipe_of_part("late.mkv", 5000, (size_t)st.st_size * 2 / 3, &writer);
+    cr_assert_eq(kt_decode_open(fx_server, fd, &limits, &FX_FILM, &d), KT_OK);
+    cr_assert_eq(kt_decode_media_info(d, &info), KT_OK, "%s", kt_decode_why(d));
+    cr_expect_eq(info.rate_hz, 44100);
+    for (size_t i = 0; i < 250; i++) {
+        cr_assert_eq(kt_decode_read(d, &piece), KT_OK, "%zu: %s", i, kt_decode_why(d));
+        cr_assert_eq(piece.kind, KT_DECODED_PICTURE);
+    }
+    kt_decode_close(&d);
+    end_writer(fd, writer);
 }
