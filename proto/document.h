@@ -16,7 +16,7 @@ enum {
     KT_DOCUMENT_REASON    = 256,   // bytes of a reason, method, model name or version, with NUL
 };
 
-#define KT_ANALYSIS_VERSION "1.0.0"
+#define KT_ANALYSIS_VERSION "1.1.0"
 
 typedef struct kt_document kt_document_t;
 

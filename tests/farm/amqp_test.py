@@ -177,7 +177,7 @@ def the_specification_s_message_comes_out_as_an_output_message(folder):
         (body, properties), = rig.collect_count(1, 90)["uuid"]
         out = json.loads(body)
         expect(out["message_id"] == "uuid" and out["media_id"] == "media_uuid" and out["success"] is True, out)
-        expect(out["analysis_version"] == "1.0.0" and out["processing_time"] > 0 and out["timestamp"].endswith("Z"), out)
+        expect(out["analysis_version"] == "1.1.0" and out["processing_time"] > 0 and out["timestamp"].endswith("Z"), out)
         expect(set(out["features"]) >= {"spectral", "mir", "perceptual", "technical"}, out["features"].keys())
         expect(out["features"]["spectral"]["spectral_centroid"] > 0, out["features"]["spectral"])
         expect({"quality_metrics", "similarity_vectors", "model_versions"} <= set(out), out.keys())
