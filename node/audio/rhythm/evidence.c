@@ -81,6 +81,9 @@ compare_envelope(kt_evidence_t *self)
     float               *memory = calloc((1 + KT_ENVELOPE_GROUPS) * n, sizeof *memory);
     if (!memory)
         return KT_ENOMEM;
+    self->above_full = memory;
+    for (size_t g = 0; g < KT_ENVELOPE_GROUPS; g++)
+        self->above[g] = memory + (g + 1) * n;
     for (size_t r = 0; r <= KT_ENVELOPE_GROUPS; r++) {
         part_above_mean(r == 0 ? envelope->full : envelope->group[r - 1], memory + r * n, n, around, r == 0);
         rows[r] = memory + r * n;
@@ -90,7 +93,6 @@ compare_envelope(kt_evidence_t *self)
         err = likeness_of(&self->groups, rows + 1, KT_ENVELOPE_GROUPS, n, envelope->rate_hz);
     if (!err)
         err = likeness_of(&self->low, rows + 1, 1, n, envelope->rate_hz);
-    free(memory);
     return err;
 }
 
@@ -206,6 +208,7 @@ void
 kt_evidence_fini(kt_evidence_t *self)
 {
     kt_envelope_fini(&self->envelope);
+    free(self->above_full);
     free(self->onsets);
     free(self->harmony);
     free(self->change);

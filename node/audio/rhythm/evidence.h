@@ -25,6 +25,9 @@ typedef struct kt_evidence {
     size_t        harmony_frames, harmony_width;
     float        *harmony;  // [frames][width] chroma, each frame of length 1 or 0
     float        *change;   // [frames] 1 - cosine of the harmony of 0.2 s after and before
+    // Rises above the mean of 0.2 s on both sides: of the full envelope, where one loud onset is capped, and of its
+    // groups.
+    float *above_full, *above[KT_ENVELOPE_GROUPS];
     // of the full envelope, of all its groups, of the lowest, of the harmony and of its changes
     kt_likeness_t full, groups, low, chords, changes;
 } kt_evidence_t;

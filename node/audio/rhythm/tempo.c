@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GRID = 400, BEST = 5, RATIOS = 9, MULTIPLES = 24, FOLD = 24, CURVES = 4 };
+enum { GRID = 400, BEST = 5, RATIOS = 9, MULTIPLES = 24, BEAT_PLACES = 12, FOLD = 4 * BEAT_PLACES };
+enum { GROUPS, CHORDS, CHANGES, LOWEST, CURVES };
+enum { LOW = 0, MIDDLE = 3 };  // groups of the envelope: up to 160 Hz; from 780 Hz, with the next one to 3,700 Hz
 
 static const double SLOWEST_S = 60.0 / 40, FASTEST_S = 60.0 / 230, SAME = 0.025, FOLD_S = 8;
 static const double LEAST_LIKENESS = 1e-4;
@@ -77,63 +79,126 @@ find_periods(const kt_likeness_t *full, double periods[KT_METER_PERIODS])
     return count;
 }
 
-// --- the envelope folded at a period ---------------------------------------------------------------------------------
+// --- the rises folded at four beats ----------------------------------------------------------------------------------
 
+// Places of the fold: twelve per beat. Mean rises of one window, each place the largest of three, over the mean of the
+// segment.
+typedef struct fold {
+    double all[FOLD], low[FOLD], middle[FOLD];
+} fold_t;
+
+// What the folds say of a period, means over windows.
+typedef struct pattern {
+    double opposite, thirds, last_third;
+} pattern_t;
+
+typedef struct row_means {
+    double all, low, middle;
+} row_means_t;
+
+static double
+mean_of(const float *values, size_t n)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += values[i];
+    return n ? sum / (double)n : 0;
+}
+
+static void
+fold_finish(double place[FOLD], const double count[FOLD], double mean)
+{
+    double value[FOLD];
+    for (int i = 0; i < FOLD; i++)
+        value[i] = place[i] / fmax(1, count[i]) / (mean + 1e-9);
+    for (int i = 0; i < FOLD; i++)
+        place[i] = fmax(value[i], fmax(value[(i + 1) % FOLD], value[(i + FOLD - 1) % FOLD]));
+}
+
+// four: frames of four beats.
+static void
+fold_window(const kt_evidence_t *e, const row_means_t *mean, double four, size_t begin, size_t end, fold_t *out)
+{
+    double       count[FOLD] = {0};
+    const double step        = FOLD / four;
+    *out                     = (fold_t){0};
+    for (size_t i = begin; i < end; i++) {
+        const size_t at = (size_t)((double)(i - begin) * step) % FOLD;
+        count[at] += 1;
+        out->all[at] += e->above_full[i];
+        out->low[at] += e->above[LOW][i];
+        out->middle[at] += e->above[MIDDLE][i] + e->above[MIDDLE + 1][i];
+    }
+    fold_finish(out->all, count, mean->all);
+    fold_finish(out->low, count, mean->low);
+    fold_finish(out->middle, count, mean->middle);
+}
+
+// The place of the first beat: where the four beats have the most.
 static int
-best_fold_turn(const double *sum, const double *part)
+first_beat(const fold_t *fold)
 {
     int    best = 0;
     double most = -1;
-    for (int turn = 0; turn < FOLD; turn++) {
-        double both = 0;
-        for (int i = 0; i < FOLD; i++)
-            both += sum[(i + turn) % FOLD] * part[i];
-        if (both > most) {
-            most = both;
-            best = turn;
+    for (int first = 0; first < BEAT_PLACES; first++) {
+        double sum = 0;
+        for (int at = first; at < FOLD; at += BEAT_PLACES)
+            sum += fold->all[at] + 0.5 * fold->low[at] + 0.3 * fold->middle[at];
+        if (sum > most) {
+            most = sum;
+            best = first;
         }
     }
     return best;
 }
 
-// Mean of the rows' sum at each place of the beat, over windows of some eight seconds that are turned to fit each
-// other, so that a drifting tempo does not blur it; over the mean of all.
-static void
-fold_envelope(const float *row, size_t n, double period, double out[FOLD])
+// First and third beat less second and fourth, over all four.
+static double
+alternation(const double place[FOLD], int first)
 {
-    const double step   = FOLD / period;
-    const size_t window = (size_t)fmax(FOLD_S, 6 * period);
-    double       total = 0, windows = 0, mean = 0;
-    memset(out, 0, FOLD * sizeof *out);
+    double sum = 1e-9, difference = 0;
+    for (int b = 0; b < FOLD / BEAT_PLACES; b++) {
+        const double value = place[(first + b * BEAT_PLACES) % FOLD];
+        sum += value;
+        difference += b % 2 ? -value : value;
+    }
+    return difference / sum;
+}
+
+static double
+mean_at(const double place[FOLD], int first)
+{
+    double sum = 0;
+    for (int at = first; at < first + FOLD; at += BEAT_PLACES)
+        sum += place[at % FOLD] * BEAT_PLACES / FOLD;
+    return sum;
+}
+
+static pattern_t
+pattern_of(const kt_evidence_t *e, double period)
+{
+    const kt_envelope_t *envelope = &e->envelope;
+    const double         four     = 4 * period * envelope->rate_hz;
+    const size_t         n = envelope->frames, window = (size_t)fmax(FOLD_S * envelope->rate_hz, 2 * four);
+    const row_means_t    mean    = {mean_of(e->above_full, n), mean_of(e->above[LOW], n),
+                                    mean_of(e->above[MIDDLE], n) + mean_of(e->above[MIDDLE + 1], n)};
+    pattern_t            sum     = {0};
+    double               windows = 0;
     for (size_t begin = 0; begin == 0 || begin + window / 2 < n; begin += window) {
-        double part[FOLD] = {0}, count[FOLD] = {0};
-        for (size_t i = 0; i < window && begin + i < n; i++) {
-            size_t at = (size_t)((double)i * step) % FOLD;
-            part[at] += row[begin + i];
-            count[at] += 1;
-            total += row[begin + i];
-            mean += 1;
-        }
+        fold_t fold;
+        fold_window(e, &mean, four, begin, begin + window < n ? begin + window : n, &fold);
+        double total = 1e-9;
         for (int i = 0; i < FOLD; i++)
-            part[i] /= fmax(1, count[i]);
-        int turn = windows > 0 ? best_fold_turn(out, part) : 0;
-        for (int i = 0; i < FOLD; i++)
-            out[(i + turn) % FOLD] += part[i];
+            total += fold.all[i] / FOLD;
+        const int    first = first_beat(&fold);
+        const double third = mean_at(fold.all, first + BEAT_PLACES / 3),
+                     last  = mean_at(fold.all, first + 2 * BEAT_PLACES / 3);
+        sum.opposite -= alternation(fold.low, first) * alternation(fold.middle, first);
+        sum.thirds += (fmin(third, last) - mean_at(fold.all, first + BEAT_PLACES / 2)) / total;
+        sum.last_third += (last - third) / total;
         windows += 1;
     }
-    double scale = total > 0 ? mean / total / windows : 0;
-    for (int i = 0; i < FOLD; i++)
-        out[i] = out[i] * scale;
-}
-
-static int
-largest_place(const double *values)
-{
-    int best = 0;
-    for (int i = 1; i < FOLD; i++)
-        if (values[i] > values[best])
-            best = i;
-    return best;
+    return (pattern_t){sum.opposite / windows, sum.thirds / windows, sum.last_third / windows};
 }
 
 // --- features --------------------------------------------------------------------------------------------------------
@@ -171,84 +236,100 @@ mean_of_multiples(const multiples_t *m, int first, int step, int but, int most)
 
 // The features that do not depend on the meter.
 static void
-period_features(const kt_evidence_t *e, double period, const multiples_t *groups, double *feature)
+period_features(const kt_evidence_t *e, double period, double *feature)
 {
-    const kt_envelope_t *envelope = &e->envelope;
-    const double         frames = period * envelope->rate_hz, octaves = log2(60 / period / 115);
-    double               full[FOLD], low[FOLD];
-    fold_envelope(envelope->full, envelope->frames, frames, full);
-    fold_envelope(envelope->group[0], envelope->frames, frames, low);
-    int f = largest_place(full), l = largest_place(low);
+    static const double two_thirds = 2.0 / 3;
+    const struct {
+        int                  feature;
+        const kt_likeness_t *curve;
+        double               beats;
+    } LIKE[] = {
+        {KT_METER_FEATURE_BEAT, &e->full, 1},
+        {KT_METER_FEATURE_TWO_BEATS, &e->full, 2},
+        {KT_METER_FEATURE_THREE_BEATS, &e->full, 3},
+        {KT_METER_FEATURE_TWO_THIRDS, &e->full, two_thirds},
+        {KT_METER_FEATURE_GROUPS_BEAT, &e->groups, 1},
+        {KT_METER_FEATURE_GROUPS_TWO, &e->groups, 2},
+        {KT_METER_FEATURE_GROUPS_THREE, &e->groups, 3},
+        {KT_METER_FEATURE_GROUPS_HALF, &e->groups, 0.5},
+        {KT_METER_FEATURE_GROUPS_MORE, &e->groups, 1.5},
+        {KT_METER_FEATURE_GROUPS_THIRDS, &e->groups, two_thirds},
+        {KT_METER_FEATURE_LOW_BEAT, &e->low, 1},
+        {KT_METER_FEATURE_LOW_TWO, &e->low, 2},
+    };
+    const double octaves                   = log2(60 / period / 120);
+    feature[KT_METER_FEATURE_TEMPO]        = octaves;
+    feature[KT_METER_FEATURE_TEMPO_SQUARE] = octaves * octaves;
+    for (size_t i = 0; i < sizeof LIKE / sizeof *LIKE; i++)
+        feature[LIKE[i].feature] = kt_likeness_near(LIKE[i].curve, period * LIKE[i].beats, 0.02);
+}
 
-    feature[KT_METER_FEATURE_TEMPO]          = octaves;
-    feature[KT_METER_FEATURE_TEMPO_SQUARE]   = octaves * octaves;
-    feature[KT_METER_FEATURE_BEAT]           = kt_likeness_near(&e->full, period, 0.02);
-    feature[KT_METER_FEATURE_GROUPS_BEAT]    = kt_likeness_near(&e->groups, period, 0.02);
-    feature[KT_METER_FEATURE_HALF]           = kt_likeness_near(&e->full, period / 2, 0.02);
-    feature[KT_METER_FEATURE_THIRD]          = kt_likeness_near(&e->full, period / 3, 0.02);
-    feature[KT_METER_FEATURE_TWO_THIRDS]     = kt_likeness_near(&e->full, period * 2 / 3, 0.02);
-    feature[KT_METER_FEATURE_QUARTER]        = kt_likeness_near(&e->full, period / 4, 0.02);
-    feature[KT_METER_FEATURE_ONE_AND_HALF]   = kt_likeness_near(&e->full, period * 1.5, 0.02);
-    feature[KT_METER_FEATURE_PULSE]          = full[f] - 1;
-    feature[KT_METER_FEATURE_PULSE_HALF]     = full[(f + FOLD / 2) % FOLD] - 1;
-    feature[KT_METER_FEATURE_PULSE_THIRD]    = fmax(full[(f + FOLD / 3) % FOLD], full[(f + 2 * FOLD / 3) % FOLD]) - 1;
-    feature[KT_METER_FEATURE_LOW_PULSE]      = low[l] - 1;
-    feature[KT_METER_FEATURE_LOW_PULSE_HALF] = low[(l + FOLD / 2) % FOLD] - 1;
-    feature[KT_METER_FEATURE_GROUPS_TWO]     = groups->at[1];
-    feature[KT_METER_FEATURE_GROUPS_THREE]   = groups->at[2];
-    feature[KT_METER_FEATURE_GROUPS_FOUR]    = groups->at[3];
-    feature[KT_METER_FEATURE_LOW_BEAT]       = kt_likeness_near(&e->low, period, 0.02);
-    feature[KT_METER_FEATURE_LOW_TWO]        = kt_likeness_near(&e->low, 2 * period, 0.02);
-    feature[KT_METER_FEATURE_LOW_HALF]       = kt_likeness_near(&e->low, period / 2, 0.02);
+// Likeness at multiples of the bar less that at other beats.
+static double
+likeness_of_bars(const multiples_t *m, int signature)
+{
+    const int beats = kt_meter_beats(signature), other = signature == 4 ? 2 : beats;
+    return mean_of_multiples(m, beats, beats, 0, 3) - mean_of_multiples(m, 1, 1, other, 3 * beats);
+}
+
+static double
+likeness_of_bar(const multiples_t *m, int signature)
+{
+    const int beats = kt_meter_beats(signature);
+    return m->count >= beats ? m->at[beats - 1] : 0;
 }
 
 static void
-meter_clues(kt_meter_t *meter, const multiples_t curve[CURVES])
+meter_features(kt_meter_t *meter, const kt_evidence_t *e, const pattern_t *pattern, const multiples_t curve[CURVES])
 {
-    static const int first[CURVES] = {KT_METER_FEATURE_GROUPS_BARS, KT_METER_FEATURE_CHORDS_BARS,
-                                      KT_METER_FEATURE_CHANGES_BARS, KT_METER_FEATURE_LOW_BARS};
-    double          *feature       = meter->feature;
-    int              beats         = kt_meter_beats(meter->signature);
-    double           octaves       = log2(beats * meter->period / 2);
+    double      *feature   = meter->feature;
+    const int    signature = meter->signature;
+    const double octaves   = log2(kt_meter_beats(signature) * meter->period / 2);
 
-    feature[KT_METER_FEATURE_TWO]   = meter->signature == 2;
-    feature[KT_METER_FEATURE_THREE] = meter->signature == 3;
-    feature[KT_METER_FEATURE_FIVE]  = meter->signature == 5;
-    feature[KT_METER_FEATURE_SIX]   = meter->signature == 6;
-    feature[KT_METER_FEATURE_SEVEN] = meter->signature == 7;
-    feature[KT_METER_FEATURE_TERNARY] =
-        meter->signature == 6 ? feature[KT_METER_FEATURE_THIRD] - feature[KT_METER_FEATURE_HALF] : 0;
-    feature[KT_METER_FEATURE_BAR]        = octaves;
-    feature[KT_METER_FEATURE_BAR_SQUARE] = octaves * octaves;
-
-    // Evidence of each curve for bars of so many beats: three features.
-    int other = meter->signature == 4 ? 2 : beats;
-    for (int c = 0; c < CURVES; c++) {
-        const multiples_t *m    = &curve[c];
-        bool               four = meter->signature == 4 && m->count >= 4;
-        feature[first[c]]     = mean_of_multiples(m, beats, beats, 0, 3) - mean_of_multiples(m, 1, 1, other, 3 * beats);
-        feature[first[c] + 1] = m->count >= beats ? m->at[beats - 1] : 0;
-        feature[first[c] + 2] =
-            four ? mean_of_multiples(m, 4, 4, 0, MULTIPLES) - mean_of_multiples(m, 2, 4, 0, MULTIPLES) : 0;
+    feature[KT_METER_FEATURE_OPPOSITE] = pattern->opposite;
+    feature[KT_METER_FEATURE_TWO]      = signature == 2;
+    feature[KT_METER_FEATURE_THREE]    = signature == 3;
+    feature[KT_METER_FEATURE_FIVE]     = signature == 5;
+    feature[KT_METER_FEATURE_SIX]      = signature == 6;
+    feature[KT_METER_FEATURE_SEVEN]    = signature == 7;
+    if (signature == 6) {
+        feature[KT_METER_FEATURE_TERNARY] =
+            kt_likeness_near(&e->full, meter->period / 3, 0.02) - kt_likeness_near(&e->full, meter->period / 2, 0.02);
+        feature[KT_METER_FEATURE_SIX_THIRDS] = pattern->thirds;
+        feature[KT_METER_FEATURE_SIX_LAST]   = pattern->last_third;
+    } else {
+        feature[KT_METER_FEATURE_THIRDS] = pattern->thirds;
     }
+    feature[KT_METER_FEATURE_BAR_SQUARE]  = octaves * octaves;
+    feature[KT_METER_FEATURE_GROUPS_BARS] = likeness_of_bars(&curve[GROUPS], signature);
+    feature[KT_METER_FEATURE_GROUPS_BAR]  = likeness_of_bar(&curve[GROUPS], signature);
+    if (signature == 4 && curve[GROUPS].count >= 4)
+        feature[KT_METER_FEATURE_GROUPS_FOURS] = mean_of_multiples(&curve[GROUPS], 4, 4, 0, MULTIPLES) -
+                                                 mean_of_multiples(&curve[GROUPS], 2, 4, 0, MULTIPLES);
+    feature[KT_METER_FEATURE_LOW_BARS]    = likeness_of_bars(&curve[LOWEST], signature);
+    feature[KT_METER_FEATURE_LOW_BAR]     = likeness_of_bar(&curve[LOWEST], signature);
+    feature[KT_METER_FEATURE_CHORDS_BARS] = likeness_of_bars(&curve[CHORDS], signature);
+    feature[KT_METER_FEATURE_CHANGES_BAR] = likeness_of_bar(&curve[CHANGES], signature);
 }
 
-// The hypotheses with their probabilities, at most KT_METER_HYPOTHESES; returns their number: 0 where nothing repeats.
-static size_t
-meters_gather(const kt_evidence_t *e, kt_meter_t *meters)
+size_t
+kt_meters_gather(const kt_evidence_t *e, kt_meter_t *meters)
 {
     double periods[KT_METER_PERIODS];
     size_t n = find_periods(&e->full, periods), count = 0;
     for (size_t i = 0; i < n; i++) {
-        const multiples_t curve[CURVES] = {multiples_of(&e->groups, periods[i]), multiples_of(&e->chords, periods[i]),
-                                           multiples_of(&e->changes, periods[i]), multiples_of(&e->low, periods[i])};
+        const multiples_t curve[CURVES]             = {[GROUPS]  = multiples_of(&e->groups, periods[i]),
+                                                       [CHORDS]  = multiples_of(&e->chords, periods[i]),
+                                                       [CHANGES] = multiples_of(&e->changes, periods[i]),
+                                                       [LOWEST]  = multiples_of(&e->low, periods[i])};
+        const pattern_t   pattern                   = pattern_of(e, periods[i]);
         double            common[KT_METER_FEATURES] = {0};
-        period_features(e, periods[i], &curve[0], common);
+        period_features(e, periods[i], common);
         for (int signature = 2; signature <= 7; signature++) {
             kt_meter_t *meter = &meters[count++];
             *meter            = (kt_meter_t){.period = periods[i], .signature = signature};
             memcpy(meter->feature, common, sizeof common);
-            meter_clues(meter, curve);
+            meter_features(meter, e, &pattern, curve);
         }
     }
 
@@ -286,7 +367,7 @@ kt_tempo_judge(const kt_evidence_t *evidence, kt_tempo_t *out)
     kt_meter_t *meters = calloc(KT_METER_HYPOTHESES, sizeof *meters);
     if (!meters)
         return KT_ENOMEM;
-    size_t     count  = meters_gather(evidence, meters);
+    size_t     count  = kt_meters_gather(evidence, meters);
     kt_tempo_t made   = {0};
     double     second = 0;
     for (size_t i = 0; i < count; i += KT_METER_KINDS) {

@@ -39,5 +39,7 @@ typedef struct kt_tempo {
     double clarity;  // largest likeness of the groups at one to seven beats, 0 .. 1
 } kt_tempo_t;
 
+// The hypotheses with their probabilities, at most KT_METER_HYPOTHESES; returns their number: 0 where nothing repeats.
+size_t kt_meters_gather(const kt_evidence_t *evidence, kt_meter_t *meters);
 // The most probable period and its meter. KT_ENOTFOUND: nothing repeats; KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_tempo_judge(const kt_evidence_t *evidence, kt_tempo_t *out);

@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+"""Fits the weights of tempo and meter (node/audio/rhythm/weights.def), and shows what they do on music that was left out.
+
+    tempo.py [--write] [--l2 0.01] [--real-weight 2] REAL_LABELS REAL.jsonl GENERATED_LABELS GENERATED.jsonl [...]
+
+Labels are those of the sets (labels.json), features those of `tempo_features FILE... > NAME.jsonl`. The first pair is
+real music: each package is left out in turn. The other pairs are generated: each quarter is left out in turn. A
+conditional logit: the probability of the right hypotheses of each piece, L2 on standardised features. A piece whose
+meter is not known counts as right with two or four beats. Pieces whose beat is not sure are not fitted.
+"""
+
+import argparse
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+from scipy.optimize import minimize
+
+WEIGHTS = Path(__file__).resolve().parents[3] / "node/audio/rhythm/weights.def"
+SAME = .04
+
+
+def pieces(labels, features, real):
+    """One dict per piece: periods, meters, features X, which hypotheses are right, group."""
+    truths = {Path(row["file"]).name: row["truth"] for row in json.loads(Path(labels).read_text())["files"]
+              if row["truth"].get("tempo")}
+    out = []
+    for line in Path(features).read_text().splitlines():
+        row = json.loads(line)
+        truth = truths.get(row["file"])
+        if not truth or not row["hypotheses"]:
+            continue
+        table = np.array(row["hypotheses"])
+        meter = truth.get("time_signature")
+        tempo = np.abs(60 / table[:, 0] / truth["tempo"] - 1) <= SAME
+        out.append({"file": row["file"], "names": row["names"], "period": table[:, 0], "meter": table[:, 1].astype(int),
+                    "X": table[:, 2:], "right": tempo & np.isin(table[:, 1], [meter] if meter else [2, 4]),
+                    "tempo": truth["tempo"], "signature": meter, "real": real, "sure": truth.get("sure", True),
+                    "group": str(truth.get("source", row["file"])).split(":")[0] if real else row["file"]})
+    return out
+
+
+def fit(data, l2, real_weight):
+    rows = np.concatenate([d["X"] for d in data])
+    mean, deviation = rows.mean(0), rows.std(0) + 1e-9
+    some = [((d["X"] - mean) / deviation, d["right"], real_weight if d["real"] else 1.) for d in data
+            if d["sure"] and d["right"].any()]
+    total = sum(weight for _, _, weight in some)
+
+    def loss(w):
+        value, slope = l2 * (w @ w) * total, 2 * l2 * w * total
+        for X, right, weight in some:
+            p = np.exp(X @ w - (X @ w).max())
+            p /= p.sum()
+            q = np.where(right, p / p[right].sum(), 0)
+            value -= weight * np.log(p[right].sum() + 1e-12)
+            slope -= weight * (X.T @ (q - p))
+        return value, slope
+
+    return minimize(loss, np.zeros(rows.shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": 300}).x / deviation
+
+
+def judge(d, w):
+    """(BPM, meter), as kt_tempo_judge."""
+    p = np.exp(d["X"] @ w - (d["X"] @ w).max())
+    period = max(set(d["period"]), key=lambda x: p[d["period"] == x].sum())
+    return 60 / period, d["meter"][np.flatnonzero(d["period"] == period)][np.argmax(p[d["period"] == period])]
+
+
+def table(title, results, show):
+    near = [min(abs(bpm / d["tempo"] * k - 1) for k in (1, 2, .5, 3, 1 / 3)) <= SAME for d, bpm, _ in results]
+    right = [abs(bpm / d["tempo"] - 1) <= SAME for d, bpm, _ in results]
+    meters = [meter == d["signature"] for d, _, meter in results if d["signature"]]
+    print(f"{title:28s} {len(results):4d}  Acc1 {np.mean(right):.3f}  Acc2 {np.mean(near):.3f}  "
+          f"meter {np.mean(meters):.3f} of {len(meters)}")
+    for (d, bpm, meter), good in zip(results, right):
+        if show and (not good or (d["signature"] and meter != d["signature"])):
+            print(f"    {d['file']:36s} {d['tempo']:6.1f} {d['signature']}: {bpm:6.1f} {meter}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--write", action="store_true", help="writes the weights of all pieces into weights.def")
+    parser.add_argument("--wrong", action="store_true", help="lists what is wrong")
+    parser.add_argument("--l2", type=float, default=.01)
+    parser.add_argument("--real-weight", type=float, default=2)
+    parser.add_argument("files", nargs="+")
+    a = parser.parse_args()
+    pairs = list(zip(a.files[::2], a.files[1::2]))
+    data = [d for i, pair in enumerate(pairs) for d in pieces(*pair, i == 0)]
+    real, made = [d for d in data if d["real"]], [d for d in data if not d["real"]]
+    left = []
+    for group in sorted({d["group"] for d in real}):
+        w = fit([d for d in real if d["group"] != group] + made, a.l2, a.real_weight)
+        left += [(d, *judge(d, w)) for d in real if d["group"] == group and d["sure"]]
+    table("real, its package left out", left, a.wrong)
+    left = []
+    for k in range(4):
+        w = fit([d for i, d in enumerate(made) if i % 4 != k] + real, a.l2, a.real_weight)
+        left += [(d, *judge(d, w)) for d in made[k::4]]
+    table("generated, left out", left, a.wrong)
+    w = fit(data, a.l2, a.real_weight)
+    table("real, fitted", [(d, *judge(d, w)) for d in real if d["sure"]], False)
+    table("generated, fitted", [(d, *judge(d, w)) for d in made], False)
+    spread = np.concatenate([d["X"] for d in data]).std(0)
+    for name, value, scale in sorted(zip(data[0]["names"], w, spread), key=lambda row: abs(row[1] * row[2])):
+        print(f"  {name:16s} {value:8.3f}  standardised {value * scale:6.2f}")
+    if a.write:
+        text = WEIGHTS.read_text()
+        for name, value in zip(data[0]["names"], w):
+            text = re.sub(rf"(KT_WEIGHT\({name},\s*)-?[\d.]+,", lambda m: f"{m[1].rstrip()}".ljust(27) + f"{value:8.3f},",
+                          text)
+        WEIGHTS.write_text(text)
+
+
+if __name__ == "__main__":
+    main()
