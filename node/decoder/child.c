@@ -295,10 +295,6 @@ kt_child_run(const kt_sandbox_t *sandbox, const kt_test_faults_t *faults, const 
              const int fds[KT_REQUEST_FDS])
 {
     static child_t self;  // 1.5 MB; a process runs one
-    // A decoder frees and takes a megabyte per picture: given back to the system each time, its pages would cost 7 % of
-    // the decoding of 720p.
-    (void)mallopt(M_MMAP_THRESHOLD, KEEP_BYTES);
-    (void)mallopt(M_TRIM_THRESHOLD, KEEP_BYTES);
     if (kt_sandbox_descriptors(fds) != KT_OK)
         _exit(1);
     if (kt_channel_init(&self.channel, KT_CHILD_CONTROL_FD, KT_CHILD_RING_FD, request->want.pictures) != KT_OK)
@@ -312,6 +308,11 @@ kt_child_run(const kt_sandbox_t *sandbox, const kt_test_faults_t *faults, const 
     // The media info is sent after the first frames, which the converter and some of the info need. A file of which
     // nothing can be decoded has its info sent before the error.
     open_media(&self);
+    // A decoder frees and takes a megabyte per picture: given back to the system each time, its pages would cost 7 % of
+    // the decoding of 720p. Not before: while a container is opened, the growing index of a long file would be copied,
+    // where the system can move its pages.
+    (void)mallopt(M_MMAP_THRESHOLD, KEEP_BYTES);
+    (void)mallopt(M_TRIM_THRESHOLD, KEEP_BYTES);
     decode_first_frames(&self);
     send_media_info(&self);
     fault_if_nothing(&self);
