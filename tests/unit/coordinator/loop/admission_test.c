@@ -22,17 +22,19 @@ refused(kt_node_handle_t from, const char *key, const char *name)
 
 Test(admission, an_allowed_node_is_welcomed_with_the_shared_settings)
 {
-    bool hop = false;
+    bool hop = false, mode = false;
     loop_open_lease();
     loop_hello(NODE_A, KEY_A, "node-a");
     const kt_msg_welcome_t *welcome = &loop_last(KT_MSG_WELCOME)->welcome;
     cr_assert_eq(welcome->epoch, 7);
     for (size_t i = 0; i < welcome->settings.n; i++) {
         kt_bytes_t name = welcome->settings.at[i].name, value = welcome->settings.at[i].value;
-        hop = hop || (name.n == 19 && memcmp(name.at, "ANALYZER_HOP_LENGTH", 19) == 0 && value.n == 3 &&
+        hop  = hop || (name.n == 19 && memcmp(name.at, "ANALYZER_HOP_LENGTH", 19) == 0 && value.n == 3 &&
                       memcmp(value.at, "512", 3) == 0);
+        mode = mode || (name.n == 19 && memcmp(name.at, "ANALYZER_VIDEO_MODE", 19) == 0 && value.n == 4 &&
+                        memcmp(value.at, "full", 4) == 0);
     }
-    cr_assert(hop);
+    cr_assert(hop && mode);
     cr_assert_eq(kt_peers_named(&loop.peers, "node-a")->handle, NODE_A);
 }
 

@@ -30,6 +30,14 @@ Test(receive_first, the_shared_settings_of_a_welcome_replace_the_node_s_own)
     cr_assert(uplink_last(0, KT_MSG_BEAT)->beat.free > 0);
 }
 
+Test(receive_first, a_shared_choice_replaces_the_node_s_own)
+{
+    cr_assert_str_eq(fixture.settings.video_mode, "full");
+    welcome_with("ANALYZER_VIDEO_MODE", "keyframes");
+    cr_assert_str_eq(fixture.settings.video_mode, "keyframes");
+    cr_assert_eq(fixture.unable, KT_OK);
+}
+
 Test(receive_first, a_setting_that_is_not_shared_is_ignored)
 {
     welcome_with("ANALYZER_MEDIA_ROOTS", "/");
