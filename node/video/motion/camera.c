@@ -8,6 +8,7 @@ enum { UNKNOWNS = 4, VOTE_SIDE = 64, VOTE_STEP = 2, ROUNDS = 6, LEAST_ROUNDS = 3
 // at the edge, at which it is done.
 static const float TOLERANCE[ROUNDS] = {3, 1, 0.5F, 0.5F, 0.5F, 0.5F};
 #define DONE 0.02F
+#define SHARED 0.5F               // of the area: no other movement is shared by more
 #define RELATIVE_TOLERANCE 0.05F  // of the movement, where that is more
 #define RIDGE 1e-3F               // of the weight: without evidence there is neither zoom nor turn
 
@@ -152,7 +153,7 @@ kt_camera_fit(const kt_field_t *field, kt_camera_t *out)
     vote(field, out);
     improve_until_done(field, out);
     out->share = share_of(field, out);
-    if (out->share > 0.8F)
+    if (out->share > SHARED)
         return;
     // A strong zoom has no movement that many cells share: from the least squares of all.
     improve(field, 0, &from_all);

@@ -75,6 +75,13 @@ kt_match_keep(kt_match_t *self, const kt_yuv_t *yuv)
     self->made[1]    = false;
 }
 
+// As lroundf, which is a call of a function.
+static int32_t
+nearest(float value)
+{
+    return (int32_t)(value < 0 ? value - 0.5F : value + 0.5F);
+}
+
 static int32_t
 within(int32_t value, int32_t least, int32_t most)
 {
@@ -132,7 +139,7 @@ coarse_move(const kt_match_t *self, uint32_t x, uint32_t y, const move_t *left, 
         try_move(&place, left->dx, left->dy, &best);
     if (above)
         try_move(&place, above->dx, above->dy, &best);
-    try_move(&place, (int32_t)lroundf(guess[0] / COARSE), (int32_t)lroundf(guess[1] / COARSE), &best);
+    try_move(&place, nearest(guess[0] / COARSE), nearest(guess[1] / COARSE), &best);
     for (int32_t step = 4; step >= 1; step /= 2) {
         const move_t from = best;
         for (size_t i = 0; i < 8; i++)
@@ -255,7 +262,7 @@ kt_match_run(kt_match_t *self, const kt_yuv_t *yuv, const float guess[2], kt_fie
         const uint32_t column = i % out->across, row = i / out->across;
         const uint32_t x = out->left + column * KT_BLOCK, y = out->top + row * KT_BLOCK;
         const place_t  place    = place_of(self, yuv, x, y);
-        move_t         tries[4] = {{(int32_t)lroundf(guess[0]), (int32_t)lroundf(guess[1]), 0}};
+        move_t         tries[4] = {{nearest(guess[0]), nearest(guess[1]), 0}};
         size_t         n        = 1;
         if (coarse.across) {
             const uint32_t c   = (x + KT_BLOCK / 2) / (COARSE * COARSE_SIDE),
@@ -285,8 +292,8 @@ kt_match_confirm(kt_match_t *self, const kt_yuv_t *yuv, kt_field_t *field)
         const float    dx = cell->dx, dy = cell->dy, length = cell->length, share = cell->weight;
         const uint32_t column = i % field->across, row = i / field->across;
         const place_t  place  = place_of(self, yuv, field->left + column * KT_BLOCK, field->top + row * KT_BLOCK);
-        const move_t   move   = {within((int32_t)lroundf(dx), place.least_dx, place.most_dx),
-                                 within((int32_t)lroundf(dy), place.least_dy, place.most_dy), 0};
+        const move_t   move   = {within(nearest(dx), place.least_dx, place.most_dx),
+                                 within(nearest(dy), place.least_dy, place.most_dy), 0};
         const bool     fits   = refine(&place, self->ops, &move, cell) && share > 0;
         const bool     mixed  = length > MIXED * sqrtf(dx * dx + dy * dy) + MIXED_PIXELS;
         const float    weight = texture_weight(cell);
@@ -328,8 +335,8 @@ kt_match_settle(const kt_match_t *self, const kt_yuv_t *yuv, const kt_camera_t *
         const place_t  place = place_of(self, yuv, x, y);
         float          move[2];
         kt_camera_at(camera, cell, move);
-        const int32_t dx = within((int32_t)lroundf(move[0]), place.least_dx, place.most_dx);
-        const int32_t dy = within((int32_t)lroundf(move[1]), place.least_dy, place.most_dy);
+        const int32_t dx = within(nearest(move[0]), place.least_dx, place.most_dx);
+        const int32_t dy = within(nearest(move[1]), place.least_dy, place.most_dy);
         if ((float)difference_at(&place, dx, dy) > cell->difference + by_chance(cell->difference))
             continue;
         cell->dx = move[0];

@@ -19,6 +19,7 @@ enum { BOTH_SIDES_MOST = 16 };  // pictures predicted from both sides in a row, 
 #define CAMERA_SHARE 0.4F       // of the textured area that must move alike
 #define MOVING 2.0F             // percent of the width per second
 #define SAME_DISTANCE 0.05F     // reduced pixels: closer to the movement of the camera than a vector is exact
+#define MIXED_LENGTH 1.05F      // mean length of the movements within a cell over that of their mean, if they differ
 #define LEAST_LENGTH 0.05F      // reduced pixels
 #define SAME_CHANCE 12.0F       // squared deviation of a match from the camera's movement, in its own variance
 #define LEAST_TEXTURE 0.001F    // mean weight of a field in which a movement can be seen
@@ -130,7 +131,7 @@ step_of(motion_t *self, const kt_camera_t *camera, double begin_s, double end_s,
             move[1] = expected[1];
         } else if (cell->length > 0) {
             const float of_mean = sqrtf(move[0] * move[0] + move[1] * move[1]);
-            longer              = cell->length > of_mean ? cell->length / fmaxf(of_mean, LEAST_LENGTH) : 1;
+            longer = cell->length > MIXED_LENGTH * of_mean ? cell->length / fmaxf(of_mean, LEAST_LENGTH) : 1;
         }
         turn(self->stream.rotation, (float[2]){move[0] * unit[0], move[1] * unit[1]}, shown);
         const float distance = longer * sqrtf(shown[0] * shown[0] + shown[1] * shown[1]);
