@@ -182,6 +182,14 @@ write_times(const looker_t *self, kt_document_t *document)
     return KT_OK;
 }
 
+static void
+null_all(kt_document_t *document, const char *reason)
+{
+    kt_faces_null(document, reason);
+    kt_document_null(document, KT_FEATURE_VISUAL_text_regions, reason);
+    kt_document_null(document, KT_FEATURE_VISUAL_sampled_times, reason);
+}
+
 static kt_err_t
 looker_finish(void *state, double end_s, kt_document_t *document)
 {
@@ -190,21 +198,22 @@ looker_finish(void *state, double end_s, kt_document_t *document)
     (void)end_s;
     while (!err && self->waiting)
         err = decide(self);
-    for (size_t i = 0; i < self->n; i++)
-        self->looks[i].shot = (uint32_t)kt_shots_find(self->stream.shots, self->looks[i].time_s);
+    if (err)
+        return err;
+    null_all(document, self->faces || self->texts ? "no picture was sampled" : self->faces_why);
     if (!self->faces)
         kt_faces_null(document, self->faces_why);
-    else if (!err)
-        err = kt_faces_write(self->faces, self->looks, document);
     if (!self->texts)
         kt_document_null(document, KT_FEATURE_VISUAL_text_regions, self->texts_why);
-    else if (!err)
+    if (self->n == 0)
+        return KT_OK;
+    for (size_t i = 0; i < self->n; i++)
+        self->looks[i].shot = (uint32_t)kt_shots_find(self->stream.shots, self->looks[i].time_s);
+    if (self->faces)
+        err = kt_faces_write(self->faces, self->looks, document);
+    if (!err && self->texts)
         err = kt_texts_write(self->texts, self->looks, document);
-    if (!self->faces && !self->texts)
-        kt_document_null(document, KT_FEATURE_VISUAL_sampled_times, self->faces_why);
-    else if (!err)
-        err = write_times(self, document);
-    return err;
+    return err ? err : write_times(self, document);
 }
 
 static uint64_t

@@ -243,6 +243,16 @@ Test(video_models, without_models_the_features_are_null_with_the_reason)
     kt_json_free(&film.message);
 }
 
+Test(video_models, a_film_without_sampled_pictures_has_no_counts)
+{
+    begin(lf_open(NULL), 0, KT_OPTION_ALL);
+    show(0.5, false);
+    (void)end();
+    expect_reason(film.message, "faces_detected", "no picture was sampled");
+    expect_reason(film.message, "text_regions", "no picture was sampled");
+    kt_json_free(&film.message);
+}
+
 Test(video_models, models_with_other_outputs_are_refused)
 {
     begin(lf_open_swapped(), 0, KT_OPTION_ALL);
