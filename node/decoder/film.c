@@ -74,22 +74,20 @@ send_whole(kt_film_t *self, bool sampled, kt_decode_picture_t *out)
 // Reduced planes and vectors into a slot, while the picture is still in the processor's caches. KT_ECODEC: its format
 // changed to one that is not read.
 static kt_err_t
-reduce(kt_film_t *self, const AVFrame *frame, kt_decode_picture_t *out, uint32_t *slot)
+reduce(kt_film_t *self, const AVFrame *frame, kt_decode_picture_t *out, uint32_t *slot, uint8_t **planes_p)
 {
     *out                = (kt_decode_picture_t){.whole_factor = self->whole_factor,
                                                 .width        = self->picture.width / self->small_factor,
                                                 .height       = self->picture.height / self->small_factor};
     const size_t bytes  = kt_yuv_bytes(out->width, out->height);
-    uint8_t     *planes = kt_channel_slot(self->channel, slot);
-    kt_err_t     err    = kt_picture_planes(&self->picture, frame, self->small_factor, planes);
+    uint8_t     *planes = *planes_p = kt_channel_slot(self->channel, slot);
+    kt_err_t     err                = kt_picture_planes(&self->picture, frame, self->small_factor, planes);
     if (err) {
         kt_channel_release(self->channel, *slot);
         return err;
     }
-    if (self->times.count > 0 && memcmp(planes, self->last, bytes) == 0)
+    if (self->is_held && memcmp(planes, self->held_planes, bytes) == 0)
         out->flags |= KT_FRAME_REPEATED;
-    else
-        memcpy(self->last, planes, bytes);
     if (self->vectors) {
         void *at         = planes + kt_vectors_offset(out->width, out->height);
         out->has_vectors = 1;
@@ -121,10 +119,11 @@ kt_film_send(kt_film_t *self)
     double              time_s = pts != AV_NOPTS_VALUE ? (double)pts * av_q2d(tick) : NAN;
     kt_decode_picture_t next;
     uint32_t            slot;
+    uint8_t            *planes;
     bool                guessed;
     if (!(fabs(time_s) < TIME_MAX_S))
         time_s = NAN;
-    kt_err_t err = reduce(self, frame, &next, &slot);
+    kt_err_t err = reduce(self, frame, &next, &slot, &planes);
     if (err == KT_ECODEC) {
         kt_counts_damaged(self->counts, KT_COUNTS_PICTURE);
         return KT_OK;
@@ -144,9 +143,10 @@ kt_film_send(kt_film_t *self)
     self->held_duration_s = frame->pkt_duration > 0 ? (double)frame->pkt_duration * av_q2d(tick) : 0;
     self->waiting         = next;
     self->waiting.flags |= frame_flags(self, frame) | (guessed ? KT_FRAME_NO_TIME : 0u);
-    self->slot    = slot;
-    self->is_held = true;
-    self->damaged = self->coder->damaged;
+    self->slot        = slot;
+    self->held_planes = planes;
+    self->is_held     = true;
+    self->damaged     = self->coder->damaged;
     av_frame_unref(self->held);
     av_frame_move_ref(self->held, frame);
     return err;

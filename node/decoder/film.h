@@ -27,10 +27,10 @@ typedef struct kt_film {
     AVFrame            *held;  // decoded, reduced into its slot and not sent
     kt_decode_picture_t waiting;
     uint32_t            slot;
+    const uint8_t      *held_planes;  // in the slot
     double              held_s, held_duration_s;
     bool                is_held, vectors;
     uint64_t            sent, damaged;  // damaged: packets so far
-    uint8_t             last[KT_SMALL_MOST * KT_SMALL_MOST * 3 / 2];
 } kt_film_t;
 
 // first: the first picture. KT_ECODEC, with the reason in the coder: pictures of this size or format are not read.
