@@ -104,6 +104,25 @@ class Sources(unittest.TestCase):
             self.assertEqual(farm.coordinator.stop(), 0)
             self.assertEqual(farm.audit()[0], 0, farm.audit()[1])
 
+    def test_a_folder_that_is_submitted_gives_the_same_files_and_counts(self):
+        with Backfills(**NOOP) as farm:
+            farm.make_tree(5, folders=1)
+            os.mkdir(farm.path("music", "@eaDir"))
+            for extra in ("list.m3u", "._a.mp3", "...Baby.mp3", "@eaDir/b.mp3"):
+                open(farm.path("music", extra), "w").close()
+            os.symlink(farm.music, farm.path("music", "loop"))
+            farm.start(["a"])
+            done = farm.tool("submit", "--wait", "-o", "json", farm.music)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            paths = [json.loads(line)["file_path"] for line in done.stdout.splitlines()]
+            want = [farm.path("music", "...Baby.mp3")] + [farm.path("music", f"d000/{i:06}.mp3") for i in range(5)]
+            self.assertEqual(paths, want)
+            counts = json.loads(next(line for line in done.stderr.splitlines() if line.startswith(b"{")))
+            self.assertEqual(counts, {"left_out": {"playlists": 1, "hidden": 1, "system folders": 1, "repeated folders": 1},
+                                      "unreadable_folders": 0})
+            end = farm.wait_ended(farm.start_backfill(farm.music))
+            self.assertEqual((end["listed"], end["left_out"], end["unreadable_folders"]), (6, 4, 0))
+
     def test_a_list_comes_from_a_file_or_standard_input_and_names_each_path_once(self):
         with Backfills(**NOOP) as farm:
             farm.start(["a"])

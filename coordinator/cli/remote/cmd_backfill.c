@@ -196,12 +196,18 @@ kt_backfill_wait(kt_cli_t *cli, kt_client_t *client, int64_t id)
     kt_progress_end(&progress);
     if (interrupted)
         fprintf(stderr, "kithara: backfill %s continues in the farm\n", number);
-    int code = err && !interrupted ? kt_client_fail(client, err) : KT_EXIT_OK;
+    int       code       = err && !interrupted ? kt_client_fail(client, err) : KT_EXIT_OK;
+    long long unreadable = err ? 0 : (long long)kt_json_i64(answer, "unreadable_folders", 0);
     if (!err && !interrupted)
-        fprintf(stderr, "kithara: backfill %s is %s: %lld done, %lld failed, %lld skipped\n", number,
-                kt_json_str(answer, "state", ""), (long long)kt_json_i64(answer, "done", 0),
-                (long long)kt_json_i64(answer, "failed", 0), (long long)kt_json_i64(answer, "skipped", 0));
-    if (interrupted || (!err && (kt_json_i64(answer, "failed", 0) || strcmp(kt_json_str(answer, "state", ""), "done"))))
+        fprintf(
+            stderr,
+            "kithara: backfill %s is %s: %lld done, %lld failed, %lld skipped, %lld left out, %lld folders could not "
+            "be read\n",
+            number, kt_json_str(answer, "state", ""), (long long)kt_json_i64(answer, "done", 0),
+            (long long)kt_json_i64(answer, "failed", 0), (long long)kt_json_i64(answer, "skipped", 0),
+            (long long)kt_json_i64(answer, "left_out", 0), unreadable);
+    if (interrupted ||
+        (!err && (unreadable || kt_json_i64(answer, "failed", 0) || strcmp(kt_json_str(answer, "state", ""), "done"))))
         code = KT_EXIT_FAILED;
     kt_json_free(&answer);
     return code;
