@@ -38,8 +38,12 @@ def window(x="300", y="300"):
 
 
 def zoom(growth):
-    size = f"2*trunc({2 * WIDTH}*{'pow(%g,n)' % growth if growth > 1 else 'pow(%g,n-%d)' % (growth, PICTURES)}/2)"
-    return f"scale=w='{size}':h=-2:eval=frame:flags=bicubic,crop={WIDTH}:{HEIGHT}"
+    """The middle of a picture that grows or shrinks; the crop filter does not see the new size by itself."""
+    n = "n" if growth > 1 else f"(n-{PICTURES})"
+    wide, high = (f"2*trunc({side}*pow({growth},{n})/2)" for side in (2 * WIDTH, 2 * HEIGHT))
+    return (f"scale={2 * WIDTH}:{2 * HEIGHT}:force_original_aspect_ratio=increase,crop={2 * WIDTH}:{2 * HEIGHT},"
+            f"scale=w='{wide}':h='{high}':eval=frame:flags=bicubic,"
+            f"crop={WIDTH}:{HEIGHT}:x='({wide}-{WIDTH})/2':y='({high}-{HEIGHT})/2'")
 
 
 MOVES = {
@@ -96,7 +100,7 @@ def measure_moves(pictures, kithara, work):
             errors = []
             for p in range(len(pictures)):
                 visual, _ = found[files[move, codec, p].name]
-                value = visual["shots"][0][name]
+                value = max(visual["shots"], key=lambda shot: shot["end"] - shot["begin"])[name]
                 errors.append(visual["motion"] if truth == 0 else 100 * (value / truth - 1))
             row += f"{max(errors, key=abs):+.2f}".rjust(15)
         print(row)
