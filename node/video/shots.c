@@ -183,6 +183,15 @@ kt_shots_write(const kt_shots_t *self, kt_document_t *document)
     free(times);
 }
 
+uint64_t
+kt_shots_bytes(void)
+{
+    kt_shot_size_t largest;
+    kt_shot_size(KT_SHOT_SIDE_MAX - 1, KT_SHOT_SIDE_MAX - 1, &largest);
+    return sizeof(kt_shots_t) + (KT_SHOT_HISTORY + KT_SHOT_SAMPLES) * (uint64_t)kt_shot_picture_bytes(&largest) +
+           2 * KT_SHOT_LIST_MAX * sizeof(kt_shot_t);
+}
+
 size_t
 kt_shots_count(const kt_shots_t *self)
 {

@@ -18,6 +18,9 @@ KT_MUST_USE kt_err_t kt_shots_push(kt_shots_t *self, const kt_video_picture_t *p
 void                 kt_shots_close(kt_shots_t *self);  // the stream's end: decides what is open
 void                 kt_shots_write(const kt_shots_t *self, kt_document_t *document);  // scene_changes, transitions
 
+// Upper bound of its memory, whatever the film.
+uint64_t kt_shots_bytes(void);
+
 size_t           kt_shots_count(const kt_shots_t *self);  // at least 1 after the first push
 const kt_shot_t *kt_shots_at(const kt_shots_t *self, size_t i);
 // The shot of this time among those that are decided so far.

@@ -52,7 +52,7 @@ video_bytes(const kt_track_opts_t *opts, double seconds)
 {
     if (!opts->media_info->has_video)
         return 0;
-    uint64_t   bytes  = sizeof(video_t) + kt_image_bytes(KT_SMALL_MOST / 2, KT_SMALL_MOST / 2);
+    uint64_t   bytes  = sizeof(video_t) + kt_shots_bytes() + kt_image_bytes(KT_SMALL_MOST / 2, KT_SMALL_MOST / 2);
     const bool models = opts->models && opts->options & KT_OPTION_MODELS;
     for (size_t m = 0; kt_video_modules[m]; m++) {
         const kt_video_module_t *module = kt_video_modules[m];

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Fits the two logistic regressions of node/video/shots (cuts.c, gradual.c) and prints them with results on the left-out half.
+"""Fits the two logistic regressions of node/video/shots (cuts.c, gradual.c), and prints them with left-out results.
 
     shots_fit.py build/tests/shots_evidence REALVIDEO [--made N]
 
-REALVIDEO: the folder of the real clips with their labels.json. Half of the clips, and N made sequences (shots_made.py) of
-their shots and of half of scikit-image's photographs, are for fitting; the other halves are left out. Needs ffmpeg, NumPy,
-OpenCV and scikit-image.
+REALVIDEO: the folder of the real clips with their labels.json. They, and scikit-image's photographs, are in two halves; of the
+shots of each N sequences are made (shots_made.py). The numbers come from everything; for the left-out results each half is
+judged by a fit to the other one. Needs ffmpeg, NumPy, OpenCV and scikit-image.
 """
 import argparse
 import json
@@ -125,22 +125,26 @@ def logistic(x, y):
 
 
 def fit(name, parts, rows_of, kind, names):
-    """Prints the regression of half 0 and its errors on half 1."""
+    """Prints the regression over everything, and what one over each half says about the other half."""
     sides = [[rows_of(truth, ev[kind]) for half, truth, ev in parts if half == side and len(ev[kind])] for side in (0, 1)]
-    x, y = (np.concatenate([s[i] for s in sides[0]]) for i in (0, 1))
-    c, b = logistic(x, y)
-    print(name, "rows", len(y), "true", int(y.sum()), "constant %.2f" % b, " ".join(f"{n} {v:.2f}" for n, v in zip(names, c)))
-    for least in (-.5, 0, .5, 1):
-        left = [(s[0] @ c + b > least, s[1]) for s in sides[1]]
-        hits, found, true = (sum(int(v) for v in n) for n in zip(*[((f & t).sum(), f.sum(), t.sum()) for f, t in left]))
-        print(f"  left out, score above {least}: {hits} of {true} rows found, {found - hits} false")
+    x, y = zip(*[[np.concatenate([s[i] for s in side]) for i in (0, 1)] for side in sides])
+    c, b = logistic(np.concatenate(x), np.concatenate(y))
+    print(name, "rows", sum(map(len, y)), "true", int(sum(map(np.sum, y))), "constant %.2f" % b, " ".join(f"{n} {v:.2f}" for n, v in zip(names, c)))
+    crossed = []
+    for one in (0, 1):
+        c, b = logistic(x[one], y[one])
+        crossed.append((x[1 - one] @ c + b, y[1 - one]))
+    score, true = (np.concatenate(p) for p in zip(*crossed))
+    for least in (-1, -.5, 0, .5, 1):
+        found = score > least
+        print(f"  the other half, score above {least}: {int((found & true).sum())} of {int(true.sum())} rows found, {int((found & ~true).sum())} false")
 
 
-def decided(parts, side, made):
+def decided(parts, made):
     """What the numbers that are built in decide."""
     hits = false = missed = noticed = graduals = 0
-    for half, (cuts, gradual, either, width, is_made), ev in parts:
-        if half != side or is_made != made:
+    for _, (cuts, gradual, either, width, is_made), ev in parts:
+        if is_made != made:
             continue
         found = [row[0] for row in ev["shot"]]
         hit = sum(near(c, found, 1.01 * width) for c in cuts)
@@ -148,7 +152,7 @@ def decided(parts, side, made):
         noticed += sum(any(a - .5 <= f <= b + .5 for f in rest) for a, b in gradual)
         false += sum(not within(f, gradual, .5) and not within(f, either, 1.01 * width) for f in rest)
         hits, missed, graduals = hits + hit, missed + len(cuts) - hit, graduals + len(gradual)
-    print(f"{'made' if made else 'real'}, {'left out' if side else 'for fitting'}: cut F1 {2 * hits / max(1, 2 * hits + false + missed):.3f}, "
+    print(f"{'made' if made else 'real'}: cut F1 {2 * hits / max(1, 2 * hits + false + missed):.3f}, "
           f"{false} false, {missed} missed, {noticed} of {graduals} gradual changes noticed")
 
 
@@ -162,8 +166,7 @@ def main():
     fit("cuts", parts, cut_rows, "cut", ("apart", "again", "around", "luma", "sqrt(colour)"))
     fit("graduals", parts, gradual_rows, "gradual", ("residual", "change", "sides", "halves", "sqrt(colour)", "contrast", "rise", "spread"))
     for made in (False, True):
-        for side in (0, 1):
-            decided(parts, side, made)
+        decided(parts, made)
 
 
 if __name__ == "__main__":
