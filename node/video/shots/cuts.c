@@ -84,5 +84,5 @@ float
 kt_cut_score(const kt_cut_evidence_t *e)
 {
     const float apart = least(e->change, e->apart), again = least(e->again, apart + 0.05f);
-    return -9.5f + 4.60f * apart + 10.84f * again - 17.35f * e->around + 5.84f * e->luma + 6.05f * sqrtf(e->colour);
+    return -11.19f + 10.83f * apart + 5.55f * again - 14.15f * e->around + 5.54f * e->luma + 5.00f * sqrtf(e->colour);
 }

@@ -21,9 +21,9 @@ enum { FOLLOW = 50 };  // pictures after a candidate that evidence may use
 typedef struct input {
     uint32_t width, height;
     size_t   bytes;  // of one picture
-    double   time_s;
-    uint64_t index;
-    uint8_t *planes, *rgb;
+    uint8_t *all;    // pictures, each after its time
+    size_t   count, room;
+    uint8_t *rgb;
     kt_rgb_t matrix;
 } input_t;
 
@@ -32,13 +32,24 @@ typedef struct state {
     kt_shot_history_t history;
     kt_graduals_t     graduals;
     uint64_t          cuts_done, graduals_done;
-    bool              ready;
 } state_t;
 
 static bool
-read_picture(input_t *in)
+read_all(input_t *in)
 {
-    return fread(&in->time_s, sizeof in->time_s, 1, stdin) == 1 && fread(in->planes, in->bytes, 1, stdin) == 1;
+    const size_t step = sizeof(double) + in->bytes;
+    for (;;) {
+        if (in->count == in->room) {
+            in->room     = in->room ? 2 * in->room : 64;
+            uint8_t *all = realloc(in->all, in->room * step);
+            if (!all)
+                return false;
+            in->all = all;
+        }
+        if (fread(in->all + in->count * step, step, 1, stdin) != 1)
+            return true;
+        in->count++;
+    }
 }
 
 static void
@@ -54,7 +65,24 @@ print_cuts(state_t *self, bool last)
     }
 }
 
-// Windows and what is beside them may reach over cuts: shots_fit.py leaves those out.
+// Samples without a cut between them and the one at `time_s`.
+static kt_gradual_span_t
+span_of(const state_t *self, double time_s)
+{
+    const kt_shot_samples_t *s    = &self->graduals.samples;
+    kt_gradual_span_t        span = {kt_shot_samples_oldest(s), s->count - 1};
+    for (size_t i = 1; i < kt_shots_count(self->shots); i++) {
+        const kt_shot_t *cut = kt_shots_at(self->shots, i);
+        if (cut->transition != KT_CUT)
+            continue;
+        while (cut->begin_s <= time_s && kt_shot_sample(s, span.first)->time_s < cut->begin_s)
+            span.first++;
+        while (cut->begin_s > time_s && kt_shot_sample(s, span.last)->time_s >= cut->begin_s)
+            span.last--;
+    }
+    return span;
+}
+
 static void
 print_graduals(state_t *self, bool last)
 {
@@ -64,7 +92,7 @@ print_graduals(state_t *self, bool last)
         const double   time_s = kt_shot_sample(s, at)->time_s;
         if (!last && kt_shot_sample(s, s->count - 1)->time_s - time_s < KT_GRADUAL_REACH_S)
             break;
-        const kt_gradual_span_t span = {kt_shot_samples_oldest(s), s->count - 1};
+        const kt_gradual_span_t span = span_of(self, time_s);
         kt_gradual_evidence_t   e;
         for (int window = 0; window < KT_GRADUAL_WINDOWS; window++)
             if (kt_gradual_evidence(s, &span, at, window, -INFINITY, &e))
@@ -74,30 +102,49 @@ print_graduals(state_t *self, bool last)
     }
 }
 
+// The first pass decides the shots, the second prints the evidence between their cuts.
 static kt_err_t
-push(state_t *self, input_t *in)
+push(state_t *self, input_t *in, size_t index, bool second)
 {
     const size_t     luma = (size_t)in->width * in->height, chroma = (in->bytes - luma) / 2;
+    const uint8_t   *y     = in->all + index * (sizeof(double) + in->bytes) + sizeof(double);
+    const kt_yuv_t   yuv   = {in->width, in->height, y, y + luma, y + luma + chroma, in->width, (in->width + 1) / 2};
+    kt_video_frame_t frame = {.index = index, .small = yuv};
     kt_image_stats_t stats;
-    const kt_yuv_t   yuv = {in->width, in->height,         in->planes, in->planes + luma, in->planes + luma + chroma,
-                            in->width, (in->width + 1) / 2};
-    const kt_video_frame_t   frame   = {.index = in->index++, .time_s = in->time_s, .small = yuv};
-    const kt_video_picture_t picture = {.frame = &frame, .rgb = in->rgb, .stats = &stats};
-    kt_err_t                 err     = KT_OK;
+    memcpy(&frame.time_s, y - sizeof(double), sizeof(double));
     kt_rgb_half(&in->matrix, &kt_rgb_ops_ref, &yuv, in->rgb);
     kt_image_ops_ref.stats(in->rgb, NULL, (in->width + 1) / 2, (in->height + 1) / 2, &stats);
-    if (!self->ready && ((err = kt_shots_new(&self->shots, &(kt_video_stream_t){.duration_s = 0})) ||
-                         (err = kt_shot_history_init(&self->history, in->width, in->height)) ||
-                         (err = kt_graduals_init(&self->graduals, &self->history.size))))
-        return err;
-    self->ready = true;
-    if ((err = kt_shots_push(self->shots, &picture)))
-        return err;
+    if (!second)
+        return kt_shots_push(self->shots, &(kt_video_picture_t){.frame = &frame, .rgb = in->rgb, .stats = &stats});
     kt_shot_history_push(&self->history, &frame, &stats);
-    kt_shot_samples_push(&self->graduals.samples, kt_shot_history_at(&self->history, self->history.count - 1),
-                         frame.index, frame.time_s);
+    kt_shot_samples_push(&self->graduals.samples, kt_shot_history_at(&self->history, self->history.count - 1), index,
+                         frame.time_s);
     print_cuts(self, false);
     print_graduals(self, false);
+    return KT_OK;
+}
+
+static kt_err_t
+run(state_t *self, input_t *in)
+{
+    kt_err_t err = KT_OK;
+    if ((err = kt_shots_new(&self->shots, &(kt_video_stream_t){.duration_s = 0})) ||
+        (err = kt_shot_history_init(&self->history, in->width, in->height)) ||
+        (err = kt_graduals_init(&self->graduals, &self->history.size)))
+        return err;
+    for (size_t i = 0; i < in->count && !err; i++)
+        err = push(self, in, i, false);
+    kt_shots_close(self->shots);
+    for (size_t i = 0; i < in->count && !err; i++)
+        err = push(self, in, i, true);
+    if (err || in->count == 0)
+        return err;
+    print_cuts(self, true);
+    print_graduals(self, true);
+    for (size_t s = 1; s < kt_shots_count(self->shots); s++) {
+        const kt_shot_t *shot = kt_shots_at(self->shots, s);
+        printf("shot %.6f %.6f %d\n", shot->begin_s, shot->from_s, (int)shot->transition);
+    }
     return KT_OK;
 }
 
@@ -105,30 +152,18 @@ int
 main(int argc, char **argv)
 {
     static state_t state;
-    input_t        in  = {0};
-    kt_err_t       err = KT_OK;
+    input_t        in = {0};
     if (argc != 3 || (in.width = (uint32_t)atoi(argv[1])) == 0 || (in.height = (uint32_t)atoi(argv[2])) == 0 ||
         in.width > KT_SMALL_MOST || in.height > KT_SMALL_MOST)
         return 2;
-    in.bytes  = kt_yuv_bytes(in.width, in.height);
-    in.planes = malloc(in.bytes);
-    in.rgb    = malloc(3 * in.bytes);
+    in.bytes = kt_yuv_bytes(in.width, in.height);
+    in.rgb   = malloc(3 * in.bytes);
     kt_rgb_init(&in.matrix, "", in.height, false);
-    while (in.planes && in.rgb && !err && read_picture(&in))
-        err = push(&state, &in);
-    if (!err && state.ready) {
-        print_cuts(&state, true);
-        print_graduals(&state, true);
-        kt_shots_close(state.shots);
-        for (size_t s = 1; s < kt_shots_count(state.shots); s++) {
-            const kt_shot_t *shot = kt_shots_at(state.shots, s);
-            printf("shot %.6f %.6f %d\n", shot->begin_s, shot->from_s, (int)shot->transition);
-        }
-        kt_shots_destroy(&state.shots);
-        kt_shot_history_fini(&state.history);
-        kt_graduals_fini(&state.graduals);
-    }
-    free(in.planes);
+    const bool good = in.rgb && read_all(&in) && run(&state, &in) == KT_OK;
+    kt_shots_destroy(&state.shots);
+    kt_shot_history_fini(&state.history);
+    kt_graduals_fini(&state.graduals);
+    free(in.all);
     free(in.rgb);
-    return err ? 1 : 0;
+    return good ? 0 : 1;
 }

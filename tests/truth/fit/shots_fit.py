@@ -102,7 +102,7 @@ def gradual_rows(truth, rows):
     cuts, graduals, either, *_ = truth
     labels = np.zeros(len(rows), int)
     for i, (t, window, *_rest) in enumerate(rows):
-        if within(t, either, .3) or near(t, cuts, .75 + window / 2):
+        if within(t, either, .3) or near(t, cuts, .1 + window / 2):
             labels[i] = -1
         for a, b in graduals:
             if a - .6 <= t <= b + .6:
