@@ -15,14 +15,18 @@
 
 enum { BOTH_SIDES_MOST = 16 };  // pictures predicted from both sides in a row, until it is no longer waited for another
 #define MATCH_MOST_S 0.6        // pictures further apart are not compared
-#define CONFIRMED_SHARE 0.5F    // of the textured area whose vectors fit the pictures; else blocks are matched
-#define CAMERA_SHARE 0.4F       // of the textured area that must move alike
-#define MOVING 2.0F             // percent of the width per second
-#define SAME_DISTANCE 0.05F     // reduced pixels: closer to the movement of the camera than a vector is exact
-#define MIXED_LENGTH 1.05F      // mean length of the movements within a cell over that of their mean, if they differ
-#define LEAST_LENGTH 0.05F      // reduced pixels
-#define SAME_CHANCE 12.0F       // squared deviation of a match from the camera's movement, in its own variance
-#define LEAST_TEXTURE 0.001F    // mean weight of a field in which a movement can be seen
+// Matches see a small movement better between pictures further apart: coding leaves patterns that do not move with it.
+#define CREEPING 0.1F         // reduced pixels, of the camera
+#define SMALL_DISTANCE 0.25F  // mean, percent of the width
+#define SMALL_MOST_S 0.12
+#define CONFIRMED_SHARE 0.5F  // of the textured area whose vectors fit the pictures; else blocks are matched
+#define CAMERA_SHARE 0.4F     // of the textured area that must move alike
+#define MOVING 2.0F           // percent of the width per second
+#define SAME_DISTANCE 0.05F   // reduced pixels: closer to the movement of the camera than a vector is exact
+#define MIXED_LENGTH 1.05F    // mean length of the movements within a cell over that of their mean, if they differ
+#define LEAST_LENGTH 0.05F    // reduced pixels
+#define SAME_CHANCE 12.0F     // squared deviation of a match from the camera's movement, in its own variance
+#define LEAST_TEXTURE 0.001F  // mean weight of a field in which a movement can be seen
 
 typedef struct motion {
     kt_video_stream_t     stream;
@@ -37,6 +41,9 @@ typedef struct motion {
     uint32_t              both_sides;        // pictures since then that were predicted from both sides
     uint64_t              pictures, apart;   // apart: too far from the one before to be compared
     float                 guess[2];
+    bool                  has_vectors;  // some picture had: they tell of the time since the picture before
+    bool                  waits;        // a small movement until the last picture, measured again until the next one
+    kt_step_t             waiting;
 } motion_t;
 
 static void
@@ -181,7 +188,12 @@ measure(motion_t *self, const kt_video_frame_t *frame, bool has_vectors)
     self->guess[0] = camera.right;
     self->guess[1] = camera.down;
     step_of(self, &camera, self->anchor_s, frame->time_s, by_codec, &step);
-    return kt_record_push(&self->record, &step);
+    self->waits = !self->has_vectors && hypotf(camera.right, camera.down) >= CREEPING &&
+                  step.distance < SMALL_DISTANCE && frame->time_s - self->anchor_s < SMALL_MOST_S;
+    if (!self->waits)
+        return kt_record_push(&self->record, &step);
+    self->waiting = step;
+    return KT_OK;
 }
 
 static bool
@@ -200,7 +212,8 @@ motion_push(void *state, const kt_video_picture_t *picture)
     const kt_video_frame_t *frame = picture->frame;
     kt_err_t                err   = KT_OK;
     self->pictures++;
-    self->last_s = frame->time_s;
+    self->last_s      = frame->time_s;
+    self->has_vectors = self->has_vectors || frame->n_vectors > 0;
     if (!self->ready) {
         if ((err = kt_match_init(&self->match, self->ops, frame->small.width, frame->small.height)))
             return err;
@@ -208,6 +221,10 @@ motion_push(void *state, const kt_video_picture_t *picture)
         kt_record_init(&self->record, self->stream.shots, frame->time_s);
         self->ready = true;
     } else if (self->field.across == 0 || self->field.down == 0) {
+        return KT_OK;
+    } else if (frame->flags & KT_FRAME_REPEATED && (self->waits || self->both_sides > 0)) {
+        if (self->waits)
+            self->waiting.end_s = frame->time_s;
         return KT_OK;
     } else if (frame->flags & KT_FRAME_REPEATED) {
         const kt_step_t still = {.begin_s = self->anchor_s, .end_s = frame->time_s, .has_camera = true};
@@ -221,7 +238,9 @@ motion_push(void *state, const kt_video_picture_t *picture)
         err = measure(self, frame, frame->n_vectors > 0 && !has_backward(frame));
     }
     self->both_sides = 0;
-    self->anchor_s   = frame->time_s;
+    if (self->waits)
+        return err;
+    self->anchor_s = frame->time_s;
     if (self->field.across > 0 && self->field.down > 0)
         kt_match_keep(&self->match, &frame->small);
     return err;
@@ -260,7 +279,9 @@ motion_finish(void *state, double end_s, kt_document_t *document)
 {
     motion_t    *self   = state;
     kt_record_t *record = &self->record;
-    kt_err_t     err    = kt_record_close(record);
+    kt_err_t     err    = self->waits ? kt_record_push(record, &self->waiting) : KT_OK;
+    if (!err)
+        err = kt_record_close(record);
     if (err)
         return err;
     const size_t most = kt_feature_desc(KT_FEATURE_VISUAL_shots)->max_count;

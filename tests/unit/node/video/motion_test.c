@@ -88,6 +88,22 @@ Test(motion, a_zoom_in_is_positive)
     film_free(&film);
 }
 
+// A pattern of coding that stays in its place holds back what is seen of a small movement from one picture to the next.
+Test(motion, a_small_movement_is_seen_through_a_pattern_that_does_not_move)
+{
+    film_begin(&film, &kt_video_motion);
+    for (int i = 0; i < 40; i++) {
+        look_at(0.25 * i, 0, 1);
+        for (int row = 0; row < FILM_HEIGHT; row++)
+            for (int x = 0; x < FILM_WIDTH; x++)
+                film.y[row][x] = (uint8_t)(film.y[row][x] + (unsigned)(x * 7919 + row * 104729) % 31 % 7);
+        film_picture(&film, i / (double)RATE);
+    }
+    film_end(&film, 40.0 / RATE);
+    expect_near("pan", of_shot("pan"), 100 * 0.25 * RATE / FILM_WIDTH, 0.1 * 100 * 0.25 * RATE / FILM_WIDTH);
+    film_free(&film);
+}
+
 Test(motion, what_is_still_has_no_motion)
 {
     film_begin(&film, &kt_video_motion);
