@@ -84,7 +84,7 @@ def bad_files_in_a_folder_cost_its_good_ones_nothing(folder):
     source = folder / "music"
     source.mkdir()
     expected = make_bad(source)
-    result = kithara(folder, "run", source, "--out", folder / "out.jsonl")
+    result = kithara(folder, "run", "--all", source, "--out", folder / "out.jsonl")
     expect(result.returncode == 1, f"exit {result.returncode}: {result.stderr}")
     found = {os.path.basename(d["file_path"]): d for d in map(json.loads, (folder / "out.jsonl").read_text().splitlines())}
     expect(found.keys() == expected.keys(), f"{set(expected) ^ set(found)}")
