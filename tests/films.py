@@ -126,11 +126,14 @@ def tone(seconds, codec="aac"):
 
 
 def times(path):
-    """Presentation times of all pictures that are shown, as ffprobe has them; None where it has none."""
-    out = subprocess.run(["ffprobe", "-v", "error", "-select_streams", "v:0", "-show_entries", "frame=best_effort_timestamp_time",
-                          "-of", "json", str(path)], check=True, capture_output=True, text=True).stdout
-    found = [frame.get("best_effort_timestamp_time") for frame in json.loads(out)["frames"]]
-    return [None if time is None else float(time) for time in found]
+    """Presentation times of all pictures that are shown, as ffprobe has them, from where the file begins (not before
+    zero); None where it has none."""
+    out = json.loads(subprocess.run(["ffprobe", "-v", "error", "-select_streams", "v:0", "-show_entries",
+                                     "frame=best_effort_timestamp_time:format=start_time", "-of", "json", str(path)],
+                                    check=True, capture_output=True, text=True).stdout)
+    begin = max(0, float(out["format"].get("start_time", 0)))
+    found = [frame.get("best_effort_timestamp_time") for frame in out["frames"]]
+    return [None if time is None else float(time) - begin for time in found]
 
 
 def entry(path, group, **truth):

@@ -24,8 +24,9 @@ typedef struct kt_media_stream {
 typedef struct kt_media_info {
     char     container[KT_MEDIA_TEXT];  // "mp3", "wav", "flac", "ogg", "mp4", "matroska", ...
     double   duration_s;                // as the container declares it; 0 if it does not
-    uint64_t bit_rate_bps;              // of the whole file
-    uint32_t streams;                   // all of them
+    double   start_s;       // time stamp at which the file begins, from which the times of pictures count; 0 or more
+    uint64_t bit_rate_bps;  // of the whole file
+    uint32_t streams;       // all of them
     bool     has_audio, has_video, has_cover_art;
     char     audio_codec[KT_MEDIA_TEXT];  // "mp3", "pcm_s16le", "vorbis", ...
     char     layout[KT_MEDIA_TEXT];       // "mono", "stereo", "5.1", ...

@@ -28,6 +28,7 @@ typedef struct member {
 static const member_t INFO_MEMBERS[] = {
     INFO(TEXT, container),
     INFO(NUMBER, duration_s),
+    INFO(NUMBER, start_s),
     INFO(BOOL, has_audio),
     INFO(BOOL, has_video),
     INFO(BOOL, has_cover_art),

@@ -62,11 +62,12 @@ typedef struct kt_motion_vector {
 } kt_motion_vector_t;
 
 typedef struct kt_video_frame {
-    uint64_t index;         // in the order of presentation, from 0
-    double   time_s;        // presentation time in the container's own time; may be negative; never decreases
-    uint32_t flags;         // kt_frame_flag_t
-    uint32_t whole_factor;  // coded pixels per pixel of whole; 1 but for pictures above KT_WHOLE_MOST
-    kt_yuv_t small, whole;
+    uint64_t index;  // in the order of presentation, from 0
+    double
+        time_s;  // presentation time from the file's begin (kt_media_info_t.start_s); may be negative; never decreases
+    uint32_t                  flags;         // kt_frame_flag_t
+    uint32_t                  whole_factor;  // coded pixels per pixel of whole; 1 but for pictures above KT_WHOLE_MOST
+    kt_yuv_t                  small, whole;
     const kt_motion_vector_t *vectors;  // NULL: this codec exports none
     size_t                    n_vectors;
 } kt_video_frame_t;

@@ -190,6 +190,7 @@ begin_film(child_t *self)
 {
     kt_coder_t *coder     = &self->parts[KT_COUNTS_PICTURE].coder;
     self->film.duration_s = self->media_info.duration_s;
+    self->film.start_s    = self->media_info.start_s;
     if (coder->codec && coder->ready)
         check_part(self, KT_COUNTS_PICTURE, kt_film_init(&self->film, coder->frame));
 }

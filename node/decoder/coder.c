@@ -118,8 +118,8 @@ note_failure(kt_coder_t *self, int code)
     return KT_OK;
 }
 
-kt_err_t
-kt_coder_send(kt_coder_t *self, const AVPacket *packet)
+static kt_err_t
+coder_send(kt_coder_t *self, const AVPacket *packet)
 {
     const int code = avcodec_send_packet(self->codec, packet);
     return code < 0 && packet ? note_failure(self, code) : KT_OK;
@@ -143,7 +143,7 @@ kt_coder_receive(kt_coder_t *self, bool *have)
 kt_err_t
 kt_coder_first(kt_coder_t *self, const AVPacket *packet)
 {
-    kt_err_t err = kt_coder_send(self, packet);
+    kt_err_t err = coder_send(self, packet);
     return err ? err : kt_coder_receive(self, &self->ready);
 }
 

@@ -30,12 +30,10 @@ bool kt_coder_size(int width, int height);  // whether pictures may be of this s
 
 // stream: NULL is KT_ENOAUDIO. KT_ECODEC, KT_EDAMAGED, KT_EDECMEM; why says more.
 KT_MUST_USE kt_err_t kt_coder_open(kt_coder_t *self, AVStream *stream, const kt_decode_want_t *want);
-// The next packet; NULL: the end. All frames must have been received before. A packet that cannot be decoded is
-// counted. KT_EDECMEM.
-KT_MUST_USE kt_err_t kt_coder_send(kt_coder_t *self, const AVPacket *packet);
 // *have: frame is there, valid until the next call. KT_EDECMEM.
 KT_MUST_USE kt_err_t kt_coder_receive(kt_coder_t *self, bool *have);
-// Of a decoder that has given nothing so far: send, and ready if a frame came.
+// Of a decoder that has given nothing so far: the next packet, NULL at the end; ready if a frame came. A packet that
+// cannot be decoded is counted. KT_EDECMEM.
 KT_MUST_USE kt_err_t kt_coder_first(kt_coder_t *self, const AVPacket *packet);
 uint64_t             kt_coder_damage(kt_coder_t *self);  // damaged packets since the last call
 kt_err_t kt_coder_nothing(kt_coder_t *self);  // why a stream gave nothing: KT_ETRUNCATED, KT_ECODEC, KT_EDAMAGED

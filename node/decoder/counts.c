@@ -175,8 +175,9 @@ kt_counts_sound(kt_counts_t *self, double time_s, uint64_t frames, uint32_t rate
     audio->end_s = audio->begin_s + (rate_hz > 0 ? (double)audio->decoded / rate_hz : 0);
 }
 
-double
-kt_counts_nominal_hz(double low_hz, double high_hz, double mean_hz, double declared_hz)
+// The usual rate (24000/1001, 25, ...) within [low, high] that is nearest to mean; then declared if within; then mean.
+static double
+nominal_hz(double low_hz, double high_hz, double mean_hz, double declared_hz)
 {
     const double rates[] = {round(mean_hz), 24000. / 1001, 30000. / 1001, 60000. / 1001,
                             120000. / 1001, 15000. / 1001, 12.5,          7.5};
@@ -208,8 +209,8 @@ static double
 regular_rate(const kt_counts_t *self, const kt_counts_series_t *s)
 {
     if (grid_holds(&s->all))
-        return kt_counts_nominal_hz(1 / s->all.high_s, 1 / s->all.low_s, (double)(s->n - 1) / (s->last_s - s->first_s),
-                                    self->declared_hz);
+        return nominal_hz(1 / s->all.high_s, 1 / s->all.low_s, (double)(s->n - 1) / (s->last_s - s->first_s),
+                          self->declared_hz);
     bool dropped = grid_holds(&s->but_first) && ticks_are_pictures(self) &&
                    1 / self->declared_hz >= s->but_first.low_s && 1 / self->declared_hz <= s->but_first.high_s;
     return dropped ? self->declared_hz : 0;

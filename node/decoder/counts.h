@@ -69,5 +69,3 @@ void kt_counts_picture(kt_counts_t *self, double time_s, double duration_s, uint
 void kt_counts_sound(kt_counts_t *self, double time_s, uint64_t frames, uint32_t rate_hz);
 // Once, at the end. every_picture: all pictures were decoded; else the packets' time stamps and key flags count.
 void kt_counts_finish(kt_counts_t *self, bool every_picture, kt_media_counts_t *out);
-// The usual rate (24000/1001, 25, ...) within [low, high] that is nearest to mean; then declared if within; then mean.
-double kt_counts_nominal_hz(double low_hz, double high_hz, double mean_hz, double declared_hz);

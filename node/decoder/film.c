@@ -104,7 +104,7 @@ send_held(kt_film_t *self, bool sampled)
     if (err)
         return err;
     out->index  = self->sent++;
-    out->time_s = self->held_s;
+    out->time_s = self->held_s - self->start_s;
     kt_channel_picture(self->channel, self->slot, out);
     kt_counts_picture(self->counts, self->held_s, self->held_duration_s, out->flags);
     return KT_OK;

@@ -28,6 +28,7 @@ typedef struct kt_film {
     kt_decode_picture_t waiting;
     uint32_t            slot;
     const uint8_t      *held_planes;  // in the slot
+    double              start_s;      // of the file: subtracted from the times that are sent
     double              held_s, held_duration_s;
     bool                is_held, vectors;
     uint64_t            sent, damaged;  // damaged: packets so far

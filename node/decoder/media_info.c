@@ -109,6 +109,9 @@ kt_media_info_fill(kt_media_info_t *out, const kt_media_t *media, const kt_sniff
     set_text(out->container, sizeof out->container, sniffed->container);
     out->bit_rate_bps = positive_count(format->bit_rate);
     fill_streams(out, format);
+    // Below zero lies what an encoder needs to begin; the file begins at zero.
+    if (format->start_time != AV_NOPTS_VALUE && format->start_time > 0)
+        out->start_s = (double)format->start_time / AV_TIME_BASE;
     if (!estimated && format->duration != AV_NOPTS_VALUE && format->duration > 0)
         out->duration_s = (double)format->duration / AV_TIME_BASE;
     else if (!estimated && audio && audio->duration != AV_NOPTS_VALUE && audio->duration > 0)

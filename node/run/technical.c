@@ -88,6 +88,8 @@ write_durations(kt_document_t *document, const kt_technical_t *facts, double dur
     else
         kt_document_null(document, FEATURE(video_duration), "no video");
     kt_technical_positive(document, FEATURE(declared_duration), facts->info->duration_s, "header");
+    kt_document_real(document, FEATURE(start_time), fmin(facts->info->start_s, 1e10));
+    kt_document_method(document, FEATURE(start_time), "header");
 }
 
 // Of the time that the file declares, without the packets of its main stream that were skipped.

@@ -3,7 +3,7 @@
 // KT_SHOTS_DELAY_S before the last picture that was pushed (of films with fewer than five pictures per second, some
 // pictures more). One thread; the others read.
 //
-// Times are presentation times of the first picture of the new shot, in the container's own time; after a gradual
+// Times are presentation times of the first picture of the new shot, from the file's begin; after a gradual
 // change of the first one that shows it alone. What is compared, and why, is described at the top of shots.c.
 #pragma once
 

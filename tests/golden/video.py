@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Cuts, gradual changes, flashes and the order of measures, on films whose content is known; tests/truth's scorer judges.
 
-Cuts have the presentation time of the first picture of the new shot, as ffprobe lists it, in the container's own time:
+Cuts have the presentation time of the first picture of the new shot, as ffprobe lists it, from where the file begins:
 with B-frames, a variable rate, edit lists, negative and missing time stamps and those that wrap.
 """
 import json

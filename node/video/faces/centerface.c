@@ -56,8 +56,9 @@ face_at(const kt_centerface_maps_t *maps, const candidate_t *candidate)
     return (kt_face_t){x, y, limit(x + width, 0, right) - x, limit(y + height, 0, bottom) - y, candidate->heat};
 }
 
-float
-kt_face_overlap(const kt_face_t *a, const kt_face_t *b)
+// Intersection over union; 0 where a box is empty.
+static float
+face_overlap(const kt_face_t *a, const kt_face_t *b)
 {
     const float left = fmaxf(a->x, b->x), right = fminf(a->x + a->width, b->x + b->width);
     const float top = fmaxf(a->y, b->y), bottom = fminf(a->y + a->height, b->y + b->height);
@@ -86,7 +87,7 @@ kt_faces_distinct(kt_face_t *faces, size_t n)
     for (size_t i = 0; i < n; i++) {
         bool new = true;
         for (size_t k = 0; k < count && new; k++)
-            new = kt_face_overlap(&faces[i], &faces[k]) < SAME;
+            new = face_overlap(&faces[i], &faces[k]) < SAME;
         if (new)
             faces[count++] = faces[i];
     }
@@ -104,7 +105,7 @@ kt_centerface_faces(const kt_centerface_maps_t *maps, float least, kt_face_t out
         const kt_face_t face = face_at(maps, &candidates[i]);
         bool new             = face.width > 0 && face.height > 0;  // false of a NaN
         for (size_t k = 0; k < count && new; k++)
-            new = kt_face_overlap(&face, &out[k]) < SAME;
+            new = face_overlap(&face, &out[k]) < SAME;
         if (new)
             out[count++] = face;
     }

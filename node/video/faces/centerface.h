@@ -25,5 +25,3 @@ size_t kt_centerface_faces(const kt_centerface_maps_t *maps, float least, kt_fac
 // Drops each face that overlaps a more confident one, of several sizes of one picture. The most confident first;
 // returns how many are left.
 size_t kt_faces_distinct(kt_face_t *faces, size_t n);
-// Intersection over union; 0 where a box is empty.
-float kt_face_overlap(const kt_face_t *a, const kt_face_t *b);
