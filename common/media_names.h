@@ -24,7 +24,7 @@ enum { KT_MEDIA_HEAD = 1100, KT_LEFT_OUT_TEXT = 768 };
 kt_name_kind_t kt_name_kind(const char *name);
 bool           kt_name_is_system_folder(const char *name);
 // The first n bytes of a file, at best KT_MEDIA_HEAD, are those of a container or of coded audio that begins there.
-// Weaker than the decoder's sniffer, which has the last word: it only decides whether that is asked.
+// A weaker check than the decoder's: it decides only whether the file is tried; the decoder decides what it is.
 bool kt_media_head(const uint8_t *head, size_t n);
 
 // Counts by kind. unreadable: folders that could not be read.

@@ -184,7 +184,7 @@ kt_walk_cursor(const kt_walk_t *self, char out[KT_WALK_CURSOR])
     out[n] = '\0';
 }
 
-// The folder of a descriptor, absolute and without links; "" where the system does not tell it.
+// The folder of a descriptor, absolute and without links; "" where /proc does not give it.
 static void
 find_real(int fd, char out[PATH])
 {

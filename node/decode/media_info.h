@@ -55,7 +55,7 @@ typedef struct kt_media_info {
     kt_media_tag_t    tags[KT_MEDIA_TAGS];
 } kt_media_info_t;
 
-// One stream, counted while it is read. A stream that nobody asked to decode is counted by its packets.
+// One stream, counted while it is read. A stream that is not decoded is counted by its packets.
 typedef struct kt_stream_counts {
     uint64_t packets, bytes, damaged;  // damaged: packets that could not be decoded and were skipped
     uint64_t decoded;                  // pictures, or samples per channel

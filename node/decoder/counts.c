@@ -242,7 +242,7 @@ finish_pictures(kt_counts_t *self, const kt_counts_series_t *s)
     }
 }
 
-// Sound that nobody decoded lasts from its first packet to the end of the last one, or as long as its packets.
+// Sound that is not decoded lasts from its first packet to the end of the last one, or as long as its packets.
 static void
 finish_sound(kt_counts_t *self)
 {

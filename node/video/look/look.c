@@ -16,7 +16,7 @@
 #define EXTREME_SHARE 0.98
 #define EXTREME_LEAST_S 0.5
 #define FROZEN_LEAST_S 2.0
-#define BRIGHT 0.08     // mean luma of pictures in which bars can be told from the scene
+#define BRIGHT 0.08     // mean luma of pictures in which bars can be separated from the scene
 #define NO_TIME_S 1e-9  // weight of a picture that is shown for no time, should there be no others
 
 enum { BLACK, WHITE, FROZEN, KINDS };

@@ -1,7 +1,7 @@
 // Motion: the field of each picture (field.h), the camera behind it (camera.h), and both over time (record.h).
 //
 // Pictures that were predicted from earlier pictures alone give the codec's vectors. Their reference is the last
-// picture before them that is not predicted from both sides, so such a picture tells the movement of all of the time
+// picture before them that is not predicted from both sides, so such a picture has the movement of all of the time
 // since then, and pictures predicted from both sides are passed over. Where a picture has no usable vectors (codecs
 // that export none, key frames) blocks are matched, against the same earlier picture.
 #include "kernels/isa.h"
@@ -41,7 +41,7 @@ typedef struct motion {
     uint32_t              both_sides;        // pictures since then that were predicted from both sides
     uint64_t              pictures, apart;   // apart: too far from the one before to be compared
     float                 guess[2];
-    bool                  has_vectors;  // some picture had: they tell of the time since the picture before
+    bool                  has_vectors;  // some picture had: they cover the time since the picture before
     bool                  waits;        // a small movement until the last picture, measured again until the next one
     kt_step_t             waiting;
 } motion_t;
@@ -108,7 +108,7 @@ direction_of(const float move[2])
     return move[1] < 0 ? (move[0] > 0 ? 1 : 3) : (move[0] > 0 ? 7 : 5);
 }
 
-// Whether a cell moves as the camera makes it, as far as its texture and its noise can tell.
+// Whether a cell moves as the camera makes it, as far as its texture and its noise allow.
 static bool
 moves_with(const kt_cell_t *cell, const float camera[2])
 {
