@@ -1,5 +1,6 @@
 // The walk: what it takes and what it counts, its order, that it goes on after any file, links to folders.
 #include "common/walk.h"
+#include "tests/unit/media_tree.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
@@ -10,52 +11,9 @@
 #include <unistd.h>
 
 enum { MOST = 64 };
-static char root[256];
 static char found[MOST][512], cursors[MOST][KT_WALK_CURSOR];
 
-static void
-touch(const char *path, const char *text)
-{
-    char whole[600];
-    snprintf(whole, sizeof whole, "%s/%s", root, path);
-    for (char *c = whole + strlen(root) + 1; (c = strchr(c, '/')); c++) {
-        *c = '\0';
-        mkdir(whole, 0777);
-        *c = '/';
-    }
-    FILE *file = fopen(whole, "w");
-    cr_assert_not_null(file);
-    fputs(text, file);
-    fclose(file);
-}
-
-static void
-make_tree(void)
-{
-    static const char *const NAMES[] = {"b/z.mp3",         "b/a.mp3",   "a.mp3",        "b.mp3",
-                                        "a/x/1.mp3",       "a/x/2.mp3", "a/y.mp3",      "c/d/e/f.mp3",
-                                        "line\nbreak.mp3", "100%.mp3",  "bad\xff.mp3",  "c/bad\xfe/1.mp3",
-                                        "cover.jpg",       ".hidden",   ".folder/x.mp3"};
-    char                     link[600];
-    snprintf(root, sizeof root, "/tmp/kt-walk-XXXXXX");
-    cr_assert_not_null(mkdtemp(root));
-    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
-        touch(NAMES[i], "x");
-    snprintf(link, sizeof link, "%s/loop", root);
-    cr_assert_eq(symlink(root, link), 0);
-    snprintf(link, sizeof link, "%s/zlink.mp3", root);
-    cr_assert_eq(symlink("a.mp3", link), 0);
-}
-
-static void
-remove_tree(void)
-{
-    char command[300];
-    snprintf(command, sizeof command, "rm -rf '%s'", root);
-    cr_assert_eq(system(command), 0);
-}
-
-TestSuite(walk, .init = make_tree, .fini = remove_tree);
+TestSuite(walk, .init = mt_make, .fini = mt_remove);
 
 static size_t
 walk(const char *cursor, size_t names, bool all)
@@ -64,7 +22,7 @@ walk(const char *cursor, size_t names, bool all)
     kt_walk_file_t file;
     bool           more = true;
     size_t         n    = 0;
-    cr_assert_eq(kt_walk_new(&self, root, &(kt_walk_opts_t){.cursor = cursor, .all = all, .names = names}), KT_OK);
+    cr_assert_eq(kt_walk_new(&self, mt_root, &(kt_walk_opts_t){.cursor = cursor, .all = all, .names = names}), KT_OK);
     for (;;) {
         cr_assert_eq(kt_walk_next(self, &file, &more), KT_OK);
         if (!more)
@@ -113,13 +71,13 @@ Test(walk, a_folder_of_more_names_than_are_held_is_read_in_parts)
     char name[64];
     for (int i = 0; i < 1000; i++) {
         snprintf(name, sizeof name, "many/%03d.mp3", i * 7919 % 1000);
-        touch(name, "x");
+        mt_touch(name, "x");
     }
     kt_walk_t     *self = NULL;
     kt_walk_file_t file;
     bool           more  = true;
     int            count = 0;
-    cr_assert_eq(kt_walk_new(&self, root, &(kt_walk_opts_t){.cursor = "many/099.mp3", .names = 1}), KT_OK);
+    cr_assert_eq(kt_walk_new(&self, mt_root, &(kt_walk_opts_t){.cursor = "many/099.mp3", .names = 1}), KT_OK);
     while (!kt_walk_next(self, &file, &more) && more && !strncmp(file.path, "many/", 5)) {
         snprintf(name, sizeof name, "many/%03d.mp3", 100 + count++);
         cr_assert_str_eq(file.path, name);
@@ -131,11 +89,11 @@ Test(walk, a_folder_of_more_names_than_are_held_is_read_in_parts)
 Test(walk, what_was_removed_after_the_cursor_does_not_stop_it)
 {
     char path[600];
-    snprintf(path, sizeof path, "%s/a/x/1.mp3", root);
+    snprintf(path, sizeof path, "%s/a/x/1.mp3", mt_root);
     unlink(path);
-    snprintf(path, sizeof path, "%s/a/x/2.mp3", root);
+    snprintf(path, sizeof path, "%s/a/x/2.mp3", mt_root);
     unlink(path);
-    snprintf(path, sizeof path, "%s/a/x", root);
+    snprintf(path, sizeof path, "%s/a/x", mt_root);
     rmdir(path);
     walk("a/x/1.mp3", KT_WALK_NAMES, true);
     cr_assert_str_eq(found[0], "a/y.mp3");
@@ -144,13 +102,13 @@ Test(walk, what_was_removed_after_the_cursor_does_not_stop_it)
 Test(walk, bad_cursors_and_folders_are_errors)
 {
     kt_walk_t *self = NULL;
-    cr_assert_eq(kt_walk_new(&self, root, &(kt_walk_opts_t){.cursor = "a%4"}), KT_EINVAL);
-    cr_assert_eq(kt_walk_new(&self, root, &(kt_walk_opts_t){.cursor = "/etc"}), KT_EINVAL);
+    cr_assert_eq(kt_walk_new(&self, mt_root, &(kt_walk_opts_t){.cursor = "a%4"}), KT_EINVAL);
+    cr_assert_eq(kt_walk_new(&self, mt_root, &(kt_walk_opts_t){.cursor = "/etc"}), KT_EINVAL);
     cr_assert_eq(kt_walk_new(&self, "/nowhere/at/all", &(kt_walk_opts_t){0}), KT_ENOFILE);
     cr_assert_null(self);
 }
 
-// Walks below `folder` of root; what comes, in order, joined by blanks ('>' before a real path), and the count.
+// Walks below `folder` of mt_root; what comes, in order, joined by blanks ('>' before a real path), and the count.
 static void
 assert_walk(const char *folder, kt_walk_opts_t opts, const char *files, const char *count)
 {
@@ -159,13 +117,13 @@ assert_walk(const char *folder, kt_walk_opts_t opts, const char *files, const ch
     bool           more       = true;
     char           whole[600] = "", text[KT_LEFT_OUT_TEXT], got[4096] = "";
     size_t         n = 0;
-    snprintf(whole, sizeof whole, "%s/%s", root, folder);
+    snprintf(whole, sizeof whole, "%s/%s", mt_root, folder);
     cr_assert_eq(kt_walk_new(&self, whole, &opts), KT_OK);
     while (!kt_walk_next(self, &file, &more) && more) {
         if (file.real)
-            cr_assert(!strncmp(file.real, root, strlen(root)), "%s", file.real);
+            cr_assert(!strncmp(file.real, mt_root, strlen(mt_root)), "%s", file.real);
         n += (size_t)snprintf(got + n, sizeof got - n, "%s%s%s", n ? " " : "", file.real ? ">" : "",
-                              file.real ? file.real + strlen(root) : file.path);
+                              file.real ? file.real + strlen(mt_root) : file.path);
     }
     kt_left_out_text(kt_walk_left_out(self), text);
     cr_assert_str_eq(got, files);
@@ -177,8 +135,8 @@ static void
 make_link(const char *to, const char *path)
 {
     char whole[600], target[600];
-    snprintf(whole, sizeof whole, "%s/%s", root, path);
-    snprintf(target, sizeof target, "%s/%s", root, to);
+    snprintf(whole, sizeof whole, "%s/%s", mt_root, path);
+    snprintf(target, sizeof target, "%s/%s", mt_root, to);
     cr_assert_eq(symlink(target, whole), 0);
 }
 
@@ -213,9 +171,9 @@ Test(walk, what_is_left_out_is_counted_by_kind)
                  {"k/.Trash-1000/a.mp3", "x"},
                  {"k/.AppleDouble/a", "x"}};
     for (size_t i = 0; i < sizeof FILES / sizeof *FILES; i++)
-        touch(FILES[i].name, FILES[i].text);
+        mt_touch(FILES[i].name, FILES[i].text);
     char fifo[600];
-    snprintf(fifo, sizeof fifo, "%s/k/fifo.mp3", root);
+    snprintf(fifo, sizeof fifo, "%s/k/fifo.mp3", mt_root);
     cr_assert_eq(mkfifo(fifo, 0666), 0);
     assert_walk("k", (kt_walk_opts_t){0},
                 "...And Justice for All ...And Justice for All.mp3 ...Baby.mp3 .hack/a.mp3 song track.01",
@@ -229,10 +187,10 @@ Test(walk, what_is_left_out_is_counted_by_kind)
 
 Test(walk, links_to_folders_are_followed_once_per_real_folder)
 {
-    touch("in/a.mp3", "x");
-    touch("in/sub/b.mp3", "x");
-    touch("out/c.mp3", "x");
-    touch("out/deep/d.mp3", "x");
+    mt_touch("in/a.mp3", "x");
+    mt_touch("in/sub/b.mp3", "x");
+    mt_touch("out/c.mp3", "x");
+    mt_touch("out/deep/d.mp3", "x");
     make_link("in", "in/self");
     make_link("in/sub", "in/sub/same");
     make_link("", "in/up");
@@ -258,18 +216,18 @@ follow_no_link(void *context, const char *real)
 
 Test(walk, links_that_must_not_be_followed_are_counted)
 {
-    touch("in/a.mp3", "x");
-    touch("out/c.mp3", "x");
+    mt_touch("in/a.mp3", "x");
+    mt_touch("out/c.mp3", "x");
     make_link("out", "in/x");
     assert_walk("in", (kt_walk_opts_t){.may_follow = follow_no_link}, "a.mp3", "1 link out of the roots");
 }
 
 Test(walk, it_goes_on_behind_a_link)
 {
-    touch("in/z.mp3", "x");
-    touch("out/c.mp3", "x");
-    touch("out/d/e.mp3", "x");
-    touch("out/d/f.mp3", "x");
+    mt_touch("in/z.mp3", "x");
+    mt_touch("out/c.mp3", "x");
+    mt_touch("out/d/e.mp3", "x");
+    mt_touch("out/d/f.mp3", "x");
     make_link("out", "in/x");
     assert_walk("in", (kt_walk_opts_t){.cursor = "x/d/e.mp3"}, ">/out/d/f.mp3 z.mp3", "");
 }
@@ -290,13 +248,13 @@ Test(walk, a_folder_that_cannot_be_entered_is_named_and_does_not_stop_it)
         strcat(path, "d/");
     strcat(path, "a.mp3");
     char whole[2 * KT_WALK_DEPTH + 300];
-    snprintf(whole, sizeof whole, "mkdir -p '%s/%.*s'", root, (int)strlen(path) - 6, path);
+    snprintf(whole, sizeof whole, "mkdir -p '%s/%.*s'", mt_root, (int)strlen(path) - 6, path);
     cr_assert_eq(system(whole), 0);
-    touch("in/z.mp3", "x");
+    mt_touch("in/z.mp3", "x");
     kt_walk_t     *self = NULL;
     kt_walk_file_t file;
     bool           more = true;
-    snprintf(whole, sizeof whole, "%s/in", root);
+    snprintf(whole, sizeof whole, "%s/in", mt_root);
     cr_assert_eq(kt_walk_new(&self, whole, &(kt_walk_opts_t){.unreadable = note_unreadable, .context = &named}), KT_OK);
     cr_assert_eq(kt_walk_next(self, &file, &more), KT_OK);
     cr_assert(more && !strcmp(file.path, "z.mp3"));

@@ -2,6 +2,7 @@
 #include "coordinator/backfill/source.h"
 #include "coordinator/backfill/step.h"
 #include "tests/unit/coordinator/ledger/backfill_fixture.h"
+#include "tests/unit/media_tree.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
@@ -11,51 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char root[256];
-
-static void
-touch(const char *path, const char *text)
-{
-    char whole[600];
-    snprintf(whole, sizeof whole, "%s/%s", root, path);
-    for (char *c = whole + strlen(root) + 1; (c = strchr(c, '/')); c++) {
-        *c = '\0';
-        mkdir(whole, 0777);
-        *c = '/';
-    }
-    FILE *file = fopen(whole, "w");
-    cr_assert_not_null(file);
-    fputs(text, file);
-    fclose(file);
-}
-
-static void
-make_tree(void)
-{
-    static const char *const NAMES[] = {"b/z.mp3",         "b/a.mp3",   "a.mp3",        "b.mp3",
-                                        "a/x/1.mp3",       "a/x/2.mp3", "a/y.mp3",      "c/d/e/f.mp3",
-                                        "line\nbreak.mp3", "100%.mp3",  "bad\xff.mp3",  "c/bad\xfe/1.mp3",
-                                        "cover.jpg",       ".hidden",   ".folder/x.mp3"};
-    char                     link[600];
-    snprintf(root, sizeof root, "/tmp/kt-walk-XXXXXX");
-    cr_assert_not_null(mkdtemp(root));
-    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
-        touch(NAMES[i], "x");
-    snprintf(link, sizeof link, "%s/loop", root);
-    cr_assert_eq(symlink(root, link), 0);
-    snprintf(link, sizeof link, "%s/zlink.mp3", root);
-    cr_assert_eq(symlink("a.mp3", link), 0);
-}
-
-static void
-remove_tree(void)
-{
-    char command[300];
-    snprintf(command, sizeof command, "rm -rf '%s'", root);
-    cr_assert_eq(system(command), 0);
-}
-
-TestSuite(backfill_source, .init = make_tree, .fini = remove_tree);
+TestSuite(backfill_source, .init = mt_make, .fini = mt_remove);
 
 static const char *chunks[] = {"/m/1\n\n/m/2\r\nrelative\n", NULL, "https://h/x\n/m/1"};
 static const char  nul[]    = "/m/a\nb\0/m/\xff\0";
@@ -113,13 +70,13 @@ Test(backfill_source, a_folder_source_has_absolute_paths_and_digests)
     kt_backfill_path_t   *paths = NULL;
     kt_digest_t           digest;
     char                  why[KT_SOURCE_WHY], want[600];
-    snprintf(b.source, sizeof b.source, "%s", root);
+    snprintf(b.source, sizeof b.source, "%s", mt_root);
     cr_assert_eq(kt_backfill_source_new(&source, &b, "/elsewhere:/etc", NULL, NULL, why), KT_EROOT);
     cr_assert_not_null(strstr(why, "ANALYZER_MEDIA_ROOTS"));
-    cr_assert_eq(kt_backfill_source_new(&source, &b, root, NULL, NULL, why), KT_OK, "%s", why);
+    cr_assert_eq(kt_backfill_source_new(&source, &b, mt_root, NULL, NULL, why), KT_OK, "%s", why);
     cr_assert_eq(kt_backfill_source_page(source, &page, &paths), KT_OK);
     cr_assert(page.last && page.distinct && page.n == 14 && page.left_out == 3);
-    snprintf(want, sizeof want, "%s/.folder/x.mp3", root);
+    snprintf(want, sizeof want, "%s/.folder/x.mp3", mt_root);
     cr_assert_str_eq(paths[0].path, want);
     cr_assert_eq(paths[9].err, KT_ENAME);
     kt_backfill_source_digest(source, &paths[0]);

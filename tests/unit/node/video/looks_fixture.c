@@ -1,60 +1,15 @@
 #include "tests/unit/node/video/looks_fixture.h"
 
-#include "common/file.h"
-#include "tests/unit/models/ktm_build.h"
+#include "tests/unit/node/model_folder.h"
 
 #include <criterion/criterion.h>
-#include <dirent.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static char folder[64];
-
 static const kt_model_opts_t REF = {.backend = &kt_backend_ref};
-
-void
-lf_make(void)
-{
-    cr_assert_not_null(mkdtemp(strcpy(folder, "/tmp/picture_modelsXXXXXX")));
-}
-
-void
-lf_remove(void)
-{
-    DIR *open = opendir(folder);
-    char path[512];
-    for (struct dirent *entry; open && (entry = readdir(open));) {
-        (void)snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-        (void)unlink(path);
-    }
-    if (open)
-        closedir(open);
-    (void)rmdir(folder);
-}
-
-static void
-put_file(const char *name, const char *bytes, size_t length)
-{
-    char path[256];
-    (void)snprintf(path, sizeof path, "%s/%s", folder, name);
-    cr_assert_eq(kt_file_replace(path, 0600, bytes, length), KT_OK);
-}
-
-static void
-put_model(const char *name, const ktm_text_t *text)
-{
-    char       file[128];
-    size_t     length;
-    ktm_text_t named = *text;
-    named.name       = name;
-    uint8_t *bytes   = ktm_build(&named, &length);
-    (void)snprintf(file, sizeof file, "%s.ktm", name);
-    put_file(file, (const char *)bytes, length);
-    free(bytes);
-}
 
 // heat: red minus the mean of green and blue in blocks of 4 x 4; every face is 24 x 16 points.
 static void
@@ -64,8 +19,8 @@ put_faces(const char *name)
     const float size[2] = {logf(6), logf(4)}, middle[2] = {0, 0};
     for (int i = 0; i < 3 * 16; i++)
         heat[i] = (i < 16 ? 1.0F : -0.5F) / (16 * 255);
-    put_model(name,
-              &(ktm_text_t){.graph = "{'inputs':[{'name':'x','shape':['N',3,'H','W']}],'nodes':["
+    mo_put_model(
+        name, &(ktm_text_t){.graph = "{'inputs':[{'name':'x','shape':['N',3,'H','W']}],'nodes':["
                                      "{'op':'conv','in':['x','wh'],'out':['heat'],'stride':[4,4]},"
                                      "{'op':'conv','in':['x','wz','bs'],'out':['size'],'stride':[4,4]},"
                                      "{'op':'conv','in':['x','wz','bo'],'out':['offset'],'stride':[4,4]}],"
@@ -86,15 +41,15 @@ static void
 put_finder(const char *name)
 {
     const float w[3] = {-1.0F / 255, 1.0F / 255, -1.0F / 255};
-    put_model(name, &(ktm_text_t){
-                        .graph   = "{'inputs':[{'name':'x','shape':['N',3,'H','W']}],'nodes':["
-                                   "{'op':'conv','in':['x','w'],'out':['c']},"
-                                   "{'op':'clip','in':['c'],'out':['map'],'low':0,'high':1}],'outputs':['map']}",
-                        .free    = "{'H':{'min':32,'max':2016,'multiple':32},'W':{'min':32,'max':2016,'multiple':32}}",
-                        .input   = "{'kind':'image','colour':'bgr','size':{'mode':'short_side','least':32,'most':2000,"
-                                   "'multiple':32}}",
-                        .outputs = "[{'name':'map','value':'map','per':'image'}]",
-                        .tensors = {{"w", KT_KTM_F32, 4, {1, 3, 1, 1}, w, NULL}}});
+    mo_put_model(name, &(ktm_text_t){
+                           .graph = "{'inputs':[{'name':'x','shape':['N',3,'H','W']}],'nodes':["
+                                    "{'op':'conv','in':['x','w'],'out':['c']},"
+                                    "{'op':'clip','in':['c'],'out':['map'],'low':0,'high':1}],'outputs':['map']}",
+                           .free  = "{'H':{'min':32,'max':2016,'multiple':32},'W':{'min':32,'max':2016,'multiple':32}}",
+                           .input = "{'kind':'image','colour':'bgr','size':{'mode':'short_side','least':32,'most':2000,"
+                                    "'multiple':32}}",
+                           .outputs = "[{'name':'map','value':'map','per':'image'}]",
+                           .tensors = {{"w", KT_KTM_F32, 4, {1, 3, 1, 1}, w, NULL}}});
 }
 
 // Of each block of 8 columns: blank is half, "a" is its mean of green.
@@ -105,16 +60,17 @@ put_reader(const char *name)
     const float  b[2] = {0.4F, 0};
     for (int i = 0; i < 48 * 8; i++)
         w[4 * 48 * 8 + i] = 2.2F / (48 * 8 * 255);  // a bar is less than half of its grown box
-    put_model(name, &(ktm_text_t){
-                        .graph   = "{'inputs':[{'name':'x','shape':['N',3,48,'W']}],'nodes':["
-                                   "{'op':'conv','in':['x','w','b'],'out':['c'],'stride':[48,8]},"
-                                   "{'op':'reshape','in':['c'],'out':['r'],'shape':[0,2,-1]},"
-                                   "{'op':'transpose','in':['r'],'out':['text'],'order':[0,2,1]}],'outputs':['text']}",
-                        .free    = "{'W':{'min':320,'max':4096,'multiple':8}}",
-                        .input   = "{'kind':'image','colour':'bgr','size':{'mode':'height','height':48,'least':320,"
-                                   "'multiple':8}}",
-                        .outputs = "[{'name':'text','value':'text','per':'image','classes':['','a']}]",
-                        .tensors = {{"w", KT_KTM_F32, 4, {2, 3, 48, 8}, w, NULL}, {"b", KT_KTM_F32, 1, {2}, b, NULL}}});
+    mo_put_model(
+        name,
+        &(ktm_text_t){.graph   = "{'inputs':[{'name':'x','shape':['N',3,48,'W']}],'nodes':["
+                                 "{'op':'conv','in':['x','w','b'],'out':['c'],'stride':[48,8]},"
+                                 "{'op':'reshape','in':['c'],'out':['r'],'shape':[0,2,-1]},"
+                                 "{'op':'transpose','in':['r'],'out':['text'],'order':[0,2,1]}],'outputs':['text']}",
+                      .free    = "{'W':{'min':320,'max':4096,'multiple':8}}",
+                      .input   = "{'kind':'image','colour':'bgr','size':{'mode':'height','height':48,'least':320,"
+                                 "'multiple':8}}",
+                      .outputs = "[{'name':'text','value':'text','per':'image','classes':['','a']}]",
+                      .tensors = {{"w", KT_KTM_F32, 4, {2, 3, 48, 8}, w, NULL}, {"b", KT_KTM_F32, 1, {2}, b, NULL}}});
 }
 
 static kt_model_set_t *
@@ -125,10 +81,10 @@ open_set(const char *without)
                               "    ppocr_rec: {version: 1.0.0, path: ppocr_rec.ktm}\n";
     char              path[256], why[KT_CATALOGUE_WHY] = "";
     kt_model_set_t   *set = NULL;
-    put_file("models.yml", YML, strlen(YML));
-    (void)snprintf(path, sizeof path, "%s/%s.ktm", folder, without ? without : "none");
+    mo_put_file("models.yml", YML, strlen(YML));
+    (void)snprintf(path, sizeof path, "%s/%s.ktm", mo_folder, without ? without : "none");
     (void)unlink(path);
-    cr_assert_eq(kt_model_set_open(&set, folder, &REF, why), KT_OK, "%s", why);
+    cr_assert_eq(kt_model_set_open(&set, mo_folder, &REF, why), KT_OK, "%s", why);
     for (size_t i = 0; i < kt_model_set_count(set); i++)
         cr_assert(kt_model_set_at(set, i)->model || without, "%s: %s", kt_model_set_at(set, i)->name,
                   kt_model_set_at(set, i)->why);

@@ -4,8 +4,7 @@
 #pragma once
 
 #include "models/catalogue/model_set.h"
+#include "tests/unit/node/model_folder.h"
 
-void            lf_make(void);                 // an empty folder
-void            lf_remove(void);               // with all files
 kt_model_set_t *lf_open(const char *without);  // NULL: all are there; release it
 kt_model_set_t *lf_open_swapped(void);         // centerface has the outputs of ppocr_det, and the other way round

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-TestSuite(video_models, .init = lf_make, .fini = lf_remove);
+TestSuite(video_models, .init = mo_make, .fini = mo_remove);
 
 // --- held pictures
 

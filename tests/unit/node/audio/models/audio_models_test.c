@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-TestSuite(audio_models, .init = mf_make, .fini = mf_remove);
+TestSuite(audio_models, .init = mo_make, .fini = mo_remove);
 
 enum { RATE = 16000, SECONDS = 20, FRAMES = RATE * SECONDS, SOME = 2 * RATE };
 

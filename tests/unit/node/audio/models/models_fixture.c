@@ -1,16 +1,12 @@
 #include "tests/unit/node/audio/models/models_fixture.h"
 
-#include "common/file.h"
-#include "tests/unit/models/ktm_build.h"
+#include "tests/unit/node/model_folder.h"
 
 #include <criterion/criterion.h>
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-char mf_folder[64];
 
 static const kt_model_opts_t REF = {.backend = &kt_backend_ref};
 
@@ -18,47 +14,6 @@ static const kt_model_opts_t REF = {.backend = &kt_backend_ref};
     "{'kind':'audio','rate_hz':8000,'frame':{'length':256,'hop':80,'window':'hann'},'spectrum':'power',"               \
     "'bands':{'kind':'mel_slaney','count':4,'low_hz':0,'high_hz':4000},'log':{'kind':'ln','floor':1e-10},"             \
     "'layout':'" layout "','blocks':" blocks "}"
-
-void
-mf_make(void)
-{
-    cr_assert_not_null(mkdtemp(strcpy(mf_folder, "/tmp/audio_modelsXXXXXX")));
-}
-
-void
-mf_remove(void)
-{
-    DIR *folder = opendir(mf_folder);
-    char path[512];
-    for (struct dirent *entry; folder && (entry = readdir(folder));) {
-        (void)snprintf(path, sizeof path, "%s/%s", mf_folder, entry->d_name);
-        (void)unlink(path);
-    }
-    if (folder)
-        closedir(folder);
-    (void)rmdir(mf_folder);
-}
-
-static void
-put_file(const char *name, const char *bytes, size_t length)
-{
-    char path[256];
-    (void)snprintf(path, sizeof path, "%s/%s", mf_folder, name);
-    cr_assert_eq(kt_file_replace(path, 0600, bytes, length), KT_OK);
-}
-
-static void
-put_model(const char *name, const ktm_text_t *text)
-{
-    char       file[128];
-    size_t     length;
-    ktm_text_t named = *text;
-    named.name       = name;
-    uint8_t *bytes   = ktm_build(&named, &length);
-    (void)snprintf(file, sizeof file, "%s.ktm", name);
-    put_file(file, (const char *)bytes, length);
-    free(bytes);
-}
 
 // Each class sees seven frames of all bands.
 static void
@@ -70,17 +25,18 @@ put_events(int window)
         w[i] = 0.02f * (float)((i * 37) % 11 - 5);
     (void)snprintf(input, sizeof input, AUDIO("NFT", "{'frames':%d,'hop':%d,'left':3,'right':3,'tail':'short'}"),
                    window, window);
-    put_model("events",
-              &(ktm_text_t){.graph   = "{'inputs':[{'name':'x','shape':['N',4,'T']}],'nodes':["
-                                       "{'op':'conv','in':['x','w','b'],'out':['c'],'pad':[3,3]},"
-                                       "{'op':'sigmoid','in':['c'],'out':['s']},"
-                                       "{'op':'transpose','in':['s'],'out':['y'],'order':[0,2,1]}],'outputs':['y']}",
-                            .free    = "{'T':{'min':1,'max':100000}}",
-                            .input   = input,
-                            .outputs = "[{'name':'events','value':'y','per':'frame','reduce':'mean','fallback':true,"
-                                       "'classes':['speech','singing','music'],'thresholds':[0.5,0.5,0.5],"
-                                       "'feature':'voice.segments'}]",
-                            .tensors = {{"w", KT_KTM_F32, 3, {3, 4, 7}, w, NULL}, {"b", KT_KTM_F32, 1, {3}, b, NULL}}});
+    mo_put_model(
+        "events",
+        &(ktm_text_t){.graph   = "{'inputs':[{'name':'x','shape':['N',4,'T']}],'nodes':["
+                                 "{'op':'conv','in':['x','w','b'],'out':['c'],'pad':[3,3]},"
+                                 "{'op':'sigmoid','in':['c'],'out':['s']},"
+                                 "{'op':'transpose','in':['s'],'out':['y'],'order':[0,2,1]}],'outputs':['y']}",
+                      .free    = "{'T':{'min':1,'max':100000}}",
+                      .input   = input,
+                      .outputs = "[{'name':'events','value':'y','per':'frame','reduce':'mean','fallback':true,"
+                                 "'classes':['speech','singing','music'],'thresholds':[0.5,0.5,0.5],"
+                                 "'feature':'voice.segments'}]",
+                      .tensors = {{"w", KT_KTM_F32, 3, {3, 4, 7}, w, NULL}, {"b", KT_KTM_F32, 1, {3}, b, NULL}}});
 }
 
 // An LSTM: its blocks hand their states on.
@@ -96,32 +52,32 @@ put_steps(int window)
     (void)snprintf(input, sizeof input, AUDIO("NTF", "{'frames':%d,'hop':%d,'tail':'short'}"), window, window);
     *strrchr(input, '}') = '\0';
     strcat(input, ",'states':[['h','h_out'],['c','c_out']]}");
-    put_model("steps",
-              &(ktm_text_t){.graph =
-                                "{'inputs':[{'name':'x','shape':['N','T',4]},{'name':'h','shape':['N',2]},"
-                                "{'name':'c','shape':['N',2]}],'nodes':[{'op':'lstm','in':['x','w','r','b','h','c'],"
-                                "'out':['y','h_out','c_out']}],'outputs':['y','h_out','c_out']}",
-                            .free    = "{'T':{'min':1,'max':100000}}",
-                            .input   = input,
-                            .outputs = "[{'name':'steps','value':'y','per':'frame','reduce':'none'}]",
-                            .tensors = {{"w", KT_KTM_F32, 2, {8, 4}, w, NULL},
-                                        {"r", KT_KTM_F32, 2, {8, 2}, r, NULL},
-                                        {"b", KT_KTM_F32, 1, {8}, b, NULL}}});
+    mo_put_model("steps",
+                 &(ktm_text_t){.graph =
+                                   "{'inputs':[{'name':'x','shape':['N','T',4]},{'name':'h','shape':['N',2]},"
+                                   "{'name':'c','shape':['N',2]}],'nodes':[{'op':'lstm','in':['x','w','r','b','h','c'],"
+                                   "'out':['y','h_out','c_out']}],'outputs':['y','h_out','c_out']}",
+                               .free    = "{'T':{'min':1,'max':100000}}",
+                               .input   = input,
+                               .outputs = "[{'name':'steps','value':'y','per':'frame','reduce':'none'}]",
+                               .tensors = {{"w", KT_KTM_F32, 2, {8, 4}, w, NULL},
+                                           {"r", KT_KTM_F32, 2, {8, 2}, r, NULL},
+                                           {"b", KT_KTM_F32, 1, {8}, b, NULL}}});
 }
 
 static void
 put_tags(void)
 {
-    put_model("tags", &(ktm_text_t){
-                          .graph   = "{'inputs':[{'name':'x','shape':['N',50,4]}],'nodes':["
-                                     "{'op':'reduce_mean','in':['x'],'out':['e'],'axes':[1]},"
-                                     "{'op':'sigmoid','in':['e'],'out':['y']}],'outputs':['y','e']}",
-                          .input   = AUDIO("NTF", "{'frames':50,'hop':50,'tail':'drop'}"),
-                          .outputs = "[{'name':'tags','value':'y','per':'block','reduce':'mean',"
-                                     "'classes':['a','b','c','d']},"
-                                     "{'name':'embedding','value':'e','per':'block','reduce':'mean',"
-                                     "'feature':'vectors.combined_vector'}]",
-                      });
+    mo_put_model("tags", &(ktm_text_t){
+                             .graph   = "{'inputs':[{'name':'x','shape':['N',50,4]}],'nodes':["
+                                        "{'op':'reduce_mean','in':['x'],'out':['e'],'axes':[1]},"
+                                        "{'op':'sigmoid','in':['e'],'out':['y']}],'outputs':['y','e']}",
+                             .input   = AUDIO("NTF", "{'frames':50,'hop':50,'tail':'drop'}"),
+                             .outputs = "[{'name':'tags','value':'y','per':'block','reduce':'mean',"
+                                        "'classes':['a','b','c','d']},"
+                                        "{'name':'embedding','value':'e','per':'block','reduce':'mean',"
+                                        "'feature':'vectors.combined_vector'}]",
+                         });
 }
 
 void
@@ -133,7 +89,7 @@ mf_head(const char *name, const char *from, int width, int values, const char *o
                    "'begin':0,'end':%d}],'outputs':['y']}",
                    width, values);
     (void)snprintf(input, sizeof input, "{'kind':'outputs','from':%s}", from);
-    put_model(name, &(ktm_text_t){.graph = graph, .input = input, .outputs = outputs});
+    mo_put_model(name, &(ktm_text_t){.graph = graph, .input = input, .outputs = outputs});
 }
 
 kt_model_set_t *
@@ -159,10 +115,10 @@ mf_open(const mf_opts_t *opts)
     }
     if (opts->more)
         strcat(yml, opts->more);
-    put_file("models.yml", yml, strlen(yml));
-    (void)snprintf(file, sizeof file, "%s/%s.ktm", mf_folder, opts->without ? opts->without : "none");
+    mo_put_file("models.yml", yml, strlen(yml));
+    (void)snprintf(file, sizeof file, "%s/%s.ktm", mo_folder, opts->without ? opts->without : "none");
     (void)unlink(file);
-    cr_assert_eq(kt_model_set_open(&set, mf_folder, &REF, why), KT_OK, "%s", why);
+    cr_assert_eq(kt_model_set_open(&set, mo_folder, &REF, why), KT_OK, "%s", why);
     for (size_t i = 0; i < kt_model_set_count(set); i++)
         cr_assert(kt_model_set_at(set, i)->model || opts->without, "%s: %s", kt_model_set_at(set, i)->name,
                   kt_model_set_at(set, i)->why);

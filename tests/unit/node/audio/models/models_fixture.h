@@ -4,6 +4,7 @@
 #pragma once
 
 #include "models/catalogue/model_set.h"
+#include "tests/unit/node/model_folder.h"
 
 // Which models the folder has, and how long the windows of the per-frame ones are.
 typedef struct mf_opts {
@@ -12,10 +13,6 @@ typedef struct mf_opts {
     const char *more;     // lines of models.yml under audio; NULL: none
 } mf_opts_t;
 
-extern char mf_folder[64];
-
-void mf_make(void);    // an empty folder
-void mf_remove(void);  // with all files
 // Writes a head with the inputs `from` of `width` values, whose first `values` values become its output.
 void            mf_head(const char *name, const char *from, int width, int values, const char *outputs);
 kt_model_set_t *mf_open(const mf_opts_t *opts);  // release it
