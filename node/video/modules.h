@@ -58,6 +58,6 @@ typedef struct kt_video_module {
 extern const kt_video_module_t kt_video_look;     // look/look.c
 extern const kt_video_module_t kt_video_motion;   // motion/motion.c
 extern const kt_video_module_t kt_video_quality;  // quality/quality.c
-extern const kt_video_module_t kt_video_models;   // models/models.c
+extern const kt_video_module_t kt_video_models;   // models.c
 
 extern const kt_video_module_t *const kt_video_modules[];  // NULL behind the last

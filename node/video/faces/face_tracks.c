@@ -10,7 +10,7 @@ enum { OPEN_TRACKS = 256 };  // that a detection is compared with: the youngest 
 typedef struct track {
     kt_face_t last;
     float     best;  // confidence
-    uint32_t  looks, look;
+    uint32_t  samples, sample;
 } track_t;
 
 typedef struct tracks {
@@ -30,13 +30,13 @@ distance(const kt_face_t *a, const kt_face_t *b)
     return near < NEAR ? near : INFINITY;
 }
 
-// The nearest pair of a track and a detection of one look that are both free; false: none is near.
+// The nearest pair of a track and a detection of one sample that are both free; false: none is near.
 static bool
 nearest(const tracks_t *self, const kt_sighting_t *seen, size_t n, const bool *taken, size_t *track, size_t *sighting)
 {
     float best = INFINITY;
     for (size_t t = self->first; t < self->n; t++)
-        for (size_t s = 0; s < n && self->tracks[t].look != seen->look; s++) {
+        for (size_t s = 0; s < n && self->tracks[t].sample != seen->sample; s++) {
             const float near = taken[s] ? INFINITY : distance(&self->tracks[t].last, &seen[s].face);
             if (near < best) {
                 best      = near;
@@ -53,14 +53,14 @@ join(tracks_t *self, size_t track, kt_sighting_t *seen)
     track_t *to = &self->tracks[track];
     to->last    = seen->face;
     to->best    = fmaxf(to->best, seen->face.confidence);
-    to->look    = seen->look;
-    to->looks++;
+    to->sample  = seen->sample;
+    to->samples++;
     seen->track = (uint32_t)track;
 }
 
-// The detections of one look.
+// The detections of one sample.
 static void
-take_look(tracks_t *self, kt_sighting_t *seen, size_t n)
+take_sample(tracks_t *self, kt_sighting_t *seen, size_t n)
 {
     bool   taken[KT_FACES_MOST] = {false};
     size_t track = 0, sighting = 0;
@@ -84,18 +84,18 @@ kt_face_tracks(kt_sighting_t *sightings, size_t n, size_t *faces)
     if (!self.tracks)
         return KT_ENOMEM;
     for (size_t i = 0, end = 0; i < n; i = end) {
-        while (end < n && sightings[end].look == sightings[i].look)
+        while (end < n && sightings[end].sample == sightings[i].sample)
             end++;
         if (i == 0 || sightings[i].shot != sightings[i - 1].shot)
             self.first = self.n;
-        take_look(&self, sightings + i, end - i);
+        take_sample(&self, sightings + i, end - i);
     }
     *faces = 0;
     for (size_t t = 0; t < self.n; t++)
-        *faces += self.tracks[t].looks > 1 || self.tracks[t].best >= KT_FACE_SURE;
+        *faces += self.tracks[t].samples > 1 || self.tracks[t].best >= KT_FACE_SURE;
     for (size_t i = 0; i < n; i++) {
         const track_t *track = &self.tracks[sightings[i].track];
-        sightings[i].counts  = track->looks > 1 || track->best >= KT_FACE_SURE;
+        sightings[i].counts  = track->samples > 1 || track->best >= KT_FACE_SURE;
     }
     free(self.tracks);
     return KT_OK;

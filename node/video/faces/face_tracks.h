@@ -15,13 +15,13 @@
 #define KT_FACE_SURE 0.7F
 
 typedef struct kt_sighting {
-    kt_face_t face;   // pixels of the picture as shown
-    uint32_t  look;   // number of the sampled picture
-    uint32_t  shot;   // of it
-    uint32_t  track;  // set by kt_face_tracks
+    kt_face_t face;    // pixels of the picture as shown
+    uint32_t  sample;  // number of the sampled picture
+    uint32_t  shot;    // of it
+    uint32_t  track;   // set by kt_face_tracks
     bool      counts;
 } kt_sighting_t;
 
-// Sightings in the order of looks. Sets track and counts of each; returns the number of tracks that count: at most one
-// per face and shot. KT_ENOMEM.
+// Sightings in the order of samples. Sets track and counts of each; returns the number of tracks that count: at most
+// one per face and shot. KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_face_tracks(kt_sighting_t *sightings, size_t n, size_t *faces);

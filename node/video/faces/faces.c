@@ -131,7 +131,7 @@ fail(kt_faces_t *self, const char *why)
 
 // Faces of the picture at one of its sizes, in pixels of the picture.
 static kt_err_t
-find(kt_faces_t *self, const kt_picture_t *picture, double factor, kt_face_t faces[KT_FACES_MOST], size_t *n)
+find_at(kt_faces_t *self, const kt_picture_t *picture, double factor, kt_face_t faces[KT_FACES_MOST], size_t *n)
 {
     kt_picture_output_t  outputs[OUTPUTS];
     kt_centerface_maps_t maps;
@@ -160,19 +160,19 @@ find(kt_faces_t *self, const kt_picture_t *picture, double factor, kt_face_t fac
 }
 
 kt_err_t
-kt_faces_look(kt_faces_t *self, const kt_picture_t *picture, uint32_t factor, uint32_t look)
+kt_faces_find(kt_faces_t *self, const kt_picture_t *picture, uint32_t factor, uint32_t sample)
 {
     kt_face_t   faces[SIZES_OF_PICTURE * KT_FACES_MOST];
     size_t      n   = 0, more;
     kt_err_t    err = KT_OK;
     const float f   = (float)factor;
     for (size_t s = 0; s < SIZES_OF_PICTURE && !err && !self->failed[0]; s++, n += more)
-        err = find(self, picture, SIZES[s], faces + n, &more);
+        err = find_at(self, picture, SIZES[s], faces + n, &more);
     n = kt_faces_distinct(faces, n);
     for (size_t i = 0; i < n && i < KT_FACES_MOST && !err; i++) {
         const kt_face_t *face  = &faces[i];
         const kt_face_t  coded = {face->x * f, face->y * f, face->width * f, face->height * f, face->confidence};
-        err                    = add(self, &(kt_sighting_t){.face = coded, .look = look});
+        err                    = add(self, &(kt_sighting_t){.face = coded, .sample = sample});
     }
     return err;
 }
@@ -191,7 +191,7 @@ rounded(double x)
 }
 
 static bool
-append(json_t *list, const kt_sighting_t *seen, const kt_look_t *look)
+append(json_t *list, const kt_sighting_t *seen, const kt_sampled_t *sample)
 {
     json_t         *object = kt_json_object(), *box = kt_json_array();
     const kt_face_t face = seen->face;
@@ -199,7 +199,7 @@ append(json_t *list, const kt_sighting_t *seen, const kt_look_t *look)
                 kt_json_append(box, kt_json_real(rounded(face.y))) &&
                 kt_json_append(box, kt_json_real(rounded(face.width))) &&
                 kt_json_append(box, kt_json_real(rounded(face.height)));
-    good = good && kt_json_set(object, "time", kt_json_real(look->time_s));
+    good = good && kt_json_set(object, "time", kt_json_real(sample->time_s));
     good = kt_json_set(object, "box", box) && good;  // takes box in any case
     good = good && kt_json_set(object, "confidence", kt_json_real(round((double)face.confidence * 1000) / 1000));
     return kt_json_append(list, object) && good;
@@ -223,7 +223,7 @@ by_place(const void *a, const void *b)
 
 // The detections that count, in the order of time; of more than the table's row allows the most confident ones.
 static kt_err_t
-write_faces(const kt_faces_t *self, const kt_look_t *looks, kt_document_t *document)
+write_faces(const kt_faces_t *self, const kt_sampled_t *samples, kt_document_t *document)
 {
     const size_t          most = kt_feature_desc(KT_FEATURE_VISUAL_faces)->max_count;
     const kt_sighting_t **kept = calloc(self->n + 1, sizeof *kept);
@@ -239,7 +239,7 @@ write_faces(const kt_faces_t *self, const kt_look_t *looks, kt_document_t *docum
         qsort(kept, n, sizeof *kept, by_place);
     }
     for (size_t i = 0; good && i < n; i++)
-        good = append(list, kept[i], &looks[kept[i]->look]);
+        good = append(list, kept[i], &samples[kept[i]->sample]);
     free(kept);
     if (good)
         kt_document_objects(document, KT_FEATURE_VISUAL_faces, list);
@@ -249,7 +249,7 @@ write_faces(const kt_faces_t *self, const kt_look_t *looks, kt_document_t *docum
 }
 
 kt_err_t
-kt_faces_write(kt_faces_t *self, const kt_look_t *looks, kt_document_t *document)
+kt_faces_write(kt_faces_t *self, const kt_sampled_t *samples, kt_document_t *document)
 {
     const kt_model_entry_t *entry = kt_picture_model_entry(self->model);
     char                    method[KT_DOCUMENT_REASON];
@@ -259,9 +259,9 @@ kt_faces_write(kt_faces_t *self, const kt_look_t *looks, kt_document_t *document
         return KT_OK;
     }
     for (size_t i = 0; i < self->n; i++)
-        self->seen[i].shot = looks[self->seen[i].look].shot;
+        self->seen[i].shot = samples[self->seen[i].sample].shot;
     kt_err_t err = kt_face_tracks(self->seen, self->n, &count);
-    if (err || (err = write_faces(self, looks, document)))
+    if (err || (err = write_faces(self, samples, document)))
         return err;
     kt_document_int(document, KT_FEATURE_VISUAL_faces_detected, (int64_t)count);
     snprintf(method, sizeof method, "model:%s %s", entry->name, entry->version);

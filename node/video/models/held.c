@@ -72,13 +72,6 @@ kt_held_fini(kt_held_t *self)
     *self = (kt_held_t){0};
 }
 
-static uint8_t
-to_byte(int32_t value)
-{
-    const int32_t rounded = (value + (1 << (KT_RGB_FRACTION - 1))) >> KT_RGB_FRACTION;
-    return (uint8_t)(rounded < 0 ? 0 : rounded > 255 ? 255 : rounded);
-}
-
 // Where the pixel (x, y) of the coded picture is shown: first + x * right + y * down, in pixels.
 typedef struct turn {
     uint32_t  width, height;  // as shown
@@ -106,12 +99,8 @@ kt_held_rgb(const kt_held_t *self, const kt_rgb_t *matrix, uint32_t rotation, ui
         const uint8_t *luma = yuv->y + (size_t)y * yuv->y_stride;
         const uint8_t *u = yuv->u + (size_t)(y / 2) * yuv->c_stride, *v = yuv->v + (size_t)(y / 2) * yuv->c_stride;
         uint8_t       *out = rgb + 3 * (turn.first + (ptrdiff_t)y * turn.down);
-        for (uint32_t x = 0; x < yuv->width; x++, out += 3 * turn.right) {
-            const int32_t light = matrix->y * (luma[x] - matrix->y_offset), cu = u[x / 2] - 128, cv = v[x / 2] - 128;
-            out[0] = to_byte(light + matrix->rv * cv);
-            out[1] = to_byte(light + matrix->gu * cu + matrix->gv * cv);
-            out[2] = to_byte(light + matrix->bu * cu);
-        }
+        for (uint32_t x = 0; x < yuv->width; x++, out += 3 * turn.right)
+            kt_rgb_pixel(matrix, luma[x], u[x / 2], v[x / 2], out);
     }
     return (kt_picture_t){rgb, turn.width, turn.height, 3 * (size_t)turn.width};
 }

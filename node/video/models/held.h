@@ -2,9 +2,9 @@
 #pragma once
 
 #include "common/err.h"
+#include "kernels/image/rgb.h"
 #include "models/input/image_input.h"
 #include "node/decode/video_frame.h"
-#include "node/video/rgb.h"
 
 // The longer side is reduced to at most this, by an integer factor, as means of blocks: models see no more than this.
 enum { KT_HELD_SIDE = 2048 };

@@ -21,13 +21,13 @@ overlap(const kt_text_line_t *a, const kt_text_line_t *b)
 }
 
 static float
-change_of(const kt_look_t *a, const kt_look_t *b)
+change_of(const kt_sampled_t *a, const kt_sampled_t *b)
 {
     int sum = 0;
-    for (int y = 0; y < KT_LOOK_DOWN; y++)
-        for (int x = 0; x < KT_LOOK_ACROSS; x++)
+    for (int y = 0; y < KT_SAMPLED_DOWN; y++)
+        for (int x = 0; x < KT_SAMPLED_ACROSS; x++)
             sum += abs(a->luma[y][x] - b->luma[y][x]);
-    return (float)sum / (KT_LOOK_DOWN * KT_LOOK_ACROSS * 255.0F);
+    return (float)sum / (KT_SAMPLED_DOWN * KT_SAMPLED_ACROSS * 255.0F);
 }
 
 // Largest movement of a side, in line heights.
@@ -41,13 +41,13 @@ movement(const kt_text_line_t *a, const kt_text_line_t *b)
 
 // The region that this line continues; NULL: none. Regions before `from` have ended.
 static kt_text_region_t *
-continues(kt_text_region_t *regions, size_t from, size_t n, const kt_text_line_t *line, const kt_look_t *looks)
+continues(kt_text_region_t *regions, size_t from, size_t n, const kt_text_line_t *line, const kt_sampled_t *samples)
 {
     kt_text_region_t *best = NULL;
     float             most = SAME_PLACE;
     for (size_t r = from; r < n; r++) {
         const float common = overlap(regions[r].latest, line);
-        if (regions[r].last + 1 != line->look || looks[regions[r].last].shot != looks[line->look].shot ||
+        if (regions[r].last + 1 != line->sample || samples[regions[r].last].shot != samples[line->sample].shot ||
             common < most || kt_text_difference(regions[r].latest->text, line->text) > SAME_TEXT)
             continue;
         best = &regions[r];
@@ -57,21 +57,21 @@ continues(kt_text_region_t *regions, size_t from, size_t n, const kt_text_line_t
 }
 
 static void
-extend(kt_text_region_t *region, const kt_text_line_t *line, const kt_look_t *looks)
+extend(kt_text_region_t *region, const kt_text_line_t *line, const kt_sampled_t *samples)
 {
     region->stayed = region->stayed && movement(region->latest, line) <= STAYS;
-    region->change = fmaxf(region->change, change_of(&looks[region->last], &looks[line->look]));
-    region->last   = line->look;
+    region->change = fmaxf(region->change, change_of(&samples[region->last], &samples[line->sample]));
+    region->last   = line->sample;
     region->latest = line;
     if (line->confidence > region->best->confidence)
         region->best = line;
 }
 
 static bool
-is_caption(const kt_text_region_t *region, const kt_look_t *looks)
+is_caption(const kt_text_region_t *region, const kt_sampled_t *samples)
 {
     const kt_text_line_t *line   = region->best;
-    const float           height = (float)looks[line->look].height;
+    const float           height = (float)samples[line->sample].height;
     if (line->slope > HORIZONTAL || line->contrast < CONTRAST)
         return false;
     if (region->last > region->first && region->change >= PICTURE_MOVES)
@@ -80,28 +80,28 @@ is_caption(const kt_text_region_t *region, const kt_look_t *looks)
 }
 
 kt_err_t
-kt_text_regions(const kt_text_line_t *lines, size_t n, const kt_look_t *looks, kt_text_region_t **regions,
+kt_text_regions(const kt_text_line_t *lines, size_t n, const kt_sampled_t *samples, kt_text_region_t **regions,
                 size_t *count)
 {
     kt_text_region_t *made   = calloc(n + 1, sizeof *made);
-    size_t            made_n = 0, from = 0, known = 0;  // known: regions that began before this look
+    size_t            made_n = 0, from = 0, known = 0;  // known: regions that began before this sample
     if (!made)
         return KT_ENOMEM;
     for (size_t i = 0; i < n; i++) {
         const kt_text_line_t *line = &lines[i];
-        if (i == 0 || line->look != lines[i - 1].look)
+        if (i == 0 || line->sample != lines[i - 1].sample)
             known = made_n;
-        while (from < known && made[from].last + 1 < line->look)
+        while (from < known && made[from].last + 1 < line->sample)
             from++;
-        kt_text_region_t *region = continues(made, from, known, line, looks);
+        kt_text_region_t *region = continues(made, from, known, line, samples);
         if (region)
-            extend(region, line, looks);
+            extend(region, line, samples);
         else
             made[made_n++] = (kt_text_region_t){
-                .best = line, .first = line->look, .last = line->look, .latest = line, .stayed = true};
+                .best = line, .first = line->sample, .last = line->sample, .latest = line, .stayed = true};
     }
     for (size_t r = 0; r < made_n; r++)
-        made[r].caption = is_caption(&made[r], looks);
+        made[r].caption = is_caption(&made[r], samples);
     *regions = made;
     *count   = made_n;
     return KT_OK;

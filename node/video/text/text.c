@@ -159,7 +159,7 @@ read_crop(kt_texts_t *self, const kt_picture_t *crop, kt_reading_t *out)
 
 // Reads one box of the detector. Its corners are whole pixels inside the picture, as in the original.
 static kt_err_t
-read_box(kt_texts_t *self, const kt_picture_t *picture, const kt_point_t corner[4], uint32_t factor, uint32_t look)
+read_box(kt_texts_t *self, const kt_picture_t *picture, const kt_point_t corner[4], uint32_t factor, uint32_t sample)
 {
     kt_text_line_t line = line_of(corner, factor);
     kt_picture_t   crop;
@@ -178,7 +178,7 @@ read_box(kt_texts_t *self, const kt_picture_t *picture, const kt_point_t corner[
         !(reading->confidence >= SURE + SURE_FEW / (float)reading->letters))
         return err;
     line.confidence = reading->confidence;
-    line.look       = look;
+    line.sample     = sample;
     return add(self, line, reading->text);
 }
 
@@ -189,7 +189,7 @@ limit(float x, float high)
 }
 
 kt_err_t
-kt_texts_look(kt_texts_t *self, const kt_picture_t *picture, uint32_t factor, uint32_t look)
+kt_texts_find(kt_texts_t *self, const kt_picture_t *picture, uint32_t factor, uint32_t sample)
 {
     kt_text_box_t       boxes[KT_TEXT_BOXES];
     kt_picture_output_t map;
@@ -212,13 +212,13 @@ kt_texts_look(kt_texts_t *self, const kt_picture_t *picture, uint32_t factor, ui
                                      limit(rintf(corner[k].y * h / (float)rows), h)};
         if (hypotf(corner[1].x - corner[0].x, corner[1].y - corner[0].y) >= LEAST_SIDE &&
             hypotf(corner[3].x - corner[0].x, corner[3].y - corner[0].y) >= LEAST_SIDE)
-            err = read_box(self, picture, corner, factor, look);
+            err = read_box(self, picture, corner, factor, sample);
     }
     return err;
 }
 
 static bool
-append(json_t *list, const kt_text_region_t *region, const kt_look_t *looks)
+append(json_t *list, const kt_text_region_t *region, const kt_sampled_t *samples)
 {
     const kt_text_line_t *line   = region->best;
     const float           box[4] = {line->x, line->y, line->width, line->height};
@@ -226,8 +226,8 @@ append(json_t *list, const kt_text_region_t *region, const kt_look_t *looks)
     bool                  good = object && corners;
     for (int i = 0; i < 4 && good; i++)
         good = kt_json_append(corners, kt_json_real((double)box[i]));
-    good = good && kt_json_set(object, "start", kt_json_real(looks[region->first].time_s));
-    good = good && kt_json_set(object, "end", kt_json_real(looks[region->last].time_s));
+    good = good && kt_json_set(object, "start", kt_json_real(samples[region->first].time_s));
+    good = good && kt_json_set(object, "end", kt_json_real(samples[region->last].time_s));
     good = kt_json_set(object, "box", corners) && good;  // takes it in any case
     good = good && kt_json_set(object, "text", kt_json_text(line->text));
     good = good && kt_json_set(object, "confidence", kt_json_real(round((double)line->confidence * 1000) / 1000));
@@ -255,20 +255,20 @@ by_first(const void *a, const void *b)
 
 // In the order of time; of more than the table's row allows the most confident ones.
 static kt_err_t
-write_regions(const kt_texts_t *self, const kt_look_t *looks, kt_document_t *document)
+write_regions(const kt_texts_t *self, const kt_sampled_t *samples, kt_document_t *document)
 {
     const size_t      most    = kt_feature_desc(KT_FEATURE_VISUAL_text_regions)->max_count;
     kt_text_region_t *regions = NULL;
     size_t            n       = 0;
     json_t           *list    = kt_json_array();
-    kt_err_t          err     = list ? kt_text_regions(self->lines, self->n, looks, &regions, &n) : KT_ENOMEM;
+    kt_err_t          err     = list ? kt_text_regions(self->lines, self->n, samples, &regions, &n) : KT_ENOMEM;
     if (!err && n > most) {
         qsort(regions, n, sizeof *regions, by_confidence);
         n = most;
         qsort(regions, n, sizeof *regions, by_first);
     }
     for (size_t i = 0; i < n && !err; i++)
-        err = append(list, &regions[i], looks) ? KT_OK : KT_ENOMEM;
+        err = append(list, &regions[i], samples) ? KT_OK : KT_ENOMEM;
     free(regions);
     if (err)
         kt_json_free(&list);
@@ -278,7 +278,7 @@ write_regions(const kt_texts_t *self, const kt_look_t *looks, kt_document_t *doc
 }
 
 kt_err_t
-kt_texts_write(const kt_texts_t *self, const kt_look_t *looks, kt_document_t *document)
+kt_texts_write(const kt_texts_t *self, const kt_sampled_t *samples, kt_document_t *document)
 {
     const kt_model_entry_t *finder = kt_picture_model_entry(self->finder),
                            *reader = kt_picture_model_entry(self->reader);
@@ -287,7 +287,7 @@ kt_texts_write(const kt_texts_t *self, const kt_look_t *looks, kt_document_t *do
         kt_document_null(document, KT_FEATURE_VISUAL_text_regions, self->failed);
         return KT_OK;
     }
-    const kt_err_t err = write_regions(self, looks, document);
+    const kt_err_t err = write_regions(self, samples, document);
     snprintf(method, sizeof method, "model:%s %s, %s %s", finder->name, finder->version, reader->name, reader->version);
     kt_document_method(document, KT_FEATURE_VISUAL_text_regions, method);
     kt_document_model(document, finder->name, finder->version);

@@ -97,9 +97,9 @@ Test(centerface, of_the_faces_of_several_sizes_the_most_confident_is_left)
 // --- tracks
 
 static kt_sighting_t
-seen(uint32_t look, uint32_t shot, float x, float confidence)
+seen(uint32_t sample, uint32_t shot, float x, float confidence)
 {
-    return (kt_sighting_t){.face = {x, 50, 40, 50, confidence}, .look = look, .shot = shot};
+    return (kt_sighting_t){.face = {x, 50, 40, 50, confidence}, .sample = sample, .shot = shot};
 }
 
 static size_t
@@ -136,7 +136,7 @@ Test(face_tracks, a_face_is_counted_once_per_shot)
     cr_expect_eq(count(moving, 4), 2);
 }
 
-Test(face_tracks, two_faces_of_one_look_are_two)
+Test(face_tracks, two_faces_of_one_sample_are_two)
 {
     kt_sighting_t two[] = {seen(0, 0, 10, 0.9F), seen(0, 0, 55, 0.9F), seen(1, 0, 14, 0.9F), seen(1, 0, 59, 0.9F)};
     cr_expect_eq(count(two, 4), 2);

@@ -1,7 +1,8 @@
 #include "node/video/models/held.h"
 #include "node/video/modules.h"
+#include "node/video/rgb.h"
 #include "node/video/shots.h"
-#include "tests/unit/node/video/looks_fixture.h"
+#include "tests/unit/node/video/picture_models.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -177,7 +178,7 @@ expect_box(const json_t *object, double x, double y, double w, double h)
 
 Test(video_models, faces_and_text_are_found_at_their_places_and_times)
 {
-    begin(lf_open(NULL), 0, KT_OPTION_ALL);
+    begin(pm_open(NULL), 0, KT_OPTION_ALL);
     for (int s = 0; s < 3; s++) {
         blank();
         if (s < 2)
@@ -211,7 +212,7 @@ expect_reason(const json_t *message, const char *feature, const char *reason)
 
 Test(video_models, what_is_missing_is_named)
 {
-    begin(lf_open("centerface"), 0, KT_OPTION_ALL);
+    begin(pm_open("centerface"), 0, KT_OPTION_ALL);
     blank();
     show(0.5, true);
     const json_t *visual = end();
@@ -220,7 +221,7 @@ Test(video_models, what_is_missing_is_named)
     cr_expect(strstr(kt_json_str(kt_json_get(film.message, "reasons"), "faces", ""), "model centerface: "));
     kt_json_free(&film.message);
 
-    begin(lf_open("ppocr_rec"), 0, KT_OPTION_ALL);
+    begin(pm_open("ppocr_rec"), 0, KT_OPTION_ALL);
     show(0.5, true);
     visual = end();
     cr_expect(!kt_json_is_null(kt_json_get(visual, "faces")) && kt_json_is_null(kt_json_get(visual, "text_regions")));
@@ -236,7 +237,7 @@ Test(video_models, without_models_the_features_are_null_with_the_reason)
     expect_reason(film.message, "text_regions", "no models are deployed");
     expect_reason(film.message, "sampled_times", "no models are deployed");
     kt_json_free(&film.message);
-    begin(lf_open(NULL), 0, KT_OPTION_ALL & ~(uint32_t)KT_OPTION_MODELS);
+    begin(pm_open(NULL), 0, KT_OPTION_ALL & ~(uint32_t)KT_OPTION_MODELS);
     show(0.5, true);
     (void)end();
     expect_reason(film.message, "faces_detected", "use_models is false");
@@ -245,7 +246,7 @@ Test(video_models, without_models_the_features_are_null_with_the_reason)
 
 Test(video_models, a_film_without_sampled_pictures_has_no_counts)
 {
-    begin(lf_open(NULL), 0, KT_OPTION_ALL);
+    begin(pm_open(NULL), 0, KT_OPTION_ALL);
     show(0.5, false);
     (void)end();
     expect_reason(film.message, "faces_detected", "no picture was sampled");
@@ -255,7 +256,7 @@ Test(video_models, a_film_without_sampled_pictures_has_no_counts)
 
 Test(video_models, models_with_other_outputs_are_refused)
 {
-    begin(lf_open_swapped(), 0, KT_OPTION_ALL);
+    begin(pm_open_swapped(), 0, KT_OPTION_ALL);
     show(0.5, true);
     (void)end();
     expect_reason(film.message, "faces", "model centerface: it has no output heat");
@@ -265,7 +266,7 @@ Test(video_models, models_with_other_outputs_are_refused)
 
 Test(video_models, the_setting_bounds_how_many_pictures_are_looked_at)
 {
-    begin(lf_open(NULL), 10, KT_OPTION_ALL);
+    begin(pm_open(NULL), 10, KT_OPTION_ALL);
     blank();
     for (int i = 0; i < 1200; i++)
         show(i / 4.0, i % 4 == 2);

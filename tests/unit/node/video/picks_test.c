@@ -1,5 +1,5 @@
-#include "node/video/looks/look.h"
-#include "node/video/looks/picks.h"
+#include "node/video/models/picks.h"
+#include "node/video/models/sampled.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -83,7 +83,7 @@ Test(picks, an_unknown_length_has_the_rate_of_pictures_and_bounds)
     const size_t n = take(&picks, 900, 900, NULL, NULL);
     cr_expect(n >= 89 && n <= 90, "%zu", n);
     kt_picks_init(&picks, 0, 0);
-    cr_expect_eq(take(&picks, 2 * KT_LOOKS_MOST, 7, NULL, NULL), KT_LOOKS_MOST);
+    cr_expect_eq(take(&picks, 2 * KT_SAMPLED_MOST, 7, NULL, NULL), KT_SAMPLED_MOST);
 }
 
 Test(picks, a_film_longer_than_declared_goes_on_at_the_rate)

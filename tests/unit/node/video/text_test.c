@@ -268,7 +268,7 @@ Test(known, a_line_that_stays_is_read_once)
     kt_known_begin(&known);
     cr_expect(!is_known(&known, 10, 30, 0, "one"));
     cr_expect(!is_known(&known, 300, 30, 0, "two"));
-    for (int look = 1; look < 4; look++) {
+    for (int sample = 1; sample < 4; sample++) {
         kt_known_begin(&known);
         cr_expect(is_known(&known, 301, 30, 1, "two"));
         cr_expect(is_known(&known, 9, 30, 2, "one"));
@@ -276,7 +276,7 @@ Test(known, a_line_that_stays_is_read_once)
     kt_known_fini(&known);
 }
 
-Test(known, another_place_content_or_look_is_read)
+Test(known, another_place_content_or_picture_is_read)
 {
     kt_known_t known;
     cr_assert_eq(kt_known_init(&known), KT_OK);
@@ -303,10 +303,10 @@ Test(known, another_place_content_or_look_is_read)
 
 // --- regions
 
-static kt_look_t looks[8];
+static kt_sampled_t samples[8];
 
 static kt_text_line_t
-line(uint32_t look, float x, float y, const char *text, float confidence)
+line(uint32_t sample, float x, float y, const char *text, float confidence)
 {
     return (kt_text_line_t){.x          = x,
                             .y          = y,
@@ -314,7 +314,7 @@ line(uint32_t look, float x, float y, const char *text, float confidence)
                             .height     = 20,
                             .contrast   = 0.8F,
                             .confidence = confidence,
-                            .look       = look,
+                            .sample     = sample,
                             .text       = (char *)(uintptr_t)text};
 }
 
@@ -322,23 +322,23 @@ static kt_text_region_t *
 regions_of(const kt_text_line_t *lines, size_t n, size_t *count)
 {
     kt_text_region_t *out = NULL;
-    cr_assert_eq(kt_text_regions(lines, n, looks, &out, count), KT_OK);
+    cr_assert_eq(kt_text_regions(lines, n, samples, &out, count), KT_OK);
     return out;
 }
 
 static void
-looks_of(bool moving)
+samples_of(bool moving)
 {
     for (int i = 0; i < 8; i++) {
-        looks[i] = (kt_look_t){.time_s = i, .width = 640, .height = 360};
-        memset(looks[i].luma, moving ? 100 + 20 * (i % 2) : 100, sizeof looks[i].luma);
+        samples[i] = (kt_sampled_t){.time_s = i, .width = 640, .height = 360};
+        memset(samples[i].luma, moving ? 100 + 20 * (i % 2) : 100, sizeof samples[i].luma);
     }
 }
 
-Test(text_regions, the_same_line_in_consecutive_looks_is_one_region)
+Test(text_regions, the_same_line_in_consecutive_samples_is_one_region)
 {
     size_t n;
-    looks_of(false);
+    samples_of(false);
     const kt_text_line_t lines[] = {line(0, 10, 20, "Hello wor1d", 0.7F), line(0, 10, 100, "other", 0.9F),
                                     line(1, 12, 21, "Hello world", 0.9F), line(2, 11, 20, "Hello world", 0.8F)};
     kt_text_region_t    *regions = regions_of(lines, 4, &n);
@@ -353,8 +353,8 @@ Test(text_regions, the_same_line_in_consecutive_looks_is_one_region)
 Test(text_regions, another_text_place_shot_or_a_gap_begins_a_new_region)
 {
     size_t n;
-    looks_of(false);
-    looks[3].shot = looks[4].shot = looks[5].shot = 1;
+    samples_of(false);
+    samples[3].shot = samples[4].shot = samples[5].shot = 1;
     const kt_text_line_t lines[] = {line(0, 10, 20, "first", 0.7F), line(1, 10, 20, "second text", 0.9F),
                                     line(2, 10, 90, "second text", 0.9F), line(3, 10, 90, "second text", 0.9F),
                                     line(5, 10, 90, "second text", 0.9F)};
@@ -366,7 +366,7 @@ Test(text_regions, another_text_place_shot_or_a_gap_begins_a_new_region)
 Test(text_regions, captions_stay_over_a_moving_picture_or_lie_in_its_lower_third)
 {
     size_t n;
-    looks_of(true);
+    samples_of(true);
     kt_text_line_t lines[] = {
         line(0, 10, 20, "logo of it", 0.7F),  line(0, 10, 60, "moving", 0.7F),     line(0, 400, 120, "slanted", 0.7F),
         line(1, 10, 20, "logo of it", 0.9F),  line(1, 24, 60, "moving", 0.9F),     line(1, 400, 120, "slanted", 0.7F),

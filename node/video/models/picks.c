@@ -1,6 +1,6 @@
-#include "node/video/looks/picks.h"
+#include "node/video/models/picks.h"
 
-#include "node/video/looks/look.h"
+#include "node/video/models/sampled.h"
 
 #include <math.h>
 
@@ -46,7 +46,7 @@ kt_picks_take(kt_picks_t *self, double time_s, size_t shot)
     const double units = fmax(1, ceil(fmax(self->duration_s, elapsed_s) / UNIT_S));
     const double most  = units * (double)self->pictures;
     const double limit = fmin(most, allowed + ahead(self, most - allowed));
-    const bool   take  = self->taken < KT_LOOKS_MOST && (self->pictures == 0 || (double)self->taken + 1 <= limit);
+    const bool   take  = self->taken < KT_SAMPLED_MOST && (self->pictures == 0 || (double)self->taken + 1 <= limit);
     self->taken += take;
     self->of_shot += take;
     return take;

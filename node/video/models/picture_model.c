@@ -1,4 +1,4 @@
-#include "node/video/looks/picture_model.h"
+#include "node/video/models/picture_model.h"
 
 #include "common/text.h"
 

@@ -6,5 +6,5 @@
 #include "models/catalogue/model_set.h"
 #include "tests/unit/node/model_folder.h"
 
-kt_model_set_t *lf_open(const char *without);  // NULL: all are there; release it
-kt_model_set_t *lf_open_swapped(void);         // centerface has the outputs of ppocr_det, and the other way round
+kt_model_set_t *pm_open(const char *without);  // NULL: all are there; release it
+kt_model_set_t *pm_open_swapped(void);         // centerface has the outputs of ppocr_det, and the other way round

@@ -1,9 +1,10 @@
-// The module of picture models: some of the sampled pictures (looks/picks.h) are shown to the models of faces and text.
-// It is not decided until later in which shot a picture lies, so pictures are held for so long.
+// The module of picture models: some of the sampled pictures (models/picks.h) are shown to the models of faces and
+// text. It is not decided until later in which shot a picture lies, so pictures are held for so long.
 #include "node/video/faces/faces.h"
-#include "node/video/looks/picks.h"
 #include "node/video/models/held.h"
+#include "node/video/models/picks.h"
 #include "node/video/modules.h"
+#include "node/video/rgb.h"
 #include "node/video/shots.h"
 #include "node/video/text/text.h"
 
@@ -13,25 +14,25 @@
 
 enum { HELD = 8 };  // pictures that wait; when there is one more, the oldest is decided by what is known
 
-typedef struct looker {
+typedef struct picture_models {
     kt_video_stream_t stream;
     kt_rgb_t          matrix;
     kt_picks_t        picks;
     kt_held_t         held[HELD];
     size_t            first, waiting;  // in held, a ring
-    kt_look_t        *looks;
+    kt_sampled_t     *samples;
     size_t            n, capacity;
     kt_faces_t       *faces;  // NULL: faces_why
     kt_texts_t       *texts;  // NULL: texts_why
     char              faces_why[KT_PICTURE_WHY], texts_why[KT_PICTURE_WHY];
     uint8_t          *rgb;
     size_t            rgb_bytes;
-} looker_t;
+} picture_models_t;
 
 static void
-looker_destroy(void **state)
+models_destroy(void **state)
 {
-    looker_t *self = *state;
+    picture_models_t *self = *state;
     if (!self)
         return;
     *state = NULL;
@@ -39,7 +40,7 @@ looker_destroy(void **state)
         kt_held_fini(&self->held[i]);
     kt_faces_destroy(&self->faces);
     kt_texts_destroy(&self->texts);
-    free(self->looks);
+    free(self->samples);
     free(self->rgb);
     free(self);
 }
@@ -56,11 +57,11 @@ why_none(const kt_video_stream_t *stream)
 }
 
 static kt_err_t
-looker_new(void **state, const kt_video_stream_t *stream)
+models_new(void **state, const kt_video_stream_t *stream)
 {
-    const char *why  = why_none(stream);
-    looker_t   *self = calloc(1, sizeof *self);
-    kt_err_t    err  = KT_ENOMEM;
+    const char       *why  = why_none(stream);
+    picture_models_t *self = calloc(1, sizeof *self);
+    kt_err_t          err  = KT_ENOMEM;
     if (!self)
         return KT_ENOMEM;
     self->stream            = *stream;
@@ -75,37 +76,37 @@ looker_new(void **state, const kt_video_stream_t *stream)
     *state = self;
     return KT_OK;
 fail:
-    looker_destroy((void **)&self);
+    models_destroy((void **)&self);
     return err;
 }
 
-// Means of the luma of KT_LOOK_ACROSS x KT_LOOK_DOWN parts, of some of their pixels.
+// Means of the luma of KT_SAMPLED_ACROSS x KT_SAMPLED_DOWN parts, of some of their pixels.
 static void
-luma_of(const kt_picture_t *picture, kt_look_t *look)
+luma_of(const kt_picture_t *picture, kt_sampled_t *sample)
 {
     enum { STEPS = 8 };
-    for (uint32_t y = 0; y < KT_LOOK_DOWN; y++)
-        for (uint32_t x = 0; x < KT_LOOK_ACROSS; x++) {
+    for (uint32_t y = 0; y < KT_SAMPLED_DOWN; y++)
+        for (uint32_t x = 0; x < KT_SAMPLED_ACROSS; x++) {
             uint32_t sum = 0;
             for (uint32_t k = 0; k < STEPS * STEPS; k++) {
-                const uint64_t row = ((uint64_t)y * STEPS + k / STEPS) * picture->height / (STEPS * KT_LOOK_DOWN);
-                const uint64_t col = ((uint64_t)x * STEPS + k % STEPS) * picture->width / (STEPS * KT_LOOK_ACROSS);
+                const uint64_t row = ((uint64_t)y * STEPS + k / STEPS) * picture->height / (STEPS * KT_SAMPLED_DOWN);
+                const uint64_t col = ((uint64_t)x * STEPS + k % STEPS) * picture->width / (STEPS * KT_SAMPLED_ACROSS);
                 const uint8_t *p   = picture->rgb + row * picture->stride + 3 * col;
                 sum += (uint32_t)(299 * p[0] + 587 * p[1] + 114 * p[2]);
             }
-            look->luma[y][x] = (uint8_t)(sum / (1000 * STEPS * STEPS));
+            sample->luma[y][x] = (uint8_t)(sum / (1000 * STEPS * STEPS));
         }
 }
 
 static kt_err_t
-reserve(looker_t *self, size_t rgb_bytes)
+reserve(picture_models_t *self, size_t rgb_bytes)
 {
     if (self->n == self->capacity) {
-        const size_t capacity = self->capacity ? 2 * self->capacity : 64;
-        kt_look_t   *looks    = realloc(self->looks, capacity * sizeof *looks);
-        if (!looks)
+        const size_t  capacity = self->capacity ? 2 * self->capacity : 64;
+        kt_sampled_t *samples  = realloc(self->samples, capacity * sizeof *samples);
+        if (!samples)
             return KT_ENOMEM;
-        self->looks    = looks;
+        self->samples  = samples;
         self->capacity = capacity;
     }
     if (rgb_bytes > self->rgb_bytes) {
@@ -120,40 +121,42 @@ reserve(looker_t *self, size_t rgb_bytes)
 
 // Shows a picture to the models.
 static kt_err_t
-look_at(looker_t *self, const kt_held_t *held)
+run_models(picture_models_t *self, const kt_held_t *held)
 {
     const uint32_t number = (uint32_t)self->n;
     kt_err_t       err    = reserve(self, 3 * (size_t)held->yuv.width * held->yuv.height);
     if (err)
         return err;
     const kt_picture_t picture = kt_held_rgb(held, &self->matrix, self->stream.rotation, self->rgb);
-    kt_look_t         *look    = &self->looks[self->n++];
-    *look                      = (kt_look_t){
-                             .time_s = held->time_s, .width = picture.width * held->factor, .height = picture.height * held->factor};
-    luma_of(&picture, look);
+    kt_sampled_t      *sample  = &self->samples[self->n++];
+    sample->time_s             = held->time_s;
+    sample->width              = picture.width * held->factor;
+    sample->height             = picture.height * held->factor;
+    sample->shot               = 0;
+    luma_of(&picture, sample);
     if (self->faces)
-        err = kt_faces_look(self->faces, &picture, held->factor, number);
+        err = kt_faces_find(self->faces, &picture, held->factor, number);
     if (!err && self->texts)
-        err = kt_texts_look(self->texts, &picture, held->factor, number);
+        err = kt_texts_find(self->texts, &picture, held->factor, number);
     return err;
 }
 
 // Decides about the oldest picture that waits.
 static kt_err_t
-decide(looker_t *self)
+decide(picture_models_t *self)
 {
     const kt_held_t *held = &self->held[self->first];
     self->first           = (self->first + 1) % HELD;
     self->waiting--;
     return kt_picks_take(&self->picks, held->time_s, kt_shots_find(self->stream.shots, held->time_s))
-               ? look_at(self, held)
+               ? run_models(self, held)
                : KT_OK;
 }
 
 static kt_err_t
-looker_push(void *state, const kt_video_picture_t *picture)
+models_push(void *state, const kt_video_picture_t *picture)
 {
-    looker_t               *self  = state;
+    picture_models_t       *self  = state;
     const kt_video_frame_t *frame = picture->frame;
     kt_err_t                err   = KT_OK;
     if (!self->faces && !self->texts)
@@ -170,13 +173,13 @@ looker_push(void *state, const kt_video_picture_t *picture)
 }
 
 static kt_err_t
-write_times(const looker_t *self, kt_document_t *document)
+write_times(const picture_models_t *self, kt_document_t *document)
 {
     double *times = calloc(self->n + 1, sizeof *times);
     if (!times)
         return KT_ENOMEM;
     for (size_t i = 0; i < self->n; i++)
-        times[i] = self->looks[i].time_s;
+        times[i] = self->samples[i].time_s;
     kt_document_reals(document, KT_FEATURE_VISUAL_sampled_times, times, self->n);
     free(times);
     return KT_OK;
@@ -191,10 +194,10 @@ null_all(kt_document_t *document, const char *reason)
 }
 
 static kt_err_t
-looker_finish(void *state, double end_s, kt_document_t *document)
+models_finish(void *state, double end_s, kt_document_t *document)
 {
-    looker_t *self = state;
-    kt_err_t  err  = KT_OK;
+    picture_models_t *self = state;
+    kt_err_t          err  = KT_OK;
     (void)end_s;
     while (!err && self->waiting)
         err = decide(self);
@@ -208,27 +211,27 @@ looker_finish(void *state, double end_s, kt_document_t *document)
     if (self->n == 0)
         return KT_OK;
     for (size_t i = 0; i < self->n; i++)
-        self->looks[i].shot = (uint32_t)kt_shots_find(self->stream.shots, self->looks[i].time_s);
+        self->samples[i].shot = (uint32_t)kt_shots_find(self->stream.shots, self->samples[i].time_s);
     if (self->faces)
-        err = kt_faces_write(self->faces, self->looks, document);
+        err = kt_faces_write(self->faces, self->samples, document);
     if (!err && self->texts)
-        err = kt_texts_write(self->texts, self->looks, document);
+        err = kt_texts_write(self->texts, self->samples, document);
     return err ? err : write_times(self, document);
 }
 
 static uint64_t
-looker_bytes(const kt_media_info_t *media_info, double seconds)
+models_bytes(const kt_media_info_t *media_info, double seconds)
 {
     (void)media_info, (void)seconds;
-    return sizeof(looker_t);
+    return sizeof(picture_models_t);
 }
 
 static uint64_t
-looker_model_bytes(const kt_media_info_t *media_info)
+models_model_bytes(const kt_media_info_t *media_info)
 {
     const uint32_t w = media_info->width < KT_HELD_SIDE ? media_info->width : KT_HELD_SIDE;
     const uint32_t h = media_info->height < KT_HELD_SIDE ? media_info->height : KT_HELD_SIDE;
-    return HELD * kt_yuv_bytes(w, h) + 3 * (uint64_t)w * h + 2 * KT_LOOKS_MOST * sizeof(kt_look_t) +
+    return HELD * kt_yuv_bytes(w, h) + 3 * (uint64_t)w * h + 2 * KT_SAMPLED_MOST * sizeof(kt_sampled_t) +
            kt_faces_bytes(w, h) + kt_texts_bytes(w, h);
 }
 
@@ -236,10 +239,10 @@ const kt_video_module_t kt_video_models = {
     .name        = "models",
     .stage       = "video_models",
     .options     = KT_OPTION_VISUAL,
-    .new         = looker_new,
-    .push        = looker_push,
-    .finish      = looker_finish,
-    .destroy     = looker_destroy,
-    .bytes       = looker_bytes,
-    .model_bytes = looker_model_bytes,
+    .new         = models_new,
+    .push        = models_push,
+    .finish      = models_finish,
+    .destroy     = models_destroy,
+    .bytes       = models_bytes,
+    .model_bytes = models_model_bytes,
 };

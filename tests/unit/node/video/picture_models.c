@@ -1,4 +1,4 @@
-#include "tests/unit/node/video/looks_fixture.h"
+#include "tests/unit/node/video/picture_models.h"
 
 #include "tests/unit/node/model_folder.h"
 
@@ -92,7 +92,7 @@ open_set(const char *without)
 }
 
 kt_model_set_t *
-lf_open(const char *without)
+pm_open(const char *without)
 {
     put_faces("centerface");
     put_finder("ppocr_det");
@@ -101,7 +101,7 @@ lf_open(const char *without)
 }
 
 kt_model_set_t *
-lf_open_swapped(void)
+pm_open_swapped(void)
 {
     put_finder("centerface");
     put_faces("ppocr_det");
