@@ -12,19 +12,20 @@
 //
 // The onset envelope compares a frame with the one before, 1 + n_fft / (2 hop) frames ago (librosa's shift). So every
 // matrix has `margin` rows before its first frame, and from the second segment on the mel rows there are the last ones
-// of the segment before (`lead` of them). They take part in the segment's top_db floor.
+// of the segment before (`lead` of them). They take part in the segment's top_db floor. Likewise pcm has `before`
+// samples before pcm[0].
 struct kt_segment {
     const kt_plan_t   *plan;
     kt_device_t       *device;
     kt_frontend_opts_t opts;
     uint32_t           reads;
-    size_t             max_frames, max_samples, margin;
+    size_t             max_frames, max_samples, margin, before;
 
     float  *pcm;
     size_t  filled, pcm_capacity;
     int64_t origin;   // of pcm[0] in the padded stream
     int64_t end;      // where the real samples end there; INT64_MAX until known
-    bool    leading;  // the first `margin` frames are those of the segment before
+    size_t  leading;  // frames of the segment before that are to come first
 
     float              *at[KT_MATRICES];
     size_t              room[KT_MATRICES];  // frames, without the margin
@@ -57,6 +58,14 @@ kt_matrix_width(const kt_plan_t *plan, kt_matrix_t matrix)
     }
 }
 
+// Of the tenth of a second that kt_segment_samples promises, those that no frame needs.
+static size_t
+samples_before(const kt_frontend_opts_t *opts)
+{
+    size_t promised = opts->rate_hz / 10, needed = opts->n_fft / 2;
+    return promised > needed ? promised - needed : 0;
+}
+
 kt_err_t
 kt_segment_new(kt_segment_t **self_p, const kt_plan_t *plan, kt_device_t *device, uint32_t reads)
 {
@@ -69,6 +78,7 @@ kt_segment_new(kt_segment_t **self_p, const kt_plan_t *plan, kt_device_t *device
     self->max_frames  = kt_segment_max_frames(&self->opts);
     self->max_samples = (self->max_frames - 1) * self->opts.hop + self->opts.n_fft;
     self->margin      = 1 + self->opts.n_fft / (2 * self->opts.hop);
+    self->before      = samples_before(&self->opts);
     self->end         = INT64_MAX;
 
     // A derived matrix needs its sources; one that does not exist at this rate is not read.
@@ -91,9 +101,11 @@ kt_segment_new(kt_segment_t **self_p, const kt_plan_t *plan, kt_device_t *device
 void
 kt_segment_start(kt_segment_t *self, uint32_t number)
 {
-    kt_assert(self->filled == 0 && self->margin <= self->max_frames);
-    self->leading = number > 0;
-    self->origin  = number > 0 ? (int64_t)((number * (uint64_t)self->max_frames - self->margin) * self->opts.hop) : 0;
+    size_t history = (self->before + self->opts.hop - 1) / self->opts.hop;
+    size_t leading = history > self->margin ? history : self->margin;
+    kt_assert(self->filled == 0 && leading <= self->max_frames);
+    self->leading = number > 0 ? leading : 0;
+    self->origin  = (int64_t)((number * (uint64_t)self->max_frames - self->leading) * self->opts.hop);
 }
 
 uint64_t
@@ -113,7 +125,7 @@ kt_segment_destroy(kt_segment_t **self_p)
         free(self->at[m]);
     kt_spectral_peaks_fini(&self->pitches);
     kt_spectral_peaks_fini(&self->cqt_pitches);
-    free(self->pcm);
+    free(self->pcm ? self->pcm - self->before : NULL);
     free(self);
     *self_p = NULL;
 }
@@ -133,10 +145,12 @@ grow_pcm(kt_segment_t *self, size_t want)
         return KT_OK;
     size_t least    = FIRST_FRAMES * (size_t)self->opts.hop + self->opts.n_fft;
     size_t capacity = grown(self->pcm_capacity, want > least ? want : least, self->max_samples);
-    float *pcm      = realloc(self->pcm, capacity * sizeof *pcm);
+    float *pcm      = realloc(self->pcm ? self->pcm - self->before : NULL, (self->before + capacity) * sizeof *pcm);
     if (!pcm)
         return KT_ENOMEM;
-    self->pcm          = pcm;
+    if (!self->pcm)
+        memset(pcm, 0, self->before * sizeof *pcm);
+    self->pcm          = pcm + self->before;
     self->pcm_capacity = capacity;
     return KT_OK;
 }
@@ -209,6 +223,17 @@ run_frames(kt_segment_t *self, size_t frames)
     return KT_OK;
 }
 
+static kt_err_t
+run_batches(kt_segment_t *self, size_t frames)
+{
+    kt_err_t err = KT_OK;
+    for (size_t some; frames > 0 && !err; frames -= some) {
+        some = frames < KT_BATCH_FRAMES ? frames : KT_BATCH_FRAMES;
+        err  = run_frames(self, some);
+    }
+    return err;
+}
+
 // Appends samples until the buffer holds `most`.
 static kt_err_t
 take_samples(kt_segment_t *self, const float *samples, size_t n, size_t most, size_t *taken)
@@ -235,7 +260,7 @@ hand_over(kt_segment_t *self, size_t frames)
     }
     size_t step = frames * self->opts.hop;
     size_t keep = self->filled - step;
-    memmove(self->pcm, self->pcm + step, keep * sizeof *self->pcm);
+    memmove(self->pcm - self->before, self->pcm + step - self->before, (self->before + keep) * sizeof *self->pcm);
     self->filled = keep;
     self->origin += (int64_t)step;
     self->frames            = 0;
@@ -249,13 +274,13 @@ kt_segment_feed(kt_segment_t *self, const float *samples, size_t n, size_t *take
     size_t   led = 0, rest = 0;
     kt_err_t err = KT_OK;
 
-    // The last frames of the segment before: only the rows that this one looks back to are kept.
-    if (self->leading) {
-        size_t most = (self->margin - 1) * self->opts.hop + self->opts.n_fft;
+    // The last frames of the segment before: only the rows and samples that this one looks back to are kept.
+    if (self->leading > 0) {
+        size_t most = (self->leading - 1) * self->opts.hop + self->opts.n_fft;
         err         = take_samples(self, samples, n, most, &led);
-        if (!err && self->filled >= most && !(err = run_frames(self, self->margin))) {
-            hand_over(self, self->margin);
-            self->leading = false;
+        if (!err && self->filled >= most && !(err = run_batches(self, self->leading))) {
+            hand_over(self, self->leading);
+            self->leading = 0;
         }
     }
 
@@ -267,7 +292,7 @@ kt_segment_feed(kt_segment_t *self, const float *samples, size_t n, size_t *take
     }
     if (!err)
         err = take_samples(self, samples + led, n - led, self->max_samples, &rest);
-    while (!err && !self->leading && frames_ready(self) >= self->frames + KT_BATCH_FRAMES)
+    while (!err && self->leading == 0 && frames_ready(self) >= self->frames + KT_BATCH_FRAMES)
         err = run_frames(self, KT_BATCH_FRAMES);
     if (err)
         return err;
@@ -322,8 +347,7 @@ run_cqt(kt_segment_t *self)
 kt_err_t
 kt_segment_close(kt_segment_t *self)
 {
-    size_t   left = self->leading ? 0 : frames_ready(self) - self->frames;
-    kt_err_t err  = left ? run_frames(self, left) : KT_OK;
+    kt_err_t err = self->leading ? KT_OK : run_batches(self, frames_ready(self) - self->frames);
     for (int m = KT_ROWS; m < KT_MATRICES && !err; m++)
         if (self->reads & KT_READS(m))
             err = grow_matrix(self, m, self->frames);
@@ -387,10 +411,10 @@ kt_segment_samples(const kt_segment_t *self, size_t *n)
     return self->pcm + first;
 }
 
-double
-kt_segment_begin(const kt_segment_t *self)
+uint64_t
+kt_segment_first(const kt_segment_t *self)
 {
-    return (double)self->origin / self->opts.rate_hz;
+    return (uint64_t)self->origin;
 }
 
 const kt_plan_t *
@@ -420,5 +444,5 @@ kt_segment_bytes(const kt_frontend_opts_t *opts, size_t frames)
     uint64_t floats  = opts->hop + SCALARS + CONTRAST + CQT + 2 * opts->n_mels + opts->n_mfcc + opts->n_chroma;
     uint64_t bins    = (uint64_t)(4000 - 150) * opts->n_fft / opts->rate_hz;  // a peak takes two of them at least
     uint64_t pitches = (bins < opts->n_fft / 2 ? bins : opts->n_fft / 2) / 2 * PITCH_BYTES;
-    return frames * (floats * sizeof(float) + pitches) + (uint64_t)opts->n_fft * sizeof(float);
+    return frames * (floats * sizeof(float) + pitches) + (opts->n_fft + (uint64_t)opts->rate_hz / 10) * sizeof(float);
 }

@@ -61,10 +61,11 @@ void                 kt_segment_next(kt_segment_t *self);  // after close: the n
 size_t       kt_segment_frames(const kt_segment_t *self);                      // rows there are; complete after close
 const float *kt_segment_matrix(const kt_segment_t *self, kt_matrix_t matrix);  // after close; NULL if it is not read
 size_t kt_segment_width(const kt_segment_t *self, kt_matrix_t matrix);  // 0: not defined at this rate, n_fft or hop
-// The segment's own mono samples at the analysis rate, borrowed until next: sample i of the segment is at second
-// kt_segment_begin + i / rate. Frame t is centred at sample t * hop.
+// The segment's own mono samples at the analysis rate, borrowed until next: sample i of the segment is sample
+// kt_segment_first + i of the stream. Frame t is centred at sample t * hop. The tenth of a second before them,
+// [-rate / 10, 0), can be read too: that of the segment before, zeros before the stream's start.
 const float     *kt_segment_samples(const kt_segment_t *self, size_t *n);
-double           kt_segment_begin(const kt_segment_t *self);  // seconds from the stream's start
+uint64_t         kt_segment_first(const kt_segment_t *self);
 const kt_plan_t *kt_segment_plan(const kt_segment_t *self);
 // Microseconds in the first pass, and in tuning and chroma, of all segments so far.
 void kt_segment_times(const kt_segment_t *self, int64_t *spectral_us, int64_t *chroma_us);

@@ -412,7 +412,7 @@ kt_analysis_stages(const kt_analysis_t *self, kt_stage_us_t *out)
 uint64_t
 kt_analysis_bytes(const kt_frontend_opts_t *opts, double seconds)
 {
-    enum { UNKNOWN_SEGMENTS = 24 };
+    enum { UNKNOWN_SEGMENTS = 24, ROWS_BYTES = 3 << 20 };  // the rhythm's rows, twice while they grow
     const uint64_t BASE        = 8u << 20;
     uint64_t       max_frames  = kt_segment_max_frames(opts);
     double         frames      = seconds * opts->rate_hz / opts->hop + 2;
@@ -421,5 +421,6 @@ kt_analysis_bytes(const kt_frontend_opts_t *opts, double seconds)
     double         segments    = seconds > 0 ? ceil(frames / (double)max_frames) : UNKNOWN_SEGMENTS;
     double         quantiles   = segments * (double)components * (257 + 8) * sizeof(float);
     uint64_t       sort_buffer = 17 * in_segment * sizeof(float);
-    return BASE + kt_segment_bytes(opts, in_segment) + sort_buffer + (uint64_t)quantiles;
+    return BASE + kt_segment_bytes(opts, in_segment) + sort_buffer + (uint64_t)quantiles +
+           (uint64_t)segments * ROWS_BYTES;
 }

@@ -66,7 +66,7 @@ void kt_analysis_range(const kt_analysis_t *self, kt_segment_range_t *out);
 // - Where the file has the analysis rate, values differ by 1e-9 or less (relative), so that the message with its nine
 //   digits is the same text. Modules that use segments only (spectral, key, rhythm, perceptual, similarity) get the
 //   same segments: equal to the last bit with one segment per range; with more, sums of doubles are taken in another
-//   order. Tempo, beats and bars never cross segments. Of loudness and quality the counts are equal; sums are taken in
+//   order. Of loudness and quality the counts are equal; sums are taken in
 //   another order, and filters began half a minute before: the K-weighting has decayed by then, that of the offset
 //   of the low band (rumble, hum) is e^-15 of itself.
 // - At other rates the resampler, which works in blocks, rounds differently (libsoxr, 20 bits: 1e-6 of full scale per

@@ -1,6 +1,7 @@
 #include "node/audio/rhythm/envelope.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +9,6 @@ enum {
     BANDS     = 80,   // up to 11 kHz, whatever the rate: spaced by 0.616 mel, 41 Hz below 1 kHz
     BATCH     = 256,  // frames
     LAG       = 2,    // frames that a rise compares across
-    BORDER    = 5,    // frames at a later segment's begin whose windows lack samples
     FRAMES_HZ = 100,
 };
 
@@ -48,16 +48,25 @@ power_floor(const kt_frontend_opts_t *opts, const float *samples, size_t n)
     return (float)(unit * fmax(loud * FLOOR, SILENT_SINE * SILENT_SINE));
 }
 
-void
-kt_envelope_fini(kt_envelope_t *self)
+uint64_t
+kt_envelope_frames(const kt_plan_t *plan, uint64_t samples)
 {
-    free(self->memory);
-    *self = (kt_envelope_t){0};
+    const kt_frontend_opts_t *opts = kt_plan_opts(plan);
+    return samples < opts->n_fft / 2 ? 0 : (samples - opts->n_fft / 2) / opts->hop + 1;
 }
 
-// The rise of one frame; bands: their number at this rate.
+// --- rises -----------------------------------------------------------------------------------------------------------
+
+static uint16_t
+rise_units(float rise)
+{
+    float units = rise * KT_ENVELOPE_UNITS + 0.5f;
+    return units < UINT16_MAX ? (uint16_t)units : UINT16_MAX;
+}
+
+// The rises of one frame; bands: their number at this rate.
 static void
-fill_rise(kt_envelope_t *self, size_t frame, const float *now, const float *before, size_t bands)
+fill_rises(uint16_t *out, const float *now, const float *before, size_t bands)
 {
     float all = 0;
     for (size_t g = 0; g < KT_ENVELOPE_GROUPS; g++) {
@@ -67,10 +76,10 @@ fill_rise(kt_envelope_t *self, size_t frame, const float *now, const float *befo
             float rise = now[b] - before[b];
             sum += rise > 0 ? rise : 0;
         }
-        self->group[g][frame] = sum / (float)(FIRST_BAND[g + 1] - FIRST_BAND[g]);
+        out[1 + g] = rise_units(sum / (float)(FIRST_BAND[g + 1] - FIRST_BAND[g]));
         all += sum;
     }
-    self->rise[frame] = all / (float)bands;
+    out[0] = rise_units(all / (float)bands);
 }
 
 // 10 log10 of a positive normal number, to 1e-5: its exponent, and the series of the inverse hyperbolic tangent for its
@@ -89,115 +98,112 @@ decibels(float power)
     return TWO_DB * (float)exponent + SERIES_DB * s * (1 + q * (1 / 3.0f + q * (1 / 5.0f + q / 7.0f)));
 }
 
-// Rows of one batch in decibels, after the last LAG rows of the batch before.
+// Levels of one batch of frames, after those of the LAG frames before.
 typedef struct batch {
-    float *pcm, *mel, *level;
+    float *mel, *level;
     size_t bands;
     float  floor;
 } batch_t;
 
-// Levels of `frames` frames from `first` on.
+// Levels of frames from sample `at` on, which the window of the first of them begins with.
 static kt_err_t
-batch_run(batch_t *self, kt_device_t *device, const kt_plan_t *plan, const float *samples, size_t n, size_t first,
-          size_t frames)
+batch_run(batch_t *self, kt_device_t *device, const kt_plan_t *plan, const float *at, size_t frames)
 {
-    const kt_frontend_opts_t *opts   = kt_plan_opts(plan);
-    size_t                    length = (frames - 1) * opts->hop + opts->n_fft;
-
-    // Zeros outside of the signal.
-    size_t begin = first * opts->hop, half = opts->n_fft / 2;
-    size_t skip = begin < half ? half - begin : 0;
-    size_t from = begin + skip - half;
-    size_t copy = from < n ? n - from : 0;
-    copy        = copy < length - skip ? copy : length - skip;
-    memset(self->pcm, 0, length * sizeof *self->pcm);
-    memcpy(self->pcm + skip, samples + from, copy * sizeof *samples);
-
-    kt_span_t span       = {.pcm = self->pcm, .frames = frames, .real_end = length};
-    kt_rows_t rows       = {0};
-    rows.row[KT_ROW_MEL] = self->mel;
-    kt_err_t err         = kt_device_frontend(device, plan, &span, 1, &rows);
-    if (err)
-        return err;
-    memcpy(self->level, self->level + BATCH * self->bands, LAG * self->bands * sizeof *self->level);
-    float *level = self->level + LAG * self->bands;
-    for (size_t i = 0; i < frames * self->bands; i++)
+    const kt_frontend_opts_t *opts = kt_plan_opts(plan);
+    kt_span_t                 span = {.pcm = at, .frames = frames, .real_end = (frames - 1) * opts->hop + opts->n_fft};
+    kt_rows_t                 rows = {0};
+    rows.row[KT_ROW_MEL]           = self->mel;
+    kt_err_t err                   = kt_device_frontend(device, plan, &span, 1, &rows);
+    float   *level                 = self->level + LAG * self->bands;
+    for (size_t i = 0; i < frames * self->bands && !err; i++)
         level[i] = decibels(self->mel[i] < HUGE_POWER ? self->mel[i] + self->floor : HUGE_POWER);
-    return KT_OK;
+    return err;
 }
 
+// The last LAG of `frames` levels become those before the next batch.
 static void
-smooth_rise(float *out, const float *in, size_t n)
+batch_shift(batch_t *self, size_t frames)
 {
-    float before = 0;
-    for (size_t i = 0; i < n; i++) {
-        float here = in[i], after = i + 1 < n ? in[i + 1] : 0;
-        out[i] = 0.25f * before + 0.5f * here + 0.25f * after;
-        before = here;
-    }
+    memmove(self->level, self->level + frames * self->bands, LAG * self->bands * sizeof *self->level);
 }
 
-// Zeros for the frames whose windows lack samples.
-static void
-clear_border(float *rise, size_t begin, size_t end, size_t n)
-{
-    memset(rise, 0, begin * sizeof *rise);
-    if (end < n)
-        memset(rise + end, 0, (n - end) * sizeof *rise);
-}
-
+// Levels of the frames before the first one; before the stream's start they are those of silence.
 static kt_err_t
-fill_rises(kt_envelope_t *self, kt_device_t *device, const kt_plan_t *plan, const float *samples, size_t n)
+batch_begin(batch_t *self, kt_device_t *device, const kt_plan_t *plan, const float *at, bool begins)
+{
+    kt_err_t err = begins ? KT_OK : batch_run(self, device, plan, at - LAG * (size_t)kt_plan_opts(plan)->hop, LAG);
+    for (size_t i = 0; i < LAG * self->bands && begins; i++)
+        self->level[i] = decibels(self->floor);
+    if (!err && !begins)
+        batch_shift(self, LAG);
+    return err;
+}
+
+kt_err_t
+kt_envelope_rises(kt_device_t *device, const kt_plan_t *plan, const float *samples, uint64_t first, size_t n,
+                  uint16_t *out)
 {
     const kt_frontend_opts_t *opts  = kt_plan_opts(plan);
+    const uint64_t            begin = first ? kt_envelope_frames(plan, first) : 0;
+    const size_t              total = (size_t)(kt_envelope_frames(plan, first + n) - begin);
     batch_t                   batch = {.bands = opts->n_mels, .floor = power_floor(opts, samples, n)};
-    batch.pcm                       = calloc((BATCH - 1) * (size_t)opts->hop + opts->n_fft, sizeof *batch.pcm);
-    batch.mel                       = calloc(BATCH * batch.bands, sizeof *batch.mel);
-    batch.level                     = calloc((BATCH + LAG) * batch.bands, sizeof *batch.level);
+    if (total == 0)
+        return KT_OK;
+    batch.mel   = calloc(BATCH * batch.bands, sizeof *batch.mel);
+    batch.level = calloc((BATCH + LAG) * batch.bands, sizeof *batch.level);
 
-    kt_err_t err = batch.pcm && batch.mel && batch.level ? KT_OK : KT_ENOMEM;
-    for (size_t i = 0; i < LAG * batch.bands && !err; i++)
-        batch.level[BATCH * batch.bands + i] = decibels(batch.floor);
-    for (size_t first = 0; first < self->frames && !err; first += BATCH) {
-        size_t frames = self->frames - first < BATCH ? self->frames - first : BATCH;
-        err           = batch_run(&batch, device, plan, samples, n, first, frames);
+    const float *at  = samples + ((int64_t)(begin * opts->hop) - (int64_t)(opts->n_fft / 2) - (int64_t)first);
+    kt_err_t     err = batch.mel && batch.level ? batch_begin(&batch, device, plan, at, begin == 0) : KT_ENOMEM;
+    for (size_t done = 0, frames; done < total && !err; done += frames) {
+        frames = total - done < BATCH ? total - done : BATCH;
+        err    = batch_run(&batch, device, plan, at + done * opts->hop, frames);
         for (size_t i = 0; i < frames && !err; i++)
-            fill_rise(self, first + i, batch.level + (i + LAG) * batch.bands, batch.level + i * batch.bands,
-                      batch.bands < BANDS ? batch.bands : BANDS);
+            fill_rises(out + (done + i) * KT_ENVELOPE_WIDTH, batch.level + (i + LAG) * batch.bands,
+                       batch.level + i * batch.bands, batch.bands < BANDS ? batch.bands : BANDS);
+        batch_shift(&batch, frames);
     }
-    free(batch.pcm);
     free(batch.mel);
     free(batch.level);
     return err;
 }
 
-kt_err_t
-kt_envelope_new(kt_envelope_t *self, kt_device_t *device, const kt_plan_t *plan, const float *samples, size_t n,
-                bool begins)
+// --- the envelope of some frames -------------------------------------------------------------------------------------
+
+// Column `of` of the rises, in dB, smoothed over three frames or not.
+static void
+fill_column(const kt_envelope_t *self, float *out, const uint16_t *rises, size_t frames, size_t begin, size_t of,
+            bool smooth)
 {
-    const kt_frontend_opts_t *opts = kt_plan_opts(plan);
-    kt_envelope_t             made = {.rate_hz = (double)opts->rate_hz / opts->hop};
-    made.frames                    = n / opts->hop + 1;
+    for (size_t i = 0; i < self->frames; i++) {
+        size_t t      = begin + i;
+        float  before = t > 0 && t - 1 < frames ? rises[(t - 1) * KT_ENVELOPE_WIDTH + of] : 0;
+        float  here   = t < frames ? rises[t * KT_ENVELOPE_WIDTH + of] : 0;
+        float  after  = t + 1 < frames ? rises[(t + 1) * KT_ENVELOPE_WIDTH + of] : 0;
+        out[i]        = (smooth ? 0.25f * before + 0.5f * here + 0.25f * after : here) / KT_ENVELOPE_UNITS;
+    }
+}
+
+kt_err_t
+kt_envelope_new(kt_envelope_t *self, const uint16_t *rises, size_t frames, double rate_hz, size_t begin, size_t end)
+{
+    kt_envelope_t made = {.rate_hz = rate_hz, .frames = end - begin};
     made.memory = made.rise = calloc((2 + KT_ENVELOPE_GROUPS) * made.frames, sizeof *made.rise);
     if (!made.rise)
         return KT_ENOMEM;
     made.full = made.rise + made.frames;
-    for (size_t g = 0; g < KT_ENVELOPE_GROUPS; g++)
-        made.group[g] = made.rise + (2 + g) * made.frames;
-
-    kt_err_t err = fill_rises(&made, device, plan, samples, n);
-    if (err) {
-        kt_envelope_fini(&made);
-        return err;
-    }
-    size_t whole  = n > opts->n_fft / 2 ? 1 + (n - opts->n_fft / 2) / opts->hop : 0;
-    size_t border = begins ? 0 : made.frames < BORDER ? made.frames : BORDER;
-    clear_border(made.rise, border, whole, made.frames);
-    smooth_rise(made.full, made.rise, made.frames);
+    fill_column(&made, made.rise, rises, frames, begin, 0, false);
+    fill_column(&made, made.full, rises, frames, begin, 0, true);
     for (size_t g = 0; g < KT_ENVELOPE_GROUPS; g++) {
-        clear_border(made.group[g], border, whole, made.frames);
-        smooth_rise(made.group[g], made.group[g], made.frames);
+        made.group[g] = made.rise + (2 + g) * made.frames;
+        fill_column(&made, made.group[g], rises, frames, begin, 1 + g, true);
     }
     *self = made;
     return KT_OK;
+}
+
+void
+kt_envelope_fini(kt_envelope_t *self)
+{
+    free(self->memory);
+    *self = (kt_envelope_t){0};
 }

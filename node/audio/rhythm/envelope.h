@@ -4,33 +4,46 @@
 // over its neighbours, which would cost quiet notes, is left out.
 //
 // Level: 10 log10(P + floor), P the power of windows of some 46 ms, floor 65 dB under the loudest second of the segment
-// and never under a sine of -100 dBFS. Rise: max(0, level(t) - level(t - 2)), mean over bands, dB.
+// and never under a sine of -100 dBFS. Rise: max(0, level(t) - level(t - 2)), mean over bands, dB. A rise is one frame
+// after the onset that causes it.
+//
+// Frame t is centred at sample t * hop of the stream and belongs to the segment that has the last sample of its window;
+// so it is computed once, and from all of its samples. Those whose windows reach past the stream's end are 0: the cut
+// of a sound is no onset.
 #pragma once
 
 #include "common/err.h"
 #include "kernels/device.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum { KT_ENVELOPE_GROUPS = 6 };  // from 0, 160, 370, 780, 1600, 3700 Hz up
+enum {
+    KT_ENVELOPE_GROUPS = 6,                       // from 0, 160, 370, 780, 1600, 3700 Hz up
+    KT_ENVELOPE_WIDTH  = 1 + KT_ENVELOPE_GROUPS,  // of a frame's rises: of all bands, then of the groups
+    KT_ENVELOPE_UNITS  = 256,                     // per dB
+};
+
+// The plan of the windows for a rate of samples; they and the frames that a rise looks back to last a tenth of a second
+// at most. KT_EINVAL, KT_ENOMEM.
+KT_MUST_USE kt_err_t kt_envelope_plan(kt_plan_t **plan, uint32_t rate_hz);
+// Number of frames whose windows end within the stream's first `samples` samples.
+uint64_t kt_envelope_frames(const kt_plan_t *plan, uint64_t samples);
+// Rises, [frames][KT_ENVELOPE_WIDTH] in KT_ENVELOPE_UNITS, of the frames whose windows end within samples first ..
+// first + n of the stream; samples[-rate / 10] and up can be read. KT_ENOMEM.
+KT_MUST_USE kt_err_t kt_envelope_rises(kt_device_t *device, const kt_plan_t *plan, const float *samples, uint64_t first,
+                                       size_t n, uint16_t *out);
 
 typedef struct kt_envelope {
     double rate_hz;  // frames per second
-    size_t frames;   // frame t is centred at t / rate_hz of the segment
-    float *rise;     // of all bands
+    size_t frames;   // frame t is centred at t / rate_hz
+    float *rise;     // of all bands, dB
     float *full;     // the same, smoothed over three frames, as the groups are
     float *group[KT_ENVELOPE_GROUPS];
     void  *memory;
 } kt_envelope_t;
 
-// The plan of the windows for a rate of samples. KT_EINVAL, KT_ENOMEM.
-KT_MUST_USE kt_err_t kt_envelope_plan(kt_plan_t **plan, uint32_t rate_hz);
-
-// begins: the samples are the stream's first; else the first frames, whose windows lack samples before them, are 0. The
-// last ones, whose windows lack samples after them, are always 0: the cut of a sound is no onset. A rise is one frame
-// after the onset that causes it. n > 0. KT_ENOMEM.
-KT_MUST_USE kt_err_t kt_envelope_new(kt_envelope_t *self, kt_device_t *device, const kt_plan_t *plan,
-                                     const float *samples, size_t n, bool begins);
+// Frames begin .. end of `rises`, which has `frames` of them; 0 past its end. begin < end. KT_ENOMEM.
+KT_MUST_USE kt_err_t kt_envelope_new(kt_envelope_t *self, const uint16_t *rises, size_t frames, double rate_hz,
+                                     size_t begin, size_t end);
 void                 kt_envelope_fini(kt_envelope_t *self);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double WINDOW_S = 20, LAGS_S = 10, HARMONY_HZ = 21.5, AROUND_S = 0.2, REACH_S = 0.19;
+static const double WINDOW_S = 20, LAGS_S = 10, AROUND_S = 0.2, REACH_S = 0.19;
 static const double MOST_MEANS = 10, LEAST_CAP_DB = 6;
 
 double
@@ -99,33 +99,22 @@ compare_envelope(kt_evidence_t *self)
 // --- the harmony ---------------------------------------------------------------------------------------------------
 
 static kt_err_t
-fill_harmony(kt_evidence_t *self, const kt_segment_t *segment)
+fill_harmony(kt_evidence_t *self, const kt_rhythm_rows_t *rows, size_t begin, size_t end)
 {
-    const kt_frontend_opts_t *opts    = kt_plan_opts(kt_segment_plan(segment));
-    const double              rate_hz = (double)opts->rate_hz / opts->hop;
-    const size_t              width = kt_segment_width(segment, KT_MATRIX_CHROMA), frames = kt_segment_frames(segment);
-    const float              *chroma = kt_segment_matrix(segment, KT_MATRIX_CHROMA);
-    const size_t              some   = (size_t)fmax(1, round(rate_hz / HARMONY_HZ));
+    const size_t width = rows->harmony_width;
+    const size_t first = (size_t)((double)begin / rows->rate_hz * rows->harmony_rate_hz + 0.5);
+    size_t       past  = (size_t)((double)end / rows->rate_hz * rows->harmony_rate_hz + 0.5);
+    past               = past < rows->harmony_frames ? past : rows->harmony_frames;
 
-    self->harmony_rate_hz = rate_hz / (double)some;
-    self->harmony_frames  = frames / some;
+    self->harmony_rate_hz = rows->harmony_rate_hz;
+    self->harmony_frames  = past > first ? past - first : 0;
     self->harmony_width   = width;
     self->harmony         = calloc(self->harmony_frames * width + 1, sizeof *self->harmony);
     self->change          = calloc(self->harmony_frames + 1, sizeof *self->change);
     if (!self->harmony || !self->change)
         return KT_ENOMEM;
-    for (size_t t = 0; t < self->harmony_frames; t++) {
-        float *row = self->harmony + t * width;
-        for (size_t i = 0; i < some; i++)
-            for (size_t c = 0; c < width; c++)
-                row[c] += chroma[(t * some + i) * width + c];
-        double square = 0;
-        for (size_t c = 0; c < width; c++)
-            square += (double)row[c] * row[c];
-        double scale = square > 1e-12 && isfinite(square) ? 1 / sqrt(square) : 0;
-        for (size_t c = 0; c < width; c++)
-            row[c] = scale > 0 ? (float)(row[c] * scale) : 0;
-    }
+    for (size_t i = 0; i < self->harmony_frames * width; i++)
+        self->harmony[i] = rows->harmony[first * width + i] * (1.0f / UINT16_MAX);
     return kt_evidence_change(self, (size_t)fmax(1, round(REACH_S * self->harmony_rate_hz)), self->change);
 }
 
@@ -183,18 +172,16 @@ compare_harmony(kt_evidence_t *self)
 // -------------------------------------------------------------------------------------------------------------------
 
 kt_err_t
-kt_evidence_new(kt_evidence_t *self, kt_device_t *device, const kt_plan_t *plan, const kt_segment_t *segment)
+kt_evidence_new(kt_evidence_t *self, const kt_rhythm_rows_t *rows, size_t begin, size_t end)
 {
-    size_t        n;
-    const float  *samples = kt_segment_samples(segment, &n);
-    kt_evidence_t made    = {0};
-    kt_err_t      err     = kt_envelope_new(&made.envelope, device, plan, samples, n, kt_segment_begin(segment) <= 0);
+    kt_evidence_t made = {0};
+    kt_err_t      err  = kt_envelope_new(&made.envelope, rows->rises, rows->frames, rows->rate_hz, begin, end);
     if (!err)
         err = kt_onsets_find(&made.envelope, &made.onsets, &made.n_onsets);
     if (!err)
         err = compare_envelope(&made);
     if (!err)
-        err = fill_harmony(&made, segment);
+        err = fill_harmony(&made, rows, begin, end);
     if (!err)
         err = compare_harmony(&made);
     if (err)

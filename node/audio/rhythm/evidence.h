@@ -1,9 +1,8 @@
-// kt_evidence -- the data that tempo, beats and bars of a segment are derived from: the envelope, the harmony some
-// twenty times per second, and the autocorrelation of each of them at lags up to ten seconds.
+// kt_evidence -- the data that tempo, beats and bars of a part of a stream are derived from: the envelope, the harmony
+// some twenty times per second, and the autocorrelation of each of them at lags up to ten seconds.
 #pragma once
 
-#include "node/audio/rhythm/envelope.h"
-#include "node/audio/segment.h"
+#include "node/audio/rhythm/rows.h"
 
 // Autocorrelation over windows of twenty seconds, 1 at lag 0 (all 0: no signal).
 typedef struct kt_likeness {
@@ -32,9 +31,9 @@ typedef struct kt_evidence {
     kt_likeness_t full, groups, low, chords, changes;
 } kt_evidence_t;
 
-// KT_ENOMEM.
-KT_MUST_USE kt_err_t kt_evidence_new(kt_evidence_t *self, kt_device_t *device, const kt_plan_t *plan,
-                                     const kt_segment_t *segment);
+// Of frames begin .. end of the envelope, and the harmony at their times; all times count from frame begin. begin <
+// end. KT_ENOMEM.
+KT_MUST_USE kt_err_t kt_evidence_new(kt_evidence_t *self, const kt_rhythm_rows_t *rows, size_t begin, size_t end);
 void                 kt_evidence_fini(kt_evidence_t *self);
 
 // Change of harmony across each frame with `reach` frames on both sides. out: [harmony_frames]. KT_ENOMEM.

@@ -100,19 +100,12 @@ shift_times(double *times, size_t n, double by)
 }
 
 kt_err_t
-kt_rhythm_of(kt_rhythm_t *self, kt_device_t *device, const kt_plan_t *plan, const kt_segment_t *segment)
+kt_rhythm_of(kt_rhythm_t *self, const kt_rhythm_rows_t *rows, size_t begin, size_t end, double seconds)
 {
-    size_t        samples;
-    kt_rhythm_t   made     = {0};
+    const double  begin_s  = (double)begin / rows->rate_hz;
+    kt_rhythm_t   made     = {.seconds = seconds};
     kt_evidence_t evidence = {0};
-    kt_segment_samples(segment, &samples);
-    made.seconds = (double)samples / kt_plan_opts(plan)->rate_hz;
-    if (samples == 0) {
-        made.why = "no onsets";
-        *self    = made;
-        return KT_OK;
-    }
-    kt_err_t err = kt_evidence_new(&evidence, device, plan, segment);
+    kt_err_t      err      = kt_evidence_new(&evidence, rows, begin, end);
     if (err)
         return err;
     made.onsets     = evidence.onsets;
@@ -128,9 +121,9 @@ kt_rhythm_of(kt_rhythm_t *self, kt_device_t *device, const kt_plan_t *plan, cons
         made.tempo = (kt_tempo_t){0};
     made.n_beats = made.why ? 0 : made.n_beats;
     made.n_downs = made.why ? 0 : made.n_downs;
-    shift_times(made.beats, made.n_beats, kt_segment_begin(segment));
-    shift_times(made.downs, made.n_downs, kt_segment_begin(segment));
-    shift_times(made.onsets, made.n_onsets, kt_segment_begin(segment));
+    shift_times(made.beats, made.n_beats, begin_s);
+    shift_times(made.downs, made.n_downs, begin_s);
+    shift_times(made.onsets, made.n_onsets, begin_s);
     *self = made;
     return KT_OK;
 }

@@ -1,10 +1,8 @@
-// kt_rhythm -- the rhythm of one segment: evidence, then tempo and meter, then the pulse, then its bars.
+// kt_rhythm -- the rhythm of a part of a stream: evidence, then tempo and meter, then the pulse, then its bars.
 #pragma once
 
 #include "common/err.h"
-#include "kernels/device.h"
 #include "node/audio/rhythm/tempo.h"
-#include "node/audio/segment.h"
 
 typedef struct kt_rhythm {
     double      seconds;
@@ -15,7 +13,7 @@ typedef struct kt_rhythm {
     size_t      n_beats, n_downs, n_onsets;
 } kt_rhythm_t;
 
-// plan: kt_envelope_plan's. KT_ENOMEM.
-KT_MUST_USE kt_err_t kt_rhythm_of(kt_rhythm_t *self, kt_device_t *device, const kt_plan_t *plan,
-                                  const kt_segment_t *segment);
+// Frames begin .. end of the envelope, of `seconds`. KT_ENOMEM.
+KT_MUST_USE kt_err_t kt_rhythm_of(kt_rhythm_t *self, const kt_rhythm_rows_t *rows, size_t begin, size_t end,
+                                  double seconds);
 void                 kt_rhythm_fini(kt_rhythm_t *self);

@@ -10,7 +10,7 @@ enum { GROUPS, CHORDS, CHANGES, LOWEST, CURVES };
 enum { LOW = 0, MIDDLE = 3 };  // groups of the envelope: up to 160 Hz; from 780 Hz, with the next one to 3,700 Hz
 
 static const double SLOWEST_S = 60.0 / 40, FASTEST_S = 60.0 / 230, SAME = 0.025, FOLD_S = 8;
-static const double LEAST_LIKENESS = 1e-4;
+static const double LEAST_LIKENESS = 1e-4, SAME_SUM = 1e-4;
 
 static const double WEIGHT[KT_METER_FEATURES] = {
 #define KT_WEIGHT(name, weight, meaning) weight,
@@ -134,17 +134,18 @@ fold_window(const kt_evidence_t *e, const row_means_t *mean, double four, size_t
     fold_finish(out->middle, count, mean->middle);
 }
 
-// The place of the first beat: where the four beats have the most.
+// The place of the first beat: where the four beats have the most. Of sums that are the same but for rounding it is the
+// first.
 static int
 first_beat(const fold_t *fold)
 {
     int    best = 0;
-    double most = -1;
+    double most = 0;
     for (int first = 0; first < BEAT_PLACES; first++) {
         double sum = 0;
         for (int at = first; at < FOLD; at += BEAT_PLACES)
             sum += fold->all[at] + 0.5 * fold->low[at] + 0.3 * fold->middle[at];
-        if (sum > most) {
+        if (sum > most * (1 + SAME_SUM)) {
             most = sum;
             best = first;
         }

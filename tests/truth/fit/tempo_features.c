@@ -40,16 +40,20 @@ fill_segment(kt_segment_t *segment, const float *samples, size_t n)
 static kt_err_t
 gather(bench_t *self, const float *samples, size_t n, size_t *count)
 {
-    kt_segment_t *segment  = NULL;
-    kt_evidence_t evidence = {0};
-    kt_err_t      err =
+    kt_segment_t    *segment  = NULL;
+    kt_rhythm_rows_t rows     = {0};
+    kt_evidence_t    evidence = {0};
+    kt_err_t         err =
         kt_segment_new(&segment, self->analysis, self->device, KT_READS(KT_MATRIX_CHROMA) | KT_READS_SAMPLES);
     if (!err)
         err = fill_segment(segment, samples, n);
     if (!err)
-        err = kt_evidence_new(&evidence, self->device, self->envelope, segment);
+        err = kt_rhythm_rows_add(&rows, self->device, self->envelope, segment);
+    if (!err)
+        err = kt_evidence_new(&evidence, &rows, 0, n / kt_plan_opts(self->envelope)->hop + 1);
     *count = err ? 0 : kt_meters_gather(&evidence, self->meters);
     kt_evidence_fini(&evidence);
+    kt_rhythm_rows_fini(&rows);
     kt_segment_destroy(&segment);
     return err;
 }

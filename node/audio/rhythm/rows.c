@@ -1,0 +1,125 @@
+#include "node/audio/rhythm/rows.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CLASSES_MOST = 96 };  // of the setting n_chroma
+
+static const double HARMONY_HZ = 21.5;
+
+// Room for `more` rows of `size` bytes after the first `used`.
+static kt_err_t
+grow_rows(void **rows, size_t *capacity, size_t used, size_t more, size_t size)
+{
+    if (used + more <= *capacity)
+        return KT_OK;
+    size_t room  = 2 * *capacity > used + more ? 2 * *capacity : used + more;
+    void  *grown = realloc(*rows, room * size);
+    if (!grown)
+        return KT_ENOMEM;
+    *rows     = grown;
+    *capacity = room;
+    return KT_OK;
+}
+
+static kt_err_t
+grow_rises(kt_rhythm_rows_t *self, size_t more)
+{
+    return grow_rows((void **)&self->rises, &self->capacity, self->frames, more,
+                     KT_ENVELOPE_WIDTH * sizeof *self->rises);
+}
+
+static kt_err_t
+grow_harmony(kt_rhythm_rows_t *self, size_t more)
+{
+    return grow_rows((void **)&self->harmony, &self->harmony_capacity, self->harmony_frames, more,
+                     self->harmony_width * sizeof *self->harmony);
+}
+
+// The sum of frames of chroma, as a row of length 65535; of length 0 where they are silent.
+static void
+fill_harmony(uint16_t *out, const float *chroma, size_t frames, size_t width)
+{
+    double sum[CLASSES_MOST] = {0}, square = 0;
+    for (size_t i = 0; i < frames; i++)
+        for (size_t c = 0; c < width; c++)
+            sum[c] += chroma[i * width + c];
+    for (size_t c = 0; c < width; c++)
+        square += sum[c] * sum[c];
+    double scale = square > 1e-12 && isfinite(square) ? UINT16_MAX / sqrt(square) : 0;
+    for (size_t c = 0; c < width; c++)
+        out[c] = scale > 0 ? (uint16_t)(sum[c] * scale + 0.5) : 0;
+}
+
+// Each row is of `some` frames of chroma, counted from the stream's start; the last one of a segment may have fewer.
+static kt_err_t
+add_harmony(kt_rhythm_rows_t *self, const kt_segment_t *segment)
+{
+    const kt_frontend_opts_t *opts    = kt_plan_opts(kt_segment_plan(segment));
+    const double              rate_hz = (double)opts->rate_hz / opts->hop;
+    const size_t              some    = (size_t)fmax(1, round(rate_hz / HARMONY_HZ));
+    const size_t              frames  = kt_segment_frames(segment);
+    const uint64_t            first   = kt_segment_first(segment) / opts->hop;
+    const float              *chroma  = kt_segment_matrix(segment, KT_MATRIX_CHROMA);
+    self->harmony_rate_hz             = rate_hz / (double)some;
+    self->harmony_width               = kt_segment_width(segment, KT_MATRIX_CHROMA);
+    kt_err_t err                      = grow_harmony(self, frames / some + 1);
+    for (size_t at = (size_t)((some - first % some) % some), n; at < frames && !err; at += some) {
+        n = frames - at < some ? frames - at : some;
+        fill_harmony(self->harmony + self->harmony_frames++ * self->harmony_width, chroma + at * self->harmony_width, n,
+                     self->harmony_width);
+    }
+    return err;
+}
+
+kt_err_t
+kt_rhythm_rows_add(kt_rhythm_rows_t *self, kt_device_t *device, const kt_plan_t *plan, const kt_segment_t *segment)
+{
+    const kt_frontend_opts_t *opts = kt_plan_opts(plan);
+    size_t                    n;
+    const float              *samples = kt_segment_samples(segment, &n);
+    const uint64_t            first   = kt_segment_first(segment);
+    const uint64_t            before  = first ? kt_envelope_frames(plan, first) : 0;
+    const size_t              frames  = (size_t)(kt_envelope_frames(plan, first + n) - before);
+    self->rate_hz                     = (double)opts->rate_hz / opts->hop;
+    kt_err_t err                      = grow_rises(self, frames);
+    if (!err)
+        err = kt_envelope_rises(device, plan, samples, first, n, self->rises + self->frames * KT_ENVELOPE_WIDTH);
+    if (err)
+        return err;
+    self->frames += frames;
+    return add_harmony(self, segment);
+}
+
+kt_err_t
+kt_rhythm_rows_append(kt_rhythm_rows_t *self, const kt_rhythm_rows_t *next)
+{
+    if (next->rate_hz <= 0)
+        return KT_OK;
+    self->rate_hz         = next->rate_hz;
+    self->harmony_rate_hz = next->harmony_rate_hz;
+    self->harmony_width   = next->harmony_width;
+    kt_err_t err          = grow_rises(self, next->frames);
+    if (!err)
+        err = grow_harmony(self, next->harmony_frames);
+    if (err)
+        return err;
+    if (next->frames > 0)
+        memcpy(self->rises + self->frames * KT_ENVELOPE_WIDTH, next->rises,
+               next->frames * KT_ENVELOPE_WIDTH * sizeof *self->rises);
+    if (next->harmony_frames > 0)
+        memcpy(self->harmony + self->harmony_frames * self->harmony_width, next->harmony,
+               next->harmony_frames * self->harmony_width * sizeof *self->harmony);
+    self->frames += next->frames;
+    self->harmony_frames += next->harmony_frames;
+    return KT_OK;
+}
+
+void
+kt_rhythm_rows_fini(kt_rhythm_rows_t *self)
+{
+    free(self->rises);
+    free(self->harmony);
+    *self = (kt_rhythm_rows_t){0};
+}

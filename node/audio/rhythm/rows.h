@@ -1,0 +1,22 @@
+// kt_rhythm_rows -- what a stream leaves for its rhythm, from its first sample to its last: the rises of the envelope
+// and the harmony some twenty times per second, in 16 bits (7 MB an hour). A segment adds its own; the rows of
+// two adjoining ranges are put one after the other, and are to the last bit those of one analysis of both. One thread.
+#pragma once
+
+#include "node/audio/rhythm/envelope.h"
+#include "node/audio/segment.h"
+
+typedef struct kt_rhythm_rows {
+    double    rate_hz;          // of the envelope; frame t is centred at t / rate_hz
+    double    harmony_rate_hz;  // row t begins at t / harmony_rate_hz
+    size_t    frames, harmony_frames, harmony_width;
+    uint16_t *rises;    // [frames][KT_ENVELOPE_WIDTH]
+    uint16_t *harmony;  // [harmony_frames][harmony_width] chroma, each row of length 65535 or 0
+    size_t    capacity, harmony_capacity;
+} kt_rhythm_rows_t;
+
+// A closed segment; plan: kt_envelope_plan's. KT_ENOMEM.
+KT_MUST_USE kt_err_t kt_rhythm_rows_add(kt_rhythm_rows_t *self, kt_device_t *device, const kt_plan_t *plan,
+                                        const kt_segment_t *segment);
+KT_MUST_USE kt_err_t kt_rhythm_rows_append(kt_rhythm_rows_t *self, const kt_rhythm_rows_t *next);  // KT_ENOMEM
+void                 kt_rhythm_rows_fini(kt_rhythm_rows_t *self);
