@@ -54,6 +54,13 @@ kt_segment_range_of(const kt_plan_t *plan, uint32_t rate_hz, uint32_t first, uin
 }
 
 uint64_t
+kt_segment_range_own(const kt_plan_t *plan, uint32_t rate_hz, uint32_t segment)
+{
+    kt_segment_range_t range;
+    return kt_segment_range_of(plan, rate_hz, segment, 1, &range) ? UINT64_MAX : range.own;
+}
+
+uint64_t
 kt_segment_range_at(const kt_segment_range_t *self, uint32_t rate_hz, uint32_t analysis_hz)
 {
     return rerated(self->from, rate_hz, analysis_hz);

@@ -64,16 +64,18 @@ static kt_err_t
 open_models(kt_analysis_t *self)
 {
     kt_audio_models_opts_t opts = {
-        .set      = self->opts.models,
-        .absent   = self->opts.models_absent,
-        .patches  = self->opts.patches,
-        .rate_hz  = self->opts.rate_hz,
-        .channels = self->opts.channels,
-        .options  = self->opts.options,
-        .from     = self->range.from,
-        .own      = self->range.own,
-        .end      = self->range.end,
-        .isa      = kt_device_isa(self->opts.device),
+        .set         = self->opts.models,
+        .absent      = self->opts.models_absent,
+        .patches     = self->opts.patches,
+        .rate_hz     = self->opts.rate_hz,
+        .channels    = self->opts.channels,
+        .options     = self->opts.options,
+        .from        = self->range.from,
+        .own         = self->range.own,
+        .end         = self->range.end,
+        .segment_own = kt_segment_range_own,
+        .plan        = self->opts.plan,
+        .isa         = kt_device_isa(self->opts.device),
     };
     return kt_audio_models_new(&self->models, &opts);
 }

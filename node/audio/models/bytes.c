@@ -26,10 +26,13 @@ kt_audio_models_bytes(const kt_model_set_t *set, uint32_t options, double second
 {
     enum { BASE = 4 << 20, UNKNOWN_S = 4 * 3600, SERIES_BYTES_PER_S = 100 * 3 * 4 };
     kt_choice_t choice;
+    size_t      run, output;
     uint64_t    bytes = BASE;
     if (!set || !(options & KT_OPTION_MODELS))
         return 0;
     kt_choice_of(set, options, &choice);
+    if (options & KT_OPTION_MIR)
+        (void)kt_choice_add_output(set, KT_MODELS_BEATS, &choice, &run, &output);
     for (size_t r = 0; r < choice.n_runs; r++) {
         const kt_model_entry_t *entry = choice.runs[r].entry;
         const kt_audio_input_t *input = kt_model_audio(entry->model);

@@ -154,6 +154,12 @@ kt_fronts_rate(const kt_fronts_t *self, size_t front)
 }
 
 uint64_t
+kt_fronts_hop(const kt_fronts_t *self, size_t front)
+{
+    return self->fronts[front].hop;
+}
+
+uint64_t
 kt_fronts_first(const kt_fronts_t *self, size_t front)
 {
     return self->fronts[front].first;

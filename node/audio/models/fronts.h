@@ -21,9 +21,10 @@ void                 kt_fronts_destroy(kt_fronts_t **self_p);
 // Before the first push: the number of the front with the model's preprocessing; a new one where there is none.
 // KT_ENOMEM; KT_EINVAL: a rate that cannot be made of this one; KT_EFULL.
 KT_MUST_USE kt_err_t kt_fronts_add(kt_fronts_t *self, const kt_model_t *model, size_t *front);
-// Rows per second of a kind; numbers of its rows from the stream's start: the first that comes, and that of a frame of
-// the source (UINT64_MAX stays so).
+// Rows per second of a kind; samples from row to row at the model's rate; numbers of its rows from the stream's start:
+// the first that comes, and that of a frame of the source (UINT64_MAX stays so).
 double   kt_fronts_rate(const kt_fronts_t *self, size_t front);
+uint64_t kt_fronts_hop(const kt_fronts_t *self, size_t front);
 uint64_t kt_fronts_first(const kt_fronts_t *self, size_t front);
 uint64_t kt_fronts_row_of(const kt_fronts_t *self, size_t front, uint64_t frame);
 

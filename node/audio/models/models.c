@@ -31,13 +31,25 @@ connect_run(kt_audio_models_t *self, size_t r)
     }
     if (err)
         return err;
-    uint64_t from = kt_fronts_first(self->fronts, to->front);
-    uint64_t own  = kt_fronts_row_of(self->fronts, to->front, self->opts.own);
-    uint64_t end  = kt_fronts_row_of(self->fronts, to->front, self->opts.end);
+    uint64_t                from  = kt_fronts_first(self->fronts, to->front);
+    uint64_t                own   = kt_fronts_row_of(self->fronts, to->front, self->opts.own);
+    uint64_t                end   = kt_fronts_row_of(self->fronts, to->front, self->opts.end);
+    const kt_audio_input_t *input = kt_model_audio(model);
+    bool                    frame = false;
     for (size_t o = 0; o < n; o++)
-        if (outputs[o].per == KT_PER_FRAME)
-            return kt_window_new(&to->window, to->run, from, own, end);
-    const kt_audio_input_t  *input  = kt_model_audio(model);
+        frame |= outputs[o].per == KT_PER_FRAME;
+    if (frame && kt_model_run_recurrent(to->run))
+        return kt_steps_new(&to->steps, to->run,
+                            &(kt_steps_opts_t){.segment_own = self->opts.segment_own,
+                                               .plan        = self->opts.plan,
+                                               .rate_hz     = self->opts.rate_hz,
+                                               .model_hz    = kt_audio_input_rate(input),
+                                               .hop         = kt_fronts_hop(self->fronts, to->front),
+                                               .from        = from,
+                                               .own         = own,
+                                               .end         = end});
+    if (frame)
+        return kt_window_new(&to->window, to->run, from, own, end);
     const kt_audio_blocks_t *blocks = kt_audio_input_blocks(input);
     for (size_t p = 0; p < self->n_patches; p++)
         if (self->patches[p].front == to->front && blocks_equal(&self->patches[p].blocks, blocks) &&
@@ -83,9 +95,13 @@ take_rows(void *context, size_t front, const float *rows, size_t n)
 {
     kt_audio_models_t *self = context;
     kt_err_t           err  = KT_OK;
-    for (size_t r = 0; r < self->n_running && !err; r++)
-        if (self->running[r].window && self->running[r].front == front)
-            err = kt_window_push(self->running[r].window, rows, n);
+    for (size_t r = 0; r < self->n_running && !err; r++) {
+        running_t *running = &self->running[r];
+        if (running->window && running->front == front)
+            err = kt_window_push(running->window, rows, n);
+        if (running->steps && running->front == front)
+            err = kt_steps_push(running->steps, rows, n);
+    }
     for (size_t p = 0; p < self->n_patches && !err; p++)
         if (self->patches[p].front == front)
             err = kt_patches_push(self->patches[p].patches, rows, n);
@@ -124,6 +140,7 @@ kt_audio_models_destroy(kt_audio_models_t **self_p)
         kt_patches_destroy(&self->patches[p].patches);
     for (size_t r = 0; r < KT_CHOICE_RUNS; r++) {
         kt_window_destroy(&self->running[r].window);
+        kt_steps_destroy(&self->running[r].steps);
         kt_model_run_destroy(&self->running[r].run);
     }
     free(self);
@@ -180,6 +197,15 @@ run_head(kt_audio_models_t *self, size_t r)
     return err;
 }
 
+// The last rows of a per-frame model.
+static kt_err_t
+finish_rows(const running_t *running)
+{
+    return running->window  ? kt_window_finish(running->window)
+           : running->steps ? kt_steps_finish(running->steps)
+                            : KT_OK;
+}
+
 kt_err_t
 kt_audio_models_close(kt_audio_models_t *self)
 {
@@ -188,8 +214,7 @@ kt_audio_models_close(kt_audio_models_t *self)
     self->closed = true;
     kt_err_t err = kt_fronts_finish(self->fronts);
     for (size_t r = 0; r < self->n_running && !err; r++)
-        if (self->running[r].window)
-            err = kt_window_finish(self->running[r].window);
+        err = finish_rows(&self->running[r]);
     for (size_t p = 0; p < self->n_patches && !err; p++)
         if (!(err = kt_patches_end(self->patches[p].patches)))
             err = kt_patches_run(self->patches[p].patches);
@@ -208,8 +233,7 @@ kt_audio_models_merge(kt_audio_models_t *self, kt_audio_models_t *next)
     // The range's last rows; whole blocks beyond its end have been skipped.
     kt_err_t err = kt_fronts_finish(self->fronts);
     for (size_t r = 0; r < self->n_running && !err; r++) {
-        if (self->running[r].window)
-            err = kt_window_finish(self->running[r].window);
+        err = finish_rows(&self->running[r]);
         if (!err)
             err = kt_model_run_add(self->running[r].run, next->running[r].run);
     }
@@ -239,22 +263,50 @@ kt_audio_models_silent(const kt_audio_models_t *self)
     return !self->fronts || self->sounding + kt_fronts_sounding(self->fronts) < self->opts.rate_hz;
 }
 
-bool
-kt_audio_models_series(const kt_audio_models_t *self, const char *output, kt_model_series_t *out)
+// The run of the model that has a per-frame output of this name; NULL: there is none. *index: of the output.
+static const running_t *
+series_run(const kt_audio_models_t *self, const char *output, size_t *index)
 {
     for (size_t r = 0; r < self->n_running; r++) {
         const kt_model_output_t *outputs;
         size_t                   n = kt_model_outputs(self->choice.runs[r].entry->model, &outputs);
-        for (size_t o = 0; o < n; o++) {
-            if (strcmp(outputs[o].name, output) != 0 || !self->running[r].window)
-                continue;
-            out->values     = kt_model_run_series(self->running[r].run, o, &out->rows);
-            out->width      = kt_model_run_width(self->running[r].run, o);
-            out->rows_per_s = kt_fronts_rate(self->fronts, self->running[r].front);
-            return out->values && !kt_model_run_why(self->running[r].run);
-        }
+        for (*index = 0; *index < n; ++*index)
+            if (strcmp(outputs[*index].name, output) == 0 && (self->running[r].window || self->running[r].steps))
+                return &self->running[r];
     }
-    return false;
+    return NULL;
+}
+
+bool
+kt_audio_models_series(const kt_audio_models_t *self, const char *output, kt_model_series_t *out)
+{
+    size_t                   index;
+    const kt_model_output_t *outputs;
+    const running_t         *running = series_run(self, output, &index);
+    if (!running)
+        return false;
+    (void)kt_model_outputs(kt_model_run_entry(running->run)->model, &outputs);
+    out->values      = kt_model_run_series(running->run, index, &out->rows);
+    out->width       = kt_model_run_width(running->run, index);
+    out->rows_per_s  = kt_fronts_rate(self->fronts, running->front);
+    out->class_names = outputs[index].class_names;
+    out->classes     = outputs[index].classes;
+    return out->values && !kt_model_run_why(running->run);
+}
+
+const char *
+kt_audio_models_name_series(const kt_audio_models_t *self, const char *output, kt_document_t *document, char out[96])
+{
+    size_t           index;
+    char             version[KT_RUN_VERSION];
+    const running_t *running = series_run(self, output, &index);
+    *out                     = '\0';
+    if (!running)
+        return out;
+    const char *name = kt_model_run_entry(running->run)->name;
+    snprintf(out, 96, "%.50s %s", name, kt_model_run_version(running->run, version));
+    kt_document_model(document, name, version);
+    return out;
 }
 
 // The run that gives the embedding; NULL: none does. *output: which of its outputs.

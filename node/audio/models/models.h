@@ -10,6 +10,7 @@
 
 #include "kernels/isa.h"
 #include "models/catalogue/model_set.h"
+#include "node/audio/models/steps.h"
 #include "proto/document.h"
 
 typedef struct kt_audio_models kt_audio_models_t;
@@ -18,17 +19,23 @@ typedef struct kt_audio_models kt_audio_models_t;
 enum { KT_PATCHES_KEPT = 64 };
 
 typedef struct kt_audio_models_opts {
-    kt_model_set_t *set;      // borrowed; NULL: none
-    const char     *absent;   // why there is no set
-    size_t          patches;  // blocks per model; 0: all
-    uint32_t        rate_hz, channels;
-    uint32_t        options;         // kt_option_t bits
-    uint64_t        from, own, end;  // frames of the source, as those of kt_segment_range_t
-    const kt_isa_t *isa;
+    kt_segment_own_fn *segment_own;  // of the grid of segments; NULL: there is one
+    const kt_plan_t   *plan;         // of segment_own
+    kt_model_set_t    *set;          // borrowed; NULL: none
+    const char        *absent;       // why there is no set
+    size_t             patches;      // blocks per model; 0: all
+    uint32_t           rate_hz, channels;
+    uint32_t           options;         // kt_option_t bits
+    uint64_t           from, own, end;  // frames of the source, as those of kt_segment_range_t
+    const kt_isa_t    *isa;
 } kt_audio_models_opts_t;
 
 KT_MUST_USE kt_err_t kt_audio_models_new(kt_audio_models_t **self_p, const kt_audio_models_opts_t *opts);  // KT_ENOMEM
 void                 kt_audio_models_destroy(kt_audio_models_t **self_p);
+
+// The output of a model of beats, with classes "beat" (that begins no bar) and "downbeat", which the rhythm module
+// reads.
+#define KT_MODELS_BEATS "activations"
 
 // Before the first push: runs the model with a per-frame output of this name, and keeps its rows. False: there is none.
 KT_MUST_USE kt_err_t kt_audio_models_request(kt_audio_models_t *self, const char *output, bool *there);
@@ -44,11 +51,16 @@ KT_MUST_USE kt_err_t kt_audio_models_merge(kt_audio_models_t *self, kt_audio_mod
 
 // Rows of a per-frame output that was requested, from the stream's start; after close. False: there are none.
 typedef struct kt_model_series {
-    const float *values;  // [rows][width]
-    size_t       rows, width;
-    double       rows_per_s;
+    const float       *values;  // [rows][width]
+    size_t             rows, width;
+    double             rows_per_s;
+    const char *const *class_names;  // [classes]
+    size_t             classes;      // 0: none are named
 } kt_model_series_t;
 bool kt_audio_models_series(const kt_audio_models_t *self, const char *output, kt_model_series_t *out);
+// "beatnet 1.0.0": the model that gives these rows, which is also named in model_versions. Returns out.
+const char *kt_audio_models_name_series(const kt_audio_models_t *self, const char *output, kt_document_t *document,
+                                        char out[96]);
 
 // Mean of the output whose file names it for similarity vectors (feature "vectors.combined_vector"), after close.
 // NULL: none. version: "msd_musicnn 1.0.0".

@@ -6,11 +6,13 @@
 #include "node/audio/models/fronts.h"
 #include "node/audio/models/models.h"
 #include "node/audio/models/patches.h"
+#include "node/audio/models/steps.h"
 #include "node/audio/models/window.h"
 
 typedef struct running {
     kt_model_run_t *run;
-    kt_window_t    *window;  // NULL: a block model, or one of outputs
+    kt_window_t    *window;  // of a per-frame model; NULL: it has none
+    kt_steps_t     *steps;   // of a per-frame model with states; NULL: it has none
     size_t          front;
     size_t          share[KT_CHOICE_SOURCES];  // of the sources that are shares: kt_model_run_share of the source's run
 } running_t;

@@ -267,6 +267,13 @@ kt_model_run_recurrent(const kt_model_run_t *self)
     return self->n_states > 0;
 }
 
+void
+kt_model_run_restart(kt_model_run_t *self)
+{
+    for (size_t i = 0; i < self->n_states; i++)
+        memset(self->in[self->state_in[i]], 0, self->in_count[self->state_in[i]] * sizeof(float));
+}
+
 bool
 kt_model_run_any_length(const kt_model_run_t *self)
 {

@@ -23,6 +23,7 @@ KT_MUST_USE kt_err_t kt_model_run_add_share(kt_model_run_t *self, size_t output,
 void                 kt_model_run_keep(kt_model_run_t *self, size_t output);  // the series of a per-frame output
 
 bool kt_model_run_recurrent(const kt_model_run_t *self);   // has states, so blocks must come in order
+void kt_model_run_restart(kt_model_run_t *self);           // its states are zero again
 bool kt_model_run_any_length(const kt_model_run_t *self);  // the number of rows is free
 // The least number of rows that it can be run on.
 size_t kt_model_run_least(const kt_model_run_t *self);

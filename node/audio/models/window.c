@@ -20,12 +20,11 @@ kt_window_new(kt_window_t **self_p, kt_model_run_t *run, uint64_t from, uint64_t
     kt_window_t             *self   = calloc(1, sizeof *self);
     if (!self)
         return KT_ENOMEM;
-    bool recurrent = kt_model_run_recurrent(run);
-    self->run      = run;
-    self->width    = kt_audio_input_width(input);
-    self->left     = recurrent ? 0 : blocks->left;
-    self->right    = recurrent ? 0 : blocks->right;
-    self->length   = self->left + blocks->frames + self->right;
+    self->run    = run;
+    self->width  = kt_audio_input_width(input);
+    self->left   = blocks->left;
+    self->right  = blocks->right;
+    self->length = self->left + blocks->frames + self->right;
     self->from = self->base = self->next = from;
     self->own                            = own;
     self->end                            = end;
@@ -54,11 +53,8 @@ run_window(kt_window_t *self, uint64_t start, size_t n, uint64_t until)
     uint64_t first = self->next > self->own ? self->next : self->own;
     uint64_t end   = until < self->end ? until : self->end;
     self->next     = until;
-    // A model with states sees rows that do not count too.
-    if (first >= end && !kt_model_run_recurrent(self->run))
+    if (first >= end)
         return KT_OK;
-    if (first > end)
-        first = end;
     return kt_model_run_rows(self->run, self->rows + (start - self->base) * self->width, n, (size_t)(first - start),
                              (size_t)(end - start));
 }
@@ -102,7 +98,7 @@ kt_window_finish(kt_window_t *self)
     size_t   rest = (size_t)(last - start);
     if (self->next >= last)
         return KT_OK;
-    bool fill = kt_model_run_recurrent(self->run) || !kt_model_run_any_length(self->run);
+    bool fill = !kt_model_run_any_length(self->run);
     if (!fill && last - self->from >= self->length)
         return run_window(self, last - self->length, self->length, last);
     if (!fill && rest >= kt_model_run_least(self->run))

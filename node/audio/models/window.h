@@ -1,6 +1,6 @@
 // kt_window -- rows of a stream to a per-frame model: windows of a fixed length with context on both sides, which
 // overlap by it. The last window ends at the stream's last row, so that all windows of a stream longer than one have
-// the same length. A model with states gets its blocks one after the other, the last one filled with zeros.
+// the same length. A model with states has kt_steps.
 #pragma once
 
 #include "node/audio/models/run.h"
