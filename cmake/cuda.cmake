@@ -19,7 +19,7 @@ if(KT_NVCC)
 else()
   message(STATUS "CUDA compiler: none (the kernels run in the simulator only)")
 endif()
-set(KT_CUDA_ARCHITECTURES 75 80 86 89 90 100 120)
+set(KT_CUDA_ARCHITECTURES "75;80;86;89;90;100;120" CACHE STRING "Compute capabilities, without the dot, that GPU code is compiled for; PTX for the last one")
 set(KT_NVCC_FLAGS -std=c++17 -O3 -lineinfo --Werror all-warnings -Xcompiler=-Wall,-Wextra,-fPIC)
 
 # What g++ is told for a .cu file: each access calls the simulator, and no pass joins, widens or drops accesses. As nvcc

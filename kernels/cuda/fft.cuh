@@ -10,8 +10,8 @@
 // real and imaginary part would save the last step, but then a frame's last bits would depend on its neighbour's
 // samples, and a NaN would spread to it.)
 //
-// In shared memory a gap of one value follows every eight: the first pass writes with stride 8, which without the gap
-// would hit one bank group.
+// In shared memory a gap of one value follows every 128 bytes, one row of banks: the first pass writes with stride 8,
+// which without the gap would hit one bank group.
 #pragma once
 
 #include "kernels/cuda/launch.h"
@@ -144,12 +144,12 @@ kt_fft8_plain(kt_complex<T> x[8])
 
 // One thread's roots: of the second and third radix-8 pass, and of the step from complex to real.
 template <typename T, int POINTS> struct kt_fft {
-    enum { THREADS = POINTS / 8, CELLS = POINTS + POINTS / 8 };
+    enum { THREADS = POINTS / 8, GAP_AFTER = 128 / (int)sizeof(kt_complex<T>) };
     kt_complex<T> second, third, real;
 
     __device__ __forceinline__ static unsigned place(unsigned i)
     {
-        return i + i / 8;
+        return i + i / GAP_AFTER;
     }
 
     __device__ __forceinline__ void prepare(unsigned t)

@@ -18,9 +18,8 @@
 extern "C" {
 #endif
 
-// Tables on the device and sizes of one configuration; constant, any number of streams may use it at once, except that
-// a size without a transform of our own (kt_cuda_plan_work_bytes is not 0) belongs to one thread at a time: cuFFT's
-// plan holds the stream. One plan per device: new and destroy act on the current one, allocate, and new waits.
+// Tables on the device and sizes of one configuration; constant, any number of streams may use it at once. One plan per
+// device: new and destroy act on the current one, allocate, and new waits.
 // KT_EINVAL: a block would need more shared memory than the device has; KT_ENOMEM; KT_EIO: the device failed.
 typedef struct kt_cuda_plan kt_cuda_plan_t;
 KT_MUST_USE kt_err_t        kt_cuda_plan_new(kt_cuda_plan_t **self_p, const kt_plan_t *plan);

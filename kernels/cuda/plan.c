@@ -1,7 +1,6 @@
 // Tables of a configuration on the device, and how a block's shared memory is laid out for it.
 #include "kernels/cuda/tables.h"
 
-#include <cufft.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,11 +12,11 @@ layout_place(uint32_t *end, size_t bytes)
     return at;
 }
 
-// The cells of n_fft/2 values with a gap after every eight; magnitudes go to their second half.
+// The cells of n_fft/2 values with a gap of one after every 128 bytes; magnitudes go to their second half.
 static void
 layout_place_cells(const kt_cuda_tables_t *t, kt_cuda_layout_t *out, uint32_t *end, size_t value_bytes)
 {
-    const uint32_t points = t->n_fft / 2, cells = points + points / 8;
+    const uint32_t points = t->n_fft / 2, cells = points + points / (128 / (uint32_t)value_bytes);
     if (kt_cuda_is_fused(t->n_fft)) {
         layout_place(end, cells * value_bytes);
         out->magnitude = (uint32_t)(cells / 2 * value_bytes);
@@ -136,14 +135,8 @@ kt_cuda_plan_new(kt_cuda_plan_t **self_p, const kt_plan_t *plan)
         if ((err = kt_cuda_frontend_permit(&self->tables)) || (err = kt_cuda_chroma_permit(&self->tables)))
             goto fail;
     } else {
-        int n = (int)plan->opts.n_fft, out = (int)plan->bins, in = 2 * out;
-        if ((err = kt_cuda_split_permit(&self->tables)))
-            goto fail;
-        const cufftResult made =
-            cufftPlanMany(&self->fft, 1, &n, &in, 1, in, &out, 1, out, CUFFT_D2Z, KT_CUDA_FFT_BATCH);
-        self->has_fft = made == CUFFT_SUCCESS;
-        err           = made == CUFFT_ALLOC_FAILED ? KT_ENOMEM : KT_EIO;
-        if (!self->has_fft)
+        err = kt_cuda_split_permit(&self->tables);
+        if (err)
             goto fail;
     }
     if ((err = tables_upload(self, plan)))
@@ -162,8 +155,6 @@ kt_cuda_plan_destroy(kt_cuda_plan_t **self_p)
     if (!self)
         return;
     (void)cudaFree(self->memory);
-    if (self->has_fft)
-        (void)cufftDestroy(self->fft);
     free(self);
     *self_p = NULL;
 }

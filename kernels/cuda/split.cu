@@ -1,13 +1,15 @@
-// Both passes for the sizes that have no transform of our own (n_fft 256, 8192, 16384): windowed frames to global
-// memory, cuFFT there in place, then one block per frame makes the rows with the same functions as the fused kernels.
-// Moves four times the bytes; none of the defaults comes this way.
+// Both passes for the sizes whose transform does not fit a block's registers and shared memory (n_fft 256, 8192, 16384):
+// the transform of a frame is made in global memory by one block, in place, then one block per frame makes the rows with
+// the same functions as the fused kernels. A frame of 16384 passes the second-level cache seven times; none of the
+// defaults comes this way.
 //
-// A work area holds KT_CUDA_WORK_FRAMES frames, so runs go in groups. cuFFT's plan has a fixed batch and is called as
-// often as a group needs, so a few frames cost little; places without a frame hold zeros.
+// Transform: the even and odd samples are the real and imaginary parts of n_fft/2 complex values, which are written in
+// bit-reversed order, so that decimation in time works in place. A pass joins two steps of radix 2.
+//
+// A work area holds KT_CUDA_WORK_FRAMES frames, so runs go in groups.
 #include "kernels/cuda/chroma.cuh"
+#include "kernels/cuda/fft.cuh"
 #include "kernels/cuda/row_workspace.cuh"
-
-#include <cufft.h>
 
 enum { THREADS = 256 };
 
@@ -25,16 +27,75 @@ kt_place_of(const kt_cuda_run_t *runs, unsigned n, unsigned longest, unsigned pl
     return {runs + run, frame, run < n && frame < runs[run].frames};
 }
 
+// The steps of radix 2 over spans of 2 * half and of 4 * half values.
+__device__ __forceinline__ void
+kt_join_spans(kt_complex<double> *values, unsigned points, unsigned half)
+{
+    for (unsigned i = threadIdx.x; i < points / 4; i += blockDim.x) {
+        const unsigned           k    = i & (half - 1), first = (i - k) * 4 + k;
+        const kt_complex<double> wide = kt_root<double>(k, 4 * half), narrow = kt_times(wide, wide);
+        kt_complex<double>       x[4];
+#pragma unroll
+        for (unsigned r = 0; r < 4; r++)
+            x[r] = values[first + r * half];
+        kt_step(x[0], x[1], narrow);
+        kt_step(x[2], x[3], narrow);
+        kt_step(x[0], x[2], wide);
+        kt_step(x[1], x[3], kt_quarter(wide));
+#pragma unroll
+        for (unsigned r = 0; r < 4; r++)
+            values[first + r * half] = x[r];
+    }
+}
+
+// From the transform of the pairs of samples to that of the samples: frequencies k and points - k make each other.
+__device__ __forceinline__ void
+kt_separate_samples(kt_complex<double> *values, unsigned points)
+{
+    for (unsigned k = threadIdx.x; k <= points / 2; k += blockDim.x) {
+        const kt_complex<double> a = values[k], b = values[k ? points - k : 0], w = kt_root<double>(k, 2 * points);
+        const kt_complex<double> even = {0.5 * (a.re + b.re), 0.5 * (a.im - b.im)};
+        const kt_complex<double> odd  = kt_times(w, kt_complex<double>{0.5 * (a.im + b.im), 0.5 * (b.re - a.re)});
+        values[k]                     = {even.re + odd.re, even.im + odd.im};
+        if (2 * k != points)
+            values[points - k] = {even.re - odd.re, odd.im - even.im};
+    }
+}
+
+// The spectra of all places: bins values each.
 __global__ void
 __launch_bounds__(THREADS)
-    kt_frames_kernel(const __grid_constant__ kt_cuda_tables_t plan, const kt_cuda_run_t *__restrict__ runs, unsigned n,
-                     unsigned longest, const float *__restrict__ pcm, double *__restrict__ work)
+    kt_split_transform_kernel(const __grid_constant__ kt_cuda_tables_t plan, const kt_cuda_run_t *__restrict__ runs,
+                              unsigned n, unsigned longest, const float *__restrict__ pcm, double2 *work)
 {
     const kt_place place = kt_place_of(runs, n, longest, blockIdx.x);
-    double        *to    = work + (uint64_t)blockIdx.x * 2 * plan.bins;
-    const float   *from  = place.exists ? pcm + place.run->pcm + (uint64_t)place.frame * plan.hop : NULL;
-    for (unsigned i = threadIdx.x; i < plan.n_fft; i += blockDim.x)
-        to[i] = from ? (0.5 - 0.5 * cospi(2.0 * i / plan.n_fft)) * (double)from[i] : 0;
+    if (!place.exists)
+        return;
+    const unsigned      points = plan.n_fft / 2, bits = 31 - __clz((int)points);
+    const float        *from   = pcm + place.run->pcm + (uint64_t)place.frame * plan.hop;
+    kt_complex<double> *values = (kt_complex<double> *)(work + (uint64_t)blockIdx.x * plan.bins);
+    for (unsigned i = threadIdx.x; i < points; i += blockDim.x) {
+        const double even = 0.5 - 0.5 * cospi(2.0 * (2 * i) / plan.n_fft);
+        const double odd  = 0.5 - 0.5 * cospi(2.0 * (2 * i + 1) / plan.n_fft);
+        values[__brev(i) >> (32 - bits)] = {even * (double)from[2 * i], odd * (double)from[2 * i + 1]};
+    }
+    __syncthreads();
+    unsigned half = 1;
+    if (bits % 2) {
+        for (unsigned i = threadIdx.x; i < points / 2; i += blockDim.x) {
+            kt_complex<double> a = values[2 * i], b = values[2 * i + 1];
+            kt_step_plain(a, b);
+            values[2 * i]     = a;
+            values[2 * i + 1] = b;
+        }
+        half = 2;
+        __syncthreads();
+    }
+    for (; half < points; half *= 4) {
+        kt_join_spans(values, points, half);
+        __syncthreads();
+    }
+    kt_separate_samples(values, points);
 }
 
 // Samples as kt_sums reads them.
@@ -110,19 +171,6 @@ kt_cuda_split_permit(const kt_cuda_tables_t *tables)
     return err ? err : kt_permit_shared(kt_split_second_kernel, tables->shared_limit);
 }
 
-static kt_err_t
-split_transform(const kt_cuda_plan_t *self, unsigned frames, double *work, cudaStream_t stream)
-{
-    if (cufftSetStream(self->fft, stream) != CUFFT_SUCCESS)
-        return KT_EIO;
-    for (unsigned at = 0; at < frames; at += KT_CUDA_FFT_BATCH) {
-        double *first = work + (size_t)at * 2 * self->tables.bins;
-        if (cufftExecD2Z(self->fft, first, (cufftDoubleComplex *)first) != CUFFT_SUCCESS)
-            return KT_EIO;
-    }
-    return KT_OK;
-}
-
 // One group: n runs whose frames all have a place in the work area.
 static kt_err_t
 split_group(const kt_cuda_plan_t *self, const kt_cuda_run_t *runs, unsigned n, unsigned longest, const float *pcm,
@@ -130,11 +178,8 @@ split_group(const kt_cuda_plan_t *self, const kt_cuda_run_t *runs, unsigned n, u
 {
     const kt_cuda_tables_t *tables = &self->tables;
     const unsigned          places = n * longest;
-    const unsigned          padded = (places + KT_CUDA_FFT_BATCH - 1) / KT_CUDA_FFT_BATCH * KT_CUDA_FFT_BATCH;
-    KT_LAUNCH(kt_frames_kernel, dim3(padded), dim3(THREADS), 0, stream, *tables, runs, n, longest, pcm, (double *)work);
-    const kt_err_t err = split_transform(self, padded, (double *)work, stream);
-    if (err)
-        return err;
+    KT_LAUNCH(kt_split_transform_kernel, dim3(places), dim3(THREADS), 0, stream, *tables, runs, n, longest, pcm,
+              (double2 *)work);
     if (out->rows)
         KT_LAUNCH(kt_split_rows_kernel, dim3(places), dim3(THREADS), tables->first.bytes, stream, *tables, runs, n,
                   longest, pcm, (const double2 *)work, *out->rows);

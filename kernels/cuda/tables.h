@@ -39,8 +39,6 @@ typedef struct kt_cuda_tables {
 struct kt_cuda_plan {
     kt_cuda_tables_t tables;
     void            *memory;  // device: mel_band, mel_weight, dct
-    int              fft;     // cuFFT's handle, for sizes without a fused kernel
-    int              has_fft;
 };
 
 // One frame's sums, of all its threads, kept until a warp has 32 of them to turn into rows.
@@ -66,9 +64,8 @@ kt_cuda_is_fused(uint32_t n_fft)
     return n_fft >= 512 && n_fft <= 4096;
 }
 
-// A plan with cuFFT works on so many frames at a time, in place: rows of bins complex doubles. Its transform takes
-// KT_CUDA_FFT_BATCH of them in each call, so that few frames do not cost as much as many.
-enum { KT_CUDA_WORK_FRAMES = KT_CUDA_RUN_FRAMES, KT_CUDA_FFT_BATCH = 16 };
+// A plan of another size works on so many frames at a time, in global memory: rows of bins complex doubles.
+enum { KT_CUDA_WORK_FRAMES = KT_CUDA_RUN_FRAMES };
 enum { KT_SEGMENT_STEP = 8 };  // rows that kt_cuda_segments works on at once
 
 #ifdef __cplusplus
@@ -80,7 +77,8 @@ KT_MUST_USE kt_err_t kt_cuda_frontend_permit(const kt_cuda_tables_t *tables);
 KT_MUST_USE kt_err_t kt_cuda_chroma_permit(const kt_cuda_tables_t *tables);
 KT_MUST_USE kt_err_t kt_cuda_split_permit(const kt_cuda_tables_t *tables);
 
-// split.cu: the three launchers for a plan with cuFFT; of rows, chroma, power_spectra the one that is not NULL is made.
+// split.cu: the three launchers for a size without a fused kernel; of rows, chroma, power_spectra the one that is not
+// NULL is made.
 typedef struct kt_cuda_outputs {
     const kt_cuda_rows_t *rows;
     const float          *banks;

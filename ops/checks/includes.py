@@ -42,7 +42,7 @@ HOMES = {
     "soxr.h": ["kernels/audio/resample.c"],
     "curl/*": ["node/fetch/*.c", "coordinator/cli/client.c"],
     "cuda*": ["kernels/cuda/*", "models/backend/cuda/*", "tests/cudasim/*", "tests/bench/gpu_*"],
-    "cufft*": ["kernels/cuda/*", "tests/cudasim/*", "tests/bench/gpu_*"],
+    "cufft*": ["tests/cudasim/*", "tests/bench/gpu_*"],
     "cudnn*": ["models/backend/cuda/*", "tests/cudasim/*", "tests/unit/models/backend/cuda/*"],
     "cublas*": ["models/backend/cuda/*", "tests/cudasim/*", "tests/bench/gpu_*"],
     "oneapi/dnnl/*": ["models/backend/cpu/*"],
