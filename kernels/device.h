@@ -12,6 +12,7 @@ typedef struct kt_device_info {
     char     name[64];
     char     kind[16];  // "cpu-avx512", "cpu-avx2", "cpu-base", "cpu-ref", "cuda"
     uint64_t memory_bytes;
+    uint64_t replaced;  // requests of this device that the CPU computed because the GPU could not
 } kt_device_info_t;
 
 // First pass: rows of n spans, out[n]. Second pass: chroma_stft before normalisation is never seen; out[n] are

@@ -314,7 +314,8 @@ kt_node_destroy(kt_node_t **self_p)
     kt_uplink_destroy(&self->uplink);
     kt_work_fini(&self->work);
     kt_model_sync_destroy(&self->models);
-    kt_gpus_close(&self->gpus);
+    if (!kt_gpus_close(&self->gpus))  // exit handlers of CUDA may wait for the device
+        _exit(self->failed ? EXIT_FAILURE : EXIT_SUCCESS);
     kt_settings_fini(&self->settings);
     free(self);
     *self_p = NULL;

@@ -11,28 +11,27 @@ kt_err_t
 kt_gpu_failed(kt_gpu_context_t *self, cudaError_t error, const char *what)
 {
     (void)cudaGetLastError();
-    if (error == cudaErrorMemoryAllocation)
-        return KT_ENOMEM;
     snprintf(self->why, sizeof self->why, "%s failed: %s: %s", what, cudaGetErrorName(error),
              cudaGetErrorString(error));
-    return KT_ESTATE;
+    if (error == cudaErrorMemoryAllocation)
+        return KT_ENOMEM;
+    const cudaError_t now = cudaStreamQuery(self->lanes[0].stream);
+    (void)cudaGetLastError();
+    return now == cudaSuccess || now == cudaErrorNotReady ? KT_EINVAL : KT_ESTATE;
 }
 
 static kt_err_t
 backend_count(const char *devices, int *n, char why[KT_GPU_WHY])
 {
-    // CUDA shows an instance of a divided GPU only to a process that names it in this variable before its first call.
-    char list[1024];
-    if (strstr(devices, "MIG-") && strlen(devices) < sizeof list) {
-        size_t length = 0;
-        for (const char *at = devices; *at; at++)
-            if (!strchr(" \t\r\n,", *at))
-                list[length++] = *at;
-            else if (length > 0 && list[length - 1] != ',')
-                list[length++] = ',';
-        list[length] = '\0';
-        (void)setenv("CUDA_VISIBLE_DEVICES", list, 0);  // a value that the user set has priority
-    }
+    // Before the first call of CUDA: devices by bus, as nvidia-smi counts them, and the instance that the setting
+    // names. What the user set has priority.
+    char           visible[KT_GPU_TEXT];
+    const kt_err_t err = kt_gpu_visible(devices, visible, why);
+    if (err)
+        return KT_ENOTFOUND;
+    (void)setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID", 0);
+    if (*visible)
+        (void)setenv("CUDA_VISIBLE_DEVICES", visible, 0);
 
     int driver = 0, own = 0;
     if (cudaDriverGetVersion(&driver) != cudaSuccess || driver == 0) {
@@ -51,26 +50,41 @@ backend_count(const char *devices, int *n, char why[KT_GPU_WHY])
     if (error == cudaErrorNoDevice || (error == cudaSuccess && *n == 0))
         snprintf(why, KT_GPU_WHY, "no NVIDIA GPU");
     else if (error)
-        snprintf(why, KT_GPU_WHY, "%s", cudaGetErrorString(error));
+        snprintf(why, KT_GPU_WHY, "the driver is in trouble: %s: %s", cudaGetErrorName(error),
+                 cudaGetErrorString(error));
     return error == cudaSuccess && *n > 0 ? KT_OK : KT_ENOTFOUND;
+}
+
+// The device's facts, and its NVML, which the caller closes; NULL: there is none.
+static kt_err_t
+device_facts(int device, struct cudaDeviceProp *prop, char uuid[KT_GPU_TEXT], kt_gpu_nvml_t **nvml)
+{
+    char        bus_id[32] = "";
+    cudaError_t error      = cudaGetDeviceProperties(prop, device);
+    if (!error)
+        error = cudaDeviceGetPCIBusId(bus_id, sizeof bus_id, device);
+    if (error) {
+        (void)cudaGetLastError();
+        return KT_ENOTFOUND;
+    }
+    *nvml = kt_gpu_nvml_open((const unsigned char *)prop->uuid.bytes, bus_id, uuid);
+    return KT_OK;
 }
 
 static kt_err_t
 backend_describe(int device, kt_gpu_about_t *out)
 {
-    const char           *visible = getenv("CUDA_VISIBLE_DEVICES");
     struct cudaDeviceProp prop;
-    if (cudaGetDeviceProperties(&prop, device) != cudaSuccess) {
-        (void)cudaGetLastError();
-        return KT_ENOTFOUND;
-    }
-    *out = (kt_gpu_about_t){.memory_bytes = prop.totalGlobalMem};
-    snprintf(out->name, sizeof out->name, "%.63s", prop.name);
-    snprintf(out->arch, sizeof out->arch, "sm_%d%d", prop.major, prop.minor);
-    int n = snprintf(out->uuid, sizeof out->uuid, "%s", visible && strstr(visible, "MIG-") ? "MIG-" : "GPU-");
-    for (int i = 0; i < 16; i++)
-        n += snprintf(out->uuid + n, sizeof out->uuid - (size_t)n, "%s%02x", i >= 4 && i <= 10 && i % 2 == 0 ? "-" : "",
-                      (unsigned char)prop.uuid.bytes[i]);
+    kt_gpu_nvml_t        *nvml = NULL;
+    kt_gpu_about_t        made = {0};
+    const kt_err_t        err  = device_facts(device, &prop, made.uuid, &nvml);
+    if (err)
+        return err;
+    kt_gpu_nvml_close(&nvml);
+    made.memory_bytes = prop.totalGlobalMem;
+    snprintf(made.name, sizeof made.name, "%.63s", prop.name);
+    snprintf(made.arch, sizeof made.arch, "sm_%d%d", prop.major, prop.minor);
+    *out = made;
     return KT_OK;
 }
 
@@ -81,16 +95,19 @@ kt_gpu_slab(kt_gpu_context_t *self, kt_gpu_lane_t *lane, size_t bytes)
     if (bytes <= lane->slab_bytes)
         return KT_OK;
     uint64_t most = self->opts.max_bytes ? self->opts.max_bytes - (self->pool_bytes - lane->slab_bytes) : UINT64_MAX;
-    size_t   step = (bytes + GROWTH_BYTES - 1) / GROWTH_BYTES * GROWTH_BYTES;
+    size_t   step = self->opts.growth ? (bytes + GROWTH_BYTES - 1) / GROWTH_BYTES * GROWTH_BYTES : bytes;
     step          = step <= most ? step : bytes;
-    if (step > most)
+    if (step > most) {
+        snprintf(self->why, sizeof self->why, "a batch needs %zu bytes, and ANALYZER_GPU_MAX_MEMORY leaves %llu", bytes,
+                 (unsigned long long)most);
         return KT_ENOMEM;
-    cudaError_t error = cudaFree(lane->slab);
+    }
+    cudaError_t error = lane->slab ? cudaFreeAsync(lane->slab, lane->stream) : cudaSuccess;
     self->pool_bytes -= lane->slab_bytes;
     lane->slab       = NULL;
     lane->slab_bytes = 0;
     if (!error)
-        error = cudaMalloc((void **)&lane->slab, step);
+        error = cudaMallocAsync((void **)&lane->slab, step, lane->stream);
     if (error)
         return kt_gpu_failed(self, error, "device memory");
     lane->slab_bytes = step;
@@ -102,11 +119,10 @@ static kt_err_t
 context_open_device(kt_gpu_context_t *self)
 {
     struct cudaDeviceProp prop;
-    char                  bus_id[32] = "";
-    kt_gpu_about_t        about;
+    char                  uuid[KT_GPU_TEXT];
     cudaError_t           error = cudaSetDevice(self->opts.device);
-    if (!error)
-        error = cudaGetDeviceProperties(&prop, self->opts.device);
+    if (!error && device_facts(self->opts.device, &prop, uuid, &self->nvml))
+        error = cudaErrorInvalidDevice;
     if (error)
         return kt_gpu_failed(self, error, "opening the device");
     if (10 * prop.major + prop.minor < LEAST_ARCH) {
@@ -115,9 +131,6 @@ context_open_device(kt_gpu_context_t *self)
         return KT_ENOTFOUND;
     }
     self->processors = prop.multiProcessorCount > 0 ? (uint32_t)prop.multiProcessorCount : 1;
-    if (backend_describe(self->opts.device, &about) == KT_OK &&
-        cudaDeviceGetPCIBusId(bus_id, sizeof bus_id, self->opts.device) == cudaSuccess)
-        self->nvml = kt_gpu_nvml_open(about.uuid, bus_id);
     return KT_OK;
 }
 
@@ -133,7 +146,10 @@ backend_close(kt_gpu_context_t **self_p)
         kt_gpu_lane_t *lane = &self->lanes[i];
         if (lane->stream && lane->stage != STAGE_IDLE)
             (void)cudaStreamSynchronize(lane->stream);
-        (void)cudaFree(lane->slab);
+        if (lane->slab)
+            (void)cudaFreeAsync(lane->slab, lane->stream);
+        if (lane->slab)
+            (void)cudaStreamSynchronize(lane->stream);
         (void)cudaFreeHost(lane->side);
         (void)cudaFreeHost(lane->out);
         (void)cudaFreeHost(lane->in);
@@ -183,7 +199,7 @@ backend_open(kt_gpu_context_t **self_p, const kt_gpu_context_opts_t *opts, kt_gp
     }
 
     if (err) {
-        snprintf(why, KT_GPU_WHY, "%s", err == KT_ENOMEM ? "not enough memory" : self->why);
+        snprintf(why, KT_GPU_WHY, "%s", self->why);
         backend_close(&self);
         return err;
     }
@@ -192,7 +208,7 @@ backend_open(kt_gpu_context_t **self_p, const kt_gpu_context_opts_t *opts, kt_gp
 }
 
 static kt_err_t
-backend_state(kt_gpu_context_t *self, kt_gpu_state_t *out)
+backend_state(kt_gpu_context_t *self, kt_gpu_state_t *out, char why[KT_GPU_WHY])
 {
     size_t      unused = 0, total = 0;
     cudaError_t error = cudaSetDevice(self->opts.device);
@@ -205,7 +221,12 @@ backend_state(kt_gpu_context_t *self, kt_gpu_state_t *out)
     }
     if (self->nvml)
         kt_gpu_nvml_state(self->nvml, out);
-    return error ? kt_gpu_failed(self, error, "a look at the memory") : KT_OK;
+    if (!error)
+        return KT_OK;
+    (void)cudaGetLastError();
+    snprintf(why, KT_GPU_WHY, "a look at the memory failed: %s: %s", cudaGetErrorName(error),
+             cudaGetErrorString(error));
+    return KT_ESTATE;
 }
 
 static uint64_t

@@ -3,6 +3,7 @@
 // for each. All on the slot's own stream.
 #include "kernels/cuda/backend_private.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const kt_gpu_launcher_t *const LAUNCHERS[KT_GPU_KINDS] = {
@@ -47,13 +48,9 @@ job_launch(const kt_gpu_job_t *job)
     if (error)
         return kt_gpu_failed(job->context, error, "a copy to the device");
 
-    kt_err_t err = LAUNCHERS[job->batch->kind]->launch(job);
-    if (err == KT_EIO)
-        return kt_gpu_failed(job->context, cudaGetLastError(), "a launch");
-    if (err) {  // the slot is used again: nothing may still read it
-        (void)cudaStreamSynchronize(lane->stream);
-        return err;
-    }
+    const kt_err_t err = LAUNCHERS[job->batch->kind]->launch(job);
+    if (err)
+        return err == KT_EIO ? kt_gpu_failed(job->context, cudaGetLastError(), "a launch") : err;
 
     error = cudaMemcpyAsync(lane->out, lane->results, lane->layout.lists, cudaMemcpyDeviceToHost, lane->stream);
     if (!error)
@@ -69,6 +66,7 @@ kt_gpu_submit(kt_gpu_context_t *self, uint32_t slot, const kt_gpu_batch_t *batch
     cudaError_t    error = cudaSetDevice(self->opts.device);
     if (error)
         return kt_gpu_failed(self, error, "the device");
+    snprintf(self->why, sizeof self->why, "a kind of work or a size that the device does not have");
     if ((uint32_t)batch->kind >= KT_GPU_KINDS || batch->in_bytes > self->opts.in_bytes)
         return KT_EINVAL;
     kt_gpu_layout(batch->shape.section, batch->wanted, batch->items, &lane->layout);
@@ -89,6 +87,10 @@ kt_gpu_submit(kt_gpu_context_t *self, uint32_t slot, const kt_gpu_batch_t *batch
     err = job_launch(&job);
     if (!err || err == KT_ESTATE)  // copies may be queued on the lost device: close waits for them
         lane->stage = STAGE_RESULTS;
+    else  // the slot is used again: nothing may still read it
+        (void)cudaStreamSynchronize(lane->stream);
+    if (lane->plan)
+        kt_gpu_plan_launched(lane->plan, err);
     return err;
 }
 
@@ -99,8 +101,10 @@ kt_gpu_poll(kt_gpu_context_t *self, uint32_t slot, bool *done)
     const kt_gpu_layout_t *layout = &lane->layout;
     bool                   more   = false;  // lists are on their way now
     cudaError_t            error  = cudaSetDevice(self->opts.device);
-    if (!error && (error = cudaEventQuery(lane->done)) == cudaErrorNotReady)
+    if (!error && (error = cudaEventQuery(lane->done)) == cudaErrorNotReady) {
+        (void)cudaGetLastError();  // no error, yet the next launch would be taken for refused
         return KT_OK;
+    }
 
     for (uint32_t i = 0; i < KT_GPU_SECTIONS && !error && lane->stage == STAGE_RESULTS; i++) {
         const kt_gpu_section_t *section = &lane->shape.section[i];
@@ -117,8 +121,14 @@ kt_gpu_poll(kt_gpu_context_t *self, uint32_t slot, bool *done)
     }
     if (!error && more)
         error = cudaEventRecord(lane->done, lane->stream);
-    if (error)
-        return kt_gpu_failed(self, error, "a batch");
+    if (error) {
+        const kt_err_t err = kt_gpu_failed(self, error, "a batch");
+        if (err != KT_ESTATE) {  // the slot is used again: nothing may still write to it
+            (void)cudaStreamSynchronize(lane->stream);
+            lane->stage = STAGE_IDLE;
+        }
+        return err;
+    }
     lane->stage = more ? STAGE_LISTS : STAGE_IDLE;
     *done       = !more;
     return KT_OK;

@@ -4,9 +4,10 @@
 #include "kernels/cuda/backend_private.h"
 #include "kernels/gpu/frames.h"
 
+#include <stdio.h>
 #include <string.h>
 
-enum { LEAST_RUN = 8, RUNS_PER_PROCESSOR = 2 };
+enum { LEAST_RUN = 8, RUNS_PER_PROCESSOR = 2, REFUSALS_MAX = 3 };
 
 static void
 plan_drop(kt_gpu_plan_t *plan)
@@ -17,6 +18,16 @@ plan_drop(kt_gpu_plan_t *plan)
 }
 
 static kt_err_t
+plan_err(kt_gpu_context_t *self, const kt_gpu_plan_t *plan)
+{
+    if (plan->cuda && plan->refusals < REFUSALS_MAX)
+        return KT_OK;
+    snprintf(self->why, sizeof self->why, "the device cannot transform with n_fft %u, hop %u, %u mel bands",
+             plan->opts.n_fft, plan->opts.hop, plan->opts.n_mels);
+    return KT_EINVAL;
+}
+
+static kt_err_t
 context_plan(kt_gpu_context_t *self, const kt_frontend_opts_t *opts, kt_gpu_plan_t **out)
 {
     kt_gpu_plan_t *oldest = NULL;
@@ -24,7 +35,7 @@ context_plan(kt_gpu_context_t *self, const kt_frontend_opts_t *opts, kt_gpu_plan
         kt_gpu_plan_t *plan = &self->plans[i];
         if (plan->plan && memcmp(&plan->opts, opts, sizeof *opts) == 0) {
             *out = plan;
-            return KT_OK;
+            return plan_err(self, plan);
         }
         bool is_free = true;
         for (uint32_t s = 0; s < self->opts.slots; s++)
@@ -37,14 +48,21 @@ context_plan(kt_gpu_context_t *self, const kt_frontend_opts_t *opts, kt_gpu_plan
     kt_err_t err = kt_plan_new(&oldest->plan, opts);
     if (!err)
         err = kt_cuda_plan_new(&oldest->cuda, oldest->plan);
-    if (err) {
-        plan_drop(oldest);
-        cudaError_t last = cudaGetLastError();
-        return err == KT_EIO ? kt_gpu_failed(self, last, "the plan") : err;
-    }
     oldest->opts = *opts;
     *out         = oldest;
+    if (err == KT_EINVAL && oldest->plan)
+        return plan_err(self, oldest);
+    if (err) {
+        plan_drop(oldest);
+        return err == KT_EIO ? kt_gpu_failed(self, cudaGetLastError(), "the plan") : err;
+    }
     return KT_OK;
+}
+
+void
+kt_gpu_plan_launched(kt_gpu_plan_t *plan, kt_err_t err)
+{
+    plan->refusals = err == KT_EINVAL ? plan->refusals + 1 : 0;
 }
 
 static kt_gpu_frames_args_t

@@ -11,9 +11,10 @@ enum { KT_GPU_PLANS = 16 };
 // Tables of one configuration; the least recently used one that no slot uses makes room for a new one.
 typedef struct kt_gpu_plan {
     kt_frontend_opts_t opts;
-    kt_plan_t         *plan;
-    kt_cuda_plan_t    *cuda;
-    uint64_t           used;  // when last: number of the batch
+    kt_plan_t         *plan;      // NULL: this place is free
+    kt_cuda_plan_t    *cuda;      // NULL: the device cannot have it, which is remembered so that it is not tried again
+    uint64_t           used;      // when last: number of the batch
+    uint32_t           refusals;  // launches that CUDA refused since the last one that it took
 } kt_gpu_plan_t;
 
 typedef enum kt_gpu_stage { STAGE_IDLE, STAGE_RESULTS, STAGE_LISTS } kt_gpu_stage_t;
@@ -71,10 +72,15 @@ kt_gpu_section(const kt_gpu_lane_t *lane, uint32_t section)
     return lane->wanted >> section & 1 ? lane->results + lane->layout.at[section] : NULL;
 }
 
-// What a failed call means: KT_ENOMEM, or KT_ESTATE and the reason in why.
+// What a failed call means, with the reason in why: KT_ENOMEM; KT_ESTATE if the device itself failed, as later calls
+// fail too; else KT_EINVAL, which concerns this batch alone.
 KT_MUST_USE kt_err_t kt_gpu_failed(kt_gpu_context_t *self, cudaError_t error, const char *what);
 
-KT_MUST_USE kt_err_t kt_gpu_slab(kt_gpu_context_t *self, kt_gpu_lane_t *lane,
-                                 size_t bytes);  // as long as max_bytes allows
+// Device memory of a lane, which grows as long as max_bytes allows; what is in use on the lane's stream stays until
+// then.
+KT_MUST_USE kt_err_t kt_gpu_slab(kt_gpu_context_t *self, kt_gpu_lane_t *lane, size_t bytes);
+// backend_frames.c: a batch of this plan was launched, or CUDA refused it; a plan that is refused repeatedly is given
+// up.
+void                 kt_gpu_plan_launched(kt_gpu_plan_t *plan, kt_err_t err);
 KT_MUST_USE kt_err_t kt_gpu_submit(kt_gpu_context_t *self, uint32_t slot, const kt_gpu_batch_t *batch);
 KT_MUST_USE kt_err_t kt_gpu_poll(kt_gpu_context_t *self, uint32_t slot, bool *done);

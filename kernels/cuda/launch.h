@@ -44,7 +44,10 @@ template <typename KERNEL>
 static inline kt_err_t
 kt_permit_shared(KERNEL *kernel, uint32_t bytes)
 {
-    return cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)bytes) == cudaSuccess
+    // All of a multiprocessor's fast memory as shared memory: the blocks of these kernels are limited by it, and the
+    // driver's own choice is not documented.
+    return cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)bytes) == cudaSuccess &&
+                   cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout, 100) == cudaSuccess
                ? KT_OK
                : KT_EIO;
 }

@@ -5,17 +5,18 @@
 // A context is one GPU with a few slots. A slot is a pinned buffer for input, a pinned buffer for results, device
 // memory for both and a stream, so that one slot's copies overlap with another's kernels. A batch in a slot is of one
 // kind (kernels/gpu/kinds/), and only the kind's two halves, there and in the backend, interpret its bytes. All
-// calls on a context come from one thread, its actor's (kernels/gpu/actor.c).
+// calls on a context come from one thread, its actor's (kernels/gpu/actor.c), but `state`, which has a thread of its
+// own.
 //
-// KT_ESTATE means that the device can no longer be trusted (a sticky error): the context can only be closed, and `why`
-// returns the reason. KT_ENOMEM and KT_EINVAL concern one batch alone.
+// KT_ESTATE means that the device can no longer be trusted (a sticky error): the context can only be closed. KT_ENOMEM
+// and KT_EINVAL concern one batch alone. `why` returns the reason of the last error, "" where there is no more to say.
 #pragma once
 
 #include "common/err.h"
 #include "kernels/gpu/layout.h"
 
 enum {
-    KT_GPU_ABI          = 3,
+    KT_GPU_ABI          = 4,
     KT_GPU_TEXT         = 96,
     KT_GPU_WHY          = 256,
     KT_GPU_SLOTS_MAX    = 8,
@@ -76,6 +77,7 @@ typedef struct kt_gpu_batch {
 // State of the device as NVML and CUDA report it; -1 or 0: unknown.
 typedef struct kt_gpu_state {
     int      percent, celsius, xid;                  // xid: of the last critical event, 0: none
+    bool     is_fatal;                               // the device does not recover from that event
     uint64_t memory_used_bytes, memory_total_bytes;  // of the device, by all processes
 } kt_gpu_state_t;
 
@@ -91,13 +93,14 @@ typedef struct kt_gpu_backend {
     // KT_ENOMEM, KT_ESTATE, KT_ENOTFOUND; why is the reason.
     kt_err_t (*open)(kt_gpu_context_t **self_p, const kt_gpu_context_opts_t *opts, kt_gpu_buffers_t *buffers,
                      char why[KT_GPU_WHY]);
-    // Waits for batches in flight, except on a device that failed.
+    // After the last call of `state`. Waits for batches in flight, except on a device that failed.
     void (*close)(kt_gpu_context_t **self_p);
     // Starts the batch and returns. KT_ENOMEM, KT_EINVAL (also: a kind that the backend lacks), KT_ESTATE: not started.
     kt_err_t (*submit)(kt_gpu_context_t *self, uint32_t slot, const kt_gpu_batch_t *batch);
-    kt_err_t (*poll)(kt_gpu_context_t *self, uint32_t slot, bool *done);  // never waits
-    kt_err_t (*state)(kt_gpu_context_t *self, kt_gpu_state_t *out);       // may call the driver: a few ms
-    uint64_t (*pool_bytes)(const kt_gpu_context_t *self);                 // device memory that the slots have taken
+    kt_err_t (*poll)(kt_gpu_context_t *self, uint32_t slot, bool *done);  // never waits; on an error the batch is over
+    // May take long: it calls the driver. One thread at a time, any. KT_ESTATE: CUDA says that the device failed.
+    kt_err_t (*state)(kt_gpu_context_t *self, kt_gpu_state_t *out, char why[KT_GPU_WHY]);
+    uint64_t (*pool_bytes)(const kt_gpu_context_t *self);  // device memory that the slots have taken
     const char *(*why)(const kt_gpu_context_t *self);
 } kt_gpu_backend_t;
 

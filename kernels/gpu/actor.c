@@ -1,4 +1,5 @@
-// The actor: submits batches that are due, polls those in flight, checks the device's health.
+// The actor: submits batches that are due, polls those in flight, and loses a device that hangs. watch.c checks its
+// health.
 #include "common/clock.h"
 #include "common/log.h"
 #include "kernels/gpu/private.h"
@@ -11,12 +12,12 @@
 
 // POLL_US: between two polls of batches in flight; a batch takes some hundreds. CLOSE_MS: how long close waits for
 // workers.
-enum { POLL_US = 100, IDLE_US = 250000, STATE_MS = 1000, CLOSE_MS = 5000 };
+enum { POLL_US = 100, IDLE_US = 250000, CLOSE_MS = 5000 };
 // Samples of 4096 frames at the default hop, and their rows and peaks.
 enum { SLOT_BYTES = 28 << 20 };
 
-static bool
-timed_wait(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t until_us)
+bool
+kt_gpu_wait_on(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t until_us)
 {
     struct timespec until = {until_us / 1000000, until_us % 1000000 * 1000};
     return pthread_cond_clockwait(cond, lock, CLOCK_MONOTONIC, &until) != ETIMEDOUT;
@@ -25,7 +26,7 @@ timed_wait(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t until_us)
 bool
 kt_gpu_wait(kt_gpu_t *self, int64_t until_us)
 {
-    return timed_wait(&self->changed, &self->lock, until_us);
+    return kt_gpu_wait_on(&self->changed, &self->lock, until_us);
 }
 
 static void
@@ -51,25 +52,19 @@ kt_gpu_lose(kt_gpu_t *self, const char *why)
             slot_finish(self, &self->slots[i], KT_ESTATE);
     pthread_cond_broadcast(&self->changed);
     pthread_cond_signal(&self->work);
+    pthread_cond_signal(&self->rest);
 }
 
-static kt_err_t
-actor_read_state(kt_gpu_t *self)
-{
-    kt_gpu_state_t state = {.percent = -1, .celsius = -1};
-    pthread_mutex_unlock(&self->lock);
-    const kt_err_t err = self->backend->state(self->context, &state);
-    pthread_mutex_lock(&self->lock);
-    self->state = state;
-    return err;
-}
-
-// Loses the device for the backend's reason; NVML may report the XID by now.
+// A batch failed and the device did not: its requests are computed on the CPU. Logged once per reason.
 static void
-actor_fail(kt_gpu_t *self)
+log_refusal(kt_gpu_t *self, const kt_gpu_slot_t *slot, kt_err_t err)
 {
-    (void)actor_read_state(self);
-    kt_gpu_lose(self, self->backend->why(self->context));
+    const char *why = self->backend->why(self->context);
+    if (strcmp(self->refused, why) == 0)
+        return;
+    snprintf(self->refused, sizeof self->refused, "%s", why);
+    kt_log_warn("GPU-REFUSED", "device=\"%s\" err=%s kind=%d why=\"%s\" then=\"the processor computes it\"",
+                self->about.name, kt_err_name(err), (int)slot->batch.kind, why);
 }
 
 static size_t
@@ -106,8 +101,9 @@ slot_send(kt_gpu_t *self, uint32_t index)
     if (self->lost)  // in the meantime, by a worker that waited for too long
         return;
     if (err == KT_ESTATE) {
-        actor_fail(self);
+        kt_gpu_lose(self, self->backend->why(self->context));
     } else if (err) {
+        log_refusal(self, slot, err);
         slot_finish(self, slot, err);
     } else {
         slot->state = SLOT_FLYING;
@@ -134,22 +130,13 @@ actor_step(kt_gpu_t *self)
             pthread_mutex_lock(&self->lock);
             if (self->lost)
                 return;
-            if (err)
-                actor_fail(self);
-            else if (done)
-                slot_finish(self, &self->slots[i], KT_OK);
+            if (err == KT_ESTATE)
+                kt_gpu_lose(self, self->backend->why(self->context));
+            else if (err)
+                log_refusal(self, &self->slots[i], err);
+            if (!self->lost && (err || done))
+                slot_finish(self, &self->slots[i], err);
         }
-
-    if (!self->lost && kt_clock_ms() >= self->state_ms) {
-        self->state_ms     = kt_clock_ms() + STATE_MS;
-        const kt_err_t err = actor_read_state(self);
-        if (err) {
-            kt_gpu_lose(self, self->backend->why(self->context));
-        } else if (self->state.xid) {
-            snprintf(why, sizeof why, "the driver reported XID %d", self->state.xid);
-            kt_gpu_lose(self, why);
-        }
-    }
 
     // Applies only while no batch ends: a busy device may be slow.
     if (!self->lost && slots_in(self, SLOT_FLYING) && kt_clock_ms() - self->progress_ms >= self->opts.deadline_ms) {
@@ -184,7 +171,7 @@ actor(void *argument)
         actor_step(self);
         int64_t at = self->lost ? kt_clock_us() + IDLE_US : actor_next_us(self);
         if (at > kt_clock_us())
-            (void)timed_wait(&self->work, &self->lock, at);
+            (void)kt_gpu_wait_on(&self->work, &self->lock, at);
     }
     self->ended = true;
     pthread_cond_broadcast(&self->changed);
@@ -203,6 +190,7 @@ kt_gpu_open(kt_gpu_t **self_p, const kt_gpu_opts_t *opts, int device, char why[K
     self->state   = (kt_gpu_state_t){.percent = -1, .celsius = -1};
     pthread_mutex_init(&self->lock, NULL);
     pthread_cond_init(&self->work, NULL);
+    pthread_cond_init(&self->rest, NULL);
     pthread_cond_init(&self->changed, NULL);
 
     // A slot's memory: five parts of sixteen for input, nine for results, two for what the backend adds.
@@ -229,43 +217,50 @@ kt_gpu_open(kt_gpu_t **self_p, const kt_gpu_opts_t *opts, int device, char why[K
 
     if (!err && pthread_create(&self->thread, NULL, actor, self))
         err = KT_ESYSTEM;
+    self->started = !err;
+    if (!err && pthread_create(&self->watcher, NULL, kt_gpu_watch, self))
+        err = KT_ESYSTEM;
+    self->watched = !err;
     if (err) {
-        kt_gpu_close(&self);
+        (void)kt_gpu_close(&self);
         return err;
     }
-    self->started = true;
-    *self_p       = self;
+    *self_p = self;
     return KT_OK;
 }
 
-void
+bool
 kt_gpu_close(kt_gpu_t **self_p)
 {
     kt_gpu_t *self = *self_p;
     *self_p        = NULL;
     if (!self)
-        return;
+        return true;
 
-    // Ended: the actor has returned and no worker is inside. A thread that a hung device blocks is abandoned.
+    // Ended: both threads have returned and no worker is inside. A thread that a hung device blocks is abandoned.
     bool ended = !self->started;
     if (self->started) {
         pthread_mutex_lock(&self->lock);
         const int64_t until_us = kt_clock_us() + 1000 * (CLOSE_MS + (self->lost ? 0 : self->opts.deadline_ms));
         self->closing          = true;
         pthread_cond_signal(&self->work);
-        while ((!self->ended || self->inside) && kt_gpu_wait(self, until_us))
+        pthread_cond_signal(&self->rest);
+        while ((!self->ended || self->inside || (self->watched && !self->watch_ended)) && kt_gpu_wait(self, until_us))
             continue;
-        ended = self->ended && !self->inside;
+        ended = self->ended && !self->inside && (!self->watched || self->watch_ended);
         pthread_mutex_unlock(&self->lock);
         if (ended)
             pthread_join(self->thread, NULL);
+        if (ended && self->watched)
+            pthread_join(self->watcher, NULL);
     }
 
     if (!ended || self->hung)
         kt_log_warn("GPU-LEFT", "device=\"%s\" text=\"it does not answer: its memory stays taken until the end\"",
                     self->about.name);
     if (!ended)
-        return;
+        return false;
+    const bool answers = !self->hung;
     if (self->started)
         kt_log_info("GPU-CLOSE", "device=\"%s\" batches=%llu parts=%llu frames=%llu on_cpu=%llu", self->about.name,
                     (unsigned long long)self->batches, (unsigned long long)self->parts,
@@ -273,7 +268,9 @@ kt_gpu_close(kt_gpu_t **self_p)
     if (self->context && !self->hung)
         self->backend->close(&self->context);
     pthread_cond_destroy(&self->changed);
+    pthread_cond_destroy(&self->rest);
     pthread_cond_destroy(&self->work);
     pthread_mutex_destroy(&self->lock);
     free(self);
+    return answers;
 }

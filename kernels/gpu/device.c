@@ -12,6 +12,7 @@ typedef struct gpu_device {
     kt_gpus_t   *gpus;  // borrowed
     kt_gpu_t    *gpu;   // one of them
     kt_device_t *cpu;
+    uint64_t     replaced;  // kt_device_info_t
 } gpu_device_t;
 
 static gpu_device_t *
@@ -26,6 +27,7 @@ gpu_run_or_move(gpu_device_t *self, const kt_gpu_kind_t *kind, const void *work,
 {
     const kt_gpu_request_t request = {kind, work, items};
     const kt_err_t         err     = kt_gpu_run(self->gpu, &request);
+    self->replaced += err != KT_OK;
     if (err == KT_ESTATE) {
         kt_gpus_detach(self->gpu);
         self->gpu = kt_gpus_attach(self->gpus);
@@ -88,7 +90,8 @@ static void
 gpu_info(const kt_device_t *device, kt_device_info_t *out)
 {
     const gpu_device_t *self = (const gpu_device_t *)(const void *)device;
-    *out                     = (kt_device_info_t){.kind = "cuda", .memory_bytes = self->gpu->about.memory_bytes};
+    *out =
+        (kt_device_info_t){.kind = "cuda", .memory_bytes = self->gpu->about.memory_bytes, .replaced = self->replaced};
     snprintf(out->name, sizeof out->name, "%s", self->gpu->about.name);
 }
 

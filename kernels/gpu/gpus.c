@@ -3,6 +3,7 @@
 
 #include "common/assert.h"
 #include "common/log.h"
+#include "kernels/gpu/frames.h"
 #include "kernels/gpu/private.h"
 
 #include <ctype.h>
@@ -95,23 +96,52 @@ kt_gpus_open(kt_gpus_t **self_p, const kt_gpu_opts_t *opts, char why[KT_GPU_WHY]
     if (!err)
         err = gpus_open_all(self, &own, n, why);
     if (err) {
-        kt_gpus_close(&self);
+        (void)kt_gpus_close(&self);
         return err;
     }
     *self_p = self;
     return KT_OK;
 }
 
-void
+bool
 kt_gpus_close(kt_gpus_t **self_p)
 {
-    kt_gpus_t *self = *self_p;
+    kt_gpus_t *self    = *self_p;
+    bool       answers = true;
     if (!self)
-        return;
+        return true;
     for (size_t i = 0; i < self->n; i++)
-        kt_gpu_close(&self->at[i]);
+        answers &= kt_gpu_close(&self->at[i]);
     free(self);
     *self_p = NULL;
+    return answers;
+}
+
+kt_err_t
+kt_gpus_warm_up(kt_gpus_t *self, const kt_plan_t *plan)
+{
+    enum { FRAMES = 16 };
+    const kt_frontend_opts_t *opts   = kt_plan_opts(plan);
+    const size_t              length = (size_t)(FRAMES - 1) * opts->hop + opts->n_fft;
+    float                    *pcm    = calloc(length, sizeof *pcm);
+    float                    *out    = calloc((size_t)FRAMES * (opts->n_mels + opts->n_chroma), sizeof *out);
+    const kt_err_t            err    = pcm && out ? KT_OK : KT_ENOMEM;
+    const kt_span_t           span   = {pcm, FRAMES, 0, length};
+    const kt_rows_t           rows   = {.row[KT_ROW_MEL] = out};
+    const kt_gpu_frames_t     frames = {
+            .plan = plan, .span = &span, .rows = &rows, .chroma = out ? out + (size_t)FRAMES * opts->n_mels : NULL};
+    for (size_t i = 0; i < self->n && !err; i++) {
+        const kt_gpu_request_t first  = {&kt_gpu_frontend_kind, &frames, FRAMES},
+                               second = {&kt_gpu_chroma_kind, &frames, FRAMES};
+        if (kt_gpu_run(self->at[i], &first) == KT_OK && kt_gpu_run(self->at[i], &second) == KT_OK)
+            continue;
+        kt_log_warn("GPU-COLD",
+                    "device=\"%s\" text=\"a first batch did not run: the processor computes what it refuses\"",
+                    self->at[i]->about.name);
+    }
+    free(out);
+    free(pcm);
+    return err;
 }
 
 void
@@ -146,14 +176,6 @@ kt_gpus_usable(const kt_gpus_t *self)
     kt_gpus_info_t info;
     kt_gpus_info(self, &info);
     return info.lost < info.opened;
-}
-
-bool
-kt_gpus_whole(const kt_gpus_t *self)
-{
-    kt_gpus_info_t info;
-    kt_gpus_info(self, &info);
-    return info.lost == 0 && info.on_cpu == 0;
 }
 
 const char *

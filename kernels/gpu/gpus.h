@@ -38,11 +38,14 @@ typedef struct kt_gpus_info {
 // KT_ENOTFOUND: no usable GPU; why is the reason. KT_ENOMEM, KT_ESYSTEM.
 KT_MUST_USE kt_err_t kt_gpus_open(kt_gpus_t **self_p, const kt_gpu_opts_t *opts, char why[KT_GPU_WHY]);
 // After the devices made from them are destroyed. Waits for batches in flight; a device that hangs is abandoned, so
-// this returns within some seconds.
-void kt_gpus_close(kt_gpus_t **self_p);
-void kt_gpus_info(const kt_gpus_t *self, kt_gpus_info_t *out);
-bool kt_gpus_usable(const kt_gpus_t *self);  // not all are lost
-bool kt_gpus_whole(const kt_gpus_t *self);   // none is lost, and they computed every request
+// this returns within some seconds. False: one was, and the process has to end by _exit, as the run-time's own exit
+// handlers may wait for the device for ever.
+bool kt_gpus_close(kt_gpus_t **self_p);
+// Runs a few frames of both passes on every device: tables, code and memory are there afterwards, and an error of the
+// first use is logged at the start. What a device refuses, the CPU computes later. KT_ENOMEM: not run.
+KT_MUST_USE kt_err_t kt_gpus_warm_up(kt_gpus_t *self, const kt_plan_t *plan);
+void                 kt_gpus_info(const kt_gpus_t *self, kt_gpus_info_t *out);
+bool                 kt_gpus_usable(const kt_gpus_t *self);  // not all are lost
 // "cuda: NVIDIA H200 x2", for people; returns out.
 const char *kt_gpus_name(const kt_gpus_t *self, char *out, size_t size);
 

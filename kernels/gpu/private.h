@@ -1,4 +1,5 @@
-// One GPU behind kt_gpus: its slots and its actor (actor.c), and a worker's side of a request (request.c).
+// One GPU behind kt_gpus: its slots and its actor (actor.c), its health (watch.c), and a worker's side of a request
+// (request.c).
 //
 // States of a slot: FREE -> FILLING (workers copy their input in, each into its own part) -> SENDING (the actor
 // submits, without the lock) -> FLYING -> DONE (workers copy their results out) -> FREE when the last one has left. The
@@ -33,21 +34,26 @@ typedef struct kt_gpu {
     kt_gpu_about_t          about;
     kt_gpu_opts_t           opts;
     size_t                  slot_in_bytes, slot_out_bytes;
-    pthread_t               thread;
+    pthread_t               thread, watcher;
     pthread_mutex_t         lock;
     pthread_cond_t          work;     // for the actor
+    pthread_cond_t          rest;     // for the watcher
     pthread_cond_t          changed;  // for the workers
     kt_gpu_slot_t           slots[KT_GPU_SLOTS];
     uint32_t                attached, waiting, inside;  // devices; threads that wait; threads inside kt_gpu_run
-    bool                    closing, lost, hung, ended, started;
-    char                    why[KT_GPU_WHY];
-    int64_t                 progress_ms, state_ms;  // of the last batch's end or beginning; of the next look at NVML
+    bool                    closing, lost, hung, ended, started, watched, watch_ended;
+    char                    why[KT_GPU_WHY], refused[KT_GPU_WHY];  // of the loss; of the last refusal that was logged
+    int64_t                 progress_ms;                           // of the last batch's end or beginning
     kt_gpu_state_t          state;
     uint64_t                pool_bytes, batches, parts, frames, on_cpu;
 } kt_gpu_t;
 
 KT_MUST_USE kt_err_t kt_gpu_open(kt_gpu_t **self_p, const kt_gpu_opts_t *opts, int device, char why[KT_GPU_WHY]);
-void                 kt_gpu_close(kt_gpu_t **self_p);
+// False: the device does not answer, and a thread or its memory is left behind.
+bool kt_gpu_close(kt_gpu_t **self_p);
+// watch.c: the watcher's thread, of a kt_gpu_t.
+void *kt_gpu_watch(void *gpu);
+bool  kt_gpu_wait_on(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t until_us);
 // With the lock held: waits on `changed`, at most until then (monotonic). False: too late.
 bool kt_gpu_wait(kt_gpu_t *self, int64_t until_us);
 // With the lock held: marks the device as lost; all waiting requests get KT_ESTATE.

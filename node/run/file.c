@@ -37,6 +37,7 @@ typedef struct run {
     uint64_t                held_bytes;
     double                  expected_s;  // 0: the most is reserved
     double                  seconds;     // of content so far
+    uint64_t                replaced;    // replaced_by of the worker at the file's beginning
     bool                    cached;      // the document is from the cache
 } file_run_t;
 
@@ -114,6 +115,15 @@ shown_path(const file_run_t *run, char quoted[KT_JOB_PATH])
 {
     char shown[KT_JOB_PATH];
     return kt_log_quote(quoted, KT_JOB_PATH, kt_job_shown(run->job->file_path, shown, sizeof shown));
+}
+
+// Requests of its GPU that the processor computed so far. The cache takes no document of which a part was.
+static uint64_t
+replaced_by(const kt_worker_t *worker)
+{
+    kt_device_info_t info;
+    kt_device_info(worker->device, &info);
+    return info.replaced;
 }
 
 // Once per chunk: counts progress; KT_ECANCELLED or KT_ETIME when the file has to end.
@@ -458,7 +468,6 @@ static void
 render_document(file_run_t *run)
 {
     kt_report_t *report               = run->report;
-    kt_gpus_t   *gpus                 = run->worker->pipeline->gpus;
     kt_cache_t  *cache                = cache_of(run);
     char         why[KT_DOCUMENT_WHY] = "";
     int64_t      start                = kt_clock_us();
@@ -470,7 +479,7 @@ render_document(file_run_t *run)
         if (report->err)
             set_detail(report, why);
     }
-    if (!report->err && cache && (!gpus || kt_gpus_whole(gpus))) {  // else part of it may be the processor's work
+    if (!report->err && cache && replaced_by(run->worker) == run->replaced) {
         kt_cache_key_t key = cache_key(run);
         kt_cache_store(cache, &key, report->document.bytes, report->document.length);
     }
@@ -537,6 +546,7 @@ kt_worker_run(kt_worker_t *self, const kt_job_t *job, const kt_worker_opts_t *op
     self->job      = *job;
     file_run_t run = {
         .worker = self, .opts = opts, .report = report, .job = &self->job, .fd = -1, .start_us = kt_clock_us()};
+    run.replaced    = replaced_by(self);
     run.deadline_ms = opts->deadline_ms > 0 ? opts->deadline_ms
                       : opts->stream        ? INT64_MAX
                                             : kt_clock_ms() + (int64_t)settings->file_deadline_s * 1000;

@@ -54,6 +54,8 @@ kt_pipeline_new(kt_pipeline_t **self_p, const kt_pipeline_opts_t *opts)
         goto fail;
     if ((err = kt_plan_new(&self->plan, &frontend)))
         goto fail;
+    if (self->gpus && (err = kt_gpus_warm_up(self->gpus, self->plan)))
+        goto fail;
     if ((err = kt_admission_new(&self->admission, (uint64_t)settings->max_memory_mb << 20)))
         goto fail;
     if ((err = kt_fetch_new(&self->fetch, opts->media_roots, opts->any_path)))

@@ -6,6 +6,7 @@
 
 #include "kernels/cuda/image.h"
 #include "tests/bench/gpu_peer.h"
+#include "tests/bench/gpu_probe.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -291,10 +292,12 @@ main(int argc, char **argv)
         fprintf(stderr, "usage: gpu_bench [--tiny | --figures]\n");
         return 2;
     }
-    if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0) {
+    const cudaError_t error = gpu_probe(&devices);
+    if (error == cudaErrorNoDevice) {
         printf("not run: no GPU\ngpu ratio=none\n");
         return 0;
     }
+    gpu_must(error == cudaSuccess, cudaGetErrorName(error));
     if (figures)
         return gpu_figures();
     gpu_must(cudaGetDeviceProperties(&prop, 0) == cudaSuccess, "properties of the device");

@@ -2,9 +2,10 @@
 // The device's own calls are CUDA's (include/). Any thread; one lock. Everything is process-wide.
 //
 // From the environment, at the first call: KITHARA_SIM_SEED (order of threads, blocks and streams; 0),
-// KITHARA_SIM_DEVICES (1; 0: no device), KITHARA_SIM_MEMORY (bytes a device; 4 GiB), KITHARA_SIM_QUIET=1 (no report on
-// stderr), KITHARA_SIM_ABORT=1 (a process that leaves with reports exits with 86),
-// KITHARA_SIM_FAULTS=CALL:N:ERROR[:XID],... (as cudasim_fail, and with an XID as cudasim_break_after).
+// KITHARA_SIM_DEVICES (1; 0: no device), KITHARA_SIM_DEVICE (t4, l4, h200, b200: their limits), KITHARA_SIM_MEMORY
+// (bytes a device; 4 GiB), KITHARA_SIM_QUIET=1 (no report on stderr), KITHARA_SIM_ABORT=1 (a process that leaves with
+// reports exits with 86), KITHARA_SIM_FAULTS=CALL:N:ERROR[:XID],... (as cudasim_fail, and with an XID as
+// cudasim_break_after).
 #pragma once
 
 #include <stdbool.h>
@@ -40,7 +41,9 @@ typedef enum cudasim_kind {
     CUDASIM_BAD_LAUNCH,    // too many threads, blocks or too much shared memory
     CUDASIM_BAD_ARGUMENT,  // a pointer or size that a CUDA call can't take
     CUDASIM_LEAK,
-    CUDASIM_TRAP,  // __trap or a failed assert
+    CUDASIM_TRAP,    // __trap or a failed assert
+    CUDASIM_HANDLE,  // a library's handle used on a second stream: its work area belongs to one
+    CUDASIM_FORK,    // a call in the child of a fork
     CUDASIM_KINDS
 } cudasim_kind_t;
 

@@ -96,7 +96,7 @@ class Gpu(unittest.TestCase):
             self.assertTrue(node["device"].startswith("cpu-"), node)
             log = farm.nodes["a"].text()
             self.assertEqual((log.count("GPU-LOST"), log.count("GPU-NONE")), (1, 1), log)
-            self.assertIn("xid=79", log)
+            wait_for(lambda: "xid=79" in farm.nodes["a"].text(), "the word of the XID")
             self.assertEqual(farm.nodes["a"].stop(), 0)
 
     def test_a_node_that_shall_not_do_without_leaves_and_its_jobs_run_elsewhere(self):

@@ -301,7 +301,10 @@ kt_cmd_analyze(kt_cli_t *cli, int argc, char **argv)
     kt_analyze_printer_destroy(&self.printer);
     kt_scan_destroy(&self.scan);
     kt_pipeline_destroy(&self.pipeline);
-    kt_gpus_close(&self.gpus);
     free(self.outcomes);
+    if (!kt_gpus_close(&self.gpus)) {  // exit handlers of CUDA may wait for the device
+        (void)fflush(NULL);
+        _exit(code);
+    }
     return code;
 }

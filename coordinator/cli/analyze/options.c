@@ -126,6 +126,8 @@ check_input(const kt_analyze_opts_t *self, const kt_cli_t *cli)
         live |= strcmp(self->files[i], "-") == 0;
     if (!live && self->every_s > 0)
         return kt_cli_usage(cli, "--every belongs to -, the standard input");
+    if (live && cli->gpu)
+        return kt_cli_usage(cli, "--gpu: standard input is analysed by the processor alone");
     if (live && self->recursive)
         return kt_cli_usage(cli, "-r needs folders or files, not -");
     if (self->all && !self->recursive)

@@ -1,5 +1,4 @@
-// The run-time's questions about devices. The figures are those of a middling data-centre GPU; the name says what it
-// is.
+// The run-time's questions about devices. The figures are the profile's; the name says what it is.
 #include "internal.h"
 
 #include <cstdio>
@@ -63,8 +62,8 @@ cudaGetDeviceProperties(cudaDeviceProp *prop, int device)
     p.uuid.bytes[15]             = (char)(p.uuid.bytes[15] + device);
     p.totalGlobalMem             = devices[device].limit;
     p.sharedMemPerBlock          = SHARED_DEFAULT;
-    p.sharedMemPerBlockOptin     = SHARED_MOST;
-    p.sharedMemPerMultiprocessor = SHARED_MOST + 1024;
+    p.sharedMemPerBlockOptin     = profile().shared_most;
+    p.sharedMemPerMultiprocessor = profile().shared_most + 1024;
     p.totalConstMem              = 64 << 10;
     p.regsPerBlock               = 65536;
     p.warpSize                   = 32;
@@ -73,15 +72,16 @@ cudaGetDeviceProperties(cudaDeviceProp *prop, int device)
     p.maxThreadsDim[2]                      = 64;
     p.maxGridSize[0]                        = 2147483647;
     p.maxGridSize[1] = p.maxGridSize[2] = 65535;
-    p.major                             = 9;
-    p.multiProcessorCount               = 16;
-    p.maxThreadsPerMultiProcessor       = 2048;
-    p.maxBlocksPerMultiProcessor        = 32;
+    p.major                             = profile().major;
+    p.minor                             = profile().minor;
+    p.multiProcessorCount               = profile().processors;
+    p.maxThreadsPerMultiProcessor       = profile().threads_most;
+    p.maxBlocksPerMultiProcessor        = profile().blocks_most;
     p.canMapHostMemory = p.concurrentKernels = p.unifiedAddressing = p.memoryPoolsSupported = 1;
     p.pciBusID                                                                              = device + 1;
     p.asyncEngineCount                                                                      = 2;
-    p.memoryBusWidth                                                                        = 5120;
-    p.l2CacheSize                                                                           = 50 << 20;
+    p.memoryBusWidth                                                                        = profile().bus_bits;
+    p.l2CacheSize                                                                           = (int)profile().l2_bytes;
     *prop                                                                                   = p;
     return cudaSuccess;
 }

@@ -6,6 +6,7 @@ using namespace cudasim;
 
 struct cublasContext {
     cudaStream_t stream;
+    Owner        owner;
 };
 
 namespace
@@ -83,6 +84,7 @@ start(cublasHandle_t handle, const Product &p)
         return CUBLAS_STATUS_SUCCESS;
     if (!enter("cublas", &refused))
         return CUBLAS_STATUS_EXECUTION_FAILED;
+    owner_check(handle->owner, handle->stream, "cuBLAS");
     cudaError_t error = stream_add(handle->stream, "cublas", [p] { multiply(p); });
     return error == cudaSuccess ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_EXECUTION_FAILED;
 }

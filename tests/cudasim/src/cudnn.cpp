@@ -410,6 +410,7 @@ propose(const Node &heuristics, int64_t capacity, void *const *out)
 
 struct cudnnContext {
     cudaStream_t stream;
+    Owner        owner;
 };
 
 #define EXPORT extern "C" __attribute__((visibility("default")))
@@ -564,6 +565,7 @@ cudnnBackendExecute(cudnnContext *handle, void *plan, void *pack)
         pointers[ids[i]] = at[i];
     const NodeRef graph  = node->node(KT_CUDNN_ATTR_OPERATIONGRAPH_OPS);
     const int64_t engine = node->value<int64_t>(KT_CUDNN_ATTR_ENGINE_GLOBAL_INDEX, -1);
+    owner_check(handle->owner, handle->stream, "cuDNN");
     return stream_add(handle->stream, "cudnn", [graph, engine, pointers] { execute(graph, engine, pointers); }) ==
                    cudaSuccess
                ? OK

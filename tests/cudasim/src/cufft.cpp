@@ -18,6 +18,7 @@ struct Plan {
     size_t       in_stride, in_distance, out_stride, out_distance;
     cufftType    type;
     cudaStream_t stream;
+    Owner        owner;
 };
 }  // namespace
 static std::vector<Plan> plans;
@@ -136,13 +137,14 @@ execute(cufftHandle handle, const void *in, void *out, cufftType type, int sign)
 {
     std::lock_guard<std::recursive_mutex> locked(api_mutex);
     cudaError_t                           refused;
-    const Plan                           *found = find(handle);
+    Plan                                 *found = find(handle);
     if (!found || !found->made)
         return CUFFT_INVALID_PLAN;
     if (found->type != type)
         return CUFFT_INVALID_TYPE;
     if (!enter("cufftExec", &refused))
         return CUFFT_EXEC_FAILED;
+    owner_check(found->owner, found->stream, "cuFFT");
     Plan        p     = *found;
     cudaError_t error = stream_add(p.stream, "cufftExec", [=] {
         if (type == CUFFT_R2C || type == CUFFT_C2R || type == CUFFT_C2C)

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <pthread.h>
 #include <unistd.h>
 
 namespace cudasim
@@ -16,7 +17,7 @@ uint64_t             seed;
 
 static thread_local cudaError_t last_error;
 static thread_local int         chosen;
-static bool                     ready, abort_at_exit;
+static bool                     ready, abort_at_exit, forked;
 
 struct Fault {
     std::string call;
@@ -24,6 +25,38 @@ struct Fault {
     int         error, xid;  // xid 0: this call alone fails; otherwise the device breaks
 };
 static std::vector<Fault> faults;
+
+// Devices that a node meets, by KITHARA_SIM_DEVICE, from the CUDA programming guide's table of compute capabilities and
+// the vendor's data sheets; and a middling one, which is the default.
+static const Profile PROFILES[] = {
+    {"", 9, 0, 16, (size_t)227 << 10, 2048, 32, 5120, (size_t)50 << 20},
+    {"t4", 7, 5, 40, (size_t)64 << 10, 1024, 16, 256, (size_t)4 << 20},
+    {"l4", 8, 9, 58, (size_t)99 << 10, 1536, 24, 192, (size_t)48 << 20},
+    {"h200", 9, 0, 132, (size_t)227 << 10, 2048, 32, 6144, (size_t)50 << 20},
+    {"b200", 10, 0, 148, (size_t)227 << 10, 2048, 32, 8192, (size_t)126 << 20},
+};
+static const Profile *chosen_profile = PROFILES;
+
+const Profile &
+profile(void)
+{
+    return *chosen_profile;
+}
+
+static void
+read_profile(void)
+{
+    const char *name = getenv("KITHARA_SIM_DEVICE");
+    for (const auto &p : PROFILES)
+        if (name && !strcmp(p.name, name)) {
+            chosen_profile = &p;
+            return;
+        }
+    if (name && *name) {
+        fprintf(stderr, "cudasim: KITHARA_SIM_DEVICE is t4, l4, h200 or b200, not '%s'\n", name);
+        _exit(86);
+    }
+}
 
 static uint64_t
 setting(const char *name, uint64_t otherwise)
@@ -76,6 +109,8 @@ start(void)
     if (setting("KITHARA_SIM_QUIET", 0))
         cudasim_quiet(true);
     read_faults();
+    read_profile();
+    (void)pthread_atfork(nullptr, nullptr, [] { forked = true; });
     memory_init();
     fibres_init();
     Device device = {0, 0, setting("KITHARA_SIM_MEMORY", (uint64_t)4 << 30)};
@@ -107,7 +142,7 @@ next_random(uint64_t *state)
 cudaError_t
 fail(cudaError_t error)
 {
-    if (error != cudaSuccess && error != cudaErrorNotReady)
+    if (error != cudaSuccess)  // cudaErrorNotReady too: the run-time keeps it until it is asked for
         last_error = error;
     return error;
 }
@@ -117,6 +152,8 @@ enter(const char *call, cudaError_t *out)
 {
     start();
     *out = cudaSuccess;
+    if (forked)
+        report(CUDASIM_FORK, 0, 0, {}, "%s: a child has no CUDA of its parent", call);
     for (auto &f : faults)
         if (f.left && (f.call == "*" || f.call == call) && !--f.left) {
             if (f.xid && !devices.empty())
@@ -280,6 +317,9 @@ static const struct {
     {cudaErrorInvalidConfiguration, "cudaErrorInvalidConfiguration", "invalid configuration argument"},
     {cudaErrorInsufficientDriver, "cudaErrorInsufficientDriver", "CUDA driver version is insufficient"},
     {cudaErrorDevicesUnavailable, "cudaErrorDevicesUnavailable", "CUDA-capable device(s) is/are busy or unavailable"},
+    {cudaErrorInvalidDeviceFunction, "cudaErrorInvalidDeviceFunction", "invalid device function"},
+    {cudaErrorNoKernelImageForDevice, "cudaErrorNoKernelImageForDevice", "no kernel image is available for the device"},
+    {cudaErrorSystemNotReady, "cudaErrorSystemNotReady", "system not yet initialized"},
     {cudaErrorNoDevice, "cudaErrorNoDevice", "no CUDA-capable device is detected"},
     {cudaErrorInvalidDevice, "cudaErrorInvalidDevice", "invalid device ordinal"},
     {cudaErrorECCUncorrectable, "cudaErrorECCUncorrectable", "uncorrectable ECC error encountered"},

@@ -93,6 +93,16 @@ std::string shared_name(uintptr_t address);              // the variable that ho
 void spin(void);  // trace.cpp: lets the others run at times, for threads that wait for an atomic
 
 // --- device.cpp
+// What the simulated devices are; shared_most: bytes that a block may have, 1 KB less than a multiprocessor (T4: as
+// much).
+struct Profile {
+    const char *name;
+    int         major, minor, processors;
+    size_t      shared_most;
+    int         threads_most, blocks_most, bus_bits;
+    size_t      l2_bytes;
+};
+const Profile &profile(void);
 struct Device {
     int    sticky, xid;
     size_t limit;
@@ -112,6 +122,13 @@ std::map<std::string, cudasim_counters_t> &counters(void);
 void streams_reset(void);
 void streams_finish(void);
 void stream_synchronise(int device);  // all streams of it
+// Which stream a library's handle works on. Its work area is in use until that stream is done with it, and CUDA tells
+// no library when that is: a second stream is a report.
+struct Owner {
+    cudaStream_t stream;
+    bool         is_set;
+};
+void owner_check(Owner &owner, cudaStream_t stream, const char *call);
 // Puts work at the end of a stream, to be run when a call waits. Counters of the work go by its name.
 cudaError_t stream_add(cudaStream_t stream, const char *name, std::function<void()> work);
 cudaError_t stream_wait(cudaStream_t stream);

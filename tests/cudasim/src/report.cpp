@@ -41,6 +41,8 @@ static const char *const KIND_NAMES[CUDASIM_KINDS] = {
     "wrong argument",
     "leak",
     "trap",
+    "handle of another stream",
+    "call in a forked child",
 };
 
 static void

@@ -182,6 +182,14 @@ stream_add(cudaStream_t handle, const char *name, std::function<void()> work)
     return add(handle, name, std::move(work), nullptr);
 }
 
+void
+owner_check(Owner &owner, cudaStream_t stream, const char *call)
+{
+    if (owner.is_set && owner.stream != stream)
+        report(CUDASIM_HANDLE, 0, 0, {}, "%s on a second stream", call);
+    owner = {stream, true};
+}
+
 cudaError_t
 stream_wait(cudaStream_t handle)
 {
@@ -454,7 +462,7 @@ cudasim_function_set(const void *function, cudaFuncAttribute attribute, int valu
     CUDASIM_ENTER("cudaFuncSetAttribute");
     if (attribute != cudaFuncAttributeMaxDynamicSharedMemorySize)
         return cudaSuccess;
-    if (value < 0 || (size_t)value > SHARED_MOST)
+    if (value < 0 || (size_t)value > profile().shared_most)
         return fail(cudaErrorInvalidValue);
     dynamic_limits[function] = value;
     return cudaSuccess;
@@ -478,7 +486,8 @@ cudasim_occupancy(int *blocks, int threads, size_t shared_bytes)
     CUDASIM_ENTER("cudaOccupancyMaxActiveBlocksPerMultiprocessor");
     if (threads < 1 || threads > (int)MAX_THREADS)
         return fail(cudaErrorInvalidValue);
-    size_t by_threads = 2048 / (size_t)threads, by_shared = (SHARED_MOST + 1024) / (shared_bytes + 1024);
-    *blocks = (int)std::min<size_t>(32, std::min(by_threads, by_shared));
+    size_t by_threads = (size_t)profile().threads_most / (size_t)threads;
+    size_t by_shared  = (profile().shared_most + 1024) / (shared_bytes + 1024);
+    *blocks = (int)std::min<size_t>((size_t)profile().blocks_most, std::min(by_threads, by_shared));
     return cudaSuccess;
 }

@@ -1,6 +1,8 @@
 // Host code that doesn't wait, frees wrongly or requests the impossible.
 #include "cases.h"
 
+#include <cufft.h>
+
 #include <cstring>
 
 __global__ void
@@ -240,4 +242,30 @@ leak_of_pinned_memory(void)
 {
     float *host;
     EXPECT(cudaMallocHost(&host, 128) == cudaSuccess);
+}
+
+// The plan's work area is still in use on the first stream.
+void
+handle_on_two_streams(void)
+{
+    enum { POINTS = 64 };
+    float       *in = device_memory<float>(POINTS);
+    cufftComplex *out = device_memory<cufftComplex>(POINTS);
+    cudaStream_t stream[2];
+    cufftHandle  plan;
+    EXPECT(cufftPlan1d(&plan, POINTS, CUFFT_R2C, 1) == CUFFT_SUCCESS);
+    cudaMemset(in, 0, POINTS * sizeof *in);
+    cudaDeviceSynchronize();
+    for (int i = 0; i < 2; i++) {
+        EXPECT(cudaStreamCreateWithFlags(&stream[i], cudaStreamNonBlocking) == cudaSuccess);
+        EXPECT(cufftSetStream(plan, stream[i]) == CUFFT_SUCCESS);
+        EXPECT(cufftExecR2C(plan, in, out) == CUFFT_SUCCESS);
+    }
+    for (int i = 0; i < 2; i++) {
+        cudaStreamSynchronize(stream[i]);
+        cudaStreamDestroy(stream[i]);
+    }
+    cufftDestroy(plan);
+    cudaFree(in);
+    cudaFree(out);
 }

@@ -19,6 +19,7 @@ typedef enum cudaError {
     cudaErrorInvalidDeviceFunction   = 98,
     cudaErrorNoDevice                = 100,
     cudaErrorInvalidDevice           = 101,
+    cudaErrorNoKernelImageForDevice  = 209,
     cudaErrorECCUncorrectable        = 214,
     cudaErrorInvalidResourceHandle   = 400,
     cudaErrorNotReady                = 600,
@@ -30,6 +31,7 @@ typedef enum cudaError {
     cudaErrorMisalignedAddress       = 716,
     cudaErrorLaunchFailure           = 719,
     cudaErrorNotSupported            = 801,
+    cudaErrorSystemNotReady          = 802,
     cudaErrorUnknown                 = 999
 } cudaError_t;
 

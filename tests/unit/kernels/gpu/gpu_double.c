@@ -200,11 +200,18 @@ poll_slot(kt_gpu_context_t *self, uint32_t slot, bool *done)
 }
 
 static kt_err_t
-state(kt_gpu_context_t *self, kt_gpu_state_t *out)
+state(kt_gpu_context_t *self, kt_gpu_state_t *out, char why[KT_GPU_WHY])
 {
     (void)self;
+    (void)why;
     pthread_mutex_lock(&gpu_double.lock);
-    *out = (kt_gpu_state_t){.percent = 40, .celsius = 50, .xid = gpu_double.xid, .memory_total_bytes = 1 << 30};
+    *out = (kt_gpu_state_t){.percent            = 40,
+                            .celsius            = 50,
+                            .xid                = gpu_double.xid,
+                            .is_fatal           = gpu_double.xid == 79,
+                            .memory_total_bytes = 1 << 30};
+    gpu_double.looks++;
+    pthread_cond_broadcast(&gpu_double.changed);
     pthread_mutex_unlock(&gpu_double.lock);
     return KT_OK;
 }
@@ -248,16 +255,28 @@ gpu_double_hold(bool hold)
     pthread_mutex_unlock(&gpu_double.lock);
 }
 
-void
-gpu_double_await(size_t batches)
+static void
+await(const size_t *value, size_t least, const char *what)
 {
     struct timespec until;
     int             late = 0;
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += 20;
     pthread_mutex_lock(&gpu_double.lock);
-    while (gpu_double.n_batches < batches && !late)
+    while (*value < least && !late)
         late = pthread_cond_clockwait(&gpu_double.changed, &gpu_double.lock, CLOCK_MONOTONIC, &until);
     pthread_mutex_unlock(&gpu_double.lock);
-    cr_assert_eq(late, 0, "no batch number %zu within 20 s", batches);
+    cr_assert_eq(late, 0, "no %s number %zu within 20 s", what, least);
+}
+
+void
+gpu_double_await(size_t batches)
+{
+    await(&gpu_double.n_batches, batches, "batch");
+}
+
+void
+gpu_double_await_looks(size_t looks)
+{
+    await(&gpu_double.looks, looks, "look at the state");
 }

@@ -15,7 +15,8 @@ typedef struct gpu_double {
     bool            hold;    // no batch ends
     int             lose;    // 1 + the device whose submit gives KT_ESTATE; 0: none
     kt_err_t        refuse;  // of submit, once
-    int             xid;
+    int             xid;     // 79 is fatal
+    size_t          looks;   // calls of state
     size_t          n_batches, n_closed;
     struct {
         kt_gpu_kind_id_t kind;
@@ -29,3 +30,4 @@ extern gpu_double_t gpu_double;
 const kt_gpu_backend_t *gpu_double_backend(int devices);
 void                    gpu_double_hold(bool hold);
 void                    gpu_double_await(size_t batches);  // put to work; fails the test after some seconds
+void                    gpu_double_await_looks(size_t looks);

@@ -6,6 +6,7 @@
 
 #include <dlfcn.h>
 #include <stdio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { FRAMES = 11, BREAK_ERROR = 719, BREAK_XID = 79 };
@@ -219,6 +220,20 @@ Test(gpu_sim, without_growth_the_memory_is_taken_at_once)
     check_clean();
 }
 
+Test(gpu_sim, without_growth_any_limit_of_memory_opens_the_device)
+{
+    static const uint64_t MEGABYTES[] = {20, 30, 50, 100, 110, 112};
+    for (size_t i = 0; i < sizeof MEGABYTES / sizeof *MEGABYTES; i++) {
+        kt_gpu_opts_t opts = KT_GPU_DEFAULTS;
+        opts.max_bytes     = MEGABYTES[i] << 20;
+        opts.growth        = false;
+        kt_gpus_t *gpus    = open_sim("0", opts);
+        cr_assert_leq(info_of(gpus).pool_bytes, opts.max_bytes);
+        kt_gpus_close(&gpus);
+    }
+    check_clean();
+}
+
 Test(gpu_sim, memory_that_others_have_costs_no_device)
 {
     setenv("KITHARA_SIM_MEMORY", "1048576", 1);
@@ -267,7 +282,8 @@ Test(gpu_sim, a_device_that_breaks_during_a_query_leaves_right_numbers)
     lost_in_work("2", "cudaEventQuery", 9);
 }
 
-static char lost_why[256];
+static char   refusals[4][256], lost_why[256];
+static size_t n_refusals;
 
 static void
 keep_why(void *context, kt_log_level_t level, const char *id, const char *fields)
@@ -276,18 +292,89 @@ keep_why(void *context, kt_log_level_t level, const char *id, const char *fields
     (void)level;
     if (strcmp(id, "GPU-LOST") == 0)
         snprintf(lost_why, sizeof lost_why, "%s", fields);
+    if (strcmp(id, "GPU-REFUSED") == 0 && n_refusals < sizeof refusals / sizeof *refusals)
+        snprintf(refusals[n_refusals++], sizeof *refusals, "%s", fields);
 }
 
-Test(gpu_sim, a_refused_launch_is_logged_with_its_reason)
+// CUDA refuses the first launch: the CPU computes that batch, and the next one is the device's again.
+static void
+launch_is_refused(const char *fault, const char *name)
 {
-    setenv("KITHARA_SIM_FAULTS", "cudaLaunchKernel:1:701", 1);
+    setenv("KITHARA_SIM_FAULTS", fault, 1);
     kt_gpus_t *gpus  = open_sim("0", KT_GPU_DEFAULTS);
     sound_t    sound = sound_new(&gpu_defaults, FRAMES, 9);
     kt_log_setup(KT_LOG_WARN, KT_LOG_TEXT, "test");
     kt_log_set_sink(keep_why, NULL);
     sound_run(&sound, gpus);
     sound_check(&sound, &gpu_defaults, 9, LIMIT);
-    cr_assert(strstr(lost_why, "a launch failed: cudaErrorLaunchOutOfResources"), "%s", lost_why);
+    cr_assert_eq(n_refusals, 1);
+    cr_assert(strstr(refusals[0], name), "%s", refusals[0]);
+    cr_assert_str_empty(lost_why);
+    cr_assert_eq(info_of(gpus).lost, 0);
+    cr_assert_eq(info_of(gpus).on_cpu, 1);
+    cr_assert_eq(info_of(gpus).batches, 1, "chroma");
+    sound_run(&sound, gpus);
+    sound_check(&sound, &gpu_defaults, 9, LIMIT);
+    cr_assert_eq(info_of(gpus).on_cpu, 1);
+    sound_free(&sound);
+    kt_gpus_close(&gpus);
+    check_clean();
+}
+
+Test(gpu_sim, a_launch_refused_for_a_wrong_argument_costs_its_batch_alone)
+{
+    launch_is_refused("cudaLaunchKernel:1:1", "a launch failed: cudaErrorInvalidValue");
+}
+
+Test(gpu_sim, a_launch_refused_for_its_function_costs_its_batch_alone)
+{
+    launch_is_refused("cudaLaunchKernel:1:98", "a launch failed: cudaErrorInvalidDeviceFunction");
+}
+
+Test(gpu_sim, a_launch_without_code_for_the_device_costs_its_batch_alone)
+{
+    launch_is_refused("cudaLaunchKernel:1:209", "a launch failed: cudaErrorNoKernelImageForDevice");
+}
+
+Test(gpu_sim, a_launch_refused_for_resources_costs_its_batch_alone)
+{
+    launch_is_refused("cudaLaunchKernel:1:701", "a launch failed: cudaErrorLaunchOutOfResources");
+}
+
+Test(gpu_sim, a_warm_up_takes_the_memory_and_shows_the_first_error)
+{
+    setenv("KITHARA_SIM_FAULTS", "cudaFuncSetAttribute:1:98", 1);
+    kt_gpus_t *gpus  = open_sim("0", KT_GPU_DEFAULTS);
+    sound_t    sound = sound_new(&gpu_defaults, FRAMES, 10);
+    kt_log_setup(KT_LOG_WARN, KT_LOG_TEXT, "test");
+    kt_log_set_sink(keep_why, NULL);
+    cr_assert_eq(kt_gpus_warm_up(gpus, sound.plan), KT_OK);
+    cr_assert_eq(n_refusals, 1);
+    cr_assert(strstr(refusals[0], "the plan failed: cudaErrorInvalidDeviceFunction"), "%s", refusals[0]);
+    cr_assert_eq(kt_gpus_warm_up(gpus, sound.plan), KT_OK);
+    cr_assert_gt(info_of(gpus).pool_bytes, 0);
+    cr_assert_eq(info_of(gpus).batches, 2);
+    cr_assert_eq(info_of(gpus).lost, 0);
+    sound_free(&sound);
+    kt_gpus_close(&gpus);
+    check_clean();
+}
+
+Test(gpu_sim, a_configuration_that_is_refused_repeatedly_is_given_up)
+{
+    setenv("KITHARA_SIM_FAULTS",
+           "cudaLaunchKernel:1:701,cudaLaunchKernel:1:701,cudaLaunchKernel:1:701,cudaLaunchKernel:1:701", 1);
+    kt_gpus_t *gpus  = open_sim("0", KT_GPU_DEFAULTS);
+    sound_t    sound = sound_new(&gpu_defaults, FRAMES, 9);
+    kt_log_setup(KT_LOG_WARN, KT_LOG_TEXT, "test");
+    kt_log_set_sink(keep_why, NULL);
+    sound_run(&sound, gpus);
+    sound_run(&sound, gpus);
+    sound_check(&sound, &gpu_defaults, 9, LIMIT);
+    cr_assert_eq(info_of(gpus).on_cpu, 4);
+    cr_assert_eq(info_of(gpus).batches, 0);
+    cr_assert_eq(n_refusals, 2);
+    cr_assert(strstr(refusals[1], "the device cannot transform with n_fft 2048"), "%s", refusals[1]);
     sound_free(&sound);
     kt_gpus_close(&gpus);
     check_clean();
@@ -330,6 +417,66 @@ is_none(const char *variable, const char *value, const char *words)
     cr_assert_eq(try_open(&gpus, &opts, why), KT_ENOTFOUND);
     cr_assert(strstr(why, words), "%s", why);
     cr_assert_null(gpus);
+}
+
+// The driver is there and does not work: never "no GPU".
+Test(gpu_sim, a_driver_in_trouble_is_named)
+{
+    is_none("KITHARA_SIM_FAULTS", "cudaGetDeviceCount:1:802", "cudaErrorSystemNotReady");
+}
+
+Test(gpu_sim, a_driver_that_does_not_start_is_named)
+{
+    is_none("KITHARA_SIM_FAULTS", "cudaGetDeviceCount:1:3", "cudaErrorInitializationError");
+}
+
+Test(gpu_sim, an_unknown_error_of_the_driver_is_named)
+{
+    is_none("KITHARA_SIM_FAULTS", "cudaGetDeviceCount:1:999", "cudaErrorUnknown");
+}
+
+Test(gpu_sim, a_call_after_a_fork_is_a_report)
+{
+    kt_gpus_t *gpus              = open_sim("0", KT_GPU_DEFAULTS);
+    int (*set_device)(int)       = (int (*)(int))(uintptr_t)symbol("cudaSetDevice");
+    size_t (*report_count)(void) = (size_t(*)(void))(uintptr_t)symbol("cudasim_report_count");
+    const pid_t child            = fork();
+    if (child == 0) {
+        (void)set_device(0);
+        _exit(report_count() == 1 ? 0 : 1);
+    }
+    int status = 1;
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert_eq(status, 0);
+    kt_gpus_close(&gpus);
+    check_clean();
+}
+
+static void
+profile_agrees(const char *name)
+{
+    setenv("KITHARA_SIM_DEVICE", name, 1);
+    numbers_agree("0");
+}
+
+Test(gpu_sim, a_t4_has_room_for_the_default_configuration)
+{
+    profile_agrees("t4");
+}
+
+Test(gpu_sim, an_l4_computes_the_processors_rows)
+{
+    profile_agrees("l4");
+}
+
+Test(gpu_sim, an_h200_computes_the_processors_rows)
+{
+    profile_agrees("h200");
+}
+
+Test(gpu_sim, a_b200_computes_the_processors_rows)
+{
+    profile_agrees("b200");
 }
 
 Test(gpu_sim, a_missing_driver_is_reported)

@@ -247,6 +247,39 @@ Test(gpu, an_xid_loses_an_idle_device)
     kt_gpus_close(&gpus);
 }
 
+Test(gpu, an_xid_of_another_program_loses_nothing)
+{
+    kt_gpus_t *gpus  = open_double(1, KT_GPU_DEFAULTS);
+    sound_t    sound = sound_new(&gpu_defaults, FRAMES, 14);
+    pthread_mutex_lock(&gpu_double.lock);
+    gpu_double.xid   = 109;
+    gpu_double.looks = 0;
+    pthread_mutex_unlock(&gpu_double.lock);
+    gpu_double_await_looks(2);
+    sound_run(&sound, gpus);
+    cr_assert_eq(info_of(gpus).lost, 0);
+    cr_assert_eq(info_of(gpus).on_cpu, 0);
+    sound_free(&sound);
+    kt_gpus_close(&gpus);
+}
+
+Test(gpu, one_refused_batch_is_replaced_once_per_device)
+{
+    kt_gpus_t       *gpus = open_double(1, KT_GPU_DEFAULTS);
+    sound_t          a = sound_new(&gpu_defaults, FRAMES, 15), b = sound_new(&gpu_defaults, FRAMES, 16);
+    kt_device_info_t device;
+    gpu_double.refuse = KT_EINVAL;
+    sound_run(&a, gpus);
+    sound_run(&b, gpus);
+    kt_device_info(a.device, &device);
+    cr_assert_eq(device.replaced, 1);
+    kt_device_info(b.device, &device);
+    cr_assert_eq(device.replaced, 0);
+    sound_free(&a);
+    sound_free(&b);
+    kt_gpus_close(&gpus);
+}
+
 Test(gpu, a_refused_batch_costs_no_device)
 {
     kt_gpus_t *gpus   = open_double(1, KT_GPU_DEFAULTS);
@@ -256,7 +289,9 @@ Test(gpu, a_refused_batch_costs_no_device)
     sound_check(&sound, &gpu_defaults, 12, 0);
     cr_assert_eq(info_of(gpus).lost, 0);
     cr_assert_eq(info_of(gpus).on_cpu, 1);
-    cr_assert(!kt_gpus_whole(gpus));
+    kt_device_info_t device;
+    kt_device_info(sound.device, &device);
+    cr_assert_eq(device.replaced, 1);
     cr_assert_eq(info_of(gpus).batches, 1, "chroma");
     sound_free(&sound);
     kt_gpus_close(&gpus);
