@@ -179,16 +179,19 @@ kt_evidence_new(kt_evidence_t *self, const kt_rhythm_rows_t *rows, size_t begin,
     if (!err)
         err = kt_onsets_find(&made.envelope, &made.onsets, &made.n_onsets);
     if (!err)
-        err = compare_envelope(&made);
-    if (!err)
         err = fill_harmony(&made, rows, begin, end);
-    if (!err)
-        err = compare_harmony(&made);
     if (err)
         kt_evidence_fini(&made);
     else
         *self = made;
     return err;
+}
+
+kt_err_t
+kt_evidence_compare(kt_evidence_t *self)
+{
+    kt_err_t err = compare_envelope(self);
+    return err ? err : compare_harmony(self);
 }
 
 void

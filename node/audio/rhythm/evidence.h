@@ -24,8 +24,9 @@ typedef struct kt_evidence {
     size_t        harmony_frames, harmony_width;
     float        *harmony;  // [frames][width] chroma, each frame of length 1 or 0
     float        *change;   // [frames] 1 - cosine of the harmony of 0.2 s after and before
-    // Rises above the mean of 0.2 s on both sides: of the full envelope, where one loud onset is capped, and of its
-    // groups.
+
+    // The rest is that of kt_evidence_compare. Rises above the mean of 0.2 s on both sides: of the full envelope, where
+    // one loud onset is capped, and of its groups.
     float *above_full, *above[KT_ENVELOPE_GROUPS];
     // of the full envelope, of all its groups, of the lowest, of the harmony and of its changes
     kt_likeness_t full, groups, low, chords, changes;
@@ -34,6 +35,7 @@ typedef struct kt_evidence {
 // Of frames begin .. end of the envelope, and the harmony at their times; all times count from frame begin. begin <
 // end. KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_evidence_new(kt_evidence_t *self, const kt_rhythm_rows_t *rows, size_t begin, size_t end);
+KT_MUST_USE kt_err_t kt_evidence_compare(kt_evidence_t *self);  // what tempo and meter are judged by. KT_ENOMEM
 void                 kt_evidence_fini(kt_evidence_t *self);
 
 // Change of harmony across each frame with `reach` frames on both sides. out: [harmony_frames]. KT_ENOMEM.

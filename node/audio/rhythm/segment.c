@@ -71,7 +71,7 @@ find_beats(kt_rhythm_t *self, const kt_evidence_t *evidence)
 }
 
 static kt_err_t
-find_tempo(kt_rhythm_t *self, const kt_evidence_t *evidence)
+find_tempo(kt_rhythm_t *self, kt_evidence_t *evidence)
 {
     if (self->n_onsets == 0)
         self->why = "no onsets";
@@ -83,7 +83,9 @@ find_tempo(kt_rhythm_t *self, const kt_evidence_t *evidence)
         return KT_OK;
 
     double   least = LEAST_CLARITY * fmax(1, CLARITY_SECONDS / self->seconds);
-    kt_err_t err   = kt_tempo_judge(evidence, &self->tempo);
+    kt_err_t err   = kt_evidence_compare(evidence);
+    if (!err)
+        err = kt_tempo_judge(evidence, &self->tempo);
     if (err == KT_ENOTFOUND || (!err && self->tempo.clarity < least)) {
         self->why = "no regular beat";
         return KT_OK;

@@ -351,9 +351,8 @@ kt_meters_gather(const kt_evidence_t *e, kt_meter_t *meters)
 
 // --- the judgement ---------------------------------------------------------------------------------------------------
 
-// The largest likeness of the first seven multiples: in an uneven bar no beat is like the next one.
-static double
-clarity_of(const kt_evidence_t *evidence, double period)
+double
+kt_tempo_clarity(const kt_evidence_t *evidence, double period)
 {
     double most    = 0;
     double longest = (double)evidence->envelope.frames / evidence->envelope.rate_hz / 2;
@@ -381,7 +380,7 @@ kt_tempo_judge(const kt_evidence_t *evidence, kt_tempo_t *out)
             made.period       = meters[i].period;
             made.period_share = share;
             made.meter_share  = 0;
-            made.clarity      = clarity_of(evidence, meters[i].period);
+            made.clarity      = kt_tempo_clarity(evidence, meters[i].period);
             for (int k = 0; k < KT_METER_KINDS; k++)
                 if (meters[i + (size_t)k].probability / share > made.meter_share) {
                     made.meter_share = meters[i + (size_t)k].probability / share;

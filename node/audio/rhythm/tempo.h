@@ -36,10 +36,13 @@ typedef struct kt_tempo {
     double period, other_period;       // seconds; other_period 0: there is no runner-up
     double period_share, meter_share;  // probability of the period; of the meter among those of this period
     int    signature;
-    double clarity;  // largest likeness of the groups at one to seven beats, 0 .. 1
+    double clarity;  // kt_tempo_clarity
 } kt_tempo_t;
 
-// The hypotheses with their probabilities, at most KT_METER_HYPOTHESES; returns their number: 0 where nothing repeats.
+// Of an evidence after kt_evidence_compare. The hypotheses with their probabilities, at most KT_METER_HYPOTHESES;
+// returns their number: 0 where nothing repeats.
 size_t kt_meters_gather(const kt_evidence_t *evidence, kt_meter_t *meters);
+// The largest likeness of the groups at one to seven beats, 0 .. 1: in an uneven bar no beat is like the next one.
+double kt_tempo_clarity(const kt_evidence_t *evidence, double period);
 // The most probable period and its meter. KT_ENOTFOUND: nothing repeats; KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_tempo_judge(const kt_evidence_t *evidence, kt_tempo_t *out);

@@ -51,6 +51,8 @@ gather(bench_t *self, const float *samples, size_t n, size_t *count)
         err = kt_rhythm_rows_add(&rows, self->device, self->envelope, segment);
     if (!err)
         err = kt_evidence_new(&evidence, &rows, 0, n / kt_plan_opts(self->envelope)->hop + 1);
+    if (!err)
+        err = kt_evidence_compare(&evidence);
     *count = err ? 0 : kt_meters_gather(&evidence, self->meters);
     kt_evidence_fini(&evidence);
     kt_rhythm_rows_fini(&rows);
