@@ -1,11 +1,14 @@
 #include "node/decoder/avlog.h"
 
+#include <errno.h>
+#include <libavutil/error.h>
 #include <libavutil/log.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 static char last_line[200];
+static bool many_streams;
 
 __attribute__((format(printf, 3, 0))) static void
 log_keep_last(void *from, int level, const char *format, va_list args)
@@ -18,6 +21,8 @@ log_keep_last(void *from, int level, const char *format, va_list args)
     size_t n = strcspn(line, "\r\n");
     if (!n)
         return;
+    // The name of FFmpeg's option; a demuxer may log more about it afterwards.
+    many_streams |= strstr(line, "max_streams") != NULL;
     memcpy(last_line, line, n);
     last_line[n] = '\0';
 }
@@ -32,4 +37,32 @@ const char *
 kt_avlog_last(void)
 {
     return last_line;
+}
+
+void
+kt_av_begin(void)
+{
+    errno = 0;
+}
+
+bool
+kt_av_is_memory(int code)
+{
+    return code == AVERROR(ENOMEM) && errno == ENOMEM;
+}
+
+kt_err_t
+kt_av_fail(int code, kt_err_t otherwise, const char *doing, char *why, size_t capacity)
+{
+    char       text[AV_ERROR_MAX_STRING_SIZE];
+    const bool memory = kt_av_is_memory(code);
+    if (many_streams && !memory) {
+        (void)snprintf(why, capacity, "at most %d streams are read, and the file has more", KT_AV_STREAMS_MAX);
+        return KT_EFORMAT;
+    }
+    const bool quote = *last_line != '\0';
+    if (!quote)
+        (void)av_strerror(code, text, sizeof text);
+    (void)snprintf(why, capacity, "%s: %s", doing, quote ? last_line : text);
+    return memory ? KT_EDECMEM : otherwise;
 }

@@ -22,17 +22,6 @@ const char KT_VIDEO_CODECS[] =
 
 enum { FAILURES_MAX = 64 };
 
-static kt_err_t
-coder_fail(kt_coder_t *self, int code, kt_err_t otherwise, const char *doing)
-{
-    char text[AV_ERROR_MAX_STRING_SIZE];
-    bool quote = *kt_avlog_last() != '\0';
-    if (!quote)
-        (void)av_strerror(code, text, sizeof text);
-    (void)snprintf(self->why, sizeof self->why, "%s: %s", doing, quote ? kt_avlog_last() : text);
-    return code == AVERROR(ENOMEM) ? KT_EDECMEM : otherwise;
-}
-
 // A decoder of this codec on the list; NULL: none.
 static const AVCodec *
 find_decoder(const AVCodecParameters *par)
@@ -88,6 +77,7 @@ kt_coder_open(kt_coder_t *self, AVStream *stream, const kt_decode_want_t *want)
     kt_err_t err = pictures ? check_size(self) : KT_OK;
     if (err)
         return err;
+    kt_av_begin();
     self->frame          = av_frame_alloc();
     AVCodecContext *to   = avcodec_alloc_context3(codec);
     int             code = self->frame && to ? avcodec_parameters_to_context(to, stream->codecpar) : AVERROR(ENOMEM);
@@ -103,15 +93,16 @@ kt_coder_open(kt_coder_t *self, AVStream *stream, const kt_decode_want_t *want)
         return KT_OK;
     }
     avcodec_free_context(&to);
-    return coder_fail(self, code, KT_EDAMAGED, pictures ? "opening the video decoder" : "opening the audio decoder");
+    return kt_av_fail(code, KT_EDAMAGED, pictures ? "opening the video decoder" : "opening the audio decoder",
+                      self->why, sizeof self->why);
 }
 
 // Counts a packet without a result. KT_EDECMEM if that is the reason.
 static kt_err_t
 note_failure(kt_coder_t *self, int code)
 {
-    if (code == AVERROR(ENOMEM))
-        return coder_fail(self, code, KT_EDECMEM, "decoding");
+    if (kt_av_is_memory(code))
+        return kt_av_fail(code, KT_EDECMEM, "decoding", self->why, sizeof self->why);
     self->damaged++;
     self->unsupported |= code == AVERROR_PATCHWELCOME;
     (void)snprintf(self->failure, sizeof self->failure, "%s", kt_avlog_last());
@@ -121,6 +112,7 @@ note_failure(kt_coder_t *self, int code)
 static kt_err_t
 coder_send(kt_coder_t *self, const AVPacket *packet)
 {
+    kt_av_begin();
     const int code = avcodec_send_packet(self->codec, packet);
     return code < 0 && packet ? note_failure(self, code) : KT_OK;
 }
@@ -131,6 +123,7 @@ kt_coder_receive(kt_coder_t *self, bool *have)
     kt_err_t err = KT_OK;
     // A decoder that fails reports it once per packet; the bound is for one that would not stop.
     for (int failures = 0; failures < FAILURES_MAX && !err; failures++) {
+        kt_av_begin();
         const int code = avcodec_receive_frame(self->codec, self->frame);
         *have          = code >= 0;
         if (code >= 0 || code == AVERROR(EAGAIN) || code == AVERROR_EOF)

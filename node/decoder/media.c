@@ -57,14 +57,8 @@ refuse_io(AVFormatContext *format, AVIOContext **io, const char *url, int flags,
 static kt_err_t
 media_fail(kt_media_t *self, int code, kt_err_t otherwise, const char *doing)
 {
-    char text[AV_ERROR_MAX_STRING_SIZE];
-    bool quote = *kt_avlog_last() != '\0';
-    if (!quote)
-        (void)av_strerror(code, text, sizeof text);
-    (void)snprintf(self->why, sizeof self->why, "%s: %s", doing, quote ? kt_avlog_last() : text);
-    if (self->io_failed)
-        return KT_EIO;
-    return code == AVERROR(ENOMEM) ? KT_EDECMEM : otherwise;
+    const kt_err_t err = kt_av_fail(code, otherwise, doing, self->why, sizeof self->why);
+    return self->io_failed ? KT_EIO : err;
 }
 
 // Cover art, and the pictures of a list of chapters.
@@ -126,6 +120,7 @@ kt_media_open(kt_media_t *self, kt_input_t *input, const kt_sniffed_t *sniffed)
     // A stream cannot seek. Only for MP3 FFmpeg gets a seek function, which reports the size 0 and then refuses: it
     // takes an unknown size for a huge one, ignores the frame count at the beginning, and leaves the encoder's padding
     // in at the end.
+    kt_av_begin();
     bool     seek   = !input->stream || !strcmp(sniffed->demuxer, "mp3");
     uint8_t *buffer = av_malloc(IO_BYTES);
     if (buffer)
@@ -136,6 +131,7 @@ kt_media_open(kt_media_t *self, kt_input_t *input, const kt_sniffed_t *sniffed)
         return media_fail(self, AVERROR(ENOMEM), KT_EDECMEM, "starting");
     self->format->pb                 = self->io;
     self->format->io_open            = refuse_io;
+    self->format->max_streams        = KT_AV_STREAMS_MAX;
     self->format->protocol_whitelist = av_strdup("none");
     self->format->format_whitelist   = av_strdup(KT_SNIFF_DEMUXERS);
     self->format->codec_whitelist    = av_asprintf("%s,%s", KT_AUDIO_CODECS, KT_VIDEO_CODECS);
@@ -162,8 +158,9 @@ kt_media_read(kt_media_t *self, bool *end)
 {
     av_packet_unref(self->packet);
     for (;;) {
+        kt_av_begin();
         const int code = self->failures < FAILURES_MAX ? av_read_frame(self->format, self->packet) : AVERROR_EOF;
-        if (self->io_failed || code == AVERROR(ENOMEM))
+        if (self->io_failed || kt_av_is_memory(code))
             return media_fail(self, code, KT_EIO, "reading");
         *end = code == AVERROR_EOF;
         if (*end) {

@@ -22,7 +22,8 @@ typedef struct kt_media {
     char             why[200];
 } kt_media_t;
 
-// Opens the container. why holds the reason of a failure. KT_ETRUNCATED, KT_EDAMAGED, KT_EIO, KT_EDECMEM.
+// Opens the container. why holds the reason of a failure. KT_ETRUNCATED, KT_EDAMAGED, KT_EFORMAT, KT_EIO,
+// KT_EDECMEM.
 KT_MUST_USE kt_err_t kt_media_open(kt_media_t *self, kt_input_t *input, const kt_sniffed_t *sniffed);
 // The next packet of the two streams into self->packet; *end: there is none. KT_EIO, KT_EDECMEM.
 KT_MUST_USE kt_err_t kt_media_read(kt_media_t *self, bool *end);
