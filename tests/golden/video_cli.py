@@ -11,6 +11,7 @@ import csv
 import io
 import json
 import os
+import random
 import struct
 import subprocess
 import sys
@@ -39,6 +40,17 @@ def make_film(path, *more, rate="30000/1001"):
     ffmpeg(*inputs, "-f", "lavfi", "-t", 7, "-i", "sine=440:r=48000", "-filter_complex", cut + joined, "-map", "[v]",
            "-map", f"{len(LENGTHS)}:a", "-c:v", "libx264", "-preset", "ultrafast", "-crf", 23, "-c:a", "aac", "-shortest", *more,
            path)
+
+
+def make_cuts(path, shots, pictures=8):
+    """Many short shots, each a board of 8 x 6 random squares that drifts."""
+    numbers, frames = random.Random(1), bytearray()
+    for _ in range(shots):
+        board = numbers.randbytes(48)
+        frames += b"".join(bytes(min(255, b + i) for b in board) for i in range(pictures))
+    subprocess.run(["ffmpeg", "-v", "error", "-nostdin", "-y", "-f", "rawvideo", "-pix_fmt", "gray", "-s", "8x6", "-r", "25", "-i",
+                    "/dev/stdin", "-vf", "scale=128:96:flags=neighbor,format=yuv420p", "-c:v", "libx264", "-preset", "ultrafast",
+                    str(path)], input=bytes(frames), check=True, timeout=300)
 
 
 def kithara(*argv, env=None):
@@ -145,6 +157,21 @@ class Video(unittest.TestCase):
         self.assertTrue(timeline.is_equivalent_to(again))
         edl = otio.adapters.read_from_string(kithara("analyze", "-o", "edl", self.film)[1], "cmx_3600", rate=30000 / 1001)
         self.assertEqual([c.trimmed_range() for c in edl.find_clips()], [c.source_range for c in clips])
+
+    def test_an_edl_of_1500_shots_is_read_by_opentimelineio(self):
+        film = self.folder / "cuts.mp4"
+        make_cuts(film, 1500)
+        code, out, err = kithara("analyze", "-o", "edl", film)
+        self.assertEqual((code, err), (0, ""))
+        events = [line.split() for line in out.splitlines() if line[:1].isdigit()]
+        self.assertGreater(len(events), 1400)
+        self.assertEqual([int(e[0]) for e in events], list(range(1, len(events) + 1)))
+        otio = opentimelineio(self.folder / "packages")
+        if not otio:
+            self.skipTest("OpenTimelineIO cannot be installed")
+        clips = list(otio.adapters.read_from_string(out, "cmx_3600", rate=25).find_clips())
+        self.assertEqual(len(clips), len(events))
+        self.assertEqual(sum(c.duration().value for c in clips), 12000)
 
     def test_a_file_without_pictures_is_a_named_error_and_the_others_are_written(self):
         lists = self.folder / "lists"

@@ -1,11 +1,14 @@
 // CMX 3600: a title, the mode of the timecodes, events of fixed columns, remarks after "* ". Source and record are the
 // same times. AX is the reel that stands for a file; its name is a remark, as editing programs read it.
+//
+// CMX 3600 counts to 999. Longer lists go on with four digits and two spaces behind them, as Adobe Premiere writes them
+// and OpenTimelineIO and pycmx read them; a remark states the number, for programs that read three digits alone.
 #include "coordinator/cli/analyze/edit_list.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { NAME_MAX_BYTES = 240 };
+enum { NAME_MAX_BYTES = 240, CMX_EVENTS = 999 };
 
 // One line, printable.
 static void
@@ -53,6 +56,8 @@ kt_format_edl(const json_t *document, kt_buf_t *out, char why[KT_EDIT_WHY])
         if (i == 0)  // readers refuse a remark before the first event
             kt_buf_fmt(out, "* COMMENT: %.6g PICTURES PER SECOND, %lld NUMBERS PER SECOND OF TIMECODE%s\n",
                        list.rate_hz, (long long)list.base, list.variable ? "; THE FILE KEEPS NO CONSTANT RATE" : "");
+        if (i == 0 && list.n > CMX_EVENTS)
+            kt_buf_fmt(out, "* COMMENT: %zu EVENTS, MORE THAN THE %d OF CMX 3600\n", list.n, CMX_EVENTS);
     }
     kt_edit_list_fini(&list);
     return out->err;

@@ -191,6 +191,31 @@ Test(edit_list, an_edl_has_an_event_per_shot)
     kt_json_free(&document);
 }
 
+Test(edit_list, numbers_of_events_go_on_after_999)
+{
+    enum { CUTS = 1500, BYTES = 1 << 20 };
+    char  *text = malloc(BYTES);
+    size_t used = (size_t)snprintf(text, BYTES,
+                                   "{\"file_path\":\"a.mp4\",\"features\":{\"technical\":{\"has_video\":true,"
+                                   "\"frame_rate\":25.0,\"video_duration\":%d.0},\"visual\":{\"shots\":[],"
+                                   "\"transitions\":[],\"scene_changes\":[",
+                                   CUTS + 1);
+    for (int i = 1; i <= CUTS; i++)
+        used += (size_t)snprintf(text + used, BYTES - used, "%s%d.0", i > 1 ? "," : "", i);
+    snprintf(text + used, BYTES - used, "]}}}");
+    json_t  *document = parse_text(text);
+    kt_buf_t out;
+    kt_buf_init(&out, BYTES);
+    cr_assert_eq(kt_format_edl(document, &out, why), KT_OK, "%s", why);
+    cr_assert(strstr(out.bytes, "\n999  AX       V     C        00:16:38:00 00:16:39:00 00:16:38:00 00:16:39:00\n"));
+    cr_assert(strstr(out.bytes, "\n1000  AX       V     C        00:16:39:00 00:16:40:00 00:16:39:00 00:16:40:00\n"));
+    cr_assert(strstr(out.bytes, "\n1501  AX       V     C        00:25:00:00 00:25:01:00 00:25:00:00 00:25:01:00\n"));
+    cr_assert(strstr(out.bytes, "\n* COMMENT: 1501 EVENTS, MORE THAN THE 999 OF CMX 3600\n"));
+    kt_buf_fini(&out);
+    kt_json_free(&document);
+    free(text);
+}
+
 Test(edit_list, timecodes_of_more_than_two_digits_are_refused)
 {
     json_t  *document = film(",\"frame_rate\":120.0,\"video_duration\":1.0", "\"scene_changes\":[]");
