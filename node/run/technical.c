@@ -62,6 +62,25 @@ duration_of(const kt_technical_t *facts)
     return both ? fmax(a->end_s, v->end_s) - fmin(a->begin_s, v->begin_s) : fmax(sound_s, film_s);
 }
 
+// On the axis of the pictures. Sound without time stamps is counted from zero, which may lie far before a file's begin.
+static void
+write_audio_start(kt_document_t *document, const kt_technical_t *facts)
+{
+    const kt_stream_counts_t *a       = &facts->counts->audio;
+    const kt_feature_t        feature = FEATURE(audio_start_time);
+    const double              start_s = a->begin_s - facts->info->start_s;
+    if (!facts->info->has_audio) {
+        kt_document_null(document, feature, "no sound");
+    } else if (a->packets == 0) {
+        kt_document_null(document, feature, NOT_STATED);
+    } else if (!(start_s >= kt_feature_desc(feature)->min && start_s <= kt_feature_desc(feature)->max)) {
+        kt_document_null(document, feature, OUT_OF_RANGE);
+    } else {
+        kt_document_real(document, feature, start_s);
+        kt_document_method(document, feature, a->decoded > 0 ? "decoded" : "packets");
+    }
+}
+
 static void
 write_durations(kt_document_t *document, const kt_technical_t *facts, double duration_s)
 {
@@ -90,6 +109,7 @@ write_durations(kt_document_t *document, const kt_technical_t *facts, double dur
     kt_technical_positive(document, FEATURE(declared_duration), facts->info->duration_s, "header");
     kt_document_real(document, FEATURE(start_time), fmin(facts->info->start_s, 1e10));
     kt_document_method(document, FEATURE(start_time), "header");
+    write_audio_start(document, facts);
 }
 
 // Of the time that the file declares, without the packets of its main stream that were skipped.

@@ -67,6 +67,16 @@ def png_size(path):
     return struct.unpack(">II", head[16:24])
 
 
+def curve_columns(path):
+    """Columns of the panel of loudness, from its left edge, that have a blue pixel: of a curve."""
+    width, height = png_size(path)
+    raw = subprocess.run(["ffmpeg", "-v", "error", "-nostdin", "-i", str(path), "-f", "rawvideo", "-pix_fmt", "rgb24", "-"],
+                         capture_output=True, check=True, timeout=60).stdout
+    end = height - 70 - 130 - 46  # margin, faces and text, gap (coordinator/cli/plot/page.h, film.h)
+    return [x - 110 for x in range(110, 1630)
+            if any(raw[at + 2] - raw[at] > 60 for at in range(3 * ((end - 209) * width + x), 3 * ((end - 1) * width + x), 3 * width))]
+
+
 def opentimelineio(folder):
     """The module, installed into the folder if it is not there; None where it cannot be."""
     try:
@@ -237,6 +247,19 @@ class Video(unittest.TestCase):
         self.assertEqual(pages["four shots.mp4"][0], 1760)
         self.assertNotEqual(pages["four shots.mp4"], pages["sound.wav"])
         self.assertEqual(kithara("plot", self.film, "--options", "colour")[0], 2)
+
+    def test_sound_that_begins_late_or_early_is_drawn_where_it_begins(self):
+        late, early, page = self.folder / "late.mkv", self.folder / "early.mkv", self.folder / "late.png"
+        ffmpeg("-i", self.film, "-itsoffset", 3, "-i", self.sound, "-map", "0:v", "-map", "1:a", "-c:v", "copy", "-c:a", "flac", late)
+        ffmpeg("-itsoffset", 2, "-i", self.film, "-i", self.sound, "-map", "0:v", "-map", "1:a", "-c:v", "copy", "-c:a", "flac", early)
+        for film, start, length, drawn in ((late, 3, 7, (3, 5)), (early, 0, 9, (0, 2))):
+            code, out, _ = kithara("analyze", "--jsonl", "--options", "visual,no_models", film)
+            self.assertEqual(code, 0)
+            self.assertAlmostEqual(json.loads(out)["features"]["technical"]["audio_start_time"], start, delta=0.01)
+            self.assertEqual(kithara("plot", film, "--out", page)[0], 0)
+            columns = curve_columns(page)  # a dash of the line of the integrated loudness may cover its end
+            self.assertAlmostEqual(columns[0] / 1520 * length, drawn[0], delta=0.1)
+            self.assertAlmostEqual(columns[-1] / 1520 * length, drawn[1], delta=0.1)
 
     def test_the_mode_of_decoding_is_said_and_is_part_of_the_cache_key(self):
         env = {"LIBROSA_CACHE_DIR": str(self.folder / "cache")}

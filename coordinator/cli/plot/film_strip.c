@@ -24,7 +24,7 @@ kt_film_shots_of(const kt_page_t *page, size_t *n)
     kt_change_t    *changes = kt_changes_of(page->document, n);
     kt_film_shot_t *shots   = changes ? calloc(*n + 1, sizeof *shots) : NULL;
     for (size_t i = 0; shots && i <= *n; i++) {
-        shots[i].begin_s = i > 0 ? changes[i - 1].at_s : page->begin_s;
+        shots[i].begin_s = i > 0 ? changes[i - 1].at_s : page->data->film->first_s;
         shots[i].end_s   = i < *n ? changes[i].at_s : page->begin_s + page->duration_s;
     }
     (*n)++;

@@ -27,9 +27,9 @@ typedef struct kt_page {
     cairo_t              *cr;
     const kt_plot_data_t *data;
     const json_t         *document;
-    double                begin_s, duration_s;  // of the time axis
-    size_t                sound_width;          // pixels of the time axis that the sound covers
-    double                y;                    // top of the current panel
+    double                begin_s, duration_s;      // of the time axis
+    size_t                sound_left, sound_width;  // pixels of the time axis: where the sound begins, what it covers
+    double                y;                        // top of the current panel
 } kt_page_t;
 
 // Members of the message; NaN and "" if null. text_of returns out; reason_of: why the feature is null.

@@ -212,14 +212,15 @@ draw_curve(const kt_page_t *page, const kt_columns_t *energy, const double rgb[3
     cairo_set_line_width(page->cr, width);
     cairo_set_line_join(page->cr, CAIRO_LINE_JOIN_ROUND);
     kt_page_color(page, rgb, alpha);
-    for (size_t x = 0; x < page->sound_width && energy->n; x++) {
+    for (size_t x = 0; x < page->sound_width && page->sound_left + x < KT_PAGE_INNER && energy->n; x++) {
         if (!kt_columns_part(energy, x, page->sound_width, &value))
             continue;
-        double y = lufs_y(page, value > 0 ? -0.691 + 10 * log10(value) : LUFS_LOW);
+        double px = KT_PAGE_LEFT + (double)(page->sound_left + x) + 0.5;
+        double y  = lufs_y(page, value > 0 ? -0.691 + 10 * log10(value) : LUFS_LOW);
         if (begun)
-            cairo_line_to(page->cr, KT_PAGE_LEFT + (double)x + 0.5, y);
+            cairo_line_to(page->cr, px, y);
         else
-            cairo_move_to(page->cr, KT_PAGE_LEFT + (double)x + 0.5, y);
+            cairo_move_to(page->cr, px, y);
         begun = true;
     }
     cairo_stroke(page->cr);

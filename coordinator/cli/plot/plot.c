@@ -115,18 +115,23 @@ draw_sound_page(kt_page_t *page, uint32_t *pixels)
     return err;
 }
 
-// The time axis: that of the pictures in a film, from 0 in sound.
+// The time axis: from the first picture or sample of a film, from 0 in sound.
 static void
 set_time_axis(kt_page_t *page)
 {
     const double sound_s = kt_page_value_of(page, KT_FEATURE_TECHNICAL_audio_duration);
+    const double from_s  = kt_page_value_of(page, KT_FEATURE_TECHNICAL_audio_start_time);
     page->duration_s     = kt_page_value_of(page, KT_FEATURE_TECHNICAL_duration);
     if (!(page->duration_s > 0))
         page->duration_s = 1;
-    page->begin_s     = page->data->film ? page->data->film->first_s : 0;
     page->sound_width = KT_PAGE_INNER;
-    if (page->data->film && sound_s < page->duration_s)
+    if (!page->data->film)
+        return;
+    page->begin_s = fmin(page->data->film->first_s, from_s);  // the other one if one is not a number
+    if (sound_s < page->duration_s)
         page->sound_width = (size_t)fmax(1, round(KT_PAGE_INNER * sound_s / page->duration_s));
+    if (from_s > page->begin_s)
+        page->sound_left = (size_t)fmin(KT_PAGE_INNER - 1, round(kt_page_x_of(page, from_s) - KT_PAGE_LEFT));
 }
 
 kt_err_t

@@ -148,6 +148,22 @@ Test(technical, a_file_lasts_from_its_first_stream_to_the_end_of_both)
     cr_expect_float_eq(kt_json_f64(technical(), "duration", 0), 12, 1e-9);
 }
 
+Test(technical, the_begin_of_sound_is_counted_as_the_times_of_pictures)
+{
+    cr_expect_float_eq(kt_json_f64(technical(), "audio_start_time", 0), .1, 1e-9);
+    cr_expect_str_eq(method("audio_start_time"), "decoded");
+    info.start_s         = 1.4;
+    counts.audio.begin_s = 4.4;
+    counts.audio.decoded = 0;
+    cr_expect_float_eq(kt_json_f64(technical(), "audio_start_time", 0), 3, 1e-9);
+    cr_expect_str_eq(method("audio_start_time"), "packets");
+    info.start_s         = 1000;
+    counts.audio.begin_s = 0;  // no time stamps
+    cr_expect(kt_json_is_null(kt_json_get(technical(), "audio_start_time")));
+    info.has_audio = false;
+    cr_expect(kt_json_is_null(kt_json_get(technical(), "audio_start_time")));
+}
+
 Test(technical, sound_that_is_not_read_is_not_believed_beyond_the_declared_length)
 {
     counts.audio.decoded = 0;
