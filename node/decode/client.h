@@ -22,6 +22,7 @@ typedef struct kt_decode_limits {
     uint32_t stall_ms;        // longest wait for the next record
     uint32_t wall_s;          // from start to end
     double   max_duration_s;  // longest sound or film; more is KT_ETOOLONG
+    uint64_t search_bytes;    // in which sound is searched for where the first bytes say nothing; at least 256 KiB
 } kt_decode_limits_t;
 
 // FULL: all pictures. SAMPLED: those around the sampled ones. KEYFRAMES: key frames alone.

@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { KT_MEDIA_TEXT = 64, KT_MEDIA_TAGS = 64, KT_MEDIA_TAG_KEY = 64, KT_MEDIA_TAG_VALUE = 512 };
+enum { KT_MEDIA_TEXT = 64, KT_MEDIA_TAGS = 256, KT_MEDIA_TAG_KEY = 64, KT_MEDIA_TAG_VALUE = 512 };
 enum { KT_MEDIA_STREAMS = 32, KT_MEDIA_WHY = 160 };
 
 typedef struct kt_media_tag {

@@ -8,11 +8,15 @@
 #include "node/decoder/sound.h"
 
 #include <malloc.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/time.h>
 #include <unistd.h>
 
-enum { KEEP_BYTES = 32 << 20, LIVE_WAIT_S = 10 };  // KEEP_BYTES: of freed memory
+// KEEP_BYTES: of freed memory. OPEN_CPU_S: processor time until the media info is there: some demuxers need time that
+// grows with the square of the number of tags.
+enum { KEEP_BYTES = 32 << 20, LIVE_WAIT_S = 10, OPEN_CPU_S = 5 };
 
 // A stream that is wanted or only counted.
 typedef struct part {
@@ -24,6 +28,7 @@ typedef struct part {
 typedef struct child {
     kt_channel_t     channel;
     kt_input_t       input;
+    kt_id3_t         id3;
     kt_sniffed_t     sniffed;
     kt_media_t       media;
     kt_media_info_t  media_info;
@@ -36,6 +41,28 @@ typedef struct child {
     bool             ended;       // the file has been read
     bool             broken_off;  // a stream was given up
 } child_t;
+
+static kt_channel_t *opening;  // of the file whose container is being opened; else NULL
+
+static void
+on_open_time(int signal)
+{
+    (void)signal;
+    if (opening)
+        kt_channel_fault(opening, KT_EDECCPU,
+                         "opening the container takes too long: a file of very many tags or parts");
+}
+
+// A signal handler and a timer, because a demuxer cannot be interrupted. Before the sandbox, which permits neither.
+static void
+limit_opening(kt_channel_t *channel)
+{
+    const struct sigaction action = {.sa_handler = on_open_time};
+    opening                       = channel;
+    if (sigaction(SIGPROF, &action, NULL) ||
+        setitimer(ITIMER_PROF, &(struct itimerval){.it_value = {.tv_sec = OPEN_CPU_S}}, NULL))
+        kt_channel_fault(channel, KT_ESYSTEM, "no timer for opening the file");
+}
 
 static void
 fault_unless_ok(child_t *self, kt_err_t err, const char *why)
@@ -225,7 +252,7 @@ send_media_info(child_t *self)
     for (int i = 0; i < KT_COUNTS_STREAMS; i++)
         if (self->parts[i].coder.ready)
             first[i] = self->parts[i].coder.frame;
-    kt_media_info_fill(&self->media_info, &self->media, &self->sniffed, first[KT_COUNTS_SOUND],
+    kt_media_info_fill(&self->media_info, &self->media, &self->sniffed, &self->id3, first[KT_COUNTS_SOUND],
                        first[KT_COUNTS_PICTURE]);
     begin_sound(self);
     begin_film(self);
@@ -261,13 +288,44 @@ note_nothing(child_t *self)
             self->parts[i].err = kt_coder_nothing(&self->parts[i].coder);
 }
 
+// Sound that begins inside of what a tag claims; a tag of too many frames for FFmpeg.
 static void
-open_media(child_t *self)
+place_start(child_t *self)
 {
-    const char *why;
-    kt_err_t    err = kt_sniff(&self->input, &self->sniffed, &why);
+    const kt_id3_t *id3 = &self->id3;
+    if (id3->sound && !strcmp(self->sniffed.demuxer, "mp3"))
+        self->sniffed.start = id3->sound;
+    else if (!self->sniffed.start && id3->frames > KT_ID3_FRAMES_FFMPEG)
+        self->sniffed.start = id3->end;
+}
+
+// A demuxer that fails at the first beginning gets one more, further on, if there is one: damage may look like a
+// header.
+static void
+open_container(child_t *self, uint64_t search_bytes)
+{
+    char     why[KT_SNIFF_WHY], failed[sizeof self->media.why];
+    kt_err_t err = kt_id3_read(&self->input, &self->id3);
+    fault_unless_ok(self, err, "reading the tag");
+    err = kt_sniff(&self->input, search_bytes, &self->sniffed, why);
     fault_unless_ok(self, err, why);
-    fault_unless_ok(self, kt_media_open(&self->media, &self->input, &self->sniffed), self->media.why);
+    place_start(self);
+    err = kt_media_open(&self->media, &self->input, &self->sniffed);
+    if ((err == KT_EDAMAGED || err == KT_ETRUNCATED) && !self->input.stream) {
+        memcpy(failed, self->media.why, sizeof failed);
+        kt_media_close(&self->media);
+        if (kt_sniff_further(&self->input, search_bytes, &self->sniffed) != KT_OK ||
+            kt_media_open(&self->media, &self->input, &self->sniffed) != KT_OK || !self->media.audio)
+            fault_unless_ok(self, err, failed);
+        err = KT_OK;
+    }
+    fault_unless_ok(self, err, self->media.why);
+}
+
+static void
+open_media(child_t *self, uint64_t search_bytes)
+{
+    open_container(self, search_bytes);
     const AVStream  *sound = self->media.audio, *film = self->media.video;
     const AVRational rate = film ? film->avg_frame_rate : (AVRational){0, 1};
     kt_counts_init(&self->counts, sound ? av_q2d(sound->time_base) : 0, film ? av_q2d(film->time_base) : 0,
@@ -303,12 +361,14 @@ kt_child_run(const kt_sandbox_t *sandbox, const kt_test_faults_t *faults, const 
     close(KT_CHILD_RING_FD);
     child_set_up(&self, request);
     fault_unless_ok(&self, kt_input_init(&self.input, KT_CHILD_MEDIA_FD), "the file's size is unknown");
+    limit_opening(&self.channel);
     fault_unless_ok(&self, kt_sandbox_enter(sandbox, &request->limits), "the sandbox could not be set up");
     kt_hooks_fault(faults, &self.channel, self.input.size);
 
     // The media info is sent after the first frames, which the converter and some of the info need. A file of which
     // nothing can be decoded has its info sent before the error.
-    open_media(&self);
+    open_media(&self, request->limits.search_bytes);
+    opening = NULL;
     // A decoder frees and takes a megabyte per picture: given back to the system each time, its pages would cost 7 % of
     // the decoding of 720p. Not before: while a container is opened, the growing index of a long file would be copied,
     // where the system can move its pages.

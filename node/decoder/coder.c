@@ -8,7 +8,8 @@
 #include <string.h>
 
 const char KT_AUDIO_CODECS[] =
-    "mp1,mp1float,mp2,mp2float,mp3,mp3float,aac,vorbis,opus,flac,alac,wavpack,ac3,eac3,"
+    "mp1,mp1float,mp2,mp2float,mp3,mp3float,aac,aac_latm,vorbis,opus,flac,alac,wavpack,ape,tta,ac3,eac3,wmav1,wmav2,"
+    "wmapro,wmalossless,wmavoice,"
     "pcm_u8,pcm_s8,pcm_s8_planar,pcm_s16le,pcm_s16be,pcm_s16le_planar,pcm_s16be_planar,pcm_u16le,pcm_u16be,"
     "pcm_s24le,pcm_s24be,pcm_s24le_planar,pcm_u24le,pcm_u24be,pcm_s32le,pcm_s32be,pcm_s32le_planar,pcm_u32le,pcm_u32be,"
     "pcm_s64le,pcm_s64be,pcm_f32le,pcm_f32be,pcm_f64le,pcm_f64be,pcm_alaw,pcm_mulaw,"

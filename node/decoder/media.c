@@ -21,6 +21,9 @@ media_on_read(void *opaque, uint8_t *into, int want)
         self->io_failed = true;
         return AVERROR(EIO);
     }
+    for (size_t i = 0; self->patch_at && i < sizeof self->patch; i++)
+        if (self->patch_at + i >= self->position && self->patch_at + i < self->position + n)
+            into[self->patch_at + i - self->position] = (uint8_t)(self->patch >> 8 * i);
     self->hit_end |= n == 0;
     self->position += n;
     return n ? (int)n : AVERROR_EOF;
@@ -116,7 +119,11 @@ find_streams(kt_media_t *self)
 kt_err_t
 kt_media_open(kt_media_t *self, kt_input_t *input, const kt_sniffed_t *sniffed)
 {
-    *self = (kt_media_t){.input = input, .start = sniffed->start, .position = sniffed->start};
+    *self = (kt_media_t){.input    = input,
+                         .patch_at = sniffed->patch_at,
+                         .patch    = sniffed->patch,
+                         .start    = sniffed->start,
+                         .position = sniffed->start};
     // A stream cannot seek. Only for MP3 FFmpeg gets a seek function, which reports the size 0 and then refuses: it
     // takes an unknown size for a huge one, ignores the frame count at the beginning, and leaves the encoder's padding
     // in at the end.
@@ -151,6 +158,16 @@ kt_media_open(kt_media_t *self, kt_input_t *input, const kt_sniffed_t *sniffed)
         self->video->codecpar->height = self->refused_height;
     }
     return KT_OK;
+}
+
+void
+kt_media_close(kt_media_t *self)
+{
+    avformat_close_input(&self->format);
+    av_packet_free(&self->packet);
+    if (self->io)
+        av_freep(&self->io->buffer);
+    avio_context_free(&self->io);
 }
 
 kt_err_t

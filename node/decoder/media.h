@@ -8,7 +8,9 @@
 #include <stdbool.h>
 
 typedef struct kt_media {
-    kt_input_t      *input;            // the caller's
+    kt_input_t      *input;     // the caller's
+    uint64_t         patch_at;  // as of kt_sniffed_t
+    uint16_t         patch;
     uint64_t         start, position;  // FFmpeg sees the bytes from start on
     bool             hit_end, io_failed;
     AVFormatContext *format;
@@ -25,5 +27,6 @@ typedef struct kt_media {
 // Opens the container. why holds the reason of a failure. KT_ETRUNCATED, KT_EDAMAGED, KT_EFORMAT, KT_EIO,
 // KT_EDECMEM.
 KT_MUST_USE kt_err_t kt_media_open(kt_media_t *self, kt_input_t *input, const kt_sniffed_t *sniffed);
+void                 kt_media_close(kt_media_t *self);  // idempotent
 // The next packet of the two streams into self->packet; *end: there is none. KT_EIO, KT_EDECMEM.
 KT_MUST_USE kt_err_t kt_media_read(kt_media_t *self, bool *end);

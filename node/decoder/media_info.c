@@ -1,6 +1,7 @@
 #include "node/decoder/media_info.h"
 
 #include "common/text.h"
+#include "node/decoder/media_tags.h"
 #include "node/decoder/picture_info.h"
 
 #include <string.h>
@@ -21,25 +22,6 @@ static double
 positive_ratio(AVRational q)
 {
     return q.num > 0 && q.den > 0 ? av_q2d(q) : 0;
-}
-
-static void
-fill_tags(kt_media_info_t *out, const AVDictionary *tags)
-{
-    const AVDictionaryEntry *entry = NULL;
-    while (out->tag_count < KT_MEDIA_TAGS && (entry = av_dict_get(tags, "", entry, AV_DICT_IGNORE_SUFFIX))) {
-        kt_media_tag_t *tag = &out->tags[out->tag_count];
-        set_text(tag->key, sizeof tag->key, entry->key);
-        for (char *c = tag->key; *c; c++)
-            *c = *c >= 'A' && *c <= 'Z' ? (char)(*c + 'a' - 'A') : *c;
-        bool known = !*tag->key;
-        for (uint32_t i = 0; i < out->tag_count && !known; i++)
-            known = !strcmp(out->tags[i].key, tag->key);
-        if (known)
-            continue;
-        set_text(tag->value, sizeof tag->value, entry->value);
-        out->tag_count++;
-    }
 }
 
 static void
@@ -97,8 +79,8 @@ fill_streams(kt_media_info_t *out, const AVFormatContext *format)
 }
 
 void
-kt_media_info_fill(kt_media_info_t *out, const kt_media_t *media, const kt_sniffed_t *sniffed, const AVFrame *sound,
-                   const AVFrame *picture)
+kt_media_info_fill(kt_media_info_t *out, const kt_media_t *media, const kt_sniffed_t *sniffed, const kt_id3_t *id3,
+                   const AVFrame *sound, const AVFrame *picture)
 {
     AVFormatContext *format = media->format;
     const AVStream  *audio  = media->audio;
@@ -118,9 +100,10 @@ kt_media_info_fill(kt_media_info_t *out, const kt_media_t *media, const kt_sniff
         out->duration_s = (double)audio->duration * positive_ratio(audio->time_base);
     if (audio)
         fill_audio(out, audio, sound);
+    if (audio && sniffed->valid_bits)
+        out->bits_per_sample = sniffed->valid_bits;
     if (media->video)
         kt_picture_info_fill(out, format, media->video, picture);
-    fill_tags(out, format->metadata);
-    if (audio)
-        fill_tags(out, audio->metadata);
+    out->has_cover_art |= id3->picture;
+    kt_media_tags_fill(out, (AVDictionary *const[]){format->metadata, audio ? audio->metadata : NULL}, id3);
 }

@@ -1,9 +1,11 @@
 #include "node/decoder/mpeg.h"
 
+#include <string.h>
+
 enum { HEADER_BYTES = 7, FRAMES_NEEDED = 4, TAIL_BYTES = 128 };
 
 // What must be the same in each frame of a run: for MPEG audio sync, version, layer and rate; for ADTS sync, version,
-// profile, rate and channel count.
+// profile, rate and channel count; for AC-3 the version and the rate.
 typedef struct frame {
     kt_mpeg_kind_t kind;
     uint32_t       same;
@@ -36,9 +38,34 @@ mpeg_audio_header(const uint8_t *b, frame_t *out)
     return true;
 }
 
+// Words of 16 bits at 32 kHz are 3, at 44.1 kHz 2.177, at 48 kHz 2 per kbit/s.
+static bool
+ac3_header(const uint8_t *b, frame_t *out)
+{
+    static const uint16_t kbits[19] = {32,  40,  48,  56,  64,  80,  96,  112, 128, 160,
+                                       192, 224, 256, 320, 384, 448, 512, 576, 640};
+    unsigned              version = b[5] >> 3, rate = b[4] >> 6, size = b[4] & 63;
+    out->same = version << 8 | rate;
+    if (version > 16)
+        return false;
+    if (version > 10) {
+        out->kind  = KT_MPEG_EAC3;
+        out->bytes = 2 * (((size_t)(b[2] & 7) << 8 | b[3]) + 1);
+        return b[2] >> 6 != 3 && out->bytes > HEADER_BYTES;
+    }
+    if (rate == 3 || size / 2 >= sizeof kbits / sizeof *kbits)
+        return false;
+    unsigned kbit = kbits[size / 2];
+    out->kind     = KT_MPEG_AC3;
+    out->bytes    = 2 * (rate == 2 ? 3 * kbit : rate == 1 ? kbit * 320 / 147 + (size & 1) : 2 * kbit);
+    return true;
+}
+
 static bool
 frame_header(const uint8_t *b, frame_t *out)
 {
+    if (b[0] == 0x0b && b[1] == 0x77)
+        return ac3_header(b, out);
     if (b[0] != 0xff || (b[1] & 0xe0) != 0xe0)
         return false;
     if ((b[1] & 0xf6) != 0xf0)
@@ -67,18 +94,38 @@ run_of_frames(const uint8_t *bytes, size_t length, size_t at, frame_t *first, si
     return frames;
 }
 
+// Behind the last frame nothing follows but a tag, zeros or a part of a frame.
+static bool
+is_tail(const uint8_t *bytes, size_t length)
+{
+    static const char *const tags[] = {"TAG", "APETAGEX", "LYRICSBEGIN", "ID3"};
+    for (size_t i = 0; i < sizeof tags / sizeof *tags; i++)
+        if (length >= strlen(tags[i]) && !memcmp(bytes, tags[i], strlen(tags[i])))
+            return true;
+    size_t zeros = 0;
+    while (zeros < length && bytes[zeros] == 0)
+        zeros++;
+    return length <= TAIL_BYTES || zeros == length;
+}
+
+static bool
+fills_rest(const uint8_t *bytes, size_t length, size_t at, size_t frames, size_t end)
+{
+    if (end >= length)
+        return frames > 1 || (frames == 1 && at == 0 && end == length);
+    return frames > (at > 0) && is_tail(bytes + end, length - end);
+}
+
 kt_mpeg_kind_t
 kt_mpeg_find(const uint8_t *bytes, size_t length, bool whole, size_t *offset)
 {
     frame_t first;
     size_t  end;
-    size_t  frames = run_of_frames(bytes, length, 0, &first, &end);
-    if (whole && frames && end + TAIL_BYTES >= length && (frames > 1 || end <= length)) {
-        *offset = 0;
-        return first.kind;
-    }
     for (size_t at = 0; at + HEADER_BYTES <= length; at++) {
-        if (bytes[at] == 0xff && run_of_frames(bytes, length, at, &first, &end) == FRAMES_NEEDED) {
+        if (bytes[at] != 0xff && bytes[at] != 0x0b)
+            continue;
+        size_t frames = run_of_frames(bytes, length, at, &first, &end);
+        if (frames == FRAMES_NEEDED || (whole && frames && fills_rest(bytes, length, at, frames, end))) {
             *offset = at;
             return first.kind;
         }

@@ -25,6 +25,7 @@ decode_limits(const kt_settings_t *settings, int64_t deadline_ms, uint64_t size_
                                      : left_s > INT32_MAX ? INT32_MAX
                                                           : left_s),
         .max_duration_s = (double)settings->max_duration_s,
+        .search_bytes   = (uint64_t)settings->decoder_search_kb << 10,
     };
 }
 

@@ -1,6 +1,8 @@
 // Fuzzing the recognition of formats: any bytes are refused, or name a demuxer of the list and a beginning within them.
+// The tag in front is read too.
 #include "common/assert.h"
 #include "fuzz_main.h"
+#include "node/decoder/id3.h"
 #include "node/decoder/sniff.h"
 
 #include <stdio.h>
@@ -14,16 +16,23 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
     kt_sniffed_t out;
     kt_input_t   input;
-    const char  *why;
+    char         why[KT_SNIFF_WHY];
     int          fd = memfd_create("sniff", MFD_CLOEXEC);
     kt_assert(fd >= 0 && write(fd, bytes, length) == (ssize_t)length);
     kt_assert(kt_input_init(&input, fd) == KT_OK);
-    kt_err_t err = kt_sniff(&input, &out, &why);
-    kt_assert(why);
+    kt_err_t err = kt_sniff(&input, 0, &out, why);
+    kt_assert(memchr(why, 0, sizeof why));
     if (err == KT_OK) {
         kt_assert(strstr(KT_SNIFF_DEMUXERS, out.demuxer) && *out.container);
         kt_assert(out.start < length);
+        (void)!kt_sniff_further(&input, 0, &out);
+        kt_assert(out.start < length);
     }
+    static kt_id3_t id3;
+    kt_assert(kt_id3_read(&input, &id3) == KT_OK && id3.tag_count <= KT_MEDIA_TAGS && id3.sound < length);
+    for (uint32_t i = 0; i < id3.tag_count; i++)
+        kt_assert(memchr(id3.tags[i].key, 0, KT_MEDIA_TAG_KEY) && memchr(id3.tags[i].value, 0, KT_MEDIA_TAG_VALUE) &&
+                  id3.first_end[i] <= strlen(id3.tags[i].value));
     close(fd);
     return 0;
 }
@@ -53,6 +62,11 @@ fuzz_seed(unsigned number, size_t *length)
         SEED("\xff\xfb\x90\x00", 417),
         SEED("\xff\xf1\x50\x80\x0f\xff\xfc", 127),
         SEED("ID3\4\0\0\0\0\0\x20", 0),
+        SEED("ID3\4\0\0\0\0\0\x20TPE1\0\0\0\x06\0\0\3A\0B\0CTXXX\0\0\0\4\0\0\3k\0v", 0),
+        SEED("ID3\3\0\x80\0\0\0\x20TIT2\0\0\0\5\0\0\1\xff\0\xfe\x41\0\xff\xfb\x90\0", 0),
+        SEED("ID3\2\0\0\0\0\0\x20TT2\0\0\3\0ABTXX\0\0\4\0k\0v", 0),
+        SEED("\x0b\x77\x12\x34\x14\x40\x43", 512),
+        SEED("wvpk\0\x10\0\0\7\4", 0),
         SEED("RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0\1\0\2\0\x44\xac\0\0\x10\xb1\2\0\4\0\x10\0data", 0),
         SEED("\0\0\0\x10"
              "ftypisom\0\0\0\0\0\0\0\x08"

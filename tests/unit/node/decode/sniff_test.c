@@ -19,14 +19,14 @@ static const unsigned char PACKET[] = {0x47, 0x41, 0, 0x10};
 static kt_err_t
 sniff_bytes(const void *data, size_t length, kt_sniffed_t *out)
 {
-    kt_input_t  input;
-    const char *why;
-    int         fd = memfd_create("sniff", MFD_CLOEXEC);
+    kt_input_t input;
+    char       why[KT_SNIFF_WHY];
+    int        fd = memfd_create("sniff", MFD_CLOEXEC);
     cr_assert_geq(fd, 0);
     cr_assert_eq(write(fd, data, length), (ssize_t)length);
     cr_assert_eq(kt_input_init(&input, fd), KT_OK);
     *out         = (kt_sniffed_t){.demuxer = "none", .container = "none"};
-    kt_err_t err = kt_sniff(&input, out, &why);
+    kt_err_t err = kt_sniff(&input, 0, out, why);
     close(fd);
     return err;
 }
@@ -170,4 +170,87 @@ Test(sniff, a_playlist_before_transport_packets_is_a_playlist)
     const char list[] = "#EXTM3U\nfile:///etc/hostname\n";
     memcpy(bytes, list, sizeof list - 1);
     cr_expect_eq(sniff_bytes(bytes, BYTES, &out), KT_EPLAYLIST);
+}
+
+// The detail of a refusal.
+static void
+expect_why(const void *data, size_t length, kt_err_t err, const char *part)
+{
+    kt_input_t   input;
+    kt_sniffed_t out;
+    char         why[KT_SNIFF_WHY];
+    int          fd = memfd_create("sniff", MFD_CLOEXEC);
+    cr_assert_geq(fd, 0);
+    cr_assert_eq(write(fd, data, length), (ssize_t)length);
+    cr_assert_eq(kt_input_init(&input, fd), KT_OK);
+    cr_expect_eq(kt_sniff(&input, 0, &out, why), err, "%s", part);
+    cr_expect_not_null(strstr(why, part), "'%s' instead of '%s'", why, part);
+    close(fd);
+}
+
+Test(sniff, what_is_known_and_not_read_is_named)
+{
+    memset(bytes, 0, BYTES);
+    memcpy(bytes, "MThd\0\0\0\6", 8);
+    expect_why(bytes, 100, KT_EFORMAT, "MIDI: not enabled");
+    memset(bytes, 0, BYTES);
+    memcpy(bytes + 1080, "M.K.", 4);
+    expect_why(bytes, 2000, KT_EFORMAT, "tracker module (MOD): not enabled");
+    fill_with_mpeg_audio();
+    memcpy(bytes, "PK\3\4", 4);
+    expect_why(bytes, BYTES, KT_EFORMAT, "ZIP archive: not a media file");
+    memset(bytes, 0, BYTES);
+    expect_why(bytes, 5000, KT_EFORMAT, "zeros at the beginning, and no known format in the first 5000 bytes");
+    expect_why("ID3\3\0\0\0\0\0\0", 10, KT_ETRUNCATED, "a tag of 10 bytes and nothing behind it");
+}
+
+Test(sniff, frames_of_ac3_are_found_wherever_they_begin)
+{
+    static const unsigned char ac3[] = {0x0b, 0x77, 0x12, 0x34, 0x00, 0x40}, eac3[] = {0x0b, 0x77, 0, 0x3f, 0, 0x80};
+    for (size_t begin = 0; begin < 3000; begin += 999) {
+        memset(bytes, 0xaa, BYTES);
+        for (size_t at = begin; at + 8 < BYTES; at += 128)
+            memcpy(bytes + at, ac3, sizeof ac3);
+        expect_demuxer("ac3", BYTES);
+        for (size_t at = begin; at + 8 < BYTES; at += 128)
+            memcpy(bytes + at, eac3, sizeof eac3);
+        expect_demuxer("eac3", BYTES);
+    }
+}
+
+Test(sniff, two_frames_that_end_the_file_are_enough_and_two_alone_in_it_are_not)
+{
+    kt_sniffed_t out;
+    memset(bytes, 0, BYTES);
+    memcpy(bytes + 1000, AUDIO, sizeof AUDIO);
+    memcpy(bytes + 1417, AUDIO, sizeof AUDIO);
+    cr_expect_eq(sniff_bytes(bytes, 1834, &out), KT_OK);
+    cr_expect_eq(out.start, 1000);
+    memcpy(bytes + 1834, "APETAGEX", 8);
+    cr_expect_eq(sniff_bytes(bytes, 4000, &out), KT_OK);
+    memcpy(bytes + 1834, "anything", 8);
+    cr_expect_eq(sniff_bytes(bytes, 4000, &out), KT_EFORMAT);
+}
+
+Test(sniff, a_container_behind_anything_is_found_unless_it_is_only_a_name)
+{
+    kt_sniffed_t out;
+    memset(bytes, 0xaa, BYTES);
+    memcpy(bytes + 5000, "fLaC\0\0\0\x22", 8);
+    memcpy(bytes + 4000, "fLaC", 4);
+    cr_expect_eq(sniff_bytes(bytes, BYTES, &out), KT_OK);
+    cr_expect_str_eq(out.demuxer, "flac");
+    cr_expect_eq(out.start, 5000);
+}
+
+Test(sniff, fewer_valid_bits_than_bytes_are_put_right_for_the_demuxer)
+{
+    kt_sniffed_t               out;
+    static const unsigned char head[] = "RIFF\xff\0\0\0WAVEfmt \x28\0\0\0\xfe\xff\1\0\x44\xac\0\0\x10\xb1\2\0\4\0\x20\0"
+                                        "\x16\0\x18\0\0\0\0\0\1\0\0\0\0\0\x10\0\x80\0\0\xaa\0\x38\x9b\x71"
+                                        "data";
+    cr_expect_eq(sniff_bytes(head, sizeof head - 1, &out), KT_OK);
+    cr_expect_eq(out.patch_at, 38);
+    cr_expect_eq(out.patch, 32);
+    cr_expect_eq(out.valid_bits, 24);
 }
