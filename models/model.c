@@ -160,6 +160,23 @@ kt_model_outputs(const kt_model_t *self, const kt_model_output_t **outputs)
     return kt_outputs_list(self->outputs, outputs);
 }
 
+const kt_model_output_t *
+kt_model_output_find(const kt_model_t *self, const char *name)
+{
+    const kt_model_output_t *outputs;
+    const size_t             n = kt_model_outputs(self, &outputs);
+    for (size_t i = 0; i < n; i++)
+        if (!strcmp(outputs[i].name, name))
+            return &outputs[i];
+    return NULL;
+}
+
+const kt_backend_t *
+kt_model_backend(const kt_model_t *self)
+{
+    return self->backend;
+}
+
 // The executor for these sizes. *items: how many runs of it make the N of the sizes.
 static kt_err_t
 hold(kt_model_t *self, const int64_t sizes[KT_FREE_DIMS], kt_prepared_entry_t **entry, int64_t *items)

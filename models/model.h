@@ -48,6 +48,9 @@ kt_model_kind_t         kt_model_kind(const kt_model_t *self);
 const kt_audio_input_t *kt_model_audio(const kt_model_t *self);  // NULL: not KT_MODEL_AUDIO
 const kt_image_input_t *kt_model_image(const kt_model_t *self);  // KT_MODEL_IMAGE, KT_MODEL_FRAMES
 size_t                  kt_model_outputs(const kt_model_t *self, const kt_model_output_t **outputs);
+// NULL: the file has no output of this name.
+const kt_model_output_t *kt_model_output_find(const kt_model_t *self, const char *name);
+const kt_backend_t      *kt_model_backend(const kt_model_t *self);
 // Bytes that one run with these sizes needs besides the file.
 KT_MUST_USE kt_err_t kt_model_memory(kt_model_t *self, const int64_t sizes[KT_FREE_DIMS], size_t *arena_bytes,
                                      size_t *packed_bytes);

@@ -9,13 +9,14 @@
 
 typedef enum size_mode { SIZE_FIXED, SIZE_STRETCH, SIZE_SHORT_SIDE, SIZE_HEIGHT } size_mode_t;
 
-enum { CHANNELS = 3, LEVELS = 256 };
+enum { CHANNELS = 3, LEVELS = 256, MOST_FRAMES = 4096 };
 
 struct kt_image_input {
     size_mode_t       mode;
     uint32_t          height, width, least, most, multiple;
     kt_image_filter_t filter;
     bool              bgr;
+    kt_image_blocks_t blocks;
     float             value[CHANNELS][LEVELS];  // of each level, in the graph's order of channels
 };
 
@@ -57,6 +58,17 @@ read_size(kt_image_input_t *self, const kt_reader_t *input)
         kt_reader_fail(&r, "most", "must be at least least");
 }
 
+static void
+read_blocks(kt_image_input_t *self, const kt_reader_t *input)
+{
+    const kt_reader_t r = kt_reader_member(input, "blocks", "input.blocks");
+    self->blocks.frames = kt_reader_whole(&r, "frames", NAN, 1, MOST_FRAMES);
+    self->blocks.left   = kt_reader_whole(&r, "left", 0, 0, MOST_FRAMES);
+    self->blocks.right  = kt_reader_whole(&r, "right", 0, 0, MOST_FRAMES);
+    if (self->mode != SIZE_FIXED)
+        kt_reader_fail(input, "size", "frames must have a fixed size");
+}
+
 static kt_err_t
 read_input(kt_image_input_t *self, const json_t *input, char why[KT_KTM_WHY])
 {
@@ -72,8 +84,8 @@ read_input(kt_image_input_t *self, const json_t *input, char why[KT_KTM_WHY])
     read_size(self, &r);
     read_three(&r, "scale", 1, scale);
     read_three(&r, "offset", 0, offset);
-    if (kind == 1 && self->mode != SIZE_FIXED)
-        kt_reader_fail(&r, "size", "frames must have a fixed size");
+    if (kind == 1)
+        read_blocks(self, &r);
     for (int c = 0; !failed && c < CHANNELS; c++)
         for (int v = 0; v < LEVELS; v++)
             self->value[c][v] = (float)(v * scale[c] + offset[c]);
@@ -105,6 +117,12 @@ kt_image_input_destroy(kt_image_input_t **self_p)
 {
     free(*self_p);
     *self_p = NULL;
+}
+
+kt_image_blocks_t
+kt_image_input_blocks(const kt_image_input_t *self)
+{
+    return self->blocks;
 }
 
 // --- sizes

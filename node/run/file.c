@@ -238,6 +238,7 @@ track_opts(const file_run_t *run)
         .patches       = (size_t)run->worker->pipeline->settings->model_patches,
         .pictures      = (size_t)run->worker->pipeline->settings->video_pictures,
         .video_mode    = run->worker->pipeline->settings->video_mode,
+        .scene_model   = run->worker->pipeline->settings->video_scene_model,
         .sample_hz     = sampling.hz,
         .sample_max    = (size_t)sampling.most,
         .frames        = run->opts->frames,

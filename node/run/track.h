@@ -43,13 +43,14 @@ typedef struct kt_track_opts {
     uint32_t               options;     // kt_option_t bits of the job
     kt_model_set_t        *models;      // borrowed; NULL: none, models_absent says why
     const char            *models_absent;
-    size_t                 patches;     // ANALYZER_MODEL_PATCHES
-    size_t                 pictures;    // ANALYZER_VIDEO_PICTURES
-    const char            *video_mode;  // ANALYZER_VIDEO_MODE; valid as long as the track
-    double                 sample_hz;   // frame_sample_rate of models.yml
-    size_t                 sample_max;  // max_frames of models.yml
-    kt_frames_fn          *frames;      // NULL: none
-    kt_shot_fn            *shot;        // NULL: none
+    size_t                 patches;      // ANALYZER_MODEL_PATCHES
+    size_t                 pictures;     // ANALYZER_VIDEO_PICTURES
+    const char            *video_mode;   // ANALYZER_VIDEO_MODE; valid as long as the track
+    const char            *scene_model;  // ANALYZER_VIDEO_SCENE_MODEL; likewise
+    double                 sample_hz;    // frame_sample_rate of models.yml
+    size_t                 sample_max;   // max_frames of models.yml
+    kt_frames_fn          *frames;       // NULL: none
+    kt_shot_fn            *shot;         // NULL: none
     bool                   each_segment;
     void                  *context;  // of frames and shot
 } kt_track_opts_t;

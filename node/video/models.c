@@ -161,7 +161,7 @@ models_push(void *state, const kt_video_picture_t *picture)
     kt_err_t                err   = KT_OK;
     if (!self->faces && !self->texts)
         return KT_OK;
-    while (!err && self->waiting && frame->time_s - self->held[self->first].time_s > KT_SHOTS_DELAY_S)
+    while (!err && self->waiting && self->held[self->first].time_s < kt_shots_decided_s(self->stream.shots))
         err = decide(self);
     if (err || !(frame->flags & KT_FRAME_SAMPLED) || frame->whole.width < 2 || frame->whole.height < 2)
         return err;
@@ -172,15 +172,23 @@ models_push(void *state, const kt_video_picture_t *picture)
     return err == KT_EINVAL ? KT_OK : err;
 }
 
+// With the number of shots that have one of them.
 static kt_err_t
 write_times(const picture_models_t *self, kt_document_t *document)
 {
+    char    method[KT_DOCUMENT_REASON];
+    size_t  shots = 0;
     double *times = calloc(self->n + 1, sizeof *times);
     if (!times)
         return KT_ENOMEM;
-    for (size_t i = 0; i < self->n; i++)
+    for (size_t i = 0; i < self->n; i++) {
         times[i] = self->samples[i].time_s;
+        shots += i == 0 || self->samples[i].shot != self->samples[i - 1].shot;
+    }
     kt_document_reals(document, KT_FEATURE_VISUAL_sampled_times, times, self->n);
+    snprintf(method, sizeof method, "%zu pictures of %zu of %zu shots", self->n, shots,
+             kt_shots_count(self->stream.shots));
+    kt_document_method(document, KT_FEATURE_VISUAL_sampled_times, method);
     free(times);
     return KT_OK;
 }

@@ -23,9 +23,11 @@ typedef struct kt_video_stream {
     kt_device_t           *device;
     kt_model_set_t        *models;  // NULL: none, models_absent says why
     const char            *models_absent;
-    size_t                 pictures;    // ANALYZER_VIDEO_PICTURES
-    double                 sample_hz;   // frame_sample_rate of models.yml
-    size_t                 sample_max;  // max_frames of models.yml
+    const char            *mode;         // ANALYZER_VIDEO_MODE
+    const char            *scene_model;  // ANALYZER_VIDEO_SCENE_MODEL
+    size_t                 pictures;     // ANALYZER_VIDEO_PICTURES
+    double                 sample_hz;    // frame_sample_rate of models.yml
+    size_t                 sample_max;   // max_frames of models.yml
     const kt_shots_t      *shots;  // of the same track: decided up to some pictures before the last one that was pushed
 } kt_video_stream_t;
 

@@ -5,9 +5,12 @@
 // pictures of even distances are tested for mixtures of earlier and later ones and for fades (shots/gradual.h, fade.h).
 #include "node/video/shots.h"
 
+#include "node/video/scene/scene.h"
 #include "node/video/shots/cuts.h"
 #include "node/video/shots/graduals.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +18,8 @@ enum { NEAR = 2, TRANSITIONS_MAX = 2000 };
 
 // A picture is decided this long after it, or when half of the history follows it.
 static const double wait_s = 0.8;
+// A gradual change is entered at most so long after it has begun.
+static const double gradual_most_s = 2.5;
 // Two cuts are one when they are this near in time, or at most NEAR different pictures and the second time apart.
 static const double near_s = 0.1, near_pictures_s = 0.25;
 
@@ -30,14 +35,47 @@ struct kt_shots {
     } best;              // cut that a near one may still replace
     kt_shot_list_t list;
     size_t         settled;  // the first of the list, which nothing changes any more
+    kt_scene_t    *scene;    // the second opinion; NULL: scene_why
+    char           scene_why[KT_PICTURE_WHY];
 };
+
+// Why the model is not asked about shots; NULL: it is, if it can be.
+static const char *
+why_no_model(const kt_video_stream_t *stream)
+{
+    const char *setting = stream->scene_model ? stream->scene_model : "off";
+    if (!strcmp(setting, "off"))
+        return "not asked for";
+    if (!strcmp(setting, "auto")) {
+        const kt_model_entry_t *entry = stream->models ? kt_model_set_find(stream->models, "scene_detector") : NULL;
+        if (!entry || !entry->model || strcmp(kt_model_backend(entry->model)->name, "cuda") != 0)
+            return "not asked for";
+    }
+    if (!(stream->options & KT_OPTION_MODELS))
+        return "use_models is false";
+    if (!stream->models)
+        return stream->models_absent ? stream->models_absent : "no models";
+    if (stream->mode && strcmp(stream->mode, "full") != 0)
+        return "ANALYZER_VIDEO_MODE leaves pictures out";
+    return NULL;
+}
 
 kt_err_t
 kt_shots_new(kt_shots_t **self_p, const kt_video_stream_t *stream)
 {
-    (void)stream;
-    *self_p = calloc(1, sizeof **self_p);
-    return *self_p ? KT_OK : KT_ENOMEM;
+    const char *why  = why_no_model(stream);
+    kt_err_t    err  = KT_ENOMEM;
+    kt_shots_t *self = calloc(1, sizeof *self);
+    if (!self)
+        goto fail;
+    (void)snprintf(self->scene_why, sizeof self->scene_why, "%s", why ? why : "");
+    if (!why && (err = kt_scene_new(&self->scene, stream->models, stream->rotation, self->scene_why)))
+        goto fail;
+    *self_p = self;
+    return KT_OK;
+fail:
+    kt_shots_destroy(&self);
+    return err;
 }
 
 void
@@ -49,8 +87,16 @@ kt_shots_destroy(kt_shots_t **self_p)
     kt_shot_history_fini(&self->history);
     kt_graduals_fini(&self->graduals);
     kt_shot_list_fini(&self->list);
+    kt_scene_destroy(&self->scene);
     free(self);
     *self_p = NULL;
+}
+
+// The list of shots that others see.
+static const kt_shot_list_t *
+shown(const kt_shots_t *self)
+{
+    return self->scene ? kt_scene_list(self->scene) : &self->list;
 }
 
 static double
@@ -135,7 +181,11 @@ kt_shots_push(kt_shots_t *self, const kt_video_picture_t *picture)
     while (self->settled < self->list.count &&
            (self->settled == 0 || self->list.shot[self->settled].begin_s < settled_s))
         self->settled++;
-    return KT_OK;
+    if (!self->scene)
+        return KT_OK;
+    const kt_picture_t small = {picture->rgb, picture->width, picture->height, 3 * (size_t)picture->width};
+    return kt_scene_push(self->scene, &small, frame->flags & KT_FRAME_REPEATED, frame->index, frame->time_s,
+                         &self->list, self->settled, settled_s);
 }
 
 void
@@ -144,6 +194,8 @@ kt_shots_close(kt_shots_t *self)
     if (self->ready && decide_cuts(self, true) == KT_OK)
         (void)!kt_graduals_decide(&self->graduals, self->now_s, true, &self->list);
     self->settled = self->list.count;
+    if (self->ready && self->scene)
+        (void)!kt_scene_close(self->scene, &self->list);
 }
 
 // NULL: out of memory.
@@ -168,10 +220,40 @@ transitions_json(const kt_shot_list_t *list)
     return all;
 }
 
+// Which of both decided.
+static void
+write_decisions(const kt_shots_t *self, kt_document_t *document)
+{
+    char method[KT_DOCUMENT_REASON];
+    if (!self->scene) {
+        kt_document_null(document, KT_FEATURE_VISUAL_scene_decisions, self->scene_why);
+        return;
+    }
+    const kt_model_entry_t  *entry  = kt_scene_entry(self->scene);
+    const kt_scene_counts_t *counts = kt_scene_counts(self->scene);
+    const char              *failed = kt_scene_failed(self->scene);
+    const struct {
+        const char *name;
+        size_t      count;
+    } ROWS[] = {
+        {"both", counts->both}, {"detector", counts->detector}, {"model", counts->model}, {"refused", counts->refused}};
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++)
+        kt_document_pair(document, KT_FEATURE_VISUAL_scene_decisions, ROWS[i].name, (double)ROWS[i].count);
+    (void)snprintf(method, sizeof method, "signal, model:%s %s: both %zu, detector %zu, model %zu, refused %zu%s%.100s",
+                   entry->name, entry->version, counts->both, counts->detector, counts->model, counts->refused,
+                   failed ? "; " : "", failed ? failed : "");
+    kt_document_method(document, KT_FEATURE_VISUAL_scene_changes, method);
+    (void)snprintf(method, sizeof method, "signal, model:%s %s", entry->name, entry->version);
+    kt_document_method(document, KT_FEATURE_VISUAL_transitions, method);
+    (void)snprintf(method, sizeof method, "model:%s %s", entry->name, entry->version);
+    kt_document_method(document, KT_FEATURE_VISUAL_scene_decisions, method);
+    kt_document_model(document, entry->name, entry->version);
+}
+
 void
 kt_shots_write(const kt_shots_t *self, kt_document_t *document)
 {
-    const kt_shot_list_t *list  = &self->list;
+    const kt_shot_list_t *list  = shown(self);
     double               *times = list->count ? malloc(list->count * sizeof *times) : NULL;
     for (size_t s = 1; s < list->count && times; s++)
         times[s - 1] = list->shot[s].begin_s;
@@ -180,33 +262,41 @@ kt_shots_write(const kt_shots_t *self, kt_document_t *document)
     else
         kt_document_null(document, KT_FEATURE_VISUAL_scene_changes, "out of memory");
     kt_document_objects(document, KT_FEATURE_VISUAL_transitions, transitions_json(list));
+    write_decisions(self, document);
     free(times);
 }
 
 uint64_t
-kt_shots_bytes(void)
+kt_shots_bytes(bool model)
 {
     kt_shot_size_t largest;
     kt_shot_size(KT_SHOT_SIDE_MAX - 1, KT_SHOT_SIDE_MAX - 1, &largest);
     return sizeof(kt_shots_t) + (KT_SHOT_HISTORY + KT_SHOT_SAMPLES) * (uint64_t)kt_shot_picture_bytes(&largest) +
-           2 * KT_SHOT_LIST_MAX * sizeof(kt_shot_t);
+           2 * KT_SHOT_LIST_MAX * sizeof(kt_shot_t) + (model ? kt_scene_bytes() : 0);
 }
 
 size_t
 kt_shots_count(const kt_shots_t *self)
 {
-    return self->settled;
+    return self->scene ? kt_scene_list(self->scene)->count : self->settled;
 }
 
 const kt_shot_t *
 kt_shots_at(const kt_shots_t *self, size_t i)
 {
-    return &self->list.shot[i];
+    return &shown(self)->shot[i];
+}
+
+double
+kt_shots_decided_s(const kt_shots_t *self)
+{
+    const double detector_s = self->now_s - KT_SHOTS_DELAY_S;
+    return self->scene ? fmin(detector_s, kt_scene_decided_s(self->scene) - gradual_most_s) : detector_s;
 }
 
 size_t
 kt_shots_find(const kt_shots_t *self, double time_s)
 {
-    const size_t found = kt_shot_list_find(&self->list, time_s);
-    return found < self->settled || found == 0 ? found : self->settled - 1;
+    const size_t found = kt_shot_list_find(shown(self), time_s), count = kt_shots_count(self);
+    return found < count || found == 0 ? found : count - 1;
 }

@@ -27,7 +27,6 @@ typedef struct video {
     part_t            parts[MODULES_MAX];
     size_t            n_parts;
     bool              there;  // the file has moving pictures
-    const char       *mode;   // ANALYZER_VIDEO_MODE
     char              why[KT_MEDIA_WHY];
     uint8_t          *rgb;  // of the last picture
     uint32_t          width, height;
@@ -52,8 +51,9 @@ video_bytes(const kt_track_opts_t *opts, double seconds)
 {
     if (!opts->media_info->has_video)
         return 0;
-    uint64_t   bytes  = sizeof(video_t) + kt_shots_bytes() + kt_image_bytes(KT_SMALL_MOST / 2, KT_SMALL_MOST / 2);
     const bool models = opts->models && opts->options & KT_OPTION_MODELS;
+    const bool scene  = models && opts->scene_model && strcmp(opts->scene_model, "off") != 0;
+    uint64_t   bytes  = sizeof(video_t) + kt_shots_bytes(scene) + kt_image_bytes(KT_SMALL_MOST / 2, KT_SMALL_MOST / 2);
     for (size_t m = 0; kt_video_modules[m]; m++) {
         const kt_video_module_t *module = kt_video_modules[m];
         if (!(module->options & opts->options))
@@ -90,7 +90,6 @@ video_new(void **self_p, const kt_track_opts_t *opts)
     self->there       = info->has_video;
     self->device      = opts->device;
     self->declared_hz = info->frame_rate_hz;
-    self->mode        = opts->video_mode;
     self->shot        = opts->shot;
     self->context     = opts->context;
     memcpy(self->why, info->video_why, sizeof self->why);
@@ -102,6 +101,8 @@ video_new(void **self_p, const kt_track_opts_t *opts)
                                        .device        = opts->device,
                                        .models        = opts->models,
                                        .models_absent = opts->models_absent,
+                                       .mode          = opts->video_mode,
+                                       .scene_model   = opts->scene_model,
                                        .pictures      = opts->pictures,
                                        .sample_hz     = opts->sample_hz,
                                        .sample_max    = opts->sample_max};
@@ -225,7 +226,7 @@ video_finish(void *state, kt_document_t *document)
     report_shots(self, end_of(self));
     if (self->stream.options & KT_OPTION_VISUAL) {
         kt_shots_write(self->shots, document);
-        kt_document_text(document, KT_FEATURE_VISUAL_video_mode, self->mode);
+        kt_document_text(document, KT_FEATURE_VISUAL_video_mode, self->stream.mode);
     }
     for (size_t p = 0; p < self->n_parts && !err; p++)
         err = self->parts[p].module->finish(self->parts[p].state, end_of(self), document);

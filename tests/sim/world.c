@@ -122,16 +122,19 @@ make_files(sim_t *sim)
 static void
 make_coordinators(sim_t *sim)
 {
-    sim->opts = (kt_sched_opts_t){.batch_size       = 1 + sim_random(sim, 8),
-                                  .max_attempts     = SIM_MAX_ATTEMPTS,
-                                  .window           = 10 + sim_random(sim, 80),
-                                  .node_silence_ms  = 2500,
-                                  .job_deadline_ms  = 15000,
-                                  .claim_idle_ms    = 1000,
-                                  .black_hole_count = 3};
-    sim->settings =
-        (kt_settings_t){.lease_ms = SIM_LEASE_MS, .node_silence_ms = 2500, .job_deadline_s = 15, .video_mode = "full"};
-    sim->keys = (kt_keys_t){.at = sim->allowed, .n = SIM_NODES};
+    sim->opts     = (kt_sched_opts_t){.batch_size       = 1 + sim_random(sim, 8),
+                                      .max_attempts     = SIM_MAX_ATTEMPTS,
+                                      .window           = 10 + sim_random(sim, 80),
+                                      .node_silence_ms  = 2500,
+                                      .job_deadline_ms  = 15000,
+                                      .claim_idle_ms    = 1000,
+                                      .black_hole_count = 3};
+    sim->settings = (kt_settings_t){.lease_ms          = SIM_LEASE_MS,
+                                    .node_silence_ms   = 2500,
+                                    .job_deadline_s    = 15,
+                                    .video_mode        = "full",
+                                    .video_scene_model = "auto"};
+    sim->keys     = (kt_keys_t){.at = sim->allowed, .n = SIM_NODES};
     for (int i = 0; i < SIM_NODES; i++) {
         memcpy(sim->allowed[i].key, SIM_KEYS[i], KT_CURVE_TEXT);
         snprintf(sim->allowed[i].name, sizeof sim->allowed[i].name, "%s", SIM_HOST_NAMES[i]);

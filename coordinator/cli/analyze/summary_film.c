@@ -210,6 +210,18 @@ shots_line(kt_buf_t *out, const film_t *film)
     free(changes);
 }
 
+// Which of the detector and the model decided.
+static void
+decisions_line(kt_buf_t *out, const film_t *film)
+{
+    static const char *const NAMES[] = {"both", "detector", "model", "refused"};
+    const json_t            *counts  = kt_json_get(film->visual, "scene_decisions");
+    if (kt_json_count(counts) == 0)
+        return;
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
+        kt_buf_fmt(out, "%s%s %.0f", i ? ", " : "", NAMES[i], kt_json_f64(counts, NAMES[i], 0));
+}
+
 static void
 motion_line(kt_buf_t *out, const film_t *film)
 {
@@ -346,6 +358,7 @@ static const line_t TECHNICAL[] = {
 };
 static const line_t VISUAL[] = {
     {"shots", shots_line},
+    {"scene_decisions", decisions_line},
     {"motion", motion_line},
     {"light", light_line},
     {"dominant_colors", colors_line},

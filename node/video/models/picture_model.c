@@ -22,19 +22,25 @@ struct kt_picture_model {
     buffer_t                 input, outputs[KT_GRAPH_OUTPUTS];
 };
 
-static const kt_model_output_t *
-find_output(const kt_model_t *model, const char *name)
+const kt_model_entry_t *
+kt_picture_model_find(const kt_model_set_t *set, const char *name, kt_model_kind_t kind, char why[KT_PICTURE_WHY])
 {
-    const kt_model_output_t *outputs;
-    const size_t             n = kt_model_outputs(model, &outputs);
-    for (size_t i = 0; i < n; i++)
-        if (!strcmp(outputs[i].name, name))
-            return &outputs[i];
-    return NULL;
+    static const char *const TAKES[] = {
+        [KT_MODEL_IMAGE] = "single pictures", [KT_MODEL_FRAMES] = "consecutive pictures"};
+    const kt_model_entry_t *entry = kt_model_set_find(set, name);
+    const int              *values;
+    why[0] = '\0';
+    if (!entry)
+        (void)!kt_text_explain(why, KT_PICTURE_WHY, KT_ENOTFOUND, "model %s is not installed: ops/models fetch", name);
+    else if (!entry->model)
+        (void)!kt_text_explain(why, KT_PICTURE_WHY, KT_EMODEL, "model %s: %.120s", name, entry->why);
+    else if (kt_model_kind(entry->model) != kind || kt_graph_inputs(kt_model_graph(entry->model), &values) != 1)
+        (void)!kt_text_explain(why, KT_PICTURE_WHY, KT_EMODEL, "model %s: it is no model of %s", name, TAKES[kind]);
+    return why[0] ? NULL : entry;
 }
 
-static int
-find_free(const kt_graph_t *graph, const char *name)
+int
+kt_picture_model_free(const kt_graph_t *graph, const char *name)
 {
     const kt_free_dim_t *dims;
     const size_t         n = kt_graph_free(graph, &dims);
@@ -44,39 +50,23 @@ find_free(const kt_graph_t *graph, const char *name)
     return -1;
 }
 
-// Why this model of the set cannot be used; KT_OK: it can.
-static kt_err_t
-check(const kt_model_set_t *set, const char *name, char why[KT_PICTURE_WHY])
-{
-    const kt_model_entry_t *entry = kt_model_set_find(set, name);
-    if (!entry)
-        return kt_text_explain(why, KT_PICTURE_WHY, KT_ENOTFOUND, "model %s is not installed: ops/models fetch", name);
-    if (!entry->model)
-        return kt_text_explain(why, KT_PICTURE_WHY, KT_EMODEL, "model %s: %.120s", name, entry->why);
-    const int *values;
-    if (kt_model_kind(entry->model) != KT_MODEL_IMAGE || kt_graph_inputs(kt_model_graph(entry->model), &values) != 1)
-        return kt_text_explain(why, KT_PICTURE_WHY, KT_EMODEL, "model %s: it is no model of single pictures", name);
-    return KT_OK;
-}
-
 kt_err_t
 kt_picture_model_new(kt_picture_model_t **self_p, const kt_model_set_t *set, const char *name, const char *const *names,
                      char why[KT_PICTURE_WHY])
 {
-    kt_err_t            err  = KT_ENOMEM;
-    kt_picture_model_t *self = NULL;
-    why[0]                   = '\0';
-    if (check(set, name, why))
+    kt_err_t                err   = KT_ENOMEM;
+    kt_picture_model_t     *self  = NULL;
+    const kt_model_entry_t *entry = kt_picture_model_find(set, name, KT_MODEL_IMAGE, why);
+    if (!entry)
         return KT_OK;
-    const kt_model_entry_t *entry = kt_model_set_find(set, name);
-    const kt_graph_t       *graph = kt_model_graph(entry->model);
+    const kt_graph_t *graph = kt_model_graph(entry->model);
     if (!(self = calloc(1, sizeof *self)))
         goto fail;
     self->entry  = entry;
-    self->height = find_free(graph, "H");
-    self->width  = find_free(graph, "W");
+    self->height = kt_picture_model_free(graph, "H");
+    self->width  = kt_picture_model_free(graph, "W");
     for (; names[self->n_wanted]; self->n_wanted++)
-        if (!(self->wanted[self->n_wanted] = find_output(entry->model, names[self->n_wanted]))) {
+        if (!(self->wanted[self->n_wanted] = kt_model_output_find(entry->model, names[self->n_wanted]))) {
             err = kt_text_explain(why, KT_PICTURE_WHY, KT_EMODEL, "model %s: it has no output %s", name,
                                   names[self->n_wanted]);
             goto fail;

@@ -13,6 +13,13 @@ typedef struct kt_picture_output {
     kt_shape_of_t shape;
 } kt_picture_output_t;
 
+// Model `name` of the set, if its input is of this kind; NULL, and why says why, where it is not installed, cannot be
+// opened or takes something else.
+const kt_model_entry_t *kt_picture_model_find(const kt_model_set_t *set, const char *name, kt_model_kind_t kind,
+                                              char why[KT_PICTURE_WHY]);
+// Index of a free dimension of the graph; -1: it has none of this name.
+int kt_picture_model_free(const kt_graph_t *graph, const char *name);
+
 // Model `name` of the set with the outputs `names` (NULL behind the last, at most KT_PICTURE_OUTPUTS). *self_p stays
 // NULL, and why says why, where it is not installed, cannot be opened, or has other outputs. KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_picture_model_new(kt_picture_model_t **self_p, const kt_model_set_t *set, const char *name,

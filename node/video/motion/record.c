@@ -147,7 +147,7 @@ count_until(kt_record_t *self, double until_s)
 static kt_err_t
 append(kt_record_t *self, const kt_step_t *step)
 {
-    const kt_err_t err                                            = count_until(self, step->end_s - KT_SHOTS_DELAY_S);
+    const kt_err_t err = count_until(self, fmin(step->end_s - KT_SHOTS_DELAY_S, kt_shots_decided_s(self->shots)));
     self->queue[(self->head + self->waiting++) % KT_RECORD_QUEUE] = *step;
     return err;
 }

@@ -54,7 +54,7 @@ def evidence(program, y, u, v, times):
     return {kind: np.array(r) if r else np.zeros((0, 10)) for kind, r in rows.items()}
 
 
-def material(program, folder, made):
+def material(program, folder, made, measure=evidence):
     """(half, truth, evidence) of each clip and sequence. truth: cuts, graduals, either, time of one picture, is made."""
     clips = [r for r in json.loads((folder / "labels.json").read_text(encoding="utf-8"))["files"] if r["group"] == "real"]
     sources = ([], [])
@@ -66,13 +66,13 @@ def material(program, folder, made):
             inside = np.flatnonzero((times > a + .05) & (times < b - .05))
             if len(inside) >= 25 and not any(lo <= times[inside[0]] <= hi for lo, hi in t["gradual_changes"] + t["either"]):
                 sources[half].append((y[inside[:800]], u[inside[:800]], v[inside[:800]]))
-        yield half, (t["scene_changes"], t["gradual_changes"], t["either"], t["frame_time"], False), evidence(program, y, u, v, times)
+        yield half, (t["scene_changes"], t["gradual_changes"], t["either"], t["frame_time"], False), measure(program, y, u, v, times)
     root = Path(skimage.__file__).parent / "data"
     read = [cv2.cvtColor(cv2.resize(cv2.imread(str(root / p)), (960, 600), interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2YCrCb) for p in PHOTOS]
     for half in (0, 1):
         for k in range(made):
             pictures, times, cuts, graduals = shots_made.sequence(1000 * half + k, sources[half], read[half::2])
-            yield half, (cuts, graduals, [], times[1], True), evidence(program, *zip(*pictures), times)
+            yield half, (cuts, graduals, [], times[1], True), measure(program, *zip(*pictures), times)
 
 
 def near(t, places, width):

@@ -50,6 +50,7 @@ Test(summary, without_models_there_is_no_such_group)
     "\"scene_changes\":[10.0,20.0,31.0,51.0],\"transitions\":[{\"kind\":\"dissolve\",\"from\":30,\"to\":31},"          \
     "{\"kind\":\"fade\",\"from\":50,\"to\":51}],\"faces_detected\":2,\"sampled_times\":[1,2,3],"                       \
     "\"black_parts\":[{\"begin\":0,\"end\":59.996}],\"brightness\":0.25,"                                              \
+    "\"scene_decisions\":{\"both\":3,\"detector\":0,\"model\":1,\"refused\":2},"                                       \
     "\"text_regions\":[{\"start\":1,\"end\":2,\"kind\":\"caption\",\"text\":\"HE\\nLLO\"}]}}}"
 
 Test(summary, of_a_film_each_subject_is_one_line)
@@ -63,6 +64,7 @@ Test(summary, of_a_film_each_subject_is_one_line)
         "  sound                       aac, 5.00 s shorter than the pictures\n",
         "  quality_score               0.50\n",
         "  shots                       5, 25.00 s on average: 2 cuts, 1 dissolve, 1 fade\n",
+        "  scene_decisions             both 3, detector 0, model 1, refused 2\n",
         "  light                       brightness 0.250\n",
         "  black_parts                 0:00.00 to 1:00.00\n",
         "  faces_detected              2 in 3 pictures that were looked at\n",

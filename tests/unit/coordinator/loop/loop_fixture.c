@@ -82,8 +82,12 @@ on_ledger_call(void *context)
 void
 loop_set_up(void)
 {
-    loop_settings = (kt_settings_t){
-        .lease_ms = 4000, .node_silence_ms = 2500, .job_deadline_s = 60, .hop_length = 512, .video_mode = "full"};
+    loop_settings = (kt_settings_t){.lease_ms          = 4000,
+                                    .node_silence_ms   = 2500,
+                                    .job_deadline_s    = 60,
+                                    .hop_length        = 512,
+                                    .video_mode        = "full",
+                                    .video_scene_model = "auto"};
     for (int i = 0; i < 2; i++) {
         memcpy(allowed[i].key, i ? KEY_B : KEY_A, KT_CURVE_TEXT);
         snprintf(allowed[i].name, sizeof allowed[i].name, "node-%c", 'a' + i);

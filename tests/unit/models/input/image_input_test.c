@@ -105,9 +105,8 @@ Test(image_input, planes_hold_the_channels_in_their_order_scaled)
 {
     static const uint8_t rgb[]   = {0, 51, 102, 153, 204, 255, 99, 99, 99};  // two pixels, and a rest of the row
     const kt_picture_t   picture = {.rgb = rgb, .width = 2, .height = 1, .stride = 9};
-    kt_image_input_t    *input =
-        image_input("{'kind':'frames','colour':'bgr','size':{'mode':'fixed','width':2,'height':1},"
-                    "'scale':[1,2,0.1],'offset':-1}");
+    kt_image_input_t *input = image_input("{'kind':'image','colour':'bgr','size':{'mode':'fixed','width':2,'height':1},"
+                                          "'scale':[1,2,0.1],'offset':-1}");
     static const float want[] = {101, 254, 101, 407, -1, 14.3F};
     float              out[6];
     cr_assert_eq(kt_image_input_place(input, &picture, out), KT_OK);
@@ -130,6 +129,18 @@ Test(image_input, a_line_of_text_is_filled_up_with_zeros)
     free((void *)picture.rgb);
 }
 
+Test(image_input, consecutive_pictures_come_in_blocks_with_context)
+{
+    kt_image_input_t       *input  = image_input("{'kind':'frames','size':{'mode':'fixed','width':48,'height':27},"
+                                                        "'blocks':{'frames':50,'left':25,'right':20}}");
+    const kt_image_blocks_t blocks = kt_image_input_blocks(input);
+    cr_expect(blocks.frames == 50 && blocks.left == 25 && blocks.right == 20);
+    kt_image_input_destroy(&input);
+    input = image_input("{'kind':'image','size':{'mode':'stretch','multiple':1},'blocks':{'frames':50}}");
+    cr_expect_eq(kt_image_input_blocks(input).frames, 0);
+    kt_image_input_destroy(&input);
+}
+
 Test(image_input, a_wrong_description_is_named)
 {
     static const struct {
@@ -141,7 +152,9 @@ Test(image_input, a_wrong_description_is_named)
         {"{'kind':'image','size':{'mode':'fixed','height':0,'width':3}}", "input.size.height: must be a number from 1"},
         {"{'kind':'image','size':{'mode':'stretch'}}", "input.size.multiple: is missing"},
         {"{'kind':'image','size':{'mode':'short_side','least':9,'most':8,'multiple':1}}", "input.size.most: must be"},
-        {"{'kind':'frames','size':{'mode':'stretch','multiple':8}}", "input.size: frames must have a fixed size"},
+        {"{'kind':'frames','size':{'mode':'stretch','multiple':8},'blocks':{'frames':50}}",
+         "input.size: frames must have a fixed size"},
+        {"{'kind':'frames','size':{'mode':'fixed','height':3,'width':4}}", "input.blocks.frames: is missing"},
         {"{'kind':'image','colour':'yuv','size':{'mode':'stretch','multiple':8}}", "input.colour: 'yuv' is not known"},
         {"{'kind':'image','scale':[1,2],'size':{'mode':'stretch','multiple':8}}", "input.scale: must be a number or"},
         {"{'kind':'image','scale':'1','size':{'mode':'stretch','multiple':8}}", "input.scale: must be a number from"},

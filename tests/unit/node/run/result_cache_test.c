@@ -150,14 +150,14 @@ Test(cache, without_a_folder_there_is_no_cache)
 
 Test(cache, every_part_of_the_key_and_every_setting_of_the_analysis_counts)
 {
-    static const char *const SETTINGS[][2] = {{"ANALYZER_SAMPLE_RATE", "16000"}, {"ANALYZER_HOP_LENGTH", "256"},
-                                              {"ANALYZER_N_FFT", "4096"},        {"ANALYZER_N_MFCC", "20"},
-                                              {"ANALYZER_N_CHROMA", "24"},       {"ANALYZER_MAX_DURATION", "60"},
-                                              {"ANALYZER_MODEL_PATCHES", "4"},   {"ANALYZER_MODEL_INT8", "1"},
-                                              {"ANALYZER_VIDEO_PICTURES", "9"},  {"ANALYZER_VIDEO_MODE", "sampled"}};
-    kt_cache_key_t           content = KEY, options = KEY, rate = KEY, channels = KEY, device = KEY, models = KEY;
-    kt_cache_key_t           sampling = KEY, most = KEY;
-    const kt_digest_t        deployed = {{7}};
+    static const char *const SETTINGS[][2] = {
+        {"ANALYZER_SAMPLE_RATE", "16000"},  {"ANALYZER_HOP_LENGTH", "256"},      {"ANALYZER_N_FFT", "4096"},
+        {"ANALYZER_N_MFCC", "20"},          {"ANALYZER_N_CHROMA", "24"},         {"ANALYZER_MAX_DURATION", "60"},
+        {"ANALYZER_MODEL_PATCHES", "4"},    {"ANALYZER_MODEL_INT8", "1"},        {"ANALYZER_VIDEO_PICTURES", "9"},
+        {"ANALYZER_VIDEO_MODE", "sampled"}, {"ANALYZER_VIDEO_SCENE_MODEL", "on"}};
+    kt_cache_key_t    content = KEY, options = KEY, rate = KEY, channels = KEY, device = KEY, models = KEY;
+    kt_cache_key_t    sampling = KEY, most = KEY;
+    const kt_digest_t deployed = {{7}};
     store(&KEY, 1);
     content.content.bytes[31] ^= 1;
     options.options       = KT_OPTION_SPECTRAL;

@@ -194,6 +194,7 @@ Test(video_models, faces_and_text_are_found_at_their_places_and_times)
     cr_expect_float_eq(kt_json_f64(kt_json_at(faces, 1), "time", -1), 1.5, 1e-9);
     expect_box(kt_json_at(faces, 0), 322 - 8, 162 - 12, 16, 24);
     cr_expect_eq(kt_json_count(kt_json_get(visual, "sampled_times")), 3);
+    cr_expect(strstr(kt_json_str(kt_json_get(film.message, "methods"), "sampled_times", ""), "3 pictures of 1 of "));
     cr_assert_geq(kt_json_count(texts), 1);
     const json_t *text = kt_json_at(texts, 0);
     cr_expect_float_eq(kt_json_f64(text, "start", -1), 0.5, 1e-9);

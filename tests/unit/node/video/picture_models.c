@@ -74,14 +74,11 @@ put_reader(const char *name)
 }
 
 static kt_model_set_t *
-open_set(const char *without)
+open_these(const char *yml, const char *without)
 {
-    static const char YML[] = "models:\n  video:\n    centerface: {version: 1.0.0, path: centerface.ktm}\n"
-                              "    ppocr_det: {version: 1.0.0, path: ppocr_det.ktm}\n"
-                              "    ppocr_rec: {version: 1.0.0, path: ppocr_rec.ktm}\n";
-    char              path[256], why[KT_CATALOGUE_WHY] = "";
-    kt_model_set_t   *set = NULL;
-    mo_put_file("models.yml", YML, strlen(YML));
+    char            path[256], why[KT_CATALOGUE_WHY] = "";
+    kt_model_set_t *set = NULL;
+    mo_put_file("models.yml", yml, strlen(yml));
     (void)snprintf(path, sizeof path, "%s/%s.ktm", mo_folder, without ? without : "none");
     (void)unlink(path);
     cr_assert_eq(kt_model_set_open(&set, mo_folder, &REF, why), KT_OK, "%s", why);
@@ -89,6 +86,65 @@ open_set(const char *without)
         cr_assert(kt_model_set_at(set, i)->model || without, "%s: %s", kt_model_set_at(set, i)->name,
                   kt_model_set_at(set, i)->why);
     return set;
+}
+
+static void
+put_scenes(const char *name)
+{
+    float last[3 * 2 * 4 * 4] = {0}, between[3 * 4 * 4] = {0};
+    for (int i = 0; i < 4 * 4; i++) {
+        const bool left     = i % 4 < 2;
+        last[i]             = left ? -1.0F / (8 * 10) : 0;  // red of a picture,
+        last[4 * 4 + i]     = left ? 1.0F / (8 * 10) : 0;   // and of the next
+        between[2 * 16 + i] = left ? 1.0F / (8 * 255) : 0;
+    }
+    mo_put_model(name,
+                 &(ktm_text_t){.graph = "{'inputs':[{'name':'x','shape':['N',3,'T',4,4]}],'nodes':["
+                                        "{'op':'conv','in':['x','wl'],'out':['l'],'pad':[0,0,0,1,0,0]},"
+                                        "{'op':'clip','in':['l'],'out':['lc'],'low':0,'high':1},"
+                                        "{'op':'reduce_mean','in':['lc'],'out':['lm'],'axes':[3,4]},"
+                                        "{'op':'transpose','in':['lm'],'out':['shot_end'],'order':[0,2,1]},"
+                                        "{'op':'conv','in':['x','wb'],'out':['b']},"
+                                        "{'op':'reduce_mean','in':['b'],'out':['bm'],'axes':[3,4]},"
+                                        "{'op':'transpose','in':['bm'],'out':['transition'],'order':[0,2,1]}],"
+                                        "'outputs':['shot_end','transition']}",
+                               .free  = "{'T':{'min':1,'max':64,'multiple':1}}",
+                               .input = "{'kind':'frames','size':{'mode':'fixed','height':4,'width':4},'filter':'area',"
+                                        "'blocks':{'frames':8,'left':4,'right':4}}",
+                               .outputs = "[{'name':'shot_end','value':'shot_end','per':'frame'},"
+                                          "{'name':'transition','value':'transition','per':'frame'}]",
+                               .tensors = {{"wl", KT_KTM_F32, 5, {1, 3, 2, 4, 4}, last, NULL},
+                                           {"wb", KT_KTM_F32, 5, {1, 3, 1, 4, 4}, between, NULL}}});
+}
+
+static kt_model_set_t *
+open_set(const char *without)
+{
+    static const char YML[] = "models:\n  video:\n    centerface: {version: 1.0.0, path: centerface.ktm}\n"
+                              "    ppocr_det: {version: 1.0.0, path: ppocr_det.ktm}\n"
+                              "    ppocr_rec: {version: 1.0.0, path: ppocr_rec.ktm}\n";
+    return open_these(YML, without);
+}
+
+static kt_model_set_t *
+open_scene(void)
+{
+    static const char YML[] = "models:\n  video:\n    scene_detector: {version: 1.0.0, path: scene_detector.ktm}\n";
+    return open_these(YML, NULL);
+}
+
+kt_model_set_t *
+pm_open_scene(void)
+{
+    put_scenes("scene_detector");
+    return open_scene();
+}
+
+kt_model_set_t *
+pm_open_scene_swapped(void)
+{
+    put_finder("scene_detector");
+    return open_scene();
 }
 
 kt_model_set_t *

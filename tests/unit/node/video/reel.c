@@ -15,9 +15,14 @@ static uint64_t shown;
 void
 reel_begin(void)
 {
-    static const kt_video_stream_t stream = {.duration_s = 0};
-    shown                                 = 0;
-    cr_assert_eq(kt_shots_new(&reel_shots, &stream), KT_OK);
+    reel_begin_with(&(kt_video_stream_t){.duration_s = 0});
+}
+
+void
+reel_begin_with(const kt_video_stream_t *stream)
+{
+    shown = 0;
+    cr_assert_eq(kt_shots_new(&reel_shots, stream), KT_OK);
 }
 
 void
@@ -91,7 +96,12 @@ reel_show(const reel_picture_t *picture, uint32_t flags)
     kt_rgb_init(&matrix, "", REEL_HEIGHT, false);
     kt_rgb_half(&matrix, &kt_rgb_ops_ref, &frame.small, rgb);
     kt_image_ops_ref.stats(rgb, NULL, REEL_WIDTH / 2, REEL_HEIGHT / 2, &stats);
-    cr_assert_eq(kt_shots_push(reel_shots, &(kt_video_picture_t){.frame = &frame, .rgb = rgb, .stats = &stats}), KT_OK);
+    cr_assert_eq(kt_shots_push(reel_shots, &(kt_video_picture_t){.frame  = &frame,
+                                                                 .rgb    = rgb,
+                                                                 .width  = REEL_WIDTH / 2,
+                                                                 .height = REEL_HEIGHT / 2,
+                                                                 .stats  = &stats}),
+                 KT_OK);
     shown++;
 }
 

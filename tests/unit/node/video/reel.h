@@ -12,6 +12,7 @@ typedef struct reel_picture {
 // The one that tests use; 25 pictures per second from 0 s on.
 extern kt_shots_t *reel_shots;
 void               reel_begin(void);
+void               reel_begin_with(const kt_video_stream_t *stream);
 void               reel_end(void);
 
 // A view of the scene with its upper left corner at (left, top); brightness and contrast in 8-bit steps.
