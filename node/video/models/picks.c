@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#define UNIT_S 300.0
+#define PART_S 300.0
 
 void
 kt_picks_init(kt_picks_t *self, size_t pictures, double duration_s)
@@ -12,15 +12,12 @@ kt_picks_init(kt_picks_t *self, size_t pictures, double duration_s)
     *self = (kt_picks_t){.duration_s = duration_s > 0 && isfinite(duration_s) ? duration_s : 0, .pictures = pictures};
 }
 
-// Pictures that may have been looked at so long after the first one. One is always allowed.
+// Length of the present five minutes as far as the film is declared to last.
 static double
-budget(const kt_picks_t *self, double elapsed_s)
+part_length(const kt_picks_t *self)
 {
-    const double pictures = (double)self->pictures, declared = fmin(elapsed_s, self->duration_s);
-    double       sum = 1 + (elapsed_s - declared) * pictures / UNIT_S;
-    if (self->duration_s > 0)
-        sum += declared / self->duration_s * ceil(self->duration_s / UNIT_S) * pictures;
-    return sum;
+    const double left = self->duration_s - (double)self->part * PART_S;
+    return left > 0 ? fmin(left, PART_S) : PART_S;
 }
 
 // How far pictures of a shot may run ahead of the budget: a share of what is left, so that the last part of the film
@@ -29,25 +26,43 @@ static double
 ahead(const kt_picks_t *self, double left)
 {
     static const double SHARES[] = {0.25, 0.125};  // of the first and the second picture of a shot
-    const double        share    = self->of_shot < sizeof SHARES / sizeof *SHARES ? SHARES[self->of_shot] : 0;
-    return share * fmin(fmax(left, 0), (double)self->pictures);
+    return self->of_shot < sizeof SHARES / sizeof *SHARES ? SHARES[self->of_shot] * fmax(left, 0) : 0;
+}
+
+static bool
+is_in_budget(const kt_picks_t *self, double time_s)
+{
+    const double length = part_length(self), since = time_s - self->begin_s - (double)self->part * PART_S;
+    const double most = (double)self->pictures, allowed = fmin(most, 1 + since / length * most);
+    // Pictures come at intervals: one that is nearer to the average distance than the next may be taken.
+    const double distance = length / most - (time_s - self->before_s);
+    if (self->of_shot > 0 && time_s - self->taken_s < distance)
+        return false;
+    return (double)self->of_part + 1 <= fmin(most, allowed + ahead(self, most - allowed));
 }
 
 bool
 kt_picks_take(kt_picks_t *self, double time_s, size_t shot)
 {
-    if (!self->begun)
-        self->begin_s = time_s;
+    if (!self->begun) {
+        self->begin_s  = time_s < PART_S ? fmin(time_s, 0) : time_s;
+        self->before_s = time_s;
+    }
     if (shot != self->shot)
         self->of_shot = 0;
-    self->begun            = true;
-    self->shot             = shot;
-    const double elapsed_s = fmax(0, time_s - self->begin_s), allowed = budget(self, elapsed_s);
-    const double units = fmax(1, ceil(fmax(self->duration_s, elapsed_s) / UNIT_S));
-    const double most  = units * (double)self->pictures;
-    const double limit = fmin(most, allowed + ahead(self, most - allowed));
-    const bool   take  = self->taken < KT_SAMPLED_MOST && (self->pictures == 0 || (double)self->taken + 1 <= limit);
-    self->taken += take;
-    self->of_shot += take;
-    return take;
+    self->begun       = true;
+    self->shot        = shot;
+    const size_t part = (size_t)(fmax(0, time_s - self->begin_s) / PART_S);
+    if (part != self->part)
+        self->of_part = 0;
+    self->part      = part;
+    const bool take = self->taken < KT_SAMPLED_MOST && (self->pictures == 0 || is_in_budget(self, time_s));
+    self->before_s  = time_s;
+    if (!take)
+        return false;
+    self->taken_s = time_s;
+    self->taken++;
+    self->of_part++;
+    self->of_shot++;
+    return true;
 }

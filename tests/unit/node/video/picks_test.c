@@ -69,11 +69,49 @@ Test(picks, more_shots_than_pictures_are_spread_over_the_film)
     cr_expect_geq(late, 10);
 }
 
-Test(picks, every_started_five_minutes_have_their_pictures)
+// The most pictures that were taken within 300 s of a film of shots of these lengths, from each multiple of 300 s on.
+static size_t
+most_of_a_part(double duration_s, int seconds, int shot_s)
 {
     kt_picks_t picks;
-    kt_picks_init(&picks, 30, 301);
-    cr_expect_geq(take(&picks, 301, 301, NULL, NULL), 58);
+    size_t     of_part[20] = {0}, most = 0;
+    kt_picks_init(&picks, 30, duration_s);
+    for (int s = 0; s < seconds; s++)
+        of_part[s / 300] += kt_picks_take(&picks, s + 0.5, (size_t)(s / shot_s));
+    for (int p = 0; p < 20; p++)
+        most = most > of_part[p] ? most : of_part[p];
+    return most;
+}
+
+Test(picks, no_five_minutes_have_more_than_the_setting_whatever_the_length)
+{
+    static const int LENGTHS[] = {29, 31, 299, 300, 301, 420, 599, 600, 601, 1800, 5400}, SHOTS[] = {1, 2, 7, 40, 9999};
+    for (size_t l = 0; l < sizeof LENGTHS / sizeof *LENGTHS; l++)
+        for (size_t s = 0; s < sizeof SHOTS / sizeof *SHOTS; s++) {
+            cr_expect_leq(most_of_a_part(LENGTHS[l], LENGTHS[l], SHOTS[s]), 30);
+            cr_expect_leq(most_of_a_part(0, LENGTHS[l], SHOTS[s]), 30);
+            cr_expect_leq(most_of_a_part(LENGTHS[l] / 3.0, LENGTHS[l], SHOTS[s]), 30);
+        }
+}
+
+Test(picks, a_film_of_little_more_than_five_minutes_has_the_setting_and_its_rest)
+{
+    kt_picks_t picks;
+    kt_picks_init(&picks, 30, 320);
+    const size_t n = take(&picks, 320, 320, NULL, NULL);
+    cr_expect(n >= 48 && n <= 50, "%zu", n);
+}
+
+Test(picks, shots_shorter_than_the_distance_of_pictures_have_one_each)
+{
+    for (int shot_s = 2; shot_s < 9; shot_s++) {
+        kt_picks_t picks;
+        int        of_shot[150] = {0};
+        kt_picks_init(&picks, 30, 300);
+        cr_expect_geq(take(&picks, 300, shot_s, of_shot, NULL), 28);
+        for (int s = 0; s < 150; s++)
+            cr_expect_leq(of_shot[s], 1, "shot %d of %d s", s, shot_s);
+    }
 }
 
 Test(picks, an_unknown_length_has_the_rate_of_pictures_and_bounds)
