@@ -10,21 +10,20 @@
 #include <stdint.h>
 
 enum {
-    KT_SMALL_SIDE = 320,  // reduced planes: about this many pixels on the longer side, see kt_small_factor
-    KT_SMALL_MOST = 480,  // and at most this many
+    KT_SMALL_MOST = 352,  // longer side of the reduced planes: at most this, see kt_small_factor
     KT_WHOLE_MOST =
         4096,  // a longer side is reduced to at most this by an integer factor (kt_video_frame_t.whole_factor)
     KT_VECTORS_MAX    = 8192,   // of one picture; those of larger pictures are thinned out evenly
     KT_VIDEO_SIDE_MAX = 16384,  // coded pictures with a longer side are refused
 };
 
-// Pixels of the coded picture per pixel of the reduced planes, in both directions: the integer nearest to longer side /
-// KT_SMALL_SIDE, at least 1. A reduced pixel is the rounded mean of factor x factor pixels; pixels that do not fill a
-// block at the right and lower edge are left out.
+// Pixels of the coded picture per pixel of the reduced planes, in both directions: the least integer that leaves the
+// longer side at most KT_SMALL_MOST, which is more than half of that. A reduced pixel is the rounded mean of factor x
+// factor pixels; pixels that do not fill a block at the right and lower edge are left out.
 static inline uint32_t
 kt_small_factor(uint32_t width, uint32_t height)
 {
-    const uint32_t side = width > height ? width : height, factor = (2 * side + KT_SMALL_SIDE) / (2 * KT_SMALL_SIDE);
+    const uint32_t side = width > height ? width : height, factor = (side + KT_SMALL_MOST - 1) / KT_SMALL_MOST;
     return factor > 1 ? factor : 1;
 }
 

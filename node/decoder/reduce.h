@@ -18,8 +18,8 @@ typedef struct kt_plane {
 } kt_plane_t;
 
 enum {
-    KT_REDUCE_STEPS  = 4,                                         // of kt_plane_t.step, at most
-    KT_REDUCE_FACTOR = 2 * KT_VIDEO_SIDE_MAX / KT_SMALL_SIDE + 1  // of chroma that is stored at full size, at most
+    KT_REDUCE_STEPS  = 4,                                           // of kt_plane_t.step, at most
+    KT_REDUCE_FACTOR = 2 * (KT_VIDEO_SIDE_MAX / KT_SMALL_MOST + 1)  // of chroma that is stored at full size, at most
 };
 
 // Scratch: sums of columns, and of blocks. 400 KB.

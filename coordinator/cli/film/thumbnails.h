@@ -1,6 +1,6 @@
 // kt_thumbnails -- writes one picture of each shot while a film is analysed: the sampled picture nearest to the middle
 // of the shot, of a shot without one the reduced picture. As shown: turned, with square pixels; the longer side is at
-// most KT_THUMBNAIL_SIDE, of reduced pictures about KT_SMALL_SIDE. Memory does not grow with the film (kept.h).
+// most KT_THUMBNAIL_SIDE, of reduced pictures KT_SMALL_MOST. Memory does not grow with the film (kept.h).
 // DIR/NAME-0001-12.480s.png: the number of the shot, the time of the picture. One thread.
 #pragma once
 

@@ -24,14 +24,13 @@ banded(const uint8_t *line, size_t n)
     size_t   begin  = 0;
     int      before = 0;  // the step at the begin of the run
     for (size_t x = 1; x < n; x++) {
-        const int step = line[x] - line[x - 1];
-        if (step == 0)
-            continue;
-        const size_t run = x - begin;
-        if (run >= SHORTEST && run <= n / LONGEST_SHARE && are_bands(before, step))
+        const int    step  = line[x] - line[x - 1];
+        const bool   moves = step != 0;
+        const size_t run   = x - begin;
+        if (moves & (run >= SHORTEST) && run <= n / LONGEST_SHARE && are_bands(before, step))
             out += run * (uint64_t)abs(before + step);
-        begin  = x;
-        before = step;
+        begin  = moves ? x : begin;
+        before = moves ? step : before;
     }
     return out;
 }

@@ -4,30 +4,32 @@
 // lines and facades rarely alternate so evenly over so many lines.
 #include "node/video/quality/measures.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { STRIP = 64, EVERY = 4, ROWS = 7, STEP = 10, MANY = 200 };
 
+// All numbers fit 16 bits, so that a vector holds many of them.
 typedef struct strip {
-    uint8_t run[STRIP], sign[STRIP];
+    int16_t run[STRIP], sign[STRIP];
 } strip_t;
 
 static size_t
-add_row(strip_t *self, const uint8_t *at, size_t stride, size_t n, int least)
+add_row(strip_t *self, const uint8_t *at, size_t stride, size_t n, int16_t least)
 {
-    size_t out = 0;
+    const uint8_t *above = at - stride, *below = at + stride;
+    int16_t        out = 0;
     for (size_t x = 0; x < n; x++) {
-        const int     up = at[x] - at[x - stride], down = at[x] - at[x + stride], field = 2 * abs(up - down);
-        const uint8_t sign = up > least && down > least && field <= up && field <= down       ? 1
-                             : up < -least && down < -least && field <= -up && field <= -down ? 2
-                                                                                              : 0;
-        const uint8_t more = self->sign[x] + sign == 3 ? self->run[x] : 0;
-        self->run[x]       = sign ? (uint8_t)(more < MANY ? more + 1 : MANY) : 0;
-        self->sign[x]      = sign;
-        out += self->run[x] >= ROWS;
+        const int16_t up = (int16_t)(at[x] - above[x]), down = (int16_t)(at[x] - below[x]);
+        const int16_t apart = (int16_t)(above[x] - below[x]), field = (int16_t)(apart < 0 ? -2 * apart : 2 * apart);
+        const int16_t low = up < down ? up : down, high = up < down ? down : up;
+        const int16_t one = (low > least) & (field <= low), other = (high < -least) & (field <= -high);
+        const int16_t sign = (int16_t)(one + 2 * other), more = self->sign[x] + sign == 3 ? self->run[x] : 0;
+        const int16_t run = sign ? (int16_t)(more + 1) : 0;
+        self->run[x]      = run < MANY ? run : MANY;
+        self->sign[x]     = sign;
+        out               = (int16_t)(out + (run >= ROWS));
     }
-    return out;
+    return (size_t)out;
 }
 
 double
@@ -40,7 +42,7 @@ kt_defect_comb(const kt_plane_t *plane, double noise)
         strip_t      strip;
         memset(&strip, 0, sizeof strip);
         for (size_t y = 1; y + 1 < plane->height; y++)
-            found += add_row(&strip, plane->at + y * plane->stride + x, plane->stride, n, least);
+            found += add_row(&strip, plane->at + y * plane->stride + x, plane->stride, n, (int16_t)least);
         pixels += n * plane->height;
     }
     return (double)found / (double)pixels;

@@ -11,6 +11,7 @@
 #include "node/video/quality/measures.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 enum {
     LINES       = 90,
@@ -33,29 +34,50 @@ typedef struct edges {
     double   least, steepest_least, widest;  // wider ones are parts of a gradient
 } edges_t;
 
-// The edges of a line; tile i of the line is number first + i * next.
+// Where a line lies: its tile i is number first + i * next.
+typedef struct row {
+    const uint16_t *line;
+    size_t          n, first, next;
+} row_t;
+
+// A monotone ramp from sample `begin` to `end` that is high enough.
 static void
-add_line(edges_t *self, const uint16_t *line, size_t n, size_t first, size_t next)
+add_ramp(edges_t *self, const row_t *row, size_t begin, size_t end)
 {
-    for (size_t x = 1; x < n;) {
-        const int rise = line[x] - line[x - 1], sign = rise > 0 ? 1 : -1;
-        int       height = 0, steepest = 0;
-        size_t    at = x;
-        if (rise == 0) {
-            x++;
-            continue;
-        }
-        for (int d; x < n && (d = sign * (line[x] - line[x - 1])) > 0; x++) {
-            height += d;
-            at       = d > steepest ? x : at;
-            steepest = d > steepest ? d : steepest;
-        }
-        if (height < self->least || steepest < self->steepest_least || height > self->widest * steepest)
-            continue;
-        const size_t bin = (size_t)(height * RESOLUTION / steepest), tile = first + at * TILES / n * next;
-        self->bins[tile][bin < BINS ? bin : BINS - 1]++;
-        self->n[tile]++;
+    const int height   = abs(row->line[end] - row->line[begin]);
+    int       steepest = 0;
+    size_t    at       = begin;
+    for (size_t x = begin + 1; x <= end; x++) {
+        const int step = abs(row->line[x] - row->line[x - 1]);
+        at             = step > steepest ? x : at;
+        steepest       = step > steepest ? step : steepest;
     }
+    if (steepest < self->steepest_least || height > self->widest * steepest)
+        return;
+    const size_t bin = (size_t)(height * RESOLUTION / steepest), tile = row->first + at * TILES / row->n * row->next;
+    self->bins[tile][bin < BINS ? bin : BINS - 1]++;
+    self->n[tile]++;
+}
+
+// The edges of a line. Most ramps are low and end after one or two samples, so that a branch for each would be taken as
+// often as not: the one that is left is rarely taken.
+static void
+add_line(edges_t *self, const row_t *row)
+{
+    const uint16_t *line  = row->line;
+    const int       least = (int)ceil(self->least);
+    size_t          begin = 0;
+    int             sign  = 0;
+    for (size_t x = 1; x < row->n; x++) {
+        const int  step = line[x] - line[x - 1], now = (step > 0) - (step < 0);
+        const bool ends = now != sign;
+        if (ends & (abs(line[x - 1] - line[begin]) >= least))
+            add_ramp(self, row, begin, x - 1);
+        begin = ends ? x - 1 : begin;
+        sign  = now;
+    }
+    if (row->n > 0 && abs(line[row->n - 1] - line[begin]) >= least)
+        add_ramp(self, row, begin, row->n - 1);
 }
 
 static double
@@ -128,11 +150,11 @@ width_of(const kt_plane_t *plane, const search_t *search, uint16_t *line, double
     const size_t width = plane->width, height = plane->height, stride = plane->stride;
     for (size_t y = 1; y + 1 < height; y += kt_plane_step(height, LINES)) {
         const size_t n = read_line(plane->at + y * stride, width, 1, stride, search->reading, line);
-        add_line(&self, line, n, y * TILES / height * TILES, 1);
+        add_line(&self, &(row_t){line, n, y * TILES / height * TILES, 1});
     }
     for (size_t x = 1; search->columns && x + 1 < width; x += kt_plane_step(width, LINES)) {
         const size_t n = read_line(plane->at + x, height, stride, 1, search->reading, line);
-        add_line(&self, line, n, x * TILES / width, TILES);
+        add_line(&self, &(row_t){line, n, x * TILES / width, TILES});
     }
     return sharper_tiles(&self, out);
 }

@@ -61,11 +61,12 @@ excess(const uint32_t *sums, size_t n, double scale, double *values)
     return best;
 }
 
-static uint32_t
-clipped(int a, int b)
+// Of bytes, and sums of as many as 16 bits hold: loops that the compiler vectorises.
+static inline uint8_t
+clipped(uint8_t a, uint8_t b)
 {
-    const int d = abs(a - b);
-    return (uint32_t)(d < CLIP ? d : CLIP);
+    const uint8_t d = (uint8_t)(a > b ? a - b : b - a);
+    return d < CLIP ? d : CLIP;
 }
 
 static double
@@ -73,13 +74,25 @@ columns_excess(const kt_plane_t *plane, kt_defect_room_t *room)
 {
     const size_t step = kt_plane_step(plane->height, LINES), n = plane->width - 1;
     size_t       rows = 0;
-    memset(room->sums, 0, n * sizeof *room->sums);
-    for (size_t y = 0; y < plane->height; y += step, rows++) {
-        const uint8_t *row = plane->at + y * plane->stride;
+    memset(room->line, 0, n * sizeof *room->line);
+    for (size_t y = 0; y < plane->height; y += step, rows++) {  // fewer than 2 * LINES
+        const uint8_t *row  = plane->at + y * plane->stride;
+        uint16_t      *sums = room->line;
         for (size_t x = 0; x < n; x++)
-            room->sums[x] += clipped(row[x], row[x + 1]);
+            sums[x] = (uint16_t)(sums[x] + clipped(row[x], row[x + 1]));
     }
+    for (size_t x = 0; x < n; x++)
+        room->sums[x] = room->line[x];
     return excess(room->sums, n, plane->gain / (double)rows, room->values);
+}
+
+static uint32_t
+strip_sum(const uint8_t *row, const uint8_t *below, size_t n)
+{
+    uint16_t sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum = (uint16_t)(sum + clipped(row[i], below[i]));
+    return sum;
 }
 
 static double
@@ -93,8 +106,7 @@ rows_excess(const kt_plane_t *plane, kt_defect_room_t *room)
         const uint8_t *row = plane->at + y * plane->stride, *below = row + plane->stride;
         uint32_t       sum = 0;
         for (size_t x = 0; x < plane->width; x += every)
-            for (size_t i = x; i < plane->width && i < x + STRIP; i++)
-                sum += clipped(row[i], below[i]);
+            sum += strip_sum(row + x, below + x, plane->width - x < STRIP ? plane->width - x : STRIP);
         room->sums[y] = sum;
     }
     return excess(room->sums, n, plane->gain / (double)columns, room->values);

@@ -31,7 +31,7 @@ def planes(path):
     probe = subprocess.run(["ffprobe", "-v", "error", "-select_streams", "v:0", "-show_entries", "stream=width,height", "-of", "csv=p=0", path],
                            capture_output=True, text=True, check=True).stdout
     w, h = (int(n) for n in re.findall(r"\d+", probe)[:2])
-    factor = max(1, (2 * max(w, h) + 320) // 640)
+    factor = max(1, -(-max(w, h) // 352))
     w, h = w // factor, h // factor
     done = subprocess.run(["ffmpeg", "-nostdin", "-i", path, "-map", "0:v:0", "-fps_mode", "passthrough", "-vf",
                            f"crop={w * factor}:{h * factor}:0:0,scale={w}:{h}:flags=area,format=yuv420p,showinfo", "-f", "rawvideo", "-"],

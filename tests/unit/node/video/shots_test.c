@@ -106,8 +106,8 @@ Test(shots, a_film_of_one_colour_is_one_shot)
 
 Test(shots, pictures_of_any_size_are_taken)
 {
-    static const uint32_t  sizes[][2] = {{1, 1}, {2, 160}, {119, 119}, {480, 7}, {17, 480}, {121, 480}};
-    static uint8_t         plane[480 * 480];
+    static const uint32_t  sizes[][2] = {{1, 1}, {2, 160}, {119, 119}, {352, 7}, {17, 352}, {121, 352}};
+    static uint8_t         plane[352 * 352];
     const kt_image_stats_t stats = {.colour = {1}};
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
         kt_shots_t             *shots  = NULL;
@@ -115,7 +115,7 @@ Test(shots, pictures_of_any_size_are_taken)
         cr_assert_eq(kt_shots_new(&shots, &stream), KT_OK);
         for (uint64_t i = 0; i < 30; i++) {
             for (size_t p = 0; p < sizeof plane; p++)
-                plane[p] = (uint8_t)((p * 7919 + i * i * 31 + p / 480 * i) >> 3);
+                plane[p] = (uint8_t)((p * 7919 + i * i * 31 + p / 352 * i) >> 3);
             const kt_video_frame_t frame = {
                 .index  = i,
                 .time_s = (double)i / 25,
