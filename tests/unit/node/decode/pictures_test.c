@@ -82,13 +82,13 @@ ParameterizedTestParameters(pictures, reduced_planes_are_the_rounded_means_of_bl
 // 641 x 363: odd sizes, of which a last column and row fill no block of two; 964 x 542: blocks of three.
 ParameterizedTest(format_t *f, pictures, reduced_planes_are_the_rounded_means_of_blocks)
 {
-    static const size_t sizes[][3] = {{641, 363, 2}, {964, 542, 3}, {1282, 362, 4}};
-    static uint8_t      raw[2 * 3 * 1300 * 600];
+    static const size_t sizes[][3] = {{641, 363, 2}, {964, 542, 3}, {1282, 362, 4}, {2101, 365, 6}};
+    static uint8_t      raw[2 * 3 * 2120 * 600];
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         char         arguments[400];
         const size_t w = sizes[i][0], h = sizes[i][1];
         snprintf(arguments, sizeof arguments,
-                 "-f lavfi -i testsrc2=size=1300x600:rate=1:duration=1 -vf format=yuv444p,crop=%zu:%zu:8:8:exact=1,"
+                 "-f lavfi -i testsrc2=size=2120x600:rate=1:duration=1 -vf format=yuv444p,crop=%zu:%zu:8:8:exact=1,"
                  "format=%s -c:v ffv1 -level 3",
                  w, h, f->name);
         fx_ffmpeg(arguments, "a.mkv");
