@@ -29,8 +29,8 @@ banded(const uint8_t *line, size_t n)
         const size_t run   = x - begin;
         if (moves & (run >= SHORTEST) && run <= n / LONGEST_SHARE && are_bands(before, step))
             out += run * (uint64_t)abs(before + step);
-        begin  = moves ? x : begin;
-        before = moves ? step : before;
+        begin += (x - begin) & -(size_t)moves;  // choices, of which the compiler makes no branches
+        before += (step - before) & -(int)moves;
     }
     return out;
 }
