@@ -74,7 +74,7 @@ add_line(edges_t *self, const row_t *row)
         if (ends & (abs(line[x - 1] - line[begin]) >= least))
             add_ramp(self, row, begin, x - 1);
         begin += (x - 1 - begin) & -(size_t)ends;  // a choice, of which the compiler makes no branch
-        sign  = now;
+        sign = now;
     }
     if (row->n > 0 && abs(line[row->n - 1] - line[begin]) >= least)
         add_ramp(self, row, begin, row->n - 1);

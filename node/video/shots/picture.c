@@ -67,17 +67,21 @@ kt_shot_picture_copy(kt_shot_picture_t *self, const kt_shot_size_t *size, const 
            from->detail - KT_SHOT_PAD * size->stride - KT_SHOT_PAD, kt_shot_picture_bytes(size));
 }
 
+#define KT_INLINE static inline __attribute__((always_inline))
+
 // Means of factor x factor pixels, in 1/16 steps.
-static void
-reduce(const uint8_t *plane, size_t stride, uint32_t factor, uint32_t width, uint32_t height, uint16_t *out)
+KT_INLINE void
+reduce_by(const uint8_t *plane, size_t stride, uint32_t factor, uint32_t width, uint32_t height, uint16_t *out)
 {
     uint16_t       column[KT_SMALL_MOST];
-    const uint32_t n = factor * factor, scale = (FRACTION * 65536u + n / 2) / n;
-    for (uint32_t y = 0; y < height; y++, out += width) {
-        memset(column, 0, sizeof column);
-        for (uint32_t r = 0; r < factor; r++, plane += stride)
-            for (uint32_t x = 0; x < width * factor; x++)
-                column[x] = (uint16_t)(column[x] + plane[x]);
+    const uint32_t n = factor * factor, scale = (FRACTION * 65536u + n / 2) / n, columns = width * factor;
+    for (uint32_t y = 0; y < height; y++, plane += factor * stride, out += width) {
+        for (uint32_t x = 0; x < columns; x++) {
+            uint16_t sum = plane[x];
+            for (uint32_t r = 1; r < factor; r++)
+                sum = (uint16_t)(sum + plane[r * stride + x]);
+            column[x] = sum;
+        }
         for (uint32_t x = 0; x < width; x++) {
             uint32_t sum = 0;
             for (uint32_t c = 0; c < factor; c++)
@@ -87,7 +91,20 @@ reduce(const uint8_t *plane, size_t stride, uint32_t factor, uint32_t width, uin
     }
 }
 
-static void
+// With constants, which the compiler vectorises.
+KT_INLINE void
+reduce_any(const uint8_t *plane, size_t stride, uint32_t factor, uint32_t width, uint32_t height, uint16_t *out)
+{
+    switch (factor) {
+    case 1: reduce_by(plane, stride, 1, width, height, out); break;
+    case 2: reduce_by(plane, stride, 2, width, height, out); break;
+    case 3: reduce_by(plane, stride, 3, width, height, out); break;
+    case 4: reduce_by(plane, stride, 4, width, height, out); break;
+    default: reduce_by(plane, stride, factor, width, height, out); break;
+    }
+}
+
+KT_INLINE void
 to_bytes(const uint16_t *in, size_t n, uint8_t *out)
 {
     for (size_t i = 0; i < n; i++) {
@@ -97,7 +114,7 @@ to_bytes(const uint16_t *in, size_t n, uint8_t *out)
 }
 
 // The row of a picture, of rows outside the nearest one.
-static const uint16_t *
+KT_INLINE const uint16_t *
 row_near(const uint16_t *luma, uint32_t width, uint32_t height, int y)
 {
     const int last = (int)height - 1;
@@ -105,40 +122,61 @@ row_near(const uint16_t *luma, uint32_t width, uint32_t height, int y)
 }
 
 // out: luma less its mean over DIAMETER x DIAMETER pixels, edges repeated. Returns the sum of absolute values.
-static uint64_t
+KT_INLINE uint32_t
 structure(const uint16_t *luma, uint32_t width, uint32_t height, int16_t *out)
 {
-    uint32_t column[KT_SHOT_SIDE_MAX + 2 * RADIUS];  // sums of DIAMETER rows
-    uint64_t sum = 0;
+    uint32_t column[KT_SHOT_SIDE_MAX + 2 * RADIUS], box[KT_SHOT_SIDE_MAX + 1];  // column: sums of DIAMETER rows
+    uint32_t sum = 0;
     memset(column, 0, sizeof column);
     for (int y = -RADIUS - 1; y < RADIUS; y++)
         for (uint32_t x = 0; x < width; x++)
             column[RADIUS + x] += row_near(luma, width, height, y)[x];
     for (uint32_t y = 0; y < height; y++, out += width) {
-        const uint16_t *enter = row_near(luma, width, height, (int)y + RADIUS);
+        const uint16_t *enter = row_near(luma, width, height, (int)y + RADIUS), *row = luma + (size_t)y * width;
         const uint16_t *leave = row_near(luma, width, height, (int)y - RADIUS - 1);
-        uint32_t        box   = 0;
         for (uint32_t x = 0; x < width; x++)
             column[RADIUS + x] += (uint32_t)enter[x] - leave[x];
         for (uint32_t x = 0; x < RADIUS; x++) {
             column[x]                  = column[RADIUS];
             column[RADIUS + width + x] = column[RADIUS + width - 1];
         }
-        for (uint32_t x = 0; x < DIAMETER - 1; x++)
-            box += column[x];
+        box[0] = 0;
+        for (uint32_t x = 0; x < DIAMETER; x++)
+            box[0] += column[x];
+        for (uint32_t x = 1; x < width; x++)
+            box[x] = box[x - 1] + column[x + DIAMETER - 1] - column[x - 1];
         for (uint32_t x = 0; x < width; x++) {
-            box += column[x + DIAMETER - 1];
-            const int value = luma[(size_t)y * width + x] - (int)(box / (DIAMETER * DIAMETER));
-            box -= column[x];
-            out[x] = (int16_t)value;
-            sum += (uint64_t)abs(value);
+            const int32_t value = row[x] - (int32_t)(box[x] / (DIAMETER * DIAMETER));
+            out[x]              = (int16_t)value;
+            sum += (uint32_t)(value < 0 ? -value : value);
         }
     }
     return sum;
 }
 
-static void
-normalise(kt_shot_picture_t *self, const kt_shot_size_t *size, const int16_t *local, uint64_t sum)
+// Sums of |detail - neutral| by blocks.
+KT_INLINE void
+sum_blocks(kt_shot_picture_t *self, const kt_shot_size_t *size)
+{
+    uint16_t column[KT_SHOT_SIDE_MAX];
+    for (uint32_t row = 0; row < size->down; row++) {
+        memset(column, 0, sizeof column);
+        for (uint32_t y = 0; y < KT_SHOT_BLOCK; y++) {
+            const uint8_t *detail = self->detail + (row * KT_SHOT_BLOCK + y) * size->stride;
+            for (uint32_t x = 0; x < size->across * KT_SHOT_BLOCK; x++)
+                column[x] = (uint16_t)(column[x] + abs(detail[x] - KT_SHOT_NEUTRAL));
+        }
+        for (uint32_t b = 0; b < size->across; b++) {
+            uint32_t sum = 0;
+            for (uint32_t x = 0; x < KT_SHOT_BLOCK; x++)
+                sum += column[b * KT_SHOT_BLOCK + x];
+            self->intra[row * KT_SHOT_ACROSS + b] = sum;
+        }
+    }
+}
+
+KT_INLINE void
+normalise(kt_shot_picture_t *self, const kt_shot_size_t *size, const int16_t *local, uint32_t sum)
 {
     const size_t n = (size_t)size->width * size->height;
     // 8.8 fixed point, of 1/16 steps
@@ -155,30 +193,33 @@ normalise(kt_shot_picture_t *self, const kt_shot_size_t *size, const int16_t *lo
     }
     self->contrast = (float)sum / (float)(FRACTION * n);
     self->floor    = noise * FRACTION * (float)factor / 256 * KT_SHOT_BLOCK * KT_SHOT_BLOCK;
-    for (uint32_t b = 0; b < size->across * size->down; b++) {
-        const uint32_t row = b / size->across, column = b % size->across;
-        const uint8_t *block        = self->detail + (row * size->stride + column) * KT_SHOT_BLOCK;
-        uint32_t       sum_of_block = 0;
-        for (int y = 0; y < KT_SHOT_BLOCK; y++, block += size->stride)
-            for (int x = 0; x < KT_SHOT_BLOCK; x++)
-                sum_of_block += (uint32_t)abs(block[x] - KT_SHOT_NEUTRAL);
-        self->intra[row * KT_SHOT_ACROSS + column] = sum_of_block;
-    }
+    sum_blocks(self, size);
 }
 
-void
-kt_shot_picture_make(kt_shot_picture_t *self, const kt_shot_size_t *size, const kt_yuv_t *yuv,
-                     const kt_image_stats_t *stats)
+// Shares of the colours; quotients of integers below 2^48 are exact in double when they are cut off.
+KT_INLINE void
+share_colours(kt_shot_picture_t *self, const kt_image_stats_t *stats)
+{
+    uint32_t colours = 0;
+    for (int c = 0; c < KT_IMAGE_COLOURS; c++)
+        colours += stats->colour[c];
+    for (int c = 0; c < KT_IMAGE_COLOURS; c++)
+        self->colour[c] = colours ? (uint16_t)(int32_t)((double)(int32_t)stats->colour[c] * 65535 / colours) : 0;
+}
+
+KT_INLINE void
+make(kt_shot_picture_t *self, const kt_shot_size_t *size, const kt_yuv_t *yuv, const kt_image_stats_t *stats)
 {
     uint16_t     luma[KT_SHOT_SIDE_MAX * KT_SHOT_SIDE_MAX];
     int16_t      local[KT_SHOT_SIDE_MAX * KT_SHOT_SIDE_MAX];
     const size_t n = (size_t)size->width * size->height, chroma = (size_t)size->chroma_width * size->chroma_height;
-    uint64_t     sum = 0, squares = 0, colours = 0;
-    reduce(yuv->u, yuv->c_stride, size->factor, size->chroma_width, size->chroma_height, luma);
+    uint32_t     sum     = 0;
+    uint64_t     squares = 0;
+    reduce_any(yuv->u, yuv->c_stride, size->factor, size->chroma_width, size->chroma_height, luma);
     to_bytes(luma, chroma, self->u);
-    reduce(yuv->v, yuv->c_stride, size->factor, size->chroma_width, size->chroma_height, luma);
+    reduce_any(yuv->v, yuv->c_stride, size->factor, size->chroma_width, size->chroma_height, luma);
     to_bytes(luma, chroma, self->v);
-    reduce(yuv->y, yuv->y_stride, size->factor, size->width, size->height, luma);
+    reduce_any(yuv->y, yuv->y_stride, size->factor, size->width, size->height, luma);
     to_bytes(luma, n, self->luma);
     for (size_t i = 0; i < n; i++) {
         sum += luma[i];
@@ -187,10 +228,34 @@ kt_shot_picture_make(kt_shot_picture_t *self, const kt_shot_size_t *size, const 
     const double mean = n ? (double)sum / (double)n : 0, variance = n ? (double)squares / (double)n - mean * mean : 0;
     self->mean      = (float)(mean / FRACTION);
     self->deviation = variance > 0 ? (float)(sqrt(variance) / FRACTION) : 0;
-    for (int c = 0; c < KT_IMAGE_COLOURS; c++)
-        colours += stats->colour[c];
-    for (int c = 0; c < KT_IMAGE_COLOURS; c++)
-        self->colour[c] = colours ? (uint16_t)((uint64_t)stats->colour[c] * 65535 / colours) : 0;
+    share_colours(self, stats);
     if (n)
         normalise(self, size, local, structure(luma, size->width, size->height, local));
+}
+
+static void
+make_base(kt_shot_picture_t *self, const kt_shot_size_t *size, const kt_yuv_t *yuv, const kt_image_stats_t *stats)
+{
+    make(self, size, yuv, stats);
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) static void
+make_avx2(kt_shot_picture_t *self, const kt_shot_size_t *size, const kt_yuv_t *yuv, const kt_image_stats_t *stats)
+{
+    make(self, size, yuv, stats);
+}
+#endif
+
+void
+kt_shot_picture_make(kt_shot_picture_t *self, const kt_shot_size_t *size, const kt_yuv_t *yuv,
+                     const kt_image_stats_t *stats)
+{
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2")) {
+        make_avx2(self, size, yuv, stats);
+        return;
+    }
+#endif
+    make_base(self, size, yuv, stats);
 }
