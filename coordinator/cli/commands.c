@@ -196,6 +196,12 @@ const kt_command_t KT_CLI_COMMANDS[] = {
      "Exit code: 0 if the schema is current, else 1.\n\n"
      "Example:\n  DATABASE_URL=postgresql://kithara@db.example/kithara kithara db migrate\n",
      kt_cmd_db},
+    {"doctor", "", "what this machine offers a node: the GPU that is used, or why none",
+     "One line per subject: ok or WRONG, and what was found. Without a GPU the processor computes, which is wrong "
+     "only\n"
+     "with --gpu.\n\n"
+     "Exit code: 0, 1 if a line is WRONG, 2 for a usage error.\n\nExample:\n  kithara --gpu doctor\n",
+     kt_cmd_doctor},
     {"docs", "features|settings|errors|metrics", "print the reference tables as Markdown",
      "Example:\n  kithara docs features\n", kt_cmd_docs},
 };

@@ -1,10 +1,13 @@
-// gpu_bench [--tiny] [--figures] -- the CUDA kernels on the GPU that is there: time by events, share of the device's
-// peaks, cuFFT and cuBLAS doing the same, and files a second with all copies. Without a GPU it says so. Before anything
-// is timed, both must agree. --tiny: a few frames, once; that is what CTest runs in the simulator, where times mean
-// nothing. --figures: the simulator's counters for docs/gpu.md. Exit 1: they disagree or the device failed; 2: usage.
+// gpu_bench [--tiny] [--json] [--figures] -- the CUDA kernels on the GPU that is there: time by events, share of the
+// device's peaks, cuFFT and cuBLAS doing the same where they are built in, and files a second with all copies. Without
+// a GPU it says so. Before anything is timed, both must agree. --tiny: a few frames, once; that is what CTest runs in
+// the simulator, where times mean nothing. --json: one object a line instead of the tables, and the device's measured
+// ceilings first. --figures: the simulator's counters for docs/gpu.md. Exit 1: they disagree or the device failed; 2:
+// usage.
 #include "tests/bench/gpu_bench.h"
 
 #include "kernels/cuda/image.h"
+#include "tests/bench/gpu_ceilings.h"
 #include "tests/bench/gpu_peer.h"
 #include "tests/bench/gpu_probe.h"
 
@@ -29,7 +32,7 @@ typedef struct peaks {
 } peaks_t;
 
 typedef struct bench {
-    bool    tiny;
+    bool    tiny, json;
     peaks_t peaks;
     double  ours_ms, peer_ms;  // of the defaults, mel and chroma
 } bench_t;
@@ -45,11 +48,12 @@ typedef struct trial {
 
 // What its properties say: doubled data rate of the memory, one fused multiply-add a core and clock.
 static void
-find_peaks(const struct cudaDeviceProp *prop, peaks_t *out)
+find_peaks(const struct cudaDeviceProp *prop, bool json, peaks_t *out)
 {
 #ifdef KT_CUDA_SIM
     *out = (peaks_t){INFINITY, INFINITY, INFINITY};
-    printf("device: %s; its times mean nothing\n", prop->name);
+    if (!json)
+        printf("device: %s; its times mean nothing\n", prop->name);
 #else
     int       memory_khz = 0, bits = 0, khz = 0, ratio = 1;
     const int cores = prop->major == 7 || (prop->major == 8 && prop->minor == 0) ? 64 : 128;
@@ -61,8 +65,9 @@ find_peaks(const struct cudaDeviceProp *prop, peaks_t *out)
     out->bytes = memory_khz * 1e3 * bits / 8 * 2;
     out->fp32  = khz * 1e3 * prop->multiProcessorCount * cores * 2;
     out->fp64  = out->fp32 / (ratio > 0 ? ratio : 1);
-    printf("device: %s, %d multiprocessors; peaks by its properties: %.0f GB/s, %.1f TFLOP/s fp32, %.1f fp64\n",
-           prop->name, prop->multiProcessorCount, out->bytes * 1e-9, out->fp32 * 1e-12, out->fp64 * 1e-12);
+    if (!json)
+        printf("device: %s, %d multiprocessors; peaks by its properties: %.0f GB/s, %.1f TFLOP/s fp32, %.1f fp64\n",
+               prop->name, prop->multiProcessorCount, out->bytes * 1e-9, out->fp32 * 1e-12, out->fp64 * 1e-12);
 #endif
 }
 
@@ -134,7 +139,8 @@ must_agree(const float *ours, const float *theirs, size_t n, double limit, const
     exit(1);
 }
 
-// The libraries' time for mel or chroma of the set, in float or in double, after they agreed with ours.
+// The libraries' time for mel or chroma of the set, in float or in double, after they agreed with ours; NAN: no
+// libraries.
 static double
 peer_ms(const bench_t *self, const gpu_set_t *set, bool is_chroma, bool is_double)
 {
@@ -145,7 +151,12 @@ peer_ms(const bench_t *self, const gpu_set_t *set, bool is_chroma, bool is_doubl
     const float              *ours  = is_chroma ? set->chroma : set->out.row[KT_ROW_MEL];
     float                    *dense = gpu_dense(set->plan, is_chroma), *matrix, *out;
     trial_t                   trial = {.set = set};
-    gpu_must(gpu_peer_new(&trial.peer, &opts) == KT_OK, "cuFFT and cuBLAS");
+    const kt_err_t            err   = gpu_peer_new(&trial.peer, &opts);
+    if (err == KT_ENOTFOUND) {
+        free(dense);
+        return NAN;
+    }
+    gpu_must(err == KT_OK, "cuFFT and cuBLAS");
     matrix          = gpu_copy(dense, (size_t)width * set->plan->bins * sizeof *matrix);
     out             = gpu_new(set->rows * width * sizeof *out);
     trial.product   = (gpu_peer_product_t){set->pcm, matrix, set->first, set->rows, width, is_chroma, out};
@@ -179,6 +190,14 @@ measure(bench_t *self, const gpu_set_t *set, gpu_kernel_t kernel, bool counts)
     const trial_t    trial = {.set = set, .kernel = kernel};
     const gpu_cost_t cost  = gpu_cost(set->plan, kernel);
     const double     ms = time_ms(self, run_trial, &trial), rows = (double)set->rows;
+    if (self->json) {
+        printf("{\"kernel\": \"%s\", \"n_fft\": %u, \"frames\": %zu, \"ms\": %.5f, \"ns_per_frame\": %.3f, "
+               "\"bytes_per_frame\": %.0f, \"fp32_per_frame\": %.0f, \"fp64_per_frame\": %.0f}\n",
+               gpu_kernel_names[kernel], set->plan->opts.n_fft, set->rows, ms, ms * 1e6 / rows, cost.bytes, cost.fp32,
+               cost.fp64);
+        fflush(stdout);
+        return;
+    }
     printf("%-22s %6u %8zu %9.4f %10.2f %7.1f %7.1f %7.1f", gpu_kernel_names[kernel], set->plan->opts.n_fft, set->rows,
            ms, ms * 1e6 / rows, percent(cost.bytes, rows, ms, self->peaks.bytes),
            percent(cost.fp32, rows, ms, self->peaks.fp32), percent(cost.fp64, rows, ms, self->peaks.fp64));
@@ -197,7 +216,8 @@ measure_size(bench_t *self, uint32_t n_fft, const gpu_spans_t *spans, bool count
 {
     const kt_frontend_opts_t opts = {RATE_HZ, n_fft, n_fft / 4, 128, 13, 12};
     if (!gpu_fits(&opts)) {
-        printf("%-22s %6u does not fit into this device's shared memory\n", "both passes", n_fft);
+        if (!self->json)
+            printf("%-22s %6u does not fit into this device's shared memory\n", "both passes", n_fft);
         return;
     }
     gpu_set_t set = gpu_set_open(&opts, spans);
@@ -242,8 +262,13 @@ measure_pictures(const bench_t *self)
     album.out = gpu_new(album.n * sizeof *album.out);
     gpu_must(cudaMemset(album.out, 0, album.n * sizeof *album.out) == cudaSuccess, "pictures");
     const double ms = time_ms(self, run_pictures, &album);
-    printf("pictures of %u x %u: %.4f ms for %u, %.2f us each, %.1f %% of the memory's peak\n", album.width,
-           album.height, ms, album.n, ms * 1e3 / album.n, percent((double)one, album.n, ms, self->peaks.bytes));
+    if (self->json)
+        printf("{\"kernel\": \"pictures\", \"width\": %u, \"height\": %u, \"n\": %u, \"ms\": %.5f, "
+               "\"us_each\": %.4f}\n",
+               album.width, album.height, album.n, ms, ms * 1e3 / album.n);
+    else
+        printf("pictures of %u x %u: %.4f ms for %u, %.2f us each, %.1f %% of the memory's peak\n", album.width,
+               album.height, ms, album.n, ms * 1e3 / album.n, percent((double)one, album.n, ms, self->peaks.bytes));
     gpu_free(album.rgb);
     gpu_free(album.out);
     free(rgb);
@@ -259,10 +284,31 @@ measure_copies(const bench_t *self, const gpu_spans_t *spans)
     const size_t             turns = self->tiny ? 3 : 400;
     for (size_t streams = 1; streams <= STREAMS; streams *= 2) {
         const gpu_copies_t got = gpu_copies(&opts, spans, streams, turns);
-        printf("both passes with copies, %zu stream%s: %.1f files of %d s a second, %.2f GB/s in, %.2f GB/s out\n",
-               streams, streams > 1 ? "s" : "", got.frames / got.seconds / file, FILE_SECONDS,
-               got.to_device / got.seconds * 1e-9, got.to_host / got.seconds * 1e-9);
+        if (self->json)
+            printf("{\"copies\": true, \"streams\": %zu, \"files_per_s\": %.3f, \"file_s\": %d, "
+                   "\"to_device_bytes_s\": %.4g, \"to_host_bytes_s\": %.4g}\n",
+                   streams, got.frames / got.seconds / file, FILE_SECONDS, got.to_device / got.seconds,
+                   got.to_host / got.seconds);
+        else
+            printf("both passes with copies, %zu stream%s: %.1f files of %d s a second, %.2f GB/s in, %.2f GB/s out\n",
+                   streams, streams > 1 ? "s" : "", got.frames / got.seconds / file, FILE_SECONDS,
+                   got.to_device / got.seconds * 1e-9, got.to_host / got.seconds * 1e-9);
     }
+}
+
+static void
+print_ceilings(const bench_t *self, const struct cudaDeviceProp *prop)
+{
+    gpu_ceilings_t got;
+    gpu_ceilings(self->tiny, &got);
+    printf("{\"device\": \"%s\", \"arch\": %d, \"multiprocessors\": %d, \"memory_bytes_s\": %.4g, \"fp32_s\": %.4g, "
+           "\"fp64_s\": %.4g, \"launch_us\": %.2f}\n",
+           prop->name, 10 * prop->major + prop->minor, prop->multiProcessorCount, got.memory_bytes_s, got.fp32_s,
+           got.fp64_s, got.launch_us);
+    for (int i = 0; i < GPU_CEILING_COPIES; i++)
+        printf("{\"bus\": true, \"bytes\": %.0f, \"to_device_bytes_s\": %.4g, \"to_host_bytes_s\": %.4g}\n",
+               got.copy_bytes[i], got.to_device_bytes_s[i], got.to_host_bytes_s[i]);
+    fflush(stdout);
 }
 
 static void
@@ -270,15 +316,24 @@ measure_all(bench_t *self, const struct cudaDeviceProp *prop)
 {
     const gpu_spans_t large = self->tiny ? (gpu_spans_t){crumbs, 4, 16} : (gpu_spans_t){songs, 10, KT_CUDA_RUN_FRAMES};
     const gpu_spans_t batch = self->tiny ? (gpu_spans_t){crumbs, 4, 8} : (gpu_spans_t){pieces, 12, node_run(prop)};
-    print_heading();
+    if (self->json)
+        print_ceilings(self, prop);
+    else
+        print_heading();
     for (size_t i = 0; i < sizeof n_ffts / sizeof *n_ffts; i++)
         measure_size(self, n_ffts[i], &large, n_ffts[i] == 2048);
-    printf("a batch of the node (runs of %u frames):\n", batch.run_frames);
+    if (!self->json)
+        printf("a batch of the node (runs of %u frames):\n", batch.run_frames);
     measure_size(self, 2048, &batch, false);
     measure_pictures(self);
     measure_copies(self, &batch);
+    if (self->json)
+        return;
     printf("ratio: cuFFT and cuBLAS in float over ours, mel and chroma of 2048/512\n");
-    printf("gpu ratio=%.2f\n", self->ours_ms > 0 ? self->peer_ms / self->ours_ms : 0);
+    if (isnan(self->peer_ms))
+        printf("gpu ratio=none\n");
+    else
+        printf("gpu ratio=%.2f\n", self->ours_ms > 0 ? self->peer_ms / self->ours_ms : 0);
 }
 
 int
@@ -286,11 +341,16 @@ main(int argc, char **argv)
 {
     int                   devices = 0;
     struct cudaDeviceProp prop;
-    bench_t               self    = {.tiny = argc == 2 && strcmp(argv[1], "--tiny") == 0};
-    const bool            figures = argc == 2 && strcmp(argv[1], "--figures") == 0;
-    if (argc > 1 && !self.tiny && !figures) {
-        fprintf(stderr, "usage: gpu_bench [--tiny | --figures]\n");
-        return 2;
+    bench_t               self    = {0};
+    bool                  figures = false;
+    for (int i = 1; i < argc; i++) {
+        self.tiny |= strcmp(argv[i], "--tiny") == 0;
+        self.json |= strcmp(argv[i], "--json") == 0;
+        figures |= strcmp(argv[i], "--figures") == 0;
+        if (strcmp(argv[i], "--tiny") != 0 && strcmp(argv[i], "--json") != 0 && strcmp(argv[i], "--figures") != 0) {
+            fprintf(stderr, "usage: gpu_bench [--tiny] [--json] [--figures]\n");
+            return 2;
+        }
     }
     const cudaError_t error = gpu_probe(&devices);
     if (error == cudaErrorNoDevice) {
@@ -301,7 +361,7 @@ main(int argc, char **argv)
     if (figures)
         return gpu_figures();
     gpu_must(cudaGetDeviceProperties(&prop, 0) == cudaSuccess, "properties of the device");
-    find_peaks(&prop, &self.peaks);
+    find_peaks(&prop, self.json, &self.peaks);
     measure_all(&self, &prop);
     return 0;
 }

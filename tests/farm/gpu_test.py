@@ -17,7 +17,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import harness  # noqa: E402
 import media  # noqa: E402
 from farm import BIN, Farm, wait_for  # noqa: E402
-from gpu_agreement import beyond  # noqa: E402
+from documents_agree import beyond  # noqa: E402
 
 LIBRARY = os.path.join(BIN, "libkithara-cuda-sim.so")
 CLIPS = (("a.wav", 3), ("b.ogg", 2), ("c.mp3", 2.5), ("d.flac", 1))
@@ -72,6 +72,23 @@ class Gpu(unittest.TestCase):
                 self.assertEqual(status, 0, "86: the simulator has something to report\n" + farm.nodes["a"].text())
                 did = re.search(r"GPU-CLOSE .* frames=(\d+) on_cpu=0", farm.nodes["a"].text())
                 self.assertTrue(did and int(did[1]) > 1000, "all of it was the GPU's work\n" + farm.nodes["a"].text())
+
+    def test_doctor_names_the_gpu_or_why_there_is_none(self):
+        env = {**os.environ, "KITHARA_CUDA_LIBRARY": LIBRARY}
+        for more, arguments, status, words in (
+                ({}, ["doctor"], 0, "ok     cuda: Simulated GPU"),
+                ({"KITHARA_SIM_DEVICES": "0"}, ["doctor"], 0, "no NVIDIA driver"),
+                ({"KITHARA_SIM_DEVICES": "0"}, ["--gpu", "doctor"], 1, "WRONG"),
+                ({"KITHARA_SIM_FAULTS": "cudaGetDeviceCount:1:802"}, ["--gpu", "doctor"], 1, "cudaErrorSystemNotReady"),
+                ({}, ["doctor", "more"], 2, "'more' is not expected")):
+            done = kithara(*arguments, env={**env, **more})
+            self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+            self.assertIn(words, done.stdout + done.stderr)
+
+    def test_a_live_stream_on_a_gpu_is_bad_usage(self):
+        done = kithara("--gpu", "analyze", "-", env={**os.environ, "KITHARA_CUDA_LIBRARY": LIBRARY})
+        self.assertEqual(done.returncode, 2, done.stderr)
+        self.assertIn("processor alone", done.stderr)
 
     def test_what_a_node_computes_on_is_shown(self):
         with self.farm().start(["a"]) as farm:

@@ -1,0 +1,24 @@
+"""How far the documents of two devices are apart, feature by feature. Standard library alone: it runs on bare hosts."""
+
+# Everything that is no number, and every decision (tempo, key, counts), is equal.
+LIMIT = 1e-4
+OWN = ("message_id", "media_id", "file_path", "processing_time", "timestamp")
+
+
+def differences(cpu, gpu, path="", scale=0.0):
+    """(feature, difference, processor's value, GPU's value) of all that is not the same; difference None: no measure."""
+    if isinstance(cpu, dict) and isinstance(gpu, dict) and cpu.keys() == gpu.keys():
+        return [d for key in cpu if path or key not in OWN for d in differences(cpu[key], gpu[key], f"{path}/{key}")]
+    if isinstance(cpu, list) and isinstance(gpu, list) and len(cpu) == len(gpu):
+        scale = max((abs(x) for x in cpu if isinstance(x, (int, float))), default=0)
+        return [d for a, b in zip(cpu, gpu) for d in differences(a, b, path, scale)]
+    if cpu == gpu:
+        return []
+    if isinstance(cpu, float) and isinstance(gpu, (int, float)):
+        return [(path, abs(cpu - gpu) / max(abs(cpu), scale, 1e-30), cpu, gpu)]
+    return [(path, None, cpu, gpu)]
+
+
+def beyond(cpu, gpu):
+    """Those that are too large."""
+    return [d for d in differences(cpu, gpu) if d[1] is None or d[1] > LIMIT]
