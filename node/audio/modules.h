@@ -17,6 +17,7 @@
 typedef struct kt_stream {
     const kt_plan_t   *plan;
     uint32_t           rate_hz, channels;
+    uint32_t           segment_s;  // seconds of a full segment
     const char        *layout;
     uint32_t           options;  // kt_option_t bits that are requested
     kt_device_t       *device;   // borrowed, for rows that the plan does not have; its kt_isa_t is the modules' too

@@ -3,6 +3,7 @@
 #include "common/assert.h"
 #include "common/clock.h"
 #include "kernels/audio/cqt.h"
+#include "node/audio/mel_rows.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -37,9 +38,9 @@ struct kt_segment {
 enum { FIRST_FRAMES = 1024 };
 
 size_t
-kt_segment_max_frames(const kt_frontend_opts_t *opts)
+kt_segment_max_frames(const kt_frontend_opts_t *opts, uint32_t seconds)
 {
-    return 1 + (size_t)((uint64_t)KT_SEGMENT_SECONDS * opts->rate_hz / opts->hop);
+    return 1 + (size_t)((uint64_t)seconds * opts->rate_hz / opts->hop);
 }
 
 size_t
@@ -47,7 +48,6 @@ kt_matrix_width(const kt_plan_t *plan, kt_matrix_t matrix)
 {
     const kt_frontend_opts_t *opts = kt_plan_opts(plan);
     switch (matrix) {
-    case KT_MATRIX_MEL_DB: return opts->n_mels;
     case KT_MATRIX_MFCC: return opts->n_mfcc;
     case KT_MATRIX_CONTRAST: return kt_row_width(plan, KT_ROW_PEAK);
     case KT_MATRIX_ONSET: return 1;
@@ -67,7 +67,7 @@ samples_before(const kt_frontend_opts_t *opts)
 }
 
 kt_err_t
-kt_segment_new(kt_segment_t **self_p, const kt_plan_t *plan, kt_device_t *device, uint32_t reads)
+kt_segment_new(kt_segment_t **self_p, const kt_plan_t *plan, kt_device_t *device, uint32_t seconds, uint32_t reads)
 {
     kt_segment_t *self = calloc(1, sizeof *self);
     if (!self)
@@ -75,7 +75,7 @@ kt_segment_new(kt_segment_t **self_p, const kt_plan_t *plan, kt_device_t *device
     self->plan        = plan;
     self->device      = device;
     self->opts        = *kt_plan_opts(plan);
-    self->max_frames  = kt_segment_max_frames(&self->opts);
+    self->max_frames  = kt_segment_max_frames(&self->opts, seconds);
     self->max_samples = (self->max_frames - 1) * self->opts.hop + self->opts.n_fft;
     self->margin      = 1 + self->opts.n_fft / (2 * self->opts.hop);
     self->before      = samples_before(&self->opts);
@@ -83,8 +83,6 @@ kt_segment_new(kt_segment_t **self_p, const kt_plan_t *plan, kt_device_t *device
 
     // A derived matrix needs its sources; one that does not exist at this rate is not read.
     if (reads & (KT_READS(KT_MATRIX_MFCC) | KT_READS(KT_MATRIX_ONSET)))
-        reads |= KT_READS(KT_MATRIX_MEL_DB);
-    if (reads & KT_READS(KT_MATRIX_MEL_DB))
         reads |= KT_READS(KT_MATRIX_MEL);
     if (reads & KT_READS(KT_MATRIX_CONTRAST))
         reads |= KT_READS(KT_MATRIX_PEAK) | KT_READS(KT_MATRIX_VALLEY);
@@ -356,19 +354,16 @@ kt_segment_close(kt_segment_t *self)
 
     // The `lead` mel rows of the segment before take part in the decibels and in the onset envelope.
     const kt_isa_t *isa = kt_device_isa(self->device);
-    if (self->reads & KT_READS(KT_MATRIX_MEL_DB)) {
-        size_t frames = self->lead + self->frames, back = self->lead * self->opts.n_mels;
-        float *db = matrix_row(self, KT_MATRIX_MEL_DB, 0) - back;
-        kt_rows_to_db(isa, matrix_row(self, KT_MATRIX_MEL, 0) - back, frames * self->opts.n_mels, db);
-        if (self->reads & KT_READS(KT_MATRIX_MFCC))
-            kt_rows_mfcc(isa, self->plan, db + back, self->frames, matrix_row(self, KT_MATRIX_MFCC, 0));
-        if (self->reads & KT_READS(KT_MATRIX_ONSET))
-            kt_rows_onset(isa, self->plan, db, frames, matrix_row(self, KT_MATRIX_ONSET, 0) - self->lead);
+    if (self->reads & (KT_READS(KT_MATRIX_MFCC) | KT_READS(KT_MATRIX_ONSET))) {
+        const float *mel   = matrix_row(self, KT_MATRIX_MEL, 0) - self->lead * self->opts.n_mels;
+        float       *mfcc  = self->reads & KT_READS(KT_MATRIX_MFCC) ? matrix_row(self, KT_MATRIX_MFCC, 0) : NULL;
+        float       *onset = self->reads & KT_READS(KT_MATRIX_ONSET) ? matrix_row(self, KT_MATRIX_ONSET, 0) : NULL;
+        err = kt_mel_rows(isa, self->plan, mel, self->lead, self->frames, mfcc, onset ? onset - self->lead : NULL);
     }
-    if (self->reads & KT_READS(KT_MATRIX_CONTRAST))
+    if (!err && self->reads & KT_READS(KT_MATRIX_CONTRAST))
         kt_rows_contrast(isa, self->plan, matrix_row(self, KT_MATRIX_PEAK, 0), matrix_row(self, KT_MATRIX_VALLEY, 0),
                          self->frames, matrix_row(self, KT_MATRIX_CONTRAST, 0));
-    if (self->reads & KT_READS(KT_MATRIX_CHROMA))
+    if (!err && self->reads & KT_READS(KT_MATRIX_CHROMA))
         err = run_chroma(self);
     if (!err && self->reads & KT_READS(KT_MATRIX_CHROMA_CQT))
         err = run_cqt(self);
@@ -441,8 +436,9 @@ uint64_t
 kt_segment_bytes(const kt_frontend_opts_t *opts, size_t frames)
 {
     enum { SCALARS = 7, CONTRAST = 3 * 7, CQT = 12 + 6, PITCH_BYTES = 2 * 5 };
-    uint64_t floats  = opts->hop + SCALARS + CONTRAST + CQT + 2 * opts->n_mels + opts->n_mfcc + opts->n_chroma;
+    uint64_t floats  = opts->hop + SCALARS + CONTRAST + CQT + opts->n_mels + opts->n_mfcc + opts->n_chroma;
     uint64_t bins    = (uint64_t)(4000 - 150) * opts->n_fft / opts->rate_hz;  // a peak takes two of them at least
     uint64_t pitches = (bins < opts->n_fft / 2 ? bins : opts->n_fft / 2) / 2 * PITCH_BYTES;
-    return frames * (floats * sizeof(float) + pitches) + (opts->n_fft + (uint64_t)opts->rate_hz / 10) * sizeof(float);
+    return kt_mel_rows_bytes(opts) + frames * (floats * sizeof(float) + pitches) +
+           (opts->n_fft + (uint64_t)opts->rate_hz / 10) * sizeof(float);
 }

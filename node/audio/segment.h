@@ -1,8 +1,9 @@
-// kt_segment -- up to ten minutes of one stream: its mono samples at the analysis rate and the rows of its frames.
-// Frames are on the stream's grid (centred at t * hop), segments on a grid of frames. The samples that a frame at a
-// border needs of its neighbours are kept, so a border changes no row. Rows are computed in batches of fixed frames
-// while samples arrive; tuning, then chroma, the constant-Q transform and the top_db floor of mel_db need the whole
-// segment and are computed by close. Buffers grow with the stream up to one segment and are then reused. One thread.
+// kt_segment -- up to ten minutes of one stream, of a long film less: its mono samples at the analysis rate and the
+// rows of its frames. Frames are on the stream's grid (centred at t * hop), segments on a grid of frames. The samples
+// that a frame at a border needs of its neighbours are kept, so a border changes no row. Rows are computed in batches
+// of fixed frames while samples arrive; tuning, then chroma, the constant-Q transform and the top_db floor of mel_db
+// need the whole segment and are computed by close. Buffers grow with the stream up to one segment and are then reused.
+// One thread.
 #pragma once
 
 #include "common/err.h"
@@ -24,8 +25,7 @@ typedef enum kt_matrix {
     KT_MATRIX_PEAK      = KT_ROW_PEAK,
     KT_MATRIX_VALLEY    = KT_ROW_VALLEY,
     KT_MATRIX_MEL       = KT_ROW_MEL,
-    KT_MATRIX_MEL_DB    = KT_ROWS,  // power_to_db of mel over the segment
-    KT_MATRIX_MFCC,
+    KT_MATRIX_MFCC      = KT_ROWS,
     KT_MATRIX_CONTRAST,
     KT_MATRIX_ONSET,
     KT_MATRIX_CHROMA,
@@ -36,12 +36,15 @@ typedef enum kt_matrix {
 
 #define KT_READS(matrix) (1u << (matrix))
 #define KT_READS_SAMPLES (1u << 31)  // no matrix, but the samples of the segment
-enum { KT_SEGMENT_SECONDS = 600, KT_BATCH_FRAMES = 256 };
+// Seconds of a segment: of a stream, and of one whose memory is to be small though it is long.
+enum { KT_SEGMENT_SECONDS = 600, KT_SEGMENT_SHORT_SECONDS = 150, KT_BATCH_FRAMES = 256 };
 
 typedef struct kt_segment kt_segment_t;
 
-// reads: KT_READS bits; what they are derived from is added. The device and the plan stay the caller's. KT_ENOMEM.
-KT_MUST_USE kt_err_t kt_segment_new(kt_segment_t **self_p, const kt_plan_t *plan, kt_device_t *device, uint32_t reads);
+// seconds: of a full segment. reads: KT_READS bits; what they are derived from is added. The device and the plan stay
+// the caller's. KT_ENOMEM.
+KT_MUST_USE kt_err_t kt_segment_new(kt_segment_t **self_p, const kt_plan_t *plan, kt_device_t *device, uint32_t seconds,
+                                    uint32_t reads);
 void                 kt_segment_destroy(kt_segment_t **self_p);
 
 // Before the first sample: the segment is that of this number on the grid. Feeding then begins with sample
@@ -71,7 +74,7 @@ const kt_plan_t *kt_segment_plan(const kt_segment_t *self);
 void kt_segment_times(const kt_segment_t *self, int64_t *spectral_us, int64_t *chroma_us);
 void kt_segment_add_times(kt_segment_t *self, const kt_segment_t *before);  // adds those of the range before
 
-size_t kt_segment_max_frames(const kt_frontend_opts_t *opts);  // of one segment
+size_t kt_segment_max_frames(const kt_frontend_opts_t *opts, uint32_t seconds);  // of a full segment
 size_t kt_matrix_width(const kt_plan_t *plan, kt_matrix_t matrix);
 // Upper bound of what a segment with this many frames takes, with everything read; bytes.
 uint64_t kt_segment_bytes(const kt_frontend_opts_t *opts, size_t frames);

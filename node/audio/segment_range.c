@@ -33,10 +33,11 @@ grid_of(uint64_t rate_hz, uint64_t analysis_hz)
 }
 
 kt_err_t
-kt_segment_range_of(const kt_plan_t *plan, uint32_t rate_hz, uint32_t first, uint32_t count, kt_segment_range_t *out)
+kt_segment_range_of(const kt_plan_t *plan, uint32_t segment_s, uint32_t rate_hz, uint32_t first, uint32_t count,
+                    kt_segment_range_t *out)
 {
     const kt_frontend_opts_t *opts    = kt_plan_opts(plan);
-    const uint64_t            segment = (uint64_t)kt_segment_max_frames(opts) * opts->hop;
+    const uint64_t            segment = (uint64_t)kt_segment_max_frames(opts, segment_s) * opts->hop;
     if (rate_hz == 0 || first > KT_RANGE_SEGMENTS || count > KT_RANGE_SEGMENTS - first)
         return KT_EINVAL;
     uint64_t begin  = rerated(first * segment, opts->rate_hz, rate_hz);
@@ -54,10 +55,10 @@ kt_segment_range_of(const kt_plan_t *plan, uint32_t rate_hz, uint32_t first, uin
 }
 
 uint64_t
-kt_segment_range_own(const kt_plan_t *plan, uint32_t rate_hz, uint32_t segment)
+kt_segment_range_own(const kt_plan_t *plan, uint32_t segment_s, uint32_t rate_hz, uint32_t segment)
 {
     kt_segment_range_t range;
-    return kt_segment_range_of(plan, rate_hz, segment, 1, &range) ? UINT64_MAX : range.own;
+    return kt_segment_range_of(plan, segment_s, rate_hz, segment, 1, &range) ? UINT64_MAX : range.own;
 }
 
 uint64_t

@@ -18,11 +18,12 @@ typedef struct kt_segment_range {
     uint64_t from, own, end, to;
 } kt_segment_range_t;
 
-// Segments first .. first + count - 1 of the grid (kt_segment); count 0: to the stream's end. At a rate that has no
-// large divisor in common with the analysis rate, `from` is 0. KT_EINVAL: beyond KT_RANGE_SEGMENTS, or no rate.
-KT_MUST_USE kt_err_t kt_segment_range_of(const kt_plan_t *plan, uint32_t rate_hz, uint32_t first, uint32_t count,
-                                         kt_segment_range_t *out);
+// Segments first .. first + count - 1 of the grid of segments of segment_s seconds (kt_segment); count 0: to the
+// stream's end. At a rate that has no large divisor in common with the analysis rate, `from` is 0. KT_EINVAL: beyond
+// KT_RANGE_SEGMENTS, or no rate.
+KT_MUST_USE kt_err_t kt_segment_range_of(const kt_plan_t *plan, uint32_t segment_s, uint32_t rate_hz, uint32_t first,
+                                         uint32_t count, kt_segment_range_t *out);
 // `own` of one segment (kt_segment_own_fn). UINT64_MAX: beyond KT_RANGE_SEGMENTS.
-uint64_t kt_segment_range_own(const kt_plan_t *plan, uint32_t rate_hz, uint32_t segment);
+uint64_t kt_segment_range_own(const kt_plan_t *plan, uint32_t segment_s, uint32_t rate_hz, uint32_t segment);
 // `from` at the analysis rate: a whole sample.
 uint64_t kt_segment_range_at(const kt_segment_range_t *self, uint32_t rate_hz, uint32_t analysis_hz);

@@ -54,9 +54,11 @@ spectral_new(void **state, const kt_stream_t *stream)
     if (!self)
         return KT_ENOMEM;
     self->no_sound = stream->channels == 0;
+    // As many per hour whatever the segment's length.
+    const size_t quantiles = 1 + (KT_QUANTILES - 1) * (size_t)stream->segment_s / KT_SEGMENT_SECONDS;
     for (size_t i = 0; i < ROWS; i++) {
         size_t   width = kt_matrix_width(stream->plan, kt_frames_rows[i].matrix);
-        kt_err_t err   = width ? kt_summary_new(&self->summary[i], width) : KT_OK;
+        kt_err_t err   = width ? kt_summary_new(&self->summary[i], width, quantiles) : KT_OK;
         if (err) {
             spectral_destroy((void **)&self);
             return err;

@@ -12,10 +12,10 @@ typedef struct kt_moments {
 } kt_moments_t;
 
 struct kt_summary {
-    size_t        width;
+    size_t        width, quantiles;
     uint64_t      frames;
     kt_moments_t *moments;   // [segment][width]
-    float        *quantile;  // [segment][width][KT_QUANTILES]
+    float        *quantile;  // [segment][width][quantiles]
     uint64_t     *weight;    // [segment] frames
     size_t        segments, room;
     double       *median;  // [width] of the first segment
@@ -25,13 +25,14 @@ struct kt_summary {
 enum { COLUMNS = 16 };
 
 kt_err_t
-kt_summary_new(kt_summary_t **self_p, size_t width)
+kt_summary_new(kt_summary_t **self_p, size_t width, size_t quantiles)
 {
     kt_summary_t *self = calloc(1, sizeof *self);
     if (!self)
         goto fail;
-    self->width  = width;
-    self->median = calloc(width, sizeof *self->median);
+    self->width     = width;
+    self->quantiles = quantiles;
+    self->median    = calloc(width, sizeof *self->median);
     if (!self->median)
         goto fail;
     *self_p = self;
@@ -85,7 +86,7 @@ grow_segments(kt_summary_t *self, size_t segments)
     size_t room = 2 * self->room > segments ? 2 * self->room : segments;
     if (segments <= self->room)
         return KT_OK;
-    float *table = realloc(self->quantile, room * self->width * KT_QUANTILES * sizeof *table);
+    float *table = realloc(self->quantile, room * self->width * self->quantiles * sizeof *table);
     if (!table)
         return KT_ENOMEM;
     self->quantile        = table;
@@ -110,9 +111,9 @@ fold_column(kt_summary_t *self, size_t column, const float *sorted, size_t n)
     moments->m2           = sum_about(sorted, n, moments->mean, true);
     if (self->segments == 1)
         self->median[column] = value_at_rank(sorted, n, 0.5 * (double)(n - 1));
-    float *quantile = self->quantile + ((self->segments - 1) * self->width + column) * KT_QUANTILES;
-    for (size_t q = 0; q < KT_QUANTILES; q++)
-        quantile[q] = (float)value_at_rank(sorted, n, (double)q / (KT_QUANTILES - 1) * (double)(n - 1));
+    float *quantile = self->quantile + ((self->segments - 1) * self->width + column) * self->quantiles;
+    for (size_t q = 0; q < self->quantiles; q++)
+        quantile[q] = (float)value_at_rank(sorted, n, (double)q / (self->quantiles - 1) * (double)(n - 1));
 }
 
 kt_err_t
@@ -150,8 +151,8 @@ kt_summary_merge(kt_summary_t *self, const kt_summary_t *next)
     if (err || next->segments == 0)
         return err;
     memcpy(self->moments + self->segments * self->width, next->moments, row * sizeof *self->moments);
-    memcpy(self->quantile + self->segments * self->width * KT_QUANTILES, next->quantile,
-           row * KT_QUANTILES * sizeof *self->quantile);
+    memcpy(self->quantile + self->segments * self->width * self->quantiles, next->quantile,
+           row * self->quantiles * sizeof *self->quantile);
     memcpy(self->weight + self->segments, next->weight, next->segments * sizeof *self->weight);
     if (self->segments == 0)
         memcpy(self->median, next->median, self->width * sizeof *self->median);
@@ -200,10 +201,10 @@ weighted_median(const kt_summary_t *self, size_t column, kt_weighted_t *points)
     size_t n     = 0;
     double total = 0, below = 0;
     for (size_t s = 0; s < self->segments; s++) {
-        const float *quantile = self->quantile + (s * self->width + column) * KT_QUANTILES;
-        for (size_t q = 0; q < KT_QUANTILES; q++)
+        const float *quantile = self->quantile + (s * self->width + column) * self->quantiles;
+        for (size_t q = 0; q < self->quantiles; q++)
             points[n++] = (kt_weighted_t){quantile[q], (double)self->weight[s]};
-        total += (double)self->weight[s] * KT_QUANTILES;
+        total += (double)self->weight[s] * self->quantiles;
     }
     qsort(points, n, sizeof *points, compare_weighted);
     for (size_t i = 0; i < n; i++) {
@@ -219,7 +220,7 @@ kt_summary_statistics(const kt_summary_t *self, kt_statistic_t *out)
 {
     if (self->frames == 0)
         return KT_ENOTFOUND;
-    kt_weighted_t *points = malloc(self->segments * KT_QUANTILES * sizeof *points);
+    kt_weighted_t *points = malloc(self->segments * self->quantiles * sizeof *points);
     if (!points)
         return KT_ENOMEM;
     for (size_t c = 0; c < self->width; c++) {

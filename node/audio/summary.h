@@ -1,7 +1,8 @@
 // kt_summary -- statistics of per-frame rows over a whole file, folded in segment by segment: mean, population standard
 // deviation, min and max as if all frames had been seen at once (doubles; Chan, Golub, LeVeque 1983 for the merge), the
-// median exactly while there is one segment, else the frame-weighted median of every segment's 257 equi-rank quantiles
-// (off by at most 1/512 of a segment's ranks). Memory: one kilobyte per component and segment. One thread.
+// median exactly while there is one segment, else the frame-weighted median of every segment's equi-rank quantiles
+// (of 257, off by at most 1/512 of a segment's ranks). Memory: four bytes per quantile, component and segment. One
+// thread.
 #pragma once
 
 #include "common/err.h"
@@ -12,9 +13,9 @@
 
 typedef struct kt_summary kt_summary_t;
 
-enum { KT_QUANTILES = 257 };
+enum { KT_QUANTILES = 257 };  // of a segment of ten minutes
 
-KT_MUST_USE kt_err_t kt_summary_new(kt_summary_t **self_p, size_t width);
+KT_MUST_USE kt_err_t kt_summary_new(kt_summary_t **self_p, size_t width, size_t quantiles);  // 2 or more
 void                 kt_summary_destroy(kt_summary_t **self_p);
 
 // Row-major [frames][width]; no value may be NaN. KT_ENOMEM.

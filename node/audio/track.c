@@ -14,8 +14,9 @@
 // end the modules. Mono samples go to the resampler in blocks of fixed length and rows are computed in batches of fixed
 // frames, both counted from the stream's start, so the caller's chunks cannot change a bit.
 //
-// Past one segment (kt_segment_max_frames, ten minutes): tuning and the top_db floor are each segment's own; mean, std,
-// min and max are those of all frames; the median is the weighted median of the segments' quantiles (kt_summary).
+// Past one segment (ten minutes; of a long film two and a half): tuning and the top_db floor are each segment's own;
+// mean, std, min and max are those of all frames; the median is the weighted median of the segments' quantiles
+// (kt_summary).
 struct kt_analysis {
     kt_analysis_opts_t opts;
     kt_audio_models_t *models;
@@ -46,8 +47,9 @@ enum { BLOCK_FRAMES = 4096, RESAMPLED = 8192, RESAMPLED_SPARE = 64 };
 static kt_err_t
 open_modules(kt_analysis_t *self)
 {
-    kt_stream_t stream = {self->opts.plan,    self->opts.rate_hz, self->opts.channels, self->opts.layout,
-                          self->opts.options, self->opts.device,  self->range,         self->models};
+    kt_stream_t stream = {self->opts.plan,      self->opts.rate_hz, self->opts.channels,
+                          self->opts.segment_s, self->opts.layout,  self->opts.options,
+                          self->opts.device,    self->range,        self->models};
     for (size_t m = 0; m < KT_MODULES; m++) {
         if (!(kt_modules[m]->options & self->opts.options))
             continue;
@@ -75,6 +77,7 @@ open_models(kt_analysis_t *self)
         .end         = self->range.end,
         .segment_own = kt_segment_range_own,
         .plan        = self->opts.plan,
+        .segment_s   = self->opts.segment_s,
         .isa         = kt_device_isa(self->opts.device),
     };
     return kt_audio_models_new(&self->models, &opts);
@@ -97,7 +100,8 @@ open_stream(kt_analysis_t *self)
     if (!self->reads)
         return KT_OK;
 
-    kt_err_t err = kt_segment_new(&self->segment, self->opts.plan, self->opts.device, self->reads);
+    kt_err_t err =
+        kt_segment_new(&self->segment, self->opts.plan, self->opts.device, self->opts.segment_s, self->reads);
     if (!err && rate_hz != self->opts.rate_hz)
         err = kt_resample_new(&self->resample, self->opts.rate_hz, rate_hz);
     if (err)
@@ -116,11 +120,13 @@ kt_analysis_new(kt_analysis_t **self_p, const kt_analysis_opts_t *opts)
     kt_analysis_t *self = calloc(1, sizeof *self);
     if (!self)
         goto fail;
-    self->opts  = *opts;
-    self->left  = opts->segments ? opts->segments : UINT64_MAX;
-    self->range = (kt_segment_range_t){0, 0, UINT64_MAX, UINT64_MAX};
+    self->opts           = *opts;
+    self->opts.segment_s = opts->segment_s ? opts->segment_s : KT_SEGMENT_SECONDS;
+    self->left           = opts->segments ? opts->segments : UINT64_MAX;
+    self->range          = (kt_segment_range_t){0, 0, UINT64_MAX, UINT64_MAX};
     if (opts->first_segment > 0 || opts->segments > 0) {
-        err = kt_segment_range_of(opts->plan, opts->rate_hz, opts->first_segment, opts->segments, &self->range);
+        err = kt_segment_range_of(opts->plan, self->opts.segment_s, opts->rate_hz, opts->first_segment, opts->segments,
+                                  &self->range);
         if (err)
             goto fail;
         self->pushed = self->range.from;
@@ -375,7 +381,7 @@ kt_analysis_merge(kt_analysis_t *self, kt_analysis_t **next_p)
     kt_analysis_t            *next = *next_p;
     const kt_analysis_opts_t *a = &self->opts, *b = &next->opts;
     if (a->plan != b->plan || a->models != b->models || a->patches != b->patches || a->rate_hz != b->rate_hz ||
-        a->channels != b->channels || a->options != b->options)
+        a->channels != b->channels || a->segment_s != b->segment_s || a->options != b->options)
         return KT_EINVAL;
     if (self->range.end != next->range.own || next->pushed <= next->range.own)
         return KT_EINVAL;
@@ -412,17 +418,19 @@ kt_analysis_stages(const kt_analysis_t *self, kt_stage_us_t *out)
 
 // Blocks, the device's scratch, module states; the first figure is measured, with room.
 uint64_t
-kt_analysis_bytes(const kt_frontend_opts_t *opts, double seconds)
+kt_analysis_bytes(const kt_frontend_opts_t *opts, uint32_t segment_s, double seconds)
 {
-    enum { UNKNOWN_SEGMENTS = 24, ROWS_BYTES = 3 << 20 };  // the rhythm's rows, twice while they grow
+    enum { UNKNOWN_S = 4 * 3600, ROWS_BYTES = 3 << 19 };  // the rhythm's rows of ten minutes (1.2 MB), with room
     const uint64_t BASE        = 8u << 20;
-    uint64_t       max_frames  = kt_segment_max_frames(opts);
-    double         frames      = seconds * opts->rate_hz / opts->hop + 2;
-    uint64_t       in_segment  = seconds > 0 && frames < (double)max_frames ? (uint64_t)frames : max_frames;
+    uint64_t       max_frames  = kt_segment_max_frames(opts, segment_s);
+    double         whole_s     = seconds > 0 ? seconds : UNKNOWN_S;
+    double         frames      = whole_s * opts->rate_hz / opts->hop + 2;
+    uint64_t       in_segment  = frames < (double)max_frames ? (uint64_t)frames : max_frames;
     uint64_t       components  = 32 + 2 * (uint64_t)opts->n_mels + opts->n_mfcc + opts->n_chroma;
-    double         segments    = seconds > 0 ? ceil(frames / (double)max_frames) : UNKNOWN_SEGMENTS;
-    double         quantiles   = segments * (double)components * (257 + 8) * sizeof(float);
+    double         segments    = ceil(frames / (double)max_frames);
+    double         moments     = segments * (double)components * 8 * sizeof(float);
+    double         quantiles   = ceil(whole_s / KT_SEGMENT_SECONDS) * (double)components * 257 * sizeof(float);
+    double         rows        = ceil(whole_s / KT_SEGMENT_SECONDS) * ROWS_BYTES;
     uint64_t       sort_buffer = 17 * in_segment * sizeof(float);
-    return BASE + kt_segment_bytes(opts, in_segment) + sort_buffer + (uint64_t)quantiles +
-           (uint64_t)segments * ROWS_BYTES;
+    return BASE + kt_segment_bytes(opts, in_segment) + sort_buffer + (uint64_t)(moments + quantiles + rows);
 }

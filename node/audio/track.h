@@ -1,9 +1,9 @@
 // kt_analysis -- one streaming object: PCM in at the file's own rate and channels, features into a document at the end.
 // The cut into chunks changes nothing: frames are on a fixed grid of samples, segments of at most ten minutes on a
-// fixed grid of frames. Up to one segment the values equal the reference library's; past it, per-segment matters
-// (tuning, the top_db reference) are taken segment by segment and statistics are merged: mean, std, min, max exactly,
-// the median from each segment's 257 quantiles (docs in track.c). Memory: one segment, whatever the length. One
-// thread.
+// fixed grid of frames (kt_audio_segment_seconds: shorter ones of a long film). Up to one segment the values equal the
+// reference library's; past it, per-segment matters (tuning, the top_db reference) are taken segment by segment and
+// statistics are merged: mean, std, min, max exactly, the median from each segment's 257 quantiles (docs in track.c).
+// Memory: one segment, whatever the length. One thread.
 #pragma once
 
 #include "common/err.h"
@@ -23,9 +23,10 @@ typedef struct kt_analysis_opts {
     const kt_plan_t *plan;    // shared, constant
     kt_device_t     *device;  // this thread's
     uint32_t         rate_hz, channels;
-    const char      *layout;   // FFmpeg's name of the speakers; NULL or "": unknown. Needed only by new
-    uint32_t         options;  // kt_option_t bits; others cost nothing
-    kt_model_set_t  *models;   // borrowed; NULL: none, models_absent says why
+    uint32_t         segment_s;  // seconds of a full segment; 0: KT_SEGMENT_SECONDS
+    const char      *layout;     // FFmpeg's name of the speakers; NULL or "": unknown. Needed only by new
+    uint32_t         options;    // kt_option_t bits; others cost nothing
+    kt_model_set_t  *models;     // borrowed; NULL: none, models_absent says why
     const char      *models_absent;
     size_t           patches;  // blocks that block models see; 0: all
     kt_frames_fn    *frames;   // NULL: none
@@ -77,4 +78,8 @@ KT_MUST_USE kt_err_t kt_analysis_merge(kt_analysis_t *self, kt_analysis_t **next
 
 void kt_analysis_stages(const kt_analysis_t *self, kt_stage_us_t *out);
 // Peak memory that a file of this length needs here, for admission; seconds 0: unknown, so the most.
-uint64_t kt_analysis_bytes(const kt_frontend_opts_t *opts, double seconds);
+uint64_t kt_analysis_bytes(const kt_frontend_opts_t *opts, uint32_t segment_s, double seconds);
+// Seconds of a full segment of a file's sound: KT_SEGMENT_SECONDS, of a film that is longer or of unknown length
+// KT_SEGMENT_SHORT_SECONDS. A film of up to ten minutes and all sound without pictures have the values of one segment.
+// The sound of a film of two hours has memory beside that of the pictures and of the container's index.
+uint32_t kt_audio_segment_seconds(const kt_media_info_t *info);

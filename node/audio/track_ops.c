@@ -18,6 +18,13 @@ has_sound(const kt_media_info_t *media_info)
     return media_info->has_audio && !media_info->audio_why[0];
 }
 
+uint32_t
+kt_audio_segment_seconds(const kt_media_info_t *info)
+{
+    const bool at_once = info->duration_s > 0 && info->duration_s <= KT_SEGMENT_SECONDS;
+    return info->has_video && !at_once ? KT_SEGMENT_SHORT_SECONDS : KT_SEGMENT_SECONDS;
+}
+
 static bool
 audio_wanted(uint32_t options, const kt_media_info_t *media_info)
 {
@@ -33,7 +40,7 @@ audio_bytes(const kt_track_opts_t *opts, double seconds)
 {
     if (!has_sound(opts->media_info))
         return 0;
-    return kt_analysis_bytes(kt_plan_opts(opts->plan), seconds) +
+    return kt_analysis_bytes(kt_plan_opts(opts->plan), kt_audio_segment_seconds(opts->media_info), seconds) +
            kt_audio_models_bytes(opts->models, opts->options, seconds);
 }
 
@@ -57,6 +64,7 @@ audio_new(void **self_p, const kt_track_opts_t *opts)
               .device        = opts->device,
               .rate_hz       = has_sound(media_info) ? media_info->rate_hz : 0,
               .channels      = has_sound(media_info) ? media_info->channels : 0,
+              .segment_s     = kt_audio_segment_seconds(media_info),
               .layout        = media_info->layout,
               .options       = opts->options,
               .models        = opts->models,

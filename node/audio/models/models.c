@@ -42,6 +42,7 @@ connect_run(kt_audio_models_t *self, size_t r)
         return kt_steps_new(&to->steps, to->run,
                             &(kt_steps_opts_t){.segment_own = self->opts.segment_own,
                                                .plan        = self->opts.plan,
+                                               .segment_s   = self->opts.segment_s,
                                                .rate_hz     = self->opts.rate_hz,
                                                .model_hz    = kt_audio_input_rate(input),
                                                .hop         = kt_fronts_hop(self->fronts, to->front),

@@ -21,6 +21,7 @@ enum { KT_PATCHES_KEPT = 64 };
 typedef struct kt_audio_models_opts {
     kt_segment_own_fn *segment_own;  // of the grid of segments; NULL: there is one
     const kt_plan_t   *plan;         // of segment_own
+    uint32_t           segment_s;    // of segment_own
     kt_model_set_t    *set;          // borrowed; NULL: none
     const char        *absent;       // why there is no set
     size_t             patches;      // blocks per model; 0: all

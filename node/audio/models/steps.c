@@ -34,7 +34,8 @@ row_of(const kt_steps_opts_t *opts, uint64_t frame)
 static start_t
 start_of(const kt_steps_opts_t *opts, uint32_t segment)
 {
-    const uint64_t own = opts->segment_own ? opts->segment_own(opts->plan, opts->rate_hz, segment) : UINT64_MAX;
+    const uint64_t own =
+        opts->segment_own ? opts->segment_own(opts->plan, opts->segment_s, opts->rate_hz, segment) : UINT64_MAX;
     if (own == UINT64_MAX)
         return (start_t){UINT64_MAX, UINT64_MAX};
     const uint64_t seconds = own / opts->rate_hz;

@@ -14,11 +14,12 @@
 typedef struct kt_steps kt_steps_t;
 
 // The first frame of the source that counts for a segment of the grid; UINT64_MAX: there is no such segment.
-typedef uint64_t kt_segment_own_fn(const kt_plan_t *plan, uint32_t rate_hz, uint32_t segment);
+typedef uint64_t kt_segment_own_fn(const kt_plan_t *plan, uint32_t segment_s, uint32_t rate_hz, uint32_t segment);
 
 typedef struct kt_steps_opts {
     kt_segment_own_fn *segment_own;        // NULL: there is one segment
     const kt_plan_t   *plan;               // of segment_own
+    uint32_t           segment_s;          // of segment_own
     uint32_t           rate_hz, model_hz;  // of the source, of the samples that rows are made of
     uint64_t           hop;                // of the rows, at model_hz
     uint64_t           from, own, end;     // rows from the stream's start: the first that comes; own .. end - 1 count

@@ -8,14 +8,14 @@ enum { CLASSES_MOST = 96 };  // of the setting n_chroma
 
 static const double HARMONY_HZ = 21.5;
 
-// Room for `more` rows of `size` bytes after the first `used`.
+// Room for `more` rows of `size` bytes after the first `used`, and no more: a segment adds thousands at once.
 static kt_err_t
 grow_rows(void **rows, size_t *capacity, size_t used, size_t more, size_t size)
 {
     if (used + more <= *capacity)
         return KT_OK;
-    size_t room  = 2 * *capacity > used + more ? 2 * *capacity : used + more;
-    void  *grown = realloc(*rows, room * size);
+    const size_t room  = used + more;
+    void        *grown = realloc(*rows, room * size);
     if (!grown)
         return KT_ENOMEM;
     *rows     = grown;

@@ -43,8 +43,8 @@ gather(bench_t *self, const float *samples, size_t n, size_t *count)
     kt_segment_t    *segment  = NULL;
     kt_rhythm_rows_t rows     = {0};
     kt_evidence_t    evidence = {0};
-    kt_err_t         err =
-        kt_segment_new(&segment, self->analysis, self->device, KT_READS(KT_MATRIX_CHROMA) | KT_READS_SAMPLES);
+    kt_err_t         err      = kt_segment_new(&segment, self->analysis, self->device, KT_SEGMENT_SECONDS,
+                                               KT_READS(KT_MATRIX_CHROMA) | KT_READS_SAMPLES);
     if (!err)
         err = fill_segment(segment, samples, n);
     if (!err)

@@ -132,7 +132,9 @@ run_segments(long_stream_t *self)
     static const float zeros[N_FFT / 2];
     const float       *from[] = {self->pcm, zeros};
     const size_t       many[] = {self->samples, N_FFT / 2};
-    cr_assert_eq(kt_segment_new(&self->segment, self->plan, self->device, KT_READS(KT_MATRIX_TONNETZ)), KT_OK);
+    cr_assert_eq(
+        kt_segment_new(&self->segment, self->plan, self->device, KT_SEGMENT_SECONDS, KT_READS(KT_MATRIX_TONNETZ)),
+        KT_OK);
     cr_assert_eq(kt_segment_width(self->segment, KT_MATRIX_TONNETZ), KT_TONNETZ);
     for (size_t part = 0; part < 2; part++) {
         if (part == 1)
@@ -154,7 +156,7 @@ Test(cqt_features, a_border_is_seen_only_within_a_window_of_it)
 {
     const kt_frontend_opts_t opts    = {RATE, N_FFT, HOP, 1, 1, 12};
     const double             steps[] = {-12, 3, 7, 22};
-    const size_t             border = kt_segment_max_frames(&opts), near_by = 4 * RATE / HOP;
+    const size_t             border = kt_segment_max_frames(&opts, KT_SEGMENT_SECONDS), near_by = 4 * RATE / HOP;
     long_stream_t            self = {.samples = (border + 300) * HOP};
     self.pcm                      = chord(steps, 4, RATE, self.samples);
     self.rows                     = calloc((border + 400) * 12, sizeof(float));

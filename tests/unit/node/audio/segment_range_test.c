@@ -1,4 +1,5 @@
 // Segment ranges of a stream, analysed one by one and merged, against one analysis of the whole.
+#include "node/audio/segment.h"
 #include "node/audio/segment_range.h"
 #include "tests/unit/node/audio/track_fixture.h"
 #include "tests/unit/node/audio/values.h"
@@ -33,6 +34,8 @@ piece(size_t frames, uint32_t rate_hz, uint32_t channels)
     return pcm;
 }
 
+static uint32_t segment_s;  // 0: the default
+
 static kt_analysis_t *
 opened(uint32_t rate_hz, uint32_t channels, uint32_t first, uint32_t count)
 {
@@ -41,6 +44,7 @@ opened(uint32_t rate_hz, uint32_t channels, uint32_t first, uint32_t count)
         .device        = ax_device,
         .rate_hz       = rate_hz,
         .channels      = channels,
+        .segment_s     = segment_s,
         .options       = KT_OPTION_ALL,
         .first_segment = first,
         .segments      = count,
@@ -181,7 +185,7 @@ Test(segment_range, the_stream_may_end_at_the_border)
     enum { RATE = 8000, MOST = 1205 * RATE };
     float             *pcm = piece(MOST, RATE, 1);
     kt_segment_range_t last;
-    cr_assert_eq(kt_segment_range_of(ax_plan, RATE, 2, 0, &last), KT_OK);
+    cr_assert_eq(kt_segment_range_of(ax_plan, KT_SEGMENT_SECONDS, RATE, 2, 0, &last), KT_OK);
     for (size_t i = 0; i < 4; i++) {
         size_t         frames = (size_t)last.own + (size_t[]){1, 300, 4700, 9000}[i];
         kt_analysis_t *self   = analysed(pcm, frames, RATE, 1, 0, 0);
@@ -193,6 +197,30 @@ Test(segment_range, the_stream_may_end_at_the_border)
         free(whole);
         free(merged);
     }
+    free(pcm);
+}
+
+// Those of a long film.
+Test(segment_range, short_segments_merge_to_the_whole)
+{
+    enum { RATE = 8000, FRAMES = 460 * RATE };
+    segment_s            = KT_SEGMENT_SHORT_SECONDS;
+    float         *pcm   = piece(FRAMES, RATE, 1);
+    kt_analysis_t *self  = analysed(pcm, FRAMES, RATE, 1, 0, 0);
+    char          *whole = finished(&self);
+    self                 = analysed(pcm, FRAMES, RATE, 1, 0, 1);
+    merge(self, analysed(pcm, FRAMES, RATE, 1, 1, 2));
+    merge(self, analysed(pcm, FRAMES, RATE, 1, 3, 0));
+    char *merged = finished(&self);
+    expect_alike_texts(whole, merged, 1e-9);
+    kt_analysis_t *first = analysed(pcm, FRAMES, RATE, 1, 0, 1);
+    segment_s            = KT_SEGMENT_SECONDS;
+    kt_analysis_t *other = opened(RATE, 1, 1, 0);
+    cr_expect_eq(kt_analysis_merge(first, &other), KT_EINVAL, "another grid");
+    kt_analysis_destroy(&first);
+    kt_analysis_destroy(&other);
+    free(whole);
+    free(merged);
     free(pcm);
 }
 
@@ -228,8 +256,8 @@ Test(segment_range, borders_lie_on_the_grids_of_all_that_counts, .init = ax_open
     for (size_t r = 0; r < sizeof rates / sizeof *rates; r++)
         for (uint32_t first = 1; first < 200; first += 17) {
             kt_segment_range_t here, next;
-            cr_assert_eq(kt_segment_range_of(ax_plan, rates[r], first, 3, &here), KT_OK);
-            cr_assert_eq(kt_segment_range_of(ax_plan, rates[r], first + 3, 0, &next), KT_OK);
+            cr_assert_eq(kt_segment_range_of(ax_plan, KT_SEGMENT_SECONDS, rates[r], first, 3, &here), KT_OK);
+            cr_assert_eq(kt_segment_range_of(ax_plan, KT_SEGMENT_SECONDS, rates[r], first + 3, 0, &next), KT_OK);
             cr_expect_eq(here.end, next.own);
             cr_expect_eq(here.from * 22050 % rates[r], 0, "%u Hz", rates[r]);
             cr_expect_eq(here.from % 16384, 0);
@@ -239,8 +267,8 @@ Test(segment_range, borders_lie_on_the_grids_of_all_that_counts, .init = ax_open
             cr_expect_gt(here.to, here.end);
         }
     kt_segment_range_t odd;
-    cr_expect_eq(kt_segment_range_of(ax_plan, 22051, 3, 1, &odd), KT_OK);
+    cr_expect_eq(kt_segment_range_of(ax_plan, KT_SEGMENT_SECONDS, 22051, 3, 1, &odd), KT_OK);
     cr_expect_eq(odd.from, 0, "no common divisor: all that was before");
-    cr_expect_eq(kt_segment_range_of(ax_plan, 44100, KT_RANGE_SEGMENTS, 1, &odd), KT_EINVAL);
-    cr_expect_eq(kt_segment_range_of(ax_plan, 0, 1, 1, &odd), KT_EINVAL);
+    cr_expect_eq(kt_segment_range_of(ax_plan, KT_SEGMENT_SECONDS, 44100, KT_RANGE_SEGMENTS, 1, &odd), KT_EINVAL);
+    cr_expect_eq(kt_segment_range_of(ax_plan, KT_SEGMENT_SECONDS, 0, 1, 1, &odd), KT_EINVAL);
 }

@@ -82,7 +82,7 @@ run_stream(uint32_t reads, size_t samples)
 {
     float         zeros[N_FFT / 2] = {0};
     kt_segment_t *segment          = NULL;
-    cr_assert_eq(kt_segment_new(&segment, ax_plan, ax_device, reads), KT_OK);
+    cr_assert_eq(kt_segment_new(&segment, ax_plan, ax_device, KT_SEGMENT_SECONDS, reads), KT_OK);
     feed_all(segment, pcm, samples, reads);
     kt_segment_end(segment);
     cr_assert_eq(kt_segment_padding(segment), N_FFT / 2);
@@ -164,7 +164,7 @@ Test(segment, contrast_needs_a_rate_that_holds_its_bands)
 {
     cr_assert_eq(kt_matrix_width(ax_plan, KT_MATRIX_CONTRAST), 0);
     kt_segment_t *segment = NULL;
-    cr_assert_eq(kt_segment_new(&segment, ax_plan, ax_device, KT_READS(KT_MATRIX_CONTRAST)), KT_OK);
+    cr_assert_eq(kt_segment_new(&segment, ax_plan, ax_device, KT_SEGMENT_SECONDS, KT_READS(KT_MATRIX_CONTRAST)), KT_OK);
     cr_assert_null(kt_segment_matrix(segment, KT_MATRIX_CONTRAST));
     kt_segment_destroy(&segment);
     kt_segment_destroy(&segment);  // idempotent

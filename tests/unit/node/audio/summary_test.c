@@ -42,7 +42,7 @@ static kt_summary_t *
 folded(const float *rows, const size_t *parts, size_t n)
 {
     kt_summary_t *summary = NULL;
-    cr_assert_eq(kt_summary_new(&summary, WIDTH), KT_OK);
+    cr_assert_eq(kt_summary_new(&summary, WIDTH, KT_QUANTILES), KT_OK);
     for (size_t i = 0; i < n; rows += parts[i++] * WIDTH)
         cr_assert_eq(kt_summary_fold(summary, rows, parts[i]), KT_OK);
     return summary;

@@ -121,6 +121,28 @@ Test(track_ops, its_memory_grows_with_the_length_and_is_the_most_where_that_is_u
     cr_assert_geq(bytes_of(&AUDIO, 0), hour);
 }
 
+Test(track_ops, the_sound_of_a_long_film_has_short_segments)
+{
+    static const struct {
+        bool     film;
+        double   duration_s;
+        uint32_t segment_s;
+    } rows[] = {{false, 0, 600},  {false, 60, 600},   {false, 7200, 600}, {true, 60, 600},
+                {true, 600, 600}, {true, 600.1, 150}, {true, 7200, 150},  {true, 0, 150}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const kt_media_info_t info = {.has_audio  = true,
+                                      .has_video  = rows[i].film,
+                                      .rate_hz    = RATE,
+                                      .channels   = 2,
+                                      .duration_s = rows[i].duration_s};
+        cr_expect_eq(kt_audio_segment_seconds(&info), rows[i].segment_s, "row %zu", i);
+    }
+    kt_media_info_t film = AUDIO;
+    film.has_video       = true;
+    film.duration_s      = 7200;
+    cr_expect_lt(bytes_of(&film, 7200), bytes_of(&AUDIO, 7200) / 2);
+}
+
 Test(track_ops, tracks_that_do_not_adjoin_are_not_merged)
 {
     void *track = open_track(&AUDIO, KT_OPTION_ALL), *other = open_track(&AUDIO, KT_OPTION_ALL);

@@ -1,3 +1,4 @@
+#include "node/audio/segment.h"
 #include "tests/unit/node/audio/track_fixture.h"
 
 #include <criterion/criterion.h>
@@ -134,11 +135,14 @@ Test(analysis, opposite_channels_cancel_out)
 Test(analysis, memory_is_bounded_whatever_the_length)
 {
     const kt_frontend_opts_t *opts        = kt_plan_opts(ax_plan);
-    uint64_t                  ten_minutes = kt_analysis_bytes(opts, 600), three_hours = kt_analysis_bytes(opts, 10800);
-    cr_assert_lt(kt_analysis_bytes(opts, 180), ten_minutes / 2);
+    uint64_t                  ten_minutes = kt_analysis_bytes(opts, KT_SEGMENT_SECONDS, 600),
+             three_hours                  = kt_analysis_bytes(opts, KT_SEGMENT_SECONDS, 10800);
+    cr_assert_lt(kt_analysis_bytes(opts, KT_SEGMENT_SECONDS, 180), ten_minutes / 2);
     cr_assert_geq(three_hours, ten_minutes);
     cr_assert_leq(three_hours, ten_minutes * 13 / 10);
-    cr_assert_geq(kt_analysis_bytes(opts, 0), ten_minutes, "an unknown length needs the most");
+    cr_assert_geq(kt_analysis_bytes(opts, KT_SEGMENT_SECONDS, 0), ten_minutes, "an unknown length needs the most");
+    uint64_t five_minutes = kt_analysis_bytes(opts, KT_SEGMENT_SECONDS, 300);
+    cr_assert_leq(kt_analysis_bytes(opts, KT_SEGMENT_SHORT_SECONDS, 7200), five_minutes * 13 / 10, "a film");
 }
 
 static size_t matrices, matrix_frames;

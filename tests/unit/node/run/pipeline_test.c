@@ -1,5 +1,6 @@
 // From a path to a document: through the real decoder, with made files.
 #include "common/clock.h"
+#include "node/audio/segment.h"
 #include "node/run/pipeline.h"
 #include "tests/unit/node/audio/track_fixture.h"
 #include "tests/unit/node/decode/fixture.h"
@@ -231,7 +232,7 @@ Test(pipeline, two_large_files_under_a_small_limit_run_one_after_the_other)
 {
     kt_frontend_opts_t opts = {22050, 2048, 512, 128, 13, 12};
     char               limit[16];
-    uint64_t           one = kt_analysis_bytes(&opts, 120) + (64 << 20), now, peak;
+    uint64_t           one = kt_analysis_bytes(&opts, KT_SEGMENT_SECONDS, 120) + (64 << 20), now, peak;
     snprintf(limit, sizeof limit, "%llu", (unsigned long long)(one >> 20));
     set("ANALYZER_MAX_MEMORY", limit);
     open_pipeline();
@@ -247,7 +248,7 @@ Test(pipeline, two_large_files_under_a_small_limit_run_one_after_the_other)
     cr_assert_eq(outcomes[1], KT_OK);
     cr_assert_eq(now, 0);
     cr_assert_leq(peak, one);
-    cr_assert_gt(2 * kt_analysis_bytes(&opts, 120), one - (64 << 20), "both would not have fitted");
+    cr_assert_gt(2 * kt_analysis_bytes(&opts, KT_SEGMENT_SECONDS, 120), one - (64 << 20), "both would not have fitted");
 }
 
 Test(pipeline, noop_opens_nothing_and_gives_a_valid_document)

@@ -1,4 +1,5 @@
 #include "node/audio/models/steps.h"
+#include "node/audio/segment.h"
 #include "node/audio/segment_range.h"
 #include "tests/unit/node/audio/models/models_fixture.h"
 #include "tests/unit/node/audio/track_fixture.h"
@@ -37,11 +38,12 @@ static float *
 stepped(const kt_model_entry_t *entry, const float *rows, uint32_t first, uint32_t count, size_t chunk, size_t *n)
 {
     kt_segment_range_t range;
-    cr_assert_eq(kt_segment_range_of(ax_plan, RATE, first, count, &range), KT_OK);
+    cr_assert_eq(kt_segment_range_of(ax_plan, KT_SEGMENT_SECONDS, RATE, first, count, &range), KT_OK);
     const uint64_t  whole = 16 * RATE, from = (range.from + whole - 1) / whole * whole / HOP;
     const uint64_t  to   = range.to == UINT64_MAX ? ROWS : row_of(range.to);
     kt_steps_opts_t opts = {.segment_own = kt_segment_range_own,
                             .plan        = ax_plan,
+                            .segment_s   = KT_SEGMENT_SECONDS,
                             .rate_hz     = RATE,
                             .model_hz    = MODEL_HZ,
                             .hop         = HOP,

@@ -46,7 +46,7 @@ run_from(uint32_t number)
 {
     kt_segment_t *segment = NULL;
     size_t        taken;
-    cr_assert_eq(kt_segment_new(&segment, ax_plan, ax_device, READS), KT_OK);
+    cr_assert_eq(kt_segment_new(&segment, ax_plan, ax_device, KT_SEGMENT_SECONDS, READS), KT_OK);
     kt_segment_start(segment, number);
     for (size_t at = kt_segment_from(segment); at < SAMPLES; at += taken) {
         cr_assert_eq(kt_segment_feed(segment, pcm + at, SAMPLES - at, &taken), KT_OK);
