@@ -44,7 +44,8 @@ struct kt_walk {
     char            root[PATH];      // the folder without links; "" when it is not known
     char            real[2 * PATH];  // of the last file behind a link
     kt_walk_opts_t  opts;
-    kt_folder_set_t entered;  // the root and what is behind links
+    const char     *until;    // a walk through folders alone, up to this path: another walk's cursor; else NULL
+    kt_folder_set_t entered;  // the root and what is behind links, unless the set is shared
     kt_left_out_t   left_out;
 };
 
@@ -196,6 +197,18 @@ find_real(int fd, char out[PATH])
         out[0] = '\0';
 }
 
+// *added: it has not been entered before. Past the number of folders that are remembered a link is refused, and a
+// folder of a shared set is taken for a new one.
+static kt_err_t
+remember_folder(kt_walk_t *self, const struct stat *facts, bool *added)
+{
+    if (!self->opts.shared)
+        return kt_folder_set_add(&self->entered, facts, KT_WALK_LINKED, added);
+    kt_err_t err = kt_folder_set_add(self->opts.shared, facts, KT_WALK_SHARED, added);
+    *added |= err == KT_EFULL;
+    return err == KT_EFULL ? KT_OK : err;
+}
+
 static kt_err_t
 open_root(kt_walk_t *self, const char *folder)
 {
@@ -214,10 +227,33 @@ open_root(kt_walk_t *self, const char *folder)
         }
     }
     find_real(fd, self->root);
-    kt_err_t err = fstat(fd, &facts) ? KT_EIO : kt_folder_set_add(&self->entered, &facts, KT_WALK_LINKED, &added);
-    if (!err)
+    kt_err_t err = fstat(fd, &facts) ? KT_EIO : remember_folder(self, &facts, &added);
+    if (!err && (added || self->target[0]))
         return push_level(self, fd, NULL);
+    self->left_out.n[KT_NAME_REPEATED] += !err;
     close(fd);
+    return err;
+}
+
+// Learns what links led to before the cursor.
+static kt_err_t
+walk_to_cursor(kt_walk_t *self, const char *folder)
+{
+    kt_walk_t     *before = NULL;
+    kt_walk_file_t file;
+    kt_walk_opts_t opts = self->opts;
+    bool           more = true;
+    opts.cursor         = NULL;
+    opts.unreadable     = NULL;
+    kt_err_t err        = kt_walk_new(&before, folder, &opts);
+    if (err)
+        return err;
+    before->until = self->target;
+    while (!err && more)
+        err = kt_walk_next(before, &file, &more);
+    self->entered   = before->entered;
+    before->entered = (kt_folder_set_t){0};
+    kt_walk_destroy(&before);
     return err;
 }
 
@@ -232,7 +268,9 @@ kt_walk_new(kt_walk_t **self_p, const char *folder, const kt_walk_opts_t *opts)
     self->names_left = opts->names ? opts->names : KT_WALK_NAMES;
     if (!walk_decode(opts->cursor ? opts->cursor : "", self->target))
         goto fail;
-    err = open_root(self, folder);
+    err = self->target[0] ? walk_to_cursor(self, folder) : KT_OK;
+    if (!err)
+        err = open_root(self, folder);
     if (err)
         goto fail;
     *self_p = self;
@@ -271,7 +309,8 @@ is_below(const char *inner, const char *outer)
     return !strncmp(inner, outer, n) && (inner[n] == '/' || !inner[n]);
 }
 
-// Whether the folder of fd, which is or lies behind a link, is entered. *real: of the link's own folder.
+// Whether the folder of fd, which is or lies behind a link or may be part of another walk, is entered. *real: of the
+// link's own folder.
 static kt_err_t
 admit_linked(kt_walk_t *self, int fd, bool is_link, char real[PATH], bool *enter)
 {
@@ -292,8 +331,8 @@ admit_linked(kt_walk_t *self, int fd, bool is_link, char real[PATH], bool *enter
             return KT_OK;
         }
     }
-    kt_err_t err = kt_folder_set_add(&self->entered, &facts, KT_WALK_LINKED, enter);
-    if (!err && !*enter)
+    kt_err_t err = remember_folder(self, &facts, enter);
+    if (!err && !*enter && !self->target[0])
         self->left_out.n[KT_NAME_REPEATED]++;
     return err == KT_EFULL ? KT_EINVAL : err;
 }
@@ -314,8 +353,9 @@ walk_enter(kt_walk_t *self, const level_t *level, const name_t *name, bool is_li
     int fd = openat(dirfd(level->dir), name->text, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (is_link ? 0 : O_NOFOLLOW));
     if (fd < 0)
         err = errno == EACCES || errno == EPERM ? KT_EACCESS : KT_EIO;
-    else if (is_link || self->n_links)
+    else if (is_link || self->n_links || self->opts.shared)
         err = admit_linked(self, fd, is_link, real, &enter);
+    enter |= self->target[0] != '\0';  // where the cursor leads has been entered before
     char *copy = !err && enter && is_link ? strdup(real) : NULL;
     if (!err && enter && is_link && !copy)
         err = KT_ENOMEM;
@@ -395,6 +435,18 @@ find_real_of_file(kt_walk_t *self)
     return NULL;
 }
 
+// The order of a walk: a folder's content comes before the names that begin with its name.
+static int
+compare_places(const char *a, const char *b)
+{
+    while (*a && *a == *b) {
+        a++;
+        b++;
+    }
+    int x = *a == '/' ? 1 : *a ? (unsigned char)*a + 1 : 0, y = *b == '/' ? 1 : *b ? (unsigned char)*b + 1 : 0;
+    return x - y;
+}
+
 static kt_err_t
 walk_visit(kt_walk_t *self, level_t *level, kt_walk_file_t *out, bool *is_file)
 {
@@ -407,7 +459,16 @@ walk_visit(kt_walk_t *self, level_t *level, kt_walk_file_t *out, bool *is_file)
         return KT_OK;
     }
     snprintf(self->path + at, PATH - at, "%s%s", at ? "/" : "", name->text);
+    if (self->until && compare_places(self->path, self->until) >= 0) {
+        while (self->n_levels)
+            pop_level(self);
+        return KT_OK;
+    }
+    if (self->until && name->type == DT_REG)
+        return KT_OK;
     entry_t entry = walk_look(level, name, out);
+    if (self->until && entry == ENTRY_FILE)
+        return KT_OK;
     switch (entry) {
     case ENTRY_GONE: return KT_OK;
     case ENTRY_SPECIAL: break;

@@ -1,4 +1,5 @@
 #include "common/json.h"
+#include "common/paths.h"
 #include "common/text.h"
 #include "lib/parts.h"
 
@@ -65,7 +66,7 @@ kithara_analyze_file(kithara_t *self, const char *path, const char *options, cha
     kt_err_t err    = read_options(options, &job.options);
     if (err)
         return err;
-    if (!kt_text_copy(job.file_path, sizeof job.file_path, path))
+    if (!kt_path_show(path, job.file_path, sizeof job.file_path))
         return kt_lib_fail(KT_ENOFILE, "the path is too long");
     kt_digest_of(path, strlen(path), &digest);  // replaces the content's until that is known
     kt_digest_uuid(&digest, job.message_id);

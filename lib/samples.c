@@ -1,3 +1,4 @@
+#include "common/paths.h"
 #include "common/text.h"
 #include "kernels/audio/resample.h"
 #include "lib/parts.h"
@@ -112,7 +113,7 @@ kithara_read_mono(kithara_t *self, const char *path, uint32_t rate_hz, double st
     kt_job_t     job    = {.message_id = "-", .priority = KT_PRIORITY_NORMAL};
     if (rate_hz < 1 || rate_hz > MAX_RATE_HZ || !isfinite(start_s) || start_s < 0 || !isfinite(duration_s))
         return kt_lib_fail(KT_EINVAL, "a rate of 1 to %d Hz, a start of 0 or more seconds", MAX_RATE_HZ);
-    if (!kt_text_copy(job.file_path, sizeof job.file_path, path))
+    if (!kt_path_show(path, job.file_path, sizeof job.file_path))
         return kt_lib_fail(KT_ENOFILE, "the path is too long");
     reader_t reader = {.end_s = duration_s > 0 ? start_s + duration_s : INFINITY};
     kt_err_t err    = kt_lib_worker_take(self, &worker);

@@ -3,6 +3,7 @@
 #include "common/buf.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/paths.h"
 #include "common/text.h"
 #include "common/walk.h"
 
@@ -35,46 +36,15 @@ struct kt_backfill_source {
     size_t             n, places[KT_BACKFILL_PAGE];  // where in the text each begins
 };
 
-// The root above a path, by its text; a path with ".." has none.
-static bool
-is_beneath(const char *roots, const char *path)
-{
-    if (strstr(path, "/../"))
-        return false;
-    for (const char *at = roots; *at;) {
-        size_t length = strcspn(at, ":"), bare = length;
-        while (bare > 0 && at[bare - 1] == '/')
-            bare--;
-        if (length && !strncmp(path, at, bare) && (path[bare] == '/' || !path[bare]))
-            return true;
-        at += length + (at[length] == ':');
-    }
-    return false;
-}
-
-// As is_beneath, with each root as it really is.
-static bool
-is_beneath_real(const char *roots, const char *path)
-{
-    char root[KT_JOB_PATH], real[PATH_MAX];
-    for (const char *at = roots; *at;) {
-        size_t length = strcspn(at, ":");
-        snprintf(root, sizeof root, "%.*s", (int)(length < sizeof root ? length : sizeof root - 1), at);
-        if (length && realpath(root, real) && !strchr(real, ':') && is_beneath(real, path))
-            return true;
-        at += length + (at[length] == ':');
-    }
-    return false;
-}
-
 kt_err_t
 kt_backfill_beneath(const char *roots, const char *folder, char out[KT_JOB_PATH], char why[KT_SOURCE_WHY])
 {
     static const char remedy[] = "send a list of its files instead: find FOLDER -type f | kithara backfill start -";
-    char              real[PATH_MAX];
+    char              real[PATH_MAX], bytes[KT_JOB_PATH];
     struct stat       facts;
-    if (folder[0] != '/' || !realpath(folder, real) || stat(real, &facts)) {
-        bool denied = folder[0] == '/' && errno == EACCES;
+    bool              good = kt_path_read(folder, bytes, sizeof bytes) == KT_OK && bytes[0] == '/';
+    if (!good || !realpath(bytes, real) || stat(real, &facts)) {
+        bool denied = good && errno == EACCES;
         snprintf(why, KT_SOURCE_WHY, "the coordinator %s '%.200s': %s", denied ? "may not read" : "does not see",
                  folder, remedy);
         return denied ? KT_EACCESS : KT_ENOFILE;
@@ -83,7 +53,7 @@ kt_backfill_beneath(const char *roots, const char *folder, char out[KT_JOB_PATH]
         snprintf(why, KT_SOURCE_WHY, "'%.200s' is no folder for the coordinator", folder);
         return KT_EINVAL;
     }
-    if (!is_beneath_real(roots, real)) {
+    if (!kt_roots_hold(roots, real, true)) {
         snprintf(why, KT_SOURCE_WHY,
                  "'%.200s' lies outside the coordinator's ANALYZER_MEDIA_ROOTS: add it there, or %s", real, remedy);
         return KT_EROOT;
@@ -100,7 +70,7 @@ static bool
 may_follow(void *context, const char *real)
 {
     const kt_backfill_source_t *self = context;
-    return is_beneath_real(self->roots, real);
+    return kt_roots_hold(self->roots, real, true);
 }
 
 static void
@@ -176,20 +146,19 @@ kt_backfill_source_destroy(kt_backfill_source_t **self_p)
     *self_p = NULL;
 }
 
-// A path into the page. One that a message cannot contain is kept as far as it can be shown, with the reason.
+// A path into the page, as text. One that a message cannot contain is kept as far as it can be shown, with the reason.
 static void
-source_add(kt_backfill_source_t *self, const char *path, size_t length, int64_t bytes, int64_t mtime_ns)
+source_add(kt_backfill_source_t *self, const char *path, int64_t bytes, int64_t mtime_ns)
 {
-    char                clean[KT_JOB_PATH];
+    char                shown[KT_JOB_PATH];
     kt_backfill_path_t *row = &self->paths[self->n];
     *row                    = (kt_backfill_path_t){.bytes = bytes, .mtime_ns = mtime_ns};
-    if (!kt_text_is_utf8(path, length))
-        row->err = KT_ENAME;
-    else if (length >= KT_JOB_PATH)
+    if (!kt_path_show(path, shown, sizeof shown)) {
         row->err = KT_EINVAL;
+        (void)kt_text_sanitize(shown, sizeof shown, path, strlen(path));
+    }
     self->places[self->n++] = self->text.length;
-    size_t shown            = kt_text_sanitize(clean, sizeof clean, path, length);
-    kt_buf_add(&self->text, clean, shown + 1);
+    kt_buf_add(&self->text, shown, strlen(shown) + 1);
 }
 
 static kt_err_t
@@ -204,11 +173,12 @@ source_page_of_folder(kt_backfill_source_t *self, kt_backfill_page_t *out)
         err = kt_walk_next(self->walk, &file, &more);
         if (err || !more)
             break;
-        int length =
-            file.real ? snprintf(path, sizeof path, "%s", file.real)
-                      : snprintf(path, sizeof path, "%s/%s", strcmp(self->folder, "/") ? self->folder : "", file.path);
+        if (file.real)
+            snprintf(path, sizeof path, "%s", file.real);
+        else
+            snprintf(path, sizeof path, "%s/%s", strcmp(self->folder, "/") ? self->folder : "", file.path);
         linked |= file.real != NULL;
-        source_add(self, path, (size_t)length, file.bytes, file.mtime_ns);
+        source_add(self, path, file.bytes, file.mtime_ns);
     }
     out->last       = !more;
     out->distinct   = !linked;  // after a restart, what links lead to may come again
@@ -223,27 +193,28 @@ source_page_of_folder(kt_backfill_source_t *self, kt_backfill_page_t *out)
     return err;
 }
 
-// A line of a list.
+// A line of a list: a path, the text of one, or a URL.
 static void
 source_add_entry(kt_backfill_source_t *self, const char *entry, size_t length)
 {
-    char        path[KT_JOB_PATH];
+    char        text[2 * KT_JOB_PATH], path[KT_JOB_PATH];
     struct stat facts;
     int64_t     bytes = 0, mtime_ns = 0;
     if (length && self->separator == '\n' && entry[length - 1] == '\r')
         length--;
     if (!length)
         return;
-    bool shown = length < sizeof path;
-    snprintf(path, sizeof path, "%.*s", (int)(shown ? length : 0), entry);
-    if (is_beneath(self->roots, path) && !stat(path, &facts) && S_ISREG(facts.st_mode)) {
+    snprintf(text, sizeof text, "%.*s", (int)(length < sizeof text ? length : sizeof text - 1), entry);
+    bool is_url = kt_job_is_url(text), fits = is_url || kt_path_read(text, path, sizeof path) == KT_OK;
+    if (fits && !is_url && kt_roots_hold(self->roots, path, false) && !stat(path, &facts) && S_ISREG(facts.st_mode)) {
         bytes    = facts.st_size;
         mtime_ns = facts.st_mtim.tv_sec * INT64_C(1000000000) + facts.st_mtim.tv_nsec;
     }
-    source_add(self, entry, length, bytes, mtime_ns);
+    source_add(self, fits && !is_url ? path : text, bytes, mtime_ns);
     kt_backfill_path_t *row = &self->paths[self->n - 1];
-    bool is_url = (length > 7 && !strncmp(entry, "http://", 7)) || (length > 8 && !strncmp(entry, "https://", 8));
-    if (!row->err && entry[0] != '/' && !is_url)
+    if (!row->err && !fits)
+        row->err = KT_ENAME;
+    if (!row->err && !is_url && path[0] != '/')
         row->err = KT_EROOT;
 }
 
@@ -307,9 +278,10 @@ kt_backfill_source_digest(const kt_backfill_source_t *self, kt_backfill_path_t *
 {
     struct stat facts;
     kt_digest_t digest;
-    if (!is_beneath(self->roots, path->path) && !self->walk)
+    char        bytes[KT_JOB_PATH];
+    if (kt_path_read(path->path, bytes, sizeof bytes) || (!kt_roots_hold(self->roots, bytes, false) && !self->walk))
         return;
-    int fd = open(path->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    int fd = open(bytes, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (fd < 0)
         return;
     if (!fstat(fd, &facts) && S_ISREG(facts.st_mode) && facts.st_size && !kt_digest_of_fd(fd, &digest))

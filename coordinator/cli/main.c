@@ -1,8 +1,11 @@
 #include "common/log.h"
+#include "common/paths.h"
+#include "common/text.h"
 #include "coordinator/cli/cli.h"
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -14,7 +17,11 @@
 int
 kt_cli_fail(kt_err_t err, const char *what, const char *detail)
 {
-    fprintf(stderr, "kithara: %s: %s: %s%s%s\n", kt_err_name(err), what, kt_err_text(err),
+    char shown[4 * PATH_MAX];  // a name on the command line is any bytes
+    if (kt_text_is_utf8(what, strlen(what)) || !kt_path_show(what, shown, sizeof shown))
+        (void)kt_text_sanitize(shown, sizeof shown, what, strlen(what));
+    kt_text_remove_controls(shown);
+    fprintf(stderr, "kithara: %s: %s: %s%s%s\n", kt_err_name(err), shown, kt_err_text(err),
             detail && *detail ? ": " : "", detail ? detail : "");
     return KT_EXIT_FAILED;
 }

@@ -1,9 +1,11 @@
 #include "coordinator/cli/scan.h"
 
+#include "common/folder_set.h"
 #include "common/json.h"
 #include "common/walk.h"
 #include "coordinator/cli/cli.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,15 +13,80 @@
 
 enum { PATH = 4096 };
 
+// By the real path of its folder: links to folders do not matter, a link to the file is another name.
+typedef struct named {
+    char *place;
+    bool  given;  // has been given out
+} named_t;
+
 struct kt_scan {
-    kt_scan_opts_t opts;
-    size_t         next;      // of opts.paths
-    const char    *folder;    // that is walked
-    kt_walk_t     *walk;      // NULL: none
-    kt_left_out_t  left_out;  // of the walks that have ended
-    kt_left_out_t  sum;       // and of the present one
-    char           path[2 * PATH + 2];
+    kt_scan_opts_t  opts;
+    size_t          next;     // of opts.paths
+    const char     *folder;   // that is walked
+    kt_walk_t      *walk;     // NULL: none
+    kt_folder_set_t folders;  // that walks have entered, where several paths are given
+    named_t        *files;    // given by name, sorted, each once; a walk does not give them again
+    size_t          n_files;
+    kt_left_out_t   left_out;  // of the walks that have ended
+    kt_left_out_t   sum;       // and of the present one
+    char            path[2 * PATH + 2];
 };
+
+static int
+compare_places(const void *a, const void *b)
+{
+    return strcmp(((const named_t *)a)->place, ((const named_t *)b)->place);
+}
+
+static bool
+real_place(const char *path, char out[PATH_MAX])
+{
+    char        folder[PATH_MAX];
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    int         n = snprintf(folder, sizeof folder, "%.*s", (int)(name - path), path);
+    if (n < 0 || (size_t)n >= sizeof folder || !realpath(n ? folder : ".", out))
+        return false;
+    size_t length = strcmp(out, "/") ? strlen(out) : 0;
+    return snprintf(out + length, PATH_MAX - length, "/%s", name) < (int)(PATH_MAX - length);
+}
+
+static kt_err_t
+list_files(kt_scan_t *self)
+{
+    struct stat facts;
+    char        place[PATH_MAX];
+    size_t      n = 0;
+    self->files   = calloc(self->opts.n, sizeof *self->files);
+    if (!self->files)
+        return KT_ENOMEM;
+    for (size_t i = 0; i < self->opts.n; i++) {
+        if (stat(self->opts.paths[i], &facts) || S_ISDIR(facts.st_mode) || !real_place(self->opts.paths[i], place))
+            continue;
+        self->files[self->n_files].place = strdup(place);
+        if (!self->files[self->n_files].place)
+            return KT_ENOMEM;
+        self->n_files++;
+    }
+    qsort(self->files, self->n_files, sizeof *self->files, compare_places);
+    for (size_t i = 0; i < self->n_files; i++)
+        if (n && !strcmp(self->files[n - 1].place, self->files[i].place))
+            free(self->files[i].place);
+        else
+            self->files[n++] = self->files[i];
+    self->n_files = n;
+    return KT_OK;
+}
+
+// The file's entry, if it is one that is given by name.
+static named_t *
+find_named(const kt_scan_t *self, const char *path)
+{
+    char    place[PATH_MAX];
+    named_t key = {.place = place};
+    return self->n_files && real_place(path, place)
+               ? bsearch(&key, self->files, self->n_files, sizeof *self->files, compare_places)
+               : NULL;
+}
 
 kt_err_t
 kt_scan_new(kt_scan_t **self_p, const kt_scan_opts_t *opts)
@@ -27,8 +94,13 @@ kt_scan_new(kt_scan_t **self_p, const kt_scan_opts_t *opts)
     kt_scan_t *self = calloc(1, sizeof *self);
     if (!self)
         return KT_ENOMEM;
-    self->opts = *opts;
-    *self_p    = self;
+    self->opts   = *opts;
+    kt_err_t err = opts->n > 1 ? list_files(self) : KT_OK;
+    if (err) {
+        kt_scan_destroy(&self);
+        return err;
+    }
+    *self_p = self;
     return KT_OK;
 }
 
@@ -39,6 +111,10 @@ kt_scan_destroy(kt_scan_t **self_p)
     if (!self)
         return;
     kt_walk_destroy(&self->walk);
+    kt_folder_set_fini(&self->folders);
+    for (size_t i = 0; i < self->n_files; i++)
+        free(self->files[i].place);
+    free(self->files);
     free(self);
     *self_p = NULL;
 }
@@ -94,14 +170,19 @@ take_path(kt_scan_t *self, const char **path)
     struct stat facts;
     const char *given = self->opts.paths[self->next++];
     if (stat(given, &facts) || !S_ISDIR(facts.st_mode)) {
-        *path = given;
+        named_t *named = find_named(self, given);
+        *path          = named && named->given ? NULL : given;
+        if (named)
+            named->given = true;
         return KT_OK;
     }
     self->folder = given;
-    kt_err_t err = kt_walk_new(
-        &self->walk, given,
-        &(kt_walk_opts_t){
-            .all = self->opts.all, .may_follow = may_follow, .unreadable = report_unreadable, .context = self});
+    kt_err_t err = kt_walk_new(&self->walk, given,
+                               &(kt_walk_opts_t){.all        = self->opts.all,
+                                                 .may_follow = may_follow,
+                                                 .unreadable = report_unreadable,
+                                                 .context    = self,
+                                                 .shared     = self->opts.n > 1 ? &self->folders : NULL});
     return err ? lose_folder(self, err) : KT_OK;
 }
 
@@ -125,6 +206,8 @@ kt_scan_next(kt_scan_t *self, const char **path)
         } else {
             join_path(self, file.path);
             *path = file.real ? file.real : self->path;
+            if (find_named(self, *path))
+                *path = NULL;
         }
     }
     return err;

@@ -1,5 +1,6 @@
 // kt_scan -- the files of a command line: each file that is named, and the media below each folder, as of kt_walk
-// (common/walk.h). Memory is bounded whatever the folders hold. One thread.
+// (common/walk.h). A folder that is given twice, or below another one, is taken once, and so is a file that is named
+// and lies in one of the folders. Memory is bounded whatever the folders hold. One thread.
 #pragma once
 
 #include "common/err.h"

@@ -119,17 +119,7 @@ write_cell(const kt_table_t *self, const kt_column_t *column, const json_t *row,
         kt_json_plain(value, text, sizeof text);
         if (!csv)
             kt_text_remove_controls(text);  // a path may contain any bytes
-        const char *shown = *text || csv ? text : "-";
-        size_t      n = strlen(shown), most = CELL_MAX - 1;
-        if (column->cell == KT_CELL_PATH && self->format == KT_FORMAT_TABLE)
-            most = NARROW_PATH;
-        // A long path is truncated at its start, between characters, so that the file name remains.
-        const char *tail = n > most ? shown + n - most + 3 : shown;
-        while (n > most && (*tail & 0xC0) == 0x80)
-            tail++;
-        kt_text_copy(out, CELL_MAX, n > most ? "..." : "");
-        size_t dots = strlen(out);
-        kt_text_copy(out + dots, CELL_MAX - dots, tail);
+        kt_text_copy(out, CELL_MAX, *text || csv ? text : "-");
     }
 }
 
@@ -222,6 +212,12 @@ text_width(const char *text)
     return columns < 0 ? n : (size_t)columns;
 }
 
+static bool
+is_path(const kt_column_t *column)
+{
+    return column->cell == KT_CELL_PATH || column->cell == KT_CELL_FILE;
+}
+
 static void
 print_line(const kt_table_t *self, const size_t *widths, char *const *cells, FILE *out)
 {
@@ -229,9 +225,95 @@ print_line(const kt_table_t *self, const size_t *widths, char *const *cells, FIL
         const kt_column_t *column = &self->columns[self->shown[i]];
         const char        *text   = cells ? cells[i] : column->title;
         int                blanks = (int)(widths[i] - text_width(text));
-        bool left = column->cell == KT_CELL_TEXT || column->cell == KT_CELL_PATH, last = i + 1 == self->n_shown;
+        bool               left = column->cell == KT_CELL_TEXT || is_path(column), last = i + 1 == self->n_shown;
         fprintf(out, "%*s%s%*s%s", left ? 0 : blanks, "", text, left && !last ? blanks : 0, "", last ? "\n" : "  ");
     }
+}
+
+// Where the path begins in the text of a name that is not UTF-8 ("file:///music/x%FF.mp3").
+static size_t
+path_offset(const char *cell)
+{
+    return strncmp(cell, "file:///", 8) ? 0 : 7;
+}
+
+// Bytes of the folders that all cells of a column have in common, with the last '/'.
+static size_t
+common_folders(char *const *cells, size_t n, size_t step)
+{
+    const char *first = n ? cells[0] + path_offset(cells[0]) : "", *slash = strrchr(first, '/');
+    size_t      common = slash ? (size_t)(slash - first) + 1 : 0;
+    for (size_t i = step; i < n && common; i += step) {
+        const char *other = cells[i] + path_offset(cells[i]);
+        size_t      same  = 0;
+        while (same < common && other[same] == first[same])
+            same++;
+        while (same && first[same - 1] != '/')
+            same--;
+        common = same;
+    }
+    return common;
+}
+
+// A long path is truncated at its start, between characters, so that the file name remains.
+static const char *
+path_tail(const char *path)
+{
+    size_t n = strlen(path);
+    if (n <= NARROW_PATH)
+        return path;
+    const char *tail = path + n - (NARROW_PATH - 3);
+    while ((*tail & 0xC0) == 0x80)
+        tail++;
+    return tail;
+}
+
+static int
+compare_tails(const void *a, const void *b)
+{
+    const char *x = *(char *const *)a, *y = *(char *const *)b;
+    int         order = strcmp(path_tail(x), path_tail(y));
+    return order ? order : strcmp(x, y);
+}
+
+// Replaces the paths of a column by what is shown of them: those that would look like another one stay whole.
+static kt_err_t
+shorten_paths(kt_table_t *self, size_t column, bool file)
+{
+    size_t       rows = self->n_cells / self->n_shown, skip = 0;
+    const char **sorted = calloc(rows + 1, sizeof *sorted);
+    if (!sorted)
+        return KT_ENOMEM;
+    if (file)
+        skip = common_folders(self->cells + column, self->n_cells - column, self->n_shown);
+    for (size_t i = 0; i < rows; i++) {
+        char *cell = self->cells[column + i * self->n_shown];
+        char *path = cell + path_offset(cell);
+        if (path != cell && skip)
+            memcpy(path + skip - 5, "file:", 5);
+        path += skip - (path != cell && skip ? 5 : 0);
+        memmove(cell, path, strlen(path) + 1);
+        sorted[i] = cell;
+    }
+    qsort(sorted, rows, sizeof *sorted, compare_tails);
+    for (size_t i = 0, end = 0; i < rows; i = end) {
+        bool alike = false;
+        for (end = i + 1; end < rows && !strcmp(path_tail(sorted[end]), path_tail(sorted[i])); end++)
+            alike |= strcmp(sorted[end], sorted[i]) != 0;
+        for (size_t k = i; k < end; k++)
+            if (alike || path_tail(sorted[k]) == sorted[k])
+                sorted[k] = NULL;
+    }
+    for (size_t i = 0; i < rows; i++) {
+        char *cell = (char *)sorted[i];
+        if (!cell)
+            continue;
+        const char *tail = path_tail(cell);
+        memmove(cell + 3, tail, strlen(tail) + 1);
+        memcpy(cell, "...", 3);
+    }
+    free(sorted);
+    return KT_OK;
 }
 
 kt_err_t
@@ -241,6 +323,11 @@ kt_table_end(kt_table_t *self, FILE *out)
     if (self->format == KT_FORMAT_CSV && !self->began)
         write_csv_row(self, NULL, out);
     if (self->err || self->format == KT_FORMAT_CSV || self->format == KT_FORMAT_JSON)
+        return self->err;
+    for (size_t column = 0; column < self->n_shown && !self->err && self->format == KT_FORMAT_TABLE; column++)
+        if (is_path(&self->columns[self->shown[column]]))
+            self->err = shorten_paths(self, column, self->columns[self->shown[column]].cell == KT_CELL_FILE);
+    if (self->err)
         return self->err;
     for (size_t column = 0; column < self->n_shown; column++) {
         widths[column] = text_width(self->columns[self->shown[column]].title);

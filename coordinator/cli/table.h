@@ -9,7 +9,8 @@
 
 typedef enum kt_cell {
     KT_CELL_TEXT,
-    KT_CELL_PATH,  // text truncated at its start
+    KT_CELL_PATH,  // text truncated at its start, unless two would look alike
+    KT_CELL_FILE,  // as PATH, without the folders that all rows have in common
     KT_CELL_INT,
     KT_CELL_REAL,     // four significant digits
     KT_CELL_FIXED1,   // one decimal

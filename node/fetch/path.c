@@ -1,10 +1,12 @@
 #include "node/fetch/path.h"
 
 #include "common/log.h"
+#include "common/paths.h"
 #include "common/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +17,7 @@
 
 typedef struct root {
     int   fd;         // O_PATH
-    char *given;      // as the setting spells it, without slashes at the end
+    char *given;      // as the setting names it, without slashes at the end
     char *canonical;  // by realpath
 } root_t;
 
@@ -29,11 +31,10 @@ enum { RACES = 8 };  // openat2 answers EAGAIN when a folder is renamed at that 
 
 // One root, added only if it can be opened and resolved.
 static kt_err_t
-add_root(kt_fetch_t *self, const char *text, size_t length)
+add_root(kt_fetch_t *self, const char *folder)
 {
-    while (length > 1 && text[length - 1] == '/')
-        length--;
-    root_t root = {.fd = -1, .given = strndup(text, length)};
+    char   shown[3 * KT_ROOT_BYTES];
+    root_t root = {.fd = -1, .given = strdup(folder)};
     if (!root.given)
         return KT_ENOMEM;
     root.fd        = open(root.given, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -42,7 +43,9 @@ add_root(kt_fetch_t *self, const char *text, size_t length)
         self->roots[self->n_roots++] = root;
         return KT_OK;
     }
-    kt_log_warn("MEDIA-ROOT", "root=%s text=\"%s\"", root.given, strerror(errno));
+    int error = errno;
+    kt_log_warn("MEDIA-ROOT", "root=%s text=\"%s\"", kt_path_show(folder, shown, sizeof shown) ? shown : "?",
+                strerror(error));
     if (root.fd >= 0)
         close(root.fd);
     free(root.given);
@@ -57,14 +60,11 @@ kt_fetch_new(kt_fetch_t **self_p, const char *roots, bool any_path)
     if (!self)
         goto fail;
     const char *at = roots ? roots : "";
+    char        root[KT_ROOT_BYTES];
     self->any_path = any_path && *at == '\0';
-    for (size_t length; *at; at += length + (at[length] == ':')) {
-        length = strcspn(at, ":");
-        if (self->n_roots == KT_FETCH_ROOTS) {
-            err = KT_EINVAL;
-            goto fail;
-        }
-        if (length > 0 && (err = add_root(self, at, length)))
+    while (kt_roots_next(&at, root)) {
+        err = self->n_roots < KT_FETCH_ROOTS ? add_root(self, root) : KT_EINVAL;
+        if (err)
             goto fail;
     }
     *self_p = self;
@@ -127,6 +127,36 @@ path_below(const char *path, const char *folder)
     return *path ? path : ".";
 }
 
+static bool
+is_beneath_roots(const kt_fetch_t *self, const char *real)
+{
+    for (size_t i = 0; i < self->n_roots; i++)
+        if (path_below(real, self->roots[i].canonical))
+            return true;
+    return false;
+}
+
+// For a link to an absolute path, and kernels without openat2: what the path leads to is held without being opened,
+// then asked where it is, and opened by its descriptor, so that nothing can be put in its place in between.
+static int
+open_resolved(const kt_fetch_t *self, const char *path, int flags)
+{
+    char link[64], real[PATH_MAX + 1];
+    int  held = open(path, O_PATH | O_CLOEXEC), fd = -1;
+    if (held < 0)
+        return -1;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", held);
+    ssize_t n           = readlink(link, real, sizeof real - 1);
+    real[n > 0 ? n : 0] = '\0';
+    errno               = EXDEV;
+    if (real[0] == '/' && is_beneath_roots(self, real))
+        fd = open(link, flags);
+    int error = errno;
+    close(held);
+    errno = error;
+    return fd;
+}
+
 // The descriptor, or -1 with errno; EXDEV when no root has the path.
 static int
 open_path(const kt_fetch_t *self, const char *path)
@@ -135,7 +165,8 @@ open_path(const kt_fetch_t *self, const char *path)
         .flags   = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
         .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
     };
-    long fd = -1;
+    long fd     = -1;
+    bool inside = false;  // by its text
     if (self->any_path)
         return open(path, (int)how.flags);
     errno = EXDEV;
@@ -144,11 +175,18 @@ open_path(const kt_fetch_t *self, const char *path)
         const char   *rest = path_below(path, root->given);
         if (!rest)
             rest = path_below(path, root->canonical);
+        inside |= rest != NULL;
         for (int race = 0; rest && race < RACES; race++) {
             fd = syscall(SYS_openat2, root->fd, rest, &how, sizeof how);
             if (fd >= 0 || (errno != EAGAIN && errno != EINTR))
                 break;
         }
+    }
+    if (fd < 0 && inside && (errno == EXDEV || errno == ENOSYS)) {
+        fd = open_resolved(self, path, (int)how.flags);
+        // Whether there is anything outside is not for the caller to know.
+        if (fd < 0 && errno != EACCES && errno != EPERM)
+            errno = EXDEV;
     }
     return (int)fd;
 }
@@ -156,10 +194,13 @@ open_path(const kt_fetch_t *self, const char *path)
 kt_err_t
 kt_fetch_open(const kt_fetch_t *self, const char *path, int *fd, uint64_t *size_bytes, char why[KT_FETCH_WHY])
 {
+    char bytes[KT_ROOT_BYTES];
     why[0] = '\0';
-    if (!kt_text_is_utf8(path, strlen(path)))
+    if (!kt_text_is_utf8(path, strlen(path)) || kt_path_read(path, bytes, sizeof bytes)) {
+        snprintf(why, KT_FETCH_WHY, "neither a path in UTF-8 nor a file: URI with escapes");
         return KT_ENAME;
-    int opened = open_path(self, path);
+    }
+    int opened = open_path(self, bytes);
     if (opened < 0) {
         int      error = errno;
         kt_err_t err   = kt_fetch_error(error, path);

@@ -4,6 +4,7 @@
 
 #include "common/buf.h"
 #include "common/json.h"
+#include "coordinator/cli/analyze/out_names.h"
 #include "coordinator/cli/cli.h"
 
 #include <stdint.h>
@@ -31,12 +32,11 @@ typedef struct kt_analyze_opts {
     bool                recursive, all;  // files may be folders, which are walked; all: as of kt_scan_opts_t
     char              **files;
     size_t              n_files;
+    kt_out_names_t      names;  // of what is written beside the messages
 } kt_analyze_opts_t;
 
 // KT_EXIT_OK, or KT_EXIT_USAGE with a message.
 int kt_analyze_options(kt_analyze_opts_t *out, const kt_cli_t *cli, int argc, char **argv);
-// The file name at the end of a path.
-const char *kt_analyze_name(const char *path);
 
 // The one file is "-": standard input, a stream.
 int kt_analyze_live(const kt_cli_t *cli, const kt_analyze_opts_t *opts);
@@ -44,7 +44,7 @@ int kt_analyze_live(const kt_cli_t *cli, const kt_analyze_opts_t *opts);
 // Output messages on stdout, or as files of out_dir, in the requested format. One thread.
 typedef struct kt_analyze_printer kt_analyze_printer_t;
 KT_MUST_USE kt_err_t              kt_analyze_printer_new(kt_analyze_printer_t **self_p, const kt_cli_t *cli,
-                                                         kt_analyze_format_t format, const char *out_dir);
+                                                         const kt_analyze_opts_t *opts, kt_analyze_format_t format);
 void                              kt_analyze_printer_destroy(kt_analyze_printer_t **self_p);
 // One message. false: stop writing. A closed pipe (head, less) is not reported; any other
 // error has been reported, and *failed is set.
@@ -53,10 +53,9 @@ bool kt_analyze_print(kt_analyze_printer_t *self, const char *text, size_t lengt
 // A readable block: the file, then one line per feature. Appends to out.
 void kt_analyze_summary(const json_t *document, bool color, kt_buf_t *out);
 
-// Writes DIR/NAME.FEATURE.npy for one file; a kt_frames_fn whose context this is.
+// Writes STEM.FEATURE.npy for one file; a kt_frames_fn whose context this is.
 typedef struct kt_analyze_frames {
-    const char *dir;
-    const char *path;  // of the media file
+    const char *stem;  // of kt_out_names; its folder is there
     size_t      written;
     kt_err_t    err;  // the first failure, and about what
     char        what[512];

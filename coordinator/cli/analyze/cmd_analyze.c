@@ -1,3 +1,4 @@
+#include "common/paths.h"
 #include "common/text.h"
 #include "coordinator/cli/analyze/analyze.h"
 #include "coordinator/cli/film/thumbnails.h"
@@ -15,9 +16,10 @@
 // Workers take the files in order and put each outcome into a ring; the main thread prints them in that order. A worker
 // may be at most a ring ahead of the printer, so memory does not grow with the number of files.
 typedef struct outcome {
-    bool                ready;
-    char               *path;  // of the file; malloc'ed
-    kt_report_t         report;
+    bool        ready;
+    char       *path;                    // of the file; malloc'ed
+    char       *stem, *thumbnails_stem;  // of the files that are written beside the message; malloc'ed, NULL: none are
+    kt_report_t report;
     kt_analyze_frames_t frames;
     kt_thumbnails_t    *thumbnails;  // NULL: not asked for
 } outcome_t;
@@ -52,17 +54,26 @@ wait_for_change(analyze_t *self)
     pthread_cond_timedwait(&self->changed, &self->lock, &until);
 }
 
-// With media roots a path must be absolute.
+// What a message shows of a name that is not UTF-8 can be given back: "file:///music/x%FF.mp3".
+static bool
+is_text_of_path(const char *path)
+{
+    return !strncmp(path, "file:///", 8) && kt_text_is_utf8(path, strlen(path));
+}
+
+// As text. With media roots a path must be absolute.
 static bool
 job_path(const analyze_t *self, const char *path, char *out)
 {
     char here[KT_JOB_PATH], whole[2 * KT_JOB_PATH];
-    if (path[0] == '/' || kt_job_is_url(path) || self->cli->settings->media_roots[0] == '\0')
+    if (kt_job_is_url(path) || is_text_of_path(path))
         return kt_text_copy(out, KT_JOB_PATH, path);
+    if (path[0] == '/' || self->cli->settings->media_roots[0] == '\0')
+        return kt_path_show(path, out, KT_JOB_PATH);
     if (!getcwd(here, sizeof here) || strlen(path) >= KT_JOB_PATH)
         return false;
     snprintf(whole, sizeof whole, "%s/%s", here, path);
-    return kt_text_copy(out, KT_JOB_PATH, whole);
+    return kt_path_show(whole, out, KT_JOB_PATH);
 }
 
 // A kt_frames_fn, a kt_tap_fn and a kt_shot_fn of an outcome.
@@ -95,7 +106,7 @@ analyze_one(analyze_t *self, kt_worker_t *worker, const char *path, outcome_t *o
     kt_digest_t digest;
     kt_digest_of(path, strlen(path), &digest);  // replaces the content digest until that is known
     kt_digest_uuid(&digest, job.message_id);
-    out->frames              = (kt_analyze_frames_t){.dir = self->opts->frames_dir, .path = path};
+    out->frames              = (kt_analyze_frames_t){.stem = out->stem};
     kt_worker_opts_t options = {
         .cancelled      = &self->stop,
         .frames         = self->opts->frames_dir ? take_frames : NULL,
@@ -157,6 +168,45 @@ next_file(analyze_t *self, size_t *index)
     return taken;
 }
 
+// Where the files beside the message go: both folders at a time have stems of their own.
+static kt_err_t
+prepare_files(analyze_t *self, outcome_t *out)
+{
+    const char *const dirs[] = {self->opts->frames_dir, self->opts->thumbnails_dir};
+    char              stem[PATH_MAX];
+    for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++) {
+        if (!dirs[i])
+            continue;
+        kt_err_t err = kt_out_names_stem(&self->opts->names, dirs[i], out->path, stem);
+        if (!err)
+            err = kt_out_names_make_folders(stem);
+        if (err)
+            return err;
+        char *copy = strdup(stem);
+        if (!copy)
+            return KT_ENOMEM;
+        *(i ? &out->thumbnails_stem : &out->stem) = copy;
+    }
+    if (!out->thumbnails_stem)
+        return KT_OK;
+    char *slash     = strrchr(out->thumbnails_stem, '/');
+    *slash          = '\0';
+    out->thumbnails = kt_thumbnails_new(out->thumbnails_stem, slash + 1);
+    return out->thumbnails ? KT_OK : KT_ENOMEM;
+}
+
+static void
+free_outcome(outcome_t *out)
+{
+    kt_buf_fini(&out->report.document);
+    free(out->thumbnails);
+    free(out->thumbnails_stem);
+    free(out->stem);
+    free(out->path);
+    out->thumbnails = NULL;
+    out->path = out->stem = out->thumbnails_stem = NULL;
+}
+
 static void *
 worker_main(void *context)
 {
@@ -165,13 +215,12 @@ worker_main(void *context)
     kt_err_t     err    = kt_worker_new(&worker, self->pipeline);
     for (size_t index; next_file(self, &index);) {
         outcome_t *out = &self->outcomes[index % self->ring];
-        if (worker && self->opts->thumbnails_dir)
-            out->thumbnails = kt_thumbnails_new(self->opts->thumbnails_dir, kt_analyze_name(out->path));
-        if (worker && (out->thumbnails || !self->opts->thumbnails_dir)) {
+        kt_err_t   bad = worker ? prepare_files(self, out) : err;
+        if (!bad) {
             analyze_one(self, worker, out->path, out);
         } else {
             memset(&out->report, 0, sizeof out->report);
-            out->report.err = worker ? KT_ENOMEM : err;
+            out->report.err = bad;
         }
         pthread_mutex_lock(&self->lock);
         out->ready = true;
@@ -204,19 +253,16 @@ print_outcome(analyze_t *self, outcome_t *out)
 {
     const kt_buf_t *document = &out->report.document;
     char            clean[KT_JOB_PATH];
-    kt_text_sanitize(clean, sizeof clean, out->path, strlen(out->path));
+    if (!kt_path_show(out->path, clean, sizeof clean))
+        kt_text_sanitize(clean, sizeof clean, out->path, strlen(out->path));
     if (out->report.err)
         (void)kt_cli_fail(out->report.err, clean, out->report.detail);
     else
         print_written(self, clean, out);
     self->failed |= out->report.err != KT_OK;
-    free(out->thumbnails);
-    free(out->path);
-    out->thumbnails = NULL;
-    out->path       = NULL;
     if (document->length > 0 && !kt_analyze_print(self->printer, document->bytes, document->length, &self->failed))
         self->stop = true;
-    kt_buf_fini(&out->report.document);
+    free_outcome(out);
 }
 
 static int
@@ -250,11 +296,8 @@ analyze_and_print(analyze_t *self)
     pthread_mutex_unlock(&self->lock);
     for (size_t i = 0; i < started; i++)
         pthread_join(threads[i], NULL);
-    for (size_t i = 0; i < self->ring; i++) {
-        kt_buf_fini(&self->outcomes[i].report.document);
-        free(self->outcomes[i].thumbnails);
-        free(self->outcomes[i].path);
-    }
+    for (size_t i = 0; i < self->ring; i++)
+        free_outcome(&self->outcomes[i]);
     if (self->err)
         return kt_cli_fail(self->err, "the files cannot be listed to the end", NULL);
     if (self->scan)
@@ -281,7 +324,7 @@ open_analyze(analyze_t *self, char why[KT_GPU_WHY])
         err = kt_scan_new(
             &self->scan,
             &(kt_scan_opts_t){.paths = self->opts->files, .n = self->opts->n_files, .all = self->opts->all});
-    return err ? err : kt_analyze_printer_new(&self->printer, self->cli, self->opts->format, self->opts->out_dir);
+    return err ? err : kt_analyze_printer_new(&self->printer, self->cli, self->opts, self->opts->format);
 }
 
 int

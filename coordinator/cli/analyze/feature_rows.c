@@ -22,7 +22,7 @@ struct kt_feature_rows {
 };
 
 static const kt_column_t TERMINAL[] = {
-    {"FILE", "file_name", KT_CELL_PATH, false},
+    {"FILE", "file_path", KT_CELL_FILE, false},
     {"LENGTH", "duration", KT_CELL_CLOCK, false},
     {"CODEC", "codec", KT_CELL_TEXT, false},
     {"RATE", "sample_rate", KT_CELL_INT, true},
@@ -133,11 +133,9 @@ kt_feature_row(const kt_feature_rows_t *self, const json_t *document)
     if (!row)
         return NULL;
     const char   *path  = kt_json_str(document, "file_path", "");
-    const char   *slash = strrchr(path, '/');
     const json_t *error = kt_json_get(document, "error");
     (void)kt_json_set(row, "message_id", kt_json_text(kt_json_str(document, "message_id", "")));
     (void)kt_json_set(row, "file_path", kt_json_text(path));
-    (void)kt_json_set(row, "file_name", kt_json_text(slash ? slash + 1 : path));
     (void)kt_json_set(row, "success", kt_json_bool(kt_json_flag(document, "success", false)));
     (void)kt_json_set(row, "processing_time", kt_json_real(kt_json_f64(document, "processing_time", 0)));
     (void)kt_json_set(row, "error", error ? kt_json_text(kt_json_str(error, "code", "")) : kt_json_null());

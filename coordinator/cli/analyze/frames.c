@@ -11,7 +11,7 @@ kt_analyze_frame(void *context, const char *feature, const float *rows, size_t f
     char                 path[4096];
     if (self->err)
         return;
-    int n     = snprintf(path, sizeof path, "%s/%s.%s.npy", self->dir, kt_analyze_name(self->path), feature);
+    int n     = snprintf(path, sizeof path, "%s.%s.npy", self->stem, feature);
     self->err = n < 0 || (size_t)n >= sizeof path ? KT_EINVAL : kt_npy_write(path, rows, frames, width);
     if (self->err)
         snprintf(self->what, sizeof self->what, "%.*s", (int)sizeof self->what - 1, path);

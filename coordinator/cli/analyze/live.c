@@ -64,7 +64,7 @@ kt_analyze_live(const kt_cli_t *cli, const kt_analyze_opts_t *opts)
     kt_analyze_format_t format = opts->every_s > 0 ? KT_ANALYZE_JSONL : opts->format;
     if (isatty(STDIN_FILENO))
         return kt_cli_usage(cli, "- reads sound from standard input, which is a terminal here");
-    kt_err_t err = kt_analyze_printer_new(&self.printer, cli, format, opts->out_dir);
+    kt_err_t err = kt_analyze_printer_new(&self.printer, cli, opts, format);
     if (err)
         return kt_cli_fail(err, "analyze cannot start", NULL);
     int code = analyze_stream(cli, opts, &self);

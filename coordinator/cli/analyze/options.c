@@ -141,34 +141,33 @@ check_input(const kt_analyze_opts_t *self, const kt_cli_t *cli)
     return KT_EXIT_OK;
 }
 
-const char *
-kt_analyze_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
 static int
-compare_names(const void *a, const void *b)
+compare_paths(const void *a, const void *b)
 {
-    return strcmp(kt_analyze_name(*(char *const *)a), kt_analyze_name(*(char *const *)b));
+    return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-// Files that are written carry the name of the media file: two of one name would overwrite each other's.
+// A file that is given twice would be written by two workers.
 static int
 check_names(const kt_analyze_opts_t *self, const kt_cli_t *cli)
 {
-    int    code   = KT_EXIT_OK;
-    char **sorted = calloc(self->n_files + 1, sizeof *sorted);
-    if (!sorted)
+    int    code  = KT_EXIT_OK;
+    char **stems = calloc(self->n_files + 1, sizeof *stems);
+    char   stem[PATH_MAX];
+    size_t n = 0;
+    if (!stems)
         return kt_cli_fail(KT_ENOMEM, "file names", NULL);
-    memcpy(sorted, self->files, self->n_files * sizeof *sorted);
-    qsort(sorted, self->n_files, sizeof *sorted, compare_names);
-    for (size_t i = 0; i + 1 < self->n_files && code == KT_EXIT_OK; i++)
-        if (compare_names(&sorted[i], &sorted[i + 1]) == 0)
-            code = kt_cli_usage(cli, "%s and %s have one name, so the files that are written would be the same",
-                                sorted[i], sorted[i + 1]);
-    free(sorted);
+    for (size_t i = 0; i < self->n_files; i++)
+        if (!kt_out_names_stem(&self->names, "", self->files[i], stem) && (stems[n] = strdup(stem)))
+            n++;
+    qsort(stems, n, sizeof *stems, compare_paths);
+    for (size_t i = 0; i + 1 < n && code == KT_EXIT_OK; i++)
+        if (strcmp(stems[i], stems[i + 1]) == 0)
+            code =
+                kt_cli_usage(cli, "%s is given twice, so the files that are written would be the same", stems[i] + 1);
+    for (size_t i = 0; i < n; i++)
+        free(stems[i]);
+    free(stems);
     return code;
 }
 
@@ -181,15 +180,12 @@ check_output(const kt_analyze_opts_t *self, const kt_cli_t *cli)
         return kt_cli_usage(cli, "--thumbnails needs the group visual, which --options leaves out");
     if (self->out_dir && !is_edit_list(self))
         return kt_cli_usage(cli, "--out belongs to -o edl and -o otio");
-    if (self->recursive && (self->frames_dir || self->thumbnails_dir || is_edit_list(self)))
-        return kt_cli_usage(cli, "-r cannot be combined with --frames, --thumbnails, -o edl and -o otio: files of one "
-                                 "name in two folders would overwrite each other");
-    if (is_edit_list(self) && !self->out_dir && self->n_files > 1)
+    if (is_edit_list(self) && !self->out_dir && (self->n_files > 1 || self->recursive))
         return kt_cli_usage(cli, "an edit list is of one film: of several, --out DIR writes one file each");
     for (size_t i = 0; i < sizeof folders / sizeof *folders && code == KT_EXIT_OK; i++) {
         if (!folders[i])
             continue;
-        code = check_names(self, cli);
+        code = self->recursive ? KT_EXIT_OK : check_names(self, cli);
         if (code == KT_EXIT_OK && mkdir(folders[i], 0777) != 0 && errno != EEXIST) {
             (void)kt_cli_fail(KT_EIO, folders[i], strerror(errno));
             code = KT_EXIT_USAGE;
@@ -224,6 +220,7 @@ kt_analyze_options(kt_analyze_opts_t *out, const kt_cli_t *cli, int argc, char *
         out->workers = least_size(out->workers, out->n_files ? out->n_files : 1);
     if (out->options == OPTIONS_OPEN)
         out->options = is_edit_list(out) ? KT_OPTION_VISUAL : KT_OPTION_ALL;
+    kt_out_names_init(&out->names, out->files, out->n_files, out->recursive);
     int code = check_input(out, cli);
     return code == KT_EXIT_OK ? check_output(out, cli) : code;
 }

@@ -1,3 +1,4 @@
+#include "common/paths.h"
 #include "common/text.h"
 #include "coordinator/cli/analyze/analyze.h"
 #include "coordinator/cli/analyze/edit_list.h"
@@ -13,27 +14,27 @@
 #include <unistd.h>
 
 struct kt_analyze_printer {
-    kt_analyze_format_t format;
-    const char         *out_dir;
-    bool                color;
-    kt_feature_rows_t  *rows;   // CSV
-    kt_table_t         *table;  // CSV
+    kt_analyze_format_t      format;
+    const kt_analyze_opts_t *opts;
+    bool                     color;
+    kt_feature_rows_t       *rows;   // CSV
+    kt_table_t              *table;  // CSV
 };
 
 enum { TEXT_MAX = 64 * KT_DOCUMENT_MAX_BYTES };  // 20,000 clips of OpenTimelineIO
 
 kt_err_t
-kt_analyze_printer_new(kt_analyze_printer_t **self_p, const kt_cli_t *cli, kt_analyze_format_t format,
-                       const char *out_dir)
+kt_analyze_printer_new(kt_analyze_printer_t **self_p, const kt_cli_t *cli, const kt_analyze_opts_t *opts,
+                       kt_analyze_format_t format)
 {
     kt_err_t              err  = KT_ENOMEM;
     size_t                n    = 0;
     kt_analyze_printer_t *self = calloc(1, sizeof *self);
     if (!self)
         return KT_ENOMEM;
-    self->format  = format;
-    self->out_dir = out_dir;
-    self->color   = cli->color;
+    self->format = format;
+    self->opts   = opts;
+    self->color  = cli->color;
     if (format == KT_ANALYZE_CSV) {
         if ((err = kt_feature_rows_new(&self->rows, cli->settings)))
             goto fail;
@@ -64,21 +65,30 @@ kt_analyze_printer_destroy(kt_analyze_printer_t **self_p)
 static kt_err_t
 print_edit_list(const kt_analyze_printer_t *self, const json_t *document, kt_buf_t *text, char why[KT_EDIT_WHY])
 {
-    const bool  edl  = self->format == KT_ANALYZE_EDL;
-    const char *name = kt_analyze_name(kt_json_str(document, "file_path", ""));
-    char        path[4096];
+    const bool  edl = self->format == KT_ANALYZE_EDL;
+    const char *dir = self->opts->out_dir;
+    char        media[PATH_MAX], path[PATH_MAX];
     kt_err_t    err = edl ? kt_format_edl(document, text, why) : kt_format_otio(document, text, why);
-    if (err || !self->out_dir) {
+    if (err || !dir) {
         kt_buf_str(text, edl ? "" : "\n");
         return err;
     }
-    const int n    = snprintf(path, sizeof path, "%s/%s.%s", self->out_dir, name, edl ? "edl" : "otio");
-    FILE     *file = n > 0 && (size_t)n < sizeof path ? fopen(path, "we") : NULL;
-    bool      good = file && fwrite(text->bytes, 1, text->length, file) == text->length;
+    err = kt_path_read(kt_json_str(document, "file_path", ""), media, sizeof media);
+    if (!err)
+        err = kt_out_names_stem(&self->opts->names, dir, media, path);
+    if (!err)
+        err = kt_out_names_make_folders(path);
+    if (err) {
+        kt_buf_clear(text);
+        return err;
+    }
+    strcat(path, edl ? ".edl" : ".otio");  // KT_OUT_SUFFIX leaves room
+    FILE *file = fopen(path, "we");
+    bool  good = file && fwrite(text->bytes, 1, text->length, file) == text->length;
     if (file && fclose(file) != 0)
         good = false;
     if (!good)
-        snprintf(why, KT_EDIT_WHY, "%s: %s", self->out_dir, strerror(errno));
+        snprintf(why, KT_EDIT_WHY, "%s: %s", dir, strerror(errno));
     kt_buf_clear(text);
     return good ? KT_OK : errno == ENOSPC ? KT_EDISK : KT_EIO;
 }

@@ -1,6 +1,7 @@
 // run FOLDER: a private farm for some paths. Scan, submission and progress bar share one loop: it submits one batch of
 // files, then polls the farm, so that Ctrl-C takes effect at once and memory does not grow with the folder.
 #include "common/clock.h"
+#include "common/text.h"
 #include "coordinator/cli/local/farm.h"
 #include "coordinator/cli/local/folders.h"
 #include "coordinator/cli/progress.h"
@@ -223,7 +224,8 @@ print_summary(const run_t *run, const kt_results_count_t *count)
             (unsigned long long)(count->failures + run->refused));
     fprintf(stderr, " in %s\n", kt_table_seconds(text, seconds));
     kt_scan_report(run->scan, run->cli->format == KT_FORMAT_JSON);
-    if (run->folders.n == 1)
+    if (run->folders.n == 1 && !strchr(run->folders.paths[0], '\'') &&
+        kt_text_is_utf8(run->folders.paths[0], strlen(run->folders.paths[0])))
         fprintf(stderr, "kithara: `kithara results --run '%s'` shows the results again\n", run->folders.paths[0]);
 }
 

@@ -36,6 +36,7 @@ struct kt_farm {
     int            signals;         // signalfd
     int            stops;           // number of stop requests
     char           programs[PATH];  // folder of the executables
+    char          *roots;           // the argument of --set
     char           http[KT_FARM_URL], router[KT_FARM_URL], key[64];
 };
 
@@ -92,7 +93,10 @@ add_common_arguments(kt_farm_t *self, arguments_t *a, const child_t *child)
         add_argument(a, self->opts.cli->settings->config);
     }
     add_set_argument(a, "ANALYZER_STATE_DIR", self->opts.state_dir);
-    add_set_argument(a, "ANALYZER_MEDIA_ROOTS", self->opts.media_roots);  // of nodes, and of backfills
+    if (self->roots) {  // of nodes, and of backfills
+        add_argument(a, "--set");
+        add_argument(a, self->roots);
+    }
     add_set_argument(a, "ANALYZER_LOG_LEVEL", self->opts.cli->debug ? "DEBUG" : "WARNING");
 }
 
@@ -225,6 +229,10 @@ kt_farm_new(kt_farm_t **self_p, const kt_farm_opts_t *opts, char why[KT_FARM_WHY
     why[0]       = '\0';
     ssize_t  n   = readlink("/proc/self/exe", self->programs, sizeof self->programs - 1);
     kt_err_t err = n > 0 ? catch_signals(self) : KT_ESYSTEM;
+    if (!err && opts->media_roots && asprintf(&self->roots, "ANALYZER_MEDIA_ROOTS=%s", opts->media_roots) < 0) {
+        self->roots = NULL;
+        err         = KT_ENOMEM;
+    }
     if (n > 0) {
         self->programs[n]                   = '\0';
         *(strrchr(self->programs, '/') + 1) = '\0';
@@ -366,6 +374,7 @@ kt_farm_destroy(kt_farm_t **self_p)
         waitpid(self->coordinator.pid, NULL, 0);
     if (self->signals >= 0)
         close(self->signals);
+    free(self->roots);
     free(self);
     *self_p = NULL;
 }

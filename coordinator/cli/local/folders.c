@@ -1,6 +1,7 @@
 #include "coordinator/cli/local/folders.h"
 
 #include "common/buf.h"
+#include "common/paths.h"
 #include "common/walk.h"
 
 #include <limits.h>
@@ -25,11 +26,7 @@ add_folder_path(kt_folders_t *self, const char *path, kt_buf_t *roots, char why[
     self->n++;
     if (!S_ISDIR(facts.st_mode))
         *(strrchr(root, '/') + (strrchr(root, '/') == root)) = '\0';
-    if (strchr(root, ':')) {
-        snprintf(why, 512, "%.400s: a media root must not contain ':'", root);
-        return KT_EINVAL;
-    }
-    kt_buf_fmt(roots, "%s%s", roots->length ? ":" : "", root);
+    kt_roots_add(roots, root);
     return roots->err;
 }
 
@@ -37,13 +34,7 @@ bool
 kt_folders_may_follow(void *folders, const char *real)
 {
     const kt_folders_t *self = folders;
-    for (const char *root = self->roots; root && *root;) {
-        size_t length = strcspn(root, ":"), bare = length - (length && root[length - 1] == '/');
-        if (!strncmp(real, root, bare) && (real[bare] == '/' || !real[bare]))
-            return true;
-        root += length + (root[length] == ':');
-    }
-    return false;
+    return self->roots && kt_roots_hold(self->roots, real, false);
 }
 
 typedef struct links {
@@ -59,19 +50,20 @@ add_link(void *context, const char *real)
     links_t *links = context;
     if (kt_folders_may_follow(links->folders, real))
         return true;
-    char  *roots = links->folders->roots;
-    size_t n = strlen(roots), more = strlen(real) + 1;
-    if (links->n >= KT_FOLDERS_LINKS || strchr(real, ':') || n + more >= ROOTS_MAX)
+    if (links->n >= KT_FOLDERS_LINKS)
         return false;
-    char *longer = realloc(roots, n + more + 1);
-    if (!longer) {
-        links->err = KT_ENOMEM;
-        return false;
+    kt_buf_t roots;
+    kt_buf_init(&roots, ROOTS_MAX);
+    kt_buf_str(&roots, links->folders->roots);
+    kt_roots_add(&roots, real);
+    if (!roots.err) {
+        free(links->folders->roots);
+        links->folders->roots = kt_buf_take(&roots, NULL);
+        links->n++;
     }
-    snprintf(longer + n, more + 1, ":%s", real);
-    links->folders->roots = longer;
-    links->n++;
-    return true;
+    bool good = !roots.err;
+    kt_buf_fini(&roots);
+    return good;
 }
 
 // What cannot be read is reported by the walk that takes the files.

@@ -10,11 +10,10 @@
 typedef struct kt_folders {
     char **paths;
     size_t n;
-    char  *roots;  // joined by ':'
+    char  *roots;  // as of kt_paths
 } kt_folders_t;
 
-// why (512 bytes): the path that is missing, or that contains ':' and so cannot be a root. KT_ENOFILE, KT_EINVAL,
-// KT_ENOMEM.
+// why (512 bytes): the path that is missing. KT_ENOFILE, KT_ENOMEM.
 // The first LINKS folders elsewhere that links lead to become roots too; this walks through all folders once.
 enum { KT_FOLDERS_LINKS = 256 };
 KT_MUST_USE kt_err_t kt_folders_take(kt_folders_t *self, char *const *paths, size_t n, char why[512]);

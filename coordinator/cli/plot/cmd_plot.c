@@ -1,3 +1,4 @@
+#include "common/paths.h"
 #include "coordinator/cli/cli.h"
 #include "coordinator/cli/plot/plot.h"
 #include "node/run/pipeline.h"
@@ -56,9 +57,8 @@ plot_file(const kt_cli_t *cli, const options_t *options, kt_worker_t *worker)
     kt_worker_opts_t     opts     = {
                 .frames = kt_plot_frames, .each_segment = true, .tap = kt_plot_chunk, .context = &data, .id_from_digest = true};
     snprintf(job.message_id, sizeof job.message_id, "plot");
-    if (strlen(options->file) >= sizeof job.file_path)
+    if (!kt_path_show(options->file, job.file_path, sizeof job.file_path))
         return kt_cli_fail(KT_ENOFILE, options->file, "the path is too long");
-    snprintf(job.file_path, sizeof job.file_path, "%s", options->file);
     kt_worker_run(worker, &job, &opts, &report);
     json_t  *document = NULL;
     kt_err_t err      = report.err ? report.err : data.err;

@@ -1,5 +1,6 @@
 // backfill start: the coordinator lists a folder; a list is uploaded first.
 #include "common/digest.h"
+#include "common/paths.h"
 #include "coordinator/cli/remote/cmd_backfill.h"
 #include "coordinator/cli/remote/spool.h"
 #include "proto/job.h"
@@ -87,8 +88,10 @@ post_backfill(void *context, uint64_t *id)
 {
     start_t *start = context;
     kt_buf_t text;
+    char     shown[KT_JOB_PATH];
     json_t  *body = kt_json_object();
-    kt_json_set(body, start->folder ? "folder" : "list", kt_json_text(start->source));
+    kt_json_set(body, start->folder ? "folder" : "list",
+                kt_json_text(kt_path_show(start->source, shown, sizeof shown) ? shown : start->source));
     kt_json_set(body, "token", kt_json_text(start->token));
     kt_json_set(body, "priority", kt_json_text(start->priority));
     kt_json_set(body, "all", kt_json_bool(start->all));

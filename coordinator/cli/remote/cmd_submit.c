@@ -1,4 +1,5 @@
 #include "common/digest.h"
+#include "common/paths.h"
 #include "coordinator/cli/progress.h"
 #include "coordinator/cli/remote/submit.h"
 #include "coordinator/cli/scan.h"
@@ -53,6 +54,7 @@ keep_job(work_t *work, int64_t job)
 static void
 add_answer(void *context, const char *path, const json_t *answer)
 {
+    char    shown[KT_JOB_PATH];
     work_t *work = context;
     json_t *row  = kt_json_object();
     if (!row)
@@ -62,7 +64,7 @@ add_answer(void *context, const char *path, const json_t *answer)
     (void)kt_json_set(row, "job", job ? kt_json_int(job) : kt_json_null());
     (void)kt_json_set(row, "status", kt_json_text(status));
     (void)kt_json_set(row, "message_id", kt_json_text(kt_json_str(answer, "message_id", "")));
-    (void)kt_json_set(row, "file_path", kt_json_text(path));
+    (void)kt_json_set(row, "file_path", kt_json_text(kt_path_show(path, shown, sizeof shown) ? shown : path));
     kt_table_row(work->table, row);
     kt_json_free(&row);
     if (!job)
@@ -106,8 +108,11 @@ parse_submit(work_t *work, int argc, char **argv)
 static const char *
 absolute_path(const char *path, char out[PATH_MAX])
 {
+    char bytes[PATH_MAX];
     if (kt_job_is_url(path))
         return path;
+    if (!strncmp(path, "file:///", 8) && !kt_path_read(path, bytes, sizeof bytes))
+        path = bytes;
     if (realpath(path, out))
         return out;
     char folder[PATH_MAX];

@@ -68,7 +68,8 @@ end_entry(sender_t *self)
     self->entry_bytes = 0;
     if (!kept)
         return KT_OK;
-    const char *folder = self->entry[0] == '/' || kt_job_is_url(self->entry) ? "" : self->folder;
+    const bool  whole  = self->entry[0] == '/' || kt_job_is_url(self->entry) || !strncmp(self->entry, "file:///", 8);
+    const char *folder = whole ? "" : self->folder;
     size_t      before = strlen(folder), need = before + (before != 0) + kept + 1;
     kt_err_t    err = self->chunk_bytes + need > KT_BACKFILL_CHUNK ? flush_chunk(self) : KT_OK;
     if (err)
@@ -106,7 +107,7 @@ looks_like_paths(const char *block, size_t n, char separator)
     for (size_t at = 0; at < n;) {
         const char *end    = memchr(block + at, separator, n - at);
         size_t      length = end ? (size_t)(end - block) - at : n - at;
-        bool        text   = kt_text_is_utf8(block + at, length);
+        bool        text   = kt_text_is_utf8(block + at, length) || block[at] == '/';
         for (size_t i = 0; i < length && text; i++)
             text = (unsigned char)block[at + i] >= ' ' || strchr("\r\n\t", block[at + i]);
         if (length && (end || text))

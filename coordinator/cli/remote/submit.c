@@ -1,6 +1,7 @@
 #include "coordinator/cli/remote/submit.h"
 
 #include "common/digest.h"
+#include "common/paths.h"
 #include "common/text.h"
 #include "proto/job.h"
 
@@ -93,8 +94,10 @@ kt_submit_file(kt_submit_t *self, const char *path)
     char        text[KT_JOB_PATH + 128];
     kt_digest_t digest;
     struct stat facts;
-    kt_job_t    job = {.priority = self->priority, .options = self->opts.options};
-    if (strlen(path) >= KT_JOB_PATH)
+    kt_job_t    job  = {.priority = self->priority, .options = self->opts.options};
+    bool        fits = kt_job_is_url(path) ? kt_text_copy(job.file_path, sizeof job.file_path, path)
+                                           : kt_path_show(path, job.file_path, sizeof job.file_path);
+    if (!fits)
         return KT_EINVAL;
     if (kt_submit_full(self))
         return KT_EFULL;
@@ -102,11 +105,9 @@ kt_submit_file(kt_submit_t *self, const char *path)
     if (!copy)
         return KT_ENOMEM;
 
-    // The id depends on the raw bytes of the path: two names that are equal once sanitised remain two jobs.
     int n = snprintf(text, sizeof text, "%.100s\n%s", self->opts.session, path);
     kt_digest_of(text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1, &digest);
     kt_digest_uuid(&digest, job.message_id);
-    kt_text_sanitize(job.file_path, sizeof job.file_path, path, strlen(path));
     if (!stat(path, &facts) && S_ISREG(facts.st_mode))
         job.declared_bytes = (uint64_t)facts.st_size;
 

@@ -21,8 +21,7 @@ typedef struct kt_submit_opts {
 
 KT_MUST_USE kt_err_t kt_submit_new(kt_submit_t **self_p, const kt_submit_opts_t *opts);
 void                 kt_submit_destroy(kt_submit_t **self_p);
-// Adds an absolute path to the batch; a name that is not UTF-8 is sent with U+FFFD and fails on the node with KT_ENAME.
-// KT_EFULL: flush first.
+// Adds an absolute path or a URL to the batch. KT_EFULL: flush first; KT_EINVAL: its text is too long.
 KT_MUST_USE kt_err_t kt_submit_file(kt_submit_t *self, const char *path);
 bool                 kt_submit_full(const kt_submit_t *self);
 // Sends the batch; on failure the next call sends the same batch again.

@@ -1,5 +1,6 @@
 // similar: the stored recordings nearest to a file. Exact search by cosine distance of the combined vector in one pass
 // over the ledger, page by page; only the nearest are kept.
+#include "common/paths.h"
 #include "common/text.h"
 #include "coordinator/cli/store/results.h"
 #include "coordinator/cli/table.h"
@@ -29,7 +30,7 @@ typedef struct similar {
     kt_cli_t        *cli;
     const char      *run, *ledger;
     int64_t          wanted;
-    char             path[PATH_MAX];
+    char             path[PATH_MAX], shown[3 * PATH_MAX];  // shown: as messages have it
     kt_rundir_t      rundir;
     kt_results_ask_t ask;
     bool             found;  // the file itself has a stored vector
@@ -41,7 +42,7 @@ typedef struct similar {
 
 static const kt_column_t COLUMNS[] = {
     {"DISTANCE", "distance", KT_CELL_FIXED4, false},
-    {"FILE", "file_path", KT_CELL_PATH, false},
+    {"FILE", "file_path", KT_CELL_FILE, false},
     {"LENGTH", "duration", KT_CELL_CLOCK, false},
     {"TEMPO", "tempo", KT_CELL_FIXED1, true},
     {"KEY", "key", KT_CELL_TEXT, true},
@@ -110,7 +111,7 @@ visit_own(void *context, const kt_job_row_t *row)
 {
     similar_t *self     = context;
     json_t    *document = NULL;
-    if (strcmp(row->file_path, self->path) != 0)
+    if (strcmp(row->file_path, self->shown) != 0)
         return KT_OK;
     kt_err_t err = parse_document(row->document, row->document_bytes, &document);
     if (!err && read_vector(document, &self->query))
@@ -168,7 +169,7 @@ visit_other(void *context, const kt_job_row_t *row)
     similar_t *self     = context;
     json_t    *document = NULL;
     vector_t   other;
-    if (strcmp(row->file_path, self->path) == 0)
+    if (strcmp(row->file_path, self->shown) == 0)
         return KT_OK;
     kt_err_t err = parse_document(row->document, row->document_bytes, &document);
     if (!err && read_vector(document, &other)) {
@@ -214,7 +215,7 @@ search_nearest(similar_t *self)
     kt_err_t err = kt_results_locate(self->cli, self->run, self->ledger, &self->rundir, &self->ask.database_url);
     if (err)
         return kt_cli_fail(err, self->run, NULL);
-    self->ask.path_prefix = self->path;
+    self->ask.path_prefix = self->shown;
     if ((err = kt_results_visit(self->cli, &self->ask, visit_own, self, why)))
         return kt_cli_fail(err, "the ledger", why);
     if (!self->found && (err = analyse_query(self, detail)))
@@ -232,7 +233,7 @@ kt_cmd_similar(kt_cli_t *cli, int argc, char **argv)
     kt_table_t *table = NULL;
     if (!parse_similar(&self, argc, argv))
         return KT_EXIT_USAGE;
-    if (!realpath(argv[optind], self.path))
+    if (!realpath(argv[optind], self.path) || !kt_path_show(self.path, self.shown, sizeof self.shown))
         return kt_cli_fail(KT_ENOFILE, argv[optind], NULL);
     int code = search_nearest(&self);
     if (code == KT_EXIT_OK) {

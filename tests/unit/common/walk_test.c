@@ -262,3 +262,32 @@ Test(walk, a_folder_that_cannot_be_entered_is_named_and_does_not_stop_it)
     cr_assert_eq(named, 2 * KT_WALK_DEPTH - 1);
     kt_walk_destroy(&self);
 }
+
+Test(walk, what_links_led_to_before_the_cursor_does_not_come_again)
+{
+    mt_touch("in/a.mp3", "x");
+    mt_touch("in/zz.mp3", "x");
+    mt_touch("out/d/e.mp3", "x");
+    mt_touch("out/f.mp3", "x");
+    make_link("out", "in/b");
+    make_link("out", "in/m");
+    make_link("out/d", "in/p");
+    assert_walk("in", (kt_walk_opts_t){0}, "a.mp3 >/out/d/e.mp3 >/out/f.mp3 zz.mp3", "2 repeated folders");
+    assert_walk("in", (kt_walk_opts_t){.cursor = "b/f.mp3"}, "zz.mp3", "2 repeated folders");
+    assert_walk("in", (kt_walk_opts_t){.cursor = "b/d/e.mp3"}, ">/out/f.mp3 zz.mp3", "2 repeated folders");
+    assert_walk("in", (kt_walk_opts_t){.cursor = "a.mp3"}, ">/out/d/e.mp3 >/out/f.mp3 zz.mp3", "2 repeated folders");
+}
+
+Test(walk, a_shared_set_makes_each_folder_come_once)
+{
+    kt_folder_set_t shared = {0};
+    mt_touch("in/a.mp3", "x");
+    mt_touch("in/b/c.mp3", "x");
+    mt_touch("other/d.mp3", "x");
+    make_link("in/b", "other/link");
+    assert_walk("in/b", (kt_walk_opts_t){.shared = &shared}, "c.mp3", "");
+    assert_walk("in", (kt_walk_opts_t){.shared = &shared}, "a.mp3", "1 repeated folder");
+    assert_walk("in", (kt_walk_opts_t){.shared = &shared}, "", "1 repeated folder");
+    assert_walk("other", (kt_walk_opts_t){.shared = &shared}, "d.mp3", "1 repeated folder");
+    kt_folder_set_fini(&shared);
+}

@@ -92,6 +92,48 @@ Test(fetch, links_may_stay_beneath_but_not_leave)
     expect("root/loop", KT_ENOFILE);
 }
 
+Test(fetch, an_absolute_link_that_stays_beneath_a_root_is_followed)
+{
+    char        target[128], list[512];
+    uint64_t    size;
+    kt_fetch_t *both = NULL;
+    snprintf(target, sizeof target, "%s", fx_path("root/a.wav"));
+    cr_assert_eq(symlink(target, fx_path("root/deep/file")), 0);
+    snprintf(target, sizeof target, "%s", fx_path("root/deep"));
+    cr_assert_eq(symlink(target, fx_path("root/folder")), 0);
+    snprintf(target, sizeof target, "%s", fx_path("outside/secret.wav"));
+    cr_assert_eq(symlink(target, fx_path("root/leads out")), 0);
+    cr_assert_eq(symlink("/nowhere/at all.wav", fx_path("root/leads nowhere")), 0);
+    snprintf(target, sizeof target, "%s", fx_path("root/leads out"));
+    cr_assert_eq(symlink(target, fx_path("root/two steps")), 0);
+    expect("root/deep/file", KT_OK);
+    expect("root/folder/b.wav", KT_OK);
+    expect("root/folder/file", KT_OK);
+    expect("root/folder/none.wav", KT_EROOT);
+    expect("root/leads out", KT_EROOT);
+    expect("root/two steps", KT_EROOT);
+    expect("root/leads nowhere", KT_EROOT);  // as of a file outside: nothing is told of what there is
+    int n = snprintf(list, sizeof list, "%s:", fx_path("root"));
+    snprintf(list + n, sizeof list - (size_t)n, "%s", fx_path("outside"));
+    cr_assert_eq(kt_fetch_new(&both, list, false), KT_OK);
+    cr_assert_eq(try_path(both, fx_path("root/leads out"), &size), KT_OK, "into another root");
+    kt_fetch_destroy(&both);
+}
+
+Test(fetch, a_root_may_have_any_name)
+{
+    char        list[512];
+    uint64_t    size;
+    kt_fetch_t *odd = NULL;
+    mkdir(fx_path("a: b\\c"), 0755);
+    fx_write("a: b\\c/x.wav", "abc", 3);
+    snprintf(list, sizeof list, "%s", fx_path("a\\: b\\\\c"));
+    cr_assert_eq(kt_fetch_new(&odd, list, false), KT_OK);
+    cr_assert_eq(try_path(odd, fx_path("a: b\\c/x.wav"), &size), KT_OK);
+    cr_assert_eq(size, 3);
+    kt_fetch_destroy(&odd);
+}
+
 Test(fetch, what_is_no_regular_file_has_its_own_code)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -110,10 +152,17 @@ Test(fetch, what_is_no_regular_file_has_its_own_code)
     close(listener);
 }
 
-Test(fetch, names_that_are_not_utf8_have_their_own_error)
+Test(fetch, names_that_are_not_utf8_are_given_as_their_text)
 {
     uint64_t size;
+    char     text[256];
     cr_assert_eq(try_path(fetch, "/tmp/\xff\xfe.wav", &size), KT_ENAME);
+    cr_assert_eq(try_path(fetch, "file://host/a.wav", &size), KT_ENAME);
+    fx_write("root/x\xff.wav", "abcde", 5);
+    snprintf(text, sizeof text, "file://%s", fx_path("root/x%FF.wav"));
+    cr_assert_eq(try_path(fetch, text, &size), KT_OK);
+    cr_assert_eq(size, 5);
+    cr_assert_eq(try_path(fetch, fx_path("root/x%FF.wav"), &size), KT_ENOFILE);
     expect("root/was sanitised \xEF\xBF\xBD.wav", KT_ENAME);
     fx_write("root/real \xEF\xBF\xBD.wav", "x", 1);
     expect("root/real \xEF\xBF\xBD.wav", KT_OK);
