@@ -1,7 +1,8 @@
 // kt_bars -- where in the tracked pulse the beat and the bar begin. A tracker may follow the off-beats, and has no
 // notion of bars. So each interval is cut into twelve parts, and each metrical position of a bar gets a linear score of
 // how well it is a downbeat, its successors are beats, and the parts between them are not: levels of the rises in four
-// frequency ranges and changes of harmony over a short and a long reach, against their mean (metrical_positions.def).
+// frequency ranges, of the amplitude in two, and changes of harmony over a short and a long reach, against their mean
+// (metrical_positions.def).
 // Scores are taken per group of bars; the best sequence of positions may change from group to group at a cost.
 #pragma once
 
@@ -9,8 +10,8 @@
 
 enum {
     KT_POSITION_PARTS    = 12,  // of a beat
-    KT_POSITION_CHANNELS = 6,
-    KT_POSITION_ROLES    = 5,  // downbeat, beat, half or thirds, last third or quarters, middle of the bar
+    KT_POSITION_CHANNELS = 8,
+    KT_POSITION_ROLES    = 6,  // downbeat, beat, least beat, alternation of beats, half or thirds, last third
     KT_POSITION_FEATURES = KT_POSITION_CHANNELS * KT_POSITION_ROLES,
     KT_POSITION_MOST     = 7 * KT_POSITION_PARTS,
 };

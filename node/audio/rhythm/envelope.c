@@ -13,8 +13,10 @@ enum {
 };
 
 static const size_t FIRST_BAND[KT_ENVELOPE_GROUPS + 1] = {0, 3, 8, 18, 34, 54, BANDS};
+static const size_t RANGE_BEGIN[KT_ENVELOPE_RANGES] = {1, 43}, RANGE_END[KT_ENVELOPE_RANGES] = {6, BANDS};
 static const double BAND_SPACING = 0.616, NARROW_BAND_HZ = 41, WINDOW_S = 0.04, FLOOR = 1.5e-8, SILENT_SINE = 1e-5;
-static const float  HUGE_POWER = 1e37f;  // also replaces NaN
+static const float  HUGE_POWER = 1e36f;  // also replaces NaN
+static const float  LOUDEST    = 16;     // rise of the amplitude that can be stored
 
 kt_err_t
 kt_envelope_plan(kt_plan_t **plan, uint32_t rate_hz)
@@ -29,8 +31,14 @@ kt_envelope_plan(kt_plan_t **plan, uint32_t rate_hz)
     return kt_plan_new(plan, &opts);
 }
 
-// The floor that is added to every power, from the mean square of the loudest second. A sine of amplitude a in a narrow
-// band has power (a n_fft / 4)^2 / NARROW_BAND_HZ.
+// Power of a sine of full scale in a narrow band; one of amplitude a has a^2 times that.
+static double
+power_unit(const kt_frontend_opts_t *opts)
+{
+    return opts->n_fft * (double)opts->n_fft / 16 / NARROW_BAND_HZ;
+}
+
+// The floor that is added to every power, from the mean square of the loudest second.
 static float
 power_floor(const kt_frontend_opts_t *opts, const float *samples, size_t n)
 {
@@ -43,9 +51,8 @@ power_floor(const kt_frontend_opts_t *opts, const float *samples, size_t n)
             sum += (double)samples[i] * samples[i];
         loudest = fmax(loudest, sum / (double)second);
     }
-    double unit = opts->n_fft * (double)opts->n_fft / 16 / NARROW_BAND_HZ;
     double loud = 2 * loudest;
-    return (float)(unit * fmax(loud * FLOOR, SILENT_SINE * SILENT_SINE));
+    return (float)(power_unit(opts) * fmax(loud * FLOOR, SILENT_SINE * SILENT_SINE));
 }
 
 uint64_t
@@ -82,6 +89,27 @@ fill_rises(uint16_t *out, const float *now, const float *before, size_t bands)
     out[0] = rise_units(all / (float)bands);
 }
 
+// Amplitudes of one frame, from the power of its bands.
+static void
+fill_amplitudes(float out[KT_ENVELOPE_RANGES], const float *power, size_t bands, float unit)
+{
+    for (size_t r = 0; r < KT_ENVELOPE_RANGES; r++) {
+        float sum = 0;
+        for (size_t b = RANGE_BEGIN[r]; b < RANGE_END[r] && b < bands; b++)
+            sum += power[b] < HUGE_POWER ? power[b] : HUGE_POWER;
+        out[r] = sqrtf(sum / unit);
+    }
+}
+
+static void
+fill_amplitude_rises(uint16_t *out, const float *now, const float *before)
+{
+    for (size_t r = 0; r < KT_ENVELOPE_RANGES; r++) {
+        float rise = fminf(fmaxf(now[r] - before[r], 0), LOUDEST);
+        out[r]     = (uint16_t)(UINT16_MAX * sqrtf(rise / LOUDEST) + 0.5f);
+    }
+}
+
 // 10 log10 of a positive normal number, to 1e-5: its exponent, and the series of the inverse hyperbolic tangent for its
 // mantissa. (kt_rows_to_db has a floor of its own, that of a batch.)
 static inline float
@@ -98,11 +126,11 @@ decibels(float power)
     return TWO_DB * (float)exponent + SERIES_DB * s * (1 + q * (1 / 3.0f + q * (1 / 5.0f + q / 7.0f)));
 }
 
-// Levels of one batch of frames, after those of the LAG frames before.
+// Levels and amplitudes of one batch of frames, after those of the LAG frames before.
 typedef struct batch {
-    float *mel, *level;
+    float *mel, *level, *amplitude;
     size_t bands;
-    float  floor;
+    float  floor, unit;
 } batch_t;
 
 // Levels of frames from sample `at` on, which the window of the first of them begins with.
@@ -117,6 +145,9 @@ batch_run(batch_t *self, kt_device_t *device, const kt_plan_t *plan, const float
     float   *level                 = self->level + LAG * self->bands;
     for (size_t i = 0; i < frames * self->bands && !err; i++)
         level[i] = decibels(self->mel[i] < HUGE_POWER ? self->mel[i] + self->floor : HUGE_POWER);
+    for (size_t i = 0; i < frames && !err; i++)
+        fill_amplitudes(self->amplitude + (i + LAG) * KT_ENVELOPE_RANGES, self->mel + i * self->bands, self->bands,
+                        self->unit);
     return err;
 }
 
@@ -125,6 +156,8 @@ static void
 batch_shift(batch_t *self, size_t frames)
 {
     memmove(self->level, self->level + frames * self->bands, LAG * self->bands * sizeof *self->level);
+    memmove(self->amplitude, self->amplitude + frames * KT_ENVELOPE_RANGES,
+            LAG * KT_ENVELOPE_RANGES * sizeof *self->amplitude);
 }
 
 // Levels of the frames before the first one; before the stream's start they are those of silence.
@@ -147,39 +180,61 @@ kt_envelope_rises(kt_device_t *device, const kt_plan_t *plan, const float *sampl
     const uint64_t            begin = first ? kt_envelope_frames(plan, first) : 0;
     const size_t              total = (size_t)(kt_envelope_frames(plan, first + n) - begin);
     batch_t                   batch = {.bands = opts->n_mels, .floor = power_floor(opts, samples, n)};
+    batch.unit                      = (float)power_unit(opts);
     if (total == 0)
         return KT_OK;
-    batch.mel   = calloc(BATCH * batch.bands, sizeof *batch.mel);
-    batch.level = calloc((BATCH + LAG) * batch.bands, sizeof *batch.level);
+    batch.mel       = calloc(BATCH * batch.bands, sizeof *batch.mel);
+    batch.level     = calloc((BATCH + LAG) * batch.bands, sizeof *batch.level);
+    batch.amplitude = calloc((BATCH + LAG) * KT_ENVELOPE_RANGES, sizeof *batch.amplitude);
 
     const float *at  = samples + ((int64_t)(begin * opts->hop) - (int64_t)(opts->n_fft / 2) - (int64_t)first);
-    kt_err_t     err = batch.mel && batch.level ? batch_begin(&batch, device, plan, at, begin == 0) : KT_ENOMEM;
+    kt_err_t     err = batch.mel && batch.level && batch.amplitude ? KT_OK : KT_ENOMEM;
+    if (!err)
+        err = batch_begin(&batch, device, plan, at, begin == 0);
     for (size_t done = 0, frames; done < total && !err; done += frames) {
         frames = total - done < BATCH ? total - done : BATCH;
         err    = batch_run(&batch, device, plan, at + done * opts->hop, frames);
-        for (size_t i = 0; i < frames && !err; i++)
-            fill_rises(out + (done + i) * KT_ENVELOPE_WIDTH, batch.level + (i + LAG) * batch.bands,
-                       batch.level + i * batch.bands, batch.bands < BANDS ? batch.bands : BANDS);
+        for (size_t i = 0; i < frames && !err; i++) {
+            uint16_t    *row    = out + (done + i) * KT_ENVELOPE_WIDTH;
+            const float *before = batch.amplitude + i * KT_ENVELOPE_RANGES;
+            fill_rises(row, batch.level + (i + LAG) * batch.bands, batch.level + i * batch.bands,
+                       batch.bands < BANDS ? batch.bands : BANDS);
+            fill_amplitude_rises(row + 1 + KT_ENVELOPE_GROUPS, before + LAG * KT_ENVELOPE_RANGES, before);
+        }
         batch_shift(&batch, frames);
     }
     free(batch.mel);
     free(batch.level);
+    free(batch.amplitude);
     return err;
 }
 
 // --- the envelope of some frames -------------------------------------------------------------------------------------
 
-// Column `of` of the rises, in dB, smoothed over three frames or not.
+// Column `of` of frame t; past the end 0.
+static float
+column_at(const uint16_t *rises, size_t frames, size_t t, size_t of)
+{
+    if (t >= frames)
+        return 0;
+    float units = rises[t * KT_ENVELOPE_WIDTH + of];
+    if (of <= KT_ENVELOPE_GROUPS)
+        return units / KT_ENVELOPE_UNITS;
+    float root = units / UINT16_MAX;
+    return root * root * LOUDEST;
+}
+
+// A column smoothed over three frames, or not.
 static void
 fill_column(const kt_envelope_t *self, float *out, const uint16_t *rises, size_t frames, size_t begin, size_t of,
             bool smooth)
 {
+    float before = begin > 0 ? column_at(rises, frames, begin - 1, of) : 0, here = column_at(rises, frames, begin, of);
     for (size_t i = 0; i < self->frames; i++) {
-        size_t t      = begin + i;
-        float  before = t > 0 && t - 1 < frames ? rises[(t - 1) * KT_ENVELOPE_WIDTH + of] : 0;
-        float  here   = t < frames ? rises[t * KT_ENVELOPE_WIDTH + of] : 0;
-        float  after  = t + 1 < frames ? rises[(t + 1) * KT_ENVELOPE_WIDTH + of] : 0;
-        out[i]        = (smooth ? 0.25f * before + 0.5f * here + 0.25f * after : here) / KT_ENVELOPE_UNITS;
+        float after = column_at(rises, frames, begin + i + 1, of);
+        out[i]      = smooth ? 0.25f * before + 0.5f * here + 0.25f * after : here;
+        before      = here;
+        here        = after;
     }
 }
 
@@ -187,7 +242,7 @@ kt_err_t
 kt_envelope_new(kt_envelope_t *self, const uint16_t *rises, size_t frames, double rate_hz, size_t begin, size_t end)
 {
     kt_envelope_t made = {.rate_hz = rate_hz, .frames = end - begin};
-    made.memory = made.rise = calloc((2 + KT_ENVELOPE_GROUPS) * made.frames, sizeof *made.rise);
+    made.memory = made.rise = calloc((1 + KT_ENVELOPE_WIDTH) * made.frames, sizeof *made.rise);
     if (!made.rise)
         return KT_ENOMEM;
     made.full = made.rise + made.frames;
@@ -196,6 +251,10 @@ kt_envelope_new(kt_envelope_t *self, const uint16_t *rises, size_t frames, doubl
     for (size_t g = 0; g < KT_ENVELOPE_GROUPS; g++) {
         made.group[g] = made.rise + (2 + g) * made.frames;
         fill_column(&made, made.group[g], rises, frames, begin, 1 + g, true);
+    }
+    for (size_t r = 0; r < KT_ENVELOPE_RANGES; r++) {
+        made.loud[r] = made.rise + (2 + KT_ENVELOPE_GROUPS + r) * made.frames;
+        fill_column(&made, made.loud[r], rises, frames, begin, 1 + KT_ENVELOPE_GROUPS + r, true);
     }
     *self = made;
     return KT_OK;

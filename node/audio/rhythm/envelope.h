@@ -7,6 +7,10 @@
 // and never under a sine of -100 dBFS. Rise: max(0, level(t) - level(t - 2)), mean over bands, dB. A rise is one frame
 // after the onset that causes it.
 //
+// In decibels a soft note after silence rises as much as a drum. So the rise of the amplitude, sqrt(P) against that of
+// a sine of full scale, is kept too: kicks and low notes stand out in the lower range, snares and cymbals in the upper
+// one.
+//
 // Frame t is centred at sample t * hop of the stream and belongs to the segment that has the last sample of its window;
 // so it is computed once, and from all of its samples. Those whose windows reach past the stream's end are 0: the cut
 // of a sound is no onset.
@@ -19,9 +23,10 @@
 #include <stdint.h>
 
 enum {
-    KT_ENVELOPE_GROUPS = 6,                       // from 0, 160, 370, 780, 1600, 3700 Hz up
-    KT_ENVELOPE_WIDTH  = 1 + KT_ENVELOPE_GROUPS,  // of a frame's rises: of all bands, then of the groups
-    KT_ENVELOPE_UNITS  = 256,                     // per dB
+    KT_ENVELOPE_GROUPS = 6,  // from 0, 160, 370, 780, 1600, 3700 Hz up
+    KT_ENVELOPE_RANGES = 2,  // of the amplitude: 60 to 270 Hz, above 2400 Hz
+    KT_ENVELOPE_WIDTH  = 1 + KT_ENVELOPE_GROUPS + KT_ENVELOPE_RANGES,
+    KT_ENVELOPE_UNITS  = 256,  // per dB
 };
 
 // The plan of the windows for a rate of samples; they and the frames that a rise looks back to last a tenth of a second
@@ -29,8 +34,9 @@ enum {
 KT_MUST_USE kt_err_t kt_envelope_plan(kt_plan_t **plan, uint32_t rate_hz);
 // Number of frames whose windows end within the stream's first `samples` samples.
 uint64_t kt_envelope_frames(const kt_plan_t *plan, uint64_t samples);
-// Rises, [frames][KT_ENVELOPE_WIDTH] in KT_ENVELOPE_UNITS, of the frames whose windows end within samples first ..
-// first + n of the stream; samples[-rate / 10] and up can be read. KT_ENOMEM.
+// [frames][KT_ENVELOPE_WIDTH]: the rise of all bands and of each group in KT_ENVELOPE_UNITS, and of the amplitude in
+// each range, as the root of its share of 16 in 65535ths. Of the frames whose windows end within samples first .. first
+// + n of the stream; samples[-rate / 10] and up can be read. KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_envelope_rises(kt_device_t *device, const kt_plan_t *plan, const float *samples, uint64_t first,
                                        size_t n, uint16_t *out);
 
@@ -40,6 +46,7 @@ typedef struct kt_envelope {
     float *rise;     // of all bands, dB
     float *full;     // the same, smoothed over three frames, as the groups are
     float *group[KT_ENVELOPE_GROUPS];
+    float *loud[KT_ENVELOPE_RANGES];  // rise of the amplitude, a sine of full scale has 1; smoothed too
     void  *memory;
 } kt_envelope_t;
 

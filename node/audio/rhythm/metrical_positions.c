@@ -2,10 +2,13 @@
 #include "node/audio/rhythm/tempo.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { PARTS = KT_POSITION_PARTS, RISES = 4, LONG = KT_POSITION_CHANNELS - 1, SHORT = KT_POSITION_CHANNELS - 2 };
+
+static const double RISE_UNITS = 4, LOUD_UNITS = 8, LEAST_SUM = 0.2;
 
 // One channel: the largest of the row around every part, over its mean times `units`. step: values of the row per frame
 // of the envelope.
@@ -35,13 +38,15 @@ fill_channel(kt_positions_t *self, int channel, const float *row, size_t n, doub
 static void
 fill_rise_channels(kt_positions_t *self, const kt_envelope_t *envelope, float *sum, const size_t *pulse)
 {
+    for (int r = 0; r < KT_ENVELOPE_RANGES; r++)
+        fill_channel(self, RISES + r, envelope->loud[r], envelope->frames, 1, LOUD_UNITS, pulse);
     static const int first[RISES + 1] = {0, 1, 3, 5, KT_ENVELOPE_GROUPS};
     for (int channel = 0; channel < RISES; channel++) {
         memset(sum, 0, envelope->frames * sizeof *sum);
         for (int g = first[channel]; g < first[channel + 1]; g++)
             for (size_t i = 0; i < envelope->frames; i++)
                 sum[i] += envelope->group[g][i];
-        fill_channel(self, channel, sum, envelope->frames, 1, 4, pulse);
+        fill_channel(self, channel, sum, envelope->frames, 1, RISE_UNITS, pulse);
     }
 }
 
@@ -93,27 +98,40 @@ level_at(const bar_t *bar, int beat, int part)
 }
 
 static double
-mean_over_beats(const bar_t *bar, int first, int part)
+mean_over_beats(const bar_t *bar, int first, int step, int part)
 {
     double sum = 0;
-    for (int b = first; b < bar->beats; b++)
+    int    n   = 0;
+    for (int b = first; b < bar->beats; b += step, n++)
         sum += level_at(bar, b, part);
-    return sum / fmax(1, bar->beats - first);
+    return sum / fmax(1, n);
+}
+
+// First, third, ... beat against the others, over all; in odd bars the first one.
+static double
+alternation_of(const bar_t *bar)
+{
+    const bool   even   = bar->beats % 2 == 0;
+    const double strong = even ? mean_over_beats(bar, 0, 2, 0) : level_at(bar, 0, 0);
+    const double weak   = mean_over_beats(bar, 1, even ? 2 : 1, 0);
+    const double sum    = even ? strong + weak : mean_over_beats(bar, 0, 1, 0) * bar->beats;
+    return (strong - weak) / (sum + LEAST_SUM);
 }
 
 static void
 roles_of(const bar_t *bar, int signature, double all, double role[KT_POSITION_ROLES])
 {
-    double thirds = 0;
-    for (int b = 0; b < bar->beats; b++)
+    double least = level_at(bar, 0, 0), thirds = 0;
+    for (int b = 0; b < bar->beats; b++) {
+        least = fmin(least, level_at(bar, b, 0));
         thirds += fmax(level_at(bar, b, 4), level_at(bar, b, 8)) / bar->beats;
+    }
     role[0] = level_at(bar, 0, 0) - all;
-    role[1] = mean_over_beats(bar, 0, 0) - all;
-    role[2] = (signature == 6 ? thirds : mean_over_beats(bar, 0, 6)) - all;
-    role[3] =
-        (signature == 6 ? mean_over_beats(bar, 0, 8) : (mean_over_beats(bar, 0, 3) + mean_over_beats(bar, 0, 9)) / 2) -
-        all;
-    role[4] = (bar->beats % 2 == 0 ? level_at(bar, bar->beats / 2, 0) : mean_over_beats(bar, 1, 0)) - all;
+    role[1] = mean_over_beats(bar, 0, 1, 0) - all;
+    role[2] = least - all;
+    role[3] = alternation_of(bar);
+    role[4] = (signature == 6 ? thirds : mean_over_beats(bar, 0, 1, 6)) - all;
+    role[5] = mean_over_beats(bar, 0, 1, 8) - all;
 }
 
 void

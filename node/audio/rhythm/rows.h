@@ -1,5 +1,5 @@
 // kt_rhythm_rows -- what a stream leaves for its rhythm, from its first sample to its last: the rises of the envelope
-// and the harmony some twenty times per second, in 16 bits (7 MB an hour). A segment adds its own; the rows of
+// and the harmony some twenty times per second, in 16 bits (8 MB an hour). A segment adds its own; the rows of
 // two adjoining ranges are put one after the other, and are to the last bit those of one analysis of both. One thread.
 #pragma once
 

@@ -56,6 +56,29 @@ Test(rhythm_module, beats_are_at_the_clicks_and_downbeats_at_the_low_ones)
     free(pcm);
 }
 
+// A hat after silence rises by more decibels, in more bands, than the kick over a low note that goes on.
+Test(rhythm_module, the_beat_is_on_the_kick_where_the_offbeat_is_brighter)
+{
+    const double beat = 60.0 / 132;
+    const size_t n    = (size_t)30 * RS_RATE;
+    float       *pcm  = calloc(n, sizeof *pcm);
+    for (size_t i = 0; i < n; i++)
+        pcm[i] = (float)(0.25 * sin(6.283185307 * 98 * (double)i / RS_RATE));
+    for (int i = 0; 0.3 + (i + 0.5) * beat < 30; i++) {
+        rs_click(pcm, n, 0.3 + i * beat, 90, 0.9);
+        for (double hz = 300; hz < 9000; hz *= 1.2)
+            rs_click(pcm, n, 0.3 + (i + 0.5) * beat, hz, 0.02);
+    }
+    ax_result_t result = analyse(pcm, 30);
+    cr_expect_float_eq(rs_value(result.text, "tempo", 0), 132, 0.5);
+    for (size_t i = 4; i < 40; i++) {
+        double beats = (rs_value(result.text, "beats", i) - 0.3) / beat;
+        cr_expect_float_eq(beats, round(beats), 0.1, "%zu: %g", i, beats);
+    }
+    free(result.text);
+    free(pcm);
+}
+
 Test(rhythm_module, three_and_five_beats_are_distinguished_from_four)
 {
     for (int bar = 3; bar <= 5; bar++) {

@@ -1,0 +1,110 @@
+// The features of the metrical positions (node/audio/rhythm/bars.h) at the labelled tempo, for positions.py: reads
+// lines "BPM SIGNATURE FILE", prints one line of JSON for each. Up to the first ten minutes of each.
+//   {"file": NAME, "pulse": [seconds, ...], "positions": [[feature, ...], ...]}   mean over groups of eight bars
+#include "node/audio/rhythm/bars.h"
+#include "node/audio/rhythm/beats.h"
+#include "node/audio/rhythm/tempo.h"
+#include "tests/truth/fit/rhythm_evidence.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { GROUP_BARS = 8, LEAST_PULSES = 4 };
+
+static const double SAME = 0.04;
+
+typedef struct features {
+    double mean[KT_POSITION_MOST][KT_POSITION_FEATURES];
+} features_t;
+
+// The period of the hypotheses next to the tempo, within 4 %; 0: there is none.
+static double
+period_near(const kt_evidence_t *evidence, double bpm)
+{
+    static kt_meter_t meters[KT_METER_HYPOTHESES];
+    size_t            count = kt_meters_gather(evidence, meters);
+    double            best = 0, nearest = SAME;
+    for (size_t i = 0; i < count; i++) {
+        double away = fabs(60 / meters[i].period / bpm - 1);
+        if (away <= nearest) {
+            nearest = away;
+            best    = meters[i].period;
+        }
+    }
+    return best;
+}
+
+// Means over the groups of whole bars; returns the number of positions: 0 without a bar.
+static size_t
+gather(features_t *out, const kt_positions_t *grid, int signature)
+{
+    double       features[KT_POSITION_MOST][KT_POSITION_FEATURES];
+    const size_t bar = (size_t)kt_meter_beats(signature) * KT_POSITION_PARTS, bars = grid->parts / bar;
+    const size_t length = bar * (bars < GROUP_BARS ? bars : GROUP_BARS), groups = length ? grid->parts / length : 0;
+    *out = (features_t){0};
+    for (size_t g = 0; g < groups; g++) {
+        kt_positions_features(grid, signature, g * length, (g + 1) * length, features);
+        for (size_t p = 0; p < bar; p++)
+            for (size_t f = 0; f < KT_POSITION_FEATURES; f++)
+                out->mean[p][f] += features[p][f] / (double)groups;
+    }
+    return groups ? bar : 0;
+}
+
+static void
+print(const char *path, const kt_evidence_t *evidence, const size_t *pulse, size_t n, const features_t *features,
+      size_t positions)
+{
+    printf("{\"file\":\"%s\",\"pulse\":[", rhythm_evidence_name(path));
+    for (size_t i = 0; i < n; i++)
+        printf("%s%.3f", i ? "," : "", ((double)pulse[i] - 1) / evidence->envelope.rate_hz);
+    printf("],\"positions\":[");
+    for (size_t p = 0; p < positions; p++)
+        for (size_t f = 0; f < KT_POSITION_FEATURES; f++)
+            printf("%s%.6g", f ? "," : p ? "],[" : "[", features->mean[p][f]);
+    printf("%s]}\n", positions ? "]" : "");
+}
+
+static kt_err_t
+show(const char *path, const kt_evidence_t *evidence, double bpm, int signature)
+{
+    static features_t features;
+    kt_positions_t    grid  = {0};
+    size_t           *pulse = NULL, n = 0;
+    const double      period = period_near(evidence, bpm);
+    kt_err_t          err    = period > 0 ? kt_beats_track(&evidence->envelope, period, &pulse, &n) : KT_OK;
+    if (!err && n >= LEAST_PULSES) {
+        err = kt_positions_new(&grid, evidence, pulse, n);
+        if (!err)
+            print(path, evidence, pulse, n, &features, gather(&features, &grid, signature));
+    } else if (!err) {
+        fprintf(stderr, "%s: no pulse at %g BPM\n", path, bpm);
+    }
+    kt_positions_fini(&grid);
+    free(pulse);
+    return err;
+}
+
+int
+main(void)
+{
+    char              path[4096];
+    double            bpm;
+    int               signature;
+    rhythm_evidence_t source = {0};
+    kt_err_t          err    = rhythm_evidence_open(&source);
+    while (!err && scanf("%lf %d %4095[^\n]", &bpm, &signature, path) == 3) {
+        kt_evidence_t evidence = {0};
+        if (signature < 2 || signature > 7)
+            continue;
+        err = rhythm_evidence_of(&source, path, &evidence);
+        if (!err)
+            err = show(path, &evidence, bpm, signature);
+        kt_evidence_fini(&evidence);
+        err = err == KT_ENOTFOUND ? KT_OK : err;
+    }
+    rhythm_evidence_close(&source);
+    return err != KT_OK;
+}
