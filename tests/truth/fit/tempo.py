@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Fits the weights of tempo and meter (node/audio/rhythm/weights.def), and shows what they do on music that was left out.
 
-    tempo.py [--write] [--l2 0.01] [--real-weight 2] REAL_LABELS REAL.jsonl GENERATED_LABELS GENERATED.jsonl [...]
+    tempo.py [--write] [--without NAME ...] REAL_LABELS REAL.jsonl GENERATED_LABELS GENERATED.jsonl [...]
 
 Labels are those of the sets (labels.json), features those of `tempo_features FILE... > NAME.jsonl`. The first pair is
 real music: each package is left out in turn. The other pairs are generated: each quarter is left out in turn. A
@@ -25,6 +25,7 @@ def pieces(labels, features, real):
     """One dict per piece: periods, meters, features X, which hypotheses are right, group."""
     truths = {Path(row["file"]).name: row["truth"] for row in json.loads(Path(labels).read_text())["files"]
               if row["truth"].get("tempo")}
+    kinds = {Path(row["file"]).name: row["kind"] for row in json.loads(Path(labels).read_text())["files"]}
     out = []
     for line in Path(features).read_text().splitlines():
         row = json.loads(line)
@@ -33,50 +34,60 @@ def pieces(labels, features, real):
             continue
         table = np.array(row["hypotheses"])
         meter = truth.get("time_signature")
-        tempo = np.abs(60 / table[:, 0] / truth["tempo"] - 1) <= SAME
+        tempi = truth.get("tempi", [truth["tempo"]])
+        tempo = np.any([np.abs(60 / table[:, 0] / x - 1) <= SAME for x in tempi], axis=0)
+        right = tempo & np.isin(table[:, 1], [meter] if meter else [2, 4])
         out.append({"file": row["file"], "names": row["names"], "period": table[:, 0], "meter": table[:, 1].astype(int),
-                    "X": table[:, 2:], "right": tempo & np.isin(table[:, 1], [meter] if meter else [2, 4]),
-                    "tempo": truth["tempo"], "signature": meter, "real": real, "sure": truth.get("sure", True),
+                    "X": table[:, 2:], "right": right, "tempi": tempi, "signature": meter, "real": real,
+                    "style": truth.get("style"),
+                    "kind": "real" if real else "drums" if kinds[row["file"]] == "drums" else "generated",
+                    "sure": truth.get("sure", True),
                     "group": str(truth.get("source", row["file"])).split(":")[0] if real else row["file"]})
     return out
 
 
-def fit(data, l2, real_weight):
-    rows = np.concatenate([d["X"] for d in data])
-    mean, deviation = rows.mean(0), rows.std(0) + 1e-9
-    some = [((d["X"] - mean) / deviation, d["right"], real_weight if d["real"] else 1.) for d in data
-            if d["sure"] and d["right"].any()]
-    total = sum(weight for _, _, weight in some)
+def fit(data, l2, weights, keep):
+    some = [d for d in data if d["sure"] and d["right"].any()]
+    X = np.concatenate([d["X"][:, keep] for d in some])
+    deviation = X.std(0) + 1e-9
+    X /= deviation
+    right = np.concatenate([d["right"] for d in some])
+    weight, n = np.array([weights[d["kind"]] for d in some]), np.array([len(d["X"]) for d in some])
+    first, total = np.r_[0, np.cumsum(n)[:-1]], weight.sum()
 
     def loss(w):
-        value, slope = l2 * (w @ w) * total, 2 * l2 * w * total
-        for X, right, weight in some:
-            p = np.exp(X @ w - (X @ w).max())
-            p /= p.sum()
-            q = np.where(right, p / p[right].sum(), 0)
-            value -= weight * np.log(p[right].sum() + 1e-12)
-            slope -= weight * (X.T @ (q - p))
-        return value, slope
+        s = X @ w
+        p = np.exp(s - np.repeat(np.maximum.reduceat(s, first), n))
+        p /= np.repeat(np.add.reduceat(p, first), n)
+        share = np.add.reduceat(np.where(right, p, 0), first) + 1e-12
+        q = np.where(right, p, 0) / np.repeat(share, n)
+        return (l2 * (w @ w) * total - (weight * np.log(share)).sum(),
+                2 * l2 * w * total - X.T @ (np.repeat(weight, n) * (q - p)))
 
-    return minimize(loss, np.zeros(rows.shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": 300}).x / deviation
+    out = np.zeros(len(keep))
+    out[keep] = minimize(loss, np.zeros(keep.sum()), jac=True, method="L-BFGS-B", options={"maxiter": 200}).x / deviation
+    return out
 
 
 def judge(d, w):
-    """(BPM, meter), as kt_tempo_judge."""
+    """(BPM, meter, share of the period), as kt_tempo_judge."""
     p = np.exp(d["X"] @ w - (d["X"] @ w).max())
+    p /= p.sum()
     period = max(set(d["period"]), key=lambda x: p[d["period"] == x].sum())
-    return 60 / period, d["meter"][np.flatnonzero(d["period"] == period)][np.argmax(p[d["period"] == period])]
+    here = d["period"] == period
+    return 60 / period, d["meter"][np.flatnonzero(here)][np.argmax(p[here])], p[here].sum()
 
 
 def table(title, results, show):
-    near = [min(abs(bpm / d["tempo"] * k - 1) for k in (1, 2, .5, 3, 1 / 3)) <= SAME for d, bpm, _ in results]
-    right = [abs(bpm / d["tempo"] - 1) <= SAME for d, bpm, _ in results]
-    meters = [meter == d["signature"] for d, _, meter in results if d["signature"]]
+    near = [min(abs(bpm / x * k - 1) for x in d["tempi"] for k in (1, 2, .5, 3, 1 / 3)) <= SAME for d, bpm, *_ in results]
+    right = [min(abs(bpm / x - 1) for x in d["tempi"]) <= SAME for d, bpm, *_ in results]
+    meters = [meter == d["signature"] for d, _, meter, _ in results if d["signature"]]
+    both = np.mean([good and meter == d["signature"] for (d, _, meter, _), good in zip(results, right) if d["signature"]])
     print(f"{title:28s} {len(results):4d}  Acc1 {np.mean(right):.3f}  Acc2 {np.mean(near):.3f}  "
-          f"meter {np.mean(meters):.3f} of {len(meters)}")
-    for (d, bpm, meter), good in zip(results, right):
+          f"meter {np.mean(meters):.3f} of {len(meters)}  both {both:.3f}", flush=True)
+    for (d, bpm, meter, share), good in zip(results, right):
         if show and (not good or (d["signature"] and meter != d["signature"])):
-            print(f"    {d['file']:36s} {d['tempo']:6.1f} {d['signature']}: {bpm:6.1f} {meter}")
+            print(f"    {d['file']:36s} {d['tempi'][0]:6.1f} {d['signature']}: {bpm:6.1f} {meter}  {share:.2f}")
 
 
 def main():
@@ -85,22 +96,30 @@ def main():
     parser.add_argument("--wrong", action="store_true", help="lists what is wrong")
     parser.add_argument("--l2", type=float, default=.01)
     parser.add_argument("--real-weight", type=float, default=2)
+    parser.add_argument("--drums-weight", type=float, default=.5)
+    parser.add_argument("--without", nargs="*", default=[], help="leaves features out")
     parser.add_argument("files", nargs="+")
     a = parser.parse_args()
     pairs = list(zip(a.files[::2], a.files[1::2]))
     data = [d for i, pair in enumerate(pairs) for d in pieces(*pair, i == 0)]
     real, made = [d for d in data if d["real"]], [d for d in data if not d["real"]]
+    keep = np.array([name not in a.without for name in data[0]["names"]])
+    weights = {"real": a.real_weight, "drums": a.drums_weight, "generated": 1}
     left = []
     for group in sorted({d["group"] for d in real}):
-        w = fit([d for d in real if d["group"] != group] + made, a.l2, a.real_weight)
+        w = fit([d for d in real if d["group"] != group] + made, a.l2, weights, keep)
         left += [(d, *judge(d, w)) for d in real if d["group"] == group and d["sure"]]
     table("real, its package left out", left, a.wrong)
     left = []
     for k in range(4):
-        w = fit([d for i, d in enumerate(made) if i % 4 != k] + real, a.l2, a.real_weight)
+        w = fit([d for i, d in enumerate(made) if i % 4 != k] + real, a.l2, weights, keep)
         left += [(d, *judge(d, w)) for d in made[k::4]]
-    table("generated, left out", left, a.wrong)
-    w = fit(data, a.l2, a.real_weight)
+    for kind in ("generated", "drums"):
+        if some := [row for row in left if row[0]["kind"] == kind]:
+            table(f"{kind}, left out", some, a.wrong)
+    for style in sorted({d["style"] for d in made if d["kind"] == "drums"}):
+        table(f"  {style}", [row for row in left if row[0]["kind"] == "drums" and row[0]["style"] == style], False)
+    w = fit(data, a.l2, weights, keep)
     table("real, fitted", [(d, *judge(d, w)) for d in real if d["sure"]], False)
     table("generated, fitted", [(d, *judge(d, w)) for d in made], False)
     spread = np.concatenate([d["X"] for d in data]).std(0)
