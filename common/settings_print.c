@@ -71,7 +71,12 @@ add_setting_value(const kt_settings_t *self, int row, kt_buf_t *out)
     kt_buf_t                masked;
     bool                    hidden = false;
     switch (r->kind) {
-    case KT_SETTING_INT: kt_buf_fmt(out, "%lld", (long long)*(const int64_t *)member); break;
+    case KT_SETTING_INT:
+        if (kt_setting_has_auto(r) && *(const int64_t *)member == 0)
+            kt_buf_str(out, "auto");
+        else
+            kt_buf_fmt(out, "%lld", (long long)*(const int64_t *)member);
+        break;
     case KT_SETTING_REAL: kt_buf_fmt(out, "%.17g", *(const double *)member); break;
     case KT_SETTING_BOOL: kt_buf_str(out, *(const bool *)member ? "true" : "false"); break;
     default:

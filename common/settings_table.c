@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { NAME_BYTES = 64, CHOICE_BYTES = 64, PERMITS_BYTES = 160, SHOWN_BYTES = 80 };
 
@@ -31,6 +32,12 @@ const kt_setting_row_t KT_SETTING_TABLE[KT_SETTING_ROWS] = {
 #undef KT_SECRET
 #undef KT_ENUM
 #undef KT_SHARED_ENUM
+
+bool
+kt_setting_has_auto(const kt_setting_row_t *row)
+{
+    return row->kind == KT_SETTING_INT && strcmp(row->default_text, "auto") == 0;
+}
 
 int
 kt_setting_find(const char *env)
@@ -90,7 +97,10 @@ kt_setting_permits(int row, char *out, size_t capacity)
 {
     const kt_setting_row_t *r = &KT_SETTING_TABLE[row];
     switch (r->kind) {
-    case KT_SETTING_INT: snprintf(out, capacity, "%lld to %lld", (long long)r->min, (long long)r->max); break;
+    case KT_SETTING_INT:
+        snprintf(out, capacity, "%s%lld to %lld", kt_setting_has_auto(r) ? "auto, or " : "", (long long)r->min,
+                 (long long)r->max);
+        break;
     case KT_SETTING_REAL: snprintf(out, capacity, "%g to %g", r->min_real, r->max_real); break;
     case KT_SETTING_BOOL: snprintf(out, capacity, "true or false"); break;
     case KT_SETTING_TEXT:
@@ -164,7 +174,12 @@ put_setting_value(kt_settings_t *self, int row, const char *text)
     void                   *member = (char *)self + r->offset;
     char                    choice[CHOICE_BYTES];
     switch (r->kind) {
-    case KT_SETTING_INT: return kt_text_to_i64(text, r->min, r->max, member);
+    case KT_SETTING_INT:
+        if (kt_setting_has_auto(r) && strcasecmp(text, "auto") == 0) {
+            *(int64_t *)member = 0;
+            return KT_OK;
+        }
+        return kt_text_to_i64(text, r->min, r->max, member);
     case KT_SETTING_REAL: return kt_text_to_f64(text, r->min_real, r->max_real, member);
     case KT_SETTING_BOOL: return to_bool(text, member) ? KT_OK : KT_EINVAL;
     case KT_SETTING_ENUM: return to_choice(r, text, choice) ? put_setting_text(self, row, choice) : KT_EINVAL;

@@ -67,6 +67,8 @@ typedef struct kt_settings_memory {
     uint8_t sources[KT_SETTING_ROWS];  // kt_setting_source_t
 } kt_settings_memory_t;
 
+// Does the row permit the word auto, for which the member is 0?
+bool kt_setting_has_auto(const kt_setting_row_t *row);
 // The row with this name, -1 if there is none.
 int kt_setting_find(const char *env);
 // The name nearest to an unknown one, NULL if none is similar.
@@ -75,5 +77,5 @@ const char *kt_setting_nearest(const char *env);
 // Checks the text and sets the member; frees the old text. why: a sentence part.
 KT_MUST_USE kt_err_t kt_setting_put(kt_settings_t *self, int row, const char *text, kt_setting_source_t source,
                                     char why[KT_SETTINGS_WHY]);
-// The permitted values: "1 to 256", "DEBUG, INFO", "true or false", "at most 64 bytes".
+// The permitted values: "1 to 256", "auto, or 1 to 256", "DEBUG, INFO", "true or false", "at most 64 bytes".
 const char *kt_setting_permits(int row, char *out, size_t capacity);

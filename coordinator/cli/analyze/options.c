@@ -203,10 +203,9 @@ least_size(size_t a, size_t b)
 int
 kt_analyze_options(kt_analyze_opts_t *out, const kt_cli_t *cli, int argc, char **argv)
 {
-    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-    *out      = (kt_analyze_opts_t){.options = OPTIONS_OPEN};
-    opterr    = 0;
-    optind    = 0;
+    *out   = (kt_analyze_opts_t){.options = OPTIONS_OPEN};
+    opterr = 0;
+    optind = 0;
     for (int option; (option = getopt_long(argc, argv, "o:r", LONG_OPTIONS, NULL)) != -1;) {
         int code = take_option(out, cli, option);
         if (code != KT_EXIT_OK)
@@ -215,7 +214,9 @@ kt_analyze_options(kt_analyze_opts_t *out, const kt_cli_t *cli, int argc, char *
     out->files   = argv + optind;
     out->n_files = (size_t)(argc - optind);
     if (out->workers == 0)
-        out->workers = least_size((size_t)cli->settings->workers, cpus > 0 ? (size_t)cpus : 1);
+        out->workers = cli->settings->workers
+                           ? least_size((size_t)cli->settings->workers, kt_settings_auto_workers(false))
+                           : kt_settings_auto_workers(cli->gpu);
     if (!out->recursive)
         out->workers = least_size(out->workers, out->n_files ? out->n_files : 1);
     if (out->options == OPTIONS_OPEN)

@@ -275,9 +275,12 @@ kt_cmd_run(kt_cli_t *cli, int argc, char **argv)
     char  why[KT_FARM_WHY];
     if (!parse_run(&run, argc, argv))
         return KT_EXIT_USAGE;
-    // One worker per core: with more, files only wait for each other.
-    long cores = sysconf(_SC_NPROCESSORS_ONLN), workers = cli->settings->workers;
-    snprintf(run.default_workers, sizeof run.default_workers, "%ld", cores > 0 && cores < workers ? cores : workers);
+    // At most one worker per core: with more, files only wait for each other.
+    const size_t cores = kt_settings_auto_workers(false), workers = (size_t)cli->settings->workers;
+    if (workers > 0)
+        snprintf(run.default_workers, sizeof run.default_workers, "%zu", workers < cores ? workers : cores);
+    else
+        snprintf(run.default_workers, sizeof run.default_workers, "auto");
     if (!run.workers)
         run.workers = run.default_workers;
     kt_err_t err = kt_folders_take(&run.folders, argv + optind, (size_t)(argc - optind), why);

@@ -87,7 +87,7 @@ expect_printed(const char *part)
 Test(settings, without_anything_the_defaults_hold)
 {
     cr_assert_eq(kt_settings_load(&settings, NULL, nothing, why), KT_OK);
-    cr_assert_eq(settings.workers, 4);
+    cr_assert_eq(settings.workers, 0, "auto");
     cr_assert_eq(settings.n_fft, 2048);
     cr_assert(settings.gpu_enabled);
     cr_assert_str_eq(settings.model_path, "/models");
@@ -152,7 +152,7 @@ Test(settings, names_of_other_programs_are_ignored)
 
 Test(settings, numbers_outside_their_bounds_are_errors_with_the_bounds)
 {
-    expect_bad_variable("ANALYZER_WORKERS=0", "ANALYZER_WORKERS=0 is not permitted: 1 to 256");
+    expect_bad_variable("ANALYZER_WORKERS=0", "ANALYZER_WORKERS=0 is not permitted: auto, or 1 to 256");
     expect_bad_variable("ANALYZER_WORKERS=257", "1 to 256");
     expect_bad_variable("ANALYZER_WORKERS=", "1 to 256");
     expect_bad_variable("ANALYZER_WORKERS=4x", "1 to 256");
