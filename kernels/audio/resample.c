@@ -15,12 +15,11 @@ struct kt_resample {
     bool     finished;
 };
 
-enum { MIN_HZ = 1000, MAX_HZ = 768000 };
-
 kt_err_t
 kt_resample_new(kt_resample_t **self_p, uint32_t from_hz, uint32_t to_hz)
 {
-    if (from_hz < MIN_HZ || from_hz > MAX_HZ || to_hz < MIN_HZ || to_hz > MAX_HZ)
+    if (from_hz < KT_RESAMPLE_LEAST_HZ || from_hz > KT_RESAMPLE_MOST_HZ || to_hz < KT_RESAMPLE_LEAST_HZ ||
+        to_hz > KT_RESAMPLE_MOST_HZ)
         return KT_EINVAL;
     kt_resample_t *self = calloc(1, sizeof *self);
     if (!self)

@@ -9,6 +9,8 @@
 
 typedef struct kt_resample kt_resample_t;
 
+enum { KT_RESAMPLE_LEAST_HZ = 1000, KT_RESAMPLE_MOST_HZ = 768000 };  // of both rates
+
 KT_MUST_USE kt_err_t kt_resample_new(kt_resample_t **self_p, uint32_t from_hz, uint32_t to_hz);  // KT_EINVAL, KT_ENOMEM
 void                 kt_resample_destroy(kt_resample_t **self_p);
 // Takes all of `in`, gives at most capacity values; call again with n_in == 0 while *n_out == capacity. KT_EINVAL: more

@@ -1,8 +1,10 @@
 // The audio track as a row of the table of tracks.
+#include "kernels/audio/resample.h"
 #include "node/audio/modules.h"
 #include "node/audio/track.h"
 #include "node/run/track.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,20 +61,26 @@ static kt_err_t
 audio_new(void **self_p, const kt_track_opts_t *opts)
 {
     const kt_media_info_t *media_info = opts->media_info;
-    kt_analysis_opts_t     analysis   = {
-              .plan          = opts->plan,
-              .device        = opts->device,
-              .rate_hz       = has_sound(media_info) ? media_info->rate_hz : 0,
-              .channels      = has_sound(media_info) ? media_info->channels : 0,
-              .segment_s     = kt_audio_segment_seconds(media_info),
-              .layout        = media_info->layout,
-              .options       = opts->options,
-              .models        = opts->models,
-              .models_absent = opts->models_absent,
-              .patches       = opts->patches,
-              .frames        = opts->frames,
-              .each_segment  = opts->each_segment,
-              .context       = opts->context,
+    if (has_sound(media_info) && media_info->rate_hz < KT_RESAMPLE_LEAST_HZ) {
+        if (opts->why)
+            snprintf(opts->why, KT_TRACK_WHY, "a sample rate of %u Hz; the analysis needs at least %d Hz",
+                     media_info->rate_hz, KT_RESAMPLE_LEAST_HZ);
+        return KT_ESTREAM;
+    }
+    kt_analysis_opts_t analysis = {
+        .plan          = opts->plan,
+        .device        = opts->device,
+        .rate_hz       = has_sound(media_info) ? media_info->rate_hz : 0,
+        .channels      = has_sound(media_info) ? media_info->channels : 0,
+        .segment_s     = kt_audio_segment_seconds(media_info),
+        .layout        = media_info->layout,
+        .options       = opts->options,
+        .models        = opts->models,
+        .models_absent = opts->models_absent,
+        .patches       = opts->patches,
+        .frames        = opts->frames,
+        .each_segment  = opts->each_segment,
+        .context       = opts->context,
     };
     audio_t *self = calloc(1, sizeof *self);
     if (!self)

@@ -74,4 +74,5 @@ typedef struct kt_media_counts {
     // grid all time stamps keep within their own rounding; 0: there is none (variable rate).
     double frame_min_s, frame_mean_s, frame_max_s, regular_hz;
     bool   broken_off;  // reading ended with an error before the end of the file
+    bool   foreign;     // a chained Ogg has parts of another codec, or with other streams, which are not read
 } kt_media_counts_t;

@@ -60,13 +60,21 @@ static const member_t STREAM_MEMBERS[] = {STREAM(TEXT, kind), STREAM(TEXT, codec
                                           STREAM(BOOL, is_default), STREAM(BOOL, forced)};
 static const member_t TAG_MEMBERS[]    = {TAG(TEXT, key), TAG(TEXT, value)};
 static const member_t COUNTS_MEMBERS[] = {
-    COUNTS(TIME, audio.begin_s),        COUNTS(TIME, audio.end_s),
-    COUNTS(NUMBER, audio.coded_s),      COUNTS(TIME, video.begin_s),
-    COUNTS(TIME, video.end_s),          COUNTS(NUMBER, video.coded_s),
-    COUNTS(BOOL, every_picture),        COUNTS(NUMBER, key_interval_mean_s),
-    COUNTS(NUMBER, key_interval_max_s), COUNTS(NUMBER, frame_min_s),
-    COUNTS(NUMBER, frame_mean_s),       COUNTS(NUMBER, frame_max_s),
-    COUNTS(NUMBER, regular_hz),         COUNTS(BOOL, broken_off),
+    COUNTS(TIME, audio.begin_s),
+    COUNTS(TIME, audio.end_s),
+    COUNTS(NUMBER, audio.coded_s),
+    COUNTS(TIME, video.begin_s),
+    COUNTS(TIME, video.end_s),
+    COUNTS(NUMBER, video.coded_s),
+    COUNTS(BOOL, every_picture),
+    COUNTS(NUMBER, key_interval_mean_s),
+    COUNTS(NUMBER, key_interval_max_s),
+    COUNTS(NUMBER, frame_min_s),
+    COUNTS(NUMBER, frame_mean_s),
+    COUNTS(NUMBER, frame_max_s),
+    COUNTS(NUMBER, regular_hz),
+    COUNTS(BOOL, broken_off),
+    COUNTS(BOOL, foreign),
 };
 
 static void

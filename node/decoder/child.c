@@ -16,7 +16,7 @@
 
 // KEEP_BYTES: of freed memory. OPEN_CPU_S: processor time until the media info is there: some demuxers need time that
 // grows with the square of the number of tags.
-enum { KEEP_BYTES = 32 << 20, LIVE_WAIT_S = 10, OPEN_CPU_S = 5 };
+enum { KEEP_BYTES = 32 << 20, LIVE_WAIT_S = 10, OPEN_CPU_S = 4 };
 
 // A stream that is wanted or only counted.
 typedef struct part {
@@ -387,5 +387,6 @@ kt_child_run(const kt_sandbox_t *sandbox, const kt_test_faults_t *faults, const 
     const bool        every = self.film.sent > 0 && self.want.mode == KT_PICTURES_FULL && !self.broken_off;
     kt_counts_finish(&self.counts, every, &counts);
     counts.broken_off = self.media.broken_off || self.broken_off;
+    counts.foreign    = self.media.foreign > 0;
     kt_channel_end(&self.channel, &counts);
 }

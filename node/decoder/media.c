@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-// FAILURES_MAX: demuxer errors in a row after which the rest of the file is given up.
-enum { IO_BYTES = 64 * 1024, FAILURES_MAX = 64 };
+// FAILURES_MAX: demuxer errors in a row after which the rest of the file is given up. FOREIGN_MAX: pages of 64 KB.
+enum { IO_BYTES = 64 * 1024, FAILURES_MAX = 64, FOREIGN_MAX = 1 << 24 };
 
 static int
 media_on_read(void *opaque, uint8_t *into, int want)
@@ -170,6 +170,15 @@ kt_media_close(kt_media_t *self)
     avio_context_free(&self->io);
 }
 
+// FFmpeg reads a chained Ogg as one stream as long as the codec stays. The first page of another one it refuses with
+// EINVAL, or PATCHWELCOME where there were several streams, the pages behind that as invalid.
+static bool
+is_foreign_page(const kt_media_t *self, int code)
+{
+    return code < 0 && self->foreign < FOREIGN_MAX && !strcmp(self->format->iformat->name, "ogg") &&
+           (code == AVERROR(EINVAL) || code == AVERROR_PATCHWELCOME || (self->foreign && code == AVERROR_INVALIDDATA));
+}
+
 kt_err_t
 kt_media_read(kt_media_t *self, bool *end)
 {
@@ -183,6 +192,10 @@ kt_media_read(kt_media_t *self, bool *end)
         if (*end) {
             self->broken_off = self->failures >= FAILURES_MAX;
             return KT_OK;
+        }
+        if (is_foreign_page(self, code)) {
+            self->foreign++;
+            continue;
         }
         self->failures = code < 0 ? self->failures + 1 : 0;
         self->damaged += code < 0;

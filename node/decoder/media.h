@@ -21,6 +21,7 @@ typedef struct kt_media {
     bool             broken_off;                     // reading ended with errors before the end of the file
     uint32_t         failures;                       // of the demuxer, one after another
     uint64_t         damaged;                        // failures of the demuxer
+    uint64_t         foreign;                        // pages of a chained Ogg whose codec or streams are others
     char             why[200];
 } kt_media_t;
 

@@ -295,9 +295,10 @@ admit_longer(file_run_t *run)
 static kt_err_t
 open_tracks(file_run_t *run)
 {
-    kt_track_opts_t opts      = track_opts(run);
-    bool            snapshots = run->opts->every_s > 0;
-    kt_err_t        err       = snapshots && run->worker->pipeline->gpus ? KT_EINVAL : KT_OK;
+    kt_track_opts_t opts = track_opts(run);
+    opts.why             = run->report->detail;
+    bool     snapshots   = run->opts->every_s > 0;
+    kt_err_t err         = snapshots && run->worker->pipeline->gpus ? KT_EINVAL : KT_OK;
     for (size_t t = 0; t < KT_TRACKS && !err; t++)
         if (track_is_wanted(run, t))
             err = TRACKS[t]->new (&run->tracks[t], &opts);

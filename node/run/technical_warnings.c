@@ -68,6 +68,9 @@ kt_technical_warnings(const kt_technical_t *facts, double duration_s)
     if (c->damaged_pictures > 0)
         add_warning(&self, "damaged_pictures", "%llu of %llu pictures have errors or concealed parts",
                     (unsigned long long)c->damaged_pictures, (unsigned long long)c->video.decoded);
+    if (c->foreign)
+        add_warning(&self, "chained_part_left_out",
+                    "a chained Ogg: parts of another codec, or with other streams, are not analysed");
     if (c->broken_off)
         add_warning(&self, "broken_off", "reading ended with an error before the end of the file");
     if (kt_technical_ends_early(facts, duration_s))

@@ -53,7 +53,10 @@ typedef struct kt_track_opts {
     kt_shot_fn            *shot;         // NULL: none
     bool                   each_segment;
     void                  *context;  // of frames and shot
+    char                  *why;      // KT_TRACK_WHY bytes for a sentence part where `new` fails; NULL: not asked for
 } kt_track_opts_t;
+
+enum { KT_TRACK_WHY = 160 };
 
 // Any of these options requests pictures.
 enum { KT_VIDEO_OPTIONS = KT_OPTION_VISUAL | KT_OPTION_QUALITY };

@@ -90,17 +90,17 @@ class Sources(unittest.TestCase):
             farm.start(["a", "b"])
             number = farm.start_backfill(farm.music)
             end = farm.wait_ended(number)
-            self.assertEqual((end["listed"], end["done"], end["refused"], end["left_out"]), (3003, 3002, 1, 2))
+            self.assertEqual((end["listed"], end["done"], end["refused"], end["left_out"]), (3003, 3003, 0, 2))
             rows = farm.export(number)
             paths = [row["file_path"] for row in rows]
             self.assertEqual(len(set(paths)), 3003)
             self.assertIn(farm.path("music", "a\nb.mp3"), paths)
-            bad = [row for row in rows if not row["success"]]
-            self.assertEqual([row["error"]["code"] for row in bad], ["ENAME"])
-            self.assertEqual(farm.export(number, "--failed"), bad)
+            self.assertIn("file://" + farm.path("music", "bad%FF.mp3"), paths)
+            self.assertTrue(all(row["success"] for row in rows))
+            self.assertEqual(farm.export(number, "--failed"), [])
             csv = farm.tool("backfill", "export", str(number), "-o", "csv").stdout.decode()
             self.assertTrue(csv.startswith("message_id,file_path,success"))
-            self.assertEqual(farm.get("/stats")["processed_files"], 3002)
+            self.assertEqual(farm.get("/stats")["processed_files"], 3003)
             self.assertEqual(farm.coordinator.stop(), 0)
             self.assertEqual(farm.audit()[0], 0, farm.audit()[1])
 
@@ -132,10 +132,13 @@ class Sources(unittest.TestCase):
             end = farm.wait_ended(farm.start_backfill(farm.path("list"), "--name", "a list"))
             self.assertEqual((end["name"], end["listed"], end["done"], end["repeated"]), ("a list", 40001, 40001, 1))
             self.assertEqual(len({row["file_path"] for row in farm.export(end["id"])}), 40001)
-            data = b"/x/line\nbreak.mp3\0/x/bad\xff.mp3\0/x/b\xc3\xa9.mp3\0"
+            data = b"/x/line\nbreak.mp3\0/x/bad\xff.mp3\0/x/b\xc3\xa9.mp3\0file:///x/bad%ff.mp3\0file://host/x.mp3\0"
             end = farm.wait_ended(farm.start_backfill("-", data=data))
-            self.assertEqual((end["listed"], end["done"], end["refused"]), (3, 2, 1))
-            self.assertEqual(farm.export(end["id"])[0]["file_path"], "/x/line\nbreak.mp3")
+            self.assertEqual((end["listed"], end["done"], end["refused"], end["repeated"]), (4, 3, 1, 1))
+            rows = farm.export(end["id"])
+            self.assertEqual(rows[0]["file_path"], "/x/line\nbreak.mp3")
+            self.assertIn("file:///x/bad%FF.mp3", [row["file_path"] for row in rows])
+            self.assertEqual([row["error"]["code"] for row in rows if not row["success"]], ["ENAME"])
             self.assertEqual(farm.coordinator.stop(), 0)
             self.assertEqual(farm.audit()[0], 0, farm.audit()[1])
 

@@ -39,6 +39,12 @@ def kithara(*argv, **more):
     return done.returncode, done.stdout.decode(), done.stderr.decode()
 
 
+def kithara_bytes(content, *argv):
+    """The same with these bytes on standard input."""
+    done = subprocess.run([PROGRAM, "analyze", *argv], input=content, capture_output=True, timeout=120, check=False)
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
 class Analyze(unittest.TestCase):
     """One folder of files, many command lines."""
 
@@ -53,6 +59,14 @@ class Analyze(unittest.TestCase):
     @classmethod
     def tearDownClass(cls):
         cls.scratch.cleanup()
+
+    def test_a_stream_that_fails_gives_its_document_too(self):
+        for content, code in ((b"not media\n" * 300, "ETEXT"), (bytes(5000), "EFORMAT")):
+            exit_code, out, err = kithara_bytes(content, "--jsonl", "-")
+            document = json.loads(out)
+            self.assertEqual((exit_code, document["success"], document["error"]["code"]), (1, False, code))
+            self.assertEqual(document["file_path"], "-")
+            self.assertIn(code, err)
 
     def test_output_stands_in_the_order_given_whoever_is_first(self):
         code, out, err = kithara("--jsonl", "--workers", 3, *self.files)

@@ -47,7 +47,7 @@ analyze_stream(const kt_cli_t *cli, const kt_analyze_opts_t *opts, live_t *self)
         return kt_cli_fail(err, "analyze cannot start", NULL);
     }
     kt_worker_run(worker, &job, &stream, &report);
-    if (!report.err)
+    if (report.err != KT_ECLOSED && report.document.length > 0)
         (void)print_message(self, report.document.bytes, report.document.length);
     kt_buf_fini(&report.document);
     kt_worker_destroy(&worker);

@@ -28,8 +28,8 @@ struct kt_pitch_classes {
     float              *rows;  // [BATCH][bins]
     float              *tail;  // the last frame, filled with zeros
     double              harmonic_cents[HARMONICS];
-    double              segment[CENTS], segment_tuning[SEMITONE];
-    double              classes[KT_PITCH_CLASSES], tuning[SEMITONE];
+    double              segment[CENTS], segment_own[CENTS], segment_tuning[SEMITONE];  // own: without harmonics
+    double              classes[KT_PITCH_CLASSES], own[KT_PITCH_CLASSES], tuning[SEMITONE];
     uint64_t            peaks;
 };
 
@@ -127,6 +127,7 @@ add_frame_peaks(kt_pitch_classes_t *self, const float *power)
     for (size_t i = 0; i < n; i++) {
         double weight = peaks[i].weight * scale;
         self->segment_tuning[wrapped_index(peaks[i].cents + SEMITONE / 2.0, SEMITONE)] += weight;
+        self->segment_own[wrapped_index(peaks[i].cents + C_CENTS, CENTS)] += weight;
         for (int h = 0; h < HARMONICS; h++, weight *= SHARE)
             self->segment[wrapped_index(peaks[i].cents + C_CENTS - self->harmonic_cents[h], CENTS)] += weight;
     }
@@ -170,19 +171,24 @@ kt_pitch_classes_fold(kt_pitch_classes_t *self, const float *samples, size_t n)
     }
 
     // The segment's cents into twelve classes, and its tuning to that of the whole.
-    double focus, tuning = mean_deviation(self->segment_tuning, &focus), classes[KT_PITCH_CLASSES] = {0};
+    double focus, tuning = mean_deviation(self->segment_tuning, &focus);
+    double classes[KT_PITCH_CLASSES] = {0}, own[KT_PITCH_CLASSES] = {0};
     for (int i = 0; i < CENTS; i++) {
         double at      = (i + 0.5) / SEMITONE - tuning;
         double nearest = floor(at + 0.5);
         double window  = cos(M_PI * (at - nearest));
-        classes[((int)nearest % KT_PITCH_CLASSES + KT_PITCH_CLASSES) % KT_PITCH_CLASSES] +=
-            self->segment[i] * window * window;
+        int    c       = ((int)nearest % KT_PITCH_CLASSES + KT_PITCH_CLASSES) % KT_PITCH_CLASSES;
+        classes[c] += self->segment[i] * window * window;
+        own[c] += self->segment_own[i] * window * window;
     }
-    for (int c = 0; c < KT_PITCH_CLASSES; c++)
+    for (int c = 0; c < KT_PITCH_CLASSES; c++) {
         self->classes[c] += classes[c];
+        self->own[c] += own[c];
+    }
     for (int i = 0; i < SEMITONE; i++)
         self->tuning[i] += self->segment_tuning[i];
     memset(self->segment, 0, sizeof self->segment);
+    memset(self->segment_own, 0, sizeof self->segment_own);
     memset(self->segment_tuning, 0, sizeof self->segment_tuning);
     return KT_OK;
 }
@@ -190,8 +196,10 @@ kt_pitch_classes_fold(kt_pitch_classes_t *self, const float *samples, size_t n)
 void
 kt_pitch_classes_merge(kt_pitch_classes_t *self, const kt_pitch_classes_t *next)
 {
-    for (int c = 0; c < KT_PITCH_CLASSES; c++)
+    for (int c = 0; c < KT_PITCH_CLASSES; c++) {
         self->classes[c] += next->classes[c];
+        self->own[c] += next->own[c];
+    }
     for (int i = 0; i < SEMITONE; i++)
         self->tuning[i] += next->tuning[i];
     self->peaks += next->peaks;
@@ -205,6 +213,17 @@ kt_pitch_classes_profile(const kt_pitch_classes_t *self, double out[KT_PITCH_CLA
         total += self->classes[c];
     for (int c = 0; c < KT_PITCH_CLASSES; c++)
         out[c] = total > 0 ? self->classes[c] / total : 0;
+}
+
+double
+kt_pitch_classes_alone(const kt_pitch_classes_t *self)
+{
+    double total = 0, most = 0;
+    for (int c = 0; c < KT_PITCH_CLASSES; c++) {
+        total += self->own[c];
+        most = fmax(most, self->own[c]);
+    }
+    return total > 0 ? most / total : 0;
 }
 
 double

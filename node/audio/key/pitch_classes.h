@@ -25,6 +25,9 @@ void kt_pitch_classes_merge(kt_pitch_classes_t *self, const kt_pitch_classes_t *
 
 // From C; the sum is 1, or all are 0 where there is no peak at all.
 void kt_pitch_classes_profile(const kt_pitch_classes_t *self, double out[KT_PITCH_CLASSES]);
+// 0 .. 1: how much of the peaks themselves, without what they could be a harmonic of, is of the strongest pitch class;
+// 1 for a pure tone and its octaves. 0 where there are none.
+double kt_pitch_classes_alone(const kt_pitch_classes_t *self);
 // Deviation of the peaks from the semitones of A4 = 440 Hz, in semitones, [-0.5, 0.5); 0 where there are none.
 double kt_pitch_classes_tuning(const kt_pitch_classes_t *self);
 // 0 .. 1: how closely the peaks keep to one grid of semitones; a synthesiser's nearly do (1), speech hardly (0.03).

@@ -36,6 +36,17 @@ cadence(uint32_t rate_hz, double tonic, bool minor)
     return out;
 }
 
+static double
+alone(const float *samples, size_t n)
+{
+    kt_pitch_classes_t *classes = NULL;
+    cr_assert_eq(kt_pitch_classes_new(&classes, kt_isa(NULL)->rows, RATE), KT_OK);
+    cr_assert_eq(kt_pitch_classes_fold(classes, samples, n), KT_OK);
+    double share = kt_pitch_classes_alone(classes);
+    kt_pitch_classes_destroy(&classes);
+    return share;
+}
+
 static kt_musical_key_t
 key_of(const float *samples, size_t n, uint32_t rate_hz, double *tuning)
 {
@@ -207,4 +218,17 @@ Test(key, noise_has_no_key)
         expect_no_key(samples, n, "keep to no scale");
         free(samples);
     }
+}
+
+Test(key, one_pitch_class_alone_is_known_from_chords)
+{
+    float *tone = calloc(LENGTH, sizeof *tone), *music = cadence(RATE, 0, false);
+    for (size_t i = 0; i < LENGTH; i++)
+        tone[i] = (float)(.3 * sin(2 * M_PI * 440 * (double)i / RATE) + .2 * sin(2 * M_PI * 880 * (double)i / RATE));
+    cr_expect_gt(alone(tone, LENGTH), .99);
+    cr_expect_lt(alone(music, LENGTH), .5);
+    memset(tone, 0, LENGTH * sizeof *tone);
+    cr_expect_eq(alone(tone, LENGTH), 0);
+    free(tone);
+    free(music);
 }
