@@ -500,7 +500,7 @@ Test(gpu, pictures_that_fit_no_slot_at_once_go_in_pieces)
     kt_gpu_opts_t opts = KT_GPU_DEFAULTS;
     opts.max_bytes     = 256 << 10;
     kt_gpus_t *gpus    = open_double(1, opts);
-    film_t     film = film_new(64, 32, 9, 6), large = film_new(128, 80, 1, 7);
+    film_t     film = film_new(64, 32, 9, 6), large = film_new(128, 80, 2, 7);
     film_run(&film, gpus);
     cr_assert_gt(info_of(gpus).parts, 3);
     film_check(&film);
@@ -521,6 +521,18 @@ Test(gpu, a_lost_device_leaves_the_pictures_to_the_processor)
     film_check(&film);
     cr_assert_eq(info_of(gpus).lost, 1);
     cr_assert_eq(info_of(gpus).on_cpu, 1);
+    film_free(&film);
+    kt_gpus_close(&gpus);
+}
+
+Test(gpu, a_picture_alone_waits_for_no_batch)
+{
+    kt_gpus_t *gpus = open_double(1, KT_GPU_DEFAULTS);
+    film_t     film = film_new(20, 10, 1, 1);
+    film_run(&film, gpus);
+    film_check(&film);
+    cr_assert_eq(gpu_double.n_batches, 0);
+    cr_assert_eq(info_of(gpus).on_cpu, 0);
     film_free(&film);
     kt_gpus_close(&gpus);
 }
