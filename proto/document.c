@@ -279,6 +279,13 @@ kt_document_model(kt_document_t *self, const char *name, const char *version)
 }
 
 void
+kt_document_fail(kt_document_t *self, kt_err_t err, const char *detail)
+{
+    self->failure = err;
+    kt_text_sanitize(self->detail, sizeof self->detail, detail, strlen(detail));
+}
+
+void
 kt_document_snapshot(kt_document_t *self)
 {
     self->snapshot = true;

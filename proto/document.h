@@ -65,11 +65,15 @@ typedef struct kt_stamp {
     int64_t wall_ms;  // timestamp
 } kt_stamp_t;
 
+// The message becomes that of a failure, and keeps the features that are set: those of the part of the file that was
+// read. err: not KT_OK.
+void kt_document_fail(kt_document_t *self, kt_err_t err, const char *detail);
+
 // The whole message, validated, as one line of JSON without newline. KT_EDOCUMENT (with why), KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_document_finish(kt_document_t *self, const kt_stamp_t *stamp, kt_buf_t *out,
                                         char why[KT_DOCUMENT_WHY]);
-// The message of a failure: success false, features null, error {code: "ENOFILE", number: -40, text, detail}.
-// KT_ENOMEM.
+// The message of a failure without features: success false, features null, error {code: "ENOFILE", number: -40, text,
+// detail}. KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_document_failure(const kt_job_t *job, kt_err_t err, const char *detail, const kt_stamp_t *stamp,
                                          kt_buf_t *out);
 

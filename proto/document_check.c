@@ -206,10 +206,8 @@ check_statistics(const json_t *statistics, char why[KT_DOCUMENT_WHY])
 }
 
 static kt_err_t
-check_success(const json_t *document, char why[KT_DOCUMENT_WHY])
+check_features(const json_t *document, char why[KT_DOCUMENT_WHY])
 {
-    if (json_object_get(document, "error"))
-        return kt_text_explain(why, KT_DOCUMENT_WHY, KT_EDOCUMENT, "error is present in a success");
     for (unsigned i = 0; i < KT_FEATURES; i++) {
         kt_err_t err = check_feature(document, (kt_feature_t)i, why);
         if (err)
@@ -230,19 +228,32 @@ check_success(const json_t *document, char why[KT_DOCUMENT_WHY])
 }
 
 static kt_err_t
+check_success(const json_t *document, char why[KT_DOCUMENT_WHY])
+{
+    if (json_object_get(document, "error"))
+        return kt_text_explain(why, KT_DOCUMENT_WHY, KT_EDOCUMENT, "error is present in a success");
+    return check_features(document, why);
+}
+
+// A failure has no features, or all of the part that was read.
+static kt_err_t
 check_failure(const json_t *document, char why[KT_DOCUMENT_WHY])
 {
-    static const char *const nulls[] = {"features", "quality_metrics", "similarity_vectors"};
-    const json_t            *error   = json_object_get(document, "error");
-    for (size_t i = 0; i < sizeof nulls / sizeof *nulls; i++)
-        if (!json_is_null(json_object_get(document, nulls[i])))
-            return kt_text_explain(why, KT_DOCUMENT_WHY, KT_EDOCUMENT, "%s is not null in a failure", nulls[i]);
+    static const char *const groups[] = {"features", "quality_metrics", "similarity_vectors"};
+    const json_t            *error    = json_object_get(document, "error");
+    const bool               part     = !json_is_null(json_object_get(document, "features"));
+    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
+        if (json_is_null(json_object_get(document, groups[i])) == part)
+            return kt_text_explain(why, KT_DOCUMENT_WHY, KT_EDOCUMENT,
+                                   part ? "%s is null beside other features of a failure"
+                                        : "%s is not null in a failure without features",
+                                   groups[i]);
     if (!json_is_object(error))
         return kt_text_explain(why, KT_DOCUMENT_WHY, KT_EDOCUMENT, "error is missing in a failure");
     kt_err_t err = check_members(error, ERROR_MEMBERS, sizeof ERROR_MEMBERS / sizeof *ERROR_MEMBERS, "error.", why);
     if (!err && json_integer_value(json_object_get(error, "number")) >= 0)
         err = kt_text_explain(why, KT_DOCUMENT_WHY, KT_EDOCUMENT, "error.number is not an error");
-    return err;
+    return err || !part ? err : check_features(document, why);
 }
 
 kt_err_t

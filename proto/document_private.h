@@ -4,6 +4,8 @@
 
 #include "proto/document.h"
 
+enum { KT_DOCUMENT_DETAIL = 512 };  // bytes of an error's detail, with NUL
+
 struct kt_document {
     kt_job_t job;
     json_t  *values[KT_FEATURES];  // NULL: null
@@ -12,6 +14,8 @@ struct kt_document {
     char    *methods[KT_FEATURES];  // NULL: the table's
     json_t  *models;
     bool     snapshot;
+    kt_err_t failure;  // not KT_OK: success is false
+    char     detail[KT_DOCUMENT_DETAIL];
     kt_err_t err;  // the first failure
     char     why[KT_DOCUMENT_WHY];
 };

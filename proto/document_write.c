@@ -166,6 +166,16 @@ write_bounded(const json_t *root, kt_buf_t *out, char why[KT_DOCUMENT_WHY])
     return err;
 }
 
+static bool
+set_error(json_t *root, kt_err_t err, const char *detail)
+{
+    json_t *error = kt_json_object();
+    return kt_json_set(root, "error", error) && kt_json_set(error, "code", kt_json_text(kt_err_name(err))) &&
+           kt_json_set(error, "number", kt_json_int(err)) &&
+           kt_json_set(error, "text", kt_json_text(kt_err_text(err))) &&
+           kt_json_set(error, "detail", kt_json_text(detail));
+}
+
 kt_err_t
 kt_document_finish(kt_document_t *self, const kt_stamp_t *stamp, kt_buf_t *out, char why[KT_DOCUMENT_WHY])
 {
@@ -174,14 +184,15 @@ kt_document_finish(kt_document_t *self, const kt_stamp_t *stamp, kt_buf_t *out, 
         return self->err;
     }
     json_t *root = kt_json_object();
-    bool    good = root && set_head(root, &self->job, stamp, true) &&
+    bool    good = root && set_head(root, &self->job, stamp, !self->failure) &&
                 (!self->snapshot || kt_json_set(root, "snapshot", kt_json_bool(true))) &&
                 kt_json_set(root, "features", features_object(self)) &&
                 kt_json_set(root, "quality_metrics", group_object(self, KT_GROUP_QUALITY)) &&
                 kt_json_set(root, "similarity_vectors", group_object(self, KT_GROUP_VECTORS)) &&
                 kt_json_set(root, "methods", methods_object(self)) &&
                 kt_json_set(root, "reasons", reasons_object(self)) &&
-                kt_json_set(root, "model_versions", json_incref(self->models)) && set_timestamp(root, stamp);
+                kt_json_set(root, "model_versions", json_incref(self->models)) &&
+                (!self->failure || set_error(root, self->failure, self->detail)) && set_timestamp(root, stamp);
     kt_err_t err = good ? kt_document_check_tree(root, why) : KT_ENOMEM;
     if (!err)
         err = write_bounded(root, out, why);
@@ -194,18 +205,15 @@ kt_document_finish(kt_document_t *self, const kt_stamp_t *stamp, kt_buf_t *out, 
 kt_err_t
 kt_document_failure(const kt_job_t *job, kt_err_t err, const char *detail, const kt_stamp_t *stamp, kt_buf_t *out)
 {
-    char    why[KT_DOCUMENT_WHY], text[512];
-    json_t *root = kt_json_object(), *error = kt_json_object();
+    char    why[KT_DOCUMENT_WHY], text[KT_DOCUMENT_DETAIL];
+    json_t *root = kt_json_object();
     kt_text_sanitize(text, sizeof text, detail ? detail : "", detail ? strlen(detail) : 0);
     bool good = root && set_head(root, job, stamp, false) && kt_json_set(root, "features", kt_json_null()) &&
                 kt_json_set(root, "quality_metrics", kt_json_null()) &&
                 kt_json_set(root, "similarity_vectors", kt_json_null()) &&
                 kt_json_set(root, "methods", kt_json_object()) && kt_json_set(root, "reasons", kt_json_object()) &&
-                kt_json_set(root, "model_versions", kt_json_object());
-    good =
-        kt_json_set(good ? root : NULL, "error", error) && kt_json_set(error, "code", kt_json_text(kt_err_name(err))) &&
-        kt_json_set(error, "number", kt_json_int(err)) && kt_json_set(error, "text", kt_json_text(kt_err_text(err))) &&
-        kt_json_set(error, "detail", kt_json_text(text)) && set_timestamp(root, stamp);
+                kt_json_set(root, "model_versions", kt_json_object()) && set_error(root, err, text) &&
+                set_timestamp(root, stamp);
     kt_err_t result = good ? write_bounded(root, out, why) : KT_ENOMEM;
     kt_json_free(&root);
     return result;

@@ -21,15 +21,15 @@ errors_markdown(kt_buf_t *out)
                     "RETRY: it runs again, on another node or later.\n"
                     "REJECT: a failure is stored.\n"
                     "CRASH: the process exits and its supervisor restarts it.\n\n"
-                    "| code | number | verdict | meaning |\n| --- | --- | --- | --- |\n");
+                    "| code | number | verdict | meaning | what to do |\n| --- | --- | --- | --- | --- |\n");
     static const kt_err_t CODES[] = {
-#define KT_ERR(name, value, verdict, text) KT_##name,
+#define KT_ERR(name, value, verdict, text, action) KT_##name,
 #include "common/err.def"
 #undef KT_ERR
     };
     for (size_t i = 0; i < sizeof CODES / sizeof *CODES; i++)
-        kt_buf_fmt(out, "| %s | %d | %s | %s |\n", kt_err_name(CODES[i]), CODES[i], VERDICTS[kt_err_verdict(CODES[i])],
-                   kt_err_text(CODES[i]));
+        kt_buf_fmt(out, "| %s | %d | %s | %s | %s |\n", kt_err_name(CODES[i]), CODES[i],
+                   VERDICTS[kt_err_verdict(CODES[i])], kt_err_text(CODES[i]), kt_err_action(CODES[i]));
 }
 
 int

@@ -4,7 +4,7 @@
 #include <string.h>
 
 static const kt_err_t ALL[] = {
-#define KT_ERR(name, value, verdict, text) KT_##name,
+#define KT_ERR(name, value, verdict, text, action) KT_##name,
 #include "common/err.def"
 #undef KT_ERR
 };
@@ -27,6 +27,7 @@ Test(err, every_error_has_a_name_a_sentence_part_and_a_verdict)
         cr_assert_gt(strlen(kt_err_name(ALL[i])), 0);
         cr_assert_gt(strlen(text), 0);
         cr_assert_neq(text[strlen(text) - 1], '.');
+        cr_assert_eq(*kt_err_action(ALL[i]) == '\0', ALL[i] == KT_OK);
         cr_assert_eq(kt_err_verdict(ALL[i]) == KT_VERDICT_NONE, ALL[i] == KT_OK);
     }
 }

@@ -336,6 +336,22 @@ Test(document, reals_have_nine_digits)
     cr_assert_not_null(strstr(out.bytes, "\"rms\":0.333333333,"));
 }
 
+// One change to a valid document's text, which then must be refused with these words.
+static void
+expect_change_refused(const char *old, const char *new, const char *named)
+{
+    kt_buf_t    changed;
+    const char *place = strstr(out.bytes, old);
+    cr_assert_not_null(place, "%s", old);
+    kt_buf_init(&changed, KT_DOCUMENT_MAX_BYTES);
+    kt_buf_add(&changed, out.bytes, (size_t)(place - out.bytes));
+    kt_buf_str(&changed, new);
+    kt_buf_str(&changed, place + strlen(old));
+    cr_assert_eq(kt_document_check(changed.bytes, changed.length, why), KT_EDOCUMENT, "%s", new);
+    cr_assert_not_null(strstr(why, named), "%s: %s", new, why);
+    kt_buf_fini(&changed);
+}
+
 Test(document, a_failure_has_its_error_and_detail)
 {
     cr_assert_eq(kt_document_failure(&job, KT_ENOFILE, "/a.mp3", &STAMP, &out), KT_OK);
@@ -351,10 +367,26 @@ Test(document, a_failure_has_its_error_and_detail)
     cr_assert_str_eq(kt_json_str(at("error"), "detail", ""), "/a.mp3");
 }
 
+Test(document, a_failure_may_keep_the_features_of_the_part_that_was_read)
+{
+    fill();
+    kt_document_fail(doc, KT_ETRUNCATED, "the end is \xff missing");
+    cr_assert_eq(finish(), KT_OK, "%s", why);
+    cr_assert_eq(kt_document_check(out.bytes, out.length, why), KT_OK, "%s", why);
+    cr_assert_eq(kt_json_parse(out.bytes, out.length, KT_DOCUMENT_MAX_BYTES, &tree, why), KT_OK);
+    cr_assert_not(kt_json_flag(tree, "success", true));
+    cr_assert_str_eq(kt_json_str(at("error"), "code", ""), "ETRUNCATED");
+    cr_assert_eq(kt_json_i64(at("error"), "number", 0), KT_ETRUNCATED);
+    cr_assert_str_eq(kt_json_str(at("error"), "detail", ""), "the end is \xef\xbf\xbd missing");
+    cr_assert_not(is_null("features.spectral.spectral_centroid"));
+    expect_change_refused("\"quality_metrics\":{", "\"quality_metrics\":null,\"x\":{", "quality_metrics is null");
+    expect_change_refused("1000.5", "96001", "features.spectral.spectral_centroid");
+}
+
 Test(document, a_failure_of_any_code_with_any_detail_is_valid)
 {
     static const kt_err_t errs[] = {
-#define KT_ERR(name, value, verdict, text) KT_##name,
+#define KT_ERR(name, value, verdict, text, action) KT_##name,
 #include "common/err.def"
 #undef KT_ERR
     };
@@ -367,22 +399,6 @@ Test(document, a_failure_of_any_code_with_any_detail_is_valid)
         cr_assert_eq(kt_document_failure(&job, errs[i], i % 2 ? detail : NULL, &(kt_stamp_t){NAN, 0}, &out), KT_OK);
         cr_assert_eq(kt_document_check(out.bytes, out.length, why), KT_OK, "%s", why);
     }
-}
-
-// One change to a valid document's text, which then must be refused with these words.
-static void
-expect_change_refused(const char *old, const char *new, const char *named)
-{
-    kt_buf_t    changed;
-    const char *place = strstr(out.bytes, old);
-    cr_assert_not_null(place, "%s", old);
-    kt_buf_init(&changed, KT_DOCUMENT_MAX_BYTES);
-    kt_buf_add(&changed, out.bytes, (size_t)(place - out.bytes));
-    kt_buf_str(&changed, new);
-    kt_buf_str(&changed, place + strlen(old));
-    cr_assert_eq(kt_document_check(changed.bytes, changed.length, why), KT_EDOCUMENT, "%s", new);
-    cr_assert_not_null(strstr(why, named), "%s: %s", new, why);
-    kt_buf_fini(&changed);
 }
 
 Test(document, the_check_finds_what_is_wrong_in_a_success)
@@ -406,7 +422,7 @@ Test(document, the_check_finds_what_is_wrong_in_a_success)
     expect_change_refused("\"rock\":0.75", "\"rock\":7.5", "features.mir.genre_probabilities");
     expect_change_refused("\"statistics\":{", "\"statistics\":{\"x\":{},", "features.statistics.x");
     expect_change_refused("\"median\":1001.0", "\"median\":-1001", "features.statistics.spectral_centroid.median");
-    expect_change_refused("\"success\":true", "\"success\":false", "not null in a failure");
+    expect_change_refused("\"success\":true", "\"success\":false", "error is missing in a failure");
     expect_change_refused("\"methods\":{", "\"error\":{},\"methods\":{", "error");
     expect_change_refused("\"methods\":{", "\"methods\":{\"a\":1,", "methods.a");
 }
