@@ -48,6 +48,9 @@ void kt_document_null(kt_document_t *self, kt_feature_t feature, const char *rea
 // Statistics of a per-frame feature: its value becomes the mean (REAL or REALS by the row's shape), and
 // features.statistics.<name> = {std, min, max, median}, numbers or lists.
 void kt_document_statistics(kt_document_t *self, kt_feature_t feature, const kt_statistic_t *stats, size_t n);
+// Replaces each time (s) of a list that is set: numbers, or the members "begin" and "end" of objects.
+typedef double kt_document_time_fn(const void *context, double time_s);
+void kt_document_map_times(kt_document_t *self, kt_feature_t feature, kt_document_time_fn *map, const void *context);
 // A method other than the table's ("methods" in the message).
 void kt_document_method(kt_document_t *self, kt_feature_t feature, const char *method);
 void kt_document_model(kt_document_t *self, const char *name, const char *version);  // model_versions

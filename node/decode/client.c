@@ -134,9 +134,10 @@ static kt_err_t
 accept_fault(kt_decode_t *self)
 {
     // The codes that a child may send.
-    static const kt_err_t codes[] = {KT_EEMPTY,  KT_EFORMAT,  KT_ETEXT,    KT_EPLAYLIST,   KT_ETRUNCATED, KT_ENOAUDIO,
-                                     KT_ECODEC,  KT_EDAMAGED, KT_ETOOLONG, KT_ESTREAM,     KT_EDECMEM,    KT_EIO,
-                                     KT_ESYSTEM, KT_EFULL,    KT_ENOMEM,   KT_ENOTREGULAR, KT_EDECCPU};
+    static const kt_err_t codes[] = {KT_EEMPTY,      KT_EFORMAT, KT_ETEXT,     KT_EPLAYLIST, KT_ETRUNCATED,
+                                     KT_ENOAUDIO,    KT_ECODEC,  KT_EDAMAGED,  KT_ETOOLONG,  KT_ESTREAM,
+                                     KT_EDECMEM,     KT_EIO,     KT_ESYSTEM,   KT_EFULL,     KT_ENOMEM,
+                                     KT_ENOTREGULAR, KT_EDECCPU, KT_EPROTECTED};
     kt_err_t              err     = KT_EDECODER;
     char                  why[KT_WHY_BYTES];
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)

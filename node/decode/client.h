@@ -59,9 +59,9 @@ void                 kt_decode_server_destroy(kt_decode_server_t **self_p);  // 
 KT_MUST_USE kt_err_t kt_decode_open(kt_decode_server_t *server, int fd, const kt_decode_limits_t *limits,
                                     const kt_decode_want_t *want, kt_decode_t **out);
 // Once, before the first read: what the file is, or why it cannot be decoded. KT_EEMPTY, KT_EFORMAT, KT_ETEXT,
-// KT_EPLAYLIST, KT_ETRUNCATED, KT_EDAMAGED, KT_ESTREAM, KT_EDECODER, KT_EDECMEM, KT_EDECCPU, KT_EDECWALL;
-// KT_ENOTREGULAR (a format that needs seeking, from a pipe); KT_EIO; KT_EFULL (too many files at a time), KT_ESYSTEM
-// (the server has exited). Each later call returns the same error.
+// KT_EPLAYLIST, KT_ETRUNCATED, KT_EDAMAGED, KT_EPROTECTED, KT_ESTREAM, KT_EDECODER, KT_EDECMEM, KT_EDECCPU,
+// KT_EDECWALL; KT_ENOTREGULAR (a format that needs seeking, from a pipe); KT_EIO; KT_EFULL (too many files at a time),
+// KT_ESYSTEM (the server has exited). Each later call returns the same error.
 KT_MUST_USE kt_err_t kt_decode_media_info(kt_decode_t *self, kt_media_info_t *out);
 // The next samples or the next picture, both kinds in the order of the file, each kind in the order of time. A stream
 // that cannot be decoded leaves the other one; its reason is in the media info, or kt_decode_counts has nothing decoded

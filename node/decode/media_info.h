@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 enum { KT_MEDIA_TEXT = 64, KT_MEDIA_TAGS = 256, KT_MEDIA_TAG_KEY = 64, KT_MEDIA_TAG_VALUE = 512 };
-enum { KT_MEDIA_STREAMS = 32, KT_MEDIA_WHY = 160 };
+enum { KT_MEDIA_STREAMS = 32, KT_MEDIA_WHY = 160, KT_MEDIA_GAPS = 128 };
 
 typedef struct kt_media_tag {
     char key[KT_MEDIA_TAG_KEY];      // lower case, valid UTF-8
@@ -22,8 +22,14 @@ typedef struct kt_media_stream {
 
 // Numbers are 0 and texts empty where unknown. Declared by the file; what is counted is kt_media_counts_t.
 typedef struct kt_media_info {
-    char     container[KT_MEDIA_TEXT];  // "mp3", "wav", "flac", "ogg", "mp4", "matroska", ...
-    double   duration_s;                // as the container declares it; 0 if it does not
+    char     container[KT_MEDIA_TEXT];     // "mp3", "wav", "flac", "ogg", "mp4", "matroska", ...
+    double   duration_s;                   // as the container declares it; 0 if it does not
+    char     declared_by[KT_MEDIA_TEXT];   // the part of the container that states duration_s
+    uint64_t declared_bytes;               // the file's size by its own structure; 0: not stated
+    char     declared_end[KT_MEDIA_TEXT];  // the part that ends there
+    uint64_t broken_at;                    // MP4: byte at which the chain of boxes breaks; 0: nowhere
+    bool     unmarked_end;                 // Ogg: the last page is cut or not marked as the last one
+    bool     too_short;                    // a false size in the header, which was ignored
     double   start_s;       // time stamp at which the file begins, from which the times of pictures count; 0 or more
     uint64_t bit_rate_bps;  // of the whole file
     uint32_t streams;       // all of them
@@ -61,7 +67,16 @@ typedef struct kt_stream_counts {
     uint64_t decoded;                  // pictures, or samples per channel
     double   begin_s, end_s;           // presentation time of the first picture or sample; end of the last one
     double   coded_s;                  // sound: what the bytes last, with the encoder's padding
+    double   lost_s;                   // time inside of the stream that is damaged or missing and was left out
+    uint64_t lost_parts;               // how many times
+    bool     cut;                      // the last packet is incomplete
+    bool     unsupported;              // its codec has a feature that is not supported
 } kt_stream_counts_t;
+
+// A part of the sound that was left out: after at_s of the sound that was given out, lost_s are missing.
+typedef struct kt_media_gap {
+    double at_s, lost_s;
+} kt_media_gap_t;
 
 // What is known when the whole file has been read.
 typedef struct kt_media_counts {
@@ -75,4 +90,7 @@ typedef struct kt_media_counts {
     double frame_min_s, frame_mean_s, frame_max_s, regular_hz;
     bool   broken_off;  // reading ended with an error before the end of the file
     bool   foreign;     // a chained Ogg has parts of another codec, or with other streams, which are not read
+    // Of the sound; beyond the bound the last one has the sum of the rest.
+    uint32_t       gap_count;
+    kt_media_gap_t gap[KT_MEDIA_GAPS];
 } kt_media_counts_t;

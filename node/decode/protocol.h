@@ -1,4 +1,4 @@
-// The protocol between the node and kithara-decode, version 2: both sides are of the same build and the same machine,
+// The protocol between the node and kithara-decode, version 3: both sides are of the same build and the same machine,
 // so records are C structs. Every socket is SOCK_SEQPACKET: one record is one packet, whole or not at all.
 //
 //   server socket (descriptor 3 of kithara-decode)
@@ -27,7 +27,7 @@
 
 enum {
     KT_DECODE_MAGIC    = 0x4b44,
-    KT_DECODE_VERSION  = 2,
+    KT_DECODE_VERSION  = 3,
     KT_DECODE_FD       = 3,    // the server socket's descriptor in kithara-decode
     KT_DECODE_CHILDREN = 256,  // more at a time are refused with KT_EFULL
     KT_RING_SLOTS      = 8,

@@ -28,6 +28,10 @@ typedef struct member {
 static const member_t INFO_MEMBERS[] = {
     INFO(TEXT, container),
     INFO(NUMBER, duration_s),
+    INFO(TEXT, declared_by),
+    INFO(TEXT, declared_end),
+    INFO(BOOL, unmarked_end),
+    INFO(BOOL, too_short),
     INFO(NUMBER, start_s),
     INFO(BOOL, has_audio),
     INFO(BOOL, has_video),
@@ -75,6 +79,12 @@ static const member_t COUNTS_MEMBERS[] = {
     COUNTS(NUMBER, regular_hz),
     COUNTS(BOOL, broken_off),
     COUNTS(BOOL, foreign),
+    COUNTS(NUMBER, audio.lost_s),
+    COUNTS(NUMBER, video.lost_s),
+    COUNTS(BOOL, audio.cut),
+    COUNTS(BOOL, video.cut),
+    COUNTS(BOOL, audio.unsupported),
+    COUNTS(BOOL, video.unsupported),
 };
 
 static void
@@ -141,6 +151,13 @@ kt_tidy_counts(kt_media_counts_t *counts)
     TIDY(counts, COUNTS_MEMBERS);
     counts->audio.end_s = fmax(counts->audio.end_s, counts->audio.begin_s);
     counts->video.end_s = fmax(counts->video.end_s, counts->video.begin_s);
+    counts->gap_count   = counts->gap_count < KT_MEDIA_GAPS ? counts->gap_count : KT_MEDIA_GAPS;
+    for (uint32_t i = 0; i < counts->gap_count; i++) {
+        kt_media_gap_t *gap = &counts->gap[i];
+        tidy_number(&gap->at_s, i > 0 ? counts->gap[i - 1].at_s : 0);
+        tidy_number(&gap->lost_s, 0);
+        gap->at_s = fmax(gap->at_s, i > 0 ? counts->gap[i - 1].at_s : 0);
+    }
 }
 
 static bool

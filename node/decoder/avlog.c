@@ -7,15 +7,25 @@
 #include <stdio.h>
 #include <string.h>
 
-static char last_line[200];
-static bool many_streams;
+static char     last_line[200];
+static bool     many_streams;
+static uint64_t errors[2];  // of demuxers, of decoders
+
+static AVClassCategory
+category_of(void *from)
+{
+    const AVClass *class = from ? *(AVClass **)from : NULL;
+    return !class ? AV_CLASS_CATEGORY_NA : class->get_category ? class->get_category(from) : class->category;
+}
 
 __attribute__((format(printf, 3, 0))) static void
 log_keep_last(void *from, int level, const char *format, va_list args)
 {
-    (void)from;
     if (level > AV_LOG_ERROR)
         return;
+    const AVClassCategory category = category_of(from);
+    errors[0] += category == AV_CLASS_CATEGORY_DEMUXER;
+    errors[1] += category == AV_CLASS_CATEGORY_DECODER;
     char line[sizeof last_line];
     vsnprintf(line, sizeof line, format, args);
     size_t n = strcspn(line, "\r\n");
@@ -31,6 +41,18 @@ void
 kt_avlog_install(void)
 {
     av_log_set_callback(log_keep_last);
+}
+
+uint64_t
+kt_avlog_demuxer_errors(void)
+{
+    return errors[0];
+}
+
+uint64_t
+kt_avlog_decoder_errors(void)
+{
+    return errors[1];
 }
 
 const char *

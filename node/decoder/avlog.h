@@ -10,11 +10,15 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum { KT_AV_STREAMS_MAX = 1000 };  // of one container; FFmpeg refuses one that has more
 
 void        kt_avlog_install(void);
 const char *kt_avlog_last(void);  // without line end; "" if there was none
+// Errors that demuxers and decoders have logged so far, also those that they do not return.
+uint64_t kt_avlog_demuxer_errors(void);
+uint64_t kt_avlog_decoder_errors(void);
 
 void kt_av_begin(void);          // before calls of FFmpeg: forgets earlier failures of the allocator
 bool kt_av_is_memory(int code);  // a return code since kt_av_begin: an allocation failed

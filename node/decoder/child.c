@@ -1,6 +1,7 @@
 #include "node/decoder/child.h"
 
 #include "node/decoder/avlog.h"
+#include "node/decoder/bytes/mpeg.h"
 #include "node/decoder/film.h"
 #include "node/decoder/hooks.h"
 #include "node/decoder/media_info.h"
@@ -22,7 +23,8 @@ enum { KEEP_BYTES = 32 << 20, LIVE_WAIT_S = 10, OPEN_CPU_S = 4 };
 typedef struct part {
     kt_coder_t coder;
     bool       wanted;
-    kt_err_t   err;  // why it gives nothing, or nothing any more
+    bool       last_short;  // the last packet is incomplete by its own header or by the container
+    kt_err_t   err;         // why it gives nothing, or nothing any more
 } part_t;
 
 typedef struct child {
@@ -38,8 +40,11 @@ typedef struct child {
     kt_sound_t       sound;
     kt_film_t        film;
     kt_decode_want_t want;
-    bool             ended;       // the file has been read
-    bool             broken_off;  // a stream was given up
+    uint64_t         last_sound_byte;  // where the last packet of the sound ends; 0: unknown
+    int64_t          other_bytes;      // that were read and are in no packet of the sound
+    int              largest;          // packet of the sound
+    bool             ended;            // the file has been read
+    bool             broken_off;       // a stream was given up
 } child_t;
 
 static kt_channel_t *opening;  // of the file whose container is being opened; else NULL
@@ -87,11 +92,21 @@ is_hidden(const AVPacket *packet, const AVStream *stream)
     return packet->flags & AV_PKT_FLAG_DISCARD || (vp8 && !(packet->data[0] & 0x10));
 }
 
+static bool
+is_short(const child_t *self, const AVPacket *packet)
+{
+    return self->sound.raw && packet->size >= KT_MPEG_HEADER &&
+           (size_t)packet->size < kt_mpeg_frame_bytes(packet->data);
+}
+
 static void
 count_packet(child_t *self, const AVPacket *packet)
 {
     const kt_counts_stream_t stream = packet_stream(self, packet);
     self->parts[stream].coder.packets++;
+    if (stream == KT_COUNTS_SOUND && packet->pos >= 0)
+        self->last_sound_byte = self->media.start + (uint64_t)packet->pos + (uint64_t)packet->size;
+    self->parts[stream].last_short = packet->flags & AV_PKT_FLAG_CORRUPT || is_short(self, packet);
     kt_counts_packet(&self->counts, stream,
                      &(kt_counts_packet_t){.pts      = packet->pts,
                                            .dts      = packet->dts,
@@ -126,12 +141,38 @@ decode_packet(child_t *self, kt_counts_stream_t stream, AVPacket *packet)
                                              : kt_film_packet(&self->film, packet));
 }
 
+// Of raw AAC, FFmpeg skips what is no frame without a word, and its positions do not show it: bytes that were read and
+// are in no packet do. Some packets are read ahead.
+static void
+note_skipped(child_t *self)
+{
+    enum { AHEAD_PACKETS = 3, AHEAD_BYTES = 2048 };
+    const AVPacket *packet = self->media.packet;
+    if (!self->sound.raw || self->input.stream)
+        return;
+    const int64_t other   = avio_tell(self->media.io) - (int64_t)self->counts.counts.audio.bytes;
+    const int64_t skipped = other - self->other_bytes;
+    self->largest         = packet->size > self->largest ? packet->size : self->largest;
+    if (self->counts.counts.audio.packets > 1 && skipped > AHEAD_PACKETS * (int64_t)self->largest + AHEAD_BYTES)
+        kt_sound_skip(&self->sound, (uint64_t)skipped);
+    else if (self->counts.counts.audio.packets > 1 && skipped > 0)
+        return;
+    self->other_bytes = other;
+}
+
 static bool
 read_packet(child_t *self)
 {
     fault_unless_ok(self, kt_media_read(&self->media, &self->ended), self->media.why);
-    if (!self->ended)
+    if (self->media.trouble) {
+        self->media.trouble = false;
+        kt_counts_trouble(&self->counts);
+        kt_sound_trouble(&self->sound);
+    }
+    if (!self->ended) {
         count_packet(self, self->media.packet);
+        note_skipped(self);
+    }
     return !self->ended;
 }
 
@@ -288,6 +329,17 @@ note_nothing(child_t *self)
             self->parts[i].err = kt_coder_nothing(&self->parts[i].coder);
 }
 
+// Of raw frames, FFmpeg leaves out what lies behind the last one without a word: tags, and damage.
+static void
+note_tail(child_t *self)
+{
+    enum { TAIL_BYTES = 4096 };
+    const uint64_t            end = self->media.extent.bytes, last = self->last_sound_byte;
+    const kt_stream_counts_t *c = &self->counts.counts.audio;
+    if (self->sound.raw && end <= self->input.size && last > 0 && end > last + TAIL_BYTES && c->bytes > 0)
+        kt_counts_lost(&self->counts, KT_COUNTS_SOUND, (double)(end - last) * c->coded_s / (double)c->bytes);
+}
+
 // Sound that begins inside of what a tag claims; a tag of too many frames for FFmpeg.
 static void
 place_start(child_t *self)
@@ -322,6 +374,17 @@ open_container(child_t *self, uint64_t search_bytes)
     fault_unless_ok(self, err, self->media.why);
 }
 
+// Frames without a container.
+static bool
+is_raw(const char *demuxer)
+{
+    static const char *const RAW[] = {"mp3", "aac", "ac3", "eac3"};
+    for (size_t i = 0; i < sizeof RAW / sizeof *RAW; i++)
+        if (!strcmp(RAW[i], demuxer))
+            return true;
+    return false;
+}
+
 static void
 open_media(child_t *self, uint64_t search_bytes)
 {
@@ -330,6 +393,7 @@ open_media(child_t *self, uint64_t search_bytes)
     const AVRational rate = film ? film->avg_frame_rate : (AVRational){0, 1};
     kt_counts_init(&self->counts, sound ? av_q2d(sound->time_base) : 0, film ? av_q2d(film->time_base) : 0,
                    rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 0);
+    self->sound.raw = is_raw(self->sniffed.demuxer);
     open_part(self, KT_COUNTS_SOUND, self->media.audio, self->want.sound);
     open_part(self, KT_COUNTS_PICTURE, self->media.video, self->want.pictures);
 }
@@ -383,6 +447,15 @@ kt_child_run(const kt_sandbox_t *sandbox, const kt_test_faults_t *faults, const 
 
     for (uint64_t i = 0; i < self.media.damaged; i++)
         kt_counts_damaged(&self.counts, self.media.audio ? KT_COUNTS_SOUND : KT_COUNTS_PICTURE);
+    for (int i = 0; i < KT_COUNTS_STREAMS; i++) {
+        const part_t *part   = &self.parts[i];
+        const bool    failed = part->coder.last_failed && !part->coder.before_failed;
+        if (failed || part->last_short || (self.media.cut && part->coder.packets > 0))
+            kt_counts_cut(&self.counts, (kt_counts_stream_t)i, failed);
+    }
+    note_tail(&self);
+    self.counts.counts.audio.unsupported = self.parts[KT_COUNTS_SOUND].coder.unsupported;
+    self.counts.counts.video.unsupported = self.parts[KT_COUNTS_PICTURE].coder.unsupported;
     kt_media_counts_t counts;
     const bool        every = self.film.sent > 0 && self.want.mode == KT_PICTURES_FULL && !self.broken_off;
     kt_counts_finish(&self.counts, every, &counts);

@@ -85,6 +85,8 @@ kt_coder_open(kt_coder_t *self, AVStream *stream, const kt_decode_want_t *want)
     if (code >= 0) {
         to->thread_count = 1;
         to->pkt_timebase = stream->time_base;
+        if (to->codec_id == AV_CODEC_ID_FLAC)  // 16 bits of each frame
+            to->err_recognition = AV_EF_CRCCHECK | AV_EF_EXPLODE;
         if (pictures)
             set_up_pictures(to, want);
         code = avcodec_open2(to, codec, NULL);
@@ -105,6 +107,7 @@ note_failure(kt_coder_t *self, int code)
     if (kt_av_is_memory(code))
         return kt_av_fail(code, KT_EDECMEM, "decoding", self->why, sizeof self->why);
     self->damaged++;
+    self->last_failed = true;
     self->unsupported |= code == AVERROR_PATCHWELCOME;
     (void)snprintf(self->failure, sizeof self->failure, "%s", kt_avlog_last());
     return KT_OK;
@@ -114,7 +117,9 @@ static kt_err_t
 coder_send(kt_coder_t *self, const AVPacket *packet)
 {
     kt_av_begin();
-    const int code = avcodec_send_packet(self->codec, packet);
+    self->before_failed = packet ? self->last_failed : self->before_failed;
+    self->last_failed   = self->last_failed && !packet;
+    const int code      = avcodec_send_packet(self->codec, packet);
     return code < 0 && packet ? note_failure(self, code) : KT_OK;
 }
 

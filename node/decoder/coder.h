@@ -21,6 +21,8 @@ typedef struct kt_coder {
     uint64_t        packets, damaged;       // read; refused by the decoder, or without a result
     uint64_t        noted;                  // damaged ones that kt_coder_damage has returned
     bool            unsupported;            // the decoder reported a missing feature
+    bool            last_failed;            // the last packet could not be decoded
+    bool            before_failed;          // nor the one before it
     bool            ready;                  // frame has been received by kt_coder_first and not passed on
     char            failure[KT_MEDIA_WHY];  // the decoder's last error
     char            why[KT_MEDIA_WHY];

@@ -57,7 +57,7 @@ convert_samples(kt_convert_t *self, const uint8_t **in, int n, size_t *frames)
 }
 
 kt_err_t
-kt_convert_run(kt_convert_t *self, const AVFrame *frame, size_t skip, const float **pcm, size_t *frames)
+kt_convert_run(kt_convert_t *self, const AVFrame *frame, size_t skip, float **pcm, size_t *frames)
 {
     const uint8_t *planes[KT_CHANNELS_MAX];
     kt_err_t       err = KT_OK;

@@ -24,5 +24,4 @@ typedef struct kt_convert {
 KT_MUST_USE kt_err_t kt_convert_init(kt_convert_t *self, const AVFrame *first);
 // The samples of the frame from `skip` on; NULL: what a resampler still holds. *pcm is valid until the next call.
 // KT_EDECMEM, KT_EDAMAGED (a format that can not be converted).
-KT_MUST_USE kt_err_t kt_convert_run(kt_convert_t *self, const AVFrame *frame, size_t skip, const float **pcm,
-                                    size_t *frames);
+KT_MUST_USE kt_err_t kt_convert_run(kt_convert_t *self, const AVFrame *frame, size_t skip, float **pcm, size_t *frames);

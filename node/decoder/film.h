@@ -5,11 +5,11 @@
 
 #include "node/decoder/channel.h"
 #include "node/decoder/coder.h"
-#include "node/decoder/counts.h"
+#include "node/decoder/counts/counts.h"
+#include "node/decoder/counts/sampler.h"
+#include "node/decoder/counts/times.h"
 #include "node/decoder/packets.h"
 #include "node/decoder/picture.h"
-#include "node/decoder/sampler.h"
-#include "node/decoder/times.h"
 
 typedef struct kt_film {
     kt_coder_t         *coder;  // the caller's, as channel and counts

@@ -1,6 +1,6 @@
 #include "node/decoder/id3.h"
 
-#include "node/decoder/mpeg.h"
+#include "node/decoder/bytes/mpeg.h"
 
 #include <stdlib.h>
 #include <string.h>

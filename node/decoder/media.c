@@ -1,6 +1,7 @@
 #include "node/decoder/media.h"
 
 #include "node/decoder/avlog.h"
+#include "node/decoder/protection.h"
 
 #include <errno.h>
 #include <libavutil/avstring.h>
@@ -116,6 +117,18 @@ find_streams(kt_media_t *self)
     return code;
 }
 
+static int
+open_container(kt_media_t *self, const kt_sniffed_t *sniffed)
+{
+    AVDictionary *options = NULL;
+    if (self->extent.too_short)
+        (void)av_dict_set(&options, "ignore_length", "1", 0);
+    const int code =
+        avformat_open_input(&self->format, NULL, av_find_input_format(sniffed->demuxer), options ? &options : NULL);
+    av_dict_free(&options);
+    return code;
+}
+
 kt_err_t
 kt_media_open(kt_media_t *self, kt_input_t *input, const kt_sniffed_t *sniffed)
 {
@@ -145,13 +158,23 @@ kt_media_open(kt_media_t *self, kt_input_t *input, const kt_sniffed_t *sniffed)
     if (!self->format->protocol_whitelist || !self->format->format_whitelist || !self->format->codec_whitelist)
         return media_fail(self, AVERROR(ENOMEM), KT_EDECMEM, "starting");
 
-    int code = avformat_open_input(&self->format, NULL, av_find_input_format(sniffed->demuxer), NULL);
+    kt_err_t err = kt_extent_find(input, sniffed, &self->extent);
+    if (err)
+        return media_fail(self, AVERROR(EIO), err, "reading");
+    if (kt_protection_of_bytes(input, sniffed, self->why, sizeof self->why))
+        return KT_EPROTECTED;
+    int code = open_container(self, sniffed);
     if (code < 0)
         return media_fail(self, code, self->hit_end ? KT_ETRUNCATED : KT_EDAMAGED, "opening the container");
+    if (kt_protection_of_streams(self->format, self->why, sizeof self->why))
+        return KT_EPROTECTED;
     code = find_streams(self);
+    if (kt_protection_of_streams(self->format, self->why, sizeof self->why))
+        return KT_EPROTECTED;
     if (code < 0)
         return media_fail(self, code, KT_EDAMAGED, "looking for streams");
     select_streams(self);
+    self->errors = kt_avlog_demuxer_errors();
     // A decoder that refuses a size clears it.
     if (self->video && !self->video->codecpar->width && self->refused_width) {
         self->video->codecpar->width  = self->refused_width;
@@ -185,7 +208,10 @@ kt_media_read(kt_media_t *self, bool *end)
     av_packet_unref(self->packet);
     for (;;) {
         kt_av_begin();
+        self->hit_end  = false;
         const int code = self->failures < FAILURES_MAX ? av_read_frame(self->format, self->packet) : AVERROR_EOF;
+        self->trouble |= code != AVERROR_EOF && (code < 0 || kt_avlog_demuxer_errors() > self->errors);
+        self->errors = kt_avlog_demuxer_errors();
         if (self->io_failed || kt_av_is_memory(code))
             return media_fail(self, code, KT_EIO, "reading");
         *end = code == AVERROR_EOF;
@@ -198,9 +224,14 @@ kt_media_read(kt_media_t *self, bool *end)
             continue;
         }
         self->failures = code < 0 ? self->failures + 1 : 0;
-        self->damaged += code < 0;
+        self->damaged += code < 0 && !self->hit_end;
+        self->cut |= code < 0 && self->hit_end;
         if (code < 0)
             continue;
+        if (kt_protection_of_packet(self->packet)) {
+            (void)snprintf(self->why, sizeof self->why, "the packets are encrypted");
+            return KT_EPROTECTED;
+        }
         const int index = self->packet->stream_index;
         if ((self->audio && index == self->audio->index) || (self->video && index == self->video->index))
             return KT_OK;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "node/decoder/coder.h"
+#include "node/decoder/extent.h"
 #include "node/decoder/sniff.h"
 
 #include <stdbool.h>
@@ -20,14 +21,19 @@ typedef struct kt_media {
     int              refused_width, refused_height;  // a size in the header that is above the limits
     bool             broken_off;                     // reading ended with errors before the end of the file
     uint32_t         failures;                       // of the demuxer, one after another
-    uint64_t         damaged;                        // failures of the demuxer
     uint64_t         foreign;                        // pages of a chained Ogg whose codec or streams are others
+    uint64_t         damaged;                        // failures of the demuxer within the file
+    bool             trouble;                        // the demuxer has reported damage; the caller resets it
+    bool             cut;                            // it failed at the end of the file
+    uint64_t         errors;                         // of kt_avlog so far
+    kt_extent_t      extent;
     char             why[200];
 } kt_media_t;
 
-// Opens the container. why holds the reason of a failure. KT_ETRUNCATED, KT_EDAMAGED, KT_EFORMAT, KT_EIO,
-// KT_EDECMEM.
+// Opens the container. why holds the reason of a failure. KT_ETRUNCATED, KT_EDAMAGED, KT_EFORMAT, KT_EPROTECTED,
+// KT_EIO, KT_EDECMEM.
 KT_MUST_USE kt_err_t kt_media_open(kt_media_t *self, kt_input_t *input, const kt_sniffed_t *sniffed);
 void                 kt_media_close(kt_media_t *self);  // idempotent
-// The next packet of the two streams into self->packet; *end: there is none. KT_EIO, KT_EDECMEM.
+// The next packet of the two streams into self->packet; *end: there is none. KT_EPROTECTED, KT_EIO,
+// KT_EDECMEM.
 KT_MUST_USE kt_err_t kt_media_read(kt_media_t *self, bool *end);

@@ -94,10 +94,18 @@ kt_media_info_fill(kt_media_info_t *out, const kt_media_t *media, const kt_sniff
     // Below zero lies what an encoder needs to begin; the file begins at zero.
     if (format->start_time != AV_NOPTS_VALUE && format->start_time > 0)
         out->start_s = (double)format->start_time / AV_TIME_BASE;
-    if (!estimated && format->duration != AV_NOPTS_VALUE && format->duration > 0)
+    if (media->extent.duration_s > 0)
+        out->duration_s = media->extent.duration_s;
+    else if (!estimated && format->duration != AV_NOPTS_VALUE && format->duration > 0)
         out->duration_s = (double)format->duration / AV_TIME_BASE;
     else if (!estimated && audio && audio->duration != AV_NOPTS_VALUE && audio->duration > 0)
         out->duration_s = (double)audio->duration * positive_ratio(audio->time_base);
+    out->declared_bytes = media->extent.bytes;
+    out->broken_at      = media->extent.broken;
+    out->unmarked_end   = media->extent.unmarked;
+    out->too_short      = media->extent.too_short;
+    set_text(out->declared_end, sizeof out->declared_end, media->extent.what);
+    set_text(out->declared_by, sizeof out->declared_by, out->duration_s > 0 ? media->extent.by : "");
     if (audio)
         fill_audio(out, audio, sound);
     if (audio && sniffed->valid_bits)

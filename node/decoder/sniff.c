@@ -1,10 +1,10 @@
 #include "node/decoder/sniff.h"
 
 #include "node/decode/protocol.h"
+#include "node/decoder/bytes/mpeg.h"
+#include "node/decoder/bytes/mpeg_system.h"
+#include "node/decoder/bytes/text.h"
 #include "node/decoder/known.h"
-#include "node/decoder/mpeg.h"
-#include "node/decoder/mpeg_system.h"
-#include "node/decoder/text.h"
 
 #include <stdbool.h>
 #include <stdio.h>

@@ -1,8 +1,10 @@
 #include "common/clock.h"
 #include "common/log.h"
+#include "node/run/completeness.h"
 #include "node/run/pipeline_parts.h"
 #include "node/run/snapshot.h"
 #include "node/run/technical.h"
+#include "node/run/times.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -39,6 +41,7 @@ typedef struct run {
     double                  seconds;     // of content so far
     uint64_t                replaced;    // replaced_by of the worker at the file's beginning
     bool                    cached;      // the document is from the cache
+    bool                    partial;     // and the file failed: the document has what was read
 } file_run_t;
 
 // A decoder child: 1 to 5 MB of its own pages (measured), its ring, and room for codecs with large states. Of a film
@@ -312,23 +315,45 @@ source_counts(const file_run_t *run)
     return run->source.decode ? *kt_decode_counts(run->source.decode) : (kt_media_counts_t){0};
 }
 
+static kt_technical_t
+technical_facts(const file_run_t *run, const kt_media_counts_t *counts)
+{
+    return (kt_technical_t){.info            = &run->worker->media_info,
+                            .counts          = counts,
+                            .content_s       = run->seconds,
+                            .size_bytes      = run->opts->stream ? -1 : (int64_t)run->size_bytes,
+                            .sound_wanted    = true,
+                            .pictures_wanted = run->tracks[KT_TRACK_VIDEO] != NULL};
+}
+
 // Everything in the document about the content so far.
 static kt_err_t
 finish_tracks(file_run_t *run)
 {
     const kt_media_counts_t counts = source_counts(run);
+    const kt_technical_t    facts  = technical_facts(run, &counts);
     kt_err_t                err    = KT_OK;
     for (size_t t = 0; t < KT_TRACKS && !err; t++)
         if (run->tracks[t])
             err = TRACKS[t]->finish(run->tracks[t], run->document);
-    const kt_technical_t facts = {.info            = &run->worker->media_info,
-                                  .counts          = &counts,
-                                  .content_s       = run->seconds,
-                                  .size_bytes      = run->opts->stream ? -1 : (int64_t)run->size_bytes,
-                                  .sound_wanted    = true,
-                                  .pictures_wanted = run->tracks[KT_TRACK_VIDEO] != NULL};
+    if (!err)
+        kt_times_put_back(run->document, &counts);
     if (!err)
         kt_technical_write(run->document, &facts);
+    return err;
+}
+
+// Once all features are in the document: whether enough of the file could be read.
+static kt_err_t
+judge_file(file_run_t *run)
+{
+    const kt_media_counts_t counts = source_counts(run);
+    const kt_technical_t    facts  = technical_facts(run, &counts);
+    const double            least  = (double)run->worker->pipeline->settings->min_decoded_percent / 100;
+    kt_err_t err = kt_completeness_verdict(&facts, least, run->report->detail, sizeof run->report->detail);
+    if (err)
+        kt_document_fail(run->document, err, run->report->detail);
+    run->partial = err != KT_OK;
     return err;
 }
 
@@ -454,6 +479,8 @@ file_analyse(file_run_t *run)
         err = push_chunks(run);
     if (!err)
         err = finish_tracks(run);
+    if (!err)
+        err = judge_file(run);
 
     const char *why = kt_source_why(&run->source);
     if (err && !run->report->detail[0] && strcmp(why, kt_err_text(err)) != 0)
@@ -476,16 +503,18 @@ render_document(file_run_t *run)
     kt_stamp_t   stamp                = stamp_now(run, start);
     if (run->cached)
         return;
-    if (!report->err) {
-        report->err = kt_document_finish(run->document, &stamp, &report->document, why);
-        if (report->err)
+    if (!report->err || run->partial) {
+        kt_err_t err = kt_document_finish(run->document, &stamp, &report->document, why);
+        if (err)
             set_detail(report, why);
+        run->partial = run->partial && !err;
+        report->err  = err ? err : report->err;
     }
     if (!report->err && cache && replaced_by(run->worker) == run->replaced) {
         kt_cache_key_t key = cache_key(run);
         kt_cache_store(cache, &key, report->document.bytes, report->document.length);
     }
-    if (report->err) {
+    if (report->err && !run->partial) {
         kt_buf_clear(&report->document);
         if (kt_document_failure(run->job, report->err, report->detail, &stamp, &report->document)) {
             kt_buf_fini(&report->document);

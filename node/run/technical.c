@@ -1,10 +1,8 @@
 #include "node/run/technical_parts.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
-
-#define OVER_SHARE 1.05
-#define OVER_S .5
 
 // A file that lies costs the value, not the message.
 static const char NOT_STATED[] = "not stated by the file", OUT_OF_RANGE[] = "out of range";
@@ -42,24 +40,27 @@ kt_technical_positive(kt_document_t *document, kt_feature_t feature, double valu
     }
 }
 
-// Packets of a codec that is not read may state anything: more than the file declares is not believed.
-static double
-sound_duration(const kt_technical_t *facts)
+static void
+write_declared(kt_document_t *document, const kt_technical_t *facts, const kt_completeness_t *judged)
 {
-    const kt_stream_counts_t *a       = &facts->counts->audio;
-    double                    sound_s = a->end_s - a->begin_s, declared_s = facts->info->duration_s;
-    return a->decoded == 0 && declared_s > 0 && sound_s > OVER_SHARE * declared_s + OVER_S ? 0 : sound_s;
-}
-
-// Of the file: from the beginning of its sound or picture, whichever is first, to the end of both. If one begins when
-// the other has ended, the times of one of them are wrong: then the longer one.
-static double
-duration_of(const kt_technical_t *facts)
-{
-    const kt_stream_counts_t *a = &facts->counts->audio, *v = &facts->counts->video;
-    double                    sound_s = sound_duration(facts), film_s = v->end_s - v->begin_s;
-    bool                      both = sound_s > 0 && film_s > 0 && a->begin_s < v->end_s && v->begin_s < a->end_s;
-    return both ? fmax(a->end_s, v->end_s) - fmin(a->begin_s, v->begin_s) : fmax(sound_s, film_s);
+    char         text[KT_DOCUMENT_REASON];
+    const double declared_s = facts->info->duration_s;
+    if (judged->belief == KT_BELIEF_SHORTER || judged->belief == KT_BELIEF_LONGER) {
+        (void)snprintf(text, sizeof text, "%s states %.3f s, which is not believed", facts->info->declared_by,
+                       declared_s);
+        kt_document_null(document, FEATURE(declared_duration), text);
+    } else {
+        kt_completeness_method(facts, judged, text, sizeof text);
+        kt_technical_positive(document, FEATURE(declared_duration), declared_s, text);
+    }
+    if (isnan(judged->share)) {
+        kt_document_null(document, FEATURE(decoded_share), "nothing has been decoded");
+        return;
+    }
+    kt_document_real(document, FEATURE(decoded_share), judged->share);
+    kt_document_method(document, FEATURE(decoded_share),
+                       judged->declared_s > 0 ? "of the declared duration"
+                                              : "of the duration: no declared one is believed");
 }
 
 // On the axis of the pictures. Sound without time stamps is counted from zero, which may lie far before a file's begin.
@@ -82,8 +83,9 @@ write_audio_start(kt_document_t *document, const kt_technical_t *facts)
 }
 
 static void
-write_durations(kt_document_t *document, const kt_technical_t *facts, double duration_s)
+write_durations(kt_document_t *document, const kt_technical_t *facts, const kt_completeness_t *judged)
 {
+    const double              duration_s = judged->duration_s;
     const kt_stream_counts_t *a = &facts->counts->audio, *v = &facts->counts->video;
     bool                      decoded = (!facts->info->has_audio || a->decoded > 0) &&
                    (!facts->info->has_video || (v->decoded > 0 && facts->counts->every_picture));
@@ -95,7 +97,7 @@ write_durations(kt_document_t *document, const kt_technical_t *facts, double dur
         kt_technical_positive(document, FEATURE(duration), facts->info->duration_s, "header");
     if (facts->info->has_audio)
         kt_technical_positive(document, FEATURE(audio_duration),
-                              a->packets > 0            ? sound_duration(facts)
+                              a->packets > 0            ? kt_technical_sound_s(facts)
                               : !facts->info->has_video ? facts->content_s
                                                         : 0,
                               a->decoded > 0 || a->packets == 0 ? "decoded" : "packets");
@@ -106,26 +108,10 @@ write_durations(kt_document_t *document, const kt_technical_t *facts, double dur
                               facts->counts->every_picture ? "decoded" : "packets");
     else
         kt_document_null(document, FEATURE(video_duration), "no video");
-    kt_technical_positive(document, FEATURE(declared_duration), facts->info->duration_s, "header");
+    write_declared(document, facts, judged);
     kt_document_real(document, FEATURE(start_time), fmin(facts->info->start_s, 1e10));
     kt_document_method(document, FEATURE(start_time), "header");
     write_audio_start(document, facts);
-}
-
-// Of the time that the file declares, without the packets of its main stream that were skipped.
-static void
-write_decoded_share(kt_document_t *document, const kt_technical_t *facts, double duration_s)
-{
-    const kt_media_counts_t  *c    = facts->counts;
-    const kt_stream_counts_t *main = facts->info->has_video && c->video.decoded > 0 ? &c->video : &c->audio;
-    if (main->packets == 0 || main->decoded == 0) {
-        kt_document_null(document, FEATURE(decoded_share), "nothing has been decoded");
-        return;
-    }
-    double share = 1 - (double)(main->damaged < main->packets ? main->damaged : main->packets) / (double)main->packets;
-    if (kt_technical_ends_early(facts, duration_s))
-        share *= duration_s / facts->info->duration_s;
-    kt_document_real(document, FEATURE(decoded_share), share);
 }
 
 static void
@@ -233,16 +219,16 @@ write_sound(kt_document_t *document, const kt_media_info_t *info)
 void
 kt_technical_write(kt_document_t *document, const kt_technical_t *facts)
 {
-    double duration_s = duration_of(facts);
-    double damaged    = (double)facts->counts->audio.damaged + (double)facts->counts->video.damaged;
+    kt_completeness_t judged;
+    kt_completeness_judge(facts, &judged);
+    double damaged = (double)facts->counts->audio.damaged + (double)facts->counts->video.damaged;
     write_container(document, facts);
-    write_durations(document, facts, duration_s);
+    write_durations(document, facts, &judged);
     write_bit_rates(document, facts);
     write_sound(document, facts->info);
     write_streams(document, facts->info);
     kt_document_int(document, FEATURE(damaged_packets), (int64_t)fmin(damaged, 1e15));
-    write_decoded_share(document, facts, duration_s);
-    kt_document_objects(document, FEATURE(warnings), kt_technical_warnings(facts, duration_s));
+    kt_document_objects(document, FEATURE(warnings), kt_technical_warnings(facts, &judged));
     if (facts->info->has_video)  // else the document has a reason for these nulls
         kt_technical_write_picture(document, facts);
 }

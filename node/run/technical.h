@@ -14,4 +14,5 @@ typedef struct kt_technical {
     bool                     sound_wanted, pictures_wanted;  // for warnings: what should have been decoded
 } kt_technical_t;
 
-void kt_technical_write(kt_document_t *document, const kt_technical_t *facts);
+double kt_technical_sound_s(const kt_technical_t *facts);  // length of the sound; 0: not believed
+void   kt_technical_write(kt_document_t *document, const kt_technical_t *facts);

@@ -1,6 +1,7 @@
 // What the files of the technical group share. Private to node/run.
 #pragma once
 
+#include "node/run/completeness.h"
 #include "node/run/technical.h"
 
 #define FEATURE(name) KT_FEATURE_TECHNICAL_##name
@@ -12,7 +13,5 @@ void kt_technical_positive(kt_document_t *document, kt_feature_t feature, double
 
 // The rows of the moving picture.
 void kt_technical_write_picture(kt_document_t *document, const kt_technical_t *facts);
-// Less was read (duration_s) than the file declares.
-bool kt_technical_ends_early(const kt_technical_t *facts, double duration_s);
-// The list of what is missing, damaged or uncertain: {code, text}. duration_s: of what was read. NULL: out of memory.
-json_t *kt_technical_warnings(const kt_technical_t *facts, double duration_s);
+// The list of what is missing, damaged or uncertain: {code, text}. NULL: out of memory.
+json_t *kt_technical_warnings(const kt_technical_t *facts, const kt_completeness_t *judged);

@@ -1,13 +1,7 @@
 #include "node/run/technical_parts.h"
 
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
-
-// A file ends early when this share and this time of what it declares are missing: lengths in headers are often
-// rounded, and sound is cut to whole frames.
-#define EARLY_SHARE .02
-#define EARLY_S .5
 
 enum { TEXT_BYTES = 256 };
 
@@ -48,23 +42,46 @@ warn_of_stream(warnings_t *self, const char *name, bool there, bool wanted, cons
                     (unsigned long long)counts->damaged, (unsigned long long)counts->packets);
 }
 
-bool
-kt_technical_ends_early(const kt_technical_t *facts, double duration_s)
+static void
+warn_of_loss(warnings_t *self, const char *name, const kt_stream_counts_t *counts)
 {
-    double declared_s = facts->info->duration_s;
-    // Some containers count from zero, some from the first picture.
-    double end_s = fmax(duration_s, fmax(facts->counts->audio.end_s, facts->counts->video.end_s));
-    return duration_s > 0 && declared_s - end_s > fmax(EARLY_S, EARLY_SHARE * declared_s);
+    char code[TEXT_BYTES];
+    (void)snprintf(code, sizeof code, "%s_lost", name);
+    if (counts->lost_s > 0)
+        add_warning(self, code, "%s: %.3f s in %llu %s are damaged or missing and were left out", name, counts->lost_s,
+                    (unsigned long long)counts->lost_parts, counts->lost_parts == 1 ? "place" : "places");
+}
+
+// What the structure of the file says about its end.
+static void
+warn_of_structure(warnings_t *self, const kt_technical_t *facts, const kt_completeness_t *judged)
+{
+    const kt_media_info_t   *info = facts->info;
+    const kt_media_counts_t *c    = facts->counts;
+    if (judged->is_short)
+        add_warning(self, "truncated", "the file has %lld bytes; its %s ends at %llu", (long long)facts->size_bytes,
+                    info->declared_end, (unsigned long long)info->declared_bytes);
+    else if (info->unmarked_end)
+        add_warning(self, "truncated", "the last page is cut or not marked as the last one");
+    else if (c->audio.cut || c->video.cut)
+        add_warning(self, "truncated", "the last packet of the %s is incomplete", c->audio.cut ? "sound" : "picture");
+    if (info->broken_at > 0)
+        add_warning(self, "boxes_damaged", "the chain of boxes breaks at byte %llu; what follows is not found",
+                    (unsigned long long)info->broken_at);
+    if (info->too_short)
+        add_warning(self, "false_size", "the data chunk's size is false; the samples are read to the end of the file");
 }
 
 json_t *
-kt_technical_warnings(const kt_technical_t *facts, double duration_s)
+kt_technical_warnings(const kt_technical_t *facts, const kt_completeness_t *judged)
 {
     const kt_media_info_t   *info = facts->info;
     const kt_media_counts_t *c    = facts->counts;
     warnings_t               self = {kt_json_array()};
     warn_of_stream(&self, "sound", info->has_audio, facts->sound_wanted, info->audio_why, &c->audio);
     warn_of_stream(&self, "picture", info->has_video, facts->pictures_wanted, info->video_why, &c->video);
+    warn_of_loss(&self, "sound", &c->audio);
+    warn_of_loss(&self, "picture", &c->video);
     if (c->damaged_pictures > 0)
         add_warning(&self, "damaged_pictures", "%llu of %llu pictures have errors or concealed parts",
                     (unsigned long long)c->damaged_pictures, (unsigned long long)c->video.decoded);
@@ -73,7 +90,15 @@ kt_technical_warnings(const kt_technical_t *facts, double duration_s)
                     "a chained Ogg: parts of another codec, or with other streams, are not analysed");
     if (c->broken_off)
         add_warning(&self, "broken_off", "reading ended with an error before the end of the file");
-    if (kt_technical_ends_early(facts, duration_s))
-        add_warning(&self, "ends_early", "the file states %.3f s and holds %.3f s", info->duration_s, duration_s);
+    warn_of_structure(&self, facts, judged);
+    if (judged->missing_s > 0)
+        add_warning(&self, "ends_early", "the file states %.3f s and holds %.3f s", info->duration_s,
+                    judged->duration_s);
+    if (judged->belief == KT_BELIEF_SHORTER)
+        add_warning(&self, "declared_not_believed", "%s states %.3f s; %.3f s were decoded", info->declared_by,
+                    info->duration_s, judged->duration_s);
+    if (judged->belief == KT_BELIEF_LONGER)
+        add_warning(&self, "declared_not_believed", "%s states %.3f s; the file is whole and holds %.3f s",
+                    info->declared_by, info->duration_s, judged->duration_s);
     return self.list;
 }

@@ -48,7 +48,7 @@ def make_bad(folder):
         "half.m4a": (m4a[:len(m4a) // 2], "ETRUNCATED"),
         "header_only.wav": (wav(0), "ETRUNCATED"),
         "mp3_inside.wav": (good.read_bytes(), None),
-        "half.mp3": (good.read_bytes()[:good.stat().st_size // 2], None),
+        "half.mp3": (good.read_bytes()[:good.stat().st_size // 2], "ETRUNCATED"),
         "lying_long.wav": (wav(2, 0xFFFFFFFF, 0xFFFFFFFF), None),
         "lying_short.wav": (wav(2, RATE * 2), None),
     }

@@ -1,6 +1,6 @@
 // Frame rates, lengths and bit rates from time stamps alone.
 #include "node/decode/video_frame.h"
-#include "node/decoder/counts.h"
+#include "node/decoder/counts/counts.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

@@ -1,5 +1,5 @@
 // The format of a file by its bytes: MPEG system streams beside the MPEG audio that they hold, and what only pretends.
-#include "node/decoder/mpeg_system.h"
+#include "node/decoder/bytes/mpeg_system.h"
 #include "node/decoder/sniff.h"
 #include "tests/unit/node/decode/fixture.h"
 

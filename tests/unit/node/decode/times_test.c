@@ -1,6 +1,6 @@
 // Times and samples of pictures, without a file.
-#include "node/decoder/sampler.h"
-#include "node/decoder/times.h"
+#include "node/decoder/counts/sampler.h"
+#include "node/decoder/counts/times.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

@@ -251,7 +251,15 @@ Test(technical, wild_values_cost_themselves_and_not_the_message)
 {
     memset(&counts, 0x7f, sizeof counts);
     counts.every_picture = counts.broken_off = true;
-    counts.audio = counts.video = (kt_stream_counts_t){UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, -1e9, 1e9, 1e9};
+    counts.audio = counts.video = (kt_stream_counts_t){.packets    = UINT64_MAX,
+                                                       .bytes      = UINT64_MAX,
+                                                       .damaged    = UINT64_MAX,
+                                                       .decoded    = UINT64_MAX,
+                                                       .begin_s    = -1e9,
+                                                       .end_s      = 1e9,
+                                                       .coded_s    = 1e9,
+                                                       .lost_s     = 1e9,
+                                                       .lost_parts = UINT64_MAX};
     counts.frame_min_s = counts.frame_mean_s = counts.frame_max_s = 1e-9;
     counts.key_interval_mean_s = counts.key_interval_max_s = counts.regular_hz = 1e9;
     info.width = info.height = info.streams = info.bit_depth = info.bits_per_sample = UINT32_MAX;

@@ -1,4 +1,4 @@
-#include "node/decoder/sampler.h"
+#include "node/decoder/counts/sampler.h"
 
 #include <math.h>
 

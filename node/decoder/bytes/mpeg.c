@@ -1,8 +1,8 @@
-#include "node/decoder/mpeg.h"
+#include "node/decoder/bytes/mpeg.h"
 
 #include <string.h>
 
-enum { HEADER_BYTES = 7, FRAMES_NEEDED = 4, TAIL_BYTES = 128 };
+enum { HEADER_BYTES = KT_MPEG_HEADER, FRAMES_NEEDED = 4, TAIL_BYTES = 128 };
 
 // What must be the same in each frame of a run: for MPEG audio sync, version, layer and rate; for ADTS sync, version,
 // profile, rate and channel count; for AC-3 the version and the rate.
@@ -114,6 +114,13 @@ fills_rest(const uint8_t *bytes, size_t length, size_t at, size_t frames, size_t
     if (end >= length)
         return frames > 1 || (frames == 1 && at == 0 && end == length);
     return frames > (at > 0) && is_tail(bytes + end, length - end);
+}
+
+size_t
+kt_mpeg_frame_bytes(const uint8_t *bytes)
+{
+    frame_t frame;
+    return frame_header(bytes, &frame) ? frame.bytes : 0;
 }
 
 kt_mpeg_kind_t

@@ -1,4 +1,4 @@
-#include "node/decoder/mpeg_system.h"
+#include "node/decoder/bytes/mpeg_system.h"
 
 #include <string.h>
 

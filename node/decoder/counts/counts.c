@@ -1,4 +1,4 @@
-#include "node/decoder/counts.h"
+#include "node/decoder/counts/counts.h"
 
 #include "node/decode/video_frame.h"
 
@@ -82,6 +82,20 @@ give_first_waiting(kt_counts_t *self)
     memmove(self->waiting, self->waiting + 1, self->n_waiting * sizeof *self->waiting);
 }
 
+// Behind damage that the demuxer reports, time is lost if the next packet is further away than they usually are.
+static void
+lose_pictures(kt_counts_t *self, double time_s)
+{
+    const kt_counts_series_t *s      = &self->by_dts;
+    const double              step_s = s->n > 1 ? (s->last_s - s->first_s) / (double)(s->n - 1) : 0;
+    const double              lost_s = time_s - self->last_decode_s - step_s;
+    if (!self->trouble || s->n < 2)
+        return;
+    self->trouble = false;
+    if (lost_s > step_s)
+        kt_counts_lost(self, KT_COUNTS_PICTURE, lost_s);
+}
+
 // Where files were joined, times begin again; the second file's continue the first one's.
 static void
 shift_times(kt_counts_t *self, int64_t stamp, double tick_s)
@@ -95,6 +109,7 @@ shift_times(kt_counts_t *self, int64_t stamp, double tick_s)
         self->shift_s += self->last_decode_s + step_s - time_s;
         time_s = self->last_decode_s + step_s;
     }
+    lose_pictures(self, time_s);
     self->last_decode_s = time_s;
 }
 
@@ -155,6 +170,39 @@ kt_counts_damaged(kt_counts_t *self, kt_counts_stream_t stream)
 }
 
 void
+kt_counts_trouble(kt_counts_t *self)
+{
+    self->trouble = true;
+}
+
+void
+kt_counts_lost(kt_counts_t *self, kt_counts_stream_t stream, double lost_s)
+{
+    kt_stream_counts_t *counts = stream_counts(self, stream);
+    counts->lost_s += lost_s;
+    counts->lost_parts++;
+}
+
+void
+kt_counts_cut(kt_counts_t *self, kt_counts_stream_t stream, bool failed)
+{
+    kt_stream_counts_t *counts = stream_counts(self, stream);
+    counts->cut                = true;
+    counts->damaged -= failed && counts->damaged > 0;
+}
+
+void
+kt_counts_gap(kt_counts_t *self, double at_s, double lost_s)
+{
+    kt_media_counts_t *c = &self->counts;
+    kt_counts_lost(self, KT_COUNTS_SOUND, lost_s);
+    if (c->gap_count == KT_MEDIA_GAPS)
+        c->gap[KT_MEDIA_GAPS - 1].lost_s += lost_s;
+    else
+        c->gap[c->gap_count++] = (kt_media_gap_t){at_s, lost_s};
+}
+
+void
 kt_counts_picture(kt_counts_t *self, double time_s, double duration_s, uint32_t flags)
 {
     self->counts.video.decoded++;
@@ -172,7 +220,7 @@ kt_counts_sound(kt_counts_t *self, double time_s, uint64_t frames, uint32_t rate
         audio->begin_s = time_s;
     self->sound_begun = true;
     audio->decoded += frames;
-    audio->end_s = audio->begin_s + (rate_hz > 0 ? (double)audio->decoded / rate_hz : 0);
+    self->given_s = rate_hz > 0 ? (double)audio->decoded / rate_hz : 0;
 }
 
 // The usual rate (24000/1001, 25, ...) within [low, high] that is nearest to mean; then declared if within; then mean.
@@ -255,7 +303,9 @@ finish_sound(kt_counts_t *self)
         audio->coded_s = times ? audio->end_s - audio->begin_s : audio->coded_s;
         return;
     }
-    double sound_s = audio->end_s - audio->begin_s;
+    // What was left out counts: behind it, times are those of the file.
+    const double sound_s = self->given_s + audio->lost_s;
+    audio->end_s         = audio->begin_s + sound_s;
     if (fabs(audio->coded_s - sound_s) > CODED_NEAR * sound_s + CODED_PAD_S)
         audio->coded_s = sound_s;
 }

@@ -48,10 +48,12 @@ typedef struct kt_counts {
     double              declared_hz;
     kt_media_counts_t   counts;
     bool                sound_begun;
+    double              given_s;  // sound
     int64_t             first_sound_pts, last_sound_end;
     uint64_t            shown_packets;
     double              shift_s, last_decode_s;  // of packets: files that were joined begin again
     bool                no_pts, no_dts;          // of a packet of the picture that is shown
+    bool                trouble;                 // before the next packet of the picture
     kt_counts_series_t  pictures, by_pts, by_dts;
     kt_counts_waiting_t waiting[KT_COUNTS_REORDER];  // packets, ascending
     uint32_t            n_waiting;
@@ -62,6 +64,13 @@ void kt_counts_init(kt_counts_t *self, double sound_tick_s, double picture_tick_
 // Each packet of the two streams that were chosen, whether it is decoded or not, in the order of the file.
 void kt_counts_packet(kt_counts_t *self, kt_counts_stream_t stream, const kt_counts_packet_t *packet);
 void kt_counts_damaged(kt_counts_t *self, kt_counts_stream_t stream);  // a packet that could not be decoded
+// The demuxer has reported damage: what is missing in the times of the next packet of the pictures is lost.
+void kt_counts_trouble(kt_counts_t *self);
+void kt_counts_lost(kt_counts_t *self, kt_counts_stream_t stream, double lost_s);
+// The last packet of a stream is incomplete; failed: it has been counted as damaged.
+void kt_counts_cut(kt_counts_t *self, kt_counts_stream_t stream, bool failed);
+// Sound that is left out behind at_s of what was given out.
+void kt_counts_gap(kt_counts_t *self, double at_s, double lost_s);
 // Each decoded picture, in the order of presentation. duration_s: as the container states it, 0: not. flags:
 // kt_frame_flag_t.
 void kt_counts_picture(kt_counts_t *self, double time_s, double duration_s, uint32_t flags);

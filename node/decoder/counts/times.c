@@ -1,9 +1,11 @@
-#include "node/decoder/times.h"
+#include "node/decoder/counts/times.h"
 
 #include <math.h>
 
 // JITTER_S: steps back up to this are errors of single stamps; reordered pictures of 16 references at 24 Hz. LEAP_S: a
 // stamp that is further ahead is doubted.
+enum { LATE_PICTURES = 16 };
+
 static const double JITTER_S = 1, LEAP_S = 10, STEP_S = .04, FASTEST_HZ = 1000;
 
 void
@@ -30,9 +32,20 @@ kt_times_next(kt_times_t *self, double stamp_s, bool *guessed)
     const double next  = first ? 0 : self->last_s + self->step_s;
     double       time  = stamp_s + self->shift_s;
     *guessed           = !isfinite(stamp_s);
+    if (self->undo_left > 0 && stamp_s >= self->undo_stamp_s && stamp_s < self->undo_stamp_s + LEAP_S) {
+        self->shift_s   = self->undo_shift_s;
+        self->undo_left = 0;
+        time            = stamp_s + self->shift_s;
+    }
+    self->undo_left -= self->undo_left > 0;
     if (*guessed) {
         time = next;
     } else if (!first && time < self->last_s - JITTER_S) {
+        if (self->undo_left == 0) {
+            self->undo_shift_s = self->shift_s;
+            self->undo_stamp_s = self->last_s - self->shift_s;
+            self->undo_left    = LATE_PICTURES;
+        }
         self->shift_s += next - time;
         time     = next;
         *guessed = true;

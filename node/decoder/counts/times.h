@@ -1,6 +1,7 @@
 // kt_times -- presentation times of pictures in seconds of the container's own time, which never decrease, whatever the
 // file states: missing stamps continue from those before, small steps back are held, larger ones (a stamp that wraps, a
-// recording that was appended) shift what follows, and a single stamp far ahead of its neighbours is taken for missing.
+// recording that was appended) shift what follows, and a single stamp far ahead of
+// its neighbours is taken for missing. Some late pictures (of a decoder behind damage) shift nothing that follows them.
 // Pure; one thread.
 #pragma once
 
@@ -11,6 +12,8 @@ typedef struct kt_times {
     double   step_s;            // from one picture to the next, where nothing else is known
     double   before_s, last_s;  // of the last two pictures
     double   shift_s;
+    double   undo_shift_s, undo_stamp_s;  // before the last shift: its own shift, and the last stamp
+    uint32_t undo_left;                   // pictures within which stamps that go on from there undo it
     uint64_t count;
 } kt_times_t;
 

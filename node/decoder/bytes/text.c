@@ -1,4 +1,4 @@
-#include "node/decoder/text.h"
+#include "node/decoder/bytes/text.h"
 
 #include <stdbool.h>
 #include <string.h>

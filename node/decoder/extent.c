@@ -1,0 +1,161 @@
+#include "node/decoder/extent.h"
+
+#include "node/decoder/bytes/numbers.h"
+#include "node/decoder/extent_parts.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { BOXES_MAX = 100000, TAIL_BYTES = 65307 };  // TAIL_BYTES: of the largest Ogg page
+
+size_t
+kt_extent_read(const kt_extent_file_t *f, uint64_t at, void *into, size_t want)
+{
+    size_t have = 0;
+    if (kt_input_look(f->input, at, into, want, &have) != KT_OK)
+        *f->err = KT_EIO;
+    return have;
+}
+
+// Boxes at the top. A box of the size 0 ends with the file.
+static bool
+is_box_name(const uint8_t *b)
+{
+    for (int i = 0; i < 4; i++)
+        if (b[i] < ' ' && b[i] != 0xa9)
+            return false;
+    return true;
+}
+
+static void
+mp4_extent(const kt_extent_file_t *f, kt_extent_t *out)
+{
+    uint64_t at = f->start;
+    for (int i = 0; i < BOXES_MAX; i++) {
+        uint8_t      box[16] = {0};
+        const size_t have    = kt_extent_read(f, at, box, sizeof box);
+        uint64_t     bytes   = kt_be32(box);
+        if (have < 8 || (bytes == 0 && is_box_name(box + 4)))
+            return;
+        if (bytes == 1)
+            bytes = have == sizeof box ? kt_be64(box + 8) : 0;
+        if (bytes < 8 || bytes > UINT64_MAX / 4 - at || !is_box_name(box + 4)) {
+            out->broken = at > f->start ? at : 0;
+            return;
+        }
+        at += bytes;
+        out->bytes = at;
+        out->what  = memcmp(box + 4, "mdat", 4) ? memcmp(box + 4, "moov", 4) ? "last box" : "moov box" : "mdat box";
+        if (at >= f->size)
+            return;
+    }
+}
+
+// One EBML number; its length in bytes, 0: none. All ones: unknown.
+static size_t
+ebml_size(const uint8_t *b, size_t have, uint64_t *out)
+{
+    size_t n = 1;
+    while (n <= 8 && have > 0 && !(b[0] & (0x100 >> n)))
+        n++;
+    if (have == 0 || n > 8 || have < n)
+        return 0;
+    uint64_t value = b[0] & (0xffu >> n), ones = 0xffu >> n;
+    for (size_t i = 1; i < n; i++) {
+        value = value << 8 | b[i];
+        ones  = ones << 8 | 0xff;
+    }
+    *out = value == ones ? UINT64_MAX : value;
+    return n;
+}
+
+static void
+matroska_extent(const kt_extent_file_t *f, kt_extent_t *out)
+{
+    static const uint8_t SEGMENT[4] = {0x18, 0x53, 0x80, 0x67};
+    uint8_t              b[12];
+    uint64_t             size = 0, at = f->start + 4;
+    size_t               n = ebml_size(b, kt_extent_read(f, at, b, sizeof b), &size);
+    if (n == 0 || size > f->size)
+        return;
+    at += n + size;
+    const size_t have = kt_extent_read(f, at, b, sizeof b);
+    if (have < 5 || memcmp(b, SEGMENT, sizeof SEGMENT) != 0)
+        return;
+    n = ebml_size(b + 4, have - 4, &size);
+    if (n == 0 || size == 0 || size > UINT64_MAX / 4)  // 0 and all ones: it was written to no end
+        return;
+    out->bytes = at + 4 + n + size;
+    out->what  = "Segment";
+}
+
+// Whether the last page is whole and marked as the last of its stream.
+static void
+ogg_extent(const kt_extent_file_t *f, kt_extent_t *out)
+{
+    enum { HEADER = 27, LAST = 4 };
+    static uint8_t tail[TAIL_BYTES];  // one child reads one file
+    const uint64_t from = f->size > TAIL_BYTES ? f->size - TAIL_BYTES : 0;
+    const size_t   have = kt_extent_read(f, from, tail, sizeof tail);
+    for (size_t at = have < HEADER ? 0 : have - HEADER + 1; at-- > 0;) {
+        if (memcmp(tail + at, "OggS", 4) != 0 || tail[at + 4] != 0)
+            continue;
+        const size_t segments = tail[at + 26];
+        size_t       end      = at + HEADER + segments;
+        for (size_t i = 0; i < segments && end <= have; i++)
+            end += at + HEADER + i < have ? tail[at + HEADER + i] : TAIL_BYTES;
+        out->unmarked = end > have || !(tail[at + 5] & LAST);
+        return;
+    }
+    out->unmarked = true;
+}
+
+static void
+au_extent(const kt_extent_file_t *f, kt_extent_t *out)
+{
+    uint8_t      b[12];
+    const size_t have = kt_extent_read(f, f->start, b, sizeof b);
+    if (have < sizeof b || kt_be32(b + 8) == 0 || kt_be32(b + 8) >= UINT32_MAX - 1)
+        return;
+    out->bytes = f->start + kt_be32(b + 4) + kt_be32(b + 8);
+    out->what  = "data";
+}
+
+static const struct {
+    const char *demuxer;
+    const char *by;  // of the length that FFmpeg reads
+    void (*find)(const kt_extent_file_t *f, kt_extent_t *out);
+} FORMATS[] = {
+    {"wav", "data chunk", kt_extent_wav},
+    {"w64", "data chunk", kt_extent_w64},
+    {"aiff", "COMM chunk", kt_extent_aiff},
+    {"caf", "data chunk", kt_extent_caf},
+    {"avi", "stream header", kt_extent_avi},
+    {"mp3", "Xing header", kt_extent_mp3},
+    {"mov", "moov box", mp4_extent},
+    {"matroska", "Segment information", matroska_extent},
+    {"ogg", "time stamps", ogg_extent},
+    {"au", "header", au_extent},
+    {"flac", "STREAMINFO", NULL},
+    {"flv", "metadata", NULL},
+    {"mpeg", "time stamps", NULL},
+    {"mpegts", "time stamps", NULL},
+};
+
+kt_err_t
+kt_extent_find(kt_input_t *input, const kt_sniffed_t *sniffed, kt_extent_t *out)
+{
+    kt_err_t         err = KT_OK;
+    kt_extent_file_t f   = {.input = input, .size = input->size, .start = sniffed->start, .err = &err};
+    *out                 = (kt_extent_t){.by = "header", .what = ""};
+    for (size_t i = 0; i < sizeof FORMATS / sizeof *FORMATS; i++) {
+        if (strcmp(FORMATS[i].demuxer, sniffed->demuxer) != 0)
+            continue;
+        out->by = FORMATS[i].by;
+        if (FORMATS[i].find && !input->stream)
+            FORMATS[i].find(&f, out);
+    }
+    if (!(out->duration_s > 0) || !isfinite(out->duration_s))
+        out->duration_s = 0;
+    return err;
+}

@@ -1,0 +1,27 @@
+// kt_extent -- how long a file declares itself to be, in bytes and in seconds, read from its own structure: FFmpeg
+// takes the lengths of some containers (WAV, W64, CAF, AVI) from the size of the file, and none reports where a file
+// should end. Runs in the sandboxed child, on files alone: the end of a stream is not known. One thread.
+//
+// Sources: Microsoft RIFF and AVI, EBU Tech 3306 (RF64), Sony Wave64, Apple AIFF-C and CAF, ISO/IEC 14496-12 (boxes),
+// RFC 8794 (EBML), RFC 3533 (Ogg), the Xing, LAME and VBRI headers of MP3.
+#pragma once
+
+#include "node/decoder/sniff.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { KT_EXTENT_TEXT = 24 };
+
+typedef struct kt_extent {
+    double      duration_s;  // 0: not stated, or only where FFmpeg reads it too
+    const char *by;          // which part states it; "": none
+    uint64_t    bytes;       // the file's size by its structure; 0: not stated
+    const char *what;        // the part that ends there
+    uint64_t    broken;      // MP4: where the chain of boxes breaks within the file; 0: nowhere
+    bool        unmarked;    // Ogg: the last page is cut or not marked as the last one
+    bool        too_short;   // WAV: the data chunk ends near its begin, and what follows are no chunks
+} kt_extent_t;
+
+// KT_EIO.
+KT_MUST_USE kt_err_t kt_extent_find(kt_input_t *input, const kt_sniffed_t *sniffed, kt_extent_t *out);

@@ -1,0 +1,20 @@
+// What the files of kt_extent share: extent.c (boxes, EBML, Ogg), extent_chunks.c (WAV, W64, AIFF, CAF, AVI),
+// extent_mp3.c. Private to them.
+#pragma once
+
+#include "node/decoder/extent.h"
+
+typedef struct kt_extent_file {
+    kt_input_t *input;
+    uint64_t    size, start;  // of the file; where the container begins
+    kt_err_t   *err;          // KT_EIO after a failed read
+} kt_extent_file_t;
+
+size_t kt_extent_read(const kt_extent_file_t *f, uint64_t at, void *into, size_t want);  // bytes that are there
+
+void kt_extent_wav(const kt_extent_file_t *f, kt_extent_t *out);
+void kt_extent_w64(const kt_extent_file_t *f, kt_extent_t *out);
+void kt_extent_aiff(const kt_extent_file_t *f, kt_extent_t *out);
+void kt_extent_caf(const kt_extent_file_t *f, kt_extent_t *out);
+void kt_extent_avi(const kt_extent_file_t *f, kt_extent_t *out);
+void kt_extent_mp3(const kt_extent_file_t *f, kt_extent_t *out);
