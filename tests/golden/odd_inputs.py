@@ -21,8 +21,8 @@ from pathlib import Path
 RATE = 44100
 NULL = object()  # the value is null, with a reason
 
-BEAT = [f"mir.{name}" for name in ("tempo", "tempo_confidence", "tempo_alternative", "beats", "downbeats", "time_signature",
-                                   "time_signature_confidence", "beat_strength")]
+BEAT = [f"mir.{name}" for name in ("tempo", "tempo_confidence", "tempo_alternative", "tempo_changes", "tempo_stability",
+                                   "beats", "downbeats", "time_signature", "time_signature_confidence", "beat_strength")]
 ONSETS = ["mir.onsets", "mir.onset_rate"]
 KEY = [f"mir.{name}" for name in ("key", "mode", "key_strength", "key_alternative", "tuning")]
 ESTIMATES = [f"perceptual.{name}" for name in ("energy", "valence", "danceability", "acousticness")]

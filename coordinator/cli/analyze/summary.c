@@ -169,6 +169,9 @@ add_feature(kt_buf_t *out, const kt_feature_desc_t *desc, const json_t *group, c
     } else if (desc->shape == KT_SHAPE_REALS) {
         add_list(out, value);
         return;
+    } else if (desc->shape == KT_SHAPE_OBJECTS) {
+        kt_buf_fmt(out, "  %zu values\n", kt_json_count(value));
+        return;
     } else if (desc->shape == KT_SHAPE_MAP) {
         add_classes(out, value);
         return;
@@ -192,6 +195,7 @@ is_shown(const kt_feature_desc_t *desc, const json_t *group)
     case KT_SHAPE_TEXT: return desc->group != KT_GROUP_TECHNICAL && *kt_json_str(group, desc->name, "");
     case KT_SHAPE_MAP:
         return desc->group != KT_GROUP_QUALITY && desc->group != KT_GROUP_TECHNICAL && kt_json_count(value) > 0;
+    case KT_SHAPE_OBJECTS:
     case KT_SHAPE_REALS: return desc->group != KT_GROUP_TECHNICAL && kt_json_count(value) > 0;
     default: return false;
     }

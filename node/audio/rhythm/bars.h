@@ -3,10 +3,14 @@
 // how well it is a downbeat, its successors are beats, and the parts between them are not: levels of the rises in four
 // frequency ranges, of the amplitude in two, and changes of harmony over a short and a long reach, against their mean
 // (metrical_positions.def).
-// Scores are taken per group of bars; the best sequence of positions may change from group to group at a cost.
+// Scores are taken per group of bars; the best sequence of positions may change from group to group at a cost. Where
+// the pulses begin anew, what costs nothing is that the beats go on as they were.
 #pragma once
 
+#include "node/audio/rhythm/beats.h"
 #include "node/audio/rhythm/evidence.h"
+
+#include <stdbool.h>
 
 enum {
     KT_POSITION_PARTS    = 12,  // of a beat
@@ -31,7 +35,23 @@ void                 kt_positions_fini(kt_positions_t *self);
 void kt_positions_features(const kt_positions_t *self, int signature, size_t begin, size_t end,
                            double features[KT_POSITION_MOST][KT_POSITION_FEATURES]);
 
-// Beats and downbeats in seconds of the envelope, on the best positions of the pulse, moved to onsets within 30 ms.
-// n_downs of them begin a bar. free() both. KT_ENOMEM.
-KT_MUST_USE kt_err_t kt_bars_find(const kt_evidence_t *evidence, int signature, const size_t *pulse, size_t n,
-                                  double **beats, size_t *n_beats, double **downs, size_t *n_downs);
+typedef struct kt_beat {
+    double time;       // seconds of the envelope
+    size_t pulse;      // that it is at, or behind
+    int    signature;  // beats per bar
+    bool   down;       // begins a bar
+    bool   begins;     // a grid: the interval before it is none
+} kt_beat_t;
+
+// The first beat of a bar is at part `place` of the grid, counted from a pulse: 0 .. beats * KT_POSITION_PARTS - 1.
+// before: that of the first pulse, which is decided, so that the path begins there; -1: none is.
+typedef struct kt_bars_opts {
+    int  signature;
+    int  before;
+    bool opens;  // beats may lie up to one interval before the first pulse
+} kt_bars_opts_t;
+
+// Beats on the best positions of the pulses of one section, moved to onsets within 30 ms; without a whole bar none
+// begins a bar. places: [n], of each pulse; or NULL. n > 1. free() *beats. KT_ENOMEM.
+KT_MUST_USE kt_err_t kt_bars_find(const kt_evidence_t *evidence, const kt_bars_opts_t *opts, const kt_pulse_t *pulse,
+                                  size_t n, kt_beat_t **beats, size_t *n_beats, int *places);

@@ -4,24 +4,29 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-enum { REACH = 2 };  // frames that an interval may differ from the one before
+enum { REACH = 2 };                                                       // frames an interval may change by
+enum { RESTART = INT8_MAX - 2, ENTER = INT8_MAX - 1, FIRST = INT8_MAX };  // what precedes a beat instead
 
 static const double SPREAD = 0.18, CHANGE_COST = 30, AWAY_COST = 2, UNIT = 4;
+static const double LEAST_GAP = 0.5, MOST_GAP = 1.5, RESTART_COST = 30, ENTER_COST = 2;
+static const float  NEVER = -1e30f;
 
-typedef struct tracker {
-    size_t  n, shortest, longest, intervals;
-    double  period;    // frames
-    float  *salience;  // [n] of a beat at each frame
-    float  *score;     // [longest + 1][intervals], a ring over frames
-    float  *cost;      // [intervals] of a difference of one frame
-    float  *away;      // [intervals] of the difference from the period
-    int8_t *from;      // [n][intervals] the interval before less this one; FIRST: none
-} tracker_t;
-
-enum { FIRST = INT8_MAX };
+// The search through one section. Frames count from its begin.
+typedef struct search {
+    const kt_section_t *section;
+    size_t              n, shortest, longest, intervals;
+    const float        *salience;         // [n] of a beat at each frame; borrowed
+    float              *score;            // [longest + 1][intervals], a ring over frames
+    float              *cost;             // [intervals] of a difference of one frame
+    int8_t             *from;             // [n][intervals] the interval before less this one, or RESTART, ENTER, FIRST
+    float              *best;             // [n] of all intervals
+    uint16_t           *best_interval;    // [n] from 0
+    uint16_t           *restart, *enter;  // [n] frames back to the beat before such a beat
+    size_t              first_until;      // frames before which a beat may be the first one
+} search_t;
 
 static double
-frame_deviation(const float *values, size_t n, double *mean)
+deviation_of(const float *values, size_t n, double *mean)
 {
     double sum = 0, square = 0;
     for (size_t i = 0; i < n; i++) {
@@ -32,125 +37,286 @@ frame_deviation(const float *values, size_t n, double *mean)
     return sqrt(fmax(0, square / (double)n - *mean * *mean));
 }
 
-static void
-tracker_fill_salience(tracker_t *self, const kt_envelope_t *envelope)
+// Of a beat at each frame. KT_ENOMEM.
+static kt_err_t
+salience_of(const kt_envelope_t *envelope, float **out)
 {
-    double all, low, mean = 0;
-    double all_scale = frame_deviation(envelope->full, self->n, &all);
-    for (size_t i = 0; i < self->n; i++)
-        self->salience[i] = envelope->group[0][i] * 3 + envelope->group[1][i] * 5;
-    double low_scale = frame_deviation(self->salience, self->n, &low);
-    for (size_t i = 0; i < self->n; i++) {
-        double salience = envelope->full[i] / (all_scale + 1e-9) + self->salience[i] / (low_scale + 1e-9);
-        mean += salience / (double)self->n;
-        self->salience[i] = (float)salience;
+    const size_t n        = envelope->frames;
+    float       *salience = calloc(n, sizeof *salience);
+    double       all, low, mean = 0;
+    if (!salience)
+        return KT_ENOMEM;
+    double all_scale = deviation_of(envelope->full, n, &all);
+    for (size_t i = 0; i < n; i++)
+        salience[i] = envelope->group[0][i] * 3 + envelope->group[1][i] * 5;
+    double low_scale = deviation_of(salience, n, &low);
+    for (size_t i = 0; i < n; i++) {
+        double value = envelope->full[i] / (all_scale + 1e-9) + salience[i] / (low_scale + 1e-9);
+        mean += value / (double)n;
+        salience[i] = (float)value;
     }
-    for (size_t i = 0; i < self->n; i++)
-        self->salience[i] = (float)((self->salience[i] - mean) / (UNIT * mean + 1e-9));
+    for (size_t i = 0; i < n; i++)
+        salience[i] = (float)((salience[i] - mean) / (UNIT * mean + 1e-9));
+    *out = salience;
+    return KT_OK;
+}
+
+static void
+search_close(search_t *self)
+{
+    free(self->score);
+    free(self->cost);
+    self->score = self->cost = NULL;
+}
+
+static void
+search_fini(search_t *self)
+{
+    search_close(self);
+    free(self->from);
+    free(self->best);
+    free(self->best_interval);
+    free(self->restart);
+    free(self->enter);
 }
 
 static kt_err_t
-tracker_open(tracker_t *self, const kt_envelope_t *envelope, double period)
+search_open(search_t *self, const float *salience, double rate_hz, const kt_section_t *section)
 {
-    double frames   = period * envelope->rate_hz;
-    self->n         = envelope->frames;
-    self->shortest  = (size_t)fmax(1, floor(frames * (1 - SPREAD)));
-    self->longest   = (size_t)ceil(frames * (1 + SPREAD));
-    self->intervals = self->longest - self->shortest + 1;
-    self->salience  = calloc(self->n, sizeof *self->salience);
-    self->score     = calloc((self->longest + 1) * self->intervals, sizeof *self->score);
-    self->cost      = calloc(self->intervals, sizeof *self->cost);
-    self->away      = calloc(self->intervals, sizeof *self->away);
-    self->from      = calloc(self->n * self->intervals, sizeof *self->from);
-    if (!self->salience || !self->score || !self->cost || !self->away || !self->from)
-        return KT_ENOMEM;
-    for (size_t k = 0; k < self->intervals; k++) {
-        double interval = (double)(self->shortest + k);
-        self->cost[k]   = (float)(CHANGE_COST / interval);
-        self->away[k]   = (float)(AWAY_COST * fabs(interval - frames) / frames);
+    double fastest = section->steps[0].period, slowest = fastest;
+    for (size_t i = 1; i < section->n_steps; i++) {
+        fastest = fmin(fastest, section->steps[i].period);
+        slowest = fmax(slowest, section->steps[i].period);
     }
-    tracker_fill_salience(self, envelope);
+    self->section       = section;
+    self->n             = section->end - section->begin;
+    self->shortest      = (size_t)fmax(1, floor(fastest * rate_hz * (1 - SPREAD)));
+    self->longest       = (size_t)ceil(slowest * rate_hz * (1 + SPREAD));
+    self->intervals     = self->longest - self->shortest + 1;
+    self->salience      = salience + section->begin;
+    self->score         = calloc((self->longest + 1) * self->intervals, sizeof *self->score);
+    self->cost          = calloc(self->intervals, sizeof *self->cost);
+    self->from          = calloc(self->n * self->intervals, sizeof *self->from);
+    self->best          = calloc(self->n, sizeof *self->best);
+    self->best_interval = calloc(self->n, sizeof *self->best_interval);
+    self->restart       = calloc(self->n, sizeof *self->restart);
+    self->enter         = calloc(self->n, sizeof *self->enter);
+    if (!self->score || !self->cost || !self->from || !self->best || !self->best_interval || !self->restart ||
+        !self->enter)
+        return KT_ENOMEM;
+    for (size_t k = 0; k < self->intervals; k++)
+        self->cost[k] = (float)(CHANGE_COST / (double)(self->shortest + k));
     return KT_OK;
 }
 
 static float *
-tracker_scores(const tracker_t *self, size_t t)
+scores_at(const search_t *self, size_t t)
 {
     return self->score + t % (self->longest + 1) * self->intervals;  // NOLINT(*DivideZero): the divisor is 1 or more
 }
 
-// The best path to a beat at t with interval k before it.
-static void
-reach_beat(tracker_t *self, size_t t, size_t k)
+// The best beat half to one and a half periods before frame t of the stream, in a search; how far back.
+static float
+best_before(const search_t *of, size_t t, double period, uint16_t *back)
 {
-    size_t interval = self->shortest + k;
-    float *score    = tracker_scores(self, t) + k;
-    if (interval > t) {
-        *score                              = self->salience[t] - self->away[k];
-        self->from[t * self->intervals + k] = FIRST;
-        return;
-    }
-    const float *before = tracker_scores(self, t - interval) + k;
-    const int    down = k < REACH ? -(int)k : -REACH, left = (int)(self->intervals - 1 - k);
-    float        best = -1e30f;
-    for (int d = down; d <= REACH && d <= left; d++) {
-        float value = before[d] - self->cost[k] * (float)abs(d);
-        if (value > best) {
-            best                                = value;
-            self->from[t * self->intervals + k] = (int8_t)d;
+    const size_t least = (size_t)fmax(1, ceil(LEAST_GAP * period)), most = (size_t)(MOST_GAP * period);
+    float        best = NEVER;
+    for (size_t gap = least; gap <= most && gap + of->section->begin <= t; gap++) {
+        const size_t at = t - gap - of->section->begin;
+        if (at < of->n && of->best[at] > best) {
+            best  = of->best[at];
+            *back = (uint16_t)gap;
         }
     }
-    *score = best + self->salience[t] - self->away[k];
+    return best;
 }
 
-static kt_err_t
-tracker_trace_back(const tracker_t *self, size_t t, size_t k, size_t **frames, size_t *count)
+// The best way to a beat at t that the interval before it does not matter for.
+static float
+best_begin(search_t *self, const search_t *before, size_t t, double period, int8_t *from)
 {
-    size_t *out = calloc(self->n / self->shortest + 2, sizeof *out), n = 0;
-    if (!out)
-        return KT_ENOMEM;
+    float best = NEVER;
+    if (t < self->first_until) {
+        best  = 0;
+        *from = FIRST;
+    }
+    float restart = best_before(self, self->section->begin + t, period, &self->restart[t]) - (float)RESTART_COST;
+    if (restart > best) {
+        best  = restart;
+        *from = RESTART;
+    }
+    if (!before)
+        return best;
+    float enter = best_before(before, self->section->begin + t, period, &self->enter[t]) - (float)ENTER_COST;
+    if (enter > best) {
+        best  = enter;
+        *from = ENTER;
+    }
+    return best;
+}
+
+// The best path to a beat at t with interval k before it, or `begin` without one.
+static void
+reach_beat(search_t *self, size_t t, size_t k, float begin, int8_t begin_from, float away)
+{
+    const size_t interval = self->shortest + k;
+    float        best     = begin;
+    int8_t       from     = begin_from;
+    if (interval <= t) {
+        const float *before = scores_at(self, t - interval) + k;
+        const int    down = k < REACH ? -(int)k : -REACH, left = (int)(self->intervals - 1 - k);
+        for (int d = down; d <= REACH && d <= left; d++) {
+            float value = before[d] - self->cost[k] * (float)abs(d);
+            if (value > best) {
+                best = value;
+                from = (int8_t)d;
+            }
+        }
+    }
+    best += self->salience[t] - away;
+    scores_at(self, t)[k]               = best;
+    self->from[t * self->intervals + k] = from;
+    if (best > self->best[t]) {
+        self->best[t]          = best;
+        self->best_interval[t] = (uint16_t)k;
+    }
+}
+
+// before: the search of the section that this one follows; NULL: beats begin here.
+static void
+run_search(search_t *self, const search_t *before, double rate_hz, const kt_pulse_seed_t *seed)
+{
+    for (size_t t = 0; t < self->n; t++) {
+        const double period = kt_section_period(self->section, self->section->begin + t) * rate_hz;
+        int8_t       from   = FIRST;
+        float       *score  = scores_at(self, t);
+        self->best[t]       = NEVER;
+        for (size_t k = 0; k < self->intervals; k++)
+            score[k] = NEVER;
+        if (seed && t == 0) {
+            size_t k = seed->interval < self->shortest ? 0 : seed->interval - self->shortest;
+            k        = k < self->intervals ? k : self->intervals - 1;
+            reach_beat(self, 0, k, 0, FIRST, 0);
+            continue;
+        }
+        const float begin = best_begin(self, before, t, period, &from);
+        for (size_t k = 0; k < self->intervals; k++) {
+            const double away = fabs((double)(self->shortest + k) - period);
+            if (away <= SPREAD * period + 1)
+                reach_beat(self, t, k, begin, from, (float)(AWAY_COST * away / period));
+        }
+    }
+}
+
+// --- the way back ----------------------------------------------------------------------------------------------------
+
+typedef struct pulses {
+    kt_pulse_t *at;
+    size_t      count, room;
+} pulses_t;
+
+static kt_err_t
+add_pulse(pulses_t *out, kt_pulse_t pulse)
+{
+    if (out->count == out->room) {
+        size_t      room  = out->room ? 2 * out->room : 1024;
+        kt_pulse_t *grown = realloc(out->at, room * sizeof *grown);
+        if (!grown)
+            return KT_ENOMEM;
+        out->at   = grown;
+        out->room = room;
+    }
+    out->at[out->count++] = pulse;
+    return KT_OK;
+}
+
+// The frame of the best last beat. open_end: any in the second half of the section's overlap; else one within an
+// interval of its end.
+static size_t
+last_beat(const search_t *self, bool open_end)
+{
+    size_t reach = open_end ? 2 * self->section->hop : self->longest, best = self->n - 1;
+    for (size_t t = self->n; t-- > 0 && self->n - t <= reach;)
+        if (self->best[t] > self->best[best])
+            best = t;
+    return best;
+}
+
+// The pulses of the sections first .. last, which follow each other, appended in order.
+static kt_err_t
+trace_back(const search_t *searches, size_t first, size_t last, bool open_end, pulses_t *out)
+{
+    const search_t *search = &searches[last];
+    const size_t    start  = out->count;
+    size_t          t = last_beat(search, open_end), section = last;
+    if (search->best[t] <= NEVER)
+        return KT_OK;
+    size_t k = search->best_interval[t];
     for (;;) {
-        int step = self->from[t * self->intervals + k];
-        out[n++] = t;
-        if (step == FIRST)
+        const int8_t from  = search->from[t * search->intervals + k];
+        const size_t frame = search->section->begin + t;
+        kt_err_t     err   = add_pulse(out, (kt_pulse_t){frame, section, from >= RESTART, from == FIRST});
+        if (err)
+            return err;
+        if (from == FIRST)
             break;
-        t -= self->shortest + k;
-        k = (size_t)((int)k + step);
+        if (from == ENTER) {
+            size_t back = frame - search->enter[t];
+            section--;
+            search = &searches[section];
+            t      = back - search->section->begin;
+            k      = search->best_interval[t];
+        } else if (from == RESTART) {
+            t -= search->restart[t];
+            k = search->best_interval[t];
+        } else {
+            t -= search->shortest + k;
+            k = (size_t)((int)k + from);
+        }
     }
-    for (size_t i = 0; i < n / 2; i++) {
-        size_t swap    = out[i];
-        out[i]         = out[n - 1 - i];
-        out[n - 1 - i] = swap;
+    (void)first;
+    for (size_t i = start, j = out->count; i < j && i < --j; i++) {
+        kt_pulse_t swap = out->at[i];
+        out->at[i]      = out->at[j];
+        out->at[j]      = swap;
     }
-    *frames = out;
-    *count  = n;
     return KT_OK;
 }
 
 kt_err_t
-kt_beats_track(const kt_envelope_t *envelope, double period, size_t **frames, size_t *count)
+kt_beats_track(const kt_envelope_t *envelope, const kt_section_t *sections, size_t n_sections,
+               const kt_pulse_seed_t *seed, kt_pulse_t **pulses, size_t *count)
 {
-    tracker_t self = {0};
-    kt_err_t  err  = tracker_open(&self, envelope, period);
-    size_t    end = 0, last = 0;
-    float     most = -1e30f;
-    for (size_t t = 0; t < self.n && !err; t++) {
-        for (size_t k = 0; k < self.intervals; k++)
-            reach_beat(&self, t, k);
-        const float *score = tracker_scores(&self, t);
-        for (size_t k = 0; k < self.intervals && t + self.longest >= self.n; k++)
-            if (score[k] > most) {
-                most = score[k];
-                end  = t;
-                last = k;
-            }
+    pulses_t  out      = {0};
+    search_t *searches = calloc(n_sections, sizeof *searches);
+    float    *salience = NULL;
+    kt_err_t  err      = searches ? salience_of(envelope, &salience) : KT_ENOMEM;
+    size_t    first    = 0;  // section that the beats began in
+    for (size_t s = 0; s < n_sections && !err; s++) {
+        const bool follows = s > 0 && sections[s - 1].signature;
+        first              = follows ? first : s;
+        if (!sections[s].signature)
+            continue;
+        err = search_open(&searches[s], salience, envelope->rate_hz, &sections[s]);
+        if (err)
+            break;
+        const bool seeded       = seed && s == 0;
+        searches[s].first_until = follows || seeded ? 0 : s > 0 ? 2 * sections[s].hop : searches[s].longest;
+        run_search(&searches[s], follows ? &searches[s - 1] : NULL, envelope->rate_hz, seeded ? seed : NULL);
+        search_close(&searches[s]);
+        const bool ends = s + 1 == n_sections, stops = !ends && !sections[s + 1].signature;
+        if (ends || stops)
+            err = trace_back(searches, first, s, stops, &out);
     }
-    if (!err)
-        err = tracker_trace_back(&self, end, last, frames, count);
-    free(self.salience);
-    free(self.score);
-    free(self.cost);
-    free(self.away);
-    free(self.from);
-    return err;
+    for (size_t s = 0; s < n_sections && searches; s++)
+        search_fini(&searches[s]);
+    free(searches);
+    free(salience);
+    if (err) {
+        free(out.at);
+        return err;
+    }
+    *pulses = out.at;
+    *count  = out.count;
+    return KT_OK;
 }

@@ -1,51 +1,40 @@
-// rhythm -- tempo, beats, bars and onsets of a file: its rows are kept (rows.h), and judged at the end, ten minutes at
-// a time (segment.h). Tempo is the median over these parts, weighted with their length and certainty; the time
-// signature is voted for with the same weights.
+// rhythm -- tempo, beats, bars and onsets of a stream: its rows are kept (rows.h) until ten minutes of them can be
+// judged (epochs.h); what the beats say of the tempo is in tempi.h. Confidences are means over the windows.
 #include "node/audio/modules.h"
-#include "node/audio/rhythm/rows.h"
-#include "node/audio/rhythm/segment.h"
+#include "node/audio/rhythm/epochs.h"
+#include "node/audio/rhythm/tempi.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const double SAME_TEMPO = 0.04, LEAST_SECONDS = 2;
+enum { LEAST_ONSETS = 2, LEAST_BEATS = 4, MOST_METER = 7 };
 
-static const kt_feature_t LIST[]  = {KT_FEATURE_MIR_beats, KT_FEATURE_MIR_downbeats, KT_FEATURE_MIR_onsets};
-static const kt_feature_t TEMPO[] = {
-    KT_FEATURE_MIR_tempo,          KT_FEATURE_MIR_tempo_confidence,          KT_FEATURE_MIR_tempo_alternative,
-    KT_FEATURE_MIR_time_signature, KT_FEATURE_MIR_time_signature_confidence, KT_FEATURE_MIR_beat_strength,
+static const double SAME_TEMPO = 0.04, SAME_OTHER = 0.02, LEAST_SECONDS = 2, SURE_CLARITY = 0.2;
+
+// Features that need a beat.
+static const kt_feature_t BEAT[] = {
+    KT_FEATURE_MIR_beats,
+    KT_FEATURE_MIR_downbeats,
+    KT_FEATURE_MIR_tempo,
+    KT_FEATURE_MIR_tempo_changes,
+    KT_FEATURE_MIR_tempo_stability,
+    KT_FEATURE_MIR_tempo_confidence,
+    KT_FEATURE_MIR_tempo_alternative,
+    KT_FEATURE_MIR_time_signature,
+    KT_FEATURE_MIR_time_signature_confidence,
+    KT_FEATURE_MIR_beat_strength,
 };
 
-// Times up to the feature's count; past it they are only counted.
-typedef struct list {
-    kt_feature_t feature;
-    double      *times;
-    size_t       count, kept, capacity, most;
-} list_t;
-
-enum { BEATS, DOWNBEATS, ONSETS, LISTS };
-
-// The result of ten minutes with a beat.
-typedef struct part {
-    double weight, bpm, other_bpm, share, meter_share, clarity;
-    int    signature;
-} part_t;
-
 typedef struct rhythm {
-    kt_device_t     *device;  // borrowed
-    kt_plan_t       *plan;    // NULL: no sound
-    kt_rhythm_rows_t rows;
-    uint64_t         samples;
+    kt_device_t      *device;  // borrowed
+    kt_plan_t        *plan;    // NULL: no sound
+    kt_rhythm_rows_t  rows;
+    kt_rhythm_found_t found;   // of the epochs so far
+    bool              begins;  // the rows are the stream's first ones; else they are judged after a merge
+    uint64_t          samples;
 } rhythm_t;
-
-typedef struct result {
-    list_t      list[LISTS];
-    part_t     *parts;
-    size_t      n_parts;
-    const char *why;  // the reason of the last part without a beat; NULL: every part has one
-} result_t;
 
 static void
 rhythm_destroy(void **state)
@@ -54,6 +43,7 @@ rhythm_destroy(void **state)
     if (!self)
         return;
     kt_rhythm_rows_fini(&self->rows);
+    kt_rhythm_found_fini(&self->found);
     kt_plan_destroy(&self->plan);
     free(self);
     *state = NULL;
@@ -66,6 +56,7 @@ rhythm_new(void **state, const kt_stream_t *stream)
     if (!self)
         return KT_ENOMEM;
     self->device = stream->device;
+    self->begins = stream->range.own == 0;
     kt_err_t err = KT_OK;
     if (stream->channels > 0)
         err = kt_envelope_plan(&self->plan, kt_plan_opts(stream->plan)->rate_hz);
@@ -86,7 +77,8 @@ rhythm_add(void *state, const kt_segment_t *segment)
         return KT_OK;
     (void)kt_segment_samples(segment, &n);
     self->samples += n;
-    return kt_rhythm_rows_add(&self->rows, self->device, self->plan, segment);
+    kt_err_t err = kt_rhythm_rows_add(&self->rows, self->device, self->plan, segment);
+    return !err && self->begins ? kt_epochs_judge(&self->found, &self->rows) : err;
 }
 
 static kt_err_t
@@ -94,183 +86,190 @@ rhythm_merge(void **state, void **next)
 {
     rhythm_t *self = *state, *later = *next;
     self->samples += later->samples;
-    return kt_rhythm_rows_append(&self->rows, &later->rows);
+    kt_err_t err = kt_rhythm_rows_append(&self->rows, &later->rows);
+    return !err && self->begins ? kt_epochs_judge(&self->found, &self->rows) : err;
 }
 
-// --- the parts -------------------------------------------------------------------------------------------------------
+// --- the document ----------------------------------------------------------------------------------------------------
+
+// What the windows of the stream's tempo say.
+typedef struct verdict {
+    double confidence, signature_confidence, clarity;  // means
+    double other_bpm;                                  // 0: there is none
+    int    signature;
+} verdict_t;
+
+static verdict_t
+verdict_of(const kt_rhythm_found_t *found, double bpm)
+{
+    verdict_t    out                  = {.signature = 2};
+    const size_t n                    = found->n_steps;
+    double       vote[MOST_METER + 1] = {0}, held[MOST_METER + 1] = {0}, weight = 0, most = 0;
+    for (size_t i = 0; i < n; i++) {
+        const kt_path_step_t *step = &found->steps[i];
+        if (step->signature == 0)
+            continue;
+        const double share = step->share * fmin(1, step->clarity / SURE_CLARITY);
+        weight += 1;
+        out.clarity += step->clarity;
+        out.confidence += fabs(60 / step->period / bpm - 1) <= SAME_TEMPO ? share : 0;
+        vote[step->signature] += share * step->meter_share;
+        held[step->signature] += step->meter_share;
+    }
+    for (int s = 3; s <= MOST_METER; s++)
+        if (vote[s] > vote[out.signature])
+            out.signature = s;
+    for (size_t i = 0; i < n; i++) {
+        const kt_path_step_t *step = &found->steps[i];
+        double                sum  = 0;
+        if (step->signature == 0 || step->other_period <= 0 || fabs(60 / step->period / bpm - 1) > SAME_TEMPO)
+            continue;
+        for (size_t j = i; j < n; j++)
+            if (found->steps[j].signature && fabs(found->steps[j].other_period / step->other_period - 1) <= SAME_OTHER)
+                sum += found->steps[j].other_share;
+        if (sum > most) {
+            most          = sum;
+            out.other_bpm = 60 / step->other_period;
+        }
+    }
+    out.clarity              = fmin(1, out.clarity / fmax(1, weight));
+    out.confidence           = fmin(1, out.confidence / fmax(1, weight));
+    out.signature_confidence = fmin(1, held[out.signature] / fmax(1, weight));
+    return out;
+}
+
+static void
+write_times(kt_document_t *document, kt_feature_t feature, const double *times, uint64_t count, const char *why)
+{
+    char         many[64];
+    const size_t most = kt_feature_desc(feature)->max_count;
+    snprintf(many, sizeof many, "more than %zu", most);
+    if (count == 0 || count > most)
+        kt_document_null(document, feature, count ? many : why);
+    else
+        kt_document_reals(document, feature, times, (size_t)count);
+}
 
 static kt_err_t
-append_times(list_t *list, const double *times, size_t n)
+write_beats(const kt_rhythm_found_t *found, kt_document_t *document)
 {
-    size_t room = list->most - list->kept, take = n < room ? n : room;
-    list->count += n;
-    if (list->kept + take > list->capacity) {
-        size_t  capacity = 2 * list->capacity > list->kept + take ? 2 * list->capacity : list->kept + take;
-        double *grown    = realloc(list->times, capacity * sizeof *grown);
-        if (!grown)
-            return KT_ENOMEM;
-        list->times    = grown;
-        list->capacity = capacity;
-    }
-    if (take)
-        memcpy(list->times + list->kept, times, take * sizeof *times);
-    list->kept += take;
+    double *times = calloc(found->n_beats + 1, sizeof *times);
+    size_t  downs = 0;
+    if (!times)
+        return KT_ENOMEM;
+    for (size_t i = 0; i < found->n_beats; i++)
+        times[i] = found->beats[i].time;
+    write_times(document, KT_FEATURE_MIR_beats, times, found->all_beats, NULL);
+    for (size_t i = 0; i < found->n_beats; i++)
+        if (found->beats[i].down)
+            times[downs++] = found->beats[i].time;
+    write_times(document, KT_FEATURE_MIR_downbeats, times, found->all_downs, "no whole bar");
+    free(times);
     return KT_OK;
 }
 
 static kt_err_t
-add_part(result_t *self, const kt_rhythm_t *found)
+write_changes(const kt_tempi_t *tempi, kt_document_t *document)
 {
-    const kt_tempo_t *tempo = &found->tempo;
-    kt_err_t          err   = append_times(&self->list[ONSETS], found->onsets, found->n_onsets);
-    if (!err)
-        err = append_times(&self->list[BEATS], found->beats, found->n_beats);
-    if (!err)
-        err = append_times(&self->list[DOWNBEATS], found->downs, found->n_downs);
-    if (!err && found->why)
-        self->why = found->why;
-    else if (!err)
-        self->parts[self->n_parts++] = (part_t){
-            .weight      = found->seconds,
-            .bpm         = found->bpm,
-            .other_bpm   = tempo->other_period > 0 ? 60 / tempo->other_period : 0,
-            .share       = tempo->period_share,
-            .meter_share = tempo->meter_share,
-            .clarity     = tempo->clarity,
-            .signature   = tempo->signature,
-        };
-    return err;
-}
-
-static void
-result_fini(result_t *self)
-{
-    for (int i = 0; i < LISTS; i++)
-        free(self->list[i].times);
-    free(self->parts);
+    char         many[64];
+    const size_t most = kt_feature_desc(KT_FEATURE_MIR_tempo_changes)->max_count;
+    if (tempi->n_changes > most) {
+        snprintf(many, sizeof many, "more than %zu", most);
+        kt_document_null(document, KT_FEATURE_MIR_tempo_changes, many);
+        return KT_OK;
+    }
+    json_t *list = kt_json_array();
+    bool    good = list;
+    for (size_t i = 0; i < tempi->n_changes && good; i++) {
+        const kt_tempo_change_t *change = &tempi->changes[i];
+        json_t                  *row    = kt_json_object();
+        good                            = kt_json_set(row, "time", kt_json_real(change->time)) &&
+               kt_json_set(row, "bpm", kt_json_real(change->bpm)) &&
+               kt_json_set(row, "meter", kt_json_int(change->signature)) && kt_json_append(list, row);
+    }
+    if (!good)
+        kt_json_free(&list);
+    kt_document_objects(document, KT_FEATURE_MIR_tempo_changes, list);
+    return KT_OK;
 }
 
 static kt_err_t
-result_of(result_t *self, const rhythm_t *rhythm)
+write_tempo(const kt_rhythm_found_t *found, kt_document_t *document)
 {
-    const double rate_hz = rhythm->rows.rate_hz;
-    const double seconds = (double)rhythm->samples / kt_plan_opts(rhythm->plan)->rate_hz;
-    const size_t frames  = (size_t)(seconds * rate_hz) + 1;
-    const size_t most    = (size_t)(KT_SEGMENT_SECONDS * rate_hz);
-    for (int i = 0; i < LISTS; i++)
-        self->list[i] = (list_t){.feature = LIST[i], .most = kt_feature_desc(LIST[i])->max_count};
-    self->parts  = calloc(frames / most + 1, sizeof *self->parts);
-    kt_err_t err = self->parts ? KT_OK : KT_ENOMEM;
-    for (size_t at = 0, end; at < frames && !err; at = end) {
-        kt_rhythm_t found = {0};
-        end               = frames - at < most ? frames : at + most;
-        err = kt_rhythm_of(&found, &rhythm->rows, at, end, fmin(seconds, (double)end / rate_hz) - (double)at / rate_hz);
-        if (!err)
-            err = add_part(self, &found);
-        kt_rhythm_fini(&found);
+    kt_tempi_t tempi = {0};
+    kt_err_t   err   = kt_tempi_of(&tempi, found->beats, found->n_beats);
+    if (!err)
+        err = write_beats(found, document);
+    if (!err)
+        err = write_changes(&tempi, document);
+    if (!err) {
+        const verdict_t verdict = verdict_of(found, tempi.bpm);
+        kt_document_real(document, KT_FEATURE_MIR_tempo, tempi.bpm);
+        kt_document_real(document, KT_FEATURE_MIR_tempo_stability, tempi.stability);
+        kt_document_real(document, KT_FEATURE_MIR_tempo_confidence, verdict.confidence);
+        if (verdict.other_bpm > 0)
+            kt_document_real(document, KT_FEATURE_MIR_tempo_alternative, verdict.other_bpm);
+        else
+            kt_document_null(document, KT_FEATURE_MIR_tempo_alternative, "no runner-up");
+        kt_document_int(document, KT_FEATURE_MIR_time_signature, verdict.signature);
+        kt_document_real(document, KT_FEATURE_MIR_time_signature_confidence, verdict.signature_confidence);
+        kt_document_real(document, KT_FEATURE_MIR_beat_strength, verdict.clarity);
     }
+    kt_tempi_fini(&tempi);
     return err;
 }
 
-// --- over the parts --------------------------------------------------------------------------------------------------
-
-// The part whose tempo has half of the weight below it or at it.
-static const part_t *
-median_part(const result_t *self)
+// Why there is no beat; NULL: there is one.
+static const char *
+why_no_beat(const kt_rhythm_found_t *found, double seconds)
 {
-    const part_t *best  = NULL;
-    double        total = 0;
-    for (size_t i = 0; i < self->n_parts; i++)
-        total += self->parts[i].weight * self->parts[i].share;
-    for (size_t i = 0; i < self->n_parts; i++) {
-        double below = 0;
-        for (size_t j = 0; j < self->n_parts; j++)
-            below += self->parts[j].bpm <= self->parts[i].bpm ? self->parts[j].weight * self->parts[j].share : 0;
-        if (below >= total / 2 && (!best || self->parts[i].bpm < best->bpm))
-            best = &self->parts[i];
-    }
-    return best;
+    if (found->all_onsets == 0)
+        return "no onsets";
+    if (seconds < LEAST_SECONDS)
+        return "shorter than two seconds";
+    if (found->all_onsets < LEAST_ONSETS)
+        return "too few onsets";
+    for (size_t i = 0; i < found->n_steps; i++)
+        if (found->steps[i].signature)
+            return found->all_beats < LEAST_BEATS ? "too few beats" : NULL;
+    return "no regular beat";
 }
 
-static void
-write_tempo(const result_t *self, kt_document_t *document)
+static kt_err_t
+write_found(const kt_rhythm_found_t *found, double seconds, kt_document_t *document)
 {
-    const part_t *middle    = median_part(self);
-    double        votes[8]  = {0};
-    int           signature = 2;
-    for (size_t i = 0; i < self->n_parts; i++)
-        votes[self->parts[i].signature] += self->parts[i].weight * self->parts[i].share * self->parts[i].meter_share;
-    for (int s = 3; s <= 7; s++)
-        if (votes[s] > votes[signature])
-            signature = s;
-
-    double weight = 0, tempo = 0, meter = 0, clarity = 0;
-    for (size_t i = 0; i < self->n_parts; i++) {
-        const part_t *part = &self->parts[i];
-        weight += part->weight;
-        clarity += part->weight * part->clarity;
-        tempo += fabs(part->bpm / middle->bpm - 1) <= SAME_TEMPO ? part->weight * part->share : 0;
-        meter += part->signature == signature ? part->weight * part->meter_share : 0;
-    }
-    kt_document_real(document, KT_FEATURE_MIR_tempo, middle->bpm);
-    kt_document_real(document, KT_FEATURE_MIR_tempo_confidence, fmin(1, tempo / weight));
-    if (middle->other_bpm > 0)
-        kt_document_real(document, KT_FEATURE_MIR_tempo_alternative, middle->other_bpm);
+    write_times(document, KT_FEATURE_MIR_onsets, found->onsets, found->all_onsets, "no onsets");
+    if (found->all_onsets == 0 || seconds < LEAST_SECONDS)
+        kt_document_null(document, KT_FEATURE_MIR_onset_rate,
+                         found->all_onsets ? "shorter than two seconds" : "no onsets");
     else
-        kt_document_null(document, KT_FEATURE_MIR_tempo_alternative, "no runner-up");
-    kt_document_int(document, KT_FEATURE_MIR_time_signature, signature);
-    kt_document_real(document, KT_FEATURE_MIR_time_signature_confidence, fmin(1, meter / weight));
-    kt_document_real(document, KT_FEATURE_MIR_beat_strength, fmin(1, clarity / weight));
-}
-
-static void
-write_times(const list_t *list, kt_document_t *document, const char *why)
-{
-    char many[64];
-    snprintf(many, sizeof many, "more than %zu", list->most);
-    if (list->count > list->most)
-        kt_document_null(document, list->feature, many);
-    else if (list->count == 0)
-        kt_document_null(document, list->feature, why);
-    else
-        kt_document_reals(document, list->feature, list->times, list->count);
-}
-
-static void
-write_result(const result_t *self, kt_document_t *document, double seconds)
-{
-    const list_t *onsets = &self->list[ONSETS];
-    write_times(onsets, document, "no onsets");
-    if (onsets->count == 0 || seconds < LEAST_SECONDS)
-        kt_document_null(document, KT_FEATURE_MIR_onset_rate, onsets->count ? "shorter than two seconds" : "no onsets");
-    else
-        kt_document_real(document, KT_FEATURE_MIR_onset_rate, (double)onsets->count / seconds);
-    write_times(&self->list[BEATS], document, self->why);
-    write_times(&self->list[DOWNBEATS], document, self->n_parts ? "no whole bar" : self->why);
-    if (self->n_parts > 0)
-        write_tempo(self, document);
-    for (size_t i = 0; i < sizeof TEMPO / sizeof *TEMPO && self->n_parts == 0; i++)
-        kt_document_null(document, TEMPO[i], self->why);
+        kt_document_real(document, KT_FEATURE_MIR_onset_rate, (double)found->all_onsets / seconds);
+    const char *why = why_no_beat(found, seconds);
+    for (size_t i = 0; i < sizeof BEAT / sizeof *BEAT && why; i++)
+        kt_document_null(document, BEAT[i], why);
+    return why ? KT_OK : write_tempo(found, document);
 }
 
 static kt_err_t
 rhythm_finish(const void *state, kt_document_t *document)
 {
-    const rhythm_t *self   = state;
-    result_t        result = {0};
+    const rhythm_t   *self  = state;
+    kt_rhythm_found_t found = {0};
     if (!self->plan || self->samples == 0) {
         const char *why = self->plan ? "no samples" : "no sound";
-        for (size_t i = 0; i < sizeof LIST / sizeof *LIST; i++)
-            kt_document_null(document, LIST[i], why);
+        kt_document_null(document, KT_FEATURE_MIR_onsets, why);
         kt_document_null(document, KT_FEATURE_MIR_onset_rate, why);
-        for (size_t i = 0; i < sizeof TEMPO / sizeof *TEMPO; i++)
-            kt_document_null(document, TEMPO[i], why);
+        for (size_t i = 0; i < sizeof BEAT / sizeof *BEAT; i++)
+            kt_document_null(document, BEAT[i], why);
         return KT_OK;
     }
-    kt_err_t err = result_of(&result, self);
+    const kt_frontend_opts_t *opts = kt_plan_opts(self->plan);
+    kt_err_t                  err  = kt_rhythm_found_copy(&self->found, &found);
     if (!err)
-        write_result(&result, document, (double)self->samples / kt_plan_opts(self->plan)->rate_hz);
-    result_fini(&result);
+        err = kt_epochs_end(&found, &self->rows, self->samples / opts->hop + 1);
+    if (!err)
+        err = write_found(&found, (double)self->samples / opts->rate_hz, document);
+    kt_rhythm_found_fini(&found);
     return err;
 }
 

@@ -117,6 +117,24 @@ kt_rhythm_rows_append(kt_rhythm_rows_t *self, const kt_rhythm_rows_t *next)
 }
 
 void
+kt_rhythm_rows_drop(kt_rhythm_rows_t *self, size_t frames)
+{
+    // Rows of harmony are longer than frames: which of them is the first one is counted from the stream's start.
+    const double   ratio = self->harmony_rate_hz / self->rate_hz;
+    const uint64_t had   = (uint64_t)((double)self->first * ratio + 0.5);
+    const uint64_t rest  = (uint64_t)((double)(self->first + frames) * ratio + 0.5);
+    size_t         rows  = (size_t)(rest - had);
+    rows                 = rows < self->harmony_frames ? rows : self->harmony_frames;
+    self->frames -= frames;
+    self->harmony_frames -= rows;
+    self->first += frames;
+    memmove(self->rises, self->rises + frames * KT_ENVELOPE_WIDTH,
+            self->frames * KT_ENVELOPE_WIDTH * sizeof *self->rises);
+    memmove(self->harmony, self->harmony + rows * self->harmony_width,
+            self->harmony_frames * self->harmony_width * sizeof *self->harmony);
+}
+
+void
 kt_rhythm_rows_fini(kt_rhythm_rows_t *self)
 {
     free(self->rises);

@@ -1,4 +1,4 @@
-// kt_rhythm_rows -- what a stream leaves for its rhythm, from its first sample to its last: the rises of the envelope
+// kt_rhythm_rows -- what a stream leaves for its rhythm until it is judged (epochs.h): the rises of the envelope
 // and the harmony some twenty times per second, in 16 bits (8 MB an hour). A segment adds its own; the rows of
 // two adjoining ranges are put one after the other, and are to the last bit those of one analysis of both. One thread.
 #pragma once
@@ -7,8 +7,9 @@
 #include "node/audio/segment.h"
 
 typedef struct kt_rhythm_rows {
-    double    rate_hz;          // of the envelope; frame t is centred at t / rate_hz
-    double    harmony_rate_hz;  // row t begins at t / harmony_rate_hz
+    double    rate_hz;          // of the envelope; frame t is centred at (first + t) / rate_hz of the stream
+    double    harmony_rate_hz;  // row t begins at t / harmony_rate_hz from frame 0
+    uint64_t  first;            // frames that were dropped
     size_t    frames, harmony_frames, harmony_width;
     uint16_t *rises;    // [frames][KT_ENVELOPE_WIDTH]
     uint16_t *harmony;  // [harmony_frames][harmony_width] chroma, each row of length 65535 or 0
@@ -19,4 +20,6 @@ typedef struct kt_rhythm_rows {
 KT_MUST_USE kt_err_t kt_rhythm_rows_add(kt_rhythm_rows_t *self, kt_device_t *device, const kt_plan_t *plan,
                                         const kt_segment_t *segment);
 KT_MUST_USE kt_err_t kt_rhythm_rows_append(kt_rhythm_rows_t *self, const kt_rhythm_rows_t *next);  // KT_ENOMEM
-void                 kt_rhythm_rows_fini(kt_rhythm_rows_t *self);
+// Drops the first `frames` frames, which were judged, and the harmony of their time.
+void kt_rhythm_rows_drop(kt_rhythm_rows_t *self, size_t frames);
+void kt_rhythm_rows_fini(kt_rhythm_rows_t *self);

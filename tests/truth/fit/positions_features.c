@@ -67,6 +67,22 @@ print(const char *path, const kt_evidence_t *evidence, const size_t *pulse, size
     printf("%s]}\n", positions ? "]" : "");
 }
 
+// The frames of the beats of one section that is all of the evidence.
+static kt_err_t
+track(const kt_evidence_t *evidence, double period, int signature, size_t **frames, size_t *n)
+{
+    const kt_path_step_t step    = {.period = period, .signature = signature, .jumps = true};
+    const kt_section_t   section = {
+          .end = evidence->envelope.frames, .signature = signature, .steps = &step, .n_steps = 1, .hop = 1};
+    kt_pulse_t *pulse = NULL;
+    kt_err_t    err   = kt_beats_track(&evidence->envelope, &section, 1, NULL, &pulse, n);
+    *frames           = err ? NULL : calloc(*n + 1, sizeof **frames);
+    for (size_t i = 0; *frames && i < *n; i++)
+        (*frames)[i] = pulse[i].frame;
+    free(pulse);
+    return err || *frames ? err : KT_ENOMEM;
+}
+
 static kt_err_t
 show(const char *path, const kt_evidence_t *evidence, double bpm, int signature)
 {
@@ -74,7 +90,7 @@ show(const char *path, const kt_evidence_t *evidence, double bpm, int signature)
     kt_positions_t    grid  = {0};
     size_t           *pulse = NULL, n = 0;
     const double      period = period_near(evidence, bpm);
-    kt_err_t          err    = period > 0 ? kt_beats_track(&evidence->envelope, period, &pulse, &n) : KT_OK;
+    kt_err_t          err    = period > 0 ? track(evidence, period, signature, &pulse, &n) : KT_OK;
     if (!err && n >= LEAST_PULSES) {
         err = kt_positions_new(&grid, evidence, pulse, n);
         if (!err)
