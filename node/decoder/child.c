@@ -15,9 +15,10 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-// KEEP_BYTES: of freed memory. OPEN_CPU_S: processor time until the media info is there: some demuxers need time that
+// INDEX_BYTES: larger blocks have pages of their own while a container is opened. KEEP_BYTES: of freed memory, later.
+// OPEN_CPU_S: processor time until the media info is there: some demuxers need time that
 // grows with the square of the number of tags.
-enum { KEEP_BYTES = 32 << 20, LIVE_WAIT_S = 10, OPEN_CPU_S = 4 };
+enum { INDEX_BYTES = 1 << 20, KEEP_BYTES = 32 << 20, LIVE_WAIT_S = 10, OPEN_CPU_S = 4 };
 
 // A stream that is wanted or only counted.
 typedef struct part {
@@ -431,11 +432,13 @@ kt_child_run(const kt_sandbox_t *sandbox, const kt_test_faults_t *faults, const 
 
     // The media info is sent after the first frames, which the converter and some of the info need. A file of which
     // nothing can be decoded has its info sent before the error.
+    // The index of a long file grows, and is built twice: the system moves its pages and gets them back. By itself the
+    // C library would keep what is freed after the first large block.
+    (void)mallopt(M_MMAP_THRESHOLD, INDEX_BYTES);
     open_media(&self, request->limits.search_bytes);
     opening = NULL;
     // A decoder frees and takes a megabyte per picture: given back to the system each time, its pages would cost 7 % of
-    // the decoding of 720p. Not before: while a container is opened, the growing index of a long file would be copied,
-    // where the system can move its pages.
+    // the decoding of 720p.
     (void)mallopt(M_MMAP_THRESHOLD, KEEP_BYTES);
     (void)mallopt(M_TRIM_THRESHOLD, KEEP_BYTES);
     decode_first_frames(&self);
