@@ -11,8 +11,8 @@
 #include "node/video/scene/scene_model.h"
 #include "node/video/shots/list.h"
 
-#define KT_SCENE_REFUSED 0.02F
-#define KT_SCENE_ADDED 0.5F
+#define KT_SCENE_REFUSED 0.001F
+#define KT_SCENE_ADDED 0.8F
 #define KT_SCENE_BETWEEN 0.5F  // of a picture within a gradual change
 #define KT_SCENE_SLACK_S 0.5
 

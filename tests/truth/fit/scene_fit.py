@@ -17,7 +17,7 @@ import numpy as np
 
 import shots_fit
 
-REFUSED, ADDED = (0, .001, .003, .01, .02, .05, .1), (.3, .5, .7, .8, .9, .95, 2)
+REFUSED, ADDED = (0, .001, .003, .01, .02, .05, .1), (.3, .5, .7, .8, .85, .9, .95, 2)
 NEAR, SLACK, BETWEEN, CUT_ROWS = 3, .5, .5, 3
 
 

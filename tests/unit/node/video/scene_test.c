@@ -201,7 +201,7 @@ Test(scene_join, what_the_model_alone_sees_is_added)
     rule_begin((size_t[]){20, 80, 0});
     for (int i = 45; i < 56; i++)
         join.rows[i].between = 0.9F;
-    join.rows[50].last = 0.7F;
+    join.rows[50].last = 0.9F;
     detect(81, 81, KT_CUT);
     cr_assert_eq(kt_scene_join_until(&join, &detected, detected.count, INFINITY), KT_OK);
     cr_assert_eq(join.list.count, 4);
