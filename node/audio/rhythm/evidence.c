@@ -72,27 +72,34 @@ part_above_mean(const float *in, float *out, size_t n, size_t around, bool cappe
         out[i] = out[i] < most ? out[i] : most;
 }
 
-static kt_err_t
-compare_envelope(kt_evidence_t *self)
+kt_err_t
+kt_evidence_compare(kt_evidence_t *self)
 {
     const kt_envelope_t *envelope = &self->envelope;
     const size_t         n = envelope->frames, around = (size_t)(AROUND_S * envelope->rate_hz);
-    const float         *rows[1 + KT_ENVELOPE_GROUPS];
-    float               *memory = calloc((1 + KT_ENVELOPE_GROUPS) * n, sizeof *memory);
+    const float         *rows[1 + KT_ENVELOPE_GROUPS + KT_ENVELOPE_RANGES];
+    float               *memory = calloc(sizeof rows / sizeof *rows * n, sizeof *memory);
     if (!memory)
         return KT_ENOMEM;
     self->above_full = memory;
     for (size_t g = 0; g < KT_ENVELOPE_GROUPS; g++)
         self->above[g] = memory + (g + 1) * n;
-    for (size_t r = 0; r <= KT_ENVELOPE_GROUPS; r++) {
-        part_above_mean(r == 0 ? envelope->full : envelope->group[r - 1], memory + r * n, n, around, r == 0);
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+        const float *in = r == 0                    ? envelope->full
+                          : r <= KT_ENVELOPE_GROUPS ? envelope->group[r - 1]
+                                                    : envelope->loud[r - 1 - KT_ENVELOPE_GROUPS];
+        part_above_mean(in, memory + r * n, n, around, r == 0);
         rows[r] = memory + r * n;
     }
+    for (size_t r = 0; r < KT_ENVELOPE_RANGES; r++)
+        self->above_loud[r] = memory + (1 + KT_ENVELOPE_GROUPS + r) * n;
     kt_err_t err = likeness_of(&self->full, rows, 1, n, envelope->rate_hz);
     if (!err)
         err = likeness_of(&self->groups, rows + 1, KT_ENVELOPE_GROUPS, n, envelope->rate_hz);
     if (!err)
         err = likeness_of(&self->low, rows + 1, 1, n, envelope->rate_hz);
+    for (size_t r = 0; r < KT_ENVELOPE_RANGES && !err; r++)
+        err = likeness_of(&self->loud[r], rows + 1 + KT_ENVELOPE_GROUPS + r, 1, n, envelope->rate_hz);
     return err;
 }
 
@@ -148,27 +155,6 @@ kt_evidence_change(const kt_evidence_t *self, size_t reach, float *out)
     return KT_OK;
 }
 
-static kt_err_t
-compare_harmony(kt_evidence_t *self)
-{
-    const size_t  n = self->harmony_frames, width = self->harmony_width;
-    float        *columns = calloc(n * width + 1, sizeof *columns);
-    const float **rows    = calloc(width + 1, sizeof *rows);
-    kt_err_t      err     = columns && rows ? KT_OK : KT_ENOMEM;
-    for (size_t c = 0; c < width && !err; c++) {
-        for (size_t t = 0; t < n; t++)
-            columns[c * n + t] = self->harmony[t * width + c];
-        rows[c] = columns + c * n;
-    }
-    if (!err)
-        err = likeness_of(&self->chords, rows, width, n, self->harmony_rate_hz);
-    if (!err)
-        err = likeness_of(&self->changes, &(const float *){self->change}, 1, n, self->harmony_rate_hz);
-    free(rows);
-    free(columns);
-    return err;
-}
-
 // -------------------------------------------------------------------------------------------------------------------
 
 kt_err_t
@@ -187,13 +173,6 @@ kt_evidence_new(kt_evidence_t *self, const kt_rhythm_rows_t *rows, size_t begin,
     return err;
 }
 
-kt_err_t
-kt_evidence_compare(kt_evidence_t *self)
-{
-    kt_err_t err = compare_envelope(self);
-    return err ? err : compare_harmony(self);
-}
-
 void
 kt_evidence_fini(kt_evidence_t *self)
 {
@@ -205,7 +184,7 @@ kt_evidence_fini(kt_evidence_t *self)
     free(self->full.value);
     free(self->groups.value);
     free(self->low.value);
-    free(self->chords.value);
-    free(self->changes.value);
+    for (size_t r = 0; r < KT_ENVELOPE_RANGES; r++)
+        free(self->loud[r].value);
     *self = (kt_evidence_t){0};
 }

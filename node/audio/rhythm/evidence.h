@@ -1,5 +1,5 @@
-// kt_evidence -- the data that tempo, beats and bars of a part of a stream are derived from: the envelope, the harmony
-// some twenty times per second, and the autocorrelation of each of them at lags up to ten seconds.
+// kt_evidence -- the data that tempo, beats and bars of a part of a stream are derived from: the envelope, its
+// autocorrelation at lags up to ten seconds, and the harmony some twenty times per second.
 #pragma once
 
 #include "node/audio/rhythm/rows.h"
@@ -26,10 +26,10 @@ typedef struct kt_evidence {
     float        *change;   // [frames] 1 - cosine of the harmony of 0.2 s after and before
 
     // The rest is that of kt_evidence_compare. Rises above the mean of 0.2 s on both sides: of the full envelope, where
-    // one loud onset is capped, and of its groups.
-    float *above_full, *above[KT_ENVELOPE_GROUPS];
-    // of the full envelope, of all its groups, of the lowest, of the harmony and of its changes
-    kt_likeness_t full, groups, low, chords, changes;
+    // one loud onset is capped, of its groups, and of the amplitude in its ranges.
+    float *above_full, *above[KT_ENVELOPE_GROUPS], *above_loud[KT_ENVELOPE_RANGES];
+    // of the full envelope, of all its groups, of the lowest, of the amplitude in its ranges
+    kt_likeness_t full, groups, low, loud[KT_ENVELOPE_RANGES];
 } kt_evidence_t;
 
 // Of frames begin .. end of the envelope, and the harmony at their times; all times count from frame begin. begin <

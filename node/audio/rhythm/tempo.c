@@ -6,7 +6,7 @@
 #include <string.h>
 
 enum { GRID = 400, BEST = 5, RATIOS = 9, MULTIPLES = 24, BEAT_PLACES = 12, FOLD = 4 * BEAT_PLACES };
-enum { GROUPS, CHORDS, CHANGES, LOWEST, CURVES };
+enum { GROUPS, LOWEST, KICK, SNARE, CURVES };  // KICK, SNARE: the ranges of the amplitude
 enum { LOW = 0, MIDDLE = 3 };  // groups of the envelope: up to 160 Hz; from 780 Hz, with the next one to 3,700 Hz
 
 static const double SLOWEST_S = 60.0 / 40, FASTEST_S = 60.0 / 230, SAME = 0.025, FOLD_S = 8;
@@ -84,16 +84,17 @@ find_periods(const kt_likeness_t *full, double periods[KT_METER_PERIODS])
 // Places of the fold: twelve per beat. Mean rises of one window, each place the largest of three, over the mean of the
 // segment.
 typedef struct fold {
-    double all[FOLD], low[FOLD], middle[FOLD];
+    double all[FOLD], low[FOLD], middle[FOLD], kick[FOLD], snare[FOLD];
 } fold_t;
 
 // What the folds say of a period, means over windows.
 typedef struct pattern {
     double opposite, thirds, last_third;
+    double loud_opposite, snare_off, snare_thirds;  // of the amplitude in its ranges
 } pattern_t;
 
 typedef struct row_means {
-    double all, low, middle;
+    double all, low, middle, kick, snare;
 } row_means_t;
 
 static double
@@ -128,10 +129,14 @@ fold_window(const kt_evidence_t *e, const row_means_t *mean, double four, size_t
         out->all[at] += e->above_full[i];
         out->low[at] += e->above[LOW][i];
         out->middle[at] += e->above[MIDDLE][i] + e->above[MIDDLE + 1][i];
+        out->kick[at] += e->above_loud[0][i];
+        out->snare[at] += e->above_loud[1][i];
     }
     fold_finish(out->all, count, mean->all);
     fold_finish(out->low, count, mean->low);
     fold_finish(out->middle, count, mean->middle);
+    fold_finish(out->kick, count, mean->kick);
+    fold_finish(out->snare, count, mean->snare);
 }
 
 // The place of the first beat: where the four beats have the most. Of sums that are the same but for rounding it is the
@@ -182,7 +187,8 @@ pattern_of(const kt_evidence_t *e, double period)
     const double         four     = 4 * period * envelope->rate_hz;
     const size_t         n = envelope->frames, window = (size_t)fmax(FOLD_S * envelope->rate_hz, 2 * four);
     const row_means_t    mean    = {mean_of(e->above_full, n), mean_of(e->above[LOW], n),
-                                    mean_of(e->above[MIDDLE], n) + mean_of(e->above[MIDDLE + 1], n)};
+                                    mean_of(e->above[MIDDLE], n) + mean_of(e->above[MIDDLE + 1], n),
+                                    mean_of(e->above_loud[0], n), mean_of(e->above_loud[1], n)};
     pattern_t            sum     = {0};
     double               windows = 0;
     for (size_t begin = 0; begin == 0 || begin + window / 2 < n; begin += window) {
@@ -197,9 +203,20 @@ pattern_of(const kt_evidence_t *e, double period)
         sum.opposite -= alternation(fold.low, first) * alternation(fold.middle, first);
         sum.thirds += (fmin(third, last) - mean_at(fold.all, first + BEAT_PLACES / 2)) / total;
         sum.last_third += (last - third) / total;
+        sum.loud_opposite -= alternation(fold.kick, first) * alternation(fold.snare, first);
+        double loudest = 1e-9;
+        for (int i = 0; i < FOLD; i++)
+            loudest = fmax(loudest, fold.snare[i]);
+        const double half = mean_at(fold.snare, first + BEAT_PLACES / 2);
+        sum.snare_off += (half - mean_at(fold.snare, first)) / loudest;
+        sum.snare_thirds +=
+            (fmin(mean_at(fold.snare, first + BEAT_PLACES / 3), mean_at(fold.snare, first + 2 * BEAT_PLACES / 3)) -
+             half) /
+            loudest;
         windows += 1;
     }
-    return (pattern_t){sum.opposite / windows, sum.thirds / windows, sum.last_third / windows};
+    return (pattern_t){sum.opposite / windows,      sum.thirds / windows,    sum.last_third / windows,
+                       sum.loud_opposite / windows, sum.snare_off / windows, sum.snare_thirds / windows};
 }
 
 // --- features --------------------------------------------------------------------------------------------------------
@@ -246,17 +263,19 @@ period_features(const kt_evidence_t *e, double period, double *feature)
         double               beats;
     } LIKE[] = {
         {KT_METER_FEATURE_BEAT, &e->full, 1},
-        {KT_METER_FEATURE_TWO_BEATS, &e->full, 2},
         {KT_METER_FEATURE_THREE_BEATS, &e->full, 3},
         {KT_METER_FEATURE_TWO_THIRDS, &e->full, two_thirds},
         {KT_METER_FEATURE_GROUPS_BEAT, &e->groups, 1},
         {KT_METER_FEATURE_GROUPS_TWO, &e->groups, 2},
         {KT_METER_FEATURE_GROUPS_THREE, &e->groups, 3},
         {KT_METER_FEATURE_GROUPS_HALF, &e->groups, 0.5},
-        {KT_METER_FEATURE_GROUPS_MORE, &e->groups, 1.5},
         {KT_METER_FEATURE_GROUPS_THIRDS, &e->groups, two_thirds},
-        {KT_METER_FEATURE_LOW_BEAT, &e->low, 1},
-        {KT_METER_FEATURE_LOW_TWO, &e->low, 2},
+        {KT_METER_FEATURE_KICK_TWO, &e->loud[0], 2},
+        {KT_METER_FEATURE_KICK_MORE, &e->loud[0], 1.5},
+        {KT_METER_FEATURE_SNARE_BEAT, &e->loud[1], 1},
+        {KT_METER_FEATURE_SNARE_TWO, &e->loud[1], 2},
+        {KT_METER_FEATURE_SNARE_HALF, &e->loud[1], 0.5},
+        {KT_METER_FEATURE_SNARE_MORE, &e->loud[1], 1.5},
     };
     const double octaves                   = log2(60 / period / 120);
     feature[KT_METER_FEATURE_TEMPO]        = octaves;
@@ -287,30 +306,36 @@ meter_features(kt_meter_t *meter, const kt_evidence_t *e, const pattern_t *patte
     const int    signature = meter->signature;
     const double octaves   = log2(kt_meter_beats(signature) * meter->period / 2);
 
-    feature[KT_METER_FEATURE_OPPOSITE] = pattern->opposite;
-    feature[KT_METER_FEATURE_TWO]      = signature == 2;
-    feature[KT_METER_FEATURE_THREE]    = signature == 3;
-    feature[KT_METER_FEATURE_FIVE]     = signature == 5;
-    feature[KT_METER_FEATURE_SIX]      = signature == 6;
-    feature[KT_METER_FEATURE_SEVEN]    = signature == 7;
+    feature[KT_METER_FEATURE_OPPOSITE]      = pattern->opposite;
+    feature[KT_METER_FEATURE_LOUD_OPPOSITE] = pattern->loud_opposite;
+    feature[KT_METER_FEATURE_SNARE_OFF]     = pattern->snare_off;
+    feature[KT_METER_FEATURE_TWO]           = signature == 2;
+    feature[KT_METER_FEATURE_THREE]         = signature == 3;
+    feature[KT_METER_FEATURE_FIVE]          = signature == 5;
+    feature[KT_METER_FEATURE_SIX]           = signature == 6;
+    feature[KT_METER_FEATURE_SEVEN]         = signature == 7;
     if (signature == 6) {
         feature[KT_METER_FEATURE_TERNARY] =
             kt_likeness_near(&e->full, meter->period / 3, 0.02) - kt_likeness_near(&e->full, meter->period / 2, 0.02);
         feature[KT_METER_FEATURE_SIX_THIRDS] = pattern->thirds;
         feature[KT_METER_FEATURE_SIX_LAST]   = pattern->last_third;
+        feature[KT_METER_FEATURE_SIX_LOUD]   = pattern->snare_thirds;
+        feature[KT_METER_FEATURE_SIX_THIRD]  = kt_likeness_near(&e->groups, meter->period / 3, 0.02);
     } else {
         feature[KT_METER_FEATURE_THIRDS] = pattern->thirds;
     }
     feature[KT_METER_FEATURE_BAR_SQUARE]  = octaves * octaves;
     feature[KT_METER_FEATURE_GROUPS_BARS] = likeness_of_bars(&curve[GROUPS], signature);
-    feature[KT_METER_FEATURE_GROUPS_BAR]  = likeness_of_bar(&curve[GROUPS], signature);
     if (signature == 4 && curve[GROUPS].count >= 4)
         feature[KT_METER_FEATURE_GROUPS_FOURS] = mean_of_multiples(&curve[GROUPS], 4, 4, 0, MULTIPLES) -
                                                  mean_of_multiples(&curve[GROUPS], 2, 4, 0, MULTIPLES);
-    feature[KT_METER_FEATURE_LOW_BARS]    = likeness_of_bars(&curve[LOWEST], signature);
-    feature[KT_METER_FEATURE_LOW_BAR]     = likeness_of_bar(&curve[LOWEST], signature);
-    feature[KT_METER_FEATURE_CHORDS_BARS] = likeness_of_bars(&curve[CHORDS], signature);
-    feature[KT_METER_FEATURE_CHANGES_BAR] = likeness_of_bar(&curve[CHANGES], signature);
+    feature[KT_METER_FEATURE_LOW_BARS]   = likeness_of_bars(&curve[LOWEST], signature);
+    feature[KT_METER_FEATURE_KICK_BAR]   = likeness_of_bar(&curve[KICK], signature);
+    feature[KT_METER_FEATURE_SNARE_BARS] = likeness_of_bars(&curve[SNARE], signature);
+    feature[KT_METER_FEATURE_SNARE_BAR]  = likeness_of_bar(&curve[SNARE], signature);
+    if (signature != 4 && signature != 2)
+        feature[KT_METER_FEATURE_LOW_AGAINST] =
+            likeness_of_bar(&curve[LOWEST], signature) - likeness_of_bar(&curve[LOWEST], 4);
 }
 
 size_t
@@ -319,10 +344,10 @@ kt_meters_gather(const kt_evidence_t *e, kt_meter_t *meters)
     double periods[KT_METER_PERIODS];
     size_t n = find_periods(&e->full, periods), count = 0;
     for (size_t i = 0; i < n; i++) {
-        const multiples_t curve[CURVES]             = {[GROUPS]  = multiples_of(&e->groups, periods[i]),
-                                                       [CHORDS]  = multiples_of(&e->chords, periods[i]),
-                                                       [CHANGES] = multiples_of(&e->changes, periods[i]),
-                                                       [LOWEST]  = multiples_of(&e->low, periods[i])};
+        const multiples_t curve[CURVES]             = {[GROUPS] = multiples_of(&e->groups, periods[i]),
+                                                       [LOWEST] = multiples_of(&e->low, periods[i]),
+                                                       [KICK]   = multiples_of(&e->loud[0], periods[i]),
+                                                       [SNARE]  = multiples_of(&e->loud[1], periods[i])};
         const pattern_t   pattern                   = pattern_of(e, periods[i]);
         double            common[KT_METER_FEATURES] = {0};
         period_features(e, periods[i], common);

@@ -96,7 +96,7 @@ def main():
     parser.add_argument("--wrong", action="store_true", help="lists what is wrong")
     parser.add_argument("--l2", type=float, default=.01)
     parser.add_argument("--real-weight", type=float, default=2)
-    parser.add_argument("--drums-weight", type=float, default=.5)
+    parser.add_argument("--drums-weight", type=float, default=1)
     parser.add_argument("--without", nargs="*", default=[], help="leaves features out")
     parser.add_argument("files", nargs="+")
     a = parser.parse_args()

@@ -23,6 +23,8 @@ STYLES = {
     "half-time": (4, (60, 90), [.5, .5, .56], .5),
     "waltz": (3, (84, 180), [.5, .5, .62, .667], 1),
     "six": (6, (48, 112), [.5], 1),
+    "clicks": (4, (60, 180), [.5], 1),
+    "clicks in three": (3, (84, 190), [.5], 1),
 }
 BEATS = {6: 2}
 
@@ -89,8 +91,16 @@ def _six(rng):
     return _every(third, 2, rng.choice(["hat", "hat", "ride"]), .5) + _at("kick", 1, *kicks) + _at("snare", .95, 1)
 
 
+def _clicks(rng, beats=4):
+    """A metronome: a click on each beat, the first of a bar marked."""
+    voice = rng.choice(["beep", "rim", "hat", "clap", "beep"])
+    first = rng.choice([_at("kick", 1, 0), _at("open", .8, 0), _at(voice, .5, 0)])
+    return first + _at(voice, .5, *range(beats))
+
+
 BARS = {"rock": _rock, "plain": _plain, "house": _house, "breakbeat": _breakbeat, "shuffle": _shuffle,
-        "half-time": _half_time, "waltz": _waltz, "six": _six}
+        "half-time": _half_time, "waltz": _waltz, "six": _six,
+        "clicks": _clicks, "clicks in three": lambda rng: _clicks(rng, 3)}
 
 
 def _fill(rng, beats, six):
@@ -156,6 +166,11 @@ def _rim(rng, noise, kit):
     return (np.sin(2 * np.pi * rng.uniform(1500, 1900) * t) + .4 * noise(len(t))) * env * .5
 
 
+def _beep(rng, noise, kit):
+    t, env = _decay(.006, .06)
+    return np.sin(2 * np.pi * rng.uniform(800, 3000) * t) * env * .5
+
+
 def kit_of(rng, kit):
     """{voice: samples} of one kit."""
     numbers = np.random.default_rng(rng.getrandbits(63))
@@ -163,7 +178,7 @@ def kit_of(rng, kit):
     return {"kick": _kick(rng, noise, kit), "snare": _snare(rng, noise, kit), "clap": _clap(rng, noise, kit),
             "hat": _metal(rng, noise, kit, .03, .5), "open": _metal(rng, noise, kit, .12, .5),
             "ride": _metal(rng, noise, kit, .25, .8), "crash": _metal(rng, noise, kit, .4, .4),
-            "tom": _tom(rng, noise, kit), "rim": _rim(rng, noise, kit)}
+            "tom": _tom(rng, noise, kit), "rim": _rim(rng, noise, kit), "beep": _beep(rng, noise, kit)}
 
 
 # --- pieces ----------------------------------------------------------------------------------------------------------
@@ -181,6 +196,8 @@ def hits(style, tempo, seconds, rng, lead_in):
     jitter, spread, phrase = rng.choice([0, .003, .006, .01]), rng.choice([0, .05, .12]), rng.choice([4, 8])
     bar, other = BARS[style](rng), BARS[style](rng)
     varied, fills, crashes = rng.random() < .4 and style != "plain", rng.random() < .6, rng.random() < .5
+    if style.startswith("clicks"):
+        varied = fills = crashes = False
     out = []
     for b in range(int(seconds * tempo / 60 / beats) + 1):
         now = list(other if varied and (b // phrase) % 2 else bar)
@@ -229,7 +246,7 @@ def clip(style, tempo, seconds, rng, path, kit=None):
 def _job(style, index, recipe, out):
     rng = common.seeded(recipe["seed"], "drums", style, index)
     low, high = STYLES[style][1]
-    return clip(style, round(rng.uniform(low, high), 2), rng.randint(20, 40), rng, out / f"drums_{style}_{index:03d}.x")
+    return clip(style, round(rng.uniform(low, high), 2), rng.randint(20, 40), rng, out / f"drums_{style.replace(' ', '-')}_{index:03d}.x")
 
 
 def jobs(recipe, out, small):
