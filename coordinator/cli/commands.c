@@ -19,6 +19,8 @@ const kt_command_t KT_CLI_COMMANDS[] = {
      "      --frames DIR      also write the per-frame matrices as DIR/NAME.FEATURE.npy; of files in several folders\n"
      "                        as DIR/FOLDER/NAME.FEATURE.npy, likewise with --thumbnails and --out\n"
      "      --thumbnails DIR  also write a picture of each shot as DIR/NAME-0001-12.480s.png\n"
+     "      --click OUT.wav   also write the sound of the one file with a click on each beat, a higher one on "
+     "downbeats\n"
      "      --pcm f32 --rate HZ --channels N\n"
      "                        the files are raw little-endian samples\n"
      "      --every SECONDS   with -: a snapshot, one JSON object per line, after every SECONDS of audio\n"

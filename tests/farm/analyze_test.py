@@ -278,5 +278,65 @@ def a_plot_that_cannot_be_made_is_told(folder):
     expect(kithara(folder, "plot").returncode == 2, "wrong usage")
 
 
+def pulses(folder, seconds=12, bpm=120):
+    """A WAV file of ticks, and where they are."""
+    frames = [0] * (seconds * RATE)
+    times = [.25 + i * 60 / bpm for i in range(int((seconds - .5) * bpm / 60))]
+    for t in times:
+        for i in range(600):
+            frames[int(t * RATE) + i] = int(9000 * (1 - i / 600) * (1 if i // 20 % 2 else -1))
+    path = folder / "pulses.wav"
+    with wave.open(str(path), "wb") as w:
+        w.setnchannels(1)
+        w.setsampwidth(2)
+        w.setframerate(RATE)
+        w.writeframes(struct.pack(f"<{len(frames)}h", *frames))
+    return path, times
+
+
+def samples(path):
+    with wave.open(str(path), "rb") as w:
+        expect(w.getframerate() == RATE and w.getsampwidth() == 2 and w.getnchannels() == 1, "the file's own shape")
+        return struct.unpack(f"<{w.getnframes()}h", w.readframes(w.getnframes()))
+
+
+@test
+def clicks_are_mixed_into_the_sound_on_the_beats(folder):
+    path, _ = pulses(folder)
+    out = folder / "clicked.wav"
+    message = document(folder, path, "--click", out)
+    music, clicked = samples(path), samples(out)
+    expect(len(music) == len(clicked), "as long as the sound")
+    added = [c - .7 * m for c, m in zip(clicked, music)]
+    near = set()
+    beats = message["features"]["mir"]["beats"]
+    expect(len(beats) > 15, f"{len(beats)} beats")
+    for beat in beats:
+        first = round(beat * RATE)
+        expect(max(map(abs, added[first:first + RATE // 50])) > 2000, f"no click at {beat}")
+        near.update(range(first - 1, first + RATE // 25))
+    expect(all(abs(x) <= 1 for i, x in enumerate(added) if i not in near), "only the clicks are added")
+
+
+@test
+def clicks_need_one_file_a_beat_and_another_name(folder):
+    path, _ = pulses(folder)
+    before = path.read_bytes()
+    for arguments in ((path, path), ("-r", folder), ("--options", "spectral", path), ("-",)):
+        done = kithara(folder, "analyze", "--click", folder / "out.wav", *arguments)
+        expect(done.returncode == 2 and "--click" in done.stderr, f"{arguments}: {done.returncode} {done.stderr}")
+    done = kithara(folder, "analyze", "--click", path, path)
+    expect(done.returncode == 2 and "overwrite" in done.stderr, done.stderr)
+    expect(path.read_bytes() == before and not (folder / "out.wav").exists(), "nothing is written")
+    silence = folder / "silence.wav"
+    with wave.open(str(silence), "wb") as w:
+        w.setparams((1, 2, RATE, 0, "NONE", ""))
+        w.writeframes(bytes(RATE * 8))
+    done = kithara(folder, "analyze", "--click", folder / "out.wav", silence)
+    expect(done.returncode == 1 and "no beat" in done.stderr, f"{done.returncode} {done.stderr}")
+    expect(not (folder / "out.wav").exists(), "no file without clicks")
+
+
+
 if __name__ == "__main__":
     harness.main()

@@ -26,6 +26,7 @@ typedef struct kt_analyze_opts {
     uint32_t            rate_hz, channels;
     const char         *frames_dir;      // NULL: none
     const char         *thumbnails_dir;  // NULL: none
+    const char         *click_path;      // NULL: none
     const char         *out_dir;         // of EDL and OTIO: one file each; NULL: standard output
     double              every_s;         // "-" only: seconds of sound from snapshot to snapshot; 0: none
     size_t              workers;

@@ -1,6 +1,7 @@
 #include "common/paths.h"
 #include "common/text.h"
 #include "coordinator/cli/analyze/analyze.h"
+#include "coordinator/cli/analyze/click.h"
 #include "coordinator/cli/film/thumbnails.h"
 #include "coordinator/cli/scan.h"
 #include "node/run/gpus.h"
@@ -22,6 +23,7 @@ typedef struct outcome {
     kt_report_t report;
     kt_analyze_frames_t frames;
     kt_thumbnails_t    *thumbnails;  // NULL: not asked for
+    kt_click_t          click;       // path NULL: not asked for
 } outcome_t;
 
 typedef struct analyze {
@@ -88,7 +90,9 @@ static void
 take_chunk(void *context, const kt_media_info_t *media_info, const kt_chunk_t *chunk)
 {
     outcome_t *out = context;
-    if (chunk->track == KT_TRACK_VIDEO)
+    if (out->click.path)
+        kt_click_push(&out->click, media_info, chunk);
+    if (out->thumbnails && chunk->track == KT_TRACK_VIDEO)
         kt_thumbnails_picture(out->thumbnails, media_info, chunk->picture);
 }
 
@@ -107,10 +111,11 @@ analyze_one(analyze_t *self, kt_worker_t *worker, const char *path, outcome_t *o
     kt_digest_of(path, strlen(path), &digest);  // replaces the content digest until that is known
     kt_digest_uuid(&digest, job.message_id);
     out->frames              = (kt_analyze_frames_t){.stem = out->stem};
+    out->click               = (kt_click_t){.path = self->opts->click_path};
     kt_worker_opts_t options = {
         .cancelled      = &self->stop,
         .frames         = self->opts->frames_dir ? take_frames : NULL,
-        .tap            = out->thumbnails ? take_chunk : NULL,
+        .tap            = out->thumbnails || out->click.path ? take_chunk : NULL,
         .shot           = out->thumbnails ? take_shot : NULL,
         .context        = out,
         .id_from_digest = true,
@@ -248,6 +253,22 @@ print_written(analyze_t *self, const char *clean, const outcome_t *out)
     self->failed |= out->frames.err || (thumbnails && thumbnails->err);
 }
 
+// The clicks need the message.
+static void
+finish_click(analyze_t *self, outcome_t *out)
+{
+    const kt_buf_t *text = &out->report.document;
+    char            why[KT_JSON_WHY];
+    json_t         *document = NULL;
+    if (!out->report.err)
+        (void)!kt_json_parse(text->bytes, text->length, KT_DOCUMENT_MAX_BYTES, &document, why);
+    kt_click_finish(&out->click, document);
+    kt_json_free(&document);
+    if (out->click.err && !out->report.err)
+        (void)kt_cli_fail(out->click.err, out->click.path, out->click.why);
+    self->failed |= out->click.err != KT_OK;
+}
+
 static void
 print_outcome(analyze_t *self, outcome_t *out)
 {
@@ -259,6 +280,8 @@ print_outcome(analyze_t *self, outcome_t *out)
         (void)kt_cli_fail(out->report.err, clean, out->report.detail);
     else
         print_written(self, clean, out);
+    if (out->click.path)
+        finish_click(self, out);
     self->failed |= out->report.err != KT_OK;
     if (document->length > 0 && !kt_analyze_print(self->printer, document->bytes, document->length, &self->failed))
         self->stop = true;

@@ -26,6 +26,7 @@ enum {
     OPT_WORKERS,
     OPT_OUT,
     OPT_THUMBNAILS,
+    OPT_CLICK,
     OPT_ALL
 };
 
@@ -41,6 +42,7 @@ static const struct option LONG_OPTIONS[] = {
     {"workers", required_argument, NULL, OPT_WORKERS},
     {"out", required_argument, NULL, OPT_OUT},
     {"thumbnails", required_argument, NULL, OPT_THUMBNAILS},
+    {"click", required_argument, NULL, OPT_CLICK},
     {"recursive", no_argument, NULL, 'r'},
     {"all", no_argument, NULL, OPT_ALL},
     {NULL, 0, NULL, 0},
@@ -82,6 +84,7 @@ take_option(kt_analyze_opts_t *out, const kt_cli_t *cli, int option)
     case OPT_CHANNELS: return take_count(cli, "--channels", optarg, 64, &out->channels);
     case OPT_FRAMES: out->frames_dir = optarg; return KT_EXIT_OK;
     case OPT_THUMBNAILS: out->thumbnails_dir = optarg; return KT_EXIT_OK;
+    case OPT_CLICK: out->click_path = optarg; return KT_EXIT_OK;
     case OPT_OUT: out->out_dir = optarg; return KT_EXIT_OK;
     case OPT_EVERY:
         return kt_text_to_f64(optarg, EVERY_MIN, EVERY_MAX, &out->every_s)
@@ -171,11 +174,32 @@ check_names(const kt_analyze_opts_t *self, const kt_cli_t *cli)
     return code;
 }
 
+// The file that --click writes must not be the one that is read.
+static int
+check_click(const kt_analyze_opts_t *self, const kt_cli_t *cli)
+{
+    struct stat in, out;
+    if (self->recursive || self->n_files > 1)
+        return kt_cli_usage(cli, "--click writes the sound of one file, not of several");
+    if (strcmp(self->files[0], "-") == 0)
+        return kt_cli_usage(cli, "--click needs a file, not -");
+    if (!(self->options & KT_OPTION_MIR))
+        return kt_cli_usage(cli, "--click needs the group mir, which --options leaves out");
+    if (stat(self->files[0], &in) == 0 && stat(self->click_path, &out) == 0 && in.st_dev == out.st_dev &&
+        in.st_ino == out.st_ino)
+        return kt_cli_usage(cli, "--click would overwrite %s, which is the file to analyse", self->click_path);
+    return KT_EXIT_OK;
+}
+
 static int
 check_output(const kt_analyze_opts_t *self, const kt_cli_t *cli)
 {
     const char *const folders[] = {self->frames_dir, self->thumbnails_dir, self->out_dir};
     int               code      = KT_EXIT_OK;
+    if (self->click_path)
+        code = check_click(self, cli);
+    if (code != KT_EXIT_OK)
+        return code;
     if (self->thumbnails_dir && !(self->options & KT_OPTION_VISUAL))
         return kt_cli_usage(cli, "--thumbnails needs the group visual, which --options leaves out");
     if (self->out_dir && !is_edit_list(self))
