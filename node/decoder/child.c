@@ -43,7 +43,6 @@ typedef struct child {
     kt_decode_want_t want;
     uint64_t         last_sound_byte;  // where the last packet of the sound ends; 0: unknown
     int64_t          other_bytes;      // that were read and are in no packet of the sound
-    int              largest;          // packet of the sound
     bool             ended;            // the file has been read
     bool             broken_off;       // a stream was given up
 } child_t;
@@ -93,9 +92,13 @@ is_hidden(const AVPacket *packet, const AVStream *stream)
     return packet->flags & AV_PKT_FLAG_DISCARD || (vp8 && !(packet->data[0] & 0x10));
 }
 
+// Incomplete by its own header, or by the container; blocks of plain samples may have any size.
 static bool
 is_short(const child_t *self, const AVPacket *packet)
 {
+    const AVStream *of = self->parts[packet_stream(self, packet)].coder.stream;
+    if (packet->flags & AV_PKT_FLAG_CORRUPT && of && av_get_exact_bits_per_sample(of->codecpar->codec_id) == 0)
+        return true;
     return self->sound.raw && packet->size >= KT_MPEG_HEADER &&
            (size_t)packet->size < kt_mpeg_frame_bytes(packet->data);
 }
@@ -107,7 +110,7 @@ count_packet(child_t *self, const AVPacket *packet)
     self->parts[stream].coder.packets++;
     if (stream == KT_COUNTS_SOUND && packet->pos >= 0)
         self->last_sound_byte = self->media.start + (uint64_t)packet->pos + (uint64_t)packet->size;
-    self->parts[stream].last_short = packet->flags & AV_PKT_FLAG_CORRUPT || is_short(self, packet);
+    self->parts[stream].last_short = is_short(self, packet);
     kt_counts_packet(&self->counts, stream,
                      &(kt_counts_packet_t){.pts      = packet->pts,
                                            .dts      = packet->dts,
@@ -148,15 +151,15 @@ static void
 note_skipped(child_t *self)
 {
     enum { AHEAD_PACKETS = 3, AHEAD_BYTES = 2048 };
-    const AVPacket *packet = self->media.packet;
-    if (!self->sound.raw || self->input.stream)
+    if (!self->sound.raw || self->input.stream || self->counts.counts.audio.packets == 0)
         return;
-    const int64_t other   = avio_tell(self->media.io) - (int64_t)self->counts.counts.audio.bytes;
-    const int64_t skipped = other - self->other_bytes;
-    self->largest         = packet->size > self->largest ? packet->size : self->largest;
-    if (self->counts.counts.audio.packets > 1 && skipped > AHEAD_PACKETS * (int64_t)self->largest + AHEAD_BYTES)
+    const kt_stream_counts_t *sound   = &self->counts.counts.audio;
+    const int64_t             other   = avio_tell(self->media.io) - (int64_t)sound->bytes;
+    const int64_t             skipped = other - self->other_bytes;
+    const int64_t             usual   = (int64_t)(sound->bytes / sound->packets);
+    if (sound->packets > 1 && skipped > AHEAD_PACKETS * usual + AHEAD_BYTES)
         kt_sound_skip(&self->sound, (uint64_t)skipped);
-    else if (self->counts.counts.audio.packets > 1 && skipped > 0)
+    else if (sound->packets > 1 && skipped > 0)
         return;
     self->other_bytes = other;
 }
@@ -457,8 +460,8 @@ kt_child_run(const kt_sandbox_t *sandbox, const kt_test_faults_t *faults, const 
             kt_counts_cut(&self.counts, (kt_counts_stream_t)i, failed);
     }
     note_tail(&self);
-    self.counts.counts.audio.unsupported = self.parts[KT_COUNTS_SOUND].coder.unsupported;
-    self.counts.counts.video.unsupported = self.parts[KT_COUNTS_PICTURE].coder.unsupported;
+    self.counts.counts.audio.unsupported = kt_coder_unsupported(&self.parts[KT_COUNTS_SOUND].coder);
+    self.counts.counts.video.unsupported = kt_coder_unsupported(&self.parts[KT_COUNTS_PICTURE].coder);
     kt_media_counts_t counts;
     const bool        every = self.film.sent > 0 && self.want.mode == KT_PICTURES_FULL && !self.broken_off;
     kt_counts_finish(&self.counts, every, &counts);

@@ -108,7 +108,7 @@ note_failure(kt_coder_t *self, int code)
         return kt_av_fail(code, KT_EDECMEM, "decoding", self->why, sizeof self->why);
     self->damaged++;
     self->last_failed = true;
-    self->unsupported |= code == AVERROR_PATCHWELCOME;
+    self->unsupported += code == AVERROR_PATCHWELCOME;
     (void)snprintf(self->failure, sizeof self->failure, "%s", kt_avlog_last());
     return KT_OK;
 }
@@ -154,6 +154,13 @@ kt_coder_damage(kt_coder_t *self)
     return more;
 }
 
+// Noise looks like a missing feature now and then.
+bool
+kt_coder_unsupported(const kt_coder_t *self)
+{
+    return 2 * self->unsupported > self->damaged;
+}
+
 kt_err_t
 kt_coder_nothing(kt_coder_t *self)
 {
@@ -163,7 +170,7 @@ kt_coder_nothing(kt_coder_t *self)
     }
     (void)snprintf(self->why, sizeof self->why, "none of %llu packets could be decoded: %.80s",
                    (unsigned long long)self->packets, *self->failure ? self->failure : "no reason is given");
-    return self->unsupported ? KT_ECODEC : KT_EDAMAGED;
+    return kt_coder_unsupported(self) ? KT_ECODEC : KT_EDAMAGED;
 }
 
 void

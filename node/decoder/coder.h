@@ -20,7 +20,7 @@ typedef struct kt_coder {
     AVFrame        *frame;                  // the last that was received
     uint64_t        packets, damaged;       // read; refused by the decoder, or without a result
     uint64_t        noted;                  // damaged ones that kt_coder_damage has returned
-    bool            unsupported;            // the decoder reported a missing feature
+    uint64_t        unsupported;            // packets of which the decoder reported a missing feature
     bool            last_failed;            // the last packet could not be decoded
     bool            before_failed;          // nor the one before it
     bool            ready;                  // frame has been received by kt_coder_first and not passed on
@@ -39,4 +39,5 @@ KT_MUST_USE kt_err_t kt_coder_receive(kt_coder_t *self, bool *have);
 KT_MUST_USE kt_err_t kt_coder_first(kt_coder_t *self, const AVPacket *packet);
 uint64_t             kt_coder_damage(kt_coder_t *self);  // damaged packets since the last call
 kt_err_t kt_coder_nothing(kt_coder_t *self);  // why a stream gave nothing: KT_ETRUNCATED, KT_ECODEC, KT_EDAMAGED
-void     kt_coder_close(kt_coder_t *self);    // the decoder; the stream's packets are counted on
+bool     kt_coder_unsupported(const kt_coder_t *self);  // most of the damaged packets need a missing feature
+void     kt_coder_close(kt_coder_t *self);              // the decoder; the stream's packets are counted on

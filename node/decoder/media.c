@@ -208,10 +208,10 @@ kt_media_read(kt_media_t *self, bool *end)
     av_packet_unref(self->packet);
     for (;;) {
         kt_av_begin();
-        self->hit_end  = false;
-        const int code = self->failures < FAILURES_MAX ? av_read_frame(self->format, self->packet) : AVERROR_EOF;
-        self->trouble |= code != AVERROR_EOF && (code < 0 || kt_avlog_demuxer_errors() > self->errors);
-        self->errors = kt_avlog_demuxer_errors();
+        self->hit_end     = false;
+        const int  code   = self->failures < FAILURES_MAX ? av_read_frame(self->format, self->packet) : AVERROR_EOF;
+        const bool logged = kt_avlog_demuxer_errors() > self->errors;
+        self->errors      = kt_avlog_demuxer_errors();
         if (self->io_failed || kt_av_is_memory(code))
             return media_fail(self, code, KT_EIO, "reading");
         *end = code == AVERROR_EOF;
@@ -223,6 +223,7 @@ kt_media_read(kt_media_t *self, bool *end)
             self->foreign++;
             continue;
         }
+        self->trouble |= code < 0 || logged;
         self->failures = code < 0 ? self->failures + 1 : 0;
         self->damaged += code < 0 && !self->hit_end;
         self->cut |= code < 0 && self->hit_end;

@@ -100,8 +100,9 @@ kt_completeness_judge(const kt_technical_t *facts, kt_completeness_t *out)
     const double end_s   = fmax(out->duration_s, fmax(c->audio.end_s, c->video.end_s));
     const bool   decoded = c->audio.decoded > 0 || c->video.decoded > 0;
     out->is_short        = facts->size_bytes >= 0 && info->declared_bytes > (uint64_t)facts->size_bytes;
-    out->cut             = out->is_short || info->unmarked_end || c->audio.cut || c->video.cut;
-    out->damaged         = is_damaged(&c->audio) || is_damaged(&c->video) || c->damaged_pictures > 0 || c->broken_off ||
+    // Where all bytes are there, a last packet that is incomplete is the header's error.
+    out->cut     = out->is_short || info->unmarked_end || (info->declared_bytes == 0 && (c->audio.cut || c->video.cut));
+    out->damaged = is_damaged(&c->audio) || is_damaged(&c->video) || c->damaged_pictures > 0 || c->broken_off ||
                    info->broken_at > 0;
     const double missing_s = declared_s - end_s;
     const bool   early     = out->duration_s > 0 && missing_s > fmax(EARLY_S, EARLY_SHARE * declared_s);

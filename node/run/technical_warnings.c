@@ -63,7 +63,7 @@ warn_of_structure(warnings_t *self, const kt_technical_t *facts, const kt_comple
                     info->declared_end, (unsigned long long)info->declared_bytes);
     else if (info->unmarked_end)
         add_warning(self, "truncated", "the last page is cut or not marked as the last one");
-    else if (c->audio.cut || c->video.cut)
+    else if (judged->cut)
         add_warning(self, "truncated", "the last packet of the %s is incomplete", c->audio.cut ? "sound" : "picture");
     if (info->broken_at > 0)
         add_warning(self, "boxes_damaged", "the chain of boxes breaks at byte %llu; what follows is not found",

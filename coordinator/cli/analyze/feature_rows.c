@@ -1,5 +1,6 @@
 #include "coordinator/cli/analyze/feature_rows.h"
 
+#include "common/buf.h"
 #include "coordinator/cli/analyze/formats.h"
 #include "proto/features.h"
 
@@ -53,12 +54,14 @@ static const kt_column_t TERMINAL[] = {
     {"MOTION", "motion", KT_CELL_FIXED1, true},
     {"FACES", "faces_detected", KT_CELL_INT, true},
     {"TIME", "processing_time", KT_CELL_SECONDS, false},
+    {"WARNINGS", "warning_codes", KT_CELL_TEXT, false},
     {"ERROR", "error", KT_CELL_TEXT, false},
     {"DETAIL", "error_detail", KT_CELL_TEXT, true},
 };
 
 // Members of the message itself, before the features.
-static const char *const HEAD[] = {"message_id", "file_path", "success", "processing_time", "error", "error_detail"};
+static const char *const HEAD[] = {"message_id", "file_path",    "success", "processing_time",
+                                   "error",      "error_detail", "warnings"};
 
 static void
 add_column(kt_feature_rows_t *self, kt_feature_t feature, int index)
@@ -126,6 +129,23 @@ kt_feature_rows_columns(const kt_feature_rows_t *self, kt_format_t format, size_
     return all ? self->columns : TERMINAL;
 }
 
+// "code: text; code: text", or the codes alone.
+static json_t *
+warnings_json(const json_t *warnings, bool texts)
+{
+    kt_buf_t text;
+    kt_buf_init(&text, 1 << 16);
+    for (size_t i = 0; i < kt_json_count(warnings); i++) {
+        const json_t *one = kt_json_at(warnings, i);
+        kt_buf_fmt(&text, "%s%s", i == 0 ? "" : texts ? "; " : ", ", kt_json_str(one, "code", ""));
+        if (texts)
+            kt_buf_fmt(&text, ": %s", kt_json_str(one, "text", ""));
+    }
+    json_t *json = text.length > 0 && !text.err ? kt_json_text(text.bytes) : kt_json_null();
+    kt_buf_fini(&text);
+    return json;
+}
+
 json_t *
 kt_feature_row(const kt_feature_rows_t *self, const json_t *document)
 {
@@ -140,6 +160,9 @@ kt_feature_row(const kt_feature_rows_t *self, const json_t *document)
     (void)kt_json_set(row, "processing_time", kt_json_real(kt_json_f64(document, "processing_time", 0)));
     (void)kt_json_set(row, "error", error ? kt_json_text(kt_json_str(error, "code", "")) : kt_json_null());
     (void)kt_json_set(row, "error_detail", error ? kt_json_text(kt_json_str(error, "detail", "")) : kt_json_null());
+    const json_t *warnings = kt_format_value(document, KT_FEATURE_TECHNICAL_warnings);
+    (void)kt_json_set(row, "warnings", warnings_json(warnings, true));
+    (void)kt_json_set(row, "warning_codes", warnings_json(warnings, false));
 
     for (size_t i = 0; i < self->n; i++) {
         place_t       place = self->places[i];

@@ -93,7 +93,8 @@ print_edit_list(const kt_analyze_printer_t *self, const json_t *document, kt_buf
     return good ? KT_OK : errno == ENOSPC ? KT_EDISK : KT_EIO;
 }
 
-// A failure has no features: it is a row in CSV, null in Spotify's list, and nothing in the other formats.
+// A failure, which has no features or those of a part: it is a row in CSV, null in Spotify's list, and nothing in the
+// other formats.
 static kt_err_t
 print_document(kt_analyze_printer_t *self, const json_t *document, kt_buf_t *text, char why[KT_EDIT_WHY])
 {
@@ -118,7 +119,7 @@ print_document(kt_analyze_printer_t *self, const json_t *document, kt_buf_t *tex
     case KT_ANALYZE_EDL:
     case KT_ANALYZE_OTIO: return success ? print_edit_list(self, document, text, why) : KT_OK;
     default:
-        if (success)
+        if (success || kt_json_count(kt_json_get(document, "features")) > 0)
             kt_analyze_summary(document, self->color, text);
         return text->err;
     }

@@ -201,6 +201,16 @@ is_shown(const kt_feature_desc_t *desc, const json_t *group)
     }
 }
 
+static void
+add_warnings(kt_buf_t *out, const json_t *warnings)
+{
+    for (size_t i = 0; i < kt_json_count(warnings); i++) {
+        kt_buf_fmt(out, "  warning: %s: ", kt_json_str(kt_json_at(warnings, i), "code", ""));
+        kt_summary_clean(out, kt_json_str(kt_json_at(warnings, i), "text", ""));
+        kt_buf_str(out, "\n");
+    }
+}
+
 void
 kt_analyze_summary(const json_t *document, bool color, kt_buf_t *out)
 {
@@ -215,6 +225,8 @@ kt_analyze_summary(const json_t *document, bool color, kt_buf_t *out)
     add_media_info(out, technical);
     if (kt_json_flag(technical, "has_video", false))
         kt_summary_film(document, color, out);
+    else
+        add_warnings(out, kt_json_get(technical, "warnings"));
     for (int i = 0; i < KT_FEATURES; i++) {
         const kt_feature_desc_t *desc  = kt_feature_desc((kt_feature_t)i);
         const json_t            *group = kt_summary_group(document, desc->group);

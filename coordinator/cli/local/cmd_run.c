@@ -216,13 +216,15 @@ write_output_file(const run_t *run, const kt_results_ask_t *ask)
 static void
 print_summary(const run_t *run, const kt_results_count_t *count)
 {
-    char   text[32];
+    char   text[32], problems[256] = "";
     double seconds = (double)(kt_clock_ms() - run->began_ms) / 1000;
     fflush(stdout);
     fprintf(stderr, "kithara: %llu files, %llu analysed, %llu failed",
             (unsigned long long)(count->successes + count->failures), (unsigned long long)count->successes,
             (unsigned long long)(count->failures + run->refused));
     fprintf(stderr, " in %s\n", kt_table_seconds(text, seconds));
+    if (count->problems && *kt_problems_text(count->problems, problems, sizeof problems))
+        fprintf(stderr, "kithara: not whole: %s\n", problems);
     kt_scan_report(run->scan, run->cli->format == KT_FORMAT_JSON);
     if (run->folders.n == 1 && !strchr(run->folders.paths[0], '\'') &&
         kt_text_is_utf8(run->folders.paths[0], strlen(run->folders.paths[0])))
@@ -238,13 +240,19 @@ report_results(run_t *run)
                                 .which        = KT_WHICH_ALL,
                                 .after_job    = run->first_job ? run->first_job - 1 : 0};
     int                code  = KT_EXIT_OK;
+    kt_err_t           err   = kt_problems_new(&count.problems, run->cli);
+    if (err)
+        return kt_cli_fail(err, "results", NULL);
     if (run->submitted)
         code = kt_results_show(run->cli, &ask, &count);
+    if (code == KT_EXIT_OK && kt_problems_print(count.problems, run->cli->format <= KT_FORMAT_WIDE ? stdout : stderr))
+        code = KT_EXIT_FAILED;
     if (code == KT_EXIT_OK && run->out_path && run->submitted)
         code = write_output_file(run, &ask);
     print_summary(run, &count);
-    bool     whole = count.successes + count.failures == run->submitted;
-    kt_err_t err   = whole && code == KT_EXIT_OK ? kt_rundir_end(&run->dir) : KT_OK;
+    kt_problems_destroy(&count.problems);
+    bool whole = count.successes + count.failures == run->submitted;
+    err        = whole && code == KT_EXIT_OK ? kt_rundir_end(&run->dir) : KT_OK;
     if (err)
         return kt_cli_fail(err, run->dir.path, NULL);
     if (!whole)

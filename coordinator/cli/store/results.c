@@ -75,14 +75,24 @@ visit_row(void *context, const kt_job_row_t *row)
     char    why[KT_JSON_WHY];
     if (view->count)
         *(row->state == KT_JOB_DONE ? &view->count->successes : &view->count->failures) += 1;
-    if (view->out || view->format == KT_FORMAT_JSON) {
+    const bool verbatim = view->out || view->format == KT_FORMAT_JSON;
+    if (verbatim) {
         FILE *out = view->out ? view->out : stdout;
         fwrite(row->document, 1, row->document_bytes, out);
-        return fputc('\n', out) == EOF ? KT_EIO : KT_OK;
+        if (fputc('\n', out) == EOF)
+            return KT_EIO;
     }
+    if (verbatim && !view->count)
+        return KT_OK;
     kt_err_t err = kt_json_parse(row->document, row->document_bytes, KT_DOCUMENT_MAX_BYTES, &document, why);
     if (err)
         return err;
+    if (view->count && view->count->problems)
+        kt_problems_add(view->count->problems, document);
+    if (verbatim) {
+        kt_json_free(&document);
+        return KT_OK;
+    }
     json_t *flat = kt_feature_row(view->features, document);
     kt_json_free(&document);
     if (!flat)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "coordinator/cli/cli.h"
+#include "coordinator/cli/store/problems.h"
 #include "coordinator/cli/store/rundir.h"
 #include "coordinator/ledger/ledger.h"
 
@@ -20,7 +21,8 @@ typedef struct kt_results_ask {
 } kt_results_ask_t;
 
 typedef struct kt_results_count {
-    uint64_t successes, failures;
+    uint64_t       successes, failures;
+    kt_problems_t *problems;  // the caller's; gets each file that is not whole
 } kt_results_count_t;
 
 // The URL of the ledger: `ledger`, else that of `run FOLDER`, else NULL for the setting's. *url may point into *rundir.

@@ -1,14 +1,16 @@
 // The view `features`, made from the feature table: for each job that is done one row, with one column a scalar
-// feature. Each group of the document is taken apart once, however many columns it has.
+// feature, and the warnings as JSON. Each group of the document is taken apart once, however many columns it has.
 #include "coordinator/ledger/postgres/schema.h"
 #include "proto/features.h"
 
 #include <string.h>
 
 static const char *
-type_of(kt_shape_t shape)
+type_of(const kt_feature_desc_t *feature)
 {
-    switch (shape) {
+    if (feature == kt_feature_desc(KT_FEATURE_TECHNICAL_warnings))
+        return "json";
+    switch (feature->shape) {
     case KT_SHAPE_REAL: return "double precision";
     case KT_SHAPE_INT: return "bigint";
     case KT_SHAPE_BOOL: return "boolean";
@@ -23,7 +25,7 @@ add_columns(kt_buf_t *out)
     for (int i = 0; i < KT_FEATURES; i++) {
         char                     key[KT_FEATURE_KEY];
         const kt_feature_desc_t *feature = kt_feature_desc((kt_feature_t)i);
-        if (!type_of(feature->shape))
+        if (!type_of(feature))
             continue;
         kt_feature_key((kt_feature_t)i, key);
         for (char *dot = strchr(key, '.'); dot; dot = strchr(dot, '.'))
@@ -48,7 +50,7 @@ add_group(kt_buf_t *out, kt_group_t group)
     size_t columns = 0;
     for (int i = 0; i < KT_FEATURES; i++) {
         const kt_feature_desc_t *feature = kt_feature_desc((kt_feature_t)i);
-        if (feature->group != group || !type_of(feature->shape))
+        if (feature->group != group || !type_of(feature))
             continue;
         if (!columns) {
             kt_buf_str(out, "\n  CROSS JOIN LATERAL json_to_record(CASE WHEN json_typeof(r.document::json #> ");
@@ -57,7 +59,7 @@ add_group(kt_buf_t *out, kt_group_t group)
             add_path(out, kt_group_path(group));
             kt_buf_fmt(out, " ELSE '{}' END) AS g_%s(", kt_group_name(group));
         }
-        kt_buf_fmt(out, "%s\"%s\" %s", columns++ ? ", " : "", feature->name, type_of(feature->shape));
+        kt_buf_fmt(out, "%s\"%s\" %s", columns++ ? ", " : "", feature->name, type_of(feature));
     }
     if (columns)
         kt_buf_str(out, ")");
