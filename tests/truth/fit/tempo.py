@@ -90,6 +90,17 @@ def table(title, results, show):
             print(f"    {d['file']:36s} {d['tempi'][0]:6.1f} {d['signature']}: {bpm:6.1f} {meter}  {share:.2f}")
 
 
+def reliability(title, results):
+    """Share of right tempi by the share of the period, in steps of a tenth; the lowest ones together."""
+    rows = {}
+    for d, bpm, _, share in results:
+        right = min(abs(bpm / x - 1) for x in d["tempi"]) <= SAME
+        rows.setdefault(max(.4, int(min(share, .999) * 10) / 10), []).append((share, right))
+    for low, row in sorted(rows.items()):
+        print(f"  {title} {low if low > .4 else 0:.1f} .. {low + .1:.1f}  pieces {len(row):3d}  mean {np.mean(row, 0)[0]:.2f}  "
+              f"right {np.mean(row, 0)[1]:.2f}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true", help="writes the weights of all pieces into weights.def")
@@ -110,6 +121,7 @@ def main():
         w = fit([d for d in real if d["group"] != group] + made, a.l2, weights, keep)
         left += [(d, *judge(d, w)) for d in real if d["group"] == group and d["sure"]]
     table("real, its package left out", left, a.wrong)
+    reliability("confidence", left)
     left = []
     for k in range(4):
         w = fit([d for i, d in enumerate(made) if i % 4 != k] + real, a.l2, weights, keep)
@@ -117,6 +129,7 @@ def main():
     for kind in ("generated", "drums"):
         if some := [row for row in left if row[0]["kind"] == kind]:
             table(f"{kind}, left out", some, a.wrong)
+            reliability("confidence", some)
     for style in sorted({d["style"] for d in made if d["kind"] == "drums"}):
         table(f"  {style}", [row for row in left if row[0]["kind"] == "drums" and row[0]["style"] == style], False)
     w = fit(data, a.l2, weights, keep)
