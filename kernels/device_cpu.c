@@ -104,10 +104,13 @@ cpu_chroma_cqt(kt_device_t *device, const kt_plan_t *plan, double tuning, const 
 static void
 cpu_images(kt_device_t *device, const kt_image_span_t *span, kt_image_stats_t *out)
 {
-    const size_t bytes = kt_image_bytes(span->width, span->height);
-    for (size_t i = 0; i < span->n; i++)
-        device->isa->image->stats(span->rgb + i * bytes, i > 0 ? span->rgb + (i - 1) * bytes : span->before,
-                                  span->width, span->height, &out[i]);
+    const size_t          bytes = kt_image_bytes(span->width, span->height);
+    const kt_image_ops_t *ops   = device->isa->image;
+    for (size_t i = 0; i < span->n && span->light; i++)
+        ops->light(span->rgb + i * bytes, span->width, span->height, &out[i]);
+    for (size_t i = 0; i < span->n && !span->light; i++)
+        ops->stats(span->rgb + i * bytes, i > 0 ? span->rgb + (i - 1) * bytes : span->before, span->width, span->height,
+                   &out[i]);
 }
 
 static void

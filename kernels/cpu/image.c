@@ -155,6 +155,14 @@ add_edges(const uint8_t *above, const uint8_t *row, const uint8_t *below, size_t
 }
 
 static void
+merge_colours(const strip_t *strip, kt_image_stats_t *out)
+{
+    for (size_t i = 0; i < KT_IMAGE_COLOURS; i++)
+        for (size_t c = 0; c < COUNTERS; c++)
+            out->colour[i] += strip->colour[c][i];
+}
+
+static void
 image_stats(const uint8_t *rgb, const uint8_t *before, uint32_t width, uint32_t height, kt_image_stats_t *out)
 {
     const size_t row_bytes = 3 * (size_t)width;
@@ -185,9 +193,45 @@ image_stats(const uint8_t *rgb, const uint8_t *before, uint32_t width, uint32_t 
                 add_edges(strip.luma[(y - 2) % 3], strip.luma[(y - 1) % 3], luma, begin, end, out->sum);
         }
     }
-    for (size_t i = 0; i < KT_IMAGE_COLOURS; i++)
-        for (size_t c = 0; c < COUNTERS; c++)
-            out->colour[i] += strip.colour[c][i];
+    merge_colours(&strip, out);
 }
 
-const kt_image_ops_t KT_NAME(kt_image_ops) = {image_stats};
+// Luma and saturation of n pixels, those behind them black. Luma in float is exact: sums are below 2^24, and half a
+// step of the sum is more than the product's error.
+static void
+add_light(const planes_t *p, size_t n, uint64_t *sum)
+{
+    vwi_t all[3] = {{0}};
+    for (size_t i = 0; i < n; i += KT_WIDE) {
+        const vwi_t r = widen_bytes(p->r + i), g = widen_bytes(p->g + i), b = widen_bytes(p->b + i);
+        const vw_t  light = __builtin_convertvector(r, vw_t) * 299.F + __builtin_convertvector(g, vw_t) * 587.F +
+                           __builtin_convertvector(b, vw_t) * 114.F + 500.5F;
+        const vwi_t luma  = __builtin_convertvector(light * 0.001F, vwi_t);
+        const vwi_t most  = vwi_choose(r > g, vwi_choose(r > b, r, b), vwi_choose(g > b, g, b));
+        const vwi_t range = most - vwi_choose(r < g, vwi_choose(r < b, r, b), vwi_choose(g < b, g, b));
+        all[0] += luma;
+        all[1] += luma * luma;
+        all[2] += (range * quotient(255, most) + 2048) >> 12;
+    }
+    for (int i = 0; i < 2; i++)
+        add_lanes(all[i], &sum[KT_IMAGE_LUMA + i]);
+    add_lanes(all[2], &sum[KT_IMAGE_SATURATION]);
+}
+
+static void
+image_light(const uint8_t *rgb, uint32_t width, uint32_t height, kt_image_stats_t *out)
+{
+    strip_t strip;
+    memset(strip.colour, 0, sizeof strip.colour);
+    memset(out, 0, sizeof *out);
+    for (uint32_t y = 0; y < height; y++)
+        for (size_t x = 0; x < width; x += STRIP) {
+            const size_t n = width - x < STRIP ? width - x : STRIP;
+            separate_colours(rgb + 3 * ((size_t)y * width + x), n, &strip.now);
+            add_light(&strip.now, n, out->sum);
+            count_colours(&strip.now, n, strip.colour);
+        }
+    merge_colours(&strip, out);
+}
+
+const kt_image_ops_t KT_NAME(kt_image_ops) = {image_stats, image_light};

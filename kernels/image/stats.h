@@ -7,6 +7,7 @@
 // are defined on it (features.md, PySceneDetect). Sharpness: the variance of the Laplacian (4-neighbour) of luma.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,6 +38,7 @@ typedef struct kt_image_span {
     const uint8_t *before;  // the picture before the first, or NULL
     size_t         n;
     uint32_t       width, height;  // at most KT_IMAGE_MOST_SIDE; without pixels all statistics are 0
+    bool           light;          // the sums of luma, its squares and saturation, and the colours suffice
 } kt_image_span_t;
 
 static inline size_t
@@ -48,6 +50,8 @@ kt_image_bytes(uint32_t width, uint32_t height)
 typedef struct kt_image_ops {
     // One picture; `before`: the previous picture of the same size, or NULL.
     void (*stats)(const uint8_t *rgb, const uint8_t *before, uint32_t width, uint32_t height, kt_image_stats_t *out);
+    // The same of luma, its squares, saturation and colours; the other sums are 0.
+    void (*light)(const uint8_t *rgb, uint32_t width, uint32_t height, kt_image_stats_t *out);
 } kt_image_ops_t;
 
 // One table per instruction set (kernels/isa.h chooses).

@@ -64,7 +64,16 @@ image_stats(const uint8_t *rgb, const uint8_t *before, uint32_t width, uint32_t 
         }
 }
 
-const kt_image_ops_t kt_image_ops_ref = {image_stats};
+static void
+image_light(const uint8_t *rgb, uint32_t width, uint32_t height, kt_image_stats_t *out)
+{
+    static const kt_image_sum_t OTHERS[] = {KT_IMAGE_HUE, KT_IMAGE_VALUE, KT_IMAGE_EDGES, KT_IMAGE_EDGE_SQUARES};
+    image_stats(rgb, NULL, width, height, out);
+    for (size_t i = 0; i < sizeof OTHERS / sizeof *OTHERS; i++)
+        out->sum[OTHERS[i]] = 0;
+}
+
+const kt_image_ops_t kt_image_ops_ref = {image_stats, image_light};
 
 static double
 variance(double sum, double squares, double n)

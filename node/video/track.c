@@ -144,7 +144,7 @@ prepare(video_t *self, const kt_video_frame_t *frame, kt_video_picture_t *out)
     kt_err_t err = KT_OK;
     if (self->pictures == 0 || !(frame->flags & KT_FRAME_REPEATED)) {
         kt_rgb_half(&self->matrix, kt_device_isa(self->device)->rgb, &frame->small, self->rgb);
-        err = kt_device_images(self->device, &(kt_image_span_t){self->rgb, NULL, 1, width, height}, &self->stats);
+        err = kt_device_images(self->device, &(kt_image_span_t){self->rgb, NULL, 1, width, height, true}, &self->stats);
     }
     *out =
         (kt_video_picture_t){.frame = frame, .rgb = self->rgb, .width = width, .height = height, .stats = &self->stats};

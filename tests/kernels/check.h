@@ -52,6 +52,7 @@ typedef void image_stats_fn(const void *context, const kt_image_span_t *span, kt
 void         check_images(const char *isa, image_stats_fn *run, const void *context, bool all);
 // Large pictures with every kind of colour, too many pixels for the simulated GPU.
 void check_image_colours(const char *isa, image_stats_fn *run, const void *context);
+void check_light_images(const char *isa, const kt_image_ops_t *ops);  // every colour too, of the plain reference
 
 void check_blocks(const char *isa, const kt_block_ops_t *ops);  // check_blocks.c: blocks of two pictures
 void check_rgb(const char *isa, const kt_rgb_ops_t *ops);       // and Y, U, V to RGB

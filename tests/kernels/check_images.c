@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const double LIMIT[TOLERANCES] = {
 #define KT_TOLERANCE(what, limit, why) limit,
@@ -90,4 +91,24 @@ check_image_colours(const char *isa, image_stats_fn *run, const void *context)
     for (int kind = 1; kind <= 2; kind++)
         check_pictures(isa, run, context, &(kt_image_span_t){.n = 1, .width = 620, .height = 620, .before = &some},
                        kind);
+}
+
+void
+check_light_images(const char *isa, const kt_image_ops_t *ops)
+{
+    static const uint32_t SIZES[][2] = {{1, 1}, {2, 3}, {67, 35}, {160, 90}, {511, 3}, {513, 4}, {1027, 3}, {620, 620}};
+    for (size_t i = 0; i < 3 * (sizeof SIZES / sizeof *SIZES); i++) {
+        const uint32_t   width = SIZES[i / 3][0], height = SIZES[i / 3][1];
+        const size_t     bytes = kt_image_bytes(width, height);
+        uint8_t         *rgb   = malloc(bytes);
+        kt_image_stats_t fast, ref;
+        if (!check(rgb, "memory"))
+            return;
+        fill_pictures(rgb, bytes, width + height, (int)(i % 3));
+        ops->light(rgb, width, height, &fast);
+        kt_image_ops_ref.light(rgb, width, height, &ref);
+        check(memcmp(&fast, &ref, sizeof ref) == 0, "%s light images: %u x %u, kind %zu: other sums", isa, width,
+              height, i % 3);
+        free(rgb);
+    }
 }

@@ -31,6 +31,7 @@ run_checks(void)
         check_cqt(isa->rows);
         check_images(isa->name, cpu_images, isa->image, true);
         check_image_colours(isa->name, cpu_images, isa->image);
+        check_light_images(isa->name, isa->image);
         check_blocks(isa->name, isa->block);
         check_rgb(isa->name, isa->rgb);
         printf("%s: %u checks hold\n", names[i], checks.passed - before);

@@ -147,8 +147,12 @@ compute_images(kt_gpu_context_t *self, const lane_t *lane, const kt_gpu_batch_t 
     memcpy(&config, batch->config, sizeof config);
     memcpy(&args, part->args, sizeof args);
     const uint8_t        *before = (const uint8_t *)lane->in + part->in;
-    const kt_image_span_t span = {before + kt_image_bytes(config.width, config.height), args.has_before ? before : NULL,
-                                  part->items, config.width, config.height};
+    const kt_image_span_t span   = {before + kt_image_bytes(config.width, config.height),
+                                  args.has_before ? before : NULL,
+                                    part->items,
+                                    config.width,
+                                    config.height,
+                                    false};
     cr_assert_eq(kt_device_images(self->cpu, &span, item_at(lane, batch, layout, 0, part->first)), KT_OK);
 }
 

@@ -22,7 +22,7 @@ film_new(uint32_t width, uint32_t height, size_t n, uint32_t seed)
 {
     const size_t bytes = kt_image_bytes(width, height);
     film_t       self  = {.rgb = calloc(n + 1, bytes), .stats = calloc(n, sizeof *self.stats)};
-    self.span          = (kt_image_span_t){self.rgb + bytes, seed % 2 ? self.rgb : NULL, n, width, height};
+    self.span          = (kt_image_span_t){self.rgb + bytes, seed % 2 ? self.rgb : NULL, n, width, height, false};
     for (size_t i = 0; i < (n + 1) * bytes; i++) {
         seed        = seed * 1664525u + 1013904223u;
         self.rgb[i] = (uint8_t)(seed >> 24);
