@@ -53,7 +53,8 @@ typedef enum kt_frame_flag {
 
 // One block of the picture was predicted from (x + dx, y + dy) of a neighbouring picture; centre in coded pixels,
 // movement in quarters of one. The movement of the content from the reference to this picture is (-dx, -dy), of vectors
-// to a later picture (backward) it is (dx, dy).
+// to a later picture (backward) it is (dx, dy). Of a picture with backward vectors one of those is given, and no
+// others.
 typedef struct kt_motion_vector {
     int16_t x, y, dx, dy;
     uint8_t width, height;   // of the block

@@ -26,6 +26,18 @@ quarters(int32_t motion, uint32_t scale)
     return (int16_t)(value < INT16_MIN ? INT16_MIN : value > INT16_MAX ? INT16_MAX : value);
 }
 
+static kt_motion_vector_t
+vector_of(const AVMotionVector *v)
+{
+    return (kt_motion_vector_t){.x        = v->dst_x,
+                                .y        = v->dst_y,
+                                .dx       = quarters(v->motion_x, v->motion_scale),
+                                .dy       = quarters(v->motion_y, v->motion_scale),
+                                .width    = v->w,
+                                .height   = v->h,
+                                .backward = v->source > 0};
+}
+
 uint32_t
 kt_vectors_copy(const AVFrame *frame, kt_motion_vector_t *out)
 {
@@ -33,14 +45,11 @@ kt_vectors_copy(const AVFrame *frame, kt_motion_vector_t *out)
     const size_t           all  = data ? data->size / sizeof(AVMotionVector) : 0;
     const size_t           n    = all < KT_VECTORS_MAX ? all : KT_VECTORS_MAX;
     for (size_t i = 0; i < n; i++) {
-        const AVMotionVector *v = (const AVMotionVector *)data->data + (n == all ? i : i * all / KT_VECTORS_MAX);
-        out[i]                  = (kt_motion_vector_t){.x        = v->dst_x,
-                                                       .y        = v->dst_y,
-                                                       .dx       = quarters(v->motion_x, v->motion_scale),
-                                                       .dy       = quarters(v->motion_y, v->motion_scale),
-                                                       .width    = v->w,
-                                                       .height   = v->h,
-                                                       .backward = v->source > 0};
+        out[i] = vector_of((const AVMotionVector *)data->data + (n == all ? i : i * all / KT_VECTORS_MAX));
+        if (out[i].backward) {
+            out[0] = out[i];
+            return 1;
+        }
     }
     return (uint32_t)n;
 }

@@ -7,5 +7,6 @@
 #include <stdbool.h>
 
 bool kt_vectors_codec(enum AVCodecID codec);  // whether FFmpeg exports those of this codec
-// At most KT_VECTORS_MAX, evenly from all. 0: the picture has none.
+// At most KT_VECTORS_MAX, evenly from all; of a picture with backward ones only the first of those, which is half the
+// cost of all vectors. 0: the picture has none.
 uint32_t kt_vectors_copy(const AVFrame *frame, kt_motion_vector_t *out);

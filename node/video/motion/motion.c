@@ -199,10 +199,7 @@ measure(motion_t *self, const kt_video_frame_t *frame, bool has_vectors)
 static bool
 has_backward(const kt_video_frame_t *frame)
 {
-    for (size_t i = 0; i < frame->n_vectors; i++)
-        if (frame->vectors[i].backward)
-            return true;
-    return false;
+    return frame->n_vectors > 0 && frame->vectors[0].backward;
 }
 
 static kt_err_t

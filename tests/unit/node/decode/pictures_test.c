@@ -228,6 +228,21 @@ Test(pictures, vectors_of_codecs_that_export_them_point_to_where_the_content_was
     }
 }
 
+Test(pictures, of_a_picture_that_is_predicted_from_a_later_one_too_a_single_vector_is_given)
+{
+    fx_ffmpeg(SOURCE("320x240", "25", "1") "-c:v libx264 -preset veryfast -bf 2 -b_strategy 0", "a.mp4");
+    fx_film_t *film = fx_film("a.mp4", &FX_FILM, &FX_LIMITS);
+    size_t     one = 0, many = 0;
+    for (size_t p = 0; p < film->pictures; p++) {
+        one += film->picture[p].n_vectors == 1;
+        many += film->picture[p].n_vectors > 1;
+        cr_expect(film->picture[p].n_vectors != 1 || film->mean_dx[p] == 0, "it points forward");
+    }
+    cr_expect_geq(one, 12, "%zu", one);
+    cr_expect_geq(many, 5, "%zu", many);
+    fx_film_free(film);
+}
+
 Test(pictures, a_stream_that_cannot_be_decoded_leaves_the_other)
 {
     fx_ffmpeg(SOURCE("320x240", "25", "1") TONE("1") "-c:v mpeg4 -ac 2 -c:a truehd -strict -2", "sound.mkv");

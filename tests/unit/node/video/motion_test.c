@@ -187,8 +187,8 @@ set_vectors(int pixels, bool backward)
                                           .width    = 16,
                                           .height   = 16,
                                           .backward = backward && i % 2};
-    film.frame.vectors   = vectors;
-    film.frame.n_vectors = 80 * 45;
+    film.frame.vectors   = vectors + backward;  // the first one is backward then
+    film.frame.n_vectors = backward ? 1 : 80 * 45;
 }
 
 static const char *
