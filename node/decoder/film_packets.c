@@ -1,9 +1,13 @@
 // Which packets are decoded. In mode SAMPLED those of a group of pictures wait until a time to sample lies within it;
 // if the next group begins before that, they are left out. A decoder is emptied before packets are left out and begins
-// anew at the key frame behind them.
+// anew at the key frame behind them. Of the packets that are decoded those that no other picture refers to are left out
+// by the decoder, where they are not near a time to sample.
 #include "node/decoder/film.h"
 
 #include <math.h>
+
+// All pictures are decoded that begin this long, and two pictures more, before a time to sample.
+#define NEAR_S 0.1
 
 kt_err_t
 kt_film_ready(kt_film_t *self)
@@ -50,6 +54,22 @@ decode_key_frames(kt_film_t *self, const AVPacket *packet)
     return err ? err : decode(self, packet);
 }
 
+static double
+packet_s(const kt_film_t *self, const AVPacket *packet)
+{
+    const AVRational tick = self->coder->stream->time_base;
+    return packet->pts != AV_NOPTS_VALUE ? (double)packet->pts * av_q2d(tick) : INFINITY;
+}
+
+static void
+choose_pictures(kt_film_t *self, const AVPacket *packet)
+{
+    const double near_s = kt_sampler_due_s(&self->sampler) - NEAR_S - 2 * self->times.step_s;
+    const bool   needed = !self->is_held || packet_s(self, packet) > near_s;
+    if (self->coder->codec)
+        self->coder->codec->skip_frame = needed ? AVDISCARD_DEFAULT : AVDISCARD_NONREF;
+}
+
 static kt_err_t
 decode_group(kt_film_t *self)
 {
@@ -57,6 +77,7 @@ decode_group(kt_film_t *self)
     kt_err_t  err    = packet ? KT_OK : KT_EDECMEM;
     while (!err && kt_packets_pop(&self->gop, packet)) {
         err = leap(self);
+        choose_pictures(self, packet);
         if (!err)
             err = decode(self, packet);
         av_packet_unref(packet);
@@ -79,10 +100,8 @@ leave_group_out(kt_film_t *self)
 static kt_err_t
 decode_sampled(kt_film_t *self, AVPacket *packet)
 {
-    const double tick_s = av_q2d(self->coder->stream->time_base);
-    const double time_s = packet->pts != AV_NOPTS_VALUE ? (double)packet->pts * tick_s : INFINITY;
     // Only a picture behind that time shows that the one before it is sampled.
-    const bool reached = !self->is_held || time_s > kt_sampler_due_s(&self->sampler);
+    const bool reached = !self->is_held || packet_s(self, packet) > kt_sampler_due_s(&self->sampler);
     if (packet->flags & AV_PKT_FLAG_KEY && !reached)
         leave_group_out(self);
     kt_err_t err = kt_packets_full(&self->gop) ? decode_group(self) : KT_OK;
