@@ -131,25 +131,41 @@ total_of(const search_t *self)
     return (float)sum + floor * (float)(self->size->across * self->size->down);
 }
 
+// What is left after the search for movements; `at_rest`: without any.
+static float
+search(search_t *self, float at_rest)
+{
+    int x = 0, y = 0;
+    if (at_rest < still)
+        return at_rest;
+    search_around(self, 0, 0, NEAR);
+    const float near = unexplained(self);
+    if (near < explained)
+        return near;
+    common_movement(self, &x, &y);
+    if (abs(x) > NEAR - NEAR_COMMON || abs(y) > NEAR - NEAR_COMMON)
+        search_around(self, x, y, NEAR_COMMON);
+    return unexplained(self);
+}
+
 float
-kt_shot_difference(const kt_shot_picture_t *a, const kt_shot_picture_t *b, const kt_shot_size_t *size)
+kt_shot_difference_moved(const kt_shot_picture_t *a, const kt_shot_picture_t *b, const kt_shot_size_t *size,
+                         float *moved)
 {
     search_t self = {.a = a, .b = b, .size = size};
-    int      x = 0, y = 0;
     memset(self.cost, 0xff, sizeof self.cost);
     self.total = total_of(&self);
     try_movement(&self, 0, 0);
-    float result = unexplained(&self);
-    if (result < still)
-        return result;
-    search_around(&self, 0, 0, NEAR);
-    result = unexplained(&self);
-    if (result < explained)
-        return result;
-    common_movement(&self, &x, &y);
-    if (abs(x) > NEAR - NEAR_COMMON || abs(y) > NEAR - NEAR_COMMON)
-        search_around(&self, x, y, NEAR_COMMON);
-    return unexplained(&self);
+    const float at_rest = unexplained(&self), result = search(&self, at_rest);
+    *moved = at_rest - result;
+    return result;
+}
+
+float
+kt_shot_difference(const kt_shot_picture_t *a, const kt_shot_picture_t *b, const kt_shot_size_t *size)
+{
+    float moved;
+    return kt_shot_difference_moved(a, b, size, &moved);
 }
 
 float

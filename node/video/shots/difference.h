@@ -8,6 +8,9 @@
 #include "node/video/shots/picture.h"
 
 float kt_shot_difference(const kt_shot_picture_t *a, const kt_shot_picture_t *b, const kt_shot_size_t *size);
+// The same, and how much larger it is without any movement.
+float kt_shot_difference_moved(const kt_shot_picture_t *a, const kt_shot_picture_t *b, const kt_shot_size_t *size,
+                               float *moved);
 // Share of the colours (of 8 x 8 x 8) that are not the same, 0 to 1, wherever they are in the picture.
 float kt_shot_colour_difference(const kt_shot_picture_t *a, const kt_shot_picture_t *b);
 // Mean absolute difference of luma, pixel by pixel, mean and standard deviation of both pictures made the same:

@@ -39,6 +39,17 @@ returns(const kt_shot_samples_t *s, uint64_t from, uint64_t to, float change)
     return false;
 }
 
+// Of a mixture each picture differs little from the one before, and movement explains little of that.
+static void
+add_steps(const kt_shot_samples_t *s, kt_gradual_evidence_t *e)
+{
+    const float n = (float)(e->to - e->from);
+    for (uint64_t i = e->from + 1; i <= e->to; i++) {
+        e->steps += kt_shot_sample(s, i)->change / n;
+        e->moved += kt_shot_sample(s, i)->moved / n;
+    }
+}
+
 // Fills in the differences of pictures, the costly part, as long as the score can still exceed `least`.
 static bool
 compare(const kt_shot_samples_t *s, const kt_gradual_span_t *span, float least, kt_gradual_evidence_t *e)
@@ -49,7 +60,7 @@ compare(const kt_shot_samples_t *s, const kt_gradual_span_t *span, float least, 
     uint64_t before = kt_shot_samples_near(s, a->time_s - side_s), after = kt_shot_samples_near(s, b->time_s + side_s);
     before    = before > span->first ? before : span->first;
     after     = after < span->last ? after : span->last;
-    e->change = e->halves = 1;
+    e->change = 1;  // what raises the score is assumed most, what lowers it least
     if (kt_gradual_score(e) <= least)
         return false;
     e->change = kt_shot_difference(a, b, &s->size);
@@ -91,18 +102,20 @@ kt_gradual_evidence(const kt_shot_samples_t *s, const kt_gradual_span_t *span, u
                                    .rise     = third.share - first.share,
                                    .colour   = kt_shot_colour_difference(a, b),
                                    .contrast = logf((m->contrast + 0.1f) / (smaller(a->contrast, b->contrast) + 1))};
+    add_steps(s, out);
     return compare(s, span, least, out);
 }
 
 // Logistic regression; tests/truth/fit/shots_fit.py fits it. The doubt is added: false changes cost more than missed
 // ones, and many windows are asked about each moment.
-static const float doubt = 1;
+static const float doubt = 0.5f;
 
 float
 kt_gradual_score(const kt_gradual_evidence_t *e)
 {
-    return -9.53f - doubt - 5.12f * e->residual + 5.23f * e->change - 4.23f * e->sides + 0.39f * e->halves +
-           7.87f * sqrtf(e->colour) - 1.93f * e->contrast + 3.86f * e->rise + 0.20f * e->spread;
+    return -10.15f - doubt - 2.73f * e->residual + 6.37f * e->change - 0.84f * e->sides - 0.73f * e->halves +
+           9.40f * sqrtf(e->colour) - 0.28f * e->contrast + 1.87f * e->rise - 0.79f * e->spread - 2.66f * e->steps -
+           7.07f * e->moved;
 }
 
 // Time at which the share of b first passes `part`, between samples; samples before `middle` are below it for good.

@@ -18,6 +18,7 @@ typedef struct kt_gradual_evidence {
     float    sides;                    // the larger of those before `from` and after `to`, over half the window
     float    halves;                   // the smaller of those to the middle
     float    colour;                   // of the ends
+    float    steps, moved;             // means of kt_shot_picture_t.change and .moved of the samples behind `from`
     float    contrast;                 // of the middle to the smaller one of the ends, logarithm: mixtures have less
 } kt_gradual_evidence_t;
 

@@ -37,7 +37,8 @@ kt_shot_history_push(kt_shot_history_t *self, const kt_video_frame_t *frame, con
     if (self->count && (frame->flags & KT_FRAME_DAMAGED) &&
         frame->time_s - kt_shot_history_at(self, self->count - 1)->time_s < damage_s)
         return false;
-    kt_shot_picture_t *now = &self->picture[self->count % KT_SHOT_HISTORY];
+    float              beyond = 1;
+    kt_shot_picture_t *now    = &self->picture[self->count % KT_SHOT_HISTORY];
     kt_shot_picture_make(now, &self->size, &frame->small, stats);
     now->index  = frame->index;
     now->time_s = frame->time_s;
@@ -45,8 +46,11 @@ kt_shot_history_push(kt_shot_history_t *self, const kt_video_frame_t *frame, con
         const kt_shot_picture_t *before = kt_shot_history_at(self, self->count - 1);
         if (kt_shot_level_difference(before, now, &self->size) < same)
             return false;
-        self->change[self->count % KT_SHOT_HISTORY] = kt_shot_difference(before, now, &self->size);
+        now->change = kt_shot_difference_moved(before, now, &self->size, &now->moved);
+        if (self->count > 1 && now->change >= KT_SHOT_PASSING && before->change >= KT_SHOT_PASSING)
+            beyond = kt_shot_difference(kt_shot_history_at(self, self->count - 2), now, &self->size);
     }
+    self->beyond[self->count % KT_SHOT_HISTORY] = beyond;
     self->count++;
     return true;
 }

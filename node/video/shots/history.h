@@ -8,13 +8,17 @@
 #include <stdbool.h>
 
 enum { KT_SHOT_HISTORY = 128 };  // pictures that are kept
+#define KT_SHOT_PASSING 0.25F
 
 typedef struct kt_shot_history {
     kt_shot_size_t    size;
     uint64_t          count;  // of pictures so far: serial numbers end before it
     kt_shot_picture_t picture[KT_SHOT_HISTORY];
-    float             change[KT_SHOT_HISTORY];  // kt_shot_difference to the picture before
-    uint8_t          *memory;
+    // kt_shot_difference to the picture before the last, where both changes since then are at least KT_SHOT_PASSING;
+    // else
+    // 1. What is low passes: a damaged picture, a flash of one picture.
+    float    beyond[KT_SHOT_HISTORY];
+    uint8_t *memory;
 } kt_shot_history_t;
 
 // For reduced planes of this size. KT_ENOMEM
@@ -39,5 +43,5 @@ kt_shot_history_at(const kt_shot_history_t *self, uint64_t serial)
 static inline float
 kt_shot_history_change(const kt_shot_history_t *self, uint64_t serial)
 {
-    return self->change[serial % KT_SHOT_HISTORY];
+    return self->picture[serial % KT_SHOT_HISTORY].change;
 }

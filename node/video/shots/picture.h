@@ -30,6 +30,7 @@ typedef struct kt_shot_picture {
     double   time_s;
     float    mean, deviation;           // of luma, 8-bit steps
     float    contrast;                  // mean absolute local structure of luma, 8-bit steps
+    float    change, moved;             // from the different picture before: kt_shot_difference_moved
     float    floor;                     // sum of absolute differences per block that noise makes, in steps of detail
     uint16_t colour[KT_IMAGE_COLOURS];  // share of each colour, of 65535
     uint32_t intra[KT_SHOT_BLOCKS];     // sum of |detail - neutral| per block, in rows of KT_SHOT_ACROSS

@@ -4,7 +4,7 @@
 //
 // PICTURES: reduced planes, each picture as a double (seconds) and its Y, U, V. Prints, with times in seconds:
 //     cut TIME change apart around again colour luma
-//     gradual TIME window residual change sides halves colour contrast rise spread
+//     gradual TIME window residual change sides halves colour contrast rise spread steps moved
 //     shot TIME FROM KIND                              what is decided with the numbers that are built in
 #include "node/video/rgb.h"
 #include "node/video/shots.h"
@@ -96,9 +96,9 @@ print_graduals(state_t *self, bool last)
         kt_gradual_evidence_t   e;
         for (int window = 0; window < KT_GRADUAL_WINDOWS; window++)
             if (kt_gradual_evidence(s, &span, at, window, -INFINITY, &e))
-                printf("gradual %.6f %g %g %g %g %g %g %g %g %g\n", time_s, e.window_s, (double)e.residual,
+                printf("gradual %.6f %g %g %g %g %g %g %g %g %g %g %g\n", time_s, e.window_s, (double)e.residual,
                        (double)e.change, (double)e.sides, (double)e.halves, (double)e.colour, (double)e.contrast,
-                       (double)e.rise, (double)e.spread);
+                       (double)e.rise, (double)e.spread, (double)e.steps, (double)e.moved);
     }
 }
 

@@ -23,7 +23,7 @@ import shots_made
 PHOTOS = ("astronaut.png", "coffee.png", "chelsea.png", "rocket.jpg", "hubble_deep_field.jpg", "brick.png", "grass.png", "gravel.png",
           "motorcycle_left.png", "ihc.png", "camera.png", "coins.png")
 CUT = ("change", "apart", "around", "again", "colour", "luma")
-GRADUAL = ("window", "residual", "change", "sides", "halves", "colour", "contrast", "rise", "spread")
+GRADUAL = ("window", "residual", "change", "sides", "halves", "colour", "contrast", "rise", "spread", "steps", "moved")
 
 
 def planes(path):
@@ -51,7 +51,7 @@ def evidence(program, y, u, v, times):
     for line in text.splitlines():
         kind, *numbers = line.split()
         rows[kind].append([float(n) for n in numbers])
-    return {kind: np.array(r) if r else np.zeros((0, 10)) for kind, r in rows.items()}
+    return {kind: np.array(r) if r else np.zeros((0, 12)) for kind, r in rows.items()}
 
 
 def material(program, folder, made, measure=evidence):
@@ -71,8 +71,8 @@ def material(program, folder, made, measure=evidence):
     read = [cv2.cvtColor(cv2.resize(cv2.imread(str(root / p)), (960, 600), interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2YCrCb) for p in PHOTOS]
     for half in (0, 1):
         for k in range(made):
-            pictures, times, cuts, graduals = shots_made.sequence(1000 * half + k, sources[half], read[half::2])
-            yield half, (cuts, graduals, [], times[1], True), measure(program, *zip(*pictures), times)
+            pictures, times, cuts, graduals, pushes = shots_made.sequence(1000 * half + k, sources[half], read[half::2])
+            yield half, (cuts, graduals, pushes, times[1], True), measure(program, *zip(*pictures), times)
 
 
 def near(t, places, width):
@@ -108,8 +108,8 @@ def gradual_rows(truth, rows):
             if a - .6 <= t <= b + .6:
                 labels[i] = 1 if abs(t - (a + b) / 2) <= .12 * window + .04 and .75 * (b - a) <= window <= max(2.2 * (b - a), .5) else -1
     keep = labels >= 0
-    _, residual, change, sides, halves, colour, contrast, rise, spread = rows[keep, 1:].T
-    return np.stack([residual, change, sides, halves, np.sqrt(colour), contrast, rise, spread], 1), labels[keep] == 1
+    _, residual, change, sides, halves, colour, contrast, rise, spread, steps, moved = rows[keep, 1:].T
+    return np.stack([residual, change, sides, halves, np.sqrt(colour), contrast, rise, spread, steps, moved], 1), labels[keep] == 1
 
 
 def logistic(x, y):
@@ -164,7 +164,7 @@ def main():
     a = ap.parse_args()
     parts = list(material(a.program, a.folder, a.made))
     fit("cuts", parts, cut_rows, "cut", ("apart", "again", "around", "luma", "sqrt(colour)"))
-    fit("graduals", parts, gradual_rows, "gradual", ("residual", "change", "sides", "halves", "sqrt(colour)", "contrast", "rise", "spread"))
+    fit("graduals", parts, gradual_rows, "gradual", ("residual", "change", "sides", "halves", "sqrt(colour)", "contrast", "rise", "spread", "steps", "moved"))
     for made in (False, True):
         decided(parts, made)
 

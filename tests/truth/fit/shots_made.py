@@ -1,11 +1,12 @@
 """Made sequences for shots_fit.py: single shots of real clips and camera moves over photographs, joined by cuts and gradual
 changes and disturbed by what detectors take for cuts: flashes, black pictures, explosions, flicker, steps of exposure,
-graphics, things that pass, grain, darkness, low contrast, black bars, pictures that are stored twice."""
+graphics, things that pass, damaged pictures, grain, darkness, low contrast, black bars, pictures that are stored twice. Some
+shots are motion graphics: a page over which the view jumps, so that the whole picture is pushed away."""
 import cv2
 import numpy as np
 
 W, H = 320, 180
-DISTURBANCES = ("flash", "black", "explosion", "flicker", "step", "graphic", "pass")
+DISTURBANCES = ("flash", "black", "explosion", "flicker", "step", "graphic", "pass", "damage")
 STYLES = ("", "", "dark", "low", "grain", "twos", "bars", "grey")
 ROWS, COLUMNS = np.mgrid[0:H, 0:W].astype(np.float32)
 
@@ -66,6 +67,78 @@ def still_shot(rng, photo, length):
     return out
 
 
+def letters(rng, canvas, x, y, w, h, height, ink):
+    """Lines of text in a rectangle."""
+    for top in range(y + height, y + h, int(height * rng.uniform(1.3, 2))):
+        line = "".join(rng.choice(list("abcdefghiklmnoprstuvw  ABDEKMRS123"), max(3, int(w * rng.uniform(.4, .9) / height / .75))))
+        cv2.putText(canvas, line, (x, top), cv2.FONT_HERSHEY_SIMPLEX, height / 24, ink, max(1, height // 10), cv2.LINE_AA)
+
+
+def page(rng, photos):
+    """A page of headings, text, boxes and pictures on one ground, larger than the view."""
+    h, w = int(H * rng.uniform(3, 6)), int(W * rng.uniform(3, 6))
+    ground = rng.uniform(20, 235)
+    canvas = np.full((h, w, 3), (ground, rng.uniform(110, 146), rng.uniform(110, 146)), np.float32)
+    if rng.random() < .4:
+        canvas[::int(rng.integers(6, 16))] += rng.uniform(-12, 12)
+        canvas[..., 0] += np.linspace(-1, 1, h, dtype=np.float32)[:, None] * rng.uniform(0, 30)
+    canvas = np.clip(canvas, 0, 255).astype(np.uint8)
+    for _ in range(int(rng.integers(8, 40))):
+        bw, bh = int(rng.uniform(.3, 1.6) * W), int(rng.uniform(.15, 1.2) * H)
+        x, y, kind = int(rng.uniform(0, w - bw)), int(rng.uniform(0, h - bh)), rng.random()
+        level = rng.uniform(16, 235)
+        if kind < .25:
+            canvas[y:y + bh, x:x + bw] = cv2.resize(photos[rng.integers(len(photos))], (bw, bh), interpolation=cv2.INTER_AREA)
+        elif kind < .6:
+            canvas[y:y + bh, x:x + bw] = (level, rng.uniform(90, 166), rng.uniform(90, 166))
+            letters(rng, canvas, x + 8, y + 4, bw - 16, bh - 8, int(rng.integers(8, 40)), (float(255 - level), 128.0, 128.0))
+        else:
+            letters(rng, canvas, x, y, bw, bh, int(rng.integers(8, 60)), (16.0 if ground > 120 else 235.0, 128.0, 128.0))
+    return canvas
+
+
+def path(rng, length):
+    """Places and sizes of a view that rests and jumps: (x, y, scale), each from 0 to 1 but for the scale, a row per time."""
+    place, out = np.array([*rng.random(2), rng.uniform(.5, 1.3)]), []
+    while len(out) < length:
+        out += [place] * int(rng.integers(4, 30))
+        there, last = np.array([*rng.random(2), place[2] if rng.random() < .6 else rng.uniform(.35, 1.6)]), int(rng.integers(3, 18))
+        if rng.random() < .5:
+            there[rng.integers(2)] = place[rng.integers(2)] if rng.random() < .3 else there[rng.integers(2)]
+        share = np.linspace(0, 1, last + 2)[1:-1]
+        out += [place + (there - place) * s for s in (share * share * (3 - 2 * share) if rng.random() < .7 else share)]
+        place = there
+    return np.array(out[:length])
+
+
+def graphic_shot(rng, photos, length):
+    """Motion graphics: the view jumps over a page, blurred by its movement."""
+    canvas, way = page(rng, photos), path(rng, length)
+    h, w = canvas.shape[:2]
+    blur, out = int(rng.choice((1, 4, 8))), []
+    for n in range(length):
+        parts = []
+        for x, y, scale in way[n] + np.arange(blur)[:, None] / blur * (way[min(n + 1, length - 1)] - way[n]):
+            m = np.array([[scale, 0, x * (w - scale * W)], [0, scale, y * (h - scale * H)]], np.float32)
+            parts.append(warp(canvas, m, (W, H)))
+        picture = np.mean(parts, 0, dtype=np.float32)
+        small = cv2.resize(picture, (W // 2, H // 2), interpolation=cv2.INTER_AREA)
+        out.append([picture[..., 0].copy(), small[..., 2].copy(), small[..., 1].copy()])
+    return out
+
+
+def damage(rng, shot):
+    """One or two pictures of which a part is lost: gray, black, or what an earlier picture had there. Anywhere in a shot."""
+    for _ in range(int(rng.integers(1, 4))):
+        i = int(rng.integers(0, len(shot)))
+        top, mask = int(rng.uniform(0, .8) * H) // 16 * 16, np.zeros((H, W), np.float32)
+        bottom = H if rng.random() < .5 else top + 16 * int(rng.integers(1, 6))
+        mask[top:bottom] = 1
+        mask[top:top + 16, :int(rng.uniform(0, W))] = 0
+        other = flat(rng.choice((16, 128))) if rng.random() < .7 else shot[rng.integers(len(shot))]
+        shot[i] = mix(shot[i], other, mask)
+
+
 def cloud(rng, width, softness):
     """A rough disc, for explosions."""
     cx, cy = rng.uniform(.2, .8) * W, rng.uniform(.2, .8) * H
@@ -82,7 +155,9 @@ def disturb(rng, shot, kind):
     """Changes a shot of at least 24 pictures in place."""
     n = len(shot)
     a = int(rng.integers(4, n - 16))
-    if kind in ("flash", "black"):
+    if kind == "damage":
+        damage(rng, shot)
+    elif kind in ("flash", "black"):
         strength = rng.uniform(.5, 1)
         for i in range(a, a + int(rng.integers(1, 4))):
             shot[i] = mix(shot[i], flat(235), strength) if kind == "flash" else flat(16)
@@ -118,6 +193,18 @@ def join(rng, frames, shot, how, length):
     if how == "cut" or length < 3:
         frames += shot
         return n, None
+    if how == "push":
+        side, last = rng.integers(4), min(length, max(3, length // 2))
+        for i in range(last):
+            share = (i + 1) / (last + 1)
+            share = share * share * (3 - 2 * share)
+            both = [np.concatenate((p, q) if side % 2 else (q, p), side // 2) for p, q in zip(frames[n - last + i], shot[i])]
+            for c, (plane, size) in enumerate(zip(both, ((H, W), (H // 2, W // 2), (H // 2, W // 2)))):
+                at = round((share if side % 2 else 1 - share) * size[side // 2])
+                both[c] = plane[at:at + size[0]] if side < 2 else plane[:, at:at + size[1]]
+            frames[n - last + i] = both
+        frames += shot[last:]
+        return None, (n - last, n, how)
     if how == "fade":
         half, to = max(2, length // 2), flat(16 if rng.random() < .8 else 235)
         for i in range(half):
@@ -154,14 +241,21 @@ def finish(rng, frames, style):
 
 
 def sequence(seed, sources, photos):
-    """(planes of all pictures, times, cuts, gradual changes), times in seconds."""
+    """(planes of all pictures, times, cuts, gradual changes, pushes), times in seconds. A push of one shot by another is a
+    change for an editor and a movement for the eye: it counts neither way."""
     rng = np.random.default_rng(seed)
     rate, style = float(rng.choice((12, 15, 24, 25, 30, 30, 50, 60))), str(rng.choice(STYLES))
     count = 1 if rng.random() < .25 else int(rng.integers(4, 9))
-    frames, cuts, graduals = [], [], []
+    frames, cuts, graduals, pushes = [], [], [], []
     for k in range(count):
         length = min(160, int(max(5, rng.uniform(.3, 3.5) * rate * (2 if count == 1 else 1))))
-        shot = still_shot(rng, photos[rng.integers(len(photos))], length) if rng.random() < .3 else real_shot(rng, sources[rng.integers(len(sources))], length)
+        kind = rng.random()
+        if kind < .2:
+            shot = graphic_shot(rng, photos, length)
+        elif kind < .45:
+            shot = still_shot(rng, photos[rng.integers(len(photos))], length)
+        else:
+            shot = real_shot(rng, sources[rng.integers(len(sources))], length)
         if frames and np.abs(cv2.resize(shot[0][0], (20, 12), interpolation=cv2.INTER_AREA) - cv2.resize(frames[-1][0], (20, 12), interpolation=cv2.INTER_AREA)).mean() < 9:
             continue
         for kind in rng.choice(DISTURBANCES, rng.choice((0, 0, 1, 1, 2)), replace=False) if len(shot) >= 24 else ():
@@ -169,8 +263,9 @@ def sequence(seed, sources, photos):
         if not frames:
             frames += shot
             continue
-        how = str(rng.choice(("cut", "cut", "cut", "cut", "dissolve", "fade", "wipe")))
+        how = str(rng.choice(("cut", "cut", "cut", "cut", "dissolve", "fade", "wipe", "push")))
         cut, gradual = join(rng, frames, shot, how, round(rng.uniform(.25, 1.6) * rate))
         cuts += [(cut + cut % 2 if style == "twos" else cut) / rate] if cut else []
-        graduals += [(gradual[0] / rate, gradual[1] / rate)] if gradual else []
-    return finish(rng, frames, style), np.arange(len(frames)) / rate, cuts, graduals
+        if gradual:
+            (pushes if how == "push" else graduals).append((gradual[0] / rate, gradual[1] / rate))
+    return finish(rng, frames, style), np.arange(len(frames)) / rate, cuts, graduals, pushes

@@ -2,6 +2,7 @@
 #include "tests/unit/node/video/reel.h"
 
 #include <criterion/criterion.h>
+#include <string.h>
 
 TestSuite(shots, .init = reel_begin, .fini = reel_end);
 
@@ -86,6 +87,47 @@ Test(shots, damaged_pictures_are_no_cuts)
     for (int i = 0; i < 8; i++)
         reel_show(&picture, KT_FRAME_DAMAGED);
     reel_pan(1, 22, 68, 1, 120, 60);
+    reel_expect(1, (uint64_t[]){0});
+}
+
+// A picture of the scene whose lower half is lost.
+static void
+show_half(int scene, double x)
+{
+    reel_paint(&picture, scene, x, 30, 120, 60);
+    memset(picture.y + sizeof picture.y / 2, 128, sizeof picture.y / 2);
+    reel_show(&picture, 0);
+}
+
+Test(shots, a_cut_beside_pictures_that_are_partly_lost_is_found)
+{
+    reel_pan(1, 20, 40, 1, 120, 60);
+    show_half(1, 60);
+    reel_pan(1, 2, 61, 1, 120, 60);
+    reel_pan(2, 2, 40, 1, 120, 60);
+    show_half(2, 42);
+    reel_pan(2, 20, 43, 1, 120, 60);
+    reel_expect(2, (uint64_t[]){0, 23});
+}
+
+Test(shots, pictures_that_are_partly_lost_are_no_cuts)
+{
+    reel_pan(1, 20, 40, 1, 120, 60);
+    show_half(1, 60);
+    reel_pan(1, 3, 61, 1, 120, 60);
+    show_half(1, 64);
+    reel_pan(1, 20, 65, 1, 120, 60);
+    reel_expect(1, (uint64_t[]){0});
+}
+
+// Part of a page that is pushed away as a whole, by another one of it; both rest before and after.
+Test(shots, a_push_of_the_whole_picture_is_no_change)
+{
+    for (int picture_of_push = -30; picture_of_push < 40; picture_of_push++) {
+        const double share = picture_of_push < 0 ? 0 : picture_of_push > 7 ? 1 : picture_of_push / 8.0;
+        reel_paint(&picture, 1, 40 + 3 * REEL_WIDTH * share * share * (3 - 2 * share), 30, 120, 60);
+        reel_show(&picture, 0);
+    }
     reel_expect(1, (uint64_t[]){0});
 }
 
