@@ -197,13 +197,27 @@ class Video(unittest.TestCase):
         other.mkdir()
         os.link(self.film, other / self.film.name)
         for argv in (["-o", "edl", self.film, self.sound], ["--out", other, self.film],
-                     ["--thumbnails", other, self.film, other / self.film.name],
                      ["--thumbnails", other, "--options", "mir", self.film],
-                     ["-o", "edl", "--out", other, self.film, other / self.film.name]):
+                     ["-o", "edl", "--out", other, self.film, self.film]):
             code, out, err = kithara("analyze", *argv)
             self.assertEqual((code, out), (2, ""), argv)
             self.assertTrue(err.startswith("kithara: EUSAGE"), err)
         self.assertEqual([p.name for p in other.iterdir()], [self.film.name])
+
+    def test_thumbnails_of_films_of_one_name_lie_in_folders_like_theirs(self):
+        again, shots = self.folder / "again", self.folder / "two films"
+        again.mkdir()
+        os.link(self.film, again / self.film.name)
+        code, _, err = kithara("analyze", "--thumbnails", shots, self.film, again / self.film.name)
+        self.assertEqual((code, err), (0, ""))
+        names = sorted(str(p.relative_to(shots)) for p in shots.rglob("*.png"))
+        self.assertEqual(len(names), 2 * len(LENGTHS), names)
+        self.assertEqual(sum(name.startswith("again/") for name in names), len(LENGTHS), names)
+        lists = self.folder / "two lists"
+        code, _, err = kithara("analyze", "-o", "edl", "--out", lists, self.film, again / self.film.name)
+        self.assertEqual((code, err), (0, ""))
+        self.assertEqual(len(list(lists.glob("*.edl"))), 1)
+        self.assertEqual(len(list((lists / "again").glob("*.edl"))), 1)
 
     def test_each_shot_has_a_picture_near_its_middle(self):
         shots = self.folder / "shots"
