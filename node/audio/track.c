@@ -420,17 +420,20 @@ kt_analysis_stages(const kt_analysis_t *self, kt_stage_us_t *out)
 uint64_t
 kt_analysis_bytes(const kt_frontend_opts_t *opts, uint32_t segment_s, double seconds)
 {
-    enum { UNKNOWN_S = 4 * 3600, ROWS_BYTES = 3 << 19 };  // the rhythm's rows of ten minutes (1.2 MB), with room
-    const uint64_t BASE        = 8u << 20;
-    uint64_t       max_frames  = kt_segment_max_frames(opts, segment_s);
-    double         whole_s     = seconds > 0 ? seconds : UNKNOWN_S;
-    double         frames      = whole_s * opts->rate_hz / opts->hop + 2;
-    uint64_t       in_segment  = frames < (double)max_frames ? (uint64_t)frames : max_frames;
-    uint64_t       components  = 32 + 2 * (uint64_t)opts->n_mels + opts->n_mfcc + opts->n_chroma;
-    double         segments    = ceil(frames / (double)max_frames);
-    double         moments     = segments * (double)components * 8 * sizeof(float);
-    double         quantiles   = ceil(whole_s / KT_SEGMENT_SECONDS) * (double)components * 257 * sizeof(float);
-    double         rows        = ceil(whole_s / KT_SEGMENT_SECONDS) * ROWS_BYTES;
-    uint64_t       sort_buffer = 17 * in_segment * sizeof(float);
+    // Of the rhythm's rows 25 minutes are kept at most (1.4 MB per ten minutes); what 15 of them are judged with is
+    // 10 MB.
+    enum { UNKNOWN_S = 4 * 3600, ROWS_BYTES = 3 << 19, ROWS_MOST = 3, JUDGED_S = 900, JUDGE_BYTES = 10 << 20 };
+    const uint64_t BASE       = 8u << 20;
+    uint64_t       max_frames = kt_segment_max_frames(opts, segment_s);
+    double         whole_s    = seconds > 0 ? seconds : UNKNOWN_S;
+    double         frames     = whole_s * opts->rate_hz / opts->hop + 2;
+    uint64_t       in_segment = frames < (double)max_frames ? (uint64_t)frames : max_frames;
+    uint64_t       components = 32 + 2 * (uint64_t)opts->n_mels + opts->n_mfcc + opts->n_chroma;
+    double         segments   = ceil(frames / (double)max_frames);
+    double         moments    = segments * (double)components * 8 * sizeof(float);
+    double         quantiles  = ceil(whole_s / KT_SEGMENT_SECONDS) * (double)components * 257 * sizeof(float);
+    double         rows =
+        fmin(ROWS_MOST, ceil(whole_s / KT_SEGMENT_SECONDS)) * ROWS_BYTES + fmin(1, whole_s / JUDGED_S) * JUDGE_BYTES;
+    uint64_t sort_buffer = 17 * in_segment * sizeof(float);
     return BASE + kt_segment_bytes(opts, in_segment) + sort_buffer + (uint64_t)(moments + quantiles + rows);
 }
