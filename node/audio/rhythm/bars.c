@@ -1,5 +1,6 @@
 #include "node/audio/rhythm/bars.h"
 
+#include "node/audio/rhythm/activation_positions.h"
 #include "node/audio/rhythm/tempo.h"
 
 #include <math.h>
@@ -96,17 +97,20 @@ groups_new(groups_t *self, int signature, const kt_pulse_t *pulse, size_t n)
 }
 
 static void
-group_score(group_t *group, const kt_positions_t *grid, int signature, int bar)
+group_score(group_t *group, const kt_positions_t *grid, const kt_activation_grid_t *activations, int signature, int bar)
 {
-    double       features[KT_POSITION_MOST][KT_POSITION_FEATURES];
+    double       features[KT_POSITION_MOST][KT_POSITION_FEATURES], heard[KT_POSITION_MOST][KT_ACTIVATION_ROLES];
     const size_t past = group->end < grid->parts ? group->end : grid->parts;
     const size_t bars = past > group->begin ? (past - group->begin) / (size_t)bar : 0;
     if (bars == 0)
         return;
     const size_t most = bars < GROUP_BARS ? bars : GROUP_BARS;
     kt_positions_features(grid, signature, group->begin, group->begin + most * (size_t)bar, features);
+    kt_activation_positions(activations, kt_meter_beats(signature), group->begin, group->begin + most * (size_t)bar,
+                            heard);
     for (int p = 0; p < bar; p++) {
         double *score = &group->score[wrapped((int64_t)group->begin + p, bar)];
+        *score += kt_activation_position_score(heard[p]);
         for (int c = 0; c < KT_POSITION_FEATURES; c++)
             *score += WEIGHT[c] * features[p][c];
     }
@@ -141,11 +145,12 @@ best_source(const double *before, int bar, int same, double *value)
 
 // Scores of all positions, then the best path through the groups.
 static void
-groups_solve(groups_t *self, const kt_positions_t *grid, const kt_bars_opts_t *opts)
+groups_solve(groups_t *self, const kt_positions_t *grid, const kt_activation_grid_t *activations,
+             const kt_bars_opts_t *opts)
 {
     const int bar = self->bar;
     for (size_t g = 0; g < self->count; g++)
-        group_score(&self->at[g], grid, opts->signature, bar);
+        group_score(&self->at[g], grid, activations, opts->signature, bar);
     for (int p = 0; p < bar && opts->before >= 0; p++)
         self->at[0].score[p] -= p == opts->before                       ? 0
                                 : wrapped(p - opts->before, PARTS) == 0 ? BAR_MOVE_COST
@@ -237,21 +242,24 @@ kt_err_t
 kt_bars_find(const kt_evidence_t *evidence, const kt_bars_opts_t *opts, const kt_pulse_t *pulse, size_t n,
              kt_beat_t **beats, size_t *n_beats, int *places)
 {
-    kt_positions_t grid   = {0};
-    groups_t       groups = {0};
-    size_t        *frames = calloc(n, sizeof *frames);
-    writer_t       writer = {
-              .evidence = evidence, .opts = opts, .pulse = pulse, .n = n, .beats = calloc(2 * n + 4, sizeof *writer.beats)};
+    kt_positions_t       grid        = {0};
+    kt_activation_grid_t activations = {0};
+    groups_t             groups      = {0};
+    size_t              *frames      = calloc(n, sizeof *frames);
+    writer_t             writer      = {
+                         .evidence = evidence, .opts = opts, .pulse = pulse, .n = n, .beats = calloc(2 * n + 4, sizeof *writer.beats)};
     kt_err_t err = frames && writer.beats ? groups_new(&groups, opts->signature, pulse, n) : KT_ENOMEM;
     for (size_t i = 0; i < n && !err; i++)
         frames[i] = pulse[i].frame;
     if (!err)
         err = kt_positions_new(&grid, evidence, frames, n);
+    if (!err)
+        err = kt_activation_grid_new(&activations, evidence, frames, n);
     if (err) {
         free(writer.beats);
     } else {
         int64_t last = -2 * PARTS;
-        groups_solve(&groups, &grid, opts);
+        groups_solve(&groups, &grid, &activations, opts);
         writer.bars = grid.parts >= (size_t)groups.bar || opts->before >= 0;
         for (size_t g = 0; g < groups.count; g++)
             write_group(&writer, &groups.at[g], groups.bar,
@@ -264,5 +272,6 @@ kt_bars_find(const kt_evidence_t *evidence, const kt_bars_opts_t *opts, const kt
     free(frames);
     groups_fini(&groups);
     kt_positions_fini(&grid);
+    kt_activation_grid_fini(&activations);
     return err;
 }

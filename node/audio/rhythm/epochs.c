@@ -253,6 +253,14 @@ judge_epoch(kt_rhythm_found_t *found, const kt_rhythm_rows_t *rows, size_t end, 
     return err;
 }
 
+// Whether the model of beats, where there is one, has come so far: its rows come some seconds later.
+static bool
+has_activations(const kt_rhythm_rows_t *rows, uint64_t end)
+{
+    const kt_activation_rows_t *heard = &rows->activations;
+    return !heard->values || (double)heard->rows / heard->rate_hz > (double)end / rows->rate_hz + 1 / heard->rate_hz;
+}
+
 kt_err_t
 kt_epochs_judge(kt_rhythm_found_t *self, kt_rhythm_rows_t *rows)
 {
@@ -260,7 +268,7 @@ kt_epochs_judge(kt_rhythm_found_t *self, kt_rhythm_rows_t *rows)
     const size_t hop = rows->rate_hz > 0 ? kt_window_hop(rows->rate_hz) : 0;
     for (;;) {
         const uint64_t commit = self->begin + EPOCH_HOPS * (uint64_t)hop, end = commit + AHEAD_HOPS * (uint64_t)hop;
-        if (hop == 0 || rows->first + rows->frames < end)
+        if (hop == 0 || rows->first + rows->frames < end || !has_activations(rows, end))
             return KT_OK;
         err = judge_epoch(self, rows, (size_t)(end - rows->first), (size_t)(commit - rows->first), false);
         if (err)

@@ -27,7 +27,8 @@ typedef struct kt_rhythm_found {
     int            place;     // of the bar's begin, as kt_bars_opts_t.before
 } kt_rhythm_found_t;
 
-// Judges the epochs that the rows hold, and drops from them what is not needed any more. KT_ENOMEM.
+// Judges the epochs that the rows hold (where there are activations, with those of all their frames), and drops from
+// them what is not needed any more. KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_epochs_judge(kt_rhythm_found_t *self, kt_rhythm_rows_t *rows);
 // Judges the rest of a stream of so many frames. KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_epochs_end(kt_rhythm_found_t *self, const kt_rhythm_rows_t *rows, uint64_t frames);

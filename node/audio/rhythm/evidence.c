@@ -166,6 +166,9 @@ kt_evidence_new(kt_evidence_t *self, const kt_rhythm_rows_t *rows, size_t begin,
         err = kt_onsets_find(&made.envelope, &made.onsets, &made.n_onsets);
     if (!err)
         err = fill_harmony(&made, rows, begin, end);
+    if (!err)
+        err = kt_activations_new(&made.activations, &rows->activations, (double)(rows->first + begin) / rows->rate_hz,
+                                 (double)(end - begin) / rows->rate_hz);
     if (err)
         kt_evidence_fini(&made);
     else
@@ -186,5 +189,6 @@ kt_evidence_fini(kt_evidence_t *self)
     free(self->low.value);
     for (size_t r = 0; r < KT_ENVELOPE_RANGES; r++)
         free(self->loud[r].value);
+    kt_activations_fini(&self->activations);
     *self = (kt_evidence_t){0};
 }

@@ -17,13 +17,14 @@ double kt_likeness_at(const kt_likeness_t *self, double lag);
 double kt_likeness_near(const kt_likeness_t *self, double lag, double spread);
 
 typedef struct kt_evidence {
-    kt_envelope_t envelope;
-    double       *onsets;  // seconds
-    size_t        n_onsets;
-    double        harmony_rate_hz;
-    size_t        harmony_frames, harmony_width;
-    float        *harmony;  // [frames][width] chroma, each frame of length 1 or 0
-    float        *change;   // [frames] 1 - cosine of the harmony of 0.2 s after and before
+    kt_envelope_t    envelope;
+    double          *onsets;  // seconds
+    size_t           n_onsets;
+    double           harmony_rate_hz;
+    size_t           harmony_frames, harmony_width;
+    float           *harmony;  // [frames][width] chroma, each frame of length 1 or 0
+    float           *change;   // [frames] 1 - cosine of the harmony of 0.2 s after and before
+    kt_activations_t activations;
 
     // The rest is that of kt_evidence_compare. Rises above the mean of 0.2 s on both sides: of the full envelope, where
     // one loud onset is capped, of its groups, and of the amplitude in its ranges.

@@ -28,12 +28,13 @@ static const kt_feature_t BEAT[] = {
 };
 
 typedef struct rhythm {
-    kt_device_t      *device;  // borrowed
-    kt_plan_t        *plan;    // NULL: no sound
-    kt_rhythm_rows_t  rows;
-    kt_rhythm_found_t found;   // of the epochs so far
-    bool              begins;  // the rows are the stream's first ones; else they are judged after a merge
-    uint64_t          samples;
+    kt_device_t       *device;  // borrowed
+    kt_plan_t         *plan;    // NULL: no sound
+    kt_rhythm_rows_t   rows;
+    kt_rhythm_found_t  found;   // of the epochs so far
+    bool               begins;  // the rows are the stream's first ones; else they are judged after a merge
+    uint64_t           samples;
+    kt_audio_models_t *models;  // borrowed
 } rhythm_t;
 
 static void
@@ -57,8 +58,10 @@ rhythm_new(void **state, const kt_stream_t *stream)
         return KT_ENOMEM;
     self->device = stream->device;
     self->begins = stream->range.own == 0;
-    kt_err_t err = KT_OK;
-    if (stream->channels > 0)
+    self->models = stream->models;
+    bool     there;
+    kt_err_t err = kt_audio_models_request(self->models, KT_MODELS_BEATS, &there);
+    if (!err && stream->channels > 0)
         err = kt_envelope_plan(&self->plan, kt_plan_opts(stream->plan)->rate_hz);
     if (err) {
         rhythm_destroy((void **)&self);
@@ -66,6 +69,14 @@ rhythm_new(void **state, const kt_stream_t *stream)
     }
     *state = self;
     return KT_OK;
+}
+
+// Judges what the rows hold, with the activations that there are: the models get samples before the segments.
+static kt_err_t
+judge_rows(rhythm_t *self)
+{
+    self->rows.activations = kt_activation_rows_of(self->models);
+    return kt_epochs_judge(&self->found, &self->rows);
 }
 
 static kt_err_t
@@ -78,7 +89,7 @@ rhythm_add(void *state, const kt_segment_t *segment)
     (void)kt_segment_samples(segment, &n);
     self->samples += n;
     kt_err_t err = kt_rhythm_rows_add(&self->rows, self->device, self->plan, segment);
-    return !err && self->begins ? kt_epochs_judge(&self->found, &self->rows) : err;
+    return !err && self->begins ? judge_rows(self) : err;
 }
 
 static kt_err_t
@@ -87,7 +98,7 @@ rhythm_merge(void **state, void **next)
     rhythm_t *self = *state, *later = *next;
     self->samples += later->samples;
     kt_err_t err = kt_rhythm_rows_append(&self->rows, &later->rows);
-    return !err && self->begins ? kt_epochs_judge(&self->found, &self->rows) : err;
+    return !err && self->begins ? judge_rows(self) : err;
 }
 
 // --- the document ----------------------------------------------------------------------------------------------------
@@ -250,6 +261,17 @@ write_found(const kt_rhythm_found_t *found, double seconds, kt_document_t *docum
     return why ? KT_OK : write_tempo(found, document);
 }
 
+// The model that took part, in the methods of what it has an effect on.
+static void
+name_model(const kt_audio_models_t *models, kt_document_t *document)
+{
+    char name[96], method[KT_DOCUMENT_REASON];
+    (void)kt_audio_models_name_series(models, KT_MODELS_BEATS, document, name);
+    snprintf(method, sizeof method, "signal with %s", name);
+    for (size_t i = 0; i < sizeof BEAT / sizeof *BEAT; i++)
+        kt_document_method(document, BEAT[i], method);
+}
+
 static kt_err_t
 rhythm_finish(const void *state, kt_document_t *document)
 {
@@ -265,10 +287,15 @@ rhythm_finish(const void *state, kt_document_t *document)
     }
     const kt_frontend_opts_t *opts = kt_plan_opts(self->plan);
     kt_err_t                  err  = kt_rhythm_found_copy(&self->found, &found);
+    // The models have finished before (modules.c).
+    kt_rhythm_rows_t rows = self->rows;
+    rows.activations      = kt_activation_rows_of(self->models);
     if (!err)
-        err = kt_epochs_end(&found, &self->rows, self->samples / opts->hop + 1);
+        err = kt_epochs_end(&found, &rows, self->samples / opts->hop + 1);
     if (!err)
         err = write_found(&found, (double)self->samples / opts->rate_hz, document);
+    if (!err && rows.activations.values)
+        name_model(self->models, document);
     kt_rhythm_found_fini(&found);
     return err;
 }

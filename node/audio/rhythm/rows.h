@@ -3,17 +3,19 @@
 // two adjoining ranges are put one after the other, and are to the last bit those of one analysis of both. One thread.
 #pragma once
 
+#include "node/audio/rhythm/activations.h"
 #include "node/audio/rhythm/envelope.h"
 #include "node/audio/segment.h"
 
 typedef struct kt_rhythm_rows {
-    double    rate_hz;          // of the envelope; frame t is centred at (first + t) / rate_hz of the stream
-    double    harmony_rate_hz;  // row t begins at t / harmony_rate_hz from frame 0
-    uint64_t  first;            // frames that were dropped
-    size_t    frames, harmony_frames, harmony_width;
-    uint16_t *rises;    // [frames][KT_ENVELOPE_WIDTH]
-    uint16_t *harmony;  // [harmony_frames][harmony_width] chroma, each row of length 65535 or 0
-    size_t    capacity, harmony_capacity;
+    double               rate_hz;          // of the envelope; frame t is centred at (first + t) / rate_hz of the stream
+    double               harmony_rate_hz;  // row t begins at t / harmony_rate_hz from frame 0
+    uint64_t             first;            // frames that were dropped
+    size_t               frames, harmony_frames, harmony_width;
+    uint16_t            *rises;    // [frames][KT_ENVELOPE_WIDTH]
+    uint16_t            *harmony;  // [harmony_frames][harmony_width] chroma, each row of length 65535 or 0
+    size_t               capacity, harmony_capacity;
+    kt_activation_rows_t activations;  // of a model of beats, from the stream's start; set where rows are judged
 } kt_rhythm_rows_t;
 
 // A closed segment; plan: kt_envelope_plan's. KT_ENOMEM.

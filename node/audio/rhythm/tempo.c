@@ -338,12 +338,42 @@ meter_features(kt_meter_t *meter, const kt_evidence_t *e, const pattern_t *patte
             likeness_of_bar(&curve[LOWEST], signature) - likeness_of_bar(&curve[LOWEST], 4);
 }
 
-size_t
-kt_meters_gather(const kt_evidence_t *e, kt_meter_t *meters)
+// What the activations of a model of beats add to the meters of one period.
+static kt_err_t
+add_activations(const kt_activations_t *activations, double period, kt_meter_t meters[KT_METER_KINDS])
 {
-    double periods[KT_METER_PERIODS];
-    size_t n = find_periods(&e->full, periods), count = 0;
-    for (size_t i = 0; i < n; i++) {
+    double   feature[KT_METER_KINDS][KT_ACTIVATIONS] = {0};
+    kt_err_t err                                     = kt_activation_meters(activations, period, feature);
+    for (int k = 0; k < KT_METER_KINDS && !err; k++)
+        memcpy(meters[k].activation, feature[k], sizeof feature[k]);
+    return err;
+}
+
+// Probabilities from scores: a softmax.
+static void
+weigh_meters(kt_meter_t *meters, size_t count)
+{
+    double most = -1e300, sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        double score = kt_activation_score(meters[i].activation);
+        for (int c = 0; c < KT_METER_FEATURES; c++)
+            score += WEIGHT[c] * meters[i].feature[c];
+        meters[i].probability = score;
+        most                  = fmax(most, score);
+    }
+    for (size_t i = 0; i < count; i++)
+        sum += meters[i].probability = exp(meters[i].probability - most);
+    for (size_t i = 0; i < count; i++)
+        meters[i].probability /= sum;
+}
+
+kt_err_t
+kt_meters_gather(const kt_evidence_t *e, kt_meter_t *meters, size_t *out)
+{
+    double   periods[KT_METER_PERIODS];
+    size_t   n = find_periods(&e->full, periods), count = 0;
+    kt_err_t err = KT_OK;
+    for (size_t i = 0; i < n && !err; i++) {
         const multiples_t curve[CURVES]             = {[GROUPS] = multiples_of(&e->groups, periods[i]),
                                                        [LOWEST] = multiples_of(&e->low, periods[i]),
                                                        [KICK]   = multiples_of(&e->loud[0], periods[i]),
@@ -357,21 +387,14 @@ kt_meters_gather(const kt_evidence_t *e, kt_meter_t *meters)
             memcpy(meter->feature, common, sizeof common);
             meter_features(meter, e, &pattern, curve);
         }
+        if (e->activations.frames > 0)
+            err = add_activations(&e->activations, periods[i], &meters[count - KT_METER_KINDS]);
     }
-
-    double most = -1e300, sum = 0;
-    for (size_t i = 0; i < count; i++) {
-        double score = 0;
-        for (int c = 0; c < KT_METER_FEATURES; c++)
-            score += WEIGHT[c] * meters[i].feature[c];
-        meters[i].probability = score;
-        most                  = fmax(most, score);
-    }
-    for (size_t i = 0; i < count; i++)
-        sum += meters[i].probability = exp(meters[i].probability - most);
-    for (size_t i = 0; i < count; i++)
-        meters[i].probability /= sum;
-    return count;
+    if (err)
+        return err;
+    weigh_meters(meters, count);
+    *out = count;
+    return KT_OK;
 }
 
 // --- the judgement ---------------------------------------------------------------------------------------------------
@@ -392,9 +415,10 @@ kt_tempo_judge(const kt_evidence_t *evidence, kt_tempo_t *out)
     kt_meter_t *meters = calloc(KT_METER_HYPOTHESES, sizeof *meters);
     if (!meters)
         return KT_ENOMEM;
-    size_t     count  = kt_meters_gather(evidence, meters);
+    size_t     count  = 0;
     kt_tempo_t made   = {0};
     double     second = 0;
+    kt_err_t   err    = kt_meters_gather(evidence, meters, &count);
     for (size_t i = 0; i < count; i += KT_METER_KINDS) {
         double share = 0;
         for (int k = 0; k < KT_METER_KINDS; k++)
@@ -417,8 +441,8 @@ kt_tempo_judge(const kt_evidence_t *evidence, kt_tempo_t *out)
         }
     }
     free(meters);
-    if (count == 0)
-        return KT_ENOTFOUND;
+    if (err || count == 0)
+        return err ? err : KT_ENOTFOUND;
     *out = made;
     return KT_OK;
 }

@@ -8,6 +8,7 @@
 // over all hypotheses makes it a probability.
 #pragma once
 
+#include "node/audio/rhythm/activation_meters.h"
 #include "node/audio/rhythm/evidence.h"
 
 enum { KT_METER_KINDS = 6, KT_METER_PERIODS = 48, KT_METER_HYPOTHESES = KT_METER_PERIODS * KT_METER_KINDS };
@@ -23,6 +24,7 @@ typedef struct kt_meter {
     double period;     // seconds per beat
     int    signature;  // 2, 3, 4, 5, 6, 7
     double feature[KT_METER_FEATURES];
+    double activation[KT_ACTIVATIONS];  // zeros without a model of beats
     double probability;
 } kt_meter_t;
 
@@ -39,9 +41,9 @@ typedef struct kt_tempo {
     double clarity;  // kt_tempo_clarity
 } kt_tempo_t;
 
-// Of an evidence after kt_evidence_compare. The hypotheses with their probabilities, at most KT_METER_HYPOTHESES;
-// returns their number: 0 where nothing repeats.
-size_t kt_meters_gather(const kt_evidence_t *evidence, kt_meter_t *meters);
+// Of an evidence after kt_evidence_compare. The hypotheses with their probabilities, at most KT_METER_HYPOTHESES, and
+// their number: 0 where nothing repeats. KT_ENOMEM.
+KT_MUST_USE kt_err_t kt_meters_gather(const kt_evidence_t *evidence, kt_meter_t *meters, size_t *count);
 // The largest likeness of the groups at one to seven beats, 0 .. 1: in an uneven bar no beat is like the next one.
 double kt_tempo_clarity(const kt_evidence_t *evidence, double period);
 // The most probable period and its meter. KT_ENOTFOUND: nothing repeats; KT_ENOMEM.

@@ -49,7 +49,9 @@ kt_window_judge(kt_window_t *self, const kt_rhythm_rows_t *rows, size_t begin, s
     kt_err_t      err      = meters ? kt_evidence_new(&evidence, rows, begin, end) : KT_ENOMEM;
     if (!err)
         err = kt_evidence_compare(&evidence);
-    size_t count = err ? 0 : kt_meters_gather(&evidence, meters);
+    size_t count = 0;
+    if (!err)
+        err = kt_meters_gather(&evidence, meters, &count);
     if (count > 0)
         qsort(meters, count, sizeof *meters, compare_probable);
     for (size_t i = 0; i < count && i < KT_WINDOW_HYPOTHESES && meters[i].probability >= LEAST_PROBABILITY; i++) {
