@@ -160,6 +160,27 @@ Test(rhythm_module, noise_has_no_tempo)
     }
 }
 
+// As syllables: between 0.1 and 0.45 s apart, of several loudnesses.
+Test(rhythm_module, irregular_sounds_have_no_beat_and_say_so)
+{
+    for (uint32_t seed = 1; seed <= 5; seed++) {
+        uint32_t state = seed * 2654435761U;
+        float   *pcm   = calloc(30 * RS_RATE, sizeof *pcm);
+        for (double second = 0.2; second < 29.5;) {
+            state = state * 1664525U + 1013904223U;
+            rs_click(pcm, 30 * RS_RATE, second, 200 + (state >> 24) * 8, 0.1 + 0.4 * (state >> 16 & 255) / 255);
+            state = state * 1664525U + 1013904223U;
+            second += 0.1 + 0.35 * (state >> 8) / 16777216.0;
+        }
+        ax_result_t result = analyse(pcm, 30);
+        cr_expect(isnan(rs_value(result.text, "tempo", 0)), "%u: %g, %g, %g", seed, rs_value(result.text, "tempo", 0),
+                  rs_value(result.text, "tempo_confidence", 0), rs_value(result.text, "beat_strength", 0));
+        cr_expect(strstr(result.text, "no regular beat"), "%u", seed);
+        free(result.text);
+        free(pcm);
+    }
+}
+
 Test(rhythm_module, what_is_too_short_is_null)
 {
     float *pcm = rs_beats(5, 0.1, 120, 4);
