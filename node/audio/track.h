@@ -70,6 +70,7 @@ void kt_analysis_range(const kt_analysis_t *self, kt_segment_range_t *out);
 //   order. Of loudness and quality the counts are equal; sums are taken in
 //   another order, and filters began half a minute before: the K-weighting has decayed by then, that of the offset
 //   of the low band (rumble, hum) is e^-15 of itself.
+//   A model with states (BeatNet) begins anew before each segment (models/steps.h), so that its rows are the same ones.
 // - At other rates the resampler, which works in blocks, rounds differently (libsoxr, 20 bits: 1e-6 of full scale per
 //   sample), so spectral values, and values derived from them, differ by some 1e-6, except where a decision was a tie.
 // - clipping_ratio: tops of two ranges whose peaks differ, but by less than 1e-4 of the peak, count together.

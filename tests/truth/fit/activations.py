@@ -26,11 +26,11 @@ FOLDER = Path(__file__).resolve().parents[3] / "node/audio/rhythm"
 QUARTERS = 4
 
 
-def fit(data, l2, real_weight):
+def fit(data, l2, of_kind):
     """Weights of d["A"] on top of d["base"], per piece the log-probability of what is right."""
     some = [d for d in data if d["sure"] and d["right"].any()]
     deviation = np.concatenate([d["A"] for d in some]).std(0) + 1e-9
-    weights = [real_weight if d["real"] else 1. for d in some]
+    weights = [of_kind[d["kind"]] for d in some]
 
     def loss(v):
         value, slope = l2 * (v @ v) * sum(weights), 2 * l2 * v * sum(weights)
@@ -63,8 +63,9 @@ def tempo_pieces(pairs):
         for d in tempo.pieces(labels, features, i == 0):
             d["A"], d["X"] = d["X"][:, len(first["names"]):], d["X"][:, :len(first["names"])]
             data.append(d)
+    keep, weights = np.ones(len(first["names"]), bool), {"real": 2, "drums": 1, "generated": 1}
     for fitted, left in folds(data):
-        w = tempo.fit(fitted, .01, 2)
+        w = tempo.fit(fitted, .01, weights, keep)
         for d in left:
             d["base"] = d["X"] @ w
     return data, first["activations"]
@@ -88,7 +89,7 @@ def judge_tempo(d, score):
     p = np.exp(score - score.max())
     period = max(set(d["period"]), key=lambda x: p[d["period"] == x].sum())
     meter = d["meter"][np.flatnonzero(d["period"] == period)][np.argmax(p[d["period"] == period])]
-    right = [abs(60 / period / d["tempo"] * k - 1) <= tempo.SAME for k in (1, 2, .5, 3, 1 / 3)]
+    right = [min(abs(60 / period / x * k - 1) for x in d["tempi"]) <= tempo.SAME for k in (1, 2, .5, 3, 1 / 3)]
     return {"Acc1": right[0], "Acc2": any(right), "meter": meter == d["signature"] if d["signature"] else None}
 
 
@@ -98,16 +99,18 @@ def judge_positions(d, score):
 
 
 def table(title, judge, data, score, wrong):
-    for kind in (True, False):
-        rows = [(d, score(d)) for d in data if d["real"] == kind and d["sure"]]
+    for kind in ("real", "generated", "drums"):
+        rows = [(d, score(d)) for d in data if d["kind"] == kind and d["sure"]]
         judged = [judge(d, s) for d, s in rows]
+        if not rows:
+            continue
         probable = [np.log(np.exp(s - s.max())[d["right"]].sum() / np.exp(s - s.max()).sum() + 1e-12) for d, s in rows]
-        cells = [f"{name} {np.mean(some):.3f} of {len(some)}" for name in (judged[0] if judged else {})
-                 if (some := [j[name] for j in judged if j[name] is not None])]
-        print(f"{title:24s} {'real' if kind else 'generated':10s} {'  '.join(cells)}  log-probability {np.mean(probable):.3f}")
+        cells = [f"{name} {np.mean(some):.3f} of {len(some)}" for name in judged[0]
+                 if (some := [float(j[name]) for j in judged if j[name] is not None])]
+        print(f"{title:22s} {kind:10s} {'  '.join(cells)}  log-probability {np.mean(probable):.3f}")
         for (d, _), j in zip(rows, judged):
-            if wrong and kind and any(v is not None and v < .6 for v in j.values()):
-                print(f"    {d['file']:40s} {j}")
+            if wrong and kind == "real" and any(v is not None and v < .6 for v in j.values()):
+                print(f"    {d['file']:40s} " + "  ".join(f"{n} {float(v):.2f}" for n, v in j.items() if v is not None))
 
 
 def write(name, macro, names, values):
@@ -124,6 +127,7 @@ def main():
     parser.add_argument("--without", nargs="*", default=[], help="leaves features out")
     parser.add_argument("--l2", type=float, help="default .01 for tempo, .03 for positions")
     parser.add_argument("--real-weight", type=float, default=2)
+    parser.add_argument("--drums-weight", type=float, default=.4)
     parser.add_argument("what", choices=["tempo", "positions"])
     parser.add_argument("files", nargs="+")
     a = parser.parse_args()
@@ -134,13 +138,14 @@ def main():
     keep = [i for i, name in enumerate(names) if name not in a.without]
     for d in data:
         d["A"] = d["A"][:, keep]
+    weights = {"real": a.real_weight, "drums": a.drums_weight, "generated": 1}
     for fitted, left in folds(data):
-        v = fit(fitted, a.l2, a.real_weight)
+        v = fit(fitted, a.l2, weights)
         for d in left:
             d["with"] = d["base"] + d["A"] @ v
     table("left out, without it", judge, data, lambda d: d["base"], a.wrong)
     table("left out, with it", judge, data, lambda d: d["with"], a.wrong)
-    v = fit(data, a.l2, a.real_weight)
+    v = fit(data, a.l2, weights)
     for i, value in zip(keep, v):
         print(f"  {names[i]:12s} {value:8.3f}")
     if a.write:
