@@ -14,12 +14,18 @@
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
-    kt_sniffed_t out;
-    kt_input_t   input;
-    char         why[KT_SNIFF_WHY];
-    int          fd = memfd_create("sniff", MFD_CLOEXEC);
+    static kt_id3_t id3;
+    kt_sniffed_t    out;
+    kt_input_t      input;
+    char            why[KT_SNIFF_WHY];
+    int             fd = memfd_create("sniff", MFD_CLOEXEC);
     kt_assert(fd >= 0 && write(fd, bytes, length) == (ssize_t)length);
     kt_assert(kt_input_init(&input, fd) == KT_OK);
+    kt_assert(kt_id3_read(&input, &id3) == KT_OK && id3.tag_count <= KT_MEDIA_TAGS);
+    kt_assert(id3.sound == 0 || id3.sound < length);
+    for (uint32_t i = 0; i < id3.tag_count; i++)
+        kt_assert(memchr(id3.tags[i].key, 0, KT_MEDIA_TAG_KEY) && memchr(id3.tags[i].value, 0, KT_MEDIA_TAG_VALUE) &&
+                  id3.first_end[i] <= strlen(id3.tags[i].value));
     kt_err_t err = kt_sniff(&input, 0, &out, why);
     kt_assert(memchr(why, 0, sizeof why));
     if (err == KT_OK) {
@@ -28,11 +34,6 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
         (void)!kt_sniff_further(&input, 0, &out);
         kt_assert(out.start < length);
     }
-    static kt_id3_t id3;
-    kt_assert(kt_id3_read(&input, &id3) == KT_OK && id3.tag_count <= KT_MEDIA_TAGS && id3.sound < length);
-    for (uint32_t i = 0; i < id3.tag_count; i++)
-        kt_assert(memchr(id3.tags[i].key, 0, KT_MEDIA_TAG_KEY) && memchr(id3.tags[i].value, 0, KT_MEDIA_TAG_VALUE) &&
-                  id3.first_end[i] <= strlen(id3.tags[i].value));
     close(fd);
     return 0;
 }

@@ -26,10 +26,10 @@ TestSuite(settings_shared, .init = load_settings, .fini = free_settings);
 // A setting that is missing here changes documents from node to node without an error.
 Test(settings_shared, those_that_change_a_document_are_shared_in_the_order_of_the_wire)
 {
-    static const char *const names[] = {"ANALYZER_SAMPLE_RATE",      "ANALYZER_HOP_LENGTH",     "ANALYZER_N_FFT",
-                                        "ANALYZER_N_MFCC",           "ANALYZER_N_CHROMA",       "ANALYZER_MAX_DURATION",
-                                        "ANALYZER_MODEL_PATCHES",    "ANALYZER_VIDEO_PICTURES", "ANALYZER_VIDEO_MODE",
-                                        "ANALYZER_VIDEO_SCENE_MODEL"};
+    static const char *const names[] = {"ANALYZER_SAMPLE_RATE", "ANALYZER_HOP_LENGTH",       "ANALYZER_N_FFT",
+                                        "ANALYZER_N_MFCC",      "ANALYZER_N_CHROMA",         "ANALYZER_MAX_DURATION",
+                                        "ANALYZER_MIN_DECODED", "ANALYZER_MODEL_PATCHES",    "ANALYZER_VIDEO_PICTURES",
+                                        "ANALYZER_VIDEO_MODE",  "ANALYZER_VIDEO_SCENE_MODEL"};
     cr_assert_eq((size_t)KT_SHARED_SETTINGS, sizeof names / sizeof *names);
     for (size_t i = 0; i < KT_SHARED_SETTINGS; i++)
         cr_assert_str_eq(kt_shared_setting_name(i), names[i]);
@@ -47,8 +47,8 @@ Test(settings_shared, others_are_a_node_s_own)
 
 Test(settings_shared, each_of_them_makes_a_difference)
 {
-    static const char *const values[KT_SHARED_SETTINGS] = {"44100", "256", "1024", "20",        "24",
-                                                           "60",    "4",   "9",    "keyframes", "on"};
+    static const char *const values[KT_SHARED_SETTINGS] = {"44100", "256", "1024", "20",        "24", "60",
+                                                           "50",    "4",   "9",    "keyframes", "on"};
     char                     text[KT_SHARED_TEXT];
     for (size_t i = 0; i < KT_SHARED_SETTINGS; i++) {
         cr_assert_eq(kt_settings_set(&theirs, kt_shared_setting_name(i), values[i], why), KT_OK, "%s", why);

@@ -16,9 +16,10 @@ lx_sound(uint32_t rate_hz, double seconds, size_t *frames)
     float *sound = calloc(*frames * 2, sizeof *sound);
     cr_assert_not_null(sound);
     for (size_t i = 0; i < *frames; i++) {
-        double t = (double)i / rate_hz, pulse = exp(-20 * fmod(t, 0.5)), tone = 0;
+        static const double NOTES_HZ[] = {220, 261.63, 329.63, 220};  // of A minor: one note alone has no key
+        double t = (double)i / rate_hz, pulse = exp(-20 * fmod(t, 0.5)), tone = 0, hz = NOTES_HZ[(size_t)(2 * t) % 4];
         for (int harmonic = 1; harmonic <= 4; harmonic++)
-            tone += sin(2 * M_PI * 220 * harmonic * t) / harmonic;
+            tone += sin(2 * M_PI * hz * harmonic * t) / harmonic;
         sound[2 * i]     = (float)(0.3 * tone * pulse);
         sound[2 * i + 1] = sound[2 * i] / 2;
     }
