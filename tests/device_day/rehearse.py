@@ -68,6 +68,14 @@ class Rehearsal(unittest.TestCase):
         self.assertEqual([s["result"] for s in day["steps"]], ["passed", "FAILED"])
         self.assertIn("cudaErrorSystemNotReady", (pathlib.Path(self.temporary.name) / "trouble/kernels.log").read_text())
 
+    def test_a_driver_that_is_there_and_fails_is_a_failure_with_its_error_s_name(self):
+        for error, name in ((3, "cudaErrorInitializationError"), (35, "cudaErrorInsufficientDriver"),
+                            (802, "cudaErrorSystemNotReady"), (999, "cudaErrorUnknown")):
+            done = subprocess.run([str(self.bundle / "bin/kernel_check_gpu")], capture_output=True, text=True, timeout=60,
+                                  env=self.environment(KITHARA_SIM_FAULTS=f"cudaGetDeviceCount:1:{error}"))
+            self.assertEqual(done.returncode, 1, done.stdout)
+            self.assertIn(name, done.stdout)
+
     def test_documents_that_are_apart_fail_the_step(self):
         golden = self.bundle / "golden.jsonl"
         before = golden.read_text(encoding="utf-8")
