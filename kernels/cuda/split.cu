@@ -64,7 +64,7 @@ kt_separate_samples(kt_complex<double> *values, unsigned points)
 
 // The spectra of all places: bins values each.
 __global__ void
-__launch_bounds__(THREADS)
+__launch_bounds__(THREADS, 1)
     kt_split_transform_kernel(const __grid_constant__ kt_cuda_tables_t plan, const kt_cuda_run_t *__restrict__ runs,
                               unsigned n, unsigned longest, const float *__restrict__ pcm, double2 *work)
 {

@@ -23,9 +23,9 @@ DEVICES = {"sm_75": (65536, 1024, 16, 65536), "sm_80": (65536, 2048, 32, 167936)
            "sm_120": (65536, 1536, 24, 102400)}
 
 
-def architectures():
-    text = (ROOT / "cmake/cuda.cmake").read_text(encoding="utf-8")
-    return ["sm_" + a for a in re.search(r"KT_CUDA_ARCHITECTURES ([\d ]+)\)", text)[1].split()]
+def architectures(build):
+    text = (build / "CMakeCache.txt").read_text(encoding="utf-8")
+    return ["sm_" + a for a in re.search(r"^KT_CUDA_ARCHITECTURES:\w+=([\d;]+)$", text, re.MULTILINE)[1].split(";")]
 
 
 def names(mangled):
@@ -48,10 +48,10 @@ def read(folder):
     return {(plain[kernel], arch): entry for (kernel, arch), entry in found.items()}
 
 
-def breaches(found):
+def breaches(found, wanted):
     kernels = sorted({kernel for kernel, _ in found})
     for kernel in kernels:
-        for arch in architectures():
+        for arch in wanted:
             entry = found.get((kernel, arch))
             if not entry or "spill" not in entry or "registers" not in entry:
                 yield f"{kernel} {arch}: the compiler says nothing of it"
@@ -127,7 +127,7 @@ def main():
     if not found:
         print(f"no report of nvcc under {build}/kernels/cuda: build with nvcc first", file=sys.stderr)
         return 2
-    bad = list(breaches(found))
+    bad = list(breaches(found, architectures(build)))
     for sentence in bad:
         print(sentence)
     if wanted:
