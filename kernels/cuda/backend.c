@@ -146,10 +146,10 @@ backend_close(kt_gpu_context_t **self_p)
         kt_gpu_lane_t *lane = &self->lanes[i];
         if (lane->stream && lane->stage != STAGE_IDLE)
             (void)cudaStreamSynchronize(lane->stream);
-        if (lane->slab)
+        if (lane->slab) {
             (void)cudaFreeAsync(lane->slab, lane->stream);
-        if (lane->slab)
             (void)cudaStreamSynchronize(lane->stream);
+        }
         (void)cudaFreeHost(lane->side);
         (void)cudaFreeHost(lane->out);
         (void)cudaFreeHost(lane->in);

@@ -1,4 +1,4 @@
-// kt_gpu_identity -- which device of NVML a device of CUDA is. CUDA tells sixteen bytes of UUID and a bus id; NVML
+// kt_gpu_identity -- which device of NVML a device of CUDA is. CUDA reports sixteen bytes of UUID and a bus id; NVML
 // writes the UUID of a whole GPU as "GPU-..." and that of an instance of a divided one as "MIG-...", and the bus id of
 // an instance is its GPU's. Pure apart from the calls it is given; no CUDA type, so that tests answer from tables.
 #pragma once

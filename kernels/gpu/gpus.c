@@ -135,7 +135,7 @@ kt_gpus_warm_up(kt_gpus_t *self, const kt_plan_t *plan)
                                second = {&kt_gpu_chroma_kind, &frames, FRAMES};
         if (kt_gpu_run(self->at[i], &first) == KT_OK && kt_gpu_run(self->at[i], &second) == KT_OK)
             continue;
-        kt_log_warn("GPU-COLD",
+        kt_log_warn("GPU-WARM-UP",
                     "device=\"%s\" text=\"a first batch did not run: the processor computes what it refuses\"",
                     self->at[i]->about.name);
     }

@@ -39,7 +39,7 @@ typedef struct kt_gpus_info {
 KT_MUST_USE kt_err_t kt_gpus_open(kt_gpus_t **self_p, const kt_gpu_opts_t *opts, char why[KT_GPU_WHY]);
 // After the devices made from them are destroyed. Waits for batches in flight; a device that hangs is abandoned, so
 // this returns within some seconds. False: one was, and the process has to end by _exit, as the run-time's own exit
-// handlers may wait for the device for ever.
+// handlers may wait for the device without end.
 bool kt_gpus_close(kt_gpus_t **self_p);
 // Runs a few frames of both passes on every device: tables, code and memory are there afterwards, and an error of the
 // first use is logged at the start. What a device refuses, the CPU computes later. KT_ENOMEM: not run.

@@ -1,5 +1,5 @@
-// kt_known -- lines that were read in the picture before: one that stands at the same place and looks the same is not
-// read again. Reading takes 15 to 40 ms a line, and slides, titles and logos stand for many samples. One thread.
+// kt_known -- lines that were read in the picture before: one at the same place that looks the same is not
+// read again. Reading takes 15 to 40 ms a line, and slides, titles and logos remain for many samples. One thread.
 //
 // Two crops look the same when no mean of a part of them, half as wide as the line is high and an eighth as high,
 // differs by more than ALIKE: another digit changes several parts by far more, noise of compression changes none by as

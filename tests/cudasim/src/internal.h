@@ -122,8 +122,8 @@ std::map<std::string, cudasim_counters_t> &counters(void);
 void streams_reset(void);
 void streams_finish(void);
 void stream_synchronise(int device);  // all streams of it
-// Which stream a library's handle works on. Its work area is in use until that stream is done with it, and CUDA tells
-// no library when that is: a second stream is a report.
+// The stream of a library's handle. Its work area is in use until the work of that stream is done, which the library
+// does not know: a second stream is a report.
 struct Owner {
     cudaStream_t stream;
     bool         is_set;

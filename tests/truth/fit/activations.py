@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import minimize
 
+import choice
 import positions
 import tempo
 
@@ -65,7 +66,7 @@ def tempo_pieces(pairs):
             data.append(d)
     keep, weights = np.ones(len(first["names"]), bool), {"real": 2, "drums": 1, "generated": 1}
     for fitted, left in folds(data):
-        w = tempo.fit(fitted, .01, weights, keep)
+        w = choice.fit(fitted, .01, weights, keep)
         for d in left:
             d["base"] = d["X"] @ w
     return data, first["activations"]
@@ -79,7 +80,7 @@ def position_pieces(pairs):
             data.append(d)
     keep, weights = np.ones(len(positions.NAMES), bool), {"real": 3, "drums": .4, "generated": 1}
     for fitted, left in folds(data):
-        w = positions.fit(fitted, .003, weights, keep)
+        w = choice.fit(fitted, .003, weights, keep)
         for d in left:
             d["base"] = d["X"] @ w
     return data, roles

@@ -15,7 +15,8 @@ import re
 from pathlib import Path
 
 import numpy as np
-from scipy.optimize import minimize
+
+from choice import fit
 
 WEIGHTS = Path(__file__).resolve().parents[3] / "node/audio/rhythm/weights.def"
 SAME = .04
@@ -43,29 +44,6 @@ def pieces(labels, features, real):
                     "kind": "real" if real else "drums" if kinds[row["file"]] == "drums" else "generated",
                     "sure": truth.get("sure", True),
                     "group": str(truth.get("source", row["file"])).split(":")[0] if real else row["file"]})
-    return out
-
-
-def fit(data, l2, weights, keep):
-    some = [d for d in data if d["sure"] and d["right"].any()]
-    X = np.concatenate([d["X"][:, keep] for d in some])
-    deviation = X.std(0) + 1e-9
-    X /= deviation
-    right = np.concatenate([d["right"] for d in some])
-    weight, n = np.array([weights[d["kind"]] for d in some]), np.array([len(d["X"]) for d in some])
-    first, total = np.r_[0, np.cumsum(n)[:-1]], weight.sum()
-
-    def loss(w):
-        s = X @ w
-        p = np.exp(s - np.repeat(np.maximum.reduceat(s, first), n))
-        p /= np.repeat(np.add.reduceat(p, first), n)
-        share = np.add.reduceat(np.where(right, p, 0), first) + 1e-12
-        q = np.where(right, p, 0) / np.repeat(share, n)
-        return (l2 * (w @ w) * total - (weight * np.log(share)).sum(),
-                2 * l2 * w * total - X.T @ (np.repeat(weight, n) * (q - p)))
-
-    out = np.zeros(len(keep))
-    out[keep] = minimize(loss, np.zeros(keep.sum()), jac=True, method="L-BFGS-B", options={"maxiter": 200}).x / deviation
     return out
 
 

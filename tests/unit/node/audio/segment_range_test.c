@@ -70,23 +70,6 @@ analysed(const float *pcm, size_t frames, uint32_t rate_hz, uint32_t channels, u
     return self;
 }
 
-static char *
-finished(kt_analysis_t **self)
-{
-    kt_job_t       job                  = {.message_id = "m", .file_path = "/a", .options = KT_OPTION_ALL};
-    kt_stamp_t     stamp                = {0};
-    kt_document_t *document             = NULL;
-    char           why[KT_DOCUMENT_WHY] = "";
-    kt_buf_t       out;
-    kt_buf_init(&out, KT_DOCUMENT_MAX_BYTES);
-    cr_assert_eq(kt_document_new(&document, &job), KT_OK);
-    cr_assert_eq(kt_analysis_finish(*self, document), KT_OK);
-    cr_assert_eq(kt_document_finish(document, &stamp, &out, why), KT_OK, "%s", why);
-    kt_analysis_destroy(self);
-    kt_document_destroy(&document);
-    return kt_buf_take(&out, NULL);
-}
-
 static void
 merge(kt_analysis_t *self, kt_analysis_t *next)
 {
@@ -133,11 +116,11 @@ Test(segment_range, three_ranges_merge_to_the_whole)
     enum { RATE = 8000, FRAMES = SECONDS * RATE };
     float         *pcm   = piece(FRAMES, RATE, 1);
     kt_analysis_t *self  = analysed(pcm, FRAMES, RATE, 1, 0, 0);
-    char          *whole = finished(&self);
+    char          *whole = ax_finish(&self, KT_OPTION_ALL).text;
     self                 = analysed(pcm, FRAMES, RATE, 1, 0, 1);
     merge(self, analysed(pcm, FRAMES, RATE, 1, 1, 1));
     merge(self, analysed(pcm, FRAMES, RATE, 1, 2, 0));
-    char *merged = finished(&self);
+    char *merged = ax_finish(&self, KT_OPTION_ALL).text;
     cr_expect_str_eq(whole, merged);
     free(whole);
     free(merged);
@@ -151,12 +134,12 @@ Test(segment_range, it_does_not_matter_which_are_merged_first)
     kt_analysis_t *self  = analysed(pcm, FRAMES, RATE, 1, 0, 2);
     kt_analysis_t *later = analysed(pcm, FRAMES, RATE, 1, 2, 1);
     merge(self, later);
-    char *one = finished(&self);
+    char *one = ax_finish(&self, KT_OPTION_ALL).text;
     self      = analysed(pcm, FRAMES, RATE, 1, 0, 1);
     later     = analysed(pcm, FRAMES, RATE, 1, 1, 1);
     merge(later, analysed(pcm, FRAMES, RATE, 1, 2, 0));
     merge(self, later);
-    char *other = finished(&self);
+    char *other = ax_finish(&self, KT_OPTION_ALL).text;
     cr_expect_str_eq(one, other);
     free(one);
     free(other);
@@ -168,11 +151,11 @@ Test(segment_range, resampled_ranges_merge_to_nearly_the_whole)
     enum { RATE = 12000, FRAMES = 21 * 60 * RATE };
     float         *pcm   = piece(FRAMES, RATE, 2);
     kt_analysis_t *self  = analysed(pcm, FRAMES, RATE, 2, 0, 0);
-    char          *whole = finished(&self);
+    char          *whole = ax_finish(&self, KT_OPTION_ALL).text;
     self                 = analysed(pcm, FRAMES, RATE, 2, 0, 1);
     merge(self, analysed(pcm, FRAMES, RATE, 2, 1, 1));
     merge(self, analysed(pcm, FRAMES, RATE, 2, 2, 0));
-    char *merged = finished(&self);
+    char *merged = ax_finish(&self, KT_OPTION_ALL).text;
     expect_alike_texts(whole, merged, 1e-5);
     free(whole);
     free(merged);
@@ -189,10 +172,10 @@ Test(segment_range, the_stream_may_end_at_the_border)
     for (size_t i = 0; i < 4; i++) {
         size_t         frames = (size_t)last.own + (size_t[]){1, 300, 4700, 9000}[i];
         kt_analysis_t *self   = analysed(pcm, frames, RATE, 1, 0, 0);
-        char          *whole  = finished(&self);
+        char          *whole  = ax_finish(&self, KT_OPTION_ALL).text;
         self                  = analysed(pcm, frames, RATE, 1, 0, 2);
         merge(self, analysed(pcm, frames, RATE, 1, 2, 0));
-        char *merged = finished(&self);
+        char *merged = ax_finish(&self, KT_OPTION_ALL).text;
         cr_expect_str_eq(whole, merged);
         free(whole);
         free(merged);
@@ -207,11 +190,11 @@ Test(segment_range, short_segments_merge_to_the_whole)
     segment_s            = KT_SEGMENT_SHORT_SECONDS;
     float         *pcm   = piece(FRAMES, RATE, 1);
     kt_analysis_t *self  = analysed(pcm, FRAMES, RATE, 1, 0, 0);
-    char          *whole = finished(&self);
+    char          *whole = ax_finish(&self, KT_OPTION_ALL).text;
     self                 = analysed(pcm, FRAMES, RATE, 1, 0, 1);
     merge(self, analysed(pcm, FRAMES, RATE, 1, 1, 2));
     merge(self, analysed(pcm, FRAMES, RATE, 1, 3, 0));
-    char *merged = finished(&self);
+    char *merged = ax_finish(&self, KT_OPTION_ALL).text;
     expect_alike_texts(whole, merged, 1e-9);
     kt_analysis_t *first = analysed(pcm, FRAMES, RATE, 1, 0, 1);
     segment_s            = KT_SEGMENT_SECONDS;

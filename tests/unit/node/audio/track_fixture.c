@@ -59,29 +59,35 @@ push_all(kt_analysis_t *analysis, const float *pcm, size_t frames, uint32_t chan
 }
 
 ax_result_t
-ax_analyse(const float *pcm, size_t frames, uint32_t rate_hz, uint32_t channels, uint32_t options, size_t chunk,
-           unsigned seed)
+ax_finish(kt_analysis_t **self, uint32_t options)
 {
-    kt_analysis_opts_t opts = {
-        .plan = ax_plan, .device = ax_device, .rate_hz = rate_hz, .channels = channels, .options = options};
     kt_job_t       job      = {.message_id = "m", .file_path = "/a", .options = options};
-    kt_analysis_t *analysis = NULL;
     kt_document_t *document = NULL;
     kt_stamp_t     stamp    = {0};
     kt_buf_t       out;
     char           why[KT_DOCUMENT_WHY] = "";
     ax_result_t    result;
     kt_buf_init(&out, KT_DOCUMENT_MAX_BYTES);
-    cr_assert_eq(kt_analysis_new(&analysis, &opts), KT_OK);
     cr_assert_eq(kt_document_new(&document, &job), KT_OK);
-    push_all(analysis, pcm, frames, channels, chunk, seed);
-    cr_assert_eq(kt_analysis_finish(analysis, document), KT_OK);
-    kt_analysis_stages(analysis, &result.stages);
+    cr_assert_eq(kt_analysis_finish(*self, document), KT_OK);
+    kt_analysis_stages(*self, &result.stages);
     cr_assert_eq(kt_document_finish(document, &stamp, &out, why), KT_OK, "%s", why);
     result.text = kt_buf_take(&out, NULL);
-    kt_analysis_destroy(&analysis);
+    kt_analysis_destroy(self);
     kt_document_destroy(&document);
     return result;
+}
+
+ax_result_t
+ax_analyse(const float *pcm, size_t frames, uint32_t rate_hz, uint32_t channels, uint32_t options, size_t chunk,
+           unsigned seed)
+{
+    kt_analysis_opts_t opts = {
+        .plan = ax_plan, .device = ax_device, .rate_hz = rate_hz, .channels = channels, .options = options};
+    kt_analysis_t *analysis = NULL;
+    cr_assert_eq(kt_analysis_new(&analysis, &opts), KT_OK);
+    push_all(analysis, pcm, frames, channels, chunk, seed);
+    return ax_finish(&analysis, options);
 }
 
 static double

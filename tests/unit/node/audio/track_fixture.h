@@ -19,8 +19,10 @@ typedef struct ax_result {
     kt_stage_us_t stages;
 } ax_result_t;
 
-// chunk: frames a push, 0: all at once; seed > 0: random chunks up to `chunk`. Fixed time stamps, so equal values give
-// equal text.
+// The message of a stream whose samples are all in, with fixed time stamps; destroys it. free() text.
+ax_result_t ax_finish(kt_analysis_t **self, uint32_t options);
+// chunk: frames per push, 0: all at once; seed > 0: random chunks up to `chunk`. Fixed time stamps, so equal values
+// give equal text.
 ax_result_t ax_analyse(const float *pcm, size_t frames, uint32_t rate_hz, uint32_t channels, uint32_t options,
                        size_t chunk, unsigned seed);
 // features.spectral.NAME[index] (index 0 for a number), NAN when null.

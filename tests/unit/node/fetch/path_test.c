@@ -112,7 +112,7 @@ Test(fetch, an_absolute_link_that_stays_beneath_a_root_is_followed)
     expect("root/folder/none.wav", KT_EROOT);
     expect("root/leads out", KT_EROOT);
     expect("root/two steps", KT_EROOT);
-    expect("root/leads nowhere", KT_EROOT);  // as of a file outside: nothing is told of what there is
+    expect("root/leads nowhere", KT_EROOT);  // as for a file outside: the error does not reveal what exists there
     int n = snprintf(list, sizeof list, "%s:", fx_path("root"));
     snprintf(list + n, sizeof list - (size_t)n, "%s", fx_path("outside"));
     cr_assert_eq(kt_fetch_new(&both, list, false), KT_OK);

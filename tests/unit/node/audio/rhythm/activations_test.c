@@ -91,18 +91,7 @@ analysed(kt_model_set_t *set, const float *pcm, size_t frames, uint32_t options,
 static char *
 finished(kt_analysis_t *self, uint32_t options)
 {
-    kt_job_t       job                  = {.message_id = "m", .file_path = "/a", .options = options};
-    kt_stamp_t     stamp                = {0};
-    kt_document_t *document             = NULL;
-    char           why[KT_DOCUMENT_WHY] = "";
-    kt_buf_t       out;
-    kt_buf_init(&out, KT_DOCUMENT_MAX_BYTES);
-    cr_assert_eq(kt_document_new(&document, &job), KT_OK);
-    cr_assert_eq(kt_analysis_finish(self, document), KT_OK);
-    cr_assert_eq(kt_document_finish(document, &stamp, &out, why), KT_OK, "%s", why);
-    kt_document_destroy(&document);
-    kt_analysis_destroy(&self);
-    return kt_buf_take(&out, NULL);
+    return ax_finish(&self, options).text;
 }
 
 static float *
