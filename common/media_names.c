@@ -172,6 +172,14 @@ kt_left_out_add(kt_left_out_t *self, const kt_left_out_t *other)
     self->unreadable += other->unreadable;
 }
 
+void
+kt_left_out_subtract(kt_left_out_t *self, const kt_left_out_t *earlier)
+{
+    for (size_t i = 0; i < KT_NAME_KINDS; i++)
+        self->n[i] -= earlier->n[i];
+    self->unreadable -= earlier->unreadable;
+}
+
 uint64_t
 kt_left_out_total(const kt_left_out_t *self)
 {
@@ -196,4 +204,24 @@ const char *
 kt_name_kind_name(kt_name_kind_t kind)
 {
     return (size_t)kind < KT_NAME_KINDS ? KINDS[kind].several : "";
+}
+
+json_t *
+kt_left_out_json(const kt_left_out_t *self)
+{
+    json_t *kinds = kt_json_object();
+    for (size_t i = 0; i < KT_NAME_KINDS; i++)
+        if (self->n[i])
+            kt_json_set(kinds, KINDS[i].several, kt_json_int((int64_t)self->n[i]));
+    return kinds;
+}
+
+void
+kt_left_out_read(kt_left_out_t *out, const json_t *kinds)
+{
+    *out = (kt_left_out_t){0};
+    for (size_t i = 0; i < KT_NAME_KINDS; i++) {
+        int64_t n = kt_json_i64(kinds, KINDS[i].several, 0);
+        out->n[i] = n > 0 ? (uint64_t)n : 0;
+    }
 }

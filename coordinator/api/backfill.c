@@ -146,7 +146,7 @@ backfill_object(const kt_backfill_t *b)
                     {"refused", b->refused},
                     {"repeated", b->repeated},
                     {"left_out", b->left_out},
-                    {"unreadable_folders", b->unreadable},
+                    {"unreadable_folders", b->kinds.unreadable},
                     {"waiting", kt_backfill_waiting(b)},
                     {"open", kt_backfill_open(b)},
                     {"done", b->done},
@@ -166,6 +166,8 @@ backfill_object(const kt_backfill_t *b)
     kt_json_set(json, "digest", kt_json_bool(b->flags & KT_BACKFILL_DIGEST));
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
         kt_json_set(json, counts[i].name, kt_json_int((int64_t)counts[i].n));
+
+    kt_json_set(json, "left_out_kinds", kt_left_out_json(&b->kinds));
 
     // The share of the paths that need no more work; unknown until all paths are listed.
     double   rate  = kt_backfill_rate(b, kt_clock_wall_ms());

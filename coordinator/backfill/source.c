@@ -29,8 +29,8 @@ struct kt_backfill_source {
     char               separator;
     char               folder[KT_JOB_PATH];
     char               cursor[KT_BACKFILL_CURSOR];
-    uint64_t           left_out, unreadable;  // of the walk, reported so far
-    kt_buf_t           text;                  // the paths of a page
+    kt_left_out_t      left_out;  // of the walk, reported so far
+    kt_buf_t           text;      // the paths of a page
     kt_backfill_path_t paths[KT_BACKFILL_PAGE];
     size_t             page;                         // most paths of one
     size_t             n, places[KT_BACKFILL_PAGE];  // where in the text each begins
@@ -180,14 +180,13 @@ source_page_of_folder(kt_backfill_source_t *self, kt_backfill_page_t *out)
         linked |= file.real != NULL;
         source_add(self, path, file.bytes, file.mtime_ns);
     }
-    out->last       = !more;
-    out->distinct   = !linked;  // after a restart, what links lead to may come again
-    out->left_out   = kt_left_out_total(kt_walk_left_out(self->walk)) - self->left_out;
-    out->unreadable = kt_walk_left_out(self->walk)->unreadable - self->unreadable;
+    out->last     = !more;
+    out->distinct = !linked;  // after a restart, what links lead to may come again
+    out->left_out = *kt_walk_left_out(self->walk);
+    kt_left_out_subtract(&out->left_out, &self->left_out);
     if (out->last)
         log_left_out(self);
-    self->left_out += out->left_out;
-    self->unreadable += out->unreadable;
+    self->left_out = *kt_walk_left_out(self->walk);
     if (self->n)
         kt_walk_cursor(self->walk, self->cursor);
     return err;

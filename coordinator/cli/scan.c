@@ -225,11 +225,8 @@ kt_scan_left_out(kt_scan_t *self)
 static void
 report_json(const kt_left_out_t *left_out)
 {
-    json_t *line = kt_json_object(), *kinds = kt_json_object();
-    for (size_t i = 0; i < KT_NAME_KINDS; i++)
-        if (left_out->n[i])
-            kt_json_set(kinds, kt_name_kind_name((kt_name_kind_t)i), kt_json_int((int64_t)left_out->n[i]));
-    kt_json_set(line, "left_out", kinds);
+    json_t *line = kt_json_object();
+    kt_json_set(line, "left_out", kt_left_out_json(left_out));
     kt_json_set(line, "unreadable_folders", kt_json_int((int64_t)left_out->unreadable));
     kt_buf_t text;
     kt_buf_init(&text, 64 << 10);

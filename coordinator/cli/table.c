@@ -1,5 +1,6 @@
 #include "coordinator/cli/table.h"
 
+#include "common/media_names.h"
 #include "common/text.h"
 
 #include <math.h>
@@ -111,7 +112,12 @@ write_cell(const kt_table_t *self, const kt_column_t *column, const json_t *row,
     double        number;
     if (!value || kt_json_is_null(value))
         snprintf(out, CELL_MAX, "%s", csv ? "" : "-");
-    else if (kt_json_number(value, &number) && csv)
+    else if (column->cell == KT_CELL_LEFT_OUT && !csv) {
+        kt_left_out_t counts;
+        kt_left_out_read(&counts, value);
+        kt_left_out_text(&counts, text);
+        kt_text_copy(out, CELL_MAX, *text ? text : "-");
+    } else if (kt_json_number(value, &number) && csv)
         snprintf(out, CELL_MAX, "%.9g", number);
     else if (kt_json_number(value, &number))
         write_number(out, column->cell, number);

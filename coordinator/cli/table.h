@@ -12,13 +12,14 @@ typedef enum kt_cell {
     KT_CELL_PATH,  // text truncated at its start, unless two would look alike
     KT_CELL_FILE,  // as PATH, without the folders that all rows have in common
     KT_CELL_INT,
-    KT_CELL_REAL,     // four significant digits
-    KT_CELL_FIXED1,   // one decimal
-    KT_CELL_FIXED2,   // two decimals
-    KT_CELL_FIXED4,   // four decimals
-    KT_CELL_SECONDS,  // 1.2 s, 3 min 04 s, 2 h 10 min
-    KT_CELL_MS,       // milliseconds shown as seconds
-    KT_CELL_CLOCK,    // seconds as m:ss
+    KT_CELL_REAL,      // four significant digits
+    KT_CELL_FIXED1,    // one decimal
+    KT_CELL_FIXED2,    // two decimals
+    KT_CELL_FIXED4,    // four decimals
+    KT_CELL_SECONDS,   // 1.2 s, 3 min 04 s, 2 h 10 min
+    KT_CELL_MS,        // milliseconds shown as seconds
+    KT_CELL_CLOCK,     // seconds as m:ss
+    KT_CELL_LEFT_OUT,  // an object of counts by kind of name as "3 playlists, 1 image"
 } kt_cell_t;
 
 typedef struct kt_column {

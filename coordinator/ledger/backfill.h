@@ -9,6 +9,7 @@
 // by which a later backfill skips what is unchanged. Errors are those of ledger.h.
 #pragma once
 
+#include "common/media_names.h"
 #include "coordinator/ledger/rows.h"
 
 enum { KT_BACKFILL_NAME = 128, KT_BACKFILL_TOKEN = 80, KT_BACKFILL_DETAIL = 256, KT_BACKFILL_CHUNK = 1 << 20 };
@@ -49,8 +50,9 @@ typedef struct kt_backfill {
     uint64_t            chunks, chunk;               // of a list: how many there are, and the one that is being read
     uint64_t            pages;                       // of listing, so far
     bool                listed_all;
-    uint64_t            listed, skipped, refused;        // rows; of these unchanged, and not usable
-    uint64_t            repeated, left_out, unreadable;  // no rows: paths given twice, no media by name, folders
+    uint64_t            listed, skipped, refused;  // rows; of these unchanged, and not usable
+    uint64_t            repeated, left_out;        // no rows: paths given twice, no media by name
+    kt_left_out_t       kinds;  // left_out by kind (a row of an earlier release has the sum alone), unreadable folders
     uint64_t            fed_row, fed, done, failed, cancelled;
     int64_t             created_ms, ended_ms;
     int64_t             rate_ms[2];  // two moments, some ten seconds apart, and how many had ended then: for the rate
@@ -75,7 +77,7 @@ typedef struct kt_backfill_page {
     bool                      last, distinct;  // distinct: no path can have come before
     const kt_backfill_path_t *paths;
     size_t                    n;
-    uint64_t                  left_out, unreadable;
+    kt_left_out_t             left_out;
     const char               *trouble;  // not NULL: listing cannot go on, BROKEN with this detail
 } kt_backfill_page_t;
 

@@ -1,5 +1,6 @@
 #include "coordinator/ledger/backfill_rules.h"
 
+#include "common/json.h"
 #include "common/text.h"
 
 #include <inttypes.h>
@@ -201,8 +202,8 @@ kt_backfill_count_page(kt_backfill_t *self, const kt_backfill_page_t *page, uint
     self->listed_all = page->last;
     self->listed += page->n - repeated;
     self->repeated += repeated;
-    self->left_out += page->left_out;
-    self->unreadable += page->unreadable;
+    self->left_out += kt_left_out_total(&page->left_out);
+    kt_left_out_add(&self->kinds, &page->left_out);
     kt_text_copy(self->cursor, sizeof self->cursor, page->cursor);
     if (!page->trouble)
         return;
@@ -225,9 +226,17 @@ kt_backfill_waiting(const kt_backfill_t *self)
 }
 
 void
-kt_backfill_texts(const kt_backfill_t *self, const char *out[KT_BACKFILL_TEXTS])
+kt_backfill_texts(const kt_backfill_t *self, const char *out[KT_BACKFILL_TEXTS], char kinds[KT_BACKFILL_KINDS])
 {
-    const char *const texts[] = {self->name, self->token, self->source, self->version, self->cursor, self->detail};
+    const char *const texts[KT_BACKFILL_TEXTS] = {self->name,   self->token,  self->source, self->version,
+                                                  self->cursor, self->detail, kinds};
+    json_t           *json                     = kt_left_out_json(&self->kinds);
+    kt_buf_t          text;
+    kt_buf_init(&text, KT_BACKFILL_KINDS - 1);
+    kt_json_write(json, &text);
+    snprintf(kinds, KT_BACKFILL_KINDS, "%.*s", text.err ? 0 : (int)text.length, text.bytes);
+    kt_buf_fini(&text);
+    kt_json_free(&json);
     memcpy(out, texts, sizeof texts);
 }
 
@@ -248,7 +257,7 @@ kt_backfill_numbers(const kt_backfill_t *self, int64_t out[KT_BACKFILL_NUMBERS])
                                                    self->refused,
                                                    self->repeated,
                                                    self->left_out,
-                                                   self->unreadable,
+                                                   self->kinds.unreadable,
                                                    self->fed_row,
                                                    self->fed,
                                                    self->done,
@@ -267,28 +276,35 @@ void
 kt_backfill_read(kt_backfill_t *out, uint64_t id, const char *const texts[KT_BACKFILL_TEXTS],
                  const int64_t numbers[KT_BACKFILL_NUMBERS])
 {
-    *out                                        = (kt_backfill_t){.id = id, .kind = (kt_backfill_kind_t)numbers[0]};
+    char     why[KT_JSON_WHY];
+    json_t  *kinds      = NULL;
+    uint64_t unreadable = 0;
+    *out                = (kt_backfill_t){.id = id, .kind = (kt_backfill_kind_t)numbers[0]};
+    if (!kt_json_parse(texts[6], strlen(texts[6]), KT_BACKFILL_KINDS, &kinds, why))
+        kt_left_out_read(&out->kinds, kinds);
+    kt_json_free(&kinds);
     out->state                                  = (kt_backfill_state_t)numbers[1];
     out->flags                                  = (uint32_t)numbers[2];
     out->options                                = (uint32_t)numbers[3];
     out->priority                               = (kt_priority_t)numbers[4];
     out->listed_all                             = numbers[8] != 0;
     uint64_t *const counts[KT_BACKFILL_NUMBERS] = {
-        [5] = &out->chunks,      [6] = &out->chunk,      [7] = &out->pages,      [9] = &out->listed,
-        [10] = &out->skipped,    [11] = &out->refused,   [12] = &out->repeated,  [13] = &out->left_out,
-        [14] = &out->unreadable, [15] = &out->fed_row,   [16] = &out->fed,       [17] = &out->done,
-        [18] = &out->failed,     [19] = &out->cancelled, [23] = &out->rate_n[0], [25] = &out->rate_n[1]};
+        [5] = &out->chunks,   [6] = &out->chunk,      [7] = &out->pages,      [9] = &out->listed,
+        [10] = &out->skipped, [11] = &out->refused,   [12] = &out->repeated,  [13] = &out->left_out,
+        [14] = &unreadable,   [15] = &out->fed_row,   [16] = &out->fed,       [17] = &out->done,
+        [18] = &out->failed,  [19] = &out->cancelled, [23] = &out->rate_n[0], [25] = &out->rate_n[1]};
     for (size_t i = 0; i < KT_BACKFILL_NUMBERS; i++)
         if (counts[i])
             *counts[i] = (uint64_t)numbers[i];
-    out->created_ms      = numbers[20];
-    out->ended_ms        = numbers[21];
-    out->rate_ms[0]      = numbers[22];
-    out->rate_ms[1]      = numbers[24];
-    char *const  to[]    = {out->name, out->token, out->source, out->version, out->cursor, out->detail};
-    const size_t sizes[] = {sizeof out->name,    sizeof out->token,  sizeof out->source,
-                            sizeof out->version, sizeof out->cursor, sizeof out->detail};
-    for (size_t i = 0; i < KT_BACKFILL_TEXTS; i++)
+    out->kinds.unreadable = unreadable;
+    out->created_ms       = numbers[20];
+    out->ended_ms         = numbers[21];
+    out->rate_ms[0]       = numbers[22];
+    out->rate_ms[1]       = numbers[24];
+    char *const  to[]     = {out->name, out->token, out->source, out->version, out->cursor, out->detail};
+    const size_t sizes[]  = {sizeof out->name,    sizeof out->token,  sizeof out->source,
+                             sizeof out->version, sizeof out->cursor, sizeof out->detail};
+    for (size_t i = 0; i < sizeof to / sizeof *to; i++)
         kt_text_sanitize(to[i], sizes[i], texts[i], strlen(texts[i]));
 }
 

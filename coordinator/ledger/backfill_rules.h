@@ -36,10 +36,10 @@ kt_backfill_item_state_t kt_rule_item_retry(kt_job_facts_t *job);
 void kt_backfill_count_item(kt_backfill_t *self, kt_backfill_item_state_t from, kt_backfill_item_state_t to);
 // Counts a page that is stored now, of whose n rows `repeated` were left out as repeated.
 void kt_backfill_count_page(kt_backfill_t *self, const kt_backfill_page_t *page, uint64_t repeated);
-// A row as a ledger keeps it: its texts (name, token, source, version, cursor, detail) and its numbers, in a fixed
-// order.
-enum { KT_BACKFILL_TEXTS = 6, KT_BACKFILL_NUMBERS = 26 };
-void kt_backfill_texts(const kt_backfill_t *self, const char *out[KT_BACKFILL_TEXTS]);
+// A row as a ledger keeps it: its texts (name, token, source, version, cursor, detail, kinds) and its numbers, in a
+// fixed order. kinds: kt_left_out_json, written into the caller's buffer.
+enum { KT_BACKFILL_TEXTS = 7, KT_BACKFILL_NUMBERS = 26, KT_BACKFILL_KINDS = 1024 };
+void kt_backfill_texts(const kt_backfill_t *self, const char *out[KT_BACKFILL_TEXTS], char kinds[KT_BACKFILL_KINDS]);
 void kt_backfill_numbers(const kt_backfill_t *self, int64_t out[KT_BACKFILL_NUMBERS]);
 void kt_backfill_read(kt_backfill_t *out, uint64_t id, const char *const texts[KT_BACKFILL_TEXTS],
                       const int64_t numbers[KT_BACKFILL_NUMBERS]);

@@ -122,6 +122,9 @@ class Sources(unittest.TestCase):
                                       "unreadable_folders": 0})
             end = farm.wait_ended(farm.start_backfill(farm.music))
             self.assertEqual((end["listed"], end["left_out"], end["unreadable_folders"]), (6, 4, 0))
+            self.assertEqual(end["left_out_kinds"], counts["left_out"])
+            shown = farm.tool("backfill", "status", str(end["id"])).stdout.decode()
+            self.assertRegex(shown, r"left out by kind +1 playlist, 1 hidden, 1 system folder, 1 repeated folder")
 
     def test_a_list_comes_from_a_file_or_standard_input_and_names_each_path_once(self):
         with Backfills(**NOOP) as farm:

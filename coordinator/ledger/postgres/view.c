@@ -1,5 +1,6 @@
-// The view `features`, made from the feature table: for each job that is done one row, with one column a scalar
-// feature, and the warnings as JSON. Each group of the document is taken apart once, however many columns it has.
+// The view `features`, made from the feature table: for each job that is done or has failed one row, with the code of
+// the failure, one column a scalar feature, and the warnings as JSON. Each group of the document is taken apart once,
+// however many columns it has.
 #include "coordinator/ledger/postgres/schema.h"
 #include "proto/features.h"
 
@@ -68,11 +69,11 @@ add_group(kt_buf_t *out, kt_group_t group)
 void
 kt_pg_view_text(kt_buf_t *out)
 {
-    kt_buf_str(
-        out, "SELECT j.id AS job, j.run, i.message_id, i.media_id, i.file_path, r.stored_ms, r.processing_us, r.node");
+    kt_buf_str(out, "SELECT j.id AS job, j.run, i.message_id, i.media_id, i.file_path, r.stored_ms, r.processing_us,"
+                    " r.node, r.document::json #>> '{error,code}' AS error");
     add_columns(out);
     kt_buf_str(out, "\n  FROM jobs j JOIN inputs i ON i.job = j.id JOIN results r ON r.job = j.id AND r.run = j.run");
     for (int group = 0; group < KT_GROUPS; group++)
         add_group(out, (kt_group_t)group);
-    kt_buf_str(out, "\n WHERE j.state = 2 AND r.document <> ''");
+    kt_buf_str(out, "\n WHERE j.state IN (2, 3) AND r.document <> ''");
 }

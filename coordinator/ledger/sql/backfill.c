@@ -43,8 +43,9 @@ static void
 arg_columns(kt_sql_t *self, const kt_backfill_t *b)
 {
     const char *texts[KT_BACKFILL_TEXTS];
+    char        kinds[KT_BACKFILL_KINDS];
     int64_t     numbers[KT_BACKFILL_NUMBERS];
-    kt_backfill_texts(b, texts);
+    kt_backfill_texts(b, texts, kinds);
     kt_backfill_numbers(b, numbers);
     for (size_t i = 0; i < KT_BACKFILL_TEXTS; i++)
         kt_sql_arg_text(self, texts[i]);

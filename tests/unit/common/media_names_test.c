@@ -92,3 +92,23 @@ Test(media_names, counts_become_one_line)
     kt_left_out_text(&a, text);
     cr_assert_lt(strlen(text), sizeof text - 1);
 }
+
+Test(media_names, counts_by_kind_come_back_from_their_json)
+{
+    kt_left_out_t a = {.unreadable = 3}, b = {0}, was = {0};
+    a.n[KT_NAME_PLAYLIST] = 3;
+    a.n[KT_NAME_HIDDEN]   = 1;
+    json_t *kinds         = kt_left_out_json(&a);
+    cr_assert_eq(kt_json_count(kinds), 2);
+    cr_assert_eq(kt_json_i64(kinds, "playlists", 0), 3);
+    kt_json_set(kinds, "kinds of a later release", kt_json_int(5));
+    kt_json_set(kinds, "images", kt_json_int(-5));
+    kt_left_out_read(&b, kinds);
+    cr_assert(b.n[KT_NAME_PLAYLIST] == 3 && b.n[KT_NAME_HIDDEN] == 1 && kt_left_out_total(&b) == 4 && !b.unreadable);
+    kt_json_free(&kinds);
+    was.n[KT_NAME_PLAYLIST] = was.unreadable = 2;
+    kt_left_out_subtract(&a, &was);
+    cr_assert(a.n[KT_NAME_PLAYLIST] == 1 && kt_left_out_total(&a) == 2 && a.unreadable == 1);
+    kt_left_out_read(&b, NULL);
+    cr_assert_eq(kt_left_out_total(&b), 0);
+}

@@ -367,3 +367,22 @@ CONFORMS_STORED(an_empty_folder_is_done_at_once)
     cr_assert_eq(backfill_page_of(ledger, &lease, b.id, NULL, 0, true, true), KT_OK);
     cr_assert_eq(backfill_settle(ledger, &lease, b.id).state, KT_BACKFILL_DONE);
 }
+
+CONFORMS_STORED(what_a_walk_leaves_out_is_kept_by_kind_and_counted_once)
+{
+    kt_lease_t         lease = fixture_lease(ledger, "one");
+    kt_backfill_t      b     = backfill_folder(ledger, "t");
+    kt_backfill_page_t page  = {.id = b.id, .cursor = "c", .distinct = true};
+    cr_assert_eq(backfill_take(ledger, &lease), 1);
+    page.left_out.n[KT_NAME_PLAYLIST] = 3;
+    page.left_out.unreadable          = 1;
+    cr_assert_eq(ledger->ops->backfill->list(ledger, &lease, &page), KT_OK);
+    cr_assert_eq(ledger->ops->backfill->list(ledger, &lease, &page), KT_OK, "a repeated page");
+    page.number                    = 1;
+    page.last                      = true;
+    page.left_out.n[KT_NAME_IMAGE] = 2;
+    cr_assert_eq(ledger->ops->backfill->list(ledger, &lease, &page), KT_OK);
+    b = backfill_now(ledger, b.id);
+    cr_assert(b.left_out == 8 && b.kinds.n[KT_NAME_PLAYLIST] == 6 && b.kinds.n[KT_NAME_IMAGE] == 2);
+    cr_assert(kt_left_out_total(&b.kinds) == 8 && b.kinds.unreadable == 2);
+}

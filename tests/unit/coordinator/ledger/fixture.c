@@ -176,6 +176,34 @@ fixture_fail(kt_ledger_t *ledger, const kt_lease_t *lease, const kt_result_t *re
     return how;
 }
 
+void
+fixture_store_with_warnings(kt_ledger_t *ledger)
+{
+    static const struct {
+        kt_err_t    err;
+        const char *document;
+    } FILES[] = {
+        {KT_OK, "{\"success\":true,\"error\":null,\"features\":{\"mir\":{\"tempo\":120},\"technical\":{\"warnings\":["
+                "{\"code\":\"sound_lost\",\"text\":\"0.5 s\"}]}}}"},
+        {KT_ETRUNCATED,
+         "{\"success\":false,\"error\":{\"code\":\"ETRUNCATED\"},\"features\":{\"mir\":{\"tempo\":90},\"technical\":"
+         "{\"warnings\":[{\"code\":\"truncated\",\"text\":\"ends\"},{\"code\":\"sound_lost\",\"text\":\"1 s\"}]}}}"},
+        {KT_ENOFILE, "{\"success\":false,\"error\":{\"code\":\"ENOFILE\"},\"features\":null}"},
+    };
+    kt_run_id_t ids[sizeof FILES / sizeof *FILES];
+    for (uint64_t i = 0; i < sizeof FILES / sizeof *FILES; i++)
+        fixture_insert(ledger, i + 1);
+    kt_lease_t lease = fixture_lease(ledger, "one");
+    cr_assert_eq(fixture_claim_n(ledger, &lease, sizeof FILES / sizeof *FILES, 0, ids), sizeof FILES / sizeof *FILES);
+    for (size_t i = 0; i < sizeof FILES / sizeof *FILES; i++) {
+        kt_result_t result    = FILES[i].err ? fixture_failure(ids[i], FILES[i].err) : fixture_success(ids[i]);
+        result.document       = FILES[i].document;
+        result.document_bytes = strlen(FILES[i].document);
+        cr_assert_eq(FILES[i].err ? fixture_fail(ledger, &lease, &result) : fixture_store(ledger, &result),
+                     KT_STORED_NEW);
+    }
+}
+
 kt_ask_t
 fixture_ask(kt_ledger_t *ledger, kt_ask_type_t type, kt_run_id_t id)
 {

@@ -20,10 +20,16 @@ uint64_t     fixture_insert(kt_ledger_t *ledger, uint64_t number);         // NO
 kt_lease_t   fixture_lease(kt_ledger_t *ledger, const char *name);         // of a minute
 kt_claimed_t fixture_claim(kt_ledger_t *ledger, const kt_lease_t *lease);  // one; body freed
 size_t fixture_claim_n(kt_ledger_t *ledger, const kt_lease_t *lease, size_t want, int64_t wall_ms, kt_run_id_t *ids);
-kt_result_t  fixture_success(kt_run_id_t id);
-kt_result_t  fixture_failure(kt_run_id_t id, kt_err_t err);
-kt_stored_t  fixture_store(kt_ledger_t *ledger, const kt_result_t *result);
-kt_stored_t  fixture_fail(kt_ledger_t *ledger, const kt_lease_t *lease, const kt_result_t *result);
+kt_result_t fixture_success(kt_run_id_t id);
+kt_result_t fixture_failure(kt_run_id_t id, kt_err_t err);
+kt_stored_t fixture_store(kt_ledger_t *ledger, const kt_result_t *result);
+kt_stored_t fixture_fail(kt_ledger_t *ledger, const kt_lease_t *lease, const kt_result_t *result);
+// Files 1 to 3: a success and a failure with warnings, and a failure without features; and what the view `warnings` has
+// of them, as file_path:error:code:text.
+#define FIXTURE_WARNINGS                                                                                               \
+    "/music/1.flac:ok:sound_lost:0.5 s /music/2.flac:ETRUNCATED:sound_lost:1 s "                                       \
+    "/music/2.flac:ETRUNCATED:truncated:ends"
+void         fixture_store_with_warnings(kt_ledger_t *ledger);
 kt_ask_t     fixture_ask(kt_ledger_t *ledger, kt_ask_type_t type, kt_run_id_t id);
 kt_totals_t  fixture_totals(kt_ledger_t *ledger);
 kt_job_row_t fixture_row(kt_ledger_t *ledger, uint64_t job);  // without document

@@ -147,7 +147,21 @@ Test(ledger_postgres_only, the_view_has_what_the_document_has)
         out, sizeof out);
     cr_assert_str_eq(out, "1234.5625|F#|none|44100|flac|none|7.25|11.5|/music/1.flac");
     fixture_insert(ledger, 2);
-    cr_assert_eq(number("SELECT count(*) FROM features"), 1, "only what is done");
+    cr_assert_eq(number("SELECT count(*) FROM features"), 1, "only what has ended");
+}
+
+Test(ledger_postgres_only, failures_with_what_they_kept_are_rows_of_the_views)
+{
+    char out[256];
+    fixture_store_with_warnings(ledger);
+    fixture_postgres_sql("SELECT string_agg(concat_ws(':', file_path, coalesce(error, 'ok'), tempo), ' ' ORDER BY job)"
+                         " FROM features",
+                         out, sizeof out);
+    cr_assert_str_eq(out, "/music/1.flac:ok:120 /music/2.flac:ETRUNCATED:90 /music/3.flac:ENOFILE");
+    fixture_postgres_sql("SELECT string_agg(concat_ws(':', file_path, coalesce(error, 'ok'), code, text), ' '"
+                         " ORDER BY job, code) FROM warnings",
+                         out, sizeof out);
+    cr_assert_str_eq(out, FIXTURE_WARNINGS);
 }
 
 Test(ledger_postgres_only, a_reader_sees_every_commit_and_changes_nothing)

@@ -149,21 +149,44 @@ Test(ledger_file, missing_migrations_are_applied_by_the_writer_and_shown)
     kt_ledger_t        *reader             = NULL;
     kt_migration_row_t *rows               = NULL;
     size_t              n                  = 0;
-    sql("DELETE FROM schema_migrations WHERE number = 2; DROP TABLE backfills; DROP TABLE backfill_chunks;"
-        " DROP TABLE backfill_paths; DROP TABLE backfill_items; DROP TABLE files");
+    sql("DELETE FROM schema_migrations WHERE number >= 2; DROP VIEW warnings; DROP TABLE backfills;"
+        " DROP TABLE backfill_chunks; DROP TABLE backfill_paths; DROP TABLE backfill_items; DROP TABLE files");
     kt_ledger_close(&ledger);
     cr_assert_eq(kt_ledger_sqlite_open(&reader, path, false, why), KT_ESCHEMA);
     cr_assert(strstr(why, "older schema"), "%s", why);
     ledger = fixture_sqlite(folder);
-    cr_assert_eq(((kt_sqlite_t *)ledger)->migrated, 1);
+    cr_assert_eq(((kt_sqlite_t *)ledger)->migrated, 2);
     cr_assert_eq(kt_ledger_sqlite_status(ledger, &rows, &n), KT_OK);
-    cr_assert_eq(n, 2);
+    cr_assert_eq(n, 3);
     cr_assert(rows[0].state == KT_MIGRATION_APPLIED && rows[1].state == KT_MIGRATION_APPLIED && rows[1].applied_ms > 0);
     free(rows);
     cr_assert_eq(kt_ledger_sqlite_status(NULL, &rows, &n), KT_OK);
-    cr_assert(n == 2 && rows[0].state == KT_MIGRATION_MISSING);
+    cr_assert(n == 3 && rows[0].state == KT_MIGRATION_MISSING);
     free(rows);
     fixture_audit_clean(ledger);
+}
+
+static void
+keep_text(void *context, int columns, char **values)
+{
+    (void)columns;
+    snprintf(context, 256, "%s", values[0] ? values[0] : "");
+}
+
+Test(ledger_file, warnings_of_successes_and_failures_are_rows_of_a_view)
+{
+    char      out[256] = "";
+    kt_sql_t *base     = (kt_sql_t *)ledger;
+    fixture_store_with_warnings(ledger);
+    cr_assert_eq(base->driver->plain(base,
+                                     "SELECT group_concat(row, ' ') FROM (SELECT file_path || ':' || coalesce(error,"
+                                     " 'ok') || ':' || code || ':' || text AS row FROM warnings ORDER BY job, code)",
+                                     keep_text, out),
+                 KT_OK);
+    cr_assert_str_eq(out, FIXTURE_WARNINGS);
+    sql("UPDATE jobs SET retained = 1");
+    cr_assert_eq(base->driver->plain(base, "SELECT count(*) FROM warnings", keep_text, out), KT_OK);
+    cr_assert_str_eq(out, "0", "documents are gone");
 }
 
 Test(ledger_file, a_migration_with_another_text_is_refused)
