@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 enum { TICK_MS = 20, DRAIN_MS = 60000, ROUTER_WHY = 300 };
@@ -27,6 +28,7 @@ enum { TICK_MS = 20, DRAIN_MS = 60000, ROUTER_WHY = 300 };
 struct kt_coordinator {
     const kt_settings_t *settings;
     char                 name[64], state_dir[KT_KEYS_PATH], http_address[128];
+    uint64_t             instance;  // differs from start to start
     const char          *ledger_kind;
     kt_curve_t           key;
     kt_keys_t            keys;
@@ -157,6 +159,7 @@ init_loop(kt_coordinator_t *self)
 {
     kt_loop_opts_t opts = {.settings       = self->settings,
                            .name           = self->name,
+                           .instance       = self->instance,
                            .keys           = &self->keys,
                            .models         = self->models,
                            .sender         = {self, send_frame},
@@ -276,7 +279,9 @@ kt_coordinator_new(kt_coordinator_t **self_p, const kt_settings_t *settings, kt_
         snprintf(self->name, sizeof self->name, "coordinator");
     kt_socket_setup();
 
-    kt_err_t err = kt_model_store_new(&self->models, settings);
+    kt_err_t err = getrandom(&self->instance, sizeof self->instance, 0) == sizeof self->instance ? KT_OK : KT_ESYSTEM;
+    if (!err)
+        err = kt_model_store_new(&self->models, settings);
     if (!err)
         err = init_loop(self);
     if (!err)

@@ -182,6 +182,7 @@ add_nodes(kt_buf_t *out, const kt_snapshot_t *seen)
     add_labelled(out, KT_METRIC_HELLOS_REFUSED, "reason", "wire", seen->refused_hellos.wire);
     add_labelled(out, KT_METRIC_HELLOS_REFUSED, "reason", "name", seen->refused_hellos.name);
     add_labelled(out, KT_METRIC_HELLOS_REFUSED, "reason", "room", seen->refused_hellos.room);
+    add_labelled(out, KT_METRIC_HELLOS_REFUSED, "reason", "twin", seen->refused_hellos.twin);
 }
 
 static void

@@ -31,6 +31,9 @@ typedef struct kt_peer {
     bool             has_models;
     kt_digest_t      models;  // the set that its next BATCH gets
     int64_t          heard_ms;
+    char             rival_host[KT_PEER_TEXT];       // of another process with this key and name
+    int64_t          rival_since_ms, rival_last_ms;  // its HELLOs; 0: none
+    int64_t          rival_logged_ms;
     bool             dirty;  // in the list of those with something to send
     bool             logged_lost;
     kt_buf_t         acks, cancels;  // kt_wire_ref_t

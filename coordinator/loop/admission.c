@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PEER_SILENCE_MS = 60000 };
+enum { PEER_SILENCE_MS = 60000, RIVAL_MS = 10000, RIVAL_LOG_MS = 60000, REFUSE_TEXT = 257 };
 
 static void
 admission_refuse(kt_admission_t *self, kt_node_handle_t to, kt_err_t err, const char *text)
@@ -39,6 +39,58 @@ admission_objection(kt_admission_t *self, const char *key, const char *name, int
     return NULL;
 }
 
+// Whether the connection still exists: an ACK of nothing is sent on it.
+static bool
+admission_reaches(kt_admission_t *self, kt_node_handle_t handle)
+{
+    kt_msg_t msg = {.type = KT_MSG_ACK};
+    kt_dispatcher_send(self->opts.dispatcher, handle, &msg);
+    kt_dispatcher_flush(self->opts.dispatcher);  // forgets the peer if it does not
+    return kt_peers_find(self->opts.peers, handle) != NULL;
+}
+
+typedef enum rival { RIVAL_NONE, RIVAL_WAITS, RIVAL_REFUSED } rival_t;
+
+// Another process comes with the key and name of a peer. After a restart the peer's connection is closed, or silent
+// from now on. A peer that sends after the other's first HELLO is at work: it stays, and the other one is refused.
+// Until one of the two is known the HELLO is not answered; the node repeats it.
+static rival_t
+admission_judge_rival(kt_admission_t *self, kt_node_handle_t from, const char *name, const kt_msg_hello_t *hello,
+                      int64_t now_ms)
+{
+    kt_peer_t *holder = kt_peers_named(self->opts.peers, name);
+    if (!holder || holder->handle == from || holder->incarnation == hello->incarnation ||
+        !admission_reaches(self, holder->handle))
+        return RIVAL_NONE;
+    if (now_ms - holder->heard_ms >= self->opts.settings->node_silence_ms / 2)
+        return RIVAL_NONE;
+    if (!holder->rival_since_ms || now_ms - holder->rival_last_ms > RIVAL_MS)
+        holder->rival_since_ms = now_ms;
+    holder->rival_last_ms = now_ms;
+    kt_bytes_copy(holder->rival_host, sizeof holder->rival_host, hello->host);
+    return holder->heard_ms > holder->rival_since_ms ? RIVAL_REFUSED : RIVAL_WAITS;
+}
+
+static void
+admission_refuse_rival(kt_admission_t *self, kt_node_handle_t from, const char *name, int64_t now_ms)
+{
+    char       text[REFUSE_TEXT], quoted[2 * REFUSE_TEXT];
+    kt_peer_t *holder = kt_peers_named(self->opts.peers, name);
+    snprintf(text, sizeof text,
+             "%.40s already works on host %.40s, this is host %.40s with the same key: give each its own state folder "
+             "and ANALYZER_NODE_NAME",
+             name, holder->host, holder->rival_host);
+    self->opts.counters->refused_hellos.twin++;
+    if (!holder->rival_logged_ms || now_ms - holder->rival_logged_ms >= RIVAL_LOG_MS) {
+        holder->rival_logged_ms = now_ms;
+        kt_log_warn("NODE-TWICE", "node=%s host=%s refused_host=%s key=%s refused=%llu text=\"%s\"", name, holder->host,
+                    holder->rival_host, holder->key, (unsigned long long)self->opts.counters->refused_hellos.twin,
+                    kt_log_quote(quoted, sizeof quoted, text));
+    }
+    kt_peers_remove(self->opts.peers, from);
+    admission_refuse(self, from, KT_EAUTH, text);
+}
+
 static void
 admission_accept(kt_admission_t *self, kt_peer_t *peer, const kt_msg_hello_t *hello)
 {
@@ -64,6 +116,7 @@ admission_accept(kt_admission_t *self, kt_peer_t *peer, const kt_msg_hello_t *he
     msg.welcome.settings.at = shared;
     msg.welcome.settings.n  = KT_SHARED_SETTINGS;
     msg.welcome.models      = kt_model_link_digest(self->opts.models);
+    msg.welcome.instance    = self->opts.instance;
     kt_dispatcher_send(self->opts.dispatcher, peer->handle, &msg);
     kt_model_link_welcomed(self->opts.models, peer->handle);
 
@@ -99,6 +152,11 @@ kt_admission_hello(kt_admission_t *self, kt_node_handle_t from, const char *key,
         admission_refuse(self, from, KT_EAUTH, why);
         return;
     }
+    rival_t rival = admission_judge_rival(self, from, name, hello, now_ms);
+    if (rival == RIVAL_REFUSED)
+        admission_refuse_rival(self, from, name, now_ms);
+    if (rival != RIVAL_NONE)
+        return;
     if (kt_peers_add(self->opts.peers, from, &peer)) {
         kt_log_error("NODE-NO-ROOM", "node=%s nodes=%zu", name, self->opts.peers->n);
         self->opts.counters->refused_hellos.room++;

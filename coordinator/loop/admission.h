@@ -1,6 +1,7 @@
 // kt_admission -- which nodes may work here: answers HELLO with WELCOME or REFUSE, and expels nodes whose key was
 // revoked. Refused are a wire version that this coordinator does not support, a key that is not allowed, a name that
-// belongs to another key, and nodes beyond KT_PEERS_MAX. Loop thread.
+// belongs to another key, nodes beyond KT_PEERS_MAX, and a second process with the key and name of one that works: a
+// copied state folder, or a node started twice. Loop thread.
 #pragma once
 
 #include "common/settings.h"
@@ -18,6 +19,7 @@ typedef struct kt_admission_opts {
     const kt_settings_t *settings;  // those that all nodes share go out with WELCOME
     kt_keys_t           *keys;
     const char          *coordinator;  // name
+    uint64_t             instance;     // of this process
     void                *context;
     kt_err_t (*allow)(void *context);  // keys has changed: new connections are checked against it from now on
 } kt_admission_opts_t;

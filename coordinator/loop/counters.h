@@ -15,7 +15,7 @@ typedef struct kt_outcome_counts {
 
 // Refused HELLOs by reason.
 typedef struct kt_refused_hellos {
-    uint64_t wire, name, room;
+    uint64_t wire, name, room, twin;
 } kt_refused_hellos_t;
 
 typedef struct kt_stage_sum {

@@ -219,6 +219,16 @@ dispatcher_act_send(kt_dispatcher_t *self, const kt_action_t *action)
                  (unsigned long long)action->batch, action->count, action->isolated);
 }
 
+// Stored outcomes alone are counted: a node repeats those whose acknowledgement was lost.
+static void
+dispatcher_count_stored(kt_dispatcher_t *self, const kt_ledger_request_t *request)
+{
+    const kt_result_t *result = &request->store.result;
+    kt_counters_outcome(self->opts.counters, request->type == KT_LREQ_FAIL, -(int)result->err);
+    for (size_t i = 0; i < result->n_stages && !result->err; i++)
+        kt_counters_stage(self->opts.counters, result->stages[i].name, result->stages[i].us);
+}
+
 static void
 dispatcher_report_stored(kt_dispatcher_t *self, const kt_ledger_request_t *request)
 {
@@ -236,7 +246,7 @@ dispatcher_report_stored(kt_dispatcher_t *self, const kt_ledger_request_t *reque
                            : request->err             ? KT_STORED_BAD_DATA
                                                       : request->store.stored;
     if (event.type == KT_EV_STORED && event.stored.how == KT_STORED_NEW)
-        kt_counters_outcome(self->opts.counters, event.stored.failure, -(int)request->store.result.err);
+        dispatcher_count_stored(self, request);
     if (event.type == KT_EV_STORED && event.stored.how == KT_STORED_ALREADY)
         self->opts.counters->late_results++;
     kt_dispatcher_step_or_fail(self, &event);

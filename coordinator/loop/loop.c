@@ -41,6 +41,7 @@ kt_loop_init(kt_loop_t *self, const kt_loop_opts_t *opts)
                                                            .keys        = opts->keys,
                                                            .models      = &self->models,
                                                            .coordinator = opts->name,
+                                                           .instance    = opts->instance,
                                                            .context     = opts->context,
                                                            .allow       = opts->allow_keys};
     self->counters.started_ms      = kt_clock_ms();

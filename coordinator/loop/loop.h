@@ -12,7 +12,8 @@
 typedef struct kt_loop_opts {
     const kt_settings_t *settings;  // all pointers are borrowed
     kt_sched_opts_t      sched;
-    const char          *name;  // of the coordinator
+    const char          *name;      // of the coordinator
+    uint64_t             instance;  // of this process, sent with WELCOME; 0: not stated
     kt_keys_t           *keys;
     kt_model_store_t    *models;  // NULL: none
     kt_sender_t          sender;

@@ -128,7 +128,7 @@ bounded_us(uint64_t us)
 }
 
 static kt_payload_t *
-receiver_new_payload(kt_receiver_t *self, const kt_peer_t *peer, const kt_wire_outcome_t *outcome)
+receiver_new_payload(const kt_peer_t *peer, const kt_wire_outcome_t *outcome)
 {
     kt_payload_t        *payload = calloc(1, sizeof *payload);
     kt_ledger_request_t *request = kt_ledger_request_new(KT_LREQ_STORE, payload);
@@ -159,8 +159,6 @@ receiver_new_payload(kt_receiver_t *self, const kt_peer_t *peer, const kt_wire_o
     for (size_t i = 0; i < result->n_stages; i++) {
         kt_bytes_copy(result->stages[i].name, sizeof result->stages[i].name, outcome->stages.at[i].name);
         result->stages[i].us = bounded_us(outcome->stages.at[i].us);
-        if (!outcome->err)
-            kt_counters_stage(self->counters, result->stages[i].name, result->stages[i].us);
     }
     if (outcome->content_digest.n == sizeof result->content_digest.bytes)
         memcpy(result->content_digest.bytes, outcome->content_digest.at, outcome->content_digest.n);
@@ -187,7 +185,7 @@ receiver_on_outcome(kt_receiver_t *self, kt_peer_t *peer, const kt_wire_outcome_
         kt_peer_nack(self->peers, peer, event.id, KT_EDOCUMENT);
         return;
     }
-    kt_payload_t *payload = receiver_new_payload(self, peer, outcome);
+    kt_payload_t *payload = receiver_new_payload(peer, outcome);
     event.tag             = payload;
     // No memory is treated as a lost frame: the node sends the outcome again.
     if (payload && kt_dispatcher_step(self->dispatcher, &event))

@@ -268,8 +268,7 @@ same_process(const kt_sched_node_t *node, const kt_event_t *event)
     return node->incarnation == event->hello.incarnation && strcmp(node->name->text, event->hello.name) == 0;
 }
 
-// A process is lost when it is silent while another one sends its name. Two that both send are two processes on one
-// machine, and stay.
+// Another process under this name has ended: the coordinator admits one at a time.
 static void
 settle_namesakes(kt_sched_t *self, const kt_event_t *event)
 {
@@ -277,10 +276,9 @@ settle_namesakes(kt_sched_t *self, const kt_event_t *event)
         next = node->next;
         if (node->handle == event->node || strcmp(node->name->text, event->hello.name) != 0)
             continue;
-        if (!node->lost && self->now_ms - node->heard_ms >= self->opts.node_silence_ms / 2)
+        if (!node->lost)
             lose_node(self, node);
-        if (node->lost)
-            node_destroy(self, node);
+        node_destroy(self, node);
     }
 }
 

@@ -220,10 +220,11 @@ step_on_started(kt_sched_t *self, kt_sched_node_t *node, const kt_event_t *event
 static void
 step_on_result(kt_sched_t *self, kt_sched_node_t *node, const kt_event_t *event)
 {
-    kt_sched_job_t     *job  = kt_sched_job_find(self, event->id);
-    kt_sched_job_args_t args = args_of(node, event);
+    kt_sched_job_t     *job      = kt_sched_job_find(self, event->id);
+    kt_sched_job_args_t args     = args_of(node, event);
+    bool                repeated = job ? job->state == KT_SCHED_JOB_STORING : kt_sched_job_is_done(self, event->id);
     if (node) {
-        node->done++;
+        node->done += !repeated;
         node->name->crashes = 0;
         node->progress_ms   = self->now_ms;
     }

@@ -8,7 +8,9 @@
 #include "node/link/send.h"
 #include "node/link/state.h"
 
-enum { REFUSED_MS = 1500, NAME_BYTES = 65, VALUE_BYTES = 4097, TEXT_BYTES = 257 };
+#include <string.h>
+
+enum { REFUSED_MS = 1500, NAME_BYTES = KT_COORDINATOR_NAME, VALUE_BYTES = 4097, TEXT_BYTES = 257 };
 
 // The coordinator's shared settings replace this node's before the first file; later, different ones need a restart.
 // Other settings in a WELCOME are ignored.
@@ -46,23 +48,70 @@ share_settings(kt_uplink_t *self, const kt_msg_welcome_t *msg)
     return err;
 }
 
+// The process is known by its instance; one that does not state it, by its lease.
+static bool
+is_same_coordinator(const kt_coordinator_view_t *a, const kt_coordinator_view_t *b)
+{
+    bool process = a->instance || b->instance ? a->instance == b->instance : a->epoch == b->epoch;
+    return process && strcmp(a->name, b->name) == 0;
+}
+
+// Another address of this coordinator that is in use; n_coordinators: none.
+static size_t
+find_used_address(const kt_uplink_t *self, size_t index)
+{
+    const kt_coordinator_view_t *views = self->coordinators;
+    size_t                       used  = 0;
+    while (used < self->n_coordinators &&
+           (used == index || !views[used].welcomed || !is_same_coordinator(&views[used], &views[index])))
+        used++;
+    return used;
+}
+
+// The coordinator has moved the node to this connection: a HELLO moves it back, and nothing more is sent here. What was
+// given here belongs to the address in use.
+static void
+become_twin(kt_uplink_t *self, size_t index, size_t used)
+{
+    kt_coordinator_view_t *view = &self->coordinators[index];
+    for (kt_task_t *task = self->work->tasks.first; task; task = task->next)
+        if (task->coordinator == index)
+            task->coordinator = used;
+    if (!view->logged_twin)
+        kt_log_warn("COORDINATOR-TWICE",
+                    "coordinator=%s address=%s used=%s text=\"both lead to one coordinator: the first is left out "
+                    "while the other one works\"",
+                    view->name, view->address, self->coordinators[used].address);
+    view->logged_twin = view->twin = true;
+    view->twin_of                  = used;
+    view->welcomed = view->logged_silent = view->logged_refused = false;
+    kt_send_hello(self, used);
+}
+
 static void
 on_welcome(kt_uplink_t *self, size_t index, const kt_msg_welcome_t *msg)
 {
-    char                   name[NAME_BYTES];
     kt_coordinator_view_t *view = &self->coordinators[index];
     if (msg->wire < KT_WIRE_LEAST || msg->wire > KT_WIRE_VERSION)
         return;
-    view->welcomed = true;
-    kt_err_t err   = share_settings(self, msg);
+    kt_bytes_copy(view->name, sizeof view->name, msg->coordinator);
+    view->epoch    = msg->epoch;
+    view->instance = msg->instance;
+    size_t used    = find_used_address(self, index);
+    if (used < self->n_coordinators) {
+        become_twin(self, index, used);
+        return;
+    }
+    view->twin = view->logged_twin = false;
+    view->welcomed                 = true;
+    kt_err_t err                   = share_settings(self, msg);
     if (!err)
         err = kt_work_start(self->work, self->opts.settings, self->opts.gpus);
     if (err) {
         self->opts.port.unable(self->opts.port.context, err);
         return;
     }
-    kt_bytes_copy(name, sizeof name, msg->coordinator);
-    kt_log_info("NODE-WELCOME", "coordinator=%s address=%s epoch=%llu kept=%zu", name, view->address,
+    kt_log_info("NODE-WELCOME", "coordinator=%s address=%s epoch=%llu kept=%zu", view->name, view->address,
                 (unsigned long long)msg->epoch, self->work->tasks.n_unacked);
     view->logged_silent = view->logged_refused = false;
     view->seen_batch                           = 0;
@@ -78,8 +127,9 @@ on_batch(kt_uplink_t *self, size_t index, const kt_msg_batch_t *msg)
     if (!self->work->threads || self->stopping)
         return;
     kt_coordinator_view_t *view = &self->coordinators[index];
-    view->seen_batch            = msg->number;
-    view->used                  = true;
+    if (msg->number > view->seen_batch)
+        view->seen_batch = msg->number;
+    view->used = true;
     if (view->idle_beats >= KT_IDLE_BEATS)  // it gets its full share again
         self->beat_ms = 0;
     // Several coordinators may use old credit at once: what exceeds the limit is dropped, and missing in the next BEAT.
@@ -175,6 +225,8 @@ on_who(kt_uplink_t *self, size_t index)
 {
     kt_coordinator_view_t *view   = &self->coordinators[index];
     int64_t                now_ms = kt_clock_ms();
+    if (view->twin)
+        return;
     if (view->welcomed)
         view->since_ms = now_ms;
     view->welcomed = false;
@@ -192,6 +244,9 @@ kt_uplink_receive(kt_uplink_t *self, size_t index, const void *bytes, size_t len
                     kt_err_name(err));
         return;
     }
+    const kt_coordinator_view_t *view = &self->coordinators[index];
+    if (view->twin && msg.type != KT_MSG_WHO && msg.type != KT_MSG_WELCOME && msg.type != KT_MSG_REFUSE)
+        index = view->twin_of;  // sent before the coordinator had moved the node back
     switch (msg.type) {
     case KT_MSG_WHO: on_who(self, index); break;
     case KT_MSG_WELCOME: on_welcome(self, index, &msg.welcome); break;

@@ -6,13 +6,18 @@
 #include "node/link/uplink.h"
 #include "proto/wire.h"
 
-enum { KT_ADDRESS_BYTES = 256, KT_IDLE_BEATS = 3 };
+enum { KT_ADDRESS_BYTES = 256, KT_COORDINATOR_NAME = 65, KT_IDLE_BEATS = 3 };
 
 typedef struct kt_coordinator_view {
     char     address[KT_ADDRESS_BYTES];
+    char     name[KT_COORDINATOR_NAME];  // of its last WELCOME, as are the two below
+    uint64_t epoch, instance;
     bool     welcomed;
+    bool     twin;  // another address of the coordinator at twin_of, which alone is used
+    size_t   twin_of;
     bool     drained;                        // its last DRAIN was `on`
     bool     logged_silent, logged_refused;  // once until its next WELCOME
+    bool     logged_twin;                    // once until it is another coordinator
     bool     used;                           // it has sent a BATCH since the last BEAT
     uint32_t idle_beats;                     // BEATs in a row without one
     size_t   share;                          // of the credit, for the next BEAT

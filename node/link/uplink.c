@@ -102,7 +102,9 @@ kt_uplink_state(kt_uplink_t *self, size_t index, kt_dealer_state_t state)
                         kt_work_in_flight(self->work), self->work->tasks.n_unacked);
             view->since_ms = now_ms;
         }
-        view->welcomed = false;
+        view->welcomed = view->twin = false;
+        for (size_t i = 0; i < self->n_coordinators; i++)  // HELLO with the next tick
+            self->coordinators[i].twin = self->coordinators[i].twin && self->coordinators[i].twin_of != index;
         kt_uplink_orphan(self, index);
         kt_uplink_models_choose(self);
     }
@@ -124,6 +126,8 @@ kt_uplink_tick(kt_uplink_t *self, int64_t now_ms)
             kt_send_live(self);
         for (size_t i = 0; i < self->n_coordinators; i++) {
             kt_coordinator_view_t *view = &self->coordinators[i];
+            if (view->twin)
+                continue;
             if (!view->welcomed && now_ms >= view->refused_until_ms)
                 kt_send_hello(self, i);
             if (view->welcomed || view->logged_silent || now_ms - view->since_ms < SILENT_MS)

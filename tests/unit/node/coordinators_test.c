@@ -50,7 +50,8 @@ welcome(side_t *side)
 {
     kt_msg_t msg;
     px_receive_next(&side->peer, &msg, KT_MSG_HELLO);
-    msg = (kt_msg_t){.type = KT_MSG_WELCOME, .welcome = {.wire = 1, .epoch = 1, .coordinator = kt_bytes_of("hand")}};
+    msg = (kt_msg_t){.type    = KT_MSG_WELCOME,
+                     .welcome = {.wire = 1, .epoch = 1, .coordinator = kt_bytes_of(side == sides ? "hand" : "other")}};
     px_send(&side->peer, &msg);
 }
 
@@ -130,6 +131,48 @@ Test(coordinators, results_for_a_lost_one_go_to_the_other)
     do {
         px_receive_next(&sides[1].peer, &msg, KT_MSG_BEAT);
     } while (msg.beat.kept.n);
+}
+
+static void
+welcome_as(side_t *side, const char *name, uint64_t instance)
+{
+    kt_msg_t msg;
+    px_receive_next(&side->peer, &msg, KT_MSG_HELLO);
+    msg = (kt_msg_t){.type    = KT_MSG_WELCOME,
+                     .welcome = {.wire = 1, .epoch = 1, .coordinator = kt_bytes_of(name), .instance = instance}};
+    px_send(&side->peer, &msg);
+}
+
+Test(coordinators, of_two_addresses_of_one_coordinator_one_is_used_and_the_other_when_that_one_fails)
+{
+    kt_msg_t msg;
+    nx_start();
+    welcome_as(&sides[0], "one", 5);
+    px_receive_next(&sides[0].peer, &msg, KT_MSG_BEAT);
+    welcome_as(&sides[1], "one", 5);
+    send_batch(&sides[1], 8, 1);      // sent while the coordinator had moved the node there
+    welcome_as(&sides[0], "one", 5);  // HELLO moves it back
+    px_receive_next(&sides[0].peer, &msg, KT_MSG_RESULT);
+    cr_assert_eq(msg.result.items.at[0].job, 8);
+    for (int beats = 0; beats < 3; beats++)
+        px_receive_next(&sides[0].peer, &msg, KT_MSG_BEAT);
+    cr_assert_gt(msg.beat.free, 1);
+    cr_assert_not(px_receive(&sides[1].peer, &msg, 1500));
+    zsock_destroy(&sides[0].peer.socket);
+    welcome_as(&sides[1], "one", 5);
+    px_receive_next(&sides[1].peer, &msg, KT_MSG_BEAT);
+    cr_assert_gt(msg.beat.free, 1);
+}
+
+Test(coordinators, two_of_one_name_are_two_by_their_process)
+{
+    kt_msg_t msg;
+    nx_start();
+    for (int i = 0; i < SIDES; i++)
+        welcome_as(&sides[i], "one", 5 + (uint64_t)i);
+    for (int i = 0; i < SIDES; i++)
+        for (int beats = 0; beats < 3; beats++)
+            px_receive_next(&sides[i].peer, &msg, KT_MSG_BEAT);
 }
 
 Test(coordinators, a_file_that_is_to_be_alone_begins_and_nothing_is_taken_meanwhile)

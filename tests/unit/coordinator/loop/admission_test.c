@@ -75,6 +75,52 @@ Test(admission, a_new_connection_of_a_node_replaces_the_older_one)
     cr_assert_eq(loop.peers.n, 1);
 }
 
+Test(admission, of_two_processes_with_one_key_and_name_the_one_at_work_stays_and_both_hosts_are_named)
+{
+    loop_hello_of(NODE_A, KEY_A, "node-a", 1, "first");
+    loop_clear_sent();
+    for (int i = 0; i < 20; i++) {
+        posted_clock.ms += 500;
+        loop_hello_of(NODE_A + 100, KEY_A, "node-a", 2, "second");
+        cr_assert_eq(loop_n_sent(KT_MSG_REFUSE), (size_t)i);  // the first is not answered: it may be a restart
+        posted_clock.ms += 100;
+        loop_beat(NODE_A, KEY_A, 4);
+    }
+    char text[257];
+    kt_bytes_copy(text, sizeof text, loop_last(KT_MSG_REFUSE)->refuse.text);
+    cr_assert(strstr(text, "host first") && strstr(text, "host second"), "%s", text);
+    cr_assert_eq(loop_n_sent(KT_MSG_WELCOME) + loop_n_sent(KT_MSG_WHO), 0);
+    cr_assert_eq(kt_peers_named(&loop.peers, "node-a")->handle, NODE_A);
+    cr_assert_eq(loop.peers.n, 1);
+    cr_assert_eq(loop.counters.refused_hellos.twin, 19);
+    kt_sched_view_t view;
+    kt_sched_view(loop.dispatcher.sched, &view);
+    cr_assert_eq(view.nodes_live, 1);
+}
+
+Test(admission, a_restarted_node_is_welcomed_at_once_if_its_old_connection_is_closed)
+{
+    loop_hello_of(NODE_A, KEY_A, "node-a", 1, "first");
+    loop_clear_sent();
+    loop_closed = NODE_A;
+    loop_hello_of(NODE_A + 100, KEY_A, "node-a", 2, "first");
+    cr_assert_eq(loop_last_to(KT_MSG_WELCOME), NODE_A + 100);
+    cr_assert_eq(loop.peers.n, 1);
+}
+
+Test(admission, a_restarted_node_is_welcomed_once_its_old_connection_is_silent)
+{
+    loop_hello_of(NODE_A, KEY_A, "node-a", 1, "first");
+    loop_clear_sent();
+    for (int64_t until_ms = posted_clock.ms + loop_settings.node_silence_ms / 2; posted_clock.ms < until_ms;) {
+        loop_hello_of(NODE_A + 100, KEY_A, "node-a", 2, "first");
+        cr_assert_eq(loop_n_sent(KT_MSG_REFUSE) + loop_n_sent(KT_MSG_WELCOME), 0);
+        posted_clock.ms += 50;
+    }
+    loop_hello_of(NODE_A + 100, KEY_A, "node-a", 2, "first");
+    cr_assert_eq(loop_last_to(KT_MSG_WELCOME), NODE_A + 100);
+}
+
 Test(admission, a_drained_node_is_sent_drain)
 {
     kt_drains_set(&loop.drains, "node-a", true);

@@ -11,12 +11,13 @@ const char KEY_A[KT_CURVE_TEXT]     = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 const char KEY_B[KT_CURVE_TEXT]     = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
 const char KEY_OTHER[KT_CURVE_TEXT] = "cccccccccccccccccccccccccccccccccccccccc";
 
-kt_loop_t     loop;
-kt_settings_t loop_settings;
-kt_keys_t     loop_keys;
-kt_err_t      loop_send_err;
-size_t        loop_outcomes, loop_fatals, loop_ledger_calls, loop_allows;
-uint32_t      loop_claim_crashes;
+kt_loop_t        loop;
+kt_settings_t    loop_settings;
+kt_keys_t        loop_keys;
+kt_err_t         loop_send_err;
+kt_node_handle_t loop_closed;
+size_t           loop_outcomes, loop_fatals, loop_ledger_calls, loop_allows;
+uint32_t         loop_claim_crashes;
 
 static kt_key_t        allowed[2];
 static kt_wire_arena_t arena;
@@ -33,8 +34,8 @@ send_frame(void *context, kt_node_handle_t to, const void *bytes, size_t length)
 {
     kt_msg_t msg;
     (void)context;
-    if (loop_send_err)
-        return loop_send_err;
+    if (loop_send_err || (loop_closed && to == loop_closed))
+        return loop_send_err ? loop_send_err : KT_EUNREACHABLE;
     cr_assert_lt(n_frames, FRAMES);
     cr_assert_eq(kt_wire_decode(bytes, length, &arena, &msg), KT_OK);
     struct frame *frame = &frames[n_frames++];
@@ -111,6 +112,7 @@ loop_set_up(void)
                            .on_ledger_call = on_ledger_call};
     loop_claim_crashes  = 0;
     loop_send_err       = KT_OK;
+    loop_closed         = 0;
     loop_outcomes = loop_fatals = loop_ledger_calls = loop_allows = 0;
     cr_assert_eq(kt_loop_init(&loop, &opts), KT_OK);
     posted_set_up(&loop.port);
@@ -157,16 +159,23 @@ loop_frame(kt_node_handle_t from, const char *key, const kt_msg_t *msg)
 }
 
 void
-loop_hello(kt_node_handle_t from, const char *key, const char *name)
+loop_hello_of(kt_node_handle_t from, const char *key, const char *name, uint64_t incarnation, const char *host)
 {
     kt_msg_t msg = {.type  = KT_MSG_HELLO,
                     .hello = {.wire        = KT_WIRE_VERSION,
                               .wire_least  = KT_WIRE_LEAST,
                               .name        = kt_bytes_of(name),
-                              .incarnation = 1,
+                              .incarnation = incarnation,
+                              .host        = kt_bytes_of(host),
                               .device      = kt_bytes_of("cpu"),
                               .slots       = 4}};
     loop_frame(from, key, &msg);
+}
+
+void
+loop_hello(kt_node_handle_t from, const char *key, const char *name)
+{
+    loop_hello_of(from, key, name, 1, "");
 }
 
 void

@@ -8,18 +8,20 @@
 enum { NODE_A = 11, NODE_B = 12 };
 extern const char KEY_A[KT_CURVE_TEXT], KEY_B[KT_CURVE_TEXT], KEY_OTHER[KT_CURVE_TEXT];  // of node-a, node-b, no node
 
-extern kt_loop_t     loop;
-extern kt_settings_t loop_settings;
-extern kt_keys_t     loop_keys;
-extern kt_err_t      loop_send_err;  // of each frame from now on
-extern size_t        loop_outcomes, loop_fatals, loop_ledger_calls, loop_allows;
+extern kt_loop_t        loop;
+extern kt_settings_t    loop_settings;
+extern kt_keys_t        loop_keys;
+extern kt_err_t         loop_send_err;  // of each frame from now on
+extern kt_node_handle_t loop_closed;    // a connection that is closed; 0: none
+extern size_t           loop_outcomes, loop_fatals, loop_ledger_calls, loop_allows;
 
 void loop_set_up(void);
 void loop_tear_down(void);
 
 void loop_open_lease(void);
 void loop_frame(kt_node_handle_t from, const char *key, const kt_msg_t *msg);
-void loop_hello(kt_node_handle_t from, const char *key, const char *name);
+void loop_hello(kt_node_handle_t from, const char *key, const char *name);  // incarnation 1, no host
+void loop_hello_of(kt_node_handle_t from, const char *key, const char *name, uint64_t incarnation, const char *host);
 void loop_beat(kt_node_handle_t from, const char *key, uint32_t room);  // holds nothing
 // Lease, node-a with room for 4, and a CLAIM answered by n jobs with the numbers from 1, which are sent.
 void            loop_send_jobs(size_t n);

@@ -66,7 +66,7 @@ Test(receiver, a_result_without_a_document_is_refused)
     cr_assert_eq(loop_last(KT_MSG_NACK)->nack.items.at[0].err, KT_EDOCUMENT);
 }
 
-Test(receiver, stage_times_are_summed_and_absurd_ones_are_none)
+Test(receiver, stage_times_of_stored_results_are_summed_and_absurd_ones_are_none)
 {
     kt_wire_stage_time_t stages[] = {{kt_bytes_of("decode"), 40}, {kt_bytes_of("spectral"), UINT64_MAX}};
     kt_wire_outcome_t    item     = {.job = 1, .run = 1, .attempt = 1, .document = kt_bytes_of("{}")};
@@ -77,6 +77,10 @@ Test(receiver, stage_times_are_summed_and_absurd_ones_are_none)
     msg.result.items.at = &item;
     msg.result.items.n  = 1;
     loop_frame(NODE_A, KEY_A, &msg);
+    kt_ledger_request_t *store = posted_take(KT_LREQ_STORE);
+    cr_assert_eq(loop.counters.n_stages, 0);  // a repeated result is not counted
+    store->store.stored = KT_STORED_NEW;
+    posted_answer(&loop.port, store, KT_OK);
     cr_assert_eq(loop.counters.n_stages, 2);
     cr_assert_str_eq(loop.counters.stages[0].name, "decode");
     cr_assert_eq(loop.counters.stages[0].us, 40);

@@ -295,16 +295,26 @@ Test(sched, an_attempt_past_its_deadline_is_cancelled_and_blamed)
     cr_assert_eq(sched_one(KT_ACT_BLAME)->err, KT_ETIME);
 }
 
-Test(sched, two_processes_of_one_name_run_side_by_side)
+Test(sched, of_one_name_one_process_is_counted)
 {
-    sched_hello_as(A, "alpha", 1);
-    sched_hello_as(B, "alpha", 2);
-    cr_assert_eq(sched_view().nodes_live, 2);
-    sched_now_ms += SILENCE_MS / 2 - 1;
-    sched_hello_as(A, "alpha", 1);
-    sched_now_ms += 1;
-    sched_hello_as(9, "alpha", 3);  // B is silent: it is the one that was restarted
-    cr_assert_eq(sched_view().nodes_live, 2);
+    sched_one_sent();
+    sched_hello_as(B, "alpha", 2);  // the earlier one is lost, and its work is ready again
+    cr_assert_eq(sched_view().nodes_live, 1);
+    cr_assert_eq(sched_view().sent, 0);
+    cr_assert_eq(sched_view().ready, 1);
+}
+
+Test(sched, a_repeated_result_is_counted_once)
+{
+    kt_node_view_t node;
+    sched_one_sent();
+    for (int i = 0; i < 2; i++) {
+        sched_word(KT_EV_RESULT, A, 1, 1, KT_OK);
+        sched_word(KT_EV_RESULT, A, 1, 1, KT_OK);
+        sched_stored(1, KT_STORED_NEW, false);
+    }
+    cr_assert_eq(kt_sched_view_nodes(sched_under_test, sched_now_ms, &node, 1), 1);
+    cr_assert_eq(node.done, 1);
 }
 
 Test(sched, the_same_process_on_a_new_connection_keeps_its_work)
