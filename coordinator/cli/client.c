@@ -10,11 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ANSWER_MAX = 64 << 20, CONNECT_MS = 2000, WHOLE_MS = 15000, WHY = 512 };
+enum { ANSWER_MAX = 64 << 20, CONNECT_MS = 2000, WHOLE_MS = 15000, WHY = 512, BASES_MAX = 16 };
 
 struct kt_client {
     CURL    *curl;
-    char     base[1024];
+    char     urls[1024];        // each ended by a NUL
+    char    *bases[BASES_MAX];  // in urls
+    size_t   n_bases, base;     // base: the one that answered last
     char     why[WHY];
     char     authorization[KT_HTTP_TOKEN + 32];  // header line, or ""
     kt_buf_t answer;
@@ -35,9 +37,16 @@ kt_client_new(kt_client_t **self_p, const char *base_url)
     if (!self)
         return KT_ENOMEM;
     kt_buf_init(&self->answer, ANSWER_MAX);
-    snprintf(self->base, sizeof self->base, "%s", base_url);
-    for (size_t n = strlen(self->base); n && self->base[n - 1] == '/'; n--)
-        self->base[n - 1] = '\0';
+    snprintf(self->urls, sizeof self->urls, "%s", base_url);
+    char *rest = NULL;
+    for (char *at = strtok_r(self->urls, ", ", &rest); at && self->n_bases < BASES_MAX;
+         at       = strtok_r(NULL, ", ", &rest)) {
+        for (size_t n = strlen(at); n && at[n - 1] == '/'; n--)
+            at[n - 1] = '\0';
+        self->bases[self->n_bases++] = at;
+    }
+    if (self->n_bases == 0)
+        self->bases[self->n_bases++] = self->urls;
     self->curl = curl_easy_init();
     if (!self->curl) {
         kt_client_destroy(&self);
@@ -105,7 +114,7 @@ static kt_err_t
 transport_error(kt_client_t *self, CURLcode code)
 {
     if (code == CURLE_OPERATION_TIMEDOUT) {
-        snprintf(self->why, WHY, "%.400s did not respond in time", self->base);
+        snprintf(self->why, WHY, "%.400s did not respond in time", self->bases[self->base]);
         return KT_ETIME;
     }
     snprintf(self->why, WHY, "%s: start a coordinator there, or set ANALYZER_HTTP_URL to a running one",
@@ -114,11 +123,11 @@ transport_error(kt_client_t *self, CURLcode code)
 }
 
 static kt_err_t
-send_request(kt_client_t *self, const char *path, const char *body, size_t length, json_t **out)
+send_to_base(kt_client_t *self, const char *path, const char *body, size_t length, json_t **out)
 {
     char url[8192], parse_why[KT_JSON_WHY];
     self->why[0] = '\0';
-    if ((size_t)snprintf(url, sizeof url, "%s%s", self->base, path) >= sizeof url)
+    if ((size_t)snprintf(url, sizeof url, "%s%s", self->bases[self->base], path) >= sizeof url)
         return KT_EINVAL;
     struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
     if (headers && *self->authorization && !curl_slist_append(headers, self->authorization)) {
@@ -154,6 +163,21 @@ send_request(kt_client_t *self, const char *path, const char *body, size_t lengt
     return KT_OK;
 }
 
+// Of several coordinators the next one is asked when one is silent. A request that may have been taken is not sent to
+// another one.
+static kt_err_t
+send_request(kt_client_t *self, const char *path, const char *body, size_t length, json_t **out)
+{
+    kt_err_t err = KT_EUNREACHABLE;
+    for (size_t i = 0; i < self->n_bases; i++) {
+        err = send_to_base(self, path, body, length, out);
+        if (err != KT_EUNREACHABLE && (err != KT_ETIME || body))
+            break;
+        self->base = (self->base + 1) % self->n_bases;
+    }
+    return err;
+}
+
 kt_err_t
 kt_client_get(kt_client_t *self, const char *path, json_t **out)
 {
@@ -169,7 +193,7 @@ kt_client_post(kt_client_t *self, const char *path, const char *body, size_t len
 int
 kt_client_fail(const kt_client_t *self, kt_err_t err)
 {
-    return kt_cli_fail(err, self->base, self->why);
+    return kt_cli_fail(err, self->bases[self->base], self->why);
 }
 
 bool

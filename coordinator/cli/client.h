@@ -11,7 +11,8 @@
 
 typedef struct kt_client kt_client_t;
 
-KT_MUST_USE kt_err_t kt_client_new(kt_client_t **self_p, const char *base_url);  // "http://127.0.0.1:8710"
+// base_url: "http://127.0.0.1:8710", or several of them, separated by commas: one coordinator each of the same ledger.
+KT_MUST_USE kt_err_t kt_client_new(kt_client_t **self_p, const char *base_url);
 void                 kt_client_destroy(kt_client_t **self_p);
 // Sets the token, which the coordinator requires for control and for access over a network: ANALYZER_HTTP_TOKEN, else
 // http.token in state_dir (NULL: that of the settings). Without a token, requests are sent without one.

@@ -1,8 +1,9 @@
 #include "common/buf.h"
-#include "coordinator/cli/cli.h"
+#include "coordinator/cli/options.h"
 #include "coordinator/metrics/metrics.h"
 #include "proto/features.h"
 
+#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -42,8 +43,11 @@ kt_cmd_docs(kt_cli_t *cli, int argc, char **argv)
                   {"settings", settings_markdown},
                   {"errors", errors_markdown},
                   {"metrics", kt_metrics_markdown}};
-    for (size_t i = 0; argc == 2 && i < sizeof TABLES / sizeof *TABLES; i++) {
-        if (strcmp(argv[1], TABLES[i].name))
+    for (int c; (c = kt_cli_option(cli, argc, argv, NULL)) != -1;)
+        if (c == '?')
+            return KT_EXIT_USAGE;
+    for (size_t i = 0; optind + 1 == argc && i < sizeof TABLES / sizeof *TABLES; i++) {
+        if (strcmp(argv[optind], TABLES[i].name))
             continue;
         kt_buf_t out;
         kt_buf_init(&out, 1 << 20);
@@ -54,5 +58,7 @@ kt_cmd_docs(kt_cli_t *cli, int argc, char **argv)
         kt_buf_fini(&out);
         return code;
     }
+    if (optind < argc && !kt_verb_find(cli->command, argv[optind]))
+        return kt_cli_unknown(cli, "page", argv[optind], kt_verb_suggest(cli->command, argv[optind]));
     return kt_cli_usage(cli, "docs expects one of features, settings, errors, metrics");
 }

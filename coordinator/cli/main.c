@@ -2,6 +2,7 @@
 #include "common/paths.h"
 #include "common/text.h"
 #include "coordinator/cli/cli.h"
+#include "coordinator/cli/options.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -39,6 +40,13 @@ kt_cli_usage(const kt_cli_t *cli, const char *format, ...)
     return KT_EXIT_USAGE;
 }
 
+int
+kt_cli_unknown(const kt_cli_t *cli, const char *what, const char *text, const char *close)
+{
+    return close ? kt_cli_usage(cli, "unknown %s '%s' (did you mean %s?)", what, text, close)
+                 : kt_cli_usage(cli, "unknown %s '%s'", what, text);
+}
+
 bool
 kt_cli_is_number(const char *text)
 {
@@ -48,39 +56,39 @@ kt_cli_is_number(const char *text)
 bool
 kt_cli_format(kt_cli_t *cli, const char *name)
 {
-    static const char *const NAMES[] = {"table", "wide", "json", "csv"};
+    static const char *const NAMES[] = {"table", "wide", "json", "jsonl", "csv"};
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
         if (!strcmp(name, NAMES[i])) {
             cli->format = (kt_format_t)i;
             return true;
         }
-    (void)kt_cli_usage(cli, "'%s' is not one of table, wide, json, csv", name);
+    (void)kt_cli_usage(cli, "'%s' is not one of table, wide, json, jsonl, csv", name);
     return false;
 }
 
-// The help of the command; NULL: of the program.
-static void
-print_help(const kt_command_t *command)
+bool
+kt_cli_is_data(const kt_cli_t *cli)
 {
-    if (command) {
-        printf("kithara %s -- %s\n\nUsage: kithara %s %s\n\n%s", command->name, command->summary, command->name,
-               command->arguments, command->help);
-        return;
-    }
-    printf("kithara -- audio analysis farm\n\nUsage: kithara [OPTIONS] COMMAND ...\n\n"
-           "Commands:\n");
-    for (size_t i = 0; i < KT_CLI_N_COMMANDS; i++)
-        printf("  %-9s %s\n", KT_CLI_COMMANDS[i].name, KT_CLI_COMMANDS[i].summary);
-    printf("\nOptions, before or after the command:\n"
-           "  --config FILE     settings from FILE (NAME=value lines; environment variables override it)\n"
-           "  --set NAME=VALUE  override one setting\n"
-           "  --print-config    print every setting and its origin\n"
-           "  --debug           log at level DEBUG\n"
-           "  --gpu             use a GPU (ANALYZER_GPU_ENABLED=true); analyze fails without one\n"
-           "  --version         print the version\n"
-           "  --help            this help, or the help of the command; `kithara docs settings` lists the "
-           "settings\n"
-           "\nExample:\n  kithara run ~/Music\n");
+    return cli->format > KT_FORMAT_WIDE;
+}
+
+int
+kt_cmd_help(kt_cli_t *cli, int argc, char **argv)
+{
+    const kt_command_t *command = argc > 1 ? kt_command_find(argv[1]) : NULL;
+    if (argc > 1 && !command)
+        return kt_cli_unknown(cli, "command", argv[1], kt_command_suggest(argv[1]));
+    kt_command_help(command);
+    return KT_EXIT_OK;
+}
+
+int
+kt_cmd_version(kt_cli_t *cli, int argc, char **argv)
+{
+    if (argc > 1)
+        return kt_cli_usage(cli, "unexpected argument '%s'", argv[1]);
+    printf("kithara %s\n", KT_VERSION);
+    return KT_EXIT_OK;
 }
 
 // Global options; recognized anywhere in argv before "--".
@@ -91,6 +99,23 @@ typedef struct globals {
     bool        help, version, print_config, debug, gpu;
 } globals_t;
 
+// The value of a global option: behind '=', else the next word; NULL: it is missing.
+static const char *
+global_value(const char *name, int argc, char **argv, int *i)
+{
+    const size_t length = strlen(name);
+    if (argv[*i][length] == '=')
+        return argv[*i] + length + 1;
+    return *i + 1 < argc ? argv[++*i] : NULL;
+}
+
+static bool
+is_global(const char *text, const char *name)
+{
+    const size_t length = strlen(name);
+    return strncmp(text, name, length) == 0 && (text[length] == '\0' || text[length] == '=');
+}
+
 // Removes the global options from argv. Returns the new argc, or -1 if a value is missing.
 static int
 take_globals(globals_t *g, int argc, char **argv)
@@ -98,30 +123,30 @@ take_globals(globals_t *g, int argc, char **argv)
     const struct {
         const char *name;
         bool       *flag;
-    } flags[]   = {{"--help", &g->help},       {"-h", &g->help},
-                   {"--version", &g->version}, {"--print-config", &g->print_config},
-                   {"--debug", &g->debug},     {"--gpu", &g->gpu}};
+    } flags[]   = {{"--help", &g->help}, {"-h", &g->help},       {"--version", &g->version},
+                   {"-V", &g->version},  {"--debug", &g->debug}, {"--print-config", &g->print_config},
+                   {"--gpu", &g->gpu}};
     size_t sets = sizeof g->sets / sizeof *g->sets;
     int    kept = 1, i = 1;
     for (; i < argc && strcmp(argv[i], "--"); i++) {
-        bool config = !strcmp(argv[i], "--config"), set = !strcmp(argv[i], "--set");
-        if ((config || set) && i + 1 == argc)
-            return -1;
-        if (config) {
-            g->config = argv[++i];
-        } else if (set) {
-            i++;
-            if (g->n_sets < sets)
-                g->sets[g->n_sets++] = argv[i];
-        } else {
-            size_t flag = 0;
-            while (flag < sizeof flags / sizeof *flags && strcmp(argv[i], flags[flag].name))
-                flag++;
-            if (flag < sizeof flags / sizeof *flags)
-                *flags[flag].flag = true;
-            else
-                argv[kept++] = argv[i];
+        const bool config = is_global(argv[i], "--config"), set = is_global(argv[i], "--set");
+        if (config || set) {
+            const char *value = global_value(config ? "--config" : "--set", argc, argv, &i);
+            if (!value)
+                return -1;
+            if (config)
+                g->config = value;
+            else if (g->n_sets < sets)
+                g->sets[g->n_sets++] = value;
+            continue;
         }
+        size_t flag = 0;
+        while (flag < sizeof flags / sizeof *flags && strcmp(argv[i], flags[flag].name))
+            flag++;
+        if (flag < sizeof flags / sizeof *flags)
+            *flags[flag].flag = true;
+        else
+            argv[kept++] = argv[i];
     }
     while (i < argc)  // "--" and all behind it
         argv[kept++] = argv[i++];
@@ -179,11 +204,10 @@ run_cli_command(const globals_t *g, const kt_settings_t *settings, const kt_comm
     // Commands log warnings only; INFO is for the long-running processes.
     kt_log_setup(g->debug ? KT_LOG_DEBUG : KT_LOG_WARN,
                  strcmp(settings->log_format, "json") ? KT_LOG_TEXT : KT_LOG_JSON, "kithara");
-    optind   = 0;
-    int code = command->run(&cli, argc - 1, argv + 1);
-    if (fflush(stdout) && errno != EPIPE && code == KT_EXIT_OK)  // a closed pipe is not a failure
-        code = kt_cli_fail(KT_EIO, "standard output", strerror(errno));
-    return code;
+    if (!command->survives_pipe)
+        (void)signal(SIGPIPE, SIG_DFL);
+    optind = 0;
+    return kt_sink_close(&cli, command->run(&cli, argc - 1, argv + 1));
 }
 
 int
@@ -195,27 +219,31 @@ main(int argc, char **argv)
     argc = take_globals(&g, argc, argv);
     if (argc < 0)
         return kt_cli_usage(NULL, "an option has no value");
-    const kt_command_t *command = NULL;
-    for (size_t i = 0; argc > 1 && i < KT_CLI_N_COMMANDS && !command; i++)
-        if (!strcmp(KT_CLI_COMMANDS[i].name, argv[1]))
-            command = &KT_CLI_COMMANDS[i];
+    const kt_command_t *command = argc > 1 ? kt_command_find(argv[1]) : NULL;
+    kt_cli_t            none    = {0};
     if (g.version)
-        return printf("kithara %s\n", KT_VERSION) < 0;
-    if (g.help || (argc == 1 && !g.print_config)) {
-        print_help(command);
-        return g.help ? KT_EXIT_OK : KT_EXIT_USAGE;
+        return kt_sink_close(&none, kt_cmd_version(&none, 1, argv));
+    const bool bare = argc == 1 || (argc == 2 && command && command->needs_verb);
+    if (g.help || (bare && !g.print_config)) {
+        kt_command_help(command);
+        return kt_sink_close(&none, g.help ? KT_EXIT_OK : KT_EXIT_USAGE);
     }
     if (!command && !g.print_config)
-        return kt_cli_usage(NULL, "unknown command '%s'", argv[1]);
+        return kt_cli_unknown(NULL, argv[1][0] == '-' ? "option" : "command", argv[1],
+                              argv[1][0] == '-' ? NULL : kt_command_suggest(argv[1]));
     char          why[KT_SETTINGS_WHY] = "";
     kt_settings_t settings;
     kt_err_t      err = kt_settings_load(&settings, g.config, environ, why);
-    if (err)
-        return kt_cli_fail(err, "settings", why);
+    if (err) {
+        (void)kt_cli_fail(err, "settings", why);
+        return KT_EXIT_USAGE;
+    }
     err = apply_global_options(&settings, &g, why);
     if (!err)
         err = kt_settings_check(&settings, why);
-    int code = err ? kt_cli_fail(err, "settings", why) : run_cli_command(&g, &settings, command, argc, argv);
+    if (err)
+        (void)kt_cli_fail(err, "settings", why);
+    int code = err ? KT_EXIT_USAGE : run_cli_command(&g, &settings, command, argc, argv);
     kt_settings_fini(&settings);
     return code;
 }

@@ -2,15 +2,18 @@
 
 #include "common/media_names.h"
 #include "common/text.h"
+#include "coordinator/cli/watch.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <wchar.h>
 
-// Table cells are stored as text, row by row, until the widths are known; CSV and JSON rows are written at once, so
-// long lists need no memory.
-enum { CELL_MAX = 4200, COLUMNS_MAX = 400, NARROW_PATH = 48 };
+// Table cells are stored as text, row by row, until the widths are known: those of the first BLOCK_ROWS rows, which
+// later blocks may widen. CSV and JSON rows are written at once. So long lists need no memory, and who reads only the
+// first lines waits for one block.
+enum { CELL_MAX = 4200, COLUMNS_MAX = 400, NARROW_PATH = 48, BLOCK_ROWS = 1000 };
 
 struct kt_table {
     kt_format_t        format;
@@ -21,6 +24,10 @@ struct kt_table {
     size_t             n_shown;
     char             **cells;
     size_t             n_cells, capacity;
+    size_t             widths[COLUMNS_MAX];   // of the blocks before
+    size_t             folders[COLUMNS_MAX];  // bytes of the folders that paths are shown without, of the first block
+    kt_watch_t        *watch;                 // NULL: printed once
+    size_t             printed;               // rows
     kt_err_t           err;
 };
 
@@ -162,23 +169,45 @@ write_csv_row(kt_table_t *self, const json_t *row, FILE *out)
 }
 
 static void
-write_json_row(const json_t *row, FILE *out)
+write_json(const json_t *row, const char *before, FILE *out)
 {
     kt_buf_t text;
     kt_buf_init(&text, 64 << 20);
     kt_json_write(row, &text);
     if (!text.err)
-        fprintf(out, "%s\n", text.bytes);
+        fprintf(out, "%s%s", before, text.bytes);
     kt_buf_fini(&text);
 }
+
+// What comes before a row of JSON.
+static const char *
+json_separator(kt_table_t *self)
+{
+    const bool first = !self->began;
+    self->began      = true;
+    if (self->format == KT_FORMAT_JSONL)
+        return "";
+    return first ? "[\n" : ",\n";
+}
+
+void
+kt_table_text(kt_table_t *self, const char *json, size_t length)
+{
+    fputs(json_separator(self), stdout);
+    if (fwrite(json, 1, length, stdout) != length || (self->format == KT_FORMAT_JSONL && fputc('\n', stdout) == EOF))
+        self->err = errno == ENOSPC ? KT_EDISK : KT_EIO;
+}
+
+static kt_err_t print_block(kt_table_t *self, FILE *out);
 
 void
 kt_table_row(kt_table_t *self, const json_t *row)
 {
     if (self->err)
         return;
-    if (self->format == KT_FORMAT_JSON) {
-        write_json_row(row, stdout);
+    if (self->format == KT_FORMAT_JSON || self->format == KT_FORMAT_JSONL) {
+        write_json(row, json_separator(self), stdout);
+        fputs(self->format == KT_FORMAT_JSONL ? "\n" : "", stdout);
         return;
     }
     if (self->format == KT_FORMAT_CSV) {
@@ -204,6 +233,8 @@ kt_table_row(kt_table_t *self, const json_t *row)
             self->err = KT_ENOMEM;
         self->cells[self->n_cells++] = copy;
     }
+    if (!self->err && self->n_cells == BLOCK_ROWS * self->n_shown)
+        self->err = print_block(self, stdout);
 }
 
 // Width of a text on a terminal.
@@ -224,16 +255,44 @@ is_path(const kt_column_t *column)
     return column->cell == KT_CELL_PATH || column->cell == KT_CELL_FILE;
 }
 
+// Cuts a line, between characters, to the columns of the terminal.
+static void
+cut_line(char *line, size_t columns)
+{
+    size_t at = 0, width = 0;
+    for (wchar_t wide; line[at];) {
+        mbstate_t state = {0};
+        size_t    n     = mbrtowc(&wide, line + at, strlen(line + at), &state);
+        n               = n == (size_t)-1 || n == (size_t)-2 ? 1 : n;
+        const int cell  = wcwidth(wide);
+        width += cell > 0 ? (size_t)cell : 0;
+        if (width > columns)
+            break;
+        at += n;
+    }
+    line[at] = '\0';
+}
+
 static void
 print_line(const kt_table_t *self, const size_t *widths, char *const *cells, FILE *out)
 {
-    for (size_t i = 0; i < self->n_shown; i++) {
+    char  *text = NULL;
+    size_t length;
+    FILE  *line = open_memstream(&text, &length);
+    for (size_t i = 0; line && i < self->n_shown; i++) {
         const kt_column_t *column = &self->columns[self->shown[i]];
-        const char        *text   = cells ? cells[i] : column->title;
-        int                blanks = (int)(widths[i] - text_width(text));
+        const char        *cell   = cells ? cells[i] : column->title;
+        const size_t       own    = text_width(cell);
+        int                blanks = own < widths[i] ? (int)(widths[i] - own) : 0;
         bool               left = column->cell == KT_CELL_TEXT || is_path(column), last = i + 1 == self->n_shown;
-        fprintf(out, "%*s%s%*s%s", left ? 0 : blanks, "", text, left && !last ? blanks : 0, "", last ? "\n" : "  ");
+        fprintf(line, "%*s%s%*s%s", left ? 0 : blanks, "", cell, left && !last ? blanks : 0, "", last ? "" : "  ");
     }
+    if (line && fclose(line) == 0) {
+        if (self->watch && self->watch->columns)
+            cut_line(text, self->watch->columns);
+        fprintf(out, "%s\n", text);
+    }
+    free(text);
 }
 
 // Where the path begins in the text of a name that is not UTF-8 ("file:///music/x%FF.mp3").
@@ -286,12 +345,16 @@ compare_tails(const void *a, const void *b)
 static kt_err_t
 shorten_paths(kt_table_t *self, size_t column, bool file)
 {
-    size_t       rows = self->n_cells / self->n_shown, skip = 0;
+    size_t       rows = self->n_cells / self->n_shown, skip = 0, *before = &self->folders[column];
     const char **sorted = calloc(rows + 1, sizeof *sorted);
     if (!sorted)
         return KT_ENOMEM;
     if (file)
         skip = common_folders(self->cells + column, self->n_cells - column, self->n_shown);
+    if (self->printed > 0)
+        skip = skip >= *before ? *before : 0;
+    else
+        *before = skip;
     for (size_t i = 0; i < rows; i++) {
         char *cell = self->cells[column + i * self->n_shown];
         char *path = cell + path_offset(cell);
@@ -322,31 +385,78 @@ shorten_paths(kt_table_t *self, size_t column, bool file)
     return KT_OK;
 }
 
+// Rows that a terminal has room for, below the header and above the line that says how many there are more.
+static size_t
+rows_shown(const kt_table_t *self, size_t rows)
+{
+    const size_t lines = self->watch ? self->watch->lines : 0, used = self->printed + 3;
+    if (lines == 0 || self->printed + rows + 2 <= lines)
+        return rows;
+    return lines > used ? lines - used : 0;
+}
+
+// Prints the stored rows, the header before the first ones.
+static kt_err_t
+print_block(kt_table_t *self, FILE *out)
+{
+    kt_err_t err = KT_OK;
+    for (size_t column = 0; column < self->n_shown && !err && self->format == KT_FORMAT_TABLE; column++)
+        if (is_path(&self->columns[self->shown[column]]))
+            err = shorten_paths(self, column, self->columns[self->shown[column]].cell == KT_CELL_FILE);
+    if (err)
+        return err;
+    for (size_t column = 0; column < self->n_shown; column++) {
+        size_t *width = &self->widths[column], n = text_width(self->columns[self->shown[column]].title);
+        *width = n > *width ? n : *width;
+        for (size_t i = column; i < self->n_cells; i += self->n_shown) {
+            n      = text_width(self->cells[i]);
+            *width = n > *width ? n : *width;
+        }
+    }
+    if (!self->began) {
+        fputs(self->color ? "\033[1m" : "", out);
+        print_line(self, self->widths, NULL, out);
+        fputs(self->color ? "\033[0m" : "", out);
+    }
+    self->began       = true;
+    const size_t rows = self->n_shown ? self->n_cells / self->n_shown : 0, shown = rows_shown(self, rows);
+    for (size_t i = 0; i < shown; i++)
+        print_line(self, self->widths, &self->cells[i * self->n_shown], out);
+    if (shown < rows)
+        fprintf(out, "and %zu more\n", rows - shown);
+    for (size_t i = 0; i < self->n_cells; i++)
+        free(self->cells[i]);
+    self->n_cells = 0;
+    self->printed += rows;
+    return fflush(out) == 0 ? KT_OK : errno == ENOSPC ? KT_EDISK : KT_EIO;
+}
+
 kt_err_t
 kt_table_end(kt_table_t *self, FILE *out)
 {
-    size_t widths[COLUMNS_MAX] = {0};
-    if (self->format == KT_FORMAT_CSV && !self->began)
-        write_csv_row(self, NULL, out);
-    if (self->err || self->format == KT_FORMAT_CSV || self->format == KT_FORMAT_JSON)
-        return self->err;
-    for (size_t column = 0; column < self->n_shown && !self->err && self->format == KT_FORMAT_TABLE; column++)
-        if (is_path(&self->columns[self->shown[column]]))
-            self->err = shorten_paths(self, column, self->columns[self->shown[column]].cell == KT_CELL_FILE);
     if (self->err)
         return self->err;
-    for (size_t column = 0; column < self->n_shown; column++) {
-        widths[column] = text_width(self->columns[self->shown[column]].title);
-        for (size_t i = column; i < self->n_cells; i += self->n_shown) {
-            size_t n       = text_width(self->cells[i]);
-            widths[column] = n > widths[column] ? n : widths[column];
-        }
+    switch (self->format) {
+    case KT_FORMAT_JSON: fputs(self->began ? "\n]\n" : "[]\n", out); return KT_OK;
+    case KT_FORMAT_JSONL: return KT_OK;
+    case KT_FORMAT_CSV:
+        if (!self->began)
+            write_csv_row(self, NULL, out);
+        return KT_OK;
+    default: return self->n_cells > 0 || !self->began ? print_block(self, out) : KT_OK;
     }
-    fputs(self->color ? "\033[1m" : "", out);
-    print_line(self, widths, NULL, out);
-    fputs(self->color ? "\033[0m" : "", out);
-    for (size_t i = 0; i < self->n_cells; i += self->n_shown)
-        print_line(self, widths, &self->cells[i], out);
+}
+
+// In a view that is repeated the header of CSV is printed once.
+static kt_err_t
+new_view_table(kt_table_t **self_p, const kt_cli_t *cli, const kt_column_t *columns, size_t n)
+{
+    kt_err_t err = kt_table_new(self_p, cli->format, cli->color, columns, n);
+    if (err || !cli->watch)
+        return err;
+    (*self_p)->watch = cli->watch;
+    (*self_p)->began = cli->format == KT_FORMAT_CSV && cli->watch->headed;
+    cli->watch->headed |= cli->format == KT_FORMAT_CSV;
     return KT_OK;
 }
 
@@ -354,11 +464,7 @@ int
 kt_table_list(const kt_cli_t *cli, const json_t *answer, const char *member, const kt_column_t *columns, size_t n)
 {
     kt_table_t *table = NULL;
-    if (cli->format == KT_FORMAT_JSON) {
-        write_json_row(answer, stdout);
-        return KT_EXIT_OK;
-    }
-    kt_err_t err = kt_table_new(&table, cli->format, cli->color, columns, n);
+    kt_err_t    err   = new_view_table(&table, cli, columns, n);
     if (err)
         return kt_cli_fail(err, "table", NULL);
     const json_t *rows = kt_json_get(answer, member);
@@ -366,7 +472,7 @@ kt_table_list(const kt_cli_t *cli, const json_t *answer, const char *member, con
         kt_table_row(table, kt_json_at(rows, i));
     err = kt_table_end(table, stdout);
     kt_table_destroy(&table);
-    return err ? kt_cli_fail(err, "table", NULL) : KT_EXIT_OK;
+    return err ? kt_cli_fail(err, "standard output", NULL) : KT_EXIT_OK;
 }
 
 int
@@ -374,11 +480,12 @@ kt_table_object(const kt_cli_t *cli, const json_t *object, const kt_column_t *co
 {
     char        cell[CELL_MAX];
     kt_table_t *table = NULL;
-    if (cli->format == KT_FORMAT_JSON) {
-        write_json_row(object, stdout);
+    if (cli->format == KT_FORMAT_JSON || cli->format == KT_FORMAT_JSONL) {
+        write_json(object, "", stdout);
+        putchar('\n');
         return KT_EXIT_OK;
     }
-    kt_err_t err = kt_table_new(&table, cli->format, cli->color, columns, n);
+    kt_err_t err = new_view_table(&table, cli, columns, n);
     if (err)
         return kt_cli_fail(err, "table", NULL);
     if (cli->format == KT_FORMAT_CSV)

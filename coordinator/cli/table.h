@@ -1,5 +1,5 @@
-// kt_table -- rows of JSON objects as a table for people, or as CSV or JSON for programs. A column is data: title,
-// member (a dotted path; "mfcc[0]": an element), format, and whether only the wide form shows it. One thread.
+// kt_table -- rows of JSON objects as a table for people, or as CSV, JSON or JSON lines for programs. A column is data:
+// title, member (a dotted path; "mfcc[0]": an element), format, and whether only the wide form shows it. One thread.
 #pragma once
 
 #include "common/json.h"
@@ -31,15 +31,18 @@ typedef struct kt_column {
 
 typedef struct kt_table kt_table_t;
 
-// The columns are borrowed. TABLE and WIDE store their rows until end, when the widths are known; CSV and JSON write at
-// once.
+// The columns are borrowed. TABLE and WIDE store a block of rows, as their widths must be known; the other formats
+// write at once.
 KT_MUST_USE kt_err_t kt_table_new(kt_table_t **self_p, kt_format_t format, bool color, const kt_column_t *columns,
                                   size_t n);
 void                 kt_table_row(kt_table_t *self, const json_t *row);
-kt_err_t             kt_table_end(kt_table_t *self, FILE *out);  // writes the stored rows
-void                 kt_table_destroy(kt_table_t **self_p);
+// A row that is JSON already, for JSON and JSONL; written byte for byte.
+void     kt_table_text(kt_table_t *self, const char *json, size_t length);
+kt_err_t kt_table_end(kt_table_t *self, FILE *out);  // writes the stored rows
+void     kt_table_destroy(kt_table_t **self_p);
 
-// Prints a list from the API: `member` of the response contains the rows. JSON prints the response itself.
+// Prints a list from the API: `member` of the response contains the rows. The columns of a repeated view
+// (cli->watch) keep to the terminal.
 int kt_table_list(const kt_cli_t *cli, const json_t *answer, const char *member, const kt_column_t *columns, size_t n);
 // Prints one object as "title  value" lines; JSON prints the object, CSV a header and a row.
 int kt_table_object(const kt_cli_t *cli, const json_t *object, const kt_column_t *columns, size_t n);

@@ -112,7 +112,7 @@ class Sources(unittest.TestCase):
                 open(farm.path("music", extra), "w").close()
             os.symlink(farm.music, farm.path("music", "loop"))
             farm.start(["a"])
-            done = farm.tool("submit", "--wait", "-o", "json", farm.music)
+            done = farm.tool("submit", "--wait", "-o", "jsonl", farm.music)
             self.assertEqual(done.returncode, 0, done.stderr)
             paths = [json.loads(line)["file_path"] for line in done.stdout.splitlines()]
             want = [farm.path("music", "...Baby.mp3")] + [farm.path("music", f"d000/{i:06}.mp3") for i in range(5)]

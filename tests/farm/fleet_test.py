@@ -104,7 +104,7 @@ class Keys(unittest.TestCase):
             self.assertEqual(os.stat(pair["secret_file"]).st_mode & 0o777, 0o600)
             self.assertEqual(kithara(farm, "keys", "new", "--out", farm.path("pair")).returncode, 1)
             self.assertEqual(kithara(farm, "keys", "allow", pair["public_key"], "gpu7").returncode, 0)
-            listed = json.loads(kithara(farm, "keys", "list", "-o", "json").stdout)["keys"]
+            listed = json.loads(kithara(farm, "keys", "list", "-o", "json").stdout)
             self.assertEqual(listed, [{"key": pair["public_key"], "name": "gpu7"}])
             bad = kithara(farm, "keys", "allow", "short")
             self.assertEqual((bad.returncode, "EUSAGE" in bad.stderr), (2, True))

@@ -31,7 +31,7 @@ def analysed(folder, *options):
 
 def nearest(folder, music, file, *options):
     """Rows of the JSON output."""
-    result = kithara(folder, "similar", "--run", music, "-o", "json", *options, file)
+    result = kithara(folder, "similar", "--run", music, "-o", "jsonl", *options, file)
     expect(result.returncode == 0, result.stderr)
     return [json.loads(line) for line in result.stdout.splitlines()]
 

@@ -141,7 +141,7 @@ class Names(unittest.TestCase):
         os.symlink(path + b"/absolute.wav", path + b"/twice.wav")
         os.symlink(outside + b"/o.wav", path + b"/outside.wav")
         os.symlink(b"/nowhere/x.wav", path + b"/nowhere.wav")
-        code, out, err = self.kithara("run", path, "-o", "json")
+        code, out, err = self.kithara("run", path, "-o", "jsonl")
         self.assertEqual(code, 1)
         found = {os.path.basename(d["file_path"]): d["success"] or d["error"]["code"] for d in map(json.loads, out.splitlines())}
         self.assertEqual(found, {"a.wav": True, "absolute.wav": True, "relative.wav": True, "twice.wav": True,

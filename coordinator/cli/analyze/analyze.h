@@ -11,6 +11,7 @@
 
 typedef enum kt_analyze_format {
     KT_ANALYZE_SUMMARY,
+    KT_ANALYZE_JSON,
     KT_ANALYZE_JSONL,
     KT_ANALYZE_CSV,
     KT_ANALYZE_SPOTIFY,
@@ -36,8 +37,8 @@ typedef struct kt_analyze_opts {
     kt_out_names_t      names;  // of what is written beside the messages
 } kt_analyze_opts_t;
 
-// KT_EXIT_OK, or KT_EXIT_USAGE with a message.
-int kt_analyze_options(kt_analyze_opts_t *out, const kt_cli_t *cli, int argc, char **argv);
+// KT_EXIT_OK, or another code with a message.
+int kt_analyze_options(kt_analyze_opts_t *out, kt_cli_t *cli, int argc, char **argv);
 
 // The one file is "-": standard input, a stream.
 int kt_analyze_live(const kt_cli_t *cli, const kt_analyze_opts_t *opts);
@@ -47,6 +48,7 @@ typedef struct kt_analyze_printer kt_analyze_printer_t;
 KT_MUST_USE kt_err_t              kt_analyze_printer_new(kt_analyze_printer_t **self_p, const kt_cli_t *cli,
                                                          const kt_analyze_opts_t *opts, kt_analyze_format_t format);
 void                              kt_analyze_printer_destroy(kt_analyze_printer_t **self_p);
+kt_err_t                          kt_analyze_printer_end(kt_analyze_printer_t *self);  // after the last message
 // One message. false: stop writing. A closed pipe (head, less) is not reported; any other
 // error has been reported, and *failed is set.
 bool kt_analyze_print(kt_analyze_printer_t *self, const char *text, size_t length, bool *failed);

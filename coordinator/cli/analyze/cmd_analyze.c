@@ -3,6 +3,7 @@
 #include "coordinator/cli/analyze/analyze.h"
 #include "coordinator/cli/analyze/click.h"
 #include "coordinator/cli/film/thumbnails.h"
+#include "coordinator/cli/options.h"
 #include "coordinator/cli/scan.h"
 #include "node/run/gpus.h"
 #include "node/run/pipeline.h"
@@ -324,7 +325,7 @@ analyze_and_print(analyze_t *self)
     if (self->err)
         return kt_cli_fail(self->err, "the files cannot be listed to the end", NULL);
     if (self->scan)
-        kt_scan_report(self->scan, self->opts->format == KT_ANALYZE_JSONL);
+        kt_scan_report(self->scan, self->opts->format == KT_ANALYZE_JSONL || self->opts->format == KT_ANALYZE_JSON);
     self->failed |= self->scan && kt_scan_left_out(self->scan)->unreadable;
     return self->failed ? KT_EXIT_FAILED : KT_EXIT_OK;
 }
@@ -364,11 +365,14 @@ kt_cmd_analyze(kt_cli_t *cli, int argc, char **argv)
     char     why[KT_GPU_WHY] = "";
     kt_err_t err             = open_analyze(&self, why);
     code = err ? kt_cli_fail(err, "analyze cannot start", *why ? why : NULL) : analyze_and_print(&self);
+    if (!err && !self.stop && kt_analyze_printer_end(self.printer))
+        code = KT_EXIT_FAILED;
     kt_analyze_printer_destroy(&self.printer);
     kt_scan_destroy(&self.scan);
     kt_pipeline_destroy(&self.pipeline);
     free(self.outcomes);
     if (!kt_gpus_close(&self.gpus)) {  // exit handlers of CUDA may wait for the device
+        code = kt_sink_close(cli, code);
         (void)fflush(NULL);
         _exit(code);
     }

@@ -68,6 +68,8 @@ kt_analyze_live(const kt_cli_t *cli, const kt_analyze_opts_t *opts)
     if (err)
         return kt_cli_fail(err, "analyze cannot start", NULL);
     int code = analyze_stream(cli, opts, &self);
+    if (kt_analyze_printer_end(self.printer))
+        code = KT_EXIT_FAILED;
     kt_analyze_printer_destroy(&self.printer);
     return code;
 }

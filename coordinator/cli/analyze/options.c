@@ -1,3 +1,5 @@
+#include "coordinator/cli/options.h"
+
 #include "common/text.h"
 #include "coordinator/cli/analyze/analyze.h"
 #include "proto/job.h"
@@ -15,49 +17,16 @@ enum { WORKERS_MAX = 256 };
 #define EVERY_MIN 0.1
 #define EVERY_MAX 86400.0
 
-enum {
-    OPT_JSONL = 256,
-    OPT_OPTIONS,
-    OPT_PCM,
-    OPT_RATE,
-    OPT_CHANNELS,
-    OPT_FRAMES,
-    OPT_EVERY,
-    OPT_WORKERS,
-    OPT_OUT,
-    OPT_THUMBNAILS,
-    OPT_CLICK,
-    OPT_ALL
-};
-
-static const struct option LONG_OPTIONS[] = {
-    {"output", required_argument, NULL, 'o'},
-    {"jsonl", no_argument, NULL, OPT_JSONL},
-    {"options", required_argument, NULL, OPT_OPTIONS},
-    {"pcm", required_argument, NULL, OPT_PCM},
-    {"rate", required_argument, NULL, OPT_RATE},
-    {"channels", required_argument, NULL, OPT_CHANNELS},
-    {"frames", required_argument, NULL, OPT_FRAMES},
-    {"every", required_argument, NULL, OPT_EVERY},
-    {"workers", required_argument, NULL, OPT_WORKERS},
-    {"out", required_argument, NULL, OPT_OUT},
-    {"thumbnails", required_argument, NULL, OPT_THUMBNAILS},
-    {"click", required_argument, NULL, OPT_CLICK},
-    {"recursive", no_argument, NULL, 'r'},
-    {"all", no_argument, NULL, OPT_ALL},
-    {NULL, 0, NULL, 0},
-};
-
 static int
 take_format(kt_analyze_opts_t *out, const kt_cli_t *cli, const char *name)
 {
-    static const char *const NAMES[] = {"summary", "jsonl", "csv", "spotify", "essentia", "edl", "otio"};
+    static const char *const NAMES[] = {"summary", "json", "jsonl", "csv", "spotify", "essentia", "edl", "otio"};
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
         if (strcmp(name, NAMES[i]) == 0) {
             out->format = (kt_analyze_format_t)i;
             return KT_EXIT_OK;
         }
-    return kt_cli_usage(cli, "'%s' is not one of summary, jsonl, csv, spotify, essentia, edl, otio", name);
+    return kt_cli_usage(cli, "'%s' is not one of summary, json, jsonl, csv, spotify, essentia, edl, otio", name);
 }
 
 static int
@@ -78,33 +47,33 @@ take_option(kt_analyze_opts_t *out, const kt_cli_t *cli, int option)
     switch (option) {
     case 'o': return take_format(out, cli, optarg);
     case 'r': out->recursive = true; return KT_EXIT_OK;
-    case OPT_ALL: out->all = true; return KT_EXIT_OK;
-    case OPT_JSONL: return take_format(out, cli, "jsonl");
-    case OPT_RATE: return take_count(cli, "--rate", optarg, 768000, &out->rate_hz);
-    case OPT_CHANNELS: return take_count(cli, "--channels", optarg, 64, &out->channels);
-    case OPT_FRAMES: out->frames_dir = optarg; return KT_EXIT_OK;
-    case OPT_THUMBNAILS: out->thumbnails_dir = optarg; return KT_EXIT_OK;
-    case OPT_CLICK: out->click_path = optarg; return KT_EXIT_OK;
-    case OPT_OUT: out->out_dir = optarg; return KT_EXIT_OK;
-    case OPT_EVERY:
+    case KT_OPT_ALL: out->all = true; return KT_EXIT_OK;
+    case KT_OPT_JSONL: return take_format(out, cli, "jsonl");
+    case KT_OPT_RATE: return take_count(cli, "--rate", optarg, 768000, &out->rate_hz);
+    case KT_OPT_CHANNELS: return take_count(cli, "--channels", optarg, 64, &out->channels);
+    case KT_OPT_FRAMES: out->frames_dir = optarg; return KT_EXIT_OK;
+    case KT_OPT_THUMBNAILS: out->thumbnails_dir = optarg; return KT_EXIT_OK;
+    case KT_OPT_CLICK: out->click_path = optarg; return KT_EXIT_OK;
+    case KT_OPT_OUT: out->out_dir = optarg; return KT_EXIT_OK;
+    case KT_OPT_EVERY:
         return kt_text_to_f64(optarg, EVERY_MIN, EVERY_MAX, &out->every_s)
                    ? kt_cli_usage(cli, "--every needs seconds from %g to %g, not '%s'", EVERY_MIN, EVERY_MAX, optarg)
                    : KT_EXIT_OK;
-    case OPT_WORKERS:
+    case KT_OPT_WORKERS:
         code         = take_count(cli, "--workers", optarg, WORKERS_MAX, &workers);
         out->workers = workers;
         return code;
-    case OPT_PCM:
+    case KT_OPT_PCM:
         out->pcm = optarg;
         return strcmp(optarg, "f32") == 0 ? KT_EXIT_OK : kt_cli_usage(cli, "--pcm accepts only f32, not '%s'", optarg);
-    case OPT_OPTIONS:
+    case KT_OPT_OPTIONS:
         return kt_options_parse(optarg, &out->options) == KT_OK
                    ? KT_EXIT_OK
                    : kt_cli_usage(cli,
                                   "--options accepts spectral, mir, perceptual, similarity, quality, visual, "
                                   "no_models, not '%s'",
                                   optarg);
-    default: return kt_cli_usage(cli, "an option is unknown or lacks its value");
+    default: return KT_EXIT_USAGE;  // reported
     }
 }
 
@@ -202,8 +171,6 @@ check_output(const kt_analyze_opts_t *self, const kt_cli_t *cli)
         return code;
     if (self->thumbnails_dir && !(self->options & KT_OPTION_VISUAL))
         return kt_cli_usage(cli, "--thumbnails needs the group visual, which --options leaves out");
-    if (self->out_dir && !is_edit_list(self))
-        return kt_cli_usage(cli, "--out belongs to -o edl and -o otio");
     if (is_edit_list(self) && !self->out_dir && (self->n_files > 1 || self->recursive))
         return kt_cli_usage(cli, "an edit list is of one film: of several, --out DIR writes one file each");
     for (size_t i = 0; i < sizeof folders / sizeof *folders && code == KT_EXIT_OK; i++) {
@@ -225,12 +192,11 @@ least_size(size_t a, size_t b)
 }
 
 int
-kt_analyze_options(kt_analyze_opts_t *out, const kt_cli_t *cli, int argc, char **argv)
+kt_analyze_options(kt_analyze_opts_t *out, kt_cli_t *cli, int argc, char **argv)
 {
     *out   = (kt_analyze_opts_t){.options = OPTIONS_OPEN};
-    opterr = 0;
     optind = 0;
-    for (int option; (option = getopt_long(argc, argv, "o:r", LONG_OPTIONS, NULL)) != -1;) {
+    for (int option; (option = kt_cli_option(cli, argc, argv, NULL)) != -1;) {
         int code = take_option(out, cli, option);
         if (code != KT_EXIT_OK)
             return code;
@@ -247,5 +213,10 @@ kt_analyze_options(kt_analyze_opts_t *out, const kt_cli_t *cli, int argc, char *
         out->options = is_edit_list(out) ? KT_OPTION_VISUAL : KT_OPTION_ALL;
     kt_out_names_init(&out->names, out->files, out->n_files, out->recursive);
     int code = check_input(out, cli);
+    if (code == KT_EXIT_OK && out->out_dir && !is_edit_list(out)) {
+        if (!kt_sink_open(cli, out->out_dir))
+            return KT_EXIT_USAGE;
+        out->out_dir = NULL;
+    }
     return code == KT_EXIT_OK ? check_output(out, cli) : code;
 }

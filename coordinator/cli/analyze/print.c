@@ -18,7 +18,7 @@ struct kt_analyze_printer {
     const kt_analyze_opts_t *opts;
     bool                     color;
     kt_feature_rows_t       *rows;   // CSV
-    kt_table_t              *table;  // CSV
+    kt_table_t              *table;  // CSV, JSON
 };
 
 enum { TEXT_MAX = 64 * KT_DOCUMENT_MAX_BYTES };  // 20,000 clips of OpenTimelineIO
@@ -35,11 +35,12 @@ kt_analyze_printer_new(kt_analyze_printer_t **self_p, const kt_cli_t *cli, const
     self->format = format;
     self->opts   = opts;
     self->color  = cli->color;
-    if (format == KT_ANALYZE_CSV) {
+    if (format == KT_ANALYZE_CSV || format == KT_ANALYZE_JSON) {
+        const kt_format_t table = format == KT_ANALYZE_CSV ? KT_FORMAT_CSV : KT_FORMAT_JSON;
         if ((err = kt_feature_rows_new(&self->rows, cli->settings)))
             goto fail;
         const kt_column_t *columns = kt_feature_rows_columns(self->rows, KT_FORMAT_CSV, &n);
-        if ((err = kt_table_new(&self->table, KT_FORMAT_CSV, false, columns, n)))
+        if ((err = kt_table_new(&self->table, table, false, columns, n)))
             goto fail;
     }
     *self_p = self;
@@ -147,10 +148,18 @@ print_parsed(kt_analyze_printer_t *self, const char *bytes, size_t length)
     return err;
 }
 
+kt_err_t
+kt_analyze_printer_end(kt_analyze_printer_t *self)
+{
+    return self->table ? kt_table_end(self->table, stdout) : KT_OK;
+}
+
 bool
 kt_analyze_print(kt_analyze_printer_t *self, const char *text, size_t length, bool *failed)
 {
-    if (self->format == KT_ANALYZE_JSONL) {
+    if (self->format == KT_ANALYZE_JSON) {
+        kt_table_text(self->table, text, length);
+    } else if (self->format == KT_ANALYZE_JSONL) {
         fwrite(text, 1, length, stdout);
         putchar('\n');
     } else if (print_parsed(self, text, length)) {

@@ -1,6 +1,6 @@
 // kithara doctor -- what this machine offers a node, one line per subject; exit 1 if something is wrong.
 #include "common/log.h"
-#include "coordinator/cli/cli.h"
+#include "coordinator/cli/options.h"
 #include "node/run/gpus.h"
 
 #include <getopt.h>
@@ -36,11 +36,10 @@ static const struct {
 int
 kt_cmd_doctor(kt_cli_t *cli, int argc, char **argv)
 {
-    static const struct option NONE[] = {{0}};
-    int                        code   = KT_EXIT_OK;
-    optind                            = 1;
-    if (getopt_long(argc, argv, "", NONE, NULL) != -1)
-        return kt_cli_usage(cli, "an option is unknown or lacks its value");
+    int code = KT_EXIT_OK;
+    for (int c; (c = kt_cli_option(cli, argc, argv, NULL)) != -1;)
+        if (c == '?')
+            return KT_EXIT_USAGE;
     if (optind < argc)
         return kt_cli_usage(cli, "'%s' is not expected", argv[optind]);
     for (size_t i = 0; i < sizeof CHECKS / sizeof *CHECKS; i++) {

@@ -4,6 +4,7 @@
 #include "common/text.h"
 #include "coordinator/cli/local/farm.h"
 #include "coordinator/cli/local/folders.h"
+#include "coordinator/cli/options.h"
 #include "coordinator/cli/progress.h"
 #include "coordinator/cli/remote/submit.h"
 #include "coordinator/cli/scan.h"
@@ -46,23 +47,15 @@ typedef struct run {
 static bool
 parse_run(run_t *run, int argc, char **argv)
 {
-    static const struct option OPTIONS[] = {
-        {"out", required_argument, NULL, 'O'},    {"workers", required_argument, NULL, 'w'},
-        {"all", no_argument, NULL, 'a'},          {"fresh", no_argument, NULL, 'f'},
-        {"output", required_argument, NULL, 'o'}, {NULL, 0, NULL, 0}};
-    for (int c; (c = getopt_long(argc, argv, "o:", OPTIONS, NULL)) != -1;) {
+    for (int c; (c = kt_cli_option(run->cli, argc, argv, NULL)) != -1;)
         switch (c) {
-        case 'O': run->out_path = optarg; break;
-        case 'w': run->workers = optarg; break;
-        case 'a': run->all = true; break;
-        case 'f': run->fresh = true; break;
-        case 'o':
-            if (!kt_cli_format(run->cli, optarg))
-                return false;
-            break;
-        default: (void)kt_cli_usage(run->cli, "unknown option"); return false;
+        case '?': return false;
+        case KT_OPT_OUT: run->out_path = optarg; break;
+        case KT_OPT_WORKERS: run->workers = optarg; break;
+        case KT_OPT_ALL: run->all = true; break;
+        case KT_OPT_FRESH: run->fresh = true; break;
+        default: break;
         }
-    }
     if (optind < argc)
         return true;
     (void)kt_cli_usage(run->cli, "a folder or file is missing");
@@ -225,7 +218,7 @@ print_summary(const run_t *run, const kt_results_count_t *count)
     fprintf(stderr, " in %s\n", kt_table_seconds(text, seconds));
     if (count->problems && *kt_problems_text(count->problems, problems, sizeof problems))
         fprintf(stderr, "kithara: not whole: %s\n", problems);
-    kt_scan_report(run->scan, run->cli->format == KT_FORMAT_JSON);
+    kt_scan_report(run->scan, run->cli->format == KT_FORMAT_JSON || run->cli->format == KT_FORMAT_JSONL);
     if (run->folders.n == 1 && !strchr(run->folders.paths[0], '\'') &&
         kt_text_is_utf8(run->folders.paths[0], strlen(run->folders.paths[0])))
         fprintf(stderr, "kithara: `kithara results --run '%s'` shows the results again\n", run->folders.paths[0]);
@@ -245,7 +238,7 @@ report_results(run_t *run)
         return kt_cli_fail(err, "results", NULL);
     if (run->submitted)
         code = kt_results_show(run->cli, &ask, &count);
-    if (code == KT_EXIT_OK && kt_problems_print(count.problems, run->cli->format <= KT_FORMAT_WIDE ? stdout : stderr))
+    if (code == KT_EXIT_OK && kt_problems_print(count.problems, kt_cli_is_data(run->cli) ? stderr : stdout))
         code = KT_EXIT_FAILED;
     if (code == KT_EXIT_OK && run->out_path && run->submitted)
         code = write_output_file(run, &ask);

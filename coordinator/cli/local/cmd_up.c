@@ -1,5 +1,6 @@
 #include "coordinator/cli/local/farm.h"
 #include "coordinator/cli/local/folders.h"
+#include "coordinator/cli/options.h"
 
 #include <getopt.h>
 #include <limits.h>
@@ -10,14 +11,13 @@
 int
 kt_cmd_up(kt_cli_t *cli, int argc, char **argv)
 {
-    static const struct option OPTIONS[] = {{"workers", required_argument, NULL, 'w'}, {NULL, 0, NULL, 0}};
-    const char                *workers   = NULL;
-    kt_folders_t               folders   = {0};
-    char                       state[PATH_MAX], why[KT_FARM_WHY];
-    kt_farm_t                 *farm = NULL;
-    for (int c; (c = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1; workers = optarg)
-        if (c != 'w')
-            return kt_cli_usage(cli, "unknown option");
+    const char  *workers = NULL;
+    kt_folders_t folders = {0};
+    char         state[PATH_MAX], why[KT_FARM_WHY];
+    kt_farm_t   *farm = NULL;
+    for (int c; (c = kt_cli_option(cli, argc, argv, NULL)) != -1; workers = optarg)
+        if (c == '?')
+            return KT_EXIT_USAGE;
     kt_err_t err = kt_folders_take(&folders, argv + optind, (size_t)(argc - optind), why);
     if (err) {
         kt_folders_fini(&folders);

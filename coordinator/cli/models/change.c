@@ -23,19 +23,12 @@ typedef struct asked {
 static bool
 parse(kt_cli_t *cli, int argc, char **argv, int n, asked_t *out)
 {
-    static const struct option OPTIONS[] = {
-        {"folder", required_argument, NULL, 'f'}, {"type", required_argument, NULL, 't'}, {NULL, 0, NULL, 0}};
     *out = (asked_t){.folder = NULL};
-    for (int c; (c = getopt_long(argc, argv, "", OPTIONS, NULL)) != -1;) {
-        if (c == 'f')
-            out->folder = optarg;
-        else if (c == 't')
-            out->type = optarg;
-        else
-            return (void)kt_cli_usage(cli, "unknown option"), false;
+    for (int c; (c = kt_cli_option(cli, argc, argv, argv[0])) != -1;) {
+        if (c == '?')
+            return false;
+        *(c == KT_OPT_FOLDER ? &out->folder : &out->type) = optarg;
     }
-    if (out->type && strcmp(argv[0], "register"))
-        return (void)kt_cli_usage(cli, "--type is only for register"), false;
     if (out->type && strcmp(out->type, "audio") && strcmp(out->type, "video"))
         return (void)kt_cli_usage(cli, "--type is audio or video"), false;
     if (argc - optind != n)

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static const kt_models_verb_t KT_MODELS_VERBS[] = {
+static const kt_models_verb_t RUNS[] = {
     {"list", kt_models_list},     {"register", kt_models_register},
     {"deploy", kt_models_deploy}, {"rollback", kt_models_rollback},
     {"retire", kt_models_retire}, {"show", kt_models_show},
@@ -16,8 +16,8 @@ kt_cmd_models(kt_cli_t *cli, int argc, char **argv)
 {
     if (argc < 2 || argv[1][0] == '-')
         return kt_models_list(cli, argc, argv);
-    for (size_t i = 0; i < sizeof KT_MODELS_VERBS / sizeof *KT_MODELS_VERBS; i++)
-        if (!strcmp(KT_MODELS_VERBS[i].name, argv[1]))
-            return KT_MODELS_VERBS[i].run(cli, argc - 1, argv + 1);
-    return kt_cli_usage(cli, "unknown verb '%s'", argv[1]);
+    for (size_t i = 0; i < sizeof RUNS / sizeof *RUNS; i++)
+        if (!strcmp(RUNS[i].name, argv[1]))
+            return RUNS[i].run(cli, argc - 1, argv + 1);
+    return kt_cli_unknown(cli, "verb", argv[1], kt_verb_suggest(cli->command, argv[1]));
 }

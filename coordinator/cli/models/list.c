@@ -43,16 +43,13 @@ list_folder(kt_cli_t *cli, const char *folder)
 int
 kt_models_list(kt_cli_t *cli, int argc, char **argv)
 {
-    static const struct option OPTIONS[] = {
-        {"output", required_argument, NULL, 'o'}, {"folder", required_argument, NULL, 'f'}, {NULL, 0, NULL, 0}};
     const char *folder = NULL;
-    for (int c; (c = getopt_long(argc, argv, "o:", OPTIONS, NULL)) != -1;)
-        if (c == 'f')
-            folder = optarg;
-        else if (c != 'o')
-            return kt_cli_usage(cli, "unknown option");
-        else if (!kt_cli_format(cli, optarg))
+    for (int c; (c = kt_cli_option(cli, argc, argv, "list")) != -1;) {
+        if (c == '?')
             return KT_EXIT_USAGE;
+        if (c == KT_OPT_FOLDER)
+            folder = optarg;
+    }
     if (optind < argc)
         return kt_cli_usage(cli, "unexpected argument '%s'", argv[optind]);
     if (folder)

@@ -1,8 +1,8 @@
 // The verbs of `kithara models`. Each parses its options like a command; argv[0] is its name. A new verb is a row of
-// KT_MODELS_VERBS in cmd_models.c, a line of the command's help, and a function here.
+// KT_MODELS_VERBS in commands_local.c, one of RUNS in cmd_models.c, and a function here.
 #pragma once
 
-#include "coordinator/cli/cli.h"
+#include "coordinator/cli/options.h"
 
 #include <limits.h>
 

@@ -42,32 +42,27 @@ typedef struct planner {
 static int
 parse_options(options_t *out, kt_cli_t *cli, int argc, char **argv)
 {
-    static const struct option LONG[]                  = {{"device", required_argument, NULL, 'd'},
-                                                          {"batch", required_argument, NULL, 'b'},
-                                                          {"size", required_argument, NULL, 's'},
-                                                          {"cache", required_argument, NULL, 'c'},
-                                                          {"tf32", no_argument, NULL, 't'},
-                                                          {"output", required_argument, NULL, 'o'},
-                                                          {NULL, 0, NULL, 0}};
-    const char                *device                  = NULL;
-    char                       why[KT_CUDA_DEVICE_WHY] = "";
-    *out                                               = (options_t){.batch = BATCH};
-    optind                                             = 0;
-    for (int c; (c = getopt_long(argc, argv, "o:", LONG, NULL)) != -1;)
-        if (c == 'd')
-            device = optarg;
-        else if (c == 'c')
-            out->cache = optarg;
-        else if (c == 't')
-            out->tf32 = true;
-        else if (c == 's' && out->n_sizes < SIZES)
+    const char *device                  = NULL;
+    char        why[KT_CUDA_DEVICE_WHY] = "";
+    *out                                = (options_t){.batch = BATCH};
+    optind                              = 0;
+    for (int c; (c = kt_cli_option(cli, argc, argv, "plan")) != -1;)
+        switch (c) {
+        case '?': return KT_EXIT_USAGE;
+        case KT_OPT_DEVICE: device = optarg; break;
+        case KT_OPT_CACHE: out->cache = optarg; break;
+        case KT_OPT_TF32: out->tf32 = true; break;
+        case KT_OPT_SIZE:
+            if (out->n_sizes == SIZES)
+                return kt_cli_usage(cli, "--size is given more than %d times", (int)SIZES);
             out->size[out->n_sizes++] = optarg;
-        else if (c == 'b' && kt_text_to_i64(optarg, 1, 65536, &out->batch))
-            return kt_cli_usage(cli, "--batch is a number from 1 to 65536");
-        else if (c == 'o' && !kt_cli_format(cli, optarg))
-            return KT_EXIT_USAGE;
-        else if (c != 'b' && c != 'o')
-            return kt_cli_usage(cli, "unknown option, or an option without its value");
+            break;
+        case KT_OPT_BATCH:
+            if (kt_text_to_i64(optarg, 1, 65536, &out->batch))
+                return kt_cli_usage(cli, "--batch is a number from 1 to 65536");
+            break;
+        default: break;
+        }
     if (argc - optind != 1)
         return kt_cli_usage(cli, "models plan takes one model file");
     if (!device)

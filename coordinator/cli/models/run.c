@@ -41,25 +41,20 @@ set_backend(options_t *self, const char *name)
 static int
 parse_options(options_t *out, kt_cli_t *cli, int argc, char **argv, bool run)
 {
-    static const struct option LONG[] = {
-        {"out", required_argument, NULL, 'w'},     {"input", required_argument, NULL, 'i'},
-        {"backend", required_argument, NULL, 'b'}, {"int8", no_argument, NULL, '8'},
-        {"output", required_argument, NULL, 'o'},  {NULL, 0, NULL, 0}};
     *out   = (options_t){.opts.exec.isa = cli->settings->isa};
     optind = 0;
-    for (int c; (c = getopt_long(argc, argv, "o:", LONG, NULL)) != -1;)
-        if (c == 'w')
-            out->out = optarg;
-        else if (c == 'o' && !kt_cli_format(cli, optarg))
-            return KT_EXIT_USAGE;
-        else if (c == 'i' && run)
-            out->input = optarg;
-        else if (c == '8' && run)
-            out->opts.exec.int8 = true;
-        else if (c == 'b' && run && !set_backend(out, optarg))
-            return kt_cli_usage(cli, "--backend is cpu, ref or cuda");
-        else if (c != 'o' && c != 'b')
-            return kt_cli_usage(cli, "unknown option, or an option without its value");
+    for (int c; (c = kt_cli_option(cli, argc, argv, run ? "run" : "input")) != -1;)
+        switch (c) {
+        case '?': return KT_EXIT_USAGE;
+        case KT_OPT_OUT: out->out = optarg; break;
+        case KT_OPT_INPUT: out->input = optarg; break;
+        case KT_OPT_INT8: out->opts.exec.int8 = true; break;
+        case KT_OPT_BACKEND:
+            if (!set_backend(out, optarg))
+                return kt_cli_usage(cli, "--backend is cpu, ref or cuda");
+            break;
+        default: break;
+        }
     if (argc - optind != (out->input ? 1 : 2))
         return kt_cli_usage(cli, "takes a model file and a media file%s", run ? " or --input" : "");
     out->model = argv[optind];

@@ -163,7 +163,8 @@ print(const kt_cli_t *cli, kt_model_t *model)
     add_accuracy(&text, kt_json_get(object, "accuracy"));
     set_text(row, "accuracy", &text);
     const int code =
-        kt_table_object(cli, cli->format == KT_FORMAT_JSON ? object : row, COLUMNS, sizeof COLUMNS / sizeof *COLUMNS);
+        kt_table_object(cli, cli->format == KT_FORMAT_JSON || cli->format == KT_FORMAT_JSONL ? object : row, COLUMNS,
+                        sizeof COLUMNS / sizeof *COLUMNS);
     kt_buf_fini(&text);
     kt_json_free(&row);
     kt_json_free(&object);
@@ -173,13 +174,10 @@ print(const kt_cli_t *cli, kt_model_t *model)
 int
 kt_models_show(kt_cli_t *cli, int argc, char **argv)
 {
-    static const struct option OPTIONS[]       = {{"output", required_argument, NULL, 'o'}, {NULL, 0, NULL, 0}};
-    char                       why[KT_KTM_WHY] = "";
-    kt_model_t                *model           = NULL;
-    for (int c; (c = getopt_long(argc, argv, "o:", OPTIONS, NULL)) != -1;)
-        if (c != 'o')
-            return kt_cli_usage(cli, "unknown option");
-        else if (!kt_cli_format(cli, optarg))
+    char        why[KT_KTM_WHY] = "";
+    kt_model_t *model           = NULL;
+    for (int c; (c = kt_cli_option(cli, argc, argv, "show")) != -1;)
+        if (c == '?')
             return KT_EXIT_USAGE;
     if (argc - optind != 1)
         return kt_cli_usage(cli, "models show takes one model file");

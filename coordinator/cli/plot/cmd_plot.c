@@ -1,5 +1,5 @@
 #include "common/paths.h"
-#include "coordinator/cli/cli.h"
+#include "coordinator/cli/options.h"
 #include "coordinator/cli/plot/plot.h"
 #include "node/run/pipeline.h"
 
@@ -14,20 +14,16 @@ typedef struct options {
 } options_t;
 
 static bool
-parse_plot(options_t *out, const kt_cli_t *cli, int argc, char **argv)
+parse_plot(options_t *out, kt_cli_t *cli, int argc, char **argv)
 {
-    static const struct option LONG[] = {
-        {"out", required_argument, NULL, 'w'}, {"options", required_argument, NULL, 'g'}, {NULL, 0, NULL, 0}};
     *out   = (options_t){.groups = KT_OPTION_ALL};
-    opterr = 0;
     optind = 0;
-    for (int option; (option = getopt_long(argc, argv, "", LONG, NULL)) != -1;) {
-        if (option == 'w') {
-            out->out = optarg;
-        } else if (option != 'g') {
-            (void)kt_cli_usage(cli, "unknown option, or an option without its value");
+    for (int option; (option = kt_cli_option(cli, argc, argv, NULL)) != -1;) {
+        if (option == '?')
             return false;
-        } else if (kt_options_parse(optarg, &out->groups)) {
+        if (option == KT_OPT_OUT)
+            out->out = optarg;
+        if (option == KT_OPT_OPTIONS && kt_options_parse(optarg, &out->groups)) {
             (void)kt_cli_usage(cli, "--options accepts groups of features, no_models or none, not '%s'", optarg);
             return false;
         }

@@ -1,6 +1,7 @@
 // backfill start: the coordinator lists a folder; a list is uploaded first.
 #include "common/digest.h"
 #include "common/paths.h"
+#include "coordinator/cli/options.h"
 #include "coordinator/cli/remote/cmd_backfill.h"
 #include "coordinator/cli/remote/spool.h"
 #include "proto/job.h"
@@ -25,36 +26,21 @@ typedef struct start {
 static bool
 parse_start(start_t *start, int argc, char **argv)
 {
-    static const struct option OPTIONS[] = {
-        {"output", required_argument, NULL, 'o'},
-        {"name", required_argument, NULL, 'n'},
-        {"options", required_argument, NULL, 'x'},
-        {"priority", required_argument, NULL, 'p'},
-        {"all", no_argument, NULL, 'a'},
-        {"force", no_argument, NULL, 'f'},
-        {"digest", no_argument, NULL, 'd'},
-        {"wait", no_argument, NULL, 'w'},
-        {NULL, 0, NULL, 0},
-    };
     kt_priority_t priority;
     uint32_t      options;
     optind = 0;
-    for (int c; (c = getopt_long(argc, argv, "o:", OPTIONS, NULL)) != -1;) {
+    for (int c; (c = kt_cli_option(start->cli, argc, argv, "start")) != -1;)
         switch (c) {
-        case 'o':
-            if (!kt_cli_format(start->cli, optarg))
-                return false;
-            break;
-        case 'n': start->name = optarg; break;
-        case 'a': start->all = true; break;
-        case 'f': start->force = true; break;
-        case 'd': start->digest = true; break;
-        case 'w': start->wait = true; break;
-        case 'p': start->priority = optarg; break;
-        case 'x': start->options = optarg; break;
-        default: (void)kt_cli_usage(start->cli, "unknown option"); return false;
+        case '?': return false;
+        case KT_OPT_NAME: start->name = optarg; break;
+        case KT_OPT_ALL: start->all = true; break;
+        case KT_OPT_FORCE: start->force = true; break;
+        case KT_OPT_DIGEST: start->digest = true; break;
+        case KT_OPT_WAIT: start->wait = true; break;
+        case KT_OPT_PRIORITY: start->priority = optarg; break;
+        case KT_OPT_OPTIONS: start->options = optarg; break;
+        default: break;
         }
-    }
     bool good = kt_priority_find(start->priority, &priority) &&
                 (!start->options || !kt_options_parse(start->options, &options));
     if (!good)

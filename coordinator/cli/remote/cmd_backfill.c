@@ -1,15 +1,17 @@
 // backfill: large sets of files as one object: status and control. backfill_start.c and backfill_export.c do the rest.
 #include "coordinator/cli/remote/cmd_backfill.h"
 
+#include "coordinator/cli/options.h"
 #include "coordinator/cli/progress.h"
 #include "coordinator/cli/table.h"
 #include "coordinator/cli/watch.h"
 
 #include <getopt.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PATH = 256, WATCH_MS = 1000, WAIT_MS = 200 };
+enum { PATH = 256, WAIT_MS = 200 };
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static const kt_column_t COLUMNS[] = {
@@ -78,25 +80,29 @@ backfill_path(char out[PATH], const char *id, const char *verb)
     return snprintf(out, PATH, "/v1/backfills/%s%s%s", number, verb ? "/" : "", verb ? verb : "") < PATH;
 }
 
-static int
+typedef struct showing {
+    kt_client_t *client;
+    const char  *id;  // NULL: all
+} showing_t;
+
+static kt_err_t
 show_backfill(kt_cli_t *cli, kt_client_t *client, const char *id)
 {
     char     path[PATH];
     json_t  *answer = NULL;
     kt_err_t err    = backfill_path(path, id, NULL) ? kt_client_get(client, path, &answer) : KT_EINVAL;
-    if (err)
-        return kt_client_fail(client, err);
-    int code = kt_backfill_show(cli, answer);
+    if (!err && kt_backfill_show(cli, answer) != KT_EXIT_OK)
+        err = KT_EIO;
     kt_json_free(&answer);
-    return code;
+    return err;
 }
 
-static int
+// All pages in one answer, for one table.
+static kt_err_t
 show_backfills(kt_cli_t *cli, kt_client_t *client)
 {
-    kt_table_t *table = NULL;
-    kt_err_t    err   = kt_table_new(&table, cli->format, cli->color, COLUMNS, COUNT(COLUMNS));
-    bool        asked = !err;
+    json_t  *all = kt_json_object(), *list = kt_json_array();
+    kt_err_t err = all && list ? KT_OK : KT_ENOMEM;
     for (int64_t after = 0; !err && after >= 0;) {
         char    path[PATH];
         json_t *answer = NULL;
@@ -104,39 +110,39 @@ show_backfills(kt_cli_t *cli, kt_client_t *client)
         err                = kt_client_get(client, path, &answer);
         const json_t *rows = err ? NULL : kt_json_get(answer, "backfills");
         for (size_t i = 0; rows && i < kt_json_count(rows); i++)
-            kt_table_row(table, kt_json_at(rows, i));
+            (void)kt_json_append(list, kt_json_copy(kt_json_at(rows, i)));
         after = err ? -1 : kt_json_i64(answer, "next", -1);
         kt_json_free(&answer);
     }
-    int code = err ? asked ? kt_client_fail(client, err) : kt_cli_fail(err, "backfill", NULL) : KT_EXIT_OK;
-    if (!err && kt_table_end(table, stdout))
-        code = kt_cli_fail(KT_EIO, "standard output", NULL);
-    kt_table_destroy(&table);
-    return code;
+    (void)kt_json_set(all, "backfills", list);
+    if (!err && kt_table_list(cli, all, "backfills", COLUMNS, COUNT(COLUMNS)) != KT_EXIT_OK)
+        err = KT_EIO;
+    kt_json_free(&all);
+    return err;
+}
+
+static kt_err_t
+show_once(void *context, kt_cli_t *cli)
+{
+    const showing_t *self = context;
+    return self->id ? show_backfill(cli, self->client, self->id) : show_backfills(cli, self->client);
 }
 
 static int
 show_status(kt_cli_t *cli, kt_client_t *client, int argc, char **argv)
 {
-    static const struct option OPTIONS[] = {
-        {"output", required_argument, NULL, 'o'}, {"watch", no_argument, NULL, 'w'}, {NULL, 0, NULL, 0}};
     bool watch = false;
-    int  code;
-    optind = 0;
-    for (int c; (c = getopt_long(argc, argv, "o:", OPTIONS, NULL)) != -1;) {
-        if (c == 'o' && !kt_cli_format(cli, optarg))
-            return KT_EXIT_USAGE;
+    optind     = 0;
+    for (int c; (c = kt_cli_option(cli, argc, argv, "status")) != -1;) {
         if (c == '?')
-            return kt_cli_usage(cli, "unknown option");
-        watch = watch || c == 'w';
+            return KT_EXIT_USAGE;
+        watch = watch || c == KT_OPT_WATCH;
     }
     if (optind + 1 < argc)
         return kt_cli_usage(cli, "backfill status takes at most one ID");
-    do {
-        kt_watch_clear(cli, watch);
-        code = optind < argc ? show_backfill(cli, client, argv[optind]) : show_backfills(cli, client);
-    } while (watch && code == KT_EXIT_OK && kt_watch_wait(WATCH_MS));
-    return code;
+    showing_t showing = {client, optind < argc ? argv[optind] : NULL};
+    kt_err_t  err     = kt_watch_run(cli, watch, show_once, &showing);
+    return err == KT_EIO ? KT_EXIT_FAILED : err ? kt_client_fail(client, err) : KT_EXIT_OK;
 }
 
 // pause, resume, cancel, retry.
@@ -229,7 +235,8 @@ kt_cmd_backfill(kt_cli_t *cli, int argc, char **argv)
     while (argc > 1 && verb < COUNT(VERBS) && strcmp(argv[1], VERBS[verb].name))
         verb++;
     if (argc < 2 || verb == COUNT(VERBS))
-        return kt_cli_usage(cli, "backfill is one of start, status, pause, resume, cancel, retry, export");
+        return kt_cli_unknown(cli, "verb", argc < 2 ? "" : argv[1],
+                              argc < 2 ? NULL : kt_verb_suggest(cli->command, argv[1]));
     kt_client_t *client = kt_client_open(cli->settings);
     if (!client)
         return KT_EXIT_FAILED;

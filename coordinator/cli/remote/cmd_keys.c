@@ -2,6 +2,7 @@
 // changes.
 #include "common/socket.h"
 #include "coordinator/access/keys.h"
+#include "coordinator/cli/options.h"
 #include "coordinator/cli/table.h"
 
 #include <getopt.h>
@@ -100,17 +101,13 @@ take_key(int argc, char **argv)
 int
 kt_cmd_keys(kt_cli_t *cli, int argc, char **argv)
 {
-    static const struct option OPTIONS[] = {
-        {"output", required_argument, NULL, 'o'}, {"out", required_argument, NULL, 'f'}, {NULL, 0, NULL, 0}};
     char        state_dir[KT_KEYS_PATH - 64];
     const char *folder = NULL, *key = take_key(argc, argv);
-    for (int c; (c = getopt_long(argc, argv, "o:", OPTIONS, NULL)) != -1;) {
-        if (c == 'f')
-            folder = optarg;
-        else if (c == 'o' && !kt_cli_format(cli, optarg))
+    for (int c; (c = kt_cli_option(cli, argc, argv, NULL)) != -1;) {
+        if (c == '?')
             return KT_EXIT_USAGE;
-        else if (c == '?')
-            return kt_cli_usage(cli, "unknown option");
+        if (c == KT_OPT_OUT)
+            folder = optarg;
     }
     int         words = argc - optind;
     const char *verb  = words ? argv[optind] : "list";
@@ -124,5 +121,7 @@ kt_cmd_keys(kt_cli_t *cli, int argc, char **argv)
         return list_keys(cli, state_dir);
     if ((!strcmp(verb, "allow") && (words == 2 || words == 3)) || (!strcmp(verb, "revoke") && words == 2))
         return change_key(cli, state_dir, verb, key ? key : argv[optind + 1], words == 3 ? argv[optind + 2] : "");
+    if (!kt_verb_find(cli->command, verb))
+        return kt_cli_unknown(cli, "verb", verb, kt_verb_suggest(cli->command, verb));
     return kt_cli_usage(cli, "keys takes new, allow KEY [NAME], revoke KEY or list");
 }

@@ -1,6 +1,7 @@
 // status, nodes, queue, jobs: views of the coordinator, and control requests. Each view is one request and one table of
 // columns.
 #include "coordinator/cli/client.h"
+#include "coordinator/cli/options.h"
 #include "coordinator/cli/remote/cmd_why.h"
 #include "coordinator/cli/table.h"
 #include "coordinator/cli/watch.h"
@@ -93,22 +94,34 @@ typedef struct view {
     size_t             n_columns;
 } view_t;
 
+typedef struct showing {
+    kt_client_t  *client;
+    const view_t *view;
+} showing_t;
+
+static kt_err_t
+show_once(void *context, kt_cli_t *cli)
+{
+    const showing_t *self   = context;
+    const view_t    *view   = self->view;
+    json_t          *answer = NULL;
+    kt_err_t         err    = kt_client_get(self->client, view->path, &answer);
+    if (!err && (view->list ? kt_table_list(cli, answer, view->list, view->columns, view->n_columns)
+                            : kt_table_object(cli, answer, view->columns, view->n_columns)) != KT_EXIT_OK)
+        err = KT_EIO;
+    kt_json_free(&answer);
+    return err;
+}
+
 static int
 show_view(kt_cli_t *cli, const view_t *view, bool watch)
 {
     kt_client_t *client = kt_client_open(cli->settings);
     if (!client)
         return KT_EXIT_FAILED;
-    int code;
-    do {
-        kt_watch_clear(cli, watch);
-        json_t  *answer = NULL;
-        kt_err_t err    = kt_client_get(client, view->path, &answer);
-        code            = err          ? kt_client_fail(client, err)
-                          : view->list ? kt_table_list(cli, answer, view->list, view->columns, view->n_columns)
-                                       : kt_table_object(cli, answer, view->columns, view->n_columns);
-        kt_json_free(&answer);
-    } while (watch && code == KT_EXIT_OK && kt_watch_wait(1000));
+    kt_err_t err = kt_watch_run(cli, watch, show_once, &(showing_t){client, view});
+    // KT_EIO: of standard output, which is reported when it is closed.
+    int code = err == KT_EIO ? KT_EXIT_FAILED : err ? kt_client_fail(client, err) : KT_EXIT_OK;
     kt_client_destroy(&client);
     return code;
 }
@@ -144,30 +157,19 @@ typedef struct asked {
 } asked_t;
 
 static bool
-parse_view(kt_cli_t *cli, int argc, char **argv, bool filters, asked_t *out)
+parse_view(kt_cli_t *cli, int argc, char **argv, asked_t *out)
 {
-    static const struct option OPTIONS[] = {
-        {"output", required_argument, NULL, 'o'},
-        {"watch", no_argument, NULL, 'w'},
-        {"state", required_argument, NULL, 's'},
-        {"path", required_argument, NULL, 'p'},
-        {"after", required_argument, NULL, 'a'},
-        {"limit", required_argument, NULL, 'l'},
-        {NULL, 0, NULL, 0},
-    };
     *out = (asked_t){.limit = "50", .after = "0"};
-    for (int c; (c = getopt_long(argc, argv, "o:", OPTIONS, NULL)) != -1;) {
-        const char **filter = c == 's' ? &out->state : c == 'p' ? &out->prefix : c == 'a' ? &out->after : &out->limit;
-        if (c == 'w')
-            out->watch = true;
-        else if (c == 'o' && !kt_cli_format(cli, optarg))
-            return false;
-        else if (c == '?' || (c != 'o' && !filters)) {
-            (void)kt_cli_usage(cli, "unknown option");
-            return false;
-        } else if (c != 'o')
-            *filter = optarg;
-    }
+    for (int c; (c = kt_cli_option(cli, argc, argv, NULL)) != -1;)
+        switch (c) {
+        case '?': return false;
+        case KT_OPT_WATCH: out->watch = true; break;
+        case KT_OPT_STATE: out->state = optarg; break;
+        case KT_OPT_PATH: out->prefix = optarg; break;
+        case KT_OPT_AFTER: out->after = optarg; break;
+        case KT_OPT_LIMIT: out->limit = optarg; break;
+        default: break;
+        }
     return true;
 }
 
@@ -175,7 +177,7 @@ static int
 run_view(kt_cli_t *cli, int argc, char **argv, const view_t *view)
 {
     asked_t asked;
-    if (!parse_view(cli, argc, argv, false, &asked))
+    if (!parse_view(cli, argc, argv, &asked))
         return KT_EXIT_USAGE;
     if (optind < argc)
         return kt_cli_usage(cli, "unexpected argument '%s'", argv[optind]);
@@ -200,7 +202,7 @@ kt_cmd_nodes(kt_cli_t *cli, int argc, char **argv)
     asked_t asked;
     char    path[PATH], name[256], done[512];
     view_t  view = {"/v1/nodes", "nodes", NODES, COUNT(NODES)};
-    if (!parse_view(cli, argc, argv, false, &asked))
+    if (!parse_view(cli, argc, argv, &asked))
         return KT_EXIT_USAGE;
     if (optind == argc)
         return show_view(cli, &view, asked.watch);
@@ -236,7 +238,7 @@ kt_cmd_jobs(kt_cli_t *cli, int argc, char **argv)
     asked_t asked;
     char    path[PATH], done[128];
     view_t  view = {"", "jobs", JOBS, COUNT(JOBS)};
-    if (!parse_view(cli, argc, argv, true, &asked))
+    if (!parse_view(cli, argc, argv, &asked))
         return KT_EXIT_USAGE;
     if (optind == argc)
         return jobs_path(view.path, &asked) ? show_view(cli, &view, asked.watch)

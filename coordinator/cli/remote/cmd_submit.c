@@ -1,5 +1,6 @@
 #include "common/digest.h"
 #include "common/paths.h"
+#include "coordinator/cli/options.h"
 #include "coordinator/cli/progress.h"
 #include "coordinator/cli/remote/submit.h"
 #include "coordinator/cli/scan.h"
@@ -27,7 +28,7 @@ typedef struct work {
     kt_client_t *client;
     const char  *priority;
     uint32_t     options;
-    bool         wait, all;
+    bool         wait, all, remote;
     kt_table_t  *table;
     int64_t     *jobs;
     size_t       n_jobs, capacity, failed;
@@ -76,26 +77,19 @@ add_answer(void *context, const char *path, const json_t *answer)
 static bool
 parse_submit(work_t *work, int argc, char **argv)
 {
-    static const struct option OPTIONS[] = {
-        {"output", required_argument, NULL, 'o'},  {"priority", required_argument, NULL, 'p'},
-        {"options", required_argument, NULL, 'x'}, {"wait", no_argument, NULL, 'w'},
-        {"all", no_argument, NULL, 'a'},           {NULL, 0, NULL, 0}};
     kt_priority_t priority;
-    for (int c; (c = getopt_long(argc, argv, "o:", OPTIONS, NULL)) != -1;) {
-        if (c == 'w')
-            work->wait = true;
-        else if (c == 'a')
-            work->all = true;
-        else if (c == 'p' && kt_priority_find(optarg, &priority))
+    for (int c; (c = kt_cli_option(work->cli, argc, argv, NULL)) != -1;) {
+        const bool wrong = (c == KT_OPT_PRIORITY && !kt_priority_find(optarg, &priority)) ||
+                           (c == KT_OPT_OPTIONS && kt_options_parse(optarg, &work->options));
+        work->wait |= c == KT_OPT_WAIT;
+        work->all |= c == KT_OPT_ALL;
+        work->remote |= c == KT_OPT_REMOTE;
+        if (c == KT_OPT_PRIORITY)
             work->priority = optarg;
-        else if (c == 'x' && !kt_options_parse(optarg, &work->options))
-            continue;
-        else if (c == 'o' && kt_cli_format(work->cli, optarg))
-            continue;
-        else if (c != 'o') {
-            (void)kt_cli_usage(work->cli, c == '?' ? "unknown option" : "'%s' is not valid", optarg);
-            return false;
-        } else
+        if (wrong)
+            (void)kt_cli_usage(work->cli, "'%s' is not valid for %s", optarg,
+                               c == KT_OPT_PRIORITY ? "--priority" : "--options");
+        if (c == '?' || wrong)
             return false;
     }
     if (optind < argc)
@@ -104,7 +98,7 @@ parse_submit(work_t *work, int argc, char **argv)
     return false;
 }
 
-// The path as the nodes see it. A file that does not exist here is submitted too: a node may see it.
+// The path as the nodes see it.
 static const char *
 absolute_path(const char *path, char out[PATH_MAX])
 {
@@ -135,8 +129,14 @@ submit_all(work_t *work)
                                .context  = work};
     kt_err_t         err    = kt_submit_new(&submit, &opts);
     while (!err && !(err = kt_scan_next(work->scan, &found)) && found) {
-        err = kt_submit_file(submit, absolute_path(found, path));
-        if (err == KT_EINVAL) {  // reported; the others are submitted
+        const char *absolute = absolute_path(found, path);
+        if (!work->remote && !kt_job_is_url(absolute) && access(absolute, F_OK) != 0) {
+            work->failed++;  // the others are submitted
+            (void)kt_cli_fail(KT_ENOFILE, found, "--remote submits what only the nodes see");
+            continue;
+        }
+        err = kt_submit_file(submit, absolute);
+        if (err == KT_EINVAL) {
             err = KT_OK;
             work->failed++;
             (void)kt_cli_fail(KT_EINVAL, found, "the path is too long");
@@ -203,7 +203,7 @@ kt_cmd_submit(kt_cli_t *cli, int argc, char **argv)
     if (err) {
         code = work.client ? kt_client_fail(work.client, err) : kt_cli_fail(err, "submit", NULL);
     } else {
-        kt_scan_report(work.scan, cli->format == KT_FORMAT_JSON);
+        kt_scan_report(work.scan, cli->format == KT_FORMAT_JSON || cli->format == KT_FORMAT_JSONL);
         code = work.wait ? wait_for_jobs(&work) : KT_EXIT_OK;
         if (work.failed || kt_scan_left_out(work.scan)->unreadable)
             code = KT_EXIT_FAILED;

@@ -45,11 +45,13 @@ kt_cli_why(kt_cli_t *cli, const char *id)
         return KT_EXIT_FAILED;
     kt_err_t err  = kt_client_get(client, path, &story);
     int      code = err ? kt_client_fail(client, err) : KT_EXIT_OK;
-    if (!err && cli->format != KT_FORMAT_JSON && cli->format != KT_FORMAT_CSV) {
+    if (!err && !kt_cli_is_data(cli)) {
         code = kt_table_object(cli, story, HEAD, COUNT(HEAD));
         putchar('\n');
     }
-    if (code == KT_EXIT_OK)
+    if (code == KT_EXIT_OK && (cli->format == KT_FORMAT_JSON || cli->format == KT_FORMAT_JSONL))
+        code = kt_table_object(cli, story, HEAD, COUNT(HEAD));
+    else if (code == KT_EXIT_OK)
         code = kt_table_list(cli, story, "story", LINES, COUNT(LINES));
     kt_json_free(&story);
     kt_client_destroy(&client);

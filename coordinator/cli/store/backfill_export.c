@@ -1,6 +1,7 @@
 // backfill export: the output messages of a backfill, page by page. A path that was never analysed, because its name
 // cannot be sent to a node, has a line of the same shape.
 #include "coordinator/cli/analyze/feature_rows.h"
+#include "coordinator/cli/options.h"
 #include "coordinator/cli/remote/cmd_backfill.h"
 #include "coordinator/cli/table.h"
 #include "proto/document.h"
@@ -24,18 +25,17 @@ export_t;
 static bool
 parse_export(export_t *self, int argc, char **argv)
 {
-    static const struct option OPTIONS[] = {
-        {"output", required_argument, NULL, 'o'}, {"failed", no_argument, NULL, 'f'}, {NULL, 0, NULL, 0}};
-    optind = 0;
-    for (int c; (c = getopt_long(argc, argv, "o:", OPTIONS, NULL)) != -1;) {
-        if (c == 'f') {
-            self->failed = true;
-        } else if (c != 'o' || (strcmp(optarg, "jsonl") && strcmp(optarg, "csv"))) {
-            (void)kt_cli_usage(self->cli, c == 'o' ? "-o must be jsonl or csv" : "unknown option");
+    self->cli->format = KT_FORMAT_JSONL;
+    optind            = 0;
+    for (int c; (c = kt_cli_option(self->cli, argc, argv, "export")) != -1;) {
+        if (c == '?')
             return false;
-        } else {
-            self->csv = !strcmp(optarg, "csv");
-        }
+        self->failed |= c == KT_OPT_FAILED;
+    }
+    self->csv = self->cli->format == KT_FORMAT_CSV;
+    if (!kt_cli_is_data(self->cli)) {
+        (void)kt_cli_usage(self->cli, "-o of backfill export is jsonl, json or csv");
+        return false;
     }
     if (optind + 1 == argc) {
         self->id = argv[optind];
@@ -43,19 +43,6 @@ parse_export(export_t *self, int argc, char **argv)
     }
     (void)kt_cli_usage(self->cli, "backfill export takes one ID");
     return false;
-}
-
-static kt_err_t
-write_json_line(const json_t *json)
-{
-    kt_buf_t text;
-    kt_buf_init(&text, 1 << 20);
-    kt_json_write(json, &text);
-    kt_err_t err = text.err;
-    if (!err && (fwrite(text.bytes, 1, text.length, stdout) != text.length || fputc('\n', stdout) == EOF))
-        err = KT_EIO;
-    kt_buf_fini(&text);
-    return err;
 }
 
 static kt_err_t
@@ -71,8 +58,10 @@ write_export_row(export_t *self, const json_t *row)
         return KT_OK;
     }
     self->written++;
-    if (text && !self->csv)
-        return fputs(text, stdout) < 0 || fputc('\n', stdout) == EOF ? KT_EIO : KT_OK;
+    if (text && !self->csv) {
+        kt_table_text(self->table, text, strlen(text));
+        return KT_OK;
+    }
     if (text) {
         err = kt_json_parse(text, strlen(text), KT_DOCUMENT_MAX_BYTES, &json, why);
     } else {  // a path without an output message
@@ -84,12 +73,12 @@ write_export_row(export_t *self, const json_t *row)
         kt_json_set(json, "error", kt_json_copy(kt_json_get(row, "error")));
     }
     json_t *flat = !err && self->csv ? kt_feature_row(self->features, json) : NULL;
-    if (flat)
-        kt_table_row(self->table, flat);
-    if (!err && self->csv)
-        err = !flat ? KT_ENOMEM : ferror(stdout) ? KT_EIO : KT_OK;
-    else if (!err)
-        err = write_json_line(json);
+    if (!err && self->csv && !flat)
+        err = KT_ENOMEM;
+    if (!err)
+        kt_table_row(self->table, flat ? flat : json);
+    if (!err && ferror(stdout))
+        err = KT_EIO;
     kt_json_free(&flat);
     kt_json_free(&json);
     return err;
@@ -125,15 +114,15 @@ kt_backfill_export(kt_cli_t *cli, kt_client_t *client, int argc, char **argv)
     bool     answered = false;
     if (!parse_export(&self, argc, argv))
         return KT_EXIT_USAGE;
-    kt_err_t err = self.csv ? kt_feature_rows_new(&self.features, cli->settings) : KT_OK;
-    if (!err && self.csv) {
+    kt_err_t err = kt_feature_rows_new(&self.features, cli->settings);
+    if (!err) {
         size_t             n;
         const kt_column_t *columns = kt_feature_rows_columns(self.features, KT_FORMAT_CSV, &n);
-        err                        = kt_table_new(&self.table, KT_FORMAT_CSV, false, columns, n);
+        err                        = kt_table_new(&self.table, cli->format, false, columns, n);
     }
     if (!err)
         err = write_pages(&self, &answered);
-    if (!err && self.table)
+    if (!err)
         err = kt_table_end(self.table, stdout);
     if (!err && fflush(stdout))
         err = KT_EIO;

@@ -1,5 +1,6 @@
 // db: the ledger's schema.
 #include "common/clock.h"
+#include "coordinator/cli/options.h"
 #include "coordinator/cli/table.h"
 #include "coordinator/ledger/open/migrate.h"
 
@@ -64,20 +65,18 @@ show_schema(const kt_cli_t *cli, const kt_settings_t *settings)
 int
 kt_cmd_db(kt_cli_t *cli, int argc, char **argv)
 {
-    static const struct option OPTIONS[] = {
-        {"output", required_argument, NULL, 'o'}, {"ledger", required_argument, NULL, 'L'}, {NULL, 0, NULL, 0}};
     kt_settings_t settings           = *cli->settings;  // shallow: only the address differs
     char          why[KT_LEDGER_WHY] = "";
     size_t        applied            = 0;
     kt_err_t      err;
-    for (int c; (c = getopt_long(argc, argv, "o:", OPTIONS, NULL)) != -1;) {
-        if (c == 'L')
-            settings.database_url = optarg;
-        else if (c != 'o')
-            return kt_cli_usage(cli, "'%s' is not valid", argv[optind - 1]);
-        else if (!kt_cli_format(cli, optarg))
+    for (int c; (c = kt_cli_option(cli, argc, argv, NULL)) != -1;) {
+        if (c == '?')
             return KT_EXIT_USAGE;
+        if (c == KT_OPT_LEDGER)
+            settings.database_url = optarg;
     }
+    if (optind < argc && !kt_verb_find(cli->command, argv[optind]))
+        return kt_cli_unknown(cli, "verb", argv[optind], kt_verb_suggest(cli->command, argv[optind]));
     if (optind + 1 == argc && !strcmp(argv[optind], "status"))
         return show_schema(cli, &settings);
     if (optind + 1 != argc || strcmp(argv[optind], "migrate"))

@@ -1,5 +1,6 @@
 // results and audit: they open the ledger themselves.
 #include "common/text.h"
+#include "coordinator/cli/options.h"
 #include "coordinator/cli/store/results.h"
 #include "coordinator/ledger/open/open.h"
 
@@ -16,32 +17,29 @@ typedef struct asked {
 static bool
 parse_results(kt_cli_t *cli, int argc, char **argv, asked_t *asked)
 {
-    static const struct option OPTIONS[] = {
-        {"output", required_argument, NULL, 'o'}, {"run", required_argument, NULL, 'r'},
-        {"ledger", required_argument, NULL, 'd'}, {"path", required_argument, NULL, 'p'},
-        {"failed", optional_argument, NULL, 'f'}, {"after", required_argument, NULL, 'a'},
-        {"limit", required_argument, NULL, 'l'},  {NULL, 0, NULL, 0},
-    };
     int64_t number;
-    for (int c; (c = getopt_long(argc, argv, "o:", OPTIONS, NULL)) != -1;)
+    for (int c; (c = kt_cli_option(cli, argc, argv, NULL)) != -1;)
         switch (c) {
-        case 'o':
-            if (!kt_cli_format(cli, optarg))
+        case '?': return false;
+        case KT_OPT_RUN: asked->run = optarg; break;
+        case KT_OPT_LEDGER: asked->ledger = optarg; break;
+        case KT_OPT_PATH: asked->results.path_prefix = optarg; break;
+        case KT_OPT_FAILED:
+            if (optarg && strcmp(optarg, "only")) {
+                (void)kt_cli_usage(cli, "--failed=%s: only --failed and --failed=only exist", optarg);
                 return false;
+            }
+            asked->results.which = optarg ? KT_WHICH_FAILURES : KT_WHICH_ALL;
             break;
-        case 'r': asked->run = optarg; break;
-        case 'd': asked->ledger = optarg; break;
-        case 'p': asked->results.path_prefix = optarg; break;
-        case 'f': asked->results.which = optarg && !strcmp(optarg, "only") ? KT_WHICH_FAILURES : KT_WHICH_ALL; break;
-        case 'a':
-        case 'l':
+        case KT_OPT_AFTER:
+        case KT_OPT_LIMIT:
             if (kt_text_to_i64(optarg, 0, INT64_MAX, &number)) {
                 (void)kt_cli_usage(cli, "'%s' is not a number", optarg);
                 return false;
             }
-            *(c == 'a' ? &asked->results.after_job : &asked->results.limit) = (uint64_t)number;
+            *(c == KT_OPT_AFTER ? &asked->results.after_job : &asked->results.limit) = (uint64_t)number;
             break;
-        default: (void)kt_cli_usage(cli, "unknown option"); return false;
+        default: break;
         }
     if (optind < argc) {
         (void)kt_cli_usage(cli, "unexpected argument '%s'", argv[optind]);

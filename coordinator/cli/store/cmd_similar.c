@@ -2,6 +2,7 @@
 // over the ledger, page by page; only the nearest are kept.
 #include "common/paths.h"
 #include "common/text.h"
+#include "coordinator/cli/options.h"
 #include "coordinator/cli/store/results.h"
 #include "coordinator/cli/table.h"
 #include "lib/parts.h"
@@ -53,28 +54,19 @@ static const kt_column_t COLUMNS[] = {
 static bool
 parse_similar(similar_t *self, int argc, char **argv)
 {
-    static const struct option OPTIONS[] = {
-        {"output", required_argument, NULL, 'o'},
-        {"run", required_argument, NULL, 'r'},
-        {"ledger", required_argument, NULL, 'd'},
-        {NULL, 0, NULL, 0},
-    };
     self->wanted = DEFAULT_NEAREST;
-    for (int c; (c = getopt_long(argc, argv, "o:n:", OPTIONS, NULL)) != -1;)
+    for (int c; (c = kt_cli_option(self->cli, argc, argv, NULL)) != -1;)
         switch (c) {
-        case 'o':
-            if (!kt_cli_format(self->cli, optarg))
-                return false;
-            break;
-        case 'r': self->run = optarg; break;
-        case 'd': self->ledger = optarg; break;
+        case '?': return false;
+        case KT_OPT_RUN: self->run = optarg; break;
+        case KT_OPT_LEDGER: self->ledger = optarg; break;
         case 'n':
             if (kt_text_to_i64(optarg, 1, MOST_NEAREST, &self->wanted)) {
                 (void)kt_cli_usage(self->cli, "-n %s: a number from 1 to %d is needed", optarg, MOST_NEAREST);
                 return false;
             }
             break;
-        default: (void)kt_cli_usage(self->cli, "unknown option"); return false;
+        default: break;
         }
     if (argc - optind != 1) {
         (void)kt_cli_usage(self->cli, "one file is needed");

@@ -4,6 +4,7 @@
 #include "coordinator/ledger/open/open.h"
 #include "proto/document.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,12 +76,16 @@ visit_row(void *context, const kt_job_row_t *row)
     char    why[KT_JSON_WHY];
     if (view->count)
         *(row->state == KT_JOB_DONE ? &view->count->successes : &view->count->failures) += 1;
-    const bool verbatim = view->out || view->format == KT_FORMAT_JSON;
-    if (verbatim) {
-        FILE *out = view->out ? view->out : stdout;
-        fwrite(row->document, 1, row->document_bytes, out);
-        if (fputc('\n', out) == EOF)
-            return KT_EIO;
+    const bool json     = view->format == KT_FORMAT_JSON || view->format == KT_FORMAT_JSONL;
+    const bool verbatim = view->out || json;
+    if (view->out) {
+        if (fwrite(row->document, 1, row->document_bytes, view->out) != row->document_bytes ||
+            fputc('\n', view->out) == EOF)
+            return errno == ENOSPC ? KT_EDISK : KT_EIO;
+    } else if (json) {
+        kt_table_text(view->table, row->document, row->document_bytes);
+        if (ferror(stdout))
+            return errno == ENOSPC ? KT_EDISK : KT_EIO;
     }
     if (verbatim && !view->count)
         return KT_OK;
@@ -99,7 +104,7 @@ visit_row(void *context, const kt_job_row_t *row)
         return KT_ENOMEM;
     kt_table_row(view->table, flat);
     kt_json_free(&flat);
-    return KT_OK;
+    return ferror(stdout) ? KT_EIO : KT_OK;
 }
 
 static int

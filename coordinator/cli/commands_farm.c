@@ -1,0 +1,157 @@
+// The options and texts of the commands for a farm and its ledger.
+#include "coordinator/cli/commands.h"
+
+#define PRIORITY(default_text)                                                                                         \
+    {                                                                                                                  \
+        "priority", KT_OPT_PRIORITY, "P", "start", default_text, "low normal high"                                     \
+    }
+#define RUN_OF_FOLDER                                                                                                  \
+    {                                                                                                                  \
+        "run", KT_OPT_RUN, "FOLDER", NULL, "the ledger created by `kithara run FOLDER`", NULL                          \
+    }
+#define LEDGER                                                                                                         \
+    {                                                                                                                  \
+        "ledger", KT_OPT_LEDGER, "URL", NULL, "this ledger (default: DATABASE_URL)", NULL                              \
+    }
+
+static const char GROUPS[] =
+    "groups to extract: spectral,mir,perceptual,similarity,quality,visual;\nno_models, or none "
+    "(default: all)";
+
+const kt_command_option_t KT_SUBMIT_OPTIONS[] = {
+    {"priority", KT_OPT_PRIORITY, "P", NULL, "low, normal (default) or high", "low normal high"},
+    {"options", KT_OPT_OPTIONS, "LIST", NULL, GROUPS, NULL},
+    {"all", KT_OPT_ALL, NULL, NULL, "of a folder, also files that are not media by name or content", NULL},
+    {"remote", KT_OPT_REMOTE, NULL, NULL, "also paths that do not exist on this machine: the nodes see them", NULL},
+    {"wait", KT_OPT_WAIT, NULL, NULL, "wait until every file has a result", NULL},
+    KT_OPTION_OUTPUT,
+    KT_OPTION_SINK,
+    {0}};
+
+const char KT_SUBMIT_TEXT[] =
+    "Of a FOLDER the media files below it are submitted; the rest is left out and counted by kind (docs/use.md).\n\n"
+    "Exit code: 0, 1 if any file was refused or a folder could not be read, with --wait also if any failed, 2 for a\n"
+    "usage error.\n";
+
+const kt_verb_t KT_BACKFILL_VERBS[] = {
+    {"start", "FOLDER|LIST|-",
+     "the coordinator lists a FOLDER below its ANALYZER_MEDIA_ROOTS; a LIST of paths (a\nfile, or - for standard "
+     "input; one per line, or separated by NUL) is uploaded first.\nUnchanged files are skipped. The backfill "
+     "continues "
+     "without this command and survives\nrestarts; the same command resumes an interrupted upload of a list"},
+    {"status", "[ID]", "the backfills, or one of them"},
+    {"pause", "ID", "stop; files in work are finished"},
+    {"resume", "ID", "continue"},
+    {"cancel", "ID", "stop, and withdraw the queued files"},
+    {"retry", "ID", "run the failed files again"},
+    {"export", "ID", "the output messages; for skipped files the earlier ones"},
+    {0}};
+
+const kt_command_option_t KT_BACKFILL_OPTIONS[] = {
+    {"name", KT_OPT_NAME, "NAME", "start", "name of the backfill; with -: identifies an interrupted upload", NULL},
+    {"options", KT_OPT_OPTIONS, "LIST", "start", GROUPS, NULL},
+    PRIORITY("low (default), normal or high"),
+    {"all", KT_OPT_ALL, NULL, "start", "also take files that are not media by name or content", NULL},
+    {"force", KT_OPT_FORCE, NULL, "start", "skip no files", NULL},
+    {"digest", KT_OPT_DIGEST, NULL, "start", "also skip by content: reads each new or changed file", NULL},
+    {"wait", KT_OPT_WAIT, NULL, "start", "show the progress until the backfill ends", NULL},
+    {"watch", KT_OPT_WATCH, NULL, "status", "refresh every second, also while the coordinator restarts", NULL},
+    {"failed", KT_OPT_FAILED, NULL, "export", "failures only", NULL},
+    {"output", 'o', "FORMAT", "start status export",
+     "table (default), wide, json, jsonl or csv;\nof export jsonl (default), json or csv", KT_FORMAT_WORDS},
+    {"out", KT_OPT_SINK, "FILE", "start status export", "write there instead of to standard output", NULL},
+    {0}};
+
+const char KT_BACKFILL_TEXT[] = "";
+
+const kt_command_option_t KT_VIEW_OPTIONS[] = {KT_OPTION_OUTPUT, KT_OPTION_SINK, KT_OPTION_WATCH, {0}};
+const kt_command_option_t KT_SINK_OPTIONS[] = {KT_OPTION_SINK, {0}};
+
+const kt_verb_t KT_NODES_VERBS[] = {{"drain", "NAME", "the node finishes its files and gets no more"},
+                                    {"undrain", "NAME", "the node gets work again"},
+                                    {0}};
+
+const kt_verb_t KT_JOBS_VERBS[] = {{"retry", "ID", "run a failed or cancelled job again"},
+                                   {"cancel", "ID", "withdraw a queued job"},
+                                   {"why", "ID", "the history of one job, and why it is in its state"},
+                                   {0}};
+
+const kt_command_option_t KT_JOBS_OPTIONS[] = {{"state", KT_OPT_STATE, "STATE", NULL,
+                                                "only queued, claimed, done, failed or cancelled",
+                                                "queued claimed done failed cancelled"},
+                                               {"path", KT_OPT_PATH, "PREFIX", NULL, "only files below PREFIX", NULL},
+                                               {"after", KT_OPT_AFTER, "ID", NULL, "start after this job", NULL},
+                                               {"limit", KT_OPT_LIMIT, "N", NULL, "at most N (default: 50)", NULL},
+                                               KT_OPTION_OUTPUT,
+                                               KT_OPTION_SINK,
+                                               KT_OPTION_WATCH,
+                                               {0}};
+
+const char KT_JOBS_TEXT[] = "";
+
+const kt_verb_t KT_KEYS_VERBS[] = {
+    {"new", "", "a key pair: node.public and node.secret"},
+    {"allow", "KEY [NAME]", "the node with this public key may connect; with a NAME under that name only"},
+    {"revoke", "KEY", "the node is disconnected; its files are sent to other nodes"},
+    {"list", "", "the allowed keys"},
+    {0}};
+
+const kt_command_option_t KT_KEYS_OPTIONS[] = {
+    {"out", KT_OPT_OUT, "FOLDER", "new", "folder of the key pair (default: the current one)", NULL},
+    KT_OPTION_OUTPUT,
+    {0}};
+
+const char KT_KEYS_TEXT[] =
+    "Works on keys/allowed in the state folder (ANALYZER_STATE_DIR) of this machine's coordinator, which applies a\n"
+    "change within a second. A node prints its public key at start and stores its key pair in keys/node-NAME of its\n"
+    "own state folder.\n";
+
+const kt_command_option_t KT_RESULTS_OPTIONS[] = {
+    RUN_OF_FOLDER,
+    LEDGER,
+    {"failed", KT_OPT_FAILED, "[only]", NULL, "include failures; --failed=only: only failures", "only"},
+    {"path", KT_OPT_PATH, "PREFIX", NULL, "only files below PREFIX", NULL},
+    {"after", KT_OPT_AFTER, "ID", NULL, "start after this job", NULL},
+    {"limit", KT_OPT_LIMIT, "N", NULL, "at most N (default: all)", NULL},
+    {"output", 'o', "FORMAT", NULL,
+     "table (default), wide, json (the output messages as one array), jsonl (one per\nline, byte for byte) or csv",
+     KT_FORMAT_WORDS},
+    KT_OPTION_SINK,
+    {0}};
+
+const char KT_RESULTS_TEXT[] = "";
+
+const kt_command_option_t KT_SIMILAR_OPTIONS[] = {
+    RUN_OF_FOLDER,    LEDGER,         {NULL, 'n', "N", NULL, "number of recordings (default: 10, at most 1000)", NULL},
+    KT_OPTION_OUTPUT, KT_OPTION_SINK, {0}};
+
+const char KT_SIMILAR_TEXT[] =
+    "The file is analysed if the ledger has no result for it. The distance is 1 minus the cosine of the combined\n"
+    "vectors: 0 for the same recording, about 1 for unrelated ones.\n";
+
+const kt_command_option_t KT_AUDIT_OPTIONS[] = {RUN_OF_FOLDER, LEDGER, KT_OPTION_SINK, {0}};
+
+const char KT_AUDIT_TEXT[] =
+    "Exit code: 0 if every job has exactly one outcome and every digest matches; else 1, and the rows are printed.\n";
+
+const kt_verb_t KT_DB_VERBS[] = {
+    {"migrate", "", "applies what is missing; idempotent, and safe when several programs migrate at once"},
+    {"status", "", "the migrations, and which of them are missing"},
+    {0}};
+
+const kt_command_option_t KT_DB_OPTIONS[] = {
+    LEDGER,
+    {"output", 'o', "FORMAT", "status", "table (default), wide, json, jsonl or csv", KT_FORMAT_WORDS},
+    {"out", KT_OPT_SINK, "FILE", "status", "write there instead of to standard output", NULL},
+    {0}};
+
+const char KT_DB_TEXT[] =
+    "A coordinator requires the current schema in a PostgreSQL database; it creates and migrates a SQLite ledger\n"
+    "itself.\n\n"
+    "Exit code: 0 if the schema is current, else 1.\n";
+
+const kt_verb_t KT_DOCS_VERBS[] = {{"features", "", "every feature: definition, unit, range, source"},
+                                   {"settings", "", "every setting: default, range, meaning"},
+                                   {"errors", "", "every error: verdict, meaning, what to do"},
+                                   {"metrics", "", "every metric of /metrics"},
+                                   {0}};
