@@ -1,5 +1,6 @@
-// kt_decode -- the node's side of kithara-decode: one fork server per process, one sandboxed child per file. Many
-// threads may use the server at once; a kt_decode_t (one file) belongs to one thread.
+// kt_decode -- the node's side of kithara-decode: one fork server per process, replaced by a new one after some hundred
+// files, and one sandboxed child per file. Many threads may use the server at once; a kt_decode_t (one file) belongs to
+// one thread.
 //
 // Whatever a child does, the caller gets media info, samples with a length, or an error code, within a deadline.
 // Nothing from the child is trusted: sizes, indices and texts are checked before use.
@@ -53,6 +54,8 @@ typedef struct kt_decoded {
 // KT_ENOFILE, KT_ESYSTEM.
 KT_MUST_USE kt_err_t kt_decode_server_new(kt_decode_server_t **self_p, const char *program);
 void                 kt_decode_server_destroy(kt_decode_server_t **self_p);  // ends every child
+// The walls around the children of the server that was started first (node/decode/walls.h).
+uint32_t kt_decode_server_walls(const kt_decode_server_t *self);
 
 // fd: open for reading, stays the caller's: a file, read by offset, or a pipe or socket, read from its current
 // position. A server that has exited is started again, once per call. KT_ESYSTEM, KT_ENOMEM.

@@ -1,9 +1,10 @@
-// The protocol between the node and kithara-decode, version 3: both sides are of the same build and the same machine,
+// The protocol between the node and kithara-decode, version 4: both sides are of the same build and the same machine,
 // so records are C structs. Every socket is SOCK_SEQPACKET: one record is one packet, whole or not at all.
 //
 //   server socket (descriptor 3 of kithara-decode)
 //     server -> client  HELLO record                         once, when FFmpeg is loaded
 //     client -> server  request + {media, ring, control}     descriptors by SCM_RIGHTS, in this order
+//     closed for writing by the client: no more requests; the server ends when its last child has
 //     closed by the client: the server kills its children and ends
 //   control socket, one per file
 //     child  -> client  MEDIA_INFO record, then the info     once
@@ -27,7 +28,7 @@
 
 enum {
     KT_DECODE_MAGIC    = 0x4b44,
-    KT_DECODE_VERSION  = 3,
+    KT_DECODE_VERSION  = 4,
     KT_DECODE_FD       = 3,    // the server socket's descriptor in kithara-decode
     KT_DECODE_CHILDREN = 256,  // more at a time are refused with KT_EFULL
     KT_RING_SLOTS      = 8,
@@ -65,7 +66,7 @@ typedef struct kt_decode_record {
     uint32_t slot, bytes;        // PCM, PICTURE, SLOT: from KT_RING_SLOTS on a large slot
     int32_t  code;               // FAULT: kt_err_t; EXIT: wait status; HELLO: version
     uint32_t out_of_time;        // EXIT: the server killed the child at its wall-clock limit
-    uint32_t reserved;           // 0
+    uint32_t walls;              // HELLO: kt_wall_t
     uint64_t peak_bytes;         // EXIT
     uint64_t cpu_us;             // EXIT
     char     why[KT_WHY_BYTES];  // FAULT

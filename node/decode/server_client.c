@@ -3,6 +3,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"
+#include "node/decode/child_environment.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -18,14 +19,21 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
+// FILES_PER_SERVER: each child has the address layout of its server, so what one file learns of it is of use to as
+// many. A server starts in the time of a few files, most of it the dynamic linker's work on FFmpeg's libraries.
+// RETIRED_SERVERS: that still decode their last files.
+enum { START_MS = 20000, STOP_MS = 5000, FILES_PER_SERVER = 256, RETIRED_SERVERS = 4 };
 
-enum { START_MS = 20000, STOP_MS = 5000 };
+typedef struct process {
+    pid_t pid;  // 0: none runs
+    int   socket;
+} process_t;
 
 struct kt_decode_server {
     pthread_mutex_t mutex;  // guards what follows
-    pid_t           pid;    // 0: none runs
-    int             socket;
+    process_t       running, retired[RETIRED_SERVERS];
+    uint32_t        files;  // that the running one was sent
+    uint32_t        walls;  // of the first one; not changed later
     char            program[PATH_MAX];
 };
 
@@ -48,25 +56,23 @@ wait_for_fd(int fd, short events, int64_t deadline_ms)
 
 // The server's exit follows from the closed socket; SIGKILL is for one that is stuck.
 static void
-server_stop(kt_decode_server_t *self)
+process_stop(process_t *self)
 {
-    if (self->socket >= 0)
+    if (self->pid) {
         close(self->socket);
-    self->socket = -1;
-    if (!self->pid)
-        return;
-    int fd = pidfd_open(self->pid, 0);
-    if (fd < 0 || wait_for_fd(fd, POLLIN, kt_clock_ms() + STOP_MS) != KT_OK)
-        kill(self->pid, SIGKILL);
-    if (fd >= 0)
-        close(fd);
-    while (waitpid(self->pid, NULL, 0) < 0 && errno == EINTR)
-        ;
-    self->pid = 0;
+        int fd = pidfd_open(self->pid, 0);
+        if (fd < 0 || wait_for_fd(fd, POLLIN, kt_clock_ms() + STOP_MS) != KT_OK)
+            kill(self->pid, SIGKILL);
+        if (fd >= 0)
+            close(fd);
+        while (waitpid(self->pid, NULL, 0) < 0 && errno == EINTR)
+            ;
+    }
+    *self = (process_t){0};
 }
 
 static int
-server_spawn(kt_decode_server_t *self, int socket)
+server_spawn(const kt_decode_server_t *self, int socket, char **environment, pid_t *pid)
 {
     posix_spawn_file_actions_t files;
     posix_spawnattr_t          attr;
@@ -87,7 +93,7 @@ server_spawn(kt_decode_server_t *self, int socket)
     bad     = bad ? bad : posix_spawnattr_setsigdefault(&attr, &all);
     bad     = bad ? bad : posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     if (!bad)
-        bad = posix_spawn(&self->pid, self->program, &files, &attr, (char *[]){self->program, NULL}, environ);
+        bad = posix_spawn(pid, self->program, &files, &attr, (char *[]){(char *)self->program, NULL}, environment);
     posix_spawnattr_destroy(&attr);
     posix_spawn_file_actions_destroy(&files);
     return bad;
@@ -98,22 +104,63 @@ static kt_err_t
 server_start(kt_decode_server_t *self)
 {
     kt_decode_record_t hello = {0};
+    process_t          made  = {0};
+    char             **environment;
     int                pair[2];
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+    kt_err_t           err = kt_child_environment(KT_CHILD_DECODER, &environment);
+    if (err)
+        return err;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)) {
+        free(environment);
         return KT_ESYSTEM;
-    int bad = server_spawn(self, pair[1]);
+    }
+    int bad = server_spawn(self, pair[1], environment, &made.pid);
+    free(environment);
     close(pair[1]);
-    self->socket = pair[0];
-    if (bad)
-        self->pid = 0;
-    if (!bad && wait_for_fd(self->socket, POLLIN, kt_clock_ms() + START_MS) == KT_OK &&
-        recv(self->socket, &hello, sizeof hello, MSG_DONTWAIT) == sizeof hello && hello.kind == KT_DECODE_HELLO &&
-        hello.code == KT_DECODE_VERSION)
+    made.socket = pair[0];
+    if (!bad && wait_for_fd(made.socket, POLLIN, kt_clock_ms() + START_MS) == KT_OK &&
+        recv(made.socket, &hello, sizeof hello, MSG_DONTWAIT) == sizeof hello && hello.kind == KT_DECODE_HELLO &&
+        hello.code == KT_DECODE_VERSION) {
+        self->running = made;
+        self->files   = 0;
+        if (!self->walls)
+            self->walls = hello.walls;
         return KT_OK;
-    server_stop(self);
+    }
+    if (bad)
+        close(made.socket);
+    else
+        process_stop(&made);
     kt_log_error("DECODER-START", "program=\"%s\" reason=\"%s\"", self->program,
                  bad ? strerror(bad) : "it sent no HELLO, or it is of another version");
     return bad == ENOENT || bad == EACCES ? KT_ENOFILE : KT_ESYSTEM;
+}
+
+static void
+reap_retired(kt_decode_server_t *self)
+{
+    for (size_t i = 0; i < RETIRED_SERVERS; i++) {
+        process_t *one = &self->retired[i];
+        if (one->pid && waitpid(one->pid, NULL, WNOHANG) == one->pid) {
+            close(one->socket);
+            *one = (process_t){0};
+        }
+    }
+}
+
+// After its share of files: the server decodes what it has and ends, and the next request goes to a new one. It stays
+// while the servers before it have not ended.
+static void
+server_retire(kt_decode_server_t *self)
+{
+    reap_retired(self);
+    for (size_t i = 0; i < RETIRED_SERVERS && self->files >= FILES_PER_SERVER; i++) {
+        if (self->retired[i].pid || shutdown(self->running.socket, SHUT_WR))
+            continue;
+        self->retired[i] = self->running;
+        self->running    = (process_t){0};
+        self->files      = 0;
+    }
 }
 
 // KT_ECLOSED: the server has exited. KT_ETIME, KT_ESYSTEM.
@@ -130,10 +177,10 @@ server_send_once(kt_decode_server_t *self, const kt_decode_request_t *request, c
     *CMSG_FIRSTHDR(&msg) = (struct cmsghdr){
         .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(KT_REQUEST_FDS * sizeof(int))};
     memcpy(CMSG_DATA(CMSG_FIRSTHDR(&msg)), fds, KT_REQUEST_FDS * sizeof(int));
-    while (sendmsg(self->socket, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+    while (sendmsg(self->running.socket, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
         if (errno != EAGAIN && errno != EINTR)
             return errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN ? KT_ECLOSED : KT_ESYSTEM;
-        kt_err_t err = wait_for_fd(self->socket, POLLOUT, deadline_ms);
+        kt_err_t err = wait_for_fd(self->running.socket, POLLOUT, deadline_ms);
         if (err != KT_OK)
             return err;
     }
@@ -145,14 +192,18 @@ kt_decode_server_send(kt_decode_server_t *self, const kt_decode_request_t *reque
                       int64_t deadline_ms)
 {
     pthread_mutex_lock(&self->mutex);
-    kt_err_t err = self->pid ? server_send_once(self, request, fds, deadline_ms) : KT_ECLOSED;
+    server_retire(self);
+    kt_err_t err = self->running.pid ? KT_OK : server_start(self);
+    if (err == KT_OK)
+        err = server_send_once(self, request, fds, deadline_ms);
     if (err == KT_ECLOSED) {
-        kt_log_warn("DECODER-RESTART", "program=\"%s\" pid=%d", self->program, (int)self->pid);
-        server_stop(self);
+        kt_log_warn("DECODER-RESTART", "program=\"%s\" pid=%d", self->program, (int)self->running.pid);
+        process_stop(&self->running);
         err = server_start(self);
         if (err == KT_OK)
             err = server_send_once(self, request, fds, deadline_ms);
     }
+    self->files += err == KT_OK;
     pthread_mutex_unlock(&self->mutex);
     return err == KT_OK ? KT_OK : KT_ESYSTEM;
 }
@@ -165,7 +216,6 @@ kt_decode_server_new(kt_decode_server_t **self_p, const char *program)
     kt_err_t            err    = KT_OK;
     if (!self)
         return KT_ENOMEM;
-    self->socket = -1;
     pthread_mutex_init(&self->mutex, NULL);
     if (!program)
         program = getenv("KITHARA_DECODE");
@@ -197,8 +247,16 @@ kt_decode_server_destroy(kt_decode_server_t **self_p)
     kt_decode_server_t *self = *self_p;
     if (!self)
         return;
-    server_stop(self);
+    process_stop(&self->running);
+    for (size_t i = 0; i < RETIRED_SERVERS; i++)
+        process_stop(&self->retired[i]);
     pthread_mutex_destroy(&self->mutex);
     free(self);
     *self_p = NULL;
+}
+
+uint32_t
+kt_decode_server_walls(const kt_decode_server_t *self)
+{
+    return self->walls;
 }

@@ -2,6 +2,7 @@
 
 #include "common/clock.h"
 #include "node/decoder/child.h"
+#include "node/decoder/walls/walls.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,6 +30,7 @@ typedef struct entry {
 
 typedef struct server {
     int                     socket, signals;
+    bool                    retired;  // the client sends no more requests
     pid_t                   pid;
     sigset_t                mask;  // as it was before SIGCHLD was blocked: restored in each child
     kt_sandbox_t           *sandbox;
@@ -100,8 +102,8 @@ receive_fds(struct msghdr *msg, int fds[KT_REQUEST_FDS])
     return count;
 }
 
-// One request. false: the client has closed the socket.
-static bool
+// One request, or the end of all requests.
+static void
 server_receive(server_t *self)
 {
     union {
@@ -113,17 +115,16 @@ server_receive(server_t *self)
     struct iovec        part = {.iov_base = &request, .iov_len = sizeof request};
     struct msghdr msg = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &rights, .msg_controllen = sizeof rights};
     ssize_t       n   = recvmsg(self->socket, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    if (n == 0)
-        return false;
-    if (n < 0)
-        return errno == EAGAIN || errno == EINTR;
+    if (n <= 0) {
+        self->retired = n == 0 || (errno != EAGAIN && errno != EINTR);
+        return;
+    }
     size_t count = receive_fds(&msg, fds);
     if (count == KT_REQUEST_FDS && n == sizeof request && !(msg.msg_flags & MSG_TRUNC) &&
         request.magic == KT_DECODE_MAGIC && request.version == KT_DECODE_VERSION)
         server_start_child(self, &request, fds);
     for (size_t i = 0; i < count; i++)
         close(fds[i]);
-    return true;
 }
 
 static void
@@ -156,13 +157,22 @@ end_child(entry_t *entry)
     kill(entry->pid, SIGKILL);
 }
 
+static bool
+has_children(const server_t *self)
+{
+    for (size_t i = 0; i < KT_DECODE_CHILDREN; i++)
+        if (self->entries[i].pid)
+            return true;
+    return false;
+}
+
 // Kills the children that are out of time, waits until the next one will be, and handles what has arrived. false:
-// the client has closed the socket.
+// the client has closed the socket, or it sends no more requests and the last child has ended.
 static bool
 server_step(server_t *self)
 {
     int64_t now = kt_clock_ms(), next = now + IDLE_MS;
-    self->polled[0] = (struct pollfd){.fd = self->socket, .events = POLLIN};
+    self->polled[0] = (struct pollfd){.fd = self->socket, .events = self->retired ? 0 : POLLIN};
     self->polled[1] = (struct pollfd){.fd = self->signals, .events = POLLIN};
     for (size_t i = 0; i < KT_DECODE_CHILDREN; i++) {
         entry_t *entry              = &self->entries[i];
@@ -182,7 +192,11 @@ server_step(server_t *self)
             end_child(&self->entries[i]);
     if (self->polled[1].revents)
         reap_children(self);
-    return !self->polled[0].revents || server_receive(self);
+    if (self->polled[0].revents & (POLLHUP | POLLERR))
+        return false;
+    if (self->polled[0].revents)
+        server_receive(self);
+    return !self->retired || has_children(self);
 }
 
 kt_err_t
@@ -190,10 +204,12 @@ kt_server_run(int socket, const kt_test_faults_t *faults)
 {
     static server_t self;
     sigset_t        block;
-    self         = (server_t){.socket = socket, .signals = -1, .pid = getpid(), .faults = faults};
+    self         = (server_t){.socket = socket, .signals = -1, .faults = faults};
     kt_err_t err = kt_sandbox_new(&self.sandbox);
     if (err != KT_OK)
         return err;
+    const uint32_t walls = kt_walls_raise();
+    self.pid             = getpid();
     sigemptyset(&block);
     sigaddset(&block, SIGCHLD);
     // Ctrl-C and a service manager's SIGTERM reach the whole group; the node decides when decoding ends.
@@ -204,7 +220,7 @@ kt_server_run(int socket, const kt_test_faults_t *faults)
         return KT_ESYSTEM;
     }
 
-    server_send(socket, &(kt_decode_record_t){.kind = KT_DECODE_HELLO, .code = KT_DECODE_VERSION});
+    server_send(socket, &(kt_decode_record_t){.kind = KT_DECODE_HELLO, .code = KT_DECODE_VERSION, .walls = walls});
     while (server_step(&self))
         ;
     for (size_t i = 0; i < KT_DECODE_CHILDREN; i++) {

@@ -3,6 +3,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/settings_pass.h"
+#include "node/decode/child_environment.h"
 #include "node/run/pipeline.h"
 
 #include <errno.h>
@@ -95,9 +96,13 @@ raise_fd(int fd)
     return raised;
 }
 
+// An errno, or 0.
 static int
 child_spawn(child_t *child, int peer)
 {
+    char **environment;
+    if (kt_child_environment(KT_CHILD_MODELS, &environment))
+        return ENOMEM;
     static char                program[] = "kithara-node", option[] = "--solo-child";
     char                      *arguments[] = {program, option, NULL};
     posix_spawn_file_actions_t actions;
@@ -111,7 +116,8 @@ child_spawn(child_t *child, int peer)
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
     for (int i = 0; i < 3; i++)
         posix_spawn_file_actions_adddup2(&actions, from[i], CHILD_SOCKET + i);
-    int failed = posix_spawn(&child->pid, "/proc/self/exe", &actions, &attributes, arguments, environ);
+    int failed = posix_spawn(&child->pid, "/proc/self/exe", &actions, &attributes, arguments, environment);
+    free(environment);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
     return failed;

@@ -232,8 +232,11 @@ def long_film(path, seconds=300):
 
 
 def decoders(process):
-    """The decoder's processes of one file: children of the fork server."""
-    return [child for server in children(process.pid, "kithara-decode") for child in children(server)]
+    """The decoder's processes of one file: children of the fork server, which behind a PID namespace is a child itself."""
+    begun = children(process.pid, "kithara-decode")
+    inside = [server for shim in begun for server in children(shim) if b"\nNSpid:\t%d\t1\n" % server in
+              pathlib.Path(f"/proc/{server}/status").read_bytes()]
+    return [child for server in inside or begun for child in children(server)]
 
 
 @test

@@ -162,7 +162,7 @@ Test(decode_faults, a_killed_child_fails_its_file_alone_and_the_error_stays)
     fx_open();
     make_long_wav();
     kt_decode_t *d      = open_file("long.wav", &media_info);
-    pid_t        server = fx_child_of(getpid());
+    pid_t        server = fx_server_process();
     cr_assert_eq(kill(fx_child_of(server), SIGKILL), 0);
     cr_expect_eq(read_to_end(d), KT_EDECODER);
     cr_expect_eq(read_to_end(d), KT_EDECODER);
@@ -219,7 +219,7 @@ Test(decode_faults, two_hundred_files_leave_no_descriptor_and_no_process_behind)
     fx_wav("good.wav", 1, 16, 1, RATE, samples, 1000);
     fx_write("bad.wav", "no media\1", 9);
     cr_assert_eq(fx_verdict("good.wav"), KT_OK);
-    pid_t  server = fx_child_of(getpid());
+    pid_t  server = fx_server_process();
     size_t mine = fx_open_fds(getpid()), theirs = 3 + 2 + 2;  // stdio; socket and signals; "." and ".."
     for (int i = 0; i < 100; i++) {
         cr_assert_eq(fx_verdict("good.wav"), KT_OK);

@@ -1,6 +1,7 @@
 #include "tests/unit/node/decode/fixture.h"
 
 #include "common/clock.h"
+#include "node/decode/walls.h"
 
 #include <criterion/criterion.h>
 #include <dirent.h>
@@ -183,6 +184,13 @@ fx_child_of(pid_t parent)
         pid = fx_first_child(parent);
     cr_assert_gt(pid, 0, "no child process of %d", (int)parent);
     return pid;
+}
+
+pid_t
+fx_server_process(void)
+{
+    const pid_t started = fx_child_of(getpid());
+    return kt_decode_server_walls(fx_server) & KT_WALL_PROCESSES ? fx_child_of(started) : started;
 }
 
 size_t

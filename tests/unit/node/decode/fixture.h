@@ -39,7 +39,9 @@ kt_err_t fx_verdict(const char *name);  // KT_OK, or the first error
 void     fx_free(fx_decoded_t *decoded);
 pid_t    fx_child_of(pid_t parent);     // the only child process, waited for with a deadline
 pid_t    fx_first_child(pid_t parent);  // 0: it has none
-size_t   fx_open_fds(pid_t pid);
+// The process of fx_server that forks the children: behind a PID namespace it is a child of the one that was started.
+pid_t  fx_server_process(void);
+size_t fx_open_fds(pid_t pid);
 // Open descriptors once there are no more than `most`, or after a deadline: a server closes its own a moment after it
 // has spoken its last word on them.
 size_t fx_open_fds_settled(pid_t pid, size_t most);

@@ -1,5 +1,5 @@
-// A decoder that lies: the test program itself, started with KT_TEST_LIE, plays kithara-decode and breaks the protocol
-// in one way. The client must come to an error, or to media info that is sound, and never to anything else.
+// A decoder that lies: the test program itself, started with KITHARA_DECODE_LIE, plays kithara-decode and breaks the
+// protocol in one way. The client must come to an error, or to media info that is sound, and never to anything else.
 #include "node/decode/protocol.h"
 #include "tests/unit/node/decode/fixture.h"
 
@@ -158,7 +158,7 @@ play_server(const char *how)
 __attribute__((constructor)) static void
 become_server(void)
 {
-    const char *how = getenv("KT_TEST_LIE");
+    const char *how = getenv("KITHARA_DECODE_LIE");
     if (!how)
         return;
     play_server(how);
@@ -171,9 +171,9 @@ decode_lie(const char *how, fx_decoded_t *d)
     kt_decode_limits_t limits = FX_LIMITS;
     limits.max_duration_s     = 1;
     fx_open_plain();
-    setenv("KT_TEST_LIE", how, 1);
+    setenv("KITHARA_DECODE_LIE", how, 1);
     cr_assert_eq(kt_decode_server_new(&fx_server, "/proc/self/exe"), KT_OK);
-    unsetenv("KT_TEST_LIE");
+    unsetenv("KITHARA_DECODE_LIE");
     fx_write("any", "x", 1);
     fx_decode("any", &limits, d);
     fx_free(d);

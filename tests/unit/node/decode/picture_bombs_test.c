@@ -176,7 +176,7 @@ Test(picture_bombs, a_stopped_child_is_noticed)
     size_t             pictures;
     limits.stall_ms       = 500;
     kt_decode_t *d        = open_long_film(&limits);
-    pid_t        pid      = fx_child_of(fx_child_of(getpid()));
+    pid_t        pid      = fx_child_of(fx_server_process());
     int64_t      begin_ms = kt_clock_ms();
     cr_assert_eq(kill(pid, SIGSTOP), 0);
     cr_expect_eq(read_to_end(d, &pictures), KT_EDECWALL);
