@@ -39,6 +39,17 @@ static const struct option OPTIONS[] = {
     {0},
 };
 
+const kt_program_option_t KT_PROGRAM_OPTIONS[] = {
+    {"config", "FILE", "read settings from a file of NAME=value lines"},
+    {"set", "NAME=VALUE", "set one setting; overrides file and environment"},
+    {"debug", NULL, "write debug lines to the log"},
+    {"print-config", NULL, "print every setting and its origin"},
+    {"ready-fd", "N", "write one line of JSON to descriptor N when ready"},
+    {"with-parent", NULL, "end when the parent process ends"},
+    {"version", NULL, "print the version"},
+    {"help", NULL, "print this"},
+    {0}};
+
 typedef struct request {
     const char *config;
     char       *sets[MAX_SETS];
@@ -97,18 +108,15 @@ print_program_help(const kt_program_t *self)
 {
     kt_buf_t text;
     kt_buf_init(&text, HELP_BYTES);
+    kt_buf_fmt(&text, "%s -- %s\n\nUsage: %s [--config FILE] [--set NAME=VALUE]... [--debug]\n\n", self->name,
+               self->purpose, self->name);
+    for (const kt_program_option_t *option = KT_PROGRAM_OPTIONS; option->name; option++)
+        kt_buf_fmt(&text, "  --%s %-*s %s\n", option->name, 16 - (int)strlen(option->name),
+                   option->value ? option->value : "", option->help);
     kt_buf_fmt(&text,
-               "%s -- %s\n\nUsage: %s [--config FILE] [--set NAME=VALUE]... [--debug]\n\n"
-               "  --config FILE      read settings from a file of NAME=value lines\n"
-               "  --set NAME=VALUE   set one setting; overrides file and environment\n"
-               "  --debug            write debug lines to the log\n"
-               "  --print-config     print every setting and its origin\n"
-               "  --ready-fd N       write one line of JSON to descriptor N when ready\n"
-               "  --with-parent      end when the parent process ends\n"
-               "  --version, --help\n\n"
-               "Example: %s --set ANALYZER_LOG_LEVEL=DEBUG\n\n"
+               "\nExample: %s --set ANALYZER_LOG_LEVEL=DEBUG\n\n"
                "Settings (environment, then file, then default):\n",
-               self->name, self->purpose, self->name, self->name);
+               self->name);
     kt_settings_help(&text, false);
     print_and_free(&text);
 }

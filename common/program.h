@@ -14,6 +14,12 @@ typedef struct kt_program {
     bool          with_parent;  // --with-parent: ends when the parent does
 } kt_program_t;
 
+// The options of every daemon, for --help and the man pages; the last one without a name.
+typedef struct kt_program_option {
+    const char *name, *value, *help;  // value: NULL: none
+} kt_program_option_t;
+extern const kt_program_option_t KT_PROGRAM_OPTIONS[];
+
 // Reads --help, --version, --print-config, --config FILE, --set NAME=VALUE, --debug, --ready-fd N, --with-parent; sets
 // up the log and --with-parent's signal. False: the program exits with *exit_code (0, 1, or 2 for wrong usage), all
 // messages are printed. True: the caller calls kt_settings_fini(&self->settings) at the end.

@@ -5,6 +5,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/program.h"
+#include "common/service/service.h"
 #include "common/socket.h"
 #include "common/zap.h"
 #include "coordinator/amqp/broker.h"
@@ -28,6 +29,7 @@ enum { TICK_MS = 20, DRAIN_MS = 60000, ROUTER_WHY = 300 };
 struct kt_coordinator {
     const kt_settings_t *settings;
     char                 name[64], state_dir[KT_KEYS_PATH], http_address[128];
+    kt_service_t         service;
     uint64_t             instance;  // differs from start to start
     const char          *ledger_kind;
     kt_curve_t           key;
@@ -342,6 +344,7 @@ on_signal(void *context)
             stop_loop(self);
         } else {
             int64_t now_ms = kt_clock_ms();
+            kt_service_stopping();
             kt_log_info("COORDINATOR-DRAIN", "nodes=%zu at_most_ms=%d", self->loop.peers.n, DRAIN_MS);
             self->drain_until_ms = now_ms + DRAIN_MS;
             if (self->broker)
@@ -357,6 +360,7 @@ on_tick(void *context)
 {
     kt_coordinator_t *self   = context;
     int64_t           now_ms = kt_clock_ms();
+    kt_service_alive(&self->service, now_ms);
     kt_loop_tick(&self->loop, now_ms);
     if (self->broker)
         kt_broker_tick(self->broker, now_ms);
@@ -399,6 +403,9 @@ kt_coordinator_run(kt_coordinator_t *self, int signal_fd)
     kt_err_t err    = signal_fd >= 0 ? kt_link_watch(self->link, signal_fd, on_signal) : KT_OK;
     if (err)
         return err;
+    char status[sizeof self->http_address + 16];
+    snprintf(status, sizeof status, "serving http://%s", self->http_address);
+    kt_service_ready(&self->service, status);
     kt_link_run(self->link);
     kt_queries_close(&self->loop.queries);
     // Released, so that the next coordinator need not wait until the lease has run out.

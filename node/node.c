@@ -5,6 +5,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/program.h"
+#include "common/service/service.h"
 #include "common/settings_pass.h"
 #include "node/coordinator_list.h"
 #include "node/link/receive.h"
@@ -39,6 +40,7 @@ struct kt_node {
     int              signal_fd;
     int64_t          alone_ms;  // while draining: last time that a coordinator was connected
     int64_t          stuck_check_ms;
+    kt_service_t     service;
 };
 
 // Name, host, incarnation and key.
@@ -70,6 +72,7 @@ node_drain(kt_node_t *self, const char *reason)
                 self->work.tasks.n_unacked);
     self->draining = true;
     self->alone_ms = kt_clock_ms();
+    kt_service_stopping();
     kt_uplink_drain(self->uplink);
 }
 
@@ -159,6 +162,7 @@ node_tick(void *context)
 {
     kt_node_t *self   = context;
     int64_t    now_ms = kt_clock_ms();
+    kt_service_alive(&self->service, now_ms);
     kt_uplink_tick(self->uplink, now_ms);
     if (now_ms >= self->stuck_check_ms) {
         // A thread that ignores its file's deadline cannot be ended by itself, so the process ends. Its files are
@@ -295,6 +299,7 @@ kt_node_run(kt_node_t *self, int signal_fd)
     kt_err_t err    = signal_fd >= 0 ? kt_dealers_watch(self->dealers, signal_fd, node_signals) : KT_OK;
     if (err)
         return err;
+    kt_service_ready(&self->service, self->name);
     kt_dealers_run(self->dealers);
     kt_send_bye(self->uplink, self->failed ? "unable to work" : self->stopping ? "stopped" : "drained");
     kt_log_info("NODE-END", "kept=%zu in_hand=%zu", self->work.tasks.n_unacked, kt_work_in_flight(&self->work));

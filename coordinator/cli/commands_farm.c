@@ -154,4 +154,6 @@ const kt_verb_t KT_DOCS_VERBS[] = {{"features", "", "every feature: definition, 
                                    {"settings", "", "every setting: default, range, meaning"},
                                    {"errors", "", "every error: verdict, meaning, what to do"},
                                    {"metrics", "", "every metric of /metrics"},
+                                   {"man", "[PAGE]", "a manual page in roff; without PAGE their names"},
+                                   {"completion", "SHELL", "the completion of bash, zsh or fish"},
                                    {0}};

@@ -1,4 +1,5 @@
 #include "common/buf.h"
+#include "coordinator/cli/docs/docs.h"
 #include "coordinator/cli/options.h"
 #include "coordinator/metrics/metrics.h"
 #include "proto/features.h"
@@ -33,32 +34,66 @@ errors_markdown(kt_buf_t *out)
                    VERDICTS[kt_err_verdict(CODES[i])], kt_err_text(CODES[i]), kt_err_action(CODES[i]));
 }
 
+// A page from its name and its argument, NULL where there is none. False: there is no such page.
+typedef bool (*page_fn_t)(kt_buf_t *out, const char *argument);
+
+static bool
+man_page(kt_buf_t *out, const char *argument)
+{
+    if (argument)
+        return kt_docs_man(out, argument);
+    kt_docs_man_names(out);
+    return true;
+}
+
+static bool
+completion_page(kt_buf_t *out, const char *argument)
+{
+    return argument && kt_docs_completion(out, argument);
+}
+
+static int
+print_page(kt_buf_t *out)
+{
+    if (out->err)
+        return kt_cli_fail(out->err, "docs", NULL);
+    fwrite(out->bytes, 1, out->length, stdout);
+    return KT_EXIT_OK;
+}
+
 int
 kt_cmd_docs(kt_cli_t *cli, int argc, char **argv)
 {
     static const struct {
         const char *name;
         void (*write)(kt_buf_t *out);
-    } TABLES[] = {{"features", kt_features_markdown},
-                  {"settings", settings_markdown},
-                  {"errors", errors_markdown},
-                  {"metrics", kt_metrics_markdown}};
+        page_fn_t   page;
+        const char *expects;
+    } PAGES[] = {{"features", kt_features_markdown, NULL, NULL},
+                 {"settings", settings_markdown, NULL, NULL},
+                 {"errors", errors_markdown, NULL, NULL},
+                 {"metrics", kt_metrics_markdown, NULL, NULL},
+                 {"man", NULL, man_page, "docs man expects one of the names that it prints without one"},
+                 {"completion", NULL, completion_page, "docs completion expects bash, zsh or fish"}};
     for (int c; (c = kt_cli_option(cli, argc, argv, NULL)) != -1;)
         if (c == '?')
             return KT_EXIT_USAGE;
-    for (size_t i = 0; optind + 1 == argc && i < sizeof TABLES / sizeof *TABLES; i++) {
-        if (strcmp(argv[optind], TABLES[i].name))
+    const char *name = optind < argc ? argv[optind] : "", *argument = optind + 1 < argc ? argv[optind + 1] : NULL;
+    for (size_t i = 0; optind + 2 >= argc && i < sizeof PAGES / sizeof *PAGES; i++) {
+        if (strcmp(name, PAGES[i].name) || (argument && !PAGES[i].page))
             continue;
         kt_buf_t out;
+        bool     known = true;
         kt_buf_init(&out, 1 << 20);
-        TABLES[i].write(&out);
-        int code = out.err ? kt_cli_fail(out.err, "docs", NULL) : KT_EXIT_OK;
-        if (!out.err)
-            fwrite(out.bytes, 1, out.length, stdout);
+        if (PAGES[i].page)
+            known = PAGES[i].page(&out, argument);
+        else
+            PAGES[i].write(&out);
+        int code = known ? print_page(&out) : kt_cli_usage(cli, "%s", PAGES[i].expects);
         kt_buf_fini(&out);
         return code;
     }
     if (optind < argc && !kt_verb_find(cli->command, argv[optind]))
         return kt_cli_unknown(cli, "page", argv[optind], kt_verb_suggest(cli->command, argv[optind]));
-    return kt_cli_usage(cli, "docs expects one of features, settings, errors, metrics");
+    return kt_cli_usage(cli, "docs expects one of features, settings, errors, metrics, man, completion");
 }
