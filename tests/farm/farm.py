@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 
+PATIENCE_S = 60  # of waits whose length is not what is tested: a loaded machine needs ten times what an idle one does
 BIN = os.environ.get("KITHARA_BIN", os.path.join(os.path.dirname(__file__), "..", "..", "build", "bin"))
 
 
@@ -32,7 +33,7 @@ class Process:
         self.process.kill()
         self.process.wait()
 
-    def stop(self, timeout=20):
+    def stop(self, timeout=PATIENCE_S):
         """SIGTERM, and the exit status."""
         self.process.terminate()
         return self.process.wait(timeout)
@@ -87,7 +88,7 @@ class Farm:
         os.close(told)
         with os.fdopen(ready) as pipe:
             if wait:
-                assert select.select([pipe], [], [], 20)[0], "the coordinator is not ready"
+                assert select.select([pipe], [], [], PATIENCE_S)[0], "the coordinator is not ready"
                 line = pipe.readline()
                 assert line, process.text()
                 self.ready = json.loads(line)
@@ -178,7 +179,7 @@ class Farm:
         queue = self.get("/v1/queue")
         return queue["done"] + queue["failed"]
 
-    def wait_finished(self, count, timeout=60):
+    def wait_finished(self, count, timeout=PATIENCE_S):
         wait_for(lambda: self.finished() >= count, f"{count} outcomes", timeout)
 
     def all_jobs(self, query=""):
@@ -196,7 +197,7 @@ class Farm:
         return done.returncode, done.stdout + done.stderr
 
 
-def wait_for(condition, what, timeout=20):
+def wait_for(condition, what, timeout=PATIENCE_S):
     """Asks again until it holds; a refused connection counts as not yet."""
     until = time.monotonic() + timeout
     while time.monotonic() < until:
