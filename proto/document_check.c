@@ -14,19 +14,9 @@ typedef struct member {
 } member_t;
 
 static const member_t MEMBERS[] = {
-    {"message_id", TEXT},
-    {"media_id", TEXT | NULL_VALUE},
-    {"file_path", TEXT},
-    {"analysis_version", TEXT},
-    {"processing_time", NUMBER},
-    {"success", BOOLEAN},
-    {"features", OBJECT | NULL_VALUE},
-    {"quality_metrics", OBJECT | NULL_VALUE},
-    {"similarity_vectors", OBJECT | NULL_VALUE},
-    {"methods", OBJECT},
-    {"reasons", OBJECT},
-    {"model_versions", OBJECT},
-    {"timestamp", TEXT},
+#define KT_MEMBER(name, types, meaning) {#name, types},
+#include "proto/document.def"
+#undef KT_MEMBER
 };
 
 static const member_t ERROR_MEMBERS[] = {{"code", TEXT}, {"number", INTEGER}, {"text", TEXT}, {"detail", TEXT}};

@@ -30,6 +30,12 @@ static const struct {
 enum { N_PRIORITIES = sizeof PRIORITIES / sizeof *PRIORITIES, N_OPTIONS = sizeof OPTIONS / sizeof *OPTIONS };
 
 const char *
+kt_job_option_member(size_t i)
+{
+    return i < N_OPTIONS ? OPTIONS[i].member : NULL;
+}
+
+const char *
 kt_priority_name(kt_priority_t priority)
 {
     return (unsigned)priority < N_PRIORITIES ? PRIORITIES[priority] : "normal";

@@ -56,6 +56,7 @@ bool kt_job_is_url(const char *file_path);
 // For logs: a URL without its query, which may contain a signature. Returns out.
 const char *kt_job_shown(const char *file_path, char *out, size_t capacity);
 
+const char *kt_job_option_member(size_t i);  // "extract_mir": the i-th member of analysis_options; NULL after the last
 const char *kt_priority_name(kt_priority_t priority);  // "low", "normal", "high"
 bool        kt_priority_find(const char *name, kt_priority_t *out);
 // "spectral,mir" -> bits of these groups and KT_OPTION_MODELS; "no_models" takes that bit away, alone from all groups;

@@ -12,62 +12,28 @@
 #include <string.h>
 #include <strings.h>
 
-enum { OK = 200, UNAUTHORIZED = 401, FORBIDDEN = 403, NOT_FOUND = 404, BAD_METHOD = 405, SERVER = 500 };
+enum {
+    OK           = 200,
+    BAD_REQUEST  = 400,
+    UNAUTHORIZED = 401,
+    FORBIDDEN    = 403,
+    NOT_FOUND    = 404,
+    BAD_METHOD   = 405,
+    SERVER       = 500
+};
 enum { UNAVAILABLE = 503, TOTALS_MS = 1000, LOG_EVERY_MS = 1000 };
 
-typedef enum segment { NOTHING, JOB, NAME, MESSAGE } segment_t;
+typedef void serve_fn(kt_api_t *self);
 
-// OPEN: no token is needed, from any machine. TOKEN: none is needed for a GET if the server listens on loopback only.
-typedef enum access { TOKEN, OPEN } access_t;
-
-// Path with a place for one segment: "/v1/jobs/" + segment + "/cancel". A POST is control.
-typedef struct route {
-    const char *method, *before, *after;
-    segment_t   segment;
-    void (*serve)(kt_api_t *self);
-    access_t access;
-} route_t;
-
-static const route_t ROUTES[] = {
-    {"GET", "/livez", "", NOTHING, kt_api_livez, OPEN},
-    {"GET", "/readyz", "", NOTHING, kt_api_readyz, OPEN},
-    {"GET", "/health", "", NOTHING, kt_api_health, OPEN},
-    {"GET", "/metrics", "", NOTHING, kt_api_metrics, OPEN},
-    {"GET", "/models", "", NOTHING, kt_api_models, TOKEN},
-    {"GET", "/stats", "", NOTHING, kt_api_stats, TOKEN},
-    {"GET", "/v1/status", "", NOTHING, kt_api_status, TOKEN},
-    {"GET", "/v1/nodes", "", NOTHING, kt_api_nodes, TOKEN},
-    {"GET", "/v1/queue", "", NOTHING, kt_api_queue, TOKEN},
-    {"GET", "/v1/jobs", "", NOTHING, kt_api_jobs, TOKEN},
-    {"POST", "/v1/jobs", "", NOTHING, kt_api_submit, TOKEN},
-    {"GET", "/v1/jobs/", "", JOB, kt_api_job, TOKEN},
-    {"GET", "/v1/jobs/", "/document", JOB, kt_api_document, TOKEN},
-    {"GET", "/v1/jobs/", "/story", JOB, kt_api_story, TOKEN},
-    {"GET", "/v1/results/", "", MESSAGE, kt_api_result, TOKEN},
-    {"POST", "/v1/jobs/", "/cancel", JOB, kt_api_cancel, TOKEN},
-    {"POST", "/v1/jobs/", "/retry", JOB, kt_api_retry, TOKEN},
-    {"POST", "/v1/nodes/", "/drain", NAME, kt_api_drain, TOKEN},
-    {"POST", "/v1/nodes/", "/undrain", NAME, kt_api_undrain, TOKEN},
-    {"GET", "/v1/models", "", NOTHING, kt_api_model_set, TOKEN},
-    {"POST", "/v1/models", "", NOTHING, kt_api_model_register, TOKEN},
-    {"POST", "/v1/models/files", "", NOTHING, kt_api_model_upload, TOKEN},
-    {"POST", "/v1/models/", "/deploy", NAME, kt_api_model_deploy, TOKEN},
-    {"POST", "/v1/models/", "/rollback", NAME, kt_api_model_rollback, TOKEN},
-    {"POST", "/v1/models/", "/retire", NAME, kt_api_model_retire, TOKEN},
-    {"GET", "/v1/backfills", "", NOTHING, kt_api_backfills, TOKEN},
-    {"POST", "/v1/backfills", "", NOTHING, kt_api_backfill_new, TOKEN},
-    {"GET", "/v1/backfills/", "", JOB, kt_api_backfill, TOKEN},
-    {"GET", "/v1/backfills/", "/results", JOB, kt_api_backfill_results, TOKEN},
-    {"POST", "/v1/backfills/", "/list", JOB, kt_api_backfill_list, TOKEN},
-    {"POST", "/v1/backfills/", "/seal", JOB, kt_api_backfill_seal, TOKEN},
-    {"POST", "/v1/backfills/", "/pause", JOB, kt_api_backfill_pause, TOKEN},
-    {"POST", "/v1/backfills/", "/resume", JOB, kt_api_backfill_resume, TOKEN},
-    {"POST", "/v1/backfills/", "/cancel", JOB, kt_api_backfill_cancel, TOKEN},
-    {"POST", "/v1/backfills/", "/retry", JOB, kt_api_backfill_retry, TOKEN},
+static serve_fn *const SERVE[] = {
+#define KT_ROUTE(id, ...) [KT_ROUTE_##id] = kt_api_##id,
+#define KT_PARAM(...)
+#include "coordinator/routes/routes.def"
+#undef KT_ROUTE
+#undef KT_PARAM
 };
 
-enum { N_ROUTES = sizeof ROUTES / sizeof *ROUTES };
-static_assert((int)N_ROUTES < (int)KT_API_ROUTES, "one more row, for requests that match no route");
+static_assert((int)KT_ROUTES < (int)KT_API_ROUTES, "one more row, for requests that match no route");
 
 // Statuses with a counter of their own; 0: all others.
 static const unsigned STATUSES[] = {200, 400, 401, 403, 404, 405, 409, 413, 500, 503, 0};
@@ -97,10 +63,17 @@ kt_api_time(int64_t wall_ms)
 void
 kt_api_fail(kt_api_t *self, unsigned status, kt_err_t err, const char *detail)
 {
+    char    type[64];
     json_t *json = kt_json_object();
+    snprintf(type, sizeof type, "urn:kithara:%s", kt_err_name(err));
+    kt_json_set(json, "type", kt_json_text(type));
+    kt_json_set(json, "title", kt_json_text(kt_err_text(err)));
+    kt_json_set(json, "status", kt_json_int(status));
+    kt_json_set(json, "detail", kt_json_text(detail));
     kt_json_set(json, "error", kt_api_error(err, detail));
     kt_api_reply(self, json);
     self->response->status = status;
+    self->response->type   = KT_HTTP_PROBLEM;
 }
 
 void
@@ -112,6 +85,36 @@ kt_api_reply(kt_api_t *self, json_t *json)
         kt_json_write(json, &self->response->body);
     else
         self->response->body.err = KT_ENOMEM;
+    kt_json_free(&json);
+}
+
+void
+kt_api_reply_documents(kt_api_t *self, json_t *json, const char *name, const char *const *documents)
+{
+    // A message is bytes that were checked when they were stored: they are not parsed again.
+    kt_buf_t     *out      = &self->response->body;
+    const json_t *list     = kt_json_get(json, name);
+    const size_t  n        = kt_json_count(list);
+    self->response->status = OK;
+    kt_buf_clear(out);
+    kt_buf_fmt(out, "{\"%s\":[", name);
+    for (size_t i = 0; i < n; i++) {
+        kt_json_write(kt_json_at(list, i), out);
+        if (!out->err)
+            out->length--;  // the brace
+        kt_buf_fmt(out, ",\"document\":%s}%s", documents[i] ? documents[i] : "null", i + 1 < n ? "," : "");
+    }
+    kt_buf_str(out, "]");
+    for (size_t i = 0; i < kt_json_count(json); i++) {
+        const char *key = kt_json_key(json, i);
+        if (strcmp(key, name) == 0)
+            continue;
+        kt_buf_fmt(out, ",\"%s\":", key);
+        kt_json_write(kt_json_get(json, key), out);
+    }
+    kt_buf_str(out, "}");
+    if (!json)
+        out->err = KT_ENOMEM;
     kt_json_free(&json);
 }
 
@@ -153,10 +156,10 @@ kt_api_snapshot(kt_api_t *self, bool nodes, kt_call_t **call_p)
 
 // Whether the path is that of the route; its segment is copied to api.
 static bool
-match_route(const route_t *route, const char *path, kt_api_t *api)
+match_route(const kt_route_desc_t *route, const char *path, kt_api_t *api)
 {
     size_t before = strlen(route->before), after = strlen(route->after), length = strlen(path);
-    if (route->segment == NOTHING)
+    if (route->segment == KT_SEGMENT_NOTHING)
         return strcmp(path, route->before) == 0;
     if (length <= before + after || strncmp(path, route->before, before) != 0 ||
         strcmp(path + length - after, route->after) != 0)
@@ -164,7 +167,8 @@ match_route(const route_t *route, const char *path, kt_api_t *api)
     const char *at = path + before;
     size_t      n  = length - before - after;
 
-    if (route->segment == MESSAGE) {  // an id may contain any character, also '/': it is the rest of the path
+    if (route->segment ==
+        KT_SEGMENT_MESSAGE) {  // an id may contain any character, also '/': it is the rest of the path
         if (n >= sizeof api->message_id)
             return false;
         memcpy(api->message_id, at, n);
@@ -178,7 +182,7 @@ match_route(const route_t *route, const char *path, kt_api_t *api)
         return false;
     memcpy(segment, at, n);
     segment[n] = '\0';
-    if (route->segment == JOB) {
+    if (route->segment == KT_SEGMENT_JOB) {
         if (kt_text_to_i64(segment, 1, INT64_MAX, &job))
             return false;
         api->job = (uint64_t)job;
@@ -187,19 +191,42 @@ match_route(const route_t *route, const char *path, kt_api_t *api)
     return true;
 }
 
-// The index of the route, N_ROUTES if there is none; *known: the path exists, perhaps only for another method.
+// The route, KT_ROUTES if there is none; *known: one with this path for another method, else KT_ROUTES.
 static size_t
-find_route(kt_api_t *api, bool *known)
+find_route(kt_api_t *api, kt_route_t *known)
 {
-    *known = false;
-    for (size_t i = 0; i < N_ROUTES; i++) {
-        if (!match_route(&ROUTES[i], api->request->path, api))
+    *known = KT_ROUTES;
+    for (size_t i = 0; i < KT_ROUTES; i++) {
+        const kt_route_desc_t *route = kt_route_desc((kt_route_t)i);
+        if (!match_route(route, api->request->path, api))
             continue;
-        *known = true;
-        if (strcmp(api->request->method, ROUTES[i].method) == 0)
+        if (strcmp(api->request->method, route->method) == 0)
             return i;
+        *known = (kt_route_t)i;
     }
-    return N_ROUTES;
+    return KT_ROUTES;
+}
+
+// False: a parameter is unknown or the bytes are no text, which is replied.
+static bool
+check_request(kt_api_t *self, size_t route)
+{
+    const kt_http_request_t *request = self->request;
+    char                     why[KT_HTTP_WHY];
+    if (request->bad) {
+        kt_api_fail(self, BAD_REQUEST, KT_EINVAL, request->bad);
+        return false;
+    }
+    for (size_t i = 0; i < request->n_args && route < KT_ROUTES; i++) {
+        const char *query = kt_route_desc((kt_route_t)route)->query;
+        if (kt_route_has_param((kt_route_t)route, request->args[i].name))
+            continue;
+        snprintf(why, sizeof why, "unknown query parameter '%.100s': this path takes %s", request->args[i].name,
+                 *query ? query : "none");
+        kt_api_fail(self, BAD_REQUEST, KT_EINVAL, why);
+        return false;
+    }
+    return true;
 }
 
 static void
@@ -215,13 +242,12 @@ bool
 kt_api_served(kt_api_server_t *self, size_t route, size_t status, const char **method, char path[64], char code[16],
               uint64_t *count)
 {
-    if (route > N_ROUTES || status >= N_STATUSES)
+    if (route > KT_ROUTES || status >= N_STATUSES)
         return false;
-    static const char *const SEGMENTS[] = {"", "ID", "NAME", "MESSAGE_ID"};
-    *count                              = atomic_load_explicit(&self->served[route][status], memory_order_relaxed);
-    *method                             = route < N_ROUTES ? ROUTES[route].method : "other";
-    if (route < N_ROUTES)
-        snprintf(path, 64, "%s%s%s", ROUTES[route].before, SEGMENTS[ROUTES[route].segment], ROUTES[route].after);
+    *count  = atomic_load_explicit(&self->served[route][status], memory_order_relaxed);
+    *method = route < KT_ROUTES ? kt_route_desc((kt_route_t)route)->method : "other";
+    if (route < KT_ROUTES)
+        kt_route_path((kt_route_t)route, path);
     else
         snprintf(path, 64, "other");
     if (STATUSES[status])
@@ -247,15 +273,19 @@ kt_api_admit(void *context, const kt_http_request_t *request, kt_http_response_t
 {
     kt_api_server_t *server = context;
     kt_api_t         api    = {.server = server, .request = request, .response = response};
-    bool             known, control = strcmp(request->method, "GET") != 0;
-    size_t           route = find_route(&api, &known);
-    if (control && request->origin) {
+    kt_route_t       known;
+    size_t           route   = find_route(&api, &known);
+    bool             web     = strcmp(request->method, "GET") != 0 && request->origin;
+    bool             control = strcmp(request->method, "GET") != 0 &&
+                   (route == KT_ROUTES || kt_route_desc((kt_route_t)route)->access != KT_ACCESS_READ);
+    if (web) {
         kt_api_fail(&api, FORBIDDEN, KT_EAUTH, "orders are not taken from web pages (the request has an Origin)");
         count_served(server, route, response->status);
         return false;
     }
-    bool needs_no_token = route < N_ROUTES && !control && (server->loopback || ROUTES[route].access == OPEN);
-    bool not_found      = route == N_ROUTES && server->loopback;  // kt_api_serve reports it
+    bool needs_no_token = route < KT_ROUTES && !control &&
+                          (server->loopback || kt_route_desc((kt_route_t)route)->access == KT_ACCESS_OPEN);
+    bool not_found = route == KT_ROUTES && server->loopback;  // kt_api_serve reports it
     if (needs_no_token || not_found || has_token(server, request))
         return true;
 
@@ -279,15 +309,21 @@ void
 kt_api_serve(void *context, const kt_http_request_t *request, kt_http_response_t *response)
 {
     kt_api_server_t *server = context;
-    bool             known;
+    kt_route_t       known;
     kt_api_t         api   = {.server = server, .calls = server->calls, .request = request, .response = response};
     size_t           route = find_route(&api, &known);
-    if (route < N_ROUTES)
-        ROUTES[route].serve(&api);
-    else if (known)
+    if (!check_request(&api, route)) {
+        count_served(server, route, response->status);
+        return;
+    }
+    if (route < KT_ROUTES) {
+        SERVE[route](&api);
+    } else if (known < KT_ROUTES) {
         kt_api_fail(&api, BAD_METHOD, KT_EUSAGE, "this path is not for this method");
-    else
+        kt_route_allow(known, response->allow);
+    } else {
         kt_api_fail(&api, NOT_FOUND, KT_ENOTFOUND, "no such path");
+    }
     count_served(server, route, response->status);
 }
 

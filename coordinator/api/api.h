@@ -7,6 +7,7 @@
 #include "coordinator/loop/calls.h"
 #include "coordinator/models/store.h"
 #include "coordinator/result_cache/cache.h"
+#include "coordinator/routes/routes.h"
 
 #include <stdatomic.h>
 
@@ -30,9 +31,11 @@ KT_MUST_USE kt_err_t kt_api_server_new(kt_api_server_t **self_p, const kt_settin
 void                 kt_api_server_destroy(kt_api_server_t **self_p);
 
 // kt_http_gate_fn and kt_http_handler_fn; context is a kt_api_server_t. Permissions:
-//   GET /livez, /readyz, /health, /metrics   without a token
+//   GET /livez, /readyz, /health, /metrics,
+//   /openapi.json                            without a token
 //   other GET                                on loopback without a token, over the network with it
-//   POST                                     with the token, and never with a browser's Origin
+//   POST that only reads (/v1/results)       as a GET, and never with a browser's Origin
+//   other POST                               with the token, and never with a browser's Origin
 bool kt_api_admit(void *context, const kt_http_request_t *request, kt_http_response_t *response);
 void kt_api_serve(void *context, const kt_http_request_t *request, kt_http_response_t *response);
 
@@ -57,7 +60,10 @@ void                  kt_api_reply(kt_api_t *self, json_t *json);  // status 200
 // Sends the call to the loop and waits. False: an error has been replied, *call_p is NULL.
 bool kt_api_ask(kt_api_t *self, kt_call_t **call_p);
 // A snapshot with the totals; the last known totals if the ledger does not answer at once. False as kt_api_ask.
-bool    kt_api_snapshot(kt_api_t *self, bool nodes, kt_call_t **call_p);
+bool kt_api_snapshot(kt_api_t *self, bool nodes, kt_call_t **call_p);
+// Replies with `json`, whose list `name` gets one more member per element: the output message as it is stored, null
+// where it is NULL. Takes json.
+void    kt_api_reply_documents(kt_api_t *self, json_t *json, const char *name, const char *const *documents);
 json_t *kt_api_error(kt_err_t err, const char *detail);  // {"code","number","text","detail"}, null for KT_OK
 json_t *kt_api_time(int64_t wall_ms);                    // RFC 3339; null for 0
 
@@ -79,6 +85,9 @@ void kt_api_document(kt_api_t *self);
 void kt_api_submit(kt_api_t *self);
 // results.c
 void kt_api_result(kt_api_t *self);
+void kt_api_results(kt_api_t *self);
+// openapi.c
+void kt_api_openapi(kt_api_t *self);
 // backfill.c; job is the number of the backfill
 void kt_api_backfill_new(kt_api_t *self);
 void kt_api_backfills(kt_api_t *self);

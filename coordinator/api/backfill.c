@@ -431,8 +431,9 @@ kt_api_backfill_results(kt_api_t *self)
     const asked_t *answer = ask_backfill(self, &call);
     if (!answer)
         return;
-    json_t *json = kt_json_object(), *list = kt_json_array();
-    for (size_t i = 0; i < answer->n; i++) {
+    json_t      *json = kt_json_object(), *list = kt_json_array();
+    const char **documents = calloc(answer->n + 1, sizeof *documents);
+    for (size_t i = 0; documents && i < answer->n; i++) {
         const kt_backfill_result_t *row    = &answer->results[i];
         json_t                     *result = kt_json_object();
         kt_json_set(result, "row", kt_json_int((int64_t)row->row));
@@ -440,11 +441,15 @@ kt_api_backfill_results(kt_api_t *self)
         kt_json_set(result, "outcome", kt_json_text(kt_backfill_outcome_name(row->outcome)));
         kt_json_set(result, "job", row->job ? kt_json_int((int64_t)row->job) : kt_json_null());
         kt_json_set(result, "error", kt_api_error(row->err, row->detail));
-        kt_json_set(result, "document", row->document ? kt_json_text(row->document) : kt_json_null());
         kt_json_append(list, result);
+        documents[i] = row->document;
     }
     kt_json_set(json, "results", list);
     kt_json_set(json, "next", answer->n ? kt_json_int((int64_t)answer->results[answer->n - 1].row) : kt_json_null());
-    kt_api_reply(self, json);
+    if (documents)
+        kt_api_reply_documents(self, json, "results", documents);
+    else
+        kt_json_free(&json), kt_api_reply(self, NULL);
+    free(documents);
     kt_call_destroy(&call);
 }

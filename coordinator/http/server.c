@@ -3,6 +3,7 @@
 #include "common/log.h"
 #include "common/text.h"
 #include "coordinator/http/guard.h"
+#include "coordinator/http/gzip.h"
 
 #include <microhttpd.h>
 #include <stdatomic.h>
@@ -35,12 +36,18 @@ typedef struct exchange {
     kt_http_response_t response;
 } exchange_t;
 
+// A parameter whose bytes are no text (UTF-8 without NUL) makes the request a bad one.
 static enum MHD_Result
-add_arg(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
+add_arg(void *context, enum MHD_ValueKind kind, const char *name, size_t name_bytes, const char *value,
+        size_t value_bytes)
 {
     (void)kind;
     kt_http_request_t *request = context;
+    if (!kt_text_is_utf8(name, name_bytes) || (value && !kt_text_is_utf8(value, value_bytes)))
+        request->bad = "the query is not UTF-8";
     if (request->n_args == KT_HTTP_ARGS)
+        request->bad = "a query has at most 16 parameters";
+    if (request->bad)
         return MHD_NO;
     request->args[request->n_args].name    = name;
     request->args[request->n_args++].value = value ? value : "";
@@ -51,23 +58,30 @@ static void
 write_error(kt_http_response_t *response, unsigned status, kt_err_t err, const char *detail)
 {
     response->status = status;
-    kt_buf_fmt(&response->body, "{\"error\":{\"code\":\"%s\",\"number\":%d,\"text\":\"%s\",\"detail\":\"%s\"}}",
-               kt_err_name(err), err, kt_err_text(err), detail);
+    response->type   = KT_HTTP_PROBLEM;
+    kt_buf_fmt(&response->body,
+               "{\"type\":\"urn:kithara:%s\",\"title\":\"%s\",\"status\":%u,\"detail\":\"%s\","
+               "\"error\":{\"code\":\"%s\",\"number\":%d,\"text\":\"%s\",\"detail\":\"%s\"}}",
+               kt_err_name(err), kt_err_text(err), status, detail, kt_err_name(err), err, kt_err_text(err), detail);
 }
 
 static enum MHD_Result
 queue_response(struct MHD_Connection *connection, kt_http_response_t *response)
 {
-    size_t               length = 0;
-    char                *bytes  = kt_buf_take(&response->body, &length);
+    const char *accept = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT_ENCODING);
+    const bool  large  = !response->body.err && response->body.length >= KT_HTTP_GZIP_LEAST;
+    const bool  packed = large && kt_http_takes_gzip(accept) && kt_http_gzip(&response->body);
+    size_t      length = 0;
+    char       *bytes  = kt_buf_take(&response->body, &length);
     struct MHD_Response *answer;
     if (bytes) {
         answer = MHD_create_response_from_buffer(length, bytes, MHD_RESPMEM_MUST_FREE);
     } else {
         static char memory[] =
-            "{\"error\":{\"code\":\"ENOMEM\",\"number\":-1,\"text\":\"out of memory\",\"detail\":\"\"}}";
+            "{\"type\":\"urn:kithara:ENOMEM\",\"title\":\"out of memory\",\"status\":500,"
+            "\"error\":{\"code\":\"ENOMEM\",\"number\":-1,\"text\":\"out of memory\",\"detail\":\"\"}}";
         response->status = MHD_HTTP_INTERNAL_SERVER_ERROR;
-        response->type   = NULL;
+        response->type   = KT_HTTP_PROBLEM;
         answer           = MHD_create_response_from_buffer(sizeof memory - 1, memory, MHD_RESPMEM_PERSISTENT);
     }
     if (!answer) {
@@ -77,8 +91,12 @@ queue_response(struct MHD_Connection *connection, kt_http_response_t *response)
     MHD_add_response_header(answer, MHD_HTTP_HEADER_CONTENT_TYPE, response->type ? response->type : "application/json");
     MHD_add_response_header(answer, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
     MHD_add_response_header(answer, "X-Content-Type-Options", "nosniff");
-    if (response->status == MHD_HTTP_METHOD_NOT_ALLOWED)
-        MHD_add_response_header(answer, MHD_HTTP_HEADER_ALLOW, "GET, HEAD, POST");
+    if (large)
+        MHD_add_response_header(answer, MHD_HTTP_HEADER_VARY, MHD_HTTP_HEADER_ACCEPT_ENCODING);
+    if (packed && bytes)
+        MHD_add_response_header(answer, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip");
+    if (response->allow[0])
+        MHD_add_response_header(answer, MHD_HTTP_HEADER_ALLOW, response->allow);
     if (response->status == MHD_HTTP_UNAUTHORIZED)
         MHD_add_response_header(answer, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"kithara\"");
     enum MHD_Result result = MHD_queue_response(connection, response->status, answer);
@@ -97,7 +115,9 @@ request_of(kt_http_t *self, struct MHD_Connection *connection, const char *path,
         .origin        = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ORIGIN),
         .body          = "",
     };
-    MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, add_arg, &request);
+    if (!kt_text_is_utf8(path, strlen(path)))
+        request.bad = "the path is not UTF-8";
+    MHD_get_connection_values_n(connection, MHD_GET_ARGUMENT_KIND, add_arg, &request);
     return request;
 }
 

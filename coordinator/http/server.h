@@ -1,6 +1,7 @@
 // kt_http -- the HTTP server (libmicrohttpd, only here), one thread per connection. Bounds: connections, number and
 // bytes of headers, bytes of one body and of all bodies, time to send a request and to read its response (guard.h).
-// The handler (api.c) does routing, permissions and JSON; it may block up to its deadline.
+// Answers are compressed where the client takes gzip. The handler (api.c) does routing, permissions and JSON; it may
+// block up to its deadline.
 #pragma once
 
 #include "common/buf.h"
@@ -13,6 +14,8 @@
 
 enum { KT_HTTP_BODY = 8 << 20, KT_HTTP_ARGS = 16, KT_HTTP_CONNECTIONS = 256 };
 
+#define KT_HTTP_PROBLEM "application/problem+json"  // RFC 9457
+
 typedef struct kt_http kt_http_t;
 
 typedef struct kt_http_request {
@@ -22,6 +25,7 @@ typedef struct kt_http_request {
     const char *authorization, *origin;  // headers, or NULL
     const char *body;                    // NUL-terminated
     size_t      body_bytes;
+    const char *bad;  // what is wrong with the path or the query; NULL: nothing
     size_t      n_args;
     struct {
         const char *name, *value;  // of the query, decoded
@@ -30,7 +34,8 @@ typedef struct kt_http_request {
 
 typedef struct kt_http_response {
     unsigned    status;
-    const char *type;  // static; NULL: application/json
+    const char *type;       // static; NULL: application/json
+    char        allow[32];  // of a 405; "": no such header
     kt_buf_t    body;
 } kt_http_response_t;
 

@@ -39,6 +39,7 @@ HOMES = {
     "libpq-fe.h": ["coordinator/ledger/postgres/*", "tests/unit/coordinator/ledger/postgres*"],
     "sqlite3.h": ["coordinator/ledger/sqlite/*"],
     "microhttpd.h": ["coordinator/http/server.c"],
+    "zlib.h": ["coordinator/http/gzip.c"],
     "soxr.h": ["kernels/audio/resample.c"],
     "curl/*": ["node/fetch/*.c", "coordinator/cli/client.c"],
     "cuda*": ["kernels/cuda/*", "models/backend/cuda/*", "tests/cudasim/*", "tests/bench/gpu_*"],

@@ -1,8 +1,11 @@
 #include "common/buf.h"
+#include "common/json.h"
 #include "coordinator/cli/docs/docs.h"
 #include "coordinator/cli/options.h"
 #include "coordinator/metrics/metrics.h"
+#include "coordinator/routes/routes.h"
 #include "proto/features.h"
+#include "proto/schema.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -32,6 +35,29 @@ errors_markdown(kt_buf_t *out)
     for (size_t i = 0; i < sizeof CODES / sizeof *CODES; i++)
         kt_buf_fmt(out, "| %s | %d | %s | %s | %s |\n", kt_err_name(CODES[i]), CODES[i],
                    VERDICTS[kt_err_verdict(CODES[i])], kt_err_text(CODES[i]), kt_err_action(CODES[i]));
+}
+
+static void
+write_schema(json_t *schema, kt_buf_t *out)
+{
+    if (schema)
+        kt_json_write_exact(schema, out);
+    else
+        out->err = KT_ENOMEM;
+    kt_buf_str(out, "\n");
+    kt_json_free(&schema);
+}
+
+static void
+input_schema(kt_buf_t *out)
+{
+    write_schema(kt_schema_input(), out);
+}
+
+static void
+output_schema(kt_buf_t *out)
+{
+    write_schema(kt_schema_output(), out);
 }
 
 // A page from its name and its argument, NULL where there is none. False: there is no such page.
@@ -73,6 +99,9 @@ kt_cmd_docs(kt_cli_t *cli, int argc, char **argv)
                  {"settings", settings_markdown, NULL, NULL},
                  {"errors", errors_markdown, NULL, NULL},
                  {"metrics", kt_metrics_markdown, NULL, NULL},
+                 {"http", kt_routes_markdown, NULL, NULL},
+                 {"schema-input", input_schema, NULL, NULL},
+                 {"schema-output", output_schema, NULL, NULL},
                  {"man", NULL, man_page, "docs man expects one of the names that it prints without one"},
                  {"completion", NULL, completion_page, "docs completion expects bash, zsh or fish"}};
     for (int c; (c = kt_cli_option(cli, argc, argv, NULL)) != -1;)
@@ -95,5 +124,6 @@ kt_cmd_docs(kt_cli_t *cli, int argc, char **argv)
     }
     if (optind < argc && !kt_verb_find(cli->command, argv[optind]))
         return kt_cli_unknown(cli, "page", argv[optind], kt_verb_suggest(cli->command, argv[optind]));
-    return kt_cli_usage(cli, "docs expects one of features, settings, errors, metrics, man, completion");
+    return kt_cli_usage(cli, "docs expects one page: features, settings, errors, metrics, http, schema-input, "
+                             "schema-output, man, completion");
 }

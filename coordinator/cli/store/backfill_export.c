@@ -48,39 +48,32 @@ parse_export(export_t *self, int argc, char **argv)
 static kt_err_t
 write_export_row(export_t *self, const json_t *row)
 {
-    char        why[KT_JSON_WHY];
-    json_t     *json    = NULL;
-    const char *text    = kt_json_str(row, "document", NULL);
-    const char *outcome = kt_json_str(row, "outcome", "");
-    kt_err_t    err     = KT_OK;
-    if (!text && strcmp(outcome, "refused")) {
+    const json_t *document = kt_json_get(row, "document"), *shown = document;
+    json_t       *made    = NULL;
+    const bool    refused = strcmp(kt_json_str(row, "outcome", ""), "refused") == 0;
+    kt_err_t      err     = KT_OK;
+    if (kt_json_kind(document) != KT_JSON_OBJECT && !refused) {
         self->missing++;
         return KT_OK;
     }
     self->written++;
-    if (text && !self->csv) {
-        kt_table_text(self->table, text, strlen(text));
-        return KT_OK;
+    if (kt_json_kind(document) != KT_JSON_OBJECT) {  // a path without an output message
+        shown = made = kt_json_object();
+        err          = made ? KT_OK : KT_ENOMEM;
+        kt_json_set(made, "message_id", kt_json_null());
+        kt_json_set(made, "file_path", kt_json_text(kt_json_str(row, "file_path", "")));
+        kt_json_set(made, "success", kt_json_bool(false));
+        kt_json_set(made, "error", kt_json_copy(kt_json_get(row, "error")));
     }
-    if (text) {
-        err = kt_json_parse(text, strlen(text), KT_DOCUMENT_MAX_BYTES, &json, why);
-    } else {  // a path without an output message
-        json = kt_json_object();
-        err  = json ? KT_OK : KT_ENOMEM;
-        kt_json_set(json, "message_id", kt_json_null());
-        kt_json_set(json, "file_path", kt_json_text(kt_json_str(row, "file_path", "")));
-        kt_json_set(json, "success", kt_json_bool(false));
-        kt_json_set(json, "error", kt_json_copy(kt_json_get(row, "error")));
-    }
-    json_t *flat = !err && self->csv ? kt_feature_row(self->features, json) : NULL;
+    json_t *flat = !err && self->csv ? kt_feature_row(self->features, shown) : NULL;
     if (!err && self->csv && !flat)
         err = KT_ENOMEM;
     if (!err)
-        kt_table_row(self->table, flat ? flat : json);
+        kt_table_row(self->table, flat ? flat : shown);
     if (!err && ferror(stdout))
         err = KT_EIO;
     kt_json_free(&flat);
-    kt_json_free(&json);
+    kt_json_free(&made);
     return err;
 }
 

@@ -1,0 +1,10 @@
+#include "coordinator/api/api.h"
+
+#include <string.h>
+
+void
+kt_api_openapi(kt_api_t *self)
+{
+    self->response->status = 200;
+    kt_routes_openapi(&self->response->body, KT_VERSION);
+}
