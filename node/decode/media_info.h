@@ -28,8 +28,10 @@ typedef struct kt_media_info {
     uint64_t declared_bytes;               // the file's size by its own structure; 0: not stated
     char     declared_end[KT_MEDIA_TEXT];  // the part that ends there
     uint64_t broken_at;                    // MP4: byte at which the chain of boxes breaks; 0: nowhere
-    bool     unmarked_end;                 // Ogg: the last page is cut or not marked as the last one
-    bool     too_short;                    // a false size in the header, which was ignored
+    bool     broken_hides;                 // fragments, of which no length is known, may lie behind that
+    char     end_missing[KT_MEDIA_TEXT];  // "the last page is cut ...": by the last page or packet; "": not known to be
+    uint64_t skipped_bytes;               // at the beginning, of no known format
+    bool     too_short;                   // a false size in the header, which was ignored
     double   start_s;       // time stamp at which the file begins, from which the times of pictures count; 0 or more
     uint64_t bit_rate_bps;  // of the whole file
     uint32_t streams;       // all of them
@@ -87,9 +89,10 @@ typedef struct kt_media_counts {
     double             key_interval_mean_s, key_interval_max_s;  // 0: fewer than two
     // Distances of consecutive pictures by their time stamps; 0: fewer than two pictures. regular_hz: the rate whose
     // grid all time stamps keep within their own rounding; 0: there is none (variable rate).
-    double frame_min_s, frame_mean_s, frame_max_s, regular_hz;
-    bool   broken_off;  // reading ended with an error before the end of the file
-    bool   foreign;     // a chained Ogg has parts of another codec, or with other streams, which are not read
+    double   frame_min_s, frame_mean_s, frame_max_s, regular_hz;
+    bool     broken_off;  // reading ended with an error before the end of the file
+    uint64_t read_bytes;  // where the last packet ends in the file; 0: not known
+    bool     foreign;     // a chained Ogg has parts of another codec, or with other streams, which are not read
     // Of the sound; beyond the bound the last one has the sum of the rest.
     uint32_t       gap_count;
     kt_media_gap_t gap[KT_MEDIA_GAPS];

@@ -10,6 +10,9 @@
 static char     last_line[200];
 static bool     many_streams;
 static uint64_t errors[2];  // of demuxers, of decoders
+static uint64_t missing;
+
+static const char GAP[] = "Continuity check failed";  // of mpegts: packets are missing
 
 static AVClassCategory
 category_of(void *from)
@@ -21,6 +24,7 @@ category_of(void *from)
 __attribute__((format(printf, 3, 0))) static void
 log_keep_last(void *from, int level, const char *format, va_list args)
 {
+    missing += strncmp(format, GAP, strlen(GAP)) == 0;  // at a level that is not shown
     if (level > AV_LOG_ERROR)
         return;
     const AVClassCategory category = category_of(from);
@@ -53,6 +57,12 @@ uint64_t
 kt_avlog_decoder_errors(void)
 {
     return errors[1];
+}
+
+uint64_t
+kt_avlog_missing_packets(void)
+{
+    return missing;
 }
 
 const char *

@@ -15,7 +15,8 @@
 enum { KT_AV_STREAMS_MAX = 1000 };  // of one container; FFmpeg refuses one that has more
 
 void        kt_avlog_install(void);
-const char *kt_avlog_last(void);  // without line end; "" if there was none
+uint64_t    kt_avlog_missing_packets(void);  // places where those of a transport stream are missing
+const char *kt_avlog_last(void);             // without line end; "" if there was none
 // Errors that demuxers and decoders have logged so far, also those that they do not return.
 uint64_t kt_avlog_demuxer_errors(void);
 uint64_t kt_avlog_decoder_errors(void);

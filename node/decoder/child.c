@@ -41,10 +41,10 @@ typedef struct child {
     kt_sound_t       sound;
     kt_film_t        film;
     kt_decode_want_t want;
-    uint64_t         last_sound_byte;  // where the last packet of the sound ends; 0: unknown
-    int64_t          other_bytes;      // that were read and are in no packet of the sound
-    bool             ended;            // the file has been read
-    bool             broken_off;       // a stream was given up
+    uint64_t         last_sound_byte, last_byte;  // where the last packet of the sound ends, and of all; 0: unknown
+    int64_t          other_bytes;                 // that were read and are in no packet of the sound
+    bool             ended;                       // the file has been read
+    bool             broken_off;                  // a stream was given up
 } child_t;
 
 static kt_channel_t *opening;  // of the file whose container is being opened; else NULL
@@ -108,8 +108,11 @@ count_packet(child_t *self, const AVPacket *packet)
 {
     const kt_counts_stream_t stream = packet_stream(self, packet);
     self->parts[stream].coder.packets++;
-    if (stream == KT_COUNTS_SOUND && packet->pos >= 0)
-        self->last_sound_byte = self->media.start + (uint64_t)packet->pos + (uint64_t)packet->size;
+    if (packet->pos >= 0) {
+        const uint64_t end    = self->media.start + (uint64_t)packet->pos + (uint64_t)packet->size;
+        self->last_sound_byte = stream == KT_COUNTS_SOUND ? end : self->last_sound_byte;
+        self->last_byte       = end > self->last_byte ? end : self->last_byte;
+    }
     self->parts[stream].last_short = is_short(self, packet);
     kt_counts_packet(&self->counts, stream,
                      &(kt_counts_packet_t){.pts      = packet->pts,
@@ -173,6 +176,8 @@ read_packet(child_t *self)
         kt_counts_trouble(&self->counts);
         kt_sound_trouble(&self->sound);
     }
+    self->sound.trouble |= self->media.missing;
+    self->media.missing = false;
     if (!self->ended) {
         count_packet(self, self->media.packet);
         note_skipped(self);
@@ -397,7 +402,8 @@ open_media(child_t *self, uint64_t search_bytes)
     const AVRational rate = film ? film->avg_frame_rate : (AVRational){0, 1};
     kt_counts_init(&self->counts, sound ? av_q2d(sound->time_base) : 0, film ? av_q2d(film->time_base) : 0,
                    rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 0);
-    self->sound.raw = is_raw(self->sniffed.demuxer);
+    self->sound.raw    = is_raw(self->sniffed.demuxer);
+    self->sound.joined = !strcmp(self->sniffed.demuxer, "mpegts") || !strcmp(self->sniffed.demuxer, "mpeg");
     open_part(self, KT_COUNTS_SOUND, self->media.audio, self->want.sound);
     open_part(self, KT_COUNTS_PICTURE, self->media.video, self->want.pictures);
 }
@@ -456,7 +462,8 @@ kt_child_run(const kt_sandbox_t *sandbox, const kt_test_faults_t *faults, const 
     for (int i = 0; i < KT_COUNTS_STREAMS; i++) {
         const part_t *part   = &self.parts[i];
         const bool    failed = part->coder.last_failed && !part->coder.before_failed;
-        if (failed || part->last_short || (self.media.cut && part->coder.packets > 0))
+        const bool    cut    = failed || part->last_short || (self.media.cut && part->coder.packets > 0);
+        if (cut && !self.media.broken_off)  // else the last packet is not at the end of the file
             kt_counts_cut(&self.counts, (kt_counts_stream_t)i, failed);
     }
     note_tail(&self);
@@ -467,5 +474,6 @@ kt_child_run(const kt_sandbox_t *sandbox, const kt_test_faults_t *faults, const 
     kt_counts_finish(&self.counts, every, &counts);
     counts.broken_off = self.media.broken_off || self.broken_off;
     counts.foreign    = self.media.foreign > 0;
+    counts.read_bytes = self.last_byte;
     kt_channel_end(&self.channel, &counts);
 }

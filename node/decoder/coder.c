@@ -62,6 +62,13 @@ set_up_pictures(AVCodecContext *codec, const kt_decode_want_t *want)
         codec->skip_frame = AVDISCARD_NONKEY;
 }
 
+// Of each frame or block. That of MPEG audio is optional and often wrong.
+static bool
+has_checksum(enum AVCodecID codec)
+{
+    return codec == AV_CODEC_ID_FLAC || codec == AV_CODEC_ID_WAVPACK || codec == AV_CODEC_ID_TTA;
+}
+
 kt_err_t
 kt_coder_open(kt_coder_t *self, AVStream *stream, const kt_decode_want_t *want)
 {
@@ -85,7 +92,7 @@ kt_coder_open(kt_coder_t *self, AVStream *stream, const kt_decode_want_t *want)
     if (code >= 0) {
         to->thread_count = 1;
         to->pkt_timebase = stream->time_base;
-        if (to->codec_id == AV_CODEC_ID_FLAC)  // 16 bits of each frame
+        if (has_checksum(to->codec_id))
             to->err_recognition = AV_EF_CRCCHECK | AV_EF_EXPLODE;
         if (pictures)
             set_up_pictures(to, want);
@@ -144,6 +151,15 @@ kt_coder_first(kt_coder_t *self, const AVPacket *packet)
 {
     kt_err_t err = coder_send(self, packet);
     return err ? err : kt_coder_receive(self, &self->ready);
+}
+
+void
+kt_coder_refuse(kt_coder_t *self)
+{
+    self->before_failed = self->last_failed;
+    self->last_failed   = true;
+    self->damaged++;
+    (void)snprintf(self->failure, sizeof self->failure, "an incomplete frame");
 }
 
 uint64_t

@@ -37,6 +37,7 @@ KT_MUST_USE kt_err_t kt_coder_receive(kt_coder_t *self, bool *have);
 // Of a decoder that has given nothing so far: the next packet, NULL at the end; ready if a frame came. A packet that
 // cannot be decoded is counted. KT_EDECMEM.
 KT_MUST_USE kt_err_t kt_coder_first(kt_coder_t *self, const AVPacket *packet);
+void                 kt_coder_refuse(kt_coder_t *self);  // counts a packet that is not sent to the decoder
 uint64_t             kt_coder_damage(kt_coder_t *self);  // damaged packets since the last call
 kt_err_t kt_coder_nothing(kt_coder_t *self);  // why a stream gave nothing: KT_ETRUNCATED, KT_ECODEC, KT_EDAMAGED
 bool     kt_coder_unsupported(const kt_coder_t *self);  // most of the damaged packets need a missing feature

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { BOXES_MAX = 100000, TAIL_BYTES = 65307 };  // TAIL_BYTES: of the largest Ogg page
+enum { TAIL_BYTES = 65307 };  // of the largest Ogg page
 
 size_t
 kt_extent_read(const kt_extent_file_t *f, uint64_t at, void *into, size_t want)
@@ -15,40 +15,6 @@ kt_extent_read(const kt_extent_file_t *f, uint64_t at, void *into, size_t want)
     if (kt_input_look(f->input, at, into, want, &have) != KT_OK)
         *f->err = KT_EIO;
     return have;
-}
-
-// Boxes at the top. A box of the size 0 ends with the file.
-static bool
-is_box_name(const uint8_t *b)
-{
-    for (int i = 0; i < 4; i++)
-        if (b[i] < ' ' && b[i] != 0xa9)
-            return false;
-    return true;
-}
-
-static void
-mp4_extent(const kt_extent_file_t *f, kt_extent_t *out)
-{
-    uint64_t at = f->start;
-    for (int i = 0; i < BOXES_MAX; i++) {
-        uint8_t      box[16] = {0};
-        const size_t have    = kt_extent_read(f, at, box, sizeof box);
-        uint64_t     bytes   = kt_be32(box);
-        if (have < 8 || (bytes == 0 && is_box_name(box + 4)))
-            return;
-        if (bytes == 1)
-            bytes = have == sizeof box ? kt_be64(box + 8) : 0;
-        if (bytes < 8 || bytes > UINT64_MAX / 4 - at || !is_box_name(box + 4)) {
-            out->broken = at > f->start ? at : 0;
-            return;
-        }
-        at += bytes;
-        out->bytes = at;
-        out->what  = memcmp(box + 4, "mdat", 4) ? memcmp(box + 4, "moov", 4) ? "last box" : "moov box" : "mdat box";
-        if (at >= f->size)
-            return;
-    }
 }
 
 // One EBML number; its length in bytes, 0: none. All ones: unknown.
@@ -93,6 +59,7 @@ matroska_extent(const kt_extent_file_t *f, kt_extent_t *out)
 static void
 ogg_extent(const kt_extent_file_t *f, kt_extent_t *out)
 {
+    static const char UNMARKED[] = "the last page is cut or not marked as the last one";
     enum { HEADER = 27, LAST = 4 };
     static uint8_t tail[TAIL_BYTES];  // one child reads one file
     const uint64_t from = f->size > TAIL_BYTES ? f->size - TAIL_BYTES : 0;
@@ -104,10 +71,10 @@ ogg_extent(const kt_extent_file_t *f, kt_extent_t *out)
         size_t       end      = at + HEADER + segments;
         for (size_t i = 0; i < segments && end <= have; i++)
             end += at + HEADER + i < have ? tail[at + HEADER + i] : TAIL_BYTES;
-        out->unmarked = end > have || !(tail[at + 5] & LAST);
+        out->unmarked = end > have || !(tail[at + 5] & LAST) ? UNMARKED : "";
         return;
     }
-    out->unmarked = true;
+    out->unmarked = UNMARKED;
 }
 
 static void
@@ -119,6 +86,9 @@ au_extent(const kt_extent_file_t *f, kt_extent_t *out)
         return;
     out->bytes = f->start + kt_be32(b + 4) + kt_be32(b + 8);
     out->what  = "data";
+    // FFmpeg reads to the end of the file, whatever lies there.
+    if (out->bytes < f->size && kt_be32(b + 8) >= TOO_SHORT * (double)f->size)
+        out->stop = out->bytes;
 }
 
 static const struct {
@@ -132,14 +102,15 @@ static const struct {
     {"caf", "data chunk", kt_extent_caf},
     {"avi", "stream header", kt_extent_avi},
     {"mp3", "Xing header", kt_extent_mp3},
-    {"mov", "moov box", mp4_extent},
+    {"mov", "moov box", kt_extent_mp4},
     {"matroska", "Segment information", matroska_extent},
     {"ogg", "time stamps", ogg_extent},
     {"au", "header", au_extent},
+    {"asf", "file properties", kt_extent_asf},
     {"flac", "STREAMINFO", NULL},
     {"flv", "metadata", NULL},
-    {"mpeg", "time stamps", NULL},
-    {"mpegts", "time stamps", NULL},
+    {"mpeg", "time stamps", kt_extent_program},
+    {"mpegts", "time stamps", kt_extent_transport},
 };
 
 kt_err_t
@@ -147,7 +118,7 @@ kt_extent_find(kt_input_t *input, const kt_sniffed_t *sniffed, kt_extent_t *out)
 {
     kt_err_t         err = KT_OK;
     kt_extent_file_t f   = {.input = input, .size = input->size, .start = sniffed->start, .err = &err};
-    *out                 = (kt_extent_t){.by = "header", .what = ""};
+    *out                 = (kt_extent_t){.by = "header", .what = "", .unmarked = ""};
     for (size_t i = 0; i < sizeof FORMATS / sizeof *FORMATS; i++) {
         if (strcmp(FORMATS[i].demuxer, sniffed->demuxer) != 0)
             continue;

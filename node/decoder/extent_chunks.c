@@ -8,8 +8,6 @@
 
 enum { CHUNKS_MAX = 4096, NEAR = 64 << 10, PADDING = 16 };
 
-#define TOO_SHORT .01  // a data chunk below this share of the file, with no chunks behind it, has a false size
-
 // 0, and what lies around 2 and 4 GiB.
 static bool
 is_placeholder(uint64_t size)
@@ -27,15 +25,18 @@ is_name(const uint8_t *b)
     return true;
 }
 
-// Of a format chunk as in WAV: bytes per second; 0: not of constant rate.
+// Of a format chunk as in WAV, of 20 bytes: bytes per second; 0: not of constant rate. The rate that it states itself
+// is wrong in many files.
 static double
 format_bytes_per_s(const uint8_t *b, bool big)
 {
     const uint32_t channels = big ? kt_be16(b + 2) : kt_le16(b + 2), rate = big ? kt_be32(b + 4) : kt_le32(b + 4);
-    const uint32_t per_s = big ? kt_be32(b + 8) : kt_le32(b + 8), block = big ? kt_be16(b + 12) : kt_le16(b + 12);
-    const uint32_t tag   = big ? kt_be16(b) : kt_le16(b);
-    const bool     plain = tag == 1 || tag == 3 || tag == 6 || tag == 7 || tag == 0xfffe;
-    return plain && channels > 0 ? (double)block * rate : tag == 2 || tag == 0x11 ? per_s : 0;
+    const uint32_t block   = big ? kt_be16(b + 12) : kt_le16(b + 12);
+    const uint32_t tag     = big ? kt_be16(b) : kt_le16(b);
+    const bool     plain   = tag == 1 || tag == 3 || tag == 6 || tag == 7 || tag == 0xfffe;
+    const uint32_t samples = big ? kt_be16(b + 18) : kt_le16(b + 18);  // of a block, of ADPCM
+    const bool     blocks  = (tag == 2 || tag == 0x11) && samples > 0;
+    return plain && channels > 0 ? (double)block * rate : blocks ? (double)block * rate / samples : 0;
 }
 
 // The end of the samples, and the time that they last.
@@ -50,7 +51,7 @@ set_data(kt_extent_t *out, uint64_t begin, uint64_t size, double bytes_per_s)
 void
 kt_extent_wav(const kt_extent_file_t *f, kt_extent_t *out)
 {
-    uint8_t  b[24] = {0};
+    uint8_t  b[28] = {0};
     uint64_t at = f->start + 12, data64 = 0;
     double   bytes_per_s = 0;
     if (kt_extent_read(f, f->start, b, 12) < 12)
@@ -62,7 +63,7 @@ kt_extent_wav(const kt_extent_file_t *f, kt_extent_t *out)
         if (have < 8)
             return;
         uint64_t size = big ? kt_be32(b + 4) : kt_le32(b + 4);
-        if (!memcmp(b, "ds64", 4) && have == sizeof b)
+        if (!memcmp(b, "ds64", 4) && have >= 24)
             data64 = kt_le64(b + 16);
         if (!memcmp(b, "fmt ", 4) && have >= 22)
             bytes_per_s = format_bytes_per_s(b + 8, big);
@@ -88,8 +89,8 @@ kt_extent_wav(const kt_extent_file_t *f, kt_extent_t *out)
 void
 kt_extent_w64(const kt_extent_file_t *f, kt_extent_t *out)
 {
-    enum { GUID = 16, HEAD = 24 };
-    uint8_t  b[HEAD + GUID] = {0};
+    enum { GUID = 16, HEAD = 24, FORM = 20 };
+    uint8_t  b[HEAD + FORM] = {0};
     uint64_t at             = f->start + HEAD + GUID;
     double   bytes_per_s    = 0;
     for (int i = 0; i < CHUNKS_MAX && at < f->size; i++) {

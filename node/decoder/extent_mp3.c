@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { TAGS_MAX = 16, SEARCH_BYTES = 16 << 10, FRAMES = 1, BYTES = 2, FRAME_BYTES = 2048 };
+enum { TAGS_MAX = 16, SEARCH_BYTES = 16 << 10, FRAMES = 1, BYTES = 2, FRAME_BYTES = 2048, TAIL_LEAST = 4096 };
 
 static uint64_t
 behind_tags(const kt_extent_file_t *f)
@@ -22,6 +22,21 @@ behind_tags(const kt_extent_file_t *f)
         at += 10 + body + (b[5] & 0x10 ? 10 : 0);
     }
     return at;
+}
+
+// Behind the bytes that the header states: neither more frames, as of joined files, nor tags.
+static bool
+is_junk(const kt_extent_file_t *f, uint64_t at)
+{
+    enum { ID3V1 = 128, APE = 32, LYRICS = 9 };
+    static uint8_t bytes[SEARCH_BYTES];
+    uint8_t        end[ID3V1 + APE];
+    size_t         offset, have = kt_extent_read(f, at, bytes, sizeof bytes);
+    if (kt_mpeg_find(bytes, have, have < sizeof bytes, &offset) == KT_MPEG_AUDIO || !memcmp(bytes, "ID3", 3) ||
+        kt_extent_read(f, f->size - sizeof end, end, sizeof end) < sizeof end)
+        return false;
+    return memcmp(end + APE, "TAG", 3) != 0 && memcmp(end + ID3V1, "APETAGEX", 8) != 0 &&
+           memcmp(end + sizeof end - LYRICS, "LYRICS200", LYRICS) != 0;
 }
 
 void
@@ -46,6 +61,8 @@ kt_extent_mp3(const kt_extent_file_t *f, kt_extent_t *out)
         out->bytes           = flags & BYTES && kt_be32(bytes) > 0 ? from + first + kt_be32(bytes) : 0;
     }
     out->what = out->by;
+    if (out->bytes > 0 && out->bytes + TAIL_LEAST < f->size && is_junk(f, out->bytes))
+        out->stop = out->bytes;
     if (out->bytes > f->size && out->bytes - f->size <= FRAME_BYTES)  // encoders count differently
         out->bytes = f->size;
 }

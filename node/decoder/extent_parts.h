@@ -1,5 +1,5 @@
-// What the files of kt_extent share: extent.c (boxes, EBML, Ogg), extent_chunks.c (WAV, W64, AIFF, CAF, AVI),
-// extent_mp3.c. Private to them.
+// What the files of kt_extent share: extent.c (EBML, Ogg, AU), extent_boxes.c (MP4), extent_chunks.c (WAV, W64, AIFF,
+// CAF, AVI), extent_mp3.c, extent_streams.c (ASF, MPEG). Private to them.
 #pragma once
 
 #include "node/decoder/extent.h"
@@ -10,6 +10,8 @@ typedef struct kt_extent_file {
     kt_err_t   *err;          // KT_EIO after a failed read
 } kt_extent_file_t;
 
+#define TOO_SHORT .01  // samples that end before this share of the file have a false size
+
 size_t kt_extent_read(const kt_extent_file_t *f, uint64_t at, void *into, size_t want);  // bytes that are there
 
 void kt_extent_wav(const kt_extent_file_t *f, kt_extent_t *out);
@@ -18,3 +20,7 @@ void kt_extent_aiff(const kt_extent_file_t *f, kt_extent_t *out);
 void kt_extent_caf(const kt_extent_file_t *f, kt_extent_t *out);
 void kt_extent_avi(const kt_extent_file_t *f, kt_extent_t *out);
 void kt_extent_mp3(const kt_extent_file_t *f, kt_extent_t *out);
+void kt_extent_mp4(const kt_extent_file_t *f, kt_extent_t *out);
+void kt_extent_asf(const kt_extent_file_t *f, kt_extent_t *out);
+void kt_extent_program(const kt_extent_file_t *f, kt_extent_t *out);
+void kt_extent_transport(const kt_extent_file_t *f, kt_extent_t *out);

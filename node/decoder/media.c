@@ -16,9 +16,11 @@ enum { IO_BYTES = 64 * 1024, FAILURES_MAX = 64, FOREIGN_MAX = 1 << 24 };
 static int
 media_on_read(void *opaque, uint8_t *into, int want)
 {
-    kt_media_t *self = opaque;
-    size_t      n;
-    if (kt_input_some(self->input, self->position, into, (size_t)want, &n) != KT_OK) {
+    kt_media_t    *self = opaque;
+    size_t         n;
+    const uint64_t stop = self->extent.stop, left = stop > self->position ? stop - self->position : 0;
+    const size_t   some = stop && left < (uint64_t)want ? (size_t)left : (size_t)want;
+    if (kt_input_some(self->input, self->position, into, some, &n) != KT_OK) {
         self->io_failed = true;
         return AVERROR(EIO);
     }
@@ -35,7 +37,8 @@ media_on_seek(void *opaque, int64_t offset, int whence)
 {
     kt_media_t *self   = opaque;
     bool        stream = self->input->stream;
-    int64_t     size   = stream ? 0 : (int64_t)(self->input->size - self->start), at;
+    int64_t size = stream ? 0 : (int64_t)((self->extent.stop ? self->extent.stop : self->input->size) - self->start),
+            at;
     switch (whence & ~AVSEEK_FORCE) {
     case AVSEEK_SIZE: return size;
     case SEEK_SET: at = 0; break;
@@ -216,13 +219,17 @@ kt_media_read(kt_media_t *self, bool *end)
             return media_fail(self, code, KT_EIO, "reading");
         *end = code == AVERROR_EOF;
         if (*end) {
+            // The failures that ended the reading are no packets.
             self->broken_off = self->failures >= FAILURES_MAX;
+            self->damaged -= self->broken_off && self->damaged >= FAILURES_MAX ? FAILURES_MAX : 0;
             return KT_OK;
         }
         if (is_foreign_page(self, code)) {
             self->foreign++;
             continue;
         }
+        self->missing |= kt_avlog_missing_packets() > self->missing_packets;
+        self->missing_packets = kt_avlog_missing_packets();
         self->trouble |= code < 0 || logged;
         self->failures = code < 0 ? self->failures + 1 : 0;
         self->damaged += code < 0 && !self->hit_end;

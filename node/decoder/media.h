@@ -25,7 +25,8 @@ typedef struct kt_media {
     uint64_t         damaged;                        // failures of the demuxer within the file
     bool             trouble;                        // the demuxer has reported damage; the caller resets it
     bool             cut;                            // it failed at the end of the file
-    uint64_t         errors;                         // of kt_avlog so far
+    bool             missing;                        // transport packets are missing; the caller resets it
+    uint64_t         errors, missing_packets;        // of kt_avlog so far
     kt_extent_t      extent;
     char             why[200];
 } kt_media_t;

@@ -102,8 +102,10 @@ kt_media_info_fill(kt_media_info_t *out, const kt_media_t *media, const kt_sniff
         out->duration_s = (double)audio->duration * positive_ratio(audio->time_base);
     out->declared_bytes = media->extent.bytes;
     out->broken_at      = media->extent.broken;
-    out->unmarked_end   = media->extent.unmarked;
-    out->too_short      = media->extent.too_short;
+    out->broken_hides   = media->extent.hidden;
+    out->skipped_bytes  = sniffed->skipped;
+    set_text(out->end_missing, sizeof out->end_missing, media->extent.unmarked);
+    out->too_short = media->extent.too_short;
     set_text(out->declared_end, sizeof out->declared_end, media->extent.what);
     set_text(out->declared_by, sizeof out->declared_by, out->duration_s > 0 ? media->extent.by : "");
     if (audio)

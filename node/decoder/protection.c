@@ -53,11 +53,13 @@ asf_is_protected(const uint8_t *b, size_t have)
 static bool
 ts_is_protected(const uint8_t *b, size_t have)
 {
-    static const size_t STEPS[] = {188, 192, 204};
+    static const struct {
+        size_t bytes, sync;  // of a packet; where its synchronisation byte is
+    } KINDS[] = {{188, 0}, {192, 4}, {204, 0}};
     enum { NULL_PID = 0x1fff, LEAST = 20 };
-    for (size_t i = 0; i < sizeof STEPS / sizeof *STEPS; i++) {
-        size_t at = 0, packets = 0, scrambled = 0;
-        for (; at + 4 <= have && b[at] == 0x47; at += STEPS[i]) {
+    for (size_t i = 0; i < sizeof KINDS / sizeof *KINDS; i++) {
+        size_t at = KINDS[i].sync, packets = 0, scrambled = 0;
+        for (; at + 4 <= have && b[at] == 0x47; at += KINDS[i].bytes) {
             const unsigned pid = (b[at + 1] & 0x1fu) << 8 | b[at + 2];
             packets += pid != 0 && pid != NULL_PID && b[at + 3] & 0x10;
             scrambled += pid != NULL_PID && b[at + 3] & 0x10 && b[at + 3] & 0x80;
@@ -68,17 +70,39 @@ ts_is_protected(const uint8_t *b, size_t have)
     return false;
 }
 
+// A ContentEncoding of the type encryption; FFmpeg passes over one that names no key.
+static bool
+matroska_is_protected(const uint8_t *b, size_t have)
+{
+    static const uint8_t NUMBER[] = {0x50, 0x33}, SIZES[][8] = {{0x81, 1}, {1, 0, 0, 0, 0, 0, 0, 1}};
+    for (size_t at = 0; at + 11 <= have; at++)
+        if (!memcmp(b + at, NUMBER, sizeof NUMBER) && memmem(b, at, "\x6d\x80", 2) &&
+            (!memcmp(b + at + 2, SIZES[0], 2) || (!memcmp(b + at + 2, SIZES[1], 8) && b[at + 10] == 1)))
+            return true;
+    return false;
+}
+
+static const struct {
+    const char *demuxer;
+    bool (*found)(const uint8_t *head, size_t have);
+    const char *why;
+} FORMATS[] = {
+    {"asf", asf_is_protected, "the file has a content encryption object"},
+    {"matroska", matroska_is_protected, "a track's content is encrypted"},
+    {"mpegts", ts_is_protected, "the transport packets are scrambled"},
+};
+
 bool
 kt_protection_of_bytes(kt_input_t *input, const kt_sniffed_t *sniffed, char *why, size_t capacity)
 {
     static uint8_t head[64 << 10];  // one child reads one file
-    const bool     asf = !strcmp(sniffed->demuxer, "asf"), ts = !strcmp(sniffed->demuxer, "mpegts");
     size_t         have = 0;
-    if (input->stream || (!asf && !ts) || kt_input_look(input, sniffed->start, head, sizeof head, &have) != KT_OK)
-        return false;
-    if (asf ? !asf_is_protected(head, have) : !ts_is_protected(head, have))
-        return false;
-    (void)snprintf(why, capacity,
-                   asf ? "the file has a content encryption object" : "the transport packets are scrambled");
-    return true;
+    for (size_t i = 0; i < sizeof FORMATS / sizeof *FORMATS && !input->stream; i++) {
+        if (strcmp(FORMATS[i].demuxer, sniffed->demuxer) != 0 ||
+            kt_input_look(input, sniffed->start, head, sizeof head, &have) != KT_OK || !FORMATS[i].found(head, have))
+            continue;
+        (void)snprintf(why, capacity, "%s", FORMATS[i].why);
+        return true;
+    }
+    return false;
 }

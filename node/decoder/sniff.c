@@ -347,7 +347,8 @@ search(const file_t *f, uint64_t from, uint64_t bound, kt_sniffed_t *out, uint64
         return err;
     if (!found)
         return KT_EFORMAT;
-    out->start = from + offset;
+    out->start   = from + offset;
+    out->skipped = offset;
     return KT_OK;
 }
 

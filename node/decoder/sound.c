@@ -1,6 +1,7 @@
 #include "node/decoder/sound.h"
 
 #include "node/decoder/avlog.h"
+#include "node/decoder/bytes/mpeg.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -52,6 +53,7 @@ kt_sound_init(kt_sound_t *self, const AVFrame *first)
         if (POLICIES[i].codec == self->coder->codec->codec_id)
             policy = POLICIES[i].policy;
     policy.by_bytes = self->raw;
+    policy.joined   = self->joined;
     kt_gaps_init(&self->gaps, &policy);
     self->packet_end_s = NAN;
     self->errors       = kt_avlog_decoder_errors();
@@ -257,6 +259,14 @@ look_for_damage(kt_sound_t *self, const AVPacket *packet)
     self->packet_bytes = packet->size > 0 ? (uint64_t)packet->size : 0;
 }
 
+// FFmpeg decodes what is missing of a frame of MPEG audio as if it were there.
+static bool
+is_incomplete(const kt_sound_t *self, const AVPacket *packet)
+{
+    return is_mpeg_audio(self) && self->frames > 0 && packet->size >= KT_MPEG_HEADER &&
+           (size_t)packet->size < kt_mpeg_frame_bytes(packet->data);
+}
+
 static kt_err_t
 end_sound(kt_sound_t *self)
 {
@@ -274,7 +284,11 @@ kt_sound_packet(kt_sound_t *self, const AVPacket *packet)
 {
     if (packet)
         look_for_damage(self, packet);
-    kt_err_t err = kt_coder_first(self->coder, packet);
+    kt_err_t err = KT_OK;
+    if (packet && is_incomplete(self, packet))
+        kt_coder_refuse(self->coder);
+    else
+        err = kt_coder_first(self->coder, packet);
     if (!err && self->coder->damaged > self->damaged) {
         damage(self, self->packet_bytes);
         self->packet_bytes = 0;

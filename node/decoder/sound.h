@@ -13,7 +13,8 @@ typedef struct kt_sound {
     kt_channel_t *channel;
     kt_counts_t  *counts;
     double        max_duration_s;
-    bool          raw;  // the demuxer finds packets by their headers alone: mp3, aac
+    bool          raw;     // the demuxer finds packets by their headers alone: mp3, aac
+    bool          joined;  // recordings of this format are joined as they are: MPEG streams
     kt_convert_t  convert;
     uint64_t      frames, frames_max;
     kt_gaps_t     gaps;

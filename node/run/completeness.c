@@ -48,6 +48,14 @@ end_is_known(const kt_media_info_t *info)
     return info->declared_bytes > 0;
 }
 
+// The end of the file is known, and packets reach nearer to it than what is missing.
+static bool
+is_read(const kt_technical_t *facts, double missing)
+{
+    const double size = (double)facts->size_bytes, read = (double)facts->counts->read_bytes;
+    return end_is_known(facts->info) && !(read > 0 && size > read && 2 * (size - read) > missing * size);
+}
+
 static double
 clamp_share(double share)
 {
@@ -101,26 +109,32 @@ kt_completeness_judge(const kt_technical_t *facts, kt_completeness_t *out)
     const bool   decoded = c->audio.decoded > 0 || c->video.decoded > 0;
     out->is_short        = facts->size_bytes >= 0 && info->declared_bytes > (uint64_t)facts->size_bytes;
     // Where all bytes are there, a last packet that is incomplete is the header's error.
-    out->cut     = out->is_short || info->unmarked_end || (info->declared_bytes == 0 && (c->audio.cut || c->video.cut));
+    out->cut = out->is_short || info->end_missing[0] || (info->declared_bytes == 0 && (c->audio.cut || c->video.cut));
     out->damaged = is_damaged(&c->audio) || is_damaged(&c->video) || c->damaged_pictures > 0 || c->broken_off ||
-                   info->broken_at > 0;
+                   info->broken_hides;
     const double missing_s = declared_s - end_s;
     const bool   early     = out->duration_s > 0 && missing_s > fmax(EARLY_S, EARLY_SHARE * declared_s);
-    const bool   stamps    = !strcmp(info->declared_by, "time stamps");  // of what was decoded, in another way
-    const bool   over      = decoded && !stamps && out->duration_s > OVER_SHARE * declared_s + OVER_S;
-    if (declared_s > 0)
-        out->belief = over                                                                   ? KT_BELIEF_SHORTER
-                      : decoded && early && end_is_known(info) && !out->cut && !out->damaged ? KT_BELIEF_LONGER
-                                                                                             : KT_BELIEF_YES;
+    // Of what was decoded, in another way; of the fragments that were found.
+    const bool stamps = !strcmp(info->declared_by, "time stamps"), fragments = !strcmp(info->declared_by, "fragments");
+    const bool over = decoded && !stamps && out->duration_s > OVER_SHARE * declared_s + OVER_S;
+    if (declared_s > 0 && !fragments)
+        out->belief = over ? KT_BELIEF_SHORTER
+                      : decoded && early && !out->cut && !out->damaged && is_read(facts, missing_s / declared_s)
+                          ? KT_BELIEF_LONGER
+                          : KT_BELIEF_YES;
     out->declared_s = out->belief == KT_BELIEF_YES ? declared_s : 0;
     out->missing_s  = out->belief == KT_BELIEF_YES && early ? missing_s : 0;
     add_stream(out, &c->audio, info->has_audio && facts->sound_wanted, end_s);
     add_stream(out, &c->video, info->has_video && facts->pictures_wanted, end_s);
     if (isnan(out->share) && decoded)  // what was decoded is not wanted
         out->share = 1;
-    // Boxes behind a broken one are not found, and no length says how many there are.
-    if (info->broken_at > 0 && facts->size_bytes > 0 && !isnan(out->share)) {
-        const double read = clamp_share((double)info->broken_at / (double)facts->size_bytes);
+    // Fragments behind a box that is broken are not found, and no length says how many there are; nor, where reading
+    // was given up, what follows.
+    const uint64_t end = info->broken_hides                      ? info->broken_at
+                         : c->broken_off && out->declared_s <= 0 ? c->read_bytes
+                                                                 : 0;
+    if (end > 0 && facts->size_bytes > 0 && !isnan(out->share)) {
+        const double read = clamp_share((double)end / (double)facts->size_bytes);
         out->inside       = fmin(out->inside, read);
         out->share        = fmin(out->share, read);
     }

@@ -51,7 +51,8 @@ write_declared(kt_document_t *document, const kt_technical_t *facts, const kt_co
         kt_document_null(document, FEATURE(declared_duration), text);
     } else {
         kt_completeness_method(facts, judged, text, sizeof text);
-        kt_technical_positive(document, FEATURE(declared_duration), declared_s, text);
+        kt_technical_positive(document, FEATURE(declared_duration), judged->belief == KT_BELIEF_NONE ? 0 : declared_s,
+                              text);
     }
     if (isnan(judged->share)) {
         kt_document_null(document, FEATURE(decoded_share), "nothing has been decoded");

@@ -3,7 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum { TEXT_BYTES = 256 };
+// SKIPPED_LEAST: a recording of a stream begins inside of a frame.
+enum { TEXT_BYTES = 256, SKIPPED_LEAST = 4096 };
 
 // The list under construction; NULL: out of memory.
 typedef struct warnings {
@@ -61,13 +62,16 @@ warn_of_structure(warnings_t *self, const kt_technical_t *facts, const kt_comple
     if (judged->is_short)
         add_warning(self, "truncated", "the file has %lld bytes; its %s ends at %llu", (long long)facts->size_bytes,
                     info->declared_end, (unsigned long long)info->declared_bytes);
-    else if (info->unmarked_end)
-        add_warning(self, "truncated", "the last page is cut or not marked as the last one");
+    else if (info->end_missing[0])
+        add_warning(self, "truncated", "%s", info->end_missing);
     else if (judged->cut)
         add_warning(self, "truncated", "the last packet of the %s is incomplete", c->audio.cut ? "sound" : "picture");
     if (info->broken_at > 0)
-        add_warning(self, "boxes_damaged", "the chain of boxes breaks at byte %llu; what follows is not found",
-                    (unsigned long long)info->broken_at);
+        add_warning(self, "boxes_damaged", "the chain of boxes breaks at byte %llu%s",
+                    (unsigned long long)info->broken_at, info->broken_hides ? "; what follows is not found" : "");
+    if (info->skipped_bytes > SKIPPED_LEAST)
+        add_warning(self, "beginning_skipped", "the first %llu bytes are of no known format",
+                    (unsigned long long)info->skipped_bytes);
     if (info->too_short)
         add_warning(self, "false_size", "the data chunk's size is false; the samples are read to the end of the file");
 }

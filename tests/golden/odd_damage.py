@@ -24,6 +24,8 @@ SOUND = ["-f", "lavfi", "-i", f"aevalsrc='{PULSES.format(0)}|{PULSES.format(1)}'
 FILM = ["-f", "lavfi", "-i", f"testsrc2=s=320x180:r=25:d={SECONDS}", *SOUND]
 H264, FAST, RAW = ["-c:v", "libx264", "-preset", "ultrafast", "-g", "25"], ["-movflags", "+faststart"], ["-write_xing", "0", "-id3v2_version", "0"]
 
+FRAGMENTS = ["-movflags", "frag_keyframe+empty_moov+default_base_moof", "-frag_duration", "1000000"]
+
 # name: (ffmpeg's arguments; whether a length is declared that a cut file still has; whether damage inside can be seen)
 CONTAINERS = {
     "flac": (SOUND, True, True),
@@ -45,7 +47,30 @@ CONTAINERS = {
     "mp4": ([*FILM, *H264, "-c:a", "aac", *FAST], True, True),
     "mkv": ([*FILM, *H264, "-c:a", "aac"], True, True),
     "avi": ([*FILM, "-c:v", "mpeg4", "-c:a", "libmp3lame"], True, True),
+    "alac.m4a": ([*SOUND, "-c:a", "alac", *FAST], True, True),
+    "fragments.m4a": ([*SOUND, "-c:a", "aac", *FRAGMENTS], False, True),
+    "dash.m4a": ([*SOUND, "-c:a", "aac", "-movflags", "dash+global_sidx", "-frag_duration", "1000000"], True, True),
+    "oga": ([*SOUND, "-c:a", "flac", "-f", "ogg"], False, True),
+    "sound.ts": ([*SOUND, "-c:a", "mp2"], False, True),
+    "ts": ([*FILM, *H264, "-c:a", "aac"], False, True),
+    "m2ts": ([*SOUND, "-c:a", "ac3"], False, True),
+    "mpg": ([*FILM, "-c:v", "mpeg1video", "-c:a", "mp2"], False, True),
+    "flv": ([*FILM, "-c:v", "flv1", "-c:a", "libmp3lame"], True, True),
+    "webm": ([*SOUND, "-c:a", "libopus"], True, True),
+    "wma": ([*SOUND, "-c:a", "wmav2"], True, True),
+    "wv": ([*SOUND, "-c:a", "wavpack"], True, True),
+    "tta": ([*SOUND, "-c:a", "tta"], True, True),
+    "ac3": ([*SOUND, "-c:a", "ac3"], False, True),
+    "mp2": ([*SOUND, "-c:a", "mp2"], False, True),
+    "au": (SOUND, True, False),
+    "adpcm.wav": ([*SOUND, "-c:a", "adpcm_ima_wav"], True, False),
 }
+# FFmpeg's demuxer does not find the next block or fragment behind damage: the second half is lost with it.
+ENDS_AT_DAMAGE = ("wv", "fragments.m4a", "dash.m4a")
+
+# The end is zeros, as of a download that was broken off; and where all is there and bytes of any kind follow.
+TAILS = ("flac", "vbr.mp3", "ogg", "mka", "webm", "flv", "wma", "tta", "wv", "fragments.m4a", "dash.m4a", "alac.m4a")
+JUNK = ("flac", "wav", "aiff", "caf", "au", "vbr.mp3", "ogg", "m4a", "fragments.m4a", "mka", "flv", "wma", "wv", "tta", "sound.ts", "avi")
 
 
 def ffmpeg(*argv):
@@ -110,15 +135,33 @@ def is_cut(document, part, declared, has_index):
         yield "no features of what was read"
 
 
-def is_damaged(document, reference_values):
+def is_damaged(document, reference_values, least):
     """A tenth is overwritten, and with it whatever packets and pages the ends of that tenth are in."""
     t, code = technical(document), code_of(document)
     if code != ("EDAMAGED" if t["decoded_share"] < 0.9 else "ok"):
         yield f"{code} at a share of {t['decoded_share']}"
-    if not 0.6 < t["decoded_share"] < 0.92:
+    if not least < t["decoded_share"] < 0.92:
         yield f"decoded_share {t['decoded_share']}"
     if not t["warnings"]:
         yield "no warning"
+    yield from sounds_like(document, *reference_values)
+
+
+def has_lost_its_tail(document, reference_values):
+    """The last fifth is overwritten. Where packets state no length of the whole, a warning says so."""
+    t, code = technical(document), code_of(document)
+    if code not in (("ETRUNCATED", "EDAMAGED") if t["decoded_share"] < 0.9 else ("ok",)):
+        yield f"{code} at a share of {t['decoded_share']}"
+    if not t["warnings"] or t["audio_duration"] * t["decoded_share"] > 0.85 * SECONDS:
+        yield f"{t['audio_duration']} s, share {t['decoded_share']}, warnings {t['warnings']}"
+    yield from sounds_like(document, *reference_values)
+
+
+def has_junk(document, reference_values):
+    """All is there, and something behind it."""
+    t = technical(document)
+    if code_of(document) != "ok" or t["decoded_share"] < 0.98 or abs(t["duration"] - SECONDS) > 0.1:
+        yield f"{code_of(document)}, share {t.get('decoded_share')}, duration {t.get('duration')}"
     yield from sounds_like(document, *reference_values)
 
 
@@ -164,6 +207,53 @@ def protected(folder, good):
     film = good["mp4"]
     (folder / "encv.mp4").write_bytes(patched(film, film.index(b"avc1", film.index(b"stsd")), b"encv"))
     yield "encv.mp4"
+    (folder / "encrypted.mka").write_bytes(encrypted_matroska(b"\x47\xe2\x84key1"))
+    yield "encrypted.mka"
+    (folder / "no_key_id.mka").write_bytes(encrypted_matroska(b""))
+    yield "no_key_id.mka"
+    for name, guid in (("encrypted.wma", "fbb3112223bdd211b4b700a0c955fc6e"), ("extended.wma", "14e68a292226174cb935dae07ee9289c")):
+        (folder / name).write_bytes(encrypted_asf(good["wma"], bytes.fromhex(guid)))
+        yield name
+    for name, step, begin in (("sound.ts", 188, 0), ("ts", 188, 0), ("m2ts", 192, 4)):
+        (folder / f"scrambled.{name}").write_bytes(scrambled(good[name], step, begin))
+        yield f"scrambled.{name}"
+
+
+def element(number, *content):
+    """One of Matroska, with a size of eight bytes."""
+    body = b"".join(content)
+    return bytes.fromhex(number) + (1 << 56 | len(body)).to_bytes(8, "big") + body
+
+
+def encrypted_matroska(key_id):
+    """Sixteen bits of noise in blocks, which a ContentEncryption declares as encrypted by AES."""
+    encryption = element("5035", element("47e1", b"\5"), key_id)
+    encoding = element("6240", element("5031", b"\0"), element("5032", b"\1"), element("5033", b"\1"), encryption)
+    sound = element("e1", element("b5", struct.pack(">d", 44100)), element("9f", b"\2"), element("6264", b"\x10"))
+    track = element("ae", element("d7", b"\1"), element("73c5", b"\1"), element("83", b"\2"), element("86", b"A_PCM/INT/LIT"), sound,
+                    element("6d80", encoding))
+    blocks = [element("a3", b"\x81" + struct.pack(">h", 100 * i) + b"\x80" + random.Random(i).randbytes(17640)) for i in range(50)]
+    head = element("1a45dfa3", element("4282", b"matroska"), element("4287", b"\4"), element("4285", b"\2"))
+    info = element("1549a966", element("2ad7b1", struct.pack(">I", 1000000)), element("4489", struct.pack(">d", 5000)))
+    return head + element("18538067", info, element("1654ae6b", track), element("1f43b675", element("e7", b"\0"), *blocks))
+
+
+def encrypted_asf(data, guid):
+    """A whole file with one more object in its header."""
+    added = guid + struct.pack("<Q", 24 + 16) + struct.pack("<I", 4) * 4
+    size, count = struct.unpack("<QI", data[16:28])
+    return data[:16] + struct.pack("<QI", size + len(added), count + 1) + data[28:size] + added + data[size:]
+
+
+def scrambled(data, step, begin):
+    """Packets of sound and pictures, whose payload is replaced and whose control bits say odd key."""
+    out, rng = bytearray(data), random.Random(7)
+    for at in range(begin, len(out) - step + 1, step):
+        head = 4 + (1 + out[at + 4] if out[at + 3] & 0x20 else 0)
+        if (out[at + 1] & 0x1f) << 8 | out[at + 2] in (0x100, 0x101, 0x1011, 0x1100) and out[at + 3] & 0x10:
+            out[at + 3] |= 0xc0
+            out[at + head:at + 188] = rng.randbytes(max(0, 188 - head))
+    return bytes(out)
 
 
 def rows(folder):
@@ -176,14 +266,20 @@ def rows(folder):
         known, n = reference(path), len(data)
         out.append((path.name, is_whole))
         index = name != "m4a"
-        for part, label in ((1 / 3, "third"), (0.95, "95")):
-            (folder / f"{label}.{name}").write_bytes(data[:int(n * part)])
+        for part, label in ((1 / 3, "third"), (0.5, "half"), (0.95, "95")):
+            (folder / f"{label}.{name}").write_bytes(data[:int(n * part) + 37])  # not by chance where a packet ends
             out.append((f"{label}.{name}", lambda d, p=part, w=declared, i=index: is_cut(d, p, w, i)))
         a, b = int(n * 0.45), int(n * 0.55)
         for label, bytes_ in (("noise", rng.randbytes(b - a)), ("zeros", bytes(b - a))):
             if seen:  # samples without a code hold any bytes: there is no damage to see
                 (folder / f"{label}.{name}").write_bytes(data[:a] + bytes_ + data[b:])
-                out.append((f"{label}.{name}", lambda d, k=known: is_damaged(d, k)))
+                out.append((f"{label}.{name}", lambda d, k=known, s=0.4 if name in ENDS_AT_DAMAGE else 0.6: is_damaged(d, k, s)))
+        if name in TAILS:
+            (folder / f"tail.{name}").write_bytes(data[:int(n * 0.8)] + bytes(n - int(n * 0.8)))
+            out.append((f"tail.{name}", lambda d, k=known: has_lost_its_tail(d, k)))
+        if name in JUNK:
+            (folder / f"junk.{name}").write_bytes(data + rng.randbytes(50000))
+            out.append((f"junk.{name}", lambda d, k=known: has_junk(d, k)))
     for name, data in false_headers(good).items():
         (folder / name).write_bytes(data)
         out.append((name, is_not_believed))

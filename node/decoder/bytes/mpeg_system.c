@@ -2,8 +2,9 @@
 
 #include <string.h>
 
-// PACKETS_NEEDED: transport packets in a row. PACKS_NEEDED: pack headers, where the first byte is not one.
-enum { PACKETS_NEEDED = 5, PACKS_NEEDED = 2, HEADER_BYTES = 12, TIME_STAMP_BYTES = 4 };
+// PACKETS_NEEDED: transport packets in a row; PACKETS_BEHIND: where the first bytes are none. PACKS_NEEDED: pack
+// headers, where the first byte is not one.
+enum { PACKETS_NEEDED = 5, PACKETS_BEHIND = 12, PACKS_NEEDED = 2, HEADER_BYTES = 12, TIME_STAMP_BYTES = 4 };
 enum { CODE_PACK = 0xba, CODE_FIRST_SYSTEM = 0xb9, CODE_SEQUENCE = 0xb3 };
 
 static bool
@@ -48,11 +49,14 @@ find_program(const uint8_t *bytes, size_t length, size_t *offset)
 static bool
 find_packets(const uint8_t *bytes, size_t length, size_t size, size_t *offset)
 {
-    for (size_t begin = 0; begin < size && begin + (PACKETS_NEEDED - 1) * size + 4 <= length; begin++) {
-        size_t n = 0;
-        while (n < PACKETS_NEEDED && bytes[begin + n * size] == 0x47 && bytes[begin + n * size + 3] & 0x30)
+    for (size_t begin = 0; begin + 4 <= length; begin++) {
+        const size_t needed = begin < size ? PACKETS_NEEDED : PACKETS_BEHIND;
+        size_t       n      = 0;
+        if (begin + (needed - 1) * size + 4 > length)
+            return false;
+        while (n < needed && bytes[begin + n * size] == 0x47 && bytes[begin + n * size + 3] & 0x30)
             n++;
-        if (n < PACKETS_NEEDED)
+        if (n < needed)
             continue;
         *offset = size == 192 && begin >= TIME_STAMP_BYTES ? begin - TIME_STAMP_BYTES : begin;
         return true;

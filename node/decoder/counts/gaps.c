@@ -7,6 +7,7 @@ enum { RESERVOIR_BYTES = 511, SIDE_BYTES = 36, AFTER_MAX = 16 };
 
 #define LEAST_S 1e-3    // shorter gaps are rounding of time stamps
 #define MOST_S 86400.0  // a time stamp that is wrong itself
+#define JOINED_S 60.0
 
 void
 kt_gaps_init(kt_gaps_t *self, const kt_gaps_policy_t *policy)
@@ -55,7 +56,8 @@ close_gap(kt_gaps_t *self, double time_s)
     double lost_s = self->dropped_s;
     if (self->policy.by_bytes && self->kept_bytes > 0)
         lost_s = fmax(lost_s, (double)self->dropped_bytes * self->kept_s / (double)self->kept_bytes);
-    if (!self->policy.by_bytes && time_s - self->end_s > lost_s && time_s - self->end_s < MOST_S)
+    const double most_s = self->policy.joined ? fmax(JOINED_S, self->kept_s) : MOST_S;
+    if (!self->policy.by_bytes && time_s - self->end_s > lost_s && time_s - self->end_s < most_s)
         lost_s = time_s - self->end_s;
     lost_s              = lost_s > LEAST_S ? lost_s : 0;
     self->open          = false;

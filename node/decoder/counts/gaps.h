@@ -13,6 +13,7 @@ typedef struct kt_gaps_policy {
     bool     reservoir;      // and those that may refer to damaged bytes
     bool     lossy;          // samples far above full scale are damage
     bool     by_bytes;       // time stamps do not know what is missing: its bytes do
+    bool     joined;         // a recording: a jump that is longer than a minute and than what came before is none
 } kt_gaps_policy_t;
 
 typedef struct kt_gaps {

@@ -105,3 +105,16 @@ Test(gaps, times_that_are_unknown_or_wrong_leave_the_frames_themselves)
     cr_expect_not(kt_gaps_keep(&gaps, FRAME_S, 0));
     cr_expect_float_eq(kt_gaps_pass(&gaps, 1e9, FRAME_S, 0), FRAME_S, 1e-9);
 }
+
+Test(gaps, of_joined_recordings_a_long_jump_is_none)
+{
+    kt_gaps_t self;
+    for (int joined = 0; joined < 2; joined++)
+        for (int jump = 0; jump < 2; jump++) {
+            kt_gaps_init(&self, &(kt_gaps_policy_t){.joined = joined});
+            cr_expect_eq(kt_gaps_pass(&self, 0, 20, 0), 0);
+            kt_gaps_damage(&self, 0);
+            const double lost_s = kt_gaps_pass(&self, jump ? 3600 : 30, .02, 0);
+            cr_expect_float_eq(lost_s, jump ? (joined ? 0 : 3580) : 10, 1e-9);
+        }
+}

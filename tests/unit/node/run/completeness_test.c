@@ -47,18 +47,17 @@ static kt_technical_t
 facts_of(const row_t *row)
 {
     const double left_s = row->sound_s - row->lost_s;
-    info                = (kt_media_info_t){.duration_s     = row->declared_s,
-                                            .declared_bytes = row->declared_bytes,
-                                            .has_audio      = true,
-                                            .unmarked_end   = row->unmarked};
-    counts              = (kt_media_counts_t){.audio = {.packets    = 1000,
-                                                        .bytes      = 1000,
-                                                        .decoded    = (uint64_t)(44100 * left_s),
-                                                        .end_s      = row->sound_s,
-                                                        .lost_s     = row->lost_s,
-                                                        .lost_parts = row->lost_s > 0,
-                                                        .damaged    = row->damaged,
-                                                        .cut        = row->cut}};
+    info = (kt_media_info_t){.duration_s = row->declared_s, .declared_bytes = row->declared_bytes, .has_audio = true};
+    if (row->unmarked)
+        (void)snprintf(info.end_missing, sizeof info.end_missing, "the last page is cut");
+    counts = (kt_media_counts_t){.audio = {.packets    = 1000,
+                                           .bytes      = 1000,
+                                           .decoded    = (uint64_t)(44100 * left_s),
+                                           .end_s      = row->sound_s,
+                                           .lost_s     = row->lost_s,
+                                           .lost_parts = row->lost_s > 0,
+                                           .damaged    = row->damaged,
+                                           .cut        = row->cut}};
     (void)snprintf(info.declared_by, sizeof info.declared_by, "%s", row->by);
     (void)snprintf(info.declared_end, sizeof info.declared_end, "mdat box");
     return (kt_technical_t){.info = &info, .counts = &counts, .size_bytes = (int64_t)row->bytes, .sound_wanted = true};
@@ -78,6 +77,50 @@ Test(completeness, each_case_has_its_belief_share_and_verdict)
         cr_expect_eq(err, row->err, "%s: %s", row->name, kt_err_name(err));
         cr_expect_eq(*detail != '\0', err != KT_OK, "%s: %s", row->name, detail);
     }
+}
+
+Test(completeness, a_length_that_is_too_large_is_not_believed_only_where_packets_reach_the_end)
+{
+    const row_t          row   = {"", 30, 24, 0, "Segment information", 1000, 1000, 0, 0, 0, 0, 0, KT_OK};
+    const kt_technical_t facts = facts_of(&row);
+    kt_completeness_t    judged;
+    char                 detail[256];
+    counts.read_bytes = 950;
+    kt_completeness_judge(&facts, &judged);
+    cr_expect_eq(judged.belief, KT_BELIEF_LONGER);
+    counts.read_bytes = 800;
+    kt_completeness_judge(&facts, &judged);
+    cr_expect(judged.belief == KT_BELIEF_YES && fabs(judged.share - .8) < 1e-9);
+    cr_expect_eq(kt_completeness_verdict(&facts, .9, detail, sizeof detail), KT_ETRUNCATED);
+}
+
+Test(completeness, the_length_of_the_fragments_that_were_found_is_none_of_the_file)
+{
+    const row_t          row   = {"", 12, 10, 0, "fragments", 1000, 500, 0, 0, 0, 0, 0, KT_OK};
+    const kt_technical_t facts = facts_of(&row);
+    kt_completeness_t    judged;
+    kt_completeness_judge(&facts, &judged);
+    cr_expect(judged.belief == KT_BELIEF_NONE && judged.share == 1 && judged.cut);
+    info.broken_at = 300;  // junk behind a whole file
+    kt_completeness_judge(&facts, &judged);
+    cr_expect_eq(judged.share, 1);
+    info.broken_hides = true;
+    kt_completeness_judge(&facts, &judged);
+    cr_expect_float_eq(judged.share, .6, 1e-9);
+}
+
+Test(completeness, where_reading_was_given_up_the_rest_of_the_file_is_missing)
+{
+    const row_t          row   = {"", 0, 10, 0, "", 0, 1000, 0, 0, 0, 0, 0, KT_OK};
+    const kt_technical_t facts = facts_of(&row);
+    kt_completeness_t    judged;
+    counts.broken_off = true;
+    counts.read_bytes = 500;
+    kt_completeness_judge(&facts, &judged);
+    cr_expect_float_eq(judged.share, .5, 1e-9);
+    info.duration_s = 10;  // all that is declared was read: it is junk
+    kt_completeness_judge(&facts, &judged);
+    cr_expect_eq(judged.share, 1);
 }
 
 Test(completeness, a_stream_is_exempt)
