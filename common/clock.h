@@ -2,6 +2,7 @@
 // Any thread, no state, no failure.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,3 +20,6 @@ void kt_clock_test(const kt_clock_test_t *clock);
 enum { KT_RFC3339_BYTES = 32 };
 // "2024-01-01T12:00:12.345Z" into out[KT_RFC3339_BYTES]; returns out.
 const char *kt_clock_rfc3339(int64_t wall_ms, char *out);
+// Such a time, or one with fewer or more digits of a second, or with an offset ("+01:00") instead of Z. False: it is no
+// time; out is unchanged.
+bool kt_clock_from_rfc3339(const char *text, int64_t *wall_ms);

@@ -16,6 +16,9 @@ enum { KT_JSON_WHY = 256 };
 // The whole text is one JSON object, at most max_bytes, no duplicate keys. why: "line 3: ..." on failure. KT_EMESSAGE.
 KT_MUST_USE kt_err_t kt_json_parse(const char *text, size_t length, size_t max_bytes, json_t **out,
                                    char why[KT_JSON_WHY]);
+// The quick parser that kt_json_parse tries first, for its test. NULL: the text is no JSON, or nested more than
+// max_depth, or has what ordinary messages do not have: \u escapes, integers of 19 digits, duplicate keys.
+json_t *kt_json_read(const char *text, size_t length, size_t max_depth);
 // One line, keys in insertion order, reals with 9 significant digits. Appends to out (check its err).
 void kt_json_write(const json_t *value, kt_buf_t *out);
 // The same for other programs: indented lines, reals with 17 digits, so that they are read back as the same number.

@@ -105,8 +105,8 @@ fault_of_object(const kt_feature_desc_t *desc, const json_t *object)
     return fault;
 }
 
-static const char *
-fault_of_value(const kt_feature_desc_t *desc, const json_t *value)
+const char *
+kt_document_fault(const kt_feature_desc_t *desc, const json_t *value)
 {
     if (json_is_null(value))
         return NULL;
@@ -127,9 +127,8 @@ fault_of_value(const kt_feature_desc_t *desc, const json_t *value)
     return "is of an unknown shape";
 }
 
-// The object with a group's members; NULL if it is null or missing.
-static const json_t *
-group_object_of(const json_t *document, kt_group_t group)
+const json_t *
+kt_document_group(const json_t *document, kt_group_t group)
 {
     const char   *path  = kt_group_path(group);
     const char   *point = strchr(path, '.');
@@ -142,16 +141,16 @@ static kt_err_t
 check_feature(const json_t *document, kt_feature_t feature, char why[KT_DOCUMENT_WHY])
 {
     const kt_feature_desc_t *desc  = kt_feature_desc(feature);
-    const json_t            *group = group_object_of(document, desc->group);
+    const json_t            *group = kt_document_group(document, desc->group);
     const json_t            *value = json_object_get(group, desc->name);
     char                     key[KT_FEATURE_KEY];
     if (!group && desc->group == KT_GROUP_VISUAL &&
-        !json_is_true(json_object_get(group_object_of(document, KT_GROUP_TECHNICAL), "has_video")))
+        !json_is_true(json_object_get(kt_document_group(document, KT_GROUP_TECHNICAL), "has_video")))
         return KT_OK;
     if (!value)
         return kt_text_explain(why, KT_DOCUMENT_WHY, KT_EDOCUMENT, "%s.%s is missing", kt_group_path(desc->group),
                                desc->name);
-    const char *fault = fault_of_value(desc, value);
+    const char *fault = kt_document_fault(desc, value);
     if (fault)
         return kt_text_explain(why, KT_DOCUMENT_WHY, KT_EDOCUMENT, "%s.%s %s", kt_group_path(desc->group), desc->name,
                                fault);
@@ -186,7 +185,7 @@ check_statistics(const json_t *statistics, char why[KT_DOCUMENT_WHY])
         spread.max = range.max - range.min;
         for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
             const json_t *value = json_object_get(entry, names[i]);
-            const char   *fault = value ? fault_of_value(i ? &range : &spread, value) : "is missing";
+            const char   *fault = value ? kt_document_fault(i ? &range : &spread, value) : "is missing";
             if (fault)
                 return kt_text_explain(why, KT_DOCUMENT_WHY, KT_EDOCUMENT, "features.statistics.%.64s.%s %s", key,
                                        names[i], fault);
@@ -206,7 +205,7 @@ check_features(const json_t *document, char why[KT_DOCUMENT_WHY])
     for (unsigned i = 0; i < KT_GROUPS; i++) {
         const char   *key;
         const json_t *value;
-        const json_t *group = group_object_of(document, (kt_group_t)i);
+        const json_t *group = kt_document_group(document, (kt_group_t)i);
         json_object_foreach((json_t *)group, key, value)
         {
             if (kt_feature_find((kt_group_t)i, key) == KT_FEATURES)

@@ -103,7 +103,8 @@ prepare_all(kt_pg_t *self)
     self->sql.put_err = KT_OK;
     for (int id = 0; id < KT_PG_COUNT && !err; id++) {
         snprintf(name, sizeof name, "k%d", id);
-        err = PQsendPrepare(self->db, name, TEXTS[id], 0, NULL) ? KT_OK : KT_EIO;
+        const char *text = id == (int)KT_SQL_FEATURES_PUT ? self->features_put : TEXTS[id];
+        err              = PQsendPrepare(self->db, name, text, 0, NULL) ? KT_OK : KT_EIO;
         self->n_sent += !err;
     }
     return err ? err : self->sql.driver->run(&self->sql);
@@ -131,14 +132,21 @@ lock_again(kt_pg_t *self)
 kt_err_t
 kt_pg_ready(kt_pg_t *self)
 {
+    kt_err_t err = kt_pg_connect(self);
+    return err ? err : kt_pg_settle(self);
+}
+
+kt_err_t
+kt_pg_settle(kt_pg_t *self)
+{
     char     why[KT_LEDGER_WHY] = "";
-    kt_err_t err                = kt_pg_connect(self);
-    if (!err)
-        err = kt_pg_simple(self, SESSION, KT_PG_CALL_MS, NULL);
+    kt_err_t err                = kt_pg_simple(self, SESSION, KT_PG_CALL_MS, NULL);
     if (!err)
         err = kt_pg_simple(self, self->sql.writer ? WRITER : READER, KT_PG_CALL_MS, NULL);
     if (!err && (err = kt_pg_check_schema(self, why)))
         kt_text_copy(self->sql.why, sizeof self->sql.why, why);
+    if (!err)
+        err = kt_pg_read_features(self);
     if (!err)
         err = prepare_all(self);
     if (!err)

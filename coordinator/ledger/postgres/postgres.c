@@ -15,6 +15,8 @@ close_postgres(kt_ledger_t **self_p)
         return;
     kt_pg_drop(self);
     kt_buf_fini(&self->sql.bytes);
+    free(self->features_put);
+    free(self->sql.features);
     free(self->url);
     free(self);
     *self_p = NULL;

@@ -26,15 +26,17 @@ typedef struct kt_pg {
     kt_sql_t  sql;
     PGconn   *db;  // NULL: not connected
     char     *url;
-    bool      pipelined;    // the session is set up and every statement is prepared
-    bool      locked;       // this session holds the lock of the coordinator's name
-    int       old_pid;      // of the backend whose connection broke
-    int64_t   deadline_ms;  // of this pipeline
-    bool      open;         // something was sent and not yet run
-    bool      reading;      // a snapshot is open
-    bool      commits;      // this pipeline ends with a COMMIT
-    size_t    n_sent;       // statements of this pipeline
-    size_t    first;        // 1 after a BEGIN: the number of the first statement of the caller
+    bool      pipelined;     // the session is set up and every statement is prepared
+    bool      locked;        // this session holds the lock of the coordinator's name
+    int       old_pid;       // of the backend whose connection broke
+    int64_t   deadline_ms;   // of this pipeline
+    bool      open;          // something was sent and not yet run
+    bool      reading;       // a snapshot is open
+    bool      filling;       // this is the migration that writes the rows of features
+    char     *features_put;  // the text of FEATURES_PUT
+    bool      commits;       // this pipeline ends with a COMMIT
+    size_t    n_sent;        // statements of this pipeline
+    size_t    first;         // 1 after a BEGIN: the number of the first statement of the caller
     PGresult *answers[KT_PG_ANSWERS];
     char      state[KT_PG_STATE];  // SQLSTATE of the last error, "" without
 } kt_pg_t;
@@ -47,8 +49,12 @@ kt_err_t kt_pg_state_err(const char *state);
 // connect.c
 // A raw connection, not yet a ledger's. KT_EIO, KT_EAUTH, KT_ESETTING (no valid URL), KT_ENOMEM; sql.why explains.
 kt_err_t kt_pg_connect(kt_pg_t *self);
-kt_err_t kt_pg_ready(kt_pg_t *self);  // connected, the schema checked, everything prepared
-void     kt_pg_drop(kt_pg_t *self);   // gives the connection up
+kt_err_t kt_pg_ready(kt_pg_t *self);   // connected, the schema checked, everything prepared
+kt_err_t kt_pg_settle(kt_pg_t *self);  // the same on the connection that is there
+void     kt_pg_drop(kt_pg_t *self);    // gives the connection up
+
+// features.c: how a row of features is written in this database. Before the pipeline.
+kt_err_t kt_pg_read_features(kt_pg_t *self);
 
 // driver.c
 void kt_pg_start(kt_pg_t *self, int64_t within_ms);  // a pipeline on a connection that is there

@@ -3,6 +3,7 @@
 #include "common/log.h"
 #include "common/text.h"
 #include "coordinator/ledger/postgres/postgres.h"
+#include "coordinator/ledger/sql/features.h"
 #include "coordinator/ledger/sql/migrate.h"
 
 #include <inttypes.h>
@@ -18,6 +19,25 @@ static const kt_sql_migration_t MIGRATIONS[] = {
 };
 static const kt_sql_migrations_t ALL = {MIGRATIONS, sizeof MIGRATIONS / sizeof *MIGRATIONS, "BEGIN", "COMMIT"};
 
+// A hash index has room for a path of any length.
+static const kt_sql_feature_dialect_t FEATURES = {
+    .begin      = "BEGIN",
+    .commit     = "COMMIT",
+    .types      = {[KT_COLUMN_BOOL]  = "boolean",
+                   [KT_COLUMN_INT]   = "bigint",
+                   [KT_COLUMN_REAL]  = "double precision",
+                   [KT_COLUMN_TEXT]  = "text",
+                   [KT_COLUMN_TIME]  = "timestamptz",
+                   [KT_COLUMN_REALS] = "real[]",
+                   [KT_COLUMN_TEXTS] = "text[]",
+                   [KT_COLUMN_JSON]  = "jsonb"},
+    .base       = "job bigint NOT NULL, run bigint NOT NULL, stored_at timestamptz NOT NULL, file_path text NOT NULL",
+    .end        = ", CONSTRAINT feature_rows_once PRIMARY KEY (job, run))",
+    .path_index = "CREATE INDEX features_path ON feature_rows USING hash (file_path)",
+    .comments   = true,
+    .replaces   = true,
+};
+
 static const char *
 value(const PGresult *answer, int row, int column)
 {
@@ -32,6 +52,20 @@ check_encoding(const kt_pg_t *self, char why[KT_LEDGER_WHY])
         return KT_OK;
     snprintf(why, KT_LEDGER_WHY, "the database's encoding is not UTF8: make one with ENCODING 'UTF8'");
     return KT_ESCHEMA;
+}
+
+static kt_err_t
+check_filled(kt_pg_t *self, char why[KT_LEDGER_WHY])
+{
+    PGresult *answer = NULL;
+    kt_err_t  err    = kt_pg_simple(self, "SELECT done FROM feature_state", KT_PG_CALL_MS, &answer);
+    bool      done   = !err && PQntuples(answer) == 1 && *value(answer, 0, 0) == '1';
+    PQclear(answer);
+    if (err)
+        snprintf(why, KT_LEDGER_WHY, "the schema cannot be read: %.300s", self->sql.why);
+    else if (!done)
+        snprintf(why, KT_LEDGER_WHY, "the migration of the database was interrupted: run `kithara db migrate` again");
+    return err ? err : done ? KT_OK : KT_ESCHEMA;
 }
 
 kt_err_t
@@ -51,40 +85,20 @@ kt_pg_check_schema(kt_pg_t *self, char why[KT_LEDGER_WHY])
     if (there && (err = kt_sql_check_migrations(&self->sql, &ALL, &missing, why)))
         return err;
     if (there && !missing)
-        return KT_OK;
+        return self->filling ? KT_OK : check_filled(self, why);
     snprintf(why, KT_LEDGER_WHY, "the database %s: run `kithara db migrate`",
              there && missing < ALL.n ? "has an older schema" : "has no ledger yet");
     return KT_ESCHEMA;
 }
 
-// The view is made anew when its text, whose digest is in its comment, is another.
+// On this very connection, which holds the lock.
 static kt_err_t
-make_view(kt_pg_t *self)
+fill(kt_pg_t *self)
 {
-    kt_buf_t    view, sql;
-    kt_digest_t digest;
-    char        mark[KT_DIGEST_HEX];
-    PGresult   *answer = NULL;
-    kt_buf_init(&view, 1 << 20);
-    kt_buf_init(&sql, 2 << 20);
-    kt_pg_view_text(&view);
-    kt_err_t err = view.err;
-    if (!err) {
-        kt_digest_of(view.bytes, view.length, &digest);
-        kt_digest_hex(&digest, mark);
-        err = kt_pg_simple(self, "SELECT obj_description(to_regclass('features'), 'pg_class')", KT_PG_CALL_MS, &answer);
-    }
-    if (!err && strcmp(value(answer, 0, 0), mark)) {
-        kt_buf_fmt(
-            &sql,
-            "BEGIN; DROP VIEW IF EXISTS features; CREATE VIEW features AS %s; COMMENT ON VIEW features IS '%s'; COMMIT",
-            view.bytes, mark);
-        err = sql.err ? sql.err : kt_pg_simple(self, sql.bytes, KT_PG_CALL_MS, NULL);
-    }
-    PQclear(answer);
-    kt_buf_fini(&view);
-    kt_buf_fini(&sql);
-    return err;
+    uint64_t filled = 0;
+    self->filling   = true;
+    kt_err_t err    = kt_pg_settle(self);
+    return err ? err : kt_sql_fill_features(&self->sql, &filled);
 }
 
 // One migrates at a time; the lock goes with the session.
@@ -100,7 +114,9 @@ migrate(kt_pg_t *self, size_t *applied, char why[KT_LEDGER_WHY])
     if (!err)
         err = kt_sql_migrate(&self->sql, &ALL, applied, why);
     if (!err)
-        err = make_view(self);
+        err = kt_sql_feature_columns(&self->sql, &FEATURES, why);
+    if (!err)
+        err = fill(self);
     if (err && !*why)
         snprintf(why, KT_LEDGER_WHY, "DATABASE_URL: %.400s", self->sql.why);
     return err;
@@ -128,6 +144,8 @@ close_bare(kt_pg_t *self)
 {
     kt_pg_drop(self);
     kt_buf_fini(&self->sql.bytes);
+    free(self->features_put);
+    free(self->sql.features);
     free(self->url);
     free(self);
 }

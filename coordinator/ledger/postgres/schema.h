@@ -2,7 +2,6 @@
 // `kithara db` and by the ledger when it connects.
 #pragma once
 
-#include "common/buf.h"
 #include "coordinator/ledger/ledger.h"
 #include "coordinator/ledger/migration.h"
 
@@ -11,13 +10,10 @@ typedef struct kt_pg kt_pg_t;
 // The session's database has what this program needs: KT_ESCHEMA and a sentence if not, KT_EIO. Before the pipeline.
 KT_MUST_USE kt_err_t kt_pg_check_schema(kt_pg_t *self, char why[KT_LEDGER_WHY]);
 
-// Applies what is missing, each migration in a transaction of its own, under a lock; then the view of the features,
-// made anew if its text changed. *applied: how many. KT_ESCHEMA (changed or newer), KT_EAUTH, KT_EUNREACHABLE, KT_EIO,
-// KT_EDISK.
+// Applies what is missing, each migration in a transaction of its own, under a lock; then the columns of the features,
+// and the rows of results that an older program stored. *applied: how many migrations. KT_ESCHEMA (changed or newer),
+// KT_EAUTH, KT_EUNREACHABLE, KT_EIO, KT_EDISK.
 KT_MUST_USE kt_err_t kt_ledger_postgres_migrate(const char *url, size_t *applied, char why[KT_LEDGER_WHY]);
 // The migrations of this program and of the database, by number; *rows: malloc'ed, the caller's.
 KT_MUST_USE kt_err_t kt_ledger_postgres_status(const char *url, kt_migration_row_t **rows, size_t *n,
                                                char why[KT_LEDGER_WHY]);
-
-// ledger_postgres_view.c: the SELECT of the view `features`, one column a scalar feature.
-void kt_pg_view_text(kt_buf_t *out);

@@ -77,21 +77,27 @@ kt_sql_arg_null(kt_sql_t *self)
     new_arg(self, KT_SQL_TEXT)->null = true;
 }
 
+static void
+new_array(kt_sql_t *self, kt_sql_type_t type, uint32_t element, size_t n)
+{
+    kt_sql_arg_t *arg = new_arg(self, type);
+    arg->array        = true;
+    arg->n            = n;
+    add_u32(self, n ? 1 : 0);
+    add_u32(self, 1);
+    add_u32(self, element);
+    if (!n)
+        return;
+    add_u32(self, (uint32_t)n);
+    add_u32(self, 1);
+}
+
 void
 kt_sql_array(kt_sql_t *self, kt_sql_type_t type, size_t n)
 {
     // Numbers of the types in pg_type, which never change.
     static const uint32_t OIDS[] = {[KT_SQL_INT8] = 20, [KT_SQL_FLOAT8] = 701, [KT_SQL_TEXT] = 25, [KT_SQL_BYTEA] = 17};
-    kt_sql_arg_t         *arg    = new_arg(self, type);
-    arg->array                   = true;
-    arg->n                       = n;
-    add_u32(self, n ? 1 : 0);
-    add_u32(self, 1);
-    add_u32(self, OIDS[type]);
-    if (!n)
-        return;
-    add_u32(self, (uint32_t)n);
-    add_u32(self, 1);
+    new_array(self, type, OIDS[type], n);
 }
 
 void
@@ -177,4 +183,86 @@ kt_sql_column(kt_sql_t *self, kt_sql_member_t member, size_t n, const void *at, 
         }
     }
     kt_sql_array_end(self);
+}
+
+void
+kt_sql_row_array(kt_sql_t *self, uint32_t type)
+{
+    new_array(self, KT_SQL_ROW, type, 1);
+}
+
+void
+kt_sql_row_array_end(kt_sql_t *self, size_t n)
+{
+    enum { COUNT_AT = 3 * sizeof(uint32_t) };
+    kt_sql_arg_t *arg  = &self->args[self->n_args - 1];
+    uint32_t      wire = htobe32((uint32_t)n);
+    if (self->bytes.err)
+        return;
+    if (!n) {
+        self->bytes.length = arg->at;
+        self->n_args--;
+        return;
+    }
+    memcpy(self->bytes.bytes + arg->at + COUNT_AT, &wire, sizeof wire);
+    arg->n = n;
+    end_arg(self);
+}
+
+// The length of what follows is written when it ends.
+static size_t
+open_length(kt_sql_t *self)
+{
+    size_t at = self->bytes.length;
+    add_u32(self, 0);
+    return at;
+}
+
+size_t
+kt_sql_row(kt_sql_t *self, size_t fields)
+{
+    size_t at = open_length(self);
+    add_u32(self, (uint32_t)fields);
+    return at;
+}
+
+size_t
+kt_sql_field(kt_sql_t *self, uint32_t type)
+{
+    add_u32(self, type);
+    return open_length(self);
+}
+
+void
+kt_sql_close(kt_sql_t *self, size_t at)
+{
+    uint32_t wire = htobe32((uint32_t)(self->bytes.length - at - sizeof wire));
+    if (!self->bytes.err)
+        memcpy(self->bytes.bytes + at, &wire, sizeof wire);
+}
+
+void
+kt_sql_field_null(kt_sql_t *self, uint32_t type)
+{
+    const uint32_t wire[2] = {htobe32(type), UINT32_MAX};
+    kt_buf_add(&self->bytes, wire, sizeof wire);
+}
+
+void
+kt_sql_put_u32(kt_sql_t *self, uint32_t value)
+{
+    add_u32(self, value);
+}
+
+void
+kt_sql_put_u64(kt_sql_t *self, uint64_t value)
+{
+    add_u64(self, value);
+}
+
+void
+kt_sql_put_bytes(kt_sql_t *self, const void *bytes, size_t length)
+{
+    if (length)
+        kt_buf_add(&self->bytes, bytes, length);
 }

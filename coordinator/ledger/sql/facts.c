@@ -40,6 +40,7 @@ kt_sql_facts_read(kt_sql_t *self, const uint64_t *ids, size_t n, kt_sql_facts_t 
         was->state          = (kt_job_state_t)kt_sql_int(self, k, i, 2);
         was->epoch          = (uint64_t)kt_sql_int(self, k, i, 3);
         was->retained       = kt_sql_int(self, k, i, 4) != 0;
+        out->at[i].has_rows = kt_sql_int(self, k, i, 5) != 0;
         out->at[i].now      = *was;
     }
     return KT_OK;

@@ -7,6 +7,7 @@
 typedef struct kt_sql_fact {
     kt_job_facts_t was, now;
     int64_t        changed_ms;
+    bool           has_rows;  // of features, by any job of its path
 } kt_sql_fact_t;
 typedef struct kt_sql_facts {
     kt_sql_fact_t *at;  // by job

@@ -2,6 +2,7 @@
 // of the group at once.
 #include "common/clock.h"
 #include "coordinator/ledger/sql/facts.h"
+#include "coordinator/ledger/sql/features.h"
 #include "coordinator/ledger/sql/ops.h"
 
 #include <stdlib.h>
@@ -137,6 +138,9 @@ write_news(kt_sql_t *self, const kt_sql_facts_t *facts, const news_t *news)
     arg_documents(self, news);
     kt_sql_arg_int(self, self->base.publishes);
     kt_sql_put(self, KT_SQL_RESULTS_PUT);
+    kt_err_t err = kt_sql_put_features(self, facts, news->at, news->n);
+    if (err)
+        return err;
     put_days(self, news);
     if (self->base.publishes) {
         static const column_t COLUMNS[] = {JOB, RUN, ERR, WALL_MS};

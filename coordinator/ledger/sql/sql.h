@@ -34,7 +34,7 @@ enum { KT_SQL_ARGS = 40, KT_SQL_ANSWERS = 80, KT_SQL_TRIES = 5, KT_SQL_BYTES = 5
 // The UTC day of stored_ms, as kt_rule_day.
 #define KT_SQL_DAY "CASE WHEN stored_ms >= 0 THEN stored_ms / 86400000 ELSE (stored_ms + 1) / 86400000 - 1 END"
 
-typedef enum kt_sql_type { KT_SQL_INT8, KT_SQL_FLOAT8, KT_SQL_TEXT, KT_SQL_BYTEA } kt_sql_type_t;
+typedef enum kt_sql_type { KT_SQL_INT8, KT_SQL_FLOAT8, KT_SQL_TEXT, KT_SQL_BYTEA, KT_SQL_ROW } kt_sql_type_t;
 
 typedef struct kt_sql_arg {
     kt_sql_type_t type;
@@ -43,7 +43,8 @@ typedef struct kt_sql_arg {
     size_t        n;           // elements of an array
 } kt_sql_arg_t;
 
-typedef struct kt_sql kt_sql_t;
+typedef struct kt_sql          kt_sql_t;
+typedef struct kt_sql_features kt_sql_features_t;  // sql/features.h
 
 // One row of a plain statement, as texts ("" for a null).
 typedef void kt_sql_row_fn(void *context, int columns, char **values);
@@ -75,6 +76,7 @@ struct kt_sql {
     kt_ledger_t            base;
     const kt_sql_driver_t *driver;
     bool                   writer;
+    kt_sql_features_t     *features;            // how a row of features is written; NULL: not known yet
     char                   name[64];            // of the last lease; "" before
     uint64_t               epoch;               // of the last lease; 0 before
     uint32_t               turns[KT_RANKS];     // of the aged shares
@@ -129,6 +131,19 @@ void kt_sql_array_end(kt_sql_t *self);
 // One array of bigint whose elements are a member of the rows of a table: `at` of the first, `stride` bytes apart.
 typedef enum kt_sql_member { KT_SQL_U64, KT_SQL_U32, KT_SQL_I64, KT_SQL_I32 } kt_sql_member_t;
 void kt_sql_column(kt_sql_t *self, kt_sql_member_t member, size_t n, const void *at, size_t stride);
+
+// One array of rows: each row is its fields in order, each field a type and a value. type: the database's number of the
+// row's type. SQLite binds field i of a row to parameter i of the statement, which has no other. At its end, whose n
+// counts the rows, an array without rows is no parameter.
+void   kt_sql_row_array(kt_sql_t *self, uint32_t type);
+void   kt_sql_row_array_end(kt_sql_t *self, size_t n);
+size_t kt_sql_row(kt_sql_t *self, size_t fields);    // its place, for kt_sql_close
+size_t kt_sql_field(kt_sql_t *self, uint32_t type);  // likewise; its bytes follow
+void   kt_sql_close(kt_sql_t *self, size_t at);      // a row or a field ends here
+void   kt_sql_field_null(kt_sql_t *self, uint32_t type);
+void   kt_sql_put_u32(kt_sql_t *self, uint32_t value);  // bytes of a field
+void   kt_sql_put_u64(kt_sql_t *self, uint64_t value);
+void   kt_sql_put_bytes(kt_sql_t *self, const void *bytes, size_t length);
 
 // jobs.c: queued jobs into the pipeline; kt_rule_job_ok holds for all. Returns the answer's number.
 size_t kt_sql_put_jobs(kt_sql_t *self, const kt_new_job_t *jobs, size_t n);

@@ -32,7 +32,8 @@ static const char *const OWN_RULES[] = {
     "SELECT job, run, 'the outbox row ' || id || ' waits under epoch ' || epoch || ', which no lease has' FROM outbox"
     " WHERE confirmed_ms = 0 AND epoch <> 0 AND epoch NOT IN (SELECT epoch FROM leases)",
     "SELECT 0, 0, 'the index ' || column1 || ' is missing' FROM (VALUES ('inputs_message'), ('jobs_claimable'),"
-    " ('jobs_claimed'), ('jobs_unhappy'), ('jobs_ended'), ('results_once'), ('outbox_waiting'), ('outbox_once'))"
+    " ('jobs_claimed'), ('jobs_unhappy'), ('jobs_ended'), ('results_once'), ('outbox_waiting'), ('outbox_once'),"
+    " ('features_path'), ('inputs_path'))"
     " WHERE column1 NOT IN (SELECT name FROM sqlite_schema WHERE type = 'index')",
     "SELECT 0, 0, 'the trigger ' || column1 || ' is missing' FROM (VALUES ('epochs_new'), ('epochs_again'),"
     " ('jobs_retain'), ('attempts_count')) WHERE column1 NOT IN (SELECT name FROM sqlite_schema WHERE type = "
@@ -240,6 +241,30 @@ find_parameters(sqlite3_stmt *stmt, binding_t *out)
     }
 }
 
+// A row of fields, one parameter each.
+static int
+bind_fields(sqlite3_stmt *stmt, const char **at)
+{
+    enum { INT8 = 20, FLOAT8 = 701 };
+    int n = (int)read_u32(*at + sizeof(uint32_t)), rc = SQLITE_OK;
+    *at += 2 * sizeof(uint32_t);
+    for (int i = 1; i <= n && rc == SQLITE_OK; i++) {
+        const uint32_t type = read_u32(*at), length = read_u32(*at + sizeof type);
+        *at += 2 * sizeof(uint32_t);
+        if (length == UINT32_MAX) {
+            rc = sqlite3_bind_null(stmt, i);
+            continue;
+        }
+        rc = bind_value(stmt, i,
+                        type == INT8     ? KT_SQL_INT8
+                        : type == FLOAT8 ? KT_SQL_FLOAT8
+                                         : KT_SQL_TEXT,
+                        *at, length);
+        *at += length;
+    }
+    return rc;
+}
+
 static int
 bind_row(const kt_sql_t *self, sqlite3_stmt *stmt, const binding_t *binding, reader_t *reader, size_t place)
 {
@@ -247,7 +272,9 @@ bind_row(const kt_sql_t *self, sqlite3_stmt *stmt, const binding_t *binding, rea
     for (size_t i = 0; i < self->n_args && rc == SQLITE_OK; i++) {
         const kt_sql_arg_t *arg       = &self->args[i];
         int                 parameter = binding->args[i];
-        if (arg->array)
+        if (arg->type == KT_SQL_ROW)
+            rc = bind_fields(stmt, &reader->at[i]);
+        else if (arg->array)
             rc = bind_element(stmt, parameter, arg, &reader->at[i]);
         else if (parameter)
             rc = arg->null ? sqlite3_bind_null(stmt, parameter)
@@ -383,7 +410,8 @@ sqlite_put(kt_sql_t *base, kt_sql_id_t id, const char *sql)
         kt_buf_clear(&self->cells);
         kt_buf_clear(&self->cell_bytes);
     }
-    kt_err_t err = prepare(self, sql ? sql : TEXTS[id], !sql, stmt, NULL);
+    const char *text = sql ? sql : id == KT_SQL_FEATURES_PUT ? self->features_put : TEXTS[id];
+    kt_err_t    err  = prepare(self, text, !sql, stmt, NULL);
     if (!err)
         err = execute_rows(self, *stmt, id, &self->answers[base->n_put]);
     if (!err && !sql && THEN[id])

@@ -1,4 +1,5 @@
 // The schema of a SQLite ledger: made by its first writer, brought up to date by each.
+#include "coordinator/ledger/sql/features.h"
 #include "coordinator/ledger/sql/migrate.h"
 #include "coordinator/ledger/sqlite/sqlite.h"
 
@@ -14,6 +15,23 @@ static const kt_sql_migration_t MIGRATIONS[] = {
 };
 static const kt_sql_migrations_t ALL = {MIGRATIONS, sizeof MIGRATIONS / sizeof *MIGRATIONS, "BEGIN IMMEDIATE",
                                         "COMMIT"};
+
+// STRICT tables have these types; a boolean is 0 or 1, lists and objects are JSON, times RFC 3339 in UTC.
+static const kt_sql_feature_dialect_t FEATURES = {
+    .begin      = "BEGIN IMMEDIATE",
+    .commit     = "COMMIT",
+    .types      = {[KT_COLUMN_BOOL]  = "INTEGER",
+                   [KT_COLUMN_INT]   = "INTEGER",
+                   [KT_COLUMN_REAL]  = "REAL",
+                   [KT_COLUMN_TEXT]  = "TEXT",
+                   [KT_COLUMN_TIME]  = "TEXT",
+                   [KT_COLUMN_REALS] = "TEXT",
+                   [KT_COLUMN_TEXTS] = "TEXT",
+                   [KT_COLUMN_JSON]  = "TEXT"},
+    .base       = "job INTEGER NOT NULL, run INTEGER NOT NULL, stored_at TEXT NOT NULL, file_path TEXT NOT NULL",
+    .end        = ", UNIQUE (job, run)) STRICT",
+    .path_index = "CREATE INDEX features_path ON feature_rows(file_path, stored_at, job, run)",
+};
 
 static kt_err_t
 explain_unreadable(const kt_sqlite_t *self, kt_err_t err, char why[KT_LEDGER_WHY])
@@ -70,6 +88,61 @@ prepare_writer(kt_sqlite_t *self, bool is_new, char why[KT_LEDGER_WHY])
     return err ? explain_unreadable(self, err, why) : KT_OK;
 }
 
+// The statement that writes a row of features: field i is parameter i.
+static kt_err_t
+prepare_features(kt_sqlite_t *self)
+{
+    enum { INT8 = 20, FLOAT8 = 701, TEXT_TYPE = 25, BASE = 3 };
+    static const uint32_t NUMBERS[KT_COLUMN_TYPES] = {
+        [KT_COLUMN_BOOL] = INT8,       [KT_COLUMN_INT] = INT8,       [KT_COLUMN_REAL] = FLOAT8,
+        [KT_COLUMN_TEXT] = TEXT_TYPE,  [KT_COLUMN_TIME] = TEXT_TYPE, [KT_COLUMN_REALS] = TEXT_TYPE,
+        [KT_COLUMN_TEXTS] = TEXT_TYPE, [KT_COLUMN_JSON] = TEXT_TYPE,
+    };
+    kt_sql_features_t *features = calloc(1, sizeof *features);
+    kt_buf_t           sql, values;
+    if (!features)
+        return KT_ENOMEM;
+    *features =
+        (kt_sql_features_t){.texts  = true,
+                            .n      = BASE,
+                            .fields = {{INT8, KT_FIELD_JOB}, {INT8, KT_FIELD_RUN}, {TEXT_TYPE, KT_FIELD_STORED_AT}}};
+    kt_buf_init(&sql, 64 << 10);
+    kt_buf_init(&values, 64 << 10);
+    kt_buf_str(&sql, "INSERT INTO feature_rows(job, run, stored_at, file_path");
+    kt_buf_str(&values, ") VALUES (?1, ?2, ?3, (SELECT file_path FROM inputs WHERE job = ?1)");
+    for (size_t i = 0; i < kt_columns_count() && features->n < KT_SQL_FIELDS; i++) {
+        kt_column_desc_t column;
+        kt_column_describe(i, &column);
+        features->fields[features->n].type     = NUMBERS[column.type];
+        features->fields[features->n++].column = (int)i;
+        kt_buf_fmt(&sql, ", \"%s\"", column.name);
+        kt_buf_fmt(&values, ", ?%zu", features->n);
+    }
+    kt_buf_str(&values, ")");
+    kt_buf_add(&sql, values.bytes ? values.bytes : "", values.length);
+    self->sql.features = features;
+    kt_err_t err       = sql.err ? sql.err : values.err;
+    self->features_put = err ? NULL : kt_buf_take(&sql, NULL);
+    kt_buf_fini(&sql);
+    kt_buf_fini(&values);
+    return err;
+}
+
+// After the migrations: the columns of the features, and the rows of results that an older program stored.
+static kt_err_t
+bring_features(kt_sqlite_t *self, char why[KT_LEDGER_WHY])
+{
+    uint64_t filled = 0;
+    kt_err_t err    = kt_sql_feature_columns(&self->sql, &FEATURES, why);
+    if (!err)
+        err = prepare_features(self);
+    if (!err)
+        err = kt_sql_fill_features(&self->sql, &filled);
+    if (err && !*why)
+        return explain_unreadable(self, err, why);
+    return err;
+}
+
 kt_err_t
 kt_sqlite_schema(kt_sqlite_t *self, char why[KT_LEDGER_WHY])
 {
@@ -101,7 +174,9 @@ kt_sqlite_schema(kt_sqlite_t *self, char why[KT_LEDGER_WHY])
         return err;
     why[0] = '\0';
     err    = kt_sql_migrate(&self->sql, &ALL, &self->migrated, why);
-    return err && !*why ? explain_unreadable(self, err, why) : err;
+    if (err)
+        return !*why ? explain_unreadable(self, err, why) : err;
+    return bring_features(self, why);
 }
 
 kt_err_t

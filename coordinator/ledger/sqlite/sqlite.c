@@ -25,6 +25,8 @@ close_sqlite(kt_ledger_t **self_p)
     sqlite3_close(self->db);
     kt_sqlite_unlock(self);
     kt_buf_fini(&self->sql.bytes);
+    free(self->features_put);
+    free(self->sql.features);
     kt_buf_fini(&self->cells);
     kt_buf_fini(&self->cell_bytes);
     free(self);

@@ -23,6 +23,7 @@ typedef struct kt_sqlite {
     kt_sqlite_answer_t answers[KT_SQL_ANSWERS];
     kt_buf_t           cells, cell_bytes;  // of all answers of a pipeline
     int                lock_fd;            // -1 without
+    char              *features_put;       // the text of FEATURES_PUT; NULL for a reader
     size_t             migrated;           // migrations that opening it applied
     char               path[KT_JOB_PATH];  // for messages
 } kt_sqlite_t;

@@ -1,5 +1,5 @@
-// What only the PostgreSQL ledger has: its schema, its readers, several coordinators, a connection that breaks, the
-// view of the features, and its audit, which is proved by breaking every rule with plain SQL.
+// What only the PostgreSQL ledger has: its schema, its readers, several coordinators, a connection that breaks, and
+// its audit, which is proved by breaking every rule with plain SQL.
 #include "common/clock.h"
 #include "coordinator/ledger/open/migrate.h"
 #include "coordinator/ledger/postgres/postgres.h"
@@ -112,42 +112,6 @@ Test(ledger_postgres_only, migrations_are_applied_once_and_shown)
     cr_assert(rows[0].number == 1 && rows[0].state == KT_MIGRATION_CHANGED && rows[0].applied_ms > 0);
     cr_assert(rows[n - 1].number == 99 && rows[n - 1].state == KT_MIGRATION_NEWER);
     free(rows);
-}
-
-Test(ledger_postgres_only, the_view_is_made_anew_when_its_text_is_another)
-{
-    char    why[KT_LEDGER_WHY] = "";
-    size_t  applied;
-    int64_t columns = number("SELECT count(*) FROM information_schema.columns WHERE table_name = 'features'"
-                             " AND table_schema = current_schema()");
-    cr_assert_gt(columns, 60);
-    sql("DROP VIEW features; CREATE VIEW features AS SELECT 1 AS one; COMMENT ON VIEW features IS 'older'");
-    cr_assert_eq(kt_ledger_postgres_migrate(url, &applied, why), KT_OK, "%s", why);
-    cr_assert_eq(number("SELECT count(*) FROM information_schema.columns WHERE table_name = 'features'"
-                        " AND table_schema = current_schema()"),
-                 columns);
-}
-
-Test(ledger_postgres_only, the_view_has_what_the_document_has)
-{
-    static const char DOCUMENT[] =
-        "{\"success\":true,\"features\":{\"spectral\":{\"spectral_centroid\":1234.5625,\"mfcc\":[1,2]},"
-        "\"mir\":{\"key\":\"F#\",\"tempo\":null},\"technical\":{\"sample_rate\":44100,\"codec\":\"flac\"},"
-        "\"perceptual\":{\"dynamic_range\":7.25}},\"quality_metrics\":{\"dynamic_range\":11.5}}";
-    char        out[64];
-    kt_run_id_t id        = {fixture_insert(ledger, 1), 1};
-    kt_result_t result    = fixture_success(id);
-    result.document       = DOCUMENT;
-    result.document_bytes = sizeof DOCUMENT - 1;
-    cr_assert_eq(fixture_store(ledger, &result), KT_STORED_NEW);
-    fixture_postgres_sql(
-        "SELECT concat_ws('|', spectral_centroid, key, coalesce(tempo::text, 'none'), sample_rate, codec,"
-        " coalesce(spectral_flatness::text, 'none'), perceptual_dynamic_range, quality_dynamic_range,"
-        " file_path) FROM features",
-        out, sizeof out);
-    cr_assert_str_eq(out, "1234.5625|F#|none|44100|flac|none|7.25|11.5|/music/1.flac");
-    fixture_insert(ledger, 2);
-    cr_assert_eq(number("SELECT count(*) FROM features"), 1, "only what has ended");
 }
 
 Test(ledger_postgres_only, failures_with_what_they_kept_are_rows_of_the_views)
