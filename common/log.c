@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -78,7 +79,7 @@ kt_log_quote(char *out, size_t capacity, const char *text)
 static const char *
 level_name(kt_log_level_t level)
 {
-    static const char *const names[] = {"DEBUG", "INFO", "WARN", "ERROR"};
+    static const char *const names[] = {"DEBUG", "INFO", "WARNING", "ERROR"};
     return (unsigned)level < sizeof names / sizeof *names ? names[level] : "ERROR";
 }
 
@@ -133,9 +134,39 @@ end_of_quoted(const char *at)
     return at;
 }
 
+// Whether a text is a number as JSON writes it.
+static bool
+is_json_number(const char *text, size_t length)
+{
+    char   number[64], *end;
+    size_t sign = length > 0 && text[0] == '-';
+    if (length <= sign || length >= sizeof number || text[sign] < '0' || text[sign] > '9' ||
+        (text[sign] == '0' && length > sign + 1 && text[sign + 1] >= '0' && text[sign + 1] <= '9'))
+        return false;  // also inf, nan, hexadecimal digits without a 0x, and numbers with leading zeros
+    memcpy(number, text, length);
+    number[length] = '\0';
+    (void)strtod(number, &end);
+    return *end == '\0' && !strpbrk(number, "xXpP") && end[-1] != '.';
+}
+
+// Whether the call gives the key a number: its format has "key=%d" or another conversion of a number. A text that looks
+// like a number (the name of a node) stays a text.
+static bool
+is_number_key(const char *format, const char *key, size_t length)
+{
+    for (const char *at = format; (at = strchr(at, '=')); at++) {
+        if ((size_t)(at - format) < length || strncmp(at - length, key, length) != 0 ||
+            (at - length > format && at[-(ptrdiff_t)length - 1] != ' ') || at[1] != '%')
+            continue;
+        const char *conversion = at + 2 + strspn(at + 2, "-+0123456789.*hljzt");
+        return *conversion && strchr("diufeg", *conversion) && (conversion[1] == ' ' || conversion[1] == '\0');
+    }
+    return false;
+}
+
 // Adds the key=value at *at (a word without '=' has an empty value) and moves *at behind it.
 static bool
-add_json_field(line_t *line, const char **at)
+add_json_field(line_t *line, const char *format, const char **at)
 {
     const char *key    = *at;
     size_t      length = strcspn(key, "= ");
@@ -145,24 +176,44 @@ add_json_field(line_t *line, const char **at)
     const char *end = quoted ? end_of_quoted(value) : value + strcspn(value, " ");
     if (value == key + length)
         end = value;
-    *at = end + (quoted && *end == '"');
+    *at               = end + (quoted && *end == '"');
+    const bool number = !quoted && is_number_key(format, key, length) && is_json_number(value, (size_t)(end - value));
     return line_add_text(line, ",") && add_json_string(line, key, length, false) && line_add_text(line, ":") &&
-           add_json_string(line, value, (size_t)(end - value), quoted);
+           (number ? line_add(line, value, (size_t)(end - value))
+                   : add_json_string(line, value, (size_t)(end - value), quoted));
+}
+
+const char *
+kt_log_sentence(const char *id)
+{
+    static const struct {
+        const char *id, *sentence;
+    } IDS[] = {
+#define KT_LOG_ID(id, sentence) {id, sentence},
+#include "common/log/ids.def"
+#undef KT_LOG_ID
+    };
+    for (size_t i = 0; i < sizeof IDS / sizeof *IDS; i++)
+        if (strcmp(IDS[i].id, id) == 0)
+            return IDS[i].sentence;
+    return id;
 }
 
 static void
-format_json(line_t *line, const char *time, kt_log_level_t level, const char *id, const char *fields)
+format_json(line_t *line, const char *time, kt_log_level_t level, const char *id, const char *format,
+            const char *fields)
 {
     line->limit = LINE_BYTES - 2;
     line_add_text(line, "{");
     add_json_pair(line, "time", time);
     add_json_pair(line, "level", level_name(level));
     add_json_pair(line, "id", id);
+    add_json_pair(line, "msg", kt_log_sentence(id));
     if (*program_name)
         add_json_pair(line, "program", program_name);
     for (const char *at = fields; *(at += strspn(at, " "));) {
         size_t before = line->length;
-        if (add_json_field(line, &at))
+        if (add_json_field(line, format, &at))
             continue;
         line->length = before;
         break;
@@ -172,14 +223,14 @@ format_json(line_t *line, const char *time, kt_log_level_t level, const char *id
 }
 
 static void
-write_stderr(kt_log_level_t level, const char *id, const char *fields)
+write_stderr(kt_log_level_t level, const char *id, const char *format, const char *fields)
 {
     line_t line;
     char   time[KT_RFC3339_BYTES];
     line.length = 0;
     kt_clock_rfc3339(kt_clock_wall_ms(), time);
     if (line_format == KT_LOG_JSON) {
-        format_json(&line, time, level, id, fields);
+        format_json(&line, time, level, id, format, fields);
     } else {
         const char *named   = *program_name ? " program=" : "";
         const char *parts[] = {time,   " ",   level_name(level), " ", id, *fields ? " " : "",
@@ -218,6 +269,6 @@ kt_log_at(kt_log_level_t level, const char *id, const char *format, ...)
         pthread_mutex_unlock(&sink_lock);
     }
     if (!sunk)
-        write_stderr(level, id, fields);
+        write_stderr(level, id, format, fields);
     errno = caller_errno;
 }

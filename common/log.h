@@ -2,8 +2,12 @@
 // that tests can check ids. Any thread; a line is one write. Blocks only in its sink (stderr).
 //
 //   kt_log_warn("NODE-LOST", "node=%s jobs=%d silent_ms=%lld", name, jobs, (long long)ms);
-//   2026-01-31T12:00:00.123Z WARN NODE-LOST node=gpu7 jobs=3 silent_ms=5012
-//   {"time":"...","level":"WARN","id":"NODE-LOST","node":"gpu7","jobs":"3","silent_ms":"5012"}
+//   2026-01-31T12:00:00.123Z WARNING NODE-LOST node=gpu7 jobs=3 silent_ms=5012
+//   {"time":"...","level":"WARNING","id":"NODE-LOST","msg":"a node is silent and counts as
+//   lost","node":"gpu7","jobs":3, "silent_ms":5012}
+//
+// The level has the name of the setting; msg is the sentence of the id (log/ids.def). In JSON a value is a number where
+// the format has a conversion of a number.
 //
 // A value that may contain blanks has double quotes in the format, text="%s", and the caller escapes it by
 // kt_log_quote. Lines are sanitised to UTF-8 without control characters.
@@ -26,6 +30,8 @@ bool kt_log_wants(kt_log_level_t level);
 
 void kt_log_at(kt_log_level_t level, const char *id, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+// The sentence of an id; the id where it has none. Constant.
+const char *kt_log_sentence(const char *id);
 // Escapes '"' and '\\' for a quoted value; truncates, but never within an escape. Returns out.
 const char *kt_log_quote(char *out, size_t capacity, const char *text);
 

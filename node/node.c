@@ -170,8 +170,10 @@ node_tick(void *context)
         self->stuck_check_ms  = now_ms + STUCK_CHECK_MS;
         const kt_task_t *task = kt_work_stuck(&self->work, &self->settings, now_ms, STUCK_MS);
         if (task) {
-            kt_log_error("WORKER-STUCK", "job=%llu run=%u ms=%lld", (unsigned long long)task->job, task->run,
-                         (long long)(now_ms - task->started_ms));
+            char fields[KT_JOB_LOG];
+            kt_log_error("WORKER-STUCK", "job=%llu run=%u ms=%lld %s", (unsigned long long)task->job, task->run,
+                         (long long)(now_ms - task->started_ms),
+                         kt_job_log_fields(task->body, task->body_bytes, fields));
             _exit(EXIT_FAILURE);
         }
     }

@@ -2,6 +2,7 @@
 
 #include "common/buf.h"
 #include "common/json.h"
+#include "common/log.h"
 #include "common/text.h"
 
 #include <jansson.h>
@@ -240,6 +241,19 @@ kt_job_parse(const char *text, size_t length, kt_job_t *out, char why[KT_JOB_WHY
     if (!err)
         *out = job;
     return err;
+}
+
+const char *
+kt_job_log_fields(const char *body, size_t length, char out[KT_JOB_LOG])
+{
+    char why[KT_JOB_WHY], shown[KT_JOB_LOG / 2], id[2 * KT_JOB_ID_BYTES], path[KT_JOB_LOG - 2 * KT_JOB_ID_BYTES - 64];
+    kt_job_t job;
+    out[0] = '\0';
+    if (!body || kt_job_parse(body, length, &job, why))
+        return out;
+    snprintf(out, KT_JOB_LOG, "message_id=\"%s\" path=\"%s\"", kt_log_quote(id, sizeof id, job.message_id),
+             kt_log_quote(path, sizeof path, kt_job_shown(job.file_path, shown, sizeof shown)));
+    return out;
 }
 
 static bool

@@ -57,6 +57,11 @@ bool kt_job_is_url(const char *file_path);
 const char *kt_job_shown(const char *file_path, char *out, size_t capacity);
 
 const char *kt_job_option_member(size_t i);  // "extract_mir": the i-th member of analysis_options; NULL after the last
+// message_id="..." path="..." of an input message, for log lines; a URL without its query; "" if the message cannot be
+// read. Returns out.
+enum { KT_JOB_LOG = 1200 };
+const char *kt_job_log_fields(const char *body, size_t length, char out[KT_JOB_LOG]);
+
 const char *kt_priority_name(kt_priority_t priority);  // "low", "normal", "high"
 bool        kt_priority_find(const char *name, kt_priority_t *out);
 // "spectral,mir" -> bits of these groups and KT_OPTION_MODELS; "no_models" takes that bit away, alone from all groups;

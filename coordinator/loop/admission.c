@@ -100,8 +100,9 @@ admission_accept(kt_admission_t *self, kt_peer_t *peer, const kt_msg_hello_t *he
         if (other != peer && strcmp(other->name, peer->name) == 0)
             kt_peers_remove(self->opts.peers, other->handle);  // the connection before the node reconnected
     }
-    kt_log_info("NODE-HELLO", "node=%s host=%s version=%s device=%s slots=%u incarnation=%llu drained=%d", peer->name,
-                peer->host, peer->version, peer->device, peer->slots, (unsigned long long)peer->incarnation, drained);
+    kt_log_info("NODE-HELLO", "node=%s host=%s version=%s device=%s slots=%u incarnation=%016llx drained=%d",
+                peer->name, peer->host, peer->version, peer->device, peer->slots, (unsigned long long)peer->incarnation,
+                drained);
 
     char              texts[KT_SHARED_SETTINGS][KT_SHARED_TEXT];
     kt_wire_setting_t shared[KT_SHARED_SETTINGS];

@@ -89,7 +89,7 @@ kt_dispatcher_send(kt_dispatcher_t *self, kt_node_handle_t to, const kt_msg_t *m
     if (err == KT_EUNREACHABLE)
         kt_buf_add(&self->refused, &to, sizeof to);  // reported to the scheduler after this step
     else if (err)
-        kt_log_debug("SEND-LOST", "message=%s node=%#llx", kt_msg_name(msg->type), (unsigned long long)to);
+        kt_log_debug("SEND-LOST", "message=%s peer=%#llx", kt_msg_name(msg->type), (unsigned long long)to);
 }
 
 static void
@@ -215,7 +215,7 @@ dispatcher_act_send(kt_dispatcher_t *self, const kt_action_t *action)
     }
     if (n > first)
         dispatcher_send_batch(self, action, (const kt_wire_work_t *)(void *)self->works.bytes + first, n - first);
-    kt_log_debug("BATCH-SENT", "node=%#llx batch=%llu jobs=%u solo=%d", (unsigned long long)action->node,
+    kt_log_debug("BATCH-SENT", "peer=%#llx batch=%llu jobs=%u solo=%d", (unsigned long long)action->node,
                  (unsigned long long)action->batch, action->count, action->isolated);
 }
 
@@ -325,12 +325,22 @@ write_failure(const kt_claim_t *claim, kt_err_t failure, const char *detail, cha
     return KT_OK;
 }
 
+// Of the job's message, while its claim is held.
+static const char *
+dispatcher_log_fields(const kt_dispatcher_t *self, kt_run_id_t id, char out[KT_JOB_LOG])
+{
+    const kt_claim_t *claim = kt_claims_find(&self->claims, id);
+    return kt_job_log_fields(claim ? claim->body : NULL, claim ? claim->body_bytes : 0, out);
+}
+
 static void
 dispatcher_act_fail(kt_dispatcher_t *self, const kt_action_t *action)
 {
     kt_payload_t *payload = action->tag;
-    kt_log_info("JOB-FAILED", "job=%llu run=%u attempt=%u err=%s", (unsigned long long)action->id.job, action->id.run,
-                action->attempt, kt_err_name(action->err));
+    char          fields[KT_JOB_LOG];
+    kt_log_info("JOB-FAILED", "job=%llu run=%u attempt=%u err=%s %s", (unsigned long long)action->id.job,
+                action->id.run, action->attempt, kt_err_name(action->err),
+                dispatcher_log_fields(self, action->id, fields));
     if (payload && (payload->posted || payload->request->store.result.err == action->err)) {
         dispatcher_post_payload(self, payload, KT_LREQ_FAIL);
         return;
@@ -404,8 +414,10 @@ dispatcher_act_blame(kt_dispatcher_t *self, const kt_action_t *action)
     attempt->crash     = action->err == KT_ENODELOST || action->err == KT_ECRASH;
     attempt->node_name = request->blame.node_name;
     attempt->wall_ms   = kt_clock_wall_ms();
-    kt_log_warn("JOB-BLAMED", "job=%llu run=%u attempt=%u err=%s node=%s", (unsigned long long)action->id.job,
-                action->id.run, action->attempt, kt_err_name(action->err), attempt->node_name);
+    char fields[KT_JOB_LOG];
+    kt_log_warn("JOB-BLAMED", "job=%llu run=%u attempt=%u err=%s node=%s %s", (unsigned long long)action->id.job,
+                action->id.run, action->attempt, kt_err_name(action->err), attempt->node_name,
+                dispatcher_log_fields(self, action->id, fields));
     kt_ledger_port_post(self->opts.port, &request);
 }
 

@@ -186,8 +186,9 @@ on_nack(kt_uplink_t *self, const kt_msg_nack_t *msg)
         if (!task || task->stage != KT_TASK_UNACKED)
             continue;
         kt_err_t err = refusal->err < 0 ? (kt_err_t)refusal->err : KT_EBADDATA;
-        kt_log_warn("RESULT-REFUSED", "job=%llu run=%u err=%s", (unsigned long long)task->job, task->run,
-                    kt_err_name(err));
+        char     fields[KT_JOB_LOG];
+        kt_log_warn("RESULT-REFUSED", "job=%llu run=%u err=%s %s", (unsigned long long)task->job, task->run,
+                    kt_err_name(err), kt_job_log_fields(task->body, task->body_bytes, fields));
         kt_outcome_fail(&task->outcome, task->body, task->body_bytes, err, "the result could not be stored");
         kt_buf_add(&self->finished, &task, sizeof task);
     }

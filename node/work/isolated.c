@@ -260,7 +260,9 @@ kt_isolated_run(const kt_settings_t *settings, const kt_task_t *task, _Atomic ui
                  sigabbrev_np(WTERMSIG(status)) ? sigabbrev_np(WTERMSIG(status)) : "?", WTERMSIG(status));
     else
         snprintf(detail, sizeof detail, "exit status %d without a result", WEXITSTATUS(status));
-    kt_log_warn("SOLO-FAILED", "job=%llu run=%u end=\"%s\"", (unsigned long long)task->job, task->run, detail);
+    char fields[KT_JOB_LOG];
+    kt_log_warn("SOLO-FAILED", "job=%llu run=%u end=\"%s\" %s", (unsigned long long)task->job, task->run, detail,
+                kt_job_log_fields(task->body, task->body_bytes, fields));
     kt_outcome_fail(outcome, task->body, task->body_bytes,
                     task->cancelled ? KT_ECANCELLED
                     : late          ? KT_ETIME

@@ -1,6 +1,7 @@
 """A farm of real processes for tests: one coordinator, some nodes, their logs, in a temporary folder and on loopback."""
 import json
 import os
+import re
 import select
 import shutil
 import signal
@@ -118,7 +119,7 @@ class Farm:
         for name in names:
             self.allow(self.make_key(name), name)
         self.coordinator.process.send_signal(signal.SIGHUP)
-        wait_for(lambda: f"keys={len(names)}" in self.coordinator.text(), "the keys")
+        wait_for(lambda: re.search(rf'keys"?[=:]{len(names)}\b', self.coordinator.text()), "the keys")
         for name in names:
             self.start_node(name)
         wait_for(lambda: self.get("/v1/status")["nodes"]["live"] == len(names), "the nodes")

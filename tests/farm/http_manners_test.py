@@ -127,6 +127,27 @@ class Manners(unittest.TestCase):
         fits(schema, document, "output")
 
 
+class Logs(unittest.TestCase):
+    def test_json_lines_have_numbers_sentences_and_the_names_of_a_job(self):
+        with Farm(ANALYZER_LOG_LEVEL="INFO", ANALYZER_LOG_FORMAT="json") as farm:
+            farm.settings["ANALYZER_MEDIA_ROOTS"] = farm.folder
+            farm.start(["a"])
+            path = farm.path('a "quoted" name.mp3')
+            farm.post("/v1/jobs", {"messages": [{"message_id": "the-id", "file_path": path}]})
+            farm.wait_finished(1)
+            job = farm.get("/v1/jobs")["jobs"][0]
+            node = farm.get("/v1/nodes")["nodes"][0]
+            lines = [json.loads(line) for line in farm.coordinator.text().splitlines() if line.startswith("{")]
+            failed = next(line for line in lines if line["id"] == "JOB-FAILED")
+            self.assertEqual({key: failed[key] for key in ("job", "run", "message_id", "path", "err")},
+                             {"job": job["job"], "run": job["run"], "message_id": "the-id", "path": path, "err": "ENOFILE"})
+            self.assertEqual((failed["level"], failed["msg"]), ("INFO", "a job has failed"))
+            hello = next(line for line in lines if line["id"] == "NODE-HELLO")
+            self.assertEqual((hello["node"], hello["incarnation"]), (node["name"], node["incarnation"]))
+            self.assertIsInstance(hello["slots"], int)
+            self.assertLessEqual({line["level"] for line in lines}, {"DEBUG", "INFO", "WARNING", "ERROR"})
+
+
 KINDS = {"string": str, "number": (int, float), "integer": int, "boolean": bool, "object": dict, "array": list, "null": type(None)}
 
 

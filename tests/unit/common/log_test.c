@@ -101,7 +101,7 @@ Test(log, a_text_line_has_time_level_id_fields_and_program)
     char line[LINE_BYTES];
     kt_log_setup(KT_LOG_INFO, KT_LOG_TEXT, NULL);
     WRITTEN(line, kt_log_warn("NODE-LOST", "node=%s", "gpu7"));
-    expect_match(line, "^" TIME " WARN NODE-LOST node=gpu7\n$");
+    expect_match(line, "^" TIME " WARNING NODE-LOST node=gpu7\n$");
     kt_log_setup(KT_LOG_INFO, KT_LOG_TEXT, "kithara-node");
     WRITTEN(line, kt_log_info("UP", "%s", ""));
     expect_match(line, "^" TIME " INFO UP program=kithara-node\n$");
@@ -117,6 +117,21 @@ Test(log, a_json_line_has_each_field_as_a_member)
     cr_assert(strstr(line, "\"a\":\"1\",\"text\":\"say \\\"hi there\\\" \\\\ k=v\",\"word\":\"\",\"back\":\"c:\\\\x\","
                            "\"empty\":\"\",\"end\":\"z\"}\n"),
               "%s", line);
+}
+
+Test(log, a_json_line_has_a_sentence_and_numbers_where_the_call_gives_numbers)
+{
+    char line[LINE_BYTES];
+    kt_log_setup(KT_LOG_INFO, KT_LOG_JSON, NULL);
+    WRITTEN(line, kt_log_warn("NODE-LOST", "node=%s jobs=%d ms=%lld s=%.3f hex=%llx share=%g bad=%f", "17", -3, 5012LL,
+                              0.25, 16ULL, 1e-7, 0.0 / 0.0));
+    cr_assert(
+        strstr(line, "\"level\":\"WARNING\",\"id\":\"NODE-LOST\",\"msg\":\"a node is silent and counts as lost\","),
+        "%s", line);
+    cr_assert(
+        strstr(line, "\"node\":\"17\",\"jobs\":-3,\"ms\":5012,\"s\":0.250,\"hex\":\"10\",\"share\":1e-07,\"bad\":\""),
+        "%s", line);
+    cr_assert_str_eq(kt_log_sentence("NO-SUCH-ID"), "NO-SUCH-ID");
 }
 
 Test(log, a_json_line_that_is_too_long_still_closes)
