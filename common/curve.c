@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <zmq.h>
@@ -18,6 +19,51 @@ kt_curve_is_key(const char *text)
 {
     static const char z85[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
     return strspn(text, z85) == KEY_CHARACTERS && text[KEY_CHARACTERS] == '\0';
+}
+
+bool
+kt_curve_bytes(const char *key, uint8_t out[KT_CURVE_BYTES])
+{
+    return kt_curve_is_key(key) && zmq_z85_decode(out, key);
+}
+
+void
+kt_curve_text(const uint8_t bytes[KT_CURVE_BYTES], char out[KT_CURVE_TEXT])
+{
+    zmq_z85_encode(out, bytes, KT_CURVE_BYTES);
+}
+
+void
+kt_curve_hex(const char *key, char out[KT_CURVE_HEX])
+{
+    uint8_t bytes[KT_CURVE_BYTES] = {0};
+    (void)kt_curve_bytes(key, bytes);
+    for (size_t i = 0; i < sizeof bytes; i++)
+        snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+}
+
+bool
+kt_curve_read_key(const char *text, char out[KT_CURVE_TEXT])
+{
+    uint8_t bytes[KT_CURVE_BYTES];
+    if (kt_curve_is_key(text)) {
+        memcpy(out, text, KT_CURVE_TEXT);
+        return true;
+    }
+    if (strspn(text, "0123456789abcdefABCDEF") != KT_CURVE_HEX - 1 || text[KT_CURVE_HEX - 1])
+        return false;
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        char digits[3] = {text[2 * i], text[2 * i + 1], '\0'};
+        bytes[i]       = (uint8_t)strtoul(digits, NULL, 16);
+    }
+    kt_curve_text(bytes, out);
+    return true;
+}
+
+bool
+kt_curve_public(const char *secret_key, char out[KT_CURVE_TEXT])
+{
+    return kt_curve_is_key(secret_key) && zmq_curve_public(out, secret_key) == 0;
 }
 
 kt_err_t
@@ -93,4 +139,31 @@ kt_curve_load_or_make(const char *path, kt_curve_t *out)
     if (!err)
         *out = pair;
     return err;
+}
+
+static const char JOIN_PREFIX[] = "kithara-join-";
+
+enum { HEX_DIGITS = KT_CURVE_HEX - 1 };
+
+void
+kt_join_token_write(const char *secret_key, const char *coordinator_key, char out[KT_JOIN_TOKEN])
+{
+    char secret[KT_CURVE_HEX], coordinator[KT_CURVE_HEX];
+    kt_curve_hex(secret_key, secret);
+    kt_curve_hex(coordinator_key, coordinator);
+    snprintf(out, KT_JOIN_TOKEN, "%s%s-%s", JOIN_PREFIX, secret, coordinator);
+}
+
+bool
+kt_join_token_read(const char *text, kt_curve_t *pair, char coordinator_key[KT_CURVE_TEXT])
+{
+    char secret[KT_CURVE_HEX];
+    if (strncmp(text, JOIN_PREFIX, sizeof JOIN_PREFIX - 1) != 0)
+        return false;
+    text += sizeof JOIN_PREFIX - 1;
+    if (strlen(text) != 2 * HEX_DIGITS + 1 || text[HEX_DIGITS] != '-')
+        return false;
+    snprintf(secret, sizeof secret, "%.*s", HEX_DIGITS, text);
+    return kt_curve_read_key(secret, pair->secret_key) && kt_curve_read_key(text + HEX_DIGITS + 1, coordinator_key) &&
+           kt_curve_public(pair->secret_key, pair->public_key);
 }

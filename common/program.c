@@ -24,7 +24,8 @@ typedef enum option_key {
     SET     = 's',
     DEBUG   = 'd',
     READY,
-    PARENT
+    PARENT,
+    JOIN
 } option_key_t;
 
 static const struct option OPTIONS[] = {
@@ -36,12 +37,14 @@ static const struct option OPTIONS[] = {
     {"debug", no_argument, NULL, DEBUG},
     {"ready-fd", required_argument, NULL, READY},
     {"with-parent", no_argument, NULL, PARENT},
+    {"join", required_argument, NULL, JOIN},
     {0},
 };
 
 const kt_program_option_t KT_PROGRAM_OPTIONS[] = {
     {"config", "FILE", "read settings from a file of NAME=value lines"},
     {"set", "NAME=VALUE", "set one setting; overrides file and environment"},
+    {"join", "TOKEN", "kithara-node: enter the node's key by a join token (kithara keys token new)"},
     {"debug", NULL, "write debug lines to the log"},
     {"print-config", NULL, "print every setting and its origin"},
     {"ready-fd", "N", "write one line of JSON to descriptor N when ready"},
@@ -51,7 +54,7 @@ const kt_program_option_t KT_PROGRAM_OPTIONS[] = {
     {0}};
 
 typedef struct request {
-    const char *config;
+    const char *config, *join;
     char       *sets[MAX_SETS];
     size_t      n_sets;
     bool        help, version, print, debug;
@@ -81,6 +84,11 @@ read_option(kt_program_t *self, request_t *request, int key, const char *argumen
     case CONFIG: request->config = optarg; return true;
     case DEBUG: request->debug = true; return true;
     case PARENT: self->with_parent = true; return true;
+    case JOIN:
+        if (!self->joins)
+            return bad_usage(self, "unknown option, or an option without its value:", argument);
+        request->join = optarg;
+        return true;
     case SET:
         if (request->n_sets == MAX_SETS || !strchr(optarg, '='))
             return bad_usage(self, "--set expects NAME=VALUE, got", optarg);
@@ -111,8 +119,9 @@ print_program_help(const kt_program_t *self)
     kt_buf_fmt(&text, "%s -- %s\n\nUsage: %s [--config FILE] [--set NAME=VALUE]... [--debug]\n\n", self->name,
                self->purpose, self->name);
     for (const kt_program_option_t *option = KT_PROGRAM_OPTIONS; option->name; option++)
-        kt_buf_fmt(&text, "  --%s %-*s %s\n", option->name, 16 - (int)strlen(option->name),
-                   option->value ? option->value : "", option->help);
+        if (self->joins || strcmp(option->name, "join") != 0)
+            kt_buf_fmt(&text, "  --%s %-*s %s\n", option->name, 16 - (int)strlen(option->name),
+                       option->value ? option->value : "", option->help);
     kt_buf_fmt(&text,
                "\nExample: %s --set ANALYZER_LOG_LEVEL=DEBUG\n\n"
                "Settings (environment, then file, then default):\n",
@@ -148,6 +157,8 @@ load_settings(kt_program_t *self, request_t *request)
         *equals      = '\0';
         err          = kt_settings_set(&self->settings, request->sets[i], equals + 1, why);
     }
+    if (!err && request->join)
+        err = kt_settings_set(&self->settings, "ANALYZER_JOIN_TOKEN", request->join, why);
     if (!err)
         err = kt_settings_check(&self->settings, why);
     if (!err)

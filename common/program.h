@@ -12,6 +12,7 @@ typedef struct kt_program {
     kt_settings_t settings;
     int           ready_fd;     // --ready-fd N, else -1
     bool          with_parent;  // --with-parent: ends when the parent does
+    bool          joins;        // takes --join TOKEN: ANALYZER_JOIN_TOKEN
 } kt_program_t;
 
 // The options of every daemon, for --help and the man pages; the last one without a name.

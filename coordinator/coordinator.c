@@ -154,15 +154,17 @@ on_ledger_call(void *context)
 {
     kt_coordinator_t *self = context;
     kt_backfiller_wake(self->backfiller);
+    kt_roster_read(&self->loop.roster);
 }
 
 static kt_err_t
-init_loop(kt_coordinator_t *self)
+init_loop(kt_coordinator_t *self, const kt_ledger_t *ledger)
 {
     kt_loop_opts_t opts = {.settings       = self->settings,
                            .name           = self->name,
                            .instance       = self->instance,
                            .keys           = &self->keys,
+                           .keeps_nodes    = ledger->ops->fleet != NULL,
                            .models         = self->models,
                            .sender         = {self, send_frame},
                            .context        = self,
@@ -257,9 +259,10 @@ open_http(kt_coordinator_t *self, char why[KT_LEDGER_WHY])
         err = kt_api_server_new(&self->api, self->settings, self->state_dir, why);
     if (err)
         return err;
-    self->api->calls    = self->loop.queries.calls;
-    self->api->cache    = self->cache;
-    self->api->models   = self->models;
+    self->api->calls  = self->loop.queries.calls;
+    self->api->cache  = self->cache;
+    self->api->models = self->models;
+    memcpy(self->api->public_key, self->key.public_key, sizeof self->api->public_key);
     kt_http_opts_t opts = {
         .bind = self->settings->http_bind, .gate = kt_api_admit, .handler = kt_api_serve, .context = self->api};
     return kt_http_new(&self->http, &opts, self->http_address, why);
@@ -285,7 +288,7 @@ kt_coordinator_new(kt_coordinator_t **self_p, const kt_settings_t *settings, kt_
     if (!err)
         err = kt_model_store_new(&self->models, settings);
     if (!err)
-        err = init_loop(self);
+        err = init_loop(self, *ledger_p);
     if (!err)
         err = load_keys(self, why);
     if (!err)

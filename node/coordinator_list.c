@@ -1,5 +1,7 @@
 #include "node/coordinator_list.h"
 
+#include "common/curve.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -23,40 +25,59 @@ parse_key_list(const char *text, char out[KT_COORDINATORS_MAX][KT_CURVE_TEXT])
 {
     size_t n = 0, length;
     for (const char *at; (at = next_list_word(&text, &length));) {
-        char word[KT_CURVE_TEXT];
+        char word[KT_CURVE_HEX];
         if (length >= sizeof word || n == KT_COORDINATORS_MAX)
             return 0;
         memcpy(word, at, length);
         word[length] = '\0';
-        if (!kt_curve_is_key(word))
+        if (!kt_curve_read_key(word, out[n++]))
             return 0;
-        memcpy(out[n++], word, sizeof word);
     }
     return n;
 }
 
-// From the setting, which is one or more keys or the path of a file of them; from the state folder where it is empty.
-static kt_err_t
-list_read_keys(kt_coordinator_list_t *self, const char *given, const char *state_dir, char why[KT_COORDINATORS_WHY])
+// The keys in the file; 0: none.
+static size_t
+read_key_file(const char *path, char out[KT_COORDINATORS_MAX][KT_CURVE_TEXT])
 {
-    char   path[PATH_BYTES];
-    size_t n = parse_key_list(given, self->keys);
+    char   text[(KT_COORDINATORS_MAX + 1) * (KT_CURVE_HEX + 1)];
+    size_t length;
+    FILE  *file = fopen(path, "re");
+    if (!file)
+        return 0;
+    length = fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    text[length] = '\0';
+    return parse_key_list(text, out);
+}
+
+// From the setting, which is one or more keys or the path of a file of them; where it is empty, from the join token or
+// the state folder.
+static kt_err_t
+list_read_keys(kt_coordinator_list_t *self, const kt_settings_t *settings, const char *state_dir,
+               char why[KT_COORDINATORS_WHY])
+{
+    char        path[PATH_BYTES];
+    kt_curve_t  token;
+    const char *given = settings->coordinator_key;
+    size_t      n     = parse_key_list(given, self->keys);
     if (*given)
         snprintf(path, sizeof path, "%s", given);
     else
         snprintf(path, sizeof path, "%s/keys/coordinator.public", state_dir);
-    FILE *file = n ? NULL : fopen(path, "re");
-    if (file) {
-        char   text[(KT_COORDINATORS_MAX + 1) * (KT_CURVE_TEXT + 1)];
-        size_t length = fread(text, 1, sizeof text - 1, file);
-        fclose(file);
-        text[length] = '\0';
-        n            = parse_key_list(text, self->keys);
+    if (!*given && kt_join_token_read(settings->join_token, &token, self->keys[0]))
+        n = 1;
+    if (!n)
+        n = read_key_file(path, self->keys);
+    if (!n && !*given) {
+        char joined[PATH_BYTES];
+        snprintf(joined, sizeof joined, "%s/keys/joined.public", state_dir);
+        n = read_key_file(joined, self->keys);
     }
     if (!n) {
         snprintf(why, KT_COORDINATORS_WHY,
-                 "no coordinator's public key in %.300s: start the coordinator once, copy its file there, or set "
-                 "ANALYZER_COORDINATOR_KEY",
+                 "no coordinator's public key in %.300s: set ANALYZER_JOIN_TOKEN (kithara keys token new) or "
+                 "ANALYZER_COORDINATOR_KEY, or start the coordinator once and copy its file there",
                  path);
         return KT_ENOFILE;
     }
@@ -83,7 +104,7 @@ kt_coordinator_list_read(kt_coordinator_list_t *out, const kt_settings_t *settin
             snprintf(out->addresses[out->n++], KT_COORDINATOR_ADDRESS, "%.*s", (int)length, word);
     }
     if (out->n && fits)
-        return list_read_keys(out, settings->coordinator_key, state_dir, why);
+        return list_read_keys(out, settings, state_dir, why);
     snprintf(why, KT_COORDINATORS_WHY, "ANALYZER_COORDINATORS names 1 to %d addresses like tcp://127.0.0.1:8711",
              KT_COORDINATORS_MAX);
     return KT_ESETTING;

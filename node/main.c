@@ -15,7 +15,8 @@ main(int argc, char **argv)
     int          exit_code;
     char         why[KT_NODE_WHY] = "";
     kt_node_t   *node             = NULL;
-    kt_program_t program = {.name = "kithara-node", .purpose = "analyses the files that its coordinators give it"};
+    kt_program_t program          = {
+                 .name = "kithara-node", .purpose = "analyses the files that its coordinators give it", .joins = true};
     if (argc == 2 && strcmp(argv[1], "--solo-child") == 0)
         return kt_isolated_child();
     if (!kt_program_start(&program, argc, argv, &exit_code))

@@ -3,6 +3,8 @@
 #include "node/node.h"
 
 #include "common/clock.h"
+#include "common/curve.h"
+#include "common/file.h"
 #include "common/log.h"
 #include "common/program.h"
 #include "common/service/service.h"
@@ -29,7 +31,8 @@ struct kt_node {
     kt_settings_t    settings;  // a coordinator's shared settings replace those in it before the work begins
     char             name[NAME_BYTES], host[NAME_BYTES];
     uint64_t         incarnation;
-    kt_curve_t       key;
+    kt_curve_t       key, join;  // its own, and that of the join token
+    bool             joins;
     kt_gpus_t       *gpus;       // NULL: none here, or disabled
     bool             gpus_lost;  // and ANALYZER_GPU_LOST has been applied
     kt_model_sync_t *models;
@@ -63,6 +66,24 @@ init_identity(kt_node_t *self, const char *state_dir, char why[KT_NODE_WHY])
         snprintf(why, KT_NODE_WHY, "the key %.300s cannot be used (%s): see the folder's rights", path,
                  kt_err_text(err));
     return err;
+}
+
+// The token's coordinator is kept for the starts without it.
+static kt_err_t
+init_join(kt_node_t *self, const char *token, const char *state_dir, char why[KT_NODE_WHY])
+{
+    char path[PATH_BYTES], coordinator[KT_CURVE_TEXT], line[KT_CURVE_TEXT + 1];
+    if (!*token)
+        return KT_OK;
+    if (!kt_join_token_read(token, &self->join, coordinator)) {
+        snprintf(why, KT_NODE_WHY,
+                 "ANALYZER_JOIN_TOKEN is no join token: copy the whole line of `kithara keys token new`");
+        return KT_ESETTING;
+    }
+    self->joins = true;
+    snprintf(path, sizeof path, "%s/keys/joined.public", state_dir);
+    int length = snprintf(line, sizeof line, "%s\n", coordinator);
+    return kt_file_replace(path, 0644, line, (size_t)length);
 }
 
 static void
@@ -196,6 +217,13 @@ port_reconnect(void *context, size_t coordinator)
 }
 
 static void
+port_use_key(void *context, size_t coordinator, const kt_curve_t *key)
+{
+    kt_node_t *self = context;
+    kt_dealers_use_key(self->dealers, coordinator, key);
+}
+
+static void
 port_unable(void *context, kt_err_t err)
 {
     kt_node_t *self = context;
@@ -235,13 +263,14 @@ open_link(kt_node_t *self, const kt_coordinator_list_t *list, char why[KT_NODE_W
                                  .n           = list->n,
                                  .name        = self->name,
                                  .host        = self->host,
-                                 .public_key  = self->key.public_key,
+                                 .key         = &self->key,
+                                 .join        = self->joins ? &self->join : NULL,
                                  .incarnation = self->incarnation,
                                  .settings    = &self->settings,
                                  .work        = &self->work,
                                  .gpus        = self->gpus,
                                  .models      = self->models,
-                                 .port        = {self, port_send, port_reconnect, port_unable}};
+                                 .port        = {self, port_send, port_reconnect, port_use_key, port_unable}};
     kt_err_t          err     = kt_uplink_new(&self->uplink, &uplink);
     if (!err)
         err = kt_dealers_new(&self->dealers, &dealers);
@@ -256,7 +285,7 @@ open_link(kt_node_t *self, const kt_coordinator_list_t *list, char why[KT_NODE_W
 kt_err_t
 kt_node_new(kt_node_t **self_p, const kt_settings_t *settings, char why[KT_NODE_WHY])
 {
-    char                  state_dir[PATH_BYTES - 256];
+    char                  state_dir[PATH_BYTES - 256], hex[KT_CURVE_HEX];
     kt_coordinator_list_t list;
     kt_node_t            *self = calloc(1, sizeof *self);
     why[0]                     = '\0';
@@ -270,7 +299,9 @@ kt_node_new(kt_node_t **self_p, const kt_settings_t *settings, char why[KT_NODE_
     if (!err)
         err = init_identity(self, state_dir, why);
     if (!err)
-        err = kt_coordinator_list_read(&list, &self->settings, state_dir, why);
+        err = init_join(self, settings->join_token, state_dir, why);  // copies of settings have no secrets
+    if (!err)
+        err = kt_coordinator_list_read(&list, settings, state_dir, why);
     if (!err && !self->settings.test_faults.noop)
         self->gpus = kt_gpus_or_none(&self->settings);
     if (!err && self->settings.workers == 0)  // auto; a worker waits while the GPU computes
@@ -283,8 +314,9 @@ kt_node_new(kt_node_t **self_p, const kt_settings_t *settings, char why[KT_NODE_
         err = open_link(self, &list, why);
     if (err)
         goto fail;
-    kt_log_info("NODE-KEY", "node=%s public_key=%s allow=\"on each coordinator's host: kithara keys allow 'KEY' %s\"",
-                self->name, self->key.public_key, self->name);
+    kt_curve_hex(self->key.public_key, hex);
+    kt_log_info("NODE-KEY", "node=%s public_key=%s allow=\"kithara keys allow %s %s\"", self->name,
+                self->key.public_key, hex, self->name);
     if (!*settings->media_roots && !*settings->source_hosts && !*settings->test_fault)  // every job would fail
         kt_log_warn("MEDIA-ROOTS-NONE", "text=\"no file may be opened: set ANALYZER_MEDIA_ROOTS\"");
     *self_p = self;

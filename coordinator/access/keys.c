@@ -1,6 +1,7 @@
 #include "coordinator/access/keys.h"
 
 #include "common/buf.h"
+#include "common/clock.h"
 #include "common/file.h"
 #include "common/log.h"
 #include "common/text.h"
@@ -43,15 +44,14 @@ read_fd(int fd, kt_buf_t *text)
 static int
 parse_key_line(const char *line, kt_key_t *out)
 {
-    char word[KT_CURVE_TEXT] = "";
-    *out                     = (kt_key_t){0};
+    char word[KT_CURVE_HEX] = "";
+    *out                    = (kt_key_t){0};
     line += strspn(line, " \t");
     size_t length = strcspn(line, " \t\r");
-    if (length == KT_CURVE_TEXT - 1)
+    if (length < sizeof word)
         memcpy(word, line, length);
-    if (!kt_curve_is_key(word))
+    if (!kt_curve_read_key(word, out->key))
         return *line == '#' || length == 0 ? 0 : -1;
-    memcpy(out->key, word, sizeof word);
     line += length + strspn(line + length, " \t");
     length = strcspn(line, " \t\r");
     if (length >= sizeof out->name)
@@ -77,8 +77,10 @@ parse_key_list(const char *path, char *text, kt_key_t **out, size_t *n)
         if (kind > 0)
             kt_buf_add(&keys, &key, sizeof key);
         if (kind < 0)
-            kt_log_error("KEYS-BAD", "file=\"%s\" line=%zu want=\"KEY NAME, KEY being 40 characters of Z85\"", path,
-                         number);
+            kt_log_error(
+                "KEYS-BAD",
+                "file=\"%s\" line=%zu want=\"KEY NAME, KEY being 40 characters of Z85 or 64 hexadecimal digits\"", path,
+                number);
         bad = bad || kind < 0;
     }
     size_t   bytes = 0;
@@ -91,6 +93,94 @@ parse_key_list(const char *path, char *text, kt_key_t **out, size_t *n)
     *n   = bytes / sizeof(kt_key_t);
     *out = at;
     return KT_OK;
+}
+
+static const kt_key_t *
+find_in(const kt_key_t *rows, size_t n, const char *key)
+{
+    kt_key_t wanted = {0};
+    if (!n || !kt_text_copy(wanted.key, sizeof wanted.key, key))
+        return NULL;
+    return bsearch(&wanted, rows, n, sizeof *rows, compare_keys);
+}
+
+static int
+compare_names(const void *a, const void *b)
+{
+    const kt_key_t *left = *(const kt_key_t *const *)a, *right = *(const kt_key_t *const *)b;
+    int             order = strcmp(left->name, right->name);
+    return order ? order : strcmp(left->key, right->key);
+}
+
+static kt_err_t
+index_names(kt_keys_t *self)
+{
+    free(self->named);
+    self->n_named = 0;
+    self->named   = calloc(self->n + 1, sizeof *self->named);
+    if (!self->named)
+        return KT_ENOMEM;
+    for (size_t i = 0; i < self->n; i++)
+        if (!self->at[i].join)
+            self->named[self->n_named++] = &self->at[i];
+    qsort(self->named, self->n_named, sizeof *self->named, compare_names);
+    return KT_OK;
+}
+
+static bool
+is_same_list(const kt_key_t *a, const kt_key_t *b, size_t n)
+{
+    size_t i = 0;
+    while (i < n && strcmp(a[i].key, b[i].key) == 0 && strcmp(a[i].name, b[i].name) == 0 && a[i].join == b[i].join &&
+           a[i].expires_ms == b[i].expires_ms)
+        i++;
+    return i == n;
+}
+
+// What is allowed: the ledger's rows, and the file's keys that the ledger does not know.
+static kt_err_t
+merge_lists(kt_keys_t *self, int64_t wall_ms, bool *changed)
+{
+    kt_key_t *at = calloc(self->n_file + self->n_ledger + 1, sizeof *at);
+    size_t    n  = 0;
+    if (!at)
+        return KT_ENOMEM;
+    for (size_t i = 0; i < self->n_ledger; i++) {
+        const kt_key_t *row = &self->ledger[i];
+        if (!row->revoked && (!row->expires_ms || row->expires_ms > wall_ms))
+            at[n++] = *row;
+    }
+    for (size_t i = 0; i < self->n_file; i++)
+        if (!find_in(self->ledger, self->n_ledger, self->file[i].key))
+            at[n++] = self->file[i];
+    qsort(at, n, sizeof *at, compare_keys);
+    *changed = !self->at || n != self->n || !is_same_list(at, self->at, n);
+    free(self->at);
+    self->at = at;
+    self->n  = n;
+    return index_names(self);
+}
+
+kt_err_t
+kt_keys_overrule(kt_keys_t *self, const kt_fleet_key_t *rows, size_t n, int64_t wall_ms, bool *changed)
+{
+    kt_key_t *ledger = calloc(n + 1, sizeof *ledger);
+    *changed         = false;
+    if (!ledger)
+        return KT_ENOMEM;
+    for (size_t i = 0; i < n; i++) {
+        ledger[i] = (kt_key_t){.join       = rows[i].kind == KT_KEY_JOIN,
+                               .revoked    = rows[i].revoked,
+                               .of_ledger  = true,
+                               .expires_ms = rows[i].expires_ms};
+        memcpy(ledger[i].key, rows[i].key, sizeof ledger[i].key);
+        memcpy(ledger[i].name, rows[i].name, sizeof ledger[i].name);
+    }
+    qsort(ledger, n, sizeof *ledger, compare_keys);
+    free(self->ledger);
+    self->ledger   = ledger;
+    self->n_ledger = n;
+    return merge_lists(self, wall_ms, changed);
 }
 
 kt_err_t
@@ -122,10 +212,10 @@ kt_keys_reload(kt_keys_t *self, bool force, bool *changed)
         err = parse_key_list(self->path, text.bytes, &at, &n);
     if (!err) {
         qsort(at, n, sizeof *at, compare_keys);
-        *changed = !self->at || n != self->n || memcmp(at, self->at, n * sizeof *at) != 0;
-        free(self->at);
-        self->at = at;
-        self->n  = n;
+        free(self->file);
+        self->file   = at;
+        self->n_file = n;
+        err          = merge_lists(self, kt_clock_wall_ms(), changed);
     }
     kt_buf_fini(&text);
     return err;
@@ -152,17 +242,44 @@ void
 kt_keys_fini(kt_keys_t *self)
 {
     free(self->at);
-    self->at = NULL;
-    self->n  = 0;
+    free(self->file);
+    free(self->ledger);
+    free(self->named);
+    self->named = NULL;
+    self->at = self->file = self->ledger = NULL;
+    self->n = self->n_file = self->n_ledger = 0;
 }
 
 const kt_key_t *
 kt_keys_find(const kt_keys_t *self, const char *key)
 {
-    kt_key_t wanted = {0};
-    if (!self->n || !kt_text_copy(wanted.key, sizeof wanted.key, key))
-        return NULL;
-    return bsearch(&wanted, self->at, self->n, sizeof *self->at, compare_keys);
+    return find_in(self->at, self->n, key);
+}
+
+const kt_key_t *
+kt_keys_named(const kt_keys_t *self, const char *name)
+{
+    for (size_t i = 0; i < self->n && !self->named; i++)
+        if (!self->at[i].join && strcmp(self->at[i].name, name) == 0)
+            return &self->at[i];
+    size_t low = 0, high = self->named ? self->n_named : 0;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (strcmp(self->named[middle]->name, name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return self->named && low < self->n_named && strcmp(self->named[low]->name, name) == 0 ? self->named[low] : NULL;
+}
+
+static bool
+is_line_of(const char *line, size_t length, const char *public_key)
+{
+    char     copy[KT_CURVE_HEX + KT_KEYS_NAME + 64];
+    kt_key_t key;
+    snprintf(copy, sizeof copy, "%.*s", (int)length, line);
+    return parse_key_line(copy, &key) > 0 && strcmp(key.key, public_key) == 0;
 }
 
 // Removes the lines of the key; with a name, appends one. KT_ENOTFOUND: no name, and no line to remove.
@@ -181,7 +298,7 @@ rewrite_list(const kt_keys_t *keys, const char *public_key, const char *name)
     for (char *line = all.bytes, *end; !err && line && *line; line = end) {
         size_t length = strcspn(line, "\n");
         end           = line + length + (line[length] == '\n');
-        if (strncmp(line + strspn(line, " \t"), public_key, KT_CURVE_TEXT - 1) == 0)
+        if (is_line_of(line, length, public_key))
             removed++;
         else
             kt_buf_add(&text, line, (size_t)(end - line));

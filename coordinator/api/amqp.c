@@ -16,9 +16,11 @@ connection_object(const kt_amqp_health_t *health)
     return json;
 }
 
-static const char *
-trouble_of(const kt_amqp_stats_t *stats)
+const char *
+kt_api_amqp_trouble(const kt_amqp_stats_t *stats)
 {
+    if (!stats->configured)
+        return NULL;
     if (stats->in.state != KT_AMQP_UP && *stats->in.error)
         return stats->in.error;
     if (stats->out.state != KT_AMQP_UP && *stats->out.error)
@@ -48,7 +50,7 @@ kt_api_amqp(const kt_amqp_stats_t *stats)
             worse = BEST_FIRST[i];
     json_t *json = kt_json_object();
     kt_json_set(json, "state", kt_json_text(kt_amqp_state_name(worse)));
-    kt_json_set(json, "trouble", kt_json_text(trouble_of(stats)));
+    kt_json_set(json, "trouble", kt_json_text(kt_api_amqp_trouble(stats)));
     kt_json_set(json, "in", connection_object(&stats->in));
     kt_json_set(json, "out", connection_object(&stats->out));
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)

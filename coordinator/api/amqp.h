@@ -5,4 +5,5 @@
 
 typedef struct json_t json_t;
 
-json_t *kt_api_amqp(const kt_amqp_stats_t *stats);  // null without a broker
+json_t     *kt_api_amqp(const kt_amqp_stats_t *stats);          // null without a broker
+const char *kt_api_amqp_trouble(const kt_amqp_stats_t *stats);  // NULL: none, or no broker

@@ -16,10 +16,11 @@ enum { KT_API_ROUTES = 64, KT_API_STATUSES = 16 };
 // Shared by the HTTP threads; constant except the counters. Created before the HTTP server and destroyed after it.
 typedef struct kt_api_server {
     kt_queue_t          *calls;
-    const kt_settings_t *settings;  // NULL in tests
-    kt_result_cache_t   *cache;     // NULL: none
-    kt_model_store_t    *models;    // borrowed
-    bool                 loopback;  // reachable from this machine only: GET needs no token
+    const kt_settings_t *settings;                   // NULL in tests
+    kt_result_cache_t   *cache;                      // NULL: none
+    kt_model_store_t    *models;                     // borrowed
+    char                 public_key[KT_CURVE_TEXT];  // of the coordinator, for join tokens
+    bool                 loopback;                   // reachable from this machine only: GET needs no token
     char                 token[KT_HTTP_TOKEN];
     _Atomic int64_t      refusal_last_logged_ms;
     _Atomic uint64_t     served[KT_API_ROUTES][KT_API_STATUSES];
@@ -114,3 +115,9 @@ void kt_api_cancel(kt_api_t *self);
 void kt_api_retry(kt_api_t *self);
 void kt_api_drain(kt_api_t *self);
 void kt_api_undrain(kt_api_t *self);
+// keys.c
+void kt_api_forget(kt_api_t *self);
+void kt_api_keys(kt_api_t *self);
+void kt_api_key_allow(kt_api_t *self);
+void kt_api_key_revoke(kt_api_t *self);
+void kt_api_token_new(kt_api_t *self);

@@ -1,10 +1,29 @@
 // An operator's orders: cancel, retry, drain, undrain.
 #include "common/json.h"
+#include "common/text.h"
 #include "coordinator/api/api.h"
 
 #include <stdio.h>
+#include <string.h>
 
-enum { BAD_STATE = 409, NOT_FOUND = 404, SERVER = 500 };
+enum { BAD_STATE = 409, NOT_FOUND = 404, SERVER = 500, BODY_MAX = 4096 };
+
+// {"by", "why"} of a drain; a body that is none of that says nothing.
+static void
+read_reason(kt_api_t *self, kt_ledger_request_t *request)
+{
+    json_t *body = NULL;
+    char    why[KT_JSON_WHY];
+    if (kt_json_parse(self->request->body, self->request->body_bytes, BODY_MAX, &body, why))
+        return;
+    kt_text_sanitize(request->ask.by, sizeof request->ask.by, kt_json_str(body, "by", ""),
+                     strlen(kt_json_str(body, "by", "")));
+    kt_text_sanitize(request->ask.why, sizeof request->ask.why, kt_json_str(body, "why", ""),
+                     strlen(kt_json_str(body, "why", "")));
+    request->ask.ask.by  = request->ask.by;
+    request->ask.ask.why = request->ask.why;
+    kt_json_free(&body);
+}
 
 static void
 send_ask(kt_api_t *self, kt_ask_type_t type, bool node)
@@ -20,6 +39,7 @@ send_ask(kt_api_t *self, kt_ask_type_t type, bool node)
         if (node) {
             snprintf(request->ask.node_name, sizeof request->ask.node_name, "%s", self->name);
             request->ask.ask.node_name = request->ask.node_name;
+            read_reason(self, request);
         }
     }
     if (!kt_api_ask(self, &call))

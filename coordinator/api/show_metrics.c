@@ -109,7 +109,7 @@ merge_nodes(const kt_snapshot_t *seen, size_t *n)
         return NULL;
     for (size_t i = 0; i < seen->n_nodes; i++) {
         const kt_node_view_t *view = &seen->nodes[i].view;
-        if (strcmp(view->state, "lost") == 0)
+        if (seen->nodes[i].absent)
             continue;
         nodes[rows++] =
             (node_t){view->name, view->slots, view->held, view->kept, view->done, view->failed, view->silent_ms};
@@ -160,7 +160,7 @@ add_each_node(kt_buf_t *out, const node_t *nodes, size_t n)
 static void
 add_nodes(kt_buf_t *out, const kt_snapshot_t *seen)
 {
-    static const char *const STATES[] = {"live", "busy", "draining", "stuck", "lost"};
+    static const char *const STATES[] = {"live", "busy", "draining", "stuck", "absent"};
     size_t                   n        = 0;
     node_t                  *nodes    = merge_nodes(seen, &n);
     kt_metric_begin(out, KT_METRIC_NODES);
@@ -170,6 +170,10 @@ add_nodes(kt_buf_t *out, const kt_snapshot_t *seen)
             count += strcmp(seen->nodes[i].view.state, STATES[s]) == 0;
         add_labelled(out, KT_METRIC_NODES, "state", STATES[s], count);
     }
+    if (seen->n_nodes)
+        kt_metric_begin(out, KT_METRIC_NODE_UP);
+    for (size_t i = 0; i < seen->n_nodes && i < NODES_SHOWN; i++)
+        add_labelled(out, KT_METRIC_NODE_UP, "node", seen->nodes[i].view.name, !seen->nodes[i].absent);
     kt_metric_one(out, KT_METRIC_CREDIT, seen->view.credit);
     if (n)
         add_each_node(out, nodes, n);

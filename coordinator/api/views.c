@@ -4,12 +4,14 @@
 #include "common/process_stats.h"
 #include "coordinator/api/amqp.h"
 #include "coordinator/api/api.h"
+#include "coordinator/api/trouble.h"
 #include "proto/document.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <sys/sysinfo.h>
 
+enum { NOTE_BYTES = 512 };
 static const double MIB = 1024.0 * 1024.0;
 
 static kt_call_t *
@@ -42,24 +44,56 @@ memory_usage(void)
 void
 kt_api_health(kt_api_t *self)
 {
-    kt_call_t *call = ask_snapshot(self, false);
+    kt_call_t *call = ask_snapshot(self, true);
     if (!call)
         return;
-    const kt_snapshot_t *seen = &call->snapshot;
-    json_t              *json = kt_json_object();
-    bool                 good = seen->view.ledger_up && seen->view.lease_held;
-    kt_json_set(json, "status",
-                kt_json_text(!good                        ? "unhealthy"
-                             : seen->view.nodes_live == 0 ? "degraded"
-                                                          : "healthy"));
+    const kt_snapshot_t *seen     = &call->snapshot;
+    json_t              *json     = kt_json_object();
+    json_t              *troubles = kt_api_troubles(seen);
+    bool                 good     = seen->view.ledger_up && seen->view.lease_held;
+    bool                 degraded = kt_json_count(troubles) > 0;
+    kt_json_set(json, "status", kt_json_text(!good ? "unhealthy" : degraded ? "degraded" : "healthy"));
     kt_json_set(json, "version", kt_json_text(KT_VERSION));
     kt_json_set(json, "models_loaded", count_json(kt_model_store_loaded(self->server->models)));
     kt_json_set(json, "queue_size", count_json(seen->totals.queued));
     kt_json_set(json, "processing_active", kt_json_bool(seen->view.sent + seen->view.running > 0));
     kt_json_set(json, "gpu_available", kt_json_bool(seen->gpu_nodes > 0));
     kt_json_set(json, "memory_usage", memory_usage());
+    if (degraded)  // the specification's members alone while all is well
+        kt_json_set(json, "reasons", troubles);
+    else
+        kt_json_free(&troubles);
     kt_call_destroy(&call);
     kt_api_reply(self, json);
+}
+
+// A job is in work while a node has it, or its result is being stored; until then it waits, claimed or not. Of other
+// coordinators' claims this one does not know which.
+static uint64_t
+in_work(const kt_snapshot_t *seen)
+{
+    return seen->view.sent + seen->view.running + seen->view.storing;
+}
+
+static uint64_t
+elsewhere(const kt_snapshot_t *seen)
+{
+    uint64_t here = in_work(seen) + seen->view.ready;
+    return seen->totals.claimed > here ? seen->totals.claimed - here : 0;
+}
+
+static uint64_t
+waiting(const kt_snapshot_t *seen)
+{
+    return seen->totals.queued + seen->view.ready;
+}
+
+static void
+set_progress(json_t *json, const kt_snapshot_t *seen)
+{
+    kt_json_set(json, "waiting", count_json(waiting(seen)));
+    kt_json_set(json, "in_work", count_json(in_work(seen)));
+    kt_json_set(json, "elsewhere", count_json(elsewhere(seen)));
 }
 
 // null if whole is 0.
@@ -84,8 +118,8 @@ kt_api_stats(kt_api_t *self)
                 ratio_json((double)totals->processing_us_total * 1e-6, (double)processed));
     kt_json_set(json, "success_rate", ratio_json((double)totals->done, (double)processed));
     kt_json_set(json, "error_rate", ratio_json((double)totals->failed, (double)processed));
-    kt_json_set(queue, "pending", count_json(totals->queued));
-    kt_json_set(queue, "processing", count_json(totals->claimed));
+    kt_json_set(queue, "pending", count_json(waiting(seen)));
+    kt_json_set(queue, "processing", count_json(in_work(seen) + elsewhere(seen)));
     kt_json_set(queue, "completed_today", count_json(totals->done_today));
     kt_json_set(json, "queue_metrics", queue);
     for (size_t i = 0; i < seen->n_stages; i++)
@@ -108,7 +142,8 @@ set_window_counts(json_t *json, const kt_snapshot_t *seen)
 void
 kt_api_status(kt_api_t *self)
 {
-    kt_call_t *call = ask_snapshot(self, false);
+    char       summary[64];
+    kt_call_t *call = ask_snapshot(self, true);
     if (!call)
         return;
     const kt_snapshot_t *seen   = &call->snapshot;
@@ -129,10 +164,16 @@ kt_api_status(kt_api_t *self)
     kt_json_set(jobs, "done", count_json(totals->done));
     kt_json_set(jobs, "failed", count_json(totals->failed));
     kt_json_set(jobs, "cancelled", count_json(totals->cancelled));
+    set_progress(jobs, seen);
     kt_json_set(json, "jobs", jobs);
+    snprintf(summary, sizeof summary, "%u of %u node%s", seen->view.nodes_live, seen->nodes_all,
+             seen->nodes_all == 1 ? "" : "s");
     kt_json_set(nodes, "live", kt_json_int(seen->view.nodes_live));
     kt_json_set(nodes, "all", kt_json_int(seen->nodes_all));
+    kt_json_set(nodes, "absent", kt_json_int(seen->nodes_absent));
+    kt_json_set(nodes, "summary", kt_json_text(summary));
     kt_json_set(json, "nodes", nodes);
+    kt_json_set(json, "troubles", kt_api_troubles(seen));
     kt_json_set(json, "credit", kt_json_int(seen->view.credit));
     set_window_counts(json, seen);
     kt_json_set(json, "rate_per_s", kt_json_real(seen->rate_per_s));
@@ -140,16 +181,41 @@ kt_api_status(kt_api_t *self)
     kt_api_reply(self, json);
 }
 
+// What an operator is to know about the node, in words; NULL: nothing.
+static const char *
+note_of(const kt_node_row_t *row, char out[NOTE_BYTES])
+{
+    char at[KT_RFC3339_BYTES];
+    if (row->absent && row->seen_ms)
+        snprintf(out, NOTE_BYTES, "absent since %s", kt_clock_rfc3339(row->seen_ms, at));
+    else if (row->absent)
+        snprintf(out, NOTE_BYTES, "never seen");
+    else if (*row->rival_host)
+        snprintf(out, NOTE_BYTES, "its key is used on host %s too, which is refused", row->rival_host);
+    else if (row->drained)
+        snprintf(out, NOTE_BYTES, "drained%s%s since %s%s%s", *row->drained_by ? " by " : "", row->drained_by,
+                 kt_clock_rfc3339(row->drained_ms, at), *row->drained_why ? ": " : "", row->drained_why);
+    else
+        return NULL;
+    return out;
+}
+
 static json_t *
 node_object(const kt_node_row_t *row)
 {
     const kt_gpu_view_t *gpu  = &row->gpu;
     json_t              *json = kt_json_object();
-    char                 incarnation[17], digest[KT_DIGEST_HEX];
+    char                 incarnation[17], digest[KT_DIGEST_HEX], note[NOTE_BYTES];
     // As text: JSON readers keep 53 bits of a number.
     snprintf(incarnation, sizeof incarnation, "%016llx", (unsigned long long)row->incarnation);
     kt_json_set(json, "name", kt_json_text(row->view.name));
     kt_json_set(json, "state", kt_json_text(row->view.state));
+    kt_json_set(json, "absent_since", row->absent ? kt_api_time(row->seen_ms) : kt_json_null());
+    kt_json_set(json, "drained_since", row->drained ? kt_api_time(row->drained_ms) : kt_json_null());
+    kt_json_set(json, "drained_by", row->drained ? kt_json_text(row->drained_by) : kt_json_null());
+    kt_json_set(json, "drained_why", row->drained ? kt_json_text(row->drained_why) : kt_json_null());
+    kt_json_set(json, "note", kt_json_text(note_of(row, note)));
+    kt_json_set(json, "refused_host", *row->rival_host ? kt_json_text(row->rival_host) : kt_json_null());
     kt_json_set(json, "slots", kt_json_int(row->view.slots));
     kt_json_set(json, "credit", kt_json_int(row->view.credit));
     kt_json_set(json, "held", kt_json_int(row->view.held));
@@ -200,6 +266,7 @@ kt_api_queue(kt_api_t *self)
     double               left = (double)(seen->totals.queued + seen->totals.claimed);
     kt_json_set(json, "queued", count_json(seen->totals.queued));
     kt_json_set(json, "claimed", count_json(seen->totals.claimed));
+    set_progress(json, seen);
     set_window_counts(json, seen);
     kt_json_set(json, "done", count_json(seen->totals.done));
     kt_json_set(json, "failed", count_json(seen->totals.failed));

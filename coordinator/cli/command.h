@@ -52,9 +52,11 @@ typedef enum kt_opt {
     KT_OPT_STATE,
     KT_OPT_TF32,
     KT_OPT_THUMBNAILS,
+    KT_OPT_TTL,
     KT_OPT_TYPE,
     KT_OPT_WAIT,
     KT_OPT_WATCH,
+    KT_OPT_WHY,
     KT_OPT_WORKERS,
     KT_OPT_YES,
 } kt_opt_t;

@@ -18,6 +18,7 @@
     }
 
 // commands_local.c
+extern const kt_command_option_t KT_NODES_OPTIONS[];
 extern const kt_command_option_t KT_ANALYZE_OPTIONS[], KT_RUN_OPTIONS[], KT_UP_OPTIONS[], KT_PLOT_OPTIONS[],
     KT_MODELS_OPTIONS[];
 extern const kt_verb_t KT_MODELS_VERBS[];
@@ -28,5 +29,5 @@ extern const kt_command_option_t KT_SUBMIT_OPTIONS[], KT_BACKFILL_OPTIONS[], KT_
     KT_SINK_OPTIONS[];
 extern const kt_verb_t KT_BACKFILL_VERBS[], KT_NODES_VERBS[], KT_JOBS_VERBS[], KT_KEYS_VERBS[], KT_DB_VERBS[],
     KT_DOCS_VERBS[];
-extern const char KT_SUBMIT_TEXT[], KT_BACKFILL_TEXT[], KT_JOBS_TEXT[], KT_KEYS_TEXT[], KT_RESULTS_TEXT[],
-    KT_SIMILAR_TEXT[], KT_AUDIT_TEXT[], KT_DB_TEXT[];
+extern const char KT_SUBMIT_TEXT[], KT_BACKFILL_TEXT[], KT_NODES_TEXT[], KT_JOBS_TEXT[], KT_KEYS_TEXT[],
+    KT_RESULTS_TEXT[], KT_SIMILAR_TEXT[], KT_AUDIT_TEXT[], KT_DB_TEXT[];

@@ -69,7 +69,18 @@ const kt_command_option_t KT_SINK_OPTIONS[] = {KT_OPTION_SINK, {0}};
 
 const kt_verb_t KT_NODES_VERBS[] = {{"drain", "NAME", "the node finishes its files and gets no more"},
                                     {"undrain", "NAME", "the node gets work again"},
+                                    {"forget", "NAME", "an absent node leaves the list until it connects again"},
                                     {0}};
+
+const kt_command_option_t KT_NODES_OPTIONS[] = {
+    {"why", KT_OPT_WHY, "TEXT", "drain", "the reason, shown in the list", NULL},
+    KT_OPTION_OUTPUT,
+    KT_OPTION_SINK,
+    KT_OPTION_WATCH,
+    {0}};
+
+const char KT_NODES_TEXT[] =
+    "Every allowed name is a row until its key is revoked or it is forgotten: live, busy, stuck, draining or absent.\n";
 
 const kt_verb_t KT_JOBS_VERBS[] = {{"retry", "ID", "run a failed or cancelled job again"},
                                    {"cancel", "ID", "withdraw a queued job"},
@@ -90,21 +101,28 @@ const kt_command_option_t KT_JOBS_OPTIONS[] = {{"state", KT_OPT_STATE, "STATE", 
 const char KT_JOBS_TEXT[] = "";
 
 const kt_verb_t KT_KEYS_VERBS[] = {
+    {"token", "new", "a join token: a node that is started with it is allowed under its name"},
     {"new", "", "a key pair: node.public and node.secret"},
     {"allow", "KEY [NAME]", "the node with this public key may connect; with a NAME under that name only"},
-    {"revoke", "KEY", "the node is disconnected; its files are sent to other nodes"},
+    {"revoke", "KEY|NAME", "the node is disconnected; its files are sent to other nodes"},
     {"list", "", "the allowed keys"},
     {0}};
 
 const kt_command_option_t KT_KEYS_OPTIONS[] = {
+    {"ttl", KT_OPT_TTL, "TIME", "token", "how long the token lets nodes in, 1m to 30d (default: 1h)", NULL},
     {"out", KT_OPT_OUT, "FOLDER", "new", "folder of the key pair (default: the current one)", NULL},
     KT_OPTION_OUTPUT,
     {0}};
 
 const char KT_KEYS_TEXT[] =
-    "Works on keys/allowed in the state folder (ANALYZER_STATE_DIR) of this machine's coordinator, which applies a\n"
-    "change within a second. A node prints its public key at start and stores its key pair in keys/node-NAME of its\n"
-    "own state folder.\n";
+    "A node that is started with a join token (ANALYZER_JOIN_TOKEN, or kithara-node --join TOKEN) is allowed under "
+    "its\n"
+    "name on every coordinator of the ledger, also after the token has expired. allow does the same for the key that "
+    "a\n"
+    "node prints at start, in Z85 or in hexadecimal digits.\n"
+    "The list is kept in the ledger and changed through the coordinator at ANALYZER_HTTP_URL, or at DATABASE_URL if\n"
+    "none runs; each coordinator follows within two seconds. It overrules keys/allowed in the state folder of a\n"
+    "coordinator, which is read too.\n";
 
 const kt_command_option_t KT_RESULTS_OPTIONS[] = {
     RUN_OF_FOLDER,

@@ -84,8 +84,8 @@ struct kt_ledger_request {
             kt_stored_t stored;
         } store;  // STORE and FAIL
         struct {
-            kt_ask_t ask;
-            char     node_name[64];
+            kt_ask_t ask;  // its texts point into the members below
+            char     node_name[64], by[KT_FLEET_NAME], why[KT_FLEET_WHY];
         } ask;
         struct {
             kt_reject_t reject;  // its texts point into the members below

@@ -12,6 +12,7 @@
 #include "common/err.h"
 #include "common/settings.h"
 #include "coordinator/ledger/backfill.h"
+#include "coordinator/ledger/fleet.h"
 #include "coordinator/ledger/outbox.h"
 #include "coordinator/ledger/rows.h"
 
@@ -70,6 +71,7 @@ typedef struct kt_ledger_ops {
     kt_err_t (*audit)(kt_ledger_t *self, kt_audit_fn *found, void *context, uint64_t *rows);
 
     const kt_backfill_ops_t *backfill;    // NULL: this ledger keeps no backfills (ledger_backfill.h)
+    const kt_fleet_ops_t    *fleet;       // NULL: this ledger keeps no nodes and keys (fleet.h)
     void (*close)(kt_ledger_t **self_p);  // NULL-safe, idempotent, nulls
 } kt_ledger_ops_t;
 struct kt_ledger {

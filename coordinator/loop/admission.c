@@ -24,7 +24,7 @@ admission_objection(kt_admission_t *self, const char *key, const char *name, int
 {
     const kt_key_t  *allowed = kt_keys_find(self->opts.keys, key);
     const kt_peer_t *other   = kt_peers_named(self->opts.peers, name);
-    if (!allowed) {
+    if (!allowed || allowed->join) {
         kt_log_warn("AUTH-KEY-UNKNOWN", "key=%s node=%s", key, name);
         return "this key is not allowed";
     }
@@ -185,13 +185,20 @@ kt_admission_check_keys(kt_admission_t *self, bool force)
             kt_log_error("KEYS-UNREAD", "file=\"%s\" err=%s", self->opts.keys->path, kt_err_name(err));
         return;
     }
-    kt_log_info("KEYS-READ", "file=\"%s\" keys=%zu", self->opts.keys->path, self->opts.keys->n);
+    kt_admission_apply_keys(self);
+}
+
+void
+kt_admission_apply_keys(kt_admission_t *self)
+{
+    kt_log_info("KEYS-READ", "file=\"%s\" keys=%zu of_ledger=%zu", self->opts.keys->path, self->opts.keys->n,
+                self->opts.keys->n_ledger);
     if (self->opts.allow(self->opts.context))
         kt_log_error("KEYS-UNREAD", "file=\"%s\" err=ENOMEM", self->opts.keys->path);
     for (size_t i = self->opts.peers->n; i-- > 0;) {
         const kt_peer_t *peer = self->opts.peers->at[i];
         const kt_key_t  *key  = kt_keys_find(self->opts.keys, peer->key);
-        if (key && (!key->name[0] || strcmp(key->name, peer->name) == 0))
+        if (key && !key->join && (!key->name[0] || strcmp(key->name, peer->name) == 0))
             continue;
         kt_event_t gone = {.type = KT_EV_GONE, .node = peer->handle};  // requeues the jobs of the node at once
         kt_log_warn("AUTH-REVOKED", "node=%s key=%s", peer->name, peer->key);

@@ -8,6 +8,7 @@
 #include "coordinator/access/keys.h"
 #include "coordinator/loop/dispatcher.h"
 #include "coordinator/loop/model_link.h"
+#include "coordinator/loop/roster.h"
 
 typedef struct kt_admission_opts {
     kt_dispatcher_t     *dispatcher;  // all pointers are borrowed
@@ -16,6 +17,8 @@ typedef struct kt_admission_opts {
     kt_peers_t          *peers;
     kt_counters_t       *counters;
     kt_model_link_t     *models;
+    kt_roster_t         *roster;
+    kt_ledger_port_t    *port;
     const kt_settings_t *settings;  // those that all nodes share go out with WELCOME
     kt_keys_t           *keys;
     const char          *coordinator;  // name
@@ -26,10 +29,15 @@ typedef struct kt_admission_opts {
 
 typedef struct kt_admission {
     kt_admission_opts_t opts;
+    size_t              joining;         // JOINs that are with the ledger
+    int64_t             join_logged_ms;  // the last refused one
 } kt_admission_t;
 
 void kt_admission_hello(kt_admission_t *self, kt_node_handle_t from, const char *key, const kt_msg_hello_t *hello);
-// Reads the key file if it changed (force: always) and expels peers whose key is no longer allowed.
+// JOIN: the holder of a join token asks to allow a key. The ledger judges; then JOINED or REFUSE.
+void kt_admission_join(kt_admission_t *self, kt_node_handle_t from, const char *key, const kt_msg_join_t *join);
+// Reads the key file if it changed (force: always); if other keys are allowed then: kt_admission_apply_keys.
 void kt_admission_check_keys(kt_admission_t *self, bool force);
+void kt_admission_apply_keys(kt_admission_t *self);                 // expels peers whose key is no longer allowed
 void kt_admission_prune(kt_admission_t *self, int64_t now_ms);      // removes peers that were silent for long
 void kt_admission_log_nodes(kt_admission_t *self, int64_t now_ms);  // logs each lost node once, and its return

@@ -30,6 +30,7 @@ kt_call_destroy(kt_call_t **self_p)
     pthread_cond_destroy(&self->changed);
     pthread_mutex_destroy(&self->lock);
     free(self->snapshot.nodes);
+    free(self->snapshot.keys);
     free(self->requests);
     free(self);
     *self_p = NULL;

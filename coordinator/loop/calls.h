@@ -3,6 +3,7 @@
 #pragma once
 
 #include "common/queue.h"
+#include "coordinator/access/keys.h"
 #include "coordinator/ledger/actor.h"
 #include "coordinator/link/peers.h"
 #include "coordinator/loop/amqp_stats.h"
@@ -15,7 +16,11 @@
 enum { KT_CALLS_WAITING = 256, KT_CALL_TIMEOUT_MS = 5000 };
 
 typedef struct kt_node_row {
-    kt_node_view_t view;
+    kt_node_view_t view;  // state: also "absent", for one that is expected
+    bool           absent, drained;
+    int64_t        seen_ms, drained_ms;  // wall times; 0: never, not known
+    char           drained_by[KT_FLEET_NAME], drained_why[KT_FLEET_WHY];
+    char           rival_host[64];  // of another process with its key, which is refused; "": none
     char           host[64], version[64], device[64];
     uint64_t       memory_mb, incarnation;
     kt_gpu_view_t  gpu;
@@ -32,7 +37,8 @@ typedef struct kt_snapshot {
     kt_sched_view_t     view;
     kt_totals_t         totals;  // fresh when the ledger is up, else the last known
     double              rate_per_s;
-    uint32_t            nodes_all, gpu_nodes;
+    uint32_t            nodes_all, nodes_absent;  // rows of nodes; of them, absent. When requested
+    uint32_t            gpu_nodes;
     kt_outcome_counts_t outcomes;
     uint64_t            late_results, bad_frames, keys_refused, lease_epoch;
     kt_refused_hellos_t refused_hellos;
@@ -43,12 +49,14 @@ typedef struct kt_snapshot {
     kt_job_view_t       job;
     kt_node_row_t      *nodes;  // when requested
     size_t              n_nodes;
+    kt_key_t           *keys;  // what is allowed, when requested
+    size_t              n_keys;
     size_t              n_stages;
     kt_stage_sum_t      stages[KT_SNAPSHOT_STAGES];
 } kt_snapshot_t;
 
 typedef struct kt_call {
-    bool                  wants_totals, wants_nodes;
+    bool                  wants_totals, wants_nodes, wants_keys;
     kt_run_id_t           wants_job;  // 0: none
     kt_ledger_request_t **requests;   // NULL while the actor has it
     size_t                n_requests, n_answered;

@@ -456,8 +456,12 @@ dispatcher_act_drain(kt_dispatcher_t *self, const kt_action_t *action)
     if (!request)
         return;
     snprintf(request->ask.node_name, sizeof request->ask.node_name, "%s", action->node_name);
-    request->ask.ask =
-        (kt_ask_t){.type = action->on ? KT_ASK_DRAIN : KT_ASK_UNDRAIN, .node_name = request->ask.node_name};
+    snprintf(request->ask.by, sizeof request->ask.by, "%s", self->opts.lease->coordinator);
+    snprintf(request->ask.why, sizeof request->ask.why, "one crash after another");
+    request->ask.ask = (kt_ask_t){.type      = action->on ? KT_ASK_DRAIN : KT_ASK_UNDRAIN,
+                                  .node_name = request->ask.node_name,
+                                  .by        = request->ask.by,
+                                  .why       = request->ask.why};
     kt_log_error("NODE-BLACK-HOLE", "node=%s drained=%d", action->node_name, action->on);
     kt_drains_set(self->opts.drains, action->node_name, action->on);
     kt_dispatcher_send_drain(self, action->node_name, action->on, "one crash after another");
@@ -555,7 +559,8 @@ kt_dispatcher_apply_ask(kt_dispatcher_t *self, const kt_ledger_request_t *reques
         event.drain.name = request->ask.node_name;
         event.drain.on   = ask->type == KT_ASK_DRAIN;
         kt_drains_set(self->opts.drains, request->ask.node_name, event.drain.on);
-        kt_dispatcher_send_drain(self, request->ask.node_name, event.drain.on, "asked by an operator");
+        kt_dispatcher_send_drain(self, request->ask.node_name, event.drain.on,
+                                 *request->ask.why ? request->ask.why : "asked by an operator");
         kt_log_info("NODE-DRAIN", "node=%s on=%d", request->ask.node_name, event.drain.on);
         break;
     }

@@ -8,6 +8,12 @@ loop_notify_drain(void *context, const char *node_name, bool on)
     kt_dispatcher_send_drain(context, node_name, on, "asked by an operator");
 }
 
+static void
+loop_keys_changed(void *context)
+{
+    kt_admission_apply_keys(context);
+}
+
 kt_err_t
 kt_loop_init(kt_loop_t *self, const kt_loop_opts_t *opts)
 {
@@ -28,6 +34,7 @@ kt_loop_init(kt_loop_t *self, const kt_loop_opts_t *opts)
                                       .lease          = &self->lease,
                                       .peers          = &self->peers,
                                       .counters       = &self->counters,
+                                      .roster         = &self->roster,
                                       .coordinator    = opts->name,
                                       .context        = opts->context,
                                       .fill           = opts->fill_snapshot,
@@ -40,12 +47,15 @@ kt_loop_init(kt_loop_t *self, const kt_loop_opts_t *opts)
                                                            .settings    = opts->settings,
                                                            .keys        = opts->keys,
                                                            .models      = &self->models,
+                                                           .roster      = &self->roster,
+                                                           .port        = &self->port,
                                                            .coordinator = opts->name,
                                                            .instance    = opts->instance,
                                                            .context     = opts->context,
                                                            .allow       = opts->allow_keys};
     self->counters.started_ms      = kt_clock_ms();
     kt_peers_init(&self->peers);
+    kt_roster_init(&self->roster, &self->port, opts->keys, opts->keeps_nodes, &self->admission, loop_keys_changed);
     kt_ledger_port_init(&self->port, sink);
     kt_lease_init(&self->lease, &self->port, sink, opts->name, opts->settings->lease_ms);
     kt_drains_init(&self->drains, &self->port, sink, loop_notify_drain);
@@ -63,6 +73,7 @@ kt_loop_fini(kt_loop_t *self)
     kt_queries_fini(&self->queries);
     kt_receiver_fini(&self->receiver);
     kt_drains_fini(&self->drains);
+    kt_roster_fini(&self->roster);
     kt_peers_fini(&self->peers);
 }
 
@@ -98,6 +109,7 @@ kt_loop_tick(kt_loop_t *self, int64_t now_ms)
     kt_admission_check_keys(&self->admission, false);
     kt_model_link_tick(&self->models);
     kt_drains_tick(&self->drains, now_ms);
+    kt_roster_tick(&self->roster, &self->peers, now_ms, kt_clock_wall_ms());
     kt_admission_log_nodes(&self->admission, now_ms);
     kt_admission_prune(&self->admission, now_ms);
     kt_ledger_request_t *request =

@@ -8,6 +8,7 @@
 #include "coordinator/loop/queries.h"
 #include "coordinator/loop/receiver.h"
 #include "coordinator/loop/retention.h"
+#include "coordinator/loop/roster.h"
 
 typedef struct kt_loop_opts {
     const kt_settings_t *settings;  // all pointers are borrowed
@@ -15,7 +16,8 @@ typedef struct kt_loop_opts {
     const char          *name;      // of the coordinator
     uint64_t             instance;  // of this process, sent with WELCOME; 0: not stated
     kt_keys_t           *keys;
-    kt_model_store_t    *models;  // NULL: none
+    bool                 keeps_nodes;  // the ledger keeps nodes and keys
+    kt_model_store_t    *models;       // NULL: none
     kt_sender_t          sender;
     void                *context;                                           // of the functions
     void (*on_outcome)(void *context, const kt_ledger_request_t *request);  // kt_dispatcher_opts_t
@@ -38,6 +40,7 @@ typedef struct kt_loop {
     kt_model_link_t   models;
     kt_queries_t      queries;
     kt_retention_t    retention;
+    kt_roster_t       roster;
 } kt_loop_t;
 
 // The port still has to be opened or attached. On an error call fini. KT_ENOMEM, KT_ESYSTEM.

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CALLS_PER_TURN = 64, NODES_MAX = 4096 };
+enum { CALLS_PER_TURN = 64, NODES_MAX = KT_FLEET_ROWS, RIVAL_SHOWN_MS = 60000 };
 
 kt_err_t
 kt_queries_init(kt_queries_t *self, const kt_queries_opts_t *opts)
@@ -22,33 +22,95 @@ kt_queries_fini(kt_queries_t *self)
     kt_queue_destroy(&self->calls);
 }
 
+static int
+compare_rows(const void *a, const void *b)
+{
+    const kt_node_row_t *left = a, *right = b;
+    return strcmp(left->view.name, right->view.name);
+}
+
+static void
+fill_from_peer(kt_node_row_t *row, const kt_peer_t *peer, int64_t now_ms)
+{
+    snprintf(row->host, sizeof row->host, "%s", peer->host);
+    snprintf(row->version, sizeof row->version, "%s", peer->version);
+    snprintf(row->device, sizeof row->device, "%s", peer->device);
+    row->memory_mb   = peer->memory_mb;
+    row->gpu         = peer->gpu;
+    row->incarnation = peer->incarnation;
+    row->has_models  = peer->has_models;
+    row->models      = peer->models;
+    if (peer->rival_since_ms && now_ms - peer->rival_last_ms < RIVAL_SHOWN_MS)
+        snprintf(row->rival_host, sizeof row->rival_host, "%s", peer->rival_host);
+}
+
+static void
+fill_from_roster(kt_node_row_t *row, const kt_fleet_node_t *node)
+{
+    if (!node)
+        return;
+    if (!*row->host)
+        snprintf(row->host, sizeof row->host, "%s", node->host);
+    row->seen_ms    = node->seen_ms;
+    row->drained    = node->drained;
+    row->drained_ms = node->drained_ms;
+    snprintf(row->drained_by, sizeof row->drained_by, "%s", node->drained_by);
+    snprintf(row->drained_why, sizeof row->drained_why, "%s", node->drained_why);
+}
+
+// Those that are connected or were lost a moment ago, and those that are expected; by name.
 static void
 snapshot_nodes(kt_queries_t *self, kt_snapshot_t *out)
 {
-    size_t          all   = kt_sched_view_nodes(self->opts.dispatcher->sched, kt_clock_ms(), NULL, 0);
-    size_t          room  = all < NODES_MAX ? all : NODES_MAX;
-    kt_node_view_t *views = calloc(room ? room : 1, sizeof *views);
-    out->nodes            = calloc(room ? room : 1, sizeof *out->nodes);
-    if (views && out->nodes) {
-        all          = kt_sched_view_nodes(self->opts.dispatcher->sched, kt_clock_ms(), views, room);
-        out->n_nodes = all < room ? all : room;
+    int64_t            now_ms = kt_clock_ms();
+    const kt_sched_t  *sched  = self->opts.dispatcher->sched;
+    const kt_roster_t *roster = self->opts.roster;
+    kt_node_view_t    *views  = calloc(NODES_MAX, sizeof *views);
+    const char       **names  = calloc(NODES_MAX, sizeof *names);
+    out->nodes                = calloc(NODES_MAX, sizeof *out->nodes);
+    if (views && names && out->nodes) {
+        size_t n = kt_sched_view_nodes(sched, now_ms, views, NODES_MAX);
+        for (size_t i = 0; i < n && i < NODES_MAX; i++) {
+            const kt_peer_t *peer = kt_peers_find(self->opts.peers, views[i].handle);
+            bool             lost = strcmp(views[i].state, "lost") == 0;
+            if (lost && !kt_roster_expects(roster, views[i].name))
+                continue;
+            kt_node_row_t *row = &out->nodes[out->n_nodes++];
+            row->view          = views[i];
+            row->absent        = lost;
+            if (peer)
+                fill_from_peer(row, peer, now_ms);
+        }
+        qsort(out->nodes, out->n_nodes, sizeof *out->nodes, compare_rows);
+        size_t here = out->n_nodes;
+        n           = kt_roster_names(roster, names, NODES_MAX);
+        for (size_t i = 0; i < n && out->n_nodes < NODES_MAX; i++) {
+            kt_node_row_t wanted = {.absent = true};
+            snprintf(wanted.view.name, sizeof wanted.view.name, "%s", names[i]);
+            if (!bsearch(&wanted, out->nodes, here, sizeof wanted, compare_rows))
+                out->nodes[out->n_nodes++] = wanted;
+        }
+        qsort(out->nodes, out->n_nodes, sizeof *out->nodes, compare_rows);
     }
-    for (size_t i = 0; views && out->nodes && i < out->n_nodes; i++) {
-        kt_node_row_t   *row  = &out->nodes[i];
-        const kt_peer_t *peer = kt_peers_find(self->opts.peers, views[i].handle);
-        row->view             = views[i];
-        if (!peer)
-            continue;
-        snprintf(row->host, sizeof row->host, "%s", peer->host);
-        snprintf(row->version, sizeof row->version, "%s", peer->version);
-        snprintf(row->device, sizeof row->device, "%s", peer->device);
-        row->memory_mb   = peer->memory_mb;
-        row->gpu         = peer->gpu;
-        row->incarnation = peer->incarnation;
-        row->has_models  = peer->has_models;
-        row->models      = peer->models;
+    for (size_t i = 0; i < out->n_nodes; i++) {
+        kt_node_row_t *row = &out->nodes[i];
+        fill_from_roster(row, kt_roster_find(roster, row->view.name));
+        row->view.state = row->absent ? "absent" : row->view.state;
+        out->nodes_absent += row->absent;
     }
+    out->nodes_all = (uint32_t)out->n_nodes;
     free(views);
+    free(names);
+}
+
+static void
+snapshot_keys(kt_queries_t *self, kt_snapshot_t *out)
+{
+    const kt_keys_t *keys = self->opts.roster->keys;
+    out->keys             = calloc(keys->n + 1, sizeof *out->keys);
+    out->n_keys           = out->keys ? keys->n : 0;
+    if (out->n_keys)
+        memcpy(out->keys, keys->at, out->n_keys * sizeof *out->keys);
 }
 
 static void
@@ -60,7 +122,6 @@ queries_snapshot(kt_queries_t *self, kt_call_t *call)
     out->draining       = self->opts.dispatcher->draining;
     out->totals         = self->totals;
     out->rate_per_s     = kt_counters_rate(self->opts.counters, kt_clock_ms());
-    out->nodes_all      = (uint32_t)kt_sched_view_nodes(self->opts.dispatcher->sched, kt_clock_ms(), NULL, 0);
     out->n_stages       = self->opts.counters->n_stages;
     out->outcomes       = self->opts.counters->outcomes;
     out->late_results   = self->opts.counters->late_results;
@@ -81,6 +142,8 @@ queries_snapshot(kt_queries_t *self, kt_call_t *call)
         out->job_known = kt_sched_view_job(self->opts.dispatcher->sched, call->wants_job, kt_clock_ms(), &out->job);
     if (call->wants_nodes)
         snapshot_nodes(self, out);
+    if (call->wants_keys)
+        snapshot_keys(self, out);
 }
 
 static void

@@ -6,6 +6,7 @@
 
 #include "coordinator/loop/calls.h"
 #include "coordinator/loop/dispatcher.h"
+#include "coordinator/loop/roster.h"
 
 enum { KT_CALLS_PENDING = 512 };
 
@@ -15,6 +16,7 @@ typedef struct kt_queries_opts {
     kt_lease_keeper_t *lease;
     kt_peers_t        *peers;
     kt_counters_t     *counters;
+    kt_roster_t       *roster;
     const char        *coordinator;  // name
     void              *context;
     void (*fill)(void *context, kt_snapshot_t *out);  // ledger_kind, keys_refused, amqp

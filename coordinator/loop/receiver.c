@@ -229,6 +229,10 @@ kt_receiver_frame(kt_receiver_t *self, kt_node_handle_t from, const char *key, c
         kt_admission_hello(self->admission, from, key, &msg.hello);
         return;
     }
+    if (msg.type == KT_MSG_JOIN) {
+        kt_admission_join(self->admission, from, key, &msg.join);
+        return;
+    }
     kt_peer_t *peer = kt_peers_find(self->peers, from);
     if (!peer || strcmp(peer->key, key) != 0) {
         if (peer)

@@ -131,3 +131,11 @@ kt_dealers_reconnect(kt_dealers_t *self, size_t coordinator)
     (void)zmq_disconnect(socket, dealer->address);
     (void)zmq_connect(socket, dealer->address);
 }
+
+void
+kt_dealers_use_key(kt_dealers_t *self, size_t coordinator, const kt_curve_t *key)
+{
+    void *socket = zsock_resolve(self->dealers[coordinator].socket);
+    (void)zmq_setsockopt(socket, ZMQ_CURVE_PUBLICKEY, key->public_key, KT_CURVE_TEXT);
+    (void)zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, key->secret_key, KT_CURVE_TEXT);
+}

@@ -40,4 +40,5 @@ void                 kt_dealers_run(kt_dealers_t *self);                        
 void                 kt_dealers_stop(kt_dealers_t *self);                                           // from a handler
 // KT_EUNREACHABLE: the connection is down or its queue is full; the message is lost.
 KT_MUST_USE kt_err_t kt_dealers_send(kt_dealers_t *self, size_t coordinator, const void *bytes, size_t length);
-void                 kt_dealers_reconnect(kt_dealers_t *self, size_t coordinator);  // a new connection
+void                 kt_dealers_reconnect(kt_dealers_t *self, size_t coordinator);       // a new connection
+void kt_dealers_use_key(kt_dealers_t *self, size_t coordinator, const kt_curve_t *key);  // for the next connection

@@ -103,6 +103,7 @@ on_welcome(kt_uplink_t *self, size_t index, const kt_msg_welcome_t *msg)
         return;
     }
     view->twin = view->logged_twin = false;
+    view->drained                  = false;  // DRAIN follows while it is in force
     view->welcomed                 = true;
     kt_err_t err                   = share_settings(self, msg);
     if (!err)
@@ -213,12 +214,26 @@ on_refuse(kt_uplink_t *self, size_t index, const kt_msg_refuse_t *msg)
     kt_bytes_copy(text, sizeof text, msg->text);
     if (!view->logged_refused)
         kt_log_error("NODE-REFUSED", "coordinator=%s err=%s text=\"%s\" public_key=%s", view->address,
-                     kt_err_name((kt_err_t)msg->err), kt_log_quote(quoted, sizeof quoted, text), self->opts.public_key);
+                     kt_err_name((kt_err_t)msg->err), kt_log_quote(quoted, sizeof quoted, text),
+                     self->opts.key->public_key);
+    if (view->joining && msg->err == KT_EAUTH)
+        kt_uplink_join(self, index, false);
     kt_uplink_orphan(self, index);
     view->logged_refused   = true;
     view->welcomed         = false;
     view->since_ms         = now_ms;
     view->refused_until_ms = now_ms + REFUSED_MS;
+}
+
+static void
+on_joined(kt_uplink_t *self, size_t index)
+{
+    kt_coordinator_view_t *view = &self->coordinators[index];
+    if (!view->joining)
+        return;
+    kt_log_info("NODE-JOINED", "coordinator=%s node=%s", view->address, self->opts.name);
+    view->logged_join = view->logged_refused = false;
+    kt_uplink_join(self, index, false);
 }
 
 static void
@@ -258,6 +273,7 @@ kt_uplink_receive(kt_uplink_t *self, size_t index, const void *bytes, size_t len
     case KT_MSG_DRAIN: on_drain(self, index, &msg.drain); break;
     case KT_MSG_MODELS: kt_uplink_models_take(self, index, &msg.models, bytes, length); break;
     case KT_MSG_PART: kt_uplink_models_part(self, index, &msg.part); break;
+    case KT_MSG_JOINED: on_joined(self, index); break;
     case KT_MSG_REFUSE: on_refuse(self, index, &msg.refuse); break;
     default: kt_log_warn("FRAME-UNEXPECTED", "message=%s", kt_msg_name(msg.type));
     }

@@ -33,9 +33,25 @@ send_to_all(kt_uplink_t *self, const kt_msg_t *msg)
             send_message(self, i, msg);
 }
 
+static void
+send_join(kt_uplink_t *self, size_t index)
+{
+    uint8_t  bytes[KT_CURVE_BYTES];
+    kt_msg_t msg = {.type = KT_MSG_JOIN,
+                    .join = {.key  = {(const char *)bytes, sizeof bytes},
+                             .name = kt_bytes_of(self->opts.name),
+                             .host = kt_bytes_of(self->opts.host)}};
+    if (kt_curve_bytes(self->opts.key->public_key, bytes))
+        send_message(self, index, &msg);
+}
+
 void
 kt_send_hello(kt_uplink_t *self, size_t index)
 {
+    if (self->coordinators[index].joining) {
+        send_join(self, index);
+        return;
+    }
     char        device[64];
     kt_digest_t digest;
     kt_msg_t    msg       = {.type = KT_MSG_HELLO};

@@ -13,7 +13,10 @@ typedef struct kt_coordinator_view {
     char     name[KT_COORDINATOR_NAME];  // of its last WELCOME, as are the two below
     uint64_t epoch, instance;
     bool     welcomed;
-    bool     twin;  // another address of the coordinator at twin_of, which alone is used
+    bool     joining;        // the connection has the key of the join token
+    bool     logged_join;    // once until it is joined
+    int64_t  join_after_ms;  // no join before
+    bool     twin;           // another address of the coordinator at twin_of, which alone is used
     size_t   twin_of;
     bool     drained;                        // its last DRAIN was `on`
     bool     logged_silent, logged_refused;  // once until its next WELCOME
@@ -54,3 +57,5 @@ struct kt_uplink {
 
 // Every coordinator is sent the state of the tasks that this one gave: it may not return, and any other may store them.
 void kt_uplink_orphan(kt_uplink_t *self, size_t coordinator);
+// Of the next connection, which begins at once: with the key of the join token, or with the node's own.
+void kt_uplink_join(kt_uplink_t *self, size_t coordinator, bool joining);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 enum { LIVE_MS = 500, BEAT_MS = 1000, RESEND_MS = 5000, SILENT_MS = 5000, RECONNECT_MS = 1000, LIST_BYTES = 64 << 20 };
+enum { JOIN_STEP_MS = 50, JOIN_AGAIN_MS = 10000 };
 
 kt_err_t
 kt_uplink_new(kt_uplink_t **self_p, const kt_uplink_opts_t *opts)
@@ -80,6 +81,44 @@ kt_uplink_orphan(kt_uplink_t *self, size_t index)
 }
 
 void
+kt_uplink_join(kt_uplink_t *self, size_t index, bool joining)
+{
+    kt_coordinator_view_t *view   = &self->coordinators[index];
+    int64_t                now_ms = kt_clock_ms();
+    view->joining                 = joining;
+    view->reconnect_ms            = now_ms + JOIN_STEP_MS;
+    view->join_after_ms           = now_ms + JOIN_AGAIN_MS;
+    self->opts.port.use_key(self->opts.port.context, index, joining ? self->opts.join : self->opts.key);
+}
+
+// The coordinator does not accept the key of the connection: the node's own is tried again each second, that of the
+// join token between two of these at most each JOIN_AGAIN_MS.
+static void
+uplink_on_refused(kt_uplink_t *self, size_t index, int64_t now_ms)
+{
+    kt_coordinator_view_t *view = &self->coordinators[index];
+    view->reconnect_ms          = now_ms + RECONNECT_MS;
+    if (view->joining) {
+        if (!view->logged_join)
+            kt_log_error("JOIN-REFUSED",
+                         "coordinator=%s text=\"the join token has expired or is not known there: make "
+                         "one with kithara keys token new\"",
+                         view->address);
+        view->logged_join = true;
+        kt_uplink_join(self, index, false);
+        return;
+    }
+    if (self->opts.join && now_ms >= view->join_after_ms) {
+        kt_uplink_join(self, index, true);
+        return;
+    }
+    if (!view->logged_refused)
+        kt_log_warn("KEY-REFUSED", "coordinator=%s public_key=%s text=\"allow it with: kithara keys allow\"",
+                    view->address, self->opts.key->public_key);
+    view->logged_refused = true;
+}
+
+void
 kt_uplink_state(kt_uplink_t *self, size_t index, kt_dealer_state_t state)
 {
     kt_coordinator_view_t *view   = &self->coordinators[index];
@@ -89,13 +128,7 @@ kt_uplink_state(kt_uplink_t *self, size_t index, kt_dealer_state_t state)
         self->live_ms      = now_ms;  // HELLO with the next tick
         view->reconnect_ms = 0;
         break;
-    case KT_DEALER_REFUSED:  // the key may be allowed later
-        view->reconnect_ms = now_ms + RECONNECT_MS;
-        if (!view->logged_refused)
-            kt_log_warn("KEY-REFUSED", "coordinator=%s public_key=%s text=\"allow it with: kithara keys allow\"",
-                        view->address, self->opts.public_key);
-        view->logged_refused = true;
-        break;
+    case KT_DEALER_REFUSED: uplink_on_refused(self, index, now_ms); break;
     case KT_DEALER_DOWN:
         if (view->welcomed) {
             kt_log_warn("COORDINATOR-AWAY", "address=%s in_hand=%zu kept=%zu", view->address,
@@ -136,7 +169,7 @@ kt_uplink_tick(kt_uplink_t *self, int64_t now_ms)
             kt_log_warn("COORDINATOR-SILENT",
                         "address=%s public_key=%s text=\"no WELCOME: does it run, is ANALYZER_COORDINATOR_KEY its key, "
                         "does it allow ours?\"",
-                        view->address, self->opts.public_key);
+                        view->address, self->opts.key->public_key);
         }
     }
     kt_uplink_models_tick(self, now_ms);

@@ -17,6 +17,7 @@ typedef struct kt_uplink_port {
     // KT_EUNREACHABLE: the message is lost.
     kt_err_t (*send)(void *context, size_t coordinator, const void *bytes, size_t length);
     void (*reconnect)(void *context, size_t coordinator);
+    void (*use_key)(void *context, size_t coordinator, const kt_curve_t *key);  // for the next connection
     void (*unable)(void *context, kt_err_t err);  // the node cannot work: its worker threads or settings failed
 } kt_uplink_port_t;
 
@@ -24,7 +25,9 @@ typedef struct kt_uplink_port {
 typedef struct kt_uplink_opts {
     const char *const *addresses;  // of the coordinators
     size_t             n;          // at most KT_COORDINATORS_MAX
-    const char        *name, *host, *public_key;
+    const char        *name, *host;
+    const kt_curve_t  *key;   // of the node
+    const kt_curve_t  *join;  // of a join token, used where the node's own is refused; NULL: none
     uint64_t           incarnation;
     kt_settings_t     *settings;  // a coordinator's shared settings replace those in it, before the threads start
     kt_work_t         *work;

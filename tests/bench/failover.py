@@ -94,7 +94,7 @@ def node_killed():
         farm.nodes[victim].kill()
         began = time.monotonic()
         states = lambda: {n["name"]: n["state"] for n in farm.get("/v1/nodes")["nodes"]}  # noqa: E731
-        wait_for(lambda: states().get(victim, "lost") == "lost", "the loss")
+        wait_for(lambda: states().get(victim, "absent") == "absent", "the loss")
         row("kill -9 of a node: noticed", 3, time.monotonic() - began)
 
         def elsewhere():

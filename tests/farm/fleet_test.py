@@ -105,7 +105,7 @@ class Keys(unittest.TestCase):
             self.assertEqual(kithara(farm, "keys", "new", "--out", farm.path("pair")).returncode, 1)
             self.assertEqual(kithara(farm, "keys", "allow", pair["public_key"], "gpu7").returncode, 0)
             listed = json.loads(kithara(farm, "keys", "list", "-o", "json").stdout)
-            self.assertEqual(listed, [{"key": pair["public_key"], "name": "gpu7"}])
+            self.assertEqual([(key["key"], key["name"]) for key in listed], [(pair["public_key"], "gpu7")])
             bad = kithara(farm, "keys", "allow", "short")
             self.assertEqual((bad.returncode, "EUSAGE" in bad.stderr), (2, True))
 

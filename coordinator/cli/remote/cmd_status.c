@@ -7,8 +7,11 @@
 #include "coordinator/cli/watch.h"
 
 #include <getopt.h>
+#include <pwd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { PATH = 8192 };
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -23,10 +26,10 @@ static const kt_column_t STATUS[] = {
     {"ledger answers", "ledger.up", KT_CELL_TEXT, false},
     {"broker", "amqp.state", KT_CELL_TEXT, false},
     {"broker problem", "amqp.trouble", KT_CELL_TEXT, false},
-    {"nodes live", "nodes.live", KT_CELL_INT, false},
-    {"nodes known", "nodes.all", KT_CELL_INT, true},
-    {"jobs queued", "jobs.queued", KT_CELL_INT, false},
-    {"jobs in progress", "jobs.claimed", KT_CELL_INT, false},
+    {"nodes", "nodes.summary", KT_CELL_TEXT, false},
+    {"jobs waiting", "jobs.waiting", KT_CELL_INT, false},
+    {"jobs in work", "jobs.in_work", KT_CELL_INT, false},
+    {"jobs elsewhere", "jobs.elsewhere", KT_CELL_INT, true},
     {"jobs done", "jobs.done", KT_CELL_INT, false},
     {"jobs failed", "jobs.failed", KT_CELL_INT, false},
     {"jobs cancelled", "jobs.cancelled", KT_CELL_INT, true},
@@ -39,11 +42,17 @@ static const kt_column_t STATUS[] = {
 };
 
 static const kt_column_t QUEUE[] = {
-    {"queued", "queued", KT_CELL_INT, false},       {"in progress", "claimed", KT_CELL_INT, false},
-    {"ready", "ready", KT_CELL_INT, true},          {"sent", "sent", KT_CELL_INT, true},
-    {"running", "running", KT_CELL_INT, true},      {"storing", "storing", KT_CELL_INT, true},
-    {"done", "done", KT_CELL_INT, false},           {"failed", "failed", KT_CELL_INT, false},
-    {"cancelled", "cancelled", KT_CELL_INT, false}, {"files per second", "rate_per_s", KT_CELL_FIXED1, false},
+    {"waiting", "waiting", KT_CELL_INT, false},
+    {"in work", "in_work", KT_CELL_INT, false},
+    {"elsewhere", "elsewhere", KT_CELL_INT, true},
+    {"ready", "ready", KT_CELL_INT, true},
+    {"sent", "sent", KT_CELL_INT, true},
+    {"running", "running", KT_CELL_INT, true},
+    {"storing", "storing", KT_CELL_INT, true},
+    {"done", "done", KT_CELL_INT, false},
+    {"failed", "failed", KT_CELL_INT, false},
+    {"cancelled", "cancelled", KT_CELL_INT, false},
+    {"files per second", "rate_per_s", KT_CELL_FIXED1, false},
     {"time left", "eta_s", KT_CELL_SECONDS, false},
 };
 
@@ -60,6 +69,7 @@ static const kt_column_t NODES[] = {
     {"SILENT", "silent_ms", KT_CELL_MS, false},
     {"MEMORY MB", "memory_mb", KT_CELL_INT, true},
     {"DEVICE", "device", KT_CELL_TEXT, false},
+    {"NOTE", "note", KT_CELL_TEXT, false},
     {"HOST", "host", KT_CELL_TEXT, true},
     {"VERSION", "version", KT_CELL_TEXT, true},
     {"MODELS", "models", KT_CELL_TEXT, true},
@@ -129,19 +139,20 @@ show_view(kt_cli_t *cli, const view_t *view, bool watch)
 // POST without a body, for control; prints the result. node: the node concerned, or NULL. A drain applies to a name:
 // the node may not be connected yet, or the name may be misspelt.
 static int
-post_control(kt_cli_t *cli, const char *path, const char *done, const char *node)
+post_control(kt_cli_t *cli, const char *path, const char *body, const char *done, const char *node)
 {
     kt_client_t *client = kt_client_open(cli->settings);
     if (!client)
         return KT_EXIT_FAILED;
     json_t  *answer = NULL, *known = NULL;
-    kt_err_t err  = kt_client_post(client, path, "{}", 2, &answer);
+    kt_err_t err  = kt_client_post(client, path, body, strlen(body), &answer);
     int      code = err ? kt_client_fail(client, err) : KT_EXIT_OK;
     if (!err) {
         bool          connected = !node || kt_client_get(client, "/v1/nodes", &known);  // true if unknown
         const json_t *nodes     = known ? kt_json_get(known, "nodes") : NULL;
         for (size_t i = 0; nodes && i < kt_json_count(nodes) && !connected; i++)
-            connected = !strcmp(kt_json_str(kt_json_at(nodes, i), "name", ""), node);
+            connected = !strcmp(kt_json_str(kt_json_at(nodes, i), "name", ""), node) &&
+                        strcmp(kt_json_str(kt_json_at(nodes, i), "state", ""), "absent") != 0;
         printf("%s%s\n", done, connected ? "" : " (no node with that name is connected: applies when one connects)");
     }
     kt_json_free(&known);
@@ -153,7 +164,7 @@ post_control(kt_cli_t *cli, const char *path, const char *done, const char *node
 // Options of these commands, and the filters of jobs.
 typedef struct asked {
     bool        watch;
-    const char *state, *prefix, *after, *limit;
+    const char *state, *prefix, *after, *limit, *why;
 } asked_t;
 
 static bool
@@ -164,6 +175,7 @@ parse_view(kt_cli_t *cli, int argc, char **argv, asked_t *out)
         switch (c) {
         case '?': return false;
         case KT_OPT_WATCH: out->watch = true; break;
+        case KT_OPT_WHY: out->why = optarg; break;
         case KT_OPT_STATE: out->state = optarg; break;
         case KT_OPT_PATH: out->prefix = optarg; break;
         case KT_OPT_AFTER: out->after = optarg; break;
@@ -196,24 +208,49 @@ kt_cmd_queue(kt_cli_t *cli, int argc, char **argv)
     return run_view(cli, argc, argv, &(view_t){"/v1/queue", NULL, QUEUE, COUNT(QUEUE)});
 }
 
+// Who asks, as far as this machine knows, and the reason.
+static void
+write_reason(kt_buf_t *out, const char *why)
+{
+    char                 host[64] = "", by[128];
+    const struct passwd *user     = getpwuid(getuid());
+    (void)!gethostname(host, sizeof host - 1);
+    snprintf(by, sizeof by, "%.40s@%s", user ? user->pw_name : "?", host);
+    json_t *json = kt_json_object();
+    kt_json_set(json, "by", kt_json_text(by));
+    kt_json_set(json, "why", kt_json_text(why));
+    kt_json_write(json, out);
+    kt_json_free(&json);
+}
+
 int
 kt_cmd_nodes(kt_cli_t *cli, int argc, char **argv)
 {
-    asked_t asked;
-    char    path[PATH], name[256], done[512];
-    view_t  view = {"/v1/nodes", "nodes", NODES, COUNT(NODES)};
+    asked_t  asked;
+    char     path[PATH], name[256], done[512];
+    kt_buf_t body;
+    view_t   view = {"/v1/nodes", "nodes", NODES, COUNT(NODES)};
     if (!parse_view(cli, argc, argv, &asked))
         return KT_EXIT_USAGE;
-    if (optind == argc)
+    if (optind == argc && !asked.why)
         return show_view(cli, &view, asked.watch);
-    const char *verb = argv[optind];
-    if (optind + 2 != argc || (strcmp(verb, "drain") && strcmp(verb, "undrain")))
-        return kt_cli_usage(cli, "nodes takes drain NAME or undrain NAME");
+    const char *verb         = optind < argc ? argv[optind] : "";
+    const char *done_by[][2] = {{"drain", "drains"}, {"undrain", "takes work again"}, {"forget", "forgotten"}};
+    size_t      i            = 0;
+    while (i < COUNT(done_by) && strcmp(verb, done_by[i][0]) != 0)
+        i++;
+    if (optind + 2 != argc || i == COUNT(done_by) || (asked.why && i))
+        return kt_cli_usage(cli, "nodes takes drain NAME [--why TEXT], undrain NAME or forget NAME");
     if (!kt_client_escape(name, sizeof name, argv[optind + 1]))
         return kt_cli_usage(cli, "the name is too long");
     snprintf(path, sizeof path, "/v1/nodes/%s/%s", name, verb);
-    snprintf(done, sizeof done, "%.100s: %s", argv[optind + 1], strcmp(verb, "drain") ? "takes work again" : "drains");
-    return post_control(cli, path, done, argv[optind + 1]);
+    snprintf(done, sizeof done, "%.100s: %s", argv[optind + 1], done_by[i][1]);
+    kt_buf_init(&body, PATH);
+    write_reason(&body, asked.why);
+    int code = body.err ? kt_cli_fail(body.err, "nodes", NULL)
+                        : post_control(cli, path, body.bytes, done, i < 2 ? argv[optind + 1] : NULL);
+    kt_buf_fini(&body);
+    return code;
 }
 
 static bool
@@ -254,5 +291,5 @@ kt_cmd_jobs(kt_cli_t *cli, int argc, char **argv)
         return kt_cli_usage(cli, "'%.40s' is not a job number", id);
     snprintf(path, sizeof path, "/v1/jobs/%s/%s", id, verb);
     snprintf(done, sizeof done, "job %s: %s", id, strcmp(verb, "retry") ? "cancelled" : "queued again");
-    return post_control(cli, path, done, NULL);
+    return post_control(cli, path, "{}", done, NULL);
 }

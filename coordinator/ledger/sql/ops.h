@@ -25,6 +25,7 @@ kt_err_t kt_sql_story(kt_ledger_t *self, uint64_t job, kt_story_row_t *out, size
 kt_err_t kt_sql_drained(kt_ledger_t *self, char (*names)[64], size_t capacity, size_t *n);
 kt_err_t kt_sql_audit(kt_ledger_t *self, kt_audit_fn *found, void *context, uint64_t *rows);
 extern const kt_backfill_ops_t KT_SQL_BACKFILL;
+extern const kt_fleet_ops_t    KT_SQL_FLEET;
 
 // All operations but name and close.
 #define KT_SQL_OPS                                                                                                     \
@@ -32,4 +33,5 @@ extern const kt_backfill_ops_t KT_SQL_BACKFILL;
     .claim = kt_sql_claim, .release = kt_sql_release, .blame = kt_sql_blame, .store = kt_sql_store,                    \
     .fail = kt_sql_fail, .ask = kt_sql_ask, .outbox_put = kt_sql_outbox_put, .outbox_take = kt_sql_outbox_take,        \
     .outbox_done = kt_sql_outbox_done, .retain = kt_sql_retain, .totals = kt_sql_totals, .jobs = kt_sql_jobs,          \
-    .story = kt_sql_story, .drained = kt_sql_drained, .audit = kt_sql_audit, .backfill = &KT_SQL_BACKFILL
+    .story = kt_sql_story, .drained = kt_sql_drained, .audit = kt_sql_audit, .backfill = &KT_SQL_BACKFILL,             \
+    .fleet = &KT_SQL_FLEET

@@ -237,6 +237,11 @@ ask_some(kt_sql_t *self, kt_ask_t *asks, size_t n)
                 if (ask->how)
                     continue;
                 kt_sql_arg_text(self, ask->node_name);
+                if (ask->type == KT_ASK_DRAIN) {
+                    kt_sql_arg_int(self, kt_clock_wall_ms());
+                    kt_sql_arg_text(self, ask->by);
+                    kt_sql_arg_text(self, ask->why);
+                }
                 kt_sql_put(self, ask->type == KT_ASK_DRAIN ? KT_SQL_NODE_DRAIN : KT_SQL_NODE_UNDRAIN);
             }
             kt_sql_facts_put(self, &facts, 0);

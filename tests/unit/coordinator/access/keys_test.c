@@ -184,3 +184,52 @@ Test(keys, a_revoked_key_is_removed_and_the_others_stay)
     cr_assert(strstr(text, "# ours\n") && strstr(text, two) && !strstr(text, one));
     kt_keys_fini(&keys);
 }
+
+Test(keys, the_ledgers_rows_overrule_the_file)
+{
+    char           a[KT_CURVE_TEXT], b[KT_CURVE_TEXT], c[KT_CURVE_TEXT];
+    bool           changed;
+    kt_keys_t      keys;
+    kt_fleet_key_t rows[3] = {
+        {.name = "gone", .revoked = true}, {.name = "new"}, {.kind = KT_KEY_JOIN, .expires_ms = 100}};
+    new_key(a);
+    new_key(b);
+    new_key(c);
+    memcpy(rows[0].key, a, sizeof a);
+    memcpy(rows[1].key, b, sizeof b);
+    memcpy(rows[2].key, c, sizeof c);
+    cr_assert_eq(kt_keys_allow(folder, a, "gone"), KT_OK);
+    cr_assert_eq(kt_keys_allow(folder, b, "old"), KT_OK);
+    cr_assert_eq(kt_keys_init(&keys, folder), KT_OK);
+    cr_assert_eq(kt_keys_overrule(&keys, rows, 3, 99, &changed), KT_OK);
+    cr_assert(changed);
+    cr_assert_null(kt_keys_find(&keys, a));
+    cr_assert_str_eq(kt_keys_find(&keys, b)->name, "new");
+    cr_assert(kt_keys_find(&keys, c)->join);
+    cr_assert_eq(kt_keys_named(&keys, "new"), kt_keys_find(&keys, b));
+    cr_assert_null(kt_keys_named(&keys, "old"));
+    cr_assert_null(kt_keys_named(&keys, ""), "a token is no node");
+    cr_assert_eq(kt_keys_overrule(&keys, rows, 3, 99, &changed), KT_OK);
+    cr_assert_not(changed);
+    cr_assert_eq(kt_keys_overrule(&keys, rows, 3, 100, &changed), KT_OK);
+    cr_assert(changed && !kt_keys_find(&keys, c), "expired");
+    kt_keys_fini(&keys);
+}
+
+Test(keys, a_line_may_have_hexadecimal_digits)
+{
+    char      a[KT_CURVE_TEXT], hex[KT_CURVE_HEX], text[256];
+    bool      changed;
+    kt_keys_t keys;
+    new_key(a);
+    kt_curve_hex(a, hex);
+    cr_assert_eq(kt_keys_init(&keys, folder), KT_OK);
+    snprintf(text, sizeof text, "%s gpu7\n", hex);
+    write_file(&keys, text);
+    cr_assert_eq(kt_keys_reload(&keys, true, &changed), KT_OK);
+    cr_assert_str_eq(kt_keys_find(&keys, a)->name, "gpu7");
+    cr_assert_eq(kt_keys_revoke(folder, a), KT_OK);
+    cr_assert_eq(kt_keys_reload(&keys, true, &changed), KT_OK);
+    cr_assert_eq(keys.n, 0);
+    kt_keys_fini(&keys);
+}

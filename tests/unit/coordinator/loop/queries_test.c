@@ -28,7 +28,11 @@ Test(queries, a_call_without_requests_is_answered_at_once)
     cr_assert_eq(call->err, KT_OK);
     cr_assert_str_eq(call->snapshot.coordinator, "here");
     cr_assert_str_eq(call->snapshot.ledger_kind, "test");
-    cr_assert_eq(call->snapshot.n_nodes, 1);
+    cr_assert_eq(call->snapshot.n_nodes, 2);  // node-b is allowed, so that it is expected
+    cr_assert_str_eq(call->snapshot.nodes[0].view.state, "live");
+    cr_assert_str_eq(call->snapshot.nodes[1].view.state, "absent");
+    cr_assert_str_eq(call->snapshot.nodes[1].view.name, "node-b");
+    cr_assert_eq(call->snapshot.nodes_absent, 1);
     cr_assert_str_eq(call->snapshot.nodes[0].device, "cpu");
     cr_assert_eq(call->snapshot.nodes[0].memory_mb, 99);
     cr_assert_eq(call->snapshot.gpu_nodes, 0);

@@ -42,7 +42,8 @@ TestSuite(link_models, .init = set_up, .fini = tear_down);
 static void
 welcome(size_t side, model_source_t *source)
 {
-    kt_msg_t msg = {.type = KT_MSG_WELCOME, .welcome = {.wire = 1, .epoch = 1, .coordinator = kt_bytes_of("c")}};
+    kt_msg_t msg = {.type    = KT_MSG_WELCOME,
+                    .welcome = {.wire = 1, .epoch = 1, .coordinator = kt_bytes_of(side ? "d" : "c")}};
     if (source)
         msg.welcome.models = (kt_bytes_t){(const char *)source->digest.bytes, sizeof source->digest.bytes};
     uplink_receive(side, &msg);

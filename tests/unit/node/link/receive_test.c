@@ -176,6 +176,16 @@ Test(receive, a_refusal_of_work_that_is_not_finished_is_ignored)
     cr_assert_null(fixture.work.tasks.first->outcome.document);
 }
 
+Test(receive, a_drain_ends_with_the_next_welcome_unless_it_is_sent_again)
+{
+    kt_msg_t drain = {.type = KT_MSG_DRAIN, .drain = {.on = true}};
+    uplink_welcome(0);
+    uplink_receive(0, &drain);
+    cr_assert_eq(uplink_last(0, KT_MSG_BEAT)->beat.free, 0);
+    uplink_welcome(0);  // undrained while this node was away
+    cr_assert_gt(uplink_last(0, KT_MSG_BEAT)->beat.free, 0);
+}
+
 Test(receive, a_drained_node_offers_its_credit_to_the_other_coordinator)
 {
     kt_msg_t drain = {.type = KT_MSG_DRAIN, .drain = {.on = true}};

@@ -44,6 +44,13 @@ port_reconnect(void *context, size_t side)
 }
 
 static void
+port_use_key(void *context, size_t side, const kt_curve_t *key)
+{
+    (void)context;
+    fixture.used_key[side] = key;
+}
+
+static void
 port_unable(void *context, kt_err_t err)
 {
     (void)context;
@@ -60,12 +67,13 @@ uplink_setup_new(void)
                                               .n           = UPLINK_SIDES,
                                               .name        = "n",
                                               .host        = "h",
-                                              .public_key  = "k",
+                                              .key         = &fixture.key,
+                                              .join        = fixture.joins ? &fixture.join : NULL,
                                               .incarnation = 7,
                                               .settings    = &fixture.settings,
                                               .work        = &fixture.work,
                                               .models      = fixture.models,
-                                              .port        = {NULL, port_send, port_reconnect, port_unable}};
+                                              .port        = {NULL, port_send, port_reconnect, port_use_key, port_unable}};
     cr_assert_eq(kt_settings_load(&fixture.settings, NULL, environment, why), KT_OK);
     cr_assert_eq(kt_settings_set(&fixture.settings, "ANALYZER_WORKERS", "2", why), KT_OK);
     cr_assert_eq(kt_settings_set(&fixture.settings, "ANALYZER_TEST_FAULT", "noop", why), KT_OK);
@@ -108,7 +116,8 @@ uplink_receive(size_t side, const kt_msg_t *msg)
 void
 uplink_welcome(size_t side)
 {
-    kt_msg_t msg = {.type = KT_MSG_WELCOME, .welcome = {.wire = 1, .epoch = 1, .coordinator = kt_bytes_of("c")}};
+    kt_msg_t msg = {.type    = KT_MSG_WELCOME,
+                    .welcome = {.wire = 1, .epoch = 1, .coordinator = kt_bytes_of(side ? "d" : "c")}};
     uplink_receive(side, &msg);
 }
 

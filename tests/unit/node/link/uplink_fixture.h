@@ -9,13 +9,16 @@
 enum { UPLINK_SIDES = 2, UPLINK_THREADS = 2 };
 
 typedef struct uplink_fixture {
-    kt_settings_t    settings;
-    kt_work_t        work;
-    kt_uplink_t     *uplink;
-    kt_model_sync_t *models;    // NULL: none; set before the set-up, and the test's
-    kt_err_t         send_err;  // what the port returns; the message is not recorded then
-    unsigned         reconnects[UPLINK_SIDES];
-    kt_err_t         unable;
+    kt_settings_t     settings;
+    kt_work_t         work;
+    kt_uplink_t      *uplink;
+    kt_model_sync_t  *models;    // NULL: none; set before the set-up, and the test's
+    kt_err_t          send_err;  // what the port returns; the message is not recorded then
+    unsigned          reconnects[UPLINK_SIDES];
+    kt_err_t          unable;
+    kt_curve_t        key, join;
+    bool              joins;                   // has a join token
+    const kt_curve_t *used_key[UPLINK_SIDES];  // the last that was set
 } uplink_fixture_t;
 
 extern uplink_fixture_t fixture;
