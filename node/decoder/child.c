@@ -3,6 +3,7 @@
 #include "node/decoder/avlog.h"
 #include "node/decoder/bytes/mpeg.h"
 #include "node/decoder/film.h"
+#include "node/decoder/further_tags.h"
 #include "node/decoder/hooks.h"
 #include "node/decoder/media_info.h"
 #include "node/decoder/packets.h"
@@ -18,7 +19,8 @@
 // INDEX_BYTES: larger blocks have pages of their own while a container is opened. KEEP_BYTES: of freed memory, later.
 // OPEN_CPU_S: processor time until the media info is there: some demuxers need time that
 // grows with the square of the number of tags.
-enum { INDEX_BYTES = 1 << 20, KEEP_BYTES = 32 << 20, LIVE_WAIT_S = 10, OPEN_CPU_S = 4 };
+// TAIL_BYTES: tags behind the last packet have fewer.
+enum { INDEX_BYTES = 1 << 20, KEEP_BYTES = 32 << 20, LIVE_WAIT_S = 10, OPEN_CPU_S = 4, TAIL_BYTES = 4096 };
 
 // A stream that is wanted or only counted.
 typedef struct part {
@@ -342,11 +344,18 @@ note_nothing(child_t *self)
 static void
 note_tail(child_t *self)
 {
-    enum { TAIL_BYTES = 4096 };
     const uint64_t            end = self->media.extent.bytes, last = self->last_sound_byte;
     const kt_stream_counts_t *c = &self->counts.counts.audio;
     if (self->sound.raw && end <= self->input.size && last > 0 && end > last + TAIL_BYTES && c->bytes > 0)
         kt_counts_lost(&self->counts, KT_COUNTS_SOUND, (double)(end - last) * c->coded_s / (double)c->bytes);
+}
+
+// More than tags behind the last packet, and the demuxer failed there.
+static bool
+has_tail(const child_t *self)
+{
+    return self->media.broken_off && !self->input.stream && self->last_byte > 0 &&
+           self->input.size > self->last_byte + TAIL_BYTES;
 }
 
 // Sound that begins inside of what a tag claims; a tag of too many frames for FFmpeg.
@@ -381,6 +390,7 @@ open_container(child_t *self, uint64_t search_bytes)
         err = KT_OK;
     }
     fault_unless_ok(self, err, self->media.why);
+    fault_unless_ok(self, kt_further_tags_read(&self->input, &self->sniffed, &self->id3), "reading the tags");
 }
 
 // Frames without a container.
@@ -463,7 +473,7 @@ kt_child_run(const kt_sandbox_t *sandbox, const kt_test_faults_t *faults, const 
         const part_t *part   = &self.parts[i];
         const bool    failed = part->coder.last_failed && !part->coder.before_failed;
         const bool    cut    = failed || part->last_short || (self.media.cut && part->coder.packets > 0);
-        if (cut && !self.media.broken_off)  // else the last packet is not at the end of the file
+        if (cut && !self.media.given_up)  // else the last packet is not at the end of the file
             kt_counts_cut(&self.counts, (kt_counts_stream_t)i, failed);
     }
     note_tail(&self);
@@ -472,7 +482,7 @@ kt_child_run(const kt_sandbox_t *sandbox, const kt_test_faults_t *faults, const 
     kt_media_counts_t counts;
     const bool        every = self.film.sent > 0 && self.want.mode == KT_PICTURES_FULL && !self.broken_off;
     kt_counts_finish(&self.counts, every, &counts);
-    counts.broken_off = self.media.broken_off || self.broken_off;
+    counts.broken_off = self.media.given_up || has_tail(&self) || self.broken_off;
     counts.foreign    = self.media.foreign > 0;
     counts.read_bytes = self.last_byte;
     kt_channel_end(&self.channel, &counts);

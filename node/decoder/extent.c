@@ -35,6 +35,22 @@ ebml_size(const uint8_t *b, size_t have, uint64_t *out)
     return n;
 }
 
+size_t
+kt_extent_element(const uint8_t *b, size_t have, uint32_t *number, uint64_t *size)
+{
+    size_t n = 1;
+    while (n <= 4 && have > 0 && !(b[0] & (0x100 >> n)))
+        n++;
+    *number = 0;
+    *size   = 0;
+    if (n > 4 || have <= n)
+        return 0;
+    for (size_t i = 0; i < n; i++)
+        *number = *number << 8 | b[i];
+    const size_t more = ebml_size(b + n, have - n, size);
+    return more ? n + more : 0;
+}
+
 static void
 matroska_extent(const kt_extent_file_t *f, kt_extent_t *out)
 {

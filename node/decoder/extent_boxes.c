@@ -6,12 +6,6 @@
 
 enum { BOXES_MAX = 100000, INNER_MAX = 1000, REFERENCES_MAX = 65535, REFERENCE_BYTES = 12 };
 
-typedef struct box {
-    char     name[5];
-    uint64_t at, body, end;
-    bool     open;  // it ends with the file
-} box_t;
-
 typedef struct film {
     bool fragmented, indexed;  // moov has mvex; an index of all fragments (mfra) ends the file
     bool sidx;
@@ -27,9 +21,8 @@ is_box_name(const uint8_t *b)
     return true;
 }
 
-// The box at `at`. false: there is none; *broken: what is there is none.
-static bool
-read_box(const kt_extent_file_t *f, uint64_t at, box_t *out, bool *broken)
+bool
+kt_extent_box(const kt_extent_file_t *f, uint64_t at, kt_box_t *out, bool *broken)
 {
     uint8_t      b[16] = {0};
     const size_t have  = kt_extent_read(f, at, b, sizeof b);
@@ -46,19 +39,18 @@ read_box(const kt_extent_file_t *f, uint64_t at, box_t *out, bool *broken)
     *broken = bytes < head || bytes > UINT64_MAX / 4 - at || !is_box_name(b + 4);
     if (*broken)
         return false;
-    *out = (box_t){.at = at, .body = at + head, .end = at + bytes, .open = kt_be32(b) == 0};
+    *out = (kt_box_t){.body = at + head, .end = at + bytes, .open = kt_be32(b) == 0};
     memcpy(out->name, b + 4, 4);
     return true;
 }
 
-// The box of that name within a box.
-static bool
-find_box(const kt_extent_file_t *f, const box_t *in, const char *name, box_t *out)
+bool
+kt_extent_box_within(const kt_extent_file_t *f, const kt_box_t *in, const char *name, kt_box_t *out)
 {
     bool     broken;
     uint64_t at = in->body;
     for (int i = 0; i < INNER_MAX && at + 8 <= in->end; i++) {
-        if (!read_box(f, at, out, &broken))
+        if (!kt_extent_box(f, at, out, &broken))
             return false;
         if (!strcmp(out->name, name))
             return true;
@@ -69,13 +61,13 @@ find_box(const kt_extent_file_t *f, const box_t *in, const char *name, box_t *ou
 
 // ISO/IEC 14496-12 8.8.2: the length with all fragments, in units of mvhd (8.2.2).
 static void
-read_moov(const kt_extent_file_t *f, const box_t *moov, film_t *film, kt_extent_t *out)
+read_moov(const kt_extent_file_t *f, const kt_box_t *moov, film_t *film, kt_extent_t *out)
 {
-    uint8_t b[32] = {0};
-    box_t   mvex, mehd, mvhd;
-    film->fragmented = find_box(f, moov, "mvex", &mvex);
-    if (!film->fragmented || !find_box(f, &mvex, "mehd", &mehd) || !find_box(f, moov, "mvhd", &mvhd) ||
-        kt_extent_read(f, mvhd.body, b, sizeof b) < sizeof b)
+    uint8_t  b[32] = {0};
+    kt_box_t mvex, mehd, mvhd;
+    film->fragmented = kt_extent_box_within(f, moov, "mvex", &mvex);
+    if (!film->fragmented || !kt_extent_box_within(f, &mvex, "mehd", &mehd) ||
+        !kt_extent_box_within(f, moov, "mvhd", &mvhd) || kt_extent_read(f, mvhd.body, b, sizeof b) < sizeof b)
         return;
     const double scale = b[0] == 1 ? kt_be32(b + 20) : kt_be32(b + 12);
     if (kt_extent_read(f, mehd.body, b, 12) == 12 && scale > 0)
@@ -85,7 +77,7 @@ read_moov(const kt_extent_file_t *f, const box_t *moov, film_t *film, kt_extent_
 // 8.16.3: the first index of segments. What it refers to is contiguous; if the file goes on behind that, there are
 // other segments, and it is not the length of the whole.
 static void
-read_sidx(const kt_extent_file_t *f, const box_t *sidx, kt_extent_t *out)
+read_sidx(const kt_extent_file_t *f, const kt_box_t *sidx, kt_extent_t *out)
 {
     uint8_t        b[32] = {0};
     const size_t   have  = kt_extent_read(f, sidx->body, b, sizeof b);
@@ -99,9 +91,10 @@ read_sidx(const kt_extent_file_t *f, const box_t *sidx, kt_extent_t *out)
         end += kt_be32(r) & INT32_MAX;
         ticks += kt_be32(r + 4);
     }
-    bool  broken;
-    box_t next;
-    if (n == 0 || scale == 0 || (end + 8 <= f->size && read_box(f, end, &next, &broken) && strcmp(next.name, "mfra")))
+    bool     broken;
+    kt_box_t next;
+    if (n == 0 || scale == 0 ||
+        (end + 8 <= f->size && kt_extent_box(f, end, &next, &broken) && strcmp(next.name, "mfra")))
         return;
     out->duration_s = out->duration_s > 0 ? out->duration_s : (double)ticks / scale;
     out->bytes      = end > out->bytes ? end : out->bytes;
@@ -113,9 +106,9 @@ kt_extent_mp4(const kt_extent_file_t *f, kt_extent_t *out)
 {
     uint64_t at = f->start, end = 0;
     film_t   film   = {0};
-    box_t    box    = {.name = ""};
+    kt_box_t box    = {.name = ""};
     bool     broken = false;
-    for (int i = 0; i < BOXES_MAX && at < f->size && read_box(f, at, &box, &broken); i++) {
+    for (int i = 0; i < BOXES_MAX && at < f->size && kt_extent_box(f, at, &box, &broken); i++) {
         if (!strcmp(box.name, "moov"))
             read_moov(f, &box, &film, out);
         if (!strcmp(box.name, "sidx") && !film.sidx) {

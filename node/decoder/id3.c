@@ -167,10 +167,19 @@ next_string(text_t *self, char *out, size_t capacity, size_t *length)
     return true;
 }
 
-static void
-add_value(kt_id3_t *out, const char *key, bool known, const char *value, size_t length)
+static bool
+is_known(const char *key)
 {
-    const uint32_t most = known ? KT_MEDIA_TAGS : KT_MEDIA_TAGS - FOR_KNOWN;
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
+        if (!strcmp(key, NAMES[i].key))
+            return true;
+    return false;
+}
+
+void
+kt_id3_add(kt_id3_t *out, const char *key, const char *value, size_t length)
+{
+    const uint32_t most = is_known(key) ? KT_MEDIA_TAGS : KT_MEDIA_TAGS - FOR_KNOWN;
     uint32_t       i    = 0;
     while (i < out->tag_count && strcmp(out->tags[i].key, key) != 0)
         i++;
@@ -196,6 +205,14 @@ add_value(kt_id3_t *out, const char *key, bool known, const char *value, size_t 
         out->first_end[i] = length;
 }
 
+size_t
+kt_id3_wide(const uint8_t *bytes, size_t n, char *out, size_t capacity)
+{
+    text_t text   = {.bytes = bytes, .n = n, .encoding = 2};
+    size_t length = 0;
+    return next_string(&text, out, capacity, &length) ? length : 0;
+}
+
 static void
 lower(char *text)
 {
@@ -218,17 +235,14 @@ read_text_frame(kt_id3_t *out, const char *id, const uint8_t *content, size_t n)
 {
     char   key[KT_MEDIA_TAG_KEY], value[KT_MEDIA_TAG_VALUE];
     size_t length = 0;
-    bool   known  = false;
     text_t text   = {.bytes = content, .n = n, .at = 1, .encoding = n ? content[0] : 4, .big = n && content[0] == 2};
     bool   user   = !strcmp(id, "TXXX") || !strcmp(id, "TXX");
     if (text.encoding > 3)
         return;
     strcpy(key, id);
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
-        if (!strcmp(id, NAMES[i].id)) {
+        if (!strcmp(id, NAMES[i].id))
             strcpy(key, NAMES[i].key);
-            known = true;
-        }
     if (user) {
         if (!next_string(&text, key, sizeof key - 1, &length))
             return;
@@ -238,7 +252,7 @@ read_text_frame(kt_id3_t *out, const char *id, const uint8_t *content, size_t n)
     if (is_taken(out, key))
         return;
     while (next_string(&text, value, sizeof value - 1, &length))
-        add_value(out, key, known, value, length);
+        kt_id3_add(out, key, value, length);
 }
 
 // The header of the frame at this place: its content's place and size. False: no frame.

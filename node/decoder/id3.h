@@ -23,3 +23,7 @@ typedef struct kt_id3 {
 
 // Reads before the first kt_input_some. KT_EIO, KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_id3_read(kt_input_t *input, kt_id3_t *out);
+// Adds a value to those of a key, in lower case.
+void kt_id3_add(kt_id3_t *self, const char *key, const char *value, size_t length);
+// UTF-16, little-endian, to its first zero, as UTF-8; its bytes, without an end.
+size_t kt_id3_wide(const uint8_t *bytes, size_t n, char *out, size_t capacity);

@@ -120,6 +120,20 @@ find_streams(kt_media_t *self)
     return code;
 }
 
+// FFmpeg takes little-endian AIFF-C for 16 bits, whatever its header states.
+static void
+correct_width(const AVFormatContext *format)
+{
+    AVCodecParameters *par  = format->nb_streams ? format->streams[0]->codecpar : NULL;
+    const int          bits = par ? par->bits_per_coded_sample : 0, channels = par ? par->ch_layout.nb_channels : 0;
+    if (!par || strcmp(format->iformat->name, "aiff") != 0 || par->codec_id != AV_CODEC_ID_PCM_S16LE || bits <= 16 ||
+        bits > 32)
+        return;
+    par->codec_id    = bits > 24 ? AV_CODEC_ID_PCM_S32LE : AV_CODEC_ID_PCM_S24LE;
+    par->block_align = (bits > 24 ? 4 : 3) * channels;
+    par->bit_rate    = (int64_t)par->block_align * 8 * par->sample_rate;
+}
+
 static int
 open_container(kt_media_t *self, const kt_sniffed_t *sniffed)
 {
@@ -129,6 +143,8 @@ open_container(kt_media_t *self, const kt_sniffed_t *sniffed)
     const int code =
         avformat_open_input(&self->format, NULL, av_find_input_format(sniffed->demuxer), options ? &options : NULL);
     av_dict_free(&options);
+    if (code >= 0)
+        correct_width(self->format);
     return code;
 }
 
@@ -219,9 +235,10 @@ kt_media_read(kt_media_t *self, bool *end)
             return media_fail(self, code, KT_EIO, "reading");
         *end = code == AVERROR_EOF;
         if (*end) {
-            // The failures that ended the reading are no packets.
-            self->broken_off = self->failures >= FAILURES_MAX;
-            self->damaged -= self->broken_off && self->damaged >= FAILURES_MAX ? FAILURES_MAX : 0;
+            // Failures behind the last packet are none themselves: tags, junk, or the rest, which is given up.
+            self->broken_off = self->failures > 0;
+            self->given_up   = self->failures >= FAILURES_MAX;
+            self->damaged    = self->damaged_before;
             return KT_OK;
         }
         if (is_foreign_page(self, code)) {
@@ -233,6 +250,7 @@ kt_media_read(kt_media_t *self, bool *end)
         self->trouble |= code < 0 || logged;
         self->failures = code < 0 ? self->failures + 1 : 0;
         self->damaged += code < 0 && !self->hit_end;
+        self->damaged_before = code < 0 ? self->damaged_before : self->damaged;
         self->cut |= code < 0 && self->hit_end;
         if (code < 0)
             continue;

@@ -19,10 +19,10 @@ typedef struct kt_media {
     AVStream        *audio, *video;                  // NULL if there is none; video is never cover art
     AVPacket        *packet;                         // the last that was read
     int              refused_width, refused_height;  // a size in the header that is above the limits
-    bool             broken_off;                     // reading ended with errors before the end of the file
+    bool             broken_off, given_up;           // reading ended with errors; before the end of the file
     uint32_t         failures;                       // of the demuxer, one after another
     uint64_t         foreign;                        // pages of a chained Ogg whose codec or streams are others
-    uint64_t         damaged;                        // failures of the demuxer within the file
+    uint64_t         damaged, damaged_before;        // failures of the demuxer within the file; before a packet
     bool             trouble;                        // the demuxer has reported damage; the caller resets it
     bool             cut;                            // it failed at the end of the file
     bool             missing;                        // transport packets are missing; the caller resets it

@@ -95,7 +95,18 @@ add_tag(kt_media_info_t *out, const char *key, const char *value)
     out->tag_count++;
 }
 
-// What FFmpeg read is the first value; a number of a genre has become its name there.
+// Whether a text is one of the values.
+static bool
+has_value(const char *joined, const char *value)
+{
+    const size_t n = strlen(value);
+    for (const char *at = joined; n && (at = strstr(at, value)); at++)
+        if ((at == joined || at[-1] == *KT_TAG_SEPARATOR) && (!at[n] || at[n] == *KT_TAG_SEPARATOR))
+            return true;
+    return false;
+}
+
+// What FFmpeg read is one of the values, or the first one in another form: a number of a genre has become its name.
 static void
 add_further_values(kt_media_info_t *out, const kt_id3_t *id3)
 {
@@ -104,7 +115,9 @@ add_further_values(kt_media_info_t *out, const kt_id3_t *id3)
             char *value = out->tags[j].value, joined[2 * KT_MEDIA_TAG_VALUE];
             if (strcmp(out->tags[j].key, id3->tags[i].key) != 0 || strstr(value, KT_TAG_SEPARATOR))
                 continue;
-            (void)snprintf(joined, sizeof joined, "%s%s", value, id3->tags[i].value + id3->first_end[i]);
+            const bool same = has_value(id3->tags[i].value, value);
+            (void)snprintf(joined, sizeof joined, "%s%s", same ? "" : value,
+                           id3->tags[i].value + (same ? 0 : id3->first_end[i]));
             set_text(value, sizeof out->tags[j].value, joined);
         }
 }

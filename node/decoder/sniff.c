@@ -3,6 +3,7 @@
 #include "node/decode/protocol.h"
 #include "node/decoder/bytes/mpeg.h"
 #include "node/decoder/bytes/mpeg_system.h"
+#include "node/decoder/bytes/numbers.h"
 #include "node/decoder/bytes/text.h"
 #include "node/decoder/known.h"
 
@@ -89,6 +90,41 @@ check_wav(const file_t *f, kt_sniffed_t *out, char why[KT_SNIFF_WHY])
         at += 8 + (size_t)le32(chunk + 4) + (le32(chunk + 4) & 1);
     }
     return KT_OK;
+}
+
+// A format chunk as in WAV, behind GUIDs.
+static void
+check_w64(const file_t *f, kt_sniffed_t *out)
+{
+    enum { HEAD = 24, FORM = 40 };
+    for (size_t i = 0, at = FORM; i < CHUNKS_MAX && at + HEAD + 26 <= f->have; i++) {
+        const uint64_t size = kt_le64(f->head + at + 16);
+        if (!memcmp(f->head + at, "fmt ", 4)) {
+            check_width(f->head + at + HEAD, f->base + at + HEAD, f->have - at - HEAD, out);
+            return;
+        }
+        if (size < HEAD || size > f->have)
+            return;
+        at += (size_t)(size + 7) / 8 * 8;
+    }
+}
+
+// Apple CAF, Audio Description chunk: whole samples lie at the top of their bytes.
+static void
+check_caf(const file_t *f, kt_sniffed_t *out)
+{
+    enum { BODY = 20, BITS = BODY + 28, FLOAT = 1 };
+    const uint8_t *b = f->head + BODY;
+    if (f->have < BITS + 4 || memcmp(f->head + 8, "desc", 4) != 0 || memcmp(b + 8, "lpcm", 4) != 0)
+        return;
+    const uint32_t packet = be32(b + 16), channels = be32(b + 24), bits = be32(b + 28);
+    const uint32_t wide = channels ? 8 * (packet / channels) : 0;
+    if (be32(b + 12) & FLOAT || be32(b + 20) != 1 || !bits || bits >= wide || wide > 32 || packet % channels ||
+        (bits + 7) / 8 * 8 == wide)
+        return;
+    out->patch_at   = f->base + BITS + 2;
+    out->patch      = (uint16_t)(wide << 8);
+    out->valid_bits = bits;
 }
 
 // Walks the boxes at the top: without `moov` (or fragments) there is no index, and nothing can be decoded.
@@ -212,6 +248,10 @@ sniff_magic(const file_t *f, kt_sniffed_t *out, char why[KT_SNIFF_WHY])
         *out = (kt_sniffed_t){.demuxer = m->demuxer, .container = m->container};
         if (!strcmp(m->demuxer, "matroska") && memmem(f->head, f->have, "\x42\x82\x84webm", 7))
             out->container = "webm";
+        if (!strcmp(m->demuxer, "w64"))
+            check_w64(f, out);
+        if (!strcmp(m->demuxer, "caf"))
+            check_caf(f, out);
         return strcmp(m->demuxer, "wav") ? KT_OK : check_wav(f, out, why);
     }
     if (!is_mp4(f))

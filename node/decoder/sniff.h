@@ -15,8 +15,8 @@ typedef struct kt_sniffed {
     const char *container;  // Kithara's name of it, for the media info
     uint64_t    start;      // the demuxer does not get the bytes before it
     uint64_t    skipped;    // bytes behind the tags that the search passed over
-    uint64_t    patch_at;   // of a WAV whose samples have fewer valid bits than bytes: where the demuxer reads patch,
-    uint16_t    patch;  // little-endian, instead of what the file has; FFmpeg takes valid bits for the width. 0: none
+    uint64_t    patch_at;   // where samples have fewer valid bits than bytes (WAV, W64, CAF), the demuxer reads patch
+    uint16_t    patch;      // here, its lower byte first; FFmpeg takes valid bits for the width. 0: none
     uint32_t    valid_bits;
 } kt_sniffed_t;
 

@@ -1,7 +1,9 @@
 // Fuzzing the recognition of formats: any bytes are refused, or name a demuxer of the list and a beginning within them.
-// The tag in front is read too.
+// Tags and what the structure says about the length are read too.
 #include "common/assert.h"
 #include "fuzz_main.h"
+#include "node/decoder/extent.h"
+#include "node/decoder/further_tags.h"
 #include "node/decoder/id3.h"
 #include "node/decoder/sniff.h"
 
@@ -15,6 +17,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
     static kt_id3_t id3;
+    kt_extent_t     extent;
     kt_sniffed_t    out;
     kt_input_t      input;
     char            why[KT_SNIFF_WHY];
@@ -31,6 +34,8 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     if (err == KT_OK) {
         kt_assert(strstr(KT_SNIFF_DEMUXERS, out.demuxer) && *out.container);
         kt_assert(out.start < length);
+        kt_assert(kt_extent_find(&input, &out, &extent) == KT_OK && extent.what && extent.unmarked && extent.by);
+        kt_assert(kt_further_tags_read(&input, &out, &id3) == KT_OK && id3.tag_count <= KT_MEDIA_TAGS);
         (void)!kt_sniff_further(&input, 0, &out);
         kt_assert(out.start < length);
     }

@@ -84,14 +84,53 @@ def silent_ape():
             struct.pack("<I", data_at) + words)
 
 
-def padded_wav(valid, bits, channels=1, plain=False):
+def padded(valid, bits, order="<", channels=1):
     """Whole samples of `valid` bits at the top of `bits`."""
     values = [int(0.5 * 2**31 * math.sin(2 * math.pi * 220 * i / RATE)) >> (32 - valid) << (32 - valid) for i in range(RATE * SECONDS)]
-    data = b"".join(struct.pack("<i", v)[4 - bits // 8:] * channels for v in values)
+    part = slice(4 - bits // 8, 4) if order == "<" else slice(0, bits // 8)
+    return b"".join(struct.pack(order + "i", v)[part] * channels for v in values)
+
+
+def wav_format(valid, bits, channels=1, plain=False):
     align = channels * bits // 8
     form = struct.pack("<HHIIHH", 1 if plain else 0xFFFE, channels, RATE, RATE * align, align, valid if plain else bits)
     if not plain:
         form += struct.pack("<HHI", 22, valid, 0) + struct.pack("<H", 1) + bytes.fromhex("000000001000800000aa00389b71")
+    return form
+
+
+def padded_rf64(valid, bits):
+    data, form = padded(valid, bits), wav_format(valid, bits)
+    sizes = struct.pack("<QQQI", 4 + 36 + 8 + len(form) + 8 + len(data), len(data), RATE * SECONDS, 0)
+    return (b"RF64\xff\xff\xff\xffWAVEds64" + struct.pack("<I", 28) + sizes + b"fmt " + struct.pack("<I", len(form)) + form + b"data\xff\xff\xff\xff" +
+            data)
+
+
+def padded_w64(valid, bits):
+    data, form = padded(valid, bits), wav_format(valid, bits)
+    guid = lambda name: name + bytes.fromhex("f3acd3118cd100c04f8edb8a")
+    chunk = lambda name, body: guid(name) + struct.pack("<Q", 24 + len(body)) + body + bytes(-len(body) % 8)
+    body = guid(b"wave") + chunk(b"fmt ", form) + chunk(b"data", data)
+    return b"riff" + bytes.fromhex("2e91cf11a5d628db04c10000") + struct.pack("<Q", 24 + len(body)) + body
+
+
+def padded_caf(valid, bits, order):
+    data = padded(valid, bits, order)
+    desc = struct.pack(">d4sIIIII", RATE, b"lpcm", 2 if order == "<" else 0, bits // 8, 1, 1, valid)
+    return (b"caff" + struct.pack(">HH", 1, 0) + b"desc" + struct.pack(">q", len(desc)) + desc + b"data" + struct.pack(">q", 4 + len(data)) + bytes(4) +
+            data)
+
+
+def sowt(bits):
+    """AIFF-C, little-endian."""
+    data = padded(bits, bits)
+    comm = struct.pack(">hIh", 1, RATE * SECONDS, bits) + b"\x40\x0e\xac\x44" + bytes(6) + b"sowt\0\0"
+    body = b"AIFCCOMM" + struct.pack(">I", len(comm)) + comm + b"SSND" + struct.pack(">I", 8 + len(data)) + bytes(8) + data
+    return b"FORM" + struct.pack(">I", len(body)) + body
+
+
+def padded_wav(valid, bits, channels=1, plain=False):
+    data, form = padded(valid, bits, "<", channels), wav_format(valid, bits, channels, plain)
     return (b"RIFF" + struct.pack("<I", 20 + len(form) + len(data)) + b"WAVEfmt " + struct.pack("<I", len(form)) + form + b"data" +
             struct.pack("<I", len(data)) + data)
 
@@ -134,6 +173,53 @@ def ape_tag(item, front):
     return mark(0xA0000000) + body + mark(0x80000000 if front else 0xA0000000 & ~0x20000000)
 
 
+def ape_values(sound, **values):
+    """Sound with an APEv2 tag at its end; values of one key are separated by zeros."""
+    items = [struct.pack("<II", len(v.encode()), 0) + k.encode() + b"\0" + v.encode() for k, v in values.items()]
+    return sound + b"".join(items) + b"APETAGEX" + struct.pack("<IIII", 2000, sum(map(len, items)) + 32, len(items), 0) + bytes(8)
+
+
+def box(name, *content):
+    body = b"".join(content)
+    return struct.pack(">I", 8 + len(body)) + name + body
+
+
+def ilst_values(*items):
+    """M4A whose list of tags has these items, and its index at the end, so that nothing it refers to moves."""
+    data = bytearray(encoded("m4a", "aac", "-metadata", "title=Song"))
+    added, at = b"".join(items), data.index(b"ilst") - 4
+    end = at + struct.unpack_from(">I", data, at)[0]
+    for name in (b"ilst", b"meta", b"udta", b"moov"):
+        place = data.rindex(name, 0, at + 8) - 4
+        struct.pack_into(">I", data, place, struct.unpack_from(">I", data, place)[0] + len(added))
+    return bytes(data[:end] + added + data[end:])
+
+
+def item(name, *values, key=None):
+    free = [box(b"mean", bytes(4), b"com.apple.iTunes"), box(b"name", bytes(4), key)] if key else []
+    return box(name, *free, *(box(b"data", struct.pack(">II", 1, 0), v) for v in values))
+
+
+def asf_values(*pairs):
+    """WMA with one more extended content description."""
+    wide = lambda text: (text + "\0").encode("utf-16-le")
+    fields = b"".join(struct.pack("<H", len(wide(k))) + wide(k) + struct.pack("<HH", 0, len(wide(v))) + wide(v) for k, v in pairs)
+    body = struct.pack("<H", len(pairs)) + fields
+    added = bytes.fromhex("40a4d0d207e3d21197f000a0c95ea850") + struct.pack("<Q", 24 + len(body)) + body
+    data = encoded("wma", "wmav2")
+    size, count = struct.unpack("<QI", data[16:28])
+    return data[:16] + struct.pack("<QI", size + len(added), count + 1) + data[28:size] + added + data[size:]
+
+
+def matroska_values(*pairs):
+    """A segment without a size, as into a pipe, with tags before the first cluster."""
+    element = lambda number, body: bytes.fromhex(number) + (1 << 56 | len(body)).to_bytes(8, "big") + body
+    tag = b"".join(element("67c8", element("45a3", k.encode()) + element("4487", v.encode())) for k, v in pairs)
+    data = ffmpeg("-f", "lavfi", "-i", f"sine=220:d={SECONDS}:r={RATE}", "-c:a", "libvorbis", "-f", "matroska", "-")
+    at = data.index(bytes.fromhex("1f43b675"))
+    return data[:at] + element("1254c367", element("7373", element("63c0", b"") + tag)) + data[at:]
+
+
 def many(count, kind):
     """A tag of very many frames, and the title at its end."""
     make = {"keys": lambda i: frame(b"TXXX", b"\3key%05d\0v" % i, 4), "one key": lambda i: frame(b"TXXX", b"\3k\0v", 4),
@@ -143,8 +229,12 @@ def many(count, kind):
 
 def many_comments(count):
     """FLAC with that many Vorbis comments."""
-    body = struct.pack("<I", 1) + b"x" + struct.pack("<I", count)
-    body += b"".join(struct.pack("<I", 10) + b"key%05d=v" % i for i in range(count))
+    return comments(*(b"key%05d=v" % i for i in range(count)))
+
+
+def comments(*texts):
+    body = struct.pack("<I", 1) + b"x" + struct.pack("<I", len(texts))
+    body += b"".join(struct.pack("<I", len(text)) + text for text in texts)
     data = flac()
     return data[:4] + b"\0" + data[5:42] + b"\x84" + struct.pack(">I", len(body))[1:] + body + data[data.index(b"\xff\xf8"):]
 
@@ -191,6 +281,15 @@ ROWS = {
     "WAV, 20 bits in 24": (lambda: padded_wav(20, 24), {"duration": SECONDS, "codec": "pcm_s24le"}),
     "WAV, 12 bits in 16": (lambda: padded_wav(12, 16), {"duration": SECONDS, "codec": "pcm_s16le"}),
     "WAV, 32 bits": (lambda: padded_wav(32, 32), {"duration": SECONDS, "codec": "pcm_s32le", "bits_per_sample": 32}),
+    "RF64, 24 bits in 32": (lambda: padded_rf64(24, 32), {"duration": SECONDS, "bits_per_sample": 24, "codec": "pcm_s32le", "warnings": []}),
+    "W64, 24 bits in 32": (lambda: padded_w64(24, 32), {"duration": SECONDS, "bits_per_sample": 24, "codec": "pcm_s32le", "warnings": []}),
+    "W64, 20 bits in 24": (lambda: padded_w64(20, 24), {"duration": SECONDS, "codec": "pcm_s24le", "warnings": []}),
+    "CAF, 24 bits in 32": (lambda: padded_caf(24, 32, ">"), {"duration": SECONDS, "bits_per_sample": 24, "codec": "pcm_s32be", "warnings": []}),
+    "CAF, 24 bits in 32, little-endian": (lambda: padded_caf(24, 32, "<"), {"duration": SECONDS, "bits_per_sample": 24, "codec": "pcm_s32le"}),
+    "CAF, 24 bits": (lambda: padded_caf(24, 24, ">"), {"duration": SECONDS, "bits_per_sample": 24, "codec": "pcm_s24be", "warnings": []}),
+    "AIFF-C, little-endian, 32 bits": (lambda: sowt(32), {"duration": SECONDS, "bits_per_sample": 32, "codec": "pcm_s32le", "warnings": []}),
+    "AIFF-C, little-endian, 24 bits": (lambda: sowt(24), {"duration": SECONDS, "bits_per_sample": 24, "codec": "pcm_s24le", "warnings": []}),
+    "AIFF-C, little-endian, 16 bits": (lambda: sowt(16), {"duration": SECONDS, "bits_per_sample": 16, "codec": "pcm_s16le", "warnings": []}),
     # beginnings that say nothing, or something untrue
     "a tag": (lambda: id3(SONG) + mp3(), {"of": (mp3, "mp3"), "tags": TITLE}),
     "a tag that claims more than the file": (lambda: id3(SONG, 5_000_000) + mp3(), {"of": (mp3, "mp3"), "tags": TITLE}),
@@ -231,6 +330,22 @@ ROWS = {
                                              version=4) + mp3(), {"tags": {"artist": "\u00c4;\u03a9"}}),
     "several values of a key of the user": (lambda: id3(frame(b"TXXX", b"\3Mood\0calm\0dark", 4), version=4) + mp3(),
                                             {"tags": {"mood": "calm;dark"}}),
+    "several values, APEv2, WavPack": (lambda: ape_values(encoded("wv", "wavpack"), Artist="A\0B\0\u00dc", Genre="Rock\0Jazz", Title="Song"),
+                                       {"tags": {"artist": "A;B;\u00dc", "genre": "Rock;Jazz", "title": "Song"}}),
+    "several values, APEv2, MP3": (lambda: id3(SONG) + ape_values(mp3(), Artist="A\0B", Album="C\0D"),
+                                   {"tags": {"artist": "Somebody", "album": "C;D"}}),
+    "several values, APEv2, TTA": (lambda: ape_values(encoded("tta", "tta"), Artist="A\0B"), {"tags": {"artist": "A;B"}}),
+    "several values, APEv2 before ID3v1": (lambda: ape_values(mp3(), Artist="A\0B") + (b"TAG" + b"Song").ljust(128, b"\0"),
+                                           {"tags": {"artist": "A;B", "title": "Song"}}),
+    "several values, MP4": (lambda: ilst_values(item(b"\xa9ART", b"A", b"B", "\u00dc".encode()), item(b"\xa9gen", b"Rock", b"Jazz"),
+                                                item(b"----", b"calm", b"dark", key=b"MOOD")),
+                            {"tags": {"title": "Song", "artist": "A;B;\u00dc", "genre": "Rock;Jazz", "mood": "calm;dark"}}),
+    "several items of one name, MP4": (lambda: ilst_values(item(b"aART", b"A"), item(b"aART", b"B")), {"tags": {"album_artist": "A;B"}}),
+    "several values, ASF": (lambda: asf_values(("Author", "A"), ("WM/Genre", "Rock"), ("WM/Genre", "Jazz"), ("Author", "B"), ("WM/Mood", "x")),
+                            {"tags": {"artist": "A;B", "genre": "Rock;Jazz", "wm/mood": "x"}}),
+    "several values, Matroska": (lambda: matroska_values(("ARTIST", "A"), ("ARTIST", "B"), ("TITLE", "Song"), ("MOOD", "calm"), ("MOOD", "dark")),
+                                 {"tags": {"artist": "A;B", "title": "Song", "mood": "calm;dark"}}),
+    "several values, Vorbis comments": (lambda: comments(b"ARTIST=A", b"ARTIST=B", b"TITLE=Song"), {"tags": {"artist": "A;B", "title": "Song"}}),
     "the title behind 300 others": (lambda: many(300, "keys") + mp3(), {"tags": {"title": "Song"}, "tag_count": 256}),
     **{f"60,000 frames in a tag, {kind}": (lambda k=kind: many(60_000, k) + mp3(), {"of": (mp3, "mp3"), "tags": {"title": "Song"}})
        for kind in ("keys", "one key", "comments", "private")},

@@ -11,6 +11,8 @@ import csv
 import io
 import json
 import os
+import re
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -132,6 +134,19 @@ class Names(unittest.TestCase):
             code, _, err = self.kithara("run", path)
             self.assertEqual(code, 0, f"{name}: {err}")
             self.assertIn("1 files, 1 analysed, 0 failed", err)
+
+    def test_a_home_of_any_name_is_the_root_of_up(self):
+        home = self.folder(b"ho:me\\x", b"music/a.wav")
+        environment = dict(self.environment, HOME=os.fsdecode(home), ANALYZER_HTTP_BIND="127.0.0.1:0", ANALYZER_ROUTER_BIND="tcp://127.0.0.1:*")
+        with subprocess.Popen([PROGRAM, "up"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as farm:
+            said = farm.stdout.readline()
+            url = re.search(r"HTTP at (\S+),", said)[1]
+            self.assertIn("ho\\:me", said)
+            done = subprocess.run([PROGRAM, "submit", "--wait", home + b"/music/a.wav"], capture_output=True, timeout=120,
+                                  check=False, env=dict(environment, ANALYZER_HTTP_URL=url if "://" in url else "http://" + url))
+            farm.send_signal(signal.SIGINT)
+            farm.wait(60)
+        self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_absolute_links_within_the_library_are_followed(self):
         path = self.folder(b"links", b"in/a.wav")

@@ -1,3 +1,4 @@
+#include "common/paths.h"
 #include "coordinator/cli/local/farm.h"
 #include "coordinator/cli/local/folders.h"
 #include "coordinator/cli/options.h"
@@ -8,32 +9,36 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { ROOT_MAX = 4 * KT_ROOT_BYTES + 1 };  // each byte escaped
+
 int
 kt_cmd_up(kt_cli_t *cli, int argc, char **argv)
 {
     const char  *workers = NULL;
     kt_folders_t folders = {0};
-    char         state[PATH_MAX], why[KT_FARM_WHY];
+    char         state[PATH_MAX], why[KT_FARM_WHY] = "";
     kt_farm_t   *farm = NULL;
+    kt_buf_t     home_root;
+    kt_buf_init(&home_root, ROOT_MAX);
     for (int c; (c = kt_cli_option(cli, argc, argv, NULL)) != -1; workers = optarg)
         if (c == '?')
             return KT_EXIT_USAGE;
     kt_err_t err = kt_folders_take(&folders, argv + optind, (size_t)(argc - optind), why);
     if (err) {
+        kt_buf_fini(&home_root);
         kt_folders_fini(&folders);
         return kt_cli_fail(err, why, NULL);
     }
-    const char *home  = getenv("HOME");
-    const char *roots = folders.n                     ? folders.roots
-                        : *cli->settings->media_roots ? cli->settings->media_roots
-                        : home                        ? home
-                                                      : "/";
-    err               = kt_farm_new(&farm,
-                                    &(kt_farm_opts_t){.cli         = cli,
-                                                      .state_dir   = kt_settings_state_dir(cli->settings, state, sizeof state),
-                                                      .media_roots = roots,
-                                                      .workers     = workers},
-                                    why);
+    const char *home = getenv("HOME");
+    kt_roots_add(&home_root, home && *home ? home : "/");
+    const char          *roots = folders.n                     ? folders.roots
+                                 : *cli->settings->media_roots ? cli->settings->media_roots
+                                                               : home_root.bytes;
+    const kt_farm_opts_t opts  = {.cli         = cli,
+                                  .state_dir   = kt_settings_state_dir(cli->settings, state, sizeof state),
+                                  .media_roots = roots,
+                                  .workers     = workers};
+    err                        = home_root.err ? home_root.err : kt_farm_new(&farm, &opts, why);
     if (!err) {
         printf("kithara %s is up: nodes at %s, HTTP at %s, media roots %s\n"
                "Try `kithara submit FILE...`, `kithara status`, `kithara nodes`. Ctrl-C ends it.\n",
@@ -45,5 +50,6 @@ kt_cmd_up(kt_cli_t *cli, int argc, char **argv)
     }
     kt_farm_destroy(&farm);
     kt_folders_fini(&folders);
+    kt_buf_fini(&home_root);
     return err == KT_ECLOSED ? KT_EXIT_FAILED : err ? kt_cli_fail(err, "up", why) : KT_EXIT_OK;
 }
