@@ -1,0 +1,192 @@
+#!/usr/bin/python3
+"""Packages in a clean Debian: installed by apt, used, removed. Needs root, debootstrap and a mirror.
+
+    chroot_test.py FOLDER-OF-PACKAGES      (run by `ops/package test`)
+
+The clean system is made once by debootstrap, with this system's apt sources, and copied for each run.
+"""
+import json
+import os
+import pathlib
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import wave
+
+APT = ["etc/apt/sources.list", "etc/apt/sources.list.d", "etc/apt/apt.conf.d", "etc/apt/keyrings", "etc/apt/auth.conf.d", "etc/resolv.conf",
+       "etc/ssl/certs"]
+FEATURES = ("spectral", "mir", "perceptual")
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def expect(condition, text):
+    if not condition:
+        raise AssertionError(text)
+
+
+def mirror():
+    out = subprocess.run(["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)", "Created-By: Packages"], check=True,
+                         capture_output=True, text=True).stdout
+    release = next(line.split("=")[1].strip() for line in open("/etc/os-release") if line.startswith("VERSION_CODENAME="))
+    return release, next(uri for uri, name in (line.split() for line in out.splitlines()) if name == release)
+
+
+def clean_system(folder):
+    """A minimal Debian, kept for the next run."""
+    if (folder / "complete").exists():
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    release, uri = mirror()
+    subprocess.run(["debootstrap", "--variant=minbase", release, folder, uri], check=True, stdout=subprocess.DEVNULL)
+    (folder / "complete").touch()
+
+
+def copy_apt(root):
+    for name in APT:
+        source, target = pathlib.Path("/") / name, root / name
+        if source.is_dir():
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.copytree(source, target, symlinks=False, ignore_dangling_symlinks=True)
+        elif source.exists():
+            target.unlink(missing_ok=True)
+            shutil.copy(source, target)
+    policy = root / "usr/sbin/policy-rc.d"  # no service is started by a package: there is no systemd
+    policy.write_text("#!/bin/sh\nexit 101\n")
+    policy.chmod(0o755)
+
+
+class Chroot:
+    def __init__(self, root):
+        self.root = root
+
+    def __enter__(self):
+        for name in ("proc", "dev"):
+            subprocess.run(["mount", "--rbind", f"/{name}", self.root / name], check=True)
+            subprocess.run(["mount", "--make-rslave", self.root / name], check=True)
+        return self
+
+    def __exit__(self, *_):
+        for name in ("dev", "proc"):
+            subprocess.run(["umount", "-l", self.root / name], check=True)
+
+    def run(self, *command, user=None, check=True, **more):
+        words = ["runuser", "-u", user, "--", *command] if user else list(command)
+        done = subprocess.run(["chroot", self.root, "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8",
+                               "DEBIAN_FRONTEND=noninteractive", *words], capture_output=True, text=True, timeout=900, **more)
+        expect(not check or done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+        return done
+
+
+def song(path, seconds=20):
+    """Two notes and a click on each half second."""
+    rate = 22050
+    samples = []
+    for i in range(seconds * rate):
+        beat = i % (rate // 2)
+        note = (i // (2 * rate)) % 2
+        wave_at = (i * (440, 660)[note] * 2 // rate) % 2 * 2 - 1
+        samples.append(int(3000 * wave_at + (20000 * (-1) ** i if beat < 200 else 0)))
+    with wave.open(str(path), "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(rate)
+        out.writeframes(struct.pack(f"<{len(samples)}h", *samples))
+
+
+def installed(chroot):
+    return set(chroot.run("dpkg-query", "-W", "-f", "${Package}\n").stdout.split())
+
+
+def check_use(chroot, began, before):
+    """A folder of music by the command line alone."""
+    music = chroot.root / "music"
+    music.mkdir()
+    song(music / "song.wav")
+    done = chroot.run("kithara", "analyze", "--jsonl", "/music/song.wav")
+    document = json.loads(done.stdout)
+    expect(document["success"] and all(document["features"].get(group) for group in FEATURES), f"features: {done.stdout[:300]}")
+    pulled = len(installed(chroot) - before)
+    say(f"apt install to a finished analysis: {time.monotonic() - began:.0f} s, {pulled} packages pulled")
+    done = chroot.run("kithara", "run", "/music")
+    expect("song.wav" in done.stdout, done.stdout)
+    expect("kithara-run" in chroot.run("kithara", "docs", "man").stdout, "pages")
+    expect((chroot.root / "usr/share/man/man1/kithara-run.1.gz").exists() or (chroot.root / "usr/share/man/man5").exists(), "man pages")
+
+
+def check_services(chroot):
+    """Users, folders, modes, units, and a coordinator with a node under their own users."""
+    chroot.run("systemd-sysusers")
+    chroot.run("systemd-tmpfiles", "--create", "kithara-coordinator.conf", "kithara-node.conf")
+    for name in ("coordinator", "node"):
+        conf = (chroot.root / f"etc/kithara/{name}.conf").stat()
+        state = (chroot.root / f"var/lib/kithara-{name}").stat()
+        expect(conf.st_mode & 0o777 == 0o640 and state.st_mode & 0o777 == 0o700, f"{name}: modes {conf.st_mode:o} {state.st_mode:o}")
+        expect(conf.st_gid == state.st_gid != 0 and state.st_uid != 0 == conf.st_uid, f"{name}: owners")
+    units = ["kithara-coordinator.service", "kithara-node.service", "kithara-node@1.service"]
+    done = chroot.run("systemd-analyze", "verify", "--man=no", *[f"/lib/systemd/system/{unit.replace('@1', '@')}" for unit in units], check=False)
+    expect("kithara" not in done.stderr or done.returncode == 0, done.stderr)
+    for unit in units[:2]:
+        text = chroot.run("systemd-analyze", "security", "--offline=true", "--threshold=30", f"/lib/systemd/system/{unit}").stdout
+        say(text.strip().splitlines()[-1])
+    coordinator = subprocess.Popen(["chroot", chroot.root, "env", "-i", "PATH=/usr/bin:/bin:/usr/sbin:/sbin", "runuser", "-u",
+                                    "kithara-coordinator", "--", "kithara-coordinator", "--config", "/etc/kithara/coordinator.conf",
+                                    "--set", "ANALYZER_HTTP_BIND=127.0.0.1:18711", "--set", "ANALYZER_ROUTER_BIND=tcp://127.0.0.1:18712"],
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        text = ""
+        for line in coordinator.stdout:
+            text += line
+            if "COORDINATOR-READY" in line:
+                break
+        expect("COORDINATOR-READY" in text, text)
+    finally:
+        coordinator.terminate()
+        coordinator.wait(30)
+
+
+def check_removal(chroot):
+    names = sorted(name for name in installed(chroot) if "kithara" in name)
+    chroot.run("apt-get", "purge", "-y", "-qq", *names)
+    left = [str(path.relative_to(chroot.root)) for folder in ("usr", "etc", "lib") for path in (chroot.root / folder).rglob("*kithara*")
+            if "share/doc" not in str(path)]
+    expect(not left, f"left behind: {left}")
+
+
+def main():
+    packages = sorted(pathlib.Path(sys.argv[1]).glob("*.deb"))
+    expect(packages, f"no packages in {sys.argv[1]}: ops/package deb builds them")
+    if os.getuid() != 0 or not shutil.which("debootstrap"):
+        say("not run: needs root and debootstrap")
+        sys.exit(77)
+    base = pathlib.Path(sys.argv[1]) / "clean-system"
+    clean_system(base)
+    with tempfile.TemporaryDirectory(prefix="kithara-chroot-") as folder:
+        root = pathlib.Path(folder) / "root"
+        subprocess.run(["cp", "-a", base, root], check=True)
+        copy_apt(root)
+        with Chroot(root) as chroot:
+            (root / "packages").mkdir()
+            wanted = [path for path in packages if "kithara-cuda" not in path.name]
+            for path in wanted:
+                shutil.copy(path, root / "packages")
+            chroot.run("apt-get", "update", "-qq")
+            before, began = installed(chroot), time.monotonic()
+            chroot.run("apt-get", "install", "-y", "-qq", "--no-install-recommends",
+                       *[f"/packages/{path.name}" for path in wanted if path.name.split("_")[0] not in ("libkithara-dev", "kithara-models")])
+            check_use(chroot, began, before)
+            chroot.run("apt-get", "install", "-y", "-qq", "--no-install-recommends", "systemd",
+                       *[f"/packages/{path.name}" for path in wanted])
+            check_services(chroot)
+            expect("fetch" in chroot.run("kithara-models", "--help").stdout, "kithara-models")
+            check_removal(chroot)
+    say("ok: installed, used, removed")
+
+
+if __name__ == "__main__":
+    main()
