@@ -16,6 +16,7 @@ struct kt_client {
     CURL    *curl;
     char     urls[1024];        // each ended by a NUL
     char    *bases[BASES_MAX];  // in urls
+    long     whole_ms;          // of one request
     size_t   n_bases, base;     // base: the one that answered last
     char     why[WHY];
     char     authorization[KT_HTTP_TOKEN + 32];  // header line, or ""
@@ -37,6 +38,7 @@ kt_client_new(kt_client_t **self_p, const char *base_url)
     if (!self)
         return KT_ENOMEM;
     kt_buf_init(&self->answer, ANSWER_MAX);
+    self->whole_ms = WHOLE_MS;
     snprintf(self->urls, sizeof self->urls, "%s", base_url);
     char *rest = NULL;
     for (char *at = strtok_r(self->urls, ", ", &rest); at && self->n_bases < BASES_MAX;
@@ -78,6 +80,12 @@ kt_client_authorize(kt_client_t *self, const kt_settings_t *settings, const char
         snprintf(self->authorization, sizeof self->authorization, "Authorization: Bearer %s", token);
 }
 
+void
+kt_client_set_deadline(kt_client_t *self, int64_t whole_ms)
+{
+    self->whole_ms = (long)whole_ms;
+}
+
 kt_client_t *
 kt_client_open(const kt_settings_t *settings)
 {
@@ -101,7 +109,7 @@ set_request(kt_client_t *self, const char *url, const char *body, size_t length,
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, "gzip");
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)WHOLE_MS);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, self->whole_ms);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, append_answer);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, &self->answer);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);

@@ -18,6 +18,8 @@ void                 kt_client_destroy(kt_client_t **self_p);
 // http.token in state_dir (NULL: that of the settings). Without a token, requests are sent without one.
 void kt_client_authorize(kt_client_t *self, const kt_settings_t *settings, const char *state_dir);
 
+void kt_client_set_deadline(kt_client_t *self, int64_t whole_ms);  // of each request; 15 s before
+
 // kt_client_new and kt_client_authorize by the settings. NULL: failed, and the error is printed.
 kt_client_t *kt_client_open(const kt_settings_t *settings);
 

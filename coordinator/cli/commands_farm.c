@@ -30,8 +30,11 @@ const kt_command_option_t KT_SUBMIT_OPTIONS[] = {
 
 const char KT_SUBMIT_TEXT[] =
     "Of a FOLDER the media files below it are submitted; the rest is left out and counted by kind (docs/use.md).\n\n"
-    "Exit code: 0, 1 if any file was refused or a folder could not be read, with --wait also if any failed, 2 for a\n"
-    "usage error.\n";
+    "With --wait a coordinator that does not answer is waited for, and after 3 s said to be silent; Ctrl-C ends the\n"
+    "wait, not the jobs.\n\n"
+    "Exit code: 0, 1 if any file was refused or a folder could not be read, with --wait also if any failed or the "
+    "wait\n"
+    "was interrupted, 2 for a usage error.\n";
 
 const kt_verb_t KT_BACKFILL_VERBS[] = {
     {"start", "FOLDER|LIST|-",
@@ -62,7 +65,11 @@ const kt_command_option_t KT_BACKFILL_OPTIONS[] = {
     {"out", KT_OPT_SINK, "FILE", "start status export", "write there instead of to standard output", NULL},
     {0}};
 
-const char KT_BACKFILL_TEXT[] = "";
+const char KT_BACKFILL_TEXT[] =
+    "With --wait a coordinator that does not answer is waited for, and after 3 s said to be silent.\n\n"
+    "Exit code: 0, 1 if any file failed or the backfill did not end as done, also when the wait was interrupted, 2 "
+    "for\n"
+    "a usage error.\n";
 
 const kt_command_option_t KT_VIEW_OPTIONS[] = {KT_OPTION_OUTPUT, KT_OPTION_SINK, KT_OPTION_WATCH, {0}};
 const kt_command_option_t KT_SINK_OPTIONS[] = {KT_OPTION_SINK, {0}};

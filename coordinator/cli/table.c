@@ -255,9 +255,8 @@ is_path(const kt_column_t *column)
     return column->cell == KT_CELL_PATH || column->cell == KT_CELL_FILE;
 }
 
-// Cuts a line, between characters, to the columns of the terminal.
-static void
-cut_line(char *line, size_t columns)
+void
+kt_table_cut(char *line, size_t columns)
 {
     size_t at = 0, width = 0;
     for (wchar_t wide; line[at];) {
@@ -289,7 +288,7 @@ print_line(const kt_table_t *self, const size_t *widths, char *const *cells, FIL
     }
     if (line && fclose(line) == 0) {
         if (self->watch && self->watch->columns)
-            cut_line(text, self->watch->columns);
+            kt_table_cut(text, self->watch->columns);
         fprintf(out, "%s\n", text);
     }
     free(text);

@@ -47,5 +47,7 @@ int kt_table_list(const kt_cli_t *cli, const json_t *answer, const char *member,
 // Prints one object as "title  value" lines; JSON prints the object, CSV a header and a row.
 int kt_table_object(const kt_cli_t *cli, const json_t *object, const kt_column_t *columns, size_t n);
 
+// Cuts a line, between characters, to this width on a terminal.
+void kt_table_cut(char *line, size_t columns);
 // "3 min 04 s" of seconds into out (at least 32 bytes); returns out.
 const char *kt_table_seconds(char out[32], double seconds);

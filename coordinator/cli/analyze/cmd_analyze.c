@@ -4,6 +4,7 @@
 #include "coordinator/cli/analyze/click.h"
 #include "coordinator/cli/film/thumbnails.h"
 #include "coordinator/cli/options.h"
+#include "coordinator/cli/progress.h"
 #include "coordinator/cli/scan.h"
 #include "node/run/gpus.h"
 #include "node/run/pipeline.h"
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -42,6 +44,8 @@ typedef struct analyze {
     size_t                   ring;
     outcome_t               *outcomes;
     kt_analyze_printer_t    *printer;
+    kt_progress_t            progress;  // of several files
+    uint64_t                 done_bytes, total_bytes;
     bool                     failed;
 } analyze_t;
 
@@ -289,11 +293,35 @@ print_outcome(analyze_t *self, outcome_t *out)
     free_outcome(out);
 }
 
+static uint64_t
+bytes_of(const char *path)
+{
+    struct stat facts;
+    return stat(path, &facts) == 0 && facts.st_size > 0 ? (uint64_t)facts.st_size : 1;
+}
+
+// Of several files, `done` of which are printed; while the lock is held.
+static void
+show_progress(analyze_t *self, size_t done)
+{
+    const outcome_t *next = &self->outcomes[done % self->ring];
+    if (self->opts->n_files < 2 && !self->scan)
+        return;
+    kt_progress_show(&self->progress, &(kt_progress_state_t){.done        = done,
+                                                             .total       = self->scan ? 0 : self->opts->n_files,
+                                                             .done_bytes  = self->done_bytes,
+                                                             .total_bytes = self->total_bytes,
+                                                             .file        = next->path});
+}
+
 static int
 analyze_and_print(analyze_t *self)
 {
     pthread_t threads[256];
     size_t    started = 0;
+    kt_progress_begin(&self->progress, self->cli, "files", 0);
+    for (size_t i = 0; i < self->opts->n_files && !self->scan; i++)
+        self->total_bytes += bytes_of(self->opts->files[i]);
     while (started < self->opts->workers && !pthread_create(&threads[started], NULL, worker_main, self))
         started++;
     if (started == 0)
@@ -301,12 +329,16 @@ analyze_and_print(analyze_t *self)
     for (size_t i = 0; !self->stop; i++) {
         outcome_t *out = &self->outcomes[i % self->ring];
         pthread_mutex_lock(&self->lock);
-        while (!out->ready && !(self->ended && i == self->next))
+        while (!out->ready && !(self->ended && i == self->next)) {
+            show_progress(self, i);
             wait_for_change(self);
+        }
         bool last = !out->ready;
         pthread_mutex_unlock(&self->lock);
         if (last)
             break;
+        kt_progress_end(&self->progress);
+        self->done_bytes += bytes_of(out->path);
         print_outcome(self, out);
         pthread_mutex_lock(&self->lock);
         out->ready = false;
@@ -315,6 +347,7 @@ analyze_and_print(analyze_t *self)
         pthread_mutex_unlock(&self->lock);
     }
 
+    kt_progress_end(&self->progress);
     pthread_mutex_lock(&self->lock);
     pthread_cond_broadcast(&self->changed);
     pthread_mutex_unlock(&self->lock);

@@ -20,7 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { POLL_MS = 100 };
+enum { POLL_MS = 100, FILE_MS = 1000 };
 
 typedef struct run {
     kt_cli_t     *cli;
@@ -34,8 +34,11 @@ typedef struct run {
     kt_scan_t    *scan;
     kt_submit_t  *submit;
     kt_progress_t progress;
-    bool          scanned;        // every file is in a batch
-    bool          submitted_all;  // and submitted
+    kt_sizes_t    sizes;              // of the submitted files
+    char          file[KT_JOB_PATH];  // in work
+    int64_t       file_ms;            // when it was looked up
+    bool          scanned;            // every file is in a batch
+    bool          submitted_all;      // and submitted
     uint64_t      submitted, refused;
     uint64_t      done;       // in this session
     uint64_t      first_job;  // of this session
@@ -76,6 +79,7 @@ count_answer(void *context, const char *path, const json_t *answer)
         return;
     }
     run->submitted++;
+    kt_sizes_add(&run->sizes, path);
     if (!run->first_job || job < run->first_job)
         run->first_job = job;
 }
@@ -139,6 +143,21 @@ submit_batch(run_t *run)
     return err;
 }
 
+// For the progress; at most once a second.
+static void
+find_file_in_work(run_t *run)
+{
+    json_t       *answer = NULL;
+    const int64_t now_ms = kt_clock_ms();
+    if (now_ms - run->file_ms < FILE_MS)
+        return;
+    run->file_ms = now_ms;
+    if (kt_client_get(run->client, "/v1/jobs?state=claimed&limit=1", &answer))
+        return;
+    kt_text_copy(run->file, sizeof run->file, kt_json_str(kt_json_at(kt_json_get(answer, "jobs"), 0), "file_path", ""));
+    kt_json_free(&answer);
+}
+
 // Counts the outcomes of this session: those in the ledger without those of earlier sessions.
 static kt_err_t
 update_progress(run_t *run)
@@ -156,7 +175,12 @@ update_progress(run_t *run)
     run->counted = true;
     run->done =
         run->submitted_all ? run->submitted - (open < run->submitted ? open : run->submitted) : all - run->before;
-    kt_progress_show(&run->progress, run->done, run->submitted, "");
+    find_file_in_work(run);
+    kt_progress_show(&run->progress, &(kt_progress_state_t){.done        = run->done,
+                                                            .total       = run->submitted,
+                                                            .done_bytes  = kt_sizes_of_first(&run->sizes, run->done),
+                                                            .total_bytes = kt_sizes_total(&run->sizes),
+                                                            .file        = run->file});
     return KT_OK;
 }
 
@@ -306,6 +330,7 @@ kt_cmd_run(kt_cli_t *cli, int argc, char **argv)
     kt_scan_destroy(&run.scan);
     kt_client_destroy(&run.client);
     kt_farm_destroy(&run.farm);
+    kt_sizes_fini(&run.sizes);
     kt_folders_fini(&run.folders);
     return code;
 }

@@ -3,6 +3,7 @@
 
 #include "coordinator/cli/options.h"
 #include "coordinator/cli/progress.h"
+#include "coordinator/cli/remote/patience.h"
 #include "coordinator/cli/table.h"
 #include "coordinator/cli/watch.h"
 
@@ -11,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PATH = 256, WAIT_MS = 200 };
+enum { PATH = 256, WAIT_MS = 200, POLL_DEADLINE_MS = 3000 };
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static const kt_column_t COLUMNS[] = {
@@ -175,7 +176,7 @@ show_backfill_progress(kt_progress_t *progress, const json_t *b)
     int64_t total = kt_json_i64(b, "listed", 0) - skipped - kt_json_i64(b, "refused", 0);
     snprintf(note, sizeof note, "%lld failed, %lld skipped%s", (long long)failed, (long long)skipped,
              kt_json_flag(b, "listed_all", false) ? "" : ", still listing");
-    kt_progress_show(progress, (uint64_t)ended, (uint64_t)total, note);
+    kt_progress_show(progress, &(kt_progress_state_t){.done = (uint64_t)ended, .total = (uint64_t)total, .note = note});
 }
 
 int
@@ -183,13 +184,15 @@ kt_backfill_wait(kt_cli_t *cli, kt_client_t *client, int64_t id)
 {
     char          path[PATH], number[32];
     kt_progress_t progress;
-    json_t       *answer = NULL;
+    kt_patience_t patience = {0};
+    json_t       *answer   = NULL;
     bool          done = false, interrupted = false;
     kt_err_t      err = KT_OK;
     snprintf(number, sizeof number, "%lld", (long long)id);
     if (!backfill_path(path, number, NULL))
         return KT_EXIT_USAGE;
     kt_progress_begin(&progress, cli, "files", 0);
+    kt_client_set_deadline(client, POLL_DEADLINE_MS);
     while (!done && !interrupted) {
         kt_json_free(&answer);
         err = kt_client_get(client, path, &answer);  // repeated while the coordinator is unreachable
@@ -198,7 +201,7 @@ kt_backfill_wait(kt_cli_t *cli, kt_client_t *client, int64_t id)
         const char *state = err ? "" : kt_json_str(answer, "state", "");
         bool        ended = !strcmp(state, "done") || !strcmp(state, "broken") ||
                      (!strcmp(state, "cancelled") && !kt_json_i64(answer, "open", 0));
-        done        = ended || (err && err != KT_EUNREACHABLE && err != KT_ETIME);
+        done        = ended || !kt_patience_take(&patience, &progress, err);
         interrupted = !done && !kt_watch_wait(WAIT_MS);
     }
     kt_progress_end(&progress);

@@ -1,7 +1,9 @@
 #include "common/digest.h"
 #include "common/paths.h"
+#include "common/text.h"
 #include "coordinator/cli/options.h"
 #include "coordinator/cli/progress.h"
+#include "coordinator/cli/remote/patience.h"
 #include "coordinator/cli/remote/submit.h"
 #include "coordinator/cli/scan.h"
 #include "coordinator/cli/table.h"
@@ -34,7 +36,10 @@ typedef struct work {
     size_t       n_jobs, capacity, failed;
     kt_err_t     err;  // of add_answer
     kt_scan_t   *scan;
+    kt_sizes_t   sizes;  // of jobs
 } work_t;
+
+enum { POLL_DEADLINE_MS = 3000 };
 
 static void
 keep_job(work_t *work, int64_t job)
@@ -70,8 +75,10 @@ add_answer(void *context, const char *path, const json_t *answer)
     kt_json_free(&row);
     if (!job)
         work->failed++;
-    else if (work->wait)
+    else if (work->wait) {
         keep_job(work, job);
+        kt_sizes_add(&work->sizes, path);
+    }
 }
 
 static bool
@@ -152,29 +159,55 @@ submit_all(work_t *work)
     return err;
 }
 
+// The outcome of a job: 1 success, 0 failure, -1 none yet. *file: what is shown of it while there is none.
+static int
+ask_outcome(work_t *work, int64_t job, kt_patience_t *patience, kt_progress_t *progress, char file[KT_JOB_PATH])
+{
+    char    path[64];
+    json_t *answer = NULL;
+    int     found  = -1;
+    snprintf(path, sizeof path, "/v1/jobs/%lld", (long long)job);
+    kt_err_t err = kt_client_get(work->client, path, &answer);
+    if (!kt_patience_take(patience, progress, err)) {
+        kt_progress_end(progress);
+        (void)kt_client_fail(work->client, err);  // such as: there is no such job
+        return 0;
+    }
+    const char *state = answer ? kt_json_str(answer, "state", "") : "";
+    if (strcmp(state, "done") == 0)
+        found = 1;
+    else if (strcmp(state, "failed") == 0 || strcmp(state, "cancelled") == 0)
+        found = 0;
+    if (answer)
+        kt_text_copy(file, KT_JOB_PATH, kt_json_str(answer, "file_path", ""));
+    kt_json_free(&answer);
+    return found;
+}
+
 static int
 wait_for_jobs(work_t *work)
 {
     kt_progress_t progress;
-    size_t        failed = 0;
+    kt_patience_t patience          = {0};
+    char          file[KT_JOB_PATH] = "";
+    size_t        failed            = 0;
     kt_progress_begin(&progress, work->cli, "files", 0);
+    kt_client_set_deadline(work->client, POLL_DEADLINE_MS);
     for (size_t done = 0; done < work->n_jobs;) {
-        char    path[64], state[16] = "";
-        json_t *answer = NULL;
-        snprintf(path, sizeof path, "/v1/jobs/%lld", (long long)work->jobs[done]);
-        if (!kt_client_get(work->client, path, &answer))  // otherwise tried again
-            snprintf(state, sizeof state, "%s", kt_json_str(answer, "state", ""));
-        kt_json_free(&answer);
-        bool success = !strcmp(state, "done"), failure = !strcmp(state, "failed") || !strcmp(state, "cancelled");
-        if (success || failure) {
+        const int outcome = ask_outcome(work, work->jobs[done], &patience, &progress, file);
+        if (outcome >= 0) {
             done++;
-            failed += failure;
+            failed += outcome == 0;
         } else if (!kt_watch_wait(200)) {
             kt_progress_end(&progress);
             fprintf(stderr, "kithara: %zu of %zu are done; the others continue in the farm\n", done, work->n_jobs);
             return KT_EXIT_FAILED;
         }
-        kt_progress_show(&progress, done, work->n_jobs, "");
+        kt_progress_show(&progress, &(kt_progress_state_t){.done        = done,
+                                                           .total       = work->n_jobs,
+                                                           .done_bytes  = kt_sizes_of_first(&work->sizes, done),
+                                                           .total_bytes = kt_sizes_total(&work->sizes),
+                                                           .file        = file});
     }
     kt_progress_end(&progress);
     fprintf(stderr, "kithara: %zu done, %zu failed\n", work->n_jobs - failed, failed);
@@ -211,6 +244,7 @@ kt_cmd_submit(kt_cli_t *cli, int argc, char **argv)
     kt_table_destroy(&work.table);
     kt_scan_destroy(&work.scan);
     kt_client_destroy(&work.client);
+    kt_sizes_fini(&work.sizes);
     free(work.jobs);
     return code;
 }

@@ -1,0 +1,109 @@
+#!/usr/bin/env python3
+"""Commands that wait: --watch and --wait outlive a coordinator that is silent, and say so; progress keeps to the terminal."""
+import fcntl
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+import unittest
+import wave
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from farm import BIN, Farm, wait_for  # noqa: E402
+
+NOOP = {"ANALYZER_TEST_FAULT": "noop", "ANALYZER_LOG_LEVEL": "INFO"}
+KITHARA = os.path.join(BIN, "kithara")
+
+
+class Running:
+    """A command whose outputs go to files."""
+
+    def __init__(self, farm, *argv):
+        self.out, self.err = farm.path("command.out"), farm.path("command.err")
+        env = farm.env(ANALYZER_HTTP_URL=farm.http)
+        with open(self.out, "w") as out, open(self.err, "w") as err:
+            self.process = subprocess.Popen([KITHARA, *argv], env=env, stdout=out, stderr=err)
+
+    def text(self, path):
+        with open(path) as file:
+            return file.read()
+
+    def end(self, number=signal.SIGINT):
+        self.process.send_signal(number)
+        return self.process.wait(20)
+
+
+class Waiting(unittest.TestCase):
+    def test_a_watched_view_outlives_a_restart_and_has_one_header(self):
+        with Farm(**NOOP).start(["a"]) as farm:
+            watch = Running(farm, "queue", "--watch", "-o", "csv")
+            wait_for(lambda: watch.text(watch.out).count("\n") >= 2, "the first rows")
+            farm.coordinator.stop()
+            wait_for(lambda: "does not answer" in watch.text(watch.err), "the notice")
+            rows = watch.text(watch.out).count("\n")
+            farm.start_coordinator()
+            wait_for(lambda: watch.text(watch.out).count("\n") > rows + 1, "more rows")
+            self.assertIn("answers again", watch.text(watch.err))
+            self.assertEqual(watch.end(), 0)
+            self.assertEqual(watch.text(watch.out).count("queued,"), 1)
+
+    def test_a_wait_says_that_nobody_answers_and_goes_on(self):
+        with Farm(ANALYZER_LOG_LEVEL="INFO") as farm:
+            farm.settings["ANALYZER_MEDIA_ROOTS"] = farm.folder
+            farm.start(["a"])
+            with wave.open(farm.path("silence.wav"), "wb") as out:
+                out.setparams((1, 2, 8000, 0, "NONE", ""))
+                out.writeframes(bytes(16000 * 4))
+            farm.nodes["a"].process.send_signal(signal.SIGSTOP)
+            wait = Running(farm, "submit", "--wait", farm.path("silence.wav"))
+            wait_for(lambda: farm.get("/v1/jobs")["jobs"], "the job")
+            farm.coordinator.process.send_signal(signal.SIGSTOP)
+            wait_for(lambda: "does not answer" in wait.text(wait.err), "the notice", 20)
+            self.assertIsNone(wait.process.poll())
+            farm.coordinator.process.send_signal(signal.SIGCONT)
+            farm.nodes["a"].process.send_signal(signal.SIGCONT)
+            self.assertEqual(wait.process.wait(40), 0, wait.text(wait.err))
+            self.assertIn("answers again", wait.text(wait.err))
+
+    def test_a_view_without_a_coordinator_fails_at_once(self):
+        done = subprocess.run([KITHARA, "queue", "--watch"], env=dict(os.environ, ANALYZER_HTTP_URL="http://127.0.0.1:9"),
+                              capture_output=True, text=True, timeout=20)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("EUNREACHABLE", done.stderr)
+
+
+class Progress(unittest.TestCase):
+    def test_it_keeps_to_the_width_of_the_terminal(self):
+        with Farm(**NOOP) as farm:
+            names = [farm.path(f"a name that is longer than the terminal is wide {i}.wav") for i in range(4)]
+            for name in names:
+                with wave.open(name, "wb") as out:
+                    out.setparams((2, 2, 44100, 0, "NONE", ""))
+                    out.writeframes(os.urandom(44100 * 4 * 60))
+            master, slave = pty.openpty()
+            fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 60, 0, 0))
+            process = subprocess.Popen([KITHARA, "analyze", "--workers", "1", "-o", "csv", *names], stdout=subprocess.DEVNULL, stderr=slave)
+            os.close(slave)
+            seen, began = b"", time.monotonic()
+            while time.monotonic() - began < 60:
+                try:
+                    part = os.read(master, 4096)
+                except OSError:
+                    break
+                if not part:
+                    break
+                seen += part
+            self.assertEqual(process.wait(60), 0, seen)
+            lines = [line for line in re.split(r"\r|\x1b\[K", seen.decode()) if line.strip()]
+            self.assertTrue(any("/4 files" in line and "a name that" in line for line in lines), lines[:3])
+            self.assertLessEqual(max(map(len, lines)), 59)
+            os.close(master)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
