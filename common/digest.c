@@ -8,38 +8,192 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <immintrin.h>
+#endif
 
-enum { BLOCK_BYTES = 256 << 10, UUID_BYTES = 16 };
+enum { READ_BYTES = 256 << 10, UUID_BYTES = 16 };
 
 _Static_assert((int)KT_DIGEST_BYTES == (int)crypto_hash_sha256_BYTES, "a digest is a SHA-256");
+
+// SHA-256 (FIPS 180-4) by the processor's instructions where it has them, which is nearly five times as fast as
+// libsodium.
+typedef struct sha256 {
+    crypto_hash_sha256_state sodium;  // where it has none
+    bool                     fast;
+    uint32_t                 state[8];
+    uint8_t                  block[64];  // the last one, if it is not complete: bytes % 64 of it
+    uint64_t                 bytes;
+} sha256_t;
+
+enum { BLOCK = 64, LENGTH_BYTES = 8, ROUNDS = 64 };
+
+#if defined(__x86_64__)
+static const uint32_t START[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                                  0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+
+static const uint32_t K[ROUNDS] = {
+    0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
+    0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
+    0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
+    0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967,
+    0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
+    0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
+    0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
+    0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
+
+// Of the processor; the system need not save anything more for these instructions.
+static bool
+has_instructions(void)
+{
+    unsigned a, b, c, d;
+    return __builtin_cpu_supports("sse4.1") && __get_cpuid_count(7, 0, &a, &b, &c, &d) && b & bit_SHA;
+}
+
+// The instructions hold the eight words of the state as A B E F and C D G H, the highest first. Four rounds at a time.
+__attribute__((target("sha,sse4.1"))) static void
+add_blocks(uint32_t state[8], const uint8_t *data, size_t n)
+{
+    const __m128i big_endian = _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203);
+    const __m128i abcd       = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)(const void *)state), 0xb1);
+    const __m128i efgh       = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)(const void *)(state + 4)), 0x1b);
+    __m128i       abef = _mm_alignr_epi8(abcd, efgh, 8), cdgh = _mm_blend_epi16(efgh, abcd, 0xf0);
+    for (; n > 0; n--, data += BLOCK) {
+        const __m128i abef_before = abef, cdgh_before = cdgh;
+        __m128i       word[4];
+#pragma GCC unroll 16
+        for (int i = 0; i < ROUNDS / 4; i++) {
+            __m128i *now = &word[i % 4];
+            if (i < 4) {
+                *now = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(const void *)(data + 16 * i)), big_endian);
+            } else {
+                const __m128i seven = _mm_alignr_epi8(word[(i + 3) % 4], word[(i + 2) % 4], 4);
+                *now = _mm_sha256msg2_epu32(_mm_add_epi32(_mm_sha256msg1_epu32(*now, word[(i + 1) % 4]), seven),
+                                            word[(i + 3) % 4]);
+            }
+            const __m128i sum = _mm_add_epi32(*now, _mm_loadu_si128((const __m128i *)(const void *)(K + 4 * i)));
+            cdgh              = _mm_sha256rnds2_epu32(cdgh, abef, sum);
+            abef              = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(sum, 0x0e));
+        }
+        abef = _mm_add_epi32(abef, abef_before);
+        cdgh = _mm_add_epi32(cdgh, cdgh_before);
+    }
+    const __m128i feba = _mm_shuffle_epi32(abef, 0x1b), dchg = _mm_shuffle_epi32(cdgh, 0xb1);
+    _mm_storeu_si128((__m128i *)(void *)state, _mm_blend_epi16(feba, dchg, 0xf0));
+    _mm_storeu_si128((__m128i *)(void *)(state + 4), _mm_alignr_epi8(dchg, feba, 8));
+}
+#else
+static const uint32_t START[8];
+
+static bool
+has_instructions(void)
+{
+    return false;
+}
+
+static void
+add_blocks(uint32_t state[8], const uint8_t *data, size_t n)
+{
+    (void)state, (void)data, (void)n;
+}
+#endif
+
+static void
+sha256_init(sha256_t *self)
+{
+    self->bytes = 0;
+    self->fast  = has_instructions();
+    memcpy(self->state, START, sizeof self->state);
+    if (!self->fast)
+        crypto_hash_sha256_init(&self->sodium);
+}
+
+// n: a multiple of BLOCK, but for the last.
+static void
+sha256_add(sha256_t *self, const void *data, size_t n)
+{
+    const uint8_t *at    = data;
+    const size_t   whole = n / BLOCK * BLOCK;
+    if (!self->fast) {
+        crypto_hash_sha256_update(&self->sodium, data, n);
+        return;
+    }
+    add_blocks(self->state, at, n / BLOCK);
+    if (n > whole)
+        memcpy(self->block, at + whole, n - whole);
+    self->bytes += n;
+}
+
+static void
+store_big_endian(uint64_t value, size_t bytes, uint8_t *out)
+{
+    for (size_t i = 0; i < bytes; i++)
+        out[i] = (uint8_t)(value >> 8 * (bytes - 1 - i));
+}
+
+static void
+sha256_end(sha256_t *self, uint8_t out[32])
+{
+    if (!self->fast) {
+        crypto_hash_sha256_final(&self->sodium, out);
+        return;
+    }
+    // A one bit, zeros, the length in bits at the end of a block.
+    const size_t held            = self->bytes % BLOCK;
+    const size_t blocks          = held + 1 + LENGTH_BYTES > BLOCK ? 2 : 1;
+    uint8_t      last[2 * BLOCK] = {0};
+    memcpy(last, self->block, held);
+    last[held] = 0x80;
+    store_big_endian(8 * self->bytes, LENGTH_BYTES, last + blocks * BLOCK - LENGTH_BYTES);
+    add_blocks(self->state, last, blocks);
+    for (size_t i = 0; i < 8; i++)
+        store_big_endian(self->state[i], 4, out + 4 * i);
+}
 
 void
 kt_digest_of(const void *bytes, size_t length, kt_digest_t *out)
 {
-    crypto_hash_sha256(out->bytes, bytes, length);
+    sha256_t state;
+    sha256_init(&state);
+    sha256_add(&state, bytes, length);
+    sha256_end(&state, out->bytes);
+}
+
+// As many bytes as there are, at most READ_BYTES; less than that: the end. -1: an error.
+static ssize_t
+read_fully(int fd, uint8_t *out, off_t at)
+{
+    size_t  n   = 0;
+    ssize_t got = 1;
+    while (got > 0 && n < READ_BYTES) {
+        got = pread(fd, out + n, READ_BYTES - n, at + (off_t)n);
+        if (got < 0 && errno == EINTR)
+            got = 1;
+        else if (got > 0)
+            n += (size_t)got;
+    }
+    return got < 0 ? -1 : (ssize_t)n;
 }
 
 kt_err_t
 kt_digest_of_fd(int fd, kt_digest_t *out)
 {
-    crypto_hash_sha256_state state;
-    uint8_t                 *block = malloc(BLOCK_BYTES);
+    sha256_t state;
+    ssize_t  got   = READ_BYTES;
+    uint8_t *block = malloc(READ_BYTES);
     if (!block)
         return KT_ENOMEM;
-    crypto_hash_sha256_init(&state);
-    ssize_t got = 1;
-    for (off_t at = 0; got > 0;) {
-        do
-            got = pread(fd, block, BLOCK_BYTES, at);
-        while (got < 0 && errno == EINTR);
+    sha256_init(&state);
+    for (off_t at = 0; got == READ_BYTES; at += got) {
+        got = read_fully(fd, block, at);
         if (got > 0)
-            crypto_hash_sha256_update(&state, block, (unsigned long long)got);
-        at += got;
+            sha256_add(&state, block, (size_t)got);
     }
     free(block);
     if (got < 0)
         return KT_EIO;
-    crypto_hash_sha256_final(&state, out->bytes);
+    sha256_end(&state, out->bytes);
     return KT_OK;
 }
 

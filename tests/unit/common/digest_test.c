@@ -35,6 +35,24 @@ Test(digest, known_digests_come_out)
     expect(&digest, EMPTY);
 }
 
+// Of the digests of the first 0 to 300 bytes, one after the other; by Python's hashlib.
+static const char OF_ALL_LENGTHS[] = "fbfd5f6273297554166082464d08d7f995462c24a951a1bb04cb70a31c8df1da";
+
+Test(digest, any_length_has_its_digest)
+{
+    static uint8_t all[301][KT_DIGEST_BYTES];
+    uint8_t        bytes[300];
+    kt_digest_t    digest;
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)(i * i + 7 * i);
+    for (size_t n = 0; n <= sizeof bytes; n++) {
+        kt_digest_of(bytes, n, &digest);
+        memcpy(all[n], digest.bytes, KT_DIGEST_BYTES);
+    }
+    kt_digest_of(all, sizeof all, &digest);
+    expect(&digest, OF_ALL_LENGTHS);
+}
+
 Test(digest, a_file_of_several_blocks_has_the_digest_of_its_bytes)
 {
     size_t      length = 3 * (256 << 10) + 17;
