@@ -170,7 +170,7 @@ in_range(uint32_t value, uint32_t least, uint32_t most)
 bool
 kt_tidy_picture_ok(const kt_decode_picture_t *p, const kt_decode_picture_t *before, uint32_t bytes)
 {
-    const uint32_t flags = 2 * KT_FRAME_NO_TIME - 1;
+    const uint32_t flags = 2 * KT_FRAME_BETWEEN - 1;
     if (!in_range(p->width, 1, KT_SMALL_MOST) || !in_range(p->height, 1, KT_SMALL_MOST) || p->flags & ~flags ||
         p->has_vectors > 1 || p->vectors > (p->has_vectors ? KT_VECTORS_MAX : 0) || !isfinite(p->time_s) ||
         fabs(p->time_s) > TIME_MOST_S || !in_range(p->whole_factor, 1, KT_VIDEO_SIDE_MAX / KT_WHOLE_MOST) ||

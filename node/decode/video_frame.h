@@ -6,6 +6,7 @@
 // range, gray gets chroma of 128. They are neither rotated nor stretched to square pixels.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -49,6 +50,7 @@ typedef enum kt_frame_flag {
     KT_FRAME_REPEATED   = 1 << 5,  // its reduced planes are the same bytes as those of the frame before
     KT_FRAME_SAMPLED    = 1 << 6,  // whole is there
     KT_FRAME_NO_TIME    = 1 << 7,  // the file gives it no time: time_s continues from the frames before
+    KT_FRAME_BETWEEN    = 1 << 8,  // predicted from both sides, and its vectors were not asked for: it gives none
 } kt_frame_flag_t;
 
 // One block of the picture was predicted from (x + dx, y + dy) of a neighbouring picture; centre in coded pixels,
@@ -71,3 +73,10 @@ typedef struct kt_video_frame {
     const kt_motion_vector_t *vectors;  // NULL: this codec exports none
     size_t                    n_vectors;
 } kt_video_frame_t;
+
+// Whether it was predicted from both sides: its vectors, if it gives any, are no movement since the picture before.
+static inline bool
+kt_frame_between(const kt_video_frame_t *frame)
+{
+    return frame->flags & KT_FRAME_BETWEEN || (frame->n_vectors > 0 && frame->vectors[0].backward);
+}

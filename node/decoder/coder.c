@@ -2,6 +2,7 @@
 
 #include "node/decoder/avlog.h"
 #include "node/decoder/picture.h"
+#include "node/decoder/vectors.h"
 
 #include <libavutil/avstring.h>
 #include <stdio.h>
@@ -57,7 +58,7 @@ set_up_pictures(AVCodecContext *codec, const kt_decode_want_t *want)
 {
     codec->max_pixels = KT_PIXELS_MAX;
     if (want->vectors && want->mode == KT_PICTURES_FULL)
-        codec->flags2 |= AV_CODEC_FLAG2_EXPORT_MVS;
+        kt_vectors_ask(codec);
     if (want->mode == KT_PICTURES_KEYFRAMES)
         codec->skip_frame = AVDISCARD_NONKEY;
 }

@@ -33,8 +33,7 @@ kt_film_init(kt_film_t *self, const AVFrame *first)
     }
     self->small_factor = kt_small_factor(width, height);
     self->whole_factor = (longer + KT_WHOLE_MOST - 1) / KT_WHOLE_MOST;
-    self->vectors =
-        (self->coder->codec->flags2 & AV_CODEC_FLAG2_EXPORT_MVS) != 0 && kt_vectors_codec(self->coder->codec->codec_id);
+    self->vectors      = kt_vectors_asked(self->coder->codec);
     kt_picture_init(&self->picture, width, height);
     kt_times_init(&self->times, frame_rate_hz(self->coder->stream));
     kt_sampler_init(&self->sampler, 0, self->duration_s, self->want.sample_hz, self->want.sample_max);
@@ -92,6 +91,7 @@ reduce(kt_film_t *self, const AVFrame *frame, kt_decode_picture_t *out, uint32_t
         void *at         = planes + kt_vectors_offset(out->width, out->height);
         out->has_vectors = 1;
         out->vectors     = kt_vectors_copy(frame, at);
+        out->flags |= kt_vectors_left_out(self->coder->codec, frame) ? KT_FRAME_BETWEEN : 0u;
     }
     return KT_OK;
 }

@@ -6,7 +6,10 @@
 #include <libavcodec/avcodec.h>
 #include <stdbool.h>
 
-bool kt_vectors_codec(enum AVCodecID codec);  // whether FFmpeg exports those of this codec
+void kt_vectors_ask(AVCodecContext *codec);          // before it is opened
+bool kt_vectors_asked(const AVCodecContext *codec);  // and FFmpeg exports those of this codec
+// Whether this picture has none because it is predicted from both sides: those of MPEG-4, which are not measured.
+bool kt_vectors_left_out(const AVCodecContext *codec, const AVFrame *frame);
 // At most KT_VECTORS_MAX, evenly from all; of a picture with backward ones only the first of those, which is half the
 // cost of all vectors. 0: the picture has none.
 uint32_t kt_vectors_copy(const AVFrame *frame, kt_motion_vector_t *out);

@@ -196,12 +196,6 @@ measure(motion_t *self, const kt_video_frame_t *frame, bool has_vectors)
     return KT_OK;
 }
 
-static bool
-has_backward(const kt_video_frame_t *frame)
-{
-    return frame->n_vectors > 0 && frame->vectors[0].backward;
-}
-
 static kt_err_t
 motion_push(void *state, const kt_video_picture_t *picture)
 {
@@ -228,11 +222,11 @@ motion_push(void *state, const kt_video_picture_t *picture)
         err                   = kt_record_push(&self->record, &still);
         self->anchor_s        = frame->time_s;
         return err;
-    } else if (has_backward(frame) && self->both_sides < BOTH_SIDES_MOST) {
+    } else if (kt_frame_between(frame) && self->both_sides < BOTH_SIDES_MOST) {
         self->both_sides++;
         return KT_OK;
     } else {
-        err = measure(self, frame, frame->n_vectors > 0 && !has_backward(frame));
+        err = measure(self, frame, frame->n_vectors > 0 && !kt_frame_between(frame));
     }
     self->both_sides = 0;
     if (self->waits)

@@ -228,6 +228,25 @@ Test(pictures, vectors_of_codecs_that_export_them_point_to_where_the_content_was
     }
 }
 
+Test(pictures, of_mpeg4_a_picture_predicted_from_both_sides_says_so_and_gives_no_vectors)
+{
+    fx_ffmpeg(SOURCE("320x240", "25", "1") "-c:v mpeg4 -bf 2", "a.mp4");
+    fx_film_t *film    = fx_film("a.mp4", &FX_FILM, &FX_LIMITS);
+    size_t     between = 0, many = 0;
+    for (size_t p = 0; p < film->pictures; p++) {
+        const kt_video_frame_t *picture = &film->picture[p];
+        const bool              is      = (picture->flags & KT_FRAME_BETWEEN) != 0;
+        between += is;
+        many += picture->n_vectors > 1;
+        cr_expect(!is || picture->n_vectors == 0, "%zu", p);
+        cr_expect(is || picture->flags & KT_FRAME_INTRA || picture->n_vectors > 1 || p + 1 == film->pictures, "%zu", p);
+    }
+    cr_expect_eq(film->pictures, 25u);
+    cr_expect_geq(between, 12, "%zu", between);
+    cr_expect_geq(many, 5, "%zu", many);
+    fx_film_free(film);
+}
+
 Test(pictures, of_a_picture_that_is_predicted_from_a_later_one_too_a_single_vector_is_given)
 {
     fx_ffmpeg(SOURCE("320x240", "25", "1") "-c:v libx264 -preset veryfast -bf 2 -b_strategy 0", "a.mp4");

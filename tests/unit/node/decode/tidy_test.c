@@ -74,7 +74,7 @@ Test(tidy, pictures_out_of_order_or_of_another_size_are_refused)
     EXPECT_REFUSED(height, 0);
     EXPECT_REFUSED(width, KT_SMALL_MOST + 1);
     EXPECT_REFUSED(height, UINT32_MAX);
-    EXPECT_REFUSED(flags, KT_FRAME_NO_TIME << 1);
+    EXPECT_REFUSED(flags, KT_FRAME_BETWEEN << 1);
     EXPECT_REFUSED(has_vectors, 0);
     EXPECT_REFUSED(has_vectors, 2);
     EXPECT_REFUSED(vectors, KT_VECTORS_MAX + 1);
