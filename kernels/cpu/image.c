@@ -221,16 +221,16 @@ add_light(const planes_t *p, size_t n, uint64_t *sum)
 static void
 image_light(const uint8_t *rgb, uint32_t width, uint32_t height, kt_image_stats_t *out)
 {
-    strip_t strip;
+    const size_t pixels = (size_t)width * height;  // nothing depends on where a row ends
+    strip_t      strip;
     memset(strip.colour, 0, sizeof strip.colour);
     memset(out, 0, sizeof *out);
-    for (uint32_t y = 0; y < height; y++)
-        for (size_t x = 0; x < width; x += STRIP) {
-            const size_t n = width - x < STRIP ? width - x : STRIP;
-            separate_colours(rgb + 3 * ((size_t)y * width + x), n, &strip.now);
-            add_light(&strip.now, n, out->sum);
-            count_colours(&strip.now, n, strip.colour);
-        }
+    for (size_t at = 0; at < pixels; at += STRIP) {
+        const size_t n = pixels - at < STRIP ? pixels - at : STRIP;
+        separate_colours(rgb + 3 * at, n, &strip.now);
+        add_light(&strip.now, n, out->sum);
+        count_colours(&strip.now, n, strip.colour);
+    }
     merge_colours(&strip, out);
 }
 

@@ -12,6 +12,60 @@ static const float TOLERANCE[ROUNDS] = {3, 1, 0.5F, 0.5F, 0.5F, 0.5F};
 #define RELATIVE_TOLERANCE 0.05F  // of the movement, where that is more
 #define RIDGE 1e-3F               // of the weight: without evidence there is neither zoom nor turn
 
+// Four cells side by side.
+typedef float   four_t __attribute__((vector_size(16)));
+typedef int32_t mask_t __attribute__((vector_size(16)));
+
+// The cells that have weight, member by member, so that four are computed at once; those behind the last have none.
+typedef struct cells {
+    float  width, height;
+    size_t fours;
+    four_t x[KT_CELLS / 4], y[KT_CELLS / 4], dx[KT_CELLS / 4], dy[KT_CELLS / 4];
+    four_t xx[KT_CELLS / 4], xy[KT_CELLS / 4], yy[KT_CELLS / 4], weight[KT_CELLS / 4];
+} cells_t;
+_Static_assert(KT_CELLS % 4 == 0, "whole fours");
+
+static void
+cells_of(const kt_field_t *field, cells_t *out)
+{
+    size_t n    = 0;
+    out->width  = (float)field->width;
+    out->height = (float)field->height;
+    for (uint32_t i = 0; i < field->across * field->down; i++) {
+        const kt_cell_t *c = &field->cell[i];
+        if (c->weight <= 0)
+            continue;
+        const size_t at = n / 4, lane = n % 4;
+        if (lane == 0) {
+            out->x[at] = out->y[at] = out->dx[at] = out->dy[at] = out->xy[at] = out->weight[at] = (four_t){0};
+            out->xx[at] = out->yy[at] = (four_t){1, 1, 1, 1};
+        }
+        out->x[at][lane]      = c->x;
+        out->y[at][lane]      = c->y;
+        out->dx[at][lane]     = c->dx;
+        out->dy[at][lane]     = c->dy;
+        out->xx[at][lane]     = c->xx;
+        out->xy[at][lane]     = c->xy;
+        out->yy[at][lane]     = c->yy;
+        out->weight[at][lane] = c->weight;
+        n++;
+    }
+    out->fours = (n + 3) / 4;
+}
+
+static inline four_t
+larger(four_t a, four_t b)
+{
+    const mask_t mask = a > b;
+    return (four_t)(((mask_t)a & mask) | ((mask_t)b & ~mask));
+}
+
+static inline float
+sum_of(four_t v)
+{
+    return v[0] + v[1] + (v[2] + v[3]);
+}
+
 // The movement with the most weight within a square of two steps.
 static void
 vote(const kt_field_t *field, kt_camera_t *out)
@@ -68,33 +122,31 @@ solve(double a[UNKNOWNS][UNKNOWNS], double b[UNKNOWNS])
     return true;
 }
 
-// Weight of a cell by its distance from the model, seen in the directions of its texture.
-static float
-trust(const kt_cell_t *cell, const kt_camera_t *model, float tolerance)
+// Weights of four cells by their distance from the model, seen in the directions of their texture.
+static inline four_t
+trust(const cells_t *c, size_t i, const kt_camera_t *model, float tolerance)
 {
-    float at[2];
-    kt_camera_at(model, cell, at);
-    const float x = cell->dx - at[0], y = cell->dy - at[1], speed = at[0] * at[0] + at[1] * at[1];
-    const float own = RELATIVE_TOLERANCE * RELATIVE_TOLERANCE * speed, limit = tolerance * tolerance;
-    const float d = (cell->xx * x * x + 2 * cell->xy * x * y + cell->yy * y * y) / (cell->xx + cell->yy + 1e-6F);
-    const float w = 1 / (1 + 2 * d / (own > limit ? own : limit));
+    const four_t right = model->right + model->zoom * c->x[i] - model->turn * c->y[i];
+    const four_t down  = model->down + model->zoom * c->y[i] + model->turn * c->x[i];
+    const four_t x = c->dx[i] - right, y = c->dy[i] - down, speed = right * right + down * down;
+    const four_t own = RELATIVE_TOLERANCE * RELATIVE_TOLERANCE * speed, limit = tolerance * tolerance + (four_t){0};
+    const four_t d = (c->xx[i] * x * x + 2 * c->xy[i] * x * y + c->yy[i] * y * y) / (c->xx[i] + c->yy[i] + 1e-6F);
+    const four_t w = 1 / (1 + 2 * d / larger(own, limit));
     return w * w;
 }
 
 // One step of least squares with the weights at the model. `scale` makes distances and movements of one size.
 static void
-improve(const kt_field_t *field, float tolerance, kt_camera_t *model)
+improve(const cells_t *c, float tolerance, kt_camera_t *model)
 {
-    const float scale = 2.0F / (float)(field->width > field->height ? field->width : field->height);
-    float       m[10] = {0}, v[UNKNOWNS] = {0}, all = 0;
-    for (uint32_t i = 0; i < field->across * field->down; i++) {
-        const kt_cell_t *c = &field->cell[i];
-        if (c->weight <= 0)
-            continue;
-        const float w  = c->weight * (tolerance > 0 ? trust(c, model, tolerance) : 1) / (c->xx + c->yy);
-        const float xx = w * c->xx, xy = w * c->xy, yy = w * c->yy, x = scale * c->x, y = scale * c->y;
+    const float scale = 2.0F / (c->width > c->height ? c->width : c->height);
+    four_t      m[10] = {{0}}, v[UNKNOWNS] = {{0}}, all = {0};
+    for (size_t i = 0; i < c->fours; i++) {
+        const four_t trace = c->xx[i] + c->yy[i], dx = c->dx[i], dy = c->dy[i];
+        const four_t w  = (tolerance > 0 ? c->weight[i] * trust(c, i, model, tolerance) : c->weight[i]) / trace;
+        const four_t xx = w * c->xx[i], xy = w * c->xy[i], yy = w * c->yy[i], x = scale * c->x[i], y = scale * c->y[i];
         // Columns: right (1, 0), down (0, 1), zoom (x, y), turn (-y, x); each times the texture.
-        const float zx = xx * x + xy * y, zy = xy * x + yy * y, tx = xy * x - xx * y, ty = yy * x - xy * y;
+        const four_t zx = xx * x + xy * y, zy = xy * x + yy * y, tx = xy * x - xx * y, ty = yy * x - xy * y;
         m[0] += xx;
         m[1] += xy;
         m[2] += yy;
@@ -105,29 +157,32 @@ improve(const kt_field_t *field, float tolerance, kt_camera_t *model)
         m[7] += ty;
         m[8] += x * tx + y * ty;
         m[9] += x * ty - y * tx;
-        v[0] += xx * c->dx + xy * c->dy;
-        v[1] += xy * c->dx + yy * c->dy;
-        v[2] += zx * c->dx + zy * c->dy;
-        v[3] += tx * c->dx + ty * c->dy;
-        all += w * (c->xx + c->yy);
+        v[0] += xx * dx + xy * dy;
+        v[1] += xy * dx + yy * dy;
+        v[2] += zx * dx + zy * dy;
+        v[3] += tx * dx + ty * dy;
+        all += w * trace;
     }
-    const double ridge                 = (double)RIDGE * (double)all + 1e-9;
-    double       a[UNKNOWNS][UNKNOWNS] = {{m[0] + ridge * 1e-3},
-                                          {m[1], m[2] + ridge * 1e-3},
-                                          {m[3], m[4], m[5] + ridge},
-                                          {m[6], m[7], m[8], m[9] + ridge}};
-    double       b[UNKNOWNS]           = {v[0], v[1], v[2], v[3]};
+    float s[10];
+    for (int i = 0; i < 10; i++)
+        s[i] = sum_of(m[i]);
+    const double ridge                 = (double)RIDGE * (double)sum_of(all) + 1e-9;
+    double       a[UNKNOWNS][UNKNOWNS] = {{s[0] + ridge * 1e-3},
+                                          {s[1], s[2] + ridge * 1e-3},
+                                          {s[3], s[4], s[5] + ridge},
+                                          {s[6], s[7], s[8], s[9] + ridge}};
+    double       b[UNKNOWNS]           = {sum_of(v[0]), sum_of(v[1]), sum_of(v[2]), sum_of(v[3])};
     if (solve(a, b))
         *model = (kt_camera_t){(float)b[0], (float)b[1], (float)b[2] * scale, (float)b[3] * scale, 0};
 }
 
 static void
-improve_until_done(const kt_field_t *field, kt_camera_t *model)
+improve_until_done(const cells_t *cells, kt_camera_t *model)
 {
-    const float edge = (float)(field->width > field->height ? field->width : field->height) / 2;
+    const float edge = (cells->width > cells->height ? cells->width : cells->height) / 2;
     for (int round = 0; round < ROUNDS; round++) {
         const kt_camera_t before = *model;
-        improve(field, TOLERANCE[round], model);
+        improve(cells, TOLERANCE[round], model);
         const float change = fabsf(model->right - before.right) + fabsf(model->down - before.down) +
                              edge * (fabsf(model->zoom - before.zoom) + fabsf(model->turn - before.turn));
         if (round + 1 >= LEAST_ROUNDS && change < DONE)
@@ -136,29 +191,31 @@ improve_until_done(const kt_field_t *field, kt_camera_t *model)
 }
 
 static float
-share_of(const kt_field_t *field, const kt_camera_t *model)
+share_of(const cells_t *cells, const kt_camera_t *model)
 {
-    float sum = 0, all = 0;
-    for (uint32_t i = 0; i < field->across * field->down; i++) {
-        sum += field->cell[i].weight * trust(&field->cell[i], model, 1);
-        all += field->cell[i].weight;
+    four_t sum = {0}, all = {0};
+    for (size_t i = 0; i < cells->fours; i++) {
+        sum += cells->weight[i] * trust(cells, i, model, 1);
+        all += cells->weight[i];
     }
-    return all > 0 ? sum / all : 0;
+    return sum_of(all) > 0 ? sum_of(sum) / sum_of(all) : 0;
 }
 
 void
 kt_camera_fit(const kt_field_t *field, kt_camera_t *out)
 {
     kt_camera_t from_all = {0};
+    cells_t     cells;
+    cells_of(field, &cells);
     vote(field, out);
-    improve_until_done(field, out);
-    out->share = share_of(field, out);
+    improve_until_done(&cells, out);
+    out->share = share_of(&cells, out);
     if (out->share > SHARED)
         return;
     // A strong zoom has no movement that many cells share: from the least squares of all.
-    improve(field, 0, &from_all);
-    improve_until_done(field, &from_all);
-    from_all.share = share_of(field, &from_all);
+    improve(&cells, 0, &from_all);
+    improve_until_done(&cells, &from_all);
+    from_all.share = share_of(&cells, &from_all);
     if (from_all.share > out->share)
         *out = from_all;
 }

@@ -2,6 +2,7 @@
 // them; a run counts with the mean height of its two steps, because higher steps are seen better. Steps of one level on
 // both sides are what 8 bits do to any smooth gradient; where one is more than twice the other, or a run fills much of
 // the line, it is no gradient. Of the two directions of lines the one with more of it counts.
+#include "node/video/quality/bits.h"
 #include "node/video/quality/measures.h"
 
 #include <math.h>
@@ -23,14 +24,19 @@ banded(const uint8_t *line, size_t n)
     uint64_t out    = 0;
     size_t   begin  = 0;
     int      before = 0;  // the step at the begin of the run
-    for (size_t x = 1; x < n; x++) {
-        const int    step  = line[x] - line[x - 1];
-        const bool   moves = step != 0;
-        const size_t run   = x - begin;
-        if (moves & (run >= SHORTEST) && run <= n / LONGEST_SHARE && are_bands(before, step))
-            out += run * (uint64_t)abs(before + step);
-        begin += (x - begin) & -(size_t)moves;  // choices, of which the compiler makes no branches
-        before += (step - before) & -(int)moves;
+    for (size_t strip = 1; strip < n; strip += KT_BITS) {
+        uint8_t      moves[KT_BITS] = {0};
+        const size_t m              = n - strip < KT_BITS ? n - strip : KT_BITS;
+        for (size_t i = 0; i < m; i++)
+            moves[i] = line[strip + i] != line[strip + i - 1];
+        for (uint64_t bits = kt_bits_of(moves); bits; bits &= bits - 1) {
+            const size_t x = strip + (size_t)__builtin_ctzll(bits), run = x - begin;
+            const int    step = line[x] - line[x - 1];
+            if (run >= SHORTEST && run <= n / LONGEST_SHARE && are_bands(before, step))
+                out += run * (uint64_t)abs(before + step);
+            begin  = x;
+            before = step;
+        }
     }
     return out;
 }

@@ -13,7 +13,7 @@ typedef struct strip {
     int16_t run[STRIP], sign[STRIP];
 } strip_t;
 
-static size_t
+static inline __attribute__((always_inline)) size_t
 add_row(strip_t *self, const uint8_t *at, size_t stride, size_t n, int16_t least)
 {
     const uint8_t *above = at - stride, *below = at + stride;
@@ -32,11 +32,10 @@ add_row(strip_t *self, const uint8_t *at, size_t stride, size_t n, int16_t least
     return (size_t)out;
 }
 
-double
-kt_defect_comb(const kt_plane_t *plane, double noise)
+static inline __attribute__((always_inline)) double
+share(const kt_plane_t *plane, int least)
 {
-    const int least = (int)((STEP + 3 * noise) / plane->gain);
-    size_t    found = 0, pixels = 0;
+    size_t found = 0, pixels = 0;
     for (size_t x = 0; x < plane->width; x += STRIP * EVERY) {
         const size_t n = plane->width - x < STRIP ? plane->width - x : STRIP;
         strip_t      strip;
@@ -46,4 +45,23 @@ kt_defect_comb(const kt_plane_t *plane, double noise)
         pixels += n * plane->height;
     }
     return (double)found / (double)pixels;
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) static double
+share_avx2(const kt_plane_t *plane, int least)
+{
+    return share(plane, least);
+}
+#endif
+
+double
+kt_defect_comb(const kt_plane_t *plane, double noise)
+{
+    const int least = (int)((STEP + 3 * noise) / plane->gain);
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2"))
+        return share_avx2(plane, least);
+#endif
+    return share(plane, least);
 }

@@ -8,6 +8,7 @@
 //
 // The picture is divided into tiles; a tile's value is the median of its edges, the picture's the lower quartile of its
 // tiles: a blurred background, or an object in motion, is no defect where other parts are sharp.
+#include "node/video/quality/bits.h"
 #include "node/video/quality/measures.h"
 
 #include <math.h>
@@ -59,25 +60,67 @@ add_ramp(edges_t *self, const row_t *row, size_t begin, size_t end)
     self->n[tile]++;
 }
 
-// The edges of a line. Most ramps are low and end after one or two samples, so that a branch for each would be taken as
-// often as not: the one that is left is rarely taken.
+// The steps of a strip of a line, a bit each: those up, those down, those so high that their ramp may count.
+typedef struct steps {
+    uint64_t up, down, high;
+} steps_t;
+
+static steps_t
+steps_of(const uint16_t *line, size_t n, int16_t least)
+{
+    uint8_t up[KT_BITS] = {0}, down[KT_BITS] = {0}, high[KT_BITS] = {0};
+    for (size_t i = 0; i < n; i++) {
+        const int16_t step = (int16_t)(line[i] - line[i - 1]);
+        up[i]              = step > 0;
+        down[i]            = step < 0;
+        high[i]            = (uint8_t)((step >= least) | (step <= -least));
+    }
+    return (steps_t){kt_bits_of(up), kt_bits_of(down), kt_bits_of(high)};
+}
+
+// Where the ramp through the step to sample x, up or down, begins and ends.
+static size_t
+ramp_begin(const uint16_t *line, size_t x, bool up)
+{
+    while (x > 0 && (up ? line[x - 1] < line[x] : line[x - 1] > line[x]))
+        x--;
+    return x;
+}
+
+static size_t
+ramp_end(const uint16_t *line, size_t n, size_t x, bool up)
+{
+    while (x + 1 < n && (up ? line[x + 1] > line[x] : line[x + 1] < line[x]))
+        x++;
+    return x;
+}
+
+// The edges of a line. Most ramps are low and end after one or two samples, so that a branch for each step would be
+// taken as often as not: their ends are found in the bits of a strip.
 static void
 add_line(edges_t *self, const row_t *row)
 {
     const uint16_t *line  = row->line;
     const int       least = (int)ceil(self->least);
-    size_t          begin = 0;
-    int             sign  = 0;
-    for (size_t x = 1; x < row->n; x++) {
-        const int  step = line[x] - line[x - 1], now = (step > 0) - (step < 0);
-        const bool ends = now != sign;
-        if (ends & (abs(line[x - 1] - line[begin]) >= least))
-            add_ramp(self, row, begin, x - 1);
-        begin += (x - 1 - begin) & -(size_t)ends;  // a choice, of which the compiler makes no branch
-        sign = now;
+    const int16_t   steep = (int16_t)fmax(1, ceil(fmax(self->steepest_least, least / self->widest)));
+    size_t          end   = 0;  // of the last ramp
+    for (size_t x = 1; x < row->n; x += KT_BITS) {
+        const steps_t steps = steps_of(line + x, row->n - x < KT_BITS ? row->n - x : KT_BITS, steep);
+        uint64_t      high  = steps.high;
+        if (end >= x)
+            high = end - x + 1 < KT_BITS ? high & ~(uint64_t)0 << (end - x + 1) : 0;
+        while (high) {
+            const int      at   = __builtin_ctzll(high);
+            const bool     up   = steps.up >> at & 1;
+            const uint64_t ends = ~(up ? steps.up : steps.down), later = ends & ~(uint64_t)0 << at;
+            const uint64_t earlier = ends & (((uint64_t)1 << at) - 1);
+            const size_t   begin   = earlier ? x + 63 - (size_t)__builtin_clzll(earlier) : ramp_begin(line, x - 1, up);
+            end = later ? x + (size_t)__builtin_ctzll(later) - 1 : ramp_end(line, row->n, x + KT_BITS - 1, up);
+            if (abs(line[end] - line[begin]) >= least)
+                add_ramp(self, row, begin, end);
+            high &= later ? ~(uint64_t)0 << __builtin_ctzll(later) : 0;
+        }
     }
-    if (row->n > 0 && abs(line[row->n - 1] - line[begin]) >= least)
-        add_ramp(self, row, begin, row->n - 1);
 }
 
 static double

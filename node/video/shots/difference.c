@@ -3,8 +3,8 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
 #endif
 
 enum {
@@ -32,75 +32,135 @@ larger(uint32_t a, uint32_t b)
     return a > b ? a : b;
 }
 
-// Sums of absolute differences of the eight rows of two blocks side by side.
-static inline void
-two_blocks(const uint8_t *now, const uint8_t *before, size_t stride, uint32_t sum[2])
+// Movements from a to b, bounds included.
+typedef struct range {
+    int left, right, up, down;
+} range_t;
+
+#if defined(__x86_64__)
+// Four blocks side by side, which stay in registers while they are compared with all places. What lies behind the last
+// block of a row is padding.
+__attribute__((target("avx2"))) static void
+try_range_avx2(search_t *self, const range_t *range)
 {
-#ifdef __SSE2__
-    __m128i both = _mm_setzero_si128();
-    for (int y = 0; y < KT_SHOT_BLOCK; y++, now += stride, before += stride)
-        both = _mm_add_epi64(both, _mm_sad_epu8(_mm_loadu_si128((const __m128i *)(const void *)now),
-                                                _mm_loadu_si128((const __m128i *)(const void *)before)));
-    sum[0] = (uint32_t)_mm_cvtsi128_si32(both);
-    sum[1] = (uint32_t)_mm_cvtsi128_si32(_mm_srli_si128(both, 8));
+    const size_t stride = self->size->stride;
+    for (uint32_t row = 0; row < self->size->down; row++)
+        for (uint32_t block = 0; block < self->size->across; block += 4) {
+            const size_t   at  = (size_t)row * KT_SHOT_BLOCK * stride + (size_t)block * KT_SHOT_BLOCK;
+            const uint8_t *now = self->b->detail + at;
+            __m256i        rows[KT_SHOT_BLOCK], least = _mm256_set1_epi64x(UINT32_MAX);
+            for (int y = 0; y < KT_SHOT_BLOCK; y++)
+                rows[y] = _mm256_loadu_si256((const __m256i *)(const void *)(now + (size_t)y * stride));
+            for (int dy = range->up; dy <= range->down; dy++)
+                for (int dx = range->left; dx <= range->right; dx++) {
+                    const uint8_t *before = self->a->detail + at - dy * (ptrdiff_t)stride - dx;
+                    __m256i        sum    = _mm256_setzero_si256();
+                    for (int y = 0; y < KT_SHOT_BLOCK; y++, before += stride)
+                        sum = _mm256_add_epi64(
+                            sum, _mm256_sad_epu8(rows[y], _mm256_loadu_si256((const __m256i *)(const void *)before)));
+                    least = _mm256_min_epu32(least, sum);
+                }
+            uint64_t  four[4];
+            uint32_t *cost = &self->cost[row * KT_SHOT_ACROSS + block];
+            _mm256_storeu_si256((__m256i *)(void *)four, least);
+            for (int i = 0; i < 4; i++)
+                cost[i] = (uint32_t)four[i] < cost[i] ? (uint32_t)four[i] : cost[i];
+        }
+}
+#endif
+
+// Sum of absolute differences of two rows of n bytes, behind which there are 15 more.
+static inline uint32_t
+row_difference(const uint8_t *a, const uint8_t *b, size_t n)
+{
+#if defined(__x86_64__)
+    static const uint8_t MASK[32] = {255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255};
+    __m128i              sum      = _mm_setzero_si128();
+    for (size_t i = 0; i < n; i += 16) {
+        const size_t  out  = i + 16 > n ? i + 16 - n : 0;
+        const __m128i mask = _mm_loadu_si128((const __m128i *)(const void *)(MASK + out));
+        const __m128i one  = _mm_loadu_si128((const __m128i *)(const void *)(a + i));
+        const __m128i two  = _mm_loadu_si128((const __m128i *)(const void *)(b + i));
+        sum                = _mm_add_epi64(sum, _mm_sad_epu8(_mm_and_si128(one, mask), _mm_and_si128(two, mask)));
+    }
+    return (uint32_t)_mm_cvtsi128_si32(sum) + (uint32_t)_mm_cvtsi128_si32(_mm_srli_si128(sum, 8));
 #else
-    sum[0] = sum[1] = 0;
-    for (int y = 0; y < KT_SHOT_BLOCK; y++, now += stride, before += stride)
-        for (int x = 0; x < 2 * KT_SHOT_BLOCK; x++)
-            sum[x / KT_SHOT_BLOCK] += (uint32_t)abs(now[x] - before[x]);
+    uint32_t sum = 0;
+    for (size_t x = 0; x < n; x++)
+        sum += (uint32_t)abs(a[x] - b[x]);
+    return sum;
 #endif
 }
 
-// Lowers the costs of blocks to those of the movement (dx, dy) from a to b.
 static void
-try_movement(search_t *self, int dx, int dy)
+try_range_base(search_t *self, const range_t *range)
 {
-    const kt_shot_size_t *size = self->size;
-    for (uint32_t row = 0; row < size->down; row++) {
-        const uint8_t *now    = self->b->detail + (size_t)row * KT_SHOT_BLOCK * size->stride;
-        const uint8_t *before = self->a->detail + ((int64_t)row * KT_SHOT_BLOCK - dy) * (int64_t)size->stride - dx;
-        for (uint32_t block = 0; block < size->across; block += 2) {  // the padding holds the last one's neighbour
-            uint32_t  sum[2];
-            uint32_t *cost = &self->cost[row * KT_SHOT_ACROSS + block];
-            two_blocks(now + (size_t)block * KT_SHOT_BLOCK, before + (size_t)block * KT_SHOT_BLOCK, size->stride, sum);
-            cost[0] = sum[0] < cost[0] ? sum[0] : cost[0];
-            cost[1] = sum[1] < cost[1] ? sum[1] : cost[1];
+    const size_t stride = self->size->stride;
+    for (uint32_t row = 0; row < self->size->down; row++)
+        for (uint32_t block = 0; block < self->size->across; block++) {
+            const size_t at   = (size_t)row * KT_SHOT_BLOCK * stride + (size_t)block * KT_SHOT_BLOCK;
+            uint32_t    *cost = &self->cost[row * KT_SHOT_ACROSS + block];
+            for (int dy = range->up; dy <= range->down; dy++)
+                for (int dx = range->left; dx <= range->right; dx++) {
+                    const uint8_t *now    = self->b->detail + at;
+                    const uint8_t *before = self->a->detail + at - dy * (ptrdiff_t)stride - dx;
+                    uint32_t       sum    = 0;
+                    for (int y = 0; y < KT_SHOT_BLOCK; y++, now += stride, before += stride)
+                        for (int x = 0; x < KT_SHOT_BLOCK; x++)
+                            sum += (uint32_t)abs(now[x] - before[x]);
+                    *cost = sum < *cost ? sum : *cost;
+                }
         }
-    }
 }
 
+// Lowers the costs of blocks to those of the movements within `radius` of (x, y) from a to b.
 static void
 search_around(search_t *self, int x, int y, int radius)
 {
-    for (int dy = -radius; dy <= radius; dy++)
-        for (int dx = -radius; dx <= radius; dx++)
-            if (abs(x + dx) <= KT_SHOT_PAD && abs(y + dy) <= KT_SHOT_PAD)
-                try_movement(self, x + dx, y + dy);
+    const range_t range = {.left  = x - radius < -KT_SHOT_PAD ? -KT_SHOT_PAD : x - radius,
+                           .right = x + radius > KT_SHOT_PAD ? KT_SHOT_PAD : x + radius,
+                           .up    = y - radius < -KT_SHOT_PAD ? -KT_SHOT_PAD : y - radius,
+                           .down  = y + radius > KT_SHOT_PAD ? KT_SHOT_PAD : y + radius};
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2")) {
+        try_range_avx2(self, &range);
+        return;
+    }
+#endif
+    try_range_base(self, &range);
 }
 
-// The movement of the whole picture with the smallest difference per pixel that both pictures show.
+// Difference of the pixels that both pictures show when a moves by (dx, dy), until it is clear that 256 times the sum
+// reaches `limit` per pixel; *pixels: how many are compared.
+static uint64_t
+common_difference(const search_t *self, int dx, int dy, uint64_t limit, uint64_t *pixels)
+{
+    const int stride = (int)self->size->stride, width = (int)self->size->width, height = (int)self->size->height;
+    const int left = dx > 0 ? dx : 0, right = dx < 0 ? width + dx : width;
+    const int top = dy > 0 ? dy : 0, bottom = dy < 0 ? height + dy : height;
+    const int rows = bottom > top && right > left ? (bottom - top + COMMON_ROWS - 1) / COMMON_ROWS : 0;
+    uint64_t  sum  = 0;
+    *pixels        = rows ? (uint64_t)rows * (uint64_t)(right - left) : 0;
+    for (int y = top; y < top + rows * COMMON_ROWS && sum * 256 < limit * *pixels; y += COMMON_ROWS)
+        sum += row_difference(self->b->detail + (int64_t)y * stride + left,
+                              self->a->detail + (int64_t)(y - dy) * stride - dx + left, (size_t)(right - left));
+    return sum;
+}
+
+// The movement of the whole picture with the smallest difference per pixel that both pictures show; small movements are
+// preferred. The first of several.
 static void
 common_movement(const search_t *self, int *x_p, int *y_p)
 {
-    const int stride = (int)self->size->stride, width = (int)self->size->width, height = (int)self->size->height;
-    uint64_t  best = UINT64_MAX;
+    uint64_t best = UINT32_MAX;
     for (int dy = -COMMON_Y; dy <= COMMON_Y; dy += COMMON_STEP)
         for (int dx = -COMMON_X; dx <= COMMON_X; dx += COMMON_STEP) {
-            const int left = dx > 0 ? dx : 0, right = dx < 0 ? width + dx : width,
-                      bottom = dy < 0 ? height + dy : height;
-            uint64_t sum = 0, pixels = 0;
-            for (int y = dy > 0 ? dy : 0; y < bottom && right > left; y += COMMON_ROWS) {
-                const uint8_t *now    = self->b->detail + (int64_t)y * stride;
-                const uint8_t *before = self->a->detail + (int64_t)(y - dy) * stride - dx;
-                uint32_t       row    = 0;
-                for (int x = left; x < right; x++)
-                    row += (uint32_t)abs(now[x] - before[x]);
-                sum += row;
-                pixels += (uint64_t)(right - left);
-            }
-            const uint64_t mean = pixels ? (sum * 256 / pixels) + 16u * (uint64_t)(abs(dx) + abs(dy)) : UINT64_MAX;
-            if (mean < best) {
-                best = mean;
+            const uint64_t distance = 16u * (uint64_t)(abs(dx) + abs(dy)),
+                           limit    = best > distance ? best - distance : 0;
+            uint64_t       pixels;
+            const uint64_t sum = common_difference(self, dx, dy, limit, &pixels);
+            if (pixels > 0 && sum * 256 / pixels < limit) {
+                best = sum * 256 / pixels + distance;
                 *x_p = dx;
                 *y_p = dy;
             }
@@ -155,7 +215,7 @@ kt_shot_difference_moved(const kt_shot_picture_t *a, const kt_shot_picture_t *b,
     search_t self = {.a = a, .b = b, .size = size};
     memset(self.cost, 0xff, sizeof self.cost);
     self.total = total_of(&self);
-    try_movement(&self, 0, 0);
+    search_around(&self, 0, 0, 0);
     const float at_rest = unexplained(&self), result = search(&self, at_rest);
     *moved = at_rest - result;
     return result;

@@ -1,9 +1,40 @@
 #include "node/video/shots/mixture.h"
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 typedef struct sums {
     int32_t dd, xd, xx;  // of b - a, of it times m - a, of m - a squared
 } sums_t;
 
+#if defined(__SSE2__)
+static inline __m128i
+row_of(const uint8_t *at)
+{
+    return _mm_unpacklo_epi8(_mm_loadl_epi64((const __m128i *)(const void *)at), _mm_setzero_si128());
+}
+
+static inline int32_t
+sum_of(__m128i four)
+{
+    const __m128i two = _mm_add_epi32(four, _mm_srli_si128(four, 8));
+    return _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_srli_si128(two, 4)));
+}
+
+static sums_t
+block_sums(const uint8_t *a, const uint8_t *m, const uint8_t *b, size_t stride)
+{
+    __m128i dd = _mm_setzero_si128(), xd = dd, xx = dd;
+    for (int y = 0; y < KT_SHOT_BLOCK; y++, a += stride, m += stride, b += stride) {
+        const __m128i from = row_of(a), d = _mm_sub_epi16(row_of(b), from), n = _mm_sub_epi16(row_of(m), from);
+        dd = _mm_add_epi32(dd, _mm_madd_epi16(d, d));
+        xd = _mm_add_epi32(xd, _mm_madd_epi16(n, d));
+        xx = _mm_add_epi32(xx, _mm_madd_epi16(n, n));
+    }
+    return (sums_t){sum_of(dd), sum_of(xd), sum_of(xx)};
+}
+#else
 static sums_t
 block_sums(const uint8_t *a, const uint8_t *m, const uint8_t *b, size_t stride)
 {
@@ -17,6 +48,7 @@ block_sums(const uint8_t *a, const uint8_t *m, const uint8_t *b, size_t stride)
         }
     return sums;
 }
+#endif
 
 static float
 share_of(float xd, float dd)

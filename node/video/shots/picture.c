@@ -108,7 +108,7 @@ KT_INLINE void
 to_bytes(const uint16_t *in, size_t n, uint8_t *out)
 {
     for (size_t i = 0; i < n; i++) {
-        const uint32_t level = (in[i] + FRACTION / 2u) / FRACTION;
+        const uint16_t level = (uint16_t)((uint16_t)(in[i] + FRACTION / 2) / FRACTION);
         out[i]               = (uint8_t)(level > 255 ? 255 : level);
     }
 }
@@ -121,11 +121,28 @@ row_near(const uint16_t *luma, uint32_t width, uint32_t height, int y)
     return luma + (size_t)(y < 0 ? 0 : y > last ? last : y) * width;
 }
 
+// Sums of DIAMETER neighbours from each on, of n + DIAMETER - 1 values: of 2, 4, 8 and 16, so that none waits for the
+// one before it.
+KT_INLINE void
+sum_neighbours(const uint32_t *in, uint32_t n, uint32_t *out)
+{
+    uint32_t sums[2][KT_SHOT_SIDE_MAX + 2 * RADIUS];
+    for (uint32_t x = 0; x < n + 15; x++)
+        sums[0][x] = in[x] + in[x + 1];
+    for (uint32_t x = 0; x < n + 13; x++)
+        sums[1][x] = sums[0][x] + sums[0][x + 2];
+    for (uint32_t x = 0; x < n + 9; x++)
+        sums[0][x] = sums[1][x] + sums[1][x + 4];
+    for (uint32_t x = 0; x < n; x++)
+        out[x] = sums[0][x] + sums[0][x + 8] + in[x + 16];
+}
+_Static_assert(DIAMETER == 17, "sum_neighbours");
+
 // out: luma less its mean over DIAMETER x DIAMETER pixels, edges repeated. Returns the sum of absolute values.
 KT_INLINE uint32_t
 structure(const uint16_t *luma, uint32_t width, uint32_t height, int16_t *out)
 {
-    uint32_t column[KT_SHOT_SIDE_MAX + 2 * RADIUS], box[KT_SHOT_SIDE_MAX + 1];  // column: sums of DIAMETER rows
+    uint32_t column[KT_SHOT_SIDE_MAX + 2 * RADIUS], box[KT_SHOT_SIDE_MAX];  // column: sums of DIAMETER rows
     uint32_t sum = 0;
     memset(column, 0, sizeof column);
     for (int y = -RADIUS - 1; y < RADIUS; y++)
@@ -140,11 +157,7 @@ structure(const uint16_t *luma, uint32_t width, uint32_t height, int16_t *out)
             column[x]                  = column[RADIUS];
             column[RADIUS + width + x] = column[RADIUS + width - 1];
         }
-        box[0] = 0;
-        for (uint32_t x = 0; x < DIAMETER; x++)
-            box[0] += column[x];
-        for (uint32_t x = 1; x < width; x++)
-            box[x] = box[x - 1] + column[x + DIAMETER - 1] - column[x - 1];
+        sum_neighbours(column, width, box);
         for (uint32_t x = 0; x < width; x++) {
             const int32_t value = row[x] - (int32_t)(box[x] / (DIAMETER * DIAMETER));
             out[x]              = (int16_t)value;
@@ -183,11 +196,12 @@ normalise(kt_shot_picture_t *self, const kt_shot_size_t *size, const int16_t *lo
     int64_t gain = sum ? (int64_t)(LEVEL * 256 * n / sum) : GAIN_MOST * 256 / FRACTION;
     if (gain > GAIN_MOST * 256 / FRACTION)
         gain = GAIN_MOST * 256 / FRACTION;
-    const int factor = (int)(gain > 1 ? gain : 1);
-    for (uint32_t y = 0; y < size->height; y++) {
-        uint8_t *out = self->detail + y * size->stride;
-        for (uint32_t x = 0; x < size->width; x++) {
-            const int value = KT_SHOT_NEUTRAL + ((local[y * size->width + x] * factor + 128) >> 8);
+    const int      factor = (int)(gain > 1 ? gain : 1);
+    const uint32_t width = size->width, height = size->height;
+    for (uint32_t y = 0; y < height; y++, local += width) {
+        uint8_t *restrict out = self->detail + y * size->stride;
+        for (uint32_t x = 0; x < width; x++) {
+            const int value = KT_SHOT_NEUTRAL + ((local[x] * factor + 128) >> 8);
             out[x]          = (uint8_t)(value < 0 ? 0 : value > 255 ? 255 : value);
         }
     }

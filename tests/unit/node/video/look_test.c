@@ -192,6 +192,24 @@ Test(look, bars_come_in_coded_pixels_and_exact_from_whole_pictures)
     }
 }
 
+// Of all widths: columns are counted in groups.
+Test(look, bars_at_the_sides_are_as_wide_as_they_are)
+{
+    for (int left = 0; left < 40; left += 3) {
+        const int right = 2 * left + 1;
+        film_begin(&film, &kt_video_look);
+        for (int i = 0; i < 5; i++) {
+            for (int row = 0; row < FILM_HEIGHT; row++)
+                for (int x = 0; x < FILM_WIDTH; x++)
+                    film.y[row][x] = x < left || x >= FILM_WIDTH - right ? 16 : (uint8_t)(100 + (x + row + i) % 50);
+            film_picture(&film, i / 25.0);
+        }
+        film_end(&film, 0.2);
+        expect_bars(0, 0, 4 * left, 4 * right);
+        film_free(&film);
+    }
+}
+
 Test(look, a_film_without_a_bright_picture_has_no_bars_to_tell)
 {
     film_begin(&film, &kt_video_look);

@@ -67,6 +67,23 @@ Test(measures, edges_are_as_wide_as_a_gaussian_makes_them)
     }
 }
 
+// Ramps of 10 steps up and down, which begin at any place of a line and cross the strips that it is read in.
+Test(measures, an_edge_counts_wherever_it_lies)
+{
+    static uint8_t   picture[128][SCENE_WIDTH];
+    const kt_plane_t plane = {&picture[0][0], SCENE_WIDTH, 128, SCENE_WIDTH, 1};
+    for (int shift = 0; shift < 64; shift++) {
+        for (int y = 0; y < 128; y++)
+            for (int x = 0; x < SCENE_WIDTH; x++) {
+                const int at  = (x + shift) % 64;
+                const int up  = at < 10 ? at : at < 32 ? 10 : at < 42 ? 42 - at : 0;
+                picture[y][x] = (uint8_t)(50 + 12 * up);
+            }
+        const double width = kt_defect_edge_width(&plane, 0, false, &room);
+        cr_expect_float_eq(width, 10, 0.1, "%d: %g", shift, width);
+    }
+}
+
 // Of low contrast, so that no step of 8 bits is steep.
 Test(measures, a_faint_picture_is_blurred_too)
 {
