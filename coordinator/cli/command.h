@@ -28,6 +28,7 @@ typedef enum kt_opt {
     KT_OPT_FRAMES,
     KT_OPT_FRESH,
     KT_OPT_GPU,
+    KT_OPT_HISTORY,
     KT_OPT_INPUT,
     KT_OPT_INT8,
     KT_OPT_JSONL,

@@ -135,6 +135,8 @@ const kt_command_option_t KT_RESULTS_OPTIONS[] = {
     RUN_OF_FOLDER,
     LEDGER,
     {"failed", KT_OPT_FAILED, "[only]", NULL, "include failures; --failed=only: only failures", "only"},
+    {"history", KT_OPT_HISTORY, NULL, NULL, "all results, with job, run and time, and not the latest of each path",
+     NULL},
     {"path", KT_OPT_PATH, "PREFIX", NULL, "only files below PREFIX", NULL},
     {"after", KT_OPT_AFTER, "ID", NULL, "start after this job", NULL},
     {"limit", KT_OPT_LIMIT, "N", NULL, "at most N (default: all)", NULL},
@@ -144,7 +146,8 @@ const kt_command_option_t KT_RESULTS_OPTIONS[] = {
     KT_OPTION_SINK,
     {0}};
 
-const char KT_RESULTS_TEXT[] = "";
+const char KT_RESULTS_TEXT[] =
+    "One row per file: its latest result. Files that a run of their folder found gone are left out.\n";
 
 const kt_command_option_t KT_SIMILAR_OPTIONS[] = {
     RUN_OF_FOLDER,    LEDGER,         {NULL, 'n', "N", NULL, "number of recordings (default: 10, at most 1000)", NULL},

@@ -56,12 +56,16 @@ const kt_command_option_t KT_RUN_OPTIONS[] = {
     {"workers", KT_OPT_WORKERS, "N", NULL,
      "worker threads of the node (default: ANALYZER_WORKERS, at most one per core)", NULL},
     {"all", KT_OPT_ALL, NULL, NULL, "also take files that are not media by name or content", NULL},
-    {"fresh", KT_OPT_FRESH, NULL, NULL, "start over even if an earlier run of this folder was interrupted", NULL},
+    {"fresh", KT_OPT_FRESH, NULL, NULL, "analyse every file again", NULL},
+    {"digest", KT_OPT_DIGEST, NULL, NULL,
+     "tell changed files by their bytes, and not by size and time of change; reads all of them", NULL},
     KT_OPTION_OUTPUT,
     {0}};
 
 const char KT_RUN_TEXT[] =
-    "An interrupted run of the same folder is resumed; finished files are not analysed again. What is not media is\n"
+    "A second run of the same folder analyses what is new or changed: files of another size or time of change, all of\n"
+    "them with another version, other models or other settings. Files that are gone are marked. An interrupted run is\n"
+    "resumed. The table has what is new; csv, json and --out have all files of the folder. What is not media is\n"
     "left out and counted by kind at the end (docs/use.md); files that are named are always tried.\n\n"
     "Exit code: 0, 1 if any file failed or a folder could not be read, 2 for a usage error.\n";
 

@@ -61,6 +61,10 @@ typedef struct kt_ledger_ops {
     // outbox; their message_id stays known. *n: how many.
     kt_err_t (*retain)(kt_ledger_t *self, int64_t before_ms, size_t want, size_t *n);
 
+    // The files of these paths are gone, or there again: `latest` rows and the view `features` leave removed ones out
+    // until they have a newer result. NULL: this ledger keeps no marks.
+    kt_err_t (*mark_paths)(kt_ledger_t *self, const char *const *paths, size_t n, bool removed, int64_t wall_ms);
+
     // Reading; read-only openers have these alone (the others give them KT_EACCESS).
     kt_err_t (*totals)(kt_ledger_t *self, int64_t wall_ms, kt_totals_t *out);
     kt_err_t (*jobs)(kt_ledger_t *self, const kt_job_query_t *query, kt_job_row_t *out, size_t capacity, size_t *n);

@@ -101,14 +101,18 @@ typedef struct kt_job_row {
     char           detail[512];
     int64_t        created_wall_ms, stored_wall_ms, processing_us;
     char           node_name[64];
-    char          *document;  // with documents asked for: malloc'ed, the caller's; else NULL
+    uint32_t       result_run;  // of the stored outcome; before id.run while a job is done again; 0: none
+    char          *document;    // with documents asked for: malloc'ed, the caller's; else NULL
     size_t         document_bytes;
 } kt_job_row_t;
 
 typedef struct kt_job_query {
-    uint64_t    after_job;    // a page starts after this id; 0: the first
-    int         state;        // kt_job_state_t, or -1: all
-    bool        documents;    // with the stored documents
+    uint64_t    after_job;  // a page starts after this id; 0: the first
+    int         state;      // kt_job_state_t, or -1: all
+    bool        documents;  // with the stored documents; of a job that is done again the one before
+    bool        latest;     // only the latest result of each path, none of removed paths. SQL ledgers only
+    bool        history;    // a row per result, not per job; those of after_job follow after_run. SQL ledgers only
+    uint32_t    after_run;
     const char *message_id;   // NULL: all
     const char *path_prefix;  // NULL: all
 } kt_job_query_t;

@@ -229,6 +229,73 @@ def the_second_ctrl_c_stops_at_once(folder):
     expect(not any(pathlib.Path(f"/proc/{pid}").exists() for pid in nodes), "a process was left behind")
 
 
+def closing(result):
+    return next(line for line in result.stderr.splitlines() if " files, " in line)
+
+
+@test
+def a_second_run_takes_what_is_new_or_changed_and_marks_what_is_gone(folder):
+    source = music(folder, 5)
+    (source / "bad.mp3").write_bytes(b"no music, but text\n" * 20)
+    files = sorted(source.glob("0*"))
+    run = lambda *more, **settings: kithara(folder, "run", source, *more, **settings)  # noqa: E731
+    first = run()
+    expect(first.returncode == 1 and "6 files, 5 analysed, 1 failed in" in closing(first), closing(first))
+    again = run()
+    expect(again.returncode == 1 and again.stdout == "", again.stdout)
+    expect("6 files, 0 analysed, 0 failed, 6 unchanged (1 failed before) in" in closing(again), closing(again))
+    os.utime(files[0])
+    files[1].unlink()
+    away = files[2].rename(folder / "away")
+    shutil.copyfile(files[3], source / "new.ogg")
+    third = run("--out", folder / "out.jsonl")
+    expect("5 files, 2 analysed, 0 failed, 3 unchanged (1 failed before), 2 removed in" in closing(third), closing(third))
+    present = {p.name for p in source.iterdir()}
+    expect(set(documents(folder / "out.jsonl")) == present and len(present) == 5, str(present))
+    table = run("-o", "csv").stdout.splitlines()
+    expect(len(table) == 1 + 5, "data have all files of the folder")
+    history = kithara(folder, "results", "--run", source, "--failed", "--history", "-o", "jsonl").stdout.splitlines()
+    expect(len(history) == 8, f"{len(history)} results in the history")
+    away.rename(files[2])
+    back = run()
+    expect("6 files, 0 analysed, 0 failed, 6 unchanged (1 failed before) in" in closing(back), closing(back))
+    latest = kithara(folder, "results", "--run", source, "--failed", "-o", "jsonl").stdout.splitlines()
+    expect(len(latest) == 6, f"{len(latest)} results of 6 files")
+    other = run(ANALYZER_N_MFCC="20")
+    expect("6 files, 5 analysed, 1 failed in" in closing(other), f"another setting: {closing(other)}")
+    fresh = run("--fresh")
+    expect("6 files, 5 analysed, 1 failed in" in closing(fresh), closing(fresh))
+    expect("6 unchanged" in closing(run()), "a fresh run counts from then on")
+    audit(folder, source)
+
+
+@test
+def changed_files_are_told_by_their_bytes(folder):
+    source = music(folder, 3)
+    files = sorted(source.iterdir())
+    expect("3 analysed" in closing(kithara(folder, "run", "--digest", source)), "the first run")
+    for path in files:
+        os.utime(path)
+    expect("3 unchanged" in closing(kithara(folder, "run", "--digest", source)), "the same bytes")
+    facts = files[0].stat()
+    data = bytearray(files[0].read_bytes())
+    data[-1] ^= 1
+    files[0].write_bytes(data)
+    os.utime(files[0], ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    result = kithara(folder, "run", "--digest", source)
+    expect("2 unchanged" in closing(result), closing(result))
+
+
+@test
+def a_file_that_was_out_of_reach_is_tried_again(folder):
+    source = music(folder, 2)
+    victim = sorted(source.iterdir())[0]
+    first = kithara(folder, "run", source, ANALYZER_TEST_FAULT=f"crash:{victim.name}")
+    expect(first.returncode == 1 and "1 analysed, 1 failed in" in closing(first), closing(first))
+    again = kithara(folder, "run", source)
+    expect("2 unchanged (1 failed before)" in closing(again), f"a crash is the file's: {closing(again)}")
+
+
 def odd_folder(folder):
     """A library with what stands beside the music, and names and links that once were lost; the music, as run sees it."""
     tone = music(folder, 1).iterdir().__next__()

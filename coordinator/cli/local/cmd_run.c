@@ -1,6 +1,7 @@
 // run FOLDER: a private farm for some paths. Scan, submission and progress bar share one loop: it submits one batch of
 // files, then polls the farm, so that Ctrl-C takes effect at once and memory does not grow with the folder.
 #include "common/clock.h"
+#include "common/settings_shared.h"
 #include "common/text.h"
 #include "coordinator/cli/local/farm.h"
 #include "coordinator/cli/local/folders.h"
@@ -8,9 +9,11 @@
 #include "coordinator/cli/progress.h"
 #include "coordinator/cli/remote/submit.h"
 #include "coordinator/cli/scan.h"
+#include "coordinator/cli/store/known.h"
 #include "coordinator/cli/store/results.h"
 #include "coordinator/cli/store/rundir.h"
 #include "coordinator/cli/table.h"
+#include "proto/document.h"
 #include "proto/job.h"
 
 #include <errno.h>
@@ -26,13 +29,15 @@ typedef struct run {
     kt_cli_t     *cli;
     const char   *out_path, *workers;
     char          default_workers[16];
-    bool          all, fresh;
+    bool          all, fresh, digest;
     kt_folders_t  folders;
     kt_rundir_t   dir;
     kt_farm_t    *farm;
     kt_client_t  *client;
     kt_scan_t    *scan;
     kt_submit_t  *submit;
+    kt_known_t   *known;
+    char          identity[KT_DIGEST_HEX];  // of what all analyses of this run have in common
     kt_progress_t progress;
     kt_sizes_t    sizes;              // of the submitted files
     char          file[KT_JOB_PATH];  // in work
@@ -40,6 +45,7 @@ typedef struct run {
     bool          scanned;            // every file is in a batch
     bool          submitted_all;      // and submitted
     uint64_t      submitted, refused;
+    uint64_t      unchanged, unchanged_failed, removed;
     uint64_t      done;       // in this session
     uint64_t      first_job;  // of this session
     bool          counted;
@@ -57,6 +63,7 @@ parse_run(run_t *run, int argc, char **argv)
         case KT_OPT_WORKERS: run->workers = optarg; break;
         case KT_OPT_ALL: run->all = true; break;
         case KT_OPT_FRESH: run->fresh = true; break;
+        case KT_OPT_DIGEST: run->digest = true; break;
         default: break;
         }
     if (optind < argc)
@@ -84,6 +91,70 @@ count_answer(void *context, const char *path, const json_t *answer)
         run->first_job = job;
 }
 
+// What results depend on beside the file: session, version, options, shared settings, models. The coordinator knows the
+// models that it sends to its node.
+static kt_err_t
+make_identity(run_t *run)
+{
+    json_t     *models = NULL;
+    char        value[KT_SHARED_TEXT];
+    kt_digest_t digest;
+    kt_buf_t    text;
+    kt_err_t    err = kt_client_get(run->client, "/v1/models", &models);
+    if (err)
+        return err;
+    kt_buf_init(&text, 64 << 10);
+    kt_buf_fmt(&text, "%s\n%s\n%u\n%s\n", run->dir.session, KT_ANALYSIS_VERSION, (unsigned)KT_OPTION_ALL,
+               kt_json_str(models, "digest", "none"));
+    for (size_t i = 0; i < KT_SHARED_SETTINGS; i++)
+        kt_buf_fmt(&text, "%s=%s\n", kt_shared_setting_name(i), kt_shared_setting_text(run->cli->settings, i, value));
+    err = text.err;
+    if (!err)
+        kt_digest_of(text.bytes, text.length, &digest);
+    kt_buf_fini(&text);
+    kt_json_free(&models);
+    if (!err)
+        kt_digest_hex(&digest, run->identity);
+    return err;
+}
+
+// A job that failed for what may have changed since then, or was cancelled, is done again.
+static void
+queue_again(run_t *run, const kt_job_t *job, const kt_known_job_t *known)
+{
+    char    path[64];
+    json_t *answer = NULL;
+    snprintf(path, sizeof path, "/v1/jobs/%llu/retry", (unsigned long long)known->job);
+    kt_err_t err = kt_client_post(run->client, path, "", 0, &answer);
+    kt_json_free(&answer);
+    if (err) {  // it stays as it was
+        run->unchanged++;
+        run->unchanged_failed++;
+        (void)kt_cli_fail(err, job->file_path, "it could not be queued again");
+        return;
+    }
+    run->submitted++;
+    if (!run->first_job || known->job < run->first_job)
+        run->first_job = known->job;
+}
+
+static bool
+is_wanted(void *context, const kt_job_t *job)
+{
+    run_t                *run   = context;
+    const kt_known_job_t *known = kt_known_find(run->known, job->message_id);
+    kt_known_see(run->known, job->file_path);
+    if (!known || known->state == KT_JOB_QUEUED || known->state == KT_JOB_CLAIMED)
+        return true;  // one that was interrupted is known to the coordinator too
+    if (kt_known_is_final(known)) {
+        run->unchanged++;
+        run->unchanged_failed += known->state == KT_JOB_FAILED;
+    } else {
+        queue_again(run, job, known);
+    }
+    return false;
+}
+
 static kt_err_t
 open_run(run_t *run, char why[KT_FARM_WHY])
 {
@@ -106,18 +177,25 @@ open_run(run_t *run, char why[KT_FARM_WHY])
     if (!err)
         kt_client_authorize(run->client, settings, run->dir.path);
     if (!err)
+        err = make_identity(run);
+    if (!err)
+        err = kt_known_load(&run->known, run->cli, run->dir.database_url, why);
+    if (!err)
         err = kt_scan_new(&run->scan, &(kt_scan_opts_t){.paths      = paths,
                                                         .n          = run->folders.n,
                                                         .all        = run->all,
                                                         .may_follow = kt_folders_may_follow,
                                                         .context    = &run->folders});
     if (!err)
-        err = kt_submit_new(&run->submit, &(kt_submit_opts_t){.client   = run->client,
-                                                              .priority = "normal",
-                                                              .options  = KT_OPTION_ALL,
-                                                              .session  = run->dir.session,
-                                                              .answered = count_answer,
-                                                              .context  = run});
+        err = kt_submit_new(&run->submit,
+                            &(kt_submit_opts_t){.client   = run->client,
+                                                .priority = "normal",
+                                                .options  = KT_OPTION_ALL,
+                                                .session  = run->identity,
+                                                .by       = run->digest ? KT_SUBMIT_BY_CONTENT : KT_SUBMIT_BY_FACTS,
+                                                .wanted   = is_wanted,
+                                                .answered = count_answer,
+                                                .context  = run});
     return err;
 }
 
@@ -237,8 +315,14 @@ print_summary(const run_t *run, const kt_results_count_t *count)
     double seconds = (double)(kt_clock_ms() - run->began_ms) / 1000;
     fflush(stdout);
     fprintf(stderr, "kithara: %llu files, %llu analysed, %llu failed",
-            (unsigned long long)(count->successes + count->failures), (unsigned long long)count->successes,
-            (unsigned long long)(count->failures + run->refused));
+            (unsigned long long)(count->successes + count->failures + run->unchanged),
+            (unsigned long long)count->successes, (unsigned long long)(count->failures + run->refused));
+    if (run->unchanged)
+        fprintf(stderr, ", %llu unchanged", (unsigned long long)run->unchanged);
+    if (run->unchanged_failed)
+        fprintf(stderr, " (%llu failed before)", (unsigned long long)run->unchanged_failed);
+    if (run->removed)
+        fprintf(stderr, ", %llu removed", (unsigned long long)run->removed);
     fprintf(stderr, " in %s\n", kt_table_seconds(text, seconds));
     if (count->problems && *kt_problems_text(count->problems, problems, sizeof problems))
         fprintf(stderr, "kithara: not whole: %s\n", problems);
@@ -252,29 +336,32 @@ print_summary(const run_t *run, const kt_results_count_t *count)
 static int
 report_results(run_t *run)
 {
-    kt_results_count_t count = {0};
-    kt_results_ask_t   ask   = {.database_url = run->dir.database_url,
-                                .which        = KT_WHICH_ALL,
-                                .after_job    = run->first_job ? run->first_job - 1 : 0};
-    int                code  = KT_EXIT_OK;
-    kt_err_t           err   = kt_problems_new(&count.problems, run->cli);
+    kt_results_count_t count              = {.known = run->known};
+    char               why[KT_LEDGER_WHY] = "";
+    // A table has what is new, data have all files.
+    const bool       data = kt_cli_is_data(run->cli);
+    kt_results_ask_t ask  = {.database_url = run->dir.database_url, .which = KT_WHICH_ALL};
+    int              code = KT_EXIT_OK;
+    kt_err_t         err  = kt_known_mark(run->known, run->cli, run->dir.database_url, &run->removed, why);
+    if (!err)
+        err = kt_problems_new(&count.problems, run->cli);
     if (err)
-        return kt_cli_fail(err, "results", NULL);
-    if (run->submitted)
+        return kt_cli_fail(err, "results", why);
+    ask.after_job = !data && run->first_job ? run->first_job - 1 : 0;
+    if (run->submitted || data)
         code = kt_results_show(run->cli, &ask, &count);
+    ask.after_job = 0;
     if (code == KT_EXIT_OK && kt_problems_print(count.problems, kt_cli_is_data(run->cli) ? stderr : stdout))
         code = KT_EXIT_FAILED;
-    if (code == KT_EXIT_OK && run->out_path && run->submitted)
+    if (code == KT_EXIT_OK && run->out_path)
         code = write_output_file(run, &ask);
     print_summary(run, &count);
     kt_problems_destroy(&count.problems);
     bool whole = count.successes + count.failures == run->submitted;
-    err        = whole && code == KT_EXIT_OK ? kt_rundir_end(&run->dir) : KT_OK;
-    if (err)
-        return kt_cli_fail(err, run->dir.path, NULL);
     if (!whole)
         return kt_cli_fail(KT_ESTATE, run->dir.path, "some files have no result: run it again");
-    bool failed = code != KT_EXIT_OK || count.failures || run->refused || kt_scan_left_out(run->scan)->unreadable;
+    bool failed = code != KT_EXIT_OK || count.failures || run->unchanged_failed || run->refused ||
+                  kt_scan_left_out(run->scan)->unreadable;
     return failed ? KT_EXIT_FAILED : KT_EXIT_OK;
 }
 
@@ -311,7 +398,7 @@ kt_cmd_run(kt_cli_t *cli, int argc, char **argv)
     kt_err_t err = kt_folders_take(&run.folders, argv + optind, (size_t)(argc - optind), why);
     if (!err)
         err = open_run(&run, why);
-    if (!err && run.dir.resumed)
+    if (!err && kt_known_open(run.known))
         fprintf(stderr, "kithara: resuming an interrupted run (--fresh starts over)\n");
     kt_progress_begin(&run.progress, cli, "files", 0);
     if (!err)
@@ -327,6 +414,7 @@ kt_cmd_run(kt_cli_t *cli, int argc, char **argv)
         code = report_results(&run);
     }
     kt_submit_destroy(&run.submit);
+    kt_known_destroy(&run.known);
     kt_scan_destroy(&run.scan);
     kt_client_destroy(&run.client);
     kt_farm_destroy(&run.farm);

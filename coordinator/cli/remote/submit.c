@@ -3,12 +3,13 @@
 #include "common/digest.h"
 #include "common/paths.h"
 #include "common/text.h"
-#include "proto/job.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { BATCH = 200, BODY_MAX = 7 << 20 };
 
@@ -88,12 +89,29 @@ kt_submit_flush(kt_submit_t *self)
     return KT_OK;
 }
 
+// What the id of a job is derived from beside session and path.
+static void
+add_facts(kt_submit_by_t by, const char *path, const struct stat *facts, kt_buf_t *out)
+{
+    kt_digest_t digest;
+    char        hex[KT_DIGEST_HEX];
+    int         fd  = by == KT_SUBMIT_BY_CONTENT ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
+    kt_err_t    err = fd < 0 ? KT_EIO : kt_digest_of_fd(fd, &digest);
+    if (fd >= 0)
+        close(fd);
+    if (!err)
+        kt_buf_fmt(out, "\n%s", kt_digest_hex(&digest, hex));
+    else if (by != KT_SUBMIT_BY_PATH)
+        kt_buf_fmt(out, "\n%lld %lld %ld", (long long)facts->st_size, (long long)facts->st_mtim.tv_sec,
+                   facts->st_mtim.tv_nsec);
+}
+
 kt_err_t
 kt_submit_file(kt_submit_t *self, const char *path)
 {
-    char        text[KT_JOB_PATH + 128];
     kt_digest_t digest;
-    struct stat facts;
+    struct stat facts = {0};
+    kt_buf_t    text;
     kt_job_t    job  = {.priority = self->priority, .options = self->opts.options};
     bool        fits = kt_job_is_url(path) ? kt_text_copy(job.file_path, sizeof job.file_path, path)
                                            : kt_path_show(path, job.file_path, sizeof job.file_path);
@@ -101,16 +119,26 @@ kt_submit_file(kt_submit_t *self, const char *path)
         return KT_EINVAL;
     if (kt_submit_full(self))
         return KT_EFULL;
+    const bool is_file = !stat(path, &facts) && S_ISREG(facts.st_mode);
+    if (is_file)
+        job.declared_bytes = (uint64_t)facts.st_size;
+    kt_buf_init(&text, KT_JOB_PATH + 512);
+    kt_buf_fmt(&text, "%.100s\n", self->opts.session);
+    kt_buf_str(&text, path);
+    if (is_file)
+        add_facts(self->opts.by, path, &facts, &text);
+    kt_err_t err = text.err;
+    if (!err) {
+        kt_digest_of(text.bytes, text.length, &digest);
+        kt_digest_uuid(&digest, job.message_id);
+    }
+    kt_buf_fini(&text);
+    if (err || (self->opts.wanted && !self->opts.wanted(self->opts.context, &job)))
+        return err;
+
     char *copy = strdup(path);
     if (!copy)
         return KT_ENOMEM;
-
-    int n = snprintf(text, sizeof text, "%.100s\n%s", self->opts.session, path);
-    kt_digest_of(text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1, &digest);
-    kt_digest_uuid(&digest, job.message_id);
-    if (!stat(path, &facts) && S_ISREG(facts.st_mode))
-        job.declared_bytes = (uint64_t)facts.st_size;
-
     kt_buf_str(&self->body, self->n ? "," : "{\"messages\":[");
     kt_job_write(&job, &self->body);
     self->paths[self->n++] = copy;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "coordinator/cli/client.h"
+#include "proto/job.h"
 
 #include <stdint.h>
 
@@ -10,11 +11,16 @@ typedef struct kt_submit kt_submit_t;
 // The coordinator's result for one path: {"message_id","job","status","error"}.
 typedef void kt_submitted_fn(void *context, const char *path, const json_t *answer);
 
+// What tells a changed file from the one before: nothing (a path is one job), its size and time of change, its bytes.
+typedef enum kt_submit_by { KT_SUBMIT_BY_PATH, KT_SUBMIT_BY_FACTS, KT_SUBMIT_BY_CONTENT } kt_submit_by_t;
+
 typedef struct kt_submit_opts {
-    kt_client_t     *client;
-    const char      *priority;  // "normal"
-    uint32_t         options;   // kt_option_t bits
-    const char      *session;   // message ids are derived from it and the path, so that the same file is the same job
+    kt_client_t   *client;
+    const char    *priority;  // "normal"
+    uint32_t       options;   // kt_option_t bits
+    const char    *session;   // message ids are derived from it and the path, so that the same file is the same job
+    kt_submit_by_t by;        // and from this
+    bool (*wanted)(void *context, const kt_job_t *job);  // false: the file is left out; NULL: all are wanted
     kt_submitted_fn *answered;
     void            *context;
 } kt_submit_opts_t;

@@ -23,6 +23,7 @@ parse_results(kt_cli_t *cli, int argc, char **argv, asked_t *asked)
         case '?': return false;
         case KT_OPT_RUN: asked->run = optarg; break;
         case KT_OPT_LEDGER: asked->ledger = optarg; break;
+        case KT_OPT_HISTORY: asked->results.history = true; break;
         case KT_OPT_PATH: asked->results.path_prefix = optarg; break;
         case KT_OPT_FAILED:
             if (optarg && strcmp(optarg, "only")) {

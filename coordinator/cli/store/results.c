@@ -1,5 +1,6 @@
 #include "coordinator/cli/store/results.h"
 
+#include "common/clock.h"
 #include "coordinator/cli/analyze/feature_rows.h"
 #include "coordinator/ledger/open/open.h"
 #include "proto/document.h"
@@ -16,11 +17,15 @@ kt_results_visit(const kt_cli_t *cli, const kt_results_ask_t *ask, kt_results_fn
 {
     kt_settings_t  settings = *cli->settings;  // shallow: only the address differs
     kt_ledger_t   *ledger   = NULL;
-    kt_job_query_t query    = {
-           .after_job = ask->after_job, .state = -1, .documents = true, .path_prefix = ask->path_prefix};
-    kt_job_row_t *rows = calloc(PAGE, sizeof *rows);
-    uint64_t      left = ask->limit ? ask->limit : UINT64_MAX;
-    why[0]             = '\0';
+    kt_job_query_t query    = {.after_job   = ask->after_job,
+                               .state       = -1,
+                               .documents   = true,
+                               .path_prefix = ask->path_prefix,
+                               .latest      = !ask->history,
+                               .history     = ask->history};
+    kt_job_row_t  *rows     = calloc(PAGE, sizeof *rows);
+    uint64_t       left     = ask->limit ? ask->limit : UINT64_MAX;
+    why[0]                  = '\0';
     if (ask->database_url)
         settings.database_url = ask->database_url;
     kt_err_t err = rows ? kt_ledger_open(&ledger, &settings, false, why) : KT_ENOMEM;
@@ -29,8 +34,9 @@ kt_results_visit(const kt_cli_t *cli, const kt_results_ask_t *ask, kt_results_fn
         if (err || !n)
             break;
         query.after_job = rows[n - 1].id.job;
+        query.after_run = ask->history ? rows[n - 1].result_run : 0;
         for (size_t i = 0; i < n; i++) {
-            bool success = rows[i].state == KT_JOB_DONE;
+            bool success = !rows[i].err;
             bool wanted  = ask->which == KT_WHICH_ALL || success == (ask->which == KT_WHICH_SUCCESSES);
             if (!err && left && wanted && rows[i].document) {
                 err = visit(context, &rows[i]);
@@ -60,7 +66,15 @@ kt_results_locate(const kt_cli_t *cli, const char *run, const char *ledger, kt_r
     return err;
 }
 
+// Before those of the features.
+static const kt_column_t HISTORY[] = {{"JOB", "job", KT_CELL_INT, false},
+                                      {"RUN", "run", KT_CELL_INT, false},
+                                      {"STORED", "stored_at", KT_CELL_TEXT, false}};
+enum { HISTORY_COLUMNS = sizeof HISTORY / sizeof *HISTORY, COLUMNS_MAX = 400 };
+
 typedef struct view {
+    bool                history;
+    kt_column_t         columns[COLUMNS_MAX];  // of a history
     kt_feature_rows_t  *features;
     kt_table_t         *table;
     kt_format_t         format;
@@ -68,14 +82,25 @@ typedef struct view {
     kt_results_count_t *count;
 } view_t;
 
+static bool
+is_old(const kt_known_t *known, const kt_job_row_t *row)
+{
+    const kt_known_job_t *job = known ? kt_known_find(known, row->message_id) : NULL;
+    return job && kt_known_is_final(job) && job->run == row->id.run;
+}
+
 static kt_err_t
 visit_row(void *context, const kt_job_row_t *row)
 {
-    view_t *view     = context;
-    json_t *document = NULL;
-    char    why[KT_JSON_WHY];
-    if (view->count)
-        *(row->state == KT_JOB_DONE ? &view->count->successes : &view->count->failures) += 1;
+    view_t    *view     = context;
+    json_t    *document = NULL;
+    char       why[KT_JSON_WHY];
+    const bool counted = view->count && !is_old(view->count->known, row);
+    if (counted)
+        *(!row->err ? &view->count->successes : &view->count->failures) += 1;
+    const bool table = view->format == KT_FORMAT_TABLE || view->format == KT_FORMAT_WIDE;
+    if (view->count && !counted && table && !view->out)
+        return KT_OK;
     const bool json     = view->format == KT_FORMAT_JSON || view->format == KT_FORMAT_JSONL;
     const bool verbatim = view->out || json;
     if (view->out) {
@@ -87,12 +112,12 @@ visit_row(void *context, const kt_job_row_t *row)
         if (ferror(stdout))
             return errno == ENOSPC ? KT_EDISK : KT_EIO;
     }
-    if (verbatim && !view->count)
+    if (verbatim && !counted)
         return KT_OK;
     kt_err_t err = kt_json_parse(row->document, row->document_bytes, KT_DOCUMENT_MAX_BYTES, &document, why);
     if (err)
         return err;
-    if (view->count && view->count->problems)
+    if (counted && view->count->problems)
         kt_problems_add(view->count->problems, document);
     if (verbatim) {
         kt_json_free(&document);
@@ -102,6 +127,12 @@ visit_row(void *context, const kt_job_row_t *row)
     kt_json_free(&document);
     if (!flat)
         return KT_ENOMEM;
+    if (view->history) {
+        char at[KT_RFC3339_BYTES];
+        kt_json_set(flat, "job", kt_json_int((int64_t)row->id.job));
+        kt_json_set(flat, "run", kt_json_int(row->result_run));
+        kt_json_set(flat, "stored_at", kt_json_text(kt_clock_rfc3339(row->stored_wall_ms, at)));
+    }
     kt_table_row(view->table, flat);
     kt_json_free(&flat);
     return ferror(stdout) ? KT_EIO : KT_OK;
@@ -115,7 +146,14 @@ show_or_write(const kt_cli_t *cli, const kt_results_ask_t *ask, view_t *view)
     kt_err_t err = kt_feature_rows_new(&view->features, cli->settings);
     if (!err) {
         const kt_column_t *columns = kt_feature_rows_columns(view->features, cli->format, &n);
-        err                        = kt_table_new(&view->table, cli->format, cli->color, columns, n);
+        if (ask->history && n + HISTORY_COLUMNS <= COLUMNS_MAX) {
+            memcpy(view->columns, HISTORY, sizeof HISTORY);
+            memcpy(view->columns + HISTORY_COLUMNS, columns, n * sizeof *columns);
+            columns = view->columns;
+            n += HISTORY_COLUMNS;
+        }
+        view->history = ask->history;
+        err           = kt_table_new(&view->table, cli->format, cli->color, columns, n);
     }
     if (!err)
         err = kt_results_visit(cli, ask, visit_row, view, why);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "coordinator/cli/cli.h"
+#include "coordinator/cli/store/known.h"
 #include "coordinator/cli/store/problems.h"
 #include "coordinator/cli/store/rundir.h"
 #include "coordinator/ledger/ledger.h"
@@ -18,11 +19,13 @@ typedef struct kt_results_ask {
     uint64_t    after_job;
     uint64_t    limit;  // 0: all
     kt_which_t  which;
+    bool        history;  // all results, and not the latest of each path
 } kt_results_ask_t;
 
 typedef struct kt_results_count {
-    uint64_t       successes, failures;
-    kt_problems_t *problems;  // the caller's; gets each file that is not whole
+    uint64_t          successes, failures;
+    kt_problems_t    *problems;  // the caller's; gets each file that is not whole
+    const kt_known_t *known;     // results of jobs that had ended in it are not counted, nor shown in a table
 } kt_results_count_t;
 
 // The URL of the ledger: `ledger`, else that of `run FOLDER`, else NULL for the setting's. *url may point into *rundir.

@@ -48,18 +48,9 @@ kt_rundir_begin(kt_rundir_t *out, const kt_settings_t *settings, char *const *pa
         ssize_t n_read = read(fd, out->session, sizeof out->session - 1);
         close(fd);
         out->session[n_read < 0 ? 0 : n_read] = '\0';
-        out->resumed                          = n_read == sizeof out->session - 1;
+        if (n_read == sizeof out->session - 1)
+            return KT_OK;
     }
-    if (out->resumed)
-        return KT_OK;
     kt_uuid_random(out->session);
     return kt_file_replace(file, 0600, out->session, strlen(out->session));
-}
-
-kt_err_t
-kt_rundir_end(const kt_rundir_t *self)
-{
-    char file[PATH_MAX + 16];
-    snprintf(file, sizeof file, "%s/session", self->path);
-    return unlink(file) && errno != ENOENT ? kt_file_err_of_errno() : KT_OK;
 }

@@ -192,8 +192,8 @@ compare_known(const kt_sql_feature_dialect_t *dialect, const columns_t *columns,
     return KT_OK;
 }
 
-// The latest result of a path is that which was stored last. The other tables are joined from the left, so that a query
-// that names none of their columns does not read them.
+// The latest result of a path is that which was stored last; of a path that was removed since then there is none. The
+// other tables are joined from the left, so that a query that names none of their columns does not read them.
 static void
 add_view(const columns_t *columns, bool latest, kt_buf_t *out)
 {
@@ -204,7 +204,8 @@ add_view(const columns_t *columns, bool latest, kt_buf_t *out)
                     " LEFT JOIN results r ON r.job = f.job AND r.run = f.run");
     if (latest)
         kt_buf_str(out, " WHERE NOT EXISTS (SELECT 1 FROM feature_rows n WHERE n.file_path = f.file_path AND"
-                        " (n.stored_at, n.job, n.run) > (f.stored_at, f.job, f.run))");
+                        " (n.stored_at, n.job, n.run) > (f.stored_at, f.job, f.run)) AND NOT EXISTS (SELECT 1 FROM"
+                        " removed_paths p WHERE p.file_path = f.file_path AND p.removed_at > f.stored_at)");
 }
 
 // The views anew, if their text is another. Views that somebody else changed cannot be replaced: they are dropped.

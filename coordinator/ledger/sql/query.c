@@ -1,4 +1,5 @@
 // Queries of status and the command line: totals, pages of jobs, drained nodes, a job's story. Short reads.
+#include "common/clock.h"
 #include "coordinator/ledger/sql/ops.h"
 #include "coordinator/ledger/story.h"
 
@@ -106,14 +107,36 @@ where_state(int state)
     }
 }
 
+// The result that a row shows, and the rows of a history behind the last one that was seen.
+static const char *
+join_of(const kt_job_query_t *query)
+{
+    if (query->history)
+        return " JOIN results r ON r.job = j.id AND (r.job <> $3::bigint OR r.run > $4::bigint)";
+    return query->documents || query->latest ? " LEFT JOIN results r ON r.job = j.id AND r.run = (SELECT max(m.run) "
+                                               "FROM results m WHERE m.job = j.id)"
+                                             : " LEFT JOIN results r ON r.job = j.id AND r.run = j.run";
+}
+
+static const char LATEST[] =
+    " AND r.job IS NOT NULL AND NOT EXISTS (SELECT 1 FROM inputs n JOIN results s ON s.job = n.job WHERE n.file_path ="
+    " i.file_path AND (s.stored_ms, s.job, s.run) > (r.stored_ms, r.job, r.run)) AND NOT EXISTS (SELECT 1 FROM"
+    " removed_paths p WHERE p.file_path = i.file_path AND p.removed_ms > r.stored_ms)";
+
 // A filter by state and another filter share no index: the state is then compared row by row.
 static size_t
 put_job_page(kt_sql_t *self, const kt_job_query_t *query, size_t capacity)
 {
-    char sql[2048], state[40] = "", message_id[64] = "", prefix[80] = "";
+    char sql[4096], state[40] = "", message_id[64] = "", prefix[80] = "";
     int  filters = 2;
-    kt_sql_arg_u64(self, query->after_job);
+    bool again   = query->history && query->after_run;  // after_job may have more results
+    kt_sql_arg_u64(self, query->after_job - again);
     kt_sql_arg_u64(self, capacity);
+    if (query->history) {
+        kt_sql_arg_u64(self, query->after_job);
+        kt_sql_arg_int(self, query->after_run);
+        filters += 2;
+    }
     if (query->message_id) {
         kt_sql_arg_text(self, query->message_id);
         snprintf(message_id, sizeof message_id, " AND i.message_id = $%d::text", ++filters);
@@ -123,16 +146,18 @@ put_job_page(kt_sql_t *self, const kt_job_query_t *query, size_t capacity)
         ++filters;
         snprintf(prefix, sizeof prefix, " AND substr(i.file_path, 1, length($%d::text)) = $%d::text", filters, filters);
     }
-    if (filters > 2 && query->state >= 0)
+    const bool others = filters > 2 || query->latest;
+    if (others && query->state >= 0)
         snprintf(state, sizeof state, " AND j.state = %d", query->state);
     snprintf(sql, sizeof sql,
              "SELECT j.id, j.run, i.message_id, i.file_path, CAST(j.state AS bigint), CAST(j.rank AS bigint),"
              " CAST(j.attempts AS bigint), CAST(j.crashes AS bigint), j.created_ms, CAST(coalesce(r.err, 0) AS bigint),"
-             " r.detail, coalesce(r.stored_ms, 0), coalesce(r.processing_us, 0), r.node, %s FROM jobs j JOIN inputs i"
-             " ON i.job = j.id LEFT JOIN results r ON r.job = j.id AND r.run = j.run WHERE j.id > $1::bigint%s%s%s"
-             " ORDER BY j.id LIMIT $2::bigint",
+             " r.detail, coalesce(r.stored_ms, 0), coalesce(r.processing_us, 0), r.node, %s, coalesce(r.run, 0)"
+             " FROM jobs j JOIN inputs i ON i.job = j.id%s WHERE j.id > $1::bigint%s%s%s%s ORDER BY j.id%s"
+             " LIMIT $2::bigint",
              query->documents ? "CASE WHEN j.retained <> 0 THEN NULL ELSE r.document END" : "CAST(NULL AS text)",
-             filters > 2 ? state : where_state(query->state), message_id, prefix);
+             join_of(query), others ? state : where_state(query->state), message_id, prefix,
+             query->latest ? LATEST : "", query->history ? ", r.run" : "");
     return kt_sql_put_text(self, sql);
 }
 
@@ -155,6 +180,7 @@ read_job(const kt_sql_t *self, size_t k, size_t row, kt_job_row_t *out)
     out->stored_wall_ms = kt_sql_int(self, k, row, 11);
     out->processing_us  = kt_sql_int(self, k, row, 12);
     kt_sql_text(self, k, row, 13, out->node_name, sizeof out->node_name);
+    out->result_run = (uint32_t)kt_sql_int(self, k, row, 15);
     if (!kt_sql_cell(self, k, row, 14, &length))
         return KT_OK;
     return kt_sql_copy(self, k, row, 14, &out->document, &out->document_bytes);
@@ -176,5 +202,29 @@ kt_sql_jobs(kt_ledger_t *base, const kt_job_query_t *query, kt_job_row_t *out, s
         *n = got;
     while (err && got--)
         free(out[got].document);
+    return err;
+}
+
+kt_err_t
+kt_sql_mark_paths(kt_ledger_t *base, const char *const *paths, size_t n, bool removed, int64_t wall_ms)
+{
+    kt_sql_t *self = (kt_sql_t *)base;
+    kt_err_t  err  = KT_OK;
+    char      at[KT_RFC3339_BYTES];
+    for (int tries = 0; n && kt_sql_try(self, true, &err, &tries);) {
+        kt_sql_write(self);
+        for (int mark = 0; mark <= removed; mark++) {
+            kt_sql_array(self, KT_SQL_TEXT, n);
+            for (size_t i = 0; i < n; i++)
+                kt_sql_el_text(self, paths[i]);
+            kt_sql_array_end(self);
+            if (mark) {
+                kt_sql_arg_int(self, wall_ms);
+                kt_sql_arg_text(self, kt_clock_rfc3339(wall_ms, at));
+            }
+            kt_sql_put(self, mark ? KT_SQL_PATHS_MARK : KT_SQL_PATHS_UNMARK);
+        }
+        err = kt_sql_commit(self);
+    }
     return err;
 }

@@ -239,10 +239,77 @@ features_of_a_file_that_is_broken_now_are_not_its_latest(void)
     expect("SELECT job FROM features WHERE success", "4");
 }
 
+// "job.run job.run ..." of what the query finds, in pages of two rows.
+static const char *
+found(kt_job_query_t query)
+{
+    static char  out[512];
+    kt_job_row_t rows[2];
+    size_t       n = 2, length = 0;
+    *out        = '\0';
+    query.state = -1;
+    for (int pages = 0; n == 2 && pages < 20; pages++) {
+        cr_assert_eq(ledger->ops->jobs(ledger, &query, rows, 2, &n), KT_OK);
+        for (size_t i = 0; i < n; i++) {
+            length += (size_t)snprintf(out + length, sizeof out - length, "%s%d.%u", length ? " " : "",
+                                       (int)rows[i].id.job, rows[i].result_run);
+            query.after_job = rows[i].id.job;
+            query.after_run = query.history ? rows[i].result_run : 0;
+            free(rows[i].document);
+        }
+    }
+    return out;
+}
+
+static void
+results_are_read_by_path_and_in_full(void)
+{
+    for (uint64_t job = 1; job <= 5; job++)
+        fixture_insert(ledger, job);
+    path_of(3, "/music/1.flac");
+    store_at((kt_run_id_t){1, 1}, 1000, KT_OK);
+    store_at((kt_run_id_t){2, 1}, 1000, KT_EFORMAT);
+    store_at((kt_run_id_t){3, 1}, 2000, KT_OK);
+    cr_assert_str_eq(found((kt_job_query_t){.latest = true}), "2.1 3.1");
+    cr_assert_str_eq(found((kt_job_query_t){.history = true, .documents = true}), "1.1 2.1 3.1");
+    // While a job is done again its result is the one before.
+    cr_assert_eq(fixture_ask(ledger, KT_ASK_RETRY, (kt_run_id_t){2, 1}).how, KT_OK);
+    cr_assert_eq(fixture_ask(ledger, KT_ASK_RETRY, (kt_run_id_t){3, 1}).how, KT_OK);
+    cr_assert_str_eq(found((kt_job_query_t){.latest = true, .documents = true}), "2.1 3.1");
+    store_at((kt_run_id_t){2, 2}, 3000, KT_OK);
+    store_at((kt_run_id_t){3, 2}, 3000, KT_OK);
+    cr_assert_str_eq(found((kt_job_query_t){.latest = true, .documents = true}), "2.2 3.2");
+    cr_assert_str_eq(found((kt_job_query_t){.history = true}), "1.1 2.1 2.2 3.1 3.2");
+    cr_assert_str_eq(found((kt_job_query_t){.history = true, .path_prefix = "/music/1"}), "1.1 3.1 3.2");
+}
+
+static void
+a_removed_path_has_no_latest_result(void)
+{
+    static const char *const PATHS[] = {"/music/1.flac", "/music/none"};
+    for (uint64_t job = 1; job <= 3; job++)
+        fixture_insert(ledger, job);
+    path_of(3, "/music/1.flac");
+    store_at((kt_run_id_t){1, 1}, 1000, KT_OK);
+    store_at((kt_run_id_t){2, 1}, 1000, KT_OK);
+    for (int twice = 0; twice < 2; twice++)
+        cr_assert_eq(ledger->ops->mark_paths(ledger, PATHS, 2, true, 2000), KT_OK);
+    cr_assert_str_eq(found((kt_job_query_t){.latest = true}), "2.1");
+    expect("SELECT job FROM features", "2");
+    expect("SELECT count(*) FROM removed_paths", "2");
+    cr_assert_eq(ledger->ops->mark_paths(ledger, PATHS, 2, false, 2500), KT_OK);
+    cr_assert_str_eq(found((kt_job_query_t){.latest = true}), "1.1 2.1");
+    cr_assert_eq(ledger->ops->mark_paths(ledger, PATHS, 1, true, 2000), KT_OK);
+    store_at((kt_run_id_t){3, 1}, 3000, KT_OK);
+    cr_assert_str_eq(found((kt_job_query_t){.latest = true}), "2.1 3.1", "it is there again");
+    expect("SELECT count(*) FROM features", "2");
+}
+
 // As a ledger of the program before: neither table nor views.
 static const char OLDER[] =
     "DROP VIEW features; DROP VIEW features_history; DROP TABLE feature_rows; DROP TABLE feature_columns;"
-    " DROP TABLE feature_state; DROP INDEX inputs_path; DELETE FROM schema_migrations WHERE number = 4";
+    " DROP TABLE feature_state; DROP INDEX inputs_path; DROP TABLE removed_paths;"
+    " DELETE FROM schema_migrations WHERE name LIKE '%_features' OR name LIKE '%_removed'";
 
 static void
 results_of_an_older_program_get_their_rows(void)
@@ -321,6 +388,8 @@ BOTH(values_are_typed, end())
 BOTH(what_has_features_has_a_row_however_it_ended, end())
 BOTH(features_of_a_file_that_is_broken_now_are_not_its_latest, end())
 BOTH(the_latest_result_of_a_path_counts, end())
+BOTH(results_are_read_by_path_and_in_full, end())
+BOTH(a_removed_path_has_no_latest_result, end())
 BOTH(results_of_an_older_program_get_their_rows, end())
 BOTH(a_new_feature_is_a_new_column, end())
 BOTH(views_that_were_changed_are_made_anew, end())
