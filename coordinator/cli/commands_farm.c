@@ -165,6 +165,7 @@ const char KT_AUDIT_TEXT[] =
 const kt_verb_t KT_DB_VERBS[] = {
     {"migrate", "", "applies what is missing; idempotent, and safe when several programs migrate at once"},
     {"status", "", "the migrations, and which of them are missing"},
+    {"backup", "FILE", "a copy of a SQLite ledger, also while its coordinator works"},
     {0}};
 
 const kt_command_option_t KT_DB_OPTIONS[] = {

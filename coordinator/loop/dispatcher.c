@@ -42,8 +42,9 @@ dispatcher_fail(kt_dispatcher_t *self, const char *id, kt_err_t err)
 {
     if (!self->failed)
         kt_log_error(id, "err=%s text=\"%s\"", kt_err_name(err),
-                     err == KT_ELOCKED ? "set ANALYZER_COORDINATOR_NAME to a name of its own"
-                                       : "the next start reads the ledger");
+                     err == KT_ELOCKED  ? "set ANALYZER_COORDINATOR_NAME to a name of its own"
+                     : err == KT_ESTATE ? "the ledger was moved, replaced or damaged: see the lines before"
+                                        : "the next start reads the ledger");
     self->failed = true;
     kt_ledger_port_close(self->opts.port);
     self->opts.on_fatal(self->opts.context);

@@ -51,6 +51,8 @@ lease_on_opened(void *context, kt_ledger_request_t **request_p)
     self->asked                        = false;
     if (request->err) {
         kt_log_warn("LEASE-REFUSED", "coordinator=%s err=%s", self->coordinator, kt_err_name(request->err));
+        if (request->err == KT_ESTATE)
+            self->sink.fatal(self->sink.context, "LEDGER-BROKEN", KT_ESTATE);
         if (request->err == KT_ELOCKED)  // two coordinators of one name would fence each other
             self->sink.fatal(self->sink.context, "LEASE-NAME", KT_ELOCKED);
         return;  // the next tick repeats the request
@@ -79,6 +81,8 @@ lease_on_renewed(void *context, kt_ledger_request_t **request_p)
         self->sink.event(self->sink.context, &event);  // a renewal takes over the jobs of crashed coordinators
     } else if ((*request_p)->err == KT_EFENCED) {
         kt_lease_lose(self, "another holds it");
+    } else if ((*request_p)->err == KT_ESTATE) {
+        self->sink.fatal(self->sink.context, "LEDGER-BROKEN", KT_ESTATE);
     }
 }
 

@@ -79,8 +79,15 @@ kt_cmd_db(kt_cli_t *cli, int argc, char **argv)
         return kt_cli_unknown(cli, "verb", argv[optind], kt_verb_suggest(cli->command, argv[optind]));
     if (optind + 1 == argc && !strcmp(argv[optind], "status"))
         return show_schema(cli, &settings);
+    if (optind + 2 == argc && !strcmp(argv[optind], "backup")) {
+        err = kt_ledger_backup(&settings, argv[optind + 1], why);
+        if (err)
+            return kt_cli_fail(err, "db backup", why);
+        printf("%s: a copy of the ledger\n", argv[optind + 1]);
+        return KT_EXIT_OK;
+    }
     if (optind + 1 != argc || strcmp(argv[optind], "migrate"))
-        return kt_cli_usage(cli, "db takes one of migrate, status");
+        return kt_cli_usage(cli, "db takes one of migrate, status, backup FILE");
     err = kt_ledger_migrate(&settings, &applied, why);
     if (err)
         return kt_cli_fail(err, "db migrate", why);

@@ -4,6 +4,7 @@
 #include "coordinator/ledger/postgres/schema.h"
 #include "coordinator/ledger/sqlite/sqlite.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static bool
@@ -43,6 +44,21 @@ kt_ledger_schema(const kt_settings_t *settings, kt_migration_row_t **rows, size_
     kt_err_t err = kt_ledger_open(&ledger, settings, false, why);
     if (!err || err == KT_ENOTFOUND)
         err = kt_ledger_sqlite_status(ledger, rows, n);
+    kt_ledger_close(&ledger);
+    return err;
+}
+
+kt_err_t
+kt_ledger_backup(const kt_settings_t *settings, const char *file, char why[KT_LEDGER_WHY])
+{
+    kt_ledger_t *ledger = NULL;
+    if (is_postgres(settings) || strcmp(settings->database_url, "memory:") == 0) {
+        snprintf(why, KT_LEDGER_WHY, "only a SQLite ledger is a file; copy PostgreSQL with pg_dump");
+        return KT_ENOTYET;
+    }
+    kt_err_t err = kt_ledger_open(&ledger, settings, false, why);
+    if (!err)
+        err = kt_ledger_sqlite_backup(ledger, file, why);
     kt_ledger_close(&ledger);
     return err;
 }

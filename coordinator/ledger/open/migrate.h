@@ -11,3 +11,5 @@ KT_MUST_USE kt_err_t kt_ledger_migrate(const kt_settings_t *settings, size_t *ap
 // *rows: malloc'ed, the caller's.
 KT_MUST_USE kt_err_t kt_ledger_schema(const kt_settings_t *settings, kt_migration_row_t **rows, size_t *n,
                                       char why[KT_LEDGER_WHY]);
+// A copy of a SQLite ledger while its coordinator works, as a new file. KT_ENOTYET for others; with a sentence.
+KT_MUST_USE kt_err_t kt_ledger_backup(const kt_settings_t *settings, const char *file, char why[KT_LEDGER_WHY]);

@@ -41,6 +41,8 @@ kt_sql_lease_open(kt_ledger_t *base, const char *coordinator, int64_t length_ms,
     for (int tries = 0; kt_sql_try(self, true, &err, &tries);) {
         if (self->driver->hold_name && (err = self->driver->hold_name(self, lease.coordinator)))
             continue;
+        if (self->driver->hold_file && (err = self->driver->hold_file(self)))
+            continue;
         kt_text_copy(self->name, sizeof self->name, lease.coordinator);
         kt_sql_write(self);
         kt_sql_arg_text(self, lease.coordinator);
@@ -63,6 +65,8 @@ kt_sql_lease_renew(kt_ledger_t *base, const kt_lease_t *lease)
     kt_sql_t *self = (kt_sql_t *)base;
     kt_err_t  err  = KT_OK;
     for (int tries = 0; kt_sql_try(self, true, &err, &tries);) {
+        if (self->driver->hold_file && (err = self->driver->hold_file(self)))
+            continue;
         kt_sql_write(self);
         kt_sql_put_lease(self, lease);
         kt_sql_arg_int(self, lease->length_ms);

@@ -10,9 +10,8 @@
 //         kt_sql_write(self); ... parameters, kt_sql_put; err = kt_sql_commit(self);
 //     }
 // PostgreSQL sends each pipeline in one round trip, reads without a lock, and fails the writing pipeline (KT_EAGAIN) if
-// a row is no longer as it was read. SQLite executes a statement when it is put; a writing try
-// takes the write lock at its begin.
-//
+// a row is no longer as it was read. SQLite executes a statement when it is put; a writing try takes the write lock at
+// its begin.
 // Parameters travel in PostgreSQL's binary format for both. An array parameter holds one element per row: PostgreSQL
 // gets the arrays at once, SQLite executes the statement once per row and appends the answers.
 #pragma once
@@ -69,7 +68,8 @@ typedef struct kt_sql_driver {
     // NULL or: makes sure that no other live process has this coordinator's name (KT_ELOCKED); after a renewal, again.
     kt_err_t (*hold_name)(kt_sql_t *self, const char *name);
     void (*renewed)(kt_sql_t *self, const char *name);
-    const char *const *own_rules;  // audit rules of this database alone, up to a NULL
+    kt_err_t (*hold_file)(kt_sql_t *self);  // NULL or, in a lease's call: KT_ESTATE if the database was replaced
+    const char *const *own_rules;           // audit rules of this database alone, up to a NULL
 } kt_sql_driver_t;
 
 struct kt_sql {

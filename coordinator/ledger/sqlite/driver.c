@@ -142,6 +142,8 @@ static kt_err_t
 sqlite_begin(kt_sql_t *base, bool write)
 {
     kt_sqlite_t *self = (kt_sqlite_t *)base;
+    if (self->watch.replaced)
+        return KT_ESTATE;
     if (self->cell_bytes.capacity > KEPT_BYTES)
         kt_buf_fini(&self->cell_bytes);
     return kt_sqlite_exec(self, write ? "BEGIN IMMEDIATE" : "BEGIN");
@@ -516,7 +518,14 @@ sqlite_snapshot(kt_sql_t *base)
     return KT_OK;
 }
 
+static kt_err_t
+sqlite_hold_file(kt_sql_t *base)
+{
+    return kt_sqlite_watch_check((kt_sqlite_t *)base);
+}
+
 const kt_sql_driver_t KT_SQLITE_DRIVER = {
+    .hold_file = sqlite_hold_file,
     .begin     = sqlite_begin,
     .write     = sqlite_write,
     .put       = sqlite_put,

@@ -61,10 +61,9 @@ read_number(kt_sqlite_t *self, const char *sql, int64_t *out)
 }
 
 // Durability for a power cut (synchronous=FULL), a write-ahead log so that readers never stop the writer. The log is
-// copied back each 32 MiB (4096 pages; four times as many were no faster) and is cut to 64 when a long reading, such as
-// an audit, has made it grow.
+// copied back by watch.c alone and is cut to 64 MiB when a long reading, such as an audit, has made it grow.
 static const char WRITER_PRAGMAS[] =
-    "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4096; PRAGMA journal_size_limit = 67108864;"
+    "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864;"
     " PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY;";
 
 static kt_err_t

@@ -7,6 +7,7 @@
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 // Only a shell or a reader that recovers the log can hold the file for a moment: the lock keeps other writers out.
 enum { BUSY_MS = 2000 };
@@ -22,7 +23,11 @@ close_sqlite(kt_ledger_t **self_p)
         for (size_t k = 0; k < KT_SQLITE_THEN; k++)
             sqlite3_finalize(self->then[i][k]);
     }
+    if (self->watch.replaced)
+        kt_sqlite_watch_abandon(self);
     sqlite3_close(self->db);
+    if (self->watch.fd >= 0)
+        close(self->watch.fd);
     kt_sqlite_unlock(self);
     kt_buf_fini(&self->sql.bytes);
     free(self->features_put);
@@ -62,13 +67,17 @@ kt_ledger_sqlite_open(kt_ledger_t **out, const char *path, bool writer, char why
     kt_sql_init(&self->sql, &OPS, &KT_SQLITE_DRIVER, writer);
     kt_buf_init(&self->cells, KT_SQL_BYTES);
     kt_buf_init(&self->cell_bytes, KT_SQL_BYTES);
-    self->lock_fd = -1;
+    self->lock_fd = self->watch.fd = -1;
     if ((err = kt_sqlite_resolve(path, writer, self->path, why)))
         goto fail;
     if (writer && (err = kt_sqlite_lock(self, why)))
         goto fail;
     if ((err = open_db(self, why)) || (err = kt_sqlite_schema(self, why)))
         goto fail;
+    if (writer && (err = kt_sqlite_watch(self))) {
+        snprintf(why, KT_LEDGER_WHY, "the ledger '%.200s' cannot be read (%s)", self->path, kt_err_text(err));
+        goto fail;
+    }
     *out = base;
     return KT_OK;
 fail:

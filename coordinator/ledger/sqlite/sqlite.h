@@ -8,6 +8,7 @@
 typedef struct sqlite3      sqlite3;
 typedef struct sqlite3_stmt sqlite3_stmt;
 
+enum { KT_SQLITE_HEADER = 100 };
 enum { KT_SQLITE_THEN = 2 };  // statements that follow one at most
 
 // Rows of one statement: cells in `cells`, row by row.
@@ -23,9 +24,16 @@ typedef struct kt_sqlite {
     kt_sqlite_answer_t answers[KT_SQL_ANSWERS];
     kt_buf_t           cells, cell_bytes;  // of all answers of a pipeline
     int                lock_fd;            // -1 without
-    char              *features_put;       // the text of FEATURES_PUT; NULL for a reader
-    size_t             migrated;           // migrations that opening it applied
-    char               path[KT_JOB_PATH];  // for messages
+    struct {
+        int      fd;  // of the file, -1 without
+        uint64_t device, inode, log_inode;
+        uint8_t  header[KT_SQLITE_HEADER];  // as this process wrote it last
+        uint32_t generation;
+        bool     replaced;  // every call fails with KT_ESTATE
+    } watch;
+    char  *features_put;       // the text of FEATURES_PUT; NULL for a reader
+    size_t migrated;           // migrations that opening it applied
+    char   path[KT_JOB_PATH];  // for messages
 } kt_sqlite_t;
 
 extern const kt_sql_driver_t KT_SQLITE_DRIVER;
@@ -45,3 +53,12 @@ kt_err_t kt_sqlite_lock(kt_sqlite_t *self, char why[KT_LEDGER_WHY]);
 void     kt_sqlite_unlock(kt_sqlite_t *self);
 // The one name of a ledger however it was written, its folder made if `make`. KT_ENOTFOUND, KT_EIO.
 kt_err_t kt_sqlite_resolve(const char *path, bool make, char out[KT_JOB_PATH], char why[KT_LEDGER_WHY]);
+
+// watch.c, of the writer: notes which file was opened. KT_EIO, KT_ENOMEM.
+kt_err_t kt_sqlite_watch(kt_sqlite_t *self);
+// Within a writing call: KT_ESTATE, logged, if the file was moved or replaced; else its next generation.
+kt_err_t kt_sqlite_watch_check(kt_sqlite_t *self);
+void     kt_sqlite_watch_abandon(kt_sqlite_t *self);  // before the close of a file that was replaced
+
+// backup.c: a copy of the ledger as a new file, complete or not there. KT_EIO, KT_EDISK, KT_EINVAL, with a sentence.
+kt_err_t kt_ledger_sqlite_backup(kt_ledger_t *ledger, const char *file, char why[KT_LEDGER_WHY]);

@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+"""The file of a SQLite ledger under a working coordinator: moved, replaced, copied over, copied the right way. Real processes.
+
+KITHARA_BIN is the folder of the programs (default: build/bin of this tree).
+"""
+import os
+import pathlib
+import shutil
+import sqlite3
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, os.path.dirname(__file__))
+from farm import BIN, Farm, wait_for  # noqa: E402
+
+NOOP = {"ANALYZER_TEST_FAULT": "noop"}
+KITHARA = os.path.join(BIN, "kithara")
+
+
+def kithara(farm, *arguments, **settings):
+    return subprocess.run([KITHARA, *arguments], env=farm.env(ANALYZER_HTTP_URL=farm.http, **settings), capture_output=True,
+                          text=True, timeout=60)
+
+
+class LedgerFile(unittest.TestCase):
+    def expect_end(self, farm, why):
+        """It stops by itself, with a status, and names the reason."""
+        self.assertEqual(farm.coordinator.process.wait(20), 1, farm.coordinator.text())
+        self.assertIn("LEDGER-REPLACED", farm.coordinator.text())
+        self.assertIn(why, farm.coordinator.text())
+
+    def jobs(self, path):
+        with sqlite3.connect(path) as ledger:
+            return ledger.execute("SELECT count(*) FROM jobs WHERE state = 2").fetchone()[0]
+
+    def audit(self, farm, path):
+        done = kithara(farm, "audit", "--ledger", "sqlite:" + path)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_a_ledger_that_is_moved_stops_the_coordinator_and_keeps_every_job(self):
+        with Farm(**NOOP).start(["a"]) as farm:
+            farm.submit(0, 300)
+            farm.wait_finished(300)
+            os.rename(farm.path("ledger.sqlite"), farm.path("moved.sqlite"))
+            self.expect_end(farm, "the file is gone")
+            self.assertEqual(self.jobs(farm.path("moved.sqlite")), 300)
+            self.audit(farm, farm.path("moved.sqlite"))
+            os.rename(farm.path("moved.sqlite"), farm.path("ledger.sqlite"))
+            farm.start_coordinator()
+            self.assertEqual(farm.finished(), 300)
+
+    def test_another_file_in_its_place_is_noticed_and_left_alone(self):
+        with Farm(**NOOP).start(["a"]) as farm:
+            other = farm.path("other.sqlite")
+            self.assertEqual(kithara(farm, "db", "backup", other).returncode, 0)
+            farm.submit(0, 100)
+            farm.wait_finished(100)
+            before = pathlib.Path(other).read_bytes()
+            os.rename(other, farm.path("ledger.sqlite"))
+            self.expect_end(farm, "another file is in its place")
+            self.assertEqual(pathlib.Path(farm.path("ledger.sqlite")).read_bytes(), before)
+            farm.start_coordinator()
+            self.assertEqual(farm.finished(), 0)
+
+    def test_a_backup_that_is_copied_over_it_is_noticed(self):
+        with Farm(**NOOP).start(["a"]) as farm:
+            farm.submit(0, 200)
+            farm.wait_finished(200)
+            self.assertEqual(kithara(farm, "db", "backup", farm.path("copy.sqlite")).returncode, 0)
+            farm.submit(200, 200)
+            farm.wait_finished(400)
+            shutil.copyfile(farm.path("copy.sqlite"), farm.path("ledger.sqlite"))  # the same inode
+            self.expect_end(farm, "written over it")
+            self.audit(farm, farm.path("ledger.sqlite"))
+            farm.start_coordinator()
+            self.assertEqual(farm.finished(), 200)
+            self.assertTrue(any("-wal.replaced-" in name for name in os.listdir(farm.folder)))
+
+    def test_a_backup_of_a_working_ledger_is_whole_and_disturbs_nobody(self):
+        with Farm(**NOOP).start(["a"]) as farm:
+            farm.submit(0, 3000)
+            copy = farm.path("copy.sqlite")
+            made = kithara(farm, "db", "backup", copy)
+            self.assertEqual(made.returncode, 0, made.stderr)
+            self.audit(farm, copy)
+            self.assertEqual(os.stat(copy).st_mode & 0o777, 0o600)
+            self.assertNotEqual(kithara(farm, "db", "backup", copy).returncode, 0)  # it exists
+            self.assertNotEqual(kithara(farm, "db", "backup", farm.path("none", "copy")).returncode, 0)
+            full = kithara(farm, "db", "backup", "/dev/full/x")
+            self.assertEqual((full.returncode, os.path.exists(farm.path("copy.sqlite.part"))), (1, False))
+            farm.wait_finished(3000)
+            self.assertEqual(farm.coordinator.stop(), 0)
+            self.audit(farm, farm.path("ledger.sqlite"))
+
+    def test_reading_and_writing_by_a_shell_is_no_replacement(self):
+        with Farm(**NOOP, ANALYZER_LEASE="1000").start(["a"]) as farm:
+            farm.submit(0, 300)
+            farm.wait_finished(300)
+            for _ in range(8):
+                with sqlite3.connect(farm.path("ledger.sqlite"), timeout=10) as ledger:
+                    ledger.execute("UPDATE counters SET retried = retried + 0")
+                    ledger.commit()
+                    ledger.execute("PRAGMA wal_checkpoint").fetchall()
+                wait_for(lambda: farm.get("/v1/status")["ledger"]["up"], "the ledger")
+            farm.submit(300, 300)
+            farm.wait_finished(600)
+            self.assertTrue(farm.coordinator.alive())
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
