@@ -91,6 +91,23 @@ kt_column_describe(size_t column, kt_column_desc_t *out)
         out->indexed |= INDEXED[i] == feature;
 }
 
+const char *
+kt_column_path(size_t column, char *out, size_t capacity)
+{
+    kt_assert(column < kt_columns_count());
+    if (column >= HEADS) {
+        const kt_feature_desc_t *desc = kt_feature_desc((kt_feature_t)(column - HEADS));
+        snprintf(out, capacity, "%s.%s", kt_group_path(desc->group), desc->name);
+    } else if (column == KT_COLUMN_ERROR || column == KT_COLUMN_ERROR_DETAIL) {
+        snprintf(out, capacity, "error.%s", column == KT_COLUMN_ERROR ? "code" : "detail");
+    } else if (HEAD[column].tag) {
+        snprintf(out, capacity, "%s.tags.%s", kt_group_path(KT_GROUP_TECHNICAL), HEAD[column].tag);
+    } else {
+        snprintf(out, capacity, "%s", HEAD[column].name);
+    }
+    return out;
+}
+
 void
 kt_columns_view_of(const json_t *document, kt_columns_view_t *out)
 {

@@ -34,6 +34,8 @@ typedef struct kt_column_desc {
 size_t           kt_columns_count(void);
 kt_column_type_t kt_column_type(size_t column);
 void             kt_column_describe(size_t column, kt_column_desc_t *out);
+// Where a column's value is in the message: names separated by '.', "features.mir.tempo". Returns out.
+const char *kt_column_path(size_t column, char *out, size_t capacity);
 // The column's name of a feature. Returns out.
 const char *kt_column_name(kt_feature_t feature, char out[KT_FEATURE_KEY]);
 

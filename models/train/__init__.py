@@ -5,6 +5,6 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-for folder in ("lib", "models/convert"):  # kithara.py; ktm.py and the converters
+for folder in ("python", "models/convert"):  # kithara; ktm.py and the converters
     if str(ROOT / folder) not in sys.path:
         sys.path.append(str(ROOT / folder))

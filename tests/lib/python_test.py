@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""lib/kithara.py over the built library, without a module that Python does not bring. Closes with `N passed, N failed`."""
+"""python/kithara/library.py over the built library, without a module that Python does not bring. Closes with `N passed, N failed`."""
 import array
 import gc
 import math
@@ -14,7 +14,7 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RATE = 44100
-sys.path.insert(0, str(ROOT / "lib"))
+sys.path.insert(0, str(ROOT / "python"))
 import kithara  # noqa: E402  pylint: disable=wrong-import-position
 
 
@@ -98,13 +98,13 @@ class Prefix(unittest.TestCase):
     """An installation in another folder."""
 
     def test_the_decoder_is_found_from_the_library(self):
-        build = pathlib.Path(kithara.LIB._name).resolve().parents[1]  # pylint: disable=protected-access
+        build = pathlib.Path(kithara.library.LIB._name).resolve().parents[1]  # pylint: disable=protected-access
         with tempfile.TemporaryDirectory() as prefix:
             for folder, target in (("lib/any-arch", build / "lib/libkithara.so.1"), ("libexec", build / "bin/kithara-decode")):
                 (pathlib.Path(prefix) / folder).mkdir(parents=True)
                 (pathlib.Path(prefix) / folder / target.name).hardlink_to(target.resolve())
             environment = {key: value for key, value in os.environ.items() if key != "KITHARA_DECODE"}
-            environment |= {"KITHARA_LIBRARY": f"{prefix}/lib/any-arch/libkithara.so.1", "PYTHONPATH": str(ROOT / "lib")}
+            environment |= {"KITHARA_LIBRARY": f"{prefix}/lib/any-arch/libkithara.so.1", "PYTHONPATH": str(ROOT / "python")}
             code = "import kithara; kithara.Context().close()"
             subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=60)
 

@@ -119,6 +119,7 @@ kt_cmd_docs(kt_cli_t *cli, int argc, char **argv)
                  {"settings", settings_markdown, NULL, NULL},
                  {"errors", errors_markdown, NULL, NULL},
                  {"metrics", kt_metrics_markdown, NULL, NULL},
+                 {"columns", kt_docs_columns, NULL, NULL},
                  {"log", log_markdown, NULL, NULL},
                  {"http", kt_routes_markdown, NULL, NULL},
                  {"schema-input", input_schema, NULL, NULL},

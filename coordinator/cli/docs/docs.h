@@ -3,6 +3,7 @@
 
 #include "common/buf.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 // A manual page in roff (man(7)): "kithara", "kithara-run" and so on, "kithara-coordinator", "kithara-node",
@@ -10,6 +11,9 @@
 bool kt_docs_man(kt_buf_t *out, const char *page);
 // The names of all pages with their sections, "kithara-run.1", one per line.
 void kt_docs_man_names(kt_buf_t *out);
+
+// An array of the columns of a result (proto/columns.h): name, type, path in the message, unit, meaning.
+void kt_docs_columns(kt_buf_t *out);
 
 // The completion of a shell: bash, zsh or fish. False: another one.
 bool kt_docs_completion(kt_buf_t *out, const char *shell);

@@ -7,29 +7,28 @@
         tags, embedding = model.run(front.blocks(front.rows(samples)))
 
 Arrays go in as anything with the buffer protocol and float32 values (a NumPy array, an array.array("f")) and come out
-as memoryviews, which numpy.asarray takes without a copy. The library is KITHARA_LIBRARY, that of a build folder beside
-this file's, or what the dynamic linker finds.
+as memoryviews, which numpy.asarray takes without a copy. The library is KITHARA_LIBRARY, that of the build folder of the
+clone that this file is in, or what the dynamic linker finds; it is loaded at the first call.
 """
 import ctypes
 import json
 import math
 import os
 import pathlib
+import threading
+
+from .errors import Error
 
 _MAJOR = 1
-_HERE = pathlib.Path(__file__).resolve().parent
+_CLONE = pathlib.Path(__file__).resolve().parents[2]
 
 
-class Error(Exception):
-    """A failed call: `name` is the error's name (docs/errors.md), `document` the document of a failed analysis."""
-
-    def __init__(self, code, document=None):
-        self.code, self.name, self.document = code, LIB.kithara_error_name(code).decode(), document
-        super().__init__(f"{self.name}: {LIB.kithara_why().decode()}")
+def _error(code, document=None):
+    return Error(LIB.kithara_error_name(code).decode(), LIB.kithara_why().decode(), document)
 
 
 def _load():
-    own = pathlib.Path(os.environ.get("KITHARA_BUILD", _HERE.parent / "build")) / f"lib/libkithara.so.{_MAJOR}"
+    own = pathlib.Path(os.environ.get("KITHARA_BUILD", _CLONE / "build")) / f"lib/libkithara.so.{_MAJOR}"
     path = os.environ.get("KITHARA_LIBRARY") or (str(own) if own.exists() else f"libkithara.so.{_MAJOR}")
     lib = ctypes.CDLL(path)
     code, text, size, u32, real = ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint32, ctypes.c_double
@@ -66,7 +65,21 @@ def _load():
     return lib
 
 
-LIB = _load()
+class _Library:
+    """The functions of the library, which is loaded when the first of them is asked for."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._loaded = None
+
+    def __getattr__(self, name):
+        with self._lock:
+            if self._loaded is None:
+                self._loaded = _load()
+        return getattr(self._loaded, name)
+
+
+LIB = _Library()
 
 
 def version():
@@ -75,7 +88,7 @@ def version():
 
 def _check(code):
     if code:
-        raise Error(code)
+        raise _error(code)
 
 
 class _Memory:
@@ -89,7 +102,7 @@ class _Memory:
 
 
 def _take(pointer, *shape):
-    """A memoryview of what the library gave."""
+    """A memoryview of what the library returned."""
     count = math.prod(shape)
     array = (ctypes.c_float * count).from_address(pointer.value)
     array.memory = _Memory(pointer)
@@ -111,7 +124,7 @@ def _document(code, pointer):
     text = ctypes.string_at(pointer.value).decode() if pointer.value else None
     LIB.kithara_free(pointer)
     if code:
-        raise Error(code, json.loads(text) if text else None)
+        raise _error(code, json.loads(text) if text else None)
     return json.loads(text)
 
 

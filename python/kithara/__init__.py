@@ -1,0 +1,20 @@
+"""Kithara in Python: features of music and films.
+
+    import kithara
+    kithara.analyze("song.mp3")["features"]["mir"]["tempo"]     # the output message of a file
+    table = kithara.features("~/Music")                         # a pandas DataFrame, one row per file
+    kithara.frames("song.mp3")["mel"].values                    # numpy matrices with their times
+    kithara.read("ledger.sqlite")                               # the results of a farm, or of `kithara run`
+    kithara.Client("http://host:8710").submit(["/music/a.mp3"])
+
+Files are analysed by libkithara in this process where it is installed, else by the program `kithara`; folders always by
+the program. numpy, pandas, pyarrow, psycopg2 and pika are imported by the functions that need them.
+"""
+from .analysis import Frames, analyze, analyze_samples, frames
+from .client import Client, Result, Submitted
+from .errors import Error
+from .library import Context, Frontend, Model, resample, version
+from .table import Column, columns, features, frame, read, row, to_parquet
+
+__all__ = ["Client", "Column", "Context", "Error", "Frames", "Frontend", "Model", "Result", "Submitted", "analyze", "analyze_samples",
+           "columns", "features", "frame", "frames", "read", "resample", "row", "to_parquet", "version"]
