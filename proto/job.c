@@ -53,6 +53,15 @@ kt_priority_find(const char *name, kt_priority_t *out)
     return false;
 }
 
+bool
+kt_option_is_member(const char *name)
+{
+    for (unsigned i = 0; i < N_OPTIONS; i++)
+        if (!strcmp(OPTIONS[i].member, name))
+            return true;
+    return false;
+}
+
 kt_err_t
 kt_options_parse(const char *list, uint32_t *out)
 {
