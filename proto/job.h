@@ -64,7 +64,7 @@ const char *kt_job_log_fields(const char *body, size_t length, char out[KT_JOB_L
 
 const char *kt_priority_name(kt_priority_t priority);  // "low", "normal", "high"
 bool        kt_priority_find(const char *name, kt_priority_t *out);
-bool kt_option_is_member(const char *name);  // of analysis_options: "extract_spectral", ...
+bool        kt_option_is_member(const char *name);  // of analysis_options: "extract_spectral", ...
 // "spectral,mir" -> bits of these groups and KT_OPTION_MODELS; "no_models" takes that bit away, alone from all groups;
 // "none": only the technical facts. KT_EINVAL.
 KT_MUST_USE kt_err_t kt_options_parse(const char *list, uint32_t *out);

@@ -89,7 +89,7 @@ void
 kt_amqp_actor_watch(kt_amqp_actor_t *self, int64_t now_ms)
 {
     int64_t since_ms = self->busy_since_ms;
-    if (!since_ms || now_ms - since_ms < (int64_t)self->opts.settings->amqp_heartbeat_s * 2000)
+    if (!since_ms || now_ms - since_ms < (int64_t)self->connection.heartbeat_s * 2000)
         return;
     self->stuck = true;
     amqp_actor_shut(self);
@@ -128,12 +128,12 @@ amqp_actor_lose(kt_amqp_actor_t *self)
     if (atomic_exchange(&self->stuck, false))
         snprintf(self->connection.why, sizeof self->connection.why,
                  "the broker took or answered nothing for twice the heartbeat");
-    int64_t pause_ms = kt_backoff_next(&self->backoff);
+    int64_t pause_ms = kt_amqp_next_host(&self->connection) ? 0 : kt_backoff_next(&self->backoff);
     amqp_actor_count(self, false);
     kt_log_warn("AMQP-DOWN", "connection=%s again_in_ms=%lld text=\"%s\"", self->opts.role, (long long)pause_ms,
                 kt_log_quote(text, sizeof text, self->connection.why));
     amqp_actor_close(self);
-    self->opts.ops->lost(self->opts.context);
+    self->opts.ops->lost(self->opts.context, &self->connection);
     amqp_actor_set_state(self, KT_AMQP_DOWN);
 
     bool    more     = false;
@@ -185,8 +185,9 @@ amqp_actor_serve(kt_amqp_actor_t *self)
         self->up_since_ms = kt_clock_ms();
         amqp_actor_count(self, true);
         amqp_actor_set_state(self, KT_AMQP_UP);
-        kt_log_info("AMQP-UP", "connection=%s host=%s port=%d", self->opts.role, connection->url.host,
-                    connection->url.port);
+        kt_amqp_settle_host(connection);
+        kt_log_info("AMQP-UP", "connection=%s host=%s port=%d", self->opts.role,
+                    connection->url.hosts[connection->host].host, connection->url.hosts[connection->host].port);
     }
 
     while (!err && !self->stopping) {
@@ -215,7 +216,8 @@ amqp_actor_run(void *context)
     if (connected && !err)
         kt_amqp_goodbye(&self->connection);
     amqp_actor_close(self);
-    self->opts.ops->lost(self->opts.context);
+    self->connection.why[0] = '\0';
+    self->opts.ops->lost(self->opts.context, &self->connection);
     amqp_actor_set_state(self, KT_AMQP_DOWN);
     self->busy_since_ms = 0;
     return NULL;

@@ -15,7 +15,7 @@ typedef struct kt_amqp_ops {
     // Each turn, with no connection too (NULL): empties the queue. *more: there is work that need not wait for
     // anything.
     kt_err_t (*work)(void *context, kt_amqp_connection_t *connection, bool *more);
-    void (*lost)(void *context);
+    void (*lost)(void *context, const kt_amqp_connection_t *connection);  // connection->why: the reason, "" at the end
 } kt_amqp_ops_t;
 
 typedef struct kt_amqp_actor_opts {

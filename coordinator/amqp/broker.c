@@ -1,12 +1,15 @@
 #include "coordinator/amqp/broker.h"
 
+#include "common/log.h"
 #include "coordinator/amqp/consumer.h"
 #include "coordinator/amqp/publisher.h"
 #include "coordinator/amqp/receive.h"
 #include "coordinator/amqp/send.h"
+#include "coordinator/amqp/url.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { MESSAGES_PER_TURN = 512 };
 
@@ -64,6 +67,11 @@ kt_broker_new(kt_broker_t **self_p, const kt_settings_t *settings, kt_ledger_por
         kt_broker_destroy(&self);
         return err;
     }
+    kt_amqp_url_t url;
+    if (!kt_amqp_url_parse(settings->amqp_url, &url, reason) && *url.ignored)
+        kt_log_warn("AMQP-URL", "ignored=\"%s\" text=\"parameters of other clients\"",
+                    kt_log_quote(reason, sizeof reason, url.ignored));
+    explicit_bzero(&url, sizeof url);
     *self_p = self;
     return KT_OK;
 }

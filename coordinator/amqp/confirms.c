@@ -26,15 +26,15 @@ entry_of(kt_window_t *self, uint64_t number)
 }
 
 bool
-kt_window_is_full(const kt_window_t *self)
+kt_window_has_room(const kt_window_t *self, size_t n)
 {
-    return self->next - self->first >= self->capacity;
+    return self->next - self->first + n <= self->capacity;
 }
 
 void
 kt_window_add(kt_window_t *self, void *item, uint64_t key)
 {
-    kt_assert(item && !kt_window_is_full(self));
+    kt_assert(item && kt_window_has_room(self, 1));
     *entry_of(self, self->next++) = (kt_window_entry_t){.item = item, .key = key};
     self->open++;
 }

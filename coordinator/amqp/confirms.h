@@ -27,7 +27,7 @@ typedef void kt_window_fn(void *context, void *item, bool acked, bool returned);
 
 KT_MUST_USE kt_err_t kt_window_init(kt_window_t *self, size_t capacity);
 void                 kt_window_fini(kt_window_t *self);
-bool                 kt_window_is_full(const kt_window_t *self);
+bool                 kt_window_has_room(const kt_window_t *self, size_t n);       // for n more
 void                 kt_window_add(kt_window_t *self, void *item, uint64_t key);  // must not be full
 // The broker sent the item of that key back; its acknowledgement still comes. False: not known.
 bool kt_window_return(kt_window_t *self, uint64_t key);

@@ -15,52 +15,31 @@ static const struct timeval OPEN_WITHIN = {.tv_sec = 4};
 static const struct timeval RPC_WITHIN  = {.tv_sec = 4};
 static const struct timeval END_WITHIN  = {.tv_sec = 1};
 
-enum { FRAME_BYTES = 131072, PORT = 5672, TLS_PORT = 5671, CODE_CONNECTION = 500, CODE_REFUSED = 403 };
+enum { FRAME_BYTES = 131072, CODE_CONNECTION = 500, CODE_REFUSED = 403 };
 
 static const char SYSTEM_CAS[] = "/etc/ssl/certs/ca-certificates.crt";
-
-static kt_err_t
-url_copy_parts(const struct amqp_connection_info *info, kt_amqp_url_t *out, char why[KT_AMQP_WHY])
-{
-    bool fits = kt_text_copy(out->host, sizeof out->host, info->host) &&
-                kt_text_copy(out->user, sizeof out->user, info->user) &&
-                kt_text_copy(out->password, sizeof out->password, info->password) &&
-                kt_text_copy(out->vhost, sizeof out->vhost, *info->vhost ? info->vhost : "/");
-    out->tls  = info->ssl;
-    out->port = info->port;
-    if (fits)
-        return KT_OK;
-    snprintf(why, KT_AMQP_WHY, "AMQP_CONNECTION_STRING: a part of it is longer than 255 bytes");
-    return KT_ESETTING;
-}
-
-kt_err_t
-kt_amqp_url_parse(const char *text, kt_amqp_url_t *out, char why[KT_AMQP_WHY])
-{
-    struct amqp_connection_info info;
-    kt_amqp_url_t               url;
-    amqp_default_connection_info(&info);
-    char    *copy = strdup(text);  // parsing writes into it
-    kt_err_t err  = copy ? KT_OK : KT_ENOMEM;
-    if (!err && amqp_parse_url(copy, &info) != AMQP_STATUS_OK) {
-        snprintf(why, KT_AMQP_WHY,
-                 "AMQP_CONNECTION_STRING is not understood: write it as amqp://USER:PASSWORD@HOST:PORT/VHOST "
-                 "(amqps:// for TLS)");
-        err = KT_ESETTING;
-    }
-    if (!err)
-        err = url_copy_parts(&info, &url, why);
-    free(copy);
-    if (!err)
-        *out = url;
-    return err;
-}
 
 kt_err_t
 kt_amqp_connection_init(kt_amqp_connection_t *self, const kt_settings_t *settings, const char *role)
 {
-    *self = (kt_amqp_connection_t){.settings = settings, .role = role, .fd = -1};
-    return kt_amqp_url_parse(settings->amqp_url, &self->url, self->why);
+    *self             = (kt_amqp_connection_t){.settings = settings, .role = role, .fd = -1};
+    kt_err_t err      = kt_amqp_url_parse(settings->amqp_url, &self->url, self->why);
+    self->heartbeat_s = self->url.heartbeat_s ? self->url.heartbeat_s : settings->amqp_heartbeat_s;
+    return err;
+}
+
+bool
+kt_amqp_next_host(kt_amqp_connection_t *self)
+{
+    self->host = (self->host + 1) % self->url.n_hosts;
+    self->tried++;
+    return self->tried % self->url.n_hosts != 0;
+}
+
+void
+kt_amqp_settle_host(kt_amqp_connection_t *self)
+{
+    self->tried = 0;
 }
 
 void
@@ -110,6 +89,7 @@ kt_amqp_connect(kt_amqp_connection_t *self)
 {
     struct timeval within = OPEN_WITHIN;
     self->why[0]          = '\0';
+    self->code            = 0;
     self->state           = amqp_new_connection();
     amqp_socket_t *socket = self->state ? new_socket(self) : NULL;
     if (!socket) {
@@ -118,10 +98,13 @@ kt_amqp_connect(kt_amqp_connection_t *self)
         kt_amqp_close(self);
         return KT_EIO;
     }
-    int status = amqp_socket_open_noblock(socket, self->url.host, self->url.port, &within);
+    const char *host   = self->url.hosts[self->host].host;
+    int         port   = self->url.hosts[self->host].port;
+    int         status = amqp_socket_open_noblock(socket, host, port, &within);
     if (status != AMQP_STATUS_OK) {
-        snprintf(self->why, sizeof self->why, "%.100s port %d: %.100s", self->url.host, self->url.port,
-                 amqp_error_string2(status));
+        snprintf(self->why, sizeof self->why, "%.100s port %d: %.100s", host, port,
+                 status == AMQP_STATUS_HOSTNAME_RESOLUTION_FAILED ? "the name does not resolve"
+                                                                  : amqp_error_string2(status));
         kt_amqp_close(self);
         return KT_EIO;
     }
@@ -165,10 +148,9 @@ kt_amqp_login(kt_amqp_connection_t *self)
     entries[3] = kt_amqp_text_entry("connection_name", name);
     amqp_set_handshake_timeout(self->state, &handshake);
     amqp_set_rpc_timeout(self->state, &rpc);
-    amqp_rpc_reply_t reply =
-        amqp_login_with_properties(self->state, url->vhost, 0, FRAME_BYTES, (int)self->settings->amqp_heartbeat_s,
-                                   &properties, AMQP_SASL_METHOD_PLAIN, url->user, url->password);
-    kt_err_t err = reply_check(self, &reply, &code);
+    amqp_rpc_reply_t reply = amqp_login_with_properties(self->state, url->vhost, 0, FRAME_BYTES, (int)self->heartbeat_s,
+                                                        &properties, AMQP_SASL_METHOD_PLAIN, url->user, url->password);
+    kt_err_t         err   = reply_check(self, &reply, &code);
     if (err)
         return code == CODE_REFUSED ? KT_EAUTH : err;
     self->channel = 0;
@@ -208,6 +190,7 @@ log_close(kt_amqp_connection_t *self, const char *what, int code, amqp_bytes_t t
     char words[160];
     kt_text_sanitize(words, sizeof words, text.bytes, text.len);
     snprintf(self->why, sizeof self->why, "%s: %d %s", what, code, words);
+    self->code = code;
     return code;
 }
 

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "common/settings.h"
-#include "coordinator/loop/amqp_stats.h"
+#include "coordinator/amqp/url.h"
 
 #include <stdint.h>
 
@@ -13,23 +13,18 @@ struct amqp_frame_t_;
 struct amqp_rpc_reply_t_;
 struct amqp_table_entry_t_;
 
-typedef struct kt_amqp_url {
-    bool tls;
-    int  port;
-    char host[256], user[256], password[256], vhost[256];
-} kt_amqp_url_t;
-
-// amqp://USER:PASSWORD@HOST:PORT/VHOST or amqps://...; an empty virtual host is "/". KT_ESETTING with why.
-KT_MUST_USE kt_err_t kt_amqp_url_parse(const char *text, kt_amqp_url_t *out, char why[KT_AMQP_WHY]);
-
 typedef struct kt_amqp_connection {
     const kt_settings_t    *settings;
     const char             *role;  // "in", "out": seen in the broker's list of connections
     kt_amqp_url_t           url;
+    int                     host, tried;  // of url.hosts: the current one, and failures since the last success
+    int64_t                 heartbeat_s;
     amqp_connection_state_t state;  // NULL: closed
     int                     fd;     // -1: closed
     uint16_t                channel;
+    int                     code;              // of the last close by the broker, 0 none
     bool                    blocked;           // connection.blocked received: no publishing
+    bool                    no_dead;           // the dead-letter exchange is not there and may not be made
     char                    why[KT_AMQP_WHY];  // of the last failure
 } kt_amqp_connection_t;
 
@@ -40,7 +35,9 @@ void                 kt_amqp_connection_fini(kt_amqp_connection_t *self);
 // Socket (and TLS), then login and channel; between the two the actor makes fd known to its watchdog. KT_EIO, KT_EAUTH.
 KT_MUST_USE kt_err_t kt_amqp_connect(kt_amqp_connection_t *self);
 KT_MUST_USE kt_err_t kt_amqp_login(kt_amqp_connection_t *self);
-void kt_amqp_goodbye(kt_amqp_connection_t *self);  // closes the connection; waits at most 1 s for close-ok
+bool kt_amqp_next_host(kt_amqp_connection_t *self);    // after a failure; false: all have been tried, pause first
+void kt_amqp_settle_host(kt_amqp_connection_t *self);  // it is up
+void kt_amqp_goodbye(kt_amqp_connection_t *self);      // closes the connection; waits at most 1 s for close-ok
 void kt_amqp_close(kt_amqp_connection_t *self);
 
 // Another channel, after the broker closed the last one over a request.
@@ -58,6 +55,7 @@ struct amqp_table_entry_t_ kt_amqp_text_entry(const char *key, const char *text)
 // declare.c: the input queue with its dead-letter exchange and queue; the output exchange. What exists with
 // other properties is used unchanged, which is logged once.
 KT_MUST_USE kt_err_t kt_amqp_declare_queue(kt_amqp_connection_t *self);
+KT_MUST_USE kt_err_t kt_amqp_refuse_stream(kt_amqp_connection_t *self);  // KT_ESETTING with why
 KT_MUST_USE kt_err_t kt_amqp_declare_dead(kt_amqp_connection_t *self);
 KT_MUST_USE kt_err_t kt_amqp_declare_exchange(kt_amqp_connection_t *self);
 

@@ -85,15 +85,47 @@ consumer_reject(kt_delivery_t *delivery, kt_ledger_request_t *request, kt_err_t 
 {
     kt_consumer_t       *self   = delivery->owner;
     kt_ledger_request_t *reject = NULL;
-    size_t               bytes  = request->insert.body_bytes;
-    if (kt_delivery_reject(&reject, &request->insert.body, bytes, delivery->message_id, why_not,
-                           kt_err_text(why_not))) {
+    char               **body_p = delivery->body ? &delivery->body : &request->insert.body;  // the one that came
+    size_t               bytes  = delivery->body ? delivery->body_bytes : request->insert.body_bytes;
+    if (kt_delivery_reject(delivery, body_p, bytes, why_not, kt_err_text(why_not), &reject)) {
         consumer_leave(self, delivery, KT_ENOMEM);
         return;
     }
     reject->context  = delivery;
     reject->answered = consumer_on_reject;
     kt_ledger_port_post(self->opts.port, &reject);
+}
+
+static void
+consumer_on_replay(void *context, kt_ledger_request_t **request_p)
+{
+    kt_delivery_t *delivery = context;
+    kt_consumer_t *self     = delivery->owner;
+    if ((*request_p)->err) {
+        consumer_leave(self, delivery, (*request_p)->err);
+        return;
+    }
+    self->replayed += (*request_p)->replay.found;
+    self->opts.on_rejected(self->opts.context);
+    consumer_settle(self, delivery);
+}
+
+// The stored answer goes out again, to whom this message names.
+static void
+consumer_replay(kt_delivery_t *delivery, kt_ledger_request_t *insert)
+{
+    kt_consumer_t       *self    = delivery->owner;
+    kt_ledger_request_t *request = kt_ledger_request_new(KT_LREQ_REPLAY, delivery);
+    if (!request) {
+        consumer_leave(self, delivery, KT_ENOMEM);
+        return;
+    }
+    request->replay           = (kt_replay_t){.job              = insert->insert.id,
+                                              .properties       = insert->insert.properties,
+                                              .properties_bytes = insert->insert.properties_bytes};
+    insert->insert.properties = NULL;
+    request->answered         = consumer_on_replay;
+    kt_ledger_port_post(self->opts.port, &request);
 }
 
 static void
@@ -114,7 +146,10 @@ consumer_on_insert(void *context, kt_ledger_request_t **request_p)
             self->opts.sink.work(self->opts.sink.context);
         self->accepted += is_new;
         self->known += !is_new;
-        consumer_settle(self, delivery);
+        if (!is_new && delivery->replay)
+            consumer_replay(delivery, request);
+        else
+            consumer_settle(self, delivery);
     }
 }
 
@@ -132,6 +167,11 @@ kt_consumer_deliver(kt_consumer_t *self, kt_delivery_t **delivery_p)
     self->first = delivery;
     self->n++;
     self->delivered++;
+    int64_t now_ms = kt_clock_wall_ms();
+    if (delivery->sent_ms > 0 && delivery->sent_ms <= now_ms) {  // a producer's clock may be ahead
+        self->dated++;
+        self->queued_ms += (uint64_t)(now_ms - delivery->sent_ms);
+    }
     request->context  = delivery;
     request->answered = request->type == KT_LREQ_REJECT ? consumer_on_reject : consumer_on_insert;
     kt_ledger_port_post(self->opts.port, &request);
@@ -158,4 +198,7 @@ kt_consumer_stats(const kt_consumer_t *self, kt_amqp_stats_t *out)
     out->rejected  = self->rejected;
     out->settled   = self->settled;
     out->unsettled = self->n;
+    out->replayed  = self->replayed;
+    out->dated     = self->dated;
+    out->queued_ms = self->queued_ms;
 }

@@ -13,15 +13,16 @@ typedef struct kt_consumer_opts {
     kt_sink_t         sink;
     void             *context;
     void (*settle)(void *context, kt_delivery_t **delivery_p);  // takes it: acknowledged unless its epoch is 0
-    void (*on_rejected)(void *context);                         // a reject was stored in the outbox
+    void (*on_rejected)(void *context);                         // the outbox has a new row
 } kt_consumer_opts_t;
 
 typedef struct kt_consumer {
     kt_consumer_opts_t opts;
     kt_delivery_t     *first;  // with the ledger
     size_t             n;
-    uint64_t           delivered, accepted, known, rejected, settled;
-    uint64_t           n_logged;  // of the rejected
+    uint64_t           delivered, accepted, known, rejected, settled, replayed;
+    uint64_t           dated, queued_ms;  // deliveries whose time of publishing is known, and their time in the queue
+    uint64_t           n_logged;          // of the rejected
     int64_t            last_logged_ms, done_by_ms;
 } kt_consumer_t;
 

@@ -5,8 +5,9 @@
 
 #include <amqp.h>
 #include <stdio.h>
+#include <string.h>
 
-enum { NOT_FOUND = 404, CODE_CONNECTION = 500 };
+enum { FORBIDDEN = 403, NOT_FOUND = 404, CODE_CONNECTION = 500 };
 
 const char *
 kt_amqp_dead_name(const kt_settings_t *settings, char out[KT_AMQP_NAME])
@@ -37,11 +38,22 @@ declare_queue(kt_amqp_connection_t *self, const char *name, const char *dead_exc
     snprintf(why, sizeof why, "%s", self->why);
     if ((err = kt_amqp_next_channel(self)))
         return err;
+    if (strstr(why, "is 'stream'"))
+        return kt_amqp_refuse_stream(self);
     amqp_queue_declare(self->state, self->channel, amqp_cstring_bytes(name), 1, 0, 0, 0, amqp_empty_table);
     if ((err = kt_amqp_last_reply(self, &code)))
         return err;
     kt_log_info("AMQP-AS-FOUND", "queue=%s text=\"%s\"", name, kt_log_quote(quoted, sizeof quoted, why));
     return KT_OK;
+}
+
+kt_err_t
+kt_amqp_refuse_stream(kt_amqp_connection_t *self)
+{
+    snprintf(self->why, sizeof self->why,
+             "the queue %.100s is a stream, which keeps what was acknowledged: name a queue in ANALYZER_QUEUE_NAME",
+             self->settings->queue_name);
+    return KT_ESETTING;
 }
 
 static kt_err_t
@@ -71,19 +83,41 @@ kt_amqp_declare_exchange(kt_amqp_connection_t *self)
     return declare_exchange(self, self->settings->exchange_name, self->settings->exchange_type);
 }
 
+// A user that may only read the queue and write to the exchange: what an administrator has declared is used.
+static kt_err_t
+pass_over_dead(kt_amqp_connection_t *self, const char *name)
+{
+    char why[KT_AMQP_WHY], quoted[2 * KT_AMQP_WHY];
+    int  code = 0;
+    snprintf(why, sizeof why, "%s", self->why);
+    kt_err_t err = kt_amqp_next_channel(self);
+    if (!err) {
+        err           = ask_exchange(self, name, "fanout", true, &code);
+        self->no_dead = err && code == NOT_FOUND;
+        if (self->no_dead)
+            err = kt_amqp_next_channel(self);
+    }
+    if (!err)
+        kt_log_info("AMQP-AS-FOUND", "exchange=%s missing=%d text=\"%s\"", name, self->no_dead,
+                    kt_log_quote(quoted, sizeof quoted, why));
+    return err;
+}
+
 kt_err_t
 kt_amqp_declare_dead(kt_amqp_connection_t *self)
 {
-    char     name[KT_AMQP_NAME];
-    int      code;
-    kt_err_t err = declare_exchange(self, kt_amqp_dead_name(self->settings, name), "fanout");
+    char name[KT_AMQP_NAME];
+    int  code;
+    self->no_dead = false;
+    kt_err_t err  = declare_exchange(self, kt_amqp_dead_name(self->settings, name), "fanout");
     if (!err)
         err = declare_queue(self, name, NULL);
-    if (err)
-        return err;
-    amqp_queue_bind(self->state, self->channel, amqp_cstring_bytes(name), amqp_cstring_bytes(name), amqp_empty_bytes,
-                    amqp_empty_table);
-    return kt_amqp_last_reply(self, &code);
+    if (!err) {
+        amqp_queue_bind(self->state, self->channel, amqp_cstring_bytes(name), amqp_cstring_bytes(name),
+                        amqp_empty_bytes, amqp_empty_table);
+        err = kt_amqp_last_reply(self, &code);
+    }
+    return err && (self->code == FORBIDDEN || self->code == NOT_FOUND) ? pass_over_dead(self, name) : err;
 }
 
 kt_err_t

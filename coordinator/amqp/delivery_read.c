@@ -1,35 +1,31 @@
 // Makes the ledger request of a delivery. A reject gets a reply, an output message with success: false, when its
 // message_id is known: from the body or, when that is no JSON, from the broker's property.
 #include "common/clock.h"
-#include "common/json.h"
 #include "common/text.h"
 #include "coordinator/amqp/consumer.h"
 #include "coordinator/amqp/reject.h"
 #include "proto/document.h"
+#include "proto/job_relax.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+// Without any id, whoever waits for an answer under another name (correlation_id, reply_to) gets one under the name
+// that a message without an id has.
 static void
-read_member(const json_t *body, const char *name, char *out, size_t capacity)
+read_ids(const char *body, size_t bytes, const kt_delivery_t *delivery, kt_job_t *out)
 {
-    kt_text_copy(out, capacity, kt_json_str(body, name, ""));
-}
-
-static void
-read_ids(const char *body, size_t bytes, const char *message_id, kt_job_t *out)
-{
-    char    why[KT_JSON_WHY];
-    json_t *json = NULL;
-    if (kt_json_parse(body, bytes, KT_JOB_MAX_BYTES, &json, why) == KT_OK) {
-        read_member(json, "message_id", out->message_id, sizeof out->message_id);
-        read_member(json, "media_id", out->media_id, sizeof out->media_id);
-        read_member(json, "file_path", out->file_path, sizeof out->file_path);
-        kt_json_free(&json);
+    kt_job_find_text(body, bytes, "media_id", out->media_id, sizeof out->media_id);
+    kt_job_find_text(body, bytes, "file_path", out->file_path, sizeof out->file_path);
+    if (kt_job_find_text(body, bytes, "message_id", out->message_id, sizeof out->message_id))
+        return;
+    kt_text_copy(out->message_id, sizeof out->message_id, delivery->message_id);
+    if (!*out->message_id && delivery->answer) {
+        kt_digest_t digest;
+        kt_digest_of(body, bytes, &digest);
+        kt_digest_uuid(&digest, out->message_id);
     }
-    if (!*out->message_id)
-        kt_text_copy(out->message_id, sizeof out->message_id, message_id);
 }
 
 static kt_err_t
@@ -44,8 +40,8 @@ write_reply(kt_ledger_request_t *request, const kt_job_t *job, const kt_reject_t
 }
 
 kt_err_t
-kt_delivery_reject(kt_ledger_request_t **out, char **body_p, size_t bytes, const char *message_id, kt_err_t why_not,
-                   const char *reason)
+kt_delivery_reject(kt_delivery_t *delivery, char **body_p, size_t bytes, kt_err_t why_not, const char *reason,
+                   kt_ledger_request_t **out)
 {
     kt_err_t             err     = KT_OK;
     kt_job_t            *job     = calloc(1, sizeof *job);
@@ -58,7 +54,7 @@ kt_delivery_reject(kt_ledger_request_t **out, char **body_p, size_t bytes, const
     kt_reject_t *reject = &request->reject.reject;
     *reject             = (kt_reject_t){.body_bytes = bytes, .err = why_not, .wall_ms = kt_clock_wall_ms()};
     kt_text_sanitize(request->reject.reason, sizeof request->reject.reason, reason, strlen(reason));
-    read_ids(*body_p, bytes, message_id, job);
+    read_ids(*body_p, bytes, delivery, job);
     kt_text_copy(request->reject.message_id, sizeof request->reject.message_id, job->message_id);
     if (*job->message_id)
         err = write_reply(request, job, reject);
@@ -68,38 +64,77 @@ kt_delivery_reject(kt_ledger_request_t **out, char **body_p, size_t bytes, const
         return KT_ENOMEM;
     }
     request->reject.body = *body_p;
-    *body_p              = NULL;
-    *out                 = request;
+    if (!delivery->properties) {  // too many to be kept whole
+        delivery->properties   = delivery->answer;
+        delivery->n_properties = delivery->n_answer;
+        delivery->answer       = NULL;
+    }
+    reject->properties_bytes   = delivery->n_properties;
+    request->reject.properties = delivery->properties;
+    delivery->properties       = NULL;
+    *body_p                    = NULL;
+    *out                       = request;
     return KT_OK;
 }
 
 static kt_err_t
 delivery_refuse(kt_delivery_t *delivery, kt_err_t why_not, const char *reason)
 {
-    return kt_delivery_reject(&delivery->request, &delivery->body, delivery->body_bytes, delivery->message_id, why_not,
-                              reason);
+    return kt_delivery_reject(delivery, &delivery->body, delivery->body_bytes, why_not, reason, &delivery->request);
+}
+
+// The job, and the body under which it is stored: the one that came, or what is made of it.
+static kt_err_t
+read_job(kt_delivery_t *delivery, kt_ledger_request_t *request, char why[KT_JOB_WHY])
+{
+    kt_buf_t relaxed;
+    kt_buf_init(&relaxed, 8 * KT_JOB_MAX_BYTES);
+    kt_err_t err = kt_job_relax(delivery->body, delivery->body_bytes, delivery->message_id, &relaxed, why);
+    bool     own = !err && !relaxed.length;
+    if (!err)
+        err = kt_job_parse(own ? delivery->body : relaxed.bytes, own ? delivery->body_bytes : relaxed.length,
+                           &request->insert.job, why);
+    if (!err && own) {
+        request->insert.body       = delivery->body;
+        request->insert.body_bytes = delivery->body_bytes;
+        delivery->body             = NULL;
+    } else if (!err) {
+        request->insert.body = kt_buf_take(&relaxed, &request->insert.body_bytes);
+        err                  = request->insert.body ? KT_OK : KT_ENOMEM;
+    }
+    kt_buf_fini(&relaxed);
+    return err;
 }
 
 kt_err_t
 kt_consumer_read(kt_delivery_t *delivery)
 {
     char why[KT_JOB_WHY] = "";
-    if (delivery->all_bytes > delivery->body_bytes) {
-        snprintf(why, sizeof why, "the message has %llu bytes, at most %d are permitted; the rest is cut off here",
-                 (unsigned long long)delivery->all_bytes, KT_JOB_MAX_BYTES);
+    bool cut             = delivery->all_bytes > delivery->body_bytes;
+    if (cut || delivery->body_bytes > KT_JOB_MAX_BYTES) {
+        snprintf(why, sizeof why, "the message has %llu bytes, at most %d are permitted%s",
+                 (unsigned long long)delivery->all_bytes, KT_JOB_MAX_BYTES, cut ? "; the rest is cut off here" : "");
         return delivery_refuse(delivery, KT_EMESSAGE, why);
     }
     kt_ledger_request_t *request = kt_ledger_request_new(KT_LREQ_INSERT, NULL);
     if (!request)
         return KT_ENOMEM;
-    kt_err_t err = kt_job_parse(delivery->body, delivery->body_bytes, &request->insert.job, why);
+    kt_err_t err = read_job(delivery, request, why);
+    if (!err && delivery->bad_id && !strcmp(delivery->message_id, request->insert.job.message_id)) {
+        snprintf(why, sizeof why, "the property message_id is no UTF-8 text of at most %d bytes", KT_JOB_ID_BYTES - 1);
+        err = KT_EMESSAGE;
+    }
     if (err) {
+        if (!delivery->body) {  // it is the request's
+            delivery->body       = request->insert.body;
+            request->insert.body = NULL;
+        }
         kt_ledger_request_destroy(&request);
         return kt_err_verdict(err) == KT_VERDICT_REJECT ? delivery_refuse(delivery, err, why) : err;
     }
-    request->insert.body       = delivery->body;
-    request->insert.body_bytes = delivery->body_bytes;
-    delivery->body             = NULL;
-    delivery->request          = request;
+    request->insert.properties       = delivery->answer;
+    request->insert.properties_bytes = delivery->n_answer;
+    delivery->answer                 = NULL;
+    delivery->request                = request;
     return KT_OK;
 }

@@ -35,6 +35,7 @@ struct kt_publisher {
     uint64_t            fenced;                      // an epoch that was fenced, 0 none
     int64_t             rescan_ms, rescan_began_ms;  // next one due; 0 or when the one that runs began
     bool                unroutable;
+    kt_amqp_waits_t     waits;
     uint64_t            probe_after;
     int64_t             probe_ms;
     kt_backoff_t        probe_pause;
@@ -87,7 +88,7 @@ publisher_send(kt_publisher_t *self, kt_outbox_row_t *row, bool probe)
     message->row   = *row;
     message->probe = probe;
     size_t bytes   = row->n_bytes;
-    row->bytes     = NULL;
+    row->bytes = row->properties = NULL;
     if (self->opts.send(self->opts.context, &message)) {
         kt_ids_remove(&self->ids, row->id);
         kt_amqp_message_destroy(&message);
@@ -250,6 +251,16 @@ kt_publisher_turn(kt_publisher_t *self)
     publisher_ask_due(self, kt_clock_ms());
 }
 
+static const struct {
+    kt_amqp_waits_t waits;
+    const char     *how, *text;
+} UNWANTED[] = {
+    [KT_PUBLISHED_RETURNED]  = {KT_AMQP_WAITS_FOR_BINDING, "returned",
+                                "they wait until a queue is bound that takes them"},
+    [KT_PUBLISHED_REFUSED]   = {KT_AMQP_WAITS_FOR_ROOM, "refused", "they wait until the queue that is bound has room"},
+    [KT_PUBLISHED_FORBIDDEN] = {KT_AMQP_WAITS_FOR_RIGHTS, "forbidden", "they wait until the user may write there"},
+};
+
 static void
 publisher_on_unwanted(kt_publisher_t *self, const kt_amqp_message_t *message)
 {
@@ -262,14 +273,14 @@ publisher_on_unwanted(kt_publisher_t *self, const kt_amqp_message_t *message)
 
     uint64_t all = self->n_returned + self->n_refused;
     if (!self->n_logged || now_ms - self->last_logged_ms >= LOG_MS) {
-        kt_log_warn(
-            "AMQP-RETURNED",
-            "exchange=\"%s\" routing_key=\"%s\" how=%s messages=%llu text=\"they wait until a queue takes them\"",
-            message->row.kind == KT_OUTBOX_DEAD ? "dead-letter" : self->opts.exchange, self->opts.routing_key,
-            message->how == KT_PUBLISHED_RETURNED ? "returned" : "refused", (unsigned long long)(all - self->n_logged));
+        kt_log_warn("AMQP-RETURNED", "exchange=\"%s\" routing_key=\"%s\" how=%s messages=%llu text=\"%s\"",
+                    message->row.kind == KT_OUTBOX_DEAD ? "dead-letter" : self->opts.exchange, self->opts.routing_key,
+                    UNWANTED[message->how].how, (unsigned long long)(all - self->n_logged),
+                    UNWANTED[message->how].text);
         self->n_logged       = all;
         self->last_logged_ms = now_ms;
     }
+    self->waits = UNWANTED[message->how].waits;
     if (self->unroutable)
         return;
     self->unroutable = true;
@@ -310,7 +321,8 @@ kt_publisher_take(kt_publisher_t *self, kt_amqp_message_t **message_p)
     switch (message->how) {
     case KT_PUBLISHED_CONFIRMED: publisher_on_confirmed(self, message); break;
     case KT_PUBLISHED_RETURNED:
-    case KT_PUBLISHED_REFUSED: publisher_on_unwanted(self, message); break;
+    case KT_PUBLISHED_REFUSED:
+    case KT_PUBLISHED_FORBIDDEN: publisher_on_unwanted(self, message); break;
     case KT_PUBLISHED_LOST: publisher_on_lost(self, message); break;
     }
     kt_amqp_message_destroy(message_p);
@@ -335,4 +347,5 @@ kt_publisher_stats(const kt_publisher_t *self, kt_amqp_stats_t *out)
     out->in_flight       = self->with_broker;
     out->in_flight_bytes = self->bytes;
     out->unroutable      = self->unroutable;
+    out->waits           = self->unroutable ? self->waits : KT_AMQP_WAITS_FOR_NOTHING;
 }

@@ -2,9 +2,9 @@
 
 #include "common/buf.h"
 #include "common/log.h"
-#include "common/text.h"
 #include "coordinator/amqp/actor.h"
 #include "coordinator/amqp/delivery_tags.h"
+#include "coordinator/amqp/properties.h"
 
 #include <amqp.h>
 #include <stdatomic.h>
@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { POP = 256, SPAN = 4 };
+// KEPT_BYTES: of all open deliveries together; what a message has beyond a job's limit is kept for its dead letter.
+enum { POP = 256, SPAN = 4, KEPT_BYTES = 256 << 20 };
 
 struct kt_amqp_in {
     const kt_settings_t *settings;
@@ -23,11 +24,11 @@ struct kt_amqp_in {
     // the actor's thread
     kt_tags_t      tags;
     size_t         out;        // unsettled deliveries
+    size_t         kept;       // bytes of bodies of unsettled deliveries and of the one that comes
     bool           consuming;  // subscribed on this connection
     bool           ending;     // basic.cancel was sent
     kt_delivery_t *coming;     // is being received
     uint64_t       missing;    // bytes of its body
-    size_t         room;       // bytes allocated
 };
 
 static const char CONSUMER[] = "kithara";
@@ -53,10 +54,18 @@ receive_begin(void *context, kt_amqp_connection_t *connection)
 }
 
 static void
-receive_on_lost(void *context)
+receive_forget(kt_amqp_in_t *self, kt_delivery_t **delivery_p)
+{
+    self->kept -= *delivery_p ? (*delivery_p)->room : 0;
+    kt_delivery_destroy(delivery_p);
+}
+
+static void
+receive_on_lost(void *context, const kt_amqp_connection_t *connection)
 {
     kt_amqp_in_t *self = context;
-    kt_delivery_destroy(&self->coming);
+    (void)connection;
+    receive_forget(self, &self->coming);
     self->consuming = self->ending = false;
     kt_tags_begin(&self->tags);  // open deliveries of the old connection are void
 }
@@ -96,18 +105,18 @@ receive_take_header(kt_amqp_in_t *self, kt_amqp_connection_t *connection, const 
     kt_delivery_t *delivery = self->coming;
     if (!delivery || self->missing != UINT64_MAX)
         return KT_OK;
-    self->room          = bytes < KT_JOB_MAX_BYTES ? (size_t)bytes : KT_JOB_MAX_BYTES;
+    const amqp_basic_properties_t *properties = frame->payload.properties.decoded;
+    if (kt_amqp_properties_of_stream(properties))
+        return kt_amqp_refuse_stream(connection);
+    bool whole          = bytes <= KT_JOB_MAX_BYTES || (bytes <= KT_AMQP_BODY_MAX && self->kept + bytes <= KEPT_BYTES);
+    delivery->room      = whole ? (size_t)bytes : KT_JOB_MAX_BYTES;
     self->missing       = bytes;
     delivery->all_bytes = bytes;
-    delivery->body      = malloc(self->room + 1);
-    if (!delivery->body)
+    delivery->body      = malloc(delivery->room + 1);
+    self->kept += delivery->room;
+    if (!delivery->body || kt_amqp_properties_read(delivery, properties, frame->payload.properties.raw.bytes,
+                                                   frame->payload.properties.raw.len))
         return receive_fail(connection, "out of memory for a message");
-
-    const amqp_basic_properties_t *properties = frame->payload.properties.decoded;
-    amqp_bytes_t                   id         = properties->message_id;
-    if (properties->_flags & AMQP_BASIC_MESSAGE_ID_FLAG && id.len < sizeof delivery->message_id &&
-        kt_text_is_utf8(id.bytes, id.len))
-        kt_text_sanitize(delivery->message_id, sizeof delivery->message_id, id.bytes, id.len);
     return bytes ? KT_OK : receive_finish_message(self, connection);
 }
 
@@ -119,7 +128,7 @@ receive_take_body(kt_amqp_in_t *self, kt_amqp_connection_t *connection, amqp_byt
         return KT_OK;
     if (piece.len > self->missing)
         return receive_fail(connection, "a message is longer than its header states");
-    size_t fits = self->room - delivery->body_bytes;
+    size_t fits = delivery->room - delivery->body_bytes;
     fits        = piece.len < fits ? piece.len : fits;
     memcpy(delivery->body + delivery->body_bytes, piece.bytes, fits);
     delivery->body_bytes += fits;
@@ -166,7 +175,7 @@ receive_work(void *context, kt_amqp_connection_t *connection, bool *more)
         for (size_t i = 0; i < n; i++) {
             kt_delivery_t *delivery = items[i];
             kt_tags_settle(&self->tags, delivery->epoch, delivery->tag);
-            kt_delivery_destroy(&delivery);
+            receive_forget(self, &delivery);
             self->out--;
         }
     if (!connection)

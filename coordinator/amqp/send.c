@@ -1,7 +1,9 @@
 #include "coordinator/amqp/send.h"
 
+#include "common/clock.h"
 #include "coordinator/amqp/actor.h"
 #include "coordinator/amqp/confirms.h"
+#include "coordinator/amqp/properties.h"
 
 #include <amqp.h>
 #include <stdio.h>
@@ -9,9 +11,7 @@
 #include <string.h>
 
 // Frames are read between bursts: if both sides only send, neither is read.
-enum { POP = 256, BURST = 32, BURST_BYTES = 256 << 10, PERSISTENT = 2, HEADERS = 4 };
-
-static const char ROW_HEADER[] = "x-kithara-row";
+enum { POP = 256, BURST = 32, BURST_BYTES = 256 << 10, COPIES = 2, FORBIDDEN = 403, FORBIDDEN_MS = 60000 };
 
 struct kt_amqp_out {
     const kt_settings_t *settings;
@@ -19,8 +19,9 @@ struct kt_amqp_out {
     kt_amqp_actor_t     *actor;
     // the actor's thread
     kt_window_t        window;
-    kt_amqp_message_t *first, **last;  // to be published, in order
-    bool               warm;           // something was confirmed on this connection
+    kt_amqp_message_t *first, **last;                        // to be published, in order
+    bool               warm;                                 // something was confirmed on this connection
+    int64_t            no_dead_until_ms, no_reply_until_ms;  // the broker refused the right to write there
 };
 
 // The queue has room for all messages of this thread.
@@ -32,19 +33,33 @@ send_return(kt_amqp_out_t *self, kt_amqp_message_t *message, kt_published_t how)
         kt_amqp_message_destroy(&message);
 }
 
+// A message is settled with its last copy. The queue that its sender named may be full or gone: that decides nothing.
+static void
+send_settle_copy(kt_amqp_out_t *self, const kt_amqp_copy_t *copy, kt_published_t how)
+{
+    kt_amqp_message_t *message = copy->message;
+    if (!copy->reply || how == KT_PUBLISHED_LOST)
+        message->how = message->how == KT_PUBLISHED_LOST ? message->how : how;
+    if (--message->open == 0)
+        send_return(self, message, message->how);
+}
+
 static void
 send_on_settled(void *context, void *item, bool acked, bool returned)
 {
     kt_amqp_out_t *self = context;
     self->warm          = true;
-    send_return(self, item, !acked ? KT_PUBLISHED_REFUSED : returned ? KT_PUBLISHED_RETURNED : KT_PUBLISHED_CONFIRMED);
+    send_settle_copy(self, item,
+                     !acked     ? KT_PUBLISHED_REFUSED
+                     : returned ? KT_PUBLISHED_RETURNED
+                                : KT_PUBLISHED_CONFIRMED);
 }
 
 static void
 send_on_gone(void *context, void *item, bool acked, bool returned)
 {
     (void)acked, (void)returned;
-    send_return(context, item, KT_PUBLISHED_LOST);
+    send_settle_copy(context, item, KT_PUBLISHED_LOST);
 }
 
 static kt_err_t
@@ -62,10 +77,25 @@ send_begin(void *context, kt_amqp_connection_t *connection)
     return kt_amqp_last_reply(connection, &code);
 }
 
+// A right that the broker's user has not got closes the channel: what needs it is left out for a while.
 static void
-send_on_lost(void *context)
+send_note_forbidden(kt_amqp_out_t *self, const kt_amqp_connection_t *connection)
+{
+    char name[KT_AMQP_NAME], quoted[KT_AMQP_NAME + 2];
+    if (connection->code != FORBIDDEN || !*connection->why)
+        return;
+    snprintf(quoted, sizeof quoted, "'%s'", kt_amqp_dead_name(self->settings, name));
+    if (strstr(connection->why, quoted))
+        self->no_dead_until_ms = kt_clock_ms() + FORBIDDEN_MS;
+    else if (strstr(connection->why, "'amq.default'"))
+        self->no_reply_until_ms = kt_clock_ms() + FORBIDDEN_MS;
+}
+
+static void
+send_on_lost(void *context, const kt_amqp_connection_t *connection)
 {
     kt_amqp_out_t *self = context;
+    send_note_forbidden(self, connection);
     kt_window_begin(&self->window, send_on_gone, self);
 }
 
@@ -87,8 +117,8 @@ send_take_frame(void *context, kt_amqp_connection_t *connection, const struct am
         const amqp_basic_properties_t *properties = frame->payload.properties.decoded;
         for (int i = 0; i < properties->headers.num_entries; i++) {
             const amqp_table_entry_t *entry = &properties->headers.entries[i];
-            if (entry->value.kind == AMQP_FIELD_KIND_I64 && entry->key.len == sizeof ROW_HEADER - 1 &&
-                memcmp(entry->key.bytes, ROW_HEADER, entry->key.len) == 0)
+            if (entry->value.kind == AMQP_FIELD_KIND_I64 && entry->key.len == strlen(KT_AMQP_ROW_HEADER) &&
+                memcmp(entry->key.bytes, KT_AMQP_ROW_HEADER, entry->key.len) == 0)
                 kt_window_return(&self->window, (uint64_t)entry->value.value.i64);
         }
     }
@@ -106,43 +136,49 @@ send_take_frame(void *context, kt_amqp_connection_t *connection, const struct am
     return KT_OK;
 }
 
-static int
-make_headers(const kt_outbox_row_t *row, amqp_table_entry_t out[HEADERS])
+static kt_err_t
+send_copy(kt_amqp_out_t *self, kt_amqp_connection_t *connection, kt_amqp_message_t *message,
+          const kt_amqp_properties_t *properties, bool reply)
 {
-    int n    = 0;
-    out[n++] = (amqp_table_entry_t){.key   = amqp_cstring_bytes(ROW_HEADER),
-                                    .value = {.kind = AMQP_FIELD_KIND_I64, .value.i64 = (int64_t)row->id}};
-    if (row->kind == KT_OUTBOX_DEAD) {
-        out[n++] = kt_amqp_text_entry("x-kithara-error", kt_err_name(row->err));
-        out[n++] = kt_amqp_text_entry("x-kithara-reason", row->reason);
-    } else {
-        out[n++] = (amqp_table_entry_t){.key   = amqp_cstring_bytes("success"),
-                                        .value = {.kind = AMQP_FIELD_KIND_BOOLEAN, .value.boolean = row->err == KT_OK}};
-    }
-    return n;
+    char                   dead_name[KT_AMQP_NAME];
+    const kt_outbox_row_t *row      = &message->row;
+    bool                   dead     = row->kind == KT_OUTBOX_DEAD;
+    const char            *exchange = reply  ? ""
+                                      : dead ? kt_amqp_dead_name(self->settings, dead_name)
+                                             : self->settings->exchange_name;
+    const char     *key  = reply ? kt_amqp_properties_reply_to(properties) : dead ? "" : self->settings->routing_key;
+    kt_amqp_copy_t *copy = &message->copies[reply];
+    amqp_bytes_t    body = {row->n_bytes, row->bytes};
+    *copy                = (kt_amqp_copy_t){message, reply};
+    kt_window_add(&self->window, copy, reply ? 0 : row->id);
+    message->open++;
+    return kt_amqp_status(connection, amqp_basic_publish(connection->state, connection->channel,
+                                                         amqp_cstring_bytes(exchange), amqp_cstring_bytes(key), !reply,
+                                                         0, kt_amqp_properties_all(properties), body));
 }
 
+// Takes the message: it is in the window, or returned.
 static kt_err_t
-send_publish(kt_amqp_out_t *self, kt_amqp_connection_t *connection, const kt_outbox_row_t *row)
+send_message(kt_amqp_out_t *self, kt_amqp_connection_t *connection, kt_amqp_message_t *message)
 {
-    char                    dead_name[KT_AMQP_NAME];
-    amqp_table_entry_t      headers[HEADERS];
-    bool                    dead       = row->kind == KT_OUTBOX_DEAD;
-    amqp_basic_properties_t properties = {
-        ._flags        = AMQP_BASIC_DELIVERY_MODE_FLAG | AMQP_BASIC_HEADERS_FLAG | AMQP_BASIC_CONTENT_TYPE_FLAG,
-        .delivery_mode = PERSISTENT,
-        .content_type  = amqp_cstring_bytes(dead ? "application/octet-stream" : "application/json"),
-        .headers       = {make_headers(row, headers), headers},
-        .message_id    = amqp_cstring_bytes(row->message_id),
-    };
-    if (*row->message_id)
-        properties._flags |= AMQP_BASIC_MESSAGE_ID_FLAG;
-    const char  *exchange = dead ? kt_amqp_dead_name(self->settings, dead_name) : self->settings->exchange_name;
-    const char  *key      = dead ? "" : self->settings->routing_key;
-    amqp_bytes_t body     = {row->n_bytes, row->bytes};
-    return kt_amqp_status(connection,
-                          amqp_basic_publish(connection->state, connection->channel, amqp_cstring_bytes(exchange),
-                                             amqp_cstring_bytes(key), 1, 0, &properties, body));
+    kt_amqp_properties_t *properties = NULL;
+    int64_t               now_ms     = kt_clock_ms();
+    message->how                     = KT_PUBLISHED_CONFIRMED;
+    if (message->row.kind == KT_OUTBOX_DEAD && (connection->no_dead || now_ms < self->no_dead_until_ms)) {
+        send_return(self, message, KT_PUBLISHED_FORBIDDEN);
+        return KT_OK;
+    }
+    if (kt_amqp_properties_new(&properties, &message->row)) {
+        send_return(self, message, KT_PUBLISHED_LOST);
+        return KT_OK;
+    }
+    const char *name  = kt_amqp_properties_reply_to(properties);
+    bool        reply = *name && now_ms >= self->no_reply_until_ms && strcmp(name, self->settings->queue_name) != 0;
+    kt_err_t    err   = send_copy(self, connection, message, properties, false);
+    if (!err && reply)
+        err = send_copy(self, connection, message, properties, true);
+    kt_amqp_properties_destroy(&properties);
+    return err;
 }
 
 static kt_amqp_message_t *
@@ -160,7 +196,7 @@ send_take_first(kt_amqp_out_t *self)
 static bool
 send_may_publish(const kt_amqp_out_t *self, const kt_amqp_connection_t *connection)
 {
-    return self->first && !connection->blocked && !kt_window_is_full(&self->window) &&
+    return self->first && !connection->blocked && kt_window_has_room(&self->window, COPIES) &&
            (self->warm || self->window.open == 0);
 }
 
@@ -181,9 +217,8 @@ send_work(void *context, kt_amqp_connection_t *connection, bool *more)
         return KT_OK;
     for (int i = 0; i < BURST && bytes < BURST_BYTES && !err && send_may_publish(self, connection); i++) {
         kt_amqp_message_t *message = send_take_first(self);
-        kt_window_add(&self->window, message, message->row.id);
         bytes += message->row.n_bytes;
-        err = send_publish(self, connection, &message->row);
+        err = send_message(self, connection, message);
     }
     *more = *more || send_may_publish(self, connection);
     return err;
@@ -204,7 +239,7 @@ kt_amqp_out_new(kt_amqp_out_t **self_p, const kt_settings_t *settings, char why[
     if (!err)
         err = kt_queue_new(&self->answers, KT_AMQP_OUT_MAX);
     if (!err)
-        err = kt_window_init(&self->window, KT_AMQP_OUT_MAX);
+        err = kt_window_init(&self->window, COPIES * KT_AMQP_OUT_MAX);
     if (!err) {
         kt_amqp_actor_opts_t opts = {settings, "out", &OPS, self, kt_queue_fd(self->given)};
         err                       = kt_amqp_actor_new(&self->actor, &opts, why);

@@ -27,7 +27,13 @@ kt_api_amqp_trouble(const kt_amqp_stats_t *stats)
         return stats->out.error;
     if (stats->in.state == KT_AMQP_BLOCKED || stats->out.state == KT_AMQP_BLOCKED)
         return "the broker takes no messages: its memory or disk alarm is on";
-    return stats->unroutable ? "output messages wait: no queue that takes them is bound to the exchange" : NULL;
+    static const char *const WAITS[] = {
+        [KT_AMQP_WAITS_FOR_NOTHING] = NULL,
+        [KT_AMQP_WAITS_FOR_BINDING] = "output messages wait: no queue that takes them is bound to the exchange",
+        [KT_AMQP_WAITS_FOR_ROOM]    = "output messages wait: a queue that is bound to the exchange is full",
+        [KT_AMQP_WAITS_FOR_RIGHTS]  = "dead letters wait: the broker's user may not write to the dead-letter exchange",
+    };
+    return stats->unroutable ? WAITS[stats->waits] : NULL;
 }
 
 json_t *
@@ -38,11 +44,19 @@ kt_api_amqp(const kt_amqp_stats_t *stats)
     const struct {
         const char *name;
         uint64_t    value;
-    } counts[] = {
-        {"delivered", stats->delivered}, {"accepted", stats->accepted},   {"known", stats->known},
-        {"rejected", stats->rejected},   {"settled", stats->settled},     {"unsettled", stats->unsettled},
-        {"confirmed", stats->confirmed}, {"returned", stats->returned},   {"refused", stats->refused},
-        {"lost", stats->lost},           {"in_flight", stats->in_flight}, {"in_flight_bytes", stats->in_flight_bytes}};
+    } counts[]                                = {{"delivered", stats->delivered},
+                                                 {"accepted", stats->accepted},
+                                                 {"known", stats->known},
+                                                 {"rejected", stats->rejected},
+                                                 {"settled", stats->settled},
+                                                 {"unsettled", stats->unsettled},
+                                                 {"confirmed", stats->confirmed},
+                                                 {"returned", stats->returned},
+                                                 {"refused", stats->refused},
+                                                 {"replayed", stats->replayed},
+                                                 {"lost", stats->lost},
+                                                 {"in_flight", stats->in_flight},
+                                                 {"in_flight_bytes", stats->in_flight_bytes}};
     static const kt_amqp_state_t BEST_FIRST[] = {KT_AMQP_UP, KT_AMQP_BLOCKED, KT_AMQP_CONNECTING, KT_AMQP_DOWN};
     kt_amqp_state_t              worse        = KT_AMQP_UP;  // of the two connections
     for (size_t i = 0; i < sizeof BEST_FIRST / sizeof *BEST_FIRST; i++)
@@ -56,5 +70,7 @@ kt_api_amqp(const kt_amqp_stats_t *stats)
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
         kt_json_set(json, counts[i].name, kt_json_int((int64_t)counts[i].value));
     kt_json_set(json, "unroutable", kt_json_bool(stats->unroutable));
+    kt_json_set(json, "time_in_queue_s",
+                stats->dated ? kt_json_real((double)stats->queued_ms / 1000 / (double)stats->dated) : kt_json_null());
     return json;
 }

@@ -28,6 +28,7 @@ typedef enum kt_ledger_request_type {
     KT_LREQ_FAIL,     // result: answers stored
     KT_LREQ_ASK,      // ask
     KT_LREQ_REJECT,   // reject: a message that cannot become a job
+    KT_LREQ_REPLAY,   // replay: answers found
     KT_LREQ_OUTBOX,   // after, want: answers rows[n]
     KT_LREQ_SENT,     // ids[n]: confirmed by the broker
     KT_LREQ_RETAIN,   // before_ms, want: answers n
@@ -47,9 +48,9 @@ typedef void kt_ledger_answered_fn(void *context, kt_ledger_request_t **request_
 // Ledger thread: a transaction of another part (backfill). args hold what it needs and what it answers.
 typedef kt_err_t kt_ledger_call_fn(void *args, kt_ledger_t *ledger, const kt_lease_t *lease);
 
-// One heap object, owned by the holder of the pointer. Texts and documents within are owned by the request (freed with
-// it); who keeps one sets its pointer to NULL. The actor makes `claimed`, `rows` and `names`, and sets a wall_ms that
-// is 0 to the time of the call. A want beyond KT_LEDGER_QUEUE or a capacity beyond KT_LEDGER_PAGE is KT_EINVAL.
+// One heap object, owned by the holder of the pointer. Texts and documents within are freed with it; who keeps one sets
+// its pointer to NULL. The actor makes `claimed`, `rows`, `names`, and fills in a wall_ms of 0. A want beyond
+// KT_LEDGER_QUEUE or a capacity beyond KT_LEDGER_PAGE is KT_EINVAL.
 struct kt_ledger_request {
     kt_ledger_request_type_t type;
     kt_err_t                 err;       // of the call
@@ -58,8 +59,8 @@ struct kt_ledger_request {
     union {
         struct {
             kt_job_t      job;
-            char         *body;
-            size_t        body_bytes;
+            char         *body, *properties;
+            size_t        body_bytes, properties_bytes;
             kt_inserted_t inserted;
             uint64_t      id;
         } insert;
@@ -89,9 +90,10 @@ struct kt_ledger_request {
         } ask;
         struct {
             kt_reject_t reject;  // its texts point into the members below
-            char       *body, *reply;
+            char       *body, *reply, *properties;
             char        message_id[KT_JOB_ID_BYTES], reason[KT_OUTBOX_REASON];
         } reject;
+        kt_replay_t replay;
         struct {
             uint64_t         after;
             size_t           want, n;

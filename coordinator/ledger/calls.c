@@ -9,10 +9,12 @@ call_insert(kt_ledger_group_t *self, kt_ledger_request_t *const *requests, size_
 {
     int64_t wall_ms = kt_clock_wall_ms();
     for (size_t i = 0; i < n; i++)
-        self->jobs[i] = (kt_new_job_t){.job        = &requests[i]->insert.job,
-                                       .body       = requests[i]->insert.body,
-                                       .body_bytes = requests[i]->insert.body_bytes,
-                                       .wall_ms    = wall_ms};
+        self->jobs[i] = (kt_new_job_t){.job              = &requests[i]->insert.job,
+                                       .body             = requests[i]->insert.body,
+                                       .body_bytes       = requests[i]->insert.body_bytes,
+                                       .properties       = requests[i]->insert.properties,
+                                       .properties_bytes = requests[i]->insert.properties_bytes,
+                                       .wall_ms          = wall_ms};
     kt_err_t err = self->ledger->ops->insert_jobs(self->ledger, self->jobs, n, self->inserted, self->numbers);
     for (size_t i = 0; i < n && !err; i++) {
         requests[i]->insert.inserted = self->inserted[i];
@@ -138,12 +140,20 @@ call_reject(kt_ledger_group_t *self, kt_ledger_request_t *const *requests, size_
         *reject             = requests[i]->reject.reject;
         reject->body        = requests[i]->reject.body;
         reject->reply       = requests[i]->reject.reply;
+        reject->properties  = requests[i]->reject.properties;
         reject->message_id  = requests[i]->reject.message_id;
         reject->reason      = requests[i]->reject.reason;
         if (!reject->wall_ms)
             reject->wall_ms = kt_clock_wall_ms();
     }
     return self->ledger->ops->outbox_put(self->ledger, self->rejects, n);
+}
+
+static kt_err_t
+call_replay(kt_ledger_group_t *self, kt_ledger_request_t *const *requests, size_t n)
+{
+    (void)n;
+    return self->ledger->ops->outbox_replay(self->ledger, &requests[0]->replay);
 }
 
 static kt_err_t
@@ -248,6 +258,7 @@ static const row_t ROWS[] = {
     [KT_LREQ_FAIL]    = {call_fail, .grouped = true},
     [KT_LREQ_ASK]     = {call_ask, .grouped = true},
     [KT_LREQ_REJECT]  = {call_reject, .grouped = true},
+    [KT_LREQ_REPLAY]  = {call_replay},
     [KT_LREQ_OUTBOX]  = {call_outbox},
     [KT_LREQ_SENT]    = {call_sent},
     [KT_LREQ_RETAIN]  = {call_retain},

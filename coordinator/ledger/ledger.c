@@ -1,5 +1,15 @@
 #include "coordinator/ledger/ledger.h"
 
+#include <stdlib.h>
+
+void
+kt_outbox_row_fini(kt_outbox_row_t *self)
+{
+    free(self->bytes);
+    free(self->properties);
+    self->bytes = self->properties = NULL;
+}
+
 const char *
 kt_job_state_name(kt_job_state_t state)
 {

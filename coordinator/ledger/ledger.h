@@ -56,6 +56,9 @@ typedef struct kt_ledger_ops {
     kt_err_t (*outbox_take)(kt_ledger_t *self, const kt_lease_t *lease, uint64_t after, size_t want,
                             kt_outbox_row_t *out, size_t *n);
     kt_err_t (*outbox_done)(kt_ledger_t *self, const uint64_t *ids, size_t n, int64_t wall_ms);
+    // The row of the job's last outcome waits again, under this coordinator's epoch and a new id. One that waits
+    // already, or has not ended, or whose document is gone, remains as it is.
+    kt_err_t (*outbox_replay)(kt_ledger_t *self, kt_replay_t *replay);
 
     // Removes documents and bodies of at most `want` jobs that ended before before_ms and have nothing waiting in the
     // outbox; their message_id stays known. *n: how many.

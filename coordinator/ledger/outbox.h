@@ -16,6 +16,8 @@ enum { KT_OUTBOX_REASON = 256 };
 typedef struct kt_reject {
     const char *body;  // as it came, any bytes
     size_t      body_bytes;
+    const char *properties;  // of the broker, all that came with it; NULL: none
+    size_t      properties_bytes;
     const char *message_id;  // as far as it could be read; ""
     kt_err_t    err;
     const char *reason;  // a sentence
@@ -31,9 +33,22 @@ typedef struct kt_outbox_row {
     kt_err_t         err;  // of the outcome, or why it was rejected
     char             message_id[KT_JOB_ID_BYTES];
     char             reason[KT_OUTBOX_REASON];
+    int64_t          created_ms;
     char            *bytes;  // what is published; malloc'ed, the caller's
     size_t           n_bytes;
+    char            *properties;  // of the input message, malloc'ed, the caller's; NULL: none
+    size_t           n_properties;
 } kt_outbox_row_t;
+
+void kt_outbox_row_fini(kt_outbox_row_t *self);  // frees what it holds and nulls it
+
+// A finished job whose answer is published again, with other properties than the first time.
+typedef struct kt_replay {
+    uint64_t job;
+    char    *properties;  // the caller's; NULL: none
+    size_t   properties_bytes;
+    bool     found;  // answer: there is an outcome with a document, that was to be published
+} kt_replay_t;
 
 // One line of a job's story, in the order of time.
 typedef enum kt_story_type {

@@ -14,6 +14,13 @@ kt_ledger_request_new(kt_ledger_request_type_t type, void *context)
 }
 
 static void
+free_insert(kt_ledger_request_t *self)
+{
+    free(self->insert.body);
+    free(self->insert.properties);
+}
+
+static void
 free_claimed(kt_ledger_request_t *self)
 {
     for (size_t i = 0; i < self->claim.n; i++)
@@ -34,7 +41,7 @@ static void
 free_outbox(kt_ledger_request_t *self)
 {
     for (size_t i = 0; i < self->outbox.n; i++)
-        free(self->outbox.rows[i].bytes);
+        kt_outbox_row_fini(&self->outbox.rows[i]);
     free(self->outbox.rows);
 }
 
@@ -43,6 +50,7 @@ free_reject(kt_ledger_request_t *self)
 {
     free(self->reject.body);
     free(self->reject.reply);
+    free(self->reject.properties);
 }
 
 void
@@ -52,7 +60,8 @@ kt_ledger_request_destroy(kt_ledger_request_t **self_p)
     if (!self)
         return;
     switch (self->type) {
-    case KT_LREQ_INSERT: free(self->insert.body); break;
+    case KT_LREQ_INSERT: free_insert(self); break;
+    case KT_LREQ_REPLAY: free(self->replay.properties); break;
     case KT_LREQ_CLAIM: free_claimed(self); break;
     case KT_LREQ_STORE:
     case KT_LREQ_FAIL: free(self->store.document); break;

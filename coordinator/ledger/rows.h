@@ -22,6 +22,8 @@ typedef struct kt_new_job {
     const kt_job_t *job;
     const char     *body;  // the input message, byte for byte
     size_t          body_bytes;
+    const char     *properties;  // of the broker, that its answer needs; NULL: none
+    size_t          properties_bytes;
     int64_t         wall_ms;
 } kt_new_job_t;
 

@@ -24,19 +24,29 @@ typedef struct kt_amqp_health {
     char            error[KT_AMQP_WHY];  // of the last failure; "" none
 } kt_amqp_health_t;
 
+typedef enum kt_amqp_waits {
+    KT_AMQP_WAITS_FOR_NOTHING,
+    KT_AMQP_WAITS_FOR_BINDING,  // no queue takes the message
+    KT_AMQP_WAITS_FOR_ROOM,     // a queue that would take it is full
+    KT_AMQP_WAITS_FOR_RIGHTS,   // the broker's user may not write to the dead-letter exchange
+} kt_amqp_waits_t;
+
 typedef struct kt_amqp_stats {
     bool             configured;
     kt_amqp_health_t in, out;
     uint64_t         delivered;  // input messages that came in, repeated ones too
     uint64_t         accepted, known, rejected;
-    uint64_t         settled;                     // acknowledged to the broker, or void with their connection
-    size_t           unsettled;                   // with the ledger now
-    uint64_t         confirmed;                   // output messages that the broker has
-    uint64_t         returned;                    // that no queue took
-    uint64_t         refused;                     // that the broker refused (nack)
-    uint64_t         lost;                        // whose connection ended before their confirmation
+    uint64_t         replayed;          // answers that a repeated message asked for again
+    uint64_t         dated, queued_ms;  // deliveries with a time of publishing, and their time in the queue in all
+    uint64_t         settled;           // acknowledged to the broker, or void with their connection
+    size_t           unsettled;         // with the ledger now
+    uint64_t         confirmed;         // output messages that the broker has
+    uint64_t         returned;          // that no queue took
+    uint64_t         refused;           // that the broker refused (nack)
+    uint64_t         lost;              // whose connection ended before their confirmation
     size_t           in_flight, in_flight_bytes;  // with the broker, or waiting for their connection
     bool             unroutable;                  // some wait because no queue takes them
+    kt_amqp_waits_t  waits;                       // for what, as of the last such message
 } kt_amqp_stats_t;
 
 const char *kt_amqp_state_name(kt_amqp_state_t state);  // "off", "down", "connecting", "up", "blocked"

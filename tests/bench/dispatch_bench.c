@@ -166,7 +166,8 @@ fill(kt_ledger_t *ledger, size_t jobs)
             kt_err_t err    = kt_job_parse(bodies[i], (size_t)length, &parsed[i], why);
             if (err)
                 die("job", err, why);
-            rows[i] = (kt_new_job_t){&parsed[i], bodies[i], (size_t)length, kt_clock_wall_ms()};
+            rows[i] = (kt_new_job_t){
+                .job = &parsed[i], .body = bodies[i], .body_bytes = (size_t)length, .wall_ms = kt_clock_wall_ms()};
         }
         kt_err_t err = ledger->ops->insert_jobs(ledger, rows, n, how, ids);
         if (err)

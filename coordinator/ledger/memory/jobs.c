@@ -18,6 +18,8 @@ add_job(kt_mem_t *self, const kt_new_job_t *row, uint64_t hash)
     job->file_path           = kt_mem_text(self, from->file_path, strlen(from->file_path));
     job->body                = kt_mem_text(self, row->body, row->body_bytes);
     job->body_bytes          = row->body_bytes;
+    job->properties          = row->properties ? kt_mem_text(self, row->properties, row->properties_bytes) : NULL;
+    job->n_properties        = row->properties_bytes;
     job->priority            = from->priority;
     job->declared_bytes      = from->declared_bytes;
     job->declared_duration_s = from->declared_duration_s;
@@ -35,7 +37,8 @@ kt_mem_insert_jobs(kt_ledger_t *base, const kt_new_job_t *jobs, size_t n, kt_ins
     for (size_t i = 0; i < n; i++) {
         if (!kt_rule_job_ok(&jobs[i]))
             return KT_EBADDATA;
-        bytes += strlen(jobs[i].job->message_id) + strlen(jobs[i].job->file_path) + jobs[i].body_bytes + 3;
+        bytes += strlen(jobs[i].job->message_id) + strlen(jobs[i].job->file_path) + jobs[i].body_bytes +
+                 jobs[i].properties_bytes + 4;
     }
     bool room = kt_mem_room(&self->jobs, n) && kt_mem_map_room(self, n) && kt_mem_text_room(self, bytes);
     // A job has at most one entry in a heap: room for all jobs of all priorities is enough.

@@ -12,8 +12,8 @@ typedef struct kt_mem_job {
     kt_job_facts_t facts;
     uint64_t       hash;  // of message_id
     kt_digest_t    body_digest;
-    const char    *message_id, *file_path, *body;
-    size_t         body_bytes;
+    const char    *message_id, *file_path, *body, *properties;  // properties: NULL, none
+    size_t         body_bytes, n_properties;
     kt_priority_t  priority;
     uint32_t       attempts, crashes;
     uint64_t       declared_bytes;
@@ -43,8 +43,9 @@ typedef struct kt_mem_outbox {
     uint64_t         epoch;
     bool             waiting;
     int64_t          confirmed_ms;
-    const char      *message_id, *reason, *bytes;
-    size_t           n_bytes;
+    const char      *message_id, *reason, *bytes, *properties;  // properties: NULL, the job's
+    size_t           n_bytes, n_properties;
+    int64_t          created_ms;
 } kt_mem_outbox_t;
 
 typedef struct kt_mem_attempt {
@@ -133,6 +134,7 @@ kt_err_t kt_mem_ask(kt_ledger_t *self, kt_ask_t *asks, size_t n);
 void     kt_mem_outbox_result(kt_mem_t *self, const kt_mem_job_t *job);
 void     kt_mem_outbox_take_over(kt_mem_t *self, uint64_t epoch);
 kt_err_t kt_mem_outbox_put(kt_ledger_t *self, const kt_reject_t *rejects, size_t n);
+kt_err_t kt_mem_outbox_replay(kt_ledger_t *self, kt_replay_t *replay);
 kt_err_t kt_mem_outbox_take(kt_ledger_t *self, const kt_lease_t *lease, uint64_t after, size_t want,
                             kt_outbox_row_t *out, size_t *n);
 kt_err_t kt_mem_outbox_done(kt_ledger_t *self, const uint64_t *ids, size_t n, int64_t wall_ms);

@@ -34,7 +34,31 @@ kt_mem_outbox_result(kt_mem_t *self, const kt_mem_job_t *job)
     row->reason             = "";
     row->bytes              = result->document;
     row->n_bytes            = result->document_bytes;
+    row->properties         = job->properties;
+    row->n_properties       = job->n_properties;
+    row->created_ms         = result->stored_ms;
     result->outbox          = self->outbox.n;
+}
+
+kt_err_t
+kt_mem_outbox_replay(kt_ledger_t *base, kt_replay_t *replay)
+{
+    kt_mem_t     *self = (kt_mem_t *)base;
+    kt_mem_job_t *job  = replay->job && replay->job <= self->jobs.n ? kt_mem_row(&self->jobs, replay->job - 1) : NULL;
+    const kt_mem_result_t *result = job && job->result ? kt_mem_row(&self->results, job->result - 1) : NULL;
+    replay->found                 = result && result->outbox && !row_at(self, result->outbox - 1)->waiting &&
+                    job->facts.state >= KT_JOB_DONE && !job->facts.retained && result->id.run == job->facts.id.run;
+    if (!replay->found)
+        return KT_OK;
+    if (!kt_mem_room(&self->outbox, 1) || !kt_mem_text_room(self, replay->properties_bytes + 1))
+        return KT_ENOMEM;
+    kt_mem_outbox_result(self, job);
+    kt_mem_outbox_t *row = row_at(self, self->outbox.n - 1);
+    if (replay->properties) {
+        row->properties   = kt_mem_text(self, replay->properties, replay->properties_bytes);
+        row->n_properties = replay->properties_bytes;
+    }
+    return KT_OK;
 }
 
 void
@@ -60,6 +84,9 @@ put_reject(kt_mem_t *self, const kt_reject_t *from, kt_outbox_kind_t kind)
     row->reason             = kt_mem_text(self, reason, length);
     row->n_bytes            = reply ? from->reply_bytes : from->body_bytes;
     row->bytes              = kt_mem_text(self, reply ? from->reply : from->body, row->n_bytes);
+    row->properties         = from->properties ? kt_mem_text(self, from->properties, from->properties_bytes) : NULL;
+    row->n_properties       = from->properties_bytes;
+    row->created_ms         = from->wall_ms;
 }
 
 kt_err_t
@@ -68,7 +95,8 @@ kt_mem_outbox_put(kt_ledger_t *base, const kt_reject_t *rejects, size_t n)
     kt_mem_t *self  = (kt_mem_t *)base;
     size_t    bytes = 0;
     for (size_t i = 0; i < n; i++)
-        bytes += rejects[i].body_bytes + rejects[i].reply_bytes + 2 * (KT_JOB_ID_BYTES + KT_OUTBOX_REASON + 1);
+        bytes += rejects[i].body_bytes + rejects[i].reply_bytes + 2 * (rejects[i].properties_bytes + 1) +
+                 2 * (KT_JOB_ID_BYTES + KT_OUTBOX_REASON + 1);
     if (!kt_mem_room(&self->outbox, 2 * n) || !kt_mem_text_room(self, bytes))
         return KT_ENOMEM;
     for (size_t i = 0; i < n; i++) {
@@ -86,11 +114,21 @@ copy_row(const kt_mem_outbox_t *row, uint64_t id, kt_outbox_row_t *out)
     if (!bytes)
         return KT_ENOMEM;
     memcpy(bytes, row->bytes, row->n_bytes + 1);
-    *out = (kt_outbox_row_t){.id = id, .kind = row->kind, .run = row->run, .err = row->err};
+    *out =
+        (kt_outbox_row_t){.id = id, .kind = row->kind, .run = row->run, .err = row->err, .created_ms = row->created_ms};
     kt_text_copy(out->message_id, sizeof out->message_id, row->message_id);
     kt_text_copy(out->reason, sizeof out->reason, row->reason);
     out->bytes   = bytes;
     out->n_bytes = row->n_bytes;
+    if (row->properties) {
+        out->properties   = malloc(row->n_properties + 1);
+        out->n_properties = row->n_properties;
+        if (!out->properties) {
+            kt_outbox_row_fini(out);
+            return KT_ENOMEM;
+        }
+        memcpy(out->properties, row->properties, row->n_properties);
+    }
     return KT_OK;
 }
 
@@ -113,7 +151,7 @@ kt_mem_outbox_take(kt_ledger_t *base, const kt_lease_t *lease, uint64_t after, s
         got += !err;
     }
     for (size_t i = 0; err && i < got; i++)
-        free(out[i].bytes);
+        kt_outbox_row_fini(&out[i]);
     if (!err)
         *n = got;
     return err;

@@ -106,6 +106,12 @@ kt_sql_array_end(kt_sql_t *self)
     end_arg(self);
 }
 
+static void
+el_null(kt_sql_t *self)
+{
+    add_u32(self, UINT32_MAX);
+}
+
 void
 kt_sql_el_int(kt_sql_t *self, int64_t value)
 {
@@ -150,9 +156,12 @@ kt_sql_el_clean(kt_sql_t *self, const char *text, size_t capacity)
 }
 
 void
-kt_sql_el_null(kt_sql_t *self)
+kt_sql_el_some(kt_sql_t *self, const void *bytes, size_t length)
 {
-    add_u32(self, UINT32_MAX);
+    if (bytes)
+        kt_sql_el_bytes(self, bytes, length);
+    else
+        el_null(self);
 }
 
 void
@@ -160,7 +169,7 @@ kt_sql_el_digest(kt_sql_t *self, const kt_digest_t *digest)
 {
     static const kt_digest_t none;
     if (memcmp(digest, &none, sizeof none) == 0)
-        kt_sql_el_null(self);
+        el_null(self);
     else
         kt_sql_el_bytes(self, digest->bytes, sizeof digest->bytes);
 }

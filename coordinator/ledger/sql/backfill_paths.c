@@ -83,7 +83,7 @@ arg_keys(kt_sql_t *self, const page_t *page)
         if (has_key(page->from, page->at[i]))
             el_key(self, page->from->paths[page->at[i]].path);
         else
-            kt_sql_el_null(self);
+            kt_sql_el_some(self, NULL, 0);
     kt_sql_array_end(self);
 }
 

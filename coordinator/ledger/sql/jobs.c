@@ -47,6 +47,10 @@ kt_sql_put_jobs(kt_sql_t *self, const kt_new_job_t *jobs, size_t n)
     for (size_t i = 0; i < n; i++)
         kt_sql_el_bytes(self, jobs[i].body, jobs[i].body_bytes);
     kt_sql_array_end(self);
+    kt_sql_array(self, KT_SQL_BYTEA, n);
+    for (size_t i = 0; i < n; i++)
+        kt_sql_el_some(self, jobs[i].properties, jobs[i].properties_bytes);
+    kt_sql_array_end(self);
     kt_sql_arg_text(self, self->name);
     return kt_sql_put(self, KT_SQL_JOBS_INSERT);
 }

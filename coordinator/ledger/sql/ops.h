@@ -18,6 +18,7 @@ kt_err_t kt_sql_ask(kt_ledger_t *self, kt_ask_t *asks, size_t n);
 kt_err_t kt_sql_outbox_put(kt_ledger_t *self, const kt_reject_t *rejects, size_t n);
 kt_err_t kt_sql_outbox_take(kt_ledger_t *self, const kt_lease_t *lease, uint64_t after, size_t want,
                             kt_outbox_row_t *out, size_t *n);
+kt_err_t kt_sql_outbox_replay(kt_ledger_t *self, kt_replay_t *replay);
 kt_err_t kt_sql_outbox_done(kt_ledger_t *self, const uint64_t *ids, size_t n, int64_t wall_ms);
 kt_err_t kt_sql_mark_paths(kt_ledger_t *self, const char *const *paths, size_t n, bool removed, int64_t wall_ms);
 kt_err_t kt_sql_totals(kt_ledger_t *self, int64_t wall_ms, kt_totals_t *out);
@@ -33,6 +34,6 @@ extern const kt_fleet_ops_t    KT_SQL_FLEET;
     .insert_jobs = kt_sql_insert_jobs, .lease_open = kt_sql_lease_open, .lease_renew = kt_sql_lease_renew,             \
     .claim = kt_sql_claim, .release = kt_sql_release, .blame = kt_sql_blame, .store = kt_sql_store,                    \
     .fail = kt_sql_fail, .ask = kt_sql_ask, .outbox_put = kt_sql_outbox_put, .outbox_take = kt_sql_outbox_take,        \
-    .outbox_done = kt_sql_outbox_done, .retain = kt_sql_retain, .mark_paths = kt_sql_mark_paths,                       \
-    .totals = kt_sql_totals, .jobs = kt_sql_jobs, .story = kt_sql_story, .drained = kt_sql_drained,                    \
-    .audit = kt_sql_audit, .backfill = &KT_SQL_BACKFILL, .fleet = &KT_SQL_FLEET
+    .outbox_done = kt_sql_outbox_done, .outbox_replay = kt_sql_outbox_replay, .retain = kt_sql_retain,                 \
+    .mark_paths = kt_sql_mark_paths, .totals = kt_sql_totals, .jobs = kt_sql_jobs, .story = kt_sql_story,              \
+    .drained = kt_sql_drained, .audit = kt_sql_audit, .backfill = &KT_SQL_BACKFILL, .fleet = &KT_SQL_FLEET

@@ -41,6 +41,10 @@ arg_messages(kt_sql_t *self, const message_t *messages, size_t n)
                         messages[i].reply ? reject->reply_bytes : reject->body_bytes);
     }
     kt_sql_array_end(self);
+    kt_sql_array(self, KT_SQL_BYTEA, n);
+    for (size_t i = 0; i < n; i++)
+        kt_sql_el_some(self, messages[i].reject->properties, messages[i].reject->properties_bytes);
+    kt_sql_array_end(self);
 }
 
 kt_err_t
@@ -81,8 +85,14 @@ read_outbox_row(const kt_sql_t *self, size_t k, size_t row, kt_outbox_row_t *out
     out->err     = (kt_err_t)kt_sql_int(self, k, row, 4);
     kt_sql_text(self, k, row, 5, out->message_id, sizeof out->message_id);
     kt_sql_text(self, k, row, 6, out->reason, sizeof out->reason);
-    int column = kt_sql_cell(self, k, row, 7, &length) ? 7 : 8;  // a result's document, or the row's own bytes
-    return kt_sql_copy(self, k, row, column, &out->bytes, &out->n_bytes);
+    out->created_ms = kt_sql_int(self, k, row, 10);
+    int      column = kt_sql_cell(self, k, row, 7, &length) ? 7 : 8;  // a result's document, or the row's own bytes
+    kt_err_t err    = kt_sql_copy(self, k, row, column, &out->bytes, &out->n_bytes);
+    if (!err && kt_sql_cell(self, k, row, 9, &length))
+        err = kt_sql_copy(self, k, row, 9, &out->properties, &out->n_properties);
+    if (err)
+        kt_outbox_row_fini(out);
+    return err;
 }
 
 kt_err_t
@@ -110,7 +120,28 @@ kt_sql_outbox_take(kt_ledger_t *base, const kt_lease_t *lease, uint64_t after, s
     if (!err)
         *n = got;
     while (err && got--)
-        free(out[got].bytes);
+        kt_outbox_row_fini(&out[got]);
+    return err;
+}
+
+kt_err_t
+kt_sql_outbox_replay(kt_ledger_t *base, kt_replay_t *replay)
+{
+    kt_sql_t *self = (kt_sql_t *)base;
+    kt_err_t  err  = KT_OK;
+    for (int tries = 0; kt_sql_try(self, true, &err, &tries);) {
+        kt_sql_write(self);
+        kt_sql_arg_u64(self, replay->job);
+        if (replay->properties)
+            kt_sql_arg_bytes(self, replay->properties, replay->properties_bytes);
+        else
+            kt_sql_arg_null(self);
+        kt_sql_arg_int(self, (int64_t)self->epoch);
+        kt_sql_arg_text(self, self->name);
+        size_t k = kt_sql_put(self, KT_SQL_OUTBOX_REPLAY);
+        if (!(err = kt_sql_commit(self)))
+            replay->found = kt_sql_rows(self, k) > 0;
+    }
     return err;
 }
 

@@ -126,7 +126,7 @@ void kt_sql_el_bytes(kt_sql_t *self, const void *bytes, size_t length);
 void kt_sql_el_text(kt_sql_t *self, const char *text);
 void kt_sql_el_clean(kt_sql_t *self, const char *text, size_t capacity);  // made valid UTF-8, cut to the capacity
 void kt_sql_el_digest(kt_sql_t *self, const kt_digest_t *digest);         // all zero: null
-void kt_sql_el_null(kt_sql_t *self);
+void kt_sql_el_some(kt_sql_t *self, const void *bytes, size_t length);    // NULL: null
 void kt_sql_array_end(kt_sql_t *self);
 // One array of bigint whose elements are a member of the rows of a table: `at` of the first, `stride` bytes apart.
 typedef enum kt_sql_member { KT_SQL_U64, KT_SQL_U32, KT_SQL_I64, KT_SQL_I32 } kt_sql_member_t;

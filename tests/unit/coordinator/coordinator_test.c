@@ -41,7 +41,7 @@ fill(kt_ledger_t *ledger)
         uint64_t      id;
         int           length = snprintf(body, sizeof body, "{\"message_id\":\"m%d\",\"file_path\":\"/%d.mp3\"}", i, i);
         cr_assert_eq(kt_job_parse(body, (size_t)length, &job, why), KT_OK);
-        kt_new_job_t row = {&job, body, (size_t)length, kt_clock_wall_ms()};
+        kt_new_job_t row = {.job = &job, .body = body, .body_bytes = (size_t)length, .wall_ms = kt_clock_wall_ms()};
         cr_assert_eq(ledger->ops->insert_jobs(ledger, &row, 1, &how, &id), KT_OK);
     }
 }

@@ -74,9 +74,66 @@ Test(intake, the_broker_s_property_names_what_the_body_does_not)
     cr_assert_str_eq(delivery->request->reject.message_id, "from-property");
     cr_assert_not_null(delivery->request->reject.reply);
     kt_delivery_destroy(&delivery);
-    delivery = read_text("{\"message_id\": 12}", "");
+    delivery = read_text("{\"message_id\": {}}", "");
     cr_assert_str_eq(delivery->request->reject.message_id, "");
     cr_assert_null(delivery->request->reject.reply);
+    kt_delivery_destroy(&delivery);
+}
+
+Test(intake, an_id_in_a_broken_body_is_answered)
+{
+    kt_delivery_t *delivery = read_text("{\"message_id\": \"a8\", \"file_path\": ", "property");
+    cr_assert_str_eq(delivery->request->reject.message_id, "a8");
+    cr_assert_not_null(delivery->request->reject.reply);
+    kt_delivery_destroy(&delivery);
+    delivery = read_text("{\"message_id\": 12}", "");
+    cr_assert_str_eq(delivery->request->reject.message_id, "12");
+    kt_delivery_destroy(&delivery);
+}
+
+Test(intake, the_property_is_the_id_of_a_body_without_one)
+{
+    kt_delivery_t *one = read_text("{\"file_path\": \"/x\"}", "one"),
+                  *two = read_text("{\"file_path\": \"/x\"}", "two");
+    cr_assert_str_eq(one->request->insert.job.message_id, "one");
+    cr_assert_str_eq(two->request->insert.job.message_id, "two");
+    cr_assert(strstr(one->request->insert.body, "\"one\""), "the stored body has it");
+    kt_delivery_destroy(&one);
+    kt_delivery_destroy(&two);
+    kt_delivery_t *bad = delivery_of("{\"file_path\": \"/x\"}", 19, "cut");
+    bad->bad_id        = true;
+    cr_assert_eq(kt_consumer_read(bad), KT_OK);
+    cr_assert_eq(bad->request->type, KT_LREQ_REJECT);
+    cr_assert_str_eq(bad->request->reject.body, "{\"file_path\": \"/x\"}", "as it came");
+    kt_delivery_destroy(&bad);
+}
+
+Test(intake, what_nobody_reads_refuses_no_message)
+{
+    kt_delivery_t *delivery =
+        read_text("\xef\xbb\xbf{\"file_path\": \"/x\", \"metadata\": {\"n\": 1e400, \"t\": \"\\u0000\"}}", "a");
+    cr_assert_eq(delivery->request->type, KT_LREQ_INSERT);
+    cr_assert_not_null(delivery->body, "kept for the dead letter of a clash");
+    kt_delivery_destroy(&delivery);
+}
+
+Test(intake, properties_go_with_what_is_made_of_the_message)
+{
+    kt_delivery_t *delivery = delivery_of("no JSON", 7, "");
+    delivery->properties    = strdup("all of them");
+    delivery->n_properties  = 11;
+    delivery->answer        = strdup("some");
+    delivery->n_answer      = 4;
+    cr_assert_eq(kt_consumer_read(delivery), KT_OK);
+    cr_assert_str_eq(delivery->request->reject.properties, "all of them");
+    cr_assert_eq(delivery->request->reject.reject.properties_bytes, 11);
+    cr_assert_not_null(delivery->request->reject.reply, "who waits for an answer by another name gets one");
+    kt_delivery_destroy(&delivery);
+    delivery           = delivery_of("{\"file_path\": \"/x\"}", 19, "");
+    delivery->answer   = strdup("some");
+    delivery->n_answer = 4;
+    cr_assert_eq(kt_consumer_read(delivery), KT_OK);
+    cr_assert_str_eq(delivery->request->insert.properties, "some");
     kt_delivery_destroy(&delivery);
 }
 

@@ -12,7 +12,7 @@ static void
 free_rows(kt_outbox_row_t *rows, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        free(rows[i].bytes);
+        kt_outbox_row_fini(&rows[i]);
 }
 
 // The numbers of what waits under the lease behind `after`.
@@ -222,4 +222,66 @@ CONFORMS(what_a_dead_name_left_goes_to_the_one_that_renews)
         ;
     cr_assert_eq(ledger->ops->lease_renew(ledger, &steady), KT_OK);
     cr_assert_eq(count_waiting(ledger, &steady), 1);
+}
+
+CONFORMS(properties_go_with_a_reject_and_with_the_outcome_of_their_job)
+{
+    static const char properties[] = "\x10\x00\0\xff of the broker";
+    kt_outbox_row_t   rows[ROWS];
+    kt_job_t          job;
+    kt_new_job_t      row;
+    kt_inserted_t     how;
+    uint64_t          id;
+    size_t            n = 0;
+    ledger->publishes   = true;
+    kt_lease_t lease    = fixture_lease(ledger, "one");
+    fixture_job(1, KT_PRIORITY_NORMAL, 0, &job, &row);
+    row.properties       = properties;
+    row.properties_bytes = sizeof properties;
+    cr_assert_eq(ledger->ops->insert_jobs(ledger, &row, 1, &how, &id), KT_OK);
+    kt_result_t result = fixture_success(fixture_claim(ledger, &lease).id);
+    cr_assert_eq(fixture_store(ledger, &result), KT_STORED_NEW);
+    kt_reject_t reject      = a_reject("m7", "{}");
+    reject.properties       = properties;
+    reject.properties_bytes = sizeof properties;
+    cr_assert_eq(ledger->ops->outbox_put(ledger, &reject, 1), KT_OK);
+    cr_assert_eq(ledger->ops->outbox_take(ledger, &lease, 0, ROWS, rows, &n), KT_OK);
+    cr_assert_eq(n, 3);
+    for (size_t i = 0; i < n; i++) {
+        cr_assert_eq(rows[i].n_properties, sizeof properties);
+        cr_assert_eq(memcmp(rows[i].properties, properties, sizeof properties), 0);
+    }
+    cr_assert_eq(rows[1].created_ms, 5);
+    free_rows(rows, n);
+}
+
+CONFORMS(the_answer_of_a_finished_job_is_published_again_when_it_is_asked_for)
+{
+    char            other[] = "to another";
+    kt_outbox_row_t rows[ROWS];
+    size_t          n = 0;
+    ledger->publishes = true;
+    kt_lease_t  lease = fixture_lease(ledger, "one");
+    kt_run_id_t id    = finish_one(ledger, &lease, 1);
+    uint64_t    ids[ROWS], job = id.job;
+    kt_replay_t replay = {.job = job, .properties = other, .properties_bytes = 10};
+    cr_assert_eq(ledger->ops->outbox_replay(ledger, &replay), KT_OK);
+    cr_assert(!replay.found, "it waits already");
+    cr_assert_eq(waiting(ledger, &lease, 0, ids), 1);
+    cr_assert_eq(ledger->ops->outbox_done(ledger, ids, 1, 9), KT_OK);
+    cr_assert_eq(ledger->ops->outbox_replay(ledger, &replay), KT_OK);
+    cr_assert(replay.found);
+    cr_assert_eq(fixture_totals(ledger).outbox_waiting, 1);
+    cr_assert_eq(ledger->ops->outbox_take(ledger, &lease, ids[0], ROWS, rows, &n), KT_OK);
+    cr_assert_eq(n, 1, "behind what the publisher has read");
+    cr_assert(rows[0].n_properties == 10 && !memcmp(rows[0].properties, "to another", 10));
+    cr_assert_gt(rows[0].n_bytes, 0);
+    free_rows(rows, n);
+
+    kt_replay_t unknown = {.job = 99}, open = {.job = job + 1};
+    fixture_insert(ledger, 2);
+    cr_assert_eq(ledger->ops->outbox_replay(ledger, &unknown), KT_OK);
+    cr_assert_eq(ledger->ops->outbox_replay(ledger, &open), KT_OK);
+    cr_assert(!unknown.found && !open.found, "what has not ended has no answer yet");
+    cr_assert_eq(fixture_totals(ledger).outbox_waiting, 1);
 }

