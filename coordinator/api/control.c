@@ -4,6 +4,7 @@
 #include "coordinator/api/api.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { BAD_STATE = 409, NOT_FOUND = 404, SERVER = 500, BODY_MAX = 4096 };
@@ -25,6 +26,18 @@ read_reason(kt_api_t *self, kt_ledger_request_t *request)
     kt_json_free(&body);
 }
 
+static const char *
+reason_of(kt_ask_type_t type)
+{
+    switch (type) {
+    case KT_ASK_CANCEL: return "the job has ended: there is nothing to cancel";
+    case KT_ASK_RETRY:
+        return "the job is queued or at work, its retention is over, or it is done: --force (force=1) runs a done job "
+               "again";
+    default: return "not in a state for that";
+    }
+}
+
 static void
 send_ask(kt_api_t *self, kt_ask_type_t type, bool node)
 {
@@ -35,7 +48,9 @@ send_ask(kt_api_t *self, kt_ask_type_t type, bool node)
     } else {
         call->requests[0] = request;
         call->n_requests  = 1;
-        request->ask.ask  = (kt_ask_t){.type = type, .id = {.job = node ? 0 : self->job}};
+        request->ask.ask  = (kt_ask_t){.type  = type,
+                                       .id    = {.job = node ? 0 : self->job},
+                                       .force = atoi(kt_http_arg(self->request, "force", "0")) != 0};
         if (node) {
             snprintf(request->ask.node_name, sizeof request->ask.node_name, "%s", self->name);
             request->ask.ask.node_name = request->ask.node_name;
@@ -51,7 +66,7 @@ send_ask(kt_api_t *self, kt_ask_type_t type, bool node)
                     request->err          ? SERVER
                     : err == KT_ENOTFOUND ? NOT_FOUND
                                           : BAD_STATE,
-                    err, err == KT_ENOTFOUND ? "no such job" : "the job is not in a state for that");
+                    err, err == KT_ENOTFOUND ? "no such job" : reason_of(type));
     } else {
         json_t *json = kt_json_object();
         kt_json_set(json, "ok", kt_json_bool(true));

@@ -89,7 +89,9 @@ const kt_command_option_t KT_NODES_OPTIONS[] = {
 const char KT_NODES_TEXT[] =
     "Every allowed name is a row until its key is revoked or it is forgotten: live, busy, stuck, draining or absent.\n";
 
-const kt_verb_t KT_JOBS_VERBS[] = {{"retry", "ID", "run a failed or cancelled job again"},
+const kt_verb_t KT_JOBS_VERBS[] = {{"retry", "ID",
+                                    "run a failed or cancelled job again; a done one with --force, which keeps its "
+                                    "result\nuntil the new one is stored"},
                                    {"cancel", "ID", "withdraw a queued job"},
                                    {"why", "ID", "the history of one job, and why it is in its state"},
                                    {0}};
@@ -98,6 +100,7 @@ const kt_command_option_t KT_JOBS_OPTIONS[] = {{"state", KT_OPT_STATE, "STATE", 
                                                 "only queued, claimed, done, failed or cancelled",
                                                 "queued claimed done failed cancelled"},
                                                {"path", KT_OPT_PATH, "PREFIX", NULL, "only files below PREFIX", NULL},
+                                               {"force", KT_OPT_FORCE, NULL, "retry", "done jobs too", NULL},
                                                {"after", KT_OPT_AFTER, "ID", NULL, "start after this job", NULL},
                                                {"limit", KT_OPT_LIMIT, "N", NULL, "at most N (default: 50)", NULL},
                                                KT_OPTION_OUTPUT,

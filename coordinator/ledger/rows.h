@@ -74,6 +74,7 @@ typedef struct kt_ask {
     kt_run_id_t   id;         // CANCEL, RETRY; run 0: whichever is the current one. Filled with the run it is now
     const char   *node_name;  // DRAIN, UNDRAIN
     const char   *by, *why;   // DRAIN: who asked for it, and the reason; NULL: not stated
+    bool          force;      // RETRY: of a done job too, whose result is kept until the new one is stored
     kt_err_t      how;        // filled: KT_OK, KT_ENOTFOUND; KT_EINVAL: not in a state for it, or no such node name
 } kt_ask_t;
 

@@ -79,6 +79,8 @@ kt_rule_ask(kt_job_facts_t *job, const kt_ask_t *ask)
             return KT_OK;
         if (!current || !(ended || job->state == KT_JOB_CANCELLED) || job->id.run == UINT32_MAX || job->retained)
             return KT_EINVAL;
+        if (job->state == KT_JOB_DONE && !ask->force)
+            return KT_EINVAL;
         job->state = KT_JOB_QUEUED;
         job->id.run++;
         return KT_OK;

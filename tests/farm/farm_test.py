@@ -117,6 +117,20 @@ class Control(unittest.TestCase):
             self.assertEqual(farm.get(f"/v1/jobs/{job}")["run"], 2)
             self.assertEqual(farm.request("POST", "/v1/jobs/99/cancel")[0], 404)
 
+    def test_a_done_job_is_done_again_only_by_force_and_is_not_cancelled(self):
+        with Farm(**NOOP) as farm:
+            farm.start(["a"])
+            job = farm.submit(0, 1)[0]["job"]
+            farm.wait_finished(1)
+            for verb in ("retry", "cancel"):
+                status, _ = farm.request("POST", f"/v1/jobs/{job}/{verb}")[:2]
+                self.assertEqual(status, 409, verb)
+            farm.nodes["a"].stop()
+            before = farm.get(f"/v1/jobs/{job}/document")
+            farm.post(f"/v1/jobs/{job}/retry?force=1")
+            self.assertEqual(farm.get(f"/v1/jobs/{job}")["run"], 2)
+            self.assertEqual(farm.get(f"/v1/jobs/{job}/document"), before, "until the new one is stored")
+
     def test_bad_requests_are_named(self):
         with Farm(**NOOP) as farm:
             farm.start_coordinator()

@@ -299,7 +299,7 @@ process_ask(sim_side_t *side, const void *args)
     call->abandoned            = true;
     call->n_requests           = 1;
     call->requests[0]          = kt_ledger_request_new(KT_LREQ_ASK, call);
-    call->requests[0]->ask.ask = (kt_ask_t){.type = wanted->type, .id = wanted->id};
+    call->requests[0]->ask.ask = (kt_ask_t){.type = wanted->type, .force = true, .id = wanted->id};
     if (wanted->host)
         memcpy(call->requests[0]->ask.node_name, wanted->host, strlen(wanted->host));
     kt_queries_begin(&side->loop.queries, call);

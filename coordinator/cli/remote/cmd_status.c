@@ -163,7 +163,7 @@ post_control(kt_cli_t *cli, const char *path, const char *body, const char *done
 
 // Options of these commands, and the filters of jobs.
 typedef struct asked {
-    bool        watch;
+    bool        watch, force;
     const char *state, *prefix, *after, *limit, *why;
 } asked_t;
 
@@ -175,6 +175,7 @@ parse_view(kt_cli_t *cli, int argc, char **argv, asked_t *out)
         switch (c) {
         case '?': return false;
         case KT_OPT_WATCH: out->watch = true; break;
+        case KT_OPT_FORCE: out->force = true; break;
         case KT_OPT_WHY: out->why = optarg; break;
         case KT_OPT_STATE: out->state = optarg; break;
         case KT_OPT_PATH: out->prefix = optarg; break;
@@ -289,7 +290,7 @@ kt_cmd_jobs(kt_cli_t *cli, int argc, char **argv)
         return kt_cli_usage(cli, "'%s' is not one of retry, cancel, why", verb);
     if (!kt_cli_is_number(id) || strlen(id) > 20)
         return kt_cli_usage(cli, "'%.40s' is not a job number", id);
-    snprintf(path, sizeof path, "/v1/jobs/%s/%s", id, verb);
+    snprintf(path, sizeof path, "/v1/jobs/%s/%s%s", id, verb, asked.force ? "?force=1" : "");
     snprintf(done, sizeof done, "job %s: %s", id, strcmp(verb, "retry") ? "cancelled" : "queued again");
     return post_control(cli, path, "{}", done, NULL);
 }

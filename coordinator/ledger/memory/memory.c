@@ -41,13 +41,15 @@ show_job(const kt_mem_t *self, const kt_mem_job_t *job, bool document, kt_job_ro
     out->created_wall_ms = job->created_ms;
     kt_text_copy(out->message_id, sizeof out->message_id, job->message_id);
     kt_text_copy(out->file_path, sizeof out->file_path, job->file_path);
-    if (job->facts.state == KT_JOB_CANCELLED)
-        out->err = KT_ECANCELLED;
-    if (job->facts.state != KT_JOB_DONE && job->facts.state != KT_JOB_FAILED)
+    const bool cancelled = job->facts.state == KT_JOB_CANCELLED;
+    const bool ended     = job->facts.state == KT_JOB_DONE || job->facts.state == KT_JOB_FAILED;
+    out->err             = cancelled ? KT_ECANCELLED : KT_OK;
+    if (!job->result || (!ended && !document))
         return KT_OK;
 
     const kt_mem_result_t *result = kt_mem_row(&self->results, job->result - 1);
-    out->err                      = result->err;
+    out->err                      = cancelled ? KT_ECANCELLED : result->err;
+    out->result_run               = result->id.run;
     out->stored_wall_ms           = result->stored_ms;
     out->processing_us            = result->processing_us;
     kt_text_copy(out->detail, sizeof out->detail, result->detail);

@@ -176,6 +176,39 @@ CONFORMS(a_retry_is_a_new_run_whose_older_results_are_kept_out)
     cr_assert(totals.retried == 1 && totals.done == 1 && totals.failed == 0 && totals.processing_us_total == 500);
 }
 
+static void
+expect_document(kt_ledger_t *ledger, uint64_t job, kt_job_state_t state, const char *text)
+{
+    kt_job_row_t   row;
+    size_t         n     = 0;
+    kt_job_query_t query = {.after_job = job - 1, .state = -1, .documents = true};
+    cr_assert_eq(ledger->ops->jobs(ledger, &query, &row, 1, &n), KT_OK);
+    cr_assert(n == 1 && row.id.job == job && row.state == state);
+    cr_assert(row.document && strstr(row.document, text), "%s", row.document ? row.document : "none");
+    free(row.document);
+}
+
+CONFORMS(a_done_job_is_done_again_only_by_force_and_keeps_its_result_until_then)
+{
+    fixture_insert(ledger, 1);
+    kt_lease_t  lease  = fixture_lease(ledger, "one");
+    kt_run_id_t id     = fixture_claim(ledger, &lease).id;
+    kt_result_t result = fixture_success(id);
+    cr_assert_eq(fixture_store(ledger, &result), KT_STORED_NEW);
+    cr_assert_eq(fixture_ask(ledger, KT_ASK_RETRY, id).how, KT_EINVAL);
+    cr_assert_eq(fixture_ask(ledger, KT_ASK_CANCEL, id).how, KT_EINVAL);
+    expect_document(ledger, id.job, KT_JOB_DONE, "title");
+    kt_ask_t again = fixture_redo(ledger, id);
+    cr_assert(again.how == KT_OK && again.id.run == 2);
+    cr_assert_eq(fixture_redo(ledger, id).how, KT_OK, "the same request twice is one");
+    expect_document(ledger, id.job, KT_JOB_QUEUED, "title");
+    kt_run_id_t next = fixture_claim(ledger, &lease).id;
+    expect_document(ledger, id.job, KT_JOB_CLAIMED, "title");
+    kt_result_t failure = fixture_failure(next, KT_EFORMAT);
+    cr_assert_eq(fixture_fail(ledger, &lease, &failure), KT_STORED_NEW);
+    expect_document(ledger, id.job, KT_JOB_FAILED, "false");
+}
+
 CONFORMS(asks_that_cannot_be_fulfilled_say_so)
 {
     kt_run_id_t id = {fixture_insert(ledger, 1), 1};

@@ -103,7 +103,7 @@ CONFORMS(what_waits_to_be_published_is_kept)
 CONFORMS(a_job_that_was_tried_again_is_kept_until_it_ends)
 {
     kt_run_id_t id = done_at(ledger, 1, 1000);
-    cr_assert_eq(fixture_ask(ledger, KT_ASK_RETRY, id).how, KT_OK);
+    cr_assert_eq(fixture_redo(ledger, id).how, KT_OK);
     cr_assert_eq(retain(ledger, 5000, 10), 0);
     kt_result_t result = fixture_success((kt_run_id_t){id.job, 2});
     result.wall_ms     = 2000;

@@ -214,7 +214,7 @@ the_latest_result_of_a_path_counts(void)
     expect("SELECT count(*) FROM features", "2");
     expect("SELECT count(*) FROM features_history", "3");
     // An earlier job that is done again is the latest.
-    cr_assert_eq(fixture_ask(ledger, KT_ASK_RETRY, (kt_run_id_t){1, 1}).how, KT_OK);
+    cr_assert_eq(fixture_redo(ledger, (kt_run_id_t){1, 1}).how, KT_OK);
     store_at((kt_run_id_t){4, 1}, 2500, KT_OK);
     expect("SELECT job FROM features WHERE file_path = '/a'", "2");
     store_at((kt_run_id_t){1, 2}, 3000, KT_OK);
@@ -273,8 +273,8 @@ results_are_read_by_path_and_in_full(void)
     cr_assert_str_eq(found((kt_job_query_t){.latest = true}), "2.1 3.1");
     cr_assert_str_eq(found((kt_job_query_t){.history = true, .documents = true}), "1.1 2.1 3.1");
     // While a job is done again its result is the one before.
-    cr_assert_eq(fixture_ask(ledger, KT_ASK_RETRY, (kt_run_id_t){2, 1}).how, KT_OK);
-    cr_assert_eq(fixture_ask(ledger, KT_ASK_RETRY, (kt_run_id_t){3, 1}).how, KT_OK);
+    cr_assert_eq(fixture_redo(ledger, (kt_run_id_t){2, 1}).how, KT_OK);
+    cr_assert_eq(fixture_redo(ledger, (kt_run_id_t){3, 1}).how, KT_OK);
     cr_assert_str_eq(found((kt_job_query_t){.latest = true, .documents = true}), "2.1 3.1");
     store_at((kt_run_id_t){2, 2}, 3000, KT_OK);
     store_at((kt_run_id_t){3, 2}, 3000, KT_OK);

@@ -212,6 +212,14 @@ fixture_ask(kt_ledger_t *ledger, kt_ask_type_t type, kt_run_id_t id)
     return ask;
 }
 
+kt_ask_t
+fixture_redo(kt_ledger_t *ledger, kt_run_id_t id)
+{
+    kt_ask_t ask = {.type = KT_ASK_RETRY, .id = id, .force = true, .how = KT_EIO};
+    cr_assert_eq(ledger->ops->ask(ledger, &ask, 1), KT_OK);
+    return ask;
+}
+
 kt_totals_t
 fixture_totals(kt_ledger_t *ledger)
 {

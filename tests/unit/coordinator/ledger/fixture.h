@@ -31,6 +31,7 @@ kt_stored_t fixture_fail(kt_ledger_t *ledger, const kt_lease_t *lease, const kt_
     "/music/2.flac:ETRUNCATED:truncated:ends"
 void         fixture_store_with_warnings(kt_ledger_t *ledger);
 kt_ask_t     fixture_ask(kt_ledger_t *ledger, kt_ask_type_t type, kt_run_id_t id);
+kt_ask_t     fixture_redo(kt_ledger_t *ledger, kt_run_id_t id);  // a retry, of a done job too
 kt_totals_t  fixture_totals(kt_ledger_t *ledger);
 kt_job_row_t fixture_row(kt_ledger_t *ledger, uint64_t job);  // without document
 
