@@ -33,19 +33,57 @@ kt_likeness_near(const kt_likeness_t *self, double lag, double spread)
     return best;
 }
 
+// The autocorrelation of rows, not yet divided by that at lag 0.
 static kt_err_t
-likeness_of(kt_likeness_t *self, const float *const *rows, size_t count, size_t n, double rate_hz)
+correlate(kt_likeness_t *self, const float *const *rows, size_t count, size_t n, double rate_hz)
 {
     self->rate_hz = rate_hz;
     self->lags    = (size_t)(LAGS_S * rate_hz);
     self->value   = calloc(self->lags, sizeof *self->value);
     if (!self->value)
         return KT_ENOMEM;
-    kt_err_t err   = kt_autocorrelate(rows, count, n, (size_t)(WINDOW_S * rate_hz), self->lags, self->value);
-    float    whole = self->value[0];
-    for (size_t i = 0; i < self->lags && !err; i++)
+    return kt_autocorrelate(rows, count, n, (size_t)(WINDOW_S * rate_hz), self->lags, self->value);
+}
+
+static void
+normalise(kt_likeness_t *self)
+{
+    const float whole = self->value[0];
+    for (size_t i = 0; i < self->lags; i++)
         self->value[i] = whole > 1e-9f ? self->value[i] / whole : 0;
+}
+
+static kt_err_t
+likeness_of(kt_likeness_t *self, const float *row, size_t n, double rate_hz)
+{
+    kt_err_t err = correlate(self, &row, 1, n, rate_hz);
+    if (!err)
+        normalise(self);
     return err;
+}
+
+// That of all groups is the sum of its parts: each group is transformed once.
+static kt_err_t
+compare_groups(kt_evidence_t *self)
+{
+    const size_t n        = self->envelope.frames;
+    const double rate_hz  = self->envelope.rate_hz;
+    const float *low[]    = {self->above[0]};
+    const float *middle[] = {self->above[2], self->above[3]};
+    const float *others[] = {self->above[1], self->above[4], self->above[5]};
+    kt_err_t     err      = correlate(&self->low, low, 1, n, rate_hz);
+    if (!err)
+        err = correlate(&self->middle, middle, sizeof middle / sizeof *middle, n, rate_hz);
+    if (!err)
+        err = correlate(&self->groups, others, sizeof others / sizeof *others, n, rate_hz);
+    if (err)
+        return err;
+    for (size_t i = 0; i < self->groups.lags; i++)
+        self->groups.value[i] += self->low.value[i] + self->middle.value[i];
+    normalise(&self->groups);
+    normalise(&self->low);
+    normalise(&self->middle);
+    return KT_OK;
 }
 
 // --- the envelope --------------------------------------------------------------------------------------------------
@@ -77,29 +115,24 @@ kt_evidence_compare(kt_evidence_t *self)
 {
     const kt_envelope_t *envelope = &self->envelope;
     const size_t         n = envelope->frames, around = (size_t)(AROUND_S * envelope->rate_hz);
-    const float         *rows[1 + KT_ENVELOPE_GROUPS + KT_ENVELOPE_RANGES];
-    float               *memory = calloc(sizeof rows / sizeof *rows * n, sizeof *memory);
+    float               *memory = calloc(KT_ENVELOPE_WIDTH * n, sizeof *memory);
     if (!memory)
         return KT_ENOMEM;
     self->above_full = memory;
-    for (size_t g = 0; g < KT_ENVELOPE_GROUPS; g++)
-        self->above[g] = memory + (g + 1) * n;
-    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
-        const float *in = r == 0                    ? envelope->full
-                          : r <= KT_ENVELOPE_GROUPS ? envelope->group[r - 1]
-                                                    : envelope->loud[r - 1 - KT_ENVELOPE_GROUPS];
-        part_above_mean(in, memory + r * n, n, around, r == 0);
-        rows[r] = memory + r * n;
+    part_above_mean(envelope->full, self->above_full, n, around, true);
+    for (size_t g = 0; g < KT_ENVELOPE_GROUPS; g++) {
+        self->above[g] = memory + (1 + g) * n;
+        part_above_mean(envelope->group[g], self->above[g], n, around, false);
     }
-    for (size_t r = 0; r < KT_ENVELOPE_RANGES; r++)
+    for (size_t r = 0; r < KT_ENVELOPE_RANGES; r++) {
         self->above_loud[r] = memory + (1 + KT_ENVELOPE_GROUPS + r) * n;
-    kt_err_t err = likeness_of(&self->full, rows, 1, n, envelope->rate_hz);
+        part_above_mean(envelope->loud[r], self->above_loud[r], n, around, false);
+    }
+    kt_err_t err = likeness_of(&self->full, self->above_full, n, envelope->rate_hz);
     if (!err)
-        err = likeness_of(&self->groups, rows + 1, KT_ENVELOPE_GROUPS, n, envelope->rate_hz);
-    if (!err)
-        err = likeness_of(&self->low, rows + 1, 1, n, envelope->rate_hz);
+        err = compare_groups(self);
     for (size_t r = 0; r < KT_ENVELOPE_RANGES && !err; r++)
-        err = likeness_of(&self->loud[r], rows + 1 + KT_ENVELOPE_GROUPS + r, 1, n, envelope->rate_hz);
+        err = likeness_of(&self->loud[r], self->above_loud[r], n, envelope->rate_hz);
     return err;
 }
 
@@ -187,6 +220,7 @@ kt_evidence_fini(kt_evidence_t *self)
     free(self->full.value);
     free(self->groups.value);
     free(self->low.value);
+    free(self->middle.value);
     for (size_t r = 0; r < KT_ENVELOPE_RANGES; r++)
         free(self->loud[r].value);
     kt_activations_fini(&self->activations);

@@ -1,5 +1,7 @@
 #include "node/audio/rhythm/tempo.h"
 
+#include "node/audio/rhythm/harmony_evenness.h"
+
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -10,7 +12,7 @@ enum { GROUPS, LOWEST, KICK, SNARE, CURVES };  // KICK, SNARE: the ranges of the
 enum { LOW = 0, MIDDLE = 3 };  // groups of the envelope: up to 160 Hz; from 780 Hz, with the next one to 3,700 Hz
 
 static const double SLOWEST_S = 60.0 / 40, FASTEST_S = 60.0 / 230, SAME = 0.025, FOLD_S = 8;
-static const double LEAST_LIKENESS = 1e-4, SAME_SUM = 1e-4;
+static const double LEAST_LIKENESS = 1e-4, SAME_SUM = 1e-4, USUAL_DENSITY = 2, LEAST_DENSITY = 0.05;
 
 static const double WEIGHT[KT_METER_FEATURES] = {
 #define KT_WEIGHT(name, weight, meaning) weight,
@@ -87,10 +89,11 @@ typedef struct fold {
     double all[FOLD], low[FOLD], middle[FOLD], kick[FOLD], snare[FOLD];
 } fold_t;
 
-// What the folds say of a period, means over windows.
+// What the folds say of a period, means over windows; and its harmony, over all.
 typedef struct pattern {
     double opposite, thirds, last_third;
-    double loud_opposite, snare_off, snare_thirds;  // of the amplitude in its ranges
+    double loud_opposite, snare_thirds;  // of the amplitude in its ranges
+    double harmony;                      // kt_harmony_evenness
 } pattern_t;
 
 typedef struct row_means {
@@ -208,15 +211,14 @@ pattern_of(const kt_evidence_t *e, double period)
         for (int i = 0; i < FOLD; i++)
             loudest = fmax(loudest, fold.snare[i]);
         const double half = mean_at(fold.snare, first + BEAT_PLACES / 2);
-        sum.snare_off += (half - mean_at(fold.snare, first)) / loudest;
         sum.snare_thirds +=
             (fmin(mean_at(fold.snare, first + BEAT_PLACES / 3), mean_at(fold.snare, first + 2 * BEAT_PLACES / 3)) -
              half) /
             loudest;
         windows += 1;
     }
-    return (pattern_t){sum.opposite / windows,      sum.thirds / windows,    sum.last_third / windows,
-                       sum.loud_opposite / windows, sum.snare_off / windows, sum.snare_thirds / windows};
+    return (pattern_t){sum.opposite / windows,      sum.thirds / windows,       sum.last_third / windows,
+                       sum.loud_opposite / windows, sum.snare_thirds / windows, 0};
 }
 
 // --- features --------------------------------------------------------------------------------------------------------
@@ -252,6 +254,14 @@ mean_of_multiples(const multiples_t *m, int first, int step, int but, int most)
     return n ? sum / n : 0;
 }
 
+// log2 of the onsets per beat over the usual two.
+static double
+density_of(const kt_evidence_t *e, double period)
+{
+    const double seconds = (double)e->envelope.frames / e->envelope.rate_hz;
+    return log2(fmax(LEAST_DENSITY, (double)e->n_onsets / seconds * period) / USUAL_DENSITY);
+}
+
 // The features that do not depend on the meter.
 static void
 period_features(const kt_evidence_t *e, double period, double *feature)
@@ -268,18 +278,17 @@ period_features(const kt_evidence_t *e, double period, double *feature)
         {KT_METER_FEATURE_GROUPS_BEAT, &e->groups, 1},
         {KT_METER_FEATURE_GROUPS_TWO, &e->groups, 2},
         {KT_METER_FEATURE_GROUPS_THREE, &e->groups, 3},
-        {KT_METER_FEATURE_GROUPS_HALF, &e->groups, 0.5},
         {KT_METER_FEATURE_GROUPS_THIRDS, &e->groups, two_thirds},
         {KT_METER_FEATURE_KICK_TWO, &e->loud[0], 2},
-        {KT_METER_FEATURE_KICK_MORE, &e->loud[0], 1.5},
         {KT_METER_FEATURE_SNARE_BEAT, &e->loud[1], 1},
         {KT_METER_FEATURE_SNARE_TWO, &e->loud[1], 2},
-        {KT_METER_FEATURE_SNARE_HALF, &e->loud[1], 0.5},
         {KT_METER_FEATURE_SNARE_MORE, &e->loud[1], 1.5},
     };
     const double octaves                   = log2(60 / period / 120);
+    const double crowded                   = fmax(0, density_of(e, period));
     feature[KT_METER_FEATURE_TEMPO]        = octaves;
     feature[KT_METER_FEATURE_TEMPO_SQUARE] = octaves * octaves;
+    feature[KT_METER_FEATURE_CROWDED]      = crowded * crowded;
     for (size_t i = 0; i < sizeof LIKE / sizeof *LIKE; i++)
         feature[LIKE[i].feature] = kt_likeness_near(LIKE[i].curve, period * LIKE[i].beats, 0.02);
 }
@@ -299,6 +308,31 @@ likeness_of_bar(const multiples_t *m, int signature)
     return m->count >= beats ? m->at[beats - 1] : 0;
 }
 
+// The features of one meter alone: parts of the beat are usual or not, depending on it.
+static void
+part_features(kt_meter_t *meter, const kt_evidence_t *e, const pattern_t *pattern)
+{
+    double      *feature = meter->feature;
+    const double half    = kt_likeness_near(&e->middle, meter->period / 2, 0.02);
+    if (meter->signature == 2) {
+        feature[KT_METER_FEATURE_TWO_QUARTER] = kt_likeness_near(&e->middle, meter->period / 4, 0.02);
+        feature[KT_METER_FEATURE_TWO_MIDDLE]  = kt_likeness_near(&e->middle, meter->period / 3, 0.02);
+        feature[KT_METER_FEATURE_TWO_HARMONY] = pattern->harmony;
+    } else if (meter->signature == 3) {
+        feature[KT_METER_FEATURE_THREE_MIDDLE] = half;
+    } else if (meter->signature == 6) {
+        feature[KT_METER_FEATURE_SIX_MIDDLE]  = half;
+        feature[KT_METER_FEATURE_SIX_DENSITY] = density_of(e, meter->period);
+        feature[KT_METER_FEATURE_TERNARY] =
+            kt_likeness_near(&e->full, meter->period / 3, 0.02) - kt_likeness_near(&e->full, meter->period / 2, 0.02);
+        feature[KT_METER_FEATURE_SIX_THIRDS] = pattern->thirds;
+        feature[KT_METER_FEATURE_SIX_LAST]   = pattern->last_third;
+        feature[KT_METER_FEATURE_SIX_LOUD]   = pattern->snare_thirds;
+    }
+    if (meter->signature != 6)
+        feature[KT_METER_FEATURE_THIRDS] = pattern->thirds;
+}
+
 static void
 meter_features(kt_meter_t *meter, const kt_evidence_t *e, const pattern_t *pattern, const multiples_t curve[CURVES])
 {
@@ -308,22 +342,12 @@ meter_features(kt_meter_t *meter, const kt_evidence_t *e, const pattern_t *patte
 
     feature[KT_METER_FEATURE_OPPOSITE]      = pattern->opposite;
     feature[KT_METER_FEATURE_LOUD_OPPOSITE] = pattern->loud_opposite;
-    feature[KT_METER_FEATURE_SNARE_OFF]     = pattern->snare_off;
     feature[KT_METER_FEATURE_TWO]           = signature == 2;
     feature[KT_METER_FEATURE_THREE]         = signature == 3;
     feature[KT_METER_FEATURE_FIVE]          = signature == 5;
     feature[KT_METER_FEATURE_SIX]           = signature == 6;
     feature[KT_METER_FEATURE_SEVEN]         = signature == 7;
-    if (signature == 6) {
-        feature[KT_METER_FEATURE_TERNARY] =
-            kt_likeness_near(&e->full, meter->period / 3, 0.02) - kt_likeness_near(&e->full, meter->period / 2, 0.02);
-        feature[KT_METER_FEATURE_SIX_THIRDS] = pattern->thirds;
-        feature[KT_METER_FEATURE_SIX_LAST]   = pattern->last_third;
-        feature[KT_METER_FEATURE_SIX_LOUD]   = pattern->snare_thirds;
-        feature[KT_METER_FEATURE_SIX_THIRD]  = kt_likeness_near(&e->groups, meter->period / 3, 0.02);
-    } else {
-        feature[KT_METER_FEATURE_THIRDS] = pattern->thirds;
-    }
+    part_features(meter, e, pattern);
     feature[KT_METER_FEATURE_BAR_SQUARE]  = octaves * octaves;
     feature[KT_METER_FEATURE_GROUPS_BARS] = likeness_of_bars(&curve[GROUPS], signature);
     if (signature == 4 && curve[GROUPS].count >= 4)
@@ -378,8 +402,9 @@ kt_meters_gather(const kt_evidence_t *e, kt_meter_t *meters, size_t *out)
                                                        [LOWEST] = multiples_of(&e->low, periods[i]),
                                                        [KICK]   = multiples_of(&e->loud[0], periods[i]),
                                                        [SNARE]  = multiples_of(&e->loud[1], periods[i])};
-        const pattern_t   pattern                   = pattern_of(e, periods[i]);
+        pattern_t         pattern                   = pattern_of(e, periods[i]);
         double            common[KT_METER_FEATURES] = {0};
+        err                                         = kt_harmony_evenness(e, periods[i], &pattern.harmony);
         period_features(e, periods[i], common);
         for (int signature = 2; signature <= 7; signature++) {
             kt_meter_t *meter = &meters[count++];
@@ -387,7 +412,7 @@ kt_meters_gather(const kt_evidence_t *e, kt_meter_t *meters, size_t *out)
             memcpy(meter->feature, common, sizeof common);
             meter_features(meter, e, &pattern, curve);
         }
-        if (e->activations.frames > 0)
+        if (!err && e->activations.frames > 0)
             err = add_activations(&e->activations, periods[i], &meters[count - KT_METER_KINDS]);
     }
     if (err)
