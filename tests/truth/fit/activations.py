@@ -64,9 +64,9 @@ def tempo_pieces(pairs):
         for d in tempo.pieces(labels, features, i == 0):
             d["A"], d["X"] = d["X"][:, len(first["names"]):], d["X"][:, :len(first["names"])]
             data.append(d)
-    keep, weights = np.ones(len(first["names"]), bool), {"real": 2, "drums": 1, "generated": 1}
+    keep = np.ones(len(first["names"]), bool)
     for fitted, left in folds(data):
-        w = choice.fit(fitted, .01, weights, keep)
+        w = choice.fit(fitted, tempo.L2, tempo.KINDS, keep)
         for d in left:
             d["base"] = d["X"] @ w
     return data, first["activations"]

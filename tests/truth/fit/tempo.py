@@ -20,6 +20,7 @@ from choice import fit
 
 WEIGHTS = Path(__file__).resolve().parents[3] / "node/audio/rhythm/weights.def"
 SAME = .04
+L2, KINDS = .01, {"real": 2, "drums": 1, "generated": 1}
 
 
 def pieces(labels, features, real):
@@ -79,13 +80,20 @@ def reliability(title, results):
               f"right {np.mean(row, 0)[1]:.2f}")
 
 
+def write(names, w):
+    text = WEIGHTS.read_text()
+    for name, value in zip(names, w):
+        text = re.sub(rf"(KT_WEIGHT\({name},\s*)-?[\d.]+,", lambda m: f"{m[1].rstrip()}".ljust(27) + f"{value:8.3f},", text)
+    WEIGHTS.write_text(text)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true", help="writes the weights of all pieces into weights.def")
     parser.add_argument("--wrong", action="store_true", help="lists what is wrong")
-    parser.add_argument("--l2", type=float, default=.01)
-    parser.add_argument("--real-weight", type=float, default=2)
-    parser.add_argument("--drums-weight", type=float, default=1)
+    parser.add_argument("--l2", type=float, default=L2)
+    parser.add_argument("--real-weight", type=float, default=KINDS["real"])
+    parser.add_argument("--drums-weight", type=float, default=KINDS["drums"])
     parser.add_argument("--without", nargs="*", default=[], help="leaves features out")
     parser.add_argument("files", nargs="+")
     a = parser.parse_args()
@@ -117,11 +125,7 @@ def main():
     for name, value, scale in sorted(zip(data[0]["names"], w, spread), key=lambda row: abs(row[1] * row[2])):
         print(f"  {name:16s} {value:8.3f}  standardised {value * scale:6.2f}")
     if a.write:
-        text = WEIGHTS.read_text()
-        for name, value in zip(data[0]["names"], w):
-            text = re.sub(rf"(KT_WEIGHT\({name},\s*)-?[\d.]+,", lambda m: f"{m[1].rstrip()}".ljust(27) + f"{value:8.3f},",
-                          text)
-        WEIGHTS.write_text(text)
+        write(data[0]["names"], w)
 
 
 if __name__ == "__main__":
