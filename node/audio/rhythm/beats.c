@@ -4,7 +4,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-enum { REACH = 2 };                                                       // frames an interval may change by
 enum { RESTART = INT8_MAX - 2, ENTER = INT8_MAX - 1, FIRST = INT8_MAX };  // what precedes a beat instead
 
 static const double SPREAD = 0.18, CHANGE_COST = 30, AWAY_COST = 2, UNIT = 4;
@@ -109,22 +108,21 @@ search_open(search_t *self, const float *salience, double rate_hz, const kt_sect
     return KT_OK;
 }
 
-static float *
-scores_at(const search_t *self, size_t t)
-{
-    return self->score + t % (self->longest + 1) * self->intervals;  // NOLINT(*DivideZero): the divisor is 1 or more
-}
-
 // The best beat half to one and a half periods before frame t of the stream, in a search; how far back.
 static float
 best_before(const search_t *of, size_t t, double period, uint16_t *back)
 {
-    const size_t least = (size_t)fmax(1, ceil(LEAST_GAP * period)), most = (size_t)(MOST_GAP * period);
+    const size_t begin = of->section->begin, end = begin + of->n;
+    size_t       least = (size_t)fmax(1, ceil(LEAST_GAP * period)), most = (size_t)(MOST_GAP * period);
     float        best = NEVER;
-    for (size_t gap = least; gap <= most && gap + of->section->begin <= t; gap++) {
-        const size_t at = t - gap - of->section->begin;
-        if (at < of->n && of->best[at] > best) {
-            best  = of->best[at];
+    if (t < begin)
+        return best;
+    most  = most < t - begin ? most : t - begin;
+    least = t < end || least > t - end ? least : t - end + 1;
+    for (size_t gap = least; gap <= most; gap++) {
+        const float value = of->best[t - begin - gap];
+        if (value > best) {
+            best  = value;
             *back = (uint16_t)gap;
         }
     }
@@ -155,27 +153,44 @@ best_begin(search_t *self, const search_t *before, size_t t, double period, int8
     return best;
 }
 
-// The best path to a beat at t with interval k before it, or `begin` without one.
-static void
-reach_beat(search_t *self, size_t t, size_t k, float begin, int8_t begin_from, float away)
+// Ways to a beat at frame t that the interval before it does not matter for.
+typedef struct arrival {
+    size_t t, slot;  // of the ring
+    float  begin;    // the best one that begins there
+    int8_t from;     // its kind
+} arrival_t;
+
+static inline void
+improve(float *best, int8_t *from, float value, int d)
 {
-    const size_t interval = self->shortest + k;
-    float        best     = begin;
-    int8_t       from     = begin_from;
+    *from = value > *best ? (int8_t)d : *from;
+    *best = value > *best ? value : *best;
+}
+
+// The best path to a beat with interval k before it, or one that begins there.
+static inline void
+reach_beat(search_t *self, const arrival_t *to, size_t k, float away)
+{
+    const size_t interval = self->shortest + k, t = to->t;
+    float        best = to->begin;
+    int8_t       from = to->from;
     if (interval <= t) {
-        const float *before = scores_at(self, t - interval) + k;
-        const int    down = k < REACH ? -(int)k : -REACH, left = (int)(self->intervals - 1 - k);
-        for (int d = down; d <= REACH && d <= left; d++) {
-            float value = before[d] - self->cost[k] * (float)abs(d);
-            if (value > best) {
-                best = value;
-                from = (int8_t)d;
-            }
-        }
+        const size_t slot   = to->slot >= interval ? to->slot - interval : to->slot + self->longest + 1 - interval;
+        const float *before = self->score + slot * self->intervals + k, cost = self->cost[k];
+        const size_t left = self->intervals - 1 - k;
+        if (k >= 2)
+            improve(&best, &from, before[-2] - cost * 2, -2);
+        if (k >= 1)
+            improve(&best, &from, before[-1] - cost, -1);
+        improve(&best, &from, before[0], 0);
+        if (left >= 1)
+            improve(&best, &from, before[1] - cost, 1);
+        if (left >= 2)
+            improve(&best, &from, before[2] - cost * 2, 2);
     }
     best += self->salience[t] - away;
-    scores_at(self, t)[k]               = best;
-    self->from[t * self->intervals + k] = from;
+    self->score[to->slot * self->intervals + k] = best;
+    self->from[t * self->intervals + k]         = from;
     if (best > self->best[t]) {
         self->best[t]          = best;
         self->best_interval[t] = (uint16_t)k;
@@ -188,22 +203,22 @@ run_search(search_t *self, const search_t *before, double rate_hz, const kt_puls
 {
     for (size_t t = 0; t < self->n; t++) {
         const double period = kt_section_period(self->section, self->section->begin + t) * rate_hz;
-        int8_t       from   = FIRST;
-        float       *score  = scores_at(self, t);
+        arrival_t    to     = {.t = t, .slot = t % (self->longest + 1), .from = FIRST};  // NOLINT(*DivideZero): >= 1
+        float       *score  = self->score + to.slot * self->intervals;
         self->best[t]       = NEVER;
         for (size_t k = 0; k < self->intervals; k++)
             score[k] = NEVER;
         if (seed && t == 0) {
             size_t k = seed->interval < self->shortest ? 0 : seed->interval - self->shortest;
             k        = k < self->intervals ? k : self->intervals - 1;
-            reach_beat(self, 0, k, 0, FIRST, 0);
+            reach_beat(self, &to, k, 0);
             continue;
         }
-        const float begin = best_begin(self, before, t, period, &from);
+        to.begin = best_begin(self, before, t, period, &to.from);
         for (size_t k = 0; k < self->intervals; k++) {
             const double away = fabs((double)(self->shortest + k) - period);
             if (away <= SPREAD * period + 1)
-                reach_beat(self, t, k, begin, from, (float)(AWAY_COST * away / period));
+                reach_beat(self, &to, k, (float)(AWAY_COST * away / period));
         }
     }
 }
