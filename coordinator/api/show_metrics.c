@@ -1,9 +1,11 @@
 // /metrics: one snapshot of the loop, the counters of the HTTP threads and of the cache, and process statistics.
+#include "common/clock.h"
 #include "common/process_stats.h"
 #include "coordinator/api/api.h"
 #include "coordinator/metrics/metrics.h"
 #include "proto/document.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +32,54 @@ add_process(kt_buf_t *out, const kt_snapshot_t *seen)
     kt_metric_one(out, KT_METRIC_FDS_MAX, (double)stats.max_fds);
     kt_metric_one(out, KT_METRIC_START, stats.started_s);
     kt_metric_one(out, KT_METRIC_DRAINING, seen->draining);
+}
+
+// Cumulative buckets, sum and count; stage: the one label beside `le`, NULL: none.
+static void
+add_histogram(kt_buf_t *out, kt_metric_t metric, const char *stage, const kt_histogram_t *times)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i <= KT_BUCKETS; i++) {
+        char        bound[32] = "+Inf";
+        const char *labels[]  = {"le", bound, stage ? "stage" : NULL, stage, NULL};
+        if (i < KT_BUCKETS)
+            snprintf(bound, sizeof bound, "%g", KT_BUCKETS_S[i]);
+        count += times->counts[i];
+        kt_metric_add(out, metric, "_bucket", labels, (double)count);
+    }
+    const char *labels[] = {"stage", stage, NULL};
+    kt_metric_add(out, metric, "_sum", stage ? labels : NULL, (double)times->us * 1e-6);
+    kt_metric_add(out, metric, "_count", stage ? labels : NULL, (double)count);
+}
+
+static void
+add_times(kt_buf_t *out, const kt_snapshot_t *seen)
+{
+    const struct {
+        kt_metric_t           metric;
+        const kt_histogram_t *times;
+    } rows[]          = {{KT_METRIC_QUEUE_TIME, &seen->queue},
+                         {KT_METRIC_JOB_TIME, &seen->job_times},
+                         {KT_METRIC_WHOLE_TIME, &seen->whole}};
+    int64_t oldest_ms = seen->totals.oldest_queued_ms;
+    if (!oldest_ms || (seen->oldest_ms && seen->oldest_ms < oldest_ms))
+        oldest_ms = seen->oldest_ms;
+    int64_t age_ms = oldest_ms ? kt_clock_wall_ms() - oldest_ms : 0;
+    if (seen->n_stages)
+        kt_metric_begin(out, KT_METRIC_STAGE);
+    for (size_t i = 0; i < seen->n_stages; i++)
+        add_histogram(out, KT_METRIC_STAGE, seen->stages[i].name, &seen->stages[i].times);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        kt_metric_begin(out, rows[i].metric);
+        add_histogram(out, rows[i].metric, NULL, rows[i].times);
+    }
+    kt_metric_one(out, KT_METRIC_OLDEST, age_ms > 0 ? (double)age_ms / 1000 : 0);
+    kt_metric_begin(out, KT_METRIC_DECODER_DEATHS);
+    add_labelled(out, KT_METRIC_DECODER_DEATHS, "reason", "crash", seen->decoder_deaths.crash);
+    add_labelled(out, KT_METRIC_DECODER_DEATHS, "reason", "memory", seen->decoder_deaths.memory);
+    add_labelled(out, KT_METRIC_DECODER_DEATHS, "reason", "cpu", seen->decoder_deaths.cpu);
+    add_labelled(out, KT_METRIC_DECODER_DEATHS, "reason", "stall", seen->decoder_deaths.stall);
+    kt_metric_one(out, KT_METRIC_NODE_CACHE_HITS, (double)seen->node_cache_hits);
 }
 
 static void
@@ -65,13 +115,7 @@ add_jobs(kt_buf_t *out, const kt_snapshot_t *seen)
         add_labelled(out, KT_METRIC_FAILURES, "code", kt_err_name((kt_err_t)-code), outcomes->failures[code]);
     }
     kt_metric_one(out, KT_METRIC_LATE, (double)seen->late_results);
-    if (seen->n_stages)
-        kt_metric_begin(out, KT_METRIC_STAGE);
-    for (size_t i = 0; i < seen->n_stages; i++) {
-        const char *labels[] = {"stage", seen->stages[i].name, NULL};
-        kt_metric_add(out, KT_METRIC_STAGE, "_sum", labels, (double)seen->stages[i].us * 1e-6);
-        kt_metric_add(out, KT_METRIC_STAGE, "_count", labels, (double)seen->stages[i].count);
-    }
+    add_times(out, seen);
 }
 
 static void

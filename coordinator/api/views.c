@@ -123,8 +123,9 @@ kt_api_stats(kt_api_t *self)
     kt_json_set(queue, "completed_today", count_json(totals->done_today));
     kt_json_set(json, "queue_metrics", queue);
     for (size_t i = 0; i < seen->n_stages; i++)
-        kt_json_set(times, seen->stages[i].name,
-                    ratio_json((double)seen->stages[i].us * 1e-6, (double)seen->stages[i].count));
+        kt_json_set(
+            times, seen->stages[i].name,
+            ratio_json((double)seen->stages[i].times.us * 1e-6, (double)kt_histogram_count(&seen->stages[i].times)));
     kt_json_set(json, "feature_extraction_times", times);
     kt_call_destroy(&call);
     kt_api_reply(self, json);

@@ -35,6 +35,7 @@ typedef struct kt_claimed {
     kt_priority_t priority;
     uint64_t      declared_bytes;
     double        declared_duration_s;
+    int64_t       created_wall_ms;
     char         *body;  // malloc'ed, the caller's
     size_t        body_bytes;
 } kt_claimed_t;
@@ -83,6 +84,7 @@ typedef struct kt_totals {
     uint64_t queued, claimed, done, failed, cancelled, retried;
     uint64_t done_today, processing_us_total;
     uint64_t outbox_waiting;
+    int64_t  oldest_queued_ms;  // when the oldest queued job came in; 0: none is queued
 } kt_totals_t;
 
 typedef enum kt_job_state {

@@ -52,7 +52,11 @@ typedef struct kt_snapshot {
     kt_key_t           *keys;  // what is allowed, when requested
     size_t              n_keys;
     size_t              n_stages;
-    kt_stage_sum_t      stages[KT_SNAPSHOT_STAGES];
+    kt_stage_times_t    stages[KT_SNAPSHOT_STAGES];
+    kt_histogram_t      queue, job_times, whole;
+    kt_decoder_deaths_t decoder_deaths;
+    uint64_t            node_cache_hits;
+    int64_t             oldest_ms;  // when the oldest claimed job that no node has got came in; 0: none
 } kt_snapshot_t;
 
 typedef struct kt_call {

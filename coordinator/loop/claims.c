@@ -91,3 +91,15 @@ kt_claims_drop(kt_claims_t *self, kt_claim_t *claim)
     self->slots[hole] = NULL;
     self->n--;
 }
+
+int64_t
+kt_claims_oldest_ms(const kt_claims_t *self)
+{
+    int64_t oldest_ms = 0;
+    for (size_t i = 0; i < self->capacity; i++) {
+        const kt_claim_t *claim = self->slots[i];
+        if (claim && !claim->sent && claim->created_wall_ms && (!oldest_ms || claim->created_wall_ms < oldest_ms))
+            oldest_ms = claim->created_wall_ms;
+    }
+    return oldest_ms;
+}

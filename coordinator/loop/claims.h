@@ -16,6 +16,8 @@ typedef struct kt_claim {
     kt_run_id_t id;
     char       *body;
     size_t      body_bytes;
+    int64_t     created_wall_ms;  // when the job came in; 0: not known, or this is not its first run
+    bool        sent;             // to a node, at least once, by any coordinator
 } kt_claim_t;
 
 // A node's outcome on its way into the ledger: the request is the actor's while posted.
@@ -36,7 +38,9 @@ typedef struct kt_claims {
 void kt_claims_fini(kt_claims_t *self);  // the table alone: claims are the scheduler's tags
 // Takes *body. An older claim of the same run is replaced and destroyed by the caller's DROP alone. KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_claims_add(kt_claims_t *self, kt_run_id_t id, char **body, size_t body_bytes, kt_claim_t **out);
-kt_claim_t          *kt_claims_find(const kt_claims_t *self, kt_run_id_t id);  // NULL: not claimed
-void                 kt_claims_drop(kt_claims_t *self,
-                                    kt_claim_t  *claim);  // removes this claim; a newer one of the same run stays
-void                 kt_tag_destroy(void *tag);  // either kind; the request of a posted payload stays the actor's
+// When the oldest that was not sent came in; 0: none is known.
+int64_t     kt_claims_oldest_ms(const kt_claims_t *self);
+kt_claim_t *kt_claims_find(const kt_claims_t *self, kt_run_id_t id);  // NULL: not claimed
+void        kt_claims_drop(kt_claims_t *self,
+                           kt_claim_t  *claim);  // removes this claim; a newer one of the same run stays
+void        kt_tag_destroy(void *tag);          // either kind; the request of a posted payload stays the actor's

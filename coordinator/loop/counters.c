@@ -1,5 +1,7 @@
 #include "coordinator/loop/counters.h"
 
+#include "common/err.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -39,8 +41,43 @@ kt_counters_stage(kt_counters_t *self, const char *name, int64_t us)
         return;
     if (i == self->n_stages)
         snprintf(self->stages[self->n_stages++].name, sizeof self->stages[i].name, "%s", name);
-    self->stages[i].count++;
-    self->stages[i].us += (uint64_t)us;
+    kt_histogram_add(&self->stages[i].times, us);
+}
+
+const double KT_BUCKETS_S[KT_BUCKETS] = {0.001, 0.005, 0.01, 0.05, 0.1, 0.5,  1,     5,
+                                         10,    30,    60,   300,  900, 3600, 21600, 86400};
+
+void
+kt_histogram_add(kt_histogram_t *self, int64_t us)
+{
+    size_t bucket = 0;
+    if (us < 0)
+        us = 0;  // a clock that was set back
+    while (bucket < KT_BUCKETS && (double)us > KT_BUCKETS_S[bucket] * 1e6)
+        bucket++;
+    self->counts[bucket]++;
+    self->us += (uint64_t)us;
+}
+
+uint64_t
+kt_histogram_count(const kt_histogram_t *self)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i <= KT_BUCKETS; i++)
+        count += self->counts[i];
+    return count;
+}
+
+void
+kt_counters_decoder(kt_counters_t *self, int code)
+{
+    switch (-code) {
+    case KT_EDECODER: self->decoder_deaths.crash++; break;
+    case KT_EDECMEM: self->decoder_deaths.memory++; break;
+    case KT_EDECCPU: self->decoder_deaths.cpu++; break;
+    case KT_EDECWALL: self->decoder_deaths.stall++; break;
+    default: break;
+    }
 }
 
 // Over the last ten full seconds and the current one, or since the start of the process where that is shorter.

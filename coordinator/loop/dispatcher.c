@@ -141,7 +141,9 @@ dispatcher_on_claimed(void *context, kt_ledger_request_t **request_p)
             dispatcher_fail(self, "CLAIM-LOST", KT_ENOMEM);
             continue;
         }
-        job.tag = claim;
+        claim->created_wall_ms = claimed->id.run == 1 ? claimed->created_wall_ms : 0;
+        claim->sent            = claimed->attempts > 0;
+        job.tag                = claim;
         kt_buf_add(&self->jobs, &job, sizeof job);
         if (self->jobs.err) {
             dispatcher_forget_claim(self, claim);
@@ -182,6 +184,16 @@ dispatcher_send_batch(kt_dispatcher_t *self, const kt_action_t *action, const kt
     kt_dispatcher_send(self, action->node, &msg);
 }
 
+// The time in the queue ends with the first sending: a job that has attempts was sent before, by this coordinator or
+// not.
+static void
+dispatcher_count_sent(kt_dispatcher_t *self, kt_claim_t *claim)
+{
+    if (!claim->sent && claim->created_wall_ms)
+        kt_histogram_add(&self->opts.counters->queue, 1000 * (kt_clock_wall_ms() - claim->created_wall_ms));
+    claim->sent = true;
+}
+
 // A batch may need several frames, which carry the same number.
 static void
 dispatcher_act_send(kt_dispatcher_t *self, const kt_action_t *action)
@@ -192,17 +204,18 @@ dispatcher_act_send(kt_dispatcher_t *self, const kt_action_t *action)
         kt_peers_flush(self->opts.peers, dispatcher_send_to_peer, self);
     kt_buf_clear(&self->works);
     for (size_t i = 0; i < action->count; i++) {
-        const kt_sent_t  *sent  = &self->actions.jobs[action->first_job + i];
-        const kt_claim_t *claim = sent->tag;
-        kt_wire_work_t    work  = {.job         = sent->id.job,
-                                   .run         = sent->id.run,
-                                   .attempt     = sent->attempt,
-                                   .body        = {claim->body, claim->body_bytes},
-                                   .cost_ms     = sent->cost_ms,
-                                   .deadline_ms = (uint64_t)self->opts.job_deadline_ms,
-                                   .isolated    = action->isolated,
-                                   .exclusive   = action->exclusive};
-        size_t            more  = kt_wire_work_bytes(&work);
+        const kt_sent_t *sent  = &self->actions.jobs[action->first_job + i];
+        kt_claim_t      *claim = sent->tag;
+        kt_wire_work_t   work  = {.job         = sent->id.job,
+                                  .run         = sent->id.run,
+                                  .attempt     = sent->attempt,
+                                  .body        = {claim->body, claim->body_bytes},
+                                  .cost_ms     = sent->cost_ms,
+                                  .deadline_ms = (uint64_t)self->opts.job_deadline_ms,
+                                  .isolated    = action->isolated,
+                                  .exclusive   = action->exclusive};
+        size_t           more  = kt_wire_work_bytes(&work);
+        dispatcher_count_sent(self, claim);
         if (n > first && (bytes + more > KT_MAX_FRAME_BYTES || n - first == BATCH_ITEMS)) {
             dispatcher_send_batch(self, action, (const kt_wire_work_t *)(void *)self->works.bytes + first, n - first);
             first = n;
@@ -224,10 +237,21 @@ dispatcher_act_send(kt_dispatcher_t *self, const kt_action_t *action)
 static void
 dispatcher_count_stored(kt_dispatcher_t *self, const kt_ledger_request_t *request)
 {
-    const kt_result_t *result = &request->store.result;
-    kt_counters_outcome(self->opts.counters, request->type == KT_LREQ_FAIL, -(int)result->err);
-    for (size_t i = 0; i < result->n_stages && !result->err; i++)
-        kt_counters_stage(self->opts.counters, result->stages[i].name, result->stages[i].us);
+    const kt_result_t *result   = &request->store.result;
+    kt_counters_t     *counters = self->opts.counters;
+    const kt_claim_t  *claim    = kt_claims_find(&self->claims, result->id);
+    kt_counters_outcome(counters, request->type == KT_LREQ_FAIL, -(int)result->err);
+    kt_counters_decoder(counters, -(int)result->err);
+    if (claim && claim->created_wall_ms)
+        kt_histogram_add(&counters->whole, 1000 * (kt_clock_wall_ms() - claim->created_wall_ms));
+    if (result->err)
+        return;
+    if (result->processing_us)
+        kt_histogram_add(&counters->job, result->processing_us);
+    for (size_t i = 0; i < result->n_stages; i++) {
+        kt_counters_stage(counters, result->stages[i].name, result->stages[i].us);
+        counters->node_cache_hits += strcmp(result->stages[i].name, "cache") == 0;  // a stage of hits alone
+    }
 }
 
 static void
@@ -416,6 +440,7 @@ dispatcher_act_blame(kt_dispatcher_t *self, const kt_action_t *action)
     attempt->node_name = request->blame.node_name;
     attempt->wall_ms   = kt_clock_wall_ms();
     char fields[KT_JOB_LOG];
+    kt_counters_decoder(self->opts.counters, -(int)action->err);
     kt_log_warn("JOB-BLAMED", "job=%llu run=%u attempt=%u err=%s node=%s %s", (unsigned long long)action->id.job,
                 action->id.run, action->attempt, kt_err_name(action->err), attempt->node_name,
                 dispatcher_log_fields(self, action->id, fields));

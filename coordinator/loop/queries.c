@@ -135,6 +135,12 @@ queries_snapshot(kt_queries_t *self, kt_call_t *call)
     out->overflow_waiting  = kt_ledger_port_overflow(self->opts.port);
     self->opts.fill(self->opts.context, out);
     memcpy(out->stages, self->opts.counters->stages, sizeof out->stages);
+    out->queue           = self->opts.counters->queue;
+    out->job_times       = self->opts.counters->job;
+    out->whole           = self->opts.counters->whole;
+    out->decoder_deaths  = self->opts.counters->decoder_deaths;
+    out->node_cache_hits = self->opts.counters->node_cache_hits;
+    out->oldest_ms       = kt_claims_oldest_ms(&self->opts.dispatcher->claims);
     for (size_t i = 0; i < self->opts.peers->n; i++)
         out->gpu_nodes += strncmp(self->opts.peers->at[i]->device, "cpu", 3) != 0;
     kt_sched_view(self->opts.dispatcher->sched, &out->view);

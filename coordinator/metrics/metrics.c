@@ -5,9 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum type { COUNTER, GAUGE, SUMMARY } type_t;
+typedef enum type { COUNTER, GAUGE, SUMMARY, HISTOGRAM } type_t;
 
-static const char *const TYPES[] = {[COUNTER] = "counter", [GAUGE] = "gauge", [SUMMARY] = "summary"};
+static const char *const TYPES[] = {
+    [COUNTER] = "counter", [GAUGE] = "gauge", [SUMMARY] = "summary", [HISTOGRAM] = "histogram"};
 
 static const struct {
     const char *name;

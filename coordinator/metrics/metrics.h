@@ -17,7 +17,7 @@ typedef enum kt_metric {
 
 // Writes HELP and TYPE; the samples follow, one per set of labels. Not called for a metric without samples.
 void kt_metric_begin(kt_buf_t *out, kt_metric_t metric);
-// labels: name, value, name, value, ..., NULL; NULL: none. suffix: "", or "_sum", "_count" of a summary.
+// labels: name, value, name, value, ..., NULL; NULL: none. suffix: "", or "_bucket", "_sum", "_count" of a histogram.
 void kt_metric_add(kt_buf_t *out, kt_metric_t metric, const char *suffix, const char *const *labels, double value);
 void kt_metric_one(kt_buf_t *out, kt_metric_t metric, double value);  // begin and the one sample without labels
 void kt_metrics_markdown(kt_buf_t *out);                              // docs/metrics.md

@@ -154,6 +154,7 @@ take_rank(kt_mem_t *self, const take_t *take, unsigned rank, int64_t created_unt
             .priority            = job->priority,
             .declared_bytes      = job->declared_bytes,
             .declared_duration_s = job->declared_duration_s,
+            .created_wall_ms     = job->created_ms,
             .body                = body,
             .body_bytes          = job->body_bytes,
         };

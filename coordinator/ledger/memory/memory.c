@@ -10,21 +10,26 @@
 static kt_err_t
 totals(kt_ledger_t *base, int64_t wall_ms, kt_totals_t *out)
 {
-    const kt_mem_t *self = (const kt_mem_t *)base;
-    *out                 = (kt_totals_t){
-                        .queued              = self->counts[KT_JOB_QUEUED],
-                        .claimed             = self->counts[KT_JOB_CLAIMED],
-                        .done                = self->counts[KT_JOB_DONE],
-                        .failed              = self->counts[KT_JOB_FAILED],
-                        .cancelled           = self->counts[KT_JOB_CANCELLED],
-                        .retried             = self->retried,
-                        .processing_us_total = (uint64_t)self->processing_us,
-                        .outbox_waiting      = self->outbox_waiting,
+    kt_mem_t *self = (kt_mem_t *)base;
+    *out           = (kt_totals_t){
+                  .queued              = self->counts[KT_JOB_QUEUED],
+                  .claimed             = self->counts[KT_JOB_CLAIMED],
+                  .done                = self->counts[KT_JOB_DONE],
+                  .failed              = self->counts[KT_JOB_FAILED],
+                  .cancelled           = self->counts[KT_JOB_CANCELLED],
+                  .retried             = self->retried,
+                  .processing_us_total = (uint64_t)self->processing_us,
+                  .outbox_waiting      = self->outbox_waiting,
     };
     for (size_t i = 0; i < self->days.n; i++) {
         const kt_mem_day_t *row = kt_mem_row(&self->days, i);
         if (row->day == kt_rule_day(wall_ms))
             out->done_today = row->done;
+    }
+    for (unsigned rank = 0; rank < KT_RANKS; rank++) {
+        const kt_mem_job_t *job = kt_mem_oldest(self, rank);
+        if (job && (!out->oldest_queued_ms || job->created_ms < out->oldest_queued_ms))
+            out->oldest_queued_ms = job->created_ms;
     }
     return KT_OK;
 }

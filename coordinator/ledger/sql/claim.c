@@ -21,8 +21,9 @@ read_claimed(const kt_sql_t *self, size_t k, size_t row, kt_claimed_t *out)
         .priority       = kt_rule_priority((uint64_t)kt_sql_int(self, k, row, 4)),
         .declared_bytes = (uint64_t)kt_sql_int(self, k, row, 5),
         .declared_duration_s = kt_sql_real(self, k, row, 6),
+        .created_wall_ms     = kt_sql_int(self, k, row, 7),
     };
-    return kt_sql_copy(self, k, row, 7, &out->body, &out->body_bytes);
+    return kt_sql_copy(self, k, row, 8, &out->body, &out->body_bytes);
 }
 
 static int

@@ -27,6 +27,8 @@ kt_sql_totals(kt_ledger_t *base, int64_t wall_ms, kt_totals_t *out)
         err      = kt_sql_run(self);
         for (int i = 0; !err && i < (int)(sizeof fields / sizeof *fields); i++)
             *fields[i] = (uint64_t)kt_sql_int(self, k, 0, i);
+        if (!err)
+            out->oldest_queued_ms = kt_sql_int(self, k, 0, (int)(sizeof fields / sizeof *fields));
     }
     return err;
 }

@@ -3,6 +3,7 @@
 #include "tests/unit/coordinator/ledger/conformance.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static kt_inserted_t
@@ -160,4 +161,26 @@ CONFORMS(a_stranger_s_lease_claims_nothing)
     cr_assert_eq(ledger->ops->claim(ledger, &forged, 1, 0, &row, &n), KT_EFENCED);
     cr_assert_eq(ledger->ops->lease_renew(ledger, &forged), KT_EFENCED);
     cr_assert_eq(ledger->ops->lease_open(ledger, "", 1000, &lease), KT_EINVAL);
+}
+
+CONFORMS(the_oldest_queued_job_is_known_of_any_priority_and_claims_say_when_theirs_came_in)
+{
+    kt_job_t     job[3];
+    kt_new_job_t row[3];
+    uint64_t     id;
+    kt_claimed_t claimed[1];
+    size_t       n = 0;
+    cr_assert_eq(fixture_totals(ledger).oldest_queued_ms, 0);
+    for (uint64_t i = 0; i < 3; i++) {
+        fixture_job(i + 1, (kt_priority_t)i, 0, &job[i], &row[i]);
+        row[i].wall_ms = 9000 - 1000 * (int64_t)i;
+        cr_assert_eq(insert(ledger, &row[i], &id), KT_INSERTED_NEW);
+        cr_assert_eq(fixture_totals(ledger).oldest_queued_ms, row[i].wall_ms);
+    }
+    kt_lease_t lease = fixture_lease(ledger, "one");
+    cr_assert_eq(ledger->ops->claim(ledger, &lease, 1, 0, claimed, &n), KT_OK);
+    cr_assert_eq(n, 1);
+    cr_assert(claimed[0].created_wall_ms >= 7000 && claimed[0].created_wall_ms <= 9000 &&
+              claimed[0].created_wall_ms == row[claimed[0].id.job - 1].wall_ms);
+    free(claimed[0].body);
 }

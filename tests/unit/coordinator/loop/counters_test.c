@@ -1,3 +1,4 @@
+#include "common/err.h"
 #include "coordinator/loop/counters.h"
 
 #include <criterion/criterion.h>
@@ -54,6 +55,34 @@ Test(counters, stages_are_summed_by_name_and_have_a_bound)
         kt_counters_stage(&counters, name, 3);
     }
     cr_assert_eq(counters.n_stages, KT_SNAPSHOT_STAGES);
-    cr_assert_eq(counters.stages[1].us, 5);
-    cr_assert_eq(counters.stages[1].count, 2);
+    cr_assert_eq(counters.stages[1].times.us, 5);
+    cr_assert_eq(kt_histogram_count(&counters.stages[1].times), 2);
+}
+
+Test(counters, a_duration_is_in_the_bucket_of_its_bound_and_one_of_the_past_is_none)
+{
+    kt_histogram_t times   = {0};
+    const int64_t  taken[] = {-5, 0, 1000, 1001, 5000000, 86400000000, 86400000001};
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
+        kt_histogram_add(&times, taken[i]);
+    cr_assert_eq(times.counts[0], 3);  // at most a millisecond
+    cr_assert_eq(times.counts[1], 1);
+    cr_assert_eq(times.counts[7], 1);  // 5 s
+    cr_assert_eq(times.counts[KT_BUCKETS - 1], 1);
+    cr_assert_eq(times.counts[KT_BUCKETS], 1);
+    cr_assert_eq(kt_histogram_count(&times), sizeof taken / sizeof *taken);
+    for (size_t i = 1; i < KT_BUCKETS; i++)
+        cr_assert_lt(KT_BUCKETS_S[i - 1], KT_BUCKETS_S[i]);
+}
+
+Test(counters, deaths_of_decoders_are_counted_by_reason_and_others_are_not)
+{
+    kt_counters_t counters = {0};
+    const int     codes[]  = {-KT_EDECODER, -KT_EDECMEM, -KT_EDECCPU, -KT_EDECWALL, -KT_EDECWALL, -KT_EFORMAT, 0};
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+        kt_counters_decoder(&counters, codes[i]);
+    cr_assert_eq(counters.decoder_deaths.crash, 1);
+    cr_assert_eq(counters.decoder_deaths.memory, 1);
+    cr_assert_eq(counters.decoder_deaths.cpu, 1);
+    cr_assert_eq(counters.decoder_deaths.stall, 2);
 }

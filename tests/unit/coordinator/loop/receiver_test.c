@@ -83,8 +83,8 @@ Test(receiver, stage_times_of_stored_results_are_summed_and_absurd_ones_are_none
     posted_answer(&loop.port, store, KT_OK);
     cr_assert_eq(loop.counters.n_stages, 2);
     cr_assert_str_eq(loop.counters.stages[0].name, "decode");
-    cr_assert_eq(loop.counters.stages[0].us, 40);
-    cr_assert_eq(loop.counters.stages[1].us, 0);
+    cr_assert_eq(loop.counters.stages[0].times.us, 40);
+    cr_assert_eq(loop.counters.stages[1].times.us, 0);
 }
 
 Test(receiver, numbers_out_of_range_match_no_job)
