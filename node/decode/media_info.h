@@ -30,8 +30,8 @@ typedef struct kt_media_info {
     uint64_t broken_at;                    // MP4: byte at which the chain of boxes breaks; 0: nowhere
     bool     broken_hides;                 // fragments, of which no length is known, may lie behind that
     char     end_missing[KT_MEDIA_TEXT];  // "the last page is cut ...": by the last page or packet; "": not known to be
-    uint64_t skipped_bytes;               // at the beginning, of no known format
-    bool     too_short;                   // a false size in the header, which was ignored
+    uint64_t skipped_bytes, behind_bytes;  // at the beginning, and behind the data, of no known format
+    bool     too_short;                    // a false size in the header, which was ignored
     double   start_s;       // time stamp at which the file begins, from which the times of pictures count; 0 or more
     uint64_t bit_rate_bps;  // of the whole file
     uint32_t streams;       // all of them

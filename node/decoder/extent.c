@@ -105,6 +105,7 @@ au_extent(const kt_extent_file_t *f, kt_extent_t *out)
     // FFmpeg reads to the end of the file, whatever lies there.
     if (out->bytes < f->size && kt_be32(b + 8) >= TOO_SHORT * (double)f->size)
         out->stop = out->bytes;
+    out->behind = out->bytes < f->size ? f->size - out->bytes : 0;
 }
 
 static const struct {
@@ -124,7 +125,8 @@ static const struct {
     {"au", "header", au_extent},
     {"asf", "file properties", kt_extent_asf},
     {"flac", "STREAMINFO", NULL},
-    {"flv", "metadata", NULL},
+    {"wv", "block header", NULL},
+    {"flv", "metadata", kt_extent_flv},
     {"mpeg", "time stamps", kt_extent_program},
     {"mpegts", "time stamps", kt_extent_transport},
 };

@@ -19,6 +19,7 @@ typedef struct kt_extent {
     uint64_t    bytes;       // the file's size by its structure; 0: not stated
     const char *what;        // the part that ends there
     uint64_t    stop;        // the demuxer does not get the bytes from here on; 0: all
+    uint64_t    behind;      // bytes behind the data that are of no known kind
     uint64_t    broken;      // MP4: where the chain of boxes breaks within the file; 0: nowhere
     bool        fragmented;  // MP4: each fragment has its own index
     bool        hidden;      // MP4: fragments may lie behind the break

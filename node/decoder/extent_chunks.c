@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { CHUNKS_MAX = 4096, NEAR = 64 << 10, PADDING = 16 };
+enum { CHUNKS_MAX = 4096, NEAR = 64 << 10, PADDING = 16, BEHIND_LEAST = 4096 };
 
 // 0, and what lies around 2 and 4 GiB.
 static bool
@@ -48,11 +48,29 @@ set_data(kt_extent_t *out, uint64_t begin, uint64_t size, double bytes_per_s)
     out->duration_s = bytes_per_s > 0 ? (double)size / bytes_per_s : 0;
 }
 
+// The form around the data ends with the file: then a data chunk that is longer is the header's error, and one that
+// ends before bytes that are no chunk is one too. form: bytes behind its own first eight.
+static void
+compare_form(const kt_extent_file_t *f, uint64_t form, bool stated, uint64_t padding, kt_extent_t *out)
+{
+    uint8_t        b[8];
+    const uint64_t end = f->start + 8 + form, behind = out->bytes + padding;
+    const bool     fits   = stated && !is_placeholder(form) && form < UINT64_MAX / 4 && end <= f->size + PADDING;
+    const size_t   more   = behind + 8 <= f->size ? kt_extent_read(f, behind, b, 8) : 0;
+    const bool     chunks = more < 8 || is_name(b);
+    if (out->bytes > f->size && fits)
+        out->bytes = f->size;
+    if (chunks)
+        return;
+    out->too_short = (double)behind < TOO_SHORT * (double)f->size || (fits && end > behind + BEHIND_LEAST);
+    out->behind    = f->size - behind;
+}
+
 void
 kt_extent_wav(const kt_extent_file_t *f, kt_extent_t *out)
 {
     uint8_t  b[28] = {0};
-    uint64_t at = f->start + 12, data64 = 0;
+    uint64_t at = f->start + 12, data64 = 0, form64 = 0;
     double   bytes_per_s = 0;
     if (kt_extent_read(f, f->start, b, 12) < 12)
         return;
@@ -63,8 +81,10 @@ kt_extent_wav(const kt_extent_file_t *f, kt_extent_t *out)
         if (have < 8)
             return;
         uint64_t size = big ? kt_be32(b + 4) : kt_le32(b + 4);
-        if (!memcmp(b, "ds64", 4) && have >= 24)
+        if (!memcmp(b, "ds64", 4) && have >= 24) {
+            form64 = kt_le64(b + 8);
             data64 = kt_le64(b + 16);
+        }
         if (!memcmp(b, "fmt ", 4) && have >= 22)
             bytes_per_s = format_bytes_per_s(b + 8, big);
         if (memcmp(b, "data", 4) != 0) {
@@ -76,12 +96,8 @@ kt_extent_wav(const kt_extent_file_t *f, kt_extent_t *out)
         if (is_placeholder(size))
             return;
         set_data(out, at + 8, size, bytes_per_s);
-        // A form that ends with the file contradicts a data chunk that does not: then nothing is missing.
-        if (out->bytes > f->size && !wide && !is_placeholder(riff) && f->start + 8 + riff <= f->size + PADDING)
-            out->bytes = f->size;
-        const uint64_t behind = out->bytes + (size & 1);
-        const size_t   more   = behind + 8 <= f->size ? kt_extent_read(f, behind, b, 8) : 0;
-        out->too_short        = more == 8 && !is_name(b) && (double)size < TOO_SHORT * (double)f->size;
+        compare_form(f, wide ? form64 : riff, !wide || form64 > 0, size & 1, out);
+        out->behind = out->too_short ? 0 : out->behind;
         return;
     }
 }
@@ -93,6 +109,9 @@ kt_extent_w64(const kt_extent_file_t *f, kt_extent_t *out)
     uint8_t  b[HEAD + FORM] = {0};
     uint64_t at             = f->start + HEAD + GUID;
     double   bytes_per_s    = 0;
+    if (kt_extent_read(f, f->start, b, HEAD) < HEAD)
+        return;
+    const uint64_t form = kt_le64(b + GUID);
     for (int i = 0; i < CHUNKS_MAX && at < f->size; i++) {
         const size_t   have = kt_extent_read(f, at, b, sizeof b);
         const uint64_t size = have >= HEAD ? kt_le64(b + GUID) : 0;  // with its head
@@ -101,8 +120,11 @@ kt_extent_w64(const kt_extent_file_t *f, kt_extent_t *out)
         if (!memcmp(b, "fmt ", 4) && have == sizeof b)
             bytes_per_s = format_bytes_per_s(b + HEAD, false);
         if (!memcmp(b, "data", 4)) {
-            if (size > HEAD && !is_placeholder(size) && !is_placeholder(size - HEAD))
-                set_data(out, at + HEAD, size - HEAD, bytes_per_s);
+            if (size <= HEAD || is_placeholder(size) || is_placeholder(size - HEAD))
+                return;
+            set_data(out, at + HEAD, size - HEAD, bytes_per_s);
+            compare_form(f, form - 8, form > HEAD, (8 - (size & 7)) & 7, out);
+            out->too_short = false;  // FFmpeg does not read past it
             return;
         }
         if (size > f->size)
@@ -165,6 +187,10 @@ kt_extent_caf(const kt_extent_file_t *f, kt_extent_t *out)
             out->what  = "data chunk";
         }
         at += 12 + size;
+        if (out->bytes > 0 && at + 8 <= f->size && kt_extent_read(f, at, b, 8) == 8 && !is_name(b)) {
+            out->behind = f->size - at;
+            break;
+        }
     }
     if (frames <= 0 && packet_bytes > 0)
         frames = (double)data / packet_bytes * packet_frames;

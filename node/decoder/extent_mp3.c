@@ -62,7 +62,7 @@ kt_extent_mp3(const kt_extent_file_t *f, kt_extent_t *out)
     }
     out->what = out->by;
     if (out->bytes > 0 && out->bytes + TAIL_LEAST < f->size && is_junk(f, out->bytes))
-        out->stop = out->bytes;
+        out->behind = f->size - (out->stop = out->bytes);
     if (out->bytes > f->size && out->bytes - f->size <= FRAME_BYTES)  // encoders count differently
         out->bytes = f->size;
 }

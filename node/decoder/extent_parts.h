@@ -34,6 +34,7 @@ void kt_extent_caf(const kt_extent_file_t *f, kt_extent_t *out);
 void kt_extent_avi(const kt_extent_file_t *f, kt_extent_t *out);
 void kt_extent_mp3(const kt_extent_file_t *f, kt_extent_t *out);
 void kt_extent_mp4(const kt_extent_file_t *f, kt_extent_t *out);
+void kt_extent_flv(const kt_extent_file_t *f, kt_extent_t *out);
 void kt_extent_asf(const kt_extent_file_t *f, kt_extent_t *out);
 void kt_extent_program(const kt_extent_file_t *f, kt_extent_t *out);
 void kt_extent_transport(const kt_extent_file_t *f, kt_extent_t *out);

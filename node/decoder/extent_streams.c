@@ -1,4 +1,4 @@
-// Formats whose end shows only in their last packets, and ASF.
+// Formats whose end shows only in their last packets, ASF and FLV.
 #include "node/decoder/bytes/numbers.h"
 #include "node/decoder/extent_parts.h"
 
@@ -28,6 +28,25 @@ kt_extent_asf(const kt_extent_file_t *f, kt_extent_t *out)
         }
         at += kt_le64(b + 16);
     }
+}
+
+// Adobe FLV 10.1, onMetaData: a number, behind its marker (0).
+void
+kt_extent_flv(const kt_extent_file_t *f, kt_extent_t *out)
+{
+    enum { HEAD = 8192, NAME = 8 };
+    static uint8_t head[HEAD];
+    const size_t   have = kt_extent_read(f, f->start, head, sizeof head);
+    const uint8_t *at   = memmem(head, have, "filesize\0", NAME + 1);
+    if (!at || (size_t)(head + have - at) < NAME + 1 + 8)
+        return;
+    const uint64_t bits = kt_be64(at + NAME + 1);
+    double         bytes;
+    memcpy(&bytes, &bits, sizeof bytes);
+    if (!(bytes > 0 && bytes < 1e15))
+        return;
+    out->bytes = f->start + (uint64_t)bytes;
+    out->what  = "stated size";
 }
 
 // A last packet that is incomplete, behind one that is whole.

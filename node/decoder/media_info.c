@@ -104,6 +104,7 @@ kt_media_info_fill(kt_media_info_t *out, const kt_media_t *media, const kt_sniff
     out->broken_at      = media->extent.broken;
     out->broken_hides   = media->extent.hidden;
     out->skipped_bytes  = sniffed->skipped;
+    out->behind_bytes   = media->extent.behind;
     set_text(out->end_missing, sizeof out->end_missing, media->extent.unmarked);
     out->too_short = media->extent.too_short;
     set_text(out->declared_end, sizeof out->declared_end, media->extent.what);

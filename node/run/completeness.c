@@ -41,7 +41,7 @@ is_damaged(const kt_stream_counts_t *s)
 static bool
 end_is_known(const kt_media_info_t *info)
 {
-    static const char *const FRAMES[] = {"STREAMINFO", "Xing header", "VBRI header"};
+    static const char *const FRAMES[] = {"STREAMINFO", "Xing header", "VBRI header", "block header"};
     for (size_t i = 0; i < sizeof FRAMES / sizeof *FRAMES; i++)
         if (!strcmp(info->declared_by, FRAMES[i]))
             return true;

@@ -72,6 +72,9 @@ warn_of_structure(warnings_t *self, const kt_technical_t *facts, const kt_comple
     if (info->skipped_bytes > SKIPPED_LEAST)
         add_warning(self, "beginning_skipped", "the first %llu bytes are of no known format",
                     (unsigned long long)info->skipped_bytes);
+    if (info->behind_bytes > SKIPPED_LEAST)
+        add_warning(self, "bytes_behind_left_out", "%llu bytes behind the %s are of no known format and are left out",
+                    (unsigned long long)info->behind_bytes, info->declared_end[0] ? info->declared_end : "data");
     if (info->too_short)
         add_warning(self, "false_size", "the data chunk's size is false; the samples are read to the end of the file");
 }

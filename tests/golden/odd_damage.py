@@ -169,6 +169,11 @@ def patched(data, at, value):
     return data[:at] + value + data[at + len(value):]
 
 
+def scaled(data, at, form, factor):
+    value = struct.unpack_from(form, data, at)[0] * factor
+    return patched(data, at, struct.pack(form, value if form == ">d" else int(value)))
+
+
 def false_headers(good):
     """name: bytes of a whole file whose header states something else."""
     flac, mp3, wav = good["flac"], good["vbr.mp3"], good["wav"]
@@ -182,6 +187,16 @@ def false_headers(good):
         "count_99999.mp3": patched(mp3, count, struct.pack(">I", 99999)),
         "data_6.wav": patched(wav, data, struct.pack("<I", 6)),
         "data_long.wav": patched(wav, data, struct.pack("<I", 9 << 24)),
+        "data_tenth.wav": patched(wav, data, struct.pack("<I", len(wav) // 10 & ~3)),
+        "data_3x.w64": scaled(good["w64"], good["w64"].index(b"data") + 16, "<Q", 3),
+        "ds64_tenth.wav": scaled(good["rf64.wav"], good["rf64.wav"].index(b"ds64") + 16, "<Q", 0.1),
+        "ds64_3x.wav": scaled(good["rf64.wav"], good["rf64.wav"].index(b"ds64") + 16, "<Q", 3),
+        "mvhd_3x.m4a": scaled(good["fast.m4a"], good["fast.m4a"].index(b"mvhd") + 20, ">I", 3),
+        "duration_3x.flv": scaled(good["flv"], good["flv"].index(b"duration") + 9, ">d", 3),
+        "duration_tenth.flv": scaled(good["flv"], good["flv"].index(b"duration") + 9, ">d", 0.1),
+        "duration_3x.mka": scaled(good["mka"], good["mka"].index(b"\x44\x89\x88") + 3, ">d", 3),
+        "total_3x.wv": scaled(good["wv"], 12, "<I", 3),
+        "play_3x.wma": scaled(good["wma"], good["wma"].index(bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")) + 64, "<Q", 3),
     }
 
 

@@ -340,6 +340,35 @@ Test(extent, an_aiff_counts_its_frames)
     cr_expect_eq(out.bytes, 12 + 26 + 8 + 8 + 352800);
 }
 
+Test(extent, a_form_that_ends_with_the_file_contradicts_its_data_chunk)
+{
+    wav(100000 - 8, 20000);
+    memset(bytes + length, 0x91, 100000 - length);
+    find("wav", 100000);
+    cr_expect(out.too_short && out.behind == 0, "the form holds more samples");
+    wav((uint32_t)(36 + 20000), 20000);
+    const size_t end = length + 20000;
+    memset(bytes + length, 0x91, 100000 - length);
+    find("wav", 100000);
+    cr_expect(!out.too_short && out.behind == 100000 - end, "junk behind the form");
+    wav(100000 - 8, 300000);
+    find("wav", 100000);
+    cr_expect_eq(out.bytes, 100000);
+}
+
+Test(extent, flv_states_its_size)
+{
+    begin();
+    put("FLV\1\5\0\0\0\x09", 9);
+    put_fill(50, 0);
+    put("\0\x08"
+        "filesize\0",
+        11);
+    put("\x40\xc3\x88\0\0\0\0\0", 8);  // 10,000
+    find("flv", 5000);
+    cr_expect_eq(out.bytes, 10000);
+}
+
 Test(extent, adpcm_lasts_as_its_blocks_say)
 {
     begin();
