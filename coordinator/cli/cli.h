@@ -26,12 +26,13 @@ typedef struct kt_watch kt_watch_t;
 
 typedef struct kt_cli {
     const kt_settings_t *settings;
-    const kt_command_t  *command;   // the current one
-    kt_format_t          format;    // of -o
-    bool                 debug;     // --debug
-    bool                 gpu;       // --gpu
-    bool                 color;     // stdout is a terminal and NO_COLOR is not set
-    bool                 progress;  // stderr is a terminal
+    const kt_command_t  *command;                         // the current one
+    kt_format_t          format;                          // of -o
+    bool                 debug;                           // --debug
+    bool                 gpu;                             // --gpu
+    bool                 color;                           // stdout is a terminal and NO_COLOR is not set
+    bool                 progress;                        // stderr is a terminal
+    bool                 all_columns, statistics, units;  // of CSV: --all-columns, --statistics, --units
     kt_sink_t            sink;
     kt_watch_t          *watch;  // NULL: the view is printed once
 } kt_cli_t;

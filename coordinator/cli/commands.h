@@ -4,6 +4,23 @@
 #include "coordinator/cli/command.h"
 
 #define KT_FORMAT_WORDS "table wide json jsonl csv"
+// Of the commands that write features as CSV.
+#define KT_OPTIONS_CSV(verb)                                                                                           \
+    {"all-columns",                                                                                                    \
+     KT_OPT_ALL_COLUMNS,                                                                                               \
+     NULL,                                                                                                             \
+     verb,                                                                                                             \
+     "csv: also columns that are empty in every row; rows are written at once",                                        \
+     NULL},                                                                                                            \
+        {"statistics",                                                                                                 \
+         KT_OPT_STATISTICS,                                                                                            \
+         NULL,                                                                                                         \
+         verb,                                                                                                         \
+         "csv: also deviation, least, greatest and median of features over frames",                                    \
+         NULL},                                                                                                        \
+    {                                                                                                                  \
+        "units", KT_OPT_UNITS, NULL, verb, "csv: a second line of the header with the units", NULL                     \
+    }
 #define KT_OPTION_OUTPUT                                                                                               \
     {                                                                                                                  \
         "output", 'o', "FORMAT", NULL, "table (default), wide, json, jsonl or csv", KT_FORMAT_WORDS                    \

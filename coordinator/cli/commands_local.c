@@ -43,6 +43,7 @@ const kt_command_option_t KT_ANALYZE_OPTIONS[] = {
      "files processed in parallel (default: ANALYZER_WORKERS, at most one per core)", NULL},
     {"recursive", 'r', NULL, NULL, "of folders, the media files below them; the rest is left out and counted\nby kind",
      NULL},
+    KT_OPTIONS_CSV(NULL),
     {"all", KT_OPT_ALL, NULL, NULL, "with -r: also files that are not media by name or content", NULL},
     {0}};
 
@@ -59,6 +60,7 @@ const kt_command_option_t KT_RUN_OPTIONS[] = {
     {"fresh", KT_OPT_FRESH, NULL, NULL, "analyse every file again", NULL},
     {"digest", KT_OPT_DIGEST, NULL, NULL,
      "tell changed files by their bytes, and not by size and time of change; reads all of them", NULL},
+    KT_OPTIONS_CSV(NULL),
     KT_OPTION_OUTPUT,
     {0}};
 

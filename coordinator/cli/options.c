@@ -57,6 +57,9 @@ take_common(kt_cli_t *cli, const kt_command_option_t *option, int code)
 {
     if (code == KT_OPT_SINK)
         return kt_sink_open(cli, optarg) ? code : '?';
+    cli->all_columns |= code == KT_OPT_ALL_COLUMNS;
+    cli->statistics |= code == KT_OPT_STATISTICS;
+    cli->units |= code == KT_OPT_UNITS;
     return code == 'o' && option->words && !strncmp(option->words, "table", 5) && !kt_cli_format(cli, optarg) ? '?'
                                                                                                               : code;
 }

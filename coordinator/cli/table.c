@@ -13,7 +13,7 @@
 // Table cells are stored as text, row by row, until the widths are known: those of the first BLOCK_ROWS rows, which
 // later blocks may widen. CSV and JSON rows are written at once. So long lists need no memory, and who reads only the
 // first lines waits for one block.
-enum { CELL_MAX = 4200, COLUMNS_MAX = 400, NARROW_PATH = 48, BLOCK_ROWS = 1000 };
+enum { CELL_MAX = 4200, COLUMNS_MAX = 1200, NARROW_PATH = 48, BLOCK_ROWS = 1000 };
 
 struct kt_table {
     kt_format_t        format;
@@ -28,6 +28,9 @@ struct kt_table {
     size_t             folders[COLUMNS_MAX];  // bytes of the folders that paths are shown without, of the first block
     kt_watch_t        *watch;                 // NULL: printed once
     size_t             printed;               // rows
+    FILE              *kept;                  // of CSV: cells, each with its NUL; NULL: they are written at once
+    bool               used[COLUMNS_MAX];     // by any of the kept rows
+    const char *const *units;                 // NULL: no line of them
     kt_err_t           err;
 };
 
@@ -56,6 +59,8 @@ kt_table_destroy(kt_table_t **self_p)
     for (size_t i = 0; i < self->n_cells; i++)
         free(self->cells[i]);
     free(self->cells);
+    if (self->kept)
+        fclose(self->kept);
     free(self);
     *self_p = NULL;
 }
@@ -128,7 +133,11 @@ write_cell(const kt_table_t *self, const kt_column_t *column, const json_t *row,
         snprintf(out, CELL_MAX, "%.9g", number);
     else if (kt_json_number(value, &number))
         write_number(out, column->cell, number);
-    else {
+    else if (csv && kt_json_kind(value) == KT_JSON_BOOL) {
+        bool flag = false;
+        (void)kt_json_boolean(value, &flag);
+        snprintf(out, CELL_MAX, "%s", flag ? "true" : "false");
+    } else {
         kt_json_plain(value, text, sizeof text);
         if (!csv)
             kt_text_remove_controls(text);  // a path may contain any bytes
@@ -153,13 +162,85 @@ write_csv_text(FILE *out, const char *text)
     fputc('"', out);
 }
 
+kt_err_t
+kt_table_leave_out_empty(kt_table_t *self)
+{
+    self->kept = self->format == KT_FORMAT_CSV ? tmpfile() : NULL;
+    return self->kept || self->format != KT_FORMAT_CSV ? KT_OK : errno == ENOSPC ? KT_EDISK : KT_EIO;
+}
+
+void
+kt_table_units(kt_table_t *self, const char *const *units)
+{
+    self->units = units;
+}
+
+static void
+write_csv_header(const kt_table_t *self, FILE *out)
+{
+    for (int line = 0; line < (self->units ? 2 : 1); line++) {
+        const char *separator = "";
+        for (size_t i = 0; i < self->n_shown; i++) {
+            const size_t column = self->shown[i];
+            if (self->kept && !self->used[i])
+                continue;
+            fputs(separator, out);
+            write_csv_text(out, line ? self->units[column] : self->columns[column].member);
+            separator = ",";
+        }
+        fputs("\r\n", out);
+    }
+}
+
+static void
+keep_csv_row(kt_table_t *self, const json_t *row)
+{
+    char cell[CELL_MAX];
+    for (size_t i = 0; i < self->n_shown; i++) {
+        write_cell(self, &self->columns[self->shown[i]], row, cell);
+        self->used[i] |= *cell != '\0';
+        if (fwrite(cell, 1, strlen(cell) + 1, self->kept) != strlen(cell) + 1)
+            self->err = errno == ENOSPC ? KT_EDISK : KT_EIO;
+    }
+}
+
+// The kept rows, without the columns that none of them uses.
+static void
+write_kept(kt_table_t *self, FILE *out)
+{
+    char       *cell      = NULL;
+    size_t      capacity  = 0;
+    const char *separator = "";
+    write_csv_header(self, out);
+    rewind(self->kept);
+    for (size_t i = 0; getdelim(&cell, &capacity, '\0', self->kept) > 0; i = (i + 1) % self->n_shown) {
+        if (self->used[i]) {
+            fputs(separator, out);
+            write_csv_text(out, cell);
+            separator = ",";
+        }
+        if (i + 1 < self->n_shown)
+            continue;
+        fputs("\r\n", out);
+        separator = "";
+    }
+    free(cell);
+}
+
 static void
 write_csv_row(kt_table_t *self, const json_t *row, FILE *out)
 {
     char cell[CELL_MAX];
+    if (self->kept && row) {
+        keep_csv_row(self, row);
+        return;
+    }
+    if (self->kept) {
+        write_kept(self, out);
+        return;
+    }
     if (!self->began)
-        for (size_t i = 0; i < self->n_shown; i++)
-            fprintf(out, "%s%s", self->columns[self->shown[i]].member, i + 1 < self->n_shown ? "," : "\r\n");
+        write_csv_header(self, out);
     self->began = true;
     for (size_t i = 0; row && i < self->n_shown; i++) {
         write_cell(self, &self->columns[self->shown[i]], row, cell);

@@ -35,7 +35,12 @@ typedef struct kt_table kt_table_t;
 // write at once.
 KT_MUST_USE kt_err_t kt_table_new(kt_table_t **self_p, kt_format_t format, bool color, const kt_column_t *columns,
                                   size_t n);
-void                 kt_table_row(kt_table_t *self, const json_t *row);
+// CSV: columns without a value in any row are left out, for which the rows are kept until the end, in a temporary file.
+// KT_EIO, KT_EDISK.
+KT_MUST_USE kt_err_t kt_table_leave_out_empty(kt_table_t *self);
+// CSV: a second line of the header, with the unit of each column. Borrowed.
+void kt_table_units(kt_table_t *self, const char *const *units);
+void kt_table_row(kt_table_t *self, const json_t *row);
 // A row that is JSON already, for JSON and JSONL; written byte for byte.
 void     kt_table_text(kt_table_t *self, const char *json, size_t length);
 kt_err_t kt_table_end(kt_table_t *self, FILE *out);  // writes the stored rows

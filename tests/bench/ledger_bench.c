@@ -3,6 +3,8 @@
 //   ledger_bench sqlite:/var/tmp/bench.sqlite 100000 1024     ledger, jobs, bytes of a document
 //   ledger_bench memory: 1000000 64
 //   ledger_bench postgresql://... 100000 1024 publish         with the outbox: taken and confirmed
+//   ledger_bench sqlite:/var/tmp/bench.sqlite 100000 FILE     a message with features, whose tempo differs from job to
+//   job
 //
 // Each phase is a row: jobs a second, time outside the ledger left out; `overall` counts a job once for all of them.
 // The ledger must be new (PostgreSQL: migrated); it is audited at the end, and kept for inspection.
@@ -14,8 +16,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { GROUP = 512, BODY_BYTES = 500 };
+enum { GROUP = 512, BODY_BYTES = 500, DOCUMENT_MAX = 16 << 20 };
 
 typedef struct bench {
     int64_t         spent_us;  // within the ledger, in this phase
@@ -23,6 +26,8 @@ typedef struct bench {
     kt_lease_t      lease;
     char           *document;
     size_t          document_bytes;
+    size_t          tempo_at;  // of the seven digits of the tempo; 0: the documents are all the same
+    char           *copies[GROUP];
     char            body[BODY_BYTES + 1];
     kt_job_t        job[GROUP];
     kt_new_job_t    row[GROUP];
@@ -81,6 +86,25 @@ claim(bench_t *self, uint64_t first, size_t n)
         free(self->claimed[i].body);
 }
 
+enum { TEMPO_DIGITS = 7 };
+
+// The document of a job: 100 to 200 BPM, in no order.
+static const char *
+document_of(bench_t *self, uint64_t job, size_t i)
+{
+    char tempo[TEMPO_DIGITS + 17];
+    if (!self->tempo_at)
+        return self->document;
+    if (!self->copies[i]) {
+        self->copies[i] = malloc(self->document_bytes);
+        stop_on(self->copies[i] ? KT_OK : KT_ENOMEM, "document");
+        memcpy(self->copies[i], self->document, self->document_bytes);
+    }
+    snprintf(tempo, sizeof tempo, "%07.3f", 100 + (double)(job * 7919 % 100000) / 1000);
+    memcpy(self->copies[i] + self->tempo_at, tempo, TEMPO_DIGITS);
+    return self->copies[i];
+}
+
 static void
 store(bench_t *self, uint64_t first, size_t n)
 {
@@ -88,7 +112,7 @@ store(bench_t *self, uint64_t first, size_t n)
         self->results[i] = (kt_result_t){.id             = {first + i, 1},
                                          .attempt        = 1,
                                          .node_name      = "node-a",
-                                         .document       = self->document,
+                                         .document       = document_of(self, first + i, i),
                                          .document_bytes = self->document_bytes,
                                          .processing_us  = 1000,
                                          .wall_ms        = 3,
@@ -141,15 +165,35 @@ phase(bench_t *self, const char *name, void (*work)(bench_t *, uint64_t, size_t)
 
 // A message of that size without features, as no-op work has it; too small for one, it is no message.
 static void
-make_document(bench_t *self)
+make_document(bench_t *self, size_t bytes)
 {
     static const char HEAD[] = "{\"success\":true,\"padding\":\"", TAIL[] = "\"}";
     const size_t      head = sizeof HEAD - 1, tail = sizeof TAIL - 1;
-    memset(self->document, 'd', self->document_bytes);
+    self->document_bytes = bytes;
+    self->document       = malloc(bytes + 1);
+    stop_on(self->document ? KT_OK : KT_ENOMEM, "document");
+    memset(self->document, 'd', bytes);
     if (self->document_bytes < head + tail)
         return;
     memcpy(self->document, HEAD, head);
     memcpy(self->document + self->document_bytes - tail, TAIL, tail);
+}
+
+// A message from a file, with a tempo of seven digits ("tempo":120.000).
+static void
+read_document(bench_t *self, const char *path)
+{
+    static const char TEMPO[] = "\"tempo\":";
+    FILE             *file    = fopen(path, "re");
+    self->document            = malloc(DOCUMENT_MAX + 1);
+    stop_on(!file ? KT_ENOFILE : self->document ? KT_OK : KT_ENOMEM, path);
+    self->document_bytes                 = fread(self->document, 1, DOCUMENT_MAX, file);
+    self->document[self->document_bytes] = '\0';
+    fclose(file);
+    const char *tempo = strstr(self->document, TEMPO);
+    stop_on(tempo ? KT_OK : KT_EDOCUMENT, path);
+    self->tempo_at = (size_t)(tempo - self->document) + strlen(TEMPO);
+    stop_on(strspn(self->document + self->tempo_at, "0123456789.") == TEMPO_DIGITS ? KT_OK : KT_EDOCUMENT, path);
 }
 
 static void
@@ -189,18 +233,18 @@ main(int argc, char **argv)
     bench_t *self      = calloc(1, sizeof *self);
     bool     publishes = argc == 5 && strcmp(argv[4], "publish") == 0;
     if ((argc != 4 && !publishes) || !self || kt_text_to_i64(argv[2], 1, INT64_MAX / 2, &jobs) ||
-        kt_text_to_i64(argv[3], 0, 16 << 20, &bytes)) {
-        fprintf(stderr, "usage: ledger_bench sqlite:PATH|memory:|postgresql:... JOBS DOCUMENT_BYTES [publish]\n");
+        (kt_text_to_i64(argv[3], 0, DOCUMENT_MAX, &bytes) && access(argv[3], R_OK) != 0)) {
+        fprintf(stderr, "usage: ledger_bench sqlite:PATH|memory:|postgresql:... JOBS DOCUMENT_BYTES|FILE [publish]\n");
         return 2;
     }
     if (open_ledger(self, argv[1]))
         return 1;
     self->ledger->publishes = publishes;
     memset(self->body, 'b', BODY_BYTES);
-    self->document_bytes = (size_t)bytes;
-    self->document       = malloc(self->document_bytes + 1);
-    stop_on(self->document ? KT_OK : KT_ENOMEM, "document");
-    make_document(self);
+    if (access(argv[3], R_OK) == 0)
+        read_document(self, argv[3]);
+    else
+        make_document(self, (size_t)bytes);
     stop_on(self->ledger->ops->lease_open(self->ledger, "bench", 3600 * 1000, &self->lease), "lease");
     double seconds = phase(self, "insert", insert, (uint64_t)jobs) + phase(self, "claim", claim, (uint64_t)jobs) +
                      phase(self, "store", store, (uint64_t)jobs);
@@ -209,6 +253,8 @@ main(int argc, char **argv)
     printf("%-8s %10.0f jobs/s\n", "overall", (double)jobs / seconds);
     audit(self, (uint64_t)jobs);
     kt_ledger_close(&self->ledger);
+    for (size_t i = 0; i < GROUP; i++)
+        free(self->copies[i]);
     free(self->document);
     free(self);
     return 0;

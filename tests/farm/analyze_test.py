@@ -194,10 +194,11 @@ def spotify_has_its_thirteen_fields(folder):
     message = document(folder, path)
     done = kithara(folder, "analyze", "-o", "spotify", path, folder / "none.wav")
     lines = [json.loads(line) for line in done.stdout.splitlines()]
-    expect(done.returncode == 1 and lines[1] is None, "what failed is null")
+    expect(done.returncode == 1 and lines[1]["error"]["code"] == "ENOFILE" and lines[1]["tempo"] is None, "what failed says why")
+    expect(lines[1]["file_path"].endswith("/none.wav") and lines[0]["file_path"] == str(path), "whose values these are")
     mine, music, feel = lines[0], message["features"]["mir"], message["features"]["perceptual"]
     expect(set(mine) == {"acousticness", "danceability", "duration_ms", "energy", "instrumentalness", "key", "liveness",
-                         "loudness", "mode", "speechiness", "tempo", "time_signature", "valence", "type", "id", "uri"}, str(mine))
+                         "loudness", "mode", "speechiness", "tempo", "time_signature", "valence", "type", "id", "uri", "file_path", "media_id"}, str(mine))
     for name in ("acousticness", "danceability", "energy", "instrumentalness", "liveness", "loudness", "speechiness", "valence"):
         expect(mine[name] == feel[name], name)
     names = ["C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"]

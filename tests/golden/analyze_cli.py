@@ -98,6 +98,33 @@ class Analyze(unittest.TestCase):
         self.assertGreater(float(rows[5]["spectral_centroid"]), float(rows[0]["spectral_centroid"]))
         self.assertIn("mfcc_13", rows[0])
         self.assertEqual(rows[6]["error"], "EDIRECTORY")
+        self.assertEqual((rows[0]["success"], rows[6]["success"], rows[0]["has_video"]), ("true", "false", "false"))
+        for name in ("analysis_version", "timestamp", "quality_score"):
+            self.assertTrue(rows[0][name], name)
+        self.assertNotIn("quality_quality_score", rows[0])
+
+    def test_csv_leaves_out_what_is_empty_in_every_row(self):
+        header = lambda *options: kithara("-o", "csv", *options, self.files[0])[1].split("\r\n")[0].split(",")  # noqa: E731
+        short, whole = header(), header("--all-columns")
+        self.assertNotIn("media_id", short)
+        self.assertNotIn("frame_rate", short)
+        for name in ("media_id", "artist", "title", "album", "frame_rate", "warnings", "error"):
+            self.assertIn(name, whole)
+        self.assertEqual([name for name in whole if name in short], short)
+        self.assertEqual(len(set(whole)), len(whole))
+        self.assertFalse([name for name in whole if name.endswith("_median")])
+        statistics = header("--statistics")
+        for name in ("spectral_centroid_std", "rms_max", "mfcc_2_median", "mfcc_2_min"):
+            self.assertIn(name, statistics)
+
+    def test_units_are_a_second_line_of_the_header(self):
+        code, out, _ = kithara("-o", "csv", "--units", self.files[0])
+        names, units, values = list(csv.reader(io.StringIO(out)))
+        self.assertEqual(code, 0)
+        self.assertEqual(len(names), len(units))
+        self.assertEqual(len(names), len(values))
+        found = dict(zip(names, units))
+        self.assertEqual((found["duration"], found["loudness"], found["file_path"]), ("s", "LUFS", ""))
 
     def test_the_summary_is_plain_where_nobody_sees_colours(self):
         code, out, _ = kithara(self.files[0])

@@ -2,24 +2,27 @@
 
 #include "common/buf.h"
 #include "coordinator/cli/analyze/formats.h"
-#include "proto/features.h"
+#include "proto/columns.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { COLUMNS_MAX = 360, NAME = 48 };
+enum { COLUMNS_MAX = 1100, NAME = 64 };
 
 typedef struct place {
-    kt_feature_t feature;
-    int          index;  // in a list; -1: the value itself
+    size_t      column;     // of proto/columns.h
+    int         index;      // in a list; -1: the value itself
+    const char *statistic;  // "std"; NULL: the value
 } place_t;
 
 struct kt_feature_rows {
-    size_t      n;
-    kt_column_t columns[COLUMNS_MAX];
-    char        names[COLUMNS_MAX][NAME];
-    place_t     places[COLUMNS_MAX];
+    const kt_cli_t *cli;
+    size_t          n;
+    kt_column_t     columns[COLUMNS_MAX];
+    const char     *units[COLUMNS_MAX];
+    char            names[COLUMNS_MAX][NAME];
+    place_t         places[COLUMNS_MAX];
 };
 
 static const kt_column_t TERMINAL[] = {
@@ -43,7 +46,7 @@ static const kt_column_t TERMINAL[] = {
     {"ZCR", "zero_crossing_rate", KT_CELL_FIXED4, false},
     {"RMS", "rms", KT_CELL_FIXED4, true},
     {"ONSET", "onset_strength", KT_CELL_FIXED4, true},
-    {"QUALITY", "quality_quality_score", KT_CELL_FIXED2, false},
+    {"QUALITY", "quality_score", KT_CELL_FIXED2, false},
     {"BAND LIMIT", "band_limit", KT_CELL_INT, true},
     {"MFCC 1", "mfcc_1", KT_CELL_REAL, true},
     {"MFCC 2", "mfcc_2", KT_CELL_REAL, true},
@@ -59,24 +62,23 @@ static const kt_column_t TERMINAL[] = {
     {"DETAIL", "error_detail", KT_CELL_TEXT, true},
 };
 
-// Members of the message itself, before the features.
-static const char *const HEAD[] = {"message_id", "file_path",    "success", "processing_time",
-                                   "error",      "error_detail", "warnings"};
+// Members of the message that are no column of a ledger's features.
+static const char *const HEAD[] = {"message_id", "media_id", "file_path"};
+enum { NO_COLUMN = -1 };
 
 static void
-add_column(kt_feature_rows_t *self, kt_feature_t feature, int index)
+add_column(kt_feature_rows_t *self, const char *base, const char *unit, place_t place)
 {
-    const kt_feature_desc_t *desc   = kt_feature_desc(feature);
-    bool                     prefix = false;  // several groups have this name; the perceptual one stays without
-    for (int i = 0; i < KT_FEATURES && desc->group != KT_GROUP_PERCEPTUAL; i++)
-        prefix |= i != (int)feature && !strcmp(kt_feature_desc((kt_feature_t)i)->name, desc->name);
     if (self->n == COLUMNS_MAX)
         return;
     char *name = self->names[self->n];
-    int used = snprintf(name, NAME, "%s%s%s", prefix ? kt_group_name(desc->group) : "", prefix ? "_" : "", desc->name);
-    if (index >= 0)
-        snprintf(name + used, NAME - (size_t)used, "_%d", index + 1);
-    self->places[self->n]    = (place_t){feature, index};
+    int   used = snprintf(name, NAME, "%s", base);
+    if (place.index >= 0)
+        used += snprintf(name + used, NAME - (size_t)used, "_%d", place.index + 1);
+    if (place.statistic)
+        snprintf(name + used, NAME - (size_t)used, "_%s", place.statistic);
+    self->places[self->n]    = place;
+    self->units[self->n]     = unit;
     self->columns[self->n++] = (kt_column_t){name, name, KT_CELL_REAL, false};
 }
 
@@ -92,26 +94,63 @@ column_count(kt_feature_t feature, const kt_settings_t *settings)
     }
 }
 
+static void
+add_feature(kt_feature_rows_t *self, size_t column, const kt_column_desc_t *desc)
+{
+    static const char *const STATISTICS[] = {"std", "min", "max", "median"};
+    const bool               list         = desc->type == KT_COLUMN_REALS;
+    const bool frames = desc->feature != KT_FEATURES && kt_feature_desc(desc->feature)->group == KT_GROUP_SPECTRAL;
+    if (desc->type > KT_COLUMN_TIME && !list)
+        return;
+    const int n = list ? column_count(desc->feature, self->cli->settings) : 1;
+    for (int i = 0; i < n; i++)
+        add_column(self, desc->name, desc->unit, (place_t){column, list ? i : -1, NULL});
+    for (int i = 0; self->cli->statistics && frames && i < n; i++)
+        for (size_t k = 0; k < sizeof STATISTICS / sizeof *STATISTICS; k++)
+            add_column(self, desc->name, desc->unit, (place_t){column, list ? i : -1, STATISTICS[k]});
+}
+
 kt_err_t
-kt_feature_rows_new(kt_feature_rows_t **self_p, const kt_settings_t *settings)
+kt_feature_rows_new(kt_feature_rows_t **self_p, const kt_cli_t *cli)
 {
     kt_feature_rows_t *self = calloc(1, sizeof *self);
     if (!self)
         return KT_ENOMEM;
-    for (size_t i = 0; i < sizeof HEAD / sizeof *HEAD; i++) {
-        self->places[self->n]    = (place_t){KT_FEATURES, -1};
-        self->columns[self->n++] = (kt_column_t){HEAD[i], HEAD[i], KT_CELL_TEXT, false};
-    }
-    for (int i = 0; i < KT_FEATURES; i++) {
-        kt_feature_t feature = (kt_feature_t)i;
-        kt_shape_t   shape   = kt_feature_desc(feature)->shape;
-        if (shape <= KT_SHAPE_TEXT)
-            add_column(self, feature, -1);
-        for (int k = 0; shape == KT_SHAPE_REALS && k < column_count(feature, settings); k++)
-            add_column(self, feature, k);
+    self->cli = cli;
+    for (size_t i = 0; i < sizeof HEAD / sizeof *HEAD; i++)
+        add_column(self, HEAD[i], "", (place_t){(size_t)NO_COLUMN, -1, NULL});
+    for (size_t i = 0; i < kt_columns_count(); i++) {
+        kt_column_desc_t desc;
+        kt_column_describe(i, &desc);
+        if (i == KT_COLUMN_FEATURES)
+            add_column(self, "warnings", "", (place_t){(size_t)NO_COLUMN, -1, NULL});
+        add_feature(self, i, &desc);
     }
     *self_p = self;
     return KT_OK;
+}
+
+kt_err_t
+kt_feature_rows_table(const kt_feature_rows_t *self, kt_format_t format, const kt_column_t *before, size_t n_before,
+                      kt_table_t **out, kt_column_t columns[KT_FEATURE_ROWS_MAX],
+                      const char *units[KT_FEATURE_ROWS_MAX])
+{
+    size_t             n;
+    const kt_column_t *own = kt_feature_rows_columns(self, format, &n);
+    for (size_t i = 0; i < n_before; i++) {
+        columns[i] = before[i];
+        units[i]   = "";
+    }
+    for (size_t i = 0; i < n; i++) {
+        columns[n_before + i] = own[i];
+        units[n_before + i]   = format == KT_FORMAT_CSV ? self->units[i] : "";
+    }
+    kt_err_t err = kt_table_new(out, format, self->cli->color, columns, n_before + n);
+    if (!err && self->cli->units)
+        kt_table_units(*out, units);
+    if (!err && !self->cli->all_columns)
+        err = kt_table_leave_out_empty(*out);
+    return err;
 }
 
 void
@@ -146,29 +185,37 @@ warnings_json(const json_t *warnings, bool texts)
     return json;
 }
 
+static const json_t *
+value_at(const json_t *document, const kt_columns_view_t *view, const place_t *place)
+{
+    const json_t *value = kt_columns_value(view, place->column);
+    if (place->statistic) {
+        char             key[KT_FEATURE_KEY];
+        kt_column_desc_t desc;
+        kt_column_describe(place->column, &desc);
+        value = kt_json_get(kt_json_get(document, "features"), "statistics");
+        value = kt_json_get(kt_json_get(value, kt_feature_key(desc.feature, key)), place->statistic);
+    }
+    return value && place->index >= 0 ? kt_json_at(value, (size_t)place->index) : value;
+}
+
 json_t *
 kt_feature_row(const kt_feature_rows_t *self, const json_t *document)
 {
-    json_t *row = kt_json_object();
+    kt_columns_view_t view;
+    json_t           *row = kt_json_object();
     if (!row)
         return NULL;
-    const char   *path  = kt_json_str(document, "file_path", "");
-    const json_t *error = kt_json_get(document, "error");
-    (void)kt_json_set(row, "message_id", kt_json_text(kt_json_str(document, "message_id", "")));
-    (void)kt_json_set(row, "file_path", kt_json_text(path));
-    (void)kt_json_set(row, "success", kt_json_bool(kt_json_flag(document, "success", false)));
-    (void)kt_json_set(row, "processing_time", kt_json_real(kt_json_f64(document, "processing_time", 0)));
-    (void)kt_json_set(row, "error", error ? kt_json_text(kt_json_str(error, "code", "")) : kt_json_null());
-    (void)kt_json_set(row, "error_detail", error ? kt_json_text(kt_json_str(error, "detail", "")) : kt_json_null());
+    kt_columns_view_of(document, &view);
+    for (size_t i = 0; i < sizeof HEAD / sizeof *HEAD; i++)
+        (void)kt_json_set(row, HEAD[i], kt_json_text(kt_json_str(document, HEAD[i], NULL)));
     const json_t *warnings = kt_format_value(document, KT_FEATURE_TECHNICAL_warnings);
     (void)kt_json_set(row, "warnings", warnings_json(warnings, true));
     (void)kt_json_set(row, "warning_codes", warnings_json(warnings, false));
-
     for (size_t i = 0; i < self->n; i++) {
-        place_t       place = self->places[i];
-        const json_t *value = place.feature == KT_FEATURES ? NULL : kt_format_value(document, place.feature);
-        if (value && place.index >= 0)
-            value = kt_json_at(value, (size_t)place.index);
+        if (self->places[i].column == (size_t)NO_COLUMN)
+            continue;
+        const json_t *value = value_at(document, &view, &self->places[i]);
         if (value)
             (void)kt_json_set(row, self->names[i], kt_json_copy(value));
     }

@@ -88,8 +88,14 @@ kt_format_spotify(const json_t *document, kt_buf_t *out)
     const char   *path     = kt_json_str(document, "file_path", "");
     const json_t *duration = kt_format_value(document, KT_FEATURE_TECHNICAL_duration);
     bool          timed    = duration && kt_json_number(duration, &seconds);
+    const json_t *error    = kt_json_get(document, "error");
     json_t       *object   = kt_json_object();
     bool          good     = object;
+    // Ours, which the original has not: whose values these are, or why there are none.
+    good = good && kt_json_set(object, "file_path", kt_json_text(path)) &&
+           kt_json_set(object, "media_id", kt_json_text(kt_json_str(document, "media_id", NULL))) &&
+           (kt_json_flag(document, "success", false) ||
+            kt_json_set(object, "error", error ? kt_json_copy(error) : kt_json_null()));
     for (size_t i = 0; i < sizeof PLAIN / sizeof *PLAIN && good; i++) {
         const json_t *value = kt_format_value(document, PLAIN[i].feature);
         good                = kt_json_set(object, PLAIN[i].name, value ? kt_json_copy(value) : kt_json_null());

@@ -1,5 +1,5 @@
-// kt_formats -- one output message in the formats of other programs. Each takes the parsed message of a success and
-// appends one line of JSON without newline; a missing value is null (Spotify) or omitted (Essentia). Pure.
+// kt_formats -- one output message in the formats of other programs. Each takes a parsed message and appends one line
+// of JSON without newline; a missing value is null (Spotify) or omitted (Essentia, of successes alone). Pure.
 #pragma once
 
 #include "common/buf.h"
@@ -7,7 +7,8 @@
 #include "proto/features.h"
 
 // The audio-features object of Spotify's Web API (closed to new programs in 2024): its thirteen fields, and type, id
-// (message_id) and uri (of the file). loudness is in LUFS, Spotify's was in its own decibels; key is -1 if unknown.
+// (message_id), uri (of the file), file_path, media_id, and of a failure its error. loudness is in LUFS, Spotify's was
+// in its own decibels; key is -1 if unknown.
 void kt_format_spotify(const json_t *document, kt_buf_t *out);
 // The layout of the JSON of Essentia's music extractor: metadata, lowlevel, rhythm, tonal; only the fields with
 // the same definition here. The key is under key_edma, although its profile is Kithara's.

@@ -48,6 +48,9 @@ take_option(kt_analyze_opts_t *out, const kt_cli_t *cli, int option)
     case 'o': return take_format(out, cli, optarg);
     case 'r': out->recursive = true; return KT_EXIT_OK;
     case KT_OPT_ALL: out->all = true; return KT_EXIT_OK;
+    case KT_OPT_ALL_COLUMNS:
+    case KT_OPT_STATISTICS:
+    case KT_OPT_UNITS: return KT_EXIT_OK;  // taken by the parser
     case KT_OPT_JSONL: return take_format(out, cli, "jsonl");
     case KT_OPT_RATE: return take_count(cli, "--rate", optarg, 768000, &out->rate_hz);
     case KT_OPT_CHANNELS: return take_count(cli, "--channels", optarg, 64, &out->channels);

@@ -17,7 +17,9 @@ struct kt_analyze_printer {
     kt_analyze_format_t      format;
     const kt_analyze_opts_t *opts;
     bool                     color;
-    kt_feature_rows_t       *rows;   // CSV
+    kt_feature_rows_t       *rows;  // CSV
+    kt_column_t              columns[KT_FEATURE_ROWS_MAX];
+    const char              *units[KT_FEATURE_ROWS_MAX];
     kt_table_t              *table;  // CSV, JSON
 };
 
@@ -28,7 +30,6 @@ kt_analyze_printer_new(kt_analyze_printer_t **self_p, const kt_cli_t *cli, const
                        kt_analyze_format_t format)
 {
     kt_err_t              err  = KT_ENOMEM;
-    size_t                n    = 0;
     kt_analyze_printer_t *self = calloc(1, sizeof *self);
     if (!self)
         return KT_ENOMEM;
@@ -37,10 +38,8 @@ kt_analyze_printer_new(kt_analyze_printer_t **self_p, const kt_cli_t *cli, const
     self->color  = cli->color;
     if (format == KT_ANALYZE_CSV || format == KT_ANALYZE_JSON) {
         const kt_format_t table = format == KT_ANALYZE_CSV ? KT_FORMAT_CSV : KT_FORMAT_JSON;
-        if ((err = kt_feature_rows_new(&self->rows, cli->settings)))
-            goto fail;
-        const kt_column_t *columns = kt_feature_rows_columns(self->rows, KT_FORMAT_CSV, &n);
-        if ((err = kt_table_new(&self->table, table, false, columns, n)))
+        if ((err = kt_feature_rows_new(&self->rows, cli)) ||
+            (err = kt_feature_rows_table(self->rows, table, NULL, 0, &self->table, self->columns, self->units)))
             goto fail;
     }
     *self_p = self;
@@ -94,8 +93,8 @@ print_edit_list(const kt_analyze_printer_t *self, const json_t *document, kt_buf
     return good ? KT_OK : errno == ENOSPC ? KT_EDISK : KT_EIO;
 }
 
-// A failure, which has no features or those of a part: it is a row in CSV, null in Spotify's list, and nothing in the
-// other formats.
+// A failure, which has no features or those of a part: it is a row in CSV, an object with its error in Spotify's list,
+// and nothing in the other formats.
 static kt_err_t
 print_document(kt_analyze_printer_t *self, const json_t *document, kt_buf_t *text, char why[KT_EDIT_WHY])
 {
@@ -108,9 +107,8 @@ print_document(kt_analyze_printer_t *self, const json_t *document, kt_buf_t *tex
         kt_json_free(&row);
         return KT_OK;
     case KT_ANALYZE_SPOTIFY:
-        if (success)
-            kt_format_spotify(document, text);
-        kt_buf_str(text, success ? "\n" : "null\n");
+        kt_format_spotify(document, text);
+        kt_buf_str(text, "\n");
         return text->err;
     case KT_ANALYZE_ESSENTIA:
         if (success)

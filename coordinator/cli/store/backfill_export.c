@@ -107,12 +107,11 @@ kt_backfill_export(kt_cli_t *cli, kt_client_t *client, int argc, char **argv)
     bool     answered = false;
     if (!parse_export(&self, argc, argv))
         return KT_EXIT_USAGE;
-    kt_err_t err = kt_feature_rows_new(&self.features, cli->settings);
-    if (!err) {
-        size_t             n;
-        const kt_column_t *columns = kt_feature_rows_columns(self.features, KT_FORMAT_CSV, &n);
-        err                        = kt_table_new(&self.table, cli->format, false, columns, n);
-    }
+    kt_column_t columns[KT_FEATURE_ROWS_MAX];
+    const char *units[KT_FEATURE_ROWS_MAX];
+    kt_err_t    err = kt_feature_rows_new(&self.features, cli);
+    if (!err)
+        err = kt_feature_rows_table(self.features, cli->format, NULL, 0, &self.table, columns, units);
     if (!err)
         err = write_pages(&self, &answered);
     if (!err)

@@ -70,11 +70,12 @@ kt_results_locate(const kt_cli_t *cli, const char *run, const char *ledger, kt_r
 static const kt_column_t HISTORY[] = {{"JOB", "job", KT_CELL_INT, false},
                                       {"RUN", "run", KT_CELL_INT, false},
                                       {"STORED", "stored_at", KT_CELL_TEXT, false}};
-enum { HISTORY_COLUMNS = sizeof HISTORY / sizeof *HISTORY, COLUMNS_MAX = 400 };
+enum { HISTORY_COLUMNS = sizeof HISTORY / sizeof *HISTORY };
 
 typedef struct view {
     bool                history;
-    kt_column_t         columns[COLUMNS_MAX];  // of a history
+    kt_column_t         columns[KT_FEATURE_ROWS_MAX];
+    const char         *units[KT_FEATURE_ROWS_MAX];
     kt_feature_rows_t  *features;
     kt_table_t         *table;
     kt_format_t         format;
@@ -141,20 +142,12 @@ visit_row(void *context, const kt_job_row_t *row)
 static int
 show_or_write(const kt_cli_t *cli, const kt_results_ask_t *ask, view_t *view)
 {
-    char     why[KT_LEDGER_WHY] = "";
-    size_t   n;
-    kt_err_t err = kt_feature_rows_new(&view->features, cli->settings);
-    if (!err) {
-        const kt_column_t *columns = kt_feature_rows_columns(view->features, cli->format, &n);
-        if (ask->history && n + HISTORY_COLUMNS <= COLUMNS_MAX) {
-            memcpy(view->columns, HISTORY, sizeof HISTORY);
-            memcpy(view->columns + HISTORY_COLUMNS, columns, n * sizeof *columns);
-            columns = view->columns;
-            n += HISTORY_COLUMNS;
-        }
-        view->history = ask->history;
-        err           = kt_table_new(&view->table, cli->format, cli->color, columns, n);
-    }
+    char why[KT_LEDGER_WHY] = "";
+    view->history           = ask->history;
+    kt_err_t err            = kt_feature_rows_new(&view->features, cli);
+    if (!err)
+        err = kt_feature_rows_table(view->features, cli->format, HISTORY, ask->history ? HISTORY_COLUMNS : 0,
+                                    &view->table, view->columns, view->units);
     if (!err)
         err = kt_results_visit(cli, ask, visit_row, view, why);
     if (!err && !view->out)
@@ -167,11 +160,13 @@ show_or_write(const kt_cli_t *cli, const kt_results_ask_t *ask, view_t *view)
 int
 kt_results_show(const kt_cli_t *cli, const kt_results_ask_t *ask, kt_results_count_t *count)
 {
-    return show_or_write(cli, ask, &(view_t){.format = cli->format, .count = count});
+    view_t view = {.format = cli->format, .count = count};
+    return show_or_write(cli, ask, &view);
 }
 
 int
 kt_results_write(const kt_cli_t *cli, const kt_results_ask_t *ask, FILE *out)
 {
-    return show_or_write(cli, ask, &(view_t){.format = cli->format, .out = out});
+    view_t view = {.format = cli->format, .out = out};
+    return show_or_write(cli, ask, &view);
 }
