@@ -43,12 +43,16 @@ static const uint32_t K[ROUNDS] = {
     0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
     0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
 
-// Of the processor; the system need not save anything more for these instructions.
+// Of the processor; the system need not save anything more for these instructions. It is asked once: a virtual machine
+// answers cpuid through its host, which takes longer than the digest of a short text. Threads may ask at the same time.
 static bool
 has_instructions(void)
 {
-    unsigned a, b, c, d;
-    return __builtin_cpu_supports("sse4.1") && __get_cpuid_count(7, 0, &a, &b, &c, &d) && b & bit_SHA;
+    static _Atomic int known;  // 1: no, 2: yes
+    unsigned           a, b, c, d;
+    if (!known)
+        known = 1 + (__builtin_cpu_supports("sse4.1") && __get_cpuid_count(7, 0, &a, &b, &c, &d) && b & bit_SHA);
+    return known == 2;
 }
 
 // The instructions hold the eight words of the state as A B E F and C D G H, the highest first. Four rounds at a time.
