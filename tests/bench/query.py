@@ -69,11 +69,11 @@ def main():
         print(f"{results} results, messages of {path.stat().st_size} bytes", flush=True)
         run(BIN / "kithara", "db", "migrate", "--ledger", server.url)
         stored = run(BIN.parent / "tests/ledger_bench", server.url, results, path)
-        with psycopg2.connect(server.url) as base:
-            base.autocommit = True
-            cursor = base.cursor()
-            cursor.execute("VACUUM ANALYZE feature_rows")
-            postgres, found = ask(cursor, results)
+        base = psycopg2.connect(server.url)
+        base.autocommit = True
+        base.cursor().execute("VACUUM ANALYZE feature_rows")
+        postgres, found = ask(base.cursor(), results)
+        base.close()
         show("postgresql", postgres, found, stored)
         ledger = f"sqlite:{folder}/ledger.sqlite"
         stored = run(BIN.parent / "tests/ledger_bench", ledger, results, path)
