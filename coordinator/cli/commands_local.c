@@ -127,6 +127,10 @@ const kt_command_option_t KT_MODELS_OPTIONS[] = {
     {0}};
 
 const char KT_DOCTOR_TEXT[] =
-    "One line per subject: ok or WRONG, and what was found. Without a GPU the processor computes, which is wrong\n"
-    "only with --gpu.\n\n"
+    "One line per subject, ok or WRONG, with what was found and what to do: the coordinator and its ports, database "
+    "and\n"
+    "broker (a running coordinator is asked, which has declared its queues), state folder and its disk, modes of the\n"
+    "keys, media roots, the decoder and its walls, the clock, the GPU. Nothing is changed. Without a GPU the "
+    "processor\n"
+    "computes, which is wrong only with --gpu.\n\n"
     "Exit code: 0, 1 if a line is WRONG, 2 for a usage error.\n";

@@ -10,6 +10,7 @@ import io
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -149,6 +150,41 @@ class Command(unittest.TestCase):
             code, _, err = self.kithara(*argv, stdout=write)
             os.close(write)
             self.assertEqual((code, err), (-signal.SIGPIPE, ""), argv)
+
+    def doctor(self, **settings):
+        """Exit code and {subject: (word, text)}."""
+        env = {**self.env, "ANALYZER_HTTP_URL": "http://127.0.0.1:9", "ANALYZER_HTTP_BIND": "127.0.0.1:0",
+               "ANALYZER_ROUTER_BIND": "tcp://127.0.0.1:0", **settings}
+        done = subprocess.run([PROGRAM, "doctor"], capture_output=True, text=True, timeout=60, check=False, env=env)
+        lines = [line.split(None, 2) for line in done.stdout.splitlines()]
+        self.assertEqual(done.stderr, "")
+        return done.returncode, {subject: (word, text) for subject, word, text in lines}
+
+    def test_the_doctor_has_a_line_for_each_subject_and_names_what_is_wrong(self):
+        code, lines = self.doctor()
+        self.assertEqual(list(lines), ["coordinator", "database", "broker", "state", "keys", "roots", "decoder", "clock", "gpu"])
+        self.assertEqual((code, {word for word, _ in lines.values()}), (0, {"ok"}), lines)
+        state = self.folder / "sick"
+        (state / "keys").mkdir(parents=True)
+        secret = state / "keys" / "node.secret"
+        secret.write_text("x")
+        secret.chmod(0o644)
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            cases = (({"ANALYZER_STATE_DIR": str(state)}, "keys", "chmod 600"),
+                     ({"ANALYZER_HTTP_BIND": f"127.0.0.1:{port}"}, "coordinator", "ANALYZER_HTTP_BIND"),
+                     ({"ANALYZER_ROUTER_BIND": "tcp://127.0.0.1:99999"}, "coordinator", "65535"),
+                     ({"ANALYZER_MEDIA_ROOTS": "/nowhere"}, "roots", "/nowhere"),
+                     ({"DATABASE_URL": "postgresql://u:secret@127.0.0.1:9/x"}, "database", "refused"),
+                     ({"AMQP_CONNECTION_STRING": "amqp://u:secret@127.0.0.1:9/v"}, "broker", "127.0.0.1:9"),
+                     ({"AMQP_CONNECTION_STRING": f"amqp://u:secret@127.0.0.1:{port}"}, "broker", "does not speak AMQP"),
+                     ({"AMQP_CONNECTION_STRING": "nonsense"}, "broker", "amqp://USER"))
+            for settings, subject, text in cases:
+                code, lines = self.doctor(**settings)
+                wrong = [name for name, (word, _) in lines.items() if word == "WRONG"]
+                self.assertEqual((code, wrong), (1, [subject]), (settings, lines))
+                self.assertIn(text, lines[subject][1])
+                self.assertNotIn("secret@", str(lines))
 
     def test_a_missing_file_is_not_submitted(self):
         self.env["ANALYZER_HTTP_URL"] = "http://127.0.0.1:9"

@@ -1,36 +1,25 @@
-// kithara doctor -- what this machine offers a node, one line per subject; exit 1 if something is wrong.
-#include "common/log.h"
+// kithara doctor -- what this machine offers a coordinator and a node, one line per subject; exit 1 if something is
+// wrong.
+#include "common/text.h"
+#include "coordinator/cli/local/doctor.h"
 #include "coordinator/cli/options.h"
-#include "node/run/gpus.h"
 
 #include <getopt.h>
 #include <stdio.h>
 
-enum { TEXT_BYTES = 512 };
-
-typedef enum outcome { GOOD, WRONG } outcome_t;
-
-// The GPU that a node uses, or why none. None is wrong only where --gpu asks for one.
-static outcome_t
-check_gpu(const kt_cli_t *cli, char text[TEXT_BYTES])
-{
-    kt_gpus_t     *gpus            = NULL;
-    char           why[KT_GPU_WHY] = "", name[64];
-    const kt_err_t err             = kt_gpus_of(cli->settings, &gpus, why);
-    if (err)
-        snprintf(text, TEXT_BYTES, "none, %s computes: %s", kt_device_text(cli->settings, NULL, name),
-                 *why ? why : kt_err_text(err));
-    else
-        snprintf(text, TEXT_BYTES, "%s", kt_gpus_name(gpus, name, sizeof name));
-    (void)kt_gpus_close(&gpus);
-    return err && cli->gpu ? WRONG : GOOD;
-}
-
 static const struct {
-    const char *subject;
-    outcome_t (*check)(const kt_cli_t *cli, char text[TEXT_BYTES]);
+    const char   *subject;
+    kt_doctor_fn *check;
 } CHECKS[] = {
-    {"gpu", check_gpu},
+    {"coordinator", kt_doctor_coordinator},
+    {"database", kt_doctor_database},
+    {"broker", kt_doctor_broker},
+    {"state", kt_doctor_state},
+    {"keys", kt_doctor_keys},
+    {"roots", kt_doctor_roots},
+    {"decoder", kt_doctor_decoder},
+    {"clock", kt_doctor_clock},
+    {"gpu", kt_doctor_gpu},
 };
 
 int
@@ -43,10 +32,12 @@ kt_cmd_doctor(kt_cli_t *cli, int argc, char **argv)
     if (optind < argc)
         return kt_cli_usage(cli, "'%s' is not expected", argv[optind]);
     for (size_t i = 0; i < sizeof CHECKS / sizeof *CHECKS; i++) {
-        char            text[TEXT_BYTES] = "";
-        const outcome_t outcome          = CHECKS[i].check(cli, text);
-        printf("%-10s %-6s %s\n", CHECKS[i].subject, outcome == GOOD ? "ok" : "WRONG", text);
-        code = outcome == GOOD ? code : KT_EXIT_FAILED;
+        char       text[KT_DOCTOR_TEXT] = "";
+        const bool good                 = CHECKS[i].check(cli, text);
+        kt_text_remove_controls(text);
+        printf("%-11s %-6s %s\n", CHECKS[i].subject, good ? "ok" : "WRONG", text);
+        (void)fflush(stdout);  // a check may take seconds
+        code = good ? code : KT_EXIT_FAILED;
     }
     return code;
 }

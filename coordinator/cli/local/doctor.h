@@ -1,0 +1,22 @@
+// kt_doctor -- the checks of `kithara doctor`: each looks at one subject of this machine and its settings, changes
+// nothing, and writes what it found and, where something is wrong, what to do. Private to cli/local. Main thread.
+#pragma once
+
+#include "coordinator/cli/cli.h"
+
+enum { KT_DOCTOR_TEXT = 1024 };
+
+// The line has the text; false: it is WRONG.
+typedef bool kt_doctor_fn(const kt_cli_t *cli, char text[KT_DOCTOR_TEXT]);
+
+// doctor_farm.c
+kt_doctor_fn kt_doctor_coordinator;  // the one at ANALYZER_HTTP_URL, or that its ports are free
+kt_doctor_fn kt_doctor_database;
+kt_doctor_fn kt_doctor_broker;
+// doctor_host.c
+kt_doctor_fn kt_doctor_state;  // the state folder and its disk
+kt_doctor_fn kt_doctor_keys;
+kt_doctor_fn kt_doctor_roots;
+kt_doctor_fn kt_doctor_decoder;
+kt_doctor_fn kt_doctor_clock;
+kt_doctor_fn kt_doctor_gpu;
