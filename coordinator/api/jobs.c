@@ -68,7 +68,21 @@ read_jobs_query(const kt_http_request_t *http, kt_ledger_request_t *request, siz
     number           = PAGE;
     if (kt_http_arg(http, "limit", NULL) && kt_text_to_i64(kt_http_arg(http, "limit", ""), 1, PAGE_MAX, &number))
         return "limit is a number from 1 to 1000";
-    *limit = (size_t)number;
+    *limit            = (size_t)number;
+    const char *order = kt_http_arg(http, "order", "oldest");
+    query->newest     = strcmp(order, "newest") == 0;
+    if (!query->newest && strcmp(order, "oldest") != 0)
+        return "order is newest or oldest";
+    if (kt_text_to_i64(kt_http_arg(http, "since_ms", "0"), 0, INT64_MAX, &query->since_ms))
+        return "since_ms is a number of milliseconds since 1970";
+    const char *error = kt_http_arg(http, "error", "");
+    query->err        = *error ? kt_err_find(error) : KT_OK;
+    if (*error && !query->err)
+        return "error is a code of docs/errors.md, such as ENOFILE";
+    const char *node = kt_http_arg(http, "node", "");
+    if (!kt_text_copy(request->jobs.node, sizeof request->jobs.node, node))
+        return "node is too long";
+    query->node = *node ? request->jobs.node : NULL;
     if (id && *id) {
         if (!kt_text_copy(request->jobs.message_id, sizeof request->jobs.message_id, id))
             return "message_id is too long";

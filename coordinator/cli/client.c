@@ -199,6 +199,12 @@ kt_client_post(kt_client_t *self, const char *path, const char *body, size_t len
     return send_request(self, path, body, length, out);
 }
 
+const char *
+kt_client_why(const kt_client_t *self)
+{
+    return self->why;
+}
+
 int
 kt_client_fail(const kt_client_t *self, kt_err_t err)
 {

@@ -90,26 +90,36 @@ const kt_command_option_t KT_NODES_OPTIONS[] = {
 const char KT_NODES_TEXT[] =
     "Every allowed name is a row until its key is revoked or it is forgotten: live, busy, stuck, draining or absent.\n";
 
-const kt_verb_t KT_JOBS_VERBS[] = {{"retry", "ID",
-                                    "run a failed or cancelled job again; a done one with --force, which keeps its "
-                                    "result\nuntil the new one is stored"},
-                                   {"cancel", "ID", "withdraw a queued job"},
-                                   {"why", "ID", "the history of one job, and why it is in its state"},
-                                   {0}};
+const kt_verb_t KT_JOBS_VERBS[] = {
+    {"retry", "[ID...]",
+     "run failed or cancelled jobs again: these, or those of a filter (default: failed);\ndone ones with --force, "
+     "which keeps their result until the new one is stored"},
+    {"cancel", "[ID...]", "withdraw queued jobs: these, or those of a filter"},
+    {"why", "ID", "the history of one job in words, why it is in its state, and what to do"},
+    {0}};
 
-const kt_command_option_t KT_JOBS_OPTIONS[] = {{"state", KT_OPT_STATE, "STATE", NULL,
-                                                "only queued, claimed, done, failed or cancelled",
-                                                "queued claimed done failed cancelled"},
-                                               {"path", KT_OPT_PATH, "PREFIX", NULL, "only files below PREFIX", NULL},
-                                               {"force", KT_OPT_FORCE, NULL, "retry", "done jobs too", NULL},
-                                               {"after", KT_OPT_AFTER, "ID", NULL, "start after this job", NULL},
-                                               {"limit", KT_OPT_LIMIT, "N", NULL, "at most N (default: 50)", NULL},
-                                               KT_OPTION_OUTPUT,
-                                               KT_OPTION_SINK,
-                                               KT_OPTION_WATCH,
-                                               {0}};
+const kt_command_option_t KT_JOBS_OPTIONS[] = {
+    {"state", KT_OPT_STATE, "STATE", NULL, "only queued, claimed, done, failed or cancelled",
+     "queued claimed done failed cancelled"},
+    {"error", KT_OPT_ERROR, "CODE", NULL, "only jobs that ended with this error, such as ENOFILE", NULL},
+    {"node", KT_OPT_NODE, "NAME", NULL, "only jobs whose outcome this node gave", NULL},
+    {"path", KT_OPT_PATH, "PREFIX", NULL, "only files below PREFIX", NULL},
+    {"since", KT_OPT_SINCE, "TIME", NULL, "only jobs accepted since: 30m, 12h, 7d, 2026-01-31 or 2026-01-31T12:00:00Z",
+     NULL},
+    {"sort", KT_OPT_SORT, "ORDER", NULL, "newest (default) or oldest first", "newest oldest"},
+    {"after", KT_OPT_AFTER, "ID", NULL, "start after this job, in the order", NULL},
+    {"limit", KT_OPT_LIMIT, "N", NULL, "at most N (default: 50, at most 1000)", NULL},
+    {"force", KT_OPT_FORCE, NULL, "retry", "done jobs too", NULL},
+    {"yes", KT_OPT_YES, NULL, "retry cancel", "with a filter: without a question", NULL},
+    KT_OPTION_OUTPUT,
+    KT_OPTION_SINK,
+    KT_OPTION_WATCH,
+    {0}};
 
-const char KT_JOBS_TEXT[] = "";
+const char KT_JOBS_TEXT[] =
+    "With a filter, retry and cancel say how many jobs match, and ask before they change them; where there is no\n"
+    "terminal --yes is needed.\n\n"
+    "Exit code: 0, 1 if a job could not be changed, 2 for a usage error.\n";
 
 const kt_verb_t KT_KEYS_VERBS[] = {
     {"token", "new", "a join token: a node that is started with it is allowed under its name"},

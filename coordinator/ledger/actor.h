@@ -118,6 +118,7 @@ struct kt_ledger_request {
         struct {
             kt_job_query_t query;
             char           message_id[KT_JOB_ID_BYTES];
+            char           node[64];
             char          *path_prefix;
             size_t         capacity, n;
             kt_job_row_t  *rows;

@@ -120,6 +120,10 @@ typedef struct kt_job_query {
     uint32_t    after_run;
     const char *message_id;   // NULL: all
     const char *path_prefix;  // NULL: all
+    bool        newest;       // from the last job down; after_job: a page starts before this id, 0: at the last
+    int64_t     since_ms;     // accepted then or later, Unix time; 0: all
+    kt_err_t    err;          // of the outcome; KT_OK: all
+    const char *node;         // that gave the outcome; NULL: all
 } kt_job_query_t;
 
 // A discrepancy that the audit found, one plain sentence.

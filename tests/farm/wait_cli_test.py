@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
-"""Commands that wait: --watch and --wait outlive a coordinator that is silent, and say so; progress keeps to the terminal."""
+"""Commands that wait: --watch and --wait outlive a coordinator that is silent, and say so; progress keeps to the terminal; jobs are
+filtered and changed in numbers."""
 import fcntl
+import json
 import os
 import pty
 import re
@@ -103,6 +105,59 @@ class Progress(unittest.TestCase):
             self.assertTrue(any("/4 files" in line and "a name that" in line for line in lines), lines[:3])
             self.assertLessEqual(max(map(len, lines)), 59)
             os.close(master)
+
+
+class Jobs(unittest.TestCase):
+    def test_jobs_are_filtered_sorted_and_changed_in_numbers(self):
+        with Farm(ANALYZER_LOG_LEVEL="INFO") as farm:
+            farm.settings["ANALYZER_MEDIA_ROOTS"] = farm.folder
+            farm.start(["a", "b"])
+
+            def jobs(*argv, code=0):
+                done = subprocess.run([KITHARA, "jobs", *argv], env=farm.env(ANALYZER_HTTP_URL=farm.http), capture_output=True, text=True,
+                                      stdin=subprocess.DEVNULL, timeout=30)
+                self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+                return done
+
+            def numbers(*argv):
+                return [row["job"] for row in json.loads(jobs("-o", "json", *argv).stdout)]
+
+            with open(farm.path("text.mp3"), "w") as file:
+                file.write("bread, butter, two lemons\n" * 99)
+            names = ["text.mp3", *(f"missing{i}.mp3" for i in range(4))]
+            farm.post("/v1/jobs", {"messages": [{"file_path": farm.path(name)} for name in names]})
+            farm.wait_finished(5)
+            self.assertEqual(numbers(), [5, 4, 3, 2, 1])
+            self.assertEqual(numbers("--sort", "oldest", "--limit", "2"), [1, 2])
+            self.assertEqual(numbers("--after", "3"), [2, 1])
+            self.assertEqual(numbers("--error", "ETEXT"), [1])
+            self.assertEqual(numbers("--error", "ENOFILE", "--state", "failed", "--limit", "2"), [5, 4])
+            self.assertEqual(numbers("--state", "failed"), [5, 4, 3, 2, 1])
+            self.assertEqual(numbers("--state", "queued"), [])
+            self.assertEqual(numbers("--since", "1h"), [5, 4, 3, 2, 1])
+            self.assertEqual(numbers("--since", "2999-01-01"), [])
+            by_node = {name: numbers("--node", name) for name in ("a", "b", "c")}
+            self.assertEqual(sorted(by_node["a"] + by_node["b"]), [1, 2, 3, 4, 5])
+            self.assertEqual(by_node["c"], [])
+
+            for argv in (("--state", "bad"), ("--error", "ENOTHING"), ("--since", "yesterday"), ("--sort", "size"), ("--limit", "0"),
+                         ("--limit", "1001"), ("--after", "x"), ("retry",), ("retry", "x"), ("retry", "1", "--error", "ETEXT"),
+                         ("why", "1", "2"), ("retyr", "1"), ("retry", "--error", "ENOFILE")):
+                self.assertIn("EUSAGE", jobs(*argv, code=2).stderr, argv)
+            self.assertIn("4 jobs match", jobs("retry", "--error", "ENOFILE", code=2).stderr)
+            farm.nodes["a"].process.send_signal(signal.SIGSTOP)
+            farm.nodes["b"].process.send_signal(signal.SIGSTOP)
+            done = jobs("retry", "--error", "ENOFILE", "--yes")
+            self.assertIn("4 jobs match", done.stderr)
+            self.assertIn("4 of 4 jobs: queued again", done.stdout)
+            self.assertEqual([run["run"] for run in json.loads(jobs("-o", "json").stdout)], [2, 2, 2, 2, 1])
+            done = jobs("cancel", "2", "3", "99", code=1)
+            self.assertIn("2 of 3 jobs: cancelled", done.stdout)
+            self.assertIn("job 99", done.stderr)
+            self.assertEqual(numbers("--error", "ECANCELLED"), [3, 2])
+            farm.nodes["a"].process.send_signal(signal.SIGCONT)
+            farm.nodes["b"].process.send_signal(signal.SIGCONT)
+            self.assertIn("0 jobs match", jobs("cancel", "--path", "/nowhere", "--yes").stderr)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-// status, nodes, queue, jobs: views of the coordinator, and control requests. Each view is one request and one table of
+// status, nodes, queue: views of the coordinator, and control requests. Each view is one request and one table of
 // columns.
 #include "coordinator/cli/client.h"
 #include "coordinator/cli/options.h"
-#include "coordinator/cli/remote/cmd_why.h"
+#include "coordinator/cli/remote/view.h"
 #include "coordinator/cli/table.h"
 #include "coordinator/cli/watch.h"
 
@@ -13,7 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PATH = 8192 };
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static const kt_column_t STATUS[] = {
@@ -80,40 +79,16 @@ static const kt_column_t NODES[] = {
     {"GPU C", "gpu_celsius", KT_CELL_INT, true},
 };
 
-static const kt_column_t JOBS[] = {
-    {"JOB", "job", KT_CELL_INT, false},
-    {"RUN", "run", KT_CELL_INT, true},
-    {"STATE", "state", KT_CELL_TEXT, false},
-    {"PRIORITY", "priority", KT_CELL_TEXT, true},
-    {"ATTEMPTS", "attempts", KT_CELL_INT, true},
-    {"TIME", "processing_time", KT_CELL_SECONDS, false},
-    {"NODE", "node", KT_CELL_TEXT, false},
-    {"FILE", "file_path", KT_CELL_PATH, false},
-    {"ERROR", "error", KT_CELL_TEXT, false},
-    {"DETAIL", "detail", KT_CELL_TEXT, true},
-    {"CREATED", "created", KT_CELL_TEXT, true},
-    {"STORED", "stored", KT_CELL_TEXT, true},
-    {"MESSAGE", "message_id", KT_CELL_TEXT, true},
-};
-
-// One view: its path in the API and its columns.
-typedef struct view {
-    char               path[PATH];
-    const char        *list;  // member that holds the rows; NULL: one object
-    const kt_column_t *columns;
-    size_t             n_columns;
-} view_t;
-
 typedef struct showing {
-    kt_client_t  *client;
-    const view_t *view;
+    kt_client_t     *client;
+    const kt_view_t *view;
 } showing_t;
 
 static kt_err_t
 show_once(void *context, kt_cli_t *cli)
 {
     const showing_t *self   = context;
-    const view_t    *view   = self->view;
+    const kt_view_t *view   = self->view;
     json_t          *answer = NULL;
     kt_err_t         err    = kt_client_get(self->client, view->path, &answer);
     if (!err && (view->list ? kt_table_list(cli, answer, view->list, view->columns, view->n_columns)
@@ -123,8 +98,8 @@ show_once(void *context, kt_cli_t *cli)
     return err;
 }
 
-static int
-show_view(kt_cli_t *cli, const view_t *view, bool watch)
+int
+kt_view_show(kt_cli_t *cli, const kt_view_t *view, bool watch)
 {
     kt_client_t *client = kt_client_open(cli->settings);
     if (!client)
@@ -163,50 +138,45 @@ post_control(kt_cli_t *cli, const char *path, const char *body, const char *done
 
 // Options of these commands, and the filters of jobs.
 typedef struct asked {
-    bool        watch, force;
-    const char *state, *prefix, *after, *limit, *why;
+    bool        watch;
+    const char *why;
 } asked_t;
 
 static bool
 parse_view(kt_cli_t *cli, int argc, char **argv, asked_t *out)
 {
-    *out = (asked_t){.limit = "50", .after = "0"};
+    *out = (asked_t){0};
     for (int c; (c = kt_cli_option(cli, argc, argv, NULL)) != -1;)
         switch (c) {
         case '?': return false;
         case KT_OPT_WATCH: out->watch = true; break;
-        case KT_OPT_FORCE: out->force = true; break;
         case KT_OPT_WHY: out->why = optarg; break;
-        case KT_OPT_STATE: out->state = optarg; break;
-        case KT_OPT_PATH: out->prefix = optarg; break;
-        case KT_OPT_AFTER: out->after = optarg; break;
-        case KT_OPT_LIMIT: out->limit = optarg; break;
         default: break;
         }
     return true;
 }
 
 static int
-run_view(kt_cli_t *cli, int argc, char **argv, const view_t *view)
+run_view(kt_cli_t *cli, int argc, char **argv, const kt_view_t *view)
 {
     asked_t asked;
     if (!parse_view(cli, argc, argv, &asked))
         return KT_EXIT_USAGE;
     if (optind < argc)
         return kt_cli_usage(cli, "unexpected argument '%s'", argv[optind]);
-    return show_view(cli, view, asked.watch);
+    return kt_view_show(cli, view, asked.watch);
 }
 
 int
 kt_cmd_status(kt_cli_t *cli, int argc, char **argv)
 {
-    return run_view(cli, argc, argv, &(view_t){"/v1/status", NULL, STATUS, COUNT(STATUS)});
+    return run_view(cli, argc, argv, &(kt_view_t){"/v1/status", NULL, STATUS, COUNT(STATUS)});
 }
 
 int
 kt_cmd_queue(kt_cli_t *cli, int argc, char **argv)
 {
-    return run_view(cli, argc, argv, &(view_t){"/v1/queue", NULL, QUEUE, COUNT(QUEUE)});
+    return run_view(cli, argc, argv, &(kt_view_t){"/v1/queue", NULL, QUEUE, COUNT(QUEUE)});
 }
 
 // Who asks, as far as this machine knows, and the reason.
@@ -227,14 +197,14 @@ write_reason(kt_buf_t *out, const char *why)
 int
 kt_cmd_nodes(kt_cli_t *cli, int argc, char **argv)
 {
-    asked_t  asked;
-    char     path[PATH], name[256], done[512];
-    kt_buf_t body;
-    view_t   view = {"/v1/nodes", "nodes", NODES, COUNT(NODES)};
+    asked_t   asked;
+    char      path[KT_VIEW_PATH], name[256], done[512];
+    kt_buf_t  body;
+    kt_view_t view = {"/v1/nodes", "nodes", NODES, COUNT(NODES)};
     if (!parse_view(cli, argc, argv, &asked))
         return KT_EXIT_USAGE;
     if (optind == argc && !asked.why)
-        return show_view(cli, &view, asked.watch);
+        return kt_view_show(cli, &view, asked.watch);
     const char *verb         = optind < argc ? argv[optind] : "";
     const char *done_by[][2] = {{"drain", "drains"}, {"undrain", "takes work again"}, {"forget", "forgotten"}};
     size_t      i            = 0;
@@ -246,51 +216,10 @@ kt_cmd_nodes(kt_cli_t *cli, int argc, char **argv)
         return kt_cli_usage(cli, "the name is too long");
     snprintf(path, sizeof path, "/v1/nodes/%s/%s", name, verb);
     snprintf(done, sizeof done, "%.100s: %s", argv[optind + 1], done_by[i][1]);
-    kt_buf_init(&body, PATH);
+    kt_buf_init(&body, KT_VIEW_PATH);
     write_reason(&body, asked.why);
     int code = body.err ? kt_cli_fail(body.err, "nodes", NULL)
                         : post_control(cli, path, body.bytes, done, i < 2 ? argv[optind + 1] : NULL);
     kt_buf_fini(&body);
     return code;
-}
-
-static bool
-jobs_path(char out[PATH], const asked_t *asked)
-{
-    char prefix[PATH / 2], state[64], after[32], limit[32];
-    if (!kt_client_escape(prefix, sizeof prefix, asked->prefix ? asked->prefix : "") ||
-        !kt_client_escape(state, sizeof state, asked->state ? asked->state : "") ||
-        !kt_client_escape(after, sizeof after, asked->after) || !kt_client_escape(limit, sizeof limit, asked->limit))
-        return false;
-    int n = snprintf(out, PATH, "/v1/jobs?after=%s&limit=%s", after, limit);
-    if (asked->state)
-        n += snprintf(out + n, PATH - (size_t)n, "&state=%s", state);
-    if (asked->prefix)
-        n += snprintf(out + n, PATH - (size_t)n, "&path=%s", prefix);
-    return n < PATH;
-}
-
-int
-kt_cmd_jobs(kt_cli_t *cli, int argc, char **argv)
-{
-    asked_t asked;
-    char    path[PATH], done[128];
-    view_t  view = {"", "jobs", JOBS, COUNT(JOBS)};
-    if (!parse_view(cli, argc, argv, &asked))
-        return KT_EXIT_USAGE;
-    if (optind == argc)
-        return jobs_path(view.path, &asked) ? show_view(cli, &view, asked.watch)
-                                            : kt_cli_usage(cli, "a filter is too long");
-    const char *verb = argv[optind], *id = argv[optind + 1];
-    if (optind + 2 != argc)
-        return kt_cli_usage(cli, "jobs takes retry ID, cancel ID or why ID");
-    if (!strcmp(verb, "why"))
-        return kt_cli_why(cli, id);
-    if (strcmp(verb, "retry") && strcmp(verb, "cancel"))
-        return kt_cli_usage(cli, "'%s' is not one of retry, cancel, why", verb);
-    if (!kt_cli_is_number(id) || strlen(id) > 20)
-        return kt_cli_usage(cli, "'%.40s' is not a job number", id);
-    snprintf(path, sizeof path, "/v1/jobs/%s/%s%s", id, verb, asked.force ? "?force=1" : "");
-    snprintf(done, sizeof done, "job %s: %s", id, strcmp(verb, "retry") ? "cancelled" : "queued again");
-    return post_control(cli, path, "{}", done, NULL);
 }

@@ -69,18 +69,33 @@ show_job(const kt_mem_t *self, const kt_mem_job_t *job, bool document, kt_job_ro
     return KT_OK;
 }
 
+// The filters that need the job's row.
+static bool
+has_outcome(const kt_job_query_t *query, const kt_job_row_t *row)
+{
+    return row->created_wall_ms >= query->since_ms && (!query->err || row->err == query->err) &&
+           (!query->node || strcmp(query->node, row->node_name) == 0);
+}
+
 static kt_err_t
 jobs_page(kt_ledger_t *base, const kt_job_query_t *query, kt_job_row_t *out, size_t capacity, size_t *n)
 {
     const kt_mem_t *self = (const kt_mem_t *)base;
     kt_err_t        err  = KT_OK;
     size_t          got  = 0;
-    for (uint64_t id = query->after_job; id < self->jobs.n && got < capacity && !err; id++) {
-        const kt_mem_job_t *job = kt_mem_row(&self->jobs, (size_t)id);
-        if ((query->state < 0 || query->state == (int)job->facts.state) &&
-            (!query->message_id || strcmp(query->message_id, job->message_id) == 0) &&
-            (!query->path_prefix || strncmp(job->file_path, query->path_prefix, strlen(query->path_prefix)) == 0))
-            err = show_job(self, job, query->documents, &out[got++]);
+    const uint64_t  end =
+        query->newest && query->after_job && query->after_job - 1 < self->jobs.n ? query->after_job - 1 : self->jobs.n;
+    for (uint64_t i = query->newest ? 0 : query->after_job; i < end && got < capacity && !err; i++) {
+        const kt_mem_job_t *job = kt_mem_row(&self->jobs, (size_t)(query->newest ? end - 1 - i : i));
+        if ((query->state >= 0 && query->state != (int)job->facts.state) ||
+            (query->message_id && strcmp(query->message_id, job->message_id) != 0) ||
+            (query->path_prefix && strncmp(job->file_path, query->path_prefix, strlen(query->path_prefix)) != 0))
+            continue;
+        err = show_job(self, job, query->documents, &out[got]);
+        if (err || has_outcome(query, &out[got]))
+            got++;
+        else
+            free(out[got].document);
     }
     if (!err)
         *n = got;

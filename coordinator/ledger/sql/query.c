@@ -85,27 +85,33 @@ kt_sql_story(kt_ledger_t *base, uint64_t job, kt_story_row_t *out, size_t capaci
 }
 
 // How a page of one state finds its rows without reading all the others: the partial index of the state, and for queued
-// jobs one page of each rank.
-static const char *
-where_state(int state)
+// jobs one page of each rank. The direction is "> ... ORDER BY id" or its opposite.
+static void
+where_state(const kt_job_query_t *query, char out[1024])
 {
-    switch (state) {
-    case KT_JOB_QUEUED:
-        return " AND j.state = 0 AND j.id IN (SELECT id FROM (SELECT id FROM jobs WHERE state = 0 AND rank = 0"
-               " AND id > $1::bigint ORDER BY id LIMIT $2::bigint) AS high UNION ALL SELECT id FROM (SELECT id FROM "
-               "jobs"
-               " WHERE state = 0 AND rank = 1 AND id > $1::bigint ORDER BY id LIMIT $2::bigint) AS normal UNION ALL"
-               " SELECT id FROM (SELECT id FROM jobs WHERE state = 0 AND rank = 2 AND id > $1::bigint ORDER BY id"
-               " LIMIT $2::bigint) AS low)";
-    case KT_JOB_CLAIMED: return " AND j.id IN (SELECT id FROM jobs WHERE state = 1)";
-    case KT_JOB_DONE: return " AND j.state = 2";
+    const char *past = query->newest ? "<" : ">", *order = query->newest ? " DESC" : "";
+    out[0] = '\0';
+    switch (query->state) {
+    case KT_JOB_QUEUED: {
+        size_t n = (size_t)snprintf(out, 1024, " AND j.state = 0 AND j.id IN (");
+        for (int rank = 0; rank < 3; rank++)
+            n += (size_t)snprintf(out + n, 1024 - n,
+                                  "%sSELECT id FROM (SELECT id FROM jobs WHERE state = 0 AND rank = %d AND id %s"
+                                  " $1::bigint ORDER BY id%s LIMIT $2::bigint) AS rank%d",
+                                  rank ? " UNION ALL " : "", rank, past, order, rank);
+        snprintf(out + n, 1024 - n, ")");
+        break;
+    }
+    case KT_JOB_CLAIMED: snprintf(out, 1024, " AND j.id IN (SELECT id FROM jobs WHERE state = 1)"); break;
+    case KT_JOB_DONE: snprintf(out, 1024, " AND j.state = 2"); break;
     case KT_JOB_FAILED:
-        return " AND j.id IN (SELECT id FROM jobs WHERE state >= 3 AND state = 3 AND id > $1::bigint ORDER BY id"
-               " LIMIT $2::bigint)";
     case KT_JOB_CANCELLED:
-        return " AND j.id IN (SELECT id FROM jobs WHERE state >= 3 AND state = 4 AND id > $1::bigint ORDER BY id"
-               " LIMIT $2::bigint)";
-    default: return "";
+        snprintf(out, 1024,
+                 " AND j.id IN (SELECT id FROM jobs WHERE state >= 3 AND state = %d AND id %s $1::bigint ORDER BY id%s"
+                 " LIMIT $2::bigint)",
+                 query->state, past, order);
+        break;
+    default: break;
     }
 }
 
@@ -125,41 +131,64 @@ static const char LATEST[] =
     " i.file_path AND (s.stored_ms, s.job, s.run) > (r.stored_ms, r.job, r.run)) AND NOT EXISTS (SELECT 1 FROM"
     " removed_paths p WHERE p.file_path = i.file_path AND p.removed_ms > r.stored_ms)";
 
-// A filter by state and another filter share no index: the state is then compared row by row.
+enum { FILTER_BYTES = 1024 };
+
+// The conditions of the filters, whose values are arguments after the first `argument` ones. A filter by state and
+// another filter share no index: the state is then compared row by row.
+static void
+put_job_filters(kt_sql_t *self, const kt_job_query_t *query, int argument, char out[FILTER_BYTES])
+{
+    size_t n = 0;
+    out[0]   = '\0';
+    if (query->message_id) {
+        kt_sql_arg_text(self, query->message_id);
+        n += (size_t)snprintf(out + n, FILTER_BYTES - n, " AND i.message_id = $%d::text", ++argument);
+    }
+    if (query->path_prefix) {
+        kt_sql_arg_text(self, query->path_prefix);
+        ++argument;
+        n += (size_t)snprintf(out + n, FILTER_BYTES - n, " AND substr(i.file_path, 1, length($%d::text)) = $%d::text",
+                              argument, argument);
+    }
+    if (query->since_ms > 0) {
+        kt_sql_arg_int(self, query->since_ms);
+        n += (size_t)snprintf(out + n, FILTER_BYTES - n, " AND j.created_ms >= $%d::bigint", ++argument);
+    }
+    if (query->node) {
+        kt_sql_arg_text(self, query->node);
+        n += (size_t)snprintf(out + n, FILTER_BYTES - n, " AND r.node = $%d::text", ++argument);
+    }
+    if (query->err == KT_ECANCELLED)
+        n += (size_t)snprintf(out + n, FILTER_BYTES - n, " AND j.state = %d", KT_JOB_CANCELLED);
+    else if (query->err)
+        n += (size_t)snprintf(out + n, FILTER_BYTES - n, " AND r.err = %d", query->err);
+    if (n == 0 && !query->latest && !query->history)
+        where_state(query, out);
+    else if (query->state >= 0)
+        snprintf(out + n, FILTER_BYTES - n, " AND j.state = %d", query->state);
+}
+
 static size_t
 put_job_page(kt_sql_t *self, const kt_job_query_t *query, size_t capacity)
 {
-    char sql[4096], state[40] = "", message_id[64] = "", prefix[80] = "";
-    int  filters = 2;
-    bool again   = query->history && query->after_run;  // after_job may have more results
-    kt_sql_arg_u64(self, query->after_job - again);
+    char       sql[4096], filters[FILTER_BYTES];
+    const bool again = query->history && query->after_run;  // after_job may have more results
+    kt_sql_arg_u64(self, query->newest && query->after_job == 0 ? INT64_MAX : query->after_job - again);
     kt_sql_arg_u64(self, capacity);
     if (query->history) {
         kt_sql_arg_u64(self, query->after_job);
         kt_sql_arg_int(self, query->after_run);
-        filters += 2;
     }
-    if (query->message_id) {
-        kt_sql_arg_text(self, query->message_id);
-        snprintf(message_id, sizeof message_id, " AND i.message_id = $%d::text", ++filters);
-    }
-    if (query->path_prefix) {
-        kt_sql_arg_text(self, query->path_prefix);
-        ++filters;
-        snprintf(prefix, sizeof prefix, " AND substr(i.file_path, 1, length($%d::text)) = $%d::text", filters, filters);
-    }
-    const bool others = filters > 2 || query->latest;
-    if (others && query->state >= 0)
-        snprintf(state, sizeof state, " AND j.state = %d", query->state);
+    put_job_filters(self, query, query->history ? 4 : 2, filters);
     snprintf(sql, sizeof sql,
              "SELECT j.id, j.run, i.message_id, i.file_path, CAST(j.state AS bigint), CAST(j.rank AS bigint),"
              " CAST(j.attempts AS bigint), CAST(j.crashes AS bigint), j.created_ms, CAST(coalesce(r.err, 0) AS bigint),"
              " r.detail, coalesce(r.stored_ms, 0), coalesce(r.processing_us, 0), r.node, %s, coalesce(r.run, 0)"
-             " FROM jobs j JOIN inputs i ON i.job = j.id%s WHERE j.id > $1::bigint%s%s%s%s ORDER BY j.id%s"
+             " FROM jobs j JOIN inputs i ON i.job = j.id%s WHERE j.id %s $1::bigint%s%s ORDER BY j.id%s%s"
              " LIMIT $2::bigint",
              query->documents ? "CASE WHEN j.retained <> 0 THEN NULL ELSE r.document END" : "CAST(NULL AS text)",
-             join_of(query), others ? state : where_state(query->state), message_id, prefix,
-             query->latest ? LATEST : "", query->history ? ", r.run" : "");
+             join_of(query), query->newest ? "<" : ">", filters, query->latest ? LATEST : "",
+             query->newest ? " DESC" : "", query->history ? ", r.run" : "");
     return kt_sql_put_text(self, sql);
 }
 

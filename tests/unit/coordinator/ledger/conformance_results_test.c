@@ -298,6 +298,44 @@ CONFORMS(pages_of_jobs_hold_each_job_of_the_state_once)
     cr_assert_eq(count_pages(ledger, (kt_job_query_t){.state = -1, .message_id = "m77"}, 3), 0);
 }
 
+CONFORMS(pages_of_jobs_go_down_too_and_know_node_error_and_time)
+{
+    kt_job_row_t rows[8];
+    size_t       n = 0;
+    for (uint64_t i = 1; i <= 6; i++)
+        fixture_insert_of(ledger, i, (kt_priority_t)(i % 3), 1000);
+    kt_lease_t  lease  = fixture_lease(ledger, "one");
+    kt_result_t result = fixture_success(fixture_claim(ledger, &lease).id);
+    result.node_name   = "gpu7";
+    cr_assert_eq(fixture_store(ledger, &result), KT_STORED_NEW);
+    uint64_t seen = 0;
+    for (kt_job_query_t query = {.state = -1, .newest = true};;) {
+        cr_assert_eq(ledger->ops->jobs(ledger, &query, rows, 2, &n), KT_OK);
+        for (size_t i = 0; i < n; i++, seen++)
+            cr_assert_eq(rows[i].id.job, 6 - seen);
+        if (n == 0)
+            break;
+        query.after_job = rows[n - 1].id.job;
+    }
+    cr_assert_eq(seen, 6);
+    const struct {
+        kt_job_query_t query;
+        size_t         n;
+    } CASES[] = {{{.state = KT_JOB_QUEUED, .newest = true}, 5},
+                 {{.state = KT_JOB_DONE, .newest = true}, 1},
+                 {{.state = -1, .node = "gpu7", .newest = true}, 1},
+                 {{.state = -1, .node = "gpu8"}, 0},
+                 {{.state = -1, .err = KT_ENOFILE}, 0},
+                 {{.state = -1, .err = KT_ECANCELLED}, 0},
+                 {{.state = -1, .since_ms = 1, .newest = true}, 6},
+                 {{.state = -1, .since_ms = INT64_MAX / 2}, 0},
+                 {{.state = KT_JOB_QUEUED, .since_ms = 1}, 5}};
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        cr_assert_eq(ledger->ops->jobs(ledger, &CASES[i].query, rows, 8, &n), KT_OK, "case %zu", i);
+        cr_assert_eq(n, CASES[i].n, "case %zu: %zu", i, n);
+    }
+}
+
 CONFORMS(a_group_over_midnight_counts_each_day_for_itself)
 {
     kt_result_t results[3];

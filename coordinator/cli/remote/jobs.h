@@ -1,0 +1,31 @@
+// kt_jobs -- the filters of `kithara jobs`, and what is done to the jobs that they select. Private to remote/. Main
+// thread.
+#pragma once
+
+#include "coordinator/cli/client.h"
+#include "coordinator/cli/remote/view.h"
+
+#include <stdint.h>
+
+typedef struct kt_jobs_filter {
+    const char *state, *path, *error, *node;  // NULL: all
+    int64_t     since_ms;                     // Unix time; 0: all
+    bool        oldest;                       // oldest first
+    uint64_t    after;
+    uint64_t    limit;
+} kt_jobs_filter_t;
+
+// Any member that selects jobs is set.
+bool kt_jobs_is_filtered(const kt_jobs_filter_t *filter);
+// The path of a page in the API; false: a filter is too long.
+bool kt_jobs_path(char out[KT_VIEW_PATH], const kt_jobs_filter_t *filter);
+// "90s", "30m", "12h", "7d" before now_ms, or a time: "2026-01-31", "2026-01-31T12:00:00Z". False: neither.
+bool kt_jobs_since(const char *text, int64_t now_ms, int64_t *out);
+// retry or cancel: the jobs of `ids`, n of them, or if there is none those of the filter, after their number was shown
+// and confirmed. Returns the exit code.
+typedef struct kt_jobs_how {
+    bool yes;    // without a question
+    bool force;  // of retry: done jobs too
+} kt_jobs_how_t;
+int kt_jobs_change(kt_cli_t *cli, const char *verb, char *const *ids, size_t n, const kt_jobs_filter_t *filter,
+                   const kt_jobs_how_t *how);
