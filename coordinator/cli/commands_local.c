@@ -78,14 +78,18 @@ const char KT_UP_TEXT[] = "The folders are the media roots (default: ANALYZER_ME
                           "The first Ctrl-C finishes the files in progress; the second stops at once.\n";
 
 const kt_command_option_t KT_PLOT_OPTIONS[] = {
-    {"out", KT_OPT_OUT, "FILE", NULL, "output file (default: the file's name with .png, in the current folder)", NULL},
+    {"out", KT_OPT_OUT, "FILE", NULL,
+     "output file: .png, .svg or .pdf, or - for a PNG on standard output (default: the\nname of the file with .png, "
+     "comparison.png or contact-sheet.png, here)",
+     NULL},
     {"options", KT_OPT_OPTIONS, "LIST", NULL, "groups to extract, as of analyze; no_models leaves out faces and text",
      NULL},
     {0}};
 
 const char KT_PLOT_TEXT[] =
-    "Sound: waveform, mel spectrogram with beats, chroma, tempogram, loudness.\n"
-    "A film: strip of pictures with shots and transitions, colours, light, motion, loudness, faces and text.\n";
+    "Sound: waveform, spectrogram of the whole band with beats, chroma, tempogram, loudness.\n"
+    "A film: strip of pictures with shots and transitions, colours, light, motion, loudness, faces and text.\n"
+    "Two files are drawn side by side; more of them, or a folder, make a contact sheet of at most 120 reduced pages.\n";
 
 const kt_verb_t KT_MODELS_VERBS[] = {
     {"list", "",

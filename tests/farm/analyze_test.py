@@ -271,6 +271,28 @@ def a_plot_copes_with_silence_moments_and_hours(folder):
 
 
 @test
+def a_plot_has_the_format_of_its_extension_and_several_files_make_a_sheet(folder):
+    music = folder / "music"
+    music.mkdir()
+    for i in range(3):
+        subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", f"sine={440 + i}:d=2", music / f"{i}.wav"], check=True)
+    for name, magic in (("a.png", b"\x89PNG"), ("a.SVG", b"<?xml"), ("a.pdf", b"%PDF")):
+        done = kithara(folder, "plot", music / "0.wav", "--out", folder / name)
+        expect(done.returncode == 0 and (folder / name).read_bytes().startswith(magic), f"{name}: {done.stderr}")
+    standard = subprocess.run([harness.KITHARA, "plot", music / "0.wav", "--out", "-"], capture_output=True, timeout=60)
+    expect(standard.returncode == 0 and standard.stdout == (folder / "a.png").read_bytes(), str(standard.stderr))
+    expect(kithara(folder, "plot", music / "0.wav", music / "1.wav", "--out", folder / "two.png").returncode == 0, "two files")
+    expect(png(folder / "two.png")[0] > 2 * png(folder / "a.png")[0], "not side by side")
+    done = kithara(folder, "plot", music, "--out", folder / "sheet.png")
+    expect(done.returncode == 0 and png(folder / "sheet.png")[0] > 1000, done.stderr)
+    (music / "broken.wav").write_bytes(b"RIFF")
+    done = kithara(folder, "plot", music, "--out", folder / "sheet.png")
+    expect(done.returncode == 1 and "broken.wav" in done.stderr and done.stdout, f"{done.stdout}{done.stderr}")
+    done = kithara(folder, "plot", music / "0.wav", "--out", folder / "a.jpg")
+    expect(done.returncode == 2 and ".svg" in done.stderr and not (folder / "a.jpg").exists(), done.stderr)
+
+
+@test
 def a_plot_that_cannot_be_made_is_told(folder):
     path = harness.clip(track(), folder / "a.ogg", seconds=2)
     done = kithara(folder, "plot", path, "--out", folder / "none/page.png")

@@ -90,6 +90,11 @@ open_samples(kt_plot_data_t *self, const kt_media_info_t *media_info)
     l->possible    = media_info->rate_hz >= KT_KWEIGHT_MIN_HZ && media_info->channels <= CHANNELS;
     l->hop_frames  = media_info->rate_hz / 10 ? media_info->rate_hz / 10 : 1;
     l->wave_frames = media_info->rate_hz * WAVE_MS / 1000 ? media_info->rate_hz * WAVE_MS / 1000 : 1;
+    if (!self->film) {
+        kt_err_t err = kt_plot_band_new(self, media_info->rate_hz);
+        if (err)
+            return err;
+    }
     if (l->possible) {
         kt_kweight_design(&l->kweight, media_info->rate_hz);
         kt_speaker_weights(media_info->layout, media_info->channels, l->weight);
@@ -151,6 +156,8 @@ add_samples(kt_plot_data_t *self, const kt_media_info_t *media_info, const float
         some        = some < left ? some : left;
         for (size_t i = 0; i < some; i++)
             add_wave(self, l, pcm + i * media_info->channels, media_info->channels);
+        if (self->band_state)
+            kt_plot_band_add(self, pcm, some, media_info->channels);
         if (!l->possible)
             continue;
         add_weighted_energy(l, pcm, some, media_info->channels);
@@ -208,9 +215,7 @@ kt_plot_frames(void *context, const char *feature, const float *rows, size_t fra
     kt_plot_data_t *self = context;
     if (self->err)
         return;
-    if (!strcmp(feature, "mel"))
-        self->err = add_rows(&self->mel, rows, frames, width);
-    else if (!strcmp(feature, "chroma"))
+    if (!strcmp(feature, "chroma"))
         self->err = add_rows(&self->chroma, rows, frames, width);
     else if (!strcmp(feature, "onset_strength"))
         self->err = add_onset(self, rows, frames);
@@ -219,11 +224,12 @@ kt_plot_frames(void *context, const char *feature, const float *rows, size_t fra
 void
 kt_plot_data_fini(kt_plot_data_t *self)
 {
-    kt_columns_t *all[] = {&self->peaks, &self->squares, &self->mel, &self->chroma, &self->momentary, &self->shortly};
+    kt_columns_t *all[] = {&self->peaks, &self->squares, &self->chroma, &self->momentary, &self->shortly};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         free(all[i]->values);
     free(self->onset);
     free(self->loudness);
+    kt_plot_band_destroy(self);
     kt_plot_film_fini(self);
     *self = (kt_plot_data_t){0};
 }

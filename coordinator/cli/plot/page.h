@@ -1,11 +1,9 @@
-// kt_page -- the page of a plot: sizes, colours, drawing functions (page.c), panels (panels.c). Sizes are pixels of the
+// kt_page -- the page of a plot: sizes, colours, drawing functions (page.c), panels (panels.c). Sizes are pixels of a
 // PNG. Private to this folder.
 #pragma once
 
 #include "coordinator/cli/analyze/formats.h"
 #include "coordinator/cli/plot/plot.h"
-
-typedef struct _cairo cairo_t;  // cairo's name; only sources include its header
 
 enum {
     KT_PAGE_WIDTH    = 1760,

@@ -37,24 +37,15 @@ kt_page_wave(kt_page_t *page)
     kt_page_time_axis(page, KT_PAGE_WAVE, false);
 }
 
-// Slaney's mel scale, which the bands use.
-static double
-hz_to_mel(double hz)
-{
-    return hz < 1000 ? hz / (200.0 / 3) : 15 + log(hz / 1000) / (log(6.4) / 27);
-}
-
-// Drawn only if the marks are `apart` pixels apart on average; otherwise they would hide the picture.
+// All of them; where they are dense the marks are thinner, so that they do not hide the picture.
 static void
-draw_beats(const kt_page_t *page, kt_feature_t feature, double length, double apart)
+draw_beats(const kt_page_t *page, kt_feature_t feature, double length, double alpha)
 {
     const json_t *beats = kt_format_value(page->document, feature);
-    size_t        n     = kt_json_count(beats);
-    if (n == 0 || (double)n * apart > KT_PAGE_INNER)
-        return;
-    cairo_set_line_width(page->cr, 1.3);
-    cairo_set_source_rgba(page->cr, 1, 1, 1, length < KT_PAGE_MEL ? 0.9 : 0.22);
-    for (size_t i = 0; i < n; i++) {
+    const double  apart = (double)KT_PAGE_INNER / (double)(kt_json_count(beats) + 1);
+    cairo_set_line_width(page->cr, fmin(1.3, fmax(0.3, apart / 3)));
+    cairo_set_source_rgba(page->cr, 1, 1, 1, alpha);
+    for (size_t i = 0; i < kt_json_count(beats); i++) {
         double seconds = 0;
         if (kt_json_number(kt_json_at(beats, i), &seconds))
             kt_page_line(page, kt_page_x_of(page, seconds), page->y, kt_page_x_of(page, seconds), page->y + length);
@@ -62,16 +53,16 @@ draw_beats(const kt_page_t *page, kt_feature_t feature, double length, double ap
 }
 
 static void
-draw_mel_axis(const kt_page_t *page)
+draw_band_axis(const kt_page_t *page)
 {
-    static const double HERTZ[] = {250, 500, 1000, 2000, 4000, 8000, 16000};
-    double              top     = hz_to_mel(page->data->analysis_hz / 2);
+    static const double HERTZ[] = {250, 500, 1000, 2000, 4000, 8000, 16000, 32000, 64000};
+    const double        top     = kt_plot_mel(page->data->band_hz);
     for (size_t i = 0; i < sizeof HERTZ / sizeof *HERTZ; i++) {
         char label[32];
-        if (HERTZ[i] >= page->data->analysis_hz / 2)
+        if (HERTZ[i] >= page->data->band_hz)
             break;
         snprintf(label, sizeof label, HERTZ[i] < 1000 ? "%.0f" : "%.0fk", HERTZ[i] < 1000 ? HERTZ[i] : HERTZ[i] / 1000);
-        kt_page_mark(page, page->y + KT_PAGE_MEL * (1 - hz_to_mel(HERTZ[i]) / top), label, NULL, 0);
+        kt_page_mark(page, page->y + KT_PAGE_MEL * (1 - kt_plot_mel(HERTZ[i]) / top), label, NULL, 0);
     }
 }
 
@@ -89,7 +80,7 @@ largest_value(const kt_columns_t *columns, size_t parts)
 void
 kt_page_mel(kt_page_t *page, uint32_t *pixels)
 {
-    const kt_columns_t *mel = &page->data->mel;
+    const kt_columns_t *mel = &page->data->band;
     float               row[KT_PAGE_ROWS_MAX],
         most = mel->n && mel->width <= KT_PAGE_ROWS_MAX ? largest_value(mel, KT_PAGE_INNER) : 0;
     for (size_t x = 0; x < KT_PAGE_INNER && most > 0; x++) {
@@ -101,15 +92,17 @@ kt_page_mel(kt_page_t *page, uint32_t *pixels)
     }
     if (most > 0) {
         kt_page_paint(page, pixels, KT_PAGE_INNER, mel->width, KT_PAGE_MEL, true);
-        draw_beats(page, KT_FEATURE_MIR_beats, 12, 5);
-        draw_beats(page, KT_FEATURE_MIR_downbeats, 24, 5);
-        draw_beats(page, KT_FEATURE_MIR_downbeats, KT_PAGE_MEL, 24);
-        draw_mel_axis(page);
+        draw_beats(page, KT_FEATURE_MIR_beats, 12, 0.9);
+        draw_beats(page, KT_FEATURE_MIR_downbeats, 24, 0.9);
+        if (kt_json_count(kt_format_value(page->document, KT_FEATURE_MIR_downbeats)) * 24 <= KT_PAGE_INNER)
+            draw_beats(page, KT_FEATURE_MIR_downbeats, KT_PAGE_MEL, 0.22);
+        draw_band_axis(page);
         kt_page_color_bar(page, KT_PAGE_MEL, KT_COLOR_MAGMA, "0 dB", "-80 dB");
     } else {
         kt_page_nothing(page, KT_PAGE_MEL, "silence");
     }
-    kt_page_frame(page, KT_PAGE_MEL, "Mel spectrogram", "Hz;  marks at the top: beats, longer ones downbeats");
+    kt_page_frame(page, KT_PAGE_MEL, "Spectrogram, mel scale",
+                  "Hz, up to half the rate of the file;  marks at the top: beats, longer ones downbeats");
     kt_page_time_axis(page, KT_PAGE_MEL, false);
 }
 

@@ -3,7 +3,6 @@
 #include "coordinator/cli/plot/film.h"
 
 #include <cairo.h>
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,16 +90,6 @@ draw_title(const kt_page_t *page)
 }
 
 static kt_err_t
-error_of_cairo(cairo_status_t status)
-{
-    if (status == CAIRO_STATUS_SUCCESS)
-        return KT_OK;
-    if (status == CAIRO_STATUS_NO_MEMORY)
-        return KT_ENOMEM;
-    return errno == ENOSPC ? KT_EDISK : KT_EIO;
-}
-
-static kt_err_t
 draw_sound_page(kt_page_t *page, uint32_t *pixels)
 {
     kt_page_wave(page);
@@ -134,27 +123,24 @@ set_time_axis(kt_page_t *page)
         page->sound_left = (size_t)fmin(KT_PAGE_INNER - 1, round(kt_page_x_of(page, from_s) - KT_PAGE_LEFT));
 }
 
+int
+kt_plot_height(const kt_plot_data_t *data)
+{
+    return data->film ? kt_film_height(data) : SOUND_HEIGHT;
+}
+
 kt_err_t
-kt_plot_page(const kt_plot_data_t *data, const json_t *document, const char *path)
+kt_plot_page(const kt_plot_data_t *data, const json_t *document, cairo_t *cr)
 {
     uint32_t *pixels = calloc((size_t)KT_PAGE_INNER * KT_PAGE_ROWS_MAX, sizeof *pixels);
     if (!pixels)
         return KT_ENOMEM;
-    const int        height  = data->film ? kt_film_height(data) : SOUND_HEIGHT;
-    cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, KT_PAGE_WIDTH, height);
-    kt_page_t        page    = {.cr = cairo_create(surface), .data = data, .document = document, .y = KT_PAGE_TOP};
+    kt_page_t page = {.cr = cr, .data = data, .document = document, .y = KT_PAGE_TOP};
     set_time_axis(&page);
     cairo_set_source_rgb(page.cr, 1, 1, 1);
     cairo_paint(page.cr);
     draw_title(&page);
     kt_err_t err = data->film ? kt_film_page(&page, pixels) : draw_sound_page(&page, pixels);
     free(pixels);
-    if (!err)
-        err = error_of_cairo(cairo_status(page.cr));
-    errno = 0;
-    if (!err)
-        err = error_of_cairo(cairo_surface_write_to_png(surface, path));
-    cairo_destroy(page.cr);
-    cairo_surface_destroy(surface);
     return err;
 }
