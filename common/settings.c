@@ -116,6 +116,8 @@ put_settings_file(kt_settings_t *self, const char *file, char why[KT_SETTINGS_WH
     kt_buf_init(&text, MAX_FILE_BYTES);
     kt_err_t err  = read_settings_file(file, &text, why);
     char    *line = err ? NULL : text.bytes;
+    if (line && !strncmp(line, "\xef\xbb\xbf", 3))
+        line += 3;  // a byte order mark
     for (int number = 1; line && !err; number++) {
         char *end = strchr(line, '\n');
         if (end)

@@ -4,6 +4,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/net/address.h"
 #include "common/program.h"
 #include "common/service/service.h"
 #include "common/socket.h"
@@ -94,6 +95,11 @@ open_router(kt_coordinator_t *self, char why[KT_LEDGER_WHY])
         err = allow_keys(self);
     if (err) {
         snprintf(why, KT_LEDGER_WHY, "the key handler does not start: %s", kt_err_text(err));
+        return err;
+    }
+    char wrong[KT_ADDRESS_WHY] = "write it as tcp://127.0.0.1:8711";
+    if ((err = kt_address_check(self->settings->router_bind, true, wrong))) {
+        snprintf(why, KT_LEDGER_WHY, "ANALYZER_ROUTER_BIND=%.*s: %s", ROUTER_WHY, self->settings->router_bind, wrong);
         return err;
     }
     kt_link_opts_t opts = {self->settings->router_bind, &self->key, &LINK_OPS, self, TICK_MS};

@@ -1,6 +1,7 @@
 #include "node/coordinator_list.h"
 
 #include "common/curve.h"
+#include "common/net/address.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -102,6 +103,14 @@ kt_coordinator_list_read(kt_coordinator_list_t *out, const kt_settings_t *settin
         fits = out->n < KT_COORDINATORS_MAX && length < KT_COORDINATOR_ADDRESS;
         if (fits)
             snprintf(out->addresses[out->n++], KT_COORDINATOR_ADDRESS, "%.*s", (int)length, word);
+    }
+    for (size_t i = 0; i < out->n && fits; i++) {
+        char wrong[KT_ADDRESS_WHY] = "";
+        if (kt_address_check(out->addresses[i], false, wrong)) {
+            snprintf(why, KT_COORDINATORS_WHY, "ANALYZER_COORDINATORS: %.200s: %s; write it as tcp://127.0.0.1:8711",
+                     out->addresses[i], wrong);
+            return KT_ESETTING;
+        }
     }
     if (out->n && fits)
         return list_read_keys(out, settings, state_dir, why);

@@ -105,6 +105,17 @@ kt_job_is_url(const char *file_path)
     return strncasecmp(file_path, "http://", 7) == 0 || strncasecmp(file_path, "https://", 8) == 0;
 }
 
+bool
+kt_job_url_user(const char *file_path, size_t *at, size_t *length)
+{
+    if (!kt_job_is_url(file_path))
+        return false;
+    const char *host = strstr(file_path, "://") + 3, *last = memrchr(host, '@', strcspn(host, "/?#\\"));
+    *at     = (size_t)(host - file_path);
+    *length = last ? (size_t)(last + 1 - host) : 0;
+    return last != NULL;
+}
+
 const char *
 kt_job_shown(const char *file_path, char *out, size_t capacity)
 {
@@ -144,8 +155,8 @@ read_texts(const json_t *body, kt_job_t *job, char why[KT_JOB_WHY])
         snprintf(why, KT_JOB_WHY, "file_path is missing or empty");
         return KT_EMESSAGE;
     }
-    const char *host = kt_job_is_url(job->file_path) ? strstr(job->file_path, "://") + 3 : NULL;
-    if (host && memchr(host, '@', strcspn(host, "/?#\\"))) {
+    size_t at, length;
+    if (kt_job_url_user(job->file_path, &at, &length)) {
         snprintf(why, KT_JOB_WHY, "file_path is a URL with a user or password, which would be stored and shown");
         return KT_EMESSAGE;
     }

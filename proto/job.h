@@ -53,6 +53,8 @@ void                  kt_job_write(const kt_job_t *job, kt_buf_t *out);
 // file_path is a path below a node's media roots, or a URL: http://HOST[:PORT]/..., https://... kt_job_parse rejects a
 // URL with a user or password, because the path is stored and shown.
 bool kt_job_is_url(const char *file_path);
+// The bytes of its URL's authority that name a user ("USER:PASSWORD@"): where they begin and how many; false: none.
+bool kt_job_url_user(const char *file_path, size_t *at, size_t *length);
 // For logs: a URL without its query, which may contain a signature. Returns out.
 const char *kt_job_shown(const char *file_path, char *out, size_t capacity);
 

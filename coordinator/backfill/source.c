@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PAGE_MS = 1000, LOOK_EACH = 64, DIGEST_PAGE = 50, TEXT_MAX = KT_BACKFILL_PAGE * (KT_JOB_PATH + 1) };
+enum { PAGE_MS = 1000, LOOK_EACH = 64, DIGEST_PAGE = 50, MARK = 3, TEXT_MAX = KT_BACKFILL_PAGE * (KT_JOB_PATH + 1) };
 
 struct kt_backfill_source {
     kt_backfill_t      b;
@@ -192,6 +192,17 @@ source_page_of_folder(kt_backfill_source_t *self, kt_backfill_page_t *out)
     return err;
 }
 
+// A URL with a user or password is refused, as in a message, and stored without them.
+static bool
+source_drop_user(char *text)
+{
+    size_t at, length;
+    bool   found = kt_job_url_user(text, &at, &length);
+    if (found)
+        memmove(text + at, text + at + length, strlen(text + at + length) + 1);
+    return found;
+}
+
 // A line of a list: a path, the text of one, or a URL.
 static void
 source_add_entry(kt_backfill_source_t *self, const char *entry, size_t length)
@@ -204,6 +215,7 @@ source_add_entry(kt_backfill_source_t *self, const char *entry, size_t length)
     if (!length)
         return;
     snprintf(text, sizeof text, "%.*s", (int)(length < sizeof text ? length : sizeof text - 1), entry);
+    bool is_secret = source_drop_user(text);
     bool is_url = kt_job_is_url(text), fits = is_url || kt_path_read(text, path, sizeof path) == KT_OK;
     if (fits && !is_url && kt_roots_hold(self->roots, path, false) && !stat(path, &facts) && S_ISREG(facts.st_mode)) {
         bytes    = facts.st_size;
@@ -211,6 +223,8 @@ source_add_entry(kt_backfill_source_t *self, const char *entry, size_t length)
     }
     source_add(self, fits && !is_url ? path : text, bytes, mtime_ns);
     kt_backfill_path_t *row = &self->paths[self->n - 1];
+    if (!row->err && is_secret)
+        row->err = KT_EMESSAGE;
     if (!row->err && !fits)
         row->err = KT_ENAME;
     if (!row->err && !is_url && path[0] != '/')
@@ -229,6 +243,8 @@ source_page_of_list(kt_backfill_source_t *self, kt_backfill_page_t *out)
             if (err)
                 break;
             self->separator = memchr(self->bytes, '\0', self->length) ? '\0' : '\n';
+            if (!self->b.chunk && !self->at && self->length >= MARK && !memcmp(self->bytes, "\xef\xbb\xbf", MARK))
+                self->at = MARK;  // a byte order mark
         }
         if (self->at >= self->length) {
             free(self->bytes);

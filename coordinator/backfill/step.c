@@ -45,7 +45,10 @@ make_job(const kt_backfill_t *b, const kt_backfill_path_t *path, int64_t wall_ms
     size_t   length;
     *job = (kt_job_t){.priority = b->priority, .options = b->options, .declared_bytes = (uint64_t)path->bytes};
     snprintf(job->message_id, sizeof job->message_id, "backfill-%" PRIu64 "-%" PRIu64, b->id, path->row);
-    snprintf(job->file_path, sizeof job->file_path, "%s", path->path);
+    size_t at, user = 0;  // rows of before may have one, which a message must not: its job fails, and the rest goes on
+    bool   secret = kt_job_url_user(path->path, &at, &user);
+    snprintf(job->file_path, sizeof job->file_path, "%.*s%s", secret ? (int)at : 0, path->path,
+             path->path + (secret ? at + user : 0));
     kt_buf_init(&text, KT_JOB_MAX_BYTES);
     kt_job_write(job, &text);
     char *body = kt_buf_take(&text, &length);

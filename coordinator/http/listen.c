@@ -1,5 +1,7 @@
 #include "coordinator/http/listen.h"
 
+#include "common/net/address.h"
+
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -30,10 +32,12 @@ resolve_address(const char *bind_text)
 kt_err_t
 kt_http_listen(const char *bind_text, int *fd, char why[KT_HTTP_WHY])
 {
-    struct addrinfo *found = resolve_address(bind_text);
+    char             wrong[KT_ADDRESS_WHY] = "it is no address of this machine";
+    bool             right                 = kt_address_check(bind_text, true, wrong) == KT_OK;
+    struct addrinfo *found                 = right ? resolve_address(bind_text) : NULL;
     if (!found) {
-        snprintf(why, KT_HTTP_WHY, "ANALYZER_HTTP_BIND=%.200s is not an address: write it as 127.0.0.1:8710",
-                 bind_text);
+        snprintf(why, KT_HTTP_WHY, "ANALYZER_HTTP_BIND=%.200s is not an address: %s; write it as 127.0.0.1:8710",
+                 bind_text, wrong);
         return KT_EINVAL;
     }
     int one   = 1;

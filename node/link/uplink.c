@@ -2,6 +2,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/net/address.h"
 #include "common/text.h"
 #include "node/link/models.h"
 #include "node/link/send.h"
@@ -170,6 +171,7 @@ kt_uplink_tick(kt_uplink_t *self, int64_t now_ms)
                         "address=%s public_key=%s text=\"no WELCOME: does it run, is ANALYZER_COORDINATOR_KEY its key, "
                         "does it allow ours?\"",
                         view->address, self->opts.key->public_key);
+            kt_address_look_up(view->address);
         }
     }
     kt_uplink_models_tick(self, now_ms);

@@ -112,7 +112,7 @@ def a_frozen_broker_is_given_up_within_two_heartbeats_and_taken_back(folder):
         rig.jobs(0, 300)
         with rig.broker.frozen():
             wait_for(lambda: all(rig.amqp()[s]["losses"] for s in ("in", "out")), "the loss is seen", 2 * HEARTBEAT_S + 15)
-            expect(rig.farm.get("/health")["status"] == "healthy", "the farm goes on")
+            expect(rig.farm.get("/health")["status"] != "unhealthy", "the farm goes on")
             rig.farm.submit(10000, 100)
             rig.farm.wait_finished(100)
         rig.wait_channel()

@@ -232,6 +232,30 @@ class Steering(unittest.TestCase):
             self.assertEqual(farm.audit()[0], 0, farm.audit()[1])
 
 
+class Refused(unittest.TestCase):
+    def test_a_bad_row_is_refused_and_counted_and_stops_no_other(self):
+        with Backfills(**NOOP) as farm:
+            farm.start(["a"])
+            rows = [b"/m/first.mp3", b"http://me:s3cret@host/x.mp3", b"/m/" + b"n" * 5000, b"https://host/ok.mp3",
+                    b"/m/last.mp3"]
+            done = farm.tool("backfill", "start", "--wait", "-", data=b"\xef\xbb\xbf" + b"\r\n".join(rows) + b"\n", timeout=120)
+            self.assertEqual(done.returncode, 1, done.stderr)
+            self.assertIn(b"3 done, 0 failed, 2 refused", done.stderr)
+            end = farm.get("/v1/backfills")["backfills"][0]
+            self.assertEqual((end["state"], end["done"], end["refused"], end["waiting"]), ("done", 3, 2, 0))
+            table = farm.tool("backfill", "status").stdout.decode()
+            self.assertIn("REFUSED", table)
+            results = farm.export(end["id"])
+            self.assertIn("/m/first.mp3", [row["file_path"] for row in results], "without the mark")
+            refused = farm.export(end["id"], "--failed")
+            self.assertIn("http://host/x.mp3", [row["file_path"] for row in refused])
+            self.assertEqual(farm.coordinator.stop(), 0)
+            stored = b"".join(open(os.path.join(farm.folder, name), "rb").read() for name in os.listdir(farm.folder)
+                              if os.path.isfile(os.path.join(farm.folder, name)))
+            self.assertNotIn(b"s3cret", stored, "no password in the ledger or the log")
+            self.assertEqual(farm.audit()[0], 0, farm.audit()[1])
+
+
 class Skipping(unittest.TestCase):
     def test_what_is_unchanged_is_skipped_by_time_or_by_content(self):
         with Backfills() as farm:

@@ -12,6 +12,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import media  # noqa: E402
+from farm import Farm, wait_for  # noqa: E402
 from harness import BIN, KITHARA, clip, environment, expect, kithara, main, test  # noqa: E402
 
 RATE = 44100
@@ -199,6 +200,24 @@ def a_full_disk_is_named_and_nothing_stored_is_lost(folder):
     expect(result.returncode == 0, result.stderr)
     expect(len((folder / "out.jsonl").read_text().splitlines()) == 6, "not six results")
     expect(kithara(folder, "audit", "--run", source).returncode == 0, "audit")
+
+
+@test
+def a_wrong_port_is_refused_and_a_name_that_does_not_resolve_is_named(folder):
+    del folder
+    for name, value in [("ANALYZER_ROUTER_BIND", "tcp://127.0.0.1:99999"), ("ANALYZER_HTTP_BIND", "127.0.0.1:99999"),
+                        ("ANALYZER_HTTP_BIND", "127.0.0.1:"), ("ANALYZER_ROUTER_BIND", "tcp://127.0.0.1")]:
+        with Farm(**{name: value}) as farm:
+            farm.settings[name] = value
+            process = farm.start_coordinator(wait=False, **{name: value})
+            expect(process.process.wait(60) != 0, f"{name}={value} starts")
+            expect(name in process.text() and "port" in process.text(), process.text())
+    with Farm() as farm:
+        farm.start_coordinator()
+        node = farm.start_node("far", ANALYZER_COORDINATORS="tcp://127.0.0.1:99999")
+        expect(node.process.wait(60) != 0 and "port" in node.text(), node.text())
+        node = farm.start_node("lost", ANALYZER_COORDINATORS="tcp://no-such-host.invalid:8711")
+        wait_for(lambda: "NAME-UNRESOLVED" in node.text() and "no-such-host.invalid" in node.text(), "the name")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ static const kt_column_t COLUMNS[] = {
     {"SOURCE", "source", KT_CELL_PATH, false},
     {"LISTED", "listed", KT_CELL_INT, false},
     {"SKIPPED", "skipped", KT_CELL_INT, false},
-    {"REFUSED", "refused", KT_CELL_INT, true},
+    {"REFUSED", "refused", KT_CELL_INT, false},
     {"REPEATED", "repeated", KT_CELL_INT, true},
     {"LEFT OUT", "left_out", KT_CELL_INT, true},
     {"KINDS LEFT OUT", "left_out_kinds", KT_CELL_LEFT_OUT, true},
@@ -49,7 +49,7 @@ static const kt_column_t LINES[] = {
     {"paths listed", "listed", KT_CELL_INT, false},
     {"all listed", "listed_all", KT_CELL_TEXT, false},
     {"skipped, unchanged", "skipped", KT_CELL_INT, false},
-    {"refused names", "refused", KT_CELL_INT, false},
+    {"refused", "refused", KT_CELL_INT, false},
     {"repeated paths", "repeated", KT_CELL_INT, true},
     {"left out", "left_out", KT_CELL_INT, false},
     {"left out by kind", "left_out_kinds", KT_CELL_LEFT_OUT, false},
@@ -174,7 +174,8 @@ show_backfill_progress(kt_progress_t *progress, const json_t *b)
     int64_t failed = kt_json_i64(b, "failed", 0), skipped = kt_json_i64(b, "skipped", 0);
     int64_t ended = kt_json_i64(b, "done", 0) + failed + kt_json_i64(b, "cancelled", 0);
     int64_t total = kt_json_i64(b, "listed", 0) - skipped - kt_json_i64(b, "refused", 0);
-    snprintf(note, sizeof note, "%lld failed, %lld skipped%s", (long long)failed, (long long)skipped,
+    snprintf(note, sizeof note, "%lld failed, %lld refused, %lld skipped%s", (long long)failed,
+             (long long)kt_json_i64(b, "refused", 0), (long long)skipped,
              kt_json_flag(b, "listed_all", false) ? "" : ", still listing");
     kt_progress_show(progress, &(kt_progress_state_t){.done = (uint64_t)ended, .total = (uint64_t)total, .note = note});
 }
@@ -209,16 +210,16 @@ kt_backfill_wait(kt_cli_t *cli, kt_client_t *client, int64_t id)
         fprintf(stderr, "kithara: backfill %s continues in the farm\n", number);
     int       code       = err && !interrupted ? kt_client_fail(client, err) : KT_EXIT_OK;
     long long unreadable = err ? 0 : (long long)kt_json_i64(answer, "unreadable_folders", 0);
+    long long refused    = err ? 0 : (long long)kt_json_i64(answer, "refused", 0);
     if (!err && !interrupted)
-        fprintf(
-            stderr,
-            "kithara: backfill %s is %s: %lld done, %lld failed, %lld skipped, %lld left out, %lld folders could not "
-            "be read\n",
-            number, kt_json_str(answer, "state", ""), (long long)kt_json_i64(answer, "done", 0),
-            (long long)kt_json_i64(answer, "failed", 0), (long long)kt_json_i64(answer, "skipped", 0),
-            (long long)kt_json_i64(answer, "left_out", 0), unreadable);
-    if (interrupted ||
-        (!err && (unreadable || kt_json_i64(answer, "failed", 0) || strcmp(kt_json_str(answer, "state", ""), "done"))))
+        fprintf(stderr,
+                "kithara: backfill %s is %s: %lld done, %lld failed, %lld refused, %lld skipped, %lld left out, %lld "
+                "folders could not be read\n",
+                number, kt_json_str(answer, "state", ""), (long long)kt_json_i64(answer, "done", 0),
+                (long long)kt_json_i64(answer, "failed", 0), refused, (long long)kt_json_i64(answer, "skipped", 0),
+                (long long)kt_json_i64(answer, "left_out", 0), unreadable);
+    if (interrupted || (!err && (unreadable || refused || kt_json_i64(answer, "failed", 0) ||
+                                 strcmp(kt_json_str(answer, "state", ""), "done"))))
         code = KT_EXIT_FAILED;
     kt_json_free(&answer);
     return code;

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BLOCK = 64 << 10, ENTRY = 2 * KT_JOB_PATH, RETRY_MS = 60000, PAUSE_MS = 250 };
+enum { BLOCK = 64 << 10, ENTRY = 2 * KT_JOB_PATH, RETRY_MS = 60000, PAUSE_MS = 250, MARK = 3 };
 
 typedef struct sender {
     kt_client_t      *client;
@@ -57,6 +57,17 @@ flush_chunk(sender_t *self)
     return err;
 }
 
+// The coordinator refuses a URL with a user, but keeps the list as it came until then: only the @ is sent.
+static size_t
+drop_user(char *entry)
+{
+    size_t at, length;
+    if (!kt_job_url_user(entry, &at, &length))
+        return 0;
+    memmove(entry + at, entry + at + length - 1, strlen(entry + at + length - 1) + 1);
+    return length - 1;
+}
+
 // Adds the complete entry, with its NUL, to the chunk.
 static kt_err_t
 end_entry(sender_t *self)
@@ -66,6 +77,7 @@ end_entry(sender_t *self)
         kept--;
     self->entry[kept] = '\0';
     self->entry_bytes = 0;
+    kept -= drop_user(self->entry);
     if (!kept)
         return KT_OK;
     const bool  whole  = self->entry[0] == '/' || kt_job_is_url(self->entry) || !strncmp(self->entry, "file:///", 8);
@@ -125,8 +137,9 @@ send_list(sender_t *self, FILE *list, char *block)
     self->separator = memchr(block, '\0', n) ? '\0' : '\n';
     if (!looks_like_paths(block, n, self->separator))
         return KT_ETEXT;
-    for (; n && !err; n = err ? 0 : fread(block, 1, BLOCK, list))
-        err = add_block(self, block, n);
+    size_t mark = n >= MARK && !memcmp(block, "\xef\xbb\xbf", MARK) ? MARK : 0;  // a byte order mark is dropped
+    for (; n && !err; n = err ? 0 : fread(block, 1, BLOCK, list), mark = 0)
+        err = add_block(self, block + mark, n - mark);
     if (!err && ferror(list))
         err = KT_EIO;
     if (!err)

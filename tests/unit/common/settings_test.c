@@ -117,6 +117,14 @@ Test(settings, the_environment_may_name_the_file)
     cr_assert_eq(settings.workers, 3);
 }
 
+Test(settings, a_byte_order_mark_before_the_file_is_dropped)
+{
+    write_file("\xef\xbb\xbf"
+               "ANALYZER_WORKERS=3\n");
+    cr_assert_eq(kt_settings_load(&settings, file, nothing, why), KT_OK, "%s", why);
+    cr_assert_eq(settings.workers, 3);
+}
+
 Test(settings, values_may_be_quoted)
 {
     write_file("ANALYZER_MODEL_PATH=\"/a b/#1 \\\"x\\\" \\\\\" # comment\nANALYZER_NODE_NAME='one two'\n"
