@@ -88,7 +88,7 @@ def main():
         parts = list(shots_fit.material([a.program, a.models], a.folder, a.made, measure))
         if a.keep:
             a.keep.write_bytes(pickle.dumps(parts))
-    sets = {name: [p for p in parts if p[1][4] == made] for name, made in (("real", False), ("made", True))}
+    sets = {name: [p for p in parts if p[1][4] == name] for name in ("real", "made", "graphics")}
     for name, part in sets.items():
         say(f"{name}, the detector alone", counts(part, 0, 2))
         for refused, added in itertools.product(REFUSED, ADDED):

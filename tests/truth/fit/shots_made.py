@@ -240,9 +240,9 @@ def finish(rng, frames, style):
     return [out[i // 2 * 2] for i in range(len(out))] if style == "twos" else out
 
 
-def sequence(seed, sources, photos):
+def sequence(seed, sources, photos, graphics=True):
     """(planes of all pictures, times, cuts, gradual changes, pushes), times in seconds. A push of one shot by another is a
-    change for an editor and a movement for the eye: it counts neither way."""
+    change for an editor and a movement for the eye: it counts neither way. graphics: some shots are motion graphics."""
     rng = np.random.default_rng(seed)
     rate, style = float(rng.choice((12, 15, 24, 25, 30, 30, 50, 60))), str(rng.choice(STYLES))
     count = 1 if rng.random() < .25 else int(rng.integers(4, 9))
@@ -250,7 +250,7 @@ def sequence(seed, sources, photos):
     for k in range(count):
         length = min(160, int(max(5, rng.uniform(.3, 3.5) * rate * (2 if count == 1 else 1))))
         kind = rng.random()
-        if kind < .2:
+        if kind < .2 and graphics:
             shot = graphic_shot(rng, photos, length)
         elif kind < .45:
             shot = still_shot(rng, photos[rng.integers(len(photos))], length)
