@@ -346,6 +346,25 @@ class Coordinators(unittest.TestCase):
             for i in (0, 1):
                 wait_for(lambda: farm.ask(i, "/v1/nodes")["nodes"][0]["state"] == "live", f"the return at {i}", 6)
 
+    def test_a_token_of_one_lets_a_node_in_at_both_and_a_revoked_name_is_out_at_both(self):
+        with Pair(self.database, **NOOP).start_pair(["a"]) as farm:
+            token = kithara(farm, "keys", "token", "new").stdout.strip()
+            host = farm.path("host")
+            os.mkdir(host)
+            farm.nodes["n"] = Process([os.path.join(BIN, "kithara-node"), "--with-parent", "--join", token],
+                                      farm.env(ANALYZER_NODE_NAME="n", ANALYZER_STATE_DIR=host), farm.path("n.log"))
+            for i in (0, 1):
+                wait_for(lambda: farm.ask(i, "/v1/status")["nodes"]["live"] == 2, f"the new node at {i}")
+            farm.submit(0, 1000)
+            farm.wait_outcomes(1000)
+            farm.nodes["n"].kill()
+            for i in (0, 1):
+                wait_for(lambda: farm.ask(i, "/v1/status")["nodes"]["summary"] == "1 of 2 nodes", f"its absence at {i}")
+            self.assertEqual(kithara(farm, "keys", "revoke", "n").returncode, 0)
+            for i in (0, 1):
+                wait_for(lambda: farm.ask(i, "/v1/status")["nodes"]["summary"] == "1 of 1 node", f"the revocation at {i}", 6)
+            self.expect_all_done(farm, 1000)
+
     def test_a_long_job_is_cancelled_through_the_other_coordinator(self):
         with Pair(self.database, ANALYZER_WORKERS="2") as farm:
             farm.settings["ANALYZER_MEDIA_ROOTS"] = farm.folder
