@@ -62,7 +62,7 @@ admission_judge_rival(kt_admission_t *self, kt_node_handle_t from, const char *n
     if (!holder || holder->handle == from || holder->incarnation == hello->incarnation ||
         !admission_reaches(self, holder->handle))
         return RIVAL_NONE;
-    if (now_ms - holder->heard_ms >= self->opts.settings->node_silence_ms / 2)
+    if (now_ms - holder->heard_ms >= self->opts.settings->node_silence_ms)
         return RIVAL_NONE;
     if (!holder->rival_since_ms || now_ms - holder->rival_last_ms > RIVAL_MS)
         holder->rival_since_ms = now_ms;

@@ -112,7 +112,7 @@ Test(admission, a_restarted_node_is_welcomed_once_its_old_connection_is_silent)
 {
     loop_hello_of(NODE_A, KEY_A, "node-a", 1, "first");
     loop_clear_sent();
-    for (int64_t until_ms = posted_clock.ms + loop_settings.node_silence_ms / 2; posted_clock.ms < until_ms;) {
+    for (int64_t until_ms = posted_clock.ms + loop_settings.node_silence_ms; posted_clock.ms < until_ms;) {
         loop_hello_of(NODE_A + 100, KEY_A, "node-a", 2, "first");
         cr_assert_eq(loop_n_sent(KT_MSG_REFUSE) + loop_n_sent(KT_MSG_WELCOME), 0);
         posted_clock.ms += 50;
