@@ -15,6 +15,13 @@
 #include <string.h>
 #include <unistd.h>
 
+// Errors whose text says less than any detail.
+static bool
+is_vague(kt_err_t err)
+{
+    return err == KT_ENOTFOUND || err == KT_EINVAL || err == KT_EIO || err == KT_ESYSTEM;
+}
+
 int
 kt_cli_fail(kt_err_t err, const char *what, const char *detail)
 {
@@ -22,8 +29,13 @@ kt_cli_fail(kt_err_t err, const char *what, const char *detail)
     if (kt_text_is_utf8(what, strlen(what)) || !kt_path_show(what, shown, sizeof shown))
         (void)kt_text_sanitize(shown, sizeof shown, what, strlen(what));
     kt_text_remove_controls(shown);
-    fprintf(stderr, "kithara: %s: %s: %s%s%s\n", kt_err_name(err), shown, kt_err_text(err),
-            detail && *detail ? ": " : "", detail ? detail : "");
+    const char *text = kt_err_text(err);
+    if (!detail || !*detail)
+        fprintf(stderr, "kithara: %s: %s: %s\n", kt_err_name(err), shown, text);
+    else if (is_vague(err) || strncmp(detail, text, strlen(text)) == 0)
+        fprintf(stderr, "kithara: %s: %s: %s\n", kt_err_name(err), shown, detail);
+    else
+        fprintf(stderr, "kithara: %s: %s: %s: %s\n", kt_err_name(err), shown, text, detail);
     return KT_EXIT_FAILED;
 }
 

@@ -151,6 +151,25 @@ class Command(unittest.TestCase):
             os.close(write)
             self.assertEqual((code, err), (-signal.SIGPIPE, ""), argv)
 
+    def test_errors_name_the_place_and_the_remedy_once(self):
+        never = self.folder / "never run"
+        never.mkdir()
+        for command in ("results", "audit"):
+            code, _, err = self.kithara(command, "--run", never)
+            self.assertEqual(code, 1)
+            self.assertIn("never run: this folder was never analysed by `kithara run`", err)
+        self.assertIn("no such file", self.kithara("results", "--run", "/nowhere")[2])
+        before = self.env["ANALYZER_STATE_DIR"]
+        self.env["ANALYZER_STATE_DIR"] = "/proc/none"
+        try:
+            for argv in (("up",), ("run", never)):
+                code, _, err = self.kithara(*argv)
+                self.assertEqual(code, 1)
+                self.assertIn("/proc/none", err)
+                self.assertIn("set ANALYZER_STATE_DIR", err)
+        finally:
+            self.env["ANALYZER_STATE_DIR"] = before
+
     def doctor(self, **settings):
         """Exit code and {subject: (word, text)}."""
         env = {**self.env, "ANALYZER_HTTP_URL": "http://127.0.0.1:9", "ANALYZER_HTTP_BIND": "127.0.0.1:0",

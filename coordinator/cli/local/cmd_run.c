@@ -377,6 +377,8 @@ report_interruption(run_t *run, kt_err_t err, const char *why)
         return KT_EXIT_FAILED;  // the coordinator reported the reason
     if (run->client)
         return kt_client_fail(run->client, err);
+    if ((err == KT_ENOFILE || err == KT_EACCESS) && strcmp(why, run->dir.path) == 0)
+        return kt_cli_fail(err, why, "the state folder cannot be written: set ANALYZER_STATE_DIR to one of this user");
     return kt_cli_fail(err, why, NULL);
 }
 

@@ -57,7 +57,7 @@ kt_cmd_results(kt_cli_t *cli, int argc, char **argv)
         return KT_EXIT_USAGE;
     kt_err_t err = kt_results_locate(cli, asked.run, asked.ledger, &asked.rundir, &asked.results.database_url);
     if (err)
-        return kt_cli_fail(err, asked.run, NULL);
+        return kt_cli_fail(err, asked.run, err == KT_ENOTFOUND ? KT_RESULTS_NEVER : NULL);
     return kt_results_show(cli, &asked.results, NULL);
 }
 
@@ -88,7 +88,7 @@ kt_cmd_audit(kt_cli_t *cli, int argc, char **argv)
         return KT_EXIT_USAGE;
     kt_err_t err = kt_results_locate(cli, asked.run, asked.ledger, &asked.rundir, &url);
     if (err)
-        return kt_cli_fail(err, asked.run, NULL);
+        return kt_cli_fail(err, asked.run, err == KT_ENOTFOUND ? KT_RESULTS_NEVER : NULL);
     settings.database_url = url ? url : settings.database_url;
     err                   = kt_ledger_open(&ledger, &settings, false, why);
     if (!err)

@@ -206,7 +206,7 @@ search_nearest(similar_t *self)
     char     why[KT_LEDGER_WHY] = "", detail[KT_DETAIL] = "";
     kt_err_t err = kt_results_locate(self->cli, self->run, self->ledger, &self->rundir, &self->ask.database_url);
     if (err)
-        return kt_cli_fail(err, self->run, NULL);
+        return kt_cli_fail(err, self->run, err == KT_ENOTFOUND ? KT_RESULTS_NEVER : NULL);
     self->ask.path_prefix = self->shown;
     if ((err = kt_results_visit(self->cli, &self->ask, visit_own, self, why)))
         return kt_cli_fail(err, "the ledger", why);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { PAGE = 64 };
 
@@ -63,6 +64,8 @@ kt_results_locate(const kt_cli_t *cli, const char *run, const char *ledger, kt_r
         return KT_ENOFILE;
     kt_err_t err = kt_rundir_locate(rundir, cli->settings, paths, 1);
     *url         = rundir->database_url;
+    if (!err && access(rundir->database_url + strlen("sqlite:"), F_OK) != 0 && errno == ENOENT)
+        err = KT_ENOTFOUND;
     return err;
 }
 

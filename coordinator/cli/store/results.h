@@ -29,7 +29,8 @@ typedef struct kt_results_count {
 } kt_results_count_t;
 
 // The URL of the ledger: `ledger`, else that of `run FOLDER`, else NULL for the setting's. *url may point into *rundir.
-// KT_ENOFILE: no such folder.
+// KT_ENOFILE: no such folder. KT_ENOTFOUND: it has no ledger yet; the detail for that is KT_RESULTS_NEVER.
+#define KT_RESULTS_NEVER "this folder was never analysed by `kithara run`, which makes its results"
 KT_MUST_USE kt_err_t kt_results_locate(const kt_cli_t *cli, const char *run, const char *ledger, kt_rundir_t *rundir,
                                        const char **url);
 // Visits every matching row with its document in the order of jobs, until visit returns an error, which is returned.
