@@ -67,10 +67,24 @@ parse_item(kt_test_faults_t *out, kt_test_fault_site_t site, char *item)
     return KT_OK;
 }
 
+bool
+kt_test_faults_built(void)
+{
+#ifdef KT_TEST_FAULTS
+    return true;
+#else
+    return false;
+#endif
+}
+
 kt_err_t
 kt_test_faults_parse(kt_test_faults_t *out, kt_test_fault_site_t site, const char *text, char why[KT_TEST_FAULT_WHY])
 {
     kt_test_faults_t faults = {0};
+    if (*text && !kt_test_faults_built()) {
+        snprintf(why, KT_TEST_FAULT_WHY, "this build has no test faults");
+        return KT_EINVAL;
+    }
     for (const char *at = *text ? text : NULL; at;) {
         char   item[ITEM_BYTES], shown[SHOWN_BYTES];
         size_t length = strcspn(at, ",");

@@ -4,7 +4,8 @@
 //   analysis  crash:WORD, hang:WORD, grow:WORD (files whose path contains WORD), noop, noop:BYTES (all files)
 //   decoder   crash, hang, grow, spin, forbidden (all files), each with :BYTES (files of that size only)
 //
-// A list is separated by commas; the empty text is the empty list.
+// A list is separated by commas; the empty text is the empty list. A build without KT_TEST_FAULTS (packages) permits
+// that one alone.
 #pragma once
 
 #include "common/err.h"
@@ -45,6 +46,7 @@ typedef struct kt_test_faults {
     kt_test_fault_t list[KT_TEST_FAULTS_MAX];
 } kt_test_faults_t;
 
+bool kt_test_faults_built(void);  // this build has them
 // KT_EINVAL: why names the first item that is not permitted, and the permitted ones; *out is unchanged.
 KT_MUST_USE kt_err_t kt_test_faults_parse(kt_test_faults_t *out, kt_test_fault_site_t site, const char *text,
                                           char why[KT_TEST_FAULT_WHY]);

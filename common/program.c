@@ -1,5 +1,6 @@
 #include "common/program.h"
 
+#include "common/fault.h"
 #include "common/log.h"
 #include "common/text.h"
 
@@ -186,7 +187,7 @@ kt_program_start(kt_program_t *self, int argc, char **argv, int *exit_code)
         if (request.help)
             print_program_help(self);
         else
-            printf("%s %s\n", self->name, KT_VERSION);
+            printf("%s %s%s\n", self->name, KT_VERSION, kt_test_faults_built() ? " (with test faults)" : "");
         return false;
     }
     *exit_code   = 1;

@@ -1,3 +1,4 @@
+#include "common/fault.h"
 #include "common/log.h"
 #include "common/paths.h"
 #include "common/text.h"
@@ -99,7 +100,7 @@ kt_cmd_version(kt_cli_t *cli, int argc, char **argv)
 {
     if (argc > 1)
         return kt_cli_usage(cli, "unexpected argument '%s'", argv[1]);
-    printf("kithara %s\n", KT_VERSION);
+    printf("kithara %s%s\n", KT_VERSION, kt_test_faults_built() ? " (with test faults)" : "");
     return KT_EXIT_OK;
 }
 
