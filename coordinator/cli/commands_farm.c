@@ -95,7 +95,7 @@ const kt_verb_t KT_JOBS_VERBS[] = {
      "run failed or cancelled jobs again: these, or those of a filter (default: failed);\ndone ones with --force, "
      "which keeps their result until the new one is stored"},
     {"cancel", "[ID...]", "withdraw queued jobs: these, or those of a filter"},
-    {"why", "ID", "the history of one job in words, why it is in its state, and what to do"},
+    {"why", "ID", "the history of one job, and why it is in its state"},
     {0}};
 
 const kt_command_option_t KT_JOBS_OPTIONS[] = {

@@ -537,6 +537,8 @@ kt_dispatcher_step(kt_dispatcher_t *self, const kt_event_t *event)
 {
     int64_t now_ms = kt_clock_ms();
     kt_lease_guard(self->opts.lease, now_ms);
+    if (self->failed)  // the scheduler could not be told that the lease is lost: it would send as if it were held
+        return KT_ESTATE;
     kt_err_t err = kt_sched_step(self->sched, event, now_ms, &self->actions);
     if (err)
         return err;

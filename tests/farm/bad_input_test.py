@@ -141,7 +141,7 @@ def settings_out_of_range_or_unknown_are_named(folder):
                                ("ANALYZER_N_FFT", "1000", ("ANALYZER_N_FFT", "power of two")),
                                ("ANALYZER_WORKRES", "4", ("ANALYZER_WORKRES", "ANALYZER_WORKERS"))):
         result = kithara(folder, "status", **{name: value})
-        expect(result.returncode == 1 and "ESETTING" in result.stderr, f"{name}={value}: {result.returncode} {result.stderr}")
+        expect(result.returncode == 2 and "ESETTING" in result.stderr, f"{name}={value}: {result.returncode} {result.stderr}")
         expect(all(w in result.stderr for w in words), f"{name}={value}: {result.stderr}")
 
 

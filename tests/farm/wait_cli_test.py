@@ -52,7 +52,7 @@ class Waiting(unittest.TestCase):
             wait_for(lambda: watch.text(watch.out).count("\n") > rows + 1, "more rows")
             self.assertIn("answers again", watch.text(watch.err))
             self.assertEqual(watch.end(), 0)
-            self.assertEqual(watch.text(watch.out).count("queued,"), 1)
+            self.assertEqual(watch.text(watch.out).count("waiting,"), 1)
 
     def test_a_wait_says_that_nobody_answers_and_goes_on(self):
         with Farm(ANALYZER_LOG_LEVEL="INFO") as farm:

@@ -65,7 +65,7 @@ class Command(unittest.TestCase):
         self.assertEqual(len(versions), 1)
         code, out, err = versions.pop()
         self.assertEqual((code, err), (0, ""))
-        self.assertRegex(out, r"^kithara \d+\.\d+\.\d+\n$")
+        self.assertRegex(out, r"^kithara \d+\.\d+\.\d+( \(with test faults\))?\n$")
         self.assertEqual(self.kithara("help"), self.kithara("-h"))
 
     def test_a_command_that_needs_a_verb_shows_its_help(self):

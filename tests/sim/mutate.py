@@ -93,8 +93,8 @@ MUTATIONS = {
     "acknowledgements are not flushed": [
         (DISPATCHER, "{\n    kt_peers_flush(self->opts.peers, dispatcher_send_to_peer, self);", "{")],
     "a batch carries the message of its first job": [
-        (DISPATCHER, "const kt_claim_t *claim = sent->tag;",
-         "const kt_claim_t *claim = self->actions.jobs[action->first_job].tag;")],
+        (DISPATCHER, "kt_claim_t      *claim = sent->tag;",
+         "kt_claim_t      *claim = self->actions.jobs[action->first_job].tag;")],
     "a suspect is sent without its mark": [
         (DISPATCHER, ".isolated    = action->isolated,", ".isolated    = false,")],
     "a blame does not record that the node was lost": [
