@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <new>
 #include <pthread.h>
 #include <unistd.h>
 
@@ -110,7 +111,12 @@ start(void)
         cudasim_quiet(true);
     read_faults();
     read_profile();
-    (void)pthread_atfork(nullptr, nullptr, [] { forked = true; });
+    // A fork waits for calls of other threads, and the child gets a new mutex: it is not the thread that locked the old one.
+    (void)pthread_atfork([] { api_mutex.lock(); }, [] { api_mutex.unlock(); },
+                         [] {
+                             new (&api_mutex) std::recursive_mutex;
+                             forked = true;
+                         });
     memory_init();
     fibres_init();
     Device device = {0, 0, setting("KITHARA_SIM_MEMORY", (uint64_t)4 << 30)};
