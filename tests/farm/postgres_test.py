@@ -63,7 +63,7 @@ def audit(folder, url, jobs=None):
     expect(result.returncode == 0, f"audit: {result.stdout}{result.stderr}")
     if jobs is None:
         return
-    counts = kithara(folder, "results", "-o", "jsonl", DATABASE_URL=url).stdout.count("\n")
+    counts = kithara(folder, "results", "--history", "-o", "jsonl", DATABASE_URL=url).stdout.count("\n")
     expect(counts == jobs, f"{counts} results of {jobs} jobs")
 
 

@@ -126,10 +126,12 @@ join_of(const kt_job_query_t *query)
                                              : " LEFT JOIN results r ON r.job = j.id AND r.run = j.run";
 }
 
+// Scalar subqueries, which are looked up row by row of a page: PostgreSQL would make a join with all results of EXISTS.
 static const char LATEST[] =
-    " AND r.job IS NOT NULL AND NOT EXISTS (SELECT 1 FROM inputs n JOIN results s ON s.job = n.job WHERE n.file_path ="
-    " i.file_path AND (s.stored_ms, s.job, s.run) > (r.stored_ms, r.job, r.run)) AND NOT EXISTS (SELECT 1 FROM"
-    " removed_paths p WHERE p.file_path = i.file_path AND p.removed_ms > r.stored_ms)";
+    " AND (r.job, r.run) = (SELECT s.job, s.run FROM inputs n JOIN results s ON s.job = n.job WHERE n.file_path ="
+    " i.file_path ORDER BY s.stored_ms DESC, s.job DESC, s.run DESC LIMIT 1) AND coalesce((SELECT max(p.removed_ms) "
+    "FROM"
+    " removed_paths p WHERE p.file_path = i.file_path), 0) <= r.stored_ms";
 
 enum { FILTER_BYTES = 1024 };
 
