@@ -60,8 +60,9 @@ kt_curve_read_key(const char *text, char out[KT_CURVE_TEXT])
     return true;
 }
 
-bool
-kt_curve_public(const char *secret_key, char out[KT_CURVE_TEXT])
+// The public key of a secret one, in Z85.
+static bool
+curve_public(const char *secret_key, char out[KT_CURVE_TEXT])
 {
     return kt_curve_is_key(secret_key) && zmq_curve_public(out, secret_key) == 0;
 }
@@ -165,5 +166,5 @@ kt_join_token_read(const char *text, kt_curve_t *pair, char coordinator_key[KT_C
         return false;
     snprintf(secret, sizeof secret, "%.*s", HEX_DIGITS, text);
     return kt_curve_read_key(secret, pair->secret_key) && kt_curve_read_key(text + HEX_DIGITS + 1, coordinator_key) &&
-           kt_curve_public(pair->secret_key, pair->public_key);
+           curve_public(pair->secret_key, pair->public_key);
 }

@@ -20,7 +20,6 @@ bool kt_curve_read_key(const char *text, char out[KT_CURVE_TEXT]);
 void kt_curve_hex(const char *key, char out[KT_CURVE_HEX]);         // of a key in Z85
 bool kt_curve_bytes(const char *key, uint8_t out[KT_CURVE_BYTES]);  // of a key in Z85; false: it is none
 void kt_curve_text(const uint8_t bytes[KT_CURVE_BYTES], char out[KT_CURVE_TEXT]);
-bool kt_curve_public(const char *secret_key, char out[KT_CURVE_TEXT]);  // the public key of a secret one, in Z85
 // Reads PATH.public and PATH.secret (mode 0600); makes them, and their folder (mode 0700), if they are missing. Several
 // processes that start at once get the same pair. KT_EIO, KT_EDISK, KT_EACCESS, KT_EINVAL (damaged, or the keys do not
 // belong together).

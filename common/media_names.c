@@ -200,12 +200,6 @@ kt_left_out_text(const kt_left_out_t *self, char out[KT_LEFT_OUT_TEXT])
                                   (unsigned long long)self->n[i], self->n[i] == 1 ? KINDS[i].one : KINDS[i].several);
 }
 
-const char *
-kt_name_kind_name(kt_name_kind_t kind)
-{
-    return (size_t)kind < KT_NAME_KINDS ? KINDS[kind].several : "";
-}
-
 json_t *
 kt_left_out_json(const kt_left_out_t *self)
 {

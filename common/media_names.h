@@ -38,8 +38,7 @@ void     kt_left_out_add(kt_left_out_t *self, const kt_left_out_t *other);
 void     kt_left_out_subtract(kt_left_out_t *self, const kt_left_out_t *earlier);  // of the same walk
 uint64_t kt_left_out_total(const kt_left_out_t *self);                             // without unreadable folders
 // "3 playlists, 2 images, 1 hidden" in the order of the table; "" when nothing was left out.
-void        kt_left_out_text(const kt_left_out_t *self, char out[KT_LEFT_OUT_TEXT]);
-const char *kt_name_kind_name(kt_name_kind_t kind);  // the plural of the table; static
+void kt_left_out_text(const kt_left_out_t *self, char out[KT_LEFT_OUT_TEXT]);
 // {"playlists": 3, "images": 2}: kinds that were left out at all, by their plural. NULL: out of memory.
 json_t *kt_left_out_json(const kt_left_out_t *self);
 void    kt_left_out_read(kt_left_out_t *out, const json_t *kinds);  // what is unknown or no count is not read

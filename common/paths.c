@@ -10,8 +10,8 @@
 static const char SCHEME[] = "file:";
 enum { SCHEME_BYTES = sizeof SCHEME - 1 };
 
-bool
-kt_path_is_escaped(const char *text)
+static bool
+is_escaped(const char *text)
 {
     return !strncasecmp(text, SCHEME, SCHEME_BYTES);
 }
@@ -30,7 +30,7 @@ kt_path_show(const char *path, char *out, size_t capacity)
 {
     static const char digits[] = "0123456789ABCDEF";
     size_t            n = 0, length = strlen(path);
-    if (!kt_path_is_escaped(path) && kt_text_is_utf8(path, length))
+    if (!is_escaped(path) && kt_text_is_utf8(path, length))
         return kt_text_copy(out, capacity, path);
     if (!kt_text_copy(out, capacity, path[0] == '/' ? "file://" : SCHEME))
         return false;
@@ -60,7 +60,7 @@ kt_err_t
 kt_path_read(const char *text, char *out, size_t capacity)
 {
     size_t n = 0;
-    if (!kt_path_is_escaped(text))
+    if (!is_escaped(text))
         return kt_text_copy(out, capacity, text) ? KT_OK : KT_EINVAL;
     text += SCHEME_BYTES;
     if (!strncasecmp(text, "//localhost/", 12))

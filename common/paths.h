@@ -20,7 +20,6 @@ bool kt_path_show(const char *path, char *out, size_t capacity);
 // The bytes of a text; one that is not of the form above is taken as it is. KT_ENAME: a URI with a host, a bad escape,
 // or a NUL; KT_EINVAL: it does not fit.
 KT_MUST_USE kt_err_t kt_path_read(const char *text, char *out, size_t capacity);
-bool                 kt_path_is_escaped(const char *text);
 
 // The next folder from *at on, which is moved behind it; empty ones, and those longer than a path can be, are skipped.
 // False: there is none.

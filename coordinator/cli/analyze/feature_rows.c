@@ -130,13 +130,22 @@ kt_feature_rows_new(kt_feature_rows_t **self_p, const kt_cli_t *cli)
     return KT_OK;
 }
 
+// For a terminal: the most informative ones. For CSV: all of them. Owned by self or constant.
+static const kt_column_t *
+columns_of(const kt_feature_rows_t *self, kt_format_t format, size_t *n)
+{
+    bool all = format == KT_FORMAT_CSV;
+    *n       = all ? self->n : sizeof TERMINAL / sizeof *TERMINAL;
+    return all ? self->columns : TERMINAL;
+}
+
 kt_err_t
 kt_feature_rows_table(const kt_feature_rows_t *self, kt_format_t format, const kt_column_t *before, size_t n_before,
                       kt_table_t **out, kt_column_t columns[KT_FEATURE_ROWS_MAX],
                       const char *units[KT_FEATURE_ROWS_MAX])
 {
     size_t             n;
-    const kt_column_t *own = kt_feature_rows_columns(self, format, &n);
+    const kt_column_t *own = columns_of(self, format, &n);
     for (size_t i = 0; i < n_before; i++) {
         columns[i] = before[i];
         units[i]   = "";
@@ -158,14 +167,6 @@ kt_feature_rows_destroy(kt_feature_rows_t **self_p)
 {
     free(*self_p);
     *self_p = NULL;
-}
-
-const kt_column_t *
-kt_feature_rows_columns(const kt_feature_rows_t *self, kt_format_t format, size_t *n)
-{
-    bool all = format == KT_FORMAT_CSV;
-    *n       = all ? self->n : sizeof TERMINAL / sizeof *TERMINAL;
-    return all ? self->columns : TERMINAL;
 }
 
 // "code: text; code: text", or the codes alone.

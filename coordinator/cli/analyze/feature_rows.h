@@ -11,8 +11,6 @@ typedef struct kt_feature_rows kt_feature_rows_t;
 // cli is borrowed: its settings, and which columns of CSV are wanted.
 KT_MUST_USE kt_err_t kt_feature_rows_new(kt_feature_rows_t **self_p, const kt_cli_t *cli);
 void                 kt_feature_rows_destroy(kt_feature_rows_t **self_p);
-// For a terminal: the most informative ones. For CSV: all of them. Owned by self or constant.
-const kt_column_t *kt_feature_rows_columns(const kt_feature_rows_t *self, kt_format_t format, size_t *n);
 // document: an output message. NULL when out of memory; kt_json_free the row.
 json_t *kt_feature_row(const kt_feature_rows_t *self, const json_t *document);
 // A table of these columns, behind `before`, with what --units and --all-columns ask for. columns and units: the

@@ -29,8 +29,9 @@ static const kt_column_t JOBS[] = {
     {"MESSAGE", "message_id", KT_CELL_TEXT, true},
 };
 
-bool
-kt_jobs_is_filtered(const kt_jobs_filter_t *filter)
+// Any member that selects jobs is set.
+static bool
+is_filtered(const kt_jobs_filter_t *filter)
 {
     return filter->state || filter->path || filter->error || filter->node || filter->since_ms;
 }
@@ -57,8 +58,9 @@ kt_jobs_path(char out[KT_VIEW_PATH], const kt_jobs_filter_t *filter)
     return true;
 }
 
-bool
-kt_jobs_since(const char *text, int64_t now_ms, int64_t *out)
+// "90s", "30m", "12h", "7d" before now_ms, or a time: "2026-01-31", "2026-01-31T12:00:00Z". False: neither.
+static bool
+read_since(const char *text, int64_t now_ms, int64_t *out)
 {
     static const struct {
         char    unit;
@@ -116,7 +118,7 @@ take_option(asked_t *self, int option)
         return kt_err_find(optarg) ? NULL : "is no error code, such as ENOFILE";
     case KT_OPT_NODE: self->filter.node = optarg; return NULL;
     case KT_OPT_SINCE:
-        return kt_jobs_since(optarg, kt_clock_wall_ms(), &self->filter.since_ms)
+        return read_since(optarg, kt_clock_wall_ms(), &self->filter.since_ms)
                    ? NULL
                    : "is no time: 30m, 12h, 7d, 2026-01-31 or 2026-01-31T12:00:00Z (UTC)";
     case KT_OPT_SORT:
@@ -159,9 +161,9 @@ kt_cmd_jobs(kt_cli_t *cli, int argc, char **argv)
             return kt_cli_usage(cli, "'%.40s' is not a job number", argv[i]);
     if (strcmp(verb, "why") == 0)
         return optind + 1 == argc ? kt_cli_why(cli, argv[optind]) : kt_cli_usage(cli, "jobs why takes one ID");
-    if (optind == argc && !kt_jobs_is_filtered(&asked.filter))
+    if (optind == argc && !is_filtered(&asked.filter))
         return kt_cli_usage(cli, "jobs %s takes IDs, or a filter such as --error or --path", verb);
-    if (optind < argc && kt_jobs_is_filtered(&asked.filter))
+    if (optind < argc && is_filtered(&asked.filter))
         return kt_cli_usage(cli, "jobs %s takes IDs or a filter, not both", verb);
     if (asked.force && strcmp(verb, "retry") != 0)
         return kt_cli_usage(cli, "--force is for retry");

@@ -15,12 +15,8 @@ typedef struct kt_jobs_filter {
     uint64_t    limit;
 } kt_jobs_filter_t;
 
-// Any member that selects jobs is set.
-bool kt_jobs_is_filtered(const kt_jobs_filter_t *filter);
 // The path of a page in the API; false: a filter is too long.
 bool kt_jobs_path(char out[KT_VIEW_PATH], const kt_jobs_filter_t *filter);
-// "90s", "30m", "12h", "7d" before now_ms, or a time: "2026-01-31", "2026-01-31T12:00:00Z". False: neither.
-bool kt_jobs_since(const char *text, int64_t now_ms, int64_t *out);
 // retry or cancel: the jobs of `ids`, n of them, or if there is none those of the filter, after their number was shown
 // and confirmed. Returns the exit code.
 typedef struct kt_jobs_how {

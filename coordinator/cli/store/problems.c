@@ -102,12 +102,6 @@ kt_problems_add(kt_problems_t *self, const json_t *document)
     kt_json_free(&row);
 }
 
-uint64_t
-kt_problems_count(const kt_problems_t *self, kt_problem_t kind)
-{
-    return self->counts[kind];
-}
-
 kt_err_t
 kt_problems_print(kt_problems_t *self, FILE *out)
 {

@@ -22,7 +22,6 @@ typedef struct kt_problems kt_problems_t;
 KT_MUST_USE kt_err_t kt_problems_new(kt_problems_t **self_p, const kt_cli_t *cli);
 void                 kt_problems_destroy(kt_problems_t **self_p);
 void                 kt_problems_add(kt_problems_t *self, const json_t *document);  // an output message
-uint64_t             kt_problems_count(const kt_problems_t *self, kt_problem_t kind);
 // The table, and "2 incomplete, 1 damaged, 3 with warnings" into text ("" if there is none). The first 200 are listed.
 kt_err_t    kt_problems_print(kt_problems_t *self, FILE *out);
 const char *kt_problems_text(const kt_problems_t *self, char *out, size_t capacity);

@@ -46,5 +46,3 @@ typedef struct kt_tempo {
 KT_MUST_USE kt_err_t kt_meters_gather(const kt_evidence_t *evidence, kt_meter_t *meters, size_t *count);
 // The largest likeness of the groups at one to seven beats, 0 .. 1: in an uneven bar no beat is like the next one.
 double kt_tempo_clarity(const kt_evidence_t *evidence, double period);
-// The most probable period and its meter. KT_ENOTFOUND: nothing repeats; KT_ENOMEM.
-KT_MUST_USE kt_err_t kt_tempo_judge(const kt_evidence_t *evidence, kt_tempo_t *out);
