@@ -1,5 +1,5 @@
-// kt_service -- what a daemon tells systemd (sd_notify(3)): ready, alive, stopping. Without systemd, or in a unit of
-// another type than notify, each call does nothing. The thread of the daemon's event loop.
+// kt_service -- the state of a daemon for systemd (sd_notify(3)): ready, alive, stopping. Without systemd, or in a unit
+// of another type than notify, each call does nothing. The thread of the daemon's event loop.
 #pragma once
 
 #include <stdint.h>

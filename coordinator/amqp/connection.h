@@ -22,9 +22,9 @@ typedef struct kt_amqp_connection {
     amqp_connection_state_t state;  // NULL: closed
     int                     fd;     // -1: closed
     uint16_t                channel;
-    int                     code;              // of the last close by the broker, 0 none
-    bool                    blocked;           // connection.blocked received: no publishing
-    bool                    no_dead;           // the dead-letter exchange is not there and may not be made
+    int                     code;     // of the last close by the broker, 0 none
+    bool                    blocked;  // connection.blocked received: no publishing
+    bool                    no_dead;  // the dead-letter exchange does not exist, and this user may not declare it
     char                    why[KT_AMQP_WHY];  // of the last failure
 } kt_amqp_connection_t;
 

@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Without any id, whoever waits for an answer under another name (correlation_id, reply_to) gets one under the name
-// that a message without an id has.
+// A message without an id that has a correlation_id or a reply_to is answered too: under the id that is made for
+// messages without one.
 static void
 read_ids(const char *body, size_t bytes, const kt_delivery_t *delivery, kt_job_t *out)
 {

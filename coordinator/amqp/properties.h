@@ -1,5 +1,5 @@
-// amqp_properties -- the properties of messages: what is read of an input message's, what of them is kept for its
-// answer and for its dead letter, and what an output message has. Kept properties are in AMQP's own encoding of a
+// amqp_properties -- the properties of messages: those of an input message that are read, those that are kept for its
+// answer and its dead letter, and those of an output message. Kept properties are in AMQP's own encoding of a
 // content header (AMQP 0-9-1, section 4.2.6.1), as the broker sent them. Private to amqp/.
 #pragma once
 

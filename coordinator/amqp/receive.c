@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// KEPT_BYTES: of all open deliveries together; what a message has beyond a job's limit is kept for its dead letter.
+// KEPT_BYTES: limit of all open deliveries together. A body beyond the limit of a job is kept for its dead letter.
 enum { POP = 256, SPAN = 4, KEPT_BYTES = 256 << 20 };
 
 struct kt_amqp_in {

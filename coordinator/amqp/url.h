@@ -1,7 +1,7 @@
 // amqp_url -- the address of the broker, AMQP_CONNECTION_STRING:
 //     amqp://USER:PASSWORD@HOST:PORT,HOST:PORT/VHOST?heartbeat=SECONDS     amqps:// for TLS
 // Several hosts are one broker's: the next one is tried when one is gone. User, password, host and virtual host may
-// hold %XX; without a user it is guest; an empty virtual host is "/"; an IPv6 address stands in brackets. Pure; the
+// contain %XX; the default user is guest; an empty virtual host is "/"; an IPv6 address is in brackets. Pure; the
 // texts of errors say which part is wrong and contain no password.
 #pragma once
 

@@ -7,7 +7,7 @@
 
 typedef struct kt_cli kt_cli_t;
 
-// What kt_cli_option returns for an option: its letter, or for those without one these.
+// The code of an option, as kt_cli_option returns it: its letter, or one of these for an option without a letter.
 typedef enum kt_opt {
     KT_OPT_AFTER = 256,
     KT_OPT_ALL,

@@ -59,7 +59,7 @@ const kt_command_option_t KT_RUN_OPTIONS[] = {
     {"all", KT_OPT_ALL, NULL, NULL, "also take files that are not media by name or content", NULL},
     {"fresh", KT_OPT_FRESH, NULL, NULL, "analyse every file again", NULL},
     {"digest", KT_OPT_DIGEST, NULL, NULL,
-     "tell changed files by their bytes, and not by size and time of change; reads all of them", NULL},
+     "detect changed files by their content instead of size and time; reads every file", NULL},
     KT_OPTIONS_CSV(NULL),
     KT_OPTION_OUTPUT,
     {0}};
