@@ -8,16 +8,21 @@
 enum { LEAST_ARCH = 75, GROWTH_BYTES = 2 << 20 };
 
 kt_err_t
-kt_gpu_failed(kt_gpu_context_t *self, cudaError_t error, const char *what)
+kt_gpu_judge(const kt_gpu_context_t *self, cudaError_t error, const char *what, char why[KT_GPU_WHY])
 {
     (void)cudaGetLastError();
-    snprintf(self->why, sizeof self->why, "%s failed: %s: %s", what, cudaGetErrorName(error),
-             cudaGetErrorString(error));
+    snprintf(why, KT_GPU_WHY, "%s failed: %s: %s", what, cudaGetErrorName(error), cudaGetErrorString(error));
     if (error == cudaErrorMemoryAllocation)
         return KT_ENOMEM;
     const cudaError_t now = cudaStreamQuery(self->lanes[0].stream);
     (void)cudaGetLastError();
     return now == cudaSuccess || now == cudaErrorNotReady ? KT_EINVAL : KT_ESTATE;
+}
+
+kt_err_t
+kt_gpu_failed(kt_gpu_context_t *self, cudaError_t error, const char *what)
+{
+    return kt_gpu_judge(self, error, what, self->why);
 }
 
 static kt_err_t
@@ -144,7 +149,7 @@ backend_close(kt_gpu_context_t **self_p)
     (void)cudaSetDevice(self->opts.device);
     for (uint32_t i = 0; i < self->opts.slots; i++) {
         kt_gpu_lane_t *lane = &self->lanes[i];
-        if (lane->stream && lane->stage != STAGE_IDLE)
+        if (lane->stream && lane->busy)
             (void)cudaStreamSynchronize(lane->stream);
         if (lane->slab) {
             (void)cudaFreeAsync(lane->slab, lane->stream);
@@ -185,7 +190,7 @@ backend_open(kt_gpu_context_t **self_p, const kt_gpu_context_opts_t *opts, kt_gp
         kt_gpu_lane_t *lane  = &self->lanes[i];
         cudaError_t    error = cudaStreamCreateWithFlags(&lane->stream, cudaStreamNonBlocking);
         if (!error)
-            error = cudaEventCreateWithFlags(&lane->done, cudaEventDisableTiming);
+            error = cudaEventCreateWithFlags(&lane->done, cudaEventDisableTiming | cudaEventBlockingSync);
         if (!error)
             error = cudaHostAlloc((void **)&lane->in, opts->in_bytes, cudaHostAllocDefault);
         if (!error)
@@ -255,7 +260,7 @@ static const kt_gpu_backend_t BACKEND = {
     .open       = backend_open,
     .close      = backend_close,
     .submit     = kt_gpu_submit,
-    .poll       = kt_gpu_poll,
+    .wait       = kt_gpu_wait_slot,
     .state      = backend_state,
     .pool_bytes = backend_pool_bytes,
     .why        = backend_why,

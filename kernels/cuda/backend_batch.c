@@ -86,7 +86,7 @@ kt_gpu_submit(kt_gpu_context_t *self, uint32_t slot, const kt_gpu_batch_t *batch
         LAUNCHERS[batch->kind]->fill_side(&job, lane->side);
     err = job_launch(&job);
     if (!err || err == KT_ESTATE)  // copies may be queued on the lost device: close waits for them
-        lane->stage = STAGE_RESULTS;
+        lane->busy = true;
     else  // the slot is used again: nothing may still read it
         (void)cudaStreamSynchronize(lane->stream);
     if (lane->plan)
@@ -94,19 +94,13 @@ kt_gpu_submit(kt_gpu_context_t *self, uint32_t slot, const kt_gpu_batch_t *batch
     return err;
 }
 
-kt_err_t
-kt_gpu_poll(kt_gpu_context_t *self, uint32_t slot, bool *done)
+// Starts to copy the entries of the lists, whose number is known now. *more: there are some.
+static cudaError_t
+copy_lists(kt_gpu_lane_t *lane, bool *more)
 {
-    kt_gpu_lane_t         *lane   = &self->lanes[slot];
     const kt_gpu_layout_t *layout = &lane->layout;
-    bool                   more   = false;  // lists are on their way now
-    cudaError_t            error  = cudaSetDevice(self->opts.device);
-    if (!error && (error = cudaEventQuery(lane->done)) == cudaErrorNotReady) {
-        (void)cudaGetLastError();  // no error, yet the next launch would be taken for refused
-        return KT_OK;
-    }
-
-    for (uint32_t i = 0; i < KT_GPU_SECTIONS && !error && lane->stage == STAGE_RESULTS; i++) {
+    cudaError_t            error  = cudaSuccess;
+    for (uint32_t i = 0; i < KT_GPU_SECTIONS && !error; i++) {
         const kt_gpu_section_t *section = &lane->shape.section[i];
         uint32_t                used;
         if (!layout->size[i] || !section->entry_bytes)
@@ -114,22 +108,32 @@ kt_gpu_poll(kt_gpu_context_t *self, uint32_t slot, bool *done)
         memcpy(&used, lane->out + layout->at[section->used], sizeof used);
         const size_t capacity = layout->size[i] / section->entry_bytes;
         const size_t bytes    = (used < capacity ? used : capacity) * section->entry_bytes;
-        more |= bytes > 0;
+        *more |= bytes > 0;
         if (bytes > 0)
             error = cudaMemcpyAsync(lane->out + layout->at[i], lane->results + layout->at[i], bytes,
                                     cudaMemcpyDeviceToHost, lane->stream);
     }
+    return error;
+}
+
+kt_err_t
+kt_gpu_wait_slot(kt_gpu_context_t *self, uint32_t slot, char why[KT_GPU_WHY])
+{
+    kt_gpu_lane_t *lane  = &self->lanes[slot];
+    bool           more  = false;
+    cudaError_t    error = cudaSetDevice(self->opts.device);
+    if (!error)
+        error = cudaEventSynchronize(lane->done);
+    if (!error)
+        error = copy_lists(lane, &more);
     if (!error && more)
         error = cudaEventRecord(lane->done, lane->stream);
-    if (error) {
-        const kt_err_t err = kt_gpu_failed(self, error, "a batch");
-        if (err != KT_ESTATE) {  // the slot is used again: nothing may still write to it
-            (void)cudaStreamSynchronize(lane->stream);
-            lane->stage = STAGE_IDLE;
-        }
-        return err;
-    }
-    lane->stage = more ? STAGE_LISTS : STAGE_IDLE;
-    *done       = !more;
-    return KT_OK;
+    if (!error && more)
+        error = cudaEventSynchronize(lane->done);
+    const kt_err_t err = error ? kt_gpu_judge(self, error, "a batch", why) : KT_OK;
+    if (err && err != KT_ESTATE)  // the slot is used again: nothing may still write to it
+        (void)cudaStreamSynchronize(lane->stream);
+    if (err != KT_ESTATE)
+        lane->busy = false;
+    return err;
 }

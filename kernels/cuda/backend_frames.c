@@ -39,7 +39,7 @@ context_plan(kt_gpu_context_t *self, const kt_frontend_opts_t *opts, kt_gpu_plan
         }
         bool is_free = true;
         for (uint32_t s = 0; s < self->opts.slots; s++)
-            is_free = is_free && (self->lanes[s].stage == STAGE_IDLE || self->lanes[s].plan != plan);
+            is_free = is_free && (!self->lanes[s].busy || self->lanes[s].plan != plan);
         if (is_free && (!oldest || plan->used < oldest->used))
             oldest = plan;
     }

@@ -6,6 +6,8 @@
 #include "kernels/cuda/kt_cuda.h"
 #include "kernels/gpu/abi.h"
 
+#include <stdatomic.h>
+
 enum { KT_GPU_PLANS = 16 };
 
 // Tables of one configuration; the least recently used one that no slot uses makes room for a new one.
@@ -17,8 +19,6 @@ typedef struct kt_gpu_plan {
     uint32_t           refusals;  // launches that CUDA refused since the last one that it took
 } kt_gpu_plan_t;
 
-typedef enum kt_gpu_stage { STAGE_IDLE, STAGE_RESULTS, STAGE_LISTS } kt_gpu_stage_t;
-
 typedef struct kt_gpu_lane {
     cudaStream_t    stream;
     cudaEvent_t     done;
@@ -28,7 +28,7 @@ typedef struct kt_gpu_lane {
     size_t          side_bytes;
     char           *slab;  // device: input, side, results, work
     size_t          slab_bytes;
-    kt_gpu_stage_t  stage;
+    atomic_bool     busy;  // from submit to the end of wait
     kt_gpu_plan_t  *plan;  // of frames; NULL: none in use
     kt_gpu_shape_t  shape;
     kt_gpu_layout_t layout;
@@ -73,7 +73,10 @@ kt_gpu_section(const kt_gpu_lane_t *lane, uint32_t section)
 }
 
 // What a failed call means, with the reason in why: KT_ENOMEM; KT_ESTATE if the device itself failed, as later calls
-// fail too; else KT_EINVAL, which concerns this batch alone.
+// fail too; else KT_EINVAL, which concerns this batch alone. Any thread.
+KT_MUST_USE kt_err_t kt_gpu_judge(const kt_gpu_context_t *self, cudaError_t error, const char *what,
+                                  char why[KT_GPU_WHY]);
+// The same with the context's own `why`, for the thread that submits.
 KT_MUST_USE kt_err_t kt_gpu_failed(kt_gpu_context_t *self, cudaError_t error, const char *what);
 
 // Device memory of a lane, which grows as long as max_bytes allows; what is in use on the lane's stream stays until
@@ -83,4 +86,4 @@ KT_MUST_USE kt_err_t kt_gpu_slab(kt_gpu_context_t *self, kt_gpu_lane_t *lane, si
 // up.
 void                 kt_gpu_plan_launched(kt_gpu_plan_t *plan, kt_err_t err);
 KT_MUST_USE kt_err_t kt_gpu_submit(kt_gpu_context_t *self, uint32_t slot, const kt_gpu_batch_t *batch);
-KT_MUST_USE kt_err_t kt_gpu_poll(kt_gpu_context_t *self, uint32_t slot, bool *done);
+KT_MUST_USE kt_err_t kt_gpu_wait_slot(kt_gpu_context_t *self, uint32_t slot, char why[KT_GPU_WHY]);

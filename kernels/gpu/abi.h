@@ -5,18 +5,19 @@
 // A context is one GPU with a few slots. A slot is a pinned buffer for input, a pinned buffer for results, device
 // memory for both and a stream, so that one slot's copies overlap with another's kernels. A batch in a slot is of one
 // kind (kernels/gpu/kinds/), and only the kind's two halves, there and in the backend, interpret its bytes. All
-// calls on a context come from one thread, its actor's (kernels/gpu/actor.c), but `state`, which has a thread of its
-// own.
+// calls on a context come from one thread, its feeder's (kernels/gpu/feeder.c), but `wait` (collector.c) and `state`
+// (watch.c), which have a thread of their own.
 //
 // KT_ESTATE means that the device can no longer be trusted (a sticky error): the context can only be closed. KT_ENOMEM
-// and KT_EINVAL concern one batch alone. `why` returns the reason of the last error, "" where there is no more to say.
+// and KT_EINVAL concern one batch alone. `why` returns the reason of submit's last error, "" where there is no more to
+// say.
 #pragma once
 
 #include "common/err.h"
 #include "kernels/gpu/layout.h"
 
 enum {
-    KT_GPU_ABI          = 4,
+    KT_GPU_ABI          = 5,
     KT_GPU_TEXT         = 96,
     KT_GPU_WHY          = 256,
     KT_GPU_SLOTS_MAX    = 8,
@@ -97,7 +98,9 @@ typedef struct kt_gpu_backend {
     void (*close)(kt_gpu_context_t **self_p);
     // Starts the batch and returns. KT_ENOMEM, KT_EINVAL (also: a kind that the backend lacks), KT_ESTATE: not started.
     kt_err_t (*submit)(kt_gpu_context_t *self, uint32_t slot, const kt_gpu_batch_t *batch);
-    kt_err_t (*poll)(kt_gpu_context_t *self, uint32_t slot, bool *done);  // never waits; on an error the batch is over
+    // Blocks until the batch of this slot, which was submitted, is over; no other call on the context waits for it. On
+    // an error too the slot can be used again, except after KT_ESTATE.
+    kt_err_t (*wait)(kt_gpu_context_t *self, uint32_t slot, char why[KT_GPU_WHY]);
     // May take long: it calls the driver. One thread at a time, any. KT_ESTATE: CUDA says that the device failed.
     kt_err_t (*state)(kt_gpu_context_t *self, kt_gpu_state_t *out, char why[KT_GPU_WHY]);
     uint64_t (*pool_bytes)(const kt_gpu_context_t *self);  // device memory that the slots have taken

@@ -1,4 +1,4 @@
-// kt_device on a GPU: posts requests to its actor; the CPU computes what the GPU does not support or failed at.
+// kt_device on a GPU: posts requests to its threads; the CPU computes what the GPU does not support or failed at.
 #include "kernels/device_ops.h"
 #include "kernels/gpu/frames.h"
 #include "kernels/gpu/images.h"
@@ -82,7 +82,7 @@ gpu_images(kt_device_t *device, const kt_image_span_t *span, kt_image_stats_t *o
 {
     gpu_device_t         *self   = gpu_of(device);
     const kt_gpu_images_t images = {span, out};
-    // The caller waits for two copies, a launch and a poll (100 us): longer than a core counts one picture (40 us of
+    // The caller waits for two copies, a launch and three threads: longer than a core counts one picture (40 us of
     // 160 x 90).
     if (span->n == 1 || gpu_run_or_move(self, &kt_gpu_image_kind, &images, span->n))
         self->cpu->ops->images(self->cpu, span, out);

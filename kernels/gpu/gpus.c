@@ -165,6 +165,8 @@ kt_gpus_info(const kt_gpus_t *self, kt_gpus_info_t *out)
         out->parts += gpu->parts;
         out->frames += gpu->frames;
         out->on_cpu += gpu->on_cpu;
+        out->in_bytes += gpu->in_bytes;
+        out->out_bytes += gpu->out_bytes;
         pthread_mutex_unlock(&gpu->lock);
     }
     out->percent = n_percents ? percents / n_percents : -1;
@@ -215,6 +217,5 @@ kt_gpus_detach(kt_gpu_t *gpu)
 {
     pthread_mutex_lock(&gpu->lock);
     gpu->attached--;
-    pthread_cond_signal(&gpu->work);  // all attached workers may be waiting now
     pthread_mutex_unlock(&gpu->lock);
 }

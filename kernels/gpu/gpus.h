@@ -1,6 +1,6 @@
-// kt_gpus -- the GPUs of this process. Each has an actor, a thread that gathers requests of many files into one batch
-// and keeps several batches in flight; a worker's device (kt_device_gpu) posts its requests there and waits. The
-// worker's CPU computes what a GPU does not support (constant-Q chroma) and what failed there.
+// kt_gpus -- the GPUs of this process. Each has threads that gather requests of many files into one batch and keep
+// several batches in flight (private.h); a worker's device (kt_device_gpu) posts its requests there. The worker's CPU
+// computes what a GPU does not support (constant-Q chroma) and what failed there.
 //
 // Any thread may call, but open and close belong to one. A GPU that fails (a sticky CUDA error, an XID, a batch that
 // does not end) is lost for good: its requests are computed on the CPU, and the loss is logged once.
@@ -19,12 +19,11 @@ typedef struct kt_gpu_opts {
     const char             *devices;      // indices and UUIDs, separated by blanks or commas; NULL or "": all
     uint64_t                max_bytes;    // device memory of each GPU; 0: what the slots need
     bool                    growth;       // memory is allocated as batches need it
-    int64_t                 wait_us;      // how long a batch waits for more requests while others are in flight
     int64_t                 deadline_ms;  // the device is lost if no batch ends within it
     const kt_gpu_backend_t *backend;      // NULL: load the library
 } kt_gpu_opts_t;
 
-#define KT_GPU_DEFAULTS ((kt_gpu_opts_t){.growth = true, .wait_us = 2000, .deadline_ms = 30000})
+#define KT_GPU_DEFAULTS ((kt_gpu_opts_t){.growth = true, .deadline_ms = 30000})
 
 // Sums over all devices; the mean of percent, the highest temperature. -1: unknown.
 typedef struct kt_gpus_info {
@@ -33,6 +32,7 @@ typedef struct kt_gpus_info {
     uint64_t memory_used_mb, memory_total_mb, pool_bytes;
     uint64_t batches, parts, frames;  // submitted since open; frames: of sound, or pictures
     uint64_t on_cpu;                  // requests that the CPU computed instead
+    uint64_t in_bytes, out_bytes;     // over the bus: samples and pictures in, results without peaks out
 } kt_gpus_info_t;
 
 // KT_ENOTFOUND: no usable GPU; why is the reason. KT_ENOMEM, KT_ESYSTEM.

@@ -1,6 +1,6 @@
 // kt_gpu_kind -- the host's half of one kind of work on a GPU: what a request of it takes, how its input and results
 // are copied. The other half, the launch, is the backend's (kernels/cuda/backend_private.h). Slots, admission,
-// deadlines, loss of a device and statistics are the same for all kinds (actor.c, request.c).
+// deadlines, loss of a device and statistics are the same for all kinds (private.h).
 //
 // A new kind: an id in abi.h, a table in kinds/, a launcher in kernels/cuda/.
 #pragma once
@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-// Results of one part, as its worker reads them.
+// Results of one part, as the collector copies them out.
 typedef struct kt_gpu_results {
     const char            *bytes;  // of the batch
     const kt_gpu_layout_t *layout;
@@ -33,7 +33,7 @@ typedef struct kt_gpu_kind {
 
 extern const kt_gpu_kind_t kt_gpu_frontend_kind, kt_gpu_chroma_kind, kt_gpu_image_kind;
 
-// Items of a whole request, from its first one on; the kind cuts nothing, the actor's side does.
+// Items of a whole request, from its first one on; the kind cuts nothing, the feeder does.
 typedef struct kt_gpu_request {
     const kt_gpu_kind_t *kind;
     const void          *work;

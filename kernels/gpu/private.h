@@ -1,31 +1,42 @@
-// One GPU behind kt_gpus: its slots and its actor (actor.c), its health (watch.c), and a worker's side of a request
-// (request.c).
+// One GPU behind kt_gpus: its slots and the three threads that serve it. The feeder (feeder.c) takes requests from a
+// queue, copies their input into a slot and submits it; the collector (collector.c) waits for the batches in their
+// order and copies their results out; the watcher (watch.c) asks for the device's health. Who posts a request
+// (ticket.c) waits for nothing.
 //
-// States of a slot: FREE -> FILLING (workers copy their input in, each into its own part) -> SENDING (the actor
-// submits, without the lock) -> FLYING -> DONE (workers copy their results out) -> FREE when the last one has left. The
-// lock guards everything in a slot except the parts' input and results, which belong to the workers that hold the part.
+// States of a slot: FREE -> FILLING (the feeder copies input in, without the lock) -> SENDING (it submits, without the
+// lock) -> FLYING -> COLLECTING (the collector copies results out, without the lock) -> FREE. The lock guards
+// everything else.
+//
+// A batch is sent as soon as a slot is free and, if it is not full, fewer than KT_GPU_EAGER are in flight. So requests
+// gather exactly while the device is busy, and no timer holds one back.
 #pragma once
 
 #include "kernels/gpu/gpus.h"
-#include "kernels/gpu/kind.h"
+#include "kernels/gpu/ticket.h"
 
 #include <pthread.h>
 
-enum { KT_GPU_SLOTS = 4 };
+// EAGER: one batch computes while the next one is copied.
+enum { KT_GPU_SLOTS = 4, KT_GPU_EAGER = 2 };
 
-typedef enum kt_gpu_slot_state { SLOT_FREE, SLOT_FILLING, SLOT_SENDING, SLOT_FLYING, SLOT_DONE } kt_gpu_slot_state_t;
+typedef enum kt_gpu_slot_state {
+    SLOT_FREE,
+    SLOT_FILLING,
+    SLOT_SENDING,
+    SLOT_FLYING,
+    SLOT_COLLECTING
+} kt_gpu_slot_state_t;
 
 typedef struct kt_gpu_slot {
     kt_gpu_slot_state_t state;
     kt_gpu_batch_t      batch;
     kt_gpu_part_t       parts[KT_GPU_PARTS];
-    bool                full;     // a request found no room: it is sent as soon as possible
-    uint32_t            writers;  // workers that copy their input in
-    uint32_t            users;    // workers that hold a part
-    int64_t             opened_us;
-    kt_err_t            err;
-    char               *input;    // pinned
-    const char         *results;  // pinned
+    kt_gpu_ticket_t    *tickets[KT_GPU_PARTS];  // of the parts
+    uint32_t            n_tickets;              // 0: they are over, whatever the device still does
+    size_t              firsts[KT_GPU_PARTS];   // first item of the request
+    uint64_t            order;                  // of its submission
+    char               *input;                  // pinned
+    const char         *results;                // pinned
 } kt_gpu_slot_t;
 
 typedef struct kt_gpu {
@@ -34,34 +45,48 @@ typedef struct kt_gpu {
     kt_gpu_about_t          about;
     kt_gpu_opts_t           opts;
     size_t                  slot_in_bytes, slot_out_bytes;
-    pthread_t               thread, watcher;
+    pthread_t               feeder, collector, watcher;
     pthread_mutex_t         lock;
-    pthread_cond_t          work;     // for the actor
+    pthread_cond_t          work;     // for the feeder
+    pthread_cond_t          flown;    // for the collector
     pthread_cond_t          rest;     // for the watcher
-    pthread_cond_t          changed;  // for the workers
+    pthread_cond_t          changed;  // for who waits for a ticket or for the end
     kt_gpu_slot_t           slots[KT_GPU_SLOTS];
-    uint32_t                attached, waiting, inside;  // devices; threads that wait; threads inside kt_gpu_run
-    bool                    closing, lost, hung, ended, started, watched, watch_ended;
+    kt_gpu_ticket_t        *first, *last;       // all tickets that are not over, in order
+    uint32_t                attached, running;  // devices; threads
+    uint32_t                waiters;            // threads in kt_gpu_ticket_await
+    bool                    closing, lost, hung;
+    bool                    has_feeder, has_collector, has_watcher;
     char                    why[KT_GPU_WHY], refused[KT_GPU_WHY];  // of the loss; of the last refusal that was logged
     int64_t                 progress_ms;                           // of the last batch's end or beginning
     kt_gpu_state_t          state;
-    uint64_t                pool_bytes, batches, parts, frames, on_cpu;
+    uint64_t                sent, pool_bytes, batches, parts, frames, on_cpu, in_bytes, out_bytes;
 } kt_gpu_t;
 
 KT_MUST_USE kt_err_t kt_gpu_open(kt_gpu_t **self_p, const kt_gpu_opts_t *opts, int device, char why[KT_GPU_WHY]);
-// False: the device does not answer, and a thread or its memory is left behind.
+// Requests that are on their way end first, new ones are refused. False: the device does not answer, and a thread or
+// its memory is left behind.
 bool kt_gpu_close(kt_gpu_t **self_p);
-// watch.c: the watcher's thread, of a kt_gpu_t.
-void *kt_gpu_watch(void *gpu);
-bool  kt_gpu_wait_on(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t until_us);
-// With the lock held: waits on `changed`, at most until then (monotonic). False: too late.
-bool kt_gpu_wait(kt_gpu_t *self, int64_t until_us);
-// With the lock held: marks the device as lost; all waiting requests get KT_ESTATE.
-void kt_gpu_lose(kt_gpu_t *self, const char *why);
 
-// Blocks until the results are there. On any error they are not valid: KT_ESTATE (lost), KT_ECLOSED, KT_ENOMEM,
-// KT_EINVAL (an item that fits no slot, a configuration that the backend does not have).
-KT_MUST_USE kt_err_t kt_gpu_run(kt_gpu_t *self, const kt_gpu_request_t *request);
+// Threads, of a kt_gpu_t.
+void *kt_gpu_feed(void *gpu);
+void *kt_gpu_collect(void *gpu);
+void *kt_gpu_watch(void *gpu);
+
+// All of the following with the lock held.
+bool kt_gpu_wait_on(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t until_us);  // monotonic; false: too late
+bool kt_gpu_wait(kt_gpu_t *self, int64_t until_us);                                  // on `changed`
+// Marks the device as lost; tickets end with KT_ESTATE, those that a thread copies for when it has copied.
+void kt_gpu_lose(kt_gpu_t *self, const char *why);
+// Loses a device on which no batch began or ended within the deadline.
+void kt_gpu_expire(kt_gpu_t *self);
+// A batch failed and the device did not: its requests are computed on the CPU. Logged once per reason.
+void kt_gpu_log_refusal(kt_gpu_t *self, kt_gpu_kind_id_t kind, kt_err_t err, const char *why);
+// The batch of the slot is over: its tickets get the error, if there is one, and the slot is free.
+void   kt_gpu_slot_end(kt_gpu_t *self, kt_gpu_slot_t *slot, kt_err_t err);
+size_t kt_gpu_in_flight(const kt_gpu_t *self);  // slots that are SENDING or FLYING
+// Ends the ticket if nothing of it is in a slot, and either nothing is left to send or it failed.
+void kt_gpu_ticket_settle(kt_gpu_t *self, kt_gpu_ticket_t *ticket);
 
 // gpus.c: the GPU with the fewest workers among those that are not lost; any if all are.
 kt_gpu_t *kt_gpus_attach(kt_gpus_t *self);

@@ -1,5 +1,5 @@
 // The watcher of a GPU: load, memory, temperature and critical events once a second. A thread of its own, because the
-// driver may take its time to answer, and the actor's batches do not wait for that.
+// driver may take its time to answer, and no batch waits for that.
 #include "common/clock.h"
 #include "common/log.h"
 #include "kernels/gpu/private.h"
@@ -16,7 +16,8 @@ kt_gpu_watch(void *gpu)
     for (bool last = false; !self->closing && !last;) {
         kt_gpu_state_t state           = {.percent = -1, .celsius = -1};
         char           why[KT_GPU_WHY] = "";
-        last                           = self->lost;  // one more look: the event that explains a loss may come after it
+        kt_gpu_expire(self);
+        last = self->lost;  // one more look: the event that explains a loss may come after it
         pthread_mutex_unlock(&self->lock);
         const kt_err_t err = self->backend->state(self->context, &state, why);
         pthread_mutex_lock(&self->lock);
@@ -32,7 +33,7 @@ kt_gpu_watch(void *gpu)
         while (!self->closing && !last && !self->lost && kt_gpu_wait_on(&self->rest, &self->lock, until_us))
             continue;
     }
-    self->watch_ended = true;
+    self->running--;
     pthread_cond_broadcast(&self->changed);
     pthread_mutex_unlock(&self->lock);
     return NULL;

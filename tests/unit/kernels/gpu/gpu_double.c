@@ -174,6 +174,8 @@ submit(kt_gpu_context_t *self, uint32_t slot, const kt_gpu_batch_t *batch)
 {
     kt_err_t err = KT_OK;
     pthread_mutex_lock(&gpu_double.lock);
+    while (gpu_double.stall)
+        pthread_cond_wait(&gpu_double.changed, &gpu_double.lock);
     err               = gpu_double.lose == 1 + self->opts.device ? KT_ESTATE : gpu_double.refuse;
     gpu_double.refuse = KT_OK;
     if (!err && gpu_double.n_batches < GPU_DOUBLE_BATCHES) {
@@ -193,14 +195,18 @@ submit(kt_gpu_context_t *self, uint32_t slot, const kt_gpu_batch_t *batch)
 }
 
 static kt_err_t
-poll_slot(kt_gpu_context_t *self, uint32_t slot, bool *done)
+wait_slot(kt_gpu_context_t *self, uint32_t slot, char why[KT_GPU_WHY])
 {
     (void)self;
     (void)slot;
     pthread_mutex_lock(&gpu_double.lock);
-    *done = !gpu_double.hold;
+    while (gpu_double.hold)
+        pthread_cond_wait(&gpu_double.changed, &gpu_double.lock);
+    const kt_err_t err = gpu_double.fail;
+    gpu_double.fail    = KT_OK;
     pthread_mutex_unlock(&gpu_double.lock);
-    return KT_OK;
+    snprintf(why, KT_GPU_WHY, "the batch failed as the test wants");
+    return err;
 }
 
 static kt_err_t
@@ -243,7 +249,7 @@ gpu_double_backend(int devices)
                                              .open       = open_context,
                                              .close      = close_context,
                                              .submit     = submit,
-                                             .poll       = poll_slot,
+                                             .wait       = wait_slot,
                                              .state      = state,
                                              .pool_bytes = pool_bytes,
                                              .why        = why_lost};
@@ -256,6 +262,7 @@ gpu_double_hold(bool hold)
 {
     pthread_mutex_lock(&gpu_double.lock);
     gpu_double.hold = hold;
+    pthread_cond_broadcast(&gpu_double.changed);
     pthread_mutex_unlock(&gpu_double.lock);
 }
 

@@ -13,8 +13,10 @@ typedef struct gpu_double {
     pthread_cond_t  changed;
     int             devices;
     bool            hold;    // no batch ends
+    bool            stall;   // submit does not return
     int             lose;    // 1 + the device whose submit gives KT_ESTATE; 0: none
     kt_err_t        refuse;  // of submit, once
+    kt_err_t        fail;    // of wait, once
     int             xid;     // 79 is fatal
     size_t          looks;   // calls of state
     size_t          n_batches, n_closed;

@@ -277,9 +277,9 @@ Test(gpu_sim, a_device_that_breaks_in_a_copy_leaves_right_numbers)
     lost_in_work("5", "cudaMemcpyAsync", 5);
 }
 
-Test(gpu_sim, a_device_that_breaks_during_a_query_leaves_right_numbers)
+Test(gpu_sim, a_device_that_breaks_while_it_is_waited_for_leaves_right_numbers)
 {
-    lost_in_work("2", "cudaEventQuery", 9);
+    lost_in_work("2", "cudaEventSynchronize", 2);
 }
 
 static char   refusals[4][256], lost_why[256];

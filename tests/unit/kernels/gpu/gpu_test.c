@@ -1,4 +1,4 @@
-// The actor and what is around it, on a GPU that is none (gpu_double.h).
+// A node's GPUs and a worker's device, on a GPU that is none (gpu_double.h).
 #include "common/clock.h"
 #include "common/log.h"
 #include "kernels/gpu/frames.h"
@@ -8,7 +8,7 @@
 #include "tests/unit/kernels/gpu/gpu_film.h"
 #include "tests/unit/kernels/gpu/gpu_fixture.h"
 
-enum { LONG_US = 20000000, FRAMES = 40 };
+enum { FRAMES = 40 };
 
 static _Atomic int told_lost;
 
@@ -40,71 +40,31 @@ info_of(const kt_gpus_t *gpus)
     return info;
 }
 
+// Two go at once, as nothing is in work; the others gather while those are.
 Test(gpu, spans_of_many_workers_share_a_batch)
 {
-    enum { WORKERS = 5 };
-    kt_gpu_opts_t opts = KT_GPU_DEFAULTS;
-    opts.wait_us       = LONG_US;
-    kt_gpus_t *gpus    = open_double(1, opts);
+    enum { WORKERS = 6 };
+    kt_gpus_t *gpus = open_double(1, KT_GPU_DEFAULTS);
     sound_t    sounds[WORKERS];
+    size_t     least = SIZE_MAX;
+    gpu_double_hold(true);
     for (uint32_t i = 0; i < WORKERS; i++) {
         sounds[i] = sound_new(&gpu_defaults, FRAMES + i, i);
-        cr_assert_eq(kt_device_gpu(&sounds[i].device, gpus, NULL), KT_OK);  // it may come, so a batch waits for it
-    }
-    gpu_double_hold(true);
-    for (size_t i = 0; i < WORKERS; i++) {
         sound_start(&sounds[i], gpus);
-        if (i == 0)
-            gpu_double_await(1);  // the first goes alone: nothing is in work
+        if (i < 2)
+            gpu_double_await(i + 1);
     }
-    gpu_double_await(2);  // the others when all are there
-    cr_assert_eq(gpu_double.batches[0].parts, 1);
-    cr_assert_eq(gpu_double.batches[1].parts, WORKERS - 1);
-    cr_assert_eq(gpu_double.batches[1].frames, 4 * FRAMES + 1 + 2 + 3 + 4);
     gpu_double_hold(false);
     for (uint32_t i = 0; i < WORKERS; i++) {
         sound_join(&sounds[i]);
         sound_check(&sounds[i], &gpu_defaults, i, 0);
         sound_free(&sounds[i]);
     }
+    for (size_t i = 0; i < 2; i++)
+        least = gpu_double.batches[i].parts < least ? gpu_double.batches[i].parts : least;
+    cr_assert_eq(least, 1);
     cr_assert_eq(info_of(gpus).parts, 2 * WORKERS);
     cr_assert_eq(info_of(gpus).on_cpu, 0);
-    kt_gpus_close(&gpus);
-}
-
-Test(gpu, a_batch_waits_for_company_no_longer_than_it_may)
-{
-    kt_gpu_opts_t opts = KT_GPU_DEFAULTS;
-    opts.wait_us       = 1000;
-    kt_gpus_t *gpus    = open_double(1, opts);
-    sound_t    first = sound_new(&gpu_defaults, FRAMES, 1), second = sound_new(&gpu_defaults, FRAMES, 2);
-    sound_t    absent = sound_new(&gpu_defaults, FRAMES, 3);
-    cr_assert_eq(kt_device_gpu(&absent.device, gpus, NULL), KT_OK);  // who might still come, and does not
-    gpu_double_hold(true);
-    sound_start(&first, gpus);
-    gpu_double_await(1);
-    sound_start(&second, gpus);
-    gpu_double_await(2);
-    gpu_double_hold(false);
-    sound_join(&first);
-    sound_join(&second);
-    sound_free(&first);
-    sound_free(&second);
-    sound_free(&absent);
-    kt_gpus_close(&gpus);
-}
-
-Test(gpu, a_lone_worker_does_not_wait)
-{
-    kt_gpu_opts_t opts = KT_GPU_DEFAULTS;
-    opts.wait_us       = LONG_US;
-    kt_gpus_t *gpus    = open_double(1, opts);
-    sound_t    sound   = sound_new(&gpu_defaults, FRAMES, 4);
-    int64_t    start   = kt_clock_us();
-    sound_run(&sound, gpus);
-    cr_assert_lt(kt_clock_us() - start, LONG_US / 2);
-    sound_check(&sound, &gpu_defaults, 4, 0);
-    sound_free(&sound);
     kt_gpus_close(&gpus);
 }
 
@@ -297,55 +257,6 @@ Test(gpu, a_refused_batch_costs_no_device)
     kt_gpus_close(&gpus);
 }
 
-typedef struct direct {
-    kt_gpu_t        *gpu;
-    kt_gpu_request_t request;
-    kt_err_t         err;
-} direct_t;
-
-static void *
-run_direct(void *argument)
-{
-    direct_t *self = argument;
-    self->err      = kt_gpu_run(self->gpu, &self->request);
-    return NULL;
-}
-
-static void *
-release(void *argument)
-{
-    kt_gpu_t *gpu = argument;
-    pthread_mutex_lock(&gpu->lock);
-    while (!gpu->closing)
-        (void)kt_gpu_wait(gpu, kt_clock_us() + 1000);
-    pthread_mutex_unlock(&gpu->lock);
-    gpu_double_hold(false);
-    return NULL;
-}
-
-Test(gpu, closing_waits_for_what_is_in_work)
-{
-    kt_gpu_opts_t opts = KT_GPU_DEFAULTS;
-    kt_gpu_t     *gpu  = NULL;
-    char          why[KT_GPU_WHY];
-    sound_t       sound = sound_new(&gpu_defaults, FRAMES, 13);
-    pthread_t     worker, releaser;
-    opts.backend = gpu_double_backend(1);
-    cr_assert_eq(kt_gpu_open(&gpu, &opts, 0, why), KT_OK);
-    const kt_gpu_frames_t frames = {.plan = sound.plan, .span = &sound.span, .chroma = sound.chroma};
-    direct_t              direct = {gpu, {&kt_gpu_chroma_kind, &frames, sound.span.frames}, KT_ESTATE};
-    gpu_double_hold(true);
-    cr_assert_eq(pthread_create(&worker, NULL, run_direct, &direct), 0);
-    gpu_double_await(1);
-    cr_assert_eq(pthread_create(&releaser, NULL, release, gpu), 0);
-    kt_gpu_close(&gpu);
-    cr_assert_eq(pthread_join(worker, NULL), 0);
-    cr_assert_eq(pthread_join(releaser, NULL), 0);
-    cr_assert_eq(direct.err, KT_OK);
-    cr_assert_eq(gpu_double.n_closed, 1);
-    sound_free(&sound);
-}
-
 Test(gpu, devices_are_chosen_by_index_and_uuid)
 {
     static const struct {
@@ -438,39 +349,6 @@ Test(gpu, the_layout_meets_its_contract)
         }
     }
     sound_free(&sound);
-}
-
-Test(gpu, pictures_of_many_workers_share_a_batch_of_their_size)
-{
-    enum { WORKERS = 4 };
-    kt_gpu_opts_t opts = KT_GPU_DEFAULTS;
-    opts.wait_us       = LONG_US;
-    kt_gpus_t *gpus    = open_double(1, opts);
-    film_t     films[WORKERS];
-    for (uint32_t i = 0; i < WORKERS; i++) {
-        films[i] = film_new(i == 3 ? 20 : 33, 21, 2 + i, i);
-        cr_assert_eq(kt_device_gpu(&films[i].device, gpus, NULL), KT_OK);
-    }
-    gpu_double_hold(true);
-    for (size_t i = 0; i < WORKERS; i++) {
-        film_start(&films[i]);
-        if (i == 0)
-            gpu_double_await(1);  // the first goes alone: nothing is in work
-    }
-    gpu_double_await(3);
-    for (size_t i = 0; i < 3; i++)
-        cr_assert_eq(gpu_double.batches[i].kind, KT_GPU_IMAGE);
-    cr_assert_eq(gpu_double.batches[0].parts, 1);
-    cr_assert_eq(gpu_double.batches[1].parts + gpu_double.batches[2].parts, WORKERS - 1, "another size, another batch");
-    gpu_double_hold(false);
-    for (size_t i = 0; i < WORKERS; i++) {
-        film_join(&films[i]);
-        film_check(&films[i]);
-        film_free(&films[i]);
-    }
-    cr_assert_eq(info_of(gpus).on_cpu, 0);
-    cr_assert_eq(info_of(gpus).frames, 2 + 3 + 4 + 5);
-    kt_gpus_close(&gpus);
 }
 
 Test(gpu, sound_and_pictures_do_not_share_a_batch)

@@ -1,0 +1,165 @@
+// The feeder: makes batches of the requests in the queue, oldest first, and submits them.
+#include "common/clock.h"
+#include "kernels/gpu/private.h"
+
+#include <string.h>
+
+enum { IDLE_US = 60000000 };
+
+// Whether a piece of the ticket can join the batch; *items: of the piece, *full: there was no room for more.
+static bool
+piece_fits(const kt_gpu_t *self, const kt_gpu_slot_t *slot, const kt_gpu_ticket_t *ticket, kt_gpu_part_t *part,
+           bool *full)
+{
+    const kt_gpu_batch_t *batch = &slot->batch, *like = &ticket->like;
+    const kt_gpu_shape_t *shape = &like->shape;
+    if (batch->n_parts > 0 &&
+        (batch->kind != like->kind || memcmp(batch->config, like->config, sizeof like->config) != 0))
+        return false;
+    const size_t room_in  = self->slot_in_bytes - batch->in_bytes;
+    const size_t room_out = kt_gpu_layout_items(shape->section, batch->wanted | like->wanted, self->slot_out_bytes);
+    const size_t left     = ticket->request.items - ticket->next;
+    *full                 = true;
+    if (batch->n_parts == KT_GPU_PARTS || batch->in_bytes > self->slot_in_bytes || room_in < shape->first_bytes ||
+        batch->items >= room_out)
+        return false;
+    const size_t by_input   = 1 + (room_in - shape->first_bytes) / shape->next_bytes,
+                 by_results = room_out - batch->items;
+    const size_t most       = by_input < by_results ? by_input : by_results;
+    // A piece that is cut off only because the batch has others is a bad bargain: pictures repeat one, sound a window.
+    if (left > most && batch->n_parts > 0)
+        return false;
+    *full = left > most;
+    *part = (kt_gpu_part_t){.in = batch->in_bytes, .first = batch->items, .items = (uint32_t)(*full ? most : left)};
+    ticket->request.kind->describe_part(ticket->request.work, ticket->next, part->items, part->args);
+    if (batch->n_parts > 0 && ticket->request.kind->joins && !ticket->request.kind->joins(batch, part->args)) {
+        *full = true;
+        return false;
+    }
+    return true;
+}
+
+// The batch that begins with the oldest request, in a free slot: what is in the queue for it. False: it is not due.
+static bool
+slot_plan(const kt_gpu_t *self, kt_gpu_slot_t *slot)
+{
+    bool full            = false;
+    slot->batch.n_parts  = 0;
+    slot->batch.items    = 0;
+    slot->batch.in_bytes = 0;
+    slot->batch.wanted   = 0;
+    for (kt_gpu_ticket_t *ticket = self->first; ticket; ticket = ticket->after) {
+        kt_gpu_part_t part;
+        bool          fills = false;
+        if (ticket->err || ticket->next >= ticket->request.items)
+            continue;
+        if (piece_fits(self, slot, ticket, &part, &fills)) {
+            kt_gpu_batch_t *batch = &slot->batch;
+            const uint32_t  n     = batch->n_parts;
+            if (n == 0)
+                *batch = ticket->like;
+            slot->parts[n]   = part;
+            slot->tickets[n] = ticket;
+            slot->firsts[n]  = ticket->next;
+            batch->n_parts   = n + 1;
+            batch->parts     = slot->parts;
+            batch->wanted |= ticket->like.wanted;
+            batch->items += part.items;
+            batch->in_bytes +=
+                kt_gpu_align(ticket->like.shape.first_bytes + (part.items - 1) * ticket->like.shape.next_bytes);
+        }
+        full = full || fills;
+    }
+    return slot->batch.n_parts > 0 && (full || self->closing || kt_gpu_in_flight(self) < KT_GPU_EAGER);
+}
+
+static void
+slot_fill(kt_gpu_t *self, kt_gpu_slot_t *slot)
+{
+    slot->state = SLOT_FILLING;
+    for (uint32_t i = 0; i < slot->batch.n_parts; i++) {
+        kt_gpu_ticket_t *ticket = slot->tickets[i];
+        ticket->next += slot->parts[i].items;
+        ticket->flying++;
+    }
+    slot->n_tickets = slot->batch.n_parts;
+    pthread_mutex_unlock(&self->lock);
+    for (uint32_t i = 0; i < slot->batch.n_parts; i++) {
+        const kt_gpu_request_t *request = &slot->tickets[i]->request;
+        request->kind->copy_in(request->work, slot->firsts[i], slot->parts[i].items, slot->input + slot->parts[i].in);
+    }
+    pthread_mutex_lock(&self->lock);
+}
+
+static void
+slot_send(kt_gpu_t *self, uint32_t index)
+{
+    kt_gpu_slot_t *slot = &self->slots[index];
+    slot_fill(self, slot);
+    if (self->lost) {
+        kt_gpu_slot_end(self, slot, KT_ESTATE);
+        return;
+    }
+    if (!kt_gpu_in_flight(self))
+        self->progress_ms = kt_clock_ms();
+    slot->state = SLOT_SENDING;
+    pthread_mutex_unlock(&self->lock);
+    const kt_err_t  err  = self->backend->submit(self->context, index, &slot->batch);
+    const uint64_t  pool = self->backend->pool_bytes(self->context);
+    kt_gpu_layout_t layout;
+    kt_gpu_layout(slot->batch.shape.section, slot->batch.wanted, slot->batch.items, &layout);
+    pthread_mutex_lock(&self->lock);
+    self->pool_bytes = pool;
+    if (self->lost)  // in the meantime: the tickets are over
+        return;
+    if (err == KT_ESTATE) {
+        kt_gpu_lose(self, self->backend->why(self->context));
+    } else if (err) {
+        kt_gpu_log_refusal(self, slot->batch.kind, err, self->backend->why(self->context));
+        kt_gpu_slot_end(self, slot, err);
+    } else {
+        slot->state = SLOT_FLYING;
+        slot->order = ++self->sent;
+        self->batches++;
+        self->parts += slot->batch.n_parts;
+        self->frames += slot->batch.items;
+        self->in_bytes += slot->batch.in_bytes;
+        self->out_bytes += layout.lists;
+        pthread_cond_signal(&self->flown);
+    }
+}
+
+// False: there is nothing to send now.
+static bool
+feed_once(kt_gpu_t *self)
+{
+    for (uint32_t i = 0; i < KT_GPU_SLOTS && !self->lost; i++)
+        if (self->slots[i].state == SLOT_FREE) {
+            if (!slot_plan(self, &self->slots[i]))
+                return false;
+            slot_send(self, i);
+            return true;
+        }
+    return false;
+}
+
+void *
+kt_gpu_feed(void *gpu)
+{
+    kt_gpu_t *self = gpu;
+    pthread_mutex_lock(&self->lock);
+    while (!self->closing || (self->first && !self->lost)) {
+        if (feed_once(self))
+            continue;
+        kt_gpu_expire(self);
+        const bool is_busy = !self->lost && kt_gpu_in_flight(self) > 0;
+        (void)kt_gpu_wait_on(&self->work, &self->lock,
+                             is_busy ? 1000 * (self->progress_ms + self->opts.deadline_ms) + 1
+                                     : kt_clock_us() + IDLE_US);
+    }
+    self->running--;
+    pthread_cond_broadcast(&self->changed);
+    pthread_cond_broadcast(&self->flown);
+    pthread_mutex_unlock(&self->lock);
+    return NULL;
+}

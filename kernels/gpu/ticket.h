@@ -1,0 +1,41 @@
+// kt_gpu_ticket -- one request on its way through a GPU. It is part of its owner's object, stays where it is, and keeps
+// the memory that its request names in use, until it is over: until `done` was called or kt_gpu_ticket_await returned.
+//
+// A request may be larger than a slot, such as that of a whole segment: it goes in pieces, which an item's results do
+// not depend on. The queue has no bound of its own; its length is that of its owners.
+#pragma once
+
+#include "kernels/gpu/kind.h"
+
+#include <stdbool.h>
+
+typedef struct kt_gpu        kt_gpu_t;
+typedef struct kt_gpu_ticket kt_gpu_ticket_t;
+
+// From a thread of the GPU, which holds its lock: it may wake other threads, and neither waits nor calls the GPU. The
+// ticket may be freed afterwards.
+typedef void kt_gpu_done_fn(void *context, kt_err_t err);
+
+struct kt_gpu_ticket {
+    kt_gpu_request_t request;
+    kt_gpu_done_fn  *done;  // NULL: somebody awaits it
+    void            *context;
+    // The GPU's.
+    kt_gpu_batch_t   like;    // a batch of this request alone, without parts
+    size_t           most;    // items in a slot
+    size_t           next;    // first item that is in no batch yet
+    uint32_t         flying;  // pieces in slots
+    kt_err_t         err;
+    bool             over;
+    kt_gpu_ticket_t *before, *after;
+};
+
+// Errors, also of await: on any of them the results are not valid. KT_ESTATE (lost), KT_ECLOSED, KT_ENOMEM, KT_EINVAL
+// (an item that fits no slot, a configuration that the backend does not have).
+//
+// Returns at once. request, done and context are set; the kind's `describe` runs here. After an error the ticket is not
+// on its way. A request without items is over at once: done is called before the return.
+KT_MUST_USE kt_err_t kt_gpu_ticket_post(kt_gpu_t *self, kt_gpu_ticket_t *ticket);
+KT_MUST_USE kt_err_t kt_gpu_ticket_await(kt_gpu_t *self, kt_gpu_ticket_t *ticket);
+// Both.
+KT_MUST_USE kt_err_t kt_gpu_run(kt_gpu_t *self, const kt_gpu_request_t *request);
