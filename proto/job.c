@@ -6,7 +6,6 @@
 #include "common/text.h"
 
 #include <jansson.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,9 +118,18 @@ kt_job_url_user(const char *file_path, size_t *at, size_t *length)
 const char *
 kt_job_shown(const char *file_path, char *out, size_t capacity)
 {
-    size_t query = kt_job_is_url(file_path) ? strcspn(file_path, "?#") : strlen(file_path);
-    snprintf(out, capacity, "%.*s%s", query > INT_MAX ? INT_MAX : (int)query, file_path,
-             file_path[query] ? "?..." : "");
+    // Any scheme: a URL that a job may not have is shown in the reason, too. User and password: rows of before may have
+    // them.
+    static const char SCHEME[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.";
+    const size_t      scheme = strspn(file_path, SCHEME), start = scheme + 3;
+    if (!scheme || strncmp(file_path + scheme, "://", 3) != 0) {
+        snprintf(out, capacity, "%s", file_path);
+        return out;
+    }
+    const char *host = file_path + start, *user = memrchr(host, '@', strcspn(host, "/?#\\"));
+    const char *rest = user ? user + 1 : host;
+    snprintf(out, capacity, "%.*s%.*s%s", (int)start, file_path, (int)strcspn(rest, "?#"), rest,
+             rest[strcspn(rest, "?#")] ? "?..." : "");
     return out;
 }
 

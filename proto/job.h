@@ -55,7 +55,8 @@ void                  kt_job_write(const kt_job_t *job, kt_buf_t *out);
 bool kt_job_is_url(const char *file_path);
 // The bytes of its URL's authority that name a user ("USER:PASSWORD@"): where they begin and how many; false: none.
 bool kt_job_url_user(const char *file_path, size_t *at, size_t *length);
-// For logs: a URL without its query, which may contain a signature. Returns out.
+// For people and logs: a URL of any scheme without user, password, query and fragment, which may be a permission to
+// read the file. Returns out.
 const char *kt_job_shown(const char *file_path, char *out, size_t capacity);
 
 const char *kt_job_option_member(size_t i);  // "extract_mir": the i-th member of analysis_options; NULL after the last

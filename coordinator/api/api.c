@@ -5,12 +5,14 @@
 #include "common/log.h"
 #include "common/secret.h"
 #include "common/text.h"
+#include "coordinator/http/host.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 enum {
     OK           = 200,
@@ -19,6 +21,7 @@ enum {
     FORBIDDEN    = 403,
     NOT_FOUND    = 404,
     BAD_METHOD   = 405,
+    MISDIRECTED  = 421,
     SERVER       = 500
 };
 enum { UNAVAILABLE = 503, TOTALS_MS = 1000, LOG_EVERY_MS = 1000 };
@@ -36,7 +39,7 @@ static serve_fn *const SERVE[] = {
 static_assert((int)KT_ROUTES < (int)KT_API_ROUTES, "one more row, for requests that match no route");
 
 // Statuses with a counter of their own; 0: all others.
-static const unsigned STATUSES[] = {200, 400, 401, 403, 404, 405, 409, 413, 500, 503, 0};
+static const unsigned STATUSES[] = {200, 400, 401, 403, 404, 405, 409, 413, 421, 500, 503, 0};
 enum { N_STATUSES = sizeof STATUSES / sizeof *STATUSES };
 static_assert((int)N_STATUSES <= (int)KT_API_STATUSES, "room in kt_api_server_t");
 
@@ -102,7 +105,12 @@ kt_api_reply_documents(kt_api_t *self, json_t *json, const char *name, const cha
         kt_json_write(kt_json_at(list, i), out);
         if (!out->err)
             out->length--;  // the brace
-        kt_buf_fmt(out, ",\"document\":%s}%s", documents[i] ? documents[i] : "null", i + 1 < n ? "," : "");
+        kt_buf_str(out, ",\"document\":");
+        if (documents[i])
+            kt_api_add_document(self, documents[i], strlen(documents[i]));
+        else
+            kt_buf_str(out, "null");
+        kt_buf_str(out, i + 1 < n ? "}," : "}");
     }
     kt_buf_str(out, "]");
     for (size_t i = 0; i < kt_json_count(json); i++) {
@@ -268,6 +276,21 @@ has_token(const kt_api_server_t *server, const kt_http_request_t *request)
     return kt_secret_equal(given + strspn(given, " "), server->token);
 }
 
+static bool
+has_good_host(const kt_api_server_t *server, const char *host)
+{
+    return !host || kt_http_host_allowed(host, server->hosts ? server->hosts : "") ||
+           (*server->own_host && kt_http_host_allowed(host, server->own_host));
+}
+
+// From a program of this machine, as far as the request shows: a proxy on it makes requests of others look so.
+static bool
+is_local_read(const kt_api_server_t *server, const kt_http_request_t *request)
+{
+    return server->loopback && !server->read_token && !request->proxied &&
+           (!request->host || kt_http_host_is_loopback(request->host));
+}
+
 bool
 kt_api_admit(void *context, const kt_http_request_t *request, kt_http_response_t *response)
 {
@@ -278,14 +301,22 @@ kt_api_admit(void *context, const kt_http_request_t *request, kt_http_response_t
     bool             web     = strcmp(request->method, "GET") != 0 && request->origin;
     bool             control = strcmp(request->method, "GET") != 0 &&
                    (route == KT_ROUTES || kt_route_desc((kt_route_t)route)->access != KT_ACCESS_READ);
+    if (!has_good_host(server, request->host)) {
+        kt_api_fail(&api, MISDIRECTED, KT_EAUTH,
+                    "the Host of the request is no address, not localhost, not this machine's name and none of "
+                    "ANALYZER_HTTP_HOSTS");
+        count_served(server, route, response->status);
+        return false;
+    }
     if (web) {
         kt_api_fail(&api, FORBIDDEN, KT_EAUTH, "orders are not taken from web pages (the request has an Origin)");
         count_served(server, route, response->status);
         return false;
     }
-    bool needs_no_token = route < KT_ROUTES && !control &&
-                          (server->loopback || kt_route_desc((kt_route_t)route)->access == KT_ACCESS_OPEN);
-    bool not_found = route == KT_ROUTES && server->loopback;  // kt_api_serve reports it
+    bool local = is_local_read(server, request);
+    bool needs_no_token =
+        route < KT_ROUTES && !control && (local || kt_route_desc((kt_route_t)route)->access == KT_ACCESS_OPEN);
+    bool not_found = route == KT_ROUTES && local;  // kt_api_serve reports it
     if (needs_no_token || not_found || has_token(server, request))
         return true;
 
@@ -310,7 +341,11 @@ kt_api_serve(void *context, const kt_http_request_t *request, kt_http_response_t
 {
     kt_api_server_t *server = context;
     kt_route_t       known;
-    kt_api_t         api   = {.server = server, .calls = server->calls, .request = request, .response = response};
+    kt_api_t         api   = {.server   = server,
+                              .calls    = server->calls,
+                              .request  = request,
+                              .response = response,
+                              .trusted  = has_token(server, request)};
     size_t           route = find_route(&api, &known);
     if (!check_request(&api, route)) {
         count_served(server, route, response->status);
@@ -334,9 +369,13 @@ kt_api_server_new(kt_api_server_t **self_p, const kt_settings_t *settings, const
     kt_api_server_t *self = calloc(1, sizeof *self);
     if (!self)
         return KT_ENOMEM;
-    self->settings = settings;
-    self->loopback = kt_http_is_loopback(settings->http_bind);
-    kt_err_t err   = kt_http_token_load_or_make(settings, state_dir, self->token, why);
+    self->settings   = settings;
+    self->loopback   = kt_http_is_loopback(settings->http_bind);
+    self->read_token = settings->http_read_token;
+    self->hosts      = settings->http_hosts;
+    if (gethostname(self->own_host, sizeof self->own_host - 1))
+        self->own_host[0] = '\0';
+    kt_err_t err = kt_http_token_load_or_make(settings, state_dir, self->token, why);
     if (err)
         kt_api_server_destroy(&self);
     else

@@ -11,16 +11,19 @@
 
 #include <stdatomic.h>
 
-enum { KT_API_ROUTES = 64, KT_API_STATUSES = 16 };
+enum { KT_API_ROUTES = 64, KT_API_STATUSES = 16, KT_HTTP_OWN_HOST = 256 };
 
 // Shared by the HTTP threads; constant except the counters. Created before the HTTP server and destroyed after it.
 typedef struct kt_api_server {
     kt_queue_t          *calls;
-    const kt_settings_t *settings;                   // NULL in tests
-    kt_result_cache_t   *cache;                      // NULL: none
-    kt_model_store_t    *models;                     // borrowed
-    char                 public_key[KT_CURVE_TEXT];  // of the coordinator, for join tokens
-    bool                 loopback;                   // reachable from this machine only: GET needs no token
+    const kt_settings_t *settings;                    // NULL in tests
+    kt_result_cache_t   *cache;                       // NULL: none
+    kt_model_store_t    *models;                      // borrowed
+    char                 public_key[KT_CURVE_TEXT];   // of the coordinator, for join tokens
+    bool                 loopback;                    // reachable from this machine only: GET needs no token
+    bool                 read_token;                  // GET needs it on loopback, too
+    const char          *hosts;                       // names that Host may have; NULL: none
+    char                 own_host[KT_HTTP_OWN_HOST];  // name of this machine, likewise
     char                 token[KT_HTTP_TOKEN];
     _Atomic int64_t      refusal_last_logged_ms;
     _Atomic uint64_t     served[KT_API_ROUTES][KT_API_STATUSES];
@@ -31,10 +34,12 @@ KT_MUST_USE kt_err_t kt_api_server_new(kt_api_server_t **self_p, const kt_settin
                                        char why[KT_HTTP_TOKEN_WHY]);
 void                 kt_api_server_destroy(kt_api_server_t **self_p);
 
-// kt_http_gate_fn and kt_http_handler_fn; context is a kt_api_server_t. Permissions:
+// kt_http_gate_fn and kt_http_handler_fn; context is a kt_api_server_t. A request whose Host is not an address,
+// localhost, the name of this machine or one of ANALYZER_HTTP_HOSTS is refused. Permissions:
 //   GET /livez, /readyz, /health, /metrics,
 //   /openapi.json                            without a token
-//   other GET                                on loopback without a token, over the network with it
+//   other GET                                on loopback without a token; with it over the network, through a proxy,
+//                                            by another Host than loopback, or if ANALYZER_HTTP_READ_TOKEN says so
 //   POST that only reads (/v1/results)       as a GET, and never with a browser's Origin
 //   other POST                               with the token, and never with a browser's Origin
 bool kt_api_admit(void *context, const kt_http_request_t *request, kt_http_response_t *response);
@@ -46,6 +51,7 @@ typedef struct kt_api {
     kt_queue_t              *calls;
     const kt_http_request_t *request;
     kt_http_response_t      *response;
+    bool                     trusted;                      // the request has the token
     uint64_t                 job;                          // from the path, if the route has one
     char                     name[64];                     // from the path, if the route has one
     char                     message_id[KT_JOB_ID_BYTES];  // from the path, if the route has one
@@ -64,9 +70,15 @@ bool kt_api_ask(kt_api_t *self, kt_call_t **call_p);
 bool kt_api_snapshot(kt_api_t *self, bool nodes, kt_call_t **call_p);
 // Replies with `json`, whose list `name` gets one more member per element: the output message as it is stored, null
 // where it is NULL. Takes json.
-void    kt_api_reply_documents(kt_api_t *self, json_t *json, const char *name, const char *const *documents);
+void kt_api_reply_documents(kt_api_t *self, json_t *json, const char *name, const char *const *documents);
+// Appends a stored message (NUL-terminated) to the response; without the token it has no query in its URL.
+void    kt_api_add_document(const kt_api_t *self, const char *document, size_t bytes);
+json_t *kt_api_path(const char *file_path);              // a URL without its query
 json_t *kt_api_error(kt_err_t err, const char *detail);  // {"code","number","text","detail"}, null for KT_OK
 json_t *kt_api_time(int64_t wall_ms);                    // RFC 3339; null for 0
+
+// What a reader without the token is told of a time of the process: whole hours.
+enum { KT_API_ROUNDED_S = 3600 };
 
 // views.c
 void kt_api_health(kt_api_t *self);

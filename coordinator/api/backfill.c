@@ -437,7 +437,7 @@ kt_api_backfill_results(kt_api_t *self)
         const kt_backfill_result_t *row    = &answer->results[i];
         json_t                     *result = kt_json_object();
         kt_json_set(result, "row", kt_json_int((int64_t)row->row));
-        kt_json_set(result, "file_path", kt_json_text(row->path));
+        kt_json_set(result, "file_path", kt_api_path(row->path));
         kt_json_set(result, "outcome", kt_json_text(kt_backfill_outcome_name(row->outcome)));
         kt_json_set(result, "job", row->job ? kt_json_int((int64_t)row->job) : kt_json_null());
         kt_json_set(result, "error", kt_api_error(row->err, row->detail));

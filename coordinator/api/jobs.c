@@ -34,7 +34,7 @@ job_object(const kt_job_row_t *row)
     kt_json_set(json, "job", kt_json_int((int64_t)row->id.job));
     kt_json_set(json, "run", kt_json_int(row->id.run));
     kt_json_set(json, "message_id", kt_json_text(row->message_id));
-    kt_json_set(json, "file_path", kt_json_text(row->file_path));
+    kt_json_set(json, "file_path", kt_api_path(row->file_path));
     kt_json_set(json, "state", kt_json_text(kt_job_state_name(row->state)));
     kt_json_set(json, "priority", kt_json_text(kt_priority_name(row->priority)));
     kt_json_set(json, "attempts", kt_json_int(row->attempts));
@@ -171,7 +171,7 @@ kt_api_document(kt_api_t *self)
         return;
     if (row->document) {
         self->response->status = 200;
-        kt_buf_add(&self->response->body, row->document, row->document_bytes);
+        kt_api_add_document(self, row->document, row->document_bytes);
     } else {
         kt_api_fail(self, NOT_FOUND, KT_ENOTFOUND, "this job has no stored result yet");
     }

@@ -14,7 +14,7 @@ kt_api_result(kt_api_t *self)
     size_t bytes    = 0;
     if (self->server->cache && !kt_result_cache_get(self->server->cache, self->message_id, &document, &bytes)) {
         self->response->status = OK;
-        kt_buf_add(&self->response->body, document, bytes);
+        kt_api_add_document(self, document, bytes);
         free(document);
         return;
     }
@@ -42,7 +42,7 @@ kt_api_result(kt_api_t *self)
         kt_api_fail(self, NOT_FOUND, KT_ENOTFOUND, "this job has no stored result yet");
     } else {
         self->response->status = OK;
-        kt_buf_add(&self->response->body, request->jobs.rows[0].document, request->jobs.rows[0].document_bytes);
+        kt_api_add_document(self, request->jobs.rows[0].document, request->jobs.rows[0].document_bytes);
     }
     kt_call_destroy(&call);
 }

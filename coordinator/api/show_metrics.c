@@ -5,6 +5,7 @@
 #include "coordinator/metrics/metrics.h"
 #include "proto/document.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,7 @@ add_labelled(kt_buf_t *out, kt_metric_t metric, const char *label, const char *v
 }
 
 static void
-add_process(kt_buf_t *out, const kt_snapshot_t *seen)
+add_process(kt_buf_t *out, const kt_api_t *self, const kt_snapshot_t *seen)
 {
     kt_process_stats_t stats;
     kt_process_stats(&stats);
@@ -30,7 +31,8 @@ add_process(kt_buf_t *out, const kt_snapshot_t *seen)
     kt_metric_one(out, KT_METRIC_MEMORY, (double)stats.resident_bytes);
     kt_metric_one(out, KT_METRIC_FDS, (double)stats.open_fds);
     kt_metric_one(out, KT_METRIC_FDS_MAX, (double)stats.max_fds);
-    kt_metric_one(out, KT_METRIC_START, stats.started_s);
+    kt_metric_one(out, KT_METRIC_START,
+                  self->trusted ? stats.started_s : floor(stats.started_s / KT_API_ROUNDED_S) * KT_API_ROUNDED_S);
     kt_metric_one(out, KT_METRIC_DRAINING, seen->draining);
 }
 
@@ -329,7 +331,7 @@ kt_api_metrics(kt_api_t *self)
         return;
     self->response->status = OK;
     self->response->type   = KT_METRICS_TYPE;
-    add_process(out, &call->snapshot);
+    add_process(out, self, &call->snapshot);
     add_jobs(out, &call->snapshot);
     add_ledger(out, &call->snapshot);
     add_nodes(out, &call->snapshot);

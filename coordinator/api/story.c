@@ -147,7 +147,7 @@ reply_story(kt_api_t *self, const kt_job_row_t *row, const kt_ledger_request_t *
     kt_json_set(json, "job", kt_json_int((int64_t)row->id.job));
     kt_json_set(json, "run", kt_json_int(row->id.run));
     kt_json_set(json, "message_id", kt_json_text(row->message_id));
-    kt_json_set(json, "file_path", kt_json_text(row->file_path));
+    kt_json_set(json, "file_path", kt_api_path(row->file_path));
     kt_json_set(json, "state", kt_json_text(kt_job_state_name(row->state)));
     kt_json_set(json, "priority", kt_json_text(kt_priority_name(row->priority)));
     kt_json_set(json, "attempts", kt_json_int(row->attempts));

@@ -41,6 +41,14 @@ memory_usage(void)
     return json;
 }
 
+// Without the token: since the full hour before the start.
+static int64_t
+shown_uptime_ms(const kt_api_t *self, int64_t uptime_ms)
+{
+    const int64_t step_ms = INT64_C(1000) * KT_API_ROUNDED_S;
+    return self->trusted ? uptime_ms : uptime_ms + (kt_clock_wall_ms() - uptime_ms) % step_ms;
+}
+
 void
 kt_api_health(kt_api_t *self)
 {
@@ -154,7 +162,7 @@ kt_api_status(kt_api_t *self)
     kt_json_set(json, "version", kt_json_text(KT_VERSION));
     kt_json_set(json, "analysis_version", kt_json_text(KT_ANALYSIS_VERSION));
     kt_json_set(json, "coordinator", kt_json_text(seen->coordinator));
-    kt_json_set(json, "uptime_s", kt_json_real((double)seen->uptime_ms / 1000));
+    kt_json_set(json, "uptime_s", kt_json_real((double)shown_uptime_ms(self, seen->uptime_ms) / 1000));
     kt_json_set(json, "draining", kt_json_bool(seen->draining));
     kt_json_set(ledger, "kind", kt_json_text(seen->ledger_kind));
     kt_json_set(ledger, "up", kt_json_bool(seen->view.ledger_up));

@@ -4,12 +4,14 @@
 #include "common/text.h"
 #include "coordinator/http/guard.h"
 #include "coordinator/http/gzip.h"
+#include "coordinator/http/host.h"
 
 #include <microhttpd.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 enum { IDLE_S = 15, HEADER_BYTES = 32 << 10, HEADERS_MAX = 64, STACK_BYTES = 512 << 10 };
@@ -104,8 +106,21 @@ queue_response(struct MHD_Connection *connection, kt_http_response_t *response)
     return result;
 }
 
+// Host, and whether a proxy has passed the request on.
+static enum MHD_Result
+see_header(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    (void)kind;
+    kt_http_request_t *request = context;
+    if (strcasecmp(name, MHD_HTTP_HEADER_HOST) == 0)
+        request->host = request->host || !value ? "" : value;
+    request->proxied |= kt_http_is_proxy_header(name);
+    return MHD_YES;
+}
+
 static kt_http_request_t
-request_of(kt_http_t *self, struct MHD_Connection *connection, const char *path, const char *method)
+request_of(kt_http_t *self, struct MHD_Connection *connection, const char *path, const char *method,
+           const char *version)
 {
     kt_http_request_t request = {
         .server        = self,
@@ -113,8 +128,12 @@ request_of(kt_http_t *self, struct MHD_Connection *connection, const char *path,
         .method        = strcmp(method, MHD_HTTP_METHOD_HEAD) == 0 ? MHD_HTTP_METHOD_GET : method,
         .authorization = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION),
         .origin        = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ORIGIN),
+        .proxied       = strcmp(version, MHD_HTTP_VERSION_1_0) == 0,
         .body          = "",
     };
+    MHD_get_connection_values(connection, MHD_HEADER_KIND, see_header, &request);
+    if (!request.host && !request.proxied)
+        request.host = "";  // HTTP/1.1 requires it
     if (!kt_text_is_utf8(path, strlen(path)))
         request.bad = "the path is not UTF-8";
     MHD_get_connection_values_n(connection, MHD_GET_ARGUMENT_KIND, add_arg, &request);
@@ -123,7 +142,8 @@ request_of(kt_http_t *self, struct MHD_Connection *connection, const char *path,
 
 // Called with the headers: creates the exchange and calls the gate.
 static enum MHD_Result
-begin_exchange(kt_http_t *self, struct MHD_Connection *connection, const char *path, const char *method, void **state)
+begin_exchange(kt_http_t *self, struct MHD_Connection *connection, const char *path, const char *method,
+               const char *version, void **state)
 {
     exchange_t *exchange = calloc(1, sizeof *exchange);
     if (!exchange)
@@ -137,18 +157,18 @@ begin_exchange(kt_http_t *self, struct MHD_Connection *connection, const char *p
         write_error(&exchange->response, TOO_MANY_HEADERS, KT_EFULL, "a request has at most 64 headers");
         return MHD_YES;
     }
-    kt_http_request_t request = request_of(self, connection, path, method);
+    kt_http_request_t request = request_of(self, connection, path, method, version);
     exchange->refused         = !self->opts.gate(self->opts.context, &request, &exchange->response);
     return MHD_YES;
 }
 
 static void
 run_handler(kt_http_t *self, struct MHD_Connection *connection, const char *path, const char *method,
-            exchange_t *exchange)
+            const char *version, exchange_t *exchange)
 {
     const union MHD_ConnectionInfo *info    = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     const size_t                   *place   = info ? info->socket_context : NULL;
-    kt_http_request_t               request = request_of(self, connection, path, method);
+    kt_http_request_t               request = request_of(self, connection, path, method, version);
     request.body                            = exchange->body.bytes ? exchange->body.bytes : "";
     request.body_bytes                      = exchange->body.length;
     if (place)
@@ -163,11 +183,10 @@ static enum MHD_Result
 on_request(void *context, struct MHD_Connection *connection, const char *path, const char *method, const char *version,
            const char *part, size_t *part_bytes, void **state)
 {
-    (void)version;
     kt_http_t  *self     = context;
     exchange_t *exchange = *state;
     if (!exchange)
-        return begin_exchange(self, connection, path, method, state);
+        return begin_exchange(self, connection, path, method, version, state);
     if (*part_bytes) {
         // After an error the rest is read and discarded, so that the sender reads the response.
         if (!exchange->refused && !exchange->body.err) {
@@ -188,7 +207,7 @@ on_request(void *context, struct MHD_Connection *connection, const char *path, c
         write_error(&exchange->response, MHD_HTTP_SERVICE_UNAVAILABLE, exchange->body.err,
                     "too many large requests at once: try again");
     else if (!exchange->refused)
-        run_handler(self, connection, path, method, exchange);
+        run_handler(self, connection, path, method, version, exchange);
     return queue_response(connection, &exchange->response);
 }
 

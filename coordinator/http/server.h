@@ -23,6 +23,8 @@ typedef struct kt_http_request {
     const char *method;                  // "GET", "POST"; a HEAD is a GET whose body is not sent
     const char *path;                    // decoded, "/v1/jobs/7"
     const char *authorization, *origin;  // headers, or NULL
+    const char *host;                    // header; NULL: none (HTTP/1.0), "": several, none
+    bool        proxied;                 // passed on by a proxy: it has added a header, or speaks HTTP/1.0
     const char *body;                    // NUL-terminated
     size_t      body_bytes;
     const char *bad;  // what is wrong with the path or the query; NULL: nothing

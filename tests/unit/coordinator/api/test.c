@@ -1,8 +1,10 @@
 // The API against a loop that the test plays: a thread that answers each call at once.
+#include "common/clock.h"
 #include "common/json.h"
 #include "coordinator/api/api.h"
 
 #include <criterion/criterion.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +35,8 @@ play_jobs(kt_ledger_request_t *request)
         row->state        = KT_JOB_DONE;
         snprintf(row->message_id, sizeof row->message_id, "m%zu", i);
         if (request->jobs.query.documents)
-            row->document = strdup("{\"success\":true}");
+            row->document = strdup("{\"file_path\":\"https://h/a\\\"b.mp3?sig=secret\\\"&x\",\"success\":true}");
+        snprintf(row->file_path, sizeof row->file_path, "https://h/a\"b.mp3?sig=secret");
         row->document_bytes = row->document ? strlen(row->document) : 0;
     }
 }
@@ -288,6 +291,87 @@ Test(api, reading_is_open_on_loopback_and_needs_the_token_elsewhere)
             admits("GET", closed[i], "Bearer let-me-in", NULL, 200);
         }
     }
+}
+
+static bool
+admits_from(const char *host, bool proxied, const char *authorization, const char *path, unsigned status)
+{
+    kt_http_request_t request = {
+        .method = "GET", .path = path, .authorization = authorization, .host = host, .proxied = proxied};
+    kt_buf_clear(&response.body);
+    bool admitted = kt_api_admit(&server, &request, &response);
+    cr_expect_eq(admitted, status == 200, "%s %s", host, path);
+    cr_expect(admitted || response.status == status, "%s %s: %u", host, path, response.status);
+    return admitted;
+}
+
+Test(api, a_page_whose_name_leads_here_reads_nothing)
+{
+    static const char *const paths[] = {"/v1/jobs", "/v1/status", "/metrics", "/health", "/livez", "/nothing"};
+    server.hosts                     = "farm.example.org";
+    strcpy(server.own_host, "node7");
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        admits_from("evil.example:8710", false, NULL, paths[i], 421);
+        admits_from("127.0.0.1.evil.example", false, NULL, paths[i], 421);
+        admits_from("evil.example", true, "Bearer let-me-in", paths[i], 421);
+        admits_from("", false, NULL, paths[i], 421);
+        admits_from("127.0.0.1:8710", false, NULL, paths[i], 200);
+        admits_from("localhost:8710", false, NULL, paths[i], 200);
+        admits_from("farm.example.org", false, "Bearer let-me-in", paths[i], 200);
+        admits_from("node7:8710", false, "Bearer let-me-in", paths[i], 200);
+    }
+    server.hosts = NULL, server.own_host[0] = '\0';
+    admits_from("node7:8710", false, "Bearer let-me-in", "/v1/jobs", 421);
+}
+
+Test(api, what_a_proxy_passes_on_needs_the_token_on_loopback_too)
+{
+    server.hosts = "farm.example.org";
+    for (int setting = 0; setting < 2; setting++) {
+        server.read_token = setting;
+        admits_from("127.0.0.1:8710", true, NULL, "/v1/jobs", 401);
+        admits_from("farm.example.org", false, NULL, "/v1/jobs", 401);
+        admits_from("10.0.0.7", false, NULL, "/v1/jobs", 401);
+        admits_from(NULL, true, NULL, "/v1/jobs", 401);
+        admits_from("farm.example.org", true, "Bearer let-me-in", "/v1/jobs", 200);
+        admits_from("farm.example.org", true, NULL, "/livez", 200);
+        admits_from("127.0.0.1:8710", false, NULL, "/v1/jobs", setting ? 401 : 200);
+        admits_from("127.0.0.1:8710", false, "Bearer let-me-in", "/v1/jobs", 200);
+    }
+}
+
+static double
+start_of_process(const char *authorization)
+{
+    kt_http_request_t request = {.method = "GET", .path = "/metrics", .body = "", .authorization = authorization};
+    kt_buf_clear(&response.body);
+    kt_api_serve(&server, &request, &response);
+    const char *line = strstr(response.body.bytes, "\nprocess_start_time_seconds ");
+    cr_assert(line, "%s", response.body.bytes);
+    return strtod(strchr(line + 1, ' '), NULL);
+}
+
+Test(api, the_start_time_is_told_in_full_hours_without_the_token)
+{
+    const double open = start_of_process(NULL), full = start_of_process("Bearer let-me-in");
+    cr_expect_float_eq(open, floor(open / 3600) * 3600, 1e-3);
+    cr_expect(full >= open && full < open + 3600, "%f %f", open, full);
+    const double uptime_s = kt_json_f64(ask("GET", "/v1/status", 200), "uptime_s", -1);
+    const double since_s  = (double)kt_clock_wall_ms() / 1000 - uptime_s;
+    cr_expect_float_eq(since_s, floor(since_s / 3600 + 0.5) * 3600, 60);
+}
+
+Test(api, a_signed_url_is_shown_without_its_query)
+{
+    static const char *const paths[] = {"/v1/jobs", "/v1/jobs/12", "/v1/jobs/12/document", "/v1/results/m"};
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        (void)ask("GET", paths[i], 200);
+        cr_expect_not(strstr(response.body.bytes, "secret"), "%s: %s", paths[i], response.body.bytes);
+        cr_expect(strstr(response.body.bytes, "https://h/a\\\"b.mp3?..."), "%s: %s", paths[i], response.body.bytes);
+    }
+    const kt_http_request_t with = {
+        .method = "GET", .path = "/v1/jobs/12/document", .authorization = "Bearer let-me-in"};
+    cr_expect_str_eq(kt_json_str(ask_with(with, 200), "file_path", ""), "https://h/a\"b.mp3?sig=secret\"&x");
 }
 
 Test(api, without_a_configured_token_control_is_refused)

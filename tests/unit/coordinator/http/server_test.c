@@ -37,9 +37,10 @@ handle(void *context, const kt_http_request_t *request, kt_http_response_t *resp
     (void)context;
     response->status = 200;
     response->type   = strcmp(request->path, "/text") == 0 ? "text/plain" : NULL;
-    kt_buf_fmt(&response->body, "%s %s bytes=%zu a=%s auth=%s origin=%s", request->method, request->path,
-               request->body_bytes, kt_http_arg(request, "a", "none"),
-               request->authorization ? request->authorization : "none", request->origin ? request->origin : "none");
+    kt_buf_fmt(&response->body, "%s %s bytes=%zu a=%s auth=%s origin=%s host=%s proxied=%d", request->method,
+               request->path, request->body_bytes, kt_http_arg(request, "a", "none"),
+               request->authorization ? request->authorization : "none", request->origin ? request->origin : "none",
+               request->host ? request->host : "none", request->proxied);
 }
 
 static void
@@ -106,6 +107,28 @@ ask(const char *request)
     hear(fd);
     close(fd);
     return answer;
+}
+
+Test(http, the_host_and_what_a_proxy_adds_are_passed_on)
+{
+    static const struct {
+        const char *headers, *seen;
+    } ROWS[] = {
+        {"HTTP/1.1\r\nHost: h:1", "host=h:1 proxied=0"},
+        {"HTTP/1.1\r\nhOST: h", "host=h proxied=0"},
+        {"HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: evil", "host= proxied=0"},
+        {"HTTP/1.1\r\nHost:", "host= proxied=0"},
+        {"HTTP/1.1", "host= proxied=0"},
+        {"HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 1.2.3.4", "host=h proxied=1"},
+        {"HTTP/1.1\r\nHost: h\r\nvia: 1.1 p", "host=h proxied=1"},
+        {"HTTP/1.0\r\nHost: 127.0.0.1", "host=127.0.0.1 proxied=1"},
+        {"HTTP/1.0", "host=none proxied=1"},
+    };
+    char request[256];
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        snprintf(request, sizeof request, "GET / %s\r\n\r\n", ROWS[i].headers);
+        cr_expect(strstr(ask(request), ROWS[i].seen), "%s: %s", ROWS[i].headers, answer);
+    }
 }
 
 Test(http, a_request_comes_with_its_query_and_headers)
