@@ -43,6 +43,8 @@ struct kt_coordinator {
     kt_result_cache_t   *cache;  // NULL: no REDIS_URL
     kt_backfiller_t     *backfiller;
     kt_model_store_t    *models;
+    kt_history_t        *history;
+    kt_events_t         *events;
     kt_broker_t         *broker;  // NULL: no AMQP_CONNECTION_STRING
     int                  signal_fd;
     int64_t              drain_until_ms;  // 0: not draining
@@ -129,6 +131,7 @@ on_outcome(void *context, const kt_ledger_request_t *request)
     kt_coordinator_t *self  = context;
     size_t            bytes = request->store.result.document_bytes;
     char             *copy  = self->cache && request->store.document ? malloc(bytes + 1) : NULL;
+    kt_sampler_outcome(&self->loop.sampler, request);
     if (self->broker)
         kt_broker_wake(self->broker);
     if (!copy)
@@ -172,6 +175,8 @@ init_loop(kt_coordinator_t *self, const kt_ledger_t *ledger)
                            .keys           = &self->keys,
                            .keeps_nodes    = ledger->ops->fleet != NULL,
                            .models         = self->models,
+                           .history        = self->history,
+                           .events         = self->events,
                            .sender         = {self, send_frame},
                            .context        = self,
                            .on_outcome     = on_outcome,
@@ -265,9 +270,11 @@ open_http(kt_coordinator_t *self, char why[KT_LEDGER_WHY])
         err = kt_api_server_new(&self->api, self->settings, self->state_dir, why);
     if (err)
         return err;
-    self->api->calls  = self->loop.queries.calls;
-    self->api->cache  = self->cache;
-    self->api->models = self->models;
+    self->api->calls   = self->loop.queries.calls;
+    self->api->cache   = self->cache;
+    self->api->models  = self->models;
+    self->api->history = self->history;
+    self->api->events  = self->events;
     memcpy(self->api->public_key, self->key.public_key, sizeof self->api->public_key);
     kt_http_opts_t opts = {
         .bind = self->settings->http_bind, .gate = kt_api_admit, .handler = kt_api_serve, .context = self->api};
@@ -293,6 +300,10 @@ kt_coordinator_new(kt_coordinator_t **self_p, const kt_settings_t *settings, kt_
     kt_err_t err = getrandom(&self->instance, sizeof self->instance, 0) == sizeof self->instance ? KT_OK : KT_ESYSTEM;
     if (!err)
         err = kt_model_store_new(&self->models, settings);
+    if (!err)
+        err = kt_history_new(&self->history);
+    if (!err)
+        err = kt_events_new(&self->events, kt_clock_wall_ms());
     if (!err)
         err = init_loop(self, *ledger_p);
     if (!err)
@@ -430,6 +441,7 @@ kt_coordinator_destroy(kt_coordinator_t **self_p)
     if (!self)
         return;
     kt_queries_close(&self->loop.queries);
+    kt_events_close(self->events);
     kt_http_destroy(&self->http);
     kt_api_server_destroy(&self->api);
     kt_backfiller_stop(self->backfiller);
@@ -439,6 +451,8 @@ kt_coordinator_destroy(kt_coordinator_t **self_p)
     kt_loop_fini(&self->loop);
     kt_backfiller_destroy(&self->backfiller);
     kt_model_store_destroy(&self->models);
+    kt_history_destroy(&self->history);
+    kt_events_destroy(&self->events);
     kt_link_destroy(&self->link);
     kt_zap_destroy(&self->zap);
     kt_keys_fini(&self->keys);

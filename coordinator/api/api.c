@@ -291,6 +291,19 @@ is_local_read(const kt_api_server_t *server, const kt_http_request_t *request)
            (!request->host || kt_http_host_is_loopback(request->host));
 }
 
+// From a program, or from the page at /: the browser says so, or, where it does not (plain HTTP over a network), the
+// Origin has this Host. Another site can neither set these headers nor read the token, which orders need in any case.
+static bool
+is_same_origin(const kt_http_request_t *request)
+{
+    if (!request->origin)
+        return true;
+    if (request->fetch_site)
+        return strcmp(request->fetch_site, "same-origin") == 0;
+    const char *authority = strstr(request->origin, "://");
+    return authority && request->host && strcasecmp(authority + 3, request->host) == 0;
+}
+
 bool
 kt_api_admit(void *context, const kt_http_request_t *request, kt_http_response_t *response)
 {
@@ -298,7 +311,7 @@ kt_api_admit(void *context, const kt_http_request_t *request, kt_http_response_t
     kt_api_t         api    = {.server = server, .request = request, .response = response};
     kt_route_t       known;
     size_t           route   = find_route(&api, &known);
-    bool             web     = strcmp(request->method, "GET") != 0 && request->origin;
+    bool             web     = strcmp(request->method, "GET") != 0 && !is_same_origin(request);
     bool             control = strcmp(request->method, "GET") != 0 &&
                    (route == KT_ROUTES || kt_route_desc((kt_route_t)route)->access != KT_ACCESS_READ);
     if (!has_good_host(server, request->host)) {
@@ -309,7 +322,8 @@ kt_api_admit(void *context, const kt_http_request_t *request, kt_http_response_t
         return false;
     }
     if (web) {
-        kt_api_fail(&api, FORBIDDEN, KT_EAUTH, "orders are not taken from web pages (the request has an Origin)");
+        kt_api_fail(&api, FORBIDDEN, KT_EAUTH,
+                    "orders are not taken from web pages of another origin (the request's Origin is not its Host)");
         count_served(server, route, response->status);
         return false;
     }

@@ -8,6 +8,8 @@
 #include "coordinator/models/store.h"
 #include "coordinator/result_cache/cache.h"
 #include "coordinator/routes/routes.h"
+#include "coordinator/watch/events.h"
+#include "coordinator/watch/history.h"
 
 #include <stdatomic.h>
 
@@ -19,6 +21,8 @@ typedef struct kt_api_server {
     const kt_settings_t *settings;                    // NULL in tests
     kt_result_cache_t   *cache;                       // NULL: none
     kt_model_store_t    *models;                      // borrowed
+    kt_history_t        *history;                     // borrowed
+    kt_events_t         *events;                      // borrowed
     char                 public_key[KT_CURVE_TEXT];   // of the coordinator, for join tokens
     bool                 loopback;                    // reachable from this machine only: GET needs no token
     bool                 read_token;                  // GET needs it on loopback, too
@@ -36,12 +40,12 @@ void                 kt_api_server_destroy(kt_api_server_t **self_p);
 
 // kt_http_gate_fn and kt_http_handler_fn; context is a kt_api_server_t. A request whose Host is not an address,
 // localhost, the name of this machine or one of ANALYZER_HTTP_HOSTS is refused. Permissions:
-//   GET /livez, /readyz, /health, /metrics,
-//   /openapi.json                            without a token
+//   GET /, /page/NAME, /livez, /readyz,
+//   /health, /metrics, /openapi.json         without a token
 //   other GET                                on loopback without a token; with it over the network, through a proxy,
 //                                            by another Host than loopback, or if ANALYZER_HTTP_READ_TOKEN says so
-//   POST that only reads (/v1/results)       as a GET, and never with a browser's Origin
-//   other POST                               with the token, and never with a browser's Origin
+//   POST that only reads (/v1/results)       as a GET, and never with the Origin of another site
+//   other POST                               with the token, and never with the Origin of another site
 bool kt_api_admit(void *context, const kt_http_request_t *request, kt_http_response_t *response);
 void kt_api_serve(void *context, const kt_http_request_t *request, kt_http_response_t *response);
 
@@ -86,6 +90,12 @@ void kt_api_stats(kt_api_t *self);
 void kt_api_status(kt_api_t *self);
 void kt_api_nodes(kt_api_t *self);
 void kt_api_queue(kt_api_t *self);
+// watch.c
+void kt_api_history(kt_api_t *self);
+void kt_api_events(kt_api_t *self);
+// page.c
+void kt_api_page(kt_api_t *self);
+void kt_api_page_file(kt_api_t *self);
 // probes.c
 void kt_api_livez(kt_api_t *self);
 void kt_api_readyz(kt_api_t *self);
@@ -99,6 +109,10 @@ void kt_api_submit(kt_api_t *self);
 // results.c
 void kt_api_result(kt_api_t *self);
 void kt_api_results(kt_api_t *self);
+// failures.c
+void kt_api_failures(kt_api_t *self);
+// similar.c
+void kt_api_similar(kt_api_t *self);
 // openapi.c
 void kt_api_openapi(kt_api_t *self);
 // backfill.c; job is the number of the backfill

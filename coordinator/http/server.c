@@ -67,40 +67,110 @@ write_error(kt_http_response_t *response, unsigned status, kt_err_t err, const c
                kt_err_name(err), kt_err_text(err), status, detail, kt_err_name(err), err, kt_err_text(err), detail);
 }
 
-static enum MHD_Result
-queue_response(struct MHD_Connection *connection, kt_http_response_t *response)
+// A stream with its place in the guard. Waiting for the next bytes is work; sending them is not: a client that does not
+// read is shut down.
+typedef struct stream {
+    kt_http_stream_t ops;
+    kt_http_guard_t *guard;
+    size_t           place;
+} stream_t;
+
+static ssize_t
+read_stream(void *context, uint64_t position, char *out, size_t capacity)
 {
-    const char *accept = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT_ENCODING);
-    const bool  large  = !response->body.err && response->body.length >= KT_HTTP_GZIP_LEAST;
-    const bool  packed = large && kt_http_takes_gzip(accept) && kt_http_gzip(&response->body);
-    size_t      length = 0;
-    char       *bytes  = kt_buf_take(&response->body, &length);
-    struct MHD_Response *answer;
-    if (bytes) {
-        answer = MHD_create_response_from_buffer(length, bytes, MHD_RESPMEM_MUST_FREE);
-    } else {
-        static char memory[] =
-            "{\"type\":\"urn:kithara:ENOMEM\",\"title\":\"out of memory\",\"status\":500,"
-            "\"error\":{\"code\":\"ENOMEM\",\"number\":-1,\"text\":\"out of memory\",\"detail\":\"\"}}";
-        response->status = MHD_HTTP_INTERNAL_SERVER_ERROR;
-        response->type   = KT_HTTP_PROBLEM;
-        answer           = MHD_create_response_from_buffer(sizeof memory - 1, memory, MHD_RESPMEM_PERSISTENT);
+    (void)position;
+    stream_t *self = context;
+    kt_http_guard_work(self->guard, self->place, true);
+    const size_t n = self->ops.read(self->ops.context, out, capacity);
+    kt_http_guard_work(self->guard, self->place, false);
+    return n ? (ssize_t)n : MHD_CONTENT_READER_END_OF_STREAM;
+}
+
+static void
+free_stream(void *context)
+{
+    stream_t *self = context;
+    self->ops.end(self->ops.context);
+    free(self);
+}
+
+// NULL: out of memory; the stream is ended.
+static struct MHD_Response *
+new_stream_response(kt_http_t *self, struct MHD_Connection *connection, kt_http_stream_t *ops)
+{
+    stream_t            *stream = malloc(sizeof *stream);
+    struct MHD_Response *answer = NULL;
+    if (stream) {
+        const union MHD_ConnectionInfo *info  = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+        const size_t                   *place = info ? info->socket_context : NULL;
+        *stream = (stream_t){.ops = *ops, .guard = self->guard, .place = place ? *place : PLACES};
+        answer =
+            MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, KT_HTTP_STREAM_BYTES, read_stream, stream, free_stream);
     }
     if (!answer) {
-        free(bytes);
-        return MHD_NO;
+        ops->end(ops->context);
+        free(stream);
     }
-    MHD_add_response_header(answer, MHD_HTTP_HEADER_CONTENT_TYPE, response->type ? response->type : "application/json");
-    MHD_add_response_header(answer, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-    MHD_add_response_header(answer, "X-Content-Type-Options", "nosniff");
+    *ops = (kt_http_stream_t){0};
+    return answer;
+}
+
+static struct MHD_Response *
+new_body_response(kt_http_response_t *response)
+{
+    static char memory[] = "{\"type\":\"urn:kithara:ENOMEM\",\"title\":\"out of memory\",\"status\":500,"
+                           "\"error\":{\"code\":\"ENOMEM\",\"number\":-1,\"text\":\"out of memory\",\"detail\":\"\"}}";
+    size_t      length   = 0;
+    char       *bytes    = kt_buf_take(&response->body, &length);
+    if (!bytes) {
+        response->status = MHD_HTTP_INTERNAL_SERVER_ERROR;
+        response->type   = KT_HTTP_PROBLEM;
+        return MHD_create_response_from_buffer(sizeof memory - 1, memory, MHD_RESPMEM_PERSISTENT);
+    }
+    struct MHD_Response *answer = MHD_create_response_from_buffer(length, bytes, MHD_RESPMEM_MUST_FREE);
+    if (!answer)
+        free(bytes);
+    return answer;
+}
+
+static void
+add_headers(struct MHD_Response *answer, const kt_http_response_t *response, bool stream)
+{
+    const struct {
+        const char *name, *value;  // NULL: none
+    } HEADERS[] = {
+        {MHD_HTTP_HEADER_CONTENT_TYPE, response->type ? response->type : "application/json"},
+        {MHD_HTTP_HEADER_CACHE_CONTROL, response->etag ? "no-cache" : "no-store"},
+        {MHD_HTTP_HEADER_ETAG, response->etag},
+        {"Content-Security-Policy", response->policy},
+        {"Referrer-Policy", response->policy ? "no-referrer" : NULL},
+        {"X-Content-Type-Options", "nosniff"},
+        {"X-Accel-Buffering", stream ? "no" : NULL},  // nginx otherwise collects a stream
+        {MHD_HTTP_HEADER_ALLOW, response->allow[0] ? response->allow : NULL},
+        {MHD_HTTP_HEADER_WWW_AUTHENTICATE,
+         response->status == MHD_HTTP_UNAUTHORIZED ? "Bearer realm=\"kithara\"" : NULL},
+    };
+    for (size_t i = 0; i < sizeof HEADERS / sizeof *HEADERS; i++)
+        if (HEADERS[i].value)
+            MHD_add_response_header(answer, HEADERS[i].name, HEADERS[i].value);
+}
+
+static enum MHD_Result
+queue_response(kt_http_t *self, struct MHD_Connection *connection, kt_http_response_t *response)
+{
+    const char *accept = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT_ENCODING);
+    const bool  stream = response->stream.read != NULL;
+    const bool  large  = !response->body.err && response->body.length >= KT_HTTP_GZIP_LEAST;
+    const bool  packed = large && kt_http_takes_gzip(accept) && kt_http_gzip(&response->body);
+    struct MHD_Response *answer =
+        stream ? new_stream_response(self, connection, &response->stream) : new_body_response(response);
+    if (!answer)
+        return MHD_NO;
+    add_headers(answer, response, stream);
     if (large)
         MHD_add_response_header(answer, MHD_HTTP_HEADER_VARY, MHD_HTTP_HEADER_ACCEPT_ENCODING);
-    if (packed && bytes)
+    if (packed)
         MHD_add_response_header(answer, MHD_HTTP_HEADER_CONTENT_ENCODING, "gzip");
-    if (response->allow[0])
-        MHD_add_response_header(answer, MHD_HTTP_HEADER_ALLOW, response->allow);
-    if (response->status == MHD_HTTP_UNAUTHORIZED)
-        MHD_add_response_header(answer, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"kithara\"");
     enum MHD_Result result = MHD_queue_response(connection, response->status, answer);
     MHD_destroy_response(answer);
     return result;
@@ -129,6 +199,9 @@ request_of(kt_http_t *self, struct MHD_Connection *connection, const char *path,
         .authorization = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_AUTHORIZATION),
         .origin        = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ORIGIN),
         .proxied       = strcmp(version, MHD_HTTP_VERSION_1_0) == 0,
+        .fetch_site    = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Sec-Fetch-Site"),
+        .if_none_match = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_IF_NONE_MATCH),
+        .last_event_id = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Last-Event-ID"),
         .body          = "",
     };
     MHD_get_connection_values(connection, MHD_HEADER_KIND, see_header, &request);
@@ -208,7 +281,7 @@ on_request(void *context, struct MHD_Connection *connection, const char *path, c
                     "too many large requests at once: try again");
     else if (!exchange->refused)
         run_handler(self, connection, path, method, version, exchange);
-    return queue_response(connection, &exchange->response);
+    return queue_response(self, connection, &exchange->response);
 }
 
 static void

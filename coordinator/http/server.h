@@ -1,7 +1,7 @@
 // kt_http -- the HTTP server (libmicrohttpd, only here), one thread per connection. Bounds: connections, number and
 // bytes of headers, bytes of one body and of all bodies, time to send a request and to read its response (guard.h).
-// Answers are compressed where the client takes gzip. The handler (api.c) does routing, permissions and JSON; it may
-// block up to its deadline.
+// Answers are compressed where the client takes gzip, except streams. The handler (api.c) does routing, permissions and
+// JSON; it may block up to its deadline.
 #pragma once
 
 #include "common/buf.h"
@@ -13,19 +13,22 @@
 #include <stdint.h>
 
 enum { KT_HTTP_BODY = 8 << 20, KT_HTTP_ARGS = 16, KT_HTTP_CONNECTIONS = 256 };
+enum { KT_HTTP_STREAM_MS = 5000, KT_HTTP_STREAM_BYTES = 8192 };  // capacity of one read
 
 #define KT_HTTP_PROBLEM "application/problem+json"  // RFC 9457
 
 typedef struct kt_http kt_http_t;
 
 typedef struct kt_http_request {
-    kt_http_t  *server;                  // that received it; NULL in tests
-    const char *method;                  // "GET", "POST"; a HEAD is a GET whose body is not sent
-    const char *path;                    // decoded, "/v1/jobs/7"
-    const char *authorization, *origin;  // headers, or NULL
-    const char *host;                    // header; NULL: none (HTTP/1.0), "": several, none
-    bool        proxied;                 // passed on by a proxy: it has added a header, or speaks HTTP/1.0
-    const char *body;                    // NUL-terminated
+    kt_http_t  *server;                         // that received it; NULL in tests
+    const char *method;                         // "GET", "POST"; a HEAD is a GET whose body is not sent
+    const char *path;                           // decoded, "/v1/jobs/7"
+    const char *authorization, *origin;         // headers, or NULL
+    const char *host;                           // header; NULL: none (HTTP/1.0), "": several, none
+    bool        proxied;                        // passed on by a proxy: it has added a header, or speaks HTTP/1.0
+    const char *fetch_site;                     // Sec-Fetch-Site, which browsers send and scripts cannot set, or NULL
+    const char *if_none_match, *last_event_id;  // headers, or NULL
+    const char *body;                           // NUL-terminated
     size_t      body_bytes;
     const char *bad;  // what is wrong with the path or the query; NULL: nothing
     size_t      n_args;
@@ -34,11 +37,22 @@ typedef struct kt_http_request {
     } args[KT_HTTP_ARGS];
 } kt_http_request_t;
 
+// A body without a known end, sent while it is produced. Both functions run on the connection's thread.
+typedef struct kt_http_stream {
+    void *context;
+    // Writes 1 to capacity bytes, at least once in KT_HTTP_STREAM_MS; waiting is allowed. 0: the end.
+    size_t (*read)(void *context, char *out, size_t capacity);
+    void (*end)(void *context);  // frees context
+} kt_http_stream_t;
+
 typedef struct kt_http_response {
-    unsigned    status;
-    const char *type;       // static; NULL: application/json
-    char        allow[32];  // of a 405; "": no such header
-    kt_buf_t    body;
+    unsigned         status;
+    const char      *type;       // static; NULL: application/json
+    char             allow[32];  // of a 405; "": no such header
+    const char      *etag;       // static, with its quotes: the answer may be stored and is validated; NULL: no-store
+    const char      *policy;     // static, Content-Security-Policy; NULL: none
+    kt_buf_t         body;
+    kt_http_stream_t stream;  // read not NULL: instead of the body
 } kt_http_response_t;
 
 // Checks a request before its body is read. False: rejected, *response is set; the body is read and discarded.

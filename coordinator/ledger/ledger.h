@@ -71,6 +71,8 @@ typedef struct kt_ledger_ops {
     // Reading; read-only openers have these alone (the others give them KT_EACCESS).
     kt_err_t (*totals)(kt_ledger_t *self, int64_t wall_ms, kt_totals_t *out);
     kt_err_t (*jobs)(kt_ledger_t *self, const kt_job_query_t *query, kt_job_row_t *out, size_t capacity, size_t *n);
+    // The last `most` failed jobs by the code of their outcome, the most frequent first; at most capacity codes.
+    kt_err_t (*failures)(kt_ledger_t *self, size_t most, kt_failure_row_t *out, size_t capacity, size_t *n);
     // What happened to one job, oldest first; KT_ENOTFOUND.
     kt_err_t (*story)(kt_ledger_t *self, uint64_t job, kt_story_row_t *out, size_t capacity, size_t *n);
     kt_err_t (*drained)(kt_ledger_t *self, char (*names)[64], size_t capacity, size_t *n);

@@ -126,5 +126,12 @@ typedef struct kt_job_query {
     const char *node;         // that gave the outcome; NULL: all
 } kt_job_query_t;
 
+// The failed jobs of one code.
+typedef struct kt_failure_row {
+    kt_err_t err;
+    uint64_t jobs;
+    int64_t  last_ms;  // when the last of them failed
+} kt_failure_row_t;
+
 // A discrepancy that the audit found, one plain sentence.
 typedef void kt_audit_fn(void *context, kt_run_id_t id, const char *finding);

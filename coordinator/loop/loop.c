@@ -62,6 +62,7 @@ kt_loop_init(kt_loop_t *self, const kt_loop_opts_t *opts)
     kt_err_t err = kt_dispatcher_init(&self->dispatcher, &dispatch, &opts->sched);
     kt_model_link_init(&self->models, opts->models, &self->dispatcher);
     kt_receiver_init(&self->receiver, &self->dispatcher, &self->admission);
+    self->sampler = (kt_sampler_t){.queries = &self->queries, .history = opts->history, .events = opts->events};
     return err ? err : kt_queries_init(&self->queries, &questions);
 }
 
@@ -116,4 +117,5 @@ kt_loop_tick(kt_loop_t *self, int64_t now_ms)
         kt_retention_tick(&self->retention, self->opts.settings->retention_days, now_ms, kt_clock_wall_ms());
     if (request)
         kt_ledger_port_post(&self->port, &request);
+    kt_sampler_tick(&self->sampler, now_ms, kt_clock_wall_ms());
 }

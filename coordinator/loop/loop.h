@@ -9,6 +9,7 @@
 #include "coordinator/loop/receiver.h"
 #include "coordinator/loop/retention.h"
 #include "coordinator/loop/roster.h"
+#include "coordinator/loop/sampler.h"
 
 typedef struct kt_loop_opts {
     const kt_settings_t *settings;  // all pointers are borrowed
@@ -18,6 +19,8 @@ typedef struct kt_loop_opts {
     kt_keys_t           *keys;
     bool                 keeps_nodes;  // the ledger keeps nodes and keys
     kt_model_store_t    *models;       // NULL: none
+    kt_history_t        *history;      // NULL, with events: nobody follows
+    kt_events_t         *events;
     kt_sender_t          sender;
     void                *context;                                           // of the functions
     void (*on_outcome)(void *context, const kt_ledger_request_t *request);  // kt_dispatcher_opts_t
@@ -41,6 +44,7 @@ typedef struct kt_loop {
     kt_queries_t      queries;
     kt_retention_t    retention;
     kt_roster_t       roster;
+    kt_sampler_t      sampler;
 } kt_loop_t;
 
 // The port still has to be opened or attached. On an error call fini. KT_ENOMEM, KT_ESYSTEM.

@@ -234,6 +234,29 @@ kt_queries_begin(kt_queries_t *self, kt_call_t *call)
     }
 }
 
+static void
+queries_on_totals(void *context, kt_ledger_request_t **request_p)
+{
+    kt_queries_t *self = context;
+    self->refreshing   = false;
+    if (!(*request_p)->err)
+        self->totals = (*request_p)->totals.totals;
+}
+
+void
+kt_queries_refresh(kt_queries_t *self, int64_t every_ms, int64_t now_ms)
+{
+    if (self->refreshing || self->opts.port->err || now_ms - self->totals_ms < every_ms)
+        return;
+    kt_ledger_request_t *request = kt_ledger_request_new(KT_LREQ_TOTALS, self);
+    if (!request)
+        return;
+    request->answered = queries_on_totals;
+    self->totals_ms   = now_ms;
+    self->refreshing  = true;
+    kt_ledger_port_post(self->opts.port, &request);
+}
+
 void
 kt_queries_take(kt_queries_t *self)
 {

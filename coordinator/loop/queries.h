@@ -28,11 +28,14 @@ typedef struct kt_queries {
     kt_queue_t       *calls;    // kt_call_t * from HTTP threads
     kt_call_t        *pending;  // wait for the ledger
     size_t            n_pending;
-    kt_totals_t       totals;  // the last known ones
+    kt_totals_t       totals;     // the last known ones
+    int64_t           totals_ms;  // when they were last asked for by refresh
+    bool              refreshing;
 } kt_queries_t;
 
 KT_MUST_USE kt_err_t kt_queries_init(kt_queries_t *self, const kt_queries_opts_t *opts);  // KT_ENOMEM, KT_ESYSTEM
 void                 kt_queries_fini(kt_queries_t *self);                                 // after close; idempotent
 void                 kt_queries_take(kt_queries_t *self);                                 // some of the queue
 void                 kt_queries_begin(kt_queries_t *self, kt_call_t *call);               // one call
+void                 kt_queries_refresh(kt_queries_t *self, int64_t every_ms, int64_t now_ms);  // the totals, when due
 void                 kt_queries_close(kt_queries_t *self);  // ends all calls with KT_ECLOSED; idempotent

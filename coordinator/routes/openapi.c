@@ -76,14 +76,27 @@ body_object(kt_route_t id, const kt_route_desc_t *route)
     return body;
 }
 
+// The type of the answer's content; NULL: JSON.
+static const char *
+text_type_of(kt_route_t id)
+{
+    switch (id) {
+    case KT_ROUTE_metrics: return "text/plain";
+    case KT_ROUTE_page: return "text/html";
+    case KT_ROUTE_page_file: return "*/*";
+    case KT_ROUTE_events: return "text/event-stream";
+    default: return NULL;
+    }
+}
+
 static json_t *
 answers_object(kt_route_t id, const kt_route_desc_t *route)
 {
     json_t    *answers = kt_json_object(), *good = kt_json_object(), *problem = kt_json_object();
     const bool message = id == KT_ROUTE_document || id == KT_ROUTE_result;
     kt_json_set(good, "description", kt_json_text(route->answer));
-    if (id == KT_ROUTE_metrics)
-        kt_json_set(good, "content", content_of("text/plain", schema_of_type("text")));
+    if (text_type_of(id))
+        kt_json_set(good, "content", content_of(text_type_of(id), schema_of_type("text")));
     else
         kt_json_set(good, "content",
                     content_of("application/json", message ? reference_to("output") : schema_of_type("object")));

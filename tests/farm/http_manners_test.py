@@ -6,12 +6,14 @@ import http.client
 import json
 import os
 import pathlib
+import socket
 import subprocess
 import sys
+import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from farm import BIN, Farm  # noqa: E402
+from farm import BIN, Farm, wait_for  # noqa: E402
 
 NOOP = {"ANALYZER_TEST_FAULT": "noop", "ANALYZER_LOG_LEVEL": "INFO"}
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -115,7 +117,7 @@ class Manners(unittest.TestCase):
             self.assertIn(f"| `{method} {path}` |", page)
         for method, path in sorted(routes):  # each is served: another method of its path is not "no such path"
             real = path.replace("MESSAGE_ID", "job-1").replace("ID", "1").replace("NAME", "a")
-            if method == "GET":
+            if method == "GET" and path != "/v1/events":  # which does not end
                 self.assertNotEqual(self.ask("GET", real)[0], 405, path)
                 self.assertNotIn(b"no such path", self.ask("GET", real)[2])
 
@@ -125,6 +127,120 @@ class Manners(unittest.TestCase):
         self.assertEqual(json.loads(told.stdout), schema)
         document = json.loads(self.ask("GET", "/v1/results/job-1")[2])
         fits(schema, document, "output")
+
+
+class Page(unittest.TestCase):
+    """What the page at / needs of the server; page_test.py has it in a browser."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.farm = Farm(**NOOP)
+        cls.farm.start(["a"])
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.farm.__exit__(None, None, None)
+
+    ask = Manners.ask
+
+    def test_it_is_static_guarded_and_validated(self):
+        status, headers, text = self.ask("GET", "/")
+        self.assertEqual((status, headers["Content-Type"]), (200, "text/html; charset=utf-8"))
+        for rule in ("default-src 'none'", "script-src 'self'", "frame-ancestors 'none'", "require-trusted-types-for 'script'"):
+            self.assertIn(rule, headers["Content-Security-Policy"])
+        self.assertEqual((headers["X-Content-Type-Options"], headers["Referrer-Policy"]), ("nosniff", "no-referrer"))
+        self.assertEqual(headers["Cache-Control"], "no-cache")
+        again = self.ask("GET", "/", If_None_Match=headers["ETag"])
+        self.assertEqual((again[0], again[2]), (304, b""))
+        self.assertEqual(self.ask("GET", "/", If_None_Match='W/"other"')[0], 200)
+        self.assertEqual(self.ask("HEAD", "/")[2], b"")
+        script = self.ask("GET", "/page/main.js", Accept_Encoding="gzip")
+        self.assertEqual((script[1]["Content-Type"], script[1]["Content-Encoding"]), ("text/javascript; charset=utf-8", "gzip"))
+        self.assertEqual(self.ask("GET", "/page/none.js")[0], 404)
+        self.assertEqual(self.ask("POST", "/")[0], 405)
+        self.assertIn(b"page/main.js", text)
+
+    def test_orders_come_from_its_own_origin_alone_and_need_the_token(self):
+        token, here = "Bearer " + self.farm.token(), self.farm.http
+        order = lambda **headers: self.ask("POST", "/v1/nodes/a/undrain", {}, **headers)[0]  # noqa: E731
+        self.assertEqual(order(Origin=here, Authorization=token), 200)
+        self.assertEqual(order(Origin=here, Sec_Fetch_Site="same-origin", Authorization=token), 200)
+        self.assertEqual(order(Origin="https://proxy.example", Sec_Fetch_Site="same-origin", Authorization=token), 200)
+        self.assertEqual(order(Origin=here), 401)
+        self.assertEqual(order(Origin=here, Sec_Fetch_Site="same-origin", Authorization="Bearer wrong"), 401)
+        for origin in ("http://evil", "null", "", here + ".evil", here.replace("http", "https://x@", 1)):
+            self.assertEqual(order(Origin=origin, Authorization=token), 403, origin)
+        for site in ("cross-site", "same-site", "none", ""):
+            self.assertEqual(order(Origin=here, Sec_Fetch_Site=site, Authorization=token), 403, site)
+
+    def test_events_tell_outcomes_and_continue_after_a_loss(self):
+        events = []
+
+        def listen(last=None, until=None):
+            connection = http.client.HTTPConnection(self.farm.http_bind, timeout=20)
+            connection.request("GET", "/v1/events", headers={"Last-Event-ID": last} if last else {})
+            answer = connection.getresponse()
+            self.assertEqual((answer.status, answer.headers["Content-Type"]), (200, "text/event-stream"))
+            fields, seen = {}, []
+            while not (seen and until(seen[-1])):
+                line = answer.readline().decode().rstrip("\n")
+                name, _, value = line.partition(": ")
+                if line:
+                    fields[name] = value
+                elif "event" in fields:
+                    seen.append((fields.get("id"), fields["event"], json.loads(fields["data"])))
+                    fields = {}
+            connection.close()
+            return seen
+
+        events += listen(until=lambda e: e[1] == "state")
+        self.farm.submit(0, 3)
+        self.farm.wait_finished(3)
+        missed = listen(last=events[-1][0], until=lambda e: e[1] == "state" and e[2]["done"] == 3)
+        jobs = [e[2] for e in missed if e[1] == "job"]
+        self.assertEqual(sorted(j["message_id"] for j in jobs), ["job-0", "job-1", "job-2"])
+        self.assertEqual({(j["state"], j["error"], j["node"]) for j in jobs}, {("done", None, "a")})
+        ids = [int(e[0]) for e in events + missed]
+        self.assertEqual(ids, list(range(ids[0], ids[0] + len(ids))))
+        old = listen(last="1", until=lambda e: e[1] != "lost")
+        self.assertEqual((old[0][1], old[0][2]), ("lost", {"since": 2}))
+
+    def test_listeners_that_never_read_harm_nobody_and_are_bounded(self):
+        silent = []
+
+        def one_more():  # those of the test before go within a second
+            one = socket.create_connection(self.farm.http_bind.split(":"), timeout=20)
+            silent.append(one)
+            one.sendall(b"GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            if b" 200 " not in one.recv(64):  # and no more is read
+                silent.pop().close()
+            return silent and silent[-1] is one
+
+        try:
+            for _ in range(64):
+                wait_for(one_more, "a listener")
+            status, _, text = self.ask("GET", "/v1/events")
+            self.assertEqual(status, 503, text)
+            self.assertIn(b"64 listeners", text)
+            began = time.monotonic()
+            self.farm.submit(1000, 2000)
+            self.farm.wait_finished(2000)
+            self.assertEqual(self.ask("GET", "/livez")[0], 200)
+            self.assertLess(time.monotonic() - began, 60)
+        finally:
+            for one in silent:
+                one.close()
+        wait_for(one_more, "a place after listeners have gone")
+        silent.pop().close()
+
+    def test_the_history_has_the_work_of_a_span(self):
+        for span, step in (("hour", 10), ("day", 240)):
+            seen = json.loads(self.ask("GET", "/v1/history?span=" + span)[2])
+            self.assertEqual(list(seen), ["step_s", "at_ms", "waiting", "in_work", "done", "failed", "live", "absent"])
+            self.assertEqual(seen["step_s"], step)
+            self.assertEqual({len(seen[name]) for name in list(seen)[1:]}, {len(seen["at_ms"])})
+            self.assertGreaterEqual(len(seen["at_ms"]), 1)
+        self.assertEqual(self.ask("GET", "/v1/history?span=year")[0], 400)
 
 
 class Logs(unittest.TestCase):

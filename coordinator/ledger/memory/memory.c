@@ -153,6 +153,7 @@ static const kt_ledger_ops_t OPS = {
     .outbox_replay = kt_mem_outbox_replay,
     .totals        = totals,
     .jobs          = jobs_page,
+    .failures      = kt_mem_failures,
     .story         = kt_mem_story,
     .drained       = drained,
     .audit         = kt_mem_audit,

@@ -138,5 +138,6 @@ kt_err_t kt_mem_outbox_replay(kt_ledger_t *self, kt_replay_t *replay);
 kt_err_t kt_mem_outbox_take(kt_ledger_t *self, const kt_lease_t *lease, uint64_t after, size_t want,
                             kt_outbox_row_t *out, size_t *n);
 kt_err_t kt_mem_outbox_done(kt_ledger_t *self, const uint64_t *ids, size_t n, int64_t wall_ms);
+kt_err_t kt_mem_failures(kt_ledger_t *self, size_t most, kt_failure_row_t *out, size_t capacity, size_t *n);
 kt_err_t kt_mem_story(kt_ledger_t *self, uint64_t job, kt_story_row_t *out, size_t capacity, size_t *n);
 kt_err_t kt_mem_audit(kt_ledger_t *self, kt_audit_fn *found, void *context, uint64_t *rows);

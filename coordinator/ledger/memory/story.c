@@ -1,4 +1,5 @@
-// What happened to one job, from the chains of its attempts and outcomes. Where there is more than fits, the latest.
+// What happened to one job, from the chains of its attempts and outcomes (where there is more than fits, the latest);
+// and the failed jobs by their code.
 #include "coordinator/ledger/story.h"
 
 #include "common/text.h"
@@ -80,5 +81,39 @@ kt_mem_story(kt_ledger_t *base, uint64_t id, kt_story_row_t *out, size_t capacit
     *n = story.n < capacity ? story.n : capacity;
     memcpy(out, story.rows + story.n - *n, *n * sizeof *out);
     free(story.rows);
+    return KT_OK;
+}
+
+static int
+compare_failures(const void *a, const void *b)
+{
+    const kt_failure_row_t *left = a, *right = b;
+    if (left->jobs != right->jobs)
+        return left->jobs < right->jobs ? 1 : -1;
+    return (left->err < right->err) - (left->err > right->err);
+}
+
+kt_err_t
+kt_mem_failures(kt_ledger_t *base, size_t most, kt_failure_row_t *out, size_t capacity, size_t *n)
+{
+    const kt_mem_t *self = (const kt_mem_t *)base;
+    *n                   = 0;
+    for (size_t id = self->jobs.n, seen = 0; id && seen < most; id--) {
+        const kt_mem_job_t *job = kt_mem_job(self, id);
+        if (job->facts.state != KT_JOB_FAILED || !job->result)
+            continue;
+        const kt_mem_result_t *result = kt_mem_row(&self->results, job->result - 1);
+        size_t                 i      = 0;
+        while (i < *n && out[i].err != result->err)
+            i++;
+        seen++;
+        if (i == capacity)
+            continue;
+        if (i == *n)
+            out[(*n)++] = (kt_failure_row_t){.err = result->err};
+        out[i].jobs++;
+        out[i].last_ms = result->stored_ms > out[i].last_ms ? result->stored_ms : out[i].last_ms;
+    }
+    qsort(out, *n, sizeof *out, compare_failures);
     return KT_OK;
 }

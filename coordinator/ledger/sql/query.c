@@ -34,6 +34,26 @@ kt_sql_totals(kt_ledger_t *base, int64_t wall_ms, kt_totals_t *out)
 }
 
 kt_err_t
+kt_sql_failures(kt_ledger_t *base, size_t most, kt_failure_row_t *out, size_t capacity, size_t *n)
+{
+    kt_sql_t *self = (kt_sql_t *)base;
+    kt_err_t  err  = KT_OK;
+    for (int tries = 0; kt_sql_try(self, false, &err, &tries);) {
+        kt_sql_arg_u64(self, most);
+        kt_sql_arg_u64(self, capacity);
+        size_t k = kt_sql_put(self, KT_SQL_FAILURES);
+        if ((err = kt_sql_run(self)))
+            continue;
+        *n = kt_sql_rows(self, k);
+        for (size_t i = 0; i < *n; i++)
+            out[i] = (kt_failure_row_t){.err     = (kt_err_t)kt_sql_int(self, k, i, 0),
+                                        .jobs    = (uint64_t)kt_sql_int(self, k, i, 1),
+                                        .last_ms = kt_sql_int(self, k, i, 2)};
+    }
+    return err;
+}
+
+kt_err_t
 kt_sql_drained(kt_ledger_t *base, char (*names)[64], size_t capacity, size_t *n)
 {
     kt_sql_t *self = (kt_sql_t *)base;

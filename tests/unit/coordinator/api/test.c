@@ -278,6 +278,40 @@ Test(api, control_needs_the_token_and_no_origin)
     cr_assert(strstr(response.body.bytes, "Origin"));
 }
 
+Test(api, orders_of_the_page_itself_are_taken_with_the_token)
+{
+    static const struct {
+        const char *origin, *host, *fetch_site;
+        unsigned    status;
+    } CASES[] = {
+        {"http://farm:8710", "farm:8710", NULL, 200},
+        {"http://Farm:8710", "farm:8710", "same-origin", 200},
+        {"https://proxy", "farm:8710", "same-origin", 200},  // a proxy that does not keep the Host
+        {"http://farm:8710", "farm:8710", "cross-site", 403},
+        {"http://farm:8710", "farm:8710", "same-site", 403},
+        {"http://farm:8711", "farm:8710", NULL, 403},
+        {"http://farm", "farm:8710", NULL, 403},
+        {"http://evil@farm:8710", "farm:8710", NULL, 403},
+        {"farm:8710", "farm:8710", NULL, 403},
+        {"null", "farm:8710", NULL, 403},
+        {"http://farm:8710", NULL, NULL, 403},
+    };
+    server.hosts = "farm";
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        kt_http_request_t request = {.method        = "POST",
+                                     .path          = "/v1/jobs/1/cancel",
+                                     .authorization = "Bearer let-me-in",
+                                     .origin        = CASES[i].origin,
+                                     .host          = CASES[i].host,
+                                     .fetch_site    = CASES[i].fetch_site};
+        kt_buf_clear(&response.body);
+        cr_expect_eq(kt_api_admit(&server, &request, &response), CASES[i].status == 200, "%s", CASES[i].origin);
+        request.authorization = NULL;
+        kt_buf_clear(&response.body);
+        cr_expect_not(kt_api_admit(&server, &request, &response), "%s without the token", CASES[i].origin);
+    }
+}
+
 Test(api, reading_is_open_on_loopback_and_needs_the_token_elsewhere)
 {
     static const char *const open[]   = {"/livez", "/readyz", "/health", "/metrics"};
@@ -419,8 +453,8 @@ Test(api, one_job_and_its_document_are_found_by_number)
 
 Test(api, unknown_paths_and_wrong_methods_have_different_errors)
 {
-    static const char *const unknown[] = {
-        "/", "/nothing", "/v1/jobs/", "/v1/jobs/0", "/v1/jobs/x/cancel", "/v1/jobs/1/2/cancel", "/v1/nodes//drain"};
+    static const char *const unknown[] = {"//",         "/nothing",          "/page/x.js",          "/v1/jobs/",
+                                          "/v1/jobs/0", "/v1/jobs/x/cancel", "/v1/jobs/1/2/cancel", "/v1/nodes//drain"};
     for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
         cr_assert_str_eq(code_of(ask("GET", unknown[i], 404)), "ENOTFOUND");
     ask("DELETE", "/v1/jobs", 405);

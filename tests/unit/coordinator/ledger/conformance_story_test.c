@@ -120,3 +120,36 @@ CONFORMS(a_message_that_waits_to_be_published_is_told_until_it_is_confirmed)
     cr_assert_eq(story(ledger, success.id.job, rows, ROWS), 3);
     cr_assert(rows[2].type == KT_STORY_PUBLISHED && rows[2].at_ms == 777);
 }
+
+static kt_run_id_t
+add_failure(kt_ledger_t *ledger, const kt_lease_t *lease, int number, kt_err_t err, int64_t wall_ms)
+{
+    fixture_insert(ledger, number);
+    kt_result_t failure = fixture_failure(fixture_claim(ledger, lease).id, err);
+    failure.wall_ms     = wall_ms;
+    cr_assert_eq(fixture_fail(ledger, lease, &failure), KT_STORED_NEW);
+    return failure.id;
+}
+
+CONFORMS(failed_jobs_are_counted_by_their_code_the_most_frequent_first)
+{
+    kt_failure_row_t rows[4];
+    size_t           n     = 9;
+    kt_lease_t       lease = fixture_lease(ledger, "north");
+    cr_assert_eq(ledger->ops->failures(ledger, 100, rows, 4, &n), KT_OK);
+    cr_assert_eq(n, 0);
+    add_failure(ledger, &lease, 1, KT_EFORMAT, 9000);
+    add_failure(ledger, &lease, 2, KT_ENOFILE, 3000);
+    add_failure(ledger, &lease, 3, KT_ENOFILE, 4000);
+    kt_run_id_t again = add_failure(ledger, &lease, 4, KT_EFORMAT, 5000);
+    add_failure(ledger, &lease, 5, KT_ENOFILE, 1000);
+    cr_assert_eq(fixture_ask(ledger, KT_ASK_RETRY, again).how, KT_OK);  // it is queued: no failure now
+    cr_assert_eq(ledger->ops->failures(ledger, 100, rows, 4, &n), KT_OK);
+    cr_assert_eq(n, 2);
+    cr_assert(rows[0].err == KT_ENOFILE && rows[0].jobs == 3 && rows[0].last_ms == 4000);
+    cr_assert(rows[1].err == KT_EFORMAT && rows[1].jobs == 1 && rows[1].last_ms == 9000);
+    cr_assert_eq(ledger->ops->failures(ledger, 2, rows, 4, &n), KT_OK);  // of the last two
+    cr_assert(n == 1 && rows[0].err == KT_ENOFILE && rows[0].jobs == 2);
+    cr_assert_eq(ledger->ops->failures(ledger, 100, rows, 1, &n), KT_OK);
+    cr_assert_eq(n, 1);
+}

@@ -1,0 +1,20 @@
+# Embeds the files of the web page: cmake -DOUT=FILE -DFOLDER=FOLDER -P page.cmake writes one KT_PAGE_FILE(name, kind, digest,
+# text) row per file, in the order of the names, for the table in coordinator/page/page.c.
+file(GLOB files "${FOLDER}/*")
+list(SORT files)
+set(rows "")
+foreach(file IN LISTS files)
+  get_filename_component(name "${file}" NAME)
+  get_filename_component(kind "${file}" LAST_EXT)
+  string(SUBSTRING ${kind} 1 -1 kind)
+  string(TOUPPER ${kind} kind)
+  file(SHA256 "${file}" digest)
+  string(SUBSTRING ${digest} 0 16 digest)
+  file(READ "${file}" text)
+  string(REPLACE "\\" "\\\\" text "${text}")
+  string(REPLACE "\"" "\\\"" text "${text}")
+  string(REPLACE "?" "\\?" text "${text}") # no trigraph
+  string(REPLACE "\n" "\\n\"\n    \"" text "${text}")
+  string(APPEND rows "KT_PAGE_FILE(\"${name}\", ${kind}, \"${digest}\",\n    \"${text}\")\n")
+endforeach()
+file(WRITE "${OUT}" "${rows}")

@@ -1,0 +1,33 @@
+// kt_history -- the work of the last hour and the last day, in two rings of KT_HISTORY_POINTS points in memory; it
+// begins when the coordinator starts. One thread adds, any thread reads.
+#pragma once
+
+#include "common/err.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { KT_HISTORY_POINTS = 360, KT_HISTORY_SAMPLE_MS = 10000 };
+
+typedef enum kt_history_span { KT_HISTORY_HOUR, KT_HISTORY_DAY, KT_HISTORY_SPANS } kt_history_span_t;
+
+// The state at a time; done and failed since the start of the process.
+typedef struct kt_history_sample {
+    int64_t  wall_ms;
+    uint64_t waiting, in_work, done, failed;
+    uint32_t live, absent;  // nodes
+} kt_history_sample_t;
+
+// A step of a span: waiting, in_work and live at its last sample, the most absent nodes of any, and what was done and
+// failed within it.
+typedef kt_history_sample_t kt_history_point_t;
+
+typedef struct kt_history kt_history_t;
+
+KT_MUST_USE kt_err_t kt_history_new(kt_history_t **self_p);  // KT_ENOMEM
+void                 kt_history_destroy(kt_history_t **self_p);
+void                 kt_history_add(kt_history_t *self, const kt_history_sample_t *sample);
+// The points of a span, oldest first; steps without a sample are missing. Returns their number, and the step in
+// seconds.
+size_t kt_history_read(kt_history_t *self, kt_history_span_t span, kt_history_point_t out[KT_HISTORY_POINTS],
+                       int64_t *step_s);
