@@ -242,13 +242,13 @@ kt_settings_model_dir(const kt_settings_t *self, char *out, size_t capacity)
 }
 
 size_t
-kt_settings_auto_workers(bool has_gpu)
+kt_settings_auto_workers(void)
 {
     cpu_set_t  set;
     const long online = sysconf(_SC_NPROCESSORS_ONLN);  // where there are more cores than the mask has bits
     size_t     cores  = online > 0 ? (size_t)online : 1;
     if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0)
         cores = (size_t)CPU_COUNT(&set);
-    const size_t wanted = has_gpu ? 2 * cores : cores, most = (size_t)KT_SETTING_TABLE[KT_SETTING_ROW_workers].max;
-    return wanted < most ? wanted : most;
+    const size_t most = (size_t)KT_SETTING_TABLE[KT_SETTING_ROW_workers].max;
+    return cores < most ? cores : most;
 }

@@ -53,8 +53,8 @@ KT_MUST_USE kt_err_t kt_settings_set(kt_settings_t *self, const char *env, const
 KT_MUST_USE kt_err_t kt_settings_check(const kt_settings_t *self, char why[KT_SETTINGS_WHY]);
 
 // What ANALYZER_WORKERS=auto stands for: one per core of this process's affinity mask, which containers and batch
-// systems set, rather than of the host; two with a GPU, for which workers wait. At most what the setting permits.
-size_t kt_settings_auto_workers(bool has_gpu);
+// systems set, rather than of the host. At most what the setting permits.
+size_t kt_settings_auto_workers(void);
 
 // The state folder: ANALYZER_STATE_DIR, else $XDG_STATE_HOME/kithara, else ~/.local/state/kithara. Returns out, or NULL
 // if it does not fit. Does not create the folder.

@@ -20,6 +20,53 @@ kt_device_chroma(kt_device_t *self, const kt_plan_t *plan, double tuning, const 
 }
 
 kt_err_t
+kt_device_begin_frontend(kt_device_t *self, const kt_plan_t *plan, const kt_span_t *span, const kt_rows_t *out,
+                         kt_device_job_t **job_p)
+{
+    if (self->ops->begin_frontend)
+        return self->ops->begin_frontend(self, plan, span, out, job_p);
+    const kt_err_t err = self->ops->frontend(self, plan, span, 1, out);
+    *job_p             = err ? *job_p : NULL;
+    return err;
+}
+
+kt_err_t
+kt_device_begin_chroma(kt_device_t *self, const kt_plan_t *plan, double tuning, const kt_span_t *span, float *out,
+                       kt_device_job_t **job_p)
+{
+    if (self->ops->begin_chroma)
+        return self->ops->begin_chroma(self, plan, tuning, span, out, job_p);
+    const kt_err_t err = self->ops->chroma(self, plan, tuning, span, 1, &out);
+    *job_p             = err ? *job_p : NULL;
+    return err;
+}
+
+kt_err_t
+kt_device_end(kt_device_t *self, kt_device_job_t **job_p)
+{
+    return *job_p ? self->ops->end(self, job_p) : KT_OK;
+}
+
+void
+kt_device_cancel(kt_device_t *self, kt_device_job_t **job_p)
+{
+    if (*job_p)
+        self->ops->cancel(job_p);
+}
+
+bool
+kt_device_watch(kt_device_t *self, kt_device_job_t *job, kt_device_done_fn *done, void *context)
+{
+    return !job || self->ops->watch(job, done, context);
+}
+
+bool
+kt_device_gathers(const kt_device_t *self)
+{
+    return self->ops->begin_frontend != NULL;
+}
+
+kt_err_t
 kt_device_chroma_cqt(kt_device_t *self, const kt_plan_t *plan, double tuning, const float *pcm, size_t n, size_t frames,
                      float *out)
 {

@@ -6,6 +6,8 @@
 #include "kernels/audio/rows.h"
 #include "kernels/image/stats.h"
 
+#include <stdbool.h>
+
 typedef struct kt_device kt_device_t;
 typedef struct kt_isa    kt_isa_t;  // kernels/isa.h
 typedef struct kt_device_info {
@@ -33,6 +35,24 @@ KT_MUST_USE kt_err_t kt_device_frontend(kt_device_t *self, const kt_plan_t *plan
                                         const kt_rows_t *out);
 KT_MUST_USE kt_err_t kt_device_chroma(kt_device_t *self, const kt_plan_t *plan, double tuning, const kt_span_t *spans,
                                       size_t n, float *const *out);
+// The same in two steps. begin starts the work and returns: a GPU has it in its queue, and *job_p is not NULL; a device
+// that computes on the caller's thread has done it, and *job_p is NULL. What plan, span and out name stays in place,
+// and is not touched, until end or cancel. end waits, and computes here what the GPU could not (KT_ENOMEM); cancel
+// waits only for what is in flight, and the results are void. Both take NULL and null the job. One job after the other
+// ends in the order of their beginnings or in any other.
+typedef struct kt_device_job kt_device_job_t;
+KT_MUST_USE kt_err_t         kt_device_begin_frontend(kt_device_t *self, const kt_plan_t *plan, const kt_span_t *span,
+                                                      const kt_rows_t *out, kt_device_job_t **job_p);
+KT_MUST_USE kt_err_t         kt_device_begin_chroma(kt_device_t *self, const kt_plan_t *plan, double tuning,
+                                                    const kt_span_t *span, float *out, kt_device_job_t **job_p);
+KT_MUST_USE kt_err_t         kt_device_end(kt_device_t *self, kt_device_job_t **job_p);
+void                         kt_device_cancel(kt_device_t *self, kt_device_job_t **job_p);
+// True: the job is over, end does not wait. Else done is called once when it is, by a thread that holds a lock: it may
+// wake other threads, and neither waits nor calls the device.
+typedef void kt_device_done_fn(void *context);
+bool         kt_device_watch(kt_device_t *self, kt_device_job_t *job, kt_device_done_fn *done, void *context);
+// Whether long spans at once are better than short ones as their samples come: each request has its price.
+bool kt_device_gathers(const kt_device_t *self);
 // Chroma of a constant-Q transform of n samples, [frames][12] (cqt.h). KT_EINVAL: not defined at the plan's rate and
 // hop.
 KT_MUST_USE kt_err_t kt_device_chroma_cqt(kt_device_t *self, const kt_plan_t *plan, double tuning, const float *pcm,

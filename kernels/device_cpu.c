@@ -135,7 +135,12 @@ cpu_info(const kt_device_t *device, kt_device_info_t *out)
     snprintf(out->kind, sizeof out->kind, "cpu-%s", self->device.isa->name);
 }
 
-static const kt_device_ops_t CPU_DEVICE = {cpu_frontend, cpu_chroma, cpu_chroma_cqt, cpu_images, cpu_info, cpu_destroy};
+static const kt_device_ops_t CPU_DEVICE = {.frontend   = cpu_frontend,
+                                           .chroma     = cpu_chroma,
+                                           .chroma_cqt = cpu_chroma_cqt,
+                                           .images     = cpu_images,
+                                           .info       = cpu_info,
+                                           .destroy    = cpu_destroy};
 
 kt_err_t
 kt_device_cpu(kt_device_t **self_p, const kt_device_opts_t *opts)

@@ -304,8 +304,8 @@ kt_node_new(kt_node_t **self_p, const kt_settings_t *settings, char why[KT_NODE_
         err = kt_coordinator_list_read(&list, settings, state_dir, why);
     if (!err && !self->settings.test_faults.noop)
         self->gpus = kt_gpus_or_none(&self->settings);
-    if (!err && self->settings.workers == 0)  // auto; a worker waits while the GPU computes
-        self->settings.workers = (int64_t)kt_settings_auto_workers(self->gpus != NULL);
+    if (!err && self->settings.workers == 0)  // auto
+        self->settings.workers = (int64_t)kt_settings_auto_workers();
     if (!err)
         err = open_models(self, state_dir);
     if (!err)

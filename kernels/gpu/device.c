@@ -21,38 +21,125 @@ gpu_of(kt_device_t *device)
     return (gpu_device_t *)(void *)device;
 }
 
-// After the loss of a GPU the next request goes to another one, if one is left.
-static kt_err_t
-gpu_run_or_move(gpu_device_t *self, const kt_gpu_kind_t *kind, const void *work, size_t items)
+// A request of one span. What failed is computed on the CPU; peaks are appended, so those of the failed attempt are
+// removed first.
+struct kt_device_job {
+    kt_gpu_t          *gpu;
+    kt_gpu_ticket_t    ticket;
+    kt_gpu_frames_t    frames;
+    kt_span_t          span;
+    kt_rows_t          rows;
+    size_t             had, had_cqt;  // peaks before
+    kt_err_t           err;           // of post: it is not on its way
+    kt_device_done_fn *done;
+    void              *context;
+};
+
+// A kt_gpu_done_fn.
+static void
+job_done(void *context, kt_err_t err)
 {
-    const kt_gpu_request_t request = {kind, work, items};
-    const kt_err_t         err     = kt_gpu_run(self->gpu, &request);
+    kt_device_job_t *job = context;
+    (void)err;
+    job->done(job->context);
+}
+
+// After the loss of a GPU the next request goes to another one, if one is left.
+static void
+gpu_note(gpu_device_t *self, kt_err_t err)
+{
     self->replaced += err != KT_OK;
     if (err == KT_ESTATE) {
         kt_gpus_detach(self->gpu);
         self->gpu = kt_gpus_attach(self->gpus);
     }
+}
+
+static kt_err_t
+job_begin(gpu_device_t *self, const kt_gpu_kind_t *kind, const kt_gpu_frames_t *frames, kt_device_job_t **job_p)
+{
+    kt_device_job_t *job = calloc(1, sizeof *job);
+    if (!job)
+        return KT_ENOMEM;
+    job->gpu         = self->gpu;
+    job->frames      = *frames;
+    job->span        = *frames->span;
+    job->frames.span = &job->span;
+    if (frames->rows) {
+        job->rows        = *frames->rows;
+        job->frames.rows = &job->rows;
+        job->had         = job->rows.peaks ? job->rows.peaks->count : 0;
+        job->had_cqt     = job->rows.cqt_peaks ? job->rows.cqt_peaks->count : 0;
+    }
+    job->ticket = (kt_gpu_ticket_t){.request = {kind, &job->frames, job->span.frames}};
+    job->err    = kt_gpu_ticket_post(job->gpu, &job->ticket);
+    *job_p      = job;
+    return KT_OK;
+}
+
+static kt_err_t
+gpu_begin_frontend(kt_device_t *device, const kt_plan_t *plan, const kt_span_t *span, const kt_rows_t *out,
+                   kt_device_job_t **job_p)
+{
+    return job_begin(gpu_of(device), &kt_gpu_frontend_kind, &(kt_gpu_frames_t){.plan = plan, .span = span, .rows = out},
+                     job_p);
+}
+
+static kt_err_t
+gpu_begin_chroma(kt_device_t *device, const kt_plan_t *plan, double tuning, const kt_span_t *span, float *out,
+                 kt_device_job_t **job_p)
+{
+    return job_begin(gpu_of(device), &kt_gpu_chroma_kind,
+                     &(kt_gpu_frames_t){.plan = plan, .span = span, .tuning = tuning, .chroma = out}, job_p);
+}
+
+static kt_err_t
+gpu_end(kt_device_t *device, kt_device_job_t **job_p)
+{
+    gpu_device_t          *self   = gpu_of(device);
+    kt_device_job_t       *job    = *job_p;
+    const kt_gpu_frames_t *frames = &job->frames;
+    kt_err_t               err    = job->err ? job->err : kt_gpu_ticket_await(job->gpu, &job->ticket);
+    *job_p                        = NULL;
+    gpu_note(self, err);
+    if (err && frames->rows) {
+        if (job->rows.peaks)
+            job->rows.peaks->count = job->had;
+        if (job->rows.cqt_peaks)
+            job->rows.cqt_peaks->count = job->had_cqt;
+        err = kt_device_frontend(self->cpu, frames->plan, &job->span, 1, &job->rows);
+    } else if (err) {
+        err = kt_device_chroma(self->cpu, frames->plan, frames->tuning, &job->span, 1, &frames->chroma);
+    }
+    free(job);
     return err;
+}
+
+static void
+gpu_cancel(kt_device_job_t **job_p)
+{
+    if (!(*job_p)->err)
+        kt_gpu_ticket_cancel((*job_p)->gpu, &(*job_p)->ticket);
+    free(*job_p);
+    *job_p = NULL;
+}
+
+static bool
+gpu_watch(kt_device_job_t *job, kt_device_done_fn *done, void *context)
+{
+    job->done    = done;
+    job->context = context;
+    return job->err || kt_gpu_ticket_watch(job->gpu, &job->ticket, job_done, job);
 }
 
 static kt_err_t
 gpu_frontend(kt_device_t *device, const kt_plan_t *plan, const kt_span_t *spans, size_t n, const kt_rows_t *out)
 {
-    gpu_device_t *self = gpu_of(device);
-    kt_err_t      err  = KT_OK;
-    for (size_t i = 0; i < n && !err; i++) {
-        kt_spectral_peaks_t  *peaks = out[i].peaks, *cqt_peaks = out[i].cqt_peaks;
-        const size_t          had = peaks ? peaks->count : 0, had_cqt = cqt_peaks ? cqt_peaks->count : 0;
-        const kt_gpu_frames_t frames = {.plan = plan, .span = &spans[i], .rows = &out[i]};
-        if (gpu_run_or_move(self, &kt_gpu_frontend_kind, &frames, spans[i].frames) == KT_OK)
-            continue;
-        // Peaks are appended: those of the failed attempt are removed first.
-        if (peaks)
-            peaks->count = had;
-        if (cqt_peaks)
-            cqt_peaks->count = had_cqt;
-        err = kt_device_frontend(self->cpu, plan, &spans[i], 1, &out[i]);
-    }
+    kt_device_job_t *job = NULL;
+    kt_err_t         err = KT_OK;
+    for (size_t i = 0; i < n && !err; i++)
+        if (!(err = gpu_begin_frontend(device, plan, &spans[i], &out[i], &job)))
+            err = gpu_end(device, &job);
     return err;
 }
 
@@ -60,13 +147,11 @@ static kt_err_t
 gpu_chroma(kt_device_t *device, const kt_plan_t *plan, double tuning, const kt_span_t *spans, size_t n,
            float *const *out)
 {
-    gpu_device_t *self = gpu_of(device);
-    kt_err_t      err  = KT_OK;
-    for (size_t i = 0; i < n && !err; i++) {
-        const kt_gpu_frames_t frames = {.plan = plan, .span = &spans[i], .tuning = tuning, .chroma = out[i]};
-        if (gpu_run_or_move(self, &kt_gpu_chroma_kind, &frames, spans[i].frames))
-            err = kt_device_chroma(self->cpu, plan, tuning, &spans[i], 1, &out[i]);
-    }
+    kt_device_job_t *job = NULL;
+    kt_err_t         err = KT_OK;
+    for (size_t i = 0; i < n && !err; i++)
+        if (!(err = gpu_begin_chroma(device, plan, tuning, &spans[i], out[i], &job)))
+            err = gpu_end(device, &job);
     return err;
 }
 
@@ -80,11 +165,15 @@ gpu_chroma_cqt(kt_device_t *device, const kt_plan_t *plan, double tuning, const 
 static void
 gpu_images(kt_device_t *device, const kt_image_span_t *span, kt_image_stats_t *out)
 {
-    gpu_device_t         *self   = gpu_of(device);
-    const kt_gpu_images_t images = {span, out};
+    gpu_device_t          *self     = gpu_of(device);
+    const kt_gpu_images_t  images   = {span, out};
+    const kt_gpu_request_t request  = {&kt_gpu_image_kind, &images, span->n};
+    const bool             is_alone = span->n == 1;
     // The caller waits for two copies, a launch and three threads: longer than a core counts one picture (40 us of
     // 160 x 90).
-    if (span->n == 1 || gpu_run_or_move(self, &kt_gpu_image_kind, &images, span->n))
+    const kt_err_t err = is_alone ? KT_OK : kt_gpu_run(self->gpu, &request);
+    gpu_note(self, err);
+    if (err || is_alone)
         self->cpu->ops->images(self->cpu, span, out);
 }
 
@@ -106,7 +195,17 @@ gpu_destroy(kt_device_t *device)
     free(self);
 }
 
-static const kt_device_ops_t GPU_DEVICE = {gpu_frontend, gpu_chroma, gpu_chroma_cqt, gpu_images, gpu_info, gpu_destroy};
+static const kt_device_ops_t GPU_DEVICE = {.frontend       = gpu_frontend,
+                                           .chroma         = gpu_chroma,
+                                           .begin_frontend = gpu_begin_frontend,
+                                           .begin_chroma   = gpu_begin_chroma,
+                                           .end            = gpu_end,
+                                           .cancel         = gpu_cancel,
+                                           .watch          = gpu_watch,
+                                           .chroma_cqt     = gpu_chroma_cqt,
+                                           .images         = gpu_images,
+                                           .info           = gpu_info,
+                                           .destroy        = gpu_destroy};
 
 kt_err_t
 kt_device_gpu(kt_device_t **self_p, kt_gpus_t *gpus, const kt_device_opts_t *opts)

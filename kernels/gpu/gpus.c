@@ -172,6 +172,16 @@ kt_gpus_info(const kt_gpus_t *self, kt_gpus_info_t *out)
     out->percent = n_percents ? percents / n_percents : -1;
 }
 
+void
+kt_gpus_expire(kt_gpus_t *self)
+{
+    for (size_t i = 0; i < self->n; i++) {
+        pthread_mutex_lock(&self->at[i]->lock);
+        kt_gpu_expire(self->at[i]);
+        pthread_mutex_unlock(&self->at[i]->lock);
+    }
+}
+
 bool
 kt_gpus_usable(const kt_gpus_t *self)
 {

@@ -45,7 +45,10 @@ bool kt_gpus_close(kt_gpus_t **self_p);
 // first use is logged at the start. What a device refuses, the CPU computes later. KT_ENOMEM: not run.
 KT_MUST_USE kt_err_t kt_gpus_warm_up(kt_gpus_t *self, const kt_plan_t *plan);
 void                 kt_gpus_info(const kt_gpus_t *self, kt_gpus_info_t *out);
-bool                 kt_gpus_usable(const kt_gpus_t *self);  // not all are lost
+// Loses devices on which no batch ended within the deadline, where their own threads hang: for threads without other
+// work, every few seconds.
+void kt_gpus_expire(kt_gpus_t *self);
+bool kt_gpus_usable(const kt_gpus_t *self);  // not all are lost
 // "cuda: NVIDIA H200 x2", for people; returns out.
 const char *kt_gpus_name(const kt_gpus_t *self, char *out, size_t size);
 

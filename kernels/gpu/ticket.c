@@ -13,7 +13,7 @@ ticket_over(kt_gpu_t *self, kt_gpu_ticket_t *ticket)
     *(ticket->after ? &ticket->after->before : &self->last)   = ticket->before;
     ticket->before = ticket->after = NULL;
     ticket->over                   = true;
-    self->on_cpu += ticket->err != KT_OK;
+    self->on_cpu += ticket->err != KT_OK && ticket->err != KT_ECANCELLED;
     pthread_cond_broadcast(&self->changed);
     if (self->closing)
         pthread_cond_signal(&self->work);
@@ -85,6 +85,29 @@ kt_gpu_ticket_await(kt_gpu_t *self, kt_gpu_ticket_t *ticket)
     pthread_cond_broadcast(&self->changed);
     pthread_mutex_unlock(&self->lock);
     return err;
+}
+
+bool
+kt_gpu_ticket_watch(kt_gpu_t *self, kt_gpu_ticket_t *ticket, kt_gpu_done_fn *done, void *context)
+{
+    pthread_mutex_lock(&self->lock);
+    const bool over = ticket->over;
+    ticket->done    = over ? NULL : done;
+    ticket->context = context;
+    pthread_mutex_unlock(&self->lock);
+    return over;
+}
+
+void
+kt_gpu_ticket_cancel(kt_gpu_t *self, kt_gpu_ticket_t *ticket)
+{
+    pthread_mutex_lock(&self->lock);
+    if (!ticket->over) {
+        ticket->err = ticket->err ? ticket->err : KT_ECANCELLED;
+        kt_gpu_ticket_settle(self, ticket);
+    }
+    pthread_mutex_unlock(&self->lock);
+    (void)!kt_gpu_ticket_await(self, ticket);
 }
 
 kt_err_t

@@ -37,5 +37,9 @@ struct kt_gpu_ticket {
 // on its way. A request without items is over at once: done is called before the return.
 KT_MUST_USE kt_err_t kt_gpu_ticket_post(kt_gpu_t *self, kt_gpu_ticket_t *ticket);
 KT_MUST_USE kt_err_t kt_gpu_ticket_await(kt_gpu_t *self, kt_gpu_ticket_t *ticket);
-// Both.
+// True: it is over. Else done is called once, when it is.
+bool kt_gpu_ticket_watch(kt_gpu_t *self, kt_gpu_ticket_t *ticket, kt_gpu_done_fn *done, void *context);
+// Of one that was posted: nothing more of it is sent, and what is in flight is waited for. A watcher is called, too.
+void kt_gpu_ticket_cancel(kt_gpu_t *self, kt_gpu_ticket_t *ticket);
+// post and await.
 KT_MUST_USE kt_err_t kt_gpu_run(kt_gpu_t *self, const kt_gpu_request_t *request);

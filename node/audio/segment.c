@@ -31,6 +31,9 @@ struct kt_segment {
     float              *at[KT_MATRICES];
     size_t              room[KT_MATRICES];  // frames, without the margin
     size_t              frames, lead;
+    kt_device_job_t    *job;      // rows that are on their way; NULL: none
+    size_t              pending;  // frames of it
+    bool                closing;  // between begin_close and close
     kt_spectral_peaks_t pitches, cqt_pitches;
     int64_t             spectral_us, chroma_us;
 };
@@ -119,6 +122,7 @@ kt_segment_destroy(kt_segment_t **self_p)
     kt_segment_t *self = *self_p;
     if (!self)
         return;
+    kt_device_cancel(self->device, &self->job);
     for (int m = 0; m < KT_MATRICES; m++)
         free(self->at[m]);
     kt_spectral_peaks_fini(&self->pitches);
@@ -194,9 +198,9 @@ span_of(const kt_segment_t *self, size_t first, size_t frames)
     return span;
 }
 
-// The first pass over the next `frames` frames.
+// Starts the first pass over the next `frames` frames.
 static kt_err_t
-run_frames(kt_segment_t *self, size_t frames)
+begin_frames(kt_segment_t *self, size_t frames)
 {
     int64_t   start = kt_clock_us();
     kt_rows_t rows  = {0};
@@ -213,20 +217,37 @@ run_frames(kt_segment_t *self, size_t frames)
     if (self->reads & KT_READS(KT_MATRIX_CHROMA_CQT))
         rows.cqt_peaks = &self->cqt_pitches;
     kt_span_t span = span_of(self, self->frames, frames);
-    kt_err_t  err  = kt_device_frontend(self->device, self->plan, &span, 1, &rows);
-    if (err)
-        return err;
-    self->frames += frames;
+    kt_err_t  err  = kt_device_begin_frontend(self->device, self->plan, &span, &rows, &self->job);
+    self->pending  = err ? 0 : frames;
     self->spectral_us += kt_clock_us() - start;
-    return KT_OK;
+    return err;
+}
+
+static kt_err_t
+end_frames(kt_segment_t *self)
+{
+    int64_t  start = kt_clock_us();
+    kt_err_t err   = kt_device_end(self->device, &self->job);
+    self->frames += err ? 0 : self->pending;
+    self->pending = 0;
+    self->spectral_us += kt_clock_us() - start;
+    return err;
+}
+
+static kt_err_t
+run_frames(kt_segment_t *self, size_t frames)
+{
+    kt_err_t err = begin_frames(self, frames);
+    return err ? err : end_frames(self);
 }
 
 static kt_err_t
 run_batches(kt_segment_t *self, size_t frames)
 {
-    kt_err_t err = KT_OK;
+    const size_t most = kt_device_gathers(self->device) ? frames : KT_BATCH_FRAMES;
+    kt_err_t     err  = KT_OK;
     for (size_t some; frames > 0 && !err; frames -= some) {
-        some = frames < KT_BATCH_FRAMES ? frames : KT_BATCH_FRAMES;
+        some = frames < most ? frames : most;
         err  = run_frames(self, some);
     }
     return err;
@@ -290,7 +311,8 @@ kt_segment_feed(kt_segment_t *self, const float *samples, size_t n, size_t *take
     }
     if (!err)
         err = take_samples(self, samples + led, n - led, self->max_samples, &rest);
-    while (!err && self->leading == 0 && frames_ready(self) >= self->frames + KT_BATCH_FRAMES)
+    const bool gathers = kt_device_gathers(self->device);
+    while (!err && !gathers && self->leading == 0 && frames_ready(self) >= self->frames + KT_BATCH_FRAMES)
         err = run_frames(self, KT_BATCH_FRAMES);
     if (err)
         return err;
@@ -310,17 +332,24 @@ kt_segment_padding(const kt_segment_t *self)
     return self->opts.n_fft / 2;
 }
 
+// The matrix has room already.
 static kt_err_t
-run_chroma(kt_segment_t *self)
+begin_chroma(kt_segment_t *self)
+{
+    int64_t   start  = kt_clock_us();
+    kt_span_t span   = span_of(self, 0, self->frames);
+    double    tuning = kt_spectral_peaks_tuning(&self->pitches);
+    kt_err_t  err    = kt_device_begin_chroma(self->device, self->plan, tuning, &span,
+                                              matrix_row(self, KT_MATRIX_CHROMA, 0), &self->job);
+    self->chroma_us += kt_clock_us() - start;
+    return err;
+}
+
+static kt_err_t
+end_chroma(kt_segment_t *self)
 {
     int64_t  start = kt_clock_us();
-    kt_err_t err   = grow_matrix(self, KT_MATRIX_CHROMA, self->frames);
-    if (err)
-        return err;
-    kt_span_t span   = span_of(self, 0, self->frames);
-    float    *out    = matrix_row(self, KT_MATRIX_CHROMA, 0);
-    double    tuning = kt_spectral_peaks_tuning(&self->pitches);
-    err              = kt_device_chroma(self->device, self->plan, tuning, &span, 1, &out);
+    kt_err_t err   = kt_device_end(self->device, &self->job);
     self->chroma_us += kt_clock_us() - start;
     return err;
 }
@@ -343,17 +372,28 @@ run_cqt(kt_segment_t *self)
 }
 
 kt_err_t
-kt_segment_close(kt_segment_t *self)
+kt_segment_begin_close(kt_segment_t *self)
 {
-    kt_err_t err = self->leading ? KT_OK : run_batches(self, frames_ready(self) - self->frames);
-    for (int m = KT_ROWS; m < KT_MATRICES && !err; m++)
-        if (self->reads & KT_READS(m))
-            err = grow_matrix(self, m, self->frames);
-    if (err || self->frames == 0)
-        return err;
+    const size_t frames = self->leading ? 0 : frames_ready(self) - self->frames;
+    self->closing       = true;
+    if (frames == 0)
+        return KT_OK;
+    return kt_device_gathers(self->device) ? begin_frames(self, frames) : run_batches(self, frames);
+}
 
+bool
+kt_segment_watch(kt_segment_t *self, kt_device_done_fn *done, void *context)
+{
+    return kt_device_watch(self->device, self->job, done, context);
+}
+
+// What is derived on the CPU from the mel, peak and valley rows.
+static kt_err_t
+derive_rows(kt_segment_t *self)
+{
     // The `lead` mel rows of the segment before take part in the decibels and in the onset envelope.
     const kt_isa_t *isa = kt_device_isa(self->device);
+    kt_err_t        err = KT_OK;
     if (self->reads & (KT_READS(KT_MATRIX_MFCC) | KT_READS(KT_MATRIX_ONSET))) {
         const float *mel   = matrix_row(self, KT_MATRIX_MEL, 0) - self->lead * self->opts.n_mels;
         float       *mfcc  = self->reads & KT_READS(KT_MATRIX_MFCC) ? matrix_row(self, KT_MATRIX_MFCC, 0) : NULL;
@@ -363,11 +403,29 @@ kt_segment_close(kt_segment_t *self)
     if (!err && self->reads & KT_READS(KT_MATRIX_CONTRAST))
         kt_rows_contrast(isa, self->plan, matrix_row(self, KT_MATRIX_PEAK, 0), matrix_row(self, KT_MATRIX_VALLEY, 0),
                          self->frames, matrix_row(self, KT_MATRIX_CONTRAST, 0));
-    if (!err && self->reads & KT_READS(KT_MATRIX_CHROMA))
-        err = run_chroma(self);
+    return err;
+}
+
+// A GPU computes chroma while the CPU does the rest.
+kt_err_t
+kt_segment_close(kt_segment_t *self)
+{
+    kt_err_t err = self->closing ? KT_OK : kt_segment_begin_close(self);
+    if (!err)
+        err = end_frames(self);
+    self->closing = false;
+    for (int m = KT_ROWS; m < KT_MATRICES && !err; m++)
+        if (self->reads & KT_READS(m))
+            err = grow_matrix(self, m, self->frames);
+    if (err || self->frames == 0)
+        return err;
+    if (self->reads & KT_READS(KT_MATRIX_CHROMA))
+        err = begin_chroma(self);
+    if (!err)
+        err = derive_rows(self);
     if (!err && self->reads & KT_READS(KT_MATRIX_CHROMA_CQT))
         err = run_cqt(self);
-    return err;
+    return err ? err : end_chroma(self);
 }
 
 void

@@ -1,9 +1,9 @@
 // kt_segment -- up to ten minutes of one stream, of a long film less: its mono samples at the analysis rate and the
 // rows of its frames. Frames are on the stream's grid (centred at t * hop), segments on a grid of frames. The samples
 // that a frame at a border needs of its neighbours are kept, so a border changes no row. Rows are computed in batches
-// of fixed frames while samples arrive; tuning, then chroma, the constant-Q transform and the top_db floor of mel_db
-// need the whole segment and are computed by close. Buffers grow with the stream up to one segment and are then reused.
-// One thread.
+// of fixed frames while samples arrive, or by a device that gathers (kernels/device.h) all at once; tuning, then
+// chroma, the constant-Q transform and the top_db floor of mel_db need the whole segment and are computed by close.
+// Buffers grow with the stream up to one segment and are then reused. One thread.
 #pragma once
 
 #include "common/err.h"
@@ -57,6 +57,10 @@ KT_MUST_USE kt_err_t kt_segment_feed(kt_segment_t *self, const float *samples, s
 // The stream's last sample is in. From now on only kt_segment_padding zeros are fed, which no zero crossing counts.
 void   kt_segment_end(kt_segment_t *self);
 size_t kt_segment_padding(const kt_segment_t *self);  // zeros that follow the last sample: n_fft / 2
+// Starts the rows that are left; close goes on from there. No sample is fed in between. KT_ENOMEM.
+KT_MUST_USE kt_err_t kt_segment_begin_close(kt_segment_t *self);
+// Between the two: true where close has nothing to wait for. Else done is called once, as kt_device_watch says.
+bool kt_segment_watch(kt_segment_t *self, kt_device_done_fn *done, void *context);
 // The rows that are left and everything derived. KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_segment_close(kt_segment_t *self);
 void                 kt_segment_next(kt_segment_t *self);  // after close: the next one, with frames of this one

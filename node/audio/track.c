@@ -30,6 +30,7 @@ struct kt_analysis {
     uint64_t           pushed;               // frames of the stream, those before the range included
     uint64_t           skip;                 // samples at the analysis rate before those that the segment needs
     uint64_t           left;                 // segments to come; UINT64_MAX: as many as there are
+    bool               ended, is_open;       // no sample follows; the last segment is to be closed
     uint64_t           samples, not_finite;  // mono samples at the analysis rate; samples taken as 0
     kt_stage_us_t      stages;
     size_t             block_frames, resampled_capacity;
@@ -308,8 +309,9 @@ kt_analysis_push(kt_analysis_t *self, const float *pcm, size_t frames)
 
 // The stream's end: the rest in the blocks and the resampler, then the zeros that centred frames reach into.
 static kt_err_t
-close_stream(kt_analysis_t *self)
+end_stream(kt_analysis_t *self)
 {
+    self->ended  = true;
     kt_err_t err = flush_mono(self);
     if (!err && self->resample)
         err = drain_resample(self, NULL, 0, true);
@@ -322,7 +324,31 @@ close_stream(kt_analysis_t *self)
         err      = feed_segments(self, self->resampled, n);
         left -= n;
     }
-    return !err && self->left > 0 ? close_segment(self) : err;
+    self->is_open = !err && self->left > 0;
+    return self->is_open ? kt_segment_begin_close(self->segment) : err;
+}
+
+// The stream's end, and its last segment's.
+static kt_err_t
+close_stream(kt_analysis_t *self)
+{
+    kt_err_t err = self->ended ? KT_OK : end_stream(self);
+    if (err || !self->is_open)
+        return err;
+    self->is_open = false;
+    return close_segment(self);
+}
+
+kt_err_t
+kt_analysis_end(kt_analysis_t *self, kt_device_done_fn *done, void *context, bool *pending)
+{
+    *pending     = false;
+    kt_err_t err = self->segment && !self->ended ? end_stream(self) : KT_OK;
+    if (err || !self->segment)
+        return err;
+    // From the return on, or even before it, the caller may go on in another thread.
+    *pending = self->is_open && !kt_segment_watch(self->segment, done, context);
+    return KT_OK;
 }
 
 kt_err_t
@@ -373,6 +399,8 @@ continue_as(kt_analysis_t *self, kt_analysis_t *next)
     self->pushed    = next->pushed;
     self->skip      = next->skip;
     self->left      = next->left;
+    self->ended     = next->ended;
+    self->is_open   = next->is_open;
 }
 
 kt_err_t
@@ -423,7 +451,7 @@ kt_analysis_bytes(const kt_frontend_opts_t *opts, uint32_t segment_s, double sec
     // Of the rhythm's rows 25 minutes are kept at most (1.4 MB per ten minutes); what 15 of them are judged with is
     // 10 MB.
     enum { UNKNOWN_S = 4 * 3600, ROWS_BYTES = 3 << 19, ROWS_MOST = 3, JUDGED_S = 900, JUDGE_BYTES = 10 << 20 };
-    const uint64_t BASE       = 8u << 20;
+    const uint64_t BASE       = 10u << 20;
     uint64_t       max_frames = kt_segment_max_frames(opts, segment_s);
     double         whole_s    = seconds > 0 ? seconds : UNKNOWN_S;
     double         frames     = whole_s * opts->rate_hz / opts->hop + 2;

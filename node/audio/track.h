@@ -51,6 +51,9 @@ KT_MUST_USE kt_err_t kt_analysis_new(kt_analysis_t **self_p, const kt_analysis_o
 void                 kt_analysis_destroy(kt_analysis_t **self_p);
 // Interleaved samples. NaN and Inf are taken as 0 and counted. KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_analysis_push(kt_analysis_t *self, const float *pcm, size_t frames);
+// The stream's end: no push follows, finish does. *pending: rows are on their way, and done is called once when finish
+// need not wait for them (kt_device_watch); another thread may call finish then, even before this returns. KT_ENOMEM.
+KT_MUST_USE kt_err_t kt_analysis_end(kt_analysis_t *self, kt_device_done_fn *done, void *context, bool *pending);
 // After the last push, once: features and statistics into the document. A stream without samples gives nulls with a
 // reason.
 KT_MUST_USE kt_err_t kt_analysis_finish(kt_analysis_t *self, kt_document_t *document);

@@ -102,6 +102,12 @@ audio_push(void *state, const kt_chunk_t *chunk)
 }
 
 static kt_err_t
+audio_end(void *state, kt_device_done_fn *done, void *context, bool *pending)
+{
+    return kt_analysis_end(((audio_t *)state)->analysis, done, context, pending);
+}
+
+static kt_err_t
 audio_finish(void *state, kt_document_t *document)
 {
     audio_t *self = state;
@@ -144,6 +150,7 @@ const kt_track_ops_t kt_audio_track = {
     .bytes    = audio_bytes,
     .new      = audio_new,
     .push     = audio_push,
+    .end      = audio_end,
     .finish   = audio_finish,
     .merge    = audio_merge,
     .stages   = audio_stages,

@@ -1,3 +1,4 @@
+#include "common/assert.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "node/run/completeness.h"
@@ -12,13 +13,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
-
-struct kt_worker {
-    kt_pipeline_t  *pipeline;
-    kt_device_t    *device;
-    kt_media_info_t media_info;  // of the file in work: too large for a stack
-    kt_job_t        job;         // likewise; message_id may be made from the digest
-};
 
 static const kt_track_ops_t *const TRACKS[KT_TRACKS] = {
     [KT_TRACK_AUDIO] = &kt_audio_track, [KT_TRACK_VIDEO] = &kt_video_track};
@@ -42,7 +36,16 @@ typedef struct run {
     uint64_t                replaced;    // replaced_by of the worker at the file's beginning
     bool                    cached;      // the document is from the cache
     bool                    partial;     // and the file failed: the document has what was read
+    bool                    pushed;      // all chunks: what is left is finish
 } file_run_t;
+
+struct kt_worker {
+    kt_pipeline_t  *pipeline;
+    kt_device_t    *device;
+    kt_media_info_t media_info;  // of the file in work: too large for a stack
+    kt_job_t        job;         // likewise; message_id may be made from the digest
+    file_run_t      run;         // it may rest between the two halves of a file
+};
 
 // A decoder child: 1 to 5 MB of its own pages (measured), its ring, and room for codecs with large states. Of a film
 // the pictures that it refers to: up to 16, one that is decoded, one that waits and those copied to the node (measured:
@@ -448,13 +451,12 @@ decode_want(const file_run_t *run)
                               .sample_max = (uint32_t)sampling.most};
 }
 
-// From path to features, or to the cached document.
+// From the path to the end of the content, or to the cached document.
 static kt_err_t
-file_analyse(file_run_t *run)
+file_read(file_run_t *run)
 {
     kt_worker_t         *worker   = run->worker;
     const kt_settings_t *settings = worker->pipeline->settings;
-    char                 quoted[KT_JOB_PATH];
     hold_models(run);
     kt_err_t err = run->opts->stream ? KT_OK : file_open(run);
     if (err || (err = file_check_limits(run)) || file_find_cached(run))
@@ -477,19 +479,46 @@ file_analyse(file_run_t *run)
         err = open_tracks(run);
     if (!err)
         err = push_chunks(run);
-    if (!err)
-        err = finish_tracks(run);
-    if (!err)
-        err = judge_file(run);
+    run->pushed = !err;
+    return err;
+}
 
+// Work of the tracks that a device may do while the file rests. True: it rests; the run is another thread's then.
+static bool
+file_rests(file_run_t *run, kt_worker_ready_fn *ready, void *context)
+{
+    bool pending = false;
+    if (!ready || run->opts->tap || run->opts->frames || run->opts->stream)
+        return false;
+    for (size_t t = 0; t < KT_TRACKS && !run->report->err; t++) {
+        const kt_err_t err =
+            run->tracks[t] && TRACKS[t]->end ? TRACKS[t]->end(run->tracks[t], ready, context, &pending) : KT_OK;
+        if (pending)
+            return true;
+        run->report->err = err;
+    }
+    return false;
+}
+
+// From there to the features.
+static kt_err_t
+file_conclude(file_run_t *run)
+{
+    kt_err_t err = finish_tracks(run);
+    return err ? err : judge_file(run);
+}
+
+static void
+note_source(file_run_t *run)
+{
     const char *why = kt_source_why(&run->source);
-    if (err && !run->report->detail[0] && strcmp(why, kt_err_text(err)) != 0)
+    if (run->report->err && !run->report->detail[0] && strcmp(why, kt_err_text(run->report->err)) != 0)
         set_detail(run->report, why);
     const kt_media_counts_t counts  = source_counts(run);
     const uint64_t          damaged = counts.audio.damaged + counts.video.damaged;
-    if (!err && damaged > 0)
+    char                    quoted[KT_JOB_PATH];
+    if (!run->report->err && damaged > 0)
         kt_log_info("FILE-DAMAGED", "path=\"%s\" parts=%llu", shown_path(run, quoted), (unsigned long long)damaged);
-    return err;
 }
 
 // The document of the features, which the cache gets, or of the error.
@@ -561,8 +590,27 @@ file_close(file_run_t *run)
         close(run->fd);
 }
 
-void
-kt_worker_run(kt_worker_t *self, const kt_job_t *job, const kt_worker_opts_t *opts, kt_report_t *report)
+static void
+file_end(file_run_t *run)
+{
+    kt_report_t *report = run->report;
+    if (!report->err && run->pushed)
+        report->err = file_conclude(run);
+    if (!run->cached) {
+        note_source(run);
+        add_stage(report, "decode", run->decode_us);
+    }
+    for (size_t t = 0; t < KT_TRACKS; t++)
+        if (run->tracks[t])
+            TRACKS[t]->stages(run->tracks[t], add_stage, report);
+    render_document(run);
+    log_stages(run);
+    file_close(run);
+}
+
+bool
+kt_worker_begin(kt_worker_t *self, const kt_job_t *job, const kt_worker_opts_t *opts, kt_report_t *report,
+                kt_worker_ready_fn *ready, void *context)
 {
     const kt_settings_t     *settings = self->pipeline->settings;
     const kt_noop_message_t *noop     = self->pipeline->noop;
@@ -572,22 +620,33 @@ kt_worker_run(kt_worker_t *self, const kt_job_t *job, const kt_worker_opts_t *op
     if (noop) {
         kt_noop_message_write(noop, job, &report->document);
         report->err = report->document.err;
-        return;
+        return false;
     }
-    self->job      = *job;
-    file_run_t run = {
-        .worker = self, .opts = opts, .report = report, .job = &self->job, .fd = -1, .start_us = kt_clock_us()};
-    run.replaced    = replaced_by(self);
-    run.deadline_ms = opts->deadline_ms > 0 ? opts->deadline_ms
-                      : opts->stream        ? INT64_MAX
-                                            : kt_clock_ms() + (int64_t)settings->file_deadline_s * 1000;
-    report->err     = file_analyse(&run);
-    if (!run.cached)
-        add_stage(report, "decode", run.decode_us);
-    for (size_t t = 0; t < KT_TRACKS; t++)
-        if (run.tracks[t])
-            TRACKS[t]->stages(run.tracks[t], add_stage, report);
-    render_document(&run);
-    log_stages(&run);
-    file_close(&run);
+    file_run_t *run = &self->run;
+    self->job       = *job;
+    *run            = (file_run_t){
+                   .worker = self, .opts = opts, .report = report, .job = &self->job, .fd = -1, .start_us = kt_clock_us()};
+    run->replaced    = replaced_by(self);
+    run->deadline_ms = opts->deadline_ms > 0 ? opts->deadline_ms
+                       : opts->stream        ? INT64_MAX
+                                             : kt_clock_ms() + (int64_t)settings->file_deadline_s * 1000;
+    report->err      = file_read(run);
+    if (!report->err && !run->cached && file_rests(run, ready, context))
+        return true;
+    file_end(run);
+    return false;
+}
+
+void
+kt_worker_resume(kt_worker_t *self)
+{
+    self->run.report->err = file_check_limits(&self->run);
+    file_end(&self->run);
+}
+
+void
+kt_worker_run(kt_worker_t *self, const kt_job_t *job, const kt_worker_opts_t *opts, kt_report_t *report)
+{
+    const bool rests = kt_worker_begin(self, job, opts, report, NULL, NULL);
+    kt_assert(!rests);
 }

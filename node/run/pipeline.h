@@ -75,6 +75,15 @@ typedef struct kt_worker_opts {
     kt_message_fn *snapshot;   // gets each; needs a process with one thread (node/run/snapshot.h) and no GPU
 } kt_worker_opts_t;
 
-// Errors are in report->err. In every case report has a document, unless memory is out (KT_ENOMEM). KT_ENOTREGULAR:
-// this format cannot be read from a pipe. KT_ECLOSED: snapshot returned false.
+// Called once, by a thread that holds a lock: it may wake other threads, and neither waits nor calls the worker.
+typedef void kt_worker_ready_fn(void *context);
+// A file in two halves, so that no thread waits for a GPU in between. True: the file rests until ready(context) was
+// called; it may be called before this returns. kt_worker_resume, by any thread, does the rest then. False: it is done,
+// as after kt_worker_run. The worker has one file at a time; job is copied, *opts and *report stay in place until the
+// end. No file rests that was given a `tap`, `frames`, or as a stream.
+KT_MUST_USE bool kt_worker_begin(kt_worker_t *self, const kt_job_t *job, const kt_worker_opts_t *opts,
+                                 kt_report_t *report, kt_worker_ready_fn *ready, void *context);
+void             kt_worker_resume(kt_worker_t *self);
+// Both halves, on this thread. Errors are in report->err. In every case report has a document, unless memory is out
+// (KT_ENOMEM). KT_ENOTREGULAR: this format cannot be read from a pipe. KT_ECLOSED: snapshot returned false.
 void kt_worker_run(kt_worker_t *self, const kt_job_t *job, const kt_worker_opts_t *opts, kt_report_t *report);

@@ -74,7 +74,10 @@ typedef struct kt_track_ops {
     uint64_t (*bytes)(const kt_track_opts_t *opts, double seconds);
     kt_err_t (*new)(void **self_p, const kt_track_opts_t *opts);  // KT_EINVAL, KT_ENOMEM
     kt_err_t (*push)(void *self, const kt_chunk_t *chunk);        // in order; the cut into chunks changes no feature
-    kt_err_t (*finish)(void *self, kt_document_t *document);      // once, after the last push
+    // After the last push, at most once, before finish. *pending: the device has work of it, and done is called once
+    // when finish need not wait; another thread may go on then, even before this returns. NULL: nothing to begin.
+    kt_err_t (*end)(void *self, kt_device_done_fn *done, void *context, bool *pending);
+    kt_err_t (*finish)(void *self, kt_document_t *document);  // once, after the last push
     // *next_p continues where self ends: self becomes the track of both, *next_p is destroyed.
     kt_err_t (*merge)(void *self, void **next_p);
     void (*stages)(const void *self, kt_stage_fn *add, void *context);  // microseconds per stage so far

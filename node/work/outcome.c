@@ -1,5 +1,6 @@
 #include "node/work/outcome.h"
 
+#include "common/assert.h"
 #include "common/clock.h"
 
 #include <stdio.h>
@@ -28,31 +29,53 @@ kt_outcome_fail(kt_outcome_t *self, const char *body, size_t body_bytes, kt_err_
         self->document = kt_buf_take(&text, &self->document_bytes);
 }
 
+static void
+take_report(kt_outcome_t *self, const char *body, size_t body_bytes, kt_report_t *report)
+{
+    self->err            = report->err;
+    self->content_digest = report->content_digest;
+    self->processing_us  = report->processing_us;
+    snprintf(self->detail, sizeof self->detail, "%s", report->detail);
+    self->n_stages = report->n_stages < KT_OUTCOME_STAGES ? report->n_stages : KT_OUTCOME_STAGES;
+    for (size_t i = 0; i < self->n_stages; i++) {
+        snprintf(self->stages[i].name, sizeof self->stages[i].name, "%s", report->stages[i].name);
+        self->stages[i].us = report->stages[i].us;
+    }
+    if (report->document.length)
+        self->document = kt_buf_take(&report->document, &self->document_bytes);
+    kt_buf_fini(&report->document);
+    if (!self->document)
+        kt_outcome_fail(self, body, body_bytes, self->err ? self->err : KT_ENOMEM, self->detail);
+}
+
+bool
+kt_outcome_begin(kt_outcome_t *self, kt_worker_t *worker, const char *body, size_t body_bytes,
+                 const kt_worker_opts_t *opts, kt_report_t *report, kt_worker_ready_fn *ready, void *context)
+{
+    char     why[KT_JOB_WHY];
+    kt_job_t job;
+    kt_err_t err = kt_job_parse(body, body_bytes, &job, why);
+    if (err)
+        kt_outcome_fail(self, body, body_bytes, err, why);
+    else if (kt_worker_begin(worker, &job, opts, report, ready, context))
+        return true;
+    else
+        take_report(self, body, body_bytes, report);
+    return false;
+}
+
+void
+kt_outcome_resume(kt_outcome_t *self, kt_worker_t *worker, const char *body, size_t body_bytes, kt_report_t *report)
+{
+    kt_worker_resume(worker);
+    take_report(self, body, body_bytes, report);
+}
+
 void
 kt_outcome_run(kt_outcome_t *self, kt_worker_t *worker, const char *body, size_t body_bytes,
                const kt_worker_opts_t *opts)
 {
-    char        why[KT_JOB_WHY];
-    kt_job_t    job;
     kt_report_t report;
-    kt_err_t    err = kt_job_parse(body, body_bytes, &job, why);
-    if (err) {
-        kt_outcome_fail(self, body, body_bytes, err, why);
-        return;
-    }
-    kt_worker_run(worker, &job, opts, &report);
-    self->err            = report.err;
-    self->content_digest = report.content_digest;
-    self->processing_us  = report.processing_us;
-    snprintf(self->detail, sizeof self->detail, "%s", report.detail);
-    self->n_stages = report.n_stages < KT_OUTCOME_STAGES ? report.n_stages : KT_OUTCOME_STAGES;
-    for (size_t i = 0; i < self->n_stages; i++) {
-        snprintf(self->stages[i].name, sizeof self->stages[i].name, "%s", report.stages[i].name);
-        self->stages[i].us = report.stages[i].us;
-    }
-    if (report.document.length)
-        self->document = kt_buf_take(&report.document, &self->document_bytes);
-    kt_buf_fini(&report.document);
-    if (!self->document)
-        kt_outcome_fail(self, body, body_bytes, self->err ? self->err : KT_ENOMEM, self->detail);
+    const bool  rests = kt_outcome_begin(self, worker, body, body_bytes, opts, &report, NULL, NULL);
+    kt_assert(!rests);
 }

@@ -28,5 +28,12 @@ typedef struct kt_outcome {
 // Analyses the input message `body` on this thread. Out of memory is an outcome without a document.
 void kt_outcome_run(kt_outcome_t *self, kt_worker_t *worker, const char *body, size_t body_bytes,
                     const kt_worker_opts_t *opts);
+// The same as kt_worker_begin and kt_worker_resume: true, it rests until ready was called, and kt_outcome_resume does
+// the rest. report and opts stay in place until then.
+KT_MUST_USE bool kt_outcome_begin(kt_outcome_t *self, kt_worker_t *worker, const char *body, size_t body_bytes,
+                                  const kt_worker_opts_t *opts, kt_report_t *report, kt_worker_ready_fn *ready,
+                                  void *context);
+void             kt_outcome_resume(kt_outcome_t *self, kt_worker_t *worker, const char *body, size_t body_bytes,
+                                   kt_report_t *report);
 // Replaces the outcome by the document of a failure; processing_us stays. detail may be self->detail.
 void kt_outcome_fail(kt_outcome_t *self, const char *body, size_t body_bytes, kt_err_t err, const char *detail);

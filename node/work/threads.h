@@ -1,6 +1,10 @@
 // kt_threads -- the worker threads of a node: each takes one task at a time from a queue, analyses it (in a process of
 // its own if the task is isolated) and returns an event when it starts and one when it is finished. Made, read and
 // joined by the link thread.
+//
+// With GPUs a file rests while a device computes its rows, and its worker thread takes the next task. As many further
+// threads, the finishers, take the files whose rows are there. So twice as many files may be in work as there are
+// workers.
 #pragma once
 
 #include "common/queue.h"

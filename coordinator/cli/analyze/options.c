@@ -207,9 +207,8 @@ kt_analyze_options(kt_analyze_opts_t *out, kt_cli_t *cli, int argc, char **argv)
     out->files   = argv + optind;
     out->n_files = (size_t)(argc - optind);
     if (out->workers == 0)
-        out->workers = cli->settings->workers
-                           ? least_size((size_t)cli->settings->workers, kt_settings_auto_workers(false))
-                           : kt_settings_auto_workers(cli->gpu);
+        out->workers = cli->settings->workers ? least_size((size_t)cli->settings->workers, kt_settings_auto_workers())
+                                              : kt_settings_auto_workers();
     if (!out->recursive)
         out->workers = least_size(out->workers, out->n_files ? out->n_files : 1);
     if (out->options == OPTIONS_OPEN)

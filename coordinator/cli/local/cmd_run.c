@@ -390,7 +390,7 @@ kt_cmd_run(kt_cli_t *cli, int argc, char **argv)
     if (!parse_run(&run, argc, argv))
         return KT_EXIT_USAGE;
     // At most one worker per core: with more, files only wait for each other.
-    const size_t cores = kt_settings_auto_workers(false), workers = (size_t)cli->settings->workers;
+    const size_t cores = kt_settings_auto_workers(), workers = (size_t)cli->settings->workers;
     if (workers > 0)
         snprintf(run.default_workers, sizeof run.default_workers, "%zu", workers < cores ? workers : cores);
     else

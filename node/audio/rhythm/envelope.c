@@ -6,9 +6,10 @@
 #include <string.h>
 
 enum {
-    BANDS     = 80,   // up to 11 kHz, whatever the rate: spaced by 0.616 mel, 41 Hz below 1 kHz
-    BATCH     = 256,  // frames
-    LAG       = 2,    // frames that a rise compares across
+    BANDS     = 80,    // up to 11 kHz, whatever the rate: spaced by 0.616 mel, 41 Hz below 1 kHz
+    BATCH     = 256,   // frames
+    GATHERED  = 2048,  // frames of a device that gathers: one batch is computed while the one before is read
+    LAG       = 2,     // frames that a rise compares across
     FRAMES_HZ = 100,
 };
 
@@ -128,27 +129,37 @@ decibels(float power)
 
 // Levels and amplitudes of one batch of frames, after those of the LAG frames before.
 typedef struct batch {
-    float *mel, *level, *amplitude;
-    size_t bands;
-    float  floor, unit;
+    kt_device_t     *device;
+    const kt_plan_t *plan;
+    kt_device_job_t *job;     // of the batch that is on its way; NULL: none
+    float           *mel[2];  // of this batch and of the next one
+    float           *level, *amplitude;
+    size_t           bands;
+    float            floor, unit;
 } batch_t;
 
-// Levels of frames from sample `at` on, which the window of the first of them begins with.
+// Starts the mel rows of frames from sample `at` on, which the window of the first of them begins with.
 static kt_err_t
-batch_run(batch_t *self, kt_device_t *device, const kt_plan_t *plan, const float *at, size_t frames)
+batch_start(batch_t *self, size_t which, const float *at, size_t frames)
 {
-    const kt_frontend_opts_t *opts = kt_plan_opts(plan);
+    const kt_frontend_opts_t *opts = kt_plan_opts(self->plan);
     kt_span_t                 span = {.pcm = at, .frames = frames, .real_end = (frames - 1) * opts->hop + opts->n_fft};
     kt_rows_t                 rows = {0};
-    rows.row[KT_ROW_MEL]           = self->mel;
-    kt_err_t err                   = kt_device_frontend(device, plan, &span, 1, &rows);
-    float   *level                 = self->level + LAG * self->bands;
-    for (size_t i = 0; i < frames * self->bands && !err; i++)
-        level[i] = decibels(self->mel[i] < HUGE_POWER ? self->mel[i] + self->floor : HUGE_POWER);
-    for (size_t i = 0; i < frames && !err; i++)
-        fill_amplitudes(self->amplitude + (i + LAG) * KT_ENVELOPE_RANGES, self->mel + i * self->bands, self->bands,
+    rows.row[KT_ROW_MEL]           = self->mel[which];
+    return kt_device_begin_frontend(self->device, self->plan, &span, &rows, &self->job);
+}
+
+// Levels of those rows.
+static void
+batch_levels(batch_t *self, size_t which, size_t frames)
+{
+    const float *mel   = self->mel[which];
+    float       *level = self->level + LAG * self->bands;
+    for (size_t i = 0; i < frames * self->bands; i++)
+        level[i] = decibels(mel[i] < HUGE_POWER ? mel[i] + self->floor : HUGE_POWER);
+    for (size_t i = 0; i < frames; i++)
+        fill_amplitudes(self->amplitude + (i + LAG) * KT_ENVELOPE_RANGES, mel + i * self->bands, self->bands,
                         self->unit);
-    return err;
 }
 
 // The last LAG of `frames` levels become those before the next batch.
@@ -162,9 +173,13 @@ batch_shift(batch_t *self, size_t frames)
 
 // Levels of the frames before the first one; before the stream's start they are those of silence.
 static kt_err_t
-batch_begin(batch_t *self, kt_device_t *device, const kt_plan_t *plan, const float *at, bool begins)
+batch_begin(batch_t *self, const float *at, bool begins)
 {
-    kt_err_t err = begins ? KT_OK : batch_run(self, device, plan, at - LAG * (size_t)kt_plan_opts(plan)->hop, LAG);
+    kt_err_t err = begins ? KT_OK : batch_start(self, 0, at - LAG * (size_t)kt_plan_opts(self->plan)->hop, LAG);
+    if (!err)
+        err = kt_device_end(self->device, &self->job);
+    if (!err && !begins)
+        batch_levels(self, 0, LAG);
     for (size_t i = 0; i < LAG * self->bands && begins; i++)
         self->level[i] = decibels(self->floor);
     if (!err && !begins)
@@ -179,21 +194,33 @@ kt_envelope_rises(kt_device_t *device, const kt_plan_t *plan, const float *sampl
     const kt_frontend_opts_t *opts  = kt_plan_opts(plan);
     const uint64_t            begin = first ? kt_envelope_frames(plan, first) : 0;
     const size_t              total = (size_t)(kt_envelope_frames(plan, first + n) - begin);
-    batch_t                   batch = {.bands = opts->n_mels, .floor = power_floor(opts, samples, n)};
-    batch.unit                      = (float)power_unit(opts);
+    const size_t              step  = kt_device_gathers(device) ? GATHERED : BATCH;
+    batch_t                   batch = {.device = device,
+                                       .plan   = plan,
+                                       .bands  = opts->n_mels,
+                                       .floor  = power_floor(opts, samples, n),
+                                       .unit   = (float)power_unit(opts)};
     if (total == 0)
         return KT_OK;
-    batch.mel       = calloc(BATCH * batch.bands, sizeof *batch.mel);
-    batch.level     = calloc((BATCH + LAG) * batch.bands, sizeof *batch.level);
-    batch.amplitude = calloc((BATCH + LAG) * KT_ENVELOPE_RANGES, sizeof *batch.amplitude);
+    batch.mel[0]    = calloc(2 * step * batch.bands, sizeof *batch.mel[0]);
+    batch.mel[1]    = batch.mel[0] ? batch.mel[0] + step * batch.bands : NULL;
+    batch.level     = calloc((step + LAG) * batch.bands, sizeof *batch.level);
+    batch.amplitude = calloc((step + LAG) * KT_ENVELOPE_RANGES, sizeof *batch.amplitude);
 
     const float *at  = samples + ((int64_t)(begin * opts->hop) - (int64_t)(opts->n_fft / 2) - (int64_t)first);
-    kt_err_t     err = batch.mel && batch.level && batch.amplitude ? KT_OK : KT_ENOMEM;
+    kt_err_t     err = batch.mel[0] && batch.level && batch.amplitude ? KT_OK : KT_ENOMEM;
     if (!err)
-        err = batch_begin(&batch, device, plan, at, begin == 0);
-    for (size_t done = 0, frames; done < total && !err; done += frames) {
-        frames = total - done < BATCH ? total - done : BATCH;
-        err    = batch_run(&batch, device, plan, at + done * opts->hop, frames);
+        err = batch_begin(&batch, at, begin == 0);
+    if (!err)
+        err = batch_start(&batch, 0, at, total < step ? total : step);
+    for (size_t done = 0, frames, which = 0; done < total && !err; done += frames, which = !which) {
+        frames            = total - done < step ? total - done : step;
+        const size_t left = total - done - frames;
+        err               = kt_device_end(device, &batch.job);
+        if (!err && left > 0)
+            err = batch_start(&batch, !which, at + (done + frames) * opts->hop, left < step ? left : step);
+        if (!err)
+            batch_levels(&batch, which, frames);
         for (size_t i = 0; i < frames && !err; i++) {
             uint16_t    *row    = out + (done + i) * KT_ENVELOPE_WIDTH;
             const float *before = batch.amplitude + i * KT_ENVELOPE_RANGES;
@@ -203,7 +230,8 @@ kt_envelope_rises(kt_device_t *device, const kt_plan_t *plan, const float *sampl
         }
         batch_shift(&batch, frames);
     }
-    free(batch.mel);
+    kt_device_cancel(device, &batch.job);
+    free(batch.mel[0]);
     free(batch.level);
     free(batch.amplitude);
     return err;

@@ -1,0 +1,184 @@
+#include "tests/bench/gpu_node/device.h"
+
+#include "common/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+// Frames take a multiple of the least time that docs/gpu.md ("What the limits allow") counts: three times on devices
+// with fast doubles, where latency is expected to matter, one and a half times where the doubles are the limit. The
+// T4's and the B200's least times are from the same counts (45,537 accesses of shared memory or 85,025 operations in
+// double of a frame of the first pass, 62,086 accesses of chroma, 36,499 operations of the finer rows) and their data
+// sheets. None of this was measured.
+const gpu_profile_t GPU_PROFILES[] = {
+    {"t4", 12, 1.5 * 336, 1.5 * 31, 1.5 * 144},
+    {"l4", 25, 1.5 * 180, 1.5 * 16.4, 1.5 * 77.1},
+    {"h200", 50, 3 * 5.4, 3 * 7.4, 3 * 1.1},
+    {"b200", 50, 3 * 4.9, 3 * 6.7, 3 * 0.91},
+};
+const size_t GPU_PROFILES_COUNT = sizeof GPU_PROFILES / sizeof *GPU_PROFILES;
+
+// A submit is some eight calls of the driver, a wait one and the copies of the lists; a launch starts so long after it.
+static const double SUBMIT_US = 40, WAIT_US = 20, LAUNCH_US = 10, LISTS_US = 15, QUANTUM_US = 4000;
+
+// --- cores -----------------------------------------------------------------------------------------------------------
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t  device, worker;
+    size_t          left, devices, workers;  // cores; threads that wait for one
+} cores;
+
+void
+cores_open(size_t n)
+{
+    cores.left    = n;
+    cores.devices = cores.workers = 0;
+}
+
+void
+cores_use(double us, bool is_device)
+{
+    while (us > 0) {
+        const double some = us < QUANTUM_US ? us : QUANTUM_US;
+        pthread_mutex_lock(&cores.lock);
+        // A worker begins when no device thread waits; among equals, in the order of their waiting.
+        for (bool asked = false; cores.left == 0 || (!is_device && (cores.devices || (!asked && cores.workers)));) {
+            *(is_device ? &cores.devices : &cores.workers) += 1;
+            pthread_cond_wait(is_device ? &cores.device : &cores.worker, &cores.lock);
+            *(is_device ? &cores.devices : &cores.workers) -= 1;
+            asked = true;
+        }
+        cores.left--;
+        pthread_mutex_unlock(&cores.lock);
+        vt_sleep_until(kt_clock_us() + (int64_t)(some + 0.5));
+        us -= some;
+        pthread_mutex_lock(&cores.lock);
+        cores.left++;
+        pthread_cond_signal(cores.devices ? &cores.device : &cores.worker);
+        pthread_mutex_unlock(&cores.lock);
+    }
+}
+
+// --- device ----------------------------------------------------------------------------------------------------------
+
+struct kt_gpu_context {
+    const gpu_profile_t *profile;
+    int64_t              in_free_us, kernels_free_us, out_free_us;  // when each engine has done what it has
+    int64_t              ends_us[KT_GPU_SLOTS_MAX];
+};
+static const gpu_profile_t *chosen;
+
+static kt_err_t
+device_count(const char *devices, int *n, char why[KT_GPU_WHY])
+{
+    (void)devices;
+    (void)why;
+    *n = 1;
+    return KT_OK;
+}
+
+static kt_err_t
+device_describe(int device, kt_gpu_about_t *out)
+{
+    (void)device;
+    *out = (kt_gpu_about_t){.arch = "virtual", .memory_bytes = 1 << 30};
+    snprintf(out->name, sizeof out->name, "%s", chosen->name);
+    return KT_OK;
+}
+
+static kt_err_t
+device_open(kt_gpu_context_t **self_p, const kt_gpu_context_opts_t *opts, kt_gpu_buffers_t *buffers,
+            char why[KT_GPU_WHY])
+{
+    (void)opts;
+    (void)why;
+    *buffers = (kt_gpu_buffers_t){0};
+    *self_p  = calloc(1, sizeof **self_p);
+    if (!*self_p)
+        return KT_ENOMEM;
+    (*self_p)->profile = chosen;
+    return KT_OK;
+}
+
+static void
+device_close(kt_gpu_context_t **self_p)
+{
+    free(*self_p);
+    *self_p = NULL;
+}
+
+static int64_t
+later(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static kt_err_t
+device_submit(kt_gpu_context_t *self, uint32_t slot, const kt_gpu_batch_t *batch)
+{
+    const gpu_profile_t *profile  = self->profile;
+    const double         bus      = 1e3 * profile->bus_gb_s;  // bytes a microsecond
+    const double         frame_ns = batch->kind == KT_GPU_CHROMA     ? profile->second_ns
+                                    : batch->shape.next_bytes < 1024 ? profile->fine_ns
+                                                                     : profile->first_ns;
+    kt_gpu_layout_t      layout;
+    kt_gpu_layout(batch->shape.section, batch->wanted, batch->items, &layout);
+    cores_use(SUBMIT_US, true);
+    self->in_free_us = later(kt_clock_us(), self->in_free_us) + (int64_t)((double)batch->in_bytes / bus);
+    self->kernels_free_us =
+        later(self->in_free_us, self->kernels_free_us) + (int64_t)(LAUNCH_US + 1e-3 * frame_ns * (double)batch->items);
+    self->out_free_us   = later(self->kernels_free_us, self->out_free_us) + (int64_t)((double)layout.bytes / bus);
+    self->ends_us[slot] = self->out_free_us;
+    return KT_OK;
+}
+
+static kt_err_t
+device_wait(kt_gpu_context_t *self, uint32_t slot, char why[KT_GPU_WHY])
+{
+    (void)why;
+    vt_sleep_until(self->ends_us[slot] + (int64_t)LISTS_US);
+    cores_use(WAIT_US, true);
+    return KT_OK;
+}
+
+static kt_err_t
+device_state(kt_gpu_context_t *self, kt_gpu_state_t *out, char why[KT_GPU_WHY])
+{
+    (void)self;
+    (void)why;
+    *out = (kt_gpu_state_t){.percent = -1, .celsius = -1};
+    return KT_OK;
+}
+
+static uint64_t
+device_pool_bytes(const kt_gpu_context_t *self)
+{
+    (void)self;
+    return 0;
+}
+
+static const char *
+device_why(const kt_gpu_context_t *self)
+{
+    (void)self;
+    return "";
+}
+
+const kt_gpu_backend_t *
+virtual_backend(const gpu_profile_t *profile)
+{
+    static const kt_gpu_backend_t BACKEND = {.abi        = KT_GPU_ABI,
+                                             .name       = "virtual",
+                                             .count      = device_count,
+                                             .describe   = device_describe,
+                                             .open       = device_open,
+                                             .close      = device_close,
+                                             .submit     = device_submit,
+                                             .wait       = device_wait,
+                                             .state      = device_state,
+                                             .pool_bytes = device_pool_bytes,
+                                             .why        = device_why};
+    chosen                                = profile;
+    return &BACKEND;
+}

@@ -1,0 +1,19 @@
+// A GPU that takes time on the virtual clock and computes nothing: a kt_gpu_backend with the rates of one device.
+#pragma once
+
+#include "kernels/gpu/gpus.h"
+
+typedef struct gpu_profile {
+    const char *name;
+    double      bus_gb_s;                      // each way
+    double      first_ns, second_ns, fine_ns;  // a frame: first pass, chroma, the rhythm's finer mel rows
+} gpu_profile_t;
+
+extern const gpu_profile_t GPU_PROFILES[];
+extern const size_t        GPU_PROFILES_COUNT;
+
+// The node's cores: a thread computes for so long, on one of them. device: a thread of the GPU, which is woken first.
+void cores_open(size_t n);
+void cores_use(double us, bool is_device);
+
+const kt_gpu_backend_t *virtual_backend(const gpu_profile_t *profile);

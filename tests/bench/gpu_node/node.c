@@ -1,0 +1,372 @@
+// gpu_node_bench: files per second of a node with and without a GPU, on a virtual clock. The queue, the batches and
+// the threads of kernels/gpu are the node's own code; the device, the cores and what a file costs are numbers: those of
+// docs/performance.md and docs/gpu.md. It answers what waiting costs, not how fast a GPU is.
+//
+//   gpu_node_bench            tables
+//   gpu_node_bench --check    exit 1 where a node with a GPU is slower than one without
+#include "common/clock.h"
+#include "common/log.h"
+#include "kernels/gpu/private.h"
+#include "tests/bench/gpu_node/device.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { WORKERS_MOST = 64, FILE_S = 240, WARM_US = 3000000, MEASURE_US = 10000000 };
+
+// Core time of a file of four minutes by performance.md, ms: up to where its samples are all there (opened, decoded,
+// resampled; loudness, quality), constant-Q, and the rest; and what the device takes over.
+static const double BEFORE_MS = 4 * 60.7, CQT_MS = 4 * 6.0, AFTER_MS = 4 * 22.3, DEVICE_MS = 4 * 12.0;
+// Copies to and from pinned memory, bytes a microsecond.
+static const double COPY_RATE = 8000;
+
+// --- requests --------------------------------------------------------------------------------------------------------
+
+// first_bytes, next_bytes: in; item_bytes: out.
+typedef struct pass {
+    kt_gpu_kind_t kind;
+    uint32_t      first_bytes, next_bytes, item_bytes, frames;
+} pass_t;
+
+static void     describe(const void *work, kt_gpu_batch_t *out);
+static void     describe_part(const void *work, size_t first, size_t items, void *args);
+static void     copy_in(const void *work, size_t first, size_t items, void *to);
+static kt_err_t copy_out(const void *work, size_t first, const kt_gpu_results_t *from);
+
+#define KIND(which)                                                                                                    \
+    {                                                                                                                  \
+        which, "virtual", describe, describe_part, NULL, copy_in, copy_out                                             \
+    }
+// 22,050 Hz: rows of 2048/512, chroma of the same frames, mel rows of 1024/220.
+static const pass_t FIRST  = {KIND(KT_GPU_FRONTEND), 8192, 2048, 648, FILE_S * 22050 / 512},
+                    SECOND = {KIND(KT_GPU_CHROMA), 8192, 2048, 48, FILE_S * 22050 / 512},
+                    FINE   = {KIND(KT_GPU_FRONTEND), 4096, 880, 320, FILE_S * 22050 / 220};
+
+static void
+describe(const void *work, kt_gpu_batch_t *out)
+{
+    const pass_t *pass               = work;
+    out->shape.first_bytes           = pass->first_bytes;
+    out->shape.next_bytes            = pass->next_bytes;
+    out->shape.section[0].item_bytes = pass->item_bytes;
+    out->wanted                      = 1;
+    memcpy(out->config, &pass->next_bytes, sizeof pass->next_bytes);
+}
+
+static void
+describe_part(const void *work, size_t first, size_t items, void *args)
+{
+    (void)work;
+    (void)first;
+    (void)items;
+    (void)args;
+}
+
+static void
+copy_in(const void *work, size_t first, size_t items, void *to)
+{
+    const pass_t *pass = work;
+    (void)first;
+    (void)to;
+    cores_use((double)(pass->first_bytes + (items - 1) * pass->next_bytes) / COPY_RATE, true);
+}
+
+static kt_err_t
+copy_out(const void *work, size_t first, const kt_gpu_results_t *from)
+{
+    const pass_t *pass = work;
+    (void)first;
+    cores_use((double)from->part->items * pass->item_bytes / COPY_RATE, true);
+    return KT_OK;
+}
+
+// --- node ------------------------------------------------------------------------------------------------------------
+
+typedef enum way {
+    WAY_CPU,     // no GPU
+    WAY_SMALL,   // requests of 256 frames, each waited for
+    WAY_WHOLE,   // requests of a whole segment, waited for
+    WAY_PARKED,  // requests of a whole segment; the file rests, and the worker takes the next one
+    WAYS
+} way_t;
+
+typedef struct file {
+    kt_gpu_ticket_t ticket[3];
+    _Atomic int     pending;
+    struct node    *node;
+    struct file    *next;
+} file_t;
+
+typedef struct node {
+    way_t           way;
+    size_t          workers;
+    kt_gpu_t       *gpu;
+    pthread_mutex_t lock;
+    pthread_cond_t  idle, ready;
+    file_t         *free, *first, **last;  // places of files; those whose results are there
+    uint64_t        done;
+    bool            closing;
+} node_t;
+
+typedef struct worker {
+    node_t   *node;
+    size_t    number;
+    pthread_t thread;
+} worker_t;
+
+static bool
+node_closing(node_t *self)
+{
+    pthread_mutex_lock(&self->lock);
+    const bool out = self->closing;
+    pthread_mutex_unlock(&self->lock);
+    return out;
+}
+
+static void
+run_pass(kt_gpu_t *gpu, const pass_t *pass, uint32_t piece)
+{
+    for (uint32_t at = 0; at < pass->frames; at += piece) {
+        const kt_gpu_request_t request = {&pass->kind, pass, pass->frames - at < piece ? pass->frames - at : piece};
+        if (kt_gpu_run(gpu, &request))
+            abort();
+    }
+}
+
+static void
+file_done(node_t *self)
+{
+    pthread_mutex_lock(&self->lock);
+    self->done++;
+    pthread_mutex_unlock(&self->lock);
+}
+
+static void
+post_pass(kt_gpu_t *gpu, kt_gpu_ticket_t *ticket, const pass_t *pass, kt_gpu_done_fn *done, void *context)
+{
+    *ticket = (kt_gpu_ticket_t){.request = {&pass->kind, pass, pass->frames}, .done = done, .context = context};
+    if (kt_gpu_ticket_post(gpu, ticket))
+        abort();
+}
+
+// A kt_gpu_done_fn: when both passes of the file are there, it can go on.
+static void
+file_ready(void *context, kt_err_t err)
+{
+    file_t *file = context;
+    node_t *self = file->node;
+    (void)err;
+    if (--file->pending > 0)
+        return;
+    pthread_mutex_lock(&self->lock);
+    file->next  = NULL;
+    *self->last = file;
+    self->last  = &file->next;
+    pthread_cond_signal(&self->ready);
+    pthread_mutex_unlock(&self->lock);
+}
+
+static void
+file_finish(file_t *file)
+{
+    kt_gpu_t *gpu = file->node->gpu;
+    post_pass(gpu, &file->ticket[2], &SECOND, NULL, NULL);
+    cores_use(1000 * CQT_MS, false);
+    if (kt_gpu_ticket_await(gpu, &file->ticket[2]))
+        abort();
+    cores_use(1000 * AFTER_MS, false);
+    file_done(file->node);
+}
+
+static void
+park_file(node_t *self)
+{
+    pthread_mutex_lock(&self->lock);
+    while (!self->free)
+        pthread_cond_wait(&self->idle, &self->lock);
+    file_t *file = self->free;
+    self->free   = file->next;
+    pthread_mutex_unlock(&self->lock);
+    file->node = self;
+    cores_use(1000 * BEFORE_MS, false);
+    file->pending = 2;
+    post_pass(self->gpu, &file->ticket[0], &FIRST, file_ready, file);
+    post_pass(self->gpu, &file->ticket[1], &FINE, file_ready, file);
+}
+
+static void *
+worker_main(void *argument)
+{
+    worker_t *worker = argument;
+    node_t   *self   = worker->node;
+    vt_sleep_until(kt_clock_us() + (int64_t)(worker->number * 2654435761u % 400000));  // out of step
+    while (!node_closing(self)) {
+        file_t file = {.node = self};
+        if (self->way == WAY_PARKED) {
+            park_file(self);
+            continue;
+        }
+        cores_use(1000 * BEFORE_MS, false);
+        if (self->way == WAY_CPU) {
+            cores_use(1000 * (DEVICE_MS + CQT_MS + AFTER_MS), false);
+            file_done(self);
+        } else if (self->way == WAY_SMALL) {
+            run_pass(self->gpu, &FIRST, 256);
+            run_pass(self->gpu, &FINE, 256);
+            run_pass(self->gpu, &SECOND, SECOND.frames);
+            cores_use(1000 * (CQT_MS + AFTER_MS), false);
+            file_done(self);
+        } else {
+            post_pass(self->gpu, &file.ticket[0], &FIRST, NULL, NULL);
+            post_pass(self->gpu, &file.ticket[1], &FINE, NULL, NULL);
+            if (kt_gpu_ticket_await(self->gpu, &file.ticket[0]) || kt_gpu_ticket_await(self->gpu, &file.ticket[1]))
+                abort();
+            file_finish(&file);
+        }
+    }
+    return NULL;
+}
+
+// Takes files whose results are there.
+static void *
+finisher_main(void *argument)
+{
+    node_t *self = ((worker_t *)argument)->node;
+    pthread_mutex_lock(&self->lock);
+    for (;;) {
+        while (!self->first && !self->closing)
+            pthread_cond_wait(&self->ready, &self->lock);
+        file_t *file = self->first;
+        if (!file)
+            break;
+        self->first = file->next;
+        self->last  = self->first ? self->last : &self->first;
+        pthread_mutex_unlock(&self->lock);
+        file_finish(file);
+        pthread_mutex_lock(&self->lock);
+        file->next = self->free;
+        self->free = file;
+        pthread_cond_signal(&self->idle);
+    }
+    pthread_mutex_unlock(&self->lock);
+    return NULL;
+}
+
+// --- runs ------------------------------------------------------------------------------------------------------------
+
+typedef struct run {
+    double files_s, in_mb_min;
+} run_t;
+
+static run_t
+node_run(way_t way, const gpu_profile_t *profile, size_t cores, size_t workers)
+{
+    static file_t   places[2 * WORKERS_MOST];
+    static worker_t threads[2 * WORKERS_MOST];
+    node_t          node = {.way = way, .workers = workers};
+    node.last            = &node.first;
+    const size_t n       = way == WAY_PARKED ? 2 * workers : workers;
+    char         why[KT_GPU_WHY];
+    vt_begin();
+    cores_open(cores);
+    kt_gpu_opts_t opts = KT_GPU_DEFAULTS;
+    opts.backend       = virtual_backend(profile);
+    if (way != WAY_CPU && kt_gpu_open(&node.gpu, &opts, 0, why))
+        abort();
+    for (size_t i = 0; i < 2 * workers; i++) {
+        places[i].next = node.free;
+        node.free      = &places[i];
+    }
+    for (size_t i = 0; i < n; i++) {
+        threads[i] = (worker_t){.node = &node, .number = i};
+        if (pthread_create(&threads[i].thread, NULL, i < workers ? worker_main : finisher_main, &threads[i]))
+            abort();
+    }
+    vt_sleep_until(kt_clock_us() + WARM_US);
+    const uint64_t done = node.done, in_bytes = node.gpu ? node.gpu->in_bytes : 0;
+    const int64_t  from_us = kt_clock_us();
+    vt_sleep_until(from_us + MEASURE_US);
+    const uint64_t files = node.done - done;
+    const double   bytes = node.gpu ? (double)(node.gpu->in_bytes - in_bytes) : 0;
+    pthread_mutex_lock(&node.lock);
+    node.closing = true;
+    pthread_mutex_unlock(&node.lock);
+    // Workers first: what they parked is finished by the others, which end when nothing is left.
+    for (size_t i = 0; i < n; i++) {
+        if (i == workers && node.gpu) {
+            const int64_t until_us = kt_clock_us() + 5000000;
+            vt_sleep_until(until_us);
+            pthread_mutex_lock(&node.lock);
+            pthread_cond_broadcast(&node.ready);
+            pthread_mutex_unlock(&node.lock);
+        }
+        (void)pthread_join(threads[i].thread, NULL);
+    }
+    if (node.gpu && !kt_gpu_close(&node.gpu))
+        abort();
+    vt_end();
+    return (run_t){.files_s   = (double)files * 1e6 / MEASURE_US,
+                   .in_mb_min = files ? bytes / 1e6 / (double)files / (FILE_S / 60.0) : 0};
+}
+
+static const char *const WAYS_TEXT[WAYS] = {[WAY_SMALL]  = "256 frames, waited for",
+                                            [WAY_WHOLE]  = "whole segments, waited for",
+                                            [WAY_PARKED] = "whole segments, the file rests"};
+
+static void
+print_cores(void)
+{
+    static const size_t CORES[] = {4, 16, 64};
+    printf("| GPU | requests |");
+    for (size_t c = 0; c < sizeof CORES / sizeof *CORES; c++)
+        printf(" %zu cores: without, with, ratio |", CORES[c]);
+    printf("\n| --- | --- | --- | --- | --- |\n");
+    for (size_t p = 0; p < GPU_PROFILES_COUNT; p++)
+        for (way_t way = WAY_SMALL; way < WAYS; way++) {
+            printf("| %s | %s |", GPU_PROFILES[p].name, WAYS_TEXT[way]);
+            for (size_t c = 0; c < sizeof CORES / sizeof *CORES; c++) {
+                const double cpu = node_run(WAY_CPU, NULL, CORES[c], CORES[c]).files_s;
+                const double gpu = node_run(way, &GPU_PROFILES[p], CORES[c], CORES[c]).files_s;
+                printf(" %.1f, %.1f, %.2f |", cpu, gpu, gpu / cpu);
+            }
+            printf("\n");
+        }
+}
+
+// The least ratio over worker counts on 16 and 64 cores; returns it.
+static double
+print_workers(way_t way, size_t step)
+{
+    static const size_t CORES[] = {16, 64};
+    double              worst   = 10;
+    for (size_t p = 0; p < GPU_PROFILES_COUNT; p++)
+        for (size_t c = 0; c < sizeof CORES / sizeof *CORES; c++) {
+            double least = 10;
+            size_t at    = 0;
+            for (size_t workers = 1; workers <= WORKERS_MOST; workers += step) {
+                const double cpu = node_run(WAY_CPU, NULL, CORES[c], workers).files_s;
+                const double gpu = node_run(way, &GPU_PROFILES[p], CORES[c], workers).files_s;
+                at               = gpu / cpu < least ? workers : at;
+                least            = gpu / cpu < least ? gpu / cpu : least;
+            }
+            printf("| %s | %zu | %.2f with %zu workers |\n", GPU_PROFILES[p].name, CORES[c], least, at);
+            worst = least < worst ? least : worst;
+        }
+    return worst;
+}
+
+int
+main(int argc, char **argv)
+{
+    kt_log_setup(KT_LOG_ERROR, KT_LOG_TEXT, "gpu_node_bench");
+    if (argc > 1 && strcmp(argv[1], "--one") == 0) {
+        for (way_t way = WAY_SMALL; way < WAYS; way++) {
+            const run_t run = node_run(way, &GPU_PROFILES[2], 16, 16);
+            printf("%s: %.2f files/s, %.1f MB a minute\n", WAYS_TEXT[way], run.files_s, run.in_mb_min);
+        }
+        return 0;
+    }
+    print_cores();
+    return print_workers(WAY_PARKED, 9) > 0 ? 0 : 1;
+}
