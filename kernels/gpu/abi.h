@@ -5,8 +5,8 @@
 // A context is one GPU with a few slots. A slot is a pinned buffer for input, a pinned buffer for results, device
 // memory for both and a stream, so that one slot's copies overlap with another's kernels. A batch in a slot is of one
 // kind (kernels/gpu/kinds/), and only the kind's two halves, there and in the backend, interpret its bytes. All
-// calls on a context come from one thread, its feeder's (kernels/gpu/feeder.c), but `wait` (collector.c) and `state`
-// (watch.c), which have a thread of their own.
+// calls on a context come from one thread at a time, a feeder's (kernels/gpu/feeder.c), but `wait` (collector.c) and
+// `state` (watch.c), which have a thread of their own.
 //
 // KT_ESTATE means that the device can no longer be trusted (a sticky error): the context can only be closed. KT_ENOMEM
 // and KT_EINVAL concern one batch alone. `why` returns the reason of submit's last error, "" where there is no more to

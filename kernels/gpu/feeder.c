@@ -1,4 +1,5 @@
-// The feeder: makes batches of the requests in the queue, oldest first, and submits them.
+// A feeder: makes a batch of the requests in the queue, oldest first, and submits it. Several copy at once; they submit
+// in the order in which they began, which keeps the pieces of a request in order.
 #include "common/clock.h"
 #include "kernels/gpu/private.h"
 
@@ -70,7 +71,8 @@ slot_plan(const kt_gpu_t *self, kt_gpu_slot_t *slot)
         }
         full = full || fills;
     }
-    return slot->batch.n_parts > 0 && (full || self->closing || kt_gpu_in_flight(self) < KT_GPU_EAGER);
+    return slot->batch.n_parts > 0 &&
+           (full || self->closing || kt_gpu_slots_in(self, SLOT_FILLING, SLOT_FLYING) < KT_GPU_EAGER);
 }
 
 static void
@@ -83,12 +85,16 @@ slot_fill(kt_gpu_t *self, kt_gpu_slot_t *slot)
         ticket->flying++;
     }
     slot->n_tickets = slot->batch.n_parts;
+    slot->order     = ++self->planned;
+    pthread_cond_signal(&self->work);  // another feeder may find the next batch
     pthread_mutex_unlock(&self->lock);
     for (uint32_t i = 0; i < slot->batch.n_parts; i++) {
         const kt_gpu_request_t *request = &slot->tickets[i]->request;
         request->kind->copy_in(request->work, slot->firsts[i], slot->parts[i].items, slot->input + slot->parts[i].in);
     }
     pthread_mutex_lock(&self->lock);
+    while (!self->lost && self->sent + 1 != slot->order)
+        pthread_cond_wait(&self->turn, &self->lock);
 }
 
 static void
@@ -100,7 +106,7 @@ slot_send(kt_gpu_t *self, uint32_t index)
         kt_gpu_slot_end(self, slot, KT_ESTATE);
         return;
     }
-    if (!kt_gpu_in_flight(self))
+    if (!kt_gpu_slots_in(self, SLOT_SENDING, SLOT_FLYING))
         self->progress_ms = kt_clock_ms();
     slot->state = SLOT_SENDING;
     pthread_mutex_unlock(&self->lock);
@@ -110,6 +116,8 @@ slot_send(kt_gpu_t *self, uint32_t index)
     kt_gpu_layout(slot->batch.shape.section, slot->batch.wanted, slot->batch.items, &layout);
     pthread_mutex_lock(&self->lock);
     self->pool_bytes = pool;
+    self->sent       = slot->order;
+    pthread_cond_broadcast(&self->turn);
     if (self->lost)  // in the meantime: the tickets are over
         return;
     if (err == KT_ESTATE) {
@@ -119,7 +127,6 @@ slot_send(kt_gpu_t *self, uint32_t index)
         kt_gpu_slot_end(self, slot, err);
     } else {
         slot->state = SLOT_FLYING;
-        slot->order = ++self->sent;
         self->batches++;
         self->parts += slot->batch.n_parts;
         self->frames += slot->batch.items;
@@ -152,7 +159,7 @@ kt_gpu_feed(void *gpu)
         if (feed_once(self))
             continue;
         kt_gpu_expire(self);
-        const bool is_busy = !self->lost && kt_gpu_in_flight(self) > 0;
+        const bool is_busy = !self->lost && kt_gpu_slots_in(self, SLOT_SENDING, SLOT_FLYING) > 0;
         (void)kt_gpu_wait_on(&self->work, &self->lock,
                              is_busy ? 1000 * (self->progress_ms + self->opts.deadline_ms) + 1
                                      : kt_clock_us() + IDLE_US);

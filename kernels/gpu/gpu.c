@@ -28,11 +28,11 @@ kt_gpu_wait(kt_gpu_t *self, int64_t until_us)
 }
 
 size_t
-kt_gpu_in_flight(const kt_gpu_t *self)
+kt_gpu_slots_in(const kt_gpu_t *self, kt_gpu_slot_state_t first, kt_gpu_slot_state_t last)
 {
     size_t n = 0;
     for (size_t i = 0; i < KT_GPU_SLOTS; i++)
-        n += self->slots[i].state == SLOT_SENDING || self->slots[i].state == SLOT_FLYING;
+        n += self->slots[i].state >= first && self->slots[i].state <= last;
     return n;
 }
 
@@ -71,7 +71,8 @@ kt_gpu_lose(kt_gpu_t *self, const char *why)
         kt_gpu_ticket_settle(self, ticket);
     }
     pthread_cond_broadcast(&self->changed);
-    pthread_cond_signal(&self->work);
+    pthread_cond_broadcast(&self->work);
+    pthread_cond_broadcast(&self->turn);
     pthread_cond_signal(&self->flown);
     pthread_cond_signal(&self->rest);
 }
@@ -81,7 +82,8 @@ void
 kt_gpu_expire(kt_gpu_t *self)
 {
     char why[KT_GPU_WHY];
-    if (self->lost || !kt_gpu_in_flight(self) || kt_clock_ms() - self->progress_ms < self->opts.deadline_ms)
+    if (self->lost || !kt_gpu_slots_in(self, SLOT_SENDING, SLOT_FLYING) ||
+        kt_clock_ms() - self->progress_ms < self->opts.deadline_ms)
         return;
     snprintf(why, sizeof why, "no batch ended within %lld ms", (long long)self->opts.deadline_ms);
     self->hung = true;
@@ -119,6 +121,7 @@ kt_gpu_open(kt_gpu_t **self_p, const kt_gpu_opts_t *opts, int device, char why[K
     self->state   = (kt_gpu_state_t){.percent = -1, .celsius = -1};
     pthread_mutex_init(&self->lock, NULL);
     pthread_cond_init(&self->work, NULL);
+    pthread_cond_init(&self->turn, NULL);
     pthread_cond_init(&self->flown, NULL);
     pthread_cond_init(&self->rest, NULL);
     pthread_cond_init(&self->changed, NULL);
@@ -147,11 +150,12 @@ kt_gpu_open(kt_gpu_t **self_p, const kt_gpu_opts_t *opts, int device, char why[K
     self->pool_bytes = self->backend->pool_bytes(self->context);
 
     pthread_mutex_lock(&self->lock);
-    self->has_feeder    = thread_start(self, &self->feeder, kt_gpu_feed);
+    while (self->n_feeders < KT_GPU_FEEDERS && thread_start(self, &self->feeders[self->n_feeders], kt_gpu_feed))
+        self->n_feeders++;
     self->has_collector = thread_start(self, &self->collector, kt_gpu_collect);
     self->has_watcher   = thread_start(self, &self->watcher, kt_gpu_watch);
     pthread_mutex_unlock(&self->lock);
-    err = self->has_feeder && self->has_collector && self->has_watcher ? KT_OK : KT_ESYSTEM;
+    err = self->n_feeders == KT_GPU_FEEDERS && self->has_collector && self->has_watcher ? KT_OK : KT_ESYSTEM;
     if (err)
         goto fail;
     *self_p = self;
@@ -173,7 +177,7 @@ kt_gpu_close(kt_gpu_t **self_p)
     pthread_mutex_lock(&self->lock);
     const int64_t until_us = kt_clock_us() + 1000 * (CLOSE_MS + (self->lost ? 0 : self->opts.deadline_ms));
     self->closing          = true;
-    pthread_cond_signal(&self->work);
+    pthread_cond_broadcast(&self->work);
     pthread_cond_signal(&self->flown);
     pthread_cond_signal(&self->rest);
     while ((self->running || self->waiters) && kt_gpu_wait(self, until_us))
@@ -186,22 +190,25 @@ kt_gpu_close(kt_gpu_t **self_p)
                     self->about.name);
     if (!ended)
         return false;
-    if (self->has_feeder)
-        pthread_join(self->feeder, NULL);
+    for (uint32_t i = 0; i < self->n_feeders; i++)
+        pthread_join(self->feeders[i], NULL);
     if (self->has_collector)
         pthread_join(self->collector, NULL);
     if (self->has_watcher)
         pthread_join(self->watcher, NULL);
     const bool answers = !self->hung;
-    if (self->has_feeder)
-        kt_log_info("GPU-CLOSE", "device=\"%s\" batches=%llu parts=%llu frames=%llu on_cpu=%llu", self->about.name,
-                    (unsigned long long)self->batches, (unsigned long long)self->parts,
-                    (unsigned long long)self->frames, (unsigned long long)self->on_cpu);
+    if (self->n_feeders)
+        kt_log_info("GPU-CLOSE",
+                    "device=\"%s\" batches=%llu parts=%llu frames=%llu on_cpu=%llu in_bytes=%llu out_bytes=%llu",
+                    self->about.name, (unsigned long long)self->batches, (unsigned long long)self->parts,
+                    (unsigned long long)self->frames, (unsigned long long)self->on_cpu,
+                    (unsigned long long)self->in_bytes, (unsigned long long)self->out_bytes);
     if (self->context && !self->hung)
         self->backend->close(&self->context);
     pthread_cond_destroy(&self->changed);
     pthread_cond_destroy(&self->rest);
     pthread_cond_destroy(&self->flown);
+    pthread_cond_destroy(&self->turn);
     pthread_cond_destroy(&self->work);
     pthread_mutex_destroy(&self->lock);
     free(self);

@@ -1,9 +1,9 @@
-// One GPU behind kt_gpus: its slots and the three threads that serve it. The feeder (feeder.c) takes requests from a
-// queue, copies their input into a slot and submits it; the collector (collector.c) waits for the batches in their
-// order and copies their results out; the watcher (watch.c) asks for the device's health. Who posts a request
-// (ticket.c) waits for nothing.
+// One GPU behind kt_gpus: its slots and the threads that serve it. The feeders (feeder.c) take requests from a queue,
+// copy their input into slots and submit them, in the order of the queue; the collector (collector.c) waits for the
+// batches in their order and copies their results out; the watcher (watch.c) asks for the device's health. Who posts a
+// request (ticket.c) waits for nothing.
 //
-// States of a slot: FREE -> FILLING (the feeder copies input in, without the lock) -> SENDING (it submits, without the
+// States of a slot: FREE -> FILLING (a feeder copies input in, without the lock) -> SENDING (it submits, without the
 // lock) -> FLYING -> COLLECTING (the collector copies results out, without the lock) -> FREE. The lock guards
 // everything else.
 //
@@ -16,8 +16,9 @@
 
 #include <pthread.h>
 
-// EAGER: one batch computes while the next one is copied.
-enum { KT_GPU_SLOTS = 4, KT_GPU_EAGER = 2 };
+// EAGER: one batch computes while the next one is copied. FEEDERS: one thread copies 8 GB/s, and an H200 beside 64
+// cores is sent 11 (ops/bench gpu-node).
+enum { KT_GPU_SLOTS = 4, KT_GPU_EAGER = 2, KT_GPU_FEEDERS = 3 };
 
 typedef enum kt_gpu_slot_state {
     SLOT_FREE,
@@ -34,7 +35,7 @@ typedef struct kt_gpu_slot {
     kt_gpu_ticket_t    *tickets[KT_GPU_PARTS];  // of the parts
     uint32_t            n_tickets;              // 0: they are over, whatever the device still does
     size_t              firsts[KT_GPU_PARTS];   // first item of the request
-    uint64_t            order;                  // of its submission
+    uint64_t            order;                  // of its submission: the batches' number
     char               *input;                  // pinned
     const char         *results;                // pinned
 } kt_gpu_slot_t;
@@ -45,9 +46,10 @@ typedef struct kt_gpu {
     kt_gpu_about_t          about;
     kt_gpu_opts_t           opts;
     size_t                  slot_in_bytes, slot_out_bytes;
-    pthread_t               feeder, collector, watcher;
+    pthread_t               feeders[KT_GPU_FEEDERS], collector, watcher;
     pthread_mutex_t         lock;
-    pthread_cond_t          work;     // for the feeder
+    pthread_cond_t          work;     // for the feeders
+    pthread_cond_t          turn;     // for a feeder whose batch is not the next one
     pthread_cond_t          flown;    // for the collector
     pthread_cond_t          rest;     // for the watcher
     pthread_cond_t          changed;  // for who waits for a ticket or for the end
@@ -56,11 +58,13 @@ typedef struct kt_gpu {
     uint32_t                attached, running;  // devices; threads
     uint32_t                waiters;            // threads in kt_gpu_ticket_await
     bool                    closing, lost, hung;
-    bool                    has_feeder, has_collector, has_watcher;
+    uint32_t                n_feeders;  // started
+    bool                    has_collector, has_watcher;
     char                    why[KT_GPU_WHY], refused[KT_GPU_WHY];  // of the loss; of the last refusal that was logged
     int64_t                 progress_ms;                           // of the last batch's end or beginning
     kt_gpu_state_t          state;
-    uint64_t                sent, pool_bytes, batches, parts, frames, on_cpu, in_bytes, out_bytes;
+    uint64_t                planned, sent;  // numbers of the last batch that was begun, and submitted or given up
+    uint64_t                pool_bytes, batches, parts, frames, on_cpu, in_bytes, out_bytes;
 } kt_gpu_t;
 
 KT_MUST_USE kt_err_t kt_gpu_open(kt_gpu_t **self_p, const kt_gpu_opts_t *opts, int device, char why[KT_GPU_WHY]);
@@ -84,7 +88,7 @@ void kt_gpu_expire(kt_gpu_t *self);
 void kt_gpu_log_refusal(kt_gpu_t *self, kt_gpu_kind_id_t kind, kt_err_t err, const char *why);
 // The batch of the slot is over: its tickets get the error, if there is one, and the slot is free.
 void   kt_gpu_slot_end(kt_gpu_t *self, kt_gpu_slot_t *slot, kt_err_t err);
-size_t kt_gpu_in_flight(const kt_gpu_t *self);  // slots that are SENDING or FLYING
+size_t kt_gpu_slots_in(const kt_gpu_t *self, kt_gpu_slot_state_t first, kt_gpu_slot_state_t last);
 // Ends the ticket if nothing of it is in a slot, and either nothing is left to send or it failed.
 void kt_gpu_ticket_settle(kt_gpu_t *self, kt_gpu_ticket_t *ticket);
 

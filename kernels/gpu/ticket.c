@@ -16,7 +16,7 @@ ticket_over(kt_gpu_t *self, kt_gpu_ticket_t *ticket)
     self->on_cpu += ticket->err != KT_OK && ticket->err != KT_ECANCELLED;
     pthread_cond_broadcast(&self->changed);
     if (self->closing)
-        pthread_cond_signal(&self->work);
+        pthread_cond_broadcast(&self->work);
     if (ticket->done)
         ticket->done(ticket->context, ticket->err);
 }

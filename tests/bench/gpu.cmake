@@ -16,6 +16,16 @@ set_tests_properties(gpu_bench gpu_bench_json gpu_bench_without_gpu PROPERTIES T
 set_tests_properties(gpu_bench_without_gpu PROPERTIES ENVIRONMENT KITHARA_SIM_DEVICES=0
   PASS_REGULAR_EXPRESSION "not run: no GPU\ngpu ratio=none\n$")
 
+# gpu_node_bench: a node with a GPU on a virtual clock; the node's own queue and threads, without its library and device.
+file(GLOB gpu_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels/gpu/*.c)
+list(FILTER gpu_sources EXCLUDE REGEX "/(device|gpus|load)\\.c$")
+add_library(kt_virtual_clock OBJECT gpu_node/virtual.c)
+add_executable(gpu_node_bench gpu_node/node.c gpu_node/device.c ${gpu_sources})
+target_compile_options(gpu_node_bench PRIVATE -DKT_VIRTUAL -include ${CMAKE_CURRENT_SOURCE_DIR}/gpu_node/virtual.h)
+target_link_libraries(gpu_node_bench PRIVATE kt_virtual_clock kt_common m)
+add_test(NAME gpu_node_bench COMMAND gpu_node_bench --check)
+set_tests_properties(gpu_node_bench PROPERTIES TIMEOUT 300)
+
 if(NOT TARGET kithara-cuda)  # whose objects they are
   return()
 endif()

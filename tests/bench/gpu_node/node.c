@@ -3,21 +3,25 @@
 // docs/performance.md and docs/gpu.md. It answers what waiting costs, not how fast a GPU is.
 //
 //   gpu_node_bench            tables
-//   gpu_node_bench --check    exit 1 where a node with a GPU is slower than one without
+//   gpu_node_bench --one PROFILE CORES WORKERS
+//   gpu_node_bench --check    exit 1 where a node of 16 cores is slower with a GPU than without
 #include "common/clock.h"
 #include "common/log.h"
 #include "kernels/gpu/private.h"
 #include "tests/bench/gpu_node/device.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORKERS_MOST = 64, FILE_S = 240, WARM_US = 3000000, MEASURE_US = 10000000 };
+enum { WORKERS_MOST = 64, FILE_S = 240, WARM_US = 3000000, MEASURE_US = 10000000, FINE_PIECE = 2048 };
 
 // Core time of a file of four minutes by performance.md, ms: up to where its samples are all there (opened, decoded,
-// resampled; loudness, quality), constant-Q, and the rest; and what the device takes over.
-static const double BEFORE_MS = 4 * 60.7, CQT_MS = 4 * 6.0, AFTER_MS = 4 * 22.3, DEVICE_MS = 4 * 12.0;
+// resampled; loudness, quality), constant-Q, what reads the rhythm's finer rows, and the rest; and what the device
+// takes over.
+static const double BEFORE_MS = 4 * 60.7, CQT_MS = 4 * 6.0, FINE_MS = 4 * 2.0, AFTER_MS = 4 * 20.3,
+                    DEVICE_MS = 4 * 12.0;
 // Copies to and from pinned memory, bytes a microsecond.
 static const double COPY_RATE = 8000;
 
@@ -92,8 +96,7 @@ typedef enum way {
 } way_t;
 
 typedef struct file {
-    kt_gpu_ticket_t ticket[3];
-    _Atomic int     pending;
+    kt_gpu_ticket_t ticket[2];
     struct node    *node;
     struct file    *next;
 } file_t;
@@ -143,22 +146,21 @@ file_done(node_t *self)
 }
 
 static void
-post_pass(kt_gpu_t *gpu, kt_gpu_ticket_t *ticket, const pass_t *pass, kt_gpu_done_fn *done, void *context)
+post_pass(kt_gpu_t *gpu, kt_gpu_ticket_t *ticket, const pass_t *pass, size_t frames, kt_gpu_done_fn *done,
+          void *context)
 {
-    *ticket = (kt_gpu_ticket_t){.request = {&pass->kind, pass, pass->frames}, .done = done, .context = context};
+    *ticket = (kt_gpu_ticket_t){.request = {&pass->kind, pass, frames}, .done = done, .context = context};
     if (kt_gpu_ticket_post(gpu, ticket))
         abort();
 }
 
-// A kt_gpu_done_fn: when both passes of the file are there, it can go on.
+// A kt_gpu_done_fn: the file can go on.
 static void
 file_ready(void *context, kt_err_t err)
 {
     file_t *file = context;
     node_t *self = file->node;
     (void)err;
-    if (--file->pending > 0)
-        return;
     pthread_mutex_lock(&self->lock);
     file->next  = NULL;
     *self->last = file;
@@ -168,13 +170,29 @@ file_ready(void *context, kt_err_t err)
 }
 
 static void
+await_pass(kt_gpu_t *gpu, kt_gpu_ticket_t *ticket)
+{
+    if (kt_gpu_ticket_await(gpu, ticket))
+        abort();
+}
+
+// As node/audio/segment.c and rhythm/envelope.c do it: chroma beside constant-Q, each piece of the finer rows beside
+// the reading of the one before.
+static void
 file_finish(file_t *file)
 {
     kt_gpu_t *gpu = file->node->gpu;
-    post_pass(gpu, &file->ticket[2], &SECOND, NULL, NULL);
+    post_pass(gpu, &file->ticket[0], &SECOND, SECOND.frames, NULL, NULL);
     cores_use(1000 * CQT_MS, false);
-    if (kt_gpu_ticket_await(gpu, &file->ticket[2]))
-        abort();
+    await_pass(gpu, &file->ticket[0]);
+    const uint32_t n = (FINE.frames + FINE_PIECE - 1) / FINE_PIECE;
+    post_pass(gpu, &file->ticket[0], &FINE, FINE_PIECE, NULL, NULL);
+    for (uint32_t i = 0; i < n; i++) {
+        await_pass(gpu, &file->ticket[i % 2]);
+        if (i + 1 < n)
+            post_pass(gpu, &file->ticket[(i + 1) % 2], &FINE, FINE_PIECE, NULL, NULL);
+        cores_use(1000 * FINE_MS / n, false);
+    }
     cores_use(1000 * AFTER_MS, false);
     file_done(file->node);
 }
@@ -190,9 +208,7 @@ park_file(node_t *self)
     pthread_mutex_unlock(&self->lock);
     file->node = self;
     cores_use(1000 * BEFORE_MS, false);
-    file->pending = 2;
-    post_pass(self->gpu, &file->ticket[0], &FIRST, file_ready, file);
-    post_pass(self->gpu, &file->ticket[1], &FINE, file_ready, file);
+    post_pass(self->gpu, &file->ticket[0], &FIRST, FIRST.frames, file_ready, file);
 }
 
 static void *
@@ -209,19 +225,17 @@ worker_main(void *argument)
         }
         cores_use(1000 * BEFORE_MS, false);
         if (self->way == WAY_CPU) {
-            cores_use(1000 * (DEVICE_MS + CQT_MS + AFTER_MS), false);
+            cores_use(1000 * (DEVICE_MS + CQT_MS + FINE_MS + AFTER_MS), false);
             file_done(self);
         } else if (self->way == WAY_SMALL) {
             run_pass(self->gpu, &FIRST, 256);
             run_pass(self->gpu, &FINE, 256);
             run_pass(self->gpu, &SECOND, SECOND.frames);
-            cores_use(1000 * (CQT_MS + AFTER_MS), false);
+            cores_use(1000 * (CQT_MS + FINE_MS + AFTER_MS), false);
             file_done(self);
         } else {
-            post_pass(self->gpu, &file.ticket[0], &FIRST, NULL, NULL);
-            post_pass(self->gpu, &file.ticket[1], &FINE, NULL, NULL);
-            if (kt_gpu_ticket_await(self->gpu, &file.ticket[0]) || kt_gpu_ticket_await(self->gpu, &file.ticket[1]))
-                abort();
+            post_pass(self->gpu, &file.ticket[0], &FIRST, FIRST.frames, NULL, NULL);
+            await_pass(self->gpu, &file.ticket[0]);
             file_finish(&file);
         }
     }
@@ -256,7 +270,7 @@ finisher_main(void *argument)
 // --- runs ------------------------------------------------------------------------------------------------------------
 
 typedef struct run {
-    double files_s, in_mb_min;
+    double files_s, in_mb, out_mb;  // MB a minute of audio
 } run_t;
 
 static run_t
@@ -284,11 +298,12 @@ node_run(way_t way, const gpu_profile_t *profile, size_t cores, size_t workers)
             abort();
     }
     vt_sleep_until(kt_clock_us() + WARM_US);
-    const uint64_t done = node.done, in_bytes = node.gpu ? node.gpu->in_bytes : 0;
+    const kt_gpu_t before  = node.gpu ? *node.gpu : (kt_gpu_t){0};
+    const uint64_t done    = node.done;
     const int64_t  from_us = kt_clock_us();
     vt_sleep_until(from_us + MEASURE_US);
     const uint64_t files = node.done - done;
-    const double   bytes = node.gpu ? (double)(node.gpu->in_bytes - in_bytes) : 0;
+    const kt_gpu_t after = node.gpu ? *node.gpu : (kt_gpu_t){0};
     pthread_mutex_lock(&node.lock);
     node.closing = true;
     pthread_mutex_unlock(&node.lock);
@@ -306,8 +321,10 @@ node_run(way_t way, const gpu_profile_t *profile, size_t cores, size_t workers)
     if (node.gpu && !kt_gpu_close(&node.gpu))
         abort();
     vt_end();
-    return (run_t){.files_s   = (double)files * 1e6 / MEASURE_US,
-                   .in_mb_min = files ? bytes / 1e6 / (double)files / (FILE_S / 60.0) : 0};
+    const double minutes = (double)files * FILE_S / 60;
+    return (run_t){.files_s = (double)files * 1e6 / MEASURE_US,
+                   .in_mb   = files ? (double)(after.in_bytes - before.in_bytes) * 1e-6 / minutes : 0,
+                   .out_mb  = files ? (double)(after.out_bytes - before.out_bytes) * 1e-6 / minutes : 0};
 }
 
 static const char *const WAYS_TEXT[WAYS] = {[WAY_SMALL]  = "256 frames, waited for",
@@ -318,55 +335,101 @@ static void
 print_cores(void)
 {
     static const size_t CORES[] = {4, 16, 64};
-    printf("| GPU | requests |");
-    for (size_t c = 0; c < sizeof CORES / sizeof *CORES; c++)
-        printf(" %zu cores: without, with, ratio |", CORES[c]);
-    printf("\n| --- | --- | --- | --- | --- |\n");
+    const size_t        n       = sizeof CORES / sizeof *CORES;
+    double              cpu[sizeof CORES / sizeof *CORES];
+    printf("| GPU | requests | 4 cores: files/s, ratio | 16 cores | 64 cores |\n| --- | --- | --- | --- | --- |\n| "
+           "none | |");
+    for (size_t c = 0; c < n; c++) {
+        cpu[c] = node_run(WAY_CPU, NULL, CORES[c], CORES[c]).files_s;
+        printf(" %.1f |", cpu[c]);
+    }
+    printf("\n");
     for (size_t p = 0; p < GPU_PROFILES_COUNT; p++)
         for (way_t way = WAY_SMALL; way < WAYS; way++) {
             printf("| %s | %s |", GPU_PROFILES[p].name, WAYS_TEXT[way]);
-            for (size_t c = 0; c < sizeof CORES / sizeof *CORES; c++) {
-                const double cpu = node_run(WAY_CPU, NULL, CORES[c], CORES[c]).files_s;
+            for (size_t c = 0; c < n; c++) {
                 const double gpu = node_run(way, &GPU_PROFILES[p], CORES[c], CORES[c]).files_s;
-                printf(" %.1f, %.1f, %.2f |", cpu, gpu, gpu / cpu);
+                printf(" %.1f, %.2f |", gpu, gpu / cpu[c]);
+                (void)fflush(stdout);
             }
             printf("\n");
         }
 }
 
-// The least ratio over worker counts on 16 and 64 cores; returns it.
+// The least ratio over numbers of workers.
 static double
-print_workers(way_t way, size_t step)
+least_ratio(const gpu_profile_t *profile, size_t cores, const size_t *workers, size_t n, size_t *at)
 {
-    static const size_t CORES[] = {16, 64};
-    double              worst   = 10;
-    for (size_t p = 0; p < GPU_PROFILES_COUNT; p++)
+    double least = INFINITY;
+    for (size_t i = 0; i < n; i++) {
+        const double cpu   = node_run(WAY_CPU, NULL, cores, workers[i]).files_s;
+        const double ratio = node_run(WAY_PARKED, profile, cores, workers[i]).files_s / cpu;
+        *at                = ratio < least ? workers[i] : *at;
+        least              = ratio < least ? ratio : least;
+    }
+    return least;
+}
+
+static void
+print_workers(void)
+{
+    static const size_t WORKERS[] = {1, 2, 4, 8, 12, 16, 24, 32, 48, 64}, CORES[] = {4, 16, 64};
+    printf("\n| GPU | least ratio with 1 to 64 workers: 4 cores | 16 cores | 64 cores |\n| --- | --- | --- | --- |\n");
+    for (size_t p = 0; p < GPU_PROFILES_COUNT; p++) {
+        printf("| %s |", GPU_PROFILES[p].name);
         for (size_t c = 0; c < sizeof CORES / sizeof *CORES; c++) {
-            double least = 10;
-            size_t at    = 0;
-            for (size_t workers = 1; workers <= WORKERS_MOST; workers += step) {
-                const double cpu = node_run(WAY_CPU, NULL, CORES[c], workers).files_s;
-                const double gpu = node_run(way, &GPU_PROFILES[p], CORES[c], workers).files_s;
-                at               = gpu / cpu < least ? workers : at;
-                least            = gpu / cpu < least ? gpu / cpu : least;
-            }
-            printf("| %s | %zu | %.2f with %zu workers |\n", GPU_PROFILES[p].name, CORES[c], least, at);
-            worst = least < worst ? least : worst;
+            size_t       at = 0;
+            const double least =
+                least_ratio(&GPU_PROFILES[p], CORES[c], WORKERS, sizeof WORKERS / sizeof *WORKERS, &at);
+            printf(" %.2f (%zu) |", least, at);
+            (void)fflush(stdout);
         }
-    return worst;
+        printf("\n");
+    }
+}
+
+// With each profile on 16 cores, whatever the workers.
+static bool
+check(void)
+{
+    static const size_t WORKERS[] = {1, 16, 40};
+    bool                right     = true;
+    for (size_t p = 0; p < GPU_PROFILES_COUNT; p++) {
+        size_t       at    = 0;
+        const double least = least_ratio(&GPU_PROFILES[p], 16, WORKERS, sizeof WORKERS / sizeof *WORKERS, &at);
+        printf("%s: %.2f with %zu workers\n", GPU_PROFILES[p].name, least, at);
+        right = right && least >= 1;
+    }
+    return right;
+}
+
+static bool
+print_one(const char *name, size_t cores, size_t workers)
+{
+    size_t p = 0;
+    while (p < GPU_PROFILES_COUNT && strcmp(GPU_PROFILES[p].name, name) != 0)
+        p++;
+    if (p == GPU_PROFILES_COUNT || cores < 1 || workers < 1 || workers > WORKERS_MOST)
+        return false;
+    const double cpu = node_run(WAY_CPU, NULL, cores, workers).files_s;
+    const run_t  gpu = node_run(WAY_PARKED, &GPU_PROFILES[p], cores, workers);
+    printf("without %.1f files/s, with %.1f, ratio %.2f; %.1f MB in and %.1f out a minute of audio\n", cpu, gpu.files_s,
+           gpu.files_s / cpu, gpu.in_mb, gpu.out_mb);
+    return true;
 }
 
 int
 main(int argc, char **argv)
 {
     kt_log_setup(KT_LOG_ERROR, KT_LOG_TEXT, "gpu_node_bench");
-    if (argc > 1 && strcmp(argv[1], "--one") == 0) {
-        for (way_t way = WAY_SMALL; way < WAYS; way++) {
-            const run_t run = node_run(way, &GPU_PROFILES[2], 16, 16);
-            printf("%s: %.2f files/s, %.1f MB a minute\n", WAYS_TEXT[way], run.files_s, run.in_mb_min);
-        }
-        return 0;
-    }
+    if (argc > 1 && strcmp(argv[1], "--check") == 0)
+        return check() ? 0 : 1;
+    if (argc > 4 && strcmp(argv[1], "--one") == 0)
+        return print_one(argv[2], strtoul(argv[3], NULL, 10), strtoul(argv[4], NULL, 10)) ? 0 : 1;
     print_cores();
-    return print_workers(WAY_PARKED, 9) > 0 ? 0 : 1;
+    print_workers();
+    const run_t h200 = node_run(WAY_PARKED, &GPU_PROFILES[2], 16, 16);
+    printf("\nover the bus, MB a minute of audio: %.1f in, %.1f out\n", h200.in_mb, h200.out_mb);
+    printf("gpu-node ratio=%.2f\n", h200.files_s / node_run(WAY_CPU, NULL, 16, 16).files_s);
+    return 0;
 }

@@ -128,6 +128,30 @@ company_changes_nothing(const char *seed)
     check_clean();
 }
 
+// What is counted is what crosses: further in, the runs of a batch and chroma's weights; further out, the peaks.
+Test(gpu_sim, bytes_over_the_bus_are_counted)
+{
+    void (*copied)(uint64_t *, uint64_t *) = (void (*)(uint64_t *, uint64_t *))(uintptr_t)symbol("cudasim_copied");
+    kt_gpus_t *gpus                        = open_sim("0", KT_GPU_DEFAULTS);
+    sound_t    sound                       = sound_new(&gpu_defaults, 64, 3);
+    uint64_t   in_before, out_before, in_bytes, out_bytes;
+    sound_run(&sound, gpus);  // tables of the configuration, once
+    copied(&in_before, &out_before);
+    const kt_gpus_info_t before = info_of(gpus);
+    sound_run(&sound, gpus);
+    copied(&in_bytes, &out_bytes);
+    const kt_gpus_info_t after = info_of(gpus);
+    const uint64_t       in = after.in_bytes - before.in_bytes, out = after.out_bytes - before.out_bytes;
+    cr_assert_eq(in, 2 * (63 * 512 + 2048) * sizeof(float));
+    cr_assert_geq(in_bytes - in_before, in);
+    cr_assert_leq(in_bytes - in_before, in + (64 << 10));
+    cr_assert_geq(out_bytes - out_before, out);
+    cr_assert_leq(out_bytes - out_before, 2 * out);
+    sound_free(&sound);
+    kt_gpus_close(&gpus);
+    check_clean();
+}
+
 Test(gpu_sim, company_changes_no_byte_in_order)
 {
     company_changes_nothing("1");
