@@ -136,26 +136,25 @@ send_frame(kt_sound_t *self, const AVFrame *frame, double lost_s)
     return frames > left ? KT_ETOOLONG : KT_OK;
 }
 
-// The largest sample of a frame of floats; of other formats, and with NaN, beyond comparison.
+// Whether a sample of a frame of floats is beyond FAR_TOO_LOUD, or NaN; frames of other formats never are.
 static bool
 is_far_too_loud(const AVFrame *frame)
 {
     const float limit    = FAR_TOO_LOUD;
     const int   channels = frame->ch_layout.nb_channels;
     const bool  planar   = frame->format == AV_SAMPLE_FMT_FLTP;
-    uint32_t    most     = 0, bound;
+    int32_t     over     = 0, bound;
     if ((!planar && frame->format != AV_SAMPLE_FMT_FLT) || channels < 1)
         return false;
     memcpy(&bound, &limit, sizeof bound);
     for (int p = 0; p < (planar ? channels : 1); p++) {
-        const uint32_t *bits = (const uint32_t *)(const void *)frame->extended_data[p];  // of floats, as magnitudes
-        const int       n    = frame->nb_samples * (planar ? 1 : channels);
-        for (int i = 0; i < n; i++) {
-            const uint32_t magnitude = bits[i] & INT32_MAX;
-            most                     = most > magnitude ? most : magnitude;
-        }
+        const int32_t *bits =
+            (const int32_t *)(const void *)frame->extended_data[p];  // magnitudes in the order of floats
+        const int n = frame->nb_samples * (planar ? 1 : channels);
+        for (int i = 0; i < n; i++)
+            over |= (bits[i] & INT32_MAX) > bound;
     }
-    return most > bound;
+    return over != 0;
 }
 
 static kt_err_t

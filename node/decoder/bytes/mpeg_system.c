@@ -5,7 +5,7 @@
 // PACKETS_NEEDED: transport packets in a row; PACKETS_BEHIND: where the first bytes are none. PACKS_NEEDED: pack
 // headers, where the first byte is not one.
 enum { PACKETS_NEEDED = 5, PACKETS_BEHIND = 12, PACKS_NEEDED = 2, HEADER_BYTES = 12, TIME_STAMP_BYTES = 4 };
-enum { CODE_PACK = 0xba, CODE_FIRST_SYSTEM = 0xb9, CODE_SEQUENCE = 0xb3 };
+enum { CODE_PACK = 0xba, CODE_FIRST_SYSTEM = 0xb9, CODE_SEQUENCE = 0xb3, SYNC = 0x47 };
 
 static bool
 start_code(const uint8_t *bytes, size_t length, size_t at)
@@ -50,11 +50,15 @@ static bool
 find_packets(const uint8_t *bytes, size_t length, size_t size, size_t *offset)
 {
     for (size_t begin = 0; begin + 4 <= length; begin++) {
+        const uint8_t *first = memchr(bytes + begin, SYNC, length - begin - 3);
+        if (!first)
+            return false;
+        begin               = (size_t)(first - bytes);
         const size_t needed = begin < size ? PACKETS_NEEDED : PACKETS_BEHIND;
         size_t       n      = 0;
         if (begin + (needed - 1) * size + 4 > length)
             return false;
-        while (n < needed && bytes[begin + n * size] == 0x47 && bytes[begin + n * size + 3] & 0x30)
+        while (n < needed && bytes[begin + n * size] == SYNC && bytes[begin + n * size + 3] & 0x30)
             n++;
         if (n < needed)
             continue;
