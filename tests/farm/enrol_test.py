@@ -8,7 +8,6 @@ import json
 import os
 import pathlib
 import sqlite3
-import subprocess
 import sys
 import unittest
 import urllib.request
@@ -19,12 +18,6 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from farm import BIN, Farm, Process, wait_for  # noqa: E402
 
 NOOP = {"ANALYZER_TEST_FAULT": "noop"}
-KITHARA = os.path.join(BIN, "kithara")
-
-
-def kithara(farm, *arguments, **settings):
-    return subprocess.run([KITHARA, *arguments], env=farm.env(ANALYZER_HTTP_URL=farm.http, **settings), capture_output=True,
-                          text=True, timeout=60)
 
 
 def metrics(farm):
@@ -50,7 +43,7 @@ class Host:
 
 class Enrolment(unittest.TestCase):
     def token(self, farm, *arguments):
-        made = kithara(farm, "keys", "token", "new", *arguments)
+        made = farm.kithara("keys", "token", "new", *arguments)
         self.assertEqual(made.returncode, 0, made.stderr)
         return made.stdout.strip()
 
@@ -64,7 +57,7 @@ class Enrolment(unittest.TestCase):
             wait_for(lambda: farm.get("/v1/status")["nodes"]["live"] == 2, "both nodes")
             farm.submit(0, 500)
             farm.wait_finished(500)
-            listed = json.loads(kithara(farm, "keys", "list", "-o", "json").stdout)
+            listed = json.loads(farm.kithara("keys", "list", "-o", "json").stdout)
             self.assertEqual(sorted(str(key["name"]) for key in listed if key["kind"] == "node"), ["a", "b"])
             first.node.kill()
             again = Host(farm, "a")  # without the token
@@ -88,11 +81,11 @@ class Enrolment(unittest.TestCase):
             self.assertIn("is no join token", wrong.node.text())
             self.assertEqual(farm.get("/v1/keys")["keys"], [])
             for ttl in ("10s", "31d", "soon", ""):
-                self.assertEqual(kithara(farm, "keys", "token", "new", "--ttl", ttl).returncode, 2)
+                self.assertEqual(farm.kithara("keys", "token", "new", "--ttl", ttl).returncode, 2)
 
     def test_a_token_does_not_take_a_name_that_another_key_has(self):
         with Farm(**NOOP).start(["a"]) as farm:
-            self.assertEqual(kithara(farm, "keys", "allow", self.key_of(farm, "a"), "a").returncode, 0)
+            self.assertEqual(farm.kithara("keys", "allow", self.key_of(farm, "a"), "a").returncode, 0)
             thief = Host(farm, "a", ANALYZER_JOIN_TOKEN=self.token(farm))
             wait_for(lambda: "has another key" in thief.node.text(), "the refusal")
             self.assertEqual(farm.get("/v1/status")["nodes"]["live"], 1)
@@ -104,21 +97,21 @@ class Enrolment(unittest.TestCase):
     def test_a_name_is_revoked_and_its_row_goes_a_hexadecimal_key_brings_it_back(self):
         with Farm(**NOOP).start(["a", "b"]) as farm:
             hexadecimal = next(key["hex"] for key in farm.get("/v1/keys")["keys"] if key["name"] == "a")
-            self.assertEqual(kithara(farm, "keys", "revoke", "a").returncode, 0)
+            self.assertEqual(farm.kithara("keys", "revoke", "a").returncode, 0)
             wait_for(lambda: "AUTH-REVOKED node=a" in farm.coordinator.text(), "the revocation")
             wait_for(lambda: list(rows(farm)) == ["b"], "one row")
-            gone = kithara(farm, "keys", "revoke", "a")
+            gone = farm.kithara("keys", "revoke", "a")
             self.assertEqual((gone.returncode, "ENOTFOUND" in gone.stderr), (1, True))
-            self.assertEqual(kithara(farm, "keys", "allow", hexadecimal, "a").returncode, 0)
+            self.assertEqual(farm.kithara("keys", "allow", hexadecimal, "a").returncode, 0)
             wait_for(lambda: farm.get("/v1/status")["nodes"]["live"] == 2, "the return", 6)
 
     def test_keys_are_changed_without_a_coordinator_too(self):
         with Farm(**NOOP) as farm:
-            key = json.loads(kithara(farm, "keys", "new", "--out", farm.folder, "-o", "json").stdout)["public_key"]
-            self.assertEqual(kithara(farm, "keys", "allow", key, "a").returncode, 0)
-            self.assertEqual(json.loads(kithara(farm, "keys", "list", "-o", "json").stdout)[0]["name"], "a")
-            self.assertEqual(kithara(farm, "keys", "revoke", "a").returncode, 0)
-            self.assertEqual(kithara(farm, "keys", "revoke", "a").returncode, 1)
+            key = json.loads(farm.kithara("keys", "new", "--out", farm.folder, "-o", "json").stdout)["public_key"]
+            self.assertEqual(farm.kithara("keys", "allow", key, "a").returncode, 0)
+            self.assertEqual(json.loads(farm.kithara("keys", "list", "-o", "json").stdout)[0]["name"], "a")
+            self.assertEqual(farm.kithara("keys", "revoke", "a").returncode, 0)
+            self.assertEqual(farm.kithara("keys", "revoke", "a").returncode, 1)
             os.makedirs(farm.path("keys"), exist_ok=True)
             farm.allow(key, "a")  # the file does not overrule the ledger
             farm.start_coordinator()
@@ -142,28 +135,28 @@ class Rows(unittest.TestCase):
             farm.start_coordinator()
             wait_for(lambda: rows(farm).get("b", {}).get("absent_since"), "the row after a restart")
             wait_for(lambda: rows(farm)["a"]["state"] == "live", "the other one")
-            self.assertEqual(kithara(farm, "nodes", "forget", "a").returncode, 1)  # it is connected
-            self.assertEqual(kithara(farm, "nodes", "forget", "b").returncode, 0)
+            self.assertEqual(farm.kithara("nodes", "forget", "a").returncode, 1)  # it is connected
+            self.assertEqual(farm.kithara("nodes", "forget", "b").returncode, 0)
             wait_for(lambda: list(rows(farm)) == ["a"], "one row", 6)
             self.assertNotIn('node="b"', metrics(farm))
             wait_for(lambda: farm.get("/health")["status"] == "healthy", "health")
-            self.assertEqual(kithara(farm, "nodes", "forget", "nobody").returncode, 1)
+            self.assertEqual(farm.kithara("nodes", "forget", "nobody").returncode, 1)
             farm.start_node("b")
             wait_for(lambda: rows(farm).get("b", {}).get("state") == "live", "the return")
 
     def test_a_drained_node_says_who_when_and_why(self):
         with Farm(**NOOP).start(["a"]) as farm:
-            self.assertEqual(kithara(farm, "nodes", "drain", "a", "--why", "a new disk").returncode, 0)
+            self.assertEqual(farm.kithara("nodes", "drain", "a", "--why", "a new disk").returncode, 0)
             wait_for(lambda: rows(farm)["a"]["drained_why"] == "a new disk", "the reason", 6)
             row = rows(farm)["a"]
             self.assertEqual(row["state"], "draining")
             self.assertIn("@", row["drained_by"])
             self.assertTrue(row["drained_since"].startswith("20"))
-            self.assertRegex(kithara(farm, "nodes").stdout, "drained by .*@.* since 20.*: a new disk")
-            self.assertEqual(kithara(farm, "nodes", "undrain", "a").returncode, 0)
+            self.assertRegex(farm.kithara("nodes").stdout, "drained by .*@.* since 20.*: a new disk")
+            self.assertEqual(farm.kithara("nodes", "undrain", "a").returncode, 0)
             wait_for(lambda: rows(farm)["a"]["drained_why"] is None, "the end of it", 6)
-            self.assertEqual(kithara(farm, "nodes", "undrain", "a", "--why", "x").returncode, 2)
-            self.assertEqual(kithara(farm, "status", "--why", "x").returncode, 2)
+            self.assertEqual(farm.kithara("nodes", "undrain", "a", "--why", "x").returncode, 2)
+            self.assertEqual(farm.kithara("status", "--why", "x").returncode, 2)
 
     def test_a_job_that_no_node_holds_is_not_in_work(self):
         with Farm(ANALYZER_TEST_FAULT="hang:stay") as farm:
@@ -181,7 +174,7 @@ class Rows(unittest.TestCase):
             wait_for(lambda: farm.get("/v1/status")["jobs"]["in_work"] == 0, "the loss")
             self.assertEqual(farm.get("/v1/status")["jobs"]["waiting"], 1)
             self.assertEqual(farm.get("/stats")["queue_metrics"]["processing"], 0)
-            self.assertIn("0 of 1 node", kithara(farm, "status").stdout)
+            self.assertIn("0 of 1 node", farm.kithara("status").stdout)
 
 
 if __name__ == "__main__":

@@ -191,6 +191,11 @@ class Farm:
             after = page["next"]
         return jobs
 
+    def kithara(self, *arguments, **settings):
+        """Runs the command line to its end; the result has returncode, stdout, stderr (text)."""
+        return subprocess.run([os.path.join(BIN, "kithara"), *arguments], capture_output=True, text=True, timeout=60,
+                              env=self.env(**{"ANALYZER_HTTP_URL": self.http, **settings}))
+
     def audit(self):
         """Exit status and output of the ledger's audit."""
         program = [os.path.join(BIN, "..", "tests", "ledger_audit"), self.path("ledger.sqlite")]

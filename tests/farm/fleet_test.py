@@ -25,12 +25,6 @@ from farm import BIN, Farm, Process, free_port, wait_for  # noqa: E402
 from servers import Postgres  # noqa: E402
 
 NOOP = {"ANALYZER_TEST_FAULT": "noop"}
-KITHARA = os.path.join(BIN, "kithara")
-
-
-def kithara(farm, *arguments, **settings):
-    return subprocess.run([KITHARA, *arguments], env=farm.env(ANALYZER_HTTP_URL=farm.http, **settings), capture_output=True,
-                          text=True, timeout=60)
 
 
 def write_tone(path, seconds):
@@ -64,7 +58,7 @@ class Keys(unittest.TestCase):
             node = farm.start_node("late")
             wait_for(lambda: "KEY-REFUSED" in node.text(), "the refusal")
             began = time.monotonic()
-            done = kithara(farm, "keys", "allow", key_of(farm, "late"), "late")
+            done = farm.kithara("keys", "allow", key_of(farm, "late"), "late")
             self.assertEqual(done.returncode, 0, done.stderr)
             wait_for(lambda: "NODE-WELCOME" in node.text(), "the welcome", 10)
             self.assertLess(time.monotonic() - began, 3.0)  # one second until the file is read, one between two attempts
@@ -76,52 +70,52 @@ class Keys(unittest.TestCase):
             farm.start_coordinator()
             key = "-" + "a" * 39
             for arguments in (["allow", key, "dash"], ["revoke", key]):
-                done = kithara(farm, "keys", *arguments)
+                done = farm.kithara("keys", *arguments)
                 self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_a_revoked_node_is_put_out_and_its_work_goes_elsewhere(self):
         with Farm(**NOOP).start(["a", "b"]) as farm:
             farm.submit(0, 2000)
-            self.assertEqual(kithara(farm, "keys", "revoke", key_of(farm, "a")).returncode, 0)
+            self.assertEqual(farm.kithara("keys", "revoke", key_of(farm, "a")).returncode, 0)
             farm.coordinator.process.send_signal(signal.SIGHUP)
             wait_for(lambda: "AUTH-REVOKED node=a" in farm.coordinator.text(), "the revocation")
             wait_for(lambda: "NODE-REFUSED" in farm.nodes["a"].text(), "the refusal")
             farm.submit(2000, 2000)
             farm.wait_finished(4000)
             self.assertEqual([n["name"] for n in farm.get("/v1/nodes")["nodes"]], ["b"])
-            again = kithara(farm, "keys", "revoke", key_of(farm, "a"))
+            again = farm.kithara("keys", "revoke", key_of(farm, "a"))
             self.assertEqual((again.returncode, "ENOTFOUND" in again.stderr), (1, True))
-            self.assertEqual(kithara(farm, "keys", "allow", key_of(farm, "a"), "a").returncode, 0)
+            self.assertEqual(farm.kithara("keys", "allow", key_of(farm, "a"), "a").returncode, 0)
             wait_for(lambda: farm.get("/v1/status")["nodes"]["live"] == 2, "the return", 6)
             self.assertEqual(farm.coordinator.stop(), 0)
             self.assertEqual(farm.audit()[0], 0, farm.audit()[1])
 
     def test_the_command_line_makes_lists_and_refuses_keys(self):
         with Farm(**NOOP) as farm:
-            made = kithara(farm, "keys", "new", "--out", farm.path("pair"), "-o", "json")
+            made = farm.kithara("keys", "new", "--out", farm.path("pair"), "-o", "json")
             self.assertEqual(made.returncode, 0, made.stderr)
             pair = json.loads(made.stdout)
             self.assertEqual(os.stat(pair["secret_file"]).st_mode & 0o777, 0o600)
-            self.assertEqual(kithara(farm, "keys", "new", "--out", farm.path("pair")).returncode, 1)
-            self.assertEqual(kithara(farm, "keys", "allow", pair["public_key"], "gpu7").returncode, 0)
-            listed = json.loads(kithara(farm, "keys", "list", "-o", "json").stdout)
+            self.assertEqual(farm.kithara("keys", "new", "--out", farm.path("pair")).returncode, 1)
+            self.assertEqual(farm.kithara("keys", "allow", pair["public_key"], "gpu7").returncode, 0)
+            listed = json.loads(farm.kithara("keys", "list", "-o", "json").stdout)
             self.assertEqual([(key["key"], key["name"]) for key in listed], [(pair["public_key"], "gpu7")])
-            bad = kithara(farm, "keys", "allow", "short")
+            bad = farm.kithara("keys", "allow", "short")
             self.assertEqual((bad.returncode, "EUSAGE" in bad.stderr), (2, True))
 
 
     def test_mistakes_at_the_command_line_are_named(self):
         with Farm(**NOOP).start(["a"]) as farm:
             for order in ("why", "retry", "cancel"):
-                odd = kithara(farm, "jobs", order, "seven")
+                odd = farm.kithara("jobs", order, "seven")
                 self.assertEqual((odd.returncode, "'seven' is not a job number" in odd.stderr), (2, True), odd.stderr)
-            self.assertEqual(kithara(farm, "nodes", "drain", "a").stdout, "a: drains\n")
-            self.assertIn("no node with that name", kithara(farm, "nodes", "drain", "typo").stdout)
+            self.assertEqual(farm.kithara("nodes", "drain", "a").stdout, "a: drains\n")
+            self.assertIn("no node with that name", farm.kithara("nodes", "drain", "typo").stdout)
 
     def test_what_a_path_holds_does_not_steer_the_terminal(self):
         with Farm(**NOOP).start(["a"]) as farm:
             farm.post("/v1/jobs", {"messages": [{"message_id": "m", "file_path": "/\x1b[31m\n\u009b1mx\u00e9.mp3"}]})
-            shown = kithara(farm, "jobs").stdout
+            shown = farm.kithara("jobs").stdout
             self.assertIn("/?[31m???1mx\u00e9.mp3", shown)
             self.assertEqual(len(shown.splitlines()), 2, shown)
 
@@ -150,7 +144,7 @@ class Story(unittest.TestCase):
             farm.allow(farm.make_key("a"), "a")
             write_tone(farm.path("boom.wav"), 1)
             farm.post("/v1/jobs", {"messages": [{"message_id": "boom", "file_path": farm.path("boom.wav")}]})
-            waiting = kithara(farm, "jobs", "why", "1")
+            waiting = farm.kithara("jobs", "why", "1")
             self.assertEqual(waiting.returncode, 0, waiting.stderr)
             self.assertIn("no node is here", waiting.stdout)
 
@@ -160,7 +154,7 @@ class Story(unittest.TestCase):
                 return farm.finished() == 1
 
             wait_for(finished, "the failure", 60)
-            told = json.loads(kithara(farm, "jobs", "why", "1", "-o", "json").stdout)
+            told = json.loads(farm.kithara("jobs", "why", "1", "-o", "json").stdout)
             lines = told["story"]
             self.assertEqual([line["what"] for line in lines], ["accepted", "attempt", "outcome"])
             self.assertEqual((lines[1]["code"], lines[1]["crash"], lines[1]["name"]), ("ENODELOST", True, "a"))
@@ -168,10 +162,10 @@ class Story(unittest.TestCase):
             self.assertEqual((lines[2]["code"], lines[2]["name"]), ("ECRASH", "a"))
             self.assertIn("ended", lines[2]["meaning"])
             self.assertEqual(told["now"]["state"], "failed")
-            table = kithara(farm, "jobs", "why", "1").stdout
+            table = farm.kithara("jobs", "why", "1").stdout
             for word in ("ENODELOST", "ECRASH", "boom.wav", "is over: failed"):
                 self.assertIn(word, table)
-            self.assertEqual(kithara(farm, "jobs", "why", "99").returncode, 1)
+            self.assertEqual(farm.kithara("jobs", "why", "99").returncode, 1)
 
 
 CRASHING = """
@@ -231,7 +225,7 @@ class Pair(Farm):
         self.binds = [self.http_bind, f"127.0.0.1:{free_port()}"]
         self.settings["ANALYZER_COORDINATORS"] = " ".join(self.routers)
         self.coordinators = [None, None]
-        done = kithara(self, "db", "migrate")
+        done = self.kithara("db", "migrate")
         assert done.returncode == 0, done.stderr
 
     def __exit__(self, *what):
@@ -281,7 +275,7 @@ class Pair(Farm):
         wait_for(lambda: self.outcomes()[0] >= count, f"{count} outcomes", timeout)
 
     def audit(self):
-        done = kithara(self, "audit")
+        done = self.kithara("audit")
         return done.returncode, done.stdout + done.stderr
 
 
@@ -348,7 +342,7 @@ class Coordinators(unittest.TestCase):
 
     def test_a_token_of_one_lets_a_node_in_at_both_and_a_revoked_name_is_out_at_both(self):
         with Pair(self.database, **NOOP).start_pair(["a"]) as farm:
-            token = kithara(farm, "keys", "token", "new").stdout.strip()
+            token = farm.kithara("keys", "token", "new").stdout.strip()
             host = farm.path("host")
             os.mkdir(host)
             farm.nodes["n"] = Process([os.path.join(BIN, "kithara-node"), "--with-parent", "--join", token],
@@ -360,7 +354,7 @@ class Coordinators(unittest.TestCase):
             farm.nodes["n"].kill()
             for i in (0, 1):
                 wait_for(lambda: farm.ask(i, "/v1/status")["nodes"]["summary"] == "1 of 2 nodes", f"its absence at {i}")
-            self.assertEqual(kithara(farm, "keys", "revoke", "n").returncode, 0)
+            self.assertEqual(farm.kithara("keys", "revoke", "n").returncode, 0)
             for i in (0, 1):
                 wait_for(lambda: farm.ask(i, "/v1/status")["nodes"]["summary"] == "1 of 1 node", f"the revocation at {i}", 6)
             self.expect_all_done(farm, 1000)

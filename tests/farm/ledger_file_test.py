@@ -7,20 +7,13 @@ import os
 import pathlib
 import shutil
 import sqlite3
-import subprocess
 import sys
 import unittest
 
 sys.path.insert(0, os.path.dirname(__file__))
-from farm import BIN, Farm, wait_for  # noqa: E402
+from farm import Farm, wait_for  # noqa: E402
 
 NOOP = {"ANALYZER_TEST_FAULT": "noop"}
-KITHARA = os.path.join(BIN, "kithara")
-
-
-def kithara(farm, *arguments, **settings):
-    return subprocess.run([KITHARA, *arguments], env=farm.env(ANALYZER_HTTP_URL=farm.http, **settings), capture_output=True,
-                          text=True, timeout=60)
 
 
 class LedgerFile(unittest.TestCase):
@@ -35,7 +28,7 @@ class LedgerFile(unittest.TestCase):
             return ledger.execute("SELECT count(*) FROM jobs WHERE state = 2").fetchone()[0]
 
     def audit(self, farm, path):
-        done = kithara(farm, "audit", "--ledger", "sqlite:" + path)
+        done = farm.kithara("audit", "--ledger", "sqlite:" + path)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
     def test_a_ledger_that_is_moved_stops_the_coordinator_and_keeps_every_job(self):
@@ -53,7 +46,7 @@ class LedgerFile(unittest.TestCase):
     def test_another_file_in_its_place_is_noticed_and_left_alone(self):
         with Farm(**NOOP).start(["a"]) as farm:
             other = farm.path("other.sqlite")
-            self.assertEqual(kithara(farm, "db", "backup", other).returncode, 0)
+            self.assertEqual(farm.kithara("db", "backup", other).returncode, 0)
             farm.submit(0, 100)
             farm.wait_finished(100)
             before = pathlib.Path(other).read_bytes()
@@ -67,7 +60,7 @@ class LedgerFile(unittest.TestCase):
         with Farm(**NOOP).start(["a"]) as farm:
             farm.submit(0, 200)
             farm.wait_finished(200)
-            self.assertEqual(kithara(farm, "db", "backup", farm.path("copy.sqlite")).returncode, 0)
+            self.assertEqual(farm.kithara("db", "backup", farm.path("copy.sqlite")).returncode, 0)
             farm.submit(200, 200)
             farm.wait_finished(400)
             shutil.copyfile(farm.path("copy.sqlite"), farm.path("ledger.sqlite"))  # the same inode
@@ -81,13 +74,13 @@ class LedgerFile(unittest.TestCase):
         with Farm(**NOOP).start(["a"]) as farm:
             farm.submit(0, 3000)
             copy = farm.path("copy.sqlite")
-            made = kithara(farm, "db", "backup", copy)
+            made = farm.kithara("db", "backup", copy)
             self.assertEqual(made.returncode, 0, made.stderr)
             self.audit(farm, copy)
             self.assertEqual(os.stat(copy).st_mode & 0o777, 0o600)
-            self.assertNotEqual(kithara(farm, "db", "backup", copy).returncode, 0)  # it exists
-            self.assertNotEqual(kithara(farm, "db", "backup", farm.path("none", "copy")).returncode, 0)
-            full = kithara(farm, "db", "backup", "/dev/full/x")
+            self.assertNotEqual(farm.kithara("db", "backup", copy).returncode, 0)  # it exists
+            self.assertNotEqual(farm.kithara("db", "backup", farm.path("none", "copy")).returncode, 0)
+            full = farm.kithara("db", "backup", "/dev/full/x")
             self.assertEqual((full.returncode, os.path.exists(farm.path("copy.sqlite.part"))), (1, False))
             farm.wait_finished(3000)
             self.assertEqual(farm.coordinator.stop(), 0)

@@ -76,10 +76,6 @@ class ModelFarm(Farm):
     def start_coordinator(self, wait=True, log="coordinator.log", **more):
         return super().start_coordinator(wait, log, **{**self.coordinator_settings, **more})
 
-    def kithara(self, *arguments):
-        env = self.env(ANALYZER_HTTP_URL=self.http)
-        return subprocess.run([os.path.join(BIN, "kithara"), *arguments], env=env, capture_output=True, text=True, timeout=60)
-
     def models(self, *arguments):
         done = self.kithara("models", *arguments)
         assert done.returncode == 0, done.stderr
