@@ -4,6 +4,7 @@
 #include "common/text.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,14 @@ typedef struct span {
 } span_t;
 
 typedef enum layer { LAYER_NONE, LAYER_MESSAGE, LAYER_METADATA, LAYER_OPTIONS } layer_t;
+
+// One reading of a message.
+typedef struct relax {
+    bool   drop;   // what is no JSON is left out; else it is carried as a text
+    bool   twice;  // a member that is read is there twice
+    size_t more;   // members that have no room in
+    char   names[KT_JOB_WHY - 64];
+} relax_t;
 
 // What is read of an object, and the objects in it of which something is read.
 static const struct {
@@ -139,22 +148,40 @@ text_of(span_t value)
     return json;
 }
 
-static json_t *relax_object(span_t *scan, layer_t layer, bool drop, bool *twice);
+// Notes what became of a member that is not read.
+static void
+note_member(relax_t *self, layer_t layer, const char *name, const char *became)
+{
+    static const char *const BEFORE[] = {
+        [LAYER_MESSAGE] = "", [LAYER_METADATA] = "metadata.", [LAYER_OPTIONS] = "analysis_options."};
+    char   shown[48], text[128];
+    size_t used = strlen(self->names);
+    kt_text_sanitize(shown, sizeof shown, name, strlen(name));
+    int length = snprintf(text, sizeof text, "%s%s%s (%s)", used ? ", " : "", BEFORE[layer], shown, became);
+    if (self->more || used + (size_t)length >= sizeof self->names)
+        self->more++;
+    else
+        memcpy(self->names + used, text, (size_t)length + 1);
+}
+
+static json_t *relax_object(relax_t *self, span_t *scan, layer_t layer);
 
 // A member's value. NULL: it is left out, or, of one that is read, wrong.
 static json_t *
-relax_value(span_t value, size_t depth, bool read, layer_t below, bool drop, bool *twice)
+relax_value(relax_t *self, span_t value, size_t depth, layer_t layer, const char *name)
 {
+    layer_t below;
     json_t *json = parse_value(value, depth);
     if (json)
         return json;
-    if (read)
-        return below != LAYER_NONE && *value.at == '{' ? relax_object(&value, below, drop, twice) : NULL;
-    return drop ? NULL : text_of(value);
+    if (is_read(layer, name, &below))
+        return below != LAYER_NONE && *value.at == '{' ? relax_object(self, &value, below) : NULL;
+    note_member(self, layer, name, self->drop ? "left out" : "carried as text");
+    return self->drop ? NULL : text_of(value);
 }
 
 static bool
-relax_member(span_t *scan, layer_t layer, bool drop, json_t *out, bool *twice)
+relax_member(relax_t *self, span_t *scan, layer_t layer, json_t *out)
 {
     span_t  key, value;
     size_t  depth;
@@ -164,25 +191,28 @@ relax_member(span_t *scan, layer_t layer, bool drop, json_t *out, bool *twice)
         !scan_value(scan, &value, &depth))
         return false;
     json_t     *parsed = parse_value(key, 0), *name = parsed ? parsed : text_of(key);
-    const char *text = json_string_value(name);
-    bool        read = text && is_read(layer, text, &below);
-    bool        good = text && !(read && json_object_get(out, text));
-    *twice           = *twice || !good;
-    json_t *json     = good ? relax_value(value, depth, read, below, drop, twice) : NULL;
-    good             = json ? json_object_set_new(out, text, json) == 0 : good && !read && drop;
+    const char *text     = json_string_value(name);
+    bool        read     = text && is_read(layer, text, &below);
+    bool        repeated = text && json_object_get(out, text);
+    bool        good     = text && !(read && repeated);
+    self->twice          = self->twice || !good;
+    if (good && repeated)
+        note_member(self, layer, text, "repeated: the last one counts");
+    json_t *json = good ? relax_value(self, value, depth, layer, text) : NULL;
+    good         = json ? json_object_set_new(out, text, json) == 0 : good && !read && self->drop;
     json_decref(name);
     return good;
 }
 
-// At the opening brace; NULL: no object, a member that is read is wrong (or there *twice), or memory is out.
+// At the opening brace; NULL: no object, a member that is read is wrong (or there twice), or memory is out.
 static json_t *
-relax_object(span_t *scan, layer_t layer, bool drop, bool *twice)
+relax_object(relax_t *self, span_t *scan, layer_t layer)
 {
     json_t *out  = json_object();
     bool    good = out && scan_char(scan, '{');
     if (good && !scan_char(scan, '}')) {
         do
-            good = relax_member(scan, layer, drop, out, twice);
+            good = relax_member(self, scan, layer, out);
         while (good && scan_char(scan, ','));
         good = good && scan_char(scan, '}');
     }
@@ -208,14 +238,24 @@ write_relaxed(json_t *body, const char *message_id, kt_buf_t *out)
     return out->err;
 }
 
-static kt_err_t
-relax_text(span_t text, const char *message_id, kt_buf_t *out, char why[KT_JOB_WHY])
+static void
+write_warning(const relax_t *self, char warning[KT_JOB_WHY])
 {
-    bool twice = false;
+    char more[32] = "";
+    if (self->more)
+        snprintf(more, sizeof more, " and %zu more", self->more);
+    if (*self->names)
+        snprintf(warning, KT_JOB_WHY, "no valid JSON: %s%s", self->names, more);
+}
+
+static kt_err_t
+relax_text(span_t text, const char *message_id, kt_buf_t *out, char warning[KT_JOB_WHY], char why[KT_JOB_WHY])
+{
     for (int drop = 0; drop < 2; drop++) {  // carried as texts it may be too long: then they are left out
-        span_t  scan = text;
-        json_t *body = relax_object(&scan, LAYER_MESSAGE, drop, &twice);
-        if (twice)
+        relax_t relax = {.drop = drop};
+        span_t  scan  = text;
+        json_t *body  = relax_object(&relax, &scan, LAYER_MESSAGE);
+        if (relax.twice)
             kt_text_copy(why, KT_JOB_WHY, "a member that is read is there twice");
         skip_blanks(&scan);
         if (!body || scan.at < scan.end) {
@@ -224,6 +264,7 @@ relax_text(span_t text, const char *message_id, kt_buf_t *out, char why[KT_JOB_W
         }
         kt_err_t err = write_relaxed(body, message_id, out);
         json_decref(body);
+        write_warning(&relax, warning);
         if (err || out->length <= KT_JOB_MAX_BYTES)
             return err;
     }
@@ -239,18 +280,69 @@ without_mark(const char *text, size_t length)
 }
 
 kt_err_t
-kt_job_relax(const char *text, size_t length, const char *message_id, kt_buf_t *out, char why[KT_JOB_WHY])
+kt_job_relax(const char *text, size_t length, const char *message_id, kt_buf_t *out, char warning[KT_JOB_WHY],
+             char why[KT_JOB_WHY])
 {
+    warning[0]    = '\0';
     span_t   span = without_mark(text, length);
     json_t  *body = NULL;
     kt_err_t err  = kt_json_parse(span.at, (size_t)(span.end - span.at), KT_JOB_MAX_BYTES, &body, why);
     if (err)
-        return err == KT_EMESSAGE && length <= KT_JOB_MAX_BYTES ? relax_text(span, message_id, out, why) : err;
+        return err == KT_EMESSAGE && length <= KT_JOB_MAX_BYTES ? relax_text(span, message_id, out, warning, why) : err;
     const char *id = kt_json_str(body, "message_id", "");
     if (span.at != text || (*message_id && !*id))
         err = write_relaxed(body, message_id, out);
     json_decref(body);
     return err;
+}
+
+// Behind the opening bracket; to behind the closing one.
+static bool
+visit_elements(span_t *scan, kt_job_text_fn *visit, void *context)
+{
+    span_t value;
+    size_t depth;
+    if (scan_char(scan, ']'))
+        return true;
+    do {
+        if (!scan_value(scan, &value, &depth) || !visit(context, value.at, (size_t)(value.end - value.at)))
+            return false;
+    } while (scan_char(scan, ','));
+    return scan_char(scan, ']');
+}
+
+// At the quote of a name; to behind the value.
+static bool
+visit_member(span_t *scan, const char *member, size_t *found, kt_job_text_fn *visit, void *context)
+{
+    span_t key, value;
+    size_t depth;
+    skip_blanks(scan);
+    if (scan->at == scan->end || *scan->at != '"' || !scan_string(scan, &key) || !scan_char(scan, ':'))
+        return false;
+    json_t     *name  = parse_value(key, 0);
+    const char *text  = json_string_value(name);
+    const bool  named = text && !strcmp(text, member);
+    json_decref(name);
+    if (named && ++*found > 1)
+        return false;
+    return named && scan_char(scan, '[') ? visit_elements(scan, visit, context) : scan_value(scan, &value, &depth);
+}
+
+kt_err_t
+kt_job_texts(const char *text, size_t length, const char *member, kt_job_text_fn *visit, void *context)
+{
+    span_t scan  = without_mark(text, length);
+    size_t found = 0;
+    bool   good  = scan_char(&scan, '{');
+    if (good && !scan_char(&scan, '}')) {
+        do
+            good = visit_member(&scan, member, &found, visit, context);
+        while (good && scan_char(&scan, ','));
+        good = good && scan_char(&scan, '}');
+    }
+    skip_blanks(&scan);
+    return good && scan.at == scan.end ? KT_OK : KT_EMESSAGE;
 }
 
 // The value behind a name, where `scan` stands behind the name's closing quote.

@@ -8,9 +8,17 @@
 #include "proto/job.h"
 
 // out: the message that is stored and parsed instead; empty if `text` is used as it is. message_id: of a message whose
-// body has none (a broker's property); "": none. KT_EMESSAGE with why, KT_ENOMEM.
+// body has none (a broker's property); "": none. warning: which members are carried as text, left out because the
+// message would be too long, or repeated, in a sentence; "": none. KT_EMESSAGE with why, KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_job_relax(const char *text, size_t length, const char *message_id, kt_buf_t *out,
-                                  char why[KT_JOB_WHY]);
+                                  char warning[KT_JOB_WHY], char why[KT_JOB_WHY]);
+
+// Visits the elements of the list `member` of an object, each as the text that it is: only the brackets, commas and
+// quotes around them must be right. visit returns false to end. No such list: none is visited. KT_EMESSAGE: no object,
+// broken, two members of that name, or ended by visit.
+typedef bool         kt_job_text_fn(void *context, const char *text, size_t length);
+KT_MUST_USE kt_err_t kt_job_texts(const char *text, size_t length, const char *member, kt_job_text_fn *visit,
+                                  void *context);
 
 // A text or number of that name in a message that may be broken, cut or no object: at the top level, else anywhere.
 // Made valid UTF-8 and cut to the capacity. False, and out is "": there is none.

@@ -3,6 +3,7 @@
 #include "common/clock.h"
 #include "common/text.h"
 #include "coordinator/amqp/consumer.h"
+#include "coordinator/amqp/properties.h"
 #include "coordinator/amqp/reject.h"
 #include "proto/document.h"
 #include "proto/job_relax.h"
@@ -85,11 +86,11 @@ delivery_refuse(kt_delivery_t *delivery, kt_err_t why_not, const char *reason)
 
 // The job, and the body under which it is stored: the one that came, or what is made of it.
 static kt_err_t
-read_job(kt_delivery_t *delivery, kt_ledger_request_t *request, char why[KT_JOB_WHY])
+read_job(kt_delivery_t *delivery, kt_ledger_request_t *request, char warning[KT_JOB_WHY], char why[KT_JOB_WHY])
 {
     kt_buf_t relaxed;
     kt_buf_init(&relaxed, 8 * KT_JOB_MAX_BYTES);
-    kt_err_t err = kt_job_relax(delivery->body, delivery->body_bytes, delivery->message_id, &relaxed, why);
+    kt_err_t err = kt_job_relax(delivery->body, delivery->body_bytes, delivery->message_id, &relaxed, warning, why);
     bool     own = !err && !relaxed.length;
     if (!err)
         err = kt_job_parse(own ? delivery->body : relaxed.bytes, own ? delivery->body_bytes : relaxed.length,
@@ -109,8 +110,8 @@ read_job(kt_delivery_t *delivery, kt_ledger_request_t *request, char why[KT_JOB_
 kt_err_t
 kt_consumer_read(kt_delivery_t *delivery)
 {
-    char why[KT_JOB_WHY] = "";
-    bool cut             = delivery->all_bytes > delivery->body_bytes;
+    char why[KT_JOB_WHY] = "", warning[KT_JOB_WHY] = "";
+    bool cut = delivery->all_bytes > delivery->body_bytes;
     if (cut || delivery->body_bytes > KT_JOB_MAX_BYTES) {
         snprintf(why, sizeof why, "the message has %llu bytes, at most %d are permitted%s",
                  (unsigned long long)delivery->all_bytes, KT_JOB_MAX_BYTES, cut ? "; the rest is cut off here" : "");
@@ -119,7 +120,7 @@ kt_consumer_read(kt_delivery_t *delivery)
     kt_ledger_request_t *request = kt_ledger_request_new(KT_LREQ_INSERT, NULL);
     if (!request)
         return KT_ENOMEM;
-    kt_err_t err = read_job(delivery, request, why);
+    kt_err_t err = read_job(delivery, request, warning, why);
     if (!err && delivery->bad_id && !strcmp(delivery->message_id, request->insert.job.message_id)) {
         snprintf(why, sizeof why, "the property message_id is no UTF-8 text of at most %d bytes", KT_JOB_ID_BYTES - 1);
         err = KT_EMESSAGE;
@@ -131,6 +132,10 @@ kt_consumer_read(kt_delivery_t *delivery)
         }
         kt_ledger_request_destroy(&request);
         return kt_err_verdict(err) == KT_VERDICT_REJECT ? delivery_refuse(delivery, err, why) : err;
+    }
+    if (*warning && (err = kt_amqp_properties_warn(delivery, warning))) {
+        kt_ledger_request_destroy(&request);
+        return err;
     }
     request->insert.properties       = delivery->answer;
     request->insert.properties_bytes = delivery->n_answer;

@@ -26,7 +26,8 @@ struct kt_amqp_properties {
 };
 static const int64_t SECONDS_MOST = 100000000000;  // of a timestamp in seconds; a greater one is in milliseconds
 
-const char KT_AMQP_ROW_HEADER[] = "x-kithara-row";
+const char        KT_AMQP_ROW_HEADER[] = "x-kithara-row";
+static const char WARNING_HEADER[]     = "x-kithara-warning";
 
 static bool
 is_named(const amqp_table_entry_t *entry, const char *name)
@@ -94,20 +95,44 @@ copy_bytes(const void *bytes, size_t length)
 }
 
 static kt_err_t
-keep_answer(kt_delivery_t *delivery, const amqp_basic_properties_t *properties)
+keep_answer(kt_delivery_t *delivery, const amqp_basic_properties_t *properties, const char *warning)
 {
     const amqp_flags_t      FLAGS = AMQP_BASIC_CORRELATION_ID_FLAG | AMQP_BASIC_REPLY_TO_FLAG;
     amqp_basic_properties_t kept  = *properties;
+    amqp_table_entry_t      entry = kt_amqp_text_entry(WARNING_HEADER, warning);
     char                    bytes[ANSWER_MAX];
     kept._flags &= FLAGS;
+    if (*warning) {
+        kept._flags |= AMQP_BASIC_HEADERS_FLAG;
+        kept.headers = (amqp_table_t){1, &entry};
+    }
     if (!kept._flags)
         return KT_OK;
     int length = amqp_encode_properties(AMQP_BASIC_CLASS, &kept, (amqp_bytes_t){sizeof bytes, bytes});
     if (length < 0)
-        return KT_OK;  // two short strings always fit
+        return KT_OK;  // two short strings and a warning always fit
+    char *answer = copy_bytes(bytes, (size_t)length);
+    if (!answer)
+        return KT_ENOMEM;
+    free(delivery->answer);
+    delivery->answer   = answer;
     delivery->n_answer = (size_t)length;
-    delivery->answer   = copy_bytes(bytes, delivery->n_answer);
-    return delivery->answer ? KT_OK : KT_ENOMEM;
+    return KT_OK;
+}
+
+kt_err_t
+kt_amqp_properties_warn(kt_delivery_t *delivery, const char *warning)
+{
+    static const amqp_basic_properties_t none = {0};
+    amqp_pool_t                          pool;
+    void                                *decoded = NULL;
+    init_amqp_pool(&pool, POOL_BYTES);
+    bool any =
+        delivery->answer && !amqp_decode_properties(AMQP_BASIC_CLASS, &pool,
+                                                    (amqp_bytes_t){delivery->n_answer, delivery->answer}, &decoded);
+    kt_err_t err = keep_answer(delivery, any ? decoded : &none, warning);
+    empty_amqp_pool(&pool);
+    return err;
 }
 
 kt_err_t
@@ -125,7 +150,7 @@ kt_amqp_properties_read(kt_delivery_t *delivery, const amqp_basic_properties_t *
         if (!delivery->properties)
             return KT_ENOMEM;
     }
-    return keep_answer(delivery, properties);
+    return keep_answer(delivery, properties, "");
 }
 
 static void
@@ -194,6 +219,9 @@ make_answer(kt_amqp_properties_t *self, const kt_outbox_row_t *row, const amqp_b
                              .value = {.kind = AMQP_FIELD_KIND_BOOLEAN, .value.boolean = row->err == KT_OK}};
     if (kt_job_find_text(row->bytes, row->n_bytes, "analysis_version", self->version, sizeof self->version))
         add_text(self, "x-kithara-analysis-version", self->version);
+    const amqp_field_value_t *warning = find_header(came, WARNING_HEADER);
+    if (warning && warning->kind == AMQP_FIELD_KIND_UTF8)
+        add_bytes(self, WARNING_HEADER, warning->value.bytes);
     if (*row->message_id)
         self->all._flags |= AMQP_BASIC_MESSAGE_ID_FLAG;
     if (came->_flags & AMQP_BASIC_CORRELATION_ID_FLAG) {

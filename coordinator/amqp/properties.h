@@ -11,12 +11,14 @@ struct amqp_basic_properties_t_;
 // KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_amqp_properties_read(kt_delivery_t *delivery, const struct amqp_basic_properties_t_ *properties,
                                              const void *raw, size_t raw_bytes);
+// Adds a warning to what is kept for the answer, which has it as the header x-kithara-warning. KT_ENOMEM.
+KT_MUST_USE kt_err_t kt_amqp_properties_warn(kt_delivery_t *delivery, const char *warning);
 // Of a message from a stream, which keeps what was acknowledged.
 bool kt_amqp_properties_of_stream(const struct amqp_basic_properties_t_ *properties);
 
-// Of a row on its way out, which is borrowed. A RESULT or REPLY has the correlation_id that came. A DEAD has all that
-// came; expiration and user_id, with which the broker would drop or refuse it, become headers x-kithara-expiration and
-// x-kithara-user-id.
+// Of a row on its way out, which is borrowed. A RESULT or REPLY has the correlation_id that came, and the warning. A
+// DEAD has all that came; expiration and user_id, with which the broker would drop or refuse it, become headers
+// x-kithara-expiration and x-kithara-user-id.
 typedef struct kt_amqp_properties kt_amqp_properties_t;
 KT_MUST_USE kt_err_t kt_amqp_properties_new(kt_amqp_properties_t **self_p, const kt_outbox_row_t *row);  // KT_ENOMEM
 void                 kt_amqp_properties_destroy(kt_amqp_properties_t **self_p);

@@ -105,6 +105,7 @@ void kt_api_metrics(kt_api_t *self);
 void kt_api_jobs(kt_api_t *self);
 void kt_api_job(kt_api_t *self);
 void kt_api_document(kt_api_t *self);
+// submit.c
 void kt_api_submit(kt_api_t *self);
 // results.c
 void kt_api_result(kt_api_t *self);

@@ -1,4 +1,4 @@
-// Jobs: pages of them, one, its document, and new ones.
+// Jobs: pages of them, one, its document.
 #include "common/clock.h"
 #include "common/json.h"
 #include "common/text.h"
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PAGE = 100, PAGE_MAX = 1000, SUBMIT_MAX = 1000, BAD_REQUEST = 400, NOT_FOUND = 404, SERVER = 500 };
+enum { PAGE = 100, PAGE_MAX = 1000, BAD_REQUEST = 400, NOT_FOUND = 404, SERVER = 500 };
 
 static kt_call_t *
 new_jobs_call(size_t capacity, kt_ledger_request_t **out)
@@ -176,119 +176,4 @@ kt_api_document(kt_api_t *self)
         kt_api_fail(self, NOT_FOUND, KT_ENOTFOUND, "this job has no stored result yet");
     }
     kt_call_destroy(&call);
-}
-
-// The messages of a submission, each with a request or the reason why there is none.
-typedef struct submission {
-    kt_call_t *call;
-    size_t     n;
-    struct {
-        char     message_id[KT_JOB_ID_BYTES];
-        kt_err_t err;
-        char     detail[KT_JOB_WHY];
-        bool     asked;  // has a request in the call, in the same order
-    } at[SUBMIT_MAX];
-} submission_t;
-
-static kt_err_t
-add_message(submission_t *self, const json_t *message, char why[KT_JOB_WHY])
-{
-    kt_buf_t body;
-    kt_buf_init(&body, KT_JOB_MAX_BYTES);
-    kt_json_write(message, &body);
-    kt_ledger_request_t *request = kt_ledger_request_new(KT_LREQ_INSERT, self->call);
-    size_t               bytes   = 0;
-    kt_err_t             err     = body.err == KT_EFULL ? KT_EMESSAGE : body.err;
-    if (err)
-        snprintf(why, KT_JOB_WHY, "a message has at most %d bytes", KT_JOB_MAX_BYTES);
-    char *text = kt_buf_take(&body, &bytes);
-    if (!err && (!text || !request))
-        err = KT_ENOMEM;
-    if (!err)
-        err = kt_job_parse(text, bytes, &request->insert.job, why);
-    if (err) {
-        free(text);
-        kt_ledger_request_destroy(&request);
-        return err;
-    }
-    request->insert.body                           = text;
-    request->insert.body_bytes                     = bytes;
-    self->call->requests[self->call->n_requests++] = request;
-    return KT_OK;
-}
-
-static json_t *
-submission_object(const submission_t *self, size_t i, const kt_ledger_request_t *request)
-{
-    static const char *const words[] = {
-        [KT_INSERTED_NEW] = "new", [KT_INSERTED_KNOWN] = "known", [KT_INSERTED_CLASH] = "clash"};
-    json_t     *json   = kt_json_object();
-    kt_err_t    err    = self->at[i].err;
-    const char *status = "error", *detail = self->at[i].detail, *id = self->at[i].message_id;
-    if (request) {
-        err    = request->err;
-        status = err ? "error" : words[request->insert.inserted];
-        id     = request->insert.job.message_id;
-        if (!err && request->insert.inserted == KT_INSERTED_CLASH)
-            err = KT_ECLASH;
-        detail = "";
-    }
-    kt_json_set(json, "message_id", kt_json_text(id));
-    kt_json_set(json, "job", request && !err ? kt_json_int((int64_t)request->insert.id) : kt_json_null());
-    kt_json_set(json, "status", kt_json_text(status));
-    kt_json_set(json, "error", kt_api_error(err, detail));
-    return json;
-}
-
-static void
-submit_messages(kt_api_t *self, const json_t *messages)
-{
-    submission_t *submission = calloc(1, sizeof *submission);
-    if (submission)
-        submission->call = kt_call_new(kt_json_count(messages));
-    if (!submission || !submission->call) {
-        free(submission);
-        kt_api_fail(self, SERVER, KT_ENOMEM, "");
-        return;
-    }
-    submission->n = kt_json_count(messages);
-    for (size_t i = 0; i < submission->n; i++) {
-        const json_t *message   = kt_json_at(messages, i);
-        submission->at[i].err   = add_message(submission, message, submission->at[i].detail);
-        submission->at[i].asked = !submission->at[i].err;
-        kt_text_copy(submission->at[i].message_id, sizeof submission->at[i].message_id,
-                     kt_json_str(message, "message_id", ""));
-    }
-
-    if (kt_api_ask(self, &submission->call)) {
-        json_t *json = kt_json_object(), *results = kt_json_array();
-        size_t  next = 0;
-        for (size_t i = 0; i < submission->n; i++) {
-            const kt_ledger_request_t *request = submission->at[i].asked ? submission->call->requests[next++] : NULL;
-            kt_json_append(results, submission_object(submission, i, request));
-        }
-        kt_json_set(json, "results", results);
-        kt_api_reply(self, json);
-        kt_call_destroy(&submission->call);
-    }
-    free(submission);
-}
-
-void
-kt_api_submit(kt_api_t *self)
-{
-    char     why[KT_JSON_WHY] = "";
-    json_t  *body             = NULL;
-    kt_err_t err              = kt_json_parse(self->request->body, self->request->body_bytes, KT_HTTP_BODY, &body, why);
-    if (err) {
-        kt_api_fail(self, BAD_REQUEST, err, why);
-        return;
-    }
-    const json_t *messages = kt_json_get(body, "messages");
-    size_t        n        = kt_json_at(messages, 0) ? kt_json_count(messages) : 0;
-    if (!n || n > SUBMIT_MAX)
-        kt_api_fail(self, BAD_REQUEST, KT_EMESSAGE, "messages is a list of 1 to 1000 input messages");
-    else
-        submit_messages(self, messages);
-    kt_json_free(&body);
 }

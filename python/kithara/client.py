@@ -16,11 +16,12 @@ from .errors import Error
 
 @dataclasses.dataclass(frozen=True)
 class Submitted:
-    """The answer to one message: status is new, known, clash or error."""
+    """The answer to one message: status is new, known, clash or error; warning: of members that are not as they came."""
     message_id: str
     job: int | None
     status: str
     error: dict[str, Any] | None
+    warning: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +95,8 @@ class Client:
         answers = []
         for at in range(0, len(messages), self.PART):
             for answer in self.call("POST", "/v1/jobs", {"messages": messages[at:at + self.PART]})["results"]:
-                answers.append(Submitted(answer["message_id"], answer.get("job"), answer["status"], answer.get("error")))
+                answers.append(Submitted(answer["message_id"], answer.get("job"), answer["status"], answer.get("error"),
+                                         answer.get("warning")))
         return answers
 
     def results(self, message_ids: Iterable[str]) -> list[Result]:

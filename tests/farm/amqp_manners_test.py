@@ -25,14 +25,19 @@ def json_that_nobody_reads_refuses_no_message(folder):
         for n, value in enumerate(odd):
             rig.publish(b'{"message_id": "odd-%d", "file_path": "/x.mp3", "metadata": {"x": %s}, "more": %s}' % (n, value, value))
         rig.publish(b'\xef\xbb\xbf{"message_id": "mark", "file_path": "/x.mp3"}')
-        rig.collect_count(len(odd) + 1)
+        rig.publish(b'{"message_id": "called", "file_path": "/x.mp3", "more": 1e400}', correlation_id="c-1")
+        rig.collect_count(len(odd) + 2)
         expect(all(json.loads(got[0][0])["success"] for got in rig.got.values()), "all are jobs")
+        headers = {name: got[0][1].headers.get("x-kithara-warning") for name, got in rig.got.items()}
+        expect(headers["mark"] is None and headers["called"] == "no valid JSON: more (carried as text)", headers)
+        expect(headers["odd-0"] == "no valid JSON: metadata.x (carried as text), more (carried as text)", headers)
+        expect(rig.got["called"][0][1].correlation_id == "c-1", "beside the warning")
         expect(rig.take(rig.queue + ".dead") == [], "no dead letter")
         rig.publish(b'{"message_id": "broken", "file_path": ')
         rig.publish(b'{"message_id": "read", "file_path": "/\\ud800"}')
         rig.publish(b'{"message_id": "twice", "file_path": "/x", "file_path": "/y"}')
         rig.publish(b"nothing at all", correlation_id="c-9")
-        rig.collect_count(len(odd) + 5)
+        rig.collect_count(len(odd) + 6)
         for name in ("broken", "read", "twice"):
             expect(json.loads(rig.got[name][0][0])["error"]["code"] == "EMESSAGE", name)
         expect(any(p.correlation_id == "c-9" for got in rig.got.values() for _, p in got), "an answer by another name")

@@ -58,6 +58,29 @@ class Manners(unittest.TestCase):
         self.assertEqual((problem["title"], problem["detail"]), (problem["error"]["text"], problem["error"]["detail"]))
         return problem["detail"], headers
 
+    def test_what_nobody_reads_refuses_no_message(self):
+        odd = [b"18446744073709551615", b"1e400", b'"\\u0000"', b'"\\ud800"', b'"\xff latin"', b"NaN", b'{"a": 1, "a": 2}',
+               b"[" * 500 + b"]" * 500]
+        messages = [b'{"message_id": "odd-%d", "file_path": "/x.mp3", "metadata": {"x": %s}, "more": %s}' % (n, value, value)
+                    for n, value in enumerate(odd)]
+        broken = [b'{"message_id": "wrong", "file_path": "/\\ud800"}', b'{"message_id": "twice", "file_path": "/a", "file_path": "/b"}',
+                  b"7", b'{"message_id": "size", "file_path": "/x", "file_size": 1e400}']
+        good = b'{"message_id": "plain", "file_path": "/x.mp3"}'
+        body = b'\xef\xbb\xbf{"extra": NaN, "messages": [' + b",".join([*messages, *broken, good]) + b"]}"
+        results = self.farm.post("/v1/jobs", body)["results"]
+        self.assertEqual([one["status"] for one in results], ["new"] * len(odd) + ["error"] * len(broken) + ["new"], results)
+        self.assertEqual({one["warning"] for one in results[:len(odd)]},
+                         {"no valid JSON: metadata.x (carried as text), more (carried as text)"})
+        self.assertEqual([one["message_id"] for one in results[len(odd):]], ["wrong", "twice", "", "size", "plain"])
+        self.assertEqual({one["error"]["code"] for one in results[len(odd):-1]}, {"EMESSAGE"})
+        self.assertIsNone(results[-1]["warning"])
+        again = self.farm.post("/v1/jobs", body)["results"]
+        self.assertEqual([one["status"] for one in again][:len(odd)], ["known"] * len(odd))
+        for bad in (b'{"messages": [', b'{"messages": []}', b'{"messages": {}}', b"", b"[]", b'{"messages": [' + good + b"] x}",
+                    b'{"messages": [' + b",".join([good] * 1001) + b"]}"):
+            status, problem = self.farm.request("POST", "/v1/jobs", bad)
+            self.assertEqual((status, problem["error"]["code"]), (400, "EMESSAGE"), bad[:40])
+
     def test_unknown_query_parameters_are_named(self):
         detail, _ = self.refused(400, "GET", "/v1/jobs?stat=failed")
         self.assertIn("'stat'", detail)

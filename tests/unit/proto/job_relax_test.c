@@ -6,13 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+static char warning[KT_JOB_WHY];  // of the last message
+
 static kt_err_t
 relaxed(const char *text, size_t length, const char *id, kt_job_t *job, char *body, size_t capacity)
 {
     char     why[KT_JOB_WHY] = "";
     kt_buf_t out;
     kt_buf_init(&out, 4 * KT_JOB_MAX_BYTES);
-    kt_err_t err = kt_job_relax(text, length, id, &out, why);
+    kt_err_t err = kt_job_relax(text, length, id, &out, warning, why);
     cr_assert(!err || *why, "an error has its reason");
     bool as_it_is = !out.length;
     snprintf(body, capacity, "%.*s", (int)out.length, out.length ? out.bytes : "");
@@ -145,6 +147,76 @@ Test(job_relax, deep_nesting_and_much_text_stay_within_the_bounds)
     n += (size_t)sprintf(text + n, "\"}");
     cr_assert_eq(relaxed(text, n, "", &job, body, sizeof body), KT_OK);
     free(text);
+}
+
+Test(job_relax, a_warning_names_what_is_not_as_it_came)
+{
+    enum { WIDE = 100000, MANY = 40 };
+    char    *text = malloc(KT_JOB_MAX_BYTES), body[1024];
+    kt_job_t job;
+    cr_assert_not_null(text);
+    cr_assert_eq(of_text("{\"file_path\": \"/x\", \"other\": 1}", &job, body, sizeof body), KT_OK);
+    cr_assert_str_eq(warning, "");
+    cr_assert_eq(
+        of_text("{\"file_path\": \"/x\", \"metadata\": {\"n\": 1e400, \"ok\": 1}, \"a\": 1, \"a\": 2, \"big\": "
+                "18446744073709551616}",
+                &job, body, sizeof body),
+        KT_OK);
+    cr_assert_str_eq(warning,
+                     "no valid JSON: metadata.n (carried as text), a (repeated: the last one counts), big (carried "
+                     "as text)");
+    size_t n = (size_t)sprintf(text, "{\"file_path\":\"/x\",\"wide\":\"");
+    memset(text + n, 0xff, WIDE);
+    n += WIDE;
+    n += (size_t)sprintf(text + n, "\"}");
+    cr_assert_eq(relaxed(text, n, "", &job, body, sizeof body), KT_OK);
+    cr_assert_str_eq(warning, "no valid JSON: wide (left out)");
+    n = (size_t)sprintf(text, "{\"file_path\":\"/x\"");
+    for (int i = 0; i < MANY; i++)
+        n += (size_t)sprintf(text + n, ",\"a\xff long name %d\":NaN", i);
+    n += (size_t)sprintf(text + n, "}");
+    cr_assert_eq(relaxed(text, n, "", &job, body, sizeof body), KT_OK);
+    cr_assert(strstr(warning, " and 3") && strstr(warning, " more") && strlen(warning) < sizeof warning - 1, "%s",
+              warning);
+    free(text);
+}
+
+static bool
+join_text(void *context, const char *text, size_t length)
+{
+    char *out = context;
+    snprintf(out + strlen(out), 128 - strlen(out), "<%.*s>", (int)length, text);
+    return !strstr(out, "stop");
+}
+
+Test(job_relax, the_elements_of_a_list_are_visited_whatever_they_are)
+{
+    static const struct {
+        const char *text, *out;  // NULL: broken
+    } rows[] = {
+        {"{\"messages\": [{\"a\": 1e400}, {\"b\": \"]\\ud800}\"} , 7, \"x\", [[1],2]]}",
+         "<{\"a\": 1e400}><{\"b\": \"]\\ud800}\"}><7><\"x\"><[[1],2]>"},
+        {"\xef\xbb\xbf {\"x\": [NaN, {}], \"mess\\u0061ges\": [1]}\n", "<1>"},
+        {"{\"messages\": []}", ""},
+        {"{\"messages\": {\"messages\": [1]}}", ""},
+        {"{}", ""},
+        {"{\"messages\": [1], \"messages\": [2]}", NULL},
+        {"{\"messages\": [1", NULL},
+        {"{\"messages\": [1,]}", NULL},
+        {"{\"messages\": [1] \"x\": 2}", NULL},
+        {"{\"messages\": [1]} {}", NULL},
+        {"{\"messages\"", NULL},
+        {"{\"messages\": [\"stop\", 1]}", NULL},
+        {"[1]", NULL},
+        {"", NULL},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char     out[128] = "";
+        kt_err_t err      = kt_job_texts(rows[i].text, strlen(rows[i].text), "messages", join_text, out);
+        cr_assert_eq(err, rows[i].out ? KT_OK : KT_EMESSAGE, "%s", rows[i].text);
+        if (rows[i].out)
+            cr_assert_str_eq(out, rows[i].out);
+    }
 }
 
 Test(job_relax, an_id_is_found_in_what_is_broken)
