@@ -2,44 +2,20 @@
 #include "common/clock.h"
 #include "common/json.h"
 #include "coordinator/api/api.h"
+#include "coordinator/api/story_words.h"
 
-#include <stdio.h>
-
-enum { NOT_FOUND = 404, SERVER = 500, SENTENCE = 256 };
-
-static const char *
-meaning_of(const kt_story_row_t *row)
-{
-    switch (row->type) {
-    case KT_STORY_ACCEPTED: return "in the ledger: from here on it cannot be lost";
-    case KT_STORY_CLAIMED: return "this coordinator holds it";
-    case KT_STORY_ATTEMPT:
-        if (row->err == KT_ENODELOST)
-            return "the node was lost while it worked on the file, which is suspected now: it runs alone next time";
-        if (row->crash)
-            return "the file crashed its process: it runs alone next time";
-        return "tried again, preferably elsewhere";
-    case KT_STORY_OUTCOME:
-        if (!row->err)
-            return "done";
-        if (row->err == KT_ENODELOST)
-            return "ended: too many nodes were lost with it";
-        if (kt_err_verdict(row->err) == KT_VERDICT_REJECT)
-            return "ended: another attempt would give the same";
-        return "ended: its attempts are used up";
-    case KT_STORY_PUBLISHED: break;
-    }
-    return row->at_ms ? "the broker has confirmed it" : "waits for the broker";
-}
+enum { NOT_FOUND = 404, SERVER = 500 };
 
 static json_t *
-event_object(const kt_story_row_t *row)
+event_object(const kt_story_row_t *row, unsigned number)
 {
     static const char *const NAMES[] = {
         [KT_STORY_ACCEPTED] = "accepted", [KT_STORY_CLAIMED] = "claimed",     [KT_STORY_ATTEMPT] = "attempt",
         [KT_STORY_OUTCOME] = "outcome",   [KT_STORY_PUBLISHED] = "published",
     };
+    char    sentence[KT_STORY_SENTENCE];
     json_t *json = kt_json_object();
+    kt_story_sentence(row, number, sentence);
     kt_json_set(json, "at", kt_api_time(row->at_ms));
     kt_json_set(json, "what", kt_json_text(NAMES[row->type]));
     kt_json_set(json, "run", kt_json_int(row->run));
@@ -48,72 +24,27 @@ event_object(const kt_story_row_t *row)
     kt_json_set(json, "crash", kt_json_bool(row->crash));
     kt_json_set(json, "error", kt_api_error(row->err, row->detail));
     kt_json_set(json, "code", row->err ? kt_json_text(kt_err_name(row->err)) : kt_json_null());
-    kt_json_set(json, "meaning", kt_json_text(meaning_of(row)));
+    kt_json_set(json, "meaning", kt_json_text(kt_story_meaning(row)));
+    kt_json_set(json, "sentence", kt_json_text(sentence));
     return json;
 }
 
-// The reason why a runnable job does not run.
-static void
-describe_waiting(const kt_snapshot_t *seen, char *out, size_t capacity)
-{
-    const kt_sched_view_t *view = &seen->view;
-    if (!view->ledger_up)
-        snprintf(out, capacity, "waits: the ledger does not answer");
-    else if (seen->draining)
-        snprintf(out, capacity, "waits: coordinator %s is ending", seen->coordinator);
-    else if (!view->lease_held)
-        snprintf(out, capacity, "waits: coordinator %s has no lease at the moment", seen->coordinator);
-    else if (!view->nodes_live)
-        snprintf(out, capacity, "waits: no node is here; start one, and allow its key with kithara keys allow");
-    else if (view->nodes_drained >= view->nodes_live)
-        snprintf(out, capacity, "waits: all %u nodes are drained or leaving", view->nodes_live);
-    else
-        snprintf(out, capacity, "waits its turn: %llu jobs are queued, the nodes have room for %u more",
-                 (unsigned long long)seen->totals.queued, view->credit);
-}
-
-static void
-describe_held(const kt_snapshot_t *seen, char out[SENTENCE])
-{
-    static const char *const WORDS[] = {"is with", "runs on"};
-    const kt_job_view_t     *job     = &seen->job;
-    if (job->node[0]) {
-        bool runs = job->state[0] == 'r';
-        snprintf(out, SENTENCE, "%s node %s for %.1f s%s%s", WORDS[runs], job->node, (double)job->for_ms / 1000,
-                 runs ? "" : ", not begun yet", job->isolated ? ", alone in a process of its own" : "");
-    } else if (job->state[0] == 'r') {
-        int n = snprintf(out, SENTENCE, "is next here but for %zu others%s; ", job->before,
-                         job->isolated ? ", to run alone" : "");
-        if (n > 0 && n < SENTENCE / 2)
-            describe_waiting(seen, out + n, SENTENCE - (size_t)n);
-    } else {
-        snprintf(out, SENTENCE, "its outcome is being stored");
-    }
-}
-
 static json_t *
-now_object(const kt_job_row_t *row, const kt_snapshot_t *seen)
+now_object(const kt_job_row_t *row, const kt_snapshot_t *seen, bool published)
 {
-    char                 sentence[SENTENCE] = "";
-    const kt_job_view_t *job                = &seen->job;
-    json_t              *json               = kt_json_object();
-    bool                 held               = seen->job_known && job->node[0];
-    if (row->state == KT_JOB_QUEUED)
-        describe_waiting(seen, sentence, sizeof sentence);
-    else if (row->state != KT_JOB_CLAIMED)
-        snprintf(sentence, sizeof sentence, "is over: %s", kt_job_state_name(row->state));
-    else if (seen->job_known)
-        describe_held(seen, sentence);
-    else
-        snprintf(sentence, sizeof sentence, "is in work at another coordinator than %s: ask the one that claimed it",
-                 seen->coordinator);
+    kt_story_now_t       now;
+    const kt_job_view_t *job  = &seen->job;
+    json_t              *json = kt_json_object();
+    bool                 held = seen->job_known && job->node[0];
+    kt_story_now(row, seen, published, &now);
     kt_json_set(
         json, "state",
         kt_json_text(row->state == KT_JOB_CLAIMED && seen->job_known ? job->state : kt_job_state_name(row->state)));
     kt_json_set(json, "coordinator", kt_json_text(seen->coordinator));
     kt_json_set(json, "node", held ? kt_json_text(job->node) : kt_json_null());
     kt_json_set(json, "for_s", held ? kt_json_real((double)job->for_ms / 1000) : kt_json_null());
-    kt_json_set(json, "sentence", kt_json_text(sentence));
+    kt_json_set(json, "sentence", kt_json_text(now.sentence));
+    kt_json_set(json, "action", kt_json_text(now.action));
     return json;
 }
 
@@ -143,7 +74,10 @@ ask_job_and_story(kt_api_t *self)
 static void
 reply_story(kt_api_t *self, const kt_job_row_t *row, const kt_ledger_request_t *story)
 {
-    json_t *json = kt_json_object(), *lines = kt_json_array();
+    json_t               *json = kt_json_object(), *lines = kt_json_array();
+    const size_t          n         = story->story.n;
+    const kt_story_row_t *last      = n ? &story->story.rows[n - 1] : NULL;
+    const bool            published = !last || last->type != KT_STORY_PUBLISHED || last->at_ms;
     kt_json_set(json, "job", kt_json_int((int64_t)row->id.job));
     kt_json_set(json, "run", kt_json_int(row->id.run));
     kt_json_set(json, "message_id", kt_json_text(row->message_id));
@@ -152,8 +86,14 @@ reply_story(kt_api_t *self, const kt_job_row_t *row, const kt_ledger_request_t *
     kt_json_set(json, "priority", kt_json_text(kt_priority_name(row->priority)));
     kt_json_set(json, "attempts", kt_json_int(row->attempts));
     kt_json_set(json, "crashes", kt_json_int(row->crashes));
-    for (size_t i = 0; i < story->story.n; i++)
-        kt_json_append(lines, event_object(&story->story.rows[i]));
+    unsigned number = 0;
+    for (size_t i = 0; i < n; i++) {
+        const kt_story_row_t *event = &story->story.rows[i];
+        if (i > 0 && event->run != story->story.rows[i - 1].run)
+            number = 0;
+        number += event->type == KT_STORY_ATTEMPT || event->type == KT_STORY_OUTCOME;
+        kt_json_append(lines, event_object(event, number));
+    }
     kt_json_set(json, "story", lines);
 
     kt_call_t *call = kt_call_new(1);
@@ -165,7 +105,7 @@ reply_story(kt_api_t *self, const kt_job_row_t *row, const kt_ledger_request_t *
         kt_json_free(&json);
         return;
     }
-    kt_json_set(json, "now", now_object(row, &call->snapshot));
+    kt_json_set(json, "now", now_object(row, &call->snapshot, published));
     kt_call_destroy(&call);
     kt_api_reply(self, json);
 }

@@ -1,12 +1,15 @@
-// jobs why ID: the history of one job, and its state.
+// jobs why ID: what happened to one job, how it stands and what to do, in sentences; -o wide and csv have its events as
+// rows.
 #include "coordinator/cli/remote/cmd_why.h"
 
+#include "common/text.h"
 #include "coordinator/cli/client.h"
 #include "coordinator/cli/table.h"
 
 #include <stdio.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
+enum { LINE_BYTES = 5 << 10 };  // a path, or a sentence
 
 static const kt_column_t HEAD[] = {
     {"job", "job", KT_CELL_INT, false},
@@ -18,6 +21,7 @@ static const kt_column_t HEAD[] = {
     {"failed attempts", "attempts", KT_CELL_INT, true},
     {"crashes", "crashes", KT_CELL_INT, true},
     {"now", "now.sentence", KT_CELL_TEXT, false},
+    {"what to do", "now.action", KT_CELL_TEXT, false},
 };
 
 static const kt_column_t LINES[] = {
@@ -32,6 +36,39 @@ static const kt_column_t LINES[] = {
     {"DETAIL", "error.detail", KT_CELL_TEXT, false},
 };
 
+static void
+print_line(const char *before, const char *text, const char *after)
+{
+    char shown[LINE_BYTES];
+    snprintf(shown, sizeof shown, "%s%s%s", before, text, after);
+    kt_text_remove_controls(shown);
+    puts(shown);
+}
+
+static int
+print_story(const json_t *story)
+{
+    const json_t *now = kt_json_get(story, "now"), *events = kt_json_get(story, "story");
+    int64_t       run = 1;
+    printf("Job %lld: ", (long long)kt_json_i64(story, "job", 0));
+    print_line("", kt_json_str(story, "file_path", ""), "");
+    print_line("message_id ", kt_json_str(story, "message_id", ""), "");
+    putchar('\n');
+    for (size_t i = 0; i < kt_json_count(events); i++) {
+        const json_t *event = kt_json_at(events, i);
+        if (kt_json_i64(event, "run", run) != run) {
+            run = kt_json_i64(event, "run", run);
+            printf("%-24s  It was queued again: run %lld.\n", "", (long long)run);
+        }
+        printf("%-24s  ", kt_json_str(event, "at", ""));
+        print_line("", kt_json_str(event, "sentence", ""), "");
+    }
+    putchar('\n');
+    print_line("Now it ", kt_json_str(now, "sentence", ""), ".");
+    print_line("What to do: ", kt_json_str(now, "action", ""), ".");
+    return KT_EXIT_OK;
+}
+
 int
 kt_cli_why(kt_cli_t *cli, const char *id)
 {
@@ -44,12 +81,15 @@ kt_cli_why(kt_cli_t *cli, const char *id)
     if (!client)
         return KT_EXIT_FAILED;
     kt_err_t err  = kt_client_get(client, path, &story);
-    int      code = err ? kt_client_fail(client, err) : KT_EXIT_OK;
-    if (!err && !kt_cli_is_data(cli)) {
+    snprintf(path, sizeof path, "job %s", id);
+    int code = err ? kt_client_fail_about(client, err, path) : KT_EXIT_OK;
+    if (!err && cli->format == KT_FORMAT_WIDE) {
         code = kt_table_object(cli, story, HEAD, COUNT(HEAD));
         putchar('\n');
     }
-    if (code == KT_EXIT_OK && (cli->format == KT_FORMAT_JSON || cli->format == KT_FORMAT_JSONL))
+    if (!err && cli->format == KT_FORMAT_TABLE)
+        code = print_story(story);
+    else if (code == KT_EXIT_OK && (cli->format == KT_FORMAT_JSON || cli->format == KT_FORMAT_JSONL))
         code = kt_table_object(cli, story, HEAD, COUNT(HEAD));
     else if (code == KT_EXIT_OK)
         code = kt_table_list(cli, story, "story", LINES, COUNT(LINES));

@@ -1,6 +1,7 @@
 #include "common/err.h"
 
 #include <criterion/criterion.h>
+#include <stdbool.h>
 #include <string.h>
 
 static const kt_err_t ALL[] = {
@@ -30,6 +31,16 @@ Test(err, every_error_has_a_name_a_sentence_part_and_a_verdict)
         cr_assert_eq(*kt_err_action(ALL[i]) == '\0', ALL[i] == KT_OK);
         cr_assert_eq(kt_err_verdict(ALL[i]) == KT_VERDICT_NONE, ALL[i] == KT_OK);
     }
+}
+
+Test(err, what_helps_after_a_final_failure_is_not_that_it_runs_again)
+{
+    for (int i = 0; i < COUNT; i++) {
+        bool of_no_job = ALL[i] == KT_EFENCED || ALL[i] == KT_EUNKNOWN_COMMIT;  // of the coordinator's own calls
+        cr_assert_eq(strncmp(kt_err_remedy(ALL[i]), "nothing", 7) == 0, of_no_job, "%s", kt_err_name(ALL[i]));
+    }
+    cr_assert_str_eq(kt_err_remedy(KT_EIO), "look at the disk or the network share");
+    cr_assert_str_eq(kt_err_remedy(KT_ENOFILE), "check the path");
 }
 
 Test(err, an_unknown_error_code_is_retried)
