@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import wave
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import media  # noqa: E402
@@ -349,6 +350,33 @@ def analyze_takes_the_same_files_of_a_folder(folder):
     expect(json.loads(result.stderr.splitlines()[-1])["left_out"] == LEFT_OUT, result.stderr)
     for wrong in (("-r", "-"), ("--all", library)):
         expect(kithara(folder, "analyze", *wrong).returncode == 2, str(wrong))
+
+
+@test
+def the_sums_of_a_run_name_each_kind_once(folder):
+    home, source = os.getcwd(), folder / ("r" * 240) / "music"
+    source.parent.mkdir()
+    music(folder, 3).rename(source)
+    whole = sorted(source.glob("*.ogg"))[0].read_bytes()
+    (source / "bad.mp3").write_bytes(b"no music, but text\n" * 20)
+    os.chdir(source)
+    for depth in range(18):
+        name = f"{depth:04}" + "d" * 200
+        os.mkdir(name)
+        os.chdir(name)
+    pathlib.Path("f" * 245 + ".ogg").write_bytes(whole)  # below the folder it can be named, from the root it is too long
+    os.chdir(home)
+    first = kithara(folder, "run", source)
+    expect(first.returncode == 1 and "5 files, 3 analysed, 1 failed, 1 refused in" in closing(first), first.stderr)
+    expect("of the failed" not in first.stderr and "otherwise" not in first.stderr, first.stderr)
+    cut = source / "cut.wav"
+    with wave.open(str(cut), "wb") as out:
+        out.setparams((1, 2, 8000, 0, "NONE", ""))
+        out.writeframes(bytes(2 * 8000 * 20))
+    os.truncate(cut, 2 * 8000 * 5)
+    second = kithara(folder, "run", "--fresh", source)
+    expect("6 files, 3 analysed, 2 failed, 1 refused in" in closing(second), second.stderr)
+    expect("kithara: of the failed 1 incomplete, 1 for other reasons\n" in second.stderr, second.stderr)
 
 
 @test

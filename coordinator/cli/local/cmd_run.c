@@ -315,8 +315,10 @@ print_summary(const run_t *run, const kt_results_count_t *count)
     double seconds = (double)(kt_clock_ms() - run->began_ms) / 1000;
     fflush(stdout);
     fprintf(stderr, "kithara: %llu files, %llu analysed, %llu failed",
-            (unsigned long long)(count->successes + count->failures + run->unchanged),
-            (unsigned long long)count->successes, (unsigned long long)(count->failures + run->refused));
+            (unsigned long long)(count->successes + count->failures + run->refused + run->unchanged),
+            (unsigned long long)count->successes, (unsigned long long)count->failures);
+    if (run->refused)
+        fprintf(stderr, ", %llu refused", (unsigned long long)run->refused);
     if (run->unchanged)
         fprintf(stderr, ", %llu unchanged", (unsigned long long)run->unchanged);
     if (run->unchanged_failed)
@@ -325,7 +327,7 @@ print_summary(const run_t *run, const kt_results_count_t *count)
         fprintf(stderr, ", %llu removed", (unsigned long long)run->removed);
     fprintf(stderr, " in %s\n", kt_table_seconds(text, seconds));
     if (count->problems && *kt_problems_text(count->problems, problems, sizeof problems))
-        fprintf(stderr, "kithara: not whole: %s\n", problems);
+        fprintf(stderr, "kithara: %s\n", problems);
     kt_scan_report(run->scan, run->cli->format == KT_FORMAT_JSON || run->cli->format == KT_FORMAT_JSONL);
     if (run->folders.n == 1 && !strchr(run->folders.paths[0], '\'') &&
         kt_text_is_utf8(run->folders.paths[0], strlen(run->folders.paths[0])))

@@ -14,15 +14,12 @@ struct kt_problems {
 };
 
 static const struct {
-    const char *what;   // in the table
-    const char *count;  // in the count line
-    kt_err_t    err;    // KT_OK: any other
+    const char *what;  // in the table
+    kt_err_t    err;   // KT_OK: any other
 } KINDS[KT_PROBLEMS] = {
-    [KT_PROBLEM_INCOMPLETE] = {"incomplete", "incomplete", KT_ETRUNCATED},
-    [KT_PROBLEM_DAMAGED]    = {"damaged", "damaged", KT_EDAMAGED},
-    [KT_PROBLEM_PROTECTED]  = {"protected", "protected", KT_EPROTECTED},
-    [KT_PROBLEM_FAILED]     = {"failed", "failed otherwise", KT_OK},
-    [KT_PROBLEM_WARNING]    = {"warning", "with warnings", KT_OK},
+    [KT_PROBLEM_INCOMPLETE] = {"incomplete", KT_ETRUNCATED}, [KT_PROBLEM_DAMAGED] = {"damaged", KT_EDAMAGED},
+    [KT_PROBLEM_PROTECTED] = {"protected", KT_EPROTECTED},   [KT_PROBLEM_FAILED] = {"failed", KT_OK},
+    [KT_PROBLEM_WARNING] = {"warning", KT_OK},
 };
 
 static const kt_column_t COLUMNS[] = {
@@ -97,7 +94,7 @@ kt_problems_add(kt_problems_t *self, const json_t *document)
     json_t *row = kt_json_object();
     if (row && kt_json_set(row, "file_path", kt_json_text(kt_json_str(document, "file_path", ""))) &&
         kt_json_set(row, "what", kt_json_text(KINDS[kind].what)) && kt_json_set(row, "why", kt_json_text(why)) &&
-        kt_json_set(row, "action", kt_json_text(kt_err_action(err))))
+        kt_json_set(row, "action", kt_json_text(kt_err_remedy(err))))
         kt_table_row(self->table, row);
     kt_json_free(&row);
 }
@@ -117,11 +114,17 @@ kt_problems_print(kt_problems_t *self, FILE *out)
 const char *
 kt_problems_text(const kt_problems_t *self, char *out, size_t capacity)
 {
-    size_t n = 0;
-    out[0]   = '\0';
-    for (int kind = 0; kind < KT_PROBLEMS && n < capacity; kind++)
+    size_t         n        = 0;
+    const uint64_t others   = self->counts[KT_PROBLEM_FAILED], warnings = self->counts[KT_PROBLEM_WARNING];
+    out[0]                  = '\0';
+    for (int kind = 0; kind < KT_PROBLEM_FAILED && n < capacity; kind++)
         if (self->counts[kind] > 0)
-            n += (size_t)snprintf(out + n, capacity - n, "%s%llu %s", n > 0 ? ", " : "",
-                                  (unsigned long long)self->counts[kind], KINDS[kind].count);
+            n += (size_t)snprintf(out + n, capacity - n, "%s%llu %s", n > 0 ? ", " : "of the failed ",
+                                  (unsigned long long)self->counts[kind], KINDS[kind].what);
+    if (n > 0 && n < capacity && others > 0)
+        n += (size_t)snprintf(out + n, capacity - n, ", %llu for other reasons", (unsigned long long)others);
+    if (n < capacity && warnings > 0)
+        (void)snprintf(out + n, capacity - n, "%s%llu of the analysed with warnings", n > 0 ? "; " : "",
+                       (unsigned long long)warnings);
     return out;
 }
