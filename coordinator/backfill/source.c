@@ -45,8 +45,8 @@ kt_backfill_beneath(const char *roots, const char *folder, char out[KT_JOB_PATH]
     bool              good = kt_path_read(folder, bytes, sizeof bytes) == KT_OK && bytes[0] == '/';
     if (!good || !realpath(bytes, real) || stat(real, &facts)) {
         bool denied = good && errno == EACCES;
-        snprintf(why, KT_SOURCE_WHY, "the coordinator %s '%.200s': %s", denied ? "may not read" : "does not see",
-                 folder, remedy);
+        snprintf(why, KT_SOURCE_WHY, "the coordinator %s this folder: %s", denied ? "may not read" : "does not see",
+                 remedy);
         return denied ? KT_EACCESS : KT_ENOFILE;
     }
     if (!S_ISDIR(facts.st_mode)) {

@@ -38,7 +38,7 @@ typedef struct kt_cli {
 } kt_cli_t;
 
 // Prints "kithara: ECODE: what: text: detail" on stderr, without a text that says less than the detail; returns
-// KT_EXIT_FAILED. detail (more about the error, or what to do) may be NULL.
+// KT_EXIT_FAILED, for a wrong setting KT_EXIT_USAGE. detail (more about the error, or what to do) may be NULL.
 int kt_cli_fail(kt_err_t err, const char *what, const char *detail);
 // Wrong usage: prints the sentence and how to get help; returns KT_EXIT_USAGE.
 int kt_cli_usage(const kt_cli_t *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -211,6 +211,13 @@ kt_client_fail(const kt_client_t *self, kt_err_t err)
     return kt_cli_fail(err, self->bases[self->base], self->why);
 }
 
+int
+kt_client_fail_about(const kt_client_t *self, kt_err_t err, const char *what)
+{
+    const bool about = kt_err_verdict(err) == KT_VERDICT_REJECT && err != KT_EAUTH && err != KT_EMESSAGE;
+    return about ? kt_cli_fail(err, what, self->why) : kt_client_fail(self, err);
+}
+
 bool
 kt_client_escape(char *out, size_t capacity, const char *text)
 {

@@ -29,5 +29,8 @@ KT_MUST_USE kt_err_t kt_client_get(kt_client_t *self, const char *path, json_t *
 KT_MUST_USE kt_err_t kt_client_post(kt_client_t *self, const char *path, const char *body, size_t length, json_t **out);
 const char          *kt_client_why(const kt_client_t *self);                 // more about the last error; "": nothing
 int                  kt_client_fail(const kt_client_t *self, kt_err_t err);  // prints it; returns the exit code
+// As kt_client_fail; an error that concerns what was asked for, as that there is none, names `what` and not the
+// address.
+int kt_client_fail_about(const kt_client_t *self, kt_err_t err, const char *what);
 // Percent-encodes all but unreserved characters, for a query; false if the result does not fit.
 bool kt_client_escape(char *out, size_t capacity, const char *text);

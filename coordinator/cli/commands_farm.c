@@ -95,7 +95,7 @@ const kt_verb_t KT_JOBS_VERBS[] = {
      "run failed or cancelled jobs again: these, or those of a filter (default: failed);\ndone ones with --force, "
      "which keeps their result until the new one is stored"},
     {"cancel", "[ID...]", "withdraw queued jobs: these, or those of a filter"},
-    {"why", "ID", "the history of one job, and why it is in its state"},
+    {"why", "ID", "what happened to one job, why it is in its state, and what to do"},
     {0}};
 
 const kt_command_option_t KT_JOBS_OPTIONS[] = {
@@ -131,8 +131,9 @@ const kt_verb_t KT_KEYS_VERBS[] = {
 
 const kt_command_option_t KT_KEYS_OPTIONS[] = {
     {"ttl", KT_OPT_TTL, "TIME", "token", "how long the token lets nodes in, 1m to 30d (default: 1h)", NULL},
-    {"out", KT_OPT_OUT, "FOLDER", "new", "folder of the key pair (default: the current one)", NULL},
     KT_OPTION_OUTPUT,
+    {"out", KT_OPT_OUT, "FILE", NULL,
+     "write there instead of to standard output; of new a FOLDER, for the key pair\n(default: the current one)", NULL},
     {0}};
 
 const char KT_KEYS_TEXT[] =

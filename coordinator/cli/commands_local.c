@@ -117,8 +117,10 @@ const kt_command_option_t KT_MODELS_OPTIONS[] = {
     {"folder", KT_OPT_FOLDER, "FOLDER", "list register deploy rollback retire",
      "a model folder on this machine instead of the coordinator's", NULL},
     {"type", KT_OPT_TYPE, "TYPE", "register", "audio or video (default: by the file's input)", "audio video"},
-    {"out", KT_OPT_OUT, "FILE", "input run",
-     "input: write the rows, or the picture, as .npy\nrun: a folder, write each output as FOLDER/NAME.npy", NULL},
+    {"out", KT_OPT_OUT, "FILE", "list show input run",
+     "list, show: write there instead of to standard output\ninput: write the rows, or the picture, as .npy\nrun: a "
+     "folder, write each output as FOLDER/NAME.npy",
+     NULL},
     {"input", KT_OPT_INPUT, "FILE", "run", "instead of MEDIA: the input of the graph, .npy of float32", NULL},
     {"backend", KT_OPT_BACKEND, "NAME", "run", "cpu (default), ref, the plain-C definition, or cuda", "cpu ref cuda"},
     {"int8", KT_OPT_INT8, NULL, "run", "convolutions in 8 bits where the CPU can; prints the error", NULL},
@@ -129,6 +131,8 @@ const kt_command_option_t KT_MODELS_OPTIONS[] = {
     {"cache", KT_OPT_CACHE, "FOLDER", "plan", "of the plans (default: plans beside the model file)", NULL},
     {"tf32", KT_OPT_TF32, NULL, "plan", "allow TensorFloat-32", NULL},
     {0}};
+
+const kt_command_option_t KT_DOCTOR_OPTIONS[] = {KT_OPTION_OUTPUT, KT_OPTION_SINK, {0}};
 
 const char KT_DOCTOR_TEXT[] =
     "One line per subject, ok or WRONG, with what was found and what to do: the coordinator and its ports, database "

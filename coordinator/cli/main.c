@@ -20,7 +20,16 @@
 static bool
 is_vague(kt_err_t err)
 {
-    return err == KT_ENOTFOUND || err == KT_EINVAL || err == KT_EIO || err == KT_ESYSTEM;
+    return err == KT_ENOTFOUND || err == KT_EINVAL || err == KT_EIO || err == KT_ESYSTEM || err == KT_ELOCKED ||
+           err == KT_ESETTING || err == KT_EROOT;
+}
+
+// The detail begins or ends with the text.
+static bool
+says_text(const char *detail, const char *text)
+{
+    const size_t n = strlen(detail), m = strlen(text);
+    return strncmp(detail, text, m) == 0 || (n > m && strcmp(detail + n - m, text) == 0);
 }
 
 int
@@ -33,11 +42,11 @@ kt_cli_fail(kt_err_t err, const char *what, const char *detail)
     const char *text = kt_err_text(err);
     if (!detail || !*detail)
         fprintf(stderr, "kithara: %s: %s: %s\n", kt_err_name(err), shown, text);
-    else if (is_vague(err) || strncmp(detail, text, strlen(text)) == 0)
+    else if (is_vague(err) || says_text(detail, text))
         fprintf(stderr, "kithara: %s: %s: %s\n", kt_err_name(err), shown, detail);
     else
         fprintf(stderr, "kithara: %s: %s: %s: %s\n", kt_err_name(err), shown, text, detail);
-    return KT_EXIT_FAILED;
+    return err == KT_ESETTING ? KT_EXIT_USAGE : KT_EXIT_FAILED;
 }
 
 int

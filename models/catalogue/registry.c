@@ -60,7 +60,7 @@ begin_change(change_t *self, const char *folder, bool make, char why[KT_CATALOGU
     if (!err && (self->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644)) < 0)
         err = kt_file_err_of_errno();
     if (err)
-        return explain_path(why, err, path);
+        return explain_path(why, err, err == KT_ENOFILE ? folder : path);
     if (flock(self->lock, LOCK_EX | LOCK_NB))
         err = kt_text_explain(why, KT_CATALOGUE_WHY, KT_EAGAIN, "another program changes the models now: try again");
     if (!err)

@@ -122,7 +122,7 @@ def read(source: str | os.PathLike[str], *, history: bool = False) -> "pandas.Da
         return _read_postgres(text, relation)
     text = text.removeprefix("sqlite:")
     if os.path.isdir(text):
-        line = program.command("results", "--run", text, "-o", "jsonl", *(["--history"] if history else []))
+        line = program.command("results", "--run", text, "--failed", "-o", "jsonl", *(["--history"] if history else []))
         return frame(row(message) for message in program.messages(line))
     if not os.path.isfile(text):
         raise Error("ENOFILE", text)

@@ -67,6 +67,17 @@ class Enrolment(unittest.TestCase):
             farm.start_coordinator()
             wait_for(lambda: farm.get("/v1/status")["nodes"]["live"] == 2, "both nodes after a restart")
 
+    def test_a_token_made_before_the_coordinator_runs_lets_a_host_in(self):
+        with Farm(**NOOP) as farm:
+            token = self.token(farm, "--ttl", "1h")
+            farm.start_coordinator()
+            Host(farm, "early", "--join", token)
+            wait_for(lambda: farm.get("/v1/status")["nodes"]["live"] == 1, "the host")
+            listed = farm.kithara("keys", "list", "--out", farm.path("keys.txt"))
+            self.assertEqual((listed.returncode, listed.stdout), (0, ""), listed.stderr)
+            with open(farm.path("keys.txt")) as text:
+                self.assertRegex(text.read(), r"KEY +NODE +KIND +EXPIRES\n(.*\n)?.* early +node +-\n")
+
     def test_a_token_that_is_unknown_or_expired_lets_nobody_in(self):
         with Farm(**NOOP) as farm:
             farm.start_coordinator()

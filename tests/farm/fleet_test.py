@@ -111,6 +111,37 @@ class Keys(unittest.TestCase):
                 self.assertEqual((odd.returncode, "'seven' is not a job number" in odd.stderr), (2, True), odd.stderr)
             self.assertEqual(farm.kithara("nodes", "drain", "a").stdout, "a: drains\n")
             self.assertIn("no node with that name", farm.kithara("nodes", "drain", "typo").stdout)
+            for order, what in ((("jobs", "why", "99"), "job 99"), (("nodes", "forget", "typo"), "typo"), (("keys", "revoke", "typo"), "typo"),
+                                (("backfill", "status", "99"), "backfill 99"), (("backfill", "pause", "99"), "backfill 99"),
+                                (("backfill", "export", "99"), "backfill 99")):
+                none = farm.kithara(*order)
+                self.assertEqual(none.returncode, 1, order)
+                self.assertRegex(none.stderr, f"^kithara: ENOTFOUND: {what}: no such", order)
+            for order in (("results", "--ledger", "foo://x"), ("db", "status", "--ledger", "foo://x")):
+                self.assertEqual(farm.kithara(*order).returncode, 2, order)
+            elsewhere = farm.kithara("backfill", "start", "/nowhere")
+            self.assertRegex(elsewhere.stderr, "^kithara: ENOFILE: /nowhere: no such file: the coordinator does not see this folder: send a list")
+            locked = farm.kithara("keys", "list", ANALYZER_HTTP_URL="http://127.0.0.1:1")
+            self.assertRegex(locked.stderr, "^kithara: ELOCKED: keys: another coordinator .process")
+
+    def test_every_list_has_every_format_and_goes_to_a_file(self):
+        with Farm(**NOOP).start(["a"]) as farm:
+            farm.submit(0, 2)
+            farm.wait_finished(2)
+            for order in ("status", "nodes", "queue", "jobs", "jobs why 1", "keys list", "backfill status", "db status", "models list", "results",
+                          "doctor"):
+                words = order.split()
+                for form in ("table", "wide", "csv"):
+                    self.assertTrue(farm.kithara(*words, "-o", form).stdout, (order, form))
+                whole = farm.kithara(*words, "-o", "json").stdout
+                lines = farm.kithara(*words, "-o", "jsonl").stdout.splitlines()
+                rows = json.loads(whole)
+                self.assertEqual(len(rows) if isinstance(rows, list) else 1, len(lines), order)
+                kept = farm.kithara(*words, "-o", "csv", "--out", farm.path("list.csv"))
+                self.assertEqual(kept.stdout, "", order)
+                with open(farm.path("list.csv")) as text:
+                    self.assertGreaterEqual(len(text.read().splitlines()), 1, order)
+                os.remove(farm.path("list.csv"))
 
     def test_what_a_path_holds_does_not_steer_the_terminal(self):
         with Farm(**NOOP).start(["a"]) as farm:
@@ -146,7 +177,7 @@ class Story(unittest.TestCase):
             farm.post("/v1/jobs", {"messages": [{"message_id": "boom", "file_path": farm.path("boom.wav")}]})
             waiting = farm.kithara("jobs", "why", "1")
             self.assertEqual(waiting.returncode, 0, waiting.stderr)
-            self.assertIn("no node is here", waiting.stdout)
+            self.assertIn("waits: no node is here.\nWhat to do: start a node", waiting.stdout)
 
             def finished():
                 if "a" not in farm.nodes or not farm.nodes["a"].alive():
@@ -163,8 +194,16 @@ class Story(unittest.TestCase):
             self.assertIn("ended", lines[2]["meaning"])
             self.assertEqual(told["now"]["state"], "failed")
             table = farm.kithara("jobs", "why", "1").stdout
-            for word in ("ENODELOST", "ECRASH", "boom.wav", "is over: failed"):
-                self.assertIn(word, table)
+            lines = table.splitlines()
+            self.assertEqual(lines[:3], [f"Job 1: {farm.path('boom.wav')}", "message_id boom", ""])
+            self.assertRegex(lines[3], r"^\S+Z +The job was accepted; it is in the ledger")
+            self.assertRegex(lines[4], r"^\S+Z +Attempt 1 on node a failed: the node was lost .*\(ENODELOST\).* runs alone next time\.$")
+            self.assertRegex(lines[5], r"^\S+Z +Attempt 2 on node a failed: .*\(ECRASH\).* another attempt would give the same\.$")
+            self.assertEqual(lines[6:], ["", "Now it has failed: the analysis crashed on this file in an isolated process.",
+                                         "What to do: report the file; `kithara jobs retry 1` runs it again."])
+            wide = farm.kithara("jobs", "why", "1", "-o", "wide").stdout
+            for word in ("ENODELOST", "ECRASH", "failed attempts", "MEANING", "what to do"):
+                self.assertIn(word, wide)
             self.assertEqual(farm.kithara("jobs", "why", "99").returncode, 1)
 
 

@@ -3,9 +3,12 @@
 #include "common/text.h"
 #include "coordinator/cli/local/doctor.h"
 #include "coordinator/cli/options.h"
+#include "coordinator/cli/table.h"
 
 #include <getopt.h>
 #include <stdio.h>
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static const struct {
     const char   *subject;
@@ -22,6 +25,22 @@ static const struct {
     {"gpu", kt_doctor_gpu},
 };
 
+static const kt_column_t COLUMNS[] = {
+    {"SUBJECT", "subject", KT_CELL_TEXT, false},
+    {"OK", "ok", KT_CELL_TEXT, false},
+    {"FOUND", "found", KT_CELL_TEXT, false},
+};
+
+static json_t *
+row_object(const char *subject, bool good, const char *text)
+{
+    json_t *row = kt_json_object();
+    kt_json_set(row, "subject", kt_json_text(subject));
+    kt_json_set(row, "ok", kt_json_bool(good));
+    kt_json_set(row, "found", kt_json_text(text));
+    return row;
+}
+
 int
 kt_cmd_doctor(kt_cli_t *cli, int argc, char **argv)
 {
@@ -31,13 +50,23 @@ kt_cmd_doctor(kt_cli_t *cli, int argc, char **argv)
             return KT_EXIT_USAGE;
     if (optind < argc)
         return kt_cli_usage(cli, "'%s' is not expected", argv[optind]);
-    for (size_t i = 0; i < sizeof CHECKS / sizeof *CHECKS; i++) {
+    const bool data   = kt_cli_is_data(cli);
+    json_t    *answer = kt_json_object(), *rows = kt_json_array();
+    for (size_t i = 0; i < COUNT(CHECKS); i++) {
         char       text[KT_DOCTOR_TEXT] = "";
         const bool good                 = CHECKS[i].check(cli, text);
         kt_text_remove_controls(text);
+        code = good ? code : KT_EXIT_FAILED;
+        if (data) {
+            kt_json_append(rows, row_object(CHECKS[i].subject, good, text));
+            continue;
+        }
         printf("%-11s %-6s %s\n", CHECKS[i].subject, good ? "ok" : "WRONG", text);
         (void)fflush(stdout);  // a check may take seconds
-        code = good ? code : KT_EXIT_FAILED;
     }
+    kt_json_set(answer, "checks", rows);
+    if (data && kt_table_list(cli, answer, "checks", COLUMNS, COUNT(COLUMNS)) != KT_EXIT_OK)
+        code = KT_EXIT_FAILED;
+    kt_json_free(&answer);
     return code;
 }

@@ -47,6 +47,8 @@ kt_models_list(kt_cli_t *cli, int argc, char **argv)
     for (int c; (c = kt_cli_option(cli, argc, argv, "list")) != -1;) {
         if (c == '?')
             return KT_EXIT_USAGE;
+        if (c == KT_OPT_OUT && !kt_sink_open(cli, optarg))
+            return KT_EXIT_USAGE;
         if (c == KT_OPT_FOLDER)
             folder = optarg;
     }

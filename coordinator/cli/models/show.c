@@ -177,7 +177,7 @@ kt_models_show(kt_cli_t *cli, int argc, char **argv)
     char        why[KT_KTM_WHY] = "";
     kt_model_t *model           = NULL;
     for (int c; (c = kt_cli_option(cli, argc, argv, "show")) != -1;)
-        if (c == '?')
+        if (c == '?' || (c == KT_OPT_OUT && !kt_sink_open(cli, optarg)))
             return KT_EXIT_USAGE;
     if (argc - optind != 1)
         return kt_cli_usage(cli, "models show takes one model file");

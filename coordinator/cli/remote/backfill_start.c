@@ -185,7 +185,7 @@ kt_backfill_start(kt_cli_t *cli, kt_client_t *client, int argc, char **argv)
         code = upload_list(&start);
     } else {
         kt_err_t err = post_backfill(&start, &id);
-        code         = err ? kt_client_fail(client, err) : KT_EXIT_OK;
+        code         = err ? kt_client_fail_about(client, err, argv[optind]) : KT_EXIT_OK;
     }
     if (code == KT_EXIT_OK) {
         report_backfills_of_source(&start);

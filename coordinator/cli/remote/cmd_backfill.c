@@ -122,6 +122,14 @@ show_backfills(kt_cli_t *cli, kt_client_t *client)
     return err;
 }
 
+int
+kt_backfill_fail(const kt_client_t *client, kt_err_t err, const char *id)
+{
+    char what[64];
+    snprintf(what, sizeof what, "backfill%s%.40s", id ? " " : "s", id ? id : "");
+    return kt_client_fail_about(client, err, what);
+}
+
 static kt_err_t
 show_once(void *context, kt_cli_t *cli)
 {
@@ -143,7 +151,7 @@ show_status(kt_cli_t *cli, kt_client_t *client, int argc, char **argv)
         return kt_cli_usage(cli, "backfill status takes at most one ID");
     showing_t showing = {client, optind < argc ? argv[optind] : NULL};
     kt_err_t  err     = kt_watch_run(cli, watch, show_once, &showing);
-    return err == KT_EIO ? KT_EXIT_FAILED : err ? kt_client_fail(client, err) : KT_EXIT_OK;
+    return err == KT_EIO ? KT_EXIT_FAILED : err ? kt_backfill_fail(client, err, showing.id) : KT_EXIT_OK;
 }
 
 // pause, resume, cancel, retry.
@@ -158,7 +166,7 @@ post_backfill_control(kt_cli_t *cli, kt_client_t *client, int argc, char **argv)
         return kt_cli_usage(cli, "'%.40s' is not a backfill", argv[1]);
     kt_err_t err = kt_client_post(client, path, "{}", 2, &answer);
     if (err)
-        return kt_client_fail(client, err);
+        return kt_backfill_fail(client, err, argv[1]);
     if (!strcmp(argv[0], "retry"))
         printf("backfill %.40s: %lld failed files run again\n", argv[1], (long long)kt_json_i64(answer, "retried", 0));
     else

@@ -18,9 +18,9 @@
 enum { TTL_LEAST_S = 60, TTL_MOST_S = 30 * 86400 };
 
 static const kt_column_t COLUMNS[] = {
-    {"KEY", "key", KT_CELL_TEXT, false},        {"NODE", "name", KT_CELL_TEXT, false},
-    {"KIND", "kind", KT_CELL_TEXT, false},      {"FROM", "from", KT_CELL_TEXT, true},
-    {"EXPIRES", "expires", KT_CELL_TEXT, true}, {"HEX", "hex", KT_CELL_TEXT, true},
+    {"KEY", "key", KT_CELL_TEXT, false},         {"NODE", "name", KT_CELL_TEXT, false},
+    {"KIND", "kind", KT_CELL_TEXT, false},       {"FROM", "from", KT_CELL_TEXT, true},
+    {"EXPIRES", "expires", KT_CELL_TEXT, false}, {"HEX", "hex", KT_CELL_TEXT, true},
 };
 
 static const kt_column_t TOKEN[] = {
@@ -72,6 +72,7 @@ post_keys(kt_client_t *client, const char *path, json_t *body, json_t **answer)
 
 // The ledger itself, where no coordinator answers; a SQLite file is locked by one that runs.
 typedef struct here {
+    char         state_dir[KT_KEYS_PATH - 64];
     kt_ledger_t *ledger;
     kt_keys_t    keys;
 } here_t;
@@ -86,18 +87,17 @@ close_here(here_t *self)
 static kt_err_t
 open_here(kt_cli_t *cli, here_t *self, char why[KT_LEDGER_WHY])
 {
-    char       state_dir[KT_KEYS_PATH - 64];
     kt_fleet_t fleet = {0};
     bool       changed;
     *self        = (here_t){0};
-    kt_err_t err = kt_settings_state_dir(cli->settings, state_dir, sizeof state_dir) ? KT_OK : KT_ESETTING;
+    kt_err_t err = kt_settings_state_dir(cli->settings, self->state_dir, sizeof self->state_dir) ? KT_OK : KT_ESETTING;
     if (!err)
         err = kt_ledger_open(&self->ledger, cli->settings, true, why);
     if (!err && !self->ledger->ops->fleet)
         err = KT_ENOTYET;
     if (!err)
         err = self->ledger->ops->fleet->read(self->ledger, &fleet);
-    if (!err && (err = kt_keys_init(&self->keys, state_dir)))
+    if (!err && (err = kt_keys_init(&self->keys, self->state_dir)))
         snprintf(why, KT_LEDGER_WHY, "the lines of %.300s must be KEY NAME", self->keys.path);
     if (!err)
         err = kt_keys_overrule(&self->keys, fleet.keys, fleet.n_keys, kt_clock_wall_ms(), &changed);
@@ -144,6 +144,30 @@ revoke_here(const here_t *self, const char *what)
         n++;
     }
     return err || n ? err : KT_ENOTFOUND;
+}
+
+// The token contains the key of the coordinators: the pair in the state folder, which the first one would make too.
+static kt_err_t
+token_here(const here_t *self, int64_t ttl_s, json_t **answer)
+{
+    const int64_t now_ms = kt_clock_wall_ms();
+    kt_key_t      row    = {.join = true, .expires_ms = now_ms + ttl_s * 1000};
+    char          path[KT_KEYS_PATH], token[KT_JOIN_TOKEN], at[KT_RFC3339_BYTES];
+    kt_curve_t    own, pair;
+    kt_err_t err = kt_keys_path(path, self->state_dir, "coordinator") ? kt_curve_load_or_make(path, &own) : KT_EINVAL;
+    if (!err)
+        err = kt_curve_new(&pair);
+    if (!err) {
+        memcpy(row.key, pair.public_key, sizeof row.key);
+        err = put_here(self, &row, false);
+    }
+    if (err)
+        return err;
+    kt_join_token_write(pair.secret_key, own.public_key, token);
+    *answer = kt_json_object();
+    kt_json_set(*answer, "token", kt_json_text(token));
+    kt_json_set(*answer, "expires", kt_json_text(kt_clock_rfc3339(row.expires_ms, at)));
+    return KT_OK;
 }
 
 static json_t *
@@ -215,7 +239,7 @@ change_key(kt_cli_t *cli, bool allow, const char *what, const char *name)
     kt_json_free(&answer);
     int code = KT_EXIT_OK;
     if (err && !away)
-        code = kt_client_fail(client, err);
+        code = kt_client_fail_about(client, err, what);
     else if (err == KT_ENOTFOUND)
         code = kt_cli_fail(err, what, "no such key or name is allowed: see kithara keys list");
     else if (err)
@@ -254,12 +278,19 @@ new_token(kt_cli_t *cli, const char *ttl)
     kt_client_t *client = kt_client_open(cli->settings);
     if (!client)
         return KT_EXIT_FAILED;
+    char    why[KT_LEDGER_WHY] = "";
+    here_t  here;
     json_t *body = kt_json_object(), *answer = NULL;
     kt_json_set(body, "ttl_s", kt_json_int(ttl_s));
     kt_err_t err  = post_keys(client, "/v1/keys/tokens", body, &answer);
-    int      code = KT_EXIT_OK;
+    bool     away = err == KT_EUNREACHABLE;
+    if (away && !(err = open_here(cli, &here, why))) {
+        err = token_here(&here, ttl_s, &answer);
+        close_here(&here);
+    }
+    int code = KT_EXIT_OK;
     if (err)
-        code = kt_client_fail(client, err);
+        code = away ? kt_cli_fail(err, "keys", why) : kt_client_fail(client, err);
     else if (cli->format == KT_FORMAT_TABLE)
         printf("%s\n", kt_json_str(answer, "token", ""));
     else
@@ -302,8 +333,8 @@ kt_cmd_keys(kt_cli_t *cli, int argc, char **argv)
     int         words = argc - optind;
     const char *verb  = words ? word[0] : "list";
     char        z85[KT_CURVE_TEXT];
-    if (folder && strcmp(verb, "new"))
-        return kt_cli_usage(cli, "--out is only for new");
+    if (folder && strcmp(verb, "new") && !kt_sink_open(cli, folder))
+        return KT_EXIT_USAGE;
     if (!strcmp(verb, "new") && words == 1)
         return make_key_pair(cli, folder ? folder : ".");
     if (!strcmp(verb, "list") && words <= 1)

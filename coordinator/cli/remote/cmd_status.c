@@ -111,19 +111,19 @@ kt_view_show(kt_cli_t *cli, const kt_view_t *view, bool watch)
     return code;
 }
 
-// POST without a body, for control; prints the result. node: the node concerned, or NULL. A drain applies to a name:
-// the node may not be connected yet, or the name may be misspelt.
+// POST for control of a node; prints the result. later: it applies to a name, whose node may not be connected yet, or
+// which may be misspelt.
 static int
-post_control(kt_cli_t *cli, const char *path, const char *body, const char *done, const char *node)
+post_control(kt_cli_t *cli, const char *path, const char *body, const char *done, const char *node, bool later)
 {
     kt_client_t *client = kt_client_open(cli->settings);
     if (!client)
         return KT_EXIT_FAILED;
     json_t  *answer = NULL, *known = NULL;
     kt_err_t err  = kt_client_post(client, path, body, strlen(body), &answer);
-    int      code = err ? kt_client_fail(client, err) : KT_EXIT_OK;
+    int      code = err ? kt_client_fail_about(client, err, node) : KT_EXIT_OK;
     if (!err) {
-        bool          connected = !node || kt_client_get(client, "/v1/nodes", &known);  // true if unknown
+        bool          connected = !later || kt_client_get(client, "/v1/nodes", &known);  // true if unknown
         const json_t *nodes     = known ? kt_json_get(known, "nodes") : NULL;
         for (size_t i = 0; nodes && i < kt_json_count(nodes) && !connected; i++)
             connected = !strcmp(kt_json_str(kt_json_at(nodes, i), "name", ""), node) &&
@@ -219,7 +219,7 @@ kt_cmd_nodes(kt_cli_t *cli, int argc, char **argv)
     kt_buf_init(&body, KT_VIEW_PATH);
     write_reason(&body, asked.why);
     int code = body.err ? kt_cli_fail(body.err, "nodes", NULL)
-                        : post_control(cli, path, body.bytes, done, i < 2 ? argv[optind + 1] : NULL);
+                        : post_control(cli, path, body.bytes, done, argv[optind + 1], i < 2);
     kt_buf_fini(&body);
     return code;
 }

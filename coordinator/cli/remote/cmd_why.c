@@ -80,7 +80,7 @@ kt_cli_why(kt_cli_t *cli, const char *id)
     kt_client_t *client = kt_client_open(cli->settings);
     if (!client)
         return KT_EXIT_FAILED;
-    kt_err_t err  = kt_client_get(client, path, &story);
+    kt_err_t err = kt_client_get(client, path, &story);
     snprintf(path, sizeof path, "job %s", id);
     int code = err ? kt_client_fail_about(client, err, path) : KT_EXIT_OK;
     if (!err && cli->format == KT_FORMAT_WIDE) {

@@ -121,7 +121,7 @@ kt_backfill_export(kt_cli_t *cli, kt_client_t *client, int argc, char **argv)
     kt_table_destroy(&self.table);
     kt_feature_rows_destroy(&self.features);
     if (err)
-        return answered ? kt_client_fail(client, err) : kt_cli_fail(err, "export", NULL);
+        return answered ? kt_backfill_fail(client, err, self.id) : kt_cli_fail(err, "export", NULL);
     if (self.missing)
         fprintf(stderr, "kithara: %llu paths have no result\n", (unsigned long long)self.missing);
     return KT_EXIT_OK;

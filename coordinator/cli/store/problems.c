@@ -17,9 +17,11 @@ static const struct {
     const char *what;  // in the table
     kt_err_t    err;   // KT_OK: any other
 } KINDS[KT_PROBLEMS] = {
-    [KT_PROBLEM_INCOMPLETE] = {"incomplete", KT_ETRUNCATED}, [KT_PROBLEM_DAMAGED] = {"damaged", KT_EDAMAGED},
-    [KT_PROBLEM_PROTECTED] = {"protected", KT_EPROTECTED},   [KT_PROBLEM_FAILED] = {"failed", KT_OK},
-    [KT_PROBLEM_WARNING] = {"warning", KT_OK},
+    [KT_PROBLEM_INCOMPLETE] = {"incomplete", KT_ETRUNCATED},
+    [KT_PROBLEM_DAMAGED]    = {"damaged", KT_EDAMAGED},
+    [KT_PROBLEM_PROTECTED]  = {"protected", KT_EPROTECTED},
+    [KT_PROBLEM_FAILED]     = {"failed", KT_OK},
+    [KT_PROBLEM_WARNING]    = {"warning", KT_OK},
 };
 
 static const kt_column_t COLUMNS[] = {
@@ -114,9 +116,9 @@ kt_problems_print(kt_problems_t *self, FILE *out)
 const char *
 kt_problems_text(const kt_problems_t *self, char *out, size_t capacity)
 {
-    size_t         n        = 0;
-    const uint64_t others   = self->counts[KT_PROBLEM_FAILED], warnings = self->counts[KT_PROBLEM_WARNING];
-    out[0]                  = '\0';
+    size_t         n      = 0;
+    const uint64_t others = self->counts[KT_PROBLEM_FAILED], warnings = self->counts[KT_PROBLEM_WARNING];
+    out[0] = '\0';
     for (int kind = 0; kind < KT_PROBLEM_FAILED && n < capacity; kind++)
         if (self->counts[kind] > 0)
             n += (size_t)snprintf(out + n, capacity - n, "%s%llu %s", n > 0 ? ", " : "of the failed ",
