@@ -91,15 +91,19 @@ def a_ledger_a_folder_that_was_run_and_a_file_of_messages_read_alike(folder):
     music = folder / "music"
     tone(music / "a.wav", 440)
     tone(music / "b.wav", 330)
+    (music / "c.mp3").write_text("no music, but text\n" * 20)
     done = kithara(folder, "run", music, "--out", folder / "out.jsonl")
-    expect(done.returncode == 0, done.stderr)
+    expect(done.returncode == 1, done.stderr)
     ledgers = list((folder / "state").rglob("ledger.sqlite")) or list(folder.rglob("ledger.sqlite"))
     expect(len(ledgers) == 1, ledgers)
-    by_ledger, by_lines = (package.read(source).sort_values("file_path", ignore_index=True) for source in (ledgers[0], folder / "out.jsonl"))
-    expect(len(by_ledger) == 2, by_ledger)
-    for column in ("file_path", "success", "duration", "spectral_centroid", "tempo"):
-        expect(by_ledger[column].equals(by_lines[column]), column)
-    expect(by_ledger["mfcc"].map(len).tolist() == [13, 13] and by_ledger["timestamp"].equals(by_lines["timestamp"]), "lists and times")
+    os.environ["ANALYZER_STATE_DIR"] = str(folder / "state")
+    by_ledger, by_lines, by_folder = (package.read(source).sort_values("file_path", ignore_index=True)
+                                      for source in (ledgers[0], folder / "out.jsonl", music))
+    del os.environ["ANALYZER_STATE_DIR"]
+    expect(len(by_ledger) == 3 and by_ledger["error"].tolist()[2] == "ETEXT", by_ledger)
+    for column in ("file_path", "success", "error", "duration", "spectral_centroid", "tempo"):
+        expect(by_ledger[column].equals(by_lines[column]) and by_ledger[column].equals(by_folder[column]), column)
+    expect(by_ledger["mfcc"][:2].map(len).tolist() == [13, 13] and by_ledger["timestamp"][:2].equals(by_lines["timestamp"][:2]), "lists and times")
     refused("ENOFILE", package.read, folder / "nothing.sqlite")
 
 
