@@ -23,6 +23,7 @@ typedef struct root {
 
 struct kt_fetch {
     bool   any_path;
+    bool   relative;  // a relative path counts from the current folder
     size_t n_roots;
     root_t roots[KT_FETCH_ROOTS];
 };
@@ -62,6 +63,7 @@ kt_fetch_new(kt_fetch_t **self_p, const char *roots, bool any_path)
     const char *at = roots ? roots : "";
     char        root[KT_ROOT_BYTES];
     self->any_path = any_path && *at == '\0';
+    self->relative = any_path;
     while (kt_roots_next(&at, root)) {
         err = self->n_roots < KT_FETCH_ROOTS ? add_root(self, root) : KT_EINVAL;
         if (err)
@@ -191,6 +193,17 @@ open_path(const kt_fetch_t *self, const char *path)
     return (int)fd;
 }
 
+// In place. The roots are absolute.
+static bool
+make_absolute(char path[KT_ROOT_BYTES])
+{
+    char here[KT_ROOT_BYTES], whole[2 * KT_ROOT_BYTES];
+    if (!getcwd(here, sizeof here))
+        return false;
+    snprintf(whole, sizeof whole, "%s/%s", strcmp(here, "/") == 0 ? "" : here, path);
+    return kt_text_copy(path, KT_ROOT_BYTES, whole);
+}
+
 kt_err_t
 kt_fetch_open(const kt_fetch_t *self, const char *path, int *fd, uint64_t *size_bytes, char why[KT_FETCH_WHY])
 {
@@ -199,6 +212,10 @@ kt_fetch_open(const kt_fetch_t *self, const char *path, int *fd, uint64_t *size_
     if (!kt_text_is_utf8(path, strlen(path)) || kt_path_read(path, bytes, sizeof bytes)) {
         snprintf(why, KT_FETCH_WHY, "neither a path in UTF-8 nor a file: URI with escapes");
         return KT_ENAME;
+    }
+    if (self->relative && !self->any_path && bytes[0] != '/' && !make_absolute(bytes)) {
+        snprintf(why, KT_FETCH_WHY, "the current folder cannot be named");
+        return KT_ENOFILE;
     }
     int opened = open_path(self, bytes);
     if (opened < 0) {

@@ -68,6 +68,19 @@ Test(fetch, a_file_beneath_a_root_opens_with_its_size)
     expect("root//deep/../a.wav", KT_OK);  // stays beneath
 }
 
+Test(fetch, a_relative_path_of_a_command_counts_from_the_current_folder)
+{
+    kt_fetch_t *farm = NULL;
+    uint64_t    size = 0;
+    cr_assert_eq(kt_fetch_new(&farm, fx_path("root"), false), KT_OK);
+    cr_assert_eq(chdir(fx_path("root")), 0);
+    cr_expect_eq(try_path(fetch, "a.wav", &size), KT_OK);
+    cr_expect_eq(try_path(fetch, "deep/../deep/b.wav", &size), KT_OK);
+    cr_expect_eq(try_path(fetch, "../outside/secret.wav", &size), KT_EROOT);
+    cr_expect_eq(try_path(farm, "a.wav", &size), KT_EROOT, "a job has no current folder");
+    kt_fetch_destroy(&farm);
+}
+
 Test(fetch, what_leads_out_of_the_root_is_refused)
 {
     expect("outside/secret.wav", KT_EROOT);
