@@ -13,7 +13,7 @@ kt_story_meaning(const kt_story_row_t *event)
     case KT_STORY_CLAIMED: return "this coordinator holds it";
     case KT_STORY_ATTEMPT:
         if (event->err == KT_ENODELOST)
-            return "the node was lost while it worked on the file, which is suspected now: it runs alone next time";
+            return "the file is suspected of it: it runs alone next time";
         if (event->crash)
             return "the file crashed its process: it runs alone next time";
         return "tried again, preferably elsewhere";
@@ -65,7 +65,9 @@ kt_story_sentence(const kt_story_row_t *event, unsigned number, char out[KT_STOR
         else
             snprintf(out, KT_STORY_SENTENCE, "%s succeeded; the result is stored.", attempt);
         break;
-    case KT_STORY_PUBLISHED: snprintf(out, KT_STORY_SENTENCE, "Its answer: %s.", meaning); break;
+    case KT_STORY_PUBLISHED:
+        snprintf(out, KT_STORY_SENTENCE, event->at_ms ? "Its answer was published: %s." : "Its answer %s.", meaning);
+        break;
     }
 }
 

@@ -48,6 +48,8 @@ int kt_cli_unknown(const kt_cli_t *cli, const char *what, const char *text, cons
 bool kt_cli_is_data(const kt_cli_t *cli);
 // Only digits, not starting with 0: a job number.
 bool kt_cli_is_number(const char *text);
+// The value of --workers for a node: auto, or 1 to 256. False, with a message, for any other.
+bool kt_cli_workers(const kt_cli_t *cli, const char *text);
 // Sets cli->format to table|wide|json|jsonl|csv. False, with a message, for any other name.
 bool kt_cli_format(kt_cli_t *cli, const char *name);
 

@@ -24,14 +24,6 @@ is_vague(kt_err_t err)
            err == KT_ESETTING || err == KT_EROOT;
 }
 
-// The detail begins or ends with the text.
-static bool
-says_text(const char *detail, const char *text)
-{
-    const size_t n = strlen(detail), m = strlen(text);
-    return strncmp(detail, text, m) == 0 || (n > m && strcmp(detail + n - m, text) == 0);
-}
-
 int
 kt_cli_fail(kt_err_t err, const char *what, const char *detail)
 {
@@ -42,7 +34,7 @@ kt_cli_fail(kt_err_t err, const char *what, const char *detail)
     const char *text = kt_err_text(err);
     if (!detail || !*detail)
         fprintf(stderr, "kithara: %s: %s: %s\n", kt_err_name(err), shown, text);
-    else if (is_vague(err) || says_text(detail, text))
+    else if (is_vague(err) || strcasestr(detail, text))
         fprintf(stderr, "kithara: %s: %s: %s\n", kt_err_name(err), shown, detail);
     else
         fprintf(stderr, "kithara: %s: %s: %s: %s\n", kt_err_name(err), shown, text, detail);
@@ -73,6 +65,17 @@ bool
 kt_cli_is_number(const char *text)
 {
     return *text && *text != '0' && strspn(text, "0123456789") == strlen(text);
+}
+
+bool
+kt_cli_workers(const kt_cli_t *cli, const char *text)
+{
+    enum { WORKERS_MOST = 256 };
+    int64_t number;
+    if (!strcmp(text, "auto") || !kt_text_to_i64(text, 1, WORKERS_MOST, &number))
+        return true;
+    (void)kt_cli_usage(cli, "--workers needs auto or a whole number from 1 to 256, not '%.40s'", text);
+    return false;
 }
 
 bool

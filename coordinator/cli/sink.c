@@ -45,7 +45,8 @@ kt_sink_close(kt_cli_t *cli, int code)
     }
     const bool lost = fflush(stdout) != 0 || bad;
     if (lost && errno != EPIPE && code == KT_EXIT_OK)  // a reader that went early is no failure
-        code = kt_cli_fail(errno == ENOSPC ? KT_EDISK : KT_EIO, name, errno ? strerror(errno) : NULL);
+        code =
+            kt_cli_fail(errno == ENOSPC ? KT_EDISK : KT_EIO, name, errno && errno != ENOSPC ? strerror(errno) : NULL);
     if (!sink->part[0])
         return code;
 

@@ -203,6 +203,15 @@ def a_full_disk_is_named_and_nothing_stored_is_lost(folder):
 
 
 @test
+def a_wrong_number_of_workers_is_refused_before_a_farm_starts(folder):
+    (folder / "a.mp3").write_bytes(b"x")
+    for command in ("run", "up", "analyze"):
+        for value in ("0", "x", "257"):
+            result = kithara(folder, command, folder, "--workers", value, timeout=60)
+            expect(result.returncode == 2 and "EUSAGE: --workers needs" in result.stderr, f"{command} {value}: {result.stderr}")
+
+
+@test
 def a_wrong_port_is_refused_and_a_name_that_does_not_resolve_is_named(folder):
     del folder
     for name, value in [("ANALYZER_ROUTER_BIND", "tcp://127.0.0.1:99999"), ("ANALYZER_HTTP_BIND", "127.0.0.1:99999"),

@@ -119,6 +119,11 @@ class Keys(unittest.TestCase):
                 self.assertRegex(none.stderr, f"^kithara: ENOTFOUND: {what}: no such", order)
             for order in (("results", "--ledger", "foo://x"), ("db", "status", "--ledger", "foo://x")):
                 self.assertEqual(farm.kithara(*order).returncode, 2, order)
+            for verb in ("status", "pause", "resume", "cancel", "retry", "export"):
+                odd = farm.kithara("backfill", verb, "x")
+                self.assertEqual((odd.returncode, "'x' is not the number of a backfill" in odd.stderr), (2, True), odd.stderr)
+            full = subprocess.run(f"{os.path.join(BIN, 'kithara')} docs errors >/dev/full", shell=True, capture_output=True, text=True, check=False)
+            self.assertEqual((full.returncode, full.stderr), (1, "kithara: EDISK: standard output: no space left on disk\n"))
             elsewhere = farm.kithara("backfill", "start", "/nowhere")
             self.assertRegex(elsewhere.stderr, "^kithara: ENOFILE: /nowhere: no such file: the coordinator does not see this folder: send a list")
             locked = farm.kithara("keys", "list", ANALYZER_HTTP_URL="http://127.0.0.1:1")
@@ -204,7 +209,10 @@ class Story(unittest.TestCase):
             wide = farm.kithara("jobs", "why", "1", "-o", "wide").stdout
             for word in ("ENODELOST", "ECRASH", "failed attempts", "MEANING", "what to do"):
                 self.assertIn(word, wide)
-            self.assertEqual(farm.kithara("jobs", "why", "99").returncode, 1)
+            farm.nodes["a"].kill()
+            self.assertEqual(farm.kithara("jobs", "retry", "1").returncode, 0)
+            again = farm.kithara("jobs", "why", "1").stdout.splitlines()
+            self.assertEqual((again[6].strip(), again[-2][:7]), ("It was queued again: run 2.", "Now it "), again)
 
 
 CRASHING = """

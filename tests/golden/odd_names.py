@@ -133,7 +133,7 @@ class Names(unittest.TestCase):
             path = self.folder(b"roots/" + name, b"a.wav")
             code, _, err = self.kithara("run", path)
             self.assertEqual(code, 0, f"{name}: {err}")
-            self.assertIn("1 files, 1 analysed, 0 failed", err)
+            self.assertIn("1 file, 1 analysed, 0 failed", err)
 
     def test_a_home_of_any_name_is_the_root_of_up(self):
         home = self.folder(b"ho:me\\x", b"music/a.wav")

@@ -60,7 +60,11 @@ parse_run(run_t *run, int argc, char **argv)
         switch (c) {
         case '?': return false;
         case KT_OPT_OUT: run->out_path = optarg; break;
-        case KT_OPT_WORKERS: run->workers = optarg; break;
+        case KT_OPT_WORKERS:
+            run->workers = optarg;
+            if (!kt_cli_workers(run->cli, optarg))
+                return false;
+            break;
         case KT_OPT_ALL: run->all = true; break;
         case KT_OPT_FRESH: run->fresh = true; break;
         case KT_OPT_DIGEST: run->digest = true; break;
@@ -311,11 +315,11 @@ write_output_file(const run_t *run, const kt_results_ask_t *ask)
 static void
 print_summary(const run_t *run, const kt_results_count_t *count)
 {
-    char   text[32], problems[256] = "";
-    double seconds = (double)(kt_clock_ms() - run->began_ms) / 1000;
+    char                     text[32], problems[256] = "";
+    double                   seconds = (double)(kt_clock_ms() - run->began_ms) / 1000;
+    const unsigned long long all     = count->successes + count->failures + run->refused + run->unchanged;
     fflush(stdout);
-    fprintf(stderr, "kithara: %llu files, %llu analysed, %llu failed",
-            (unsigned long long)(count->successes + count->failures + run->refused + run->unchanged),
+    fprintf(stderr, "kithara: %llu file%s, %llu analysed, %llu failed", all, all == 1 ? "" : "s",
             (unsigned long long)count->successes, (unsigned long long)count->failures);
     if (run->refused)
         fprintf(stderr, ", %llu refused", (unsigned long long)run->refused);

@@ -21,7 +21,7 @@ kt_cmd_up(kt_cli_t *cli, int argc, char **argv)
     kt_buf_t     home_root;
     kt_buf_init(&home_root, ROOT_MAX);
     for (int c; (c = kt_cli_option(cli, argc, argv, NULL)) != -1; workers = optarg)
-        if (c == '?')
+        if (c == '?' || (c == KT_OPT_WORKERS && !kt_cli_workers(cli, optarg)))
             return KT_EXIT_USAGE;
     kt_err_t err = kt_folders_take(&folders, argv + optind, (size_t)(argc - optind), why);
     if (err) {

@@ -103,7 +103,8 @@ kt_doctor_keys(const kt_cli_t *cli, char text[KT_DOCTOR_TEXT])
     }
     closedir(keys);
     if (good)
-        snprintf(text, KT_DOCTOR_TEXT, "%zu secret keys, for this user only (%.300s)", secrets, folder);
+        snprintf(text, KT_DOCTOR_TEXT, "%zu secret key%s, for this user only (%.300s)", secrets,
+                 secrets == 1 ? "" : "s", folder);
     return good;
 }
 

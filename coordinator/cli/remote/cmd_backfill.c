@@ -149,6 +149,8 @@ show_status(kt_cli_t *cli, kt_client_t *client, int argc, char **argv)
     }
     if (optind + 1 < argc)
         return kt_cli_usage(cli, "backfill status takes at most one ID");
+    if (optind < argc && !kt_cli_is_number(argv[optind]))
+        return kt_cli_usage(cli, "'%.40s' is not the number of a backfill", argv[optind]);
     showing_t showing = {client, optind < argc ? argv[optind] : NULL};
     kt_err_t  err     = kt_watch_run(cli, watch, show_once, &showing);
     return err == KT_EIO ? KT_EXIT_FAILED : err ? kt_backfill_fail(client, err, showing.id) : KT_EXIT_OK;
@@ -162,13 +164,14 @@ post_backfill_control(kt_cli_t *cli, kt_client_t *client, int argc, char **argv)
     json_t *answer = NULL;
     if (argc != 2)
         return kt_cli_usage(cli, "backfill %s takes one ID", argv[0]);
-    if (!backfill_path(path, argv[1], argv[0]))
-        return kt_cli_usage(cli, "'%.40s' is not a backfill", argv[1]);
+    if (!kt_cli_is_number(argv[1]) || !backfill_path(path, argv[1], argv[0]))
+        return kt_cli_usage(cli, "'%.40s' is not the number of a backfill", argv[1]);
     kt_err_t err = kt_client_post(client, path, "{}", 2, &answer);
     if (err)
         return kt_backfill_fail(client, err, argv[1]);
+    const long long retried = kt_json_i64(answer, "retried", 0);
     if (!strcmp(argv[0], "retry"))
-        printf("backfill %.40s: %lld failed files run again\n", argv[1], (long long)kt_json_i64(answer, "retried", 0));
+        printf("backfill %.40s: %lld failed file%s again\n", argv[1], retried, retried == 1 ? " runs" : "s run");
     else
         printf("backfill %.40s: %s\n", argv[1], kt_json_str(answer, "state", ""));
     kt_json_free(&answer);

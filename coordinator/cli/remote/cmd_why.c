@@ -45,6 +45,25 @@ print_line(const char *before, const char *text, const char *after)
     puts(shown);
 }
 
+static void
+print_event(const char *at, const char *sentence)
+{
+    printf("%-24s  ", at);
+    print_line("", sentence, "");
+}
+
+// Run 2 and later begin when the job is queued again.
+static void
+print_run(int64_t *run, int64_t of)
+{
+    char text[48];
+    if (of == *run)
+        return;
+    *run = of;
+    snprintf(text, sizeof text, "It was queued again: run %lld.", (long long)of);
+    print_event("", text);
+}
+
 static int
 print_story(const json_t *story)
 {
@@ -56,13 +75,10 @@ print_story(const json_t *story)
     putchar('\n');
     for (size_t i = 0; i < kt_json_count(events); i++) {
         const json_t *event = kt_json_at(events, i);
-        if (kt_json_i64(event, "run", run) != run) {
-            run = kt_json_i64(event, "run", run);
-            printf("%-24s  It was queued again: run %lld.\n", "", (long long)run);
-        }
-        printf("%-24s  ", kt_json_str(event, "at", ""));
-        print_line("", kt_json_str(event, "sentence", ""), "");
+        print_run(&run, kt_json_i64(event, "run", run));
+        print_event(kt_json_str(event, "at", ""), kt_json_str(event, "sentence", ""));
     }
+    print_run(&run, kt_json_i64(story, "run", run));
     putchar('\n');
     print_line("Now it ", kt_json_str(now, "sentence", ""), ".");
     print_line("What to do: ", kt_json_str(now, "action", ""), ".");

@@ -61,7 +61,7 @@ static bool
 confirm(const change_t *self, bool yes, int *code)
 {
     char answer[16] = "";
-    fprintf(stderr, "kithara: %zu jobs match\n", self->n);
+    fprintf(stderr, "kithara: %zu job%s\n", self->n, self->n == 1 ? " matches" : "s match");
     *code = KT_EXIT_OK;
     if (self->n == 0 || yes)
         return self->n > 0;

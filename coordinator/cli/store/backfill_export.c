@@ -37,9 +37,13 @@ parse_export(export_t *self, int argc, char **argv)
         (void)kt_cli_usage(self->cli, "-o of backfill export is jsonl, json or csv");
         return false;
     }
-    if (optind + 1 == argc) {
+    if (optind + 1 == argc && kt_cli_is_number(argv[optind])) {
         self->id = argv[optind];
         return true;
+    }
+    if (optind + 1 == argc) {
+        (void)kt_cli_usage(self->cli, "'%.40s' is not the number of a backfill", argv[optind]);
+        return false;
     }
     (void)kt_cli_usage(self->cli, "backfill export takes one ID");
     return false;
@@ -120,6 +124,8 @@ kt_backfill_export(kt_cli_t *cli, kt_client_t *client, int argc, char **argv)
         err = KT_EIO;
     kt_table_destroy(&self.table);
     kt_feature_rows_destroy(&self.features);
+    if (err == KT_EIO && ferror(stdout))
+        return KT_EXIT_OK;  // kt_sink_close reports it
     if (err)
         return answered ? kt_backfill_fail(client, err, self.id) : kt_cli_fail(err, "export", NULL);
     if (self.missing)

@@ -25,8 +25,8 @@ Test(story_words, every_event_is_a_sentence)
         {{.type = KT_STORY_OUTCOME, .attempt = 1, .name = "n1"},
          "Attempt 1 on node n1 succeeded; the result is stored.",
          1},
-        {{.type = KT_STORY_PUBLISHED, .at_ms = 1}, "Its answer: the broker has confirmed it.", 0},
-        {{.type = KT_STORY_PUBLISHED}, "Its answer: waits for the broker.", 0},
+        {{.type = KT_STORY_PUBLISHED, .at_ms = 1}, "Its answer was published: the broker has confirmed it.", 0},
+        {{.type = KT_STORY_PUBLISHED}, "Its answer waits for the broker.", 0},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char text[KT_STORY_SENTENCE];
