@@ -126,7 +126,9 @@ class Keys(unittest.TestCase):
             self.assertEqual((full.returncode, full.stderr), (1, "kithara: EDISK: standard output: no space left on disk\n"))
             elsewhere = farm.kithara("backfill", "start", "/nowhere")
             self.assertRegex(elsewhere.stderr, "^kithara: ENOFILE: /nowhere: no such file: the coordinator does not see this folder: send a list")
-            locked = farm.kithara("keys", "list", ANALYZER_HTTP_URL="http://127.0.0.1:1")
+            unheard = farm.kithara("keys", "list", "-o", "json", ANALYZER_HTTP_URL="http://127.0.0.1:1")
+            self.assertEqual([key["name"] for key in json.loads(unheard.stdout)], ["a"], unheard.stderr)
+            locked = farm.kithara("keys", "revoke", "a", ANALYZER_HTTP_URL="http://127.0.0.1:1")
             self.assertRegex(locked.stderr, "^kithara: ELOCKED: keys: another coordinator .process")
 
     def test_every_list_has_every_format_and_goes_to_a_file(self):

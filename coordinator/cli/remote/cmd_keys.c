@@ -70,7 +70,7 @@ post_keys(kt_client_t *client, const char *path, json_t *body, json_t **answer)
     return err;
 }
 
-// The ledger itself, where no coordinator answers; a SQLite file is locked by one that runs.
+// The ledger itself, where no coordinator answers; one that runs elsewhere locks a SQLite file against other writers.
 typedef struct here {
     char         state_dir[KT_KEYS_PATH - 64];
     kt_ledger_t *ledger;
@@ -85,14 +85,14 @@ close_here(here_t *self)
 }
 
 static kt_err_t
-open_here(kt_cli_t *cli, here_t *self, char why[KT_LEDGER_WHY])
+open_here(kt_cli_t *cli, here_t *self, bool writer, char why[KT_LEDGER_WHY])
 {
     kt_fleet_t fleet = {0};
     bool       changed;
     *self        = (here_t){0};
     kt_err_t err = kt_settings_state_dir(cli->settings, self->state_dir, sizeof self->state_dir) ? KT_OK : KT_ESETTING;
     if (!err)
-        err = kt_ledger_open(&self->ledger, cli->settings, true, why);
+        err = kt_ledger_open(&self->ledger, cli->settings, writer, why);
     if (!err && !self->ledger->ops->fleet)
         err = KT_ENOTYET;
     if (!err)
@@ -203,7 +203,7 @@ list_keys(kt_cli_t *cli)
         return KT_EXIT_FAILED;
     kt_err_t err  = kt_client_get(client, "/v1/keys", &json);
     bool     away = err == KT_EUNREACHABLE;
-    if (away && !(err = open_here(cli, &here, why))) {
+    if (away && !(err = open_here(cli, &here, false, why))) {
         json = list_here(&here);
         close_here(&here);
     }
@@ -232,7 +232,7 @@ change_key(kt_cli_t *cli, bool allow, const char *what, const char *name)
         kt_json_set(body, "name", kt_json_text(name));
     kt_err_t err  = post_keys(client, allow ? "/v1/keys" : "/v1/keys/revoke", body, &answer);
     bool     away = err == KT_EUNREACHABLE;
-    if (away && !(err = open_here(cli, &here, why))) {
+    if (away && !(err = open_here(cli, &here, true, why))) {
         err = allow ? allow_here(&here, what, name) : revoke_here(&here, what);
         close_here(&here);
     }
@@ -284,7 +284,7 @@ new_token(kt_cli_t *cli, const char *ttl)
     kt_json_set(body, "ttl_s", kt_json_int(ttl_s));
     kt_err_t err  = post_keys(client, "/v1/keys/tokens", body, &answer);
     bool     away = err == KT_EUNREACHABLE;
-    if (away && !(err = open_here(cli, &here, why))) {
+    if (away && !(err = open_here(cli, &here, true, why))) {
         err = token_here(&here, ttl_s, &answer);
         close_here(&here);
     }
