@@ -74,6 +74,8 @@ class LedgerFile(unittest.TestCase):
         with Farm(**NOOP).start(["a"]) as farm:
             farm.submit(0, 3000)
             copy = farm.path("copy.sqlite")
+            nowhere = farm.kithara("db", "backup", farm.path("none", "copy.sqlite"))
+            self.assertRegex(nowhere.stderr, "^kithara: ENOFILE: db backup: '.*/none/copy.sqlite.part' cannot be created: No such file")
             made = farm.kithara("db", "backup", copy)
             self.assertEqual(made.returncode, 0, made.stderr)
             self.audit(farm, copy)

@@ -2,9 +2,11 @@
 #include "common/file.h"
 #include "coordinator/ledger/sqlite/sqlite.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 static int
@@ -27,14 +29,15 @@ kt_ledger_sqlite_backup(kt_ledger_t *ledger, const char *file, char why[KT_LEDGE
         return KT_EINVAL;
     }
     int fd = open(part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0 || access(file, F_OK) == 0) {
-        snprintf(why, KT_LEDGER_WHY,
-                 fd < 0 ? "'%.300s' cannot be created, or exists" : "'%.300s' exists: name another file",
-                 fd < 0 ? part : file);
-        if (fd >= 0) {
-            close(fd);
-            unlink(part);
-        }
+    if (fd < 0) {
+        kt_err_t err = kt_file_err_of_errno();
+        snprintf(why, KT_LEDGER_WHY, "'%.300s' cannot be created: %s", part, strerror(errno));
+        return err;
+    }
+    if (access(file, F_OK) == 0) {
+        snprintf(why, KT_LEDGER_WHY, "'%.300s' exists: name another file", file);
+        close(fd);
+        unlink(part);
         return KT_EIO;
     }
     int rc = sqlite3_open_v2(part, &copy, SQLITE_OPEN_READWRITE, NULL);
