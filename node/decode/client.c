@@ -42,14 +42,16 @@ struct kt_decode {
     kt_media_counts_t   counts;
     uint64_t            frames, peak_bytes, cpu_us;
     uint64_t            n_pictures;
-    double              first_s;  // time of the first picture
-    kt_decode_picture_t last;     // that was accepted
+    double              first_s;       // time of the first picture
+    uint32_t            batch, taken;  // pictures of the record that came last; those that were read
+    uint32_t            free_slots;    // read and not yet returned, a bit each
+    kt_decode_picture_t last;          // that was accepted
     struct {
         kt_decode_record_t record;
         union {
             kt_media_info_t     media_info;
             kt_media_counts_t   counts;
-            kt_decode_picture_t picture;
+            kt_decode_picture_t pictures[KT_BATCH_PICTURES];
         };
     } in;  // the record that came last
 };
@@ -173,7 +175,12 @@ next_record(kt_decode_t *self, size_t *bytes)
     const size_t described = *bytes - sizeof self->in.record;
     switch (self->in.record.kind) {
     case KT_DECODE_MEDIA_INFO: return KT_OK;
-    case KT_DECODE_PICTURE: return described == sizeof self->in.picture ? KT_OK : fail_protocol(self);
+    case KT_DECODE_PICTURE:
+        self->taken = 0;
+        self->batch = (uint32_t)(described / sizeof *self->in.pictures);
+        return self->batch >= 1 && self->batch <= KT_BATCH_PICTURES && described % sizeof *self->in.pictures == 0
+                   ? KT_OK
+                   : fail_protocol(self);
     case KT_DECODE_END: return described == sizeof self->in.counts ? KT_OK : fail_protocol(self);
     default: break;
     }
@@ -216,12 +223,15 @@ kt_decode_media_info(kt_decode_t *self, kt_media_info_t *out)
     return KT_OK;
 }
 
-// Fails only where the child has exited or reads nothing: then its last record, or its exit, comes next.
+// Those that have been read. Fails only where the child has exited or reads nothing: then its last record, or its exit,
+// comes next.
 static void
-return_slot(kt_decode_t *self, uint32_t slot)
+return_slots(kt_decode_t *self)
 {
-    const kt_decode_record_t record = {.kind = KT_DECODE_SLOT, .slot = slot};
-    (void)!send(self->control_fd, &record, sizeof record, MSG_DONTWAIT | MSG_NOSIGNAL);
+    const kt_decode_record_t record = {.kind = KT_DECODE_SLOT, .slots = self->free_slots};
+    if (self->free_slots)
+        (void)!send(self->control_fd, &record, sizeof record, MSG_DONTWAIT | MSG_NOSIGNAL);
+    self->free_slots = 0;
 }
 
 static kt_err_t
@@ -235,7 +245,7 @@ accept_pcm(kt_decode_t *self, kt_decoded_t *out)
     if ((double)self->frames > self->limits.max_duration_s * self->rate_hz)
         return decode_fail(self, KT_ETOOLONG, "more sound than is permitted");
     memcpy(self->pcm, self->ring + (size_t)slot * KT_RING_SLOT_BYTES, bytes);
-    return_slot(self, slot);
+    self->free_slots |= 1u << slot;
     *out = (kt_decoded_t){.kind = KT_DECODED_SOUND, .pcm = self->pcm, .frames = bytes / frame_bytes};
     return KT_OK;
 }
@@ -265,28 +275,26 @@ copy_whole(kt_decode_t *self, const kt_decode_picture_t *p)
             return decode_fail(self, KT_ENOMEM, "a whole picture");
     }
     memcpy(self->whole, self->ring + KT_RING_BYTES + (size_t)(p->large_slot - KT_RING_SLOTS) * KT_LARGE_BYTES, bytes);
-    return_slot(self, p->large_slot);
+    self->free_slots |= 1u << p->large_slot;
     return KT_OK;
 }
 
 static kt_err_t
 accept_picture(kt_decode_t *self, kt_decoded_t *out)
 {
-    const kt_decode_picture_t *p     = &self->in.picture;
-    const uint32_t             slot  = self->in.record.slot;
+    const kt_decode_picture_t *p     = &self->in.pictures[self->taken++];
     const bool                 whole = (p->flags & KT_FRAME_SAMPLED) != 0;
-    if (!self->pictures || slot >= KT_RING_SLOTS ||
-        !kt_tidy_picture_ok(p, self->n_pictures ? &self->last : NULL, self->in.record.bytes))
+    if (!self->pictures || !kt_tidy_picture_ok(p, self->n_pictures ? &self->last : NULL))
         return fail_protocol(self);
     self->first_s = self->n_pictures ? self->first_s : p->time_s;
     self->last    = *p;
     self->n_pictures++;
     if (p->time_s - self->first_s > self->limits.max_duration_s)
         return decode_fail(self, KT_ETOOLONG, "a longer film than is permitted");
-    const uint8_t *from = self->ring + (size_t)slot * KT_RING_SLOT_BYTES;
+    const uint8_t *from = self->ring + (size_t)p->slot * KT_RING_SLOT_BYTES;
     memcpy(self->small, from, kt_yuv_bytes(p->width, p->height));
     memcpy(self->vectors, from + kt_vectors_offset(p->width, p->height), p->vectors * sizeof *self->vectors);
-    return_slot(self, slot);
+    self->free_slots |= 1u << p->slot;
     kt_err_t err = whole ? copy_whole(self, p) : KT_OK;
     for (uint32_t i = 0; i < p->vectors; i++)
         self->vectors[i].backward = self->vectors[i].backward != 0;
@@ -324,6 +332,9 @@ kt_decode_read(kt_decode_t *self, kt_decoded_t *out)
     *out = (kt_decoded_t){.kind = KT_DECODED_END};
     if (self->state == ENDED)
         return KT_OK;
+    if (self->taken < self->batch)
+        return accept_picture(self, out);
+    return_slots(self);
     kt_err_t err = next_record(self, &bytes);
     if (err)
         return err;

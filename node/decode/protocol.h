@@ -1,4 +1,4 @@
-// The protocol between the node and kithara-decode, version 4: both sides are of the same build and the same machine,
+// The protocol between the node and kithara-decode, version 5: both sides are of the same build and the same machine,
 // so records are C structs. Every socket is SOCK_SEQPACKET: one record is one packet, whole or not at all.
 //
 //   server socket (descriptor 3 of kithara-decode)
@@ -9,9 +9,10 @@
 //   control socket, one per file
 //     child  -> client  MEDIA_INFO record, then the info     once
 //     child  -> client  PCM record (slot, bytes)             slots in any order, the client's until it returns them
-//     child  -> client  PICTURE record, then its description  reduced planes and vectors in a slot, a whole picture in
-//                                                            one of the large slots
-//     client -> child   SLOT record (slot)                   returns one
+//     child  -> client  PICTURE record, then descriptions    1 to KT_BATCH_PICTURES; of each, reduced planes and
+//     vectors
+//                                                            in a slot, a whole picture in one of the large slots
+//     client -> child   SLOT record (slots)                  returns those
 //     child  -> client  END record, then the counts, or a FAULT record; then the child exits
 //     server -> client  EXIT record                          the last one, when the child has been reaped
 //     closed by the client: the server kills the child
@@ -28,18 +29,19 @@
 
 enum {
     KT_DECODE_MAGIC    = 0x4b44,
-    KT_DECODE_VERSION  = 4,
+    KT_DECODE_VERSION  = 5,
     KT_DECODE_FD       = 3,    // the server socket's descriptor in kithara-decode
     KT_DECODE_CHILDREN = 256,  // more at a time are refused with KT_EFULL
     KT_RING_SLOTS      = 8,
     KT_RING_SLOT_BYTES =
         512 * 1024,  // reduced planes (at most 345,600 bytes) and vectors (at most 98,304) of a picture
-    KT_RING_BYTES   = KT_RING_SLOTS * KT_RING_SLOT_BYTES,
-    KT_LARGE_SLOTS  = 2,
-    KT_LARGE_BYTES  = KT_WHOLE_MOST * KT_WHOLE_MOST * 3 / 2,
-    KT_WHY_BYTES    = 240,
-    KT_RATE_MAX_HZ  = 768000,
-    KT_CHANNELS_MAX = 64,
+    KT_RING_BYTES     = KT_RING_SLOTS * KT_RING_SLOT_BYTES,
+    KT_BATCH_PICTURES = 3,  // of a packet, which costs two switches where both processes share a core
+    KT_LARGE_SLOTS    = 2,
+    KT_LARGE_BYTES    = KT_WHOLE_MOST * KT_WHOLE_MOST * 3 / 2,
+    KT_WHY_BYTES      = 240,
+    KT_RATE_MAX_HZ    = 768000,
+    KT_CHANNELS_MAX   = 64,
 };
 
 enum { KT_FD_MEDIA, KT_FD_RING, KT_FD_CONTROL, KT_REQUEST_FDS };
@@ -63,7 +65,8 @@ typedef enum kt_decode_kind {
 
 typedef struct kt_decode_record {
     uint32_t kind;
-    uint32_t slot, bytes;        // PCM, PICTURE, SLOT: from KT_RING_SLOTS on a large slot
+    uint32_t slot, bytes;        // PCM
+    uint32_t slots;              // SLOT: a bit each, from KT_RING_SLOTS on large ones
     int32_t  code;               // FAULT: kt_err_t; EXIT: wait status; HELLO: version
     uint32_t out_of_time;        // EXIT: the server killed the child at its wall-clock limit
     uint32_t walls;              // HELLO: kt_wall_t
@@ -75,7 +78,7 @@ typedef struct kt_decode_record {
 // Bytes of the ring: large: with the large slots.
 #define KT_RING_AND_LARGE_BYTES(large) ((size_t)KT_RING_BYTES + ((large) ? (size_t)KT_LARGE_SLOTS * KT_LARGE_BYTES : 0))
 
-// Follows a PICTURE record. Planes without gaps: Y, U, V, then the vectors.
+// Follow a PICTURE record. Planes without gaps: Y, U, V, then the vectors.
 typedef struct kt_decode_picture {
     uint64_t index;
     double   time_s;
@@ -84,7 +87,7 @@ typedef struct kt_decode_picture {
     uint32_t whole_width, whole_height;  // of the whole picture; 0: none
     uint32_t large_slot;                 // that it lies in, from KT_RING_SLOTS on
     uint32_t has_vectors, vectors;       // has_vectors: 0: the codec exports none
-    uint32_t reserved;                   // 0
+    uint32_t slot;                       // that planes and vectors lie in
 } kt_decode_picture_t;
 
 // Where the vectors lie in a slot.

@@ -168,13 +168,13 @@ in_range(uint32_t value, uint32_t least, uint32_t most)
 }
 
 bool
-kt_tidy_picture_ok(const kt_decode_picture_t *p, const kt_decode_picture_t *before, uint32_t bytes)
+kt_tidy_picture_ok(const kt_decode_picture_t *p, const kt_decode_picture_t *before)
 {
     const uint32_t flags = 2 * KT_FRAME_BETWEEN - 1;
     if (!in_range(p->width, 1, KT_SMALL_MOST) || !in_range(p->height, 1, KT_SMALL_MOST) || p->flags & ~flags ||
         p->has_vectors > 1 || p->vectors > (p->has_vectors ? KT_VECTORS_MAX : 0) || !isfinite(p->time_s) ||
         fabs(p->time_s) > TIME_MOST_S || !in_range(p->whole_factor, 1, KT_VIDEO_SIDE_MAX / KT_WHOLE_MOST) ||
-        bytes != kt_vectors_offset(p->width, p->height) + p->vectors * sizeof(kt_motion_vector_t))
+        p->slot >= KT_RING_SLOTS)
         return false;
     if (p->flags & KT_FRAME_SAMPLED &&
         (!in_range(p->whole_width, 1, KT_WHOLE_MOST) || !in_range(p->whole_height, 1, KT_WHOLE_MOST) ||

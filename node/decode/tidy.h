@@ -9,4 +9,4 @@ bool kt_tidy_media_info_counts_ok(const kt_media_info_t *info);
 void kt_tidy_media_info(kt_media_info_t *info);
 void kt_tidy_counts(kt_media_counts_t *counts);
 // Whether this describes a picture of so many bytes that may follow `before` in the same file; NULL: it is the first.
-bool kt_tidy_picture_ok(const kt_decode_picture_t *picture, const kt_decode_picture_t *before, uint32_t bytes);
+bool kt_tidy_picture_ok(const kt_decode_picture_t *picture, const kt_decode_picture_t *before);

@@ -1,5 +1,6 @@
 #include "node/decoder/channel.h"
 
+#include "common/clock.h"
 #include "common/text.h"
 
 #include <errno.h>
@@ -8,7 +9,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { PCM_SEND_BYTES = KT_RING_SLOT_BYTES / 8 };
+enum { PCM_SEND_BYTES = KT_RING_SLOT_BYTES / 8, ALL_SLOTS = KT_RING_SLOTS + KT_LARGE_SLOTS };
+
+// Pictures that take longer to decode are not waited for.
+enum { PICTURES_WAIT_MS = 100 };
 
 kt_err_t
 kt_channel_init(kt_channel_t *self, int control_fd, int ring_fd, bool large)
@@ -35,16 +39,29 @@ channel_send(kt_channel_t *self, const kt_decode_record_t *record, const void *d
 }
 
 static void
-receive_slot(kt_channel_t *self)
+send_pictures(kt_channel_t *self)
+{
+    const uint32_t n = self->pending;
+    self->pending    = 0;
+    self->sent_ms    = kt_clock_ms();
+    if (n > 0)
+        channel_send(self, &(kt_decode_record_t){.kind = KT_DECODE_PICTURE}, self->pictures,
+                     n * sizeof *self->pictures);
+}
+
+static void
+receive_slots(kt_channel_t *self)
 {
     kt_decode_record_t record;
     ssize_t            n;
     do
         n = recv(self->control_fd, &record, sizeof record, 0);
     while (n < 0 && errno == EINTR);
-    if (n != sizeof record || record.kind != KT_DECODE_SLOT || record.slot >= KT_RING_SLOTS + KT_LARGE_SLOTS)
+    if (n != sizeof record || record.kind != KT_DECODE_SLOT || record.slots >> ALL_SLOTS)
         _exit(0);
-    self->taken[record.slot] = false;
+    for (uint32_t slot = 0; slot < ALL_SLOTS; slot++)
+        if (record.slots >> slot & 1)
+            self->taken[slot] = false;
 }
 
 static void
@@ -54,6 +71,7 @@ send_pcm(kt_channel_t *self)
         return;
     kt_decode_record_t record = {.kind = KT_DECODE_PCM, .slot = self->pcm_slot, .bytes = (uint32_t)self->pcm_bytes};
     self->filling             = false;
+    send_pictures(self);
     channel_send(self, &record, NULL, 0);
 }
 
@@ -70,7 +88,8 @@ take_slot(kt_channel_t *self, uint32_t first, uint32_t count, uint32_t *next)
             *next             = (slot - first + 1) % count;
             return slot;
         }
-        receive_slot(self);
+        send_pictures(self);
+        receive_slots(self);
     }
 }
 
@@ -126,18 +145,18 @@ kt_channel_release(kt_channel_t *self, uint32_t slot)
 }
 
 void
-kt_channel_picture(kt_channel_t *self, uint32_t slot, const kt_decode_picture_t *picture)
+kt_channel_picture(kt_channel_t *self, const kt_decode_picture_t *picture)
 {
-    const size_t bytes =
-        kt_vectors_offset(picture->width, picture->height) + (size_t)picture->vectors * sizeof(kt_motion_vector_t);
-    channel_send(self, &(kt_decode_record_t){.kind = KT_DECODE_PICTURE, .slot = slot, .bytes = (uint32_t)bytes},
-                 picture, sizeof *picture);
+    self->pictures[self->pending++] = *picture;
+    if (self->live || self->pending == KT_BATCH_PICTURES || kt_clock_ms() - self->sent_ms >= PICTURES_WAIT_MS)
+        send_pictures(self);
 }
 
 void
 kt_channel_end(kt_channel_t *self, const kt_media_counts_t *counts)
 {
     send_pcm(self);
+    send_pictures(self);
     channel_send(self, &(kt_decode_record_t){.kind = KT_DECODE_END}, counts, sizeof *counts);
     _exit(0);
 }
@@ -148,6 +167,7 @@ kt_channel_fault(kt_channel_t *self, kt_err_t err, const char *why)
     kt_decode_record_t record = {.kind = KT_DECODE_FAULT, .code = err};
     (void)kt_text_sanitize(record.why, sizeof record.why, why, strlen(why));
     send_pcm(self);
+    send_pictures(self);
     channel_send(self, &record, NULL, 0);
     _exit(0);
 }
@@ -156,5 +176,5 @@ void
 kt_channel_hang(kt_channel_t *self)
 {
     for (;;)
-        receive_slot(self);
+        receive_slots(self);
 }

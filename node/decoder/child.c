@@ -445,6 +445,7 @@ kt_child_run(const kt_sandbox_t *sandbox, const kt_test_faults_t *faults, const 
     close(KT_CHILD_RING_FD);
     child_set_up(&self, request);
     fault_unless_ok(&self, kt_input_init(&self.input, KT_CHILD_MEDIA_FD), "the file's size is unknown");
+    self.channel.live = self.input.stream;
     limit_opening(&self.channel);
     fault_unless_ok(&self, kt_sandbox_enter(sandbox, &request->limits), "the sandbox could not be set up");
     kt_hooks_fault(faults, &self.channel, self.input.size);

@@ -73,16 +73,16 @@ send_whole(kt_film_t *self, bool sampled, kt_decode_picture_t *out)
 // Reduced planes and vectors into a slot, while the picture is still in the processor's caches. KT_ECODEC: its format
 // changed to one that is not read.
 static kt_err_t
-reduce(kt_film_t *self, const AVFrame *frame, kt_decode_picture_t *out, uint32_t *slot, uint8_t **planes_p)
+reduce(kt_film_t *self, const AVFrame *frame, kt_decode_picture_t *out, uint8_t **planes_p)
 {
     *out                = (kt_decode_picture_t){.whole_factor = self->whole_factor,
                                                 .width        = self->picture.width / self->small_factor,
                                                 .height       = self->picture.height / self->small_factor};
     const size_t bytes  = kt_yuv_bytes(out->width, out->height);
-    uint8_t     *planes = *planes_p = kt_channel_slot(self->channel, slot);
+    uint8_t     *planes = *planes_p = kt_channel_slot(self->channel, &out->slot);
     kt_err_t     err                = kt_picture_planes(&self->picture, frame, self->small_factor, planes);
     if (err) {
-        kt_channel_release(self->channel, *slot);
+        kt_channel_release(self->channel, out->slot);
         return err;
     }
     if (self->is_held && memcmp(planes, self->held_planes, bytes) == 0)
@@ -105,7 +105,7 @@ send_held(kt_film_t *self, bool sampled)
         return err;
     out->index  = self->sent++;
     out->time_s = self->held_s - self->start_s;
-    kt_channel_picture(self->channel, self->slot, out);
+    kt_channel_picture(self->channel, out);
     kt_counts_picture(self->counts, self->held_s, self->held_duration_s, out->flags);
     return KT_OK;
 }
@@ -118,12 +118,11 @@ kt_film_send(kt_film_t *self)
     const int64_t       pts    = frame->pts != AV_NOPTS_VALUE ? frame->pts : frame->best_effort_timestamp;
     double              time_s = pts != AV_NOPTS_VALUE ? (double)pts * av_q2d(tick) : NAN;
     kt_decode_picture_t next;
-    uint32_t            slot;
     uint8_t            *planes;
     bool                guessed;
     if (!(fabs(time_s) < TIME_MAX_S))
         time_s = NAN;
-    kt_err_t err = reduce(self, frame, &next, &slot, &planes);
+    kt_err_t err = reduce(self, frame, &next, &planes);
     if (err == KT_ECODEC) {
         kt_counts_damaged(self->counts, KT_COUNTS_PICTURE);
         return KT_OK;
@@ -143,7 +142,6 @@ kt_film_send(kt_film_t *self)
     self->held_duration_s = frame->pkt_duration > 0 ? (double)frame->pkt_duration * av_q2d(tick) : 0;
     self->waiting         = next;
     self->waiting.flags |= frame_flags(self, frame) | (guessed ? KT_FRAME_NO_TIME : 0u);
-    self->slot        = slot;
     self->held_planes = planes;
     self->is_held     = true;
     self->damaged     = self->coder->damaged;

@@ -26,8 +26,7 @@ typedef struct kt_film {
     bool                gap;   // packets have been left out
     AVFrame            *held;  // decoded, reduced into its slot and not sent
     kt_decode_picture_t waiting;
-    uint32_t            slot;
-    const uint8_t      *held_planes;  // in the slot
+    const uint8_t      *held_planes;  // in its slot
     double              start_s;      // of the file: subtracted from the times that are sent
     double              held_s, held_duration_s;
     bool                is_held, vectors;

@@ -125,13 +125,11 @@ add_picture(kt_buf_t *out, uint32_t index, unsigned number)
                                          .height       = 100 + number % 300,
                                          .whole_width  = 640 + number % 640,
                                          .whole_height = 360,
+                                         .slot         = index,
                                          .large_slot   = KT_RING_SLOTS + index % KT_LARGE_SLOTS,
                                          .has_vectors  = number % 2,
                                          .vectors      = number % 2 ? number % 500 : 0};
-    const size_t              bytes =
-        kt_vectors_offset(picture.width, picture.height) + picture.vectors * sizeof(kt_motion_vector_t);
-    add_packet(out, &(kt_decode_record_t){.kind = KT_DECODE_PICTURE, .slot = index, .bytes = (uint32_t)bytes}, &picture,
-               sizeof picture);
+    add_packet(out, &(kt_decode_record_t){.kind = KT_DECODE_PICTURE}, &picture, sizeof picture);
 }
 
 static uint8_t *

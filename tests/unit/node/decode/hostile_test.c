@@ -17,7 +17,7 @@ static struct {
     union {
         kt_media_info_t     media_info;
         kt_media_counts_t   counts;
-        kt_decode_picture_t picture;
+        kt_decode_picture_t pictures[KT_BATCH_PICTURES + 1];
     };
 } out;
 
@@ -72,12 +72,13 @@ say_pcm(int fd, uint32_t slot, uint32_t bytes)
 
 // That nobody asked for.
 static void
-say_picture(int fd)
+say_pictures(int fd, size_t n)
 {
     say_media_info(fd, 1000, 2);
-    out.record  = (kt_decode_record_t){.kind = KT_DECODE_PICTURE, .bytes = 24};
-    out.picture = (kt_decode_picture_t){.width = 4, .height = 4, .whole_factor = 1};
-    say(fd, sizeof out.record + sizeof out.picture);
+    out.record = (kt_decode_record_t){.kind = KT_DECODE_PICTURE};
+    for (size_t i = 0; i < n; i++)
+        out.pictures[i] = (kt_decode_picture_t){.index = i, .width = 4, .height = 4, .whole_factor = 1};
+    say(fd, sizeof out.record + n * sizeof *out.pictures);
 }
 
 static void
@@ -130,7 +131,11 @@ lie(const char *how, int fd)
     else if (!strcmp(how, "long"))
         say_pcm(fd, 0, 8 * 2000);
     else if (!strcmp(how, "picture"))
-        say_picture(fd);
+        say_pictures(fd, 1);
+    else if (!strcmp(how, "no picture"))
+        say_pictures(fd, 0);
+    else if (!strcmp(how, "crowd"))
+        say_pictures(fd, KT_BATCH_PICTURES + 1);
 }
 
 // Takes requests until the client disconnects; answers each with the forged record and disconnects.
@@ -221,6 +226,8 @@ Test(decode_hostile, slots_and_lengths_that_cannot_be_are_refused)
     expect_lie("odd", KT_EDECODER);
     expect_lie("large", KT_EDECODER);
     expect_lie("picture", KT_EDECODER);
+    expect_lie("no picture", KT_EDECODER);
+    expect_lie("crowd", KT_EDECODER);
 }
 
 Test(decode_hostile, sound_beyond_the_limit_is_refused_by_the_client_too)
