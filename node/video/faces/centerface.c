@@ -95,6 +95,16 @@ kt_faces_distinct(kt_face_t *faces, size_t n)
 }
 
 size_t
+kt_faces_large(kt_face_t *faces, size_t n, float side)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++)
+        if (faces[i].width * faces[i].height >= side * side)
+            faces[count++] = faces[i];
+    return count;
+}
+
+size_t
 kt_centerface_faces(const kt_centerface_maps_t *maps, float least, kt_face_t out[KT_FACES_MOST])
 {
     candidate_t  candidates[CANDIDATES];

@@ -25,3 +25,5 @@ size_t kt_centerface_faces(const kt_centerface_maps_t *maps, float least, kt_fac
 // Drops each face that overlaps a more confident one, of several sizes of one picture. The most confident first;
 // returns how many are left.
 size_t kt_faces_distinct(kt_face_t *faces, size_t n);
+// Drops those of less than the area of a square with this side; the order stays. Returns how many are left.
+size_t kt_faces_large(kt_face_t *faces, size_t n, float side);

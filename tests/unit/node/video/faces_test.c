@@ -94,6 +94,15 @@ Test(centerface, of_the_faces_of_several_sizes_the_most_confident_is_left)
     cr_expect_eq(kt_faces_distinct(faces, 0), 0);
 }
 
+Test(centerface, small_faces_of_a_small_picture_are_left_out)
+{
+    kt_face_t faces[] = {{0, 0, 20, 30, 0.9F}, {1, 0, 20, 28, 0.8F}, {2, 0, 24, 24, 0.7F}};
+    cr_assert_eq(kt_faces_large(faces, 3, 24), 2);
+    cr_expect(faces[0].x == 0 && faces[1].x == 2);
+    cr_expect_eq(kt_faces_large(faces, 2, 0), 2);
+    cr_expect_eq(kt_faces_large(faces, 2, 25), 0);
+}
+
 // --- tracks
 
 static kt_sighting_t
