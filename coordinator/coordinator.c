@@ -45,7 +45,8 @@ struct kt_coordinator {
     kt_model_store_t    *models;
     kt_history_t        *history;
     kt_events_t         *events;
-    kt_broker_t         *broker;  // NULL: no AMQP_CONNECTION_STRING
+    size_t               backfills_live;  // as the last event said
+    kt_broker_t         *broker;          // NULL: no AMQP_CONNECTION_STRING
     int                  signal_fd;
     int64_t              drain_until_ms;  // 0: not draining
 };
@@ -376,6 +377,18 @@ on_signal(void *context)
 }
 
 static void
+report_backfills(kt_coordinator_t *self)
+{
+    char         json[64];
+    const size_t live = kt_backfiller_live(self->backfiller);
+    if (live == self->backfills_live)
+        return;
+    self->backfills_live = live;
+    snprintf(json, sizeof json, "{\"live\":%zu}", live);
+    kt_events_publish(self->events, "backfill", json);
+}
+
+static void
 on_tick(void *context)
 {
     kt_coordinator_t *self   = context;
@@ -385,6 +398,7 @@ on_tick(void *context)
     if (self->broker)
         kt_broker_tick(self->broker, now_ms);
     kt_backfiller_tick(self->backfiller, now_ms);
+    report_backfills(self);
     if (!self->drain_until_ms)
         return;
     bool idle =

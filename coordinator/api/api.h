@@ -40,8 +40,8 @@ void                 kt_api_server_destroy(kt_api_server_t **self_p);
 
 // kt_http_gate_fn and kt_http_handler_fn; context is a kt_api_server_t. A request whose Host is not an address,
 // localhost, the name of this machine or one of ANALYZER_HTTP_HOSTS is refused. Permissions:
-//   GET /, /page/NAME, /livez, /readyz,
-//   /health, /metrics, /openapi.json         without a token
+//   GET /, /page/NAME, /livez, /readyz, /health,
+//   /metrics, /openapi.json, /asyncapi.json  without a token
 //   other GET                                on loopback without a token; with it over the network, through a proxy,
 //                                            by another Host than loopback, or if ANALYZER_HTTP_READ_TOKEN says so
 //   POST that only reads (/v1/results)       as a GET, and never with the Origin of another site
@@ -110,12 +110,12 @@ void kt_api_submit(kt_api_t *self);
 // results.c
 void kt_api_result(kt_api_t *self);
 void kt_api_results(kt_api_t *self);
-// failures.c
+// failures.c, similar.c
 void kt_api_failures(kt_api_t *self);
-// similar.c
 void kt_api_similar(kt_api_t *self);
 // openapi.c
 void kt_api_openapi(kt_api_t *self);
+void kt_api_asyncapi(kt_api_t *self);
 // backfill.c; job is the number of the backfill
 void kt_api_backfill_new(kt_api_t *self);
 void kt_api_backfills(kt_api_t *self);

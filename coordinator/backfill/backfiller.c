@@ -19,6 +19,7 @@ struct kt_backfiller {
     kt_ledger_request_t     *request;  // NULL while it is posted
     int64_t                  due_ms;
     bool                     draining;
+    size_t                   live;
 };
 
 kt_err_t
@@ -89,11 +90,17 @@ backfiller_on_turn(void *context, kt_ledger_request_t **request_p)
         kt_scanner_offer(self->scanner, to_list);
     if (kt_backfill_step_fed(self->turn))
         self->sink.work(self->sink.context);
-    bool live = kt_backfill_step_live(self->turn) != 0;
+    self->live = kt_backfill_step_live(self->turn);
     // Woken meanwhile, it stays due.
     if (self->due_ms)
-        self->due_ms = kt_backfill_step_again(self->turn) ? 0 : kt_clock_ms() + (live ? BUSY_MS : IDLE_MS);
+        self->due_ms = kt_backfill_step_again(self->turn) ? 0 : kt_clock_ms() + (self->live ? BUSY_MS : IDLE_MS);
     kt_backfiller_tick(self, kt_clock_ms());
+}
+
+size_t
+kt_backfiller_live(const kt_backfiller_t *self)
+{
+    return self->live;
 }
 
 void

@@ -62,10 +62,12 @@ body_object(kt_route_t id, const kt_route_desc_t *route)
     json_t *body = kt_json_object(), *schema;
     bool    text = id == KT_ROUTE_backfill_list || id == KT_ROUTE_model_upload;
     kt_json_set(body, "description", kt_json_text(route->body));
-    kt_json_set(body, "required", kt_json_bool(true));
+    kt_json_set(body, "required", kt_json_bool(id != KT_ROUTE_drain));
     if (id == KT_ROUTE_submit) {
         json_t *members = kt_json_object(), *list = schema_of_type("array");
         kt_json_set(list, "items", reference_to("input"));
+        kt_json_set(list, "minItems", kt_json_int(1));
+        kt_json_set(list, "maxItems", kt_json_int(1000));
         kt_json_set(members, "messages", list);
         schema = schema_of_type("object");
         kt_json_set(schema, "properties", members);
@@ -130,6 +132,8 @@ operation_object(kt_route_t id, const char *name)
         json_t *bearer = kt_json_object();
         kt_json_set(bearer, "token", kt_json_array());
         kt_json_append(security, bearer);
+        if (route->access == KT_ACCESS_READ || strcmp(route->method, "GET") == 0)
+            kt_json_append(security, kt_json_object());  // none, on loopback
     }
     kt_json_set(json, "security", security);
     return json;

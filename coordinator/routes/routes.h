@@ -39,6 +39,8 @@ bool kt_route_has_param(kt_route_t route, const char *name);
 // "GET, HEAD, POST": the methods of the routes with the same path; returns out.
 const char *kt_route_allow(kt_route_t route, char out[32]);
 
-// docs/http.md, and the document of /openapi.json (OpenAPI 3.1, with the schemas of both messages).
+// docs/http.md; the documents of /openapi.json (OpenAPI 3.1) and /asyncapi.json (AsyncAPI 3.0), with the schemas of
+// both messages.
 void kt_routes_markdown(kt_buf_t *out);
 void kt_routes_openapi(kt_buf_t *out, const char *version);
+void kt_routes_asyncapi(kt_buf_t *out, const char *version);
