@@ -168,10 +168,8 @@ kt_consumer_deliver(kt_consumer_t *self, kt_delivery_t **delivery_p)
     self->n++;
     self->delivered++;
     int64_t now_ms = kt_clock_wall_ms();
-    if (delivery->sent_ms > 0 && delivery->sent_ms <= now_ms) {  // a producer's clock may be ahead
-        self->dated++;
-        self->queued_ms += (uint64_t)(now_ms - delivery->sent_ms);
-    }
+    if (delivery->sent_ms > 0 && delivery->sent_ms <= now_ms)  // a producer's clock may be ahead
+        kt_histogram_add(&self->queue_times, 1000 * (now_ms - delivery->sent_ms));
     request->context  = delivery;
     request->answered = request->type == KT_LREQ_REJECT ? consumer_on_reject : consumer_on_insert;
     kt_ledger_port_post(self->opts.port, &request);
@@ -192,13 +190,12 @@ kt_consumer_is_done(const kt_consumer_t *self, int64_t now_ms)
 void
 kt_consumer_stats(const kt_consumer_t *self, kt_amqp_stats_t *out)
 {
-    out->delivered = self->delivered;
-    out->accepted  = self->accepted;
-    out->known     = self->known;
-    out->rejected  = self->rejected;
-    out->settled   = self->settled;
-    out->unsettled = self->n;
-    out->replayed  = self->replayed;
-    out->dated     = self->dated;
-    out->queued_ms = self->queued_ms;
+    out->delivered   = self->delivered;
+    out->accepted    = self->accepted;
+    out->known       = self->known;
+    out->rejected    = self->rejected;
+    out->settled     = self->settled;
+    out->unsettled   = self->n;
+    out->replayed    = self->replayed;
+    out->queue_times = self->queue_times;
 }

@@ -21,8 +21,8 @@ typedef struct kt_consumer {
     kt_delivery_t     *first;  // with the ledger
     size_t             n;
     uint64_t           delivered, accepted, known, rejected, settled, replayed;
-    uint64_t           dated, queued_ms;  // deliveries whose time of publishing is known, and their time in the queue
-    uint64_t           n_logged;          // of the rejected
+    kt_histogram_t     queue_times;  // of deliveries whose time of publishing is known
+    uint64_t           n_logged;     // of the rejected
     int64_t            last_logged_ms, done_by_ms;
 } kt_consumer_t;
 

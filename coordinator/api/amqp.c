@@ -70,7 +70,8 @@ kt_api_amqp(const kt_amqp_stats_t *stats)
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
         kt_json_set(json, counts[i].name, kt_json_int((int64_t)counts[i].value));
     kt_json_set(json, "unroutable", kt_json_bool(stats->unroutable));
+    const uint64_t dated = kt_histogram_count(&stats->queue_times);
     kt_json_set(json, "time_in_queue_s",
-                stats->dated ? kt_json_real((double)stats->queued_ms / 1000 / (double)stats->dated) : kt_json_null());
+                dated ? kt_json_real((double)stats->queue_times.us * 1e-6 / (double)dated) : kt_json_null());
     return json;
 }

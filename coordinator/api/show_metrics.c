@@ -307,8 +307,7 @@ add_amqp(kt_buf_t *out, const kt_amqp_stats_t *stats)
     add_labelled(out, KT_METRIC_AMQP_INTAKE, "how", "known", stats->known);
     add_labelled(out, KT_METRIC_AMQP_INTAKE, "how", "rejected", stats->rejected);
     kt_metric_begin(out, KT_METRIC_AMQP_QUEUE_TIME);
-    kt_metric_add(out, KT_METRIC_AMQP_QUEUE_TIME, "_sum", NULL, (double)stats->queued_ms * 1e-3);
-    kt_metric_add(out, KT_METRIC_AMQP_QUEUE_TIME, "_count", NULL, (double)stats->dated);
+    add_histogram(out, KT_METRIC_AMQP_QUEUE_TIME, NULL, &stats->queue_times);
     kt_metric_one(out, KT_METRIC_AMQP_REPLAYED, (double)stats->replayed);
     kt_metric_one(out, KT_METRIC_AMQP_SETTLED, (double)stats->settled);
     kt_metric_one(out, KT_METRIC_AMQP_UNSETTLED, (double)stats->unsettled);

@@ -2,6 +2,8 @@
 // snapshot. Counts are of this process.
 #pragma once
 
+#include "coordinator/loop/counters.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -36,14 +38,14 @@ typedef struct kt_amqp_stats {
     kt_amqp_health_t in, out;
     uint64_t         delivered;  // input messages that came in, repeated ones too
     uint64_t         accepted, known, rejected;
-    uint64_t         replayed;          // answers that a repeated message asked for again
-    uint64_t         dated, queued_ms;  // deliveries with a time of publishing, and their time in the queue in all
-    uint64_t         settled;           // acknowledged to the broker, or void with their connection
-    size_t           unsettled;         // with the ledger now
-    uint64_t         confirmed;         // output messages that the broker has
-    uint64_t         returned;          // that no queue took
-    uint64_t         refused;           // that the broker refused (nack)
-    uint64_t         lost;              // whose connection ended before their confirmation
+    uint64_t         replayed;                    // answers that a repeated message asked for again
+    kt_histogram_t   queue_times;                 // of deliveries with a time of publishing
+    uint64_t         settled;                     // acknowledged to the broker, or void with their connection
+    size_t           unsettled;                   // with the ledger now
+    uint64_t         confirmed;                   // output messages that the broker has
+    uint64_t         returned;                    // that no queue took
+    uint64_t         refused;                     // that the broker refused (nack)
+    uint64_t         lost;                        // whose connection ended before their confirmation
     size_t           in_flight, in_flight_bytes;  // with the broker, or waiting for their connection
     bool             unroutable;                  // some wait because no queue takes them
     kt_amqp_waits_t  waits;                       // for what, as of the last such message

@@ -5,10 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum type { COUNTER, GAUGE, SUMMARY, HISTOGRAM } type_t;
+typedef enum type { COUNTER, GAUGE, HISTOGRAM } type_t;
 
-static const char *const TYPES[] = {
-    [COUNTER] = "counter", [GAUGE] = "gauge", [SUMMARY] = "summary", [HISTOGRAM] = "histogram"};
+static const char *const TYPES[] = {[COUNTER] = "counter", [GAUGE] = "gauge", [HISTOGRAM] = "histogram"};
 
 static const struct {
     const char *name;

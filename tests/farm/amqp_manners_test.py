@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import sys
 import time
 import urllib.request
@@ -93,6 +94,8 @@ def the_property_message_id_counts_and_an_answer_has_its_properties(folder):
         expect(59 < status["time_in_queue_s"] < 600, status)
         metrics = urllib.request.urlopen(rig.farm.http + "/metrics", timeout=60).read().decode()
         expect("kithara_amqp_time_in_queue_seconds_count 1\n" in metrics, "one had a timestamp")
+        buckets = dict(re.findall(r'kithara_amqp_time_in_queue_seconds_bucket{le="([^"]+)"} (\d+)', metrics))
+        expect(buckets["30"] == "0" and buckets["3600"] == buckets["+Inf"] == "1", f"a minute lies between: {buckets}")
 
 
 @test
