@@ -26,3 +26,11 @@ kt_ledger_close(kt_ledger_t **self_p)
     if (*self_p)
         (*self_p)->ops->close(self_p);
 }
+
+void
+kt_nearest_clear(kt_nearest_t *self)
+{
+    for (size_t i = 0; i < self->n; i++)
+        free(self->out[i].file_path);
+    self->n = 0;
+}

@@ -15,6 +15,7 @@
 #include "coordinator/ledger/fleet.h"
 #include "coordinator/ledger/outbox.h"
 #include "coordinator/ledger/rows.h"
+#include "coordinator/ledger/vectors.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -76,6 +77,10 @@ typedef struct kt_ledger_ops {
     // What happened to one job, oldest first; KT_ENOTFOUND.
     kt_err_t (*story)(kt_ledger_t *self, uint64_t job, kt_story_row_t *out, size_t capacity, size_t *n);
     kt_err_t (*drained)(kt_ledger_t *self, char (*names)[64], size_t capacity, size_t *n);
+    // The vector of a file's latest result (KT_ENOTFOUND: it has none), and the files nearest to one (vectors.h). NULL:
+    // this ledger keeps no vectors.
+    kt_err_t (*vector_of)(kt_ledger_t *self, const char *path, kt_vector_t *out);
+    kt_err_t (*nearest)(kt_ledger_t *self, kt_nearest_t *search);
     // Every rule that the ledger must keep, each breach by one sentence; rows: how many were looked at. Reads all.
     kt_err_t (*audit)(kt_ledger_t *self, kt_audit_fn *found, void *context, uint64_t *rows);
 

@@ -1,27 +1,31 @@
 #!/usr/bin/env python3
 """ops/bench query: the first query of docs/integrate.md, files between two tempi, over stored results with features in both
-ledgers: 100 ms over the slower one's median. `kithara similar` over the SQLite ledger in a row.
+ledgers: 100 ms over the slower one's median. `kithara similar` over each: 1 s over its median.
 
     query.py [RESULTS]    100000
 """
 import json
+import math
 import os
 import pathlib
+import random
 import sqlite3
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
 import time
 
 import psycopg2
+import psycopg2.extras
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from servers import Postgres  # noqa: E402
 
 BIN = pathlib.Path(os.environ["KITHARA_BIN"])
-REQUIRED_MS = 100
-ROUNDS = 7
+REQUIRED_MS, SIMILAR_S = 100, 1
+ROUNDS, VALUES = 7, 211
 QUERY = "SELECT file_path, tempo, key, mode, loudness FROM features WHERE error IS NULL AND tempo BETWEEN 120 AND 122"
 
 
@@ -55,6 +59,26 @@ def ask(cursor, results):
     return statistics.median(times), found
 
 
+def similar(ledger, sound):
+    """The median time of `kithara similar` of a file whose result is stored."""
+    times = []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        near = run(BIN / "kithara", "similar", "--ledger", ledger, "-o", "jsonl", sound).splitlines()
+        times.append(time.perf_counter() - began)
+        assert len(near) == 10, near
+    return statistics.median(times)
+
+
+def directions(results, values):
+    """Vectors in random directions in the place of those of one sound, and the path of the first job."""
+    generator = random.Random(1)
+    for job in range(1, results + 1):
+        raw = [generator.gauss(0, 1) for _ in range(values)]
+        length = math.sqrt(sum(x * x for x in raw))
+        yield struct.pack(f"<{values}d", *(x / length for x in raw)), job
+
+
 def show(name, took_ms, found, stored):
     rate = next(line for line in stored.splitlines() if line.startswith("store"))
     print(f"{name:11} {found} files in {took_ms:.1f} ms   {' '.join(rate.split())}", flush=True)
@@ -73,6 +97,11 @@ def main():
         base.autocommit = True
         base.cursor().execute("VACUUM ANALYZE feature_rows")
         postgres, found = ask(base.cursor(), results)
+        base.autocommit = False
+        psycopg2.extras.execute_batch(base.cursor(), "UPDATE vectors SET value = %s WHERE job = %s",
+                                      directions(results, VALUES), page_size=1000)
+        base.cursor().execute("UPDATE inputs SET file_path = %s WHERE job = 1", (str(sound),))
+        base.commit()
         base.close()
         show("postgresql", postgres, found, stored)
         ledger = f"sqlite:{folder}/ledger.sqlite"
@@ -80,10 +109,13 @@ def main():
         with sqlite3.connect(f"file:{folder}/ledger.sqlite?mode=ro", uri=True) as base:
             sqlite, found = ask(base.cursor(), results)
         show("sqlite", sqlite, found, stored)
-        began = time.perf_counter()
-        near = run(BIN / "kithara", "similar", "--ledger", ledger, "-o", "jsonl", sound).splitlines()
-        print(f"similar     {len(near)} of {results} in {time.perf_counter() - began:.1f} s", flush=True)
-    ratio = REQUIRED_MS / max(postgres, sqlite)
+        with sqlite3.connect(f"{folder}/ledger.sqlite") as base:
+            base.executemany("UPDATE vectors SET value = ? WHERE job = ?", directions(results, VALUES))
+            base.execute("UPDATE inputs SET file_path = ? WHERE job = 1", (str(sound),))
+        near = {name: similar(url, sound) for name, url in (("postgresql", server.url), ("sqlite", ledger))}
+        for name, took in near.items():
+            print(f"similar     10 of {results} in {took:.2f} s   {name}", flush=True)
+    ratio = min(REQUIRED_MS / max(postgres, sqlite), SIMILAR_S / max(near.values()))
     print(f"query ratio={ratio:.2f}")
     return 0 if ratio >= 1 else 1
 

@@ -13,23 +13,30 @@
 enum { PAGE = 64 };
 
 kt_err_t
+kt_results_open(const kt_cli_t *cli, const char *url, kt_ledger_t **out, char why[KT_LEDGER_WHY])
+{
+    kt_settings_t settings = *cli->settings;  // shallow: only the address differs
+    if (url)
+        settings.database_url = url;
+    why[0] = '\0';
+    return kt_ledger_open(out, &settings, false, why);
+}
+
+kt_err_t
 kt_results_visit(const kt_cli_t *cli, const kt_results_ask_t *ask, kt_results_fn *visit, void *context,
                  char why[KT_LEDGER_WHY])
 {
-    kt_settings_t  settings = *cli->settings;  // shallow: only the address differs
-    kt_ledger_t   *ledger   = NULL;
-    kt_job_query_t query    = {.after_job   = ask->after_job,
-                               .state       = -1,
-                               .documents   = true,
-                               .path_prefix = ask->path_prefix,
-                               .latest      = !ask->history,
-                               .history     = ask->history};
-    kt_job_row_t  *rows     = calloc(PAGE, sizeof *rows);
-    uint64_t       left     = ask->limit ? ask->limit : UINT64_MAX;
-    why[0]                  = '\0';
-    if (ask->database_url)
-        settings.database_url = ask->database_url;
-    kt_err_t err = rows ? kt_ledger_open(&ledger, &settings, false, why) : KT_ENOMEM;
+    kt_ledger_t   *ledger = NULL;
+    kt_job_query_t query  = {.after_job   = ask->after_job,
+                             .state       = -1,
+                             .documents   = true,
+                             .path_prefix = ask->path_prefix,
+                             .latest      = !ask->history,
+                             .history     = ask->history};
+    kt_job_row_t  *rows   = calloc(PAGE, sizeof *rows);
+    uint64_t       left   = ask->limit ? ask->limit : UINT64_MAX;
+    why[0]                = '\0';
+    kt_err_t err          = rows ? kt_results_open(cli, ask->database_url, &ledger, why) : KT_ENOMEM;
     for (size_t n = PAGE; !err && left && n == PAGE;) {
         err = ledger->ops->jobs(ledger, &query, rows, PAGE, &n);
         if (err || !n)

@@ -33,6 +33,8 @@ typedef struct kt_results_count {
 #define KT_RESULTS_NEVER "this folder was never analysed by `kithara run`, which makes its results"
 KT_MUST_USE kt_err_t kt_results_locate(const kt_cli_t *cli, const char *run, const char *ledger, kt_rundir_t *rundir,
                                        const char **url);
+// The ledger of that URL, NULL: the setting's, to be read. why: a sentence about an error.
+KT_MUST_USE kt_err_t kt_results_open(const kt_cli_t *cli, const char *url, kt_ledger_t **out, char why[KT_LEDGER_WHY]);
 // Visits every matching row with its document in the order of jobs, until visit returns an error, which is returned.
 // why: a sentence about an error of the ledger.
 typedef kt_err_t     kt_results_fn(void *context, const kt_job_row_t *row);

@@ -58,8 +58,8 @@ static kt_err_t
 check_filled(kt_pg_t *self, char why[KT_LEDGER_WHY])
 {
     PGresult *answer = NULL;
-    kt_err_t  err    = kt_pg_simple(self, "SELECT done FROM feature_state", KT_PG_CALL_MS, &answer);
-    bool      done   = !err && PQntuples(answer) == 1 && *value(answer, 0, 0) == '1';
+    kt_err_t  err  = kt_pg_simple(self, "SELECT least(done, vectors_done) FROM feature_state", KT_PG_CALL_MS, &answer);
+    bool      done = !err && PQntuples(answer) == 1 && *value(answer, 0, 0) == '1';
     PQclear(answer);
     if (err)
         snprintf(why, KT_LEDGER_WHY, "the schema cannot be read: %.300s", self->sql.why);

@@ -2,10 +2,11 @@
 // feature_rows has one row per failure and per result with features; its columns follow the feature table: the writer
 // that opens a ledger adds what is missing. A success without any feature (no-op work) has a row only if its path has
 // others, which are then not its latest. The views `features` (the latest row of each path) and `features_history`
-// (all) are made of it. Private to ledger/ and to tests. One thread.
+// (all) are made of it. The table vectors has the vectors for `similar` (ledger/vectors.h). Private to ledger/ and to
+// tests. One thread.
 #pragma once
 
-#include "coordinator/ledger/sql/facts.h"
+#include "coordinator/ledger/sql/messages.h"
 #include "coordinator/ledger/sql/migrate.h"
 #include "coordinator/ledger/sql/sql.h"
 #include "proto/columns.h"
@@ -43,11 +44,11 @@ KT_MUST_USE kt_err_t kt_sql_feature_columns(kt_sql_t *self, const kt_sql_feature
 // The column of that name; KT_FIELD_NULL: none of this program's.
 int kt_sql_feature_column(const char *name);
 
-// features.c
-// The rows of results into the writing pipeline; each message is parsed once. facts: of their jobs; NULL: results
-// without features have rows whatever their paths have, because other results of these may follow. KT_ENOMEM.
-KT_MUST_USE kt_err_t kt_sql_put_features(kt_sql_t *self, const kt_sql_facts_t *facts, const kt_result_t *const *results,
-                                         size_t n);
-// Rows for the results that an older program stored, in bounded steps of one commit each; a step that was interrupted
-// is repeated. The statements are prepared. *filled: how many.
+// features.c: what is marked as stored into the writing pipeline.
+void kt_sql_put_features(kt_sql_t *self, const kt_sql_messages_t *messages);
+void kt_sql_put_vectors(kt_sql_t *self, const kt_sql_messages_t *messages);  // no two of one job
+
+// fill.c
+// Rows and vectors for the results that an older program stored, in bounded steps of one commit each; a step that was
+// interrupted is repeated. The statements are prepared. *filled: how many.
 KT_MUST_USE kt_err_t kt_sql_fill_features(kt_sql_t *self, uint64_t *filled);

@@ -27,6 +27,8 @@ kt_err_t kt_sql_story(kt_ledger_t *self, uint64_t job, kt_story_row_t *out, size
 kt_err_t kt_sql_failures(kt_ledger_t *self, size_t most, kt_failure_row_t *out, size_t capacity, size_t *n);
 kt_err_t kt_sql_drained(kt_ledger_t *self, char (*names)[64], size_t capacity, size_t *n);
 kt_err_t kt_sql_audit(kt_ledger_t *self, kt_audit_fn *found, void *context, uint64_t *rows);
+kt_err_t kt_sql_vector_of(kt_ledger_t *self, const char *path, kt_vector_t *out);
+kt_err_t kt_sql_nearest(kt_ledger_t *self, kt_nearest_t *search);
 extern const kt_backfill_ops_t KT_SQL_BACKFILL;
 extern const kt_fleet_ops_t    KT_SQL_FLEET;
 
@@ -37,5 +39,5 @@ extern const kt_fleet_ops_t    KT_SQL_FLEET;
     .fail = kt_sql_fail, .ask = kt_sql_ask, .outbox_put = kt_sql_outbox_put, .outbox_take = kt_sql_outbox_take,        \
     .outbox_done = kt_sql_outbox_done, .outbox_replay = kt_sql_outbox_replay, .retain = kt_sql_retain,                 \
     .mark_paths = kt_sql_mark_paths, .totals = kt_sql_totals, .jobs = kt_sql_jobs, .story = kt_sql_story,              \
-    .failures = kt_sql_failures, .drained = kt_sql_drained, .audit = kt_sql_audit, .backfill = &KT_SQL_BACKFILL,       \
-    .fleet = &KT_SQL_FLEET
+    .failures = kt_sql_failures, .drained = kt_sql_drained, .vector_of = kt_sql_vector_of, .nearest = kt_sql_nearest,  \
+    .audit = kt_sql_audit, .backfill = &KT_SQL_BACKFILL, .fleet = &KT_SQL_FLEET

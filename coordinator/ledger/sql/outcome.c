@@ -15,19 +15,23 @@ typedef struct news {
 } news_t;
 
 static void
-judge_outcomes(const kt_sql_facts_t *facts, const kt_lease_t *lease, const kt_result_t *results, size_t n,
-               kt_stored_t *how, news_t *news)
+judge_outcomes(const kt_sql_facts_t *facts, const kt_lease_t *lease, kt_sql_messages_t *messages, kt_stored_t *how,
+               news_t *news)
 {
     news->n = 0;
-    for (size_t i = 0; i < n; i++) {
-        kt_sql_fact_t *fact = kt_sql_facts_find(facts, results[i].id.job);
-        how[i]              = kt_rule_outcome(fact ? &fact->now : NULL, &results[i], lease);
+    for (size_t i = 0; i < messages->n; i++) {
+        kt_sql_message_t  *message = &messages->at[i];
+        const kt_result_t *result  = message->result;
+        kt_sql_fact_t     *fact    = kt_sql_facts_find(facts, result->id.job);
+        how[i]                     = kt_rule_outcome(fact ? &fact->now : NULL, result, lease);
         if (!fact || how[i] != KT_STORED_NEW)
             continue;
-        fact->now.state     = results[i].err ? KT_JOB_FAILED : KT_JOB_DONE;
+        fact->now.state     = result->err ? KT_JOB_FAILED : KT_JOB_DONE;
         fact->now.epoch     = 0;
-        fact->changed_ms    = results[i].wall_ms;
-        news->at[news->n++] = &results[i];
+        fact->changed_ms    = result->wall_ms;
+        news->at[news->n++] = result;
+        message->stored     = true;
+        message->bare       = !message->has_row && (result->err || fact->has_rows);
     }
 }
 
@@ -125,7 +129,7 @@ put_days(kt_sql_t *self, const news_t *news)
 }
 
 static kt_err_t
-write_news(kt_sql_t *self, const kt_sql_facts_t *facts, const news_t *news)
+write_news(kt_sql_t *self, const kt_sql_facts_t *facts, const kt_sql_messages_t *messages, const news_t *news)
 {
     int64_t processing_us = 0;
     for (size_t i = 0; i < news->n; i++)
@@ -138,9 +142,8 @@ write_news(kt_sql_t *self, const kt_sql_facts_t *facts, const news_t *news)
     arg_documents(self, news);
     kt_sql_arg_int(self, self->base.publishes);
     kt_sql_put(self, KT_SQL_RESULTS_PUT);
-    kt_err_t err = kt_sql_put_features(self, facts, news->at, news->n);
-    if (err)
-        return err;
+    kt_sql_put_features(self, messages);
+    kt_sql_put_vectors(self, messages);
     put_days(self, news);
     if (self->base.publishes) {
         static const column_t COLUMNS[] = {JOB, RUN, ERR, WALL_MS};
@@ -163,12 +166,15 @@ store_outcomes(kt_ledger_t *base, const kt_lease_t *lease, const kt_result_t *re
     for (size_t i = 0; i < n && !err; i++)
         jobs[i] = results[i].id.job;
     for (int tries = 0; n && jobs && news.at && kt_sql_try(self, true, &err, &tries);) {
-        kt_sql_facts_t facts = {0};
-        if (!(err = kt_sql_facts_read(self, jobs, n, &facts))) {
-            judge_outcomes(&facts, lease, results, n, how, &news);
+        kt_sql_facts_t    facts    = {0};
+        kt_sql_messages_t messages = {0};
+        err                        = kt_sql_messages_read(self, results, n, &messages);
+        if (!err && !(err = kt_sql_facts_read(self, jobs, n, &facts))) {
+            judge_outcomes(&facts, lease, &messages, how, &news);
             if (news.n)
-                err = write_news(self, &facts, &news);
+                err = write_news(self, &facts, &messages, &news);
         }
+        kt_sql_messages_fini(&messages);
         kt_sql_facts_fini(&facts);
     }
     free(jobs);

@@ -1,0 +1,41 @@
+// ledger_vectors -- the stored vectors of recordings (similarity_vectors.combined_vector of the messages), and the
+// search for the nearest ones. One vector counts per file: that of its latest result, if that is a success; none of
+// removed files. A vector stays when the document of its result is past its retention. Memory is bounded by `want`.
+#pragma once
+
+#include "common/err.h"
+#include "proto/job.h"
+#include "proto/run.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { KT_VECTOR_MOST = 768, KT_VECTOR_METHOD = 128, KT_NEAREST_MOST = 1000 };
+
+// A unit vector and the version of its definition; only vectors of the same method are compared.
+typedef struct kt_vector {
+    size_t n;
+    double value[KT_VECTOR_MOST];
+    char   method[KT_VECTOR_METHOD];
+} kt_vector_t;
+
+typedef struct kt_neighbour {
+    double      distance;  // one minus the cosine: 0 for the same direction, 2 for the opposite
+    kt_run_id_t id;
+    char       *file_path;          // malloc'ed
+    double      duration_s, tempo;  // NaN: none
+    char        key[16], mode[16];  // "": none
+} kt_neighbour_t;
+
+// Exact, by one pass over all vectors. The nearest first; of equal distances the earlier job first.
+typedef struct kt_nearest {
+    const kt_vector_t *query;
+    const char        *path;           // of the query, which is no neighbour of itself; "": of no stored file
+    size_t             want;           // at most KT_NEAREST_MOST
+    kt_neighbour_t    *out;            // the caller's, room for `want`
+    size_t             n;              // filled
+    uint64_t           other_methods;  // filled: files whose vector is of another method
+    uint64_t           damaged;        // filled: rows that hold no vector, which are left out
+    kt_run_id_t        first_damaged;
+} kt_nearest_t;
+void kt_nearest_clear(kt_nearest_t *self);  // frees the rows that were filled
