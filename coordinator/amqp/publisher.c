@@ -41,7 +41,8 @@ struct kt_publisher {
     kt_backoff_t        probe_pause;
     int64_t             last_logged_ms, done_by_ms;
     uint64_t            n_logged;
-    uint64_t            n_sent, n_returned, n_refused, n_lost;
+    uint64_t            n_sent, n_returned, n_refused, n_lost, n_damaged;
+    uint64_t            damaged_upto;  // the last row that was found damaged and named
 };
 
 kt_err_t
@@ -99,14 +100,30 @@ publisher_send(kt_publisher_t *self, kt_outbox_row_t *row, bool probe)
     return true;
 }
 
-// Returns the last row that was sent; rows in flight are skipped.
+// The row waits until its job is done again. It is named once.
+static void
+publisher_skip_damaged(kt_publisher_t *self, const kt_outbox_row_t *row)
+{
+    char id[2 * KT_JOB_ID_BYTES];
+    if (row->id <= self->damaged_upto)
+        return;
+    self->damaged_upto = row->id;
+    self->n_damaged++;
+    kt_log_error("LEDGER-DAMAGED", "job=%llu run=%u message_id=\"%s\" text=\"%s\"", (unsigned long long)row->run.job,
+                 row->run.run, kt_log_quote(id, sizeof id, row->message_id),
+                 "the stored result is no message and is not published: do the job again, or repair the row");
+}
+
+// Returns the last row that was sent; rows in flight are skipped, and so are damaged ones.
 static uint64_t
 publisher_send_all(kt_publisher_t *self, kt_ledger_request_t *request, uint64_t after, bool probe, bool *all)
 {
     *all = true;
     for (size_t i = 0; i < request->outbox.n; i++) {
         kt_outbox_row_t *row = &request->outbox.rows[i];
-        if (!kt_ids_has(&self->ids, row->id) && !publisher_send(self, row, probe)) {
+        if (row->damaged) {
+            publisher_skip_damaged(self, row);
+        } else if (!kt_ids_has(&self->ids, row->id) && !publisher_send(self, row, probe)) {
             *all = false;
             return after;
         }
@@ -344,6 +361,7 @@ kt_publisher_stats(const kt_publisher_t *self, kt_amqp_stats_t *out)
     out->returned        = self->n_returned;
     out->refused         = self->n_refused;
     out->lost            = self->n_lost;
+    out->damaged         = self->n_damaged;
     out->in_flight       = self->with_broker;
     out->in_flight_bytes = self->bytes;
     out->unroutable      = self->unroutable;

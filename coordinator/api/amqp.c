@@ -44,19 +44,13 @@ kt_api_amqp(const kt_amqp_stats_t *stats)
     const struct {
         const char *name;
         uint64_t    value;
-    } counts[]                                = {{"delivered", stats->delivered},
-                                                 {"accepted", stats->accepted},
-                                                 {"known", stats->known},
-                                                 {"rejected", stats->rejected},
-                                                 {"settled", stats->settled},
-                                                 {"unsettled", stats->unsettled},
-                                                 {"confirmed", stats->confirmed},
-                                                 {"returned", stats->returned},
-                                                 {"refused", stats->refused},
-                                                 {"replayed", stats->replayed},
-                                                 {"lost", stats->lost},
-                                                 {"in_flight", stats->in_flight},
-                                                 {"in_flight_bytes", stats->in_flight_bytes}};
+    } counts[]                                = {{"delivered", stats->delivered}, {"accepted", stats->accepted},
+                                                 {"known", stats->known},         {"rejected", stats->rejected},
+                                                 {"settled", stats->settled},     {"unsettled", stats->unsettled},
+                                                 {"confirmed", stats->confirmed}, {"returned", stats->returned},
+                                                 {"refused", stats->refused},     {"replayed", stats->replayed},
+                                                 {"lost", stats->lost},           {"damaged", stats->damaged},
+                                                 {"in_flight", stats->in_flight}, {"in_flight_bytes", stats->in_flight_bytes}};
     static const kt_amqp_state_t BEST_FIRST[] = {KT_AMQP_UP, KT_AMQP_BLOCKED, KT_AMQP_CONNECTING, KT_AMQP_DOWN};
     kt_amqp_state_t              worse        = KT_AMQP_UP;  // of the two connections
     for (size_t i = 0; i < sizeof BEST_FIRST / sizeof *BEST_FIRST; i++)

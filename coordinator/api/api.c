@@ -94,7 +94,7 @@ kt_api_reply(kt_api_t *self, json_t *json)
 void
 kt_api_reply_documents(kt_api_t *self, json_t *json, const char *name, const char *const *documents)
 {
-    // A message is bytes that were checked when they were stored: they are not parsed again.
+    // Each is a JSON object, which the ledger has seen to.
     kt_buf_t     *out      = &self->response->body;
     const json_t *list     = kt_json_get(json, name);
     const size_t  n        = kt_json_count(list);

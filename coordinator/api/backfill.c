@@ -441,6 +441,8 @@ kt_api_backfill_results(kt_api_t *self)
         kt_json_set(result, "outcome", kt_json_text(kt_backfill_outcome_name(row->outcome)));
         kt_json_set(result, "job", row->job ? kt_json_int((int64_t)row->job) : kt_json_null());
         kt_json_set(result, "error", kt_api_error(row->err, row->detail));
+        if (row->damaged)
+            kt_json_set(result, "damaged", kt_json_bool(true));
         kt_json_append(list, result);
         documents[i] = row->document;
     }

@@ -172,6 +172,8 @@ kt_api_document(kt_api_t *self)
     if (row->document) {
         self->response->status = 200;
         kt_api_add_document(self, row->document, row->document_bytes);
+    } else if (row->damaged) {
+        kt_api_fail(self, SERVER, KT_ESTATE, KT_API_DAMAGED);
     } else {
         kt_api_fail(self, NOT_FOUND, KT_ENOTFOUND, "this job has no stored result yet");
     }

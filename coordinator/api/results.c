@@ -38,6 +38,8 @@ kt_api_result(kt_api_t *self)
         kt_api_fail(self, SERVER, request->err, "the ledger cannot be read");
     } else if (!request->jobs.n) {
         kt_api_fail(self, NOT_FOUND, KT_ENOTFOUND, "no such message_id");
+    } else if (request->jobs.rows[0].damaged) {
+        kt_api_fail(self, SERVER, KT_ESTATE, KT_API_DAMAGED);
     } else if (!request->jobs.rows[0].document) {
         kt_api_fail(self, NOT_FOUND, KT_ENOTFOUND, "this job has no stored result yet");
     } else {
@@ -109,6 +111,8 @@ reply_results(kt_api_t *self, const kt_call_t *call)
         kt_json_set(one, "message_id", kt_json_text(row->message_id));
         kt_json_set(one, "job", kt_json_int((int64_t)row->id.job));
         kt_json_set(one, "state", kt_json_text(kt_job_state_name(row->state)));
+        if (row->damaged)
+            kt_json_set(one, "damaged", kt_json_bool(true));
         kt_json_append(list, one);
         documents[n++] = row->document;
     }

@@ -316,6 +316,7 @@ add_amqp(kt_buf_t *out, const kt_amqp_stats_t *stats)
     add_labelled(out, KT_METRIC_AMQP_PUBLISHED, "outcome", "returned", stats->returned);
     add_labelled(out, KT_METRIC_AMQP_PUBLISHED, "outcome", "refused", stats->refused);
     add_labelled(out, KT_METRIC_AMQP_PUBLISHED, "outcome", "lost", stats->lost);
+    add_labelled(out, KT_METRIC_AMQP_PUBLISHED, "outcome", "damaged", stats->damaged);
     kt_metric_one(out, KT_METRIC_AMQP_IN_FLIGHT, (double)stats->in_flight);
     kt_metric_one(out, KT_METRIC_AMQP_FLIGHT_SIZE, (double)stats->in_flight_bytes);
     kt_metric_one(out, KT_METRIC_AMQP_UNROUTABLE, stats->unroutable);

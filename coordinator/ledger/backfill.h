@@ -105,6 +105,7 @@ typedef struct kt_backfill_result {
     kt_err_t              err;
     char                 *path, *document;  // malloc'ed, the caller's; no document: NULL
     size_t                document_bytes;
+    bool                  damaged;  // what is stored is no JSON object: no document
     char                  detail[512];
 } kt_backfill_result_t;
 

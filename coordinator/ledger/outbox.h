@@ -36,6 +36,7 @@ typedef struct kt_outbox_row {
     int64_t          created_ms;
     char            *bytes;  // what is published; malloc'ed, the caller's
     size_t           n_bytes;
+    bool             damaged;     // RESULT: what is stored is no JSON object, and there is nothing to publish
     char            *properties;  // of the input message, malloc'ed, the caller's; NULL: none
     size_t           n_properties;
 } kt_outbox_row_t;

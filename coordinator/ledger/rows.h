@@ -109,6 +109,7 @@ typedef struct kt_job_row {
     uint32_t       result_run;  // of the stored outcome; before id.run while a job is done again; 0: none
     char          *document;    // with documents asked for: malloc'ed, the caller's; else NULL
     size_t         document_bytes;
+    bool           damaged;  // documents were asked for, and what is stored is no JSON object: no document
 } kt_job_row_t;
 
 typedef struct kt_job_query {

@@ -45,6 +45,7 @@ typedef struct kt_amqp_stats {
     uint64_t         confirmed;                   // output messages that the broker has
     uint64_t         returned;                    // that no queue took
     uint64_t         refused;                     // that the broker refused (nack)
+    uint64_t         damaged;                     // stored results that are no messages, which are left out
     uint64_t         lost;                        // whose connection ended before their confirmation
     size_t           in_flight, in_flight_bytes;  // with the broker, or waiting for their connection
     bool             unroutable;                  // some wait because no queue takes them

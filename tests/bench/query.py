@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """ops/bench query: the first query of docs/integrate.md, files between two tempi, over stored results with features in both
-ledgers: 100 ms over the slower one's median. `kithara similar` over each: 1 s over its median.
+ledgers: 100 ms over the slower one's median. `kithara similar` over each: 1 s over its median. The
+rows are those of one stored message, multiplied by SQL with other tempi and vectors in random directions.
 
     query.py [RESULTS]    100000
 """
@@ -49,12 +50,12 @@ def message(folder):
 
 def ask(cursor, results):
     times = []
+    expected = sum(20000 <= job * 7919 % 100000 <= 22000 for job in range(1, results + 1))
     for _ in range(ROUNDS):
         began = time.perf_counter()
         cursor.execute(QUERY)
         found = len(cursor.fetchall())
         times.append((time.perf_counter() - began) * 1000)
-        expected = sum(20000 <= job * 7919 % 100000 <= 22000 for job in range(1, results + 1))
         assert found == expected, f"{found} files instead of {expected}"
     return statistics.median(times), found
 
@@ -70,52 +71,84 @@ def similar(ledger, sound):
     return statistics.median(times)
 
 
+# Of each table the columns that differ from the first job's row to job g's.
+ROWS = {"inputs": {"job": "g", "message_id": "'m' || g", "file_path": "PATH"}, "jobs": {"id": "g"},
+        "results": {"job": "g", "document": "''"}, "feature_rows": {"job": "g", "file_path": "PATH", "tempo": "TEMPO"},
+        "vectors": {"job": "g"}}
+PATH = "'/srv/music/artist/album/' || g || '.flac'"
+TEMPO = "100 + (g * 7919 % 100000) / 1000.0"
+
+
+def multiply(cursor, results, columns, numbers):
+    """The first job's rows for every job up to `results`; columns(table): names; numbers: a table with the jobs as g."""
+    for table, other in ROWS.items():
+        names = columns(table)
+        values = [other.get(name, f'"{name}"').replace("PATH", PATH).replace("TEMPO", TEMPO) for name in names]
+        key = next(iter(other))
+        quoted = ", ".join(f'"{name}"' for name in names)
+        cursor.execute(f"INSERT INTO {table}({quoted}) SELECT {', '.join(values)} FROM {table}, {numbers.format(results)}"
+                       f" WHERE {key} = 1")
+
+
 def directions(results, values):
-    """Vectors in random directions in the place of those of one sound, and the path of the first job."""
+    """Vectors in random directions in the place of those of one sound."""
     generator = random.Random(1)
-    for job in range(1, results + 1):
+    for job in range(2, results + 1):
         raw = [generator.gauss(0, 1) for _ in range(values)]
         length = math.sqrt(sum(x * x for x in raw))
         yield struct.pack(f"<{values}d", *(x / length for x in raw)), job
 
 
-def show(name, took_ms, found, stored):
-    rate = next(line for line in stored.splitlines() if line.startswith("store"))
-    print(f"{name:11} {found} files in {took_ms:.1f} ms   {' '.join(rate.split())}", flush=True)
+def fill_postgres(url, results, sound):
+    base = psycopg2.connect(url)
+    cursor = base.cursor()
+
+    def columns(table):
+        cursor.execute("SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped"
+                       " ORDER BY attnum", (table,))
+        return [name for name, in cursor.fetchall()]
+
+    multiply(cursor, results, columns, "generate_series(2, {}) AS n(g)")
+    psycopg2.extras.execute_batch(cursor, "UPDATE vectors SET value = %s WHERE job = %s", directions(results, VALUES), page_size=1000)
+    cursor.execute("UPDATE inputs SET file_path = %s WHERE job = 1", (str(sound),))
+    base.commit()
+    base.autocommit = True
+    cursor.execute("VACUUM ANALYZE")
+    return base
+
+
+def fill_sqlite(path, results, sound):
+    base = sqlite3.connect(path)
+
+    def columns(table):
+        return [row[1] for row in base.execute(f"PRAGMA table_info({table})")]
+
+    multiply(base.cursor(), results, columns,
+             "(WITH RECURSIVE n(g) AS (SELECT 2 UNION ALL SELECT g + 1 FROM n WHERE g < {}) SELECT g FROM n) AS n")
+    base.executemany("UPDATE vectors SET value = ? WHERE job = ?", directions(results, VALUES))
+    base.execute("UPDATE inputs SET file_path = ? WHERE job = 1", (str(sound),))
+    base.commit()
+    return base
 
 
 def main():
     results = int(sys.argv[1]) if len(sys.argv) > 1 else 100000
+    slowest, longest = 0, 0
     with tempfile.TemporaryDirectory(dir="/var/tmp") as name, Postgres(settings={"shared_buffers": "256MB",
                                                                                  "max_wal_size": "2GB"}) as server:
         folder = pathlib.Path(name)
         path, sound = message(folder)
         print(f"{results} results, messages of {path.stat().st_size} bytes", flush=True)
         run(BIN / "kithara", "db", "migrate", "--ledger", server.url)
-        stored = run(BIN.parent / "tests/ledger_bench", server.url, results, path)
-        base = psycopg2.connect(server.url)
-        base.autocommit = True
-        base.cursor().execute("VACUUM ANALYZE feature_rows")
-        postgres, found = ask(base.cursor(), results)
-        base.autocommit = False
-        psycopg2.extras.execute_batch(base.cursor(), "UPDATE vectors SET value = %s WHERE job = %s",
-                                      directions(results, VALUES), page_size=1000)
-        base.cursor().execute("UPDATE inputs SET file_path = %s WHERE job = 1", (str(sound),))
-        base.commit()
-        base.close()
-        show("postgresql", postgres, found, stored)
-        ledger = f"sqlite:{folder}/ledger.sqlite"
-        stored = run(BIN.parent / "tests/ledger_bench", ledger, results, path)
-        with sqlite3.connect(f"file:{folder}/ledger.sqlite?mode=ro", uri=True) as base:
-            sqlite, found = ask(base.cursor(), results)
-        show("sqlite", sqlite, found, stored)
-        with sqlite3.connect(f"{folder}/ledger.sqlite") as base:
-            base.executemany("UPDATE vectors SET value = ? WHERE job = ?", directions(results, VALUES))
-            base.execute("UPDATE inputs SET file_path = ? WHERE job = 1", (str(sound),))
-        near = {name: similar(url, sound) for name, url in (("postgresql", server.url), ("sqlite", ledger))}
-        for name, took in near.items():
-            print(f"similar     10 of {results} in {took:.2f} s   {name}", flush=True)
-    ratio = min(REQUIRED_MS / max(postgres, sqlite), SIMILAR_S / max(near.values()))
+        for kind, url in (("postgresql", server.url), ("sqlite", f"sqlite:{folder}/ledger.sqlite")):
+            run(BIN.parent / "tests/ledger_bench", url, 1, path)
+            base = fill_postgres(url, results, sound) if kind == "postgresql" else fill_sqlite(folder / "ledger.sqlite", results, sound)
+            took_ms, found = ask(base.cursor(), results)
+            base.close()
+            near = similar(url, sound)
+            print(f"{kind:11} {found} files in {took_ms:.1f} ms   similar 10 of {results} in {near:.2f} s", flush=True)
+            slowest, longest = max(slowest, took_ms), max(longest, near)
+    ratio = min(REQUIRED_MS / slowest, SIMILAR_S / longest)
     print(f"query ratio={ratio:.2f}")
     return 0 if ratio >= 1 else 1
 

@@ -3,6 +3,7 @@
 #include "coordinator/cli/analyze/feature_rows.h"
 #include "coordinator/cli/options.h"
 #include "coordinator/cli/remote/cmd_backfill.h"
+#include "coordinator/cli/store/results.h"
 #include "coordinator/cli/table.h"
 #include "proto/document.h"
 
@@ -19,6 +20,7 @@ typedef struct export
     kt_feature_rows_t *features;
     kt_table_t        *table;
     uint64_t           written, missing;
+    kt_damaged_t       damaged;
 }
 export_t;
 
@@ -56,6 +58,11 @@ write_export_row(export_t *self, const json_t *row)
     json_t       *made    = NULL;
     const bool    refused = strcmp(kt_json_str(row, "outcome", ""), "refused") == 0;
     kt_err_t      err     = KT_OK;
+    if (kt_json_flag(row, "damaged", false)) {
+        if (!self->damaged.n++)
+            self->damaged.first_job = (uint64_t)kt_json_i64(row, "job", 0);
+        return KT_OK;
+    }
     if (kt_json_kind(document) != KT_JSON_OBJECT && !refused) {
         self->missing++;
         return KT_OK;
@@ -130,5 +137,6 @@ kt_backfill_export(kt_cli_t *cli, kt_client_t *client, int argc, char **argv)
         return answered ? kt_backfill_fail(client, err, self.id) : kt_cli_fail(err, "export", NULL);
     if (self.missing)
         fprintf(stderr, "kithara: %llu paths have no result\n", (unsigned long long)self.missing);
-    return KT_EXIT_OK;
+    kt_damaged_show(&self.damaged);
+    return self.damaged.n ? KT_EXIT_FAILED : KT_EXIT_OK;
 }

@@ -163,7 +163,9 @@ show_nearest(const similar_t *self)
                 (unsigned long long)found->other_methods);
     if (!found->n)
         fprintf(stderr, "kithara: the ledger contains no vector to compare with\n");
-    return err ? kt_cli_fail(err, "similar", NULL) : KT_EXIT_OK;
+    if (err)
+        return kt_cli_fail(err, "similar", NULL);
+    return found->damaged ? KT_EXIT_FAILED : KT_EXIT_OK;
 }
 
 int

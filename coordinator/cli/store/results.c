@@ -22,9 +22,24 @@ kt_results_open(const kt_cli_t *cli, const char *url, kt_ledger_t **out, char wh
     return kt_ledger_open(out, &settings, false, why);
 }
 
+static void
+add_damaged(kt_damaged_t *self, const kt_job_row_t *row)
+{
+    if (!self->n++)
+        self->first_job = row->id.job;
+}
+
+void
+kt_damaged_show(const kt_damaged_t *self)
+{
+    if (self->n)
+        fprintf(stderr, "kithara: skipped %llu damaged results, the first of job %llu: `kithara audit` names them\n",
+                (unsigned long long)self->n, (unsigned long long)self->first_job);
+}
+
 kt_err_t
 kt_results_visit(const kt_cli_t *cli, const kt_results_ask_t *ask, kt_results_fn *visit, void *context,
-                 char why[KT_LEDGER_WHY])
+                 kt_damaged_t *damaged, char why[KT_LEDGER_WHY])
 {
     kt_ledger_t   *ledger = NULL;
     kt_job_query_t query  = {.after_job   = ask->after_job,
@@ -46,16 +61,21 @@ kt_results_visit(const kt_cli_t *cli, const kt_results_ask_t *ask, kt_results_fn
         for (size_t i = 0; i < n; i++) {
             bool success = !rows[i].err;
             bool wanted  = ask->which == KT_WHICH_ALL || success == (ask->which == KT_WHICH_SUCCESSES);
+            if (!err && left && wanted && rows[i].damaged)
+                add_damaged(damaged, &rows[i]);
             if (!err && left && wanted && rows[i].document) {
                 err = visit(context, &rows[i]);
+                if (err == KT_EMESSAGE) {  // JSON, but no message
+                    add_damaged(damaged, &rows[i]);
+                    err = KT_OK;
+                }
                 left--;
             }
             free(rows[i].document);
         }
     }
     free(rows);
-    if (ledger)
-        ledger->ops->close(&ledger);
+    kt_ledger_close(&ledger);
     return err;
 }
 
@@ -152,19 +172,23 @@ visit_row(void *context, const kt_job_row_t *row)
 static int
 show_or_write(const kt_cli_t *cli, const kt_results_ask_t *ask, view_t *view)
 {
-    char why[KT_LEDGER_WHY] = "";
-    view->history           = ask->history;
-    kt_err_t err            = kt_feature_rows_new(&view->features, cli);
+    char         why[KT_LEDGER_WHY] = "";
+    kt_damaged_t damaged            = {0};
+    view->history                   = ask->history;
+    kt_err_t err                    = kt_feature_rows_new(&view->features, cli);
     if (!err)
         err = kt_feature_rows_table(view->features, cli->format, HISTORY, ask->history ? HISTORY_COLUMNS : 0,
                                     &view->table, view->columns, view->units);
     if (!err)
-        err = kt_results_visit(cli, ask, visit_row, view, why);
+        err = kt_results_visit(cli, ask, visit_row, view, &damaged, why);
     if (!err && !view->out)
         err = kt_table_end(view->table, stdout);
     kt_table_destroy(&view->table);
     kt_feature_rows_destroy(&view->features);
-    return err ? kt_cli_fail(err, "results", why) : KT_EXIT_OK;
+    kt_damaged_show(&damaged);
+    if (err)
+        return kt_cli_fail(err, "results", why);
+    return damaged.n ? KT_EXIT_FAILED : KT_EXIT_OK;
 }
 
 int

@@ -22,6 +22,11 @@ typedef struct kt_results_ask {
     bool        history;  // all results, and not the latest of each path
 } kt_results_ask_t;
 
+// Results that were left out, because what is stored is no message.
+typedef struct kt_damaged {
+    uint64_t n, first_job;
+} kt_damaged_t;
+
 typedef struct kt_results_count {
     uint64_t          successes, failures;
     kt_problems_t    *problems;  // the caller's; gets each file that is not whole
@@ -39,9 +44,11 @@ KT_MUST_USE kt_err_t kt_results_open(const kt_cli_t *cli, const char *url, kt_le
 // why: a sentence about an error of the ledger.
 typedef kt_err_t     kt_results_fn(void *context, const kt_job_row_t *row);
 KT_MUST_USE kt_err_t kt_results_visit(const kt_cli_t *cli, const kt_results_ask_t *ask, kt_results_fn *visit,
-                                      void *context, char why[KT_LEDGER_WHY]);
+                                      void *context, kt_damaged_t *damaged, char why[KT_LEDGER_WHY]);
+// One line on stderr, if there are any.
+void kt_damaged_show(const kt_damaged_t *self);
 
-// In cli->format to stdout. KT_EXIT_OK or KT_EXIT_FAILED (with a message).
+// In cli->format to stdout. KT_EXIT_OK or KT_EXIT_FAILED (with a message; also if results are damaged).
 int kt_results_show(const kt_cli_t *cli, const kt_results_ask_t *ask, kt_results_count_t *count);
 // The messages byte for byte, one per line.
 int kt_results_write(const kt_cli_t *cli, const kt_results_ask_t *ask, FILE *out);

@@ -479,7 +479,7 @@ static const char *const OWN_RULES[] = {
     "SELECT CAST(0 AS bigint), CAST(0 AS bigint), 'the index ' || n || ' is missing' FROM unnest(ARRAY['inputs_job',"
     " 'inputs_message', 'jobs_id', 'jobs_claimable', 'jobs_claimed', 'jobs_unhappy', 'jobs_ended', 'results_once',"
     " 'attempts_once', 'outbox_waiting', 'outbox_once', 'feature_rows_once',"
-    " 'features_path', 'inputs_path']) AS u(n) WHERE NOT EXISTS (SELECT 1 FROM pg_class c JOIN"
+    " 'features_latest', 'inputs_path']) AS u(n) WHERE NOT EXISTS (SELECT 1 FROM pg_class c JOIN"
     " pg_index i ON i.indexrelid = c.oid WHERE c.relname = n AND c.relnamespace = current_schema()::regnamespace AND"
     " i.indisvalid)",
     NULL};

@@ -19,23 +19,28 @@ static const kt_sql_migration_t MIGRATIONS[] = {
 };
 static const kt_sql_migrations_t ALL = {MIGRATIONS, sizeof MIGRATIONS / sizeof *MIGRATIONS, "BEGIN", "COMMIT"};
 
-// A hash index has room for a path of any length.
+// The index holds a hash of the path, because a path may be longer than an index has room for. Whether a row is its
+// path's latest is decided in the index alone, unless there is a newer one. (The one of programs before found a path's
+// rows, each of which had then to be read.)
 static const kt_sql_feature_dialect_t FEATURES = {
-    .begin      = "BEGIN",
-    .commit     = "COMMIT",
-    .types      = {[KT_COLUMN_BOOL]  = "boolean",
-                   [KT_COLUMN_INT]   = "bigint",
-                   [KT_COLUMN_REAL]  = "double precision",
-                   [KT_COLUMN_TEXT]  = "text",
-                   [KT_COLUMN_TIME]  = "timestamptz",
-                   [KT_COLUMN_REALS] = "real[]",
-                   [KT_COLUMN_TEXTS] = "text[]",
-                   [KT_COLUMN_JSON]  = "jsonb"},
-    .base       = "job bigint NOT NULL, run bigint NOT NULL, stored_at timestamptz NOT NULL, file_path text NOT NULL",
-    .end        = ", CONSTRAINT feature_rows_once PRIMARY KEY (job, run))",
-    .path_index = "CREATE INDEX features_path ON feature_rows USING hash (file_path)",
-    .comments   = true,
-    .replaces   = true,
+    .begin  = "BEGIN",
+    .commit = "COMMIT",
+    .types  = {[KT_COLUMN_BOOL]  = "boolean",
+               [KT_COLUMN_INT]   = "bigint",
+               [KT_COLUMN_REAL]  = "double precision",
+               [KT_COLUMN_TEXT]  = "text",
+               [KT_COLUMN_TIME]  = "timestamptz",
+               [KT_COLUMN_REALS] = "real[]",
+               [KT_COLUMN_TEXTS] = "text[]",
+               [KT_COLUMN_JSON]  = "jsonb"},
+    .base   = "job bigint NOT NULL, run bigint NOT NULL, stored_at timestamptz NOT NULL, file_path text NOT NULL",
+    .end    = ", CONSTRAINT feature_rows_once PRIMARY KEY (job, run))",
+    .path_index =
+        "CREATE INDEX IF NOT EXISTS features_latest ON feature_rows (hashtextextended(file_path, 0), stored_at, job,"
+        " run); DROP INDEX IF EXISTS features_path",
+    .same_path = "hashtextextended(n.file_path, 0) = hashtextextended(f.file_path, 0) AND n.file_path = f.file_path",
+    .comments  = true,
+    .replaces  = true,
 };
 
 static const char *

@@ -285,7 +285,7 @@ read_backfill_result(const kt_sql_t *self, size_t k, size_t row, kt_backfill_res
     kt_sql_text(self, k, row, 7, out->detail, sizeof out->detail);
     kt_err_t err = kt_sql_copy(self, k, row, 1, &out->path, &length);
     if (!err && kt_sql_cell(self, k, row, 8, &length) && length)
-        err = kt_sql_copy(self, k, row, 8, &out->document, &out->document_bytes);
+        err = kt_sql_message(self, k, row, 8, &out->document, &out->document_bytes, &out->damaged);
     return err;
 }
 

@@ -156,7 +156,7 @@ add_missing(const kt_sql_feature_dialect_t *dialect, columns_t *columns, kt_buf_
                        column.name, column.name, column.name);
     }
     if (!before)
-        kt_buf_fmt(sql, "%s; %s; ", dialect->end, dialect->path_index);
+        kt_buf_fmt(sql, "%s; ", dialect->end);
     kt_buf_add(sql, rows.bytes ? rows.bytes : "", rows.length);
     err = err ? err : rows.err;
     kt_buf_fini(&rows);
@@ -195,7 +195,7 @@ compare_known(const kt_sql_feature_dialect_t *dialect, const columns_t *columns,
 // The latest result of a path is that which was stored last; of a path that was removed since then there is none. The
 // other tables are joined from the left, so that a query that names none of their columns does not read them.
 static void
-add_view(const columns_t *columns, bool latest, kt_buf_t *out)
+add_view(const kt_sql_feature_dialect_t *dialect, const columns_t *columns, bool latest, kt_buf_t *out)
 {
     kt_buf_str(out, "SELECT f.job, f.run, i.message_id, i.media_id, f.file_path, f.stored_at, r.node");
     for (size_t i = 0; i < columns->n; i++)
@@ -203,9 +203,11 @@ add_view(const columns_t *columns, bool latest, kt_buf_t *out)
     kt_buf_str(out, " FROM feature_rows f LEFT JOIN inputs i ON i.job = f.job"
                     " LEFT JOIN results r ON r.job = f.job AND r.run = f.run");
     if (latest)
-        kt_buf_str(out, " WHERE NOT EXISTS (SELECT 1 FROM feature_rows n WHERE n.file_path = f.file_path AND"
-                        " (n.stored_at, n.job, n.run) > (f.stored_at, f.job, f.run)) AND NOT EXISTS (SELECT 1 FROM"
-                        " removed_paths p WHERE p.file_path = f.file_path AND p.removed_at > f.stored_at)");
+        kt_buf_fmt(out,
+                   " WHERE NOT EXISTS (SELECT 1 FROM feature_rows n WHERE %s AND"
+                   " (n.stored_at, n.job, n.run) > (f.stored_at, f.job, f.run)) AND NOT EXISTS (SELECT 1 FROM"
+                   " removed_paths p WHERE p.file_path = f.file_path AND p.removed_at > f.stored_at)",
+                   dialect->same_path);
 }
 
 // The views anew, if their text is another. Views that somebody else changed cannot be replaced: they are dropped.
@@ -219,7 +221,7 @@ make_views(kt_sql_t *self, const kt_sql_feature_dialect_t *dialect, const column
     kt_buf_init(&sql, SQL_BYTES);
     for (int latest = 0; latest < 2; latest++) {
         kt_buf_init(&views[latest], SQL_BYTES);
-        add_view(columns, latest, &views[latest]);
+        add_view(dialect, columns, latest, &views[latest]);
         err = err ? err : views[latest].err;
     }
     if (!err)
@@ -268,6 +270,8 @@ kt_sql_feature_columns(kt_sql_t *self, const kt_sql_feature_dialect_t *dialect, 
     err = err ? err : sql.err;
     if (!err && changes)
         err = self->driver->plain(self, sql.bytes, NULL, NULL);
+    if (!err)
+        err = self->driver->plain(self, dialect->path_index, NULL, NULL);
     if (!err)
         err = make_views(self, dialect, &columns);
     if (err && !*why)

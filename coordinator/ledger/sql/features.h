@@ -32,7 +32,8 @@ typedef struct kt_sql_feature_dialect {
     const char *begin, *commit;
     const char *types[KT_COLUMN_TYPES];
     const char *base, *end;  // the columns before those of the table; what follows the last column
-    const char *path_index;  // the index that finds the rows of a path
+    const char *path_index;  // makes the index that finds the rows of a path, where it is missing
+    const char *same_path;   // that rows n and f are of one path, so that the index serves it
     bool        comments;    // COMMENT ON COLUMN
     bool        replaces;    // CREATE OR REPLACE VIEW keeps what readers were granted
 } kt_sql_feature_dialect_t;

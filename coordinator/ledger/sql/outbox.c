@@ -86,8 +86,9 @@ read_outbox_row(const kt_sql_t *self, size_t k, size_t row, kt_outbox_row_t *out
     kt_sql_text(self, k, row, 5, out->message_id, sizeof out->message_id);
     kt_sql_text(self, k, row, 6, out->reason, sizeof out->reason);
     out->created_ms = kt_sql_int(self, k, row, 10);
-    int      column = kt_sql_cell(self, k, row, 7, &length) ? 7 : 8;  // a result's document, or the row's own bytes
-    kt_err_t err    = kt_sql_copy(self, k, row, column, &out->bytes, &out->n_bytes);
+    kt_err_t err    = out->kind == KT_OUTBOX_RESULT
+                          ? kt_sql_message(self, k, row, 7, &out->bytes, &out->n_bytes, &out->damaged)
+                          : kt_sql_copy(self, k, row, 8, &out->bytes, &out->n_bytes);
     if (!err && kt_sql_cell(self, k, row, 9, &length))
         err = kt_sql_copy(self, k, row, 9, &out->properties, &out->n_properties);
     if (err)

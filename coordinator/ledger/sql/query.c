@@ -205,10 +205,13 @@ put_job_page(kt_sql_t *self, const kt_job_query_t *query, size_t capacity)
     snprintf(sql, sizeof sql,
              "SELECT j.id, j.run, i.message_id, i.file_path, CAST(j.state AS bigint), CAST(j.rank AS bigint),"
              " CAST(j.attempts AS bigint), CAST(j.crashes AS bigint), j.created_ms, CAST(coalesce(r.err, 0) AS bigint),"
-             " r.detail, coalesce(r.stored_ms, 0), coalesce(r.processing_us, 0), r.node, %s, coalesce(r.run, 0)"
+             " r.detail, coalesce(r.stored_ms, 0), coalesce(r.processing_us, 0), r.node, %s, coalesce(r.run, 0), %s"
              " FROM jobs j JOIN inputs i ON i.job = j.id%s WHERE j.id %s $1::bigint%s%s ORDER BY j.id%s%s"
              " LIMIT $2::bigint",
              query->documents ? "CASE WHEN j.retained <> 0 THEN NULL ELSE r.document END" : "CAST(NULL AS text)",
+             query->documents
+                 ? "CASE WHEN r.run IS NOT NULL AND j.retained = 0 THEN CAST(1 AS bigint) ELSE CAST(0 AS bigint) END"
+                 : "CAST(0 AS bigint)",
              join_of(query), query->newest ? "<" : ">", filters, query->latest ? LATEST : "",
              query->newest ? " DESC" : "", query->history ? ", r.run" : "");
     return kt_sql_put_text(self, sql);
@@ -217,7 +220,6 @@ put_job_page(kt_sql_t *self, const kt_job_query_t *query, size_t capacity)
 static kt_err_t
 read_job(const kt_sql_t *self, size_t k, size_t row, kt_job_row_t *out)
 {
-    size_t length;
     memset(out, 0, sizeof *out);
     out->id.job = (uint64_t)kt_sql_int(self, k, row, 0);
     out->id.run = (uint32_t)kt_sql_int(self, k, row, 1);
@@ -234,9 +236,9 @@ read_job(const kt_sql_t *self, size_t k, size_t row, kt_job_row_t *out)
     out->processing_us  = kt_sql_int(self, k, row, 12);
     kt_sql_text(self, k, row, 13, out->node_name, sizeof out->node_name);
     out->result_run = (uint32_t)kt_sql_int(self, k, row, 15);
-    if (!kt_sql_cell(self, k, row, 14, &length))
+    if (!kt_sql_int(self, k, row, 16))  // no document is there, or asked for
         return KT_OK;
-    return kt_sql_copy(self, k, row, 14, &out->document, &out->document_bytes);
+    return kt_sql_message(self, k, row, 14, &out->document, &out->document_bytes, &out->damaged);
 }
 
 kt_err_t

@@ -30,7 +30,8 @@ static const kt_sql_feature_dialect_t FEATURES = {
                    [KT_COLUMN_JSON]  = "TEXT"},
     .base       = "job INTEGER NOT NULL, run INTEGER NOT NULL, stored_at TEXT NOT NULL, file_path TEXT NOT NULL",
     .end        = ", UNIQUE (job, run)) STRICT",
-    .path_index = "CREATE INDEX features_path ON feature_rows(file_path, stored_at, job, run)",
+    .path_index = "CREATE INDEX IF NOT EXISTS features_path ON feature_rows(file_path, stored_at, job, run)",
+    .same_path  = "n.file_path = f.file_path",
 };
 
 static kt_err_t
