@@ -283,3 +283,27 @@ Test(publisher, it_is_done_after_a_while_even_if_the_broker_is_not)
     cr_assert_not(kt_publisher_is_done(publisher, posted_clock.ms));
     cr_assert(kt_publisher_is_done(publisher, posted_clock.ms + 3000));
 }
+
+// A page with fewer messages than rows is not taken for the last one.
+Test(publisher, a_damaged_row_is_left_out_and_counted_once)
+{
+    kt_amqp_stats_t stats = {0};
+    for (int round = 1; round <= 2; round++) {
+        kt_ledger_request_t *page;
+        kt_publisher_wake(publisher);
+        kt_publisher_turn(publisher);
+        page = posted_take(KT_LREQ_OUTBOX);
+        cr_assert_not_null(page);
+        page->outbox.rows = calloc(3, sizeof *page->outbox.rows);
+        page->outbox.n    = 3;
+        for (uint64_t i = 0; i < 3; i++)
+            page->outbox.rows[i] = (kt_outbox_row_t){.id = 1 + i, .damaged = i == 1};
+        page->outbox.rows[0].bytes = strdup("{}"), page->outbox.rows[0].n_bytes = 2;
+        page->outbox.rows[2].bytes = strdup("{}"), page->outbox.rows[2].n_bytes = 2;
+        posted_answer(&port, page, KT_OK);
+        cr_assert_eq(n_sent, 2);
+        cr_assert(sent[0]->row.id == 1 && sent[1]->row.id == 3);
+        kt_publisher_stats(publisher, &stats);
+        cr_assert_eq(stats.damaged, 1);
+    }
+}

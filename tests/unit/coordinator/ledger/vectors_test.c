@@ -20,8 +20,9 @@ value_of(uint64_t number, int i)
     return (double)(x >> 11) / 9007199254740992.0 - 0.5;
 }
 
+// The message of job `number`, with the vector of `values`.
 static const char *
-document_of(uint64_t number, const char *method)
+document_of(uint64_t number, uint64_t values, const char *method)
 {
     static char out[DOCUMENT];
     int         n = snprintf(out, sizeof out,
@@ -30,7 +31,7 @@ document_of(uint64_t number, const char *method)
                                      "\"combined_vector\":\"%s\"},\"similarity_vectors\":{\"combined_vector\":[",
                              (int)number, (int)number, 90 + (int)(number % 40), method);
     for (int i = 0; i < VALUES; i++)
-        n += snprintf(out + n, sizeof out - (size_t)n, "%s%.9g", i ? "," : "", value_of(number, i));
+        n += snprintf(out + n, sizeof out - (size_t)n, "%s%.9g", i ? "," : "", value_of(values, i));
     snprintf(out + n, sizeof out - (size_t)n, "]}}");
     return out;
 }
@@ -54,7 +55,7 @@ static void
 store(uint64_t number, const char *method)
 {
     kt_run_id_t id = {fixture_insert(sql_ledger, number), 1};
-    store_as(id, document_of(number, method), 1000 + (int64_t)number, KT_OK);
+    store_as(id, document_of(number, number, method), 1000 + (int64_t)number, KT_OK);
 }
 
 static void
@@ -200,7 +201,7 @@ only_the_latest_result_of_a_file_is_a_neighbour(void)
     kt_nearest_clear(&search);
     // The new run's vector takes the place of the one before.
     cr_assert_eq(fixture_redo(sql_ledger, (kt_run_id_t){3, 1}).how, KT_OK);
-    store_as((kt_run_id_t){3, 2}, document_of(5, "signal-1"), 9500, KT_OK);
+    store_as((kt_run_id_t){3, 2}, document_of(3, 5, "signal-1"), 9500, KT_OK);
     expect_same_ranking(1);
     sql_expect("SELECT count(*) FROM vectors", "3");
 }
@@ -246,7 +247,7 @@ results_of_an_older_program_get_their_vectors(void)
     for (uint64_t number = 1; number <= JOBS; number++)
         store(number, "signal-1");
     cr_assert_eq(fixture_redo(sql_ledger, (kt_run_id_t){3, 1}).how, KT_OK);
-    store_as((kt_run_id_t){3, 2}, document_of(5, "signal-1"), 9500, KT_OK);
+    store_as((kt_run_id_t){3, 2}, document_of(3, 5, "signal-1"), 9500, KT_OK);
     sql_query(
         "DROP TABLE vectors; ALTER TABLE feature_state DROP COLUMN vectors_job; ALTER TABLE feature_state DROP COLUMN"
         " vectors_run; ALTER TABLE feature_state DROP COLUMN vectors_done; DELETE FROM schema_migrations WHERE name"
