@@ -26,7 +26,8 @@ typedef struct bench {
     kt_lease_t      lease;
     char           *document;
     size_t          document_bytes;
-    size_t          tempo_at;  // of the seven digits of the tempo; 0: the documents are all the same
+    size_t          tempo_at;                    // of the seven digits of the tempo; 0: the documents are all the same
+    size_t          id_at, path_at, path_bytes;  // of the message_id, and of the file_path with its length
     char           *copies[GROUP];
     char            body[BODY_BYTES + 1];
     kt_job_t        job[GROUP];
@@ -56,8 +57,12 @@ make_job(bench_t *self, size_t i, uint64_t number)
     kt_digest_t digest;
     kt_digest_of(&number, sizeof number, &digest);
     kt_digest_uuid(&digest, self->job[i].message_id);
-    snprintf(self->job[i].file_path, sizeof self->job[i].file_path, "/srv/music/artist/album/%08" PRIu64 ".flac",
-             number);
+    if (self->path_bytes)
+        snprintf(self->job[i].file_path, sizeof self->job[i].file_path, "/%0*" PRIu64, (int)self->path_bytes - 1,
+                 number);
+    else
+        snprintf(self->job[i].file_path, sizeof self->job[i].file_path, "/srv/music/artist/album/%08" PRIu64 ".flac",
+                 number);
     self->job[i].priority    = KT_PRIORITY_NORMAL;
     self->job[i].body_digest = digest;
     self->row[i] = (kt_new_job_t){.job = &self->job[i], .body = self->body, .body_bytes = BODY_BYTES, .wall_ms = 1};
@@ -86,13 +91,15 @@ claim(bench_t *self, uint64_t first, size_t n)
         free(self->claimed[i].body);
 }
 
-enum { TEMPO_DIGITS = 7 };
+enum { TEMPO_DIGITS = 7, ID_BYTES = 36 };
 
 // The document of a job: 100 to 200 BPM, in no order.
 static const char *
 document_of(bench_t *self, uint64_t job, size_t i)
 {
     char tempo[TEMPO_DIGITS + 17];
+    if (self->tempo_at)
+        make_job(self, i, job);
     if (!self->tempo_at)
         return self->document;
     if (!self->copies[i]) {
@@ -102,6 +109,8 @@ document_of(bench_t *self, uint64_t job, size_t i)
     }
     snprintf(tempo, sizeof tempo, "%07.3f", 100 + (double)(job * 7919 % 100000) / 1000);
     memcpy(self->copies[i] + self->tempo_at, tempo, TEMPO_DIGITS);
+    memcpy(self->copies[i] + self->id_at, self->job[i].message_id, ID_BYTES);
+    memcpy(self->copies[i] + self->path_at, self->job[i].file_path, self->path_bytes);
     return self->copies[i];
 }
 
@@ -179,7 +188,21 @@ make_document(bench_t *self, size_t bytes)
     memcpy(self->document + self->document_bytes - tail, TAIL, tail);
 }
 
-// A message from a file, with a tempo of seven digits ("tempo":120.000).
+// Where the text of a member begins, and its length.
+static size_t
+text_of(const bench_t *self, const char *member, size_t *bytes)
+{
+    char        name[32];
+    const char *at;
+    snprintf(name, sizeof name, "\"%s\":\"", member);
+    at = strstr(self->document, name);
+    stop_on(at ? KT_OK : KT_EDOCUMENT, member);
+    at += strlen(name);
+    *bytes = strcspn(at, "\"");
+    return (size_t)(at - self->document);
+}
+
+// A message from a file, with a tempo of seven digits ("tempo":120.000). Its message_id and file_path become the jobs'.
 static void
 read_document(bench_t *self, const char *path)
 {
@@ -194,6 +217,10 @@ read_document(bench_t *self, const char *path)
     stop_on(tempo ? KT_OK : KT_EDOCUMENT, path);
     self->tempo_at = (size_t)(tempo - self->document) + strlen(TEMPO);
     stop_on(strspn(self->document + self->tempo_at, "0123456789.") == TEMPO_DIGITS ? KT_OK : KT_EDOCUMENT, path);
+    size_t id_bytes;
+    self->id_at   = text_of(self, "message_id", &id_bytes);
+    self->path_at = text_of(self, "file_path", &self->path_bytes);
+    stop_on(id_bytes == ID_BYTES && self->path_bytes > 12 ? KT_OK : KT_EDOCUMENT, path);
 }
 
 static void
