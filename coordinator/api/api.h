@@ -66,9 +66,8 @@ bool kt_api_served(kt_api_server_t *self, size_t route, size_t status, const cha
                    char code[16], uint64_t *count);
 
 typedef struct json_t json_t;
-#define KT_API_DAMAGED "the stored result is no message: `kithara audit` names it, and the job can be done again"
-void kt_api_fail(kt_api_t *self, unsigned status, kt_err_t err, const char *detail);
-void kt_api_reply(kt_api_t *self, json_t *json);  // status 200; takes json, NULL is out of memory
+void                  kt_api_fail(kt_api_t *self, unsigned status, kt_err_t err, const char *detail);
+void                  kt_api_reply(kt_api_t *self, json_t *json);  // status 200; takes json, NULL is out of memory
 // Sends the call to the loop and waits. False: an error has been replied, *call_p is NULL.
 bool kt_api_ask(kt_api_t *self, kt_call_t **call_p);
 // A snapshot with the totals; the last known totals if the ledger does not answer at once. False as kt_api_ask.

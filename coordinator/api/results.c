@@ -2,6 +2,7 @@
 #include "common/json.h"
 #include "common/text.h"
 #include "coordinator/api/api.h"
+#include "coordinator/api/trouble.h"
 
 #include <stdlib.h>
 

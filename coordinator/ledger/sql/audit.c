@@ -1,8 +1,8 @@
 // The audit: each rule is a query that gives the rows which break it, as (job, run, sentence). All of them read one
 // snapshot beside working coordinators. Tests break every rule with plain SQL and compare the sentence.
 #include "common/json.h"
-#include "common/json_scan.h"
 #include "coordinator/ledger/sql/ops.h"
+#include "proto/json_scan.h"
 
 #include <string.h>
 

@@ -1,5 +1,6 @@
 // Paths of backfills: which are known already, listed, made into jobs, and what came of them.
 #include "coordinator/ledger/sql/backfill.h"
+#include "coordinator/ledger/sql/messages.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -6,6 +6,7 @@
 #include "coordinator/ledger/sql/features.h"
 #include "coordinator/ledger/vectors.h"
 #include "proto/document.h"
+#include "proto/json_scan.h"
 
 #include <endian.h>
 #include <stdlib.h>
@@ -286,4 +287,15 @@ kt_sql_messages_fini(kt_sql_messages_t *self)
     free(self->at);
     kt_buf_fini(&self->bytes);
     *self = (kt_sql_messages_t){0};
+}
+
+kt_err_t
+kt_sql_message(const kt_sql_t *self, size_t k, size_t row, int column, char **out, size_t *length, bool *damaged)
+{
+    const char *bytes = kt_sql_cell(self, k, row, column, length);
+    *damaged          = !bytes || !kt_json_is_object(bytes, *length);
+    if (!*damaged)
+        return kt_sql_copy(self, k, row, column, out, length);
+    *length = 0;
+    return KT_OK;
 }

@@ -24,6 +24,9 @@ typedef struct kt_sql_messages {
     kt_buf_t          bytes;
 } kt_sql_messages_t;
 
+// A stored message of an answer, malloc'ed. What is no JSON object, because somebody changed it, is left out: *damaged.
+KT_MUST_USE kt_err_t kt_sql_message(const kt_sql_t *self, size_t k, size_t row, int column, char **out, size_t *length,
+                                    bool *damaged);
 // Within a try, before its first parameter: the columns of a row are those of the connection. KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_sql_messages_read(kt_sql_t *self, const kt_result_t *results, size_t n, kt_sql_messages_t *out);
 void                 kt_sql_messages_fini(kt_sql_messages_t *self);

@@ -1,5 +1,6 @@
 // The outbox. The row of a result holds no bytes: they are the result's document. Those of rejects go with the
 // confirmation; the row stays, so that a job's story contains the time of its publishing.
+#include "coordinator/ledger/sql/messages.h"
 #include "coordinator/ledger/sql/ops.h"
 
 #include <stdlib.h>

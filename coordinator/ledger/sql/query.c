@@ -1,5 +1,6 @@
 // Queries of status and the command line: totals, pages of jobs, drained nodes, a job's story. Short reads.
 #include "common/clock.h"
+#include "coordinator/ledger/sql/messages.h"
 #include "coordinator/ledger/sql/ops.h"
 #include "coordinator/ledger/story.h"
 

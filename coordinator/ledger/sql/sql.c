@@ -1,6 +1,5 @@
 #include "coordinator/ledger/sql/sql.h"
 
-#include "common/json_scan.h"
 #include "common/text.h"
 
 #include <endian.h>
@@ -160,17 +159,6 @@ kt_sql_copy(const kt_sql_t *self, size_t k, size_t row, int column, char **out, 
         memcpy(copy, bytes, *length);
     copy[*length] = '\0';
     *out          = copy;
-    return KT_OK;
-}
-
-kt_err_t
-kt_sql_message(const kt_sql_t *self, size_t k, size_t row, int column, char **out, size_t *length, bool *damaged)
-{
-    const char *bytes = kt_sql_cell(self, k, row, column, length);
-    *damaged          = !bytes || !kt_json_is_object(bytes, *length);
-    if (!*damaged)
-        return kt_sql_copy(self, k, row, column, out, length);
-    *length = 0;
     return KT_OK;
 }
 

@@ -111,9 +111,6 @@ double      kt_sql_real(const kt_sql_t *self, size_t k, size_t row, int column);
 const char *kt_sql_cell(const kt_sql_t *self, size_t k, size_t row, int column, size_t *length);  // NULL for a null
 void        kt_sql_text(const kt_sql_t *self, size_t k, size_t row, int column, char *out, size_t capacity);
 kt_err_t kt_sql_copy(const kt_sql_t *self, size_t k, size_t row, int column, char **out, size_t *length);  // malloc'ed
-// A stored message, malloc'ed. What is no JSON object, because somebody changed it, is left out: *damaged.
-kt_err_t kt_sql_message(const kt_sql_t *self, size_t k, size_t row, int column, char **out, size_t *length,
-                        bool *damaged);
 bool     kt_sql_is_digest(const kt_sql_t *self, size_t k, size_t row, int column, const kt_digest_t *digest);
 
 // args.c: parameters in order. An array's elements follow it, exactly n, then its end.

@@ -1,4 +1,4 @@
-#include "common/json_scan.h"
+#include "proto/json_scan.h"
 
 #include "common/text.h"
 

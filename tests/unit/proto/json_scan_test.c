@@ -1,5 +1,5 @@
 #include "common/json.h"
-#include "common/json_scan.h"
+#include "proto/json_scan.h"
 
 #include <criterion/criterion.h>
 #include <string.h>
