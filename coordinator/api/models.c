@@ -14,9 +14,9 @@ status_of(kt_err_t err)
     static const struct {
         kt_err_t err;
         unsigned status;
-    } STATUSES[] = {{KT_ENOTFOUND, NOT_FOUND},   {KT_EINVAL, BAD_STATE},      {KT_EAGAIN, UNAVAILABLE},
-                    {KT_EFULL, TOO_LARGE},       {KT_EMODEL, BAD_REQUEST},    {KT_EMODELVERSION, BAD_REQUEST},
-                    {KT_EOPERATOR, BAD_REQUEST}, {KT_ECATALOGUE, BAD_REQUEST}};
+    } STATUSES[] = {{KT_ENOTFOUND, NOT_FOUND},       {KT_ENOFILE, NOT_FOUND},     {KT_EINVAL, BAD_STATE},
+                    {KT_EAGAIN, UNAVAILABLE},        {KT_EFULL, TOO_LARGE},       {KT_EMODEL, BAD_REQUEST},
+                    {KT_EMODELVERSION, BAD_REQUEST}, {KT_EOPERATOR, BAD_REQUEST}, {KT_ECATALOGUE, BAD_REQUEST}};
     for (size_t i = 0; i < sizeof STATUSES / sizeof *STATUSES; i++)
         if (STATUSES[i].err == err)
             return STATUSES[i].status;
