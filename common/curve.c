@@ -142,6 +142,18 @@ kt_curve_load_or_make(const char *path, kt_curve_t *out)
     return err;
 }
 
+kt_err_t
+kt_curve_read_secret(const char *path, kt_curve_t *out)
+{
+    kt_curve_t pair;
+    kt_err_t   err = read_key(path, pair.secret_key);
+    if (!err && zmq_curve_public(pair.public_key, pair.secret_key))
+        err = KT_EINVAL;
+    if (!err)
+        *out = pair;
+    return err;
+}
+
 static const char JOIN_PREFIX[] = "kithara-join-";
 
 enum { HEX_DIGITS = KT_CURVE_HEX - 1 };

@@ -24,6 +24,8 @@ void kt_curve_text(const uint8_t bytes[KT_CURVE_BYTES], char out[KT_CURVE_TEXT])
 // processes that start at once get the same pair. KT_EIO, KT_EDISK, KT_EACCESS, KT_EINVAL (damaged, or the keys do not
 // belong together).
 KT_MUST_USE kt_err_t kt_curve_load_or_make(const char *path, kt_curve_t *out);
+// The pair of the secret in that file. KT_ENOFILE, KT_EINVAL, KT_EACCESS, KT_EIO.
+KT_MUST_USE kt_err_t kt_curve_read_secret(const char *path, kt_curve_t *out);
 
 // The text that lets a new node in: the secret key of a CURVE pair whose public key the ledger holds until it expires,
 // and the coordinators' public key. It has no characters that a shell reads. Whoever has it may enter keys of nodes

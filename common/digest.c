@@ -267,3 +267,43 @@ kt_uuid_random(char out[KT_UUID_TEXT])
     randombytes_buf(bytes, sizeof bytes);
     return format_uuid(bytes, 4, out);
 }
+
+enum { INNER_PAD = 0x36, OUTER_PAD = 0x5c };
+
+void
+kt_hmac(const void *key, size_t key_bytes, const void *message, size_t n, kt_digest_t *out)
+{
+    uint8_t inner[KT_HMAC_KEY + KT_HMAC_MESSAGE] = {0}, outer[KT_HMAC_KEY + KT_DIGEST_BYTES] = {0};
+    kt_assert(key_bytes <= KT_HMAC_KEY && n <= KT_HMAC_MESSAGE);
+    if (key_bytes) {
+        memcpy(inner, key, key_bytes);
+        memcpy(outer, key, key_bytes);
+    }
+    for (size_t i = 0; i < KT_HMAC_KEY; i++) {
+        inner[i] ^= INNER_PAD;
+        outer[i] ^= OUTER_PAD;
+    }
+    if (n)
+        memcpy(inner + KT_HMAC_KEY, message, n);
+    kt_digest_of(inner, KT_HMAC_KEY + n, out);
+    memcpy(outer + KT_HMAC_KEY, out->bytes, sizeof out->bytes);
+    kt_digest_of(outer, sizeof outer, out);
+    sodium_memzero(inner, sizeof inner);
+    sodium_memzero(outer, sizeof outer);
+}
+
+// One block of output is as long as a digest, so that the expansion ends with its first step.
+void
+kt_hkdf(const void *secret, size_t n, const void *salt, size_t salt_bytes, const char *info, size_t info_bytes,
+        kt_digest_t *out)
+{
+    kt_digest_t extracted;
+    uint8_t     step[KT_HMAC_MESSAGE] = {0};
+    kt_assert(info_bytes < sizeof step);
+    kt_hmac(salt, salt_bytes, secret, n, &extracted);
+    if (info_bytes)
+        memcpy(step, info, info_bytes);
+    step[info_bytes] = 1;
+    kt_hmac(extracted.bytes, sizeof extracted.bytes, step, info_bytes + 1, out);
+    sodium_memzero(&extracted, sizeof extracted);
+}

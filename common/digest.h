@@ -1,4 +1,5 @@
 // kt_digest -- SHA-256 of a stream (libsodium): content identity of files, bodies and documents. One object per thread.
+// kt_hmac -- HMAC-SHA256 (RFC 2104) and keys derived with it (HKDF, RFC 5869). Any thread.
 #pragma once
 
 #include "common/err.h"
@@ -24,3 +25,10 @@ bool kt_digest_is_zero(const kt_digest_t *digest);
 const char *kt_digest_uuid(const kt_digest_t *digest, char out[KT_UUID_TEXT]);
 // A random UUID (version 4).
 const char *kt_uuid_random(char out[KT_UUID_TEXT]);
+
+enum { KT_HMAC_KEY = 64, KT_HMAC_MESSAGE = 128 };  // most bytes of a key and of a message
+
+void kt_hmac(const void *key, size_t key_bytes, const void *message, size_t n, kt_digest_t *out);
+// The first 32 bytes that HKDF-SHA256 gives for that secret, salt and info; info of less than KT_HMAC_MESSAGE bytes.
+void kt_hkdf(const void *secret, size_t n, const void *salt, size_t salt_bytes, const char *info, size_t info_bytes,
+             kt_digest_t *out);

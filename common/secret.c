@@ -19,6 +19,18 @@ kt_secret_make(char out[KT_SECRET_TEXT])
     return out;
 }
 
+bool
+kt_secret_same(const void *a, const void *b, size_t n)
+{
+    return sodium_memcmp(a, b, n) == 0;
+}
+
+void
+kt_secret_wipe(void *bytes, size_t n)
+{
+    sodium_memzero(bytes, n);
+}
+
 // Digests have one length, so that the comparison always covers all bytes.
 bool
 kt_secret_equal(const char *a, const char *b)

@@ -35,6 +35,7 @@ struct kt_coordinator {
     const char          *ledger_kind;
     kt_curve_t           key;
     kt_keys_t            keys;
+    kt_credentials_t     credentials;
     kt_zap_t            *zap;
     kt_link_t           *link;
     kt_loop_t            loop;
@@ -70,6 +71,19 @@ allow_keys(void *context)
 }
 
 static kt_err_t
+load_credentials(kt_coordinator_t *self, char why[KT_LEDGER_WHY])
+{
+    char     wrong[KT_CREDENTIALS_WHY] = "";
+    kt_err_t err                       = kt_credentials_init(&self->credentials, &self->key);
+    if (!err)
+        err = kt_credentials_load(&self->credentials, self->state_dir, wrong);
+    if (err)
+        snprintf(why, KT_LEDGER_WHY, "the secrets in the state folder cannot be used (%s): %s", kt_err_text(err),
+                 wrong);
+    return err;
+}
+
+static kt_err_t
 load_keys(kt_coordinator_t *self, char why[KT_LEDGER_WHY])
 {
     char     path[KT_KEYS_PATH];
@@ -87,7 +101,7 @@ load_keys(kt_coordinator_t *self, char why[KT_LEDGER_WHY])
     if (err)
         snprintf(why, KT_LEDGER_WHY, "the keys in %.300s/keys cannot be used (%s): see the folder's rights and the log",
                  self->state_dir, kt_err_text(err));
-    return err;
+    return err ? err : load_credentials(self, why);
 }
 
 static kt_err_t
@@ -174,6 +188,7 @@ init_loop(kt_coordinator_t *self, const kt_ledger_t *ledger)
                            .name           = self->name,
                            .instance       = self->instance,
                            .keys           = &self->keys,
+                           .credentials    = &self->credentials,
                            .keeps_nodes    = ledger->ops->fleet != NULL,
                            .models         = self->models,
                            .history        = self->history,

@@ -11,7 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { KT_WIRE_VERSION = 1, KT_WIRE_LEAST = 1 };
+// A node of this build works for coordinators from KT_WIRE_LEAST on. A coordinator takes nodes from KT_WIRE_LEAST_NODE
+// on: those before bring no credentials.
+enum { KT_WIRE_VERSION = 2, KT_WIRE_LEAST = 1, KT_WIRE_LEAST_NODE = 2 };
 
 typedef struct kt_bytes {
     const char *at;

@@ -233,6 +233,10 @@ add_nodes(kt_buf_t *out, const kt_snapshot_t *seen)
     add_labelled(out, KT_METRIC_HELLOS_REFUSED, "reason", "name", seen->refused_hellos.name);
     add_labelled(out, KT_METRIC_HELLOS_REFUSED, "reason", "room", seen->refused_hellos.room);
     add_labelled(out, KT_METRIC_HELLOS_REFUSED, "reason", "twin", seen->refused_hellos.twin);
+    kt_metric_begin(out, KT_METRIC_CREDENTIALS_REFUSED);
+    add_labelled(out, KT_METRIC_CREDENTIALS_REFUSED, "what", "started", seen->refused_credentials.started);
+    add_labelled(out, KT_METRIC_CREDENTIALS_REFUSED, "what", "held", seen->refused_credentials.held);
+    add_labelled(out, KT_METRIC_CREDENTIALS_REFUSED, "what", "outcome", seen->refused_credentials.outcome);
 }
 
 static void

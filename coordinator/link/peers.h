@@ -23,6 +23,7 @@ typedef struct kt_gpu_view {
 typedef struct kt_peer {
     kt_node_handle_t handle;
     char             key[KT_CURVE_TEXT];
+    uint8_t          key_bytes[KT_CURVE_BYTES];  // the same key
     char             name[KT_PEER_TEXT], host[KT_PEER_TEXT], version[KT_PEER_TEXT], device[KT_PEER_TEXT];
     uint64_t         incarnation;
     uint32_t         slots;

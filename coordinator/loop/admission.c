@@ -18,6 +18,20 @@ admission_refuse(kt_admission_t *self, kt_node_handle_t to, kt_err_t err, const 
     kt_dispatcher_send(self->opts.dispatcher, to, &msg);
 }
 
+static void
+admission_refuse_version(kt_admission_t *self, kt_node_handle_t from, const char *name, const kt_msg_hello_t *hello)
+{
+    char text[REFUSE_TEXT];
+    bool old = hello->wire < KT_WIRE_LEAST_NODE;
+    snprintf(text, sizeof text, "wire version %llu is not served, this coordinator has %d to %d: update the %s",
+             (unsigned long long)(old ? hello->wire : hello->wire_least), KT_WIRE_LEAST_NODE, KT_WIRE_VERSION,
+             old ? "node" : "coordinator");
+    kt_log_warn("WIRE-VERSION", "node=%s wire=%llu least=%llu text=\"%s\"", name, (unsigned long long)hello->wire,
+                (unsigned long long)hello->wire_least, text);
+    self->opts.counters->refused_hellos.wire++;
+    admission_refuse(self, from, KT_EVERSION, text);
+}
+
 // The reason why this key may not use this name, logged; NULL: it may.
 static const char *
 admission_objection(kt_admission_t *self, const char *key, const char *name, int64_t now_ms)
@@ -138,11 +152,8 @@ kt_admission_hello(kt_admission_t *self, kt_node_handle_t from, const char *key,
     kt_peer_t *peer   = NULL;
     int64_t    now_ms = kt_clock_ms();
     kt_bytes_copy(name, sizeof name, hello->name);
-    if (hello->wire < KT_WIRE_LEAST || hello->wire_least > KT_WIRE_VERSION) {
-        kt_log_warn("WIRE-VERSION", "node=%s wire=%llu least=%llu", name, (unsigned long long)hello->wire,
-                    (unsigned long long)hello->wire_least);
-        self->opts.counters->refused_hellos.wire++;
-        admission_refuse(self, from, KT_EVERSION, "this wire version is not spoken here");
+    if (hello->wire < KT_WIRE_LEAST_NODE || hello->wire_least > KT_WIRE_VERSION) {
+        admission_refuse_version(self, from, name, hello);
         return;
     }
     bool        named = *name && !name[strcspn(name, " \t\r\n/")];
@@ -165,6 +176,7 @@ kt_admission_hello(kt_admission_t *self, kt_node_handle_t from, const char *key,
         return;
     }
     snprintf(peer->key, sizeof peer->key, "%s", key);
+    (void)kt_curve_bytes(key, peer->key_bytes);  // the ZAP handler knows keys only
     memcpy(peer->name, name, sizeof peer->name);
     kt_bytes_copy(peer->host, sizeof peer->host, hello->host);
     kt_bytes_copy(peer->version, sizeof peer->version, hello->version);

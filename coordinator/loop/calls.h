@@ -30,33 +30,34 @@ typedef struct kt_node_row {
 
 // State of the loop when the call came in.
 typedef struct kt_snapshot {
-    char                coordinator[64];
-    const char         *ledger_kind;
-    int64_t             uptime_ms;
-    bool                draining;
-    kt_sched_view_t     view;
-    kt_totals_t         totals;  // fresh when the ledger is up, else the last known
-    double              rate_per_s;
-    uint32_t            nodes_all, nodes_absent;  // rows of nodes; of them, absent. When requested
-    uint32_t            gpu_nodes;
-    kt_outcome_counts_t outcomes;
-    uint64_t            late_results, bad_frames, keys_refused, lease_epoch;
-    kt_refused_hellos_t refused_hellos;
-    uint64_t            connections_ended, handshakes_failed;
-    size_t              ledger_waiting, overflow_waiting;  // requests for the ledger: with the actor, and not yet
-    kt_amqp_stats_t     amqp;
-    bool                job_known;  // wants_job is in the window; see job
-    kt_job_view_t       job;
-    kt_node_row_t      *nodes;  // when requested
-    size_t              n_nodes;
-    kt_key_t           *keys;  // what is allowed, when requested
-    size_t              n_keys;
-    size_t              n_stages;
-    kt_stage_times_t    stages[KT_SNAPSHOT_STAGES];
-    kt_histogram_t      queue, job_times, whole;
-    kt_decoder_deaths_t decoder_deaths;
-    uint64_t            node_cache_hits;
-    int64_t             oldest_ms;  // when the oldest claimed job that no node has got came in; 0: none
+    char                     coordinator[64];
+    const char              *ledger_kind;
+    int64_t                  uptime_ms;
+    bool                     draining;
+    kt_sched_view_t          view;
+    kt_totals_t              totals;  // fresh when the ledger is up, else the last known
+    double                   rate_per_s;
+    uint32_t                 nodes_all, nodes_absent;  // rows of nodes; of them, absent. When requested
+    uint32_t                 gpu_nodes;
+    kt_outcome_counts_t      outcomes;
+    uint64_t                 late_results, bad_frames, keys_refused, lease_epoch;
+    kt_refused_hellos_t      refused_hellos;
+    kt_refused_credentials_t refused_credentials;
+    uint64_t                 connections_ended, handshakes_failed;
+    size_t                   ledger_waiting, overflow_waiting;  // requests for the ledger: with the actor, and not yet
+    kt_amqp_stats_t          amqp;
+    bool                     job_known;  // wants_job is in the window; see job
+    kt_job_view_t            job;
+    kt_node_row_t           *nodes;  // when requested
+    size_t                   n_nodes;
+    kt_key_t                *keys;  // what is allowed, when requested
+    size_t                   n_keys;
+    size_t                   n_stages;
+    kt_stage_times_t         stages[KT_SNAPSHOT_STAGES];
+    kt_histogram_t           queue, job_times, whole;
+    kt_decoder_deaths_t      decoder_deaths;
+    uint64_t                 node_cache_hits;
+    int64_t                  oldest_ms;  // when the oldest claimed job that no node has got came in; 0: none
 } kt_snapshot_t;
 
 typedef struct kt_call {

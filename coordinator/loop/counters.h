@@ -18,6 +18,11 @@ typedef struct kt_refused_hellos {
     uint64_t wire, name, room, twin;
 } kt_refused_hellos_t;
 
+// What nodes said about runs without the credential of a BATCH, by what it was.
+typedef struct kt_refused_credentials {
+    uint64_t started, held, outcome;
+} kt_refused_credentials_t;
+
 // Durations by bucket: counts[i] are those of at most KT_BUCKETS_S[i] and more than the bound before, the last one
 // those beyond all bounds.
 enum { KT_BUCKETS = 16 };
@@ -37,18 +42,19 @@ typedef struct kt_decoder_deaths {
 } kt_decoder_deaths_t;
 
 typedef struct kt_counters {
-    int64_t             started_ms, second_ms;
-    uint64_t            done_in[KT_RATE_SECONDS + 1];  // outcomes stored, by second
-    size_t              second;
-    kt_outcome_counts_t outcomes;
-    uint64_t            late_results, bad_frames;
-    kt_refused_hellos_t refused_hellos;
-    uint64_t            connections_ended, handshakes_failed;
-    size_t              n_stages;
-    kt_stage_times_t    stages[KT_SNAPSHOT_STAGES];
-    kt_histogram_t      queue, job, whole;  // in the queue; on the node; from coming in to the stored result
-    kt_decoder_deaths_t decoder_deaths;
-    uint64_t            node_cache_hits;
+    int64_t                  started_ms, second_ms;
+    uint64_t                 done_in[KT_RATE_SECONDS + 1];  // outcomes stored, by second
+    size_t                   second;
+    kt_outcome_counts_t      outcomes;
+    uint64_t                 late_results, bad_frames;
+    kt_refused_hellos_t      refused_hellos;
+    kt_refused_credentials_t refused_credentials;
+    uint64_t                 connections_ended, handshakes_failed;
+    size_t                   n_stages;
+    kt_stage_times_t         stages[KT_SNAPSHOT_STAGES];
+    kt_histogram_t           queue, job, whole;  // in the queue; on the node; from coming in to the stored result
+    kt_decoder_deaths_t      decoder_deaths;
+    uint64_t                 node_cache_hits;
 } kt_counters_t;
 
 bool     kt_counters_tick(kt_counters_t *self, int64_t now_ms);  // true once a second: the next second begins

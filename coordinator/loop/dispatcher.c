@@ -18,6 +18,7 @@ kt_dispatcher_init(kt_dispatcher_t *self, const kt_dispatcher_opts_t *opts, cons
     *self = (kt_dispatcher_t){.opts = *opts};
     kt_buf_init(&self->frame, KT_MAX_FRAME_BYTES);
     kt_buf_init(&self->works, LIST_BYTES);
+    kt_buf_init(&self->signs, LIST_BYTES);
     kt_buf_init(&self->jobs, LIST_BYTES);
     kt_buf_init(&self->refused, LIST_BYTES);
     return kt_sched_new(&self->sched, sched);
@@ -26,7 +27,7 @@ kt_dispatcher_init(kt_dispatcher_t *self, const kt_dispatcher_opts_t *opts, cons
 void
 kt_dispatcher_fini(kt_dispatcher_t *self)
 {
-    kt_buf_t *all[] = {&self->frame, &self->works, &self->jobs, &self->refused};
+    kt_buf_t *all[] = {&self->frame, &self->works, &self->signs, &self->jobs, &self->refused};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         kt_buf_fini(all[i]);
     if (self->sched)
@@ -174,14 +175,27 @@ dispatcher_act_claim(kt_dispatcher_t *self, const kt_action_t *action)
     kt_ledger_port_post(self->opts.port, &request);
 }
 
+// Those from `first` on. The pointers to the credentials are set here, at the end: their buffer moves while it grows.
 static void
-dispatcher_send_batch(kt_dispatcher_t *self, const kt_action_t *action, const kt_wire_work_t *works, size_t n)
+dispatcher_send_batch(kt_dispatcher_t *self, const kt_action_t *action, size_t first, size_t n)
 {
-    kt_msg_t msg       = {.type = KT_MSG_BATCH};
+    kt_wire_work_t *works = (kt_wire_work_t *)(void *)self->works.bytes + first;
+    kt_msg_t        msg   = {.type = KT_MSG_BATCH};
+    for (size_t i = 0; i < n; i++)
+        works[i].credential.at = self->signs.bytes + (first + i) * KT_CREDENTIAL_BYTES;
     msg.batch.number   = action->batch;
     msg.batch.items.at = works;
     msg.batch.items.n  = n;
     kt_dispatcher_send(self, action->node, &msg);
+}
+
+static void
+dispatcher_sign(kt_dispatcher_t *self, const kt_peer_t *peer, const kt_sent_t *sent)
+{
+    uint8_t bytes[KT_CREDENTIAL_BYTES] = {0};
+    if (peer)
+        kt_credential_sign(self->opts.credentials, sent->id, sent->attempt, peer->key_bytes, bytes);
+    kt_buf_add(&self->signs, bytes, sizeof bytes);
 }
 
 // The time in the queue ends with the first sending: a job that has attempts was sent before, by this coordinator or
@@ -203,6 +217,7 @@ dispatcher_act_send(kt_dispatcher_t *self, const kt_action_t *action)
     if (peer && peer->cancels.length)  // first, because the batch takes the room of the cancelled jobs
         kt_peers_flush(self->opts.peers, dispatcher_send_to_peer, self);
     kt_buf_clear(&self->works);
+    kt_buf_clear(&self->signs);
     for (size_t i = 0; i < action->count; i++) {
         const kt_sent_t *sent  = &self->actions.jobs[action->first_job + i];
         kt_claim_t      *claim = sent->tag;
@@ -213,22 +228,24 @@ dispatcher_act_send(kt_dispatcher_t *self, const kt_action_t *action)
                                   .cost_ms     = sent->cost_ms,
                                   .deadline_ms = (uint64_t)self->opts.job_deadline_ms,
                                   .isolated    = action->isolated,
-                                  .exclusive   = action->exclusive};
+                                  .exclusive   = action->exclusive,
+                                  .credential  = {NULL, KT_CREDENTIAL_BYTES}};
         size_t           more  = kt_wire_work_bytes(&work);
         dispatcher_count_sent(self, claim);
         if (n > first && (bytes + more > KT_MAX_FRAME_BYTES || n - first == BATCH_ITEMS)) {
-            dispatcher_send_batch(self, action, (const kt_wire_work_t *)(void *)self->works.bytes + first, n - first);
+            dispatcher_send_batch(self, action, first, n - first);
             first = n;
             bytes = FRAME_HEAD_BYTES;
         }
         kt_buf_add(&self->works, &work, sizeof work);
-        if (self->works.err)
+        dispatcher_sign(self, peer, sent);
+        if (self->works.err || self->signs.err)
             break;  // the next BEATs lack the unsent jobs, which are then sent again
         bytes += more;
         n++;
     }
     if (n > first)
-        dispatcher_send_batch(self, action, (const kt_wire_work_t *)(void *)self->works.bytes + first, n - first);
+        dispatcher_send_batch(self, action, first, n - first);
     kt_log_debug("BATCH-SENT", "peer=%#llx batch=%llu jobs=%u solo=%d", (unsigned long long)action->node,
                  (unsigned long long)action->batch, action->count, action->isolated);
 }

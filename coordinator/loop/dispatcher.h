@@ -4,6 +4,7 @@
 // kt_sink_t. Loop thread; nothing blocks, nothing here uses a socket.
 #pragma once
 
+#include "coordinator/access/credential.h"
 #include "coordinator/link/peers.h"
 #include "coordinator/loop/claims.h"
 #include "coordinator/loop/counters.h"
@@ -19,14 +20,15 @@ typedef struct kt_sender {
 } kt_sender_t;
 
 typedef struct kt_dispatcher_opts {
-    kt_ledger_port_t  *port;  // the five are borrowed
-    kt_lease_keeper_t *lease;
-    kt_drains_t       *drains;
-    kt_peers_t        *peers;
-    kt_counters_t     *counters;
-    kt_sender_t        sender;
-    int64_t            job_deadline_ms;
-    void              *context;                                             // of the two below
+    kt_ledger_port_t       *port;  // the six are borrowed
+    kt_lease_keeper_t      *lease;
+    kt_drains_t            *drains;
+    kt_peers_t             *peers;
+    kt_counters_t          *counters;
+    const kt_credentials_t *credentials;
+    kt_sender_t             sender;
+    int64_t                 job_deadline_ms;
+    void                   *context;                                        // of the two below
     void (*on_outcome)(void *context, const kt_ledger_request_t *request);  // a STORE or FAIL was stored as new
     void (*on_fatal)(void *context);  // logged: end the loop, the next start reads the ledger
 } kt_dispatcher_opts_t;
@@ -38,6 +40,7 @@ typedef struct kt_dispatcher {
     kt_claims_t          claims;
     kt_buf_t             frame;     // a message being encoded
     kt_buf_t             works;     // kt_wire_work_t of a batch
+    kt_buf_t             signs;     // their credentials, KT_CREDENTIAL_BYTES each
     kt_buf_t             jobs;      // kt_sched_claim_t of a claim
     kt_buf_t             refused;   // kt_node_handle_t: connections that a send did not find
     bool                 claiming;  // a CLAIM is with the ledger

@@ -24,6 +24,7 @@ kt_loop_init(kt_loop_t *self, const kt_loop_opts_t *opts)
                                       .drains          = &self->drains,
                                       .peers           = &self->peers,
                                       .counters        = &self->counters,
+                                      .credentials     = opts->credentials,
                                       .sender          = opts->sender,
                                       .job_deadline_ms = opts->settings->job_deadline_s * 1000,
                                       .context         = opts->context,

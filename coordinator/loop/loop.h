@@ -12,17 +12,18 @@
 #include "coordinator/loop/sampler.h"
 
 typedef struct kt_loop_opts {
-    const kt_settings_t *settings;  // all pointers are borrowed
-    kt_sched_opts_t      sched;
-    const char          *name;      // of the coordinator
-    uint64_t             instance;  // of this process, sent with WELCOME; 0: not stated
-    kt_keys_t           *keys;
-    bool                 keeps_nodes;  // the ledger keeps nodes and keys
-    kt_model_store_t    *models;       // NULL: none
-    kt_history_t        *history;      // NULL, with events: nobody follows
-    kt_events_t         *events;
-    kt_sender_t          sender;
-    void                *context;                                           // of the functions
+    const kt_settings_t    *settings;  // all pointers are borrowed
+    kt_sched_opts_t         sched;
+    const char             *name;      // of the coordinator
+    uint64_t                instance;  // of this process, sent with WELCOME; 0: not stated
+    kt_keys_t              *keys;
+    const kt_credentials_t *credentials;
+    bool                    keeps_nodes;  // the ledger keeps nodes and keys
+    kt_model_store_t       *models;       // NULL: none
+    kt_history_t           *history;      // NULL, with events: nobody follows
+    kt_events_t            *events;
+    kt_sender_t             sender;
+    void                   *context;                                        // of the functions
     void (*on_outcome)(void *context, const kt_ledger_request_t *request);  // kt_dispatcher_opts_t
     void (*on_fatal)(void *context);                                        // kt_dispatcher_opts_t
     kt_err_t (*allow_keys)(void *context);                                  // kt_admission_opts_t

@@ -128,6 +128,8 @@ queries_snapshot(kt_queries_t *self, kt_call_t *call)
     out->bad_frames     = self->opts.counters->bad_frames;
     out->refused_hellos = self->opts.counters->refused_hellos;
 
+    out->refused_credentials = self->opts.counters->refused_credentials;
+
     out->connections_ended = self->opts.counters->connections_ended;
     out->handshakes_failed = self->opts.counters->handshakes_failed;
     out->lease_epoch       = self->opts.lease->epoch;

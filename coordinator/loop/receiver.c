@@ -73,6 +73,39 @@ receiver_take_digest(kt_peer_t *peer, kt_bytes_t models)
         memcpy(peer->models.bytes, models.at, sizeof peer->models.bytes);
 }
 
+// At most one line per second, as of bad frames.
+static void
+receiver_log_credential(kt_receiver_t *self, const kt_peer_t *peer, const char *what, uint64_t job, uint64_t attempt)
+{
+    const kt_refused_credentials_t *refused = &self->counters->refused_credentials;
+    int64_t                         now_ms  = kt_clock_ms();
+    if (self->credential_last_logged_ms && now_ms - self->credential_last_logged_ms < BAD_FRAMES_MS)
+        return;
+    self->credential_last_logged_ms = now_ms;
+    kt_log_warn("CREDENTIAL-BAD", "node=%s what=%s job=%llu attempt=%llu refused=%llu", peer->name, what,
+                (unsigned long long)job, (unsigned long long)attempt,
+                (unsigned long long)(refused->started + refused->held + refused->outcome));
+}
+
+// Whether this attempt of the run was given to this node, by any coordinator of the farm.
+static bool
+receiver_knows(kt_receiver_t *self, const kt_peer_t *peer, kt_run_id_t id, uint32_t attempt, kt_bytes_t credential)
+{
+    return kt_credential_check(self->dispatcher->opts.credentials, id, attempt, peer->key_bytes, credential.at,
+                               credential.n);
+}
+
+static bool
+receiver_knows_held(kt_receiver_t *self, const kt_peer_t *peer, const kt_wire_held_t *at, const char *what,
+                    uint64_t *refused)
+{
+    if (receiver_knows(self, peer, run_of(at->job, at->run), attempt_of(at->attempt), at->credential))
+        return true;
+    ++*refused;
+    receiver_log_credential(self, peer, what, at->job, at->attempt);
+    return false;
+}
+
 static void
 receiver_on_beat(kt_receiver_t *self, kt_peer_t *peer, const kt_msg_beat_t *beat)
 {
@@ -81,7 +114,8 @@ receiver_on_beat(kt_receiver_t *self, kt_peer_t *peer, const kt_msg_beat_t *beat
     for (size_t i = 0; i < beat->held.n; i++) {
         const kt_wire_held_t *at   = &beat->held.at[i];
         kt_held_t             held = {run_of(at->job, at->run), attempt_of(at->attempt), at->stage != 0};
-        kt_buf_add(&self->held, &held, sizeof held);
+        if (receiver_knows_held(self, peer, at, "held", &self->counters->refused_credentials.held))
+            kt_buf_add(&self->held, &held, sizeof held);
     }
     for (size_t i = 0; i < beat->kept.n; i++) {
         kt_run_id_t id = run_of(beat->kept.at[i].job, beat->kept.at[i].run);
@@ -94,7 +128,7 @@ receiver_on_beat(kt_receiver_t *self, kt_peer_t *peer, const kt_msg_beat_t *beat
     event.beat.free       = (uint32_t)(beat->free > UINT32_MAX ? UINT32_MAX : beat->free);
     event.beat.leaving    = beat->leaving;
     event.beat.held       = (const kt_held_t *)(void *)self->held.bytes;
-    event.beat.n_held     = beat->held.n;
+    event.beat.n_held     = self->held.length / sizeof(kt_held_t);
     event.beat.kept       = (const kt_run_id_t *)(void *)self->kept.bytes;
     event.beat.n_kept     = beat->kept.n;
     peer->memory_mb       = beat->memory_mb;
@@ -117,7 +151,8 @@ receiver_on_started(kt_receiver_t *self, kt_peer_t *peer, const kt_msg_started_t
                                        .node    = peer->handle,
                                        .id      = run_of(at->job, at->run),
                                        .attempt = attempt_of(at->attempt)};
-        kt_dispatcher_step_or_fail(self->dispatcher, &event);
+        if (receiver_knows_held(self, peer, at, "started", &self->counters->refused_credentials.started))
+            kt_dispatcher_step_or_fail(self->dispatcher, &event);
     }
 }
 
@@ -178,6 +213,13 @@ receiver_on_outcome(kt_receiver_t *self, kt_peer_t *peer, const kt_wire_outcome_
                         .attempt = attempt_of(outcome->attempt),
                         .err     = (kt_err_t)outcome->err,
                         .took_ms = ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms};
+    // The sender alone is told, so that it does not keep what nobody takes.
+    if (!receiver_knows(self, peer, event.id, event.attempt, outcome->credential)) {
+        self->counters->refused_credentials.outcome++;
+        receiver_log_credential(self, peer, "outcome", outcome->job, outcome->attempt);
+        kt_peer_cancel(self->peers, peer, event.id);
+        return;
+    }
     if (!ms && outcome->processing_us)
         event.took_ms = 1;  // 0 is an unknown time
     if (!outcome->document.n) {

@@ -13,7 +13,7 @@ typedef struct kt_receiver {
     kt_counters_t   *counters;
     kt_wire_arena_t  arena;
     kt_buf_t         held, kept;  // of a BEAT: kt_held_t, kt_run_id_t
-    int64_t          ended_last_logged_ms, bad_last_logged_ms;
+    int64_t          ended_last_logged_ms, bad_last_logged_ms, credential_last_logged_ms;
     struct {
         kt_node_handle_t node;
         int64_t          at_ms;

@@ -149,8 +149,8 @@ on_batch(kt_uplink_t *self, size_t index, const kt_msg_batch_t *msg)
         // renumbered, an old failure would count once more.
         task->coordinator = index;
         task->orphan      = false;
-        if (task->stage != KT_TASK_UNACKED && work->attempt > task->attempt)
-            task->attempt = (uint32_t)work->attempt;
+        if (task->stage != KT_TASK_UNACKED && work->attempt >= task->attempt)
+            kt_task_renew(task, work);
         if (task->stage == KT_TASK_UNACKED)
             kt_buf_add(&self->finished, &task, sizeof task);
         else if (task->stage == KT_TASK_STARTED)

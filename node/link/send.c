@@ -114,7 +114,8 @@ send_beat(kt_uplink_t *self, size_t index, const kt_msg_beat_t *common)
     kt_buf_clear(&self->held);
     kt_buf_clear(&self->unacked);
     for (const kt_task_t *task = self->work->tasks.first; task; task = task->next) {
-        kt_wire_held_t held = {task->job, task->run, task->attempt, task->stage == KT_TASK_STARTED};
+        kt_wire_held_t held = {task->job, task->run, task->attempt, task->stage == KT_TASK_STARTED,
+                               kt_task_credential(task)};
         kt_wire_ref_t  ref  = {task->job, task->run};
         if (task->coordinator != index && !task->orphan)
             continue;
@@ -179,7 +180,7 @@ send_started(kt_uplink_t *self, size_t index)
     for (size_t i = 0; i < n; i++) {
         const kt_task_t *task = tasks[i];
         if (task->stage == KT_TASK_STARTED && (task->coordinator == index || task->orphan))
-            items[count++] = (kt_wire_held_t){task->job, task->run, task->attempt, 1};
+            items[count++] = (kt_wire_held_t){task->job, task->run, task->attempt, 1, kt_task_credential(task)};
         if (count == STARTED_ITEMS || (count && i + 1 == n)) {
             msg.started.items.at = items;
             msg.started.items.n  = count;

@@ -20,6 +20,22 @@ kt_tasks_find(const kt_tasks_t *self, uint64_t job, uint64_t run)
     return task;
 }
 
+void
+kt_task_renew(kt_task_t *task, const kt_wire_work_t *work)
+{
+    task->attempt = (uint32_t)work->attempt;
+    task->credential_bytes =
+        work->credential.n < sizeof task->credential ? work->credential.n : sizeof task->credential;
+    if (task->credential_bytes)
+        memcpy(task->credential, work->credential.at, task->credential_bytes);
+}
+
+kt_bytes_t
+kt_task_credential(const kt_task_t *task)
+{
+    return (kt_bytes_t){task->credential, task->credential_bytes};
+}
+
 kt_err_t
 kt_tasks_add(kt_tasks_t *self, const kt_wire_work_t *work, size_t coordinator, kt_model_set_t *models, kt_task_t **out)
 {
@@ -36,7 +52,6 @@ kt_tasks_add(kt_tasks_t *self, const kt_wire_work_t *work, size_t coordinator, k
     body[work->body.n] = '\0';
     task->job          = work->job;
     task->run          = (uint32_t)work->run;
-    task->attempt      = (uint32_t)work->attempt;
     task->coordinator  = coordinator;
     task->body         = body;
     task->body_bytes   = work->body.n;
@@ -45,6 +60,7 @@ kt_tasks_add(kt_tasks_t *self, const kt_wire_work_t *work, size_t coordinator, k
     task->exclusive    = work->exclusive;
     task->models       = models ? kt_model_set_hold(models) : NULL;
     task->parked       = work->exclusive;
+    kt_task_renew(task, work);
     self->n_exclusive += work->exclusive;
     task->started  = (kt_task_event_t){task, false};
     task->finished = (kt_task_event_t){task, true};
@@ -143,7 +159,8 @@ kt_task_to_wire(const kt_task_t *self, kt_wire_outcome_t *out, kt_wire_stage_tim
                                .detail        = kt_bytes_of(outcome->detail),
                                .processing_us = (uint64_t)outcome->processing_us,
                                .stages        = {stages, outcome->n_stages},
-                               .document      = {outcome->document, outcome->document_bytes}};
+                               .document      = {outcome->document, outcome->document_bytes},
+                               .credential    = kt_task_credential(self)};
     if (memcmp(&outcome->content_digest, &unread, sizeof unread) != 0)
         out->content_digest = (kt_bytes_t){(const char *)outcome->content_digest.bytes, KT_DIGEST_BYTES};
 }

@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { KT_TASKS_MAX = 8192, KT_TASK_BUCKETS = 4096 };
+enum { KT_TASKS_MAX = 8192, KT_TASK_BUCKETS = 4096, KT_TASK_CREDENTIAL = 32 };
 
 // UNACKED: finished, its outcome waits for an acknowledgement (`kept` on the wire).
 typedef enum kt_task_stage { KT_TASK_WAITING, KT_TASK_STARTED, KT_TASK_UNACKED } kt_task_stage_t;
@@ -31,6 +31,8 @@ struct kt_task {
     kt_task_t      *chain, *next, *previous;  // bucket; list of all tasks in the table
     uint64_t        job;
     uint32_t        run, attempt;
+    char            credential[KT_TASK_CREDENTIAL];  // of the attempt; goes back with all that is said about it
+    size_t          credential_bytes;
     size_t          coordinator;  // index of the one that sent it last
     bool            orphan;       // that one was disconnected since: every coordinator is sent its state
     char           *body;         // the input message; constant
@@ -58,11 +60,14 @@ kt_task_t *kt_tasks_find(const kt_tasks_t *self, uint64_t job, uint64_t run);
 // A new one, WAITING, which holds models (NULL: none). KT_EFULL (KT_TASKS_MAX), KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_tasks_add(kt_tasks_t *self, const kt_wire_work_t *work, size_t coordinator,
                                   kt_model_set_t *models, kt_task_t **out);
-void                 kt_tasks_finish(kt_tasks_t *self, kt_task_t *task);     // to UNACKED: its outcome is complete
-void                 kt_tasks_detach(kt_tasks_t *self, kt_task_t *task);     // out of the table; a worker thread has it
-void                 kt_tasks_remove(kt_tasks_t *self, kt_task_t **task_p);  // out of the table, and freed
-void                 kt_tasks_fini(kt_tasks_t *self);                        // no worker thread has any
-void                 kt_task_destroy(kt_task_t **self_p);                    // a task that is in no table
+// The attempt continues under this one's number and credential.
+void       kt_task_renew(kt_task_t *task, const kt_wire_work_t *work);
+kt_bytes_t kt_task_credential(const kt_task_t *task);              // borrowed
+void       kt_tasks_finish(kt_tasks_t *self, kt_task_t *task);     // to UNACKED: its outcome is complete
+void       kt_tasks_detach(kt_tasks_t *self, kt_task_t *task);     // out of the table; a worker thread has it
+void       kt_tasks_remove(kt_tasks_t *self, kt_task_t **task_p);  // out of the table, and freed
+void       kt_tasks_fini(kt_tasks_t *self);                        // no worker thread has any
+void       kt_task_destroy(kt_task_t **self_p);                    // a task that is in no table
 
 // The time limit of a task from its start: its own, at most ANALYZER_FILE_DEADLINE.
 int64_t kt_task_limit_ms(const kt_task_t *self, const kt_settings_t *settings);

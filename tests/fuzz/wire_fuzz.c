@@ -30,7 +30,7 @@ fuzz_seed(unsigned number, size_t *length)
                              {.job = 70000, .isolated = true, .deadline_ms = 1u << 20}};
     kt_wire_stage_time_t stages[] = {{kt_bytes_of("decode"), 1000}, {kt_bytes_of("spectral"), number}};
     kt_wire_outcome_t    done[]   = {{.job = 9, .err = -40, .stages = {stages, 2}, .document = kt_bytes_of("{}")}};
-    kt_wire_held_t       held[]   = {{1, 1, 1, 1}, {number, 1, 2, 0}};
+    kt_wire_held_t       held[]   = {{1, 1, 1, 1, kt_bytes_of("0123456789abcdef")}, {number, 1, 2, 0, {NULL, 0}}};
     kt_wire_ref_t        kept[]   = {{number, 1}};
     const kt_msg_t       seeds[]  = {
                {.type = KT_MSG_BATCH, .batch = {number, {work, 2}}},

@@ -14,6 +14,12 @@ const char SIM_KEYS[SIM_NODES][KT_CURVE_TEXT] = {
 
 static kt_wire_arena_t arena;  // kept from world to world
 
+static kt_bytes_t
+credential_of(const sim_credential_t *credential)
+{
+    return (kt_bytes_t){(const char *)credential->bytes, sizeof credential->bytes};
+}
+
 // That of a file whose document cannot be stored is no UTF-8.
 static kt_bytes_t
 write_document(sim_t *sim, const sim_msg_t *msg, char text[DOCUMENT])
@@ -33,7 +39,7 @@ encode_beat(const sim_msg_t *msg, kt_buf_t *out)
                            .beat = {.seen_batch = msg->number, .free = msg->free, .leaving = msg->leaving}};
     for (uint32_t i = 0; i < msg->n_held; i++)
         held[i] = (kt_wire_held_t){msg->held[i].id.job, msg->held[i].id.run, msg->held[i].attempt,
-                                   msg->held[i].started ? 1 : 0};
+                                   msg->held[i].started ? 1 : 0, credential_of(&msg->credentials[i])};
     for (uint32_t i = 0; i < msg->n_kept; i++)
         kept[i] = (kt_wire_ref_t){msg->kept[i].job, msg->kept[i].run};
     wire.beat.held.at = held;
@@ -53,7 +59,8 @@ encode_outcome(sim_t *sim, const sim_msg_t *msg, kt_buf_t *out)
                                  .attempt       = msg->attempt,
                                  .err           = msg->err,
                                  .processing_us = msg->err ? 0 : 1000 + sim_random(sim, 900000),
-                                 .document      = write_document(sim, msg, document)};
+                                 .document      = write_document(sim, msg, document),
+                                 .credential    = credential_of(&msg->credentials[0])};
     kt_msg_t          wire    = {.type = KT_MSG_RESULT};
     wire.result.items.at      = &outcome;
     wire.result.items.n       = 1;
@@ -66,7 +73,7 @@ sim_frame_make(sim_t *sim, const sim_msg_t *msg, kt_buf_t *out)
 {
     kt_msg_t           wire     = {0};
     kt_wire_progress_t progress = {msg->number};
-    kt_wire_held_t     started  = {msg->id.job, msg->id.run, msg->attempt, 1};
+    kt_wire_held_t     started  = {msg->id.job, msg->id.run, msg->attempt, 1, credential_of(&msg->credentials[0])};
     kt_buf_clear(out);
     switch (msg->type) {
     case SIM_MSG_BEAT: encode_beat(msg, out); return;
@@ -111,6 +118,9 @@ frame_take_batch(sim_t *sim, kt_node_handle_t to, const kt_msg_batch_t *batch)
             sim_fail(sim, "file %llu was sent with the message of another", (unsigned long long)work->job);
         msg.isolated  = work->isolated;
         msg.exclusive = work->exclusive;
+        if (work->credential.n != sizeof msg.credentials->bytes)
+            sim_fail(sim, "file %llu was sent without a credential", (unsigned long long)work->job);
+        memcpy(msg.credentials[msg.n_held].bytes, work->credential.at, work->credential.n);
         msg.held[msg.n_held++] =
             (kt_held_t){.id = {work->job, (uint32_t)work->run}, .attempt = (uint32_t)work->attempt};
     }

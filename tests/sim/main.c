@@ -57,6 +57,7 @@ say_counts(const sim_counts_t *n)
         {"calls that failed", n->disk_errors},
         {"requests that waited for room", n->overflows},
         {"steps without memory", n->no_memory},
+        {"messages about runs that a node did not have", n->lies},
         {"nodes killed", n->node_kills},
         {"nodes killed by a file", n->node_crashes},
         {"nodes that left", n->leaves},

@@ -102,6 +102,14 @@ MUTATIONS = {
          "attempt->crash     = false;")],
     "claims of an event without memory stay": [
         (DISPATCHER, "i < event.jobs.n && err; i++)", "i < event.jobs.n && err == KT_EFULL; i++)")],
+    "an outcome needs no credential": [
+        (RECEIVER, "if (!receiver_knows(self, peer, event.id, event.attempt, outcome->credential)) {",
+         "if (!receiver_knows(self, peer, event.id, event.attempt, outcome->credential) && !outcome->document.n) {")],
+    "an entry of a BEAT needs no credential": [
+        (RECEIVER, "        if (receiver_knows_held(self, peer, at, \"held\", &self->counters->refused_credentials.held))",
+         "        (void)receiver_knows_held(self, peer, at, \"held\", &self->counters->refused_credentials.held);")],
+    "all items of a BATCH have the first one's credential": [
+        (DISPATCHER, "self->signs.bytes + (first + i) * KT_CREDENTIAL_BYTES;", "self->signs.bytes + first;")],
     "a failure comes in as a success": [
         (RECEIVER, "outcome->err ? KT_EV_FAILED : KT_EV_RESULT", "KT_EV_RESULT")],
     "kept outcomes of a BEAT are not seen": [

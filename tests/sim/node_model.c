@@ -87,10 +87,11 @@ is_for(const sim_node_t *node, const sim_item_t *item, int side)
 void
 sim_node_offer(sim_t *sim, sim_node_t *node, const sim_item_t *item)
 {
-    sim_msg_t msg = {.type    = item->state == SIM_KEPT_OK ? SIM_MSG_RESULT : SIM_MSG_FAILED,
-                     .id      = item->id,
-                     .attempt = item->attempt,
-                     .err     = item->err};
+    sim_msg_t msg = {.type        = item->state == SIM_KEPT_OK ? SIM_MSG_RESULT : SIM_MSG_FAILED,
+                     .id          = item->id,
+                     .attempt     = item->attempt,
+                     .err         = item->err,
+                     .credentials = {item->credential}};
     for (int side = 0; side < sim->n_sides; side++)
         if (is_for(node, item, side))
             sim_send_up(sim, node, side, &msg);
@@ -102,6 +103,7 @@ sim_node_finish(sim_t *sim, sim_node_t *node, sim_item_t *item, kt_err_t err)
     item->state = err ? SIM_KEPT_FAILURE : SIM_KEPT_OK;
     item->err   = err;
     node->progress++;
+    sim_file(sim, item->id)->analysed |= !err && sim_file(sim, item->id)->run == item->id.run;
     sim_node_offer(sim, node, item);
 }
 
@@ -135,6 +137,37 @@ share_of(const sim_t *sim, const sim_node_t *node, int side)
     return sharers ? room / sharers + extra : 0;
 }
 
+// Something about a run that it does not have, with the credential of another run. False: it has that run.
+static bool
+node_invent(sim_t *sim, const sim_node_t *node, sim_msg_t *msg, uint32_t place)
+{
+    uint64_t          job  = 1 + sim_random(sim, (uint32_t)sim->n_files);
+    kt_run_id_t       id   = {job, sim->files[job].run};
+    const sim_item_t *item = node->n_items ? &node->items[sim_random(sim, node->n_items)] : NULL;
+    if (node_find((sim_node_t *)node, id))
+        return false;
+    sim_counts.lies++;
+    msg->id      = id;
+    msg->attempt = 1 + sim_random(sim, 3);
+    msg->err     = msg->type == SIM_MSG_FAILED ? KT_EFORMAT : KT_OK;
+    if (item)
+        msg->credentials[place] = item->credential;
+    if (msg->type == SIM_MSG_BEAT)
+        msg->held[msg->n_held++] = (kt_held_t){.id = id, .attempt = msg->attempt, .started = true};
+    return true;
+}
+
+static void
+node_lie(sim_t *sim, sim_node_t *node)
+{
+    static const sim_msg_type_t LIES[] = {SIM_MSG_STARTED, SIM_MSG_RESULT, SIM_MSG_FAILED};
+    sim_msg_t                   msg    = {.type = LIES[sim_random(sim, 3)]};
+    if (!node_invent(sim, node, &msg, 0))
+        return;
+    for (int side = 0; side < sim->n_sides; side++)
+        sim_send_up(sim, node, side, &msg);
+}
+
 static void
 node_send_beat(sim_t *sim, sim_node_t *node, int side)
 {
@@ -146,9 +179,12 @@ node_send_beat(sim_t *sim, sim_node_t *node, int side)
         if (is_kept(item))
             msg.kept[msg.n_kept++] = item->id;
         else
+            msg.credentials[msg.n_held] = item->credential,
             msg.held[msg.n_held++] =
                 (kt_held_t){.id = item->id, .attempt = item->attempt, .started = item->state == SIM_WORKING};
     }
+    if (msg.n_held < SIM_ITEMS && sim_chance(sim, sim->lies))
+        node_invent(sim, node, &msg, msg.n_held);
     msg.free = share_of(sim, node, side);
     sim_send_up(sim, node, side, &msg);
 }
@@ -183,6 +219,8 @@ node_talk(sim_t *sim, sim_node_t *node)
     }
     if (sim->now_ms >= node->beat_ms)
         node_beat(sim, node);
+    if (sim_chance(sim, sim->lies))
+        node_lie(sim, node);
 }
 
 // A leaving node sends BYE when it has no files.
@@ -220,15 +258,17 @@ sim_node_step(sim_t *sim, sim_node_t *node)
 
 // A run that is here already may come from another coordinator now: that one takes it over.
 static void
-take_again(sim_node_t *node, sim_item_t *item, const sim_msg_t *msg, uint32_t attempt)
+take_again(sim_node_t *node, sim_item_t *item, const sim_msg_t *msg, uint32_t place)
 {
     (void)node;
     if (item->side != msg->side)
         item->memory = msg->memory;
     item->side   = msg->side;
     item->orphan = false;
-    if (!is_kept(item) && item->attempt < attempt)
-        item->attempt = attempt;  // the number that its outcome will carry
+    if (is_kept(item) || item->attempt > msg->held[place].attempt)
+        return;
+    item->attempt    = msg->held[place].attempt;  // what its outcome will carry
+    item->credential = msg->credentials[place];
 }
 
 static void
@@ -241,17 +281,18 @@ take_batch(sim_t *sim, sim_node_t *node, const sim_msg_t *msg)
     for (uint32_t i = 0; i < msg->n_held; i++) {
         sim_item_t *item = node_find(node, msg->held[i].id);
         if (item)
-            take_again(node, item, msg, msg->held[i].attempt);
+            take_again(node, item, msg, i);
         if (item || node->n_items == SIM_ITEMS || is_reserved(node) ||
             (sim->n_sides > 1 && node_count(node, false) >= limit))
             continue;
         item  = &node->items[node->n_items++];
-        *item = (sim_item_t){.id        = msg->held[i].id,
-                             .attempt   = msg->held[i].attempt,
-                             .isolated  = msg->isolated,
-                             .exclusive = msg->exclusive,
-                             .side      = msg->side,
-                             .memory    = msg->memory};
+        *item = (sim_item_t){.id         = msg->held[i].id,
+                             .attempt    = msg->held[i].attempt,
+                             .credential = msg->credentials[i],
+                             .isolated   = msg->isolated,
+                             .exclusive  = msg->exclusive,
+                             .side       = msg->side,
+                             .memory     = msg->memory};
         if (node_count(node, false) > (sim->n_sides > 1 ? limit : node->room) && sim->reliable)
             sim_fail(sim, "node %d was sent more than its credit", node->index);
     }

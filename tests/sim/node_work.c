@@ -50,7 +50,8 @@ begin_work(sim_t *sim, sim_node_t *node, sim_item_t *item)
         kill_node(sim, node, item);
         return false;
     }
-    sim_msg_t msg = {.type = SIM_MSG_STARTED, .id = item->id, .attempt = item->attempt};
+    sim_msg_t msg = {
+        .type = SIM_MSG_STARTED, .id = item->id, .attempt = item->attempt, .credentials = {item->credential}};
     for (int side = 0; side < sim->n_sides; side++)
         if (item->side == side || item->orphan)
             sim_send_up(sim, node, side, &msg);

@@ -98,6 +98,7 @@ process_start(sim_side_t *side, const void *args)
                                      .sched          = sim->opts,
                                      .name           = side->name,
                                      .keys           = &sim->keys,
+                                     .credentials    = &sim->credentials,
                                      .sender         = {side, send_frame},
                                      .context        = side,
                                      .on_outcome     = on_outcome,

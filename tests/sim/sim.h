@@ -52,8 +52,8 @@ struct sim {
     size_t          n_queue, queue_capacity;
     kt_clock_test_t clock;
     // profile
-    uint32_t loss, repeat, jitter_ms, latency_ms, commit_unknown, disk_error, slow_answer, bad_failure,
-        no_memory;  // per mille
+    uint32_t loss, repeat, jitter_ms, latency_ms, commit_unknown, disk_error, slow_answer, bad_failure, no_memory,
+        lies;  // per mille
     uint32_t broker_loss, confirm_loss, broker_full;
     bool     in_order, reliable;  // reliable: nothing lost, repeated, reordered or slow
     size_t   ledger_room;         // requests that a ledger thread takes
@@ -69,13 +69,14 @@ struct sim {
     bool          ledger_down;
     int64_t       clock_ms;  // its wall clock is ours plus this
     // the coordinators
-    kt_settings_t   settings;
-    kt_sched_opts_t opts;
-    kt_keys_t       keys;
-    kt_key_t        allowed[SIM_NODES];
-    sim_side_t      sides[SIM_SIDES], *me;  // me: whose turn it is
-    char            why[256];
-    jmp_buf         failed;
+    kt_settings_t    settings;
+    kt_sched_opts_t  opts;
+    kt_keys_t        keys;
+    kt_key_t         allowed[SIM_NODES];
+    kt_credentials_t credentials;
+    sim_side_t       sides[SIM_SIDES], *me;  // me: whose turn it is
+    char             why[256];
+    jmp_buf          failed;
 };
 
 extern sim_counts_t sim_counts;

@@ -31,6 +31,7 @@ typedef struct sim_msg {
     uint64_t         memory;  // of the coordinator, when it sent a batch
     kt_held_t        held[SIM_ITEMS];
     kt_run_id_t      kept[SIM_ITEMS];
+    sim_credential_t credentials[SIM_ITEMS];  // of held; the first one: of id
 } sim_msg_t;
 
 typedef enum sim_event_type {
@@ -68,5 +69,5 @@ typedef struct sim_counts {
     uint64_t coordinator_kills, coordinator_freezes, coordinator_ends, node_kills, node_crashes, cuts, reconnects,
         leaves, ledger_downs, unknown_commits, disk_errors, overflows, lost, repeated, leases_lost, take_overs,
         clock_jumps, cancels, retries, blames, lost_requests, no_memory, lost_confirms, lost_publishes, returned,
-        published, republished, two_sided, worlds;
+        published, republished, two_sided, lies, worlds;
 } sim_counts_t;

@@ -67,16 +67,21 @@ typedef struct sim_file {
     // what the witness saw
     uint64_t claimed_by, memory;       // epoch of the last claim; memory that the kills are of
     uint32_t kills, sendings, scares;  // scares: something happened to a node that had it
-    bool     begun;                    // on any node
+    bool     begun, analysed;          // on any node
     bool     failure_acked;            // the acknowledgement on its way is of a failure
     int64_t  seen_ms;                  // last in some node's hand, sent to one, or claimed
 } sim_file_t;
+
+typedef struct sim_credential {
+    uint8_t bytes[KT_CREDENTIAL_BYTES];
+} sim_credential_t;
 
 typedef enum sim_item_state { SIM_WAITING, SIM_WORKING, SIM_KEPT_OK, SIM_KEPT_FAILURE } sim_item_state_t;
 
 typedef struct sim_item {
     kt_run_id_t      id;
     uint32_t         attempt;
+    sim_credential_t credential;
     bool             isolated, exclusive, orphan;
     int              side;    // its sender
     uint64_t         memory;  // of the coordinator, when it sent this

@@ -121,6 +121,8 @@ check_outcome(sim_t *sim, const sim_side_t *side, const kt_result_t *result, kt_
         sim_fail(sim, "file %llu failed by a lease that is not its own", number);
     if (result->err && sim_innocent(file))
         sim_fail(sim, "innocent file %llu failed with %s", number, kt_err_name(result->err));
+    if (!result->err && !file->analysed)
+        sim_fail(sim, "file %llu succeeded, and no node has analysed it", number);
     if (!result->err && !sim_innocent(file))
         sim_fail(sim, "file %llu cannot succeed and did", number);
     if (result->err && result->err != right_error(file->kind))
@@ -158,7 +160,7 @@ see_ask(sim_t *sim, const kt_ask_t *ask)
     sim_counts.retries++;
     file->run     = ask->id.run;
     file->results = file->kills = file->sendings = file->scares = 0;
-    file->begun = file->failure_acked = false;
+    file->begun = file->analysed = file->failure_acked = false;
 }
 
 void

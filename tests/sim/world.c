@@ -139,6 +139,9 @@ make_coordinators(sim_t *sim)
         memcpy(sim->allowed[i].key, SIM_KEYS[i], KT_CURVE_TEXT);
         snprintf(sim->allowed[i].name, sizeof sim->allowed[i].name, "%s", SIM_HOST_NAMES[i]);
     }
+    kt_curve_t pair = {.secret_key = "0123456789012345678901234567890123456789"};
+    if (kt_credentials_init(&sim->credentials, &pair))
+        sim_fail(sim, "no credentials");
     int heap = sim_heap_of(SIM_HEAP_LEDGER);
     if (kt_ledger_memory_open(&sim->ledger))
         sim_fail(sim, "no ledger");
@@ -159,6 +162,7 @@ world_make(sim_t *sim)
     sim->slow_answer    = sim_chance(sim, 200) ? sim_random(sim, 20) : 0;
     sim->bad_failure    = sim_chance(sim, 300) ? 300 : 0;
     sim->no_memory      = sim_chance(sim, 300) ? sim_random(sim, 300) : 0;
+    sim->lies           = sim_chance(sim, 300) ? 1 + sim_random(sim, 100) : 0;
     sim->broker_loss    = sim_random(sim, 200);
     sim->confirm_loss   = sim_random(sim, 200);
     sim->broker_full    = sim_chance(sim, 300) ? 200 : 0;

@@ -109,3 +109,35 @@ Test(digest, random_uuids_are_of_version_4_and_differ)
     cr_assert_eq(a[14], '4');
     cr_assert(strchr("89ab", a[19]));
 }
+
+// The vectors of RFC 4231 and RFC 5869, as far as they fit the bounds.
+
+Test(hmac, gives_the_digests_of_rfc_4231)
+{
+    kt_digest_t digest;
+    char        key[20], data[50];
+    memset(key, 0x0b, sizeof key);
+    kt_hmac(key, sizeof key, "Hi There", 8, &digest);
+    expect(&digest, "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
+    kt_hmac("Jefe", 4, "what do ya want for nothing?", 28, &digest);
+    expect(&digest, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+    memset(key, 0xaa, sizeof key);
+    memset(data, 0xdd, sizeof data);
+    kt_hmac(key, sizeof key, data, sizeof data, &digest);
+    expect(&digest, "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe");
+}
+
+Test(hmac, derives_the_keys_of_rfc_5869)
+{
+    kt_digest_t derived;
+    char        secret[22], salt[13], info[10];
+    memset(secret, 0x0b, sizeof secret);
+    for (size_t i = 0; i < sizeof salt; i++)
+        salt[i] = (char)i;
+    for (size_t i = 0; i < sizeof info; i++)
+        info[i] = (char)(0xf0 + i);
+    kt_hkdf(secret, sizeof secret, salt, sizeof salt, info, sizeof info, &derived);
+    expect(&derived, "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf");
+    kt_hkdf(secret, sizeof secret, NULL, 0, NULL, 0, &derived);
+    expect(&derived, "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d");
+}

@@ -3,6 +3,7 @@
 #include "common/log.h"
 #include "common/program.h"
 #include "common/socket.h"
+#include "coordinator/access/credential.h"
 #include "coordinator/access/keys.h"
 #include "coordinator/coordinator.h"
 #include "coordinator/http/server.h"
@@ -122,11 +123,15 @@ send_beat(uint64_t free)
 static void
 send_result(const kt_wire_work_t *work, kt_err_t err, const char *document)
 {
-    kt_wire_outcome_t outcome = {
-        .job = work->job, .run = work->run, .attempt = work->attempt, .err = err, .document = kt_bytes_of(document)};
-    kt_msg_t msg        = {.type = KT_MSG_RESULT};
-    msg.result.items.at = &outcome;
-    msg.result.items.n  = 1;
+    kt_wire_outcome_t outcome = {.job        = work->job,
+                                 .run        = work->run,
+                                 .attempt    = work->attempt,
+                                 .err        = err,
+                                 .document   = kt_bytes_of(document),
+                                 .credential = work->credential};
+    kt_msg_t          msg     = {.type = KT_MSG_RESULT};
+    msg.result.items.at       = &outcome;
+    msg.result.items.n        = 1;
     px_send(&peer, &msg);
 }
 
@@ -135,13 +140,18 @@ static kt_wire_work_t
 begin_work(uint64_t free)
 {
     kt_msg_t msg;
-    send_hello("by-hand", 1);
+    send_hello("by-hand", KT_WIRE_VERSION);
     px_receive_only(&peer, &msg, KT_MSG_WELCOME);
     send_beat(free);
     px_receive_only(&peer, &msg, KT_MSG_BATCH);
     cr_assert_geq(msg.batch.items.n, 1);
     cr_assert_leq(msg.batch.items.n, free);
-    return msg.batch.items.at[0];
+    static char    credential[KT_CREDENTIAL_BYTES];
+    kt_wire_work_t work = msg.batch.items.at[0];
+    cr_assert_eq(work.credential.n, sizeof credential);
+    memcpy(credential, work.credential.at, sizeof credential);
+    work.credential.at = credential;
+    return work;
 }
 
 static void
@@ -179,7 +189,7 @@ Test(coordinator, an_unknown_node_gets_who)
     kt_msg_t msg;
     send_beat(5);
     px_receive_only(&peer, &msg, KT_MSG_WHO);
-    send_hello("by-hand", 1);
+    send_hello("by-hand", KT_WIRE_VERSION);
     px_receive_only(&peer, &msg, KT_MSG_WELCOME);
     cr_assert_eq(msg.welcome.wire, KT_WIRE_VERSION);
     cr_assert_gt(msg.welcome.settings.n, 0);
@@ -201,6 +211,38 @@ Test(coordinator, a_wire_version_from_the_future_is_refused)
     px_receive_only(&peer, &msg, KT_MSG_REFUSE);
     cr_assert_eq(msg.refuse.err, KT_EVERSION);
     cr_assert_eq(metric("kithara_hellos_refused_total{reason=\"wire\"}"), 1);
+}
+
+// HELLO's fields do not change, so that a node of any version can read why it is refused.
+Test(coordinator, a_node_of_the_version_before_is_told_to_be_updated)
+{
+    kt_msg_t msg = {.type = KT_MSG_HELLO};
+    msg.hello =
+        (kt_msg_hello_t){.wire = 1, .wire_least = 1, .name = kt_bytes_of("by-hand"), .incarnation = 1, .slots = 2};
+    px_send(&peer, &msg);
+    px_receive_only(&peer, &msg, KT_MSG_REFUSE);
+    cr_assert_eq(msg.refuse.err, KT_EVERSION);
+    char text[257];
+    kt_bytes_copy(text, sizeof text, msg.refuse.text);
+    cr_assert(strstr(text, "update the node"), "%s", text);
+}
+
+Test(coordinator, a_result_that_was_not_given_out_is_neither_stored_nor_acknowledged)
+{
+    kt_msg_t       msg;
+    kt_wire_work_t work    = begin_work(1);
+    kt_wire_work_t foreign = work;
+    foreign.job++;
+    send_result(&foreign, KT_OK, "{\"success\":true}");
+    px_receive_only(&peer, &msg, KT_MSG_CANCEL);
+    cr_assert_eq(msg.cancel.items.at[0].job, foreign.job);
+    cr_assert_eq(metric("kithara_credentials_refused_total{what=\"outcome\"}"), 1);
+    cr_assert_eq(metric("kithara_outcomes_total{outcome=\"done\"}"), 0);
+    send_result(&work, KT_OK, "{\"success\":true}");
+    do {
+        cr_assert(px_receive(&peer, &msg, PX_WAIT_MS), "no ACK came");
+    } while (msg.type == KT_MSG_BATCH);
+    cr_assert_eq(msg.type, KT_MSG_ACK);
 }
 
 Test(coordinator, no_more_is_sent_than_there_is_credit)
@@ -247,7 +289,7 @@ Test(coordinator, a_result_without_a_document_is_refused)
 Test(coordinator, garbage_and_odd_frames_are_harmless)
 {
     kt_msg_t msg;
-    send_hello("by-hand", 1);
+    send_hello("by-hand", KT_WIRE_VERSION);
     px_receive_only(&peer, &msg, KT_MSG_WELCOME);
     for (unsigned length = 0; length < 300; length += 7) {
         char bytes[300];
@@ -280,7 +322,7 @@ Test(coordinator, a_frame_beyond_the_limit_ends_its_connection_and_is_counted)
     size_t   length = KT_MAX_FRAME_BYTES + 1;
     char    *bytes  = calloc(1, length);
     cr_assert_not_null(bytes);
-    send_hello("by-hand", 1);
+    send_hello("by-hand", KT_WIRE_VERSION);
     px_receive_only(&peer, &msg, KT_MSG_WELCOME);
     cr_assert_eq(metric("kithara_connections_ended_total"), 0);
     px_send_bytes(&peer, bytes, length);
@@ -288,7 +330,7 @@ Test(coordinator, a_frame_beyond_the_limit_ends_its_connection_and_is_counted)
     free(bytes);
     zsock_destroy(&peer.socket);  // the old one may still hold what it could not send
     connect_as(&key);
-    send_hello("by-hand", 1);
+    send_hello("by-hand", KT_WIRE_VERSION);
     px_receive_only(&peer, &msg, KT_MSG_WELCOME);
 }
 
@@ -316,7 +358,7 @@ Test(coordinator, the_jobs_of_a_node_that_sends_bye_go_to_the_next)
     px_send(&peer, &msg);
     zsock_destroy(&peer.socket);
     connect_as(&key);
-    send_hello("by-hand", 1);
+    send_hello("by-hand", KT_WIRE_VERSION);
     px_receive_only(&peer, &msg, KT_MSG_WELCOME);
     send_beat(JOBS);
     for (size_t got = 0; got < JOBS;) {

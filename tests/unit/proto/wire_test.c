@@ -61,7 +61,7 @@ Test(wire, a_message_with_many_elements_is_decoded)
     static kt_wire_held_t held[8192];
     static kt_wire_ref_t  kept[8192];
     for (size_t i = 0; i < 8192; i++) {
-        held[i] = (kt_wire_held_t){i, 1, 2, i & 1};
+        held[i] = (kt_wire_held_t){i, 1, 2, i & 1, kt_bytes_of("0123456789abcdef")};
         kept[i] = (kt_wire_ref_t){i << 40, 1};
     }
     kt_msg_t msg = {.type = KT_MSG_BEAT, .beat = {.seen_batch = 7, .held = {held, 8192}, .kept = {kept, 8192}}};

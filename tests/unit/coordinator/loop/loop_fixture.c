@@ -19,8 +19,9 @@ kt_node_handle_t loop_closed;
 size_t           loop_outcomes, loop_fatals, loop_ledger_calls, loop_allows;
 uint32_t         loop_claim_crashes;
 
-static kt_key_t        allowed[2];
-static kt_wire_arena_t arena;
+static kt_key_t         allowed[2];
+static kt_credentials_t credentials;
+static kt_wire_arena_t  arena;
 static struct frame {
     kt_node_handle_t to;
     kt_msg_type_t    type;
@@ -93,6 +94,9 @@ loop_set_up(void)
         memcpy(allowed[i].key, i ? KEY_B : KEY_A, KT_CURVE_TEXT);
         snprintf(allowed[i].name, sizeof allowed[i].name, "node-%c", 'a' + i);
     }
+    kt_curve_t pair;
+    cr_assert_eq(kt_curve_new(&pair), KT_OK);
+    cr_assert_eq(kt_credentials_init(&credentials, &pair), KT_OK);
     loop_keys           = (kt_keys_t){.at = allowed, .n = 2};
     kt_loop_opts_t opts = {.settings       = &loop_settings,
                            .sched          = {.batch_size       = 100,
@@ -104,6 +108,7 @@ loop_set_up(void)
                                               .black_hole_count = 2},
                            .name           = "here",
                            .keys           = &loop_keys,
+                           .credentials    = &credentials,
                            .sender         = {NULL, send_frame},
                            .on_outcome     = on_outcome,
                            .on_fatal       = on_fatal,
@@ -221,7 +226,8 @@ loop_send_jobs(size_t n)
 void
 loop_started(uint64_t job)
 {
-    kt_wire_held_t item  = {.job = job, .run = 1, .attempt = loop_work(job)->attempt, .stage = 1};
+    const kt_wire_work_t *work = loop_work(job);
+    kt_wire_held_t item  = {.job = job, .run = 1, .attempt = work->attempt, .stage = 1, .credential = work->credential};
     kt_msg_t       msg   = {.type = KT_MSG_STARTED};
     msg.started.items.at = &item;
     msg.started.items.n  = 1;
@@ -231,16 +237,28 @@ loop_started(uint64_t job)
 void
 loop_result(uint64_t job, kt_err_t err, const char *document)
 {
-    kt_wire_outcome_t item = {.job           = job,
-                              .run           = 1,
-                              .attempt       = loop_work(job)->attempt,
-                              .err           = err,
-                              .processing_us = 2500,
-                              .document      = kt_bytes_of(document)};
-    kt_msg_t          msg  = {.type = KT_MSG_RESULT};
-    msg.result.items.at    = &item;
-    msg.result.items.n     = 1;
+    const kt_wire_work_t *work = loop_work(job);
+    kt_wire_outcome_t     item = {.job           = job,
+                                  .run           = 1,
+                                  .attempt       = work->attempt,
+                                  .err           = err,
+                                  .processing_us = 2500,
+                                  .document      = kt_bytes_of(document),
+                                  .credential    = work->credential};
+    kt_msg_t              msg  = {.type = KT_MSG_RESULT};
+    msg.result.items.at        = &item;
+    msg.result.items.n         = 1;
     loop_frame(NODE_A, KEY_A, &msg);
+}
+
+kt_bytes_t
+loop_credential(kt_run_id_t id, uint32_t attempt, const char *key)
+{
+    static uint8_t bytes[KT_CREDENTIAL_BYTES];
+    uint8_t        node_key[KT_CURVE_BYTES];
+    cr_assert(kt_curve_bytes(key, node_key));
+    kt_credential_sign(&credentials, id, attempt, node_key, bytes);
+    return (kt_bytes_t){(const char *)bytes, sizeof bytes};
 }
 
 size_t

@@ -31,6 +31,9 @@ void            loop_pass(int64_t ms);  // time with its ticks
 void            loop_started(uint64_t job);
 void            loop_result(uint64_t job, kt_err_t err, const char *document);  // of node-a
 
+// That of this attempt on the node with that key; until the next call.
+kt_bytes_t loop_credential(kt_run_id_t id, uint32_t attempt, const char *key);
+
 // What was sent of that type since the last call of loop_clear_sent; NULL: none.
 size_t                loop_n_sent(kt_msg_type_t type);
 const kt_msg_t       *loop_last(kt_msg_type_t type);  // decoded; until the next call

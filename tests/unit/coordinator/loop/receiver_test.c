@@ -2,6 +2,7 @@
 #include "loop_fixture.h"
 
 #include <criterion/criterion.h>
+#include <string.h>
 
 TestSuite(receiver, .init = loop_set_up, .fini = loop_tear_down);
 
@@ -72,6 +73,7 @@ Test(receiver, stage_times_of_stored_results_are_summed_and_absurd_ones_are_none
     kt_wire_outcome_t    item     = {.job = 1, .run = 1, .attempt = 1, .document = kt_bytes_of("{}")};
     kt_msg_t             msg      = {.type = KT_MSG_RESULT};
     loop_send_jobs(1);
+    item.credential     = loop_work(1)->credential;
     item.stages.at      = stages;
     item.stages.n       = 2;
     msg.result.items.at = &item;
@@ -92,6 +94,7 @@ Test(receiver, numbers_out_of_range_match_no_job)
     kt_wire_outcome_t item = {.job = 1, .run = UINT64_MAX, .attempt = (1ull << 32) + 1, .document = kt_bytes_of("{}")};
     kt_msg_t          msg  = {.type = KT_MSG_RESULT};
     loop_send_jobs(1);
+    item.credential     = loop_credential((kt_run_id_t){1, 0}, 0, KEY_A);
     msg.result.items.at = &item;
     msg.result.items.n  = 1;
     loop_frame(NODE_A, KEY_A, &msg);
@@ -100,6 +103,90 @@ Test(receiver, numbers_out_of_range_match_no_job)
     cr_assert_eq(store->store.result.id.run, 0);
     cr_assert_eq(store->store.result.attempt, 0);
     posted_answer(&loop.port, store, KT_ECLOSED);
+}
+
+// All that is said about job 1 of node-a with that credential by the other node, or by node-a.
+static void
+say_all(kt_node_handle_t from, const char *key, uint32_t attempt, kt_bytes_t credential)
+{
+    kt_wire_held_t    held    = {1, 1, attempt, 1, credential};
+    kt_wire_outcome_t outcome = {
+        .job = 1, .run = 1, .attempt = attempt, .document = kt_bytes_of("{}"), .credential = credential};
+    kt_msg_t started = {.type = KT_MSG_STARTED, .started = {.items = {&held, 1}}};
+    kt_msg_t beat    = {.type = KT_MSG_BEAT, .beat = {.held = {&held, 1}}};
+    kt_msg_t result  = {.type = KT_MSG_RESULT, .result = {.items = {&outcome, 1}}};
+    loop_frame(from, key, &started);
+    loop_frame(from, key, &beat);
+    loop_frame(from, key, &result);
+}
+
+static void
+nothing_happened(uint64_t times)
+{
+    kt_job_view_t                   view;
+    const kt_refused_credentials_t *refused = &loop.counters.refused_credentials;
+    cr_assert_eq(refused->started, times);
+    cr_assert_eq(refused->held, times);
+    cr_assert_eq(refused->outcome, times);
+    cr_assert_eq(posted_count(KT_LREQ_STORE), 0);
+    cr_assert_eq(loop_n_sent(KT_MSG_ACK), 0);
+    cr_assert(kt_sched_view_job(loop.dispatcher.sched, (kt_run_id_t){1, 1}, posted_clock.ms, &view));
+    cr_assert_str_eq(view.state, "sent");
+    cr_assert_str_eq(view.node, "node-a");
+}
+
+Test(receiver, what_a_node_says_about_the_run_of_another_does_nothing)
+{
+    loop_send_jobs(1);
+    loop_hello(NODE_B, KEY_B, "node-b");
+    uint32_t attempt = loop_work(1)->attempt;
+    char     stolen[KT_CREDENTIAL_BYTES];
+    memcpy(stolen, loop_work(1)->credential.at, sizeof stolen);
+    say_all(NODE_B, KEY_B, attempt, (kt_bytes_t){stolen, sizeof stolen});
+    nothing_happened(1);
+    cr_assert_eq(loop_last_to(KT_MSG_CANCEL), NODE_B);
+    cr_assert_eq(loop_n_sent(KT_MSG_CANCEL), 1);
+}
+
+Test(receiver, a_credential_is_of_one_run_and_attempt)
+{
+    static const kt_bytes_t NONE = {NULL, 0};
+    loop_send_jobs(2);
+    uint32_t attempt = loop_work(1)->attempt;
+    say_all(NODE_A, KEY_A, attempt, NONE);
+    say_all(NODE_A, KEY_A, attempt, loop_credential((kt_run_id_t){2, 1}, attempt, KEY_A));
+    say_all(NODE_A, KEY_A, attempt, loop_credential((kt_run_id_t){1, 2}, attempt, KEY_A));
+    say_all(NODE_A, KEY_A, attempt, loop_credential((kt_run_id_t){1, 1}, attempt + 1, KEY_A));
+    nothing_happened(4);
+    say_all(NODE_A, KEY_A, attempt, loop_credential((kt_run_id_t){1, 1}, attempt, KEY_A));
+    cr_assert_eq(posted_count(KT_LREQ_STORE), 1);
+}
+
+Test(receiver, thousands_of_invented_entries_starve_nobody)
+{
+    enum { INVENTED = 8192 };
+    static kt_wire_held_t held[INVENTED];
+    kt_node_view_t        views[2];
+    loop_send_jobs(1);
+    loop_hello(NODE_B, KEY_B, "node-b");
+    for (size_t i = 0; i < INVENTED; i++)
+        held[i] = (kt_wire_held_t){1 + i, 1, 1, i & 1, kt_bytes_of("0123456789abcdef")};
+    kt_msg_t beat = {.type = KT_MSG_BEAT, .beat = {.held = {held, INVENTED}}};
+    loop_frame(NODE_B, KEY_B, &beat);
+    cr_assert_eq(loop.counters.refused_credentials.held, INVENTED);
+    cr_assert_eq(kt_sched_view_nodes(loop.dispatcher.sched, posted_clock.ms, views, 2), 2);
+    cr_assert_eq(views[0].held + views[1].held, 1);
+}
+
+Test(receiver, bad_credentials_are_logged_once_per_second)
+{
+    loop_send_jobs(1);
+    say_all(NODE_A, KEY_A, 9, kt_bytes_of("x"));
+    int64_t first_ms = loop.receiver.credential_last_logged_ms;
+    cr_assert_eq(first_ms, posted_clock.ms);
+    posted_clock.ms += 999;
+    say_all(NODE_A, KEY_A, 9, kt_bytes_of("x"));
+    cr_assert_eq(loop.receiver.credential_last_logged_ms, first_ms);
 }
 
 Test(receiver, a_beat_shows_the_nodes_memory_and_gpus)

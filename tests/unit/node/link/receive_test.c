@@ -81,6 +81,12 @@ Test(receive, work_beyond_the_credit_is_dropped)
     cr_assert_eq(uplink_last(0, KT_MSG_BEAT)->beat.free, 0);
 }
 
+static bool
+is_credential(kt_bytes_t credential, const char *text)
+{
+    return credential.n == strlen(text) && memcmp(credential.at, text, credential.n) == 0;
+}
+
 Test(receive, work_that_comes_again_takes_the_newer_attempt)
 {
     uplink_welcome(0);
@@ -89,6 +95,8 @@ Test(receive, work_that_comes_again_takes_the_newer_attempt)
     uplink_batch(0, 4, 2);  // late
     cr_assert_eq(fixture.work.tasks.n, 1);
     cr_assert_eq(fixture.work.tasks.first->attempt, 3);
+    kt_send_beats(fixture.uplink);
+    cr_assert(is_credential(uplink_last(0, KT_MSG_BEAT)->beat.held.at[0].credential, "attempt-3"));
 }
 
 Test(receive, work_that_is_finished_keeps_its_attempt_and_is_sent_again)
@@ -100,6 +108,7 @@ Test(receive, work_that_is_finished_keeps_its_attempt_and_is_sent_again)
     uplink_batch(0, 4, 2);
     cr_assert_eq(uplink_last(0, KT_MSG_RESULT)->result.items.n, 1);
     cr_assert_eq(uplink_last(0, KT_MSG_RESULT)->result.items.at[0].attempt, 1);
+    cr_assert(is_credential(uplink_last(0, KT_MSG_RESULT)->result.items.at[0].credential, "attempt-1"));
     cr_assert_null(uplink_take());
 }
 

@@ -124,8 +124,14 @@ uplink_welcome(size_t side)
 void
 uplink_batch(size_t side, uint64_t job, uint64_t attempt)
 {
-    kt_wire_work_t work = {.job = job, .run = 1, .attempt = attempt, .body = kt_bytes_of("{\"file_path\":\"/a\"}")};
-    kt_msg_t       msg  = {.type = KT_MSG_BATCH, .batch = {.number = job, .items = {&work, 1}}};
+    char           credential[]       = "attempt-0";
+    kt_wire_work_t work               = {.job        = job,
+                                         .run        = 1,
+                                         .attempt    = attempt,
+                                         .body       = kt_bytes_of("{\"file_path\":\"/a\"}"),
+                                         .credential = {credential, sizeof credential - 1}};
+    credential[sizeof credential - 2] = (char)('0' + attempt % 10);
+    kt_msg_t msg                      = {.type = KT_MSG_BATCH, .batch = {.number = job, .items = {&work, 1}}};
     uplink_receive(side, &msg);
 }
 

@@ -96,6 +96,21 @@ Test(tasks, the_shorter_limit_holds)
     cr_assert_eq(kt_task_limit_ms(task, &settings), 60000);
 }
 
+Test(tasks, the_credential_comes_back_as_it_came_whatever_its_length)
+{
+    kt_wire_outcome_t    wire;
+    kt_wire_stage_time_t stages[KT_OUTCOME_STAGES];
+    kt_wire_work_t       work = {.job = 7, .run = 2, .attempt = 4, .credential = kt_bytes_of("0123456789abcdef")};
+    kt_task_t           *task = add(7, 2);
+    kt_task_to_wire(task, &wire, stages);
+    cr_assert_eq(wire.credential.n, 0, "a coordinator of version 1 sends none");
+    kt_task_renew(task, &work);
+    kt_task_to_wire(task, &wire, stages);
+    cr_assert_eq(wire.attempt, 4);
+    cr_assert_eq(wire.credential.n, 16);
+    cr_assert_eq(memcmp(wire.credential.at, "0123456789abcdef", 16), 0);
+}
+
 Test(tasks, an_outcome_goes_into_a_message_with_its_stages)
 {
     kt_wire_outcome_t    wire;
