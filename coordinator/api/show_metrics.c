@@ -117,6 +117,7 @@ add_jobs(kt_buf_t *out, const kt_snapshot_t *seen)
         add_labelled(out, KT_METRIC_FAILURES, "code", kt_err_name((kt_err_t)-code), outcomes->failures[code]);
     }
     kt_metric_one(out, KT_METRIC_LATE, (double)seen->late_results);
+    kt_metric_one(out, KT_METRIC_DOUBTED, (double)seen->doubted_failures);
     add_times(out, seen);
 }
 

@@ -46,7 +46,7 @@ typedef struct kt_counters {
     uint64_t                 done_in[KT_RATE_SECONDS + 1];  // outcomes stored, by second
     size_t                   second;
     kt_outcome_counts_t      outcomes;
-    uint64_t                 late_results, bad_frames;
+    uint64_t                 late_results, bad_frames, doubted_failures;
     kt_refused_hellos_t      refused_hellos;
     kt_refused_credentials_t refused_credentials;
     uint64_t                 connections_ended, handshakes_failed;

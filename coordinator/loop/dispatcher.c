@@ -10,7 +10,7 @@
 #include <string.h>
 
 // FRAME_HEAD_BYTES: room for the array's and the fields' own lengths within a frame.
-enum { FRAME_HEAD_BYTES = 1024, BATCH_ITEMS = 1000, LIST_BYTES = 64 << 20 };
+enum { FRAME_HEAD_BYTES = 1024, BATCH_ITEMS = 1000, LIST_BYTES = 64 << 20, DRAIN_WHY = 96 };
 
 kt_err_t
 kt_dispatcher_init(kt_dispatcher_t *self, const kt_dispatcher_opts_t *opts, const kt_sched_opts_t *sched)
@@ -464,6 +464,17 @@ dispatcher_act_blame(kt_dispatcher_t *self, const kt_action_t *action)
     kt_ledger_port_post(self->opts.port, &request);
 }
 
+static void
+dispatcher_act_doubt(kt_dispatcher_t *self, const kt_action_t *action)
+{
+    char fields[KT_JOB_LOG];
+    self->opts.counters->doubted_failures++;
+    kt_counters_decoder(self->opts.counters, -(int)action->err);
+    kt_log_info("JOB-DOUBTED", "job=%llu run=%u attempt=%u err=%s node=%s %s", (unsigned long long)action->id.job,
+                action->id.run, action->attempt, kt_err_name(action->err), action->node_name,
+                dispatcher_log_fields(self, action->id, fields));
+}
+
 // False: out of memory.
 static bool
 dispatcher_release(kt_dispatcher_t *self, kt_run_id_t id)
@@ -500,14 +511,19 @@ dispatcher_act_drain(kt_dispatcher_t *self, const kt_action_t *action)
         return;
     snprintf(request->ask.node_name, sizeof request->ask.node_name, "%s", action->node_name);
     snprintf(request->ask.by, sizeof request->ask.by, "%s", self->opts.lease->coordinator);
-    snprintf(request->ask.why, sizeof request->ask.why, "one crash after another");
+    char why[DRAIN_WHY] = "one crash after another";
+    if (action->err)
+        snprintf(why, sizeof why, "%u files failed here with %s, and not on other nodes", action->count,
+                 kt_err_name(action->err));
+    snprintf(request->ask.why, sizeof request->ask.why, "%s", why);
     request->ask.ask = (kt_ask_t){.type      = action->on ? KT_ASK_DRAIN : KT_ASK_UNDRAIN,
                                   .node_name = request->ask.node_name,
                                   .by        = request->ask.by,
                                   .why       = request->ask.why};
-    kt_log_error("NODE-BLACK-HOLE", "node=%s drained=%d", action->node_name, action->on);
+    kt_log_error("NODE-BLACK-HOLE", "node=%s drained=%d err=%s text=\"%s\"", action->node_name, action->on,
+                 kt_err_name(action->err ? action->err : KT_ECRASH), why);
     kt_drains_set(self->opts.drains, action->node_name, action->on);
-    kt_dispatcher_send_drain(self, action->node_name, action->on, "one crash after another");
+    kt_dispatcher_send_drain(self, action->node_name, action->on, why);
     kt_ledger_port_post(self->opts.port, &request);
 }
 
@@ -537,6 +553,7 @@ dispatcher_act(kt_dispatcher_t *self, const kt_action_t *action)
     case KT_ACT_STORE: dispatcher_post_payload(self, action->tag, KT_LREQ_STORE); break;
     case KT_ACT_FAIL: dispatcher_act_fail(self, action); break;
     case KT_ACT_BLAME: dispatcher_act_blame(self, action); break;
+    case KT_ACT_DOUBT: dispatcher_act_doubt(self, action); break;
     case KT_ACT_RELEASE:
         if (!dispatcher_release(self, action->id))
             dispatcher_fail(self, "LEDGER-REQUEST-LOST", KT_ENOMEM);

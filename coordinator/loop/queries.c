@@ -118,15 +118,16 @@ queries_snapshot(kt_queries_t *self, kt_call_t *call)
 {
     kt_snapshot_t *out = &call->snapshot;
     snprintf(out->coordinator, sizeof out->coordinator, "%s", self->opts.coordinator);
-    out->uptime_ms      = kt_clock_ms() - self->opts.counters->started_ms;
-    out->draining       = self->opts.dispatcher->draining;
-    out->totals         = self->totals;
-    out->rate_per_s     = kt_counters_rate(self->opts.counters, kt_clock_ms());
-    out->n_stages       = self->opts.counters->n_stages;
-    out->outcomes       = self->opts.counters->outcomes;
-    out->late_results   = self->opts.counters->late_results;
-    out->bad_frames     = self->opts.counters->bad_frames;
-    out->refused_hellos = self->opts.counters->refused_hellos;
+    out->uptime_ms        = kt_clock_ms() - self->opts.counters->started_ms;
+    out->draining         = self->opts.dispatcher->draining;
+    out->totals           = self->totals;
+    out->rate_per_s       = kt_counters_rate(self->opts.counters, kt_clock_ms());
+    out->n_stages         = self->opts.counters->n_stages;
+    out->outcomes         = self->opts.counters->outcomes;
+    out->late_results     = self->opts.counters->late_results;
+    out->doubted_failures = self->opts.counters->doubted_failures;
+    out->bad_frames       = self->opts.counters->bad_frames;
+    out->refused_hellos   = self->opts.counters->refused_hellos;
 
     out->refused_credentials = self->opts.counters->refused_credentials;
 

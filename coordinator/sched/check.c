@@ -3,7 +3,7 @@
 #include "coordinator/sched/nodes.h"
 
 typedef struct counts {
-    size_t   states[KT_SCHED_JOB_STATES], jobs, open;
+    size_t   states[KT_SCHED_JOB_STATES], jobs, open, doubts, name_doubts;
     uint64_t ready_cost_ms;
 } counts_t;
 
@@ -14,6 +14,7 @@ check_job(const kt_sched_t *self, const kt_sched_job_t *job, counts_t *counts)
     kt_assert(job->state < KT_SCHED_JOB_NEW);
     counts->states[job->state]++;
     counts->jobs++;
+    counts->doubts += job->doubt != NULL;
     counts->open += job->claimed && job->state <= KT_SCHED_JOB_RUNNING;
     bool with_node = job->state == KT_SCHED_JOB_SENT || job->state == KT_SCHED_JOB_RUNNING;
     kt_assert((job->node != NULL) == with_node);
@@ -64,7 +65,7 @@ check_node(const kt_sched_t *self, const kt_sched_node_t *node, counts_t *counts
 static void
 check_nodes(const kt_sched_t *self, counts_t *counts)
 {
-    size_t   nodes = 0, usable = 0, ready_nodes = 0, named = 0, names = 0;
+    size_t   nodes = 0, usable = 0, ready_nodes = 0, named = 0, names = 0, doubts = 0;
     uint64_t capacity = 0, weight = 0;
     for (const kt_sched_node_t *node = self->nodes; node; node = node->next) {
         check_node(self, node, counts);
@@ -83,20 +84,23 @@ check_nodes(const kt_sched_t *self, counts_t *counts)
     kt_assert(ready_nodes == 0);
     for (const kt_node_name_t *name = self->names; name; name = name->next) {
         named += name->nodes;
+        doubts += name->doubts;
         names++;
         kt_assert(name->crashes < self->opts.black_hole_count);
     }
     kt_assert(named == nodes && names == self->n_names);
+    counts->name_doubts = doubts;
 }
 
 static void
-check_ready(const kt_sched_t *self, const kt_sched_job_list_t *list, bool suspects, counts_t *counts)
+check_ready(const kt_sched_t *self, const kt_sched_job_list_t *list, bool suspects, bool doubted, counts_t *counts)
 {
     size_t before = counts->jobs;
     check_list(self, list, NULL, counts);
     kt_assert(counts->jobs == before + list->count && counts->states[KT_SCHED_JOB_READY] == counts->jobs);
     for (const kt_sched_job_t *job = list->first; job; job = job->next) {
         kt_assert(job->isolated == suspects && job->isolated == kt_sched_job_suspect(job));
+        kt_assert(suspects || (job->doubt != NULL) == doubted);
         counts->ready_cost_ms += job->cost_ms;
     }
 }
@@ -105,8 +109,9 @@ void
 kt_sched_check(const kt_sched_t *self)
 {
     counts_t counts = {.jobs = 0};
-    check_ready(self, &self->ready, false, &counts);
-    check_ready(self, &self->suspects, true, &counts);
+    check_ready(self, &self->ready, false, false, &counts);
+    check_ready(self, &self->suspects, true, false, &counts);
+    check_ready(self, &self->doubted, false, true, &counts);
     kt_assert(counts.ready_cost_ms == self->ready_cost_ms);
     check_nodes(self, &counts);
     size_t before = counts.jobs;
@@ -115,6 +120,7 @@ kt_sched_check(const kt_sched_t *self)
     kt_assert(counts.jobs == self->n_jobs && counts.open == self->n_open);
     for (int state = 0; state < KT_SCHED_JOB_STATES; state++)
         kt_assert(counts.states[state] == self->counts[state]);
+    kt_assert(counts.doubts == counts.name_doubts);
     size_t mapped = 0;
     for (size_t i = 0; i < self->n_buckets; i++)
         for (const kt_sched_job_t *job = self->buckets[i]; job; job = job->hash_next)

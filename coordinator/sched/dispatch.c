@@ -26,7 +26,9 @@ dispatch_claim(kt_sched_t *self)
 static bool
 dispatch_suits(const kt_sched_t *self, const kt_sched_job_t *job, const kt_sched_node_t *node)
 {
-    return self->n_usable < 2 || job->avoid != node->name->text || self->now_ms >= job->avoid_until_ms;
+    bool avoided = job->avoid == node->name->text && self->now_ms < job->avoid_until_ms;
+    bool doubted = job->doubt == node->name && self->now_ms < job->doubt_until_ms;
+    return self->n_usable < 2 || (!avoided && !doubted);
 }
 
 static kt_sched_job_t *
@@ -136,12 +138,12 @@ dispatch_share(const kt_sched_t *self, const kt_sched_node_t *node, uint64_t who
 }
 
 static bool
-send_batch(kt_sched_t *self, kt_sched_node_t *node)
+send_batch(kt_sched_t *self, kt_sched_node_t *node, const kt_sched_job_list_t *list)
 {
-    kt_sched_job_t *job = next_for(self, self->ready.first, node);
+    kt_sched_job_t *job = next_for(self, list->first, node);
     if (!job)
         return false;
-    uint64_t most = dispatch_share(self, node, self->ready.count), cost = 0;
+    uint64_t most = dispatch_share(self, node, list->count), cost = 0;
     uint64_t budget = dispatch_share(self, node, self->ready_cost_ms);
     uint32_t room   = kt_sched_node_room(node);
     if (most > self->opts.batch_size)
@@ -168,7 +170,8 @@ kt_sched_dispatch(kt_sched_t *self)
     for (size_t tries = self->n_ready_nodes; self->counts[KT_SCHED_JOB_READY] && self->n_ready_nodes && tries;
          tries--) {
         kt_sched_node_t *node = self->ready_nodes_first;
-        if (send_suspect(self, node) || (node != self->reserved && send_batch(self, node)))
+        if (send_suspect(self, node) || (node != self->reserved && (send_batch(self, node, &self->doubted) ||
+                                                                    send_batch(self, node, &self->ready))))
             tries = self->n_ready_nodes + 1;
         kt_sched_node_rotate(self, node);
         kt_sched_node_refresh(self, node);

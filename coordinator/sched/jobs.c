@@ -127,6 +127,12 @@ is_slot_open(kt_sched_job_state_t state)
     return state <= KT_SCHED_JOB_RUNNING;
 }
 
+static kt_sched_job_list_t *
+ready_list_of(kt_sched_t *self, const kt_sched_job_t *job)
+{
+    return job->isolated ? &self->suspects : job->doubt ? &self->doubted : &self->ready;
+}
+
 static void
 leave_place(kt_sched_t *self, kt_sched_job_t *job)
 {
@@ -134,7 +140,7 @@ leave_place(kt_sched_t *self, kt_sched_job_t *job)
     self->n_open -= job->claimed && is_slot_open(job->state);
     if (job->state == KT_SCHED_JOB_READY) {
         self->ready_cost_ms -= job->cost_ms;
-        list_remove(job->isolated ? &self->suspects : &self->ready, job);
+        list_remove(ready_list_of(self, job), job);
     } else if (job->node) {
         job->node->n_running -= job->state == KT_SCHED_JOB_RUNNING;
         job->node->n_isolated -= job->isolated;
@@ -169,7 +175,7 @@ kt_sched_job_to_ready(kt_sched_t *self, kt_sched_job_t *job, bool front)
     enter_state(self, job, KT_SCHED_JOB_READY);
     self->ready_cost_ms += job->cost_ms;
     job->isolated = kt_sched_job_suspect(job);
-    list_push(job->isolated ? &self->suspects : &self->ready, job, front);
+    list_push(ready_list_of(self, job), job, front);
 }
 
 void
@@ -219,9 +225,11 @@ void
 kt_sched_job_remove(kt_sched_t *self, kt_sched_job_t *job)
 {
     leave_any(self, job);
+    job->state = KT_SCHED_JOB_NEW;
     kt_sched_emit_drop(self, &job->tag);
     kt_sched_emit_drop(self, &job->payload);
     kt_sched_emit_drop(self, &job->document);
+    kt_sched_job_doubt(job, NULL, KT_OK);
     kt_sched_job_t **link = &self->buckets[find_job_slot(job->id, self->n_buckets)];
     while (*link != job)
         link = &(*link)->hash_next;
@@ -253,6 +261,18 @@ void
 kt_sched_job_set_done(kt_sched_t *self, kt_run_id_t id)
 {
     self->done[find_job_slot(id, SCHED_DONE)] = id;
+}
+
+void
+kt_sched_job_doubt(kt_sched_job_t *job, kt_node_name_t *name, kt_err_t err)
+{
+    kt_assert(job->state != KT_SCHED_JOB_READY);
+    if (job->doubt)
+        job->doubt->doubts--;
+    if (name)
+        name->doubts++;
+    job->doubt     = name;
+    job->doubt_err = err;
 }
 
 bool

@@ -20,6 +20,8 @@ void kt_sched_job_to_ready(kt_sched_t *self, kt_sched_job_t *job, bool front);
 void kt_sched_job_to_node(kt_sched_t *self, kt_sched_job_t *job, kt_sched_node_t *node, bool running, bool isolated);
 void kt_sched_job_to_ledger(kt_sched_t *self, kt_sched_job_t *job, kt_sched_job_state_t state);
 
+// It failed on that name in a way that may be of the node; NULL: no doubt any more. Not while it is READY.
+void kt_sched_job_doubt(kt_sched_job_t *job, kt_node_name_t *name, kt_err_t err);
 bool kt_sched_job_suspect(const kt_sched_job_t *job);  // runs alone in a process next time
 bool kt_sched_job_waits_ack(const kt_sched_job_t *job, kt_node_handle_t node);
 

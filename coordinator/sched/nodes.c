@@ -407,6 +407,46 @@ kt_sched_node_crash(kt_sched_t *self, kt_node_name_t *name, kt_run_id_t id)
     kt_sched_node_drain(self, name->text, true);
 }
 
+bool
+kt_sched_node_others(const kt_sched_t *self, const kt_sched_node_t *node)
+{
+    return self->n_usable > (size_t)node->counted;  // one node per name: settle_namesakes
+}
+
+static void
+name_age(kt_node_name_t *name)
+{
+    if (name->refuted + name->good < SCHED_OUTCOMES)
+        return;
+    name->refuted /= 2;
+    name->good /= 2;
+}
+
+void
+kt_sched_name_succeed(kt_node_name_t *name)
+{
+    name->good++;
+    name_age(name);
+}
+
+void
+kt_sched_name_refute(kt_sched_t *self, kt_node_name_t *name, const kt_sched_node_t *by, kt_err_t err)
+{
+    name->many_refuters = name->many_refuters || (name->refuter && name->refuter != by->name->text);
+    name->refuter       = by->name->text;
+    name->refuted++;
+    name_age(name);
+    bool enough = name->refuted >= self->opts.black_hole_count && name->refuted > name->good;
+    if (!enough || name->drained || !kt_sched_node_usable(by) || (self->n_usable > 2 && !name->many_refuters))
+        return;
+    kt_action_t *action = kt_sched_emit(self, KT_ACT_DRAIN);
+    action->node_name   = name->text;
+    action->on          = true;
+    action->err         = err;
+    action->count       = name->refuted;
+    kt_sched_node_drain(self, name->text, true);
+}
+
 void
 kt_sched_node_drain(kt_sched_t *self, const char *text, bool on)
 {
@@ -414,7 +454,9 @@ kt_sched_node_drain(kt_sched_t *self, const char *text, bool on)
     if (!name)
         return;
     name->drained = on;
-    name->crashes = 0;
+    name->crashes = name->refuted = name->good = 0;
+    name->refuter                              = NULL;
+    name->many_refuters                        = false;
     for (kt_sched_node_t *node = self->nodes; node; node = node->next)
         if (node->name == name)
             kt_sched_node_refresh(self, node);
@@ -428,7 +470,7 @@ kt_sched_nodes_tidy(kt_sched_t *self)
         return;
     for (kt_node_name_t **link = &self->names; *link;) {
         kt_node_name_t *name = *link;
-        if (name->nodes || name->drained) {
+        if (name->nodes || name->doubts || name->drained) {
             link = &name->next;
             continue;
         }

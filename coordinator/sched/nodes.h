@@ -23,6 +23,12 @@ void     kt_sched_node_measure(kt_sched_t *self, kt_sched_node_t *node, uint32_t
 uint64_t kt_sched_node_weight(const kt_sched_node_t *node);                         // relative throughput; at least 1
 void     kt_sched_node_crash(kt_sched_t *self, kt_node_name_t *name, kt_run_id_t);  // counts towards a black hole
 
+// A node of another name has shown that a failure of `name` was not of the file; the last one was err. Many of them,
+// more than the name's successes, drain it; where there are three nodes, if two have shown it.
+void kt_sched_name_refute(kt_sched_t *self, kt_node_name_t *name, const kt_sched_node_t *by, kt_err_t err);
+void kt_sched_name_succeed(kt_node_name_t *name);
+bool kt_sched_node_others(const kt_sched_t *self, const kt_sched_node_t *node);  // another name may get work
+
 void kt_sched_node_drain(kt_sched_t *self, const char *name, bool on);
 void kt_sched_nodes_tidy(kt_sched_t *self);  // drops unused names; call before any name is borrowed
 void kt_sched_nodes_fini(kt_sched_t *self);

@@ -4,6 +4,7 @@
 
 #include "coordinator/sched/jobs.h"
 #include "coordinator/sched/nodes.h"
+#include "coordinator/sched/outcome.h"
 
 #include <stdlib.h>
 
@@ -153,6 +154,7 @@ step_on_lease_lost(kt_sched_t *self, const kt_event_t *event)
     self->claiming   = false;
     each_disowned(self, self->ready.first);
     each_disowned(self, self->suspects.first);
+    each_disowned(self, self->doubted.first);
     each_disowned(self, self->ledger.first);
     for (kt_sched_node_t *node = self->nodes; node; node = node->next)
         each_disowned(self, node->items.first);
@@ -225,11 +227,15 @@ step_on_result(kt_sched_t *self, kt_sched_node_t *node, const kt_event_t *event)
     bool                repeated = job ? job->state == KT_SCHED_JOB_STORING : kt_sched_job_is_done(self, event->id);
     if (node) {
         node->done += !repeated;
+        if (!repeated)
+            kt_sched_name_succeed(node->name);
         node->name->crashes = 0;
         node->progress_ms   = self->now_ms;
     }
     if (node && job && job->claimed && job->node == node && event->took_ms)
         kt_sched_node_measure(self, node, job->cost_ms, event->took_ms);
+    if (node && job)
+        kt_sched_job_refute(self, job, node);
     if (!job)
         job = kt_sched_job_take(self, event->id, false);
     kt_sched_job_apply(self, job, KT_SCHED_JOB_ON_SUCCESS, &args);

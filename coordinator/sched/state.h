@@ -37,6 +37,7 @@ enum {
     SCHED_FREE_MAX     = 65536,  // upper bound of a reported credit
     SCHED_SPEED        = 1000,   // node speed: thousandths of the predicted one
     SCHED_SPEED_MAX    = 100 * SCHED_SPEED,
+    SCHED_OUTCOMES     = 64,    // of a name: then refuted failures and successes are halved
     SCHED_SENDINGS     = 1000,  // attempts of the wire are numbered in thousands: 2001 is the first after two blames
 };
 
@@ -67,9 +68,10 @@ struct kt_sched_job {
     uint32_t             excused;       // lost with a node that had other suspects
     uint32_t             lost_unstarted;  // lost with a node before STARTED arrived
     uint32_t             cost_ms;
+    kt_node_name_t      *doubt;  // on which it failed in a way that may be of the node; NULL: none
     const char          *avoid;  // name of a node that should not have it next (compared, never read)
-    int64_t              avoid_until_ms;
-    kt_err_t             err;  // FAILING
+    int64_t              avoid_until_ms, doubt_until_ms;
+    kt_err_t             err, doubt_err;  // FAILING; of the doubt
     void                *tag, *payload, *document;
     kt_node_handle_t     waiting_ack[SCHED_WAITING_ACK];  // nodes that keep the outcome until they get an ACK
     uint32_t             n_waiting_ack, outcome_attempt;
@@ -77,10 +79,12 @@ struct kt_sched_job {
 
 struct kt_node_name {
     char            text[64];
-    bool            drained;
+    bool            drained, many_refuters;
     uint32_t        crashes;  // in a row, of files that were not suspect
     kt_run_id_t     last_crash;
-    size_t          nodes;
+    size_t          nodes, doubts;  // doubts: files with a doubt about it
+    uint32_t        refuted, good;  // of its last outcomes: failures that others refuted, successes
+    const char     *refuter;        // name of the last one (compared, never read)
     kt_node_name_t *next;
 };
 
@@ -113,7 +117,7 @@ struct kt_sched {
     size_t                n_buckets, n_jobs, n_spare, n_open, counts[KT_SCHED_JOB_STATES];
     kt_sched_job_t       *spare;
     kt_sched_job_chunk_t *chunks;
-    kt_sched_job_list_t   ready, suspects, ledger;  // suspects are ready too, to be sent alone
+    kt_sched_job_list_t   ready, suspects, doubted, ledger;  // suspects go alone, doubted ones to another name
     uint64_t              ready_cost_ms;
     kt_run_id_t           done[SCHED_DONE];  // runs with an outcome, the latest of each slot
     // nodes
@@ -141,8 +145,6 @@ kt_action_t         *kt_sched_emit(kt_sched_t *self, kt_action_type_t type);
 void                 kt_sched_emit_node(kt_sched_t *self, kt_action_type_t type, kt_node_handle_t node, kt_run_id_t id);
 void                 kt_sched_emit_drop(kt_sched_t *self, void **tag_p);  // nothing for NULL; nulls
 void                 kt_sched_ask_who(kt_sched_t *self, kt_node_handle_t node);
-
 // sched_dispatch.c: what can be claimed and sent now
 void kt_sched_dispatch(kt_sched_t *self);
-// sched_beat.c
 void kt_sched_beat(kt_sched_t *self, kt_sched_node_t *node, const kt_event_t *event);

@@ -166,6 +166,33 @@ is_blamed_attempt(const kt_sched_job_t *job, uint32_t attempt)
     return attempt <= job->blames * SCHED_SENDINGS;
 }
 
+// It may be of the node, none of another name has said so too, and there is one.
+static bool
+is_doubtful(const kt_sched_t *self, const kt_sched_job_t *job, kt_err_t err)
+{
+    return kt_err_scope(err) == KT_SCOPE_NODE && (!job->doubt || job->doubt == job->node->name) &&
+           kt_sched_node_others(self, job->node);
+}
+
+// No attempt of the file: its errors have their own limit.
+static void
+job_try_elsewhere(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *args)
+{
+    void *tag = args->tag;
+    kt_sched_job_doubt(job, job->node->name, args->err);
+    job->doubt_until_ms = self->now_ms + self->opts.job_deadline_ms;
+    job->over_attempt   = job->attempt;
+    kt_sched_emit_node(self, KT_ACT_ACK, args->handle, job->id);
+    kt_action_t *action = kt_sched_emit(self, KT_ACT_DOUBT);
+    action->id          = job->id;
+    action->attempt     = job->attempt;
+    action->err         = args->err;
+    action->node        = args->handle;
+    action->node_name   = job->node->name->text;
+    job_requeue(self, job);
+    kt_sched_emit_drop(self, &tag);
+}
+
 static void
 job_take_failure(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *args)
 {
@@ -193,7 +220,13 @@ job_take_failure(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_
     kt_err_t err = args->err == KT_OK || args->err == KT_ENODELOST ? KT_EMESSAGE : args->err;
     if (args->err == KT_ECRASH)
         kt_sched_node_crash(self, node->name, job->id);
+    if (is_doubtful(self, job, args->err)) {
+        job_try_elsewhere(self, job, args);
+        return;
+    }
     if (kt_err_verdict(args->err) == KT_VERDICT_REJECT) {
+        if (kt_err_scope(args->err) == KT_SCOPE_FILE)
+            kt_sched_job_refute(self, job, node);
         job->over_attempt = job->attempt;
         kt_sched_job_await_ack(job, args->handle);
         kt_sched_job_fail(self, job, args->err, tag);

@@ -158,6 +158,35 @@ class Keys(unittest.TestCase):
             self.assertEqual(len(shown.splitlines()), 2, shown)
 
 
+class Verdicts(unittest.TestCase):
+    """What one node does not find may be there on another one."""
+
+    def test_a_node_without_its_mount_fails_no_job_and_is_drained_with_the_reason(self):
+        with Farm(**NOOP).start(["a", "b"]) as farm:
+            os.mkdir(farm.path("empty"))
+            farm.allow(farm.make_key("unfit"), "unfit")
+            farm.coordinator.process.send_signal(signal.SIGHUP)
+            farm.start_node("unfit", ANALYZER_TEST_FAULT="", ANALYZER_MEDIA_ROOTS=farm.path("empty"))
+            wait_for(lambda: farm.get("/v1/status")["nodes"]["live"] == 3, "the nodes")
+            sent = 0
+            while "NODE-BLACK-HOLE node=unfit" not in farm.coordinator.text() and sent < 20000:
+                farm.submit(sent, 1000)
+                sent += 1000
+                farm.wait_finished(sent)
+            self.assertIn("files failed here with EROOT, and not on other nodes", farm.coordinator.text())
+            self.assertIn("JOB-DOUBTED", farm.coordinator.text())
+            queue = farm.get("/v1/queue")
+            self.assertEqual((queue["done"], queue["failed"]), (sent, 0))
+            self.assertIn("EROOT", json.dumps(farm.get("/v1/nodes")))
+
+    def test_a_file_that_two_nodes_do_not_find_has_failed(self):
+        with Farm(ANALYZER_MEDIA_ROOTS="/nowhere").start(["a", "b"]) as farm:
+            farm.submit(0, 3)
+            farm.wait_finished(3)
+            self.assertEqual(farm.get("/v1/queue")["failed"], 3)
+            self.assertEqual(farm.coordinator.text().count("JOB-DOUBTED"), 3)
+
+
 class Strangers(unittest.TestCase):
     def test_garbage_on_the_port_harms_nobody(self):
         with Farm(**NOOP).start(["a"]) as farm:

@@ -102,6 +102,14 @@ MUTATIONS = {
          "attempt->crash     = false;")],
     "claims of an event without memory stay": [
         (DISPATCHER, "i < event.jobs.n && err; i++)", "i < event.jobs.n && err == KT_EFULL; i++)")],
+    "what one node does not find has failed": [
+        (TABLE, "return kt_err_scope(err) == KT_SCOPE_NODE && ", "return err == KT_OK && kt_err_scope(err) && ")],
+    "a file that a node does not find goes there again": [
+        (DISPATCH, "return self->n_usable < 2 || (!avoided && !doubted);",
+         "return self->n_usable < 2 || (!avoided && (!doubted || job));"),
+        (TABLE, "(!job->doubt || job->doubt == job->node->name) &&", "!job->doubt &&")],
+    "a doubt is refuted by a node that was not given the file": [
+        (OUTCOME, "if (!name || name == by->name || job->node != by)", "if (!name)")],
     "an outcome needs no credential": [
         (RECEIVER, "if (!receiver_knows(self, peer, event.id, event.attempt, outcome->credential)) {",
          "if (!receiver_knows(self, peer, event.id, event.attempt, outcome->credential) && !outcome->document.n) {")],

@@ -29,10 +29,14 @@ end_work(sim_t *sim, sim_node_t *node, sim_item_t *item)
     }
     if (file->kind == SIM_POISON)
         err = KT_ECRASH;
+    else if (file->kind == SIM_MISSING || node->unfit)
+        err = KT_ENOFILE;
     else if (file->kind == SIM_REJECT)
         err = KT_EFORMAT;
     else if (file->kind == SIM_FLAKY && file->flakes > 0)
         file->flakes--, err = KT_EIO;
+    if (err == KT_ENOFILE && file->run == item->id.run)
+        file->not_found |= 1u << node->index;
     sim_node_finish(sim, node, item, err);
     return true;
 }

@@ -56,6 +56,7 @@ typedef enum sim_kind {
     SIM_KILLER,   // crashes the node in any case
     SIM_HANG,     // never ends
     SIM_BADDATA,  // its document cannot be stored
+    SIM_MISSING,  // on every node
     SIM_KINDS
 } sim_kind_t;
 
@@ -68,6 +69,8 @@ typedef struct sim_file {
     uint64_t claimed_by, memory;       // epoch of the last claim; memory that the kills are of
     uint32_t kills, sendings, scares;  // scares: something happened to a node that had it
     bool     begun, analysed;          // on any node
+    uint32_t not_found;                // bit n: on node n
+    bool     given_up;                 // a node that finds no file was the only one
     bool     failure_acked;            // the acknowledgement on its way is of a failure
     int64_t  seen_ms;                  // last in some node's hand, sent to one, or claimed
 } sim_file_t;
@@ -101,6 +104,7 @@ typedef struct sim_conn {
 typedef struct sim_node {
     int        index;
     bool       up, leaving;
+    bool       unfit;  // its mount is missing: it finds no file
     uint64_t   incarnation, progress, beats;
     uint32_t   slots, room, limit, limit_before;
     int64_t    live_ms, beat_ms;

@@ -74,6 +74,32 @@ check_blame(sim_t *sim, const kt_action_t *action)
         sim_fail(sim, "file %llu was blamed for a loss and had not begun anywhere", (unsigned long long)action->id.job);
 }
 
+// Another node that may get work, as the coordinator sees it.
+static bool
+has_other_node(const sim_t *sim, kt_node_handle_t than)
+{
+    kt_node_view_t views[2 * SIM_NODES];
+    size_t         n = kt_sched_view_nodes(sim->me->loop.dispatcher.sched, sim->clock.ms, views, 2 * SIM_NODES);
+    for (size_t i = 0; i < n && i < 2 * SIM_NODES; i++)
+        if (views[i].handle != than && (strcmp(views[i].state, "live") == 0 || strcmp(views[i].state, "busy") == 0))
+            return true;
+    return false;
+}
+
+// A file that one node does not find is given up when another one does not either, or when there is none.
+static void
+check_not_found(sim_t *sim, const kt_event_t *event, bool final)
+{
+    sim_file_t *file = current(sim, event->id, sim->me->memory);
+    if (!file)
+        return;
+    bool agreed    = file->not_found & (file->not_found - 1);
+    bool alone     = !has_other_node(sim, event->node);
+    file->given_up = file->given_up || (alone && file->kind != SIM_MISSING);
+    if (final && !agreed && !alone)
+        sim_fail(sim, "file %llu failed by the word of one node alone", (unsigned long long)event->id.job);
+}
+
 // A file that crashes the process it is in can cost the nodes it is sent to before the coordinator knows: one, when
 // STARTED or a beat tells; two, when nothing tells, for the second unexplained loss makes it a suspect; one more where
 // batches overtake each other and a late copy follows, and one whose wait in the node's hand passed the deadline in the
@@ -101,11 +127,9 @@ sim_witness_scare(sim_t *sim, const sim_node_t *node)
 static kt_err_t
 right_error(sim_kind_t kind)
 {
-    static const kt_err_t errors[SIM_KINDS] = {[SIM_REJECT]  = KT_EFORMAT,
-                                               [SIM_POISON]  = KT_ECRASH,
-                                               [SIM_KILLER]  = KT_ENODELOST,
-                                               [SIM_HANG]    = KT_ETIME,
-                                               [SIM_BADDATA] = KT_EBADDATA};
+    static const kt_err_t errors[SIM_KINDS] = {
+        [SIM_REJECT] = KT_EFORMAT, [SIM_POISON] = KT_ECRASH,    [SIM_KILLER] = KT_ENODELOST,
+        [SIM_HANG] = KT_ETIME,     [SIM_BADDATA] = KT_EBADDATA, [SIM_MISSING] = KT_ENOFILE};
     return errors[kind];
 }
 
@@ -119,13 +143,16 @@ check_outcome(sim_t *sim, const sim_side_t *side, const kt_result_t *result, kt_
         sim_fail(sim, "file %llu has two outcomes", number);
     if (result->err && (file->claimed_by != side->lease.epoch || before != KT_JOB_CLAIMED))
         sim_fail(sim, "file %llu failed by a lease that is not its own", number);
-    if (result->err && sim_innocent(file))
+    if (result->err == KT_ENOFILE) {
+        if (file->kind != SIM_MISSING && !file->given_up)
+            sim_fail(sim, "file %llu was not found, which only some nodes say", number);
+    } else if (result->err && sim_innocent(file))
         sim_fail(sim, "innocent file %llu failed with %s", number, kt_err_name(result->err));
     if (!result->err && !file->analysed)
         sim_fail(sim, "file %llu succeeded, and no node has analysed it", number);
     if (!result->err && !sim_innocent(file))
         sim_fail(sim, "file %llu cannot succeed and did", number);
-    if (result->err && result->err != right_error(file->kind))
+    if (result->err && result->err != right_error(file->kind) && !file->given_up)
         sim_fail(sim, "file %llu of kind %d failed with %s", number, file->kind, kt_err_name(result->err));
     if (sim->n_outcomes == SIM_OUTCOMES)
         sim_fail(sim, "more than %d outcomes", SIM_OUTCOMES);
@@ -160,7 +187,8 @@ see_ask(sim_t *sim, const kt_ask_t *ask)
     sim_counts.retries++;
     file->run     = ask->id.run;
     file->results = file->kills = file->sendings = file->scares = 0;
-    file->begun = file->analysed = file->failure_acked = false;
+    file->not_found                                             = 0;
+    file->begun = file->analysed = file->given_up = file->failure_acked = false;
 }
 
 void
@@ -188,6 +216,7 @@ void
 sim_witness_step(sim_t *sim, const kt_event_t *event, const kt_actions_t *actions)
 {
     sim_side_t *side       = sim->me;
+    bool        final      = false;
     bool        of_failure = event->type == KT_EV_FAILED || (event->type == KT_EV_STORED && event->stored.failure);
     if (event->type == KT_EV_LEASE_LOST)
         side->memory = ++sim->next_memory;
@@ -206,11 +235,16 @@ sim_witness_step(sim_t *sim, const kt_event_t *event, const kt_actions_t *action
             check_batch(sim, action, &actions->jobs[action->first_job]);
         if (action->type == KT_ACT_BLAME)
             check_blame(sim, action);
+        final = final || (action->type == KT_ACT_FAIL && action->id.job == event->id.job);
+        if (action->type == KT_ACT_DRAIN && action->err && !sim->nodes[sim_host_index(action->node_name)].unfit)
+            sim_fail(sim, "%s was drained for failures that are of the files", action->node_name);
         if (action->type == KT_ACT_ACK && of_failure)
             sim_file(sim, action->id)->failure_acked = true;
         if (action->type == KT_ACT_DRAIN)
             side->drained[sim_host_index(action->node_name)] = action->on;
     }
+    if (event->type == KT_EV_FAILED && event->err == KT_ENOFILE)
+        check_not_found(sim, event, final);
 }
 
 static void

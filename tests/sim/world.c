@@ -104,6 +104,7 @@ make_files(sim_t *sim)
                            : draw < 94 ? SIM_POISON
                            : draw < 95 ? SIM_KILLER
                            : draw < 97 ? SIM_HANG
+                           : draw < 98 ? SIM_MISSING
                                        : SIM_BADDATA;
         file->work_ms    = file->kind == SIM_SLOW ? 3000 + sim_random(sim, 5000) : 20 + sim_random(sim, 800);
         file->flakes     = file->kind == SIM_FLAKY ? 1 + sim_random(sim, SIM_MAX_ATTEMPTS - 1) : 0;
@@ -172,11 +173,13 @@ world_make(sim_t *sim)
     sim->reliable       = sim->in_order && !sim->loss && !sim->repeat && sim->jitter_ms < 100;
     make_files(sim);
     make_coordinators(sim);
+    bool unfit = sim->n_nodes > 1 && sim_chance(sim, 300);
     for (int i = 0; i < sim->n_nodes; i++) {
         sim_node_t *node = &sim->nodes[i];
         node->index      = i;
         node->slots      = 1 + sim_random(sim, 4);
         node->room       = node->slots + sim_random(sim, 6);
+        node->unfit      = i == 0 && unfit;
         sim_node_start(sim, node);
         sim_push(sim, (sim_event_t){.at_ms = sim_random(sim, 2000), .type = SIM_NODE_STEP, .node = i});
     }
@@ -317,7 +320,8 @@ check_outcomes(sim_t *sim)
     for (int i = 1; i <= sim->n_files; i++) {
         const sim_file_t   *file = &sim->files[i];
         const kt_job_row_t *row  = sim_row(sim, (uint64_t)i);
-        bool fits = row && (row->state == KT_JOB_CANCELLED || (row->state == KT_JOB_DONE) == sim_innocent(file));
+        bool                fits = row && (row->state == KT_JOB_CANCELLED || file->given_up ||
+                            (row->state == KT_JOB_DONE) == sim_innocent(file));
         if (!fits)
             sim_fail(sim, "file %d of kind %d ended in state %d", i, file->kind, row ? (int)row->state : -1);
         if (file->results != 1 && row->state != KT_JOB_CANCELLED)

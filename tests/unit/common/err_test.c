@@ -5,7 +5,7 @@
 #include <string.h>
 
 static const kt_err_t ALL[] = {
-#define KT_ERR(name, value, verdict, text, action) KT_##name,
+#define KT_ERR(name, value, verdict, scope, text, action) KT_##name,
 #include "common/err.def"
 #undef KT_ERR
 };
@@ -30,6 +30,7 @@ Test(err, every_error_has_a_name_a_sentence_part_and_a_verdict)
         cr_assert_neq(text[strlen(text) - 1], '.');
         cr_assert_eq(*kt_err_action(ALL[i]) == '\0', ALL[i] == KT_OK);
         cr_assert_eq(kt_err_verdict(ALL[i]) == KT_VERDICT_NONE, ALL[i] == KT_OK);
+        cr_assert_eq(kt_err_scope(ALL[i]) != KT_SCOPE_NONE, kt_err_verdict(ALL[i]) == KT_VERDICT_REJECT);
     }
 }
 
@@ -47,4 +48,5 @@ Test(err, an_unknown_error_code_is_retried)
 {
     cr_assert_str_eq(kt_err_name((kt_err_t)-9999), "EUNKNOWN");
     cr_assert_eq(kt_err_verdict((kt_err_t)-9999), KT_VERDICT_RETRY);
+    cr_assert_eq(kt_err_scope((kt_err_t)-9999), KT_SCOPE_NONE);
 }

@@ -386,7 +386,7 @@ Test(document, a_failure_may_keep_the_features_of_the_part_that_was_read)
 Test(document, a_failure_of_any_code_with_any_detail_is_valid)
 {
     static const kt_err_t errs[] = {
-#define KT_ERR(name, value, verdict, text, action) KT_##name,
+#define KT_ERR(name, value, verdict, scope, text, action) KT_##name,
 #include "common/err.def"
 #undef KT_ERR
     };
