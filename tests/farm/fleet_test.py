@@ -177,7 +177,7 @@ class Verdicts(unittest.TestCase):
             self.assertIn("JOB-DOUBTED", farm.coordinator.text())
             queue = farm.get("/v1/queue")
             self.assertEqual((queue["done"], queue["failed"]), (sent, 0))
-            self.assertIn("EROOT", json.dumps(farm.get("/v1/nodes")))
+            wait_for(lambda: "EROOT" in json.dumps(farm.get("/v1/nodes")), "the reason, which comes with the ledger's list")
 
     def test_a_file_that_two_nodes_do_not_find_has_failed(self):
         with Farm(ANALYZER_MEDIA_ROOTS="/nowhere").start(["a", "b"]) as farm:
