@@ -123,7 +123,7 @@ MUTATIONS = {
     "kept outcomes of a BEAT are not seen": [
         (RECEIVER, "event.beat.n_kept     = beat->kept.n;", "event.beat.n_kept     = 0;")],
     "held attempts of a BEAT are not seen": [
-        (RECEIVER, "event.beat.n_held     = beat->held.n;", "event.beat.n_held     = 0;")],
+        (RECEIVER, "event.beat.n_held     = self->held.length / sizeof(kt_held_t);", "event.beat.n_held     = 0;")],
     "an unknown connection gets no WHO": [
         (RECEIVER, "        receiver_ask_who(self, from);", "        (void)receiver_ask_who;")],
     "a lease that has run out is held": [
