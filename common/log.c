@@ -1,6 +1,7 @@
 #include "common/log.h"
 
 #include "common/clock.h"
+#include "common/log_format.h"
 #include "common/text.h"
 
 #include <errno.h>
@@ -254,10 +255,8 @@ kt_log_at(kt_log_level_t level, const char *id, const char *format, ...)
     if (!kt_log_wants(level))
         return;
     va_start(arguments, format);
-    int length = vsnprintf(raw, sizeof raw, format, arguments);
+    kt_log_format(raw, sizeof raw, format, arguments);
     va_end(arguments);
-    if (length < 0)
-        raw[0] = '\0';
     kt_text_sanitize(fields, sizeof fields, raw, strlen(raw));
     kt_text_remove_controls(fields);  // they would end the line or control a terminal
     bool sunk = false;

@@ -10,7 +10,8 @@
 // the format has a conversion of a number.
 //
 // A value that may contain blanks has double quotes in the format, text="%s", and the caller escapes it by
-// kt_log_quote. Lines are sanitised to UTF-8 without control characters.
+// kt_log_quote. A bare value, node=%s, is quoted and escaped where it has blanks, quotes or backslashes. Lines are
+// sanitised to UTF-8 without control characters.
 #pragma once
 
 #include "common/err.h"

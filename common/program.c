@@ -15,7 +15,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-enum { MAX_SETS = 64, HELP_BYTES = 1 << 20 };
+enum { MAX_SETS = 64, HELP_BYTES = 1 << 20, WHY_BYTES = 2048 };
 
 typedef enum option_key {
     HELP    = 'h',
@@ -64,7 +64,11 @@ typedef struct request {
 void
 kt_program_complain(const kt_program_t *self, kt_err_t err, const char *why)
 {
-    fprintf(stderr, "%s: %s: %s\n", self->name, kt_err_name(err), why && *why ? why : kt_err_text(err));
+    char shown[WHY_BYTES];
+    why = why && *why ? why : kt_err_text(err);
+    (void)kt_text_sanitize(shown, sizeof shown, why, strlen(why));
+    kt_text_remove_controls(shown);
+    fprintf(stderr, "%s: %s: %s\n", self->name, kt_err_name(err), shown);
 }
 
 static bool

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EXPLAIN_BYTES = 512 };
+enum { EXPLAIN_BYTES = 512, CHARACTER_BYTES = 4 };
 
 // Bytes of the well-formed character that starts here (table 3-7 of the Unicode standard), 0 if there is none.
 static size_t
@@ -101,14 +101,43 @@ kt_text_explain(char *out, size_t capacity, kt_err_t err, const char *format, ..
     return err;
 }
 
+static bool
+is_control(uint32_t code)
+{
+    static const struct {
+        uint32_t first, last;
+    } RANGES[] = {
+        {0x01, 0x1F},     {0x7F, 0x9F},     {0xAD, 0xAD},     {0x61C, 0x61C},   {0x180E, 0x180E},
+        {0x200B, 0x200B}, {0x200E, 0x200F}, {0x2028, 0x202E}, {0x2060, 0x206F}, {0xFEFF, 0xFEFF},
+        {0xFFF9, 0xFFFB}, {0x1D173, 0x1D17A}, {0xE0000, 0xE007F},
+    };
+    for (size_t i = 0; i < sizeof RANGES / sizeof *RANGES; i++)
+        if (code >= RANGES[i].first && code <= RANGES[i].last)
+            return true;
+    return false;
+}
+
+size_t
+kt_text_control(const char *text)
+{
+    const unsigned char *at     = (const unsigned char *)text;
+    const size_t         length = *at ? character_bytes(at, strnlen(text, CHARACTER_BYTES)) : 0;
+    if (!length)
+        return *at != 0;
+    uint32_t code = length == 1 ? at[0] : at[0] & (0x7Fu >> length);
+    for (size_t i = 1; i < length; i++)
+        code = code << 6 | (at[i] & 0x3F);
+    return is_control(code) ? length : 0;
+}
+
 void
 kt_text_remove_controls(char *text)
 {
-    for (unsigned char *at = (unsigned char *)text; *at; at++) {
-        if (*at < 0x20 || *at == 0x7F)
-            *at = '?';
-        else if (at[0] == 0xC2 && at[1] >= 0x80 && at[1] < 0xA0)
-            at[0] = at[1] = '?';
+    for (size_t n; *text; text += n) {
+        n = kt_text_control(text);
+        memset(text, '?', n);
+        if (!n)
+            n = character_bytes((const unsigned char *)text, strnlen(text, CHARACTER_BYTES));
     }
 }
 

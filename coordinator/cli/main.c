@@ -16,6 +16,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { DETAIL_BYTES = 4096 };
+
 // Errors whose text says less than any detail.
 static bool
 is_vague(kt_err_t err)
@@ -32,6 +34,12 @@ kt_cli_fail(kt_err_t err, const char *what, const char *detail)
         (void)kt_text_sanitize(shown, sizeof shown, what, strlen(what));
     kt_text_remove_controls(shown);
     const char *text = kt_err_text(err);
+    char        clean[DETAIL_BYTES];
+    if (detail) {
+        (void)kt_text_sanitize(clean, sizeof clean, detail, strlen(detail));
+        kt_text_remove_controls(clean);
+        detail = clean;
+    }
     if (!detail || !*detail)
         fprintf(stderr, "kithara: %s: %s: %s\n", kt_err_name(err), shown, text);
     else if (is_vague(err) || strcasestr(detail, text))
@@ -44,11 +52,13 @@ kt_cli_fail(kt_err_t err, const char *what, const char *detail)
 int
 kt_cli_usage(const kt_cli_t *cli, const char *format, ...)
 {
+    char    text[DETAIL_BYTES];
     va_list arguments;
-    fprintf(stderr, "kithara: EUSAGE: ");
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    kt_text_remove_controls(text);
+    fprintf(stderr, "kithara: EUSAGE: %s", text);
     fprintf(stderr, ": see `kithara %s%s--help`\n", cli && cli->command ? cli->command->name : "",
             cli && cli->command ? " " : "");
     return KT_EXIT_USAGE;

@@ -2,12 +2,14 @@
 
 #include "common/media_names.h"
 #include "common/text.h"
+#include "coordinator/cli/cell.h"
 #include "coordinator/cli/watch.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <wchar.h>
 
 // Table cells are stored as text, row by row, until the widths are known: those of the first BLOCK_ROWS rows, which
@@ -139,17 +141,20 @@ write_cell(const kt_table_t *self, const kt_column_t *column, const json_t *row,
         snprintf(out, CELL_MAX, "%s", flag ? "true" : "false");
     } else {
         kt_json_plain(value, text, sizeof text);
-        if (!csv)
-            kt_text_remove_controls(text);  // a path may contain any bytes
-        kt_text_copy(out, CELL_MAX, *text || csv ? text : "-");
+        if (csv) {
+            kt_cell_csv(text, out, CELL_MAX);
+            return;
+        }
+        kt_text_remove_controls(text);  // a path may contain any bytes
+        kt_text_copy(out, CELL_MAX, *text ? text : "-");
     }
 }
 
-// CSV by RFC 4180: quoted only where needed.
+// CSV by RFC 4180: quoted only where needed; where some programs see the end of a cell, too.
 static void
 write_csv_text(FILE *out, const char *text)
 {
-    if (!strpbrk(text, ",\"\r\n")) {
+    if (!strpbrk(text, ",;\t\"\r\n")) {
         fputs(text, out);
         return;
     }
@@ -255,8 +260,10 @@ write_json(const json_t *row, const char *before, FILE *out)
     kt_buf_t text;
     kt_buf_init(&text, 64 << 20);
     kt_json_write(row, &text);
-    if (!text.err)
-        fprintf(out, "%s%s", before, text.bytes);
+    if (!text.err) {
+        fputs(before, out);
+        kt_cell_json(out, text.bytes, text.length);
+    }
     kt_buf_fini(&text);
 }
 
@@ -275,7 +282,11 @@ void
 kt_table_text(kt_table_t *self, const char *json, size_t length)
 {
     fputs(json_separator(self), stdout);
-    if (fwrite(json, 1, length, stdout) != length || (self->format == KT_FORMAT_JSONL && fputc('\n', stdout) == EOF))
+    if (isatty(STDOUT_FILENO))
+        kt_cell_json(stdout, json, length);
+    else if (fwrite(json, 1, length, stdout) != length)
+        self->err = errno == ENOSPC ? KT_EDISK : KT_EIO;
+    if (self->format == KT_FORMAT_JSONL && fputc('\n', stdout) == EOF)
         self->err = errno == ENOSPC ? KT_EDISK : KT_EIO;
 }
 

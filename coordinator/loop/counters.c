@@ -35,6 +35,8 @@ void
 kt_counters_stage(kt_counters_t *self, const char *name, int64_t us)
 {
     size_t i = 0;
+    if (name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_.-")] != '\0')
+        return;  // no stage of Kithara's
     while (i < self->n_stages && strcmp(self->stages[i].name, name) != 0)
         i++;
     if (i == KT_SNAPSHOT_STAGES)

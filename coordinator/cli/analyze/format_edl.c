@@ -3,6 +3,7 @@
 //
 // CMX 3600 counts to 999. Longer lists go on with four digits and two spaces behind them, as Adobe Premiere writes them
 // and OpenTimelineIO and pycmx read them; a remark states the number, for programs that read three digits alone.
+#include "common/text.h"
 #include "coordinator/cli/analyze/edit_list.h"
 
 #include <stdio.h>
@@ -14,8 +15,11 @@ enum { NAME_MAX_BYTES = 240, CMX_EVENTS = 999 };
 static void
 add_name(kt_buf_t *out, const char *name)
 {
-    for (size_t i = 0; name[i] && i < NAME_MAX_BYTES; i++)
-        kt_buf_add(out, (unsigned char)name[i] < 32 || name[i] == 127 ? " " : name + i, 1);
+    for (size_t i = 0, n; name[i] && i < NAME_MAX_BYTES; i += n) {
+        n = kt_text_control(name + i);
+        kt_buf_add(out, n ? " " : name + i, 1);
+        n += n == 0;
+    }
     kt_buf_str(out, "\n");
 }
 

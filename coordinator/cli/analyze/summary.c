@@ -1,5 +1,6 @@
 #include "coordinator/cli/analyze/summary.h"
 
+#include "common/text.h"
 #include "coordinator/cli/analyze/analyze.h"
 
 #include <math.h>
@@ -33,8 +34,11 @@ kt_summary_group(const json_t *document, kt_group_t group)
 void
 kt_summary_clean(kt_buf_t *out, const char *text)
 {
-    for (; *text; text++)
-        kt_buf_add(out, (unsigned char)*text < 32 || *text == 127 ? " " : text, 1);
+    for (size_t n; *text; text += n) {
+        n = kt_text_control(text);
+        kt_buf_add(out, n ? " " : text, 1);
+        n += n == 0;
+    }
 }
 
 void
@@ -69,7 +73,9 @@ add_media_info(kt_buf_t *out, const json_t *technical)
         kt_buf_fmt(out, "  %lld Hz  %lld ch", (long long)kt_json_i64(technical, "sample_rate", 0),
                    (long long)kt_json_i64(technical, "audio_channels", 0));
         const char *layout = kt_json_str(technical, "channel_layout", "");
-        kt_buf_fmt(out, "%s%s%s", *layout ? " (" : "", layout, *layout ? ")" : "");
+        kt_buf_str(out, *layout ? " (" : "");
+        kt_summary_clean(out, layout);
+        kt_buf_str(out, *layout ? ")" : "");
     }
     if (bit_rate > 0 && !film)
         kt_buf_fmt(out, "  %.0f kbit/s", bit_rate / 1e3);

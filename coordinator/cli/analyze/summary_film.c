@@ -94,8 +94,7 @@ coding_line(kt_buf_t *out, const film_t *film)
     const json_t *interval = kt_json_get(film->technical, "keyframe_interval");
     add_text_of(out, film->technical, "codec", "");
     add_text_of(out, film->technical, "profile", "");
-    if (*kt_json_str(film->technical, "level", ""))
-        kt_buf_fmt(out, " %s", kt_json_str(film->technical, "level", ""));
+    add_text_of(out, film->technical, "level", "");
     add_text_of(out, film->technical, "pixel_format", "");
     add_number_of(out, film->technical, "bit_depth", "", 0, " bit");
     add_bit_rate(out, kt_json_f64(film->technical, "bit_rate", 0));

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <regex.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -77,11 +78,51 @@ Test(log, what_is_below_the_level_is_not_written_nor_formatted)
     cr_assert_eq(caught.count, 1);
 }
 
+Test(log, a_value_from_outside_adds_no_field)
+{
+    static const struct {
+        const char *value, *fields;
+    } ROWS[] = {
+        {"gpu7", "node=gpu7 jobs=3"},
+        {"", "node= jobs=3"},
+        {"a=b", "node=a=b jobs=3"},
+        {"a level=ERROR", "node=\"a level=ERROR\" jobs=3"},
+        {"a\" err=EIO b=\"", "node=\"a\\\" err=EIO b=\\\"\" jobs=3"},
+        {"a\nERROR X y=z", "node=\"a?ERROR X y=z\" jobs=3"},
+        {"a\tb", "node=\"a?b\" jobs=3"},
+        {"a\\", "node=\"a\\\\\" jobs=3"},
+        {"a\xE2\x80\xAE" "b", "node=a???b jobs=3"},
+        {"100%s%n", "node=100%s%n jobs=3"},
+    };
+    kt_log_set_sink(catch_line, &caught);
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        kt_log_info("X", "node=%s jobs=%d", ROWS[i].value, 3);
+        cr_expect_str_eq(caught.fields, ROWS[i].fields);
+    }
+    kt_log_info("X", "text=\"%s\" %s", "a b", "c=1 d=2");
+    cr_expect_str_eq(caught.fields, "text=\"a b\" c=1 d=2");
+}
+
+Test(log, fields_are_formatted_as_printf_formats_them)
+{
+    char expected[512];
+#define FORMATS                                                                                                        \
+    "a=%d b=%5d c=%-5d| d=%05u e=%lld f=%zu g=%.3f h=%016llx i=%#llx j=%ld k=%c l=%% m=%.2s n=%.*s o=%*d p=%g q=%jd "  \
+    "r=%hhu s=%+.1e t=%s"
+#define VALUES                                                                                                         \
+    -1, 42, 7, 9u, -5LL, sizeof(int), 1.0 / 3, 255ULL, 4096ULL, -3L, 'x', "abcdef", 3, "abcdef", 6, 12, 0.25,          \
+        (intmax_t)77, (unsigned char)200, 12345.678, ""
+    kt_log_set_sink(catch_line, &caught);
+    snprintf(expected, sizeof expected, FORMATS, VALUES);
+    kt_log_info("X", FORMATS, VALUES);
+    cr_expect_str_eq(caught.fields, expected);
+}
+
 Test(log, control_characters_and_broken_utf8_never_reach_the_line)
 {
     kt_log_set_sink(catch_line, &caught);
     kt_log_info("X", "path=%s", "a\nb\x1B[31m\x7F\xC2\x9B\xFFz");
-    cr_assert_str_eq(caught.fields, "path=a?b?[31m???\xEF\xBF\xBDz");
+    cr_assert_str_eq(caught.fields, "path=\"a?b?[31m???\xEF\xBF\xBDz\"");
 }
 
 Test(log, an_overlong_line_is_cut_between_characters)
