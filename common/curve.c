@@ -77,16 +77,19 @@ kt_curve_new(kt_curve_t *out)
     return KT_OK;
 }
 
-// One key and a line feed. KT_ENOFILE, KT_EINVAL, KT_EACCESS, KT_EIO.
+// One key and a line feed. secret: KT_EACCESS where others can read it. KT_ENOFILE, KT_EINVAL, KT_EACCESS, KT_EIO.
 static kt_err_t
-read_key(const char *path, char key[KT_CURVE_TEXT])
+read_key(const char *path, bool secret, char key[KT_CURVE_TEXT])
 {
     char text[KT_CURVE_TEXT + 8];
     int  fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0)
         return kt_file_err_of_errno();
-    ssize_t length = read(fd, text, sizeof text - 1);
+    kt_err_t err    = secret ? kt_file_check_secret(fd, path) : KT_OK;
+    ssize_t  length = err ? 0 : read(fd, text, sizeof text - 1);
     close(fd);
+    if (err)
+        return err;
     if (length < 0)
         return KT_EIO;
     text[length]                 = '\0';
@@ -103,7 +106,7 @@ load_or_make_secret(const char *path, char key[KT_CURVE_TEXT])
 {
     kt_curve_t made;
     char       line[KT_CURVE_TEXT + 1];
-    kt_err_t   err = read_key(path, key);
+    kt_err_t   err = read_key(path, true, key);
     if (err != KT_ENOFILE)
         return err;
     err = kt_file_make_folders(path);
@@ -113,7 +116,7 @@ load_or_make_secret(const char *path, char key[KT_CURVE_TEXT])
         return err;
     int length = snprintf(line, sizeof line, "%s\n", made.secret_key);
     err        = kt_file_create(path, 0600, line, (size_t)length);
-    return err ? err : read_key(path, key);
+    return err ? err : read_key(path, true, key);
 }
 
 kt_err_t
@@ -130,7 +133,7 @@ kt_curve_load_or_make(const char *path, kt_curve_t *out)
         return err;
     if (zmq_curve_public(pair.public_key, pair.secret_key))
         return KT_EINVAL;
-    err = read_key(public_path, on_disk);
+    err = read_key(public_path, false, on_disk);
     if (err == KT_ENOFILE) {
         int length = snprintf(line, sizeof line, "%s\n", pair.public_key);
         err        = kt_file_replace(public_path, 0644, line, (size_t)length);
@@ -146,7 +149,7 @@ kt_err_t
 kt_curve_read_secret(const char *path, kt_curve_t *out)
 {
     kt_curve_t pair;
-    kt_err_t   err = read_key(path, pair.secret_key);
+    kt_err_t   err = read_key(path, true, pair.secret_key);
     if (!err && zmq_curve_public(pair.public_key, pair.secret_key))
         err = KT_EINVAL;
     if (!err)

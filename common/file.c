@@ -1,5 +1,6 @@
 #include "common/file.h"
 
+#include "common/log.h"
 #include "common/text.h"
 
 #include <errno.h>
@@ -34,11 +35,35 @@ kt_file_make_folders(const char *path)
         return KT_EINVAL;
     for (char *slash = folder; (slash = strchr(slash + 1, '/'));) {
         *slash = '\0';
-        if (mkdir(folder, 0700) && errno != EEXIST)
+        if (mkdir(folder, 0700) == 0)
+            (void)chmod(folder, 0700);  // the umask may take rights of ours
+        else if (errno != EEXIST)
             return kt_file_err_of_errno();
         *slash = '/';
     }
     return KT_OK;
+}
+
+bool
+kt_file_is_private(unsigned mode, uid_t owner)
+{
+    const unsigned others = S_IRWXG | S_IRWXO, group_reads = S_IRGRP;
+    return (mode & others) == 0 || (owner == 0 && (mode & others & ~group_reads) == 0);
+}
+
+kt_err_t
+kt_file_check_secret(int fd, const char *path)
+{
+    char        quoted[2 * PATH_MAX];
+    struct stat facts;
+    if (fstat(fd, &facts))
+        return kt_file_err_of_errno();
+    if (kt_file_is_private(facts.st_mode, facts.st_uid))
+        return KT_OK;
+    kt_log_error("SECRET-OPEN", "file=\"%s\" mode=%04o text=\"other users can read or write it: chmod 600, and make a "
+                                "new one if it was read\"",
+                 kt_log_quote(quoted, sizeof quoted, path), (unsigned)facts.st_mode & 07777);
+    return KT_EACCESS;
 }
 
 // Writes and syncs a file with a random name in the folder of path; temporary receives its path.

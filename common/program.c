@@ -173,6 +173,16 @@ load_settings(kt_program_t *self, request_t *request)
     return false;
 }
 
+static void
+warn_of_open_settings(const kt_program_t *self)
+{
+    char        file[WHY_BYTES];
+    const char *name = NULL;
+    if (kt_settings_are_open(&self->settings, &name))
+        kt_log_warn("SETTINGS-OPEN", "file=\"%s\" setting=%s text=\"other users can read it: chmod 600\"",
+                    kt_log_quote(file, sizeof file, self->settings.config), name);
+}
+
 bool
 kt_program_start(kt_program_t *self, int argc, char **argv, int *exit_code)
 {
@@ -199,6 +209,7 @@ kt_program_start(kt_program_t *self, int argc, char **argv, int *exit_code)
     if (!load_settings(self, &request))
         return false;
     set_up_log(self, request.debug);
+    warn_of_open_settings(self);
     if (request.print) {
         kt_buf_t text;
         kt_buf_init(&text, HELP_BYTES);

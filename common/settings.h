@@ -64,6 +64,10 @@ const char *kt_settings_state_dir(const kt_settings_t *self, char *out, size_t c
 // $XDG_DATA_HOME/kithara/models, else ~/.local/share/kithara/models. As above.
 const char *kt_settings_model_dir(const kt_settings_t *self, char *out, size_t capacity);
 
+// Whether the settings file has a secret (a password in a URL, a token) and other users can read it: then *name is that
+// setting. False where no file was read.
+bool kt_settings_are_open(const kt_settings_t *self, const char **name);
+
 // Prints NAME=value lines in table order, each with its origin as a comment; masks secrets and passwords in URLs. The
 // output of --print-config: it can be read back as a file, in which a masked line is a comment.
 void kt_settings_print(const kt_settings_t *self, kt_buf_t *out);

@@ -1,7 +1,9 @@
+#include "common/file.h"
 #include "common/settings.h"
 #include "common/settings_table.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 // ...?password=secret, as libpq's URLs permit.
 static const char *
@@ -90,6 +92,26 @@ add_setting_value(const kt_settings_t *self, int row, kt_buf_t *out)
         kt_buf_fini(&masked);
     }
     return hidden;
+}
+
+bool
+kt_settings_are_open(const kt_settings_t *self, const char **name)
+{
+    const kt_settings_memory_t *memory = self->memory;
+    struct stat                 facts;
+    if (!*self->config || stat(self->config, &facts) || kt_file_is_private(facts.st_mode, facts.st_uid))
+        return false;
+    for (int row = 0; row < KT_SETTING_ROWS; row++) {
+        kt_buf_t value;
+        kt_buf_init(&value, 1 << 16);
+        const bool secret = memory->sources[row] == KT_SETTING_FILE && add_setting_value(self, row, &value);
+        kt_buf_fini(&value);
+        if (secret) {
+            *name = KT_SETTING_TABLE[row].env;
+            return true;
+        }
+    }
+    return false;
 }
 
 void

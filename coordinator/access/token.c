@@ -1,7 +1,6 @@
 #include "coordinator/access/token.h"
 
 #include "common/file.h"
-#include "common/log.h"
 #include "common/secret.h"
 
 #include <fcntl.h>
@@ -9,7 +8,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 // Permitted in a header: printable ASCII without blanks.
@@ -33,21 +31,20 @@ static kt_err_t
 read_token_file(const char *path, char out[KT_HTTP_TOKEN])
 {
     char        text[KT_HTTP_TOKEN + 2];  // with a line feed; one byte more detects a longer token
-    struct stat facts;
     int         fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return kt_file_err_of_errno();
-    ssize_t length      = read(fd, text, sizeof text - 1);
-    bool    open_to_all = fstat(fd, &facts) == 0 && (facts.st_mode & 077);
+    kt_err_t err    = kt_file_check_secret(fd, path);
+    ssize_t  length = err ? 0 : read(fd, text, sizeof text - 1);
     close(fd);
+    if (err)
+        return err;
     if (length < 0)
         return KT_EIO;
     text[length]                = '\0';
     text[strcspn(text, "\r\n")] = '\0';
     if (!is_token(text))
         return KT_EINVAL;
-    if (open_to_all)
-        kt_log_warn("HTTP-TOKEN-OPEN", "file=\"%s\" text=\"other users can read it: chmod 600\"", path);
     memcpy(out, text, strlen(text) + 1);
     return KT_OK;
 }

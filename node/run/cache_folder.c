@@ -128,12 +128,12 @@ kt_cache_folder_write(const char *dir, const char *name, const kt_buf_t *entry, 
     if (entry->length > share_bytes)
         return KT_EFULL;
     folder_of(dir, name, folder);
-    if ((mkdir(dir, 0777) && errno != EEXIST) || (mkdir(folder, 0777) && errno != EEXIST))
+    if ((mkdir(dir, 0700) && errno != EEXIST) || (mkdir(folder, 0700) && errno != EEXIST))
         return error_of_errno(errno);
     snprintf(partial, sizeof partial, "%s/%s%s", folder, PARTIAL, kt_uuid_random(unique));
     snprintf(path, sizeof path, "%s/%s", folder, name);
     kt_err_t err = trim_folder(folder, entry->length, share_bytes);
-    if (!err && (fd = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)) < 0)
+    if (!err && (fd = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)) < 0)
         err = error_of_errno(errno);
     for (size_t done = 0; done < entry->length && !err;) {
         ssize_t n = write(fd, entry->bytes + done, entry->length - done);

@@ -6,8 +6,10 @@
 
 enum { KT_DOCTOR_TEXT = 1024 };
 
-// The line has the text; false: it is WRONG.
-typedef bool kt_doctor_fn(const kt_cli_t *cli, char text[KT_DOCTOR_TEXT]);
+// Only WRONG makes the exit code 1. The values of the first two are those of bool.
+typedef enum kt_doctor_state { KT_DOCTOR_WRONG, KT_DOCTOR_OK, KT_DOCTOR_WARN } kt_doctor_state_t;
+
+typedef kt_doctor_state_t kt_doctor_fn(const kt_cli_t *cli, char text[KT_DOCTOR_TEXT]);
 
 // doctor_farm.c
 kt_doctor_fn kt_doctor_coordinator;  // the one at ANALYZER_HTTP_URL, or that its ports are free

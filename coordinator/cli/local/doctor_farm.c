@@ -80,7 +80,7 @@ ask_status(const kt_cli_t *cli, kt_err_t *err)
     return status;
 }
 
-bool
+kt_doctor_state_t
 kt_doctor_coordinator(const kt_cli_t *cli, char text[KT_DOCTOR_TEXT])
 {
     const kt_settings_t *settings = cli->settings;
@@ -125,7 +125,7 @@ is_new_sqlite(const kt_settings_t *settings, char path[PATH_MAX])
     return stat(path, &facts) != 0 && errno == ENOENT;
 }
 
-bool
+kt_doctor_state_t
 kt_doctor_database(const kt_cli_t *cli, char text[KT_DOCTOR_TEXT])
 {
     kt_migration_row_t *rows = NULL;
@@ -230,7 +230,7 @@ split_broker(const char *url, char host[ADDRESS], char port[PORT], bool *tls)
     return true;
 }
 
-bool
+kt_doctor_state_t
 kt_doctor_broker(const kt_cli_t *cli, char text[KT_DOCTOR_TEXT])
 {
     char          host[ADDRESS], port[PORT];

@@ -1,4 +1,5 @@
 // What the machine itself has: folders, keys, decoder, clock, GPU.
+#include "common/file.h"
 #include "common/paths.h"
 #include "coordinator/cli/local/doctor.h"
 #include "node/decode/client.h"
@@ -28,7 +29,7 @@ nearest_folder(char path[PATH_MAX])
         *strrchr(path, '/') = '\0';
 }
 
-bool
+kt_doctor_state_t
 kt_doctor_state(const kt_cli_t *cli, char text[KT_DOCTOR_TEXT])
 {
     char           folder[PATH_MAX], nearest[PATH_MAX];
@@ -62,7 +63,7 @@ check_secret(const char *path, char text[KT_DOCTOR_TEXT])
     struct stat facts;
     if (stat(path, &facts) != 0)
         return 1;
-    if (facts.st_mode & (S_IRWXG | S_IRWXO)) {
+    if (!kt_file_is_private(facts.st_mode, facts.st_uid)) {
         snprintf(text, KT_DOCTOR_TEXT, "%.300s has mode %03o, so that others can read it: chmod 600", path,
                  (unsigned)facts.st_mode & 0777);
         return -1;
@@ -74,7 +75,7 @@ check_secret(const char *path, char text[KT_DOCTOR_TEXT])
     return 0;
 }
 
-bool
+kt_doctor_state_t
 kt_doctor_keys(const kt_cli_t *cli, char text[KT_DOCTOR_TEXT])
 {
     char   state[PATH_MAX / 2], folder[PATH_MAX - 300], path[PATH_MAX];
@@ -102,13 +103,19 @@ kt_doctor_keys(const kt_cli_t *cli, char text[KT_DOCTOR_TEXT])
         secrets++;
     }
     closedir(keys);
+    const char *name = NULL;
+    if (good && kt_settings_are_open(cli->settings, &name)) {
+        snprintf(text, KT_DOCTOR_TEXT, "%.300s has %s, and other users can read it: chmod 600", cli->settings->config,
+                 name);
+        return KT_DOCTOR_WARN;
+    }
     if (good)
         snprintf(text, KT_DOCTOR_TEXT, "%zu secret key%s, for this user only (%.300s)", secrets,
                  secrets == 1 ? "" : "s", folder);
     return good;
 }
 
-bool
+kt_doctor_state_t
 kt_doctor_roots(const kt_cli_t *cli, char text[KT_DOCTOR_TEXT])
 {
     char        root[KT_ROOT_BYTES], shown[KT_ROOT_BYTES];
@@ -132,7 +139,7 @@ kt_doctor_roots(const kt_cli_t *cli, char text[KT_DOCTOR_TEXT])
     return true;
 }
 
-bool
+kt_doctor_state_t
 kt_doctor_decoder(const kt_cli_t *cli, char text[KT_DOCTOR_TEXT])
 {
     (void)cli;
@@ -154,7 +161,7 @@ kt_doctor_decoder(const kt_cli_t *cli, char text[KT_DOCTOR_TEXT])
     return !(absent & KT_WALL_CALLS);  // without the list of system calls nothing else holds
 }
 
-bool
+kt_doctor_state_t
 kt_doctor_clock(const kt_cli_t *cli, char text[KT_DOCTOR_TEXT])
 {
     (void)cli;
@@ -175,7 +182,7 @@ kt_doctor_clock(const kt_cli_t *cli, char text[KT_DOCTOR_TEXT])
 }
 
 // The GPU that a node uses, or why none. None is wrong only where --gpu asks for one.
-bool
+kt_doctor_state_t
 kt_doctor_gpu(const kt_cli_t *cli, char text[KT_DOCTOR_TEXT])
 {
     kt_gpus_t     *gpus            = NULL;

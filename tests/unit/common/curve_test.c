@@ -125,6 +125,19 @@ Test(curve, a_place_that_cannot_be_written_is_an_error)
     cr_assert_eq(kt_curve_load_or_make(endless, &pair), KT_EINVAL);
 }
 
+Test(curve, a_secret_that_others_may_read_or_write_is_refused)
+{
+    static const mode_t MODES[] = {0644, 0604, 0660, 0666, 0602, 0620};
+    kt_curve_t          pair;
+    (void)load();
+    for (size_t i = 0; i < sizeof MODES / sizeof *MODES; i++) {
+        cr_assert_eq(chmod(secret_path, MODES[i]), 0);
+        cr_expect_eq(kt_curve_load_or_make(path, &pair), KT_EACCESS, "%04o", (unsigned)MODES[i]);
+    }
+    cr_assert_eq(chmod(secret_path, 0400), 0);
+    (void)load();
+}
+
 // All children wait for the same end of file, so that they start as closely together as can be.
 static void
 race(int start, int result)

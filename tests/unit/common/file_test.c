@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,5 +131,40 @@ Test(file, errors_follow_errno)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         errno = rows[i].number;
         cr_assert_eq(kt_file_err_of_errno(), rows[i].err);
+    }
+}
+
+Test(file, a_secret_is_private_to_its_owner_or_to_roots_group)
+{
+    static const struct {
+        unsigned mode;
+        uid_t    owner;
+        bool     private;
+    } ROWS[] = {
+        {0600, 1000, true},  {0400, 1000, true},  {0700, 1000, true},  {0640, 1000, false}, {0620, 1000, false},
+        {0604, 1000, false}, {0602, 1000, false}, {0644, 1000, false}, {0666, 1000, false}, {0610, 1000, false},
+        {0601, 1000, false}, {0600, 0, true},     {0640, 0, true},     {0440, 0, true},     {0660, 0, false},
+        {0620, 0, false},    {0644, 0, false},    {0604, 0, false},    {0650, 0, false},
+    };
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++)
+        cr_expect_eq(kt_file_is_private(S_IFREG | ROWS[i].mode, ROWS[i].owner), ROWS[i].private, "%04o of %u",
+                     ROWS[i].mode, (unsigned)ROWS[i].owner);
+}
+
+Test(file, made_folders_are_private_whatever_the_umask)
+{
+    static const mode_t MASKS[] = {0, 0022, 0077, 0777};
+    char                below[128], made[96];
+    struct stat         facts;
+    for (size_t i = 0; i < sizeof MASKS / sizeof *MASKS; i++) {
+        const mode_t before = umask(MASKS[i]);
+        snprintf(made, sizeof made, "%s/%zu", folder, i);
+        snprintf(below, sizeof below, "%s/b/file", made);
+        cr_assert_eq(kt_file_make_folders(below), KT_OK);
+        umask(before);
+        cr_expect(stat(made, &facts) == 0 && (facts.st_mode & 0777) == 0700, "%03o", facts.st_mode & 0777);
+        snprintf(below, sizeof below, "%s/b", made);
+        cr_expect(stat(below, &facts) == 0 && (facts.st_mode & 0777) == 0700, "%03o", facts.st_mode & 0777);
+        cr_assert_eq(rmdir(below) + rmdir(made), 0);
     }
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static kt_settings_t settings;
@@ -260,6 +261,36 @@ Test(settings, passwords_are_masked_in_every_setting)
     expect_masked("REDIS_URL", "redis://:abc@host:6379", "# REDIS_URL=redis://:***@host:6379  #");
     expect_masked("REDIS_URL", "redis://host:6379", "\nREDIS_URL=redis://host:6379  # set\n");
     expect_masked("ANALYZER_HTTP_URL", "http://me:abc@host", "# ANALYZER_HTTP_URL=http://me:***@host  #");
+}
+
+Test(settings, a_file_with_a_secret_that_others_can_read_is_named)
+{
+    static const struct {
+        const char *text;
+        mode_t      mode;
+        bool        open;
+    } ROWS[] = {
+        {"DATABASE_URL=postgresql://u:hush@h/d", 0644, true},
+        {"ANALYZER_HTTP_TOKEN=hush", 0604, true},
+        {"REDIS_URL=redis://:hush@h", 0666, true},
+        {"AMQP_CONNECTION_STRING=amqp://u:hush@h/", 0664, true},
+        {"ANALYZER_JOIN_TOKEN=hush", 0622, true},
+        {"DATABASE_URL=postgresql://u:hush@h/d", 0600, false},
+        {"DATABASE_URL=postgresql://u@h/d\nREDIS_URL=redis://h", 0644, false},
+        {"DATABASE_URL=sqlite:/var/l.sqlite\nANALYZER_WORKERS=2", 0666, false},
+    };
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        const char *name = NULL;
+        write_file(ROWS[i].text);
+        cr_assert_eq(chmod(file, ROWS[i].mode), 0);
+        cr_assert_eq(kt_settings_load(&settings, file, nothing, why), KT_OK, "%s", why);
+        cr_expect_eq(kt_settings_are_open(&settings, &name), ROWS[i].open, "%s", ROWS[i].text);
+        cr_expect(!ROWS[i].open || strncmp(ROWS[i].text, name, strlen(name)) == 0, "%s", name);
+        kt_settings_fini(&settings);
+    }
+    const char *environment[] = {"DATABASE_URL=postgresql://u:hush@h/d", NULL}, *name = NULL;
+    cr_assert_eq(kt_settings_load(&settings, NULL, (char *const *)environment, why), KT_OK);
+    cr_expect_not(kt_settings_are_open(&settings, &name), "of the environment");
 }
 
 Test(settings, a_secret_is_not_repeated_in_an_error)

@@ -113,22 +113,29 @@ Test(http_token, a_file_that_holds_none_is_named)
     cr_assert(strstr(why, "ANALYZER_HTTP_TOKEN"));
 }
 
-static int warnings;
+static int refusals;
 
 static void
 take_line(void *context, kt_log_level_t level, const char *id, const char *fields)
 {
     (void)context, (void)level, (void)fields;
-    warnings += strcmp(id, "HTTP-TOKEN-OPEN") == 0;
+    refusals += strcmp(id, "SECRET-OPEN") == 0;
 }
 
-Test(http_token, a_file_that_others_may_read_is_used_and_logged)
+Test(http_token, a_file_that_others_may_read_or_write_is_refused_and_logged)
 {
-    char token[KT_HTTP_TOKEN];
-    write_file("shared\n", 0644);
+    static const mode_t MODES[] = {0644, 0640, 0604, 0620, 0602, 0660, 0666, 0777};
+    char                token[KT_HTTP_TOKEN];
     kt_log_set_sink(take_line, NULL);
-    cr_assert_eq(kt_http_token_load_or_make(&settings, folder, token, why), KT_OK);
+    for (size_t i = 0; i < sizeof MODES / sizeof *MODES; i++) {
+        write_file("shared\n", MODES[i]);
+        if (getuid() == 0 && MODES[i] == 0640)
+            cr_assert_eq(chown(path, 65534, 65534), 0);  // root's own may be read by its group
+        const int before = refusals;
+        cr_expect_eq(kt_http_token_load_or_make(&settings, folder, token, why), KT_EACCESS, "%o", MODES[i]);
+        cr_expect(strstr(why, "http.token"), "%s", why);
+        cr_expect_eq(refusals, before + 1);
+        cr_expect_str_eq(kt_http_token_find(&settings, folder, token), "");
+    }
     kt_log_set_sink(NULL, NULL);
-    cr_assert_str_eq(token, "shared");
-    cr_assert_eq(warnings, 1);
 }

@@ -139,6 +139,23 @@ Test(cache, a_hit_equals_the_analysis_except_for_the_jobs_own_values)
     free(expected);
 }
 
+Test(cache, folders_and_entries_are_private_whatever_the_umask)
+{
+    struct stat  facts;
+    const mode_t before = umask(0);
+    store(&KEY, 1);
+    umask(before);
+    cr_assert_eq(stat(only_entry(1), &facts), 0);
+    cr_expect_eq(facts.st_mode & 0777, 0600, "%03o", facts.st_mode & 0777);
+    cr_assert_eq(stat(fx_path("cache"), &facts), 0);
+    cr_expect_eq(facts.st_mode & 0777, 0700, "%03o", facts.st_mode & 0777);
+    char folder[512];
+    snprintf(folder, sizeof folder, "%s", only_entry(1));
+    *strrchr(folder, '/') = '\0';
+    cr_assert_eq(stat(folder, &facts), 0);
+    cr_expect_eq(facts.st_mode & 0777, 0700, "%03o", facts.st_mode & 0777);
+}
+
 Test(cache, without_a_folder_there_is_no_cache)
 {
     kt_cache_t *none = NULL;
