@@ -11,7 +11,7 @@ typedef struct source {
     int        burst;
     void      *context;
     bool (*receive)(void *context, void *zmq_socket);
-    void (*event)(void *context, int event);
+    void (*event)(void *context, int event, int value);
     void (*readable)(void *context);
 } source_t;
 
@@ -51,15 +51,18 @@ on_monitor(zloop_t *zloop, zsock_t *monitor, void *argument)
     for (int i = 0; i < source->burst && got; i++) {
         zmq_msg_t part;
         uint16_t  event = 0;
+        int32_t   value = 0;
         zmq_msg_init(&part);
         got = zmq_msg_recv(&part, socket, ZMQ_DONTWAIT) >= 0;
-        if (got && zmq_msg_size(&part) >= sizeof event)
+        if (got && zmq_msg_size(&part) >= sizeof event + sizeof value) {
             memcpy(&event, zmq_msg_data(&part), sizeof event);
+            memcpy(&value, (const char *)zmq_msg_data(&part) + sizeof event, sizeof value);
+        }
         while (got && zmq_msg_more(&part) && zmq_msg_recv(&part, socket, ZMQ_DONTWAIT) >= 0)
             continue;
         zmq_msg_close(&part);
         if (event)
-            source->event(source->context, event);
+            source->event(source->context, event, value);
     }
     return end_turn(source->loop);
 }
@@ -138,7 +141,7 @@ kt_loop_socket(kt_loop_t *self, zsock_t *socket, int burst, bool (*receive)(void
 }
 
 kt_err_t
-kt_loop_monitor(kt_loop_t *self, zsock_t *socket, int burst, int events, void (*event)(void *context, int event),
+kt_loop_monitor(kt_loop_t *self, zsock_t *socket, int burst, int events, void (*event)(void *context, int event, int value),
                 void *context)
 {
     char      endpoint[64];

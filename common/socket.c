@@ -5,7 +5,9 @@
 #include <czmq.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 enum { ENDPOINT_BYTES = 256 };
 
@@ -99,6 +101,16 @@ has_curve(const char *address)
     return strncmp(address, "tcp://", 6) == 0 || strncmp(address, "ipc://", 6) == 0;
 }
 
+// libzmq takes the first routing id of a ROUTER from rand(), which CZMQ has seeded with the time. Without a random number
+// of the kernel it stays so.
+static void
+seed_router(void)
+{
+    unsigned seed;
+    if (getrandom(&seed, sizeof seed, 0) == sizeof seed)
+        srandom(seed);
+}
+
 kt_err_t
 kt_socket_router(zsock_t **out, const char *bind, const kt_curve_t *key, char *endpoint)
 {
@@ -110,6 +122,7 @@ kt_socket_router(zsock_t **out, const char *bind, const kt_curve_t *key, char *e
     char     address[ENDPOINT_BYTES];
     size_t   size   = sizeof address;
     kt_err_t err    = KT_ENOMEM;
+    seed_router();
     zsock_t *self   = zsock_new(ZMQ_ROUTER);
     void    *socket = self ? zsock_resolve(self) : NULL;
     if (!socket)

@@ -27,9 +27,15 @@ static const char ADDRESS_TEXT[] = "inproc://zeromq.zap.01";
 // Per process: libzmq has one handler per context.
 static atomic_bool is_running;
 
+// Handshakes that a key may make at once: see KT_ZAP_BURST.
+typedef struct bucket {
+    int64_t used_ms;  // when it is full again: each handshake moves it by KT_ZAP_REFILL_MS
+} bucket_t;
+
 struct kt_zap {
     pthread_mutex_t  lock;
-    key_text_t      *keys;  // sorted
+    key_text_t      *keys;     // sorted
+    bucket_t        *buckets;  // of the keys, in their order
     size_t           key_count;
     void            *socket;   // used by the thread once it runs
     int              stop_fd;  // readable: the thread exits
@@ -101,7 +107,7 @@ send_reply(void *socket, const request_t *request, bool allowed, const char *key
 
 // Rejected nodes retry every few seconds: logs at most one line per second for all of them.
 static void
-log_refusal(kt_zap_t *self, const request_t *request, const char *key)
+log_refusal(kt_zap_t *self, const request_t *request, const char *key, bool often)
 {
     char    address[FRAME_BYTES + 1] = "";
     size_t  length                   = request->count > ADDRESS ? request->frames[ADDRESS].length : 0;
@@ -111,9 +117,32 @@ log_refusal(kt_zap_t *self, const request_t *request, const char *key)
     if (now_ms < self->next_line_ms)
         return;
     memcpy(address, request->frames[ADDRESS].bytes, length < FRAME_BYTES ? length : FRAME_BYTES);
-    kt_log_warn("ZAP-REFUSED", "key=%s address=%s refusals=%d", key, address, self->refusals);
+    kt_log_warn("ZAP-REFUSED", "key=%s address=%s refusals=%d why=\"%s\"", key, address, self->refusals,
+                often ? "it connects too often" : "it is not allowed");
     self->refusals     = 0;
     self->next_line_ms = now_ms + LINE_EVERY_MS;
+}
+
+typedef enum verdict { UNKNOWN, TOO_OFTEN, ALLOWED } verdict_t;
+
+static verdict_t
+judge_key(kt_zap_t *self, const char *key)
+{
+    const int64_t now_ms = kt_clock_ms();
+    verdict_t     result = UNKNOWN;
+    pthread_mutex_lock(&self->lock);
+    const key_text_t *found =
+        self->key_count ? bsearch(key, self->keys, self->key_count, sizeof *self->keys, compare_key_texts) : NULL;
+    if (found) {
+        bucket_t *bucket = &self->buckets[found - self->keys];
+        if (bucket->used_ms < now_ms)
+            bucket->used_ms = now_ms;
+        result = bucket->used_ms - now_ms < KT_ZAP_BURST * KT_ZAP_REFILL_MS ? ALLOWED : TOO_OFTEN;
+        if (result == ALLOWED)
+            bucket->used_ms += KT_ZAP_REFILL_MS;
+    }
+    pthread_mutex_unlock(&self->lock);
+    return result;
 }
 
 static void
@@ -126,13 +155,10 @@ serve_request(kt_zap_t *self)
     bool known = request.count == FRAMES && frame_is(&request, VERSION, "1.0") &&
                  frame_is(&request, MECHANISM, "CURVE") && request.frames[CREDENTIALS].length == KEY_BYTES &&
                  zmq_z85_encode(key, (const uint8_t *)request.frames[CREDENTIALS].bytes, KEY_BYTES);
-    pthread_mutex_lock(&self->lock);
-    bool allowed = known && self->key_count &&
-                   bsearch(key, self->keys, self->key_count, sizeof *self->keys, compare_key_texts) != NULL;
-    pthread_mutex_unlock(&self->lock);
-    send_reply(self->socket, &request, allowed, key);
-    if (!allowed)
-        log_refusal(self, &request, known ? key : "none");
+    const verdict_t verdict = known ? judge_key(self, key) : UNKNOWN;
+    send_reply(self->socket, &request, verdict == ALLOWED, key);
+    if (verdict != ALLOWED)
+        log_refusal(self, &request, known ? key : "none", verdict == TOO_OFTEN);
 }
 
 // Without unbind, libzmq's thread frees the address some time after zmq_close.
@@ -206,6 +232,7 @@ kt_zap_destroy(kt_zap_t **self_p)
         close(self->stop_fd);
     pthread_mutex_destroy(&self->lock);
     free(self->keys);
+    free(self->buckets);
     free(self);
     *self_p = NULL;
 }
@@ -223,17 +250,30 @@ kt_zap_allow(kt_zap_t *self, const char (*keys)[41], size_t n)
         if (strnlen(keys[i], KT_CURVE_TEXT) == KT_CURVE_TEXT || !kt_curve_is_key(keys[i]))
             return KT_EINVAL;
     key_text_t *sorted = calloc(n ? n : 1, sizeof *sorted);
-    if (!sorted)
+    bucket_t   *buckets = calloc(n ? n : 1, sizeof *buckets);
+    if (!sorted || !buckets) {
+        free(sorted);
+        free(buckets);
         return KT_ENOMEM;
+    }
     if (n)
         memcpy(sorted, keys, n * sizeof *sorted);
     qsort(sorted, n, sizeof *sorted, compare_key_texts);
     pthread_mutex_lock(&self->lock);
-    key_text_t *old = self->keys;
-    self->keys      = sorted;
-    self->key_count = n;
+    for (size_t i = 0; i < n && self->key_count; i++) {
+        const key_text_t *before =
+            bsearch(sorted[i], self->keys, self->key_count, sizeof *self->keys, compare_key_texts);
+        if (before)
+            buckets[i] = self->buckets[before - self->keys];
+    }
+    key_text_t *old         = self->keys;
+    bucket_t   *old_buckets = self->buckets;
+    self->keys              = sorted;
+    self->buckets           = buckets;
+    self->key_count         = n;
     pthread_mutex_unlock(&self->lock);
     free(old);
+    free(old_buckets);
     return KT_OK;
 }
 

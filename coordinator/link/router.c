@@ -1,9 +1,11 @@
 // A routing id that libzmq assigns is five bytes: a zero and a number. A handle is that number with a higher bit set,
-// so that it is never 0 and sending needs no table. An id that a peer has chosen itself has another form; its messages
-// are dropped.
+// so that it is never 0 and sending needs no table. An id that a peer has chosen itself has another form: its messages
+// are dropped and its connection is closed. One that has the form of an assigned id cannot be told from it (conns.h).
 #include "coordinator/link/router.h"
 
+#include "common/clock.h"
 #include "common/loop.h"
+#include "coordinator/link/conns.h"
 
 #include <czmq.h>
 #include <errno.h>
@@ -11,10 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ID_BYTES = 5, ENDPOINT_BYTES = 256, FRAMES_PER_TURN = 64 };
+enum { ID_BYTES = 5, ENDPOINT_BYTES = 256, FRAMES_PER_TURN = 64, SILENT_LOOK_MS = 1000 };
 
 enum {
-    MONITORED = ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL
+    MONITORED = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+                ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL
 };
 
 static const uint64_t HANDLE_BIT = UINT64_C(1) << 32;
@@ -24,6 +27,8 @@ struct kt_link {
     void                *context;
     zsock_t             *router;
     kt_loop_t           *loop;
+    kt_conns_t          *conns;
+    int64_t              silent_ms;  // next look at silent connections
     char                 endpoint[ENDPOINT_BYTES];
 };
 
@@ -31,6 +36,17 @@ static kt_node_handle_t
 handle_of(const uint8_t id[ID_BYTES])
 {
     return HANDLE_BIT | (uint64_t)id[1] << 24 | (uint64_t)id[2] << 16 | (uint64_t)id[3] << 8 | id[4];
+}
+
+// Nodes' beats and ends of connections are the clock: without them no id is assigned either.
+static void
+look_at_silent(kt_link_t *self)
+{
+    const int64_t now_ms = kt_clock_ms();
+    if (now_ms < self->silent_ms)
+        return;
+    self->silent_ms = now_ms + SILENT_LOOK_MS;
+    (void)kt_conns_close_silent(self->conns, now_ms);
 }
 
 // One message of two parts: the id and the frame. False: none is there. A message without key, with an id of another
@@ -43,12 +59,17 @@ receive_router_message(void *context, void *router)
     uint8_t    id[ID_BYTES] = {0};
     zmq_msg_init(&part);
     bool got = zmq_msg_recv(&part, router, ZMQ_DONTWAIT) >= 0;
+    look_at_silent(self);
     if (got && zmq_msg_more(&part)) {
         size_t id_bytes = zmq_msg_size(&part);
         memcpy(id, zmq_msg_data(&part), id_bytes < sizeof id ? id_bytes : sizeof id);
         if (zmq_msg_recv(&part, router, ZMQ_DONTWAIT) >= 0) {
-            const char *key = zmq_msg_gets(&part, "User-Id");
-            if (id_bytes != ID_BYTES || id[0] != 0 || !key || zmq_msg_more(&part))
+            const char *key  = zmq_msg_gets(&part, "User-Id");
+            const int   fd   = key ? zmq_msg_get(&part, ZMQ_SRCFD) : -1;
+            const bool  mine = id_bytes == ID_BYTES && id[0] == 0 && key;
+            if (!mine)
+                kt_conns_close(self->conns, fd);
+            if (!mine || zmq_msg_more(&part) || !kt_conns_heard(self->conns, fd, key, kt_clock_ms()))
                 self->ops->frame(self->context, 0, key ? key : "none", "", 0);
             else
                 self->ops->frame(self->context, handle_of(id), key, zmq_msg_data(&part), zmq_msg_size(&part));
@@ -61,9 +82,16 @@ receive_router_message(void *context, void *router)
 }
 
 static void
-on_connection_event(void *context, int event)
+on_connection_event(void *context, int event, int value)
 {
     kt_link_t *self = context;
+    look_at_silent(self);
+    if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
+        kt_conns_opened(self->conns, value, kt_clock_ms());
+        return;
+    }
+    if (event == ZMQ_EVENT_DISCONNECTED)
+        kt_conns_ended(self->conns, value);
     self->ops->ended(self->context, event != ZMQ_EVENT_DISCONNECTED);
 }
 
@@ -77,6 +105,8 @@ kt_link_new(kt_link_t **self_p, const kt_link_opts_t *opts)
     self->context            = opts->context;
     kt_loop_opts_t loop_opts = {opts->ops->flush, opts->ops->tick, opts->context, opts->tick_ms};
     kt_err_t       err       = kt_socket_router(&self->router, opts->bind, opts->key, self->endpoint);
+    if (!err)
+        err = kt_conns_new(&self->conns, self->endpoint);
     if (!err)
         err = kt_loop_new(&self->loop, &loop_opts);
     if (!err)
@@ -100,6 +130,7 @@ kt_link_destroy(kt_link_t **self_p)
         return;
     kt_loop_destroy(&self->loop);
     zsock_destroy(&self->router);
+    kt_conns_destroy(&self->conns);
     free(self);
     *self_p = NULL;
 }

@@ -41,8 +41,9 @@ dealer_frame(void *context, void *socket)
 }
 
 static void
-dealer_event(void *context, int event)
+dealer_event(void *context, int event, int value)
 {
+    (void)value;
     const dealer_t *dealer = context;
     dealer->owner->ops->state(dealer->owner->context, dealer->index,
                               event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED ? KT_DEALER_UP

@@ -56,8 +56,9 @@ receive(void *context, void *socket)
 }
 
 static void
-on_event(void *context, int event)
+on_event(void *context, int event, int value)
 {
+    (void)value;
     cr_assert_eq(event, ZMQ_EVENT_LISTENING);
     events++;
     kt_loop_stop(context);

@@ -110,6 +110,25 @@ Test(zap, every_allowed_key_is_found_and_named_and_others_are_not)
     cr_assert_str_eq(ask_key(keys[KEYS - 1], &reply), "400");
 }
 
+Test(zap, a_key_that_connects_too_often_waits_and_others_do_not)
+{
+    char    keys[2][41];
+    reply_t reply;
+    int     allowed = 0;
+    make_keys(keys, 2);
+    cr_assert_eq(kt_zap_allow(zap, (const char(*)[41])keys, 2), KT_OK);
+    for (int i = 0; i < 4 * KT_ZAP_BURST; i++)
+        allowed += strcmp(ask_key(keys[0], &reply), "200") == 0;
+    cr_expect_geq(allowed, KT_ZAP_BURST);
+    cr_expect_lt(allowed, 2 * KT_ZAP_BURST);
+    cr_expect_str_eq(ask_key(keys[1], &reply), "200");
+    cr_assert_eq(kt_zap_allow(zap, (const char(*)[41])keys, 2), KT_OK);  // as when any key is added
+    allowed = 0;
+    for (int i = 0; i < KT_ZAP_BURST; i++)
+        allowed += strcmp(ask_key(keys[0], &reply), "200") == 0;
+    cr_expect_lt(allowed, KT_ZAP_BURST / 2);
+}
+
 Test(zap, a_new_set_replaces_the_old_one)
 {
     char    keys[2][41];

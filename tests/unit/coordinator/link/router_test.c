@@ -5,8 +5,10 @@
 #include <criterion/criterion.h>
 #include <czmq.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { TICK_MS = 5, TICKS_MAX = 4000 };
@@ -155,6 +157,27 @@ Test(router, a_routing_id_that_the_peer_has_chosen_is_not_accepted)
     cr_assert_eq(frames, 1);
     cr_assert_eq(from, 0);
     cr_assert_str_eq(text, "");
+    kt_link_run(router);
+    cr_assert(ended, "its connection is closed");
+}
+
+// A peer that knows when the coordinator was started chooses the ids that libzmq assigns next, if the generator is seeded
+// with the time, as CZMQ does it: the next assignment would end the process.
+Test(router, the_ids_that_are_assigned_do_not_follow_from_the_start_time)
+{
+    enum { AROUND_S = 120, NEXT = 1024 };
+    connect_client();
+    kt_link_run(router);
+    const uint32_t id  = (uint32_t)from;
+    const time_t   now = time(NULL);
+    for (time_t at = now - AROUND_S; at <= now + 1; at++) {
+        srandom((unsigned)at);
+        const uint32_t low = (uint32_t)rand(), first = low | (uint32_t)rand() << 31;
+        cr_expect(id - first >= NEXT, "seed %lld", (long long)at);
+    }
+    srandom(1);
+    const uint32_t low = (uint32_t)rand(), first = low | (uint32_t)rand() << 31;
+    cr_expect(id - first >= NEXT, "not seeded at all");
 }
 
 Test(router, the_end_of_a_connection_is_reported)
