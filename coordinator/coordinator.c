@@ -5,6 +5,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/net/address.h"
+#include "common/net/plain.h"
 #include "common/program.h"
 #include "common/service/service.h"
 #include "common/socket.h"
@@ -297,6 +298,24 @@ open_http(kt_coordinator_t *self, char why[KT_LEDGER_WHY])
     return kt_http_new(&self->http, &opts, self->http_address, why);
 }
 
+// A database, broker or cache on another machine without TLS: an error, or a warning each.
+static kt_err_t
+check_tls(const kt_settings_t *settings, char why[KT_LEDGER_WHY])
+{
+    const char *setting;
+    char        host[KT_PLAIN_HOST];
+    for (size_t next = 0; kt_plain_next(settings, &next, &setting, host);) {
+        if (settings->require_tls) {
+            snprintf(why, KT_LEDGER_WHY, "%s leads to %.200s without TLS, which ANALYZER_REQUIRE_TLS refuses", setting,
+                     host);
+            return KT_ESETTING;
+        }
+        kt_log_warn("TLS-MISSING", "setting=%s host=%s text=\"passwords and results cross the network in plain text\"",
+                    setting, host);
+    }
+    return KT_OK;
+}
+
 kt_err_t
 kt_coordinator_new(kt_coordinator_t **self_p, const kt_settings_t *settings, kt_ledger_t **ledger_p,
                    char why[KT_LEDGER_WHY])
@@ -314,6 +333,8 @@ kt_coordinator_new(kt_coordinator_t **self_p, const kt_settings_t *settings, kt_
     kt_socket_setup();
 
     kt_err_t err = getrandom(&self->instance, sizeof self->instance, 0) == sizeof self->instance ? KT_OK : KT_ESYSTEM;
+    if (!err)
+        err = check_tls(settings, why);
     if (!err)
         err = kt_model_store_new(&self->models, settings);
     if (!err)

@@ -134,7 +134,7 @@ const kt_command_t KT_CLI_COMMANDS[] = {
      .verbs      = KT_DB_VERBS,
      .text       = KT_DB_TEXT,
      .needs_verb = true,
-     .example    = "DATABASE_URL=postgresql://kithara@db.example/kithara kithara db migrate"},
+     .example    = "DATABASE_URL='postgresql://kithara@db.example/kithara?sslmode=verify-full' kithara db migrate"},
     {.name          = "doctor",
      .run           = kt_cmd_doctor,
      .arguments     = "[OPTIONS]",

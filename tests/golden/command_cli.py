@@ -181,7 +181,7 @@ class Command(unittest.TestCase):
 
     def test_the_doctor_has_a_line_for_each_subject_and_names_what_is_wrong(self):
         code, lines = self.doctor()
-        self.assertEqual(list(lines), ["coordinator", "database", "broker", "state", "keys", "roots", "decoder", "clock", "gpu"])
+        self.assertEqual(list(lines), ["coordinator", "database", "broker", "tls", "state", "keys", "roots", "decoder", "clock", "gpu"])
         self.assertEqual((code, {word for word, _ in lines.values()}), (0, {"ok"}), lines)
         state = self.folder / "sick"
         (state / "keys").mkdir(parents=True)
@@ -204,6 +204,17 @@ class Command(unittest.TestCase):
                 self.assertEqual((code, wrong), (1, [subject]), (settings, lines))
                 self.assertIn(text, lines[subject][1])
                 self.assertNotIn("secret@", str(lines))
+
+    def test_the_doctor_warns_of_a_server_elsewhere_without_tls_and_refuses_it_on_request(self):
+        elsewhere = {"REDIS_URL": "redis://:secret@cache.example"}
+        code, lines = self.doctor(**elsewhere)
+        self.assertEqual((code, lines["tls"][0]), (0, "WARN"), lines)
+        self.assertIn("cache.example", lines["tls"][1])
+        code, lines = self.doctor(ANALYZER_REQUIRE_TLS="true", **elsewhere)
+        self.assertEqual((code, lines["tls"][0]), (1, "WRONG"), lines)
+        code, lines = self.doctor(ANALYZER_REQUIRE_TLS="true", REDIS_URL="redis://127.0.0.1")
+        self.assertEqual((code, lines["tls"][0]), (0, "ok"), lines)
+        self.assertNotIn("secret", str(lines))
 
     def test_a_missing_file_is_not_submitted(self):
         self.env["ANALYZER_HTTP_URL"] = "http://127.0.0.1:9"

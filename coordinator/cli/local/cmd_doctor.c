@@ -17,6 +17,7 @@ static const struct {
     {"coordinator", kt_doctor_coordinator},
     {"database", kt_doctor_database},
     {"broker", kt_doctor_broker},
+    {"tls", kt_doctor_tls},
     {"state", kt_doctor_state},
     {"keys", kt_doctor_keys},
     {"roots", kt_doctor_roots},

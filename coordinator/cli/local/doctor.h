@@ -15,6 +15,7 @@ typedef kt_doctor_state_t kt_doctor_fn(const kt_cli_t *cli, char text[KT_DOCTOR_
 kt_doctor_fn kt_doctor_coordinator;  // the one at ANALYZER_HTTP_URL, or that its ports are free
 kt_doctor_fn kt_doctor_database;
 kt_doctor_fn kt_doctor_broker;
+kt_doctor_fn kt_doctor_tls;  // servers on other machines
 // doctor_host.c
 kt_doctor_fn kt_doctor_state;  // the state folder and its disk
 kt_doctor_fn kt_doctor_keys;

@@ -1,6 +1,7 @@
 // What a coordinator needs: its ports, the database, the broker. A running coordinator is asked, as it has its
 // connections and rights.
 #include "common/json.h"
+#include "common/net/plain.h"
 #include "coordinator/cli/client.h"
 #include "coordinator/cli/local/doctor.h"
 #include "coordinator/ledger/open/migrate.h"
@@ -263,4 +264,22 @@ kt_doctor_broker(const kt_cli_t *cli, char text[KT_DOCTOR_TEXT])
         snprintf(text, KT_DOCTOR_TEXT, "answers at %.200s:%s; %s", host, port,
                  runs ? "the running coordinator does not use it" : "its rights are seen when a coordinator runs");
     return !why;
+}
+
+kt_doctor_state_t
+kt_doctor_tls(const kt_cli_t *cli, char text[KT_DOCTOR_TEXT])
+{
+    const char *setting;
+    char        host[KT_PLAIN_HOST];
+    size_t      n = 0;
+    for (size_t next = 0; kt_plain_next(cli->settings, &next, &setting, host);)
+        n += (size_t)snprintf(text + n, KT_DOCTOR_TEXT - n, "%s%s leads to %.200s without TLS", n ? ", " : "", setting,
+                              host);
+    if (n == 0) {
+        snprintf(text, KT_DOCTOR_TEXT, "no server on another machine is reached without it");
+        return KT_DOCTOR_OK;
+    }
+    snprintf(text + n, KT_DOCTOR_TEXT - n, ": sslmode=verify-full, amqps://%s",
+             cli->settings->require_tls ? "; ANALYZER_REQUIRE_TLS refuses it" : "");
+    return cli->settings->require_tls ? KT_DOCTOR_WRONG : KT_DOCTOR_WARN;
 }

@@ -1,0 +1,20 @@
+// kt_plain -- which servers of the settings are reached without TLS: passwords, paths and results cross the network in
+// plain text. Reads the URLs as libpq, the AMQP client and the Redis client read them; looks nothing up. Pure except for
+// PGSSLMODE and PGHOST, which are libpq's. Any thread.
+#pragma once
+
+#include "common/settings.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { KT_PLAIN_HOST = 256 };
+
+// localhost, 127.0.0.0/8, ::1 (in brackets or not), a socket's path, or empty.
+bool kt_plain_is_loopback(const char *host);
+// Whether the URL of a database, broker or cache leads to another machine without TLS; host: the first such.
+// postgresql:// has TLS with sslmode=require, verify-ca, verify-full (the last alone checks the server's name).
+bool kt_plain_url(const char *url, char host[KT_PLAIN_HOST]);
+
+// One setting that does: its name and host. next: 0 at first. False: there is none after that.
+bool kt_plain_next(const kt_settings_t *settings, size_t *next, const char **setting, char host[KT_PLAIN_HOST]);
