@@ -60,8 +60,9 @@ kt_file_check_secret(int fd, const char *path)
         return kt_file_err_of_errno();
     if (kt_file_is_private(facts.st_mode, facts.st_uid))
         return KT_OK;
-    kt_log_error("SECRET-OPEN", "file=\"%s\" mode=%04o text=\"other users can read or write it: chmod 600, and make a "
-                                "new one if it was read\"",
+    kt_log_error("SECRET-OPEN",
+                 "file=\"%s\" mode=%04o text=\"other users can read or write it: chmod 600, and make a "
+                 "new one if it was read\"",
                  kt_log_quote(quoted, sizeof quoted, path), (unsigned)facts.st_mode & 07777);
     return KT_EACCESS;
 }

@@ -10,13 +10,14 @@
 
 // The error of the last system call: KT_ENOFILE, KT_EACCESS, KT_EDISK, else KT_EIO.
 KT_MUST_USE kt_err_t kt_file_err_of_errno(void);
-// Creates the missing folders above the last component of path (mode 0700 whatever the umask). KT_EINVAL: the path is too
-// long.
+// Creates the missing folders above the last component of path (mode 0700 whatever the umask). KT_EINVAL: the path is
+// too long.
 KT_MUST_USE kt_err_t kt_file_make_folders(const char *path);
-// Whether a mode keeps a file from other users: no right of group and others, or of the group to read where the owner is
-// root, as packages and service managers lay out secrets.
+// Whether a mode keeps a file from other users: no right of group and others, or of the group to read where the owner
+// is root, as packages and service managers lay out secrets.
 bool kt_file_is_private(unsigned mode, uid_t owner);
-// Of a secret that is open for reading: KT_EACCESS, which is logged as SECRET-OPEN with the path, where it is not private.
+// Of a secret that is open for reading: KT_EACCESS, which is logged as SECRET-OPEN with the path, where it is not
+// private.
 KT_MUST_USE kt_err_t kt_file_check_secret(int fd, const char *path);
 // Creates the file; an existing one is left unchanged, so that of several processes one wins. KT_OK in both cases;
 // KT_EINVAL, or as kt_file_err_of_errno.

@@ -35,9 +35,9 @@ put_quoted(writer_t *self, const char *text, size_t n)
 
 // One conversion: its flags and width, its precision, its length, its letter.
 typedef struct conversion {
-    char   flags[SPEC_BYTES];  // between % and the length, stars replaced by their numbers
-    int    precision;          // -1: none
-    size_t longs, shorts;      // letters l and h
+    char   flags[SPEC_BYTES];          // between % and the length, stars replaced by their numbers
+    int    precision;                  // -1: none
+    size_t longs, shorts;              // letters l and h
     bool   size, maximum, difference;  // z, j, t
     char   letter;
 } conversion_t;
@@ -148,7 +148,7 @@ static bool
 needs_quotes(const char *text, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        if (text[i] == '"' || text[i] == '\\' || (unsigned char)text[i] <= ' ')
+        if (text[i] == '"' || text[i] == '\\' || text[i] == ' ')
             return true;
     return false;
 }

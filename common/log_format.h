@@ -1,5 +1,5 @@
-// kt_log_format -- the fields of a log line. As vsnprintf, but a bare value key=%s that has blanks, quotes or backslashes
-// is quoted and escaped, so that a text from outside adds no field. Only for log.c. Any thread.
+// kt_log_format -- the fields of a log line. As vsnprintf, but a bare value key=%s that has blanks, quotes or
+// backslashes is quoted and escaped, so that a text from outside adds no field. Only for log.c. Any thread.
 #pragma once
 
 #include <stdarg.h>

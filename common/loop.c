@@ -141,8 +141,8 @@ kt_loop_socket(kt_loop_t *self, zsock_t *socket, int burst, bool (*receive)(void
 }
 
 kt_err_t
-kt_loop_monitor(kt_loop_t *self, zsock_t *socket, int burst, int events, void (*event)(void *context, int event, int value),
-                void *context)
+kt_loop_monitor(kt_loop_t *self, zsock_t *socket, int burst, int events,
+                void (*event)(void *context, int event, int value), void *context)
 {
     char      endpoint[64];
     source_t *source = add_source(self, context);

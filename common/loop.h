@@ -26,8 +26,8 @@ void                 kt_loop_destroy(kt_loop_t **self_p);                       
 // `burst` times per turn; false: there is none.
 KT_MUST_USE kt_err_t kt_loop_socket(kt_loop_t *self, zsock_t *socket, int burst,
                                     bool (*receive)(void *context, void *zmq_socket), void *context);
-// Calls `event` with each of these ZMQ_EVENT_* bits of the socket and its value (a descriptor or an error, by event), at
-// most `burst` per turn. libzmq drops events when the loop is slow.
+// Calls `event` with each of these ZMQ_EVENT_* bits of the socket and its value (a descriptor or an error, by event),
+// at most `burst` per turn. libzmq drops events when the loop is slow.
 KT_MUST_USE kt_err_t kt_loop_monitor(kt_loop_t *self, zsock_t *socket, int burst, int events,
                                      void (*event)(void *context, int event, int value), void *context);
 KT_MUST_USE kt_err_t kt_loop_watch(kt_loop_t *self, int fd, void (*readable)(void *context));

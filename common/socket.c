@@ -101,8 +101,8 @@ has_curve(const char *address)
     return strncmp(address, "tcp://", 6) == 0 || strncmp(address, "ipc://", 6) == 0;
 }
 
-// libzmq takes the first routing id of a ROUTER from rand(), which CZMQ has seeded with the time. Without a random number
-// of the kernel it stays so.
+// libzmq takes the first routing id of a ROUTER from rand(), which CZMQ has seeded with the time. Without a random
+// number of the kernel it stays so.
 static void
 seed_router(void)
 {
@@ -120,8 +120,8 @@ kt_socket_router(zsock_t **out, const char *bind, const kt_curve_t *key, char *e
     if (!kt_zap_is_running())
         return KT_EAUTH;
     char     address[ENDPOINT_BYTES];
-    size_t   size   = sizeof address;
-    kt_err_t err    = KT_ENOMEM;
+    size_t   size = sizeof address;
+    kt_err_t err  = KT_ENOMEM;
     seed_router();
     zsock_t *self   = zsock_new(ZMQ_ROUTER);
     void    *socket = self ? zsock_resolve(self) : NULL;

@@ -107,8 +107,8 @@ is_control(uint32_t code)
     static const struct {
         uint32_t first, last;
     } RANGES[] = {
-        {0x01, 0x1F},     {0x7F, 0x9F},     {0xAD, 0xAD},     {0x61C, 0x61C},   {0x180E, 0x180E},
-        {0x200B, 0x200B}, {0x200E, 0x200F}, {0x2028, 0x202E}, {0x2060, 0x206F}, {0xFEFF, 0xFEFF},
+        {0x01, 0x1F},     {0x7F, 0x9F},       {0xAD, 0xAD},       {0x61C, 0x61C},   {0x180E, 0x180E},
+        {0x200B, 0x200B}, {0x200E, 0x200F},   {0x2028, 0x202E},   {0x2060, 0x206F}, {0xFEFF, 0xFEFF},
         {0xFFF9, 0xFFFB}, {0x1D173, 0x1D17A}, {0xE0000, 0xE007F},
     };
     for (size_t i = 0; i < sizeof RANGES / sizeof *RANGES; i++)
@@ -118,27 +118,27 @@ is_control(uint32_t code)
 }
 
 size_t
-kt_text_control(const char *text)
+kt_text_character(const char *text, bool *control)
 {
     const unsigned char *at     = (const unsigned char *)text;
     const size_t         length = *at ? character_bytes(at, strnlen(text, CHARACTER_BYTES)) : 0;
+    *control                    = *at && !length;
     if (!length)
         return *at != 0;
     uint32_t code = length == 1 ? at[0] : at[0] & (0x7Fu >> length);
     for (size_t i = 1; i < length; i++)
         code = code << 6 | (at[i] & 0x3F);
-    return is_control(code) ? length : 0;
+    *control = is_control(code);
+    return length;
 }
 
 void
 kt_text_remove_controls(char *text)
 {
-    for (size_t n; *text; text += n) {
-        n = kt_text_control(text);
-        memset(text, '?', n);
-        if (!n)
-            n = character_bytes((const unsigned char *)text, strnlen(text, CHARACTER_BYTES));
-    }
+    bool control;
+    for (size_t n; (n = kt_text_character(text, &control)); text += n)
+        if (control)
+            memset(text, '?', n);
 }
 
 int

@@ -13,11 +13,11 @@ bool kt_text_is_utf8(const char *text, size_t length);  // strict: no overlong f
 size_t kt_text_sanitize(char *out, size_t capacity, const char *text, size_t length);
 // Bounded copy; false (and an empty string) if it does not fit.
 bool kt_text_copy(char *out, size_t capacity, const char *text);
-// Bytes of the control character that begins here, 0 if another character does: C0, DEL, C1, the marks, embeddings,
-// overrides and isolates of bidirectional text, line and paragraph separators, tags and other invisible format
-// characters that change what the characters around them look like; and bytes that are no UTF-8, which terminals of 8
-// bits take for C1. Joiners are none: scripts and emoji need them.
-size_t kt_text_control(const char *text);
+// Bytes of the character that begins here, 0 at the end; *control: it is a control character. These are C0, DEL, C1,
+// the marks, embeddings, overrides and isolates of bidirectional text, line and paragraph separators, tags and other
+// invisible format characters that change what the characters around them look like; and each byte that is no UTF-8,
+// which terminals of 8 bits take for C1. Joiners are none: scripts and emoji need them.
+size_t kt_text_character(const char *text, bool *control);
 // Replaces each byte of control characters by a question mark, in place.
 void kt_text_remove_controls(char *text);
 // A message about an error: formats, truncates to capacity, sanitises (it may quote untrusted text). Returns err.

@@ -249,7 +249,7 @@ kt_zap_allow(kt_zap_t *self, const char (*keys)[41], size_t n)
     for (size_t i = 0; i < n; i++)
         if (strnlen(keys[i], KT_CURVE_TEXT) == KT_CURVE_TEXT || !kt_curve_is_key(keys[i]))
             return KT_EINVAL;
-    key_text_t *sorted = calloc(n ? n : 1, sizeof *sorted);
+    key_text_t *sorted  = calloc(n ? n : 1, sizeof *sorted);
     bucket_t   *buckets = calloc(n ? n : 1, sizeof *buckets);
     if (!sorted || !buckets) {
         free(sorted);

@@ -30,8 +30,8 @@ token_path(char path[PATH_MAX], const char *state_dir)
 static kt_err_t
 read_token_file(const char *path, char out[KT_HTTP_TOKEN])
 {
-    char        text[KT_HTTP_TOKEN + 2];  // with a line feed; one byte more detects a longer token
-    int         fd = open(path, O_RDONLY | O_CLOEXEC);
+    char text[KT_HTTP_TOKEN + 2];  // with a line feed; one byte more detects a longer token
+    int  fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return kt_file_err_of_errno();
     kt_err_t err    = kt_file_check_secret(fd, path);

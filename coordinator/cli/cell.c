@@ -10,9 +10,9 @@ static bool
 is_formula(const char *text)
 {
     // The last four are = + - @ in full width.
-    static const char *const BEGINNINGS[] = {"=", "+", "-", "@", "\xEF\xBC\x9D", "\xEF\xBC\x8B", "\xEF\xBC\x8D",
-                                             "\xEF\xBC\xA0"};
-    const char              *first        = text + strspn(text, " \t\r\n");
+    static const char *const BEGINNINGS[] = {
+        "=", "+", "-", "@", "\xEF\xBC\x9D", "\xEF\xBC\x8B", "\xEF\xBC\x8D", "\xEF\xBC\xA0"};
+    const char *first = text + strspn(text, " \t\r\n");
     if (*text && strchr("\t\r\n", *text))
         return true;
     for (size_t i = 0; i < sizeof BEGINNINGS / sizeof *BEGINNINGS; i++) {
@@ -27,11 +27,15 @@ void
 kt_cell_csv(const char *text, char *out, size_t capacity)
 {
     size_t length = 0;
+    bool   control;
     if (is_formula(text))
         out[length++] = '\'';
-    for (size_t n; *text && length + 1 < capacity; text += n ? n : 1) {
-        n             = strchr("\t\r\n", *text) ? 0 : kt_text_control(text);
-        out[length++] = n ? '?' : *text;
+    for (size_t n; (n = kt_text_character(text, &control)); text += n) {
+        const bool replaced = control && !strchr("\t\r\n", *text);
+        if (length + (replaced ? 1 : n) >= capacity)
+            break;
+        memcpy(out + length, replaced ? "?" : text, replaced ? 1 : n);
+        length += replaced ? 1 : n;
     }
     out[length] = '\0';
 }
@@ -49,10 +53,10 @@ code_of(const char *text, size_t bytes)
 void
 kt_cell_json(FILE *out, const char *json, size_t length)
 {
-    for (size_t at = 0, n; at < length; at += n ? n : 1) {
-        n = strchr("\t\r\n", json[at]) ? 0 : kt_text_control(json + at);
-        if (!n) {
-            fputc(json[at], out);
+    bool control;
+    for (size_t at = 0, n; at < length && (n = kt_text_character(json + at, &control)); at += n) {
+        if (!control || strchr("\t\r\n", json[at])) {
+            (void)fwrite(json + at, 1, n, out);
             continue;
         }
         const uint32_t code = code_of(json + at, n), beyond = code - 0x10000;

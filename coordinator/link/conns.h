@@ -1,7 +1,7 @@
-// kt_conns -- the TCP connections of the ROUTER, by descriptor. libzmq 4.3.4 aborts the process when it assigns a routing
-// id that a peer of another connection has chosen, and offers no way to refuse a chosen id. Ids are assigned in order
-// from a random one, so that a peer has to guess: the fewer connections one key has, and the shorter a silent one lives,
-// the less likely it hits. Loop thread.
+// kt_conns -- the TCP connections of the ROUTER, by descriptor. libzmq 4.3.4 aborts the process when it assigns a
+// routing id that a peer of another connection has chosen, and offers no way to refuse a chosen id. Ids are assigned in
+// order from a random one, so that a peer has to guess: the fewer connections one key has, and the shorter a silent one
+// lives, the less likely it hits. Loop thread.
 #pragma once
 
 #include "common/err.h"

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LABEL_BYTES = 256 };
-
 typedef enum type { COUNTER, GAUGE, HISTOGRAM } type_t;
 
 static const char *const TYPES[] = {[COUNTER] = "counter", [GAUGE] = "gauge", [HISTOGRAM] = "histogram"};
@@ -36,15 +34,20 @@ kt_metric_add(kt_buf_t *out, kt_metric_t metric, const char *suffix, const char 
     char text[40];
     kt_buf_fmt(out, "%s%s", TABLE[metric].name, suffix);
     for (size_t i = 0; labels && labels[i]; i += 2) {
-        char label[LABEL_BYTES];  // names of nodes are any text
-        kt_text_sanitize(label, sizeof label, labels[i + 1], strlen(labels[i + 1]));
-        kt_text_remove_controls(label);
         kt_buf_fmt(out, "%s%s=\"", i ? "," : "{", labels[i]);
-        for (const char *at = label; *at; at++) {  // backslash and quote are escaped
-            if (*at == '\\' || *at == '"')
+        // Names of nodes are any text: backslash, quote and line feed are escaped, other control characters are not
+        // kept.
+        bool control;
+        for (size_t n, k = 0; (n = kt_text_character(labels[i + 1] + k, &control)); k += n) {
+            const char *at = labels[i + 1] + k;
+            if (*at == '\n')
+                kt_buf_str(out, "\\n");
+            else if (control)
+                kt_buf_str(out, "?");
+            else if (*at == '\\' || *at == '"')
                 kt_buf_fmt(out, "\\%c", *at);
             else
-                kt_buf_add(out, at, 1);
+                kt_buf_add(out, at, n);
         }
         kt_buf_str(out, "\"");
     }

@@ -181,7 +181,7 @@ class Command(unittest.TestCase):
 
     def test_the_doctor_has_a_line_for_each_subject_and_names_what_is_wrong(self):
         code, lines = self.doctor()
-        self.assertEqual(list(lines), ["coordinator", "database", "broker", "tls", "state", "keys", "roots", "decoder", "clock", "gpu"])
+        self.assertEqual(list(lines), ["coordinator", "database", "broker", "state", "keys", "roots", "decoder", "clock", "gpu"])
         self.assertEqual((code, {word for word, _ in lines.values()}), (0, {"ok"}), lines)
         state = self.folder / "sick"
         (state / "keys").mkdir(parents=True)
@@ -213,7 +213,7 @@ class Command(unittest.TestCase):
         code, lines = self.doctor(ANALYZER_REQUIRE_TLS="true", **elsewhere)
         self.assertEqual((code, lines["tls"][0]), (1, "WRONG"), lines)
         code, lines = self.doctor(ANALYZER_REQUIRE_TLS="true", REDIS_URL="redis://127.0.0.1")
-        self.assertEqual((code, lines["tls"][0]), (0, "ok"), lines)
+        self.assertEqual((code, "tls" in lines), (0, False), lines)
         self.assertNotIn("secret", str(lines))
 
     def test_a_missing_file_is_not_submitted(self):

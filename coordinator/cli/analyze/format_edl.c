@@ -15,11 +15,9 @@ enum { NAME_MAX_BYTES = 240, CMX_EVENTS = 999 };
 static void
 add_name(kt_buf_t *out, const char *name)
 {
-    for (size_t i = 0, n; name[i] && i < NAME_MAX_BYTES; i += n) {
-        n = kt_text_control(name + i);
-        kt_buf_add(out, n ? " " : name + i, 1);
-        n += n == 0;
-    }
+    bool control;
+    for (size_t i = 0, n; i < NAME_MAX_BYTES && (n = kt_text_character(name + i, &control)); i += n)
+        kt_buf_add(out, control ? " " : name + i, control ? 1 : n);
     kt_buf_str(out, "\n");
 }
 

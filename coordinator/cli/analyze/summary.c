@@ -34,11 +34,9 @@ kt_summary_group(const json_t *document, kt_group_t group)
 void
 kt_summary_clean(kt_buf_t *out, const char *text)
 {
-    for (size_t n; *text; text += n) {
-        n = kt_text_control(text);
-        kt_buf_add(out, n ? " " : text, 1);
-        n += n == 0;
-    }
+    bool control;
+    for (size_t n; (n = kt_text_character(text, &control)); text += n)
+        kt_buf_add(out, control ? " " : text, control ? 1 : n);
 }
 
 void

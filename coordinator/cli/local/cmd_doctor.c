@@ -57,6 +57,8 @@ kt_cmd_doctor(kt_cli_t *cli, int argc, char **argv)
     for (size_t i = 0; i < COUNT(CHECKS); i++) {
         char                    text[KT_DOCTOR_TEXT] = "";
         const kt_doctor_state_t state                = CHECKS[i].check(cli, text);
+        if (state == KT_DOCTOR_NONE)
+            continue;
         kt_text_remove_controls(text);
         code = state != KT_DOCTOR_WRONG ? code : KT_EXIT_FAILED;
         if (data) {

@@ -7,7 +7,12 @@
 enum { KT_DOCTOR_TEXT = 1024 };
 
 // Only WRONG makes the exit code 1. The values of the first two are those of bool.
-typedef enum kt_doctor_state { KT_DOCTOR_WRONG, KT_DOCTOR_OK, KT_DOCTOR_WARN } kt_doctor_state_t;
+typedef enum kt_doctor_state {
+    KT_DOCTOR_WRONG,
+    KT_DOCTOR_OK,
+    KT_DOCTOR_WARN,
+    KT_DOCTOR_NONE,  // no line
+} kt_doctor_state_t;
 
 typedef kt_doctor_state_t kt_doctor_fn(const kt_cli_t *cli, char text[KT_DOCTOR_TEXT]);
 
@@ -15,7 +20,7 @@ typedef kt_doctor_state_t kt_doctor_fn(const kt_cli_t *cli, char text[KT_DOCTOR_
 kt_doctor_fn kt_doctor_coordinator;  // the one at ANALYZER_HTTP_URL, or that its ports are free
 kt_doctor_fn kt_doctor_database;
 kt_doctor_fn kt_doctor_broker;
-kt_doctor_fn kt_doctor_tls;  // servers on other machines
+kt_doctor_fn kt_doctor_tls;  // servers on other machines without it; no line where there are none
 // doctor_host.c
 kt_doctor_fn kt_doctor_state;  // the state folder and its disk
 kt_doctor_fn kt_doctor_keys;

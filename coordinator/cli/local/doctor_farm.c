@@ -275,10 +275,8 @@ kt_doctor_tls(const kt_cli_t *cli, char text[KT_DOCTOR_TEXT])
     for (size_t next = 0; kt_plain_next(cli->settings, &next, &setting, host);)
         n += (size_t)snprintf(text + n, KT_DOCTOR_TEXT - n, "%s%s leads to %.200s without TLS", n ? ", " : "", setting,
                               host);
-    if (n == 0) {
-        snprintf(text, KT_DOCTOR_TEXT, "no server on another machine is reached without it");
-        return KT_DOCTOR_OK;
-    }
+    if (n == 0)
+        return KT_DOCTOR_NONE;
     snprintf(text + n, KT_DOCTOR_TEXT - n, ": sslmode=verify-full, amqps://%s",
              cli->settings->require_tls ? "; ANALYZER_REQUIRE_TLS refuses it" : "");
     return cli->settings->require_tls ? KT_DOCTOR_WRONG : KT_DOCTOR_WARN;

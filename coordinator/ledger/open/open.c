@@ -18,9 +18,10 @@ open_url(kt_ledger_t **out, const kt_settings_t *settings, bool writer, char why
     const char *url = settings->database_url;
     char        folder[4096], path[4096 + 32], host[KT_PLAIN_HOST];
     if (settings->require_tls && kt_plain_url(url, host)) {
-        snprintf(why, KT_LEDGER_WHY,
-                 "DATABASE_URL leads to %.200s without TLS, which ANALYZER_REQUIRE_TLS refuses: add sslmode=verify-full",
-                 host);
+        snprintf(
+            why, KT_LEDGER_WHY,
+            "DATABASE_URL leads to %.200s without TLS, which ANALYZER_REQUIRE_TLS refuses: add sslmode=verify-full",
+            host);
         return KT_ESETTING;
     }
     if (!*url && !kt_settings_state_dir(settings, folder, sizeof folder)) {

@@ -19,15 +19,22 @@ Test(cell, a_formula_is_a_text_in_csv)
         {"\t=1+1", "'\t=1+1"},
         {"\r=1", "'\r=1"},
         {"\ntext", "'\ntext"},
-        {"\xEF\xBC\x9D" "1+1", "'\xEF\xBC\x9D" "1+1"},
+        {"\xEF\xBC\x9D"
+         "1+1",
+         "'\xEF\xBC\x9D"
+         "1+1"},
         {"a=1", "a=1"},
         {"-", "-"},
         {"/music/-1.flac", "/music/-1.flac"},
         {"", ""},
         {"two\nlines", "two\nlines"},
         {"a\x1B[2Jb", "a?[2Jb"},
-        {"a\xC2\x9B" "b", "a?b"},
-        {"gpj\xE2\x80\xAE" "exe", "gpj?exe"},
+        {"a\xC2\x9B"
+         "b",
+         "a?b"},
+        {"gpj\xE2\x80\xAE"
+         "exe",
+         "gpj?exe"},
         {"\x1B=1", "?=1"},
         {"Bj\xC3\xB6rk", "Bj\xC3\xB6rk"},
     };
@@ -42,9 +49,9 @@ Test(cell, a_formula_is_a_text_in_csv)
 
 Test(cell, json_on_a_terminal_has_escapes_for_control_characters)
 {
-    char        *text = NULL;
-    size_t       length;
-    FILE        *out    = open_memstream(&text, &length);
+    char             *text = NULL;
+    size_t            length;
+    FILE             *out    = open_memstream(&text, &length);
     static const char JSON[] = "{\"a\":\"x\xC2\x9B\xE2\x80\xAE\xF3\xA0\x81\x81\x7F\xC3\xA4\"}\n";
     kt_cell_json(out, JSON, sizeof JSON - 1);
     fclose(out);

@@ -139,7 +139,7 @@ Test(file, a_secret_is_private_to_its_owner_or_to_roots_group)
     static const struct {
         unsigned mode;
         uid_t    owner;
-        bool     private;
+        bool private;
     } ROWS[] = {
         {0600, 1000, true},  {0400, 1000, true},  {0700, 1000, true},  {0640, 1000, false}, {0620, 1000, false},
         {0604, 1000, false}, {0602, 1000, false}, {0644, 1000, false}, {0666, 1000, false}, {0610, 1000, false},

@@ -124,18 +124,47 @@ Test(text, control_characters_become_question_marks)
 
     static const struct {
         const char *character;
-        size_t      bytes;  // of a control character; 0: none
+        size_t      bytes;  // of a control character; 0: another
     } ROWS[] = {
-        {"\x01", 1},         {"\x07", 1},         {"\x1B", 1},         {"\r", 1},           {"\t", 1},
-        {"\xC2\x80", 2},     {"\xC2\x85", 2},     {"\xC2\x9F", 2},     {"\x9B", 1},         {"\xC2", 1},
-        {"\xD8\x9C", 2}, {"\xE2\x80\x8B", 3}, {"\xE2\x80\x8E", 3}, {"\xE2\x80\xA8", 3}, {"\xE2\x80\xAA", 3},
-        {"\xE2\x80\xAE", 3}, {"\xE2\x81\xA6", 3}, {"\xE2\x81\xA9", 3}, {"\xEF\xBB\xBF", 3}, {"\xF3\xA0\x81\x81", 4},
-        {"\xF4\x90\x80\x80", 1}, {"\xC0\x9B", 1}, {"a", 0},        {" ", 0},          {"\xC2\xA0", 0},
-        {"\xE2\x80\x8D", 0}, {"\xE2\x82\xAC", 0}, {"\xF0\x9F\x8E\xB5", 0}, {"\xD7\x90", 0}, {"", 0},
+        {"\x01", 1},
+        {"\x07", 1},
+        {"\x1B", 1},
+        {"\r", 1},
+        {"\t", 1},
+        {"\xC2\x80", 2},
+        {"\xC2\x85", 2},
+        {"\xC2\x9F", 2},
+        {"\x9B", 1},
+        {"\xC2", 1},
+        {"\xD8\x9C", 2},
+        {"\xE2\x80\x8B", 3},
+        {"\xE2\x80\x8E", 3},
+        {"\xE2\x80\xA8", 3},
+        {"\xE2\x80\xAA", 3},
+        {"\xE2\x80\xAE", 3},
+        {"\xE2\x81\xA6", 3},
+        {"\xE2\x81\xA9", 3},
+        {"\xEF\xBB\xBF", 3},
+        {"\xF3\xA0\x81\x81", 4},
+        {"\xF4\x90\x80\x80", 1},
+        {"\xC0\x9B", 1},
+        {"a", 0},
+        {" ", 0},
+        {"\xC2\xA0", 0},
+        {"\xE2\x80\x8D", 0},
+        {"\xE2\x82\xAC", 0},
+        {"\xF0\x9F\x8E\xB5", 0},
+        {"\xD7\x90", 0},
+        {"", 0},
     };
-    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++)
-        cr_expect_eq(kt_text_control(ROWS[i].character), ROWS[i].bytes, "row %zu", i);
-    char mixed[] = "gpj.\xE2\x80\xAE" "exe\xF0\x9F\x8E\xB5\x9B";
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {
+        bool         control;
+        const size_t n = kt_text_character(ROWS[i].character, &control);
+        cr_expect_eq(control ? n : 0, ROWS[i].bytes, "row %zu", i);
+        cr_expect(n > 0 || !*ROWS[i].character);
+    }
+    char mixed[] = "gpj.\xE2\x80\xAE"
+                   "exe\xF0\x9F\x8E\xB5\x9B";
     kt_text_remove_controls(mixed);
     cr_assert_str_eq(mixed, "gpj.???exe\xF0\x9F\x8E\xB5?");
 }

@@ -84,12 +84,11 @@ Test(plain, variables_of_libpq_count)
 
 Test(plain, each_setting_without_tls_is_named)
 {
-    kt_settings_t settings = {.database_url = "postgresql://db.example/k",
-                              .amqp_url     = "amqps://broker/",
-                              .redis_url    = "redis://cache"};
-    const char   *setting;
-    char          host[KT_PLAIN_HOST];
-    size_t        next = 0;
+    kt_settings_t settings = {
+        .database_url = "postgresql://db.example/k", .amqp_url = "amqps://broker/", .redis_url = "redis://cache"};
+    const char *setting;
+    char        host[KT_PLAIN_HOST];
+    size_t      next = 0;
     cr_assert(kt_plain_next(&settings, &next, &setting, host));
     cr_expect_str_eq(setting, "DATABASE_URL");
     cr_assert(kt_plain_next(&settings, &next, &setting, host));

@@ -161,8 +161,8 @@ Test(router, a_routing_id_that_the_peer_has_chosen_is_not_accepted)
     cr_assert(ended, "its connection is closed");
 }
 
-// A peer that knows when the coordinator was started chooses the ids that libzmq assigns next, if the generator is seeded
-// with the time, as CZMQ does it: the next assignment would end the process.
+// A peer that knows when the coordinator was started chooses the ids that libzmq assigns next, if the generator is
+// seeded with the time, as CZMQ does it: the next assignment would end the process.
 Test(router, the_ids_that_are_assigned_do_not_follow_from_the_start_time)
 {
     enum { AROUND_S = 120, NEXT = 1024 };

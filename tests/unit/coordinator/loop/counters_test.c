@@ -59,6 +59,15 @@ Test(counters, stages_are_summed_by_name_and_have_a_bound)
     cr_assert_eq(kt_histogram_count(&counters.stages[1].times), 2);
 }
 
+Test(counters, a_name_that_is_no_stage_is_not_counted)
+{
+    static const char *const NAMES[]  = {"a b", "a\nb", "a\"", "Decode", "\x1B", "\xC3\xB6", "a{b=1}"};
+    kt_counters_t            counters = {0};
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
+        kt_counters_stage(&counters, NAMES[i], 2);
+    cr_assert_eq(counters.n_stages, 0);
+}
+
 Test(counters, a_duration_is_in_the_bucket_of_its_bound_and_one_of_the_past_is_none)
 {
     kt_histogram_t times   = {0};

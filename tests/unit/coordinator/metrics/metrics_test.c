@@ -66,6 +66,21 @@ Test(metrics, samples_are_written_in_the_text_format)
     kt_buf_fini(&out);
 }
 
+Test(metrics, a_label_has_no_control_characters)
+{
+    kt_buf_t out;
+    kt_buf_init(&out, 1 << 16);
+    kt_metric_add(&out, KT_METRIC_STAGE, "",
+                  (const char *[]){"stage",
+                                   "a\rb\x1B[2Jc\xC2\x9B"
+                                   "d\xE2\x80\xAE"
+                                   "e\xFF\xC3\xB6",
+                                   NULL},
+                  1);
+    cr_assert_str_eq(out.bytes, "kithara_stage_seconds{stage=\"a?b?[2Jc?d?e?\xC3\xB6\"} 1\n");
+    kt_buf_fini(&out);
+}
+
 Test(metrics, the_page_has_a_row_for_each)
 {
     kt_buf_t out;
