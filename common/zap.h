@@ -12,7 +12,7 @@ typedef struct kt_zap kt_zap_t;
 
 // A key may make KT_ZAP_BURST handshakes at once, and then one each KT_ZAP_REFILL_MS; more are refused as those of a
 // key that is not allowed. A node whose connection fails tries again each second and comes through.
-enum { KT_ZAP_BURST = 64, KT_ZAP_REFILL_MS = 500 };
+enum { KT_ZAP_BURST = 256, KT_ZAP_REFILL_MS = 500 };
 
 KT_MUST_USE kt_err_t kt_zap_new(kt_zap_t **self_p);  // before the ROUTER is bound; KT_ESTATE: a second one
 void                 kt_zap_destroy(kt_zap_t **self_p);
