@@ -32,7 +32,7 @@ add_process(kt_buf_t *out, const kt_api_t *self, const kt_snapshot_t *seen)
     kt_metric_one(out, KT_METRIC_FDS, (double)stats.open_fds);
     kt_metric_one(out, KT_METRIC_FDS_MAX, (double)stats.max_fds);
     kt_metric_one(out, KT_METRIC_START,
-                  self->trusted ? stats.started_s : floor(stats.started_s / KT_API_ROUNDED_S) * KT_API_ROUNDED_S);
+                  self->trusted ? stats.started_s : rint(stats.started_s / KT_API_ROUNDED_S) * KT_API_ROUNDED_S);
     kt_metric_one(out, KT_METRIC_DRAINING, seen->draining);
 }
 

@@ -41,7 +41,7 @@ memory_usage(void)
     return json;
 }
 
-// Without the token: since the full hour before the start.
+// Without the token: since the full minute before the start.
 static int64_t
 shown_uptime_ms(const kt_api_t *self, int64_t uptime_ms)
 {
