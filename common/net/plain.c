@@ -8,8 +8,9 @@
 
 enum { VALUE_BYTES = 256, IPV4_LOOPBACK = 127 };
 
-bool
-kt_plain_is_loopback(const char *host)
+// localhost, 127.0.0.0/8, ::1 (in brackets or not), a socket's path, or empty.
+static bool
+is_loopback(const char *host)
 {
     char            name[KT_PLAIN_HOST];
     unsigned char   ipv4[sizeof(struct in_addr)];
@@ -39,7 +40,7 @@ find_remote(const char *hosts, size_t length, char host[KT_PLAIN_HOST])
             snprintf(host, KT_PLAIN_HOST, "%.*s", (int)(last - hosts), hosts);
             if (!strncasecmp(host, "%2f", 3))
                 *host = '/';  // the path of a socket
-            if (!kt_plain_is_loopback(host))
+            if (!is_loopback(host))
                 return true;
         } else {
             snprintf(host, KT_PLAIN_HOST, "%.*s", KT_PLAIN_HOST - 1, hosts);

@@ -10,8 +10,6 @@
 
 enum { KT_PLAIN_HOST = 256 };
 
-// localhost, 127.0.0.0/8, ::1 (in brackets or not), a socket's path, or empty.
-bool kt_plain_is_loopback(const char *host);
 // Whether the URL of a database, broker or cache leads to another machine without TLS; host: the first such.
 // postgresql:// has TLS with sslmode=require, verify-ca, verify-full (the last alone checks the server's name).
 bool kt_plain_url(const char *url, char host[KT_PLAIN_HOST]);
