@@ -80,6 +80,12 @@ gate_store(kt_ledger_t *base, const kt_result_t *results, size_t n, kt_stored_t 
 #define INNER(base) (((gate_t *)(void *)(base))->inner)
 
 static kt_err_t
+gate_totals(kt_ledger_t *base, int64_t wall_ms, kt_totals_t *out)
+{
+    return INNER(base)->ops->totals(INNER(base), wall_ms, out);
+}
+
+static kt_err_t
 gate_open(kt_ledger_t *base, const char *coordinator, int64_t length_ms, kt_lease_t *out)
 {
     return INNER(base)->ops->lease_open(INNER(base), coordinator, length_ms, out);
@@ -129,6 +135,7 @@ gate_init(gate_t *self, kt_ledger_t *inner, size_t jobs)
     *self                 = (gate_t){.inner = inner, .jobs = jobs, .ops = *inner->ops};
     self->ops.claim       = gate_claim;
     self->ops.store       = gate_store;
+    self->ops.totals      = gate_totals;
     self->ops.lease_open  = gate_open;
     self->ops.lease_renew = gate_renew;
     self->ops.release     = gate_release;
