@@ -32,6 +32,7 @@ write_secret(const char *name, const char *text)
     snprintf(path, sizeof path, "%s/%s", keys, name);
     FILE *file = fopen(path, "we");
     cr_assert(file);
+    cr_assert_eq(fchmod(fileno(file), 0600), 0);
     fprintf(file, "%s\n", text);
     fclose(file);
 }
