@@ -43,7 +43,9 @@ typedef struct kt_ledger_ops {
     kt_err_t (*blame)(kt_ledger_t *self, const kt_lease_t *lease, const kt_attempt_t *attempts, size_t n);
 
     // Outcomes: the first of a (job, run) wins. A success needs no lease. ALREADY also for an older run, BAD_DATA for
-    // an unknown job, a run that is not there yet, an err of the other kind, or a document that is no UTF-8 text.
+    // an unknown job, a run that is not there yet, an err of the other kind, or a document that is no UTF-8 text. The
+    // SQL ledgers, which parse it, also refuse one that is no JSON object, or whose message_id or file_path is
+    // another's.
     kt_err_t (*store)(kt_ledger_t *self, const kt_result_t *results, size_t n, kt_stored_t *how);
     kt_err_t (*fail)(kt_ledger_t *self, const kt_lease_t *lease, const kt_result_t *failures, size_t n,
                      kt_stored_t *how);

@@ -10,12 +10,22 @@ compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+static void
+keep_text(kt_sql_facts_t *self, kt_sql_slice_t *out, const kt_sql_t *sql, size_t k, size_t row, int column)
+{
+    const char *text = kt_sql_cell(sql, k, row, column, &out->length);
+    out->at          = self->texts.length;
+    if (out->length)
+        kt_buf_add(&self->texts, text, out->length);
+}
+
 kt_err_t
 kt_sql_facts_read(kt_sql_t *self, const uint64_t *ids, size_t n, kt_sql_facts_t *out)
 {
     size_t    kept   = 0;
     uint64_t *sorted = malloc((n + 1) * sizeof *sorted);
     *out             = (kt_sql_facts_t){0};
+    kt_buf_init(&out->texts, KT_SQL_BYTES);
     if (!sorted)
         return KT_ENOMEM;
     memcpy(sorted, ids, n * sizeof *sorted);
@@ -42,8 +52,10 @@ kt_sql_facts_read(kt_sql_t *self, const uint64_t *ids, size_t n, kt_sql_facts_t 
         was->retained       = kt_sql_int(self, k, i, 4) != 0;
         out->at[i].has_rows = kt_sql_int(self, k, i, 5) != 0;
         out->at[i].now      = *was;
+        keep_text(out, &out->at[i].message_id, self, k, i, 6);
+        keep_text(out, &out->at[i].file_path, self, k, i, 7);
     }
-    return KT_OK;
+    return out->texts.err;
 }
 
 kt_sql_fact_t *
@@ -64,6 +76,7 @@ void
 kt_sql_facts_fini(kt_sql_facts_t *self)
 {
     free(self->at);
+    kt_buf_fini(&self->texts);
     self->at = NULL;
     self->n  = 0;
 }

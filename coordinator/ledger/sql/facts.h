@@ -2,16 +2,18 @@
 // and written by one statement.
 #pragma once
 
-#include "coordinator/ledger/sql/sql.h"
+#include "coordinator/ledger/sql/messages.h"
 
 typedef struct kt_sql_fact {
     kt_job_facts_t was, now;
     int64_t        changed_ms;
     bool           has_rows;  // of features, by any job of its path
+    kt_sql_slice_t message_id, file_path;
 } kt_sql_fact_t;
 typedef struct kt_sql_facts {
     kt_sql_fact_t *at;  // by job
     size_t         n;
+    kt_buf_t       texts;  // of the slices
 } kt_sql_facts_t;
 // The jobs of ids (0 and repeated ones do no harm); those that are not there are left out. A pipeline of its own.
 kt_err_t       kt_sql_facts_read(kt_sql_t *self, const uint64_t *ids, size_t n, kt_sql_facts_t *out);

@@ -211,6 +211,13 @@ keep_bytes(kt_sql_messages_t *self, const void *bytes, size_t length)
     return slice;
 }
 
+static kt_sql_slice_t
+keep_text(kt_sql_messages_t *self, const json_t *document, const char *name)
+{
+    const char *text = kt_json_str(document, name, "");
+    return keep_bytes(self, text, strlen(text));
+}
+
 // The row is encoded where parameters are, and taken from there.
 static void
 keep_row(kt_sql_t *sql, kt_sql_messages_t *self, kt_sql_message_t *message, const kt_columns_view_t *view,
@@ -258,6 +265,9 @@ read_message(kt_sql_t *sql, kt_sql_messages_t *self, kt_sql_message_t *message, 
         err = kt_json_parse(result->document, result->document_bytes, KT_SQL_BYTES, &document, why);
     if (err == KT_ENOMEM)
         self->bytes.err = err;
+    message->whole      = document != NULL;
+    message->message_id = keep_text(self, document, "message_id");
+    message->file_path  = keep_text(self, document, "file_path");
     kt_columns_view_of(document, &view);
     keep_row(sql, self, message, &view, column_types);
     keep_vector(self, message, &view);

@@ -13,6 +13,8 @@ typedef struct kt_sql_slice {
 typedef struct kt_sql_message {
     const kt_result_t *result;
     bool               has_row, has_vector;
+    bool               whole;                  // it is a JSON object
+    kt_sql_slice_t     message_id, file_path;  // of length 0: it has none
     bool               stored, bare;    // the caller's: it is stored; its row of features holds only how it ended
     kt_sql_slice_t     row;             // as a row of feature_rows in the database's format
     kt_sql_slice_t     vector, method;  // doubles, little-endian

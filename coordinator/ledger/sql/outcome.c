@@ -14,6 +14,26 @@ typedef struct news {
     size_t              n;
 } news_t;
 
+static bool
+is_same(const kt_buf_t *a, kt_sql_slice_t of_a, const kt_buf_t *b, kt_sql_slice_t of_b)
+{
+    return of_a.length == of_b.length && (!of_a.length || !memcmp(a->bytes + of_a.at, b->bytes + of_b.at, of_a.length));
+}
+
+// A node may give nothing but a message of the job that it was given: a JSON object whose message_id and file_path,
+// where it has them, are the job's.
+static bool
+is_of_job(const kt_sql_messages_t *messages, const kt_sql_message_t *message, const kt_sql_facts_t *facts,
+          const kt_sql_fact_t *fact)
+{
+    if (!message->whole)
+        return false;
+    return (!message->message_id.length ||
+            is_same(&messages->bytes, message->message_id, &facts->texts, fact->message_id)) &&
+           (!message->file_path.length ||
+            is_same(&messages->bytes, message->file_path, &facts->texts, fact->file_path));
+}
+
 static void
 judge_outcomes(const kt_sql_facts_t *facts, const kt_lease_t *lease, kt_sql_messages_t *messages, kt_stored_t *how,
                news_t *news)
@@ -24,6 +44,8 @@ judge_outcomes(const kt_sql_facts_t *facts, const kt_lease_t *lease, kt_sql_mess
         const kt_result_t *result  = message->result;
         kt_sql_fact_t     *fact    = kt_sql_facts_find(facts, result->id.job);
         how[i]                     = kt_rule_outcome(fact ? &fact->now : NULL, result, lease);
+        if (fact && how[i] == KT_STORED_NEW && !is_of_job(messages, message, facts, fact))
+            how[i] = KT_STORED_BAD_DATA;
         if (!fact || how[i] != KT_STORED_NEW)
             continue;
         fact->now.state     = result->err ? KT_JOB_FAILED : KT_JOB_DONE;

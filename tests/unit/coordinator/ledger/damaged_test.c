@@ -145,3 +145,36 @@ a_list_that_is_no_json_breaks_no_query(void)
 }
 
 BOTH(ledger_damaged, a_list_that_is_no_json_breaks_no_query, sql_remove())
+
+static void
+a_document_that_is_not_of_its_job_is_refused(void)
+{
+    static const char *const DOCUMENTS[] = {
+        "",
+        "dddddd",
+        "[1]",
+        "{\"success\":true",
+        "{\"success\":true}{}",
+        "{\"message_id\":\"m2\",\"file_path\":\"/music/1.flac\"}",
+        "{\"message_id\":\"m1\",\"file_path\":\"/music/2.flac\"}",
+        "{\"message_id\":\"m1\",\"file_path\":\"/music/1.flac \"}",
+    };
+    kt_run_id_t id    = {fixture_insert(sql_ledger, 1), 1};
+    kt_lease_t  lease = fixture_lease(sql_ledger, "one");
+    fixture_claim(sql_ledger, &lease);
+    for (size_t i = 0; i < sizeof DOCUMENTS / sizeof *DOCUMENTS; i++)
+        for (int failure = 0; failure < 2; failure++) {
+            kt_result_t result    = failure ? fixture_failure(id, KT_EFORMAT) : fixture_success(id);
+            result.document       = DOCUMENTS[i];
+            result.document_bytes = strlen(DOCUMENTS[i]);
+            cr_expect_eq(failure ? fixture_fail(sql_ledger, &lease, &result) : fixture_store(sql_ledger, &result),
+                         KT_STORED_BAD_DATA, "%s", DOCUMENTS[i]);
+        }
+    sql_expect("SELECT count(*) FROM results", "0");
+    kt_result_t result    = fixture_success(id);
+    result.document       = "{\"message_id\":\"m1\",\"file_path\":\"/music/1.flac\"}";
+    result.document_bytes = strlen(result.document);
+    cr_expect_eq(fixture_store(sql_ledger, &result), KT_STORED_NEW);
+}
+
+BOTH(ledger_damaged, a_document_that_is_not_of_its_job_is_refused, sql_end())

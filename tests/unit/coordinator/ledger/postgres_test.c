@@ -271,7 +271,7 @@ Test(ledger_postgres_only, a_success_that_races_a_cancel_is_judged_again)
     kt_err_t      err   = KT_EAGAIN;
     cr_assert(kt_sql_try(self, true, &err, &tries));
     kt_sql_write(self);
-    kt_sql_facts_put(self, &(kt_sql_facts_t){&fact, 1}, 0);
+    kt_sql_facts_put(self, &(kt_sql_facts_t){.at = &fact, .n = 1}, 0);
     err = kt_sql_commit(self);
     cr_assert_eq(err, KT_EAGAIN, "it was claimed when it was judged, and is queued");
     cr_assert(!kt_sql_try(self, true, &err, &tries));
