@@ -169,6 +169,7 @@ class Page(unittest.TestCase):
         self.click(page, "Yes")
         page.wait("document.querySelector('dialog[open]')?.innerText.includes('not the coordinator')", "the refusal")
         page.press("Escape")
+        page.wait("!document.querySelector('dialog')", "the end of the dialog")
         page.run("sessionStorage.clear()")
         self.give_token(page)
         self.click(page, "retry these")
@@ -220,6 +221,16 @@ class Page(unittest.TestCase):
         self.click(page, "Yes")
         page.wait("document.querySelector('main tbody .s-drained')", "an order through the proxy")
         self.assertEqual((page.problems, server.astray), ([], []))
+
+    def test_pages_that_were_left_hold_no_connection(self):
+        self.farm.start(["a"])
+        page = self.browse()
+        for number in range(8):  # a browser opens six connections to a host
+            page.wait("document.querySelector('main tbody .s-live')", f"page {number}", 10)
+            page.open("about:blank")
+            page.wait("location.href === 'about:blank'", "another page")
+            page.open(self.farm.http + "/#/")
+        self.clean(page)
 
     def test_a_restarted_coordinator_is_followed_again(self):
         self.farm.start(["a"])

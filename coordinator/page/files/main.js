@@ -133,10 +133,14 @@ element("token").addEventListener("click", () => askToken("For orders, and over 
 element("help").addEventListener("click", showHelp);
 onToken((what) => (what === "missing" ? askToken(token() ? "This token is not the coordinator's." : "Over a network reading needs the coordinator's token.") : (route(), poll(), follow())));
 window.addEventListener("hashchange", route);
-document.addEventListener("visibilitychange", poll);
-// A change of the nodes is shown at once, an outcome by the section.
+document.addEventListener("visibilitychange", () => { poll(); follow(); });
+window.addEventListener("pagehide", () => following?.abort());
+window.addEventListener("pageshow", (event) => { if (event.persisted) follow(); });
+// A change of the nodes is shown at once, an outcome by the section. A page that is not seen holds no stream: a browser
+// opens six connections to a host, over all tabs and the pages that it keeps for going back.
 function follow() {
   following?.abort();
+  if (document.hidden) return;
   following = new AbortController();
   let live = null;
   events((name, data) => {
