@@ -224,7 +224,7 @@ class Sources(unittest.TestCase):
             done = subprocess.run([os.path.join(BIN, "kithara"), "submit", "--wait", web.url("good/x?a=b")], env=env, capture_output=True,
                                   text=True, timeout=60)
             self.assertEqual(done.returncode, 0, done.stderr)
-            self.assertEqual([j["file_path"] for j in farm.all_jobs()], [web.url("good/x?a=b")])
+            self.assertEqual([j["file_path"] for j in farm.all_jobs()], [web.url("good/x?...")], "a query may sign the URL")
             del env["ANALYZER_SOURCE_HOSTS"]
             alone = subprocess.run([os.path.join(BIN, "kithara"), "analyze", "--jsonl", web.url("good/y"), web.url("status/404")], env=env,
                                    capture_output=True, text=True, timeout=60)
