@@ -32,7 +32,6 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     return 0;
 }
 
-#ifndef KT_LIBFUZZER
 static uint8_t *
 fuzz_seed(unsigned number, size_t *length)
 {
@@ -50,4 +49,3 @@ fuzz_seed(unsigned number, size_t *length)
     kt_buf_str(&text, TEXTS[number % (sizeof TEXTS / sizeof *TEXTS)]);
     return (uint8_t *)kt_buf_take(&text, length);
 }
-#endif

@@ -102,7 +102,6 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     return 0;
 }
 
-#ifndef KT_LIBFUZZER
 static void
 add_packet(kt_buf_t *out, const kt_decode_record_t *record, const void *description, size_t more)
 {
@@ -154,4 +153,3 @@ fuzz_seed(unsigned number, size_t *length)
     add_packet(&out, &(kt_decode_record_t){.kind = KT_DECODE_EXIT, .code = 9, .cpu_us = 5}, NULL, 0);
     return (uint8_t *)kt_buf_take(&out, length);
 }
-#endif

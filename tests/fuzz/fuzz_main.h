@@ -1,6 +1,8 @@
-// A small driver for compilers without libFuzzer. `PROGRAM [RUNS [SEED]]` mutates valid inputs at random and passes
-// each to LLVMFuzzerTestOneInput; `PROGRAM SECONDSs [SEED]` ("60s") does so for that time. With -fsanitize=fuzzer
-// (KT_LIBFUZZER defined) libFuzzer supplies main.
+// The main of the fuzz programs, which contain one function, LLVMFuzzerTestOneInput, and its valid inputs, fuzz_seed.
+//     PROGRAM [RUNS [SEED]]      mutates valid inputs at random and passes each to the function
+//     PROGRAM SECONDSs [SEED]    does so for that time ("60s")
+//     PROGRAM corpus FOLDER      writes valid inputs into the folder
+// Built with clang and KT_LIBFUZZER, all arguments but those of `corpus` are libFuzzer's.
 #pragma once
 
 #include <stdbool.h>
@@ -9,7 +11,6 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 
-#ifndef KT_LIBFUZZER
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,39 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length);
 // One valid input in heap memory of exactly its size, *length.
 static uint8_t *fuzz_seed(unsigned number, size_t *length);
 
+enum { CORPUS_FILES = 256 };
+
+// 0, or 1 if the folder cannot be written.
+static int
+fuzz_write_corpus(const char *folder)
+{
+    char path[4096];
+    for (unsigned i = 0; i < CORPUS_FILES; i++) {
+        size_t   length;
+        uint8_t *seed = fuzz_seed(i, &length);
+        snprintf(path, sizeof path, "%s/seed-%03u", folder, i);
+        FILE *file    = fopen(path, "wbe");
+        bool  written = file && fwrite(seed, 1, length, file) == length;
+        free(seed);
+        if (!file || fclose(file) || !written) {
+            perror(path);
+            return 1;
+        }
+    }
+    return 0;
+}
+
+#ifdef KT_LIBFUZZER
+int LLVMFuzzerRunDriver(int *argc, char ***argv, int (*callback)(const uint8_t *bytes, size_t length));
+
+int
+main(int argc, char **argv)
+{
+    if (argc == 3 && strcmp(argv[1], "corpus") == 0)
+        return fuzz_write_corpus(argv[2]);
+    return LLVMFuzzerRunDriver(&argc, &argv, LLVMFuzzerTestOneInput);
+}
+#else
 static uint64_t
 fuzz_random(uint64_t *state)
 {
@@ -45,6 +79,8 @@ fuzz_change(uint8_t *bytes, size_t length, uint64_t *state)
 int
 main(int argc, char **argv)
 {
+    if (argc == 3 && strcmp(argv[1], "corpus") == 0)
+        return fuzz_write_corpus(argv[2]);
     unsigned long runs  = argc > 1 ? strtoul(argv[1], NULL, 10) : 100000;
     uint64_t      state = argc > 2 ? strtoull(argv[2], NULL, 10) | 1 : 1;
     bool          timed = argc > 1 && argv[1][strlen(argv[1]) - 1] == 's';

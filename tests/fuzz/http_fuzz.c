@@ -92,7 +92,6 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     return 0;
 }
 
-#ifndef KT_LIBFUZZER
 static uint8_t *
 fuzz_seed(unsigned number, size_t *length)
 {
@@ -117,4 +116,3 @@ fuzz_seed(unsigned number, size_t *length)
     kt_buf_str(&out, BODIES[number % N_ROUTES]);
     return (uint8_t *)kt_buf_take(&out, length);
 }
-#endif

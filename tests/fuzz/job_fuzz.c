@@ -30,7 +30,6 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     return 0;
 }
 
-#ifndef KT_LIBFUZZER
 static uint8_t *
 fuzz_seed(unsigned number, size_t *length)
 {
@@ -55,4 +54,3 @@ fuzz_seed(unsigned number, size_t *length)
     }
     return (uint8_t *)kt_buf_take(&buf, length);
 }
-#endif

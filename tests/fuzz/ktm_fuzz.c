@@ -120,7 +120,6 @@ LLVMFuzzerTestOneInput(const uint8_t *input, size_t length)
     return 0;
 }
 
-#ifndef KT_LIBFUZZER
 static const float    floats[96] = {1, -2, 3, 0.5f};
 static const uint16_t halves[96] = {0x3C00, 0xC000};
 static const int8_t   bytes8[96] = {1, -128, 127};
@@ -179,4 +178,3 @@ fuzz_seed(unsigned number, size_t *length)
     text.graph = graph;
     return ktm_build(&text, length);
 }
-#endif

@@ -44,7 +44,6 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     return 0;
 }
 
-#ifndef KT_LIBFUZZER
 static uint8_t *
 fuzz_seed(unsigned number, size_t *length)
 {
@@ -59,4 +58,3 @@ fuzz_seed(unsigned number, size_t *length)
     kt_buf_str(&text, TEXTS[number % (sizeof TEXTS / sizeof *TEXTS)]);
     return (uint8_t *)kt_buf_take(&text, length);
 }
-#endif

@@ -43,7 +43,6 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     return 0;
 }
 
-#ifndef KT_LIBFUZZER
 enum { SEED_BYTES = 4096 };
 
 typedef struct seed {
@@ -89,4 +88,3 @@ fuzz_seed(unsigned number, size_t *length)
     *length = SEED_BYTES;
     return out;
 }
-#endif

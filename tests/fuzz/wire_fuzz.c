@@ -22,7 +22,6 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     return 0;
 }
 
-#ifndef KT_LIBFUZZER
 static uint8_t *
 fuzz_seed(unsigned number, size_t *length)
 {
@@ -44,4 +43,3 @@ fuzz_seed(unsigned number, size_t *length)
     kt_assert(kt_wire_encode(&seeds[number % (sizeof seeds / sizeof *seeds)], &buf) == KT_OK);
     return (uint8_t *)kt_buf_take(&buf, length);
 }
-#endif
