@@ -15,20 +15,24 @@ import re
 import subprocess
 import sys
 
-TEST = re.compile(r"^[ \t]*(?:Test\(|ParameterizedTest\([^,]*,|Theory\(\(.*\),)\s*(\w+)\s*,\s*(\w+)", re.M)
+TEST = re.compile(r"^[ \t]*(?:Test\(|ParameterizedTest\([^,]*,|Theory\(\(.*\),)\s*([\w#]+)\s*,\s*([\w#]+)", re.M)
 SHOWN = 20  # of the tests that are in no entry, or in several
-MACRO = re.compile(r"^#define (\w+)\((\w+)\)((?:.*\\\n)*.*)", re.M)
+MACRO = re.compile(r"^#define (\w+)\(([\w, ]+)\)((?:.*\\\n)*.*)", re.M)
 
 
 def macros(folder):
-    """Macros of the folder's headers that make tests of a name: macro -> suites."""
+    """Macros of the folder's headers that make tests: macro -> (parameters, suites and names of its tests)."""
     found = {}
     for path in sorted(folder.rglob("*.h")):
-        for macro, parameter, body in MACRO.findall(path.read_text()):
-            suites = [suite for suite, name in TEST.findall(body) if name == parameter]
-            if suites:
-                found[macro] = suites
+        for macro, parameters, body in MACRO.findall(path.read_text()):
+            if made := TEST.findall(body):
+                found[macro] = ([p.strip() for p in parameters.split(",")], made)
     return found
+
+
+def expand(word, values):
+    """A word of a macro's body, of parts that `##` joins, with the values of the parameters."""
+    return "".join(values.get(part.strip(), part.strip()) for part in word.split("##"))
 
 
 def tests(folder):
@@ -37,8 +41,10 @@ def tests(folder):
     for path in sorted(folder.rglob("*.c")):
         text = path.read_text()
         ids = [f"{suite}/{name}" for suite, name in TEST.findall(text)]
-        for macro, suites in made.items():
-            ids += [f"{suite}/{name}" for name in re.findall(rf"^{macro}\((\w+)\)", text, re.M) for suite in suites]
+        for macro, (parameters, all_made) in made.items():
+            for call in re.findall(rf"^{macro}\(([^;\n]*)\)$", text, re.M):
+                values = dict(zip(parameters, (value.strip() for value in call.split(","))))
+                ids += [f"{expand(suite, values)}/{expand(name, values)}" for suite, name in all_made]
         if ids:
             found[path] = ids
     return found
