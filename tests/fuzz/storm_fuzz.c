@@ -1,6 +1,6 @@
-// Fuzzing the protocol as sequences: a storm of well-formed messages of three nodes in any order, of answers of the ledger,
-// of losses and of time, against the whole loop of a coordinator. Every invariant of the scheduler holds after each step.
-// An input is a script: three bytes per step, what happens and two arguments.
+// Fuzzing the protocol as sequences: a storm of well-formed messages of three nodes in any order, of answers of the
+// ledger, of losses and of time, against the whole loop of a coordinator. Every invariant of the scheduler holds after
+// each step. An input is a script: three bytes per step, what happens and two arguments.
 #include "common/assert.h"
 #include "common/clock.h"
 #include "common/log.h"
@@ -15,6 +15,7 @@ typedef struct storm {
     kt_ledger_request_t *requests[REQUESTS];
     size_t               n_requests;
     kt_wire_work_t       works[WORKS];  // sent last; without their bodies
+    char                 credentials[WORKS][KT_CREDENTIAL_BYTES];
     size_t               n_works;
     uint64_t             next_job;
     bool                 failed;  // the coordinator would end here
@@ -48,8 +49,14 @@ send_frame(void *context, kt_node_handle_t to, const void *bytes, size_t length)
     storm_t *self = context;
     kt_msg_t msg;
     kt_assert(to != 0 && kt_wire_decode(bytes, length, &sent_arena, &msg) == KT_OK);
-    for (size_t i = 0; msg.type == KT_MSG_BATCH && i < msg.batch.items.n; i++)
-        self->works[self->n_works++ % WORKS] = msg.batch.items.at[i];
+    for (size_t i = 0; msg.type == KT_MSG_BATCH && i < msg.batch.items.n; i++) {
+        const size_t    place = self->n_works++ % WORKS;
+        kt_wire_work_t *work  = &self->works[place];
+        *work                 = msg.batch.items.at[i];
+        kt_assert(work->credential.n == KT_CREDENTIAL_BYTES);
+        memcpy(self->credentials[place], work->credential.at, KT_CREDENTIAL_BYTES);
+        work->credential.at = self->credentials[place];
+    }
     return to % 5 == 4 ? KT_EUNREACHABLE : KT_OK;
 }
 
@@ -97,7 +104,8 @@ choose_work(const storm_t *self, unsigned number)
 static void
 deliver(storm_t *self, unsigned node, const kt_msg_t *msg)
 {
-    static const char *const KEYS[] = {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
+    static const char *const KEYS[] = {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+                                       "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
                                        "cccccccccccccccccccccccccccccccccccccccc"};
     kt_buf_t                 frame;
     kt_buf_init(&frame, KT_MAX_FRAME_BYTES);
@@ -126,17 +134,20 @@ report(storm_t *self, unsigned node, unsigned what, unsigned more)
 {
     static const kt_err_t ERRS[] = {KT_OK, KT_ECRASH, KT_ENOFILE, KT_EROOT, KT_EFORMAT, KT_ENOMEM, KT_ECANCELLED};
     const kt_wire_work_t  work   = choose_work(self, more);
-    kt_wire_held_t        held   = {.job = work.job, .run = work.run, .attempt = work.attempt, .stage = more % 4};
-    kt_wire_ref_t         kept   = {.job = work.job, .run = work.run};
-    kt_wire_outcome_t     done   = {.job           = work.job,
-                                    .run           = work.run,
-                                    .attempt       = work.attempt,
-                                    .err           = ERRS[more % (sizeof ERRS / sizeof *ERRS)],
-                                    .processing_us = more,
-                                    .document      = kt_bytes_of("{}")};
-    kt_msg_t              beat   = {.type = KT_MSG_BEAT, .beat = {.free = more % 7, .held = {&held, more % 2}, .kept = {&kept, more % 3 == 0}}};
-    kt_msg_t              begun  = {.type = KT_MSG_STARTED, .started = {{&held, 1}}};
-    kt_msg_t              result = {.type = KT_MSG_RESULT, .result = {{&done, 1}}};
+    kt_wire_held_t        held   = {
+                 .job = work.job, .run = work.run, .attempt = work.attempt, .stage = more % 4, .credential = work.credential};
+    kt_wire_ref_t     kept   = {.job = work.job, .run = work.run};
+    kt_wire_outcome_t done   = {.job           = work.job,
+                                .run           = work.run,
+                                .attempt       = work.attempt,
+                                .err           = ERRS[more % (sizeof ERRS / sizeof *ERRS)],
+                                .processing_us = more,
+                                .document      = kt_bytes_of("{}"),
+                                .credential    = work.credential};
+    kt_msg_t          beat   = {.type = KT_MSG_BEAT,
+                                .beat = {.free = more % 7, .held = {&held, more % 2}, .kept = {&kept, more % 3 == 0}}};
+    kt_msg_t          begun  = {.type = KT_MSG_STARTED, .started = {{&held, 1}}};
+    kt_msg_t          result = {.type = KT_MSG_RESULT, .result = {{&done, 1}}};
     deliver(self, node, what == 0 ? &beat : what == 1 ? &begun : &result);
 }
 
@@ -153,12 +164,12 @@ answer_request(storm_t *self, unsigned which, unsigned how)
     if (request->type == KT_LREQ_OPEN)
         request->open.lease.epoch = 1 + which;
     if (request->type == KT_LREQ_CLAIM && !request->err) {
-        const size_t n          = how % (request->claim.want < 6 ? request->claim.want + 1 : 6);
-        request->claim.claimed  = calloc(n + 1, sizeof *request->claim.claimed);
+        const size_t n         = how % (request->claim.want < 6 ? request->claim.want + 1 : 6);
+        request->claim.claimed = calloc(n + 1, sizeof *request->claim.claimed);
         for (size_t k = 0; request->claim.claimed && k < n && self->next_job < MOST_JOBS; k++) {
             kt_claimed_t *claimed = &request->claim.claimed[k];
-            *claimed = (kt_claimed_t){.id = {++self->next_job, 1}, .crashes = how % 3, .declared_duration_s = 1};
-            claimed->body       = strdup("{\"message_id\":\"m\",\"file_path\":\"/a\"}");
+            *claimed      = (kt_claimed_t){.id = {++self->next_job, 1}, .crashes = how % 3, .declared_duration_s = 1};
+            claimed->body = strdup("{\"message_id\":\"m\",\"file_path\":\"/a\"}");
             claimed->body_bytes = claimed->body ? strlen(claimed->body) : 0;
             request->claim.n    = k + 1;
         }
@@ -199,32 +210,37 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
     static storm_t       storm;
-    static kt_settings_t settings = {.lease_ms          = 4000,
-                                     .node_silence_ms   = 2500,
-                                     .job_deadline_s    = 60,
-                                     .hop_length        = 512,
-                                     .video_mode        = "full",
-                                     .video_scene_model = "auto"};
+    static kt_settings_t settings   = {.lease_ms          = 4000,
+                                       .node_silence_ms   = 2500,
+                                       .job_deadline_s    = 60,
+                                       .hop_length        = 512,
+                                       .video_mode        = "full",
+                                       .video_scene_model = "auto"};
     static kt_key_t      allowed[2] = {{.key = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", .name = "node-a"},
                                        {.key = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"}};
-    static kt_keys_t     keys     = {.at = allowed, .n = 2};
-    const kt_loop_opts_t opts     = {.settings       = &settings,
-                                     .sched          = {.batch_size       = 10,
-                                                        .max_attempts     = 3,
-                                                        .window           = 50,
-                                                        .node_silence_ms  = 2500,
-                                                        .job_deadline_ms  = 60000,
-                                                        .claim_idle_ms    = 1000,
-                                                        .black_hole_count = 2},
-                                     .name           = "here",
-                                     .keys           = &keys,
-                                     .sender         = {&storm, send_frame},
-                                     .context        = &storm,
-                                     .on_outcome     = on_outcome,
-                                     .on_fatal       = on_fatal,
-                                     .allow_keys     = allow_keys,
-                                     .fill_snapshot  = fill_snapshot,
-                                     .on_ledger_call = on_ledger_call};
+    static kt_keys_t     keys       = {.at = allowed, .n = 2};
+    static kt_curve_t    pair       = {.public_key = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7",
+                                       .secret_key = "D:)Q[IlAW!ahhC2ac:9*A}h:p?([4%wOTJ%JR%cs"};
+    kt_credentials_t     credentials;
+    const kt_loop_opts_t opts = {.settings       = &settings,
+                                 .sched          = {.batch_size       = 10,
+                                                    .max_attempts     = 3,
+                                                    .window           = 50,
+                                                    .node_silence_ms  = 2500,
+                                                    .job_deadline_ms  = 60000,
+                                                    .claim_idle_ms    = 1000,
+                                                    .black_hole_count = 2},
+                                 .name           = "here",
+                                 .keys           = &keys,
+                                 .credentials    = &credentials,
+                                 .sender         = {&storm, send_frame},
+                                 .context        = &storm,
+                                 .on_outcome     = on_outcome,
+                                 .on_fatal       = on_fatal,
+                                 .allow_keys     = allow_keys,
+                                 .fill_snapshot  = fill_snapshot,
+                                 .on_ledger_call = on_ledger_call};
+    kt_assert(kt_credentials_init(&credentials, &pair) == KT_OK);
     memset(&storm, 0, sizeof storm);
     test_clock = (kt_clock_test_t){.ms = 1000, .wall_ms = 1700000000000};
     kt_clock_test(&test_clock);
@@ -248,13 +264,14 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 static uint8_t *
 fuzz_seed(unsigned number, size_t *length)
 {
-    static const uint8_t CYCLE[] = {0, 0, 4, 0, 1, 4, 1, 0, 6, 5, 1, 5, 1, 1, 6, 5, 1, 3, 2, 0, 1, 2, 1, 5,
+    static const uint8_t CYCLE[] = {0, 0, 4, 0, 1, 4,  1, 0, 6, 5, 1, 5, 1, 1, 6, 5, 1, 3, 2, 0, 1, 2, 1,  5,
                                     3, 0, 7, 3, 1, 14, 5, 1, 0, 5, 1, 0, 7, 3, 0, 1, 0, 9, 4, 7, 9, 7, 59, 0};
-    const size_t         cycles  = 8, bytes = sizeof CYCLE * cycles;
-    uint8_t             *out     = malloc(bytes);
+    const size_t         cycles = 8, bytes = sizeof CYCLE * cycles;
+    uint8_t             *out = malloc(bytes);
     kt_assert(out);
     for (size_t i = 0; i < bytes; i++)
-        out[i] = CYCLE[(i + STEP_BYTES * number) % sizeof CYCLE] + (i % STEP_BYTES == 2 ? (uint8_t)(i / 7 * number) : 0);
+        out[i] =
+            CYCLE[(i + STEP_BYTES * number) % sizeof CYCLE] + (i % STEP_BYTES == 2 ? (uint8_t)(i / 7 * number) : 0);
     *length = bytes;
     return out;
 }
