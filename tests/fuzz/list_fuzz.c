@@ -1,5 +1,5 @@
-// Fuzzing the lists of backfills: chunks of any bytes, whose sizes the first bytes choose, give rows within the bounds, each
-// a path as texts or a refusal, and come to an end.
+// Fuzzing the lists of backfills: chunks of any bytes, whose sizes the first bytes choose, give rows within the bounds,
+// each a path as texts or a refusal, and come to an end.
 #include "common/assert.h"
 #include "common/text.h"
 #include "coordinator/backfill/source.h"
