@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-enum { DOCUMENTS = 64 };  // in memory at a time
-
 static const char *const RULES[] = {
 #define KT_AUDIT(text) text,
 #include "coordinator/ledger/sql/audit.def"
@@ -50,16 +48,15 @@ document_fault(const kt_sql_t *self, size_t k, size_t row)
     return fault;
 }
 
-// Page by page.
+// Page by page; those of retained jobs, and without a job, are not read.
 static kt_err_t
 audit_documents(kt_sql_t *self, audit_t *audit)
 {
     kt_run_id_t after = {0};
     kt_err_t    err   = KT_OK;
-    for (size_t n = DOCUMENTS; n == DOCUMENTS && !err;) {
+    for (size_t n = 1; n > 0 && !err;) {
         kt_sql_arg_u64(self, after.job);
         kt_sql_arg_int(self, after.run);
-        kt_sql_arg_int(self, DOCUMENTS);
         size_t k = kt_sql_put(self, KT_SQL_DOCUMENTS);
         if ((err = kt_sql_run(self)))
             break;
@@ -67,7 +64,7 @@ audit_documents(kt_sql_t *self, audit_t *audit)
         for (size_t row = 0; row < n; row++) {
             after             = (kt_run_id_t){.job = (uint64_t)kt_sql_int(self, k, row, 0),
                                               .run = (uint32_t)kt_sql_int(self, k, row, 1)};
-            const char *fault = document_fault(self, k, row);
+            const char *fault = kt_sql_int(self, k, row, 5) ? NULL : document_fault(self, k, row);
             if (fault)
                 audit->found(audit->context, after, fault);
         }
