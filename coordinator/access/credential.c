@@ -37,8 +37,9 @@ credential_compute(const kt_digest_t *secret, kt_run_id_t id, uint32_t attempt, 
     kt_hmac(secret->bytes, sizeof secret->bytes, bytes, sizeof bytes, out);
 }
 
-kt_err_t
-kt_credentials_accept(kt_credentials_t *self, const kt_curve_t *pair)
+// KT_EINVAL, KT_EFULL.
+static kt_err_t
+accept_pair(kt_credentials_t *self, const kt_curve_t *pair)
 {
     uint8_t secret[KT_CURVE_BYTES];
     if (self->n == KT_CREDENTIAL_SECRETS)
@@ -54,7 +55,7 @@ kt_err_t
 kt_credentials_init(kt_credentials_t *self, const kt_curve_t *pair)
 {
     *self = (kt_credentials_t){.n = 0};
-    return kt_credentials_accept(self, pair);
+    return accept_pair(self, pair);
 }
 
 kt_err_t
@@ -79,7 +80,7 @@ kt_credentials_load(kt_credentials_t *self, const char *state_dir, char why[KT_C
             continue;
         err = kt_curve_read_secret(path, &pair);
         if (!err)
-            err = kt_credentials_accept(self, &pair);
+            err = accept_pair(self, &pair);
         if (err)
             snprintf(why, KT_CREDENTIALS_WHY, "%.200s: %s", path,
                      err == KT_EFULL ? "too many secrets beside it" : "not the secret of a CURVE pair");

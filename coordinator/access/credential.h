@@ -19,9 +19,8 @@ typedef struct kt_credentials {
 
 // Of that pair alone. KT_EINVAL: its secret is no key.
 KT_MUST_USE kt_err_t kt_credentials_init(kt_credentials_t *self, const kt_curve_t *pair);
-// Accepts also those of another pair: of the one before a rotation, or of another coordinator. KT_EINVAL, KT_EFULL.
-KT_MUST_USE kt_err_t kt_credentials_accept(kt_credentials_t *self, const kt_curve_t *pair);
-// Accepts those of every other secret `<state>/keys/coordinator*.secret`. On failure *why names the file. KT_EINVAL
+// Accepts also those of every other secret `<state>/keys/coordinator*.secret`: of the pair before a rotation, or of
+// another coordinator. On failure *why names the file. KT_EINVAL
 // (not a secret key), KT_EFULL, KT_EACCESS, KT_EIO.
 enum { KT_CREDENTIALS_WHY = 320 };
 KT_MUST_USE kt_err_t kt_credentials_load(kt_credentials_t *self, const char *state_dir, char why[KT_CREDENTIALS_WHY]);

@@ -158,7 +158,7 @@ def node(found):
     yield "### Files a second, and where decoding becomes the limit"
     yield ""
     yield (f"A file is {FILE_S // 60} minutes. A core needs {decode:.0f} ms a minute to open, decode and resample it, "
-           f"{alone:.0f} for the whole analysis; the GPU takes at most {taken:.0f} of them ({100 * taken / alone:.0f} %).")
+           f"{alone:.0f} for the whole analysis; the GPU\ntakes at most {taken:.0f} of them ({100 * taken / alone:.0f} %).")
     yield ""
     yield from file_table(found, decode, rest)
     yield from core_table(decode, rest, alone)

@@ -37,9 +37,13 @@ kt_damaged_show(const kt_damaged_t *self)
                 (unsigned long long)self->n, (unsigned long long)self->first_job);
 }
 
-kt_err_t
-kt_results_visit(const kt_cli_t *cli, const kt_results_ask_t *ask, kt_results_fn *visit, void *context,
-                 kt_damaged_t *damaged, char why[KT_LEDGER_WHY])
+typedef kt_err_t visit_fn(void *context, const kt_job_row_t *row);
+
+// Visits every matching row with its document in the order of jobs, until visit returns an error, which is returned.
+// why: a sentence about an error of the ledger.
+static kt_err_t
+visit_rows(const kt_cli_t *cli, const kt_results_ask_t *ask, visit_fn *visit, void *context, kt_damaged_t *damaged,
+           char why[KT_LEDGER_WHY])
 {
     kt_ledger_t   *ledger = NULL;
     kt_job_query_t query  = {.after_job   = ask->after_job,
@@ -180,7 +184,7 @@ show_or_write(const kt_cli_t *cli, const kt_results_ask_t *ask, view_t *view)
         err = kt_feature_rows_table(view->features, cli->format, HISTORY, ask->history ? HISTORY_COLUMNS : 0,
                                     &view->table, view->columns, view->units);
     if (!err)
-        err = kt_results_visit(cli, ask, visit_row, view, &damaged, why);
+        err = visit_rows(cli, ask, visit_row, view, &damaged, why);
     if (!err && !view->out)
         err = kt_table_end(view->table, stdout);
     kt_table_destroy(&view->table);

@@ -40,11 +40,6 @@ KT_MUST_USE kt_err_t kt_results_locate(const kt_cli_t *cli, const char *run, con
                                        const char **url);
 // The ledger of that URL, NULL: the setting's, to be read. why: a sentence about an error.
 KT_MUST_USE kt_err_t kt_results_open(const kt_cli_t *cli, const char *url, kt_ledger_t **out, char why[KT_LEDGER_WHY]);
-// Visits every matching row with its document in the order of jobs, until visit returns an error, which is returned.
-// why: a sentence about an error of the ledger.
-typedef kt_err_t     kt_results_fn(void *context, const kt_job_row_t *row);
-KT_MUST_USE kt_err_t kt_results_visit(const kt_cli_t *cli, const kt_results_ask_t *ask, kt_results_fn *visit,
-                                      void *context, kt_damaged_t *damaged, char why[KT_LEDGER_WHY]);
 // One line on stderr, if there are any.
 void kt_damaged_show(const kt_damaged_t *self);
 
