@@ -143,6 +143,7 @@ gate_init(gate_t *self, kt_ledger_t *inner, size_t jobs)
     self->ops.fail        = gate_fail;
     self->ops.drained     = gate_drained;
     self->ops.backfill    = NULL;
+    self->ops.fleet       = NULL;
     self->ops.close       = gate_close;
     self->base.ops        = &self->ops;
 }
