@@ -41,6 +41,16 @@ fuzz_write_corpus(const char *folder)
     return 0;
 }
 
+// May be unused.
+static inline uint64_t
+fuzz_random(uint64_t *state)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return *state;
+}
+
 #ifdef KT_LIBFUZZER
 int LLVMFuzzerRunDriver(int *argc, char ***argv, int (*callback)(const uint8_t *bytes, size_t length));
 
@@ -52,15 +62,6 @@ main(int argc, char **argv)
     return LLVMFuzzerRunDriver(&argc, &argv, LLVMFuzzerTestOneInput);
 }
 #else
-static uint64_t
-fuzz_random(uint64_t *state)
-{
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    return *state;
-}
-
 static size_t
 fuzz_change(uint8_t *bytes, size_t length, uint64_t *state)
 {

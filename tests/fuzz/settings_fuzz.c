@@ -22,6 +22,13 @@ load(kt_settings_t *out, const void *bytes, size_t length, char why[KT_SETTINGS_
     return err;
 }
 
+// A text that holds no password, which is printed masked.
+static bool
+is_shown(const char *text)
+{
+    return !strchr(text, '@') && !strcasestr(text, "password=");
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
@@ -37,7 +44,8 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     kt_assert(!printed.err);
     kt_assert(load(&again, printed.bytes, printed.length, why) == KT_OK);
     kt_assert(again.workers == settings.workers && again.n_fft == settings.n_fft);
-    kt_assert(!strcmp(again.queue_name, settings.queue_name) && !strcmp(again.model_path, settings.model_path));
+    kt_assert(!is_shown(settings.queue_name) || !strcmp(again.queue_name, settings.queue_name));
+    kt_assert(!is_shown(settings.model_path) || !strcmp(again.model_path, settings.model_path));
     kt_settings_fini(&again);
     kt_settings_fini(&settings);
     kt_buf_fini(&printed);
