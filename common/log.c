@@ -274,13 +274,13 @@ put_quoted(writer_t *self, const char *text, size_t n)
     put_bytes(self, "\"", 1);
 }
 
-// One conversion: its flags and width, its precision, its length, its letter.
+// One conversion: its flags and width, its precision, its length, its specifier.
 typedef struct conversion {
     char   flags[SPEC_BYTES];          // between % and the length, stars replaced by their numbers
     int    precision;                  // -1: none
     size_t longs, shorts;              // letters l and h
     bool   size, maximum, difference;  // z, j, t
-    char   letter;
+    char   specifier;
 } conversion_t;
 
 // Reads a width or precision at *at: a number or a star.
@@ -305,7 +305,7 @@ static void
 put_number(writer_t *self, const conversion_t *c, va_list *arguments)
 {
     char spec[SPEC_BYTES + 8], text[NUMBER_BYTES];
-    switch (c->letter) {
+    switch (c->specifier) {
     case 'd':
     case 'i': {
         long long value;
@@ -343,12 +343,12 @@ put_number(writer_t *self, const conversion_t *c, va_list *arguments)
             value = va_arg(*arguments, size_t);
         else
             value = va_arg(*arguments, unsigned);
-        snprintf(spec, sizeof spec, "%%%sll%c", c->flags, c->letter);
+        snprintf(spec, sizeof spec, "%%%sll%c", c->flags, c->specifier);
         snprintf(text, sizeof text, spec, value);
         break;
     }
     default:
-        snprintf(spec, sizeof spec, "%%%s%c", c->flags, c->letter);
+        snprintf(spec, sizeof spec, "%%%s%c", c->flags, c->specifier);
         snprintf(text, sizeof text, spec, va_arg(*arguments, double));
         break;
     }
@@ -381,7 +381,7 @@ read_conversion(const char *at, conversion_t *c, va_list *arguments)
         c->size |= *at == 'z';
         c->difference |= *at == 't';
     }
-    c->letter = *at;
+    c->specifier = *at;
     return at + (*at != '\0');
 }
 
@@ -413,9 +413,9 @@ format_fields(char *out, size_t capacity, const char *format, va_list arguments)
             break;
         const bool bare = at > begin && at[-1] == '=';
         at              = read_conversion(at + 1, &c, &rest);
-        if (c.letter == '%') {
+        if (c.specifier == '%') {
             put_bytes(&self, "%", 1);
-        } else if (c.letter == 's') {
+        } else if (c.specifier == 's') {
             const char  *text = va_arg(rest, const char *);
             const size_t n    = !text ? 0 : c.precision < 0 ? strlen(text) : strnlen(text, (size_t)c.precision);
             if (bare && (*at == ' ' || !*at) && needs_quotes(text, n))

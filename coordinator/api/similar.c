@@ -7,6 +7,7 @@
 #include "common/json.h"
 #include "common/text.h"
 #include "coordinator/api/api.h"
+#include "coordinator/ledger/vectors.h"
 #include "proto/document.h"
 
 #include <math.h>
@@ -14,13 +15,7 @@
 #include <string.h>
 
 enum { NOT_FOUND = 404, SERVER = 500, BAD_REQUEST = 400 };
-enum { VALUES_MOST = 768, NEAREST = 10, NEAREST_MOST = 50, PAGE = 100, COMPARED_MOST = 5000, VERSION_BYTES = 128 };
-
-typedef struct vector {
-    size_t n;
-    double value[VALUES_MOST];
-    char   version[VERSION_BYTES];  // of its definition; only vectors of one version are compared
-} vector_t;
+enum { NEAREST = 10, NEAREST_MOST = 50, PAGE = 100, COMPARED_MOST = 5000 };
 
 typedef struct near {
     double   distance;
@@ -30,17 +25,17 @@ typedef struct near {
 } near_t;
 
 typedef struct search {
-    kt_api_t *api;
-    uint64_t  job;
-    char      file_path[KT_JOB_PATH];
-    vector_t  query, other;
-    size_t    wanted, n, compared, read;
-    near_t    nearest[NEAREST_MOST];  // ascending
+    kt_api_t   *api;
+    uint64_t    job;
+    char        file_path[KT_JOB_PATH];
+    kt_vector_t query, other;
+    size_t      wanted, n, compared, read;
+    near_t      nearest[NEAREST_MOST];  // ascending
 } search_t;
 
 // False: the document has no combined vector.
 static bool
-read_vector(const char *document, vector_t *out)
+read_vector(const char *document, kt_vector_t *out)
 {
     static const char LIST[] = "\"combined_vector\":[", METHOD[] = "\"combined_vector\":\"";
     const char       *at = strstr(document, LIST), *method = strstr(document, METHOD);
@@ -48,12 +43,12 @@ read_vector(const char *document, vector_t *out)
         return false;
     method += sizeof METHOD - 1;
     const size_t length = strcspn(method, "\"");
-    if (length >= sizeof out->version)
+    if (length >= sizeof out->method)
         return false;
-    memcpy(out->version, method, length);
-    out->version[length] = '\0';
+    memcpy(out->method, method, length);
+    out->method[length] = '\0';
     at += sizeof LIST - 1;
-    for (out->n = 0; out->n < VALUES_MOST; at++) {
+    for (out->n = 0; out->n < KT_VECTOR_MOST; at++) {
         char *end          = NULL;
         out->value[out->n] = strtod(at, &end);
         if (end == at)
@@ -66,26 +61,15 @@ read_vector(const char *document, vector_t *out)
     return false;
 }
 
-// Unit vectors: one minus the cosine, 0 for the same direction, 2 for the opposite.
-static double
-cosine_distance(const vector_t *a, const vector_t *b)
-{
-    double dot = 0;
-    for (size_t i = 0; i < a->n; i++)
-        dot += a->value[i] * b->value[i];
-    return fmax(0, 1 - dot);
-}
-
-// A page of the latest results before the job `before` (0: the last ones). NULL: an error has been replied.
+// Rows of jobs with their documents. NULL: an error has been replied.
 static kt_call_t *
-ask_page(search_t *self, uint64_t before)
+ask_rows(search_t *self, const kt_job_query_t *query, size_t capacity)
 {
     kt_call_t           *call    = kt_call_new(1);
     kt_ledger_request_t *request = call ? kt_ledger_request_new(KT_LREQ_JOBS, call) : NULL;
     if (request) {
-        request->jobs.query = (kt_job_query_t){
-            .after_job = before, .state = KT_JOB_DONE, .documents = true, .latest = true, .newest = true};
-        request->jobs.capacity = PAGE;
+        request->jobs.query    = *query;
+        request->jobs.capacity = capacity;
         call->requests[0]      = request;
         call->n_requests       = 1;
     } else {
@@ -104,11 +88,11 @@ ask_page(search_t *self, uint64_t before)
 static void
 compare_row(search_t *self, kt_job_row_t *row)
 {
-    vector_t *other = &self->other;
+    kt_vector_t *other = &self->other;
     if (strcmp(row->file_path, self->file_path) == 0 || !row->document || !read_vector(row->document, other) ||
-        other->n != self->query.n || strcmp(other->version, self->query.version) != 0)
+        other->n != self->query.n || strcmp(other->method, self->query.method) != 0)
         return;
-    const double distance = cosine_distance(&self->query, other);
+    const double distance = kt_vector_distance(&self->query, other);
     size_t       place    = self->n;
     self->compared++;
     while (place > 0 && self->nearest[place - 1].distance > distance)
@@ -131,17 +115,17 @@ compare_row(search_t *self, kt_job_row_t *row)
 static bool
 compare_all(search_t *self)
 {
-    uint64_t before = 0;
+    kt_job_query_t query = {.state = KT_JOB_DONE, .documents = true, .latest = true, .newest = true};
     for (bool more = true; more && self->read < COMPARED_MOST;) {
-        kt_call_t *call = ask_page(self, before);
+        kt_call_t *call = ask_rows(self, &query, PAGE);
         if (!call)
             return false;
         kt_ledger_request_t *request = call->requests[0];
         for (size_t i = 0; i < request->jobs.n; i++)
             compare_row(self, &request->jobs.rows[i]);
         self->read += request->jobs.n;
-        more   = request->jobs.n == PAGE;
-        before = request->jobs.n ? request->jobs.rows[request->jobs.n - 1].id.job : 0;
+        more            = request->jobs.n == PAGE;
+        query.after_job = request->jobs.n ? request->jobs.rows[request->jobs.n - 1].id.job : 0;
         kt_call_destroy(&call);
     }
     return true;
@@ -169,28 +153,18 @@ near_object(const near_t *near)
 static bool
 read_query(search_t *self)
 {
-    kt_call_t           *call    = kt_call_new(1);
-    kt_ledger_request_t *request = call ? kt_ledger_request_new(KT_LREQ_JOBS, call) : NULL;
-    if (request) {
-        request->jobs.query    = (kt_job_query_t){.after_job = self->job - 1, .state = -1, .documents = true};
-        request->jobs.capacity = 1;
-        call->requests[0]      = request;
-        call->n_requests       = 1;
-    } else {
-        kt_call_destroy(&call);
-    }
-    if (!kt_api_ask(self->api, &call))
+    const kt_job_query_t query = {.after_job = self->job - 1, .state = -1, .documents = true};
+    kt_call_t           *call  = ask_rows(self, &query, 1);
+    if (!call)
         return false;
-    request                   = call->requests[0];
-    const kt_job_row_t *row   = request->jobs.n ? &request->jobs.rows[0] : NULL;
-    const bool          known = !request->err && row && row->id.job == self->job;
-    const bool          found = known && row->document && read_vector(row->document, &self->query);
-    if (request->err)
-        kt_api_fail(self->api, SERVER, request->err, "the ledger cannot be read");
-    else if (!found)
-        kt_api_fail(self->api, NOT_FOUND, KT_ENOTFOUND, known ? "this job has no stored vector" : "no such job");
-    else
+    const kt_ledger_request_t *request = call->requests[0];
+    const kt_job_row_t        *row     = request->jobs.n ? &request->jobs.rows[0] : NULL;
+    const bool                 known   = row && row->id.job == self->job;
+    const bool                 found   = known && row->document && read_vector(row->document, &self->query);
+    if (found)
         kt_text_copy(self->file_path, sizeof self->file_path, row->file_path);
+    else
+        kt_api_fail(self->api, NOT_FOUND, KT_ENOTFOUND, known ? "this job has no stored vector" : "no such job");
     kt_call_destroy(&call);
     return found;
 }

@@ -1,5 +1,6 @@
 #include "coordinator/ledger/ledger.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 void
@@ -25,6 +26,15 @@ kt_ledger_close(kt_ledger_t **self_p)
 {
     if (*self_p)
         (*self_p)->ops->close(self_p);
+}
+
+double
+kt_vector_distance(const kt_vector_t *a, const kt_vector_t *b)
+{
+    double dot = 0;
+    for (size_t i = 0; i < a->n; i++)
+        dot += a->value[i] * b->value[i];
+    return fmax(0, 1 - dot);
 }
 
 void

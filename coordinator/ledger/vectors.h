@@ -19,8 +19,11 @@ typedef struct kt_vector {
     char   method[KT_VECTOR_METHOD];
 } kt_vector_t;
 
+// Of two vectors of the same length: one minus the cosine, 0 for the same direction, 2 for the opposite.
+double kt_vector_distance(const kt_vector_t *a, const kt_vector_t *b);
+
 typedef struct kt_neighbour {
-    double      distance;  // one minus the cosine: 0 for the same direction, 2 for the opposite
+    double      distance;  // kt_vector_distance
     kt_run_id_t id;
     char       *file_path;          // malloc'ed
     double      duration_s, tempo;  // NaN: none

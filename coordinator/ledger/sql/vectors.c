@@ -43,15 +43,6 @@ read_vector(const kt_sql_t *self, size_t k, size_t row, kt_vector_t *out)
     return true;
 }
 
-static double
-cosine_distance(const kt_vector_t *a, const kt_vector_t *b)
-{
-    double dot = 0;
-    for (size_t i = 0; i < a->n; i++)
-        dot += a->value[i] * b->value[i];
-    return fmax(0, 1 - dot);
-}
-
 static int
 compare(const void *a, const void *b)
 {
@@ -85,7 +76,7 @@ sort_page(search_t *self, const kt_sql_t *sql, size_t k, uint64_t *last)
         } else if (vector.n != to->query->n || strcmp(vector.method, to->query->method) != 0) {
             self->others[self->n_others++] = found;
         } else {
-            found.distance = cosine_distance(to->query, &vector);
+            found.distance = kt_vector_distance(to->query, &vector);
             if (is_near(to, &found))
                 self->candidates[self->n++] = found;
         }
