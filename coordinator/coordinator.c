@@ -105,6 +105,18 @@ load_keys(kt_coordinator_t *self, char why[KT_LEDGER_WHY])
     return err ? err : load_credentials(self, why);
 }
 
+// Without its file the history begins with this process.
+static void
+keep_history(kt_coordinator_t *self)
+{
+    char path[KT_KEYS_PATH + 16];
+    snprintf(path, sizeof path, "%s/history", self->state_dir);
+    kt_err_t err = kt_history_keep(self->history, path, kt_clock_wall_ms());
+    if (err)
+        kt_log_warn("HISTORY-UNKEPT", "file=\"%s\" err=%s text=\"the page's history begins with this process\"", path,
+                    kt_err_name(err));
+}
+
 static kt_err_t
 open_router(kt_coordinator_t *self, char why[KT_LEDGER_WHY])
 {
@@ -345,6 +357,8 @@ kt_coordinator_new(kt_coordinator_t **self_p, const kt_settings_t *settings, kt_
         err = init_loop(self, *ledger_p);
     if (!err)
         err = load_keys(self, why);
+    if (!err)
+        keep_history(self);
     if (!err)
         err = open_router(self, why);
     if (!err)

@@ -22,6 +22,8 @@
 // FILES_PER_SERVER: each child has the address layout of its server, so what one file learns of it is of use to as
 // many. A server starts in the time of a few files, most of it the dynamic linker's work on FFmpeg's libraries.
 // RETIRED_SERVERS: that still decode their last files.
+// NOT_LINKED: the exit status of the dynamic linker where it does not find a library.
+enum { NOT_LINKED = 127 };
 enum { START_MS = 20000, STOP_MS = 5000, FILES_PER_SERVER = 256, RETIRED_SERVERS = 4 };
 
 typedef struct process {
@@ -55,9 +57,11 @@ wait_for_fd(int fd, short events, int64_t deadline_ms)
 }
 
 // The server's exit follows from the closed socket; SIGKILL is for one that is stuck.
-static void
+// Returns the exit status, -1: none, or ended by a signal.
+static int
 process_stop(process_t *self)
 {
+    int status = 0;
     if (self->pid) {
         close(self->socket);
         int fd = pidfd_open(self->pid, 0);
@@ -65,10 +69,12 @@ process_stop(process_t *self)
             kill(self->pid, SIGKILL);
         if (fd >= 0)
             close(fd);
-        while (waitpid(self->pid, NULL, 0) < 0 && errno == EINTR)
+        while (waitpid(self->pid, &status, 0) < 0 && errno == EINTR)
             ;
     }
-    *self = (process_t){0};
+    const bool exited = self->pid && WIFEXITED(status);
+    *self             = (process_t){0};
+    return exited ? WEXITSTATUS(status) : -1;
 }
 
 static int
@@ -127,12 +133,15 @@ server_start(kt_decode_server_t *self)
             self->walls = hello.walls;
         return KT_OK;
     }
+    int status = -1;
     if (bad)
         close(made.socket);
     else
-        process_stop(&made);
+        status = process_stop(&made);
     kt_log_error("DECODER-START", "program=\"%s\" reason=\"%s\"", self->program,
-                 bad ? strerror(bad) : "it sent no HELLO, or it is of another version");
+                 bad                    ? strerror(bad)
+                 : status == NOT_LINKED ? "a library that it needs is missing: see its message above"
+                                        : "it sent no HELLO, or it is of another version");
     return bad == ENOENT || bad == EACCES ? KT_ENOFILE : KT_ESYSTEM;
 }
 

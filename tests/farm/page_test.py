@@ -232,6 +232,18 @@ class Page(unittest.TestCase):
             page.open(self.farm.http + "/#/")
         self.clean(page)
 
+    def test_the_history_survives_a_killed_coordinator(self):
+        self.farm.start(["a"])
+        self.farm.submit(0, 30)
+        self.farm.wait_finished(30)
+
+        def done():
+            return sum(self.farm.get("/v1/history")["done"])
+        wait_for(lambda: done() == 30, "a sample")
+        self.farm.coordinator.kill()
+        self.farm.start_coordinator()
+        self.assertEqual((done(), sum(self.farm.get("/v1/history?span=day")["done"])), (30, 30))
+
     def test_a_restarted_coordinator_is_followed_again(self):
         self.farm.start(["a"])
         page = self.browse()

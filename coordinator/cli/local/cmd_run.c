@@ -289,6 +289,8 @@ run_files(run_t *run)
             kt_progress_end(&run->progress);
             fprintf(stderr, "kithara: finishing the files in progress; Ctrl-C again stops at once\n");
         }
+        if (event == KT_FARM_UNABLE)
+            return KT_ECLOSED;
         if (event == KT_FARM_ENDED)
             return KT_ECANCELLED;
         if (is_temporary(err) || kt_farm_stopping(run->farm))
@@ -380,7 +382,7 @@ report_interruption(run_t *run, kt_err_t err, const char *why)
         return KT_EXIT_FAILED;
     }
     if (err == KT_ECLOSED)
-        return KT_EXIT_FAILED;  // the coordinator reported the reason
+        return KT_EXIT_FAILED;  // the farm reported the reason
     if (run->client)
         return kt_client_fail(run->client, err);
     if ((err == KT_ENOFILE || err == KT_EACCESS) && strcmp(why, run->dir.path) == 0)

@@ -44,14 +44,17 @@ kt_cmd_up(kt_cli_t *cli, int argc, char **argv)
                "Try `kithara submit FILE...`, `kithara status`, `kithara nodes`. Ctrl-C ends it.\n",
                KT_VERSION, kt_farm_router(farm), kt_farm_http(farm), roots);
         fflush(stdout);
-        for (kt_farm_event_t event; (event = kt_farm_step(farm, 1000)) != KT_FARM_ENDED;)
+        for (kt_farm_event_t event; (event = kt_farm_step(farm, 1000)) != KT_FARM_ENDED;) {
             if (event == KT_FARM_STOP)
                 fprintf(stderr, "kithara: finishing the files in progress; Ctrl-C again stops at once\n");
+            if (event == KT_FARM_UNABLE)
+                err = KT_ECLOSED;
+        }
     }
     kt_farm_destroy(&farm);
     kt_folders_fini(&folders);
     kt_buf_fini(&home_root);
-    if (err == KT_ENOFILE || err == KT_EACCESS)  // of the files that a farm makes at its start
+    if ((err == KT_ENOFILE || err == KT_EACCESS) && !*why)  // of the files that a farm makes at its start
         return kt_cli_fail(err, state,
                            "the state folder cannot be written: set ANALYZER_STATE_DIR to one of this user");
     return err == KT_ECLOSED ? KT_EXIT_FAILED : err ? kt_cli_fail(err, "up", why) : KT_EXIT_OK;

@@ -21,13 +21,16 @@
 #include <unistd.h>
 
 // A child that exits is restarted after a pause that doubles from 100 ms to 5 s and starts at 100 ms again once the
-// child has run for a minute.
+// child has run for a minute. A node that ends itself UNABLE_STARTS times in a row before that cannot work here; one
+// that a file kills ends by a signal.
+enum { UNABLE_STARTS = 5 };
 enum { READY_MS = 15000, END_MS = 20000, PAUSE_MS = 100, PAUSE_MAX_MS = 5000, HEALTHY_MS = 60000, PATH = 4096 };
 
 typedef struct child {
     const char *program;  // "kithara-node"
     pid_t       pid;      // 0: not running
     int64_t     began_ms, again_ms, pause_ms;
+    int         bad_starts;  // in a row
 } child_t;
 
 struct kt_farm {
@@ -216,6 +219,22 @@ start_node(kt_farm_t *self)
     return err;
 }
 
+static kt_err_t
+find_programs(const kt_farm_t *self, char why[KT_FARM_WHY])
+{
+    const char *const programs[] = {self->coordinator.program, self->node.program};
+    char              path[PATH + 32];
+    for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
+        snprintf(path, sizeof path, "%s%s", self->programs, programs[i]);
+        if (access(path, X_OK) == 0)
+            continue;
+        snprintf(why, KT_FARM_WHY, "%s, which belongs beside kithara, cannot be started (%s); packages: install %s",
+                 programs[i], strerror(errno), programs[i]);
+        return KT_ENOFILE;
+    }
+    return KT_OK;
+}
+
 kt_err_t
 kt_farm_new(kt_farm_t **self_p, const kt_farm_opts_t *opts, char why[KT_FARM_WHY])
 {
@@ -237,6 +256,8 @@ kt_farm_new(kt_farm_t **self_p, const kt_farm_opts_t *opts, char why[KT_FARM_WHY
         self->programs[n]                   = '\0';
         *(strrchr(self->programs, '/') + 1) = '\0';
     }
+    if (!err)
+        err = find_programs(self, why);
     if (!err)
         err = allow_node(self);
     if (!err)
@@ -297,10 +318,12 @@ child_exited(kt_farm_t *self, child_t *child, int status)
             signal_child(&self->coordinator, SIGTERM);
         return;
     }
-    bool healthy    = now_ms - child->began_ms > HEALTHY_MS;
-    child->pause_ms = healthy || !child->pause_ms ? PAUSE_MS : child->pause_ms * 2;
-    child->pause_ms = child->pause_ms > PAUSE_MAX_MS ? PAUSE_MAX_MS : child->pause_ms;
-    child->again_ms = now_ms + child->pause_ms;
+    bool healthy      = now_ms - child->began_ms > HEALTHY_MS;
+    bool bad_start    = !healthy && WIFEXITED(status) && WEXITSTATUS(status);
+    child->bad_starts = bad_start ? child->bad_starts + 1 : 0;
+    child->pause_ms   = healthy || !child->pause_ms ? PAUSE_MS : child->pause_ms * 2;
+    child->pause_ms   = child->pause_ms > PAUSE_MAX_MS ? PAUSE_MAX_MS : child->pause_ms;
+    child->again_ms   = now_ms + child->pause_ms;
     kt_log_warn("CHILD-DIED", "program=%s %s=%d again_in_ms=%lld", child->program,
                 WIFSIGNALED(status) ? "signal" : "code", WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
                 (long long)child->pause_ms);
@@ -349,6 +372,11 @@ kt_farm_step(kt_farm_t *self, int64_t timeout_ms)
         return event;
     if (self->stops && !self->node.pid && !self->coordinator.pid)
         return KT_FARM_ENDED;
+    if (!self->stops && self->node.bad_starts >= UNABLE_STARTS) {
+        (void)kt_cli_fail(KT_ESYSTEM, self->node.program, "it ended itself at each start: see its message above");
+        kt_farm_stop(self);
+        return KT_FARM_UNABLE;
+    }
     restart_child(self, &self->coordinator, start_coordinator);
     restart_child(self, &self->node, start_node);
     return KT_FARM_QUIET;

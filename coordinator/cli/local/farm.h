@@ -21,15 +21,23 @@ typedef struct kt_farm_opts {
 } kt_farm_opts_t;
 
 // Blocks SIGINT, SIGTERM, SIGHUP and SIGCHLD for good. Waits at most 15 s until the coordinator is ready. why: a
-// sentence. KT_ESYSTEM, KT_ETIME, or the coordinator's own error.
+// sentence, or empty. KT_ESYSTEM, KT_ETIME, KT_ENOFILE with a why: a program is missing; or the coordinator's own
+// error.
 KT_MUST_USE kt_err_t kt_farm_new(kt_farm_t **self_p, const kt_farm_opts_t *opts, char why[KT_FARM_WHY]);
 const char          *kt_farm_http(const kt_farm_t *self);  // "http://127.0.0.1:41234"
 const char          *kt_farm_router(const kt_farm_t *self);
 
-typedef enum kt_farm_event { KT_FARM_QUIET, KT_FARM_STOP, KT_FARM_STOP_NOW, KT_FARM_ENDED } kt_farm_event_t;
+typedef enum kt_farm_event {
+    KT_FARM_QUIET,
+    KT_FARM_STOP,
+    KT_FARM_STOP_NOW,
+    KT_FARM_UNABLE,
+    KT_FARM_ENDED
+} kt_farm_event_t;
 
 // Waits at most timeout_ms for a signal or the end of a child and handles it. STOP: the first Ctrl-C (the node drains);
-// STOP_NOW: the second (both stop at once); ENDED: no child is left.
+// STOP_NOW: the second (both stop at once); UNABLE: the node ended itself at each of several starts, which is reported,
+// and the farm stops; ENDED: no child is left.
 kt_farm_event_t kt_farm_step(kt_farm_t *self, int64_t timeout_ms);
 void            kt_farm_stop(kt_farm_t *self);  // as the first Ctrl-C: the node drains, then the coordinator
 bool            kt_farm_stopping(const kt_farm_t *self);

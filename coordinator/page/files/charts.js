@@ -11,10 +11,21 @@ function roundUp(value) {
 
 const hour = (ms) => new Date(ms).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
 
-// series: [{label, name, values}], name: the colour's class; at: times in ms. span_ms: shown up to the last time.
+// Where steps are missing, as nothing ran, the line is interrupted: [first, last] of each part.
+function parts(at, gap_ms) {
+  const found = [];
+  for (let i = 0; i < at.length; i++) {
+    if (i && at[i] - at[i - 1] <= gap_ms) found[found.length - 1][1] = i;
+    else found.push([i, i]);
+  }
+  return found;
+}
+
+// series: [{label, name, values}], name: the colour's class; at: times in ms. span_ms: shown up to the last time, gap_ms:
+// the longest time between two points that a line joins.
 export function chart(title, unit) {
   const legend = h("p.legend"), plot = h("div.plot"), root = h("figure.chart", {}, h("figcaption", {}, title, unit ? h("span.unit", {}, ` ${unit}`) : null), legend, plot);
-  let data = { at: [], series: [], span_ms: 3600000 }, pointed = null;
+  let data = { at: [], series: [], span_ms: 3600000, gap_ms: 60000 }, pointed = null;
 
   function writeLegend() {
     const i = pointed ?? data.at.length - 1;
@@ -23,17 +34,19 @@ export function chart(title, unit) {
   }
 
   function draw() {
-    const width = Math.max(160, plot.clientWidth), { at, series, span_ms } = data;
+    const width = Math.max(160, plot.clientWidth), { at, series, span_ms, gap_ms } = data;
     const end = at.length ? at[at.length - 1] : Date.now(), start = end - span_ms;
     const top = roundUp(Math.max(0, ...series.flatMap((s) => s.values)) || 1);
     const inner = width - LEFT - RIGHT, floor = HEIGHT - BOTTOM;
     const x = (ms) => LEFT + inner * (ms - start) / span_ms, y = (v) => floor - (floor - TOP) * v / top;
     const paths = series.map((s) => {
-      const points = at.map((ms, i) => `${x(ms).toFixed(1)} ${y(s.values[i]).toFixed(1)}`);
-      if (!points.length) return null;
-      const line = "M" + points.join("L");
-      return [s.area ? svg(`path.area.c-${s.name}`, { d: `${line}L${x(end).toFixed(1)} ${floor}L${x(at[0]).toFixed(1)} ${floor}Z` }) : null,
-        svg(`path.line.c-${s.name}`, { d: line })];
+      if (!at.length) return null;
+      const lines = parts(at, gap_ms).map(([first, last]) => {
+        const points = at.slice(first, last + 1).map((ms, i) => `${x(ms).toFixed(1)} ${y(s.values[first + i]).toFixed(1)}`);
+        return { line: "M" + points.join("L"), foot: `L${x(at[last]).toFixed(1)} ${floor}L${x(at[first]).toFixed(1)} ${floor}Z` };
+      });
+      return [s.area ? svg(`path.area.c-${s.name}`, { d: lines.map((one) => one.line + one.foot).join("") }) : null,
+        svg(`path.line.c-${s.name}`, { d: lines.map((one) => one.line).join("") })];
     });
     const mark = svg("line.cursor", { y1: TOP, y2: floor, visibility: "hidden" });
     const picture = svg("svg", { width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": title },

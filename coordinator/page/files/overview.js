@@ -60,7 +60,7 @@ export function overview(root, params, app) {
   async function readHistory() {
     const seen = await get(`v1/history?span=${span[0]}`, app.signal).catch(() => null);
     if (!seen || app.signal.aborted) return;
-    const per = (list) => list.map((n) => n / seen.step_s), common = { at: seen.at_ms, span_ms: span[2] };
+    const per = (list) => list.map((n) => n / seen.step_s), common = { at: seen.at_ms, span_ms: span[2], gap_ms: 3500 * seen.step_s };
     rate.show({ ...common, series: [{ label: "done", name: "done", values: per(seen.done), area: true }, { label: "failed", name: "failed", values: per(seen.failed) }] });
     queue.show({ ...common, series: [{ label: "waiting", name: "queued", values: seen.waiting, area: true }, { label: "in work", name: "work", values: seen.in_work }] });
     fleet.show({ ...common, series: [{ label: "live", name: "done", values: seen.live, area: true }, { label: "absent", name: "failed", values: seen.absent }] });
