@@ -183,20 +183,29 @@ read_fully(int fd, uint8_t *out, off_t at)
 kt_err_t
 kt_digest_of_fd(int fd, kt_digest_t *out)
 {
+    return kt_digest_of_fd_in_turns(fd, NULL, NULL, out);
+}
+
+kt_err_t
+kt_digest_of_fd_in_turns(int fd, kt_digest_turn_fn *turn, void *context, kt_digest_t *out)
+{
     sha256_t state;
+    kt_err_t err   = KT_OK;
     ssize_t  got   = READ_BYTES;
     uint8_t *block = malloc(READ_BYTES);
     if (!block)
         return KT_ENOMEM;
     sha256_init(&state);
-    for (off_t at = 0; got == READ_BYTES; at += got) {
+    for (off_t at = 0; got == READ_BYTES && !err; at += got) {
         got = read_fully(fd, block, at);
         if (got > 0)
             sha256_add(&state, block, (size_t)got);
+        if (turn)
+            err = turn(context);
     }
     free(block);
-    if (got < 0)
-        return KT_EIO;
+    if (got < 0 || err)
+        return got < 0 ? KT_EIO : err;
     sha256_end(&state, out->bytes);
     return KT_OK;
 }

@@ -17,6 +17,9 @@ typedef struct kt_digest {
 void                 kt_digest_of(const void *bytes, size_t length, kt_digest_t *out);
 KT_MUST_USE kt_err_t kt_digest_of_fd(int          fd,
                                      kt_digest_t *out);  // whole file by pread; KT_EIO, KT_ENOMEM
+// The same; turn: called after each block, so that a long file shows progress and can be cancelled; its error ends it.
+typedef kt_err_t     kt_digest_turn_fn(void *context);
+KT_MUST_USE kt_err_t kt_digest_of_fd_in_turns(int fd, kt_digest_turn_fn *turn, void *context, kt_digest_t *out);
 const char          *kt_digest_hex(const kt_digest_t *digest, char out[KT_DIGEST_HEX]);
 // Reads 64 hexadecimal digits of either case. False: the text is something else; *out is unchanged.
 bool kt_digest_read(kt_digest_t *out, const char *hex);

@@ -141,3 +141,22 @@ Test(hmac, derives_the_keys_of_rfc_5869)
     kt_hkdf(secret, sizeof secret, NULL, 0, NULL, 0, &derived);
     expect(&derived, "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d");
 }
+
+static kt_err_t
+two_turns(void *context)
+{
+    return ++*(int *)context == 2 ? KT_ECANCELLED : KT_OK;
+}
+
+Test(digest, of_a_long_file_is_taken_in_turns_and_can_be_cancelled)
+{
+    enum { LONG = 8 << 20 };
+    int         turns = 0, fd = memfd_create("digest", 0);
+    kt_digest_t digest;
+    cr_assert_eq(ftruncate(fd, LONG), 0);
+    cr_assert_eq(kt_digest_of_fd_in_turns(fd, two_turns, &turns, &digest), KT_ECANCELLED);
+    cr_assert_eq(turns, 2);
+    cr_assert_eq(kt_digest_of_fd_in_turns(fd, two_turns, &turns, &digest), KT_OK);
+    cr_assert_gt(turns, 3);
+    close(fd);
+}
