@@ -118,6 +118,9 @@ add_jobs(kt_buf_t *out, const kt_snapshot_t *seen)
     }
     kt_metric_one(out, KT_METRIC_LATE, (double)seen->late_results);
     kt_metric_one(out, KT_METRIC_DOUBTED, (double)seen->doubted_failures);
+    kt_metric_begin(out, KT_METRIC_TAKEN_BACK);
+    add_labelled(out, KT_METRIC_TAKEN_BACK, "reason", "waiting", seen->taken_back.waiting);
+    add_labelled(out, KT_METRIC_TAKEN_BACK, "reason", "stalled", seen->taken_back.stalled);
     add_times(out, seen);
 }
 
@@ -207,7 +210,7 @@ add_each_node(kt_buf_t *out, const node_t *nodes, size_t n)
 static void
 add_nodes(kt_buf_t *out, const kt_snapshot_t *seen)
 {
-    static const char *const STATES[] = {"live", "busy", "draining", "stuck", "absent"};
+    static const char *const STATES[] = {"live", "busy", "draining", "stuck", "stalled", "absent"};
     size_t                   n        = 0;
     node_t                  *nodes    = merge_nodes(seen, &n);
     kt_metric_begin(out, KT_METRIC_NODES);

@@ -88,7 +88,8 @@ const kt_command_option_t KT_NODES_OPTIONS[] = {
     {0}};
 
 const char KT_NODES_TEXT[] =
-    "Every allowed name is a row until its key is revoked or it is forgotten: live, busy, stuck, draining or absent.\n";
+    "Every allowed name is a row until its key is revoked or it is forgotten: live, busy, stuck, stalled, draining or\n"
+    "absent.\n";
 
 const kt_verb_t KT_JOBS_VERBS[] = {
     {"retry", "[ID...]",

@@ -40,6 +40,7 @@ typedef struct kt_snapshot {
     uint32_t                 nodes_all, nodes_absent;  // rows of nodes; of them, absent. When requested
     uint32_t                 gpu_nodes;
     kt_outcome_counts_t      outcomes;
+    kt_taken_back_t          taken_back;
     uint64_t                 late_results, bad_frames, doubted_failures, keys_refused, lease_epoch;
     kt_refused_hellos_t      refused_hellos;
     kt_refused_credentials_t refused_credentials;

@@ -23,6 +23,11 @@ typedef struct kt_refused_credentials {
     uint64_t started, held, outcome;
 } kt_refused_credentials_t;
 
+// Files that went back to the queue: not begun while other nodes had idle slots; all of a node without progress.
+typedef struct kt_taken_back {
+    uint64_t waiting, stalled;
+} kt_taken_back_t;
+
 // Durations by bucket: counts[i] are those of at most KT_BUCKETS_S[i] and more than the bound before, the last one
 // those beyond all bounds.
 enum { KT_BUCKETS = 16 };
@@ -49,6 +54,7 @@ typedef struct kt_counters {
     uint64_t                 late_results, bad_frames, doubted_failures;
     kt_refused_hellos_t      refused_hellos;
     kt_refused_credentials_t refused_credentials;
+    kt_taken_back_t          taken_back;
     uint64_t                 connections_ended, handshakes_failed;
     size_t                   n_stages;
     kt_stage_times_t         stages[KT_SNAPSHOT_STAGES];

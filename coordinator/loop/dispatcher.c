@@ -475,6 +475,19 @@ dispatcher_act_doubt(kt_dispatcher_t *self, const kt_action_t *action)
                 dispatcher_log_fields(self, action->id, fields));
 }
 
+static void
+dispatcher_act_take_back(kt_dispatcher_t *self, const kt_action_t *action)
+{
+    kt_taken_back_t *counts = &self->opts.counters->taken_back;
+    *(action->on ? &counts->stalled : &counts->waiting) += action->count;
+    if (action->on)
+        kt_log_warn("NODE-STALLED", "node=%s jobs=%u quiet_s=%lld", action->node_name, action->count,
+                    (long long)(action->for_ms / 1000));
+    else
+        kt_log_info("JOBS-TAKEN-BACK", "node=%s jobs=%u waited_s=%lld", action->node_name, action->count,
+                    (long long)(action->for_ms / 1000));
+}
+
 // False: out of memory.
 static bool
 dispatcher_release(kt_dispatcher_t *self, kt_run_id_t id)
@@ -554,6 +567,7 @@ dispatcher_act(kt_dispatcher_t *self, const kt_action_t *action)
     case KT_ACT_FAIL: dispatcher_act_fail(self, action); break;
     case KT_ACT_BLAME: dispatcher_act_blame(self, action); break;
     case KT_ACT_DOUBT: dispatcher_act_doubt(self, action); break;
+    case KT_ACT_TAKE_BACK: dispatcher_act_take_back(self, action); break;
     case KT_ACT_RELEASE:
         if (!dispatcher_release(self, action->id))
             dispatcher_fail(self, "LEDGER-REQUEST-LOST", KT_ENOMEM);

@@ -126,6 +126,7 @@ queries_snapshot(kt_queries_t *self, kt_call_t *call)
     out->outcomes         = self->opts.counters->outcomes;
     out->late_results     = self->opts.counters->late_results;
     out->doubted_failures = self->opts.counters->doubted_failures;
+    out->taken_back       = self->opts.counters->taken_back;
     out->bad_frames       = self->opts.counters->bad_frames;
     out->refused_hellos   = self->opts.counters->refused_hellos;
 

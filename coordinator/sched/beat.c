@@ -65,6 +65,20 @@ beat_miss(kt_sched_t *self, kt_sched_node_t *node)
     return unseen;
 }
 
+// A node asks for what its threads take and for a second's work ahead. That is believed as far as its slots and the
+// files that it has just ended make it likely, so that a wrong number takes no more than a little of the queue.
+static uint32_t
+believed_credit(kt_sched_node_t *node, uint32_t wanted, size_t held)
+{
+    node->recent       = node->recent / 2 + (uint32_t)(node->ended - node->ended_before);
+    node->ended_before = node->ended;
+    uint64_t slots     = node->slots ? node->slots : 1;
+    uint64_t bound     = node->hoards ? slots : SCHED_CREDIT * slots + node->recent;
+    uint64_t left      = bound > held ? bound - held : 0;
+    left               = left < SCHED_FREE_MAX ? left : SCHED_FREE_MAX;
+    return wanted < left ? wanted : (uint32_t)left;
+}
+
 void
 kt_sched_beat(kt_sched_t *self, kt_sched_node_t *node, const kt_event_t *event)
 {
@@ -83,11 +97,13 @@ kt_sched_beat(kt_sched_t *self, kt_sched_node_t *node, const kt_event_t *event)
         kt_sched_ask_who(self, node->handle);
     }
     uint32_t unseen = beat_miss(self, node);
-    node->free      = event->beat.free < SCHED_FREE_MAX ? event->beat.free : SCHED_FREE_MAX;
+    node->free      = believed_credit(node, event->beat.free, event->beat.n_held);
     node->kept      = (uint32_t)event->beat.n_kept;
     node->leaving   = event->beat.leaving;
     node->capacity  = node->free + (uint32_t)event->beat.n_held;
     node->credit    = node->free > unseen ? node->free - unseen : 0;
+    if (!event->beat.n_held)
+        node->stalled = false;  // it gave back what it was asked for
     kt_sched_node_expire(self, node);
     kt_sched_node_refresh(self, node);
 }

@@ -93,16 +93,17 @@ typedef struct kt_event {
 } kt_event_t;
 
 typedef enum kt_action_type {
-    KT_ACT_CLAIM,    // count: request so many jobs of the ledger
-    KT_ACT_SEND,     // node, batch number, jobs (isolated: one job, alone in a process)
-    KT_ACT_CANCEL,   // node, id: stop it there
-    KT_ACT_STORE,    // id, tag: commit this success; answered by STORED
-    KT_ACT_FAIL,     // id, attempt, err, tag (NULL: no node's document, the loop writes one); answered by STORED
-    KT_ACT_ACK,      // node, id
-    KT_ACT_NACK,     // node, id, err
-    KT_ACT_BLAME,    // id, attempt (1, 2, ... of the run), node name, err (ENODELOST: crash); durable, not answered
-    KT_ACT_DOUBT,    // id, attempt of the wire, node name, err: may be of the node; another name is asked
-    KT_ACT_RELEASE,  // id: back to the ledger unrun
+    KT_ACT_CLAIM,      // count: request so many jobs of the ledger
+    KT_ACT_SEND,       // node, batch number, jobs (isolated: one job, alone in a process)
+    KT_ACT_CANCEL,     // node, id: stop it there
+    KT_ACT_STORE,      // id, tag: commit this success; answered by STORED
+    KT_ACT_FAIL,       // id, attempt, err, tag (NULL: no node's document, the loop writes one); answered by STORED
+    KT_ACT_ACK,        // node, id
+    KT_ACT_NACK,       // node, id, err
+    KT_ACT_BLAME,      // id, attempt (1, 2, ... of the run), node name, err (ENODELOST: crash); durable, not answered
+    KT_ACT_DOUBT,      // id, attempt of the wire, node name, err: may be of the node; another name is asked
+    KT_ACT_TAKE_BACK,  // node, node name, count, for_ms: files went back to the queue; on: all, for want of progress
+    KT_ACT_RELEASE,    // id: back to the ledger unrun
     KT_ACT_DRAIN,  // node name, on: notify the node and the ledger; err: count such failures were its own; OK: crashes
     KT_ACT_WHO,    // node: request HELLO (unknown, or its unacked outcomes did not arrive)
     KT_ACT_CHECK_LEASE,  // there was a gap between steps
@@ -119,6 +120,7 @@ typedef struct kt_action {
     kt_err_t         err;
     bool             isolated, exclusive, on;  // exclusive: the node accepts no other work meanwhile
     uint64_t         batch;                    // SEND: its number
+    int64_t          for_ms;                   // TAKE_BACK: how long they waited, or the node was without progress
     void            *tag;
     const char      *node_name;  // borrowed until the next step
     size_t           first_job;  // SEND: jobs[first_job .. first_job + count) of the list

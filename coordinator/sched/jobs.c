@@ -188,7 +188,7 @@ kt_sched_job_to_node(kt_sched_t *self, kt_sched_job_t *job, kt_sched_node_t *nod
     job->since_ms   = self->now_ms;
     job->missing_ms = 0;
     job->isolated   = isolated;
-    if (running && node->n_running == 0)
+    if ((running && node->n_running == 0) || node->items.count == 0)
         node->progress_ms = self->now_ms;
     node->n_running += running;
     node->n_isolated += isolated;

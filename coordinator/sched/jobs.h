@@ -34,7 +34,7 @@ typedef enum kt_sched_job_happening {
     KT_SCHED_JOB_ON_HELD,      // node, attempt, running: found in its beat
     KT_SCHED_JOB_ON_LOST,      // its node is lost; exonerated: another file is the more likely cause
     KT_SCHED_JOB_ON_RETURNED,  // its node does not have it (any more); no blame
-    KT_SCHED_JOB_ON_EXPIRED,   // the attempt took too long
+    KT_SCHED_JOB_ON_EXPIRED,   // the attempt took too long; stalled: its node has made no progress
     KT_SCHED_JOB_ON_STORED,    // how: the success was answered
     KT_SCHED_JOB_ON_FAILED,    // how: the failure was answered
     KT_SCHED_JOB_ON_CANCEL,
@@ -50,7 +50,7 @@ typedef struct kt_sched_job_what {
     uint32_t                attempt;
     kt_err_t                err;
     void                   *tag;
-    bool                    running, exonerated;
+    bool                    running, exonerated, stalled;
     kt_stored_t             how;
 } kt_sched_job_args_t;
 

@@ -100,7 +100,7 @@ static bool
 node_takes_work(const kt_sched_t *self, const kt_sched_node_t *node)
 {
     uint32_t room = kt_sched_node_room(node);
-    if (!kt_sched_node_usable(node) || node->refused || room == 0)
+    if (!kt_sched_node_usable(node) || node->refused || node->stalled || room == 0)
         return false;
     return node->items.count <= node->slots || room >= self->opts.batch_size || room >= node->capacity / 4;
 }
@@ -147,6 +147,9 @@ kt_sched_node_credit(kt_sched_t *self, kt_sched_node_t *node)
 {
     if (node->credit < node->capacity)
         node->credit++;
+    node->ended++;
+    node->hoards = false;
+    kt_sched_node_progress(self, node);
     kt_sched_node_refresh(self, node);
 }
 
@@ -346,8 +349,9 @@ kt_sched_node_hello(kt_sched_t *self, const kt_event_t *event)
     if (!node)
         return NULL;
     node->incarnation = event->hello.incarnation;
-    node->slots       = event->hello.slots;
+    node->slots       = event->hello.slots < self->opts.slots_max ? event->hello.slots : self->opts.slots_max;
     node->lost        = false;
+    node->stalled     = false;
     node->progress_ms = node->heard_ms = self->now_ms;
     if (event->hello.drained && !node->name->drained)
         kt_sched_node_drain(self, node->name->text, true);
@@ -360,6 +364,91 @@ kt_sched_node_hello(kt_sched_t *self, const kt_event_t *event)
 // Timers
 
 void
+kt_sched_node_progress(kt_sched_t *self, kt_sched_node_t *node)
+{
+    node->progress_ms = self->now_ms;
+    if (!node->stalled)
+        return;
+    node->stalled = false;
+    kt_sched_node_refresh(self, node);
+}
+
+// A node of long files may be quiet for longer; half a deadline is the most.
+static int64_t
+stall_limit_ms(const kt_sched_t *self, const kt_sched_node_t *node)
+{
+    int64_t pace_ms = (int64_t)(SCHED_PACES * node->took_ms / 16);  // took_ms: a sum that decays by a sixteenth
+    int64_t most_ms = self->opts.job_deadline_ms / 2;
+    int64_t span_ms = pace_ms > self->opts.stall_ms ? pace_ms : self->opts.stall_ms;
+    return span_ms < most_ms ? span_ms : most_ms;
+}
+
+// Slots without a file on other nodes, beyond those for what is ready: a file would begin there at once.
+static size_t
+idle_slots(const kt_sched_t *self, const kt_sched_node_t *than)
+{
+    size_t                 idle = 0;
+    const kt_sched_node_t *node = self->ready_nodes_first;
+    for (int seen = 0; node && seen < SCHED_IDLE_SCAN; seen++, node = node->ready_nodes_next)
+        if (node != than && node != self->reserved && node->slots > node->items.count)
+            idle += node->slots - node->items.count;
+    size_t ready = self->counts[KT_SCHED_JOB_READY];
+    return idle > ready ? idle - ready : 0;
+}
+
+// Where none does, what stands still may be what all of them read from.
+static bool
+another_works(const kt_sched_t *self, const kt_sched_node_t *than)
+{
+    const kt_sched_node_t *node = self->nodes;
+    while (node && (node == than || node->stalled || !kt_sched_node_usable(node)))
+        node = node->next;
+    return node != NULL;
+}
+
+static void
+say_taken_back(kt_sched_t *self, const kt_sched_node_t *node, uint32_t count, bool stalled, int64_t for_ms)
+{
+    kt_action_t *action = kt_sched_emit(self, KT_ACT_TAKE_BACK);
+    action->node        = node->handle;
+    action->node_name   = node->name->text;
+    action->count       = count;
+    action->on          = stalled;
+    action->for_ms      = for_ms;
+}
+
+// What a node has not begun for a while is taken back when others have idle slots; a node without any progress loses
+// all that it has when there is another one.
+static void
+node_take_back(kt_sched_t *self, kt_sched_node_t *node)
+{
+    int64_t  quiet_ms = self->now_ms - node->progress_ms;
+    bool     stalled  = node->items.count && quiet_ms >= stall_limit_ms(self, node) && another_works(self, node);
+    size_t   idle     = 0;
+    uint32_t count    = 0;
+    bool     known    = false;
+    for (kt_sched_job_t *job = node->items.first, *next; job && !node->stalled; job = next) {
+        next      = job->next;
+        bool late = job->claimed && job->state == KT_SCHED_JOB_SENT && !job->isolated &&
+                    self->now_ms - job->since_ms >= self->opts.wait_ms;
+        if (late && !stalled && !known) {
+            idle  = idle_slots(self, node);
+            known = true;
+        }
+        if (!stalled && (!late || !idle))
+            continue;
+        idle -= !stalled;
+        count++;
+        kt_sched_job_args_t args = {.node = node, .handle = node->handle, .stalled = stalled};
+        kt_sched_job_apply(self, job, KT_SCHED_JOB_ON_EXPIRED, &args);
+    }
+    if (stalled && count)
+        node->stalled = node->hoards = true;
+    if (count)
+        say_taken_back(self, node, count, stalled, stalled ? quiet_ms : self->opts.wait_ms);
+}
+
+void
 kt_sched_node_expire(kt_sched_t *self, kt_sched_node_t *node)
 {
     for (kt_sched_job_t *job = node->items.first, *next; job; job = next) {
@@ -369,6 +458,8 @@ kt_sched_node_expire(kt_sched_t *self, kt_sched_node_t *node)
         kt_sched_job_args_t args = {.node = node, .handle = node->handle};
         kt_sched_job_apply(self, job, KT_SCHED_JOB_ON_EXPIRED, &args);
     }
+    node_take_back(self, node);
+    kt_sched_node_refresh(self, node);
 }
 
 void

@@ -17,7 +17,13 @@ kt_sched_opts_from(kt_sched_opts_t *out, const kt_settings_t *settings)
                              .node_silence_ms  = settings->node_silence_ms,
                              .job_deadline_ms  = settings->job_deadline_s * 1000,
                              .claim_idle_ms    = 1000,
-                             .black_hole_count = 5};
+                             .black_hole_count = 5,
+                             .slots_max        = (uint32_t)settings->node_slots_max,
+                             .wait_ms          = 60000,
+                             .stall_ms         = 300000};
+    // A decoder without output is ended by its node: that node is not the one to blame.
+    if (out->stall_ms < 2 * settings->decoder_stall_ms)
+        out->stall_ms = 2 * settings->decoder_stall_ms;
 }
 
 kt_err_t
@@ -203,9 +209,8 @@ args_of(kt_sched_node_t *node, const kt_event_t *event)
 static void
 step_on_live(kt_sched_t *self, kt_sched_node_t *node, const kt_event_t *event)
 {
-    (void)self;
     if (node->progress != event->live.progress)
-        node->progress_ms = self->now_ms;
+        kt_sched_node_progress(self, node);
     node->progress = event->live.progress;
 }
 
@@ -230,7 +235,8 @@ step_on_result(kt_sched_t *self, kt_sched_node_t *node, const kt_event_t *event)
         if (!repeated)
             kt_sched_name_succeed(node->name);
         node->name->crashes = 0;
-        node->progress_ms   = self->now_ms;
+        if (!repeated)
+            kt_sched_node_progress(self, node);
     }
     if (node && job && job->claimed && job->node == node && event->took_ms)
         kt_sched_node_measure(self, node, job->cost_ms, event->took_ms);
@@ -369,7 +375,7 @@ notice_gap(kt_sched_t *self)
         return;
     kt_sched_emit(self, KT_ACT_CHECK_LEASE);
     for (kt_sched_node_t *node = self->nodes; node; node = node->next)
-        node->heard_ms = self->now_ms;
+        node->heard_ms = node->progress_ms = self->now_ms;
 }
 
 kt_err_t

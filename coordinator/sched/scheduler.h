@@ -22,6 +22,9 @@ typedef struct kt_sched_opts {
     int64_t  job_deadline_ms;   // of one attempt; one that has not begun by then goes elsewhere without blame
     int64_t  claim_idle_ms;     // pause between claims from an empty ledger (WORK ends it)
     uint32_t black_hole_count;  // so many crashes of different files in a row on one node name: the node is drained
+    uint32_t slots_max;         // most slots that a node is believed to have
+    int64_t  wait_ms;           // a file not begun by then is taken back when other nodes have idle slots
+    int64_t  stall_ms;          // least time without any progress after which a node loses its files
 } kt_sched_opts_t;
 
 // A node may be lost for any reason, and a suspect runs in a process of its own: so a loss is no attempt.
@@ -51,7 +54,7 @@ void                 kt_sched_drain_tags(kt_sched_t *self, void (*free_tag)(void
 typedef struct kt_node_view {
     char             name[64];
     kt_node_handle_t handle;
-    const char      *state;  // "live", "draining", "busy", "stuck", "lost"
+    const char      *state;  // "live", "draining", "busy", "stuck", "stalled", "lost"
     uint32_t         slots, credit, held, kept, crashes;
     uint64_t         done, failed;
     int64_t          silent_ms, stuck_ms;

@@ -4,6 +4,7 @@
 
 #include "common/assert.h"
 #include "common/heap.h"
+#include "coordinator/sched/limits.h"
 #include "coordinator/sched/scheduler.h"
 
 typedef enum kt_sched_job_state {
@@ -19,27 +20,6 @@ typedef enum kt_sched_job_state {
 typedef struct kt_sched_job  kt_sched_job_t;
 typedef struct kt_sched_node kt_sched_node_t;
 typedef struct kt_node_name  kt_node_name_t;
-
-enum {
-    SCHED_WAITING_ACK  = 4,  // nodes that wait for the acknowledgement of one job; a fifth one offers again
-    SCHED_DONE         = 1 << 14,
-    SCHED_NODES        = 8192,  // nodes known at once
-    SCHED_NAMES        = 8192,  // names remembered without need
-    SCHED_NODE_BUCKETS = 1024,
-    SCHED_ASKED        = 64,
-    SCHED_TICK_MS      = 250,
-    SCHED_BEAT_MS      = 1000,
-    SCHED_WHO_MS       = 500,    // minimum interval between WHO to unknown peers
-    SCHED_LOST_MS      = 60000,  // how long a lost node stays in the views
-    SCHED_STUCK_MS     = 10000,  // without progress although something runs: "stuck" in the view
-    SCHED_EXCUSED      = 2,      // excused losses; then the suspect gets an exclusive node
-    SCHED_LOSSES_ALONE = 3,      // losses after which it gets a node to itself
-    SCHED_FREE_MAX     = 65536,  // upper bound of a reported credit
-    SCHED_SPEED        = 1000,   // node speed: thousandths of the predicted one
-    SCHED_SPEED_MAX    = 100 * SCHED_SPEED,
-    SCHED_OUTCOMES     = 64,    // of a name: then refuted failures and successes are halved
-    SCHED_SENDINGS     = 1000,  // attempts of the wire are numbered in thousands: 2001 is the first after two blames
-};
 
 typedef struct kt_sched_job_list {
     kt_sched_job_t *first, *last;
@@ -67,6 +47,7 @@ struct kt_sched_job {
     uint32_t             crashes;       // of them: lost with its node
     uint32_t             excused;       // lost with a node that had other suspects
     uint32_t             lost_unstarted;  // lost with a node before STARTED arrived
+    uint32_t             stalls;          // taken back from stalled nodes although it had started
     uint32_t             cost_ms;
     kt_node_name_t      *doubt;  // on which it failed in a way that may be of the node; NULL: none
     const char          *avoid;  // name of a node that should not have it next (compared, never read)
@@ -101,6 +82,10 @@ struct kt_sched_node {
     size_t              n_running, n_isolated;
     kt_sched_job_list_t items;
     uint64_t            last_batch, seen_batch, beat, progress, done, failed;
+    uint64_t            ended, ended_before;  // files given by this coordinator that it ended; at the last BEAT
+    uint32_t            recent;               // of them in the last BEATs: halved with each
+    bool                stalled;              // loses its files and gets none before there is progress
+    bool                hoards;               // was stalled and has ended nothing since: a file per slot
     int64_t             heard_ms, progress_ms;
     kt_sched_node_t    *hash_next, *prev, *next, *ready_nodes_prev, *ready_nodes_next;
 };

@@ -90,6 +90,7 @@ job_run(kt_sched_t *self, kt_sched_job_t *job)
     kt_sched_job_to_node(self, job, job->node, true, job->isolated);
     job->batch     = batch;
     job->seen_beat = seen;
+    kt_sched_node_progress(self, job->node);
 }
 
 static void
@@ -267,14 +268,15 @@ job_requeue_unblamed(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_a
     job_requeue(self, job);
 }
 
-// Unstarted: requeue without blame. Unclaimed: the run was cancelled or finished before this coordinator started;
-// cancel it on the node.
+// Unstarted, or started on a node without progress: requeue without blame. Unclaimed: the run was cancelled or finished
+// before this coordinator started; cancel it on the node.
 static void
 job_expire(kt_sched_t *self, kt_sched_job_t *job, const kt_sched_job_args_t *args)
 {
-    (void)args;
     kt_sched_emit_node(self, KT_ACT_CANCEL, job->node->handle, job->id);
-    if (!job->claimed || job->state == KT_SCHED_JOB_SENT) {
+    bool excused = args->stalled && job->stalls < SCHED_STALLS;
+    if (!job->claimed || job->state == KT_SCHED_JOB_SENT || excused) {
+        job->stalls += args->stalled && job->state == KT_SCHED_JOB_RUNNING;
         job->over_attempt = job->attempt;
         job_requeue(self, job);
         return;

@@ -9,6 +9,8 @@ node_state_name(const kt_sched_node_t *node, int64_t stuck_ms)
 {
     if (node->lost)
         return "lost";
+    if (node->stalled)
+        return "stalled";
     if (stuck_ms >= SCHED_STUCK_MS)
         return "stuck";
     if (node->leaving || node->name->drained)

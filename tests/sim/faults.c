@@ -11,7 +11,7 @@ node_fault(sim_t *sim, sim_node_t *node)
         return;
     int side = (int)sim_random(sim, (uint32_t)sim->n_sides);
     sim_witness_scare(sim, node);
-    switch (sim_random(sim, 4)) {
+    switch (sim_random(sim, 5)) {
     case 0:
         sim_counts.node_kills++;
         sim_node_crash(sim, node);
@@ -25,6 +25,10 @@ node_fault(sim_t *sim, sim_node_t *node)
         node->conns[side].handle = ++sim->next_handle;
         if (sim_chance(sim, 500))  // and it notices
             sim_node_away(sim, node, side);
+        break;
+    case 3:
+        sim_counts.freezes++;
+        node->frozen_until_ms = sim->now_ms + sim_random(sim, SIM_FREEZE_MS);
         break;
     default:
         sim_counts.leaves++;

@@ -102,6 +102,15 @@ MUTATIONS = {
          "attempt->crash     = false;")],
     "claims of an event without memory stay": [
         (DISPATCHER, "i < event.jobs.n && err; i++)", "i < event.jobs.n && err == KT_EFULL; i++)")],
+    "a node gets whatever it asks for": [
+        (BEAT, "return wanted < left ? wanted", "return wanted || left ? wanted")],
+    "a node without progress keeps its files": [
+        (NODES, "bool     stalled  = node->items.count &&", "bool     stalled  = node->items.count == SIZE_MAX &&")],
+    "progress is not seen": [
+        (STEP, "    if (node->progress != event->live.progress)\n", "    if (node->progress == UINT64_MAX)\n"),
+        (NODES, "    node->ended++;\n    node->hoards = false;\n    kt_sched_node_progress(self, node);\n", "    node->ended++;\n    node->hoards = false;\n")],
+    "a stalled node gets more files": [
+        (NODES, "node->refused || node->stalled || room == 0", "node->refused || room == 0")],
     "what one node does not find has failed": [
         (TABLE, "return kt_err_scope(err) == KT_SCOPE_NODE && ", "return err == KT_OK && kt_err_scope(err) && ")],
     "a file that a node does not find goes there again": [

@@ -52,9 +52,11 @@ is_reserved(const sim_node_t *node)
 void
 sim_node_start(sim_t *sim, sim_node_t *node)
 {
-    node->up      = true;
-    node->leaving = false;
-    node->n_items = 0;
+    node->up              = true;
+    node->leaving         = false;
+    node->n_items         = 0;
+    node->frozen_until_ms = 0;
+    node->advanced_ms     = sim->now_ms;
     node->limit = node->limit_before = 0;
     node->incarnation                = ++sim->next_incarnation;
     for (int side = 0; side < sim->n_sides; side++) {
@@ -103,6 +105,7 @@ sim_node_finish(sim_t *sim, sim_node_t *node, sim_item_t *item, kt_err_t err)
     item->state = err ? SIM_KEPT_FAILURE : SIM_KEPT_OK;
     item->err   = err;
     node->progress++;
+    sim_witness_advance(sim, node);
     sim_file(sim, item->id)->analysed |= !err && sim_file(sim, item->id)->run == item->id.run;
     sim_node_offer(sim, node, item);
 }
@@ -185,7 +188,7 @@ node_send_beat(sim_t *sim, sim_node_t *node, int side)
     }
     if (msg.n_held < SIM_ITEMS && sim_chance(sim, sim->lies))
         node_invent(sim, node, &msg, msg.n_held);
-    msg.free = share_of(sim, node, side);
+    msg.free = node->greedy && !node->leaving ? 1000 : share_of(sim, node, side);
     sim_send_up(sim, node, side, &msg);
 }
 

@@ -49,7 +49,8 @@ begin_work(sim_t *sim, sim_node_t *node, sim_item_t *item)
     bool        fatal = is_fatal(sim, file, item);
     file->begun       = file->begun || file->run == item->id.run;
     item->state       = SIM_WORKING;
-    item->until_ms    = file->kind == SIM_HANG ? INT64_MAX : sim->now_ms + file->work_ms;
+    item->until_ms    = file->kind == SIM_HANG ? INT64_MAX : sim->now_ms + file->work_ms * (node->slow ? 3 : 2) / 2;
+    sim_witness_advance(sim, node);
     if (fatal && sim_chance(sim, 200)) {  // before any message of it left
         kill_node(sim, node, item);
         return false;
@@ -82,11 +83,17 @@ void
 sim_node_work(sim_t *sim, sim_node_t *node)
 {
     uint32_t working = 0;
+    if (sim->now_ms < node->frozen_until_ms)
+        return;
     for (uint32_t i = 0; i < node->n_items; i++) {
         sim_item_t *item = &node->items[i];
         if (item->state == SIM_WORKING && item->until_ms <= sim->now_ms && !end_work(sim, node, item))
             return;
         working += item->state == SIM_WORKING;
+        if (item->state == SIM_WORKING && item->until_ms != INT64_MAX) {
+            node->progress++;
+            sim_witness_advance(sim, node);
+        }
     }
     for (uint32_t i = 0; i < node->n_items && working < node->slots; i++) {
         if (node->items[i].state != SIM_WAITING || (node->items[i].exclusive && !is_alone(node, &node->items[i])))

@@ -134,6 +134,7 @@ int sim_throughput(void);
 void sim_witness_step(sim_t *sim, const kt_event_t *event, const kt_actions_t *actions);
 void sim_witness_kill(sim_t *sim, const sim_item_t *item);   // this item crashed its node
 void sim_witness_scare(sim_t *sim, const sim_node_t *node);  // something happens to it
+void sim_witness_advance(sim_t *sim, sim_node_t *node);      // a file began, advanced or ended there
 // A request that the ledger has carried out; before: the state of its job before it.
 void sim_witness_request(sim_t *sim, sim_side_t *side, const kt_ledger_request_t *request, kt_job_state_t before);
 void sim_witness_calm(sim_t *sim);  // each second, once the faults are over

@@ -67,7 +67,7 @@ typedef struct sim_outcome {
 // Faults of all worlds, for the summary.
 typedef struct sim_counts {
     uint64_t coordinator_kills, coordinator_freezes, coordinator_ends, node_kills, node_crashes, cuts, reconnects,
-        leaves, ledger_downs, unknown_commits, disk_errors, overflows, lost, repeated, leases_lost, take_overs,
-        clock_jumps, cancels, retries, blames, lost_requests, no_memory, lost_confirms, lost_publishes, returned,
-        published, republished, two_sided, lies, worlds;
+        leaves, freezes, taken_waiting, taken_stalled, ledger_downs, unknown_commits, disk_errors, overflows, lost,
+        repeated, leases_lost, take_overs, clock_jumps, cancels, retries, blames, lost_requests, no_memory,
+        lost_confirms, lost_publishes, returned, published, republished, two_sided, lies, worlds;
 } sim_counts_t;

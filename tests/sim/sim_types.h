@@ -25,6 +25,9 @@ enum {
     SIM_HOSTS        = SIM_NODES,
     SIM_SIDES        = 2,  // coordinators of the one ledger
     SIM_LEASE_MS     = 4000,
+    SIM_DEADLINE_MS  = 24000,  // more than the longest file on a slow node that stands still once
+    SIM_STALL_MS     = 6000,
+    SIM_FREEZE_MS    = 10000,
     SIM_OUTCOMES     = 4 * SIM_FILES,  // of all runs
     SIM_REQUESTS     = 4096,           // with a coordinator's ledger thread
     SIM_PUBLISHING   = 64,             // messages on their way to the broker
@@ -104,7 +107,11 @@ typedef struct sim_conn {
 typedef struct sim_node {
     int        index;
     bool       up, leaving;
-    bool       unfit;  // its mount is missing: it finds no file
+    bool       unfit;                  // its mount is missing: it finds no file
+    bool       greedy;                 // asks for more than it can do
+    bool       slow;                   // its files take half as long again
+    int64_t    frozen_until_ms;        // its workers stand still until then
+    int64_t    advanced_ms, stood_ms;  // a file advanced last, and after a long rest
     uint64_t   incarnation, progress, beats;
     uint32_t   slots, room, limit, limit_before;
     int64_t    live_ms, beat_ms;

@@ -9,6 +9,7 @@ enum {
     KILLS_LATE   = 8,     // the same where batches overtake each other
     UNSEEN_MS    = 8000,  // longest time that a claimed file may be in no node's hand once the faults are over
     SETTLE_MS    = 7000,  // the longest pause of a coordinator, which may reach into the calm
+    LATE_MS      = 4000,  // silence and the longest delay: a node whose LIVE does not arrive is not heard
     UNBEGUN_LOST = 3,     // losses of a file that never began, until it is blamed
 };
 
@@ -37,6 +38,40 @@ current(sim_t *sim, kt_run_id_t id, uint64_t memory)
     return file;
 }
 
+// A node has no more than its slots and what it has just ended make likely; twice that with what it kept from before.
+static void
+check_credit(sim_t *sim, kt_node_handle_t to)
+{
+    kt_node_view_t views[2 * SIM_NODES];
+    size_t         n = kt_sched_view_nodes(sim->me->loop.dispatcher.sched, sim->clock.ms, views, 2 * SIM_NODES);
+    for (size_t i = 0; i < n && i < 2 * SIM_NODES; i++) {
+        uint64_t most = 2 * (4 * views[i].slots + views[i].done + views[i].failed);
+        if (views[i].handle == to && views[i].held > most)
+            sim_fail(sim, "%s has %u files and %u slots", views[i].name, views[i].held, views[i].slots);
+        if (views[i].handle == to && strcmp(views[i].state, "stalled") == 0)
+            sim_fail(sim, "a batch for %s, which is stalled", views[i].name);
+    }
+}
+
+// A node whose files advance loses none for want of progress, however slow it is.
+static void
+check_taken_back(sim_t *sim, const kt_action_t *action)
+{
+    const sim_node_t *node = &sim->nodes[sim_host_index(action->node_name)];
+    *(action->on ? &sim_counts.taken_stalled : &sim_counts.taken_waiting) += action->count;
+    bool stood = sim->now_ms - node->advanced_ms >= SIM_STALL_MS - LATE_MS || sim->now_ms - node->stood_ms < LATE_MS;
+    if (action->on && !stood)
+        sim_fail(sim, "%s lost its files although they advance", action->node_name);
+}
+
+void
+sim_witness_advance(sim_t *sim, sim_node_t *node)
+{
+    if (sim->now_ms - node->advanced_ms >= SIM_STALL_MS - LATE_MS)
+        node->stood_ms = sim->now_ms;
+    node->advanced_ms = sim->now_ms;
+}
+
 // A suspect is marked in its row, whichever coordinator claimed it, and must not be sent among others again.
 static void
 check_batch(sim_t *sim, const kt_action_t *action, const kt_sent_t *jobs)
@@ -45,6 +80,7 @@ check_batch(sim_t *sim, const kt_action_t *action, const kt_sent_t *jobs)
         sim_fail(sim, "a batch of %u, solo %d", action->count, action->isolated);
     if (!sim->me->loop.lease.held || sim->clock.ms - sim->me->leased_ms > SIM_LEASE_MS)
         sim_fail(sim, "coordinator %d sends with a lease that has run out", sim->me->index);
+    check_credit(sim, action->node);
     if (sim->me->drained[sim_host_index(action->node_name)])
         sim_fail(sim, "a batch for %s, which is drained", action->node_name);
     for (uint32_t i = 0; i < action->count; i++) {
@@ -233,6 +269,8 @@ sim_witness_step(sim_t *sim, const kt_event_t *event, const kt_actions_t *action
         side->claiming = side->claiming || action->type == KT_ACT_CLAIM;
         if (action->type == KT_ACT_SEND)
             check_batch(sim, action, &actions->jobs[action->first_job]);
+        if (action->type == KT_ACT_TAKE_BACK)
+            check_taken_back(sim, action);
         if (action->type == KT_ACT_BLAME)
             check_blame(sim, action);
         final = final || (action->type == KT_ACT_FAIL && action->id.job == event->id.job);
@@ -268,11 +306,30 @@ calm_side(sim_t *sim, const sim_side_t *side)
     }
 }
 
+// A node whose files stand still keeps none for longer than the longest limit while another node works.
+static void
+calm_nodes(sim_t *sim, const sim_side_t *side)
+{
+    kt_node_view_t views[2 * SIM_NODES];
+    if (side->dead || !side->loop.lease.held)
+        return;
+    size_t n = kt_sched_view_nodes(side->loop.dispatcher.sched, sim->clock.ms, views, 2 * SIM_NODES), working = 0;
+    for (size_t i = 0; i < n && i < 2 * SIM_NODES; i++)
+        working += strcmp(views[i].state, "live") == 0 || strcmp(views[i].state, "busy") == 0;
+    for (size_t i = 0; i < n && i < 2 * SIM_NODES; i++) {
+        const sim_node_t *node     = &sim->nodes[sim_host_index(views[i].name)];
+        int64_t           since_ms = node->advanced_ms > side->ready_ms ? node->advanced_ms : side->ready_ms;
+        if (working && views[i].held && strcmp(views[i].state, "stuck") == 0 &&
+            sim->now_ms - since_ms > SIM_DEADLINE_MS / 2 + LATE_MS)
+            sim_fail(sim, "%s keeps %u files that do not advance", views[i].name, views[i].held);
+    }
+}
+
 // Nothing is lost on the way any more: what is neither ready nor with the ledger is in a node's hand, or was a moment
 // ago.
 void
 sim_witness_calm(sim_t *sim)
 {
     for (int i = 0; i < sim->n_sides && sim->now_ms >= SIM_CALM_AT_MS + SETTLE_MS; i++)
-        calm_side(sim, &sim->sides[i]);
+        calm_side(sim, &sim->sides[i]), calm_nodes(sim, &sim->sides[i]);
 }

@@ -127,12 +127,15 @@ make_coordinators(sim_t *sim)
                                       .max_attempts     = SIM_MAX_ATTEMPTS,
                                       .window           = 10 + sim_random(sim, 80),
                                       .node_silence_ms  = 2500,
-                                      .job_deadline_ms  = 15000,
+                                      .job_deadline_ms  = SIM_DEADLINE_MS,
                                       .claim_idle_ms    = 1000,
-                                      .black_hole_count = 3};
+                                      .black_hole_count = 3,
+                                      .slots_max        = 64,
+                                      .wait_ms          = 4000,
+                                      .stall_ms         = SIM_STALL_MS};
     sim->settings = (kt_settings_t){.lease_ms          = SIM_LEASE_MS,
                                     .node_silence_ms   = 2500,
-                                    .job_deadline_s    = 15,
+                                    .job_deadline_s    = SIM_DEADLINE_MS / 1000,
                                     .video_mode        = "full",
                                     .video_scene_model = "auto"};
     sim->keys     = (kt_keys_t){.at = sim->allowed, .n = SIM_NODES};
@@ -180,6 +183,9 @@ world_make(sim_t *sim)
         node->slots      = 1 + sim_random(sim, 4);
         node->room       = node->slots + sim_random(sim, 6);
         node->unfit      = i == 0 && unfit;
+        node->slow       = sim_chance(sim, 100);
+        node->greedy     = sim_chance(sim, 50);
+        node->room       = node->greedy ? SIM_ITEMS : node->room;
         sim_node_start(sim, node);
         sim_push(sim, (sim_event_t){.at_ms = sim_random(sim, 2000), .type = SIM_NODE_STEP, .node = i});
     }

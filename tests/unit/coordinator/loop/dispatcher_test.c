@@ -371,3 +371,16 @@ Test(dispatcher, what_is_claimed_is_released_at_the_end_while_the_lease_is_held)
     kt_lease_lose(&loop.lease, "test");
     cr_assert_eq(kt_dispatcher_release_all(&loop.dispatcher), 0);
 }
+
+Test(dispatcher, a_node_without_progress_loses_its_files_which_is_counted)
+{
+    loop_send_jobs(1);
+    loop_hello(NODE_B, KEY_B, "node-b");
+    for (int seconds = 0; seconds < 40 && !loop.counters.taken_back.stalled; seconds++) {
+        kt_msg_t live = {.type = KT_MSG_LIVE};
+        loop_pass(1000);
+        loop_frame(NODE_A, KEY_A, &live);
+        loop_frame(NODE_B, KEY_B, &live);
+    }
+    cr_assert_eq(loop.counters.taken_back.stalled, 1);
+}

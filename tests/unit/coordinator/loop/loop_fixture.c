@@ -105,7 +105,10 @@ loop_set_up(void)
                                               .node_silence_ms  = 2500,
                                               .job_deadline_ms  = 60000,
                                               .claim_idle_ms    = 1000,
-                                              .black_hole_count = 2},
+                                              .black_hole_count = 2,
+                                              .slots_max        = 256,
+                                              .wait_ms          = 20000,
+                                              .stall_ms         = 30000},
                            .name           = "here",
                            .keys           = &loop_keys,
                            .credentials    = &credentials,
@@ -173,7 +176,7 @@ loop_hello_of(kt_node_handle_t from, const char *key, const char *name, uint64_t
                               .incarnation = incarnation,
                               .host        = kt_bytes_of(host),
                               .device      = kt_bytes_of("cpu"),
-                              .slots       = 4}};
+                              .slots       = 16}};
     loop_frame(from, key, &msg);
 }
 

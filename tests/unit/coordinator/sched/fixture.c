@@ -16,7 +16,10 @@ open_sched(void)
                             .node_silence_ms  = SILENCE_MS,
                             .job_deadline_ms  = DEADLINE_MS,
                             .claim_idle_ms    = 1000,
-                            .black_hole_count = 3};
+                            .black_hole_count = 3,
+                            .slots_max        = 64,
+                            .wait_ms          = WAIT_MS,
+                            .stall_ms         = STALL_MS};
     sched_now_ms         = 1000;
     cr_assert_eq(kt_sched_new(&sched_under_test, &opts), KT_OK);
 }
