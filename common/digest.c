@@ -279,26 +279,63 @@ kt_uuid_random(char out[KT_UUID_TEXT])
 
 enum { INNER_PAD = 0x36, OUTER_PAD = 0x5c };
 
+// The state after the one block of a key's pad.
+static void
+key_state(const uint8_t key[KT_HMAC_KEY], uint8_t pad, uint32_t out[8])
+{
+    uint8_t  block[KT_HMAC_KEY];
+    sha256_t state;
+    for (size_t i = 0; i < sizeof block; i++)
+        block[i] = key[i] ^ pad;
+    sha256_init(&state);
+    sha256_add(&state, block, sizeof block);
+    memcpy(out, state.fast ? state.state : state.sodium.state, sizeof state.state);
+    sodium_memzero(block, sizeof block);
+    sodium_memzero(&state, sizeof state);
+}
+
+void
+kt_hmac_key_init(kt_hmac_key_t *self, const void *key, size_t key_bytes)
+{
+    uint8_t padded[KT_HMAC_KEY] = {0};
+    kt_assert(key_bytes <= sizeof padded);
+    if (key_bytes)
+        memcpy(padded, key, key_bytes);
+    key_state(padded, INNER_PAD, self->inner);
+    key_state(padded, OUTER_PAD, self->outer);
+    sodium_memzero(padded, sizeof padded);
+}
+
+// The digest of a key's pad and of bytes after it.
+static void
+digest_after(const uint32_t pad[8], const void *bytes, size_t n, kt_digest_t *out)
+{
+    sha256_t state;
+    sha256_init(&state);
+    state.bytes = BLOCK;
+    memcpy(state.state, pad, sizeof state.state);
+    if (!state.fast) {
+        memcpy(state.sodium.state, pad, sizeof state.state);
+        state.sodium.count = 8 * BLOCK;  // in bits
+    }
+    sha256_add(&state, bytes, n);
+    sha256_end(&state, out->bytes);
+}
+
+void
+kt_hmac_of(const kt_hmac_key_t *self, const void *message, size_t n, kt_digest_t *out)
+{
+    digest_after(self->inner, message, n, out);
+    digest_after(self->outer, out->bytes, sizeof out->bytes, out);
+}
+
 void
 kt_hmac(const void *key, size_t key_bytes, const void *message, size_t n, kt_digest_t *out)
 {
-    uint8_t inner[KT_HMAC_KEY + KT_HMAC_MESSAGE] = {0}, outer[KT_HMAC_KEY + KT_DIGEST_BYTES] = {0};
-    kt_assert(key_bytes <= KT_HMAC_KEY && n <= KT_HMAC_MESSAGE);
-    if (key_bytes) {
-        memcpy(inner, key, key_bytes);
-        memcpy(outer, key, key_bytes);
-    }
-    for (size_t i = 0; i < KT_HMAC_KEY; i++) {
-        inner[i] ^= INNER_PAD;
-        outer[i] ^= OUTER_PAD;
-    }
-    if (n)
-        memcpy(inner + KT_HMAC_KEY, message, n);
-    kt_digest_of(inner, KT_HMAC_KEY + n, out);
-    memcpy(outer + KT_HMAC_KEY, out->bytes, sizeof out->bytes);
-    kt_digest_of(outer, sizeof outer, out);
-    sodium_memzero(inner, sizeof inner);
-    sodium_memzero(outer, sizeof outer);
+    kt_hmac_key_t self;
+    kt_hmac_key_init(&self, key, key_bytes);
+    kt_hmac_of(&self, message, n, out);
+    sodium_memzero(&self, sizeof self);
 }
 
 // One block of output is as long as a digest, so that the expansion ends with its first step.
@@ -307,7 +344,7 @@ kt_hkdf(const void *secret, size_t n, const void *salt, size_t salt_bytes, const
         kt_digest_t *out)
 {
     kt_digest_t extracted;
-    uint8_t     step[KT_HMAC_MESSAGE] = {0};
+    uint8_t     step[KT_HKDF_INFO] = {0};
     kt_assert(info_bytes < sizeof step);
     kt_hmac(salt, salt_bytes, secret, n, &extracted);
     if (info_bytes)

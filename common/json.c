@@ -21,6 +21,9 @@ typedef struct reader {
     size_t      scratch_bytes;
     size_t      depth;
     json_t     *open[MAX_DEPTH];  // borrowed but for the first
+
+    const kt_json_leave_t *leave;                      // NULL: nothing
+    enum { PART_WHOLE, PART_LEFT, PART_SPARSE } part;  // how much of the root's current member is kept
 } reader_t;
 
 typedef struct slice {
@@ -236,7 +239,7 @@ next_value(reader_t *self)
     }
 }
 
-// The key of the next member, and the colon; into the object the null that the value replaces.
+// The key of the next member, and the colon.
 static bool
 read_key(reader_t *self, char *key, size_t capacity)
 {
@@ -249,7 +252,35 @@ read_key(reader_t *self, char *key, size_t capacity)
     skip_space(self);
     bool colon = take(self, ':');
     skip_space(self);
-    return colon && !json_object_get(self->open[self->depth - 1], key);
+    return colon;
+}
+
+static void
+choose_part(reader_t *self, const char *key)
+{
+    self->part = PART_WHOLE;
+    if (self->leave && strcmp(key, self->leave->scalars_of) == 0)
+        self->part = PART_LEFT;
+    else if (self->leave && strcmp(key, self->leave->nulls_of) == 0)
+        self->part = PART_SPARSE;
+}
+
+static bool
+is_left(const reader_t *self, const json_t *value)
+{
+    enum { GROUP_DEPTH = 3 };
+    return (self->part == PART_LEFT && self->depth > 1 && !json_is_object(value) && !json_is_array(value)) ||
+           (self->part == PART_SPARSE && self->depth == GROUP_DEPTH && json_is_null(value));
+}
+
+// A key that is there already is replaced, so that the object does not grow.
+static bool
+put_value(json_t *in, const char *key, json_t *value)
+{
+    if (json_is_array(in))
+        return json_array_append_new(in, value) == 0;
+    const size_t before = json_object_size(in);
+    return json_object_set_new_nocheck(in, key, value) == 0 && json_object_size(in) > before;
 }
 
 // One member or element of the innermost container.
@@ -262,8 +293,16 @@ read_entry(reader_t *self, size_t max_depth)
     bool    object = json_is_object(in);
     if (object && !read_key(self, key, sizeof key))
         return false;
+    if (self->depth == 1)
+        choose_part(self, key);
     json_t *value = next_value(self);
-    if (!value || (object ? json_object_set_new_nocheck(in, key, value) : json_array_append_new(in, value)))
+    if (!value)
+        return false;
+    if (is_left(self, value)) {
+        json_decref(value);
+        return true;
+    }
+    if (!put_value(in, key, value))
         return false;
     if (!json_is_object(value) && !json_is_array(value))
         return true;
@@ -299,10 +338,10 @@ read_entries(reader_t *self, size_t max_depth)
     return self->at == self->end;
 }
 
-json_t *
-kt_json_read(const char *text, size_t length, size_t max_depth)
+static json_t *
+read_text(const char *text, size_t length, size_t max_depth, const kt_json_leave_t *leave)
 {
-    reader_t self = {.at = text, .end = text + length};
+    reader_t self = {.at = text, .end = text + length, .leave = leave};
     skip_space(&self);
     json_t *root = take(&self, '{') && max_depth ? json_object() : NULL;
     if (!root)
@@ -314,6 +353,12 @@ kt_json_read(const char *text, size_t length, size_t max_depth)
     }
     free(self.scratch);
     return root;
+}
+
+json_t *
+kt_json_read(const char *text, size_t length, size_t max_depth)
+{
+    return read_text(text, length, max_depth, NULL);
 }
 
 // Bounds nesting before parsing: jansson recurses up to 2,048 levels.
@@ -340,14 +385,15 @@ is_shallow(const char *text, size_t length, int *line)
 }
 
 kt_err_t
-kt_json_parse(const char *text, size_t length, size_t max_bytes, json_t **out, char why[KT_JSON_WHY])
+kt_json_parse_part(const char *text, size_t length, size_t max_bytes, const kt_json_leave_t *leave, json_t **out,
+                   char why[KT_JSON_WHY])
 {
     json_error_t error;
     int          line;
     if (length > max_bytes)
         return kt_text_explain(why, KT_JSON_WHY, KT_EMESSAGE, "%zu bytes are more than the %zu that are permitted",
                                length, max_bytes);
-    json_t *value = kt_json_read(text, length, MAX_DEPTH);
+    json_t *value = read_text(text, length, MAX_DEPTH, leave);
     if (value) {
         *out = value;
         return KT_OK;
@@ -364,6 +410,12 @@ kt_json_parse(const char *text, size_t length, size_t max_bytes, json_t **out, c
     }
     *out = value;
     return KT_OK;
+}
+
+kt_err_t
+kt_json_parse(const char *text, size_t length, size_t max_bytes, json_t **out, char why[KT_JSON_WHY])
+{
+    return kt_json_parse_part(text, length, max_bytes, NULL, out, why);
 }
 
 static int

@@ -16,6 +16,14 @@ enum { KT_JSON_WHY = 256 };
 // The whole text is one JSON object, at most max_bytes, no duplicate keys. why: "line 3: ..." on failure. KT_EMESSAGE.
 KT_MUST_USE kt_err_t kt_json_parse(const char *text, size_t length, size_t max_bytes, json_t **out,
                                    char why[KT_JSON_WHY]);
+// The same for a reader that needs no tree of the whole: what is left out is checked, but for names that come twice,
+// and most often missing from the tree. Most of a message about a file without sound is such.
+typedef struct kt_json_leave {
+    const char *scalars_of;  // the root's member whose texts, numbers and words are left out
+    const char *nulls_of;    // the root's member in whose objects' members nulls are left out
+} kt_json_leave_t;
+KT_MUST_USE kt_err_t kt_json_parse_part(const char *text, size_t length, size_t max_bytes, const kt_json_leave_t *leave,
+                                        json_t **out, char why[KT_JSON_WHY]);
 // The quick parser that kt_json_parse tries first, for its test. NULL: the text is no JSON, or nested more than
 // max_depth, or has what ordinary messages do not have: \u escapes, integers of 19 digits, duplicate keys.
 json_t *kt_json_read(const char *text, size_t length, size_t max_depth);

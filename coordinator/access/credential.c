@@ -26,7 +26,7 @@ put_integer(uint8_t *out, uint64_t value, size_t n)
 }
 
 static void
-credential_compute(const kt_digest_t *secret, kt_run_id_t id, uint32_t attempt, const uint8_t node_key[KT_CURVE_BYTES],
+credential_compute(const kt_hmac_key_t *key, kt_run_id_t id, uint32_t attempt, const uint8_t node_key[KT_CURVE_BYTES],
                    kt_digest_t *out)
 {
     uint8_t bytes[SIGNED_BYTES];
@@ -34,20 +34,23 @@ credential_compute(const kt_digest_t *secret, kt_run_id_t id, uint32_t attempt, 
     put_integer(bytes + JOB_BYTES, id.run, NUMBER_BYTES);
     put_integer(bytes + JOB_BYTES + NUMBER_BYTES, attempt, NUMBER_BYTES);
     memcpy(bytes + JOB_BYTES + 2 * NUMBER_BYTES, node_key, KT_CURVE_BYTES);
-    kt_hmac(secret->bytes, sizeof secret->bytes, bytes, sizeof bytes, out);
+    kt_hmac_of(key, bytes, sizeof bytes, out);
 }
 
 // KT_EINVAL, KT_EFULL.
 static kt_err_t
 accept_pair(kt_credentials_t *self, const kt_curve_t *pair)
 {
-    uint8_t secret[KT_CURVE_BYTES];
+    uint8_t     secret[KT_CURVE_BYTES];
+    kt_digest_t derived;
     if (self->n == KT_CREDENTIAL_SECRETS)
         return KT_EFULL;
     if (!kt_curve_bytes(pair->secret_key, secret))
         return KT_EINVAL;
-    kt_hkdf(secret, sizeof secret, NULL, 0, INFO, sizeof INFO - 1, &self->secrets[self->n++]);
+    kt_hkdf(secret, sizeof secret, NULL, 0, INFO, sizeof INFO - 1, &derived);
+    kt_hmac_key_init(&self->keys[self->n++], derived.bytes, sizeof derived.bytes);
     kt_secret_wipe(secret, sizeof secret);
+    kt_secret_wipe(&derived, sizeof derived);
     return KT_OK;
 }
 
@@ -94,7 +97,7 @@ kt_credential_sign(const kt_credentials_t *self, kt_run_id_t id, uint32_t attemp
                    const uint8_t node_key[KT_CURVE_BYTES], uint8_t out[KT_CREDENTIAL_BYTES])
 {
     kt_digest_t digest;
-    credential_compute(&self->secrets[0], id, attempt, node_key, &digest);
+    credential_compute(&self->keys[0], id, attempt, node_key, &digest);
     memcpy(out, digest.bytes, KT_CREDENTIAL_BYTES);
 }
 
@@ -106,7 +109,7 @@ kt_credential_check(const kt_credentials_t *self, kt_run_id_t id, uint32_t attem
     if (n != KT_CREDENTIAL_BYTES)
         return false;
     for (size_t i = 0; i < self->n; i++) {
-        credential_compute(&self->secrets[i], id, attempt, node_key, &digest);
+        credential_compute(&self->keys[i], id, attempt, node_key, &digest);
         if (kt_secret_same(digest.bytes, bytes, KT_CREDENTIAL_BYTES))
             return true;
     }

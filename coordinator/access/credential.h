@@ -13,8 +13,8 @@
 enum { KT_CREDENTIAL_BYTES = 16, KT_CREDENTIAL_SECRETS = 8 };
 
 typedef struct kt_credentials {
-    kt_digest_t secrets[KT_CREDENTIAL_SECRETS];  // the first one signs, all are accepted
-    size_t      n;
+    kt_hmac_key_t keys[KT_CREDENTIAL_SECRETS];  // the first one signs, all are accepted
+    size_t        n;
 } kt_credentials_t;
 
 // Of that pair alone. KT_EINVAL: its secret is no key.

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TOTALS_MS = 5000 };
+enum { TOTALS_MS = 5000, MESSAGE_ID = 6 * KT_JOB_ID_BYTES - 1 };  // its characters may be escaped
 
 // Expected nodes that are not connected. Names that only one coordinator of several sees count as absent there.
 static uint32_t
@@ -56,44 +56,65 @@ kt_sampler_tick(kt_sampler_t *self, int64_t now_ms, int64_t wall_ms)
 // The message's id as the document has it, a JSON string that is copied as it is: documents begin with it. "null" for
 // one that does not.
 static void
-copy_message_id(const char *document, char *out, size_t capacity)
+put_message_id(const char *document, kt_buf_t *out)
 {
     static const char HEAD[] = "{\"message_id\":";
-    const char       *begin  = document ? document + sizeof HEAD - 1 : NULL;
-    snprintf(out, capacity, "null");
-    if (!document || strncmp(document, HEAD, sizeof HEAD - 1) != 0 || *begin != '"')
-        return;
-    const char *end = begin + 1;
-    while (*end && *end != '"')
+    const char       *begin  = document && !strncmp(document, HEAD, sizeof HEAD - 1) ? document + sizeof HEAD - 1 : "";
+    const char       *end    = begin + (*begin == '"');
+    while (*begin == '"' && *end && *end != '"')
         end += 1 + (*end == '\\' && end[1]);
-    if (*end == '"' && (size_t)(end - begin) + 2 <= capacity)
-        snprintf(out, capacity, "%.*s", (int)(end - begin) + 1, begin);
+    if (*begin == '"' && *end == '"' && end - begin < MESSAGE_ID)
+        kt_buf_add(out, begin, (size_t)(end - begin) + 1);
+    else
+        kt_buf_str(out, "null");
+}
+
+static bool
+is_plain(const char *text)
+{
+    for (; *text; text++)
+        if (*text < ' ' || *text > '~' || *text == '"' || *text == '\\')
+            return false;
+    return true;
 }
 
 static void
-write_job_event(const kt_ledger_request_t *request, char *out, size_t capacity)
+put_text(const char *text, kt_buf_t *out)
+{
+    if (!text || !is_plain(text)) {
+        json_t *value = kt_json_text(text);
+        kt_json_write(value, out);
+        kt_json_free(&value);
+        return;
+    }
+    kt_buf_str(out, "\"");
+    kt_buf_str(out, text);
+    kt_buf_str(out, "\"");
+}
+
+// There is one for each job, so most of it is copied and not formatted.
+static void
+put_job_event(const kt_ledger_request_t *request, kt_buf_t *out)
 {
     const kt_result_t *result = &request->store.result;
-    char               id[6 * KT_JOB_ID_BYTES];
-    kt_buf_t           node;
-    kt_buf_init(&node, capacity);
-    copy_message_id(request->store.document, id, sizeof id);
-    json_t *name = kt_json_text(result->node_name);
-    kt_json_write(name, &node);
-    kt_json_free(&name);
-    snprintf(out, capacity, "{\"job\":%llu,\"run\":%u,\"message_id\":%s,\"state\":\"%s\",\"error\":%s%s%s,\"node\":%s}",
-             (unsigned long long)result->id.job, result->id.run, id, result->err ? "failed" : "done",
-             result->err ? "\"" : "", result->err ? kt_err_name(result->err) : "null", result->err ? "\"" : "",
-             node.err || !node.length ? "null" : node.bytes);
-    kt_buf_fini(&node);
+    kt_buf_fmt(out, "{\"job\":%llu,\"run\":%u,\"message_id\":", (unsigned long long)result->id.job, result->id.run);
+    put_message_id(request->store.document, out);
+    kt_buf_str(out, result->err ? ",\"state\":\"failed\",\"error\":" : ",\"state\":\"done\",\"error\":");
+    put_text(result->err ? kt_err_name(result->err) : NULL, out);
+    kt_buf_str(out, ",\"node\":");
+    put_text(result->node_name, out);
+    kt_buf_str(out, "}");
 }
 
 void
 kt_sampler_outcome(kt_sampler_t *self, const kt_ledger_request_t *request)
 {
-    char json[KT_EVENT_BYTES];
+    kt_buf_t json;
     if (!self->events)
         return;
-    write_job_event(request, json, sizeof json);
-    kt_events_publish(self->events, "job", json);
+    kt_buf_init(&json, KT_EVENT_BYTES);
+    put_job_event(request, &json);
+    if (!json.err)
+        kt_events_publish(self->events, "job", json.bytes);
+    kt_buf_fini(&json);
 }

@@ -10,13 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { IDS_PER_MS = 1000 };
+enum { IDS_PER_MS = 1000, ID_BYTES = 32 };
 
 static const char COMMENT[] = ":\n\n";
 
 typedef struct event {
     size_t length;
-    char   text[KT_EVENT_BYTES];
+    char   text[KT_EVENT_BYTES - ID_BYTES];  // without the line of its identifier
 } event_t;
 
 struct kt_events {
@@ -73,22 +73,35 @@ kt_events_close(kt_events_t *self)
     pthread_mutex_unlock(&self->lock);
 }
 
+// False: it is too long. Copied piece by piece, as there is one for each job.
+static bool
+write_event(event_t *event, const char *name, const char *json)
+{
+    const char *const pieces[] = {"event: ", name, "\ndata: ", json, "\n\n"};
+    size_t            lengths[sizeof pieces / sizeof *pieces], length = 0;
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++)
+        length += lengths[i] = strlen(pieces[i]);
+    if (length > sizeof event->text)
+        return false;
+    event->length = 0;
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
+        memcpy(event->text + event->length, pieces[i], lengths[i]);
+        event->length += lengths[i];
+    }
+    return true;
+}
+
 void
 kt_events_publish(kt_events_t *self, const char *name, const char *json)
 {
     pthread_mutex_lock(&self->lock);
-    event_t  *event = &self->ring[self->next % KT_EVENTS_KEPT];
-    const int n     = snprintf(event->text, sizeof event->text, "id: %llu\nevent: %s\ndata: %s\n\n",
-                               (unsigned long long)self->next, name, json);
-    if (n > 0 && (size_t)n < sizeof event->text) {
-        event->length = (size_t)n;
+    event_t *event = &self->ring[self->next % KT_EVENTS_KEPT];
+    if (write_event(event, name, json)) {
         self->next++;
         if (self->next - self->first > KT_EVENTS_KEPT)
             self->first = self->next - KT_EVENTS_KEPT;
         if (self->waiting)
             pthread_cond_broadcast(&self->published);
-    } else if (self->next - self->first == KT_EVENTS_KEPT) {
-        self->first++;  // its place was overwritten
     }
     pthread_mutex_unlock(&self->lock);
 }
@@ -152,8 +165,9 @@ write_events(kt_listener_t *self, char *out, size_t capacity)
     }
     for (; self->next < events->next; self->next++) {
         const event_t *event = &events->ring[self->next % KT_EVENTS_KEPT];
-        if (n + event->length > capacity)
+        if (n + ID_BYTES + event->length > capacity)
             break;
+        n += (size_t)snprintf(out + n, ID_BYTES, "id: %llu\n", (unsigned long long)self->next);
         memcpy(out + n, event->text, event->length);
         n += event->length;
     }

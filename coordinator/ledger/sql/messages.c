@@ -14,7 +14,8 @@
 
 enum { VECTOR = KT_COLUMN_FEATURES + (int)KT_FEATURE_VECTORS_combined_vector };
 enum { OID_FLOAT4 = 700, OID_TEXT = 25 };
-static const int64_t EPOCH_2000_MS = 946684800000;  // from which PostgreSQL counts microseconds
+static const kt_json_leave_t UNREAD        = {.scalars_of = "reasons", .nulls_of = "features"};
+static const int64_t         EPOCH_2000_MS = 946684800000;  // from which PostgreSQL counts microseconds
 
 static void
 put_time(kt_sql_t *self, int64_t wall_ms)
@@ -169,7 +170,7 @@ has_features(const kt_columns_view_t *view)
 {
     bool any = false;
     for (size_t group = 0; group < KT_GROUPS; group++)
-        any |= view->groups[group] != NULL;
+        any |= kt_json_count(view->groups[group]) > 0;
     for (size_t i = KT_COLUMN_FEATURES; any && i < kt_columns_count(); i++)
         if (kt_columns_value(view, i))
             return true;
@@ -262,7 +263,7 @@ read_message(kt_sql_t *sql, kt_sql_messages_t *self, kt_sql_message_t *message, 
     const kt_result_t *result = message->result;
     kt_err_t           err    = KT_OK;
     if (result->document_bytes)
-        err = kt_json_parse(result->document, result->document_bytes, KT_SQL_BYTES, &document, why);
+        err = kt_json_parse_part(result->document, result->document_bytes, KT_SQL_BYTES, &UNREAD, &document, why);
     if (err == KT_ENOMEM)
         self->bytes.err = err;
     message->whole      = document != NULL;

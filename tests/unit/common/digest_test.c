@@ -127,6 +127,23 @@ Test(hmac, gives_the_digests_of_rfc_4231)
     expect(&digest, "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe");
 }
 
+Test(hmac, one_key_serves_several_messages)
+{
+    kt_digest_t   digest;
+    kt_hmac_key_t prepared;
+    char          key[25], data[50];
+    for (size_t i = 0; i < sizeof key; i++)
+        key[i] = (char)(i + 1);
+    memset(data, 0xcd, sizeof data);
+    kt_hmac_key_init(&prepared, key, sizeof key);
+    for (int repeated = 0; repeated < 2; repeated++) {
+        kt_hmac_of(&prepared, data, sizeof data, &digest);
+        expect(&digest, "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b");
+        kt_hmac_of(&prepared, NULL, 0, &digest);
+        expect(&digest, "1b5713e10977da96a5fe201005976a240544079c2724f6a9eaeae42b9de00f28");
+    }
+}
+
 Test(hmac, derives_the_keys_of_rfc_5869)
 {
     kt_digest_t derived;

@@ -125,3 +125,44 @@ Test(json_read, damaged_texts_are_never_read_otherwise)
     }
     cr_assert_gt(read, 1000, "some are still JSON");
 }
+
+static kt_err_t
+read_part(const char *text, json_t **out)
+{
+    const kt_json_leave_t leave = {.scalars_of = "reasons", .nulls_of = "features"};
+    char                  why[KT_JSON_WHY];
+    *out = NULL;
+    return kt_json_parse_part(text, strlen(text), 1 << 20, &leave, out, why);
+}
+
+Test(json_part, leaves_out_what_is_named_and_nothing_else)
+{
+    json_t  *part = NULL;
+    kt_buf_t text;
+    kt_buf_init(&text, 1 << 10);
+    cr_assert_eq(
+        read_part("{\"reasons\":{\"a\":\"b\",\"list\":[1,{\"c\":2}]},\"features\":{\"n\":null,\"mir\":{\"tempo\":null,"
+                  "\"key\":\"C\",\"map\":{\"x\":null}}},\"other\":{\"mir\":{\"y\":null}},\"z\":null}",
+                  &part),
+        KT_OK);
+    kt_json_write(part, &text);
+    cr_assert_str_eq(text.bytes, "{\"reasons\":{\"list\":[{}]},\"features\":{\"n\":null,\"mir\":{\"key\":\"C\",\"map\":"
+                                 "{\"x\":null}}},\"other\":{\"mir\":{\"y\":null}},\"z\":null}");
+    kt_buf_fini(&text);
+    kt_json_free(&part);
+}
+
+Test(json_part, what_is_left_out_is_still_checked)
+{
+    static const char *const WRONG[] = {"{\"reasons\":{\"a\":\"b}}",
+                                        "{\"reasons\":{\"a\":nul}}",
+                                        "{\"reasons\":{\"a\" 1}}",
+                                        "{\"reasons\":{\"a\":\"\xff\"}}",
+                                        "{\"features\":{\"mir\":{\"t\":null \"u\":1}}}",
+                                        "{\"a\":1,\"a\":2}",
+                                        "{\"features\":{\"mir\":{\"t\":1,\"t\":2}}}"};
+    for (size_t i = 0; i < sizeof WRONG / sizeof *WRONG; i++) {
+        json_t *part = NULL;
+        cr_assert_eq(read_part(WRONG[i], &part), KT_EMESSAGE, "%s", WRONG[i]);
+    }
+}
