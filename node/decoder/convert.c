@@ -1,6 +1,7 @@
 #include "node/decoder/convert.h"
 
 #include "node/decode/protocol.h"
+#include "node/decoder/avlog.h"
 
 #include <libavutil/mem.h>
 #include <libavutil/samplefmt.h>
@@ -32,7 +33,7 @@ set_up_resampler(kt_convert_t *self, const AVFrame *frame)
         code = swr_init(self->swr);
     self->in_format  = frame->format;
     self->in_rate_hz = frame->sample_rate;
-    return code >= 0 ? KT_OK : code == AVERROR(ENOMEM) ? KT_EDECMEM : KT_EDAMAGED;
+    return code >= 0 ? KT_OK : kt_av_is_memory(code) ? KT_EDECMEM : KT_EDAMAGED;
 }
 
 // The n frames of `in`, converted into pcm; NULL drains the resampler.
@@ -51,7 +52,7 @@ convert_samples(kt_convert_t *self, const uint8_t **in, int n, size_t *frames)
     }
     int got = swr_convert(self->swr, (uint8_t *[]){(uint8_t *)self->pcm}, room, in, n);
     if (got < 0)
-        return got == AVERROR(ENOMEM) ? KT_EDECMEM : KT_EDAMAGED;
+        return kt_av_is_memory(got) ? KT_EDECMEM : KT_EDAMAGED;
     *frames = (size_t)got;
     return KT_OK;
 }
@@ -62,6 +63,7 @@ kt_convert_run(kt_convert_t *self, const AVFrame *frame, size_t skip, float **pc
     const uint8_t *planes[KT_CHANNELS_MAX];
     kt_err_t       err = KT_OK;
     *frames            = 0;
+    kt_av_begin();
     if (!frame)
         err = self->swr && (uint32_t)self->in_rate_hz != self->rate_hz ? convert_samples(self, NULL, 0, frames) : KT_OK;
     else if (frame->nb_samples < 0 || frame->ch_layout.nb_channels < 1 ||
