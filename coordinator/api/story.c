@@ -43,6 +43,9 @@ now_object(const kt_job_row_t *row, const kt_snapshot_t *seen, bool published)
     kt_json_set(json, "coordinator", kt_json_text(seen->coordinator));
     kt_json_set(json, "node", held ? kt_json_text(job->node) : kt_json_null());
     kt_json_set(json, "for_s", held ? kt_json_real((double)job->for_ms / 1000) : kt_json_null());
+    const bool doubt = seen->job_known && *job->doubt_node;
+    kt_json_set(json, "doubt_node", doubt ? kt_json_text(job->doubt_node) : kt_json_null());
+    kt_json_set(json, "doubt_code", doubt ? kt_json_text(kt_err_name(job->doubt_err)) : kt_json_null());
     kt_json_set(json, "sentence", kt_json_text(now.sentence));
     kt_json_set(json, "action", kt_json_text(now.action));
     return json;

@@ -123,6 +123,17 @@ describe_held(const kt_snapshot_t *seen, kt_story_now_t *out)
     }
 }
 
+// A doubt is in the coordinator's memory: after a restart the first node may be asked again.
+static void
+add_doubt(const kt_job_view_t *job, kt_story_now_t *out)
+{
+    size_t length = strlen(out->sentence);
+    if (*job->doubt_node)
+        snprintf(out->sentence + length, sizeof out->sentence - length,
+                 "; it failed on node %s with %s, which may be of the node, so another one decides", job->doubt_node,
+                 kt_err_name(job->doubt_err));
+}
+
 static void
 describe_failure(const kt_job_row_t *job, kt_story_now_t *out)
 {
@@ -139,6 +150,7 @@ kt_story_now(const kt_job_row_t *job, const kt_snapshot_t *seen, bool published,
     case KT_JOB_CLAIMED:
         if (seen->job_known) {
             describe_held(seen, out);
+            add_doubt(&seen->job, out);
             break;
         }
         snprintf(out->sentence, sizeof out->sentence, "is in work at another coordinator than %s", seen->coordinator);

@@ -68,7 +68,9 @@ typedef struct kt_job_view {
     int64_t     for_ms;    // sent or running: since when
     uint32_t    attempt;   // of the wire
     bool        claimed, isolated;
-    size_t      before;  // ready: how many go first
+    size_t      before;          // ready: how many go first
+    char        doubt_node[64];  // on which it failed in a way that may be of the node; ""
+    kt_err_t    doubt_err;
 } kt_job_view_t;
 bool kt_sched_view_job(const kt_sched_t *self, kt_run_id_t id, int64_t now_ms, kt_job_view_t *out);  // false: unknown
 

@@ -74,3 +74,14 @@ Test(story_words, every_state_says_how_it_stands_and_what_to_do)
         cr_assert(strstr(now.action, rows[i].action), "%zu: %s", i, now.action);
     }
 }
+
+Test(story_words, a_failure_that_waits_for_a_second_node_is_told)
+{
+    kt_story_now_t now;
+    kt_snapshot_t  seen = {.job_known = true,
+                           .job       = {.state = "sent", .node = "n2", .doubt_node = "n1", .doubt_err = KT_ENOFILE}};
+    kt_job_row_t   job  = {.id = {.job = 4, .run = 1}, .state = KT_JOB_CLAIMED};
+    kt_story_now(&job, &seen, false, &now);
+    cr_assert(strstr(now.sentence, "is with node n2"));
+    cr_assert(strstr(now.sentence, "failed on node n1 with ENOFILE"), "%s", now.sentence);
+}

@@ -194,3 +194,26 @@ Test(sched_verdict, two_names_that_agree_drain_nobody)
         sched_stored(i, KT_STORED_NEW, true);
     }
 }
+
+Test(sched_verdict, the_doubt_is_shown_and_comes_again_after_a_restart)
+{
+    uint32_t      attempt;
+    kt_job_view_t view;
+    for (int start = 0; start < 2; start++) {  // the second one knows nothing of the first
+        two_nodes(1, 0);
+        sched_claimed_with(1, 1, 0, 0);
+        cr_assert_eq(sent_to(1, &attempt), A);
+        sched_word(KT_EV_FAILED, A, 1, attempt, KT_ENOFILE);
+        cr_assert(kt_sched_view_job(sched_under_test, sched_job(1), sched_now_ms, &view));
+        cr_assert_str_eq(view.doubt_node, "alpha");
+        cr_assert_eq(view.doubt_err, KT_ENOFILE);
+        if (start == 0) {
+            close_sched();
+            open_sched();
+        }
+    }
+    sched_beat(B, 0, 1, NULL, 0);
+    cr_assert_eq(sent_to(1, &attempt), B);
+    sched_word(KT_EV_FAILED, B, 1, attempt, KT_ENOFILE);
+    cr_assert_eq(sched_one(KT_ACT_FAIL)->err, KT_ENOFILE);
+}
