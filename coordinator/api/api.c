@@ -139,6 +139,24 @@ kt_api_ask(kt_api_t *self, kt_call_t **call_p)
     return false;
 }
 
+kt_call_t *
+kt_api_ledger_call(kt_ledger_request_type_t type, kt_ledger_call_fn *run, void *args, void (*free_args)(void *args))
+{
+    kt_call_t           *call    = args ? kt_call_new(1) : NULL;
+    kt_ledger_request_t *request = call ? kt_ledger_request_new(type, call) : NULL;
+    if (!request) {
+        kt_call_destroy(&call);
+        free_args(args);
+        return NULL;
+    }
+    request->call.run  = run;
+    request->call.args = args;
+    request->call.free = free_args;
+    call->requests[0]  = request;
+    call->n_requests   = 1;
+    return call;
+}
+
 bool
 kt_api_snapshot(kt_api_t *self, bool nodes, kt_call_t **call_p)
 {

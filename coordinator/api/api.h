@@ -70,6 +70,10 @@ void                  kt_api_fail(kt_api_t *self, unsigned status, kt_err_t err,
 void                  kt_api_reply(kt_api_t *self, json_t *json);  // status 200; takes json, NULL is out of memory
 // Sends the call to the loop and waits. False: an error has been replied, *call_p is NULL.
 bool kt_api_ask(kt_api_t *self, kt_call_t **call_p);
+// A call that runs `run` with args on the ledger's thread; type: KT_LREQ_CALL or KT_LREQ_LOOK. Takes args, which
+// free_args frees (NULL, too) with the call. NULL: out of memory, args are freed.
+kt_call_t *kt_api_ledger_call(kt_ledger_request_type_t type, kt_ledger_call_fn *run, void *args,
+                              void (*free_args)(void *args));
 // A snapshot with the totals; the last known totals if the ledger does not answer at once. False as kt_api_ask.
 bool kt_api_snapshot(kt_api_t *self, bool nodes, kt_call_t **call_p);
 // Replies with `json`, whose list `name` gets one more member per element: the output message as it is stored, null
@@ -81,8 +85,7 @@ json_t *kt_api_path(const char *file_path);              // a URL without its qu
 json_t *kt_api_error(kt_err_t err, const char *detail);  // {"code","number","text","detail"}, null for KT_OK
 json_t *kt_api_time(int64_t wall_ms);                    // RFC 3339; null for 0
 
-// What a reader without the token is told of a time of the process: whole minutes.
-enum { KT_API_ROUNDED_S = 60 };
+enum { KT_API_ROUNDED_S = 60 };  // what a reader without the token is told of a time of the process: whole minutes
 
 // views.c
 void kt_api_health(kt_api_t *self);
@@ -105,14 +108,12 @@ void kt_api_metrics(kt_api_t *self);
 void kt_api_jobs(kt_api_t *self);
 void kt_api_job(kt_api_t *self);
 void kt_api_document(kt_api_t *self);
-// submit.c
-void kt_api_submit(kt_api_t *self);
+void kt_api_submit(kt_api_t *self);  // submit.c
 // results.c
 void kt_api_result(kt_api_t *self);
 void kt_api_results(kt_api_t *self);
-// failures.c, similar.c
-void kt_api_failures(kt_api_t *self);
-void kt_api_similar(kt_api_t *self);
+void kt_api_failures(kt_api_t *self);  // failures.c
+void kt_api_similar(kt_api_t *self);   // similar.c
 // openapi.c
 void kt_api_openapi(kt_api_t *self);
 void kt_api_asyncapi(kt_api_t *self);
@@ -127,8 +128,7 @@ void kt_api_backfill_pause(kt_api_t *self);
 void kt_api_backfill_resume(kt_api_t *self);
 void kt_api_backfill_cancel(kt_api_t *self);
 void kt_api_backfill_retry(kt_api_t *self);
-// story.c
-void kt_api_story(kt_api_t *self);
+void kt_api_story(kt_api_t *self);  // story.c
 // models.c
 void kt_api_models(kt_api_t *self);
 void kt_api_model_set(kt_api_t *self);

@@ -33,6 +33,8 @@ static void
 free_asked(void *context)
 {
     asked_t *asked = context;
+    if (!asked)
+        return;
     for (size_t i = 0; asked->results && i < asked->n; i++) {
         free(asked->results[i].path);
         free(asked->results[i].document);
@@ -80,29 +82,21 @@ run_backfill_action(void *context, kt_ledger_t *ledger, const kt_lease_t *lease)
 static kt_call_t *
 new_backfill_call(kt_ledger_request_type_t type, action_t action, size_t capacity, asked_t **out)
 {
-    kt_call_t           *call    = kt_call_new(1);
-    kt_ledger_request_t *request = call ? kt_ledger_request_new(type, call) : NULL;
-    asked_t             *asked   = request ? calloc(1, sizeof *asked) : NULL;
-    if (asked) {
-        request->call.run  = run_backfill_action;
-        request->call.args = asked;
-        request->call.free = free_asked;
-        asked->action      = action;
-        asked->capacity    = capacity;
-        if (action == RESULTS)
-            asked->results = calloc(capacity + 1, sizeof *asked->results);
-        else
-            asked->rows = calloc(capacity + 1, sizeof *asked->rows);
-    }
-    if (!asked || (!asked->rows && !asked->results)) {
-        kt_ledger_request_destroy(&request);
-        kt_call_destroy(&call);
+    asked_t *asked = calloc(1, sizeof *asked);
+    if (!asked)
+        return NULL;
+    asked->action   = action;
+    asked->capacity = capacity;
+    if (action == RESULTS)
+        asked->results = calloc(capacity + 1, sizeof *asked->results);
+    else
+        asked->rows = calloc(capacity + 1, sizeof *asked->rows);
+    if (!asked->rows && !asked->results) {
+        free_asked(asked);
         return NULL;
     }
-    call->requests[0] = request;
-    call->n_requests  = 1;
-    *out              = asked;
-    return call;
+    *out = asked;
+    return kt_api_ledger_call(type, run_backfill_action, asked, free_asked);
 }
 
 static void

@@ -45,22 +45,10 @@ reply_counted(kt_api_t *self, const counted_t *counted)
 void
 kt_api_failures(kt_api_t *self)
 {
-    kt_call_t           *call    = kt_call_new(1);
-    kt_ledger_request_t *request = call ? kt_ledger_request_new(KT_LREQ_LOOK, call) : NULL;
-    counted_t           *counted = request ? calloc(1, sizeof *counted) : NULL;
-    if (counted) {
-        request->call.run  = count_failures;
-        request->call.args = counted;
-        request->call.free = free;
-        call->requests[0]  = request;
-        call->n_requests   = 1;
-    } else {
-        kt_ledger_request_destroy(&request);
-        kt_call_destroy(&call);
-    }
+    kt_call_t *call = kt_api_ledger_call(KT_LREQ_LOOK, count_failures, calloc(1, sizeof(counted_t)), free);
     if (!kt_api_ask(self, &call))
         return;
-    request = call->requests[0];
+    const kt_ledger_request_t *request = call->requests[0];
     if (request->err)
         kt_api_fail(self, SERVER, request->err, "the ledger cannot be read");
     else

@@ -174,10 +174,12 @@ const char KT_SIMILAR_TEXT[] =
     "The file is analysed if the ledger has no result for it. The distance is 1 minus the cosine of the combined\n"
     "vectors: 0 for the same recording, about 1 for unrelated ones.\n";
 
-const kt_command_option_t KT_AUDIT_OPTIONS[] = {RUN_OF_FOLDER, LEDGER, KT_OPTION_SINK, {0}};
+const kt_command_option_t KT_AUDIT_OPTIONS[] = {RUN_OF_FOLDER, LEDGER, KT_OPTION_OUTPUT, KT_OPTION_SINK, {0}};
 
 const char KT_AUDIT_TEXT[] =
-    "Exit code: 0 if every job has exactly one outcome and every digest matches; else 1, and the rows are printed.\n";
+    "Exit code: 0 if every job has exactly one outcome and every digest matches; else 1, and the rows are printed.\n"
+    "With -o json, jsonl or csv they have job, run (null: of the whole job or ledger) and finding; the count of rows\n"
+    "goes to standard error.\n";
 
 const kt_verb_t KT_DB_VERBS[] = {
     {"migrate", "", "applies what is missing; idempotent, and safe when several programs migrate at once"},

@@ -7,6 +7,7 @@
 #include "proto/job.h"
 #include "proto/run.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,13 +31,18 @@ typedef struct kt_neighbour {
     char        key[16], mode[16];  // "": none
 } kt_neighbour_t;
 
-// Exact, by one pass over all vectors. The nearest first; of equal distances the earlier job first.
+// Exact, by one pass over the vectors, the latest job first. The nearest first; of equal distances the earlier job
+// first. A search of bounded calls (`most`) gives what one call would: each goes on where the one before ended.
 typedef struct kt_nearest {
     const kt_vector_t *query;
     const char        *path;           // of the query, which is no neighbour of itself; "": of no stored file
     size_t             want;           // at most KT_NEAREST_MOST
+    size_t             most;           // rows that one call reads, rounded up to whole pages of 512; 0: all
+    uint64_t           before;         // only vectors of earlier jobs; 0: all. Filled: where the next call goes on
+    bool               more;           // filled: there are earlier ones
     kt_neighbour_t    *out;            // the caller's, room for `want`
-    size_t             n;              // filled
+    size_t             n;              // filled; 0 at first
+    uint64_t           compared;       // filled: vectors of the query's method and length, of older results, too
     uint64_t           other_methods;  // filled: files whose vector is of another method
     uint64_t           damaged;        // filled: rows that hold no vector, which are left out
     kt_run_id_t        first_damaged;

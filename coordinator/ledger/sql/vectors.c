@@ -76,6 +76,7 @@ sort_page(search_t *self, const kt_sql_t *sql, size_t k, uint64_t *last)
         } else if (vector.n != to->query->n || strcmp(vector.method, to->query->method) != 0) {
             self->others[self->n_others++] = found;
         } else {
+            to->compared++;
             found.distance = kt_vector_distance(to->query, &vector);
             if (is_near(to, &found))
                 self->candidates[self->n++] = found;
@@ -111,6 +112,9 @@ insert_nearest(kt_nearest_t *to, const candidate_t *candidate, const kt_sql_t *s
                             .duration_s = real_or_nan(sql, k, row, 3),
                             .tempo      = real_or_nan(sql, k, row, 4)};
     kt_sql_text(sql, k, row, 2, path, sizeof path);
+    for (size_t i = 0; i < to->n; i++)
+        if (to->out[i].id.job == candidate->id.job)
+            return KT_OK;  // of a try that was repeated
     if (strcmp(path, to->path) == 0 || !is_near(to, candidate))
         return KT_OK;
     if (!(found.file_path = strdup(path)))
@@ -163,14 +167,15 @@ count_others(search_t *self, kt_sql_t *sql)
     return err;
 }
 
+// Until all vectors or `most` of them have been read.
 static kt_err_t
-search_all(search_t *self, kt_sql_t *sql)
+search_pages(search_t *self, kt_sql_t *sql)
 {
-    kt_err_t err  = KT_OK;
-    uint64_t last = 0;
-    kt_nearest_clear(self->to);
-    self->to->other_methods = self->to->damaged = 0;
-    for (size_t n = PAGE; n == PAGE && !err;) {
+    kt_nearest_t *to   = self->to;
+    kt_err_t      err  = KT_OK;
+    uint64_t      last = to->before ? to->before : INT64_MAX;
+    size_t        n = PAGE, read = 0;
+    for (; n == PAGE && !err && (!to->most || read < to->most); read += n) {
         kt_sql_arg_u64(sql, last);
         kt_sql_arg_int(sql, PAGE);
         size_t k = kt_sql_put(sql, KT_SQL_VECTORS_PAGE);
@@ -182,6 +187,8 @@ search_all(search_t *self, kt_sql_t *sql)
         if (!err)
             err = count_others(self, sql);
     }
+    to->before = last;
+    to->more   = n == PAGE;
     return err;
 }
 
@@ -193,9 +200,16 @@ kt_sql_nearest(kt_ledger_t *base, kt_nearest_t *search)
     kt_err_t  err  = KT_OK;
     if (!self)
         return KT_ENOMEM;
-    self->to = search;
-    for (int tries = 0; kt_sql_try(sql, false, &err, &tries);)
-        err = search_all(self, sql);
+    self->to               = search;
+    const kt_nearest_t was = *search;
+    for (int tries = 0; kt_sql_try(sql, false, &err, &tries);) {
+        search->before        = was.before;
+        search->compared      = was.compared;
+        search->other_methods = was.other_methods;
+        search->damaged       = was.damaged;
+        search->first_damaged = was.first_damaged;
+        err                   = search_pages(self, sql);
+    }
     if (err)
         kt_nearest_clear(search);
     free(self);

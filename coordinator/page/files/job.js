@@ -34,7 +34,7 @@ export function job(root, { id }, app) {
     if (!document.similarity_vectors) return;
     const seen = await get(`v1/jobs/${id}/similar`, app.signal).catch(() => null);
     if (!seen || app.signal.aborted) return;
-    swap(near, card("Neighbours", h("p.note", {}, `Nearest by the combined vector, of ${seen.compared} compared results.`), neighbourTable(seen.similar)));
+    swap(near, card("Neighbours", h("p.note", {}, `Nearest by the combined vector, of ${seen.compared} compared vectors.`), neighbourTable(seen.similar)));
   }
 
   async function read() {

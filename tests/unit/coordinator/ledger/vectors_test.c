@@ -241,6 +241,39 @@ rows_that_hold_no_vector_are_left_out_and_counted(void)
 }
 
 static void
+a_search_in_bounded_calls_finds_what_one_call_finds(void)
+{
+    enum { OTHERS = 1200 };
+    char           path[] = "/music/1.flac", sql[512];
+    kt_vector_t    query;
+    kt_neighbour_t out[WANT], parts[WANT];
+    for (uint64_t number = 1; number <= 6; number++)
+        store(number, number == 4 ? "models-1 m 2" : "signal-1");
+    snprintf(
+        sql, sizeof sql,
+        "WITH RECURSIVE n(i) AS (SELECT 1001 UNION ALL SELECT i + 1 FROM n WHERE i < %d) INSERT INTO vectors(job, run,"
+        " method, value) SELECT i, 1, method, value FROM n CROSS JOIN vectors WHERE job = 2",
+        1000 + OTHERS);
+    sql_query(sql);  // of no file
+    cr_assert_eq(sql_ledger->ops->vector_of(sql_ledger, path, &query), KT_OK);
+    kt_nearest_t whole = {.query = &query, .path = path, .want = WANT, .out = out}, part = whole;
+    part.most = 1;
+    part.out  = parts;
+    cr_assert_eq(sql_ledger->ops->nearest(sql_ledger, &whole), KT_OK);
+    cr_expect(whole.n == 4 && !whole.more && whole.compared == OTHERS + 5, "%zu rows", whole.n);
+    size_t calls = 0;
+    do
+        cr_assert_eq(sql_ledger->ops->nearest(sql_ledger, &part), KT_OK);
+    while (++calls < 10 && part.more);
+    cr_expect_eq(calls, 3, "of 512 rows");
+    cr_assert(part.n == whole.n && part.compared == whole.compared && part.other_methods == whole.other_methods);
+    for (size_t i = 0; i < part.n; i++)
+        cr_expect(parts[i].id.job == out[i].id.job && parts[i].distance == out[i].distance, "place %zu", i);
+    kt_nearest_clear(&whole);
+    kt_nearest_clear(&part);
+}
+
+static void
 results_of_an_older_program_get_their_vectors(void)
 {
     enum { JOBS = 150 };  // more than a step
@@ -269,4 +302,5 @@ results_of_an_older_program_get_their_vectors(void)
 BOTH(ledger_vectors, the_ranking_is_that_of_the_documents, sql_remove())
 BOTH(ledger_vectors, only_the_latest_result_of_a_file_is_a_neighbour, sql_end())
 BOTH(ledger_vectors, rows_that_hold_no_vector_are_left_out_and_counted, sql_remove())
+BOTH(ledger_vectors, a_search_in_bounded_calls_finds_what_one_call_finds, sql_remove())
 BOTH(ledger_vectors, results_of_an_older_program_get_their_vectors, sql_end())
