@@ -50,7 +50,7 @@ struct kt_worker {
 // A decoder child: 1 to 5 MB of its own pages (measured), its ring, and room for codecs with large states. Of a film
 // the pictures that it refers to: up to 16, one that is decoded, one that waits and those copied to the node (measured:
 // 17 to 20 of H.264, 12 of HEVC).
-enum { DECODER_BYTES = 16 << 20, DECODER_PICTURES = 20 };
+enum { DECODER_BYTES = 16 << 20, DECODER_PICTURES = 20, MB = 1 << 20 };
 
 static uint64_t
 decoder_bytes(const kt_settings_t *settings, const kt_media_info_t *info)
@@ -272,6 +272,17 @@ tracks_bytes(const file_run_t *run, double seconds)
     return bytes;
 }
 
+// The least value that works for this file, in whole MB.
+static kt_err_t
+file_over_memory(file_run_t *run, uint64_t bytes)
+{
+    snprintf(run->report->detail, sizeof run->report->detail,
+             "the file needs %llu MB, and ANALYZER_MAX_MEMORY is %lld MB: set it to %llu or more",
+             (unsigned long long)((bytes + MB - 1) / MB), (long long)run->worker->pipeline->settings->max_memory_mb,
+             (unsigned long long)((bytes + MB - 1) / MB));
+    return KT_EMEMLIMIT;
+}
+
 // Memory for the whole file, before its first chunk. A stream is the only work of its process.
 static kt_err_t
 admit_file(file_run_t *run)
@@ -286,7 +297,7 @@ admit_file(file_run_t *run)
     kt_err_t       err             = kt_admission_take(run->worker->pipeline->admission, bytes, &wait);
     if (!err)
         run->held_bytes = bytes;
-    return err;
+    return err == KT_EMEMLIMIT ? file_over_memory(run, bytes) : err;
 }
 
 // A file that is longer than declared needs what the longest needs.
@@ -302,7 +313,7 @@ admit_longer(file_run_t *run)
     kt_err_t err = kt_admission_grow(run->worker->pipeline->admission, run->held_bytes, most - had);
     if (!err)
         run->held_bytes += most - had;
-    return err;
+    return err == KT_EMEMLIMIT ? file_over_memory(run, run->held_bytes + most - had) : err;
 }
 
 static kt_err_t

@@ -253,4 +253,5 @@ const kt_video_module_t kt_video_models = {
     .destroy     = models_destroy,
     .bytes       = models_bytes,
     .model_bytes = models_model_bytes,
+    .model_kind  = KT_MODEL_IMAGE,
 };

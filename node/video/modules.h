@@ -55,6 +55,7 @@ typedef struct kt_video_module {
     // Upper bound of the module's memory for a film of this length; seconds 0: unknown.
     uint64_t (*bytes)(const kt_media_info_t *media_info, double seconds);
     uint64_t (*model_bytes)(const kt_media_info_t *media_info);  // what its models add, where there are any; NULL: none
+    kt_model_kind_t model_kind;                                  // of those models
 } kt_video_module_t;
 
 extern const kt_video_module_t kt_video_look;     // look/look.c

@@ -3,6 +3,7 @@
 
 #include "common/clock.h"
 #include "kernels/isa.h"
+#include "node/video/models/picture_model.h"
 #include "node/video/modules.h"
 #include "node/video/rgb.h"
 #include "node/video/shots.h"
@@ -51,15 +52,17 @@ video_bytes(const kt_track_opts_t *opts, double seconds)
 {
     if (!opts->media_info->has_video)
         return 0;
-    const bool models = opts->models && opts->options & KT_OPTION_MODELS;
-    const bool scene  = models && opts->scene_model && strcmp(opts->scene_model, "off") != 0;
-    uint64_t   bytes  = sizeof(video_t) + kt_shots_bytes(scene) + kt_image_bytes(KT_SMALL_MOST / 2, KT_SMALL_MOST / 2);
+    // A set without such a model, as where none is installed, needs no memory for it.
+    const kt_model_set_t *models = opts->options & KT_OPTION_MODELS ? opts->models : NULL;
+    const bool            scene =
+        kt_picture_model_any(models, KT_MODEL_FRAMES) && opts->scene_model && strcmp(opts->scene_model, "off") != 0;
+    uint64_t bytes = sizeof(video_t) + kt_shots_bytes(scene) + kt_image_bytes(KT_SMALL_MOST / 2, KT_SMALL_MOST / 2);
     for (size_t m = 0; kt_video_modules[m]; m++) {
         const kt_video_module_t *module = kt_video_modules[m];
         if (!(module->options & opts->options))
             continue;
         bytes += module->bytes(opts->media_info, seconds);
-        if (models && module->model_bytes)
+        if (module->model_bytes && kt_picture_model_any(models, module->model_kind))
             bytes += module->model_bytes(opts->media_info);
     }
     return bytes;

@@ -39,6 +39,17 @@ kt_picture_model_find(const kt_model_set_t *set, const char *name, kt_model_kind
     return why[0] ? NULL : entry;
 }
 
+bool
+kt_picture_model_any(const kt_model_set_t *set, kt_model_kind_t kind)
+{
+    for (size_t i = 0; set && i < kt_model_set_count(set); i++) {
+        const kt_model_entry_t *entry = kt_model_set_at(set, i);
+        if (entry->model && kt_model_kind(entry->model) == kind)
+            return true;
+    }
+    return false;
+}
+
 int
 kt_picture_model_free(const kt_graph_t *graph, const char *name)
 {

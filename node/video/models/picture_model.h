@@ -4,6 +4,8 @@
 
 #include "models/catalogue/model_set.h"
 
+#include <stdbool.h>
+
 typedef struct kt_picture_model kt_picture_model_t;
 
 enum { KT_PICTURE_OUTPUTS = 4, KT_PICTURE_WHY = 200 };
@@ -17,6 +19,8 @@ typedef struct kt_picture_output {
 // opened or takes something else.
 const kt_model_entry_t *kt_picture_model_find(const kt_model_set_t *set, const char *name, kt_model_kind_t kind,
                                               char why[KT_PICTURE_WHY]);
+// Whether the set (NULL: none) has a model of this kind that can be used.
+bool kt_picture_model_any(const kt_model_set_t *set, kt_model_kind_t kind);
 // Index of a free dimension of the graph; -1: it has none of this name.
 int kt_picture_model_free(const kt_graph_t *graph, const char *name);
 

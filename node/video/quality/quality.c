@@ -239,4 +239,5 @@ const kt_video_module_t kt_video_quality = {
     .destroy     = quality_destroy,
     .bytes       = quality_bytes,
     .model_bytes = quality_model_bytes,
+    .model_kind  = KT_MODEL_FEATURES,
 };

@@ -207,6 +207,15 @@ Test(pipeline, a_file_that_alone_needs_too_much_memory_is_refused)
     write_tone("short.wav", 1, 1);
     cr_assert_eq(verdict("long.wav"), KT_EMEMLIMIT);
     cr_assert_eq(verdict("short.wav"), KT_OK, "the others are unharmed");
+    kt_report_t report = run("long.wav", &(kt_worker_opts_t){0});
+    cr_assert(strstr(report.detail, "ANALYZER_MAX_MEMORY is 64 MB: set it to "), "%s", report.detail);
+    char least[16];
+    snprintf(least, sizeof least, "%d", atoi(strstr(report.detail, "set it to ") + strlen("set it to ")));
+    kt_buf_fini(&report.document);
+    close_pipeline();
+    set("ANALYZER_MAX_MEMORY", least);
+    open_pipeline();
+    cr_assert_eq(verdict("long.wav"), KT_OK, "the least number works: %s", least);
 }
 
 static kt_err_t outcomes[2];
