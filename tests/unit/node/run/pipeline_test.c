@@ -212,7 +212,8 @@ Test(pipeline, a_file_that_alone_needs_too_much_memory_is_refused)
     char least[16];
     snprintf(least, sizeof least, "%d", atoi(strstr(report.detail, "set it to ") + strlen("set it to ")));
     kt_buf_fini(&report.document);
-    close_pipeline();
+    kt_worker_destroy(&worker);
+    kt_pipeline_destroy(&pipeline);
     set("ANALYZER_MAX_MEMORY", least);
     open_pipeline();
     cr_assert_eq(verdict("long.wav"), KT_OK, "the least number works: %s", least);
