@@ -2,6 +2,7 @@
 
 #include "common/text.h"
 
+#include <stdint.h>
 #include <string.h>
 
 enum { DEPTH = 128 };
@@ -39,10 +40,28 @@ skip_escape(scan_t *self)
     return true;
 }
 
+// Eight bytes at once, up to the first eight with a quote, a backslash or a control character. A byte of x is zero if
+// (x - 0x01..) & ~x & 0x80.. is not: for a byte that is not ASCII this may also hold by a borrow, which costs only
+// time.
+static void
+skip_plain(scan_t *self)
+{
+    const uint64_t low = 0x0101010101010101u, top = 0x80 * low, quotes = '"' * low, slashes = '\\' * low;
+    uint64_t       word;
+    for (; (size_t)(self->end - self->at) >= sizeof word; self->at += sizeof word) {
+        memcpy(&word, self->at, sizeof word);
+        const uint64_t quote = word ^ quotes, slash = word ^ slashes;
+        if ((((quote - low) & ~quote) | ((slash - low) & ~slash) | ((word - 0x20 * low) & ~word)) & top)
+            return;
+        self->high |= (word & top) != 0;
+    }
+}
+
 // Behind the opening quote.
 static bool
 skip_text(scan_t *self)
 {
+    skip_plain(self);
     while (self->at < self->end) {
         const unsigned char c = *self->at++;
         if (c == '"')
