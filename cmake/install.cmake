@@ -39,6 +39,9 @@ foreach(unit kithara-coordinator.service kithara-node.service kithara-node@.serv
   install(FILES ${CMAKE_BINARY_DIR}/systemd/${unit} DESTINATION ${KT_SYSTEMD_DIR} COMPONENT ${name})
 endforeach()
 
+install(FILES packaging/monitoring/alerts.yml packaging/monitoring/grafana.json DESTINATION ${share}/monitoring COMPONENT coordinator)
+install(DIRECTORY packaging/fleet DESTINATION ${share} COMPONENT coordinator USE_SOURCE_PERMISSIONS)
+
 # `kithara-models fetch` and `kithara models train-head`
 install(PROGRAMS ops/models DESTINATION ${share}/ops COMPONENT models)
 install(FILES ops/lib.sh DESTINATION ${share}/ops COMPONENT models)

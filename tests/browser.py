@@ -93,6 +93,9 @@ class Browser:
     def size(self, width, height):
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
 
+    def before_each_page(self, script):
+        self.call("Page.addScriptToEvaluateOnNewDocument", source=script)
+
     def open(self, address):
         self.call("Page.navigate", url=address)
 

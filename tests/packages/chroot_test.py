@@ -5,6 +5,7 @@
 
 The clean system is made once by debootstrap, with this system's apt sources, and copied for each run.
 """
+import contextlib
 import json
 import os
 import pathlib
@@ -15,6 +16,9 @@ import sys
 import tempfile
 import time
 import wave
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from images import check_images  # noqa: E402
 
 APT = ["etc/apt/sources.list", "etc/apt/sources.list.d", "etc/apt/apt.conf.d", "etc/apt/keyrings", "etc/apt/auth.conf.d", "etc/resolv.conf",
        "etc/ssl/certs"]
@@ -83,6 +87,17 @@ class Chroot:
         return done
 
 
+@contextlib.contextmanager
+def fresh(base):
+    """A copy of the clean system."""
+    with tempfile.TemporaryDirectory(prefix="kithara-chroot-") as folder:
+        root = pathlib.Path(folder) / "root"
+        subprocess.run(["cp", "-a", base, root], check=True)
+        copy_apt(root)
+        with Chroot(root) as chroot:
+            yield chroot
+
+
 def song(path, seconds=20):
     """Two notes and a click on each half second."""
     rate = 22050
@@ -103,16 +118,43 @@ def installed(chroot):
     return set(chroot.run("dpkg-query", "-W", "-f", "${Package}\n").stdout.split())
 
 
-def check_use(chroot, began, before):
-    """A folder of music by the command line alone."""
+def install(chroot, packages, *more):
+    chroot.run("apt-get", "install", "-y", "-qq", "--no-install-recommends", *more, *[f"/packages/{path.name}" for path in packages])
+
+
+def check_alone(chroot, began, before):
+    """A file by the command line alone; what needs the other packages names them."""
     music = chroot.root / "music"
     music.mkdir()
     song(music / "song.wav")
+    document = json.loads(chroot.run("kithara", "analyze", "--jsonl", "/music/song.wav").stdout)
+    expect(document["success"], document)
+    say(f"apt install of kithara-cli to a finished analysis: {time.monotonic() - began:.0f} s, {len(installed(chroot) - before)} packages pulled")
+    done = chroot.run("kithara", "run", "/music", check=False)
+    expect(done.returncode == 1 and "packages: install kithara-coordinator" in done.stderr, done.stderr)
+
+
+def check_hidden_library(chroot):
+    """A library of the decoder that is gone is named."""
+    library = next((chroot.root / "usr/lib").rglob("libavformat.so.59"))
+    library.rename(library.with_name("hidden"))
+    done = chroot.run("kithara", "analyze", "/music/song.wav", check=False)
+    library.with_name("hidden").rename(library)
+    expect(done.returncode == 1 and "libavformat.so.59" in done.stderr and "a library that it needs is missing" in done.stderr, done.stderr)
+
+
+def check_monitoring(chroot):
+    folder = chroot.root / "usr/share/kithara"
+    expect(json.loads((folder / "monitoring/grafana.json").read_text())["panels"], "the dashboard")
+    expect("groups:" in (folder / "monitoring/alerts.yml").read_text(), "the alert rules")
+    expect(os.access(folder / "fleet/kithara-node.sbatch", os.X_OK) and (folder / "fleet/kubernetes/coordinator.yaml").exists(), "fleet files")
+
+
+def check_use(chroot):
+    """A folder of music, with a farm on this machine."""
     done = chroot.run("kithara", "analyze", "--jsonl", "/music/song.wav")
     document = json.loads(done.stdout)
     expect(document["success"] and all(document["features"].get(group) for group in FEATURES), f"features: {done.stdout[:300]}")
-    pulled = len(installed(chroot) - before)
-    say(f"apt install to a finished analysis: {time.monotonic() - began:.0f} s, {pulled} packages pulled")
     expect("test faults" not in chroot.run("kithara", "--version").stdout, "no test faults in packages")
     done = chroot.run("kithara", "--set", "ANALYZER_TEST_FAULT=noop", "analyze", "/music/song.wav", check=False)
     expect(done.returncode == 2 and "no test faults" in done.stderr, done.stderr)
@@ -169,25 +211,28 @@ def main():
         sys.exit(77)
     base = pathlib.Path(sys.argv[1]) / "clean-system"
     clean_system(base)
-    with tempfile.TemporaryDirectory(prefix="kithara-chroot-") as folder:
-        root = pathlib.Path(folder) / "root"
-        subprocess.run(["cp", "-a", base, root], check=True)
-        copy_apt(root)
-        with Chroot(root) as chroot:
-            (root / "packages").mkdir()
-            wanted = [path for path in packages if "kithara-cuda" not in path.name]
-            for path in wanted:
-                shutil.copy(path, root / "packages")
-            chroot.run("apt-get", "update", "-qq")
-            before, began = installed(chroot), time.monotonic()
-            chroot.run("apt-get", "install", "-y", "-qq", "--no-install-recommends",
-                       *[f"/packages/{path.name}" for path in wanted if path.name.split("_")[0] not in ("libkithara-dev", "kithara-models")])
-            check_use(chroot, began, before)
-            chroot.run("apt-get", "install", "-y", "-qq", "--no-install-recommends", "systemd",
-                       *[f"/packages/{path.name}" for path in wanted])
-            check_services(chroot)
-            expect("fetch" in chroot.run("kithara-models", "--help").stdout, "kithara-models")
-            check_removal(chroot)
+    with fresh(base) as chroot:
+        root = chroot.root
+        (root / "packages").mkdir()
+        wanted = [path for path in packages if "kithara-cuda" not in path.name]
+        for path in wanted:
+            shutil.copy(path, root / "packages")
+        chroot.run("apt-get", "update", "-qq")
+        before, began = installed(chroot), time.monotonic()
+        install(chroot, [path for path in wanted if path.name.split("_")[0] in ("kithara-cli", "kithara-decode")])
+        check_alone(chroot, began, before)
+        install(chroot, [path for path in wanted if path.name.split("_")[0] not in ("libkithara-dev", "kithara-models")])
+        check_use(chroot)
+        install(chroot, wanted, "systemd")
+        check_services(chroot)
+        check_monitoring(chroot)
+        check_hidden_library(chroot)
+        expect("fetch" in chroot.run("kithara-models", "--help").stdout, "kithara-models")
+        check_removal(chroot)
+    with tempfile.TemporaryDirectory(prefix="kithara-song-") as folder:
+        song(pathlib.Path(folder) / "song.wav")
+        target = check_images(lambda: fresh(base), sys.argv[1], pathlib.Path(folder) / "song.wav")
+    say(f"ok: the steps of the images coordinator and {target}, and a file analysed by them")
     say("ok: installed, used, removed")
 
 

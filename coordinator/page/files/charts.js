@@ -1,5 +1,5 @@
 // Time series as SVG: lines over one time axis, with the values at the pointer in the legend.
-import { h, svg, swap, fixed } from "./dom.js";
+import { h, svg, swap, fixed, timeOf } from "./dom.js";
 
 const HEIGHT = 132, LEFT = 4, RIGHT = 46, TOP = 8, BOTTOM = 18;
 
@@ -9,7 +9,7 @@ function roundUp(value) {
   return [1, 2, 5, 10].map((n) => n * power).find((n) => n >= value);
 }
 
-const hour = (ms) => new Date(ms).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+const hour = (ms) => timeOf(new Date(ms)).slice(0, 5);
 
 // Where steps are missing, as nothing ran, the line is interrupted: [first, last] of each part.
 function parts(at, gap_ms) {
@@ -25,16 +25,16 @@ function parts(at, gap_ms) {
 // the longest time between two points that a line joins.
 export function chart(title, unit) {
   const legend = h("p.legend"), plot = h("div.plot"), root = h("figure.chart", {}, h("figcaption", {}, title, unit ? h("span.unit", {}, ` ${unit}`) : null), legend, plot);
-  let data = { at: [], series: [], span_ms: 3600000, gap_ms: 60000 }, pointed = null;
+  let data = { at: [], series: [], span_ms: 3600000, gap_ms: 60000 }, pointed = null, width = 0;
 
   function writeLegend() {
     const i = pointed ?? data.at.length - 1;
     swap(legend, data.series.map((s) => h("span", {}, h(`i.key.c-${s.name}`), `${s.label} `, h("b", {}, i >= 0 ? fixed(s.values[i], 2) : "–"))),
-      pointed === null ? null : h("span.unit", {}, new Date(data.at[i]).toLocaleTimeString("en-GB")));
+      pointed === null ? null : h("span.unit", {}, timeOf(new Date(data.at[i]))));
   }
 
   function draw() {
-    const width = Math.max(160, plot.clientWidth), { at, series, span_ms, gap_ms } = data;
+    const { at, series, span_ms, gap_ms } = data;
     const end = at.length ? at[at.length - 1] : Date.now(), start = end - span_ms;
     const top = roundUp(Math.max(0, ...series.flatMap((s) => s.values)) || 1);
     const inner = width - LEFT - RIGHT, floor = HEIGHT - BOTTOM;
@@ -72,9 +72,10 @@ export function chart(title, unit) {
     writeLegend();
   }
 
-  const watch = new ResizeObserver(draw);
+  // Its first call comes with the first layout, which reading a width here would force once per chart.
+  const watch = new ResizeObserver(([seen]) => { width = Math.max(160, Math.floor(seen.contentRect.width)); draw(); });
   watch.observe(plot);
-  return { root, close: () => watch.disconnect(), show(next) { data = next; if (pointed === null) draw(); } };
+  return { root, close: () => watch.disconnect(), show(next) { data = next; if (width && pointed === null) draw(); } };
 }
 
 // A row of columns without an axis, for vectors. labels: one per value, or none.

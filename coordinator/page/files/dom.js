@@ -44,7 +44,14 @@ export function pathName(path, href) {
   return h("span.path", { title: text }, href ? h("a", { href }, name) : name, cut > 1 ? h("bdi.folder", {}, text.slice(0, cut - 1)) : null);
 }
 
-export const count = (n) => (n === null || n === undefined ? "–" : Number(n).toLocaleString("en").replace(/,/g, "\u202f"));
+// Without Intl, whose first use takes as long as a first view may.
+const two = (n) => String(n).padStart(2, "0");
+export const timeOf = (at) => `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
+const dateOf = (at) => `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+
+export function count(n) {
+  return n === null || n === undefined ? "–" : String(n).replace(/^-?\d+/, (whole) => whole.replace(/\B(?=(\d{3})+$)/g, "\u202f"));
+}
 
 export function fixed(value, digits = 3) {
   if (value === null || value === undefined) return "–";
@@ -64,18 +71,16 @@ export function seconds(s) {
 }
 
 export function clock(s) {
-  const whole = Math.floor(s), part = (n) => String(n).padStart(2, "0");
-  return whole >= 3600 ? `${Math.floor(whole / 3600)}:${part(Math.floor(whole / 60) % 60)}:${part(whole % 60)}`
-    : `${Math.floor(whole / 60)}:${part(whole % 60)}`;
+  const whole = Math.floor(s);
+  return whole >= 3600 ? `${Math.floor(whole / 3600)}:${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)}`
+    : `${Math.floor(whole / 60)}:${two(whole % 60)}`;
 }
 
 // A time of the API, in the reader's zone; the day is left out today.
 export function when(text) {
   if (!text) return "–";
   const at = new Date(text), now = new Date();
-  const time = at.toLocaleTimeString("en-GB");
-  const today = at.toDateString() === now.toDateString();
-  return h("time", { datetime: text, title: at.toString() }, today ? time : `${at.toLocaleDateString("en-CA")} ${time}`);
+  return h("time", { datetime: text, title: text }, dateOf(at) === dateOf(now) ? timeOf(at) : `${dateOf(at)} ${timeOf(at)}`);
 }
 
 export const badge = (state) => h(`span.badge.s-${/^[a-z]+$/.test(state) ? state : "other"}`, {}, plain(state));

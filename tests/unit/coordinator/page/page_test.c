@@ -38,17 +38,27 @@ Test(page, it_names_no_address_of_its_own_root_and_no_other_host)
             cr_assert_null(strstr(files[i].bytes, WRONG[k]), "%s has %s", files[i].name, WRONG[k]);
 }
 
-Test(page, each_file_that_the_document_names_is_there)
+static size_t
+find_named(const char *text, const char *before)
 {
-    const char *at    = kt_page_find("index.html")->bytes;
-    size_t      named = 0;
-    for (; (at = strstr(at, "\"page/")); named++) {
-        char   name[64] = "";
-        size_t length   = strcspn(at + 6, "\"");
+    const size_t skip  = strlen(before);
+    size_t       named = 0;
+    for (const char *at = text; (at = strstr(at, before)); at += skip, named++) {
+        char         name[64] = "";
+        const size_t length   = strcspn(at + skip, "\"");
         cr_assert_lt(length, sizeof name);
-        memcpy(name, at + 6, length);
+        memcpy(name, at + skip, length);
         cr_assert_not_null(kt_page_find(name), "%s", name);
-        at += 6;
     }
-    cr_assert_gt(named, 8);
+    return named;
+}
+
+Test(page, each_file_that_the_document_or_a_module_names_is_there)
+{
+    const kt_page_file_t *files = NULL;
+    size_t                n     = kt_page_files(&files), named = 0;
+    cr_assert_geq(find_named(kt_page_find("index.html")->bytes, "\"page/"), 7);
+    for (size_t i = 0; i < n; i++)
+        named += find_named(files[i].bytes, "\"./");
+    cr_assert_gt(named, 15);
 }
