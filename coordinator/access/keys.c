@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "common/text.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -193,7 +194,7 @@ kt_keys_reload(kt_keys_t *self, bool force, bool *changed)
     *changed = false;
     int fd   = open(self->path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return KT_EIO;
+        return self->no_file && errno == ENOENT ? KT_OK : KT_EIO;
     kt_err_t err  = fstat(fd, &now) ? KT_EIO : KT_OK;
     bool     same = !err && self->at && now.st_ino == self->inode && now.st_size == self->bytes &&
                 now.st_mtim.tv_sec == self->changed.tv_sec && now.st_mtim.tv_nsec == self->changed.tv_nsec;
@@ -232,9 +233,12 @@ kt_keys_init(kt_keys_t *self, const char *state_dir)
     if (err)
         return err;
     int fd = open(self->path, O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0)
+    if (fd >= 0)
+        close(fd);
+    else if ((errno != EACCES && errno != EROFS) || access(self->path, F_OK) == 0 || errno != ENOENT)
         return KT_EIO;
-    close(fd);
+    else
+        self->no_file = true;
     return kt_keys_reload(self, true, &changed);
 }
 

@@ -29,6 +29,7 @@ typedef struct kt_keys {
     const kt_key_t **named;  // those of nodes, sorted by name and key; NULL: not made
     size_t           n_named;
     kt_key_t        *file, *ledger;  // sorted by key
+    bool             no_file;        // the folder is read-only, as a mounted secret is, and has no list
     size_t           n_file, n_ledger;
     struct timespec  changed;  // of the file that was read
     off_t            bytes;
@@ -38,8 +39,8 @@ typedef struct kt_keys {
 // "<state_dir>/keys/NAME"; false if it does not fit.
 bool kt_keys_path(char out[KT_KEYS_PATH], const char *state_dir, const char *name);
 
-// Creates an empty file and its folder if missing; reads it. KT_EIO, KT_EACCESS, KT_EDISK, KT_EINVAL (a bad line,
-// which is logged), KT_ENOMEM.
+// Creates an empty file and its folder if missing, and reads it; in a folder that is read-only a missing file is an
+// empty one. KT_EIO, KT_EACCESS, KT_EDISK, KT_EINVAL (a bad line, which is logged), KT_ENOMEM.
 KT_MUST_USE kt_err_t kt_keys_init(kt_keys_t *self, const char *state_dir);
 void                 kt_keys_fini(kt_keys_t *self);
 // Reads the file again if it changed, or always if force. *changed: whether the set changed. A bad line is logged and

@@ -264,9 +264,11 @@ class Page(unittest.TestCase):
             views.append(page.run("view"))
             page.open("about:blank")
             page.wait("location.href === 'about:blank'", "an empty page")
-        print(f"first view: {min(views):.0f} ms at best, median {statistics.median(views):.0f} ms; "
-              f"load of the machine {os.getloadavg()[0] / os.cpu_count():.1f} per core", file=sys.stderr)
-        self.assertLess(min(views), 100)  # a loaded machine slows the browser down; one view in 15 is not delayed
+        load = os.getloadavg()[0] / os.cpu_count()
+        print(f"first view: {min(views):.0f} ms at best, median {statistics.median(views):.0f} ms; load of the machine {load:.1f} per core"
+              + (", not judged" if load > 1 else ""), file=sys.stderr)
+        if load <= 1:  # else the browser waits for its turn; what the coordinator needs is judged above
+            self.assertLess(min(views), 100)
         self.clean(page)
 
     def test_the_history_survives_a_killed_coordinator(self):

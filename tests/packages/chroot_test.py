@@ -18,7 +18,7 @@ import time
 import wave
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from images import check_images  # noqa: E402
+from images import ask, check_images, free_ports  # noqa: E402
 
 APT = ["etc/apt/sources.list", "etc/apt/sources.list.d", "etc/apt/apt.conf.d", "etc/apt/keyrings", "etc/apt/auth.conf.d", "etc/resolv.conf",
        "etc/ssl/certs"]
@@ -165,7 +165,7 @@ def check_use(chroot):
 
 
 def check_services(chroot):
-    """Users, folders, modes, units, and a coordinator with a node under their own users."""
+    """Users, folders, modes and units."""
     chroot.run("systemd-sysusers")
     chroot.run("systemd-tmpfiles", "--create", "kithara-coordinator.conf", "kithara-node.conf")
     for name in ("coordinator", "node"):
@@ -179,20 +179,45 @@ def check_services(chroot):
     for unit in units[:2]:
         text = chroot.run("systemd-analyze", "security", "--offline=true", "--threshold=30", f"/lib/systemd/system/{unit}").stdout
         say(text.strip().splitlines()[-1])
-    coordinator = subprocess.Popen(["chroot", chroot.root, "env", "-i", "PATH=/usr/bin:/bin:/usr/sbin:/sbin", "runuser", "-u",
-                                    "kithara-coordinator", "--", "kithara-coordinator", "--config", "/etc/kithara/coordinator.conf",
-                                    "--set", "ANALYZER_HTTP_BIND=127.0.0.1:18711", "--set", "ANALYZER_ROUTER_BIND=tcp://127.0.0.1:18712"],
-                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def service(chroot, name, *settings):
+    """The program of a unit, with its file of settings and its user."""
+    words = [word for setting in settings for word in ("--set", setting)]
+    return subprocess.Popen(["chroot", chroot.root, "env", "-i", "PATH=/usr/bin:/bin:/usr/sbin:/sbin", "setpriv", "--reuid", name, "--regid", name,
+                             "--clear-groups", name, "--config", f"/etc/kithara/{name.removeprefix('kithara-')}.conf", *words],
+                            stdout=subprocess.DEVNULL, stderr=open(chroot.root / f"{name}.log", "ab"))
+
+
+def check_hosts(chroot, hosts=20):
+    """docs/operations.md, Node: one token, the same lines in node.conf on each host. Hosts are processes with state of their own."""
+    http, router = free_ports(2)
+    (chroot.root / "etc/kithara/coordinator.conf").open("a").write(f"ANALYZER_HTTP_BIND=127.0.0.1:{http}\nANALYZER_ROUTER_BIND=tcp://127.0.0.1:{router}\n")
+    cli = ("kithara", "--config", "/etc/kithara/coordinator.conf", "--set", f"ANALYZER_HTTP_URL=http://127.0.0.1:{http}")
+    began, nodes = time.monotonic(), []
+    coordinator = service(chroot, "kithara-coordinator")
     try:
-        text = ""
-        for line in coordinator.stdout:
-            text += line
-            if "COORDINATOR-READY" in line:
-                break
-        expect("COORDINATOR-READY" in text, text)
+        wait_until(lambda: ask(http, "/readyz")[0] == 200, chroot, "the coordinator is ready")
+        token = chroot.run(*cli, "keys", "token", "new", "--ttl", "1h").stdout.strip()
+        (chroot.root / "etc/kithara/node.conf").open("a").write(
+            f"ANALYZER_COORDINATORS=tcp://127.0.0.1:{router}\nANALYZER_JOIN_TOKEN={token}\nANALYZER_MEDIA_ROOTS=/music\nANALYZER_WORKERS=1\n")
+        nodes = [service(chroot, "kithara-node", f"ANALYZER_NODE_NAME=host-{i}", f"ANALYZER_STATE_DIR=/var/lib/kithara-node/{i}") for i in range(hosts)]
+        wait_until(lambda: ask(http, "/v1/status")[1].get("nodes", {}).get("live") == hosts, chroot, f"{hosts} nodes")
+        say(f"{hosts} hosts with one join token: {time.monotonic() - began:.1f} s from the coordinator's start")
+        chroot.run(*cli, "submit", "/music/song.wav")
+        wait_until(lambda: ask(http, "/v1/queue")[1].get("done") == 1, chroot, "the file is analysed")
     finally:
-        coordinator.terminate()
-        coordinator.wait(30)
+        for process in [*nodes, coordinator]:
+            process.terminate()
+        for process in [*nodes, coordinator]:
+            process.wait(60)
+
+
+def wait_until(condition, chroot, what):
+    end = time.monotonic() + 120
+    while not condition():
+        expect(time.monotonic() < end, what + "\n" + "".join(path.read_text()[-2000:] for path in chroot.root.glob("kithara-*.log")))
+        time.sleep(0.1)
 
 
 def check_removal(chroot):
@@ -225,6 +250,7 @@ def main():
         check_use(chroot)
         install(chroot, wanted, "systemd")
         check_services(chroot)
+        check_hosts(chroot)
         check_monitoring(chroot)
         check_hidden_library(chroot)
         expect("fetch" in chroot.run("kithara-models", "--help").stdout, "kithara-models")

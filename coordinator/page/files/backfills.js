@@ -47,7 +47,7 @@ export function backfills(root, params, app) {
       { title: "Time left", number: true, cell: (b) => seconds(b.eta_s) },
       { title: "Began", cell: (b) => when(b.created) },
       { title: "", cell: orders },
-    ], list.reverse(), "No backfill yet: kithara backfill start FOLDER."));
+    ], list.reverse(), ["No backfill yet: ", h("code", {}, "kithara backfill start FOLDER"), " starts one."]));
     if (focused) box.querySelector(`[aria-label="${CSS.escape(focused)}"]`)?.focus();
   }
 

@@ -85,7 +85,7 @@ export function when(text) {
 
 export const badge = (state) => h(`span.badge.s-${/^[a-z]+$/.test(state) ? state : "other"}`, {}, plain(state));
 
-// columns: {title, cell(row), number}. Rows are objects.
+// columns: {title, cell(row), number}. Rows are objects. empty: text or elements, shown where there are none.
 export function table(columns, rows, empty) {
   if (!rows.length) return h("p.empty", {}, empty);
   const head = h("tr", {}, columns.map((c) => h(c.number ? "th.number" : "th", { scope: "col" }, c.title)));

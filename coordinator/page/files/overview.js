@@ -15,6 +15,14 @@ function figures(status) {
   return rows.map(([title, value, href]) => h(href ? "a.figure" : "div.figure", { href }, h("b", {}, value), h("span", {}, title)));
 }
 
+// What the API says in `note`, with times as everywhere on the page.
+function note(node) {
+  if (node.state === "absent") return h("span.dim", {}, node.absent_since ? [" since ", when(node.absent_since)] : " never seen");
+  if (!node.drained_since) return node.note ? h("span.dim", {}, ` ${plain(node.note)}`) : null;
+  const { drained_by: by, drained_why: why } = node;
+  return h("span.dim", {}, by ? ` by ${plain(by)}` : "", " since ", when(node.drained_since), why ? `: ${plain(why)}` : "");
+}
+
 function nodeTable(nodes, app) {
   const order = (node, verb, question) => h("button.quiet", {
     type: "button", "aria-label": `${verb} ${plain(node.name)}`,
@@ -33,14 +41,14 @@ function nodeTable(nodes, app) {
   const gpu = (node) => (node.gpus ? `${node.gpus} GPU${node.gpus > 1 ? "s" : ""}${node.gpu_percent === null ? "" : ` ${node.gpu_percent} %`}` : null);
   return table([
     { title: "Node", cell: (n) => [h("b", {}, plain(n.name)), n.host && n.host !== n.name ? h("span.dim", {}, ` ${plain(n.host)}`) : null] },
-    { title: "State", cell: (n) => [badge(n.drained_since && n.state !== "absent" ? "drained" : n.state), n.note ? h("span.dim", {}, ` ${plain(n.note)}`) : null] },
+    { title: "State", cell: (n) => [badge(n.drained_since && n.state !== "absent" ? "drained" : n.state), note(n)] },
     { title: "Device", cell: (n) => [plain(n.device), " ", h("span.dim", {}, gpu(n))] },
     { title: "Load", cell: load },
     { title: "Memory", number: true, cell: (n) => (n.memory_mb ? `${count(n.memory_mb)} MB` : "–") },
     { title: "Done", number: true, cell: (n) => count(n.done) },
     { title: "Failed", number: true, cell: (n) => count(n.failed) },
     { title: "", cell: orders },
-  ], nodes, "No node yet: start one with kithara-node, and allow its key with kithara keys allow.");
+  ], nodes, ["No node yet: ", h("code", {}, "kithara keys token new"), " here prints a TOKEN, ", h("code", {}, "kithara-node --join TOKEN"), " on a host starts a node with it."]);
 }
 
 export function overview(root, params, app) {

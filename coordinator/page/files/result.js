@@ -1,5 +1,5 @@
 // A result, drawn from its document alone.
-import { h, card, bars, table, fixed, plain, clock, count } from "./dom.js";
+import { h, card, bars, table, fixed, plain, clock, count, seconds } from "./dom.js";
 import { columns } from "./charts.js";
 import { timeline } from "./timeline.js";
 
@@ -16,7 +16,7 @@ const megabytes = (bytes) => (bytes >= 1e9 ? `${fixed(bytes / 1e9, 2)} GB` : byt
 function headline({ features, quality_metrics: quality }) {
   const { technical: t, mir, perceptual, visual } = features, rows = [];
   const add = (title, value) => known(value) && value !== "" && rows.push(h("div.figure", {}, h("b", {}, value), h("span", {}, title)));
-  add("Length", known(t?.duration) ? clock(t.duration) : null);
+  add("Length", known(t?.duration) ? (t.duration < 60 ? seconds(t.duration) : clock(t.duration)) : null);
   add("Tempo, BPM", mir?.tempo ? `${fixed(mir.tempo, 3)}` : null);
   add("Beats per bar", mir?.tempo ? mir.time_signature : null);
   add("Key", mir?.key ? `${plain(mir.key)} ${plain(mir.mode ?? "")}` : null);

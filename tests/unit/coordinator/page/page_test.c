@@ -56,7 +56,7 @@ find_named(const char *text, const char *before)
 Test(page, each_file_that_the_document_or_a_module_names_is_there)
 {
     const kt_page_file_t *files = NULL;
-    size_t                n     = kt_page_files(&files), named = 0;
+    size_t                n = kt_page_files(&files), named = 0;
     cr_assert_geq(find_named(kt_page_find("index.html")->bytes, "\"page/"), 7);
     for (size_t i = 0; i < n; i++)
         named += find_named(files[i].bytes, "\"./");
