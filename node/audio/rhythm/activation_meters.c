@@ -4,7 +4,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { FIRST_METER = 2, BARS_OF_WINDOW = 8 };
 
@@ -26,20 +25,6 @@ around(const float *values, size_t n, size_t t)
     if (t + 1 < n)
         most = fmax(most, values[t + 1]);
     return most;
-}
-
-// The features that do not depend on the meter. beat: at each of the path's frames.
-static void
-path_features(const kt_activations_t *a, const kt_pointer_path_t *path, const double *beat,
-              double feature[KT_ACTIVATIONS])
-{
-    double sum = 0, between = 0;
-    for (size_t i = 0; i < path->count; i++)
-        sum += beat[i];
-    for (size_t i = 1; i < path->count; i++)
-        between += around(a->beat, a->frames, (path->frame[i] + path->frame[i - 1]) / 2);
-    feature[KT_ACTIVATION_PULSE]   = sum / (double)path->count;
-    feature[KT_ACTIVATION_BETWEEN] = between / (double)path->count;
 }
 
 // Of beats first .. end - 1, at the most probable place of the downbeats: their share less that of the others. share[i]
@@ -80,25 +65,24 @@ bar_contrast(const double *share, size_t count, size_t beats)
 kt_err_t
 kt_activation_meters(const kt_activations_t *a, double period, double feature[KT_ACTIVATION_METERS][KT_ACTIVATIONS])
 {
-    kt_pointer_path_t       path                   = {0};
-    const kt_pointer_opts_t opts                   = {period * (1 - SPREAD), period * (1 + SPREAD), CHANGE, 1};
-    double                  common[KT_ACTIVATIONS] = {0};
-    kt_err_t                err                    = a->frames ? kt_pointer_decode(a, &opts, &path) : KT_OK;
-    double                 *beat = calloc(2 * path.count + 1, sizeof *beat), *share = beat + path.count;
-    if (!err && !beat)
+    kt_pointer_path_t       path  = {0};
+    const kt_pointer_opts_t opts  = {period * (1 - SPREAD), period * (1 + SPREAD), CHANGE, 1};
+    double                  sum   = 0;
+    kt_err_t                err   = a->frames ? kt_pointer_decode(a, &opts, &path) : KT_OK;
+    double                 *share = calloc(path.count + 1, sizeof *share);
+    if (!err && !share)
         err = KT_ENOMEM;
     for (size_t i = 0; i < path.count && !err; i++) {
-        beat[i]  = around(a->beat, a->frames, path.frame[i]);
-        share[i] = around(a->downbeat, a->frames, path.frame[i]) / fmax(LEAST_BEAT, beat[i]);
+        const double beat = around(a->beat, a->frames, path.frame[i]);
+        share[i]          = around(a->downbeat, a->frames, path.frame[i]) / fmax(LEAST_BEAT, beat);
+        sum += beat;
     }
-    if (!err && path.count > 0)
-        path_features(a, &path, beat, common);
     for (int m = 0; m < KT_ACTIVATION_METERS && !err; m++) {
-        const int meter = FIRST_METER + m;
-        memcpy(feature[m], common, sizeof common);
-        feature[m][KT_ACTIVATION_BAR] = bar_contrast(share, path.count, meter == 6 ? 2 : (size_t)meter);
+        const int meter                 = FIRST_METER + m;
+        feature[m][KT_ACTIVATION_PULSE] = sum / fmax(1, (double)path.count);
+        feature[m][KT_ACTIVATION_BAR]   = bar_contrast(share, path.count, meter == 6 ? 2 : (size_t)meter);
     }
-    free(beat);
+    free(share);
     kt_pointer_fini(&path);
     return err;
 }

@@ -8,7 +8,8 @@
 #include <string.h>
 
 static const double WINDOW_S = 20, LAGS_S = 10, AROUND_S = 0.2, REACH_S = 0.19;
-static const double MOST_MEANS = 10, LEAST_CAP_DB = 6;
+static const double MOST_MEANS = 10, LEAST_CAP_DB = 6, HARMONIC_S = 1, MUCH_CHANGE = 0.05;
+static const double LEAST_STROKE_S = 0.25, MOST_STROKE_S = 2;  // from stroke to stroke of a cymbal or a snare
 
 double
 kt_likeness_at(const kt_likeness_t *self, double lag)
@@ -70,19 +71,23 @@ compare_groups(kt_evidence_t *self)
     const double rate_hz  = self->envelope.rate_hz;
     const float *low[]    = {self->above[0]};
     const float *middle[] = {self->above[2], self->above[3]};
-    const float *others[] = {self->above[1], self->above[4], self->above[5]};
+    const float *high[]   = {self->above[4], self->above[5]};
+    const float *others[] = {self->above[1]};
     kt_err_t     err      = correlate(&self->low, low, 1, n, rate_hz);
     if (!err)
         err = correlate(&self->middle, middle, sizeof middle / sizeof *middle, n, rate_hz);
+    if (!err)
+        err = correlate(&self->high, high, sizeof high / sizeof *high, n, rate_hz);
     if (!err)
         err = correlate(&self->groups, others, sizeof others / sizeof *others, n, rate_hz);
     if (err)
         return err;
     for (size_t i = 0; i < self->groups.lags; i++)
-        self->groups.value[i] += self->low.value[i] + self->middle.value[i];
+        self->groups.value[i] += self->low.value[i] + self->middle.value[i] + self->high.value[i];
     normalise(&self->groups);
     normalise(&self->low);
     normalise(&self->middle);
+    normalise(&self->high);
     return KT_OK;
 }
 
@@ -110,6 +115,35 @@ part_above_mean(const float *in, float *out, size_t n, size_t around, bool cappe
         out[i] = out[i] < most ? out[i] : most;
 }
 
+// At all lags from `least` to `most` seconds.
+static double
+most_likeness(const kt_likeness_t *self, double least, double most)
+{
+    double       best = 0;
+    const size_t past = (size_t)(most * self->rate_hz);
+    for (size_t i = (size_t)(least * self->rate_hz); i < past && i < self->lags; i++)
+        best = fmax(best, self->value[i]);
+    return best;
+}
+
+// The mean change from one second to the next, as a share of one that music with harmony reaches: half of the real
+// excerpts and nearly all generated pieces, of drums without pitch one in twelve.
+static kt_err_t
+compare_harmony(kt_evidence_t *self)
+{
+    const size_t n      = self->harmony_frames;
+    float       *change = calloc(n + 1, sizeof *change);
+    if (!change)
+        return KT_ENOMEM;
+    double   sum = 0;
+    kt_err_t err = kt_evidence_change(self, (size_t)fmax(1, round(HARMONIC_S * self->harmony_rate_hz)), change);
+    for (size_t i = 0; i < n && !err; i++)
+        sum += change[i];
+    self->harmonic = n ? fmin(1, sum / (double)n / MUCH_CHANGE) : 0;
+    free(change);
+    return err;
+}
+
 kt_err_t
 kt_evidence_compare(kt_evidence_t *self)
 {
@@ -133,7 +167,10 @@ kt_evidence_compare(kt_evidence_t *self)
         err = compare_groups(self);
     for (size_t r = 0; r < KT_ENVELOPE_RANGES && !err; r++)
         err = likeness_of(&self->loud[r], self->above_loud[r], n, envelope->rate_hz);
-    return err;
+    if (err)
+        return err;
+    self->percussive = most_likeness(&self->loud[KT_ENVELOPE_RANGES - 1], LEAST_STROKE_S, MOST_STROKE_S);
+    return compare_harmony(self);
 }
 
 // --- the harmony ---------------------------------------------------------------------------------------------------
@@ -221,6 +258,7 @@ kt_evidence_fini(kt_evidence_t *self)
     free(self->groups.value);
     free(self->low.value);
     free(self->middle.value);
+    free(self->high.value);
     for (size_t r = 0; r < KT_ENVELOPE_RANGES; r++)
         free(self->loud[r].value);
     kt_activations_fini(&self->activations);

@@ -29,9 +29,11 @@ typedef struct kt_evidence {
     // The rest is that of kt_evidence_compare. Rises above the mean of 0.2 s on both sides: of the full envelope, where
     // one loud onset is capped, of its groups, and of the amplitude in its ranges.
     float *above_full, *above[KT_ENVELOPE_GROUPS], *above_loud[KT_ENVELOPE_RANGES];
-    // of the full envelope, of all its groups, of the lowest, of the two at 370 to 1600 Hz, of the amplitude in its
-    // ranges
-    kt_likeness_t full, groups, low, middle, loud[KT_ENVELOPE_RANGES];
+    // of the full envelope, of all its groups, of the lowest, of the two at 370 to 1600 Hz, of the two above, of the
+    // amplitude in its ranges
+    kt_likeness_t full, groups, low, middle, high, loud[KT_ENVELOPE_RANGES];
+    double        harmonic;    // 0 .. 1: how much the harmony changes within a second; drums alone have little
+    double        percussive;  // the largest likeness of the amplitude above 2400 Hz at a quarter of a second to two
 } kt_evidence_t;
 
 // Of frames begin .. end of the envelope, and the harmony at their times; all times count from frame begin. begin <

@@ -12,9 +12,9 @@
 enum { LEAST_ONSETS = 2, LEAST_BEATS = 4, MOST_METER = 7 };
 
 static const double SAME_TEMPO = 0.04, SAME_OTHER = 0.02, LEAST_SECONDS = 2, SURE_CLARITY = 0.2;
-// A stream below both has no beat. The spoken prompts of docs/accuracy.md reach 0.125 and 0.27, music with a known beat
-// has at least 0.16 and 0.34.
-static const double DOUBTFUL_CLARITY = 0.14, DOUBTFUL_CONFIDENCE = 0.3;
+// A stream below both has no beat. The spoken prompts of docs/accuracy.md reach 0.125 and 0.32, music with a known beat
+// has at least 0.159 and 0.51.
+static const double DOUBTFUL_CLARITY = 0.14, DOUBTFUL_CONFIDENCE = 0.35;
 
 // Features that need a beat.
 static const kt_feature_t BEAT[] = {

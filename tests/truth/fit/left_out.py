@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 
 import tempo
-from choice import fit
 
 
 def main():
@@ -28,7 +27,7 @@ def main():
         with out.open("w") as to:
             for group in sorted({d["group"] for d in data if d["real"]}):
                 some = [str(music / d["file"]) for d in data if d["real"] and d["group"] == group]
-                w = fit([d for d in data if d["group"] != group], tempo.L2, tempo.KINDS, keep)
+                w = tempo.fitted([d for d in data if d["group"] != group], keep)
                 tempo.write(data[0]["names"], w)
                 subprocess.run(["ninja", "-C", build, "bin/kithara"], check=True, stdout=subprocess.DEVNULL)
                 command = [f"{build}/bin/kithara", "analyze", "--jsonl", "--options", "mir,no_models", *some]
