@@ -67,10 +67,10 @@ struct kt_row_workspace {
         top[2] = fmaxf(top[2], low ? mean : 0);
     }
 
-    __device__ __forceinline__ void other(unsigned task, unsigned place, uint64_t row, unsigned lane) const
+    __device__ __forceinline__ void other(unsigned task, unsigned place, uint64_t row, float largest,
+                                          unsigned lane) const
     {
-        uint16_t   *list    = part<uint16_t>(plan.first.list);
-        const float largest = kt_largest(partial(), blockDim.x / 32);
+        uint16_t *list = part<uint16_t>(plan.first.list);
         if (task == 0 && out.row[KT_ROW_ROLLOFF])
             kt_rolloff(plan, magnitude(), lane, &slot(place).rolloff);
         if (task == 1 && out.peaks.peak)
@@ -101,10 +101,11 @@ struct kt_row_workspace {
     // By all threads, between two barriers: the frame's sums to its slot, rows that need each bin.
     __device__ __forceinline__ void frame(unsigned place, uint64_t row, bool spectral, const kt_thread &me)
     {
-        const bool valid = kt_total(partial(), KT_SUM_POWER, me.warps) <= 3.402823466e38 &&
-                           !isnan(kt_total(partial(), KT_SUM_MAGNITUDE, me.warps));
-        for (unsigned i = me.t; i < KT_SUMS; i += me.threads)
-            slot(place).sum[i] = kt_total(partial(), i, me.warps);
+        const kt_totals total(partial(), me.lane, me.warps);
+        const bool      valid   = total.of(KT_SUM_POWER) <= 3.402823466e38 && !isnan(total.of(KT_SUM_MAGNITUDE));
+        const float     largest = (float)total.of(KT_SUMS);
+        if (me.t < KT_SUMS)
+            slot(place).sum[me.t] = total.mine;
         if (me.t == 0)
             slot(place).valid = valid;
         if (!spectral)
@@ -116,7 +117,7 @@ struct kt_row_workspace {
         for (unsigned task = me.warp; wants_contrast() && task < 2 * KT_BANDS; task += me.warps)
             contrast(task, place, me.lane);
         for (unsigned task = me.warp; task < 3; task += me.warps)
-            other(task, place, row, me.lane);
+            other(task, place, row, largest, me.lane);
         if (out.row[KT_ROW_MEL])
             top[0] =
                 fmaxf(top[0], kt_mel(plan, band(), weight(), magnitude(), out.row[KT_ROW_MEL] + row * plan.n_mels, me));

@@ -86,24 +86,31 @@ struct kt_sums {
     }
 };
 
-// All warps' sums of one kind.
-__device__ __forceinline__ double
-kt_total(const double *partial, unsigned which, unsigned warps)
-{
-    double sum = 0;
-    for (unsigned w = 0; w < warps; w++)
-        sum += partial[w * (KT_SUMS + 1) + which];
-    return sum;
-}
+// The frame's sums: lane i holds that of kind i % 8, which is the largest magnitude at KT_SUMS. By a whole warp.
+struct kt_totals {
+    double mine;
 
-__device__ __forceinline__ float
-kt_largest(const double *partial, unsigned warps)
-{
-    float top = 0;
-    for (unsigned w = 0; w < warps; w++)
-        top = fmaxf(top, (float)partial[w * (KT_SUMS + 1) + KT_SUMS]);
-    return top;
-}
+    __device__ __forceinline__ kt_totals(const double *partial, unsigned lane, unsigned warps)
+    {
+        static_assert(KT_SUMS + 1 == 8, "a quarter of a warp holds all kinds");
+        const unsigned which = lane % 8;
+        mine                 = 0;
+        for (unsigned w = lane / 8; w < warps; w += 4)
+            join(which, partial[w * 8 + which]);
+        for (int d = 8; d < 32; d *= 2)
+            join(which, __shfl_xor_sync(KT_FULL_WARP, mine, d));
+    }
+
+    __device__ __forceinline__ void join(unsigned which, double other)
+    {
+        mine = which == KT_SUMS ? fmax(mine, other) : mine + other;
+    }
+
+    __device__ __forceinline__ double of(int which) const
+    {
+        return __shfl_sync(KT_FULL_WARP, mine, which);
+    }
+};
 
 // --- rolloff ---------------------------------------------------------------------------------------------------------
 
@@ -128,10 +135,9 @@ kt_rolloff(const kt_cuda_tables_t &plan, const float *x, unsigned lane, float *o
         return;
     float    sum = lane ? before : 0;
     unsigned k   = begin;
-    for (; k + 1 < end; k++) {
-        sum += x[k];
-        if (sum >= threshold)
-            break;
+    for (unsigned i = begin; i + 1 < end; i++) {  // to the end without a jump: the reads do not wait for the sums
+        sum += x[i];
+        k += sum < threshold;
     }
     *out = (float)(k * plan.bin_hz);
 }
@@ -145,52 +151,127 @@ kt_key(float x, unsigned flip)
     return __float_as_uint(x) ^ flip;
 }
 
-// How many keys are at most `limit`.
+// A sum, the smallest, the largest of a warp: one instruction from compute capability 8.0 on.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
 __device__ __forceinline__ unsigned
-kt_count(const float *x, unsigned count, unsigned flip, unsigned limit, unsigned lane)
+kt_warp_count(unsigned x)
 {
-    unsigned found = 0;
-    for (unsigned i = lane; i < count; i += 32)
-        found += kt_key(x[i], flip) <= limit;
-    return kt_warp_sum(found);
+    return kt_warp_sum(x);
 }
 
-// Mean of the n smallest (or largest) of count values without sorting: the n-th is found by half_band the range of bit
-// patterns between smallest and largest, most often within a dozen counts, and everything up to it is summed.
-__device__ __forceinline__ float
-kt_extreme_mean(const float *x, unsigned count, unsigned n, bool largest, unsigned lane)
+__device__ __forceinline__ unsigned
+kt_warp_least(unsigned x)
 {
-    const unsigned flip = largest ? 0x7fffffffU : 0;
-    unsigned       low = 0x7fffffffU, high = 0, found = 0;
-    for (unsigned i = lane; i < count; i += 32) {
-        const unsigned key = kt_key(x[i], flip);
-        low                = min(low, key);
-        high               = max(high, key);
+    for (int d = 16; d; d >>= 1)
+        x = min(x, __shfl_xor_sync(KT_FULL_WARP, x, d));
+    return x;
+}
+
+__device__ __forceinline__ unsigned
+kt_warp_most(unsigned x)
+{
+    return ~kt_warp_least(~x);
+}
+#else
+__device__ __forceinline__ unsigned
+kt_warp_count(unsigned x)
+{
+    return __reduce_add_sync(KT_FULL_WARP, x);
+}
+
+__device__ __forceinline__ unsigned
+kt_warp_least(unsigned x)
+{
+    return __reduce_min_sync(KT_FULL_WARP, x);
+}
+
+__device__ __forceinline__ unsigned
+kt_warp_most(unsigned x)
+{
+    return __reduce_max_sync(KT_FULL_WARP, x);
+}
+#endif
+
+// The keys of a band, shared by the lanes of a warp: in registers, KEYS per lane, where they fit, because a selection
+// reads each a dozen times; else in shared memory. `visit` sees the lane's keys; KT_NO_KEY is above all limits.
+#define KT_NO_KEY 0xffffffffu
+
+template <int KEYS> struct kt_keys_held {
+    unsigned key[KEYS];
+
+    __device__ __forceinline__ kt_keys_held(const float *x, unsigned count, unsigned flip, unsigned lane)
+    {
+#pragma unroll
+        for (unsigned r = 0; r < KEYS; r++)
+            key[r] = lane + 32 * r < count ? kt_key(x[lane + 32 * r], flip) : KT_NO_KEY;
     }
-    for (int d = 16; d; d >>= 1) {
-        low  = min(low, __shfl_xor_sync(KT_FULL_WARP, low, d));
-        high = max(high, __shfl_xor_sync(KT_FULL_WARP, high, d));
+
+    template <typename Visit> __device__ __forceinline__ void each(Visit visit) const
+    {
+#pragma unroll
+        for (int r = 0; r < KEYS; r++)
+            visit(key[r]);
     }
+};
+
+struct kt_keys_shared {
+    const float *x;
+    unsigned     count, flip, lane;
+
+    template <typename Visit> __device__ __forceinline__ void each(Visit visit) const
+    {
+        for (unsigned i = lane; i < count; i += 32)
+            visit(kt_key(x[i], flip));
+    }
+};
+
+// Mean of the n smallest keys' values without sorting: the n-th is found by halving the range of bit patterns between
+// smallest and largest, most often within a dozen counts, and everything up to it is summed.
+template <typename Keys>
+__device__ __forceinline__ float
+kt_mean_of_least(const Keys &keys, unsigned n, unsigned flip)
+{
+    unsigned low = 0x7fffffffU, high = 0, found = 0, below = 0;
+    float    sum = 0;
+    keys.each([&](unsigned key) {
+        low  = min(low, key);
+        high = key == KT_NO_KEY ? high : max(high, key);
+    });
+    low  = kt_warp_least(low);
+    high = kt_warp_most(high);
     if (n == 1)
         return __uint_as_float(low ^ flip);
     while (low < high && found != n) {  // the n-th smallest key is in [low, high]
         const unsigned middle = low + (high - low) / 2;
-        found                 = kt_count(x, count, flip, middle, lane);
+        unsigned       mine   = 0;
+        keys.each([&](unsigned key) { mine += key <= middle; });
+        found = kt_warp_count(mine);
         if (found < n)
             low = middle + 1;
         else
             high = middle;
     }
-    const unsigned end   = found == n ? high + 1 : high;  // either all n are below, or `high` is one of several alike
-    unsigned       below = 0;
-    float          sum   = 0;
-    for (unsigned i = lane; i < count; i += 32)
-        if (kt_key(x[i], flip) < end) {
-            sum += x[i];
-            below++;
-        }
-    below = kt_warp_sum(below);
+    const unsigned end = found == n ? high + 1 : high;  // either all n are below, or `high` is one of several alike
+    keys.each([&](unsigned key) {
+        sum += key < end ? __uint_as_float(key ^ flip) : 0;
+        below += key < end;
+    });
+    below = kt_warp_count(below);
     return (kt_warp_sum(sum) + (float)(n - below) * __uint_as_float(high ^ flip)) / (float)n;
+}
+
+// Mean of the n smallest (or largest) of count values.
+__device__ __forceinline__ float
+kt_extreme_mean(const float *x, unsigned count, unsigned n, bool largest, unsigned lane)
+{
+    const unsigned flip = largest ? 0x7fffffffU : 0;
+    if (count <= 32)
+        return kt_mean_of_least(kt_keys_held<1>(x, count, flip, lane), n, flip);
+    if (count <= 4 * 32)
+        return kt_mean_of_least(kt_keys_held<4>(x, count, flip, lane), n, flip);
+    if (count <= 14 * 32)
+        return kt_mean_of_least(kt_keys_held<14>(x, count, flip, lane), n, flip);
+    return kt_mean_of_least(kt_keys_shared{x, count, flip, lane}, n, flip);
 }
 
 // --- mel -------------------------------------------------------------------------------------------------------------
