@@ -4,7 +4,8 @@
 //
 // The bank of chroma weights is never a matrix (49 KiB at 1025 bins and 12 classes, more shared memory than the
 // transform): a bin's weights are a bump around its pitch, three numbers, and an exponential is cheaper than a read.
-// Each warp makes whole classes, its lanes the bins, so that a class is one reduction of a warp.
+// Each warp makes whole classes, its lanes the bins, so that a class is one reduction of a warp. The spectra of a few
+// frames wait in shared memory, so that a bin's exponentials and reads serve all of them (`second.group` of the layout).
 #include "kernels/cuda/chroma.cuh"
 
 // What a block does with the power spectrum of a frame: classes, or the bins themselves.
@@ -20,13 +21,15 @@ __launch_bounds__(POINTS / 8, POINTS > 1024 ? 2 : 4)
     kt_second_kernel(const __grid_constant__ kt_cuda_tables_t plan, const kt_cuda_run_t *__restrict__ runs,
                      const float *__restrict__ pcm, const __grid_constant__ kt_second second)
 {
+    enum { WARPS = POINTS / 256, CLASSES = (12 + WARPS - 1) / WARPS };  // of a warp: twelve classes by all warps
     typedef kt_fft<float, POINTS> fft_t;
     const kt_thread               me    = kt_thread_here();
     const kt_cuda_layout_t       &at    = plan.second;
     const kt_cuda_run_t          &run   = kt_run_here(runs + blockIdx.x, kt_shared + at.run, me.t);
     kt_complex<float>            *cells = (kt_complex<float> *)kt_shared;
-    float                        *power = (float *)(kt_shared + at.magnitude), *bump = (float *)(kt_shared + at.bump);
-    const kt_ring                 ring = {(float *)(kt_shared + at.ring), plan.n_fft - 1};
+    float                        *powers = (float *)(kt_shared + at.magnitude), *bump = (float *)(kt_shared + at.bump);
+    const kt_ring                 ring  = {(float *)(kt_shared + at.ring), plan.n_fft - 1};
+    const unsigned                group = second.banks ? at.group : 1;
     kt_window<float>              window;
     fft_t                         fft;
     window.prepare(me.t, plan.n_fft);
@@ -37,6 +40,7 @@ __launch_bounds__(POINTS / 8, POINTS > 1024 ? 2 : 4)
         ring.fill(pcm + run.pcm, 0, plan.hop, me);
     __syncthreads();
     for (unsigned f = 0; f < run.frames; f++) {
+        float            *power = powers + f % group * plan.bins;
         kt_complex<float> z[8];
         auto              take = [&](unsigned k, float re, float im) {
             const float r = 0.25F * re, i = 0.25F * im;
@@ -48,12 +52,12 @@ __launch_bounds__(POINTS / 8, POINTS > 1024 ? 2 : 4)
         __syncthreads();
         if (f + 1 < run.frames)
             ring.fill(pcm + run.pcm, f + 1, plan.hop, me);
-        if (second.banks)
-            kt_chroma_frame(plan, power, bump, (float *)(kt_shared + at.class_sum),
-                            second.out + (run.row + f) * plan.n_chroma, me);
-        else
-            for (unsigned k = me.t; k < second.bins; k += me.threads)
-                second.out[(run.row + f) * second.bins + k] = power[k];
+        const unsigned made = f % group + 1;
+        if (second.banks && (made == group || f + 1 == run.frames))
+            kt_chroma_frames<CLASSES>(plan, powers, bump, made, (float *)(kt_shared + at.class_sum),
+                                      second.out + (run.row + f + 1 - made) * plan.n_chroma, me);
+        for (unsigned k = me.t; !second.banks && k < second.bins; k += me.threads)
+            second.out[(run.row + f) * second.bins + k] = power[k];
         __syncthreads();
     }
 }

@@ -14,20 +14,19 @@
 // its host can decode.
 #include "kernels/cuda/row_workspace.cuh"
 
-template <int POINTS>
-__global__ void
-__launch_bounds__(POINTS / 8, POINTS > 1024 ? 1 : 3)
-    kt_frontend_kernel(const __grid_constant__ kt_cuda_tables_t plan, const kt_cuda_run_t *__restrict__ runs,
-                       const float *__restrict__ pcm, const __grid_constant__ kt_cuda_rows_t out)
+template <typename T, int POINTS>
+__device__ __forceinline__ void
+kt_rows_of_run(const kt_cuda_tables_t &plan, const kt_cuda_layout_t &at, const kt_cuda_run_t *runs, const float *pcm,
+               const kt_cuda_rows_t &out)
 {
-    typedef kt_fft<double, POINTS> fft_t;
-    const kt_thread                me       = kt_thread_here();
-    const kt_cuda_run_t           &run      = kt_run_here(runs + blockIdx.x, kt_shared + plan.first.run, me.t);
-    const kt_ring                  ring     = {(float *)(kt_shared + plan.first.ring), plan.n_fft - 1};
-    const bool                     spectral = kt_wants_spectrum(out), wave = kt_wants_wave(out);
-    kt_row_workspace               workspace = {plan, out, {0, 0, 0}};
-    kt_window<double>              window;
-    fft_t                          fft;
+    typedef kt_fft<T, POINTS> fft_t;
+    const kt_thread           me       = kt_thread_here();
+    const kt_cuda_run_t      &run      = kt_run_here(runs + blockIdx.x, kt_shared + at.run, me.t);
+    const kt_ring             ring     = {(float *)(kt_shared + at.ring), plan.n_fft - 1};
+    const bool                spectral = kt_wants_spectrum(out), wave = kt_wants_wave(out);
+    kt_row_workspace          workspace = {plan, at, out, {0, 0, 0}};
+    kt_window<T>              window;
+    fft_t                     fft;
     window.prepare(me.t, plan.n_fft);
     fft.prepare(me.t);
     workspace.load_tables(me);
@@ -40,15 +39,15 @@ __launch_bounds__(POINTS / 8, POINTS > 1024 ? 1 : 3)
         if (wave)
             sums.add_wave(ring, begin, plan.n_fft, run, me);
         if (spectral) {
-            kt_complex<double> z[8];
-            auto               take = [&](unsigned k, double re, double im) {
+            kt_complex<T> z[8];
+            auto          take = [&](unsigned k, T re, T im) {
                 const float m            = kt_magnitude(0.25F * (float)re, 0.25F * (float)im);
                 workspace.magnitude()[k] = m;
                 sums.add(k, m);
             };
-            window.load<fft_t::THREADS>(ring, begin, me.t, z);
-            fft.run(z, (kt_complex<double> *)kt_shared, me.t);
-            kt_real_spectrum<double, POINTS>(z, (kt_complex<double> *)kt_shared, me.t, fft.real, take);
+            window.template load<fft_t::THREADS>(ring, begin, me.t, z);
+            fft.run(z, (kt_complex<T> *)kt_shared, me.t);
+            kt_real_spectrum<T, POINTS>(z, (kt_complex<T> *)kt_shared, me.t, fft.real, take);
         }
         sums.reduce(workspace.partial(), me);
         __syncthreads();
@@ -62,10 +61,39 @@ __launch_bounds__(POINTS / 8, POINTS > 1024 ? 1 : 3)
     workspace.write_maxima(run.segment, me);
 }
 
+template <int POINTS>
+__global__ void
+__launch_bounds__(POINTS / 8, POINTS > 1024 ? 1 : 3)
+    kt_frontend_kernel(const __grid_constant__ kt_cuda_tables_t plan, const kt_cuda_run_t *__restrict__ runs,
+                       const float *__restrict__ pcm, const __grid_constant__ kt_cuda_rows_t out)
+{
+    kt_rows_of_run<double, POINTS>(plan, plan.first, runs, pcm, out);
+}
+
+// Mel rows alone, as the rhythm's finer hop asks for: sums of powers, to which float is enough.
+template <int POINTS>
+__global__ void
+__launch_bounds__(POINTS / 8, POINTS > 1024 ? 2 : 4)
+    kt_mel_kernel(const __grid_constant__ kt_cuda_tables_t plan, const kt_cuda_run_t *__restrict__ runs,
+                  const float *__restrict__ pcm, const __grid_constant__ kt_cuda_rows_t out)
+{
+    kt_rows_of_run<float, POINTS>(plan, plan.mel, runs, pcm, out);
+}
+
+static bool
+wants_mel_alone(const kt_cuda_rows_t &out)
+{
+    bool others = out.peaks.peak || out.cqt_peaks.peak;
+    for (int r = 0; r < KT_ROWS; r++)
+        others = others || (r != KT_ROW_MEL && out.row[r]);
+    return !others && out.row[KT_ROW_MEL];
+}
+
 extern "C" kt_err_t
 kt_cuda_frontend_permit(const kt_cuda_tables_t *tables)
 {
-    return KT_PERMIT_BY_POINTS(kt_frontend_kernel, tables->n_fft, tables->shared_limit);
+    const kt_err_t err = KT_PERMIT_BY_POINTS(kt_frontend_kernel, tables->n_fft, tables->shared_limit);
+    return err ? err : KT_PERMIT_BY_POINTS(kt_mel_kernel, tables->n_fft, tables->shared_limit);
 }
 
 extern "C" kt_err_t
@@ -81,6 +109,11 @@ kt_cuda_frontend(const kt_cuda_plan_t *self, const kt_cuda_run_t *runs, size_t n
         const kt_cuda_outputs_t outputs = {out, NULL, NULL, NULL, 0};
         return kt_cuda_split(self, runs, n, longest, pcm, &outputs, work, stream);
     }
-    KT_LAUNCH_BY_POINTS(kt_frontend_kernel, tables->n_fft, n, tables->first.bytes, stream, *tables, runs, pcm, *out);
+    if (wants_mel_alone(*out)) {
+        KT_LAUNCH_BY_POINTS(kt_mel_kernel, tables->n_fft, n, tables->mel.bytes, stream, *tables, runs, pcm, *out);
+    } else {
+        KT_LAUNCH_BY_POINTS(kt_frontend_kernel, tables->n_fft, n, tables->first.bytes, stream, *tables, runs, pcm,
+                            *out);
+    }
     return kt_launched();
 }

@@ -27,37 +27,57 @@ layout_place_cells(const kt_cuda_tables_t *t, kt_cuda_layout_t *out, uint32_t *e
     out->run = layout_place(end, sizeof(kt_cuda_run_t));
 }
 
-// The shared memory of the first pass, the second pass and kt_cuda_segments.
+// The first pass with values of real_bytes, and lists for peaks if it finds any.
 static void
-tables_lay_out(kt_cuda_tables_t *t)
+lay_out_first(const kt_cuda_tables_t *t, kt_cuda_layout_t *out, size_t real_bytes, size_t list_room)
 {
-    const int         is_fused = kt_cuda_is_fused(t->n_fft);
-    kt_cuda_layout_t *out      = &t->first;
-    uint32_t          end      = 0;
-    layout_place_cells(t, out, &end, 2 * sizeof(double));
+    uint32_t end = 0;
+    layout_place_cells(t, out, &end, 2 * real_bytes);
     out->slot    = layout_place(&end, 32 * sizeof(kt_slot_t));
     out->extreme = layout_place(&end, 2 * 32 * KT_BANDS * sizeof(float));
-    out->list    = layout_place(&end, 2 * (size_t)t->list_room * sizeof(uint16_t));
+    out->list    = layout_place(&end, 2 * list_room * sizeof(uint16_t));
     out->partial = layout_place(&end, 32 * (KT_SUMS + 1) * sizeof(double));
-    if (is_fused) {
+    if (kt_cuda_is_fused(t->n_fft)) {
         out->band = layout_place(&end, 2 * (size_t)t->n_mels * sizeof(uint32_t));
         if (end + t->mel_weights * sizeof(float) + 16 <= t->shared_limit)
             out->weight = layout_place(&end, t->mel_weights * sizeof(float));
     }
     out->bytes = end;
+}
 
-    out = &t->second;
-    end = 0;
+// The second pass: the spectra of `group` frames at once; of one, in the second half of its cells.
+static void
+lay_out_second(const kt_cuda_tables_t *t, kt_cuda_layout_t *out, uint32_t group)
+{
+    uint32_t end = 0;
     layout_place_cells(t, out, &end, 2 * sizeof(float));
-    out->class_sum = layout_place(&end, t->n_chroma * sizeof(float));
-    if (is_fused)
+    out->group = kt_cuda_is_fused(t->n_fft) ? group : 1;
+    if (out->group > 1)
+        out->magnitude = layout_place(&end, out->group * t->bins * sizeof(float));
+    out->class_sum = layout_place(&end, out->group * t->n_chroma * sizeof(float));
+    if (kt_cuda_is_fused(t->n_fft))
         out->bump = layout_place(&end, 3 * (size_t)t->bins * sizeof(float));
     out->bytes = end;
+}
+
+// The shared memory of the first pass, the second pass and kt_cuda_segments.
+static void
+tables_lay_out(kt_cuda_tables_t *t)
+{
+    lay_out_first(t, &t->first, sizeof(double), t->list_room);
+    lay_out_first(t, &t->mel, sizeof(float), 0);
+    // As many frames at once as cost a multiprocessor no block below two.
+    lay_out_second(t, &t->second, 1);
+    const uint32_t blocks = t->shared_limit / t->second.bytes < 2 ? t->shared_limit / t->second.bytes : 2;
+    uint32_t       group  = KT_CHROMA_FRAMES;
+    do
+        lay_out_second(t, &t->second, group);
+    while (t->shared_limit / t->second.bytes < blocks && (group /= 2));
 
     // Segments: eight rows of decibels and the row before; the cosines too if they are not too many.
     enum { ENOUGH = 48 * 1024 };
     const size_t dct_bytes = (size_t)t->n_mels * t->n_mfcc * sizeof(float);
-    end                    = 0;
+    uint32_t     end       = 0;
     layout_place(&end, (KT_SEGMENT_STEP + 1) * (size_t)t->n_mels * sizeof(float));
     if (end + dct_bytes <= ENOUGH)
         t->segment_dct = layout_place(&end, dct_bytes);

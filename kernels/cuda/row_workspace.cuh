@@ -8,6 +8,7 @@
 // registers would cost a block in every multiprocessor.
 struct kt_row_workspace {
     const kt_cuda_tables_t &plan;
+    const kt_cuda_layout_t &at;
     const kt_cuda_rows_t   &out;
     float                   top[KT_CUDA_MAXIMA];  // largest mel, peak, valley that this thread has made
 
@@ -18,41 +19,41 @@ struct kt_row_workspace {
 
     __device__ __forceinline__ float *magnitude(void) const
     {
-        return part<float>(plan.first.magnitude);
+        return part<float>(at.magnitude);
     }
 
     __device__ __forceinline__ double *partial(void) const
     {
-        return part<double>(plan.first.partial);
+        return part<double>(at.partial);
     }
 
     __device__ __forceinline__ kt_slot_t &slot(unsigned place) const
     {
-        return part<kt_slot_t>(plan.first.slot)[place];
+        return part<kt_slot_t>(at.slot)[place];
     }
 
     __device__ __forceinline__ float *extremes(unsigned side, unsigned place) const
     {
-        return part<float>(plan.first.extreme) + (side * 32 + place) * KT_BANDS;
+        return part<float>(at.extreme) + (side * 32 + place) * KT_BANDS;
     }
 
     // The mel table is in global memory where it does not fit into shared memory.
     __device__ __forceinline__ const float *weight(void) const
     {
-        return plan.first.weight ? part<float>(plan.first.weight) : plan.mel_weight;
+        return at.weight ? part<float>(at.weight) : plan.mel_weight;
     }
 
     __device__ __forceinline__ const uint32_t *band(void) const
     {
-        return plan.first.band ? part<uint32_t>(plan.first.band) : plan.mel_band;
+        return at.band ? part<uint32_t>(at.band) : plan.mel_band;
     }
 
     __device__ __forceinline__ void load_tables(const kt_thread &me) const
     {
-        for (unsigned i = me.t; plan.first.weight && i < plan.mel_weights; i += me.threads)
-            part<float>(plan.first.weight)[i] = plan.mel_weight[i];
-        for (unsigned i = me.t; plan.first.band && i < 2 * plan.n_mels; i += me.threads)
-            part<uint32_t>(plan.first.band)[i] = plan.mel_band[i];
+        for (unsigned i = me.t; at.weight && i < plan.mel_weights; i += me.threads)
+            part<float>(at.weight)[i] = plan.mel_weight[i];
+        for (unsigned i = me.t; at.band && i < 2 * plan.n_mels; i += me.threads)
+            part<uint32_t>(at.band)[i] = plan.mel_band[i];
     }
 
     // Task `task` of a warp: both sides of the seven bands, the widest first so that the warps share them evenly.
@@ -70,7 +71,7 @@ struct kt_row_workspace {
     __device__ __forceinline__ void other(unsigned task, unsigned place, uint64_t row, float largest,
                                           unsigned lane) const
     {
-        uint16_t *list = part<uint16_t>(plan.first.list);
+        uint16_t *list = part<uint16_t>(at.list);
         if (task == 0 && out.row[KT_ROW_ROLLOFF])
             kt_rolloff(plan, magnitude(), lane, &slot(place).rolloff);
         if (task == 1 && out.peaks.peak)

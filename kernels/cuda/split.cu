@@ -119,7 +119,7 @@ __launch_bounds__(THREADS, 1)
     if (!place.exists)
         return;
     const bool       spectral  = kt_wants_spectrum(out);
-    kt_row_workspace workspace = {plan, out, {0, 0, 0}};
+    kt_row_workspace workspace = {plan, plan.first, out, {0, 0, 0}};
     kt_sums          sums      = {};
     if (kt_wants_wave(out))
         sums.add_wave(kt_samples{pcm + place.run->pcm}, place.frame * plan.hop, plan.n_fft, *place.run, me);
@@ -160,8 +160,8 @@ __launch_bounds__(THREADS)
     if (!out.chroma)
         return;
     __syncthreads();
-    kt_chroma_frame(plan, power, out.banks + (uint64_t)place.run->bank * 3 * plan.bins,
-                    (float *)(kt_shared + plan.second.class_sum), out.chroma + row * plan.n_chroma, me);
+    kt_chroma_frames<2>(plan, power, out.banks + (uint64_t)place.run->bank * 3 * plan.bins, 1,
+                        (float *)(kt_shared + plan.second.class_sum), out.chroma + row * plan.n_chroma, me);
 }
 
 extern "C" kt_err_t

@@ -5,11 +5,14 @@
 #include "kernels/audio/plan.h"
 #include "kernels/cuda/kt_cuda.h"
 
+enum { KT_CHROMA_FRAMES = 4 };
+
 // Byte offsets into a block's dynamic shared memory. Values of frames are worked on in `cells`, whose second half is
 // free for magnitudes once the transform is done.
 typedef struct kt_cuda_layout {
     uint32_t ring;       // [n_fft] samples
-    uint32_t magnitude;  // [bins]
+    uint32_t magnitude;  // [bins]; second pass: [group][bins] powers
+    uint32_t group;      // second pass: frames whose chroma is made together, at most KT_CHROMA_FRAMES
     uint32_t weight;     // mel weights; 0: too many, read from global memory
     uint32_t band;       // [n_mels][2]; 0: likewise
     uint32_t slot;       // [32] kt_slot_t
@@ -17,7 +20,7 @@ typedef struct kt_cuda_layout {
     uint32_t list;       // [2][list_room] uint16_t: bins of peaks
     uint32_t partial;    // [warps][KT_SUMS + 1] double
     uint32_t bump;       // second pass: [3][bins]
-    uint32_t class_sum;  // second pass: [n_chroma]
+    uint32_t class_sum;  // second pass: [group][n_chroma]
     uint32_t run;        // the block's kt_cuda_run_t
     uint32_t bytes;
 } kt_cuda_layout_t;
@@ -28,10 +31,10 @@ typedef struct kt_cuda_tables {
     uint32_t           shared_limit;  // bytes of shared memory that a block may have on this device
     double             bin_hz;
     kt_contrast_band_t contrast[KT_BANDS];
-    const uint32_t    *mel_band;    // [n_mels][2]: first bin + 65536 * bins, first weight
-    const float       *mel_weight;  // [mel_weights]
-    const float       *dct;         // [n_mels][n_mfcc]
-    kt_cuda_layout_t   first, second;
+    const uint32_t    *mel_band;            // [n_mels][2]: first bin + 65536 * bins, first weight
+    const float       *mel_weight;          // [mel_weights]
+    const float       *dct;                 // [n_mels][n_mfcc]
+    kt_cuda_layout_t   first, mel, second;  // mel: the first pass where mel is its only row
     uint32_t           segment_dct;  // byte offset in kt_cuda_segments' shared memory; 0: read from global memory
     uint32_t           segment_bytes;
 } kt_cuda_tables_t;

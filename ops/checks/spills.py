@@ -65,20 +65,28 @@ def padded(size):
     return (size + 15) // 16 * 16
 
 
-def launch(kernel):
-    """Threads of a block and bytes of its dynamic shared memory."""
+def second_bytes(points, group):
+    """Shared memory of the second pass with the spectra of `group` frames (kernels/cuda/plan.c)."""
+    spectra = [4 * group * (points + 1)] if group > 1 else []
+    return sum(map(padded, [8 * (points + points // 16), 8 * points, 40, 4 * group * 12, 12 * (points + 1), *spectra]))
+
+
+def launch(kernel, arch="sm_90"):
+    """Threads of a block and bytes of its dynamic shared memory, with the default settings."""
     points = re.search(r"<(\d+)>", kernel)
-    if "frontend" in kernel:
-        p, mels, weights = int(points[1]), 128, 0
-        bins, cells = p + 1, p + p // 8
+    if "frontend" in kernel or "kt_mel" in kernel:
+        p, mels, weights, real = int(points[1]), 128, 0, 4 if "kt_mel" in kernel else 8
+        bins, cells = p + 1, p + p // (64 // real)
         first, end = (round(150 * 2 * p / 22050 + 0.5), round(4000 * 2 * p / 22050 + 0.5))
         weights = 2 * bins
-        parts = [16 * cells, 8 * p, 40, 32 * 64, 2 * 32 * 7 * 4, 2 * 2 * ((end - first) // 2 + 1), 32 * 8 * 8, 8 * mels,
-                 4 * weights]
+        lists = 0 if "kt_mel" in kernel else 2 * 2 * ((end - first) // 2 + 1)
+        parts = [2 * real * cells, 8 * p, 40, 32 * 64, 2 * 32 * 7 * 4, lists, 32 * 8 * 8, 8 * mels, 4 * weights]
         return p // 8, sum(map(padded, parts))
     if "kt_second" in kernel:
-        p = int(points[1])
-        return p // 8, sum(map(padded, [8 * (p + p // 8), 8 * p, 40, 12 * 4, 12 * (p + 1)]))
+        p, limit = int(points[1]), DEVICES[arch][3] - 1024
+        blocks = min(2, limit // second_bytes(p, 1))
+        group = next(g for g in (4, 2, 1) if limit // second_bytes(p, g) >= blocks)
+        return p // 8, second_bytes(p, group)
     if "segments" in kernel:
         return 128, padded(9 * 128 * 4) + padded(13 * 128 * 4)
     if "maxima" in kernel:
@@ -103,7 +111,7 @@ def report(found, wanted):
     print("| kernel | threads | shared bytes | " + " | ".join(f"{a} registers | {a} blocks an SM, occupancy" for a in wanted) + " |")
     print("| --- |" + " --- |" * (2 + 2 * len(wanted)))
     for kernel in sorted({kernel for kernel, _ in found}):
-        threads, dynamic = launch(kernel)
+        threads, dynamic = launch(kernel, wanted[0])
         cells = []
         for arch in wanted:
             entry = found[kernel, arch]

@@ -46,7 +46,7 @@ add_sums(const kt_plan_t *plan, gpu_cost_t *out)
 {
     const bool   fused   = kt_cuda_is_fused(plan->opts.n_fft);
     const double threads = fused ? plan->opts.n_fft / 16 : 256, warps = threads / 32, bins = plan->bins;
-    out->fp64 += 5 * bins + threads * (6 * 5 + 2 * warps) + KT_SUMS * warps;
+    out->fp64 += 5 * bins + threads * (6 * 5 + (warps + 3) / 4 + 2);
     out->fp32 += bins * (2 + DIVIDE_FLOAT + 2 + ROOT_FLOAT + 1 + 3 + LOG2_FLOAT);
     out->special += 2 * bins;
 }
@@ -78,7 +78,7 @@ add_mel(const kt_plan_t *plan, gpu_cost_t *out)
 static void
 add_first(const kt_plan_t *plan, bool all, gpu_cost_t *out)
 {
-    add_spectrum(plan, true, out);
+    add_spectrum(plan, all, out);
     add_sums(plan, out);
     add_mel(plan, out);
     if (!all)
@@ -93,10 +93,12 @@ add_first(const kt_plan_t *plan, bool all, gpu_cost_t *out)
 static void
 add_chroma(const kt_plan_t *plan, gpu_cost_t *out)
 {
+    // A term's weight serves a group of frames.
     const double classes = plan->opts.n_chroma, terms = classes * plan->bins;
+    const double group = kt_cuda_is_fused(plan->opts.n_fft) ? KT_CHROMA_FRAMES : 1;
     add_spectrum(plan, false, out);
-    out->fp32 += 5.0 * plan->bins + terms * (3 + 2 + EXP_FLOAT + 1 + 2) + classes * 5 * 32;
-    out->special += terms + classes;
+    out->fp32 += 5.0 * plan->bins + terms * ((3 + 2 + EXP_FLOAT + 1) / group + 2) + classes * 5 * 32;
+    out->special += terms / group + classes;
     out->bytes += classes * sizeof(float);
 }
 

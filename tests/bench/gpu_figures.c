@@ -19,7 +19,7 @@ static const figure_t figures[] = {
     {"kt_frontend_kernel<512>", 1024, GPU_FIRST, 0, 0},
     {"kt_frontend_kernel<1024>", 2048, GPU_FIRST, 0, 0},
     {"kt_frontend_kernel<2048>", 4096, GPU_FIRST, 0, 0},
-    {"kt_frontend_kernel<512>", 1024, GPU_MEL, 220, 80},  // the rhythm's rows
+    {"kt_mel_kernel<512>", 1024, GPU_MEL, 220, 80},  // the rhythm's rows
     {"kt_second_kernel<256>", 512, GPU_CHROMA, 0, 0},
     {"kt_second_kernel<512>", 1024, GPU_CHROMA, 0, 0},
     {"kt_second_kernel<1024>", 2048, GPU_CHROMA, 0, 0},

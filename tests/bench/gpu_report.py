@@ -86,7 +86,7 @@ def work(found):
 
 def occupied(report, kernel, device):
     entry = report[kernel, device.arch]
-    threads, dynamic = spills.launch(kernel)
+    threads, dynamic = spills.launch(kernel, device.arch)
     shared = dynamic + entry["static"]
     blocks, percent = spills.occupancy(device.arch, threads, entry["registers"], shared)
     return [str(entry["registers"]), f"{shared:,}", f"{blocks} of {threads}, {percent} %"]
@@ -117,7 +117,7 @@ def node_passes(found):
     frames, beats = FILE_S * RATE_HZ // 512 + 1, FILE_S * RATE_HZ // 220 + 1
     return [(of(found, "kt_frontend_kernel<1024>", "first pass, all"), frames),
             (of(found, "kt_second_kernel<1024>", "second pass, chroma"), frames),
-            (of(found, "kt_frontend_kernel<512>", "first pass, mel"), beats)]
+            (of(found, "kt_mel_kernel<512>", "first pass, mel"), beats)]
 
 
 def cpu_ms(row):

@@ -5,7 +5,7 @@
 #include "kernels/gpu/kind.h"
 
 _Static_assert(KT_GPU_SECTION_PEAK + KT_GPU_PEAKS <= KT_GPU_SECTIONS, "sections of the front end");
-_Static_assert(sizeof(kt_frontend_opts_t) <= KT_GPU_CONFIG_BYTES, "config of the front end");
+_Static_assert(sizeof(kt_frontend_opts_t) < KT_GPU_CONFIG_BYTES, "config of the front end");
 _Static_assert(sizeof(kt_gpu_frames_args_t) <= KT_GPU_ARGS_BYTES, "args of frames");
 
 static void
@@ -33,6 +33,8 @@ frontend_describe(const void *work, kt_gpu_batch_t *out)
              .item_bytes = peaks * (uint32_t)sizeof(kt_gpu_peak_t), .entry_bytes = sizeof(kt_gpu_peak_t), .used = used};
         out->wanted |= lists[p] ? 1U << used | 1U << slice | 1U << peak : 0;
     }
+    // Mel alone is computed in float (kt_cuda_frontend), so its batches are kept apart: bytes never depend on company.
+    out->config[sizeof plan->opts] = out->wanted == 1U << KT_ROW_MEL;
 }
 
 static uint32_t

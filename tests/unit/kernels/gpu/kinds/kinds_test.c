@@ -5,6 +5,7 @@
 #include "kernels/gpu/kind.h"
 
 #include <criterion/criterion.h>
+#include <string.h>
 
 enum { N_FFT = 512, HOP = 128 };
 static const kt_frontend_opts_t opts = {8000, N_FFT, HOP, 40, 13, 12};
@@ -37,6 +38,25 @@ Test(gpu_kinds, frontend_requests_only_the_rows_that_have_a_place)
                                    1U << (KT_GPU_SECTION_SLICE + cqt) | 1U << (KT_GPU_SECTION_PEAK + cqt));
     cr_assert_eq(read->shape.first_bytes, N_FFT * sizeof(float));
     cr_assert_eq(read->shape.next_bytes, HOP * sizeof(float));
+    kt_plan_destroy(&plan);
+}
+
+Test(gpu_kinds, mel_alone_shares_no_batch_with_other_rows)
+{
+    kt_plan_t      *plan     = plan_new();
+    float           out      = 0;
+    const kt_rows_t alone    = {.row[KT_ROW_MEL] = &out};
+    const kt_rows_t both     = {.row[KT_ROW_MEL] = &out, .row[KT_ROW_RMS] = &out};
+    const kt_rows_t other    = {.row[KT_ROW_RMS] = &out};
+    kt_gpu_frames_t frames   = {.plan = plan, .rows = &alone};
+    kt_gpu_batch_t  batch[3] = {0};
+    kt_gpu_frontend_kind.describe(&frames, &batch[0]);
+    frames.rows = &both;
+    kt_gpu_frontend_kind.describe(&frames, &batch[1]);
+    frames.rows = &other;
+    kt_gpu_frontend_kind.describe(&frames, &batch[2]);
+    cr_assert(memcmp(batch[0].config, batch[1].config, sizeof batch->config) != 0);
+    cr_assert(memcmp(batch[1].config, batch[2].config, sizeof batch->config) == 0);
     kt_plan_destroy(&plan);
 }
 
