@@ -70,7 +70,8 @@ __launch_bounds__(POINTS / 8, POINTS > 1024 ? 1 : 3)
     kt_rows_of_run<double, POINTS>(plan, plan.first, runs, pcm, out);
 }
 
-// Mel rows alone, as the rhythm's finer hop asks for: sums of powers, to which float is enough.
+// Mel rows alone, as the rhythm's finer hop asks for, where doubles are slow (L4, T4): in double they would be half of
+// such a device's work for a file. Where doubles are fast, the limit is shared memory, and float would gain nothing.
 template <int POINTS>
 __global__ void
 __launch_bounds__(POINTS / 8, POINTS > 1024 ? 2 : 4)
@@ -109,7 +110,7 @@ kt_cuda_frontend(const kt_cuda_plan_t *self, const kt_cuda_run_t *runs, size_t n
         const kt_cuda_outputs_t outputs = {out, NULL, NULL, NULL, 0};
         return kt_cuda_split(self, runs, n, longest, pcm, &outputs, work, stream);
     }
-    if (wants_mel_alone(*out)) {
+    if (tables->slow_doubles && wants_mel_alone(*out)) {
         KT_LAUNCH_BY_POINTS(kt_mel_kernel, tables->n_fft, n, tables->mel.bytes, stream, *tables, runs, pcm, *out);
     } else {
         KT_LAUNCH_BY_POINTS(kt_frontend_kernel, tables->n_fft, n, tables->first.bytes, stream, *tables, runs, pcm,

@@ -136,17 +136,19 @@ tables_upload(kt_cuda_plan_t *self, const kt_plan_t *plan)
 kt_err_t
 kt_cuda_plan_new(kt_cuda_plan_t **self_p, const kt_plan_t *plan)
 {
-    int             device = 0, limit = 0;
+    int             device = 0, limit = 0, floats_per_double = 0;
     kt_err_t        err  = KT_ENOMEM;
     kt_cuda_plan_t *self = calloc(1, sizeof *self);
     if (!self)
         goto fail;
     err = KT_EIO;
     if (cudaGetDevice(&device) != cudaSuccess ||
-        cudaDeviceGetAttribute(&limit, cudaDevAttrMaxSharedMemoryPerBlockOptin, device) != cudaSuccess)
+        cudaDeviceGetAttribute(&limit, cudaDevAttrMaxSharedMemoryPerBlockOptin, device) != cudaSuccess ||
+        cudaDeviceGetAttribute(&floats_per_double, cudaDevAttrSingleToDoublePrecisionPerfRatio, device) != cudaSuccess)
         goto fail;
     tables_fill(&self->tables, plan);
     self->tables.shared_limit = (uint32_t)limit;
+    self->tables.slow_doubles = floats_per_double > KT_FEW_FLOATS_PER_DOUBLE;
     tables_lay_out(&self->tables);
     err = KT_EINVAL;
     if (self->tables.first.bytes > (uint32_t)limit || self->tables.second.bytes > (uint32_t)limit)

@@ -5,7 +5,7 @@
 #include "kernels/audio/plan.h"
 #include "kernels/cuda/kt_cuda.h"
 
-enum { KT_CHROMA_FRAMES = 4 };
+enum { KT_CHROMA_FRAMES = 4, KT_FEW_FLOATS_PER_DOUBLE = 4 };
 
 // Byte offsets into a block's dynamic shared memory. Values of frames are worked on in `cells`, whose second half is
 // free for magnitudes once the transform is done.
@@ -29,6 +29,7 @@ typedef struct kt_cuda_tables {
     uint32_t           rate_hz, n_fft, hop, bins, n_mels, n_mfcc, n_chroma;
     uint32_t           has_contrast, pitch_begin, pitch_end, list_room, mel_weights;
     uint32_t           shared_limit;  // bytes of shared memory that a block may have on this device
+    uint32_t           slow_doubles;  // this device has 32 or 64 floats per double, and not 2
     double             bin_hz;
     kt_contrast_band_t contrast[KT_BANDS];
     const uint32_t    *mel_band;            // [n_mels][2]: first bin + 65536 * bins, first weight

@@ -188,7 +188,7 @@ static void
 measure(bench_t *self, const gpu_set_t *set, gpu_kernel_t kernel, bool counts)
 {
     const trial_t    trial = {.set = set, .kernel = kernel};
-    const gpu_cost_t cost  = gpu_cost(set->plan, kernel);
+    const gpu_cost_t cost  = gpu_cost(set->plan, set->tables, kernel);
     const double     ms = time_ms(self, run_trial, &trial), rows = (double)set->rows;
     if (self->json) {
         printf("{\"kernel\": \"%s\", \"n_fft\": %u, \"frames\": %zu, \"ms\": %.5f, \"ns_per_frame\": %.3f, "

@@ -62,7 +62,7 @@ float *gpu_dense(const kt_plan_t *plan, bool is_chroma);
 typedef struct gpu_cost {
     double bytes, fp64, fp32, special;
 } gpu_cost_t;
-gpu_cost_t gpu_cost(const kt_plan_t *plan, gpu_kernel_t kernel);
+gpu_cost_t gpu_cost(const kt_plan_t *plan, const kt_cuda_plan_t *tables, gpu_kernel_t kernel);
 
 // gpu_copies.c: batches of the node's size through pinned memory, both passes with their copies as the node does them,
 // `turns` of them on so many streams. Returns seconds.

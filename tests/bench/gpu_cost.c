@@ -76,9 +76,9 @@ add_mel(const kt_plan_t *plan, gpu_cost_t *out)
 }
 
 static void
-add_first(const kt_plan_t *plan, bool all, gpu_cost_t *out)
+add_first(const kt_plan_t *plan, bool all, bool in_double, gpu_cost_t *out)
 {
-    add_spectrum(plan, all, out);
+    add_spectrum(plan, in_double, out);
     add_sums(plan, out);
     add_mel(plan, out);
     if (!all)
@@ -91,11 +91,11 @@ add_first(const kt_plan_t *plan, bool all, gpu_cost_t *out)
 }
 
 static void
-add_chroma(const kt_plan_t *plan, gpu_cost_t *out)
+add_chroma(const kt_plan_t *plan, const kt_cuda_plan_t *tables, gpu_cost_t *out)
 {
     // A term's weight serves a group of frames.
     const double classes = plan->opts.n_chroma, terms = classes * plan->bins;
-    const double group = kt_cuda_is_fused(plan->opts.n_fft) ? KT_CHROMA_FRAMES : 1;
+    const double group = tables->tables.second.group;
     add_spectrum(plan, false, out);
     out->fp32 += 5.0 * plan->bins + terms * ((3 + 2 + EXP_FLOAT + 1) / group + 2) + classes * 5 * 32;
     out->special += terms / group + classes;
@@ -112,15 +112,15 @@ add_segments(const kt_plan_t *plan, gpu_cost_t *out)
 }
 
 gpu_cost_t
-gpu_cost(const kt_plan_t *plan, gpu_kernel_t kernel)
+gpu_cost(const kt_plan_t *plan, const kt_cuda_plan_t *tables, gpu_kernel_t kernel)
 {
     gpu_cost_t out = {0};
     if (kernel != GPU_SEGMENTS && kernel != GPU_MAXIMA)
         out.bytes = plan->opts.hop * sizeof(float);
     switch (kernel) {
-    case GPU_FIRST: add_first(plan, true, &out); break;
-    case GPU_MEL: add_first(plan, false, &out); break;
-    case GPU_CHROMA: add_chroma(plan, &out); break;
+    case GPU_FIRST: add_first(plan, true, true, &out); break;
+    case GPU_MEL: add_first(plan, false, !tables->tables.slow_doubles, &out); break;
+    case GPU_CHROMA: add_chroma(plan, tables, &out); break;
     case GPU_POWER_SPECTRA:
         add_spectrum(plan, false, &out);
         out.fp32 += 5.0 * plan->bins;

@@ -6,9 +6,11 @@
     tests/bench/gpu_report.py [BUILD] --check   exit 1 if the page has others
 
 Needs BUILD/tests/gpu_bench_sim (bytes, by the simulator's counters; operations, by formula) and the reports of nvcc beside
-the objects (registers). Exit 77 where either is missing.
+the objects (registers). Exit 77 where either is missing. The simulator answers for each device (its limits of shared memory,
+and whether its doubles are slow), so a kernel that differs has a row for each.
 """
 import difflib
+import os
 import pathlib
 import re
 import subprocess
@@ -27,6 +29,7 @@ class Device:
     """Peaks of a data sheet; from them the clock, at one fused multiply-add a core, 128 cores a multiprocessor."""
 
     def __init__(self, name, arch, processors, memory, fp32, fp64, bus):
+        self.found = []  # figures
         self.name, self.arch, self.memory, self.fp32, self.fp64, self.bus = name, arch, memory, fp32, fp64, bus
         clocks = fp32 / 256  # of all multiprocessors together
         self.special, self.shared = 16 * clocks, 32 * clocks
@@ -43,6 +46,9 @@ class Figure:
         (self.n_fft, self.hop, self.read, self.written, self.shared, self.fp64, self.fp32,
          self.special) = map(int, numbers)
 
+    def values(self):
+        return self.title(), self.read, self.written, self.shared, self.fp64, self.fp32, self.special
+
     def title(self):
         size = f", {self.n_fft}/{self.hop}" if self.n_fft else ""
         return f"`{self.kernel}`: {self.what}{size}"
@@ -58,11 +64,12 @@ class Figure:
         return max(self.limits(device).values())
 
 
-def figures(build):
+def figures(build, device):
     program = build / "tests/gpu_bench_sim"
     if not program.exists():
         return []
-    out = subprocess.run([program, "--figures"], capture_output=True, text=True, check=True).stdout
+    env = {**os.environ, "KITHARA_SIM_DEVICE": device.name.lower()}
+    out = subprocess.run([program, "--figures"], capture_output=True, text=True, check=True, env=env).stdout
     return [Figure(line) for line in out.splitlines()]
 
 
@@ -75,13 +82,15 @@ def table(heading, rows):
             *("| " + " | ".join(row) + " |" for row in rows), ""]
 
 
-def work(found):
+def work():
+    same = [[f.values() for f in device.found] for device in DEVICES]
+    rows = [(f.title() + ("" if f.values() in same[1 - i] else f" ({device.name})"), f)
+            for i, device in enumerate(DEVICES) for f in device.found if i == 0 or f.values() not in same[0]]
     yield "### Work of a frame"
     yield ""
     yield from table(["kernel, n_fft/hop", "bytes in", "bytes out", "shared accesses", "operations in double", "in float",
                       "special functions"],
-                     ([f.title(), *(f"{n:,}" for n in (f.read, f.written, f.shared, f.fp64, f.fp32, f.special))]
-                      for f in found))
+                     ([title, *(f"{n:,}" for n in f.values()[1:])] for title, f in rows))
 
 
 def occupied(report, kernel, device):
@@ -99,25 +108,23 @@ def bounds(figure, device):
                       for name, ns in limits.items() if ns > 0)]
 
 
-def limits(found, report):
+def limits(report):
     for device in DEVICES:
         yield f"### At best on an {device.name} ({device.about})"
         yield ""
         yield from table(["kernel, n_fft/hop", "registers", "shared bytes", "blocks an SM, occupancy",
                           "ns a frame: each limit, **the slowest**"],
-                         ([f.title(), *occupied(report, f.kernel, device), *bounds(f, device)] for f in found))
+                         ([f.title(), *occupied(report, f.kernel, device), *bounds(f, device)] for f in device.found))
 
 
-def of(found, kernel, what):
-    return next(f for f in found if f.kernel == kernel and f.what.startswith(what))
-
-
-def node_passes(found):
+def node_passes(device):
     """The GPU's work for a file: (figure, frames)."""
+    def of(what, n_fft):
+        return next(f for f in device.found if f.what.startswith(what) and f.n_fft == n_fft)
     frames, beats = FILE_S * RATE_HZ // 512 + 1, FILE_S * RATE_HZ // 220 + 1
-    return [(of(found, "kt_frontend_kernel<1024>", "first pass, all"), frames),
-            (of(found, "kt_second_kernel<1024>", "second pass, chroma"), frames),
-            (of(found, "kt_mel_kernel<512>", "first pass, mel"), beats)]
+    return [(of("first pass, all", 2048), frames),
+            (of("second pass, chroma", 2048), frames),
+            (of("first pass, mel", 1024), beats)]
 
 
 def cpu_ms(row):
@@ -129,9 +136,10 @@ def cores_for(rate, ms_a_minute):
     return rate * ms_a_minute * FILE_S / 60 / 1000
 
 
-def file_table(found, decode, rest):
-    passes, rows = node_passes(found), []
+def file_table(decode, rest):
+    rows = []
     for device in DEVICES:
+        passes = node_passes(device)
         kernels = sum(f.least(device) * n for f, n in passes) * 1e-9
         bus = max(sum(4 * f.hop * n for f, n in passes), sum(f.written * n for f, n in passes)) / device.bus
         rate = 1 / max(kernels, bus)
@@ -149,7 +157,7 @@ def core_table(decode, rest, alone):
                  ([str(c), rate(c, decode), rate(c, rest), rate(c, alone)] for c in (2, 8, 32, 64, 128)))
 
 
-def node(found):
+def node():
     opened, resampled = cpu_ms("open, digest"), cpu_ms("resampling to 22,050 Hz")
     alone = opened + cpu_ms("all of them together")
     taken = cpu_ms("rows, tuning, chroma, mfcc, onset") + float(
@@ -160,15 +168,17 @@ def node(found):
     yield (f"A file is {FILE_S // 60} minutes. A core needs {decode:.0f} ms a minute to open, decode and resample it, "
            f"{alone:.0f} for the whole analysis; the GPU\ntakes at most {taken:.0f} of them ({100 * taken / alone:.0f} %).")
     yield ""
-    yield from file_table(found, decode, rest)
+    yield from file_table(decode, rest)
     yield from core_table(decode, rest, alone)
 
 
 def tables(build):
-    found, report = figures(build), spills.read(build / "kernels/cuda")
-    if not found or not report:
+    report = spills.read(build / "kernels/cuda")
+    for device in DEVICES:
+        device.found = figures(build, device)
+    if not report or not all(device.found for device in DEVICES):
         return None
-    return "\n".join([*work(found), *limits(found, report), *node(found)]).rstrip("\n") + "\n"
+    return "\n".join([*work(), *limits(report), *node()]).rstrip("\n") + "\n"
 
 
 def main():

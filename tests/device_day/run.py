@@ -27,8 +27,8 @@ SANITIZERS = (("memcheck", 40), ("racecheck", 60), ("synccheck", 20), ("initchec
 COPIES = 96
 # Of an H200, by docs/gpu.md ("What the limits allow") and arithmetic of the bus: (least, expected).
 PREDICTED = {
-    "first pass, all rows, 2048: ns per frame": (5.4, 25),
-    "second pass, chroma, 2048: ns per frame": (2.5, 12),
+    "first pass, all rows, 2048: ns per frame": (3.5, 15),
+    "second pass, chroma, 2048: ns per frame": (2.3, 10),
     "memory: GB/s": (None, 4300),
     "to device, 64 MB: GB/s": (None, 50),
     "launch: us": (None, 8),

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Documents of a GPU against those of the processor, feature by feature: the published table of docs/gpu.md.
 
-  gpu_agreement.py [--files 20] [--seconds 5] [--library FILE] [--media-path FOLDER]
+  gpu_agreement.py [--files 20] [--seconds 5] [--library FILE] [--media-path FOLDER] [--slow-doubles]
 
 Pieces of real tracks go through `kithara analyze` twice, with --gpu and without. Prints each feature's largest relative
 difference (of the value, or of the largest value of its list), and fails where one passes its limit. --library: what computes
-as a GPU; by default the simulated one, and "" is the real one.
+as a GPU; by default the simulated one, and "" is the real one. --slow-doubles: the device is one (T4, L4) that computes the
+rhythm's mel rows in float; the simulated one is then an L4, and the exceptions below hold.
 """
 import argparse
 import json
@@ -20,7 +21,11 @@ import harness  # noqa: E402
 import media  # noqa: E402
 from documents_agree import LIMIT, differences  # noqa: E402
 
+# Differences of two scores that are nearly alike.
+SLOW_DOUBLES = {"/features/mir/time_signature_confidence": 5e-4}
 SIMULATED = str(harness.BIN / "libkithara-cuda-sim.so")
+
+
 def pieces(folder, count, seconds):
     """So many pieces of real tracks, from different places where there are fewer tracks than pieces."""
     tracks = media.tracks(count)
@@ -43,10 +48,14 @@ def main():
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--library", default=SIMULATED)
     parser.add_argument("--media-path")
+    parser.add_argument("--slow-doubles", action="store_true")
     options = parser.parse_args()
     if options.media_path:
         os.environ["KITHARA_MEDIA_PATH"] = options.media_path
     gpu = {"KITHARA_CUDA_LIBRARY": options.library, "KITHARA_SIM_ABORT": "1"} if options.library else {}
+    if options.slow_doubles and options.library:
+        gpu["KITHARA_SIM_DEVICE"] = "l4"
+    exceptions = SLOW_DOUBLES if options.slow_doubles else {}
     with tempfile.TemporaryDirectory(prefix="kithara-gpu-") as name:
         folder = pathlib.Path(name)
         files = pieces(folder, options.files, options.seconds)
@@ -59,10 +68,11 @@ def main():
         for path, difference, *_ in found:
             worst[path] = max(worst.get(path, 0), difference or 0)
     for path, difference in sorted(worst.items(), key=lambda row: -row[1]):
-        print(f"{path[1:]:60} {difference:.1e}{'  ABOVE ' + str(LIMIT) if difference > LIMIT else ''}")
+        limit = exceptions.get(path, LIMIT)
+        print(f"{path[1:]:60} {difference:.1e}{'  ABOVE ' + str(limit) if difference > limit else ''}")
     for path, _, a, b in unlike:
         print(f"{path[1:]:60} {a} is not {b}")
-    failed = sum(difference > LIMIT for difference in worst.values()) + len(unlike)
+    failed = sum(difference > exceptions.get(path, LIMIT) for path, difference in worst.items()) + len(unlike)
     print(f"{len(pairs)} documents, {equal} of them byte for byte; largest difference {max(worst.values(), default=0):.1e}, "
           f"limit {LIMIT}: {failed} beyond it")
     sys.exit(1 if failed else 0)

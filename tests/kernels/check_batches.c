@@ -134,7 +134,7 @@ a_ragged_batch_is_right(const kt_frontend_opts_t *opts, size_t n, size_t most)
 }
 
 // Each row alone, then none: what is not requested is neither made nor written, and changes no byte of what is. But for
-// mel, which is computed in float when it is alone.
+// mel, which may be computed in float when it is alone.
 static void
 a_row_alone_has_the_same_bytes(const kt_frontend_opts_t *opts)
 {

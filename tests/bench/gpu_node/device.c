@@ -7,14 +7,13 @@
 
 // Frames take a multiple of the least time that docs/gpu.md ("What the limits allow") counts: three times on devices
 // with fast doubles, where latency is expected to matter, one and a half times where the doubles are the limit. The
-// T4's and the B200's least times are from the same counts (45,537 accesses of shared memory or 85,025 operations in
-// double of a frame of the first pass, 62,086 accesses of chroma, 36,499 operations of the finer rows) and their data
-// sheets. None of this was measured.
+// T4's and the B200's least times are from the same counts (gpu_bench_sim --figures with KITHARA_SIM_DEVICE=t4, b200)
+// and their data sheets. None of this was measured.
 const gpu_profile_t GPU_PROFILES[] = {
-    {"t4", 12, 1.5 * 336, 1.5 * 31, 1.5 * 144},
-    {"l4", 25, 1.5 * 180, 1.5 * 16.4, 1.5 * 77.1},
-    {"h200", 50, 3 * 5.4, 3 * 7.4, 3 * 1.1},
-    {"b200", 50, 3 * 4.9, 3 * 6.7, 3 * 0.91},
+    {"t4", 12, 1.5 * 334, 1.5 * 37, 1.5 * 18.5},
+    {"l4", 25, 1.5 * 178, 1.5 * 7.5, 1.5 * 9.9},
+    {"h200", 50, 3 * 3.5, 3 * 2.3, 3 * 1.1},
+    {"b200", 50, 3 * 3.2, 3 * 2.1, 3 * 0.91},
 };
 const size_t GPU_PROFILES_COUNT = sizeof GPU_PROFILES / sizeof *GPU_PROFILES;
 

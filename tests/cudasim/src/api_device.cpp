@@ -107,6 +107,7 @@ cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int device)
     case cudaDevAttrPciDeviceId:
     case cudaDevAttrPciDomainId: *value = 0; break;
     case cudaDevAttrMaxThreadsPerMultiProcessor: *value = p.maxThreadsPerMultiProcessor; break;
+    case cudaDevAttrSingleToDoublePrecisionPerfRatio: *value = profile().floats_per_double; break;
     case cudaDevAttrComputeCapabilityMajor: *value = p.major; break;
     case cudaDevAttrComputeCapabilityMinor: *value = p.minor; break;
     case cudaDevAttrMemoryPoolsSupported: *value = 1; break;

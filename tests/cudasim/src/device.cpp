@@ -30,11 +30,11 @@ static std::vector<Fault> faults;
 // Devices that a node meets, by KITHARA_SIM_DEVICE, from the CUDA programming guide's table of compute capabilities and
 // the vendor's data sheets; and a middling one, which is the default.
 static const Profile PROFILES[] = {
-    {"", 9, 0, 16, (size_t)227 << 10, 2048, 32, 5120, (size_t)50 << 20},
-    {"t4", 7, 5, 40, (size_t)64 << 10, 1024, 16, 256, (size_t)4 << 20},
-    {"l4", 8, 9, 58, (size_t)99 << 10, 1536, 24, 192, (size_t)48 << 20},
-    {"h200", 9, 0, 132, (size_t)227 << 10, 2048, 32, 6144, (size_t)50 << 20},
-    {"b200", 10, 0, 148, (size_t)227 << 10, 2048, 32, 8192, (size_t)126 << 20},
+    {"", 9, 0, 16, (size_t)227 << 10, 2048, 32, 5120, (size_t)50 << 20, 2},
+    {"t4", 7, 5, 40, (size_t)64 << 10, 1024, 16, 256, (size_t)4 << 20, 32},
+    {"l4", 8, 9, 58, (size_t)99 << 10, 1536, 24, 192, (size_t)48 << 20, 64},
+    {"h200", 9, 0, 132, (size_t)227 << 10, 2048, 32, 6144, (size_t)50 << 20, 2},
+    {"b200", 10, 0, 148, (size_t)227 << 10, 2048, 32, 8192, (size_t)126 << 20, 2},
 };
 static const Profile *chosen_profile = PROFILES;
 

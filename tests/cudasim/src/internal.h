@@ -101,6 +101,7 @@ struct Profile {
     size_t      shared_most;
     int         threads_most, blocks_most, bus_bits;
     size_t      l2_bytes;
+    int         floats_per_double;
 };
 const Profile &profile(void);
 struct Device {

@@ -44,22 +44,23 @@ typedef enum cudaMemcpyKind {
 } cudaMemcpyKind;
 
 typedef enum cudaDeviceAttr {
-    cudaDevAttrMaxThreadsPerBlock           = 1,
-    cudaDevAttrMaxSharedMemoryPerBlock      = 8,
-    cudaDevAttrWarpSize                     = 10,
-    cudaDevAttrClockRate                    = 13,
-    cudaDevAttrMultiProcessorCount          = 16,
-    cudaDevAttrIntegrated                   = 18,
-    cudaDevAttrAsyncEngineCount             = 40,
-    cudaDevAttrUnifiedAddressing            = 41,
-    cudaDevAttrPciBusId                     = 33,
-    cudaDevAttrPciDeviceId                  = 34,
-    cudaDevAttrPciDomainId                  = 50,
-    cudaDevAttrMaxThreadsPerMultiProcessor  = 39,
-    cudaDevAttrComputeCapabilityMajor       = 75,
-    cudaDevAttrComputeCapabilityMinor       = 76,
-    cudaDevAttrMaxSharedMemoryPerBlockOptin = 97,
-    cudaDevAttrMemoryPoolsSupported         = 115
+    cudaDevAttrMaxThreadsPerBlock               = 1,
+    cudaDevAttrMaxSharedMemoryPerBlock          = 8,
+    cudaDevAttrWarpSize                         = 10,
+    cudaDevAttrClockRate                        = 13,
+    cudaDevAttrMultiProcessorCount              = 16,
+    cudaDevAttrIntegrated                       = 18,
+    cudaDevAttrAsyncEngineCount                 = 40,
+    cudaDevAttrUnifiedAddressing                = 41,
+    cudaDevAttrPciBusId                         = 33,
+    cudaDevAttrPciDeviceId                      = 34,
+    cudaDevAttrPciDomainId                      = 50,
+    cudaDevAttrMaxThreadsPerMultiProcessor      = 39,
+    cudaDevAttrComputeCapabilityMajor           = 75,
+    cudaDevAttrComputeCapabilityMinor           = 76,
+    cudaDevAttrSingleToDoublePrecisionPerfRatio = 87,
+    cudaDevAttrMaxSharedMemoryPerBlockOptin     = 97,
+    cudaDevAttrMemoryPoolsSupported             = 115
 } cudaDeviceAttr;
 
 typedef enum cudaFuncAttribute {
