@@ -270,6 +270,18 @@ def crashing_programs(folder):
     return os.path.join(folder, "kithara-node")
 
 
+def held_by(pid):
+    """Descriptors, processes below it (dead ones that nobody waited for too) and resident memory."""
+    below, at = [pid], 0
+    while at < len(below):
+        with open(f"/proc/{below[at]}/task/{below[at]}/children") as children:
+            below += [int(child) for child in children.read().split()]
+        at += 1
+    with open(f"/proc/{pid}/status") as status:
+        kb = next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+    return {"descriptors": len(os.listdir(f"/proc/{pid}/fd")), "processes": len(below), "mb": kb >> 10}
+
+
 class Crashes(unittest.TestCase):
     FILES = int(os.environ.get("KITHARA_CRASHES", "1000"))  # 10000 on request: the same, longer
 
@@ -284,7 +296,14 @@ class Crashes(unittest.TestCase):
                 farm.nodes[name] = Process([farm.node_program, "--with-parent"], farm.env(ANALYZER_NODE_NAME=name),
                                            farm.path(name + ".log"))
             farm.submit(0, self.FILES, farm.path("boom.wav"))
+            farm.wait_finished(self.FILES // 4, 60 + self.FILES / 10)
+            before = {name: held_by(node.process.pid) for name, node in farm.nodes.items()}
             farm.wait_finished(self.FILES, 60 + self.FILES / 10)
+            after = {name: held_by(node.process.pid) for name, node in farm.nodes.items()}
+            print(f"\n{self.FILES} crashes; descriptors, processes, MB after a quarter {before}, at the end {after}")
+            for name in after:
+                for kind, room in (("descriptors", 8), ("processes", 4), ("mb", 16)):
+                    self.assertLessEqual(after[name][kind], before[name][kind] + room, kind)
             jobs = farm.all_jobs()
             self.assertEqual({(job["error"], job["attempts"]) for job in jobs}, {("EDECODER", 0)})
             self.assertIn("killed by signal 6", jobs[0]["detail"])
