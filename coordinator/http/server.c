@@ -146,6 +146,7 @@ add_headers(struct MHD_Response *answer, const kt_http_response_t *response, boo
         {"Referrer-Policy", response->policy ? "no-referrer" : NULL},
         {"X-Content-Type-Options", "nosniff"},
         {"X-Accel-Buffering", stream ? "no" : NULL},  // nginx otherwise collects a stream
+        {MHD_HTTP_HEADER_CONNECTION, response->close ? "close" : NULL},
         {MHD_HTTP_HEADER_ALLOW, response->allow[0] ? response->allow : NULL},
         {MHD_HTTP_HEADER_WWW_AUTHENTICATE,
          response->status == MHD_HTTP_UNAUTHORIZED ? "Bearer realm=\"kithara\"" : NULL},
@@ -213,6 +214,24 @@ request_of(kt_http_t *self, struct MHD_Connection *connection, const char *path,
     return request;
 }
 
+static enum MHD_Result
+count_framing(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    (void)kind, (void)value;
+    unsigned *n = context;
+    *n += !strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) || !strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING);
+    return MHD_YES;
+}
+
+// A proxy may end such a body elsewhere, and take what follows for another request (RFC 9112, 6.3).
+static bool
+is_framing_ambiguous(struct MHD_Connection *connection)
+{
+    unsigned n = 0;
+    MHD_get_connection_values(connection, MHD_HEADER_KIND, count_framing, &n);
+    return n > 1;
+}
+
 // Called with the headers: creates the exchange and calls the gate.
 static enum MHD_Result
 begin_exchange(kt_http_t *self, struct MHD_Connection *connection, const char *path, const char *method,
@@ -228,6 +247,12 @@ begin_exchange(kt_http_t *self, struct MHD_Connection *connection, const char *p
     if (MHD_get_connection_values(connection, MHD_HEADER_KIND, NULL, NULL) > HEADERS_MAX) {
         exchange->refused = true;
         write_error(&exchange->response, TOO_MANY_HEADERS, KT_EFULL, "a request has at most 64 headers");
+        return MHD_YES;
+    }
+    if (is_framing_ambiguous(connection)) {
+        exchange->refused        = true;
+        exchange->response.close = true;
+        write_error(&exchange->response, MHD_HTTP_BAD_REQUEST, KT_EMESSAGE, "the length of the body is stated twice");
         return MHD_YES;
     }
     kt_http_request_t request = request_of(self, connection, path, method, version);

@@ -51,6 +51,7 @@ typedef struct kt_http_response {
     char             allow[32];  // of a 405; "": no such header
     const char      *etag;       // static, with its quotes: the answer may be stored and is validated; NULL: no-store
     const char      *policy;     // static, Content-Security-Policy; NULL: none
+    bool             close;      // the connection ends with this answer
     kt_buf_t         body;
     kt_http_stream_t stream;  // read not NULL: instead of the body
 } kt_http_response_t;

@@ -191,6 +191,25 @@ Test(http, a_body_beyond_its_bound_is_refused_with_a_reply)
     cr_assert_eq(stats.too_large, 1);
 }
 
+Test(http, a_body_whose_length_is_stated_twice_is_refused_and_ends_the_connection)
+{
+    static const char *const STATED[] = {
+        "Content-Length: 5\r\nContent-Length: 2", "Content-Length: 5\r\nContent-Length: 5",
+        "Content-Length: 5\r\nTransfer-Encoding: chunked", "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked"};
+    for (size_t i = 0; i < sizeof STATED / sizeof *STATED; i++) {
+        char request[400];
+        snprintf(request, sizeof request,
+                 "POST /p HTTP/1.1\r\nHost: h\r\n%s\r\n\r\n0\r\n\r\nGET /text HTTP/1.1\r\nHost: h\r\n\r\n", STATED[i]);
+        int fd = dial();
+        say(fd, request);
+        const char *first = hear(fd);
+        cr_assert(strstr(first, "HTTP/1.1 400"), "%s: %s", STATED[i], first);
+        cr_assert(strstr(first, "Connection: close"), "%s: %s", STATED[i], first);
+        cr_assert_str_empty(hear(fd), "what follows is no request");
+        close(fd);
+    }
+}
+
 Test(http, too_many_headers_and_too_many_bytes_of_them_are_refused)
 {
     char  *text = malloc(128 << 10);
